@@ -1,0 +1,22 @@
+package domain
+
+// Change is what one commit does to an order: the order, the events that it causes
+// and the rows that must live or die with them.
+type Change struct {
+	// Order is the order as stored; change it by its methods only.
+	Order  *Order
+	Events []Event
+	// Idempotency, when set, is recorded, also when nothing changed. A key that was
+	// recorded before fails the change with ErrRecorded.
+	Idempotency *Idempotency
+	// InboundID, when set, is the id of an inbound message that is applied once,
+	// also when it changes nothing. A repeat fails the change with ErrRecorded.
+	InboundID string
+}
+
+// Add records events that a method of the order returned.
+func (c *Change) Add(events ...Event) { c.Events = append(c.Events, events...) }
+
+// ErrRecorded says that the change's idempotency key or inbound id was committed
+// before; nothing was changed.
+var ErrRecorded = Errorf(CodeIdempotencyRunning, "this request was applied before")

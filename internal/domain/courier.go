@@ -1,0 +1,111 @@
+package domain
+
+import (
+	"maps"
+	"time"
+)
+
+// Vehicle is how a courier travels.
+type Vehicle string
+
+// The vehicles.
+const (
+	VehicleFoot      Vehicle = "foot"
+	VehicleBicycle   Vehicle = "bicycle"
+	VehicleMotorbike Vehicle = "motorbike"
+	VehicleCar       Vehicle = "car"
+	VehicleVan       Vehicle = "van"
+)
+
+// Vehicles lists the vehicles from the slowest.
+func Vehicles() []Vehicle {
+	return []Vehicle{VehicleFoot, VehicleBicycle, VehicleMotorbike, VehicleCar, VehicleVan}
+}
+
+// Valid says whether v is one of the vehicles.
+func (v Vehicle) Valid() bool {
+	for _, known := range Vehicles() {
+		if v == known {
+			return true
+		}
+	}
+	return false
+}
+
+// DefaultCapacity is how many active orders a courier takes unless told otherwise.
+const DefaultCapacity = 10
+
+// Courier carries orders.
+type Courier struct {
+	ID       string  `json:"id"`
+	Name     string  `json:"name"`
+	Phone    string  `json:"phone,omitempty"` // E.164
+	Vehicle  Vehicle `json:"vehicle"`
+	Capacity int     `json:"capacity"` // active orders at a time
+	OnDuty   bool    `json:"on_duty"`
+	// ActiveOrders counts the orders in hand; the store keeps it with each change of an order.
+	ActiveOrders int               `json:"active_orders"`
+	Position     *Position         `json:"position,omitempty"` // the newest known; not stored with the courier
+	Metadata     map[string]string `json:"metadata,omitempty"`
+	CreatedAt    time.Time         `json:"created_at"`
+	UpdatedAt    time.Time         `json:"updated_at"`
+}
+
+// CourierEdit is what a client sends to make or change a courier; nil stays as it is.
+type CourierEdit struct {
+	Name     *string  `json:"name,omitempty"`
+	Phone    *string  `json:"phone,omitempty"`
+	Vehicle  *Vehicle `json:"vehicle,omitempty"`
+	Capacity *int     `json:"capacity,omitempty"`
+	OnDuty   *bool    `json:"on_duty,omitempty"`
+	// Metadata is merged into the courier's; an empty value removes the entry.
+	Metadata map[string]string `json:"metadata,omitempty"`
+}
+
+// NewCourier makes a courier, on duty in a car unless the edit says otherwise. The
+// name is required. It refuses with validation_failed.
+func NewCourier(e CourierEdit, region string, now time.Time) (*Courier, error) {
+	now = Timestamp(now)
+	c := &Courier{
+		ID: NewID(), Vehicle: VehicleCar, Capacity: DefaultCapacity, OnDuty: true,
+		CreatedAt: now, UpdatedAt: now,
+	}
+	return c, c.Edit(e, region, now)
+}
+
+// Edit applies the edit or refuses with validation_failed.
+func (c *Courier) Edit(e CourierEdit, region string, now time.Time) error {
+	next := *c
+	if e.Name != nil {
+		next.Name = *e.Name
+	}
+	if e.Phone != nil {
+		next.Phone = *e.Phone
+	}
+	if e.Vehicle != nil {
+		next.Vehicle = *e.Vehicle
+	}
+	if e.Capacity != nil {
+		next.Capacity = *e.Capacity
+	}
+	if e.OnDuty != nil {
+		next.OnDuty = *e.OnDuty
+	}
+	next.Metadata = merge(maps.Clone(c.Metadata), e.Metadata)
+	next.UpdatedAt = Timestamp(now)
+	var f Faults
+	f.required("/name", next.Name, MaxName)
+	f.phone("/phone", &next.Phone, region)
+	if !next.Vehicle.Valid() {
+		f.Add("/vehicle", "unknown_vehicle", "must be one of foot, bicycle, motorbike, car, van")
+	}
+	if next.Capacity < 1 || next.Capacity > MaxCapacity {
+		f.Add("/capacity", "out_of_range", "must be between 1 and %d", MaxCapacity)
+	}
+	f.metadata("/metadata", next.Metadata)
+	if err := f.Err(); err != nil {
+		return err
+	}
+	*c = next
+	return nil
+}

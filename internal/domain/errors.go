@@ -1,0 +1,115 @@
+package domain
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Code names a failure for machines. Each door maps every code to its protocol.
+type Code string
+
+// Every code the product answers with.
+const (
+	CodeMalformed            Code = "malformed"
+	CodeUnauthenticated      Code = "unauthenticated"
+	CodeForbidden            Code = "forbidden"
+	CodeNotFound             Code = "not_found"
+	CodeMethodNotAllowed     Code = "method_not_allowed"
+	CodeOrderNotFound        Code = "order_not_found"
+	CodeCourierNotFound      Code = "courier_not_found"
+	CodePositionNotFound     Code = "position_not_found"
+	CodeIllegalTransition    Code = "illegal_transition"
+	CodeCancelAfterPickup    Code = "cancel_after_pickup"
+	CodeOrderFinished        Code = "order_finished"
+	CodeNoCourierAvailable   Code = "no_courier_available"
+	CodeCourierBusy          Code = "courier_busy"
+	CodeDuplicateExternalID  Code = "duplicate_external_id"
+	CodeIdempotencyRunning   Code = "idempotency_in_progress"
+	CodeIdempotencyReused    Code = "idempotency_key_reused"
+	CodeVersionConflict      Code = "version_conflict"
+	CodeTooLarge             Code = "too_large"
+	CodeUnsupportedMediaType Code = "unsupported_media_type"
+	CodeValidationFailed     Code = "validation_failed"
+	CodeRateLimited          Code = "rate_limited"
+	CodeUnavailable          Code = "unavailable"
+	CodeInternal             Code = "internal"
+
+	// CodeImpossibleTime is a fault's code in a request and an inbound report's
+	// reason for the dead-letter queue.
+	CodeImpossibleTime Code = "impossible_time"
+	// CodeAmbiguousReference: an inbound report's external_id names several orders.
+	CodeAmbiguousReference Code = "ambiguous_reference"
+)
+
+// Codes lists every code, so that each door can prove its mapping complete.
+func Codes() []Code {
+	return []Code{
+		CodeMalformed, CodeUnauthenticated, CodeForbidden, CodeNotFound, CodeMethodNotAllowed,
+		CodeOrderNotFound, CodeCourierNotFound, CodePositionNotFound, CodeIllegalTransition,
+		CodeCancelAfterPickup, CodeOrderFinished, CodeNoCourierAvailable, CodeCourierBusy,
+		CodeDuplicateExternalID, CodeIdempotencyRunning, CodeIdempotencyReused, CodeVersionConflict,
+		CodeTooLarge, CodeUnsupportedMediaType, CodeValidationFailed, CodeRateLimited,
+		CodeUnavailable, CodeInternal, CodeImpossibleTime, CodeAmbiguousReference,
+	}
+}
+
+// Error is a failure with a code for machines, a sentence for people and, apart
+// from both, a cause for operators.
+type Error struct {
+	Code    Code
+	Message string
+	// Faults lists what is wrong with a request, all of it at once.
+	Faults []Fault
+	// Allowed lists the steps that were possible; set (maybe empty) where a step was refused.
+	Allowed []Status
+	// RetryAfter, when positive, says when trying again makes sense.
+	RetryAfter time.Duration
+	cause      error
+}
+
+// Fault is one thing wrong with a request.
+type Fault struct {
+	Pointer string `json:"pointer"` // JSON pointer (RFC 6901) into the request
+	Code    string `json:"code"`
+	Detail  string `json:"detail"`
+}
+
+// Error returns the sentence and, where there are faults, what they are.
+func (e *Error) Error() string {
+	if len(e.Faults) == 0 {
+		return e.Message
+	}
+	parts := make([]string, len(e.Faults))
+	for i, f := range e.Faults {
+		parts[i] = f.Pointer + ": " + f.Detail
+	}
+	return e.Message + ": " + strings.Join(parts, "; ")
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.cause }
+
+// Errorf makes an Error whose sentence is formatted as fmt.Sprintf does.
+func Errorf(code Code, format string, args ...any) *Error {
+	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
+}
+
+// Unavailable reports that something the product needs does not answer; the
+// caller may try again after a second.
+func Unavailable(what string, cause error) *Error {
+	return &Error{Code: CodeUnavailable, Message: what + " is unavailable", RetryAfter: time.Second, cause: cause}
+}
+
+// CodeOf returns the code of err: CodeInternal for an error that has none, "" for nil.
+func CodeOf(err error) Code {
+	if err == nil {
+		return ""
+	}
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Code
+	}
+	return CodeInternal
+}

@@ -1,0 +1,78 @@
+package domain
+
+import "time"
+
+// EventType names what happened to an order.
+type EventType string
+
+// The types of events. Those that do not change the order are notes: they have a
+// seq and keep the order's version.
+const (
+	EventCreated       EventType = "order.created"
+	EventStatusChanged EventType = "order.status_changed"
+	EventChanged       EventType = "order.changed"
+	EventException     EventType = "order.exception"
+	EventReportLate    EventType = "order.report_late"
+	EventOrderLate     EventType = "order.late"
+	EventNotified      EventType = "order.notified"
+	EventCourierNear   EventType = "courier.near"
+	EventCourierSilent EventType = "courier.silent"
+)
+
+// Event is one entry of an order's history. Entries are never changed.
+type Event struct {
+	ID      string `json:"id"`
+	OrderID string `json:"order_id"`
+	// Seq counts all entries of the order from 1, without gaps.
+	Seq int64 `json:"seq"`
+	// Version is the order's version after the event.
+	Version        int64     `json:"version"`
+	Type           EventType `json:"type"`
+	Status         Status    `json:"status,omitempty"` // after the event; of a late report, what it reported
+	PreviousStatus Status    `json:"previous_status,omitempty"`
+	OccurredAt     time.Time `json:"occurred_at"`
+	RecordedAt     time.Time `json:"recorded_at"`
+	Actor          Actor     `json:"actor"`
+	// Source is the channel: api, or what an inbound report named itself.
+	Source   string         `json:"source,omitempty"`
+	Reason   string         `json:"reason,omitempty"`
+	Location *Point         `json:"location,omitempty"`
+	Data     map[string]any `json:"data,omitempty"`
+}
+
+// Note says whether the event left the order as it was.
+func (e Event) Note() bool {
+	switch e.Type {
+	case EventCreated, EventStatusChanged, EventChanged, EventException:
+		return false
+	}
+	return true
+}
+
+// By is who does something to an order, when and where.
+type By struct {
+	Actor  Actor
+	Source string
+	// Now is the time of recording.
+	Now time.Time
+	// OccurredAt is when it happened in the world; zero means Now.
+	OccurredAt time.Time
+	Reason     string
+	Location   *Point
+}
+
+// SourceAPI is the source of what people and apps do through REST and gRPC.
+const SourceAPI = "api"
+
+func (b By) occurred() time.Time {
+	if b.OccurredAt.IsZero() {
+		return Timestamp(b.Now)
+	}
+	return Timestamp(b.OccurredAt)
+}
+
+func (b By) validate(f *Faults) {
+	f.notFuture("/occurred_at", b.OccurredAt, b.Now)
+	f.text("/reason", b.Reason, MaxText)
+	f.point("/location", b.Location)
+}

@@ -1,0 +1,152 @@
+package domain
+
+import (
+	"maps"
+	"time"
+)
+
+// Move takes the order to a status as a person or an app asks: strictly by the
+// table. Asking for the status that the order is in changes nothing. It refuses
+// with illegal_transition or cancel_after_pickup, listing what is allowed, or with
+// validation_failed.
+func (o *Order) Move(to Status, proof *Proof, by By) ([]Event, error) {
+	var f Faults
+	switch {
+	case !to.Valid():
+		f.Add("/status", "unknown_status", "must be one of the statuses, such as %s", StatusPickedUp)
+	case to == StatusAssigned:
+		f.Add("/status", "use_assign_courier", "assigning needs a courier: use the assign-courier operation")
+	}
+	by.validate(&f)
+	proof.validate(&f)
+	if err := f.Err(); err != nil {
+		return nil, err
+	}
+	if to == o.Status {
+		return nil, nil
+	}
+	if !o.Status.CanMove(to) {
+		return nil, o.refuse(to)
+	}
+	return []Event{o.enter(to, by, proof.data())}, nil
+}
+
+// Cancel is Move to cancelled.
+func (o *Order) Cancel(by By) ([]Event, error) { return o.Move(StatusCancelled, nil, by) }
+
+// Assign gives the order to a courier. The courier that it has already changes nothing.
+func (o *Order) Assign(courierID string, by By) ([]Event, error) {
+	if o.Status == StatusAssigned && o.CourierID == courierID {
+		return nil, nil
+	}
+	if !o.Status.CanMove(StatusAssigned) {
+		return nil, o.refuse(StatusAssigned)
+	}
+	data := map[string]any{"courier_id": courierID}
+	if o.CourierID != "" {
+		data["previous_courier_id"] = o.CourierID
+	}
+	o.CourierID = courierID
+	return []Event{o.enter(StatusAssigned, by, data)}, nil
+}
+
+func (o *Order) refuse(to Status) error {
+	code, text := CodeIllegalTransition, "an order that is "+string(o.Status)+" can't become "+string(to)
+	if to == StatusCancelled && !o.Status.BeforeCustody() {
+		code, text = CodeCancelAfterPickup, "an order can't be cancelled once it was handed over; send it returning instead"
+	}
+	return &Error{Code: code, Message: text, Allowed: o.Status.Next()}
+}
+
+// enter makes the step; that it is allowed has been checked.
+func (o *Order) enter(to Status, by By, data map[string]any) Event {
+	previous, at := o.Status, by.occurred()
+	if previous.BeforeCustody() && !to.BeforeCustody() && to != StatusCancelled {
+		o.Ledger.CustodyAt = &at
+	}
+	o.Status = to
+	switch to {
+	case StatusConfirmed:
+		if o.CourierID != "" {
+			data = map[string]any{"previous_courier_id": o.CourierID}
+		}
+		o.CourierID = ""
+	case StatusDeliveryFailed:
+		o.Attempts++
+	case StatusDelivered:
+		o.Attempts++
+		o.DeliveredAt = &at
+	case StatusCancelled:
+		o.CancelledAt = &at
+	}
+	ev := o.change(EventStatusChanged, by, data)
+	ev.PreviousStatus = previous
+	return ev
+}
+
+// Report is what a machine saw happen to an order: a message from Kafka, a scan
+// of a carrier, a fence that a courier crossed.
+type Report struct {
+	EventID        string    `json:"event_id"`
+	OrderID        string    `json:"order_id,omitempty"`
+	ExternalID     string    `json:"external_id,omitempty"`
+	MerchantID     string    `json:"merchant_id,omitempty"`
+	TrackingNumber string    `json:"tracking_number,omitempty"`
+	Status         Status    `json:"status"`
+	OccurredAt     time.Time `json:"occurred_at"`
+	Source         string    `json:"source"`
+	Reason         string    `json:"reason,omitempty"`
+	Location       *Point    `json:"location,omitempty"`
+}
+
+// Validate returns every fault of the report; one too far ahead of now is impossible_time.
+func (r *Report) Validate(now time.Time) error {
+	var f Faults
+	f.required("/event_id", r.EventID, MaxKey)
+	f.required("/source", r.Source, MaxKey)
+	f.text("/external_id", r.ExternalID, MaxKey)
+	f.text("/merchant_id", r.MerchantID, MaxKey)
+	f.text("/tracking_number", r.TrackingNumber, MaxKey)
+	f.text("/reason", r.Reason, MaxText)
+	f.point("/location", r.Location)
+	if r.OrderID == "" && r.ExternalID == "" && r.TrackingNumber == "" {
+		f.Add("/order_id", "required", "order_id, external_id or tracking_number is required")
+	}
+	if !r.Status.Valid() {
+		f.Add("/status", "unknown_status", "must be one of the statuses, such as %s", StatusPickedUp)
+	}
+	if r.OccurredAt.IsZero() {
+		f.Add("/occurred_at", "required", "is required")
+	}
+	if err := f.Err(); err != nil {
+		return err
+	}
+	f.notFuture("/occurred_at", r.OccurredAt, now)
+	if len(f.list) > 0 {
+		return &Error{Code: CodeImpossibleTime, Message: "the report's time is impossible", Faults: f.list}
+	}
+	return nil
+}
+
+// Observe applies a report. It may skip forward along any path of the table. A
+// report is late when no path leads to its status or when its source has already
+// reported something newer; one that repeats the status tells nothing new. Both
+// enter the history and leave the order as it is.
+func (o *Order) Observe(r Report, by By) []Event {
+	by.Source, by.OccurredAt, by.Reason, by.Location = r.Source, Timestamp(r.OccurredAt), r.Reason, r.Location
+	newest, reported := o.Ledger.Reported[r.Source]
+	older := reported && newest.After(by.OccurredAt)
+	if !older {
+		o.Ledger.Reported = maps.Clone(o.Ledger.Reported)
+		if o.Ledger.Reported == nil {
+			o.Ledger.Reported = map[string]time.Time{}
+		}
+		o.Ledger.Reported[r.Source] = by.OccurredAt
+	}
+	if !older && r.Status != o.Status && o.Status.Leads(r.Status) {
+		return []Event{o.enter(r.Status, by, nil)}
+	}
+	ev := o.note(EventReportLate, by, nil)
+	ev.Status = r.Status
+	return []Event{ev}
+}

@@ -1,0 +1,218 @@
+package domain
+
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// Order is one delivery. Fields are read freely and written only by the methods
+// of Order, each of which returns the events that it caused.
+type Order struct {
+	ID         string            `json:"id"`
+	Number     string            `json:"number"` // short, for people
+	ExternalID string            `json:"external_id,omitempty"`
+	MerchantID string            `json:"merchant_id,omitempty"`
+	Status     Status            `json:"status"`
+	Version    int64             `json:"version"`
+	Customer   Customer          `json:"customer"`
+	Pickup     *Place            `json:"pickup,omitempty"`
+	Dropoff    Place             `json:"dropoff"`
+	Items      []Item            `json:"items,omitempty"`
+	Total      *Money            `json:"total,omitempty"`
+	Notes      string            `json:"notes,omitempty"`
+	Metadata   map[string]string `json:"metadata,omitempty"`
+	CourierID  string            `json:"courier_id,omitempty"`
+	ReadyAt    *time.Time        `json:"ready_at,omitempty"`
+	PromisedAt *time.Time        `json:"promised_at,omitempty"`
+	ETA        *Estimate         `json:"eta,omitempty"` // as of this version
+	// Attempts counts tries to hand the goods over: failed ones and the one that succeeded.
+	Attempts    int        `json:"attempts"`
+	Exception   *Exception `json:"exception,omitempty"`
+	CreatedAt   time.Time  `json:"created_at"`
+	UpdatedAt   time.Time  `json:"updated_at"`
+	DeliveredAt *time.Time `json:"delivered_at,omitempty"`
+	CancelledAt *time.Time `json:"cancelled_at,omitempty"`
+
+	// Ledger is what the order must remember to keep its rules; it is stored and never shown.
+	Ledger Ledger `json:"-"`
+
+	wire []byte // the JSON of this version once frozen
+}
+
+// Ledger is an order's memory behind its visible fields.
+type Ledger struct {
+	// Seq is the seq of the newest event.
+	Seq int64 `json:"seq"`
+	// Reported is the newest occurred_at that each source has reported.
+	Reported map[string]time.Time `json:"reported,omitempty"`
+	// CustodyAt is when the goods were handed over, the start of the order's trail.
+	CustodyAt *time.Time `json:"custody_at,omitempty"`
+}
+
+// Customer is who receives the order.
+type Customer struct {
+	Name   string `json:"name"`
+	Phone  string `json:"phone,omitempty"` // E.164
+	Email  string `json:"email,omitempty"`
+	Locale string `json:"locale,omitempty"` // BCP 47
+}
+
+// Place is where goods are picked up or dropped off.
+type Place struct {
+	Address  string `json:"address,omitempty"`
+	Location *Point `json:"location,omitempty"`
+	Notes    string `json:"notes,omitempty"`
+}
+
+// Item is a line of an order.
+type Item struct {
+	Name     string `json:"name"`
+	SKU      string `json:"sku,omitempty"`
+	Quantity int    `json:"quantity"`
+	Price    *Money `json:"price,omitempty"`    // of one
+	WeightG  int    `json:"weight_g,omitempty"` // of one, grams
+}
+
+// UnmarshalJSON reads an absent quantity as one.
+func (i *Item) UnmarshalJSON(data []byte) error {
+	type plain Item
+	v := plain{Quantity: 1}
+	if err := json.Unmarshal(data, &v); err != nil {
+		return err
+	}
+	*i = Item(v)
+	return nil
+}
+
+// Exception is something wrong with an order that is not a state of its own: on
+// hold, customs, wrong address, damaged.
+type Exception struct {
+	Code   string    `json:"code"`
+	Detail string    `json:"detail,omitempty"`
+	Since  time.Time `json:"since"`
+}
+
+// Estimate is when an order is expected. [Earliest, Latest] is an 80 % interval.
+type Estimate struct {
+	OrderID          string         `json:"order_id"`
+	ETA              time.Time      `json:"eta"`
+	Earliest         time.Time      `json:"earliest"`
+	Latest           time.Time      `json:"latest"`
+	MinutesRemaining int            `json:"minutes_remaining"` // never negative
+	DistanceM        *float64       `json:"distance_m,omitempty"`
+	Method           EstimateMethod `json:"method"`
+	Confidence       float64        `json:"confidence"` // 0 to 1
+	ComputedAt       time.Time      `json:"computed_at"`
+}
+
+// EstimateMethod says what an estimate was made from.
+type EstimateMethod string
+
+// The methods, from the best informed to the least; actual is what happened.
+const (
+	MethodLive     EstimateMethod = "live"
+	MethodRoute    EstimateMethod = "route"
+	MethodHistory  EstimateMethod = "history"
+	MethodCarrier  EstimateMethod = "carrier"
+	MethodPromised EstimateMethod = "promised"
+	MethodDefault  EstimateMethod = "default"
+	MethodActual   EstimateMethod = "actual"
+)
+
+// NewOrder makes an order of a draft that Validate has passed.
+func NewOrder(d Draft, by By) (*Order, Event) {
+	id := uuid.Must(uuid.NewV7())
+	now := Timestamp(by.Now)
+	o := &Order{
+		ID: id.String(), Number: orderNumber(id), ExternalID: d.ExternalID, MerchantID: d.MerchantID,
+		Status: StatusCreated, Customer: d.Customer, Pickup: d.Pickup, Dropoff: *d.Dropoff,
+		Items: slices.Clone(d.Items), Total: d.Total, Notes: d.Notes, Metadata: maps.Clone(d.Metadata),
+		ReadyAt: timestamp(d.ReadyAt), PromisedAt: timestamp(d.PromisedAt),
+		CreatedAt: now,
+	}
+	return o, o.change(EventCreated, by, nil)
+}
+
+// orderNumber writes 45 random bits of the id as nine characters of Crockford's
+// base 32, which has no letters that are easily confused.
+func orderNumber(id uuid.UUID) string {
+	const alphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+	var bits uint64
+	for _, b := range id[10:] {
+		bits = bits<<8 | uint64(b)
+	}
+	out := make([]byte, 0, 11)
+	for i := range 9 {
+		if i == 3 || i == 6 {
+			out = append(out, '-')
+		}
+		out = append(out, alphabet[bits>>(5*i)&31])
+	}
+	return string(out)
+}
+
+// Active says whether the order can still change its status.
+func (o *Order) Active() bool { return !o.Status.Terminal() }
+
+// change makes the event of a change of the order: version and seq grow.
+func (o *Order) change(t EventType, by By, data map[string]any) Event {
+	o.Version++
+	o.UpdatedAt = Timestamp(by.Now)
+	return o.note(t, by, data)
+}
+
+// note makes an entry of the history that leaves the order as it is.
+func (o *Order) note(t EventType, by By, data map[string]any) Event {
+	o.wire = nil
+	o.Ledger.Seq++
+	return Event{
+		ID: NewID(), OrderID: o.ID, Seq: o.Ledger.Seq, Version: o.Version, Type: t, Status: o.Status,
+		OccurredAt: by.occurred(), RecordedAt: Timestamp(by.Now), Actor: by.Actor, Source: by.Source,
+		Reason: by.Reason, Location: by.Location, Data: data,
+	}
+}
+
+// Note writes an entry into the history that leaves the order as it is.
+func (o *Order) Note(t EventType, by By, data map[string]any) Event { return o.note(t, by, data) }
+
+// SetETA keeps the estimate as of the version just made.
+func (o *Order) SetETA(e *Estimate) {
+	o.ETA = e
+	o.wire = nil
+}
+
+// Freeze encodes the order once for all its readers; from then on it must not change.
+func (o *Order) Freeze() ([]byte, error) {
+	if o.wire == nil {
+		type plain Order // without MarshalJSON
+		b, err := json.Marshal((*plain)(o))
+		if err != nil {
+			return nil, err
+		}
+		o.wire = b
+	}
+	return o.wire, nil
+}
+
+// Thaw decodes an order that Freeze encoded; data is kept and must not change.
+func Thaw(data []byte, ledger Ledger) (*Order, error) {
+	o := new(Order)
+	if err := json.Unmarshal(data, o); err != nil {
+		return nil, err
+	}
+	o.Ledger, o.wire = ledger, data
+	return o, nil
+}
+
+// MarshalJSON returns the order as the contract shows it, encoded once when frozen.
+func (o *Order) MarshalJSON() ([]byte, error) {
+	if o.wire != nil {
+		return o.wire, nil
+	}
+	type plain Order
+	return json.Marshal((*plain)(o))
+}

@@ -1,0 +1,117 @@
+package domain
+
+import "slices"
+
+// Status is where an order stands.
+type Status string
+
+// The statuses, in the order of the table.
+const (
+	StatusCreated        Status = "created"
+	StatusConfirmed      Status = "confirmed"
+	StatusAssigned       Status = "assigned"
+	StatusAtPickup       Status = "at_pickup"
+	StatusPickedUp       Status = "picked_up"
+	StatusInTransit      Status = "in_transit"
+	StatusOutForDelivery Status = "out_for_delivery"
+	StatusAtDropoff      Status = "at_dropoff"
+	StatusReadyForPickup Status = "ready_for_pickup"
+	StatusDeliveryFailed Status = "delivery_failed"
+	StatusReturning      Status = "returning"
+	StatusDelivered      Status = "delivered"
+	StatusReturned       Status = "returned"
+	StatusCancelled      Status = "cancelled"
+	StatusFailed         Status = "failed"
+)
+
+// Transition is one row of the status table: where an order may go from From.
+type Transition struct {
+	From Status
+	To   []Status
+}
+
+// transitions is the status machine. Everything else about statuses is derived
+// from it; docs/status.md is generated from it.
+var transitions = []Transition{
+	{StatusCreated, []Status{StatusConfirmed, StatusAssigned, StatusCancelled}},
+	{StatusConfirmed, []Status{StatusAssigned, StatusCancelled}},
+	// assigned to assigned is another courier, to confirmed is unassigned or declined.
+	{StatusAssigned, []Status{StatusAssigned, StatusConfirmed, StatusAtPickup, StatusPickedUp, StatusCancelled}},
+	{StatusAtPickup, []Status{StatusPickedUp, StatusConfirmed, StatusCancelled}},
+	{StatusPickedUp, []Status{StatusInTransit, StatusOutForDelivery, StatusDelivered, StatusReturning, StatusFailed}},
+	{StatusInTransit, []Status{StatusOutForDelivery, StatusReadyForPickup, StatusDelivered, StatusReturning, StatusFailed}},
+	{StatusOutForDelivery, []Status{
+		StatusInTransit, StatusAtDropoff, StatusReadyForPickup, StatusDelivered,
+		StatusDeliveryFailed, StatusReturning, StatusFailed,
+	}},
+	{StatusAtDropoff, []Status{StatusDelivered, StatusDeliveryFailed, StatusReturning, StatusFailed}},
+	{StatusReadyForPickup, []Status{StatusDelivered, StatusReturning, StatusFailed}},
+	{StatusDeliveryFailed, []Status{
+		StatusInTransit, StatusOutForDelivery, StatusReadyForPickup, StatusReturning, StatusFailed,
+	}},
+	{StatusReturning, []Status{StatusReturned, StatusFailed}},
+	{StatusDelivered, nil},
+	{StatusReturned, nil},
+	{StatusCancelled, nil},
+	{StatusFailed, nil},
+}
+
+// The table turned into look-ups, made once at start.
+var (
+	nextOf    = map[Status][]Status{}
+	reachable = map[Status]map[Status]bool{}
+)
+
+func init() {
+	for _, t := range transitions {
+		nextOf[t.From] = t.To
+	}
+	for _, t := range transitions {
+		seen := map[Status]bool{}
+		for queue := slices.Clone(t.To); len(queue) > 0; queue = queue[1:] {
+			if s := queue[0]; !seen[s] {
+				seen[s] = true
+				queue = append(queue, nextOf[s]...)
+			}
+		}
+		reachable[t.From] = seen
+	}
+}
+
+// Transitions returns the status table, a row per status, in table order.
+func Transitions() []Transition { return slices.Clone(transitions) }
+
+// Statuses returns every status in table order.
+func Statuses() []Status {
+	all := make([]Status, len(transitions))
+	for i, t := range transitions {
+		all[i] = t.From
+	}
+	return all
+}
+
+// Valid says whether s is one of the statuses.
+func (s Status) Valid() bool {
+	_, ok := reachable[s]
+	return ok
+}
+
+// Next returns the statuses that may follow s, in table order; empty, never nil, at the end.
+func (s Status) Next() []Status { return append([]Status{}, nextOf[s]...) }
+
+// Terminal says whether nothing can follow s.
+func (s Status) Terminal() bool { return s.Valid() && len(nextOf[s]) == 0 }
+
+// CanMove says whether the table has the step from s to to.
+func (s Status) CanMove(to Status) bool { return slices.Contains(nextOf[s], to) }
+
+// Leads says whether some path of at least one step leads from s to to.
+func (s Status) Leads(to Status) bool { return reachable[s][to] }
+
+// BeforeCustody says whether nobody has taken the goods from the sender yet;
+// only such an order can be cancelled.
+func (s Status) BeforeCustody() bool { return s.Leads(StatusPickedUp) }
+
+// InCustody says whether a courier or carrier holds the goods: from picked_up to
+// the end. Positions flow to watchers only then.
+func (s Status) InCustody() bool { return s.Valid() && !s.BeforeCustody() && !s.Terminal() }

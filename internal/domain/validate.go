@@ -1,0 +1,178 @@
+package domain
+
+import (
+	"fmt"
+	"math"
+	"net/mail"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+)
+
+// Limits of a request. Strings are counted in characters.
+const (
+	MaxName        = 200
+	MaxPhone       = 40
+	MaxEmail       = 254
+	MaxLocale      = 35
+	MaxAddress     = 500
+	MaxText        = 2000 // notes, reasons, messages
+	MaxKey         = 128  // external ids, SKUs, sources, event ids, metadata keys
+	MaxValue       = 500  // metadata values
+	MaxMetadata    = 50   // entries
+	MaxItems       = 500
+	MaxQuantity    = 1_000_000
+	MaxWeightG     = 1_000_000_000
+	MaxCapacity    = 1000
+	MaxPageSize    = 500
+	DefaultPage    = 50
+	MaxPositions   = 10_000 // in one request
+	MaxIdempotency = 255
+	MaxPageToken   = 1024
+	MaxSearch      = 200
+)
+
+// FutureTolerance is how far ahead of our clock somebody else's may be.
+const FutureTolerance = 5 * time.Minute
+
+// Faults collects everything wrong with a request, so that all is reported at once.
+type Faults struct{ list []Fault }
+
+// Add records a fault at a JSON pointer.
+func (f *Faults) Add(pointer, code, format string, args ...any) {
+	f.list = append(f.list, Fault{Pointer: pointer, Code: code, Detail: fmt.Sprintf(format, args...)})
+}
+
+// Err returns a validation_failed Error, or nil when nothing is wrong.
+func (f *Faults) Err() error {
+	if len(f.list) == 0 {
+		return nil
+	}
+	return &Error{Code: CodeValidationFailed, Message: "the request is not valid", Faults: f.list}
+}
+
+// Invalid returns a validation_failed Error with a single fault.
+func Invalid(pointer, code, format string, args ...any) error {
+	var f Faults
+	f.Add(pointer, code, format, args...)
+	return f.Err()
+}
+
+// text checks a string's length and characters.
+func (f *Faults) text(pointer, s string, limit int) {
+	if utf8.RuneCountInString(s) > limit {
+		f.Add(pointer, "too_long", "must be at most %d characters", limit)
+	}
+	bad := func(r rune) bool {
+		return r == utf8.RuneError || (unicode.IsControl(r) && r != '\n' && r != '\r' && r != '\t')
+	}
+	if strings.ContainsFunc(s, bad) {
+		f.Add(pointer, "invalid_characters", "must be valid UTF-8 without control characters")
+	}
+}
+
+// required is text that must not be blank.
+func (f *Faults) required(pointer, s string, limit int) {
+	if strings.TrimSpace(s) == "" {
+		f.Add(pointer, "required", "is required")
+		return
+	}
+	f.text(pointer, s, limit)
+}
+
+func (f *Faults) point(pointer string, p *Point) {
+	if p == nil {
+		return
+	}
+	if !(p.Lat >= -90 && p.Lat <= 90) {
+		f.Add(pointer+"/lat", "out_of_range", "must be between -90 and 90 degrees")
+	}
+	if !(p.Lon >= -180 && p.Lon <= 180) {
+		f.Add(pointer+"/lon", "out_of_range", "must be between -180 and 180 degrees")
+	}
+}
+
+// number checks an optional measurement.
+func (f *Faults) number(pointer string, v *float64, low, high float64) {
+	if v != nil && (math.IsNaN(*v) || *v < low || *v > high) {
+		f.Add(pointer, "out_of_range", "must be between %g and %g", low, high)
+	}
+}
+
+// notFuture refuses a time more than FutureTolerance ahead of now.
+func (f *Faults) notFuture(pointer string, t, now time.Time) {
+	if t.After(now.Add(FutureTolerance)) {
+		f.Add(pointer, string(CodeImpossibleTime), "must not be more than %s ahead", FutureTolerance)
+	}
+	f.year(pointer, t)
+}
+
+// year keeps times inside what RFC 3339 and both databases can hold.
+func (f *Faults) year(pointer string, t time.Time) {
+	if y := t.UTC().Year(); !t.IsZero() && (y < 1970 || y > 9999) {
+		f.Add(pointer, string(CodeImpossibleTime), "must be between the years 1970 and 9999")
+	}
+}
+
+func (f *Faults) metadata(pointer string, m map[string]string) {
+	if len(m) > MaxMetadata {
+		f.Add(pointer, "too_many", "must have at most %d entries", MaxMetadata)
+		return
+	}
+	for k, v := range m {
+		at := pointer + "/" + escapePointer(k)
+		f.required(at, k, MaxKey)
+		f.text(at, v, MaxValue)
+	}
+}
+
+func (f *Faults) email(pointer, s string) {
+	f.text(pointer, s, MaxEmail)
+	if a, err := mail.ParseAddress(s); s != "" && (err != nil || a.Address != s) {
+		f.Add(pointer, "invalid_email", "must be an e-mail address")
+	}
+}
+
+// locale accepts the shape of a BCP 47 tag: letters and digits joined by hyphens.
+func (f *Faults) locale(pointer, s string) {
+	for _, part := range strings.Split(s, "-") {
+		alnum := !strings.ContainsFunc(part, func(r rune) bool {
+			return r > unicode.MaxASCII || (!unicode.IsLetter(r) && !unicode.IsDigit(r))
+		})
+		if s != "" && (len(s) > MaxLocale || part == "" || len(part) > 8 || !alnum) {
+			f.Add(pointer, "invalid_locale", "must be a language tag such as ru or en-GB")
+			return
+		}
+	}
+}
+
+func escapePointer(s string) string {
+	return strings.ReplaceAll(strings.ReplaceAll(s, "~", "~0"), "/", "~1")
+}
+
+// NewID returns a new UUIDv7: unique everywhere and increasing within the process.
+func NewID() string { return uuid.Must(uuid.NewV7()).String() }
+
+// ParseID returns the canonical form of an id, or a fault at the pointer. Only
+// the 36-character form is taken.
+func ParseID(pointer, s string) (string, error) {
+	id, err := uuid.Parse(s)
+	if err != nil || len(s) != 36 {
+		return "", Invalid(pointer, "invalid_id", "must be a UUID")
+	}
+	return id.String(), nil
+}
+
+// Timestamp brings a time to what every store keeps: UTC, microseconds.
+func Timestamp(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
+
+func timestamp(t *time.Time) *time.Time {
+	if t == nil {
+		return nil
+	}
+	u := Timestamp(*t)
+	return &u
+}
