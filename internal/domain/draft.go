@@ -25,8 +25,8 @@ type Draft struct {
 // it. region is the country of phone numbers without a country code.
 func (d Draft) Normalize(region string) (Draft, error) {
 	var f Faults
-	f.text("/external_id", d.ExternalID, MaxKey)
-	f.text("/merchant_id", d.MerchantID, MaxKey)
+	f.Text("/external_id", d.ExternalID, MaxKey)
+	f.Text("/merchant_id", d.MerchantID, MaxKey)
 	f.required("/customer/name", d.Customer.Name, MaxName)
 	f.phone("/customer/phone", &d.Customer.Phone, region)
 	f.email("/customer/email", d.Customer.Email)
@@ -35,7 +35,7 @@ func (d Draft) Normalize(region string) (Draft, error) {
 	f.dropoff(d.Dropoff)
 	f.items(d.Items)
 	d.Total.validate(&f, "/total")
-	f.text("/notes", d.Notes, MaxText)
+	f.Text("/notes", d.Notes, MaxText)
 	f.metadata("/metadata", d.Metadata)
 	f.optionalTime("/ready_at", d.ReadyAt)
 	f.optionalTime("/promised_at", d.PromisedAt)
@@ -52,8 +52,8 @@ func (f *Faults) place(pointer string, p *Place) {
 	if p == nil {
 		return
 	}
-	f.text(pointer+"/address", p.Address, MaxAddress)
-	f.text(pointer+"/notes", p.Notes, MaxText)
+	f.Text(pointer+"/address", p.Address, MaxAddress)
+	f.Text(pointer+"/notes", p.Notes, MaxText)
 	f.point(pointer+"/location", p.Location)
 }
 
@@ -73,7 +73,7 @@ func (f *Faults) items(items []Item) {
 	for i, it := range items {
 		at := "/items/" + strconv.Itoa(i)
 		f.required(at+"/name", it.Name, MaxName)
-		f.text(at+"/sku", it.SKU, MaxKey)
+		f.Text(at+"/sku", it.SKU, MaxKey)
 		if it.Quantity < 1 || it.Quantity > MaxQuantity {
 			f.Add(at+"/quantity", "out_of_range", "must be between 1 and %d", MaxQuantity)
 		}
@@ -97,11 +97,11 @@ func (p *Proof) validate(f *Faults) {
 	if p == nil {
 		return
 	}
-	f.text("/proof/recipient", p.Recipient, MaxName)
-	f.text("/proof/code", p.Code, MaxKey)
-	f.text("/proof/note", p.Note, MaxText)
-	f.text("/proof/photo_url", p.PhotoURL, MaxText)
-	f.text("/proof/signature_url", p.SignatureURL, MaxText)
+	f.Text("/proof/recipient", p.Recipient, MaxName)
+	f.Text("/proof/code", p.Code, MaxKey)
+	f.Text("/proof/note", p.Note, MaxText)
+	f.Text("/proof/photo_url", p.PhotoURL, MaxText)
+	f.Text("/proof/signature_url", p.SignatureURL, MaxText)
 }
 
 func (p *Proof) data() map[string]any {

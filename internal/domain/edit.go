@@ -74,14 +74,14 @@ func (e *Edit) normalize(region string) error {
 		f.dropoff(e.Dropoff)
 	}
 	if e.Notes != nil {
-		f.text("/notes", *e.Notes, MaxText)
+		f.Text("/notes", *e.Notes, MaxText)
 	}
 	f.optionalTime("/ready_at", e.ReadyAt)
 	f.optionalTime("/promised_at", e.PromisedAt)
 	f.metadata("/metadata", e.Metadata)
 	if x := e.Exception; x != nil {
 		f.required("/exception/code", x.Code, MaxKey)
-		f.text("/exception/detail", x.Detail, MaxText)
+		f.Text("/exception/detail", x.Detail, MaxText)
 	}
 	for _, field := range e.Clear {
 		switch field {

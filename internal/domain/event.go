@@ -73,6 +73,6 @@ func (b By) occurred() time.Time {
 
 func (b By) validate(f *Faults) {
 	f.notFuture("/occurred_at", b.OccurredAt, b.Now)
-	f.text("/reason", b.Reason, MaxText)
+	f.Text("/reason", b.Reason, MaxText)
 	f.point("/location", b.Location)
 }

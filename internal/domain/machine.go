@@ -104,10 +104,10 @@ func (r *Report) Validate(now time.Time) error {
 	var f Faults
 	f.required("/event_id", r.EventID, MaxKey)
 	f.required("/source", r.Source, MaxKey)
-	f.text("/external_id", r.ExternalID, MaxKey)
-	f.text("/merchant_id", r.MerchantID, MaxKey)
-	f.text("/tracking_number", r.TrackingNumber, MaxKey)
-	f.text("/reason", r.Reason, MaxText)
+	f.Text("/external_id", r.ExternalID, MaxKey)
+	f.Text("/merchant_id", r.MerchantID, MaxKey)
+	f.Text("/tracking_number", r.TrackingNumber, MaxKey)
+	f.Text("/reason", r.Reason, MaxText)
 	f.point("/location", r.Location)
 	if r.OrderID == "" && r.ExternalID == "" && r.TrackingNumber == "" {
 		f.Add("/order_id", "required", "order_id, external_id or tracking_number is required")

@@ -61,8 +61,8 @@ func Invalid(pointer, code, format string, args ...any) error {
 	return f.Err()
 }
 
-// text checks a string's length and characters.
-func (f *Faults) text(pointer, s string, limit int) {
+// Text checks a string's length and characters.
+func (f *Faults) Text(pointer, s string, limit int) {
 	if utf8.RuneCountInString(s) > limit {
 		f.Add(pointer, "too_long", "must be at most %d characters", limit)
 	}
@@ -80,7 +80,7 @@ func (f *Faults) required(pointer, s string, limit int) {
 		f.Add(pointer, "required", "is required")
 		return
 	}
-	f.text(pointer, s, limit)
+	f.Text(pointer, s, limit)
 }
 
 func (f *Faults) point(pointer string, p *Point) {
@@ -125,12 +125,12 @@ func (f *Faults) metadata(pointer string, m map[string]string) {
 	for k, v := range m {
 		at := pointer + "/" + escapePointer(k)
 		f.required(at, k, MaxKey)
-		f.text(at, v, MaxValue)
+		f.Text(at, v, MaxValue)
 	}
 }
 
 func (f *Faults) email(pointer, s string) {
-	f.text(pointer, s, MaxEmail)
+	f.Text(pointer, s, MaxEmail)
 	if a, err := mail.ParseAddress(s); s != "" && (err != nil || a.Address != s) {
 		f.Add(pointer, "invalid_email", "must be an e-mail address")
 	}

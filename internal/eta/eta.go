@@ -1,0 +1,157 @@
+// Package eta says when an order will arrive. It is pure maths: whoever calls it
+// brings the facts and the time.
+package eta
+
+import (
+	"math"
+	"time"
+
+	"github.com/order-tracking/order-tracking/internal/domain"
+)
+
+// Config is what estimates are made from as long as nothing better is known.
+type Config struct {
+	// Speeds in m/s by vehicle, over the road, stops in traffic included.
+	Speeds map[domain.Vehicle]float64
+	// Detour is the length of the road over that of the straight line.
+	Detour float64
+	// Handover is spent on every delivery besides driving: parking, stairs, the door.
+	Handover time.Duration
+	// Dispatch is spent before the goods are handed over: finding a courier, driving
+	// to the pick-up, waiting there.
+	Dispatch time.Duration
+	// Default is how long an order takes when neither distance nor promise is known.
+	Default time.Duration
+	// FreshFor is how long a position says where the courier is.
+	FreshFor time.Duration
+}
+
+// The 80 % interval around an estimate that is made from distance and speed alone.
+// Measured on 15,900 motorbike deliveries: the tenth and the ninetieth percentile of
+// the real duration over the estimated one were 0.64 and 1.99 from the hand-over,
+// 0.59 and 1.81 from the order.
+const (
+	lowFactor  = 0.6
+	highFactor = 1.95
+)
+
+// shortStop is the least that an unfinished delivery can still take.
+const shortStop = 2 * time.Minute
+
+// Facts is what is known of an order at Now.
+type Facts struct {
+	Order    *domain.Order
+	Vehicle  domain.Vehicle   // "" when nobody has the order yet
+	Position *domain.Position // of its courier; nil when unknown
+	Now      time.Time
+}
+
+// Estimate returns when the order is expected, or what happened when it was
+// delivered; an order that ended otherwise fails with order_finished.
+func (c Config) Estimate(f Facts) (domain.Estimate, error) {
+	o := f.Order
+	e := domain.Estimate{OrderID: o.ID, ComputedAt: domain.Timestamp(f.Now)}
+	switch {
+	case o.Status == domain.StatusDelivered:
+		e.ETA, e.Earliest, e.Latest = *o.DeliveredAt, *o.DeliveredAt, *o.DeliveredAt
+		e.Method, e.Confidence = domain.MethodActual, 1
+		return e, nil
+	case o.Status.Terminal() || o.Status == domain.StatusReturning:
+		return e, domain.Errorf(domain.CodeOrderFinished, "an order that is %s is not going to be delivered", o.Status)
+	}
+	distance, located := c.distance(f)
+	switch {
+	case located && c.live(f):
+		e.Method, e.Confidence = domain.MethodLive, 0.6
+		c.span(&e, f, f.Now, c.drive(f.Vehicle, distance)+c.waiting(f))
+	case located:
+		e.Method, e.Confidence = domain.MethodRoute, 0.4
+		c.span(&e, f, c.start(f), c.drive(f.Vehicle, distance)+c.dispatch(f))
+	case o.PromisedAt != nil && o.PromisedAt.After(f.Now):
+		e.Method, e.Confidence = domain.MethodPromised, 0.3
+		c.span(&e, f, f.Now, o.PromisedAt.Sub(f.Now))
+	default:
+		e.Method, e.Confidence = domain.MethodDefault, 0.1
+		c.span(&e, f, c.start(f), c.Default)
+	}
+	if located {
+		metres := math.Round(distance)
+		e.DistanceM = &metres
+	}
+	return e, nil
+}
+
+// live says whether the courier's position can be trusted to tell the rest.
+func (c Config) live(f Facts) bool {
+	return f.Position != nil && f.Now.Sub(f.Position.RecordedAt) <= c.FreshFor
+}
+
+// distance is what is left to drive in metres by road.
+func (c Config) distance(f Facts) (metres float64, ok bool) {
+	o, to := f.Order, f.Order.Dropoff.Location
+	if to == nil {
+		return 0, false
+	}
+	var pickup *domain.Point
+	if o.Pickup != nil {
+		pickup = o.Pickup.Location
+	}
+	switch {
+	case c.live(f) && o.Status.BeforeCustody() && pickup != nil:
+		return c.Detour * (f.Position.Point().DistanceM(*pickup) + pickup.DistanceM(*to)), true
+	case c.live(f):
+		return c.Detour * f.Position.Point().DistanceM(*to), true
+	case pickup != nil:
+		return c.Detour * pickup.DistanceM(*to), true
+	}
+	return 0, false
+}
+
+// drive is the time for a distance with the hand-over at the end.
+func (c Config) drive(v domain.Vehicle, metres float64) time.Duration {
+	speed := c.Speeds[v]
+	if speed <= 0 {
+		speed = c.Speeds[domain.VehicleMotorbike]
+	}
+	return time.Duration(metres/speed*float64(time.Second)) + c.Handover
+}
+
+// start is when the stage that the estimate covers began, or will begin.
+func (c Config) start(f Facts) time.Time {
+	o := f.Order
+	at := o.CreatedAt
+	if o.Ledger.CustodyAt != nil {
+		return *o.Ledger.CustodyAt
+	}
+	if o.ReadyAt != nil && o.ReadyAt.After(at) {
+		at = *o.ReadyAt
+	}
+	return at
+}
+
+func (c Config) dispatch(f Facts) time.Duration {
+	if f.Order.Status.BeforeCustody() {
+		return c.Dispatch
+	}
+	return 0
+}
+
+// waiting is how long the goods will not be ready yet when the courier comes.
+func (c Config) waiting(f Facts) time.Duration {
+	o := f.Order
+	if o.ReadyAt == nil || !o.Status.BeforeCustody() {
+		return 0
+	}
+	return max(0, o.ReadyAt.Sub(f.Now))
+}
+
+// span fills in the times of something that takes total from start on. What has
+// passed of it narrows nothing: a delivery that is late is no more certain.
+func (c Config) span(e *domain.Estimate, f Facts, start time.Time, total time.Duration) {
+	remaining := max(start.Add(total).Sub(f.Now), shortStop)
+	scale := func(k float64) time.Time {
+		return domain.Timestamp(f.Now.Add(time.Duration(k * float64(remaining))))
+	}
+	e.ETA, e.Earliest, e.Latest = scale(1), scale(lowFactor), scale(highFactor)
+	e.MinutesRemaining = int(math.Ceil(remaining.Minutes()))
+}

@@ -1,0 +1,101 @@
+package usecase
+
+import (
+	"context"
+
+	"github.com/order-tracking/order-tracking/internal/domain"
+)
+
+// Assignment names the courier, or asks for the nearest one on duty that has room.
+type Assignment struct {
+	CourierID string `json:"courier_id,omitempty"`
+	Auto      bool   `json:"auto,omitempty"`
+}
+
+// nearestTried is how many couriers around the pick-up are considered.
+const nearestTried = 100
+
+// Assign gives an order to a courier. It fails with courier_not_found,
+// courier_busy, no_courier_available, illegal_transition or version_conflict.
+func (u *Orders) Assign(ctx context.Context, id string, in Assignment, expected int64) (*domain.Order, error) {
+	by, err := u.by(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if in.Auto == (in.CourierID != "") {
+		return nil, domain.Invalid("/courier_id", "required", "either courier_id or auto is required")
+	}
+	known, err := u.order(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	op := "assign_courier:" + known.ID
+	return once(ctx, u.core, op, in, func(rec *domain.Idempotency) (*domain.Order, error) {
+		if in.Auto {
+			return u.assignNearest(ctx, known, expected, by, rec)
+		}
+		courierID, err := domain.ParseID("/courier_id", in.CourierID)
+		if err != nil {
+			return nil, err
+		}
+		if _, err := u.Store.Courier(ctx, courierID); err != nil {
+			return nil, err
+		}
+		return u.assign(ctx, known.ID, courierID, expected, by, rec)
+	})
+}
+
+func (u *Orders) assign(
+	ctx context.Context, id, courierID string, expected int64, by domain.By, rec *domain.Idempotency,
+) (*domain.Order, error) {
+	return u.update(ctx, id, courierID, func(ch *domain.Change) error {
+		if err := checkVersion(ch.Order, expected); err != nil {
+			return err
+		}
+		events, err := ch.Order.Assign(courierID, by)
+		if err != nil {
+			return err
+		}
+		ch.Add(events...)
+		return record(ch, rec, nil)
+	})
+}
+
+// assignNearest tries the couriers around the pick-up, nearest first. That one has
+// room is decided by the commit, so two orders never share the last place.
+func (u *Orders) assignNearest(
+	ctx context.Context, known *domain.Order, expected int64, by domain.By, rec *domain.Idempotency,
+) (*domain.Order, error) {
+	if !known.Status.CanMove(domain.StatusAssigned) { // let the machine say what is wrong
+		return u.assign(ctx, known.ID, "", expected, by, rec)
+	}
+	from := known.Dropoff.Location
+	if known.Pickup != nil && known.Pickup.Location != nil {
+		from = known.Pickup.Location
+	}
+	if from == nil {
+		return nil, domain.Errorf(domain.CodeNoCourierAvailable, "the order has no location to find the nearest courier from")
+	}
+	fixes, err := u.Live.Nearest(ctx, *from, by.Now.Add(-u.StaleAfter), nearestTried)
+	if err != nil {
+		return nil, err
+	}
+	for _, fix := range fixes {
+		courier, err := u.Store.Courier(ctx, fix.CourierID)
+		if domain.CodeOf(err) == domain.CodeCourierNotFound {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		if !courier.OnDuty || courier.ActiveOrders >= courier.Capacity {
+			continue
+		}
+		o, err := u.assign(ctx, known.ID, courier.ID, expected, by, rec)
+		if code := domain.CodeOf(err); code == domain.CodeCourierBusy || code == domain.CodeCourierNotFound {
+			continue
+		}
+		return o, err
+	}
+	return nil, domain.Errorf(domain.CodeNoCourierAvailable, "no courier on duty nearby has room")
+}

@@ -1,0 +1,148 @@
+// Package usecase holds the verbs of the product: what each door offers, once.
+// Every method takes its Actor from the context and returns domain errors.
+package usecase
+
+import (
+	"context"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/order-tracking/order-tracking/internal/domain"
+	"github.com/order-tracking/order-tracking/internal/eta"
+)
+
+// Deps is what the use cases work with.
+type Deps struct {
+	Store    domain.Store
+	Live     domain.LiveStore
+	Audience domain.Audience
+	Clock    domain.Clock
+	Log      *zap.Logger
+	Estimate eta.Config
+	// PhoneRegion is the country (ISO 3166-1 alpha-2) of phone numbers without a country code.
+	PhoneRegion string
+	// StaleAfter is how old a position must be to be called stale.
+	StaleAfter time.Duration
+}
+
+// UseCases is every use case over the same parts.
+type UseCases struct {
+	Orders   *Orders
+	Couriers *Couriers
+	Tracking *Tracking
+	Inbound  *Inbound
+}
+
+// New builds the use cases.
+func New(d Deps) *UseCases {
+	c := &core{Deps: d, running: newKeyLock()}
+	return &UseCases{
+		Orders: &Orders{c}, Couriers: &Couriers{c}, Tracking: &Tracking{c}, Inbound: &Inbound{c},
+	}
+}
+
+// core is what the use cases share: the one way to change an order.
+type core struct {
+	Deps
+	running *keyLock
+}
+
+// by says who acts, from the context, through the API.
+func (c *core) by(ctx context.Context) (domain.By, error) {
+	actor, err := domain.ActorFrom(ctx)
+	return domain.By{Actor: actor, Source: domain.SourceAPI, Now: c.Clock.Now()}, err
+}
+
+// order returns an order from the cache or the store.
+func (c *core) order(ctx context.Context, id string) (*domain.Order, error) {
+	id, err := domain.ParseID("/order_id", id)
+	if err != nil {
+		return nil, err
+	}
+	if o, err := c.Live.CachedOrder(ctx, id); err == nil && o != nil {
+		return o, nil
+	}
+	o, err := c.Store.Order(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	c.cache(ctx, o)
+	return o, nil
+}
+
+// cache keeps an order for readers; a cache that fails costs them a query.
+func (c *core) cache(ctx context.Context, o *domain.Order) {
+	if err := c.Live.CacheOrder(context.WithoutCancel(ctx), o); err != nil {
+		c.Log.Debug("order not cached", zap.String("order_id", o.ID), zap.Error(err))
+	}
+}
+
+// courierFacts returns what an estimate needs to know of a courier; what can't be
+// had is left out, an estimate is never a reason to refuse.
+func (c *core) courierFacts(ctx context.Context, courierID string) eta.Facts {
+	f := eta.Facts{Now: c.Clock.Now()}
+	if courierID == "" {
+		return f
+	}
+	if courier, err := c.Store.Courier(ctx, courierID); err == nil {
+		f.Vehicle = courier.Vehicle
+	}
+	if p, err := c.Live.Position(ctx, courierID); err == nil {
+		f.Position = p
+	}
+	return f
+}
+
+// estimateInto keeps in the order what is expected as of the version just made.
+func (c *core) estimateInto(o *domain.Order, f eta.Facts) {
+	f.Order = o
+	e, err := c.Estimate.Estimate(f)
+	if err != nil {
+		o.SetETA(nil)
+		return
+	}
+	o.SetETA(&e)
+}
+
+// update changes an order and tells everyone: the one way that an order changes.
+// courierID is who has or gets the order, for the estimate.
+func (c *core) update(
+	ctx context.Context, id, courierID string, fn func(*domain.Change) error,
+) (*domain.Order, error) {
+	facts := c.courierFacts(ctx, courierID)
+	var events []domain.Event
+	o, err := c.Store.UpdateOrder(ctx, id, func(ch *domain.Change) error {
+		before := ch.Order.Version
+		if err := fn(ch); err != nil {
+			return err
+		}
+		if ch.Order.Version != before {
+			c.estimateInto(ch.Order, facts)
+		}
+		events = ch.Events
+		return sealRecord(ch)
+	})
+	if err != nil {
+		return nil, err
+	}
+	c.announce(ctx, o, events)
+	return o, nil
+}
+
+func (c *core) announce(ctx context.Context, o *domain.Order, events []domain.Event) {
+	c.cache(ctx, o)
+	if len(events) > 0 {
+		c.Audience.OrderChanged(o, events)
+	}
+}
+
+// checkVersion refuses a change made for another version than the order has; zero
+// expects nothing.
+func checkVersion(o *domain.Order, expected int64) error {
+	if expected != 0 && o.Version != expected {
+		return domain.Errorf(domain.CodeVersionConflict,
+			"the order has moved on to version %d", o.Version)
+	}
+	return nil
+}

@@ -1,0 +1,139 @@
+package usecase
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"sync"
+	"unicode/utf8"
+
+	"github.com/order-tracking/order-tracking/internal/domain"
+)
+
+// Idempotent is a request's idempotency key; Replayed is set when the answer is
+// that of an earlier request with the same key.
+type Idempotent struct {
+	Key      string
+	Replayed bool
+}
+
+type idempotentKey struct{}
+
+// WithIdempotency puts a key into the context of one request. The door reads
+// Replayed from what it passed in once the use case has answered.
+func WithIdempotency(ctx context.Context, i *Idempotent) context.Context {
+	return context.WithValue(ctx, idempotentKey{}, i)
+}
+
+// keyLock knows which keys have a request running in this process.
+type keyLock struct {
+	mu   sync.Mutex
+	held map[string]bool
+}
+
+func newKeyLock() *keyLock { return &keyLock{held: map[string]bool{}} }
+
+func (l *keyLock) acquire(key string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.held[key] {
+		return false
+	}
+	l.held[key] = true
+	return true
+}
+
+func (l *keyLock) release(key string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.held, key)
+}
+
+// once runs do unless the request's key was answered before: then it returns that
+// answer. do must commit the record that it gets together with what it does; for a
+// request without a key the record is nil. op and in identify the request.
+func once[T any](
+	ctx context.Context, c *core, op string, in any, do func(rec *domain.Idempotency) (T, error),
+) (T, error) {
+	var none T
+	actor, err := domain.ActorFrom(ctx)
+	if err != nil {
+		return none, err
+	}
+	idem, _ := ctx.Value(idempotentKey{}).(*Idempotent)
+	if idem == nil || idem.Key == "" {
+		return do(nil)
+	}
+	if utf8.RuneCountInString(idem.Key) > domain.MaxIdempotency || !utf8.ValidString(idem.Key) {
+		return none, domain.Invalid("/idempotency_key", "too_long", "must be at most %d characters", domain.MaxIdempotency)
+	}
+	rec := &domain.Idempotency{
+		Scope: string(actor.Kind) + ":" + actor.ID, Key: idem.Key, Hash: requestHash(op, in),
+		CreatedAt: domain.Timestamp(c.Clock.Now()),
+	}
+	lock := rec.Scope + "\x00" + rec.Key
+	if !c.running.acquire(lock) {
+		return none, domain.Errorf(domain.CodeIdempotencyRunning, "a request with this idempotency key is still running")
+	}
+	defer c.running.release(lock)
+	if answer, found, err := replay[T](ctx, c, rec); err != nil || found {
+		idem.Replayed = found && err == nil
+		return answer, err
+	}
+	answer, err := do(rec)
+	if errors.Is(err, domain.ErrRecorded) { // another replica was faster
+		answer, idem.Replayed, err = replay[T](ctx, c, rec)
+	}
+	return answer, err
+}
+
+// replay looks for the answer that an earlier request with the key got.
+func replay[T any](ctx context.Context, c *core, rec *domain.Idempotency) (answer T, found bool, err error) {
+	stored, err := c.Store.Recorded(ctx, rec.Scope, rec.Key)
+	if err != nil || stored == nil {
+		return answer, false, err
+	}
+	if stored.Hash != rec.Hash {
+		return answer, true, domain.Errorf(domain.CodeIdempotencyReused, "this idempotency key was used for another request")
+	}
+	return answer, true, json.Unmarshal(stored.Result, &answer)
+}
+
+func requestHash(op string, in any) string {
+	b, err := json.Marshal(in)
+	if err != nil { // an input that can't be encoded could not have been decoded
+		panic(err)
+	}
+	sum := sha256.Sum256(append([]byte(op+"\x00"), b...))
+	return hex.EncodeToString(sum[:])
+}
+
+// record puts rec into the change with the answer that it will replay: what result
+// gives once the change is complete, or the order itself.
+func record(ch *domain.Change, rec *domain.Idempotency, result any) error {
+	if rec == nil {
+		return nil
+	}
+	copied := *rec
+	if result != nil {
+		b, err := json.Marshal(result)
+		if err != nil {
+			return err
+		}
+		copied.Result = b
+	}
+	ch.Idempotency = &copied
+	return nil
+}
+
+// sealRecord makes the finished order the answer of a record that has none yet.
+func sealRecord(ch *domain.Change) error {
+	if ch.Idempotency == nil || ch.Idempotency.Result != nil {
+		return nil
+	}
+	b, err := ch.Order.Freeze()
+	ch.Idempotency.Result = b
+	return err
+}

@@ -1,0 +1,203 @@
+package usecase
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/order-tracking/order-tracking/internal/domain"
+)
+
+// Orders is what can be done with orders.
+type Orders struct{ *core }
+
+// MaxBatch is how many orders CreateMany takes at once.
+const MaxBatch = 100
+
+// Create makes an order. It fails with validation_failed, duplicate_external_id or
+// one of the idempotency codes.
+func (u *Orders) Create(ctx context.Context, d domain.Draft) (*domain.Order, error) {
+	by, err := u.by(ctx)
+	if err != nil {
+		return nil, err
+	}
+	valid, err := d.Normalize(u.PhoneRegion)
+	if err != nil {
+		return nil, err
+	}
+	return once(ctx, u.core, "create_order", d, func(rec *domain.Idempotency) (*domain.Order, error) {
+		o, ev := domain.NewOrder(valid, by)
+		u.estimateInto(o, u.courierFacts(ctx, ""))
+		ch := &domain.Change{Order: o, Events: []domain.Event{ev}}
+		if err := record(ch, rec, nil); err != nil {
+			return nil, err
+		}
+		if err := sealRecord(ch); err != nil {
+			return nil, err
+		}
+		o, err := u.Store.CreateOrder(ctx, ch)
+		if err != nil {
+			return nil, err
+		}
+		u.announce(ctx, o, ch.Events)
+		return o, nil
+	})
+}
+
+// Created is the outcome of one draft of a batch.
+type Created struct {
+	Order *domain.Order
+	Err   error
+}
+
+// CreateMany makes the orders of a batch, each on its own: one that fails does not
+// stop the others. An idempotency key covers the batch draft by draft.
+func (u *Orders) CreateMany(ctx context.Context, drafts []domain.Draft) ([]Created, error) {
+	if len(drafts) == 0 || len(drafts) > MaxBatch {
+		return nil, domain.Invalid("/orders", "out_of_range", "must have 1 to %d entries", MaxBatch)
+	}
+	idem, _ := ctx.Value(idempotentKey{}).(*Idempotent)
+	out := make([]Created, len(drafts))
+	var wg sync.WaitGroup
+	for i, d := range drafts {
+		wg.Go(func() {
+			one := ctx
+			if idem != nil && idem.Key != "" {
+				one = WithIdempotency(ctx, &Idempotent{Key: batchKey(idem.Key, i)})
+			}
+			out[i].Order, out[i].Err = u.Create(one, d)
+		})
+	}
+	wg.Wait()
+	return out, nil
+}
+
+// Get returns an order, or order_not_found.
+func (u *Orders) Get(ctx context.Context, id string) (*domain.Order, error) {
+	if _, err := domain.ActorFrom(ctx); err != nil {
+		return nil, err
+	}
+	return u.order(ctx, id)
+}
+
+// List returns a page of orders, newest first, and the token of the next one.
+func (u *Orders) List(ctx context.Context, f domain.OrderFilter, p PageRequest) ([]*domain.Order, string, error) {
+	if _, err := domain.ActorFrom(ctx); err != nil {
+		return nil, "", err
+	}
+	f, err := u.checkFilter(f)
+	if err != nil {
+		return nil, "", err
+	}
+	return page(p, "orders", f, false, func(dp domain.Page) ([]*domain.Order, *domain.Cursor, error) {
+		return u.Store.Orders(ctx, f, dp)
+	})
+}
+
+// checkFilter validates a filter and brings its phone number to E.164.
+func (u *Orders) checkFilter(f domain.OrderFilter) (domain.OrderFilter, error) {
+	var faults domain.Faults
+	for _, s := range f.Statuses {
+		if !s.Valid() {
+			faults.Add("/status", "unknown_status", "must be one of the statuses, such as %s", domain.StatusPickedUp)
+		}
+	}
+	if f.CourierID != "" {
+		id, err := domain.ParseID("/courier_id", f.CourierID)
+		if err != nil {
+			faults.Add("/courier_id", "invalid_id", "must be a UUID")
+		}
+		f.CourierID = id
+	}
+	phone, ok := domain.NormalizePhone(f.CustomerPhone, u.PhoneRegion)
+	if !ok {
+		faults.Add("/customer_phone", "invalid_phone", "must be a phone number with its country code")
+	}
+	f.CustomerPhone = phone
+	faults.Text("/merchant_id", f.MerchantID, domain.MaxKey)
+	faults.Text("/external_id", f.ExternalID, domain.MaxKey)
+	faults.Text("/q", f.Search, domain.MaxSearch)
+	return f, faults.Err()
+}
+
+// StatusChange asks for a step of an order.
+type StatusChange struct {
+	Status     domain.Status `json:"status"`
+	Reason     string        `json:"reason,omitempty"`
+	OccurredAt *time.Time    `json:"occurred_at,omitempty"`
+	Location   *domain.Point `json:"location,omitempty"`
+	Proof      *domain.Proof `json:"proof,omitempty"`
+}
+
+// UpdateStatus takes an order one step along the table; expected, when not zero, is
+// the version that the caller knows. It fails with illegal_transition,
+// cancel_after_pickup, version_conflict, validation_failed or order_not_found.
+func (u *Orders) UpdateStatus(ctx context.Context, id string, in StatusChange, expected int64) (*domain.Order, error) {
+	by, err := u.by(ctx)
+	if err != nil {
+		return nil, err
+	}
+	by.Reason, by.Location = in.Reason, in.Location
+	if in.OccurredAt != nil {
+		by.OccurredAt = *in.OccurredAt
+	}
+	known, err := u.order(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return u.update(ctx, known.ID, known.CourierID, func(ch *domain.Change) error {
+		if err := checkVersion(ch.Order, expected); err != nil {
+			return err
+		}
+		events, err := ch.Order.Move(in.Status, in.Proof, by)
+		ch.Add(events...)
+		return err
+	})
+}
+
+// Cancel ends an order before its goods are handed over; otherwise it fails with
+// cancel_after_pickup. An order that is cancelled already stays so.
+func (u *Orders) Cancel(ctx context.Context, id, reason string, expected int64) (*domain.Order, error) {
+	return u.UpdateStatus(ctx, id, StatusChange{Status: domain.StatusCancelled, Reason: reason}, expected)
+}
+
+// Edit changes an order's particulars; order_finished when it can't change any more.
+func (u *Orders) Edit(ctx context.Context, id string, in domain.Edit, expected int64) (*domain.Order, error) {
+	by, err := u.by(ctx)
+	if err != nil {
+		return nil, err
+	}
+	known, err := u.order(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return u.update(ctx, known.ID, known.CourierID, func(ch *domain.Change) error {
+		if err := checkVersion(ch.Order, expected); err != nil {
+			return err
+		}
+		events, err := ch.Order.Edit(in, u.PhoneRegion, by)
+		ch.Add(events...)
+		return err
+	})
+}
+
+// Events returns the whole history of an order, oldest first.
+func (u *Orders) Events(ctx context.Context, id string) ([]domain.Event, error) {
+	o, err := u.Get(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return u.Store.Events(ctx, o.ID, 0)
+}
+
+// DeliveryTime returns when the order is expected, computed now, or what happened;
+// order_finished for an order that ended otherwise.
+func (u *Orders) DeliveryTime(ctx context.Context, id string) (domain.Estimate, error) {
+	o, err := u.Get(ctx, id)
+	if err != nil {
+		return domain.Estimate{}, err
+	}
+	facts := u.courierFacts(ctx, o.CourierID)
+	facts.Order = o
+	return u.Estimate.Estimate(facts)
+}

@@ -1,0 +1,182 @@
+package usecase
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/order-tracking/order-tracking/internal/domain"
+)
+
+// Tracking is where couriers and orders are.
+type Tracking struct{ *core }
+
+// maxTrail is how many positions of an order's trail are shown.
+const maxTrail = 2000
+
+// Located is a courier's position with how old it is.
+type Located struct {
+	domain.Position
+	AgeSeconds float64 `json:"age_seconds"`
+	Stale      bool    `json:"stale"`
+}
+
+// Received counts what became of reported positions.
+type Received struct {
+	Accepted int `json:"accepted"`
+	Dropped  int `json:"dropped"`
+}
+
+// Report takes positions of a courier. What is implausible or known already is
+// dropped and counted; what is accepted is on disk. single says that the request
+// held one position and not an array. It fails with courier_not_found or validation_failed.
+func (u *Tracking) Report(ctx context.Context, courierID string, in []domain.Position, single bool) (Received, error) {
+	courier, err := u.known(ctx, courierID)
+	if err != nil {
+		return Received{}, err
+	}
+	now := u.Clock.Now()
+	positions, err := domain.NormalizePositions(in, single, now)
+	if err != nil {
+		return Received{}, err
+	}
+	op := "report_positions:" + courier.ID
+	return once(ctx, u.core, op, in, func(rec *domain.Idempotency) (Received, error) {
+		fixes := make([]domain.Fix, 0, len(positions))
+		seen := map[time.Time]bool{}
+		for _, p := range positions {
+			if p.Implausible(now) == "" && !seen[p.RecordedAt] {
+				seen[p.RecordedAt] = true
+				fixes = append(fixes, domain.Fix{CourierID: courier.ID, Position: p})
+			}
+		}
+		out := Received{Accepted: len(fixes), Dropped: len(positions) - len(fixes)}
+		var ch domain.Change
+		if err := record(&ch, rec, out); err != nil {
+			return Received{}, err
+		}
+		added, err := u.Store.AppendFixes(ctx, fixes, ch.Idempotency)
+		if err != nil {
+			return Received{}, err
+		}
+		u.show(ctx, fixes)
+		return Received{Accepted: added, Dropped: len(positions) - added}, nil
+	})
+}
+
+// show moves the courier on the map and for those who wait for its orders. What is
+// shown heals with the next position, so failures are not the reporter's.
+func (u *Tracking) show(ctx context.Context, fixes []domain.Fix) {
+	if len(fixes) == 0 {
+		return
+	}
+	ctx = context.WithoutCancel(ctx)
+	newest := slices.MaxFunc(fixes, func(a, b domain.Fix) int { return a.RecordedAt.Compare(b.RecordedAt) })
+	moved, err := u.Live.PutFixes(ctx, []domain.Fix{newest})
+	if err != nil || !moved[0] {
+		return
+	}
+	active := true
+	orders, _, err := u.Store.Orders(ctx, domain.OrderFilter{CourierID: newest.CourierID, Active: &active},
+		domain.Page{Size: domain.MaxPageSize})
+	if err != nil {
+		return
+	}
+	facts := u.courierFacts(ctx, newest.CourierID)
+	var carried []string
+	for _, o := range orders {
+		if !o.Status.InCustody() {
+			continue
+		}
+		carried = append(carried, o.ID)
+		facts.Order = o
+		if e, err := u.Estimate.Estimate(facts); err == nil {
+			u.Audience.Estimated(e)
+		}
+	}
+	u.Audience.CourierMoved(newest, carried)
+}
+
+// Position returns a courier's newest position; courier_not_found, or
+// position_not_found when there is none yet.
+func (u *Tracking) Position(ctx context.Context, courierID string) (Located, error) {
+	courier, err := u.known(ctx, courierID)
+	if err != nil {
+		return Located{}, err
+	}
+	p, err := u.Live.Position(ctx, courier.ID)
+	if err != nil {
+		return Located{}, err
+	}
+	if p == nil {
+		return Located{}, domain.Errorf(domain.CodePositionNotFound, "the courier has not reported a position yet")
+	}
+	age := max(0, u.Clock.Now().Sub(p.RecordedAt))
+	return Located{Position: *p, AgeSeconds: age.Round(time.Millisecond).Seconds(), Stale: age > u.StaleAfter}, nil
+}
+
+// Track is everything there is to see of an order.
+type Track struct {
+	OrderID  string            `json:"order_id"`
+	Status   domain.Status     `json:"status"`
+	Courier  *domain.Courier   `json:"courier,omitempty"`
+	Position *domain.Position  `json:"position,omitempty"`
+	Trail    []domain.Position `json:"trail"`
+	Timeline []domain.Event    `json:"timeline"`
+	ETA      *domain.Estimate  `json:"eta,omitempty"`
+}
+
+// Track returns where an order is and how it came there: its history, the courier
+// and, from custody to the end, the trail.
+func (u *Tracking) Track(ctx context.Context, id string) (*Track, error) {
+	if _, err := domain.ActorFrom(ctx); err != nil {
+		return nil, err
+	}
+	o, err := u.order(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	t := &Track{OrderID: o.ID, Status: o.Status, Trail: []domain.Position{}}
+	if t.Timeline, err = u.Store.Events(ctx, o.ID, 0); err != nil {
+		return nil, err
+	}
+	if o.CourierID != "" {
+		if err := u.trackCourier(ctx, o, t); err != nil {
+			return nil, err
+		}
+	}
+	facts := u.courierFacts(ctx, o.CourierID)
+	facts.Order = o
+	if e, err := u.Estimate.Estimate(facts); err == nil {
+		t.ETA = &e
+	}
+	return t, nil
+}
+
+func (u *Tracking) trackCourier(ctx context.Context, o *domain.Order, t *Track) error {
+	courier, err := u.Store.Courier(ctx, o.CourierID)
+	if err != nil {
+		return err
+	}
+	t.Courier = courier
+	if o.Ledger.CustodyAt == nil {
+		return nil
+	}
+	end := o.UpdatedAt
+	if o.Active() {
+		end = u.Clock.Now()
+	}
+	if o.DeliveredAt != nil {
+		end = *o.DeliveredAt
+	}
+	if o.Status.InCustody() {
+		if t.Position, err = u.Live.Position(ctx, o.CourierID); err != nil {
+			return err
+		}
+	}
+	trail, err := u.Store.Trail(ctx, o.CourierID, *o.Ledger.CustodyAt, end, maxTrail)
+	if trail != nil {
+		t.Trail = trail
+	}
+	return err
+}
