@@ -1,0 +1,186 @@
+package outbox
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
+	"pgregory.net/rapid"
+
+	"github.com/order-tracking/order-tracking/internal/domain"
+)
+
+// box is an outbox in memory. Its signal is never sent unless asked for.
+type box struct {
+	entries   []domain.OutboxEntry
+	committed chan struct{}
+	failNext  error // of the next Published
+}
+
+func (b *box) Pending(_ context.Context, limit int) ([]domain.OutboxEntry, error) {
+	return b.entries[:min(limit, len(b.entries))], nil
+}
+
+func (b *box) Published(_ context.Context, positions []int64) error {
+	if err := b.failNext; err != nil {
+		b.failNext = nil
+		return err
+	}
+	gone := map[int64]bool{}
+	for _, p := range positions {
+		gone[p] = true
+	}
+	var rest []domain.OutboxEntry
+	for _, e := range b.entries {
+		if !gone[e.Position] {
+			rest = append(rest, e)
+		}
+	}
+	b.entries = rest
+	return nil
+}
+func (b *box) Republish(context.Context) (int64, error) { return 0, nil }
+func (b *box) Backlog(context.Context) (int64, error)   { return int64(len(b.entries)), nil }
+func (b *box) Committed() <-chan struct{}               { return b.committed }
+
+// bus takes messages; each outage makes one call fail after it took some of them.
+type bus struct {
+	got     []domain.Message
+	outages []int // of the next calls: how many messages got through before the failure
+}
+
+func (b *bus) Publish(_ context.Context, msgs []domain.Message) error {
+	if len(b.outages) > 0 {
+		n := min(b.outages[0], len(msgs))
+		b.outages = b.outages[1:]
+		b.got = append(b.got, msgs[:n]...)
+		return errors.New("the broker went away")
+	}
+	b.got = append(b.got, msgs...)
+	return nil
+}
+
+func entry(pos int64, order string, version int64) domain.OutboxEntry {
+	return domain.OutboxEntry{
+		Position: pos,
+		Event:    domain.Event{ID: fmt.Sprint("e", pos), OrderID: order, Version: version, Type: domain.EventStatusChanged},
+		Order:    []byte(fmt.Sprintf(`{"id":%q}`, order)),
+	}
+}
+
+// Whatever fails and whenever, every event appears, first appearances of an order
+// in version order, and a second appearance carries the same id.
+func TestNothingLostNothingOutOfOrder(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		n := rapid.IntRange(0, 3*batch/2).Draw(t, "events")
+		b := &box{}
+		versions := map[string]int64{}
+		for i := range n {
+			order := fmt.Sprint("o", i%7)
+			versions[order]++
+			b.entries = append(b.entries, entry(int64(i+1), order, versions[order]))
+		}
+		out := &bus{outages: rapid.SliceOfN(rapid.IntRange(0, batch), 0, 4).Draw(t, "outages")}
+		if rapid.Bool().Draw(t, "crash before forgetting") {
+			b.failNext = errors.New("killed")
+		}
+		r := New(b, out, zap.NewNop())
+		for tries := 0; len(b.entries) > 0; tries++ {
+			if err := r.Drain(t.Context()); err == nil && len(b.entries) > 0 {
+				t.Fatal("drained, but events are pending")
+			}
+			if tries > 10 {
+				t.Fatal("does not end")
+			}
+		}
+		seen, last := map[string]bool{}, map[string]int64{}
+		for _, m := range out.got {
+			id := header(m, "ce_id")
+			if seen[id] {
+				continue
+			}
+			seen[id] = true
+			var ev domain.Event
+			if err := json.Unmarshal(m.Value, &ev); err != nil {
+				t.Fatal(err)
+			}
+			if ev.Version != last[m.Key]+1 {
+				t.Fatalf("order %s: version %d after %d", m.Key, ev.Version, last[m.Key])
+			}
+			last[m.Key] = ev.Version
+		}
+		if len(seen) != n {
+			t.Fatalf("%d of %d events appeared", len(seen), n)
+		}
+	})
+}
+
+func header(m domain.Message, key string) string {
+	for _, h := range m.Headers {
+		if h.Key == key {
+			return h.Value
+		}
+	}
+	return ""
+}
+
+func TestMessageIsABinaryCloudEvent(t *testing.T) {
+	e := entry(1, "0190-order", 1)
+	e.Event.Type = domain.EventCreated
+	e.Event.OccurredAt = time.Date(2026, 5, 4, 3, 2, 1, 5000, time.UTC)
+	m, err := message(e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	headers := map[string]string{}
+	for _, h := range m.Headers {
+		headers[h.Key] = h.Value
+	}
+	want := map[string]string{
+		"ce_specversion": "1.0", "ce_id": "e1", "ce_source": "/order-tracking", "ce_type": "ordertracking.order.created",
+		"ce_time": "2026-05-04T03:02:01.000005Z", "ce_subject": "0190-order", "content-type": "application/json",
+	}
+	if diff := cmp.Diff(want, headers); diff != "" {
+		t.Error(diff)
+	}
+	if m.Topic != domain.TopicOrderCreated || m.Key != "0190-order" {
+		t.Errorf("topic %q key %q", m.Topic, m.Key)
+	}
+	var value struct {
+		ID    string         `json:"id"`
+		Order map[string]any `json:"order"`
+	}
+	if err := json.Unmarshal(m.Value, &value); err != nil || value.ID != "e1" || value.Order["id"] != "0190-order" {
+		t.Errorf("value %s: %v", m.Value, err)
+	}
+}
+
+// An outage is one line in the log however long it lasts, and one when it is over.
+func TestRunWaitsOutAnOutage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &box{entries: []domain.OutboxEntry{entry(1, "o", 1)}, committed: make(chan struct{}, 1)}
+		out := &bus{outages: []int{0, 0, 0, 0, 0}}
+		core, logs := observer.New(zap.InfoLevel)
+		r := New(b, out, zap.New(core))
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() { r.Run(ctx); close(done) }()
+		time.Sleep(time.Minute) // of the bubble's clock
+		synctest.Wait()
+		if len(b.entries) != 0 || r.Published() != 1 {
+			t.Fatalf("%d pending, %d published", len(b.entries), r.Published())
+		}
+		if logs.Len() != 2 {
+			t.Errorf("log: %v", logs.All())
+		}
+		cancel()
+		<-done
+	})
+}
