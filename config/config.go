@@ -1,0 +1,195 @@
+// Package config holds the configuration of the product, its defaults and where it
+// comes from: config.yaml < the file named by --config < the environment < flags.
+//
+// config.yaml documents every key; a test keeps it and Config the same.
+package config
+
+import (
+	_ "embed"
+	"time"
+
+	"github.com/knadh/koanf/v2"
+)
+
+// Config is the whole configuration. config.yaml says what each key means.
+type Config struct {
+	Database Database `koanf:"database"`
+	Redis    Redis    `koanf:"redis"`
+	Kafka    Kafka    `koanf:"kafka"`
+	HTTP     HTTP     `koanf:"http"`
+	GRPC     GRPC     `koanf:"grpc"`
+	Log      Log      `koanf:"log"`
+	Access   Access   `koanf:"access"`
+	Orders   Orders   `koanf:"orders"`
+	Tracking Tracking `koanf:"tracking"`
+	Estimate Estimate `koanf:"estimate"`
+	Live     Live     `koanf:"live"`
+	Shutdown Shutdown `koanf:"shutdown"`
+
+	// KafkaListenExplicit is whether somebody chose kafka.listen, so that another
+	// port must not be taken in its place.
+	KafkaListenExplicit bool `koanf:"-"`
+
+	origins map[string]string
+}
+
+// Database says where orders are kept and for how long their side rows.
+type Database struct {
+	URL            string        `koanf:"url" secret:"url"`
+	MaxGroup       int           `koanf:"max_group"`
+	IdempotencyFor time.Duration `koanf:"idempotency_for"`
+	InboundFor     time.Duration `koanf:"inbound_for"`
+	PurgeEvery     time.Duration `koanf:"purge_every"`
+}
+
+// Redis says where replicas share what is hot.
+type Redis struct {
+	URL string `koanf:"url" secret:"url"`
+}
+
+// Kafka names the brokers, or sets up the one in this process.
+type Kafka struct {
+	Brokers     []string `koanf:"brokers"`
+	Listen      string   `koanf:"listen"`
+	Dir         string   `koanf:"dir"`
+	Group       string   `koanf:"group"`
+	Partitions  int      `koanf:"partitions"`
+	Replication int      `koanf:"replication"`
+}
+
+// Embedded is whether the broker runs in this process.
+func (k Kafka) Embedded() bool { return len(k.Brokers) == 0 }
+
+// HTTP sets up the door for REST and streams.
+type HTTP struct {
+	Addr              string        `koanf:"addr"`
+	ReadHeaderTimeout time.Duration `koanf:"read_header_timeout"`
+	ReadTimeout       time.Duration `koanf:"read_timeout"`
+	IdleTimeout       time.Duration `koanf:"idle_timeout"`
+	MaxBodyBytes      int64         `koanf:"max_body_bytes"`
+	AllowedOrigins    []string      `koanf:"allowed_origins"`
+	AccessLog         bool          `koanf:"access_log"`
+}
+
+// GRPC sets up the door for gRPC.
+type GRPC struct {
+	Addr            string `koanf:"addr"`
+	MaxMessageBytes int    `koanf:"max_message_bytes"`
+}
+
+// Log says what is logged and how it looks.
+type Log struct {
+	Level  string `koanf:"level"`
+	Format string `koanf:"format"`
+}
+
+// Access holds the key of the first administrator. After Load, BootstrapAdminKey has
+// it also when it came from the file; empty means protected mode.
+type Access struct {
+	BootstrapAdminKey     string `koanf:"bootstrap_admin_key" secret:"all"`
+	BootstrapAdminKeyFile string `koanf:"bootstrap_admin_key_file"`
+}
+
+// Orders is about what orders hold.
+type Orders struct {
+	PhoneRegion string `koanf:"phone_region"`
+}
+
+// Tracking is about the positions of couriers.
+type Tracking struct {
+	StaleAfter time.Duration `koanf:"stale_after"`
+	HistoryFor time.Duration `koanf:"history_for"`
+}
+
+// Estimate is what arrival times are estimated from.
+type Estimate struct {
+	Speeds   Speeds        `koanf:"speeds"`
+	Detour   float64       `koanf:"detour"`
+	Handover time.Duration `koanf:"handover"`
+	Dispatch time.Duration `koanf:"dispatch"`
+	Default  time.Duration `koanf:"default"`
+	FreshFor time.Duration `koanf:"fresh_for"`
+}
+
+// Speeds holds a courier's speed by vehicle in metres per second.
+type Speeds struct {
+	Foot      float64 `koanf:"foot"`
+	Bicycle   float64 `koanf:"bicycle"`
+	Motorbike float64 `koanf:"motorbike"`
+	Car       float64 `koanf:"car"`
+	Van       float64 `koanf:"van"`
+}
+
+// Live sets up the streams to those who watch.
+type Live struct {
+	Queue     int           `koanf:"queue"`
+	PingEvery time.Duration `koanf:"ping_every"`
+}
+
+// Shutdown is about the graceful stop.
+type Shutdown struct {
+	Timeout time.Duration `koanf:"timeout"`
+}
+
+//go:embed config.yaml
+var defaults []byte
+
+// Load builds the configuration from flags (without the program's name) and an
+// environment as os.Environ returns it. Of the outside it reads only the files that
+// these name. Asked for --help it returns pflag.ErrHelp; every other error is one
+// line that names the key and where its value came from, and holds no secret.
+func Load(args, environ []string) (*Config, error) {
+	fromFlags, path, err := flagLayer(args)
+	if err != nil {
+		return nil, err
+	}
+	fromDefaults, err := yamlLayer(originDefault, defaults)
+	if err != nil {
+		return nil, err
+	}
+	fromFile, err := fileLayer(path)
+	if err != nil {
+		return nil, err
+	}
+	fromEnv, err := envLayer(environ)
+	if err != nil {
+		return nil, err
+	}
+	c, err := merge(fromDefaults, fromFile, fromEnv, fromFlags)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.readAdminKey(); err != nil {
+		return nil, err
+	}
+	return c, c.validate()
+}
+
+// merge lays the layers over each other, the last one on top.
+func merge(layers ...layer) (*Config, error) {
+	c := &Config{origins: map[string]string{}}
+	k := koanf.New(".")
+	for _, l := range layers {
+		for key, v := range l {
+			if err := k.Set(key, v.value); err != nil {
+				return nil, err
+			}
+			c.origins[key] = v.origin
+		}
+	}
+	if err := k.Unmarshal("", c); err != nil {
+		return nil, err
+	}
+	c.KafkaListenExplicit = c.Explicit("kafka.listen")
+	return c, nil
+}
+
+// Origin says where the value of a key such as "http.addr" came from: "default",
+// "file NAME", "environment NAME" or "flag --NAME".
+func (c *Config) Origin(key string) string { return c.origins[key] }
+
+// Explicit is whether somebody set the key, be it to its default.
+func (c *Config) Explicit(key string) bool {
+	origin, known := c.origins[key]
+	return known && origin != originDefault
+}

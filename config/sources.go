@@ -1,0 +1,258 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"reflect"
+	"regexp"
+	"sort"
+	"strconv"
+	"strings"
+
+	"github.com/knadh/koanf/parsers/yaml"
+	"github.com/spf13/pflag"
+)
+
+const originDefault = "default"
+
+// maxFileBytes is far above any honest configuration file.
+const maxFileBytes = 1 << 20
+
+// setting is a value and where it came from.
+type setting struct {
+	value  any
+	origin string
+}
+
+// layer is what one source sets, by key.
+type layer map[string]setting
+
+// set keeps a value. The same key twice in one source is an error, because which of
+// them was meant can't be known.
+func (l layer) set(key, origin string, raw any) error {
+	spec, known := keys[key]
+	if !known {
+		return fmt.Errorf("unknown key %q (%s)", key, origin)
+	}
+	value, err := spec.parse(raw)
+	if err != nil {
+		return fmt.Errorf("%s (%s) %w", key, origin, err)
+	}
+	if before, twice := l[key]; twice {
+		return fmt.Errorf("%s is set by %s and again by %s", key, before.origin, origin)
+	}
+	l[key] = setting{value, origin}
+	return nil
+}
+
+// shortNames are the environment variables without a section.
+var shortNames = map[string]string{
+	"DATABASE_URL":             "database.url",
+	"REDIS_URL":                "redis.url",
+	"KAFKA_BROKERS":            "kafka.brokers",
+	"KAFKA_LISTEN":             "kafka.listen",
+	"HTTP_ADDR":                "http.addr",
+	"GRPC_ADDR":                "grpc.addr",
+	"LOG_LEVEL":                "log.level",
+	"BOOTSTRAP_ADMIN_KEY":      "access.bootstrap_admin_key",
+	"BOOTSTRAP_ADMIN_KEY_FILE": "access.bootstrap_admin_key_file",
+}
+
+const envPrefix = "OT_"
+
+// envLayer reads the environment. An empty variable is an absent one, as Compose and
+// shells pass it, except for lists, where empty is a value.
+func envLayer(environ []string) (layer, error) {
+	l := layer{}
+	for _, entry := range environ {
+		name, value, _ := strings.Cut(entry, "=")
+		key, known := shortNames[name]
+		if !known {
+			rest, ours := strings.CutPrefix(name, envPrefix)
+			if !ours {
+				continue
+			}
+			key = strings.ToLower(strings.ReplaceAll(rest, "__", "."))
+		}
+		if value == "" && keys[key].kind != nil && keys[key].kind.Kind() != reflect.Slice {
+			continue
+		}
+		if err := l.set(key, "environment "+printable(name), value); err != nil {
+			return nil, err
+		}
+	}
+	return l, nil
+}
+
+// flagNames are the flags beside --config and --set, in the order of the help.
+var flagNames = []struct{ name, key, usage string }{
+	{"http-addr", "http.addr", "where REST and streams listen, `host:port`"},
+	{"grpc-addr", "grpc.addr", "where gRPC listens, `host:port`"},
+	{"database-url", "database.url", "sqlite:// or postgres:// `URL`"},
+	{"redis-url", "redis.url", "memory:// or redis:// `URL`"},
+	{"kafka-brokers", "kafka.brokers", "`host:port,...`; empty for the broker in this process"},
+	{"kafka-listen", "kafka.listen", "where the broker in this process listens, `host:port`"},
+	{"log-level", "log.level", "debug, info, warn or error: the least `level` that is logged"},
+}
+
+func flagSet() *pflag.FlagSet {
+	fs := pflag.NewFlagSet("order-tracking", pflag.ContinueOnError)
+	fs.SortFlags = false
+	fs.SetOutput(io.Discard)
+	fs.String("config", "", "YAML `file` with what differs from the defaults")
+	for _, f := range flagNames {
+		fs.String(f.name, "", f.usage)
+	}
+	fs.StringArray("set", nil, "any key of the configuration, `section.key=value`; may be repeated")
+	return fs
+}
+
+// Usage is the text for --help.
+func Usage() string {
+	return "Usage: order-tracking [flags]\n\n" + flagSet().FlagUsages() +
+		"\nEvery key is explained in config/config.yaml and can also be set in the environment:\n" +
+		"OT_<SECTION>__<KEY>, such as OT_HTTP__MAX_BODY_BYTES.\n"
+}
+
+// flagLayer reads the flags, and the name of the configuration file among them.
+func flagLayer(args []string) (l layer, path string, err error) {
+	fs := flagSet()
+	if err := fs.Parse(args); err != nil {
+		return nil, "", flagError(err)
+	}
+	if fs.NArg() > 0 {
+		return nil, "", fmt.Errorf("argument %d is not a flag; see --help", len(args)-fs.NArg()+1)
+	}
+	l = layer{}
+	for _, f := range flagNames {
+		if flag := fs.Lookup(f.name); flag.Changed {
+			if err := l.set(f.key, "flag --"+f.name, flag.Value.String()); err != nil {
+				return nil, "", err
+			}
+		}
+	}
+	sets, err := fs.GetStringArray("set")
+	if err != nil {
+		return nil, "", err
+	}
+	for _, text := range sets {
+		key, value, ok := strings.Cut(text, "=")
+		if !ok {
+			return nil, "", errors.New("flag --set wants section.key=value")
+		}
+		if err := l.set(key, "flag --set", value); err != nil {
+			return nil, "", err
+		}
+	}
+	if path, err = fs.GetString("config"); err == nil && fs.Changed("config") && path == "" {
+		err = errors.New("flag --config wants the name of a file")
+	}
+	return l, path, err
+}
+
+// flagError says what is wrong with the flags without repeating their values, which
+// pflag's own messages do.
+func flagError(err error) error {
+	var unknown *pflag.NotExistError
+	var noValue *pflag.ValueRequiredError
+	switch {
+	case errors.Is(err, pflag.ErrHelp):
+		return err
+	case errors.As(err, &unknown) && unknown.GetSpecifiedShortnames() == "":
+		return fmt.Errorf("unknown flag %q; see --help", "--"+unknown.GetSpecifiedName())
+	case errors.As(err, &noValue):
+		return fmt.Errorf("flag --%s needs a value", noValue.GetSpecifiedName())
+	default:
+		return errors.New("flags are written --name=value; see --help")
+	}
+}
+
+// fileLayer reads the file named by --config, if any.
+func fileLayer(path string) (layer, error) {
+	if path == "" {
+		return nil, nil
+	}
+	text, err := readFile(path, maxFileBytes)
+	if err != nil {
+		return nil, fmt.Errorf("flag --config: %w", err)
+	}
+	return yamlLayer("file "+printable(path), text)
+}
+
+var yamlLine = regexp.MustCompile(`line (\d+)`)
+
+// yamlLayer reads YAML. What is wrong with the syntax is told by its line only: the
+// parser's messages quote the text, which may be a secret.
+func yamlLayer(origin string, text []byte) (layer, error) {
+	tree, err := yaml.Parser().Unmarshal(text)
+	if err != nil {
+		where := ""
+		if m := yamlLine.FindStringSubmatch(err.Error()); m != nil {
+			where = " at line " + m[1]
+		}
+		return nil, fmt.Errorf("%s is not valid YAML%s, or sets a key twice", origin, where)
+	}
+	l := layer{}
+	return l, l.walk(origin, "", tree)
+}
+
+// printable keeps a name on one line.
+func printable(name string) string {
+	quoted := strconv.Quote(name)
+	return quoted[1 : len(quoted)-1]
+}
+
+// walk sets every key of a YAML mapping, in order, so that of several faults always
+// the same one is told.
+func (l layer) walk(origin, prefix string, tree map[string]any) error {
+	names := make([]string, 0, len(tree))
+	for name := range tree {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	for _, name := range names {
+		key, value := prefix+name, tree[name]
+		var err error
+		switch below, isMap := value.(map[string]any); {
+		case isSection(key) && value == nil: // every key below it is commented out
+		case isSection(key) && isMap:
+			err = l.walk(origin, key+".", below)
+		case isSection(key):
+			err = fmt.Errorf("%s (%s) is a section and must hold keys", key, origin)
+		default:
+			err = l.set(key, origin, value)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readFile reads a small file; its errors name the file once.
+func readFile(path string, limit int64) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, oneLine(err)
+	}
+	defer func() { _ = f.Close() }() // only read
+	text, err := io.ReadAll(io.LimitReader(f, limit+1))
+	if err != nil {
+		return nil, oneLine(err)
+	}
+	if int64(len(text)) > limit {
+		return nil, fmt.Errorf("%q is larger than %d bytes", path, limit)
+	}
+	return text, nil
+}
+
+// oneLine quotes the name in a file error, which may hold anything.
+func oneLine(err error) error {
+	var pathErr *os.PathError
+	if errors.As(err, &pathErr) {
+		return fmt.Errorf("can't read %q: %w", pathErr.Path, pathErr.Err)
+	}
+	return err
+}
