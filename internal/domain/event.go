@@ -17,6 +17,9 @@ const (
 	EventNotified      EventType = "order.notified"
 	EventCourierNear   EventType = "courier.near"
 	EventCourierSilent EventType = "courier.silent"
+
+	EventShipmentBooked  EventType = "shipment.booked"
+	EventShipmentChanged EventType = "shipment.changed"
 )
 
 // Event is one entry of an order's history. Entries are never changed.
@@ -43,7 +46,7 @@ type Event struct {
 // Note says whether the event left the order as it was.
 func (e Event) Note() bool {
 	switch e.Type {
-	case EventCreated, EventStatusChanged, EventChanged, EventException:
+	case EventCreated, EventStatusChanged, EventChanged, EventException, EventShipmentBooked, EventShipmentChanged:
 		return false
 	}
 	return true

@@ -97,6 +97,8 @@ type Report struct {
 	Source         string    `json:"source"`
 	Reason         string    `json:"reason,omitempty"`
 	Location       *Point    `json:"location,omitempty"`
+	// Data goes into the entry as it is; only our own adapters set it.
+	Data map[string]any `json:"-"`
 }
 
 // Validate returns every fault of the report; one too far ahead of now is impossible_time.
@@ -144,9 +146,9 @@ func (o *Order) Observe(r Report, by By) []Event {
 		o.Ledger.Reported[r.Source] = by.OccurredAt
 	}
 	if !older && r.Status != o.Status && o.Status.Leads(r.Status) {
-		return []Event{o.enter(r.Status, by, nil)}
+		return []Event{o.enter(r.Status, by, r.Data)}
 	}
-	ev := o.note(EventReportLate, by, nil)
+	ev := o.note(EventReportLate, by, r.Data)
 	ev.Status = r.Status
 	return []Event{ev}
 }

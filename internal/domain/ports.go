@@ -110,3 +110,63 @@ type Audience interface {
 	// Estimated announces a changed estimate.
 	Estimated(e Estimate)
 }
+
+// Carrier is a delivery company. Beside this core it has those of the abilities
+// below that it implements: ask by a type assertion, answer Unsupported when it
+// fails. All of them fail with *CarrierError, and callers decide by its Class only.
+type Carrier interface {
+	// Code is the carrier's name in requests, such as cdek.
+	Code() string
+}
+
+// CarrierQuoter knows prices.
+type CarrierQuoter interface {
+	// Quote returns an offer per tariff that can serve the way; validation when none can.
+	Quote(ctx context.Context, r QuoteRequest) ([]Quote, error)
+}
+
+// CarrierShipper books shipments.
+type CarrierShipper interface {
+	// CreateShipment asks for a shipment and does not wait for the carrier to decide:
+	// as a rule the answer is pending. It may be called again with the same ClientRef,
+	// after any failure and any crash, without making a second parcel.
+	CreateShipment(ctx context.Context, r ShipmentRequest) (ShipmentSnapshot, error)
+	// CancelShipment deletes a shipment that has not moved and refuses one that has.
+	CancelShipment(ctx context.Context, ref ShipmentRef) (CancelOutcome, error)
+}
+
+// CarrierTracker knows where shipments are, also those booked elsewhere.
+type CarrierTracker interface {
+	TrackShipment(ctx context.Context, ref ShipmentRef) (ShipmentSnapshot, error)
+}
+
+// CarrierWebhooks tells unasked.
+type CarrierWebhooks interface {
+	// ParseHook decodes what was posted to us.
+	ParseHook(raw []byte) ([]CarrierHook, error)
+	// Affected returns the shipments that a hint is about.
+	Affected(ctx context.Context, h CarrierHook) ([]ShipmentRef, error)
+	// EnsureHooks sees to it that hints are sent to the URL and returns which.
+	EnsureHooks(ctx context.Context, url string) ([]string, error)
+}
+
+// CarrierLabeler prints.
+type CarrierLabeler interface {
+	RequestLabel(ctx context.Context, ref ShipmentRef, kind LabelKind) (LabelJob, error)
+	// FetchLabel returns the PDF, or nil while it is not ready.
+	FetchLabel(ctx context.Context, job LabelJob) ([]byte, error)
+}
+
+// CarrierPoints has offices.
+type CarrierPoints interface {
+	Points(ctx context.Context, q PointQuery) ([]DeliveryPoint, error)
+}
+
+// CarrierPickups collects parcels.
+type CarrierPickups interface {
+	SchedulePickup(ctx context.Context, r PickupRequest) (Pickup, error)
+	Pickup(ctx context.Context, id string) (Pickup, error)
+	CancelPickup(ctx context.Context, id string) error
+	// Slots returns when the shipment can be brought to the recipient.
+	Slots(ctx context.Context, ref ShipmentRef) ([]Slot, error)
+}

@@ -1,0 +1,183 @@
+package domain
+
+import (
+	"cmp"
+	"slices"
+	"time"
+)
+
+// Shipment is an order's parcel at a delivery company.
+type Shipment struct {
+	Carrier        string `json:"carrier"`
+	TrackingNumber string `json:"tracking_number,omitempty"`
+	// CarrierStatus is the carrier's own code and CarrierStatusText its own words.
+	CarrierStatus     string           `json:"carrier_status,omitempty"`
+	CarrierStatusText string           `json:"carrier_status_text,omitempty"`
+	Phase             ShipmentPhase    `json:"phase"`
+	Tariff            string           `json:"tariff,omitempty"`
+	Price             *Money           `json:"price,omitempty"`
+	LabelURL          string           `json:"label_url,omitempty"`
+	Expected          *DeliveryPeriod  `json:"expected,omitempty"`
+	Warnings          []CarrierMessage `json:"warnings,omitempty"`
+	Events            []CarrierEvent   `json:"events,omitempty"` // by (occurred_at, id)
+}
+
+// ShipmentPhase is how far the paperwork with the carrier has come; where the
+// parcel is, the order's status says.
+type ShipmentPhase string
+
+// The phases. Rejected and cancelled ones never travel.
+const (
+	PhasePending    ShipmentPhase = "pending" // asked for; the carrier has not decided
+	PhaseRegistered ShipmentPhase = "registered"
+	PhaseRejected   ShipmentPhase = "rejected"
+	PhaseCancelled  ShipmentPhase = "cancelled"
+)
+
+// Live says whether a parcel of this phase exists or may come to exist.
+func (p ShipmentPhase) Live() bool { return p == PhasePending || p == PhaseRegistered }
+
+// ShipmentRef is how a carrier is asked about a shipment: by whichever of its
+// names are known, its own id first.
+type ShipmentRef struct {
+	ID             string        `json:"id,omitempty"`              // the carrier's key
+	TrackingNumber string        `json:"tracking_number,omitempty"` // what people are told
+	ClientRef      string        `json:"client_ref,omitempty"`      // the name that we gave it
+	Phase          ShipmentPhase `json:"phase,omitempty"`
+}
+
+// DeliveryPeriod is when a carrier means to deliver.
+type DeliveryPeriod struct {
+	Earliest time.Time `json:"earliest"`
+	Latest   time.Time `json:"latest"`
+}
+
+// CarrierMessage is what a carrier remarked: a warning, or why it refused.
+type CarrierMessage struct {
+	Code    string `json:"code"`
+	Message string `json:"message,omitempty"`
+}
+
+// CarrierEventKind says what a carrier's event is about.
+type CarrierEventKind string
+
+// The kinds of events. Only a scan can move an order.
+const (
+	CarrierScan      CarrierEventKind = "scan"      // a status of the parcel
+	CarrierProblem   CarrierEventKind = "problem"   // something in the way of handing it over
+	CarrierEstimate  CarrierEventKind = "estimate"  // another delivery date, in Value
+	CarrierModified  CarrierEventKind = "modified"  // another particular, its new value in Value
+	CarrierCourier   CarrierEventKind = "courier"   // who collects or brings it, in Value
+	CarrierAgreement CarrierEventKind = "agreement" // a delivery window agreed with the recipient
+	CarrierDocument  CarrierEventKind = "document"  // a paper or picture, its address in Value
+	CarrierOffice    CarrierEventKind = "office"    // an office opened or closed, its code in Value
+	CarrierOther     CarrierEventKind = "other"     // nothing that is understood here; kept as it came
+)
+
+// CarrierEvent is one thing that a carrier told about a shipment.
+type CarrierEvent struct {
+	// ID is the same however often and by whichever way the fact is told.
+	ID   string           `json:"id"`
+	Kind CarrierEventKind `json:"kind"`
+	Code string           `json:"code"`           // as the carrier spells it
+	Text string           `json:"text,omitempty"` // in the carrier's words
+	// Status is what it means for the order; absent when nothing.
+	Status     Status    `json:"status,omitempty"`
+	Detail     string    `json:"detail,omitempty"`
+	ReasonCode string    `json:"reason_code,omitempty"` // the carrier's
+	Reason     string    `json:"reason,omitempty"`      // in the carrier's words
+	Exception  string    `json:"exception,omitempty"`   // the exception that it raises
+	OccurredAt time.Time `json:"occurred_at"`
+	City       string    `json:"city,omitempty"`
+	Value      string    `json:"value,omitempty"`
+	// Unknown says that the code is not in the carrier's tables.
+	Unknown bool `json:"unknown,omitempty"`
+	// Retracted says that the carrier took it back.
+	Retracted bool `json:"retracted,omitempty"`
+}
+
+// ShipmentSnapshot is all that a carrier knows of a shipment.
+type ShipmentSnapshot struct {
+	Ref      ShipmentRef
+	Tariff   string
+	Status   string // the carrier's code of where the parcel is now
+	Text     string
+	Price    *Money
+	Expected *DeliveryPeriod
+	Warnings []CarrierMessage
+	Errors   []CarrierMessage // why it was rejected
+	Events   []CarrierEvent   // in the order in which they count
+	// Reverse says that the parcel goes from the customer to the shop; it tells
+	// nothing about the order that was delivered before.
+	Reverse bool
+}
+
+// Learn takes over what the carrier now knows and returns the events that are new
+// or newly retracted, in the order in which they count. A price, period or label
+// once known is not forgotten because an answer lacks it.
+func (s *Shipment) Learn(snap ShipmentSnapshot) []CarrierEvent {
+	s.Phase = cmp.Or(snap.Ref.Phase, s.Phase)
+	s.TrackingNumber = cmp.Or(snap.Ref.TrackingNumber, s.TrackingNumber)
+	s.Tariff = cmp.Or(snap.Tariff, s.Tariff)
+	if snap.Status != "" {
+		s.CarrierStatus, s.CarrierStatusText = snap.Status, snap.Text
+	}
+	s.Price = cmp.Or(snap.Price, s.Price)
+	s.Expected = cmp.Or(snap.Expected, s.Expected)
+	warnings := slices.Clone(s.Warnings)
+	for _, w := range slices.Concat(snap.Errors, snap.Warnings) {
+		if !slices.Contains(warnings, w) {
+			warnings = append(warnings, w)
+		}
+	}
+	s.Warnings = warnings
+	return s.record(snap.Events)
+}
+
+// record merges events into the timeline and returns those that told something.
+func (s *Shipment) record(events []CarrierEvent) []CarrierEvent {
+	timeline := slices.Clone(s.Events)
+	var fresh []CarrierEvent
+	for _, ev := range events {
+		at := slices.IndexFunc(timeline, func(known CarrierEvent) bool { return known.ID == ev.ID })
+		switch {
+		case at < 0:
+			timeline = append(timeline, ev)
+			fresh = append(fresh, ev)
+		case ev.Retracted && !timeline[at].Retracted:
+			timeline[at].Retracted = true
+			fresh = append(fresh, timeline[at])
+		}
+	}
+	slices.SortStableFunc(timeline, func(a, b CarrierEvent) int {
+		return cmp.Or(a.OccurredAt.Compare(b.OccurredAt), cmp.Compare(a.ID, b.ID))
+	})
+	s.Events = timeline
+	return fresh
+}
+
+// PollAfter returns how long after a look at a shipment the next one makes sense:
+// seconds while the carrier decides, doubling with each look; minutes on the day of
+// delivery, hours on the way. It is zero when nothing more is to come. since is
+// when the shipment last told anything new, looks how often it was looked at since.
+func (s *Shipment) PollAfter(status Status, now, since time.Time, looks int) time.Duration {
+	switch {
+	case !s.Phase.Live():
+		return 0
+	case status.Terminal():
+		// Final reports can be taken back, for a while.
+		if now.Sub(since) > 72*time.Hour {
+			return 0
+		}
+		return 12 * time.Hour
+	case s.Phase == PhasePending:
+		return min(time.Second<<min(looks, 7), 2*time.Minute)
+	case status == StatusOutForDelivery || status == StatusAtDropoff || status == StatusDeliveryFailed:
+		return 5 * time.Minute
+	case status == StatusReadyForPickup || s.Expected != nil && now.After(s.Expected.Earliest.Add(-12*time.Hour)):
+		return 30 * time.Minute
+	case status.BeforeCustody() && now.Sub(since) < time.Hour:
+		return 5 * time.Minute
+	}
+	return 2 * time.Hour
+}
