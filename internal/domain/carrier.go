@@ -10,9 +10,9 @@ import (
 // Stop is an end of a shipment's way: an office of the carrier, or a place.
 type Stop struct {
 	Place
-	City     string `json:"city,omitempty"`     // its name, or the carrier's code of it
+	City     string `json:"city,omitempty"` // its name, or the carrier's code of it
 	Postcode string `json:"postcode,omitempty"`
-	Point    string `json:"point,omitempty"`    // the carrier's code of an office or parcel locker
+	Point    string `json:"point,omitempty"` // the carrier's code of an office or parcel locker
 }
 
 // Package is one parcel. Absent measures are for the carrier's adapter to fill.

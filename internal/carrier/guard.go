@@ -1,0 +1,166 @@
+package carrier
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/failsafe-go/failsafe-go"
+	"github.com/failsafe-go/failsafe-go/circuitbreaker"
+	"github.com/failsafe-go/failsafe-go/ratelimiter"
+	"github.com/failsafe-go/failsafe-go/retrypolicy"
+	"github.com/failsafe-go/failsafe-go/timeout"
+
+	"github.com/order-tracking/order-tracking/internal/domain"
+)
+
+// Limits tune how a company is called; zero fields take the defaults.
+type Limits struct {
+	Timeout   time.Duration // of one attempt; 15 s
+	Attempts  int           // of a call that can be repeated; 3
+	Backoff   time.Duration // before the second attempt, then doubling, jittered; 300 ms
+	PerSecond uint          // calls; 10
+	MaxWait   time.Duration // for one's turn, and for a company that names its own delay; 5 s
+	OpenAfter uint          // this many failures in a row cut the company off; 5
+	OpenFor   time.Duration // until one call probes it again; 30 s
+}
+
+func (l Limits) withDefaults() Limits {
+	return Limits{
+		Timeout: cmp.Or(l.Timeout, 15*time.Second), Attempts: cmp.Or(l.Attempts, 3),
+		Backoff: cmp.Or(l.Backoff, 300*time.Millisecond), PerSecond: cmp.Or(l.PerSecond, 10),
+		MaxWait: cmp.Or(l.MaxWait, 5*time.Second), OpenAfter: cmp.Or(l.OpenAfter, 5),
+		OpenFor: cmp.Or(l.OpenFor, 30*time.Second),
+	}
+}
+
+// Hooks are told what happens, for metrics and logs. Absent ones are skipped; they
+// must not block.
+type Hooks struct {
+	// Call is told of every call once it ended, retries included; class is "" for a success.
+	Call func(carrier, operation string, class domain.ErrorClass, took time.Duration)
+	// Retry is told of every further attempt.
+	Retry func(carrier, operation string)
+	// Breaker is told of every change of the circuit breaker: closed, open, half-open.
+	Breaker func(carrier, state string)
+	// Limited is told of every call that got no turn in time.
+	Limited func(carrier string)
+	// Unknown is told of every code that is in none of the adapter's tables.
+	Unknown func(carrier, code string)
+}
+
+// Reply is an answer over HTTP.
+type Reply struct {
+	Status int
+	Header http.Header
+	Body   []byte
+}
+
+// errDown marks failures that say that the company, not the request, is at fault.
+var errDown = errors.New("no proper answer")
+
+// Guard stands between an adapter and its company.
+type Guard struct {
+	carrier string
+	limits  Limits
+	hooks   Hooks
+	breaker circuitbreaker.CircuitBreaker[Reply]
+	limiter ratelimiter.RateLimiter[Reply]
+	timeout timeout.Timeout[Reply]
+}
+
+// NewGuard returns the guard of a company.
+func NewGuard(carrier string, l Limits, h Hooks) *Guard {
+	l = l.withDefaults()
+	g := &Guard{carrier: carrier, limits: l, hooks: h, timeout: timeout.New[Reply](l.Timeout)}
+	g.limiter = ratelimiter.NewSmoothBuilder[Reply](l.PerSecond, time.Second).WithMaxWaitTime(l.MaxWait).Build()
+	g.breaker = circuitbreaker.NewBuilder[Reply]().
+		HandleIf(func(_ Reply, err error) bool {
+			return errors.Is(err, errDown) || errors.Is(err, timeout.ErrExceeded)
+		}).
+		WithFailureThreshold(l.OpenAfter).WithDelay(l.OpenFor).WithJitterFactor(0.1).
+		OnStateChanged(func(e circuitbreaker.StateChangedEvent) {
+			if h.Breaker != nil {
+				h.Breaker(carrier, e.NewState.String())
+			}
+		}).Build()
+	return g
+}
+
+// State returns the circuit breaker's state: closed, open or half-open.
+func (g *Guard) State() string { return g.breaker.State().String() }
+
+// Do runs one call. safe says that repeating it does no harm.
+func (g *Guard) Do(ctx context.Context, operation string, safe bool, fn func(context.Context) (Reply, error)) (Reply, error) {
+	start := time.Now()
+	reply, err := failsafe.With[Reply](g.retries(operation, safe), g.limiter, g.breaker, g.timeout).WithContext(ctx).
+		GetWithExecution(func(exec failsafe.Execution[Reply]) (Reply, error) { return fn(exec.Context()) })
+	if err != nil {
+		err = g.failure(ctx, err)
+	}
+	if g.hooks.Call != nil {
+		g.hooks.Call(g.carrier, operation, domain.ClassOf(err), time.Since(start))
+	}
+	return reply, err
+}
+
+// retries repeats failures that pass by themselves, where a repeat is harmless.
+func (g *Guard) retries(operation string, safe bool) retrypolicy.RetryPolicy[Reply] {
+	return retrypolicy.NewBuilder[Reply]().
+		HandleIf(func(_ Reply, err error) bool {
+			var e *domain.CarrierError
+			if errors.As(err, &e) {
+				return e.Class == domain.ClassRetryable && (safe || e.Unsent) && e.RetryAfter <= g.limits.MaxWait
+			}
+			return safe && errors.Is(err, timeout.ErrExceeded)
+		}).
+		WithMaxRetries(g.limits.Attempts-1).
+		WithBackoff(g.limits.Backoff, 16*g.limits.Backoff).WithJitterFactor(0.3).
+		WithDelayFunc(func(exec failsafe.ExecutionAttempt[Reply]) time.Duration {
+			var e *domain.CarrierError
+			if errors.As(exec.LastError(), &e) && e.RetryAfter > 0 {
+				return e.RetryAfter
+			}
+			return -1 // the backoff
+		}).
+		OnRetry(func(failsafe.ExecutionEvent[Reply]) {
+			if g.hooks.Retry != nil {
+				g.hooks.Retry(g.carrier, operation)
+			}
+		}).
+		ReturnLastFailure().Build()
+}
+
+// failure says what an error of the policies means.
+func (g *Guard) failure(ctx context.Context, err error) error {
+	var e *domain.CarrierError
+	switch {
+	case errors.As(err, &e):
+		return err
+	case errors.Is(err, circuitbreaker.ErrOpen):
+		return &domain.CarrierError{
+			Carrier: g.carrier, Class: domain.ClassRetryable, Unsent: true, Cause: err,
+			Message:    "it does not answer; calls are suspended",
+			RetryAfter: max(g.breaker.RemainingDelay(), time.Second),
+		}
+	case errors.Is(err, ratelimiter.ErrExceeded):
+		if g.hooks.Limited != nil {
+			g.hooks.Limited(g.carrier)
+		}
+		return &domain.CarrierError{
+			Carrier: g.carrier, Class: domain.ClassRetryable, Unsent: true, Cause: err,
+			Message: fmt.Sprintf("more than %d calls a second", g.limits.PerSecond), RetryAfter: time.Second,
+		}
+	case errors.Is(err, timeout.ErrExceeded):
+		return &domain.CarrierError{
+			Carrier: g.carrier, Class: domain.ClassRetryable, Cause: err,
+			Message: fmt.Sprintf("no answer within %s", g.limits.Timeout),
+		}
+	}
+	return &domain.CarrierError{
+		Carrier: g.carrier, Class: domain.ClassRetryable, Message: "the call was given up", Cause: cmp.Or(ctx.Err(), err),
+	}
+}
