@@ -1,0 +1,299 @@
+package client
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Status is where an order stands.
+type Status string
+
+// The statuses. Nothing follows the last four.
+const (
+	StatusCreated        Status = "created"
+	StatusConfirmed      Status = "confirmed"
+	StatusAssigned       Status = "assigned"
+	StatusAtPickup       Status = "at_pickup"
+	StatusPickedUp       Status = "picked_up"
+	StatusInTransit      Status = "in_transit"
+	StatusOutForDelivery Status = "out_for_delivery"
+	StatusAtDropoff      Status = "at_dropoff"
+	StatusReadyForPickup Status = "ready_for_pickup"
+	StatusDeliveryFailed Status = "delivery_failed"
+	StatusReturning      Status = "returning"
+	StatusDelivered      Status = "delivered"
+	StatusReturned       Status = "returned"
+	StatusCancelled      Status = "cancelled"
+	StatusFailed         Status = "failed"
+)
+
+// Point is a place in degrees (WGS 84).
+type Point struct {
+	Lat float64 `json:"lat"`
+	Lon float64 `json:"lon"`
+}
+
+// Money is an amount in minor units (kopecks, cents) of an ISO 4217 currency.
+type Money struct {
+	Amount   int64  `json:"amount"`
+	Currency string `json:"currency"`
+}
+
+// Customer is who receives an order.
+type Customer struct {
+	Name   string `json:"name"`
+	Phone  string `json:"phone,omitempty"` // E.164 in replies
+	Email  string `json:"email,omitempty"`
+	Locale string `json:"locale,omitempty"` // BCP 47
+}
+
+// Place is where goods are picked up or dropped off.
+type Place struct {
+	Address  string `json:"address,omitempty"`
+	Location *Point `json:"location,omitempty"`
+	Notes    string `json:"notes,omitempty"`
+}
+
+// Item is a line of an order.
+type Item struct {
+	Name     string `json:"name"`
+	SKU      string `json:"sku,omitempty"`
+	Quantity int    `json:"quantity,omitempty"` // absent in a request: 1
+	Price    *Money `json:"price,omitempty"`    // of one
+	WeightG  int    `json:"weight_g,omitempty"` // of one, grams
+}
+
+// Draft is an order to create: customer.name and the drop-off's address or location
+// are required.
+type Draft struct {
+	ExternalID string            `json:"external_id,omitempty"`
+	MerchantID string            `json:"merchant_id,omitempty"`
+	Customer   Customer          `json:"customer"`
+	Pickup     *Place            `json:"pickup,omitempty"`
+	Dropoff    *Place            `json:"dropoff,omitempty"`
+	Items      []Item            `json:"items,omitempty"`
+	Total      *Money            `json:"total,omitempty"`
+	Notes      string            `json:"notes,omitempty"`
+	Metadata   map[string]string `json:"metadata,omitempty"`
+	ReadyAt    *time.Time        `json:"ready_at,omitempty"`
+	PromisedAt *time.Time        `json:"promised_at,omitempty"`
+}
+
+// Order is one delivery.
+type Order struct {
+	ID          string            `json:"id"`
+	Number      string            `json:"number"` // short, for people
+	ExternalID  string            `json:"external_id,omitempty"`
+	MerchantID  string            `json:"merchant_id,omitempty"`
+	Status      Status            `json:"status"`
+	Version     int64             `json:"version"` // grows by one with each change of the order
+	Customer    Customer          `json:"customer"`
+	Pickup      *Place            `json:"pickup,omitempty"`
+	Dropoff     Place             `json:"dropoff"`
+	Items       []Item            `json:"items,omitempty"`
+	Total       *Money            `json:"total,omitempty"`
+	Notes       string            `json:"notes,omitempty"`
+	Metadata    map[string]string `json:"metadata,omitempty"`
+	CourierID   string            `json:"courier_id,omitempty"`
+	ReadyAt     *time.Time        `json:"ready_at,omitempty"`
+	PromisedAt  *time.Time        `json:"promised_at,omitempty"`
+	ETA         *Estimate         `json:"eta,omitempty"` // as of this version
+	Attempts    int               `json:"attempts"`
+	Exception   *Exception        `json:"exception,omitempty"`
+	CreatedAt   time.Time         `json:"created_at"`
+	UpdatedAt   time.Time         `json:"updated_at"`
+	DeliveredAt *time.Time        `json:"delivered_at,omitempty"`
+	CancelledAt *time.Time        `json:"cancelled_at,omitempty"`
+}
+
+// Exception is something wrong with an order that is not a status of its own.
+type Exception struct {
+	Code   string    `json:"code"`
+	Detail string    `json:"detail,omitempty"`
+	Since  time.Time `json:"since,omitzero"` // set by the server
+}
+
+// Edit changes an order's particulars; what is nil stays as it is.
+type Edit struct {
+	Customer   *Customer  `json:"customer,omitempty"`
+	Pickup     *Place     `json:"pickup,omitempty"`
+	Dropoff    *Place     `json:"dropoff,omitempty"`
+	Notes      *string    `json:"notes,omitempty"`
+	ReadyAt    *time.Time `json:"ready_at,omitempty"`
+	PromisedAt *time.Time `json:"promised_at,omitempty"`
+	Exception  *Exception `json:"exception,omitempty"`
+	// Metadata is merged into the order's; an empty value removes the entry.
+	Metadata map[string]string `json:"metadata,omitempty"`
+	// Clear names fields to remove: pickup, notes, ready_at, promised_at, exception, metadata.
+	Clear []string `json:"-"`
+}
+
+// MarshalJSON writes a field to remove as null.
+func (e Edit) MarshalJSON() ([]byte, error) {
+	type plain Edit
+	b, err := json.Marshal(plain(e))
+	if err != nil || len(e.Clear) == 0 {
+		return b, err
+	}
+	fields := map[string]json.RawMessage{}
+	if err := json.Unmarshal(b, &fields); err != nil {
+		return nil, err
+	}
+	for _, name := range e.Clear {
+		fields[name] = json.RawMessage("null")
+	}
+	return json.Marshal(fields)
+}
+
+// StatusChange asks for a step of an order.
+type StatusChange struct {
+	Status     Status     `json:"status"`
+	Reason     string     `json:"reason,omitempty"`
+	OccurredAt *time.Time `json:"occurred_at,omitempty"` // nil: now
+	Location   *Point     `json:"location,omitempty"`
+	Proof      *Proof     `json:"proof,omitempty"`
+}
+
+// Proof is what shows that goods changed hands.
+type Proof struct {
+	Recipient    string `json:"recipient,omitempty"`
+	Code         string `json:"code,omitempty"`
+	Note         string `json:"note,omitempty"`
+	PhotoURL     string `json:"photo_url,omitempty"`
+	SignatureURL string `json:"signature_url,omitempty"`
+}
+
+// OrderStatus is where an order stands and where it may go.
+type OrderStatus struct {
+	OrderID            string    `json:"order_id"`
+	Status             Status    `json:"status"`
+	Version            int64     `json:"version"`
+	UpdatedAt          time.Time `json:"updated_at"`
+	AllowedTransitions []Status  `json:"allowed_transitions"`
+}
+
+// Actor is who did something.
+type Actor struct {
+	Kind string `json:"kind"` // admin, dispatcher, merchant, courier, customer or system
+	ID   string `json:"id,omitempty"`
+}
+
+// Event is one entry of an order's history.
+type Event struct {
+	ID             string         `json:"id"`
+	OrderID        string         `json:"order_id"`
+	Seq            int64          `json:"seq"`     // counts the order's entries from 1, without gaps
+	Version        int64          `json:"version"` // of the order after the event
+	Type           string         `json:"type"`    // order.created, order.status_changed, …
+	Status         Status         `json:"status,omitempty"`
+	PreviousStatus Status         `json:"previous_status,omitempty"`
+	OccurredAt     time.Time      `json:"occurred_at"`
+	RecordedAt     time.Time      `json:"recorded_at"`
+	Actor          Actor          `json:"actor"`
+	Source         string         `json:"source,omitempty"`
+	Reason         string         `json:"reason,omitempty"`
+	Location       *Point         `json:"location,omitempty"`
+	Data           map[string]any `json:"data,omitempty"`
+}
+
+// Estimate is when an order is expected; [Earliest, Latest] is an 80 % interval.
+type Estimate struct {
+	OrderID          string    `json:"order_id"`
+	ETA              time.Time `json:"eta"`
+	Earliest         time.Time `json:"earliest"`
+	Latest           time.Time `json:"latest"`
+	MinutesRemaining int       `json:"minutes_remaining"`
+	DistanceM        *float64  `json:"distance_m,omitempty"`
+	Method           string    `json:"method"` // live, route, history, carrier, promised, default or actual
+	Confidence       float64   `json:"confidence"`
+	ComputedAt       time.Time `json:"computed_at"`
+}
+
+// Position is where a device was at RecordedAt; metres, metres per second, degrees
+// clockwise from north, percent.
+type Position struct {
+	Lat        float64   `json:"lat"`
+	Lon        float64   `json:"lon"`
+	Accuracy   *float64  `json:"accuracy,omitempty"`
+	Speed      *float64  `json:"speed,omitempty"`
+	Heading    *float64  `json:"heading,omitempty"`
+	Altitude   *float64  `json:"altitude,omitempty"`
+	Battery    *float64  `json:"battery,omitempty"`
+	RecordedAt time.Time `json:"recorded_at,omitzero"` // zero in a request: now
+	ReceivedAt time.Time `json:"received_at,omitzero"` // set by the server
+}
+
+// LocatedPosition is a courier's newest position with its age.
+type LocatedPosition struct {
+	Position
+	AgeSeconds float64 `json:"age_seconds"`
+	Stale      bool    `json:"stale"`
+}
+
+// Courier carries orders.
+type Courier struct {
+	ID           string            `json:"id"`
+	Name         string            `json:"name"`
+	Phone        string            `json:"phone,omitempty"`
+	Vehicle      string            `json:"vehicle"`  // foot, bicycle, motorbike, car or van
+	Capacity     int               `json:"capacity"` // active orders at a time
+	OnDuty       bool              `json:"on_duty"`
+	ActiveOrders int               `json:"active_orders"`
+	Position     *Position         `json:"position,omitempty"`
+	Metadata     map[string]string `json:"metadata,omitempty"`
+	CreatedAt    time.Time         `json:"created_at"`
+	UpdatedAt    time.Time         `json:"updated_at"`
+}
+
+// CourierEdit makes or changes a courier; what is nil stays as it is. A new courier
+// needs a name.
+type CourierEdit struct {
+	Name     *string `json:"name,omitempty"`
+	Phone    *string `json:"phone,omitempty"`
+	Vehicle  *string `json:"vehicle,omitempty"`
+	Capacity *int    `json:"capacity,omitempty"`
+	OnDuty   *bool   `json:"on_duty,omitempty"`
+	// Metadata is merged into the courier's; an empty value removes the entry.
+	Metadata map[string]string `json:"metadata,omitempty"`
+}
+
+// Track is everything there is to see of an order on its way.
+type Track struct {
+	OrderID  string     `json:"order_id"`
+	Status   Status     `json:"status"`
+	Courier  *Courier   `json:"courier,omitempty"`
+	Position *Position  `json:"position,omitempty"`
+	Trail    []Position `json:"trail"` // from custody on, oldest first
+	Polyline string     `json:"polyline,omitempty"`
+	Timeline []Event    `json:"timeline"`
+	ETA      *Estimate  `json:"eta,omitempty"`
+}
+
+// Notice is a message to the customer: a template or a text; with neither it tells
+// where the order stands.
+type Notice struct {
+	Channel  string `json:"channel,omitempty"`
+	Template string `json:"template,omitempty"`
+	Text     string `json:"text,omitempty"`
+}
+
+// Notified is what became of a notice.
+type Notified struct {
+	NotificationID string     `json:"notification_id"`
+	Deliveries     []Delivery `json:"deliveries"`
+}
+
+// Delivery is what became of a notice on one channel.
+type Delivery struct {
+	Channel string `json:"channel"`
+	Status  string `json:"status"`
+}
+
+// Received counts what became of reported positions.
+type Received struct {
+	Accepted int `json:"accepted"`
+	Dropped  int `json:"dropped"` // implausible or known already
+}
+
+// Ptr returns a pointer to v, for the optional fields of requests.
+func Ptr[T any](v T) *T { return &v }
