@@ -1,0 +1,154 @@
+package messaging
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/sasl"
+	"github.com/twmb/franz-go/pkg/sasl/plain"
+	"github.com/twmb/franz-go/pkg/sasl/scram"
+	"go.uber.org/zap"
+)
+
+// ClientConfig says how to reach the brokers and how topics are made there.
+type ClientConfig struct {
+	// Brokers are the host:port to start from.
+	Brokers []string
+	// Partitions and Replication of a topic that has to be created; 0 takes the brokers' default.
+	Partitions  int
+	Replication int
+	Log         *zap.Logger
+	TLS         TLS
+	SASL        SASL
+}
+
+// TLS encrypts the connections to the brokers.
+type TLS struct {
+	Enabled bool
+	// CAFile holds the authorities to trust, PEM; empty trusts the system's.
+	CAFile string
+	// CertFile and KeyFile identify this client, PEM; both or neither.
+	CertFile, KeyFile string
+	// ServerName is the name to expect in the brokers' certificates, when it is not the host's.
+	ServerName string
+}
+
+// SASL identifies this client to the brokers by a password.
+type SASL struct {
+	// Mechanism is PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512; empty for none.
+	Mechanism      string
+	User, Password string
+}
+
+const (
+	clientID     = "order-tracking"
+	dialTimeout  = 5 * time.Second
+	maxBackoff   = time.Second
+	metadataFast = 250 * time.Millisecond // after an outage, how soon to ask again
+	metadataSlow = 30 * time.Second       // otherwise, how old what we know may become
+)
+
+// options are the client options that producer, consumer and administration share.
+func (c ClientConfig) options() ([]kgo.Opt, error) {
+	if len(c.Brokers) == 0 {
+		return nil, errors.New("no Kafka broker is configured")
+	}
+	opts := []kgo.Opt{
+		kgo.SeedBrokers(c.Brokers...),
+		kgo.ClientID(clientID),
+		kgo.SoftwareNameAndVersion(clientID, "1"),
+		kgo.DialTimeout(dialTimeout),
+		kgo.MetadataMinAge(metadataFast),
+		kgo.MetadataMaxAge(metadataSlow),
+		kgo.RetryBackoffFn(backoff),
+		kgo.DisableClientMetrics(),
+		kgo.WithLogger(clientLog{c.log()}),
+	}
+	if c.TLS.Enabled {
+		t, err := c.TLS.config()
+		if err != nil {
+			return nil, err
+		}
+		opts = append(opts, kgo.DialTLSConfig(t))
+	}
+	if c.SASL.Mechanism != "" {
+		m, err := c.SASL.mechanism()
+		if err != nil {
+			return nil, err
+		}
+		opts = append(opts, kgo.SASL(m))
+	}
+	return opts, nil
+}
+
+func (c ClientConfig) log() *zap.Logger {
+	if c.Log == nil {
+		return zap.NewNop()
+	}
+	return c.Log
+}
+
+// backoff is the pause before the given try, doubling from 50 ms to a second.
+func backoff(try int) time.Duration {
+	return min(50*time.Millisecond<<min(try, 10), maxBackoff)
+}
+
+func (t TLS) config() (*tls.Config, error) {
+	cfg := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: t.ServerName}
+	if t.CAFile != "" {
+		pem, err := os.ReadFile(t.CAFile)
+		if err != nil {
+			return nil, fmt.Errorf("read the Kafka CA file: %w", err)
+		}
+		cfg.RootCAs = x509.NewCertPool()
+		if !cfg.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("the Kafka CA file %s holds no certificate", t.CAFile)
+		}
+	}
+	if t.CertFile != "" || t.KeyFile != "" {
+		cert, err := tls.LoadX509KeyPair(t.CertFile, t.KeyFile)
+		if err != nil {
+			return nil, fmt.Errorf("load the Kafka client certificate: %w", err)
+		}
+		cfg.Certificates = []tls.Certificate{cert}
+	}
+	return cfg, nil
+}
+
+func (s SASL) mechanism() (sasl.Mechanism, error) {
+	switch s.Mechanism {
+	case "PLAIN":
+		return plain.Auth{User: s.User, Pass: s.Password}.AsMechanism(), nil
+	case "SCRAM-SHA-256":
+		return scram.Auth{User: s.User, Pass: s.Password}.AsSha256Mechanism(), nil
+	case "SCRAM-SHA-512":
+		return scram.Auth{User: s.User, Pass: s.Password}.AsSha512Mechanism(), nil
+	}
+	return nil, fmt.Errorf("unknown SASL mechanism %q; known are PLAIN, SCRAM-SHA-256 and SCRAM-SHA-512", s.Mechanism)
+}
+
+// clientLog passes what the Kafka client says to zap. Its retries are its own
+// business: who uses the client logs an outage once, so everything goes to debug but errors.
+type clientLog struct{ log *zap.Logger }
+
+// Level implements kgo.Logger.
+func (l clientLog) Level() kgo.LogLevel {
+	if l.log.Core().Enabled(zap.DebugLevel) {
+		return kgo.LogLevelInfo
+	}
+	return kgo.LogLevelError
+}
+
+// Log implements kgo.Logger.
+func (l clientLog) Log(level kgo.LogLevel, msg string, keyvals ...any) {
+	if level == kgo.LogLevelError {
+		l.log.Sugar().Warnw("kafka client: "+msg, keyvals...)
+		return
+	}
+	l.log.Sugar().Debugw("kafka client: "+msg, keyvals...)
+}

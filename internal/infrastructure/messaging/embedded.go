@@ -1,0 +1,194 @@
+package messaging
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"runtime/debug"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/gofrs/flock"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"go.uber.org/zap"
+)
+
+const (
+	clusterID = "order-tracking"
+	// retentionEvery is how often the partitions are cut to their size.
+	retentionEvery = time.Second
+)
+
+// EmbeddedConfig sets up the broker in this process.
+type EmbeddedConfig struct {
+	// Listen is host:port. Port 0 takes a free one.
+	Listen string
+	// PortFixed makes a taken port an error; otherwise a free one is taken instead.
+	PortFixed bool
+	// Dir is where the log is kept; only one process may use it at a time.
+	Dir string
+	// Partitions of a topic that has to be created.
+	Partitions int
+	Log        *zap.Logger
+}
+
+// Embedded is a Kafka broker in this process; see the package's invariants.
+type Embedded struct {
+	cluster  *kfake.Cluster
+	listener *guard
+	lock     *flock.Flock
+	log      *zap.Logger
+	setAside bool
+	done     chan struct{}
+	loops    sync.WaitGroup
+	closing  sync.Once
+	closeErr error
+}
+
+// StartEmbedded starts the broker on the data in its directory. Data that can't be
+// loaded is renamed and the broker starts empty; see SetAside. It fails when another
+// process uses the directory, when the directory can't be written and when the port is
+// taken and fixed.
+func StartEmbedded(ctx context.Context, c EmbeddedConfig) (*Embedded, error) {
+	if c.Log == nil {
+		c.Log = zap.NewNop()
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	lock, err := lockDir(c.Dir)
+	if err != nil {
+		return nil, err
+	}
+	e := &Embedded{lock: lock, log: c.Log, done: make(chan struct{})}
+	if err := e.start(ctx, c); err != nil {
+		return nil, errors.Join(err, lock.Unlock())
+	}
+	return e, nil
+}
+
+func (e *Embedded) start(ctx context.Context, c EmbeddedConfig) error {
+	inner, err := listen(ctx, c)
+	if err != nil {
+		return err
+	}
+	// The listener exists once; a second attempt to load takes over where the first closed it.
+	addr := inner.Addr().String()
+	dir := dataDir{path: c.Dir, log: c.Log}
+	if dir.tooManyAttempts() {
+		err = errUnloadable
+	} else {
+		e.listener = newGuard(inner, c.Log)
+		e.cluster, err = dir.load(e.listener)
+	}
+	if err != nil {
+		if err := dir.setAside(err); err != nil {
+			return err
+		}
+		e.setAside = true
+		inner.Close() //nolint:errcheck,gosec // kfake closed it already when it failed to load
+		if inner, err = (&net.ListenConfig{}).Listen(ctx, "tcp", addr); err != nil {
+			return fmt.Errorf("embedded Kafka broker: %w", err)
+		}
+		e.listener = newGuard(inner, c.Log)
+		if e.cluster, err = dir.load(e.listener); err != nil {
+			return fmt.Errorf("embedded Kafka broker: start on an empty directory: %w", err)
+		}
+	}
+	if err := e.createTopics(c.Partitions); err != nil {
+		e.cluster.Close()
+		return err
+	}
+	e.cluster.ControlKey(apiVersionsKey, e.apiVersions)
+	e.cluster.ApplyRetention()
+	debug.FreeOSMemory() // loading reads every segment; the process may idle for days after it
+	e.listener.open()
+	e.loops.Go(e.retain)
+	return nil
+}
+
+// listen takes the configured port or, when nobody insists on it, a free one.
+func listen(ctx context.Context, c EmbeddedConfig) (net.Listener, error) {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.Listen)
+	if err == nil {
+		return l, nil
+	}
+	if c.PortFixed || !portTaken(err) {
+		if portTaken(err) {
+			return nil, fmt.Errorf("embedded Kafka broker: the address %s is taken by another program: "+
+				"stop that one, choose another kafka.listen (KAFKA_LISTEN), or leave it unset to take a free port: %w", c.Listen, err)
+		}
+		return nil, fmt.Errorf("embedded Kafka broker: can't listen on %s: %w", c.Listen, err)
+	}
+	host, _, _ := net.SplitHostPort(c.Listen) //nolint:errcheck // it was parsed by Listen
+	l, free := (&net.ListenConfig{}).Listen(ctx, "tcp", net.JoinHostPort(host, "0"))
+	if free != nil {
+		return nil, fmt.Errorf("embedded Kafka broker: can't listen on %s: %w", c.Listen, err)
+	}
+	c.Log.Warn("the Kafka port is taken by another program; a free one is used instead",
+		zap.String("taken", c.Listen), zap.String("used", l.Addr().String()))
+	return l, nil
+}
+
+func (e *Embedded) createTopics(partitions int) error {
+	if partitions <= 0 {
+		partitions = 1
+	}
+	for _, t := range topics() {
+		if have := e.cluster.TopicInfo(t.name); have != nil {
+			continue
+		}
+		if err := e.cluster.CreateTopic(t.name, int32(partitions), t.embeddedConfigs()); err != nil { //nolint:gosec // configuration bounds it
+			return fmt.Errorf("embedded Kafka broker: create topic %s: %w", t.name, err)
+		}
+	}
+	return nil
+}
+
+// retain cuts the partitions to their size, so that a restart or a burst never has
+// more than a second's worth above it.
+func (e *Embedded) retain() {
+	ticker := time.NewTicker(retentionEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-e.done:
+			return
+		case <-ticker.C:
+			e.cluster.ApplyRetention()
+		}
+	}
+}
+
+// Addr is the host:port that clients connect to.
+func (e *Embedded) Addr() string { return e.listener.Addr().String() }
+
+// SetAside reports that the data could not be loaded: it was renamed and the topics
+// started empty, so what must be in them has to be published again.
+func (e *Embedded) SetAside() bool { return e.setAside }
+
+// Close ends the connections, writes what speeds up the next start and frees the directory.
+func (e *Embedded) Close() error {
+	e.closing.Do(func() {
+		close(e.done)
+		e.loops.Wait()
+		e.cluster.Close()
+		e.listener.closeAll()
+		e.closeErr = e.lock.Unlock()
+	})
+	return e.closeErr
+}
+
+// brokerLog passes the broker's complaints to zap.
+type brokerLog struct{ log *zap.Logger }
+
+// Logf implements kfake.Logger.
+func (l brokerLog) Logf(level kfake.LogLevel, format string, args ...any) {
+	switch level {
+	case kfake.LogLevelError, kfake.LogLevelWarn:
+		l.log.Warn("embedded Kafka broker: " + strings.TrimSpace(fmt.Sprintf(format, args...)))
+	case kfake.LogLevelNone, kfake.LogLevelInfo, kfake.LogLevelDebug: // its requests are of no interest
+	}
+}

@@ -1,0 +1,249 @@
+package messaging
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+	"go.uber.org/zap"
+
+	"github.com/order-tracking/order-tracking/internal/domain"
+)
+
+const (
+	// handlers is how many messages are handled at once; the store commits them together.
+	handlers = 64
+	// pollRecords is how many messages are taken from the client at a time.
+	pollRecords = 1000
+	// commitEvery is how often the offsets of what was handled are committed.
+	commitEvery = 250 * time.Millisecond
+	// inflated bounds what one batch may unpack to.
+	inflated = 32 * mib
+	// fetchBytes bounds what the client holds per broker.
+	fetchBytes = 8 * mib
+	// stopGrace is how long a stop waits for the messages that are being handled,
+	// leaveTimeout for the group to let go.
+	stopGrace    = 5 * time.Second
+	leaveTimeout = 3 * time.Second
+	// sessionTimeout is after how long without a heartbeat others take over.
+	sessionTimeout = 10 * time.Second
+)
+
+// Consumer reads order_status_updates as a member of a consumer group and has each
+// message handled; see NewConsumer.
+type Consumer struct {
+	client *kgo.Client
+	cfg    ClientConfig
+	log    *zap.Logger
+	handle func(ctx context.Context, m domain.Message) error
+
+	slots chan struct{} // one per running handler
+	work  context.Context
+	// stop ends the waiting and the polling, cut the handlers that outlast the grace.
+	stopping  context.Context
+	stop, cut context.CancelFunc
+	runs      sync.WaitGroup
+	closing   sync.Once
+
+	mu    sync.Mutex
+	parts map[int32]*part
+
+	trouble trouble // handlers that wait for something that is unavailable
+	fetches trouble // fetching
+}
+
+// NewConsumer joins the group; Run then reads order_status_updates, from the earliest
+// message when the group is new. handle is called for one message after the other of a
+// key (and of all messages of a partition without a key), for up to 64 keys at once.
+//
+// An error of code unavailable means that it is called again, forever, with a growing
+// pause and one line in the log; after any other error, or a panic, the message goes to
+// order_status_updates.dlq with value, key and headers unchanged and the headers
+// error_code and error added. Only then is the message's offset committed, so a message
+// is handled at least once.
+func NewConsumer(c ClientConfig, group string, handle func(ctx context.Context, m domain.Message) error) (*Consumer, error) {
+	opts, err := c.options()
+	if err != nil {
+		return nil, err
+	}
+	k := &Consumer{
+		cfg: c, log: c.log(), handle: handle,
+		slots: make(chan struct{}, handlers), parts: map[int32]*part{},
+	}
+	k.trouble = trouble{log: k.log, what: "inbound messages"}
+	k.fetches = trouble{log: k.log, what: "reading " + domain.TopicStatusUpdates}
+	k.work, k.cut = context.WithCancel(context.Background())
+	k.stopping, k.stop = context.WithCancel(context.Background())
+	opts = append(opts, producing()...) // dead letters
+	opts = append(opts,
+		kgo.ConsumerGroup(group),
+		kgo.ConsumeTopics(domain.TopicStatusUpdates),
+		kgo.Balancers(kgo.CooperativeStickyBalancer()),
+		kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
+		kgo.SessionTimeout(sessionTimeout),
+		kgo.HeartbeatInterval(sessionTimeout/5),
+		kgo.AutoCommitMarks(),
+		kgo.AutoCommitInterval(commitEvery),
+		kgo.AutoCommitCallback(k.committed),
+		kgo.OnPartitionsAssigned(k.assigned),
+		kgo.OnPartitionsRevoked(k.revoked),
+		kgo.OnPartitionsLost(k.lost),
+		kgo.FetchMaxBytes(fetchBytes),
+		kgo.FetchMaxPartitionBytes(fetchBytes),
+		kgo.MaxDecompressBatchBytes(inflated),
+	)
+	if k.client, err = kgo.NewClient(opts...); err != nil {
+		return nil, fmt.Errorf("set up the Kafka consumer: %w", err)
+	}
+	return k, nil
+}
+
+// Run reads until ctx ends or Close is called, and returns nil then: the messages that
+// were being handled are finished (for at most 5 s) and their offsets committed. It may
+// be called once.
+func (k *Consumer) Run(ctx context.Context) error {
+	k.mu.Lock()
+	if k.stopping.Err() != nil {
+		k.mu.Unlock()
+		return nil
+	}
+	k.runs.Add(1)
+	k.mu.Unlock()
+	defer k.runs.Done()
+	defer context.AfterFunc(ctx, k.halt)()
+	for k.stopping.Err() == nil {
+		fetched := k.client.PollRecords(k.stopping, pollRecords)
+		if fetched.IsClientClosed() || k.stopping.Err() != nil {
+			break
+		}
+		k.failed(fetched)
+		k.process(fetched)
+	}
+	return nil
+}
+
+// halt makes Run end: nothing new is started, what runs gets the grace.
+func (k *Consumer) halt() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.stop()
+	time.AfterFunc(stopGrace, k.cut)
+}
+
+// Close stops Run and waits for it, commits and leaves the group, so that others take
+// over at once.
+func (k *Consumer) Close() {
+	k.closing.Do(func() {
+		k.halt()
+		k.runs.Wait()
+		k.cut()
+		ctx, cancel := context.WithTimeout(context.Background(), leaveTimeout)
+		defer cancel()
+		if err := k.client.CommitMarkedOffsets(ctx); err != nil {
+			k.log.Warn("the last offsets were not committed; some messages will be seen again", zap.Error(err))
+		}
+		// Leaving runs the revoke callback; when the brokers are away nobody can be told.
+		_ = k.client.LeaveGroupContext(ctx) //nolint:errcheck // the session times out instead
+		k.client.Close()
+	})
+}
+
+// failed reports what went wrong with fetching, and steps over what can never be read.
+func (k *Consumer) failed(fetched kgo.Fetches) {
+	var first error
+	fetched.EachError(func(topic string, partition int32, err error) {
+		var bomb *kgo.ErrDecompressTooLarge
+		switch {
+		case errors.As(err, &bomb):
+			k.skip(bomb)
+			return
+		case errors.Is(err, kerr.UnknownTopicOrPartition), errors.Is(err, kerr.UnknownTopicID):
+			if e := ensureTopics(k.stopping, k.client, k.cfg); e == nil {
+				k.client.PurgeTopicsFromConsuming(domain.TopicStatusUpdates)
+				k.client.AddConsumeTopics(domain.TopicStatusUpdates)
+			}
+		}
+		if first == nil && !errors.Is(err, context.Canceled) {
+			first = fmt.Errorf("%s[%d]: %w", topic, partition, err)
+		}
+	})
+	k.fetches.set(first)
+	if first != nil {
+		wait(k.stopping, maxBackoff)
+	}
+}
+
+// skip steps over a batch that would unpack to more than fits: its messages can't be
+// handed on, what is known about them can.
+func (k *Consumer) skip(bomb *kgo.ErrDecompressTooLarge) {
+	k.log.Error("a batch of inbound messages is too large to unpack and is skipped", zap.Error(bomb))
+	note := &kgo.Record{Topic: domain.TopicStatusUpdatesFails, Headers: reasons(domain.CodeTooLarge, bomb.Error())}
+	k.bury(k.stopping, note)
+	k.client.SetOffsets(map[string]map[int32]kgo.EpochOffset{
+		bomb.Topic: {bomb.Partition: {Epoch: bomb.Epoch, Offset: bomb.NextOffset}},
+	})
+}
+
+// committed hears of every commit; what failed is tried again with the next.
+func (k *Consumer) committed(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, _ *kmsg.OffsetCommitResponse, err error) {
+	if err != nil && k.stopping.Err() == nil {
+		k.log.Debug("offsets were not committed; trying again", zap.Error(err))
+	}
+}
+
+// trouble tells the log once when something begins to fail and once when it works again.
+type trouble struct {
+	log  *zap.Logger
+	what string
+
+	mu      sync.Mutex
+	failing int
+	since   time.Time
+}
+
+// begin says that one more thing fails, end that one works again.
+func (t *trouble) begin(err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.failing++; t.failing == 1 {
+		t.since = time.Now()
+		t.log.Warn(t.what+": waiting and trying again until it works", zap.Error(err))
+	}
+}
+
+func (t *trouble) end() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.failing--; t.failing == 0 {
+		t.log.Info(t.what+": works again", zap.Duration("after", time.Since(t.since)))
+	}
+}
+
+// set is for a thing that either fails or works.
+func (t *trouble) set(err error) {
+	t.mu.Lock()
+	failing := t.failing > 0
+	t.mu.Unlock()
+	switch {
+	case err != nil && !failing:
+		t.begin(err)
+	case err == nil && failing:
+		t.end()
+	}
+}
+
+// wait pauses for d, or less when ctx ends.
+func wait(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+}
