@@ -94,6 +94,8 @@ type LiveStore interface {
 	// Nearest returns the newest fixes around a point, nearest first, that were
 	// recorded after since, at most limit.
 	Nearest(ctx context.Context, at Point, since time.Time, limit int) ([]Fix, error)
+	// Fixes returns the newest fix of each courier that was recorded after since, in no order.
+	Fixes(ctx context.Context, since time.Time) ([]Fix, error)
 	// CachedOrder returns a copy of a recent version of an order, or nil.
 	CachedOrder(ctx context.Context, id string) (*Order, error)
 	// CacheOrder keeps the order unless a newer version is held.

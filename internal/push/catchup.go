@@ -1,0 +1,155 @@
+package push
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+const (
+	catchers     = 4 // goroutines that read what was missed, at most
+	storeTimeout = 5 * time.Second
+)
+
+// catchup is the rooms that must read from the store.
+type catchup struct {
+	ctx    context.Context
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
+
+	mu      sync.Mutex
+	rooms   []*room
+	running int
+	closed  bool
+	outage  bool // logged
+}
+
+func (c *catchup) init() { c.ctx, c.cancel = context.WithCancel(context.Background()) }
+
+// close gives up what is being read and waits for it.
+func (c *catchup) close() {
+	c.mu.Lock()
+	c.closed = true
+	c.mu.Unlock()
+	c.cancel()
+	c.wg.Wait()
+}
+
+// add has a room, which is locked, read what it lacks.
+func (c *catchup) add(r *room) {
+	if r.track.queued {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return
+	}
+	r.track.queued = true
+	c.rooms = append(c.rooms, r)
+	if c.running < catchers {
+		c.running++
+		c.wg.Go(c.work)
+	}
+}
+
+// work reads for rooms until none is left.
+func (c *catchup) work() {
+	for {
+		c.mu.Lock()
+		if len(c.rooms) == 0 || c.closed {
+			c.running--
+			c.rooms = nil
+			c.mu.Unlock()
+			return
+		}
+		r := c.rooms[0]
+		c.rooms = c.rooms[1:]
+		c.mu.Unlock()
+		r.catchUp(c.ctx)
+	}
+}
+
+// catchUp reads and tells what the room has missed. When the store does not answer,
+// the next check tries again.
+func (r *room) catchUp(ctx context.Context) {
+	r.mu.Lock()
+	t := r.track
+	t.queued = false
+	after, needed := t.seq, t.begun && !r.dead && (t.behind || len(t.ahead) > 0)
+	r.mu.Unlock()
+	if !needed {
+		return // what was missing has been announced meanwhile
+	}
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	events, err := r.hub.store.Events(ctx, r.topic.ID, after)
+	r.hub.noteOutage(err)
+	if err != nil {
+		return
+	}
+	w := newWakes()
+	r.mu.Lock()
+	t.behind = false
+	r.offer(events, w)
+	r.mu.Unlock()
+	w.fire()
+}
+
+// check compares the watched orders with the store and has read what was missed.
+func (h *Hub) check(ctx context.Context) {
+	rooms := h.watched()
+	if len(rooms) == 0 {
+		return
+	}
+	ids := make([]string, len(rooms))
+	for i, r := range rooms {
+		ids[i] = r.topic.ID
+	}
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	versions, err := h.store.Versions(ctx, ids)
+	h.noteOutage(err)
+	for _, r := range rooms {
+		r.mu.Lock()
+		if t := r.track; !r.dead && (versions[r.topic.ID] > t.version || t.behind || len(t.ahead) > 0) {
+			t.behind = true
+			h.catchup.add(r)
+		}
+		r.mu.Unlock()
+	}
+}
+
+// watched returns the rooms of orders that can still change and lets go of those that
+// nobody needs any more.
+func (h *Hub) watched() []*room {
+	rooms := h.orders.all()
+	kept := rooms[:0]
+	for _, r := range rooms {
+		r.mu.Lock()
+		r.retire()
+		if !r.dead && r.track.begun && !r.track.status.Terminal() {
+			kept = append(kept, r)
+		}
+		r.mu.Unlock()
+	}
+	return kept
+}
+
+// noteOutage logs the beginning and the end of an outage of the store.
+func (h *Hub) noteOutage(err error) {
+	c := &h.catchup
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed || (err != nil) == c.outage {
+		return
+	}
+	c.outage = err != nil
+	if c.outage {
+		h.log.Warn("watched orders can't be compared with the database; trying again every second", zap.Error(err))
+	} else {
+		h.log.Info("watched orders are compared with the database again")
+	}
+}

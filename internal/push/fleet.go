@@ -1,0 +1,164 @@
+package push
+
+import (
+	"context"
+	"encoding/json"
+	"sync/atomic"
+
+	"github.com/order-tracking/order-tracking/internal/domain"
+)
+
+// fleet is the room of those who watch everything: the moves of all couriers, put
+// together tick by tick, and the statuses of all orders at once.
+type fleet struct {
+	room
+	watchers atomic.Int32
+
+	// Under the room's lock: the newest position of each courier that moved while
+	// somebody watched, with the tick that tells it, and who moved in the tick to come.
+	moves map[string]move
+	due   []string
+	tick  int64
+}
+
+type move struct {
+	fix  domain.Fix
+	tick int64
+}
+
+// couriers is the data of the fleet's frames.
+type couriers struct {
+	Couriers []domain.Fix `json:"couriers"`
+}
+
+// watched says whether anybody watches the fleet.
+func (f *fleet) watched() bool { return f.watchers.Load() > 0 }
+
+// reset forgets the moves when the last watcher has left; the room is locked.
+func (f *fleet) reset() { f.moves, f.due = nil, nil }
+
+// moved notes a position for the tick to come, unless a newer one is known.
+func (f *fleet) moved(fix domain.Fix) {
+	if !f.watched() {
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.members) == 0 {
+		return
+	}
+	if f.moves == nil {
+		f.moves = map[string]move{}
+	}
+	old, known := f.moves[fix.CourierID]
+	if known && !fix.RecordedAt.After(old.fix.RecordedAt) {
+		return
+	}
+	if !known || old.tick <= f.tick {
+		f.due = append(f.due, fix.CourierID)
+	}
+	f.moves[fix.CourierID] = move{fix, f.tick + 1}
+}
+
+// turn ends a tick: who moved in it is told in one frame.
+func (f *fleet) turn() {
+	if !f.watched() {
+		return
+	}
+	w := newWakes()
+	f.mu.Lock()
+	if len(f.due) > 0 {
+		moved := couriers{make([]domain.Fix, len(f.due))}
+		for i, id := range f.due {
+			moved.Couriers[i] = f.moves[id].fix
+		}
+		f.due = f.due[:0]
+		f.tick++
+		f.tell(f.frame(moved, f.tick-1), w)
+	}
+	f.mu.Unlock()
+	w.fire()
+}
+
+// frame encodes moves that were made after a tick.
+func (f *fleet) frame(moved couriers, after int64) *Frame {
+	return &Frame{
+		Type: TypePositions, Topic: f.topic, lane: lanePosition, mark: after,
+		JSON: Encode(TypePositions, "", 0, f.hub.clock.Now(), moved),
+	}
+}
+
+// tellOrder tells a status of an order, whose room is locked, to those who do not
+// watch that order by itself as well.
+func (f *fleet) tellOrder(r *room, status *Frame, w *wakes) {
+	bare := *status
+	bare.mark = 0 // a seq counts within one order only
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for i := 0; i < len(f.members); {
+		m := f.members[i]
+		if m.sub.watches(r) {
+			i++
+			continue
+		}
+		if !m.take(&bare, w) {
+			f.remove(m)
+			continue
+		}
+		i++
+	}
+}
+
+// watches says whether the subscription is in the room.
+func (s *Subscription) watches(r *room) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.members) < 2 {
+		return false // the fleet alone
+	}
+	for _, m := range s.members {
+		if m.room == r {
+			return true
+		}
+	}
+	return false
+}
+
+// resolve encodes what stands for several ticks when its reader takes it.
+func (h *Hub) resolve(f *Frame) {
+	if f.JSON != nil {
+		return
+	}
+	h.fleet.mu.Lock()
+	moved := couriers{[]domain.Fix{}}
+	for _, m := range h.fleet.moves {
+		if m.tick > f.mark {
+			moved.Couriers = append(moved.Couriers, m.fix)
+		}
+	}
+	h.fleet.mu.Unlock()
+	f.JSON = h.fleet.frame(moved, f.mark).JSON
+}
+
+// joinFleet gives the member where everybody is.
+func (h *Hub) joinFleet(ctx context.Context, m *member) error {
+	now := h.clock.Now()
+	since := now.Add(-domain.MaxPositionAge)
+	fixes, err := h.live.Fixes(ctx, since)
+	if err != nil {
+		if fixes, err = h.store.LatestFixes(ctx, since); err != nil {
+			return err
+		}
+	}
+	if fixes == nil {
+		fixes = []domain.Fix{}
+	}
+	data, err := json.Marshal(couriers{fixes})
+	if err != nil {
+		return err
+	}
+	m.enterSimple(&Frame{
+		Type: TypeSnapshot, Topic: m.room.topic, JSON: Encode(TypeSnapshot, "", 0, now, json.RawMessage(data)),
+	})
+	return nil
+}

@@ -1,0 +1,352 @@
+package push
+
+import (
+	"context"
+	"encoding/json"
+	"sync"
+	"time"
+
+	"github.com/order-tracking/order-tracking/internal/domain"
+)
+
+// room is a topic with those who watch it.
+type room struct {
+	hub   *Hub
+	topic Topic
+
+	mu      sync.Mutex
+	dead    bool // no longer in its table
+	members []*member
+	track   *track    // of an order
+	latest  time.Time // the device's clock at the newest position told
+}
+
+// member is a subscription in a room. Its fields belong to the room's lock.
+type member struct {
+	sub     *Subscription
+	room    *room
+	at      int           // where in room.members
+	slots   [lanes]uint64 // where in the queue the unread frame of a lane is
+	seq     int64         // of an order: the newest entry that it was told
+	joined  int64         // of an order: what the room had told when it joined
+	joining *[]*Frame     // what was told while its snapshot is being read; nil afterwards
+	left    bool
+}
+
+// Add begins with a topic: its snapshot is queued first; with since, each status
+// frame of the order with a later version follows; then what happens from now on. A
+// topic that the subscription has is left as it is. It fails with order_not_found,
+// courier_not_found, validation_failed, or why the subscription has ended.
+func (s *Subscription) Add(ctx context.Context, t Topic, since *int64) error {
+	t, err := t.canonical()
+	if err != nil {
+		return err
+	}
+	m, err := s.join(t)
+	if m == nil {
+		return err
+	}
+	switch t.Kind {
+	case KindOrder:
+		err = s.hub.joinOrder(ctx, m, since)
+	case KindCourier:
+		err = s.hub.joinCourier(ctx, m)
+	case KindFleet:
+		err = s.hub.joinFleet(ctx, m)
+	}
+	if err != nil {
+		s.Remove(t)
+	}
+	return err
+}
+
+// Remove stops a topic; frames of it that are queued stay so.
+func (s *Subscription) Remove(t Topic) {
+	t, err := t.canonical()
+	if err != nil {
+		return
+	}
+	s.mu.Lock()
+	var found *member
+	for _, m := range s.members {
+		if m.room.topic == t {
+			found = m
+		}
+	}
+	s.mu.Unlock()
+	if found != nil {
+		s.drop(found)
+		found.room.leave(found)
+	}
+}
+
+// drop takes the member out of the subscription's list.
+func (s *Subscription) drop(m *member) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i, other := range s.members {
+		if other == m {
+			last := len(s.members) - 1
+			s.members[i], s.members[last] = s.members[last], nil
+			s.members = s.members[:last]
+			return
+		}
+	}
+}
+
+// join makes the subscription a member of the topic's room, which holds frames for
+// it until enter. It returns nil when it is one already or has ended.
+func (s *Subscription) join(t Topic) (*member, error) {
+	r := s.hub.room(t)
+	defer r.mu.Unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err != nil {
+		r.retire()
+		return nil, s.err
+	}
+	for _, m := range s.members {
+		if m.room.topic == t {
+			return nil, nil
+		}
+	}
+	m := &member{sub: s, room: r, at: len(r.members), joining: new([]*Frame)}
+	if r.track != nil {
+		m.joined = r.track.seq
+	}
+	r.members = append(r.members, m)
+	s.members = append(s.members, m)
+	s.topics++
+	if t.Kind == KindFleet {
+		s.hub.fleet.watchers.Add(1)
+	}
+	return m, nil
+}
+
+// room returns the topic's room, locked.
+func (h *Hub) room(t Topic) *room {
+	switch t.Kind {
+	case KindOrder:
+		return h.orders.lock(t.ID, true)
+	case KindCourier:
+		return h.couriers.lock(t.ID, true)
+	}
+	h.fleet.mu.Lock()
+	return &h.fleet.room
+}
+
+// leave takes the member out of the room.
+func (r *room) leave(m *member) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.remove(m)
+}
+
+// remove is leave for a locked room.
+func (r *room) remove(m *member) {
+	if m.left {
+		return
+	}
+	m.left = true
+	last := len(r.members) - 1
+	r.members[m.at] = r.members[last]
+	r.members[m.at].at = m.at
+	r.members[last] = nil
+	r.members = r.members[:last]
+	if last < cap(r.members)/4 && cap(r.members) > 16 {
+		r.members = append(make([]*member, 0, last*2), r.members...)
+	}
+	if r.topic.Kind == KindFleet {
+		r.hub.fleet.watchers.Add(-1)
+	}
+	r.retire()
+}
+
+// retire lets go of a room that nobody needs; it is locked.
+func (r *room) retire() {
+	if len(r.members) > 0 || r.dead {
+		return
+	}
+	switch r.topic.Kind {
+	case KindOrder:
+		if !r.held() {
+			r.hub.orders.remove(r)
+		}
+	case KindCourier:
+		r.hub.couriers.remove(r)
+	case KindFleet:
+		r.hub.fleet.reset()
+	}
+}
+
+// tell gives a frame to every member; the room is locked.
+func (r *room) tell(f *Frame, w *wakes) {
+	for i := 0; i < len(r.members); {
+		if m := r.members[i]; !m.take(f, w) {
+			r.remove(m) // another one is in its place now
+			continue
+		}
+		i++
+	}
+}
+
+// take gives a frame to the member and says whether it goes on.
+func (m *member) take(f *Frame, w *wakes) bool {
+	var slot *uint64
+	if f.lane != laneFact {
+		slot = &m.slots[f.lane]
+	} else if f.mark != 0 {
+		if f.mark <= m.seq {
+			return true
+		}
+		m.seq = f.mark
+	}
+	if m.joining != nil {
+		return m.hold(f, w)
+	}
+	wake, alive := m.sub.put(f, slot)
+	if wake {
+		w.add(m.sub)
+	}
+	return alive
+}
+
+// hold keeps a frame until the member has its snapshot.
+func (m *member) hold(f *Frame, w *wakes) bool {
+	if f.lane != laneFact {
+		for i, old := range *m.joining {
+			if old.lane == f.lane {
+				(*m.joining)[i] = merge(old, f)
+				return true
+			}
+		}
+	}
+	if len(*m.joining) >= m.sub.hub.cfg.Queue+lanes {
+		if m.sub.fail(ErrTooSlow) {
+			w.add(m.sub)
+		}
+		return false
+	}
+	*m.joining = append(*m.joining, f)
+	return true
+}
+
+// enter gives a member its first frames and what was held for it, without the entries
+// of the history up to seq; the room is locked.
+func (m *member) enter(w *wakes, seq int64, first ...*Frame) {
+	held := *m.joining
+	m.joining, m.seq = nil, max(m.seq, seq)
+	if wake := m.sub.putOwn(first); wake {
+		w.add(m.sub)
+	}
+	for _, f := range held {
+		if f.lane == laneFact && f.mark != 0 && f.mark <= seq {
+			continue
+		}
+		var slot *uint64
+		if f.lane != laneFact {
+			slot = &m.slots[f.lane]
+		}
+		if wake, _ := m.sub.put(f, slot); wake {
+			w.add(m.sub)
+		}
+	}
+}
+
+// joinCourier gives the member the courier as it stands.
+func (h *Hub) joinCourier(ctx context.Context, m *member) error {
+	id := m.room.topic.ID
+	c, err := h.store.Courier(ctx, id)
+	if err != nil {
+		return err
+	}
+	snapshot := struct {
+		Courier  *domain.Courier  `json:"courier"`
+		Position *domain.Position `json:"position,omitempty"`
+	}{c, h.position(ctx, id)}
+	m.enterSimple(&Frame{
+		Type: TypeSnapshot, Topic: m.room.topic, JSON: Encode(TypeSnapshot, "", 0, h.clock.Now(), snapshot),
+	})
+	return nil
+}
+
+// enterSimple is enter for topics without a history.
+func (m *member) enterSimple(snapshot *Frame) {
+	w := newWakes()
+	m.room.mu.Lock()
+	if !m.left {
+		m.enter(w, 0, snapshot)
+	}
+	m.room.mu.Unlock()
+	w.fire()
+}
+
+// position returns the courier's newest position or nil; a live store that does not
+// answer leaves the dot off the map until it does.
+func (h *Hub) position(ctx context.Context, courierID string) *domain.Position {
+	p, err := h.live.Position(ctx, courierID)
+	if err != nil {
+		return nil
+	}
+	return p
+}
+
+// CourierMoved announces a courier's newest position and the orders in its custody.
+func (h *Hub) CourierMoved(fix domain.Fix, orderIDs []string) {
+	w := newWakes()
+	var data json.RawMessage // encoded once, if anybody watches
+	if r := h.couriers.lock(fix.CourierID, false); r != nil {
+		if fix.RecordedAt.After(r.latest) {
+			data = r.tellFix(fix, data, w)
+		}
+		r.mu.Unlock()
+	}
+	for _, id := range orderIDs {
+		if r := h.orders.lock(id, false); r != nil {
+			if r.carriedBy(fix) {
+				data = r.tellFix(fix, data, w)
+			}
+			r.mu.Unlock()
+		}
+	}
+	h.fleet.moved(fix)
+	w.fire()
+}
+
+// tellFix tells a position, whose JSON is data unless nil, and returns the JSON; the
+// room is locked.
+func (r *room) tellFix(fix domain.Fix, data json.RawMessage, w *wakes) json.RawMessage {
+	r.latest = fix.RecordedAt
+	if len(r.members) == 0 {
+		return data
+	}
+	if data == nil {
+		data, _ = json.Marshal(fix) // validated numbers always encode
+	}
+	orderID := ""
+	if r.topic.Kind == KindOrder {
+		orderID = r.topic.ID
+	}
+	r.tell(&Frame{
+		Type: TypePosition, Topic: r.topic, lane: lanePosition,
+		JSON: Encode(TypePosition, orderID, 0, fix.ReceivedAt, data),
+	}, w)
+	return data
+}
+
+// Estimated announces a changed estimate.
+func (h *Hub) Estimated(e domain.Estimate) {
+	r := h.orders.lock(e.OrderID, false)
+	if r == nil {
+		return
+	}
+	w := newWakes()
+	if len(r.members) > 0 && !r.track.status.Terminal() {
+		r.tell(&Frame{
+			Type: TypeETA, Topic: r.topic, lane: laneEstimate,
+			JSON: Encode(TypeETA, e.OrderID, 0, h.clock.Now(), e),
+		}, w)
+	}
+	r.mu.Unlock()
+	w.fire()
+}

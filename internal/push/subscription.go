@@ -1,0 +1,290 @@
+package push
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+)
+
+// Why a subscription ended.
+var (
+	ErrFinished  = errors.New("the order is finished")
+	ErrTooSlow   = errors.New("the reader is too slow")
+	ErrGoingAway = errors.New("the server is going away")
+	ErrRevoked   = errors.New("access was revoked")
+	// ErrClosed is what reading returns after the reader's own Close.
+	ErrClosed = errors.New("the subscription is closed")
+)
+
+// Subscription is one reader's queue of frames.
+type Subscription struct {
+	hub   *Hub
+	wake  func()
+	wakes atomic.Int32 // calls of wake that are due or running
+
+	mu      sync.Mutex
+	queue   []*Frame      // unread, oldest first; starts in inline
+	inline  [2]*Frame     // so that a reader that keeps up never allocates
+	base    uint64        // how many frames were taken before queue[0]
+	facts   int           // how many in queue do not coalesce
+	replay  int           // how many facts above the bound are there by the reader's own wish
+	err     error         // why it ended
+	ready   chan struct{} // made by the first Next that has to wait
+	members []*member
+	topics  int  // how many it ever had
+	keep    bool // it outlives its order
+}
+
+// KeepOpen makes the subscription go on after its only order is finished; for doors
+// whose readers may add topics at any time.
+func (s *Subscription) KeepOpen() {
+	s.mu.Lock()
+	s.keep = true
+	s.mu.Unlock()
+}
+
+// Drain appends to buf what is queued now and returns it; it never blocks. Like an
+// io.Reader it may return the last frames together with the error that ended the
+// subscription. Afterwards wake is called again when there is more.
+func (s *Subscription) Drain(buf []Frame) ([]Frame, error) {
+	from := len(buf)
+	s.mu.Lock()
+	for i, f := range s.queue {
+		buf = append(buf, *f)
+		s.queue[i] = nil
+	}
+	s.base += uint64(len(s.queue))
+	s.emptied()
+	err := s.err
+	s.mu.Unlock()
+	for i := from; i < len(buf); i++ {
+		s.hub.resolve(&buf[i])
+	}
+	return buf, err
+}
+
+// Next returns the next frame; it blocks until there is one, the subscription ends
+// or ctx does. Frames that were queued before the end come first.
+func (s *Subscription) Next(ctx context.Context) (Frame, error) {
+	for {
+		s.mu.Lock()
+		if len(s.queue) > 0 {
+			f := s.pop()
+			s.mu.Unlock()
+			s.hub.resolve(&f)
+			return f, nil
+		}
+		if s.err != nil {
+			err := s.err
+			s.mu.Unlock()
+			return Frame{}, err
+		}
+		if s.ready == nil {
+			s.ready = make(chan struct{}, 1)
+		}
+		ready := s.ready
+		s.mu.Unlock()
+		select {
+		case <-ready:
+		case <-ctx.Done():
+			return Frame{}, ctx.Err()
+		}
+	}
+}
+
+// Close ends the subscription; what is queued is forgotten. It may be called more
+// than once, also from wake.
+func (s *Subscription) Close() { s.close(ErrClosed) }
+
+// End ends the subscription with an error that its reader gets after what is queued.
+func (s *Subscription) End(err error) {
+	s.mu.Lock()
+	due := s.end(err)
+	s.mu.Unlock()
+	if due {
+		s.fire()
+	}
+	s.leaveAll()
+}
+
+func (s *Subscription) close(err error) {
+	s.mu.Lock()
+	s.end(err)
+	s.err = err
+	clear(s.queue)
+	s.emptied()
+	s.mu.Unlock()
+	s.leaveAll()
+	s.hub.forget(s)
+}
+
+func (s *Subscription) leaveAll() {
+	s.mu.Lock()
+	members := s.members
+	s.members = nil
+	s.mu.Unlock()
+	for _, m := range members {
+		m.room.leave(m)
+	}
+}
+
+// pop takes the oldest frame; mu is held and there is one.
+func (s *Subscription) pop() Frame {
+	f := *s.queue[0]
+	s.queue[0] = nil
+	s.queue = s.queue[1:]
+	s.base++
+	if f.lane == laneFact {
+		s.facts--
+	}
+	if len(s.queue) == 0 {
+		s.emptied()
+	}
+	return f
+}
+
+// emptied makes the queue small again; mu is held.
+func (s *Subscription) emptied() {
+	s.queue, s.facts, s.replay = s.inline[:0], 0, 0
+}
+
+// put queues a frame. slot, for frames that coalesce, is where the place of an unread
+// one is remembered. It says whether the reader is to be woken and whether the
+// subscription goes on.
+func (s *Subscription) put(f *Frame, slot *uint64) (wake, alive bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err != nil {
+		return false, false
+	}
+	if slot == nil {
+		if s.facts >= s.hub.cfg.Queue+s.replay {
+			clear(s.queue)
+			s.emptied()
+			return s.end(ErrTooSlow), false
+		}
+		s.facts++
+		return s.push(f), true
+	}
+	if *slot > s.base { // slot is one more than the frame's number
+		i := *slot - s.base - 1
+		s.queue[i] = merge(s.queue[i], f)
+		return false, true
+	}
+	wake = s.push(f)
+	*slot = s.base + uint64(len(s.queue))
+	return wake, true
+}
+
+// putOwn queues frames that the reader asked for, whatever the bound.
+func (s *Subscription) putOwn(frames []*Frame) (wake bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err != nil {
+		return false
+	}
+	for _, f := range frames {
+		s.facts++
+		s.replay++
+		wake = s.push(f) || wake
+	}
+	return wake
+}
+
+// finish queues the end of a topic and forgets it; a subscription that was for it
+// alone ends.
+func (s *Subscription) finish(m *member, end *Frame) (wake bool) {
+	s.drop(m)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err != nil {
+		return false
+	}
+	s.facts++
+	s.replay++
+	wake = s.push(end)
+	if s.topics == 1 && !s.keep {
+		wake = s.end(ErrFinished) || wake
+	}
+	return wake
+}
+
+// fail ends the subscription with what is queued forgotten.
+func (s *Subscription) fail(err error) (wake bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err == nil {
+		clear(s.queue)
+		s.emptied()
+	}
+	return s.end(err)
+}
+
+// merge returns what stands for two frames that coalesce. The fleet's moves are put
+// together only when the reader comes to take them.
+func merge(old, f *Frame) *Frame {
+	if f.Type != TypePositions {
+		return f
+	}
+	return &Frame{Type: f.Type, Topic: f.Topic, lane: f.lane, mark: old.mark}
+}
+
+// push appends to the queue and says whether the reader is to be woken; mu is held.
+func (s *Subscription) push(f *Frame) (wake bool) {
+	s.queue = append(s.queue, f)
+	return len(s.queue) == 1 && s.signal()
+}
+
+// end sets why there will be nothing more, once, and says whether the reader is to
+// be woken; mu is held.
+func (s *Subscription) end(err error) (wake bool) {
+	if s.err != nil {
+		return false
+	}
+	s.err = err
+	return len(s.queue) == 0 && s.signal()
+}
+
+// signal frees a waiting Next and says whether wake is to be called; mu is held.
+func (s *Subscription) signal() bool {
+	if s.ready != nil {
+		select {
+		case s.ready <- struct{}{}:
+		default:
+		}
+	}
+	return s.wake != nil
+}
+
+// fire calls wake, never concurrently with itself; no lock is held.
+func (s *Subscription) fire() {
+	if s.wake == nil || s.wakes.Add(1) != 1 {
+		return
+	}
+	for n := int32(1); ; n = s.wakes.Load() {
+		s.wake()
+		if s.wakes.CompareAndSwap(n, 0) {
+			return
+		}
+	}
+}
+
+// wakes collects whom to wake once the locks are released.
+type wakes struct{ subs []*Subscription }
+
+var wakesPool = sync.Pool{New: func() any { return new(wakes) }}
+
+func newWakes() *wakes { return wakesPool.Get().(*wakes) }
+
+func (w *wakes) add(s *Subscription) { w.subs = append(w.subs, s) }
+
+// fire wakes all and gives w back.
+func (w *wakes) fire() {
+	for _, s := range w.subs {
+		s.fire()
+	}
+	clear(w.subs)
+	w.subs = w.subs[:0]
+	wakesPool.Put(w)
+}
