@@ -47,7 +47,7 @@ const (
 // was refused allowed_transitions (comma-separated, "" at the end); and where fields
 // were refused pointers (a JSON array with the JSON pointer of each violation). A
 // google.rpc.BadRequest names each field, with the fault's code as the reason; of
-// very many the first ones are listed and metadata faults has the number of all. A
+// very many the first ones are listed, and metadata faults has the number of all. A
 // google.rpc.RetryInfo says when trying again makes sense.
 //
 //	InvalidArgument     malformed, validation_failed, idempotency_key_reused
@@ -58,17 +58,21 @@ const (
 //	                    no_courier_available, courier_busy
 //	AlreadyExists       duplicate_external_id
 //	Aborted             idempotency_in_progress, version_conflict
-//	ResourceExhausted   too_large, rate_limited, a watcher that reads too slowly
-//	Unavailable         unavailable, a server that goes away
+//	ResourceExhausted   too_large, rate_limited, too_slow (a watcher that does not read)
+//	Unavailable         unavailable, also from a server that goes away
 //	Internal            internal; details are in the server's log under the request_id
 //
 // Every call may fail with unauthenticated, forbidden, unavailable and internal;
 // each method lists what else it may fail with.
 //
 // Metadata of a request: authorization ("Bearer <key>"), x-request-id (echoed; made
-// when absent), idempotency-key (on calls that make or change something: the first
-// answer is replayed for 24 hours, with the header idempotent-replayed: true),
-// if-match (the version, such as "v3"; the same as the field if_match).
+// when absent), idempotency-key (on CreateOrder, CreateOrders, AssignCourier,
+// NotifyCustomer and ReportLocations; the others may be repeated as they are): the
+// first answer to the key is replayed for 24 hours, that of a unary call with the
+// header idempotent-replayed: true; if-match (a version, such as "v3"): the same as
+// the field if_match, which goes first.
+//
+// Fields that the server does not know are ignored, as is usual with protobuf.
 type OrderServiceClient interface {
 	// CreateOrder makes an order. validation_failed, duplicate_external_id,
 	// idempotency_key_reused, idempotency_in_progress.
@@ -307,7 +311,7 @@ type OrderService_ReportLocationsClient = grpc.ClientStreamingClient[ReportLocat
 // was refused allowed_transitions (comma-separated, "" at the end); and where fields
 // were refused pointers (a JSON array with the JSON pointer of each violation). A
 // google.rpc.BadRequest names each field, with the fault's code as the reason; of
-// very many the first ones are listed and metadata faults has the number of all. A
+// very many the first ones are listed, and metadata faults has the number of all. A
 // google.rpc.RetryInfo says when trying again makes sense.
 //
 //	InvalidArgument     malformed, validation_failed, idempotency_key_reused
@@ -318,17 +322,21 @@ type OrderService_ReportLocationsClient = grpc.ClientStreamingClient[ReportLocat
 //	                    no_courier_available, courier_busy
 //	AlreadyExists       duplicate_external_id
 //	Aborted             idempotency_in_progress, version_conflict
-//	ResourceExhausted   too_large, rate_limited, a watcher that reads too slowly
-//	Unavailable         unavailable, a server that goes away
+//	ResourceExhausted   too_large, rate_limited, too_slow (a watcher that does not read)
+//	Unavailable         unavailable, also from a server that goes away
 //	Internal            internal; details are in the server's log under the request_id
 //
 // Every call may fail with unauthenticated, forbidden, unavailable and internal;
 // each method lists what else it may fail with.
 //
 // Metadata of a request: authorization ("Bearer <key>"), x-request-id (echoed; made
-// when absent), idempotency-key (on calls that make or change something: the first
-// answer is replayed for 24 hours, with the header idempotent-replayed: true),
-// if-match (the version, such as "v3"; the same as the field if_match).
+// when absent), idempotency-key (on CreateOrder, CreateOrders, AssignCourier,
+// NotifyCustomer and ReportLocations; the others may be repeated as they are): the
+// first answer to the key is replayed for 24 hours, that of a unary call with the
+// header idempotent-replayed: true; if-match (a version, such as "v3"): the same as
+// the field if_match, which goes first.
+//
+// Fields that the server does not know are ignored, as is usual with protobuf.
 type OrderServiceServer interface {
 	// CreateOrder makes an order. validation_failed, duplicate_external_id,
 	// idempotency_key_reused, idempotency_in_progress.

@@ -1,0 +1,209 @@
+package grpcdoor
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"maps"
+	"strconv"
+	"strings"
+	"time"
+
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/protoadapt"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	"github.com/order-tracking/order-tracking/internal/domain"
+)
+
+// errorDomain is who the reasons of ErrorInfo belong to.
+const errorDomain = "order-tracking"
+
+// Keys of ErrorInfo's metadata.
+const (
+	metaRequestID = "request_id"
+	metaAllowed   = "allowed_transitions"
+	metaPointers  = "pointers"
+	metaFaults    = "faults"
+)
+
+// A status travels in a header, and some clients take 8 KiB of headers at most; so
+// many bytes of faults, before base64, leave room for the rest.
+const (
+	maxFaultBytes = 4000
+	maxFaultText  = 300
+)
+
+// statusCodes is the one table from the domain's codes to those of gRPC.
+var statusCodes = map[domain.Code]codes.Code{
+	domain.CodeMalformed:            codes.InvalidArgument,
+	domain.CodeUnauthenticated:      codes.Unauthenticated,
+	domain.CodeForbidden:            codes.PermissionDenied,
+	domain.CodeNotFound:             codes.NotFound,
+	domain.CodeMethodNotAllowed:     codes.Unimplemented,
+	domain.CodeOrderNotFound:        codes.NotFound,
+	domain.CodeCourierNotFound:      codes.NotFound,
+	domain.CodePositionNotFound:     codes.NotFound,
+	domain.CodeIllegalTransition:    codes.FailedPrecondition,
+	domain.CodeCancelAfterPickup:    codes.FailedPrecondition,
+	domain.CodeOrderFinished:        codes.FailedPrecondition,
+	domain.CodeNoCourierAvailable:   codes.FailedPrecondition,
+	domain.CodeCourierBusy:          codes.FailedPrecondition,
+	domain.CodeDuplicateExternalID:  codes.AlreadyExists,
+	domain.CodeIdempotencyRunning:   codes.Aborted,
+	domain.CodeIdempotencyReused:    codes.InvalidArgument,
+	domain.CodeVersionConflict:      codes.Aborted,
+	domain.CodeTooLarge:             codes.ResourceExhausted,
+	domain.CodeUnsupportedMediaType: codes.InvalidArgument,
+	domain.CodeValidationFailed:     codes.InvalidArgument,
+	domain.CodeRateLimited:          codes.ResourceExhausted,
+	domain.CodeUnavailable:          codes.Unavailable,
+	domain.CodeInternal:             codes.Internal,
+	domain.CodeImpossibleTime:       codes.InvalidArgument,
+	domain.CodeAmbiguousReference:   codes.InvalidArgument,
+}
+
+// failure is a domain error on its way out: with its status code, the reason that the
+// caller reads and what else belongs to it.
+type failure struct {
+	code   codes.Code
+	reason string
+	meta   map[string]string
+	err    *domain.Error
+}
+
+func (f *failure) Error() string { return f.err.Error() }
+
+func (f *failure) Unwrap() error { return f.err }
+
+// failureOf returns what the caller is told of an error. An unexpected one is told
+// nothing of: the log has it by the request id.
+func failureOf(err error) *failure {
+	var f *failure
+	if errors.As(err, &f) {
+		return f
+	}
+	var e *domain.Error
+	if !errors.As(err, &e) || e.Code == domain.CodeInternal {
+		e = domain.Errorf(domain.CodeInternal, "something went wrong on our side; the request id tells us what")
+	}
+	code, ok := statusCodes[e.Code]
+	if !ok {
+		code = codes.Internal
+	}
+	return &failure{code: code, reason: string(e.Code), err: e}
+}
+
+// statusOf turns an error into what the caller sees.
+func statusOf(ctx context.Context, err error, requestID string) *status.Status {
+	var own interface{ GRPCStatus() *status.Status }
+	if errors.As(err, &own) { // of the transport
+		return own.GRPCStatus()
+	}
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		return status.FromContextError(ctx.Err())
+	}
+	return failureOf(err).status(requestID)
+}
+
+func (f *failure) status(requestID string) *status.Status {
+	info := &errdetails.ErrorInfo{
+		Reason: f.reason, Domain: errorDomain, Metadata: map[string]string{metaRequestID: requestID},
+	}
+	maps.Copy(info.Metadata, f.meta)
+	if f.err.Allowed != nil {
+		names := make([]string, len(f.err.Allowed))
+		for i, s := range f.err.Allowed {
+			names[i] = string(s)
+		}
+		info.Metadata[metaAllowed] = strings.Join(names, ",")
+	}
+	details := []protoadapt.MessageV1{info}
+	if len(f.err.Faults) > 0 {
+		bad, pointers := violations(f.err.Faults)
+		info.Metadata[metaPointers] = pointers
+		info.Metadata[metaFaults] = strconv.Itoa(len(f.err.Faults))
+		details = append(details, bad)
+	}
+	if after := f.retryAfter(); after > 0 {
+		details = append(details, &errdetails.RetryInfo{RetryDelay: durationpb.New(after)})
+	}
+	plain := status.New(f.code, valid(f.err.Message))
+	full, err := plain.WithDetails(details...)
+	if err != nil { // can't be: the details are ours and their text is valid
+		return plain
+	}
+	return full
+}
+
+// retryAfter says when trying again makes sense; always for what passes by itself.
+func (f *failure) retryAfter() time.Duration {
+	passes := f.err.Code == domain.CodeUnavailable || f.err.Code == domain.CodeRateLimited
+	if f.err.RetryAfter <= 0 && passes {
+		return time.Second
+	}
+	return f.err.RetryAfter
+}
+
+// violations returns the faults as gRPC tells them and, in the same order, their
+// JSON pointers; the first ones when there are more than fit.
+func violations(faults []domain.Fault) (*errdetails.BadRequest, string) {
+	bad := &errdetails.BadRequest{}
+	var pointers []string
+	size := 0
+	for _, f := range faults {
+		pointer := shorten(f.Pointer)
+		v := &errdetails.BadRequest_FieldViolation{
+			Field: fieldPath(pointer), Reason: f.Code, Description: shorten(f.Detail),
+		}
+		size += 2*len(pointer) + len(v.Description) + len(v.Reason) + 16
+		if size > maxFaultBytes && len(pointers) > 0 {
+			break
+		}
+		bad.FieldViolations = append(bad.FieldViolations, v)
+		pointers = append(pointers, pointer)
+	}
+	b, err := json.Marshal(pointers)
+	if err != nil { // strings always marshal
+		return bad, "[]"
+	}
+	return bad, string(b)
+}
+
+func shorten(s string) string {
+	s = valid(s)
+	if len(s) > maxFaultText {
+		return valid(s[:maxFaultText]) + "…"
+	}
+	return s
+}
+
+func valid(s string) string { return strings.ToValidUTF8(s, "") }
+
+// fieldPath writes a JSON pointer as proto tools write fields: /items/0/price/amount
+// is items[0].price.amount, and /metadata/a~1b is metadata["a/b"].
+func fieldPath(pointer string) string {
+	var b strings.Builder
+	previous := ""
+	for i, part := range strings.Split(pointer, "/") {
+		if i == 0 {
+			continue // a pointer starts with the slash
+		}
+		part = strings.ReplaceAll(strings.ReplaceAll(part, "~1", "/"), "~0", "~")
+		_, err := strconv.ParseUint(part, 10, 31)
+		switch {
+		case previous == "metadata":
+			b.WriteString("[" + strconv.Quote(part) + "]")
+		case err == nil:
+			b.WriteString("[" + part + "]")
+		case i > 1:
+			b.WriteString("." + part)
+		default:
+			b.WriteString(part)
+		}
+		previous = part
+	}
+	return b.String()
+}

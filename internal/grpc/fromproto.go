@@ -1,0 +1,129 @@
+package grpcdoor
+
+import (
+	"time"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/order-tracking/order-tracking/internal/domain"
+	pb "github.com/order-tracking/order-tracking/proto/ordertracking/v1"
+)
+
+// Messages become the domain's values as they are: what is wrong with them the
+// domain says, with all the other faults of the request.
+
+// impossible stands for a timestamp that is none. The domain refuses every time
+// after the year 9999 at the place where it finds it.
+var impossible = time.Date(10_000, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// timeFrom returns the zero time for an absent timestamp.
+func timeFrom(t *timestamppb.Timestamp) time.Time {
+	switch {
+	case t == nil:
+		return time.Time{}
+	case !t.IsValid() || t.AsTime().IsZero():
+		return impossible
+	}
+	return t.AsTime()
+}
+
+func timePointerFrom(t *timestamppb.Timestamp) *time.Time {
+	if t == nil {
+		return nil
+	}
+	v := timeFrom(t)
+	return &v
+}
+
+func draftFrom(r *pb.CreateOrderRequest) domain.Draft {
+	d := domain.Draft{
+		ExternalID: r.GetExternalId(), MerchantID: r.GetMerchantId(),
+		Customer: customerFrom(r.GetCustomer()),
+		Pickup:   placeFrom(r.GetPickup()), Dropoff: placeFrom(r.GetDropoff()),
+		Total: moneyFrom(r.GetTotal()), Notes: r.GetNotes(), Metadata: r.GetMetadata(),
+		ReadyAt: timePointerFrom(r.GetReadyAt()), PromisedAt: timePointerFrom(r.GetPromisedAt()),
+	}
+	for _, it := range r.GetItems() {
+		d.Items = append(d.Items, itemFrom(it))
+	}
+	return d
+}
+
+func customerFrom(c *pb.Customer) domain.Customer {
+	return domain.Customer{Name: c.GetName(), Phone: c.GetPhone(), Email: c.GetEmail(), Locale: c.GetLocale()}
+}
+
+func placeFrom(p *pb.Place) *domain.Place {
+	if p == nil {
+		return nil
+	}
+	return &domain.Place{Address: p.GetAddress(), Location: pointFrom(p.GetLocation()), Notes: p.GetNotes()}
+}
+
+func pointFrom(p *pb.Point) *domain.Point {
+	if p == nil {
+		return nil
+	}
+	return &domain.Point{Lat: p.GetLat(), Lon: p.GetLon()}
+}
+
+func moneyFrom(m *pb.Money) *domain.Money {
+	if m == nil {
+		return nil
+	}
+	return &domain.Money{Amount: m.GetAmount(), Currency: m.GetCurrency()}
+}
+
+// itemFrom reads an absent quantity as one, as JSON does.
+func itemFrom(it *pb.Item) domain.Item {
+	quantity := 1
+	if it.Quantity != nil {
+		quantity = int(it.GetQuantity())
+	}
+	return domain.Item{
+		Name: it.GetName(), SKU: it.GetSku(), Quantity: quantity,
+		Price: moneyFrom(it.GetPrice()), WeightG: int(it.GetWeightG()),
+	}
+}
+
+func proofFrom(p *pb.Proof) *domain.Proof {
+	if p == nil {
+		return nil
+	}
+	return &domain.Proof{
+		Recipient: p.GetRecipient(), Code: p.GetCode(), Note: p.GetNote(),
+		PhotoURL: p.GetPhotoUrl(), SignatureURL: p.GetSignatureUrl(),
+	}
+}
+
+// positionsFrom shares the measurements with the message instead of copying them:
+// nobody changes either.
+func positionsFrom(in []*pb.Position) []domain.Position {
+	out := make([]domain.Position, len(in))
+	for i, p := range in {
+		out[i] = domain.Position{
+			Lat: p.GetLat(), Lon: p.GetLon(), RecordedAt: timeFrom(p.GetRecordedAt()),
+		}
+		if p != nil {
+			out[i].Accuracy, out[i].Speed, out[i].Heading = p.Accuracy, p.Speed, p.Heading
+			out[i].Altitude, out[i].Battery = p.Altitude, p.Battery
+		}
+	}
+	return out
+}
+
+// filterFrom refuses times that can't be; the rest of a filter the use case checks.
+func filterFrom(r *pb.GetOrdersRequest) (domain.OrderFilter, error) {
+	f := domain.OrderFilter{
+		Statuses: statusesFrom(r.GetStatus()), CourierID: r.GetCourierId(), MerchantID: r.GetMerchantId(),
+		ExternalID: r.GetExternalId(), CustomerPhone: r.GetCustomerPhone(), Search: r.GetQ(),
+		CreatedFrom: timeFrom(r.GetCreatedFrom()), CreatedTo: timeFrom(r.GetCreatedTo()), Active: r.Active,
+	}
+	var faults domain.Faults
+	for pointer, t := range map[string]time.Time{"/created_from": f.CreatedFrom, "/created_to": f.CreatedTo} {
+		if t.Equal(impossible) {
+			faults.Add(pointer, string(domain.CodeImpossibleTime), "must be a time between the years 1 and 9999")
+		}
+	}
+	return f, faults.Err()
+}

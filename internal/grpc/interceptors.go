@@ -1,0 +1,268 @@
+package grpcdoor
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"go.uber.org/zap"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/peer"
+	"google.golang.org/grpc/status"
+
+	"github.com/order-tracking/order-tracking/internal/auth"
+	"github.com/order-tracking/order-tracking/internal/domain"
+	"github.com/order-tracking/order-tracking/internal/usecase"
+)
+
+// Keys of a call's metadata, beside :authority, authorization and origin.
+const (
+	headerRequestID   = "x-request-id"
+	headerIdempotency = "idempotency-key"
+	headerReplayed    = "idempotent-replayed"
+	headerIfMatch     = "if-match"
+)
+
+// call is one call on its way through the door.
+type call struct {
+	method string
+	id     string
+	md     metadata.MD
+	begun  time.Time
+	idem   usecase.Idempotent // its key is read once the caller is in
+}
+
+type callKey struct{}
+
+// callFrom returns the call that the interceptors began.
+func callFrom(ctx context.Context) *call {
+	if c, ok := ctx.Value(callKey{}).(*call); ok {
+		return c
+	}
+	return &call{}
+}
+
+// header returns a metadata entry's first value, or "".
+func (c *call) header(key string) string {
+	if v := c.md.Get(key); len(v) > 0 {
+		return v[0]
+	}
+	return ""
+}
+
+// door lets calls in and errors out.
+type door struct {
+	guard *auth.Guard
+	log   *zap.Logger
+}
+
+// unary is the interceptor of unary calls.
+func (d *door) unary(
+	ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler,
+) (resp any, err error) {
+	ctx, c := begin(ctx, info.FullMethod)
+	_ = grpc.SetHeader(ctx, metadata.Pairs(headerRequestID, c.id)) // fails only when headers are out
+	err = d.enter(ctx, c, func(ctx context.Context) error {
+		resp, err = handler(ctx, req)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if c.idem.Replayed {
+		_ = grpc.SetHeader(ctx, metadata.Pairs(headerReplayed, "true"))
+	}
+	return resp, nil
+}
+
+// stream is the interceptor of streaming calls.
+func (d *door) stream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+	ctx, c := begin(ss.Context(), info.FullMethod)
+	_ = ss.SetHeader(metadata.Pairs(headerRequestID, c.id))
+	return d.enter(ctx, c, func(ctx context.Context) error {
+		return handler(srv, &serverStream{ServerStream: ss, ctx: ctx})
+	})
+}
+
+// serverStream is a stream with the context of its call and our errors of reading.
+type serverStream struct {
+	grpc.ServerStream
+	ctx context.Context
+}
+
+func (s *serverStream) Context() context.Context { return s.ctx }
+
+func (s *serverStream) RecvMsg(m any) error { return readError(s.ServerStream.RecvMsg(m)) }
+
+// begin makes the call of what came in.
+func begin(ctx context.Context, method string) (context.Context, *call) {
+	md, _ := metadata.FromIncomingContext(ctx)
+	c := &call{method: method, md: md, begun: time.Now()}
+	if c.id = c.header(headerRequestID); !saneID(c.id) {
+		c.id = domain.NewID()
+	}
+	return context.WithValue(ctx, callKey{}, c), c
+}
+
+// saneID says whether a caller's request id may go into our log and answer.
+func saneID(id string) bool {
+	strange := func(r rune) bool {
+		return (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z') && !strings.ContainsRune("-_.:/+=@~", r)
+	}
+	return id != "" && len(id) <= domain.MaxKey && !strings.ContainsFunc(id, strange)
+}
+
+// unescape undoes what a structured header's string (RFC 9651) escapes.
+var unescape = strings.NewReplacer(`\\`, `\`, `\"`, `"`)
+
+// idempotencyKey returns the call's key, quoted or bare; "" when there is none.
+func (c *call) idempotencyKey() (string, error) {
+	s := strings.TrimSpace(c.header(headerIdempotency))
+	switch {
+	case !strings.Contains(s, `"`):
+		return s, nil
+	case len(s) > 2 && s[0] == '"' && s[len(s)-1] == '"':
+		return unescape.Replace(s[1 : len(s)-1]), nil
+	}
+	return "", domain.Errorf(domain.CodeMalformed, "idempotency-key must be a quoted string or a bare word")
+}
+
+// enter runs a call for a caller who may come in, survives its panic, logs it and
+// turns its error into a status.
+func (d *door) enter(ctx context.Context, c *call, run func(context.Context) error) error {
+	err := d.admitted(ctx, c, run)
+	if err == nil {
+		d.done(c, codes.OK)
+		return nil
+	}
+	st := statusOf(ctx, err, c.id)
+	d.done(c, st.Code())
+	if st.Code() == codes.Internal || st.Code() == codes.Unavailable {
+		logHidden(d.log, c, err)
+	}
+	return st.Err()
+}
+
+// logHidden writes down what callers are not told: unexpected errors, and the causes
+// of those that are ours to mend.
+func logHidden(log *zap.Logger, c *call, err error) {
+	var e *domain.Error
+	fields := []zap.Field{zap.String("method", c.method), zap.String("request_id", c.id), zap.Error(err)}
+	if errors.As(err, &e) && e.Unwrap() != nil {
+		fields = append(fields, zap.NamedError("cause", e.Unwrap()))
+	}
+	switch domain.CodeOf(err) {
+	case domain.CodeInternal:
+		log.Error("gRPC call failed", fields...)
+	case domain.CodeUnavailable:
+		log.Warn("gRPC call failed", fields...)
+	}
+}
+
+// admitted lets the caller in and runs the call; a panic becomes an error.
+func (d *door) admitted(ctx context.Context, c *call, run func(context.Context) error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			d.log.Error("gRPC call panicked", zap.String("method", c.method), zap.String("request_id", c.id),
+				zap.Any("panic", p), zap.ByteString("stack", debug.Stack()))
+			err = domain.Errorf(domain.CodeInternal, "panic")
+		}
+	}()
+	if open(c.method) {
+		return run(ctx)
+	}
+	actor, err := d.guard.Authorize(auth.Request{
+		Bearer: bearer(c.header("authorization")), Host: c.header(":authority"),
+		Origin: c.header("origin"), RemoteLoopback: loopbackPeer(ctx),
+	})
+	if err != nil {
+		return err
+	}
+	if c.idem.Key, err = c.idempotencyKey(); err != nil {
+		return err
+	}
+	if c.idem.Key != "" {
+		ctx = usecase.WithIdempotency(ctx, &c.idem)
+	}
+	return run(domain.WithActor(ctx, actor))
+}
+
+// open says whether a method needs no key: health and reflection show no more than
+// /readyz and /openapi.json, which need none either.
+func open(method string) bool {
+	return strings.HasPrefix(method, "/grpc.health.") || strings.HasPrefix(method, "/grpc.reflection.")
+}
+
+func bearer(header string) string {
+	const scheme = "Bearer "
+	if len(header) > len(scheme) && strings.EqualFold(header[:len(scheme)], scheme) {
+		return strings.TrimSpace(header[len(scheme):])
+	}
+	return ""
+}
+
+func loopbackPeer(ctx context.Context) bool {
+	p, ok := peer.FromContext(ctx)
+	if !ok {
+		return false
+	}
+	addr, ok := p.Addr.(*net.TCPAddr)
+	return ok && addr.IP.IsLoopback()
+}
+
+// done writes the access log.
+func (d *door) done(c *call, code codes.Code) {
+	if entry := d.log.Check(zap.DebugLevel, "gRPC call"); entry != nil {
+		entry.Write(zap.String("method", c.method), zap.Stringer("code", code),
+			zap.Duration("took", time.Since(c.begun)), zap.String("request_id", c.id))
+	}
+}
+
+// readable makes a service's methods run, and fail, inside of the interceptors also
+// when their message can't be read; grpc-go itself answers Internal then.
+func readable(desc grpc.ServiceDesc) *grpc.ServiceDesc {
+	methods := make([]grpc.MethodDesc, len(desc.Methods))
+	for i, m := range desc.Methods {
+		methods[i] = grpc.MethodDesc{MethodName: m.MethodName, Handler: func(
+			srv any, ctx context.Context, dec func(any) error, interceptor grpc.UnaryServerInterceptor,
+		) (any, error) {
+			var unread error
+			read := func(v any) error {
+				unread = readError(dec(v))
+				return nil
+			}
+			return m.Handler(srv, ctx, read, func(
+				ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler,
+			) (any, error) {
+				return interceptor(ctx, req, info, func(ctx context.Context, req any) (any, error) {
+					if unread != nil {
+						return nil, unread
+					}
+					return handler(ctx, req)
+				})
+			})
+		}}
+	}
+	desc.Methods = methods
+	return &desc
+}
+
+// readError says in the domain's terms why a message could not be read.
+func readError(err error) error {
+	if err == nil || errors.Is(err, io.EOF) {
+		return err
+	}
+	switch status.Code(err) {
+	case codes.ResourceExhausted:
+		return domain.Errorf(domain.CodeTooLarge, "the message is larger than the server takes")
+	case codes.Internal:
+		return domain.Errorf(domain.CodeMalformed, "the message can't be read")
+	}
+	return err
+}

@@ -1,0 +1,179 @@
+package grpcdoor
+
+import (
+	"context"
+	"strconv"
+	"strings"
+
+	"github.com/order-tracking/order-tracking/internal/domain"
+	"github.com/order-tracking/order-tracking/internal/usecase"
+	pb "github.com/order-tracking/order-tracking/proto/ordertracking/v1"
+)
+
+// What each method does, and what it fails with, the proto file says.
+
+func (s *service) CreateOrder(ctx context.Context, r *pb.CreateOrderRequest) (*pb.CreateOrderResponse, error) {
+	o, err := s.UseCases.Orders.Create(ctx, draftFrom(r))
+	if err != nil {
+		return nil, err
+	}
+	return &pb.CreateOrderResponse{Order: orderTo(o)}, nil
+}
+
+func (s *service) CreateOrders(ctx context.Context, r *pb.CreateOrdersRequest) (*pb.CreateOrdersResponse, error) {
+	drafts := make([]domain.Draft, len(r.GetOrders()))
+	for i, one := range r.GetOrders() {
+		drafts[i] = draftFrom(one)
+	}
+	created, err := s.UseCases.Orders.CreateMany(ctx, drafts)
+	if err != nil {
+		return nil, err
+	}
+	out := &pb.CreateOrdersResponse{Results: make([]*pb.CreateOrdersResult, len(created))}
+	for i, c := range created {
+		out.Results[i] = s.created(ctx, c)
+	}
+	return out, nil
+}
+
+func (s *service) created(ctx context.Context, c usecase.Created) *pb.CreateOrdersResult {
+	if c.Err == nil {
+		return &pb.CreateOrdersResult{Result: &pb.CreateOrdersResult_Order{Order: orderTo(c.Order)}}
+	}
+	logHidden(s.Log, callFrom(ctx), c.Err)
+	return &pb.CreateOrdersResult{Result: &pb.CreateOrdersResult_Error{Error: problemTo(failureOf(c.Err).err)}}
+}
+
+func (s *service) GetOrder(ctx context.Context, r *pb.GetOrderRequest) (*pb.GetOrderResponse, error) {
+	o, err := s.UseCases.Orders.Get(ctx, r.GetOrderId())
+	if err != nil {
+		return nil, err
+	}
+	return &pb.GetOrderResponse{Order: orderTo(o)}, nil
+}
+
+func (s *service) GetOrders(ctx context.Context, r *pb.GetOrdersRequest) (*pb.GetOrdersResponse, error) {
+	filter, err := filterFrom(r)
+	if err != nil {
+		return nil, err
+	}
+	orders, next, err := s.UseCases.Orders.List(ctx, filter, pageFrom(r.PageSize, r.GetPageToken()))
+	if err != nil {
+		return nil, err
+	}
+	return &pb.GetOrdersResponse{Orders: ordersTo(orders), NextPageToken: next}, nil
+}
+
+func pageFrom(size *int32, token string) usecase.PageRequest {
+	p := usecase.PageRequest{Token: token}
+	if size != nil {
+		n := int(*size)
+		p.Size = &n
+	}
+	return p
+}
+
+func (s *service) GetOrderStatus(ctx context.Context, r *pb.GetOrderStatusRequest) (*pb.GetOrderStatusResponse, error) {
+	o, err := s.UseCases.Orders.Get(ctx, r.GetOrderId())
+	if err != nil {
+		return nil, err
+	}
+	return &pb.GetOrderStatusResponse{
+		OrderId: o.ID, Status: protoStatus[o.Status], Version: o.Version, UpdatedAt: timeTo(o.UpdatedAt),
+		AllowedTransitions: statusesTo(o.Status.Next()),
+	}, nil
+}
+
+func (s *service) UpdateOrderStatus(
+	ctx context.Context, r *pb.UpdateOrderStatusRequest,
+) (*pb.UpdateOrderStatusResponse, error) {
+	expected, err := expectedVersion(ctx, r.IfMatch)
+	if err != nil {
+		return nil, err
+	}
+	o, err := s.UseCases.Orders.UpdateStatus(ctx, r.GetOrderId(), usecase.StatusChange{
+		Status: statusFrom(r.GetStatus()), Reason: r.GetReason(), OccurredAt: timePointerFrom(r.GetOccurredAt()),
+		Location: pointFrom(r.GetLocation()), Proof: proofFrom(r.GetProof()),
+	}, expected)
+	if err != nil {
+		return nil, err
+	}
+	return &pb.UpdateOrderStatusResponse{Order: orderTo(o)}, nil
+}
+
+func (s *service) CancelOrder(ctx context.Context, r *pb.CancelOrderRequest) (*pb.CancelOrderResponse, error) {
+	expected, err := expectedVersion(ctx, r.IfMatch)
+	if err != nil {
+		return nil, err
+	}
+	o, err := s.UseCases.Orders.Cancel(ctx, r.GetOrderId(), r.GetReason(), expected)
+	if err != nil {
+		return nil, err
+	}
+	return &pb.CancelOrderResponse{Order: orderTo(o)}, nil
+}
+
+func (s *service) EstimateDelivery(
+	ctx context.Context, r *pb.EstimateDeliveryRequest,
+) (*pb.EstimateDeliveryResponse, error) {
+	e, err := s.UseCases.Orders.DeliveryTime(ctx, r.GetOrderId())
+	if err != nil {
+		return nil, err
+	}
+	return &pb.EstimateDeliveryResponse{Estimate: estimateTo(&e)}, nil
+}
+
+func (s *service) AssignCourier(ctx context.Context, r *pb.AssignCourierRequest) (*pb.AssignCourierResponse, error) {
+	expected, err := expectedVersion(ctx, r.IfMatch)
+	if err != nil {
+		return nil, err
+	}
+	o, err := s.UseCases.Orders.Assign(ctx, r.GetOrderId(),
+		usecase.Assignment{CourierID: r.GetCourierId(), Auto: r.GetAuto()}, expected)
+	if err != nil {
+		return nil, err
+	}
+	return &pb.AssignCourierResponse{Order: orderTo(o)}, nil
+}
+
+func (s *service) NotifyCustomer(ctx context.Context, r *pb.NotifyCustomerRequest) (*pb.NotifyCustomerResponse, error) {
+	n, err := s.UseCases.Orders.Notify(ctx, r.GetOrderId(), usecase.Notice{
+		Channel: r.GetChannel(), Template: r.GetTemplate(), Text: r.GetText(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	out := &pb.NotifyCustomerResponse{NotificationId: n.NotificationID}
+	for _, d := range n.Deliveries {
+		out.Deliveries = append(out.Deliveries, &pb.Delivery{Channel: d.Channel, Status: d.Status})
+	}
+	return out, nil
+}
+
+// expectedVersion returns the version that the caller knows: the field's, else that
+// of the metadata if-match, else 0, which expects nothing.
+func expectedVersion(ctx context.Context, field *int64) (int64, error) {
+	if field != nil {
+		if *field < 1 {
+			return 0, domain.Invalid("/if_match", "out_of_range", "must be a version, 1 or more")
+		}
+		return *field, nil
+	}
+	tag := strings.TrimSpace(callFrom(ctx).header(headerIfMatch))
+	if tag == "" || tag == "*" {
+		return 0, nil
+	}
+	bare := strings.Trim(tag, `"`)
+	digits, ours := strings.CutPrefix(bare, "v")
+	version, err := strconv.ParseUint(digits, 10, 63)
+	switch {
+	case ours && err == nil && version > 0:
+		return int64(version), nil
+	case len(tag) == len(bare)+2: // the tag of something else
+		return noVersion, nil
+	}
+	return 0, domain.Errorf(domain.CodeMalformed, `if-match must be a version, such as "v3", or *`)
+}
+
+// noVersion stands for a tag that no order has.
+const noVersion = -1

@@ -1,0 +1,73 @@
+package grpcdoor
+
+import (
+	"context"
+	"time"
+
+	"go.uber.org/zap"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/reflection"
+
+	"github.com/order-tracking/order-tracking/internal/auth"
+	"github.com/order-tracking/order-tracking/internal/domain"
+	"github.com/order-tracking/order-tracking/internal/push"
+	"github.com/order-tracking/order-tracking/internal/usecase"
+	pb "github.com/order-tracking/order-tracking/proto/ordertracking/v1"
+)
+
+// Config sets up the door; zero values are the defaults.
+type Config struct {
+	// MaxMessageBytes is the largest message that is accepted; 4 MiB by default.
+	MaxMessageBytes int
+	// PingEvery is how long a live stream is silent before a ping; 25 s by default.
+	PingEvery time.Duration
+}
+
+// Deps is what the door works with.
+type Deps struct {
+	UseCases *usecase.UseCases
+	Hub      *push.Hub
+	Guard    *auth.Guard
+	// Ready says whether the server can do its work; the health service tells it.
+	Ready  func(ctx context.Context) error
+	Log    *zap.Logger
+	Clock  domain.Clock
+	Config Config
+}
+
+// New builds the server with its services registered: orders, health and
+// reflection. The caller serves and stops it; live streams end when the hub closes,
+// so close the hub before a graceful stop.
+func New(d Deps) *grpc.Server {
+	if d.Config.MaxMessageBytes <= 0 {
+		d.Config.MaxMessageBytes = 4 << 20
+	}
+	if d.Config.PingEvery <= 0 {
+		d.Config.PingEvery = 25 * time.Second
+	}
+	in := &door{guard: d.Guard, log: d.Log}
+	s := grpc.NewServer(
+		grpc.UnaryInterceptor(in.unary),
+		grpc.StreamInterceptor(in.stream),
+		grpc.MaxRecvMsgSize(d.Config.MaxMessageBytes),
+		// A caller whose machine went away is noticed; one that pings more often than
+		// a mobile network could need is turned away.
+		grpc.KeepaliveParams(keepalive.ServerParameters{Time: 30 * time.Second, Timeout: 20 * time.Second}),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
+		grpc.ConnectionTimeout(20*time.Second),
+		grpc.MaxHeaderListSize(64<<10),
+		grpc.WaitForHandlers(true),
+	)
+	s.RegisterService(readable(pb.OrderService_ServiceDesc), &service{Deps: d})
+	grpc_health_v1.RegisterHealthServer(s, &health{ready: d.Ready})
+	reflection.Register(s)
+	return s
+}
+
+// service is OrderService over the use cases.
+type service struct {
+	pb.UnimplementedOrderServiceServer
+	Deps
+}

@@ -1,0 +1,179 @@
+package grpcdoor
+
+import (
+	"encoding/json"
+	"time"
+
+	"google.golang.org/protobuf/types/known/structpb"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/order-tracking/order-tracking/internal/domain"
+	pb "github.com/order-tracking/order-tracking/proto/ordertracking/v1"
+)
+
+func timeTo(t time.Time) *timestamppb.Timestamp {
+	if t.IsZero() {
+		return nil
+	}
+	return timestamppb.New(t)
+}
+
+func timePointerTo(t *time.Time) *timestamppb.Timestamp {
+	if t == nil {
+		return nil
+	}
+	return timestamppb.New(*t)
+}
+
+func orderTo(o *domain.Order) *pb.Order {
+	if o == nil {
+		return nil
+	}
+	out := &pb.Order{
+		Id: o.ID, Number: o.Number, ExternalId: o.ExternalID, MerchantId: o.MerchantID,
+		Status: protoStatus[o.Status], Version: o.Version,
+		Customer: &pb.Customer{
+			Name: o.Customer.Name, Phone: o.Customer.Phone, Email: o.Customer.Email, Locale: o.Customer.Locale,
+		},
+		Pickup: placeTo(o.Pickup), Dropoff: placeTo(&o.Dropoff), Total: moneyTo(o.Total),
+		Notes: o.Notes, Metadata: o.Metadata, CourierId: o.CourierID,
+		ReadyAt: timePointerTo(o.ReadyAt), PromisedAt: timePointerTo(o.PromisedAt), Eta: estimateTo(o.ETA),
+		Attempts: int32(o.Attempts), CreatedAt: timeTo(o.CreatedAt), UpdatedAt: timeTo(o.UpdatedAt),
+		DeliveredAt: timePointerTo(o.DeliveredAt), CancelledAt: timePointerTo(o.CancelledAt),
+	}
+	for _, it := range o.Items {
+		out.Items = append(out.Items, itemTo(it))
+	}
+	if x := o.Exception; x != nil {
+		out.Exception = &pb.Exception{Code: x.Code, Detail: x.Detail, Since: timeTo(x.Since)}
+	}
+	return out
+}
+
+func ordersTo(in []*domain.Order) []*pb.Order {
+	out := make([]*pb.Order, len(in))
+	for i, o := range in {
+		out[i] = orderTo(o)
+	}
+	return out
+}
+
+func placeTo(p *domain.Place) *pb.Place {
+	if p == nil {
+		return nil
+	}
+	return &pb.Place{Address: p.Address, Location: pointTo(p.Location), Notes: p.Notes}
+}
+
+func pointTo(p *domain.Point) *pb.Point {
+	if p == nil {
+		return nil
+	}
+	return &pb.Point{Lat: p.Lat, Lon: p.Lon}
+}
+
+func moneyTo(m *domain.Money) *pb.Money {
+	if m == nil {
+		return nil
+	}
+	return &pb.Money{Amount: m.Amount, Currency: m.Currency}
+}
+
+func itemTo(it domain.Item) *pb.Item {
+	quantity := int32(it.Quantity)
+	out := &pb.Item{Name: it.Name, Sku: it.SKU, Quantity: &quantity, Price: moneyTo(it.Price)}
+	if it.WeightG != 0 {
+		weight := int32(it.WeightG)
+		out.WeightG = &weight
+	}
+	return out
+}
+
+func estimateTo(e *domain.Estimate) *pb.Estimate {
+	if e == nil {
+		return nil
+	}
+	return &pb.Estimate{
+		OrderId: e.OrderID, Eta: timeTo(e.ETA), Earliest: timeTo(e.Earliest), Latest: timeTo(e.Latest),
+		MinutesRemaining: int32(e.MinutesRemaining), DistanceM: e.DistanceM, Method: string(e.Method),
+		Confidence: e.Confidence, ComputedAt: timeTo(e.ComputedAt),
+	}
+}
+
+func courierTo(c *domain.Courier) *pb.Courier {
+	if c == nil {
+		return nil
+	}
+	return &pb.Courier{
+		Id: c.ID, Name: c.Name, Phone: c.Phone, Vehicle: string(c.Vehicle), Capacity: int32(c.Capacity),
+		OnDuty: c.OnDuty, ActiveOrders: int32(c.ActiveOrders), Position: positionTo(c.Position),
+		Metadata: c.Metadata, CreatedAt: timeTo(c.CreatedAt), UpdatedAt: timeTo(c.UpdatedAt),
+	}
+}
+
+func positionTo(p *domain.Position) *pb.Position {
+	if p == nil {
+		return nil
+	}
+	return &pb.Position{
+		Lat: p.Lat, Lon: p.Lon, Accuracy: p.Accuracy, Speed: p.Speed, Heading: p.Heading,
+		Altitude: p.Altitude, Battery: p.Battery,
+		RecordedAt: timeTo(p.RecordedAt), ReceivedAt: timeTo(p.ReceivedAt),
+	}
+}
+
+func positionsTo(in []domain.Position) []*pb.Position {
+	out := make([]*pb.Position, len(in))
+	for i := range in {
+		out[i] = positionTo(&in[i])
+	}
+	return out
+}
+
+func eventTo(e domain.Event) (*pb.Event, error) {
+	data, err := structTo(e.Data)
+	return &pb.Event{
+		Id: e.ID, OrderId: e.OrderID, Seq: e.Seq, Version: e.Version, Type: string(e.Type),
+		Status: protoStatus[e.Status], PreviousStatus: protoStatus[e.PreviousStatus],
+		OccurredAt: timeTo(e.OccurredAt), RecordedAt: timeTo(e.RecordedAt),
+		Actor:  &pb.Actor{Kind: string(e.Actor.Kind), Id: e.Actor.ID},
+		Source: e.Source, Reason: e.Reason, Location: pointTo(e.Location), Data: data,
+	}, err
+}
+
+func eventsTo(in []domain.Event) ([]*pb.Event, error) {
+	out := make([]*pb.Event, len(in))
+	for i, e := range in {
+		var err error
+		if out[i], err = eventTo(e); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// structTo goes through JSON where the data holds more than JSON's own types, so
+// that both doors show the same.
+func structTo(data map[string]any) (*structpb.Struct, error) {
+	if len(data) == 0 {
+		return nil, nil
+	}
+	if s, err := structpb.NewStruct(data); err == nil {
+		return s, nil
+	}
+	b, err := json.Marshal(data)
+	if err != nil {
+		return nil, err
+	}
+	out := &structpb.Struct{}
+	return out, out.UnmarshalJSON(b)
+}
+
+// problemTo is an error inside of a reply that succeeded as a whole.
+func problemTo(e *domain.Error) *pb.Problem {
+	out := &pb.Problem{Code: string(e.Code), Detail: valid(e.Message)}
+	for _, f := range e.Faults {
+		out.Errors = append(out.Errors, &pb.Fault{Pointer: valid(f.Pointer), Code: f.Code, Detail: valid(f.Detail)})
+	}
+	return out
+}

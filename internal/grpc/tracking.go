@@ -1,0 +1,103 @@
+package grpcdoor
+
+import (
+	"context"
+	"errors"
+	"io"
+	"strconv"
+
+	"github.com/order-tracking/order-tracking/internal/domain"
+	"github.com/order-tracking/order-tracking/internal/usecase"
+	pb "github.com/order-tracking/order-tracking/proto/ordertracking/v1"
+)
+
+func (s *service) TrackOrder(ctx context.Context, r *pb.TrackOrderRequest) (*pb.TrackOrderResponse, error) {
+	t, err := s.UseCases.Tracking.Track(ctx, r.GetOrderId())
+	if err != nil {
+		return nil, err
+	}
+	timeline, err := eventsTo(t.Timeline)
+	if err != nil {
+		return nil, err
+	}
+	return &pb.TrackOrderResponse{
+		OrderId: t.OrderID, Status: protoStatus[t.Status], Courier: courierTo(t.Courier),
+		Position: positionTo(t.Position), Trail: positionsTo(t.Trail), Timeline: timeline, Eta: estimateTo(t.ETA),
+	}, nil
+}
+
+func (s *service) GetCourierLocation(
+	ctx context.Context, r *pb.GetCourierLocationRequest,
+) (*pb.GetCourierLocationResponse, error) {
+	p, err := s.UseCases.Tracking.Position(ctx, r.GetCourierId())
+	if err != nil {
+		return nil, err
+	}
+	return &pb.GetCourierLocationResponse{
+		Position: positionTo(&p.Position), AgeSeconds: p.AgeSeconds, Stale: p.Stale,
+	}, nil
+}
+
+func (s *service) ListCourierOrders(
+	ctx context.Context, r *pb.ListCourierOrdersRequest,
+) (*pb.ListCourierOrdersResponse, error) {
+	orders, next, err := s.UseCases.Couriers.Orders(ctx, r.GetCourierId(), pageFrom(r.PageSize, r.GetPageToken()))
+	if err != nil {
+		return nil, err
+	}
+	return &pb.ListCourierOrdersResponse{Orders: ordersTo(orders), NextPageToken: next}, nil
+}
+
+// ReportLocations takes one batch after the other. The faults of a batch point into
+// its message; what went before is told with the error, so that the caller knows
+// where to go on.
+func (s *service) ReportLocations(stream pb.OrderService_ReportLocationsServer) error {
+	total := &pb.ReportLocationsResponse{}
+	for batch := 0; ; batch++ {
+		r, err := stream.Recv()
+		if errors.Is(err, io.EOF) {
+			return stream.SendAndClose(total)
+		}
+		if err == nil {
+			err = s.report(stream.Context(), r, batch, total)
+		}
+		if err != nil {
+			return batchFailure(err, batch, total)
+		}
+	}
+}
+
+func (s *service) report(
+	ctx context.Context, r *pb.ReportLocationsRequest, batch int, total *pb.ReportLocationsResponse,
+) error {
+	if key := callFrom(ctx).idem.Key; key != "" { // one key covers the stream, batch by batch
+		ctx = usecase.WithIdempotency(ctx, &usecase.Idempotent{Key: key + "/" + strconv.Itoa(batch)})
+	}
+	got, err := s.UseCases.Tracking.Report(ctx, r.GetCourierId(), positionsFrom(r.GetPositions()), false)
+	total.Accepted += int64(got.Accepted)
+	total.Dropped += int64(got.Dropped)
+	return err
+}
+
+// batchFailure adds to an error of ours what became of the stream until then.
+func batchFailure(err error, batch int, total *pb.ReportLocationsResponse) error {
+	var e *domain.Error
+	if !errors.As(err, &e) || e.Code == domain.CodeInternal {
+		return err
+	}
+	inMessage := *e
+	inMessage.Faults = nil
+	for _, fault := range e.Faults {
+		if fault.Pointer != "/courier_id" {
+			fault.Pointer = "/positions" + fault.Pointer
+		}
+		inMessage.Faults = append(inMessage.Faults, fault)
+	}
+	f := failureOf(&inMessage)
+	f.meta = map[string]string{
+		"batch":    strconv.Itoa(batch),
+		"accepted": strconv.FormatInt(total.GetAccepted(), 10),
+		"dropped":  strconv.FormatInt(total.GetDropped(), 10),
+	}
+	return f
+}

@@ -1,0 +1,75 @@
+package grpcdoor
+
+import (
+	"context"
+	"errors"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/order-tracking/order-tracking/internal/domain"
+	"github.com/order-tracking/order-tracking/internal/push"
+	pb "github.com/order-tracking/order-tracking/proto/ordertracking/v1"
+)
+
+// typePing is the frame that the door itself sends into a silent stream.
+const typePing = "ping"
+
+func (s *service) WatchOrder(r *pb.WatchOrderRequest, stream pb.OrderService_WatchOrderServer) error {
+	ctx := stream.Context()
+	if since := r.SinceVersion; since != nil && *since < 0 {
+		return domain.Invalid("/since_version", "out_of_range", "must be a version that was seen, or 0")
+	}
+	o, err := s.UseCases.Orders.Get(ctx, r.GetOrderId())
+	if err != nil {
+		return err
+	}
+	sub := s.Hub.Open(nil)
+	defer sub.Close()
+	if err := sub.Add(ctx, push.Topic{Kind: push.KindOrder, ID: o.ID}, r.SinceVersion); err != nil {
+		return ended(err)
+	}
+	for {
+		out, err := s.nextFrame(ctx, sub, o.ID)
+		if errors.Is(err, push.ErrFinished) {
+			return nil
+		}
+		if err != nil {
+			return ended(err)
+		}
+		if err := stream.Send(out); err != nil {
+			return err
+		}
+	}
+}
+
+// nextFrame waits for a frame; when there is none for a while it is a ping.
+func (s *service) nextFrame(ctx context.Context, sub *push.Subscription, orderID string) (*pb.WatchOrderResponse, error) {
+	wait, cancel := context.WithTimeout(ctx, s.Config.PingEvery)
+	defer cancel()
+	f, err := sub.Next(wait)
+	if err == nil {
+		return frameTo(f)
+	}
+	if wait.Err() != nil && ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
+		return &pb.WatchOrderResponse{
+			Type: typePing, OrderId: orderID, At: timestamppb.New(s.Clock.Now()),
+			Data: &pb.WatchOrderResponse_Ping{Ping: &pb.Ping{}},
+		}, nil
+	}
+	return nil, err
+}
+
+// ended says in the callers' terms why a subscription ended.
+func ended(err error) error {
+	switch {
+	case errors.Is(err, push.ErrGoingAway):
+		return domain.Errorf(domain.CodeUnavailable, "the server is going away; come back with the last version seen")
+	case errors.Is(err, push.ErrTooSlow):
+		return &failure{code: codes.ResourceExhausted, reason: "too_slow", err: domain.Errorf(domain.CodeRateLimited,
+			"frames were not read fast enough; come back with the last version seen")}
+	case errors.Is(err, push.ErrRevoked):
+		return domain.Errorf(domain.CodeUnauthenticated, "access was revoked")
+	}
+	return err
+}
