@@ -15,7 +15,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/order-tracking/order-tracking/tools/internal/proc"
+	"github.com/order-tracking/order-tracking/tools/proc"
 )
 
 // bench is what the benchmarks share.

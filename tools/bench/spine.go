@@ -14,7 +14,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
-	"github.com/order-tracking/order-tracking/tools/internal/proc"
+	"github.com/order-tracking/order-tracking/tools/proc"
 )
 
 const orderBody = `{"customer":{"name":"Anna Petrova","phone":"+79161234567"},` +
