@@ -1,0 +1,289 @@
+package cache
+
+import (
+	"cmp"
+	"math"
+	"slices"
+
+	"github.com/order-tracking/order-tracking/internal/domain"
+)
+
+// vector is a place on the unit sphere. Straight distances between vectors order
+// places as distances over ground do, at the poles and the antimeridian as elsewhere,
+// and cost three multiplications.
+type vector [3]float64
+
+func vectorOf(p domain.Point) vector {
+	sinLat, cosLat := math.Sincos(p.Lat * math.Pi / 180)
+	sinLon, cosLon := math.Sincos(p.Lon * math.Pi / 180)
+	return vector{cosLat * cosLon, cosLat * sinLon, sinLat}
+}
+
+// distance returns the square of the straight distance.
+func (v vector) distance(w vector) float64 {
+	x, y, z := v[0]-w[0], v[1]-w[1], v[2]-w[2]
+	return x*x + y*y + z*z
+}
+
+const (
+	fullLeaf  = 24              // points; a leaf with more is split
+	emptyish  = 8               // points; a branch with no more becomes a leaf again
+	leastHalf = 1.0 / (1 << 27) // some centimetres: smaller cells are not split
+)
+
+// cells is a tree of cubes around the sphere, each cut into eight where it holds many
+// points. Only those at the surface hold any, so it grows like a quadtree of the
+// ground, fine where couriers crowd and coarse where they don't.
+type cells struct{ root *cell }
+
+type cell struct {
+	parent   *cell
+	children *[8]*cell // nil of a leaf
+	points   []point   // of a leaf
+	count    int       // points in it and below
+	center   vector
+	half     float64 // of the edge
+}
+
+// point is a courier in a leaf.
+type point struct {
+	at       vector
+	recorded int64 // microseconds since 1970, the device's clock
+	courier  *courier
+}
+
+func newCells() *cells { return &cells{root: &cell{half: 1}} }
+
+// octant says in which of the cell's eight parts v is.
+func (c *cell) octant(v vector) int {
+	i := 0
+	for axis := range v {
+		if v[axis] >= c.center[axis] {
+			i |= 1 << axis
+		}
+	}
+	return i
+}
+
+func (c *cell) contains(v vector) bool {
+	for axis := range v {
+		if math.Abs(v[axis]-c.center[axis]) > c.half {
+			return false
+		}
+	}
+	return true
+}
+
+// distance returns the square of the distance from v to the nearest place in the cell.
+func (c *cell) distance(v vector) float64 {
+	sum := 0.0
+	for axis := range v {
+		if d := math.Abs(v[axis]-c.center[axis]) - c.half; d > 0 {
+			sum += d * d
+		}
+	}
+	return sum
+}
+
+// child returns the part of a branch in which v is, made when there is none.
+func (c *cell) child(v vector) *cell {
+	i := c.octant(v)
+	if c.children[i] == nil {
+		n := &cell{parent: c, center: c.center, half: c.half / 2}
+		for axis := range v {
+			if i>>axis&1 == 1 {
+				n.center[axis] += n.half
+			} else {
+				n.center[axis] -= n.half
+			}
+		}
+		c.children[i] = n
+	}
+	return c.children[i]
+}
+
+// insert puts a point into the cell or below it.
+func (t *cells) insert(c *cell, p point) {
+	for {
+		c.count++
+		if c.children == nil {
+			break
+		}
+		c = c.child(p.at)
+	}
+	c.add(p)
+	for c.children == nil && len(c.points) > fullLeaf && c.half > leastHalf {
+		c = c.split(p.at)
+	}
+}
+
+// add appends a point to a leaf.
+func (c *cell) add(p point) {
+	p.courier.leaf, p.courier.slot = c, len(c.points)
+	c.points = append(c.points, p)
+}
+
+// split makes a leaf a branch and returns the part in which v is.
+func (c *cell) split(v vector) *cell {
+	points := c.points
+	c.points, c.children = nil, new([8]*cell)
+	for _, p := range points {
+		part := c.child(p.at)
+		part.count++
+		part.add(p)
+	}
+	return c.child(v)
+}
+
+// move brings a courier that is in the tree to another place.
+func (t *cells) move(p point) {
+	leaf := p.courier.leaf
+	if leaf.contains(p.at) {
+		leaf.points[p.courier.slot] = p
+		return
+	}
+	leaf.drop(p.courier.slot)
+	var low *cell // the highest branch that has become small
+	c := leaf
+	for ; !c.contains(p.at); c = c.parent {
+		c.count--
+		switch {
+		case c.count == 0:
+			c.parent.children[c.parent.octant(c.center)] = nil
+		case c.count <= emptyish && c.children != nil:
+			low = c
+		}
+	}
+	if low != nil {
+		low.merge()
+	}
+	c.count-- // insert counts it again
+	t.insert(c, p)
+}
+
+// drop takes a point out of a leaf.
+func (c *cell) drop(slot int) {
+	last := len(c.points) - 1
+	c.points[slot] = c.points[last]
+	c.points[slot].courier.slot = slot
+	c.points[last] = point{}
+	c.points = c.points[:last]
+}
+
+// merge makes a branch a leaf.
+func (c *cell) merge() {
+	points := make([]point, 0, c.count)
+	c.collect(&points)
+	c.children, c.points = nil, nil
+	for _, p := range points {
+		c.add(p)
+	}
+}
+
+func (c *cell) collect(into *[]point) {
+	*into = append(*into, c.points...)
+	if c.children != nil {
+		for _, child := range c.children {
+			if child != nil {
+				child.collect(into)
+			}
+		}
+	}
+}
+
+// search looks for the nearest points.
+type search struct {
+	at    vector
+	since int64 // only points recorded later
+	limit int
+	found []candidate // a heap with the farthest on top
+}
+
+type candidate struct {
+	distance float64
+	courier  *courier
+}
+
+// run returns the nearest points, nearest first.
+func (s *search) run(root *cell) []candidate {
+	if s.limit <= 0 {
+		return nil
+	}
+	s.found = make([]candidate, 0, s.limit)
+	s.visit(root)
+	slices.SortFunc(s.found, func(a, b candidate) int {
+		return cmp.Or(cmp.Compare(a.distance, b.distance), cmp.Compare(a.courier.fix.CourierID, b.courier.fix.CourierID))
+	})
+	return s.found
+}
+
+// visit looks into the cell, its nearest parts first, and leaves out those that are
+// farther than all that was found.
+func (s *search) visit(c *cell) {
+	if c.children == nil {
+		for i := range c.points {
+			if p := &c.points[i]; p.recorded > s.since {
+				s.offer(candidate{p.at.distance(s.at), p.courier})
+			}
+		}
+		return
+	}
+	var parts [8]struct {
+		distance float64
+		cell     *cell
+	}
+	n := 0
+	for _, child := range c.children {
+		if child == nil {
+			continue
+		}
+		d := child.distance(s.at)
+		i := n
+		for ; i > 0 && parts[i-1].distance > d; i-- {
+			parts[i] = parts[i-1]
+		}
+		parts[i].distance, parts[i].cell = d, child
+		n++
+	}
+	for i := range n {
+		if len(s.found) == s.limit && parts[i].distance >= s.found[0].distance {
+			return
+		}
+		s.visit(parts[i].cell)
+	}
+}
+
+// offer keeps the candidate when it is among the nearest so far.
+func (s *search) offer(c candidate) {
+	h := s.found
+	if len(h) < s.limit {
+		h = append(h, c)
+		s.found = h
+		for i := len(h) - 1; i > 0; { // up
+			up := (i - 1) / 2
+			if h[up].distance >= h[i].distance {
+				break
+			}
+			h[up], h[i] = h[i], h[up]
+			i = up
+		}
+		return
+	}
+	if c.distance >= h[0].distance {
+		return
+	}
+	h[0] = c
+	for i := 0; ; { // down
+		big := i
+		for child := 2*i + 1; child <= 2*i+2 && child < len(h); child++ {
+			if h[child].distance > h[big].distance {
+				big = child
+			}
+		}
+		if big == i {
+			return
+		}
+		h[big], h[i] = h[i], h[big]
+		i = big
+	}
+}

@@ -1,0 +1,147 @@
+package cache
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/maypok86/otter/v2"
+
+	"github.com/order-tracking/order-tracking/internal/domain"
+)
+
+// MemoryOptions bounds a Memory.
+type MemoryOptions struct {
+	// MaxOrders is how many orders are kept; default 100,000.
+	MaxOrders int
+}
+
+// lockedFixes is how many positions are stored before others get the lock again.
+const lockedFixes = 256
+
+// Memory is the live store of one process. It is safe for concurrent use, starts no
+// goroutine and needs no closing.
+type Memory struct {
+	orders *otter.Cache[string, *domain.Order]
+
+	mu       sync.RWMutex
+	couriers map[string]*courier
+	cells    *cells
+}
+
+// courier is the newest position of one, and where in the tree it is.
+type courier struct {
+	fix  domain.Fix
+	leaf *cell
+	slot int
+}
+
+// NewMemory makes an empty store.
+func NewMemory(o MemoryOptions) *Memory {
+	if o.MaxOrders <= 0 {
+		o.MaxOrders = 100_000
+	}
+	return &Memory{
+		orders:   otter.Must(&otter.Options[string, *domain.Order]{MaximumSize: o.MaxOrders}),
+		couriers: map[string]*courier{},
+		cells:    newCells(),
+	}
+}
+
+// PutFixes stores positions that are newer by the device's clock; see domain.LiveStore.
+func (m *Memory) PutFixes(_ context.Context, fixes []domain.Fix) ([]bool, error) {
+	newer := make([]bool, len(fixes))
+	var places [lockedFixes]vector
+	for from := 0; from < len(fixes); from += lockedFixes {
+		some := fixes[from:min(from+lockedFixes, len(fixes))]
+		for i := range some {
+			places[i] = vectorOf(some[i].Point())
+		}
+		m.mu.Lock()
+		for i := range some {
+			newer[from+i] = m.put(&some[i], places[i])
+		}
+		m.mu.Unlock()
+	}
+	return newer, nil
+}
+
+func (m *Memory) put(fix *domain.Fix, at vector) bool {
+	c := m.couriers[fix.CourierID]
+	switch {
+	case c == nil:
+		c = &courier{fix: *fix}
+		m.couriers[fix.CourierID] = c
+		m.cells.insert(m.cells.root, point{at, fix.RecordedAt.UnixMicro(), c})
+	case fix.RecordedAt.After(c.fix.RecordedAt):
+		c.fix = *fix
+		m.cells.move(point{at, fix.RecordedAt.UnixMicro(), c})
+	default:
+		return false
+	}
+	return true
+}
+
+// Position returns the newest position of a courier, or nil.
+func (m *Memory) Position(_ context.Context, courierID string) (*domain.Position, error) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	c := m.couriers[courierID]
+	if c == nil {
+		return nil, nil
+	}
+	p := c.fix.Position
+	return &p, nil
+}
+
+// Nearest returns the newest fixes around a point that were recorded after since,
+// nearest first, at most limit.
+func (m *Memory) Nearest(_ context.Context, at domain.Point, since time.Time, limit int) ([]domain.Fix, error) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	s := search{at: vectorOf(at), since: since.UnixMicro(), limit: min(limit, len(m.couriers))}
+	found := s.run(m.cells.root)
+	out := make([]domain.Fix, len(found))
+	for i, f := range found {
+		out[i] = f.courier.fix
+	}
+	return out, nil
+}
+
+// Fixes returns the newest fix of each courier that was recorded after since.
+func (m *Memory) Fixes(_ context.Context, since time.Time) ([]domain.Fix, error) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	var out []domain.Fix
+	for _, c := range m.couriers {
+		if c.fix.RecordedAt.After(since) {
+			out = append(out, c.fix)
+		}
+	}
+	return out, nil
+}
+
+// CachedOrder returns the order kept under the id, or nil.
+func (m *Memory) CachedOrder(_ context.Context, id string) (*domain.Order, error) {
+	o, _ := m.orders.GetIfPresent(id)
+	return o, nil
+}
+
+// CacheOrder keeps the order unless a newer one is kept.
+func (m *Memory) CacheOrder(_ context.Context, o *domain.Order) error {
+	m.orders.Compute(o.ID, func(old *domain.Order, found bool) (*domain.Order, otter.ComputeOp) {
+		if found && !newer(o, old) {
+			return old, otter.CancelOp
+		}
+		return o, otter.WriteOp
+	})
+	return nil
+}
+
+// newer says whether a knows more than b: a note moves the history on and leaves the version.
+func newer(a, b *domain.Order) bool {
+	if a.Version != b.Version {
+		return a.Version > b.Version
+	}
+	return a.Ledger.Seq > b.Ledger.Seq
+}
