@@ -40,9 +40,10 @@ type Frame struct {
 	problem *Problem
 }
 
-// Snapshot is the order as it stands when a stream begins or comes back.
+// Snapshot is the order as it stands when a stream begins or comes back, with its
+// courier and, in custody, where that is.
 type Snapshot struct {
-	Order    *Order    `json:"order"`
+	Order
 	Courier  *Courier  `json:"courier,omitempty"`
 	Position *Position `json:"position,omitempty"`
 }
@@ -75,7 +76,7 @@ func decodeFrame(b []byte) (Frame, error) {
 		switch f.Type {
 		case FrameSnapshot:
 			err = json.Unmarshal(raw.Data, &f.Snapshot)
-			if err == nil && (f.Snapshot == nil || f.Snapshot.Order == nil) {
+			if err == nil && (f.Snapshot == nil || f.Snapshot.ID == "") {
 				err = errors.New("a snapshot without an order")
 			}
 		case FrameStatus:

@@ -102,7 +102,7 @@ func (w *watcher) take(b []byte) error {
 		return errClosed
 	case FrameSnapshot:
 		if w.since < 0 {
-			w.since = f.Snapshot.Order.Version
+			w.since = f.Snapshot.Version
 		}
 	case FrameStatus:
 		if f.Version <= w.since {

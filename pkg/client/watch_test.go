@@ -18,7 +18,7 @@ import (
 
 func frame(kind string, version int64) string {
 	data := map[string]string{
-		"snapshot": fmt.Sprintf(`{"order":{"id":"o1","version":%d},"courier":{"id":"c1"}}`, version),
+		"snapshot": fmt.Sprintf(`{"id":"o1","version":%d,"courier_id":"c1","courier":{"id":"c1"}}`, version),
 		"status":   fmt.Sprintf(`{"seq":%d,"version":%d,"type":"order.status_changed"}`, version, version),
 		"position": `{"courier_id":"c1","lat":1,"lon":2}`,
 		"eta":      `{"order_id":"o1","minutes_remaining":3}`,
@@ -274,7 +274,7 @@ func TestWatchLeavesASilentStream(t *testing.T) {
 
 func TestFramesAreTyped(t *testing.T) {
 	for kind, field := range map[string]func(Frame) any{
-		"snapshot":     func(f Frame) any { return f.Snapshot.Order.ID + f.Snapshot.Courier.ID },
+		"snapshot":     func(f Frame) any { return f.Snapshot.ID + f.Snapshot.Courier.ID },
 		"status":       func(f Frame) any { return f.Event.Type },
 		"position":     func(f Frame) any { return f.Position.CourierID },
 		"eta":          func(f Frame) any { return f.Estimate.MinutesRemaining },

@@ -1,0 +1,33 @@
+// Command realdata drives real data through a running product from outside, as its
+// users would, and verifies what the product made of it.
+//
+//	go run ./tools/realdata orders --file FILE --http HOST:PORT --grpc HOST:PORT --kafka HOST:PORT
+//
+// The last line is PASS with exit code 0, or FAIL with exit code 1 after the first
+// differences.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/order-tracking/order-tracking/tools/realdata/orders"
+)
+
+// commands are the data sets and what is done with each.
+var commands = map[string]func(ctx context.Context, args []string) int{
+	"orders": orders.Main,
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if len(os.Args) < 2 || commands[os.Args[1]] == nil {
+		fmt.Fprintln(os.Stderr, "usage: realdata orders --file FILE --http HOST:PORT --grpc HOST:PORT --kafka HOST:PORT; see orders --help")
+		os.Exit(2)
+	}
+	os.Exit(commands[os.Args[1]](ctx, os.Args[2:]))
+}

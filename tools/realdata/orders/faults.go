@@ -1,0 +1,45 @@
+package orders
+
+import (
+	"fmt"
+	"sync"
+)
+
+// maxFaults is how many differences are shown, and after how many a run is given up.
+const maxFaults = 20
+
+// faults collects what is not as expected; the first ones in words.
+type faults struct {
+	mu    sync.Mutex
+	total int
+	first []string
+	full  func() // called when a run should be given up
+}
+
+func (f *faults) add(format string, args ...any) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.total++
+	if len(f.first) < maxFaults {
+		f.first = append(f.first, fmt.Sprintf(format, args...))
+	}
+	if f.total == maxFaults && f.full != nil {
+		f.full()
+	}
+}
+
+// onFull sets what is called when there are too many; at once when there are already.
+func (f *faults) onFull(do func()) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.full = do
+	if f.total >= maxFaults {
+		do()
+	}
+}
+
+func (f *faults) count() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.total
+}
