@@ -1,0 +1,183 @@
+package domaintest
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/order-tracking/order-tracking/internal/domain"
+)
+
+var courierTests = map[string]func(*testing.T, storeSuite){
+	"kept and returned without a position": func(t *testing.T, s storeSuite) {
+		name, phone := "Пётр", "+79161112233"
+		c, err := domain.NewCourier(domain.CourierEdit{
+			Name: &name, Phone: &phone, Metadata: map[string]string{"team": "north"},
+		}, "RU", start)
+		require.NoError(t, err)
+		with := *c
+		with.Position = &domain.Position{Lat: 1, Lon: 2}
+		require.NoError(t, s.CreateCourier(t.Context(), &with, nil))
+		got, err := s.Courier(t.Context(), c.ID)
+		require.NoError(t, err)
+		require.Equal(t, c, got)
+		for _, id := range []string{domain.NewID(), "not an id", ""} {
+			_, err = s.Courier(t.Context(), id)
+			requireCode(t, domain.CodeCourierNotFound, err)
+		}
+	},
+	"a replayed key makes no second courier": func(t *testing.T, s storeSuite) {
+		name := "Courier"
+		errs := together(racers, func(int) error {
+			c, err := domain.NewCourier(domain.CourierEdit{Name: &name}, "RU", start)
+			if err != nil {
+				return err
+			}
+			return s.CreateCourier(t.Context(), c, key("s", "courier"))
+		})
+		won := 0
+		for _, err := range errs {
+			if err == nil {
+				won++
+				continue
+			}
+			require.ErrorIs(t, err, domain.ErrRecorded)
+		}
+		require.Equal(t, 1, won)
+		list, _, err := s.Couriers(t.Context(), domain.CourierFilter{}, domain.Page{Size: 50})
+		require.NoError(t, err)
+		require.Len(t, list, 1)
+	},
+	"changed by a closure": func(t *testing.T, s storeSuite) {
+		c := s.courier(t, 5)
+		o := s.create(t, draft(), start)
+		_, err := s.assign(t.Context(), o.ID, c.ID)
+		require.NoError(t, err)
+		off := false
+		changed, err := s.UpdateCourier(t.Context(), c.ID, func(c *domain.Courier) error {
+			c.ActiveOrders = 77 // follows the orders, not the closure
+			return c.Edit(domain.CourierEdit{OnDuty: &off}, "RU", start.Add(time.Hour))
+		})
+		require.NoError(t, err)
+		require.False(t, changed.OnDuty)
+		require.Equal(t, 1, changed.ActiveOrders)
+		got, err := s.Courier(t.Context(), c.ID)
+		require.NoError(t, err)
+		require.Equal(t, changed, got)
+
+		for _, bad := range []func(*domain.Courier) error{
+			func(c *domain.Courier) error { c.Name = "wrong"; return errWanted },
+			func(c *domain.Courier) error { c.Name = "wrong"; panic("on purpose") },
+		} {
+			_, err = s.UpdateCourier(t.Context(), c.ID, bad)
+			require.Error(t, err)
+			again, err := s.Courier(t.Context(), c.ID)
+			require.NoError(t, err)
+			require.Equal(t, got, again)
+		}
+		_, err = s.UpdateCourier(t.Context(), domain.NewID(), func(*domain.Courier) error { return nil })
+		requireCode(t, domain.CodeCourierNotFound, err)
+	},
+	"changes at once are all kept": func(t *testing.T, s storeSuite) {
+		c := s.courier(t, 1)
+		errs := together(racers, func(int) error {
+			_, err := s.UpdateCourier(t.Context(), c.ID, func(c *domain.Courier) error { c.Capacity++; return nil })
+			return err
+		})
+		require.NoError(t, errors.Join(errs...))
+		got, err := s.Courier(t.Context(), c.ID)
+		require.NoError(t, err)
+		require.Equal(t, 1+racers, got.Capacity)
+	},
+	"the load follows the orders": func(t *testing.T, s storeSuite) {
+		a, b := s.courier(t, 2), s.courier(t, 1)
+		o1, o2, o3 := s.create(t, draft(), start), s.create(t, draft(), start), s.create(t, draft(), start)
+		loads := func(wantA, wantB int) {
+			t.Helper()
+			require.Equal(t, [2]int{wantA, wantB}, [2]int{s.active(t, a.ID), s.active(t, b.ID)})
+		}
+		must := func(_ *domain.Order, err error) { t.Helper(); require.NoError(t, err) }
+		must(s.assign(t.Context(), o1.ID, a.ID))
+		must(s.assign(t.Context(), o2.ID, a.ID))
+		loads(2, 0)
+		_, err := s.assign(t.Context(), o3.ID, a.ID)
+		requireCode(t, domain.CodeCourierBusy, err)
+		s.untouched(t, o3, 1)
+		must(s.assign(t.Context(), o1.ID, a.ID)) // the one it has
+		must(s.assign(t.Context(), o1.ID, b.ID)) // to another
+		loads(1, 1)
+		_, err = s.assign(t.Context(), o2.ID, b.ID)
+		requireCode(t, domain.CodeCourierBusy, err)
+		loads(1, 1)
+		must(s.move(t.Context(), o1.ID, domain.StatusConfirmed)) // declined
+		loads(1, 0)
+		must(s.move(t.Context(), o2.ID, domain.StatusPickedUp))
+		loads(1, 0)
+		must(s.move(t.Context(), o2.ID, domain.StatusDelivered))
+		loads(0, 0)
+		_, err = s.assign(t.Context(), o3.ID, domain.NewID())
+		requireCode(t, domain.CodeCourierNotFound, err)
+		_, err = s.assign(t.Context(), o3.ID, "nobody")
+		requireCode(t, domain.CodeCourierNotFound, err)
+		s.untouched(t, o3, 1)
+	},
+	"a refused assignment leaves no side rows": func(t *testing.T, s storeSuite) {
+		c := s.courier(t, 1)
+		_, err := s.assign(t.Context(), s.create(t, draft(), start).ID, c.ID)
+		require.NoError(t, err)
+		o := s.create(t, draft(), start)
+		try := func() error {
+			_, err := s.UpdateOrder(t.Context(), o.ID, func(ch *domain.Change) error {
+				ch.Idempotency, ch.InboundID = key("s", "k"), "in"
+				events, err := ch.Order.Assign(c.ID, by(start))
+				ch.Add(events...)
+				return err
+			})
+			return err
+		}
+		requireCode(t, domain.CodeCourierBusy, try())
+		requireCode(t, domain.CodeCourierBusy, try())
+		rec, err := s.Recorded(t.Context(), "s", "k")
+		require.NoError(t, err)
+		require.Nil(t, rec)
+	},
+	"list": func(t *testing.T, s storeSuite) {
+		names := []string{"Анна", "Boris_1", "Владимир", "Galina"}
+		byName := map[string]string{}
+		for i, name := range names {
+			duty, phone := i%2 == 0, "+7916555000"+string(rune('0'+i))
+			c, err := domain.NewCourier(domain.CourierEdit{Name: &name, Phone: &phone, OnDuty: &duty}, "RU",
+				start.Add(time.Duration(i)*time.Second))
+			require.NoError(t, err)
+			require.NoError(t, s.CreateCourier(t.Context(), c, nil))
+			byName[c.ID] = name
+		}
+		list := func(f domain.CourierFilter, size int) (out []string) {
+			t.Helper()
+			p := domain.Page{Size: size}
+			for {
+				found, next, err := s.Couriers(t.Context(), f, p)
+				require.NoError(t, err)
+				for _, c := range found {
+					out = append(out, byName[c.ID])
+				}
+				if next == nil {
+					return out
+				}
+				p.After = *next
+			}
+		}
+		yes, no := true, false
+		for _, size := range []int{1, 2, 4, 50} {
+			require.Equal(t, []string{"Galina", "Владимир", "Boris_1", "Анна"}, list(domain.CourierFilter{}, size))
+		}
+		require.Equal(t, []string{"Владимир", "Анна"}, list(domain.CourierFilter{OnDuty: &yes}, 1))
+		require.Equal(t, []string{"Galina", "Boris_1"}, list(domain.CourierFilter{OnDuty: &no}, 50))
+		require.Equal(t, []string{"Анна"}, list(domain.CourierFilter{Search: "АНН"}, 50))
+		require.Equal(t, []string{"Boris_1"}, list(domain.CourierFilter{Search: "s_1"}, 50))
+		require.Empty(t, list(domain.CourierFilter{Search: "n_"}, 50))
+		require.Equal(t, []string{"Владимир"}, list(domain.CourierFilter{Search: "5550002"}, 50))
+	},
+}

@@ -1,0 +1,75 @@
+package database
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"slices"
+	"time"
+
+	"github.com/order-tracking/order-tracking/internal/domain"
+)
+
+// AppendFixes keeps positions as history; see domain.Store.
+func (s *Store) AppendFixes(ctx context.Context, fixes []domain.Fix, idem *domain.Idempotency) (int, error) {
+	if len(fixes) == 0 && idem == nil {
+		return 0, nil
+	}
+	// Sorted, so that two writers of the same positions can't wait for each other.
+	fixes = slices.Clone(fixes)
+	slices.SortFunc(fixes, func(a, b domain.Fix) int {
+		return cmp.Or(cmp.Compare(a.CourierID, b.CourierID), a.RecordedAt.Compare(b.RecordedAt))
+	})
+	rows := make([][]any, len(fixes))
+	for i, f := range fixes {
+		rows[i] = fixValues(f)
+	}
+	added := 0
+	err := s.d.job(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		err := s.record(ctx, tx, idem)
+		if err == nil && len(rows) > 0 {
+			added, err = s.d.insert(ctx, tx, &positionsTable, rows)
+		}
+		return err
+	})
+	if err != nil {
+		return 0, unavailable(err)
+	}
+	return added, nil
+}
+
+const positionColumns = `p.courier_id, p.recorded_at, p.received_at, p.lat, p.lon,
+	p.accuracy, p.speed, p.heading, p.altitude, p.battery`
+
+func scanFix(r *sql.Rows) (domain.Fix, error) {
+	var f domain.Fix
+	var recorded, received int64
+	err := r.Scan(&f.CourierID, &recorded, &received, &f.Lat, &f.Lon,
+		&f.Accuracy, &f.Speed, &f.Heading, &f.Altitude, &f.Battery)
+	f.RecordedAt, f.ReceivedAt = fromMicros(recorded), fromMicros(received)
+	return f, err
+}
+
+// Trail returns a courier's positions with from <= recorded_at <= to, oldest first, at most limit.
+func (s *Store) Trail(ctx context.Context, courierID string, from, to time.Time, limit int) ([]domain.Position, error) {
+	if !isID(courierID) {
+		return nil, nil
+	}
+	rows, err := s.query(ctx, `SELECT `+positionColumns+` FROM courier_positions p
+		WHERE p.courier_id = $1 AND p.recorded_at >= $2 AND p.recorded_at <= $3 ORDER BY p.recorded_at LIMIT $4`,
+		courierID, micros(from), micros(to), limit)
+	return collect(rows, err, func(r *sql.Rows) (domain.Position, error) {
+		f, err := scanFix(r)
+		return f.Position, err
+	})
+}
+
+// LatestFixes returns the newest position of every courier recorded after since.
+func (s *Store) LatestFixes(ctx context.Context, since time.Time) ([]domain.Fix, error) {
+	// By way of the couriers: one look into the index each, not a walk through the history.
+	rows, err := s.query(ctx, `SELECT `+positionColumns+` FROM couriers c
+		JOIN courier_positions p ON p.courier_id = c.id AND p.recorded_at =
+			(SELECT q.recorded_at FROM courier_positions q WHERE q.courier_id = c.id AND q.recorded_at > $1
+			 ORDER BY q.recorded_at DESC LIMIT 1)`, micros(since))
+	return collect(rows, err, scanFix)
+}

@@ -1,0 +1,174 @@
+package database
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/order-tracking/order-tracking/internal/domain"
+)
+
+// A page of orders is put together from branches. Each is a range of one index,
+// already in the page's order and cut to the page's size, so that a page costs the
+// same whatever the planner thinks of a million orders: one branch per status where
+// statuses are asked for, one each for a courier's unfinished and finished orders.
+
+// listing is a query of a page that is being built.
+type listing struct {
+	args  []any
+	where []string // of every branch
+	page  domain.Page
+}
+
+// arg adds a parameter and returns its place in the text.
+func (l *listing) arg(v any) string {
+	l.args = append(l.args, v)
+	return fmt.Sprintf("$%d", len(l.args))
+}
+
+func (l *listing) and(format string, v any) { l.where = append(l.where, fmt.Sprintf(format, l.arg(v))) }
+
+// after is the keyset condition for what follows the cursor.
+func (l *listing) after(c domain.Cursor) string {
+	return fmt.Sprintf("(created_at, id) < (%s, %s)", l.arg(micros(c.CreatedAt)), l.arg(c.ID))
+}
+
+// branch is one range: its own conditions beside the common ones.
+func (l *listing) branch(conditions ...string) string {
+	where := append(slices.Clone(l.where), conditions...)
+	text := "SELECT id, created_at, finished FROM orders"
+	if len(where) > 0 {
+		text += " WHERE " + strings.Join(where, " AND ")
+	}
+	return "SELECT * FROM (" + text + " ORDER BY created_at DESC, id DESC LIMIT $1) b"
+}
+
+// Orders returns a page of orders; see domain.Store.
+func (s *Store) Orders(ctx context.Context, f domain.OrderFilter, p domain.Page) ([]*domain.Order, *domain.Cursor, error) {
+	statuses, all := wanted(f)
+	if len(statuses) == 0 || f.CourierID != "" && !isID(f.CourierID) {
+		return nil, nil, nil
+	}
+	size := max(1, p.Size)
+	l := &listing{args: []any{size + 1}, page: p}
+	l.filter(f)
+	branches := l.branches(f, statuses, all)
+	if len(branches) == 0 {
+		return nil, nil, nil
+	}
+	order := "k.created_at DESC, k.id DESC"
+	if p.ActiveFirst {
+		order = "k.finished, " + order
+	}
+	text := "SELECT o.data, o.ledger FROM (SELECT k.* FROM (" + strings.Join(branches, " UNION ALL ") +
+		") k ORDER BY " + order + " LIMIT $1) k JOIN orders o ON o.id = k.id ORDER BY " + order
+	rows, err := s.read.QueryContext(ctx, text, s.d.listArgs(l.args)...)
+	found, err := collect(rows, err, func(r *sql.Rows) (*domain.Order, error) {
+		var data, ledger []byte
+		if err := r.Scan(&data, &ledger); err != nil {
+			return nil, err
+		}
+		return thaw(data, ledger)
+	})
+	if err != nil || len(found) <= size {
+		return found, nil, err
+	}
+	found = found[:size]
+	last := found[size-1]
+	return found, &domain.Cursor{
+		CreatedAt: last.CreatedAt, ID: last.ID, Finished: p.ActiveFirst && !last.Active(),
+	}, nil
+}
+
+// wanted lists the statuses that the filter lets through, and says whether that is all.
+func wanted(f domain.OrderFilter) (statuses []domain.Status, all bool) {
+	for _, s := range domain.Statuses() {
+		if len(f.Statuses) > 0 && !slices.Contains(f.Statuses, s) || f.Active != nil && *f.Active == s.Terminal() {
+			continue
+		}
+		statuses = append(statuses, s)
+	}
+	return statuses, len(statuses) == len(domain.Statuses())
+}
+
+// filter adds the conditions of every branch.
+func (l *listing) filter(f domain.OrderFilter) {
+	if f.MerchantID != "" {
+		l.and("merchant_id = %s AND merchant_id <> ''", f.MerchantID) // the second lets the partial index be used
+	}
+	if f.ExternalID != "" {
+		l.and("external_id = %s", f.ExternalID)
+	}
+	if f.CustomerPhone != "" {
+		l.and("customer_phone = %s", f.CustomerPhone)
+	}
+	if f.CourierID != "" {
+		l.and("courier_id = %s", f.CourierID)
+	}
+	if f.Search != "" {
+		l.and(`search LIKE %s ESCAPE '\'`, contains(f.Search))
+	}
+	if !f.CreatedFrom.IsZero() {
+		l.and("created_at >= %s", micros(f.CreatedFrom))
+	}
+	if !f.CreatedTo.IsZero() {
+		l.and("created_at < %s", micros(f.CreatedTo))
+	}
+}
+
+// branches chooses the ranges to read.
+func (l *listing) branches(f domain.OrderFilter, statuses []domain.Status, all bool) []string {
+	if f.CourierID != "" || l.page.ActiveFirst {
+		if !all {
+			l.where = append(l.where, l.among(statuses))
+		}
+		return l.activeAndFinished()
+	}
+	if c := l.page.After; !c.CreatedAt.IsZero() {
+		l.where = append(l.where, l.after(c))
+	}
+	oneOrFew := f.ExternalID != "" || f.CustomerPhone != "" || f.Search != ""
+	switch {
+	case all && (oneOrFew || f.MerchantID == ""):
+		return []string{l.branch()}
+	case oneOrFew:
+		return []string{l.branch(l.among(statuses))}
+	}
+	out := make([]string, len(statuses))
+	for i, s := range statuses {
+		out[i] = l.branch("status = " + l.arg(string(s)))
+	}
+	return out
+}
+
+func (l *listing) among(statuses []domain.Status) string {
+	places := make([]string, len(statuses))
+	for i, s := range statuses {
+		places[i] = l.arg(string(s))
+	}
+	return "status IN (" + strings.Join(places, ", ") + ")"
+}
+
+// activeAndFinished reads unfinished orders and finished ones apart. Where they are
+// one list by time the cursor holds for both, where active ones come first for the
+// part that it is in.
+func (l *listing) activeAndFinished() []string {
+	c := l.page.After
+	started := !c.CreatedAt.IsZero()
+	var out []string
+	for _, finished := range []bool{false, true} {
+		conditions := []string{"finished = " + l.arg(finished)}
+		switch {
+		case !started:
+		case !l.page.ActiveFirst || finished == c.Finished:
+			conditions = append(conditions, l.after(c))
+		case c.Finished: // the active ones are behind us
+			l.args = l.args[:len(l.args)-1]
+			continue
+		}
+		out = append(out, l.branch(conditions...))
+	}
+	return out
+}

@@ -1,0 +1,101 @@
+package database
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"github.com/order-tracking/order-tracking/internal/domain"
+)
+
+// CreateOrder commits a new order; see domain.Store.
+func (s *Store) CreateOrder(ctx context.Context, c *domain.Change) (*domain.Order, error) {
+	// Encoded here, by the caller, and not one after the other by the committer.
+	if _, err := c.Order.Freeze(); err != nil {
+		return nil, fmt.Errorf("encode order: %w", err)
+	}
+	return s.submit(ctx, &call{id: c.Order.ID, create: c})
+}
+
+// UpdateOrder changes an order; see domain.Store.
+func (s *Store) UpdateOrder(ctx context.Context, id string, fn func(*domain.Change) error) (*domain.Order, error) {
+	if !isID(id) {
+		return nil, orderNotFound(id)
+	}
+	return s.submit(ctx, &call{id: id, fn: fn})
+}
+
+// isID says whether s can be the id of anything stored; PostgreSQL refuses to
+// compare a UUID with anything else.
+func isID(s string) bool { return len(s) == 36 && uuid.Validate(s) == nil }
+
+// Order returns the newest committed version of an order, or order_not_found.
+func (s *Store) Order(ctx context.Context, id string) (*domain.Order, error) {
+	if !isID(id) {
+		return nil, orderNotFound(id)
+	}
+	var data, ledger []byte
+	err := s.queryRow(ctx, `SELECT data, ledger FROM orders WHERE id = $1`, id).Scan(&data, &ledger)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, orderNotFound(id)
+	}
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	return thaw(data, ledger)
+}
+
+func thaw(data, ledger []byte) (*domain.Order, error) {
+	var l domain.Ledger
+	if err := json.Unmarshal(ledger, &l); err != nil {
+		return nil, err
+	}
+	return domain.Thaw(data, l)
+}
+
+// Events returns the order's entries with a seq above afterSeq, oldest first.
+func (s *Store) Events(ctx context.Context, orderID string, afterSeq int64) ([]domain.Event, error) {
+	if !isID(orderID) {
+		return nil, nil
+	}
+	rows, err := s.query(ctx,
+		`SELECT data FROM order_events WHERE order_id = $1 AND seq > $2 ORDER BY seq`, orderID, afterSeq)
+	return collect(rows, err, func(r *sql.Rows) (domain.Event, error) {
+		var data sql.RawBytes
+		var e domain.Event
+		if err := r.Scan(&data); err != nil {
+			return e, err
+		}
+		return e, json.Unmarshal(data, &e)
+	})
+}
+
+// Versions returns the version of each of the orders that exist.
+func (s *Store) Versions(ctx context.Context, orderIDs []string) (map[string]int64, error) {
+	ids := make([]string, 0, len(orderIDs))
+	for _, id := range orderIDs {
+		if isID(id) {
+			ids = append(ids, id)
+		}
+	}
+	out := make(map[string]int64, len(ids))
+	if len(ids) == 0 {
+		return out, nil
+	}
+	rows, err := s.query(ctx, `SELECT id, version FROM orders WHERE `+s.d.anyOf("id", 1), s.d.ids(ids))
+	_, err = collect(rows, err, func(r *sql.Rows) (struct{}, error) {
+		var id string
+		var version int64
+		err := r.Scan(&id, &version)
+		out[id] = version
+		return struct{}{}, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}

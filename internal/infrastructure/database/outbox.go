@@ -1,0 +1,81 @@
+package database
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+
+	"github.com/order-tracking/order-tracking/internal/domain"
+)
+
+// Pending returns the oldest unpublished events; see domain.Outbox. The positions
+// come first and then their rows: a join may walk the whole history.
+func (s *Store) Pending(ctx context.Context, limit int) ([]domain.OutboxEntry, error) {
+	rows, err := s.query(ctx, `SELECT pos FROM outbox ORDER BY pos LIMIT $1`, limit)
+	positions, err := collect(rows, err, func(r *sql.Rows) (int64, error) {
+		var pos int64
+		return pos, r.Scan(&pos)
+	})
+	if err != nil || len(positions) == 0 {
+		return nil, err
+	}
+	rows, err = s.query(ctx, `SELECT pos, data, order_data FROM order_events WHERE `+
+		s.d.anyOf("pos", 1)+` ORDER BY pos`, s.d.positions(positions))
+	return collect(rows, err, func(r *sql.Rows) (domain.OutboxEntry, error) {
+		var e domain.OutboxEntry
+		var data sql.RawBytes
+		if err := r.Scan(&e.Position, &data, &e.Order); err != nil {
+			return e, err
+		}
+		return e, json.Unmarshal(data, &e.Event)
+	})
+}
+
+// Published forgets the entries at these positions.
+func (s *Store) Published(ctx context.Context, positions []int64) error {
+	if len(positions) == 0 {
+		return nil
+	}
+	return unavailable(s.d.job(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, `DELETE FROM outbox WHERE `+s.d.anyOf("pos", 1), s.d.positions(positions))
+		return err
+	}))
+}
+
+// Republish makes every event that is to be published pending again and returns how
+// many were not. It is one statement: part of it would let newer events of an order
+// overtake older ones.
+func (s *Store) Republish(ctx context.Context) (int64, error) {
+	var added int64
+	err := s.d.job(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		res, err := tx.ExecContext(ctx, `INSERT INTO outbox (pos)
+			SELECT pos FROM order_events WHERE order_data IS NOT NULL ORDER BY pos ON CONFLICT (pos) DO NOTHING`)
+		if err != nil {
+			return err
+		}
+		added, err = res.RowsAffected()
+		return err
+	})
+	if err != nil {
+		return 0, unavailable(err)
+	}
+	s.signal()
+	return added, nil
+}
+
+// Backlog returns how many events are pending.
+func (s *Store) Backlog(ctx context.Context) (int64, error) {
+	var n int64
+	err := s.queryRow(ctx, `SELECT count(*) FROM outbox`).Scan(&n)
+	return n, unavailable(err)
+}
+
+// Committed receives a signal, coalesced, when there may be something pending.
+func (s *Store) Committed() <-chan struct{} { return s.committed }
+
+func (s *Store) signal() {
+	select {
+	case s.committed <- struct{}{}:
+	default:
+	}
+}

@@ -1,0 +1,142 @@
+package database
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"runtime"
+
+	"github.com/pressly/goose/v3"
+	_ "modernc.org/sqlite" // the driver "sqlite"
+)
+
+// errDryRun ends a job whose only purpose was to try.
+var errDryRun = errors.New("nothing to keep")
+
+// OpenSQLite opens or creates the database file, with its folder, and brings its
+// schema up to date. Only the owner may read what it creates.
+func OpenSQLite(ctx context.Context, path string, o Options) (*Store, error) {
+	if err := createPrivate(path); err != nil {
+		return nil, fmt.Errorf("open the database: %w", err)
+	}
+	// synchronous FULL: an answered write survives a power cut. The log is copied back
+	// into the file seldom, every 64 MB, which gives a third more writes.
+	write, err := sql.Open("sqlite", sqliteDSN(path, url.Values{
+		"_txlock": {"immediate"},
+		"_pragma": {"journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(ON)", "wal_autocheckpoint(16000)",
+			"journal_size_limit(67108864)", "temp_store(MEMORY)", "cache_size(-8000)"},
+	}))
+	if err != nil {
+		return nil, fmt.Errorf("open the database: %w", err)
+	}
+	write.SetMaxOpenConns(1)
+	p, err := migrator(goose.DialectSQLite3, "sqlite", write)
+	if err == nil {
+		err = migrateUp(ctx, p)
+	}
+	if err != nil {
+		_ = write.Close()
+		return nil, err
+	}
+	read, err := sql.Open("sqlite", sqliteDSN(path, url.Values{
+		"_query_only": {"1"}, "_pragma": {"temp_store(MEMORY)", "cache_size(-2000)"},
+	}))
+	if err != nil {
+		_ = write.Close()
+		return nil, fmt.Errorf("open the database: %w", err)
+	}
+	readers := max(4, 2*runtime.GOMAXPROCS(0))
+	read.SetMaxOpenConns(readers)
+	read.SetMaxIdleConns(readers)
+	e := &sqlite{write: write}
+	if err := e.prepare(ctx); err != nil {
+		_ = read.Close()
+		_ = write.Close()
+		return nil, fmt.Errorf("open the database: %w", err)
+	}
+	e.store = newStore(read, e.dialect(), 1, o)
+	e.store.path = path
+	return e.store, nil
+}
+
+// createPrivate makes the file and its folder; SQLite gives its other files the same mode.
+func createPrivate(path string) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // the operator names the file
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+func sqliteDSN(path string, q url.Values) string {
+	q.Set("_busy_timeout", "5000")
+	if abs, err := filepath.Abs(path); err == nil {
+		path = abs
+	}
+	u := url.URL{Scheme: "file", Path: filepath.ToSlash(path), RawQuery: q.Encode()}
+	return u.String()
+}
+
+// sqlite is the engine: one connection that writes, used by the committer alone.
+type sqlite struct {
+	store *Store
+	write *sql.DB
+	stmts map[string]*sql.Stmt // of the writer, by text
+}
+
+func (e *sqlite) dialect() *dialect {
+	asJSON := func(list any) any {
+		b, err := json.Marshal(list)
+		if err != nil { // texts and integers always can be
+			panic(err)
+		}
+		return string(b)
+	}
+	return &dialect{
+		prepare: true,
+		anyOf: func(col string, n int) string {
+			return fmt.Sprintf("%s IN (SELECT value FROM json_each($%d))", col, n)
+		},
+		ids:       func(ids []string) any { return asJSON(ids) },
+		positions: func(positions []int64) any { return asJSON(positions) },
+		listArgs:  func(args []any) []any { return args },
+		begin:     e.begin,
+		// No deadline: the file is local, and another process that writes is waited for
+		// by busy_timeout.
+		workContext: func() (context.Context, context.CancelFunc) { return context.Background(), func() {} },
+		job:         e.job,
+		insert:      e.insert,
+		purgeFixes:  e.purgeFixes,
+		ping: func(ctx context.Context) error {
+			return e.job(ctx, func(ctx context.Context, tx *sql.Tx) error {
+				_, err := tx.ExecContext(ctx, `DELETE FROM outbox WHERE pos < 0`)
+				if err == nil {
+					err = errDryRun
+				}
+				return err
+			})
+		},
+		close: e.close,
+	}
+}
+
+func (e *sqlite) close() error {
+	for _, st := range e.stmts {
+		_ = st.Close()
+	}
+	return e.write.Close()
+}
+
+// job queues up for the only writer.
+func (e *sqlite) job(ctx context.Context, fn func(context.Context, *sql.Tx) error) error {
+	_, err := e.store.submit(ctx, &call{job: fn})
+	return err
+}

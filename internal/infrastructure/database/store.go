@@ -1,0 +1,172 @@
+package database
+
+import (
+	"context"
+	"database/sql"
+	"sync"
+
+	"go.uber.org/zap"
+
+	"github.com/order-tracking/order-tracking/internal/domain"
+)
+
+// Options tunes a store.
+type Options struct {
+	// MaxGroup is how many callers share a commit at most, 1 to 64; 0 means 64.
+	MaxGroup int
+	// Log gets what operators should know; nil means nowhere.
+	Log *zap.Logger
+}
+
+const maxGroup = 64
+
+// Store implements domain.Store over SQLite or PostgreSQL.
+type Store struct {
+	read     *sql.DB
+	d        *dialect
+	log      *zap.Logger
+	maxGroup int
+	path     string // of the SQLite file
+
+	stmts     sync.Map // SQL text to *sql.Stmt, of texts that never vary
+	queues    []chan *call
+	committed chan struct{}
+	closing   chan struct{}
+	closeOnce sync.Once
+	running   sync.WaitGroup
+}
+
+var _ domain.Store = (*Store)(nil)
+
+// dialect is the differences between the engines.
+type dialect struct {
+	// prepare says that statements should be kept prepared by the store.
+	prepare bool
+	// forUpdate ends a SELECT that locks its rows.
+	forUpdate string
+	// anyOf is the condition that a column is among the ids in parameter n, passed by ids.
+	anyOf func(col string, n int) string
+	ids   func(ids []string) any
+	// positions passes positions of the outbox in the same way.
+	positions func([]int64) any
+	// listArgs prepares the arguments of a query whose plan depends on their values.
+	listArgs    func(args []any) []any
+	begin       func(context.Context) (*work, error)
+	workContext func() (context.Context, context.CancelFunc)
+	// job runs a transaction that is not a change of an order; it may run several times.
+	job func(ctx context.Context, fn func(context.Context, *sql.Tx) error) error
+	// insert stores rows and returns how many did not exist.
+	insert func(ctx context.Context, tx *sql.Tx, t *table, rows [][]any) (int, error)
+	// purgeFixes deletes positions recorded before a time (microseconds).
+	purgeFixes func(ctx context.Context, before int64) error
+	// ping fails unless the database takes writes.
+	ping  func(context.Context) error
+	close func() error
+}
+
+// newStore starts the committers over an open database.
+func newStore(read *sql.DB, d *dialect, committers int, o Options) *Store {
+	if o.Log == nil {
+		o.Log = zap.NewNop()
+	}
+	if o.MaxGroup < 1 || o.MaxGroup > maxGroup {
+		o.MaxGroup = maxGroup
+	}
+	s := &Store{
+		read: read, d: d, log: o.Log, maxGroup: o.MaxGroup,
+		committed: make(chan struct{}, 1), closing: make(chan struct{}),
+	}
+	for range committers {
+		q := make(chan *call)
+		s.queues = append(s.queues, q)
+		s.running.Go(func() { s.commitLoop(q) })
+	}
+	return s
+}
+
+// Close waits for running commits and lets go of the database.
+func (s *Store) Close() error {
+	var err error
+	s.closeOnce.Do(func() {
+		close(s.closing)
+		s.running.Wait()
+		s.stmts.Range(func(_, v any) bool { _ = v.(*sql.Stmt).Close(); return true })
+		err = s.read.Close()
+		if closeErr := s.d.close(); err == nil {
+			err = closeErr
+		}
+	})
+	return err
+}
+
+// Ping says whether the database answers and takes writes.
+func (s *Store) Ping(ctx context.Context) error { return unavailable(s.d.ping(ctx)) }
+
+// row is the one row of a query, or why there is none.
+type row struct {
+	*sql.Row
+	err error
+}
+
+// Scan reads the columns; sql.ErrNoRows when there is no row.
+func (r row) Scan(dest ...any) error {
+	if r.err != nil {
+		return r.err
+	}
+	return r.Row.Scan(dest...)
+}
+
+// queryRow and query read with a text that never varies.
+func (s *Store) queryRow(ctx context.Context, text string, args ...any) row {
+	if !s.d.prepare {
+		return row{Row: s.read.QueryRowContext(ctx, text, args...)}
+	}
+	st, err := s.prepared(ctx, text)
+	if err != nil {
+		return row{err: err}
+	}
+	return row{Row: st.QueryRowContext(ctx, args...)}
+}
+
+func (s *Store) query(ctx context.Context, text string, args ...any) (*sql.Rows, error) {
+	if !s.d.prepare {
+		return s.read.QueryContext(ctx, text, args...)
+	}
+	st, err := s.prepared(ctx, text)
+	if err != nil {
+		return nil, err
+	}
+	return st.QueryContext(ctx, args...)
+}
+
+func (s *Store) prepared(ctx context.Context, text string) (*sql.Stmt, error) {
+	if st, ok := s.stmts.Load(text); ok {
+		return st.(*sql.Stmt), nil
+	}
+	st, err := s.read.PrepareContext(ctx, text)
+	if err != nil {
+		return nil, err
+	}
+	if other, loaded := s.stmts.LoadOrStore(text, st); loaded {
+		_ = st.Close()
+		return other.(*sql.Stmt), nil
+	}
+	return st, nil
+}
+
+// collect reads every row of a query.
+func collect[T any](rows *sql.Rows, err error, scan func(*sql.Rows) (T, error)) ([]T, error) {
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	defer func() { _ = rows.Close() }()
+	var out []T
+	for rows.Next() {
+		v, err := scan(rows)
+		if err != nil {
+			return nil, unavailable(err)
+		}
+		out = append(out, v)
+	}
+	return out, unavailable(rows.Err())
+}
