@@ -26,15 +26,19 @@ func (v vector) distance(w vector) float64 {
 }
 
 const (
-	fullLeaf  = 24              // points; a leaf with more is split
-	emptyish  = 8               // points; a branch with no more becomes a leaf again
+	fullLeaf  = 48              // points; a leaf with more is split
+	emptyish  = 16              // points; a branch with no more becomes a leaf again
+	maxFree   = 4096            // cells kept for later
 	leastHalf = 1.0 / (1 << 27) // some centimetres: smaller cells are not split
 )
 
 // cells is a tree of cubes around the sphere, each cut into eight where it holds many
 // points. Only those at the surface hold any, so it grows like a quadtree of the
 // ground, fine where couriers crowd and coarse where they don't.
-type cells struct{ root *cell }
+type cells struct {
+	root *cell
+	free []*cell // to be used again: couriers at a cell's edge come and go
+}
 
 type cell struct {
 	parent   *cell
@@ -86,10 +90,11 @@ func (c *cell) distance(v vector) float64 {
 }
 
 // child returns the part of a branch in which v is, made when there is none.
-func (c *cell) child(v vector) *cell {
+func (t *cells) child(c *cell, v vector) *cell {
 	i := c.octant(v)
 	if c.children[i] == nil {
-		n := &cell{parent: c, center: c.center, half: c.half / 2}
+		n := t.empty()
+		n.parent, n.center, n.half = c, c.center, c.half/2
 		for axis := range v {
 			if i>>axis&1 == 1 {
 				n.center[axis] += n.half
@@ -102,6 +107,25 @@ func (c *cell) child(v vector) *cell {
 	return c.children[i]
 }
 
+// empty returns an empty leaf.
+func (t *cells) empty() *cell {
+	last := len(t.free) - 1
+	if last < 0 {
+		return new(cell)
+	}
+	c := t.free[last]
+	t.free = t.free[:last]
+	return c
+}
+
+// release keeps a cell that is in the tree no more and has no points.
+func (t *cells) release(c *cell) {
+	if len(t.free) < maxFree {
+		c.parent, c.children, c.count = nil, nil, 0
+		t.free = append(t.free, c)
+	}
+}
+
 // insert puts a point into the cell or below it.
 func (t *cells) insert(c *cell, p point) {
 	for {
@@ -109,11 +133,11 @@ func (t *cells) insert(c *cell, p point) {
 		if c.children == nil {
 			break
 		}
-		c = c.child(p.at)
+		c = t.child(c, p.at)
 	}
 	c.add(p)
 	for c.children == nil && len(c.points) > fullLeaf && c.half > leastHalf {
-		c = c.split(p.at)
+		c = t.split(c, p.at)
 	}
 }
 
@@ -124,15 +148,15 @@ func (c *cell) add(p point) {
 }
 
 // split makes a leaf a branch and returns the part in which v is.
-func (c *cell) split(v vector) *cell {
+func (t *cells) split(c *cell, v vector) *cell {
 	points := c.points
 	c.points, c.children = nil, new([8]*cell)
 	for _, p := range points {
-		part := c.child(p.at)
+		part := t.child(c, p.at)
 		part.count++
 		part.add(p)
 	}
-	return c.child(v)
+	return t.child(c, v)
 }
 
 // move brings a courier that is in the tree to another place.
@@ -150,6 +174,7 @@ func (t *cells) move(p point) {
 		switch {
 		case c.count == 0:
 			c.parent.children[c.parent.octant(c.center)] = nil
+			defer t.release(c) // after the loop has gone on to its parent
 		case c.count <= emptyish && c.children != nil:
 			low = c
 		}
@@ -212,7 +237,10 @@ func (s *search) run(root *cell) []candidate {
 	s.found = make([]candidate, 0, s.limit)
 	s.visit(root)
 	slices.SortFunc(s.found, func(a, b candidate) int {
-		return cmp.Or(cmp.Compare(a.distance, b.distance), cmp.Compare(a.courier.fix.CourierID, b.courier.fix.CourierID))
+		if a.distance != b.distance {
+			return cmp.Compare(a.distance, b.distance)
+		}
+		return cmp.Compare(a.courier.fix.CourierID, b.courier.fix.CourierID)
 	})
 	return s.found
 }

@@ -1,7 +1,6 @@
 package cache
 
 import (
-	"context"
 	"fmt"
 	"math/rand/v2"
 	"testing"
@@ -77,86 +76,5 @@ func TestTreeStaysWhole(t *testing.T) {
 			require.NoError(t, err)
 		}
 		require.Equal(t, 500, m.cells.root.check(t))
-	}
-}
-
-// fleet is couriers of a city of 40 by 40 km, spread evenly or around 20 places.
-type fleet struct {
-	rng   *rand.Rand
-	fixes []domain.Fix
-}
-
-func newFleet(n int, clustered bool) *fleet {
-	f := &fleet{rng: rand.New(rand.NewPCG(1, 2)), fixes: make([]domain.Fix, n)}
-	now := time.Now()
-	for i := range f.fixes {
-		p := domain.Position{Lat: 55.57 + f.rng.Float64()*0.36, Lon: 37.3 + f.rng.Float64()*0.64, RecordedAt: now}
-		if clustered {
-			c := i % 20
-			p.Lat = 55.57 + float64(c)*0.018 + f.rng.NormFloat64()*0.005
-			p.Lon = 37.3 + float64(c*7%20)*0.032 + f.rng.NormFloat64()*0.008
-		}
-		f.fixes[i] = domain.Fix{CourierID: domain.NewID(), Position: p}
-	}
-	return f
-}
-
-// step moves some couriers by up to 100 m.
-func (f *fleet) step(from, n int) []domain.Fix {
-	batch := make([]domain.Fix, n)
-	for i := range batch {
-		x := &f.fixes[(from+i)%len(f.fixes)]
-		x.Lat += (f.rng.Float64() - 0.5) * 0.0018
-		x.Lon += (f.rng.Float64() - 0.5) * 0.0032
-		x.RecordedAt = x.RecordedAt.Add(10 * time.Second)
-		batch[i] = *x
-	}
-	return batch
-}
-
-func BenchmarkPutFixes(b *testing.B) {
-	for _, clustered := range []bool{false, true} {
-		b.Run(fmt.Sprintf("clustered=%v", clustered), func(b *testing.B) {
-			f := newFleet(100_000, clustered)
-			m := NewMemory(MemoryOptions{})
-			_, _ = m.PutFixes(context.Background(), f.fixes)
-			const batch = 16
-			batches := make([][]domain.Fix, 1<<15)
-			for i := range batches {
-				batches[i] = f.step(i*batch, batch)
-			}
-			b.ReportAllocs()
-			b.ResetTimer()
-			for i := range b.N {
-				if i > 0 && i%len(batches) == 0 {
-					b.StopTimer()
-					for j := range batches {
-						batches[j] = f.step(j*batch, batch)
-					}
-					b.StartTimer()
-				}
-				_, _ = m.PutFixes(context.Background(), batches[i%len(batches)])
-			}
-			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*batch), "ns/fix")
-		})
-	}
-}
-
-func BenchmarkNearest(b *testing.B) {
-	for _, clustered := range []bool{false, true} {
-		b.Run(fmt.Sprintf("clustered=%v", clustered), func(b *testing.B) {
-			f := newFleet(100_000, clustered)
-			m := NewMemory(MemoryOptions{})
-			_, _ = m.PutFixes(context.Background(), f.fixes)
-			for i := range 30 {
-				_, _ = m.PutFixes(context.Background(), f.step(i*10_000, 10_000))
-			}
-			b.ReportAllocs()
-			b.ResetTimer()
-			for i := range b.N {
-				at := f.fixes[i*7919%len(f.fixes)].Point()
-				_, _ = m.Nearest(context.Background(), at, time.Time{}, 10)
-			}
-		})
 	}
 }
