@@ -66,9 +66,15 @@ func (c *Client) ReportPositions(ctx context.Context, id string, in []Position, 
 	return do[Received](ctx, c, http.MethodPost, courierPath(id, "/location"), in, opts...)
 }
 
-// NearCouriers returns the couriers nearest to a place, nearest first, at most limit
+// Nearby is a courier and how far away it is.
+type Nearby struct {
+	Courier
+	DistanceM float64 `json:"distance_m"`
+}
+
+// NearCouriers returns the couriers on duty nearest to a place, nearest first, at most limit
 // (zero is the server's default).
-func (c *Client) NearCouriers(ctx context.Context, at Point, limit int, opts ...CallOption) ([]Courier, error) {
+func (c *Client) NearCouriers(ctx context.Context, at Point, limit int, opts ...CallOption) ([]Nearby, error) {
 	q := url.Values{}
 	q.Set("lat", strconv.FormatFloat(at.Lat, 'f', -1, 64))
 	q.Set("lon", strconv.FormatFloat(at.Lon, 'f', -1, 64))
@@ -76,7 +82,7 @@ func (c *Client) NearCouriers(ctx context.Context, at Point, limit int, opts ...
 		q.Set("limit", strconv.Itoa(limit))
 	}
 	out, err := do[struct {
-		Couriers []Courier `json:"couriers"`
+		Couriers []Nearby `json:"couriers"`
 	}](ctx, c, http.MethodGet, "/couriers/near", nil, slices.Concat(opts, []CallOption{withQuery(q)})...)
 	return out.Couriers, err
 }

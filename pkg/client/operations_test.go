@@ -111,7 +111,7 @@ func TestOperations(t *testing.T) {
 		},
 		"near": {
 			func(ctx context.Context, c *Client) (any, error) { return c.NearCouriers(ctx, Point{-1.25, 36}, 3) },
-			`{"couriers":[{"id":"c1"}]}`, "GET /couriers/near?lat=-1.25&limit=3&lon=36", "", []Courier{{ID: "c1"}},
+			`{"couriers":[{"id":"c1","distance_m":4.5}]}`, "GET /couriers/near?lat=-1.25&limit=3&lon=36", "", []Nearby{{Courier{ID: "c1"}, 4.5}},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

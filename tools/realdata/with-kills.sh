@@ -29,7 +29,8 @@ export DATABASE_URL=${DATABASE_URL:-sqlite://$work/orders.db}
 export OT_KAFKA__DIR=${OT_KAFKA__DIR:-$work/kafka}
 kafka=${KAFKA_BROKERS:-$KAFKA_LISTEN}
 
-server= driver=
+server='' driver=''
+# shellcheck disable=SC2317 # called by the trap
 finish() {
   code=$?
   [ -z "$driver" ] || kill "$driver" 2>/dev/null || true

@@ -241,8 +241,9 @@ func (c *counter) RoundTrip(r *http.Request) (*http.Response, error) {
 	c.requests.Add(1)
 	resp, err := c.next.RoundTrip(r)
 	switch {
-	case err != nil:
+	case err != nil && r.Context().Err() == nil:
 		c.broken.Add(1)
+	case err != nil:
 	case resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode >= 500:
 		c.refused.Add(1)
 	}
