@@ -1,0 +1,273 @@
+package httpdoor
+
+import (
+	"bytes"
+	"context"
+	"net/http"
+	"strconv"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/order-tracking/order-tracking/internal/domain"
+	"github.com/order-tracking/order-tracking/internal/usecase"
+)
+
+// CourierPath is the courier that an operation is about.
+type CourierPath struct {
+	ID string `path:"courier_id" format:"uuid" doc:"the courier's id" example:"0190b7a1-8f00-7a51-8d6e-1a2b3c4d5e6f"`
+}
+
+// check says whether the id can be one.
+func (p CourierPath) check() error {
+	_, err := domain.ParseID("/courier_id", p.ID)
+	return err
+}
+
+type courierOut struct {
+	Replayed string `header:"Idempotent-Replayed" doc:"true when this is the answer to an earlier request with the same key"`
+	Location string `header:"Location" doc:"where the courier is"`
+	Body     *domain.Courier
+}
+
+type courierOnly struct{ Body *domain.Courier }
+
+type courierPage struct {
+	Couriers []*domain.Courier `json:"couriers"`
+	Next     string            `json:"next_page_token,omitempty"`
+}
+
+type couriersOut struct{ Body courierPage }
+
+// courierRoutes are the operations on couriers.
+func (s *Server) courierRoutes() {
+	notFound := []domain.Code{domain.CodeCourierNotFound, domain.CodeValidationFailed}
+	handle(s, operation{
+		method: http.MethodPost, path: "/couriers", id: "createCourier", tag: tagCouriers, status: http.StatusCreated,
+		summary: "Add a courier", about: "Only `name` is required. Without more, the courier is on duty in a car and takes 10 orders.",
+		body: newCourier{}, request: exampleNewCourier, reply: exampleCourier,
+		codes: []domain.Code{domain.CodeIdempotencyRunning, domain.CodeIdempotencyReused},
+	}, s.createCourier)
+	handle(s, operation{
+		method: http.MethodGet, path: "/couriers", id: "listCouriers", tag: tagCouriers,
+		summary: "List couriers", about: "Newest first.", reply: courierPage{Couriers: []*domain.Courier{exampleCourier}},
+		codes: []domain.Code{domain.CodeMalformed, domain.CodeValidationFailed},
+	}, s.listCouriers)
+	handle(s, operation{
+		method: http.MethodGet, path: "/couriers/near", id: "nearCouriers", tag: tagCouriers,
+		summary: "Couriers on duty around a point", about: "Nearest first; only those with a fresh position.",
+		reply: nearPage{Couriers: []usecase.Nearby{{Courier: exampleCourier, DistanceM: 412}}},
+		codes: []domain.Code{domain.CodeMalformed, domain.CodeValidationFailed},
+	}, s.nearCouriers)
+	handle(s, operation{
+		method: http.MethodGet, path: "/courier/{courier_id}", id: "getCourier", tag: tagCouriers,
+		summary: "Get a courier", reply: exampleCourier, codes: notFound,
+	}, func(ctx context.Context, in *CourierPath) (*courierOnly, error) {
+		c, err := s.UseCases.Couriers.Get(ctx, in.ID)
+		return &courierOnly{Body: c}, err
+	})
+	handle(s, operation{
+		method: http.MethodPatch, path: "/courier/{courier_id}", id: "editCourier", tag: tagCouriers,
+		summary: "Change a courier", about: "What is absent stays. Metadata is merged; an empty value removes an entry.",
+		body: domain.CourierEdit{}, request: exampleCourierEdit, reply: exampleCourier, codes: notFound,
+	}, s.editCourier)
+	handle(s, operation{
+		method: http.MethodGet, path: "/courier/{courier_id}/orders", id: "listCourierOrders", tag: tagCouriers,
+		summary: "List a courier's orders", about: "Active ones first, newest first.", reply: exampleOrders,
+		codes: append([]domain.Code{domain.CodeMalformed}, notFound...),
+	}, s.courierOrders)
+	handle(s, operation{
+		method: http.MethodPost, path: "/courier/{courier_id}/location", id: "reportLocation", tag: tagCouriers,
+		status: http.StatusAccepted, summary: "Report where a courier is",
+		about: "One position or an array of them, in any order. What is implausible, too old or known already is dropped " +
+			"and counted, never refused.",
+		body: positionOrPositions{}, request: examplePositionIn, reply: usecase.Received{Accepted: 1},
+		codes: append([]domain.Code{domain.CodeIdempotencyRunning, domain.CodeIdempotencyReused}, notFound...),
+	}, s.reportLocation)
+	handle(s, operation{
+		method: http.MethodGet, path: "/courier/{courier_id}/location", id: "getCourierLocation", tag: tagCouriers,
+		summary: "Where a courier is", reply: exampleLocated,
+		codes: append([]domain.Code{domain.CodePositionNotFound}, notFound...),
+	}, func(ctx context.Context, in *CourierPath) (*locatedOut, error) {
+		at, err := s.UseCases.Tracking.Position(ctx, in.ID)
+		return &locatedOut{Body: at}, err
+	})
+}
+
+type createCourierIn struct {
+	Idempotent
+	JSONBody
+}
+
+// newCourier is what makes a courier: an edit whose name is required.
+type newCourier struct {
+	Name string `json:"name"`
+	domain.CourierEdit
+}
+
+func (s *Server) createCourier(ctx context.Context, in *createCourierIn) (*courierOut, error) {
+	edit, faults, err := decode[domain.CourierEdit](in.JSONBody)
+	if err != nil {
+		return nil, err
+	}
+	if len(faults) > 0 {
+		return nil, refusal(faults, s.UseCases.Couriers.CheckEdit(edit, true))
+	}
+	ctx, idem, err := in.enter(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c, err := s.UseCases.Couriers.Create(ctx, edit)
+	if err != nil {
+		return nil, err
+	}
+	return &courierOut{Replayed: replayed(idem), Location: "/courier/" + c.ID, Body: c}, nil
+}
+
+type listCouriersIn struct {
+	OnDuty optional[bool] `query:"on_duty" doc:"whether the courier is on duty"`
+	Search string         `query:"q" maxLength:"200" doc:"part of the name or the phone number"`
+	Paging
+}
+
+func (s *Server) listCouriers(ctx context.Context, in *listCouriersIn) (*couriersOut, error) {
+	list, next, err := s.UseCases.Couriers.List(ctx,
+		domain.CourierFilter{OnDuty: in.OnDuty.ptr(), Search: in.Search}, in.request())
+	if err != nil {
+		return nil, err
+	}
+	return &couriersOut{Body: courierPage{Couriers: append([]*domain.Courier{}, list...), Next: next}}, nil
+}
+
+type nearIn struct {
+	Lat   optional[float64] `query:"lat" required:"true" minimum:"-90" maximum:"90" doc:"degrees"`
+	Lon   optional[float64] `query:"lon" required:"true" minimum:"-180" maximum:"180" doc:"degrees"`
+	Limit optional[int]     `query:"limit" minimum:"1" maximum:"100" doc:"how many at most; 10 unless told"`
+}
+
+type nearPage struct {
+	Couriers []usecase.Nearby `json:"couriers"`
+}
+
+type nearOut struct{ Body nearPage }
+
+func (s *Server) nearCouriers(ctx context.Context, in *nearIn) (*nearOut, error) {
+	var f domain.Faults
+	for name, p := range map[string]optional[float64]{"/lat": in.Lat, "/lon": in.Lon} {
+		if !p.Set {
+			f.Add(name, "required", "is required")
+		}
+	}
+	limit := usecase.DefaultNear
+	if in.Limit.Set {
+		limit = in.Limit.Value
+	}
+	if err := f.Err(); err != nil {
+		return nil, err
+	}
+	near, err := s.UseCases.Couriers.Near(ctx, domain.Point{Lat: in.Lat.Value, Lon: in.Lon.Value}, limit)
+	return &nearOut{Body: nearPage{Couriers: near}}, err
+}
+
+type editCourierIn struct {
+	CourierPath
+	JSONBody
+}
+
+func (s *Server) editCourier(ctx context.Context, in *editCourierIn) (*courierOnly, error) {
+	edit, faults, err := decode[domain.CourierEdit](in.JSONBody)
+	if err != nil {
+		return nil, err
+	}
+	if idErr := in.check(); len(faults) > 0 || idErr != nil {
+		return nil, refusal(faults, idErr, s.UseCases.Couriers.CheckEdit(edit, false))
+	}
+	c, err := s.UseCases.Couriers.Edit(ctx, in.ID, edit)
+	return &courierOnly{Body: c}, err
+}
+
+type courierOrdersIn struct {
+	CourierPath
+	Paging
+}
+
+func (s *Server) courierOrders(ctx context.Context, in *courierOrdersIn) (*ordersOut, error) {
+	orders, next, err := s.UseCases.Couriers.Orders(ctx, in.ID, in.request())
+	if err != nil {
+		return nil, err
+	}
+	return &ordersOut{Body: &orderPage{Orders: orders, Next: next}}, nil
+}
+
+type reportIn struct {
+	CourierPath
+	Idempotent
+	JSONBody
+}
+
+// positionOrPositions describes the body of a report.
+type positionOrPositions struct{}
+
+// Schema is one position or an array of them.
+func (positionOrPositions) Schema(r huma.Registry) *huma.Schema {
+	one := r.Schema(positionType, true, "")
+	limit := domain.MaxPositions
+	return &huma.Schema{OneOf: []*huma.Schema{one, {Type: huma.TypeArray, Items: one, MaxItems: &limit}}}
+}
+
+type receivedOut struct {
+	Replayed string `header:"Idempotent-Replayed" doc:"true when this is the answer to an earlier request with the same key"`
+	Body     usecase.Received
+}
+
+func (s *Server) reportLocation(ctx context.Context, in *reportIn) (*receivedOut, error) {
+	single := !bytes.HasPrefix(bytes.TrimLeft(in.RawBody, " \t\r\n"), []byte("["))
+	positions, faults, err := decodePositions(in.JSONBody, single)
+	if err != nil {
+		return nil, err
+	}
+	if idErr := in.check(); len(faults) > 0 || idErr != nil {
+		_, invalid := domain.NormalizePositions(positions, single, s.Clock.Now())
+		return nil, refusal(faults, idErr, invalid)
+	}
+	ctx, idem, err := in.enter(ctx)
+	if err != nil {
+		return nil, err
+	}
+	got, err := s.UseCases.Tracking.Report(ctx, in.ID, positions, single)
+	if err != nil {
+		return nil, err
+	}
+	return &receivedOut{Replayed: replayed(idem), Body: got}, nil
+}
+
+// decodePositions reads one position or an array. A place has no sensible default,
+// so lat and lon must be there.
+func decodePositions(in JSONBody, single bool) ([]domain.Position, []domain.Fault, error) {
+	var reported []positionIn
+	var faults []domain.Fault
+	var err error
+	if single {
+		var one positionIn
+		one, faults, err = decode[positionIn](in)
+		reported = []positionIn{one}
+	} else {
+		reported, faults, err = decode[[]positionIn](in)
+	}
+	out := make([]domain.Position, len(reported))
+	for i, p := range reported {
+		at := ""
+		if !single {
+			at = "/" + strconv.Itoa(i)
+		}
+		out[i] = p.Position
+		for name, v := range map[string]*float64{"/lat": p.Lat, "/lon": p.Lon} {
+			if v == nil && len(faults) < maxFaults && !explained(faults, at+name) {
+				faults = append(faults, domain.Fault{Pointer: at + name, Code: "required", Detail: "is required"})
+			}
+		}
+		if p.Lat != nil && p.Lon != nil {
+			out[i].Lat, out[i].Lon = *p.Lat, *p.Lon
+		}
+	}
+	return out, faults, err
+}

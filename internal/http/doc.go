@@ -1,0 +1,14 @@
+// Package httpdoor is the door for HTTP: REST, WebSocket and server-sent events
+// over Gin, the OpenAPI document and the pages that show it.
+//
+// REST operations are typed huma operations, from which the document is made;
+// streams, the hottest read and what is not an API are plain Gin handlers,
+// described in the same document. Whatever goes wrong is answered by fail, as
+// problem+json. What is valid is decided by the domain: this package only finds
+// what a JSON decoder can see (types, unknown fields) and adds it to what the
+// domain found.
+//
+// Goroutines: one per open WebSocket, which reads; writing happens in a goroutine
+// that lives while there is something to write. They end with the socket, or when
+// the hub closes; Server.Wait waits for them.
+package httpdoor

@@ -1,0 +1,80 @@
+package httpdoor
+
+import (
+	"time"
+
+	"github.com/order-tracking/order-tracking/internal/domain"
+	"github.com/order-tracking/order-tracking/internal/usecase"
+)
+
+// The examples of the document tell one story; being made of the domain's own
+// types they can't have the wrong shape.
+var (
+	exampleTime    = time.Date(2026, 5, 4, 12, 30, 0, 0, time.UTC)
+	exampleID      = "0190b7a1-7d3c-7c1e-9f3a-2b1c5d6e7f80"
+	exampleCarrier = "0190b7a1-8f00-7a51-8d6e-1a2b3c4d5e6f"
+	exampleNote    = "0190b7a2-1111-7aaa-8bbb-0123456789ab"
+	exampleActor   = domain.Actor{Kind: domain.RoleAdmin, ID: "local"}
+
+	exampleDropoff = domain.Place{
+		Address: "Tverskaya 7, Moscow", Location: &domain.Point{Lat: 55.7586, Lon: 37.6137}, Notes: "the green door",
+	}
+	examplePickup = domain.Place{Address: "Arbat 10, Moscow", Location: &domain.Point{Lat: 55.7522, Lon: 37.5989}}
+	examplePerson = domain.Customer{Name: "Anna Petrova", Phone: "+79161234567", Locale: "ru"}
+	exampleItems  = []domain.Item{{Name: "Pizza", SKU: "P-1", Quantity: 2, Price: &domain.Money{Amount: 64950, Currency: "RUB"}}}
+	exampleTotal  = domain.Money{Amount: 129900, Currency: "RUB"}
+
+	exampleDraft = domain.Draft{
+		ExternalID: "shop-1042", Customer: examplePerson, Pickup: &examplePickup, Dropoff: &exampleDropoff,
+		Items: exampleItems, Total: &exampleTotal, Metadata: map[string]string{"channel": "web"},
+	}
+	exampleEstimate = domain.Estimate{
+		OrderID: exampleID, ETA: exampleTime.Add(40 * time.Minute), Earliest: exampleTime.Add(25 * time.Minute),
+		Latest: exampleTime.Add(70 * time.Minute), MinutesRemaining: 40, Method: domain.MethodDefault,
+		Confidence: 0.3, ComputedAt: exampleTime,
+	}
+	exampleOrder = &domain.Order{
+		ID: exampleID, Number: "7K2-9QF-M4X", ExternalID: "shop-1042", Status: domain.StatusCreated, Version: 1,
+		Customer: examplePerson, Pickup: &examplePickup, Dropoff: exampleDropoff, Items: exampleItems, Total: &exampleTotal,
+		Metadata: map[string]string{"channel": "web"}, ETA: &exampleEstimate, CreatedAt: exampleTime, UpdatedAt: exampleTime,
+	}
+	exampleOrders = orderPage{Orders: []*domain.Order{exampleOrder}, Next: "eyJhIjp7fX0"}
+	exampleNotes  = "ring twice"
+	examplePatch  = orderPatch{Notes: &exampleNotes, PromisedAt: &exampleTime}
+	exampleStep   = usecase.StatusChange{
+		Status: domain.StatusDelivered, OccurredAt: &exampleTime, Location: exampleDropoff.Location,
+		Proof: &domain.Proof{Recipient: "Anna"},
+	}
+	exampleAssignment = usecase.Assignment{CourierID: exampleCarrier}
+	exampleNotice     = usecase.Notice{Template: "arriving"}
+	exampleNotified   = usecase.Notified{
+		NotificationID: exampleNote, Deliveries: []usecase.Delivery{{Channel: usecase.ChannelLive, Status: "sent"}},
+	}
+	exampleStatus = statusAnswer{
+		OrderID: exampleID, Status: domain.StatusCreated, Version: 1, UpdatedAt: exampleTime, Allowed: domain.StatusCreated.Next(),
+	}
+	exampleEvent = domain.Event{
+		ID: exampleNote, OrderID: exampleID, Seq: 1, Version: 1, Type: domain.EventCreated, Status: domain.StatusCreated,
+		OccurredAt: exampleTime, RecordedAt: exampleTime, Actor: exampleActor, Source: domain.SourceAPI,
+	}
+	exampleTrack = &usecase.Track{
+		OrderID: exampleID, Status: domain.StatusCreated, Trail: []domain.Position{},
+		Timeline: []domain.Event{exampleEvent}, ETA: &exampleEstimate,
+	}
+
+	exampleSpeed    = 4.2
+	examplePosition = domain.Position{
+		Lat: 55.7551, Lon: 37.6052, Speed: &exampleSpeed, RecordedAt: exampleTime, ReceivedAt: exampleTime,
+	}
+	examplePositionIn  = map[string]any{"lat": 55.7551, "lon": 37.6052, "speed": exampleSpeed, "recorded_at": exampleTime}
+	exampleLocated     = usecase.Located{Position: examplePosition, AgeSeconds: 2.5}
+	exampleName        = "Ivan Sokolov"
+	exampleVehicle     = domain.VehicleBicycle
+	exampleDuty        = false
+	exampleCourierEdit = domain.CourierEdit{OnDuty: &exampleDuty}
+	exampleNewCourier  = newCourier{Name: exampleName, CourierEdit: domain.CourierEdit{Vehicle: &exampleVehicle}}
+	exampleCourier     = &domain.Courier{
+		ID: exampleCarrier, Name: exampleName, Vehicle: exampleVehicle, Capacity: 3, OnDuty: true,
+		Position: &examplePosition, CreatedAt: exampleTime, UpdatedAt: exampleTime,
+	}
+)

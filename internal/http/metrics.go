@@ -1,0 +1,86 @@
+package httpdoor
+
+import (
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// metrics counts requests. What a request needs is looked up once per route,
+// method and status, so that counting costs little.
+type metrics struct {
+	requests *prometheus.CounterVec
+	duration *prometheus.HistogramVec
+	streams  *prometheus.GaugeVec
+	known    sync.Map // seriesKey -> series
+}
+
+type seriesKey struct {
+	route, method string
+	status        int
+}
+
+type series struct {
+	count    prometheus.Counter
+	duration prometheus.Observer // nil where the time says nothing
+}
+
+func newMetrics(r prometheus.Registerer) *metrics {
+	m := &metrics{
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "http_requests_total", Help: "Requests answered.",
+		}, []string{"route", "method", "status"}),
+		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "http_request_duration_seconds", Help: "Time to answer; streams are left out.",
+			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
+		}, []string{"route", "method"}),
+		streams: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "http_streams_open", Help: "Open streams by kind.",
+		}, []string{"kind"}),
+	}
+	if r != nil {
+		r.MustRegister(m.requests, m.duration, m.streams)
+	}
+	return m
+}
+
+func (m *metrics) observe(route, method string, status int, took time.Duration) {
+	key := seriesKey{route, method, status}
+	found, ok := m.known.Load(key)
+	if !ok {
+		found, _ = m.known.LoadOrStore(key.bounded(), m.series(key.bounded()))
+	}
+	one := found.(series)
+	one.count.Inc()
+	if one.duration != nil {
+		one.duration.Observe(took.Seconds())
+	}
+}
+
+// bounded keeps callers from inventing series.
+func (k seriesKey) bounded() seriesKey {
+	if k.route == "" {
+		k.route = "unknown"
+	}
+	switch k.method {
+	case "GET", "HEAD", "POST", "PATCH", "DELETE", "PUT", "OPTIONS":
+	default:
+		k.method = "other"
+	}
+	return k
+}
+
+func (m *metrics) series(k seriesKey) series {
+	s := series{count: m.requests.WithLabelValues(k.route, k.method, strconv.Itoa(k.status))}
+	if !streaming[k.route] {
+		s.duration = m.duration.WithLabelValues(k.route, k.method)
+	}
+	return s
+}
+
+// streaming are the routes that stay open.
+var streaming = map[string]bool{
+	"/order/:order_id/ws": true, "/order/:order_id/stream": true, "/ws": true,
+}

@@ -1,0 +1,312 @@
+package httpdoor
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"maps"
+	"net/http"
+	"net/url"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humagin"
+	"github.com/gin-gonic/gin"
+
+	"github.com/order-tracking/order-tracking/internal/domain"
+)
+
+// The tags that the document is sorted by.
+const (
+	tagOrders   = "Orders"
+	tagTracking = "Tracking"
+	tagCouriers = "Couriers"
+	tagLive     = "Live"
+	tagOps      = "Operation"
+)
+
+// operation describes one for the document and for those who serve it.
+type operation struct {
+	method, path       string // path in OpenAPI's form, /order/{order_id}
+	id, tag            string
+	summary, about     string
+	open               bool // served without credentials
+	status             int  // of success; 0 for 200
+	body               any  // a value of the body's type; nil for none
+	optionalBody       bool
+	request, reply     any // examples
+	replies            string
+	unmodified, stream bool          // may answer 304; answers 101
+	codes              []domain.Code // what may go wrong, beside what always may
+}
+
+// handle serves an operation with a typed handler.
+func handle[I, O any](s *Server, op operation, h func(context.Context, *I) (*O, error)) {
+	ho := op.huma(s)
+	huma.Register(s.api, ho, h)
+	op.describeBody(s, ho)
+}
+
+// plain serves an operation with a Gin handler; I and O only describe it.
+func plain[I, O any](s *Server, op operation, h gin.HandlerFunc) {
+	ho := op.huma(s)
+	huma.Register(documentOnly{s.api}, ho, func(context.Context, *I) (*O, error) { return nil, nil })
+	op.describeBody(s, ho)
+	s.engine.Handle(op.method, ginPath(op.path), h)
+}
+
+// documentOnly is an API whose operations are described and not served.
+type documentOnly struct{ huma.API }
+
+func (documentOnly) Adapter() huma.Adapter { return noAdapter{} }
+
+type noAdapter struct{ http.Handler }
+
+func (noAdapter) Handle(*huma.Operation, func(huma.Context)) {}
+
+func ginPath(path string) string {
+	return strings.ReplaceAll(strings.ReplaceAll(path, "{", ":"), "}", "")
+}
+
+// newAPI makes the API that operations are added to.
+func (s *Server) newAPI() {
+	doc := &huma.OpenAPI{
+		OpenAPI: "3.1.0",
+		Info: &huma.Info{
+			Title: "Order tracking", Version: cmpOr(s.Config.Version, "dev"), Description: apiDescription,
+			License: &huma.License{Name: "MIT", Identifier: "MIT"},
+		},
+		Servers: []*huma.Server{{URL: "/", Description: "this server"}},
+		Components: &huma.Components{
+			Schemas: huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer),
+			SecuritySchemes: map[string]*huma.SecurityScheme{
+				"bearer": {Type: "http", Scheme: "bearer", Description: "The administrator's key. Not needed for local calls when none is set."},
+			},
+		},
+		Tags: []*huma.Tag{
+			{Name: tagOrders, Description: "From creation to delivery."},
+			{Name: tagTracking, Description: "Where an order is and when it arrives."},
+			{Name: tagCouriers, Description: "Who carries orders, and where they are."},
+			{Name: tagLive, Description: "What happens, as it happens: one JSON object a frame, `{type, order_id, version?, at, data}`."},
+			{Name: tagOps, Description: "For those who run the product."},
+		},
+	}
+	s.api = humagin.New(s.engine, huma.Config{
+		OpenAPI:       doc,
+		Formats:       map[string]huma.Format{jsonType: {Marshal: writeJSON, Unmarshal: json.Unmarshal}},
+		DefaultFormat: jsonType,
+	})
+	s.api.UseMiddleware(func(hc huma.Context, next func(huma.Context)) {
+		c := humagin.Unwrap(hc)
+		ctx, err := s.enter(c)
+		if err == nil {
+			err = knownQuery(c.Request.URL, hc.Operation())
+		}
+		if err != nil {
+			fail(c, err)
+			return
+		}
+		next(huma.WithContext(hc, ctx))
+	})
+}
+
+const apiDescription = "Creates, tracks and delivers orders.\n\n" +
+	"Errors are `application/problem+json` (RFC 9457) with a `code` for machines. Input is strict: unknown fields and " +
+	"unknown query parameters are refused (422), and everything that is wrong with a request is listed at once, each " +
+	"with a JSON pointer. Members that are null count as absent, except in `PATCH /order/{order_id}`, where null removes. " +
+	"Lists are newest first and are paged by an opaque `page_token`. A body needs `Content-Type: application/json`."
+
+// cmpOr returns s, or other when s is empty.
+func cmpOr(s, other string) string {
+	if s == "" {
+		return other
+	}
+	return s
+}
+
+// writeJSON encodes answers. Orders are encoded already.
+func writeJSON(w io.Writer, v any) error {
+	var b []byte
+	var err error
+	switch v := v.(type) {
+	case *domain.Order:
+		b, err = v.Freeze()
+	case *orderPage:
+		b, err = v.encode()
+	default:
+		b, err = json.Marshal(v)
+	}
+	if err == nil {
+		_, err = w.Write(b)
+	}
+	return err
+}
+
+// knownQuery refuses query parameters that the operation does not have: a filter
+// with a slip of the pen would otherwise silently be none.
+func knownQuery(u *url.URL, op *huma.Operation) error {
+	if u.RawQuery == "" {
+		return nil
+	}
+	var known []string
+	for _, p := range op.Parameters {
+		if p.In == "query" {
+			known = append(known, p.Name)
+		}
+	}
+	return onlyQuery(u, known...)
+}
+
+func onlyQuery(u *url.URL, known ...string) error {
+	if u.RawQuery == "" {
+		return nil
+	}
+	query, err := url.ParseQuery(u.RawQuery)
+	if err != nil {
+		return domain.Errorf(domain.CodeMalformed, "the query can't be read: %v", err)
+	}
+	var f domain.Faults
+	for _, name := range slices.Sorted(maps.Keys(query)) {
+		if !slices.Contains(known, name) {
+			f.Add("/"+name, "unknown_parameter", "is not a parameter of this operation")
+		}
+	}
+	return f.Err()
+}
+
+// huma is the operation in huma's terms, with what may go wrong.
+func (op operation) huma(s *Server) huma.Operation {
+	status := op.status
+	if status == 0 {
+		status = http.StatusOK
+	}
+	ho := huma.Operation{
+		Method: op.method, Path: op.path, OperationID: op.id, Tags: []string{op.tag},
+		Summary: op.summary, Description: op.about, DefaultStatus: status,
+		SkipValidateParams: true, SkipValidateBody: true, // the domain is the one that decides
+		Responses: map[string]*huma.Response{},
+	}
+	codes := slices.Clone(op.codes)
+	if !op.open {
+		ho.Security = []map[string][]string{{"bearer": {}}}
+		codes = append(codes, domain.CodeUnauthenticated, domain.CodeForbidden, domain.CodeUnavailable)
+	}
+	if op.body != nil {
+		ho.RequestBody = &huma.RequestBody{}
+		codes = append(codes, domain.CodeMalformed, domain.CodeTooLarge, domain.CodeUnsupportedMediaType, domain.CodeValidationFailed)
+	}
+	codes = append(codes, domain.CodeInternal)
+	for _, status := range statusesOf(codes) {
+		ho.Responses[strconv.Itoa(status)] = s.problemResponse(status, codes)
+	}
+	if op.unmodified {
+		ho.Responses["304"] = &huma.Response{Description: "If-None-Match names the version that the order still has"}
+	}
+	if op.replies != "" {
+		ho.Responses[strconv.Itoa(status)] = &huma.Response{
+			Description: http.StatusText(status),
+			Content:     map[string]*huma.MediaType{op.replies: {Schema: &huma.Schema{Type: "string"}, Example: op.reply}},
+		}
+	}
+	if op.reply != nil && op.replies == "" {
+		ho.Responses[strconv.Itoa(status)] = &huma.Response{
+			Content: map[string]*huma.MediaType{jsonType: {Example: op.reply}},
+		}
+	}
+	return ho
+}
+
+// describeBody says what the body is; the handler gets it undecoded.
+func (op operation) describeBody(s *Server, ho huma.Operation) {
+	if op.body == nil {
+		return
+	}
+	schema := s.schemas().Schema(reflect.TypeOf(op.body), true, op.id+"Body")
+	ho.RequestBody.Required = !op.optionalBody
+	ho.RequestBody.Content = map[string]*huma.MediaType{jsonType: {Schema: schema, Example: op.request}}
+}
+
+func (s *Server) schemas() huma.Registry { return s.api.OpenAPI().Components.Schemas }
+
+func statusesOf(codes []domain.Code) []int {
+	seen := map[int]bool{}
+	for _, code := range codes {
+		seen[statusOf[code].status] = true
+	}
+	return slices.Sorted(maps.Keys(seen))
+}
+
+// problemResponse describes the problems of a status, with an example of each.
+func (s *Server) problemResponse(status int, codes []domain.Code) *huma.Response {
+	r := &huma.Response{Description: http.StatusText(status), Headers: map[string]*huma.Param{}}
+	media := &huma.MediaType{
+		Schema:   s.schemas().Schema(reflect.TypeFor[problem](), true, ""),
+		Examples: map[string]*huma.Example{},
+	}
+	for _, code := range codes {
+		if statusOf[code].status == status {
+			media.Examples[string(code)] = &huma.Example{Summary: statusOf[code].title, Value: problemExample(code)}
+		}
+	}
+	r.Content = map[string]*huma.MediaType{problemType: media}
+	switch status {
+	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
+		r.Headers["Retry-After"] = &huma.Param{Description: "seconds", Schema: &huma.Schema{Type: "integer"}}
+	case http.StatusUnauthorized:
+		r.Headers["WWW-Authenticate"] = &huma.Param{Schema: &huma.Schema{Type: "string"}}
+	}
+	return r
+}
+
+func problemExample(code domain.Code) *problem {
+	e := domain.Errorf(code, "%s", statusOf[code].title)
+	switch code {
+	case domain.CodeValidationFailed:
+		e.Message = "the request is not valid"
+		e.Faults = []domain.Fault{{Pointer: "/dropoff/location/lat", Code: "out_of_range", Detail: "must be between -90 and 90 degrees"}}
+	case domain.CodeIllegalTransition:
+		e.Message, e.Allowed = "an order that is created can't become delivered", domain.StatusCreated.Next()
+	case domain.CodeCancelAfterPickup:
+		e.Allowed = domain.StatusPickedUp.Next()
+	}
+	p := describe(e)
+	p.RequestID = exampleRequestID
+	return p
+}
+
+const exampleRequestID = "5f2b8c1de0a7000000000001"
+
+// finishAPI completes the schemas once all operations are known, and arranges for
+// the document to be encoded when somebody asks for it.
+func (s *Server) finishAPI() {
+	s.completeSchemas()
+	s.spec = sync.OnceValues(func() ([]byte, error) { return json.Marshal(s.api.OpenAPI()) })
+}
+
+// optional is a query parameter that may be absent.
+type optional[T any] struct {
+	Value T
+	Set   bool
+}
+
+// Schema is that of the value.
+func (o optional[T]) Schema(r huma.Registry) *huma.Schema {
+	return huma.SchemaFromType(r, reflect.TypeFor[T]())
+}
+
+// Receiver is where huma puts the value.
+func (o *optional[T]) Receiver() reflect.Value { return reflect.ValueOf(o).Elem().Field(0) }
+
+// OnParamSet is told by huma whether there is one.
+func (o *optional[T]) OnParamSet(set bool, _ any) { o.Set = set }
+
+func (o optional[T]) ptr() *T {
+	if !o.Set {
+		return nil
+	}
+	return &o.Value
+}

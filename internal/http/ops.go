@@ -1,0 +1,68 @@
+package httpdoor
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/order-tracking/order-tracking/internal/domain"
+)
+
+// readyWithin bounds how long /readyz may think.
+const readyWithin = 2 * time.Second
+
+// health is what /healthz and /readyz answer.
+type health struct {
+	Status string `json:"status" enum:"ok"`
+}
+
+type healthOut struct{ Body health }
+
+// opsRoutes are for those who run the product.
+func (s *Server) opsRoutes() {
+	ok := func(c *gin.Context) { c.JSON(http.StatusOK, health{Status: "ok"}) }
+	plain[struct{}, healthOut](s, operation{
+		method: http.MethodGet, path: "/healthz", id: "health", tag: tagOps, open: true,
+		summary: "Whether the process is alive",
+	}, ok)
+	plain[struct{}, healthOut](s, operation{
+		method: http.MethodGet, path: "/readyz", id: "readiness", tag: tagOps, open: true,
+		summary: "Whether requests can be served", about: "Red when the database does not answer or the server is stopping.",
+		codes: []domain.Code{domain.CodeUnavailable},
+	}, func(c *gin.Context) {
+		ctx, cancel := context.WithTimeout(c.Request.Context(), readyWithin)
+		defer cancel()
+		if err := s.ready(ctx); err != nil {
+			fail(c, err)
+			return
+		}
+		ok(c)
+	})
+	exposition := promhttp.HandlerFor(s.Gatherer, promhttp.HandlerOpts{})
+	plain[struct{}, struct{}](s, operation{
+		method: http.MethodGet, path: "/metrics", id: "metrics", tag: tagOps,
+		summary: "Metrics for Prometheus", replies: "text/plain",
+	}, s.guarded(func(_ context.Context, c *gin.Context) error {
+		exposition.ServeHTTP(c.Writer, c.Request)
+		return nil
+	}))
+	s.docsRoutes()
+}
+
+// ready asks whether the product can work, without waiting for one that hangs.
+func (s *Server) ready(ctx context.Context) error {
+	answer := make(chan error, 1)
+	go func() { answer <- s.Ready(ctx) }()
+	select {
+	case err := <-answer:
+		if err != nil {
+			return domain.Unavailable("the service", err)
+		}
+		return nil
+	case <-ctx.Done():
+		return domain.Unavailable("the service", ctx.Err())
+	}
+}

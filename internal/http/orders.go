@@ -1,0 +1,234 @@
+package httpdoor
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/order-tracking/order-tracking/internal/domain"
+	"github.com/order-tracking/order-tracking/internal/usecase"
+)
+
+// OrderPath is the order that an operation is about.
+type OrderPath struct {
+	ID string `path:"order_id" format:"uuid" doc:"the order's id" example:"0190b7a1-7d3c-7c1e-9f3a-2b1c5d6e7f80"`
+}
+
+// check says whether the id can be one.
+func (p OrderPath) check() error {
+	_, err := domain.ParseID("/order_id", p.ID)
+	return err
+}
+
+// orderOut is an order as an answer.
+type orderOut struct {
+	ETag string `header:"ETag" doc:"the order's version, for If-Match and If-None-Match"`
+	Body *domain.Order
+}
+
+type createdOut struct {
+	ETag     string `header:"ETag" doc:"the order's version, for If-Match and If-None-Match"`
+	Location string `header:"Location" doc:"where the order is"`
+	Replayed string `header:"Idempotent-Replayed" doc:"true when this is the answer to an earlier request with the same key"`
+	Body     *domain.Order
+}
+
+func answer(o *domain.Order, err error) (*orderOut, error) {
+	if err != nil {
+		return nil, err
+	}
+	return &orderOut{ETag: etag(o.Version), Body: o}, nil
+}
+
+// orderRoutes are the operations on orders.
+func (s *Server) orderRoutes() {
+	handle(s, operation{
+		method: http.MethodPost, path: "/order", id: "createOrder", tag: tagOrders, status: http.StatusCreated,
+		summary: "Create an order",
+		about:   "`customer.name` and `dropoff.address` or `dropoff.location` are required.",
+		body:    domain.Draft{}, request: exampleDraft, reply: exampleOrder,
+		codes: []domain.Code{domain.CodeDuplicateExternalID, domain.CodeIdempotencyRunning, domain.CodeIdempotencyReused},
+	}, s.createOrder)
+	plain[getOrderIn, orderOut](s, operation{
+		method: http.MethodGet, path: "/order/{order_id}", id: "getOrder", tag: tagOrders,
+		summary: "Get an order", reply: exampleOrder, unmodified: true,
+		codes: []domain.Code{domain.CodeOrderNotFound, domain.CodeValidationFailed},
+	}, s.guarded(s.getOrder))
+	handle(s, operation{
+		method: http.MethodGet, path: "/orders", id: "listOrders", tag: tagOrders,
+		summary: "List orders", about: "Newest first. Filters narrow the list together.", reply: exampleOrders,
+		codes: []domain.Code{domain.CodeMalformed, domain.CodeValidationFailed},
+	}, s.listOrders)
+	handle(s, operation{
+		method: http.MethodPatch, path: "/order/{order_id}", id: "editOrder", tag: tagOrders,
+		summary: "Change an order's particulars",
+		about: "What is present replaces what the order has, what is absent stays. Null removes `pickup`, `notes`, " +
+			"`ready_at`, `promised_at`, `exception` or `metadata`. Metadata is merged entry by entry; an empty or null value removes one.",
+		body: orderPatch{}, request: examplePatch, reply: exampleOrder,
+		codes: []domain.Code{domain.CodeOrderNotFound, domain.CodeOrderFinished, domain.CodeVersionConflict},
+	}, s.editOrder)
+	handle(s, operation{
+		method: http.MethodDelete, path: "/order/{order_id}", id: "cancelOrder", tag: tagOrders,
+		summary: "Cancel an order", about: "Possible until the goods are handed over. Cancelling again changes nothing.",
+		body: cancellation{}, optionalBody: true, request: cancellation{Reason: "ordered twice"}, reply: exampleOrder,
+		codes: []domain.Code{
+			domain.CodeOrderNotFound, domain.CodeCancelAfterPickup, domain.CodeIllegalTransition, domain.CodeVersionConflict,
+		},
+	}, s.cancelOrder)
+	handle(s, operation{
+		method: http.MethodPatch, path: "/order/{order_id}/status", id: "updateOrderStatus", tag: tagOrders,
+		summary: "Take an order one step further",
+		about: "Follows the status table; asking for the status that the order is in changes nothing. " +
+			"`assigned` is set by assign-courier.",
+		body: usecase.StatusChange{}, request: exampleStep, reply: exampleOrder,
+		codes: []domain.Code{
+			domain.CodeOrderNotFound, domain.CodeIllegalTransition, domain.CodeCancelAfterPickup, domain.CodeVersionConflict,
+		},
+	}, s.updateStatus)
+	handle(s, operation{
+		method: http.MethodPost, path: "/order/{order_id}/assign-courier", id: "assignCourier", tag: tagOrders,
+		summary: "Give an order to a courier", about: "To the one named, or with `auto` to the nearest on duty that has room.",
+		body: usecase.Assignment{}, request: exampleAssignment, reply: exampleOrder,
+		codes: []domain.Code{
+			domain.CodeOrderNotFound, domain.CodeCourierNotFound, domain.CodeIllegalTransition, domain.CodeCancelAfterPickup,
+			domain.CodeCourierBusy, domain.CodeNoCourierAvailable, domain.CodeVersionConflict,
+			domain.CodeIdempotencyRunning, domain.CodeIdempotencyReused,
+		},
+	}, s.assignCourier)
+	handle(s, operation{
+		method: http.MethodPost, path: "/order/{order_id}/notify", id: "notifyCustomer", tag: tagOrders,
+		status: http.StatusAccepted, summary: "Send the customer a message",
+		about: "A template's text or one of your own; with neither, where the order stands.",
+		body:  usecase.Notice{}, optionalBody: true, request: exampleNotice, reply: exampleNotified,
+		codes: []domain.Code{domain.CodeOrderNotFound, domain.CodeIdempotencyRunning, domain.CodeIdempotencyReused},
+	}, s.notify)
+}
+
+type createOrderIn struct {
+	Idempotent
+	JSONBody
+}
+
+func (s *Server) createOrder(ctx context.Context, in *createOrderIn) (*createdOut, error) {
+	draft, faults, err := decode[domain.Draft](in.JSONBody)
+	if err != nil {
+		return nil, err
+	}
+	if len(faults) > 0 {
+		return nil, refusal(faults, s.UseCases.Orders.CheckDraft(draft))
+	}
+	ctx, idem, err := in.enter(ctx)
+	if err != nil {
+		return nil, err
+	}
+	o, err := s.UseCases.Orders.Create(ctx, draft)
+	if err != nil {
+		return nil, err
+	}
+	return &createdOut{ETag: etag(o.Version), Location: "/order/" + o.ID, Replayed: replayed(idem), Body: o}, nil
+}
+
+type getOrderIn struct {
+	OrderPath
+	IfNoneMatch string `header:"If-None-Match" doc:"Answer 304 when the order still has this ETag." example:"\"v3\""`
+}
+
+// getOrder is the hottest read, and written for that.
+func (s *Server) getOrder(ctx context.Context, c *gin.Context) error {
+	if err := onlyQuery(c.Request.URL); err != nil {
+		return err
+	}
+	o, err := s.UseCases.Orders.Get(ctx, c.Param("order_id"))
+	if err != nil {
+		return err
+	}
+	body, err := o.Freeze()
+	if err != nil {
+		return err
+	}
+	h := c.Writer.Header()
+	h["Etag"] = []string{etag(o.Version)}
+	if unchanged(c.Request.Header.Get("If-None-Match"), o.Version) {
+		c.Status(http.StatusNotModified)
+		return nil
+	}
+	h["Content-Type"] = jsonHeader
+	if len(body) > 2000 { // shorter ones are counted by net/http
+		h["Content-Length"] = []string{strconv.Itoa(len(body))}
+	}
+	_, _ = c.Writer.Write(body) // a caller who left needs no answer
+	return nil
+}
+
+var jsonHeader = []string{jsonType}
+
+// Paging is how all lists are paged.
+type Paging struct {
+	Size  optional[int] `query:"page_size" doc:"how many at most; 50 unless told" minimum:"1" maximum:"500"`
+	Token string        `query:"page_token" doc:"next_page_token of the page before; the filters must be the same" maxLength:"1024"`
+}
+
+func (p Paging) request() usecase.PageRequest {
+	return usecase.PageRequest{Size: p.Size.ptr(), Token: p.Token}
+}
+
+// orderPage is a page of orders.
+type orderPage struct {
+	Orders []*domain.Order `json:"orders"`
+	Next   string          `json:"next_page_token,omitempty"`
+}
+
+// encode joins the orders, which are encoded already.
+func (p *orderPage) encode() ([]byte, error) {
+	out := []byte(`{"orders":[`)
+	for i, o := range p.Orders {
+		b, err := o.Freeze()
+		if err != nil {
+			return nil, err
+		}
+		if i > 0 {
+			out = append(out, ',')
+		}
+		out = append(out, b...)
+	}
+	out = append(out, ']')
+	if p.Next != "" {
+		token, err := json.Marshal(p.Next)
+		if err != nil {
+			return nil, err
+		}
+		out = append(append(out, `,"next_page_token":`...), token...)
+	}
+	return append(out, '}'), nil
+}
+
+type ordersOut struct{ Body *orderPage }
+
+type listOrdersIn struct {
+	Status        []domain.Status `query:"status,explode" doc:"one of these; repeat the parameter for several"`
+	CourierID     string          `query:"courier_id" format:"uuid" doc:"carried by this courier"`
+	MerchantID    string          `query:"merchant_id" maxLength:"128" doc:"of this merchant"`
+	ExternalID    string          `query:"external_id" maxLength:"128" doc:"the shop's own number"`
+	CustomerPhone string          `query:"customer_phone" maxLength:"40" doc:"the customer's phone number" example:"+79161234567"`
+	Search        string          `query:"q" maxLength:"200" doc:"part of the number, the external id, the customer's name or an address"`
+	CreatedFrom   time.Time       `query:"created_from" doc:"created then or later (RFC 3339)"`
+	CreatedTo     time.Time       `query:"created_to" doc:"created before then (RFC 3339)"`
+	Active        optional[bool]  `query:"active" doc:"whether the order is still on its way"`
+	Paging
+}
+
+func (s *Server) listOrders(ctx context.Context, in *listOrdersIn) (*ordersOut, error) {
+	orders, next, err := s.UseCases.Orders.List(ctx, domain.OrderFilter{
+		Statuses: in.Status, CourierID: in.CourierID, MerchantID: in.MerchantID, ExternalID: in.ExternalID,
+		CustomerPhone: in.CustomerPhone, Search: in.Search, CreatedFrom: in.CreatedFrom, CreatedTo: in.CreatedTo,
+		Active: in.Active.ptr(),
+	}, in.request())
+	if err != nil {
+		return nil, err
+	}
+	return &ordersOut{Body: &orderPage{Orders: orders, Next: next}}, nil
+}

@@ -1,0 +1,118 @@
+package httpdoor
+
+import (
+	"context"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/gin-gonic/gin"
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+
+	"github.com/order-tracking/order-tracking/internal/auth"
+	"github.com/order-tracking/order-tracking/internal/domain"
+	"github.com/order-tracking/order-tracking/internal/push"
+	"github.com/order-tracking/order-tracking/internal/usecase"
+)
+
+// Deps is what the door works with.
+type Deps struct {
+	UseCases *usecase.UseCases
+	Hub      *push.Hub
+	Guard    *auth.Guard
+	// Ready says whether the product can work; /readyz asks it.
+	Ready      func(context.Context) error
+	Registerer prometheus.Registerer
+	Gatherer   prometheus.Gatherer
+	Log        *zap.Logger
+	Clock      domain.Clock
+	Config     Config
+}
+
+// Config sets up the door.
+type Config struct {
+	// MaxBodyBytes is the largest body of a request.
+	MaxBodyBytes int64
+	// AllowedOrigins are the origins of web pages (https://shop.example) that may
+	// call, beside the server's own.
+	AllowedOrigins []string
+	AccessLog      bool
+	// PingEvery is how often an idle stream hears from us.
+	PingEvery time.Duration
+	// Version is the product's, for the OpenAPI document.
+	Version string
+}
+
+// Limits of streams.
+const (
+	defaultPing = 25 * time.Second
+	// writeTimeout is how long a stream's client may take to accept what is written.
+	writeTimeout = 30 * time.Second
+)
+
+// Server answers HTTP.
+type Server struct {
+	Deps
+	engine  *gin.Engine
+	api     huma.API
+	metrics *metrics
+	origins map[string]bool
+	sockets sync.WaitGroup
+	spec    func() ([]byte, error)
+}
+
+// New builds the door. Its metrics are registered with d.Registerer.
+func New(d Deps) *Server {
+	if d.Config.PingEvery <= 0 {
+		d.Config.PingEvery = defaultPing
+	}
+	gin.SetMode(gin.ReleaseMode)
+	s := &Server{Deps: d, engine: gin.New(), metrics: newMetrics(d.Registerer), origins: map[string]bool{}}
+	for _, o := range d.Config.AllowedOrigins {
+		s.origins[o] = true
+	}
+	s.engine.HandleMethodNotAllowed = true
+	s.engine.RedirectTrailingSlash = false
+	s.engine.Use(s.around)
+	s.engine.NoRoute(func(c *gin.Context) {
+		fail(c, domain.Errorf(domain.CodeNotFound, "nothing is at %s; /docs lists what there is", c.Request.URL.Path))
+	})
+	s.engine.NoMethod(func(c *gin.Context) {
+		fail(c, domain.Errorf(domain.CodeMethodNotAllowed, "%s is not possible here, but %s is",
+			c.Request.Method, c.Writer.Header().Get("Allow")))
+	})
+	s.newAPI()
+	s.orderRoutes()
+	s.courierRoutes()
+	s.trackingRoutes()
+	s.streamRoutes()
+	s.opsRoutes()
+	s.finishAPI()
+	for _, r := range s.engine.Routes() { // whatever can be got has a head
+		if r.Method == http.MethodGet {
+			s.engine.HEAD(r.Path, r.HandlerFunc)
+		}
+	}
+	return s
+}
+
+// ServeHTTP answers a request.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.engine.ServeHTTP(w, r) }
+
+// Wait returns when no WebSocket is open any more, or when the context ends. The
+// hub's Close is what ends them.
+func (s *Server) Wait(ctx context.Context) error {
+	done := make(chan struct{})
+	go func() {
+		s.sockets.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

@@ -1,0 +1,221 @@
+package httpdoor
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
+
+	"github.com/order-tracking/order-tracking/internal/auth"
+	"github.com/order-tracking/order-tracking/internal/domain"
+	"github.com/order-tracking/order-tracking/internal/eta"
+	"github.com/order-tracking/order-tracking/internal/infrastructure/cache"
+	"github.com/order-tracking/order-tracking/internal/infrastructure/database"
+	"github.com/order-tracking/order-tracking/internal/push"
+	"github.com/order-tracking/order-tracking/internal/usecase"
+)
+
+type wallClock struct{}
+
+func (wallClock) Now() time.Time { return time.Now() }
+
+// door is a server over the real parts, asked from outside.
+type door struct {
+	*httptest.Server
+	t    testing.TB
+	srv  *Server
+	hub  *push.Hub
+	logs *observer.ObservedLogs
+	key  string // sent as Bearer
+}
+
+// testConfig is changed by tests that need something else.
+func testConfig() Config {
+	return Config{MaxBodyBytes: 1 << 20, PingEvery: time.Minute, AccessLog: true, Version: "1.2.3"}
+}
+
+func open(t testing.TB) *door { return openWith(t, testConfig(), auth.New("")) }
+
+func openWith(t testing.TB, cfg Config, guard *auth.Guard) *door {
+	t.Helper()
+	core, logs := observer.New(zap.DebugLevel)
+	log := zap.New(core)
+	store, err := database.OpenSQLite(context.Background(), filepath.Join(t.TempDir(), "orders.db"), database.Options{Log: log})
+	require.NoError(t, err)
+	live := cache.NewMemory(cache.MemoryOptions{})
+	hub := push.New(push.Config{}, store, live, wallClock{}, log)
+	ctx, stop := context.WithCancel(context.Background())
+	var background sync.WaitGroup
+	background.Go(func() { _ = hub.Run(ctx) })
+	registry := prometheus.NewRegistry()
+	srv := New(Deps{
+		UseCases: usecase.New(usecase.Deps{
+			Store: store, Live: live, Audience: hub, Clock: wallClock{}, Log: log, PhoneRegion: "RU", StaleAfter: time.Minute,
+			Estimate: eta.Config{Default: time.Hour},
+		}),
+		Hub: hub, Guard: guard, Ready: store.Ping, Registerer: registry, Gatherer: registry,
+		Log: log, Clock: wallClock{}, Config: cfg,
+	})
+	d := &door{Server: httptest.NewServer(srv), t: t, srv: srv, hub: hub, logs: logs}
+	t.Cleanup(func() {
+		for _, entry := range logs.FilterLevelExact(zap.ErrorLevel).All() {
+			if t.Failed() {
+				t.Log(entry.Message, entry.ContextMap())
+			}
+		}
+		hub.Close()
+		d.Close()
+		wait, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		require.NoError(t, srv.Wait(wait))
+		stop()
+		background.Wait()
+		require.NoError(t, store.Close())
+	})
+	return d
+}
+
+// reply is an answer, read.
+type reply struct {
+	*http.Response
+	t    testing.TB
+	body []byte
+}
+
+// do asks. Headers come in pairs; a body that is not a string is encoded.
+func (d *door) do(method, path string, body any, headers ...string) *reply {
+	d.t.Helper()
+	var r io.Reader
+	switch b := body.(type) {
+	case nil:
+	case string:
+		r = strings.NewReader(b)
+	case io.Reader:
+		r = b
+	default:
+		encoded, err := json.Marshal(b)
+		require.NoError(d.t, err)
+		r = bytes.NewReader(encoded)
+	}
+	req, err := http.NewRequest(method, d.URL+path, r)
+	require.NoError(d.t, err)
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	if d.key != "" {
+		req.Header.Set("Authorization", "Bearer "+d.key)
+	}
+	for i := 0; i < len(headers); i += 2 {
+		req.Header.Del(headers[i])
+		if headers[i+1] != "" {
+			req.Header.Set(headers[i], headers[i+1])
+		}
+		if headers[i] == "Host" {
+			req.Host = headers[i+1]
+		}
+	}
+	resp, err := d.Client().Do(req)
+	require.NoError(d.t, err)
+	defer func() { _ = resp.Body.Close() }()
+	b, err := io.ReadAll(resp.Body)
+	require.NoError(d.t, err)
+	return &reply{Response: resp, t: d.t, body: b}
+}
+
+// ok wants a status and returns the decoded body.
+func (r *reply) ok(status int) map[string]any {
+	r.t.Helper()
+	require.Equal(r.t, status, r.StatusCode, string(r.body))
+	var v map[string]any
+	if len(r.body) > 0 {
+		require.NoError(r.t, json.Unmarshal(r.body, &v), string(r.body))
+	}
+	return v
+}
+
+// problem wants a problem with a status and a code.
+func (r *reply) problem(status int, code domain.Code) problem {
+	r.t.Helper()
+	require.Equal(r.t, status, r.StatusCode, string(r.body))
+	require.Equal(r.t, problemType, r.Header.Get("Content-Type"))
+	var p problem
+	require.NoError(r.t, json.Unmarshal(r.body, &p), string(r.body))
+	require.Equal(r.t, code, p.Code, string(r.body))
+	require.Equal(r.t, status, p.Status)
+	require.Equal(r.t, typePrefix+string(code), p.Type)
+	require.NotEmpty(r.t, p.Title)
+	require.NotEmpty(r.t, p.Detail)
+	require.Equal(r.t, r.Header.Get("X-Request-Id"), p.RequestID)
+	require.NotEmpty(r.t, p.RequestID)
+	return p
+}
+
+// pointers returns where the faults are and what each is.
+func (p problem) pointers() map[string]string {
+	out := map[string]string{}
+	for _, f := range p.Errors {
+		out[f.Pointer] = f.Code
+	}
+	return out
+}
+
+const minimal = `{"customer":{"name":"Ann"},"dropoff":{"address":"1 High Street"}}`
+
+// order makes one and returns its id.
+func (d *door) order() string {
+	d.t.Helper()
+	return d.do("POST", "/order", minimal).ok(201)["id"].(string)
+}
+
+func (d *door) courier() string {
+	d.t.Helper()
+	return d.do("POST", "/couriers", `{"name":"Ivan"}`).ok(201)["id"].(string)
+}
+
+func (d *door) move(id string, statuses ...domain.Status) {
+	d.t.Helper()
+	for _, st := range statuses {
+		d.do("PATCH", "/order/"+id+"/status", map[string]any{"status": st}).ok(200)
+	}
+}
+
+func TestOrderFromCreationToDelivery(t *testing.T) {
+	d := open(t)
+	created := d.do("POST", "/order", minimal)
+	body := created.ok(201)
+	id := body["id"].(string)
+	require.Equal(t, "/order/"+id, created.Header.Get("Location"))
+	require.Equal(t, `"v1"`, created.Header.Get("ETag"))
+	require.NotContains(t, body, "$schema")
+	require.NotContains(t, body, "notes")
+
+	courier := d.courier()
+	assigned := d.do("POST", "/order/"+id+"/assign-courier", map[string]any{"courier_id": courier})
+	require.Equal(t, courier, assigned.ok(200)["courier_id"])
+	require.Equal(t, `"v2"`, assigned.Header.Get("ETag"))
+	d.move(id, domain.StatusAtPickup, domain.StatusPickedUp, domain.StatusDelivered)
+
+	got := d.do("GET", "/order/"+id, nil)
+	require.Equal(t, "delivered", got.ok(200)["status"])
+	require.Equal(t, `"v5"`, got.Header.Get("ETag"))
+	require.Equal(t, jsonType, got.Header.Get("Content-Type"))
+	status := d.do("GET", "/order/"+id+"/status", nil).ok(200)
+	require.Equal(t, []any{}, status["allowed_transitions"])
+	events := d.do("GET", "/order/"+id+"/events", nil).ok(200)["events"].([]any)
+	require.Len(t, events, 5)
+	require.Equal(t, "actual", d.do("GET", "/order/"+id+"/delivery-time", nil).ok(200)["method"])
+	require.Len(t, d.do("GET", "/order/"+id+"/track", nil).ok(200)["timeline"], 5)
+	require.Len(t, d.do("GET", "/courier/"+courier+"/orders", nil).ok(200)["orders"], 1)
+}

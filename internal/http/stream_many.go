@@ -1,0 +1,172 @@
+package httpdoor
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/gin-gonic/gin"
+	"github.com/go-json-experiment/json"
+	"github.com/lxzan/gws"
+
+	"github.com/order-tracking/order-tracking/internal/domain"
+	"github.com/order-tracking/order-tracking/internal/push"
+)
+
+// maxTopics is how many topics one socket may watch.
+const maxTopics = 200
+
+// many is the topics of a socket on /ws. Its messages are handled one at a time, by
+// the goroutine that reads.
+type many struct {
+	*socket
+	ctx context.Context // the caller's, without the request
+
+	mu     sync.Mutex
+	topics []push.Topic // as subscribed, oldest first
+}
+
+// watchMany serves many topics over one WebSocket.
+func (s *Server) watchMany(ctx context.Context, c *gin.Context, up *gws.Upgrader) error {
+	if err := onlyQuery(c.Request.URL); err != nil {
+		return err
+	}
+	if err := s.upgradable(c); err != nil {
+		return err
+	}
+	actor, err := domain.ActorFrom(ctx)
+	if err != nil {
+		return err
+	}
+	k := s.newSocket()
+	k.many = &many{socket: k, ctx: domain.WithActor(context.Background(), actor)}
+	k.sub = s.Hub.Open(k.wake)
+	k.sub.KeepOpen()
+	k.upgrade(c, up, "many")
+	return nil
+}
+
+// command is a client's message.
+type command struct {
+	Subscribe   []string         `json:"subscribe"`
+	Unsubscribe []string         `json:"unsubscribe"`
+	Since       map[string]int64 `json:"since"`
+}
+
+// parseCommand reads a message: an object that asks for something.
+func parseCommand(data []byte) (command, error) {
+	var cmd command
+	if err := json.Unmarshal(data, &cmd, json.RejectUnknownMembers(true)); err != nil {
+		return cmd, err
+	}
+	if cmd.Subscribe == nil && cmd.Unsubscribe == nil {
+		return cmd, errors.New("neither subscribe nor unsubscribe")
+	}
+	return cmd, nil
+}
+
+// message does what a client asks for. One that can't be read ends the socket; a
+// topic that can't be watched is answered by an error frame.
+func (m *many) message(data []byte) {
+	cmd, err := parseCommand(data)
+	if err != nil {
+		m.close(closeBadRequest, "the message is not one of ours")
+		return
+	}
+	for _, name := range cmd.Unsubscribe {
+		if topic, err := push.ParseTopic(name); err != nil {
+			m.refuse(name, err)
+		} else if m.forget(topic) {
+			m.sub.Remove(topic)
+		}
+	}
+	var wanted []push.Topic
+	since := map[push.Topic]*int64{}
+	for _, name := range cmd.Subscribe {
+		topic, err := m.admit(name)
+		if err != nil {
+			m.refuse(name, err)
+			continue
+		}
+		if v, ok := cmd.Since[name]; ok {
+			since[topic] = &v
+		}
+		if m.remember(topic) {
+			wanted = append(wanted, topic)
+		}
+	}
+	m.acknowledge()
+	for _, topic := range wanted {
+		if err := m.sub.Add(m.ctx, topic, since[topic]); err != nil {
+			m.forget(topic)
+			m.refuse(topic.String(), err)
+		}
+	}
+}
+
+// admit says whether the caller may watch the topic.
+func (m *many) admit(name string) (push.Topic, error) {
+	topic, err := push.ParseTopic(name)
+	if err != nil {
+		return topic, err
+	}
+	m.mu.Lock()
+	full := len(m.topics) >= maxTopics && !slices.Contains(m.topics, topic)
+	m.mu.Unlock()
+	if full {
+		return topic, domain.Invalid("/subscribe", "too_many", "must be at most %d topics in all", maxTopics)
+	}
+	switch topic.Kind {
+	case push.KindOrder:
+		_, err = m.server.UseCases.Orders.Get(m.ctx, topic.ID)
+	case push.KindCourier:
+		_, err = m.server.UseCases.Couriers.Get(m.ctx, topic.ID)
+	}
+	return topic, err
+}
+
+// remember says whether the topic is a new one.
+func (m *many) remember(topic push.Topic) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if slices.Contains(m.topics, topic) {
+		return false
+	}
+	m.topics = append(m.topics, topic)
+	return true
+}
+
+// forget says whether the topic was watched.
+func (m *many) forget(topic push.Topic) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	i := slices.Index(m.topics, topic)
+	if i < 0 {
+		return false
+	}
+	m.topics = slices.Delete(m.topics, i, i+1)
+	return true
+}
+
+// acknowledge tells the client what is watched from now on.
+func (m *many) acknowledge() {
+	m.mu.Lock()
+	names := make([]string, len(m.topics))
+	for i, t := range m.topics {
+		names[i] = t.String()
+	}
+	m.mu.Unlock()
+	_ = m.send(push.Encode(typeAck, "", 0, m.now(), map[string]any{"topics": names}))
+}
+
+// refuse tells the client that a topic can't be watched, and why.
+func (m *many) refuse(name string, err error) {
+	p := describe(err)
+	p.Instance = name
+	if len(name) > domain.MaxKey {
+		p.Instance = strings.ToValidUTF8(name[:domain.MaxKey], "")
+	}
+	_ = m.send(push.Encode(typeError, "", 0, m.now(), p))
+}

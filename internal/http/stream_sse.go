@@ -1,0 +1,111 @@
+package httpdoor
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/order-tracking/order-tracking/internal/push"
+)
+
+// streamOrder serves one order as server-sent events until it is finished, the
+// reader leaves or does not keep up, or the server goes away.
+func (s *Server) streamOrder(ctx context.Context, c *gin.Context) error {
+	if err := onlyQuery(c.Request.URL, "since"); err != nil {
+		return err
+	}
+	since, err := parseSince(cmpOr(c.Request.Header.Get("Last-Event-ID"), c.Query("since")))
+	if err != nil {
+		return err
+	}
+	readable := make(chan struct{}, 1)
+	sub, _, err := s.openOrder(ctx, c, since, func() {
+		select {
+		case readable <- struct{}{}:
+		default:
+		}
+	})
+	if err != nil {
+		return err
+	}
+	defer sub.Close()
+	if c.Request.Method == http.MethodHead {
+		return nil
+	}
+	open := s.metrics.streams.WithLabelValues("sse")
+	open.Inc()
+	defer open.Dec()
+	out := newEventWriter(c)
+	ping := time.NewTicker(s.Config.PingEvery)
+	defer ping.Stop()
+	var frames []push.Frame
+	for {
+		frames, err = sub.Drain(frames[:0])
+		if out.frames(frames) != nil || err != nil {
+			return nil // the reader sees the end of the stream and comes back
+		}
+		select {
+		case <-readable:
+		case <-ping.C:
+			if out.comment("ping") != nil {
+				return nil
+			}
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// eventWriter writes server-sent events. A reader that takes nothing for
+// writeTimeout is given up.
+type eventWriter struct {
+	w       gin.ResponseWriter
+	control *http.ResponseController
+	buf     []byte
+}
+
+func newEventWriter(c *gin.Context) *eventWriter {
+	h := c.Writer.Header()
+	h.Set("Content-Type", "text/event-stream")
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Accel-Buffering", "no") // nginx passes it on at once
+	control := http.NewResponseController(c.Writer)
+	_ = control.SetReadDeadline(time.Time{}) // the request is read; the stream has no end to read by
+	return &eventWriter{w: c.Writer, control: control}
+}
+
+func (e *eventWriter) frames(frames []push.Frame) error {
+	e.buf = e.buf[:0]
+	for _, f := range frames {
+		if f.Type == push.TypeStatus {
+			e.buf = append(append(e.buf, "id: "...), strconv.FormatInt(f.Version, 10)...)
+			e.buf = append(e.buf, '\n')
+		}
+		e.buf = append(append(e.buf, "data: "...), f.JSON...)
+		e.buf = append(e.buf, "\n\n"...)
+	}
+	return e.flush()
+}
+
+func (e *eventWriter) comment(text string) error {
+	e.buf = append(append(append(e.buf[:0], ": "...), text...), "\n\n"...)
+	return e.flush()
+}
+
+func (e *eventWriter) flush() error {
+	if len(e.buf) == 0 {
+		return nil
+	}
+	err := e.control.SetWriteDeadline(time.Now().Add(writeTimeout))
+	if err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return err
+	}
+	if _, err := e.w.Write(e.buf); err != nil {
+		return err
+	}
+	return e.control.Flush()
+}

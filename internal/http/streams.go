@@ -1,0 +1,131 @@
+package httpdoor
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/order-tracking/order-tracking/internal/domain"
+	"github.com/order-tracking/order-tracking/internal/push"
+)
+
+// The types of frames that the door itself sends.
+const (
+	typePing  = "ping"
+	typeAck   = "ack"
+	typeError = "error"
+)
+
+// Close codes of WebSockets. Clients come back on 1001, 1006 and 4003.
+const (
+	closeFinished   = 1000
+	closeGoingAway  = 1001
+	closeRevoked    = 4002
+	closeTooSlow    = 4003
+	closeBadRequest = 4400
+)
+
+// closeCode is what the end of a subscription is on a WebSocket.
+func closeCode(err error) (code uint16, reason string) {
+	switch {
+	case errors.Is(err, push.ErrFinished):
+		return closeFinished, "the order is finished"
+	case errors.Is(err, push.ErrTooSlow):
+		return closeTooSlow, "frames were not read fast enough; come back with since"
+	case errors.Is(err, push.ErrRevoked):
+		return closeRevoked, "access was revoked"
+	}
+	return closeGoingAway, "the server is going away; come back with since"
+}
+
+type StreamIn struct {
+	OrderPath
+	Since optional[int64] `query:"since" minimum:"0" doc:"the last version seen: later statuses are told again after the snapshot"`
+}
+
+type sseIn struct {
+	StreamIn
+	LastEventID string `header:"Last-Event-ID" doc:"like since; browsers send it when they come back"`
+}
+
+// streamRoutes are the live streams.
+func (s *Server) streamRoutes() {
+	sockets := newUpgrader()
+	codes := []domain.Code{domain.CodeOrderNotFound, domain.CodeMalformed, domain.CodeValidationFailed}
+	frames := "Frames: `snapshot` first, then `status`, `position`, `eta`, `notification`, `ping`, and `end` when the order is finished. "
+	plain[StreamIn, struct{}](s, operation{
+		method: http.MethodGet, path: "/order/{order_id}/ws", id: "watchOrder", tag: tagLive, stream: true,
+		summary: "Watch an order over WebSocket", codes: codes,
+		about: frames + "Close codes: 1000 finished, 1001 going away, 4001 unauthorised, 4002 revoked, 4003 too slow, 4400 bad request.",
+	}, s.guarded(func(ctx context.Context, c *gin.Context) error { return s.watchOrder(ctx, c, sockets) }))
+	plain[sseIn, struct{}](s, operation{
+		method: http.MethodGet, path: "/order/{order_id}/stream", id: "streamOrder", tag: tagLive,
+		summary: "Watch an order as server-sent events", codes: codes, replies: "text/event-stream",
+		about: frames + "One `data:` line a frame, `id:` on statuses only; pings are comments.",
+		reply: "id: 2\ndata: {\"type\":\"status\",\"order_id\":\"…\",\"version\":2,\"at\":\"…\",\"data\":{…}}\n\n",
+	}, s.guarded(s.streamOrder))
+	plain[struct{}, struct{}](s, operation{
+		method: http.MethodGet, path: "/ws", id: "watchMany", tag: tagLive, stream: true,
+		summary: "Watch many topics over one WebSocket", codes: []domain.Code{domain.CodeMalformed},
+		about: "Send `{\"subscribe\":[\"order:<id>\",\"courier:<id>\",\"fleet\"],\"since\":{\"order:<id>\":3}}` or " +
+			"`{\"unsubscribe\":[…]}`. Each message is answered by an `ack` with the topics watched from then on, " +
+			"and by an `error` frame for each topic that can't be.",
+	}, s.guarded(func(ctx context.Context, c *gin.Context) error { return s.watchMany(ctx, c, sockets) }))
+}
+
+// parseSince reads the last version seen; "" is none.
+func parseSince(since string) (*int64, error) {
+	if since == "" {
+		return nil, nil
+	}
+	v, err := strconv.ParseInt(since, 10, 64)
+	if err != nil {
+		return nil, domain.Errorf(domain.CodeMalformed, "since must be a version, an integer")
+	}
+	if v < 0 {
+		return nil, domain.Invalid("/since", "out_of_range", "must be a version that was seen, or 0")
+	}
+	return &v, nil
+}
+
+// openOrder starts a subscription to the order of the request, once the caller may
+// see it.
+func (s *Server) openOrder(ctx context.Context, c *gin.Context, since *int64, wake func()) (*push.Subscription, string, error) {
+	o, err := s.UseCases.Orders.Get(ctx, c.Param("order_id"))
+	if err != nil {
+		return nil, "", err
+	}
+	sub := s.Hub.Open(wake)
+	if err := sub.Add(ctx, push.OrderTopic(o.ID), since); err != nil {
+		sub.Close()
+		if errors.Is(err, push.ErrGoingAway) {
+			err = domain.Unavailable("the stream", err)
+		}
+		return nil, "", err
+	}
+	return sub, o.ID, nil
+}
+
+// upgradable says why a request can't become a WebSocket.
+func (s *Server) upgradable(c *gin.Context) error {
+	r := c.Request
+	if !strings.EqualFold(r.Header.Get("Upgrade"), "websocket") || r.Header.Get("Sec-Websocket-Version") != "13" ||
+		!strings.Contains(strings.ToLower(r.Header.Get("Connection")), "upgrade") || r.Header.Get("Sec-Websocket-Key") == "" {
+		return domain.Errorf(domain.CodeMalformed, "this is a WebSocket (version 13): ask for an upgrade; /order/{id}/stream needs none")
+	}
+	if origin := r.Header.Get("Origin"); s.Guard.Protected() && !s.origins[origin] && !sameHost(origin, r.Host) {
+		return domain.Errorf(domain.CodeForbidden, "pages of %s may not open streams here", origin)
+	}
+	return nil
+}
+
+// sameHost says whether a page comes from this very server; no page at all does.
+func sameHost(origin, host string) bool {
+	u, err := url.Parse(origin)
+	return origin == "" || err == nil && strings.EqualFold(u.Host, host)
+}

@@ -1,0 +1,91 @@
+package httpdoor
+
+import (
+	"context"
+	"net/http"
+	"reflect"
+	"time"
+
+	"github.com/order-tracking/order-tracking/internal/domain"
+	"github.com/order-tracking/order-tracking/internal/usecase"
+)
+
+var positionType = reflect.TypeFor[domain.Position]()
+
+// positionIn is a reported position, in which an absent place can be told from 0, 0.
+type positionIn struct {
+	domain.Position
+	Lat *float64 `json:"lat"`
+	Lon *float64 `json:"lon"`
+}
+
+type locatedOut struct{ Body usecase.Located }
+
+type trackOut struct{ Body *usecase.Track }
+
+type estimateOut struct{ Body domain.Estimate }
+
+type eventsOut struct{ Body eventList }
+
+type eventList struct {
+	Events []domain.Event `json:"events"`
+}
+
+// statusAnswer is where an order stands.
+type statusAnswer struct {
+	OrderID   string          `json:"order_id"`
+	Status    domain.Status   `json:"status"`
+	Version   int64           `json:"version"`
+	UpdatedAt time.Time       `json:"updated_at"`
+	Allowed   []domain.Status `json:"allowed_transitions" doc:"what may follow, in the order of the status table; [] at the end"`
+}
+
+type statusOut struct {
+	ETag string `header:"ETag" doc:"the order's version"`
+	Body statusAnswer
+}
+
+// trackingRoutes are the operations that tell where orders are.
+func (s *Server) trackingRoutes() {
+	codes := []domain.Code{domain.CodeOrderNotFound, domain.CodeValidationFailed}
+	handle(s, operation{
+		method: http.MethodGet, path: "/order/{order_id}/status", id: "getOrderStatus", tag: tagTracking,
+		summary: "Where an order stands", reply: exampleStatus, codes: codes,
+	}, s.getStatus)
+	handle(s, operation{
+		method: http.MethodGet, path: "/order/{order_id}/events", id: "getOrderEvents", tag: tagTracking,
+		summary: "The whole history of an order", about: "Oldest first.", codes: codes,
+		reply: eventList{Events: []domain.Event{exampleEvent}},
+	}, func(ctx context.Context, in *OrderPath) (*eventsOut, error) {
+		events, err := s.UseCases.Orders.Events(ctx, in.ID)
+		return &eventsOut{Body: eventList{Events: append([]domain.Event{}, events...)}}, err
+	})
+	handle(s, operation{
+		method: http.MethodGet, path: "/order/{order_id}/track", id: "trackOrder", tag: tagTracking,
+		summary: "Where an order is and how it came there",
+		about:   "The courier's position and trail are shown from the handover of the goods to the end.",
+		reply:   exampleTrack, codes: codes,
+	}, func(ctx context.Context, in *OrderPath) (*trackOut, error) {
+		t, err := s.UseCases.Tracking.Track(ctx, in.ID)
+		return &trackOut{Body: t}, err
+	})
+	handle(s, operation{
+		method: http.MethodGet, path: "/order/{order_id}/delivery-time", id: "estimateDelivery", tag: tagTracking,
+		summary: "When an order is expected",
+		about:   "`[earliest, latest]` is an 80 % interval. A delivered order answers what happened.",
+		reply:   exampleEstimate, codes: append([]domain.Code{domain.CodeOrderFinished}, codes...),
+	}, func(ctx context.Context, in *OrderPath) (*estimateOut, error) {
+		e, err := s.UseCases.Orders.DeliveryTime(ctx, in.ID)
+		return &estimateOut{Body: e}, err
+	})
+}
+
+func (s *Server) getStatus(ctx context.Context, in *OrderPath) (*statusOut, error) {
+	o, err := s.UseCases.Orders.Get(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return &statusOut{ETag: etag(o.Version), Body: statusAnswer{
+		OrderID: o.ID, Status: o.Status, Version: o.Version, UpdatedAt: o.UpdatedAt, Allowed: o.Status.Next(),
+	}}, nil
+}
