@@ -12,6 +12,7 @@ import (
 
 	"github.com/gofrs/flock"
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
 	"go.uber.org/zap"
 )
 
@@ -101,7 +102,10 @@ func (e *Embedded) start(ctx context.Context, c EmbeddedConfig) error {
 		e.cluster.Close()
 		return err
 	}
-	e.cluster.ControlKey(apiVersionsKey, e.apiVersions)
+	e.cluster.ControlKey(keyAPIVersions, func(req kmsg.Request) (kmsg.Response, error, bool) { //nolint:revive // the order is kfake's
+		e.cluster.KeepControl()
+		return apiVersions(req.(*kmsg.ApiVersionsRequest)), nil, true //nolint:forcetypeassert // registered for this key
+	})
 	e.cluster.ApplyRetention()
 	debug.FreeOSMemory() // loading reads every segment; the process may idle for days after it
 	e.listener.open()

@@ -15,14 +15,16 @@ import (
 
 const (
 	// maxConns bounds the connections to the embedded broker.
-	maxConns = 512
+	maxConns = 256
 	// maxFrame bounds a frame with messages, maxSmall every other one.
-	maxFrame = 32 * mib
+	maxFrame = 16 * mib
 	maxSmall = 256 * 1024
 	// minFrame is the fixed part of a request header: key, version, correlation id.
 	minFrame = 8
 	// frameTimeout is how long the rest of a frame may take after its length.
 	frameTimeout = 30 * time.Second
+	// writeTimeout is how long a client may take to read an answer.
+	writeTimeout = 60 * time.Second
 	// chunk is how much of a frame is read at a time: what has not arrived takes no memory.
 	chunk = 64 * 1024
 )
@@ -40,14 +42,16 @@ type guard struct {
 	closed chan struct{}
 	end    sync.Once
 
-	mu    sync.Mutex
-	conns map[*guardedConn]struct{}
+	mu     sync.Mutex
+	conns  map[*guardedConn]struct{}
+	groups map[string]bool // the consumer groups that were let in
 }
 
 func newGuard(inner net.Listener, log *zap.Logger) *guard {
 	return &guard{
 		Listener: inner, log: log,
-		opened: make(chan struct{}), closed: make(chan struct{}), conns: map[*guardedConn]struct{}{},
+		opened: make(chan struct{}), closed: make(chan struct{}),
+		conns: map[*guardedConn]struct{}{}, groups: map[string]bool{},
 	}
 }
 
@@ -169,8 +173,17 @@ func (c *guardedConn) next() ([]byte, error) {
 	if _, err := io.CopyN(frame, c.Conn, int64(size)-minFrame); err != nil {
 		return nil, err
 	}
-	if err := check(frame.Bytes()[4:]); err != nil {
+	checked, err := c.guard.check(frame.Bytes())
+	if err != nil {
 		return nil, err
 	}
-	return frame.Bytes(), c.SetReadDeadline(time.Time{})
+	return checked, c.SetReadDeadline(time.Time{})
+}
+
+// Write implements net.Conn. The broker writes one whole answer at a time.
+func (c *guardedConn) Write(p []byte) (int, error) {
+	if err := c.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
+		return 0, err
+	}
+	return c.Conn.Write(p)
 }

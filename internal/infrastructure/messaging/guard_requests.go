@@ -1,13 +1,37 @@
 package messaging
 
 import (
+	"encoding/binary"
 	"fmt"
 
 	"github.com/twmb/franz-go/pkg/kbin"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-const apiVersionsKey = 18
+const (
+	keyProduce         = 0
+	keyFetch           = 1
+	keyMetadata        = 3
+	keyOffsetCommit    = 8
+	keyFindCoordinator = 10
+	keyJoinGroup       = 11
+	keyAPIVersions     = 18
+	keyInitProducerID  = 22
+	keyDescribeCluster = 60
+	lastKey            = keyDescribeCluster
+)
+
+const (
+	// maxTopics and maxPartitions bound a produce request, of which the product has 5 topics.
+	maxTopics, maxPartitions = 64, 1024
+	// maxGroups bounds the consumer groups that a process lets in, maxGroupName their names.
+	maxGroups, maxGroupName = 1000, 255
+	// maxNote bounds what a consumer may write beside an offset, as Kafka does.
+	maxNote = 4096
+	// maxFetch bounds an answer with messages.
+	maxFetch = 16 * mib
+)
 
 // versions is the range of a request that is let in.
 type versions struct{ min, max int16 }
@@ -16,24 +40,24 @@ type versions struct{ min, max int16 }
 // groups and tools that look need. Topics are made by the product alone; transactions,
 // share groups, quotas and access lists it does not offer.
 var offered = map[int16]versions{
-	0:              {3, 12}, // Produce
-	1:              {4, 17}, // Fetch
-	2:              {1, 10}, // ListOffsets
-	3:              {0, 13}, // Metadata
-	8:              {0, 9},  // OffsetCommit
-	9:              {0, 9},  // OffsetFetch
-	10:             {0, 6},  // FindCoordinator
-	11:             {0, 9},  // JoinGroup
-	12:             {0, 4},  // Heartbeat
-	13:             {0, 5},  // LeaveGroup
-	14:             {0, 5},  // SyncGroup
-	15:             {0, 5},  // DescribeGroups
-	16:             {0, 5},  // ListGroups
-	apiVersionsKey: {0, 4},
-	22:             {0, 4}, // InitProducerID
-	23:             {3, 4}, // OffsetForLeaderEpoch
-	32:             {0, 4}, // DescribeConfigs
-	60:             {0, 2}, // DescribeCluster
+	keyProduce:         {3, 12},
+	keyFetch:           {4, 17},
+	2:                  {1, 10}, // ListOffsets
+	keyMetadata:        {0, 13},
+	keyOffsetCommit:    {0, 9},
+	9:                  {0, 9}, // OffsetFetch
+	keyFindCoordinator: {0, 6},
+	keyJoinGroup:       {0, 9},
+	12:                 {0, 4}, // Heartbeat
+	13:                 {0, 5}, // LeaveGroup
+	14:                 {0, 5}, // SyncGroup
+	15:                 {0, 5}, // DescribeGroups
+	16:                 {0, 5}, // ListGroups
+	keyAPIVersions:     {0, 4},
+	keyInitProducerID:  {0, 4},
+	23:                 {3, 4}, // OffsetForLeaderEpoch
+	32:                 {0, 4}, // DescribeConfigs
+	keyDescribeCluster: {0, 2},
 }
 
 // admit decides by the header alone.
@@ -42,24 +66,25 @@ func admit(key, version int16, size int) error {
 	switch {
 	case !known:
 		return fmt.Errorf("%w: request %d is not offered", errRefused, key)
-	case key == apiVersionsKey && version >= 0: // a newer client asks first and is told what there is
+	case key == keyAPIVersions && version >= 0: // a newer client asks first and is told what there is
 	case version < v.min || version > v.max:
 		return fmt.Errorf("%w: version %d of request %d is not offered", errRefused, version, key)
 	}
-	if key != 0 && size > maxSmall {
+	if key != keyProduce && size > maxSmall {
 		return fmt.Errorf("%w: a request %d of %d bytes", errRefused, key, size)
 	}
 	return nil
 }
 
-// check parses a whole request as the broker will, and looks at what it would trip over.
-func check(body []byte) (err error) {
+// check looks at a whole frame, length included, as the broker will, and at what it
+// would trip over. It returns the frame to hand on, which may be another one.
+func (g *guard) check(frame []byte) (out []byte, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("%w: %v", errRefused, r)
 		}
 	}()
-	r := kbin.Reader{Src: body}
+	r := kbin.Reader{Src: frame[4:]}
 	key, version := r.Int16(), r.Int16()
 	r.Int32()
 	r.NullableString()
@@ -69,30 +94,163 @@ func check(body []byte) (err error) {
 		kmsg.SkipTags(&r)
 	}
 	if !r.Ok() {
-		return fmt.Errorf("%w: a header that is cut off", errRefused)
+		return nil, fmt.Errorf("%w: a header that is cut off", errRefused)
 	}
-	if err := req.ReadFrom(r.Src); err != nil {
-		return fmt.Errorf("%w: request %d can't be parsed: %w", errRefused, key, err)
+	switch {
+	case key == keyProduce:
+		return frame, checkProduce(r, version)
+	case key == keyAPIVersions && version > offered[key].max:
+		return olderAPIVersions(frame), nil
+	}
+	body := r.Src
+	if err := req.ReadFrom(body); err != nil {
+		return nil, fmt.Errorf("%w: request %d can't be parsed: %w", errRefused, key, err)
+	}
+	switch req := req.(type) {
+	case *kmsg.FetchRequest:
+		if req.MaxBytes <= maxFetch {
+			return frame, nil
+		}
+		req.MaxBytes = maxFetch
+		out = req.AppendTo(frame[:len(frame)-len(body)])
+		binary.BigEndian.PutUint32(out, uint32(len(out)-4)) //nolint:gosec // at most maxSmall
+		return out, nil
+	case *kmsg.JoinGroupRequest:
+		err = g.checkJoin(req)
+	case *kmsg.OffsetCommitRequest:
+		err = g.checkCommit(req)
+	case *kmsg.InitProducerIDRequest:
+		if req.TransactionalID != nil {
+			err = fmt.Errorf("%w: transactions are not offered", errRefused)
+		}
+	}
+	return frame, err
+}
+
+// checkJoin refuses what makes the broker's count of a group's protocols wrong, on which
+// it would panic: no protocol, or the same one twice.
+func (g *guard) checkJoin(req *kmsg.JoinGroupRequest) error {
+	if len(req.Protocols) == 0 {
+		return fmt.Errorf("%w: a group member without a protocol", errRefused)
+	}
+	names := map[string]bool{}
+	for _, p := range req.Protocols {
+		if names[p.Name] {
+			return fmt.Errorf("%w: a group member with the protocol %.40q twice", errRefused, p.Name)
+		}
+		names[p.Name] = true
+	}
+	return g.checkGroup(req.Group)
+}
+
+func (g *guard) checkCommit(req *kmsg.OffsetCommitRequest) error {
+	for _, t := range req.Topics {
+		for _, p := range t.Partitions {
+			if p.Metadata != nil && len(*p.Metadata) > maxNote {
+				return fmt.Errorf("%w: a note of %d bytes beside an offset", errRefused, len(*p.Metadata))
+			}
+		}
+	}
+	return g.checkGroup(req.Group)
+}
+
+// checkGroup bounds how many groups there are, since the broker remembers each.
+func (g *guard) checkGroup(name string) error {
+	if len(name) > maxGroupName {
+		return fmt.Errorf("%w: a group name of %d bytes", errRefused, len(name))
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !g.groups[name] && len(g.groups) >= maxGroups {
+		return fmt.Errorf("%w: more than %d groups", errRefused, maxGroups)
+	}
+	g.groups[name] = true
+	return nil
+}
+
+// checkProduce walks a produce request without making anything of it and looks into the
+// batches, since the broker stores them unopened: what can't be unpacked would stop every
+// consumer of the partition.
+func checkProduce(r kbin.Reader, version int16) error {
+	flexible := version >= 9
+	length := func() int {
+		if flexible {
+			return int(r.CompactArrayLen())
+		}
+		return int(r.ArrayLen())
+	}
+	text := r.NullableString
+	if flexible {
+		text = r.CompactNullableString
+	}
+	if text() != nil && r.Ok() {
+		return fmt.Errorf("%w: transactions are not offered", errRefused)
+	}
+	r.Int16() // acks
+	r.Int32() // timeout
+	topics, partitions := length(), 0
+	if topics > maxTopics {
+		return fmt.Errorf("%w: messages for %d topics", errRefused, topics)
+	}
+	for range topics {
+		text()
+		n := length()
+		if partitions += n; partitions > maxPartitions {
+			return fmt.Errorf("%w: messages for %d partitions", errRefused, partitions)
+		}
+		for range n {
+			r.Int32() // partition
+			batch := r.NullableBytes
+			if flexible {
+				batch = r.CompactNullableBytes
+			}
+			if err := checkBatch(batch()); err != nil {
+				return err
+			}
+			skipTags(&r, flexible)
+		}
+		skipTags(&r, flexible)
+	}
+	skipTags(&r, flexible)
+	if err := r.Complete(); err != nil {
+		return fmt.Errorf("%w: a produce request can't be parsed: %w", errRefused, err)
 	}
 	return nil
 }
 
+// olderAPIVersions replaces a request of a form that is not known here by the newest that
+// is, which the broker refuses as it should.
+func olderAPIVersions(frame []byte) []byte {
+	req := kmsg.NewPtrApiVersionsRequest()
+	req.Version = req.MaxVersion()
+	out := append(frame[:0:0], frame[:12]...)                // length, key, version, correlation id
+	binary.BigEndian.PutUint16(out[6:], uint16(req.Version)) //nolint:gosec // small
+	out = append(out, 0xff, 0xff, 0)                         // no client id, no tags
+	out = req.AppendTo(out)
+	binary.BigEndian.PutUint32(out, uint32(len(out)-4)) //nolint:gosec // small
+	return out
+}
+
+func skipTags(r *kbin.Reader, flexible bool) {
+	if flexible {
+		kmsg.SkipTags(r)
+	}
+}
+
 // apiVersions answers what the guard lets in, which is less than the broker can do.
-func (e *Embedded) apiVersions(req kmsg.Request) (kmsg.Response, error, bool) { //nolint:revive // the order is kfake's
-	e.cluster.KeepControl()
-	asked := req.(*kmsg.ApiVersionsRequest) //nolint:forcetypeassert // registered for this key
-	resp := asked.ResponseKind().(*kmsg.ApiVersionsResponse)
-	if v := offered[apiVersionsKey]; asked.Version > v.max {
+func apiVersions(asked *kmsg.ApiVersionsRequest) kmsg.Response {
+	resp := asked.ResponseKind().(*kmsg.ApiVersionsResponse) //nolint:forcetypeassert // its kind
+	if asked.Version > offered[keyAPIVersions].max {
 		// KIP-511: the oldest form, with the error and the range to try again with.
 		resp.Version = 0
-		resp.ErrorCode = 35 // UNSUPPORTED_VERSION
+		resp.ErrorCode = kerr.UnsupportedVersion.Code
 	}
-	for key := int16(0); key < 100; key++ {
+	for key := range int16(lastKey + 1) {
 		if v, known := offered[key]; known {
 			k := kmsg.NewApiVersionsResponseApiKey()
 			k.ApiKey, k.MinVersion, k.MaxVersion = key, v.min, v.max
 			resp.ApiKeys = append(resp.ApiKeys, k)
 		}
 	}
-	return resp, nil, true
+	return resp
 }
