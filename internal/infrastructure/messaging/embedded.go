@@ -8,6 +8,7 @@ import (
 	"runtime/debug"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -41,7 +42,8 @@ type Embedded struct {
 	listener *guard
 	lock     *flock.Flock
 	log      *zap.Logger
-	setAside bool
+	dir      dataDir
+	lost     bool
 	done     chan struct{}
 	loops    sync.WaitGroup
 	closing  sync.Once
@@ -75,33 +77,19 @@ func (e *Embedded) start(ctx context.Context, c EmbeddedConfig) error {
 	if err != nil {
 		return err
 	}
-	// The listener exists once; a second attempt to load takes over where the first closed it.
-	addr := inner.Addr().String()
-	dir := dataDir{path: c.Dir, log: c.Log}
-	if dir.tooManyAttempts() {
-		err = errUnloadable
-	} else {
-		e.listener = newGuard(inner, c.Log)
-		e.cluster, err = dir.load(e.listener)
-	}
+	e.dir = dataDir{path: c.Dir, log: c.Log, damaged: new(atomic.Bool)}
+	lostPower, err := e.dir.begin()
 	if err != nil {
-		if err := dir.setAside(err); err != nil {
-			return err
-		}
-		e.setAside = true
-		inner.Close() //nolint:errcheck,gosec // kfake closed it already when it failed to load
-		if inner, err = (&net.ListenConfig{}).Listen(ctx, "tcp", addr); err != nil {
-			return fmt.Errorf("embedded Kafka broker: %w", err)
-		}
-		e.listener = newGuard(inner, c.Log)
-		if e.cluster, err = dir.load(e.listener); err != nil {
-			return fmt.Errorf("embedded Kafka broker: start on an empty directory: %w", err)
-		}
+		return errors.Join(err, inner.Close())
+	}
+	if err := e.load(ctx, inner); err != nil {
+		return err
 	}
 	if err := e.createTopics(c.Partitions); err != nil {
 		e.cluster.Close()
 		return err
 	}
+	e.lost = e.lost || lostPower || e.dir.damaged.Load()
 	e.cluster.ControlKey(keyAPIVersions, func(req kmsg.Request) (kmsg.Response, error, bool) { //nolint:revive // the order is kfake's
 		e.cluster.KeepControl()
 		return apiVersions(req.(*kmsg.ApiVersionsRequest)), nil, true //nolint:forcetypeassert // registered for this key
@@ -110,6 +98,34 @@ func (e *Embedded) start(ctx context.Context, c EmbeddedConfig) error {
 	debug.FreeOSMemory() // loading reads every segment; the process may idle for days after it
 	e.listener.open()
 	e.loops.Go(e.retain)
+	return nil
+}
+
+// load starts the broker on the data or, when that fails, on an empty directory.
+func (e *Embedded) load(ctx context.Context, inner net.Listener) error {
+	why := errUnloadable
+	if !e.dir.tooManyAttempts() {
+		e.listener = newGuard(inner, e.log)
+		if e.cluster, why = e.dir.load(e.listener); why == nil {
+			return nil
+		}
+	}
+	// The broker closes the listener when it fails.
+	if err := inner.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+		return err
+	}
+	if err := e.dir.setAside(why); err != nil {
+		return err
+	}
+	e.lost = true
+	again, err := (&net.ListenConfig{}).Listen(ctx, "tcp", inner.Addr().String())
+	if err != nil {
+		return fmt.Errorf("embedded Kafka broker: %w", err)
+	}
+	e.listener = newGuard(again, e.log)
+	if e.cluster, err = e.dir.load(e.listener); err != nil {
+		return fmt.Errorf("embedded Kafka broker: start on an empty directory: %w", err)
+	}
 	return nil
 }
 
@@ -169,9 +185,11 @@ func (e *Embedded) retain() {
 // Addr is the host:port that clients connect to.
 func (e *Embedded) Addr() string { return e.listener.Addr().String() }
 
-// SetAside reports that the data could not be loaded: it was renamed and the topics
-// started empty, so what must be in them has to be published again.
-func (e *Embedded) SetAside() bool { return e.setAside }
+// SetAside reports that acknowledged messages may be missing, so that what must be in the
+// topics has to be published again: the data could not be loaded, was renamed and the
+// topics started empty; or a part was unreadable and cut off; or the machine went down
+// while the broker ran (noticed on Linux).
+func (e *Embedded) SetAside() bool { return e.lost }
 
 // Close ends the connections, writes what speeds up the next start and frees the directory.
 func (e *Embedded) Close() error {
@@ -180,19 +198,31 @@ func (e *Embedded) Close() error {
 		e.loops.Wait()
 		e.cluster.Close()
 		e.listener.closeAll()
-		e.closeErr = e.lock.Unlock()
+		e.closeErr = errors.Join(e.dir.end(), e.lock.Unlock())
 	})
 	return e.closeErr
 }
 
-// brokerLog passes the broker's complaints to zap.
-type brokerLog struct{ log *zap.Logger }
+// truncating is how the broker says that it cuts off the rest of a segment.
+const truncating = "partition %s-%d segment %d: truncating %d corrupt bytes"
+
+// brokerLog passes the broker's complaints to zap, and what it cut off to cutOff.
+type brokerLog struct {
+	log    *zap.Logger
+	cutOff func(topic string, partition int32, base int64, n int)
+}
 
 // Logf implements kfake.Logger.
 func (l brokerLog) Logf(level kfake.LogLevel, format string, args ...any) {
-	switch level {
-	case kfake.LogLevelError, kfake.LogLevelWarn:
-		l.log.Warn("embedded Kafka broker: " + strings.TrimSpace(fmt.Sprintf(format, args...)))
-	case kfake.LogLevelNone, kfake.LogLevelInfo, kfake.LogLevelDebug: // its requests are of no interest
+	if level > kfake.LogLevelWarn || level == kfake.LogLevelNone {
+		return // its requests are of no interest
+	}
+	l.log.Warn("embedded Kafka broker: " + strings.TrimSpace(fmt.Sprintf(format, args...)))
+	if format == truncating && len(args) == 4 {
+		topic, _ := args[0].(string)
+		partition, _ := args[1].(int32)
+		base, _ := args[2].(int64)
+		n, _ := args[3].(int)
+		l.cutOff(topic, partition, base, n)
 	}
 }
