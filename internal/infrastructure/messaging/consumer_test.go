@@ -1,0 +1,376 @@
+package messaging_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"go.uber.org/zap/zaptest/observer"
+
+	"github.com/order-tracking/order-tracking/internal/domain"
+	"github.com/order-tracking/order-tracking/internal/infrastructure/messaging"
+)
+
+// bothBrokers runs the test on an embedded broker and, when there is one, on Kafka.
+func bothBrokers(t *testing.T, run func(t *testing.T, addrs []string)) {
+	t.Helper()
+	t.Run("embedded", func(t *testing.T) { run(t, []string{start(t, t.TempDir()).Addr()}) })
+	t.Run("kafka", func(t *testing.T) { run(t, realBrokers(t)) })
+}
+
+// handler records what it is given, of the messages of one test.
+type handler struct {
+	mark string // in the key of the test's messages
+	fn   func(ctx context.Context, m domain.Message) error
+
+	mu   sync.Mutex
+	got  []domain.Message
+	more chan struct{}
+}
+
+func newHandler(fn func(ctx context.Context, m domain.Message) error) *handler {
+	return &handler{mark: uuid.NewString(), fn: fn, more: make(chan struct{}, 1)}
+}
+
+func (h *handler) handle(ctx context.Context, m domain.Message) error {
+	if !strings.HasPrefix(m.Key, h.mark) {
+		return nil // another test's, on the real brokers
+	}
+	if h.fn != nil {
+		if err := h.fn(ctx, m); err != nil {
+			return err
+		}
+	}
+	h.mu.Lock()
+	h.got = append(h.got, m)
+	h.mu.Unlock()
+	select {
+	case h.more <- struct{}{}:
+	default:
+	}
+	return nil
+}
+
+func (h *handler) handled() []domain.Message {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return append([]domain.Message(nil), h.got...)
+}
+
+// wait returns what was handled once enough says so.
+func (h *handler) wait(t *testing.T, enough func([]domain.Message) bool) []domain.Message {
+	t.Helper()
+	timeout := time.After(30 * time.Second)
+	for {
+		if got := h.handled(); enough(got) {
+			return got
+		}
+		select {
+		case <-h.more:
+		case <-timeout:
+			require.FailNow(t, "not handled in time", "%d were", len(h.handled()))
+		}
+	}
+}
+
+func atLeast(n int) func([]domain.Message) bool {
+	return func(got []domain.Message) bool { return len(got) >= n }
+}
+
+func (h *handler) message(key, value string) domain.Message {
+	return domain.Message{Topic: domain.TopicStatusUpdates, Key: h.mark + key, Value: []byte(value)}
+}
+
+// consume runs a consumer until the test ends or the returned func is called.
+func consume(t *testing.T, c messaging.ClientConfig, group string, h *handler) (stop func()) {
+	t.Helper()
+	k, err := messaging.NewConsumer(c, group, h.handle)
+	require.NoError(t, err)
+	done := make(chan error, 1)
+	go func() { done <- k.Run(context.WithoutCancel(t.Context())) }()
+	stop = sync.OnceFunc(func() {
+		k.Close()
+		require.NoError(t, <-done)
+	})
+	t.Cleanup(stop)
+	return stop
+}
+
+func TestConsumerHandlesOnceAndInOrder(t *testing.T) {
+	bothBrokers(t, func(t *testing.T, addrs []string) {
+		const keys, each = 40, 50
+		h, group := newHandler(nil), uuid.NewString()
+		var msgs []domain.Message
+		for i := range each {
+			for k := range keys {
+				msgs = append(msgs, h.message(fmt.Sprint(".", k), fmt.Sprint(i)))
+			}
+		}
+		// Published before the group exists: a new group starts at the earliest message.
+		require.NoError(t, producer(t, addrs...).Publish(t.Context(), msgs))
+		stop := consume(t, clientConfig(t, addrs...), group, h)
+		next := map[string]int{}
+		for _, m := range h.wait(t, atLeast(len(msgs))) {
+			require.Equal(t, fmt.Sprint(next[m.Key]), string(m.Value), "key %s", m.Key)
+			next[m.Key]++
+		}
+		stop()
+		// Everything was committed: the next member of the group sees what comes after.
+		again := newHandler(nil)
+		again.mark = h.mark
+		consume(t, clientConfig(t, addrs...), group, again)
+		require.NoError(t, producer(t, addrs...).Publish(t.Context(), []domain.Message{h.message("", "last")}))
+		got := again.wait(t, atLeast(1))
+		require.Len(t, got, 1)
+		require.Equal(t, "last", string(got[0].Value))
+	})
+}
+
+func TestConsumerHandlesKeysAtOnce(t *testing.T) {
+	addr := start(t, t.TempDir()).Addr()
+	const n = 64
+	var running, most atomic.Int64
+	all := make(chan struct{})
+	h := newHandler(func(context.Context, domain.Message) error {
+		now := running.Add(1)
+		defer running.Add(-1)
+		if most.Store(max(most.Load(), now)); now == n {
+			close(all)
+		}
+		<-all // returns only when all run together
+		return nil
+	})
+	var msgs []domain.Message
+	for i := range n {
+		msgs = append(msgs, h.message(fmt.Sprint(i), ""))
+	}
+	require.NoError(t, producer(t, addr).Publish(t.Context(), msgs))
+	consume(t, clientConfig(t, addr), "g", h)
+	h.wait(t, atLeast(n))
+}
+
+func TestConsumerWaitsForWhatIsUnavailable(t *testing.T) {
+	bothBrokers(t, func(t *testing.T, addrs []string) {
+		core, logs := observer.New(zapcore.InfoLevel)
+		var tries atomic.Int64
+		h := newHandler(func(context.Context, domain.Message) error {
+			if tries.Add(1) <= 9 {
+				return domain.Unavailable("the database", errors.New("down"))
+			}
+			return nil
+		})
+		c := clientConfig(t, addrs...)
+		c.Log = zap.New(core)
+		require.NoError(t, producer(t, addrs...).Publish(t.Context(),
+			[]domain.Message{h.message("a", "1"), h.message("a", "2"), h.message("b", "1")}))
+		consume(t, c, uuid.NewString(), h)
+		require.Len(t, h.wait(t, atLeast(3)), 3, "each once")
+		require.Equal(t, 1, logs.FilterMessageSnippet("trying again").Len(), "one line for the outage: %v", logs.All())
+		require.Eventually(t, func() bool { return logs.FilterMessageSnippet("works again").Len() == 1 },
+			5*time.Second, 10*time.Millisecond)
+	})
+}
+
+// deadLetters reads the dead letters of a test until there are n.
+func deadLetters(t *testing.T, addrs []string, mark string, n int) []*kgo.Record {
+	t.Helper()
+	var dead []*kgo.Record
+	readRecords(t, addrs, domain.TopicStatusUpdatesFails, func(r *kgo.Record) bool {
+		if strings.HasPrefix(string(r.Key), mark) || strings.HasPrefix(string(r.Value), mark) {
+			dead = append(dead, r)
+		}
+		return len(dead) >= n
+	})
+	return dead
+}
+
+func header(r *kgo.Record, key string) string {
+	for _, h := range r.Headers {
+		if h.Key == key {
+			return string(h.Value)
+		}
+	}
+	return ""
+}
+
+func TestConsumerBuriesWhatCantBeApplied(t *testing.T) {
+	bothBrokers(t, func(t *testing.T, addrs []string) {
+		h := newHandler(func(_ context.Context, m domain.Message) error {
+			switch {
+			case strings.HasSuffix(m.Key, "bad"):
+				return domain.Errorf(domain.CodeOrderNotFound, "no order %s", "42")
+			case strings.HasSuffix(m.Key, "panic"):
+				panic("a bug")
+			case strings.HasSuffix(m.Key, "plain"):
+				return errors.New(strings.Repeat("long ж ", 5000))
+			}
+			return nil
+		})
+		huge := strings.Repeat("x", 1_900_000)
+		records := []*kgo.Record{
+			{Key: []byte(h.mark + "bad"), Value: []byte("not json"), Headers: []kgo.RecordHeader{{Key: "h", Value: []byte{0xff, 0}}, {Key: "content-type", Value: []byte("text/html")}}},
+			{Key: []byte(h.mark + "bad"), Value: nil},
+			{Key: []byte(h.mark + "bad"), Value: []byte{}},
+			{Key: []byte(h.mark + "panic"), Value: []byte("{}")},
+			{Key: []byte(h.mark + "plain"), Value: []byte(huge)},
+			{Key: []byte(h.mark + "good"), Value: []byte("fine")},
+		}
+		c, err := kgo.NewClient(kgo.SeedBrokers(addrs...), kgo.ProducerBatchMaxBytes(2<<20), kgo.DefaultProduceTopic(domain.TopicStatusUpdates))
+		require.NoError(t, err)
+		defer c.Close()
+		require.NoError(t, c.ProduceSync(t.Context(), records...).FirstErr())
+		group := uuid.NewString()
+		stop := consume(t, clientConfig(t, addrs...), group, h)
+		h.wait(t, atLeast(1))
+		dead := deadLetters(t, addrs, h.mark, 5)
+		byKind := map[string][]*kgo.Record{}
+		for _, r := range dead {
+			kind := strings.TrimPrefix(string(r.Key), h.mark)
+			byKind[kind] = append(byKind[kind], r)
+		}
+		require.Len(t, byKind["bad"], 3)
+		first := byKind["bad"][0]
+		require.Equal(t, "not json", string(first.Value))
+		require.Equal(t, []kgo.RecordHeader{
+			{Key: "h", Value: []byte{0xff, 0}}, {Key: "content-type", Value: []byte("text/html")},
+			{Key: "error_code", Value: []byte("order_not_found")}, {Key: "error", Value: []byte("no order 42")},
+		}, first.Headers)
+		require.Nil(t, byKind["bad"][1].Value)
+		require.NotNil(t, byKind["bad"][2].Value)
+		require.Empty(t, byKind["bad"][2].Value)
+		require.Equal(t, "internal", header(byKind["panic"][0], "error_code"))
+		require.NotContains(t, header(byKind["panic"][0], "error"), "a bug")
+		require.Equal(t, "internal", header(byKind["plain"][0], "error_code"))
+		require.Less(t, len(header(byKind["plain"][0], "error")), 5000)
+		require.Equal(t, huge, string(byKind["plain"][0].Value))
+		stop()
+
+		// They were committed, so nobody sees them again.
+		again := newHandler(nil)
+		again.mark = h.mark
+		consume(t, clientConfig(t, addrs...), group, again)
+		require.NoError(t, c.ProduceSync(t.Context(), &kgo.Record{Key: []byte(h.mark), Value: []byte("last")}).FirstErr())
+		require.Len(t, again.wait(t, atLeast(1)), 1)
+	})
+}
+
+func TestConsumerTakesMessagesWithoutAKeyInOrder(t *testing.T) {
+	addr := start(t, t.TempDir()).Addr()
+	h := newHandler(nil)
+	h.mark = ""
+	var records []*kgo.Record
+	for i := range 200 {
+		records = append(records, &kgo.Record{Topic: domain.TopicStatusUpdates, Partition: 1, Value: []byte(fmt.Sprint(i))})
+	}
+	c, err := kgo.NewClient(kgo.SeedBrokers(addr), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	require.NoError(t, err)
+	defer c.Close()
+	require.NoError(t, c.ProduceSync(t.Context(), records...).FirstErr())
+	consume(t, clientConfig(t, addr), "g", h)
+	for i, m := range h.wait(t, atLeast(200)) {
+		require.Equal(t, fmt.Sprint(i), string(m.Value))
+	}
+}
+
+// TestConsumerCommitsUpToTheFirstThatIsNotDone: one message hangs while later ones of
+// other keys are done; none of those after it may count as committed.
+func TestConsumerCommitsUpToTheFirstThatIsNotDone(t *testing.T) {
+	addr := start(t, t.TempDir()).Addr()
+	h := newHandler(func(_ context.Context, m domain.Message) error {
+		if string(m.Value) == "1" {
+			return domain.Unavailable("the database", nil)
+		}
+		return nil
+	})
+	var records []*kgo.Record
+	for i := range 10 {
+		records = append(records, &kgo.Record{Topic: domain.TopicStatusUpdates, Partition: 2,
+			Key: fmt.Append(nil, h.mark, i), Value: fmt.Append(nil, i)})
+	}
+	c, err := kgo.NewClient(kgo.SeedBrokers(addr), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	require.NoError(t, err)
+	defer c.Close()
+	require.NoError(t, c.ProduceSync(t.Context(), records...).FirstErr())
+	stop := consume(t, clientConfig(t, addr), "g", h)
+	h.wait(t, atLeast(9))
+	stop()
+	require.EqualValues(t, 1, committed(t, addr, "g"), "0 is done, 1 is not")
+}
+
+func TestConsumerCloseFinishesTheRunningMessage(t *testing.T) {
+	addr := start(t, t.TempDir()).Addr()
+	running, finish := make(chan struct{}), make(chan struct{})
+	var cut atomic.Bool
+	h := newHandler(func(ctx context.Context, _ domain.Message) error {
+		close(running)
+		<-finish
+		cut.Store(ctx.Err() != nil)
+		return nil
+	})
+	require.NoError(t, producer(t, addr).Publish(t.Context(), []domain.Message{h.message("a", "1"), h.message("a", "2")}))
+	stop := consume(t, clientConfig(t, addr), "g", h)
+	<-running
+	stopped := make(chan struct{})
+	go func() { stop(); close(stopped) }()
+	select {
+	case <-stopped:
+		require.Fail(t, "Close did not wait for the message")
+	case <-time.After(50 * time.Millisecond):
+	}
+	close(finish)
+	<-stopped
+	require.False(t, cut.Load(), "its context was alive")
+	require.Len(t, h.handled(), 1, "the second was not begun")
+	require.EqualValues(t, 1, committed(t, addr, "g"))
+}
+
+// TestMembersShareAndTakeOver: members come and go; every message is handled, of each
+// key first in order, and nothing stands still when a member leaves.
+func TestMembersShareAndTakeOver(t *testing.T) {
+	bothBrokers(t, func(t *testing.T, addrs []string) {
+		const keys, rounds = 30, 60
+		h, group := newHandler(nil), uuid.NewString()
+		p := producer(t, addrs...)
+		stops := []func(){consume(t, clientConfig(t, addrs...), group, h)}
+		for i := range rounds {
+			var msgs []domain.Message
+			for k := range keys {
+				msgs = append(msgs, h.message(fmt.Sprint(".", k), fmt.Sprint(i)))
+			}
+			require.NoError(t, p.Publish(t.Context(), msgs))
+			switch i {
+			case 10, 20:
+				stops = append(stops, consume(t, clientConfig(t, addrs...), group, h))
+			case 30, 40:
+				stops[i/10-3]()
+			}
+		}
+		distinct := func(got []domain.Message) bool {
+			seen := map[string]bool{}
+			for _, m := range got {
+				seen[m.Key+"="+string(m.Value)] = true
+			}
+			return len(seen) == keys*rounds
+		}
+		next := map[string]int{}
+		for _, m := range h.wait(t, distinct) {
+			var i int
+			_, err := fmt.Sscan(string(m.Value), &i)
+			require.NoError(t, err)
+			require.LessOrEqual(t, i, next[m.Key], "key %s", m.Key)
+			if i == next[m.Key] {
+				next[m.Key]++
+			}
+		}
+	})
+}
