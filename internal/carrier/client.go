@@ -27,9 +27,18 @@ type Client struct {
 	Base    string // the URL before every path, without a slash at its end
 	HTTP    *http.Client
 	Guard   *Guard
-	// Fault reads an answer and returns what is wrong, nil when it is fine. Carrier,
-	// RequestID, RetryAfter and, for 4xx answers, Unsent are filled in by the client.
-	Fault func(status int, body []byte) *domain.CarrierError
+	Tokens  *Tokens // signs calls; nil for none
+	// Fault reads what an answer of 400 and above says was wrong. Carrier, RequestID,
+	// RetryAfter and, for 4xx answers, Unsent are filled in by the client, and a Class
+	// that the adapter leaves empty follows from the status.
+	Fault func(body Node) *domain.CarrierError
+
+	unknown *Memo[bool]
+}
+
+// NewClient returns a client; Tokens are the caller's to set.
+func NewClient(carrier, base string, h *http.Client, g *Guard, fault func(Node) *domain.CarrierError) *Client {
+	return &Client{Carrier: carrier, Base: base, HTTP: cmp.Or(h, http.DefaultClient), Guard: g, Fault: fault, unknown: &Memo[bool]{}}
 }
 
 // Call is one request.
@@ -39,13 +48,62 @@ type Call struct {
 	Path   string // below the base; ids escaped
 	Query  url.Values
 	Body   any // sent as JSON; url.Values as a form
-	Bearer string
 	// Safe says that sending it twice does no harm.
 	Safe bool
 }
 
-// Do sends the call, again where that is safe, and returns the body of the answer.
+// Get is a call that only reads.
+func Get(op, path string, query url.Values) Call {
+	return Call{Op: op, Method: http.MethodGet, Path: path, Query: query, Safe: true}
+}
+
+// JSON makes a call and reads its answer.
+func (c *Client) JSON(ctx context.Context, call Call) (Node, error) {
+	body, err := c.Do(ctx, call)
+	if err != nil {
+		return Node{}, err
+	}
+	n, err := Parse(body)
+	if err != nil { // the page of a proxy, or nothing at all
+		return n, &domain.CarrierError{Carrier: c.Carrier, Class: domain.ClassRetryable, Message: "its answer can't be read", Cause: err}
+	}
+	return n, nil
+}
+
+// Do makes a call, again where that is safe, and returns the body of the answer. A
+// refused token is renewed once: such an answer proves that the call did nothing.
 func (c *Client) Do(ctx context.Context, call Call) ([]byte, error) {
+	if c.Tokens == nil {
+		return c.do(ctx, call, "")
+	}
+	for renewed := false; ; renewed = true {
+		token, err := c.Tokens.Get(ctx)
+		if err != nil {
+			return nil, err
+		}
+		body, err := c.do(ctx, call, token)
+		if domain.ClassOf(err) != domain.ClassAuth || renewed {
+			return body, err
+		}
+		c.Tokens.Drop(token)
+	}
+}
+
+// Fail makes a failure that the adapter itself found.
+func (c *Client) Fail(class domain.ErrorClass, message string) error {
+	return &domain.CarrierError{Carrier: c.Carrier, Class: class, Message: message, Unsent: class == domain.ClassValidation}
+}
+
+// CountUnknown tells the hooks of codes that are in none of the adapter's tables, once per event.
+func (c *Client) CountUnknown(events ...domain.CarrierEvent) {
+	for _, ev := range events {
+		if hook := c.Guard.hooks.Unknown; ev.Unknown && c.unknown.Put(ev.ID, true) && hook != nil {
+			hook(c.Carrier, ev.Code)
+		}
+	}
+}
+
+func (c *Client) do(ctx context.Context, call Call, bearer string) ([]byte, error) {
 	body, contentType, err := encode(call.Body)
 	if err != nil {
 		return nil, &domain.CarrierError{Carrier: c.Carrier, Class: domain.ClassPermanent, Message: "the request can't be encoded", Cause: err}
@@ -63,8 +121,8 @@ func (c *Client) Do(ctx context.Context, call Call) ([]byte, error) {
 		if contentType != "" {
 			req.Header.Set("Content-Type", contentType)
 		}
-		if call.Bearer != "" {
-			req.Header.Set("Authorization", "Bearer "+call.Bearer)
+		if bearer != "" {
+			req.Header.Set("Authorization", "Bearer "+bearer)
 		}
 		return c.send(ctx, req)
 	})
@@ -97,18 +155,37 @@ func (c *Client) send(caller context.Context, req *http.Request) (Reply, error) 
 	if len(body) > MaxReply {
 		return r, &domain.CarrierError{Carrier: c.Carrier, Class: domain.ClassPermanent, Message: "the answer is too long"}
 	}
-	fault := c.Fault(r.Status, body)
-	if fault == nil {
+	if r.Status < 400 {
 		return r, nil
 	}
-	fault.Carrier = c.Carrier
-	fault.RequestID = cmp.Or(fault.RequestID, resp.Header.Get("X-Request-Id"))
+	told, _ := Parse(body) // not JSON: the status must do
+	fault := c.Fault(told)
+	fault.Carrier, fault.Class = c.Carrier, cmp.Or(fault.Class, classOf(r.Status))
+	fault.Message = cmp.Or(fault.Message, http.StatusText(r.Status))
+	fault.RequestID = resp.Header.Get("X-Request-Id")
 	fault.RetryAfter = retryAfter(resp.Header.Get("Retry-After"))
 	fault.Unsent = fault.Unsent || r.Status >= 400 && r.Status < 500
 	if r.Status >= 500 && fault.Cause == nil {
 		fault.Cause = errDown
 	}
 	return r, fault
+}
+
+// classOf is what a status says when the answer does not say more.
+func classOf(status int) domain.ErrorClass {
+	switch {
+	case status == http.StatusTooManyRequests || status >= 500 || status == http.StatusRequestTimeout:
+		return domain.ClassRetryable
+	case status == http.StatusUnauthorized:
+		return domain.ClassAuth
+	case status == http.StatusForbidden:
+		return domain.ClassPermanent
+	case status == http.StatusNotFound || status == http.StatusGone:
+		return domain.ClassNotFound
+	case status == http.StatusConflict:
+		return domain.ClassConflict
+	}
+	return domain.ClassValidation
 }
 
 // broken is a request that got no answer. One that never left can be sent again.

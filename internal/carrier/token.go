@@ -2,10 +2,14 @@ package carrier
 
 import (
 	"context"
+	"net/http"
+	"net/url"
 	"sync"
 	"time"
 
 	"golang.org/x/sync/singleflight"
+
+	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
 // TokenTimeout bounds a fetch of a token, its retries included.
@@ -74,5 +78,25 @@ func (t *Tokens) Drop(token string) {
 	defer t.mu.Unlock()
 	if t.token == token {
 		t.token = ""
+	}
+}
+
+// Signed returns the client with tokens of its own, which it fetches through itself.
+func (c *Client) Signed(fetch func(context.Context) (string, time.Duration, error)) *Client {
+	signed := *c
+	signed.Tokens = &Tokens{Fetch: fetch}
+	return &signed
+}
+
+// ClientCredentials fetches tokens as OAuth 2 describes it (RFC 6749, 4.4), with the
+// secret in the body, where no access log sees it. c has no Tokens of its own.
+func ClientCredentials(c *Client, path, id, secret string) func(context.Context) (string, time.Duration, error) {
+	form := url.Values{"grant_type": {"client_credentials"}, "client_id": {id}, "client_secret": {secret}}
+	return func(ctx context.Context) (string, time.Duration, error) {
+		n, err := c.JSON(ctx, Call{Op: "token", Method: http.MethodPost, Path: path, Body: form, Safe: true})
+		if err == nil && n.Text("access_token") == "" {
+			err = &domain.CarrierError{Carrier: c.Carrier, Class: domain.ClassRetryable, Message: "it gave no access token"}
+		}
+		return n.Text("access_token"), time.Duration(n.Int("expires_in")) * time.Second, err
 	}
 }

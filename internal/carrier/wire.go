@@ -1,10 +1,7 @@
 package carrier
 
 import (
-	"bytes"
 	"encoding/json"
-	"errors"
-	"math"
 	"math/big"
 	"strconv"
 	"strings"
@@ -13,70 +10,18 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// Text is a scalar of any JSON type, trimmed: what is a string in one answer is a
-// number in the next. Objects and arrays read as empty.
-type Text string
-
-// UnmarshalJSON never fails on well-formed JSON.
-func (t *Text) UnmarshalJSON(data []byte) error {
-	*t = ""
-	switch data[0] {
-	case '"':
-		var s string
-		if err := json.Unmarshal(data, &s); err != nil {
-			return err
-		}
-		*t = Text(strings.TrimSpace(s))
-	case '{', '[', 'n':
-	default:
-		*t = Text(data)
-	}
-	return nil
-}
-
-// Int returns the number in the text, rounded down, or 0.
-func (t Text) Int() int {
-	f, err := strconv.ParseFloat(string(t), 64)
-	if err != nil || math.Abs(f) > 1<<53 { // also NaN and the infinities
-		return 0
-	}
-	return int(f)
-}
-
-// Float returns the number in the text, or 0.
-func (t Text) Float() float64 {
-	f, err := strconv.ParseFloat(string(t), 64)
-	if err != nil || math.IsInf(f, 0) || math.IsNaN(f) {
-		return 0
-	}
-	return f
-}
-
-// True says whether the text is true.
-func (t Text) True() bool { return strings.EqualFold(string(t), "true") || t == "1" }
-
-// Decode reads JSON into v. A member of another type than expected is left out and
-// does not stop the rest, and nobody minds an unknown one; only what is not JSON fails.
-func Decode(data []byte, v any) error {
-	err := json.Unmarshal(bytes.TrimPrefix(data, []byte("\xef\xbb\xbf")), v)
-	var wrong *json.UnmarshalTypeError
-	if errors.As(err, &wrong) {
-		return nil
-	}
-	return err
-}
-
-// layouts are the date-times seen, RFC 3339 and its relatives.
+// layouts are the date-times seen, RFC 3339 and its relatives; a fraction of a second
+// may always follow.
 var layouts = []string{
-	"2006-01-02T15:04:05.999999999Z07:00", "2006-01-02T15:04:05.999999999Z0700", "2006-01-02T15:04:05.999999999Z07",
-	"2006-01-02T15:04Z07:00", "2006-01-02T15:04Z0700", "2006-01-02 15:04:05Z07:00",
+	time.RFC3339, "2006-01-02T15:04:05Z0700", "2006-01-02T15:04:05Z07", "2006-01-02T15:04Z07:00",
+	"2006-01-02T15:04Z0700", "2006-01-02 15:04:05Z07:00",
 }
 
 // ParseTime reads a date-time with its offset. One that makes no sense (years before
 // 2000 or after 2199) is not a time.
-func ParseTime(s Text) (time.Time, bool) {
+func ParseTime(s string) (time.Time, bool) {
 	for _, layout := range layouts {
-		if t, err := time.Parse(layout, string(s)); err == nil {
+		if t, err := time.Parse(layout, s); err == nil {
 			return domain.Timestamp(t), sensible(t)
 		}
 	}
@@ -84,29 +29,73 @@ func ParseTime(s Text) (time.Time, bool) {
 }
 
 // ParseDate reads a date, alone or at the start of a date-time, as its midnight in loc.
-func ParseDate(s Text, loc *time.Location) (time.Time, bool) {
+func ParseDate(s string, loc *time.Location) (time.Time, bool) {
 	if len(s) < len(time.DateOnly) {
 		return time.Time{}, false
 	}
-	t, err := time.ParseInLocation(time.DateOnly, string(s[:len(time.DateOnly)]), loc)
+	t, err := time.ParseInLocation(time.DateOnly, s[:len(time.DateOnly)], loc)
 	return t, err == nil && sensible(t)
 }
 
 func sensible(t time.Time) bool { return t.Year() >= 2000 && t.Year() < 2200 }
 
-// ParseMoney reads a decimal amount in currency units, rounded half away from zero
-// to minor units; nil when it is not a number, is negative or is absurd.
-func ParseMoney(amount Text, currency string) *domain.Money {
-	if amount == "" || len(amount) > 32 || strings.ContainsAny(string(amount), "eE/xXpP_") {
+// Moscow is the zone of dates that have none.
+var Moscow = time.FixedZone("MSK", 3*60*60)
+
+// Zone returns the zone of a name, Moscow when there is none.
+func Zone(name string) *time.Location {
+	if loc, err := time.LoadLocation(name); err == nil && name != "" {
+		return loc
+	}
+	return Moscow
+}
+
+// Window is a stretch of a day between two times such as 09:00 or 09:00:00, in UTC;
+// from nine to nine where none are told.
+func Window(date, from, to string, loc *time.Location) (domain.Slot, bool) {
+	day, ok := ParseDate(date, loc)
+	if !ok {
+		return domain.Slot{}, false
+	}
+	at := func(clock string, hour int) time.Time {
+		minute := 0
+		if len(clock) >= 5 {
+			if t, err := time.Parse("15:04", clock[:5]); err == nil {
+				hour, minute = t.Hour(), t.Minute()
+			}
+		}
+		return time.Date(day.Year(), day.Month(), day.Day(), hour, minute, 0, 0, loc).UTC()
+	}
+	return domain.Slot{From: at(from, 9), To: at(to, 21)}, true
+}
+
+// AfterDays is the window of the day that follows in so many days; working days leave
+// out weekends.
+func AfterDays(now time.Time, days int, working bool, loc *time.Location) domain.Slot {
+	day := now.In(loc)
+	for days = min(days, 366); days > 0; days-- {
+		day = day.AddDate(0, 0, 1)
+		for working && (day.Weekday() == time.Saturday || day.Weekday() == time.Sunday) {
+			day = day.AddDate(0, 0, 1)
+		}
+	}
+	w, _ := Window(day.Format(time.DateOnly), "", "", loc)
+	return w
+}
+
+// ParseMoney reads a decimal amount in currency units, rounded half up to minor
+// units; nil when it is not a number, is negative or is absurd.
+func ParseMoney(amount, currency string) *domain.Money {
+	if amount == "" || len(amount) > 32 || strings.ContainsAny(amount, "eEpPxX/_") {
 		return nil
 	}
-	r, ok := new(big.Rat).SetString(string(amount))
+	r, ok := new(big.Rat).SetString(amount)
 	if !ok || r.Sign() < 0 {
 		return nil
 	}
-	scaled := r.Mul(r, new(big.Rat).SetInt64(minorUnits(currency)))
-	scaled.Add(scaled, big.NewRat(1, 2))
-	whole := new(big.Int).Quo(scaled.Num(), scaled.Denom())
+	r.Mul(r, new(big.Rat).SetInt64(minorUnits(currency)))
+	r.Add(r, big.NewRat(1, 2))
+	whole := new(big.Int).Quo(r.Num(), r.Denom())
 	if !whole.IsInt64() || whole.Int64() > domain.MaxAmount {
 		return nil
 	}
@@ -115,8 +104,9 @@ func ParseMoney(amount Text, currency string) *domain.Money {
 
 // FormatMoney writes an amount in currency units, exactly.
 func FormatMoney(m domain.Money) json.Number {
-	digits := len(strconv.FormatInt(minorUnits(m.Currency), 10)) - 1
-	return json.Number(big.NewRat(m.Amount, minorUnits(m.Currency)).FloatString(digits))
+	unit := minorUnits(m.Currency)
+	digits := len(strconv.FormatInt(unit, 10)) - 1
+	return json.Number(big.NewRat(m.Amount, unit).FloatString(digits))
 }
 
 // minorUnits returns how many minor units make one of the currency (ISO 4217).
@@ -128,4 +118,27 @@ func minorUnits(currency string) int64 {
 		return 1000
 	}
 	return 100
+}
+
+// Clip shortens a text to a number of characters.
+func Clip(s string, limit int) string {
+	if r := []rune(s); len(r) > limit {
+		return string(r[:limit])
+	}
+	return s
+}
+
+// CityNames are the parts of an address that may name a city, at most three.
+func CityNames(address string) []string {
+	var out []string
+	for part := range strings.SplitSeq(address, ",") {
+		part = strings.TrimSpace(part)
+		for _, prefix := range []string{"город ", "г. ", "г.", "г "} {
+			part = strings.TrimSpace(strings.TrimPrefix(part, prefix))
+		}
+		if part != "" && !strings.ContainsAny(part, "0123456789") && len(out) < 3 {
+			out = append(out, part)
+		}
+	}
+	return out
 }

@@ -1,7 +1,9 @@
 package domain
 
 import (
+	"cmp"
 	"errors"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -38,6 +40,7 @@ func Packages(items []Item) []Package {
 
 // QuoteRequest asks what sending packages costs.
 type QuoteRequest struct {
+	Tariff   string // one tariff only; all that fit when absent
 	From, To Stop
 	Packages []Package
 }
@@ -175,6 +178,33 @@ type DeliveryPoint struct {
 	MaxWeightG   int       `json:"max_weight_g,omitempty"`
 	DistanceM    *float64  `json:"distance_m,omitempty"`
 	FittingRooms bool      `json:"fitting_rooms,omitempty"`
+}
+
+// NearestPoints brings points into the order of their distance from a place, when
+// there is one, and cuts the list; no limit for zero.
+func NearestPoints(points []DeliveryPoint, near *Point, limit int) []DeliveryPoint {
+	if near != nil {
+		for i := range points {
+			if at := points[i].Location; at != nil {
+				d := at.DistanceM(*near)
+				points[i].DistanceM = &d
+			}
+		}
+		slices.SortStableFunc(points, func(a, b DeliveryPoint) int {
+			return cmp.Compare(distance(a), distance(b))
+		})
+	}
+	if limit > 0 && len(points) > limit {
+		points = points[:limit]
+	}
+	return points
+}
+
+func distance(p DeliveryPoint) float64 {
+	if p.DistanceM == nil {
+		return math.Inf(1)
+	}
+	return *p.DistanceM
 }
 
 // PickupRequest asks a courier of the carrier to collect a shipment.

@@ -1,0 +1,265 @@
+package cdek
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/order-tracking/order-tracking/internal/carrier"
+	"github.com/order-tracking/order-tracking/internal/domain"
+)
+
+// decodeOrder reads all that an answer about an order tells.
+func decodeOrder(n carrier.Node) domain.ShipmentSnapshot {
+	e := n.At("entity")
+	s := domain.ShipmentSnapshot{
+		Ref:      domain.ShipmentRef{ID: e.Text("uuid"), TrackingNumber: e.Text("cdek_number"), ClientRef: e.Text("number")},
+		Tariff:   e.Text("tariff_code"),
+		Reverse:  e.True("is_reverse") || e.True("is_client_return"),
+		Expected: expected(n), Price: price(e), Warnings: carrier.Remarks(n.At("warnings")), Errors: carrier.Remarks(n.At("errors")),
+	}
+	s.Events = carrier.Timeline(events(e, e.True("is_return"), s.Reverse), statuses)
+	created, deleted := "", false
+	for _, q := range n.At("requests").List() {
+		if kind := q.Text("type"); strings.HasPrefix(kind, "CREATE") && kind != "CREATE_REFUSAL" {
+			created = q.Text("state")
+			s.Errors = append(s.Errors, carrier.Remarks(q.At("errors"))...)
+		} else { // what fails later leaves the order
+			deleted = deleted || kind == "DELETE" && q.Text("state") == "SUCCESSFUL"
+			s.Warnings = append(s.Warnings, carrier.Remarks(q.At("errors"))...)
+		}
+		s.Warnings = append(s.Warnings, carrier.Remarks(q.At("warnings"))...)
+	}
+	s.Status, s.Text = current(s.Events)
+	switch {
+	case s.Status == "REMOVED" || deleted:
+		s.Ref.Phase = domain.PhaseCancelled
+	case s.Status == "INVALID" || created == "INVALID":
+		s.Ref.Phase = domain.PhaseRejected
+	case s.Ref.TrackingNumber == "" && created != "SUCCESSFUL":
+		s.Ref.Phase = domain.PhasePending
+	default:
+		s.Ref.Phase = domain.PhaseRegistered
+	}
+	return s
+}
+
+// current returns the newest status that stands. ACCEPTED only says that something was
+// handed in, and may be dated after CREATED.
+func current(events []domain.CarrierEvent) (code, text string) {
+	for _, ev := range events {
+		if ev.Kind == domain.CarrierScan && !ev.Retracted && (ev.Code != "ACCEPTED" || code == "") {
+			code, text = ev.Code, ev.Text
+		}
+	}
+	return code, text
+}
+
+// events reads what happened to a parcel.
+func events(e carrier.Node, isReturn, reverse bool) []domain.CarrierEvent {
+	id := e.Text("uuid")
+	var out []domain.CarrierEvent
+	for _, p := range e.At("delivery_problem").List() {
+		out = append(out, obstacle(id, p.Text("code"), p.Text("create_date")))
+	}
+	obstacles := out
+	for _, d := range e.At("delay_reasons").List() {
+		at, _ := d.Time("create_date")
+		text := d.Text("description")
+		out = append(out, domain.CarrierEvent{
+			ID: carrier.EventID(id, "DELAY", at, text), Kind: domain.CarrierProblem, Code: "DELAY", Text: text, Detail: "delay", OccurredAt: at,
+		})
+	}
+	for _, st := range e.At("statuses").List() {
+		ev := scan(id, isReturn, reverse, told{
+			st.Text("code"), st.Text("name"), st.Text("date_time"), st.Text("city"), st.Text("reason_code"), st.True("deleted"),
+		})
+		if ev.Status == domain.StatusDeliveryFailed {
+			explain(&ev, obstacles)
+		}
+		out = append(out, ev)
+	}
+	return out
+}
+
+// told is a status as polling and webhooks tell it.
+type told struct {
+	code, name, at, city, reason string
+	deleted                      bool
+}
+
+// scan reads one status of the parcel that has the id.
+func scan(id string, isReturn, reverse bool, t told) domain.CarrierEvent {
+	code := strings.ToUpper(t.code)
+	m, known := statuses[code]
+	at, dated := carrier.ParseTime(t.at)
+	ev := domain.CarrierEvent{
+		ID: carrier.EventID(id, cmp.Or(m.Code, code), at, t.city), Kind: domain.CarrierScan, Code: code, Text: cmp.Or(t.name, m.Text),
+		Status: m.Status, Detail: m.Detail, Exception: m.Exception, OccurredAt: at, City: t.city, Retracted: t.deleted, Unknown: !known,
+	}
+	if t.reason != "" && t.reason != "0" {
+		why, known := reasons[t.reason]
+		ev.ReasonCode, ev.Reason, ev.Unknown = t.reason, why.Text, ev.Unknown || !known
+		if known && m.Rank == statuses.Rank("DELIVERED") { // reasons speak of the end only
+			ev.Detail, ev.Exception = why.Detail, why.Exception
+			if code == "NOT_DELIVERED" && why.Status != domain.StatusDelivered {
+				ev.Status = why.Status
+			}
+		}
+	}
+	switch {
+	case reverse || !dated:
+		ev.Status = "" // not the order's parcel, or no place in time
+	case isReturn && ev.Status == domain.StatusDelivered:
+		ev.Status, ev.Detail = domain.StatusReturned, "return"
+	case isReturn && ev.Status != "" && ev.Status != domain.StatusFailed:
+		ev.Status, ev.Detail = domain.StatusReturning, "return"
+	}
+	return ev
+}
+
+// obstacle reads what a courier reports to be in the way.
+func obstacle(id, code, created string) domain.CarrierEvent {
+	m, known := problems[code]
+	at, _ := carrier.ParseTime(created)
+	return domain.CarrierEvent{
+		ID: carrier.EventID(id, "PROBLEM_"+code, at, ""), Kind: domain.CarrierProblem, Code: code,
+		Text: m.Text, Detail: m.Detail, Exception: m.Exception, OccurredAt: at, Unknown: !known,
+	}
+}
+
+// explain gives a failed attempt the reason that was reported last before it.
+func explain(ev *domain.CarrierEvent, obstacles []domain.CarrierEvent) {
+	var last time.Time
+	for _, why := range obstacles {
+		if !why.OccurredAt.Before(last) && !why.OccurredAt.After(ev.OccurredAt) {
+			last, ev.ReasonCode, ev.Reason, ev.Detail = why.OccurredAt, why.Code, why.Text, why.Detail
+		}
+	}
+}
+
+// price is what the shop pays, all in; CDEK knows it once the parcel was weighed.
+func price(e carrier.Node) *domain.Money {
+	currency := cmp.Or(e.Text("recipient_currency"), "RUB")
+	for _, sum := range []string{"total_sum", "delivery_sum"} {
+		if m := e.Money(currency, "delivery_detail", sum); m != nil && m.Amount > 0 {
+			return m
+		}
+	}
+	return nil
+}
+
+// expected is when CDEK means to deliver: in the window agreed with the recipient, or
+// on the planned day.
+func expected(n carrier.Node) *domain.DeliveryPeriod {
+	zone := carrier.Zone(n.Text("entity", "to_location", "time_zone"))
+	w, ok := carrier.Window(n.Text("entity", "planned_delivery_date"), "", "", zone)
+	for _, rel := range n.At("related_entities").List() {
+		if rel.Text("type") != "delivery" {
+			continue
+		}
+		if agreed, dated := carrier.Window(rel.Text("date"), rel.Text("time_from"), rel.Text("time_to"), zone); dated {
+			w, ok = agreed, true
+		}
+	}
+	if !ok {
+		return nil
+	}
+	return &domain.DeliveryPeriod{Earliest: w.From, Latest: w.To}
+}
+
+// decodeHook reads a webhook of any type.
+func decodeHook(n carrier.Node) domain.CarrierHook {
+	id, kind, a := n.Text("uuid"), n.Text("type"), n.At("attributes")
+	known := slices.IndexFunc(hooks, func(row []string) bool { return row[0] == kind })
+	row := []string{kind, string(domain.CarrierOther), "", "url link", "parcel"}
+	if known >= 0 {
+		row = hooks[known]
+	}
+	out := domain.CarrierHook{}
+	switch row[4] {
+	case "parcel":
+		out.Shipments = []domain.ShipmentRef{{ID: id, TrackingNumber: a.Text("cdek_number"), ClientRef: a.Text("number")}}
+		for _, rel := range a.At("related_entities").List() { // the order that a return brings back
+			out.Shipments = append(out.Shipments, domain.ShipmentRef{ID: rel.Text("uuid"), TrackingNumber: rel.Text("cdek_number")})
+		}
+	case "paper":
+		out.About = id
+	}
+	switch kind {
+	case "ORDER_STATUS":
+		out.Event = scan(id, a.True("is_return"), a.True("is_reverse") || a.True("is_client_return"), told{
+			a.Text("code"), "", cmp.Or(a.Text("status_date_time"), n.Text("date_time")), a.Text("city_name"),
+			a.Text("status_reason_code"), a.True("deleted"),
+		})
+		return out
+	case "DELIV_PROBLEM":
+		out.Event = obstacle(id, a.Text("code"), cmp.Or(a.Text("create_date"), n.Text("date_time")))
+		return out
+	}
+	var values []string
+	for _, name := range strings.Fields(row[3]) {
+		if v := a.Text(strings.Split(name, ".")...); v != "" {
+			values = append(values, v)
+		}
+	}
+	at, _ := n.Time("date_time")
+	out.Event = domain.CarrierEvent{
+		ID: carrier.EventID(id, kind, at, a.Text("type")), Kind: domain.CarrierEventKind(row[1]), Code: kind, OccurredAt: at,
+		Detail: strings.ToLower(a.Text(row[2])), Value: strings.Join(values, " "), Text: a.Text("comment"), Unknown: known < 0,
+	}
+	switch out.Event.Detail {
+	case "planed_delivery_date_changed", "planned_delivery_date_changed":
+		out.Event.Kind = domain.CarrierEstimate
+	case "demand": // somebody comes to collect
+		out.Event.Status = domain.StatusAssigned
+	}
+	return out
+}
+
+// decodeQuotes reads the calculator's answer, for one tariff or for all.
+func decodeQuotes(n carrier.Node, code string, now time.Time) ([]domain.Quote, error) {
+	var out []domain.Quote
+	for _, t := range append(n.At("tariff_codes").List(), n) {
+		sum := cmp.Or(t.Text("total_sum"), t.Text("delivery_sum"))
+		price := carrier.ParseMoney(sum, cmp.Or(t.Text("currency"), "RUB"))
+		if price == nil {
+			continue
+		}
+		q := domain.Quote{
+			Carrier: Code, Tariff: cmp.Or(t.Text("tariff_code"), code), Name: t.Text("tariff_name"), Price: *price,
+			DaysMin: t.Int("calendar_min"), DaysMax: t.Int("calendar_max"), Mode: modes[t.Text("delivery_mode")],
+		}
+		if words := strings.Fields(q.Name); q.Mode == "" && len(words) > 0 {
+			q.Mode = ends.Replace(words[len(words)-1])
+		}
+		if q.DaysMax == 0 {
+			q.DaysMin, q.DaysMax, q.Working = t.Int("period_min"), t.Int("period_max"), true
+		}
+		q.Expected.Earliest = day(t.Text("delivery_date_range", "min"), now, q.DaysMin, q.Working).From
+		q.Expected.Latest = day(t.Text("delivery_date_range", "max"), now, q.DaysMax, q.Working).To
+		out = append(out, q)
+	}
+	if len(out) > 0 {
+		return out, nil
+	}
+	if told := n.At("errors").List(); len(told) > 0 { // also with a status of 200
+		e := refusal(told[0])
+		e.Class = cmp.Or(e.Class, domain.ClassValidation)
+		return nil, e
+	}
+	// The calculator now and then has nothing to say where it had a minute ago.
+	return nil, &domain.CarrierError{Carrier: Code, Class: domain.ClassRetryable, Message: "it offers no tariffs"}
+}
+
+// ends are the words for a way's ends in the names of tariffs.
+var ends = strings.NewReplacer("дверь", "door", "склад", "office", "постамат", "locker")
+
+// day is a stated day, or the one that follows in so many.
+func day(stated string, now time.Time, days int, working bool) domain.Slot {
+	if w, ok := carrier.Window(stated, "", "", carrier.Moscow); ok {
+		return w
+	}
+	return carrier.AfterDays(now, days, working, carrier.Moscow)
+}

@@ -1,0 +1,213 @@
+package cdek
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/order-tracking/order-tracking/internal/carrier"
+	"github.com/order-tracking/order-tracking/internal/domain"
+)
+
+// Quote asks the calculator, for one tariff or for all of those that fit the ends: a
+// door unless an office or locker is named.
+func (c *Carrier) Quote(ctx context.Context, r domain.QuoteRequest) ([]domain.Quote, error) {
+	r.From, _ = c.sender(r.From, nil)
+	from, to, err := c.cityCodes(ctx, r.From, r.To)
+	if err != nil {
+		return nil, err
+	}
+	body := carrier.Body{
+		"type": 1, "currency": 1, "lang": "rus", "packages": parcels(r.Packages, false), "tariff_code": carrier.Number(r.Tariff),
+		"from_location": place(r.From, from), "to_location": place(r.To, to),
+	}
+	call := carrier.Call{Op: "quote", Method: http.MethodPost, Path: "/calculator/tarifflist", Body: body, Safe: true}
+	if r.Tariff != "" {
+		call.Path = "/calculator/tariff"
+	}
+	if c.cfg.Freight {
+		body["type"] = 2
+	}
+	n, err := c.client.JSON(ctx, call)
+	if err != nil {
+		return nil, err
+	}
+	quotes, err := decodeQuotes(n, r.Tariff, c.cfg.Now())
+	if err != nil || r.Tariff != "" {
+		return quotes, err
+	}
+	start, err := c.endOf(ctx, r.From.Point)
+	if err != nil {
+		return nil, err
+	}
+	end, err := c.endOf(ctx, r.To.Point)
+	if err != nil {
+		return nil, err
+	}
+	quotes = slices.DeleteFunc(quotes, func(q domain.Quote) bool { return q.Mode != start+"-"+end })
+	if len(quotes) == 0 {
+		return nil, c.client.Fail(domain.ClassValidation, "no tariff serves this way "+start+"-"+end)
+	}
+	return quotes, nil
+}
+
+// endOf says what kind of an end of the way a point is: a door when it is none.
+func (c *Carrier) endOf(ctx context.Context, point string) (string, error) {
+	if point == "" {
+		return "door", nil
+	}
+	found, err := c.Points(ctx, domain.PointQuery{Code: point, Limit: 1})
+	if err != nil {
+		return "", err
+	}
+	if len(found) == 0 {
+		return "", c.client.Fail(domain.ClassValidation, "it has no office or locker "+point)
+	}
+	return string(found[0].Kind), nil
+}
+
+// cityCodes finds CDEK's codes of both ends' cities; zero leaves one to CDEK, which
+// then reads the address.
+func (c *Carrier) cityCodes(ctx context.Context, from, to domain.Stop) (a, b int, err error) {
+	if a, err = c.cities.Find(ctx, from); err == nil {
+		b, err = c.cities.Find(ctx, to)
+	}
+	return a, b, err
+}
+
+func (c *Carrier) cityByName(ctx context.Context, name string) (int, error) {
+	n, err := c.client.JSON(ctx, carrier.Get("city", "/location/cities", url.Values{"city": {name}, "size": {"1"}, "page": {"0"}}))
+	return decodeCity(n), err
+}
+
+func (c *Carrier) cityByPlace(ctx context.Context, p domain.Point) (int, error) {
+	n, err := c.client.JSON(ctx, carrier.Get("city", "/location/coordinates", url.Values{
+		"latitude": {fmt.Sprint(p.Lat)}, "longitude": {fmt.Sprint(p.Lon)},
+	}))
+	return decodeCity(n), err
+}
+
+func (c *Carrier) cityByPoint(ctx context.Context, code string) (int, error) {
+	n, err := c.client.JSON(ctx, carrier.Get("city", "/deliverypoints", url.Values{"code": {code}, "type": {"ALL"}}))
+	return decodeCity(n), err
+}
+
+// decodeCity reads a city, the first of a list of them, or the city of an office.
+func decodeCity(n carrier.Node) int {
+	if list := n.List(); len(list) > 0 {
+		n = list[0]
+	}
+	return cmp.Or(n.Int("location", "city_code"), n.Int("code"))
+}
+
+// Points lists offices and lockers, the nearest first where a place is named. Without
+// a city it refuses: all of them are tens of megabytes.
+func (c *Carrier) Points(ctx context.Context, q domain.PointQuery) ([]domain.DeliveryPoint, error) {
+	filter := url.Values{"type": {"ALL"}}
+	switch q.Kind {
+	case domain.PointOffice:
+		filter.Set("type", "PVZ")
+	case domain.PointLocker:
+		filter.Set("type", "POSTAMAT")
+	}
+	if q.Code != "" {
+		filter.Set("code", q.Code)
+	} else {
+		city, err := c.cities.Find(ctx, domain.Stop{City: q.City, Place: domain.Place{Location: q.Near}})
+		if err != nil {
+			return nil, err
+		}
+		if city == 0 {
+			return nil, c.client.Fail(domain.ClassValidation, "a city that CDEK knows is needed")
+		}
+		filter.Set("city_code", strconv.Itoa(city))
+	}
+	n, err := c.client.JSON(ctx, carrier.Get("points", "/deliverypoints", filter))
+	if err != nil {
+		return nil, err
+	}
+	var out []domain.DeliveryPoint
+	for _, p := range n.List() {
+		out = append(out, decodePoint(p))
+	}
+	return domain.NearestPoints(out, q.Near, q.Limit), nil
+}
+
+func decodePoint(n carrier.Node) domain.DeliveryPoint {
+	p := domain.DeliveryPoint{
+		Carrier: Code, Code: n.Text("code"), Kind: domain.PointOffice, Name: n.Text("name"), City: n.Text("location", "city"),
+		Address: n.Text("location", "address"), Hours: n.Text("work_time"), Notes: strings.TrimSpace(n.Text("address_comment") + " " + n.Text("note")),
+		HandsOut: n.True("is_handout") || n.Text("is_handout") == "", TakesIn: n.True("is_reception"), Cash: n.True("have_cash"), Cards: n.True("have_cashless"),
+		MaxWeightG: int(n.Float("weight_max") * 1000), FittingRooms: n.True("is_dressing_room"),
+	}
+	if n.Text("type") != "PVZ" && n.Text("type") != "" {
+		p.Kind = domain.PointLocker
+	}
+	at := domain.Point{Lat: n.Float("location", "latitude"), Lon: n.Float("location", "longitude")}
+	if at != (domain.Point{}) && at.Valid() {
+		p.Location = &at
+	}
+	for _, phone := range n.At("phones").List() {
+		p.Phones = append(p.Phones, phone.Text("number"))
+	}
+	return p
+}
+
+// papers are where CDEK prints what.
+var papers = map[domain.LabelKind]string{domain.LabelBarcode: "/print/barcodes", domain.LabelWaybill: "/print/orders"}
+
+// RequestLabel has a paper printed; printing it twice does no harm.
+func (c *Carrier) RequestLabel(ctx context.Context, ref domain.ShipmentRef, kind domain.LabelKind) (domain.LabelJob, error) {
+	path, known := papers[kind]
+	if !known {
+		return domain.LabelJob{}, domain.Unsupported(Code, "printing a "+string(kind))
+	}
+	orders := []carrier.Body{{"order_uuid": ref.ID}}
+	if ref.ID == "" {
+		orders = []carrier.Body{{"cdek_number": ref.TrackingNumber}}
+	}
+	body := carrier.Body{"orders": orders, "copy_count": 1}
+	if kind == domain.LabelBarcode {
+		body["format"] = "A6"
+	}
+	n, err := c.client.JSON(ctx, carrier.Call{Op: "print", Method: http.MethodPost, Path: path, Body: body, Safe: true})
+	return domain.LabelJob{ID: n.Text("entity", "uuid"), Kind: kind}, err
+}
+
+// FetchLabel downloads a paper once it is printed. The link of the answer is not
+// followed: it may be plain http, and the token goes to CDEK's own address only.
+func (c *Carrier) FetchLabel(ctx context.Context, job domain.LabelJob) ([]byte, error) {
+	path := papers[job.Kind] + "/" + url.PathEscape(job.ID)
+	n, err := c.client.JSON(ctx, carrier.Get("printed", path, nil))
+	if err != nil {
+		return nil, err
+	}
+	if ready, err := decodeLabel(n); !ready || err != nil {
+		return nil, err
+	}
+	return c.client.Do(ctx, carrier.Get("download", path+".pdf", nil))
+}
+
+// decodeLabel says whether a paper is ready, or why it never will be: ask for it again.
+func decodeLabel(n carrier.Node) (ready bool, err error) {
+	seen := map[string]bool{}
+	for _, st := range n.At("entity", "statuses").List() {
+		seen[st.Text("code")] = true
+	}
+	if !seen["INVALID"] && !seen["REMOVED"] { // links live for an hour
+		return seen["READY"], nil
+	}
+	e := &domain.CarrierError{Carrier: Code, Class: domain.ClassRetryable, Message: "the paper is not there any more"}
+	for _, q := range n.At("requests").List() {
+		if told := q.At("errors").List(); len(told) > 0 {
+			e = refusal(told[0])
+			e.Class = domain.ErrorClass(max(string(e.Class), string(domain.ClassRetryable)))
+		}
+	}
+	return false, e
+}

@@ -1,0 +1,108 @@
+package carrier
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strconv"
+
+	"github.com/order-tracking/order-tracking/internal/domain"
+)
+
+// What is assumed of a parcel of which nothing is known: a shoe box.
+const (
+	usualWeightG  = 1000
+	usualLengthCm = 30
+	usualWidthCm  = 20
+	usualHeightCm = 12
+)
+
+// Boxes fills in what is not known of packages; there is always at least one.
+func Boxes(in []domain.Package) []domain.Package {
+	if len(in) == 0 {
+		in = make([]domain.Package, 1)
+	}
+	out := slices.Clone(in)
+	for i, p := range out {
+		out[i] = domain.Package{
+			WeightG: cmp.Or(p.WeightG, usualWeightG), LengthCm: cmp.Or(p.LengthCm, usualLengthCm),
+			WidthCm: cmp.Or(p.WidthCm, usualWidthCm), HeightCm: cmp.Or(p.HeightCm, usualHeightCm),
+		}
+	}
+	return out
+}
+
+// Goods fills in what is not known of a parcel's content: equal shares of its weight,
+// no value where none is known in the currency. There is always at least one row, and
+// never more than limit.
+func Goods(in []domain.Item, weightG int, currency string, limit int) []domain.Item {
+	if len(in) == 0 {
+		in = []domain.Item{{Name: "Товар"}}
+	}
+	pieces := 0
+	for _, it := range in {
+		pieces += max(it.Quantity, 1)
+	}
+	out := slices.Clone(in[:min(len(in), limit)])
+	for i, it := range out {
+		if it.Price == nil || it.Price.Currency != currency {
+			it.Price = &domain.Money{Currency: currency}
+		}
+		it.Name, it.SKU = Clip(it.Name, 255), Clip(cmp.Or(it.SKU, strconv.Itoa(i+1)), 50)
+		it.WeightG, it.Quantity = cmp.Or(it.WeightG, max(weightG/pieces, 1)), min(max(it.Quantity, 1), 999)
+		out[i] = it
+	}
+	return out
+}
+
+// Cities finds a company's codes of cities and remembers them. The functions return 0
+// for a city that the company has not.
+type Cities struct {
+	ByName  func(ctx context.Context, name string) (int, error)
+	ByPlace func(ctx context.Context, p domain.Point) (int, error)
+	ByPoint func(ctx context.Context, code string) (int, error)
+
+	memo Memo[int]
+}
+
+// Find returns the code of a stop's city: by its office, name, location or address.
+func (c *Cities) Find(ctx context.Context, s domain.Stop) (code int, err error) {
+	remember := func(key string, ask func() (int, error)) (int, error) {
+		if code, known := c.memo.Get(key); known {
+			return code, nil
+		}
+		code, err := ask()
+		switch class := domain.ClassOf(err); {
+		case class == domain.ClassNotFound || class == domain.ClassValidation:
+			err = nil
+		case err != nil:
+			return 0, err
+		}
+		c.memo.Put(key, code)
+		return code, err
+	}
+	named := func(name string) (int, error) {
+		return remember("name "+name, func() (int, error) { return c.ByName(ctx, name) })
+	}
+	switch {
+	case Number(s.City) > 0:
+		return Number(s.City), nil
+	case s.City != "":
+		return named(s.City)
+	case s.Point != "":
+		return remember("point "+s.Point, func() (int, error) { return c.ByPoint(ctx, s.Point) })
+	case s.Location != nil:
+		p := domain.Point{Lat: round(s.Location.Lat), Lon: round(s.Location.Lon)}
+		key := strconv.FormatFloat(p.Lat, 'f', 2, 64) + " " + strconv.FormatFloat(p.Lon, 'f', 2, 64)
+		return remember("place "+key, func() (int, error) { return c.ByPlace(ctx, p) })
+	}
+	for _, name := range CityNames(s.Address) {
+		if code, err := named(name); err != nil || code > 0 {
+			return code, err
+		}
+	}
+	return 0, nil
+}
+
+// round brings degrees to about a kilometre, which is near enough for a city.
+func round(degrees float64) float64 { return float64(int(degrees*100)) / 100 }

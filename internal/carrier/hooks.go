@@ -1,0 +1,55 @@
+package carrier
+
+import (
+	"bytes"
+	"context"
+	"slices"
+
+	"github.com/order-tracking/order-tracking/internal/domain"
+)
+
+// ParseHooks decodes what a company posted: one hint, or an array of them.
+func (c *Client) ParseHooks(raw []byte, decode func(Node) domain.CarrierHook) ([]domain.CarrierHook, error) {
+	n, err := Parse(raw)
+	if err != nil {
+		return nil, &domain.CarrierError{Carrier: c.Carrier, Class: domain.ClassPermanent, Message: "the hint is not JSON", Cause: err}
+	}
+	list := []Node{n}
+	if bytes.HasPrefix(bytes.TrimSpace(raw), []byte("[")) {
+		list = n.List()
+	}
+	var out []domain.CarrierHook
+	for _, one := range list {
+		h := decode(one)
+		c.CountUnknown(h.Event)
+		out = append(out, h)
+	}
+	return out, nil
+}
+
+// Subscribe asks for the kinds of hints that are not active yet, the most useful
+// first. Companies limit how many there may be: only a failure of the first is an error.
+func Subscribe(ctx context.Context, wanted, active []string, subscribe func(ctx context.Context, kind string) error) ([]string, error) {
+	var out []string
+	for _, kind := range wanted {
+		if !slices.Contains(active, kind) {
+			if err := subscribe(ctx, kind); err != nil {
+				if len(out) == 0 {
+					return nil, err
+				}
+				return out, nil
+			}
+		}
+		out = append(out, kind)
+	}
+	return out, nil
+}
+
+// Remarks reads a list of codes and messages.
+func Remarks(list Node) []domain.CarrierMessage {
+	var out []domain.CarrierMessage
+	for _, m := range list.List() {
+		out = append(out, domain.CarrierMessage{Code: m.Text("code"), Message: m.Text("message")})
+	}
+	return out
+}

@@ -1,0 +1,83 @@
+package carrier
+
+import (
+	"io/fs"
+	"strconv"
+	"strings"
+
+	"github.com/order-tracking/order-tracking/internal/domain"
+)
+
+// Meaning is what a code of a company says in our terms.
+type Meaning struct {
+	Code      string // its first spelling
+	Rank      int    // progress, to break ties of time
+	Status    domain.Status
+	Detail    string
+	Exception string
+	Text      string // the company's words
+}
+
+// Meanings are a table of codes.
+type Meanings map[string]Meaning
+
+// Rank is how far a code's parcel has come; -1 for a code that is not in the table.
+func (m Meanings) Rank(code string) int {
+	if found, known := m[code]; known {
+		return found.Rank
+	}
+	return -1
+}
+
+// LoadMeanings reads a table of: rank | status of the order | detail | exception |
+// spellings of the code | text.
+func LoadMeanings(files fs.FS, name string) Meanings {
+	m := Meanings{}
+	for _, r := range Table(files, name) {
+		codes := strings.Fields(r[4])
+		for _, code := range codes {
+			m[code] = Meaning{codes[0], Number(r[0]), domain.Status(r[1]), r[2], r[3], r[5]}
+		}
+	}
+	return m
+}
+
+// LoadWords reads a table of: what it means | words that mean it.
+func LoadWords(files fs.FS, name string) map[string]string {
+	m := map[string]string{}
+	for _, r := range Table(files, name) {
+		for _, word := range strings.Fields(r[1]) {
+			m[word] = r[0]
+		}
+	}
+	return m
+}
+
+// Table reads a table of data out of a file: a row a line, fields between bars, #
+// before remarks, a dash for nothing. The files are embedded: a missing one panics.
+func Table(files fs.FS, name string) [][]string {
+	data, err := fs.ReadFile(files, name)
+	if err != nil {
+		panic(err)
+	}
+	var out [][]string
+	for line := range strings.Lines(string(data)) {
+		if strings.HasPrefix(line, "#") {
+			continue
+		}
+		fields := strings.Split(line, "|")
+		for i, f := range fields {
+			if fields[i] = strings.TrimSpace(f); fields[i] == "-" {
+				fields[i] = ""
+			}
+		}
+		out = append(out, fields)
+	}
+	return out
+}
+
+// Number reads a whole number; 0 for anything else.
+func Number(s string) int {
+	n, _ := strconv.Atoi(s)
+	return n
+}

@@ -1,0 +1,65 @@
+package carrier
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/order-tracking/order-tracking/internal/domain"
+)
+
+// EventID names a fact the same way by whichever spelling and channel it comes; at
+// most 110 characters.
+func EventID(shipment, code string, at time.Time, where string) string {
+	return strings.Join([]string{Clip(shipment, 36), Clip(code, 40), at.UTC().Format("20060102T150405Z"), Clip(where, 15)}, ":")
+}
+
+// Timeline brings events into the order in which they count: by time, then by the
+// progress that their codes mean in the table. What is told twice is kept once, standing rather
+// than retracted.
+func Timeline(events []domain.CarrierEvent, rank Meanings) []domain.CarrierEvent {
+	var out []domain.CarrierEvent
+	for _, ev := range events {
+		at := slices.IndexFunc(out, func(known domain.CarrierEvent) bool { return known.ID == ev.ID })
+		switch {
+		case at < 0:
+			out = append(out, ev)
+		case out[at].Retracted:
+			out[at] = ev
+		}
+	}
+	slices.SortStableFunc(out, func(a, b domain.CarrierEvent) int {
+		return cmp.Or(a.OccurredAt.Compare(b.OccurredAt), cmp.Compare(rank.Rank(a.Code), rank.Rank(b.Code)), cmp.Compare(a.ID, b.ID))
+	})
+	return out
+}
+
+// Memo remembers what was found out, at most maxMemo of it: then it starts anew.
+type Memo[V any] struct {
+	mu   sync.Mutex
+	seen map[string]V
+}
+
+const maxMemo = 4096
+
+// Get returns what is remembered.
+func (m *Memo[V]) Get(key string) (V, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	v, ok := m.seen[key]
+	return v, ok
+}
+
+// Put remembers and says whether there was nothing before.
+func (m *Memo[V]) Put(key string, v V) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	_, known := m.seen[key]
+	if m.seen == nil || len(m.seen) >= maxMemo {
+		m.seen = map[string]V{}
+	}
+	m.seen[key] = v
+	return !known
+}
