@@ -16,7 +16,9 @@ import (
 // rides along because there is one writer.
 type call struct {
 	id     string         // of the order
-	create *domain.Change // a new order
+	create *domain.Change // a new order,
+	row    *orderRow      // encoded by the caller, not one after the other by the committer
+	events []eventRow
 	fn     func(*domain.Change) error
 	job    func(context.Context, *sql.Tx) error
 

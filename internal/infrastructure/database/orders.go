@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
-	"fmt"
 
 	"github.com/google/uuid"
 
@@ -14,11 +13,11 @@ import (
 
 // CreateOrder commits a new order; see domain.Store.
 func (s *Store) CreateOrder(ctx context.Context, c *domain.Change) (*domain.Order, error) {
-	// Encoded here, by the caller, and not one after the other by the committer.
-	if _, err := c.Order.Freeze(); err != nil {
-		return nil, fmt.Errorf("encode order: %w", err)
+	row, events, err := encodeChange(c)
+	if err != nil {
+		return nil, err
 	}
-	return s.submit(ctx, &call{id: c.Order.ID, create: c})
+	return s.submit(ctx, &call{id: c.Order.ID, create: c, row: row, events: events})
 }
 
 // UpdateOrder changes an order; see domain.Store.

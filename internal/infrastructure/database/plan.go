@@ -122,31 +122,41 @@ func (r *orderRow) externalKey() string {
 func (p *plan) empty() bool { return len(p.events) == 0 && len(p.keys) == 0 && len(p.inbound) == 0 }
 
 func (pl *planner) run(p *plan, c *call, known *claims) outcome {
-	ch, before := c.create, (*orderRow)(nil)
-	if ch == nil {
-		if before = p.rows[c.id]; before == nil {
-			return outcome{err: orderNotFound(c.id)}
-		}
-		o, err := before.order()
-		if err != nil {
-			return outcome{err: fmt.Errorf("stored order %s: %w", c.id, err)}
-		}
-		ch = &domain.Change{Order: o}
-		if err := pl.safely(c, ch); err != nil {
-			return outcome{err: err}
-		}
-		if len(ch.Events) == 0 { // whatever was tried on the object, the order is as it was
-			o, err = before.order()
-			if err != nil || ch.Idempotency == nil && ch.InboundID == "" {
-				return outcome{order: o, err: err}
-			}
-			ch.Order = o
-		}
+	if c.create != nil {
+		return p.settle(c, c.create, nil, c.row, c.events, known)
 	}
-	after, events, err := encodeChange(ch)
+	before := p.rows[c.id]
+	if before == nil {
+		return outcome{err: orderNotFound(c.id)}
+	}
+	o, err := before.order()
 	if err != nil {
+		return outcome{err: fmt.Errorf("stored order %s: %w", c.id, err)}
+	}
+	ch := &domain.Change{Order: o}
+	if err := pl.safely(c, ch); err != nil {
 		return outcome{err: err}
 	}
+	if len(ch.Events) > 0 {
+		after, events, err := encodeChange(ch)
+		if err != nil {
+			return outcome{err: err}
+		}
+		return p.settle(c, ch, before, after, events, known)
+	}
+	// Whatever was tried on the object, without an event the order is as it was.
+	o, err = before.order()
+	if err != nil || ch.Idempotency == nil && ch.InboundID == "" {
+		return outcome{order: o, err: err}
+	}
+	ch.Order = o
+	return p.settle(c, ch, before, before, nil, known)
+}
+
+// settle takes a change into the plan if it may be committed.
+func (p *plan) settle(
+	c *call, ch *domain.Change, before, after *orderRow, events []eventRow, known *claims,
+) outcome {
 	if out, ok := p.admit(c, ch, before, after, known); !ok {
 		return out
 	}
