@@ -9,7 +9,7 @@ COMMIT ?= $(shell git rev-parse HEAD 2>/dev/null)
 FUZZTIME ?= 20s
 # What bench and faults are told, such as: make bench ARGS=get
 ARGS ?=
-GORELEASER := github.com/goreleaser/goreleaser/v2@v2.15.0
+GORELEASER := github.com/goreleaser/goreleaser/v2@v2.16.0
 
 lint_tool := go tool -modfile=tools/lint/go.mod
 # Modules beside the product's own: they hold tools.
