@@ -3,7 +3,6 @@ package grpcdoor
 import (
 	"context"
 	"errors"
-	"io"
 	"net"
 	"runtime/debug"
 	"strings"
@@ -14,7 +13,6 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/peer"
-	"google.golang.org/grpc/status"
 
 	"github.com/order-tracking/order-tracking/internal/auth"
 	"github.com/order-tracking/order-tracking/internal/domain"
@@ -98,7 +96,13 @@ type serverStream struct {
 
 func (s *serverStream) Context() context.Context { return s.ctx }
 
-func (s *serverStream) RecvMsg(m any) error { return readError(s.ServerStream.RecvMsg(m)) }
+func (s *serverStream) RecvMsg(m any) error {
+	in := incoming{message: m}
+	if err := s.ServerStream.RecvMsg(&in); err != nil {
+		return err
+	}
+	return in.err
+}
 
 // begin makes the call of what came in.
 func begin(ctx context.Context, method string) (context.Context, *call) {
@@ -222,47 +226,4 @@ func (d *door) done(c *call, code codes.Code) {
 		entry.Write(zap.String("method", c.method), zap.Stringer("code", code),
 			zap.Duration("took", time.Since(c.begun)), zap.String("request_id", c.id))
 	}
-}
-
-// readable makes a service's methods run, and fail, inside of the interceptors also
-// when their message can't be read; grpc-go itself answers Internal then.
-func readable(desc grpc.ServiceDesc) *grpc.ServiceDesc {
-	methods := make([]grpc.MethodDesc, len(desc.Methods))
-	for i, m := range desc.Methods {
-		methods[i] = grpc.MethodDesc{MethodName: m.MethodName, Handler: func(
-			srv any, ctx context.Context, dec func(any) error, interceptor grpc.UnaryServerInterceptor,
-		) (any, error) {
-			var unread error
-			read := func(v any) error {
-				unread = readError(dec(v))
-				return nil
-			}
-			return m.Handler(srv, ctx, read, func(
-				ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler,
-			) (any, error) {
-				return interceptor(ctx, req, info, func(ctx context.Context, req any) (any, error) {
-					if unread != nil {
-						return nil, unread
-					}
-					return handler(ctx, req)
-				})
-			})
-		}}
-	}
-	desc.Methods = methods
-	return &desc
-}
-
-// readError says in the domain's terms why a message could not be read.
-func readError(err error) error {
-	if err == nil || errors.Is(err, io.EOF) {
-		return err
-	}
-	switch status.Code(err) {
-	case codes.ResourceExhausted:
-		return domain.Errorf(domain.CodeTooLarge, "the message is larger than the server takes")
-	case codes.Internal:
-		return domain.Errorf(domain.CodeMalformed, "the message can't be read")
-	}
-	return err
 }

@@ -51,7 +51,8 @@ func New(d Deps) *grpc.Server {
 	s := grpc.NewServer(
 		grpc.UnaryInterceptor(in.unary),
 		grpc.StreamInterceptor(in.stream),
-		grpc.MaxRecvMsgSize(d.Config.MaxMessageBytes),
+		grpc.ForceServerCodecV2(newCodec(d.Config.MaxMessageBytes)),
+		grpc.MaxRecvMsgSize(hardLimit*d.Config.MaxMessageBytes),
 		// A caller whose machine went away is noticed; one that pings more often than
 		// a mobile network could need is turned away.
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: 30 * time.Second, Timeout: 20 * time.Second}),
