@@ -117,6 +117,10 @@ func (r *room) offer(events []domain.Event, w *wakes) {
 		if e.Seq <= t.seq {
 			continue
 		}
+		if t.begun && e.Seq == t.seq+1 && len(t.ahead) == 0 { // as it nearly always is
+			r.next(e, w)
+			continue
+		}
 		i, found := slices.BinarySearchFunc(t.ahead, e.Seq, func(a domain.Event, seq int64) int {
 			return int(a.Seq - seq)
 		})
@@ -133,9 +137,7 @@ func (r *room) advance(w *wakes) {
 	n := 0
 	for ; t.begun && n < len(t.ahead) && t.ahead[n].Seq <= t.seq+1; n++ {
 		if e := t.ahead[n]; e.Seq == t.seq+1 {
-			t.seq = e.Seq
-			t.apply(e)
-			r.announce(e, w)
+			r.next(e, w)
 		}
 	}
 	if t.ahead = slices.Delete(t.ahead, 0, n); len(t.ahead) == 0 {
@@ -148,6 +150,13 @@ func (r *room) advance(w *wakes) {
 	if t.begun {
 		r.hub.catchup.add(r)
 	}
+}
+
+// next tells the entry whose turn it is; the room is locked.
+func (r *room) next(e domain.Event, w *wakes) {
+	r.track.seq = e.Seq
+	r.track.apply(e)
+	r.announce(e, w)
 }
 
 // announce tells one entry; the room is locked.
