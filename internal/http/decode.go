@@ -25,7 +25,7 @@ type JSONBody struct {
 // how many bytes are read again for that.
 const (
 	maxFaults  = 100
-	maxRereads = 4 << 20
+	maxRereads = 1 << 20
 )
 
 // strict is how requests are read: names in their exact case and only once, no
@@ -41,6 +41,16 @@ var strict = json.JoinOptions(
 	})),
 )
 
+// exact keeps the numbers of a document as they are written.
+var exact = json.WithUnmarshalers(json.UnmarshalFromFunc(func(dec *jsontext.Decoder, v *any) error {
+	if dec.PeekKind() != '0' {
+		return json.SkipFunc
+	}
+	number, err := dec.ReadValue()
+	*v = number.Clone()
+	return err
+}))
+
 // decode reads a body as a T. Members of a wrong type and unknown ones are all
 // returned as faults, beside a T of the others, so that the domain can say what is
 // wrong with those; a body that is no JSON is malformed. An empty body is a zero T.
@@ -52,11 +62,17 @@ func decode[T any](in JSONBody) (v T, faults []domain.Fault, err error) {
 	if !acceptable(in.ContentType) {
 		return v, nil, domain.Errorf(domain.CodeUnsupportedMediaType, "the body must be %s, not %q", jsonType, in.ContentType)
 	}
+	var tree any // the document, once something is wrong with it
 	for budget := maxRereads; ; {
 		var fresh T
 		err := json.Unmarshal(body, &fresh, strict)
 		if err == nil {
 			return fresh, faults, nil
+		}
+		if tree == nil { // what comes after the first fault may be no JSON at all
+			if broken := json.Unmarshal(body, &tree, exact); broken != nil {
+				err = broken
+			}
 		}
 		var wrong *json.SemanticError
 		if !errors.As(err, &wrong) {
@@ -64,7 +80,7 @@ func decode[T any](in JSONBody) (v T, faults []domain.Fault, err error) {
 		}
 		faults = append(faults, faultOf(wrong))
 		budget -= len(body)
-		if body = without(body, wrong.JSONPointer); body == nil || budget < 0 || len(faults) == maxFaults {
+		if body = without(tree, wrong.JSONPointer); body == nil || budget < 0 || len(faults) == maxFaults {
 			return fresh, faults, nil
 		}
 	}
@@ -127,25 +143,25 @@ func nameOf(t reflect.Type) string {
 	return "an object"
 }
 
-// without returns the document without the value at a pointer, or nil when there is
-// no such thing. Elements of arrays become null, so that the others keep their place.
-func without(body []byte, at jsontext.Pointer) []byte {
-	var tree any
-	if at == "" || json.Unmarshal(body, &tree) != nil {
+// without takes the value at a pointer out of a document and returns what is left,
+// or nil when there is no such value. Elements of arrays become null, so that the
+// others keep their place.
+func without(tree any, at jsontext.Pointer) []byte {
+	if at == "" {
 		return nil
 	}
-	node := tree
+	node, last := tree, at.LastToken()
 	for token := range at.Parent().Tokens() {
 		node = child(node, token)
 	}
 	switch parent := node.(type) {
 	case map[string]any:
-		if _, ok := parent[at.LastToken()]; !ok {
+		if _, ok := parent[last]; !ok {
 			return nil
 		}
-		delete(parent, at.LastToken())
+		delete(parent, last)
 	case []any:
-		i, err := strconv.Atoi(at.LastToken())
+		i, err := strconv.Atoi(last)
 		if err != nil || i < 0 || i >= len(parent) || parent[i] == nil {
 			return nil
 		}
@@ -153,7 +169,7 @@ func without(body []byte, at jsontext.Pointer) []byte {
 	default:
 		return nil
 	}
-	out, err := json.Marshal(tree)
+	out, err := json.Marshal(tree, json.Deterministic(true))
 	if err != nil {
 		return nil
 	}

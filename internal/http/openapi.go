@@ -95,9 +95,10 @@ func (s *Server) newAPI() {
 			{Name: tagOps, Description: "For those who run the product."},
 		},
 	}
+	format := huma.Format{Marshal: writeJSON, Unmarshal: json.Unmarshal}
 	s.api = humagin.New(s.engine, huma.Config{
 		OpenAPI:       doc,
-		Formats:       map[string]huma.Format{jsonType: {Marshal: writeJSON, Unmarshal: json.Unmarshal}},
+		Formats:       map[string]huma.Format{jsonType: format, "json": format}, // the second for +json
 		DefaultFormat: jsonType,
 	})
 	s.api.UseMiddleware(func(hc huma.Context, next func(huma.Context)) {

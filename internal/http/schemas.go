@@ -25,10 +25,10 @@ func text(n int) limit { return limit{max: n} }
 
 func between(from, to float64) limit { return limit{from: from, to: to} }
 
-func enumOf[T any](values []T) []any {
+func enumOf[T ~string](values []T) []any {
 	out := make([]any, len(values))
 	for i, v := range values {
-		out[i] = v
+		out[i] = string(v)
 	}
 	return out
 }
@@ -64,10 +64,10 @@ func limits() map[string]limit {
 		"StatusAnswer.status": statuses, "Track.status": statuses, "Event.status": statuses, "Event.previous_status": statuses,
 		"Courier.vehicle": vehicles, "Actor.kind": {doc: "a role"},
 		"Estimate.confidence": between(0, 1),
-		"Estimate.method": {enum: []any{
+		"Estimate.method": {enum: enumOf([]domain.EstimateMethod{
 			domain.MethodLive, domain.MethodRoute, domain.MethodHistory, domain.MethodCarrier,
 			domain.MethodPromised, domain.MethodDefault, domain.MethodActual,
-		}},
+		})},
 		"Position.recorded_at": {optional: true, doc: "the device's clock; absent in a report: now"},
 		"Position.received_at": {readOnly: true, doc: "our clock"},
 		"Problem.code":         {enum: enumOf(domain.Codes())},
@@ -158,6 +158,10 @@ func (s *Server) requireDropoff() {
 func (s *Server) nullableInPatch() {
 	patch := s.schemas().Map()["OrderPatch"]
 	for _, field := range []string{"pickup", "notes", "ready_at", "promised_at", "exception", "metadata"} {
-		patch.Properties[field] = &huma.Schema{OneOf: []*huma.Schema{patch.Properties[field], {Type: "null"}}}
+		if p := patch.Properties[field]; p.Ref == "" {
+			p.Nullable = true
+		} else {
+			patch.Properties[field] = &huma.Schema{OneOf: []*huma.Schema{p, {Type: "null"}}}
+		}
 	}
 }

@@ -1,0 +1,246 @@
+package httpdoor
+
+import (
+	"encoding/json"
+	"math"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/stretchr/testify/require"
+
+	"github.com/order-tracking/order-tracking/internal/domain"
+	"github.com/order-tracking/order-tracking/internal/usecase"
+)
+
+func TestDocumentIsServed(t *testing.T) {
+	d := open(t)
+	r := d.do("GET", "/openapi.json", nil)
+	doc := r.ok(200)
+	require.Equal(t, "3.1.0", doc["openapi"])
+	require.Equal(t, "1.2.3", doc["info"].(map[string]any)["version"])
+	require.NotContains(t, string(r.body), "$schema")
+}
+
+// Whatever is served is described, but for pages.
+func TestEveryRouteIsDescribed(t *testing.T) {
+	d := open(t)
+	params := regexp.MustCompile(`:(\w+)`)
+	pages := map[string]bool{"/": true, "/docs": true, "/docs/*asset": true}
+	for _, r := range d.srv.engine.Routes() {
+		if pages[r.Path] || r.Method == "HEAD" {
+			continue
+		}
+		item := d.srv.api.OpenAPI().Paths[params.ReplaceAllString(r.Path, "{$1}")]
+		require.NotNil(t, item, r.Path)
+		op := map[string]*huma.Operation{"GET": item.Get, "POST": item.Post, "PATCH": item.Patch, "DELETE": item.Delete}[r.Method]
+		require.NotNil(t, op, r.Method+" "+r.Path)
+		require.NotEmpty(t, op.OperationID)
+		require.NotEmpty(t, op.Summary)
+		require.NotEmpty(t, op.Tags)
+		for status, response := range op.Responses {
+			require.NotEmpty(t, response.Description, r.Path+" "+status)
+			if status >= "400" {
+				require.NotEmpty(t, response.Content[problemType].Examples, r.Path+" "+status)
+			}
+		}
+	}
+}
+
+// Examples are what the schemas say.
+func TestExamplesAreValid(t *testing.T) {
+	d := open(t)
+	registry := d.srv.schemas()
+	check := func(where string, schema *huma.Schema, mode huma.ValidateMode, example any) {
+		t.Helper()
+		b, err := json.Marshal(example)
+		require.NoError(t, err)
+		var v any
+		require.NoError(t, json.Unmarshal(b, &v))
+		res := &huma.ValidateResult{}
+		huma.Validate(registry, schema, huma.NewPathBuffer([]byte{}, 0), mode, v, res)
+		require.Empty(t, res.Errors, where)
+	}
+	operations := 0
+	for path, item := range d.srv.api.OpenAPI().Paths {
+		for _, op := range []*huma.Operation{item.Get, item.Post, item.Patch, item.Delete} {
+			if op == nil {
+				continue
+			}
+			operations++
+			if op.RequestBody != nil {
+				media := op.RequestBody.Content[jsonType]
+				require.NotNil(t, media.Example, "%s %s", op.Method, path)
+				check(op.OperationID, media.Schema, huma.ModeWriteToServer, media.Example)
+			}
+			for status, response := range op.Responses {
+				for contentType, media := range response.Content {
+					if media.Example != nil && contentType == jsonType {
+						check(op.OperationID+" "+status, media.Schema, huma.ModeReadFromServer, media.Example)
+					}
+					for name, example := range media.Examples {
+						check(op.OperationID+" "+name, media.Schema, huma.ModeReadFromServer, example.Value)
+					}
+				}
+				if status < "300" && response.Content[jsonType] != nil && op.Tags[0] != tagOps {
+					require.NotNil(t, response.Content[jsonType].Example, op.OperationID)
+				}
+			}
+		}
+	}
+	require.Greater(t, operations, 20)
+}
+
+// The document's limits are what the domain checks: at the limit a value passes,
+// one beyond it does not.
+func TestLimitsAreTheDomains(t *testing.T) {
+	d := open(t)
+	draft := func(pointer string, value any) error {
+		doc := map[string]any{
+			"customer": map[string]any{"name": "A"}, "dropoff": map[string]any{"address": "x", "location": map[string]any{"lat": 1, "lon": 1}},
+			"items": []any{map[string]any{"name": "x", "price": map[string]any{"amount": 1, "currency": "RUB"}}},
+			"total": map[string]any{"amount": 1, "currency": "RUB"},
+		}
+		v, faults := decodeWith[domain.Draft](t, doc, pointer, value)
+		_, err := v.Normalize("RU")
+		return refusal(faults, err)
+	}
+	step := func(pointer string, value any) error {
+		v, faults := decodeWith[usecase.StatusChange](t, map[string]any{"status": "confirmed", "proof": map[string]any{}}, pointer, value)
+		return refusal(faults, d.srv.UseCases.Orders.CheckStatus(v))
+	}
+	edit := func(pointer string, value any) error {
+		v, faults := decodeWith[orderPatch](t, map[string]any{"exception": map[string]any{"code": "x"}}, pointer, value)
+		return refusal(faults, d.srv.UseCases.Orders.CheckEdit(v.edit(nil)))
+	}
+	courier := func(pointer string, value any) error {
+		v, faults := decodeWith[domain.CourierEdit](t, map[string]any{"name": "A"}, pointer, value)
+		return refusal(faults, d.srv.UseCases.Couriers.CheckEdit(v, false))
+	}
+	position := func(pointer string, value any) error {
+		v, faults := decodeWith[positionIn](t, map[string]any{"lat": 1, "lon": 1}, pointer, value)
+		p := v.Position
+		p.Lat, p.Lon = *v.Lat, *v.Lon
+		_, err := domain.NormalizePositions([]domain.Position{p}, true, wallClock{}.Now())
+		return refusal(faults, err)
+	}
+	notice := func(pointer string, value any) error {
+		v, faults := decodeWith[usecase.Notice](t, map[string]any{}, pointer, value)
+		return refusal(faults, d.srv.UseCases.Orders.CheckNotice(v))
+	}
+	// Where a schema's fields are in a request, and who checks it.
+	checked := map[string]struct {
+		at    string
+		check func(string, any) error
+	}{
+		"Draft": {"", draft}, "Customer": {"/customer", draft}, "Place": {"/dropoff", draft}, "Point": {"/dropoff/location", draft},
+		"Item": {"/items/0", draft}, "Money": {"/total", draft}, "StatusChange": {"", step}, "Proof": {"/proof", step},
+		"OrderPatch": {"", edit}, "ExceptionEdit": {"/exception", edit}, "CourierEdit": {"", courier}, "NewCourier": {"", courier},
+		"Position": {"", position}, "Notice": {"", notice},
+	}
+	tried := 0
+	for key, l := range limits() {
+		name, field, _ := strings.Cut(key, ".")
+		c, ok := checked[name]
+		if !ok || key == "Money.currency" || key == "Customer.phone" || key == "Customer.email" || key == "Customer.locale" ||
+			strings.HasSuffix(key, ".phone") || l.readOnly {
+			continue
+		}
+		schema, _, found := d.srv.property(key)
+		require.True(t, found, key)
+		pointer := c.at + "/" + field
+		good, bad := l.samples(schema.Properties[field].Type)
+		for _, v := range good {
+			require.NoError(t, c.check(pointer, v), key)
+		}
+		for _, v := range bad {
+			require.Equal(t, domain.CodeValidationFailed, domain.CodeOf(c.check(pointer, v)), "%s = %.50v", key, v)
+			tried++
+		}
+	}
+	require.Greater(t, tried, 50)
+}
+
+// samples are values at the limit and beyond it.
+func (l limit) samples(kind string) (good, bad []any) {
+	object := func(n int) map[string]string {
+		m := map[string]string{}
+		for i := range n {
+			m[strings.Repeat("k", i+1)] = "v"
+		}
+		return m
+	}
+	array := func(n int) []any {
+		a := make([]any, n)
+		for i := range a {
+			a[i] = map[string]any{"name": "x"}
+		}
+		return a
+	}
+	switch {
+	case l.max > 0 && kind == huma.TypeObject:
+		return []any{object(l.max)}, []any{object(l.max + 1)}
+	case l.max > 0 && kind == huma.TypeArray:
+		return []any{array(l.max)}, []any{array(l.max + 1)}
+	case l.max > 0:
+		return []any{strings.Repeat("я", l.max)}, []any{strings.Repeat("я", l.max+1)}
+	case l.from != l.to && kind == huma.TypeInteger:
+		return []any{int64(l.from), int64(l.to)}, []any{int64(l.from) - 1, int64(l.to) + 1}
+	case l.from != l.to:
+		return []any{l.from, l.to}, []any{math.Nextafter(l.from, -math.MaxFloat64), math.Nextafter(l.to, math.MaxFloat64)}
+	case l.enum != nil && kind == huma.TypeString:
+		for _, v := range l.enum {
+			if v != string(domain.StatusAssigned) { // that one has an operation of its own
+				good = append(good, v)
+			}
+		}
+		return nil, []any{"no such thing"}
+	}
+	return nil, nil
+}
+
+// decodeWith decodes a document in which the value at a pointer was replaced.
+func decodeWith[T any](t *testing.T, doc any, pointer string, value any) (T, []domain.Fault) {
+	t.Helper()
+	b, err := json.Marshal(doc)
+	require.NoError(t, err)
+	var tree any
+	require.NoError(t, json.Unmarshal(b, &tree))
+	at := strings.LastIndex(pointer, "/")
+	node := tree
+	for _, token := range strings.Split(pointer[:at], "/")[1:] {
+		node = child(node, token)
+	}
+	node.(map[string]any)[pointer[at+1:]] = value
+	b, err = json.Marshal(tree)
+	require.NoError(t, err)
+	v, faults, err := decode[T](JSONBody{RawBody: b})
+	require.NoError(t, err)
+	return v, faults
+}
+
+func TestPageLimitsAreTheDomains(t *testing.T) {
+	d := open(t)
+	for _, p := range d.srv.api.OpenAPI().Paths["/orders"].Get.Parameters {
+		switch p.Name {
+		case "page_size":
+			require.InDelta(t, domain.MaxPageSize, *p.Schema.Maximum, 0)
+		case "page_token":
+			require.Equal(t, domain.MaxPageToken, *p.Schema.MaxLength)
+		case "q":
+			require.Equal(t, domain.MaxSearch, *p.Schema.MaxLength)
+		case "external_id", "merchant_id":
+			require.Equal(t, domain.MaxKey, *p.Schema.MaxLength)
+		case "customer_phone":
+			require.Equal(t, domain.MaxPhone, *p.Schema.MaxLength)
+		}
+	}
+	for _, p := range d.srv.api.OpenAPI().Paths["/couriers/near"].Get.Parameters {
+		if p.Name == "limit" {
+			require.InDelta(t, usecase.MaxNear, *p.Schema.Maximum, 0)
+		}
+	}
+	require.Equal(t, 10, usecase.DefaultNear)
+	require.Equal(t, 50, domain.DefaultPage)
+}
