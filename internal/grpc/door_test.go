@@ -46,7 +46,7 @@ func (raw) Unmarshal(data mem.BufferSlice, v any) error {
 }
 
 // each calls every method of the service with a message of these bytes.
-func (r *rig) each(t *testing.T, ctx context.Context, data []byte, check func(method string, err error)) {
+func (r *rig) each(ctx context.Context, t *testing.T, data []byte, check func(method string, err error)) {
 	t.Helper()
 	for _, m := range pb.OrderService_ServiceDesc.Methods {
 		var answer []byte
@@ -54,12 +54,12 @@ func (r *rig) each(t *testing.T, ctx context.Context, data []byte, check func(me
 		check(m.MethodName, r.conn.Invoke(ctx, name, data, &answer, grpc.ForceCodecV2(raw{})))
 	}
 	for i := range pb.OrderService_ServiceDesc.Streams {
-		check(pb.OrderService_ServiceDesc.Streams[i].StreamName, r.streamed(t, ctx, i, data))
+		check(pb.OrderService_ServiceDesc.Streams[i].StreamName, r.streamed(ctx, t, i, data))
 	}
 }
 
 // streamed opens the stream, sends one message and returns how the stream ended.
-func (r *rig) streamed(t *testing.T, ctx context.Context, i int, data []byte) error {
+func (r *rig) streamed(ctx context.Context, t *testing.T, i int, data []byte) error {
 	t.Helper()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -90,7 +90,7 @@ func TestEveryMethodNeedsTheKey(t *testing.T) {
 		if header != "" {
 			ctx = metadata.AppendToOutgoingContext(ctx, "authorization", header)
 		}
-		r.each(t, ctx, nil, func(method string, err error) { refused(t, err, codes.Unauthenticated, "unauthenticated") })
+		r.each(ctx, t, nil, func(method string, err error) { refused(t, err, codes.Unauthenticated, "unauthenticated") })
 	}
 	for _, header := range []string{"Bearer " + adminKey, "bearer  " + adminKey} {
 		_, err := r.CreateOrder(metadata.AppendToOutgoingContext(t.Context(), "authorization", header), draft(""))
@@ -100,7 +100,7 @@ func TestEveryMethodNeedsTheKey(t *testing.T) {
 
 func TestWithoutAKeyOnlyLocalNamesAreServed(t *testing.T) {
 	r := start(t, with{options: []grpc.DialOption{grpc.WithAuthority("orders.example.com")}})
-	r.each(t, t.Context(), nil, func(method string, err error) { refused(t, err, codes.PermissionDenied, "forbidden") })
+	r.each(t.Context(), t, nil, func(method string, err error) { refused(t, err, codes.PermissionDenied, "forbidden") })
 	local := pb.NewOrderServiceClient(r.dial(t, grpc.WithAuthority("localhost:9090")))
 	_, err := local.CreateOrder(t.Context(), draft(""))
 	require.NoError(t, err)
@@ -117,7 +117,7 @@ func TestUnreadableMessages(t *testing.T) {
 		"no proto":      []byte("\xff\xff\xff\xff{}"),
 	} {
 		t.Run(name, func(t *testing.T) {
-			r.each(t, t.Context(), data, func(method string, err error) {
+			r.each(t.Context(), t, data, func(method string, err error) {
 				info := refused(t, err, codes.InvalidArgument, "malformed")
 				require.NotEmpty(t, info.GetMetadata()["request_id"], method)
 			})
@@ -128,7 +128,7 @@ func TestUnreadableMessages(t *testing.T) {
 
 func TestTooLargeMessages(t *testing.T) {
 	r := start(t, with{config: Config{MaxMessageBytes: 1000}})
-	r.each(t, t.Context(), make([]byte, 1001), func(method string, err error) {
+	r.each(t.Context(), t, make([]byte, 1001), func(method string, err error) {
 		refused(t, err, codes.ResourceExhausted, "too_large")
 	})
 	_, err := r.CreateOrder(t.Context(), draft("still fine"))
@@ -138,7 +138,7 @@ func TestTooLargeMessages(t *testing.T) {
 // Nothing is asked for and no method calls that our own mistake.
 func TestEmptyMessages(t *testing.T) {
 	r := start(t, with{})
-	r.each(t, t.Context(), nil, func(method string, err error) {
+	r.each(t.Context(), t, nil, func(method string, err error) {
 		if method == "GetOrders" {
 			require.NoError(t, err)
 			return
