@@ -22,9 +22,11 @@ type ClientConfig struct {
 	// Partitions and Replication of a topic that has to be created; 0 takes the brokers' default.
 	Partitions  int
 	Replication int
-	Log         *zap.Logger
-	TLS         TLS
-	SASL        SASL
+	// DeliveryTimeout is how long messages may wait for their acknowledgement; 0 means 10 s.
+	DeliveryTimeout time.Duration
+	Log             *zap.Logger
+	TLS             TLS
+	SASL            SASL
 }
 
 // TLS encrypts the connections to the brokers.

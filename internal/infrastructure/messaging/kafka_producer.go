@@ -14,8 +14,9 @@ import (
 )
 
 const (
-	// deliveryTimeout is how long a round may wait for its acknowledgements. (The client's
-	// own option counts from the time in the record, which may be long ago.)
+	// deliveryTimeout is how long a round may wait for its acknowledgements when nothing
+	// is configured. (The client's own option counts from the time in the record, which
+	// may be long ago.)
 	deliveryTimeout = 10 * time.Second
 	// produceTimeout and produceOverhead bound one request on a connection that hangs.
 	produceTimeout  = 4 * time.Second
@@ -71,7 +72,8 @@ func producing() []kgo.Opt {
 
 // Publish implements domain.Bus. It returns once every message is acknowledged by all
 // in-sync replicas, or fails with an Error of code unavailable (too_large for a message
-// that the brokers will never take) 10 seconds after the last progress, or soon after ctx ends.
+// that the brokers will never take) the delivery timeout
+// after the last progress, or soon after ctx ends.
 //
 // On an error nothing stays behind in the client. Bytes already given to the network may
 // still arrive at the broker, after the caller published again; that is harmless: messages
@@ -118,7 +120,11 @@ func (p *Producer) publishRound(ctx context.Context, msgs []domain.Message) erro
 
 // send produces the records and waits for all of them. Errors are as Publish promises.
 func send(ctx context.Context, client *kgo.Client, c ClientConfig, records []*kgo.Record) error {
-	ctx, cancel := context.WithTimeout(ctx, deliveryTimeout)
+	limit := c.DeliveryTimeout
+	if limit <= 0 {
+		limit = deliveryTimeout
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	err := client.ProduceSync(ctx, fresh(records)...).FirstErr()
 	if missingTopic(err) && ctx.Err() == nil {

@@ -1,0 +1,391 @@
+package messaging_test
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"math/big"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"go.uber.org/zap/zaptest/observer"
+
+	"github.com/order-tracking/order-tracking/internal/domain"
+	"github.com/order-tracking/order-tracking/internal/infrastructure/messaging"
+)
+
+// foreign runs a broker that is not the product's own, without the guard.
+func foreign(t *testing.T, opts ...kfake.Opt) *kfake.Cluster {
+	t.Helper()
+	c, err := kfake.NewCluster(append([]kfake.Opt{kfake.NumBrokers(1)}, opts...)...)
+	require.NoError(t, err)
+	t.Cleanup(c.Close)
+	return c
+}
+
+// TestPartitionIsJavas compares with what Apache Kafka's own tests say of its hash.
+func TestPartitionIsJavas(t *testing.T) {
+	bothBrokers(t, func(t *testing.T, addrs []string) {
+		for key, hash := range map[string]int32{
+			"21": -973932308, "foobar": -790332482, "a-little-bit-long-string": -985981536,
+			"a-little-bit-longer-string": -1486304829, "lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8": -58897971,
+			"abc": 479470107,
+		} {
+			require.NoError(t, producer(t, addrs...).Publish(t.Context(), []domain.Message{{Topic: domain.TopicOrderCreated, Key: key}}))
+			readRecords(t, addrs, domain.TopicOrderCreated, func(r *kgo.Record) bool {
+				if string(r.Key) != key {
+					return false
+				}
+				require.Equal(t, hash&0x7fffffff%4, r.Partition, key)
+				return true
+			})
+		}
+	})
+}
+
+func TestOldTimesAreNoTimeout(t *testing.T) {
+	addr := start(t, t.TempDir()).Addr()
+	old := time.Now().Add(-400 * 24 * time.Hour) // an outbox that waited long
+	require.NoError(t, producer(t, addr).Publish(t.Context(), []domain.Message{{Topic: domain.TopicOrderUpdated, Key: "k", Time: old}}))
+}
+
+func TestPublishIsBounded(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0") // takes connections and never answers
+	require.NoError(t, err)
+	defer l.Close()
+	closed, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	require.NoError(t, closed.Close())
+	for name, addr := range map[string]string{"nobody answers": l.Addr().String(), "nobody listens": closed.Addr().String()} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := clientConfig(t, addr)
+			c.DeliveryTimeout = 400 * time.Millisecond
+			p, err := messaging.NewProducer(c)
+			require.NoError(t, err)
+			defer p.Close()
+			msgs := []domain.Message{{Topic: domain.TopicOrderUpdated, Key: "k"}}
+			begin := time.Now()
+			err = p.Publish(t.Context(), msgs)
+			require.Equal(t, domain.CodeUnavailable, domain.CodeOf(err))
+			require.Less(t, time.Since(begin), 5*time.Second)
+
+			ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+			defer cancel()
+			require.Equal(t, domain.CodeUnavailable, domain.CodeOf(p.Ping(ctx)))
+			begin = time.Now()
+			require.Error(t, p.Publish(ctx, msgs))
+			require.Less(t, time.Since(begin), 5*time.Second)
+		})
+	}
+}
+
+func TestBrokerComesBack(t *testing.T) {
+	dir := t.TempDir()
+	first, err := messaging.StartEmbedded(t.Context(), messaging.EmbeddedConfig{Listen: "127.0.0.1:0", Dir: dir, Partitions: 4})
+	require.NoError(t, err)
+	addr := first.Addr()
+	h := newHandler(nil)
+	consume(t, clientConfig(t, addr), "g", h)
+	c := clientConfig(t, addr)
+	c.DeliveryTimeout = 300 * time.Millisecond
+	p, err := messaging.NewProducer(c)
+	require.NoError(t, err)
+	defer p.Close()
+	require.NoError(t, p.Ping(t.Context()))
+	require.NoError(t, p.Publish(t.Context(), []domain.Message{h.message("a", "1")}))
+	h.wait(t, atLeast(1))
+	require.NoError(t, first.Close())
+	require.Error(t, p.Publish(t.Context(), []domain.Message{h.message("a", "2")}))
+
+	again, err := messaging.StartEmbedded(t.Context(), messaging.EmbeddedConfig{Listen: addr, PortFixed: true, Dir: dir, Partitions: 4})
+	require.NoError(t, err)
+	defer again.Close()
+	back := time.Now()
+	for p.Publish(t.Context(), []domain.Message{h.message("a", "2"), h.message("a", "3")}) != nil {
+		require.Less(t, time.Since(back), 10*time.Second)
+	}
+	got := h.wait(t, func(got []domain.Message) bool { return len(got) > 0 && string(got[len(got)-1].Value) == "3" })
+	values := []string{}
+	for _, m := range got {
+		values = append(values, string(m.Value))
+	}
+	require.Equal(t, []string{"1", "2", "3"}, slices.Compact(values))
+	t.Log("back after", time.Since(back))
+}
+
+// stalling is a proxy that can hold back what clients send on the connections that
+// exist, while new ones pass.
+type stalling struct {
+	net.Listener
+	to string
+
+	mu    sync.Mutex
+	gates []chan struct{}
+	wg    sync.WaitGroup
+}
+
+func newStalling(t *testing.T) *stalling {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	s := &stalling{Listener: l}
+	s.wg.Go(s.serve)
+	t.Cleanup(func() { s.Close(); s.wg.Wait() })
+	return s
+}
+
+func (s *stalling) serve() {
+	for {
+		client, err := s.Accept()
+		if err != nil {
+			return
+		}
+		broker, err := net.Dial("tcp", s.to)
+		if err != nil {
+			client.Close()
+			continue
+		}
+		open := make(chan struct{})
+		close(open)
+		s.mu.Lock()
+		i := len(s.gates)
+		s.gates = append(s.gates, open)
+		s.mu.Unlock()
+		s.wg.Go(func() { // what was sent arrives even when the client is gone
+			defer broker.Close()
+			buf := make([]byte, 64<<10)
+			for {
+				n, err := client.Read(buf)
+				s.mu.Lock()
+				gate := s.gates[i]
+				s.mu.Unlock()
+				<-gate
+				if _, werr := broker.Write(buf[:n]); err != nil || werr != nil {
+					return
+				}
+			}
+		})
+		s.wg.Go(func() {
+			defer client.Close()
+			_, _ = io.Copy(client, broker)
+		})
+	}
+}
+
+// hold stalls the connections that exist until the returned func is called.
+func (s *stalling) hold() (release func()) {
+	gate := make(chan struct{})
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := range s.gates {
+		s.gates[i] = gate
+	}
+	return sync.OnceFunc(func() { close(gate) })
+}
+
+// TestLateBytesOnlyRepeat: what a Publish that failed had sent reaches the broker after
+// the messages, and more, were published again.
+func TestLateBytesOnlyRepeat(t *testing.T) {
+	proxy := newStalling(t)
+	// The broker tells clients to connect to the proxy.
+	cluster := foreign(t, kfake.ListenFn(func(string, string) (net.Listener, error) {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return nil, err
+		}
+		proxy.to = l.Addr().String()
+		return advertised{l, proxy.Addr()}, nil
+	}))
+	addr := proxy.Addr().String()
+	require.NoError(t, messaging.EnsureTopics(t.Context(), clientConfig(t, addr)))
+	c := clientConfig(t, addr)
+	c.DeliveryTimeout = 300 * time.Millisecond
+	p, err := messaging.NewProducer(c)
+	require.NoError(t, err)
+	defer p.Close()
+	message := func(i int) domain.Message {
+		return domain.Message{Topic: domain.TopicOrderUpdated, Key: "k", Value: fmt.Append(nil, i)}
+	}
+	require.NoError(t, p.Publish(t.Context(), []domain.Message{message(0)}))
+	release := proxy.hold()
+	defer release()
+	require.Error(t, p.Publish(t.Context(), []domain.Message{message(1), message(2), message(3)}))
+	require.Eventually(t, func() bool { // on new connections, which pass
+		return p.Publish(t.Context(), []domain.Message{message(1), message(2)}) == nil
+	}, 10*time.Second, time.Millisecond)
+	arrived := produced(cluster)
+	release()
+	<-arrived // the late bytes
+	require.NoError(t, p.Publish(t.Context(), []domain.Message{message(3), message(4)}))
+
+	next, repeats := 0, 0
+	readRecords(t, []string{addr}, domain.TopicOrderUpdated, func(r *kgo.Record) bool {
+		var i int
+		_, err := fmt.Sscan(string(r.Value), &i)
+		require.NoError(t, err)
+		require.LessOrEqual(t, i, next, "%d came before %d", i, next)
+		if i == next {
+			next++
+		} else {
+			repeats++
+		}
+		return next == 5
+	})
+	t.Log(repeats, "repeats")
+}
+
+// produced is closed once the cluster got another produce request.
+func produced(c *kfake.Cluster) <-chan struct{} {
+	got := make(chan struct{})
+	c.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
+		close(got)
+		c.DropControl()
+		return nil, nil, false
+	})
+	return got
+}
+
+type advertised struct {
+	net.Listener
+	addr net.Addr
+}
+
+func (a advertised) Addr() net.Addr { return a.addr }
+
+func TestEnsureTopics(t *testing.T) {
+	cluster := foreign(t)
+	addr := cluster.ListenAddrs()[0]
+	require.NoError(t, cluster.CreateTopic(domain.TopicOrderCreated, 7, nil))
+	core, logs := observer.New(zapcore.InfoLevel)
+	c := messaging.ClientConfig{Brokers: []string{addr}, Partitions: 3, Replication: 1, Log: zap.New(core)}
+	for range 2 {
+		require.NoError(t, messaging.EnsureTopics(t.Context(), c))
+	}
+	client, err := kgo.NewClient(kgo.SeedBrokers(addr))
+	require.NoError(t, err)
+	defer client.Close()
+	details, err := kadm.NewClient(client).ListTopics(t.Context())
+	require.NoError(t, err)
+	sizes := map[string]int{}
+	for _, d := range details {
+		sizes[d.Topic] = len(d.Partitions)
+	}
+	require.Equal(t, map[string]int{
+		domain.TopicOrderCreated: 7, domain.TopicOrderUpdated: 3, domain.TopicCourierLocation: 3,
+		domain.TopicStatusUpdates: 3, domain.TopicStatusUpdatesFails: 3,
+	}, sizes)
+	require.Equal(t, 2, logs.FilterField(zap.Int("partitions", 7)).Len())
+
+	dead := messaging.ClientConfig{Brokers: []string{"127.0.0.1:1"}}
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	require.Equal(t, domain.CodeUnavailable, domain.CodeOf(messaging.EnsureTopics(ctx, dead)))
+	require.Error(t, messaging.EnsureTopics(t.Context(), messaging.ClientConfig{}))
+}
+
+func TestDeletedTopicIsMadeAgain(t *testing.T) {
+	cluster := foreign(t)
+	addr := cluster.ListenAddrs()[0]
+	require.NoError(t, messaging.EnsureTopics(t.Context(), clientConfig(t, addr)))
+	p := producer(t, addr)
+	h := newHandler(nil)
+	consume(t, clientConfig(t, addr), "g", h)
+	require.NoError(t, p.Publish(t.Context(), []domain.Message{h.message("a", "1")}))
+	h.wait(t, atLeast(1))
+	require.NoError(t, cluster.DeleteTopic(domain.TopicStatusUpdates))
+	require.NoError(t, p.Publish(t.Context(), []domain.Message{h.message("a", "2")}))
+	h.wait(t, atLeast(2))
+}
+
+func TestTooLargeForTheBrokers(t *testing.T) {
+	cluster := foreign(t)
+	addr := cluster.ListenAddrs()[0]
+	require.NoError(t, messaging.EnsureTopics(t.Context(), clientConfig(t, addr)))
+	p := producer(t, addr)
+	value := make([]byte, 3<<20)
+	_, err := rand.Read(value)
+	require.NoError(t, err)
+	err = p.Publish(t.Context(), []domain.Message{{Topic: domain.TopicOrderUpdated, Key: "k", Value: value}})
+	require.Equal(t, domain.CodeTooLarge, domain.CodeOf(err))
+	require.NoError(t, p.Publish(t.Context(), []domain.Message{{Topic: domain.TopicOrderUpdated, Key: "k"}}))
+}
+
+// certificate makes a certificate of 127.0.0.1 and the file of its authority.
+func certificate(t *testing.T) (tls.Certificate, string) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true,
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	require.NoError(t, err)
+	file := filepath.Join(t.TempDir(), "ca.pem")
+	require.NoError(t, os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600))
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, file
+}
+
+func TestTLSAndSASL(t *testing.T) {
+	cert, ca := certificate(t)
+	for _, mechanism := range []string{"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"} {
+		t.Run(mechanism, func(t *testing.T) {
+			cluster := foreign(t, kfake.EnableSASL(), kfake.Superuser(mechanism, "shop", "secret"),
+				kfake.TLS(&tls.Config{Certificates: []tls.Certificate{cert}})) //nolint:gosec // a test
+			c := clientConfig(t, cluster.ListenAddrs()...)
+			c.TLS = messaging.TLS{Enabled: true, CAFile: ca}
+			c.SASL = messaging.SASL{Mechanism: mechanism, User: "shop", Password: "secret"}
+			require.NoError(t, messaging.EnsureTopics(t.Context(), c))
+			p, err := messaging.NewProducer(c)
+			require.NoError(t, err)
+			defer p.Close()
+			require.NoError(t, p.Publish(t.Context(), []domain.Message{{Topic: domain.TopicOrderUpdated, Key: "k"}}))
+
+			c.SASL.Password = "wrong"
+			c.DeliveryTimeout = time.Second
+			wrong, err := messaging.NewProducer(c)
+			require.NoError(t, err)
+			defer wrong.Close()
+			require.Equal(t, domain.CodeUnavailable, domain.CodeOf(wrong.Ping(t.Context())))
+		})
+	}
+}
+
+func TestBadClientConfig(t *testing.T) {
+	good := messaging.ClientConfig{Brokers: []string{"127.0.0.1:1"}}
+	for name, change := range map[string]func(c *messaging.ClientConfig){
+		"no Kafka broker is configured": func(c *messaging.ClientConfig) { c.Brokers = nil },
+		"unknown SASL mechanism":        func(c *messaging.ClientConfig) { c.SASL.Mechanism = "GSSAPI" },
+		"read the Kafka CA file":        func(c *messaging.ClientConfig) { c.TLS = messaging.TLS{Enabled: true, CAFile: "none"} },
+		"holds no certificate":          func(c *messaging.ClientConfig) { c.TLS = messaging.TLS{Enabled: true, CAFile: "doc.go"} },
+		"load the Kafka client certificate": func(c *messaging.ClientConfig) {
+			c.TLS = messaging.TLS{Enabled: true, CertFile: "none", KeyFile: "none"}
+		},
+	} {
+		c := good
+		change(&c)
+		_, err := messaging.NewProducer(c)
+		require.ErrorContains(t, err, name)
+		_, err = messaging.NewConsumer(c, "g", nil)
+		require.ErrorContains(t, err, name)
+	}
+}
