@@ -116,6 +116,17 @@ func TestWatchResumes(t *testing.T) {
 	require.ErrorIs(t, err, io.EOF)
 }
 
+func TestWatchOfAFinishedOrder(t *testing.T) {
+	r := start(t, with{})
+	o := r.create(t, "").GetId()
+	r.step(t, o, cancelled)
+	stream := r.watch(t, o, nil)
+	require.Equal(t, cancelled, next(t, stream, "snapshot").GetSnapshot().GetOrder().GetStatus())
+	next(t, stream, "end")
+	_, err := stream.Recv()
+	require.ErrorIs(t, err, io.EOF)
+}
+
 func TestWatchRefusals(t *testing.T) {
 	r := start(t, with{})
 	bad := int64(-1)

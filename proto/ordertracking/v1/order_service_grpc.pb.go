@@ -68,9 +68,9 @@ const (
 // Metadata of a request: authorization ("Bearer <key>"), x-request-id (echoed; made
 // when absent), idempotency-key (on CreateOrder, CreateOrders, AssignCourier,
 // NotifyCustomer and ReportLocations; the others may be repeated as they are): the
-// first answer to the key is replayed for 24 hours, that of a unary call with the
-// header idempotent-replayed: true; if-match (a version, such as "v3"): the same as
-// the field if_match, which goes first.
+// first answer to the key is replayed for 24 hours, that of one order with the header
+// idempotent-replayed: true; if-match (a version, such as "v3"): the same as the field
+// if_match, which goes first.
 //
 // Fields that the server does not know are ignored, as is usual with protobuf.
 type OrderServiceClient interface {
@@ -332,9 +332,9 @@ type OrderService_ReportLocationsClient = grpc.ClientStreamingClient[ReportLocat
 // Metadata of a request: authorization ("Bearer <key>"), x-request-id (echoed; made
 // when absent), idempotency-key (on CreateOrder, CreateOrders, AssignCourier,
 // NotifyCustomer and ReportLocations; the others may be repeated as they are): the
-// first answer to the key is replayed for 24 hours, that of a unary call with the
-// header idempotent-replayed: true; if-match (a version, such as "v3"): the same as
-// the field if_match, which goes first.
+// first answer to the key is replayed for 24 hours, that of one order with the header
+// idempotent-replayed: true; if-match (a version, such as "v3"): the same as the field
+// if_match, which goes first.
 //
 // Fields that the server does not know are ignored, as is usual with protobuf.
 type OrderServiceServer interface {
