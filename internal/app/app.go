@@ -1,0 +1,215 @@
+// Package app wires the product together by hand: New builds every part from the
+// configuration, Run serves until its context ends and then stops in order, so that
+// no accepted request is cut and no event waits unpublished.
+//
+// It is the only package that sees all others.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	nethttp "net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
+	"google.golang.org/grpc"
+
+	"github.com/order-tracking/order-tracking/config"
+	"github.com/order-tracking/order-tracking/internal/domain"
+	httpdoor "github.com/order-tracking/order-tracking/internal/http"
+	"github.com/order-tracking/order-tracking/internal/infrastructure/messaging"
+	"github.com/order-tracking/order-tracking/internal/outbox"
+	"github.com/order-tracking/order-tracking/internal/push"
+)
+
+// App is the running product.
+type App struct {
+	cfg     *config.Config
+	log     *zap.Logger
+	version string
+	metrics *prometheus.Registry
+
+	httpListener, grpcListener net.Listener
+
+	store    store
+	live     domain.LiveStore
+	embedded *messaging.Embedded
+	producer *messaging.Producer
+	consumer *messaging.Consumer
+	relay    *outbox.Relay
+	hub      *push.Hub
+
+	door       *httpdoor.Server
+	httpServer *nethttp.Server
+	grpcServer *grpc.Server
+
+	stopping atomic.Bool
+	closers  []func() error // in the order of opening
+}
+
+// New builds the product and starts listening, but does not answer yet. What failed
+// is closed again. The context bounds the start only.
+func New(ctx context.Context, cfg *config.Config, log *zap.Logger, version string) (*App, error) {
+	a := &App{cfg: cfg, log: log, version: version, metrics: prometheus.NewRegistry()}
+	for _, step := range []func(context.Context) error{a.listen, a.openParts, a.connect, a.restore, a.buildDoors} {
+		if err := step(ctx); err != nil {
+			return nil, errors.Join(err, a.Close())
+		}
+	}
+	return a, nil
+}
+
+// listen takes the addresses first: a port that is taken is the likeliest trouble.
+func (a *App) listen(ctx context.Context) (err error) {
+	var lc net.ListenConfig
+	if a.httpListener, err = lc.Listen(ctx, "tcp", a.cfg.HTTP.Addr); err != nil {
+		return fmt.Errorf("http.addr (HTTP_ADDR): %w", err)
+	}
+	a.closing(quiet(a.httpListener.Close))
+	if a.grpcListener, err = lc.Listen(ctx, "tcp", a.cfg.GRPC.Addr); err != nil {
+		return fmt.Errorf("grpc.addr (GRPC_ADDR): %w", err)
+	}
+	a.closing(quiet(a.grpcListener.Close))
+	return nil
+}
+
+// quiet closes what serving may have closed already.
+func quiet(closeFn func() error) func() error {
+	return func() error {
+		if err := closeFn(); err != nil && !errors.Is(err, net.ErrClosed) {
+			return err
+		}
+		return nil
+	}
+}
+
+func (a *App) closing(f func() error) { a.closers = append(a.closers, f) }
+
+// Close frees everything, last opened first. Run calls it.
+func (a *App) Close() error {
+	var errs []error
+	for len(a.closers) > 0 {
+		last := len(a.closers) - 1
+		errs = append(errs, a.closers[last]())
+		a.closers = a.closers[:last]
+	}
+	return errors.Join(errs...)
+}
+
+// HTTPAddr is where REST and streams are served, host:port.
+func (a *App) HTTPAddr() string { return a.httpListener.Addr().String() }
+
+// GRPCAddr is where gRPC is served, host:port.
+func (a *App) GRPCAddr() string { return a.grpcListener.Addr().String() }
+
+// Brokers are the Kafka brokers in use, host:port each.
+func (a *App) Brokers() []string {
+	if a.embedded != nil {
+		return []string{a.embedded.Addr()}
+	}
+	return a.cfg.Kafka.Brokers
+}
+
+// errStopping is why a server that is going away is not ready.
+var errStopping = errors.New("the server is stopping")
+
+// ready says whether the product can work: whether the database takes writes.
+// Redis and Kafka may be away, orders are taken all the same.
+func (a *App) ready(ctx context.Context) error {
+	if a.stopping.Load() {
+		return errStopping
+	}
+	return a.store.Ping(ctx)
+}
+
+// Run serves until the context ends or a server fails, then stops: it refuses what
+// is new, finishes what runs, tells open streams to come back elsewhere, publishes
+// what was committed and closes everything.
+func (a *App) Run(ctx context.Context) error {
+	work, endWork := context.WithCancel(context.WithoutCancel(ctx))
+	defer endWork()
+	var background errgroup.Group
+	a.startBackground(work, &background)
+
+	failed := make(chan error, 2)
+	go func() { failed <- a.httpServer.Serve(a.httpListener) }()
+	go func() { failed <- a.grpcServer.Serve(a.grpcListener) }()
+	a.log.Info("serving", zap.String("http", a.HTTPAddr()), zap.String("grpc", a.GRPCAddr()),
+		zap.Strings("kafka", a.Brokers()), zap.String("version", a.version))
+
+	var failure error
+	select {
+	case <-ctx.Done():
+	case failure = <-failed:
+	}
+	a.log.Info("stopping")
+	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.cfg.Shutdown.Timeout)
+	defer cancel()
+	a.stop(limit, endWork, &background)
+	err := errors.Join(failure, a.Close())
+	a.log.Info("stopped")
+	return err
+}
+
+func (a *App) stop(ctx context.Context, endWork func(), background *errgroup.Group) {
+	a.stopping.Store(true)
+	a.hub.Close()
+	var doors errgroup.Group
+	doors.Go(func() error {
+		err := a.httpServer.Shutdown(ctx)
+		return errors.Join(err, a.door.Wait(ctx))
+	})
+	doors.Go(func() error {
+		done := context.AfterFunc(ctx, a.grpcServer.Stop)
+		defer done()
+		a.grpcServer.GracefulStop()
+		return ctx.Err()
+	})
+	if err := doors.Wait(); err != nil {
+		a.log.Warn("some requests were cut", zap.Error(err))
+		_ = a.httpServer.Close() // whatever is left
+	}
+	a.consumer.Close()
+	endWork()
+	_ = background.Wait() // its members log what they meet
+	if err := a.relay.Drain(ctx); err != nil {
+		a.log.Warn("some events are not published yet; they will be after the next start", zap.Error(err))
+	}
+}
+
+// startBackground starts what works beside the doors until ctx ends.
+func (a *App) startBackground(ctx context.Context, g *errgroup.Group) {
+	g.Go(func() error { a.relay.Run(ctx); return nil })
+	g.Go(func() error { return a.hub.Run(ctx) })
+	g.Go(func() error {
+		if err := a.consumer.Run(ctx); err != nil && ctx.Err() == nil {
+			a.log.Error("the reader of "+domain.TopicStatusUpdates+" ended", zap.Error(err))
+		}
+		return nil
+	})
+	g.Go(func() error { a.purge(ctx); return nil })
+}
+
+// purge deletes what was kept long enough, again and again.
+func (a *App) purge(ctx context.Context) {
+	tick := time.NewTicker(a.cfg.Database.PurgeEvery)
+	defer tick.Stop()
+	for {
+		now := time.Now()
+		err := a.store.Purge(ctx, now.Add(-a.cfg.Database.IdempotencyFor),
+			now.Add(-a.cfg.Database.InboundFor), now.Add(-a.cfg.Tracking.HistoryFor))
+		if err != nil && ctx.Err() == nil {
+			a.log.Warn("old rows were not deleted; trying again later", zap.Error(err))
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}

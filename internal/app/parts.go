@@ -1,0 +1,178 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	nethttp "net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/order-tracking/order-tracking/config"
+	"github.com/order-tracking/order-tracking/internal/auth"
+	"github.com/order-tracking/order-tracking/internal/domain"
+	"github.com/order-tracking/order-tracking/internal/eta"
+	grpcdoor "github.com/order-tracking/order-tracking/internal/grpc"
+	httpdoor "github.com/order-tracking/order-tracking/internal/http"
+	"github.com/order-tracking/order-tracking/internal/infrastructure/cache"
+	"github.com/order-tracking/order-tracking/internal/infrastructure/database"
+	"github.com/order-tracking/order-tracking/internal/infrastructure/messaging"
+	"github.com/order-tracking/order-tracking/internal/outbox"
+	"github.com/order-tracking/order-tracking/internal/push"
+	"github.com/order-tracking/order-tracking/internal/usecase"
+)
+
+// store is the database with both of its faces.
+type store = domain.Store
+
+// systemClock is the machine's clock.
+type systemClock struct{}
+
+func (systemClock) Now() time.Time { return time.Now() }
+
+// openParts opens the database and the broker side by side: each reads files.
+func (a *App) openParts(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() (err error) {
+		a.store, err = a.openStore(ctx)
+		return err
+	})
+	g.Go(func() (err error) {
+		if !a.cfg.Kafka.Embedded() {
+			return nil
+		}
+		a.embedded, err = messaging.StartEmbedded(ctx, messaging.EmbeddedConfig{
+			Listen: a.cfg.Kafka.Listen, PortFixed: a.cfg.KafkaListenExplicit, Dir: a.cfg.Kafka.Dir,
+			Partitions: a.cfg.Kafka.Partitions, Log: a.log,
+		})
+		return err
+	})
+	err := g.Wait()
+	if a.embedded != nil {
+		a.closing(a.embedded.Close)
+	}
+	if a.store != nil {
+		a.closing(a.store.Close)
+	}
+	return err
+}
+
+func (a *App) openStore(ctx context.Context) (store, error) {
+	engine, target, err := a.cfg.Database.ParseURL()
+	if err != nil {
+		return nil, err
+	}
+	o := database.Options{MaxGroup: a.cfg.Database.MaxGroup, Log: a.log}
+	if engine == config.SQLite {
+		return database.OpenSQLite(ctx, target, o)
+	}
+	return nil, fmt.Errorf("database.url: PostgreSQL is not there yet")
+}
+
+// connect sets up what talks to the broker, and what is kept in memory.
+func (a *App) connect(ctx context.Context) (err error) {
+	a.live = cache.NewMemory(cache.MemoryOptions{})
+	client := messaging.ClientConfig{
+		Brokers: a.Brokers(), Partitions: a.cfg.Kafka.Partitions, Replication: a.cfg.Kafka.Replication, Log: a.log,
+	}
+	if a.producer, err = messaging.NewProducer(client); err != nil {
+		return fmt.Errorf("kafka.brokers: %w", err)
+	}
+	a.closing(func() error { a.producer.Close(); return nil })
+	a.relay = outbox.New(a.store, a.producer, a.log)
+	a.hub = push.New(push.Config{Queue: a.cfg.Live.Queue}, a.store, a.live, systemClock{}, a.log)
+	if a.embedded != nil && a.embedded.SetAside() {
+		n, err := a.store.Republish(ctx)
+		if err != nil {
+			return err
+		}
+		a.log.Warn("the broker's log could not be read and was set aside; its events are published again", zap.Int64("events", n))
+	}
+	return nil
+}
+
+// restore brings the couriers' newest positions back into memory.
+func (a *App) restore(ctx context.Context) error {
+	fixes, err := a.store.LatestFixes(ctx, time.Now().Add(-domain.MaxPositionAge))
+	if err != nil {
+		return err
+	}
+	_, err = a.live.PutFixes(ctx, fixes)
+	return err
+}
+
+func (a *App) buildDoors(context.Context) (err error) {
+	uc := usecase.New(usecase.Deps{
+		Store: a.store, Live: a.live, Audience: a.hub, Clock: systemClock{}, Log: a.log,
+		Estimate: estimateConfig(a.cfg.Estimate), PhoneRegion: a.cfg.Orders.PhoneRegion, StaleAfter: a.cfg.Tracking.StaleAfter,
+	})
+	a.consumer, err = messaging.NewConsumer(messaging.ClientConfig{
+		Brokers: a.Brokers(), Partitions: a.cfg.Kafka.Partitions, Replication: a.cfg.Kafka.Replication, Log: a.log,
+	}, a.cfg.Kafka.Group, uc.Inbound.Handle)
+	if err != nil {
+		return fmt.Errorf("kafka.group: %w", err)
+	}
+	a.closing(func() error { a.consumer.Close(); return nil })
+
+	guard := auth.New(a.cfg.Access.BootstrapAdminKey)
+	if !guard.Protected() {
+		a.log.Warn("no administrator's key is set: local calls are let in as administrator, others are refused; see BOOTSTRAP_ADMIN_KEY")
+	}
+	a.registerMetrics()
+	h := a.cfg.HTTP
+	a.door = httpdoor.New(httpdoor.Deps{
+		UseCases: uc, Hub: a.hub, Guard: guard, Ready: a.ready, Registerer: a.metrics, Gatherer: a.metrics,
+		Log: a.log, Clock: systemClock{},
+		Config: httpdoor.Config{
+			MaxBodyBytes: h.MaxBodyBytes, AllowedOrigins: h.AllowedOrigins, AccessLog: h.AccessLog,
+			PingEvery: a.cfg.Live.PingEvery, Version: a.version,
+		},
+	})
+	a.httpServer = &nethttp.Server{
+		Handler: a.door, ReadHeaderTimeout: h.ReadHeaderTimeout, ReadTimeout: h.ReadTimeout, IdleTimeout: h.IdleTimeout,
+		ErrorLog: zap.NewStdLog(a.log.Named("http")),
+	}
+	a.grpcServer = grpcdoor.New(grpcdoor.Deps{
+		UseCases: uc, Hub: a.hub, Guard: guard, Ready: a.ready, Log: a.log, Clock: systemClock{},
+		Config: grpcdoor.Config{MaxMessageBytes: a.cfg.GRPC.MaxMessageBytes},
+	})
+	return nil
+}
+
+func estimateConfig(c config.Estimate) eta.Config {
+	s := c.Speeds
+	return eta.Config{
+		Speeds: map[domain.Vehicle]float64{
+			domain.VehicleFoot: s.Foot, domain.VehicleBicycle: s.Bicycle, domain.VehicleMotorbike: s.Motorbike,
+			domain.VehicleCar: s.Car, domain.VehicleVan: s.Van,
+		},
+		Detour: c.Detour, Handover: c.Handover, Dispatch: c.Dispatch, Default: c.Default, FreshFor: c.FreshFor,
+	}
+}
+
+// registerMetrics adds what only the wiring can see.
+func (a *App) registerMetrics() {
+	gauge := func(name, help string, value func() float64) prometheus.Collector {
+		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value)
+	}
+	a.metrics.MustRegister(
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		gauge("ordertracking_outbox_pending", "Events that the bus has not acknowledged yet; -1 when the database does not answer.", func() float64 {
+			ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+			defer cancel()
+			n, err := a.store.Backlog(ctx)
+			if err != nil {
+				return -1
+			}
+			return float64(n)
+		}),
+		prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name: "ordertracking_events_published_total", Help: "Events that the bus acknowledged, repeats included.",
+		}, func() float64 { return float64(a.relay.Published()) }),
+		gauge("ordertracking_subscriptions", "Open live streams.", func() float64 { return float64(a.hub.Watchers()) }),
+	)
+}

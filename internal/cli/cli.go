@@ -1,0 +1,89 @@
+// Package cli is the command line: one binary that serves and that talks to a
+// running server.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// Build says which build this is; what the linker did not stamp is taken from what
+// the Go toolchain recorded.
+type Build struct{ Version, Commit string }
+
+func (b Build) withDefaults() Build {
+	info, ok := debug.ReadBuildInfo()
+	if b.Version == "" {
+		b.Version = "dev"
+		if ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
+			b.Version = info.Main.Version
+		}
+	}
+	if b.Commit == "" && ok {
+		for _, s := range info.Settings {
+			if s.Key == "vcs.revision" {
+				b.Commit = s.Value
+			}
+		}
+	}
+	return b
+}
+
+// env is what a command works with besides its arguments.
+type env struct {
+	build          Build
+	environ        []string
+	stdout, stderr io.Writer
+}
+
+// Main runs the command that args (without the program's name) ask for until it is
+// done or the process is told to stop, and returns the exit code: 0, or 1 after an
+// error, which was printed as one line.
+func Main(build Build, args, environ []string, stdout, stderr io.Writer) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	// A second signal ends the process at once, should stopping take too long.
+	context.AfterFunc(ctx, stop)
+
+	root := newRoot(&env{build.withDefaults(), environ, stdout, stderr})
+	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.ExecuteContext(ctx)
+	if err == nil || errors.Is(err, pflag.ErrHelp) {
+		return 0
+	}
+	_, _ = fmt.Fprintf(stderr, "order-tracking: %v\n", err)
+	return 1
+}
+
+func newRoot(e *env) *cobra.Command {
+	root := serveCommand(e)
+	root.Use = "order-tracking"
+	root.Short = "Self-hosted, real-time order and courier tracking"
+	root.SilenceErrors, root.SilenceUsage = true, true
+	serve := serveCommand(e)
+	serve.Use = "serve"
+	serve.Short = "Serve REST, gRPC and streams (what happens without a command)"
+	root.AddCommand(serve, healthcheckCommand(e), versionCommand(e))
+	return root
+}
+
+func versionCommand(e *env) *cobra.Command {
+	return &cobra.Command{
+		Use: "version", Short: "Print the version", Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			_, err := fmt.Fprintf(e.stdout, "order-tracking %s %s\n", e.build.Version, e.build.Commit)
+			return err
+		},
+	}
+}

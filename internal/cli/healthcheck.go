@@ -1,0 +1,48 @@
+package cli
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/order-tracking/order-tracking/config"
+)
+
+// healthcheckCommand asks the server that the same configuration describes whether
+// it can work: exit code 0 when it can. It is what containers run.
+func healthcheckCommand(e *env) *cobra.Command {
+	return &cobra.Command{
+		Use: "healthcheck", Short: "Ask the local server whether it is ready",
+		DisableFlagParsing: true,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			cfg, err := config.Load(args, e.environ)
+			if err != nil {
+				return err
+			}
+			host, port, err := net.SplitHostPort(cfg.HTTP.Addr)
+			if err != nil {
+				return err
+			}
+			if ip := net.ParseIP(host); host == "" || ip.IsUnspecified() {
+				host = "127.0.0.1"
+			}
+			req, err := http.NewRequestWithContext(cmd.Context(), http.MethodGet, "http://"+net.JoinHostPort(host, port)+"/readyz", nil)
+			if err != nil {
+				return err
+			}
+			client := http.Client{Timeout: 3 * time.Second}
+			resp, err := client.Do(req)
+			if err != nil {
+				return err
+			}
+			defer func() { _ = resp.Body.Close() }() // only its status is read
+			if resp.StatusCode != http.StatusOK {
+				return fmt.Errorf("not ready: %s", resp.Status)
+			}
+			return nil
+		},
+	}
+}

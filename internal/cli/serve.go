@@ -1,0 +1,104 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"text/template"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"go.uber.org/zap"
+
+	"github.com/order-tracking/order-tracking/config"
+	"github.com/order-tracking/order-tracking/internal/app"
+	"github.com/order-tracking/order-tracking/pkg/logger"
+)
+
+// serveCommand serves until told to stop. The configuration parses the flags, since
+// it knows every key.
+func serveCommand(e *env) *cobra.Command {
+	return &cobra.Command{
+		DisableFlagParsing: true,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if cmd.HasParent() || !slices.Contains(args, "--version") {
+				return e.serve(cmd, args)
+			}
+			return versionCommand(e).RunE(cmd, nil)
+		},
+	}
+}
+
+func (e *env) serve(cmd *cobra.Command, args []string) error {
+	started := time.Now()
+	cfg, err := config.Load(args, e.environ)
+	if errors.Is(err, pflag.ErrHelp) {
+		return e.help(cmd)
+	}
+	if err != nil {
+		return err
+	}
+	log, err := logger.New(cfg.Log.Level, cfg.Log.Format, e.stderr)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = log.Sync() }() // a terminal can't be synced
+	a, err := app.New(cmd.Context(), cfg, log, e.build.Version)
+	if err != nil {
+		return err
+	}
+	if err := e.greet(cfg, a, time.Since(started)); err != nil {
+		log.Debug("greeting not printed", zap.Error(err))
+	}
+	return a.Run(cmd.Context())
+}
+
+func (e *env) help(cmd *cobra.Command) error {
+	var b strings.Builder
+	b.WriteString(config.Usage())
+	if root := cmd.Root(); root.HasAvailableSubCommands() {
+		b.WriteString("\nCommands:\n")
+		for _, c := range root.Commands() {
+			if c.IsAvailableCommand() {
+				fmt.Fprintf(&b, "  %-14s %s\n", c.Name(), c.Short)
+			}
+		}
+	}
+	_, err := io.WriteString(e.stdout, b.String())
+	return err
+}
+
+var greeting = template.Must(template.New("").Parse(`
+order-tracking {{.Version}} is up, after {{.Took}}.
+
+  REST, WebSocket, SSE   http://{{.HTTP}}    reference: http://{{.HTTP}}/docs
+  gRPC                   {{.GRPC}}    with reflection
+  Kafka                  {{.Kafka}}
+  orders                 {{.Database}}
+
+Try, in another terminal:{{if .Keyed}}
+  export KEY=...   # the administrator's key; add -H "Authorization: Bearer $KEY"{{end}}
+  curl http://{{.HTTP}}/order -H 'Content-Type: application/json' \
+    -d '{"customer":{"name":"Anna"},"dropoff":{"address":"Main St 1"}}'
+  curl http://{{.HTTP}}/orders
+  grpcurl -plaintext {{.GRPC}} list
+  kcat -b {{.Broker}} -C -t order_created
+
+`))
+
+// greet tells a person where everything is.
+func (e *env) greet(cfg *config.Config, a *app.App, took time.Duration) error {
+	shown := cfg.Redacted()
+	kafka := strings.Join(a.Brokers(), ",")
+	where := kafka
+	if cfg.Kafka.Embedded() {
+		where += "    in this process"
+	}
+	return greeting.Execute(e.stdout, map[string]any{
+		"Version": e.build.Version, "Took": took.Round(time.Millisecond), "HTTP": a.HTTPAddr(), "GRPC": a.GRPCAddr(),
+		"Kafka": where, "Broker": a.Brokers()[0], "Database": shown.Database.URL, "Keyed": cfg.Access.BootstrapAdminKey != "",
+	})
+}

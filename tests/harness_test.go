@@ -1,0 +1,148 @@
+// Package tests is the black box: it starts the product on free ports and speaks to
+// it as a user does, by REST, gRPC, WebSocket, SSE and Kafka, through real sockets.
+package tests
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+	"go.uber.org/zap"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+
+	"github.com/order-tracking/order-tracking/config"
+	"github.com/order-tracking/order-tracking/internal/app"
+)
+
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m)
+}
+
+// object is a JSON object.
+type object = map[string]any
+
+// server is the product running in this process.
+type server struct {
+	dir   string
+	args  []string
+	key   string // the administrator's, when one is set
+	http  string
+	grpc  string
+	kafka []string
+	conn  *grpc.ClientConn
+	stop  func(testing.TB)
+}
+
+// start runs the product on free ports with its data in a folder of the test.
+func start(t testing.TB, args ...string) *server {
+	s := &server{dir: t.TempDir(), args: args}
+	s.up(t)
+	t.Cleanup(func() { s.down(t) })
+	return s
+}
+
+func (s *server) up(t testing.TB) {
+	args := append([]string{
+		"--http-addr=127.0.0.1:0", "--grpc-addr=127.0.0.1:0", "--kafka-listen=127.0.0.1:0",
+		"--database-url=sqlite://" + filepath.ToSlash(filepath.Join(s.dir, "orders.db")),
+		"--set=kafka.dir=" + filepath.Join(s.dir, "kafka"), "--set=live.ping_every=1s",
+	}, s.args...)
+	var environ []string
+	if s.key != "" {
+		environ = append(environ, "BOOTSTRAP_ADMIN_KEY="+s.key)
+	}
+	cfg, err := config.Load(args, environ)
+	require.NoError(t, err)
+	log := zap.NewNop()
+	if os.Getenv("TEST_LOG") != "" {
+		log = zap.Must(zap.NewDevelopment())
+	}
+	a, err := app.New(t.Context(), cfg, log, "test")
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- a.Run(ctx) }()
+	s.http, s.grpc, s.kafka = a.HTTPAddr(), a.GRPCAddr(), a.Brokers()
+	s.conn, err = grpc.NewClient(s.grpc, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	require.NoError(t, err)
+	s.stop = func(t testing.TB) {
+		cancel()
+		require.NoError(t, <-ended)
+	}
+}
+
+func (s *server) down(t testing.TB) {
+	if s.stop != nil {
+		_ = s.conn.Close()
+		s.stop(t)
+		s.stop = nil
+	}
+}
+
+// restart stops the product in order and starts it again on the same data.
+func (s *server) restart(t testing.TB) {
+	s.down(t)
+	s.up(t)
+}
+
+// eventually waits for something that another process of the product brings about.
+func eventually(t testing.TB, what string, ok func() bool) {
+	t.Helper()
+	require.Eventually(t, ok, 20*time.Second, 10*time.Millisecond, what)
+}
+
+func newID() string { return uuid.Must(uuid.NewV7()).String() }
+
+func encode(t testing.TB, v any) []byte {
+	b, err := json.Marshal(v)
+	require.NoError(t, err)
+	return b
+}
+
+// get walks into nested objects and lists.
+func get(v any, path ...any) any {
+	for _, p := range path {
+		switch key := p.(type) {
+		case string:
+			o, _ := v.(object)
+			v = o[key]
+		case int:
+			l, _ := v.([]any)
+			if key >= len(l) {
+				return nil
+			}
+			v = l[key]
+		}
+	}
+	return v
+}
+
+func str(v any, path ...any) string {
+	s, _ := get(v, path...).(string)
+	return s
+}
+
+func decode(t testing.TB, b []byte) object {
+	t.Helper()
+	var o object
+	require.NoError(t, json.Unmarshal(b, &o), "%s", b)
+	return o
+}
+
+// readObject reads an answer's JSON object; nil when it was cut off or is an error.
+func readObject(resp *http.Response) object {
+	defer func() { _ = resp.Body.Close() }()
+	var o object
+	if err := json.NewDecoder(resp.Body).Decode(&o); err != nil || resp.StatusCode >= 300 {
+		return nil
+	}
+	return o
+}
