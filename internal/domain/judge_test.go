@@ -1,0 +1,86 @@
+package domain
+
+import (
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+var limits = Plausibility{MaxSpeed: 70, MaxAccuracy: 1000}
+
+func fixAt(lat, lon float64, at time.Time) Position { return Position{Lat: lat, Lon: lon, RecordedAt: at} }
+
+func TestJudge(t *testing.T) {
+	poor := fixAt(55, 37, noon.Add(time.Second))
+	radius := 1500.0
+	poor.Accuracy = &radius
+	for name, tc := range map[string]struct {
+		fixes []Position
+		want  []DropReason
+		moves []bool
+	}{
+		"null island": {[]Position{fixAt(0, 0, noon)}, []DropReason{DropNullIsland}, []bool{false}},
+		"future":      {[]Position{fixAt(1, 1, noon.Add(6*time.Minute))}, []DropReason{DropFuture}, []bool{false}},
+		"too old":     {[]Position{fixAt(1, 1, noon.Add(-49*time.Hour))}, []DropReason{DropTooOld}, []bool{false}},
+		"poor":        {[]Position{poor}, []DropReason{DropPoorAccuracy}, []bool{false}},
+		"late moves nothing": {
+			[]Position{fixAt(55, 37, noon), fixAt(55, 37.001, noon.Add(-time.Minute)), fixAt(55, 37.001, noon.Add(-time.Minute))},
+			[]DropReason{"", "", DropDuplicate}, []bool{true, false, false},
+		},
+		"the same again": {
+			[]Position{fixAt(55, 37, noon), fixAt(56, 38, noon)}, []DropReason{"", DropDuplicate}, []bool{true, false},
+		},
+		"a jump and back": {
+			[]Position{fixAt(55, 37, noon), fixAt(56, 37, noon.Add(10*time.Second)), fixAt(55.001, 37, noon.Add(20*time.Second))},
+			[]DropReason{"", DropImpossibleSpeed, ""}, []bool{true, false, true},
+		},
+		"a jump that was true": {
+			[]Position{fixAt(55, 37, noon), fixAt(56, 37, noon.Add(10*time.Second)), fixAt(56.001, 37, noon.Add(20*time.Second))},
+			[]DropReason{"", DropImpossibleSpeed, ""}, []bool{true, false, true},
+		},
+		"jitter at rest": {
+			[]Position{fixAt(55, 37, noon), fixAt(55.0004, 37, noon.Add(10*time.Millisecond))}, []DropReason{"", ""}, []bool{true, true},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var j Judge
+			for i, p := range tc.fixes {
+				drop, moves := j.Take(p, noon, limits)
+				if drop != tc.want[i] || moves != tc.moves[i] {
+					t.Errorf("fix %d: %q moves %v, want %q %v", i, drop, moves, tc.want[i], tc.moves[i])
+				}
+			}
+		})
+	}
+}
+
+// Whatever is reported: the newest time only grows, what moves is the newest, what is
+// dropped does not move, and the same positions again change nothing.
+func TestJudgeNeverGoesBack(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var j Judge
+		var taken []Position
+		for range rapid.IntRange(1, 30).Draw(t, "n") {
+			p := fixAt(rapid.Float64Range(54, 56).Draw(t, "lat"), rapid.Float64Range(36, 38).Draw(t, "lon"),
+				noon.Add(time.Duration(rapid.IntRange(-3600, 400).Draw(t, "second"))*time.Second))
+			before, had := j.Newest()
+			drop, moves := j.Take(p, noon, limits)
+			after, _ := j.Newest()
+			if moves != (after != before || !had && drop == "") || moves && (drop != "" || after != p) {
+				t.Fatalf("drop %q, moves %v, from %v to %v", drop, moves, before, after)
+			}
+			if had && after.RecordedAt.Before(before.RecordedAt) {
+				t.Fatal("the newest became older")
+			}
+			if drop == "" {
+				taken = append(taken, p)
+			}
+		}
+		for _, p := range taken {
+			if drop, _ := j.Take(p, noon, limits); drop != DropDuplicate {
+				t.Fatalf("%v is taken twice", p)
+			}
+		}
+	})
+}
