@@ -57,7 +57,7 @@ stop() {
 # call WANT METHOD PATH [BODY]: the answer is in $answer, the status must be WANT.
 call() {
   local got
-  got=$(curl -sS -m 10 -X "$2" "$url$3" -H 'Content-Type: application/json' ${4:+-d "$4"} -o "$dir/answer" -w '%{http_code}')
+  got=$(curl -sS -m 10 -X "$2" "$url$3" -H 'Content-Type: application/json' ${4:+-d "$4"} -o "$dir/answer" -w '%{http_code}') || die "$2 $3 was not answered"
   answer=$(cat "$dir/answer")
   [ "$got" = "$1" ] || die "$2 $3 answered $got instead of $1: $answer"
 }
