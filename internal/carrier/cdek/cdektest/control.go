@@ -1,0 +1,63 @@
+package cdektest
+
+import "slices"
+
+// Booked is an order as tests see it.
+type Booked struct {
+	UUID, Number, CdekNumber, Status string
+	Input                            map[string]any
+	Return                           bool
+}
+
+// Booked returns every order that the server holds, rejected ones included.
+func (s *Server) Booked() []Booked {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.settle()
+	var out []Booked
+	for _, o := range s.orders {
+		out = append(out, Booked{o.uuid, o.number, o.cdekNumber, o.last(), o.input, o.returns != nil})
+	}
+	return out
+}
+
+// Report gives an order a status now. It says whether there is such an order.
+func (s *Server) Report(id, code, reason, city string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.settle()
+	o := s.byID(id)
+	if o != nil {
+		s.add(o, status{code: code, reason: reason, city: city, at: s.opt.Now()})
+	}
+	return o != nil
+}
+
+// Problem has a courier report what is in the way.
+func (s *Server) Problem(id, code string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	o := s.byID(id)
+	if o != nil {
+		o.problems = append(o.problems, object{"code": code, "create_date": s.stamp(s.opt.Now())})
+	}
+	return o != nil
+}
+
+// Retract takes back the last status of that code.
+func (s *Server) Retract(id, code string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.settle()
+	o := s.byID(id)
+	if o == nil {
+		return false
+	}
+	at := slices.IndexFunc(o.statuses, func(st status) bool { return st.code == code && !st.deleted })
+	if at < 0 {
+		return false
+	}
+	o.statuses[at].deleted = true
+	s.announce(o, o.statuses[at])
+	return true
+}

@@ -1,0 +1,360 @@
+package cdektest
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// Options make a Server; zero fields take the defaults.
+type Options struct {
+	Now       func() time.Time // time.Now
+	Account   string           // any when empty
+	Secret    string
+	TokenLife time.Duration // 3599 s
+	// Decide is how long a request stays ACCEPTED.
+	Decide time.Duration
+	// Travel returns what happens by itself to an order once it is registered; nil: nothing.
+	Travel func(toPoint bool) []Step
+	// ReturnTravel is what happens to an order that brings another back.
+	ReturnTravel []Step
+	// NewestFirst and Colons choose between the two ways in which statuses are told:
+	// the order of the array, and +00:00 instead of +0000.
+	NewestFirst bool
+	Colons      bool
+	// Deliver posts a webhook and returns the status of the answer; over HTTP with a
+	// time limit of 15 seconds when nil.
+	Deliver func(ctx context.Context, url string, body []byte) (int, error)
+}
+
+// Step is a status that an order comes to have so long after its registration.
+type Step struct {
+	After  time.Duration
+	Code   string
+	City   string
+	Reason string
+}
+
+// Sandbox is a journey of 17 seconds, to a door or to a point.
+func Sandbox(toPoint bool) []Step {
+	last := []Step{
+		{11 * time.Second, "ACCEPTED_AT_RECIPIENT_CITY_WAREHOUSE", "Новосибирск", ""},
+		{13 * time.Second, "TAKEN_BY_COURIER", "Новосибирск", ""},
+	}
+	if toPoint {
+		last = []Step{{12 * time.Second, "ACCEPTED_AT_PICK_UP_POINT", "Новосибирск", ""}}
+	}
+	return append(append([]Step{
+		{2 * time.Second, "RECEIVED_AT_SHIPMENT_WAREHOUSE", "Москва", ""},
+		{4 * time.Second, "READY_FOR_SHIPMENT_IN_SENDER_CITY", "Москва", ""},
+		{5 * time.Second, "TAKEN_BY_TRANSPORTER_FROM_SENDER_CITY", "Москва", ""},
+		{7 * time.Second, "SENT_TO_RECIPIENT_CITY", "Москва", ""},
+		{9 * time.Second, "ACCEPTED_IN_RECIPIENT_CITY", "Новосибирск", ""},
+	}, last...), Step{17 * time.Second, "DELIVERED", "Новосибирск", ""})
+}
+
+// Server is the emulator. It is an http.Handler; requests go below /v2.
+type Server struct {
+	opt Options
+	mux *http.ServeMux
+
+	mu       sync.Mutex
+	tokens   map[string]time.Time
+	issued   int
+	orders   []*order
+	papers   map[string]*paper
+	intakes  map[string]*intake
+	subs     []*subscription
+	outgoing []*delivery
+	faults   []*Fault
+	calls    map[string]int
+	number   int
+	shuffle  func(n int, swap func(i, j int))
+	twice    bool
+}
+
+// New returns a Server that has no orders.
+func New(o Options) *Server {
+	o.TokenLife, o.Decide = cmp.Or(o.TokenLife, 3599*time.Second), cmp.Or(o.Decide, 300*time.Millisecond)
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	s := &Server{
+		opt: o, tokens: map[string]time.Time{}, papers: map[string]*paper{}, intakes: map[string]*intake{},
+		calls: map[string]int{}, number: 1100000000,
+	}
+	if s.opt.Deliver == nil {
+		s.opt.Deliver = post
+	}
+	s.routes()
+	return s
+}
+
+// Listen serves on a free loopback port until the context ends, sends webhooks, and
+// returns the base URL. done is closed once everything has stopped.
+func (s *Server) Listen(ctx context.Context) (base string, done <-chan struct{}, err error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", nil, err
+	}
+	srv := &http.Server{Handler: s, ReadHeaderTimeout: 5 * time.Second, BaseContext: func(net.Listener) context.Context { return ctx }}
+	stopped := make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() { _ = srv.Serve(l) })
+	wg.Go(func() { s.Run(ctx) })
+	go func() {
+		<-ctx.Done()
+		_ = srv.Close()
+		wg.Wait()
+		close(stopped)
+	}()
+	return "http://" + l.Addr().String() + "/v2", stopped, nil
+}
+
+// Client returns a client that calls the server without a network in between; any
+// base URL will do. A lost answer is an error of it.
+func (s *Server) Client() *http.Client { return &http.Client{Transport: transport{s}} }
+
+type transport struct{ s *Server }
+
+// RoundTrip serves the request in this goroutine.
+func (t transport) RoundTrip(r *http.Request) (resp *http.Response, err error) {
+	defer func() {
+		if recover() != nil { // http.ErrAbortHandler: the answer was lost
+			resp, err = nil, io.ErrUnexpectedEOF
+		}
+	}()
+	rec := newRecorder()
+	t.s.ServeHTTP(rec, r)
+	if err := r.Context().Err(); err != nil {
+		return nil, err
+	}
+	return &http.Response{
+		StatusCode: rec.status, Header: rec.header, Body: io.NopCloser(&rec.body), Request: r,
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+	}, nil
+}
+
+// recorder keeps an answer.
+type recorder struct {
+	status int
+	header http.Header
+	body   bytes.Buffer
+}
+
+func newRecorder() *recorder { return &recorder{status: http.StatusOK, header: http.Header{}} }
+
+func (r *recorder) Header() http.Header         { return r.header }
+func (r *recorder) WriteHeader(status int)      { r.status = status }
+func (r *recorder) Write(p []byte) (int, error) { return r.body.Write(p) }
+
+// FaultKind is a way in which a call goes wrong.
+type FaultKind int
+
+// The faults.
+const (
+	TooMany      FaultKind = iota // 429
+	Spring                        // 500 with the framework's body
+	Page                          // 502 with HTML
+	Hang                          // no answer until the caller gives up
+	Lost                          // the call works and its answer is lost
+	Cut                           // the connection ends before the call works
+	TokenExpired                  // 401
+)
+
+// Fault makes calls go wrong.
+type Fault struct {
+	Kind   FaultKind
+	Method string // any when empty
+	Path   string // a part of it
+	Times  int    // 1 when zero
+	After  string // Retry-After
+}
+
+// Fail makes the next calls that fit go wrong.
+func (s *Server) Fail(f Fault) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f.Times = cmp.Or(f.Times, 1)
+	s.faults = append(s.faults, &f)
+}
+
+// Calls returns how often a route was called, such as "POST /v2/orders"; a call that
+// a fault kept from working does not count.
+func (s *Server) Calls(route string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.calls[route]
+}
+
+// ExpireTokens makes every token handed out so far invalid, and Issued counts them.
+func (s *Server) ExpireTokens() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clear(s.tokens)
+}
+
+// Issued returns how many tokens were handed out.
+func (s *Server) Issued() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.issued
+}
+
+// fault takes the next fault that fits a request, or nil.
+func (s *Server) fault(r *http.Request) *Fault {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, f := range s.faults {
+		if f.Times > 0 && (f.Method == "" || f.Method == r.Method) && strings.Contains(r.URL.Path, f.Path) {
+			f.Times--
+			return f
+		}
+	}
+	return nil
+}
+
+// ServeHTTP answers as CDEK would, unless a fault is due.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	f := s.fault(r)
+	if f == nil {
+		s.mux.ServeHTTP(w, r)
+		return
+	}
+	switch f.Kind {
+	case TooMany:
+		if f.After != "" {
+			w.Header().Set("Retry-After", f.After)
+		}
+		w.WriteHeader(http.StatusTooManyRequests)
+	case Spring:
+		spring(w, s.opt.Now(), r.URL.Path, "Внутренняя ошибка сервера")
+	case Page:
+		w.WriteHeader(http.StatusBadGateway)
+		_, _ = io.WriteString(w, "<html><body>QRATOR</body></html>")
+	case Hang:
+		<-r.Context().Done()
+	case TokenExpired:
+		fail(w, http.StatusUnauthorized, "v2_token_expired", "Access token is expired")
+	case Cut:
+		panic(http.ErrAbortHandler)
+	case Lost:
+		s.mux.ServeHTTP(newRecorder(), r)
+		panic(http.ErrAbortHandler)
+	}
+}
+
+func (s *Server) routes() {
+	s.mux = http.NewServeMux()
+	s.mux.HandleFunc("POST /v2/oauth/token", s.token)
+	for route, serve := range map[string]func(http.ResponseWriter, *http.Request){
+		"POST /v2/orders": s.createOrder, "GET /v2/orders": s.findOrder, "GET /v2/orders/{id}": s.getOrder,
+		"DELETE /v2/orders/{id}": s.deleteOrder, "POST /v2/orders/{id}/refusal": s.refuseOrder,
+		"POST /v2/calculator/tarifflist": s.tariffs, "POST /v2/calculator/tariff": s.tariff,
+		"GET /v2/deliverypoints": s.points, "GET /v2/location/cities": s.cities, "GET /v2/location/coordinates": s.coordinates,
+		"POST /v2/print/{kind}": s.print, "GET /v2/print/{kind}/{id}": s.printed,
+		"POST /v2/intakes": s.createIntake, "GET /v2/intakes/{id}": s.getIntake, "DELETE /v2/intakes/{id}": s.deleteIntake,
+		"GET /v2/delivery/intervals": s.intervals,
+		"GET /v2/webhooks":           s.listHooks, "POST /v2/webhooks": s.addHook,
+	} {
+		s.mux.HandleFunc(route, func(w http.ResponseWriter, r *http.Request) {
+			if !s.authorised(w, r) {
+				return
+			}
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.calls[route]++
+			s.settle()
+			serve(w, r)
+		})
+	}
+}
+
+func (s *Server) token(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.opt.Account != "" && (r.FormValue("client_id") != s.opt.Account || r.FormValue("client_secret") != s.opt.Secret) {
+		answer(w, http.StatusUnauthorized, object{"error": "invalid_client", "error_description": "No such account secure"})
+		return
+	}
+	token := uuid.NewString()
+	s.tokens[token] = s.opt.Now().Add(s.opt.TokenLife)
+	s.issued++
+	answer(w, http.StatusOK, object{
+		"access_token": token, "token_type": "bearer", "expires_in": int(s.opt.TokenLife.Seconds()),
+		"scope": "location:all order:all payment:all", "jti": uuid.NewString(),
+	})
+}
+
+func (s *Server) authorised(w http.ResponseWriter, r *http.Request) bool {
+	header := r.Header.Get("Authorization")
+	if header == "" { // so does the original
+		spring(w, s.opt.Now(), r.URL.Path, "Не найден HTTP заголовок Authorization")
+		return false
+	}
+	s.mu.Lock()
+	expires, known := s.tokens[strings.TrimPrefix(header, "Bearer ")]
+	s.mu.Unlock()
+	if !known || !s.opt.Now().Before(expires) {
+		fail(w, http.StatusUnauthorized, "v2_token_expired", "Access token is expired")
+		return false
+	}
+	return true
+}
+
+type object = map[string]any
+
+func answer(w http.ResponseWriter, status int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(v)
+}
+
+func fail(w http.ResponseWriter, status int, code, message string) {
+	answer(w, status, object{"errors": []object{{"code": code, "additional_code": "0x00000001", "message": message}}, "warnings": []object{}})
+}
+
+func spring(w http.ResponseWriter, now time.Time, path, message string) {
+	answer(w, http.StatusInternalServerError, object{
+		"timestamp": now.UnixMilli(), "path": path, "status": 500, "error": "Internal Server Error", "message": message,
+	})
+}
+
+// read decodes a request's body; a bad one is answered.
+func read(w http.ResponseWriter, r *http.Request) (object, bool) {
+	var body object
+	if err := json.NewDecoder(io.LimitReader(r.Body, 1<<20)).Decode(&body); err != nil {
+		fail(w, http.StatusBadRequest, "v2_bad_request", "Bad request: "+err.Error())
+		return nil, false
+	}
+	return body, true
+}
+
+// text returns a member as text; numbers may come as text and the other way round.
+func text(o object, name string) string {
+	switch v := o[name].(type) {
+	case string:
+		return v
+	case float64:
+		return fmt.Sprintf("%.f", v)
+	}
+	return ""
+}
+
+// stamp writes a time as CDEK does.
+func (s *Server) stamp(t time.Time) string {
+	if s.opt.Colons {
+		return t.UTC().Format("2006-01-02T15:04:05+00:00")
+	}
+	return t.UTC().Format("2006-01-02T15:04:05+0000")
+}
