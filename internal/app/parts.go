@@ -137,7 +137,7 @@ func (a *App) buildDoors(context.Context) (err error) {
 	}
 	a.grpcServer = grpcdoor.New(grpcdoor.Deps{
 		UseCases: uc, Hub: a.hub, Guard: guard, Ready: a.ready, Log: a.log, Clock: systemClock{},
-		Config: grpcdoor.Config{MaxMessageBytes: a.cfg.GRPC.MaxMessageBytes},
+		Config: grpcdoor.Config{MaxMessageBytes: a.cfg.GRPC.MaxMessageBytes, PingEvery: a.cfg.Live.PingEvery},
 	})
 	return nil
 }

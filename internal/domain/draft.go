@@ -42,12 +42,6 @@ func (d Draft) Normalize(region string) (Draft, error) {
 	return d, f.Err()
 }
 
-func (f *Faults) optionalTime(pointer string, t *time.Time) {
-	if t != nil {
-		f.year(pointer, *t)
-	}
-}
-
 func (f *Faults) place(pointer string, p *Place) {
 	if p == nil {
 		return

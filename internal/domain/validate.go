@@ -110,9 +110,18 @@ func (f *Faults) notFuture(pointer string, t, now time.Time) {
 	f.year(pointer, t)
 }
 
-// year keeps times inside what RFC 3339 and both databases can hold.
+// year keeps times that are given inside what RFC 3339 and both databases can hold.
 func (f *Faults) year(pointer string, t time.Time) {
-	if y := t.UTC().Year(); !t.IsZero() && (y < 1970 || y > 9999) {
+	if !t.IsZero() {
+		f.optionalTime(pointer, &t)
+	}
+}
+
+func (f *Faults) optionalTime(pointer string, t *time.Time) {
+	if t == nil {
+		return
+	}
+	if y := t.UTC().Year(); y < 1970 || y > 9999 {
 		f.Add(pointer, string(CodeImpossibleTime), "must be between the years 1970 and 9999")
 	}
 }
