@@ -9,7 +9,9 @@ import (
 
 var limits = Plausibility{MaxSpeed: 70, MaxAccuracy: 1000}
 
-func fixAt(lat, lon float64, at time.Time) Position { return Position{Lat: lat, Lon: lon, RecordedAt: at} }
+func fixAt(lat, lon float64, at time.Time) Position {
+	return Position{Lat: lat, Lon: lon, RecordedAt: at}
+}
 
 func TestJudge(t *testing.T) {
 	poor := fixAt(55, 37, noon.Add(time.Second))
