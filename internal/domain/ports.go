@@ -64,6 +64,11 @@ type Store interface {
 
 // Outbox is the events that the bus has not acknowledged yet.
 type Outbox interface {
+	// Lead makes this process the one that relays, of all that share the outbox, and
+	// returns the outbox to relay from: its methods fail with unavailable once another
+	// may lead. The caller resigns when it stops or anything fails. It returns a nil
+	// outbox while another process leads.
+	Lead(ctx context.Context) (box Outbox, resign func(), err error)
 	// Pending returns the oldest unpublished events, at most limit, in order.
 	Pending(ctx context.Context, limit int) ([]OutboxEntry, error)
 	// Published forgets the entries at these positions.
@@ -111,6 +116,21 @@ type Audience interface {
 	CourierMoved(fix Fix, orderIDs []string)
 	// Estimated announces a changed estimate.
 	Estimated(e Estimate)
+}
+
+// Wakeups carries messages between replicas that watch the same things. What it loses,
+// repeats or reorders costs its readers time and nothing else.
+type Wakeups interface {
+	// Publish hands a message to every replica that watches the topic, this one too. It
+	// never blocks and never fails: a message that can't be sent is lost.
+	Publish(topic string, message []byte)
+	// Watch begins and Unwatch ends listening to a topic. Neither blocks; messages may
+	// come a little later than that.
+	Watch(topic string)
+	Unwatch(topic string)
+	// Receive calls fn with each message of a watched topic, one at a time for each topic,
+	// until the context ends; it waits out whatever carries them. fn must not block.
+	Receive(ctx context.Context, fn func(topic string, message []byte)) error
 }
 
 // Carrier is a delivery company. Beside this core it has those of the abilities

@@ -38,6 +38,13 @@
 // Shutdown, which takes its time). Reading from the store what was missed happens on
 // a few goroutines that exist while there is something to read; Close waits for them.
 //
+// # Replicas
+//
+// What is announced here reaches the watchers of other replicas through
+// domain.Wakeups, where there is one. A message is a hint that may be lost, repeated or
+// late: it is taken like an announcement, and the check finds what was not heard. A
+// replica listens to a topic only while one of its own subscriptions has it.
+//
 // It depends on domain.Store for snapshots and history, and on domain.LiveStore for
 // positions and copies of orders.
 package push

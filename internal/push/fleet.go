@@ -60,7 +60,7 @@ func (f *fleet) moved(fix domain.Fix) {
 	f.moves[fix.CourierID] = move{fix, f.tick + 1}
 }
 
-// turn ends a tick: who moved in it is told in one frame.
+// turn tells in one frame who moved since the last one.
 func (f *fleet) turn() {
 	if !f.watched() {
 		return

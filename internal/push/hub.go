@@ -17,6 +17,9 @@ type Config struct {
 	Queue int
 	// FleetTick is how often the fleet's moves are told; default 100 ms.
 	FleetTick time.Duration
+	// Wakeups carries what happens here to the other replicas and back; nil where there
+	// is one process.
+	Wakeups domain.Wakeups
 }
 
 // checkEvery is how often watched orders are compared with the store.
@@ -34,6 +37,7 @@ type Hub struct {
 	couriers table
 	fleet    fleet
 	catchup  catchup
+	peers    *peers // nil where there is one process
 
 	mu     sync.Mutex
 	subs   map[*Subscription]struct{}
@@ -55,6 +59,9 @@ func New(cfg Config, store domain.Store, live domain.LiveStore, clock domain.Clo
 	h.couriers.init(func(id string) *room { return &room{hub: h, topic: CourierTopic(id)} })
 	h.fleet.room = room{hub: h, topic: FleetTopic()}
 	h.catchup.init()
+	if cfg.Wakeups != nil {
+		h.peers = &peers{hub: h, wakeups: cfg.Wakeups, id: domain.NewID()}
+	}
 	return h
 }
 
@@ -122,8 +129,11 @@ func (h *Hub) Shutdown(ctx context.Context, spread time.Duration) {
 func (h *Hub) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		every(ctx, h.cfg.FleetTick, h.fleet.turn)
+		every(ctx, h.cfg.FleetTick, h.turn)
 	})
+	if h.peers != nil {
+		wg.Go(func() { h.peers.run(ctx) })
+	}
 	every(ctx, checkEvery, func() { h.check(ctx) })
 	wg.Wait()
 	return nil
@@ -139,6 +149,14 @@ func every(ctx context.Context, d time.Duration, fn func()) {
 		case <-ticker.C:
 			fn()
 		}
+	}
+}
+
+// turn ends a tick: who moved in it is told.
+func (h *Hub) turn() {
+	h.fleet.turn()
+	if h.peers != nil {
+		h.peers.turn()
 	}
 }
 

@@ -87,8 +87,21 @@ func (h *Hub) OrderChanged(o *domain.Order, events []domain.Event) {
 	if len(events) == 0 {
 		return
 	}
+	h.changed(o.ID, events, func(t *track) {
+		if o.Ledger.Seq == t.seq {
+			t.state, t.known = stateOf(o), true
+		}
+	})
+	if h.peers != nil {
+		h.peers.changed(o.ID, events)
+	}
+}
+
+// changed offers entries to the order's room, if there is one or the fleet's watchers
+// need one. then, when not nil, runs while the room is locked.
+func (h *Hub) changed(orderID string, events []domain.Event, then func(*track)) {
 	fleet := h.fleet.watched()
-	r := h.orders.lock(o.ID, fleet)
+	r := h.orders.lock(orderID, fleet)
 	if r == nil {
 		return
 	}
@@ -102,8 +115,8 @@ func (h *Hub) OrderChanged(o *domain.Order, events []domain.Event) {
 		}
 	}
 	r.offer(events, w)
-	if o.Ledger.Seq == t.seq {
-		t.state, t.known = stateOf(o), true
+	if then != nil {
+		then(t)
 	}
 	r.mu.Unlock()
 	w.fire()
@@ -298,7 +311,7 @@ func (m *member) enterOrder(first []*Frame, seq int64, st state) bool {
 	if fix := t.waiting; fix != nil {
 		t.waiting = nil
 		if r.carriedBy(*fix) {
-			r.tellFix(*fix, nil, w)
+			r.tellFix(*fix, w)
 		}
 	}
 	return true

@@ -2,7 +2,6 @@ package push
 
 import (
 	"context"
-	"encoding/json"
 	"sync"
 	"time"
 
@@ -120,6 +119,9 @@ func (s *Subscription) join(t Topic) (*member, error) {
 	if t.Kind == KindFleet {
 		s.hub.fleet.watchers.Add(1)
 	}
+	if len(r.members) == 1 && s.hub.peers != nil {
+		s.hub.peers.wakeups.Watch(t.String())
+	}
 	return m, nil
 }
 
@@ -158,6 +160,9 @@ func (r *room) remove(m *member) {
 	}
 	if r.topic.Kind == KindFleet {
 		r.hub.fleet.watchers.Add(-1)
+	}
+	if last == 0 && r.hub.peers != nil {
+		r.hub.peers.wakeups.Unwatch(r.topic.String())
 	}
 	r.retire()
 }
@@ -293,35 +298,47 @@ func (h *Hub) position(ctx context.Context, courierID string) *domain.Position {
 
 // CourierMoved announces a courier's newest position and the orders in its custody.
 func (h *Hub) CourierMoved(fix domain.Fix, orderIDs []string) {
-	w := newWakes()
-	var data json.RawMessage // encoded once, if anybody watches
-	if r := h.couriers.lock(fix.CourierID, false); r != nil {
-		if fix.RecordedAt.After(r.latest) {
-			data = r.tellFix(fix, data, w)
-		}
-		r.mu.Unlock()
-	}
+	h.movedCourier(fix)
 	for _, id := range orderIDs {
-		if r := h.orders.lock(id, false); r != nil {
-			if r.carriedBy(fix) {
-				data = r.tellFix(fix, data, w)
-			}
-			r.mu.Unlock()
-		}
+		h.movedOrder(id, fix)
 	}
 	h.fleet.moved(fix)
+	if h.peers != nil {
+		h.peers.moved(fix, orderIDs)
+	}
+}
+
+func (h *Hub) movedCourier(fix domain.Fix) {
+	r := h.couriers.lock(fix.CourierID, false)
+	if r == nil {
+		return
+	}
+	w := newWakes()
+	if fix.RecordedAt.After(r.latest) {
+		r.tellFix(fix, w)
+	}
+	r.mu.Unlock()
 	w.fire()
 }
 
-// tellFix tells a position, whose JSON is data unless nil, and returns the JSON; the
-// room is locked.
-func (r *room) tellFix(fix domain.Fix, data json.RawMessage, w *wakes) json.RawMessage {
+func (h *Hub) movedOrder(id string, fix domain.Fix) {
+	r := h.orders.lock(id, false)
+	if r == nil {
+		return
+	}
+	w := newWakes()
+	if r.carriedBy(fix) {
+		r.tellFix(fix, w)
+	}
+	r.mu.Unlock()
+	w.fire()
+}
+
+// tellFix tells a position; the room is locked.
+func (r *room) tellFix(fix domain.Fix, w *wakes) {
 	r.latest = fix.RecordedAt
 	if len(r.members) == 0 {
-		return data
-	}
-	if data == nil {
-		data, _ = json.Marshal(fix) // validated numbers always encode
+		return
 	}
 	orderID := ""
 	if r.topic.Kind == KindOrder {
@@ -329,13 +346,19 @@ func (r *room) tellFix(fix domain.Fix, data json.RawMessage, w *wakes) json.RawM
 	}
 	r.tell(&Frame{
 		Type: TypePosition, Topic: r.topic, lane: lanePosition,
-		JSON: Encode(TypePosition, orderID, 0, fix.ReceivedAt, data),
+		JSON: Encode(TypePosition, orderID, 0, fix.ReceivedAt, fix),
 	}, w)
-	return data
 }
 
 // Estimated announces a changed estimate.
 func (h *Hub) Estimated(e domain.Estimate) {
+	h.estimated(e)
+	if h.peers != nil {
+		h.peers.estimated(e)
+	}
+}
+
+func (h *Hub) estimated(e domain.Estimate) {
 	r := h.orders.lock(e.OrderID, false)
 	if r == nil {
 		return
