@@ -81,7 +81,7 @@ func NewGuard(carrier string, l Limits, h Hooks) *Guard {
 		HandleIf(func(_ Reply, err error) bool {
 			return errors.Is(err, errDown) || errors.Is(err, timeout.ErrExceeded)
 		}).
-		WithFailureThreshold(l.OpenAfter).WithDelay(l.OpenFor).WithJitterFactor(0.1).
+		WithFailureThreshold(l.OpenAfter).WithSuccessThreshold(1).WithDelay(l.OpenFor).WithJitterFactor(0.1).
 		OnStateChanged(func(e circuitbreaker.StateChangedEvent) {
 			if h.Breaker != nil {
 				h.Breaker(carrier, e.NewState.String())

@@ -26,6 +26,7 @@ type Order struct {
 	Notes      string            `json:"notes,omitempty"`
 	Metadata   map[string]string `json:"metadata,omitempty"`
 	CourierID  string            `json:"courier_id,omitempty"`
+	Shipment   *Shipment         `json:"shipment,omitempty"`
 	ReadyAt    *time.Time        `json:"ready_at,omitempty"`
 	PromisedAt *time.Time        `json:"promised_at,omitempty"`
 	ETA        *Estimate         `json:"eta,omitempty"` // as of this version

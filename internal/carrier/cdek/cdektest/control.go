@@ -61,3 +61,11 @@ func (s *Server) Retract(id, code string) bool {
 	s.announce(o, o.statuses[at])
 	return true
 }
+
+// Duplicate hands in an order once more under its name, as a client would that never
+// heard of the first; it returns the second one's id.
+func (s *Server) Duplicate(id string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.newOrder(s.byID(id).input, s.opt.Now()).uuid
+}

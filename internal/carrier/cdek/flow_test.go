@@ -1,0 +1,472 @@
+package cdek_test
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/order-tracking/order-tracking/internal/carrier"
+	"github.com/order-tracking/order-tracking/internal/carrier/cdek"
+	"github.com/order-tracking/order-tracking/internal/carrier/cdek/cdektest"
+	"github.com/order-tracking/order-tracking/internal/domain"
+)
+
+// bench is CDEK and its emulator, joined without a network, in a bubble of time.
+type bench struct {
+	*testing.T
+	*cdektest.Server
+	cdek    *cdek.Carrier
+	mu      sync.Mutex
+	unknown []string
+	retries int
+}
+
+// onBench runs a test in a bubble where the clock moves when all wait.
+func onBench(t *testing.T, o cdektest.Options, test func(*bench)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		o.Account, o.Secret = "account", "secret"
+		b := &bench{T: t, Server: cdektest.New(o)}
+		b.cdek = cdek.New(b.config())
+		test(b)
+	})
+}
+
+func (b *bench) config() cdek.Config {
+	return cdek.Config{
+		BaseURL: "http://cdek.test/v2", Account: "account", Secret: "secret", HTTP: b.Client(),
+		Sender: domain.Customer{Name: "Склад"}, From: domain.Stop{City: "44", Place: domain.Place{Address: "ул. Складская, 1"}},
+		Hooks: carrier.Hooks{
+			Unknown: func(_, code string) {
+				b.mu.Lock()
+				defer b.mu.Unlock()
+				b.unknown = append(b.unknown, code)
+			},
+			Retry: func(string, string) {
+				b.mu.Lock()
+				defer b.mu.Unlock()
+				b.retries++
+			},
+		},
+	}
+}
+
+// pass lets time pass.
+func pass(d time.Duration) { <-time.After(d) }
+
+func request(ref string) domain.ShipmentRequest {
+	return domain.ShipmentRequest{
+		ClientRef: ref, Tariff: "139", Recipient: domain.Customer{Name: "Анна", Phone: "+79990000000"},
+		To: domain.Stop{Place: domain.Place{Address: "Новосибирск, ул. Примерная, 1"}},
+	}
+}
+
+func (b *bench) book(ref string) domain.ShipmentSnapshot {
+	b.Helper()
+	snap, err := b.cdek.CreateShipment(b.Context(), request(ref))
+	require.NoError(b, err)
+	return snap
+}
+
+func (b *bench) track(ref domain.ShipmentRef) domain.ShipmentSnapshot {
+	b.Helper()
+	snap, err := b.cdek.TrackShipment(b.Context(), ref)
+	require.NoError(b, err)
+	return snap
+}
+
+// decided looks as the poller does until the carrier has decided.
+func (b *bench) decided(ref domain.ShipmentRef) domain.ShipmentSnapshot {
+	b.Helper()
+	start, s := time.Now(), domain.Shipment{Phase: domain.PhasePending}
+	for looks := 0; ; looks++ {
+		snap := b.track(ref)
+		s.Learn(snap)
+		if s.Phase != domain.PhasePending {
+			return snap
+		}
+		require.Less(b, looks, 20)
+		pass(s.PollAfter(domain.StatusConfirmed, time.Now(), start, looks))
+	}
+}
+
+func TestBookedUntilRegistered(t *testing.T) {
+	onBench(t, cdektest.Options{Decide: 40 * time.Second, NewestFirst: true, Colons: true}, func(b *bench) {
+		made := b.book("A-1")
+		require.Equal(b, domain.PhasePending, made.Ref.Phase)
+		require.Empty(b, made.Ref.TrackingNumber)
+		require.Equal(b, "A-1", made.Ref.ClientRef)
+		got := b.decided(made.Ref)
+		require.Equal(b, domain.PhaseRegistered, got.Ref.Phase)
+		require.NotEmpty(b, got.Ref.TrackingNumber)
+		require.Equal(b, "CREATED", got.Status)
+		require.Equal(b, int64(52200), got.Price.Amount)
+		require.Less(b, b.Calls("GET /v2/orders/{id}"), 9, "looks double their distance")
+
+		input := b.Booked()[0].Input
+		require.Equal(b, 270.0, input["to_location"].(map[string]any)["code"], "the city was found in the address")
+		require.Equal(b, 44.0, input["from_location"].(map[string]any)["code"])
+		box := input["packages"].([]any)[0].(map[string]any)
+		require.Equal(b, 1000.0, box["weight"], "the usual parcel")
+		require.Len(b, box["items"], 1, "a shop must list something")
+	})
+}
+
+func TestRejectedWithReasons(t *testing.T) {
+	onBench(t, cdektest.Options{}, func(b *bench) {
+		r := request("A-1")
+		r.Tariff = "7"
+		made, err := b.cdek.CreateShipment(b.Context(), r)
+		require.NoError(b, err)
+		got := b.decided(made.Ref)
+		require.Equal(b, domain.PhaseRejected, got.Ref.Phase)
+		require.Equal(b, "err_result_service_empty", got.Errors[0].Code)
+
+		r.Tariff, r.ClientRef = "cheap", "A-2"
+		_, err = b.cdek.CreateShipment(b.Context(), r)
+		require.Equal(b, domain.ClassValidation, domain.ClassOf(err), "refused at once")
+		require.Len(b, b.Booked(), 1)
+	})
+}
+
+// However often and at whatever point bookings of one name fail, there is one shipment.
+func TestNeverASecondShipment(t *testing.T) {
+	faults := map[string]cdektest.Fault{
+		"its answer was lost":              {Kind: cdektest.Lost, Method: "POST", Path: "/orders"},
+		"cut before it worked":             {Kind: cdektest.Cut, Method: "POST", Path: "/orders"},
+		"500 in Spring's words":            {Kind: cdektest.Spring, Method: "POST", Path: "/orders"},
+		"a proxy's page":                   {Kind: cdektest.Page, Method: "POST", Path: "/orders"},
+		"too many requests":                {Kind: cdektest.TooMany, Method: "POST", Path: "/orders", After: "2"},
+		"no answer":                        {Kind: cdektest.Hang, Method: "POST", Path: "/orders"},
+		"the token ended on the way":       {Kind: cdektest.TokenExpired, Method: "POST", Path: "/orders"},
+		"the look-up fails":                {Kind: cdektest.Page, Method: "GET", Path: "/orders", Times: 3},
+		"the answer and the look-up after": {Kind: cdektest.Lost, Path: "/orders", Times: 10},
+	}
+	for name, f := range faults {
+		t.Run(name, func(t *testing.T) {
+			onBench(t, cdektest.Options{}, func(b *bench) {
+				b.Fail(f)
+				var made domain.ShipmentSnapshot
+				var err error
+				for tries := 0; tries == 0 || err != nil; tries++ {
+					require.Less(b, tries, 20)
+					require.NotEqual(b, domain.ClassValidation, domain.ClassOf(err))
+					made, err = b.cdek.CreateShipment(b.Context(), request("A-1"))
+					pass(40 * time.Second)
+				}
+				require.Equal(b, domain.PhaseRegistered, b.decided(made.Ref).Ref.Phase)
+				again := b.book("A-1")
+				require.Equal(b, made.Ref.ID, again.Ref.ID)
+				require.Len(b, b.Booked(), 1)
+			})
+		})
+	}
+}
+
+// A process that died between the call and its answer knows nothing; the next one
+// looks first.
+func TestKilledBetweenTheCallAndItsAnswer(t *testing.T) {
+	onBench(t, cdektest.Options{}, func(b *bench) {
+		b.Fail(cdektest.Fault{Kind: cdektest.Lost, Method: "POST", Path: "/orders"})
+		b.Fail(cdektest.Fault{Kind: cdektest.Cut, Method: "GET", Path: "/orders", Times: 3})
+		ctx, kill := context.WithCancel(b.Context())
+		time.AfterFunc(100*time.Millisecond, kill)
+		_, err := b.cdek.CreateShipment(ctx, request("A-1"))
+		require.Error(b, err)
+		b.cdek = cdek.New(b.config())
+		pass(time.Minute)
+		b.book("A-1")
+		require.Len(b, b.Booked(), 1)
+		require.Equal(b, 1, b.Calls("POST /v2/orders"))
+	})
+}
+
+// A look-up may not show yet what was just sent. CDEK then rejects the second order
+// of the name, and the first is found.
+func TestADuplicateLeadsToTheFirst(t *testing.T) {
+	onBench(t, cdektest.Options{Decide: time.Second}, func(b *bench) {
+		first := b.book("A-1")
+		b.decided(first.Ref)
+		second := b.Duplicate(first.Ref.ID)
+		pass(2 * time.Second)
+		got := b.track(domain.ShipmentRef{ID: second, ClientRef: "A-1"})
+		require.Equal(b, first.Ref.ID, got.Ref.ID)
+		require.Equal(b, domain.PhaseRegistered, got.Ref.Phase)
+	})
+}
+
+func TestCancelDeletesWhatHasNotMoved(t *testing.T) {
+	onBench(t, cdektest.Options{Decide: 10 * time.Second}, func(b *bench) {
+		made := b.book("A-1")
+		_, err := b.cdek.CancelShipment(b.Context(), made.Ref)
+		require.Equal(b, domain.ClassRetryable, domain.ClassOf(err), "not while CDEK still decides")
+		pass(10 * time.Second)
+		out, err := b.cdek.CancelShipment(b.Context(), made.Ref)
+		require.NoError(b, err)
+		require.Equal(b, domain.CancelPending, out.Result)
+		require.False(b, out.Costs)
+		pass(10 * time.Second)
+		require.Equal(b, domain.PhaseCancelled, b.track(made.Ref).Ref.Phase)
+		out, err = b.cdek.CancelShipment(b.Context(), made.Ref)
+		require.NoError(b, err)
+		require.Equal(b, domain.CancelDone, out.Result)
+		require.Zero(b, b.Calls("POST /v2/orders/{id}/refusal"))
+	})
+}
+
+func TestCancelRefusesWhatHasMovedAndSaysThatItCosts(t *testing.T) {
+	onBench(t, cdektest.Options{ReturnTravel: []cdektest.Step{
+		{After: time.Hour, Code: "TAKEN_BY_TRANSPORTER_FROM_SENDER_CITY"}, {After: 2 * time.Hour, Code: "DELIVERED"},
+	}}, func(b *bench) {
+		made := b.decided(b.book("A-1").Ref)
+		pass(time.Minute)
+		b.Report(made.Ref.ID, "RECEIVED_AT_SHIPMENT_WAREHOUSE", "", "Москва")
+		out, err := b.cdek.CancelShipment(b.Context(), made.Ref)
+		require.NoError(b, err)
+		require.Equal(b, domain.CancelWillReturn, out.Result)
+		require.True(b, out.Costs)
+		require.Contains(b, out.Detail, "charges")
+		pass(time.Minute)
+		back := b.track(made.Ref)
+		require.Equal(b, "NOT_DELIVERED", back.Status)
+		out, err = b.cdek.CancelShipment(b.Context(), made.Ref)
+		require.NoError(b, err)
+		require.Equal(b, domain.CancelWillReturn, out.Result, "a second time asks for nothing")
+		require.Equal(b, 1, b.Calls("POST /v2/orders/{id}/refusal"))
+
+		pass(3 * time.Hour) // the order that brings it back arrives
+		end := b.track(made.Ref)
+		last := end.Events[len(end.Events)-1]
+		require.Equal(b, domain.StatusReturned, last.Status)
+		require.Equal(b, "return", last.Detail)
+		require.Equal(b, made.Ref.ID, end.Ref.ID, "the direct order is still the shipment")
+		require.Equal(b, "NOT_DELIVERED", end.Status)
+	})
+}
+
+func TestDeliveredCanNotBeCancelled(t *testing.T) {
+	onBench(t, cdektest.Options{Travel: cdektest.Sandbox}, func(b *bench) {
+		made := b.book("A-1")
+		pass(30 * time.Second)
+		out, err := b.cdek.CancelShipment(b.Context(), made.Ref)
+		require.NoError(b, err)
+		require.Equal(b, domain.CancelImpossible, out.Result)
+	})
+}
+
+// The journey of the sandbox, seen through an order of which nothing is known but a
+// name and an address.
+func TestSandboxJourney(t *testing.T) {
+	for _, point := range []string{"", "NSK1"} {
+		t.Run("to "+point, func(t *testing.T) {
+			onBench(t, cdektest.Options{Travel: cdektest.Sandbox}, func(b *bench) {
+				r := request("A-1")
+				r.Recipient = domain.Customer{Name: "Anna"}
+				r.To = domain.Stop{Place: domain.Place{Address: "Main St 1"}, Point: point}
+				quotes, err := b.cdek.Quote(b.Context(), domain.QuoteRequest{To: r.To})
+				require.NoError(b, err)
+				q, ok := domain.ChooseQuote(quotes, domain.TariffCheapest)
+				require.True(b, ok)
+				r.Tariff = q.Tariff
+				made, err := b.cdek.CreateShipment(b.Context(), r)
+				require.NoError(b, err)
+				o := newOrder(b)
+				for range 25 {
+					pass(time.Second)
+					observe(o, b.track(made.Ref).Events)
+				}
+				require.Equal(b, domain.StatusDelivered, o.Status)
+			})
+		})
+	}
+}
+
+func TestTokensAreRenewedEarlyAndOnce(t *testing.T) {
+	onBench(t, cdektest.Options{TokenLife: 10 * time.Minute}, func(b *bench) {
+		all := func() {
+			var wg sync.WaitGroup
+			for i := range 40 {
+				wg.Go(func() {
+					_, err := b.cdek.TrackShipment(b.Context(), domain.ShipmentRef{ClientRef: fmt.Sprint("X-", i)})
+					if domain.ClassOf(err) != domain.ClassNotFound {
+						b.Errorf("got %v", err)
+					}
+				})
+			}
+			wg.Wait()
+			pass(10 * time.Second) // a renewal in the background waits for its turn too
+		}
+		all()
+		require.Equal(b, 1, b.Issued())
+		pass(9*time.Minute - 12*time.Second)
+		all()
+		require.Equal(b, 2, b.Issued(), "in its last minute the token is renewed, while it serves")
+		b.ExpireTokens()
+		all()
+		require.Equal(b, 3, b.Issued(), "a refused token is renewed once for all")
+		b.Fail(cdektest.Fault{Kind: cdektest.TokenExpired, Path: "/orders", Times: 100})
+		_, err := b.cdek.TrackShipment(b.Context(), domain.ShipmentRef{ClientRef: "X"})
+		require.Equal(b, domain.ClassAuth, domain.ClassOf(err), "and no more than once")
+		require.Equal(b, 4, b.Issued())
+	})
+}
+
+func TestWrongCredentials(t *testing.T) {
+	onBench(t, cdektest.Options{}, func(b *bench) {
+		cfg := b.config()
+		cfg.Secret = "wrong"
+		_, err := cdek.New(cfg).Quote(b.Context(), domain.QuoteRequest{To: domain.Stop{City: "44"}})
+		require.Equal(b, domain.ClassAuth, domain.ClassOf(err))
+		require.NotContains(b, err.Error(), "wrong")
+	})
+}
+
+func TestQuotesFitTheEnds(t *testing.T) {
+	onBench(t, cdektest.Options{}, func(b *bench) {
+		to := domain.Stop{Place: domain.Place{Location: &domain.Point{Lat: 55.0, Lon: 82.9}}}
+		door, err := b.cdek.Quote(b.Context(), domain.QuoteRequest{To: to, Packages: []domain.Package{{WeightG: 2000}}})
+		require.NoError(b, err)
+		require.Len(b, door, 3)
+		cheap, _ := domain.ChooseQuote(door, domain.TariffCheapest)
+		fast, _ := domain.ChooseQuote(door, domain.TariffFastest)
+		require.Equal(b, "231", cheap.Tariff)
+		require.Equal(b, "480", fast.Tariff)
+		require.Equal(b, domain.Money{Amount: 43000, Currency: "RUB"}, cheap.Price)
+		for point, mode := range map[string]string{"NSK1": "door-office", "NSK900": "door-locker"} {
+			got, err := b.cdek.Quote(b.Context(), domain.QuoteRequest{To: domain.Stop{Point: point}})
+			require.NoError(b, err)
+			require.Equal(b, mode, got[0].Mode)
+		}
+		one, err := b.cdek.Quote(b.Context(), domain.QuoteRequest{Tariff: "137", To: to})
+		require.NoError(b, err)
+		require.Equal(b, "137", one[0].Tariff)
+		require.True(b, one[0].Expected.Latest.After(time.Now()))
+		_, err = b.cdek.Quote(b.Context(), domain.QuoteRequest{Tariff: "1", To: to})
+		require.Equal(b, domain.ClassValidation, domain.ClassOf(err))
+		_, err = b.cdek.Quote(b.Context(), domain.QuoteRequest{})
+		require.Equal(b, domain.ClassValidation, domain.ClassOf(err), "to nowhere")
+	})
+}
+
+func TestPointsPapersPickups(t *testing.T) {
+	onBench(t, cdektest.Options{Decide: time.Second}, func(b *bench) {
+		near := domain.Point{Lat: 55.75, Lon: 37.6}
+		points, err := b.cdek.Points(b.Context(), domain.PointQuery{Near: &near, Kind: domain.PointOffice, Limit: 1})
+		require.NoError(b, err)
+		require.Len(b, points, 1)
+		require.Equal(b, "MSK5", points[0].Code)
+		require.NotNil(b, points[0].DistanceM)
+		_, err = b.cdek.Points(b.Context(), domain.PointQuery{City: "Atlantis"})
+		require.Equal(b, domain.ClassValidation, domain.ClassOf(err))
+
+		made := b.decided(b.book("A-1").Ref)
+		for _, kind := range []domain.LabelKind{domain.LabelBarcode, domain.LabelWaybill} {
+			job, err := b.cdek.RequestLabel(b.Context(), made.Ref, kind)
+			require.NoError(b, err)
+			pdf, err := b.cdek.FetchLabel(b.Context(), job)
+			require.NoError(b, err)
+			require.Nil(b, pdf, "not yet")
+			pass(time.Second)
+			pdf, err = b.cdek.FetchLabel(b.Context(), job)
+			require.NoError(b, err)
+			require.Contains(b, string(pdf), "%PDF-")
+			require.Contains(b, string(pdf), made.Ref.TrackingNumber)
+			pass(time.Hour)
+			_, err = b.cdek.FetchLabel(b.Context(), job)
+			require.Equal(b, domain.ClassRetryable, domain.ClassOf(err), "ask for it again")
+		}
+		_, err = b.cdek.RequestLabel(b.Context(), made.Ref, "sticker")
+		require.Equal(b, domain.ClassUnsupported, domain.ClassOf(err))
+
+		tomorrow := time.Now().AddDate(0, 0, 1)
+		window := domain.Slot{From: tomorrow, To: tomorrow.Add(4 * time.Hour)}
+		p, err := b.cdek.SchedulePickup(b.Context(), domain.PickupRequest{Shipment: made.Ref, Window: window})
+		require.NoError(b, err)
+		_, err = b.cdek.SchedulePickup(b.Context(), domain.PickupRequest{Shipment: made.Ref, Window: window})
+		require.Equal(b, domain.ClassConflict, domain.ClassOf(err))
+		pass(10 * time.Second)
+		p, err = b.cdek.Pickup(b.Context(), p.ID)
+		require.NoError(b, err)
+		require.Equal(b, "APPOINTED_COURIER", p.Status)
+		require.Equal(b, domain.StatusAssigned, p.Events[len(p.Events)-1].Status)
+		require.True(b, window.From.Truncate(time.Minute).Equal(p.Window.From))
+		require.NoError(b, b.cdek.CancelPickup(b.Context(), p.ID))
+		slots, err := b.cdek.Slots(b.Context(), made.Ref)
+		require.NoError(b, err)
+		require.Len(b, slots, 2)
+	})
+}
+
+func TestReplacedOfficesAreTold(t *testing.T) {
+	onBench(t, cdektest.Options{}, func(b *bench) {
+		r := request("A-1")
+		r.To = domain.Stop{Point: "GONE1"}
+		made, err := b.cdek.CreateShipment(b.Context(), r)
+		require.NoError(b, err)
+		require.Equal(b, "v2_delivery_point_changed", made.Warnings[0].Code)
+		var s domain.Shipment
+		s.Learn(made)
+		s.Learn(b.decided(made.Ref))
+		require.Len(b, s.Warnings, 1, "told twice, shown once")
+	})
+}
+
+func TestUnknownCodesAreKeptAndCountedOnce(t *testing.T) {
+	onBench(t, cdektest.Options{}, func(b *bench) {
+		made := b.decided(b.book("A-1").Ref)
+		b.Report(made.Ref.ID, "SENT_TO_MOON", "", "Москва")
+		for range 3 {
+			snap := b.track(made.Ref)
+			last := snap.Events[len(snap.Events)-1]
+			require.Equal(b, "SENT_TO_MOON", last.Code)
+			require.Empty(b, last.Status)
+			require.True(b, last.Unknown)
+		}
+		require.Equal(b, []string{"SENT_TO_MOON"}, b.unknown)
+	})
+}
+
+func TestHooksAreOrderedAndHeard(t *testing.T) {
+	var heard []domain.CarrierHook
+	var b *bench
+	onBench(t, cdektest.Options{
+		Travel: cdektest.Sandbox,
+		Deliver: func(_ context.Context, url string, body []byte) (int, error) {
+			require.Equal(t, "https://shop.example/hooks/cdek/t", url)
+			got, err := b.cdek.ParseHook(body)
+			require.NoError(t, err)
+			heard = append(heard, got...)
+			return 200, nil
+		},
+	}, func(made *bench) {
+		b = made
+		for range 2 { // the second time all are there
+			active, err := b.cdek.EnsureHooks(b.Context(), "https://shop.example/hooks/cdek/t")
+			require.NoError(b, err)
+			require.Contains(b, active, "ORDER_STATUS")
+		}
+		require.Equal(b, 5, b.Calls("POST /v2/webhooks"))
+		b.DisturbHooks(true, nil)
+		ref := b.book("A-1").Ref
+		for range 20 {
+			pass(time.Second)
+			b.Tick(b.Context())
+		}
+		require.Len(b, heard, 2*9)
+		seen := map[string]int{}
+		for _, h := range heard {
+			refs, err := b.cdek.Affected(b.Context(), h)
+			require.NoError(b, err)
+			require.Equal(b, ref.ID, refs[0].ID)
+			seen[h.Event.ID]++
+		}
+		for _, ev := range b.track(ref).Events[1:] { // ACCEPTED is not told
+			require.Equal(b, 2, seen[ev.ID], "the hint and the look name %s alike", ev.Code)
+		}
+	})
+}
