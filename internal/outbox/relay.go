@@ -5,9 +5,10 @@
 // in the order of the commits, and a crash between acknowledgement and forgetting
 // repeats events (with the same ce_id) and loses none.
 //
-// Concurrency: one Relay runs per outbox; Run is its only goroutine. Lifecycle: Run
-// until its context ends, then Drain once more when stopping in order. It depends on
-// domain.Outbox and domain.Bus alone.
+// Concurrency: of the processes that share an outbox one leads and relays; the others
+// try to take over every 500 ms. The lead only limits repeats, order does not depend on
+// it. Run is a Relay's only goroutine. Lifecycle: Run until its context ends, then Drain
+// once more when stopping in order. It depends on domain.Outbox and domain.Bus alone.
 package outbox
 
 import (
@@ -34,7 +35,9 @@ type Relay struct {
 	bus       domain.Bus
 	log       *zap.Logger
 	published atomic.Int64
-	draining  chan struct{} // held by who drains
+	draining  chan struct{} // held by who drains; guards what follows
+	led       domain.Outbox // what this process relays from while it leads
+	resign    func()
 }
 
 // New makes a relay.
@@ -48,9 +51,10 @@ func (r *Relay) Published() int64 { return r.published.Load() }
 // Run relays until the context ends. An outage of the bus or the database is logged
 // once and waited out.
 func (r *Relay) Run(ctx context.Context) {
+	defer r.stepDown()
 	pause, outage := time.Duration(0), false
 	for {
-		err := r.Drain(ctx)
+		leads, err := r.drain(ctx)
 		switch {
 		case ctx.Err() != nil:
 			return
@@ -63,10 +67,14 @@ func (r *Relay) Run(ctx context.Context) {
 		}
 		if err == nil {
 			pause = 0
+			wake := r.box.Committed()
+			if !leads {
+				wake = nil // not this process's to publish
+			}
 			select {
 			case <-ctx.Done():
 				return
-			case <-r.box.Committed():
+			case <-wake:
 			case <-time.After(poll):
 			}
 			continue
@@ -80,16 +88,53 @@ func (r *Relay) Run(ctx context.Context) {
 	}
 }
 
-// Drain publishes until nothing is pending.
+// Drain publishes until nothing is pending, or does nothing while another process leads.
 func (r *Relay) Drain(ctx context.Context) error {
+	defer r.stepDown()
+	_, err := r.drain(ctx)
+	return err
+}
+
+// stepDown lets another process lead.
+func (r *Relay) stepDown() {
+	r.draining <- struct{}{}
+	defer func() { <-r.draining }()
+	r.giveUp()
+}
+
+func (r *Relay) giveUp() {
+	if r.led != nil {
+		r.resign()
+		r.led, r.resign = nil, nil
+	}
+}
+
+// drain publishes until nothing is pending and says whether this process leads. It
+// goes on leading unless something fails: then another may do better.
+func (r *Relay) drain(ctx context.Context) (leads bool, err error) {
 	select {
 	case r.draining <- struct{}{}:
 		defer func() { <-r.draining }()
 	case <-ctx.Done():
-		return ctx.Err()
+		return false, ctx.Err()
 	}
+	if r.led == nil {
+		if r.led, r.resign, err = r.box.Lead(ctx); err != nil || r.led == nil {
+			r.led = nil
+			return false, err
+		}
+	}
+	if err := r.publish(ctx); err != nil {
+		r.giveUp()
+		return false, err
+	}
+	return true, nil
+}
+
+// publish empties the outbox.
+func (r *Relay) publish(ctx context.Context) error {
 	for {
-		entries, err := r.box.Pending(ctx, batch)
+		entries, err := r.led.Pending(ctx, batch)
 		if err != nil || len(entries) == 0 {
 			return err
 		}
@@ -106,7 +151,7 @@ func (r *Relay) Drain(ctx context.Context) error {
 		}
 		r.published.Add(int64(len(msgs)))
 		// What was acknowledged is forgotten even while stopping, to spare readers repeats.
-		if err := r.box.Published(context.WithoutCancel(ctx), positions); err != nil {
+		if err := r.led.Published(context.WithoutCancel(ctx), positions); err != nil {
 			return err
 		}
 	}

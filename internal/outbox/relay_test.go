@@ -22,6 +22,8 @@ type box struct {
 	entries   []domain.OutboxEntry
 	committed chan struct{}
 	failNext  error // of the next Published
+	led       bool  // by another process
+	terms     int   // that were not resigned
 }
 
 func (b *box) Pending(_ context.Context, limit int) ([]domain.OutboxEntry, error) {
@@ -45,6 +47,13 @@ func (b *box) Published(_ context.Context, positions []int64) error {
 	}
 	b.entries = rest
 	return nil
+}
+func (b *box) Lead(context.Context) (domain.Outbox, func(), error) {
+	if b.led {
+		return nil, nil, nil
+	}
+	b.terms++
+	return b, func() { b.terms-- }, nil
 }
 func (b *box) Republish(context.Context) (int64, error) { return 0, nil }
 func (b *box) Backlog(context.Context) (int64, error)   { return int64(len(b.entries)), nil }
@@ -183,4 +192,49 @@ func TestRunWaitsOutAnOutage(t *testing.T) {
 		cancel()
 		<-done
 	})
+}
+
+// While another process leads nothing is published, a wake-up does not change that,
+// and it takes over soon after the other is gone. Stopping lets others lead.
+func TestOneProcessLeads(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &box{entries: []domain.OutboxEntry{entry(1, "o", 1)}, committed: make(chan struct{}, 1), led: true}
+		out := &bus{}
+		r := New(b, out, zap.NewNop())
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() { r.Run(ctx); close(done) }()
+		b.committed <- struct{}{}
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if len(out.got) != 0 || len(b.committed) != 1 {
+			t.Fatalf("%d published, %d wake-ups left", len(out.got), len(b.committed))
+		}
+		if err := r.Drain(t.Context()); err != nil || len(out.got) != 0 {
+			t.Fatalf("drained %d: %v", len(out.got), err)
+		}
+		b.led = false
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if len(out.got) != 1 || b.terms != 1 {
+			t.Fatalf("%d published, %d terms", len(out.got), b.terms)
+		}
+		cancel()
+		<-done
+		if b.terms != 0 {
+			t.Error("stopped without resigning")
+		}
+	})
+}
+
+// A failure of the bus gives the lead to whoever can reach it.
+func TestAFailureGivesUpTheLead(t *testing.T) {
+	b := &box{entries: []domain.OutboxEntry{entry(1, "o", 1)}}
+	r := New(b, &bus{outages: []int{0}}, zap.NewNop())
+	if _, err := r.drain(t.Context()); err == nil || b.terms != 0 {
+		t.Fatalf("%v, %d terms", err, b.terms)
+	}
+	if leads, err := r.drain(t.Context()); err != nil || !leads || b.terms != 1 {
+		t.Fatalf("%v, %d terms", err, b.terms)
+	}
 }

@@ -25,12 +25,14 @@ func (s *Store) AppendFixes(ctx context.Context, fixes []domain.Fix, idem *domai
 		rows[i] = fixValues(f)
 	}
 	added := 0
-	err := s.d.job(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		err := s.record(ctx, tx, idem)
-		if err == nil && len(rows) > 0 {
-			added, err = s.d.insert(ctx, tx, &positionsTable, rows)
-		}
-		return err
+	err := s.d.storeFixes(ctx, rows, func() error {
+		return s.d.job(ctx, func(ctx context.Context, tx *sql.Tx) error {
+			err := s.record(ctx, tx, idem)
+			if err == nil && len(rows) > 0 {
+				added, err = s.d.insert(ctx, tx, &positionsTable, rows)
+			}
+			return err
+		})
 	})
 	if err != nil {
 		return 0, unavailable(err)

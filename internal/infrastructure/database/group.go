@@ -48,6 +48,9 @@ type work struct {
 	settle func(context.Context) error
 }
 
+// errLost says that claims failed on which the rest was built already.
+var errLost = errors.New("a claim was lost")
+
 // errNotBegun marks a failure to get a transaction at all.
 var errNotBegun = errors.New("no transaction")
 
@@ -106,15 +109,22 @@ func (s *Store) commitLoop(queue chan *call) {
 	}
 }
 
+// groupTries is how often a group is tried that lost against another transaction.
+const groupTries = 3
+
 // commitGroup commits the calls together and tells each its outcome. When the
 // group fails and certainly was not committed, each runs alone, so that the one to
 // blame fails by itself.
 func (s *Store) commitGroup(calls []*call) {
-	for len(calls) > 0 {
-		again, err := s.try(calls)
+	for tries := 1; len(calls) > 0; tries++ {
+		again, err := s.try(calls, false)
+		if errors.Is(err, errLost) {
+			again, err = s.try(calls, true)
+		}
 		switch {
 		case err == nil:
-			calls = again
+			calls, tries = again, 0
+		case tries < groupTries && s.d.lostRace(err):
 		case len(calls) == 1 || errors.Is(err, errNotBegun) || errors.Is(err, errUnknown):
 			finish(calls, err)
 			return
@@ -137,10 +147,11 @@ func finish(calls []*call, err error) {
 
 // try commits the calls in one transaction. It returns those that have to run
 // again, or why nothing was committed; nobody has an outcome then.
-func (s *Store) try(calls []*call) (again []*call, err error) {
+// With careful nothing is sent before it is known that it will stand.
+func (s *Store) try(calls []*call, careful bool) (again []*call, err error) {
 	ctx, cancel := s.d.workContext()
 	defer cancel()
-	w, err := s.d.begin(ctx)
+	w, err := s.d.begin(ctx, careful)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errNotBegun, err)
 	}
@@ -168,6 +179,7 @@ func (s *Store) try(calls []*call) (again []*call, err error) {
 	}
 	if p.publishes() {
 		s.signal()
+		s.d.wakeOthers()
 	}
 	for i, c := range calls {
 		if p.outcomes[i].again {

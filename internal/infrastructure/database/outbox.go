@@ -8,10 +8,25 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// Pending returns the oldest unpublished events; see domain.Outbox. The positions
-// come first and then their rows: a join may walk the whole history.
+// Lead makes this process the one that relays; see domain.Outbox.
+func (s *Store) Lead(ctx context.Context) (domain.Outbox, func(), error) {
+	box, resign, err := s.d.lead(ctx)
+	return box, resign, unavailable(err)
+}
+
+const pendingPositions = `SELECT pos FROM outbox ORDER BY pos LIMIT $1`
+
+// pendingEvents reads the rows at positions; a join may walk the whole history.
+func (s *Store) pendingEvents() string {
+	return `SELECT pos, data, order_data FROM order_events WHERE ` + s.d.anyOf("pos", 1) + ` ORDER BY pos`
+}
+
+// forget deletes positions from the outbox.
+func (s *Store) forget() string { return `DELETE FROM outbox WHERE ` + s.d.anyOf("pos", 1) }
+
+// Pending returns the oldest unpublished events; see domain.Outbox.
 func (s *Store) Pending(ctx context.Context, limit int) ([]domain.OutboxEntry, error) {
-	rows, err := s.query(ctx, `SELECT pos FROM outbox ORDER BY pos LIMIT $1`, limit)
+	rows, err := s.query(ctx, pendingPositions, limit)
 	positions, err := collect(rows, err, func(r *sql.Rows) (int64, error) {
 		var pos int64
 		return pos, r.Scan(&pos)
@@ -19,8 +34,7 @@ func (s *Store) Pending(ctx context.Context, limit int) ([]domain.OutboxEntry, e
 	if err != nil || len(positions) == 0 {
 		return nil, err
 	}
-	rows, err = s.query(ctx, `SELECT pos, data, order_data FROM order_events WHERE `+
-		s.d.anyOf("pos", 1)+` ORDER BY pos`, s.d.positions(positions))
+	rows, err = s.query(ctx, s.pendingEvents(), s.d.positions(positions))
 	return collect(rows, err, func(r *sql.Rows) (domain.OutboxEntry, error) {
 		var e domain.OutboxEntry
 		var data sql.RawBytes
@@ -37,7 +51,7 @@ func (s *Store) Published(ctx context.Context, positions []int64) error {
 		return nil
 	}
 	return unavailable(s.d.job(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `DELETE FROM outbox WHERE `+s.d.anyOf("pos", 1), s.d.positions(positions))
+		_, err := tx.ExecContext(ctx, s.forget(), s.d.positions(positions))
 		return err
 	}))
 }

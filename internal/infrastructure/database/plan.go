@@ -64,6 +64,42 @@ type claims struct {
 	orders   map[string]bool
 }
 
+// newClaims is what a plan asks, before the answers: no courier exists and nothing
+// is its own.
+func newClaims(p *plan, couriers []string) *claims {
+	k := &claims{
+		couriers: make(map[string]courierLoad, len(couriers)), keys: make(map[idemKey]bool, len(p.keys)),
+		inbound: make(map[string]bool, len(p.inbound)), orders: make(map[string]bool, len(p.inserts)),
+	}
+	for _, id := range couriers {
+		k.couriers[id] = courierLoad{capacity: noCourier}
+	}
+	for _, i := range p.keys {
+		k.keys[idemKey{i.Scope, i.Key}] = false
+	}
+	for _, in := range p.inbound {
+		k.inbound[in.id] = false
+	}
+	for _, r := range p.inserts {
+		k.orders[r.id] = false
+	}
+	return k
+}
+
+// claimRows is the rows that may exist already, each kind sorted.
+func (p *plan) claimRows() (keys, inbound, orders [][]any) {
+	for _, i := range p.keys {
+		keys = append(keys, idempotencyValues(i))
+	}
+	for _, in := range p.inbound {
+		inbound = append(inbound, []any{in.id, micros(in.recordedAt)})
+	}
+	for _, r := range p.inserts {
+		orders = append(orders, r.values)
+	}
+	return keys, inbound, orders
+}
+
 // planner makes plans for one group.
 type planner struct {
 	calls []*call

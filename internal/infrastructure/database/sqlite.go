@@ -12,6 +12,9 @@ import (
 	"runtime"
 
 	"github.com/pressly/goose/v3"
+
+	"github.com/order-tracking/order-tracking/internal/domain"
+
 	_ "modernc.org/sqlite" // the driver "sqlite"
 )
 
@@ -112,9 +115,14 @@ func (e *sqlite) dialect() *dialect {
 		// No deadline: the file is local, and another process that writes is waited for
 		// by busy_timeout.
 		workContext: func() (context.Context, context.CancelFunc) { return context.Background(), func() {} },
-		job:         e.job,
-		insert:      e.insert,
-		purgeFixes:  e.purgeFixes,
+		lostRace:    func(error) bool { return false },
+		wakeOthers:  func() {},
+		// The file has one relay: that of the process.
+		lead:       func(context.Context) (domain.Outbox, func(), error) { return e.store, func() {}, nil },
+		job:        e.job,
+		insert:     e.insert,
+		storeFixes: func(_ context.Context, _ [][]any, job func() error) error { return job() },
+		purgeFixes: e.purgeFixes,
 		ping: func(ctx context.Context) error {
 			return e.job(ctx, func(ctx context.Context, tx *sql.Tx) error {
 				_, err := tx.ExecContext(ctx, `DELETE FROM outbox WHERE pos < 0`)

@@ -192,7 +192,7 @@ func poisoned() *domain.Change {
 // countBegins counts the transactions from now on.
 func countBegins(s *Store) *int {
 	n, begin := new(int), s.d.begin
-	s.d.begin = func(ctx context.Context) (*work, error) { *n++; return begin(ctx) }
+	s.d.begin = func(ctx context.Context, careful bool) (*work, error) { *n++; return begin(ctx, careful) }
 	return n
 }
 
@@ -205,8 +205,8 @@ func TestLostAnswerOfACommit(t *testing.T) {
 				o, err := s.CreateOrder(context.Background(), newChange(1))
 				require.NoError(t, err)
 				lost, begin := 0, s.d.begin
-				s.d.begin = func(ctx context.Context) (*work, error) {
-					w, err := begin(ctx)
+				s.d.begin = func(ctx context.Context, careful bool) (*work, error) {
+					w, err := begin(ctx, careful)
 					if err != nil {
 						return nil, err
 					}

@@ -77,7 +77,7 @@ type sqliteWork struct {
 	tx  *sql.Tx
 }
 
-func (e *sqlite) begin(ctx context.Context) (*work, error) {
+func (e *sqlite) begin(ctx context.Context, _ bool) (*work, error) {
 	tx, err := e.write.BeginTx(ctx, nil)
 	if err != nil {
 		return nil, err
@@ -123,15 +123,12 @@ func (w *sqliteWork) lockOrders(ids []string) (map[string]*orderRow, error) {
 }
 
 func (w *sqliteWork) claim(p *plan, couriers []string) (*claims, error) {
-	k := &claims{
-		couriers: make(map[string]courierLoad, len(couriers)), keys: make(map[idemKey]bool, len(p.keys)),
-		inbound: make(map[string]bool, len(p.inbound)), orders: make(map[string]bool, len(p.inserts)),
-	}
+	k := newClaims(p, couriers)
 	for _, id := range couriers {
 		var l courierLoad
 		err := w.stmt(sqliteLockCourier).QueryRowContext(w.ctx, id).Scan(&l.capacity, &l.active)
 		if errors.Is(err, sql.ErrNoRows) {
-			l.capacity, err = noCourier, nil
+			continue
 		}
 		if err != nil {
 			return nil, err

@@ -51,12 +51,20 @@ type dialect struct {
 	positions func([]int64) any
 	// listArgs prepares the arguments of a query whose plan depends on their values.
 	listArgs    func(args []any) []any
-	begin       func(context.Context) (*work, error)
+	begin       func(ctx context.Context, careful bool) (*work, error)
 	workContext func() (context.Context, context.CancelFunc)
+	// lostRace says whether a transaction that failed before its commit may be tried again.
+	lostRace func(error) bool
+	// wakeOthers tells other processes that something may be pending.
+	wakeOthers func()
+	// lead is Store.Lead.
+	lead func(context.Context) (domain.Outbox, func(), error)
 	// job runs a transaction that is not a change of an order; it may run several times.
 	job func(ctx context.Context, fn func(context.Context, *sql.Tx) error) error
 	// insert stores rows and returns how many did not exist.
 	insert func(ctx context.Context, tx *sql.Tx, t *table, rows [][]any) (int, error)
+	// storeFixes runs a job that inserts rows of positions.
+	storeFixes func(ctx context.Context, rows [][]any, job func() error) error
 	// purgeFixes deletes positions recorded before a time (microseconds).
 	purgeFixes func(ctx context.Context, before int64) error
 	// ping fails unless the database takes writes.

@@ -1,0 +1,266 @@
+package database
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/pressly/goose/v3"
+)
+
+const (
+	// pgCommitters is how many groups are committed at once; more was slower.
+	pgCommitters = 2
+	// pgWriters is the most connections that write: the committers' and jobs'.
+	pgWriters = pgCommitters + 4
+	// pgReaders is the most connections that read, unless the URL says pool_max_conns.
+	pgReaders = 8
+	// pgWorkTime is the most that a transaction may take, its waits included.
+	pgWorkTime = 15 * time.Second
+	// pgJobTries is how often a job is tried whose transaction lost against another.
+	pgJobTries = 3
+)
+
+// OpenPostgres connects to PostgreSQL 14 or newer and brings the schema up to date;
+// of several replicas that start at once one does. The URL takes what libpq takes,
+// and pool_max_conns for the connections that read.
+func OpenPostgres(ctx context.Context, url string, o Options) (*Store, error) {
+	e, err := newPostgres(url)
+	if err != nil {
+		return nil, fmt.Errorf("open the database: %w", err)
+	}
+	if err := e.migrate(ctx); err != nil {
+		e.shut()
+		return nil, err
+	}
+	// Two installations may share a database, each in its schema: their locks and
+	// signals are apart.
+	err = e.read.QueryRowContext(ctx, `SELECT current_schema(), hashtextextended(current_schema(), 0)`).Scan(&e.schema, &e.lockKey)
+	if err != nil {
+		e.shut()
+		return nil, fmt.Errorf("open the database: %w", err)
+	}
+	e.store = newStore(e.read, e.dialect(), pgCommitters, o)
+	e.start()
+	return e.store, nil
+}
+
+// postgres is the engine.
+type postgres struct {
+	store   *Store
+	config  *pgx.ConnConfig // of every connection
+	pool    *pgxpool.Pool   // connections that write
+	write   *sql.DB         // the same ones for jobs
+	read    *sql.DB
+	schema  string
+	lockKey int64
+
+	days  days // partitions known to exist
+	relay election
+	wake  waker
+}
+
+func newPostgres(url string) (*postgres, error) {
+	pc, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		return nil, err
+	}
+	readers := pgReaders
+	if given, err := pgx.ParseConfig(url); err == nil && given.RuntimeParams["pool_max_conns"] != "" {
+		readers = int(pc.MaxConns)
+	}
+	e := &postgres{config: pc.ConnConfig.Copy()}
+	tune(e.config)
+
+	pc.ConnConfig = e.config.Copy()
+	// What the writers run goes by keys. A plan that was made while a table was empty
+	// must not walk it once it is full.
+	for _, off := range []string{"enable_hashjoin", "enable_mergejoin"} {
+		setDefault(pc.ConnConfig, off, "off")
+	}
+	pc.MaxConns, pc.MinConns, pc.MinIdleConns = pgWriters, 0, 0
+	if e.pool, err = pgxpool.NewWithConfig(context.Background(), pc); err != nil {
+		return nil, err
+	}
+	e.write = stdlib.OpenDBFromPool(e.pool)
+	e.read = stdlib.OpenDB(*e.config)
+	e.read.SetMaxOpenConns(readers)
+	e.read.SetMaxIdleConns(readers)
+	e.read.SetConnMaxIdleTime(5 * time.Minute)
+	return e, nil
+}
+
+// tune sets what every connection of the product relies on, unless the URL says otherwise.
+func tune(c *pgx.ConnConfig) {
+	for name, value := range map[string]string{
+		"application_name":                    "order-tracking",
+		"synchronous_commit":                  "on", // an answered write survives a crash
+		"default_transaction_isolation":       "read committed",
+		"statement_timeout":                   "10s",
+		"lock_timeout":                        "3s",
+		"idle_in_transaction_session_timeout": "10s",
+		// Every query has its index; these keep the planner from other ideas about tables
+		// that were small when it planned.
+		"enable_seqscan": "off",
+		"jit":            "off",
+	} {
+		setDefault(c, name, value)
+	}
+	if c.ConnectTimeout == 0 {
+		c.ConnectTimeout = 3 * time.Second
+	}
+	// A host that vanished is noticed in ten seconds.
+	dialer := &net.Dialer{KeepAliveConfig: net.KeepAliveConfig{
+		Enable: true, Idle: 4 * time.Second, Interval: 2 * time.Second, Count: 3,
+	}}
+	c.DialFunc = dialer.DialContext
+}
+
+func setDefault(c *pgx.ConnConfig, name, value string) {
+	if _, given := c.RuntimeParams[name]; !given {
+		c.RuntimeParams[name] = value
+	}
+}
+
+// migrate brings the schema up to date while it holds a lock, so that replicas which
+// start together don't do it twice.
+func (e *postgres) migrate(ctx context.Context) error {
+	db := stdlib.OpenDB(e.patient())
+	defer func() { _ = db.Close() }()
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return fmt.Errorf("open the database: %w", err)
+	}
+	defer func() { _ = conn.Close() }()
+	const key = `hashtextextended('order-tracking migrations of ' || current_schema(), 0)`
+	if _, err := conn.ExecContext(ctx, `SELECT pg_advisory_lock(`+key+`)`); err != nil {
+		return fmt.Errorf("migrate the database: %w", err)
+	}
+	defer func() { _, _ = conn.ExecContext(context.WithoutCancel(ctx), `SELECT pg_advisory_unlock(`+key+`)`) }()
+	p, err := migrator(goose.DialectPostgres, "postgres", db)
+	if err != nil {
+		return err
+	}
+	return migrateUp(ctx, p)
+}
+
+// patient is the configuration of a connection that may work long.
+func (e *postgres) patient() pgx.ConnConfig {
+	c := e.config.Copy()
+	c.RuntimeParams["statement_timeout"], c.RuntimeParams["lock_timeout"] = "0", "0"
+	return *c
+}
+
+func (e *postgres) dialect() *dialect {
+	return &dialect{
+		forUpdate: " FOR UPDATE",
+		anyOf:     func(col string, n int) string { return col + " = ANY($" + strconv.Itoa(n) + ")" },
+		ids:       func(ids []string) any { return ids },
+		positions: func(positions []int64) any { return positions },
+		// A list is planned for its values each time: what is rare is known then.
+		listArgs: func(args []any) []any { return append([]any{pgx.QueryExecModeCacheDescribe}, args...) },
+		begin:    e.begin,
+		workContext: func() (context.Context, context.CancelFunc) {
+			return context.WithTimeout(context.Background(), pgWorkTime)
+		},
+		lostRace:   lostRace,
+		wakeOthers: e.wakeOthers,
+		lead:       e.lead,
+		job:        e.job,
+		insert:     e.insert,
+		storeFixes: e.storeFixes,
+		purgeFixes: e.purgeFixes,
+		ping:       e.ping,
+		close:      e.close,
+	}
+}
+
+// job runs a transaction of its own. It is tried again when it lost against another
+// one or could not be started, but not once its commit was sent.
+func (e *postgres) job(ctx context.Context, fn func(context.Context, *sql.Tx) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	work, cancel := context.WithTimeout(context.WithoutCancel(ctx), pgWorkTime)
+	defer cancel()
+	for try := 1; ; try++ {
+		committing, err := e.tryJob(ctx, work, fn)
+		if err == nil || committing || try == pgJobTries || !lostRace(err) {
+			return err
+		}
+	}
+}
+
+// tryJob waits for a connection as long as the caller does; what runs is finished.
+func (e *postgres) tryJob(
+	ctx, work context.Context, fn func(context.Context, *sql.Tx) error,
+) (committing bool, err error) {
+	conn, err := e.write.Conn(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer func() { _ = conn.Close() }()
+	tx, err := conn.BeginTx(work, nil)
+	if err != nil {
+		return false, err
+	}
+	defer func() { _ = tx.Rollback() }()
+	if err := safelyJob(work, tx, fn); err != nil {
+		return false, err
+	}
+	return true, tx.Commit()
+}
+
+// lostRace says whether a transaction that failed before its commit may do better
+// when it is tried again: it lost a deadlock, or its connection was gone.
+func lostRace(err error) bool {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		switch pg.Code {
+		case "40001", "40P01", "57P01", "57P02", "57P03": // serialization, deadlock, shutdown, crash, starting
+			return true
+		}
+		return false
+	}
+	return pgconn.SafeToRetry(err) || gone(err)
+}
+
+// gone says whether an error comes from a connection that broke.
+func gone(err error) bool {
+	var network net.Error
+	return errors.As(err, &network) && !network.Timeout() || errors.Is(err, net.ErrClosed) ||
+		errors.Is(err, errUnexpectedEnd) || err != nil && err.Error() == "conn closed"
+}
+
+func (e *postgres) ping(ctx context.Context) error {
+	var readOnly bool
+	err := e.read.QueryRowContext(ctx,
+		`SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean`).Scan(&readOnly)
+	if err == nil && readOnly {
+		err = errors.New("the server takes no writes")
+	}
+	if err != nil {
+		return err
+	}
+	return e.pool.Ping(ctx)
+}
+
+func (e *postgres) close() error {
+	e.stop()
+	e.shut()
+	return nil
+}
+
+func (e *postgres) shut() {
+	_ = e.write.Close()
+	e.pool.Close()
+	_ = e.read.Close()
+}

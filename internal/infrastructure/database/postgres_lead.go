@@ -1,0 +1,196 @@
+package database
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/order-tracking/order-tracking/internal/domain"
+)
+
+// One replica relays at a time: the one whose session holds an advisory lock. It
+// reads and forgets over that same session, so that a leader that lost it can't do
+// anything any more. A leader that is killed, stopped or cut off loses its session
+// within leadIdle: it must be heard that often.
+
+const (
+	leadIdle  = 3 * time.Second // the server drops a silent leader
+	leadPulse = time.Second     // how often a leader is heard, also while it talks to the bus
+	leadWork  = 2500 * time.Millisecond
+)
+
+var errNotLeading = errors.New("this process does not lead the relay any more")
+
+// election is this process's candidacy: a connection, kept between tries.
+type election struct {
+	mu      sync.Mutex
+	conn    *pgx.Conn
+	term    *term // while it leads
+	leading atomic.Bool
+}
+
+// term is the time for which this process leads. Its methods are those of an outbox.
+type term struct {
+	*Store
+	mu   sync.Mutex // of the connection
+	conn *pgx.Conn
+	over context.Context //nolint:containedctx // ends with the term
+	end  context.CancelFunc
+	wg   sync.WaitGroup
+}
+
+// lead tries to become the leader; see domain.Outbox.
+func (e *postgres) lead(ctx context.Context) (domain.Outbox, func(), error) {
+	r := &e.relay
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.term != nil {
+		return nil, nil, errors.New("this process leads already")
+	}
+	ctx, cancel := context.WithTimeout(ctx, leadWork)
+	defer cancel()
+	if r.conn == nil || r.conn.IsClosed() {
+		conn, err := pgx.ConnectConfig(ctx, e.candidate())
+		if err != nil {
+			return nil, nil, err
+		}
+		r.conn = conn
+	}
+	var won bool
+	err := r.conn.QueryRow(ctx, `SELECT pg_try_advisory_lock($1)`, e.lockKey).Scan(&won)
+	if err != nil {
+		closeConn(r.conn)
+		r.conn = nil
+		return nil, nil, err
+	}
+	if !won {
+		return nil, nil, nil
+	}
+	t := &term{Store: e.store, conn: r.conn}
+	t.over, t.end = context.WithCancel(context.Background())
+	t.wg.Go(t.pulse)
+	r.term = t
+	r.leading.Store(true)
+	return t, func() { r.resignTerm(t) }, nil
+}
+
+// candidate is the configuration of the relay's connection. The server drops it when
+// it is silent, and when nothing arrives at the other end.
+func (e *postgres) candidate() *pgx.ConnConfig {
+	c := e.config.Copy()
+	for name, value := range map[string]string{
+		"idle_session_timeout": "3s", "tcp_user_timeout": "3s",
+		"tcp_keepalives_idle": "1", "tcp_keepalives_interval": "1", "tcp_keepalives_count": "2",
+		"statement_timeout": "2s", "enable_hashjoin": "off", "enable_mergejoin": "off",
+	} {
+		c.RuntimeParams[name] = value
+	}
+	c.ConnectTimeout = min(c.ConnectTimeout, 2*time.Second)
+	return c
+}
+
+// resign gives up whatever this process holds.
+func (r *election) resign() {
+	r.mu.Lock()
+	t := r.term
+	r.mu.Unlock()
+	if t != nil {
+		r.resignTerm(t)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.conn != nil {
+		closeConn(r.conn)
+		r.conn = nil
+	}
+}
+
+// resignTerm ends a term by closing its session, which frees the lock.
+func (r *election) resignTerm(t *term) {
+	t.end()
+	t.wg.Wait()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.term != t {
+		return
+	}
+	r.leading.Store(false)
+	closeConn(t.conn)
+	r.term, r.conn = nil, nil
+}
+
+// pulse is heard by the server while the relay is busy elsewhere.
+func (t *term) pulse() {
+	tick := time.NewTicker(leadPulse)
+	defer tick.Stop()
+	for {
+		select {
+		case <-t.over.Done():
+			return
+		case <-tick.C:
+		}
+		if err := t.do(t.over, func(ctx context.Context) error { return t.conn.Ping(ctx) }); err != nil {
+			t.end()
+			return
+		}
+	}
+}
+
+// do uses the session, one use at a time. After an error the term is over: what the
+// session holds is unknown.
+func (t *term) do(ctx context.Context, fn func(context.Context) error) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.over.Err() != nil {
+		return unavailable(errNotLeading)
+	}
+	ctx, cancel := context.WithTimeout(ctx, leadWork)
+	defer cancel()
+	err := fn(ctx)
+	if err != nil {
+		t.end()
+	}
+	return unavailable(err)
+}
+
+// Pending returns the oldest unpublished events; see domain.Outbox.
+func (t *term) Pending(ctx context.Context, limit int) (entries []domain.OutboxEntry, err error) {
+	err = t.do(ctx, func(ctx context.Context) error {
+		rows, err := t.conn.Query(ctx, pendingPositions, limit)
+		if err != nil {
+			return err
+		}
+		positions, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+		if err != nil || len(positions) == 0 {
+			return err
+		}
+		if rows, err = t.conn.Query(ctx, t.pendingEvents(), positions); err != nil {
+			return err
+		}
+		entries, err = pgx.CollectRows(rows, func(r pgx.CollectableRow) (e domain.OutboxEntry, err error) {
+			var data []byte
+			if err := r.Scan(&e.Position, &data, &e.Order); err != nil {
+				return e, err
+			}
+			return e, json.Unmarshal(data, &e.Event)
+		})
+		return err
+	})
+	return entries, err
+}
+
+// Published forgets the entries at these positions.
+func (t *term) Published(ctx context.Context, positions []int64) error {
+	if len(positions) == 0 {
+		return nil
+	}
+	return t.do(ctx, func(ctx context.Context) error {
+		_, err := t.conn.Exec(ctx, t.forget(), positions)
+		return err
+	})
+}
