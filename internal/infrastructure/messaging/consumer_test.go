@@ -107,6 +107,7 @@ func consume(t *testing.T, c messaging.ClientConfig, group string, h *handler) (
 }
 
 func TestConsumerHandlesOnceAndInOrder(t *testing.T) {
+	t.Parallel()
 	bothBrokers(t, func(t *testing.T, addrs []string) {
 		const keys, each = 40, 50
 		h, group := newHandler(nil), uuid.NewString()
@@ -160,11 +161,12 @@ func TestConsumerHandlesKeysAtOnce(t *testing.T) {
 }
 
 func TestConsumerWaitsForWhatIsUnavailable(t *testing.T) {
+	t.Parallel()
 	bothBrokers(t, func(t *testing.T, addrs []string) {
 		core, logs := observer.New(zapcore.InfoLevel)
 		var tries atomic.Int64
 		h := newHandler(func(context.Context, domain.Message) error {
-			if tries.Add(1) <= 9 {
+			if tries.Add(1) <= 5 {
 				return domain.Unavailable("the database", errors.New("down"))
 			}
 			return nil
@@ -204,6 +206,7 @@ func header(r *kgo.Record, key string) string {
 }
 
 func TestConsumerBuriesWhatCantBeApplied(t *testing.T) {
+	t.Parallel()
 	bothBrokers(t, func(t *testing.T, addrs []string) {
 		h := newHandler(func(_ context.Context, m domain.Message) error {
 			switch {
@@ -337,6 +340,7 @@ func TestConsumerCloseFinishesTheRunningMessage(t *testing.T) {
 // TestMembersShareAndTakeOver: members come and go; every message is handled, of each
 // key first in order, and nothing stands still when a member leaves.
 func TestMembersShareAndTakeOver(t *testing.T) {
+	t.Parallel()
 	bothBrokers(t, func(t *testing.T, addrs []string) {
 		const keys, rounds = 30, 60
 		h, group := newHandler(nil), uuid.NewString()

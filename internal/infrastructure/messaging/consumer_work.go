@@ -18,7 +18,7 @@ import (
 
 const (
 	firstPause = 100 * time.Millisecond
-	lastPause  = 5 * time.Second
+	lastPause  = 2 * time.Second
 	// maxReason bounds the error header of a dead letter, in bytes.
 	maxReason = 4096
 )

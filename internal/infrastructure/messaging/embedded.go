@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"runtime/debug"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -182,8 +183,13 @@ func (e *Embedded) retain() {
 	}
 }
 
-// Addr is the host:port that clients connect to.
-func (e *Embedded) Addr() string { return e.listener.Addr().String() }
+// Addr is the host:port that clients on this machine connect to.
+func (e *Embedded) Addr() string {
+	if a, ok := e.listener.Addr().(*net.TCPAddr); ok && e.listener.anywhere {
+		return net.JoinHostPort("127.0.0.1", strconv.Itoa(a.Port))
+	}
+	return e.listener.Addr().String()
+}
 
 // SetAside reports that acknowledged messages may be missing, so that what must be in the
 // topics has to be published again: the data could not be loaded, was renamed and the

@@ -85,6 +85,7 @@ func killed(t *testing.T, dir string, from, n int) int {
 }
 
 func TestKillLosesNothingAcknowledged(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	total := 0
 	for _, n := range []int{1, 700, 333} {
@@ -188,6 +189,7 @@ func used(t *testing.T) string {
 }
 
 func TestUnreadableDataIsSetAside(t *testing.T) {
+	t.Parallel()
 	for name, damage := range map[string]func(t *testing.T, data string){
 		"meta.json is garbage": func(t *testing.T, data string) {
 			require.NoError(t, os.WriteFile(filepath.Join(data, "meta.json"), []byte("{"), 0o600))
@@ -263,6 +265,7 @@ func flip(t *testing.T, path string, at int64) {
 }
 
 func TestDamageIsNoticed(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		damage func(t *testing.T, dir string)
 		lost   bool
@@ -295,6 +298,7 @@ func TestDamageIsNoticed(t *testing.T) {
 }
 
 func TestDiskIsBounded(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	e, err := messaging.StartEmbedded(t.Context(), messaging.EmbeddedConfig{Listen: "127.0.0.1:0", Dir: dir, Partitions: 1})
 	require.NoError(t, err)
@@ -324,6 +328,7 @@ func TestDiskIsBounded(t *testing.T) {
 }
 
 func TestStopAndStartAgainAndAgain(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	for range 20 {
 		e, err := messaging.StartEmbedded(t.Context(), messaging.EmbeddedConfig{Listen: "127.0.0.1:0", Dir: dir, Partitions: 1})
@@ -339,4 +344,29 @@ func TestStopAndStartAgainAndAgain(t *testing.T) {
 	cancel()
 	_, err := messaging.StartEmbedded(gone, messaging.EmbeddedConfig{Listen: "127.0.0.1:0", Dir: dir})
 	require.ErrorIs(t, err, context.Canceled)
+}
+
+func TestListeningEverywhereTellsClientsTheAddressTheyUsed(t *testing.T) {
+	e, err := messaging.StartEmbedded(t.Context(), messaging.EmbeddedConfig{Listen: "0.0.0.0:0", Dir: t.TempDir(), Partitions: 1})
+	require.NoError(t, err)
+	defer e.Close()
+	_, port, err := net.SplitHostPort(e.Addr())
+	require.NoError(t, err)
+	for _, host := range []string{"127.0.0.1", "127.0.0.2"} {
+		c, err := kgo.NewClient(kgo.SeedBrokers(net.JoinHostPort(host, port)))
+		require.NoError(t, err)
+		defer c.Close()
+		brokers, err := kadm.NewClient(c).ListBrokers(t.Context())
+		require.NoError(t, err)
+		require.Len(t, brokers, 1)
+		require.Equal(t, host, brokers[0].Host)
+		coordinators := kadm.NewClient(c).FindGroupCoordinators(t.Context(), "g")
+		require.NoError(t, coordinators.Error())
+		require.Equal(t, host, coordinators["g"].Host)
+	}
+	h := newHandler(nil)
+	addr := net.JoinHostPort("127.0.0.1", port)
+	consume(t, clientConfig(t, addr), "g", h)
+	require.NoError(t, producer(t, addr).Publish(t.Context(), []domain.Message{h.message("a", "1")}))
+	h.wait(t, atLeast(1))
 }

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kmsg"
 	"go.uber.org/zap"
 )
 
@@ -39,8 +40,10 @@ type guard struct {
 	log    *zap.Logger
 	opened chan struct{} // closed when connections may come in
 	once   sync.Once
-	closed chan struct{}
-	end    sync.Once
+	// anywhere says that the listener is not bound to one address.
+	anywhere bool
+	closed   chan struct{}
+	end      sync.Once
 
 	mu     sync.Mutex
 	conns  map[*guardedConn]struct{}
@@ -49,6 +52,7 @@ type guard struct {
 
 func newGuard(inner net.Listener, log *zap.Logger) *guard {
 	return &guard{
+		anywhere: everywhere(inner),
 		Listener: inner, log: log,
 		opened: make(chan struct{}), closed: make(chan struct{}),
 		conns: map[*guardedConn]struct{}{}, groups: map[string]bool{},
@@ -120,6 +124,9 @@ type guardedConn struct {
 	net.Conn
 	guard *guard
 	frame bytes.Reader // what of the current frame the broker has not read
+
+	mu    sync.Mutex
+	asked map[uint32]kmsg.Request // whose answers name the broker
 }
 
 // Read implements net.Conn. It returns bytes of frames that passed only.
@@ -177,6 +184,7 @@ func (c *guardedConn) next() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	c.remember(checked)
 	return checked, c.SetReadDeadline(time.Time{})
 }
 
@@ -185,5 +193,12 @@ func (c *guardedConn) Write(p []byte) (int, error) {
 	if err := c.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
 		return 0, err
 	}
-	return c.Conn.Write(p)
+	answer, err := c.advertise(p)
+	if err != nil {
+		return 0, err
+	}
+	if _, err := c.Conn.Write(answer); err != nil {
+		return 0, err
+	}
+	return len(p), nil
 }

@@ -18,6 +18,7 @@ func FuzzGuard(f *testing.F) {
 		req.SetVersion(v.max)
 		f.Add(uint16(key), uint16(v.max), append([]byte{0}, req.AppendTo(nil)...)) //nolint:gosec // small
 	}
+	g := &guard{log: zap.NewNop(), groups: map[string]bool{}}
 	f.Fuzz(func(t *testing.T, key, version uint16, body []byte) {
 		raw := binary.BigEndian.AppendUint32(nil, uint32(10+len(body))) //nolint:gosec // small
 		raw = binary.BigEndian.AppendUint16(raw, key)
@@ -27,7 +28,7 @@ func FuzzGuard(f *testing.F) {
 		if admit(int16(key), int16(version), len(raw)-4) != nil { //nolint:gosec // bits
 			return
 		}
-		out, err := newGuard(nil, zap.NewNop()).check(raw)
+		out, err := g.check(raw)
 		if err != nil {
 			return
 		}

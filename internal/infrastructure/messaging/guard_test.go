@@ -116,6 +116,7 @@ func TestGuardKeepsOutWhatCrashesTheBroker(t *testing.T) {
 // TestBrokerSurvivesHostileRequests throws requests that parse and make no sense,
 // among them members of groups that answer what they are told.
 func TestBrokerSurvivesHostileRequests(t *testing.T) {
+	t.Parallel()
 	e := start(t, t.TempDir())
 	length := time.Second
 	if v := os.Getenv("TEST_HOSTILE_FOR"); v != "" {
@@ -140,9 +141,10 @@ func TestBrokerSurvivesHostileRequests(t *testing.T) {
 				}
 			}
 		})
+		m := hostile{rand.New(rand.NewPCG(seed, 100+w))}
 		wg.Go(func() {
 			for ctx.Err() == nil {
-				h.member(ctx, e.Addr())
+				m.member(ctx, e.Addr())
 			}
 		})
 	}

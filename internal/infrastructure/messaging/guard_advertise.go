@@ -1,0 +1,86 @@
+package messaging
+
+import (
+	"encoding/binary"
+	"errors"
+	"net"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// When the broker listens on all addresses it has no name of its own to tell clients.
+// The address by which a client reached it is one that works for this client, so the
+// answers that name the broker are rewritten, each connection to its own address.
+
+// remember keeps the version of a request whose answer names the broker, by
+// correlation id.
+func (c *guardedConn) remember(frame []byte) {
+	if !c.guard.anywhere {
+		return
+	}
+	key := int16(binary.BigEndian.Uint16(frame[4:])) //nolint:gosec // bits
+	switch key {
+	case keyMetadata, keyFindCoordinator, keyDescribeCluster:
+		version := int16(binary.BigEndian.Uint16(frame[6:])) //nolint:gosec // bits
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if c.asked == nil {
+			c.asked = map[uint32]kmsg.Request{}
+		}
+		req := kmsg.RequestForKey(key)
+		req.SetVersion(version)
+		c.asked[binary.BigEndian.Uint32(frame[8:])] = req
+	}
+}
+
+// advertise returns the answer with this connection's address in the broker's place.
+func (c *guardedConn) advertise(answer []byte) ([]byte, error) {
+	const head = 8 // length and correlation id
+	if !c.guard.anywhere || len(answer) < head {
+		return answer, nil
+	}
+	id := binary.BigEndian.Uint32(answer[4:])
+	c.mu.Lock()
+	req := c.asked[id]
+	delete(c.asked, id)
+	c.mu.Unlock()
+	if req == nil {
+		return answer, nil
+	}
+	resp := req.ResponseKind()
+	body := head
+	if resp.IsFlexible() {
+		body++ // no tags
+	}
+	if err := resp.ReadFrom(answer[min(body, len(answer)):]); err != nil {
+		return nil, errors.Join(errRefused, err)
+	}
+	host, _, err := net.SplitHostPort(c.LocalAddr().String())
+	if err != nil {
+		return nil, err
+	}
+	switch resp := resp.(type) {
+	case *kmsg.MetadataResponse:
+		for i := range resp.Brokers {
+			resp.Brokers[i].Host = host
+		}
+	case *kmsg.FindCoordinatorResponse:
+		resp.Host = host
+		for i := range resp.Coordinators {
+			resp.Coordinators[i].Host = host
+		}
+	case *kmsg.DescribeClusterResponse:
+		for i := range resp.Brokers {
+			resp.Brokers[i].Host = host
+		}
+	}
+	out := resp.AppendTo(append([]byte(nil), answer[:body]...))
+	binary.BigEndian.PutUint32(out, uint32(len(out)-4)) //nolint:gosec // small
+	return out, nil
+}
+
+// everywhere says that the listener has no address of its own.
+func everywhere(l net.Listener) bool {
+	a, ok := l.Addr().(*net.TCPAddr)
+	return ok && a.IP.IsUnspecified()
+}
