@@ -160,7 +160,7 @@ func (b backoff) wait(try int) time.Duration {
 	if try < 30 {
 		d = min(b.longest, b.first<<try)
 	}
-	return d/2 + rand.N(d/2+1)
+	return d/2 + rand.N(d/2+1) //nolint:gosec // it spreads load and hides nothing
 }
 
 // sleep waits; false when the context ended first.

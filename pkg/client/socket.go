@@ -34,6 +34,9 @@ func (c *Client) readSocket(ctx context.Context, orderID string, w *watcher) err
 		TlsConfig:          c.tls(),
 		NewDialer:          func() (gws.Dialer, error) { return dialer{ctx}, nil },
 	})
+	if resp != nil {
+		defer func() { _ = resp.Body.Close() }() // of a refusal; a socket's answer has none
+	}
 	if err != nil {
 		if resp != nil && resp.StatusCode != http.StatusSwitchingProtocols {
 			body, _ := io.ReadAll(io.LimitReader(resp.Body, maxReply)) // as far as it arrived with the headers
@@ -63,7 +66,7 @@ func (d dialer) Dial(network, addr string) (net.Conn, error) {
 }
 
 func (s *socket) OnMessage(conn *gws.Conn, m *gws.Message) {
-	defer m.Close()
+	defer func() { _ = m.Close() }() // gives the buffer back
 	_ = conn.SetReadDeadline(time.Now().Add(s.silence))
 	if s.err != nil {
 		return

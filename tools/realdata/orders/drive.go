@@ -2,6 +2,7 @@ package orders
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -164,7 +165,7 @@ func (d *driver) awaitEntries(ctx context.Context, orderID string, entries int) 
 			return nil
 		}
 		if !pause(ctx, wait) {
-			return fmt.Errorf("the history has %d entries instead of %d (%v)", len(events), entries, err)
+			return errors.Join(fmt.Errorf("the history has %d entries instead of %d", len(events), entries), err)
 		}
 	}
 }

@@ -65,7 +65,7 @@ func Main(ctx context.Context, args []string) int {
 		}
 	}
 	if err != nil {
-		fmt.Fprintln(os.Stdout, "FAIL", err)
+		tell(os.Stdout, "FAIL %v", err)
 	}
 	return 1
 }
@@ -89,7 +89,7 @@ func run(ctx context.Context, f flags, out io.Writer) (bool, error) {
 	}
 	defer d.rpc.close()
 	defer d.bus.close()
-	fmt.Fprintf(out, "run %s: %d orders of %s over REST %s, gRPC %s, Kafka %s\n", name, len(rows), f.file, f.http, f.grpc, f.kafka)
+	tell(out, "run %s: %d orders of %s over REST %s, gRPC %s, Kafka %s", name, len(rows), f.file, f.http, f.grpc, f.kafka)
 	describe(out, plans)
 
 	var reading errgroup.Group
@@ -136,7 +136,7 @@ func (d *driver) phases(ctx context.Context, out io.Writer, plans []*plan) time.
 	start := time.Now()
 	var done atomic.Int64
 	stop := tick(10*time.Second, func() {
-		fmt.Fprintf(out, "  %d of %d delivered after %s\n", done.Load(), len(plans), time.Since(start).Round(time.Second))
+		tell(out, "  %d of %d delivered after %s", done.Load(), len(plans), time.Since(start).Round(time.Second))
 	})
 	d.drive(ctx, plans, &done)
 	stop()
@@ -151,6 +151,9 @@ func (d *driver) phases(ctx context.Context, out io.Writer, plans []*plan) time.
 	d.verify(ctx, plans)
 	return took
 }
+
+// tell writes a line; that nobody reads it is no reason to stop.
+func tell(out io.Writer, format string, args ...any) { _, _ = fmt.Fprintf(out, format+"\n", args...) }
 
 // tick calls do again and again until the function that it returns is called.
 func tick(every time.Duration, do func()) (stop func()) {
@@ -185,7 +188,7 @@ func describe(out io.Writer, plans []*plan) {
 		changes += len(p.want.changes())
 		reports += len(p.before) + len(p.after)
 	}
-	fmt.Fprintf(out, "expected: %d history entries, %d published events, from %d reports; times run backwards in %d rows, %d picked up by hand\n",
+	tell(out, "expected: %d history entries, %d published events, from %d reports; times run backwards in %d rows, %d picked up by hand",
 		entries, changes, reports, late, byHand)
 }
 
@@ -193,17 +196,17 @@ func (d *driver) summary(out io.Writer, c *counter, took, whole time.Duration) {
 	d.tail.mu.Lock()
 	events, repeats, foreign := d.tail.events, d.tail.repeats, d.tail.foreign
 	d.tail.mu.Unlock()
-	fmt.Fprintf(out, "REST: %d requests, %d broken connections, %d answers of 429 or 5xx; gRPC: %d calls, %d repeated\n",
+	tell(out, "REST: %d requests, %d broken connections, %d answers of 429 or 5xx; gRPC: %d calls, %d repeated",
 		c.requests.Load(), c.broken.Load(), c.refused.Load(), d.rpc.calls.Load(), d.rpc.repeats.Load())
-	fmt.Fprintf(out, "Kafka: %d reports sent; %d events read, %d repeats with a known ce_id, %d of other orders\n",
+	tell(out, "Kafka: %d reports sent; %d events read, %d repeats with a known ce_id, %d of other orders",
 		d.bus.sent.Load(), events, repeats, foreign)
 	if seconds := took.Seconds(); seconds > 0 {
 		n := float64(len(d.driven))
-		fmt.Fprintf(out, "driven in %s: %.0f orders/s, %.0f events/s; verified by %s\n", took.Round(time.Millisecond),
+		tell(out, "driven in %s: %.0f orders/s, %.0f events/s; verified by %s", took.Round(time.Millisecond),
 			n/seconds, float64(events)/seconds, whole.Round(time.Millisecond))
 	}
 	if p50, p99, ok := d.applied.percentiles(); ok {
-		fmt.Fprintf(out, "from a report's acknowledgement to its event: p50 %s, p99 %s\n", p50.Round(time.Microsecond), p99.Round(time.Microsecond))
+		tell(out, "from a report's acknowledgement to its event: p50 %s, p99 %s", p50.Round(time.Microsecond), p99.Round(time.Microsecond))
 	}
 }
 
@@ -221,13 +224,13 @@ func (d *driver) verdict(out io.Writer, rows int, took time.Duration) bool {
 	d.faults.mu.Lock()
 	defer d.faults.mu.Unlock()
 	for _, f := range d.faults.first {
-		fmt.Fprintln(out, "difference:", f)
+		tell(out, "difference: %s", f)
 	}
 	if d.faults.total > 0 {
-		fmt.Fprintf(out, "FAIL %d differences or more\n", d.faults.total)
+		tell(out, "FAIL %d differences or more", d.faults.total)
 		return false
 	}
-	fmt.Fprintf(out, "PASS %d orders, %d couriers, %d events as expected in %s\n", rows, len(d.couriers), d.tail.events, took.Round(time.Millisecond))
+	tell(out, "PASS %d orders, %d couriers, %d events as expected in %s", rows, len(d.couriers), d.tail.events, took.Round(time.Millisecond))
 	return true
 }
 
