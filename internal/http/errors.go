@@ -137,6 +137,7 @@ func fail(c *gin.Context, err error) {
 // init makes huma answer with our problems. Its hook is a variable of its package,
 // so this is the one place for it; every server shares it.
 func init() {
+	huma.DefaultArrayNullable = false // we send and take [], not null
 	huma.NewError = func(status int, msg string, _ ...error) huma.StatusError {
 		return &problem{Status: status, Detail: msg}
 	}

@@ -1,8 +1,10 @@
 package httpdoor
 
 import (
+	"maps"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -14,7 +16,9 @@ type metrics struct {
 	requests *prometheus.CounterVec
 	duration *prometheus.HistogramVec
 	streams  *prometheus.GaugeVec
-	known    sync.Map // seriesKey -> series
+
+	mu    sync.Mutex // held while known is replaced by a larger copy
+	known atomic.Pointer[map[seriesKey]series]
 }
 
 type seriesKey struct {
@@ -40,23 +44,35 @@ func newMetrics(r prometheus.Registerer) *metrics {
 			Name: "http_streams_open", Help: "Open streams by kind.",
 		}, []string{"kind"}),
 	}
-	if r != nil {
-		r.MustRegister(m.requests, m.duration, m.streams)
-	}
+	r.MustRegister(m.requests, m.duration, m.streams)
+	m.known.Store(&map[seriesKey]series{})
 	return m
 }
 
 func (m *metrics) observe(route, method string, status int, took time.Duration) {
 	key := seriesKey{route, method, status}
-	found, ok := m.known.Load(key)
+	one, ok := (*m.known.Load())[key]
 	if !ok {
-		found, _ = m.known.LoadOrStore(key.bounded(), m.series(key.bounded()))
+		one = m.learn(key.bounded())
 	}
-	one := found.(series)
 	one.count.Inc()
 	if one.duration != nil {
 		one.duration.Observe(took.Seconds())
 	}
+}
+
+func (m *metrics) learn(key seriesKey) series {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	known := *m.known.Load()
+	one, ok := known[key]
+	if !ok {
+		one = m.series(key)
+		more := maps.Clone(known)
+		more[key] = one
+		m.known.Store(&more)
+	}
+	return one
 }
 
 // bounded keeps callers from inventing series.

@@ -53,6 +53,7 @@ func (s *Server) finish(c *gin.Context, start time.Time) {
 			panic(http.ErrAbortHandler)
 		}
 		fail(c, fmt.Errorf("panic: %v", cause))
+		c.Errors = nil // logged already
 	}
 	took := time.Since(start)
 	s.metrics.observe(c.FullPath(), c.Request.Method, c.Writer.Status(), took)

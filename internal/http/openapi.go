@@ -182,7 +182,10 @@ func onlyQuery(u *url.URL, known ...string) error {
 // huma is the operation in huma's terms, with what may go wrong.
 func (op operation) huma(s *Server) huma.Operation {
 	status := op.status
-	if status == 0 {
+	switch {
+	case op.stream:
+		status = http.StatusSwitchingProtocols
+	case status == 0:
 		status = http.StatusOK
 	}
 	ho := huma.Operation{

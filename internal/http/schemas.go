@@ -99,6 +99,11 @@ func (s *Server) completeSchemas() {
 		}
 		l.apply(schema, field)
 	}
+	for _, p := range s.api.OpenAPI().Paths["/orders"].Get.Parameters {
+		if p.Name == "status" {
+			p.Schema.Items.Enum = enumOf(domain.Statuses())
+		}
+	}
 	s.requireDropoff()
 	s.nullableInPatch()
 }

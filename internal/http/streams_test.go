@@ -1,0 +1,369 @@
+package httpdoor
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/lxzan/gws"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/order-tracking/order-tracking/internal/auth"
+	"github.com/order-tracking/order-tracking/internal/domain"
+)
+
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m)
+}
+
+// frame is one of a stream, decoded.
+type frame struct {
+	Type    string          `json:"type"`
+	OrderID string          `json:"order_id"`
+	Version int64           `json:"version"`
+	At      time.Time       `json:"at"`
+	Data    json.RawMessage `json:"data"`
+}
+
+// watcher is a WebSocket client.
+type watcher struct {
+	gws.BuiltinEventHandler
+	t      testing.TB
+	conn   *gws.Conn
+	frames chan frame
+	pings  chan struct{}
+	closed chan int
+}
+
+func (w *watcher) OnMessage(_ *gws.Conn, m *gws.Message) {
+	defer m.Close()
+	var f frame
+	if err := json.Unmarshal(m.Bytes(), &f); err != nil {
+		w.t.Errorf("%s: %v", m.Bytes(), err)
+	}
+	w.frames <- f
+}
+
+func (w *watcher) OnPing(c *gws.Conn, payload []byte) {
+	select {
+	case w.pings <- struct{}{}:
+	default:
+	}
+	_ = c.WritePong(payload)
+}
+
+func (w *watcher) OnClose(_ *gws.Conn, err error) {
+	code := 1006
+	var closed *gws.CloseError
+	if errors.As(err, &closed) {
+		code = int(closed.Code)
+	}
+	w.closed <- code
+}
+
+func (d *door) watch(path string, headers ...string) *watcher {
+	d.t.Helper()
+	w := &watcher{t: d.t, frames: make(chan frame, 1000), pings: make(chan struct{}, 1), closed: make(chan int, 1)}
+	h := http.Header{}
+	for i := 0; i < len(headers); i += 2 {
+		h.Set(headers[i], headers[i+1])
+	}
+	conn, _, err := gws.NewClient(w, &gws.ClientOption{Addr: "ws" + strings.TrimPrefix(d.URL, "http") + path, RequestHeader: h})
+	require.NoError(d.t, err)
+	w.conn = conn
+	go conn.ReadLoop()
+	d.t.Cleanup(func() { _ = conn.NetConn().Close() })
+	return w
+}
+
+// next wants a frame of a type.
+func (w *watcher) next(typ string) frame {
+	w.t.Helper()
+	select {
+	case f := <-w.frames:
+		require.Equal(w.t, typ, f.Type, string(f.Data))
+		require.False(w.t, f.At.IsZero())
+		return f
+	case <-time.After(5 * time.Second):
+		require.FailNow(w.t, "nothing came", typ)
+	}
+	return frame{}
+}
+
+func (w *watcher) closing(code int) {
+	w.t.Helper()
+	select {
+	case got := <-w.closed:
+		require.Equal(w.t, code, got)
+	case <-time.After(5 * time.Second):
+		require.FailNow(w.t, "not closed")
+	}
+}
+
+func (w *watcher) say(message string) {
+	w.t.Helper()
+	require.NoError(w.t, w.conn.WriteString(message))
+}
+
+func TestWatchAnOrderToItsEnd(t *testing.T) {
+	d := open(t)
+	id := d.order()
+	w := d.watch("/order/" + id + "/ws")
+	snapshot := w.next("snapshot")
+	require.Equal(t, id, snapshot.OrderID)
+	require.Equal(t, int64(1), snapshot.Version)
+	w.say(`{"subscribe":["fleet"]}`) // there is nothing to tell a socket for one order
+	d.move(id, domain.StatusConfirmed)
+	var ev domain.Event
+	f := w.next("status")
+	require.NoError(t, json.Unmarshal(f.Data, &ev))
+	require.Equal(t, domain.StatusConfirmed, ev.Status)
+	require.Equal(t, int64(2), f.Version)
+	d.do("POST", "/order/"+id+"/notify", `{"text":"hello"}`).ok(202)
+	w.next("notification")
+	d.do("DELETE", "/order/"+id, nil).ok(200)
+	require.Equal(t, int64(3), w.next("status").Version)
+	w.next("end")
+	w.closing(closeFinished)
+
+	late := d.watch("/order/" + id + "/ws?since=1")
+	require.Equal(t, int64(3), late.next("snapshot").Version)
+	require.Equal(t, int64(2), late.next("status").Version)
+	require.Equal(t, int64(3), late.next("status").Version)
+	late.next("end")
+	late.closing(closeFinished)
+	require.Eventually(t, func() bool { return d.hub.Watchers() == 0 }, 5*time.Second, time.Millisecond)
+}
+
+func TestPositionsReachTheWatcher(t *testing.T) {
+	d := open(t)
+	id, courier := d.order(), d.courier()
+	d.do("POST", "/order/"+id+"/assign-courier", map[string]any{"courier_id": courier}).ok(200)
+	d.move(id, domain.StatusPickedUp)
+	w := d.watch("/order/" + id + "/ws")
+	w.next("snapshot")
+	d.do("POST", "/courier/"+courier+"/location", `{"lat":55.7,"lon":37.6}`).ok(202)
+	for {
+		f := <-w.frames
+		if f.Type == "position" {
+			require.Contains(t, string(f.Data), courier)
+			return
+		}
+		require.Equal(t, "eta", f.Type)
+	}
+}
+
+func TestPings(t *testing.T) {
+	cfg := testConfig()
+	cfg.PingEvery = 20 * time.Millisecond
+	d := openWith(t, cfg, auth.New(""))
+	id := d.order()
+	w := d.watch("/order/" + id + "/ws")
+	w.next("snapshot")
+	for range 3 {
+		require.Equal(t, id, w.next("ping").OrderID)
+		<-w.pings
+	}
+	s := d.stream("/order/" + id + "/stream")
+	require.True(t, strings.HasPrefix(s.line(), "data: {"))
+	require.Empty(t, s.line())
+	require.Equal(t, ": ping", s.line())
+}
+
+// A client that shows no sign of life is dropped.
+func TestDeadClientsAreDropped(t *testing.T) {
+	d := open(t)
+	w := d.watch("/order/" + d.order() + "/ws")
+	w.next("snapshot")
+	require.Equal(t, 1, d.hub.Watchers())
+	require.NoError(t, w.conn.NetConn().Close())
+	require.Eventually(t, func() bool { return d.hub.Watchers() == 0 }, 5*time.Second, time.Millisecond)
+}
+
+func TestManyTopics(t *testing.T) {
+	d := open(t)
+	one, two, courier := d.order(), d.order(), d.courier()
+	d.move(one, domain.StatusConfirmed)
+	topics := func(f frame) []string {
+		var data struct{ Topics []string }
+		require.NoError(t, json.Unmarshal(f.Data, &data))
+		return data.Topics
+	}
+	w := d.watch("/ws")
+	w.say(fmt.Sprintf(`{"subscribe":["order:%s","order:%s"],"since":{"order:%s":1}}`, one, two, one))
+	require.Equal(t, []string{"order:" + one, "order:" + two}, topics(w.next("ack")))
+	seen := map[string][]string{}
+	for range 3 {
+		f := <-w.frames
+		seen[f.OrderID] = append(seen[f.OrderID], f.Type)
+	}
+	require.Equal(t, map[string][]string{one: {"snapshot", "status"}, two: {"snapshot"}}, seen)
+
+	w.say(`{"subscribe":["order:` + noOrder + `","planet:7","courier:` + courier + `"]}`)
+	var problems []domain.Code
+	for range 2 {
+		var p problem
+		f := w.next("error")
+		require.NoError(t, json.Unmarshal(f.Data, &p))
+		problems = append(problems, p.Code)
+	}
+	require.Equal(t, []domain.Code{domain.CodeOrderNotFound, domain.CodeValidationFailed}, problems)
+	require.Len(t, topics(w.next("ack")), 3)
+	w.next("snapshot")
+
+	w.say(`{"unsubscribe":["order:` + two + `"]}`)
+	require.Equal(t, []string{"order:" + one, "courier:" + courier}, topics(w.next("ack")))
+	d.move(two, domain.StatusConfirmed)
+	d.do("DELETE", "/order/"+one, nil).ok(200)
+	require.Equal(t, one, w.next("status").OrderID, "two is not watched any more")
+	w.next("end")
+	w.say(`{"unsubscribe":[]}`)
+	require.Equal(t, []string{"courier:" + courier}, topics(w.next("ack")), "the socket goes on without the finished order")
+
+	w.say(`{"subscribe":["fleet"]}`)
+	require.Len(t, topics(w.next("ack")), 2)
+	w.say(`{"sub":1}`)
+	for {
+		select {
+		case <-w.frames: // of the fleet
+		case code := <-w.closed:
+			require.Equal(t, closeBadRequest, code)
+			return
+		}
+	}
+}
+
+func TestTopicsAreLimited(t *testing.T) {
+	d := open(t)
+	w := d.watch("/ws")
+	names := make([]string, 0, maxTopics+2)
+	for range maxTopics + 1 {
+		names = append(names, `"courier:`+d.courier()+`"`)
+	}
+	for i := 0; i < len(names); i += 50 {
+		w.say(`{"subscribe":[` + strings.Join(names[i:min(i+50, len(names))], ",") + `]}`)
+	}
+	for {
+		f := <-w.frames
+		if f.Type == typeError {
+			require.Contains(t, string(f.Data), "too_many")
+			return
+		}
+	}
+}
+
+func TestBadMessages(t *testing.T) {
+	d := open(t)
+	for _, message := range []string{`x`, `[]`, `{}`, `{"subscribe":"fleet"}`, `{"subscribe":[1]}`, `{"subscribe":[],"foo":1}`, `{"subscribe":[],"since":{"a":"x"}}`, "\xff"} {
+		w := d.watch("/ws")
+		w.say(message)
+		w.closing(closeBadRequest)
+	}
+	w := d.watch("/ws")
+	require.NoError(t, w.conn.WriteMessage(gws.OpcodeText, make([]byte, maxMessage+1)))
+	w.closing(1009)
+}
+
+func TestGoingAway(t *testing.T) {
+	d := open(t)
+	id := d.order()
+	w, s := d.watch("/order/"+id+"/ws"), d.stream("/order/"+id+"/stream")
+	w.next("snapshot")
+	s.line()
+	d.hub.Close()
+	w.closing(closeGoingAway)
+	require.Empty(t, s.line())
+	require.Equal(t, "EOF", s.line())
+	d.do("GET", "/order/"+id+"/stream", nil).problem(503, "unavailable")
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	require.NoError(t, d.srv.Wait(ctx))
+}
+
+func TestUpgradesAreRefusedAsHTTP(t *testing.T) {
+	const key = "0123456789abcdef0123456789abcdef"
+	upgrade := []string{
+		"Upgrade", "websocket", "Connection", "Upgrade", "Sec-WebSocket-Version", "13", "Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==",
+	}
+	d := openWith(t, testConfig(), auth.New(key))
+	d.key = key
+	id := d.order()
+	d.do("GET", "/order/"+noOrder+"/ws", nil, upgrade...).problem(404, "order_not_found")
+	d.do("GET", "/order/"+id+"/ws", nil, append(upgrade, "Origin", "https://evil.example")...).problem(403, "forbidden")
+	d.do("GET", "/ws", nil, append(upgrade, "Origin", "https://evil.example")...).problem(403, "forbidden")
+	d.do("GET", "/ws", nil, append(upgrade, "Sec-WebSocket-Version", "8")...).problem(400, "malformed")
+	d.key = ""
+	d.do("GET", "/ws", nil, upgrade...).problem(401, "unauthenticated")
+	w := d.watch("/order/"+id+"/ws", "Authorization", "Bearer "+key, "Origin", d.URL)
+	w.next("snapshot")
+}
+
+// sse is a reader of server-sent events.
+type sse struct {
+	t     testing.TB
+	resp  *http.Response
+	lines *bufio.Scanner
+}
+
+func (d *door) stream(path string, headers ...string) *sse {
+	d.t.Helper()
+	req, err := http.NewRequest("GET", d.URL+path, nil)
+	require.NoError(d.t, err)
+	for i := 0; i < len(headers); i += 2 {
+		req.Header.Set(headers[i], headers[i+1])
+	}
+	resp, err := d.Client().Do(req)
+	require.NoError(d.t, err)
+	require.Equal(d.t, 200, resp.StatusCode)
+	d.t.Cleanup(func() { _ = resp.Body.Close() })
+	return &sse{t: d.t, resp: resp, lines: bufio.NewScanner(resp.Body)}
+}
+
+func (s *sse) line() string {
+	if !s.lines.Scan() {
+		return "EOF"
+	}
+	return s.lines.Text()
+}
+
+func (s *sse) data(typ string) frame {
+	s.t.Helper()
+	text, ok := strings.CutPrefix(s.line(), "data: ")
+	require.True(s.t, ok)
+	var f frame
+	require.NoError(s.t, json.Unmarshal([]byte(text), &f))
+	require.Equal(s.t, typ, f.Type)
+	require.Empty(s.t, s.line())
+	return f
+}
+
+func TestServerSentEvents(t *testing.T) {
+	d := open(t)
+	id := d.order()
+	s := d.stream("/order/" + id + "/stream")
+	require.Equal(t, "text/event-stream", s.resp.Header.Get("Content-Type"))
+	require.Equal(t, "no", s.resp.Header.Get("X-Accel-Buffering"))
+	s.data("snapshot")
+	d.move(id, domain.StatusConfirmed)
+	require.Equal(t, "id: 2", s.line())
+	s.data("status")
+	d.do("DELETE", "/order/"+id, nil).ok(200)
+	require.Equal(t, "id: 3", s.line())
+	s.data("status")
+	s.data("end")
+	require.Equal(t, "EOF", s.line())
+
+	back := d.stream("/order/"+id+"/stream?since=0", "Last-Event-ID", "2") // the header is newer than the address
+	back.data("snapshot")
+	require.Equal(t, "id: 3", back.line())
+	back.data("status")
+	back.data("end")
+	require.Equal(t, "EOF", back.line())
+}
