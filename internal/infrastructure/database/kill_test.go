@@ -24,6 +24,10 @@ func TestMain(m *testing.M) {
 		victim(path)
 		return
 	}
+	if url := os.Getenv(leaderURL); url != "" {
+		leadOnly(url)
+		return
+	}
 	goleak.VerifyTestMain(m)
 }
 

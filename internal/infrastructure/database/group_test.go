@@ -1,0 +1,233 @@
+package database
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/order-tracking/order-tracking/internal/domain"
+)
+
+// onBoth runs a test over each engine.
+func onBoth(t *testing.T, test func(t *testing.T, s *Store)) {
+	t.Run("sqlite", func(t *testing.T) {
+		t.Parallel()
+		test(t, openSQLite(t, filepath.Join(t.TempDir(), "test.db"), Options{}))
+	})
+	t.Run("postgres", func(t *testing.T) {
+		t.Parallel()
+		test(t, openPostgres(t, freshPostgres(t), Options{}))
+	})
+}
+
+// together commits the calls as one group, as a committer does that found them waiting.
+func together(s *Store, calls ...*call) []error {
+	for _, c := range calls {
+		c.done = make(chan struct{})
+	}
+	s.commitGroup(calls)
+	errs := make([]error, len(calls))
+	for i, c := range calls {
+		<-c.done
+		errs[i] = unavailable(c.outcome.err)
+	}
+	return errs
+}
+
+func creating(t *testing.T, ch *domain.Change) *call {
+	t.Helper()
+	row, events, err := encodeChange(ch)
+	require.NoError(t, err)
+	return &call{id: ch.Order.ID, create: ch, row: row, events: events}
+}
+
+func assigning(order, courier string) *call {
+	return &call{id: order, fn: func(ch *domain.Change) error {
+		events, err := ch.Order.Assign(courier, domain.By{Now: time.Now()})
+		ch.Add(events...)
+		return err
+	}}
+}
+
+// poison makes the database refuse orders of the merchant "poison", at once or at the commit.
+func poison(t *testing.T, s *Store, atCommit bool) {
+	t.Helper()
+	text := `CREATE TRIGGER poison AFTER INSERT ON orders WHEN NEW.merchant_id = 'poison'
+		BEGIN SELECT RAISE(ABORT, 'refused'); END`
+	switch {
+	case s.d.prepare && atCommit: // SQLite
+		text = `CREATE TABLE gate (id TEXT PRIMARY KEY);
+			CREATE TABLE guard (ref TEXT REFERENCES gate (id) DEFERRABLE INITIALLY DEFERRED);
+			CREATE TRIGGER poison AFTER INSERT ON orders WHEN NEW.merchant_id = 'poison'
+			BEGIN INSERT INTO guard VALUES (NEW.id); END`
+	case !s.d.prepare:
+		deferred := map[bool]string{true: "DEFERRABLE INITIALLY DEFERRED", false: ""}[atCommit]
+		require.NoError(t, s.d.job(t.Context(), func(ctx context.Context, tx *sql.Tx) error {
+			_, err := tx.ExecContext(ctx, `CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql
+				AS $$ BEGIN RAISE 'refused'; END $$`)
+			return err
+		}))
+		text = `CREATE CONSTRAINT TRIGGER poison AFTER INSERT ON orders ` + deferred + `
+			FOR EACH ROW WHEN (NEW.merchant_id = 'poison') EXECUTE FUNCTION refuse()`
+	}
+	require.NoError(t, s.d.job(t.Context(), func(ctx context.Context, tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, text)
+		return err
+	}))
+}
+
+func poisoned() *domain.Change {
+	o, ev := domain.NewOrder(domain.Draft{
+		MerchantID: "poison", Customer: domain.Customer{Name: "x"}, Dropoff: &domain.Place{Address: "y"},
+	}, domain.By{Now: time.Now()})
+	return &domain.Change{Order: o, Events: []domain.Event{ev}}
+}
+
+// One call that the database refuses fails by itself, whether at its statement or
+// only at the commit.
+func TestOneBadCallOfAGroup(t *testing.T) {
+	for name, atCommit := range map[string]bool{"at its statement": false, "at the commit": true} {
+		t.Run(name, func(t *testing.T) {
+			onBoth(t, func(t *testing.T, s *Store) {
+				poison(t, s, atCommit)
+				begun, begin := 0, s.d.begin
+				s.d.begin = func(ctx context.Context, careful bool) (*work, error) { begun++; return begin(ctx, careful) }
+				changes := make([]*domain.Change, 6)
+				calls := make([]*call, len(changes))
+				for i := range changes {
+					changes[i] = newChange(i)
+					if i == 2 {
+						changes[i] = poisoned()
+					}
+					calls[i] = creating(t, changes[i])
+				}
+				for i, err := range together(s, calls...) {
+					_, found := s.Order(t.Context(), changes[i].Order.ID)
+					require.Equal(t, i == 2, err != nil, "call %d: %v", i, err)
+					require.Equal(t, i == 2, found != nil)
+					if i == 2 {
+						require.Equal(t, domain.CodeUnavailable, domain.CodeOf(err))
+					}
+				}
+				require.Equal(t, 1+len(calls), begun, "the group and each alone")
+			})
+		})
+	}
+}
+
+// When the answer to a commit is lost the store finds out: what was committed is not
+// run again, what was not is.
+func TestLostAnswerOfACommit(t *testing.T) {
+	for name, committed := range map[string]bool{"committed": true, "not committed": false} {
+		t.Run(name, func(t *testing.T) {
+			onBoth(t, func(t *testing.T, s *Store) {
+				o, err := s.CreateOrder(t.Context(), newChange(1))
+				require.NoError(t, err)
+				commits, begin := 0, s.d.begin
+				s.d.begin = func(ctx context.Context, careful bool) (*work, error) {
+					w, err := begin(ctx, careful)
+					if err != nil {
+						return nil, err
+					}
+					commit := w.commit
+					w.commit = func() error {
+						if commits++; commits > 1 {
+							return commit()
+						}
+						if committed {
+							require.NoError(t, commit())
+						}
+						return errors.New("connection reset")
+					}
+					return w, nil
+				}
+				fresh := newChange(2)
+				errs := together(s,
+					&call{id: o.ID, fn: editNotes("a")}, &call{id: o.ID, fn: editNotes("b")}, creating(t, fresh))
+				require.NoError(t, errors.Join(errs...))
+				require.Equal(t, map[bool]int{true: 1, false: 4}[committed], commits)
+				stored, err := s.Order(t.Context(), o.ID)
+				require.NoError(t, err)
+				require.Equal(t, int64(3), stored.Version)
+				require.Equal(t, "b", stored.Notes)
+				_, err = s.Order(t.Context(), fresh.Order.ID)
+				require.NoError(t, err)
+			})
+		})
+	}
+}
+
+// Calls that follow one which fails late, at its claims, don't fail with it; what the
+// loser had claimed is given back.
+func TestLosersOfAGroup(t *testing.T) {
+	onBoth(t, func(t *testing.T, s *Store) {
+		name, one := "Courier", 1
+		busy, err := domain.NewCourier(domain.CourierEdit{Name: &name, Capacity: &one}, "RU", time.Now())
+		require.NoError(t, err)
+		require.NoError(t, s.CreateCourier(t.Context(), busy, nil))
+		taken, err := s.CreateOrder(t.Context(), newChange(1))
+		require.NoError(t, err)
+		require.NoError(t, errors.Join(together(s, assigning(taken.ID, busy.ID))...))
+		o, err := s.CreateOrder(t.Context(), newChange(2))
+		require.NoError(t, err)
+
+		recorded := newChange(3)
+		recorded.Idempotency = &domain.Idempotency{Scope: "s", Key: "used", Hash: "h", CreatedAt: time.Now()}
+		_, err = s.CreateOrder(t.Context(), recorded)
+		require.NoError(t, err)
+		keyTaken, idTaken := newChange(4), newChange(5)
+		keyTaken.Idempotency = recorded.Idempotency
+		keyTaken.Order.ExternalID = "freed"
+		idTaken.Order.ExternalID = recorded.Order.ExternalID
+		idTaken.Idempotency = &domain.Idempotency{Scope: "s", Key: "freed", Hash: "h", CreatedAt: time.Now()}
+
+		errs := together(s,
+			assigning(o.ID, busy.ID), &call{id: o.ID, fn: editNotes("kept")},
+			creating(t, keyTaken), creating(t, idTaken), creating(t, newChange(6)))
+		require.Equal(t, domain.CodeCourierBusy, domain.CodeOf(errs[0]))
+		require.NoError(t, errs[1])
+		require.ErrorIs(t, errs[2], domain.ErrRecorded)
+		require.Equal(t, domain.CodeDuplicateExternalID, domain.CodeOf(errs[3]))
+		require.NoError(t, errs[4])
+
+		stored, err := s.Order(t.Context(), o.ID)
+		require.NoError(t, err)
+		require.Equal(t, "kept", stored.Notes)
+		require.Empty(t, stored.CourierID)
+		again := newChange(7)
+		again.Order.ExternalID = "freed"
+		again.Idempotency = idTaken.Idempotency
+		_, err = s.CreateOrder(t.Context(), again)
+		require.NoError(t, err)
+	})
+}
+
+// A place that an earlier call of the group frees can be taken by a later one.
+func TestAPlaceFreedInTheSameGroup(t *testing.T) {
+	onBoth(t, func(t *testing.T, s *Store) {
+		name, one := "Courier", 1
+		c, err := domain.NewCourier(domain.CourierEdit{Name: &name, Capacity: &one}, "RU", time.Now())
+		require.NoError(t, err)
+		require.NoError(t, s.CreateCourier(t.Context(), c, nil))
+		first, err := s.CreateOrder(t.Context(), newChange(1))
+		require.NoError(t, err)
+		second, err := s.CreateOrder(t.Context(), newChange(2))
+		require.NoError(t, err)
+		free := &call{id: first.ID, fn: func(ch *domain.Change) error {
+			events, err := ch.Order.Move(domain.StatusConfirmed, nil, domain.By{Now: time.Now()})
+			ch.Add(events...)
+			return err
+		}}
+		errs := together(s, assigning(first.ID, c.ID), assigning(second.ID, c.ID), free, assigning(second.ID, c.ID))
+		require.Equal(t, domain.CodeCourierBusy, domain.CodeOf(errs[1]))
+		require.NoError(t, errors.Join(errs[0], errs[2], errs[3]))
+		got, err := s.Courier(t.Context(), c.ID)
+		require.NoError(t, err)
+		require.Equal(t, 1, got.ActiveOrders)
+	})
+}
