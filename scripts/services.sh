@@ -226,8 +226,9 @@ fetch_jars() {
   [ ! -f "$to/complete" ] || return 0
   say "fetching Kafka's jars into $to"
   mkdir -p "$to"
-  mvn --quiet --batch-mode -Dstyle.color=never --file "$root/scripts/kafka/pom.xml" dependency:copy-dependencies \
-    -DincludeScope=runtime -DoutputDirectory="$to" </dev/null >&2 || die "maven failed"
+  mvn --batch-mode --no-transfer-progress -Dstyle.color=never --file "$root/scripts/kafka/pom.xml" dependency:copy-dependencies \
+    -DincludeScope=runtime -DoutputDirectory="$to" </dev/null >"$to/maven.log" 2>&1 ||
+    { tail -n 20 "$to/maven.log" >&2; die "maven failed"; }
   touch "$to/complete"
 }
 
