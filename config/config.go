@@ -22,6 +22,7 @@ type Config struct {
 	Access   Access   `koanf:"access"`
 	Orders   Orders   `koanf:"orders"`
 	Tracking Tracking `koanf:"tracking"`
+	Arrival  Arrival  `koanf:"arrival"`
 	Estimate Estimate `koanf:"estimate"`
 	Live     Live     `koanf:"live"`
 	Shutdown Shutdown `koanf:"shutdown"`
@@ -97,8 +98,21 @@ type Orders struct {
 
 // Tracking is about the positions of couriers.
 type Tracking struct {
-	StaleAfter time.Duration `koanf:"stale_after"`
-	HistoryFor time.Duration `koanf:"history_for"`
+	StaleAfter  time.Duration `koanf:"stale_after"`
+	History     bool          `koanf:"history"`
+	HistoryFor  time.Duration `koanf:"history_for"`
+	MaxSpeed    float64       `koanf:"max_speed"`
+	MaxAccuracy float64       `koanf:"max_accuracy"`
+}
+
+// Arrival is about what is concluded from where couriers are.
+type Arrival struct {
+	Automatic     bool          `koanf:"automatic"`
+	PickupRadius  float64       `koanf:"pickup_radius"`
+	DropoffRadius float64       `koanf:"dropoff_radius"`
+	Dwell         time.Duration `koanf:"dwell"`
+	Near          float64       `koanf:"near"`
+	SilentAfter   time.Duration `koanf:"silent_after"`
 }
 
 // Estimate is what arrival times are estimated from.

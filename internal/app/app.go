@@ -25,6 +25,7 @@ import (
 	"github.com/order-tracking/order-tracking/internal/infrastructure/messaging"
 	"github.com/order-tracking/order-tracking/internal/outbox"
 	"github.com/order-tracking/order-tracking/internal/push"
+	"github.com/order-tracking/order-tracking/internal/usecase"
 )
 
 // App is the running product.
@@ -40,9 +41,12 @@ type App struct {
 	live     domain.LiveStore
 	embedded *messaging.Embedded
 	producer *messaging.Producer
-	consumer *messaging.Consumer
-	relay    *outbox.Relay
-	hub      *push.Hub
+	// telemetry publishes positions.
+	telemetry *messaging.Producer
+	uc        *usecase.UseCases
+	consumer  *messaging.Consumer
+	relay     *outbox.Relay
+	hub       *push.Hub
 
 	door       *httpdoor.Server
 	httpServer *nethttp.Server
@@ -192,6 +196,7 @@ func (a *App) startBackground(ctx context.Context, g *errgroup.Group) {
 		}
 		return nil
 	})
+	g.Go(func() error { a.uc.Run(ctx); return nil })
 	g.Go(func() error { a.purge(ctx); return nil })
 }
 

@@ -82,6 +82,11 @@ func (a *App) connect(ctx context.Context) (err error) {
 		return fmt.Errorf("kafka.brokers: %w", err)
 	}
 	a.closing(func() error { a.producer.Close(); return nil })
+	// Positions have a producer of their own: one that fails must not disturb events.
+	if a.telemetry, err = messaging.NewProducer(client); err != nil {
+		return fmt.Errorf("kafka.brokers: %w", err)
+	}
+	a.closing(func() error { a.telemetry.Close(); return nil })
 	a.relay = outbox.New(a.store, a.producer, a.log)
 	a.hub = push.New(push.Config{Queue: a.cfg.Live.Queue}, a.store, a.live, systemClock{}, a.log)
 	if a.embedded != nil && a.embedded.SetAside() {
@@ -108,7 +113,11 @@ func (a *App) buildDoors(context.Context) (err error) {
 	uc := usecase.New(usecase.Deps{
 		Store: a.store, Live: a.live, Audience: a.hub, Clock: systemClock{}, Log: a.log,
 		Estimate: estimateConfig(a.cfg.Estimate), PhoneRegion: a.cfg.Orders.PhoneRegion, StaleAfter: a.cfg.Tracking.StaleAfter,
+		Bus: a.telemetry, KeepHistory: a.cfg.Tracking.History,
+		Plausible: domain.Plausibility{MaxSpeed: a.cfg.Tracking.MaxSpeed, MaxAccuracy: a.cfg.Tracking.MaxAccuracy},
+		Arrival:   usecase.Arrival(a.cfg.Arrival),
 	})
+	a.uc = uc
 	a.consumer, err = messaging.NewConsumer(messaging.ClientConfig{
 		Brokers: a.Brokers(), Partitions: a.cfg.Kafka.Partitions, Replication: a.cfg.Kafka.Replication, Log: a.log,
 	}, a.cfg.Kafka.Group, uc.Inbound.Handle)
@@ -158,6 +167,12 @@ func (a *App) registerMetrics() {
 	gauge := func(name, help string, value func() float64) prometheus.Collector {
 		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value)
 	}
+	for _, r := range domain.DropReasons() {
+		a.metrics.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name: "ordertracking_positions_dropped_total", Help: "Positions that were of no use.",
+			ConstLabels: prometheus.Labels{"reason": string(r)},
+		}, func() float64 { return float64(a.uc.Positions().Dropped(r)) }))
+	}
 	a.metrics.MustRegister(
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
@@ -173,6 +188,14 @@ func (a *App) registerMetrics() {
 		prometheus.NewCounterFunc(prometheus.CounterOpts{
 			Name: "ordertracking_events_published_total", Help: "Events that the bus acknowledged, repeats included.",
 		}, func() float64 { return float64(a.relay.Published()) }),
+		positionCounter("received", "Positions that came in.", a.uc.Positions().Received),
+		positionCounter("stored", "Positions that are in the history.", a.uc.Positions().Stored),
+		positionCounter("unpublished", "Positions that the bus did not take in time.", a.uc.Positions().Unpublished),
 		gauge("ordertracking_subscriptions", "Open live streams.", func() float64 { return float64(a.hub.Watchers()) }),
 	)
+}
+
+func positionCounter(what, help string, value func() int64) prometheus.Collector {
+	return prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "ordertracking_positions_" + what + "_total", Help: help},
+		func() float64 { return float64(value()) })
 }

@@ -46,7 +46,7 @@ func (o *Order) Assign(courierID string, by By) ([]Event, error) {
 	if o.CourierID != "" {
 		data["previous_courier_id"] = o.CourierID
 	}
-	o.CourierID = courierID
+	o.CourierID, o.Ledger.Told = courierID, nil
 	return []Event{o.enter(StatusAssigned, by, data)}, nil
 }
 

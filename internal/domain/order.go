@@ -52,6 +52,8 @@ type Ledger struct {
 	Reported map[string]time.Time `json:"reported,omitempty"`
 	// CustodyAt is when the goods were handed over, the start of the order's trail.
 	CustodyAt *time.Time `json:"custody_at,omitempty"`
+	// Told is what was said once and is not said again, until another courier has the order.
+	Told map[string]bool `json:"told,omitempty"`
 }
 
 // Customer is who receives the order.
@@ -175,6 +177,19 @@ func (o *Order) note(t EventType, by By, data map[string]any) Event {
 		OccurredAt: by.occurred(), RecordedAt: Timestamp(by.Now), Actor: by.Actor, Source: by.Source,
 		Reason: by.Reason, Location: by.Location, Data: data,
 	}
+}
+
+// Once marks something as said and says whether it was said before.
+func (o *Order) Once(what string) (first bool) {
+	if o.Ledger.Told[what] {
+		return false
+	}
+	o.Ledger.Told = maps.Clone(o.Ledger.Told)
+	if o.Ledger.Told == nil {
+		o.Ledger.Told = map[string]bool{}
+	}
+	o.Ledger.Told[what] = true
+	return true
 }
 
 // Note writes an entry into the history that leaves the order as it is.

@@ -1,7 +1,6 @@
 package domain
 
 import (
-	"math"
 	"strconv"
 	"time"
 )
@@ -65,18 +64,4 @@ func (f *Faults) position(at string, p Position) {
 	f.number(at+"/altitude", p.Altitude, -1e5, 1e6)
 	f.number(at+"/battery", p.Battery, 0, 100)
 	f.year(at+"/recorded_at", p.RecordedAt)
-}
-
-// Implausible says why a valid position is of no use, or "". Positions are dropped
-// and counted by this reason, never refused: a phone would send them for ever.
-func (p Position) Implausible(now time.Time) string {
-	switch {
-	case math.Abs(p.Lat) < 1e-9 && math.Abs(p.Lon) < 1e-9:
-		return "null_island"
-	case p.RecordedAt.After(now.Add(FutureTolerance)):
-		return "future"
-	case p.RecordedAt.Before(now.Add(-MaxPositionAge)):
-		return "too_old"
-	}
-	return ""
 }

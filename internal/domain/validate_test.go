@@ -147,16 +147,6 @@ func TestPositions(t *testing.T) {
 	if _, ok := pointers(err)["/lat"]; !ok {
 		t.Errorf("a single position's pointers: %v", err)
 	}
-	for reason, p := range map[string]Position{
-		"":            {Lat: 1, Lon: 1, RecordedAt: noon},
-		"null_island": {RecordedAt: noon},
-		"future":      {Lat: 1, RecordedAt: noon.Add(time.Hour)},
-		"too_old":     {Lat: 1, RecordedAt: noon.Add(-49 * time.Hour)},
-	} {
-		if got := p.Implausible(noon); got != reason {
-			t.Errorf("%+v: got %q, want %q", p, got, reason)
-		}
-	}
 }
 
 func TestParseID(t *testing.T) {

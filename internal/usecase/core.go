@@ -4,6 +4,7 @@ package usecase
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -24,6 +25,12 @@ type Deps struct {
 	PhoneRegion string
 	// StaleAfter is how old a position must be to be called stale.
 	StaleAfter time.Duration
+	// Bus takes courier_location; without one positions are not published.
+	Bus       domain.Bus
+	Plausible domain.Plausibility
+	// KeepHistory is whether positions are kept beyond the newest.
+	KeepHistory bool
+	Arrival     Arrival
 }
 
 // UseCases is every use case over the same parts.
@@ -32,20 +39,37 @@ type UseCases struct {
 	Couriers *Couriers
 	Tracking *Tracking
 	Inbound  *Inbound
+	lane     *lane
 }
 
 // New builds the use cases.
 func New(d Deps) *UseCases {
 	c := &core{Deps: d, running: newKeyLock()}
+	c.lane = newLane(c)
 	return &UseCases{
-		Orders: &Orders{c}, Couriers: &Couriers{c}, Tracking: &Tracking{c}, Inbound: &Inbound{c},
+		Orders: &Orders{c}, Couriers: &Couriers{c}, Tracking: &Tracking{c}, Inbound: &Inbound{c}, lane: c.lane,
 	}
 }
+
+// Run does the work behind the telemetry lane until the context ends: it keeps and
+// publishes positions, and concludes from them what happened to orders.
+func (u *UseCases) Run(ctx context.Context) {
+	var wg sync.WaitGroup
+	for _, work := range []func(context.Context){u.lane.history.run, u.lane.feed.run, u.lane.arrival.run, u.lane.watch} {
+		wg.Go(func() { work(ctx) })
+	}
+	wg.Wait()
+	u.lane.background.Wait()
+}
+
+// Positions counts what became of reported positions since the start.
+func (u *UseCases) Positions() *Counts { return &u.lane.counts }
 
 // core is what the use cases share: the one way to change an order.
 type core struct {
 	Deps
 	running *keyLock
+	lane    *lane
 }
 
 // by says who acts, from the context, through the API.
@@ -76,6 +100,11 @@ func (c *core) cache(ctx context.Context, o *domain.Order) {
 	if err := c.Live.CacheOrder(context.WithoutCancel(ctx), o); err != nil {
 		c.Log.Debug("order not cached", zap.String("order_id", o.ID), zap.Error(err))
 	}
+}
+
+// factsOf is what an estimate needs to know.
+func (c *core) factsOf(o *domain.Order, courier *domain.Courier, p *domain.Position) eta.Facts {
+	return eta.Facts{Order: o, Vehicle: courier.Vehicle, Position: p, Now: c.Clock.Now()}
 }
 
 // courierFacts returns what an estimate needs to know of a courier; what can't be
@@ -132,6 +161,7 @@ func (c *core) update(
 
 func (c *core) announce(ctx context.Context, o *domain.Order, events []domain.Event) {
 	c.cache(ctx, o)
+	c.lane.orderChanged(o, events)
 	if len(events) > 0 {
 		c.Audience.OrderChanged(o, events)
 	}

@@ -67,6 +67,7 @@ func (u *Couriers) Edit(ctx context.Context, id string, in domain.CourierEdit) (
 	if err != nil {
 		return nil, err
 	}
+	u.lane.courierChanged(c.ID)
 	return u.withPosition(ctx, c)
 }
 

@@ -2,7 +2,6 @@ package usecase
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
@@ -28,10 +27,15 @@ type Received struct {
 }
 
 // Report takes positions of a courier. What is implausible or known already is
-// dropped and counted; what is accepted is on disk. single says that the request
-// held one position and not an array. It fails with courier_not_found or validation_failed.
+// dropped and counted; what is accepted is shown at once and in the history within a
+// second. single says that the request held one position and not an array. It fails
+// with courier_not_found, validation_failed, or unavailable while the history can't be
+// written for so long that no more positions fit into memory.
 func (u *Tracking) Report(ctx context.Context, courierID string, in []domain.Position, single bool) (Received, error) {
-	courier, err := u.known(ctx, courierID)
+	if _, err := domain.ActorFrom(ctx); err != nil {
+		return Received{}, err
+	}
+	courierID, err := domain.ParseID("/courier_id", courierID)
 	if err != nil {
 		return Received{}, err
 	}
@@ -40,61 +44,19 @@ func (u *Tracking) Report(ctx context.Context, courierID string, in []domain.Pos
 	if err != nil {
 		return Received{}, err
 	}
-	op := "report_positions:" + courier.ID
+	op := "report_positions:" + courierID
 	return once(ctx, u.core, op, in, func(rec *domain.Idempotency) (Received, error) {
-		fixes := make([]domain.Fix, 0, len(positions))
-		seen := map[time.Time]bool{}
-		for _, p := range positions {
-			if p.Implausible(now) == "" && !seen[p.RecordedAt] {
-				seen[p.RecordedAt] = true
-				fixes = append(fixes, domain.Fix{CourierID: courier.ID, Position: p})
-			}
+		out, err := u.lane.report(ctx, courierID, positions, now)
+		if err != nil || rec == nil {
+			return out, err
 		}
-		out := Received{Accepted: len(fixes), Dropped: len(positions) - len(fixes)}
 		var ch domain.Change
 		if err := record(&ch, rec, out); err != nil {
 			return Received{}, err
 		}
-		added, err := u.Store.AppendFixes(ctx, fixes, ch.Idempotency)
-		if err != nil {
-			return Received{}, err
-		}
-		u.show(ctx, fixes)
-		return Received{Accepted: added, Dropped: len(positions) - added}, nil
+		_, err = u.Store.AppendFixes(ctx, nil, ch.Idempotency)
+		return out, err
 	})
-}
-
-// show moves the courier on the map and for those who wait for its orders. What is
-// shown heals with the next position, so failures are not the reporter's.
-func (u *Tracking) show(ctx context.Context, fixes []domain.Fix) {
-	if len(fixes) == 0 {
-		return
-	}
-	ctx = context.WithoutCancel(ctx)
-	newest := slices.MaxFunc(fixes, func(a, b domain.Fix) int { return a.RecordedAt.Compare(b.RecordedAt) })
-	moved, err := u.Live.PutFixes(ctx, []domain.Fix{newest})
-	if err != nil || !moved[0] {
-		return
-	}
-	active := true
-	orders, _, err := u.Store.Orders(ctx, domain.OrderFilter{CourierID: newest.CourierID, Active: &active},
-		domain.Page{Size: domain.MaxPageSize})
-	if err != nil {
-		return
-	}
-	facts := u.courierFacts(ctx, newest.CourierID)
-	var carried []string
-	for _, o := range orders {
-		if !o.Status.InCustody() {
-			continue
-		}
-		carried = append(carried, o.ID)
-		facts.Order = o
-		if e, err := u.Estimate.Estimate(facts); err == nil {
-			u.Audience.Estimated(e)
-		}
-	}
-	u.Audience.CourierMoved(newest, carried)
 }
 
 // Position returns a courier's newest position; courier_not_found, or

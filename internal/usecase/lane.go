@@ -1,0 +1,304 @@
+package usecase
+
+import (
+	"context"
+	"hash/maphash"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/order-tracking/order-tracking/internal/domain"
+)
+
+// How long the lane believes what it knows of a courier: changes made by this replica
+// are known at once, those of others within this time.
+const (
+	laneFresh = 10 * time.Second
+	laneIdle  = time.Hour // a courier who is silent for so long is forgotten
+)
+
+// lane is the way of positions: judge, live store, watchers, fences, history. It
+// answers before the history is on disk, which takes less than a second.
+type lane struct {
+	*core
+	seed    maphash.Seed
+	shards  [64]laneShard
+	history *history
+	feed    *feed
+	arrival *arrivals
+	counts  Counts
+	// background is the reads of couriers that are under way.
+	background sync.WaitGroup
+}
+
+type laneShard struct {
+	mu       sync.Mutex
+	couriers map[string]*tracked
+}
+
+// Counts is what became of positions since the start.
+type Counts struct {
+	received atomic.Int64
+	stored   atomic.Int64
+	lost     atomic.Int64
+	dropped  map[domain.DropReason]*atomic.Int64
+}
+
+// Received counts positions that came in.
+func (c *Counts) Received() int64 { return c.received.Load() }
+
+// Stored counts positions that are in the history.
+func (c *Counts) Stored() int64 { return c.stored.Load() }
+
+// Unpublished counts positions that the bus did not take in time.
+func (c *Counts) Unpublished() int64 { return c.lost.Load() }
+
+// Dropped counts positions that were of no use, by reason.
+func (c *Counts) Dropped(r domain.DropReason) int64 { return c.dropped[r].Load() }
+
+func (c *Counts) drop(r domain.DropReason, n int64) { c.dropped[r].Add(n) }
+
+// tracked is what the lane knows of one courier.
+type tracked struct {
+	mu      sync.Mutex
+	judge   domain.Judge
+	courier *domain.Courier
+	orders  []*domain.Order // in its hands
+	carried []string        // ids of those in its custody
+	fences  map[string]*orderFences
+	read    time.Time // when courier and orders were read; zero: never
+	used    time.Time
+	reading bool
+
+	changed atomic.Bool // something of it was changed by this replica
+}
+
+func newLane(c *core) *lane {
+	l := &lane{core: c, seed: maphash.MakeSeed()}
+	l.counts.dropped = map[domain.DropReason]*atomic.Int64{}
+	for _, r := range domain.DropReasons() {
+		l.counts.dropped[r] = new(atomic.Int64)
+	}
+	for i := range l.shards {
+		l.shards[i].couriers = map[string]*tracked{}
+	}
+	l.history = newHistory(c, &l.counts)
+	l.feed = newFeed(c, &l.counts)
+	l.arrival = newArrivals(c)
+	return l
+}
+
+func (l *lane) shard(id string) *laneShard {
+	return &l.shards[maphash.String(l.seed, id)%uint64(len(l.shards))]
+}
+
+// courier returns what is known of the courier, locked and read at least once; or
+// courier_not_found.
+func (l *lane) courier(ctx context.Context, id string, now time.Time) (*tracked, error) {
+	sh := l.shard(id)
+	sh.mu.Lock()
+	t := sh.couriers[id]
+	if t == nil {
+		t = &tracked{}
+		sh.couriers[id] = t
+	}
+	sh.mu.Unlock()
+	t.mu.Lock()
+	t.used = now
+	switch {
+	case t.read.IsZero() || t.changed.Swap(false):
+		if err := l.readInto(ctx, id, t, now); err != nil {
+			if domain.CodeOf(err) == domain.CodeCourierNotFound {
+				l.forget(id, t)
+			}
+			t.mu.Unlock()
+			return nil, err
+		}
+	case now.Sub(t.read) > laneFresh && !t.reading:
+		t.reading = true
+		l.background.Go(func() { l.refresh(id, t) })
+	}
+	return t, nil
+}
+
+// readInto reads the courier and its orders; t is locked.
+func (l *lane) readInto(ctx context.Context, id string, t *tracked, now time.Time) error {
+	courier, orders, err := l.readCourier(ctx, id)
+	if err != nil {
+		t.changed.Store(true)
+		return err
+	}
+	if t.read.IsZero() {
+		if p, err := l.Live.Position(ctx, id); err == nil && p != nil {
+			t.judge.Seed(*p)
+		}
+	}
+	t.take(courier, orders, now)
+	return nil
+}
+
+func (l *lane) readCourier(ctx context.Context, id string) (*domain.Courier, []*domain.Order, error) {
+	courier, err := l.Store.Courier(ctx, id)
+	if err != nil || courier.ActiveOrders == 0 {
+		return courier, nil, err
+	}
+	active := true
+	orders, _, err := l.Store.Orders(ctx, domain.OrderFilter{CourierID: id, Active: &active}, domain.Page{Size: domain.MaxPageSize})
+	return courier, orders, err
+}
+
+// refresh reads again what another replica may have changed.
+func (l *lane) refresh(id string, t *tracked) {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	courier, orders, err := l.readCourier(ctx, id)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.reading = false
+	if err == nil {
+		t.take(courier, orders, l.Clock.Now())
+	}
+}
+
+func (t *tracked) take(courier *domain.Courier, orders []*domain.Order, now time.Time) {
+	t.courier, t.orders, t.read = courier, orders, now
+	t.carried = nil
+	for _, o := range orders {
+		if o.Status.InCustody() {
+			t.carried = append(t.carried, o.ID)
+		}
+	}
+	for id := range t.fences {
+		if !t.has(id) {
+			delete(t.fences, id)
+		}
+	}
+}
+
+func (t *tracked) has(orderID string) bool {
+	for _, o := range t.orders {
+		if o.ID == orderID {
+			return true
+		}
+	}
+	return false
+}
+
+// forget removes a courier from the table; t is locked.
+func (l *lane) forget(id string, t *tracked) {
+	sh := l.shard(id)
+	sh.mu.Lock()
+	if sh.couriers[id] == t {
+		delete(sh.couriers, id)
+	}
+	sh.mu.Unlock()
+}
+
+// courierChanged has the courier and its orders read again before its next position.
+func (l *lane) courierChanged(id string) {
+	if id == "" {
+		return
+	}
+	sh := l.shard(id)
+	sh.mu.Lock()
+	t := sh.couriers[id]
+	sh.mu.Unlock()
+	if t != nil {
+		t.changed.Store(true)
+	}
+}
+
+// orderChanged is courierChanged for those who have or had the order.
+func (l *lane) orderChanged(o *domain.Order, events []domain.Event) {
+	l.courierChanged(o.CourierID)
+	for _, e := range events {
+		if previous, ok := e.Data["previous_courier_id"].(string); ok {
+			l.courierChanged(previous)
+		}
+	}
+}
+
+// report judges positions of a courier and passes on what is of use. It fails with
+// courier_not_found, or unavailable while the history takes no more.
+func (l *lane) report(ctx context.Context, courierID string, positions []domain.Position, now time.Time) (Received, error) {
+	if err := l.history.room(len(positions)); err != nil {
+		return Received{}, err
+	}
+	t, err := l.courier(ctx, courierID, now)
+	if err != nil {
+		return Received{}, err
+	}
+	defer t.mu.Unlock()
+	l.counts.received.Add(int64(len(positions)))
+	if !t.courier.OnDuty {
+		l.counts.drop(domain.DropOffDuty, int64(len(positions)))
+		return Received{Dropped: len(positions)}, nil
+	}
+	before, known := t.judge.Newest()
+	taken := make([]domain.Fix, 0, len(positions))
+	moved := false
+	for _, p := range positions {
+		drop, moves := t.judge.Take(p, now, l.Plausible)
+		if drop != "" {
+			l.counts.drop(drop, 1)
+			continue
+		}
+		fix := domain.Fix{CourierID: courierID, Position: p}
+		taken = append(taken, fix)
+		if moves {
+			moved = true
+			l.pass(t, before, known, fix)
+			before, known = p, true
+		}
+	}
+	l.history.add(taken)
+	if moved {
+		l.show(ctx, t, domain.Fix{CourierID: courierID, Position: before})
+	}
+	return Received{Accepted: len(taken), Dropped: len(positions) - len(taken)}, nil
+}
+
+// show moves the courier on the map and for those who wait for its orders. What is
+// shown heals with the next position, so failures are not the reporter's.
+func (l *lane) show(ctx context.Context, t *tracked, newest domain.Fix) {
+	moved, err := l.Live.PutFixes(context.WithoutCancel(ctx), []domain.Fix{newest})
+	if err != nil {
+		l.Log.Debug("position not shown", zap.String("courier_id", newest.CourierID), zap.Error(err))
+	}
+	if err == nil && !moved[0] {
+		return // another replica has a newer one
+	}
+	l.Audience.CourierMoved(newest, t.carried)
+	l.feed.add(newest, t.carried)
+	if len(t.carried) == 0 {
+		return
+	}
+	for _, o := range t.orders {
+		if !o.Status.InCustody() {
+			continue
+		}
+		e, err := l.Estimate.Estimate(l.factsOf(o, t.courier, &newest.Position))
+		if err == nil {
+			l.Audience.Estimated(e)
+		}
+	}
+}
+
+// sweep forgets couriers who have been silent for long.
+func (l *lane) sweep(now time.Time) {
+	for i := range l.shards {
+		sh := &l.shards[i]
+		sh.mu.Lock()
+		for id, t := range sh.couriers {
+			if t.mu.TryLock() {
+				if now.Sub(t.used) > laneIdle {
+					delete(sh.couriers, id)
+				}
+				t.mu.Unlock()
+			}
+		}
+		sh.mu.Unlock()
+	}
+}
