@@ -1,0 +1,352 @@
+package cache
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"math/rand/v2"
+	"net"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/maypok86/otter/v2"
+	"github.com/redis/rueidis"
+	"go.uber.org/zap"
+
+	"github.com/order-tracking/order-tracking/internal/domain"
+)
+
+const (
+	opTimeout    = time.Second             // of one call
+	refreshEvery = time.Second             // how often the servers' run ids are asked for
+	distrust     = 1500 * time.Millisecond // after an outage: others have deleted what they could not write by then
+	clusterParts = 64                      // hash tags that orders are spread over in a cluster
+)
+
+// RedisOptions says how a Redis is used.
+type RedisOptions struct {
+	// MaxOrders is how many orders are kept decoded in the process; default 100,000.
+	MaxOrders int
+	// Prefix begins all keys and channels; default "ot".
+	Prefix string
+	Log    *zap.Logger
+}
+
+// Redis is the live store of replicas that share a Redis or a Redis Cluster, and what
+// carries wake-ups between them. It is safe for concurrent use.
+//
+// A Redis that does not answer is noticed by the first call that fails; from then on
+// calls fail at once, until a goroutine that tries again has reached it. Positions of
+// this replica are kept in the process too and answer meanwhile.
+type Redis struct {
+	prefix string
+	log    *zap.Logger
+	option rueidis.ClientOption
+
+	memory *Memory // positions that passed through this replica
+	copies *otter.Cache[string, *orderCopy]
+
+	dials   atomic.Uint64 // connections made: after each the server may be another one
+	current atomic.Pointer[session]
+	renewed atomic.Pointer[chan struct{}] // closed when the session was renewed or lost
+	kick    chan struct{}                 // have the session renewed now
+	client  rueidis.Client                // belongs to the goroutine that renews
+	seeded  string                        // the run that has the positions of memory
+
+	mu      sync.Mutex
+	missed  map[string]struct{} // orders whose newest version could not be written
+	tooMany bool                // more than could be remembered
+	outage  bool                // logged
+
+	wakeups wakeups
+	cancel  context.CancelFunc
+	wg      sync.WaitGroup
+}
+
+// session is what is known of the servers while the connections stay as they are.
+type session struct {
+	client rueidis.Client
+	dials  uint64
+	// runs is the run id of the server behind each hash tag. Keys of orders carry it, so
+	// that what a restarted server has loaded from its disk is not believed.
+	runs []string
+	// readable is when orders may be read again after an outage.
+	readable time.Time
+}
+
+var errAway = domain.Unavailable("redis", errors.New("it did not answer lately"))
+
+// NewRedis connects to redis://[user:password@]host:port[/db], several nodes separated
+// by commas or by addr parameters; rediss:// is TLS. It fails when the URL is wrong; a
+// Redis that does not answer is waited for in the background.
+func NewRedis(ctx context.Context, url string, o RedisOptions) (*Redis, error) {
+	option, err := parseRedisURL(url)
+	if err != nil {
+		return nil, err
+	}
+	if o.MaxOrders <= 0 {
+		o.MaxOrders = 100_000
+	}
+	if o.Prefix == "" {
+		o.Prefix = "ot"
+	}
+	r := &Redis{
+		prefix: o.Prefix, log: o.Log, option: option, memory: NewMemory(MemoryOptions{MaxOrders: 1}),
+		copies: otter.Must(&otter.Options[string, *orderCopy]{MaximumSize: o.MaxOrders}),
+		kick:   make(chan struct{}, 1), missed: map[string]struct{}{},
+	}
+	r.option.DialCtxFn = r.dial
+	r.tellRenewed()
+	r.wakeups.init(r)
+	background, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	r.cancel = cancel
+	err = r.renew(ctx)
+	r.note(err)
+	r.wg.Go(func() { r.keep(background, err) })
+	r.wg.Go(func() { r.wakeups.send(background) })
+	return r, nil
+}
+
+// Close gives up the connections.
+func (r *Redis) Close() error {
+	r.cancel()
+	r.wg.Wait()
+	r.current.Store(nil)
+	r.tellRenewed()
+	if r.client != nil {
+		r.client.Close()
+	}
+	return nil
+}
+
+// parseRedisURL understands what rueidis does and several hosts separated by commas.
+func parseRedisURL(s string) (rueidis.ClientOption, error) {
+	scheme, rest, _ := strings.Cut(s, "://")
+	end := strings.IndexAny(rest, "/?")
+	if end < 0 {
+		end = len(rest)
+	}
+	start := strings.LastIndex(rest[:end], "@") + 1
+	hosts := strings.Split(rest[start:end], ",")
+	for _, more := range hosts[1:] {
+		separator := "?"
+		if strings.Contains(rest, "?") {
+			separator = "&"
+		}
+		if strings.LastIndexByte(more, ':') <= strings.LastIndexByte(more, ']') {
+			more += ":6379"
+		}
+		rest += separator + "addr=" + more
+	}
+	option, err := rueidis.ParseURL(scheme + "://" + rest[:start] + hosts[0] + rest[end:])
+	if err != nil {
+		return option, errors.New("is not a valid Redis URL, such as redis://localhost:6379") // its words repeat the password
+	}
+	option.Dialer.Timeout = opTimeout
+	option.ConnWriteTimeout = opTimeout
+	option.DisableRetry = true // the database is the retry
+	option.ReadBufferEachConn, option.WriteBufferEachConn = 64<<10, 64<<10
+	option.CacheSizeEachConn = 32 << 20
+	option.PipelineMultiplex = 1
+	return option, nil
+}
+
+// dial counts the connections: a new one may lead to a server that has restarted.
+func (r *Redis) dial(ctx context.Context, addr string, dialer *net.Dialer, cfg *tls.Config) (net.Conn, error) {
+	r.dials.Add(1)
+	if cfg != nil {
+		return (&tls.Dialer{NetDialer: dialer, Config: cfg}).DialContext(ctx, "tcp", addr)
+	}
+	return dialer.DialContext(ctx, "tcp", addr)
+}
+
+// session returns the session, or unavailable while there is none. When a connection
+// was made it waits until it is known whose.
+func (r *Redis) session(ctx context.Context) (*session, error) {
+	for {
+		renewed := *r.renewed.Load()
+		s := r.current.Load()
+		if s == nil {
+			return nil, errAway
+		}
+		if s.dials == r.dials.Load() {
+			return s, nil
+		}
+		r.renewSoon()
+		select {
+		case <-renewed:
+		case <-ctx.Done():
+			return nil, domain.Unavailable("redis", ctx.Err())
+		}
+	}
+}
+
+// still says whether the server that answered a call about the order is the one that
+// the session knew when the call began.
+func (r *Redis) still(ctx context.Context, s *session, id string) bool {
+	if s.dials == r.dials.Load() {
+		return true
+	}
+	now, err := r.session(ctx)
+	return err == nil && len(now.runs) == len(s.runs) && now.runs[part(id, len(now.runs))] == s.runs[part(id, len(s.runs))]
+}
+
+// tellRenewed frees those who wait for the session.
+func (r *Redis) tellRenewed() {
+	next := make(chan struct{})
+	if old := r.renewed.Swap(&next); old != nil {
+		close(*old)
+	}
+}
+
+func (r *Redis) renewSoon() {
+	select {
+	case r.kick <- struct{}{}:
+	default:
+	}
+}
+
+var errSlow = errors.New("it did not answer in time")
+
+// within limits a call, so that fail can tell whose patience ended.
+func within(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, d, errSlow)
+}
+
+// fail takes the error of a call: when the server does not answer, the session is over.
+func (r *Redis) fail(call context.Context, s *session, err error) error {
+	_, answered := rueidis.IsRedisErr(err)
+	gaveUp := call.Err() != nil && !errors.Is(context.Cause(call), errSlow)
+	if !answered && !gaveUp && r.current.CompareAndSwap(s, nil) {
+		r.note(err)
+		r.renewSoon()
+	}
+	return domain.Unavailable("redis", err)
+}
+
+// note logs the beginning and the end of an outage.
+func (r *Redis) note(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if (err != nil) == r.outage {
+		return
+	}
+	r.outage = err != nil
+	if r.outage {
+		r.log.Warn("Redis does not answer; orders are read from the database until it does", zap.Error(err))
+	} else {
+		r.log.Info("Redis answers again")
+	}
+}
+
+// keep renews the session every second and when asked to; while the server does not
+// answer it waits longer from try to try, up to a second.
+func (r *Redis) keep(ctx context.Context, err error) {
+	pause := 50 * time.Millisecond
+	for {
+		if err == nil {
+			pause = 50 * time.Millisecond
+			select {
+			case <-ctx.Done():
+				return
+			case <-r.kick:
+			case <-time.After(refreshEvery):
+			}
+		} else {
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(pause/2 + rand.N(pause/2)): //nolint:gosec // jitter, not a secret
+			}
+			pause = min(2*pause, refreshEvery)
+		}
+		if err = r.renew(ctx); ctx.Err() == nil {
+			r.note(err)
+		}
+		r.tellRenewed()
+	}
+}
+
+// renew asks the servers who they are and makes a session of it.
+func (r *Redis) renew(ctx context.Context) error {
+	if r.client == nil {
+		client, err := rueidis.NewClient(r.option)
+		if err != nil {
+			return err
+		}
+		r.client = client
+		r.wakeups.ready(client)
+	}
+	for range 5 { // asking may itself make connections
+		s, err := r.ask(ctx)
+		if err == nil {
+			err = r.forgetMissed(ctx, s)
+		}
+		if err != nil {
+			r.current.Store(nil)
+			return err
+		}
+		if s.dials != r.dials.Load() {
+			continue
+		}
+		old := r.current.Load()
+		switch {
+		case old != nil:
+			s.readable = old.readable
+		case r.seeded != "":
+			s.readable = time.Now().Add(distrust)
+		}
+		r.current.Store(s)
+		if err := r.seed(ctx, s); err != nil && r.current.Load() == nil {
+			return err
+		}
+		return nil
+	}
+	return errors.New("its connections break again and again")
+}
+
+// ask learns the run id of the server behind each hash tag.
+func (r *Redis) ask(ctx context.Context) (*session, error) {
+	s := &session{client: r.client, dials: r.dials.Load(), runs: make([]string, 1)}
+	if r.client.Mode() == rueidis.ClientModeCluster {
+		s.runs = make([]string, clusterParts)
+	}
+	ctx, cancel := within(ctx, opTimeout)
+	defer cancel()
+	asks := make(rueidis.Commands, len(s.runs))
+	for i := range asks {
+		// A script goes where its key is; INFO alone would go anywhere.
+		asks[i] = r.client.B().Eval().Script("return redis.call('INFO', 'server')").Numkeys(1).Key(r.tag(i)).Build()
+	}
+	for i, resp := range r.client.DoMulti(ctx, asks...) {
+		info, err := resp.ToString()
+		if err != nil {
+			return nil, err
+		}
+		_, after, found := strings.Cut(info, "run_id:")
+		run, _, _ := strings.Cut(after, "\r\n")
+		if !found || run == "" {
+			return nil, fmt.Errorf("no run id in %q", info)
+		}
+		s.runs[i] = run
+	}
+	return s, nil
+}
+
+// tag is the beginning of the keys of a hash tag.
+func (r *Redis) tag(part int) string { return r.prefix + ":{" + strconv.Itoa(part) + "}" }
+
+// part spreads ids over n hash tags.
+func part(id string, n int) int {
+	if n == 1 {
+		return 0
+	}
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(id))
+	return int(h.Sum32() % uint32(n)) //nolint:gosec // n is small and positive
+}

@@ -1,0 +1,252 @@
+package cache
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/maypok86/otter/v2"
+	"github.com/redis/rueidis"
+
+	"github.com/order-tracking/order-tracking/internal/domain"
+)
+
+const (
+	orderTTL  = time.Minute            // of an order in Redis; nobody's failure makes an order older than that
+	nearTTL   = 900 * time.Millisecond // of the client's copy, which the server also revokes
+	freshFor  = 50 * time.Millisecond  // how long a decoded copy is not even compared
+	maxMissed = 200_000
+)
+
+// putOrder writes an order unless a newer one is there.
+var putOrder = rueidis.NewLuaScript(`
+local v, s = string.match(redis.call('GETRANGE', KEYS[1], 0, 40), '^(%d+) (%d+) ')
+if v then
+	local dv, ds = tonumber(v) - tonumber(ARGV[1]), tonumber(s) - tonumber(ARGV[2])
+	if dv > 0 or (dv == 0 and ds >= 0) then return 0 end
+end
+redis.call('SET', KEYS[1], ARGV[3], 'PX', ARGV[4])
+return 1`)
+
+// orderCopy is an order as this replica knows it.
+type orderCopy struct {
+	order *domain.Order
+	raw   string       // what Redis holds of it, as far as known
+	seen  atomic.Int64 // nanoseconds: when it was known to be the newest
+}
+
+func (c *orderCopy) age(now time.Time) time.Duration {
+	return time.Duration(now.UnixNano() - c.seen.Load())
+}
+
+func (r *Redis) orderKey(s *session, id string) string {
+	i := part(id, len(s.runs))
+	return r.tag(i) + ":" + s.runs[i] + ":o:" + id
+}
+
+// CachedOrder returns a copy of an order that is at most a second old, or nil.
+func (r *Redis) CachedOrder(ctx context.Context, id string) (*domain.Order, error) {
+	s, err := r.session(ctx)
+	if err != nil {
+		return nil, err
+	}
+	now := time.Now()
+	known, _ := r.copies.GetIfPresent(id)
+	if known != nil && known.age(now) < freshFor {
+		return known.order, nil
+	}
+	if now.Before(s.readable) {
+		return nil, nil
+	}
+	call, cancel := within(ctx, opTimeout)
+	defer cancel()
+	raw, err := s.client.DoCache(call, s.client.B().Get().Key(r.orderKey(s, id)).Cache(), nearTTL).ToString()
+	switch {
+	case rueidis.IsRedisNil(err):
+		return nil, nil
+	case err != nil:
+		return nil, r.fail(call, s, err)
+	case !r.still(ctx, s, id):
+		return nil, nil // the answer may be another server's
+	}
+	if known != nil && known.raw == raw {
+		known.seen.Store(now.UnixNano())
+		return known.order, nil
+	}
+	o, err := decodeOrder(raw)
+	if err != nil {
+		return nil, err
+	}
+	if known != nil && newer(known.order, o) {
+		// This replica has written a newer one. Either the news of it is still on the way
+		// back, or Redis has lost it, and whoever reads the database writes it again.
+		if known.age(now) < time.Second {
+			return known.order, nil
+		}
+		return nil, nil
+	}
+	r.remember(o, raw)
+	return o, nil
+}
+
+// CacheOrder keeps the order unless a newer one is kept.
+func (r *Redis) CacheOrder(ctx context.Context, o *domain.Order) error {
+	raw, err := encodeOrder(o)
+	if err != nil {
+		return err
+	}
+	r.remember(o, raw)
+	s, err := r.session(ctx)
+	if err != nil {
+		r.miss(o.ID)
+		return err
+	}
+	call, cancel := within(ctx, opTimeout)
+	defer cancel()
+	err = putOrder.Exec(call, s.client, []string{r.orderKey(s, o.ID)}, []string{
+		strconv.FormatInt(o.Version, 10), strconv.FormatInt(o.Ledger.Seq, 10), raw,
+		strconv.FormatInt(orderTTL.Milliseconds(), 10),
+	}).Error()
+	if err != nil || !r.still(ctx, s, o.ID) {
+		r.miss(o.ID)
+	}
+	if err != nil {
+		return r.fail(call, s, err)
+	}
+	return nil
+}
+
+// remember keeps a decoded copy unless a newer one is kept.
+func (r *Redis) remember(o *domain.Order, raw string) {
+	c := &orderCopy{order: o, raw: raw}
+	c.seen.Store(time.Now().UnixNano())
+	r.copies.Compute(o.ID, func(old *orderCopy, found bool) (*orderCopy, otter.ComputeOp) {
+		if found && newer(old.order, o) {
+			return old, otter.CancelOp
+		}
+		return c, otter.WriteOp
+	})
+}
+
+// encodeOrder writes version, seq, the ledger's length, ledger and order.
+func encodeOrder(o *domain.Order) (string, error) {
+	data, err := o.MarshalJSON()
+	if err != nil {
+		return "", err
+	}
+	ledger, err := json.Marshal(o.Ledger)
+	if err != nil {
+		return "", err
+	}
+	b := make([]byte, 0, len(data)+len(ledger)+40)
+	b = fmt.Appendf(b, "%d %d %d ", o.Version, o.Ledger.Seq, len(ledger))
+	return string(append(append(b, ledger...), data...)), nil
+}
+
+func decodeOrder(raw string) (*domain.Order, error) {
+	b := []byte(raw)
+	var head [3]int
+	for i := range head {
+		number, rest, found := bytes.Cut(b, []byte(" "))
+		n, err := strconv.Atoi(string(number))
+		if !found || err != nil {
+			return nil, errors.New("an order in Redis can't be read")
+		}
+		head[i], b = n, rest
+	}
+	if head[2] < 0 || head[2] > len(b) {
+		return nil, errors.New("an order in Redis is cut short")
+	}
+	var ledger domain.Ledger
+	if err := json.Unmarshal(b[:head[2]], &ledger); err != nil {
+		return nil, err
+	}
+	return domain.Thaw(b[head[2]:], ledger)
+}
+
+// miss remembers an order whose newest version Redis does not have.
+func (r *Redis) miss(id string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.missed) < maxMissed {
+		r.missed[id] = struct{}{}
+	} else {
+		r.tooMany = true
+	}
+}
+
+// forgetMissed deletes the orders whose newest version could not be written, so that
+// nobody reads an older one.
+func (r *Redis) forgetMissed(ctx context.Context, s *session) error {
+	r.mu.Lock()
+	missed, tooMany := r.missed, r.tooMany
+	r.missed, r.tooMany = map[string]struct{}{}, false
+	r.mu.Unlock()
+	if len(missed) == 0 && !tooMany {
+		return nil
+	}
+	keys := make([]string, 0, len(missed))
+	for id := range missed {
+		keys = append(keys, r.orderKey(s, id))
+	}
+	err := r.unlink(ctx, s.client, keys)
+	if err == nil && tooMany {
+		err = r.forgetAll(ctx, s)
+	}
+	if err != nil {
+		for id := range missed {
+			r.miss(id)
+		}
+		r.mu.Lock()
+		r.tooMany = r.tooMany || tooMany
+		r.mu.Unlock()
+	}
+	return err
+}
+
+func (r *Redis) unlink(ctx context.Context, client rueidis.Client, keys []string) error {
+	const batch = 500
+	for len(keys) > 0 {
+		n := min(batch, len(keys))
+		cmds := make(rueidis.Commands, n)
+		for i, key := range keys[:n] {
+			cmds[i] = client.B().Unlink().Key(key).Build()
+		}
+		keys = keys[n:]
+		call, cancel := within(ctx, opTimeout)
+		for _, resp := range client.DoMulti(call, cmds...) {
+			if err := resp.Error(); err != nil {
+				cancel()
+				return err
+			}
+		}
+		cancel()
+	}
+	return nil
+}
+
+// forgetAll deletes every order of the servers that run now.
+func (r *Redis) forgetAll(ctx context.Context, s *session) error {
+	for _, node := range s.client.Nodes() {
+		for cursor := uint64(0); ; {
+			call, cancel := within(ctx, opTimeout)
+			page, err := node.Do(call, node.B().Scan().Cursor(cursor).Match(r.prefix+":{*}:*:o:*").Count(1000).Build()).AsScanEntry()
+			cancel()
+			if err != nil {
+				return err
+			}
+			if err := r.unlink(ctx, s.client, page.Elements); err != nil {
+				return err
+			}
+			if cursor = page.Cursor; cursor == 0 {
+				break
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,324 @@
+package cache
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"github.com/order-tracking/order-tracking/internal/domain"
+)
+
+// maxGeoLat is how far from the equator GEO reaches, in degrees. Couriers beyond are in
+// a set of their own, which is nearly always empty and looked at by every search.
+const maxGeoLat = 85
+
+// putBatch is how many positions go into one script.
+const putBatch = 500
+
+// searchRadii are how far a search looks, in metres, one after the other; the last is
+// the whole Earth.
+var searchRadii = []float64{2e3, 2e4, 2e5, 2e6, 2.1e7}
+
+// putFixes stores the positions that are newer than what is held and says which were.
+var putFixes = rueidis.NewLuaScript(`
+local newer = {}
+for i = 1, #ARGV, 5 do
+	local id, at = ARGV[i], tonumber(ARGV[i + 1])
+	local held = redis.call('HGET', KEYS[1], id)
+	if held and tonumber(string.match(held, '^%-?%d+')) >= at then
+		newer[#newer + 1] = 0
+	else
+		redis.call('HSET', KEYS[1], id, ARGV[i + 4])
+		if ARGV[i + 2] == '' then
+			redis.call('ZREM', KEYS[2], id)
+			redis.call('SADD', KEYS[3], id)
+		else
+			redis.call('GEOADD', KEYS[2], ARGV[i + 2], ARGV[i + 3], id)
+			if not held or string.match(held, '^%-?%d+P') then redis.call('SREM', KEYS[3], id) end
+		end
+		newer[#newer + 1] = 1
+	end
+end
+return newer`)
+
+// fixesKey, geoKey and polarKey share a hash tag, so that one script writes them all.
+func (r *Redis) fixesKey() string { return r.tag(0) + ":fixes" }
+func (r *Redis) geoKey() string   { return r.tag(0) + ":geo" }
+func (r *Redis) polarKey() string { return r.tag(0) + ":polar" }
+
+// PutFixes stores positions that are newer by the device's clock; see domain.LiveStore.
+// Without Redis it knows of those that passed through this replica.
+func (r *Redis) PutFixes(ctx context.Context, fixes []domain.Fix) ([]bool, error) {
+	newer, err := r.memory.PutFixes(ctx, fixes)
+	if err != nil {
+		return nil, err
+	}
+	if s, err := r.session(ctx); err == nil {
+		// An outage on the way leaves what memory said of the rest.
+		_ = r.put(ctx, s, fixes, newer)
+	}
+	return newer, nil
+}
+
+func (r *Redis) put(ctx context.Context, s *session, fixes []domain.Fix, newer []bool) error {
+	keys := []string{r.fixesKey(), r.geoKey(), r.polarKey()}
+	for from := 0; from < len(fixes); from += putBatch {
+		some := fixes[from:min(from+putBatch, len(fixes))]
+		args := make([]string, 0, 5*len(some))
+		for i := range some {
+			args = appendFix(args, &some[i])
+		}
+		call, cancel := within(ctx, opTimeout)
+		flags, err := putFixes.Exec(call, s.client, keys, args).AsIntSlice()
+		cancel()
+		if err == nil && len(flags) != len(some) {
+			err = errors.New("a script answered something else")
+		}
+		if err != nil {
+			return r.fail(call, s, err)
+		}
+		for i, flag := range flags {
+			newer[from+i] = flag == 1
+		}
+	}
+	return nil
+}
+
+// appendFix appends what the script wants to know of a position.
+func appendFix(args []string, f *domain.Fix) []string {
+	at := strconv.FormatInt(f.RecordedAt.UnixMicro(), 10)
+	data, _ := json.Marshal(f.Position) // validated numbers always encode
+	lat, lon, mark := "", "", " "
+	if f.Lat > maxGeoLat || f.Lat < -maxGeoLat {
+		mark = "P" // for the script: it is in the set of the polar ones
+	} else {
+		lat = strconv.FormatFloat(f.Lat, 'f', -1, 64)
+		lon = strconv.FormatFloat(geoLon(f.Lon), 'f', -1, 64)
+	}
+	return append(args, f.CourierID, at, lon, lat, at+mark+string(data))
+}
+
+// geoLon gives the date line the one name by which GEO knows it.
+func geoLon(lon float64) float64 {
+	if lon >= 180 {
+		return -180
+	}
+	return lon
+}
+
+func decodeFix(courierID, value string) (domain.Fix, error) {
+	f := domain.Fix{CourierID: courierID}
+	i := strings.IndexByte(value, '{')
+	if i < 0 {
+		return f, errors.New("a position in Redis can't be read")
+	}
+	return f, json.Unmarshal([]byte(value[i:]), &f.Position)
+}
+
+// Position returns the newest position of a courier, or nil.
+func (r *Redis) Position(ctx context.Context, courierID string) (*domain.Position, error) {
+	here, _ := r.memory.Position(ctx, courierID)
+	s, err := r.session(ctx)
+	if err != nil {
+		return here, nil
+	}
+	call, cancel := within(ctx, opTimeout)
+	defer cancel()
+	value, err := s.client.Do(call, s.client.B().Hget().Key(r.fixesKey()).Field(courierID).Build()).ToString()
+	if err != nil {
+		if !rueidis.IsRedisNil(err) {
+			_ = r.fail(call, s, err)
+		}
+		return here, ctx.Err()
+	}
+	there, err := decodeFix(courierID, value)
+	if err != nil {
+		return nil, err
+	}
+	if here != nil && here.RecordedAt.After(there.RecordedAt) {
+		return here, nil
+	}
+	return &there.Position, nil
+}
+
+// Nearest returns the newest fixes around a point that were recorded after since,
+// nearest first, at most limit. GEO rounds places to half a metre.
+func (r *Redis) Nearest(ctx context.Context, at domain.Point, since time.Time, limit int) ([]domain.Fix, error) {
+	if limit <= 0 {
+		return nil, nil
+	}
+	s, err := r.session(ctx)
+	if err != nil {
+		return r.memory.Nearest(ctx, at, since, limit)
+	}
+	var found []domain.Fix
+	if at.Lat > maxGeoLat || at.Lat < -maxGeoLat {
+		found, err = r.scan(ctx, s, since)
+	} else {
+		found, err = r.search(ctx, s, at, since, limit)
+	}
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		return r.memory.Nearest(ctx, at, since, limit)
+	}
+	return nearestOf(found, at, limit), nil
+}
+
+func nearestOf(fixes []domain.Fix, at domain.Point, limit int) []domain.Fix {
+	type far struct {
+		distance float64
+		fix      *domain.Fix
+	}
+	here, all := vectorOf(at), make([]far, len(fixes))
+	for i := range fixes {
+		all[i] = far{vectorOf(fixes[i].Point()).distance(here), &fixes[i]}
+	}
+	slices.SortFunc(all, func(a, b far) int { return cmp.Compare(a.distance, b.distance) })
+	out := make([]domain.Fix, min(limit, len(all)))
+	for i := range out {
+		out[i] = *all[i].fix
+	}
+	return out
+}
+
+// search finds at least the limit nearest, wider and wider, and all polar ones.
+func (r *Redis) search(ctx context.Context, s *session, at domain.Point, since time.Time, limit int) ([]domain.Fix, error) {
+	ctx, cancel := within(ctx, 5*opTimeout)
+	defer cancel()
+	polar, err := s.client.Do(ctx, s.client.B().Smembers().Key(r.polarKey()).Build()).AsStrSlice()
+	if err != nil {
+		return nil, r.fail(ctx, s, err)
+	}
+	beyond, err := r.fetch(ctx, s, polar, since)
+	if err != nil {
+		return nil, err
+	}
+	count := int64(limit) + 16 // those at the edge may be a little nearer than GEO thinks
+	for i := 0; i < len(searchRadii); {
+		ids, err := s.client.Do(ctx, s.client.B().Geosearch().Key(r.geoKey()).Fromlonlat(geoLon(at.Lon), at.Lat).
+			Byradius(searchRadii[i]).M().Asc().Count(count).Build()).AsStrSlice()
+		if err != nil {
+			return nil, r.fail(ctx, s, err)
+		}
+		fresh, err := r.fetch(ctx, s, ids, since)
+		if err != nil {
+			return nil, err
+		}
+		last := i == len(searchRadii)-1
+		switch {
+		case len(fresh) >= limit, last && int64(len(ids)) < count:
+			return append(fresh, beyond...), nil
+		case int64(len(ids)) < count:
+			i++ // these are all within the radius
+		default:
+			count *= 4 // many of them are old
+		}
+	}
+	return nil, nil
+}
+
+// fetch returns the fixes of couriers that were recorded after since.
+func (r *Redis) fetch(ctx context.Context, s *session, ids []string, since time.Time) ([]domain.Fix, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	values, err := s.client.Do(ctx, s.client.B().Hmget().Key(r.fixesKey()).Field(ids...).Build()).ToArray()
+	if err != nil {
+		return nil, r.fail(ctx, s, err)
+	}
+	out := make([]domain.Fix, 0, len(ids))
+	for i, v := range values {
+		value, err := v.ToString()
+		if err != nil {
+			continue // deleted meanwhile
+		}
+		if out, err = appendRecent(out, ids[i], value, since); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// appendRecent decodes a fix when it was recorded after since.
+func appendRecent(out []domain.Fix, id, value string, since time.Time) ([]domain.Fix, error) {
+	at, err := strconv.ParseInt(value[:max(0, strings.IndexAny(value, " P"))], 10, 64)
+	if err != nil || at <= since.UnixMicro() {
+		return out, err
+	}
+	f, err := decodeFix(id, value)
+	return append(out, f), err
+}
+
+// Fixes returns the newest fix of each courier that was recorded after since.
+func (r *Redis) Fixes(ctx context.Context, since time.Time) ([]domain.Fix, error) {
+	here, err := r.memory.Fixes(ctx, since)
+	if err != nil {
+		return nil, err
+	}
+	s, err := r.session(ctx)
+	if err != nil {
+		return here, nil
+	}
+	there, err := r.scan(ctx, s, since)
+	if err != nil {
+		return here, ctx.Err()
+	}
+	all := make(map[string]domain.Fix, len(there))
+	for _, f := range slices.Concat(there, here) {
+		if old, known := all[f.CourierID]; !known || f.RecordedAt.After(old.RecordedAt) {
+			all[f.CourierID] = f
+		}
+	}
+	return slices.Collect(maps.Values(all)), nil
+}
+
+// scan reads the fixes of all couriers that were recorded after since, each once.
+func (r *Redis) scan(ctx context.Context, s *session, since time.Time) ([]domain.Fix, error) {
+	ctx, cancel := within(ctx, 30*opTimeout)
+	defer cancel()
+	var out []domain.Fix
+	seen := map[string]bool{}
+	for cursor := uint64(0); ; {
+		page, err := s.client.Do(ctx, s.client.B().Hscan().Key(r.fixesKey()).Cursor(cursor).Count(1000).Build()).AsScanEntry()
+		if err != nil {
+			return nil, r.fail(ctx, s, err)
+		}
+		for i := 0; i+1 < len(page.Elements); i += 2 {
+			if id := page.Elements[i]; !seen[id] {
+				seen[id] = true
+				if out, err = appendRecent(out, id, page.Elements[i+1], since); err != nil {
+					return nil, err
+				}
+			}
+		}
+		if cursor = page.Cursor; cursor == 0 {
+			return out, nil
+		}
+	}
+}
+
+// seed gives a server that has just started the positions that passed through here.
+func (r *Redis) seed(ctx context.Context, s *session) error {
+	if r.seeded == s.runs[0] {
+		return nil
+	}
+	fixes, err := r.memory.Fixes(ctx, time.Time{})
+	if err != nil {
+		return err
+	}
+	if err := r.put(ctx, s, fixes, make([]bool, len(fixes))); err != nil {
+		return err
+	}
+	r.seeded = s.runs[0]
+	return nil
+}
