@@ -59,20 +59,15 @@ type tail struct {
 	foreign int64 // events of other orders
 }
 
-// newTail finds where the topics end now. The topics must exist.
+// newTail finds where the topics end now.
 func newTail(ctx context.Context, broker, run string, f *faults) (*tail, error) {
 	probe, err := kgo.NewClient(options(broker)...)
 	if err != nil {
 		return nil, err
 	}
 	defer probe.Close()
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
-	defer cancel()
 	topics := []string{topicCreated, topicUpdated, topicRefused}
-	ends, err := kadm.NewClient(probe).ListEndOffsets(ctx, topics...)
-	if err == nil {
-		err = ends.Error()
-	}
+	ends, err := endsOf(ctx, kadm.NewClient(probe), topics)
 	if err != nil {
 		return nil, fmt.Errorf("where the topics end: %w", err)
 	}
@@ -90,6 +85,22 @@ func newTail(ctx context.Context, broker, run string, f *faults) (*tail, error) 
 	}
 	c, err := kgo.NewClient(options(broker, kgo.ConsumePartitions(from), kgo.FetchMaxWait(250*time.Millisecond))...)
 	return &tail{client: c, run: run, faults: f, orders: map[string]*published{}, refused: map[string]string{}}, err
+}
+
+// endsOf asks where the topics end. A product that has just started may still be making
+// them, so it asks again for a while.
+func endsOf(ctx context.Context, admin *kadm.Client, topics []string) (kadm.ListedOffsets, error) {
+	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
+	defer cancel()
+	for {
+		ends, err := admin.ListEndOffsets(ctx, topics...)
+		if err == nil {
+			err = ends.Error()
+		}
+		if err == nil || !pause(ctx, 200*time.Millisecond) {
+			return ends, err
+		}
+	}
 }
 
 // read takes in messages until the context ends; the client comes back by itself when
