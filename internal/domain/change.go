@@ -12,6 +12,10 @@ type Change struct {
 	// InboundID, when set, is the id of an inbound message that is applied once,
 	// also when it changes nothing. A repeat fails the change with ErrRecorded.
 	InboundID string
+	// Shipment, when set beside events, is what to remember of the order's shipment. One
+	// of another client reference than remembered begins anew; of the same one only its
+	// names are taken over.
+	Shipment *ShipmentJob
 }
 
 // Add records events that a method of the order returned.

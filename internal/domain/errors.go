@@ -20,6 +20,9 @@ const (
 	CodeOrderNotFound        Code = "order_not_found"
 	CodeCourierNotFound      Code = "courier_not_found"
 	CodePositionNotFound     Code = "position_not_found"
+	CodeCarrierNotFound      Code = "carrier_not_found"
+	CodeShipmentNotFound     Code = "shipment_not_found"
+	CodeShipmentExists       Code = "shipment_exists"
 	CodeIllegalTransition    Code = "illegal_transition"
 	CodeCancelAfterPickup    Code = "cancel_after_pickup"
 	CodeOrderFinished        Code = "order_finished"
@@ -48,6 +51,7 @@ func Codes() []Code {
 	return []Code{
 		CodeMalformed, CodeUnauthenticated, CodeForbidden, CodeNotFound, CodeMethodNotAllowed,
 		CodeOrderNotFound, CodeCourierNotFound, CodePositionNotFound, CodeIllegalTransition,
+		CodeCarrierNotFound, CodeShipmentNotFound, CodeShipmentExists,
 		CodeCancelAfterPickup, CodeOrderFinished, CodeNoCourierAvailable, CodeCourierBusy,
 		CodeDuplicateExternalID, CodeIdempotencyRunning, CodeIdempotencyReused, CodeVersionConflict,
 		CodeTooLarge, CodeUnsupportedMediaType, CodeValidationFailed, CodeRateLimited,

@@ -54,6 +54,7 @@ type Store interface {
 	// Recorded returns the record of an idempotency key, or nil.
 	Recorded(ctx context.Context, scope, key string) (*Idempotency, error)
 	Outbox
+	Shipping
 
 	// Purge deletes idempotency records, inbound ids and positions older than the given times.
 	Purge(ctx context.Context, idempotency, inbound, fixes time.Time) error
@@ -131,6 +132,42 @@ type Wakeups interface {
 	// Receive calls fn with each message of a watched topic, one at a time for each topic,
 	// until the context ends; it waits out whatever carries them. fn must not block.
 	Receive(ctx context.Context, fn func(topic string, message []byte)) error
+}
+
+// Shipping remembers what is to be done about shipments, beside their orders
+// (Change.Shipment), so that a crash delays it only.
+type Shipping interface {
+	// ShipmentJob returns what is remembered of an order's shipment, or nil.
+	ShipmentJob(ctx context.Context, orderID string) (*ShipmentJob, error)
+	// ShipmentOrder returns the order of a tracking number, or order_not_found; the
+	// newest of several.
+	ShipmentOrder(ctx context.Context, trackingNumber string) (string, error)
+	// TakeShipments returns the carrier's shipments that are due, the longest due first,
+	// at most limit, and makes them due again at until, so that nobody else takes them.
+	TakeShipments(ctx context.Context, carrier string, now, until time.Time, limit int) ([]ShipmentJob, error)
+	// PutOffShipment stores when a shipment that was taken is due next (job.Due), with
+	// job.Since and job.Looks, unless it was hastened or booked anew since it was taken
+	// to be due at until.
+	PutOffShipment(ctx context.Context, job ShipmentJob, until time.Time) error
+	// HastenShipments makes the carrier's unfinished shipments that any of the names fits
+	// due at the given time, and returns how many.
+	HastenShipments(ctx context.Context, carrier string, refs []ShipmentRef, at time.Time) (int, error)
+	// SendShipment notes that the carrier is about to hear of a shipment. It says false
+	// when it is to be cancelled, or was booked anew: then nothing must be sent.
+	SendShipment(ctx context.Context, orderID, clientRef string) (bool, error)
+	// CancelShipment notes that a shipment is to be cancelled, makes it due at the given
+	// time, and says whether the carrier may have heard of it.
+	CancelShipment(ctx context.Context, orderID, clientRef string, at time.Time) (sent bool, err error)
+
+	// KeepHook stores what a carrier posted. TakeHooks returns the oldest, at most limit,
+	// that nobody else has taken until now, and DropHook forgets one.
+	KeepHook(ctx context.Context, h HookMessage) error
+	TakeHooks(ctx context.Context, now, until time.Time, limit int) ([]HookMessage, error)
+	DropHook(ctx context.Context, id string) error
+
+	// KeepLabel stores a printed paper of a shipment; Label returns it, or nil.
+	KeepLabel(ctx context.Context, clientRef string, kind LabelKind, pdf []byte) error
+	Label(ctx context.Context, clientRef string, kind LabelKind) ([]byte, error)
 }
 
 // Carrier is a delivery company. Beside this core it has those of the abilities

@@ -23,6 +23,7 @@ type plan struct {
 	keys     []*domain.Idempotency
 	inbound  []inboundRow
 	moves    []move
+	shipping [][]any // rows of shipments
 
 	rows     map[string]*orderRow // the orders as the calls so far leave them
 	changed  map[string]bool
@@ -195,6 +196,13 @@ func (p *plan) settle(
 ) outcome {
 	if out, ok := p.admit(c, ch, before, after, known); !ok {
 		return out
+	}
+	if ch.Shipment != nil && len(events) > 0 {
+		row, err := shipmentValues(ch.Shipment)
+		if err != nil {
+			return outcome{err: err}
+		}
+		p.shipping = append(p.shipping, row)
 	}
 	p.take(c, ch, after, events)
 	return outcome{order: ch.Order}

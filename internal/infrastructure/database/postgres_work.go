@@ -275,6 +275,9 @@ func (w *pgWork) queueWrites(b *pgx.Batch, p *plan) error {
 	if err := queue(&eventsTable, pgInsertEvents, events); err != nil {
 		return err
 	}
+	for _, row := range p.shipping {
+		b.Queue(upsertShipment, row...)
+	}
 	var ids []string
 	var changes []int32
 	for id, n := range p.loads() {

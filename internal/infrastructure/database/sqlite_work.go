@@ -203,6 +203,11 @@ func (w *sqliteWork) writePlan(p *plan) error {
 			return err
 		}
 	}
+	for _, row := range p.shipping {
+		if _, err := w.tx.ExecContext(w.ctx, upsertShipment, row...); err != nil {
+			return err
+		}
+	}
 	for id, n := range p.loads() {
 		if n == 0 {
 			continue

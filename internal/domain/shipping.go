@@ -1,0 +1,271 @@
+package domain
+
+import (
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Booking is what somebody wants to be sent; what is absent follows from the order.
+type Booking struct {
+	// Tariff is a code of the carrier, or cheapest or fastest.
+	Tariff   string    `json:"tariff,omitempty"`
+	From     Stop      `json:"from,omitzero"`
+	To       Stop      `json:"to,omitzero"`
+	Packages []Package `json:"packages,omitempty"`
+	Comment  string    `json:"comment,omitempty"`
+}
+
+// Limits of a booking.
+const (
+	MaxPackages  = 255
+	MaxPackageG  = 1_000_000
+	MaxPackageCm = 1000
+)
+
+// Validate returns every fault of the booking.
+func (b *Booking) Validate() error {
+	var f Faults
+	f.Text("/tariff", b.Tariff, MaxKey)
+	f.Text("/comment", b.Comment, MaxText)
+	for at, s := range map[string]Stop{"/from": b.From, "/to": b.To} {
+		f.place(at, &s.Place)
+		f.Text(at+"/city", s.City, MaxName)
+		f.Text(at+"/postcode", s.Postcode, MaxPhone)
+		f.Text(at+"/point", s.Point, MaxKey)
+	}
+	if len(b.Packages) > MaxPackages {
+		f.Add("/packages", "too_many", "must have at most %d entries", MaxPackages)
+		return f.Err()
+	}
+	for i, p := range b.Packages {
+		at := "/packages/" + strconv.Itoa(i)
+		f.measure(at+"/weight_g", p.WeightG, MaxPackageG)
+		f.measure(at+"/length_cm", p.LengthCm, MaxPackageCm)
+		f.measure(at+"/width_cm", p.WidthCm, MaxPackageCm)
+		f.measure(at+"/height_cm", p.HeightCm, MaxPackageCm)
+	}
+	return f.Err()
+}
+
+func (f *Faults) measure(pointer string, n, limit int) {
+	if n < 0 || n > limit {
+		f.Add(pointer, "out_of_range", "must be between 0 and %d", limit)
+	}
+}
+
+// ShipmentJob is what the product must remember to do about a shipment. It is kept
+// beside the order and shown nowhere.
+type ShipmentJob struct {
+	OrderID string
+	Carrier string
+	Ref     ShipmentRef // without its phase
+	// Booking is what is to be booked; nil for a parcel that somebody else booked.
+	Booking *Booking
+	// Sent says that the carrier may have heard of it, Cancelling that it is to be cancelled.
+	Sent, Cancelling bool
+	// Due is when to look at it next, zero for never; Since when it last told anything
+	// new, and Looks how often it was looked at since.
+	Due   time.Time
+	Since time.Time
+	Looks int
+}
+
+// HookMessage is a hint of a carrier as it came, kept until it has been worked on.
+type HookMessage struct {
+	ID         string
+	Carrier    string
+	ReceivedAt time.Time
+	Body       []byte
+}
+
+// ClientRef makes the name under which a carrier knows a shipment of the order that
+// is booked now: unique for ever, readable by people, at most 32 ASCII characters.
+func (o *Order) ClientRef(now time.Time) string {
+	return o.Number + "-" + strings.ToUpper(strconv.FormatInt(now.UnixMilli(), 36))
+}
+
+// Request is the booking as a carrier takes it.
+func (b *Booking) Request(o *Order, clientRef string) ShipmentRequest {
+	r := ShipmentRequest{
+		ClientRef: clientRef, Tariff: b.Tariff, Recipient: o.Customer, From: b.From, To: b.To,
+		Packages: b.Packages, Items: o.Items, Comment: b.Comment,
+	}
+	if o.Pickup != nil {
+		r.From.Place = fill(r.From.Place, *o.Pickup)
+	}
+	r.To.Place = fill(r.To.Place, o.Dropoff)
+	if len(r.Packages) == 0 {
+		r.Packages = Packages(o.Items)
+	}
+	return r
+}
+
+// fill takes a place from the order when the booking names none.
+func fill(p, of Place) Place {
+	if p.Address == "" && p.Location == nil {
+		return of
+	}
+	return p
+}
+
+// Book gives the order a shipment. It refuses with order_finished, shipment_exists
+// while one is alive, and illegal_transition when a parcel is to be booked of goods
+// that were handed over already; a parcel that is followed may be on its way.
+func (o *Order) Book(s Shipment, follow bool, by By) ([]Event, error) {
+	switch {
+	case o.Status.Terminal():
+		return nil, Errorf(CodeOrderFinished, "an order that is %s needs no shipment", o.Status)
+	case o.Shipment != nil && o.Shipment.Phase.Live():
+		return nil, Errorf(CodeShipmentExists, "the order has a shipment with %s already; cancel the order, or wait until the carrier ends it", o.Shipment.Carrier)
+	case !follow && !o.Status.BeforeCustody():
+		return nil, &Error{
+			Code: CodeIllegalTransition, Allowed: o.Status.Next(),
+			Message: "the goods of an order that is " + string(o.Status) + " were handed over already",
+		}
+	}
+	o.Shipment = &s
+	if x := o.Exception; x != nil && (x.Code == ExceptionRejected || x.Code == ExceptionCancelled) {
+		o.Exception = nil // answered by this booking
+	}
+	data := map[string]any{"carrier": s.Carrier}
+	for k, v := range map[string]string{"tariff": s.Tariff, "tracking_number": s.TrackingNumber} {
+		if v != "" {
+			data[k] = v
+		}
+	}
+	return []Event{o.change(EventShipmentBooked, by, data)}, nil
+}
+
+// The exceptions that a shipment raises as such.
+const (
+	ExceptionRejected  = "shipment_rejected"
+	ExceptionCancelled = "shipment_cancelled"
+	ExceptionRetracted = "delivery_retracted"
+)
+
+// LearnShipment takes over what a carrier now knows of the order's shipment: its
+// scans are observed, what stands in the way becomes an exception, and a shipment
+// that ended before the goods were handed over makes the order ready for another
+// carrier. It causes no event when nothing is new.
+func (o *Order) LearnShipment(snap ShipmentSnapshot, by By) []Event {
+	if o.Shipment == nil {
+		return nil
+	}
+	by.Source = o.Shipment.Carrier
+	next := *o.Shipment
+	// What is dated ahead of our clock is learnt when its time has come.
+	snap.Events = slices.DeleteFunc(slices.Clone(snap.Events), func(ev CarrierEvent) bool {
+		return ev.OccurredAt.After(by.Now.Add(FutureTolerance))
+	})
+	fresh := next.Learn(snap)
+	changed := !reflect.DeepEqual(*o.Shipment, next)
+	ended := o.Shipment.Phase.Live() && !next.Phase.Live()
+	o.Shipment = &next
+	var out []Event
+	for _, ev := range fresh {
+		out = append(out, o.hear(ev, snap.Reverse, by)...)
+	}
+	if ended {
+		out = append(out, o.loseShipment(snap, by)...)
+	}
+	for _, ev := range out {
+		if !ev.Note() {
+			return out // which carries the shipment as it now is
+		}
+	}
+	if changed {
+		out = append(out, o.change(EventShipmentChanged, by, map[string]any{
+			"carrier": next.Carrier, "carrier_status": next.CarrierStatus, "phase": string(next.Phase), "tracking_number": next.TrackingNumber,
+		}))
+	}
+	return out
+}
+
+// hear applies one event of a carrier.
+func (o *Order) hear(ev CarrierEvent, reverse bool, by By) []Event {
+	by.Reason = ev.Reason
+	data := ev.data(o.Shipment.Carrier)
+	if ev.Retracted {
+		if ev.Status == "" || reverse {
+			return nil
+		}
+		by.OccurredAt = ev.OccurredAt
+		return append([]Event{o.note(EventReportLate, by, data)}, o.raise(ExceptionRetracted, ev.Text, by, data)...)
+	}
+	var out []Event
+	if ev.Status != "" && !reverse {
+		out = o.Observe(Report{
+			EventID: ev.ID, OrderID: o.ID, Status: ev.Status, OccurredAt: ev.OccurredAt,
+			Source: o.Shipment.Carrier, Reason: ev.Reason, Data: data,
+		}, by)
+	}
+	own := ev.Exception == ExceptionRejected || ev.Exception == ExceptionCancelled // told by the phase
+	if ev.Exception != "" && !own && o.Active() {
+		out = append(out, o.raise(ev.Exception, firstOf(ev.Reason, ev.Text), by, data)...)
+	}
+	return out
+}
+
+func firstOf(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}
+
+// data is what an entry of the history keeps of a carrier's event, raw.
+func (ev CarrierEvent) data(carrier string) map[string]any {
+	m := map[string]any{"carrier": carrier, "code": ev.Code, "source_id": ev.ID}
+	for k, v := range map[string]string{
+		"text": ev.Text, "detail": ev.Detail, "city": ev.City, "reason_code": ev.ReasonCode, "value": ev.Value,
+	} {
+		if v != "" {
+			m[k] = v
+		}
+	}
+	if ev.Retracted {
+		m["retracted"] = true
+	}
+	return m
+}
+
+// raise sets an exception that is not there already; a finished order can have one too.
+func (o *Order) raise(code, detail string, by By, data map[string]any) []Event {
+	if x := o.Exception; x != nil && x.Code == code && x.Detail == detail {
+		return nil
+	}
+	o.Exception = &Exception{Code: code, Detail: detail, Since: Timestamp(by.Now)}
+	told := map[string]any{"code": code, "detail": detail}
+	for k, v := range data {
+		if k == "code" { // the carrier's
+			k = "carrier_code"
+		}
+		if _, taken := told[k]; !taken {
+			told[k] = v
+		}
+	}
+	by.Reason, by.OccurredAt = "", time.Time{}
+	return []Event{o.change(EventException, by, told)}
+}
+
+// loseShipment is what a rejected or deleted shipment means for its order: never its end.
+func (o *Order) loseShipment(snap ShipmentSnapshot, by By) []Event {
+	if !o.Status.BeforeCustody() {
+		return nil
+	}
+	code, detail := ExceptionCancelled, snap.Text
+	if o.Shipment.Phase == PhaseRejected {
+		code = ExceptionRejected
+	}
+	if len(snap.Errors) > 0 {
+		detail = firstOf(snap.Errors[0].Message, snap.Errors[0].Code)
+	}
+	out := o.raise(code, detail, by, map[string]any{"carrier": o.Shipment.Carrier})
+	if o.Status.CanMove(StatusConfirmed) && o.CourierID == "" {
+		out = append(out, o.enter(StatusConfirmed, by, map[string]any{"carrier": o.Shipment.Carrier}))
+	}
+	return out
+}
