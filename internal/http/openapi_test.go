@@ -195,7 +195,7 @@ func (l limit) samples(kind string) (good, bad []any) {
 				good = append(good, v)
 			}
 		}
-		return nil, []any{"no such thing"}
+		return good, []any{"no such thing"}
 	}
 	return nil, nil
 }

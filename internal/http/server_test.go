@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -50,12 +51,18 @@ func open(t testing.TB) *door { return openWith(t, testConfig(), auth.New("")) }
 
 func openWith(t testing.TB, cfg Config, guard *auth.Guard) *door {
 	t.Helper()
+	return openQueue(t, cfg, guard, 0)
+}
+
+// openQueue opens a door whose streams may be that many frames behind.
+func openQueue(t testing.TB, cfg Config, guard *auth.Guard, queue int) *door {
+	t.Helper()
 	core, logs := observer.New(zap.DebugLevel)
 	log := zap.New(core)
 	store, err := database.OpenSQLite(context.Background(), filepath.Join(t.TempDir(), "orders.db"), database.Options{Log: log})
 	require.NoError(t, err)
 	live := cache.NewMemory(cache.MemoryOptions{})
-	hub := push.New(push.Config{}, store, live, wallClock{}, log)
+	hub := push.New(push.Config{Queue: queue}, store, live, wallClock{}, log)
 	ctx, stop := context.WithCancel(context.Background())
 	var background sync.WaitGroup
 	background.Go(func() { _ = hub.Run(ctx) })
@@ -68,7 +75,14 @@ func openWith(t testing.TB, cfg Config, guard *auth.Guard) *door {
 		Hub: hub, Guard: guard, Ready: store.Ping, Registerer: registry, Gatherer: registry,
 		Log: log, Clock: wallClock{}, Config: cfg,
 	})
-	d := &door{Server: httptest.NewServer(srv), t: t, srv: srv, hub: hub, logs: logs}
+	server := httptest.NewUnstartedServer(srv)
+	server.Config.ConnState = func(c net.Conn, state http.ConnState) {
+		if state == http.StateNew { // little room on the way, so that slow readers are seen soon
+			_ = c.(*net.TCPConn).SetWriteBuffer(8 << 10)
+		}
+	}
+	server.Start()
+	d := &door{Server: server, t: t, srv: srv, hub: hub, logs: logs}
 	t.Cleanup(func() {
 		for _, entry := range logs.FilterLevelExact(zap.ErrorLevel).All() {
 			if t.Failed() {

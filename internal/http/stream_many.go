@@ -44,6 +44,10 @@ func (s *Server) watchMany(ctx context.Context, c *gin.Context, up *gws.Upgrader
 	k.many = &many{socket: k, ctx: domain.WithActor(context.Background(), actor)}
 	k.sub = s.Hub.Open(k.wake)
 	k.sub.KeepOpen()
+	if _, err := k.sub.Drain(nil); err != nil {
+		k.sub.Close()
+		return domain.Unavailable("the stream", err)
+	}
 	k.upgrade(c, up, "many")
 	return nil
 }

@@ -3,12 +3,14 @@ package httpdoor
 import (
 	"context"
 	"net/http"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/gin-gonic/gin"
 	"github.com/lxzan/gws"
+	"go.uber.org/zap"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
 	"github.com/order-tracking/order-tracking/internal/push"
@@ -32,7 +34,7 @@ type socket struct {
 }
 
 // newUpgrader makes what turns requests into sockets: small buffers, no compression.
-func newUpgrader() *gws.Upgrader {
+func newUpgrader(log *zap.Logger) *gws.Upgrader {
 	return gws.NewUpgrader(events{}, &gws.ServerOption{
 		ReadMaxPayloadSize: maxMessage,
 		ReadBufferSize:     512,
@@ -40,6 +42,11 @@ func newUpgrader() *gws.Upgrader {
 		HandshakeTimeout:   writeTimeout,
 		CheckUtf8Enabled:   false, // we only send what is encoded JSON, and decode strictly
 		NewSession:         func() gws.SessionStorage { return new(session) },
+		Recovery: func(gws.Logger) { // of what a message sets off
+			if cause := recover(); cause != nil {
+				log.Error("a WebSocket's message panicked", zap.Any("panic", cause), zap.ByteString("stack", debug.Stack()))
+			}
+		},
 	})
 }
 

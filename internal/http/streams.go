@@ -43,6 +43,7 @@ func closeCode(err error) (code uint16, reason string) {
 	return closeGoingAway, "the server is going away; come back with since"
 }
 
+// StreamIn is what streams of one order take.
 type StreamIn struct {
 	OrderPath
 	Since optional[int64] `query:"since" minimum:"0" doc:"the last version seen: later statuses are told again after the snapshot"`
@@ -55,7 +56,7 @@ type sseIn struct {
 
 // streamRoutes are the live streams.
 func (s *Server) streamRoutes() {
-	sockets := newUpgrader()
+	sockets := newUpgrader(s.Log)
 	codes := []domain.Code{domain.CodeOrderNotFound, domain.CodeMalformed, domain.CodeValidationFailed}
 	frames := "Frames: `snapshot` first, then `status`, `position`, `eta`, `notification`, `ping`, and `end` when the order is finished. "
 	plain[StreamIn, struct{}](s, operation{

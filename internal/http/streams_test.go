@@ -240,6 +240,21 @@ func TestManyTopics(t *testing.T) {
 	}
 }
 
+// A message that panics hurts nobody else, and not the socket either.
+func TestPanicOfAMessage(t *testing.T) {
+	d := open(t)
+	courier := d.courier()
+	couriers := d.srv.UseCases.Couriers
+	w := d.watch("/ws")
+	d.srv.UseCases.Couriers = nil
+	w.say(`{"subscribe":["courier:` + courier + `"]}`)
+	require.Eventually(t, func() bool { return d.logs.FilterMessageSnippet("panicked").Len() == 1 }, 5*time.Second, time.Millisecond)
+	d.srv.UseCases.Couriers = couriers
+	w.say(`{"subscribe":["courier:` + courier + `"]}`)
+	w.next("ack")
+	w.next("snapshot")
+}
+
 func TestTopicsAreLimited(t *testing.T) {
 	d := open(t)
 	w := d.watch("/ws")
@@ -282,23 +297,50 @@ func TestGoingAway(t *testing.T) {
 	require.Empty(t, s.line())
 	require.Equal(t, "EOF", s.line())
 	d.do("GET", "/order/"+id+"/stream", nil).problem(503, "unavailable")
+	d.do("GET", "/ws", nil, upgrade...).problem(503, "unavailable")
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	require.NoError(t, d.srv.Wait(ctx))
 }
 
+// A reader that stalls is told so once it reads again, and comes back for the rest.
+func TestSlowReaders(t *testing.T) {
+	d := openQueue(t, testConfig(), auth.New(""), 4)
+	id := d.order()
+	w := &watcher{t: t, frames: make(chan frame, 1000), pings: make(chan struct{}, 1), closed: make(chan int, 1)}
+	conn, _, err := gws.NewClient(w, &gws.ClientOption{Addr: "ws" + strings.TrimPrefix(d.URL, "http") + "/order/" + id + "/ws"})
+	require.NoError(t, err)
+	text := strings.Repeat("x", domain.MaxText)
+	for range 150 {
+		d.do("POST", "/order/"+id+"/notify", map[string]any{"text": text}).ok(202)
+	}
+	d.move(id, domain.StatusConfirmed)
+	go conn.ReadLoop()
+	w.closing(closeTooSlow)
+	require.Less(t, len(w.frames), 150)
+	back := d.watch("/order/" + id + "/ws?since=1")
+	back.next("snapshot")
+	for {
+		if f := <-back.frames; f.Type == "status" {
+			require.Equal(t, int64(2), f.Version)
+			return
+		}
+	}
+}
+
+var upgrade = []string{
+	"Upgrade", "websocket", "Connection", "Upgrade", "Sec-WebSocket-Version", "13", "Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==",
+}
+
 func TestUpgradesAreRefusedAsHTTP(t *testing.T) {
 	const key = "0123456789abcdef0123456789abcdef"
-	upgrade := []string{
-		"Upgrade", "websocket", "Connection", "Upgrade", "Sec-WebSocket-Version", "13", "Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==",
-	}
 	d := openWith(t, testConfig(), auth.New(key))
 	d.key = key
 	id := d.order()
 	d.do("GET", "/order/"+noOrder+"/ws", nil, upgrade...).problem(404, "order_not_found")
-	d.do("GET", "/order/"+id+"/ws", nil, append(upgrade, "Origin", "https://evil.example")...).problem(403, "forbidden")
-	d.do("GET", "/ws", nil, append(upgrade, "Origin", "https://evil.example")...).problem(403, "forbidden")
-	d.do("GET", "/ws", nil, append(upgrade, "Sec-WebSocket-Version", "8")...).problem(400, "malformed")
+	d.do("GET", "/order/"+id+"/ws", nil, append(upgrade[:8:8], "Origin", "https://evil.example")...).problem(403, "forbidden")
+	d.do("GET", "/ws", nil, append(upgrade[:8:8], "Origin", "https://evil.example")...).problem(403, "forbidden")
+	d.do("GET", "/ws", nil, append(upgrade[:8:8], "Sec-WebSocket-Version", "8")...).problem(400, "malformed")
 	d.key = ""
 	d.do("GET", "/ws", nil, upgrade...).problem(401, "unauthenticated")
 	w := d.watch("/order/"+id+"/ws", "Authorization", "Bearer "+key, "Origin", d.URL)
