@@ -13,7 +13,10 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain/domaintest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	// rueidis closes the connections to a node that left the cluster five seconds later.
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/redis/rueidis.(*clusterClient)._refresh.func2"))
+}
 
 func TestMemory(t *testing.T) {
 	domaintest.Live(t, domaintest.LiveOptions{}, func(*testing.T) domain.LiveStore {

@@ -150,6 +150,7 @@ func parseRedisURL(s string) (rueidis.ClientOption, error) {
 	option.Dialer.Timeout = opTimeout
 	option.ConnWriteTimeout = opTimeout
 	option.DisableRetry = true // the database is the retry
+	option.AlwaysPipelining = true // otherwise a caller that gives up breaks the connection of all
 	option.ReadBufferEachConn, option.WriteBufferEachConn = 64<<10, 64<<10
 	option.CacheSizeEachConn = 32 << 20
 	option.PipelineMultiplex = 1
@@ -221,6 +222,9 @@ func within(ctx context.Context, d time.Duration) (context.Context, context.Canc
 // fail takes the error of a call: when the server does not answer, the session is over.
 func (r *Redis) fail(call context.Context, s *session, err error) error {
 	_, answered := rueidis.IsRedisErr(err)
+	if errors.Is(err, context.DeadlineExceeded) {
+		<-call.Done() // rueidis keeps the time by itself and may be a little early
+	}
 	gaveUp := call.Err() != nil && !errors.Is(context.Cause(call), errSlow)
 	if !answered && !gaveUp && r.current.CompareAndSwap(s, nil) {
 		r.note(err)

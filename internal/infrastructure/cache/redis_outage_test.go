@@ -222,7 +222,7 @@ func TestImpatientCaller(t *testing.T) {
 	_, err := r.CachedOrder(ctx, domain.NewID())
 	p.hold(false)
 	require.Error(t, err)
-	require.Zero(t, logs.Len())
+	require.Empty(t, logs.All())
 	_, err = r.CachedOrder(t.Context(), domain.NewID())
 	require.NoError(t, err)
 }
