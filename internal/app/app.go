@@ -197,6 +197,9 @@ func (a *App) startBackground(ctx context.Context, g *errgroup.Group) {
 		return nil
 	})
 	g.Go(func() error { a.uc.Run(ctx); return nil })
+	if a.embedded == nil {
+		g.Go(func() error { a.ensureTopics(ctx); return nil })
+	}
 	g.Go(func() error { a.purge(ctx); return nil })
 }
 

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	nethttp "net/http"
 	"time"
@@ -69,15 +70,54 @@ func (a *App) openStore(ctx context.Context) (store, error) {
 	if engine == config.SQLite {
 		return database.OpenSQLite(ctx, target, o)
 	}
-	return nil, fmt.Errorf("database.url: PostgreSQL is not there yet")
+	return patiently(ctx, a.log, "the database", func() (*database.Store, error) { return database.OpenPostgres(ctx, target, o) })
+}
+
+// startPatience is how long the start waits for what has its own start, such as the
+// database of a stack that comes up.
+const startPatience = 30 * time.Second
+
+// patiently tries again while the answer is that something is unavailable.
+func patiently[T any](ctx context.Context, log *zap.Logger, what string, open func() (T, error)) (T, error) {
+	ctx, cancel := context.WithTimeout(ctx, startPatience)
+	defer cancel()
+	for logged := false; ; logged = true {
+		v, err := open()
+		if domain.CodeOf(err) != domain.CodeUnavailable {
+			return v, err
+		}
+		if !logged {
+			log.Warn("waiting for "+what, zap.Error(errors.Unwrap(err)))
+		}
+		select {
+		case <-ctx.Done():
+			return v, err
+		case <-time.After(500 * time.Millisecond):
+		}
+	}
+}
+
+// openLive sets up what is hot: in this process, or in a Redis that replicas share.
+func (a *App) openLive(ctx context.Context) error {
+	if a.cfg.Redis.InMemory() {
+		a.live = cache.NewMemory(cache.MemoryOptions{})
+		return nil
+	}
+	r, err := cache.NewRedis(ctx, a.cfg.Redis.URL, cache.RedisOptions{Log: a.log})
+	if err != nil {
+		return fmt.Errorf("redis.url: %w", err)
+	}
+	a.closing(r.Close)
+	a.live = r
+	return nil
 }
 
 // connect sets up what talks to the broker, and what is kept in memory.
 func (a *App) connect(ctx context.Context) (err error) {
-	a.live = cache.NewMemory(cache.MemoryOptions{})
-	client := messaging.ClientConfig{
-		Brokers: a.Brokers(), Partitions: a.cfg.Kafka.Partitions, Replication: a.cfg.Kafka.Replication, Log: a.log,
+	if err := a.openLive(ctx); err != nil {
+		return err
 	}
+	client := a.kafkaClient()
 	if a.producer, err = messaging.NewProducer(client); err != nil {
 		return fmt.Errorf("kafka.brokers: %w", err)
 	}
@@ -109,6 +149,30 @@ func (a *App) restore(ctx context.Context) error {
 	return err
 }
 
+func (a *App) kafkaClient() messaging.ClientConfig {
+	k := a.cfg.Kafka
+	return messaging.ClientConfig{Brokers: a.Brokers(), Partitions: k.Partitions, Replication: k.Replication, Log: a.log}
+}
+
+// ensureTopics creates the topics on brokers outside this process as soon as they
+// answer; the product works without them until then.
+func (a *App) ensureTopics(ctx context.Context) {
+	for pause, logged := time.Second, false; ; pause, logged = min(2*pause, time.Minute), true {
+		err := messaging.EnsureTopics(ctx, a.kafkaClient())
+		if err == nil || ctx.Err() != nil {
+			return
+		}
+		if !logged {
+			a.log.Warn("the topics can't be looked after; trying again until they can", zap.Error(err))
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(pause):
+		}
+	}
+}
+
 func (a *App) buildDoors(context.Context) (err error) {
 	uc := usecase.New(usecase.Deps{
 		Store: a.store, Live: a.live, Audience: a.hub, Clock: systemClock{}, Log: a.log,
@@ -118,9 +182,7 @@ func (a *App) buildDoors(context.Context) (err error) {
 		Arrival:   usecase.Arrival(a.cfg.Arrival),
 	})
 	a.uc = uc
-	a.consumer, err = messaging.NewConsumer(messaging.ClientConfig{
-		Brokers: a.Brokers(), Partitions: a.cfg.Kafka.Partitions, Replication: a.cfg.Kafka.Replication, Log: a.log,
-	}, a.cfg.Kafka.Group, uc.Inbound.Handle)
+	a.consumer, err = messaging.NewConsumer(a.kafkaClient(), a.cfg.Kafka.Group, uc.Inbound.Handle)
 	if err != nil {
 		return fmt.Errorf("kafka.group: %w", err)
 	}
