@@ -82,7 +82,10 @@ func (g *guard) Accept() (net.Conn, error) {
 			}
 			// Out of file descriptors, say: the broker would stop listening for good.
 			g.log.Warn("embedded Kafka broker: a connection could not be accepted", zap.Error(err))
-			time.Sleep(50 * time.Millisecond)
+			select {
+			case <-g.closed:
+			case <-time.After(50 * time.Millisecond):
+			}
 			continue
 		}
 		c := &guardedConn{Conn: conn, guard: g}

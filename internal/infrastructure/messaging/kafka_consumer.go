@@ -47,6 +47,8 @@ type Consumer struct {
 	// stop ends the waiting and the polling, cut the handlers that outlast the grace.
 	stopping  context.Context
 	stop, cut context.CancelFunc
+	// abandon makes the client give up everything, for a broker that does not answer.
+	abandon context.CancelFunc
 	runs      sync.WaitGroup
 	closing   sync.Once
 
@@ -79,8 +81,11 @@ func NewConsumer(c ClientConfig, group string, handle func(ctx context.Context, 
 	k.fetches = trouble{log: k.log, what: "reading " + domain.TopicStatusUpdates}
 	k.work, k.cut = context.WithCancel(context.Background())
 	k.stopping, k.stop = context.WithCancel(context.Background())
+	life, abandon := context.WithCancel(context.Background())
+	k.abandon = abandon
 	opts = append(opts, producing()...) // dead letters
 	opts = append(opts,
+		kgo.WithContext(life),
 		kgo.ConsumerGroup(group),
 		kgo.ConsumeTopics(domain.TopicStatusUpdates),
 		kgo.Balancers(kgo.CooperativeStickyBalancer()),
@@ -99,6 +104,7 @@ func NewConsumer(c ClientConfig, group string, handle func(ctx context.Context, 
 		kgo.MaxDecompressBatchBytes(inflated),
 	)
 	if k.client, err = kgo.NewClient(opts...); err != nil {
+		abandon()
 		return nil, fmt.Errorf("set up the Kafka consumer: %w", err)
 	}
 	return k, nil
@@ -150,6 +156,7 @@ func (k *Consumer) Close() {
 		}
 		// Leaving runs the revoke callback; when the brokers are away nobody can be told.
 		_ = k.client.LeaveGroupContext(ctx) //nolint:errcheck // the session times out instead
+		k.abandon()
 		k.client.Close()
 	})
 }

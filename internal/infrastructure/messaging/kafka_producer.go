@@ -25,8 +25,8 @@ const (
 	// sends at once what it gathered, so this is only waited for at a topic's first use.
 	gather = 50 * time.Millisecond
 	// roundBytes and roundCount bound what is in flight at once, so that the messages of
-	// a round for one partition fit one batch.
-	roundBytes = mib
+	// a round for one partition fit one batch, also where Kafka's default of 1 MB holds.
+	roundBytes = 900_000
 	roundCount = 5000
 	// perRecord is what a record takes in a batch beside key, value and headers, at most.
 	perRecord = 64

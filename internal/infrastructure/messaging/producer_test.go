@@ -142,6 +142,7 @@ type stalling struct {
 
 	mu    sync.Mutex
 	gates []chan struct{}
+	shut  chan struct{} // when set, new connections stall as well
 	wg    sync.WaitGroup
 }
 
@@ -174,6 +175,9 @@ func (s *stalling) serve() {
 		open := make(chan struct{})
 		close(open)
 		s.mu.Lock()
+		if s.shut != nil {
+			open = s.shut
+		}
 		i := len(s.gates)
 		s.gates = append(s.gates, open)
 		s.mu.Unlock()
@@ -198,6 +202,16 @@ func (s *stalling) serve() {
 	}
 }
 
+// holdAll stalls every connection, those to come too, until the returned func is called.
+func (s *stalling) holdAll() (release func()) {
+	old := s.hold()
+	gate := make(chan struct{})
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.shut = gate
+	return sync.OnceFunc(func() { old(); close(gate) })
+}
+
 // hold stalls the connections that exist until the returned func is called.
 func (s *stalling) hold() (release func()) {
 	gate := make(chan struct{})
@@ -220,18 +234,8 @@ func TestLateBytesOnlyRepeat(t *testing.T) {
 
 func lateBytes(t *testing.T, another bool) {
 	t.Helper()
-	proxy := newStalling(t)
-	// The broker tells clients to connect to the proxy.
-	cluster := foreign(t, kfake.ListenFn(func(string, string) (net.Listener, error) {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return nil, err
-		}
-		proxy.start(l.Addr().String())
-		return advertised{l, proxy.Addr()}, nil
-	}))
+	proxy, cluster := behindProxy(t)
 	addr := proxy.Addr().String()
-	require.NoError(t, messaging.EnsureTopics(t.Context(), clientConfig(t, addr)))
 	c := clientConfig(t, addr)
 	c.DeliveryTimeout = 300 * time.Millisecond
 	publisher := func() *messaging.Producer {
@@ -274,6 +278,22 @@ func lateBytes(t *testing.T, another bool) {
 	})
 	// The broker fences the old bytes of the same producer, and takes those of another.
 	require.Equal(t, another, repeats > 0, "%d repeats", repeats)
+}
+
+// behindProxy runs a broker, with the topics, that tells clients to connect to the proxy.
+func behindProxy(t *testing.T) (*stalling, *kfake.Cluster) {
+	t.Helper()
+	proxy := newStalling(t)
+	cluster := foreign(t, kfake.ListenFn(func(string, string) (net.Listener, error) {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return nil, err
+		}
+		proxy.start(l.Addr().String())
+		return advertised{l, proxy.Addr()}, nil
+	}))
+	require.NoError(t, messaging.EnsureTopics(t.Context(), clientConfig(t, proxy.Addr().String())))
+	return proxy, cluster
 }
 
 // produced is closed once the cluster got another produce request.
@@ -413,4 +433,43 @@ func TestBadClientConfig(t *testing.T) {
 		_, err = messaging.NewConsumer(c, "g", nil)
 		require.ErrorContains(t, err, name)
 	}
+}
+
+// TestARoundIsOneBatchPerPartition: with two batches of a partition on their way the
+// second could arrive without the first.
+func TestARoundIsOneBatchPerPartition(t *testing.T) {
+	cluster := foreign(t)
+	addr := cluster.ListenAddrs()[0]
+	c := clientConfig(t, addr)
+	c.Partitions = 1
+	require.NoError(t, messaging.EnsureTopics(t.Context(), c))
+	p := producer(t, addr)
+	message := func(i int) domain.Message {
+		return domain.Message{Topic: domain.TopicOrderUpdated, Key: fmt.Sprint(i % 7), Value: fmt.Append(make([]byte, 500), i)}
+	}
+	require.NoError(t, p.Publish(t.Context(), []domain.Message{message(0)})) // the topic is known from here on
+	var mu sync.Mutex
+	var batches []int32
+	cluster.ControlKey(int16(kmsg.Produce), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		cluster.KeepControl()
+		mu.Lock()
+		defer mu.Unlock()
+		for _, topic := range req.(*kmsg.ProduceRequest).Topics {
+			for _, partition := range topic.Partitions {
+				var b kmsg.RecordBatch
+				if err := b.ReadFrom(partition.Records); err == nil {
+					batches = append(batches, b.NumRecords)
+				}
+			}
+		}
+		return nil, nil, false
+	})
+	var msgs []domain.Message
+	for i := range 1500 {
+		msgs = append(msgs, message(i))
+	}
+	require.NoError(t, p.Publish(t.Context(), msgs))
+	mu.Lock()
+	defer mu.Unlock()
+	require.Equal(t, []int32{1500}, batches)
 }
