@@ -43,5 +43,5 @@ VOLUME /data
 # Others can reach a container, so that it starts with an administrator's key only.
 ENV PATH=/usr/local/bin HTTP_ADDR=:8080 GRPC_ADDR=:9090
 EXPOSE 8080 9090
-HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 CMD ["order-tracking", "healthcheck"]
+HEALTHCHECK --interval=5s --timeout=5s --start-period=30s --retries=3 CMD ["order-tracking", "healthcheck"]
 ENTRYPOINT ["order-tracking"]
