@@ -36,8 +36,9 @@ type Plausibility struct {
 	MaxAccuracy float64 // metres; a fix with a larger radius says too little
 }
 
-// jitterM is how far two fixes of a device at rest may be apart, in metres.
-const jitterM = 50
+// jitterM is how far two fixes of a device at rest may be apart, in metres, when the
+// device does not say how exact they are.
+const jitterM = 200
 
 // Judge decides, one after the other, which positions of one courier are of use. Its
 // zero value knows nothing of the courier yet.
@@ -78,7 +79,9 @@ func (j *Judge) Take(p Position, now time.Time, limits Plausibility) (drop DropR
 		j.remember(p.RecordedAt)
 		return "", false
 	}
-	if j.some && speed(j.newest, p) > limits.MaxSpeed && !j.confirms(p, limits) {
+	// Without a time of the device's own there is no telling how fast it was.
+	timed := !p.RecordedAt.Equal(p.ReceivedAt)
+	if j.some && timed && speed(j.newest, p) > limits.MaxSpeed && !j.confirms(p, limits) {
 		j.suspect = &p
 		return DropImpossibleSpeed, false
 	}

@@ -44,6 +44,10 @@ func TestJudge(t *testing.T) {
 		"jitter at rest": {
 			[]Position{fixAt(55, 37, noon), fixAt(55.0004, 37, noon.Add(10*time.Millisecond))}, []DropReason{"", ""}, []bool{true, true},
 		},
+		"a jump without a time of the device's": {
+			[]Position{fixAt(55, 37, noon), {Lat: 56, Lon: 37, RecordedAt: noon.Add(time.Second), ReceivedAt: noon.Add(time.Second)}},
+			[]DropReason{"", ""}, []bool{true, true},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var j Judge
