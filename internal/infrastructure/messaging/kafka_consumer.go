@@ -49,8 +49,8 @@ type Consumer struct {
 	stop, cut context.CancelFunc
 	// abandon makes the client give up everything, for a broker that does not answer.
 	abandon context.CancelFunc
-	runs      sync.WaitGroup
-	closing   sync.Once
+	runs    sync.WaitGroup
+	closing sync.Once
 
 	mu    sync.Mutex
 	parts map[int32]*part
