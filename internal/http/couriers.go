@@ -40,7 +40,7 @@ type couriersOut struct{ Body courierPage }
 
 // courierRoutes are the operations on couriers.
 func (s *Server) courierRoutes() {
-	notFound := []domain.Code{domain.CodeCourierNotFound, domain.CodeValidationFailed}
+	notFound := []domain.Code{domain.CodeCourierNotFound}
 	handle(s, operation{
 		method: http.MethodPost, path: "/couriers", id: "createCourier", tag: tagCouriers, status: http.StatusCreated,
 		summary: "Add a courier", about: "Only `name` is required. Without more, the courier is on duty in a car and takes 10 orders.",
@@ -50,13 +50,11 @@ func (s *Server) courierRoutes() {
 	handle(s, operation{
 		method: http.MethodGet, path: "/couriers", id: "listCouriers", tag: tagCouriers,
 		summary: "List couriers", about: "Newest first.", reply: courierPage{Couriers: []*domain.Courier{exampleCourier}},
-		codes: []domain.Code{domain.CodeMalformed, domain.CodeValidationFailed},
 	}, s.listCouriers)
 	handle(s, operation{
 		method: http.MethodGet, path: "/couriers/near", id: "nearCouriers", tag: tagCouriers,
 		summary: "Couriers on duty around a point", about: "Nearest first; only those with a fresh position.",
 		reply: nearPage{Couriers: []usecase.Nearby{{Courier: exampleCourier, DistanceM: 412}}},
-		codes: []domain.Code{domain.CodeMalformed, domain.CodeValidationFailed},
 	}, s.nearCouriers)
 	handle(s, operation{
 		method: http.MethodGet, path: "/courier/{courier_id}", id: "getCourier", tag: tagCouriers,
@@ -73,7 +71,7 @@ func (s *Server) courierRoutes() {
 	handle(s, operation{
 		method: http.MethodGet, path: "/courier/{courier_id}/orders", id: "listCourierOrders", tag: tagCouriers,
 		summary: "List a courier's orders", about: "Active ones first, newest first.", reply: exampleOrders,
-		codes: append([]domain.Code{domain.CodeMalformed}, notFound...),
+		codes: notFound,
 	}, s.courierOrders)
 	handle(s, operation{
 		method: http.MethodPost, path: "/courier/{courier_id}/location", id: "reportLocation", tag: tagCouriers,

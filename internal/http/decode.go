@@ -60,7 +60,7 @@ func decode[T any](in JSONBody) (v T, faults []domain.Fault, err error) {
 		return v, nil, nil
 	}
 	if !acceptable(in.ContentType) {
-		return v, nil, domain.Errorf(domain.CodeUnsupportedMediaType, "the body must be %s, not %q", jsonType, in.ContentType)
+		return v, nil, domain.Errorf(domain.CodeUnsupportedMediaType, "the body must be %s, not %q; say so with the header Content-Type", jsonType, in.ContentType)
 	}
 	var tree any // the document, once something is wrong with it
 	for budget := maxRereads; ; {

@@ -474,6 +474,7 @@ func TestLandingAndDocsNeedNoInternet(t *testing.T) {
 		r := d.do("GET", path, nil)
 		require.Equal(t, http.StatusOK, r.StatusCode, path)
 		if strings.Contains(r.Header.Get("Content-Type"), "html") {
+			require.Contains(t, r.Header.Get("Content-Security-Policy"), "default-src", path)
 			require.NotRegexp(t, `(src|href)=["']?(https?:)?//`, string(r.body), path)
 		}
 	}

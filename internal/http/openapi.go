@@ -119,7 +119,8 @@ const apiDescription = "Creates, tracks and delivers orders.\n\n" +
 	"Errors are `application/problem+json` (RFC 9457) with a `code` for machines. Input is strict: unknown fields and " +
 	"unknown query parameters are refused (422), and everything that is wrong with a request is listed at once, each " +
 	"with a JSON pointer. Members that are null count as absent, except in `PATCH /order/{order_id}`, where null removes. " +
-	"Lists are newest first and are paged by an opaque `page_token`. A body needs `Content-Type: application/json`."
+	"Lists are newest first and are paged by an opaque `page_token`. A body needs `Content-Type: application/json`. " +
+	"An `X-Request-Id` that is sent comes back, and the trace of a W3C `traceparent` is logged."
 
 // cmpOr returns s, or other when s is empty.
 func cmpOr(s, other string) string {
@@ -197,11 +198,12 @@ func (op operation) huma(s *Server) huma.Operation {
 	codes := slices.Clone(op.codes)
 	if !op.open {
 		ho.Security = []map[string][]string{{"bearer": {}}}
-		codes = append(codes, domain.CodeUnauthenticated, domain.CodeForbidden, domain.CodeUnavailable)
+		codes = append(codes, domain.CodeUnauthenticated, domain.CodeForbidden, domain.CodeUnavailable,
+			domain.CodeMalformed, domain.CodeValidationFailed) // of the query, if of nothing else
 	}
 	if op.body != nil {
 		ho.RequestBody = &huma.RequestBody{}
-		codes = append(codes, domain.CodeMalformed, domain.CodeTooLarge, domain.CodeUnsupportedMediaType, domain.CodeValidationFailed)
+		codes = append(codes, domain.CodeTooLarge, domain.CodeUnsupportedMediaType)
 	}
 	codes = append(codes, domain.CodeInternal)
 	for _, status := range statusesOf(codes) {
@@ -211,9 +213,13 @@ func (op operation) huma(s *Server) huma.Operation {
 		ho.Responses["304"] = &huma.Response{Description: "If-None-Match names the version that the order still has"}
 	}
 	if op.replies != "" {
+		schema := &huma.Schema{Type: huma.TypeString}
+		if op.replies == jsonType {
+			schema.Type = huma.TypeObject
+		}
 		ho.Responses[strconv.Itoa(status)] = &huma.Response{
 			Description: http.StatusText(status),
-			Content:     map[string]*huma.MediaType{op.replies: {Schema: &huma.Schema{Type: "string"}, Example: op.reply}},
+			Content:     map[string]*huma.MediaType{op.replies: {Schema: schema, Example: op.reply}},
 		}
 	}
 	if op.reply != nil && op.replies == "" {
@@ -288,6 +294,20 @@ const exampleRequestID = "5f2b8c1de0a7000000000001"
 // the document to be encoded when somebody asks for it.
 func (s *Server) finishAPI() {
 	s.completeSchemas()
+	id := &huma.Param{Description: "names this request in the log", Schema: &huma.Schema{Type: huma.TypeString}}
+	for _, item := range s.api.OpenAPI().Paths {
+		for _, op := range []*huma.Operation{item.Get, item.Post, item.Patch, item.Delete} {
+			if op == nil {
+				continue
+			}
+			for _, response := range op.Responses {
+				if response.Headers == nil {
+					response.Headers = map[string]*huma.Param{}
+				}
+				response.Headers[headerRequestID] = id
+			}
+		}
+	}
 	s.spec = sync.OnceValues(func() ([]byte, error) { return json.Marshal(s.api.OpenAPI()) })
 }
 

@@ -56,12 +56,11 @@ func (s *Server) orderRoutes() {
 	plain[getOrderIn, orderOut](s, operation{
 		method: http.MethodGet, path: "/order/{order_id}", id: "getOrder", tag: tagOrders,
 		summary: "Get an order", reply: exampleOrder, unmodified: true,
-		codes: []domain.Code{domain.CodeOrderNotFound, domain.CodeValidationFailed},
+		codes: []domain.Code{domain.CodeOrderNotFound},
 	}, s.guarded(s.getOrder))
 	handle(s, operation{
 		method: http.MethodGet, path: "/orders", id: "listOrders", tag: tagOrders,
 		summary: "List orders", about: "Newest first. Filters narrow the list together.", reply: exampleOrders,
-		codes: []domain.Code{domain.CodeMalformed, domain.CodeValidationFailed},
 	}, s.listOrders)
 	handle(s, operation{
 		method: http.MethodPatch, path: "/order/{order_id}", id: "editOrder", tag: tagOrders,

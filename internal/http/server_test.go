@@ -9,11 +9,13 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/danielgtaylor/huma/v2"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
@@ -145,7 +147,58 @@ func (d *door) do(method, path string, body any, headers ...string) *reply {
 	defer func() { _ = resp.Body.Close() }()
 	b, err := io.ReadAll(resp.Body)
 	require.NoError(d.t, err)
+	d.conforms(req, resp, b)
 	return &reply{Response: resp, t: d.t, body: b}
+}
+
+// conforms wants an answer to be one that the document describes.
+func (d *door) conforms(req *http.Request, resp *http.Response, body []byte) {
+	d.t.Helper()
+	op := d.described(req.Method, req.URL.Path)
+	if op == nil || req.Method == http.MethodHead {
+		return
+	}
+	where := req.Method + " " + req.URL.Path + " " + resp.Status + " " + string(body)
+	response := op.Responses[strconv.Itoa(resp.StatusCode)]
+	require.NotNil(d.t, response, where)
+	if len(body) == 0 {
+		return
+	}
+	contentType, _, _ := strings.Cut(resp.Header.Get("Content-Type"), ";")
+	media := response.Content[contentType]
+	require.NotNil(d.t, media, where)
+	if contentType == problemType {
+		var p problem
+		require.NoError(d.t, json.Unmarshal(body, &p))
+		require.Contains(d.t, media.Examples, string(p.Code), where)
+	}
+	if strings.HasSuffix(contentType, "json") {
+		var v any
+		require.NoError(d.t, json.Unmarshal(body, &v))
+		res := &huma.ValidateResult{}
+		huma.Validate(d.srv.schemas(), media.Schema, huma.NewPathBuffer(nil, 0), huma.ModeReadFromServer, v, res)
+		require.Empty(d.t, res.Errors, where)
+	}
+}
+
+// described finds the operation behind a path.
+func (d *door) described(method, path string) *huma.Operation {
+	paths := d.srv.api.OpenAPI().Paths
+	item := paths[path]
+	for pattern, candidate := range paths {
+		want, got := strings.Split(pattern, "/"), strings.Split(path, "/")
+		same := item == nil && len(want) == len(got)
+		for i := 0; same && i < len(want); i++ {
+			same = want[i] == got[i] || strings.HasPrefix(want[i], "{")
+		}
+		if same {
+			item = candidate
+		}
+	}
+	if item == nil {
+		return nil
+	}
+	return map[string]*huma.Operation{"GET": item.Get, "POST": item.Post, "PATCH": item.Patch, "DELETE": item.Delete}[method]
 }
 
 // ok wants a status and returns the decoded body.

@@ -57,7 +57,7 @@ type sseIn struct {
 // streamRoutes are the live streams.
 func (s *Server) streamRoutes() {
 	sockets := newUpgrader(s.Log)
-	codes := []domain.Code{domain.CodeOrderNotFound, domain.CodeMalformed, domain.CodeValidationFailed}
+	codes := []domain.Code{domain.CodeOrderNotFound}
 	frames := "Frames: `snapshot` first, then `status`, `position`, `eta`, `notification`, `ping`, and `end` when the order is finished. "
 	plain[StreamIn, struct{}](s, operation{
 		method: http.MethodGet, path: "/order/{order_id}/ws", id: "watchOrder", tag: tagLive, stream: true,
@@ -72,7 +72,7 @@ func (s *Server) streamRoutes() {
 	}, s.guarded(s.streamOrder))
 	plain[struct{}, struct{}](s, operation{
 		method: http.MethodGet, path: "/ws", id: "watchMany", tag: tagLive, stream: true,
-		summary: "Watch many topics over one WebSocket", codes: []domain.Code{domain.CodeMalformed},
+		summary: "Watch many topics over one WebSocket",
 		about: "Send `{\"subscribe\":[\"order:<id>\",\"courier:<id>\",\"fleet\"],\"since\":{\"order:<id>\":3}}` or " +
 			"`{\"unsubscribe\":[…]}`. Each message is answered by an `ack` with the topics watched from then on, " +
 			"and by an `error` frame for each topic that can't be.",

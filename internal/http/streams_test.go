@@ -303,6 +303,35 @@ func TestGoingAway(t *testing.T) {
 	require.NoError(t, d.srv.Wait(ctx))
 }
 
+// However many watch, each sees every version once and in order.
+func TestEveryWatcherSeesEveryVersion(t *testing.T) {
+	const watchers, rounds = 50, 40
+	d := open(t)
+	id := d.order()
+	d.do("POST", "/order/"+id+"/assign-courier", map[string]any{"courier_id": d.courier()}).ok(200)
+	d.move(id, domain.StatusPickedUp)
+	all := make([]*watcher, watchers)
+	for i := range all {
+		all[i] = d.watch("/order/" + id + "/ws?since=1")
+	}
+	for range rounds {
+		d.move(id, domain.StatusInTransit, domain.StatusOutForDelivery)
+	}
+	d.move(id, domain.StatusDelivered)
+	for _, w := range all {
+		w.closing(closeFinished)
+		close(w.frames)
+		want := int64(2)
+		for f := range w.frames {
+			if f.Type == "status" {
+				require.Equal(t, want, f.Version)
+				want++
+			}
+		}
+		require.Equal(t, int64(3+2*rounds+2), want)
+	}
+}
+
 // A reader that stalls is told so once it reads again, and comes back for the rest.
 func TestSlowReaders(t *testing.T) {
 	d := openQueue(t, testConfig(), auth.New(""), 4)

@@ -47,7 +47,7 @@ type statusOut struct {
 
 // trackingRoutes are the operations that tell where orders are.
 func (s *Server) trackingRoutes() {
-	codes := []domain.Code{domain.CodeOrderNotFound, domain.CodeValidationFailed}
+	codes := []domain.Code{domain.CodeOrderNotFound}
 	handle(s, operation{
 		method: http.MethodGet, path: "/order/{order_id}/status", id: "getOrderStatus", tag: tagTracking,
 		summary: "Where an order stands", reply: exampleStatus, codes: codes,
