@@ -17,7 +17,7 @@ import (
 func newChange(i int) *domain.Change {
 	by := domain.By{Actor: domain.Actor{Kind: domain.RoleAdmin, ID: "bench"}, Source: domain.SourceAPI, Now: time.Now()}
 	o, ev := domain.NewOrder(domain.Draft{
-		ExternalID: fmt.Sprint("bench-", domain.NewID(), "-", i),
+		ExternalID: fmt.Sprintf("W%07d-%s", i, domain.NewID()[28:]),
 		Customer:   domain.Customer{Name: "Ирина Петрова", Phone: "+79161234567", Email: "irina@example.org"},
 		Pickup:     &domain.Place{Address: "Склад 4, Ленинградское шоссе 16", Location: &domain.Point{Lat: 55.83, Lon: 37.49}},
 		Dropoff:    &domain.Place{Address: "Тверская улица 7, Москва", Location: &domain.Point{Lat: 55.76, Lon: 37.61}},
@@ -80,4 +80,12 @@ func BenchmarkUpdateSQLite(b *testing.B) {
 			}
 		}
 	})
+}
+
+func BenchmarkCreatePostgres(b *testing.B) {
+	for _, size := range []int{1, 64} {
+		b.Run(fmt.Sprint("group=", size), func(b *testing.B) {
+			createAtOnce(b, openPostgres(b, freshPostgres(b), Options{MaxGroup: size}))
+		})
+	}
 }

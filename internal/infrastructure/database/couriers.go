@@ -116,7 +116,7 @@ func (s *Store) Couriers(ctx context.Context, f domain.CourierFilter, p domain.P
 		l.and("on_duty = %s", *f.OnDuty)
 	}
 	if f.Search != "" {
-		l.and(`search LIKE %s ESCAPE '\'`, contains(f.Search))
+		l.and(s.d.position+"(search, %s) > 0", searchText(f.Search))
 	}
 	if !p.After.CreatedAt.IsZero() {
 		l.where = append(l.where, l.after(p.After))
@@ -125,7 +125,7 @@ func (s *Store) Couriers(ctx context.Context, f domain.CourierFilter, p domain.P
 	if len(l.where) > 0 {
 		text += " WHERE " + strings.Join(l.where, " AND ")
 	}
-	rows, err := s.read.QueryContext(ctx, text+" ORDER BY created_at DESC, id DESC LIMIT $1", s.d.listArgs(l.args)...)
+	rows, err := s.queryVarying(ctx, text+" ORDER BY created_at DESC, id DESC LIMIT $1", s.d.listArgs(l.args)...)
 	found, err := collect(rows, err, func(r *sql.Rows) (*domain.Courier, error) { return scanCourier(r.Scan) })
 	if err != nil || len(found) <= size {
 		return found, nil, err

@@ -5,7 +5,9 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
+	"sync"
 
 	"go.uber.org/zap"
 
@@ -54,8 +56,8 @@ var errLost = errors.New("a claim was lost")
 // errNotBegun marks a failure to get a transaction at all.
 var errNotBegun = errors.New("no transaction")
 
-// submit hands a call to its committer and waits for the outcome. Who gives up
-// while the call waits takes it back; once taken it is waited for.
+// submit hands a call to a committer and waits for the outcome. Who gives up while
+// the call waits takes it back; once taken it is waited for.
 func (s *Store) submit(ctx context.Context, c *call) (*domain.Order, error) {
 	c.done = make(chan struct{})
 	select {
@@ -67,7 +69,7 @@ func (s *Store) submit(ctx context.Context, c *call) (*domain.Order, error) {
 		return nil, unavailable(err)
 	}
 	select {
-	case s.queue(c.id) <- c:
+	case s.waiting <- c:
 	case <-ctx.Done():
 		return nil, unavailable(ctx.Err())
 	case <-s.closing:
@@ -77,36 +79,47 @@ func (s *Store) submit(ctx context.Context, c *call) (*domain.Order, error) {
 	return c.outcome.order, unavailable(c.outcome.err)
 }
 
-// queue is that of the committer which all changes of an order go to.
-func (s *Store) queue(id string) chan *call {
-	if len(s.queues) == 1 || id == "" {
-		return s.queues[0]
-	}
-	return s.queues[int(id[len(id)-1])%len(s.queues)]
-}
-
-// commitLoop is a committer. The queue has no buffer: a call that waits is a caller
-// that can still go away.
-func (s *Store) commitLoop(queue chan *call) {
+// commitLoop is a committer. It takes its turn to fill a group and write it, and lets
+// the next one have it when it only waits for its commit: so groups are as large as
+// can be, and the database is never idle. The queue has no buffer: a call that waits
+// is a caller that can still go away.
+func (s *Store) commitLoop() {
 	group := make([]*call, 0, s.maxGroup)
 	for {
+		s.turn <- struct{}{}
 		group = group[:0]
 		select {
-		case c := <-queue:
+		case c := <-s.waiting:
 			group = append(group, c)
 		case <-s.closing:
+			<-s.turn
 			return
 		}
-		for full := false; !full && len(group) < s.maxGroup; {
-			select {
-			case c := <-queue:
-				group = append(group, c)
-			default:
-				full = true
-			}
+		for grew := true; grew && len(group) < s.maxGroup; {
+			// Callers that just got their answers are about to come back: those that can
+			// run go first. With nobody there it costs nothing.
+			runtime.Gosched()
+			before := len(group)
+			group = s.takeWaiting(group)
+			grew = len(group) > before
 		}
-		s.commitGroup(group)
+		pass := sync.OnceFunc(func() { <-s.turn })
+		s.commitGroup(group, pass)
+		pass()
 	}
+}
+
+// takeWaiting adds the calls that wait now.
+func (s *Store) takeWaiting(group []*call) []*call {
+	for len(group) < s.maxGroup {
+		select {
+		case c := <-s.waiting:
+			group = append(group, c)
+		default:
+			return group
+		}
+	}
+	return group
 }
 
 // groupTries is how often a group is tried that lost against another transaction.
@@ -114,24 +127,27 @@ const groupTries = 3
 
 // commitGroup commits the calls together and tells each its outcome. When the
 // group fails and certainly was not committed, each runs alone, so that the one to
-// blame fails by itself.
-func (s *Store) commitGroup(calls []*call) {
+// blame fails by itself. pass is called when the next committer may begin.
+func (s *Store) commitGroup(calls []*call, pass func()) {
 	for tries := 1; len(calls) > 0; tries++ {
-		again, err := s.try(calls, false)
+		again, err := s.try(calls, false, pass)
 		if errors.Is(err, errLost) {
-			again, err = s.try(calls, true)
+			again, err = s.try(calls, true, pass)
 		}
 		switch {
 		case err == nil:
 			calls, tries = again, 0
+		case errors.Is(err, errUnknown):
+			finish(calls, err)
+			return
 		case tries < groupTries && s.d.lostRace(err):
-		case len(calls) == 1 || errors.Is(err, errNotBegun) || errors.Is(err, errUnknown):
+		case len(calls) == 1 || errors.Is(err, errNotBegun):
 			finish(calls, err)
 			return
 		default:
 			s.log.Warn("a group of changes failed; trying each alone", zap.Int("calls", len(calls)), zap.Error(err))
 			for _, c := range calls {
-				s.commitGroup([]*call{c})
+				s.commitGroup([]*call{c}, pass)
 			}
 			return
 		}
@@ -148,7 +164,7 @@ func finish(calls []*call, err error) {
 // try commits the calls in one transaction. It returns those that have to run
 // again, or why nothing was committed; nobody has an outcome then.
 // With careful nothing is sent before it is known that it will stand.
-func (s *Store) try(calls []*call, careful bool) (again []*call, err error) {
+func (s *Store) try(calls []*call, careful bool, pass func()) (again []*call, err error) {
 	ctx, cancel := s.d.workContext()
 	defer cancel()
 	w, err := s.d.begin(ctx, careful)
@@ -173,6 +189,7 @@ func (s *Store) try(calls []*call, careful bool) (again []*call, err error) {
 		p.outcomes[i] = outcome{err: err}
 	}
 	if wrote {
+		pass()
 		if err := s.commit(ctx, w, p); err != nil {
 			return nil, err
 		}

@@ -38,7 +38,10 @@ func (l *listing) after(c domain.Cursor) string {
 // branch is one range: its own conditions beside the common ones.
 func (l *listing) branch(conditions ...string) string {
 	where := append(slices.Clone(l.where), conditions...)
-	text := "SELECT id, created_at, finished FROM orders"
+	text := "SELECT id, created_at FROM orders"
+	if l.page.ActiveFirst {
+		text = "SELECT id, created_at, finished FROM orders" // others can do without the row
+	}
 	if len(where) > 0 {
 		text += " WHERE " + strings.Join(where, " AND ")
 	}
@@ -53,7 +56,7 @@ func (s *Store) Orders(ctx context.Context, f domain.OrderFilter, p domain.Page)
 	}
 	size := max(1, p.Size)
 	l := &listing{args: []any{size + 1}, page: p}
-	l.filter(f)
+	l.filter(f, s.d.position)
 	branches := l.branches(f, statuses, all)
 	if len(branches) == 0 {
 		return nil, nil, nil
@@ -64,7 +67,7 @@ func (s *Store) Orders(ctx context.Context, f domain.OrderFilter, p domain.Page)
 	}
 	text := "SELECT o.data, o.ledger FROM (SELECT k.* FROM (" + strings.Join(branches, " UNION ALL ") +
 		") k ORDER BY " + order + " LIMIT $1) k JOIN orders o ON o.id = k.id ORDER BY " + order
-	rows, err := s.read.QueryContext(ctx, text, s.d.listArgs(l.args)...)
+	rows, err := s.queryVarying(ctx, text, s.d.listArgs(l.args)...)
 	found, err := collect(rows, err, func(r *sql.Rows) (*domain.Order, error) {
 		var data, ledger []byte
 		if err := r.Scan(&data, &ledger); err != nil {
@@ -94,7 +97,7 @@ func wanted(f domain.OrderFilter) (statuses []domain.Status, all bool) {
 }
 
 // filter adds the conditions of every branch.
-func (l *listing) filter(f domain.OrderFilter) {
+func (l *listing) filter(f domain.OrderFilter, position string) {
 	if f.MerchantID != "" {
 		l.and("merchant_id = %s AND merchant_id <> ''", f.MerchantID) // the second lets the partial index be used
 	}
@@ -108,7 +111,7 @@ func (l *listing) filter(f domain.OrderFilter) {
 		l.and("courier_id = %s", f.CourierID)
 	}
 	if f.Search != "" {
-		l.and(`search LIKE %s ESCAPE '\'`, contains(f.Search))
+		l.and(position+"(search, %s) > 0", searchText(f.Search))
 	}
 	if !f.CreatedFrom.IsZero() {
 		l.and("created_at >= %s", micros(f.CreatedFrom))

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"strconv"
 	"time"
@@ -17,7 +18,8 @@ import (
 )
 
 const (
-	// pgCommitters is how many groups are committed at once; more was slower.
+	// pgCommitters is how many groups are under way at once: one is written while the
+	// other's commit reaches the disk. With more, groups are smaller and cost more.
 	pgCommitters = 2
 	// pgWriters is the most connections that write: the committers' and jobs'.
 	pgWriters = pgCommitters + 4
@@ -165,6 +167,7 @@ func (e *postgres) dialect() *dialect {
 		anyOf:     func(col string, n int) string { return col + " = ANY($" + strconv.Itoa(n) + ")" },
 		ids:       func(ids []string) any { return ids },
 		positions: func(positions []int64) any { return positions },
+		position:  "strpos",
 		// A list is planned for its values each time: what is rare is known then.
 		listArgs: func(args []any) []any { return append([]any{pgx.QueryExecModeCacheDescribe}, args...) },
 		begin:    e.begin,
@@ -230,14 +233,13 @@ func lostRace(err error) bool {
 		}
 		return false
 	}
-	return pgconn.SafeToRetry(err) || gone(err)
-}
-
-// gone says whether an error comes from a connection that broke.
-func gone(err error) bool {
+	var refused *pgconn.ConnectError
+	if errors.As(err, &refused) { // nobody is there
+		return false
+	}
 	var network net.Error
-	return errors.As(err, &network) && !network.Timeout() || errors.Is(err, net.ErrClosed) ||
-		errors.Is(err, errUnexpectedEnd) || err != nil && err.Error() == "conn closed"
+	return pgconn.SafeToRetry(err) || errors.As(err, &network) && !network.Timeout() ||
+		errors.Is(err, net.ErrClosed) || errors.Is(err, io.ErrUnexpectedEOF)
 }
 
 func (e *postgres) ping(ctx context.Context) error {

@@ -148,16 +148,16 @@ func TestServerClosesConnections(t *testing.T) {
 		})
 	}
 	killed := 0
-	for range 60 {
+	for range 30 {
 		var n int
 		require.NoError(t, admin.QueryRow(t.Context(),
 			`SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = $1`, app).Scan(&n))
 		killed += n
-		require.NoError(t, admin.QueryRow(t.Context(), `SELECT 1 FROM pg_sleep(0.02)`).Scan(&n))
+		require.NoError(t, admin.QueryRow(t.Context(), `SELECT 1 FROM pg_sleep(0.05)`).Scan(&n))
 	}
 	close(stop)
 	wg.Wait()
-	require.Greater(t, killed, 60)
+	require.Greater(t, killed, 30)
 	good, bad := 0, 0
 	for _, list := range answers {
 		for _, a := range list {
@@ -176,7 +176,7 @@ func TestServerClosesConnections(t *testing.T) {
 		}
 	}
 	t.Logf("%d connections killed, %d creates answered, %d failed", killed, good, bad)
-	require.Greater(t, good, 100)
+	require.Greater(t, good, 30)
 }
 
 // A replica's commit wakes the relay of another.

@@ -18,6 +18,9 @@ type waker struct {
 	running sync.WaitGroup
 }
 
+// notifyGap is the least time between two notifications.
+const notifyGap = 20 * time.Millisecond
+
 // channel is the name of the installation's notifications.
 func (e *postgres) channel() string { return pgx.Identifier{"order_events_" + e.schema}.Sanitize() }
 
@@ -60,6 +63,11 @@ func (e *postgres) notify(ctx context.Context) {
 		cancel()
 		if err != nil {
 			e.store.log.Debug("other replicas were not woken", zap.Error(err))
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(notifyGap):
 		}
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 	"time"
 
@@ -15,8 +14,6 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
-
-var errUnexpectedEnd = io.ErrUnexpectedEOF
 
 const (
 	pgLockOrders = `SELECT id::text, data, ledger, status, courier_id::text, version FROM orders

@@ -110,12 +110,6 @@ func orderSearch(o *domain.Order) string {
 // searchText folds the case in Go: SQLite folds only ASCII.
 func searchText(parts ...string) string { return strings.ToLower(strings.Join(parts, "\n")) }
 
-// likeEscaper takes the meaning from what LIKE treats specially.
-var likeEscaper = strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`)
-
-// contains is the LIKE pattern of texts that have s in them, any case.
-func contains(s string) string { return "%" + likeEscaper.Replace(strings.ToLower(s)) + "%" }
-
 // eventRow is an entry of the history as a row of its table.
 type eventRow struct {
 	domain.Event

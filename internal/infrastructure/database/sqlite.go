@@ -110,6 +110,7 @@ func (e *sqlite) dialect() *dialect {
 		},
 		ids:       func(ids []string) any { return asJSON(ids) },
 		positions: func(positions []int64) any { return asJSON(positions) },
+		position:  "instr",
 		listArgs:  func(args []any) []any { return args },
 		begin:     e.begin,
 		// No deadline: the file is local, and another process that writes is waited for

@@ -28,8 +28,9 @@ type Store struct {
 	maxGroup int
 	path     string // of the SQLite file
 
-	stmts     sync.Map // SQL text to *sql.Stmt, of texts that never vary
-	queues    []chan *call
+	stmts     sync.Map      // SQL text to *sql.Stmt, of texts that never vary
+	waiting   chan *call    // callers, until a committer takes them
+	turn      chan struct{} // held by the committer that fills its group
 	committed chan struct{}
 	closing   chan struct{}
 	closeOnce sync.Once
@@ -49,6 +50,8 @@ type dialect struct {
 	ids   func(ids []string) any
 	// positions passes positions of the outbox in the same way.
 	positions func([]int64) any
+	// position is the function that finds a text in another: above zero when it is there.
+	position string
 	// listArgs prepares the arguments of a query whose plan depends on their values.
 	listArgs    func(args []any) []any
 	begin       func(ctx context.Context, careful bool) (*work, error)
@@ -82,12 +85,11 @@ func newStore(read *sql.DB, d *dialect, committers int, o Options) *Store {
 	}
 	s := &Store{
 		read: read, d: d, log: o.Log, maxGroup: o.MaxGroup,
+		waiting: make(chan *call), turn: make(chan struct{}, 1),
 		committed: make(chan struct{}, 1), closing: make(chan struct{}),
 	}
 	for range committers {
-		q := make(chan *call)
-		s.queues = append(s.queues, q)
-		s.running.Go(func() { s.commitLoop(q) })
+		s.running.Go(s.commitLoop)
 	}
 	return s
 }
@@ -124,8 +126,24 @@ func (r row) Scan(dest ...any) error {
 	return r.Row.Scan(dest...)
 }
 
+// readTries is how often a read is tried that met a broken connection: often enough
+// to get through a pool full of them.
+const readTries = 10
+
 // queryRow and query read with a text that never varies.
 func (s *Store) queryRow(ctx context.Context, text string, args ...any) row {
+	for try := 1; ; try++ {
+		r := s.tryRow(ctx, text, args...)
+		if r.err == nil {
+			r.err = r.Err()
+		}
+		if r.err == nil || try == readTries || !s.d.lostRace(r.err) {
+			return r
+		}
+	}
+}
+
+func (s *Store) tryRow(ctx context.Context, text string, args ...any) row {
 	if !s.d.prepare {
 		return row{Row: s.read.QueryRowContext(ctx, text, args...)}
 	}
@@ -137,14 +155,24 @@ func (s *Store) queryRow(ctx context.Context, text string, args ...any) row {
 }
 
 func (s *Store) query(ctx context.Context, text string, args ...any) (*sql.Rows, error) {
-	if !s.d.prepare {
-		return s.read.QueryContext(ctx, text, args...)
+	if s.d.prepare {
+		st, err := s.prepared(ctx, text)
+		if err != nil {
+			return nil, err
+		}
+		return st.QueryContext(ctx, args...)
 	}
-	st, err := s.prepared(ctx, text)
-	if err != nil {
-		return nil, err
+	return s.queryVarying(ctx, text, args...)
+}
+
+// queryVarying reads with a text made for the occasion.
+func (s *Store) queryVarying(ctx context.Context, text string, args ...any) (*sql.Rows, error) {
+	for try := 1; ; try++ {
+		rows, err := s.read.QueryContext(ctx, text, args...)
+		if err == nil || try == readTries || !s.d.lostRace(err) {
+			return rows, err
+		}
 	}
-	return st.QueryContext(ctx, args...)
 }
 
 func (s *Store) prepared(ctx context.Context, text string) (*sql.Stmt, error) {

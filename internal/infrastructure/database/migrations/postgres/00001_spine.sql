@@ -26,33 +26,14 @@ CREATE TABLE orders (
     search         text    NOT NULL, -- what people search by, in lower case
     data           text    NOT NULL  -- the order's JSON as the product shows it
 ) WITH (fillfactor = 85, autovacuum_vacuum_scale_factor = 0.05, autovacuum_analyze_scale_factor = 0.02);
-CREATE INDEX orders_created ON orders (created_at, id);
+-- Also walked for a search: a quarter of a second for a million orders, where
+-- trigrams doubled the cost of every new one.
+CREATE INDEX orders_created ON orders (created_at, id) INCLUDE (status, merchant_id, search);
 CREATE INDEX orders_status ON orders (status, created_at, id);
 CREATE INDEX orders_merchant ON orders (merchant_id, status, created_at, id) WHERE merchant_id <> '';
 CREATE INDEX orders_courier ON orders (courier_id, finished, created_at, id) WHERE courier_id IS NOT NULL;
 CREATE INDEX orders_phone ON orders (customer_phone, created_at, id) WHERE customer_phone IS NOT NULL;
 CREATE UNIQUE INDEX orders_external ON orders (external_id, merchant_id) WHERE external_id IS NOT NULL;
-
--- Search by a part of a text needs trigrams. Where the extension can't be had search
--- works without them, slower.
--- +goose StatementBegin
-DO $$
-BEGIN
-    CREATE EXTENSION IF NOT EXISTS pg_trgm WITH SCHEMA public;
-EXCEPTION WHEN OTHERS THEN
-    RAISE NOTICE 'pg_trgm: %', SQLERRM;
-END $$;
--- +goose StatementEnd
--- +goose StatementBegin
-DO $$
-DECLARE place name;
-BEGIN
-    SELECT n.nspname INTO place FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'pg_trgm';
-    IF FOUND THEN
-        EXECUTE format('CREATE INDEX orders_search ON orders USING gin (search %I.gin_trgm_ops)', place);
-    END IF;
-END $$;
--- +goose StatementEnd
 
 -- Append-only: history, timeline, source of live streams and of the outbox.
 CREATE TABLE order_events (

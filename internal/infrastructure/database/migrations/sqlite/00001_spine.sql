@@ -27,7 +27,8 @@ CREATE TABLE orders (
     search         TEXT    NOT NULL, -- what people search by, in lower case
     data           TEXT    NOT NULL  -- the order's JSON as the product shows it
 );
-CREATE INDEX orders_created ON orders (created_at, id);
+-- Also walked for a search, which then reads no wide row that it does not want.
+CREATE INDEX orders_created ON orders (created_at, id, status, merchant_id, search);
 CREATE INDEX orders_status ON orders (status, created_at, id);
 CREATE INDEX orders_merchant ON orders (merchant_id, status, created_at, id) WHERE merchant_id <> '';
 CREATE INDEX orders_courier ON orders (courier_id, finished, created_at, id) WHERE courier_id IS NOT NULL;
