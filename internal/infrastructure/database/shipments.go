@@ -188,11 +188,11 @@ func (s *Store) SendShipment(ctx context.Context, orderID, clientRef string) (bo
 	return n > 0, err
 }
 
-// CancelShipment notes that a shipment is to be cancelled, or no more; see domain.Shipping.
-func (s *Store) CancelShipment(ctx context.Context, orderID, clientRef string, cancelling bool, at time.Time) (bool, error) {
+// CancelShipment notes that a shipment is to be cancelled; see domain.Shipping.
+func (s *Store) CancelShipment(ctx context.Context, orderID, clientRef string, at time.Time) (bool, error) {
 	sent, err := take(ctx, s, func(ctx context.Context, tx *sql.Tx) ([]bool, error) {
 		rows, err := tx.QueryContext(ctx, `UPDATE shipments SET cancelling = $3, due_at = $4
-			WHERE order_id = $1 AND client_ref = $2 RETURNING sent`, orderID, clientRef, cancelling, micros(at))
+			WHERE order_id = $1 AND client_ref = $2 RETURNING sent`, orderID, clientRef, true, micros(at))
 		return collect(rows, err, func(r *sql.Rows) (sent bool, err error) {
 			err = r.Scan(&sent)
 			return sent, err
