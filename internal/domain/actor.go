@@ -16,6 +16,11 @@ const (
 	RoleSystem Role = "system"
 )
 
+// Roles lists every role.
+func Roles() []Role {
+	return []Role{RoleAdmin, RoleDispatcher, RoleMerchant, RoleCourier, RoleCustomer, RoleSystem}
+}
+
 // Actor is who asks. It travels in the context from the door to the event.
 type Actor struct {
 	Kind Role   `json:"kind"`

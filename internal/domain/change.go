@@ -16,6 +16,10 @@ type Change struct {
 	// of another client reference than remembered begins anew; of the same one only its
 	// names are taken over.
 	Shipment *ShipmentJob
+	// Imported says that a new order comes with a history from elsewhere, which is no
+	// news: its events are kept, and only the first one is published, with the order as
+	// it stands. Its courier takes it without asking whether there is room.
+	Imported bool
 }
 
 // Add records events that a method of the order returned.

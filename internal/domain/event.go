@@ -22,6 +22,14 @@ const (
 	EventShipmentChanged EventType = "shipment.changed"
 )
 
+// EventTypes lists every type.
+func EventTypes() []EventType {
+	return []EventType{
+		EventCreated, EventStatusChanged, EventChanged, EventException, EventReportLate, EventOrderLate, EventNotified,
+		EventCourierNear, EventCourierSilent, EventShipmentBooked, EventShipmentChanged,
+	}
+}
+
 // Event is one entry of an order's history. Entries are never changed.
 type Event struct {
 	ID      string `json:"id"`

@@ -30,6 +30,7 @@ type plan struct {
 	used     map[idemKey]bool
 	applied  map[string]bool
 	external map[[2]string]bool
+	created  map[string]bool
 }
 
 // outcome is what becomes of a call once the group is committed.
@@ -47,8 +48,12 @@ type inboundRow struct {
 	recordedAt time.Time
 }
 
-// move is an order's change of courier loads: one less for from, one more for to.
-type move struct{ from, to string }
+// move is an order's change of courier loads: one less for from, one more for to,
+// whether there is room or not when it is forced.
+type move struct {
+	from, to string
+	forced   bool
+}
 
 // courierLoad is what decides whether a courier has room.
 type courierLoad struct{ capacity, active int }
@@ -115,6 +120,7 @@ func (pl *planner) plan(known *claims) *plan {
 		outcomes: make([]outcome, len(pl.calls)),
 		rows:     make(map[string]*orderRow, len(pl.rows)), changed: map[string]bool{},
 		used: map[idemKey]bool{}, applied: map[string]bool{}, external: map[[2]string]bool{},
+		created: map[string]bool{},
 	}
 	for id, r := range pl.rows {
 		p.rows[id] = r
@@ -230,6 +236,9 @@ func encodeChange(ch *domain.Change) (*orderRow, []eventRow, error) {
 		if events[i], err = newEventRow(e, row.data); err != nil {
 			return nil, nil, fmt.Errorf("encode event: %w", err)
 		}
+		if ch.Imported && i > 0 {
+			events[i].unpublish()
+		}
 	}
 	return row, events, nil
 }
@@ -263,7 +272,7 @@ func (p *plan) admit(c *call, ch *domain.Change, before, after *orderRow, known 
 		}
 	}
 	if c.create != nil {
-		if ch.Order.ExternalID != "" && p.external[[2]string{ch.Order.MerchantID, ch.Order.ExternalID}] {
+		if p.created[c.id] || ch.Order.ExternalID != "" && p.external[[2]string{ch.Order.MerchantID, ch.Order.ExternalID}] {
 			return outcome{err: duplicateExternalID(ch.Order)}, false
 		}
 		if known != nil {
@@ -274,7 +283,7 @@ func (p *plan) admit(c *call, ch *domain.Change, before, after *orderRow, known 
 			}
 		}
 	}
-	return p.admitLoad(move{before.load(), after.load()}, known)
+	return p.admitLoad(move{before.load(), after.load(), ch.Imported}, known)
 }
 
 // admitLoad books the place that the order takes with its courier.
@@ -304,7 +313,7 @@ func (k *claims) book(m move) (outcome, bool) {
 			return outcome{again: true}, false
 		case to.capacity == noCourier:
 			return outcome{err: courierNotFound(m.to)}, false
-		case to.active >= to.capacity:
+		case to.active >= to.capacity && !m.forced:
 			return outcome{err: domain.Errorf(domain.CodeCourierBusy, "the courier has no room for another order")}, false
 		}
 		to.active++
@@ -336,7 +345,7 @@ func (p *plan) take(c *call, ch *domain.Change, after *orderRow, events []eventR
 		if ch.Order.ExternalID != "" {
 			p.external[[2]string{ch.Order.MerchantID, ch.Order.ExternalID}] = true
 		}
-		p.inserts = append(p.inserts, after)
+		p.inserts, p.created[c.id] = append(p.inserts, after), true
 		return
 	}
 	if len(events) > 0 {
@@ -400,8 +409,13 @@ func (p *plan) loads() map[string]int {
 
 // publishes says whether the plan adds to the outbox.
 func (p *plan) publishes() bool {
-	return slices.ContainsFunc(p.events, func(e eventRow) bool { return !e.Note() })
+	return slices.ContainsFunc(p.events, eventRow.published)
 }
+
+// published says whether the event goes to the outbox; unpublish keeps it from there.
+func (e eventRow) published() bool { return e.values[len(e.values)-1] != nil }
+
+func (e eventRow) unpublish() { e.values[len(e.values)-1] = nil }
 
 // dropped is the rows that claimed has for itself and final does not want.
 func dropped(known *claims, final *plan) (keys []idemKey, inbound, orders []string) {

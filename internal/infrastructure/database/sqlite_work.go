@@ -192,7 +192,7 @@ func (w *sqliteWork) writePlan(p *plan) error {
 		if n, err := res.RowsAffected(); err != nil || n == 0 {
 			return errors.Join(err, fmt.Errorf("event %d of order %s exists", ev.Seq, ev.OrderID))
 		}
-		if ev.Note() {
+		if !ev.published() {
 			continue
 		}
 		pos, err := res.LastInsertId()

@@ -1,0 +1,375 @@
+package domain
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// Restored is an order that lived elsewhere: as the product shows it, with its whole
+// history or with the times at which it reached its statuses.
+type Restored struct {
+	Order Order
+	// Events is the whole history, oldest first. It must lead to the order.
+	Events []Event
+	// Steps are what is known where there are no events; a history is made of them.
+	Steps []Step
+}
+
+// Step is a status that an order reached. Pointer is where it stands in the input.
+type Step struct {
+	Status  Status
+	At      time.Time
+	Pointer string
+}
+
+// SourceImport is the source of a history that was made of times.
+const SourceImport = "import"
+
+// Restore returns the change that brings the order into a store as it was, or every
+// fault of it. An absent id and number are made up. region is the country of phone
+// numbers without a country code; by is who imports, and when.
+func (r Restored) Restore(region string, by By) (*Change, error) {
+	var f Faults
+	o := r.Order
+	o.wire, o.Ledger = nil, Ledger{}
+	o.name(&f)
+	o.particulars(&f, region)
+	var events []Event
+	if len(r.Events) > 0 {
+		events = slices.Clone(r.Events)
+		f.history(&o, events, by.Now)
+	} else {
+		events = r.history(&o, &f, by)
+	}
+	o.state(&f, by.Now)
+	if err := f.Err(); err != nil {
+		return nil, err
+	}
+	o.remember(events)
+	return &Change{Order: &o, Events: events, Imported: true}, nil
+}
+
+// name checks what the order is known by.
+func (o *Order) name(f *Faults) {
+	if o.ID == "" {
+		o.ID = NewID()
+	}
+	id, err := ParseID("/id", o.ID)
+	if err != nil {
+		f.Add("/id", "invalid_id", "must be a UUID")
+		return
+	}
+	o.ID = id
+	if o.Number == "" {
+		o.Number = orderNumber(uuid.MustParse(id))
+	}
+	f.required("/number", o.Number, MaxKey)
+	if o.CourierID == "" {
+		return
+	}
+	if o.CourierID, err = ParseID("/courier_id", o.CourierID); err != nil {
+		f.Add("/courier_id", "invalid_id", "must be a UUID")
+	}
+}
+
+// particulars checks what a draft has too, by the same rules.
+func (o *Order) particulars(f *Faults, region string) {
+	d, err := o.Draft().Normalize(region)
+	if err != nil {
+		f.include(err)
+		return
+	}
+	o.Customer, o.Pickup, o.Dropoff = d.Customer, d.Pickup, *d.Dropoff
+	o.ReadyAt, o.PromisedAt = timestamp(d.ReadyAt), timestamp(d.PromisedAt)
+}
+
+// Draft returns the draft that makes an order of the same particulars.
+func (o *Order) Draft() Draft {
+	return Draft{
+		ExternalID: o.ExternalID, MerchantID: o.MerchantID, Customer: o.Customer, Pickup: o.Pickup, Dropoff: &o.Dropoff,
+		Items: o.Items, Total: o.Total, Notes: o.Notes, Metadata: o.Metadata, ReadyAt: o.ReadyAt, PromisedAt: o.PromisedAt,
+	}
+}
+
+// include takes over the faults of a validation_failed error.
+func (f *Faults) include(err error) {
+	if e, ok := err.(*Error); ok { //nolint:errorlint // it comes from Faults.Err as it is
+		f.list = append(f.list, e.Faults...)
+	}
+}
+
+// state checks what a draft does not have, once the history was looked at.
+func (o *Order) state(f *Faults, now time.Time) {
+	if !o.Status.Valid() {
+		f.Add("/status", "unknown_status", "must be one of the statuses, such as %s", StatusPickedUp)
+	}
+	f.past("/created_at", &o.CreatedAt, now)
+	f.past("/updated_at", &o.UpdatedAt, now)
+	if o.UpdatedAt.Before(o.CreatedAt.Add(-FutureTolerance)) {
+		f.Add("/updated_at", string(CodeImpossibleTime), "must not be before created_at")
+	}
+	f.ending("/delivered_at", o.DeliveredAt, o.Status == StatusDelivered, now)
+	f.ending("/cancelled_at", o.CancelledAt, o.Status == StatusCancelled, now)
+	o.DeliveredAt, o.CancelledAt = timestamp(o.DeliveredAt), timestamp(o.CancelledAt)
+	if o.Attempts < 0 || o.Attempts > MaxQuantity {
+		f.Add("/attempts", "out_of_range", "must be between 0 and %d", MaxQuantity)
+	}
+	if x := o.Exception; x != nil {
+		f.required("/exception/code", x.Code, MaxKey)
+		f.Text("/exception/detail", x.Detail, MaxText)
+		f.past("/exception/since", &x.Since, now)
+	}
+	if s := o.Shipment; s != nil {
+		f.required("/shipment/carrier", s.Carrier, MaxKey)
+		f.Text("/shipment/tracking_number", s.TrackingNumber, MaxKey)
+	}
+	o.estimated(f)
+}
+
+// past checks a time that has to be there and brings it to what stores keep.
+func (f *Faults) past(pointer string, t *time.Time, now time.Time) {
+	if t.IsZero() {
+		f.Add(pointer, "required", "is required")
+		return
+	}
+	f.notFuture(pointer, *t, now)
+	*t = Timestamp(*t)
+}
+
+// ending checks the time of an end that the order has come to, or has not.
+func (f *Faults) ending(pointer string, t *time.Time, reached bool, now time.Time) {
+	switch {
+	case reached && t == nil:
+		f.Add(pointer, "required", "is required for this status")
+	case !reached && t != nil:
+		f.Add(pointer, "conflict", "does not go with this status")
+	case t != nil:
+		f.notFuture(pointer, *t, now)
+	}
+}
+
+func (o *Order) estimated(f *Faults) {
+	if o.ETA == nil {
+		return
+	}
+	e := *o.ETA
+	o.ETA = &e
+	e.OrderID = cmp.Or(e.OrderID, o.ID)
+	if e.OrderID != o.ID {
+		f.Add("/eta/order_id", "conflict", "must be the order's id")
+	}
+	for pointer, t := range map[string]*time.Time{
+		"/eta/eta": &e.ETA, "/eta/earliest": &e.Earliest, "/eta/latest": &e.Latest, "/eta/computed_at": &e.ComputedAt,
+	} {
+		f.optionalTime(pointer, t)
+		*t = t.UTC()
+	}
+	switch e.Method {
+	case MethodLive, MethodRoute, MethodHistory, MethodCarrier, MethodPromised, MethodDefault, MethodActual:
+	default:
+		f.Add("/eta/method", "unknown_method", "must be one of the methods, such as %s", MethodRoute)
+	}
+	f.number("/eta/confidence", &e.Confidence, 0, 1)
+	*o.ETA = e
+}
+
+// history makes events of the steps, by the rules of reports: they may skip forward
+// along any path of the table. Times are those of the steps.
+func (r Restored) history(o *Order, f *Faults, by By) []Event {
+	steps := slices.Clone(r.Steps)
+	slices.SortStableFunc(steps, func(a, b Step) int {
+		return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Status.rank(), b.Status.rank()))
+	})
+	wanted, given := o.Status, *o
+	if o.CreatedAt.IsZero() {
+		o.CreatedAt = by.Now
+		if len(steps) > 0 {
+			o.CreatedAt = steps[0].At
+		}
+	}
+	o.CreatedAt = Timestamp(o.CreatedAt)
+	by.Source = SourceImport
+	o.Status, o.Version, o.Attempts, o.DeliveredAt, o.CancelledAt = StatusCreated, 0, 0, nil, nil
+	courier, faults := o.CourierID, len(f.list)
+	events := []Event{o.change(EventCreated, by.at(o.CreatedAt), nil)}
+	for _, s := range steps {
+		switch {
+		case !s.Status.Valid():
+			f.Add(s.Pointer, "unknown_status", "must be one of the statuses, such as %s", StatusPickedUp)
+		case s.At.Before(o.CreatedAt):
+			f.Add(s.Pointer, string(CodeImpossibleTime), "must not be before created_at")
+		case !o.Status.Leads(s.Status):
+			f.Add(s.Pointer, string(CodeIllegalTransition), "an order that is %s can't become %s", o.Status, s.Status)
+		default:
+			f.notFuture(s.Pointer, s.At, by.Now)
+			o.CourierID = "" // who had it when is not known
+			events = append(events, o.enter(s.Status, by.at(s.At), nil))
+		}
+	}
+	o.CourierID = courier
+	if wanted != "" && wanted != o.Status && len(f.list) == faults {
+		f.Add("/status", "conflict", "the times lead to %s", o.Status)
+	}
+	o.Attempts = max(o.Attempts, given.Attempts)
+	if !given.UpdatedAt.IsZero() {
+		o.UpdatedAt = given.UpdatedAt
+	}
+	return events
+}
+
+// at is the same at another time.
+func (b By) at(t time.Time) By {
+	b.Now, b.OccurredAt = t, t
+	return b
+}
+
+// rank is the place of the status in the table.
+func (s Status) rank() int {
+	return slices.IndexFunc(transitions, func(t Transition) bool { return t.From == s })
+}
+
+// history checks that the events are a whole history and lead to the order, and
+// brings them to what stores keep.
+func (f *Faults) history(o *Order, events []Event, now time.Time) {
+	at := &Order{ID: o.ID}
+	seen := make(map[string]bool, len(events))
+	for i := range events {
+		pointer, e := "/events/"+strconv.Itoa(i), &events[i]
+		f.entry(pointer, e, o.ID, now)
+		if seen[e.ID] {
+			f.Add(pointer+"/id", "duplicate", "is the id of an earlier event")
+		}
+		seen[e.ID] = true
+		f.follows(pointer, at, e)
+	}
+	if o.Version != at.Version {
+		f.Add("/version", "conflict", "the events lead to version %d", at.Version)
+	}
+	if o.Status != at.Status {
+		f.Add("/status", "conflict", "the events lead to %s", at.Status)
+	}
+}
+
+// entry checks an event by itself.
+func (f *Faults) entry(pointer string, e *Event, orderID string, now time.Time) {
+	id, err := ParseID("", e.ID)
+	if err != nil {
+		f.Add(pointer+"/id", "invalid_id", "must be a UUID")
+	}
+	e.ID, e.OrderID = id, cmp.Or(strings.ToLower(e.OrderID), orderID)
+	if e.OrderID != orderID {
+		f.Add(pointer+"/order_id", "conflict", "must be the order's id")
+	}
+	if !slices.Contains(EventTypes(), e.Type) {
+		f.Add(pointer+"/type", "unknown_type", "must be one of the types of events, such as %s", EventStatusChanged)
+	}
+	f.past(pointer+"/occurred_at", &e.OccurredAt, now)
+	f.past(pointer+"/recorded_at", &e.RecordedAt, now)
+	if !slices.Contains(Roles(), e.Actor.Kind) {
+		f.Add(pointer+"/actor/kind", "unknown_role", "must be a role, such as %s", RoleDispatcher)
+	}
+	f.Text(pointer+"/actor/id", e.Actor.ID, MaxKey)
+	f.Text(pointer+"/source", e.Source, MaxKey)
+	f.Text(pointer+"/reason", e.Reason, MaxText)
+	f.point(pointer+"/location", e.Location)
+}
+
+// follows checks that an event can come next after what o has come to, and takes o there.
+func (f *Faults) follows(pointer string, o *Order, e *Event) {
+	o.Ledger.Seq++
+	if e.Seq != o.Ledger.Seq {
+		f.Add(pointer+"/seq", "not_contiguous", "must be %d", o.Ledger.Seq)
+	}
+	first := o.Version == 0
+	if first != (e.Type == EventCreated) {
+		f.Add(pointer+"/type", "conflict", "a history begins with %s, once", EventCreated)
+	}
+	if first || !e.Note() {
+		o.Version++
+	}
+	if e.Version != o.Version {
+		f.Add(pointer+"/version", "not_contiguous", "must be %d", o.Version)
+	}
+	was := o.Status
+	switch {
+	case !e.Status.Valid():
+		f.Add(pointer+"/status", "unknown_status", "must be one of the statuses, such as %s", StatusPickedUp)
+		return
+	case first:
+		was = StatusCreated
+	case e.Type == EventReportLate:
+		return // its status is what was reported
+	case e.Type == EventStatusChanged:
+		if e.PreviousStatus != o.Status {
+			f.Add(pointer+"/previous_status", "conflict", "must be %s", o.Status)
+		}
+		if !o.Status.Leads(e.Status) {
+			f.Add(pointer+"/status", string(CodeIllegalTransition), "an order that is %s can't become %s", o.Status, e.Status)
+		}
+		was = e.Status
+	}
+	if e.Status != was {
+		f.Add(pointer+"/status", "conflict", "must be %s", was)
+	}
+	o.Status = was
+}
+
+// remember makes the ledger that the history would have left.
+func (o *Order) remember(events []Event) {
+	o.Ledger = Ledger{Seq: int64(len(events))}
+	for _, e := range events {
+		switch e.Type {
+		case EventStatusChanged, EventReportLate:
+			o.reported(e)
+		case EventOrderLate, EventCourierNear, EventCourierSilent:
+			if o.Ledger.Told == nil {
+				o.Ledger.Told = map[string]bool{}
+			}
+			o.Ledger.Told[string(e.Type)] = true
+		}
+		if e.Type != EventStatusChanged {
+			continue
+		}
+		if e.PreviousStatus.BeforeCustody() && !e.Status.BeforeCustody() && e.Status != StatusCancelled {
+			at := e.OccurredAt
+			o.Ledger.CustodyAt = &at
+		}
+		if e.Status == StatusAssigned && e.Data["courier_id"] != nil {
+			o.Ledger.Told = nil
+		}
+	}
+}
+
+// reported remembers how far a source has reported; people's steps are not compared by time.
+func (o *Order) reported(e Event) {
+	if e.Source == "" || e.Source == SourceAPI || e.Source == SourceImport || !e.OccurredAt.After(o.Ledger.Reported[e.Source]) {
+		return
+	}
+	if o.Ledger.Reported == nil {
+		o.Ledger.Reported = map[string]time.Time{}
+	}
+	o.Ledger.Reported[e.Source] = e.OccurredAt
+}
+
+// RestoreCourier returns a courier from elsewhere as it was, without position and
+// load, which are not its own; or every fault of it.
+func RestoreCourier(c Courier, region string, now time.Time) (*Courier, error) {
+	created, updated := c.CreatedAt, c.UpdatedAt
+	var f Faults
+	id, err := ParseID("/id", c.ID)
+	if err != nil {
+		f.Add("/id", "invalid_id", "must be a UUID")
+	}
+	if err := c.Edit(CourierEdit{}, region, now); err != nil {
+		f.include(err)
+	}
+	f.past("/created_at", &created, now)
+	f.past("/updated_at", &updated, now)
+	c.ID, c.Position, c.ActiveOrders, c.CreatedAt, c.UpdatedAt = id, nil, 0, created, updated
+	return &c, f.Err()
+}
