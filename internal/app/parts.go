@@ -134,7 +134,10 @@ func (a *App) connect(ctx context.Context) (err error) {
 		if err != nil {
 			return err
 		}
-		a.log.Warn("the broker's log could not be read and was set aside; its events are published again", zap.Int64("events", n))
+		if n > 0 {
+			a.log.Warn("the broker's log was missing or incomplete; all events are published again", zap.Int64("events", n))
+		}
+		return a.embedded.Restored()
 	}
 	return nil
 }

@@ -83,6 +83,7 @@ func (e *Embedded) start(ctx context.Context, c EmbeddedConfig) error {
 	if err != nil {
 		return errors.Join(err, inner.Close())
 	}
+	e.lost = lostPower || e.dir.has(incompleteFile) || !e.dir.has(brokerSubdir)
 	if err := e.load(ctx, inner); err != nil {
 		return err
 	}
@@ -90,7 +91,12 @@ func (e *Embedded) start(ctx context.Context, c EmbeddedConfig) error {
 		e.cluster.Close()
 		return err
 	}
-	e.lost = e.lost || lostPower || e.dir.damaged.Load()
+	if e.lost = e.lost || e.dir.damaged.Load(); e.lost {
+		if err := e.dir.markIncomplete(); err != nil {
+			e.cluster.Close()
+			return err
+		}
+	}
 	e.cluster.ControlKey(keyAPIVersions, func(req kmsg.Request) (kmsg.Response, error, bool) { //nolint:revive // the order is kfake's
 		e.cluster.KeepControl()
 		return apiVersions(req.(*kmsg.ApiVersionsRequest)), nil, true //nolint:forcetypeassert // registered for this key
@@ -191,11 +197,14 @@ func (e *Embedded) Addr() string {
 	return e.listener.Addr().String()
 }
 
-// SetAside reports that acknowledged messages may be missing, so that what must be in the
-// topics has to be published again: the data could not be loaded, was renamed and the
-// topics started empty; or a part was unreadable and cut off; or the machine went down
-// while the broker ran (noticed on Linux).
+// SetAside reports that messages may be missing, so that what must be in the topics has
+// to be published again: the directory is new; the data could not be loaded, was renamed
+// and the topics started empty; a part was unreadable and cut off; or the machine went
+// down while the broker ran (noticed on Linux). It does so at every start until Restored.
 func (e *Embedded) SetAside() bool { return e.lost }
+
+// Restored says that everything that may be missing is certain to be published again.
+func (e *Embedded) Restored() error { return e.dir.markComplete() }
 
 // Close ends the connections, writes what speeds up the next start and frees the directory.
 func (e *Embedded) Close() error {

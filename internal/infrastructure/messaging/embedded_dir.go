@@ -26,8 +26,11 @@ const (
 	attemptsFile = ".loading"
 	maxAttempts  = 3
 	// runningFile exists while a broker runs and names the boot of the machine.
-	runningFile  = ".running"
-	brokerSubdir = "log"
+	runningFile = ".running"
+	// incompleteFile exists from when messages may be missing until they were published
+	// again, which may be a start later.
+	incompleteFile = ".incomplete"
+	brokerSubdir   = "log"
 )
 
 var (
@@ -152,6 +155,27 @@ func beginOfBatch(path string, n int) bool {
 	}
 	rest := raw[len(raw)-n:]
 	return len(rest) < head || uint64(len(rest)) < head+uint64(binary.BigEndian.Uint32(rest[8:]))
+}
+
+// markIncomplete notes that messages may be missing.
+func (d dataDir) markIncomplete() error {
+	if err := os.WriteFile(filepath.Join(d.path, incompleteFile), nil, 0o600); err != nil {
+		return fmt.Errorf("embedded Kafka broker: %w", err)
+	}
+	return nil
+}
+
+func (d dataDir) markComplete() error {
+	err := os.Remove(filepath.Join(d.path, incompleteFile))
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("embedded Kafka broker: %w", err)
+	}
+	return nil
+}
+
+func (d dataDir) has(name string) bool {
+	_, err := os.Stat(filepath.Join(d.path, name))
+	return err == nil
 }
 
 // begin notes that a broker runs, and says whether the one before ended with the

@@ -49,6 +49,10 @@ func childBroker(dir string) {
 	}
 	start, _ := strconv.Atoi(os.Getenv("TEST_CHILD_START")) //nolint:errcheck // set by the test
 	fmt.Println("ready", e.SetAside())
+	if err := e.Restored(); err != nil {
+		fmt.Println("error", err)
+		return
+	}
 	for i := start; ; i++ {
 		n := strconv.Itoa(i)
 		err := p.Publish(ctx, []domain.Message{{Topic: domain.TopicOrderUpdated, Key: n, Value: []byte(n + strings.Repeat(" ", 500))}})
@@ -71,7 +75,7 @@ func killed(t *testing.T, dir string, from, n int) int {
 	require.NoError(t, cmd.Start())
 	lines := bufio.NewScanner(out)
 	require.True(t, lines.Scan())
-	require.Equal(t, "ready false", lines.Text())
+	require.Equal(t, fmt.Sprint("ready ", from == 0), lines.Text(), "a new directory is incomplete")
 	acknowledged := 0
 	for lines.Scan() {
 		require.Equal(t, strconv.Itoa(from+acknowledged), lines.Text())
@@ -110,6 +114,7 @@ func TestRestartKeepsMessagesAndGroups(t *testing.T) {
 		{Topic: domain.TopicStatusUpdates, Key: "a", Value: []byte("1")},
 	}))
 	commit(t, first.Addr(), "g", 1)
+	require.NoError(t, first.Restored())
 	require.NoError(t, first.Close())
 
 	second := start(t, dir)
@@ -184,6 +189,8 @@ func used(t *testing.T) string {
 	for range 60 {
 		require.NoError(t, p.Publish(t.Context(), []domain.Message{{Topic: domain.TopicOrderUpdated, Key: "k", Value: value}}))
 	}
+	require.True(t, e.SetAside(), "a new directory is incomplete")
+	require.NoError(t, e.Restored())
 	require.NoError(t, e.Close())
 	return dir
 }
@@ -223,7 +230,11 @@ func TestUnreadableDataIsSetAside(t *testing.T) {
 			require.NotEmpty(t, segments, "what was there is kept")
 			requireServes(t, e)
 			require.NoError(t, e.Close())
-			require.False(t, start(t, dir).SetAside(), "once")
+			e = start(t, dir)
+			require.True(t, e.SetAside(), "until it is restored")
+			require.NoError(t, e.Restored())
+			require.NoError(t, e.Close())
+			require.False(t, start(t, dir).SetAside())
 		})
 	}
 }

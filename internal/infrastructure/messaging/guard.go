@@ -22,6 +22,8 @@ const (
 	maxSmall = 256 * 1024
 	// minFrame is the fixed part of a request header: key, version, correlation id.
 	minFrame = 8
+	// idleTimeout is how long a connection may say nothing, as with Kafka.
+	idleTimeout = 10 * time.Minute
 	// frameTimeout is how long the rest of a frame may take after its length.
 	frameTimeout = 30 * time.Second
 	// writeTimeout is how long a client may take to read an answer.
@@ -69,7 +71,7 @@ func (g *guard) Accept() (net.Conn, error) {
 	case <-g.closed:
 		return nil, net.ErrClosed
 	}
-	for {
+	for failing := false; ; {
 		conn, err := g.Listener.Accept()
 		if err != nil {
 			select {
@@ -81,7 +83,10 @@ func (g *guard) Accept() (net.Conn, error) {
 				return nil, err
 			}
 			// Out of file descriptors, say: the broker would stop listening for good.
-			g.log.Warn("embedded Kafka broker: a connection could not be accepted", zap.Error(err))
+			if !failing {
+				g.log.Warn("embedded Kafka broker: connections can't be accepted", zap.Error(err))
+				failing = true
+			}
 			select {
 			case <-g.closed:
 			case <-time.After(50 * time.Millisecond):
@@ -160,6 +165,9 @@ func (c *guardedConn) Close() error {
 // next reads and checks one frame, length included.
 func (c *guardedConn) next() ([]byte, error) {
 	var head [4 + minFrame]byte
+	if err := c.SetReadDeadline(time.Now().Add(idleTimeout)); err != nil {
+		return nil, err
+	}
 	if _, err := io.ReadFull(c.Conn, head[:4]); err != nil {
 		return nil, err
 	}
@@ -188,7 +196,7 @@ func (c *guardedConn) next() ([]byte, error) {
 		return nil, err
 	}
 	c.remember(checked)
-	return checked, c.SetReadDeadline(time.Time{})
+	return checked, nil
 }
 
 // Write implements net.Conn. The broker writes one whole answer at a time.
