@@ -45,7 +45,8 @@ type Database struct {
 
 // Redis says where replicas share what is hot.
 type Redis struct {
-	URL string `koanf:"url" secret:"url"`
+	URL    string `koanf:"url" secret:"url"`
+	Prefix string `koanf:"prefix"`
 }
 
 // Kafka names the brokers, or sets up the one in this process.

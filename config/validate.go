@@ -67,6 +67,7 @@ func (c *Config) validate() error {
 		{"database.inbound_for", lasting(c.Database.InboundFor, time.Minute)},
 		{"database.purge_every", lasting(c.Database.PurgeEvery, time.Second)},
 		{"redis.url", c.Redis.check()},
+		{"redis.prefix", plainText(c.Redis.Prefix, 64)},
 		{"kafka.brokers", checkBrokers(c.Kafka.Brokers)},
 		{"kafka.listen", checkAddr(c.Kafka.Listen, 0)},
 		{"kafka.dir", plainText(c.Kafka.Dir, 4096)},

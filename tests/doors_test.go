@@ -50,23 +50,24 @@ type door interface {
 	do(t testing.TB, c call) answer
 }
 
-// bothDoors runs a scenario through REST and through gRPC, on a server of its own
-// each, and compares what the two said, step by step.
+// bothDoors runs a scenario through REST and through gRPC, in every mode and on a server
+// of its own each, and compares what was said, step by step.
 func bothDoors(t *testing.T, scenario func(t *testing.T, s *server, d door)) {
-	said := map[string][]answer{}
-	for _, name := range []string{"REST", "gRPC"} {
-		t.Run(name, func(t *testing.T) {
-			s := start(t)
-			rec := &recorder{door: s.door(name)}
-			scenario(t, s, rec)
-			said[name] = rec.said
-		})
-	}
-	if t.Failed() {
-		return
-	}
-	if diff := cmp.Diff(said["REST"], said["gRPC"], cmp.AllowUnexported(answer{}), cmpopts.IgnoreFields(answer{}, "protocol")); diff != "" {
-		t.Errorf("REST (-) and gRPC (+) differ:\n%s", diff)
+	var first []answer
+	for _, m := range modes() {
+		for _, name := range []string{"REST", "gRPC"} {
+			t.Run(m.name+"/"+name, func(t *testing.T) {
+				s := start(t, m.args(t)...)
+				rec := &recorder{door: s.door(name)}
+				scenario(t, s, rec)
+				if first == nil {
+					first = rec.said
+				}
+				if diff := cmp.Diff(first, rec.said, cmp.AllowUnexported(answer{}), cmpopts.IgnoreFields(answer{}, "protocol")); diff != "" {
+					t.Errorf("embedded REST (-) said other than this (+):\n%s", diff)
+				}
+			})
+		}
 	}
 }
 

@@ -4,14 +4,17 @@ package tests
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
+	_ "github.com/jackc/pgx/v5/stdlib" // to make schemas
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 	"go.uber.org/zap"
@@ -41,11 +44,52 @@ type server struct {
 	stop  func(testing.TB)
 }
 
+// mode is what the product keeps its data in: files, or PostgreSQL and Redis. Kafka is
+// the broker in the process in both, since a test reads its topics whole; the suites of
+// the adapters and tools/faults run on Apache Kafka.
+type mode struct {
+	name string
+	args func(t testing.TB) []string
+}
+
+// modes are those that this machine can run: set TEST_DATABASE_URL and TEST_REDIS_URL
+// (see scripts/services.sh) for both.
+func modes() []mode {
+	all := []mode{{"embedded", func(testing.TB) []string { return nil }}}
+	db, redis := os.Getenv("TEST_DATABASE_URL"), os.Getenv("TEST_REDIS_URL")
+	if db != "" && redis != "" {
+		all = append(all, mode{"replica", func(t testing.TB) []string {
+			id := newID()
+			return []string{"--database-url=" + ownSchema(t, db, id), "--redis-url=" + redis, "--set=redis.prefix=test-" + id}
+		}})
+	}
+	return all
+}
+
+// ownSchema makes a schema of the test's own and returns the URL that uses it.
+func ownSchema(t testing.TB, url, id string) string {
+	db, err := sql.Open("pgx", url)
+	require.NoError(t, err)
+	name := "test_" + strings.ReplaceAll(id, "-", "")
+	_, err = db.ExecContext(t.Context(), "CREATE SCHEMA "+name)
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		_, _ = db.ExecContext(context.Background(), "DROP SCHEMA "+name+" CASCADE") // the next run has another name
+		_ = db.Close()
+	})
+	joint := "?"
+	if strings.Contains(url, "?") {
+		joint = "&"
+	}
+	return url + joint + "search_path=" + name
+}
+
 // start runs the product on free ports with its data in a folder of the test.
 func start(t testing.TB, args ...string) *server {
 	s := &server{dir: t.TempDir(), args: args}
-	s.up(t)
+	// Before the server starts: what it runs on is cleaned up after it has ended.
 	t.Cleanup(func() { s.down(t) })
+	s.up(t)
 	return s
 }
 

@@ -225,11 +225,13 @@ func merged(objects ...any) object {
 }
 
 func eachStream(t *testing.T, scenario func(t *testing.T, s *server, open func(id string, since int64) *stream)) {
-	for name, open := range streams {
-		t.Run(name, func(t *testing.T) {
-			s := start(t)
-			scenario(t, s, func(id string, since int64) *stream { return open(t, s, id, since) })
-		})
+	for _, m := range modes() {
+		for name, open := range streams {
+			t.Run(m.name+"/"+name, func(t *testing.T) {
+				s := start(t, m.args(t)...)
+				scenario(t, s, func(id string, since int64) *stream { return open(t, s, id, since) })
+			})
+		}
 	}
 }
 

@@ -103,7 +103,7 @@ func (a *App) openLive(ctx context.Context) error {
 		a.live = cache.NewMemory(cache.MemoryOptions{})
 		return nil
 	}
-	r, err := cache.NewRedis(ctx, a.cfg.Redis.URL, cache.RedisOptions{Log: a.log})
+	r, err := cache.NewRedis(ctx, a.cfg.Redis.URL, cache.RedisOptions{Prefix: a.cfg.Redis.Prefix, Log: a.log})
 	if err != nil {
 		return fmt.Errorf("redis.url: %w", err)
 	}
