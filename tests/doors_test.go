@@ -94,7 +94,9 @@ func mask(key string, v any) any {
 	case object:
 		out := object{}
 		for k, x := range v {
-			out[k] = mask(k, x)
+			if k != "trail" { // which positions are in the history yet is a matter of time
+				out[k] = mask(k, x)
+			}
 		}
 		return out
 	case []any:
