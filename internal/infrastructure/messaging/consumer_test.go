@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -18,93 +17,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
-	"github.com/order-tracking/order-tracking/internal/infrastructure/messaging"
 )
-
-// bothBrokers runs the test on an embedded broker and, when there is one, on Kafka.
-func bothBrokers(t *testing.T, run func(t *testing.T, addrs []string)) {
-	t.Helper()
-	t.Run("embedded", func(t *testing.T) { run(t, []string{start(t, t.TempDir()).Addr()}) })
-	t.Run("kafka", func(t *testing.T) { run(t, realBrokers(t)) })
-}
-
-// handler records what it is given, of the messages of one test.
-type handler struct {
-	mark string // in the key of the test's messages
-	fn   func(ctx context.Context, m domain.Message) error
-
-	mu   sync.Mutex
-	got  []domain.Message
-	more chan struct{}
-}
-
-func newHandler(fn func(ctx context.Context, m domain.Message) error) *handler {
-	return &handler{mark: uuid.NewString(), fn: fn, more: make(chan struct{}, 1)}
-}
-
-func (h *handler) handle(ctx context.Context, m domain.Message) error {
-	if !strings.HasPrefix(m.Key, h.mark) {
-		return nil // another test's, on the real brokers
-	}
-	if h.fn != nil {
-		if err := h.fn(ctx, m); err != nil {
-			return err
-		}
-	}
-	h.mu.Lock()
-	h.got = append(h.got, m)
-	h.mu.Unlock()
-	select {
-	case h.more <- struct{}{}:
-	default:
-	}
-	return nil
-}
-
-func (h *handler) handled() []domain.Message {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return append([]domain.Message(nil), h.got...)
-}
-
-// wait returns what was handled once enough says so.
-func (h *handler) wait(t *testing.T, enough func([]domain.Message) bool) []domain.Message {
-	t.Helper()
-	timeout := time.After(30 * time.Second)
-	for {
-		if got := h.handled(); enough(got) {
-			return got
-		}
-		select {
-		case <-h.more:
-		case <-timeout:
-			require.FailNow(t, "not handled in time", "%d were", len(h.handled()))
-		}
-	}
-}
-
-func atLeast(n int) func([]domain.Message) bool {
-	return func(got []domain.Message) bool { return len(got) >= n }
-}
-
-func (h *handler) message(key, value string) domain.Message {
-	return domain.Message{Topic: domain.TopicStatusUpdates, Key: h.mark + key, Value: []byte(value)}
-}
-
-// consume runs a consumer until the test ends or the returned func is called.
-func consume(t *testing.T, c messaging.ClientConfig, group string, h *handler) (stop func()) {
-	t.Helper()
-	k, err := messaging.NewConsumer(c, group, h.handle)
-	require.NoError(t, err)
-	done := make(chan error, 1)
-	go func() { done <- k.Run(context.WithoutCancel(t.Context())) }()
-	stop = sync.OnceFunc(func() {
-		k.Close()
-		require.NoError(t, <-done)
-	})
-	t.Cleanup(stop)
-	return stop
-}
 
 func TestConsumerHandlesOnceAndInOrder(t *testing.T) {
 	t.Parallel()
@@ -377,53 +290,4 @@ func TestMembersShareAndTakeOver(t *testing.T) {
 			}
 		}
 	})
-}
-
-func TestCloseWithoutABroker(t *testing.T) {
-	t.Parallel()
-	e, err := messaging.StartEmbedded(t.Context(), messaging.EmbeddedConfig{Listen: "127.0.0.1:0", Dir: t.TempDir(), Partitions: 4})
-	require.NoError(t, err)
-	c := clientConfig(t, e.Addr())
-	h := newHandler(nil)
-	stop := consume(t, c, "g", h)
-	p := producer(t, e.Addr())
-	require.NoError(t, p.Publish(t.Context(), []domain.Message{h.message("a", "1")}))
-	h.wait(t, atLeast(1))
-	require.NoError(t, e.Close())
-	begin := time.Now()
-	stop()
-	p.Close()
-	require.Less(t, time.Since(begin), 8*time.Second)
-
-	// Nor does one that never reached it.
-	never, err := messaging.NewConsumer(c, "g", h.handle)
-	require.NoError(t, err)
-	begin = time.Now()
-	never.Close()
-	require.Less(t, time.Since(begin), 8*time.Second)
-	require.NoError(t, never.Run(t.Context()), "after Close there is nothing to do")
-}
-
-func TestCloseWhenTheBrokerHangs(t *testing.T) {
-	t.Parallel()
-	proxy, _ := behindProxy(t)
-	c := clientConfig(t, proxy.Addr().String())
-	h := newHandler(nil)
-	stop := consume(t, c, "g", h)
-	p := producer(t, c.Brokers...)
-	require.NoError(t, p.Publish(t.Context(), []domain.Message{h.message("a", "1")}))
-	h.wait(t, atLeast(1))
-	release := proxy.holdAll()
-	defer release()
-	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
-	defer cancel()
-	begin := time.Now()
-	require.Error(t, p.Publish(ctx, []domain.Message{h.message("a", "2")}))
-	require.Less(t, time.Since(begin), 3*time.Second, "Publish ends soon after its context")
-	begin = time.Now()
-	stop()
-	require.Less(t, time.Since(begin), 8*time.Second)
-	begin = time.Now()
-	p.Close()
-	require.Less(t, time.Since(begin), 3*time.Second)
 }

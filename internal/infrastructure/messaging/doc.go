@@ -16,7 +16,9 @@
 //   - Embedded: nothing that arrives on the socket reaches the broker unless it is a whole
 //     frame, of bounded size, of a request the product offers, and parses. What the broker
 //     acknowledged is in a file: kill -9 loses none of it. Disk and memory are bounded by
-//     retention per partition, applied every second.
+//     retention per partition, applied every second. Whatever else may have lost messages
+//     (unreadable files, a new directory, the machine going down) is noted on the disk
+//     until they were published again.
 //
 // Concurrency: Producer is safe for any number of goroutines; callers that need an
 // order between two Publish calls make the second after the first returned. A Consumer

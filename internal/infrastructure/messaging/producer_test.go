@@ -2,18 +2,9 @@ package messaging_test
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
 	"crypto/rand"
-	"crypto/tls"
-	"crypto/x509"
-	"encoding/pem"
 	"fmt"
-	"io"
-	"math/big"
 	"net"
-	"os"
-	"path/filepath"
 	"slices"
 	"sync"
 	"testing"
@@ -134,95 +125,6 @@ func TestBrokerComesBack(t *testing.T) {
 	t.Log("back after", time.Since(back))
 }
 
-// stalling is a proxy that can hold back what clients send on the connections that
-// exist, while new ones pass.
-type stalling struct {
-	net.Listener
-	to string
-
-	mu    sync.Mutex
-	gates []chan struct{}
-	shut  chan struct{} // when set, new connections stall as well
-	wg    sync.WaitGroup
-}
-
-func newStalling(t *testing.T) *stalling {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	s := &stalling{Listener: l}
-	t.Cleanup(func() { s.Close(); s.wg.Wait() })
-	return s
-}
-
-// start passes connections on to the address.
-func (s *stalling) start(to string) {
-	s.to = to
-	s.wg.Go(s.serve)
-}
-
-func (s *stalling) serve() {
-	for {
-		client, err := s.Accept()
-		if err != nil {
-			return
-		}
-		broker, err := net.Dial("tcp", s.to)
-		if err != nil {
-			client.Close()
-			continue
-		}
-		open := make(chan struct{})
-		close(open)
-		s.mu.Lock()
-		if s.shut != nil {
-			open = s.shut
-		}
-		i := len(s.gates)
-		s.gates = append(s.gates, open)
-		s.mu.Unlock()
-		s.wg.Go(func() { // what was sent arrives even when the client is gone
-			defer broker.Close()
-			buf := make([]byte, 64<<10)
-			for {
-				n, err := client.Read(buf)
-				s.mu.Lock()
-				gate := s.gates[i]
-				s.mu.Unlock()
-				<-gate
-				if _, werr := broker.Write(buf[:n]); err != nil || werr != nil {
-					return
-				}
-			}
-		})
-		s.wg.Go(func() {
-			defer client.Close()
-			_, _ = io.Copy(client, broker)
-		})
-	}
-}
-
-// holdAll stalls every connection, those to come too, until the returned func is called.
-func (s *stalling) holdAll() (release func()) {
-	old := s.hold()
-	gate := make(chan struct{})
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.shut = gate
-	return sync.OnceFunc(func() { old(); close(gate) })
-}
-
-// hold stalls the connections that exist until the returned func is called.
-func (s *stalling) hold() (release func()) {
-	gate := make(chan struct{})
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for i := range s.gates {
-		s.gates[i] = gate
-	}
-	return sync.OnceFunc(func() { close(gate) })
-}
-
 // TestLateBytesOnlyRepeat: what a Publish that failed had sent reaches the broker after
 // the messages, and more, were published again, by the same process or another one.
 func TestLateBytesOnlyRepeat(t *testing.T) {
@@ -280,22 +182,6 @@ func lateBytes(t *testing.T, another bool) {
 	require.Equal(t, another, repeats > 0, "%d repeats", repeats)
 }
 
-// behindProxy runs a broker, with the topics, that tells clients to connect to the proxy.
-func behindProxy(t *testing.T) (*stalling, *kfake.Cluster) {
-	t.Helper()
-	proxy := newStalling(t)
-	cluster := foreign(t, kfake.ListenFn(func(string, string) (net.Listener, error) {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return nil, err
-		}
-		proxy.start(l.Addr().String())
-		return advertised{l, proxy.Addr()}, nil
-	}))
-	require.NoError(t, messaging.EnsureTopics(t.Context(), clientConfig(t, proxy.Addr().String())))
-	return proxy, cluster
-}
-
 // produced is closed once the cluster got another produce request.
 func produced(c *kfake.Cluster) <-chan struct{} {
 	got := make(chan struct{})
@@ -306,13 +192,6 @@ func produced(c *kfake.Cluster) <-chan struct{} {
 	})
 	return got
 }
-
-type advertised struct {
-	net.Listener
-	addr net.Addr
-}
-
-func (a advertised) Addr() net.Addr { return a.addr }
 
 func TestEnsureTopics(t *testing.T) {
 	cluster := foreign(t)
@@ -371,68 +250,6 @@ func TestTooLargeForTheBrokers(t *testing.T) {
 	err = p.Publish(t.Context(), []domain.Message{{Topic: domain.TopicOrderUpdated, Key: "k", Value: value}})
 	require.Equal(t, domain.CodeTooLarge, domain.CodeOf(err))
 	require.NoError(t, p.Publish(t.Context(), []domain.Message{{Topic: domain.TopicOrderUpdated, Key: "k"}}))
-}
-
-// certificate makes a certificate of 127.0.0.1 and the file of its authority.
-func certificate(t *testing.T) (tls.Certificate, string) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	require.NoError(t, err)
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true,
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	require.NoError(t, err)
-	file := filepath.Join(t.TempDir(), "ca.pem")
-	require.NoError(t, os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600))
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, file
-}
-
-func TestTLSAndSASL(t *testing.T) {
-	t.Parallel()
-	cert, ca := certificate(t)
-	for _, mechanism := range []string{"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"} {
-		t.Run(mechanism, func(t *testing.T) {
-			cluster := foreign(t, kfake.EnableSASL(), kfake.Superuser(mechanism, "shop", "secret"),
-				kfake.TLS(&tls.Config{Certificates: []tls.Certificate{cert}})) //nolint:gosec // a test
-			c := clientConfig(t, cluster.ListenAddrs()...)
-			c.TLS = messaging.TLS{Enabled: true, CAFile: ca}
-			c.SASL = messaging.SASL{Mechanism: mechanism, User: "shop", Password: "secret"}
-			require.NoError(t, messaging.EnsureTopics(t.Context(), c))
-			p, err := messaging.NewProducer(c)
-			require.NoError(t, err)
-			defer p.Close()
-			require.NoError(t, p.Publish(t.Context(), []domain.Message{{Topic: domain.TopicOrderUpdated, Key: "k"}}))
-
-			c.SASL.Password = "wrong"
-			c.DeliveryTimeout = time.Second
-			wrong, err := messaging.NewProducer(c)
-			require.NoError(t, err)
-			defer wrong.Close()
-			require.Equal(t, domain.CodeUnavailable, domain.CodeOf(wrong.Ping(t.Context())))
-		})
-	}
-}
-
-func TestBadClientConfig(t *testing.T) {
-	good := messaging.ClientConfig{Brokers: []string{"127.0.0.1:1"}}
-	for name, change := range map[string]func(c *messaging.ClientConfig){
-		"no Kafka broker is configured": func(c *messaging.ClientConfig) { c.Brokers = nil },
-		"unknown SASL mechanism":        func(c *messaging.ClientConfig) { c.SASL.Mechanism = "GSSAPI" },
-		"read the Kafka CA file":        func(c *messaging.ClientConfig) { c.TLS = messaging.TLS{Enabled: true, CAFile: "none"} },
-		"holds no certificate":          func(c *messaging.ClientConfig) { c.TLS = messaging.TLS{Enabled: true, CAFile: "doc.go"} },
-		"load the Kafka client certificate": func(c *messaging.ClientConfig) {
-			c.TLS = messaging.TLS{Enabled: true, CertFile: "none", KeyFile: "none"}
-		},
-	} {
-		c := good
-		change(&c)
-		_, err := messaging.NewProducer(c)
-		require.ErrorContains(t, err, name)
-		_, err = messaging.NewConsumer(c, "g", nil)
-		require.ErrorContains(t, err, name)
-	}
 }
 
 // TestARoundIsOneBatchPerPartition: with two batches of a partition on their way the
