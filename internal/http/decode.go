@@ -29,17 +29,43 @@ const (
 )
 
 // strict is how requests are read: names in their exact case and only once, no
-// unknown members, an item without a quantity is one.
+// unknown members, an item without a quantity is one, a point has both coordinates.
 var strict = json.JoinOptions(
 	json.RejectUnknownMembers(true),
-	json.WithUnmarshalers(json.UnmarshalFromFunc(func(dec *jsontext.Decoder, item *domain.Item) error {
-		type plain domain.Item // without its methods
-		v := plain{Quantity: 1}
-		err := json.UnmarshalDecode(dec, &v)
-		*item = domain.Item(v)
-		return err
-	})),
+	json.WithUnmarshalers(json.JoinUnmarshalers(json.UnmarshalFromFunc(readItem), json.UnmarshalFromFunc(readPoint))),
 )
+
+func readItem(dec *jsontext.Decoder, item *domain.Item) error {
+	type plain domain.Item // without its methods
+	v := plain{Quantity: 1}
+	err := json.UnmarshalDecode(dec, &v)
+	*item = domain.Item(v)
+	return err
+}
+
+// readPoint tells an absent coordinate from 0, which is a place like any other.
+func readPoint(dec *jsontext.Decoder, p *domain.Point) error {
+	var v struct {
+		Lat *float64 `json:"lat"`
+		Lon *float64 `json:"lon"`
+	}
+	if err := json.UnmarshalDecode(dec, &v); err != nil {
+		return err
+	}
+	switch {
+	case v.Lat == nil:
+		return missing("lat")
+	case v.Lon == nil:
+		return missing("lon")
+	}
+	*p = domain.Point{Lat: *v.Lat, Lon: *v.Lon}
+	return nil
+}
+
+// missing is the name of a member that must be there.
+type missing string
+
+func (m missing) Error() string { return string(m) + " is missing" }
 
 // exact keeps the numbers of a document as they are written.
 var exact = json.WithUnmarshalers(json.UnmarshalFromFunc(func(dec *jsontext.Decoder, v *any) error {
@@ -78,9 +104,18 @@ func decode[T any](in JSONBody) (v T, faults []domain.Fault, err error) {
 		if !errors.As(err, &wrong) {
 			return v, nil, malformedJSON(err)
 		}
-		faults = append(faults, faultOf(wrong))
+		fault := faultOf(wrong)
 		budget -= len(body)
-		if body = without(tree, wrong.JSONPointer); body == nil || budget < 0 || len(faults) == maxFaults {
+		if fault.Code != "required" {
+			faults = append(faults, fault)
+			body = without(tree, wrong.JSONPointer)
+		} else {
+			if !explained(faults, fault.Pointer) { // it may be missing because it was taken out
+				faults = append(faults, fault)
+			}
+			body = withZero(tree, jsontext.Pointer(fault.Pointer))
+		}
+		if body == nil || budget < 0 || len(faults) == maxFaults {
 			return fresh, faults, nil
 		}
 	}
@@ -108,7 +143,10 @@ func malformedJSON(err error) error {
 // faultOf says in the API's words what the decoder found.
 func faultOf(e *json.SemanticError) domain.Fault {
 	f := domain.Fault{Pointer: string(e.JSONPointer), Code: "invalid_type"}
+	var absent missing
 	switch {
+	case errors.As(e.Err, &absent):
+		f.Pointer, f.Code, f.Detail = f.Pointer+"/"+string(absent), "required", "is required"
 	case errors.Is(e.Err, json.ErrUnknownName):
 		f.Code, f.Detail = "unknown_field", "is not a field of this request"
 	case e.GoType == nil:
@@ -150,11 +188,8 @@ func without(tree any, at jsontext.Pointer) []byte {
 	if at == "" {
 		return nil
 	}
-	node, last := tree, at.LastToken()
-	for token := range at.Parent().Tokens() {
-		node = child(node, token)
-	}
-	switch parent := node.(type) {
+	last := at.LastToken()
+	switch parent := nodeAt(tree, at.Parent()).(type) {
 	case map[string]any:
 		if _, ok := parent[last]; !ok {
 			return nil
@@ -169,11 +204,33 @@ func without(tree any, at jsontext.Pointer) []byte {
 	default:
 		return nil
 	}
+	return encoded(tree)
+}
+
+// withZero puts a 0 where a number is missing, so that what is beside it is looked at
+// too.
+func withZero(tree any, at jsontext.Pointer) []byte {
+	parent, ok := nodeAt(tree, at.Parent()).(map[string]any)
+	if !ok {
+		return nil
+	}
+	parent[at.LastToken()] = jsontext.Value("0")
+	return encoded(tree)
+}
+
+func encoded(tree any) []byte {
 	out, err := json.Marshal(tree, json.Deterministic(true))
 	if err != nil {
 		return nil
 	}
 	return out
+}
+
+func nodeAt(node any, at jsontext.Pointer) any {
+	for token := range at.Tokens() {
+		node = child(node, token)
+	}
+	return node
 }
 
 func child(node any, token string) any {

@@ -41,6 +41,17 @@ func TestDecodeFindsEveryFault(t *testing.T) {
 			`{"ready_at":"yesterday","promised_at":17}`,
 			map[string]string{"/ready_at": "invalid_time", "/promised_at": "invalid_type"},
 		},
+		"half a point": {
+			`{"pickup":{"location":{"lat":91}},"dropoff":{"location":{"lon":null,"lat":1,"x":2}},"notes":7}`,
+			map[string]string{
+				"/pickup/location/lon": "required", "/dropoff/location/lon": "required", "/dropoff/location/x": "unknown_field",
+				"/notes": "invalid_type",
+			},
+		},
+		"no point": {
+			`{"dropoff":{"location":{}}}`,
+			map[string]string{"/dropoff/location/lat": "required", "/dropoff/location/lon": "required"},
+		},
 		"names in another case": {`{"Customer":{}}`, map[string]string{"/Customer": "unknown_field"}},
 		"not an object":         {`[]`, map[string]string{"": "invalid_type"}},
 		"null is absent":        {`{"customer":null,"items":null,"notes":null}`, map[string]string{}},

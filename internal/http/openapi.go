@@ -37,8 +37,7 @@ type operation struct {
 	open               bool // served without credentials
 	status             int  // of success; 0 for 200
 	body               any  // a value of the body's type; nil for none
-	optionalBody       bool
-	request, reply     any // examples
+	request, reply     any  // examples
 	replies            string
 	unmodified, stream bool          // may answer 304; answers 101
 	codes              []domain.Code // what may go wrong, beside what always may
@@ -119,7 +118,7 @@ const apiDescription = "Creates, tracks and delivers orders.\n\n" +
 	"Errors are `application/problem+json` (RFC 9457) with a `code` for machines. Input is strict: unknown fields and " +
 	"unknown query parameters are refused (422), and everything that is wrong with a request is listed at once, each " +
 	"with a JSON pointer. Members that are null count as absent, except in `PATCH /order/{order_id}`, where null removes. " +
-	"Lists are newest first and are paged by an opaque `page_token`. A body needs `Content-Type: application/json`. " +
+	"Lists are newest first and are paged by an opaque `page_token`. A body needs `Content-Type: application/json`; an empty one counts as `{}`. " +
 	"An `X-Request-Id` that is sent comes back, and the trace of a W3C `traceparent` is logged."
 
 // cmpOr returns s, or other when s is empty.
@@ -230,13 +229,14 @@ func (op operation) huma(s *Server) huma.Operation {
 	return ho
 }
 
-// describeBody says what the body is; the handler gets it undecoded.
+// describeBody says what the body is; the handler gets it undecoded. It is never
+// required: an empty one is {}, and the domain says what is missing in that.
 func (op operation) describeBody(s *Server, ho huma.Operation) {
 	if op.body == nil {
 		return
 	}
+	ho.RequestBody.Required = false
 	schema := s.schemas().Schema(reflect.TypeOf(op.body), true, op.id+"Body")
-	ho.RequestBody.Required = !op.optionalBody
 	ho.RequestBody.Content = map[string]*huma.MediaType{jsonType: {Schema: schema, Example: op.request}}
 }
 

@@ -73,7 +73,7 @@ func (s *Server) orderRoutes() {
 	handle(s, operation{
 		method: http.MethodDelete, path: "/order/{order_id}", id: "cancelOrder", tag: tagOrders,
 		summary: "Cancel an order", about: "Possible until the goods are handed over. Cancelling again changes nothing.",
-		body: cancellation{}, optionalBody: true, request: cancellation{Reason: "ordered twice"}, reply: exampleOrder,
+		body: cancellation{}, request: cancellation{Reason: "ordered twice"}, reply: exampleOrder,
 		codes: []domain.Code{
 			domain.CodeOrderNotFound, domain.CodeCancelAfterPickup, domain.CodeIllegalTransition, domain.CodeVersionConflict,
 		},
@@ -102,7 +102,7 @@ func (s *Server) orderRoutes() {
 		method: http.MethodPost, path: "/order/{order_id}/notify", id: "notifyCustomer", tag: tagOrders,
 		status: http.StatusAccepted, summary: "Send the customer a message",
 		about: "A template's text or one of your own; with neither, where the order stands.",
-		body:  usecase.Notice{}, optionalBody: true, request: exampleNotice, reply: exampleNotified,
+		body:  usecase.Notice{}, request: exampleNotice, reply: exampleNotified,
 		codes: []domain.Code{domain.CodeOrderNotFound, domain.CodeIdempotencyRunning, domain.CodeIdempotencyReused},
 	}, s.notify)
 }

@@ -1,0 +1,202 @@
+package httpdoor
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"io"
+	"iter"
+	"strings"
+
+	"github.com/order-tracking/order-tracking/internal/domain"
+	"github.com/order-tracking/order-tracking/internal/usecase"
+)
+
+// maxRow bounds a row of an import in bytes; one that is longer is refused by itself.
+const maxRow = 4 << 20
+
+// fileLine is a line of a file without its end.
+type fileLine struct {
+	number  int64 // from 1
+	text    []byte
+	tooLong bool // the text is only its beginning
+}
+
+// blank says whether there is nothing in it.
+func (l fileLine) blank() bool { return !l.tooLong && len(bytes.TrimSpace(l.text)) == 0 }
+
+func (l fileLine) refused() usecase.ImportRow {
+	return usecase.ImportRow{From: l.number, To: l.number, Err: domain.Errorf(domain.CodeTooLarge, "the row has more than %d bytes", maxRow)}
+}
+
+// fileLines reads lines one by one, and takes back some that were read too early.
+type fileLines struct {
+	r      *bufio.Reader
+	number int64
+	back   []fileLine
+}
+
+// newFileLines reads lines of which the first has this number. A byte order mark is
+// no part of them.
+func newFileLines(r io.Reader, first int64) *fileLines {
+	l := &fileLines{r: bufio.NewReaderSize(r, 64<<10), number: first - 1}
+	if mark, err := l.r.Peek(3); err == nil && string(mark) == "\xef\xbb\xbf" {
+		_, _ = l.r.Discard(3) // it was peeked
+	}
+	return l
+}
+
+// next returns a line, or io.EOF after the last one.
+func (l *fileLines) next() (fileLine, error) {
+	if len(l.back) > 0 {
+		line := l.back[0]
+		l.back = l.back[1:]
+		return line, nil
+	}
+	var line fileLine
+	for {
+		part, err := l.r.ReadSlice('\n')
+		if room := maxRow - len(line.text); len(part) > room+2 { // its end does not count
+			line.tooLong = true
+		} else {
+			line.text = append(line.text, part...)
+		}
+		switch {
+		case errors.Is(err, bufio.ErrBufferFull):
+			continue
+		case err != nil && (!errors.Is(err, io.EOF) || len(line.text) == 0 && !line.tooLong):
+			return fileLine{}, err
+		}
+		l.number++
+		line.number = l.number
+		line.text = bytes.TrimSuffix(bytes.TrimSuffix(line.text, []byte("\n")), []byte("\r"))
+		return line, nil
+	}
+}
+
+// putBack makes next return these lines again.
+func (l *fileLines) putBack(lines []fileLine) { l.back = append(lines, l.back...) }
+
+// importLine is a line of an NDJSON import: a courier, a new order, or an order as
+// the product shows it, with its history.
+type importLine struct {
+	Courier *domain.Courier `json:"courier"`
+	OrderFields
+	Events []domain.Event `json:"events"`
+}
+
+// OrderFields is an order without its methods, so that its members can stand beside
+// others. It is exported for the decoder.
+type OrderFields domain.Order
+
+// jsonRows reads an NDJSON import.
+func jsonRows(lines *fileLines) iter.Seq2[usecase.ImportRow, error] {
+	return func(yield func(usecase.ImportRow, error) bool) {
+		for {
+			line, err := lines.next()
+			if err != nil {
+				if !errors.Is(err, io.EOF) {
+					yield(usecase.ImportRow{}, err)
+				}
+				return
+			}
+			if line.blank() {
+				continue
+			}
+			if !yield(jsonRow(line), nil) {
+				return
+			}
+		}
+	}
+}
+
+func jsonRow(line fileLine) usecase.ImportRow {
+	row := usecase.ImportRow{From: line.number, To: line.number}
+	if line.tooLong {
+		return line.refused()
+	}
+	v, faults, err := decode[importLine](JSONBody{RawBody: line.text})
+	switch {
+	case err != nil:
+		row.Err = err
+	case bytes.TrimLeft(line.text, " \t")[0] != '{':
+		row.Err = domain.Errorf(domain.CodeMalformed, "the row is not a JSON object")
+	case len(faults) > 0:
+		row.Err = refusal(faults)
+	case v.Courier != nil:
+		row.Courier = v.Courier
+	default:
+		sortRow(&row, domain.Restored{Order: domain.Order(v.OrderFields), Events: v.Events})
+	}
+	return row
+}
+
+// sortRow tells new orders from those that lived elsewhere: these have an id, a
+// history, a time, or a status that they did not begin with.
+func sortRow(row *usecase.ImportRow, r domain.Restored) {
+	o := &r.Order
+	begun := o.Status == "" || o.Status == domain.StatusCreated
+	if o.ID == "" && begun && o.CreatedAt.IsZero() && len(r.Events) == 0 && len(r.Steps) == 0 {
+		if err := onlyDraft(o); err != nil {
+			row.Err = err
+			return
+		}
+		draft := o.Draft()
+		if o.Dropoff == (domain.Place{}) {
+			draft.Dropoff = nil
+		}
+		row.Draft = &draft
+		return
+	}
+	if len(r.Events) == 0 {
+		r.Steps = lastStep(o, r.Steps)
+	}
+	row.Order = &r
+}
+
+// lastStep adds the step to the order's status, when its time is known, to the steps.
+func lastStep(o *domain.Order, steps []domain.Step) []domain.Step {
+	at, pointer := &o.UpdatedAt, "/updated_at"
+	switch {
+	case o.DeliveredAt != nil && o.Status == domain.StatusDelivered:
+		at, pointer = o.DeliveredAt, "/delivered_at"
+	case o.CancelledAt != nil && o.Status == domain.StatusCancelled:
+		at, pointer = o.CancelledAt, "/cancelled_at"
+	}
+	if o.Status == "" || o.Status == domain.StatusCreated || at.IsZero() {
+		return steps
+	}
+	for _, s := range steps {
+		if s.Status == o.Status {
+			return steps
+		}
+	}
+	return append(steps, domain.Step{Status: o.Status, At: *at, Pointer: pointer})
+}
+
+// onlyDraft refuses what a new order can't have.
+func onlyDraft(o *domain.Order) error {
+	var f domain.Faults
+	for pointer, present := range map[string]bool{
+		"/number": o.Number != "", "/version": o.Version != 0, "/courier_id": o.CourierID != "", "/shipment": o.Shipment != nil,
+		"/eta": o.ETA != nil, "/attempts": o.Attempts != 0, "/exception": o.Exception != nil, "/updated_at": !o.UpdatedAt.IsZero(),
+		"/delivered_at": o.DeliveredAt != nil, "/cancelled_at": o.CancelledAt != nil,
+	} {
+		if present {
+			f.Add(pointer, "conflict", "does not go with a new order; an order from elsewhere has an id or created_at")
+		}
+	}
+	return f.Err()
+}
+
+// rowFault is the detail of a row's error in one line, for those who read only that.
+func rowFault(e *domain.Error) string {
+	if len(e.Faults) == 0 {
+		return e.Message
+	}
+	parts := make([]string, len(e.Faults))
+	for i, f := range e.Faults {
+		parts[i] = f.Pointer + " " + f.Detail
+	}
+	return strings.Join(parts, "; ")
+}
