@@ -69,6 +69,7 @@ type HTTP struct {
 	ReadTimeout       time.Duration `koanf:"read_timeout"`
 	IdleTimeout       time.Duration `koanf:"idle_timeout"`
 	MaxBodyBytes      int64         `koanf:"max_body_bytes"`
+	MaxImportBytes    int64         `koanf:"max_import_bytes"`
 	AllowedOrigins    []string      `koanf:"allowed_origins"`
 	AccessLog         bool          `koanf:"access_log"`
 }

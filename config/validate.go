@@ -79,6 +79,7 @@ func (c *Config) validate() error {
 		{"http.read_timeout", lasting(c.HTTP.ReadTimeout, time.Millisecond)},
 		{"http.idle_timeout", lasting(c.HTTP.IdleTimeout, time.Millisecond)},
 		{"http.max_body_bytes", within(c.HTTP.MaxBodyBytes, 1<<10, 1<<30)},
+		{"http.max_import_bytes", within(c.HTTP.MaxImportBytes, 1<<20, 1<<50)},
 		{"http.allowed_origins", checkOrigins(c.HTTP.AllowedOrigins)},
 		{"grpc.addr", checkAddr(c.GRPC.Addr, 0)},
 		{"grpc.max_message_bytes", within(int64(c.GRPC.MaxMessageBytes), 1<<10, 1<<30)},

@@ -201,7 +201,7 @@ func (a *App) buildDoors(context.Context) (err error) {
 		UseCases: uc, Hub: a.hub, Guard: guard, Ready: a.ready, Registerer: a.metrics, Gatherer: a.metrics,
 		Log: a.log, Clock: systemClock{},
 		Config: httpdoor.Config{
-			MaxBodyBytes: h.MaxBodyBytes, AllowedOrigins: h.AllowedOrigins, AccessLog: h.AccessLog,
+			MaxBodyBytes: h.MaxBodyBytes, MaxImportBytes: h.MaxImportBytes, AllowedOrigins: h.AllowedOrigins, AccessLog: h.AccessLog,
 			PingEvery: a.cfg.Live.PingEvery, Version: a.version,
 		},
 	})

@@ -30,14 +30,22 @@ func (s *Server) around(c *gin.Context) {
 	if len(s.origins) > 0 && s.crossOrigin(c) {
 		return
 	}
-	if r := c.Request; r.ContentLength != 0 {
-		if r.ContentLength > s.Config.MaxBodyBytes {
-			fail(c, bodyTooLarge(s.Config.MaxBodyBytes))
+	if r, limit := c.Request, s.bodyLimit(c); r.ContentLength != 0 && limit > 0 {
+		if r.ContentLength > limit {
+			fail(c, bodyTooLarge(limit))
 			return
 		}
-		r.Body = http.MaxBytesReader(c.Writer, r.Body, s.Config.MaxBodyBytes)
+		r.Body = http.MaxBytesReader(c.Writer, r.Body, limit)
 	}
 	c.Next()
+}
+
+// bodyLimit is the largest body of a request in bytes; 0 is no limit. Imports stream.
+func (s *Server) bodyLimit(c *gin.Context) int64 {
+	if c.FullPath() == importPath {
+		return s.Config.MaxImportBytes
+	}
+	return s.Config.MaxBodyBytes
 }
 
 // finish is the end of every request, also of one that panicked.

@@ -207,7 +207,8 @@ func (p *orderPage) encode() ([]byte, error) {
 
 type ordersOut struct{ Body *orderPage }
 
-type listOrdersIn struct {
+// OrderFilters narrow lists and exports of orders.
+type OrderFilters struct {
 	Status        []domain.Status `query:"status,explode" doc:"one of these; repeat the parameter for several"`
 	CourierID     string          `query:"courier_id" format:"uuid" doc:"carried by this courier"`
 	MerchantID    string          `query:"merchant_id" maxLength:"128" doc:"of this merchant"`
@@ -217,15 +218,23 @@ type listOrdersIn struct {
 	CreatedFrom   time.Time       `query:"created_from" doc:"created then or later (RFC 3339)"`
 	CreatedTo     time.Time       `query:"created_to" doc:"created before then (RFC 3339)"`
 	Active        optional[bool]  `query:"active" doc:"whether the order is still on its way"`
+}
+
+func (f OrderFilters) filter() domain.OrderFilter {
+	return domain.OrderFilter{
+		Statuses: f.Status, CourierID: f.CourierID, MerchantID: f.MerchantID, ExternalID: f.ExternalID,
+		CustomerPhone: f.CustomerPhone, Search: f.Search, CreatedFrom: f.CreatedFrom, CreatedTo: f.CreatedTo,
+		Active: f.Active.ptr(),
+	}
+}
+
+type listOrdersIn struct {
+	OrderFilters
 	Paging
 }
 
 func (s *Server) listOrders(ctx context.Context, in *listOrdersIn) (*ordersOut, error) {
-	orders, next, err := s.UseCases.Orders.List(ctx, domain.OrderFilter{
-		Statuses: in.Status, CourierID: in.CourierID, MerchantID: in.MerchantID, ExternalID: in.ExternalID,
-		CustomerPhone: in.CustomerPhone, Search: in.Search, CreatedFrom: in.CreatedFrom, CreatedTo: in.CreatedTo,
-		Active: in.Active.ptr(),
-	}, in.request())
+	orders, next, err := s.UseCases.Orders.List(ctx, in.filter(), in.request())
 	if err != nil {
 		return nil, err
 	}

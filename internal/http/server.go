@@ -35,6 +35,8 @@ type Deps struct {
 type Config struct {
 	// MaxBodyBytes is the largest body of a request.
 	MaxBodyBytes int64
+	// MaxImportBytes is the largest body of an import; 0 is no limit.
+	MaxImportBytes int64
 	// AllowedOrigins are the origins of web pages (https://shop.example) that may
 	// call, beside the server's own.
 	AllowedOrigins []string
@@ -85,6 +87,7 @@ func New(d Deps) *Server {
 	})
 	s.newAPI()
 	s.orderRoutes()
+	s.transferRoutes()
 	s.courierRoutes()
 	s.trackingRoutes()
 	s.streamRoutes()

@@ -284,14 +284,15 @@ func newCSV(body io.Reader) (*csvReader, error) {
 		return nil, domain.Errorf(domain.CodeMalformed, "the first line, which names the columns, is not CSV: %v", err)
 	}
 	var f domain.Faults
-	for i, name := range names {
-		name = strings.TrimSpace(name)
+	for i := range names {
+		names[i] = strings.TrimSpace(names[i])
+		name := names[i]
 		at := slices.IndexFunc(csvColumns, func(c csvColumn) bool { return c.name == name })
 		switch {
 		case at < 0:
 			f.Add("/"+name, "unknown_column", "is not a column; they are %s", strings.Join(csvHeader(), ", "))
 			continue
-		case slices.Contains(names[:i], names[i]):
+		case slices.Contains(names[:i], name):
 			f.Add("/"+name, "duplicate", "is there twice")
 		}
 		r.columns = append(r.columns, csvColumns[at])
@@ -410,7 +411,7 @@ func (r *csvReader) record(first fileLine) (text []byte, more []fileLine, whole 
 		if line.tooLong {
 			break
 		}
-		text = append(append(slices.Clip(text), '\n'), line.text...)
+		text = append(append(text, '\n'), line.text...)
 		open = open != (bytes.Count(line.text, []byte(`"`))%2 == 1)
 	}
 	return text, more, !open, nil

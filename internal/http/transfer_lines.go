@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io"
 	"iter"
-	"strings"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
 	"github.com/order-tracking/order-tracking/internal/usecase"
@@ -187,16 +186,4 @@ func onlyDraft(o *domain.Order) error {
 		}
 	}
 	return f.Err()
-}
-
-// rowFault is the detail of a row's error in one line, for those who read only that.
-func rowFault(e *domain.Error) string {
-	if len(e.Faults) == 0 {
-		return e.Message
-	}
-	parts := make([]string, len(e.Faults))
-	for i, f := range e.Faults {
-		parts[i] = f.Pointer + " " + f.Detail
-	}
-	return strings.Join(parts, "; ")
 }

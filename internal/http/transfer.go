@@ -1,0 +1,431 @@
+package httpdoor
+
+import (
+	"bytes"
+	"context"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humagin"
+	"github.com/gin-gonic/gin"
+
+	"github.com/order-tracking/order-tracking/internal/domain"
+	"github.com/order-tracking/order-tracking/internal/usecase"
+)
+
+const (
+	importPath = "/orders/import"
+
+	ndjsonType = "application/x-ndjson"
+	csvType    = "text/csv"
+
+	// importIdle is how long an import may send nothing.
+	importIdle = 2 * time.Minute
+	// tallyEvery is how often a running import says how far it is.
+	tallyEvery = 200 * time.Millisecond
+	// exportChunk is how much of an export is sent at a time, in bytes.
+	exportChunk = 64 << 10
+)
+
+// importIn is what an import takes beside its body.
+type importIn struct {
+	Key       string          `header:"Idempotency-Key" doc:"Makes rows without an id and external_id come once, however often the file is sent under the same key; remembered for 24 hours."`
+	FirstLine optional[int64] `query:"first_line" minimum:"1" doc:"the number of the first line that is sent, of CSV after the header, when the lines before it were sent already"`
+}
+
+type exportIn struct {
+	OrderFilters
+	Format string `query:"format" enum:"ndjson,csv" default:"ndjson" doc:"what the rows are"`
+}
+
+// transferRoutes are import and export.
+func (s *Server) transferRoutes() {
+	plain[importIn, struct{}](s, operation{
+		method: http.MethodPost, path: importPath, id: "importOrders", tag: tagOrders, replies: ndjsonType,
+		summary: "Import orders and couriers", about: importAbout, reply: importReplyExample,
+		codes: []domain.Code{domain.CodeTooLarge, domain.CodeUnsupportedMediaType},
+	}, s.guarded(s.importOrders))
+	s.api.OpenAPI().Paths[importPath].Post.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{
+		ndjsonType: {Schema: &huma.Schema{Type: huma.TypeString}, Example: importExample},
+		csvType:    {Schema: &huma.Schema{Type: huma.TypeString}, Example: importCSVExample},
+	}}
+	handle(s, operation{
+		method: http.MethodGet, path: "/orders/export", id: "exportOrders", tag: tagOrders, replies: ndjsonType,
+		summary: "Export orders and couriers", about: exportAbout, reply: importExample,
+	}, s.exportOrders)
+	s.api.OpenAPI().Paths["/orders/export"].Get.Responses["200"].Content[csvType] = &huma.MediaType{
+		Schema: &huma.Schema{Type: huma.TypeString}, Example: importCSVExample,
+	}
+}
+
+const (
+	importAbout = "Each line of NDJSON is an order: one without an `id` and `created_at` is new, as for `POST /order`; one as the API " +
+		"shows it, with its `events`, is restored with its id, number, version, times and history. " +
+		"`{\"courier\":{…}}` restores a courier; orders that name one come after it. CSV has a header of the columns that an export " +
+		"has, in any order; `items`, `metadata` and `exception` are JSON in a cell, and a history is made of the times in `at.<status>`.\n\n" +
+		"The answer streams while rows are read, one JSON object a line, and must be read meanwhile: `{line, error}` for each row " +
+		"that is refused, `{line, read, created, known, failed, finished}` now and then; everything up to `line` is decided. The last " +
+		"one has `finished: true`; otherwise the import stopped, as its `error` or a cut connection shows, and can be sent again: rows " +
+		"that are there already, and the same, are `known`. Restored history is kept and is no news: one `order_created` is published for each order."
+	exportAbout = "Every order of the filters, newest first. NDJSON has each order with its whole history in `events`, and before the " +
+		"orders the couriers, as `{\"courier\":{…}}`; importing it gives the same again. CSV has an order a row, with the last time of each status. " +
+		"An answer that is cut is not complete."
+	importExample      = "{\"external_id\":\"shop-1042\",\"customer\":{\"name\":\"Anna\"},\"dropoff\":{\"address\":\"Tverskaya 7\"}}\n"
+	importCSVExample   = "external_id,customer.name,dropoff.address,created_at,at.delivered\nshop-1042,Anna,Tverskaya 7,2026-05-04T12:30:00Z,2026-05-04T13:10:00Z\n"
+	importReplyExample = "{\"line\":2,\"error\":{\"code\":\"validation_failed\",\"detail\":\"the request is not valid\",\"errors\":[…]}}\n" +
+		"{\"line\":3,\"read\":3,\"created\":2,\"known\":0,\"failed\":1,\"finished\":true}\n"
+)
+
+// importTally is how far an import is.
+type importTally struct {
+	Read     int64 `json:"read"`
+	Created  int64 `json:"created"`
+	Known    int64 `json:"known"`
+	Failed   int64 `json:"failed"`
+	Finished bool  `json:"finished"`
+}
+
+// importReply is a line of the answer to an import.
+type importReply struct {
+	Line  int64     `json:"line"`
+	Error *rowError `json:"error,omitempty"`
+	*importTally
+}
+
+type rowError struct {
+	Code   domain.Code    `json:"code"`
+	Detail string         `json:"detail"`
+	Errors []domain.Fault `json:"errors,omitempty"`
+}
+
+func rowErrorOf(err error) *rowError {
+	p := describe(err)
+	return &rowError{p.Code, p.Detail, p.Errors}
+}
+
+func (s *Server) importOrders(ctx context.Context, c *gin.Context) error {
+	in, isCSV, err := importInput(c)
+	if err != nil {
+		return err
+	}
+	control := http.NewResponseController(c.Writer)
+	if err := control.EnableFullDuplex(); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return err
+	}
+	body := &patientBody{c.Request.Body, control}
+	rows := jsonRows(newFileLines(body, max(1, in.FirstLine.Value)))
+	if isCSV {
+		r, err := newCSV(body)
+		if err != nil {
+			return uploadError(err)
+		}
+		r.lines.number = max(r.lines.number, in.FirstLine.Value-1)
+		rows = r.rows()
+	}
+	run := newImportRun(c, control)
+	if err := run.begin(); err != nil {
+		return nil //nolint:nilerr // nobody is there to be told
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer s.untilGoingAway(ctx, func(err error) { cancel(err); run.stop() })()
+	err = s.UseCases.Orders.Import(ctx, usecase.Import{Key: in.Key, Rows: rows, Report: run.report, Stop: run.stop})
+	if cause := context.Cause(ctx); err != nil && cause != nil {
+		err = cause
+	}
+	run.end(uploadError(err))
+	return nil
+}
+
+// importInput reads what comes before the body.
+func importInput(c *gin.Context) (in importIn, isCSV bool, err error) {
+	if err := onlyQuery(c.Request.URL, "first_line"); err != nil {
+		return in, false, err
+	}
+	if text := c.Query("first_line"); text != "" {
+		if in.FirstLine.Value, err = strconv.ParseInt(text, 10, 64); err != nil {
+			return in, false, domain.Errorf(domain.CodeMalformed, "first_line must be an integer")
+		}
+		if in.FirstLine.Value < 1 {
+			return in, false, domain.Invalid("/first_line", "out_of_range", "must be 1 or more")
+		}
+	}
+	if header := c.GetHeader("Idempotency-Key"); header != "" {
+		var ok bool
+		if in.Key, ok = parseIdempotencyKey(header); !ok || len(in.Key) > domain.MaxIdempotency {
+			return in, false, domain.Errorf(domain.CodeMalformed, "Idempotency-Key must be a quoted string or a bare word of at most %d characters", domain.MaxIdempotency)
+		}
+	}
+	media, params, err := mime.ParseMediaType(c.GetHeader("Content-Type"))
+	charset := params["charset"]
+	if err != nil || media != ndjsonType && media != csvType || charset != "" && !strings.EqualFold(charset, "utf-8") {
+		return in, false, domain.Errorf(domain.CodeUnsupportedMediaType, "the body must be %s or %s, in UTF-8, not %q", ndjsonType, csvType, c.GetHeader("Content-Type"))
+	}
+	return in, media == csvType, nil
+}
+
+// untilGoingAway calls stop when the server stops, unless the returned function was
+// called before: an import does not hold up a stop, it is sent again later.
+func (s *Server) untilGoingAway(ctx context.Context, stop func(error)) (done func()) {
+	sub := s.Hub.Open(nil)
+	ctx, cancel := context.WithCancel(ctx)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		if _, err := sub.Next(ctx); err != nil && ctx.Err() == nil {
+			stop(domain.Unavailable("the server, which is stopping,", err))
+		}
+	}()
+	return func() { cancel(); <-ended; sub.Close() }
+}
+
+// uploadError says what a failure to read the body is.
+func uploadError(err error) error {
+	var tooLarge *http.MaxBytesError
+	var e *domain.Error
+	switch {
+	case err == nil, errors.As(err, &e):
+		return err
+	case errors.As(err, &tooLarge):
+		return bodyTooLarge(tooLarge.Limit)
+	}
+	return domain.Errorf(domain.CodeMalformed, "the body ended before it was complete: %v", err)
+}
+
+// patientBody lets a body take as long as it needs, if only it goes on.
+type patientBody struct {
+	io.Reader
+	control *http.ResponseController
+}
+
+func (b *patientBody) Read(p []byte) (int, error) {
+	_ = b.control.SetReadDeadline(time.Now().Add(importIdle)) // a connection without deadlines waits longer
+	return b.Reader.Read(p)
+}
+
+// importRun is the answer to an import that is under way.
+type importRun struct {
+	w       gin.ResponseWriter
+	control *http.ResponseController
+	buf     bytes.Buffer
+	json    *json.Encoder
+	line    int64
+	tally   importTally
+	told    time.Time
+}
+
+func newImportRun(c *gin.Context, control *http.ResponseController) *importRun {
+	run := &importRun{w: c.Writer, control: control, told: time.Now()}
+	run.json = json.NewEncoder(&run.buf)
+	run.json.SetEscapeHTML(false)
+	return run
+}
+
+// begin sends the header, so that the caller knows that rows are read.
+func (r *importRun) begin() error {
+	h := r.w.Header()
+	h.Set("Content-Type", ndjsonType)
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Accel-Buffering", "no") // nginx passes it on at once
+	r.w.WriteHeaderNow()
+	return r.flush()
+}
+
+// stop makes the body end.
+func (r *importRun) stop() { _ = r.control.SetReadDeadline(time.Unix(1, 0)) }
+
+// report takes an outcome into the answer.
+func (r *importRun) report(out usecase.Imported, idle bool) error {
+	r.line = out.To
+	r.tally.Read++
+	switch {
+	case out.Err != nil:
+		r.tally.Failed++
+		if err := r.json.Encode(importReply{Line: out.From, Error: rowErrorOf(out.Err)}); err != nil {
+			return err
+		}
+	case out.Known:
+		r.tally.Known++
+	default:
+		r.tally.Created++
+	}
+	if !idle && r.buf.Len() < exportChunk && time.Since(r.told) < tallyEvery {
+		return nil
+	}
+	return r.tell(nil)
+}
+
+// tell sends how far the import is.
+func (r *importRun) tell(stopped error) error {
+	r.told = time.Now()
+	reply := importReply{Line: r.line, importTally: &r.tally}
+	if stopped != nil {
+		reply.Error = rowErrorOf(stopped)
+	}
+	if err := r.json.Encode(reply); err != nil {
+		return err
+	}
+	return r.flush()
+}
+
+func (r *importRun) end(err error) {
+	r.tally.Finished = err == nil
+	_ = r.tell(err) // who is not there any more sees a cut answer
+}
+
+func (r *importRun) flush() error {
+	err := r.control.SetWriteDeadline(time.Now().Add(writeTimeout))
+	if err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return err
+	}
+	if _, err := r.w.Write(r.buf.Bytes()); err != nil {
+		return fmt.Errorf("answer the import: %w", err)
+	}
+	r.buf.Reset()
+	return r.control.Flush()
+}
+
+func (s *Server) exportOrders(ctx context.Context, in *exportIn) (*huma.StreamResponse, error) {
+	if in.Format != "ndjson" && in.Format != "csv" {
+		return nil, domain.Invalid("/format", "unknown_format", "must be ndjson or csv")
+	}
+	return &huma.StreamResponse{Body: func(hc huma.Context) {
+		c := humagin.Unwrap(hc)
+		out := &exportRun{w: c.Writer, control: http.NewResponseController(c.Writer), csv: in.Format == "csv"}
+		if c.Request.Method == http.MethodHead {
+			out.header()
+			return
+		}
+		err := s.UseCases.Orders.Export(ctx, in.filter(), out.row)
+		switch {
+		case err == nil:
+			err = out.flush()
+		case !c.Writer.Written():
+			fail(c, err)
+			return
+		}
+		if err != nil {
+			_ = c.Error(err)
+			panic(http.ErrAbortHandler) // so that the reader sees that it is not complete
+		}
+	}}, nil
+}
+
+// exportRun writes an export.
+type exportRun struct {
+	w       gin.ResponseWriter
+	control *http.ResponseController
+	csv     bool
+	buf     bytes.Buffer
+	cells   *csv.Writer
+}
+
+func (x *exportRun) header() {
+	h, name := x.w.Header(), "orders.ndjson"
+	h.Set("Content-Type", ndjsonType)
+	if x.csv {
+		h.Set("Content-Type", csvType+"; charset=utf-8")
+		name = "orders.csv"
+	}
+	h.Set("Content-Disposition", `attachment; filename="`+name+`"`)
+	h.Set("Cache-Control", "no-store")
+}
+
+// row takes a courier or an order into the answer.
+func (x *exportRun) row(v usecase.Exported) error {
+	var err error
+	switch {
+	case x.csv && v.Order != nil:
+		err = x.csvRow(v)
+	case x.csv: // it has no couriers
+	case v.Courier != nil:
+		var b []byte
+		if b, err = json.Marshal(courierLine{v.Courier}); err == nil {
+			x.buf.Write(append(b, '\n'))
+		}
+	default:
+		err = x.jsonRow(v)
+	}
+	if err != nil || x.buf.Len() < exportChunk {
+		return err
+	}
+	return x.flush()
+}
+
+// courierLine is a line with a courier.
+type courierLine struct {
+	Courier *domain.Courier `json:"courier"`
+}
+
+// jsonRow writes an order, which is encoded already, and its history into it.
+func (x *exportRun) jsonRow(v usecase.Exported) error {
+	order, err := v.Order.Freeze()
+	if err != nil {
+		return err
+	}
+	events, err := json.Marshal(v.Events)
+	if err != nil {
+		return err
+	}
+	x.buf.Write(order[:len(order)-1])
+	x.buf.WriteString(`,"events":`)
+	x.buf.Write(events)
+	x.buf.WriteString("}\n")
+	return nil
+}
+
+func (x *exportRun) csvRow(v usecase.Exported) error {
+	if err := x.startCSV(); err != nil {
+		return err
+	}
+	cells := make([]string, len(csvColumns))
+	for i, c := range csvColumns {
+		cells[i] = c.get(&v)
+	}
+	return x.line(cells)
+}
+
+// startCSV writes the names of the columns, once.
+func (x *exportRun) startCSV() error {
+	if x.cells != nil {
+		return nil
+	}
+	x.cells = csv.NewWriter(&x.buf)
+	return x.line(csvHeader())
+}
+
+func (x *exportRun) line(cells []string) error {
+	if err := x.cells.Write(cells); err != nil {
+		return err
+	}
+	x.cells.Flush()
+	return x.cells.Error()
+}
+
+// flush sends what was written. A reader that takes nothing for writeTimeout is given up.
+func (x *exportRun) flush() error {
+	if x.csv {
+		if err := x.startCSV(); err != nil { // of no orders there is still a header
+			return err
+		}
+	}
+	if !x.w.Written() {
+		x.header()
+	}
+	err := x.control.SetWriteDeadline(time.Now().Add(writeTimeout))
+	if err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return err
+	}
+	_, err = x.w.Write(x.buf.Bytes())
+	x.buf.Reset()
+	return err
+}
