@@ -132,11 +132,14 @@ func (l *listing) branches(f domain.OrderFilter, statuses []domain.Status, all b
 	if c := l.page.After; !c.CreatedAt.IsZero() {
 		l.where = append(l.where, l.after(c))
 	}
-	oneOrFew := f.ExternalID != "" || f.CustomerPhone != "" || f.Search != ""
+	// Few orders have that number or phone; a search walks all by time, but those that
+	// are unfinished are few.
+	few := f.ExternalID != "" || f.CustomerPhone != "" ||
+		f.Search != "" && slices.ContainsFunc(statuses, domain.Status.Terminal)
 	switch {
-	case all && (oneOrFew || f.MerchantID == ""):
+	case all && (few || f.MerchantID == ""):
 		return []string{l.branch()}
-	case oneOrFew:
+	case few:
 		return []string{l.branch(l.among(statuses))}
 	}
 	out := make([]string, len(statuses))

@@ -61,7 +61,7 @@ func (s *Store) Published(ctx context.Context, positions []int64) error {
 // overtake older ones.
 func (s *Store) Republish(ctx context.Context) (int64, error) {
 	var added int64
-	err := s.d.job(ctx, func(ctx context.Context, tx *sql.Tx) error {
+	err := s.d.longJob(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		res, err := tx.ExecContext(ctx, `INSERT INTO outbox (pos)
 			SELECT pos FROM order_events WHERE order_data IS NOT NULL ORDER BY pos ON CONFLICT (pos) DO NOTHING`)
 		if err != nil {

@@ -14,7 +14,6 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
-	"github.com/pressly/goose/v3"
 )
 
 const (
@@ -135,30 +134,9 @@ func setDefault(c *pgx.ConnConfig, name, value string) {
 // migrate brings the schema up to date while it holds a lock, so that replicas which
 // start together don't do it twice.
 func (e *postgres) migrate(ctx context.Context) error {
-	db := stdlib.OpenDB(e.patient())
-	defer func() { _ = db.Close() }()
-	conn, err := db.Conn(ctx)
-	if err != nil {
-		return fmt.Errorf("open the database: %w", err)
-	}
-	defer func() { _ = conn.Close() }()
-	const key = `hashtextextended('order-tracking migrations of ' || current_schema(), 0)`
-	if _, err := conn.ExecContext(ctx, `SELECT pg_advisory_lock(`+key+`)`); err != nil {
-		return fmt.Errorf("migrate the database: %w", err)
-	}
-	defer func() { _, _ = conn.ExecContext(context.WithoutCancel(ctx), `SELECT pg_advisory_unlock(`+key+`)`) }()
-	p, err := migrator(goose.DialectPostgres, "postgres", db)
-	if err != nil {
-		return err
-	}
-	return migrateUp(ctx, p)
-}
-
-// patient is the configuration of a connection that may work long.
-func (e *postgres) patient() pgx.ConnConfig {
-	c := e.config.Copy()
-	c.RuntimeParams["statement_timeout"], c.RuntimeParams["lock_timeout"] = "0", "0"
-	return *c
+	m := postgresMigrations(e.config)
+	defer func() { _ = m.Close() }()
+	return m.locked(ctx, migrateUp)
 }
 
 func (e *postgres) dialect() *dialect {
@@ -178,6 +156,7 @@ func (e *postgres) dialect() *dialect {
 		wakeOthers: e.wakeOthers,
 		lead:       e.lead,
 		job:        e.job,
+		longJob:    e.longJob,
 		insert:     e.insert,
 		storeFixes: e.storeFixes,
 		purgeFixes: e.purgeFixes,
@@ -189,10 +168,25 @@ func (e *postgres) dialect() *dialect {
 // job runs a transaction of its own. It is tried again when it lost against another
 // one or could not be started, but not once its commit was sent.
 func (e *postgres) job(ctx context.Context, fn func(context.Context, *sql.Tx) error) error {
+	return e.limitedJob(ctx, pgWorkTime, fn)
+}
+
+func (e *postgres) longJob(ctx context.Context, fn func(context.Context, *sql.Tx) error) error {
+	return e.limitedJob(ctx, time.Hour, func(ctx context.Context, tx *sql.Tx) error {
+		if _, err := tx.ExecContext(ctx, `SET LOCAL statement_timeout = 0`); err != nil {
+			return err
+		}
+		return fn(ctx, tx)
+	})
+}
+
+func (e *postgres) limitedJob(
+	ctx context.Context, limit time.Duration, fn func(context.Context, *sql.Tx) error,
+) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	work, cancel := context.WithTimeout(context.WithoutCancel(ctx), pgWorkTime)
+	work, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
 	defer cancel()
 	for try := 1; ; try++ {
 		committing, err := e.tryJob(ctx, work, fn)

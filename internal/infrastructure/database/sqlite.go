@@ -11,8 +11,6 @@ import (
 	"path/filepath"
 	"runtime"
 
-	"github.com/pressly/goose/v3"
-
 	"github.com/order-tracking/order-tracking/internal/domain"
 
 	_ "modernc.org/sqlite" // the driver "sqlite"
@@ -27,22 +25,11 @@ func OpenSQLite(ctx context.Context, path string, o Options) (*Store, error) {
 	if err := createPrivate(path); err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)
 	}
-	// synchronous FULL: an answered write survives a power cut. The log is copied back
-	// into the file seldom, every 64 MB, which gives a third more writes.
-	write, err := sql.Open("sqlite", sqliteDSN(path, url.Values{
-		"_txlock": {"immediate"},
-		"_pragma": {"journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(ON)", "wal_autocheckpoint(16000)",
-			"journal_size_limit(67108864)", "temp_store(MEMORY)", "cache_size(-8000)"},
-	}))
+	write, err := sqliteWriter(path)
 	if err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)
 	}
-	write.SetMaxOpenConns(1)
-	p, err := migrator(goose.DialectSQLite3, "sqlite", write)
-	if err == nil {
-		err = migrateUp(ctx, p)
-	}
-	if err != nil {
+	if err := sqliteMigrations(write).locked(ctx, migrateUp); err != nil {
 		_ = write.Close()
 		return nil, err
 	}
@@ -65,6 +52,21 @@ func OpenSQLite(ctx context.Context, path string, o Options) (*Store, error) {
 	e.store = newStore(read, e.dialect(), 1, o)
 	e.store.path = path
 	return e.store, nil
+}
+
+// sqliteWriter opens the one connection that writes. synchronous FULL: an answered
+// write survives a power cut. The log is copied back into the file seldom, every 64
+// MB, which gives a third more writes.
+func sqliteWriter(path string) (*sql.DB, error) {
+	db, err := sql.Open("sqlite", sqliteDSN(path, url.Values{
+		"_txlock": {"immediate"},
+		"_pragma": {"journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(ON)", "wal_autocheckpoint(16000)",
+			"journal_size_limit(67108864)", "temp_store(MEMORY)", "cache_size(-8000)"},
+	}))
+	if err == nil {
+		db.SetMaxOpenConns(1)
+	}
+	return db, err
 }
 
 // createPrivate makes the file and its folder; SQLite gives its other files the same mode.
@@ -121,6 +123,7 @@ func (e *sqlite) dialect() *dialect {
 		// The file has one relay: that of the process.
 		lead:       func(context.Context) (domain.Outbox, func(), error) { return e.store, func() {}, nil },
 		job:        e.job,
+		longJob:    e.job,
 		insert:     e.insert,
 		storeFixes: func(_ context.Context, _ [][]any, job func() error) error { return job() },
 		purgeFixes: e.purgeFixes,

@@ -64,6 +64,8 @@ type dialect struct {
 	lead func(context.Context) (domain.Outbox, func(), error)
 	// job runs a transaction that is not a change of an order; it may run several times.
 	job func(ctx context.Context, fn func(context.Context, *sql.Tx) error) error
+	// longJob is a job that may take minutes.
+	longJob func(ctx context.Context, fn func(context.Context, *sql.Tx) error) error
 	// insert stores rows and returns how many did not exist.
 	insert func(ctx context.Context, tx *sql.Tx, t *table, rows [][]any) (int, error)
 	// storeFixes runs a job that inserts rows of positions.
