@@ -42,25 +42,23 @@ func startLoad(ctx context.Context, c *cluster, workers int, pause time.Duration
 		}
 		l.clients = append(l.clients, cl)
 	}
-	ctx, l.cancel = context.WithCancel(ctx)
+	running, cancel := context.WithCancel(ctx)
+	l.cancel = cancel
 	for w := range workers {
 		l.wg.Go(func() {
-			for n := w; ctx.Err() == nil; n++ {
-				if err := l.order(ctx, n); err != nil && ctx.Err() == nil {
+			for n := w; running.Err() == nil; n++ {
+				if err := l.order(ctx, n); err != nil {
 					l.fail(err)
 					return
 				}
-				select {
-				case <-ctx.Done():
-				case <-time.After(pause):
-				}
+				sleep(running, pause)
 			}
 		})
 	}
 	return l, nil
 }
 
-// stop ends the load; what is under way is finished or given up.
+// stop ends the load, once what is under way is finished.
 func (l *load) stop() error {
 	l.cancel()
 	l.wg.Wait()
