@@ -6,9 +6,13 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/redis/rueidis"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
@@ -105,4 +109,74 @@ func BenchmarkNearest(b *testing.B) {
 			b.ReportMetric(float64(cpu()-start)/float64(b.N), "cpu-ns/op")
 		})
 	}
+}
+
+// BenchmarkNearestInRedis is the same search by GEO; the server's processor time counts.
+func BenchmarkNearestInRedis(b *testing.B) {
+	for _, clustered := range []bool{false, true} {
+		b.Run(fmt.Sprintf("clustered=%v", clustered), func(b *testing.B) {
+			url := redisURL(b)
+			f := newFleet(100_000, clustered)
+			r, _ := open(b, url, newPrefix(b, url))
+			_, _ = r.PutFixes(b.Context(), f.fixes)
+			const batch = 100
+			b.ResetTimer()
+			start := serverCPU(b, r)
+			for i := 0; i < b.N; i += batch {
+				cmds := make(rueidis.Commands, batch)
+				for j := range cmds {
+					at := f.fixes[(i+j)*7919%len(f.fixes)].Point()
+					cmds[j] = r.client.B().Geosearch().Key(r.geoKey()).Fromlonlat(at.Lon, at.Lat).Byradius(1000).M().Asc().Count(10).Build()
+				}
+				for _, resp := range r.client.DoMulti(b.Context(), cmds...) {
+					if err := resp.Error(); err != nil {
+						b.Fatal(err)
+					}
+				}
+			}
+			b.ReportMetric(float64(serverCPU(b, r)-start)/float64((b.N+batch-1)/batch*batch), "redis-cpu-ns/op")
+		})
+	}
+}
+
+// serverCPU is the processor time that the server has used, in nanoseconds.
+func serverCPU(b *testing.B, r *Redis) int64 {
+	info, err := r.client.Do(b.Context(), r.client.B().Info().Section("cpu").Build()).ToString()
+	if err != nil {
+		b.Fatal(err)
+	}
+	var total float64
+	for line := range strings.Lines(info) {
+		name, value, _ := strings.Cut(strings.TrimSpace(line), ":")
+		if name == "used_cpu_user" || name == "used_cpu_sys" {
+			seconds, err := strconv.ParseFloat(value, 64)
+			if err != nil {
+				b.Fatal(err)
+			}
+			total += seconds * 1e9
+		}
+	}
+	return int64(total)
+}
+
+// BenchmarkCachedOrder reads one hot order.
+func BenchmarkCachedOrder(b *testing.B) {
+	o := liveOrder(b, domain.NewID(), 1)
+	run := func(b *testing.B, s domain.LiveStore) {
+		if err := s.CacheOrder(b.Context(), o); err != nil {
+			b.Fatal(err)
+		}
+		b.ReportAllocs()
+		for b.Loop() {
+			if got, err := s.CachedOrder(b.Context(), o.ID); got == nil || err != nil {
+				b.Fatal(got, err)
+			}
+		}
+	}
+	b.Run("memory", func(b *testing.B) { run(b, NewMemory(MemoryOptions{})) })
+	b.Run("redis", func(b *testing.B) {
+		url := redisURL(b)
+		r, _ := open(b, url, newPrefix(b, url))
+		run(b, r)
+	})
 }

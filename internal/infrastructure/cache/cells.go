@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"math"
 	"slices"
+	"sync"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
@@ -26,8 +27,8 @@ func (v vector) distance(w vector) float64 {
 }
 
 const (
-	fullLeaf  = 48              // points; a leaf with more is split
-	emptyish  = 16              // points; a branch with no more becomes a leaf again
+	fullLeaf  = 64              // points; a leaf with more is split
+	emptyish  = 20              // points; a branch with no more becomes a leaf again
 	maxFree   = 4096            // cells kept for later
 	leastHalf = 1.0 / (1 << 27) // some centimetres: smaller cells are not split
 )
@@ -76,17 +77,6 @@ func (c *cell) contains(v vector) bool {
 		}
 	}
 	return true
-}
-
-// distance returns the square of the distance from v to the nearest place in the cell.
-func (c *cell) distance(v vector) float64 {
-	sum := 0.0
-	for axis := range v {
-		if d := math.Abs(v[axis]-c.center[axis]) - c.half; d > 0 {
-			sum += d * d
-		}
-	}
-	return sum
 }
 
 // child returns the part of a branch in which v is, made when there is none.
@@ -219,7 +209,8 @@ func (c *cell) collect(into *[]point) {
 // search looks for the nearest points.
 type search struct {
 	at    vector
-	since int64 // only points recorded later
+	since int64   // microseconds since 1970: only points recorded later
+	worst float64 // how far the farthest of found is, once there are enough
 	limit int
 	found []candidate // a heap with the farthest on top
 }
@@ -229,20 +220,28 @@ type candidate struct {
 	courier  *courier
 }
 
-// run returns the nearest points, nearest first.
-func (s *search) run(root *cell) []candidate {
-	if s.limit <= 0 {
-		return nil
+var searches = sync.Pool{New: func() any { return new(search) }}
+
+// nearest calls fn with the nearest couriers recorded after since, nearest first.
+func (t *cells) nearest(at vector, since int64, limit int, fn func(*courier)) {
+	if limit <= 0 {
+		return
 	}
-	s.found = make([]candidate, 0, s.limit)
-	s.visit(root)
+	s := searches.Get().(*search)
+	s.at, s.since, s.limit, s.worst = at, since, limit, math.Inf(1)
+	s.visit(t.root)
 	slices.SortFunc(s.found, func(a, b candidate) int {
 		if a.distance != b.distance {
 			return cmp.Compare(a.distance, b.distance)
 		}
 		return cmp.Compare(a.courier.fix.CourierID, b.courier.fix.CourierID)
 	})
-	return s.found
+	for _, c := range s.found {
+		fn(c.courier)
+	}
+	clear(s.found)
+	s.found = s.found[:0]
+	searches.Put(s)
 }
 
 // visit looks into the cell, its nearest parts first, and leaves out those that are
@@ -250,22 +249,37 @@ func (s *search) run(root *cell) []candidate {
 func (s *search) visit(c *cell) {
 	if c.children == nil {
 		for i := range c.points {
-			if p := &c.points[i]; p.recorded > s.since {
-				s.offer(candidate{p.at.distance(s.at), p.courier})
+			p := &c.points[i]
+			if d := p.at.distance(s.at); d < s.worst && p.recorded > s.since {
+				s.offer(candidate{d, p.courier})
 			}
 		}
 		return
+	}
+	// How far the parts are follows from where c is; those that are left out are not touched.
+	var low, high vector // along each axis to the half of c below and above its middle, squared
+	for axis := range s.at {
+		d := s.at[axis] - c.center[axis]
+		lower, upper := max(0, d, -d-c.half), max(0, -d, d-c.half)
+		low[axis], high[axis] = lower*lower, upper*upper
 	}
 	var parts [8]struct {
 		distance float64
 		cell     *cell
 	}
 	n := 0
-	for _, child := range c.children {
+	for octant, child := range c.children {
 		if child == nil {
 			continue
 		}
-		d := child.distance(s.at)
+		d := 0.0
+		for axis := range low {
+			if octant>>axis&1 == 0 {
+				d += low[axis]
+			} else {
+				d += high[axis]
+			}
+		}
 		i := n
 		for ; i > 0 && parts[i-1].distance > d; i-- {
 			parts[i] = parts[i-1]
@@ -274,14 +288,14 @@ func (s *search) visit(c *cell) {
 		n++
 	}
 	for i := range n {
-		if len(s.found) == s.limit && parts[i].distance >= s.found[0].distance {
+		if parts[i].distance >= s.worst {
 			return
 		}
 		s.visit(parts[i].cell)
 	}
 }
 
-// offer keeps the candidate when it is among the nearest so far.
+// offer keeps a candidate that is nearer than the worst.
 func (s *search) offer(c candidate) {
 	h := s.found
 	if len(h) < s.limit {
@@ -295,23 +309,23 @@ func (s *search) offer(c candidate) {
 			h[up], h[i] = h[i], h[up]
 			i = up
 		}
-		return
-	}
-	if c.distance >= h[0].distance {
-		return
-	}
-	h[0] = c
-	for i := 0; ; { // down
-		big := i
-		for child := 2*i + 1; child <= 2*i+2 && child < len(h); child++ {
-			if h[child].distance > h[big].distance {
-				big = child
+	} else {
+		h[0] = c
+		for i := 0; ; { // down
+			big := i
+			for child := 2*i + 1; child <= 2*i+2 && child < len(h); child++ {
+				if h[child].distance > h[big].distance {
+					big = child
+				}
 			}
+			if big == i {
+				break
+			}
+			h[big], h[i] = h[i], h[big]
+			i = big
 		}
-		if big == i {
-			return
-		}
-		h[big], h[i] = h[i], h[big]
-		i = big
+	}
+	if len(h) == s.limit {
+		s.worst = h[0].distance
 	}
 }

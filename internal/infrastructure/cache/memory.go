@@ -31,9 +31,10 @@ type Memory struct {
 
 // courier is the newest position of one, and where in the tree it is.
 type courier struct {
-	fix  domain.Fix
-	leaf *cell
-	slot int
+	recorded int64 // microseconds since 1970, the device's clock
+	fix      domain.Fix
+	leaf     *cell
+	slot     int
 }
 
 // NewMemory makes an empty store.
@@ -67,15 +68,15 @@ func (m *Memory) PutFixes(_ context.Context, fixes []domain.Fix) ([]bool, error)
 }
 
 func (m *Memory) put(fix *domain.Fix, at vector) bool {
-	c := m.couriers[fix.CourierID]
+	c, recorded := m.couriers[fix.CourierID], fix.RecordedAt.UnixMicro()
 	switch {
 	case c == nil:
-		c = &courier{fix: *fix}
+		c = &courier{recorded: recorded, fix: *fix}
 		m.couriers[fix.CourierID] = c
-		m.cells.insert(m.cells.root, point{at, fix.RecordedAt.UnixMicro(), c})
-	case fix.RecordedAt.After(c.fix.RecordedAt):
-		c.fix = *fix
-		m.cells.move(point{at, fix.RecordedAt.UnixMicro(), c})
+		m.cells.insert(m.cells.root, point{at, recorded, c})
+	case recorded > c.recorded:
+		c.recorded, c.fix = recorded, *fix
+		m.cells.move(point{at, recorded, c})
 	default:
 		return false
 	}
@@ -99,12 +100,9 @@ func (m *Memory) Position(_ context.Context, courierID string) (*domain.Position
 func (m *Memory) Nearest(_ context.Context, at domain.Point, since time.Time, limit int) ([]domain.Fix, error) {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
-	s := search{at: vectorOf(at), since: since.UnixMicro(), limit: min(limit, len(m.couriers))}
-	found := s.run(m.cells.root)
-	out := make([]domain.Fix, len(found))
-	for i, f := range found {
-		out[i] = f.courier.fix
-	}
+	limit = min(limit, len(m.couriers))
+	out := make([]domain.Fix, 0, max(limit, 0))
+	m.cells.nearest(vectorOf(at), since.UnixMicro(), limit, func(c *courier) { out = append(out, c.fix) })
 	return out, nil
 }
 

@@ -149,7 +149,7 @@ func parseRedisURL(s string) (rueidis.ClientOption, error) {
 	}
 	option.Dialer.Timeout = opTimeout
 	option.ConnWriteTimeout = opTimeout
-	option.DisableRetry = true // the database is the retry
+	option.DisableRetry = true     // the database is the retry
 	option.AlwaysPipelining = true // otherwise a caller that gives up breaks the connection of all
 	option.ReadBufferEachConn, option.WriteBufferEachConn = 64<<10, 64<<10
 	option.CacheSizeEachConn = 32 << 20
