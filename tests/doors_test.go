@@ -203,7 +203,8 @@ func (d restDoor) do(t testing.TB, c call) answer {
 	return a
 }
 
-// rest makes one HTTP request and returns the answer with its whole body.
+// rest makes one HTTP request and returns the answer with its whole body, which has
+// to be what the OpenAPI document says.
 func (s *server) rest(t testing.TB, method, path string, body []byte, header http.Header) (*http.Response, []byte) {
 	req, err := http.NewRequestWithContext(t.Context(), method, "http://"+s.http+path, bytes.NewReader(body))
 	require.NoError(t, err)
@@ -224,6 +225,7 @@ func (s *server) rest(t testing.TB, method, path string, body []byte, header htt
 	defer func() { _ = resp.Body.Close() }()
 	raw, err := io.ReadAll(resp.Body)
 	require.NoError(t, err)
+	s.contract(t).answers(t, req, resp, raw)
 	return resp, raw
 }
 

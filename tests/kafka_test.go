@@ -18,7 +18,8 @@ func kafkaClient(t testing.TB, s *server, opts ...kgo.Opt) *kgo.Client {
 	return c
 }
 
-// records reads topics from the start until enough says so.
+// records reads topics from the start until enough says so. Each has to be what the
+// AsyncAPI document says.
 func records(t testing.TB, s *server, enough func([]*kgo.Record) bool, topics ...string) []*kgo.Record {
 	c := kafkaClient(t, s, kgo.ConsumeTopics(topics...), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
@@ -28,6 +29,9 @@ func records(t testing.TB, s *server, enough func([]*kgo.Record) bool, topics ..
 		f := c.PollFetches(ctx)
 		require.NoError(t, ctx.Err(), "%d records", len(got))
 		f.EachRecord(func(r *kgo.Record) { got = append(got, r) })
+	}
+	for _, r := range got {
+		s.contract(t).record(t, r)
 	}
 	return got
 }

@@ -25,6 +25,23 @@ type stream struct {
 	frames chan object
 	end    chan uint16
 	close  func()
+
+	contract *contract
+	address  string // of its channel in the AsyncAPI document
+}
+
+// take passes a frame on. One that is not as the AsyncAPI document says fails the test
+// that waits for another.
+func (s *stream) take(raw []byte) object {
+	var f object
+	_, err := s.contract.frame(s.address, raw)
+	if err == nil {
+		err = json.Unmarshal(raw, &f)
+	}
+	if err != nil {
+		return object{"type": "broken", "error": err.Error()}
+	}
+	return f
 }
 
 // next returns the next frame that is not a ping.
@@ -34,6 +51,7 @@ func (s *stream) next(t testing.TB) object {
 		select {
 		case f, open := <-s.frames:
 			require.True(t, open, "the stream has ended")
+			require.NotEqual(t, "broken", f["type"], "%v", f["error"])
 			if f["type"] != "ping" {
 				return f
 			}
@@ -66,11 +84,7 @@ type wsEvents struct {
 }
 
 func (h wsEvents) OnMessage(_ *gws.Conn, m *gws.Message) {
-	var f object
-	if err := json.Unmarshal(m.Bytes(), &f); err != nil {
-		f = object{"type": "broken", "error": err.Error()}
-	}
-	h.out.frames <- f
+	h.out.frames <- h.out.take(m.Bytes())
 }
 
 func (h wsEvents) OnPing(c *gws.Conn, b []byte) { _ = c.WritePong(b) }
@@ -86,7 +100,10 @@ func (h wsEvents) OnClose(_ *gws.Conn, err error) {
 }
 
 func dial(t testing.TB, s *server, path string) (*stream, *gws.Conn) {
-	out := &stream{frames: make(chan object, 10_000), end: make(chan uint16, 1)}
+	out := &stream{frames: make(chan object, 10_000), end: make(chan uint16, 1), contract: s.contract(t), address: "/ws"}
+	if strings.HasPrefix(path, "/order/") {
+		out.address = "/order/{order_id}/ws"
+	}
 	conn, _, err := gws.NewClient(wsEvents{out: out}, &gws.ClientOption{Addr: "ws://" + s.http + path})
 	require.NoError(t, err)
 	go conn.ReadLoop()
@@ -118,7 +135,10 @@ func sse(t testing.TB, s *server, id string, since int64) *stream {
 	resp, err := client.Do(req)
 	require.NoError(t, err)
 	require.Equal(t, "text/event-stream", strings.Split(resp.Header.Get("Content-Type"), ";")[0])
-	out := &stream{frames: make(chan object, 10_000), end: make(chan uint16, 1), close: cancel}
+	out := &stream{
+		frames: make(chan object, 10_000), end: make(chan uint16, 1), close: cancel,
+		contract: s.contract(t), address: "/order/{order_id}/stream",
+	}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -139,10 +159,7 @@ func readSSE(body io.ReadCloser, out *stream) {
 		case "id":
 			id = value
 		case "data":
-			var f object
-			if err := json.Unmarshal([]byte(value), &f); err != nil {
-				f = object{"type": "broken", "error": err.Error()}
-			}
+			f := out.take([]byte(value))
 			if v, _ := f["version"].(float64); f["type"] == "status" && id != fmt.Sprint(int64(v)) {
 				f["type"] = "status without its id"
 			}

@@ -24,6 +24,7 @@ func (s *Server) docsRoutes() {
 		}
 		c.Data(http.StatusOK, jsonType, spec)
 	})
+	s.asyncRoutes()
 	page := swagger.New("Order tracking", "/openapi.json", "/docs/")
 	s.engine.GET("/docs", func(c *gin.Context) {
 		c.Header("Content-Security-Policy", "default-src 'self' 'unsafe-inline'; img-src 'self' data:") // no other host, ever
@@ -52,6 +53,7 @@ const landing = `<!doctype html>
 <p>The server is running.</p>
 <ul>
 <li><a href="/docs">/docs</a> shows the API, <a href="/openapi.json">/openapi.json</a> describes it
+<li><a href="/asyncapi.yaml">/asyncapi.yaml</a> describes the Kafka topics and the live frames
 <li><a href="/orders">/orders</a> and <a href="/couriers">/couriers</a> list what there is
 <li><a href="/healthz">/healthz</a>, <a href="/readyz">/readyz</a> and <a href="/metrics">/metrics</a> are for operation
 </ul>

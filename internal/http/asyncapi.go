@@ -1,0 +1,147 @@
+package httpdoor
+
+import (
+	"bytes"
+	_ "embed" // for the document
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/gin-gonic/gin"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/order-tracking/order-tracking/internal/domain"
+)
+
+// asyncSkeleton is the AsyncAPI document without the schemas that Go types give.
+//
+//go:embed asyncapi.yaml
+var asyncSkeleton []byte
+
+const yamlType = "application/yaml"
+
+// The payloads that no answer of REST has, as their senders encode them; the black-box
+// tests hold real messages against them.
+type (
+	// orderEvent is the value of order_created and order_updated.
+	orderEvent struct {
+		domain.Event
+		Order domain.Order `json:"order" doc:"the order as it stood after the event"`
+	}
+	// courierLocation is the value of courier_location.
+	courierLocation struct {
+		domain.Fix
+		OrderIDs []string `json:"order_ids,omitempty" doc:"the orders that the courier carries"`
+	}
+	// orderSnapshot is the first frame of an order.
+	orderSnapshot struct {
+		domain.Order
+		Courier  *domain.Courier  `json:"courier,omitempty" doc:"who has the order"`
+		Position *domain.Position `json:"position,omitempty" doc:"where the courier is, while the order is in custody"`
+	}
+	// courierSnapshot is the first frame of a courier.
+	courierSnapshot struct {
+		Courier  *domain.Courier  `json:"courier"`
+		Position *domain.Position `json:"position,omitempty"`
+	}
+	// fleetPositions is where couriers are: all of them in the fleet's first frame,
+	// those that moved in the later ones.
+	fleetPositions struct {
+		Couriers []domain.Fix `json:"couriers"`
+	}
+)
+
+// asyncRoutes serve the description of topics and frames.
+func (s *Server) asyncRoutes() {
+	document := sync.OnceValues(func() ([]byte, error) { return asyncDocument(cmpOr(s.Config.Version, "dev")) })
+	plain[struct{}, struct{}](s, operation{
+		method: http.MethodGet, path: "/asyncapi.yaml", id: "asyncapi", tag: tagOps, open: true,
+		summary: "The AsyncAPI document of Kafka topics and live frames", replies: yamlType,
+	}, func(c *gin.Context) {
+		text, err := document()
+		if err != nil {
+			fail(c, err)
+			return
+		}
+		c.Data(http.StatusOK, yamlType, text)
+	})
+}
+
+// asyncDocument completes the skeleton with the product's version and the schemas.
+func asyncDocument(version string) ([]byte, error) {
+	var doc yaml.Node
+	if err := yaml.Unmarshal(asyncSkeleton, &doc); err != nil {
+		return nil, fmt.Errorf("asyncapi.yaml: %w", err)
+	}
+	root := doc.Content[0]
+	member(member(root, "info"), "version").Value = version
+	encoded, err := json.Marshal(asyncSchemas().Map())
+	if err != nil {
+		return nil, err
+	}
+	var schemas yaml.Node
+	if err := yaml.Unmarshal(encoded, &schemas); err != nil { // JSON is YAML
+		return nil, err
+	}
+	plainStyle(&schemas)
+	all := member(member(root, "components"), "schemas")
+	all.Content = append(all.Content, schemas.Content[0].Content...)
+	var out bytes.Buffer
+	e := yaml.NewEncoder(&out)
+	e.SetIndent(2)
+	err = errors.Join(e.Encode(&doc), e.Close())
+	return out.Bytes(), err
+}
+
+// asyncSchemas are those of the types behind messages, with the domain's limits.
+func asyncSchemas() huma.Registry {
+	r := huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer)
+	for _, t := range []reflect.Type{
+		reflect.TypeFor[orderEvent](), reflect.TypeFor[courierLocation](), reflect.TypeFor[orderSnapshot](),
+		reflect.TypeFor[courierSnapshot](), reflect.TypeFor[fleetPositions](), reflect.TypeFor[domain.Event](), reflect.TypeFor[domain.Estimate](),
+		reflect.TypeFor[problem](), reflect.TypeFor[domain.Report](),
+	} {
+		r.Schema(t, true, "")
+	}
+	schemas := r.Map()
+	for key, l := range limits() {
+		name, field, _ := strings.Cut(key, ".")
+		if schema := schemas[name]; schema != nil && schema.Properties[field] != nil {
+			l.optional = false // which is about requests
+			l.apply(schema, field)
+		}
+	}
+	for _, s := range []*huma.Schema{schemas["OrderEvent"], schemas["OrderSnapshot"], schemas["Report"]} {
+		s.Properties["status"].Enum = enumOf(domain.Statuses())
+	}
+	report := schemas["Report"]
+	report.AdditionalProperties = true // what we do not know is left alone
+	report.Properties["occurred_at"].Description = "when it happened; at most 5 minutes ahead"
+	report.Properties["source"].Description = "who reports; of the reports of one source the newest counts"
+	report.Properties["event_id"].Description = "names the report, so that it is applied once"
+	for _, reference := range []string{"order_id", "external_id", "tracking_number"} {
+		report.AnyOf = append(report.AnyOf, &huma.Schema{Required: []string{reference}})
+	}
+	schemas["Code"] = &huma.Schema{Type: huma.TypeString, Enum: enumOf(domain.Codes())}
+	return r
+}
+
+// member returns the value of a key that is there.
+func member(object *yaml.Node, key string) *yaml.Node {
+	i := slices.IndexFunc(object.Content, func(n *yaml.Node) bool { return n.Value == key })
+	return object.Content[i+1]
+}
+
+// plainStyle makes YAML of what was read from JSON.
+func plainStyle(n *yaml.Node) {
+	n.Style = 0
+	for _, c := range n.Content {
+		plainStyle(c)
+	}
+}
