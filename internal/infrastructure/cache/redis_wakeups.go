@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/redis/rueidis"
+	"go.uber.org/zap"
 )
 
 const (
@@ -263,7 +264,8 @@ func (l *listener) listen(ctx context.Context, client rueidis.Client, fn func(st
 		}
 		select {
 		case <-l.changed:
-		case <-broken:
+		case err := <-broken:
+			l.wakeups.redis.log.Debug("a connection of subscriptions broke", zap.Error(err))
 			return
 		case <-ctx.Done():
 			return
