@@ -57,6 +57,26 @@ type Kafka struct {
 	Group       string   `koanf:"group"`
 	Partitions  int      `koanf:"partitions"`
 	Replication int      `koanf:"replication"`
+	// DeliveryTimeout is how long an event may wait for the brokers' acknowledgement.
+	DeliveryTimeout time.Duration `koanf:"delivery_timeout"`
+	TLS             KafkaTLS      `koanf:"tls"`
+	SASL            KafkaSASL     `koanf:"sasl"`
+}
+
+// KafkaTLS encrypts the connections to the brokers.
+type KafkaTLS struct {
+	Enabled    bool   `koanf:"enabled"`
+	CAFile     string `koanf:"ca_file"`
+	CertFile   string `koanf:"cert_file"`
+	KeyFile    string `koanf:"key_file"`
+	ServerName string `koanf:"server_name"`
+}
+
+// KafkaSASL identifies the product to the brokers.
+type KafkaSASL struct {
+	Mechanism string `koanf:"mechanism"`
+	User      string `koanf:"user"`
+	Password  string `koanf:"password" secret:"all"`
 }
 
 // Embedded is whether the broker runs in this process.

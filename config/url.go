@@ -111,5 +111,8 @@ func (c *Config) Redacted() *Config {
 	if c.Access.BootstrapAdminKey != "" {
 		shown.Access.BootstrapAdminKey = hidden
 	}
+	if c.Kafka.SASL.Password != "" {
+		shown.Kafka.SASL.Password = hidden
+	}
 	return &shown
 }

@@ -74,6 +74,10 @@ func (c *Config) validate() error {
 		{"kafka.group", plainText(c.Kafka.Group, 255)},
 		{"kafka.partitions", within(c.Kafka.Partitions, 1, 1000)},
 		{"kafka.replication", within(c.Kafka.Replication, 1, 100)},
+		{"kafka.delivery_timeout", lasting(c.Kafka.DeliveryTimeout, time.Second)},
+		{"kafka.tls.cert_file", together(c.Kafka.TLS.CertFile, c.Kafka.TLS.KeyFile, "kafka.tls.key_file")},
+		{"kafka.sasl.mechanism", oneOf(c.Kafka.SASL.Mechanism, "", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")},
+		{"kafka.sasl.user", together(c.Kafka.SASL.Mechanism, c.Kafka.SASL.User, "kafka.sasl.mechanism")},
 		{"http.addr", checkAddr(c.HTTP.Addr, 0)},
 		{"http.read_header_timeout", lasting(c.HTTP.ReadHeaderTimeout, time.Millisecond)},
 		{"http.read_timeout", lasting(c.HTTP.ReadTimeout, time.Millisecond)},
@@ -249,6 +253,14 @@ func oneOf(v string, allowed ...string) error {
 		}
 	}
 	return fmt.Errorf("must be one of %s and is %q", strings.Join(allowed, ", "), v)
+}
+
+// together wants both values or neither.
+func together(a, b, otherKey string) error {
+	if (a == "") != (b == "") {
+		return fmt.Errorf("and %s go together: set both or neither", otherKey)
+	}
+	return nil
 }
 
 // plainText wants printable text of 1 to limit bytes.

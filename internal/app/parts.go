@@ -154,7 +154,13 @@ func (a *App) restore(ctx context.Context) error {
 
 func (a *App) kafkaClient() messaging.ClientConfig {
 	k := a.cfg.Kafka
-	return messaging.ClientConfig{Brokers: a.Brokers(), Partitions: k.Partitions, Replication: k.Replication, Log: a.log}
+	c := messaging.ClientConfig{
+		Brokers: a.Brokers(), Partitions: k.Partitions, Replication: k.Replication, DeliveryTimeout: k.DeliveryTimeout, Log: a.log,
+	}
+	if !k.Embedded() {
+		c.TLS, c.SASL = messaging.TLS(k.TLS), messaging.SASL(k.SASL)
+	}
+	return c
 }
 
 // ensureTopics creates the topics on brokers outside this process as soon as they
