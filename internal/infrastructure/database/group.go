@@ -103,10 +103,27 @@ func (s *Store) commitLoop() {
 			group = s.takeWaiting(group)
 			grew = len(group) > before
 		}
-		pass := sync.OnceFunc(func() { <-s.turn })
-		s.commitGroup(group, pass)
-		pass()
+		sh := &shift{pass: sync.OnceFunc(func() { <-s.turn })}
+		sh.standIn = sync.OnceFunc(func() {
+			sh.relieved = true
+			s.running.Go(s.commitLoop)
+		})
+		s.commitGroup(group, sh)
+		sh.pass()
+		if sh.relieved {
+			return
+		}
 	}
+}
+
+// shift is a committer's work on one group.
+type shift struct {
+	// pass lets the next committer begin.
+	pass func()
+	// standIn lets another go on in this one's place, which has to find out about a
+	// commit and may be long; it leaves when it is done.
+	standIn  func()
+	relieved bool
 }
 
 // takeWaiting adds the calls that wait now.
@@ -127,12 +144,12 @@ const groupTries = 3
 
 // commitGroup commits the calls together and tells each its outcome. When the
 // group fails and certainly was not committed, each runs alone, so that the one to
-// blame fails by itself. pass is called when the next committer may begin.
-func (s *Store) commitGroup(calls []*call, pass func()) {
+// blame fails by itself.
+func (s *Store) commitGroup(calls []*call, sh *shift) {
 	for tries := 1; len(calls) > 0; tries++ {
-		again, err := s.try(calls, false, pass)
+		again, err := s.try(calls, false, sh)
 		if errors.Is(err, errLost) {
-			again, err = s.try(calls, true, pass)
+			again, err = s.try(calls, true, sh)
 		}
 		switch {
 		case err == nil:
@@ -147,7 +164,7 @@ func (s *Store) commitGroup(calls []*call, pass func()) {
 		default:
 			s.log.Warn("a group of changes failed; trying each alone", zap.Int("calls", len(calls)), zap.Error(err))
 			for _, c := range calls {
-				s.commitGroup([]*call{c}, pass)
+				s.commitGroup([]*call{c}, sh)
 			}
 			return
 		}
@@ -164,7 +181,7 @@ func finish(calls []*call, err error) {
 // try commits the calls in one transaction. It returns those that have to run
 // again, or why nothing was committed; nobody has an outcome then.
 // With careful nothing is sent before it is known that it will stand.
-func (s *Store) try(calls []*call, careful bool, pass func()) (again []*call, err error) {
+func (s *Store) try(calls []*call, careful bool, sh *shift) (again []*call, err error) {
 	ctx, cancel := s.d.workContext()
 	defer cancel()
 	w, err := s.d.begin(ctx, careful)
@@ -189,8 +206,8 @@ func (s *Store) try(calls []*call, careful bool, pass func()) (again []*call, er
 		p.outcomes[i] = outcome{err: err}
 	}
 	if wrote {
-		pass()
-		if err := s.commit(ctx, w, p); err != nil {
+		sh.pass()
+		if err := s.commit(ctx, w, p, sh); err != nil {
 			return nil, err
 		}
 	}

@@ -23,12 +23,16 @@ const findOut = 10 * time.Second
 // commit commits the plan. When that fails the outcome is unknown: the answer may
 // have been lost on its way. Then the database is asked for one of the rows, which
 // tells of all, as they were one transaction.
-func (s *Store) commit(ctx context.Context, w *work, p *plan) error {
+func (s *Store) commit(ctx context.Context, w *work, p *plan, sh *shift) error {
 	err := w.commit()
 	if err == nil {
 		return nil
 	}
 	w.rollback()
+	if s.d.notSent(err) {
+		return fmt.Errorf("commit: %w", err)
+	}
+	sh.standIn()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), findOut)
 	defer cancel()
 	s.log.Warn("a commit failed; looking whether it happened", zap.Error(err))

@@ -153,6 +153,7 @@ func (e *postgres) dialect() *dialect {
 			return context.WithTimeout(context.Background(), pgWorkTime)
 		},
 		lostRace:   lostRace,
+		notSent:    pgconn.SafeToRetry,
 		wakeOthers: e.wakeOthers,
 		lead:       e.lead,
 		job:        e.job,

@@ -119,6 +119,7 @@ func (e *sqlite) dialect() *dialect {
 		// by busy_timeout.
 		workContext: func() (context.Context, context.CancelFunc) { return context.Background(), func() {} },
 		lostRace:    func(error) bool { return false },
+		notSent:     func(error) bool { return false },
 		wakeOthers:  func() {},
 		// The file has one relay: that of the process.
 		lead:       func(context.Context) (domain.Outbox, func(), error) { return e.store, func() {}, nil },

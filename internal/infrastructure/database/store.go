@@ -58,6 +58,8 @@ type dialect struct {
 	workContext func() (context.Context, context.CancelFunc)
 	// lostRace says whether a transaction that failed before its commit may be tried again.
 	lostRace func(error) bool
+	// notSent says whether a commit failed before it could reach the database.
+	notSent func(error) bool
 	// wakeOthers tells other processes that something may be pending.
 	wakeOthers func()
 	// lead is Store.Lead.
