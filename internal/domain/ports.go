@@ -15,7 +15,7 @@ type Clock interface{ Now() time.Time }
 // the change is running the caller waits for its outcome.
 type Store interface {
 	// CreateOrder commits a new order with its events and side rows. It fails with
-	// duplicate_external_id when (merchant_id, external_id) exists, and ErrRecorded.
+	// duplicate_external_id when (merchant_id, external_id) or the id exists, and ErrRecorded.
 	CreateOrder(ctx context.Context, c *Change) (*Order, error)
 	// UpdateOrder loads the order, runs the closure and commits what it did. The
 	// closure is pure and may run several times, each time on a fresh Change; when it
@@ -106,6 +106,9 @@ type LiveStore interface {
 	CachedOrder(ctx context.Context, id string) (*Order, error)
 	// CacheOrder keeps the order unless a newer version is held.
 	CacheOrder(ctx context.Context, o *Order) error
+	// ForgetOlder drops the copies of orders that are older than these versions; for
+	// changes whose writer may have been killed before it cached them.
+	ForgetOlder(ctx context.Context, versions map[string]int64) error
 }
 
 // Audience is told what happened, after it was committed, to tell those who watch.
@@ -145,6 +148,8 @@ type Shipping interface {
 	// TakeShipments returns the carrier's shipments that are due, the longest due first,
 	// at most limit, and makes them due again at until, so that nobody else takes them.
 	TakeShipments(ctx context.Context, carrier string, now, until time.Time, limit int) ([]ShipmentJob, error)
+	// NextShipment returns when the next of the carrier's shipments is due, zero for none.
+	NextShipment(ctx context.Context, carrier string) (time.Time, error)
 	// PutOffShipment stores when a shipment that was taken is due next (job.Due), with
 	// job.Since and job.Looks, unless it was hastened or booked anew since it was taken
 	// to be due at until.
@@ -155,9 +160,9 @@ type Shipping interface {
 	// SendShipment notes that the carrier is about to hear of a shipment. It says false
 	// when it is to be cancelled, or was booked anew: then nothing must be sent.
 	SendShipment(ctx context.Context, orderID, clientRef string) (bool, error)
-	// CancelShipment notes that a shipment is to be cancelled, makes it due at the given
-	// time, and says whether the carrier may have heard of it.
-	CancelShipment(ctx context.Context, orderID, clientRef string, at time.Time) (sent bool, err error)
+	// CancelShipment notes that a shipment is to be cancelled, or no more, makes it due at
+	// the given time, and says whether the carrier may have heard of it.
+	CancelShipment(ctx context.Context, orderID, clientRef string, cancelling bool, at time.Time) (sent bool, err error)
 
 	// KeepHook stores what a carrier posted. TakeHooks returns the oldest, at most limit,
 	// that nobody else has taken until now, and DropHook forgets one.

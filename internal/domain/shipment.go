@@ -10,6 +10,8 @@ import (
 type Shipment struct {
 	Carrier        string `json:"carrier"`
 	TrackingNumber string `json:"tracking_number,omitempty"`
+	// Reference is our name for it, which the carrier shows beside its own number.
+	Reference string `json:"reference,omitempty"`
 	// CarrierStatus is the carrier's own code and CarrierStatusText its own words.
 	CarrierStatus     string           `json:"carrier_status,omitempty"`
 	CarrierStatusText string           `json:"carrier_status_text,omitempty"`
@@ -104,6 +106,7 @@ type ShipmentSnapshot struct {
 	Text     string
 	Price    *Money
 	Expected *DeliveryPeriod
+	LabelURL string // of ours; adapters leave it empty
 	Warnings []CarrierMessage
 	Errors   []CarrierMessage // why it was rejected
 	Events   []CarrierEvent   // in the order in which they count
@@ -119,6 +122,7 @@ func (s *Shipment) Learn(snap ShipmentSnapshot) []CarrierEvent {
 	s.Phase = cmp.Or(snap.Ref.Phase, s.Phase)
 	s.TrackingNumber = cmp.Or(snap.Ref.TrackingNumber, s.TrackingNumber)
 	s.Tariff = cmp.Or(snap.Tariff, s.Tariff)
+	s.LabelURL = cmp.Or(snap.LabelURL, s.LabelURL)
 	if snap.Status != "" {
 		s.CarrierStatus, s.CarrierStatusText = snap.Status, snap.Text
 	}
@@ -172,9 +176,9 @@ func (s *Shipment) PollAfter(status Status, now, since time.Time, looks int) tim
 		return 12 * time.Hour
 	case s.Phase == PhasePending:
 		return min(time.Second<<min(looks, 7), 2*time.Minute)
-	case status == StatusOutForDelivery || status == StatusAtDropoff || status == StatusDeliveryFailed:
+	case status == StatusOutForDelivery || status == StatusAtDropoff:
 		return 5 * time.Minute
-	case status == StatusReadyForPickup || s.Expected != nil && now.After(s.Expected.Earliest.Add(-12*time.Hour)):
+	case status == StatusReadyForPickup || status == StatusDeliveryFailed || s.Expected != nil && now.After(s.Expected.Earliest.Add(-12*time.Hour)):
 		return 30 * time.Minute
 	case status.BeforeCustody() && now.Sub(since) < time.Hour:
 		return 5 * time.Minute

@@ -1,6 +1,7 @@
 package domain
 
 import (
+	"errors"
 	"reflect"
 	"slices"
 	"strconv"
@@ -48,6 +49,14 @@ func (b *Booking) Validate() error {
 		f.measure(at+"/height_cm", p.HeightCm, MaxPackageCm)
 	}
 	return f.Err()
+}
+
+// Include adds the faults that another check returned.
+func (f *Faults) Include(err error) {
+	var e *Error
+	if errors.As(err, &e) {
+		f.list = append(f.list, e.Faults...)
+	}
 }
 
 func (f *Faults) measure(pointer string, n, limit int) {
@@ -137,6 +146,16 @@ func (o *Order) Book(s Shipment, follow bool, by By) ([]Event, error) {
 		}
 	}
 	return []Event{o.change(EventShipmentBooked, by, data)}, nil
+}
+
+// DropShipment marks the shipment as cancelled, as a part of the change that cancels
+// its order; it causes no event of its own.
+func (o *Order) DropShipment() {
+	if o.Shipment != nil && o.Shipment.Phase.Live() {
+		dropped := *o.Shipment
+		dropped.Phase = PhaseCancelled
+		o.Shipment, o.wire = &dropped, nil
+	}
 }
 
 // The exceptions that a shipment raises as such.

@@ -193,6 +193,7 @@ func TestPollAfter(t *testing.T) {
 		"waiting for days":    {Shipment{Phase: PhaseRegistered}, StatusConfirmed, 48 * time.Hour, 0, 2 * time.Hour},
 		"on the way":          {Shipment{Phase: PhaseRegistered}, StatusInTransit, 0, 0, 2 * time.Hour},
 		"the day it comes":    {Shipment{Phase: PhaseRegistered, Expected: due}, StatusInTransit, 0, 0, 30 * time.Minute},
+		"tried in vain":       {Shipment{Phase: PhaseRegistered}, StatusDeliveryFailed, 0, 0, 30 * time.Minute},
 		"with the courier":    {Shipment{Phase: PhaseRegistered}, StatusOutForDelivery, 0, 0, 5 * time.Minute},
 		"at the office":       {Shipment{Phase: PhaseRegistered}, StatusReadyForPickup, 0, 0, 30 * time.Minute},
 		"just delivered":      {Shipment{Phase: PhaseRegistered}, StatusDelivered, time.Hour, 0, 12 * time.Hour},

@@ -59,6 +59,10 @@ func (c Config) Estimate(f Facts) (domain.Estimate, error) {
 	case o.Status.Terminal() || o.Status == domain.StatusReturning:
 		return e, domain.Errorf(domain.CodeOrderFinished, "an order that is %s is not going to be delivered", o.Status)
 	}
+	if period := carriers(o); period != nil {
+		byCarrier(&e, *period, f.Now)
+		return e, nil
+	}
 	distance, located := c.distance(f)
 	switch {
 	case located && c.live(f):
@@ -79,6 +83,30 @@ func (c Config) Estimate(f Facts) (domain.Estimate, error) {
 		e.DistanceM = &metres
 	}
 	return e, nil
+}
+
+// carriers is when the delivery company means to deliver, nil when none has the order
+// or it does not say.
+func carriers(o *domain.Order) *domain.DeliveryPeriod {
+	if o.Shipment == nil || !o.Shipment.Phase.Live() || o.CourierID != "" {
+		return nil
+	}
+	return o.Shipment.Expected
+}
+
+// byCarrier takes over a carrier's period. What has passed of it narrows it; once all
+// has, the parcel is late by nobody knows how much, a day in most cases.
+func byCarrier(e *domain.Estimate, p domain.DeliveryPeriod, now time.Time) {
+	e.Method, e.Confidence = domain.MethodCarrier, 0.5
+	if now.After(p.Latest) {
+		p.Latest, e.Confidence = now.Add(24*time.Hour), 0.2
+	}
+	if now.After(p.Earliest) {
+		p.Earliest = now
+	}
+	e.Earliest, e.Latest = domain.Timestamp(p.Earliest), domain.Timestamp(p.Latest)
+	e.ETA = domain.Timestamp(p.Earliest.Add(p.Latest.Sub(p.Earliest) / 2))
+	e.MinutesRemaining = int(math.Ceil(max(0, e.ETA.Sub(now).Minutes())))
 }
 
 // live says whether the courier's position can be trusted to tell the rest.

@@ -31,6 +31,7 @@ type Deps struct {
 	// KeepHistory is whether positions are kept beyond the newest.
 	KeepHistory bool
 	Arrival     Arrival
+	Shipping    Shipping
 }
 
 // UseCases is every use case over the same parts.
@@ -39,23 +40,28 @@ type UseCases struct {
 	Couriers *Couriers
 	Tracking *Tracking
 	Inbound  *Inbound
-	lane     *lane
+	// Shipments is parcels at delivery companies.
+	Shipments *Shipments
+	lane      *lane
 }
 
 // New builds the use cases.
 func New(d Deps) *UseCases {
 	c := &core{Deps: d, running: newKeyLock()}
 	c.lane = newLane(c)
+	c.shipments = newShipments(c)
 	return &UseCases{
-		Orders: &Orders{c}, Couriers: &Couriers{c}, Tracking: &Tracking{c}, Inbound: &Inbound{c}, lane: c.lane,
+		Orders: &Orders{c}, Couriers: &Couriers{c}, Tracking: &Tracking{c}, Inbound: &Inbound{c},
+		Shipments: c.shipments, lane: c.lane,
 	}
 }
 
 // Run does the work behind the telemetry lane until the context ends: it keeps and
-// publishes positions, and concludes from them what happened to orders.
+// publishes positions, and concludes from them what happened to orders. It also books
+// and watches shipments.
 func (u *UseCases) Run(ctx context.Context) {
 	var wg sync.WaitGroup
-	for _, work := range []func(context.Context){u.lane.history.run, u.lane.feed.run, u.lane.arrival.run, u.lane.watch} {
+	for _, work := range []func(context.Context){u.lane.history.run, u.lane.feed.run, u.lane.arrival.run, u.lane.watch, u.Shipments.Run} {
 		wg.Go(func() { work(ctx) })
 	}
 	wg.Wait()
@@ -68,8 +74,9 @@ func (u *UseCases) Positions() *Counts { return &u.lane.counts }
 // core is what the use cases share: the one way to change an order.
 type core struct {
 	Deps
-	running *keyLock
-	lane    *lane
+	running   *keyLock
+	lane      *lane
+	shipments *Shipments
 }
 
 // by says who acts, from the context, through the API.

@@ -56,7 +56,11 @@ func (u *Inbound) find(ctx context.Context, r domain.Report) (*domain.Order, err
 	case r.OrderID != "":
 		return u.order(ctx, r.OrderID)
 	case r.ExternalID == "":
-		return nil, domain.Errorf(domain.CodeOrderNotFound, "no order has the tracking number %q", r.TrackingNumber)
+		id, err := u.Store.ShipmentOrder(ctx, r.TrackingNumber)
+		if err != nil {
+			return nil, err
+		}
+		return u.order(ctx, id)
 	}
 	found, _, err := u.Store.Orders(ctx,
 		domain.OrderFilter{ExternalID: r.ExternalID, MerchantID: r.MerchantID}, domain.Page{Size: 2})

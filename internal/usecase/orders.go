@@ -145,9 +145,18 @@ func (u *Orders) UpdateStatus(ctx context.Context, id string, in StatusChange, e
 	if err != nil {
 		return nil, err
 	}
+	drop := false
+	if in.Status == domain.StatusCancelled {
+		if drop, err = u.shipments.release(ctx, known.ID, expected); err != nil {
+			return nil, err
+		}
+	}
 	return u.update(ctx, known.ID, known.CourierID, func(ch *domain.Change) error {
 		if err := checkVersion(ch.Order, expected); err != nil {
 			return err
+		}
+		if drop && ch.Order.Status.CanMove(in.Status) {
+			ch.Order.DropShipment()
 		}
 		events, err := ch.Order.Move(in.Status, in.Proof, by)
 		ch.Add(events...)
@@ -155,8 +164,9 @@ func (u *Orders) UpdateStatus(ctx context.Context, id string, in StatusChange, e
 	})
 }
 
-// Cancel ends an order before its goods are handed over; otherwise it fails with
-// cancel_after_pickup. An order that is cancelled already stays so.
+// Cancel ends an order before its goods are handed over, its shipment first;
+// otherwise it fails with cancel_after_pickup, or with unavailable while the carrier
+// has not confirmed (then the order is cancelled as soon as it does). An order that is cancelled already stays so.
 func (u *Orders) Cancel(ctx context.Context, id, reason string, expected int64) (*domain.Order, error) {
 	return u.UpdateStatus(ctx, id, StatusChange{Status: domain.StatusCancelled, Reason: reason}, expected)
 }

@@ -146,6 +146,12 @@ var shipmentTests = map[string]func(*testing.T, storeSuite){
 		j.Due, j.Since, j.Looks = start.Add(time.Hour), start.Add(time.Second), 4
 		require.NoError(t, s.PutOffShipment(t.Context(), j, until))
 		require.Empty(t, s.take(t, "acme", until, until, 10))
+		next, err := s.NextShipment(t.Context(), "acme")
+		require.NoError(t, err)
+		require.Equal(t, start.Add(time.Hour), next)
+		next, err = s.NextShipment(t.Context(), "other")
+		require.NoError(t, err)
+		require.True(t, next.IsZero())
 		again := s.take(t, "acme", start.Add(time.Hour), start.Add(2*time.Hour), 10)[0]
 		require.Equal(t, []any{j.Since, 4}, []any{again.Since, again.Looks})
 		again.Due = time.Time{}
@@ -187,7 +193,7 @@ var shipmentTests = map[string]func(*testing.T, storeSuite){
 				if i == 0 {
 					sent, err = s.SendShipment(t.Context(), o.ID, ref)
 				} else {
-					heard, err = s.CancelShipment(t.Context(), o.ID, ref, start)
+					heard, err = s.CancelShipment(t.Context(), o.ID, ref, true, start)
 				}
 				return err
 			})
@@ -199,6 +205,11 @@ var shipmentTests = map[string]func(*testing.T, storeSuite){
 			again, err := s.SendShipment(t.Context(), o.ID, ref)
 			require.NoError(t, err)
 			require.False(t, again)
+			_, err = s.CancelShipment(t.Context(), o.ID, ref, false, start)
+			require.NoError(t, err)
+			again, err = s.SendShipment(t.Context(), o.ID, ref)
+			require.NoError(t, err)
+			require.True(t, again, "not to be cancelled after all")
 			wrong, err := s.SendShipment(t.Context(), o.ID, "another")
 			require.NoError(t, err)
 			require.False(t, wrong)

@@ -121,6 +121,16 @@ func (s *Store) TakeShipments(ctx context.Context, carrier string, now, until ti
 	})
 }
 
+// NextShipment returns when the next of the carrier's shipments is due, zero for none.
+func (s *Store) NextShipment(ctx context.Context, carrier string) (time.Time, error) {
+	var due sql.NullInt64
+	err := s.queryRow(ctx, `SELECT min(s.due_at) FROM shipments s WHERE s.carrier = $1 AND s.due_at IS NOT NULL`, carrier).Scan(&due)
+	if err != nil || !due.Valid {
+		return time.Time{}, unavailable(err)
+	}
+	return fromMicros(due.Int64), nil
+}
+
 // take runs a job that reads; one that may run several times tells the last result.
 func take[T any](ctx context.Context, s *Store, fn func(context.Context, *sql.Tx) ([]T, error)) ([]T, error) {
 	var out []T
@@ -188,11 +198,11 @@ func (s *Store) SendShipment(ctx context.Context, orderID, clientRef string) (bo
 	return n > 0, err
 }
 
-// CancelShipment notes that a shipment is to be cancelled; see domain.Shipping.
-func (s *Store) CancelShipment(ctx context.Context, orderID, clientRef string, at time.Time) (bool, error) {
+// CancelShipment notes that a shipment is to be cancelled, or no more; see domain.Shipping.
+func (s *Store) CancelShipment(ctx context.Context, orderID, clientRef string, cancelling bool, at time.Time) (bool, error) {
 	sent, err := take(ctx, s, func(ctx context.Context, tx *sql.Tx) ([]bool, error) {
 		rows, err := tx.QueryContext(ctx, `UPDATE shipments SET cancelling = $3, due_at = $4
-			WHERE order_id = $1 AND client_ref = $2 RETURNING sent`, orderID, clientRef, true, micros(at))
+			WHERE order_id = $1 AND client_ref = $2 RETURNING sent`, orderID, clientRef, cancelling, micros(at))
 		return collect(rows, err, func(r *sql.Rows) (sent bool, err error) {
 			err = r.Scan(&sent)
 			return sent, err

@@ -69,3 +69,17 @@ func (s *Server) Duplicate(id string) string {
 	defer s.mu.Unlock()
 	return s.newOrder(s.byID(id).input, s.opt.Now()).uuid
 }
+
+// Heal ends all faults.
+func (s *Server) Heal() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.faults = nil
+}
+
+// Refused counts the calls that a fault met.
+func (s *Server) Refused() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.refused
+}

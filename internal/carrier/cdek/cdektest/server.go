@@ -79,6 +79,7 @@ type Server struct {
 	faults   []*Fault
 	calls    map[string]int
 	number   int
+	refused  int
 	shuffle  func(n int, swap func(i, j int))
 	twice    bool
 }
@@ -218,6 +219,7 @@ func (s *Server) fault(r *http.Request) *Fault {
 	for _, f := range s.faults {
 		if f.Times > 0 && (f.Method == "" || f.Method == r.Method) && strings.Contains(r.URL.Path, f.Path) {
 			f.Times--
+			s.refused++
 			return f
 		}
 	}

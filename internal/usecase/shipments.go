@@ -1,0 +1,296 @@
+package usecase
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"time"
+
+	"github.com/order-tracking/order-tracking/internal/domain"
+)
+
+// Shipping is the delivery companies that orders can be sent with.
+type Shipping struct {
+	Carriers map[string]domain.Carrier
+	// HookTokens end the address that each carrier posts to; nobody else may know them.
+	HookTokens map[string]string
+	// HookBase is our own address as carriers reach it, such as https://track.shop.example;
+	// "" when they can't.
+	HookBase string
+	// Count is told of what operators watch: hooks that could not be read, failed looks.
+	Count func(carrier, what string)
+}
+
+// Shipments is what can be done with parcels at delivery companies.
+//
+// Booking stores what is wanted and returns; a worker per carrier (work.go) does it.
+// Truth comes from looking, again and again, as often as makes sense; what carriers
+// tell unasked only makes the next look come sooner.
+type Shipments struct {
+	*core
+	wake map[string]chan struct{} // of each carrier's worker
+	mail chan struct{}            // of who works on hints
+}
+
+func newShipments(c *core) *Shipments {
+	u := &Shipments{core: c, wake: map[string]chan struct{}{}, mail: make(chan struct{}, 1)}
+	for code := range c.Shipping.Carriers {
+		u.wake[code] = make(chan struct{}, 1)
+	}
+	return u
+}
+
+// ShipmentDraft asks for a shipment: to be booked, or with a tracking number to be
+// followed.
+type ShipmentDraft struct {
+	// Carrier may be absent where there is only one.
+	Carrier        string `json:"carrier,omitempty"`
+	TrackingNumber string `json:"tracking_number,omitempty"`
+	domain.Booking
+}
+
+// quoteWithin is how long a booking waits for prices; without them it is accepted and
+// the worker asks again.
+const quoteWithin = 8 * time.Second
+
+// Book gives an order a shipment. The carrier has not decided when it returns. It
+// fails with carrier_not_found, shipment_exists, order_finished, illegal_transition,
+// or validation_failed when the carrier says at once that it can't be.
+func (u *Shipments) Book(ctx context.Context, id string, in ShipmentDraft) (*domain.Order, error) {
+	by, err := u.by(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := u.Check(in); err != nil {
+		return nil, err
+	}
+	car, err := u.carrier(in.Carrier)
+	if err != nil {
+		return nil, err
+	}
+	known, err := u.order(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return once(ctx, u.core, "book_shipment:"+known.ID, in, func(rec *domain.Idempotency) (*domain.Order, error) {
+		follow := in.TrackingNumber != ""
+		if _, err := tentative(known).Book(domain.Shipment{}, follow, by); err != nil {
+			return nil, err
+		}
+		s, job, err := u.prepare(ctx, known, car, in)
+		if err != nil {
+			return nil, err
+		}
+		o, err := u.update(ctx, known.ID, known.CourierID, func(ch *domain.Change) error {
+			events, err := ch.Order.Book(s, follow, by)
+			if err != nil {
+				return err
+			}
+			ch.Add(events...)
+			ch.Shipment = &job
+			return record(ch, rec, nil)
+		})
+		if err == nil {
+			nudge(u.wake[car.Code()])
+		}
+		return o, err
+	})
+}
+
+// tentative is a copy to try something on.
+func tentative(o *domain.Order) *domain.Order {
+	copied := *o
+	return &copied
+}
+
+// Check returns every fault of a draft.
+func (u *Shipments) Check(in ShipmentDraft) error {
+	var f domain.Faults
+	f.Text("/carrier", in.Carrier, domain.MaxKey)
+	f.Text("/tracking_number", in.TrackingNumber, domain.MaxKey)
+	f.Include(in.Validate())
+	return f.Err()
+}
+
+// carrier returns the delivery company of a code; the only one for none.
+func (u *Shipments) carrier(code string) (domain.Carrier, error) {
+	carriers := u.Shipping.Carriers
+	if code == "" && len(carriers) == 1 {
+		for _, only := range carriers {
+			return only, nil
+		}
+	}
+	if car, ok := carriers[code]; ok {
+		return car, nil
+	}
+	if code == "" && len(carriers) > 0 {
+		return nil, domain.Invalid("/carrier", "required", "is required where there are several delivery companies")
+	}
+	return nil, domain.Errorf(domain.CodeCarrierNotFound, "no delivery company %q is set up; see the section carriers of the configuration", code)
+}
+
+// prepare makes the shipment and what is to be done about it. The carrier is asked for
+// the price, and so finds most of what can't be while somebody waits for the answer.
+func (u *Shipments) prepare(ctx context.Context, o *domain.Order, car domain.Carrier, in ShipmentDraft) (domain.Shipment, domain.ShipmentJob, error) {
+	now := domain.Timestamp(u.Clock.Now())
+	s := domain.Shipment{Carrier: car.Code(), Phase: domain.PhasePending, Reference: o.ClientRef(now), TrackingNumber: in.TrackingNumber}
+	job := domain.ShipmentJob{
+		OrderID: o.ID, Carrier: s.Carrier, Due: now, Since: now,
+		Ref: domain.ShipmentRef{ClientRef: s.Reference, TrackingNumber: in.TrackingNumber},
+	}
+	if in.TrackingNumber != "" {
+		if _, ok := car.(domain.CarrierTracker); !ok {
+			return s, job, failure(domain.Unsupported(s.Carrier, "tracking"))
+		}
+		return s, job, nil
+	}
+	if _, ok := car.(domain.CarrierShipper); !ok {
+		return s, job, failure(domain.Unsupported(s.Carrier, "booking"))
+	}
+	booking := in.Booking
+	job.Booking = &booking
+	limited, cancel := context.WithTimeout(ctx, quoteWithin)
+	defer cancel()
+	q, err := u.choose(limited, car, o, booking)
+	if class := domain.ClassOf(err); class != "" && class != domain.ClassRetryable && class != domain.ClassUnsupported {
+		return s, job, failure(err)
+	}
+	s.Tariff = cmp.Or(q.Tariff, booking.Tariff)
+	if q.Tariff != "" {
+		booking.Tariff, s.Price, s.Expected = q.Tariff, &q.Price, &q.Expected
+	}
+	return s, job, nil
+}
+
+// choose asks for the offer that a booking wishes for.
+func (u *Shipments) choose(ctx context.Context, car domain.Carrier, o *domain.Order, b domain.Booking) (domain.Quote, error) {
+	quoter, ok := car.(domain.CarrierQuoter)
+	if !ok {
+		return domain.Quote{}, domain.Unsupported(car.Code(), "quoting prices")
+	}
+	r := b.Request(o, "")
+	ask := domain.QuoteRequest{From: r.From, To: r.To, Packages: r.Packages}
+	if !wish(b.Tariff) {
+		ask.Tariff = b.Tariff
+	}
+	quotes, err := quoter.Quote(ctx, ask)
+	if err != nil {
+		return domain.Quote{}, err
+	}
+	q, ok := domain.ChooseQuote(quotes, b.Tariff)
+	if !ok {
+		return q, &domain.CarrierError{Carrier: car.Code(), Class: domain.ClassValidation, Message: "no such tariff serves this way"}
+	}
+	return q, nil
+}
+
+// wish says whether a tariff is still to be chosen.
+func wish(tariff string) bool {
+	return tariff == "" || tariff == domain.TariffCheapest || tariff == domain.TariffFastest
+}
+
+// Get returns an order's shipment, or shipment_not_found.
+func (u *Shipments) Get(ctx context.Context, id string) (*domain.Shipment, error) {
+	if _, err := domain.ActorFrom(ctx); err != nil {
+		return nil, err
+	}
+	o, err := u.order(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if o.Shipment == nil {
+		return nil, domain.Errorf(domain.CodeShipmentNotFound, "the order goes with no delivery company")
+	}
+	return o.Shipment, nil
+}
+
+// Quote returns a carrier's offers.
+func (u *Shipments) Quote(ctx context.Context, carrier string, r domain.QuoteRequest) ([]domain.Quote, error) {
+	if _, err := domain.ActorFrom(ctx); err != nil {
+		return nil, err
+	}
+	check := domain.Booking{From: r.From, To: r.To, Packages: r.Packages, Tariff: r.Tariff}
+	if err := check.Validate(); err != nil {
+		return nil, err
+	}
+	car, err := u.carrier(carrier)
+	if err != nil {
+		return nil, err
+	}
+	quoter, ok := car.(domain.CarrierQuoter)
+	if !ok {
+		return nil, failure(domain.Unsupported(carrier, "quoting prices"))
+	}
+	quotes, err := quoter.Quote(ctx, r)
+	return quotes, failure(err)
+}
+
+// MaxPoints is how many points are returned at most.
+const MaxPoints = 500
+
+// Points returns a carrier's offices and lockers.
+func (u *Shipments) Points(ctx context.Context, carrier string, q domain.PointQuery) ([]domain.DeliveryPoint, error) {
+	if _, err := domain.ActorFrom(ctx); err != nil {
+		return nil, err
+	}
+	var f domain.Faults
+	f.Text("/city", q.City, domain.MaxName)
+	f.Text("/code", q.Code, domain.MaxKey)
+	if q.Near != nil && !q.Near.Valid() {
+		f.Add("/lat", "out_of_range", "lat and lon must be degrees on the globe")
+	}
+	if q.Kind != "" && q.Kind != domain.PointOffice && q.Kind != domain.PointLocker {
+		f.Add("/kind", "unknown_kind", "must be office or locker")
+	}
+	if q.City == "" && q.Near == nil && q.Code == "" {
+		f.Add("/city", "required", "city, lat and lon, or code is required")
+	}
+	if q.Limit < 0 || q.Limit > MaxPoints {
+		f.Add("/limit", "out_of_range", "must be between 1 and %d", MaxPoints)
+	}
+	if err := f.Err(); err != nil {
+		return nil, err
+	}
+	car, err := u.carrier(carrier)
+	if err != nil {
+		return nil, err
+	}
+	finder, ok := car.(domain.CarrierPoints)
+	if !ok {
+		return nil, failure(domain.Unsupported(carrier, "handing out at offices"))
+	}
+	q.Limit = cmp.Or(q.Limit, domain.DefaultPage)
+	points, err := finder.Points(ctx, q)
+	return points, failure(err)
+}
+
+// failure turns what a carrier says into what the caller is told: what is wrong with
+// the request in the carrier's words, anything else as unavailable.
+func failure(err error) error {
+	var e *domain.CarrierError
+	if err == nil || !errors.As(err, &e) {
+		if err != nil {
+			return domain.Unavailable("the delivery company", err)
+		}
+		return nil
+	}
+	switch e.Class {
+	case domain.ClassValidation, domain.ClassConflict, domain.ClassUnsupported:
+		out := domain.Errorf(domain.CodeValidationFailed, "%s", e.Error())
+		out.Faults = []domain.Fault{{Pointer: "", Code: cmp.Or(e.Code, string(e.Class)), Detail: cmp.Or(e.Message, "refused")}}
+		return out
+	case domain.ClassNotFound:
+		return domain.Errorf(domain.CodeShipmentNotFound, "%s", e.Error())
+	}
+	out := domain.Unavailable("the delivery company "+e.Carrier, err)
+	out.RetryAfter = max(out.RetryAfter, e.RetryAfter)
+	return out
+}
+
+// nudge wakes a worker; one signal that waits is enough.
+func nudge(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}

@@ -1,0 +1,112 @@
+package usecase
+
+import (
+	"context"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/order-tracking/order-tracking/internal/domain"
+)
+
+const (
+	// cancelWithin is how long a caller waits for a carrier to end a shipment.
+	cancelWithin = 6 * time.Second
+	// unheardOf is how long after it was sent a booking of which the carrier knows nothing
+	// may still turn up there.
+	unheardOf = 2 * time.Minute
+)
+
+// release ends the shipment of an order that is to be cancelled. It returns whether
+// there was one, when nothing stands in the way of that any more. Otherwise the order
+// can't be cancelled (cancel_after_pickup), because the carrier has the parcel, or not
+// yet (unavailable): then the worker cancels both as soon as the carrier confirms.
+func (u *Shipments) release(ctx context.Context, id string, expected int64) (ended bool, err error) {
+	o, err := u.Store.Order(ctx, id)
+	if err != nil {
+		return false, err
+	}
+	if err := checkVersion(o, expected); err != nil {
+		return false, err
+	}
+	if o.Shipment == nil || !o.Shipment.Phase.Live() || !o.Status.BeforeCustody() {
+		return false, nil
+	}
+	job, err := u.Store.ShipmentJob(ctx, o.ID)
+	if err != nil {
+		return false, err
+	}
+	if job == nil || job.Booking == nil || job.Ref.ClientRef != o.Shipment.Reference {
+		return false, nil // a parcel that is only followed is not ours to cancel
+	}
+	car, known := u.Shipping.Carriers[job.Carrier]
+	if !known {
+		u.Log.Warn("the order of a delivery company that is not set up any more is cancelled without asking it",
+			zap.String("order_id", o.ID), zap.String("carrier", job.Carrier))
+		return true, nil
+	}
+	// The worker waits while we try.
+	sent, err := u.Store.CancelShipment(ctx, o.ID, job.Ref.ClientRef, true, u.Clock.Now().Add(2*cancelWithin))
+	if err != nil || !sent {
+		return err == nil, err
+	}
+	limited, cancel := context.WithTimeout(ctx, cancelWithin)
+	defer cancel()
+	job.Sent = true
+	out, err := u.end(limited, car, *job, cancelWithin)
+	switch {
+	case err != nil:
+		u.Log.Info("a shipment is not cancelled yet", zap.String("order_id", o.ID), zap.Error(err))
+	case out.Result == domain.CancelDone:
+		return true, nil
+	case out.Result != domain.CancelPending:
+		return false, u.tooLate(ctx, o, *job, out)
+	}
+	nudge(u.wake[job.Carrier])
+	return false, &domain.Error{
+		Code: domain.CodeUnavailable, RetryAfter: 5 * time.Second,
+		Message: job.Carrier + " has not confirmed yet that the shipment is cancelled; the order will be as soon as it does",
+	}
+}
+
+// end asks a carrier to cancel and watches for a while what comes of it.
+func (u *Shipments) end(ctx context.Context, car domain.Carrier, job domain.ShipmentJob, watch time.Duration) (domain.CancelOutcome, error) {
+	shipper, ok := car.(domain.CarrierShipper)
+	if !ok {
+		return domain.CancelOutcome{Result: domain.CancelImpossible, Detail: job.Carrier + " can't cancel"}, nil
+	}
+	out, err := shipper.CancelShipment(ctx, job.Ref)
+	if domain.ClassOf(err) == domain.ClassNotFound {
+		if u.Clock.Now().Sub(job.Since) < unheardOf {
+			return domain.CancelOutcome{Result: domain.CancelPending}, nil
+		}
+		return domain.CancelOutcome{Result: domain.CancelDone, Detail: "the carrier knows nothing of it"}, nil
+	}
+	tracker, ok := car.(domain.CarrierTracker)
+	for wait := 250 * time.Millisecond; ok && err == nil && out.Result == domain.CancelPending && wait < watch/2; wait *= 2 {
+		select {
+		case <-ctx.Done():
+			return out, nil
+		case <-time.After(wait):
+		}
+		snap, lookErr := tracker.TrackShipment(ctx, job.Ref)
+		if lookErr == nil && !snap.Ref.Phase.Live() {
+			out.Result = domain.CancelDone
+		}
+	}
+	return out, err
+}
+
+// tooLate is a cancellation that the carrier could not make: it has the parcel.
+func (u *Shipments) tooLate(ctx context.Context, o *domain.Order, job domain.ShipmentJob, out domain.CancelOutcome) error {
+	// Look once what was asked for has been done.
+	if _, err := u.Store.CancelShipment(ctx, o.ID, job.Ref.ClientRef, false, u.Clock.Now().Add(cancelWithin)); err != nil {
+		return err
+	}
+	nudge(u.wake[job.Carrier]) // which finds out how long to sleep
+	message := "the order can't be cancelled any more: " + job.Carrier + " says that " + out.Detail
+	if out.Price != nil {
+		message += " (about " + formatMoney(*out.Price) + ")"
+	}
+	return &domain.Error{Code: domain.CodeCancelAfterPickup, Message: message, Allowed: o.Status.Next()}
+}
