@@ -39,6 +39,7 @@ func Live(t *testing.T, o LiveOptions, open func(*testing.T) domain.LiveStore) {
 		{"nearest follows moving couriers", liveNearestMoving},
 		{"an order is kept unless a newer one is", liveOrders},
 		{"the newest of racing orders stays", liveOrdersRace},
+		{"older copies are forgotten", liveForget},
 		{"all at once", liveConcurrent},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.run(t, o, open(t)) })
@@ -345,6 +346,25 @@ func liveOrdersRace(t *testing.T, _ LiveOptions, s domain.LiveStore) {
 	o, err := s.CachedOrder(t.Context(), id)
 	require.NoError(t, err)
 	require.Equal(t, int64(len(orders)), o.Version)
+}
+
+func liveForget(t *testing.T, _ LiveOptions, s domain.LiveStore) {
+	ctx := t.Context()
+	require.NoError(t, s.ForgetOlder(ctx, nil))
+	older, same, newer, none := domain.NewID(), domain.NewID(), domain.NewID(), domain.NewID()
+	for _, id := range []string{older, same, newer} {
+		require.NoError(t, s.CacheOrder(ctx, liveOrder(t, id, 10, 10)))
+	}
+	require.NoError(t, s.ForgetOlder(ctx, map[string]int64{older: 11, same: 10, newer: 9, none: 100}))
+	for id, kept := range map[string]bool{older: false, same: true, newer: true, none: false} {
+		o, err := s.CachedOrder(ctx, id)
+		require.NoError(t, err)
+		require.Equal(t, kept, o != nil)
+	}
+	require.NoError(t, s.CacheOrder(ctx, liveOrder(t, older, 11, 11)))
+	o, err := s.CachedOrder(ctx, older)
+	require.NoError(t, err)
+	require.Equal(t, int64(11), o.Version)
 }
 
 func liveConcurrent(t *testing.T, o LiveOptions, s domain.LiveStore) {

@@ -136,6 +136,19 @@ func (m *Memory) CacheOrder(_ context.Context, o *domain.Order) error {
 	return nil
 }
 
+// ForgetOlder drops the copies that are older than these versions.
+func (m *Memory) ForgetOlder(_ context.Context, versions map[string]int64) error {
+	for id, version := range versions {
+		m.orders.ComputeIfPresent(id, func(old *domain.Order) (*domain.Order, otter.ComputeOp) {
+			if old.Version < version {
+				return nil, otter.InvalidateOp
+			}
+			return old, otter.CancelOp
+		})
+	}
+	return nil
+}
+
 // newer says whether a knows more than b: a note moves the history on and leaves the version.
 func newer(a, b *domain.Order) bool {
 	if a.Version != b.Version {

@@ -33,6 +33,12 @@ end
 redis.call('SET', KEYS[1], ARGV[3], 'PX', ARGV[4])
 return 1`)
 
+// dropOlder deletes an order that is older than a version.
+var dropOlder = rueidis.NewLuaScript(`
+local v = string.match(redis.call('GETRANGE', KEYS[1], 0, 40), '^(%d+) ')
+if v and tonumber(v) < tonumber(ARGV[1]) then return redis.call('UNLINK', KEYS[1]) end
+return 0`)
+
 // orderCopy is an order as this replica knows it.
 type orderCopy struct {
 	order *domain.Order
@@ -117,6 +123,51 @@ func (r *Redis) CacheOrder(ctx context.Context, o *domain.Order) error {
 	}
 	if err != nil {
 		return r.fail(call, s, err)
+	}
+	return nil
+}
+
+// ForgetOlder drops the copies that are older than these versions, here and in Redis.
+func (r *Redis) ForgetOlder(ctx context.Context, versions map[string]int64) error {
+	for id, version := range versions {
+		r.copies.ComputeIfPresent(id, func(old *orderCopy) (*orderCopy, otter.ComputeOp) {
+			if old.order.Version < version {
+				return nil, otter.InvalidateOp
+			}
+			return old, otter.CancelOp
+		})
+	}
+	s, err := r.session(ctx)
+	if err == nil {
+		err = r.dropOlder(ctx, s, versions)
+	}
+	if err != nil {
+		for id := range versions {
+			r.miss(id)
+		}
+	}
+	return err
+}
+
+func (r *Redis) dropOlder(ctx context.Context, s *session, versions map[string]int64) error {
+	calls := make([]rueidis.LuaExec, 0, len(versions))
+	ids := make([]string, 0, len(versions))
+	for id, version := range versions {
+		ids = append(ids, id)
+		calls = append(calls, rueidis.LuaExec{Keys: []string{r.orderKey(s, id)}, Args: []string{strconv.FormatInt(version, 10)}})
+	}
+	if len(calls) == 0 {
+		return nil
+	}
+	call, cancel := within(ctx, opTimeout)
+	defer cancel()
+	for i, resp := range dropOlder.ExecMulti(call, s.client, calls...) {
+		if err := resp.Error(); err != nil {
+			return r.fail(call, s, err)
+		}
+		if !r.still(ctx, s, ids[i]) {
+			r.miss(ids[i])
+		}
 	}
 	return nil
 }
