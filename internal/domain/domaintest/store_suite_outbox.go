@@ -97,6 +97,22 @@ var outboxTests = map[string]func(*testing.T, storeSuite){
 			t.Fatal("no signal")
 		}
 	},
+	"one leads, reads and forgets, and another may once it resigned": func(t *testing.T, s storeSuite) {
+		for range 3 {
+			s.create(t, draft(), start)
+		}
+		for want := 3; want > 0; want-- {
+			box, resign, err := s.Lead(t.Context())
+			require.NoError(t, err)
+			require.NotNil(t, box)
+			entries, err := box.Pending(t.Context(), 10)
+			require.NoError(t, err)
+			require.Equal(t, s.pending(t), entries)
+			require.Len(t, entries, want)
+			require.NoError(t, box.Published(t.Context(), []int64{entries[0].Position}))
+			resign()
+		}
+	},
 	"each order's versions are in order whoever writes": func(t *testing.T, s storeSuite) {
 		orders := make([]string, 4)
 		for i := range orders {
