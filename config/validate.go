@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -68,16 +69,6 @@ func (c *Config) validate() error {
 		{"database.purge_every", lasting(c.Database.PurgeEvery, time.Second)},
 		{"redis.url", c.Redis.check()},
 		{"redis.prefix", plainText(c.Redis.Prefix, 64)},
-		{"kafka.brokers", checkBrokers(c.Kafka.Brokers)},
-		{"kafka.listen", checkAddr(c.Kafka.Listen, 0)},
-		{"kafka.dir", plainText(c.Kafka.Dir, 4096)},
-		{"kafka.group", plainText(c.Kafka.Group, 255)},
-		{"kafka.partitions", within(c.Kafka.Partitions, 1, 1000)},
-		{"kafka.replication", within(c.Kafka.Replication, 1, 100)},
-		{"kafka.delivery_timeout", lasting(c.Kafka.DeliveryTimeout, time.Second)},
-		{"kafka.tls.cert_file", together(c.Kafka.TLS.CertFile, c.Kafka.TLS.KeyFile, "kafka.tls.key_file")},
-		{"kafka.sasl.mechanism", oneOf(c.Kafka.SASL.Mechanism, "", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")},
-		{"kafka.sasl.user", together(c.Kafka.SASL.Mechanism, c.Kafka.SASL.User, "kafka.sasl.mechanism")},
 		{"http.addr", checkAddr(c.HTTP.Addr, 0)},
 		{"http.read_header_timeout", lasting(c.HTTP.ReadHeaderTimeout, time.Millisecond)},
 		{"http.read_timeout", lasting(c.HTTP.ReadTimeout, time.Millisecond)},
@@ -114,12 +105,27 @@ func (c *Config) validate() error {
 		{"live.ping_every", lasting(c.Live.PingEvery, time.Second)},
 		{"shutdown.timeout", lasting(c.Shutdown.Timeout, time.Second)},
 	}
-	for _, r := range rules {
+	for _, r := range slices.Concat(rules, c.Kafka.rules()) {
 		if r.err != nil {
 			return c.fault(r.key, r.err)
 		}
 	}
 	return c.checkListeners()
+}
+
+func (k Kafka) rules() []check {
+	return []check{
+		{"kafka.brokers", checkBrokers(k.Brokers)},
+		{"kafka.listen", checkAddr(k.Listen, 0)},
+		{"kafka.dir", plainText(k.Dir, 4096)},
+		{"kafka.group", plainText(k.Group, 255)},
+		{"kafka.partitions", within(k.Partitions, 1, 1000)},
+		{"kafka.replication", within(k.Replication, 1, 100)},
+		{"kafka.delivery_timeout", lasting(k.DeliveryTimeout, time.Second)},
+		{"kafka.tls.cert_file", together(k.TLS.CertFile, k.TLS.KeyFile, "kafka.tls.key_file")},
+		{"kafka.sasl.mechanism", oneOf(k.SASL.Mechanism, "", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")},
+		{"kafka.sasl.user", together(k.SASL.Mechanism, k.SASL.User, "kafka.sasl.mechanism")},
+	}
 }
 
 // checkListeners looks at the addresses together: no two alike, and on loopback
