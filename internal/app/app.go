@@ -39,6 +39,7 @@ type App struct {
 
 	store    store
 	live     domain.LiveStore
+	wakeups  domain.Wakeups // nil where there is one process
 	embedded *messaging.Embedded
 	producer *messaging.Producer
 	// telemetry publishes positions.

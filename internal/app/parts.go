@@ -108,7 +108,7 @@ func (a *App) openLive(ctx context.Context) error {
 		return fmt.Errorf("redis.url: %w", err)
 	}
 	a.closing(r.Close)
-	a.live = r
+	a.live, a.wakeups = r, r
 	return nil
 }
 
@@ -128,7 +128,8 @@ func (a *App) connect(ctx context.Context) (err error) {
 	}
 	a.closing(func() error { a.telemetry.Close(); return nil })
 	a.relay = outbox.New(a.store, a.producer, a.log)
-	a.hub = push.New(push.Config{Queue: a.cfg.Live.Queue}, a.store, a.live, systemClock{}, a.log)
+	a.relay.Forget = a.live.ForgetOlder
+	a.hub = push.New(push.Config{Queue: a.cfg.Live.Queue, Wakeups: a.wakeups}, a.store, a.live, systemClock{}, a.log)
 	if a.embedded != nil && a.embedded.SetAside() {
 		n, err := a.store.Republish(ctx)
 		if err != nil {

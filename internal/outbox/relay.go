@@ -31,6 +31,11 @@ const (
 
 // Relay drains an outbox to a bus.
 type Relay struct {
+	// Forget, when set before Run, is told the version to which each order has come, so
+	// that a cache drops what is older: whoever made the change may have been killed
+	// before it could do that.
+	Forget func(ctx context.Context, versions map[string]int64) error
+
 	box       domain.Outbox
 	bus       domain.Bus
 	log       *zap.Logger
@@ -146,6 +151,7 @@ func (r *Relay) publish(ctx context.Context) error {
 			}
 			positions[i] = e.Position
 		}
+		r.forget(ctx, entries)
 		if err := r.bus.Publish(ctx, msgs); err != nil {
 			return err
 		}
@@ -154,5 +160,25 @@ func (r *Relay) publish(ctx context.Context) error {
 		if err := r.led.Published(context.WithoutCancel(ctx), positions); err != nil {
 			return err
 		}
+	}
+}
+
+// forget has older copies of the orders dropped. Of a new order there is none. A cache
+// that fails sees to it by itself.
+func (r *Relay) forget(ctx context.Context, entries []domain.OutboxEntry) {
+	if r.Forget == nil {
+		return
+	}
+	versions := map[string]int64{}
+	for _, e := range entries {
+		if e.Event.Version > 1 {
+			versions[e.Event.OrderID] = max(versions[e.Event.OrderID], e.Event.Version)
+		}
+	}
+	if len(versions) == 0 {
+		return
+	}
+	if err := r.Forget(ctx, versions); err != nil {
+		r.log.Debug("older copies of orders were not dropped", zap.Error(err))
 	}
 }

@@ -238,3 +238,28 @@ func TestAFailureGivesUpTheLead(t *testing.T) {
 		t.Fatalf("%v, %d terms", err, b.terms)
 	}
 }
+
+// A cache hears how far each order has come before anybody reads of it elsewhere, and
+// its failure holds nothing up.
+func TestRelayTellsTheCache(t *testing.T) {
+	b := &box{entries: []domain.OutboxEntry{entry(1, "a", 1), entry(2, "b", 2), entry(3, "b", 3), entry(4, "c", 1)}}
+	out := &bus{}
+	r := New(b, out, zap.NewNop())
+	var told []map[string]int64
+	r.Forget = func(_ context.Context, versions map[string]int64) error {
+		if len(out.got) > 0 {
+			t.Error("published before")
+		}
+		told = append(told, versions)
+		return errors.New("the cache is away")
+	}
+	if err := r.Drain(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]map[string]int64{{"b": 3}}, told); diff != "" {
+		t.Error(diff)
+	}
+	if len(out.got) != 4 {
+		t.Errorf("published %d", len(out.got))
+	}
+}
