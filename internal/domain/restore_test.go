@@ -197,8 +197,9 @@ func TestHistoryIsMadeOfTimes(t *testing.T) {
 	}{
 		"only a status":    {func(r *Restored) { r.Steps, r.Order.Status = nil, StatusPickedUp }, map[string]string{"/status": "conflict"}},
 		"another status":   {func(r *Restored) { r.Order.Status = StatusFailed }, map[string]string{"/status": "conflict"}},
-		"before the start": {func(r *Restored) { r.Steps[1].At = at(-1) }, map[string]string{"/at.picked_up": "impossible_time"}},
-		"after the end":    {func(r *Restored) { r.Steps[1].At = at(100) }, map[string]string{"/at.picked_up": "illegal_transition"}},
+		"before the start": {func(r *Restored) { r.Steps[1].At = at(-1) }, nil},
+		"after the end":    {func(r *Restored) { r.Steps[1].At = at(100) }, nil},
+		"two ends":         {func(r *Restored) { r.Steps[3].Status = StatusFailed }, map[string]string{"/at.delivery_failed": "illegal_transition"}},
 		"in the future":    {func(r *Restored) { r.Steps[0].At = at(700) }, map[string]string{"/at.delivered": "impossible_time", "/updated_at": "impossible_time", "/delivered_at": "impossible_time"}},
 		"no such status":   {func(r *Restored) { r.Steps[0].Status = "lost" }, map[string]string{"/at.delivered": "unknown_status"}},
 	} {

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"mime"
 	"net/http"
 	"strconv"
@@ -85,8 +86,8 @@ const (
 		"{\"line\":3,\"read\":3,\"created\":2,\"known\":0,\"failed\":1,\"finished\":true}\n"
 )
 
-// importTally is how far an import is.
-type importTally struct {
+// ImportTally is how far an import is. It is exported for the decoders of its readers.
+type ImportTally struct {
 	Read     int64 `json:"read"`
 	Created  int64 `json:"created"`
 	Known    int64 `json:"known"`
@@ -98,7 +99,7 @@ type importTally struct {
 type importReply struct {
 	Line  int64     `json:"line"`
 	Error *rowError `json:"error,omitempty"`
-	*importTally
+	*ImportTally
 }
 
 type rowError struct {
@@ -122,14 +123,9 @@ func (s *Server) importOrders(ctx context.Context, c *gin.Context) error {
 		return err
 	}
 	body := &patientBody{c.Request.Body, control}
-	rows := jsonRows(newFileLines(body, max(1, in.FirstLine.Value)))
-	if isCSV {
-		r, err := newCSV(body)
-		if err != nil {
-			return uploadError(err)
-		}
-		r.lines.number = max(r.lines.number, in.FirstLine.Value-1)
-		rows = r.rows()
+	rows, err := importRows(body, isCSV, in.FirstLine.Value)
+	if err != nil {
+		return uploadError(err)
 	}
 	run := newImportRun(c, control)
 	if err := run.begin(); err != nil {
@@ -144,6 +140,20 @@ func (s *Server) importOrders(ctx context.Context, c *gin.Context) error {
 	}
 	run.end(uploadError(err))
 	return nil
+}
+
+// importRows reads the body's rows, and at once the header of CSV. first is the number
+// of the first line, or 0.
+func importRows(body io.Reader, isCSV bool, first int64) (iter.Seq2[usecase.ImportRow, error], error) {
+	if !isCSV {
+		return jsonRows(newFileLines(body, max(1, first))), nil
+	}
+	r, err := newCSV(body)
+	if err != nil {
+		return nil, err
+	}
+	r.lines.number = max(r.lines.number, first-1)
+	return r.rows(), nil
 }
 
 // importInput reads what comes before the body.
@@ -219,7 +229,7 @@ type importRun struct {
 	buf     bytes.Buffer
 	json    *json.Encoder
 	line    int64
-	tally   importTally
+	tally   ImportTally
 	told    time.Time
 }
 
@@ -236,6 +246,8 @@ func (r *importRun) begin() error {
 	h.Set("Content-Type", ndjsonType)
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Accel-Buffering", "no") // nginx passes it on at once
+	// What an import that stops leaves unread must not be taken for the next request.
+	h.Set("Connection", "close")
 	r.w.WriteHeaderNow()
 	return r.flush()
 }
@@ -267,7 +279,7 @@ func (r *importRun) report(out usecase.Imported, idle bool) error {
 // tell sends how far the import is.
 func (r *importRun) tell(stopped error) error {
 	r.told = time.Now()
-	reply := importReply{Line: r.line, importTally: &r.tally}
+	reply := importReply{Line: r.line, ImportTally: &r.tally}
 	if stopped != nil {
 		reply.Error = rowErrorOf(stopped)
 	}
@@ -279,6 +291,9 @@ func (r *importRun) tell(stopped error) error {
 
 func (r *importRun) end(err error) {
 	r.tally.Finished = err == nil
+	if err != nil { // what is still on its way is waited for, shortly, so that the answer arrives
+		_ = r.control.SetReadDeadline(time.Now().Add(time.Second))
+	}
 	_ = r.tell(err) // who is not there any more sees a cut answer
 }
 

@@ -32,17 +32,14 @@ func (l fileLine) refused() usecase.ImportRow {
 type fileLines struct {
 	r      *bufio.Reader
 	number int64
+	begun  bool
 	back   []fileLine
 }
 
 // newFileLines reads lines of which the first has this number. A byte order mark is
 // no part of them.
 func newFileLines(r io.Reader, first int64) *fileLines {
-	l := &fileLines{r: bufio.NewReaderSize(r, 64<<10), number: first - 1}
-	if mark, err := l.r.Peek(3); err == nil && string(mark) == "\xef\xbb\xbf" {
-		_, _ = l.r.Discard(3) // it was peeked
-	}
-	return l
+	return &fileLines{r: bufio.NewReaderSize(r, 64<<10), number: first - 1}
 }
 
 // next returns a line, or io.EOF after the last one.
@@ -66,6 +63,10 @@ func (l *fileLines) next() (fileLine, error) {
 		case err != nil && (!errors.Is(err, io.EOF) || len(line.text) == 0 && !line.tooLong):
 			return fileLine{}, err
 		}
+		if !l.begun {
+			line.text = bytes.TrimPrefix(line.text, []byte("\xef\xbb\xbf"))
+		}
+		l.begun = true
 		l.number++
 		line.number = l.number
 		line.text = bytes.TrimSuffix(bytes.TrimSuffix(line.text, []byte("\n")), []byte("\r"))
