@@ -77,4 +77,27 @@ var (
 		ID: exampleCarrier, Name: exampleName, Vehicle: exampleVehicle, Capacity: 3, OnDuty: true,
 		Position: &examplePosition, CreatedAt: exampleTime, UpdatedAt: exampleTime,
 	}
+
+	exampleShipmentDraft = usecase.ShipmentDraft{
+		Carrier: "cdek", Booking: domain.Booking{Tariff: domain.TariffCheapest, Packages: []domain.Package{{WeightG: 1500}}},
+	}
+	examplePeriod   = domain.DeliveryPeriod{Earliest: exampleTime.AddDate(0, 0, 3), Latest: exampleTime.AddDate(0, 0, 5)}
+	exampleShipment = &domain.Shipment{
+		Carrier: "cdek", TrackingNumber: "1106094897", Reference: "7K2-9QF-M4X-MOR0K1", CarrierStatus: "RECEIVED_AT_SHIPMENT_WAREHOUSE",
+		CarrierStatusText: "Принят на склад отправителя", Phase: domain.PhaseRegistered, Tariff: "139",
+		Price: &domain.Money{Amount: 52200, Currency: "RUB"}, LabelURL: "/order/" + exampleID + "/shipment/label", Expected: &examplePeriod,
+		Events: []domain.CarrierEvent{{
+			ID: "a93fd1b1:RECEIVED_AT_SHIPMENT_WAREHOUSE:20260504T123000Z:Москва", Kind: domain.CarrierScan,
+			Code: "RECEIVED_AT_SHIPMENT_WAREHOUSE", Text: "Принят на склад отправителя", Status: domain.StatusPickedUp,
+			OccurredAt: exampleTime, City: "Москва",
+		}},
+	}
+	exampleQuote = domain.Quote{
+		Carrier: "cdek", Tariff: "139", Name: "Посылка дверь-дверь", Mode: "door-door", Price: domain.Money{Amount: 49500, Currency: "RUB"},
+		DaysMin: 3, DaysMax: 5, Expected: examplePeriod,
+	}
+	examplePoint = domain.DeliveryPoint{
+		Carrier: "cdek", Code: "MSK5", Kind: domain.PointOffice, Name: "MSK5, Москва", Address: "ул. Первая, 1", City: "Москва",
+		Location: &domain.Point{Lat: 55.7522, Lon: 37.5989}, Hours: "Пн-Вс 09:00-21:00", HandsOut: true, TakesIn: true, Cards: true,
+	}
 )

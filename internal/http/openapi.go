@@ -22,11 +22,12 @@ import (
 
 // The tags that the document is sorted by.
 const (
-	tagOrders   = "Orders"
-	tagTracking = "Tracking"
-	tagCouriers = "Couriers"
-	tagLive     = "Live"
-	tagOps      = "Operation"
+	tagOrders    = "Orders"
+	tagTracking  = "Tracking"
+	tagCouriers  = "Couriers"
+	tagShipments = "Shipments"
+	tagLive      = "Live"
+	tagOps       = "Operation"
 )
 
 // operation describes one for the document and for those who serve it.
@@ -90,6 +91,7 @@ func (s *Server) newAPI() {
 			{Name: tagOrders, Description: "From creation to delivery."},
 			{Name: tagTracking, Description: "Where an order is and when it arrives."},
 			{Name: tagCouriers, Description: "Who carries orders, and where they are."},
+			{Name: tagShipments, Description: "Parcels that delivery companies carry."},
 			{Name: tagLive, Description: "What happens, as it happens: one JSON object a frame, `{type, order_id, version?, at, data}`."},
 			{Name: tagOps, Description: "For those who run the product."},
 		},

@@ -90,6 +90,7 @@ func New(d Deps) *Server {
 	s.transferRoutes()
 	s.courierRoutes()
 	s.trackingRoutes()
+	s.shipmentRoutes()
 	s.streamRoutes()
 	s.opsRoutes()
 	s.finishAPI()

@@ -204,13 +204,12 @@ func (u *Shipments) Get(ctx context.Context, id string) (*domain.Shipment, error
 	return o.Shipment, nil
 }
 
-// Quote returns a carrier's offers.
-func (u *Shipments) Quote(ctx context.Context, carrier string, r domain.QuoteRequest) ([]domain.Quote, error) {
+// Quote returns a carrier's offers, for an order when one is named.
+func (u *Shipments) Quote(ctx context.Context, carrier, orderID string, b domain.Booking) ([]domain.Quote, error) {
 	if _, err := domain.ActorFrom(ctx); err != nil {
 		return nil, err
 	}
-	check := domain.Booking{From: r.From, To: r.To, Packages: r.Packages, Tariff: r.Tariff}
-	if err := check.Validate(); err != nil {
+	if err := b.Validate(); err != nil {
 		return nil, err
 	}
 	car, err := u.carrier(carrier)
@@ -220,6 +219,18 @@ func (u *Shipments) Quote(ctx context.Context, carrier string, r domain.QuoteReq
 	quoter, ok := car.(domain.CarrierQuoter)
 	if !ok {
 		return nil, failure(domain.Unsupported(carrier, "quoting prices"))
+	}
+	r := domain.QuoteRequest{From: b.From, To: b.To, Packages: b.Packages}
+	if orderID != "" {
+		o, err := u.order(ctx, orderID)
+		if err != nil {
+			return nil, err
+		}
+		full := b.Request(o, "")
+		r.From, r.To, r.Packages = full.From, full.To, full.Packages
+	}
+	if !wish(b.Tariff) {
+		r.Tariff = b.Tariff
 	}
 	quotes, err := quoter.Quote(ctx, r)
 	return quotes, failure(err)

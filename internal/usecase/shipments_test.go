@@ -478,7 +478,7 @@ func TestBookingIsIdempotentAndChecked(t *testing.T) {
 		require.ErrorContains(s, err, "/packages/0/weight_g")
 		_, err = s.uc.Shipments.Get(s.ctx(), s.order().ID)
 		requireCode(s, domain.CodeShipmentNotFound, err)
-		_, err = s.uc.Shipments.Quote(s.ctx(), "cdek", domain.QuoteRequest{To: domain.Stop{City: "Новосибирск"}})
+		_, err = s.uc.Shipments.Quote(s.ctx(), "cdek", "", domain.Booking{To: domain.Stop{City: "Новосибирск"}})
 		require.NoError(s, err)
 		points, err := s.uc.Shipments.Points(s.ctx(), "cdek", domain.PointQuery{City: "Москва"})
 		require.NoError(s, err)

@@ -1,0 +1,216 @@
+package httpdoor
+
+import (
+	"context"
+	"io"
+	"net/http"
+
+	"github.com/gin-gonic/gin"
+	"go.uber.org/zap"
+
+	"github.com/order-tracking/order-tracking/internal/domain"
+	"github.com/order-tracking/order-tracking/internal/usecase"
+)
+
+type shipmentOut struct{ Body *domain.Shipment }
+
+type bookedOut struct {
+	ETag     string `header:"ETag" doc:"the order's version"`
+	Location string `header:"Location" doc:"where the shipment is"`
+	Replayed string `header:"Idempotent-Replayed" doc:"true when this is the answer to an earlier request with the same key"`
+	Body     *domain.Shipment
+}
+
+// CarrierPath is the delivery company that an operation is about.
+type CarrierPath struct {
+	Carrier string `path:"carrier" doc:"the delivery company's code" example:"cdek"`
+}
+
+type quoteList struct {
+	Quotes []domain.Quote `json:"quotes"`
+}
+
+type quotesOut struct{ Body quoteList }
+
+type pointList struct {
+	Points []domain.DeliveryPoint `json:"points"`
+}
+
+type pointsOut struct{ Body pointList }
+
+// shipmentRoutes are the operations on parcels at delivery companies.
+func (s *Server) shipmentRoutes() {
+	found := []domain.Code{domain.CodeOrderNotFound, domain.CodeShipmentNotFound, domain.CodeValidationFailed}
+	handle(s, operation{
+		method: http.MethodPost, path: "/order/{order_id}/shipment", id: "bookShipment", tag: tagShipments, status: http.StatusAccepted,
+		summary: "Send an order with a delivery company",
+		about: "Accepted at once; whether the company takes it is seen a moment later in `phase`. The tariff is a code of the company's, " +
+			"`cheapest` (the default) or `fastest`; packages follow from the items when absent. With a `tracking_number` " +
+			"a parcel that was booked elsewhere is followed instead.",
+		body: usecase.ShipmentDraft{}, request: exampleShipmentDraft, reply: exampleShipment,
+		codes: []domain.Code{
+			domain.CodeOrderNotFound, domain.CodeCarrierNotFound, domain.CodeShipmentExists, domain.CodeOrderFinished,
+			domain.CodeIllegalTransition, domain.CodeIdempotencyRunning, domain.CodeIdempotencyReused,
+		},
+	}, s.bookShipment)
+	handle(s, operation{
+		method: http.MethodGet, path: "/order/{order_id}/shipment", id: "getShipment", tag: tagShipments,
+		summary: "An order's parcel at a delivery company", reply: exampleShipment, codes: found,
+	}, func(ctx context.Context, in *OrderPath) (*shipmentOut, error) {
+		shipment, err := s.UseCases.Shipments.Get(ctx, in.ID)
+		return &shipmentOut{Body: shipment}, err
+	})
+	plain[labelIn, struct{}](s, operation{
+		method: http.MethodGet, path: "/order/{order_id}/shipment/label", id: "getShipmentLabel", tag: tagShipments,
+		summary: "A paper to print for a parcel", about: "Printed when it is first asked for, and kept. While the company prints: 503 with Retry-After.",
+		replies: "application/pdf", codes: found,
+	}, s.guarded(s.getLabel))
+	handle(s, operation{
+		method: http.MethodGet, path: "/carriers/{carrier}/quote", id: "quoteShipment", tag: tagShipments,
+		summary: "What sending costs and how long it takes",
+		about:   "From where orders are handed over unless told otherwise, to a city, a point of the company's or an order's address.",
+		reply:   quoteList{Quotes: []domain.Quote{exampleQuote}},
+		codes:   []domain.Code{domain.CodeCarrierNotFound, domain.CodeOrderNotFound, domain.CodeMalformed, domain.CodeValidationFailed},
+	}, s.quoteShipment)
+	handle(s, operation{
+		method: http.MethodGet, path: "/carriers/{carrier}/points", id: "listPoints", tag: tagShipments,
+		summary: "Offices and parcel lockers", about: "Of a city, or nearest first around a point.",
+		reply: pointList{Points: []domain.DeliveryPoint{examplePoint}},
+		codes: []domain.Code{domain.CodeCarrierNotFound, domain.CodeMalformed, domain.CodeValidationFailed},
+	}, s.listPoints)
+	plain[hookIn, healthOut](s, operation{
+		method: http.MethodPost, path: "/hooks/{carrier}/{token}", id: "receiveHook", tag: tagOps, open: true,
+		summary: "Where delivery companies post their hints",
+		about:   "The token is the credential. Whatever is posted is kept and answered with 200 at once; what it says is worked on later and never believed.",
+		codes:   []domain.Code{domain.CodeNotFound},
+	}, s.receiveHook)
+}
+
+type bookIn struct {
+	OrderPath
+	Idempotent
+	JSONBody
+}
+
+func (s *Server) bookShipment(ctx context.Context, in *bookIn) (*bookedOut, error) {
+	draft, faults, err := decode[usecase.ShipmentDraft](in.JSONBody)
+	if err != nil {
+		return nil, err
+	}
+	if idErr := in.check(); len(faults) > 0 || idErr != nil {
+		return nil, refusal(faults, idErr, s.UseCases.Shipments.Check(draft))
+	}
+	ctx, idem, err := in.enter(ctx)
+	if err != nil {
+		return nil, err
+	}
+	o, err := s.UseCases.Shipments.Book(ctx, in.ID, draft)
+	if err != nil {
+		return nil, err
+	}
+	return &bookedOut{ETag: etag(o.Version), Location: "/order/" + o.ID + "/shipment", Replayed: replayed(idem), Body: o.Shipment}, nil
+}
+
+type labelIn struct {
+	OrderPath
+	Kind domain.LabelKind `query:"kind" enum:"barcode,waybill" default:"barcode" doc:"the paper"`
+}
+
+func (s *Server) getLabel(ctx context.Context, c *gin.Context) error {
+	if err := onlyQuery(c.Request.URL, "kind"); err != nil {
+		return err
+	}
+	kind := domain.LabelKind(cmpOr(c.Query("kind"), string(domain.LabelBarcode)))
+	pdf, err := s.UseCases.Shipments.Label(ctx, c.Param("order_id"), kind)
+	if err != nil {
+		return err
+	}
+	c.Header("Content-Disposition", `inline; filename="`+string(kind)+`.pdf"`)
+	c.Data(http.StatusOK, "application/pdf", pdf)
+	return nil
+}
+
+type quoteIn struct {
+	CarrierPath
+	OrderID     string            `query:"order_id" format:"uuid" doc:"to the address of this order, with its items"`
+	FromCity    string            `query:"from_city" maxLength:"200" doc:"a name, or the company's code of it"`
+	FromPoint   string            `query:"from_point" maxLength:"128" doc:"the code of an office that takes parcels in"`
+	FromAddress string            `query:"from_address" maxLength:"500" doc:"an address"`
+	ToCity      string            `query:"to_city" maxLength:"200" doc:"a name, or the company's code of it"`
+	ToPoint     string            `query:"to_point" maxLength:"128" doc:"the code of an office or locker"`
+	ToAddress   string            `query:"to_address" maxLength:"500" doc:"an address"`
+	ToLat       optional[float64] `query:"to_lat" minimum:"-90" maximum:"90" doc:"degrees"`
+	ToLon       optional[float64] `query:"to_lon" minimum:"-180" maximum:"180" doc:"degrees"`
+	Weight      int               `query:"weight_g" minimum:"0" maximum:"1000000" doc:"grams"`
+	Length      int               `query:"length_cm" minimum:"0" maximum:"1000" doc:"centimetres"`
+	Width       int               `query:"width_cm" minimum:"0" maximum:"1000" doc:"centimetres"`
+	Height      int               `query:"height_cm" minimum:"0" maximum:"1000" doc:"centimetres"`
+	Tariff      string            `query:"tariff" maxLength:"128" doc:"this tariff only"`
+}
+
+func (in *quoteIn) booking() domain.Booking {
+	b := domain.Booking{
+		Tariff: in.Tariff,
+		From:   domain.Stop{City: in.FromCity, Point: in.FromPoint, Place: domain.Place{Address: in.FromAddress}},
+		To:     domain.Stop{City: in.ToCity, Point: in.ToPoint, Place: domain.Place{Address: in.ToAddress}},
+	}
+	if in.ToLat.Set && in.ToLon.Set {
+		b.To.Location = &domain.Point{Lat: in.ToLat.Value, Lon: in.ToLon.Value}
+	}
+	if p := (domain.Package{WeightG: in.Weight, LengthCm: in.Length, WidthCm: in.Width, HeightCm: in.Height}); p != (domain.Package{}) {
+		b.Packages = []domain.Package{p}
+	}
+	return b
+}
+
+func (s *Server) quoteShipment(ctx context.Context, in *quoteIn) (*quotesOut, error) {
+	if in.ToLat.Set != in.ToLon.Set {
+		return nil, domain.Invalid("/to_lat", "required", "to_lat and to_lon go together")
+	}
+	quotes, err := s.UseCases.Shipments.Quote(ctx, in.Carrier, in.OrderID, in.booking())
+	return &quotesOut{Body: quoteList{Quotes: append([]domain.Quote{}, quotes...)}}, err
+}
+
+type pointsIn struct {
+	CarrierPath
+	City  string            `query:"city" maxLength:"200" doc:"a name, or the company's code of it"`
+	Lat   optional[float64] `query:"lat" minimum:"-90" maximum:"90" doc:"degrees; sorts by distance"`
+	Lon   optional[float64] `query:"lon" minimum:"-180" maximum:"180" doc:"degrees"`
+	Code  string            `query:"code" maxLength:"128" doc:"one point"`
+	Kind  domain.PointKind  `query:"kind" enum:"office,locker" doc:"of this kind only"`
+	Limit optional[int]     `query:"limit" minimum:"1" maximum:"500" doc:"how many at most; 50 unless told"`
+}
+
+func (s *Server) listPoints(ctx context.Context, in *pointsIn) (*pointsOut, error) {
+	q := domain.PointQuery{City: in.City, Code: in.Code, Kind: in.Kind, Limit: in.Limit.Value}
+	if in.Lat.Set != in.Lon.Set {
+		return nil, domain.Invalid("/lat", "required", "lat and lon go together")
+	}
+	if in.Limit.Set && in.Limit.Value < 1 {
+		q.Limit = -1 // which the use case refuses
+	}
+	if in.Lat.Set {
+		q.Near = &domain.Point{Lat: in.Lat.Value, Lon: in.Lon.Value}
+	}
+	points, err := s.UseCases.Shipments.Points(ctx, in.Carrier, q)
+	return &pointsOut{Body: pointList{Points: append([]domain.DeliveryPoint{}, points...)}}, err
+}
+
+type hookIn struct {
+	CarrierPath
+	Token string `path:"token" doc:"what only the company knows"`
+}
+
+// receiveHook answers 200 to whoever knows the token, whatever was posted: companies
+// switch off who says no.
+func (s *Server) receiveHook(c *gin.Context) {
+	body, readErr := io.ReadAll(c.Request.Body)
+	if err := s.UseCases.Shipments.Receive(c.Request.Context(), c.Param("carrier"), c.Param("token"), body); err != nil {
+		fail(c, err)
+		return
+	}
+	if readErr != nil {
+		s.Log.Warn("a carrier's hint was not read to its end", zap.String("carrier", c.Param("carrier")), zap.Error(readErr))
+	}
+	c.Data(http.StatusOK, jsonType, []byte(`{"status":"ok"}`))
+}
