@@ -1,9 +1,8 @@
 package cache
 
 import (
-	"cmp"
 	"math"
-	"slices"
+	"math/bits"
 	"sync"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
@@ -44,6 +43,7 @@ type cells struct {
 type cell struct {
 	parent   *cell
 	children *[8]*cell // nil of a leaf
+	has      uint8     // which of the children there are, a bit each
 	points   []point   // of a leaf
 	count    int       // points in it and below
 	center   vector
@@ -92,7 +92,7 @@ func (t *cells) child(c *cell, v vector) *cell {
 				n.center[axis] -= n.half
 			}
 		}
-		c.children[i] = n
+		c.children[i], c.has = n, c.has|1<<i
 	}
 	return c.children[i]
 }
@@ -111,7 +111,7 @@ func (t *cells) empty() *cell {
 // release keeps a cell that is in the tree no more and has no points.
 func (t *cells) release(c *cell) {
 	if len(t.free) < maxFree {
-		c.parent, c.children, c.count = nil, nil, 0
+		c.parent, c.children, c.has, c.count = nil, nil, 0, 0
 		t.free = append(t.free, c)
 	}
 }
@@ -163,7 +163,8 @@ func (t *cells) move(p point) {
 		c.count--
 		switch {
 		case c.count == 0:
-			c.parent.children[c.parent.octant(c.center)] = nil
+			i := c.parent.octant(c.center)
+			c.parent.children[i], c.parent.has = nil, c.parent.has&^(1<<i)
 			defer t.release(c) // after the loop has gone on to its parent
 		case c.count <= emptyish && c.children != nil:
 			low = c
@@ -189,7 +190,7 @@ func (c *cell) drop(slot int) {
 func (c *cell) merge() {
 	points := make([]point, 0, c.count)
 	c.collect(&points)
-	c.children, c.points = nil, nil
+	c.children, c.has, c.points = nil, 0, nil
 	for _, p := range points {
 		c.add(p)
 	}
@@ -230,12 +231,10 @@ func (t *cells) nearest(at vector, since int64, limit int, fn func(*courier)) {
 	s := searches.Get().(*search)
 	s.at, s.since, s.limit, s.worst = at, since, limit, math.Inf(1)
 	s.visit(t.root)
-	slices.SortFunc(s.found, func(a, b candidate) int {
-		if a.distance != b.distance {
-			return cmp.Compare(a.distance, b.distance)
-		}
-		return cmp.Compare(a.courier.fix.CourierID, b.courier.fix.CourierID)
-	})
+	for n := len(s.found) - 1; n > 0; n-- { // the farthest of the rest goes to the end
+		s.found[0], s.found[n] = s.found[n], s.found[0]
+		down(s.found[:n])
+	}
 	for _, c := range s.found {
 		fn(c.courier)
 	}
@@ -247,6 +246,9 @@ func (t *cells) nearest(at vector, since int64, limit int, fn func(*courier)) {
 // visit looks into the cell, its nearest parts first, and leaves out those that are
 // farther than all that was found.
 func (s *search) visit(c *cell) {
+	for c.has != 0 && c.has&(c.has-1) == 0 {
+		c = c.children[bits.TrailingZeros8(c.has)] // the only one
+	}
 	if c.children == nil {
 		for i := range c.points {
 			p := &c.points[i]
@@ -268,10 +270,8 @@ func (s *search) visit(c *cell) {
 		cell     *cell
 	}
 	n := 0
-	for octant, child := range c.children {
-		if child == nil {
-			continue
-		}
+	for has := c.has; has != 0; has &= has - 1 {
+		octant := bits.TrailingZeros8(has)
 		d := 0.0
 		for axis := range low {
 			if octant>>axis&1 == 0 {
@@ -284,7 +284,7 @@ func (s *search) visit(c *cell) {
 		for ; i > 0 && parts[i-1].distance > d; i-- {
 			parts[i] = parts[i-1]
 		}
-		parts[i].distance, parts[i].cell = d, child
+		parts[i].distance, parts[i].cell = d, c.children[octant]
 		n++
 	}
 	for i := range n {
@@ -311,21 +311,26 @@ func (s *search) offer(c candidate) {
 		}
 	} else {
 		h[0] = c
-		for i := 0; ; { // down
-			big := i
-			for child := 2*i + 1; child <= 2*i+2 && child < len(h); child++ {
-				if h[child].distance > h[big].distance {
-					big = child
-				}
-			}
-			if big == i {
-				break
-			}
-			h[big], h[i] = h[i], h[big]
-			i = big
-		}
+		down(h)
 	}
 	if len(h) == s.limit {
 		s.worst = h[0].distance
+	}
+}
+
+// down brings the top of a heap to its place.
+func down(h []candidate) {
+	for i := 0; ; {
+		big := i
+		for child := 2*i + 1; child <= 2*i+2 && child < len(h); child++ {
+			if h[child].distance > h[big].distance {
+				big = child
+			}
+		}
+		if big == i {
+			return
+		}
+		h[big], h[i] = h[i], h[big]
+		i = big
 	}
 }

@@ -2,6 +2,7 @@ package cache
 
 import (
 	"context"
+	"math"
 	"sync"
 	"time"
 
@@ -29,13 +30,46 @@ type Memory struct {
 	cells    *cells
 }
 
-// courier is the newest position of one, and where in the tree it is.
+// courier is the newest position of one, and where in the tree it is. It is kept small
+// and nearly free of pointers: there are many, and a search reads a few at random.
 type courier struct {
-	recorded int64 // microseconds since 1970, the device's clock
-	fix      domain.Fix
-	leaf     *cell
-	slot     int
+	id                 string
+	lat, lon           float64
+	measured           [5]float64 // accuracy, speed, heading, altitude, battery; NaN where unknown
+	recorded, received int64      // microseconds since 1970
+	leaf               *cell
+	slot               int
 }
+
+func (c *courier) set(f *domain.Fix) {
+	c.lat, c.lon, c.recorded, c.received = f.Lat, f.Lon, f.RecordedAt.UnixMicro(), f.ReceivedAt.UnixMicro()
+	for i, v := range [...]*float64{f.Accuracy, f.Speed, f.Heading, f.Altitude, f.Battery} {
+		c.measured[i] = math.NaN()
+		if v != nil {
+			c.measured[i] = *v
+		}
+	}
+}
+
+func (c *courier) position() domain.Position {
+	p := domain.Position{
+		Lat: c.lat, Lon: c.lon,
+		RecordedAt: time.UnixMicro(c.recorded).UTC(), ReceivedAt: time.UnixMicro(c.received).UTC(),
+	}
+	var values *[5]float64 // made once, for those that are known
+	for i, field := range [...]**float64{&p.Accuracy, &p.Speed, &p.Heading, &p.Altitude, &p.Battery} {
+		if v := c.measured[i]; !math.IsNaN(v) {
+			if values == nil {
+				values = &[5]float64{}
+				*values = c.measured
+			}
+			*field = &values[i]
+		}
+	}
+	return p
+}
+
+func (c *courier) fix() domain.Fix { return domain.Fix{CourierID: c.id, Position: c.position()} }
 
 // NewMemory makes an empty store.
 func NewMemory(o MemoryOptions) *Memory {
@@ -71,11 +105,12 @@ func (m *Memory) put(fix *domain.Fix, at vector) bool {
 	c, recorded := m.couriers[fix.CourierID], fix.RecordedAt.UnixMicro()
 	switch {
 	case c == nil:
-		c = &courier{recorded: recorded, fix: *fix}
-		m.couriers[fix.CourierID] = c
+		c = &courier{id: fix.CourierID}
+		c.set(fix)
+		m.couriers[c.id] = c
 		m.cells.insert(m.cells.root, point{at, recorded, c})
 	case recorded > c.recorded:
-		c.recorded, c.fix = recorded, *fix
+		c.set(fix)
 		m.cells.move(point{at, recorded, c})
 	default:
 		return false
@@ -91,7 +126,7 @@ func (m *Memory) Position(_ context.Context, courierID string) (*domain.Position
 	if c == nil {
 		return nil, nil
 	}
-	p := c.fix.Position
+	p := c.position()
 	return &p, nil
 }
 
@@ -102,7 +137,7 @@ func (m *Memory) Nearest(_ context.Context, at domain.Point, since time.Time, li
 	defer m.mu.RUnlock()
 	limit = min(limit, len(m.couriers))
 	out := make([]domain.Fix, 0, max(limit, 0))
-	m.cells.nearest(vectorOf(at), since.UnixMicro(), limit, func(c *courier) { out = append(out, c.fix) })
+	m.cells.nearest(vectorOf(at), since.UnixMicro(), limit, func(c *courier) { out = append(out, c.fix()) })
 	return out, nil
 }
 
@@ -112,8 +147,8 @@ func (m *Memory) Fixes(_ context.Context, since time.Time) ([]domain.Fix, error)
 	defer m.mu.RUnlock()
 	var out []domain.Fix
 	for _, c := range m.couriers {
-		if c.fix.RecordedAt.After(since) {
-			out = append(out, c.fix)
+		if c.recorded > since.UnixMicro() {
+			out = append(out, c.fix())
 		}
 	}
 	return out, nil

@@ -48,6 +48,9 @@ func (c *cell) check(t *testing.T) int {
 	} else {
 		require.Empty(t, c.points)
 		for i, child := range c.children {
+			require.Equal(t, child != nil, c.has>>i&1 == 1)
+		}
+		for i, child := range c.children {
 			if child != nil {
 				require.Same(t, c, child.parent)
 				require.Equal(t, i, c.octant(child.center))
