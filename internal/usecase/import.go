@@ -1,10 +1,7 @@
 package usecase
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
-	"fmt"
 	"iter"
 	"runtime/debug"
 	"sync"
@@ -283,23 +280,6 @@ func (im *importer) draft(ctx context.Context, row ImportRow) (known bool, err e
 	return false, err
 }
 
-func stamped(t *time.Time) *time.Time {
-	if t == nil {
-		return nil
-	}
-	u := domain.Timestamp(*t)
-	return &u
-}
-
-func firstError(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 func (im *importer) restore(ctx context.Context, row ImportRow) (known bool, err error) {
 	given := &row.Order.Order
 	ch, err := row.Order.Restore(im.PhoneRegion, im.by)
@@ -330,72 +310,6 @@ func (im *importer) restore(ctx context.Context, row ImportRow) (known bool, err
 		return im.compare(ctx, row, ch, err)
 	}
 	return false, err
-}
-
-// compare looks at the order that is there already.
-func (im *importer) compare(ctx context.Context, row ImportRow, ch *domain.Change, taken error) (known bool, err error) {
-	given := &row.Order.Order
-	var stored *domain.Order
-	if given.ID == "" {
-		stored, err = im.external(ctx, given.MerchantID, given.ExternalID)
-	} else {
-		stored, err = im.Store.Order(ctx, ch.Order.ID)
-	}
-	if domain.CodeOf(err) == domain.CodeOrderNotFound || err == nil && stored == nil {
-		return false, taken // another order has the external_id
-	}
-	if err != nil {
-		return false, err
-	}
-	ours := *ch.Order
-	if len(row.Order.Events) == 0 {
-		// What the row does not say does not differ.
-		ours.ID, ours.Version, ours.ETA = stored.ID, stored.Version, stored.ETA
-		if given.Number == "" {
-			ours.Number = stored.Number
-		}
-		if given.UpdatedAt.IsZero() {
-			ours.UpdatedAt = stored.UpdatedAt
-		}
-		if given.CreatedAt.IsZero() && len(row.Order.Steps) == 0 {
-			ours.CreatedAt = stored.CreatedAt
-		}
-	}
-	ours.SetETA(ours.ETA) // forget the encoding
-	same, err := sameJSON(&ours, stored)
-	if err == nil && same && len(row.Order.Events) > 0 {
-		var events []domain.Event
-		if events, err = im.Store.Events(ctx, stored.ID, 0); err == nil {
-			same, err = sameJSON(ch.Events, events)
-		}
-	}
-	switch {
-	case err != nil || same:
-		return same, err
-	case given.ID == "":
-		return false, taken
-	}
-	return false, domain.Errorf(domain.CodeVersionConflict, "an order with this id is there and differs; it has version %d", stored.Version)
-}
-
-// external finds an order by its merchant's name for it; nil when there is none.
-func (im *importer) external(ctx context.Context, merchant, external string) (*domain.Order, error) {
-	page := domain.Page{Size: domain.MaxPageSize}
-	for {
-		orders, next, err := im.Store.Orders(ctx, domain.OrderFilter{MerchantID: merchant, ExternalID: external}, page)
-		if err != nil {
-			return nil, err
-		}
-		for _, o := range orders {
-			if o.MerchantID == merchant {
-				return o, nil
-			}
-		}
-		if next == nil {
-			return nil, nil
-		}
-		page.After = *next
-	}
 }
 
 // knowCourier refuses an order whose courier does not exist.
@@ -467,16 +381,4 @@ func inside(pointer string, err error) error {
 		moved.Faults[i] = f
 	}
 	return &moved
-}
-
-func sameJSON(a, b any) (bool, error) {
-	one, err := json.Marshal(a)
-	if err != nil {
-		return false, fmt.Errorf("compare: %w", err)
-	}
-	other, err := json.Marshal(b)
-	if err != nil {
-		return false, fmt.Errorf("compare: %w", err)
-	}
-	return bytes.Equal(one, other), nil
 }
