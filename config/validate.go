@@ -15,6 +15,10 @@ import (
 	"github.com/nyaruka/phonenumbers"
 )
 
+// DevelopmentKey is the administrator's key of docker-compose.yml, which everybody can
+// read there; the start warns about it.
+const DevelopmentKey = "development-key-known-to-everybody"
+
 // MinAdminKey is the least number of characters of an administrator's key.
 const MinAdminKey = 32
 
@@ -103,6 +107,10 @@ func (c *Config) validate() error {
 		{"estimate.fresh_for", lasting(c.Estimate.FreshFor, time.Second)},
 		{"live.queue", within(c.Live.Queue, 1, 1<<20)},
 		{"live.ping_every", lasting(c.Live.PingEvery, time.Second)},
+		{"carriers.hook_url", checkHookURL(c.Carriers.HookURL)},
+		{"carriers.cdek.account", c.Carriers.CDEK.check()},
+		{"carriers.cdek.base_url", checkCarrierURL(c.Carriers.CDEK.BaseURL)},
+		{"carriers.cdek.per_second", within(c.Carriers.CDEK.PerSecond, 1, 1000)},
 		{"shutdown.timeout", lasting(c.Shutdown.Timeout, time.Second)},
 	}
 	for _, r := range slices.Concat(rules, c.Kafka.rules()) {
@@ -196,6 +204,35 @@ func checkOrigins(origins []string) error {
 		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.Scheme+"://"+u.Host != o {
 			return fmt.Errorf("must hold origins such as https://shop.example and has one that is not: %q", o)
 		}
+	}
+	return nil
+}
+
+// check wants a whole account or none.
+func (c CDEK) check() error {
+	if (c.Account == "") != (c.Secret == "") {
+		return errors.New("and carriers.cdek.secret go together; set both or none")
+	}
+	return nil
+}
+
+// checkHookURL wants an address without a path, as carriers reach it.
+func checkHookURL(text string) error {
+	if text == "" {
+		return nil
+	}
+	return checkOrigins([]string{strings.TrimSuffix(text, "/")})
+}
+
+// checkCarrierURL wants a name or an address; the secret must not travel in the clear
+// beyond this machine.
+func checkCarrierURL(text string) error {
+	if slices.Contains([]string{CarrierProduction, CarrierTest, CarrierEmulator}, text) {
+		return nil
+	}
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" || u.Scheme != "https" && (u.Scheme != "http" || !loopback(net.JoinHostPort(u.Hostname(), "0"))) {
+		return fmt.Errorf("must be %s, %s, %s or an https:// URL", CarrierProduction, CarrierTest, CarrierEmulator)
 	}
 	return nil
 }

@@ -47,6 +47,7 @@ func (s *stream) take(raw []byte) object {
 // next returns the next frame that is not a ping.
 func (s *stream) next(t testing.TB) object {
 	t.Helper()
+	tooLate := time.After(20 * time.Second) // in all, however many pings come
 	for {
 		select {
 		case f, open := <-s.frames:
@@ -55,7 +56,7 @@ func (s *stream) next(t testing.TB) object {
 			if f["type"] != "ping" {
 				return f
 			}
-		case <-time.After(20 * time.Second):
+		case <-tooLate:
 			t.Fatal("no frame")
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"slices"
 	"strings"
 	"text/template"
@@ -98,7 +99,16 @@ func (e *env) greet(cfg *config.Config, a *app.App, took time.Duration) error {
 		where += "    in this process"
 	}
 	return greeting.Execute(e.stdout, map[string]any{
-		"Version": e.build.Version, "Took": took.Round(time.Millisecond), "HTTP": a.HTTPAddr(), "GRPC": a.GRPCAddr(),
+		"Version": e.build.Version, "Took": took.Round(time.Millisecond), "HTTP": reachable(a.HTTPAddr()), "GRPC": reachable(a.GRPCAddr()),
 		"Kafka": where, "Broker": a.Brokers()[0], "Database": shown.Database.URL, "Keyed": cfg.Access.BootstrapAdminKey != "",
 	})
+}
+
+// reachable is an address as somebody on this machine would write it.
+func reachable(addr string) string {
+	host, port, err := net.SplitHostPort(addr)
+	if ip := net.ParseIP(host); err == nil && ip.IsUnspecified() {
+		return net.JoinHostPort("localhost", port)
+	}
+	return addr
 }

@@ -80,7 +80,11 @@ func (s *Server) finish(c *gin.Context, start time.Time) {
 
 // access logs a request: neither its query nor its path, which may hold tokens.
 func (s *Server) access(c *gin.Context, took time.Duration) {
-	entry := s.Log.Check(zap.InfoLevel, "request")
+	level := zap.InfoLevel
+	if c.FullPath() == "/healthz" || c.FullPath() == "/readyz" {
+		level = zap.DebugLevel // asked every few seconds by machines
+	}
+	entry := s.Log.Check(level, "request")
 	if entry == nil {
 		return
 	}

@@ -98,7 +98,8 @@ func replay[T any](ctx context.Context, c *core, rec *domain.Idempotency) (answe
 	if stored.Hash != rec.Hash {
 		return answer, true, domain.Errorf(domain.CodeIdempotencyReused, "this idempotency key was used for another request")
 	}
-	return answer, true, json.Unmarshal(stored.Result, &answer)
+	err = json.Unmarshal(stored.Result, &answer)
+	return answer, true, err
 }
 
 func requestHash(op string, in any) string {

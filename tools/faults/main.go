@@ -1,3 +1,5 @@
+//go:build unix
+
 // Command faults stops and kills parts of a running cluster (two replicas of the
 // product on real PostgreSQL, Redis and Apache Kafka) while clients work, and looks at
 // what is lost: `go run ./tools/faults [name ...]`, from the project's root.
