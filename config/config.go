@@ -25,6 +25,7 @@ type Config struct {
 	Arrival  Arrival  `koanf:"arrival"`
 	Estimate Estimate `koanf:"estimate"`
 	Live     Live     `koanf:"live"`
+	Carriers Carriers `koanf:"carriers"`
 	Shutdown Shutdown `koanf:"shutdown"`
 
 	// KafkaListenExplicit is whether somebody chose kafka.listen, so that another
@@ -161,6 +162,37 @@ type Live struct {
 	Queue     int           `koanf:"queue"`
 	PingEvery time.Duration `koanf:"ping_every"`
 }
+
+// Carriers are the delivery companies that orders can be sent with.
+type Carriers struct {
+	Sandbox bool   `koanf:"sandbox"`
+	HookURL string `koanf:"hook_url"`
+	CDEK    CDEK   `koanf:"cdek"`
+}
+
+// CDEK is the contract with CDEK and who sends.
+type CDEK struct {
+	Account     string `koanf:"account"`
+	Secret      string `koanf:"secret" secret:"all"`
+	BaseURL     string `koanf:"base_url"`
+	Freight     bool   `koanf:"freight"`
+	SenderName  string `koanf:"sender_name"`
+	SenderPhone string `koanf:"sender_phone"`
+	FromCity    string `koanf:"from_city"`
+	FromAddress string `koanf:"from_address"`
+	FromPoint   string `koanf:"from_point"`
+	PerSecond   int    `koanf:"per_second"`
+}
+
+// Names of base_url that stand for addresses.
+const (
+	CarrierProduction = "production"
+	CarrierTest       = "test"
+	CarrierEmulator   = "emulator"
+)
+
+// Emulated is whether CDEK is the emulator in this process.
+func (c Carriers) Emulated() bool { return c.Sandbox || c.CDEK.BaseURL == CarrierEmulator }
 
 // Shutdown is about the graceful stop.
 type Shutdown struct {

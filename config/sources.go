@@ -94,6 +94,7 @@ var flagNames = []struct{ name, key, usage string }{
 	{"redis-url", "redis.url", "memory:// or redis:// `URL`"},
 	{"kafka-brokers", "kafka.brokers", "`host:port,...`; empty for the broker in this process"},
 	{"kafka-listen", "kafka.listen", "where the broker in this process listens, `host:port`"},
+	{"sandbox-carriers", "carriers.sandbox", "run emulated delivery companies beside the server, to try shipments"},
 	{"log-level", "log.level", "debug, info, warn or error: the least `level` that is logged"},
 }
 
@@ -104,6 +105,9 @@ func flagSet() *pflag.FlagSet {
 	fs.String("config", "", "YAML `file` with what differs from the defaults")
 	for _, f := range flagNames {
 		fs.String(f.name, "", f.usage)
+		if keys[f.key].kind.Kind() == reflect.Bool { // the flag alone means yes
+			fs.Lookup(f.name).NoOptDefVal = "true"
+		}
 	}
 	fs.StringArray("set", nil, "any key of the configuration, `section.key=value`; may be repeated")
 	return fs

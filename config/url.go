@@ -114,5 +114,8 @@ func (c *Config) Redacted() *Config {
 	if c.Kafka.SASL.Password != "" {
 		shown.Kafka.SASL.Password = hidden
 	}
+	if c.Carriers.CDEK.Secret != "" {
+		shown.Carriers.CDEK.Secret = hidden
+	}
 	return &shown
 }
