@@ -92,6 +92,7 @@ type HTTP struct {
 	MaxBodyBytes      int64         `koanf:"max_body_bytes"`
 	MaxImportBytes    int64         `koanf:"max_import_bytes"`
 	AllowedOrigins    []string      `koanf:"allowed_origins"`
+	PublicURL         string        `koanf:"public_url"`
 	AccessLog         bool          `koanf:"access_log"`
 }
 

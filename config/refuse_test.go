@@ -57,6 +57,8 @@ func TestRefusedEnvironment(t *testing.T) {
 		{"no speed", []string{"OT_ESTIMATE__SPEEDS__FOOT=0"}, []string{"estimate.speeds.foot"}},
 		{"bool", []string{"OT_HTTP__ACCESS_LOG=yes"}, []string{"http.access_log", "true or false"}},
 		{"origin", []string{"OT_HTTP__ALLOWED_ORIGINS=https://a.example/path"}, []string{"http.allowed_origins"}},
+		{"public address without a scheme", []string{"OT_HTTP__PUBLIC_URL=track.example"}, []string{"http.public_url"}},
+		{"public address with a query", []string{"OT_HTTP__PUBLIC_URL=https://track.example/?a=b"}, []string{"http.public_url"}},
 		{"any origin", []string{"OT_HTTP__ALLOWED_ORIGINS=*"}, []string{"http.allowed_origins"}},
 		{"region", []string{"OT_ORDERS__PHONE_REGION=ke"}, []string{"orders.phone_region", "KE"}},
 		{"short key", []string{"BOOTSTRAP_ADMIN_KEY=" + hush}, []string{"access.bootstrap_admin_key", "BOOTSTRAP_ADMIN_KEY", "32"}},

@@ -80,6 +80,7 @@ func (c *Config) validate() error {
 		{"http.max_body_bytes", within(c.HTTP.MaxBodyBytes, 1<<10, 1<<30)},
 		{"http.max_import_bytes", within(c.HTTP.MaxImportBytes, 1<<20, 1<<50)},
 		{"http.allowed_origins", checkOrigins(c.HTTP.AllowedOrigins)},
+		{"http.public_url", checkBase(c.HTTP.PublicURL)},
 		{"grpc.addr", checkAddr(c.GRPC.Addr, 0)},
 		{"grpc.max_message_bytes", within(int64(c.GRPC.MaxMessageBytes), 1<<10, 1<<30)},
 		{"log.level", oneOf(c.Log.Level, "debug", "info", "warn", "error")},
@@ -233,6 +234,18 @@ func checkCarrierURL(text string) error {
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" || u.Scheme != "https" && (u.Scheme != "http" || !loopback(net.JoinHostPort(u.Hostname(), "0"))) {
 		return fmt.Errorf("must be %s, %s, %s or an https:// URL", CarrierProduction, CarrierTest, CarrierEmulator)
+	}
+	return nil
+}
+
+// checkBase wants an address that paths can be added to, or nothing.
+func checkBase(base string) error {
+	if base == "" {
+		return nil
+	}
+	u, err := url.Parse(base)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return fmt.Errorf("must be an address such as https://track.example and is %q", base)
 	}
 	return nil
 }

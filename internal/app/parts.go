@@ -209,7 +209,7 @@ func (a *App) buildDoors(context.Context) (err error) {
 		Log: a.log, Clock: systemClock{},
 		Config: httpdoor.Config{
 			MaxBodyBytes: h.MaxBodyBytes, MaxImportBytes: h.MaxImportBytes, AllowedOrigins: h.AllowedOrigins, AccessLog: h.AccessLog,
-			PingEvery: a.cfg.Live.PingEvery, Version: a.version,
+			PingEvery: a.cfg.Live.PingEvery, Version: a.version, PublicURL: h.PublicURL,
 		},
 	})
 	a.httpServer = &nethttp.Server{
@@ -263,6 +263,9 @@ func (a *App) registerMetrics() {
 		positionCounter("received", "Positions that came in.", a.uc.Positions().Received),
 		positionCounter("stored", "Positions that are in the history.", a.uc.Positions().Stored),
 		positionCounter("unpublished", "Positions that the bus did not take in time.", a.uc.Positions().Unpublished),
+		prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name: "ordertracking_phone_signs_of_life_total", Help: "What phones sent without a position.",
+		}, func() float64 { return float64(a.uc.Positions().SignsOfLife()) }),
 		gauge("ordertracking_subscriptions", "Open live streams.", func() float64 { return float64(a.hub.Watchers()) }),
 	)
 }

@@ -20,13 +20,14 @@ const (
 	DropDuplicate       DropReason = "duplicate"
 	DropImpossibleSpeed DropReason = "impossible_speed"
 	DropOffDuty         DropReason = "off_duty"
+	DropMalformed       DropReason = "malformed" // what a phone sent can't be read
 )
 
 // DropReasons lists every reason.
 func DropReasons() []DropReason {
 	return []DropReason{
 		DropOutOfRange, DropNullIsland, DropFuture, DropTooOld,
-		DropPoorAccuracy, DropDuplicate, DropImpossibleSpeed, DropOffDuty,
+		DropPoorAccuracy, DropDuplicate, DropImpossibleSpeed, DropOffDuty, DropMalformed,
 	}
 }
 

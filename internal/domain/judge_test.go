@@ -1,6 +1,7 @@
 package domain
 
 import (
+	"reflect"
 	"testing"
 	"time"
 
@@ -73,7 +74,8 @@ func TestJudgeNeverGoesBack(t *testing.T) {
 			before, had := j.Newest()
 			drop, moves := j.Take(p, noon, limits)
 			after, _ := j.Newest()
-			if moves != (after != before || !had && drop == "") || moves && (drop != "" || after != p) {
+			changed := !reflect.DeepEqual(after, before)
+			if moves != (changed || !had && drop == "") || moves && (drop != "" || !reflect.DeepEqual(after, p)) {
 				t.Fatalf("drop %q, moves %v, from %v to %v", drop, moves, before, after)
 			}
 			if had && after.RecordedAt.Before(before.RecordedAt) {

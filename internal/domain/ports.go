@@ -55,6 +55,7 @@ type Store interface {
 	Recorded(ctx context.Context, scope, key string) (*Idempotency, error)
 	Outbox
 	Shipping
+	PhoneTokens
 
 	// Purge deletes idempotency records, inbound ids and positions older than the given times.
 	Purge(ctx context.Context, idempotency, inbound, fixes time.Time) error
@@ -80,6 +81,19 @@ type Outbox interface {
 	Backlog(ctx context.Context) (int64, error)
 	// Committed receives a signal, coalesced, when there may be something pending.
 	Committed() <-chan struct{}
+}
+
+// PhoneTokens remembers which phones may report which couriers' positions.
+type PhoneTokens interface {
+	// KeepToken commits a token, or fails with courier_not_found.
+	KeepToken(ctx context.Context, t PhoneToken) error
+	// Tokens returns a courier's tokens, newest first.
+	Tokens(ctx context.Context, courierID string) ([]PhoneToken, error)
+	// TokenOwner returns the courier of the token with this hash, or "".
+	TokenOwner(ctx context.Context, hash [32]byte) (string, error)
+	// DropTokens forgets a courier's token of the id, or all of them when id is empty,
+	// and returns how many there were.
+	DropTokens(ctx context.Context, courierID, id string) (int, error)
 }
 
 // Bus carries messages out. Publish returns nil once every message is acknowledged

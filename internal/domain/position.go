@@ -1,8 +1,11 @@
 package domain
 
 import (
+	"math"
 	"strconv"
+	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // Position is where a device was at RecordedAt.
@@ -16,6 +19,8 @@ type Position struct {
 	Battery    *float64  `json:"battery,omitempty"`  // percent
 	RecordedAt time.Time `json:"recorded_at"`        // the device's clock
 	ReceivedAt time.Time `json:"received_at"`        // ours
+	// Attributes is what a phone app said beside: its odometer, activity, alarm.
+	Attributes Attributes `json:"attributes,omitempty"`
 }
 
 // Point returns the place alone.
@@ -27,11 +32,47 @@ type Fix struct {
 	Position
 }
 
+// Attributes are named strings, numbers and booleans. Add makes them.
+type Attributes map[string]any
+
+// Limits of attributes, so that a phone can't fill the history. Strings are counted in
+// bytes.
+const (
+	MaxAttributes     = 32
+	MaxAttributeName  = 64
+	MaxAttributeValue = 256
+)
+
+// Add keeps an attribute if it is a string, a finite number or a boolean, there is
+// room for it, and it is within the limits; otherwise it is left out.
+func (a *Attributes) Add(name string, value any) {
+	switch v := value.(type) {
+	case bool:
+	case float64:
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			return
+		}
+	case string:
+		if v == "" || len(v) > MaxAttributeValue || !utf8.ValidString(v) || strings.ContainsRune(v, 0) {
+			return
+		}
+	default:
+		return
+	}
+	if name == "" || len(name) > MaxAttributeName || len(*a) >= MaxAttributes || !utf8.ValidString(name) || strings.ContainsRune(name, 0) {
+		return
+	}
+	if *a == nil {
+		*a = Attributes{}
+	}
+	(*a)[name] = value
+}
+
 // MaxPositionAge is how old a position may be to be worth keeping.
 const MaxPositionAge = 48 * time.Hour
 
 // NormalizePositions checks a request's positions and stamps them: an absent
-// recorded_at is now. single says that the request was one object and not an
+// recorded_at is now, and attributes are left to phone apps. single says that the request was one object and not an
 // array, which the pointers of the faults follow.
 func NormalizePositions(in []Position, single bool, now time.Time) ([]Position, error) {
 	var f Faults
@@ -49,10 +90,26 @@ func NormalizePositions(in []Position, single bool, now time.Time) ([]Position, 
 		if p.RecordedAt.IsZero() {
 			p.RecordedAt = now
 		}
-		p.RecordedAt, p.ReceivedAt = Timestamp(p.RecordedAt), Timestamp(now)
+		p.RecordedAt, p.ReceivedAt, p.Attributes = Timestamp(p.RecordedAt), Timestamp(now), nil
 		out[i] = p
 	}
 	return out, f.Err()
+}
+
+// Clean is for positions of devices, which can't be told to correct them: it leaves out
+// the measurements that can't be, and says false when the place itself can't.
+func (p Position) Clean() (Position, bool) {
+	for _, m := range []struct {
+		v         **float64
+		low, high float64
+	}{
+		{&p.Accuracy, 0, 1e7}, {&p.Speed, 0, 1e4}, {&p.Heading, 0, 360}, {&p.Altitude, -1e5, 1e6}, {&p.Battery, 0, 100},
+	} {
+		if v := *m.v; v != nil && !(*v >= m.low && *v <= m.high) {
+			*m.v = nil
+		}
+	}
+	return p, p.Point().Valid()
 }
 
 func (f *Faults) position(at string, p Position) {

@@ -69,8 +69,7 @@ func randomMessage(t *rapid.T, d protoreflect.MessageDescriptor, texts []string,
 		switch {
 		case fd.IsMap():
 			key := rapid.SampledFrom(texts).Draw(t, "key")
-			value := rapid.SampledFrom(texts).Draw(t, "value")
-			m.Mutable(fd).Map().Set(protoreflect.ValueOfString(key).MapKey(), protoreflect.ValueOfString(value))
+			m.Mutable(fd).Map().Set(protoreflect.ValueOfString(key).MapKey(), randomValue(t, fd.MapValue(), texts, depth))
 		case fd.IsList():
 			for range rapid.IntRange(0, 3).Draw(t, string(fd.Name())) {
 				m.Mutable(fd).List().Append(randomValue(t, fd, texts, depth))

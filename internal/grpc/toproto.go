@@ -115,10 +115,11 @@ func positionTo(p *domain.Position) *pb.Position {
 	if p == nil {
 		return nil
 	}
+	attributes, _ := structTo(p.Attributes) // strings, numbers and booleans always fit
 	return &pb.Position{
 		Lat: p.Lat, Lon: p.Lon, Accuracy: p.Accuracy, Speed: p.Speed, Heading: p.Heading,
 		Altitude: p.Altitude, Battery: p.Battery,
-		RecordedAt: timeTo(p.RecordedAt), ReceivedAt: timeTo(p.ReceivedAt),
+		RecordedAt: timeTo(p.RecordedAt), ReceivedAt: timeTo(p.ReceivedAt), Attributes: attributes,
 	}
 }
 

@@ -23,6 +23,7 @@ func (s *service) TrackOrder(ctx context.Context, r *pb.TrackOrderRequest) (*pb.
 	return &pb.TrackOrderResponse{
 		OrderId: t.OrderID, Status: protoStatus[t.Status], Courier: courierTo(t.Courier),
 		Position: positionTo(t.Position), Trail: positionsTo(t.Trail), Timeline: timeline, Eta: estimateTo(t.ETA),
+		Polyline: t.Polyline,
 	}, nil
 }
 

@@ -66,7 +66,19 @@ var (
 	examplePosition = domain.Position{
 		Lat: 55.7551, Lon: 37.6052, Speed: &exampleSpeed, RecordedAt: exampleTime, ReceivedAt: exampleTime,
 	}
-	examplePositionIn  = map[string]any{"lat": 55.7551, "lon": 37.6052, "speed": exampleSpeed, "recorded_at": exampleTime}
+	examplePositionIn = map[string]any{"lat": 55.7551, "lon": 37.6052, "speed": exampleSpeed, "recorded_at": exampleTime}
+	exampleOnboarded  = onboarded{
+		ID: exampleNote, Token: "QX3VZ4M7T5K2A6BD4RWEHYLFPC", CreatedAt: exampleTime, Apps: exampleApps(),
+	}
+	exampleCourierTrack = &usecase.CourierTrack{
+		CourierID: exampleCarrier, From: exampleTime.Add(-time.Hour), To: exampleTime,
+		Trail: []domain.Position{examplePosition}, Polyline: "aekrHecsdF", Complete: true,
+	}
+	exampleOsmand = osmandBody{Device: "48241179", Location: map[string]any{
+		"timestamp": "2026-05-04T12:30:00.000Z", "coords": map[string]any{"latitude": 55.7551, "longitude": 37.6052, "accuracy": 5, "speed": 4.2},
+		"battery": map[string]any{"level": 0.8, "is_charging": false},
+	}}
+	exampleOwnTracks   = ownTracksBody{Type: "location", Lat: 55.7551, Lon: 37.6052, Time: exampleTime.Unix(), Velocity: 15, Tracker: "ab"}
 	exampleLocated     = usecase.Located{Position: examplePosition, AgeSeconds: 2.5}
 	exampleName        = "Ivan Sokolov"
 	exampleVehicle     = domain.VehicleBicycle
@@ -101,3 +113,11 @@ var (
 		Location: &domain.Point{Lat: 55.7522, Lon: 37.5989}, Hours: "Пн-Вс 09:00-21:00", HandsOut: true, TakesIn: true, Cards: true,
 	}
 )
+
+func exampleApps() []phoneApp {
+	const report = "https://track.example/ingest/"
+	return []phoneApp{
+		{App: "traccar", URL: report + "osmand/QX3V", DeepLink: "org.traccar.client://config?url=", QR: "data:image/png;base64,"},
+		{App: "owntracks", URL: report + "owntracks/QX3V", DeepLink: "owntracks:///config?inline=", QR: "data:image/png;base64,"},
+	}
+}

@@ -40,10 +40,14 @@ func (s *Server) around(c *gin.Context) {
 	c.Next()
 }
 
-// bodyLimit is the largest body of a request in bytes; 0 is no limit. Imports stream.
+// bodyLimit is the largest body of a request in bytes; 0 is no limit. Imports stream,
+// and phones get another answer than that theirs is too large.
 func (s *Server) bodyLimit(c *gin.Context) int64 {
 	if c.FullPath() == importPath {
 		return s.Config.MaxImportBytes
+	}
+	if fromPhone(c) {
+		return 0
 	}
 	return s.Config.MaxBodyBytes
 }

@@ -28,6 +28,7 @@ const (
 	tagShipments = "Shipments"
 	tagLive      = "Live"
 	tagOps       = "Operation"
+	tagPhones    = "Phones"
 )
 
 // operation describes one for the document and for those who serve it.
@@ -38,6 +39,7 @@ type operation struct {
 	open               bool // served without credentials
 	status             int  // of success; 0 for 200
 	body               any  // a value of the body's type; nil for none
+	phone              any  // the same of a body that is never refused
 	request, reply     any  // examples
 	replies            string
 	unmodified, stream bool          // may answer 304; answers 101
@@ -92,6 +94,7 @@ func (s *Server) newAPI() {
 			{Name: tagTracking, Description: "Where an order is and when it arrives."},
 			{Name: tagCouriers, Description: "Who carries orders, and where they are."},
 			{Name: tagShipments, Description: "Parcels that delivery companies carry."},
+			{Name: tagPhones, Description: "Apps that exist already and report where their courier is: Traccar Client, OsmAnd, OwnTracks."},
 			{Name: tagLive, Description: "What happens, as it happens: one JSON object a frame, `{type, order_id, version?, at, data}`."},
 			{Name: tagOps, Description: "For those who run the product."},
 		},
@@ -202,8 +205,10 @@ func (op operation) huma(s *Server) huma.Operation {
 		codes = append(codes, domain.CodeUnauthenticated, domain.CodeForbidden, domain.CodeUnavailable,
 			domain.CodeMalformed, domain.CodeValidationFailed) // of the query, if of nothing else
 	}
-	if op.body != nil {
+	if op.body != nil || op.phone != nil {
 		ho.RequestBody = &huma.RequestBody{}
+	}
+	if op.body != nil {
 		codes = append(codes, domain.CodeTooLarge, domain.CodeUnsupportedMediaType)
 	}
 	codes = append(codes, domain.CodeInternal)
@@ -234,11 +239,15 @@ func (op operation) huma(s *Server) huma.Operation {
 // describeBody says what the body is; the handler gets it undecoded. It is never
 // required: an empty one is {}, and the domain says what is missing in that.
 func (op operation) describeBody(s *Server, ho huma.Operation) {
-	if op.body == nil {
+	body := op.body
+	if body == nil {
+		body = op.phone
+	}
+	if body == nil {
 		return
 	}
 	ho.RequestBody.Required = false
-	schema := s.schemas().Schema(reflect.TypeOf(op.body), true, op.id+"Body")
+	schema := s.schemas().Schema(reflect.TypeOf(body), true, op.id+"Body")
 	ho.RequestBody.Content = map[string]*huma.MediaType{jsonType: {Schema: schema, Example: op.request}}
 }
 

@@ -97,6 +97,7 @@ func limits() map[string]limit {
 		out[schema+".heading"] = limit{to: 360, doc: "degrees clockwise from north"}
 		out[schema+".altitude"] = limit{from: -1e5, to: 1e6, doc: "metres"}
 		out[schema+".battery"] = limit{to: 100, doc: "percent"}
+		out[schema+".attributes"] = limit{readOnly: true, doc: "what a phone app said beside; strings, numbers and booleans"}
 	}
 	return out
 }

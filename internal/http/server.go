@@ -41,6 +41,9 @@ type Config struct {
 	// call, beside the server's own.
 	AllowedOrigins []string
 	AccessLog      bool
+	// PublicURL is where clients reach the server, such as https://track.example; empty:
+	// where they asked.
+	PublicURL string
 	// PingEvery is how often an idle stream hears from us.
 	PingEvery time.Duration
 	// Version is the product's, for the OpenAPI document.
@@ -91,6 +94,9 @@ func New(d Deps) *Server {
 	s.courierRoutes()
 	s.trackingRoutes()
 	s.shipmentRoutes()
+	s.courierTrackRoutes()
+	s.onboardingRoutes()
+	s.ingestRoutes()
 	s.streamRoutes()
 	s.opsRoutes()
 	s.finishAPI()

@@ -47,7 +47,7 @@ type UseCases struct {
 
 // New builds the use cases.
 func New(d Deps) *UseCases {
-	c := &core{Deps: d, running: newKeyLock()}
+	c := &core{Deps: d, running: newKeyLock(), phones: newPhoneTokens()}
 	c.lane = newLane(c)
 	c.shipments = newShipments(c)
 	return &UseCases{
@@ -77,6 +77,7 @@ type core struct {
 	running   *keyLock
 	lane      *lane
 	shipments *Shipments
+	phones    *phoneTokens
 }
 
 // by says who acts, from the context, through the API.

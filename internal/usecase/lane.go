@@ -43,6 +43,7 @@ type Counts struct {
 	received atomic.Int64
 	stored   atomic.Int64
 	lost     atomic.Int64
+	alive    atomic.Int64
 	dropped  map[domain.DropReason]*atomic.Int64
 }
 
@@ -54,6 +55,9 @@ func (c *Counts) Stored() int64 { return c.stored.Load() }
 
 // Unpublished counts positions that the bus did not take in time.
 func (c *Counts) Unpublished() int64 { return c.lost.Load() }
+
+// SignsOfLife counts what phones sent without a position.
+func (c *Counts) SignsOfLife() int64 { return c.alive.Load() }
 
 // Dropped counts positions that were of no use, by reason.
 func (c *Counts) Dropped(r domain.DropReason) int64 { return c.dropped[r].Load() }

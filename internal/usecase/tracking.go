@@ -10,9 +10,6 @@ import (
 // Tracking is where couriers and orders are.
 type Tracking struct{ *core }
 
-// maxTrail is how many positions of an order's trail are shown.
-const maxTrail = 2000
-
 // Located is a courier's position with how old it is.
 type Located struct {
 	domain.Position
@@ -84,12 +81,14 @@ type Track struct {
 	Courier  *domain.Courier   `json:"courier,omitempty"`
 	Position *domain.Position  `json:"position,omitempty"`
 	Trail    []domain.Position `json:"trail"`
-	Timeline []domain.Event    `json:"timeline"`
-	ETA      *domain.Estimate  `json:"eta,omitempty"`
+	// Polyline is the trail in Google's polyline format, precision 5.
+	Polyline string           `json:"polyline,omitempty"`
+	Timeline []domain.Event   `json:"timeline"`
+	ETA      *domain.Estimate `json:"eta,omitempty"`
 }
 
 // Track returns where an order is and how it came there: its history, the courier
-// and, from custody to the end, the trail.
+// and, from custody to the end, the trail, simplified to at most 500 places.
 func (u *Tracking) Track(ctx context.Context, id string) (*Track, error) {
 	if _, err := domain.ActorFrom(ctx); err != nil {
 		return nil, err
@@ -136,9 +135,9 @@ func (u *Tracking) trackCourier(ctx context.Context, o *domain.Order, t *Track) 
 			return err
 		}
 	}
-	trail, err := u.Store.Trail(ctx, o.CourierID, *o.Ledger.CustodyAt, end, maxTrail)
-	if trail != nil {
-		t.Trail = trail
+	if t.Trail, err = u.trail(ctx, o.CourierID, *o.Ledger.CustodyAt, end, maxTrail); err != nil {
+		return err
 	}
-	return err
+	t.Polyline = encodePolyline(t.Trail)
+	return nil
 }

@@ -28,6 +28,7 @@ func Store(t *testing.T, b StoreBackend) {
 	groups := map[string]map[string]func(*testing.T, storeSuite){
 		"create": createTests, "update": updateTests, "race": raceTests, "couriers": courierTests,
 		"list": listTests, "fixes": fixTests, "outbox": outboxTests, "keeping": keepingTests, "shipments": shipmentTests, "import": importTests,
+		"phones": phoneTests,
 	}
 	for group, tests := range groups {
 		t.Run(group, func(t *testing.T) {

@@ -51,6 +51,7 @@ var fixTests = map[string]func(*testing.T, storeSuite){
 		f := domain.Fix{CourierID: c.ID, Position: domain.Position{
 			Lat: -89.999999, Lon: 179.123456789, Accuracy: v(0), Speed: v(1.25), Heading: v(359.9), Altitude: v(-12), Battery: v(100),
 			RecordedAt: start.Add(123456 * time.Microsecond), ReceivedAt: start,
+			Attributes: domain.Attributes{"odometer": 12.5, "is_moving": true, "activity": "still \"x\""},
 		}}
 		_, err := s.AppendFixes(t.Context(), []domain.Fix{f}, nil)
 		require.NoError(t, err)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
+	"encoding/json"
 	"slices"
 	"time"
 
@@ -41,13 +42,17 @@ func (s *Store) AppendFixes(ctx context.Context, fixes []domain.Fix, idem *domai
 }
 
 const positionColumns = `p.courier_id, p.recorded_at, p.received_at, p.lat, p.lon,
-	p.accuracy, p.speed, p.heading, p.altitude, p.battery`
+	p.accuracy, p.speed, p.heading, p.altitude, p.battery, p.attributes`
 
 func scanFix(r *sql.Rows) (domain.Fix, error) {
 	var f domain.Fix
 	var recorded, received int64
+	var attributes sql.NullString
 	err := r.Scan(&f.CourierID, &recorded, &received, &f.Lat, &f.Lon,
-		&f.Accuracy, &f.Speed, &f.Heading, &f.Altitude, &f.Battery)
+		&f.Accuracy, &f.Speed, &f.Heading, &f.Altitude, &f.Battery, &attributes)
+	if err == nil && attributes.Valid {
+		err = json.Unmarshal([]byte(attributes.String), &f.Attributes)
+	}
 	f.RecordedAt, f.ReceivedAt = fromMicros(recorded), fromMicros(received)
 	return f, err
 }

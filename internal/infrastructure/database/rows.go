@@ -36,7 +36,7 @@ var (
 		{"courier_id", "uuid"}, {"recorded_at", "bigint"}, {"received_at", "bigint"},
 		{"lat", "double precision"}, {"lon", "double precision"}, {"accuracy", "double precision"},
 		{"speed", "double precision"}, {"heading", "double precision"}, {"altitude", "double precision"},
-		{"battery", "double precision"},
+		{"battery", "double precision"}, {"attributes", "text"},
 	}}
 )
 
@@ -137,7 +137,20 @@ func fixValues(f domain.Fix) []any {
 	return []any{
 		f.CourierID, micros(f.RecordedAt), micros(f.ReceivedAt), f.Lat, f.Lon,
 		number(f.Accuracy), number(f.Speed), number(f.Heading), number(f.Altitude), number(f.Battery),
+		attributesJSON(f.Attributes),
 	}
+}
+
+// attributesJSON is NULL for none.
+func attributesJSON(a domain.Attributes) any {
+	if len(a) == 0 {
+		return nil
+	}
+	b, err := json.Marshal(a)
+	if err != nil {
+		return nil // strings, finite numbers and booleans always encode
+	}
+	return string(b)
 }
 
 // null is NULL for an absent text.

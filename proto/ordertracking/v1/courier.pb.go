@@ -9,6 +9,7 @@ package ordertrackingv1
 import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	structpb "google.golang.org/protobuf/types/known/structpb"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
@@ -179,7 +180,9 @@ type Position struct {
 	// The device's clock; in a report, absent means now.
 	RecordedAt *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=recorded_at,json=recordedAt,proto3" json:"recorded_at,omitempty"`
 	// The server's clock; ignored in a report.
-	ReceivedAt    *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=received_at,json=receivedAt,proto3" json:"received_at,omitempty"`
+	ReceivedAt *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=received_at,json=receivedAt,proto3" json:"received_at,omitempty"`
+	// What a phone app said beside: strings, numbers and booleans; ignored in a report.
+	Attributes    *structpb.Struct `protobuf:"bytes,10,opt,name=attributes,proto3" json:"attributes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -277,11 +280,18 @@ func (x *Position) GetReceivedAt() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *Position) GetAttributes() *structpb.Struct {
+	if x != nil {
+		return x.Attributes
+	}
+	return nil
+}
+
 var File_ordertracking_v1_courier_proto protoreflect.FileDescriptor
 
 const file_ordertracking_v1_courier_proto_rawDesc = "" +
 	"\n" +
-	"\x1eordertracking/v1/courier.proto\x12\x10ordertracking.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe7\x03\n" +
+	"\x1eordertracking/v1/courier.proto\x12\x10ordertracking.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe7\x03\n" +
 	"\aCourier\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x14\n" +
@@ -299,7 +309,7 @@ const file_ordertracking_v1_courier_proto_rawDesc = "" +
 	"updated_at\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\tupdatedAt\x1a;\n" +
 	"\rMetadataEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xff\x02\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xb8\x03\n" +
 	"\bPosition\x12\x10\n" +
 	"\x03lat\x18\x01 \x01(\x01R\x03lat\x12\x10\n" +
 	"\x03lon\x18\x02 \x01(\x01R\x03lon\x12\x1f\n" +
@@ -311,7 +321,11 @@ const file_ordertracking_v1_courier_proto_rawDesc = "" +
 	"\vrecorded_at\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"recordedAt\x12;\n" +
 	"\vreceived_at\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"receivedAtB\v\n" +
+	"receivedAt\x127\n" +
+	"\n" +
+	"attributes\x18\n" +
+	" \x01(\v2\x17.google.protobuf.StructR\n" +
+	"attributesB\v\n" +
 	"\t_accuracyB\b\n" +
 	"\x06_speedB\n" +
 	"\n" +
@@ -338,6 +352,7 @@ var file_ordertracking_v1_courier_proto_goTypes = []any{
 	(*Position)(nil),              // 1: ordertracking.v1.Position
 	nil,                           // 2: ordertracking.v1.Courier.MetadataEntry
 	(*timestamppb.Timestamp)(nil), // 3: google.protobuf.Timestamp
+	(*structpb.Struct)(nil),       // 4: google.protobuf.Struct
 }
 var file_ordertracking_v1_courier_proto_depIdxs = []int32{
 	1, // 0: ordertracking.v1.Courier.position:type_name -> ordertracking.v1.Position
@@ -346,11 +361,12 @@ var file_ordertracking_v1_courier_proto_depIdxs = []int32{
 	3, // 3: ordertracking.v1.Courier.updated_at:type_name -> google.protobuf.Timestamp
 	3, // 4: ordertracking.v1.Position.recorded_at:type_name -> google.protobuf.Timestamp
 	3, // 5: ordertracking.v1.Position.received_at:type_name -> google.protobuf.Timestamp
-	6, // [6:6] is the sub-list for method output_type
-	6, // [6:6] is the sub-list for method input_type
-	6, // [6:6] is the sub-list for extension type_name
-	6, // [6:6] is the sub-list for extension extendee
-	0, // [0:6] is the sub-list for field type_name
+	4, // 6: ordertracking.v1.Position.attributes:type_name -> google.protobuf.Struct
+	7, // [7:7] is the sub-list for method output_type
+	7, // [7:7] is the sub-list for method input_type
+	7, // [7:7] is the sub-list for extension type_name
+	7, // [7:7] is the sub-list for extension extendee
+	0, // [0:7] is the sub-list for field type_name
 }
 
 func init() { file_ordertracking_v1_courier_proto_init() }

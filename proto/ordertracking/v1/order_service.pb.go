@@ -1126,12 +1126,14 @@ type TrackOrderResponse struct {
 	Courier *Courier `protobuf:"bytes,3,opt,name=courier,proto3" json:"courier,omitempty"`
 	// Where the courier is; only while the order is in custody.
 	Position *Position `protobuf:"bytes,4,opt,name=position,proto3" json:"position,omitempty"`
-	// Where the courier was since custody, oldest first.
+	// Where the courier was since custody, oldest first; simplified to at most 500 places.
 	Trail []*Position `protobuf:"bytes,5,rep,name=trail,proto3" json:"trail,omitempty"`
 	// The whole history, oldest first.
 	Timeline []*Event `protobuf:"bytes,6,rep,name=timeline,proto3" json:"timeline,omitempty"`
 	// When it is expected; unset when it ended without delivery.
-	Eta           *Estimate `protobuf:"bytes,7,opt,name=eta,proto3" json:"eta,omitempty"`
+	Eta *Estimate `protobuf:"bytes,7,opt,name=eta,proto3" json:"eta,omitempty"`
+	// The trail as a Google encoded polyline, precision 5.
+	Polyline      string `protobuf:"bytes,8,opt,name=polyline,proto3" json:"polyline,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1213,6 +1215,13 @@ func (x *TrackOrderResponse) GetEta() *Estimate {
 		return x.Eta
 	}
 	return nil
+}
+
+func (x *TrackOrderResponse) GetPolyline() string {
+	if x != nil {
+		return x.Polyline
+	}
+	return ""
 }
 
 // CancelOrderRequest asks to end an order.
@@ -2673,7 +2682,7 @@ const file_ordertracking_v1_order_service_proto_rawDesc = "" +
 	"\x19UpdateOrderStatusResponse\x12-\n" +
 	"\x05order\x18\x01 \x01(\v2\x17.ordertracking.v1.OrderR\x05order\".\n" +
 	"\x11TrackOrderRequest\x12\x19\n" +
-	"\border_id\x18\x01 \x01(\tR\aorderId\"\xe8\x02\n" +
+	"\border_id\x18\x01 \x01(\tR\aorderId\"\x84\x03\n" +
 	"\x12TrackOrderResponse\x12\x19\n" +
 	"\border_id\x18\x01 \x01(\tR\aorderId\x125\n" +
 	"\x06status\x18\x02 \x01(\x0e2\x1d.ordertracking.v1.OrderStatusR\x06status\x123\n" +
@@ -2681,7 +2690,8 @@ const file_ordertracking_v1_order_service_proto_rawDesc = "" +
 	"\bposition\x18\x04 \x01(\v2\x1a.ordertracking.v1.PositionR\bposition\x120\n" +
 	"\x05trail\x18\x05 \x03(\v2\x1a.ordertracking.v1.PositionR\x05trail\x123\n" +
 	"\btimeline\x18\x06 \x03(\v2\x17.ordertracking.v1.EventR\btimeline\x12,\n" +
-	"\x03eta\x18\a \x01(\v2\x1a.ordertracking.v1.EstimateR\x03eta\"t\n" +
+	"\x03eta\x18\a \x01(\v2\x1a.ordertracking.v1.EstimateR\x03eta\x12\x1a\n" +
+	"\bpolyline\x18\b \x01(\tR\bpolyline\"t\n" +
 	"\x12CancelOrderRequest\x12\x19\n" +
 	"\border_id\x18\x01 \x01(\tR\aorderId\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\x12\x1e\n" +

@@ -1,0 +1,118 @@
+package httpdoor
+
+import (
+	"context"
+	"encoding/json"
+	"mime"
+	"net/http"
+	"reflect"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/order-tracking/order-tracking/internal/domain"
+	"github.com/order-tracking/order-tracking/internal/usecase"
+)
+
+const geoJSONType = "application/geo+json"
+
+type courierTrackIn struct {
+	CourierPath
+	From   time.Time     `query:"from" doc:"absent: a day before to"`
+	To     time.Time     `query:"to" doc:"absent: now"`
+	Limit  optional[int] `query:"limit" minimum:"2" maximum:"50000" doc:"how many places at most; 5000 unless told. A longer way is simplified."`
+	Format string        `query:"format" enum:"json,geojson" doc:"geojson, or Accept: application/geo+json, for a GeoJSON feature (RFC 7946)"`
+	Accept string        `header:"Accept" hidden:"true"`
+}
+
+type courierTrackOut struct {
+	ContentType string `header:"Content-Type"`
+	Body        trackBody
+}
+
+// trackBody is a way, as one of ours or as GeoJSON.
+type trackBody struct{ value any }
+
+// MarshalJSON encodes whichever it is.
+func (b trackBody) MarshalJSON() ([]byte, error) { return json.Marshal(b.value) }
+
+// Schema is that of ours.
+func (trackBody) Schema(r huma.Registry) *huma.Schema {
+	return r.Schema(reflect.TypeFor[usecase.CourierTrack](), true, "")
+}
+
+// courierTrackRoutes tell dispatchers where couriers were.
+func (s *Server) courierTrackRoutes() {
+	const path = "/courier/{courier_id}/track"
+	handle(s, operation{
+		method: http.MethodGet, path: path, id: "trackCourier", tag: tagCouriers,
+		summary: "Where a courier was", about: "Oldest first, also as GeoJSON.",
+		reply: exampleCourierTrack, codes: []domain.Code{domain.CodeCourierNotFound},
+	}, s.courierTrack)
+	s.api.OpenAPI().Paths[path].Get.Responses["200"].Content[geoJSONType] = &huma.MediaType{
+		Schema: s.schemas().Schema(reflect.TypeFor[geoJSON](), true, ""), Example: geoJSONOf(exampleCourierTrack),
+	}
+}
+
+func (s *Server) courierTrack(ctx context.Context, in *courierTrackIn) (*courierTrackOut, error) {
+	if in.Format != "" && in.Format != "json" && in.Format != "geojson" {
+		return nil, domain.Invalid("/format", "unknown_format", "must be json or geojson")
+	}
+	r := usecase.TrackRequest{From: in.From, To: in.To}
+	if in.Limit.Set {
+		if r.Limit = in.Limit.Value; r.Limit == 0 {
+			r.Limit = -1 // what was asked for, not what was left out
+		}
+	}
+	t, err := s.UseCases.Tracking.CourierTrack(ctx, in.ID, r)
+	if err != nil {
+		return nil, err
+	}
+	if in.Format == "geojson" || in.Format == "" && prefersGeoJSON(in.Accept) {
+		return &courierTrackOut{ContentType: geoJSONType, Body: trackBody{geoJSONOf(t)}}, nil
+	}
+	return &courierTrackOut{ContentType: jsonType, Body: trackBody{t}}, nil
+}
+
+// prefersGeoJSON says whether GeoJSON is named before JSON.
+func prefersGeoJSON(accept string) bool {
+	for part := range strings.SplitSeq(accept, ",") {
+		media, _, err := mime.ParseMediaType(part)
+		if err == nil && (media == geoJSONType || media == jsonType) {
+			return media == geoJSONType
+		}
+	}
+	return false
+}
+
+// geoJSON is a way as a feature: a line, a point where there is only one place, or
+// nothing.
+type geoJSON struct {
+	Type       string         `json:"type"`
+	Geometry   *geometry      `json:"geometry"`
+	Properties map[string]any `json:"properties"`
+}
+
+type geometry struct {
+	Type        string `json:"type"`
+	Coordinates any    `json:"coordinates"`
+}
+
+func geoJSONOf(t *usecase.CourierTrack) geoJSON {
+	line, times := make([][2]float64, len(t.Trail)), make([]time.Time, len(t.Trail))
+	for i, p := range t.Trail {
+		line[i], times[i] = [2]float64{p.Lon, p.Lat}, p.RecordedAt
+	}
+	out := geoJSON{Type: "Feature", Properties: map[string]any{
+		"courier_id": t.CourierID, "from": t.From, "to": t.To, "times": times, "complete": t.Complete,
+	}}
+	switch len(line) {
+	case 0:
+	case 1:
+		out.Geometry = &geometry{"Point", line[0]}
+	default:
+		out.Geometry = &geometry{"LineString", line}
+	}
+	return out
+}

@@ -1,0 +1,152 @@
+package httpdoor
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/order-tracking/order-tracking/internal/domain"
+	"github.com/order-tracking/order-tracking/internal/usecase"
+)
+
+// Phone apps send the head of their queue again for ever unless they get a 2xx. So
+// whatever will never be of use is answered 200, dropped and counted; a 4xx says only
+// that the token is worth nothing, a 5xx only that trying again can help.
+
+// ingestPrefix begins the paths of phone apps; their last part is the token.
+const ingestPrefix = "/ingest/"
+
+// maxDrained is how many bytes of a body that is too large are read nevertheless, so
+// that its sender gets to hear the answer.
+const maxDrained = 64 << 20
+
+// IngestPath is the token that a phone shows.
+type IngestPath struct {
+	Token string `path:"token" doc:"from POST /courier/{courier_id}/onboarding"`
+}
+
+// osmandQuery documents the parameters of the query form.
+type osmandQuery struct {
+	IngestPath
+	ID        string `query:"id" doc:"the app's own name of the device, or deviceid; the token says whose it is"`
+	Lat       string `query:"lat" doc:"degrees"`
+	Lon       string `query:"lon" doc:"degrees"`
+	Location  string `query:"location" doc:"lat,lon in one"`
+	Timestamp string `query:"timestamp" doc:"seconds (below 2147483647), milliseconds, ISO 8601 or yyyy-MM-dd HH:mm:ss in UTC; absent: now"`
+	Speed     string `query:"speed" doc:"knots"`
+	Bearing   string `query:"bearing" doc:"or heading; degrees clockwise from north"`
+	Altitude  string `query:"altitude" doc:"metres"`
+	Accuracy  string `query:"accuracy" doc:"metres"`
+	Battery   string `query:"batt" doc:"percent"`
+	Valid     string `query:"valid" doc:"false: the receiver has no fix"`
+}
+
+type ownTracksIn struct {
+	IngestPath
+	User   string `header:"X-Limit-U" doc:"the app's user; kept as an attribute"`
+	Device string `header:"X-Limit-D" doc:"the app's device; kept as an attribute"`
+}
+
+// ownTracksReply is what OwnTracks would do; we ask nothing of it.
+type ownTracksReply struct{}
+
+type ownTracksOut struct{ Body []ownTracksReply }
+
+// osmandBody describes the JSON form.
+type osmandBody struct {
+	Device   string         `json:"device_id,omitempty"`
+	Location map[string]any `json:"location,omitempty" doc:"timestamp, coords{latitude,longitude,accuracy,speed in m/s,heading,altitude}, battery{level of 0 to 1,is_charging}, activity{type}, extras; -1 is unknown"`
+}
+
+// ownTracksBody describes what OwnTracks posts.
+type ownTracksBody struct {
+	Type     string  `json:"_type" doc:"location, or transition; others are ignored"`
+	Lat      float64 `json:"lat,omitempty" doc:"degrees"`
+	Lon      float64 `json:"lon,omitempty" doc:"degrees"`
+	Time     int64   `json:"tst,omitempty" doc:"seconds"`
+	Accuracy float64 `json:"acc,omitempty" doc:"metres"`
+	Altitude float64 `json:"alt,omitempty" doc:"metres"`
+	Velocity float64 `json:"vel,omitempty" doc:"km/h"`
+	Course   float64 `json:"cog,omitempty" doc:"degrees"`
+	Battery  float64 `json:"batt,omitempty" doc:"percent"`
+	Tracker  string  `json:"tid,omitempty"`
+}
+
+const aboutIngest = "Always 200 unless the token is unknown or revoked (401) or trying again can help (503): " +
+	"positions that can't be used are dropped and counted, and a report without one is a sign of life. " +
+	"What has no meaning here is kept as an attribute of the position."
+
+// ingestRoutes are where phone apps report.
+func (s *Server) ingestRoutes() {
+	codes := []domain.Code{domain.CodeUnauthenticated, domain.CodeUnavailable}
+	plain[osmandQuery, struct{}](s, operation{
+		method: http.MethodGet, path: ingestPrefix + "osmand/{token}", id: "ingestOsmandQuery", tag: tagPhones, open: true, codes: codes,
+		summary: "Traccar Client and OsmAnd: a position in the query", about: aboutIngest,
+	}, s.ingestOsmand)
+	plain[osmandQuery, struct{}](s, operation{
+		method: http.MethodPost, path: ingestPrefix + "osmand/{token}", id: "ingestOsmand", tag: tagPhones, open: true, codes: codes,
+		summary: "Traccar Client and OsmAnd: a position as JSON, as a form or in the query", about: aboutIngest,
+		phone: osmandBody{}, request: exampleOsmand,
+	}, s.ingestOsmand)
+	plain[ownTracksIn, ownTracksOut](s, operation{
+		method: http.MethodPost, path: ingestPrefix + "owntracks/{token}", id: "ingestOwnTracks", tag: tagPhones, open: true, codes: codes,
+		summary: "OwnTracks in HTTP mode", about: aboutIngest + " A transition with the event enter at the drop-off of an order " +
+			"counts as arrival where arrivals are automatic.",
+		phone: ownTracksBody{}, request: exampleOwnTracks, reply: []ownTracksReply{},
+	}, s.ingestOwnTracks)
+}
+
+func (s *Server) ingestOsmand(c *gin.Context) {
+	body, whole := s.phoneBody(c)
+	report := parseOsmand(c.Request.URL.Query(), body)
+	if s.ingest(c, report, whole) {
+		c.Status(http.StatusOK)
+		c.Writer.WriteHeaderNow()
+	}
+}
+
+func (s *Server) ingestOwnTracks(c *gin.Context) {
+	body, whole := s.phoneBody(c)
+	report := parseOwnTracks(c.GetHeader("X-Limit-U"), c.GetHeader("X-Limit-D"), body)
+	if s.ingest(c, report, whole) {
+		c.Data(http.StatusOK, jsonType, []byte("[]"))
+	}
+}
+
+// ingest hands a report on and says whether the answer is yet to be written.
+func (s *Server) ingest(c *gin.Context, report usecase.PhoneReport, whole bool) bool {
+	if !whole {
+		report = usecase.PhoneReport{Unusable: map[domain.DropReason]int{domain.DropMalformed: 1}}
+	}
+	if over := len(report.Positions) - domain.MaxPositions; over > 0 {
+		report.Positions = report.Positions[over:] // the newest come last
+		if report.Unusable == nil {
+			report.Unusable = map[domain.DropReason]int{}
+		}
+		report.Unusable[domain.DropMalformed] += over
+	}
+	if _, err := s.UseCases.Tracking.Ingest(c.Request.Context(), c.Param("token"), report); err != nil {
+		fail(c, err)
+		return false
+	}
+	return true
+}
+
+// phoneBody reads a body; false when it is too large or was cut off.
+func (s *Server) phoneBody(c *gin.Context) ([]byte, bool) {
+	limit := s.Config.MaxBodyBytes
+	body, err := io.ReadAll(io.LimitReader(c.Request.Body, limit+1))
+	if err == nil && int64(len(body)) <= limit {
+		return body, true
+	}
+	if err == nil || errors.Is(err, io.ErrUnexpectedEOF) {
+		_, _ = io.CopyN(io.Discard, c.Request.Body, maxDrained) // whoever sends more is no phone
+	}
+	return nil, false
+}
+
+// fromPhone says whether the request goes to a phone app's path.
+func fromPhone(c *gin.Context) bool { return strings.HasPrefix(c.FullPath(), ingestPrefix) }

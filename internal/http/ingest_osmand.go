@@ -1,0 +1,270 @@
+package httpdoor
+
+import (
+	"bytes"
+	"encoding/json"
+	"math"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/order-tracking/order-tracking/internal/domain"
+	"github.com/order-tracking/order-tracking/internal/usecase"
+)
+
+// Traccar Client and OsmAnd report in one of three forms: parameters in the query, the
+// same parameters as a form in the body, and a JSON document. https://www.traccar.org/osmand/
+
+const (
+	metresPerSecondOfKnot = 1852.0 / 3600
+	// endOfSeconds is the first number that is no timestamp in seconds: from there on
+	// they are milliseconds.
+	endOfSeconds = 2147483647
+	// endOfMillis is far beyond every time that a device can mean.
+	endOfMillis = 1e17
+)
+
+// parseOsmand reads what was posted. It never fails: what can't be read is counted.
+func parseOsmand(query url.Values, body []byte) usecase.PhoneReport {
+	var r usecase.PhoneReport
+	body = bytes.TrimSpace(body)
+	if len(body) > 0 && (body[0] == '{' || body[0] == '[') {
+		var doc any
+		if err := json.Unmarshal(body, &doc); err != nil {
+			drop(&r, domain.DropMalformed)
+			return r
+		}
+		osmandDocument(&r, doc)
+		return r
+	}
+	params := map[string]any{}
+	form, err := url.ParseQuery(string(body))
+	if err != nil && len(body) > 0 {
+		drop(&r, domain.DropMalformed)
+		return r
+	}
+	for _, values := range []url.Values{query, form} {
+		for name, v := range values {
+			params[name] = v[0]
+		}
+	}
+	osmandParams(&r, params)
+	return r
+}
+
+func drop(r *usecase.PhoneReport, reason domain.DropReason) {
+	if r.Unusable == nil {
+		r.Unusable = map[domain.DropReason]int{}
+	}
+	r.Unusable[reason]++
+}
+
+// osmandDocument reads a JSON document: one report, or several as the app sends them
+// when it empties its buffer.
+func osmandDocument(r *usecase.PhoneReport, doc any) {
+	switch d := doc.(type) {
+	case []any:
+		for _, one := range d {
+			if _, nested := one.([]any); nested {
+				drop(r, domain.DropMalformed)
+				continue
+			}
+			osmandDocument(r, one)
+		}
+	case map[string]any:
+		switch location := d["location"].(type) {
+		case map[string]any:
+			osmandLocation(r, location)
+		case []any:
+			for _, one := range location {
+				if l, ok := one.(map[string]any); ok {
+					osmandLocation(r, l)
+				} else {
+					drop(r, domain.DropMalformed)
+				}
+			}
+		default:
+			osmandParams(r, d)
+		}
+	default:
+		drop(r, domain.DropMalformed)
+	}
+}
+
+// osmandLocation reads the location of a JSON document: metres per second, a level of 0
+// to 1, and −1 for what the phone does not know.
+func osmandLocation(r *usecase.PhoneReport, location map[string]any) {
+	coords, _ := location["coords"].(map[string]any)
+	p, ok := place(r, coords["latitude"], coords["longitude"], location["timestamp"])
+	if !ok {
+		return
+	}
+	p.Accuracy, p.Speed = known(coords["accuracy"]), known(coords["speed"])
+	p.Heading, p.Altitude = known(coords["heading"]), known(coords["altitude"])
+	battery, _ := location["battery"].(map[string]any)
+	if level := known(battery["level"]); level != nil {
+		percent := *level * 100
+		p.Battery = &percent
+	}
+	p.Attributes.Add("charge", battery["is_charging"])
+	activity, _ := location["activity"].(map[string]any)
+	p.Attributes.Add("activity", activity["type"])
+	extras, _ := location["extras"].(map[string]any)
+	keep(&p, location, "coords", "timestamp", "battery", "activity", "extras", "_")
+	keep(&p, extras)
+	r.Positions = append(r.Positions, p)
+}
+
+// osmandParams reads the parameters of a query, a form or a flat document: knots and
+// percent.
+func osmandParams(r *usecase.PhoneReport, params map[string]any) {
+	lat, lon := params["lat"], params["lon"]
+	if both, ok := params["location"].(string); ok && lat == nil && lon == nil {
+		lat, lon = splitLocation(both)
+	}
+	if valid, ok := flag(params["valid"]); ok && !valid {
+		drop(r, domain.DropPoorAccuracy) // the receiver itself does not believe it
+		return
+	}
+	p, ok := place(r, lat, lon, params["timestamp"])
+	if !ok {
+		return
+	}
+	p.Accuracy, p.Altitude, p.Battery = measured(params["accuracy"]), measured(params["altitude"]), measured(params["batt"])
+	if p.Heading = measured(params["bearing"]); p.Heading == nil {
+		p.Heading = measured(params["heading"])
+	}
+	if knots := measured(params["speed"]); knots != nil {
+		speed := *knots * metresPerSecondOfKnot
+		p.Speed = &speed
+	}
+	for _, name := range []string{"charge", "mock"} {
+		if set, ok := flag(params[name]); ok {
+			p.Attributes.Add(name, set)
+		}
+	}
+	if hdop := measured(params["hdop"]); hdop != nil {
+		p.Attributes.Add("hdop", *hdop)
+	}
+	keep(&p, params, "id", "deviceid", "device_id", "lat", "lon", "location", "timestamp", "speed", "bearing", "heading",
+		"altitude", "accuracy", "batt", "valid", "charge", "mock", "hdop")
+	r.Positions = append(r.Positions, p)
+}
+
+// place reads where and when. It says false when that can't be read, which is counted,
+// and when there is nothing to read: a sign of life.
+func place(r *usecase.PhoneReport, lat, lon, timestamp any) (p domain.Position, ok bool) {
+	if lat == nil && lon == nil {
+		return p, false
+	}
+	y, x := measured(lat), measured(lon)
+	at, timed := deviceTime(timestamp)
+	if y == nil || x == nil || !timed {
+		drop(r, domain.DropMalformed)
+		return p, false
+	}
+	return domain.Position{Lat: *y, Lon: *x, RecordedAt: at}, true
+}
+
+// splitLocation reads "lat,lon", also where a comma is the decimal sign as well. It
+// returns nothing usable for anything else.
+func splitLocation(s string) (lat, lon any) {
+	parts := strings.Split(s, ",")
+	switch len(parts) {
+	case 2:
+		return parts[0], parts[1]
+	case 4:
+		return parts[0] + "." + parts[1], parts[2] + "." + parts[3]
+	}
+	return "", ""
+}
+
+// measured is a number, sent as one or as text, in which a single comma is a decimal
+// sign: some phones write numbers as their owner does.
+func measured(v any) *float64 {
+	switch v := v.(type) {
+	case float64:
+		return &v
+	case string:
+		s := strings.TrimSpace(v)
+		if strings.Count(s, ",") == 1 && !strings.Contains(s, ".") {
+			s = strings.Replace(s, ",", ".", 1)
+		}
+		if f, err := strconv.ParseFloat(s, 64); err == nil {
+			return &f
+		}
+	}
+	return nil
+}
+
+// known is a measurement in which −1 stands for none.
+func known(v any) *float64 {
+	m := measured(v)
+	if m == nil || *m == -1 {
+		return nil
+	}
+	return m
+}
+
+func flag(v any) (value, ok bool) {
+	switch v := v.(type) {
+	case bool:
+		return v, true
+	case string:
+		b, err := strconv.ParseBool(strings.ToLower(v))
+		return b, err == nil
+	case float64:
+		return v != 0, true
+	}
+	return false, false
+}
+
+// keep makes attributes of all members but those that mean something to us, in the
+// order of their names, so that the same ones are kept where there are too many.
+func keep(p *domain.Position, members map[string]any, but ...string) {
+	names := make([]string, 0, len(members))
+	for name := range members {
+		if !slices.Contains(but, name) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		p.Attributes.Add(name, members[name])
+	}
+}
+
+// deviceTimes are the forms of a time in text; one without a zone is UTC.
+var deviceTimes = []string{
+	time.RFC3339Nano, "2006-01-02T15:04:05.999999999Z0700", "2006-01-02T15:04:05.999999999", "2006-01-02 15:04:05.999999999",
+}
+
+// deviceTime reads a timestamp: seconds, milliseconds or text. An absent one is the
+// zero time.
+func deviceTime(v any) (time.Time, bool) {
+	s, isText := v.(string)
+	if s = strings.TrimSpace(s); v == nil || isText && s == "" {
+		return time.Time{}, true
+	}
+	if n := measured(v); n != nil {
+		switch {
+		case math.IsNaN(*n) || math.Abs(*n) > endOfMillis:
+			return time.Time{}, false
+		case *n < endOfSeconds:
+			whole, fraction := math.Modf(*n)
+			return time.Unix(int64(whole), int64(fraction*1e9)).UTC(), true
+		}
+		return time.UnixMilli(int64(*n)).UTC(), true
+	}
+	if strings.Contains(s, "T") { // a plus that came through a query as a space
+		s = strings.Replace(s, " ", "+", 1)
+	}
+	for _, layout := range deviceTimes {
+		if t, err := time.Parse(layout, s); err == nil {
+			return t.UTC(), true
+		}
+	}
+	return time.Time{}, false
+}

@@ -1,0 +1,65 @@
+package httpdoor
+
+import (
+	"bytes"
+	"encoding/json"
+
+	"github.com/order-tracking/order-tracking/internal/domain"
+	"github.com/order-tracking/order-tracking/internal/usecase"
+)
+
+// OwnTracks posts one JSON document a request. https://owntracks.org/booklet/tech/http/
+// and https://owntracks.org/booklet/tech/json/
+
+const metresPerSecondOfKmh = 1 / 3.6
+
+// parseOwnTracks reads what was posted by a user's device. It never fails: what can't be
+// read is counted, and what is not about places is ignored, encrypted documents too.
+func parseOwnTracks(user, device string, body []byte) usecase.PhoneReport {
+	var r usecase.PhoneReport
+	if body = bytes.TrimSpace(body); len(body) == 0 {
+		return r // a friend was deleted
+	}
+	var doc map[string]any
+	if err := json.Unmarshal(body, &doc); err != nil {
+		if !json.Valid(body) {
+			drop(&r, domain.DropMalformed)
+		}
+		return r
+	}
+	switch doc["_type"] {
+	case "location":
+		ownTracksLocation(&r, doc, user, device)
+	case "transition":
+		if doc["event"] == "enter" {
+			ownTracksArrival(&r, doc)
+		}
+	}
+	return r
+}
+
+func ownTracksLocation(r *usecase.PhoneReport, doc map[string]any, user, device string) {
+	p, ok := place(r, doc["lat"], doc["lon"], doc["tst"])
+	if !ok {
+		return
+	}
+	p.Accuracy, p.Altitude, p.Battery = measured(doc["acc"]), measured(doc["alt"]), measured(doc["batt"])
+	p.Heading = measured(doc["cog"])
+	if kmh := measured(doc["vel"]); kmh != nil {
+		speed := *kmh * metresPerSecondOfKmh
+		p.Speed = &speed
+	}
+	p.Attributes.Add("user", user)
+	p.Attributes.Add("device", device)
+	keep(&p, doc, "_type", "_id", "_http", "lat", "lon", "tst", "acc", "alt", "batt", "cog", "vel", "topic")
+	r.Positions = append(r.Positions, p)
+}
+
+// ownTracksArrival is the phone's own geofence. Where it was is no position of the
+// track: the app sends that by itself.
+func ownTracksArrival(r *usecase.PhoneReport, doc map[string]any) {
+	if p, ok := place(r, doc["lat"], doc["lon"], doc["tst"]); ok {
+		p.Accuracy = measured(doc["acc"])
+		r.Arrivals = append(r.Arrivals, p)
+	}
+}

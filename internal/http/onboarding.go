@@ -1,0 +1,130 @@
+package httpdoor
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/order-tracking/order-tracking/internal/domain"
+)
+
+// onboarded is a new token of a phone, with the ways to get it there.
+type onboarded struct {
+	ID        string     `json:"id" doc:"names the token, to revoke it"`
+	Token     string     `json:"token" doc:"shown this once"`
+	CreatedAt time.Time  `json:"created_at"`
+	Apps      []phoneApp `json:"apps"`
+}
+
+type onboardedOut struct{ Body onboarded }
+
+// phone is a token that is in use.
+type phone struct {
+	ID        string    `json:"id"`
+	CreatedAt time.Time `json:"created_at"`
+}
+
+type phoneList struct {
+	Tokens []phone `json:"tokens"`
+}
+
+type phonesOut struct{ Body phoneList }
+
+type revoked struct {
+	Revoked int `json:"revoked" doc:"how many tokens are worthless now"`
+}
+
+type revokedOut struct{ Body revoked }
+
+// ReachedAt is the address that the caller reached the server at.
+type ReachedAt struct{ address string }
+
+// Resolve reads it from the request.
+func (r *ReachedAt) Resolve(hc huma.Context) []error {
+	scheme := "http"
+	if hc.TLS() != nil || strings.EqualFold(hc.Header("X-Forwarded-Proto"), "https") {
+		scheme = "https"
+	}
+	r.address = scheme + "://" + hc.Host()
+	return nil
+}
+
+type onboardIn struct {
+	CourierPath
+	ReachedAt
+}
+
+type revokePhonesIn struct {
+	CourierPath
+	Token string `query:"id" format:"uuid" doc:"the token to revoke; absent: all of the courier's"`
+}
+
+type revokePhoneIn struct {
+	CourierPath
+	Token string `path:"token_id" format:"uuid" doc:"the token to revoke"`
+}
+
+// onboardingRoutes set up couriers' phones.
+func (s *Server) onboardingRoutes() {
+	const path = "/courier/{courier_id}/onboarding"
+	codes := []domain.Code{domain.CodeCourierNotFound}
+	gone := append([]domain.Code{domain.CodeNotFound}, codes...)
+	handle(s, operation{
+		method: http.MethodPost, path: path, id: "onboardCourier", tag: tagPhones, status: http.StatusCreated,
+		summary: "Let a phone report a courier's positions",
+		about: "Makes a token and says how to set up an app with it, by link or by QR code. The token is shown this once. " +
+			"Idempotency-Key is of no use here, since answers with secrets are not kept: doing it again makes another token.",
+		reply: exampleOnboarded, codes: codes,
+	}, s.onboard)
+	handle(s, operation{
+		method: http.MethodGet, path: path, id: "listPhones", tag: tagPhones, summary: "The tokens of a courier's phones",
+		about: "Newest first, without the tokens themselves.", codes: codes,
+		reply: phoneList{Tokens: []phone{{ID: exampleNote, CreatedAt: exampleTime}}},
+	}, s.listPhones)
+	handle(s, operation{
+		method: http.MethodDelete, path: path, id: "revokePhones", tag: tagPhones, summary: "Revoke the tokens of a courier's phones",
+		about: "All of them, or one by its id. Effective at once on the replica that is asked, within seconds on others.",
+		reply: revoked{Revoked: 1}, codes: gone,
+	}, func(ctx context.Context, in *revokePhonesIn) (*revokedOut, error) {
+		n, err := s.UseCases.Couriers.RevokePhones(ctx, in.ID, in.Token)
+		return &revokedOut{Body: revoked{n}}, err
+	})
+	handle(s, operation{
+		method: http.MethodDelete, path: path + "/{token_id}", id: "revokePhone", tag: tagPhones, summary: "Revoke the token of a courier's phone",
+		reply: revoked{Revoked: 1}, codes: gone,
+	}, func(ctx context.Context, in *revokePhoneIn) (*revokedOut, error) {
+		if _, err := domain.ParseID("/token_id", in.Token); err != nil {
+			return nil, err
+		}
+		n, err := s.UseCases.Couriers.RevokePhones(ctx, in.ID, in.Token)
+		return &revokedOut{Body: revoked{n}}, err
+	})
+}
+
+func (s *Server) onboard(ctx context.Context, in *onboardIn) (*onboardedOut, error) {
+	o, err := s.UseCases.Couriers.Onboard(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	base := s.Config.PublicURL
+	if base == "" {
+		base = in.address
+	}
+	apps, err := phoneApps(strings.TrimSuffix(base, "/"), o.Token, o.CourierID)
+	if err != nil {
+		return nil, err
+	}
+	return &onboardedOut{Body: onboarded{ID: o.ID, Token: o.Token, CreatedAt: o.CreatedAt, Apps: apps}}, nil
+}
+
+func (s *Server) listPhones(ctx context.Context, in *CourierPath) (*phonesOut, error) {
+	tokens, err := s.UseCases.Couriers.Phones(ctx, in.ID)
+	out := phoneList{Tokens: make([]phone, len(tokens))}
+	for i, t := range tokens {
+		out.Tokens[i] = phone{ID: t.ID, CreatedAt: t.CreatedAt}
+	}
+	return &phonesOut{Body: out}, err
+}

@@ -1,0 +1,95 @@
+package httpdoor
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"net/url"
+
+	"github.com/skip2/go-qrcode"
+)
+
+// phoneApp is how an app is set up.
+type phoneApp struct {
+	App      string `json:"app" doc:"traccar or owntracks"`
+	URL      string `json:"url" doc:"where the app reports to; for setting it up by hand"`
+	DeepLink string `json:"deep_link" doc:"opened on the phone, it sets up the app"`
+	QR       string `json:"qr" doc:"a PNG as a data: URI: the same for the app's own scanner or the phone's camera"`
+}
+
+// reportEvery is how often a phone is to report, in seconds.
+const reportEvery = "10"
+
+// phoneApps returns how to set up each app for a token of a courier. base is the
+// address of the server, such as https://track.example.
+func phoneApps(base, token, courierID string) ([]phoneApp, error) {
+	traccar, traccarCode := traccarApp(base+ingestPrefix+"osmand/"+token, courierID)
+	ownTracks, err := ownTracksApp(base+ingestPrefix+"owntracks/"+token, courierID)
+	if err != nil {
+		return nil, err
+	}
+	if traccar.QR, err = qrCode(traccarCode); err != nil {
+		return nil, err
+	}
+	if ownTracks.QR, err = qrCode(ownTracks.DeepLink); err != nil {
+		return nil, err
+	}
+	return []phoneApp{traccar, ownTracks}, nil
+}
+
+// traccarApp sets up Traccar Client. Its link is in a scheme of its own; its scanner
+// takes the server's address with the settings as parameters, in every version. With
+// the highest accuracy and without a distance, fixes come by time on both systems; the
+// heartbeat tells where a phone is that lies still.
+// https://www.traccar.org/client-configuration/
+func traccarApp(report, courierID string) (app phoneApp, code string) {
+	settings := url.Values{
+		"id": {courierID}, "interval": {reportEvery}, "fastest_interval": {reportEvery}, "distance": {"0"}, "angle": {"30"},
+		"accuracy": {"highest"}, "buffer": {"true"}, "heartbeat": {"60"},
+	}
+	code = report + "?" + settings.Encode()
+	settings.Set("url", report)
+	return phoneApp{App: "traccar", URL: report, DeepLink: "org.traccar.client://config?" + settings.Encode()}, code
+}
+
+// ownTracksConfig is an OwnTracks configuration. The app keeps what it could not send
+// by itself. https://owntracks.org/booklet/features/remoteconfig/
+type ownTracksConfig struct {
+	Type       string `json:"_type"`
+	Mode       int    `json:"mode"` // 3 is HTTP
+	URL        string `json:"url"`
+	Auth       bool   `json:"auth"`
+	DeviceID   string `json:"deviceId"`
+	TrackerID  string `json:"tid"`
+	Monitoring int    `json:"monitoring"` // 2 is move mode: always, with the best accuracy
+	Interval   int    `json:"locatorInterval"`
+	MoveEvery  int    `json:"moveModeLocatorInterval"`
+	Distance   int    `json:"locatorDisplacement"`
+	Extended   bool   `json:"extendedData"` // battery and the like
+	Inaccurate int    `json:"ignoreInaccurateLocations"`
+	Stale      int    `json:"ignoreStaleLocations"`
+	Autostart  bool   `json:"autostartOnBoot"`
+	Commands   bool   `json:"cmd"`
+}
+
+func ownTracksApp(report, courierID string) (phoneApp, error) {
+	doc, err := json.Marshal(ownTracksConfig{
+		Type: "configuration", Mode: 3, URL: report, DeviceID: courierID, TrackerID: courierID[len(courierID)-2:],
+		Monitoring: 2, Interval: 10, MoveEvery: 10, Distance: 10, Extended: true, Autostart: true,
+	})
+	if err != nil {
+		return phoneApp{}, err
+	}
+	inline := url.QueryEscape(base64.StdEncoding.EncodeToString(doc))
+	return phoneApp{App: "owntracks", URL: report, DeepLink: "owntracks:///config?inline=" + inline}, nil
+}
+
+// qrPixels is how large a module of a QR code is drawn.
+const qrPixels = -6
+
+func qrCode(content string) (string, error) {
+	png, err := qrcode.Encode(content, qrcode.Low, qrPixels)
+	if err != nil {
+		return "", err
+	}
+	return "data:image/png;base64," + base64.StdEncoding.EncodeToString(png), nil
+}

@@ -1,0 +1,16 @@
+-- +goose Up
+-- The tokens of couriers' phones. Only a hash is kept: the token is shown once.
+CREATE TABLE courier_tokens (
+    id         TEXT    NOT NULL PRIMARY KEY,
+    courier_id TEXT    NOT NULL,
+    hash       BLOB    NOT NULL UNIQUE, -- SHA-256 of the token
+    created_at INTEGER NOT NULL
+);
+CREATE INDEX courier_tokens_courier ON courier_tokens (courier_id);
+
+-- What a device said beside its position: JSON; NULL for nothing.
+ALTER TABLE courier_positions ADD COLUMN attributes TEXT;
+
+-- +goose Down
+ALTER TABLE courier_positions DROP COLUMN attributes;
+DROP TABLE courier_tokens;

@@ -1,0 +1,123 @@
+package usecase
+
+import (
+	"context"
+	"time"
+
+	"github.com/order-tracking/order-tracking/internal/domain"
+)
+
+// PhoneReport is what a phone app posted, in the domain's units.
+type PhoneReport struct {
+	// Positions have what the device said; a zero RecordedAt is now.
+	Positions []domain.Position
+	// Unusable counts positions that can't be used whatever is in them, by reason.
+	Unusable map[domain.DropReason]int
+	// Arrivals is where and when the phone itself noticed that it came to a place it watches.
+	Arrivals []domain.Position
+}
+
+func (r *PhoneReport) unusable() (n int) {
+	for _, count := range r.Unusable {
+		n += count
+	}
+	return n
+}
+
+// Ingest takes what a phone posted with its token. Whatever can never be of use is
+// dropped and counted, so that the phone does not send it again; a report without
+// anything is a sign of life. It fails with unauthenticated for a token that is unknown
+// or revoked, and with unavailable when trying again can help; nothing was taken then.
+func (u *Tracking) Ingest(ctx context.Context, token string, r PhoneReport) (Received, error) {
+	courierID, err := u.tokenOwner(ctx, token)
+	if err != nil {
+		return Received{}, err
+	}
+	now := u.Clock.Now()
+	counts := &u.lane.counts
+	usable := make([]domain.Position, 0, len(r.Positions))
+	impossible := 0
+	for _, p := range r.Positions {
+		p, ok := p.Clean()
+		if !ok {
+			impossible++
+			continue
+		}
+		if p.RecordedAt.IsZero() {
+			p.RecordedAt = now
+		}
+		p.RecordedAt, p.ReceivedAt = domain.Timestamp(p.RecordedAt), domain.Timestamp(now)
+		usable = append(usable, p)
+	}
+	if err := u.lane.arrivedBy(ctx, courierID, r.Arrivals, now); err != nil {
+		return Received{}, err
+	}
+	var out Received
+	if len(usable) > 0 {
+		if out, err = u.lane.report(ctx, courierID, usable, now); err != nil {
+			return Received{}, err
+		}
+	}
+	lost := impossible + r.unusable()
+	counts.received.Add(int64(lost))
+	counts.drop(domain.DropOutOfRange, int64(impossible))
+	for reason, n := range r.Unusable {
+		counts.drop(reason, int64(n))
+	}
+	out.Dropped += lost
+	if out == (Received{}) && len(r.Arrivals) == 0 {
+		counts.alive.Add(1)
+	}
+	return out, nil
+}
+
+// arrivedBy draws from what a phone noticed by itself the conclusion that fences draw
+// from positions: that an order's courier has come to its drop-off.
+func (l *lane) arrivedBy(ctx context.Context, courierID string, arrivals []domain.Position, now time.Time) error {
+	if len(arrivals) == 0 || !l.Arrival.Automatic {
+		return nil
+	}
+	t, err := l.courier(ctx, courierID, now)
+	if err != nil {
+		return err
+	}
+	defer t.mu.Unlock()
+	if !t.courier.OnDuty {
+		return nil
+	}
+	for _, p := range arrivals {
+		p, ok := p.Clean()
+		if !ok {
+			continue
+		}
+		if p.RecordedAt.IsZero() {
+			p.RecordedAt = now
+		}
+		p.RecordedAt, p.ReceivedAt = domain.Timestamp(p.RecordedAt), domain.Timestamp(now)
+		if p.RecordedAt.After(now.Add(domain.FutureTolerance)) || p.RecordedAt.Before(now.Add(-domain.MaxPositionAge)) {
+			continue
+		}
+		if !l.arriveAt(t, domain.Fix{CourierID: courierID, Position: p}) {
+			return domain.Unavailable("the queue of arrivals", nil)
+		}
+	}
+	return nil
+}
+
+// arriveAt says false when the arrival can't be written down now; t is locked.
+func (l *lane) arriveAt(t *tracked, fix domain.Fix) bool {
+	reach := l.Arrival.DropoffRadius
+	if fix.Accuracy != nil {
+		reach += min(*fix.Accuracy, l.Arrival.DropoffRadius)
+	}
+	for _, o := range t.orders {
+		to := o.Dropoff.Location
+		if to == nil || !o.Status.InCustody() || o.Status == domain.StatusReturning || to.DistanceM(fix.Point()) > reach {
+			continue
+		}
+		if !l.arrival.conclude(conclusion{orderID: o.ID, courierID: fix.CourierID, status: domain.StatusAtDropoff, fix: fix}) {
+			return false
+		}
+	}
+	return true
+}
