@@ -36,8 +36,9 @@ const (
 // points. Only those at the surface hold any, so it grows like a quadtree of the
 // ground, fine where couriers crowd and coarse where they don't.
 type cells struct {
-	root *cell
-	free []*cell // to be used again: couriers at a cell's edge come and go
+	couriers roster
+	root     *cell
+	free     []*cell // to be used again: couriers at a cell's edge come and go
 }
 
 type cell struct {
@@ -54,7 +55,7 @@ type cell struct {
 type point struct {
 	at       vector
 	recorded int64 // microseconds since 1970, the device's clock
-	courier  *courier
+	courier  uint32
 }
 
 func newCells() *cells { return &cells{root: &cell{half: 1}} }
@@ -125,15 +126,16 @@ func (t *cells) insert(c *cell, p point) {
 		}
 		c = t.child(c, p.at)
 	}
-	c.add(p)
+	t.add(c, p)
 	for c.children == nil && len(c.points) > fullLeaf && c.half > leastHalf {
 		c = t.split(c, p.at)
 	}
 }
 
 // add appends a point to a leaf.
-func (c *cell) add(p point) {
-	p.courier.leaf, p.courier.slot = c, len(c.points)
+func (t *cells) add(c *cell, p point) {
+	courier := t.couriers.at(p.courier)
+	courier.leaf, courier.slot = c, len(c.points)
 	c.points = append(c.points, p)
 }
 
@@ -144,19 +146,20 @@ func (t *cells) split(c *cell, v vector) *cell {
 	for _, p := range points {
 		part := t.child(c, p.at)
 		part.count++
-		part.add(p)
+		t.add(part, p)
 	}
 	return t.child(c, v)
 }
 
 // move brings a courier that is in the tree to another place.
 func (t *cells) move(p point) {
-	leaf := p.courier.leaf
+	courier := t.couriers.at(p.courier)
+	leaf := courier.leaf
 	if leaf.contains(p.at) {
-		leaf.points[p.courier.slot] = p
+		leaf.points[courier.slot] = p
 		return
 	}
-	leaf.drop(p.courier.slot)
+	t.drop(leaf, courier.slot)
 	var low *cell // the highest branch that has become small
 	c := leaf
 	for ; !c.contains(p.at); c = c.parent {
@@ -171,28 +174,27 @@ func (t *cells) move(p point) {
 		}
 	}
 	if low != nil {
-		low.merge()
+		t.merge(low)
 	}
 	c.count-- // insert counts it again
 	t.insert(c, p)
 }
 
 // drop takes a point out of a leaf.
-func (c *cell) drop(slot int) {
+func (t *cells) drop(c *cell, slot int) {
 	last := len(c.points) - 1
 	c.points[slot] = c.points[last]
-	c.points[slot].courier.slot = slot
-	c.points[last] = point{}
+	t.couriers.at(c.points[slot].courier).slot = slot
 	c.points = c.points[:last]
 }
 
 // merge makes a branch a leaf.
-func (c *cell) merge() {
+func (t *cells) merge(c *cell) {
 	points := make([]point, 0, c.count)
 	c.collect(&points)
 	c.children, c.has, c.points = nil, 0, nil
 	for _, p := range points {
-		c.add(p)
+		t.add(c, p)
 	}
 }
 
@@ -218,7 +220,7 @@ type search struct {
 
 type candidate struct {
 	distance float64
-	courier  *courier
+	courier  uint32
 }
 
 var searches = sync.Pool{New: func() any { return new(search) }}
@@ -236,9 +238,8 @@ func (t *cells) nearest(at vector, since int64, limit int, fn func(*courier)) {
 		down(s.found[:n])
 	}
 	for _, c := range s.found {
-		fn(c.courier)
+		fn(t.couriers.at(c.courier))
 	}
-	clear(s.found)
 	s.found = s.found[:0]
 	searches.Put(s)
 }

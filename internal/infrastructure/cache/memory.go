@@ -3,6 +3,7 @@ package cache
 import (
 	"context"
 	"math"
+	"strings"
 	"sync"
 	"time"
 
@@ -26,7 +27,7 @@ type Memory struct {
 	orders *otter.Cache[string, *domain.Order]
 
 	mu       sync.RWMutex
-	couriers map[string]*courier
+	couriers map[string]uint32 // where in the tree's roster
 	cells    *cells
 }
 
@@ -71,6 +72,27 @@ func (c *courier) position() domain.Position {
 
 func (c *courier) fix() domain.Fix { return domain.Fix{CourierID: c.id, Position: c.position()} }
 
+// roster numbers couriers from 0 and keeps them in blocks: the collector has few objects
+// to look at, and none of the tree's points points to one.
+type roster struct {
+	blocks []*[rosterBlock]courier
+	count  uint32
+}
+
+const rosterBlock = 256
+
+func (r *roster) at(i uint32) *courier { return &r.blocks[i/rosterBlock][i%rosterBlock] }
+
+func (r *roster) add(id string) uint32 {
+	if r.count%rosterBlock == 0 {
+		r.blocks = append(r.blocks, new([rosterBlock]courier))
+	}
+	i := r.count
+	r.count++
+	r.at(i).id = id
+	return i
+}
+
 // NewMemory makes an empty store.
 func NewMemory(o MemoryOptions) *Memory {
 	if o.MaxOrders <= 0 {
@@ -78,7 +100,7 @@ func NewMemory(o MemoryOptions) *Memory {
 	}
 	return &Memory{
 		orders:   otter.Must(&otter.Options[string, *domain.Order]{MaximumSize: o.MaxOrders}),
-		couriers: map[string]*courier{},
+		couriers: map[string]uint32{},
 		cells:    newCells(),
 	}
 }
@@ -102,19 +124,22 @@ func (m *Memory) PutFixes(_ context.Context, fixes []domain.Fix) ([]bool, error)
 }
 
 func (m *Memory) put(fix *domain.Fix, at vector) bool {
-	c, recorded := m.couriers[fix.CourierID], fix.RecordedAt.UnixMicro()
-	switch {
-	case c == nil:
-		c = &courier{id: fix.CourierID}
-		c.set(fix)
-		m.couriers[c.id] = c
-		m.cells.insert(m.cells.root, point{at, recorded, c})
-	case recorded > c.recorded:
-		c.set(fix)
-		m.cells.move(point{at, recorded, c})
-	default:
+	recorded, couriers := fix.RecordedAt.UnixMicro(), &m.cells.couriers
+	i, known := m.couriers[fix.CourierID]
+	if !known {
+		id := strings.Clone(fix.CourierID) // it may be a part of a request
+		i = couriers.add(id)
+		m.couriers[id] = i
+		couriers.at(i).set(fix)
+		m.cells.insert(m.cells.root, point{at, recorded, i})
+		return true
+	}
+	c := couriers.at(i)
+	if recorded <= c.recorded {
 		return false
 	}
+	c.set(fix)
+	m.cells.move(point{at, recorded, i})
 	return true
 }
 
@@ -122,11 +147,11 @@ func (m *Memory) put(fix *domain.Fix, at vector) bool {
 func (m *Memory) Position(_ context.Context, courierID string) (*domain.Position, error) {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
-	c := m.couriers[courierID]
-	if c == nil {
+	i, known := m.couriers[courierID]
+	if !known {
 		return nil, nil
 	}
-	p := c.position()
+	p := m.cells.couriers.at(i).position()
 	return &p, nil
 }
 
@@ -146,8 +171,8 @@ func (m *Memory) Fixes(_ context.Context, since time.Time) ([]domain.Fix, error)
 	m.mu.RLock()
 	defer m.mu.RUnlock()
 	var out []domain.Fix
-	for _, c := range m.couriers {
-		if c.recorded > since.UnixMicro() {
+	for _, i := range m.couriers {
+		if c := m.cells.couriers.at(i); c.recorded > since.UnixMicro() {
 			out = append(out, c.fix())
 		}
 	}

@@ -34,7 +34,7 @@ func TestOrdersMakeRoom(t *testing.T) {
 }
 
 // count checks the tree below a cell and returns how many points it holds.
-func (c *cell) check(t *testing.T) int {
+func (c *cell) check(t *testing.T, all *roster) int {
 	t.Helper()
 	n := 0
 	if c.children == nil {
@@ -42,8 +42,8 @@ func (c *cell) check(t *testing.T) int {
 		require.LessOrEqual(t, n, fullLeaf)
 		for i, p := range c.points {
 			require.True(t, c.contains(p.at))
-			require.Same(t, c, p.courier.leaf)
-			require.Equal(t, i, p.courier.slot)
+			require.Same(t, c, all.at(p.courier).leaf)
+			require.Equal(t, i, all.at(p.courier).slot)
 		}
 	} else {
 		require.Empty(t, c.points)
@@ -54,7 +54,7 @@ func (c *cell) check(t *testing.T) int {
 			if child != nil {
 				require.Same(t, c, child.parent)
 				require.Equal(t, i, c.octant(child.center))
-				below := child.check(t)
+				below := child.check(t, all)
 				require.Positive(t, below, "an empty cell")
 				n += below
 			}
@@ -81,6 +81,6 @@ func TestTreeStaysWhole(t *testing.T) {
 			_, err := m.PutFixes(t.Context(), []domain.Fix{f})
 			require.NoError(t, err)
 		}
-		require.Equal(t, 500, m.cells.root.check(t))
+		require.Equal(t, 500, m.cells.root.check(t, &m.cells.couriers))
 	}
 }
