@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"reflect"
 	"slices"
 	"sync"
 	"testing"
@@ -69,6 +70,10 @@ func liveRoundTrip(t *testing.T, _ LiveOptions, s domain.LiveStore) {
 	whole := domain.Position{
 		Lat: -55.751244, Lon: 137.618423, Accuracy: v(4.5), Speed: v(0), Heading: v(359.9), Altitude: v(-12.25),
 		Battery: v(77), RecordedAt: now.Add(-time.Minute), ReceivedAt: now,
+		Attributes: domain.Attributes{"alarm": "sos", "odometer": 12.5, "charge": true},
+	}
+	for i, fields := 0, reflect.ValueOf(whole); i < fields.NumField(); i++ {
+		require.False(t, fields.Field(i).IsZero(), "this test must know of %s", fields.Type().Field(i).Name)
 	}
 	require.Equal(t, []bool{true}, put(t, s, domain.Fix{CourierID: id, Position: whole}))
 	p, err = s.Position(ctx, id)

@@ -38,12 +38,14 @@ type courier struct {
 	lat, lon           float64
 	measured           [5]float64 // accuracy, speed, heading, altitude, battery; NaN where unknown
 	recorded, received int64      // microseconds since 1970
+	attributes         domain.Attributes
 	leaf               *cell
 	slot               int
 }
 
 func (c *courier) set(f *domain.Fix) {
-	c.lat, c.lon, c.recorded, c.received = f.Lat, f.Lon, f.RecordedAt.UnixMicro(), f.ReceivedAt.UnixMicro()
+	c.lat, c.lon, c.attributes = f.Lat, f.Lon, f.Attributes
+	c.recorded, c.received = f.RecordedAt.UnixMicro(), f.ReceivedAt.UnixMicro()
 	for i, v := range [...]*float64{f.Accuracy, f.Speed, f.Heading, f.Altitude, f.Battery} {
 		c.measured[i] = math.NaN()
 		if v != nil {
@@ -54,7 +56,7 @@ func (c *courier) set(f *domain.Fix) {
 
 func (c *courier) position() domain.Position {
 	p := domain.Position{
-		Lat: c.lat, Lon: c.lon,
+		Lat: c.lat, Lon: c.lon, Attributes: c.attributes,
 		RecordedAt: time.UnixMicro(c.recorded).UTC(), ReceivedAt: time.UnixMicro(c.received).UTC(),
 	}
 	var values *[5]float64 // made once, for those that are known

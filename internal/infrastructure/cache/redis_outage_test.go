@@ -128,7 +128,8 @@ func TestRedisAwayFromTheStart(t *testing.T) {
 	p.takeAway(true)
 	r, logs := open(t, p.url, newPrefix(t, redisURL(t)))
 	o := liveOrder(t, domain.NewID(), 1)
-	fix := domain.Fix{CourierID: domain.NewID(), Position: domain.Position{Lat: 1, Lon: 2, RecordedAt: time.Now()}}
+	now := domain.Timestamp(time.Now())
+	fix := domain.Fix{CourierID: domain.NewID(), Position: domain.Position{Lat: 1, Lon: 2, RecordedAt: now, ReceivedAt: now}}
 	start := time.Now()
 	for range 100 {
 		require.Equal(t, domain.CodeUnavailable, domain.CodeOf(r.CacheOrder(t.Context(), o)))
