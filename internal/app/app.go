@@ -48,6 +48,7 @@ type App struct {
 	consumer  *messaging.Consumer
 	relay     *outbox.Relay
 	hub       *push.Hub
+	shipping  usecase.Shipping
 
 	door       *httpdoor.Server
 	httpServer *nethttp.Server
@@ -61,7 +62,7 @@ type App struct {
 // is closed again. The context bounds the start only.
 func New(ctx context.Context, cfg *config.Config, log *zap.Logger, version string) (*App, error) {
 	a := &App{cfg: cfg, log: log, version: version, metrics: prometheus.NewRegistry()}
-	for _, step := range []func(context.Context) error{a.listen, a.openParts, a.connect, a.restore, a.buildDoors} {
+	for _, step := range []func(context.Context) error{a.listen, a.openParts, a.connect, a.restore, a.openCarriers, a.buildDoors} {
 		if err := step(ctx); err != nil {
 			return nil, errors.Join(err, a.Close())
 		}

@@ -187,7 +187,7 @@ func (a *App) buildDoors(context.Context) (err error) {
 	uc := usecase.New(usecase.Deps{
 		Store: a.store, Live: a.live, Audience: a.hub, Clock: systemClock{}, Log: a.log,
 		Estimate: estimateConfig(a.cfg.Estimate), PhoneRegion: a.cfg.Orders.PhoneRegion, StaleAfter: a.cfg.Tracking.StaleAfter,
-		Bus: a.telemetry, KeepHistory: a.cfg.Tracking.History,
+		Bus: a.telemetry, Shipping: a.shipping, KeepHistory: a.cfg.Tracking.History,
 		Plausible: domain.Plausibility{MaxSpeed: a.cfg.Tracking.MaxSpeed, MaxAccuracy: a.cfg.Tracking.MaxAccuracy},
 		Arrival:   usecase.Arrival(a.cfg.Arrival),
 	})
@@ -201,6 +201,9 @@ func (a *App) buildDoors(context.Context) (err error) {
 	guard := auth.New(a.cfg.Access.BootstrapAdminKey)
 	if !guard.Protected() {
 		a.log.Warn("no administrator's key is set: local calls are let in as administrator, others are refused; see BOOTSTRAP_ADMIN_KEY")
+	}
+	if a.cfg.Access.BootstrapAdminKey == config.DevelopmentKey {
+		a.log.Warn("the administrator's key is the one that docker-compose.yml shows to everybody: set BOOTSTRAP_ADMIN_KEY")
 	}
 	a.registerMetrics()
 	h := a.cfg.HTTP

@@ -136,19 +136,25 @@ func (r *Report) Validate(now time.Time) error {
 // enter the history and leave the order as it is.
 func (o *Order) Observe(r Report, by By) []Event {
 	by.Source, by.OccurredAt, by.Reason, by.Location = r.Source, Timestamp(r.OccurredAt), r.Reason, r.Location
-	newest, reported := o.Ledger.Reported[r.Source]
-	older := reported && newest.After(by.OccurredAt)
-	if !older {
-		o.Ledger.Reported = maps.Clone(o.Ledger.Reported)
-		if o.Ledger.Reported == nil {
-			o.Ledger.Reported = map[string]time.Time{}
-		}
-		o.Ledger.Reported[r.Source] = by.OccurredAt
-	}
-	if !older && r.Status != o.Status && o.Status.Leads(r.Status) {
+	newest := o.newestOf(r.Source, by.OccurredAt)
+	if newest && r.Status != o.Status && o.Status.Leads(r.Status) {
 		return []Event{o.enter(r.Status, by, r.Data)}
 	}
 	ev := o.note(EventReportLate, by, r.Data)
 	ev.Status = r.Status
 	return []Event{ev}
+}
+
+// newestOf remembers that a source reported something of that time, and says whether
+// it has reported nothing newer.
+func (o *Order) newestOf(source string, at time.Time) bool {
+	if newest, known := o.Ledger.Reported[source]; known && newest.After(at) {
+		return false
+	}
+	o.Ledger.Reported = maps.Clone(o.Ledger.Reported)
+	if o.Ledger.Reported == nil {
+		o.Ledger.Reported = map[string]time.Time{}
+	}
+	o.Ledger.Reported[source] = at
+	return true
 }

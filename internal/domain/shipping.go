@@ -1,7 +1,6 @@
 package domain
 
 import (
-	"errors"
 	"reflect"
 	"slices"
 	"strconv"
@@ -52,12 +51,7 @@ func (b *Booking) Validate() error {
 }
 
 // Include adds the faults that another check returned.
-func (f *Faults) Include(err error) {
-	var e *Error
-	if errors.As(err, &e) {
-		f.list = append(f.list, e.Faults...)
-	}
-}
+func (f *Faults) Include(err error) { f.include(err) }
 
 func (f *Faults) measure(pointer string, n, limit int) {
 	if n < 0 || n > limit {
@@ -215,7 +209,13 @@ func (o *Order) hear(ev CarrierEvent, reverse bool, by By) []Event {
 		return append([]Event{o.note(EventReportLate, by, data)}, o.raise(ExceptionRetracted, ev.Text, by, data)...)
 	}
 	var out []Event
-	if ev.Status != "" && !reverse {
+	switch {
+	case ev.Status == "" || reverse:
+	case ev.Status == o.Status && o.newestOf(o.Shipment.Carrier, Timestamp(ev.OccurredAt)):
+		// Another scan of a parcel that is where the order says.
+		by.OccurredAt = ev.OccurredAt
+		out = append(out, o.change(EventShipmentChanged, by, data))
+	default:
 		out = o.Observe(Report{
 			EventID: ev.ID, OrderID: o.ID, Status: ev.Status, OccurredAt: ev.OccurredAt,
 			Source: o.Shipment.Carrier, Reason: ev.Reason, Data: data,

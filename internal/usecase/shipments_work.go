@@ -17,8 +17,9 @@ const (
 	// A worker sleeps until something is due, between these; bookings and hints wake it.
 	// The longer one finds what another replica died over.
 	lookEvery, idleEvery = 200 * time.Millisecond, 5 * time.Minute
-	// taken is for how long a shipment that is being looked at is nobody else's.
-	taken = 2 * time.Minute
+	// taken is for how long a shipment that is being looked at is nobody else's; a look
+	// ends before that, so that no two can ever send the same booking.
+	taken, lookWithin = 45 * time.Second, 35 * time.Second
 	// atOnce is how many shipments of a carrier are taken, and a few of them looked at, at once.
 	atOnce, sideBySide = 16, 4
 	// lostAfter is how long a carrier may know nothing of a shipment before it counts as lost.
@@ -115,6 +116,8 @@ func (w *worker) round(ctx context.Context) time.Duration {
 // look does what is due about one shipment and puts it off. It returns for how long
 // the carrier wants to be left alone.
 func (u *Shipments) look(ctx context.Context, car domain.Carrier, job domain.ShipmentJob, until time.Time) time.Duration {
+	ctx, cancel := context.WithDeadline(ctx, until.Add(lookWithin-taken))
+	defer cancel()
 	o, err := u.Store.Order(ctx, job.OrderID)
 	if err != nil {
 		return 0 // it is due again once until is over

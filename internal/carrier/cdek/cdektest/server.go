@@ -169,6 +169,7 @@ const (
 	Page                          // 502 with HTML
 	Hang                          // no answer until the caller gives up
 	Lost                          // the call works and its answer is lost
+	Late                          // the call works and its answer does not come until the caller gives up
 	Cut                           // the connection ends before the call works
 	TokenExpired                  // 401
 )
@@ -250,6 +251,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusUnauthorized, "v2_token_expired", "Access token is expired")
 	case Cut:
 		panic(http.ErrAbortHandler)
+	case Late:
+		s.mux.ServeHTTP(newRecorder(), r)
+		<-r.Context().Done()
 	case Lost:
 		s.mux.ServeHTTP(newRecorder(), r)
 		panic(http.ErrAbortHandler)
