@@ -164,8 +164,13 @@ func (a *App) Run(ctx context.Context) error {
 
 func (a *App) stop(ctx context.Context, endWork func(), background *errgroup.Group) {
 	a.stopping.Store(true)
-	a.hub.Close()
 	var doors errgroup.Group
+	doors.Go(func() error {
+		// Those who watch come back elsewhere one after the other, not all at once.
+		spread := time.Duration(a.hub.Watchers()) * 2 * time.Millisecond
+		a.hub.Shutdown(ctx, min(spread, a.cfg.Shutdown.Timeout/3))
+		return nil
+	})
 	doors.Go(func() error {
 		err := a.httpServer.Shutdown(ctx)
 		return errors.Join(err, a.door.Wait(ctx))
