@@ -186,13 +186,26 @@ func OpenDesk(ctx context.Context, cfg *config.Config, code string) (*Desk, erro
 // Close ends what was started for it.
 func (d *Desk) Close() error { return d.stop() }
 
+// Parcel is what a price is asked for; absent ends and measures are the usual ones.
+type Parcel struct {
+	FromCity, FromPoint        string
+	ToCity, ToAddress, ToPoint string
+	WeightG, LengthCm          int
+	WidthCm, HeightCm          int
+	Tariff                     string
+}
+
 // Quote returns offers.
-func (d *Desk) Quote(ctx context.Context, r domain.QuoteRequest) ([]domain.Quote, error) {
+func (d *Desk) Quote(ctx context.Context, p Parcel) ([]domain.Quote, error) {
 	quoter, ok := d.car.(domain.CarrierQuoter)
 	if !ok {
 		return nil, domain.Unsupported(d.car.Code(), "quoting prices")
 	}
-	return quoter.Quote(ctx, r)
+	return quoter.Quote(ctx, domain.QuoteRequest{
+		Tariff: p.Tariff, From: domain.Stop{City: p.FromCity, Point: p.FromPoint},
+		To:       domain.Stop{City: p.ToCity, Point: p.ToPoint, Place: domain.Place{Address: p.ToAddress}},
+		Packages: []domain.Package{{WeightG: p.WeightG, LengthCm: p.LengthCm, WidthCm: p.WidthCm, HeightCm: p.HeightCm}},
+	})
 }
 
 // Track returns what the company knows of a parcel.
@@ -204,11 +217,11 @@ func (d *Desk) Track(ctx context.Context, number string) (domain.ShipmentSnapsho
 	return tracker.TrackShipment(ctx, domain.ShipmentRef{TrackingNumber: number})
 }
 
-// Points returns offices and lockers.
-func (d *Desk) Points(ctx context.Context, q domain.PointQuery) ([]domain.DeliveryPoint, error) {
+// Points returns offices and lockers of a city.
+func (d *Desk) Points(ctx context.Context, city string, limit int) ([]domain.DeliveryPoint, error) {
 	finder, ok := d.car.(domain.CarrierPoints)
 	if !ok {
 		return nil, domain.Unsupported(d.car.Code(), "handing out at offices")
 	}
-	return finder.Points(ctx, q)
+	return finder.Points(ctx, domain.PointQuery{City: city, Limit: limit})
 }

@@ -100,19 +100,19 @@ type CarrierEvent struct {
 
 // ShipmentSnapshot is all that a carrier knows of a shipment.
 type ShipmentSnapshot struct {
-	Ref      ShipmentRef
-	Tariff   string
-	Status   string // the carrier's code of where the parcel is now
-	Text     string
-	Price    *Money
-	Expected *DeliveryPeriod
-	LabelURL string // of ours; adapters leave it empty
-	Warnings []CarrierMessage
-	Errors   []CarrierMessage // why it was rejected
-	Events   []CarrierEvent   // in the order in which they count
+	Ref      ShipmentRef      `json:"ref"`
+	Tariff   string           `json:"tariff,omitempty"`
+	Status   string           `json:"carrier_status,omitempty"` // the carrier's code of where the parcel is now
+	Text     string           `json:"carrier_status_text,omitempty"`
+	Price    *Money           `json:"price,omitempty"`
+	Expected *DeliveryPeriod  `json:"expected,omitempty"`
+	LabelURL string           `json:"-"` // of ours; adapters leave it empty
+	Warnings []CarrierMessage `json:"warnings,omitempty"`
+	Errors   []CarrierMessage `json:"errors,omitempty"` // why it was rejected
+	Events   []CarrierEvent   `json:"events,omitempty"` // in the order in which they count
 	// Reverse says that the parcel goes from the customer to the shop; it tells
 	// nothing about the order that was delivered before.
-	Reverse bool
+	Reverse bool `json:"reverse,omitempty"`
 }
 
 // Learn takes over what the carrier now knows and returns the events that are new
