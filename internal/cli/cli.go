@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -42,7 +43,26 @@ func (b Build) withDefaults() Build {
 type env struct {
 	build          Build
 	environ        []string
+	stdin          io.Reader
 	stdout, stderr io.Writer
+	// remoteServer and remoteKey are the server to talk to, from the environment.
+	remoteServer, remoteKey string
+}
+
+// newEnv takes from the environment what is not the server's.
+func newEnv(build Build, environ []string, stdin io.Reader, stdout, stderr io.Writer) *env {
+	e := &env{build: build.withDefaults(), stdin: stdin, stdout: stdout, stderr: stderr}
+	for _, entry := range environ {
+		switch name, value, _ := strings.Cut(entry, "="); name {
+		case envServer:
+			e.remoteServer = value
+		case envKey:
+			e.remoteKey = value
+		default:
+			e.environ = append(e.environ, entry)
+		}
+	}
+	return e
 }
 
 // Main runs the command that args (without the program's name) ask for until it is
@@ -54,15 +74,19 @@ func Main(build Build, args, environ []string, stdout, stderr io.Writer) int {
 	// A second signal ends the process at once, should stopping take too long.
 	context.AfterFunc(ctx, stop)
 
-	root := newRoot(&env{build.withDefaults(), environ, stdout, stderr})
+	return newEnv(build, environ, os.Stdin, stdout, stderr).run(ctx, args)
+}
+
+func (e *env) run(ctx context.Context, args []string) int {
+	root := newRoot(e)
 	root.SetArgs(args)
-	root.SetOut(stdout)
-	root.SetErr(stderr)
+	root.SetOut(e.stdout)
+	root.SetErr(e.stderr)
 	err := root.ExecuteContext(ctx)
 	if err == nil || errors.Is(err, pflag.ErrHelp) {
 		return 0
 	}
-	_, _ = fmt.Fprintf(stderr, "order-tracking: %v\n", err)
+	_, _ = fmt.Fprintf(e.stderr, "order-tracking: %s\n", explain(err))
 	return 1
 }
 
@@ -74,7 +98,8 @@ func newRoot(e *env) *cobra.Command {
 	serve := serveCommand(e)
 	serve.Use = "serve"
 	serve.Short = "Serve REST, gRPC and streams (what happens without a command)"
-	root.AddCommand(serve, healthcheckCommand(e), versionCommand(e))
+	root.AddCommand(serve, orderCommand(e), courierCommand(e), watchCommand(e), importCommand(e), exportCommand(e),
+		carrierCommand(e), migrateCommand(e), configCommand(e), healthcheckCommand(e), versionCommand(e))
 	return root
 }
 

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"fmt"
-	"net"
 	"net/http"
 	"time"
 
@@ -22,14 +21,11 @@ func healthcheckCommand(e *env) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			host, port, err := net.SplitHostPort(cfg.HTTP.Addr)
+			server, err := localURL(cfg.HTTP.Addr)
 			if err != nil {
 				return err
 			}
-			if ip := net.ParseIP(host); host == "" || ip.IsUnspecified() {
-				host = "127.0.0.1"
-			}
-			req, err := http.NewRequestWithContext(cmd.Context(), http.MethodGet, "http://"+net.JoinHostPort(host, port)+"/readyz", nil)
+			req, err := http.NewRequestWithContext(cmd.Context(), http.MethodGet, server+"/readyz", nil)
 			if err != nil {
 				return err
 			}

@@ -208,7 +208,9 @@ func (im *importer) work(ctx context.Context, job *importJob, keys []string) {
 	}()
 	for pause, waited := 50*time.Millisecond, time.Duration(0); ; pause = min(2*pause, 2*time.Second) {
 		job.out.Known, job.out.Err = im.take(ctx, job.row)
-		if domain.CodeOf(job.out.Err) != domain.CodeUnavailable || waited > importPatience {
+		code := domain.CodeOf(job.out.Err)
+		// In progress is a row of an import that was cut a moment ago and is sent again.
+		if code != domain.CodeUnavailable && code != domain.CodeIdempotencyRunning || waited > importPatience {
 			return
 		}
 		select {

@@ -1,0 +1,228 @@
+package config
+
+import (
+	"fmt"
+	"reflect"
+	"regexp"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+)
+
+//go:generate go run ../cmd/main.go config reference --output ../docs/configuration.md
+
+// tree is the built-in file with its comments, in its order.
+func tree() (*yaml.Node, error) {
+	var doc yaml.Node
+	if err := yaml.Unmarshal(defaults, &doc); err != nil {
+		return nil, err
+	}
+	return doc.Content[0], nil
+}
+
+// eachKey calls fn for every key below a mapping: the nodes of its name and value.
+func eachKey(prefix string, mapping *yaml.Node, fn func(key string, name, value *yaml.Node) error) error {
+	for i := 0; i < len(mapping.Content); i += 2 {
+		name, value := mapping.Content[i], mapping.Content[i+1]
+		key := prefix + name.Value
+		if err := fn(key, name, value); err != nil {
+			return err
+		}
+		if value.Kind == yaml.MappingNode {
+			if err := eachKey(key+".", value, fn); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// YAML returns the whole configuration, secrets hidden, with where each value came
+// from. It could be read again as a file, but for what is hidden.
+func (c *Config) YAML() (string, error) {
+	root, err := tree()
+	if err != nil {
+		return "", err
+	}
+	shown := reflect.ValueOf(c.Redacted()).Elem()
+	err = eachKey("", root, func(key string, name, value *yaml.Node) error {
+		name.HeadComment, name.LineComment, name.FootComment = "", "", ""
+		if value.Kind == yaml.MappingNode {
+			return nil
+		}
+		fresh := yaml.Node{}
+		if err := fresh.Encode(plain(valueAt(shown, key))); err != nil {
+			return err
+		}
+		fresh.LineComment = c.Origin(key)
+		if fresh.Kind == yaml.SequenceNode {
+			fresh.Style = yaml.FlowStyle
+		}
+		*value = fresh
+		return nil
+	})
+	if err != nil {
+		return "", err
+	}
+	root.HeadComment = ""
+	var b strings.Builder
+	enc := yaml.NewEncoder(&b)
+	enc.SetIndent(2)
+	if err := enc.Encode(root); err != nil {
+		return "", err
+	}
+	return b.String(), enc.Close()
+}
+
+// valueAt finds the field of a key.
+func valueAt(v reflect.Value, key string) reflect.Value {
+	name, rest, below := strings.Cut(key, ".")
+	for i := range v.NumField() {
+		if v.Type().Field(i).Tag.Get("koanf") != name {
+			continue
+		}
+		if below {
+			return valueAt(v.Field(i), rest)
+		}
+		return v.Field(i)
+	}
+	panic("no key " + key) // a test has the same keys in both
+}
+
+// plain is a value as people write it.
+func plain(v reflect.Value) any {
+	if d, ok := v.Interface().(time.Duration); ok {
+		text := d.String()
+		for _, zero := range []struct{ suffix, cut string }{{"m0s", "0s"}, {"h0m", "0m"}} {
+			if strings.HasSuffix(text, zero.suffix) {
+				text = strings.TrimSuffix(text, zero.cut)
+			}
+		}
+		return text
+	}
+	return v.Interface()
+}
+
+// Reference returns the documentation of every key as Markdown, made of Config and the
+// comments of config.yaml.
+func Reference() (string, error) {
+	root, err := tree()
+	if err != nil {
+		return "", err
+	}
+	c, err := Load(nil, nil)
+	if err != nil {
+		return "", err
+	}
+	var b strings.Builder
+	b.WriteString(referenceHead)
+	values := reflect.ValueOf(c).Elem()
+	err = eachKey("", root, func(key string, name, value *yaml.Node) error {
+		if value.Kind == yaml.MappingNode {
+			level := strings.Repeat("#", 2+strings.Count(key, "."))
+			fmt.Fprintf(&b, "\n%s %s\n", level, key)
+			if text := prose(name.HeadComment); text != "" && strings.Contains(key, ".") {
+				b.WriteString("\n" + text + "\n")
+			}
+			return nil
+		}
+		fmt.Fprintf(&b, "\n**`%s`** (%s, default %s)\n\n%s\n\nSet by %s.\n",
+			key, kindOf(keys[key].kind), shownDefault(valueAt(values, key)), prose(name.HeadComment), strings.Join(settersOf(key), ", "))
+		return nil
+	})
+	return b.String(), err
+}
+
+const referenceHead = `<!-- Generated from config/config.go and config/config.yaml by: go generate ./config -->
+
+# Configuration
+
+With nothing configured the product is a whole system in one process. Everything can be set in four places; the later one
+wins:
+
+1. the defaults below, which are built in
+2. a YAML file named by ` + "`--config`" + `, which holds only what differs
+3. the environment: ` + "`OT_<SECTION>__<KEY>`" + `; some keys have a short name as well. Lists are separated by commas. An empty
+   variable counts as absent, but for a list it is the empty list
+4. flags of ` + "`serve`" + `: ` + "`--http-addr`" + ` and so on, or ` + "`--set section.key=value`" + ` for any key
+
+Durations are written with their unit: ` + "`500ms`, `30s`, `15m`, `720h`" + `. An unknown key or an impossible value stops the start with
+a line that names it. ` + "`order-tracking config check`" + ` says so beforehand, and ` + "`order-tracking config print`" + ` shows what holds and why.
+`
+
+func kindOf(t reflect.Type) string {
+	switch {
+	case t == reflect.TypeFor[time.Duration]():
+		return "duration"
+	case t.Kind() == reflect.Slice:
+		return "list"
+	case t.Kind() == reflect.Bool:
+		return "true or false"
+	case t.Kind() == reflect.Float64:
+		return "number"
+	case t.Kind() == reflect.String:
+		return "text"
+	}
+	return "whole number"
+}
+
+func shownDefault(v reflect.Value) string {
+	text := fmt.Sprint(plain(v))
+	switch {
+	case v.Kind() == reflect.Slice && v.Len() == 0, text == "":
+		return "empty"
+	}
+	return "`" + text + "`"
+}
+
+// settersOf lists what sets a key.
+func settersOf(key string) []string {
+	var out []string
+	for name, k := range shortNames {
+		if k == key {
+			out = append(out, "`"+name+"`")
+		}
+	}
+	out = append(out, "`"+envPrefix+strings.ToUpper(strings.ReplaceAll(key, ".", "__"))+"`")
+	for _, f := range flagNames {
+		if f.key == key {
+			out = append(out, "`--"+f.name+"`")
+		}
+	}
+	return out
+}
+
+// alsoNamed is how comments end with the short names of their key.
+var alsoNamed = regexp.MustCompile(`\s*\b([A-Z]+_[A-Z_]+)(, --[a-z-]+)?$`)
+
+// prose makes Markdown of a comment: indented lines are examples.
+func prose(comment string) string {
+	var b strings.Builder
+	code := false
+	for line := range strings.Lines(comment) {
+		line = strings.TrimRight(strings.TrimPrefix(strings.TrimSpace(line), "#"), " ")
+		line = strings.TrimPrefix(line, " ")
+		if m := alsoNamed.FindStringSubmatch(line); m != nil && shortNames[m[1]] != "" {
+			line = strings.TrimSuffix(line, m[0])
+		}
+		indented := strings.HasPrefix(line, "  ")
+		if indented != code {
+			if indented {
+				b.WriteString("\n")
+			}
+			b.WriteString("```\n")
+			code = indented
+			if !indented {
+				b.WriteString("\n")
+			}
+		}
+		if line != "" || code {
+			b.WriteString(strings.TrimPrefix(line, "  ") + "\n")
+		}
+	}
+	if code {
+		b.WriteString("```\n")
+	}
+	return strings.TrimSpace(b.String())
+}

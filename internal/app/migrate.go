@@ -1,0 +1,68 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+
+	"github.com/order-tracking/order-tracking/config"
+	"github.com/order-tracking/order-tracking/internal/infrastructure/database"
+)
+
+// Direction is what Migrate does.
+type Direction string
+
+// The directions. Opening the product goes up by itself.
+const (
+	MigrateUp     Direction = "up"
+	MigrateDown   Direction = "down"
+	MigrateStatus Direction = "status"
+)
+
+// Migrate changes the schema of the configured database, or leaves it as it is, and
+// returns a line for each of its migrations, oldest first.
+func Migrate(ctx context.Context, cfg *config.Config, d Direction) (lines []string, err error) {
+	m, err := migrations(cfg, d)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, m.Close()) }()
+	switch d {
+	case MigrateUp:
+		err = m.Up(ctx)
+	case MigrateDown:
+		err = m.Down(ctx)
+	case MigrateStatus:
+	default:
+		err = fmt.Errorf("unknown direction %q", string(d))
+	}
+	if err != nil {
+		return nil, err
+	}
+	steps, err := m.Status(ctx)
+	for _, s := range steps {
+		when := "not applied"
+		if !s.AppliedAt.IsZero() {
+			when = "applied " + s.AppliedAt.UTC().Format("2006-01-02 15:04:05") + " UTC"
+		}
+		lines = append(lines, path.Base(s.Name)+"  "+when)
+	}
+	return lines, err
+}
+
+func migrations(cfg *config.Config, d Direction) (*database.Migrations, error) {
+	engine, target, err := cfg.Database.ParseURL()
+	if err != nil {
+		return nil, err
+	}
+	if engine == config.Postgres {
+		return database.MigrationsPostgres(target)
+	}
+	if _, err := os.Stat(target); errors.Is(err, fs.ErrNotExist) && d != MigrateUp {
+		return nil, fmt.Errorf("there is no database yet at %s", target)
+	}
+	return database.MigrationsSQLite(target)
+}

@@ -1,0 +1,404 @@
+package cli
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/schollz/progressbar/v3"
+	"github.com/spf13/cobra"
+
+	"github.com/order-tracking/order-tracking/pkg/client"
+)
+
+// shownErrors is how many refused rows are printed; a report file has all.
+const shownErrors = 20
+
+func exportCommand(e *env) *cobra.Command {
+	var f orderFilter
+	var format, output string
+	cmd := &cobra.Command{
+		Use: "export", Short: "Write orders with their histories, and couriers, to a file", Args: cobra.NoArgs,
+		Example: `  order-tracking export --output orders.ndjson
+  order-tracking export --format csv --status delivered --from -720h > orders.csv`,
+	}
+	r := e.remoteFlags(cmd)
+	f.flags(cmd)
+	cmd.Flags().StringVar(&format, "format", "", "ndjson, which has everything, or csv: the `format`; else by the file's name")
+	cmd.Flags().StringVarP(&output, "output", "o", "-", "`FILE` to write, - for the standard output")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		filter, err := f.filter(cmd)
+		if err != nil {
+			return err
+		}
+		c, err := r.connect()
+		if err != nil {
+			return err
+		}
+		kind := formatOf(format, output)
+		if output == "-" {
+			return c.Export(cmd.Context(), kind, filter, e.stdout)
+		}
+		return writeWhole(output, func(w io.Writer) error {
+			bar := r.progress(-1, "exporting")
+			defer bar.close()
+			return c.Export(cmd.Context(), kind, filter, io.MultiWriter(w, bar))
+		})
+	}
+	return cmd
+}
+
+func formatOf(format, file string) client.Format {
+	if format == "" && strings.EqualFold(filepath.Ext(file), ".csv") {
+		return client.CSV
+	}
+	return client.Format(first(format, string(client.NDJSON)))
+}
+
+// writeWhole writes a file that is there only once it is complete.
+func writeWhole(file string, write func(io.Writer) error) error {
+	f, err := os.CreateTemp(filepath.Dir(file), "."+filepath.Base(file)+".*")
+	if err != nil {
+		return err
+	}
+	w := bufio.NewWriterSize(f, 1<<20)
+	err = write(w)
+	if err == nil {
+		err = w.Flush()
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	if closeErr := f.Close(); err == nil {
+		err = closeErr
+	}
+	if err == nil {
+		err = os.Rename(f.Name(), file)
+	}
+	if err != nil {
+		_ = os.Remove(f.Name()) // half of it is of no use
+	}
+	return err
+}
+
+func importCommand(e *env) *cobra.Command {
+	in := &importing{}
+	cmd := &cobra.Command{
+		Use: "import FILE|-", Short: "Take over orders and couriers from an export or a spreadsheet", Args: cobra.ExactArgs(1),
+		Long: `Takes over orders and couriers from a file of the formats that export writes. Rows that
+can't be taken are reported with their line; the others are kept. Rows that are there
+already and are the same are left alone, so an import that broke off can be run again. With
+--resume it goes on where it was, and rows without an id or external id don't come twice.`,
+	}
+	in.remote = e.remoteFlags(cmd)
+	fs := cmd.Flags()
+	fs.StringVar(&in.format, "format", "", "ndjson or csv: the `format`; else by the file's name")
+	fs.StringVar(&in.resume, "resume", "", "`FILE` that remembers how far the import is; deleted when it is done")
+	fs.StringVar(&in.report, "report", "", "`FILE` to write every refused row to, as NDJSON; else the first are printed")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error { return in.run(cmd.Context(), args[0]) }
+	return cmd
+}
+
+// importing is an import as the command sees it.
+type importing struct {
+	*remote
+	format, resume, report string
+
+	state   importState
+	started time.Time
+	saved   time.Time
+	bar     *progress
+	refused io.Writer
+	held    []client.ImportReport // refused rows that the state does not cover yet
+	shown   int64
+}
+
+// importState is what is remembered of an import that broke off.
+type importState struct {
+	File string `json:"file"`
+	Size int64  `json:"size"`
+	Key  string `json:"key"`
+	Line int64  `json:"line"` // everything up to it is decided
+	client.ImportTally
+}
+
+func (in *importing) run(ctx context.Context, file string) error {
+	rows, size, err := in.open(file)
+	if err != nil {
+		return err
+	}
+	defer rows.Close() //nolint:errcheck // only read
+	if err := in.load(file, size); err != nil {
+		return err
+	}
+	c, err := in.connect()
+	if err != nil {
+		return err
+	}
+	if in.report != "" {
+		f, err := os.OpenFile(in.report, os.O_CREATE|os.O_WRONLY|in.reportMode(), 0o600)
+		if err != nil {
+			return err
+		}
+		defer f.Close() //nolint:errcheck // each row was written at once
+		in.refused = f
+	}
+	in.bar = in.progress(size, "importing")
+	format := formatOf(in.format, file)
+	body, err := in.skip(io.TeeReader(rows, in.bar), format)
+	if err != nil {
+		return err
+	}
+	before := in.state.ImportTally
+	in.started = time.Now()
+	opts := []client.CallOption{client.IdempotencyKey(in.state.Key)}
+	if in.state.Line > 0 {
+		opts = append(opts, client.FirstLine(in.state.Line+1))
+	}
+	for report, importErr := range c.Import(ctx, body, format, opts...) {
+		if importErr != nil {
+			err = importErr
+			break
+		}
+		if err = in.take(report, before); err != nil {
+			break
+		}
+	}
+	in.bar.close()
+	return in.end(err)
+}
+
+// reportMode keeps what an earlier part of the same import reported.
+func (in *importing) reportMode() int {
+	if in.state.Line > 0 {
+		return os.O_APPEND
+	}
+	return os.O_TRUNC
+}
+
+func (in *importing) open(file string) (io.ReadCloser, int64, error) {
+	if file == "-" {
+		if in.resume != "" {
+			return nil, 0, errors.New("--resume needs a file that can be read again, not the standard input")
+		}
+		return io.NopCloser(in.stdin), -1, nil
+	}
+	f, err := os.Open(file) //nolint:gosec // the caller names the file
+	if err != nil {
+		return nil, 0, err
+	}
+	info, err := f.Stat()
+	if err != nil || !info.Mode().IsRegular() {
+		return f, -1, err
+	}
+	return f, info.Size(), nil
+}
+
+// load reads what is remembered, or begins anew.
+func (in *importing) load(file string, size int64) error {
+	if abs, err := filepath.Abs(file); err == nil {
+		file = abs
+	}
+	in.state = importState{File: file, Size: size, Key: uuid.NewString()}
+	if in.resume == "" {
+		return nil
+	}
+	text, err := os.ReadFile(in.resume)
+	if errors.Is(err, os.ErrNotExist) {
+		return in.save()
+	}
+	var state importState
+	if err == nil {
+		err = json.Unmarshal(text, &state)
+	}
+	switch {
+	case err != nil:
+		return fmt.Errorf("%s: %w", in.resume, err)
+	case state.File != file || state.Size != size || state.Key == "":
+		return fmt.Errorf("%s remembers the import of another file: %s of %d bytes", in.resume, state.File, state.Size)
+	}
+	in.state = state
+	return nil
+}
+
+// save remembers how far the import is, and tells the refused rows up to there: those
+// after it will be refused again.
+func (in *importing) save() error {
+	in.saved = time.Now()
+	if err := in.tell(); err != nil || in.resume == "" {
+		return err
+	}
+	return writeWhole(in.resume, func(w io.Writer) error { return json.NewEncoder(w).Encode(in.state) })
+}
+
+// skip leaves out the lines that are decided, of CSV all but the header.
+func (in *importing) skip(r io.Reader, format client.Format) (io.Reader, error) {
+	if in.state.Line == 0 {
+		return r, nil
+	}
+	lines := bufio.NewReaderSize(r, 1<<20)
+	var header bytes.Buffer
+	for n := range in.state.Line {
+		into := io.Discard
+		if n == 0 && format == client.CSV {
+			into = &header
+		}
+		if err := copyLine(into, lines); err != nil {
+			return nil, fmt.Errorf("the file ends before line %d, up to which it was imported: %w", in.state.Line, err)
+		}
+	}
+	return io.MultiReader(&header, lines), nil
+}
+
+func copyLine(w io.Writer, r *bufio.Reader) error {
+	for {
+		part, err := r.ReadSlice('\n')
+		if _, writeErr := w.Write(part); writeErr != nil {
+			return writeErr
+		}
+		if errors.Is(err, bufio.ErrBufferFull) {
+			continue
+		}
+		if errors.Is(err, io.EOF) && len(part) > 0 {
+			err = nil // a last line without its end
+		}
+		return err
+	}
+}
+
+// take shows and remembers what the server reports. before is what earlier parts of
+// the import came to.
+func (in *importing) take(r client.ImportReport, before client.ImportTally) error {
+	if r.Error != nil {
+		in.held = append(in.held, r)
+		return nil
+	}
+	in.state.Line = r.Line
+	in.state.ImportTally = client.ImportTally{
+		Read: before.Read + r.Read, Created: before.Created + r.Created, Known: before.Known + r.Known,
+		Failed: before.Failed + r.Failed, Finished: r.Finished,
+	}
+	rate := float64(r.Read) / max(time.Since(in.started).Seconds(), 1e-3)
+	in.bar.say(fmt.Sprintf("%d rows, %.0f a second, %d refused", in.state.Read, rate, in.state.Failed))
+	if in.resume != "" && time.Since(in.saved) < time.Second && !r.Finished {
+		return nil
+	}
+	return in.save()
+}
+
+// tell tells the refused rows that are decided for good.
+func (in *importing) tell() error {
+	for len(in.held) > 0 && (in.held[0].Line <= in.state.Line || in.resume == "") {
+		if err := in.refuse(in.held[0]); err != nil {
+			return err
+		}
+		in.held = in.held[1:]
+	}
+	return nil
+}
+
+func (in *importing) refuse(r client.ImportReport) error {
+	if in.refused != nil {
+		return json.NewEncoder(in.refused).Encode(struct {
+			Line  int64               `json:"line"`
+			Error *client.ImportError `json:"error"`
+		}{r.Line, r.Error})
+	}
+	if in.shown++; in.shown > shownErrors {
+		return nil
+	}
+	in.bar.clear()
+	text := fmt.Sprintf("line %d: %v", r.Line, explain(r.Error))
+	if in.shown == shownErrors {
+		text += "\n… more are not shown; --report FILE has all"
+	}
+	_, err := fmt.Fprintln(in.stderr, text)
+	return err
+}
+
+// end says what came of it.
+func (in *importing) end(err error) error {
+	s := in.state
+	var refusal *client.Problem
+	if s.Line == 0 && errors.As(err, &refusal) {
+		return err // of the whole, before any row
+	}
+	if in.json {
+		if printErr := in.printJSON(s.ImportTally); printErr != nil && err == nil {
+			err = printErr
+		}
+	} else {
+		_, _ = fmt.Fprintf(in.stdout, "%d rows read: %d created, %d known, %d refused\n", s.Read, s.Created, s.Known, s.Failed)
+	}
+	switch {
+	case err != nil:
+		if saveErr := in.save(); saveErr != nil {
+			err = errors.Join(err, saveErr)
+		}
+		hint := "run it again; what is there already is left alone"
+		if in.resume != "" {
+			hint = "run it again with the same --resume to go on"
+		}
+		return fmt.Errorf("the import broke off after line %d: %w; %s", s.Line, err, hint)
+	case in.resume != "":
+		if err := os.Remove(in.resume); err != nil {
+			return err
+		}
+	}
+	if s.Failed > 0 {
+		return fmt.Errorf("%d rows were refused", s.Failed)
+	}
+	return nil
+}
+
+// progress is a bar on the terminal, or nothing.
+type progress struct{ bar *progressbar.ProgressBar }
+
+// progress shows how many of total bytes went through, -1 for nobody knows; nothing
+// when nobody looks.
+func (e *env) progress(total int64, what string) *progress {
+	if !terminal(e.stderr) {
+		return &progress{}
+	}
+	return &progress{progressbar.NewOptions64(total,
+		progressbar.OptionSetWriter(e.stderr), progressbar.OptionSetDescription(what), progressbar.OptionShowBytes(true),
+		progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionSetPredictTime(true), progressbar.OptionFullWidth(),
+		progressbar.OptionClearOnFinish(),
+	)}
+}
+
+// Write counts bytes.
+func (p *progress) Write(b []byte) (int, error) {
+	if p.bar != nil {
+		_ = p.bar.Add(len(b)) // a bar that can't be drawn stops nothing
+	}
+	return len(b), nil
+}
+
+func (p *progress) say(text string) {
+	if p.bar != nil {
+		p.bar.Describe(text)
+	}
+}
+
+func (p *progress) clear() {
+	if p.bar != nil {
+		_ = p.bar.Clear() // as above
+	}
+}
+
+func (p *progress) close() {
+	if p.bar != nil {
+		_ = p.bar.Finish() // as above
+		p.bar = nil
+	}
+}
