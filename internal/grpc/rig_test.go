@@ -2,6 +2,7 @@ package grpcdoor
 
 import (
 	"context"
+	"errors"
 	"net"
 	"path/filepath"
 	"sync"
@@ -85,7 +86,11 @@ func start(t *testing.T, w with) *rig {
 			Speeds: map[domain.Vehicle]float64{domain.VehicleCar: 8}, Detour: 1.3, Handover: time.Minute,
 			Dispatch: time.Minute, Default: time.Hour, FreshFor: 10 * time.Minute,
 		},
+		KeepHistory: true, Plausible: domain.Plausibility{MaxSpeed: 100, MaxAccuracy: 1000},
 	})
+	work, endWork := context.WithCancel(context.Background())
+	worked := make(chan struct{})
+	go func() { defer close(worked); uc.Run(work) }()
 	if w.ready == nil {
 		w.ready = func(context.Context) error { return nil }
 	}
@@ -103,7 +108,11 @@ func start(t *testing.T, w with) *rig {
 	t.Cleanup(func() {
 		r.hub.Close()
 		r.server.Stop()
-		require.NoError(t, <-served)
+		if err := <-served; !errors.Is(err, grpc.ErrServerStopped) { // stopped before it began
+			require.NoError(t, err)
+		}
+		endWork()
+		<-worked
 		require.NoError(t, store.Close())
 	})
 	return r
