@@ -62,13 +62,14 @@ func (l *lane) lookAt(ctx context.Context, o *domain.Order) error {
 		if err != nil {
 			return err
 		}
-		if since = o.UpdatedAt; o.Ledger.CustodyAt != nil {
-			since = *o.Ledger.CustodyAt
+		// Who has never reported can't fall silent. What was heard of the order itself
+		// counts too: a report may tell of things long past.
+		if p != nil {
+			if since = o.UpdatedAt; p.RecordedAt.After(since) {
+				since = p.RecordedAt
+			}
+			silent = now.Sub(since) > l.Arrival.SilentAfter
 		}
-		if p != nil && p.RecordedAt.After(since) {
-			since = p.RecordedAt
-		}
-		silent = now.Sub(since) > l.Arrival.SilentAfter
 	}
 	if !late && !silent {
 		return nil
