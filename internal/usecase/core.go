@@ -4,7 +4,6 @@ package usecase
 
 import (
 	"context"
-	"slices"
 	"sync"
 	"time"
 
@@ -171,12 +170,8 @@ func (c *core) update(
 func (c *core) announce(ctx context.Context, o *domain.Order, events []domain.Event) {
 	c.cache(ctx, o)
 	c.lane.orderChanged(o, events)
-	if len(events) == 0 {
-		return
-	}
-	c.Audience.OrderChanged(o, events)
-	if o.ETA != nil && slices.ContainsFunc(events, func(e domain.Event) bool { return !e.Note() }) {
-		c.Audience.Estimated(*o.ETA)
+	if len(events) > 0 {
+		c.Audience.OrderChanged(o, events)
 	}
 }
 
