@@ -93,15 +93,20 @@ func valueAt(v reflect.Value, key string) reflect.Value {
 // plain is a value as people write it.
 func plain(v reflect.Value) any {
 	if d, ok := v.Interface().(time.Duration); ok {
-		text := d.String()
-		for _, zero := range []struct{ suffix, cut string }{{"m0s", "0s"}, {"h0m", "0m"}} {
-			if strings.HasSuffix(text, zero.suffix) {
-				text = strings.TrimSuffix(text, zero.cut)
-			}
-		}
-		return text
+		return shortDuration(d)
 	}
 	return v.Interface()
+}
+
+// shortDuration leaves out the zeros at the end: 24h and not 24h0m0s.
+func shortDuration(d time.Duration) string {
+	text := d.String()
+	for _, zero := range []struct{ suffix, cut string }{{"m0s", "0s"}, {"h0m", "0m"}} {
+		if strings.HasSuffix(text, zero.suffix) {
+			text = strings.TrimSuffix(text, zero.cut)
+		}
+	}
+	return text
 }
 
 // Reference returns the documentation of every key as Markdown, made of Config and the
@@ -193,8 +198,8 @@ func settersOf(key string) []string {
 	return out
 }
 
-// alsoNamed is how comments end with the short names of their key.
-var alsoNamed = regexp.MustCompile(`\s*\b([A-Z]+_[A-Z_]+)(, --[a-z-]+)?$`)
+// alsoNamed is how comments end with the short name and the flag of their key.
+var alsoNamed = regexp.MustCompile(`\s*(\b[A-Z]+_[A-Z_]+)?(, )?(--[a-z-]+)?$`)
 
 // prose makes Markdown of a comment: indented lines are examples.
 func prose(comment string) string {
@@ -203,7 +208,7 @@ func prose(comment string) string {
 	for line := range strings.Lines(comment) {
 		line = strings.TrimRight(strings.TrimPrefix(strings.TrimSpace(line), "#"), " ")
 		line = strings.TrimPrefix(line, " ")
-		if m := alsoNamed.FindStringSubmatch(line); m != nil && shortNames[m[1]] != "" {
+		if m := alsoNamed.FindStringSubmatch(line); shortNames[m[1]] != "" || m[1] == "" && m[3] != "" {
 			line = strings.TrimSuffix(line, m[0])
 		}
 		indented := strings.HasPrefix(line, "  ")
