@@ -45,7 +45,7 @@ fuzz: ## Run each fuzz test for FUZZTIME
 	done
 
 .PHONY: bench
-bench: ## Measure the product against limits and peers
+bench: ## Measure the product against limits and peers; ARGS=-h lists what there is
 	go run ./tools/bench $(ARGS)
 
 .PHONY: faults

@@ -21,6 +21,9 @@ type load struct {
 	conns   int
 	request func(conn, i int) []byte // the i-th whole request of a connection
 	status  int                      // that every answer must have
+
+	perSecond float64                         // over all connections; 0 is as fast as they are answered
+	answered  func(conn, i int, at time.Time) // when not nil, hears of every answer
 }
 
 // outcome is what one round of load did.
@@ -76,7 +79,8 @@ func (l load) connection(ctx context.Context, c int) ([]time.Duration, error) {
 	defer func() { _ = conn.Close() }()
 	r := bufio.NewReaderSize(conn, 16<<10)
 	var took []time.Duration
-	for i := 0; ctx.Err() == nil; i++ {
+	pace := newPace(l.perSecond/float64(l.conns), c, l.conns)
+	for i := 0; pace.wait(ctx); i++ {
 		sent := time.Now()
 		if _, err := conn.Write(l.request(c, i)); err != nil {
 			return took, err
@@ -84,9 +88,47 @@ func (l load) connection(ctx context.Context, c int) ([]time.Duration, error) {
 		if err := l.answer(r); err != nil {
 			return took, err
 		}
-		took = append(took, time.Since(sent))
+		now := time.Now()
+		took = append(took, now.Sub(sent))
+		if l.answered != nil {
+			l.answered(c, i, now)
+		}
 	}
 	return took, nil
+}
+
+// pace spreads what one of several workers does evenly over time.
+type pace struct {
+	next  time.Time
+	every time.Duration // 0: no pause
+}
+
+// newPace is for worker c of n; they start one after the other.
+func newPace(perSecond float64, c, n int) *pace {
+	if perSecond == 0 {
+		return &pace{}
+	}
+	every := time.Duration(float64(time.Second) / perSecond)
+	return &pace{time.Now().Add(every * time.Duration(c) / time.Duration(n)), every}
+}
+
+// wait waits for the next turn, and says whether there is one. A worker that is late
+// makes up for it.
+func (p *pace) wait(ctx context.Context) bool {
+	if p.every > 0 {
+		if d := time.Until(p.next); d > 0 {
+			pause(ctx, d)
+		}
+		p.next = p.next.Add(p.every)
+	}
+	return ctx.Err() == nil
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
 }
 
 func (l load) answer(r *bufio.Reader) error {

@@ -24,47 +24,78 @@ type bench struct {
 	dir    string
 	rounds int
 	each   time.Duration // length of one round of one side
+
+	services *services
 }
 
-var benches = map[string]func(context.Context, *bench) error{
-	"create": benchCreate,
-	"get":    benchGet,
-	"start":  benchStart,
+// one is a benchmark and what it compares.
+type one struct {
+	what string
+	run  func(context.Context, *bench) error
+}
+
+var benches = map[string]one{
+	"create":    {"REST create over one commit per order", benchCreate},
+	"get":       {"GET of a hot order over a bare handler", benchGet},
+	"start":     {"start, and memory when idle", benchStart},
+	"pg":        {"REST create on PostgreSQL over pgbench", benchPg},
+	"lag":       {"from an order's commit to Kafka", benchLag},
+	"replica":   {"a hot order on a second replica over one process", benchReplica},
+	"positions": {"CPU of a position into the live index over Redis GEOADD", benchPositions},
+	"history":   {"positions kept over single INSERTs", benchHistory},
+	"nearest":   {"nearest couriers over Redis GEOSEARCH (go test -bench)", benchNearest},
+	"frame":     {"from a position to the frame of a watcher", benchFrame},
+	"broadcast": {"a status to 1,000 and 9,000 sockets over bare writes", benchBroadcast},
+	"rooms":     {"statuses to rooms of 4 over bare writes (go test -bench)", benchRooms},
+	"fleet":     {"moves to 200 dispatchers over a write each", benchFleet},
+	"idle":      {"memory of an idle socket", benchIdle},
 }
 
 func main() {
 	rounds := flag.Int("rounds", 5, "how often the sides take turns")
 	each := flag.Duration("each", 3*time.Second, "how long a side runs in a round")
+	bin := flag.String("bin", "", "measure this program; otherwise the product is built from here")
 	flag.Usage = func() {
-		_, _ = fmt.Fprintf(flag.CommandLine.Output(), "usage: bench [flags] [%v]\n", slices.Sorted(maps.Keys(benches)))
+		out := flag.CommandLine.Output()
+		_, _ = fmt.Fprintln(out, "usage: bench [flags] [name ...]")
+		for _, name := range slices.Sorted(maps.Keys(benches)) {
+			_, _ = fmt.Fprintf(out, "  %-10s %s\n", name, benches[name].what)
+		}
 		flag.PrintDefaults()
 	}
 	flag.Parse()
-	if flag.Arg(0) == "bare" { // the other side of `get`, started by itself
+	switch flag.Arg(0) { // the other sides, started by this program itself
+	case "bare":
 		serveBare()
+		return
+	case "bare-sockets":
+		serveBareSockets()
 		return
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, *rounds, *each, flag.Args()); err != nil {
+	if err := run(ctx, *bin, *rounds, *each, flag.Args()); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, rounds int, each time.Duration, names []string) error {
+func run(ctx context.Context, bin string, rounds int, each time.Duration, names []string) error {
 	dir, err := os.MkdirTemp("", "ot-bench-*")
 	if err != nil {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	bin, err := proc.Build(ctx, dir)
-	if err != nil {
-		return err
+	if bin == "" {
+		if bin, err = proc.Build(ctx, dir); err != nil {
+			return err
+		}
 	}
 	if len(names) == 0 {
 		names = slices.Sorted(maps.Keys(benches))
 	}
+	shared := &services{}
+	defer shared.down(context.WithoutCancel(ctx))
 	for _, name := range names {
 		one, known := benches[name]
 		if !known {
@@ -74,8 +105,8 @@ func run(ctx context.Context, rounds int, each time.Duration, names []string) er
 		if err != nil {
 			return err
 		}
-		fmt.Printf("== %s\n", name)
-		if err := one(ctx, &bench{bin: bin, dir: sub, rounds: rounds, each: each}); err != nil {
+		fmt.Printf("== %s: %s\n", name, one.what)
+		if err := one.run(ctx, &bench{bin: bin, dir: sub, rounds: rounds, each: each, services: shared}); err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 	}

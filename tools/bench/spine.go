@@ -27,6 +27,11 @@ func post(addr, path, body string) []byte {
 		path, addr, len(body), body)
 }
 
+// always sends the same request.
+func always(request []byte) func(conn, i int) []byte {
+	return func(int, int) []byte { return request }
+}
+
 func (b *bench) server(ctx context.Context, name string, env ...string) (*proc.Server, error) {
 	dir := filepath.Join(b.dir, name)
 	if err := os.Mkdir(dir, 0o700); err != nil {
@@ -58,7 +63,7 @@ func benchCreate(ctx context.Context, b *bench) error {
 	for range b.rounds {
 		for side, s := range []*proc.Server{grouped, single} {
 			request := post(s.HTTP, "/order", orderBody)
-			out, err := load{s.HTTP, conns, func(int, int) []byte { return request }, http.StatusCreated}.run(ctx, b.each)
+			out, err := load{addr: s.HTTP, conns: conns, request: always(request), status: http.StatusCreated}.run(ctx, b.each)
 			if err != nil {
 				return err
 			}
@@ -108,7 +113,7 @@ func benchGet(ctx context.Context, b *bench) error {
 	for range b.rounds {
 		for side, addr := range []string{s.HTTP, bare.HTTP} {
 			request := fmt.Appendf(nil, "GET /order/%s HTTP/1.1\r\nHost: %s\r\n\r\n", id.ID, addr)
-			out, err := load{addr, 16, func(int, int) []byte { return request }, http.StatusOK}.run(ctx, b.each)
+			out, err := load{addr: addr, conns: 16, request: always(request), status: http.StatusOK}.run(ctx, b.each)
 			if err != nil {
 				return err
 			}
@@ -180,7 +185,7 @@ func benchStart(ctx context.Context, b *bench) error {
 		return err
 	}
 	request := post(s.HTTP, "/order", orderBody)
-	if _, err := (load{s.HTTP, 16, func(int, int) []byte { return request }, http.StatusCreated}).run(ctx, b.each); err != nil {
+	if _, err := (load{addr: s.HTTP, conns: 16, request: always(request), status: http.StatusCreated}).run(ctx, b.each); err != nil {
 		return err
 	}
 	var took []float64

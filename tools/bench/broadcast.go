@@ -1,0 +1,195 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/order-tracking/order-tracking/tools/proc"
+)
+
+// call makes a small request whose answer must be a success.
+func call(ctx context.Context, method, url, body string) error {
+	req, err := http.NewRequestWithContext(ctx, method, url, strings.NewReader(body))
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	answer, err := io.ReadAll(resp.Body)
+	if err == nil && resp.StatusCode >= 300 {
+		err = fmt.Errorf("%s %s: %s: %s", method, url, resp.Status, answer)
+	}
+	return err
+}
+
+var statusMark = []byte(`{"type":"status"`)
+
+// fanOut is one message on its way to many sockets.
+type fanOut struct {
+	begun   atomic.Int64 // nanoseconds since 1970
+	missing atomic.Int64
+	all     chan struct{}
+	took    []time.Duration // of each socket
+	sample  atomic.Pointer[[]byte]
+}
+
+func newFanOut(n int) *fanOut {
+	return &fanOut{all: make(chan struct{}, 1), took: make([]time.Duration, n)}
+}
+
+func (f *fanOut) heard(i int, message []byte) {
+	if !bytes.HasPrefix(message, statusMark) {
+		return
+	}
+	f.took[i] = time.Duration(time.Now().UnixNano() - f.begun.Load())
+	if f.missing.Add(-1) == 0 {
+		copied := bytes.Clone(message)
+		f.sample.Store(&copied)
+		f.all <- struct{}{}
+	}
+}
+
+// publish publishes again and again for a while, the next message once all have the one
+// before. It returns how long each delivery took, from the beginning of its publishing,
+// unsorted.
+func (f *fanOut) publish(ctx context.Context, d time.Duration, one func(i int) error) ([]time.Duration, error) {
+	var out []time.Duration
+	for i, begun := 0, time.Now(); i < 3 || time.Since(begun) < d; i++ {
+		f.missing.Store(int64(len(f.took)))
+		f.begun.Store(time.Now().UnixNano())
+		if err := one(i); err != nil {
+			return nil, err
+		}
+		select {
+		case <-f.all:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(30 * time.Second):
+			return nil, fmt.Errorf("%d of %d sockets did not get the message", f.missing.Load(), len(f.took))
+		}
+		out = append(out, f.took...)
+	}
+	return out, nil
+}
+
+// delivery is a round of one side of a broadcast.
+type delivery struct {
+	cpu  float64 // seconds for each
+	took []time.Duration
+}
+
+func (f *fanOut) measure(ctx context.Context, d time.Duration, cpu func() (time.Duration, error), one func(i int) error) (delivery, error) {
+	before, err := cpu()
+	if err != nil {
+		return delivery{}, err
+	}
+	took, err := f.publish(ctx, d, one)
+	if err != nil {
+		return delivery{}, err
+	}
+	after, err := cpu()
+	slices.Sort(took)
+	return delivery{(after - before).Seconds() / float64(len(took)), took}, err
+}
+
+// benchBroadcast compares telling a change of one order to everybody who watches it
+// with writing a prepared frame of the same bytes to as many sockets. Times begin when
+// the change is asked for, so ours hold its commit.
+func benchBroadcast(ctx context.Context, b *bench) error {
+	if err := raiseFiles(20_000); err != nil {
+		return err
+	}
+	for _, n := range []int{1000, 9000} {
+		if err := b.broadcast(ctx, n); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *bench) broadcast(ctx context.Context, n int) error {
+	s, order, err := b.watched(ctx, fmt.Sprint("server-", n))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = s.Stop() }()
+	bare, err := startBare(ctx)
+	if err != nil {
+		return err
+	}
+	defer bare.stop()
+	ours, theirs := newFanOut(n), newFanOut(n)
+	path := func(int) string { return "/order/" + order + "/ws" }
+	watchers, err := openCrowd(ctx, s.HTTP, n, path, "", ours.heard)
+	if err != nil {
+		return err
+	}
+	others, err := openCrowd(ctx, bare.addr, n, path, "", theirs.heard)
+	if err != nil {
+		return errors.Join(err, watchers.close())
+	}
+	err = b.broadcastRounds(ctx, n, ours, theirs, s.CPU, bare.CPU, func(i int) error {
+		return call(ctx, http.MethodPatch, "http://"+s.HTTP+"/order/"+order, fmt.Sprintf(`{"notes":"%d %d"}`, i, time.Now().UnixNano()))
+	}, func(int) error { return bare.publish(ctx, string(*ours.sample.Load()), 1, 0) })
+	return errors.Join(err, watchers.close(), others.close())
+}
+
+func (b *bench) broadcastRounds(
+	ctx context.Context, n int, ours, theirs *fanOut, cpu, bareCPU func() (time.Duration, error), change, write func(int) error,
+) error {
+	var cpus, late []float64
+	if _, err := ours.publish(ctx, 0, change); err != nil { // the first ones grow buffers
+		return err
+	}
+	if _, err := theirs.publish(ctx, 0, write); err != nil {
+		return err
+	}
+	for range b.rounds {
+		product, err := ours.measure(ctx, b.each, cpu, change)
+		if err != nil {
+			return err
+		}
+		bare, err := theirs.measure(ctx, b.each, bareCPU, write)
+		if err != nil {
+			return err
+		}
+		for i, d := range []delivery{product, bare} {
+			fmt.Printf("  %-8s %9d deliveries   %6.2f µs CPU each   p50 %-12v p99 %v\n", []string{"product", "bare"}[i],
+				len(d.took), d.cpu*1e6, d.took[len(d.took)/2], d.took[len(d.took)*99/100])
+		}
+		cpus = append(cpus, product.cpu/bare.cpu)
+		late = append(late, product.took[len(product.took)*99/100].Seconds()/bare.took[len(bare.took)*99/100].Seconds())
+	}
+	c, l := median(cpus), median(late)
+	verdict(fmt.Sprintf("CPU of a delivery to one of %d, ours over bare", n), c, "x", "<= 1.2x", c <= 1.2)
+	verdict(fmt.Sprintf("p99 of a delivery to %d, ours over bare", n), l, "x", "<= 2.5x", l <= 2.5)
+	return nil
+}
+
+// watched starts a server, with rare pings, and makes an order to watch.
+func (b *bench) watched(ctx context.Context, name string) (*proc.Server, string, error) {
+	s, err := b.server(ctx, name, "OT_LIVE__PING_EVERY=10m")
+	if err != nil {
+		return nil, "", err
+	}
+	order, err := createOne(ctx, s.HTTP)
+	if err != nil {
+		return nil, "", errors.Join(err, s.Stop())
+	}
+	var id struct{ ID string }
+	err = json.Unmarshal(order, &id)
+	return s, id.ID, err
+}
