@@ -9,7 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kgo"
-	"go.uber.org/zap/zaptest"
+	"go.uber.org/zap"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
 	"github.com/order-tracking/order-tracking/internal/domain/domaintest"
@@ -20,7 +20,7 @@ import (
 func start(t *testing.T, dir string) *messaging.Embedded {
 	t.Helper()
 	e, err := messaging.StartEmbedded(t.Context(), messaging.EmbeddedConfig{
-		Listen: "127.0.0.1:0", Dir: dir, Partitions: 4, Log: zaptest.NewLogger(t),
+		Listen: "127.0.0.1:0", Dir: dir, Partitions: 4, Log: zap.NewNop(),
 	})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, e.Close()) })
@@ -29,7 +29,7 @@ func start(t *testing.T, dir string) *messaging.Embedded {
 
 func clientConfig(t *testing.T, addrs ...string) messaging.ClientConfig {
 	t.Helper()
-	return messaging.ClientConfig{Brokers: addrs, Partitions: 4, Replication: 1, Log: zaptest.NewLogger(t)}
+	return messaging.ClientConfig{Brokers: addrs, Partitions: 4, Replication: 1, Log: zap.NewNop()}
 }
 
 // realBrokers are the brokers of TEST_KAFKA_BROKERS, with the topics made.
