@@ -94,7 +94,7 @@ func mask(key string, v any) any {
 	case object:
 		out := object{}
 		for k, x := range v {
-			if k != "trail" { // which positions are in the history yet is a matter of time
+			if k != "trail" && k != "polyline" { // which positions are in the history yet is a matter of time
 				out[k] = mask(k, x)
 			}
 		}
