@@ -5,6 +5,7 @@ import (
 	"context"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
@@ -55,12 +56,20 @@ func Goods(in []domain.Item, weightG int, currency string, limit int) []domain.I
 	return out
 }
 
-// Cities finds a company's codes of cities and remembers them. The functions return 0
-// for a city that the company has not.
+// Contents names goods in a few words.
+func Contents(items []domain.Item) string {
+	var names []string
+	for _, it := range items {
+		names = append(names, it.Name)
+	}
+	return Clip(cmp.Or(strings.Join(names, ", "), "Товар"), 255)
+}
+
+// Cities finds a company's codes of cities and remembers them.
 type Cities struct {
-	ByName  func(ctx context.Context, name string) (int, error)
-	ByPlace func(ctx context.Context, p domain.Point) (int, error)
-	ByPoint func(ctx context.Context, code string) (int, error)
+	// Ask returns the code of the city that has the name, the office or the place,
+	// whichever is set; 0 when the company has no such city.
+	Ask func(ctx context.Context, name, office string, at *domain.Point) (int, error)
 
 	memo Memo[int]
 }
@@ -82,7 +91,7 @@ func (c *Cities) Find(ctx context.Context, s domain.Stop) (code int, err error) 
 		return code, err
 	}
 	named := func(name string) (int, error) {
-		return remember("name "+name, func() (int, error) { return c.ByName(ctx, name) })
+		return remember("name "+name, func() (int, error) { return c.Ask(ctx, name, "", nil) })
 	}
 	switch {
 	case Number(s.City) > 0:
@@ -90,11 +99,11 @@ func (c *Cities) Find(ctx context.Context, s domain.Stop) (code int, err error) 
 	case s.City != "":
 		return named(s.City)
 	case s.Point != "":
-		return remember("point "+s.Point, func() (int, error) { return c.ByPoint(ctx, s.Point) })
+		return remember("point "+s.Point, func() (int, error) { return c.Ask(ctx, "", s.Point, nil) })
 	case s.Location != nil:
 		p := domain.Point{Lat: round(s.Location.Lat), Lon: round(s.Location.Lon)}
 		key := strconv.FormatFloat(p.Lat, 'f', 2, 64) + " " + strconv.FormatFloat(p.Lon, 'f', 2, 64)
-		return remember("place "+key, func() (int, error) { return c.ByPlace(ctx, p) })
+		return remember("place "+key, func() (int, error) { return c.Ask(ctx, "", "", &p) })
 	}
 	for _, name := range CityNames(s.Address) {
 		if code, err := named(name); err != nil || code > 0 {
@@ -102,6 +111,15 @@ func (c *Cities) Find(ctx context.Context, s domain.Stop) (code int, err error) 
 		}
 	}
 	return 0, nil
+}
+
+// Ends returns the codes of both ends' cities; zero leaves one to the company, which
+// then reads the address.
+func (c *Cities) Ends(ctx context.Context, from, to domain.Stop) (a, b int, err error) {
+	if a, err = c.Find(ctx, from); err == nil {
+		b, err = c.Find(ctx, to)
+	}
+	return a, b, err
 }
 
 // round brings degrees to about a kilometre, which is near enough for a city.

@@ -2,6 +2,7 @@ package carrier
 
 import (
 	"io/fs"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -27,6 +28,15 @@ func (m Meanings) Rank(code string) int {
 		return found.Rank
 	}
 	return -1
+}
+
+// Between says whether any scan that stands is of a rank from one code's up to, and
+// without, another's.
+func (m Meanings) Between(events []domain.CarrierEvent, from, before string) bool {
+	return slices.ContainsFunc(events, func(ev domain.CarrierEvent) bool {
+		rank := m.Rank(ev.Code)
+		return ev.Kind == domain.CarrierScan && !ev.Retracted && rank >= m.Rank(from) && rank < m.Rank(before)
+	})
 }
 
 // LoadMeanings reads a table of: rank | status of the order | detail | exception |

@@ -36,6 +36,27 @@ func Timeline(events []domain.CarrierEvent, rank Meanings) []domain.CarrierEvent
 	return out
 }
 
+// Current returns the newest status that stands, but for those that say less than any
+// other whatever their time.
+func Current(timeline []domain.CarrierEvent, weakest string) (code, text string) {
+	for _, ev := range timeline {
+		if ev.Kind == domain.CarrierScan && !ev.Retracted && (ev.Code != weakest || code == "") {
+			code, text = ev.Code, ev.Text
+		}
+	}
+	return code, text
+}
+
+// Explain gives an event the reason that was reported last before it.
+func Explain(ev *domain.CarrierEvent, obstacles []domain.CarrierEvent) {
+	var last time.Time
+	for _, why := range obstacles {
+		if !why.OccurredAt.Before(last) && !why.OccurredAt.After(ev.OccurredAt) {
+			last, ev.ReasonCode, ev.Reason, ev.Detail = why.OccurredAt, why.Code, why.Text, why.Detail
+		}
+	}
+}
+
 // Memo remembers what was found out, at most maxMemo of it: then it starts anew.
 type Memo[V any] struct {
 	mu   sync.Mutex

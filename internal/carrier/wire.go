@@ -83,6 +83,14 @@ func AfterDays(now time.Time, days int, working bool, loc *time.Location) domain
 	return w
 }
 
+// Day is the window of a day that is stated, or else of the one that follows in so many.
+func Day(stated string, now time.Time, days int, working bool, loc *time.Location) domain.Slot {
+	if w, ok := Window(stated, "", "", loc); ok {
+		return w
+	}
+	return AfterDays(now, days, working, loc)
+}
+
 // ParseMoney reads a decimal amount in currency units, rounded half up to minor
 // units; nil when it is not a number, is negative or is absurd.
 func ParseMoney(amount, currency string) *domain.Money {

@@ -56,7 +56,7 @@ func New(cfg Config) *Carrier {
 	}
 	open := carrier.NewClient(Code, cmp.Or(cfg.BaseURL, ProductionURL), cfg.HTTP, carrier.NewGuard(Code, cfg.Limits, cfg.Hooks), fault)
 	c := &Carrier{cfg: cfg, client: open.Signed(carrier.ClientCredentials(open, "/oauth/token", cfg.Account, cfg.Secret))}
-	c.cities = &carrier.Cities{ByName: c.cityByName, ByPlace: c.cityByPlace, ByPoint: c.cityByPoint}
+	c.cities = &carrier.Cities{Ask: c.city}
 	return c
 }
 

@@ -31,7 +31,8 @@ func decodeOrder(n carrier.Node) domain.ShipmentSnapshot {
 		}
 		s.Warnings = append(s.Warnings, carrier.Remarks(q.At("warnings"))...)
 	}
-	s.Status, s.Text = current(s.Events)
+	// ACCEPTED only says that something was handed in, and may be dated after CREATED.
+	s.Status, s.Text = carrier.Current(s.Events, "ACCEPTED")
 	switch {
 	case s.Status == "REMOVED" || deleted:
 		s.Ref.Phase = domain.PhaseCancelled
@@ -43,17 +44,6 @@ func decodeOrder(n carrier.Node) domain.ShipmentSnapshot {
 		s.Ref.Phase = domain.PhaseRegistered
 	}
 	return s
-}
-
-// current returns the newest status that stands. ACCEPTED only says that something was
-// handed in, and may be dated after CREATED.
-func current(events []domain.CarrierEvent) (code, text string) {
-	for _, ev := range events {
-		if ev.Kind == domain.CarrierScan && !ev.Retracted && (ev.Code != "ACCEPTED" || code == "") {
-			code, text = ev.Code, ev.Text
-		}
-	}
-	return code, text
 }
 
 // events reads what happened to a parcel.
@@ -76,7 +66,7 @@ func events(e carrier.Node, isReturn, reverse bool) []domain.CarrierEvent {
 			st.Text("code"), st.Text("name"), st.Text("date_time"), st.Text("city"), st.Text("reason_code"), st.True("deleted"),
 		})
 		if ev.Status == domain.StatusDeliveryFailed {
-			explain(&ev, obstacles)
+			carrier.Explain(&ev, obstacles)
 		}
 		out = append(out, ev)
 	}
@@ -126,16 +116,6 @@ func obstacle(id, code, created string) domain.CarrierEvent {
 	return domain.CarrierEvent{
 		ID: carrier.EventID(id, "PROBLEM_"+code, at, ""), Kind: domain.CarrierProblem, Code: code,
 		Text: m.Text, Detail: m.Detail, Exception: m.Exception, OccurredAt: at, Unknown: !known,
-	}
-}
-
-// explain gives a failed attempt the reason that was reported last before it.
-func explain(ev *domain.CarrierEvent, obstacles []domain.CarrierEvent) {
-	var last time.Time
-	for _, why := range obstacles {
-		if !why.OccurredAt.Before(last) && !why.OccurredAt.After(ev.OccurredAt) {
-			last, ev.ReasonCode, ev.Reason, ev.Detail = why.OccurredAt, why.Code, why.Text, why.Detail
-		}
 	}
 }
 
@@ -237,8 +217,8 @@ func decodeQuotes(n carrier.Node, code string, now time.Time) ([]domain.Quote, e
 		if q.DaysMax == 0 {
 			q.DaysMin, q.DaysMax, q.Working = t.Int("period_min"), t.Int("period_max"), true
 		}
-		q.Expected.Earliest = day(t.Text("delivery_date_range", "min"), now, q.DaysMin, q.Working).From
-		q.Expected.Latest = day(t.Text("delivery_date_range", "max"), now, q.DaysMax, q.Working).To
+		q.Expected.Earliest = carrier.Day(t.Text("delivery_date_range", "min"), now, q.DaysMin, q.Working, carrier.Moscow).From
+		q.Expected.Latest = carrier.Day(t.Text("delivery_date_range", "max"), now, q.DaysMax, q.Working, carrier.Moscow).To
 		out = append(out, q)
 	}
 	if len(out) > 0 {
@@ -255,11 +235,3 @@ func decodeQuotes(n carrier.Node, code string, now time.Time) ([]domain.Quote, e
 
 // ends are the words for a way's ends in the names of tariffs.
 var ends = strings.NewReplacer("дверь", "door", "склад", "office", "постамат", "locker")
-
-// day is a stated day, or the one that follows in so many.
-func day(stated string, now time.Time, days int, working bool) domain.Slot {
-	if w, ok := carrier.Window(stated, "", "", carrier.Moscow); ok {
-		return w
-	}
-	return carrier.AfterDays(now, days, working, carrier.Moscow)
-}

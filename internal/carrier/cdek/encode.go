@@ -1,11 +1,9 @@
 package cdek
 
 import (
-	"cmp"
 	"encoding/json"
 	"fmt"
 	"strconv"
-	"strings"
 
 	"github.com/order-tracking/order-tracking/internal/carrier"
 	"github.com/order-tracking/order-tracking/internal/domain"
@@ -59,7 +57,7 @@ func encodeOrder(r domain.ShipmentRequest, freight bool, from, to int) carrier.B
 		b["to_location"] = place(r.To, to)
 	}
 	if freight {
-		b["type"], boxes[0]["comment"] = 2, contents(r.Items)
+		b["type"], boxes[0]["comment"] = 2, carrier.Contents(r.Items)
 		return b
 	}
 	for i, box := range boxes { // a shop must list what every parcel holds
@@ -90,12 +88,4 @@ func rows(goods []domain.Item) []carrier.Body {
 		})
 	}
 	return out
-}
-
-func contents(items []domain.Item) string {
-	var names []string
-	for _, it := range items {
-		names = append(names, it.Name)
-	}
-	return carrier.Clip(cmp.Or(strings.Join(names, ", "), "Товар"), 255)
 }

@@ -20,12 +20,13 @@ func (c *Carrier) CreateShipment(ctx context.Context, r domain.ShipmentRequest) 
 		return found, err
 	}
 	r.From, r.Sender = c.sender(r.From, r.Sender)
-	from, to, err := c.cityCodes(ctx, r.From, r.To)
+	from, to, err := c.cities.Ends(ctx, r.From, r.To)
 	if err != nil {
 		return domain.ShipmentSnapshot{}, err
 	}
-	body := encodeOrder(r, c.cfg.Freight, from, to)
-	made, err := c.client.JSON(ctx, carrier.Call{Op: "create", Method: http.MethodPost, Path: "/orders", Body: body})
+	made, err := c.client.JSON(ctx, carrier.Call{
+		Op: "create", Method: http.MethodPost, Path: "/orders", Body: encodeOrder(r, c.cfg.Freight, from, to),
+	})
 	if domain.ClassOf(err) == domain.ClassRetryable {
 		if found, lookup := c.byReference(ctx, r.ClientRef); lookup == nil {
 			return found, nil
@@ -131,7 +132,7 @@ func (c *Carrier) CancelShipment(ctx context.Context, ref domain.ShipmentRef) (d
 		return domain.CancelOutcome{Result: domain.CancelImpossible, Detail: "it has been handed over: " + snap.Text}, nil
 	}
 	path := "/orders/" + url.PathEscape(snap.Ref.ID)
-	if !moved(snap.Events) {
+	if !statuses.Between(snap.Events, "RECEIVED_AT_SHIPMENT_WAREHOUSE", "REMOVED") { // it has not moved
 		_, err := c.client.Do(ctx, carrier.Call{Op: "delete", Method: http.MethodDelete, Path: path, Safe: true})
 		switch domain.ClassOf(err) {
 		case "":
@@ -148,11 +149,4 @@ func (c *Carrier) CancelShipment(ctx context.Context, ref domain.ShipmentRef) (d
 		Result: domain.CancelWillReturn, Costs: true, Price: snap.Price,
 		Detail: "it had moved, so it was refused in the recipient's name: it comes back, and CDEK charges its way",
 	}, nil
-}
-
-// moved says whether CDEK has had the parcel in its hands.
-func moved(events []domain.CarrierEvent) bool {
-	return slices.ContainsFunc(events, func(ev domain.CarrierEvent) bool {
-		return ev.Kind == domain.CarrierScan && !ev.Retracted && statuses.Rank(ev.Code) >= statuses.Rank("RECEIVED_AT_SHIPMENT_WAREHOUSE") && statuses.Rank(ev.Code) < statuses.Rank("REMOVED")
-	})
 }

@@ -18,7 +18,7 @@ import (
 // door unless an office or locker is named.
 func (c *Carrier) Quote(ctx context.Context, r domain.QuoteRequest) ([]domain.Quote, error) {
 	r.From, _ = c.sender(r.From, nil)
-	from, to, err := c.cityCodes(ctx, r.From, r.To)
+	from, to, err := c.cities.Ends(ctx, r.From, r.To)
 	if err != nil {
 		return nil, err
 	}
@@ -41,59 +41,38 @@ func (c *Carrier) Quote(ctx context.Context, r domain.QuoteRequest) ([]domain.Qu
 	if err != nil || r.Tariff != "" {
 		return quotes, err
 	}
-	start, err := c.endOf(ctx, r.From.Point)
-	if err != nil {
-		return nil, err
+	ends := []string{"door", "door"}
+	for i, point := range []string{r.From.Point, r.To.Point} {
+		if point == "" {
+			continue
+		}
+		found, err := c.Points(ctx, domain.PointQuery{Code: point, Limit: 1})
+		if err == nil && len(found) == 0 {
+			err = c.client.Fail(domain.ClassValidation, "it has no office or locker "+point)
+		}
+		if err != nil {
+			return nil, err
+		}
+		ends[i] = string(found[0].Kind)
 	}
-	end, err := c.endOf(ctx, r.To.Point)
-	if err != nil {
-		return nil, err
-	}
-	quotes = slices.DeleteFunc(quotes, func(q domain.Quote) bool { return q.Mode != start+"-"+end })
+	mode := strings.Join(ends, "-")
+	quotes = slices.DeleteFunc(quotes, func(q domain.Quote) bool { return q.Mode != mode })
 	if len(quotes) == 0 {
-		return nil, c.client.Fail(domain.ClassValidation, "no tariff serves this way "+start+"-"+end)
+		err = c.client.Fail(domain.ClassValidation, "no tariff serves this way "+mode)
 	}
-	return quotes, nil
+	return quotes, err
 }
 
-// endOf says what kind of an end of the way a point is: a door when it is none.
-func (c *Carrier) endOf(ctx context.Context, point string) (string, error) {
-	if point == "" {
-		return "door", nil
+// city asks for the code of a city by its name, an office in it, or a place.
+func (c *Carrier) city(ctx context.Context, name, office string, at *domain.Point) (int, error) {
+	path, q := "/location/cities", url.Values{"city": {name}, "size": {"1"}, "page": {"0"}}
+	switch {
+	case office != "":
+		path, q = "/deliverypoints", url.Values{"code": {office}, "type": {"ALL"}}
+	case at != nil:
+		path, q = "/location/coordinates", url.Values{"latitude": {fmt.Sprint(at.Lat)}, "longitude": {fmt.Sprint(at.Lon)}}
 	}
-	found, err := c.Points(ctx, domain.PointQuery{Code: point, Limit: 1})
-	if err != nil {
-		return "", err
-	}
-	if len(found) == 0 {
-		return "", c.client.Fail(domain.ClassValidation, "it has no office or locker "+point)
-	}
-	return string(found[0].Kind), nil
-}
-
-// cityCodes finds CDEK's codes of both ends' cities; zero leaves one to CDEK, which
-// then reads the address.
-func (c *Carrier) cityCodes(ctx context.Context, from, to domain.Stop) (a, b int, err error) {
-	if a, err = c.cities.Find(ctx, from); err == nil {
-		b, err = c.cities.Find(ctx, to)
-	}
-	return a, b, err
-}
-
-func (c *Carrier) cityByName(ctx context.Context, name string) (int, error) {
-	n, err := c.client.JSON(ctx, carrier.Get("city", "/location/cities", url.Values{"city": {name}, "size": {"1"}, "page": {"0"}}))
-	return decodeCity(n), err
-}
-
-func (c *Carrier) cityByPlace(ctx context.Context, p domain.Point) (int, error) {
-	n, err := c.client.JSON(ctx, carrier.Get("city", "/location/coordinates", url.Values{
-		"latitude": {fmt.Sprint(p.Lat)}, "longitude": {fmt.Sprint(p.Lon)},
-	}))
-	return decodeCity(n), err
-}
-
-func (c *Carrier) cityByPoint(ctx context.Context, code string) (int, error) {
-	n, err := c.client.JSON(ctx, carrier.Get("city", "/deliverypoints", url.Values{"code": {code}, "type": {"ALL"}}))
+	n, err := c.client.JSON(ctx, carrier.Get("city", path, q))
 	return decodeCity(n), err
 }
 
