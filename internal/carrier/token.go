@@ -34,11 +34,8 @@ type Tokens struct {
 
 // Get returns a token that is valid now.
 func (t *Tokens) Get(ctx context.Context) (string, error) {
-	t.mu.Lock()
-	token, renew, expires := t.token, t.renew, t.expires
-	t.mu.Unlock()
-	now := time.Now()
-	if token != "" && now.Before(renew) {
+	token, fresh, valid := t.look()
+	if fresh {
 		return token, nil
 	}
 	fetched := t.fetches.DoChan("", func() (any, error) {
@@ -47,7 +44,7 @@ func (t *Tokens) Get(ctx context.Context) (string, error) {
 		defer cancel()
 		return t.fetch(ctx)
 	})
-	if token != "" && now.Before(expires) {
+	if valid {
 		return token, nil
 	}
 	select {
@@ -59,7 +56,18 @@ func (t *Tokens) Get(ctx context.Context) (string, error) {
 	}
 }
 
+// look returns the token, and whether it needs no renewal yet and whether it serves.
+func (t *Tokens) look() (token string, fresh, valid bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	now := time.Now()
+	return t.token, t.token != "" && now.Before(t.renew), t.token != "" && now.Before(t.expires)
+}
+
 func (t *Tokens) fetch(ctx context.Context) (string, error) {
+	if token, fresh, _ := t.look(); fresh { // somebody's fetch ended while we came
+		return token, nil
+	}
 	token, lifetime, err := t.Fetch(ctx)
 	if err != nil {
 		return "", err
