@@ -57,6 +57,8 @@ install_missing() {
   has_java || missing+=(default-jre-headless)
   [ -f "$(jars)/complete" ] || command -v mvn >/dev/null || missing+=(maven)
   browser >/dev/null || missing+=(chromium fonts-dejavu-core)
+  # No service needs it: with it the README's tour is tested further.
+  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then command -v kcat >/dev/null || missing+=(kcat); fi
   [ ${#missing[@]} -gt 0 ] || return 0
   if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then die "please install: ${missing[*]}"; fi
   say "installing ${missing[*]}"

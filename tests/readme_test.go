@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -59,6 +60,9 @@ func printed(shown string) *regexp.Regexp {
 // The tour of the README works as it stands; only the addresses are those of a server
 // of the test's own.
 func TestTourOfTheReadme(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("skipped: the tour is for a Unix shell")
+	}
 	bash, err := exec.LookPath("bash")
 	if err != nil {
 		t.Skip("skipped: bash is not installed")
