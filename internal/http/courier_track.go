@@ -50,9 +50,12 @@ func (s *Server) courierTrackRoutes() {
 		summary: "Where a courier was", about: "Oldest first, also as GeoJSON.",
 		reply: exampleCourierTrack, codes: []domain.Code{domain.CodeCourierNotFound},
 	}, s.courierTrack)
+	feature := s.schemas().Schema(reflect.TypeFor[geoJSON](), true, "")
 	s.api.OpenAPI().Paths[path].Get.Responses["200"].Content[geoJSONType] = &huma.MediaType{
-		Schema: s.schemas().Schema(reflect.TypeFor[geoJSON](), true, ""), Example: geoJSONOf(exampleCourierTrack),
+		Schema: feature, Example: geoJSONOf(exampleCourierTrack),
 	}
+	members := s.schemas().SchemaFromRef(feature.Ref).Properties
+	members["geometry"] = &huma.Schema{AnyOf: []*huma.Schema{members["geometry"], {Type: "null"}}}
 }
 
 func (s *Server) courierTrack(ctx context.Context, in *courierTrackIn) (*courierTrackOut, error) {
