@@ -2,6 +2,7 @@
 // users would, and verifies what the product made of it.
 //
 //	go run ./tools/realdata orders --file FILE --http HOST:PORT --grpc HOST:PORT --kafka HOST:PORT
+//	go run ./tools/realdata pings --file FILE --http HOST:PORT --grpc HOST:PORT --via grpc|osmand
 //
 // The last line is PASS with exit code 0, or FAIL with exit code 1 after the first
 // differences.
@@ -15,18 +16,20 @@ import (
 	"syscall"
 
 	"github.com/order-tracking/order-tracking/tools/realdata/orders"
+	"github.com/order-tracking/order-tracking/tools/realdata/pings"
 )
 
 // commands are the data sets and what is done with each.
 var commands = map[string]func(ctx context.Context, args []string) int{
 	"orders": orders.Main,
+	"pings":  pings.Main,
 }
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if len(os.Args) < 2 || commands[os.Args[1]] == nil {
-		fmt.Fprintln(os.Stderr, "usage: realdata orders --file FILE --http HOST:PORT --grpc HOST:PORT --kafka HOST:PORT; see orders --help")
+		fmt.Fprintln(os.Stderr, "usage: realdata orders|pings --file FILE --http HOST:PORT --grpc HOST:PORT …; see orders --help, pings --help")
 		os.Exit(2)
 	}
 	os.Exit(commands[os.Args[1]](ctx, os.Args[2:]))
