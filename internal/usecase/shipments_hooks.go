@@ -50,10 +50,13 @@ func (u *Shipments) readMail(ctx context.Context) time.Duration {
 			}
 		}
 	}
-	if len(mail) > 0 {
-		return lookEvery // there may be more, and some may have to be tried again
+	switch {
+	case len(mail) == mailAtOnce:
+		return 0
+	case len(mail) > 0:
+		return mailTaken + time.Second // some may have to be tried again
 	}
-	return mailTaken
+	return idleEvery
 }
 
 // heed works on one message and says whether it is done with.
