@@ -10,11 +10,9 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 
 	"github.com/order-tracking/order-tracking/pkg/client"
@@ -22,73 +20,6 @@ import (
 
 // shownErrors is how many refused rows are printed; a report file has all.
 const shownErrors = 20
-
-func exportCommand(e *env) *cobra.Command {
-	var f orderFilter
-	var format, output string
-	cmd := &cobra.Command{
-		Use: "export", Short: "Write orders with their histories, and couriers, to a file", Args: cobra.NoArgs,
-		Example: `  order-tracking export --output orders.ndjson
-  order-tracking export --format csv --status delivered --from -720h > orders.csv`,
-	}
-	r := e.remoteFlags(cmd)
-	f.flags(cmd)
-	cmd.Flags().StringVar(&format, "format", "", "ndjson, which has everything, or csv: the `format`; else by the file's name")
-	cmd.Flags().StringVarP(&output, "output", "o", "-", "`FILE` to write, - for the standard output")
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		filter, err := f.filter(cmd)
-		if err != nil {
-			return err
-		}
-		c, err := r.connect()
-		if err != nil {
-			return err
-		}
-		kind := formatOf(format, output)
-		if output == "-" {
-			return c.Export(cmd.Context(), kind, filter, e.stdout)
-		}
-		return writeWhole(output, func(w io.Writer) error {
-			bar := r.progress(-1, "exporting")
-			defer bar.close()
-			return c.Export(cmd.Context(), kind, filter, io.MultiWriter(w, bar))
-		})
-	}
-	return cmd
-}
-
-func formatOf(format, file string) client.Format {
-	if format == "" && strings.EqualFold(filepath.Ext(file), ".csv") {
-		return client.CSV
-	}
-	return client.Format(first(format, string(client.NDJSON)))
-}
-
-// writeWhole writes a file that is there only once it is complete.
-func writeWhole(file string, write func(io.Writer) error) error {
-	f, err := os.CreateTemp(filepath.Dir(file), "."+filepath.Base(file)+".*")
-	if err != nil {
-		return err
-	}
-	w := bufio.NewWriterSize(f, 1<<20)
-	err = write(w)
-	if err == nil {
-		err = w.Flush()
-	}
-	if err == nil {
-		err = f.Sync()
-	}
-	if closeErr := f.Close(); err == nil {
-		err = closeErr
-	}
-	if err == nil {
-		err = os.Rename(f.Name(), file)
-	}
-	if err != nil {
-		_ = os.Remove(f.Name()) // half of it is of no use
-	}
-	return err
-}
 
 func importCommand(e *env) *cobra.Command {
 	in := &importing{}
@@ -358,47 +289,4 @@ func (in *importing) end(err error) error {
 		return fmt.Errorf("%d rows were refused", s.Failed)
 	}
 	return nil
-}
-
-// progress is a bar on the terminal, or nothing.
-type progress struct{ bar *progressbar.ProgressBar }
-
-// progress shows how many of total bytes went through, -1 for nobody knows; nothing
-// when nobody looks.
-func (e *env) progress(total int64, what string) *progress {
-	if !terminal(e.stderr) {
-		return &progress{}
-	}
-	return &progress{progressbar.NewOptions64(total,
-		progressbar.OptionSetWriter(e.stderr), progressbar.OptionSetDescription(what), progressbar.OptionShowBytes(true),
-		progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionSetPredictTime(true), progressbar.OptionFullWidth(),
-		progressbar.OptionClearOnFinish(),
-	)}
-}
-
-// Write counts bytes.
-func (p *progress) Write(b []byte) (int, error) {
-	if p.bar != nil {
-		_ = p.bar.Add(len(b)) // a bar that can't be drawn stops nothing
-	}
-	return len(b), nil
-}
-
-func (p *progress) say(text string) {
-	if p.bar != nil {
-		p.bar.Describe(text)
-	}
-}
-
-func (p *progress) clear() {
-	if p.bar != nil {
-		_ = p.bar.Clear() // as above
-	}
-}
-
-func (p *progress) close() {
-	if p.bar != nil {
-		_ = p.bar.Finish() // as above
-		p.bar = nil
-	}
 }
