@@ -23,6 +23,7 @@ type Config struct {
 	Orders   Orders   `koanf:"orders"`
 	Tracking Tracking `koanf:"tracking"`
 	Arrival  Arrival  `koanf:"arrival"`
+	Routing  Routing  `koanf:"routing"`
 	Estimate Estimate `koanf:"estimate"`
 	Live     Live     `koanf:"live"`
 	Carriers Carriers `koanf:"carriers"`
@@ -137,6 +138,12 @@ type Arrival struct {
 	Dwell         time.Duration `koanf:"dwell"`
 	Near          float64       `koanf:"near"`
 	SilentAfter   time.Duration `koanf:"silent_after"`
+}
+
+// Routing names a router that knows the roads.
+type Routing struct {
+	URL     string        `koanf:"url" secret:"url"`
+	Timeout time.Duration `koanf:"timeout"`
 }
 
 // Estimate is what arrival times are estimated from.

@@ -57,6 +57,7 @@ func TestRefusedEnvironment(t *testing.T) {
 		{"no speed", []string{"OT_ESTIMATE__SPEEDS__FOOT=0"}, []string{"estimate.speeds.foot"}},
 		{"bool", []string{"OT_HTTP__ACCESS_LOG=yes"}, []string{"http.access_log", "true or false"}},
 		{"origin", []string{"OT_HTTP__ALLOWED_ORIGINS=https://a.example/path"}, []string{"http.allowed_origins"}},
+		{"router without a scheme", []string{"OT_ROUTING__URL=osrm:5000"}, []string{"routing.url"}},
 		{"public address without a scheme", []string{"OT_HTTP__PUBLIC_URL=track.example"}, []string{"http.public_url"}},
 		{"public address with a query", []string{"OT_HTTP__PUBLIC_URL=https://track.example/?a=b"}, []string{"http.public_url"}},
 		{"any origin", []string{"OT_HTTP__ALLOWED_ORIGINS=*"}, []string{"http.allowed_origins"}},

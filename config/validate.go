@@ -96,6 +96,8 @@ func (c *Config) validate() error {
 		{"arrival.dwell", lasting(c.Arrival.Dwell, 0)},
 		{"arrival.near", between(c.Arrival.Near, 1, 1e6)},
 		{"arrival.silent_after", lasting(c.Arrival.SilentAfter, time.Second)},
+		{"routing.url", checkBase(c.Routing.URL)},
+		{"routing.timeout", lasting(c.Routing.Timeout, time.Millisecond)},
 		{"estimate.speeds.foot", checkSpeed(c.Estimate.Speeds.Foot)},
 		{"estimate.speeds.bicycle", checkSpeed(c.Estimate.Speeds.Bicycle)},
 		{"estimate.speeds.motorbike", checkSpeed(c.Estimate.Speeds.Motorbike)},

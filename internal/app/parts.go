@@ -21,6 +21,7 @@ import (
 	"github.com/order-tracking/order-tracking/internal/infrastructure/cache"
 	"github.com/order-tracking/order-tracking/internal/infrastructure/database"
 	"github.com/order-tracking/order-tracking/internal/infrastructure/messaging"
+	"github.com/order-tracking/order-tracking/internal/infrastructure/routing"
 	"github.com/order-tracking/order-tracking/internal/outbox"
 	"github.com/order-tracking/order-tracking/internal/push"
 	"github.com/order-tracking/order-tracking/internal/usecase"
@@ -189,7 +190,7 @@ func (a *App) buildDoors(context.Context) (err error) {
 		Estimate: estimateConfig(a.cfg.Estimate), PhoneRegion: a.cfg.Orders.PhoneRegion, StaleAfter: a.cfg.Tracking.StaleAfter,
 		Bus: a.telemetry, Shipping: a.shipping, KeepHistory: a.cfg.Tracking.History,
 		Plausible: domain.Plausibility{MaxSpeed: a.cfg.Tracking.MaxSpeed, MaxAccuracy: a.cfg.Tracking.MaxAccuracy},
-		Arrival:   usecase.Arrival(a.cfg.Arrival),
+		Arrival:   usecase.Arrival(a.cfg.Arrival), Router: a.router(),
 	})
 	a.uc = uc
 	a.consumer, err = messaging.NewConsumer(a.kafkaClient(), a.cfg.Kafka.Group, uc.Inbound.Handle)
@@ -224,6 +225,16 @@ func (a *App) buildDoors(context.Context) (err error) {
 		Config: grpcdoor.Config{MaxMessageBytes: a.cfg.GRPC.MaxMessageBytes, PingEvery: a.cfg.Live.PingEvery},
 	})
 	return nil
+}
+
+// router is the one that the configuration names, or none.
+func (a *App) router() domain.Router {
+	if a.cfg.Routing.URL == "" {
+		return nil
+	}
+	r := routing.New(routing.Options{URL: a.cfg.Routing.URL, Timeout: a.cfg.Routing.Timeout})
+	a.closing(func() error { r.Close(); return nil })
+	return r
 }
 
 func estimateConfig(c config.Estimate) eta.Config {

@@ -1,6 +1,9 @@
 package domain
 
-import "math"
+import (
+	"math"
+	"time"
+)
 
 // EarthRadiusM is the mean radius of the Earth in metres (IUGG, R1).
 const EarthRadiusM = 6371008.8
@@ -22,4 +25,10 @@ func (p Point) DistanceM(q Point) float64 {
 	dLat, dLon := (q.Lat-p.Lat)*rad/2, (q.Lon-p.Lon)*rad/2
 	a := math.Sin(dLat)*math.Sin(dLat) + math.Cos(p.Lat*rad)*math.Cos(q.Lat*rad)*math.Sin(dLon)*math.Sin(dLon)
 	return 2 * EarthRadiusM * math.Asin(math.Min(1, math.Sqrt(a)))
+}
+
+// Road is a way by road.
+type Road struct {
+	Duration  time.Duration
+	DistanceM float64
 }

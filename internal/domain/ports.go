@@ -96,6 +96,16 @@ type PhoneTokens interface {
 	DropTokens(ctx context.Context, courierID, id string) (int, error)
 }
 
+// Router knows the roads. What it can't answer in time fails with unavailable, and its
+// callers go on by the straight line.
+type Router interface {
+	// Durations returns how long it takes by road from each place to the destination, in
+	// the order of the places; negative where there is no way.
+	Durations(ctx context.Context, from []Point, to Point) ([]time.Duration, error)
+	// Route returns the fastest way, or nil when there is none.
+	Route(ctx context.Context, from, to Point) (*Road, error)
+}
+
 // Bus carries messages out. Publish returns nil once every message is acknowledged
 // durably; messages of one key keep their order. On an error any of them may or may
 // not have been published: publish all again, oldest first.

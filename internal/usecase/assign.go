@@ -1,7 +1,12 @@
 package usecase
 
 import (
+	"cmp"
 	"context"
+	"errors"
+	"slices"
+
+	"go.uber.org/zap"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
@@ -12,8 +17,13 @@ type Assignment struct {
 	Auto      bool   `json:"auto,omitempty"`
 }
 
-// nearestTried is how many couriers around the pick-up are considered.
-const nearestTried = 100
+const (
+	// nearestTried is how many couriers around the pick-up are considered.
+	nearestTried = 100
+	// byRoad is how many of them, those with room that are nearest in a straight line,
+	// are compared by the road.
+	byRoad = 10
+)
 
 // Assign gives an order to a courier. It fails with courier_not_found,
 // courier_busy, no_courier_available, illegal_transition or version_conflict.
@@ -80,15 +90,15 @@ func (u *Orders) assignNearest(
 	if err != nil {
 		return nil, err
 	}
+	if fixes, err = u.orderByRoad(ctx, fixes, *from); err != nil {
+		return nil, err
+	}
 	for _, fix := range fixes {
-		courier, err := u.Store.Courier(ctx, fix.CourierID)
-		if domain.CodeOf(err) == domain.CodeCourierNotFound {
-			continue
-		}
+		courier, err := u.free(ctx, fix.CourierID)
 		if err != nil {
 			return nil, err
 		}
-		if !courier.OnDuty || courier.ActiveOrders >= courier.Capacity {
+		if courier == nil {
 			continue
 		}
 		o, err := u.assign(ctx, known.ID, courier.ID, expected, by, rec)
@@ -98,4 +108,62 @@ func (u *Orders) assignNearest(
 		return o, err
 	}
 	return nil, domain.Errorf(domain.CodeNoCourierAvailable, "no courier on duty nearby has room")
+}
+
+// free returns the courier if it is on duty and has room, else nil.
+func (u *Orders) free(ctx context.Context, courierID string) (*domain.Courier, error) {
+	courier, err := u.Store.Courier(ctx, courierID)
+	switch {
+	case domain.CodeOf(err) == domain.CodeCourierNotFound:
+		return nil, nil
+	case err != nil || (courier.OnDuty && courier.ActiveOrders < courier.Capacity):
+		return courier, err
+	}
+	return nil, nil
+}
+
+// orderByRoad puts those of the nearest couriers that have room in the order of the
+// time that they need by road, and the others after them.
+func (u *Orders) orderByRoad(ctx context.Context, fixes []domain.Fix, to domain.Point) ([]domain.Fix, error) {
+	if u.Router == nil {
+		return fixes, nil
+	}
+	var near, rest []domain.Fix
+	var places []domain.Point
+	for i, fix := range fixes {
+		if len(near) == byRoad {
+			rest = append(rest, fixes[i:]...)
+			break
+		}
+		courier, err := u.free(ctx, fix.CourierID)
+		if err != nil {
+			return nil, err
+		}
+		if courier != nil {
+			near, places = append(near, fix), append(places, fix.Point())
+		}
+	}
+	if len(near) < 2 {
+		return append(near, rest...), nil
+	}
+	durations, err := u.Router.Durations(ctx, places, to)
+	if err != nil {
+		u.Log.Debug("couriers are compared by the straight line", zap.Error(errors.Join(err, errors.Unwrap(err))))
+		return append(near, rest...), nil
+	}
+	order := make([]int, len(near))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int {
+		if noWay := cmp.Compare(min(durations[b], 0), min(durations[a], 0)); noWay != 0 {
+			return noWay // negative, no way, comes last
+		}
+		return cmp.Compare(durations[a], durations[b])
+	})
+	sorted := make([]domain.Fix, len(near))
+	for i, from := range order {
+		sorted[i] = near[from]
+	}
+	return append(sorted, rest...), nil
 }

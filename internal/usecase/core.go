@@ -31,7 +31,10 @@ type Deps struct {
 	// KeepHistory is whether positions are kept beyond the newest.
 	KeepHistory bool
 	Arrival     Arrival
-	Shipping    Shipping
+	// Router says how long couriers take by road; without one, and while it is away, the
+	// straight line decides.
+	Router   domain.Router
+	Shipping Shipping
 }
 
 // UseCases is every use case over the same parts.

@@ -1,0 +1,190 @@
+// Package routing asks a road router over the HTTP interface of OSRM: osrm-routed, or
+// anything that speaks as it does. https://project-osrm.org/docs/v5.24.0/api/
+package routing
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/failsafe-go/failsafe-go/circuitbreaker"
+
+	"github.com/order-tracking/order-tracking/internal/domain"
+)
+
+// Options says where the router is.
+type Options struct {
+	URL     string        // such as http://osrm:5000
+	Timeout time.Duration // of one question; 0 means a second
+	Client  *http.Client  // nil means one of its own
+}
+
+const (
+	maxAnswer = 4 << 20 // bytes
+	// After so many failures in a row the router is left alone for a while, so that
+	// orders don't wait for one that is away.
+	failures = 3
+	rest     = 5 * time.Second
+)
+
+// OSRM implements domain.Router. It is safe for concurrent use.
+type OSRM struct {
+	base    string
+	timeout time.Duration
+	client  *http.Client
+	breaker circuitbreaker.CircuitBreaker[any]
+}
+
+// New makes a client; it asks nothing yet.
+func New(o Options) *OSRM {
+	if o.Timeout <= 0 {
+		o.Timeout = time.Second
+	}
+	if o.Client == nil {
+		o.Client = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 16, IdleConnTimeout: time.Minute}}
+	}
+	return &OSRM{
+		base: strings.TrimRight(o.URL, "/"), timeout: o.Timeout, client: o.Client,
+		breaker: circuitbreaker.NewBuilder[any]().WithFailureThreshold(failures).WithDelay(rest).Build(),
+	}
+}
+
+// Close lets go of idle connections.
+func (o *OSRM) Close() { o.client.CloseIdleConnections() }
+
+// Durations asks for the time by road from each place to the destination; see domain.Router.
+func (o *OSRM) Durations(ctx context.Context, from []domain.Point, to domain.Point) ([]time.Duration, error) {
+	if len(from) == 0 {
+		return nil, nil
+	}
+	sources := make([]string, len(from))
+	for i := range from {
+		sources[i] = strconv.Itoa(i)
+	}
+	path := "/table/v1/driving/" + coordinates(append(from[:len(from):len(from)], to)) +
+		"?annotations=duration&sources=" + strings.Join(sources, ";") + "&destinations=" + strconv.Itoa(len(from))
+	var table struct {
+		Durations [][]*float64 `json:"durations"` // seconds; null where there is no way
+	}
+	if _, err := o.ask(ctx, path, &table); err != nil {
+		return nil, err
+	}
+	if len(table.Durations) != len(from) {
+		return nil, away(fmt.Errorf("the table has %d rows of %d", len(table.Durations), len(from)))
+	}
+	out := make([]time.Duration, len(from))
+	for i, row := range table.Durations {
+		if len(row) != 1 {
+			return nil, away(fmt.Errorf("row %d of the table has %d columns", i, len(row)))
+		}
+		out[i] = -1
+		if s := row[0]; s != nil {
+			if out[i] = seconds(*s); out[i] < 0 {
+				return nil, away(fmt.Errorf("a way of %v seconds", *s))
+			}
+		}
+	}
+	return out, nil
+}
+
+// Route asks for the fastest way; see domain.Router.
+func (o *OSRM) Route(ctx context.Context, from, to domain.Point) (*domain.Road, error) {
+	var answer struct {
+		Routes []struct {
+			Duration float64 `json:"duration"` // seconds
+			Distance float64 `json:"distance"` // metres
+		} `json:"routes"`
+	}
+	found, err := o.ask(ctx, "/route/v1/driving/"+coordinates([]domain.Point{from, to})+"?overview=false", &answer)
+	if err != nil || !found {
+		return nil, err
+	}
+	if len(answer.Routes) == 0 {
+		return nil, away(errors.New("the answer has no route"))
+	}
+	r := answer.Routes[0]
+	d := seconds(r.Duration)
+	if d < 0 || !(r.Distance >= 0) {
+		return nil, away(fmt.Errorf("a way of %v seconds and %v metres", r.Duration, r.Distance))
+	}
+	return &domain.Road{Duration: d, DistanceM: r.Distance}, nil
+}
+
+// coordinates writes places as OSRM wants them: longitude first.
+func coordinates(points []domain.Point) string {
+	var b strings.Builder
+	for i, p := range points {
+		if i > 0 {
+			b.WriteByte(';')
+		}
+		b.WriteString(strconv.FormatFloat(p.Lon, 'f', 6, 64) + "," + strconv.FormatFloat(p.Lat, 'f', 6, 64))
+	}
+	return b.String()
+}
+
+// seconds is -1 for what is no duration.
+func seconds(s float64) time.Duration {
+	const most = 1e7 // a third of a year
+	if !(s >= 0 && s <= most) {
+		return -1
+	}
+	return time.Duration(s * float64(time.Second))
+}
+
+func away(cause error) error { return domain.Unavailable("the router", cause) }
+
+// ask gets an answer; false when the router says that there is no way.
+func (o *OSRM) ask(ctx context.Context, path string, into any) (found bool, err error) {
+	if !o.breaker.TryAcquirePermit() {
+		return false, away(errors.New("it failed a moment ago"))
+	}
+	found, err = o.get(ctx, path, into)
+	switch {
+	case err == nil:
+		o.breaker.RecordSuccess()
+		return found, nil
+	case ctx.Err() != nil: // whoever asked has gone; that says nothing of the router
+		o.breaker.RecordSuccess()
+	default:
+		o.breaker.RecordFailure()
+	}
+	return false, away(err)
+}
+
+func (o *OSRM) get(ctx context.Context, path string, into any) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, o.timeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, o.base+path, http.NoBody)
+	if err != nil {
+		return false, err
+	}
+	resp, err := o.client.Do(req)
+	if err != nil {
+		return false, err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	if err != nil {
+		return false, err
+	}
+	var said struct {
+		Code    string `json:"code"`
+		Message string `json:"message"`
+	}
+	if err := json.Unmarshal(body, &said); err != nil {
+		return false, fmt.Errorf("%s: %w", resp.Status, err)
+	}
+	switch said.Code {
+	case "Ok":
+		return true, json.Unmarshal(body, into)
+	case "NoRoute", "NoSegment":
+		return false, nil
+	}
+	return false, fmt.Errorf("%s: %s: %.200s", resp.Status, said.Code, said.Message)
+}
