@@ -294,6 +294,9 @@ func (m *member) enterOrder(first []*Frame, seq int64, st state) bool {
 		if len(t.ahead) > 0 { // the fleet's watchers have not heard of these
 			t.seq = min(seq, t.ahead[0].Seq-1)
 		}
+		for _, other := range r.members { // those who still read were not told what came before
+			other.joined = max(other.joined, t.seq)
+		}
 		r.advance(w)
 	}
 	if !t.known {

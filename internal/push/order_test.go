@@ -192,6 +192,37 @@ func TestWhatHappensWhileTheSnapshotIsRead(t *testing.T) {
 }
 
 // A position that came between the reading of the snapshot and its telling is told.
+// One reads the order, it changes, another reads it and begins the room's account
+// there: the first one hears of the change all the same.
+func TestTwoJoinWhileTheOrderChanges(t *testing.T) {
+	for name, since := range map[string][]int64{"from now": nil, "resumed": {2}} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, Config{})
+			o, c := w.create(), w.courier()
+			w.change(o.ID, assign(t, c)) // 2; its snapshot takes a look at the courier
+			held := "Courier"
+			if since != nil {
+				held = "Events"
+			}
+			var second *Subscription
+			var changed *domain.Order
+			var events []domain.Event
+			w.db.after = func(method string) {
+				if method != held || second != nil {
+					return
+				}
+				w.db.after = nil
+				changed, events = w.change(o.ID, edit)
+				second = w.watch(OrderTopic(o.ID))
+			}
+			first := w.watch(OrderTopic(o.ID), since...)
+			w.hub.OrderChanged(changed, events)
+			require.Equal(t, []string{"snapshot 3"}, told(t, second))
+			require.Equal(t, []string{"snapshot 2", "status 3"}, told(t, first))
+		})
+	}
+}
+
 func TestLastPositionIsNotLost(t *testing.T) {
 	for _, others := range []bool{false, true} {
 		w := newWorld(t, Config{})

@@ -36,6 +36,7 @@ type journal struct {
 	err      error
 	reads    int                 // of histories
 	before   func(method string) // runs before an answer
+	after    func(method string) // runs when it is known, before it is told
 }
 
 func (j *journal) enter(method string) (func(), error) {
@@ -43,7 +44,13 @@ func (j *journal) enter(method string) (func(), error) {
 		j.before(method)
 	}
 	j.mu.Lock()
-	return j.mu.Unlock, j.err
+	return func() {
+		after := j.after
+		j.mu.Unlock()
+		if after != nil {
+			after(method)
+		}
+	}, j.err
 }
 
 func (j *journal) Order(_ context.Context, id string) (*domain.Order, error) {

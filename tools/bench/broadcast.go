@@ -63,11 +63,12 @@ func (f *fanOut) heard(i int, message []byte) {
 }
 
 // publish publishes again and again for a while, the next message once all have the one
-// before. It returns how long each delivery took, from the beginning of its publishing,
-// unsorted.
-func (f *fanOut) publish(ctx context.Context, d time.Duration, one func(i int) error) ([]time.Duration, error) {
+// before, and not more often than perSecond, unless that is 0. It returns how long each
+// delivery took, from the beginning of its publishing, unsorted.
+func (f *fanOut) publish(ctx context.Context, d time.Duration, perSecond float64, one func(i int) error) ([]time.Duration, error) {
 	var out []time.Duration
-	for i, begun := 0, time.Now(); i < 3 || time.Since(begun) < d; i++ {
+	pace := newPace(perSecond, 0, 1)
+	for i, begun := 0, time.Now(); pace.wait(ctx) && (i < 3 || time.Since(begun) < d); i++ {
 		f.missing.Store(int64(len(f.took)))
 		f.begun.Store(time.Now().UnixNano())
 		if err := one(i); err != nil {
@@ -82,32 +83,47 @@ func (f *fanOut) publish(ctx context.Context, d time.Duration, one func(i int) e
 		}
 		out = append(out, f.took...)
 	}
-	return out, nil
+	return out, ctx.Err()
 }
 
 // delivery is a round of one side of a broadcast.
 type delivery struct {
-	cpu  float64 // seconds for each
-	took []time.Duration
+	cpu       float64 // seconds for each
+	perSecond float64 // messages
+	took      []time.Duration
 }
 
-func (f *fanOut) measure(ctx context.Context, d time.Duration, cpu func() (time.Duration, error), one func(i int) error) (delivery, error) {
-	before, err := cpu()
+func (d delivery) p99() time.Duration { return outcome{latencies: d.took}.quantile(0.99) }
+
+// publisher is a side of a broadcast: its server's CPU and how it is told to publish.
+type publisher struct {
+	*fanOut
+	cpu func() (time.Duration, error)
+	one func(i int) error
+}
+
+func (p publisher) measure(ctx context.Context, d time.Duration, perSecond float64) (delivery, error) {
+	begun := time.Now()
+	before, err := p.cpu()
 	if err != nil {
 		return delivery{}, err
 	}
-	took, err := f.publish(ctx, d, one)
+	took, err := p.publish(ctx, d, perSecond, p.one)
 	if err != nil {
 		return delivery{}, err
 	}
-	after, err := cpu()
+	after, err := p.cpu()
 	slices.Sort(took)
-	return delivery{(after - before).Seconds() / float64(len(took)), took}, err
+	return delivery{
+		cpu: (after - before).Seconds() / float64(len(took)), took: took,
+		perSecond: float64(len(took)/len(p.took)) / time.Since(begun).Seconds(),
+	}, err
 }
 
 // benchBroadcast compares telling a change of one order to everybody who watches it
-// with writing a prepared frame of the same bytes to as many sockets. Times begin when
-// the change is asked for, so ours hold its commit.
+// with writing a prepared frame of the same bytes to as many sockets, as often. Times
+// begin when the change is asked for, so ours hold its commit, and our CPU the whole
+// change.
 func benchBroadcast(ctx context.Context, b *bench) error {
 	if err := raiseFiles(20_000); err != nil {
 		return err
@@ -141,37 +157,36 @@ func (b *bench) broadcast(ctx context.Context, n int) error {
 	if err != nil {
 		return errors.Join(err, watchers.close())
 	}
-	err = b.broadcastRounds(ctx, n, ours, theirs, s.CPU, bare.CPU, func(i int) error {
+	change := func(i int) error {
 		return call(ctx, http.MethodPatch, "http://"+s.HTTP+"/order/"+order, fmt.Sprintf(`{"notes":"%d %d"}`, i, time.Now().UnixNano()))
-	}, func(int) error { return bare.publish(ctx, string(*ours.sample.Load()), 1, 0) })
+	}
+	write := func(int) error { return bare.publish(ctx, string(*ours.sample.Load()), 1, 0) }
+	err = b.broadcastRounds(ctx, n, publisher{ours, s.CPU, change}, publisher{theirs, bare.CPU, write})
 	return errors.Join(err, watchers.close(), others.close())
 }
 
-func (b *bench) broadcastRounds(
-	ctx context.Context, n int, ours, theirs *fanOut, cpu, bareCPU func() (time.Duration, error), change, write func(int) error,
-) error {
+func (b *bench) broadcastRounds(ctx context.Context, n int, ours, theirs publisher) error {
 	var cpus, late []float64
-	if _, err := ours.publish(ctx, 0, change); err != nil { // the first ones grow buffers
-		return err
-	}
-	if _, err := theirs.publish(ctx, 0, write); err != nil {
-		return err
+	for _, p := range []publisher{ours, theirs} { // the first ones grow buffers
+		if _, err := p.publish(ctx, 0, 0, p.one); err != nil {
+			return err
+		}
 	}
 	for range b.rounds {
-		product, err := ours.measure(ctx, b.each, cpu, change)
+		product, err := ours.measure(ctx, b.each, 0)
 		if err != nil {
 			return err
 		}
-		bare, err := theirs.measure(ctx, b.each, bareCPU, write)
+		bare, err := theirs.measure(ctx, b.each, product.perSecond)
 		if err != nil {
 			return err
 		}
 		for i, d := range []delivery{product, bare} {
 			fmt.Printf("  %-8s %9d deliveries   %6.2f µs CPU each   p50 %-12v p99 %v\n", []string{"product", "bare"}[i],
-				len(d.took), d.cpu*1e6, d.took[len(d.took)/2], d.took[len(d.took)*99/100])
+				len(d.took), d.cpu*1e6, d.took[len(d.took)/2], d.p99())
 		}
 		cpus = append(cpus, product.cpu/bare.cpu)
-		late = append(late, product.took[len(product.took)*99/100].Seconds()/bare.took[len(bare.took)*99/100].Seconds())
+		late = append(late, product.p99().Seconds()/bare.p99().Seconds())
 	}
 	c, l := median(cpus), median(late)
 	verdict(fmt.Sprintf("CPU of a delivery to one of %d, ours over bare", n), c, "x", "<= 1.2x", c <= 1.2)

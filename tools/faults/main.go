@@ -39,6 +39,7 @@ var faults = []fault{
 	{"postgres", "PostgreSQL is stopped: 503 and not ready, nothing acknowledged is lost", faultPostgres},
 	{"kills", "replicas are killed with -9 again and again: nothing is lost or made twice", faultKills},
 	{"stall", "the relaying replica is stopped dead: another leads within 5 s", faultStall},
+	{"push", "500 watch while replicas are killed and lines hang: each sees every version once, in order", faultPush},
 	{"hot", "16 clients change one order over both replicas: the history is linearizable", faultHot},
 }
 
@@ -159,6 +160,20 @@ func newCluster(ctx context.Context, bin, dir string, env map[string]string, lon
 		c.replicas = append(c.replicas, s)
 	}
 	return c, nil
+}
+
+// restart starts the replicas again with something more in their environment.
+func (c *cluster) restart(ctx context.Context, env ...string) error {
+	for _, s := range c.replicas {
+		if err := s.Stop(); err != nil {
+			return err
+		}
+		s.Env = append(s.Env, env...)
+		if _, err := s.Start(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (c *cluster) close() error {
