@@ -160,7 +160,7 @@ func TestNamesOfTheDocumentsExist(t *testing.T) {
 	require.NoError(t, err)
 	operation := regexp.MustCompile(`\b(GET|POST|PATCH|DELETE) (/[\w/{}.-]*)`)
 	metric := regexp.MustCompile(`\b((?:ordertracking|http)_\w+_?\w*)`)
-	setting := regexp.MustCompile("`(database|redis|kafka|http|grpc|log|access|orders|tracking|arrival|estimate|live|shutdown|carriers)\\.([a-z_.]+)`")
+	setting := regexp.MustCompile("`(database|redis|kafka|http|grpc|log|access|orders|tracking|arrival|routing|estimate|live|shutdown|carriers)\\.([a-z_.]+)`")
 	paths, _ := s.contract(t).openapi["paths"].(object)
 	documented := map[string]bool{}
 	for _, p := range pages(t) {
