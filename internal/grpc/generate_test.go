@@ -49,6 +49,30 @@ var (
 			RecordedAt: moment.Draw(t, "recorded"), ReceivedAt: moment.Draw(t, "received"),
 		}
 	})
+	period = rapid.Custom(func(t *rapid.T) domain.DeliveryPeriod {
+		return domain.DeliveryPeriod{Earliest: moment.Draw(t, "earliest"), Latest: moment.Draw(t, "latest")}
+	})
+	warning = rapid.Custom(func(t *rapid.T) domain.CarrierMessage {
+		return domain.CarrierMessage{Code: text.Draw(t, "code"), Message: text.Draw(t, "message")}
+	})
+	scan = rapid.Custom(func(t *rapid.T) domain.CarrierEvent {
+		return domain.CarrierEvent{
+			ID: text.Draw(t, "id"), Kind: domain.CarrierScan, Code: text.Draw(t, "code"), Text: text.Draw(t, "text"),
+			Status: rapid.SampledFrom(append(domain.Statuses(), "")).Draw(t, "status"), Detail: text.Draw(t, "detail"),
+			ReasonCode: text.Draw(t, "reason code"), Reason: text.Draw(t, "reason"), Exception: text.Draw(t, "exception"),
+			OccurredAt: moment.Draw(t, "occurred"), City: text.Draw(t, "city"), Value: text.Draw(t, "value"),
+			Unknown: rapid.Bool().Draw(t, "unknown"), Retracted: rapid.Bool().Draw(t, "retracted"),
+		}
+	})
+	shipment = rapid.Custom(func(t *rapid.T) domain.Shipment {
+		return domain.Shipment{
+			Carrier: text.Draw(t, "carrier"), TrackingNumber: text.Draw(t, "number"), Reference: text.Draw(t, "reference"),
+			CarrierStatus: text.Draw(t, "status"), CarrierStatusText: text.Draw(t, "status text"), Phase: domain.PhaseRegistered,
+			Tariff: text.Draw(t, "tariff"), Price: maybe(money).Draw(t, "price"), LabelURL: text.Draw(t, "label"),
+			Expected: maybe(period).Draw(t, "expected"), Warnings: rapid.SliceOfN(warning, 0, 2).Draw(t, "warnings"),
+			Events: rapid.SliceOfN(scan, 0, 2).Draw(t, "events"),
+		}
+	})
 	order   = rapid.Custom(drawOrder)
 	courier = rapid.Custom(func(t *rapid.T) *domain.Courier {
 		return &domain.Courier{
@@ -86,7 +110,8 @@ func drawOrder(t *rapid.T) *domain.Order {
 		Pickup: maybe(place).Draw(t, "pickup"), Dropoff: place.Draw(t, "dropoff"),
 		Items: rapid.SliceOfN(item, 0, 3).Draw(t, "items"), Total: maybe(money).Draw(t, "total"),
 		Notes: text.Draw(t, "notes"), Metadata: texts.Draw(t, "metadata"), CourierID: text.Draw(t, "courier"),
-		ReadyAt: maybe(moment).Draw(t, "ready"), PromisedAt: maybe(moment).Draw(t, "promised"),
+		Shipment: maybe(shipment).Draw(t, "shipment"),
+		ReadyAt:  maybe(moment).Draw(t, "ready"), PromisedAt: maybe(moment).Draw(t, "promised"),
 		ETA: maybe(estimate).Draw(t, "eta"), Attempts: rapid.IntRange(0, 9).Draw(t, "attempts"),
 		Exception: maybe(rapid.Map(moment, func(since time.Time) domain.Exception {
 			return domain.Exception{Code: "on_hold", Detail: "customs", Since: since}

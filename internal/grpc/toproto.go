@@ -36,7 +36,7 @@ func orderTo(o *domain.Order) *pb.Order {
 			Name: o.Customer.Name, Phone: o.Customer.Phone, Email: o.Customer.Email, Locale: o.Customer.Locale,
 		},
 		Pickup: placeTo(o.Pickup), Dropoff: placeTo(&o.Dropoff), Total: moneyTo(o.Total),
-		Notes: o.Notes, Metadata: o.Metadata, CourierId: o.CourierID,
+		Notes: o.Notes, Metadata: o.Metadata, CourierId: o.CourierID, Shipment: shipmentTo(o.Shipment),
 		ReadyAt: timePointerTo(o.ReadyAt), PromisedAt: timePointerTo(o.PromisedAt), Eta: estimateTo(o.ETA),
 		Attempts: int32(o.Attempts), CreatedAt: timeTo(o.CreatedAt), UpdatedAt: timeTo(o.UpdatedAt),
 		DeliveredAt: timePointerTo(o.DeliveredAt), CancelledAt: timePointerTo(o.CancelledAt),
@@ -87,6 +87,35 @@ func itemTo(it domain.Item) *pb.Item {
 		out.WeightG = &weight
 	}
 	return out
+}
+
+func shipmentTo(s *domain.Shipment) *pb.Shipment {
+	if s == nil {
+		return nil
+	}
+	out := &pb.Shipment{
+		Carrier: s.Carrier, TrackingNumber: s.TrackingNumber, Reference: s.Reference,
+		CarrierStatus: s.CarrierStatus, CarrierStatusText: s.CarrierStatusText, Phase: string(s.Phase),
+		Tariff: s.Tariff, Price: moneyTo(s.Price), LabelUrl: s.LabelURL,
+	}
+	if p := s.Expected; p != nil {
+		out.Expected = &pb.DeliveryPeriod{Earliest: timeTo(p.Earliest), Latest: timeTo(p.Latest)}
+	}
+	for _, w := range s.Warnings {
+		out.Warnings = append(out.Warnings, &pb.CarrierMessage{Code: w.Code, Message: w.Message})
+	}
+	for _, ev := range s.Events {
+		out.Events = append(out.Events, carrierEventTo(ev))
+	}
+	return out
+}
+
+func carrierEventTo(e domain.CarrierEvent) *pb.CarrierEvent {
+	return &pb.CarrierEvent{
+		Id: e.ID, Kind: string(e.Kind), Code: e.Code, Text: e.Text, Status: protoStatus[e.Status], Detail: e.Detail,
+		ReasonCode: e.ReasonCode, Reason: e.Reason, Exception: e.Exception, OccurredAt: timeTo(e.OccurredAt),
+		City: e.City, Value: e.Value, Unknown: e.Unknown, Retracted: e.Retracted,
+	}
 }
 
 func estimateTo(e *domain.Estimate) *pb.Estimate {

@@ -95,6 +95,7 @@ type Order struct {
 	Notes       string            `json:"notes,omitempty"`
 	Metadata    map[string]string `json:"metadata,omitempty"`
 	CourierID   string            `json:"courier_id,omitempty"`
+	Shipment    *Shipment         `json:"shipment,omitempty"` // its parcel at a delivery company
 	ReadyAt     *time.Time        `json:"ready_at,omitempty"`
 	PromisedAt  *time.Time        `json:"promised_at,omitempty"`
 	ETA         *Estimate         `json:"eta,omitempty"` // as of this version
@@ -111,6 +112,53 @@ type Exception struct {
 	Code   string    `json:"code"`
 	Detail string    `json:"detail,omitempty"`
 	Since  time.Time `json:"since,omitzero"` // set by the server
+}
+
+// Shipment is an order's parcel at a delivery company.
+type Shipment struct {
+	Carrier           string           `json:"carrier"` // the company's code
+	TrackingNumber    string           `json:"tracking_number,omitempty"`
+	Reference         string           `json:"reference,omitempty"`      // the server's name for it
+	CarrierStatus     string           `json:"carrier_status,omitempty"` // the company's code
+	CarrierStatusText string           `json:"carrier_status_text,omitempty"`
+	Phase             string           `json:"phase"` // pending, registered, rejected or cancelled
+	Tariff            string           `json:"tariff,omitempty"`
+	Price             *Money           `json:"price,omitempty"`
+	LabelURL          string           `json:"label_url,omitempty"`
+	Expected          *DeliveryPeriod  `json:"expected,omitempty"`
+	Warnings          []CarrierMessage `json:"warnings,omitempty"`
+	Events            []CarrierEvent   `json:"events,omitempty"` // oldest first
+}
+
+// DeliveryPeriod is when a delivery company means to deliver.
+type DeliveryPeriod struct {
+	Earliest time.Time `json:"earliest"`
+	Latest   time.Time `json:"latest"`
+}
+
+// CarrierMessage is a delivery company's warning, or why it refused.
+type CarrierMessage struct {
+	Code    string `json:"code"`
+	Message string `json:"message,omitempty"`
+}
+
+// CarrierEvent is one thing that a delivery company told about a parcel; codes, text
+// and reason are in its own words.
+type CarrierEvent struct {
+	ID         string    `json:"id"`
+	Kind       string    `json:"kind"` // scan, problem, estimate, modified, courier, agreement, document, office or other
+	Code       string    `json:"code"`
+	Text       string    `json:"text,omitempty"`
+	Status     Status    `json:"status,omitempty"` // what it means for the order; absent when nothing
+	Detail     string    `json:"detail,omitempty"`
+	ReasonCode string    `json:"reason_code,omitempty"`
+	Reason     string    `json:"reason,omitempty"`
+	Exception  string    `json:"exception,omitempty"` // code of the exception that it raises
+	OccurredAt time.Time `json:"occurred_at"`
+	City       string    `json:"city,omitempty"`
+	Value      string    `json:"value,omitempty"`     // what it brings; which thing, Kind says
+	Unknown    bool      `json:"unknown,omitempty"`   // the code is not in the company's tables
+	Retracted  bool      `json:"retracted,omitempty"` // the company took it back
 }
 
 // Edit changes an order's particulars; what is nil stays as it is.

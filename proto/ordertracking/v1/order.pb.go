@@ -177,7 +177,9 @@ type Order struct {
 	// When the customer got the goods.
 	DeliveredAt *timestamppb.Timestamp `protobuf:"bytes,22,opt,name=delivered_at,json=deliveredAt,proto3" json:"delivered_at,omitempty"`
 	// When it was called off.
-	CancelledAt   *timestamppb.Timestamp `protobuf:"bytes,23,opt,name=cancelled_at,json=cancelledAt,proto3" json:"cancelled_at,omitempty"`
+	CancelledAt *timestamppb.Timestamp `protobuf:"bytes,23,opt,name=cancelled_at,json=cancelledAt,proto3" json:"cancelled_at,omitempty"`
+	// Its parcel at a delivery company, if one carries it.
+	Shipment      *Shipment `protobuf:"bytes,24,opt,name=shipment,proto3" json:"shipment,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -369,6 +371,13 @@ func (x *Order) GetDeliveredAt() *timestamppb.Timestamp {
 func (x *Order) GetCancelledAt() *timestamppb.Timestamp {
 	if x != nil {
 		return x.CancelledAt
+	}
+	return nil
+}
+
+func (x *Order) GetShipment() *Shipment {
+	if x != nil {
+		return x.Shipment
 	}
 	return nil
 }
@@ -767,6 +776,425 @@ func (x *Exception) GetSince() *timestamppb.Timestamp {
 	return nil
 }
 
+// Shipment is an order's parcel at a delivery company.
+type Shipment struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The company's code, such as cdek.
+	Carrier string `protobuf:"bytes,1,opt,name=carrier,proto3" json:"carrier,omitempty"`
+	// The company's number of the parcel, which people are told.
+	TrackingNumber string `protobuf:"bytes,2,opt,name=tracking_number,json=trackingNumber,proto3" json:"tracking_number,omitempty"`
+	// Our name for it, which the company shows beside its own number.
+	Reference string `protobuf:"bytes,3,opt,name=reference,proto3" json:"reference,omitempty"`
+	// The company's code of where the parcel is.
+	CarrierStatus string `protobuf:"bytes,4,opt,name=carrier_status,json=carrierStatus,proto3" json:"carrier_status,omitempty"`
+	// The same in the company's words.
+	CarrierStatusText string `protobuf:"bytes,5,opt,name=carrier_status_text,json=carrierStatusText,proto3" json:"carrier_status_text,omitempty"`
+	// How far the paperwork has come: pending, registered, rejected or cancelled.
+	Phase string `protobuf:"bytes,6,opt,name=phase,proto3" json:"phase,omitempty"`
+	// The company's code of the service that was booked.
+	Tariff string `protobuf:"bytes,7,opt,name=tariff,proto3" json:"tariff,omitempty"`
+	// What the company charges.
+	Price *Money `protobuf:"bytes,8,opt,name=price,proto3" json:"price,omitempty"`
+	// Where the paper to print is; absent until one can be asked for.
+	LabelUrl string `protobuf:"bytes,9,opt,name=label_url,json=labelUrl,proto3" json:"label_url,omitempty"`
+	// When the company means to deliver.
+	Expected *DeliveryPeriod `protobuf:"bytes,10,opt,name=expected,proto3" json:"expected,omitempty"`
+	// What the company remarked, or why it refused.
+	Warnings []*CarrierMessage `protobuf:"bytes,11,rep,name=warnings,proto3" json:"warnings,omitempty"`
+	// What the company told, by time and then id.
+	Events        []*CarrierEvent `protobuf:"bytes,12,rep,name=events,proto3" json:"events,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Shipment) Reset() {
+	*x = Shipment{}
+	mi := &file_ordertracking_v1_order_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Shipment) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Shipment) ProtoMessage() {}
+
+func (x *Shipment) ProtoReflect() protoreflect.Message {
+	mi := &file_ordertracking_v1_order_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Shipment.ProtoReflect.Descriptor instead.
+func (*Shipment) Descriptor() ([]byte, []int) {
+	return file_ordertracking_v1_order_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *Shipment) GetCarrier() string {
+	if x != nil {
+		return x.Carrier
+	}
+	return ""
+}
+
+func (x *Shipment) GetTrackingNumber() string {
+	if x != nil {
+		return x.TrackingNumber
+	}
+	return ""
+}
+
+func (x *Shipment) GetReference() string {
+	if x != nil {
+		return x.Reference
+	}
+	return ""
+}
+
+func (x *Shipment) GetCarrierStatus() string {
+	if x != nil {
+		return x.CarrierStatus
+	}
+	return ""
+}
+
+func (x *Shipment) GetCarrierStatusText() string {
+	if x != nil {
+		return x.CarrierStatusText
+	}
+	return ""
+}
+
+func (x *Shipment) GetPhase() string {
+	if x != nil {
+		return x.Phase
+	}
+	return ""
+}
+
+func (x *Shipment) GetTariff() string {
+	if x != nil {
+		return x.Tariff
+	}
+	return ""
+}
+
+func (x *Shipment) GetPrice() *Money {
+	if x != nil {
+		return x.Price
+	}
+	return nil
+}
+
+func (x *Shipment) GetLabelUrl() string {
+	if x != nil {
+		return x.LabelUrl
+	}
+	return ""
+}
+
+func (x *Shipment) GetExpected() *DeliveryPeriod {
+	if x != nil {
+		return x.Expected
+	}
+	return nil
+}
+
+func (x *Shipment) GetWarnings() []*CarrierMessage {
+	if x != nil {
+		return x.Warnings
+	}
+	return nil
+}
+
+func (x *Shipment) GetEvents() []*CarrierEvent {
+	if x != nil {
+		return x.Events
+	}
+	return nil
+}
+
+// DeliveryPeriod is when a delivery company means to deliver.
+type DeliveryPeriod struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Not before.
+	Earliest *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=earliest,proto3" json:"earliest,omitempty"`
+	// Not after.
+	Latest        *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=latest,proto3" json:"latest,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeliveryPeriod) Reset() {
+	*x = DeliveryPeriod{}
+	mi := &file_ordertracking_v1_order_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeliveryPeriod) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeliveryPeriod) ProtoMessage() {}
+
+func (x *DeliveryPeriod) ProtoReflect() protoreflect.Message {
+	mi := &file_ordertracking_v1_order_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeliveryPeriod.ProtoReflect.Descriptor instead.
+func (*DeliveryPeriod) Descriptor() ([]byte, []int) {
+	return file_ordertracking_v1_order_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *DeliveryPeriod) GetEarliest() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Earliest
+	}
+	return nil
+}
+
+func (x *DeliveryPeriod) GetLatest() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Latest
+	}
+	return nil
+}
+
+// CarrierMessage is what a delivery company remarked: a warning, or why it refused.
+type CarrierMessage struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The company's name of it for machines.
+	Code string `protobuf:"bytes,1,opt,name=code,proto3" json:"code,omitempty"`
+	// The company's words.
+	Message       string `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CarrierMessage) Reset() {
+	*x = CarrierMessage{}
+	mi := &file_ordertracking_v1_order_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CarrierMessage) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CarrierMessage) ProtoMessage() {}
+
+func (x *CarrierMessage) ProtoReflect() protoreflect.Message {
+	mi := &file_ordertracking_v1_order_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CarrierMessage.ProtoReflect.Descriptor instead.
+func (*CarrierMessage) Descriptor() ([]byte, []int) {
+	return file_ordertracking_v1_order_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *CarrierMessage) GetCode() string {
+	if x != nil {
+		return x.Code
+	}
+	return ""
+}
+
+func (x *CarrierMessage) GetMessage() string {
+	if x != nil {
+		return x.Message
+	}
+	return ""
+}
+
+// CarrierEvent is one thing that a delivery company told about a parcel.
+type CarrierEvent struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The same however often and by whichever way the fact is told.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// What it is about: scan, problem, estimate, modified, courier, agreement,
+	// document, office or other. Only a scan can move an order.
+	Kind string `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
+	// As the company spells it.
+	Code string `protobuf:"bytes,3,opt,name=code,proto3" json:"code,omitempty"`
+	// In the company's words.
+	Text string `protobuf:"bytes,4,opt,name=text,proto3" json:"text,omitempty"`
+	// What it means for the order; unspecified when nothing.
+	Status OrderStatus `protobuf:"varint,5,opt,name=status,proto3,enum=ordertracking.v1.OrderStatus" json:"status,omitempty"`
+	// More of what it means.
+	Detail string `protobuf:"bytes,6,opt,name=detail,proto3" json:"detail,omitempty"`
+	// The company's code of why.
+	ReasonCode string `protobuf:"bytes,7,opt,name=reason_code,json=reasonCode,proto3" json:"reason_code,omitempty"`
+	// Why, in the company's words.
+	Reason string `protobuf:"bytes,8,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Code of the exception that it raises.
+	Exception string `protobuf:"bytes,9,opt,name=exception,proto3" json:"exception,omitempty"`
+	// When it happened.
+	OccurredAt *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=occurred_at,json=occurredAt,proto3" json:"occurred_at,omitempty"`
+	// Where it happened.
+	City string `protobuf:"bytes,11,opt,name=city,proto3" json:"city,omitempty"`
+	// What it brings: a date, an address, a number; which one, kind says.
+	Value string `protobuf:"bytes,12,opt,name=value,proto3" json:"value,omitempty"`
+	// The code is not in the company's published tables.
+	Unknown bool `protobuf:"varint,13,opt,name=unknown,proto3" json:"unknown,omitempty"`
+	// The company took it back.
+	Retracted     bool `protobuf:"varint,14,opt,name=retracted,proto3" json:"retracted,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CarrierEvent) Reset() {
+	*x = CarrierEvent{}
+	mi := &file_ordertracking_v1_order_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CarrierEvent) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CarrierEvent) ProtoMessage() {}
+
+func (x *CarrierEvent) ProtoReflect() protoreflect.Message {
+	mi := &file_ordertracking_v1_order_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CarrierEvent.ProtoReflect.Descriptor instead.
+func (*CarrierEvent) Descriptor() ([]byte, []int) {
+	return file_ordertracking_v1_order_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *CarrierEvent) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *CarrierEvent) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *CarrierEvent) GetCode() string {
+	if x != nil {
+		return x.Code
+	}
+	return ""
+}
+
+func (x *CarrierEvent) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *CarrierEvent) GetStatus() OrderStatus {
+	if x != nil {
+		return x.Status
+	}
+	return OrderStatus_ORDER_STATUS_UNSPECIFIED
+}
+
+func (x *CarrierEvent) GetDetail() string {
+	if x != nil {
+		return x.Detail
+	}
+	return ""
+}
+
+func (x *CarrierEvent) GetReasonCode() string {
+	if x != nil {
+		return x.ReasonCode
+	}
+	return ""
+}
+
+func (x *CarrierEvent) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *CarrierEvent) GetException() string {
+	if x != nil {
+		return x.Exception
+	}
+	return ""
+}
+
+func (x *CarrierEvent) GetOccurredAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.OccurredAt
+	}
+	return nil
+}
+
+func (x *CarrierEvent) GetCity() string {
+	if x != nil {
+		return x.City
+	}
+	return ""
+}
+
+func (x *CarrierEvent) GetValue() string {
+	if x != nil {
+		return x.Value
+	}
+	return ""
+}
+
+func (x *CarrierEvent) GetUnknown() bool {
+	if x != nil {
+		return x.Unknown
+	}
+	return false
+}
+
+func (x *CarrierEvent) GetRetracted() bool {
+	if x != nil {
+		return x.Retracted
+	}
+	return false
+}
+
 // Estimate is when an order is expected.
 type Estimate struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -795,7 +1223,7 @@ type Estimate struct {
 
 func (x *Estimate) Reset() {
 	*x = Estimate{}
-	mi := &file_ordertracking_v1_order_proto_msgTypes[7]
+	mi := &file_ordertracking_v1_order_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -807,7 +1235,7 @@ func (x *Estimate) String() string {
 func (*Estimate) ProtoMessage() {}
 
 func (x *Estimate) ProtoReflect() protoreflect.Message {
-	mi := &file_ordertracking_v1_order_proto_msgTypes[7]
+	mi := &file_ordertracking_v1_order_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -820,7 +1248,7 @@ func (x *Estimate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Estimate.ProtoReflect.Descriptor instead.
 func (*Estimate) Descriptor() ([]byte, []int) {
-	return file_ordertracking_v1_order_proto_rawDescGZIP(), []int{7}
+	return file_ordertracking_v1_order_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Estimate) GetOrderId() string {
@@ -905,7 +1333,7 @@ type Proof struct {
 
 func (x *Proof) Reset() {
 	*x = Proof{}
-	mi := &file_ordertracking_v1_order_proto_msgTypes[8]
+	mi := &file_ordertracking_v1_order_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -917,7 +1345,7 @@ func (x *Proof) String() string {
 func (*Proof) ProtoMessage() {}
 
 func (x *Proof) ProtoReflect() protoreflect.Message {
-	mi := &file_ordertracking_v1_order_proto_msgTypes[8]
+	mi := &file_ordertracking_v1_order_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -930,7 +1358,7 @@ func (x *Proof) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Proof.ProtoReflect.Descriptor instead.
 func (*Proof) Descriptor() ([]byte, []int) {
-	return file_ordertracking_v1_order_proto_rawDescGZIP(), []int{8}
+	return file_ordertracking_v1_order_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Proof) GetRecipient() string {
@@ -972,7 +1400,7 @@ var File_ordertracking_v1_order_proto protoreflect.FileDescriptor
 
 const file_ordertracking_v1_order_proto_rawDesc = "" +
 	"\n" +
-	"\x1cordertracking/v1/order.proto\x12\x10ordertracking.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xdd\b\n" +
+	"\x1cordertracking/v1/order.proto\x12\x10ordertracking.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x95\t\n" +
 	"\x05Order\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
 	"\x06number\x18\x02 \x01(\tR\x06number\x12\x1f\n" +
@@ -1003,7 +1431,8 @@ const file_ordertracking_v1_order_proto_rawDesc = "" +
 	"\n" +
 	"updated_at\x18\x15 \x01(\v2\x1a.google.protobuf.TimestampR\tupdatedAt\x12=\n" +
 	"\fdelivered_at\x18\x16 \x01(\v2\x1a.google.protobuf.TimestampR\vdeliveredAt\x12=\n" +
-	"\fcancelled_at\x18\x17 \x01(\v2\x1a.google.protobuf.TimestampR\vcancelledAt\x1a;\n" +
+	"\fcancelled_at\x18\x17 \x01(\v2\x1a.google.protobuf.TimestampR\vcancelledAt\x126\n" +
+	"\bshipment\x18\x18 \x01(\v2\x1a.ordertracking.v1.ShipmentR\bshipment\x1a;\n" +
 	"\rMetadataEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"b\n" +
@@ -1033,7 +1462,45 @@ const file_ordertracking_v1_order_proto_rawDesc = "" +
 	"\tException\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\tR\x04code\x12\x16\n" +
 	"\x06detail\x18\x02 \x01(\tR\x06detail\x120\n" +
-	"\x05since\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\"\x94\x03\n" +
+	"\x05since\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\"\xf0\x03\n" +
+	"\bShipment\x12\x18\n" +
+	"\acarrier\x18\x01 \x01(\tR\acarrier\x12'\n" +
+	"\x0ftracking_number\x18\x02 \x01(\tR\x0etrackingNumber\x12\x1c\n" +
+	"\treference\x18\x03 \x01(\tR\treference\x12%\n" +
+	"\x0ecarrier_status\x18\x04 \x01(\tR\rcarrierStatus\x12.\n" +
+	"\x13carrier_status_text\x18\x05 \x01(\tR\x11carrierStatusText\x12\x14\n" +
+	"\x05phase\x18\x06 \x01(\tR\x05phase\x12\x16\n" +
+	"\x06tariff\x18\a \x01(\tR\x06tariff\x12-\n" +
+	"\x05price\x18\b \x01(\v2\x17.ordertracking.v1.MoneyR\x05price\x12\x1b\n" +
+	"\tlabel_url\x18\t \x01(\tR\blabelUrl\x12<\n" +
+	"\bexpected\x18\n" +
+	" \x01(\v2 .ordertracking.v1.DeliveryPeriodR\bexpected\x12<\n" +
+	"\bwarnings\x18\v \x03(\v2 .ordertracking.v1.CarrierMessageR\bwarnings\x126\n" +
+	"\x06events\x18\f \x03(\v2\x1e.ordertracking.v1.CarrierEventR\x06events\"|\n" +
+	"\x0eDeliveryPeriod\x126\n" +
+	"\bearliest\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\bearliest\x122\n" +
+	"\x06latest\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x06latest\">\n" +
+	"\x0eCarrierMessage\x12\x12\n" +
+	"\x04code\x18\x01 \x01(\tR\x04code\x12\x18\n" +
+	"\amessage\x18\x02 \x01(\tR\amessage\"\x9f\x03\n" +
+	"\fCarrierEvent\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
+	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x12\n" +
+	"\x04code\x18\x03 \x01(\tR\x04code\x12\x12\n" +
+	"\x04text\x18\x04 \x01(\tR\x04text\x125\n" +
+	"\x06status\x18\x05 \x01(\x0e2\x1d.ordertracking.v1.OrderStatusR\x06status\x12\x16\n" +
+	"\x06detail\x18\x06 \x01(\tR\x06detail\x12\x1f\n" +
+	"\vreason_code\x18\a \x01(\tR\n" +
+	"reasonCode\x12\x16\n" +
+	"\x06reason\x18\b \x01(\tR\x06reason\x12\x1c\n" +
+	"\texception\x18\t \x01(\tR\texception\x12;\n" +
+	"\voccurred_at\x18\n" +
+	" \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"occurredAt\x12\x12\n" +
+	"\x04city\x18\v \x01(\tR\x04city\x12\x14\n" +
+	"\x05value\x18\f \x01(\tR\x05value\x12\x18\n" +
+	"\aunknown\x18\r \x01(\bR\aunknown\x12\x1c\n" +
+	"\tretracted\x18\x0e \x01(\bR\tretracted\"\x94\x03\n" +
 	"\bEstimate\x12\x19\n" +
 	"\border_id\x18\x01 \x01(\tR\aorderId\x12,\n" +
 	"\x03eta\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x03eta\x126\n" +
@@ -1087,7 +1554,7 @@ func file_ordertracking_v1_order_proto_rawDescGZIP() []byte {
 }
 
 var file_ordertracking_v1_order_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_ordertracking_v1_order_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_ordertracking_v1_order_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
 var file_ordertracking_v1_order_proto_goTypes = []any{
 	(OrderStatus)(0),              // 0: ordertracking.v1.OrderStatus
 	(*Order)(nil),                 // 1: ordertracking.v1.Order
@@ -1097,10 +1564,14 @@ var file_ordertracking_v1_order_proto_goTypes = []any{
 	(*Item)(nil),                  // 5: ordertracking.v1.Item
 	(*Money)(nil),                 // 6: ordertracking.v1.Money
 	(*Exception)(nil),             // 7: ordertracking.v1.Exception
-	(*Estimate)(nil),              // 8: ordertracking.v1.Estimate
-	(*Proof)(nil),                 // 9: ordertracking.v1.Proof
-	nil,                           // 10: ordertracking.v1.Order.MetadataEntry
-	(*timestamppb.Timestamp)(nil), // 11: google.protobuf.Timestamp
+	(*Shipment)(nil),              // 8: ordertracking.v1.Shipment
+	(*DeliveryPeriod)(nil),        // 9: ordertracking.v1.DeliveryPeriod
+	(*CarrierMessage)(nil),        // 10: ordertracking.v1.CarrierMessage
+	(*CarrierEvent)(nil),          // 11: ordertracking.v1.CarrierEvent
+	(*Estimate)(nil),              // 12: ordertracking.v1.Estimate
+	(*Proof)(nil),                 // 13: ordertracking.v1.Proof
+	nil,                           // 14: ordertracking.v1.Order.MetadataEntry
+	(*timestamppb.Timestamp)(nil), // 15: google.protobuf.Timestamp
 }
 var file_ordertracking_v1_order_proto_depIdxs = []int32{
 	0,  // 0: ordertracking.v1.Order.status:type_name -> ordertracking.v1.OrderStatus
@@ -1109,27 +1580,36 @@ var file_ordertracking_v1_order_proto_depIdxs = []int32{
 	3,  // 3: ordertracking.v1.Order.dropoff:type_name -> ordertracking.v1.Place
 	5,  // 4: ordertracking.v1.Order.items:type_name -> ordertracking.v1.Item
 	6,  // 5: ordertracking.v1.Order.total:type_name -> ordertracking.v1.Money
-	10, // 6: ordertracking.v1.Order.metadata:type_name -> ordertracking.v1.Order.MetadataEntry
-	11, // 7: ordertracking.v1.Order.ready_at:type_name -> google.protobuf.Timestamp
-	11, // 8: ordertracking.v1.Order.promised_at:type_name -> google.protobuf.Timestamp
-	8,  // 9: ordertracking.v1.Order.eta:type_name -> ordertracking.v1.Estimate
+	14, // 6: ordertracking.v1.Order.metadata:type_name -> ordertracking.v1.Order.MetadataEntry
+	15, // 7: ordertracking.v1.Order.ready_at:type_name -> google.protobuf.Timestamp
+	15, // 8: ordertracking.v1.Order.promised_at:type_name -> google.protobuf.Timestamp
+	12, // 9: ordertracking.v1.Order.eta:type_name -> ordertracking.v1.Estimate
 	7,  // 10: ordertracking.v1.Order.exception:type_name -> ordertracking.v1.Exception
-	11, // 11: ordertracking.v1.Order.created_at:type_name -> google.protobuf.Timestamp
-	11, // 12: ordertracking.v1.Order.updated_at:type_name -> google.protobuf.Timestamp
-	11, // 13: ordertracking.v1.Order.delivered_at:type_name -> google.protobuf.Timestamp
-	11, // 14: ordertracking.v1.Order.cancelled_at:type_name -> google.protobuf.Timestamp
-	4,  // 15: ordertracking.v1.Place.location:type_name -> ordertracking.v1.Point
-	6,  // 16: ordertracking.v1.Item.price:type_name -> ordertracking.v1.Money
-	11, // 17: ordertracking.v1.Exception.since:type_name -> google.protobuf.Timestamp
-	11, // 18: ordertracking.v1.Estimate.eta:type_name -> google.protobuf.Timestamp
-	11, // 19: ordertracking.v1.Estimate.earliest:type_name -> google.protobuf.Timestamp
-	11, // 20: ordertracking.v1.Estimate.latest:type_name -> google.protobuf.Timestamp
-	11, // 21: ordertracking.v1.Estimate.computed_at:type_name -> google.protobuf.Timestamp
-	22, // [22:22] is the sub-list for method output_type
-	22, // [22:22] is the sub-list for method input_type
-	22, // [22:22] is the sub-list for extension type_name
-	22, // [22:22] is the sub-list for extension extendee
-	0,  // [0:22] is the sub-list for field type_name
+	15, // 11: ordertracking.v1.Order.created_at:type_name -> google.protobuf.Timestamp
+	15, // 12: ordertracking.v1.Order.updated_at:type_name -> google.protobuf.Timestamp
+	15, // 13: ordertracking.v1.Order.delivered_at:type_name -> google.protobuf.Timestamp
+	15, // 14: ordertracking.v1.Order.cancelled_at:type_name -> google.protobuf.Timestamp
+	8,  // 15: ordertracking.v1.Order.shipment:type_name -> ordertracking.v1.Shipment
+	4,  // 16: ordertracking.v1.Place.location:type_name -> ordertracking.v1.Point
+	6,  // 17: ordertracking.v1.Item.price:type_name -> ordertracking.v1.Money
+	15, // 18: ordertracking.v1.Exception.since:type_name -> google.protobuf.Timestamp
+	6,  // 19: ordertracking.v1.Shipment.price:type_name -> ordertracking.v1.Money
+	9,  // 20: ordertracking.v1.Shipment.expected:type_name -> ordertracking.v1.DeliveryPeriod
+	10, // 21: ordertracking.v1.Shipment.warnings:type_name -> ordertracking.v1.CarrierMessage
+	11, // 22: ordertracking.v1.Shipment.events:type_name -> ordertracking.v1.CarrierEvent
+	15, // 23: ordertracking.v1.DeliveryPeriod.earliest:type_name -> google.protobuf.Timestamp
+	15, // 24: ordertracking.v1.DeliveryPeriod.latest:type_name -> google.protobuf.Timestamp
+	0,  // 25: ordertracking.v1.CarrierEvent.status:type_name -> ordertracking.v1.OrderStatus
+	15, // 26: ordertracking.v1.CarrierEvent.occurred_at:type_name -> google.protobuf.Timestamp
+	15, // 27: ordertracking.v1.Estimate.eta:type_name -> google.protobuf.Timestamp
+	15, // 28: ordertracking.v1.Estimate.earliest:type_name -> google.protobuf.Timestamp
+	15, // 29: ordertracking.v1.Estimate.latest:type_name -> google.protobuf.Timestamp
+	15, // 30: ordertracking.v1.Estimate.computed_at:type_name -> google.protobuf.Timestamp
+	31, // [31:31] is the sub-list for method output_type
+	31, // [31:31] is the sub-list for method input_type
+	31, // [31:31] is the sub-list for extension type_name
+	31, // [31:31] is the sub-list for extension extendee
+	0,  // [0:31] is the sub-list for field type_name
 }
 
 func init() { file_ordertracking_v1_order_proto_init() }
@@ -1138,14 +1618,14 @@ func file_ordertracking_v1_order_proto_init() {
 		return
 	}
 	file_ordertracking_v1_order_proto_msgTypes[4].OneofWrappers = []any{}
-	file_ordertracking_v1_order_proto_msgTypes[7].OneofWrappers = []any{}
+	file_ordertracking_v1_order_proto_msgTypes[11].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_ordertracking_v1_order_proto_rawDesc), len(file_ordertracking_v1_order_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   10,
+			NumMessages:   14,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
