@@ -90,6 +90,19 @@ func TestAsyncDocumentIsComplete(t *testing.T) {
 	}, frames)
 }
 
+// The types of events on the topics are those that change an order.
+func TestAsyncEventTypesAreTheDomains(t *testing.T) {
+	doc := asyncapi(t)
+	var want []any
+	for _, kind := range domain.EventTypes() {
+		if kind != domain.EventCreated && !(domain.Event{Type: kind}).Note() {
+			want = append(want, "ordertracking."+string(kind))
+		}
+	}
+	headers := at(doc, "components", "schemas", "OrderUpdatedHeaders", "allOf").([]any)
+	require.ElementsMatch(t, want, at(headers[1], "properties", "ce_type", "enum"))
+}
+
 // The schemas are ones, and commands that the door takes are what they say.
 func TestAsyncSchemasCompile(t *testing.T) {
 	doc := asyncapi(t)
