@@ -1,0 +1,153 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"math/rand/v2"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/order-tracking/order-tracking/pkg/client"
+)
+
+// simulation is a town in which couriers deliver orders.
+type simulation struct {
+	*remote
+	client *client.Client
+
+	couriers, orders int
+	center           string
+	radius           float64 // metres
+	speed            float64 // metres per second
+	every            time.Duration
+	handover         time.Duration
+	gpx              []string
+	seed             uint64
+	forever          bool
+
+	middle    client.Point
+	trails    [][]client.Point // from files
+	next      atomic.Int64     // counts orders that were begun
+	delivered atomic.Int64
+	accepted  atomic.Int64
+	dropped   atomic.Int64
+}
+
+func simulateCommand(e *env) *cobra.Command {
+	s := &simulation{}
+	cmd := &cobra.Command{
+		Use: "simulate", Short: "Make couriers and orders and drive them, for demonstrations and for load", Args: cobra.NoArgs,
+		Example: `  order-tracking simulate
+  order-tracking simulate --couriers 200 --orders 1000 --every 1s --speed 12
+  order-tracking simulate --gpx monday.gpx,tuesday.gpx --forever`,
+	}
+	s.remote = e.remoteFlags(cmd)
+	fs := cmd.Flags()
+	fs.IntVar(&s.couriers, "couriers", 5, "how many couriers")
+	fs.IntVar(&s.orders, "orders", 10, "how many orders")
+	fs.StringVar(&s.center, "center", "55.7512,37.6184", "the middle of the town, `LAT,LON`")
+	fs.Float64Var(&s.radius, "radius", 1500, "how far from the middle places are, `metres`")
+	fs.Float64Var(&s.speed, "speed", 10, "how fast couriers drive, `metres` per second")
+	fs.DurationVar(&s.every, "every", 2*time.Second, "how often they report where they are")
+	fs.DurationVar(&s.handover, "handover", 5*time.Second, "how long picking up and handing over take")
+	fs.StringSliceVar(&s.gpx, "gpx", nil, "`files` with trails, .gpx or .csv: orders go from the beginning of one to its end")
+	fs.Uint64Var(&s.seed, "seed", 0, "the same number makes the same town; 0 is another one each time")
+	fs.BoolVar(&s.forever, "forever", false, "make orders until told to stop")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return s.run(cmd.Context()) }
+	return cmd
+}
+
+func (s *simulation) prepare() error {
+	switch {
+	case s.couriers < 1 || s.orders < 0:
+		return errors.New("--couriers must be 1 or more, --orders not negative")
+	case !(s.radius > 0 && s.radius <= 1e6) || !(s.speed > 0 && s.speed <= 90):
+		return errors.New("--radius must be more than 0 and at most 1000000 metres, --speed more than 0 and at most 90 metres per second")
+	case s.every < time.Millisecond || s.handover < 0:
+		return errors.New("--every must be 1ms or more, --handover not negative")
+	}
+	middle, err := point("center", s.center)
+	if err != nil || middle == nil {
+		return errors.Join(err, errors.New("--center must be LAT,LON"))
+	}
+	s.middle = *middle
+	for _, file := range s.gpx {
+		trail, err := readTrail(file)
+		if err != nil {
+			return err
+		}
+		way := make([]client.Point, len(trail))
+		for i, p := range trail {
+			way[i] = p.Point
+		}
+		s.trails = append(s.trails, way)
+	}
+	if s.seed == 0 {
+		s.seed = rand.Uint64() //nolint:gosec // a town, not a secret
+	}
+	s.patience = watchPatience
+	s.client, err = s.connect()
+	return err
+}
+
+func (s *simulation) run(ctx context.Context) error {
+	if err := s.prepare(); err != nil {
+		return err
+	}
+	started := time.Now()
+	g, driving := errgroup.WithContext(ctx)
+	for i := range s.couriers {
+		g.Go(func() error { return s.courier(driving, i) })
+	}
+	if err := g.Wait(); err != nil && ctx.Err() == nil {
+		return err
+	}
+	summary := struct {
+		Couriers  int     `json:"couriers"`
+		Delivered int64   `json:"delivered"`
+		Accepted  int64   `json:"accepted"`
+		Dropped   int64   `json:"dropped"`
+		Seconds   float64 `json:"seconds"`
+	}{s.couriers, s.delivered.Load(), s.accepted.Load(), s.dropped.Load(), time.Since(started).Round(time.Millisecond).Seconds()}
+	return s.show(summary, func(w io.Writer) {
+		field(w, "Couriers", strconv.Itoa(summary.Couriers))
+		field(w, "Delivered", fmt.Sprintf("%d in %v s", summary.Delivered, summary.Seconds))
+		field(w, "Positions", fmt.Sprintf("%d, %d of no use", summary.Accepted, summary.Dropped))
+	})
+}
+
+// courier is one of them at work.
+func (s *simulation) courier(ctx context.Context, n int) error {
+	luck := rand.New(rand.NewPCG(s.seed, uint64(n))) //nolint:gosec // a town, not a secret
+	vehicles := []string{"bicycle", "motorbike", "car", "van"}
+	made, err := s.client.CreateCourier(ctx, client.CourierEdit{
+		Name: client.Ptr(fmt.Sprintf("Courier %d", n+1)), Vehicle: client.Ptr(vehicles[n%len(vehicles)]),
+		Metadata: map[string]string{"simulated": "true"},
+	})
+	if err != nil {
+		return err
+	}
+	d := &drive{simulation: s, courier: made.ID, name: made.Name, luck: luck, at: s.place(luck), battery: 60 + 40*luck.Float64()}
+	if err := d.report(ctx, 0, 0); err != nil {
+		return err
+	}
+	for s.forever || s.next.Add(1) <= int64(s.orders) {
+		if err := d.deliver(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// place is one in the town.
+func (s *simulation) place(luck *rand.Rand) client.Point {
+	r, a := s.radius*math.Sqrt(luck.Float64()), 2*math.Pi*luck.Float64()
+	return offset(s.middle, r*math.Cos(a), r*math.Sin(a))
+}
