@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -29,8 +30,10 @@ const (
 
 	// importIdle is how long an import may send nothing.
 	importIdle = 2 * time.Minute
-	// tallyEvery is how often a running import says how far it is.
+	// tallyEvery is how often a running import says how far it is; tallyIdle is how long
+	// it keeps that to itself when there is nothing more to do.
 	tallyEvery = 200 * time.Millisecond
+	tallyIdle  = 20 * time.Millisecond
 	// exportChunk is how much of an export is sent at a time, in bytes.
 	exportChunk = 64 << 10
 )
@@ -224,11 +227,15 @@ func (b *patientBody) Read(p []byte) (int, error) {
 type importRun struct {
 	w       gin.ResponseWriter
 	control *http.ResponseController
-	buf     bytes.Buffer
-	json    *json.Encoder
-	line    int64
-	tally   ImportTally
-	told    time.Time
+
+	mu    sync.Mutex // the timer writes, too
+	buf   bytes.Buffer
+	json  *json.Encoder
+	line  int64
+	tally ImportTally
+	told  time.Time
+	later *time.Timer // tells when nothing more comes
+	err   error       // the answer can't be written
 }
 
 func newImportRun(c *gin.Context, control *http.ResponseController) *importRun {
@@ -255,6 +262,11 @@ func (r *importRun) stop() { _ = r.control.SetReadDeadline(time.Unix(1, 0)) }
 
 // report takes an outcome into the answer.
 func (r *importRun) report(out usecase.Imported, idle bool) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.err != nil {
+		return r.err
+	}
 	r.line = out.To
 	r.tally.Read++
 	switch {
@@ -268,14 +280,27 @@ func (r *importRun) report(out usecase.Imported, idle bool) error {
 	default:
 		r.tally.Created++
 	}
-	if !idle && r.buf.Len() < exportChunk && time.Since(r.told) < tallyEvery {
-		return nil
+	switch {
+	case r.buf.Len() >= exportChunk, time.Since(r.told) >= tallyEvery:
+		return r.tell(nil)
+	case idle && r.later == nil:
+		r.later = time.AfterFunc(tallyIdle, func() {
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			if r.later != nil { // nobody told meanwhile
+				r.err = r.tell(nil)
+			}
+		})
 	}
-	return r.tell(nil)
+	return nil
 }
 
 // tell sends how far the import is.
 func (r *importRun) tell(stopped error) error {
+	if r.later != nil {
+		r.later.Stop()
+		r.later = nil
+	}
 	r.told = time.Now()
 	reply := importReply{Line: r.line, ImportTally: &r.tally}
 	if stopped != nil {
@@ -288,6 +313,8 @@ func (r *importRun) tell(stopped error) error {
 }
 
 func (r *importRun) end(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	r.tally.Finished = err == nil
 	if err != nil { // what is still on its way is waited for, shortly, so that the answer arrives
 		_ = r.control.SetReadDeadline(time.Now().Add(time.Second))
