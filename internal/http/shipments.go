@@ -81,7 +81,7 @@ func (s *Server) shipmentRoutes() {
 	plain[hookIn, healthOut](s, operation{
 		method: http.MethodPost, path: "/hooks/{carrier}/{token}", id: "receiveHook", tag: tagOps, open: true,
 		summary: "Where delivery companies post their hints",
-		about:   "The token is the credential. Whatever is posted is kept and answered with 200 at once; what it says is worked on later and never believed.",
+		about:   "The token is the credential. Whatever is posted is kept and answered with 200 at once; it moves no order, but makes the server ask the company.",
 		codes:   []domain.Code{domain.CodeNotFound},
 	}, s.receiveHook)
 }
