@@ -154,7 +154,7 @@ func TestKilledServerLosesNothingItAcknowledged(t *testing.T) {
 	if testing.Short() {
 		t.Skip("-short: builds and kills real processes")
 	}
-	t.Chdir("..") // where the product is built
+	t.Parallel()
 	ctx := t.Context()
 	bin, err := proc.Build(ctx, t.TempDir())
 	require.NoError(t, err)

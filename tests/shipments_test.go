@@ -14,6 +14,7 @@ import (
 // A newcomer books a shipment for an order of which nothing is known but a name and an
 // address, and watches it travel.
 func TestSandboxShipment(t *testing.T) {
+	t.Parallel() // it waits for most of its time
 	s := start(t, "--sandbox-carriers")
 	create := func() string {
 		resp, body := s.rest(t, "POST", "/order", encode(t, object{"customer": object{"name": "Anna"}, "dropoff": object{"address": "Main St 1"}}), nil)
@@ -73,7 +74,7 @@ func TestKilledWhileBookingMakesNoSecondShipment(t *testing.T) {
 	if testing.Short() {
 		t.Skip("-short: builds and kills real processes")
 	}
-	t.Chdir("..") // where the product is built
+	t.Parallel() // it waits for most of its time
 	life, end := context.WithCancel(context.WithoutCancel(t.Context()))
 	emulator := cdektest.New(cdektest.Options{})
 	base, done, err := emulator.Listen(life)

@@ -18,12 +18,13 @@ import (
 	"time"
 )
 
-// Build compiles the product into dir and returns the binary's path.
+// Build compiles the product into dir and returns the binary's path. It works anywhere
+// in the project.
 func Build(ctx context.Context, dir string) (string, error) {
 	bin := filepath.Join(dir, "order-tracking")
-	cmd := exec.CommandContext(ctx, "go", "build", "-o", bin, "./cmd")
+	cmd := exec.CommandContext(ctx, "go", "build", "-o", bin, "github.com/order-tracking/order-tracking/cmd")
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("go build ./cmd (run this in the project's root): %w\n%s", err, out)
+		return "", fmt.Errorf("go build: %w\n%s", err, out)
 	}
 	return bin, nil
 }
