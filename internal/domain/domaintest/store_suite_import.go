@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
@@ -93,5 +94,28 @@ var importTests = map[string]func(*testing.T, storeSuite){
 			s.untouched(t, ch.Order, 4)
 		}
 		require.Equal(t, orders, s.active(t, c.ID))
+	},
+	"an id that is there beside one that is not": func(t *testing.T, s storeSuite) {
+		known := make([]*domain.Change, 16)
+		for i := range known {
+			known[i] = change(draft(), start)
+			_, err := s.CreateOrder(t.Context(), known[i])
+			require.NoError(t, err)
+		}
+		var wg sync.WaitGroup
+		for _, ch := range known {
+			wg.Go(func() {
+				_, err := s.CreateOrder(t.Context(), ch)
+				assert.Equal(t, domain.CodeDuplicateExternalID, domain.CodeOf(err))
+			})
+			wg.Go(func() {
+				_, err := s.CreateOrder(t.Context(), change(draft(), start))
+				assert.NoError(t, err)
+			})
+		}
+		wg.Wait()
+		for _, ch := range known {
+			s.untouched(t, ch.Order, 1)
+		}
 	},
 }

@@ -204,12 +204,22 @@ func (w *pgWork) claim(p *plan, couriers []string) (*claims, error) {
 		return k, nil
 	}
 	if err := w.send(b); err != nil {
+		if w.written != nil && eventExists(err) {
+			err = errLost // an order of this id is there, and so are its events
+		}
 		return nil, err
 	}
 	if w.written != nil && !p.holds(k) {
 		return nil, errLost
 	}
 	return k, nil
+}
+
+// eventExists says whether a statement failed because an event of that order and seq is
+// there (unique_violation).
+func eventExists(err error) bool {
+	var e *pgconn.PgError
+	return errors.As(err, &e) && e.Code == "23505" && e.TableName == eventsTable.name
 }
 
 // queueClaims inserts what may exist already and marks in k what did not.
