@@ -33,7 +33,7 @@ func readTrail(path string) ([]fix, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // only read
 	var trail []fix
 	switch ext := strings.ToLower(filepath.Ext(path)); ext {
 	case ".gpx":

@@ -67,7 +67,7 @@ var (
 		Lat: 55.7551, Lon: 37.6052, Speed: &exampleSpeed, RecordedAt: exampleTime, ReceivedAt: exampleTime,
 	}
 	examplePositionIn = map[string]any{"lat": 55.7551, "lon": 37.6052, "speed": exampleSpeed, "recorded_at": exampleTime}
-	exampleOnboarded  = onboarded{
+	exampleOnboarded  = onboarded{ //nolint:gosec // a token that opens nothing
 		ID: exampleNote, Token: "QX3VZ4M7T5K2A6BD4RWEHYLFPC", CreatedAt: exampleTime, Apps: exampleApps(),
 	}
 	exampleCourierTrack = &usecase.CourierTrack{

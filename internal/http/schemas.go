@@ -1,6 +1,7 @@
 package httpdoor
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -52,18 +53,6 @@ func limits() map[string]limit {
 		"Money.amount":  {to: domain.MaxAmount, doc: "in minor units: kopecks, cents"}, "Money.currency": {max: 3, doc: "ISO 4217"},
 		"Order.status": statuses, "Order.version": {doc: "grows by one with every change of the order"},
 		"Order.number": {doc: "for people"}, "Order.eta": {doc: "as of this version"},
-		"ShipmentDraft.carrier":         {max: domain.MaxKey, doc: "the delivery company's code; may be absent where there is only one"},
-		"ShipmentDraft.tracking_number": {max: domain.MaxKey, doc: "of a parcel that was booked elsewhere: it is followed"},
-		"ShipmentDraft.tariff":          {max: domain.MaxKey, doc: "a code of the company's, cheapest or fastest"},
-		"ShipmentDraft.packages":        {max: domain.MaxPackages}, "ShipmentDraft.comment": text(domain.MaxText),
-		"Package.weight_g": {to: domain.MaxPackageG, doc: "grams"}, "Package.length_cm": {to: domain.MaxPackageCm, doc: "centimetres"},
-		"Package.width_cm": {to: domain.MaxPackageCm, doc: "centimetres"}, "Package.height_cm": {to: domain.MaxPackageCm, doc: "centimetres"},
-		"Stop.address": text(domain.MaxAddress), "Stop.notes": text(domain.MaxText),
-		"Stop.city":  {max: domain.MaxName, doc: "a name, or the company's code of it"},
-		"Stop.point": {max: domain.MaxKey, doc: "the company's code of an office or parcel locker"}, "Stop.postcode": text(domain.MaxPhone),
-		"Shipment.phase": {enum: enumOf([]domain.ShipmentPhase{
-			domain.PhasePending, domain.PhaseRegistered, domain.PhaseRejected, domain.PhaseCancelled,
-		})},
 		"OrderPatch.notes": text(domain.MaxText), "OrderPatch.metadata": {max: domain.MaxMetadata},
 		"ExceptionEdit.code": text(domain.MaxKey), "ExceptionEdit.detail": text(domain.MaxText),
 		"Cancellation.reason": text(domain.MaxText),
@@ -99,7 +88,25 @@ func limits() map[string]limit {
 		out[schema+".battery"] = limit{to: 100, doc: "percent"}
 		out[schema+".attributes"] = limit{readOnly: true, doc: "what a phone app said beside; strings, numbers and booleans"}
 	}
+	maps.Copy(out, shipmentLimits())
 	return out
+}
+
+func shipmentLimits() map[string]limit {
+	return map[string]limit{
+		"ShipmentDraft.carrier":         {max: domain.MaxKey, doc: "the delivery company's code; may be absent where there is only one"},
+		"ShipmentDraft.tracking_number": {max: domain.MaxKey, doc: "of a parcel that was booked elsewhere: it is followed"},
+		"ShipmentDraft.tariff":          {max: domain.MaxKey, doc: "a code of the company's, cheapest or fastest"},
+		"ShipmentDraft.packages":        {max: domain.MaxPackages}, "ShipmentDraft.comment": text(domain.MaxText),
+		"Package.weight_g": {to: domain.MaxPackageG, doc: "grams"}, "Package.length_cm": {to: domain.MaxPackageCm, doc: "centimetres"},
+		"Package.width_cm": {to: domain.MaxPackageCm, doc: "centimetres"}, "Package.height_cm": {to: domain.MaxPackageCm, doc: "centimetres"},
+		"Stop.address": text(domain.MaxAddress), "Stop.notes": text(domain.MaxText),
+		"Stop.city":  {max: domain.MaxName, doc: "a name, or the company's code of it"},
+		"Stop.point": {max: domain.MaxKey, doc: "the company's code of an office or parcel locker"}, "Stop.postcode": text(domain.MaxPhone),
+		"Shipment.phase": {enum: enumOf([]domain.ShipmentPhase{
+			domain.PhasePending, domain.PhaseRegistered, domain.PhaseRejected, domain.PhaseCancelled,
+		})},
+	}
 }
 
 // completeSchemas adds to the schemas, which huma made of the types, what types

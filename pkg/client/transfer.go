@@ -59,7 +59,9 @@ type ImportError struct {
 }
 
 // Error returns the detail and what is wrong with each field.
-func (e *ImportError) Error() string { return (&Problem{Code: e.Code, Detail: e.Detail, Errors: e.Errors}).Error() }
+func (e *ImportError) Error() string {
+	return (&Problem{Code: e.Code, Detail: e.Detail, Errors: e.Errors}).Error()
+}
 
 // FirstLine says which number the first line of an import has, of CSV after the
 // header, when those before it were sent in an earlier call.

@@ -114,7 +114,7 @@ func spent(cpu func() (time.Duration, error), round func() error) (time.Duration
 	if err := round(); err != nil {
 		return 0, err
 	}
-	time.Sleep(200 * time.Millisecond) // two ticks: what is under way
+	time.Sleep(200 * time.Millisecond) //nolint:forbidigo // two ticks: what is under way
 	after, err := cpu()
 	return after - before, err
 }

@@ -91,7 +91,7 @@ type side struct {
 
 // ours runs the product; its latency is the 99th percentile.
 func (p *pgCreate) ours(ctx context.Context, d time.Duration) (side, error) {
-	request := post(p.product.HTTP, "/order", orderBody)
+	request := postOrder(p.product.HTTP, orderBody)
 	before, err := treeCPU(p.pid)
 	if err != nil {
 		return side{}, err

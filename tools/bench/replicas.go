@@ -31,7 +31,7 @@ func (l *lag) external(conn, i int) string { return fmt.Sprintf("%s-%d-%d", l.ru
 
 func (l *lag) request(addr string) func(conn, i int) []byte {
 	return func(conn, i int) []byte {
-		return post(addr, "/order", strings.Replace(orderBody, "{", `{"external_id":"`+l.external(conn, i)+`",`, 1))
+		return postOrder(addr, strings.Replace(orderBody, "{", `{"external_id":"`+l.external(conn, i)+`",`, 1))
 	}
 }
 

@@ -22,9 +22,9 @@ const orderBody = `{"customer":{"name":"Anna Petrova","phone":"+79161234567"},` 
 	`"dropoff":{"address":"Arbat 12, Moscow","location":{"lat":55.7507,"lon":37.5956}},` +
 	`"items":[{"name":"Pizza","quantity":2,"price":{"amount":79900,"currency":"RUB"}}],"total":{"amount":159800,"currency":"RUB"}}`
 
-func post(addr, path, body string) []byte {
-	return fmt.Appendf(nil, "POST %s HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
-		path, addr, len(body), body)
+func postOrder(addr, body string) []byte {
+	return fmt.Appendf(nil, "POST /order HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
+		addr, len(body), body)
 }
 
 // always sends the same request.
@@ -62,7 +62,7 @@ func benchCreate(ctx context.Context, b *bench) error {
 	var rates [2][]float64
 	for range b.rounds {
 		for side, s := range []*proc.Server{grouped, single} {
-			request := post(s.HTTP, "/order", orderBody)
+			request := postOrder(s.HTTP, orderBody)
 			out, err := load{addr: s.HTTP, conns: conns, request: always(request), status: http.StatusCreated}.run(ctx, b.each)
 			if err != nil {
 				return err
@@ -184,7 +184,7 @@ func benchStart(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
-	request := post(s.HTTP, "/order", orderBody)
+	request := postOrder(s.HTTP, orderBody)
 	if _, err := (load{addr: s.HTTP, conns: 16, request: always(request), status: http.StatusCreated}).run(ctx, b.each); err != nil {
 		return err
 	}

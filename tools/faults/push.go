@@ -316,7 +316,7 @@ func (l *line) carry(from net.Conn) {
 	buf := make([]byte, 1024)
 	for {
 		for l.hangs.Load() {
-			time.Sleep(20 * time.Millisecond)
+			time.Sleep(20 * time.Millisecond) //nolint:forbidigo // it hangs for as long as it is told to
 		}
 		n, err := to.Read(buf)
 		if err != nil {

@@ -2538,7 +2538,7 @@ func (x *ReportLocationsRequest) GetPositions() []*Position {
 // ReportLocationsResponse counts what became of all batches.
 type ReportLocationsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// New and on disk.
+	// New: shown at once, in the history within a second.
 	Accepted int64 `protobuf:"varint,1,opt,name=accepted,proto3" json:"accepted,omitempty"`
 	// Implausible (no place, the future, too old) or known already.
 	Dropped       int64 `protobuf:"varint,2,opt,name=dropped,proto3" json:"dropped,omitempty"`

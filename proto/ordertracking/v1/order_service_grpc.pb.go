@@ -123,7 +123,7 @@ type OrderServiceClient interface {
 	// slowly). order_not_found, validation_failed.
 	WatchOrder(ctx context.Context, in *WatchOrderRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchOrderResponse], error)
 	// ReportLocations takes batches of positions. What is implausible or known already
-	// is dropped and counted; what was accepted is on disk. A batch that is not valid
+	// is dropped and counted; what was accepted is in the history within a second. A batch that is not valid
 	// ends the stream; the batches before it were kept, ErrorInfo's metadata has the
 	// number of the batch (from 0) and what was accepted and dropped until then.
 	// courier_not_found, validation_failed.
@@ -387,7 +387,7 @@ type OrderServiceServer interface {
 	// slowly). order_not_found, validation_failed.
 	WatchOrder(*WatchOrderRequest, grpc.ServerStreamingServer[WatchOrderResponse]) error
 	// ReportLocations takes batches of positions. What is implausible or known already
-	// is dropped and counted; what was accepted is on disk. A batch that is not valid
+	// is dropped and counted; what was accepted is in the history within a second. A batch that is not valid
 	// ends the stream; the batches before it were kept, ErrorInfo's metadata has the
 	// number of the batch (from 0) and what was accepted and dropped until then.
 	// courier_not_found, validation_failed.

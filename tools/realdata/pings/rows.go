@@ -31,7 +31,7 @@ func readFile(path string, limit int, end time.Time) ([]ping, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // only read
 	buffered := bufio.NewReaderSize(f, 1<<20)
 	var r io.Reader = buffered
 	if magic, err := buffered.Peek(2); err == nil && bytes.Equal(magic, []byte{0x1f, 0x8b}) {
