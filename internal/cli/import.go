@@ -48,6 +48,7 @@ type importing struct {
 	started time.Time
 	saved   time.Time
 	bar     *progress
+	pace    pace
 	refused io.Writer
 	held    []client.ImportReport // refused rows that the state does not cover yet
 	shown   int64
@@ -85,7 +86,7 @@ func (in *importing) run(ctx context.Context, file string) error {
 	}
 	in.bar = in.progress(size, "importing")
 	format := formatOf(in.format, file)
-	body, err := in.skip(io.TeeReader(rows, in.bar), format)
+	body, err := in.skip(io.TeeReader(rows, &in.pace), format)
 	if err != nil {
 		return err
 	}
@@ -219,6 +220,7 @@ func (in *importing) take(r client.ImportReport, before client.ImportTally) erro
 		Failed: before.Failed + r.Failed, Finished: r.Finished,
 	}
 	rate := float64(r.Read) / max(time.Since(in.started).Seconds(), 1e-3)
+	in.bar.to(in.pace.upTo(r.Line))
 	in.bar.say(fmt.Sprintf("%d rows, %.0f a second, %d refused", in.state.Read, rate, in.state.Failed))
 	if in.resume != "" && time.Since(in.saved) < time.Second && !r.Finished {
 		return nil

@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"bytes"
+	"sync"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
@@ -30,6 +32,13 @@ func (p *progress) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
+// to sets how many bytes went through.
+func (p *progress) to(n int64) {
+	if p.bar != nil {
+		_ = p.bar.Set64(n) // as above
+	}
+}
+
 func (p *progress) say(text string) {
 	if p.bar != nil {
 		p.bar.Describe(text)
@@ -47,4 +56,37 @@ func (p *progress) close() {
 		_ = p.bar.Finish() // as above
 		p.bar = nil
 	}
+}
+
+// pace remembers which line of a file is at which byte, of what was read and is not
+// decided yet: what was only sent is no progress.
+type pace struct {
+	mu      sync.Mutex
+	read    mark
+	marks   []mark // after each read
+	decided int64
+}
+
+// mark is a place in a file: lines and bytes before it.
+type mark struct{ lines, bytes int64 }
+
+// Write notes what was read.
+func (p *pace) Write(b []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.read.lines += int64(bytes.Count(b, []byte("\n")))
+	p.read.bytes += int64(len(b))
+	p.marks = append(p.marks, p.read)
+	return len(b), nil
+}
+
+// upTo returns how many bytes are decided when the line is.
+func (p *pace) upTo(line int64) int64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for len(p.marks) > 0 && p.marks[0].lines <= line {
+		p.decided = p.marks[0].bytes
+		p.marks = p.marks[1:]
+	}
+	return p.decided
 }
