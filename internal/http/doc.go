@@ -8,7 +8,8 @@
 // what a JSON decoder can see (types, unknown fields) and adds it to what the
 // domain found.
 //
-// Goroutines: one per open WebSocket, which reads; writing happens in a goroutine
-// that lives while there is something to write. They end with the socket, or when
-// the hub closes; Server.Wait waits for them.
+// Goroutines: one per open WebSocket, which reads; all of them are written by a few
+// that live while there is something to write, and one that a client makes wait has a
+// goroutine of its own for that time. They end with the socket, or when the hub closes;
+// Server.Wait waits for the readers.
 package httpdoor

@@ -65,6 +65,7 @@ type Server struct {
 	metrics *metrics
 	origins map[string]bool
 	sockets sync.WaitGroup
+	writers *writers
 	spec    func() ([]byte, error)
 }
 
@@ -74,7 +75,7 @@ func New(d Deps) *Server {
 		d.Config.PingEvery = defaultPing
 	}
 	gin.SetMode(gin.ReleaseMode)
-	s := &Server{Deps: d, engine: gin.New(), metrics: newMetrics(d.Registerer), origins: map[string]bool{}}
+	s := &Server{Deps: d, engine: gin.New(), metrics: newMetrics(d.Registerer), origins: map[string]bool{}, writers: newWriters()}
 	for _, o := range d.Config.AllowedOrigins {
 		s.origins[o] = true
 	}

@@ -6,6 +6,7 @@ import (
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -21,11 +22,13 @@ const maxMessage = 4 << 10
 
 // socket is one WebSocket. This file is the seam: nothing else knows gws.
 //
-// An idle socket costs its reading goroutine and little else: when there is
-// something to write the hub wakes it, and a goroutine writes until all is written.
+// An idle socket costs its reading goroutine and little else: when there is something
+// to write the hub wakes it, and the writers write until all is written.
 type socket struct {
 	server  *Server
 	conn    *gws.Conn
+	raw     syscall.RawConn // of conn, for writers; nil where there is none
+	writing sync.Mutex      // held from the first byte of a message to its last
 	sub     *push.Subscription
 	orderID string // of a socket for one order
 	many    *many  // of a socket for many topics
@@ -88,6 +91,9 @@ func (k *socket) upgrade(c *gin.Context, up *gws.Upgrader, kind string) {
 	}
 	k.conn = conn
 	conn.Session().(*session).socket = k
+	if c, ok := conn.NetConn().(syscall.Conn); ok {
+		k.raw, _ = c.SyscallConn()
+	}
 	k.server.sockets.Add(1)
 	open := k.server.metrics.streams.WithLabelValues("ws_" + kind)
 	open.Inc()
@@ -96,7 +102,7 @@ func (k *socket) upgrade(c *gin.Context, up *gws.Upgrader, kind string) {
 	go func() {
 		defer k.server.sockets.Done()
 		defer open.Dec()
-		k.work()
+		k.server.writers.add(k)
 		conn.ReadLoop()
 		k.ping.Stop()
 		k.sub.Close()
@@ -106,58 +112,31 @@ func (k *socket) upgrade(c *gin.Context, up *gws.Upgrader, kind string) {
 // wake is called by the hub when there is something to write. It does not block.
 func (k *socket) wake() {
 	if k.pending.Add(1) == 1 {
-		go k.work()
+		k.server.writers.add(k)
 	}
 }
 
-var batches = sync.Pool{New: func() any { return new([]push.Frame) }}
+// send writes one frame of the door's own. A client that accepts nothing for
+// writeTimeout loses the connection.
+func (k *socket) send(frame []byte) error { return k.say(gws.OpcodeText, frame) }
 
-// work writes until there is nothing left. One at a time does, which pending, the
-// number of wakes not worked off, makes sure.
-func (k *socket) work() {
-	batch := batches.Get().(*[]push.Frame)
-	defer func() {
-		clear(*batch)
-		batches.Put(batch)
-	}()
-	for {
-		seen := k.pending.Load()
-		frames, err := k.sub.Drain((*batch)[:0])
-		*batch = frames
-		for _, f := range frames {
-			if k.many != nil && f.Type == push.TypeEnd {
-				k.many.forget(f.Topic)
-			}
-			if k.send(f.JSON) != nil {
-				return // closed by gws; pending stays up, nothing more is written
-			}
-		}
-		if err != nil {
-			k.close(closeCode(err))
-			return
-		}
-		if k.pending.CompareAndSwap(seen, 0) {
-			return
-		}
-	}
+func (k *socket) say(code gws.Opcode, payload []byte) error {
+	k.writing.Lock()
+	defer k.writing.Unlock()
+	return k.patiently(func() error { return k.conn.WriteMessage(code, payload) })
 }
 
-// send writes one frame. A client that accepts nothing for writeTimeout loses the
-// connection.
-func (k *socket) send(frame []byte) error {
-	if err := k.conn.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
-		return err
-	}
-	return k.conn.WriteMessage(gws.OpcodeText, frame)
+func (k *socket) close(code uint16, reason string) {
+	k.writing.Lock()
+	defer k.writing.Unlock()
+	_ = k.patiently(func() error { return k.conn.WriteClose(code, []byte(reason)) })
 }
-
-func (k *socket) close(code uint16, reason string) { _ = k.conn.WriteClose(code, []byte(reason)) }
 
 // sendPing tells the client that we are here, in both languages: browsers answer
 // the protocol's ping by themselves but do not show it to the page.
 func (k *socket) sendPing() {
 	frame := push.Encode(typePing, k.orderID, 0, k.server.Clock.Now(), nil)
-	if k.send(frame) == nil && k.conn.WritePing(nil) == nil {
+	if k.send(frame) == nil && k.say(gws.OpcodePing, nil) == nil {
 		k.ping.Reset(k.server.Config.PingEvery)
 	}
 }
@@ -192,8 +171,9 @@ func (events) socketOf(c *gws.Conn) *socket { return c.Session().(*session).sock
 
 // OnPing answers; the client is alive.
 func (e events) OnPing(c *gws.Conn, payload []byte) {
-	e.socketOf(c).alive()
-	_ = c.WritePong(payload)
+	k := e.socketOf(c)
+	k.alive()
+	_ = k.say(gws.OpcodePong, payload)
 }
 
 // OnPong is a sign of life.

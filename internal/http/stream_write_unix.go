@@ -1,0 +1,26 @@
+//go:build unix
+
+package httpdoor
+
+import (
+	"errors"
+	"syscall"
+)
+
+// writeFD writes what a file that does not block takes at once.
+func writeFD(fd uintptr, data []byte) (int, error) {
+	for taken := 0; ; {
+		n, err := syscall.Write(int(fd), data[taken:])
+		switch {
+		case errors.Is(err, syscall.EINTR):
+			continue
+		case errors.Is(err, syscall.EAGAIN):
+			return taken, nil
+		case err != nil:
+			return taken, err
+		}
+		if taken += n; taken == len(data) || n == 0 {
+			return taken, nil
+		}
+	}
+}
