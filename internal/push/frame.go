@@ -110,7 +110,16 @@ func Encode(typ, orderID string, version int64, at time.Time, data any) []byte {
 			raw = []byte("null") // nothing that the domain validated gets here
 		}
 	}
-	b := make([]byte, 0, len(raw)+160)
+	b := appendHead(make([]byte, 0, len(raw)+160), typ, orderID, version, at)
+	if raw != nil {
+		b = append(b, `,"data":`...)
+		b = append(b, raw...)
+	}
+	return append(b, '}')
+}
+
+// appendHead appends a frame's members up to its data.
+func appendHead(b []byte, typ, orderID string, version int64, at time.Time) []byte {
 	b = append(b, `{"type":"`...)
 	b = append(b, typ...)
 	if orderID != "" {
@@ -124,12 +133,7 @@ func Encode(typ, orderID string, version int64, at time.Time, data any) []byte {
 	}
 	b = append(b, `,"at":"`...)
 	b = at.UTC().AppendFormat(b, time.RFC3339Nano)
-	b = append(b, '"')
-	if raw != nil {
-		b = append(b, `,"data":`...)
-		b = append(b, raw...)
-	}
-	return append(b, '}')
+	return append(b, '"')
 }
 
 // eventFrame returns how watchers of the order hear of an entry of its history, or
@@ -138,9 +142,10 @@ func eventFrame(e domain.Event) *Frame {
 	t := OrderTopic(e.OrderID)
 	switch {
 	case !e.Note():
+		b := appendHead(make([]byte, 0, 768), TypeStatus, e.OrderID, e.Version, e.RecordedAt)
 		return &Frame{
 			Type: TypeStatus, Topic: t, Version: e.Version, mark: e.Seq,
-			JSON: Encode(TypeStatus, e.OrderID, e.Version, e.RecordedAt, e),
+			JSON: append(appendEvent(append(b, `,"data":`...), &e), '}'),
 		}
 	case e.Type == domain.EventNotified:
 		data := map[string]any{}
