@@ -45,8 +45,7 @@ type shop struct {
 	stop  func()
 
 	mu      sync.Mutex
-	counting sync.Mutex
-	counted  map[string]int
+	counted map[string]int
 }
 
 const hookToken = "0123456789abcdef"
@@ -85,8 +84,6 @@ func (s *shop) open() {
 		Count: func(_, what string) {
 			s.mu.Lock()
 			defer s.mu.Unlock()
-			s.counting.Lock()
-			defer s.counting.Unlock()
 			s.counted[what]++
 		},
 	}
@@ -432,9 +429,9 @@ func TestHints(t *testing.T) {
 		number := s.get(o).Shipment.TrackingNumber
 		require.NoError(s, s.uc.Shipments.Receive(s.Context(), cdek.Code, hookToken, []byte("<html>")), "never a no")
 		pass(10 * time.Second)
-		s.counting.Lock()
+		s.mu.Lock()
 		require.Equal(s, 1, s.counted["hook_unreadable"])
-		s.counting.Unlock()
+		s.mu.Unlock()
 
 		s.carrier.Report(s.direct()[0].UUID, "RECEIVED_AT_SHIPMENT_WAREHOUSE", "", "Москва")
 		hint := `{"type":"ORDER_STATUS","uuid":"` + s.direct()[0].UUID + `","attributes":{"code":"DELIVERED","status_date_time":"2000-01-01T00:00:00Z"}}`
