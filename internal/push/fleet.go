@@ -153,6 +153,9 @@ func (h *Hub) joinFleet(ctx context.Context, m *member) error {
 	if fixes == nil {
 		fixes = []domain.Fix{}
 	}
+	for i := range fixes {
+		fixes[i].Attributes = nil
+	}
 	data, err := json.Marshal(couriers{fixes})
 	if err != nil {
 		return err

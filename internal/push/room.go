@@ -290,14 +290,17 @@ func (m *member) enterSimple(snapshot *Frame) {
 // answer leaves the dot off the map until it does.
 func (h *Hub) position(ctx context.Context, courierID string) *domain.Position {
 	p, err := h.live.Position(ctx, courierID)
-	if err != nil {
+	if err != nil || p == nil {
 		return nil
 	}
-	return p
+	shown := *p
+	shown.Attributes = nil // what a phone says beside is not for those who wait for an order
+	return &shown
 }
 
 // CourierMoved announces a courier's newest position and the orders in its custody.
 func (h *Hub) CourierMoved(fix domain.Fix, orderIDs []string) {
+	fix.Attributes = nil
 	h.movedCourier(fix)
 	for _, id := range orderIDs {
 		h.movedOrder(id, fix)

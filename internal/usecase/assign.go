@@ -18,8 +18,10 @@ type Assignment struct {
 }
 
 const (
-	// nearestTried is how many couriers around the pick-up are considered.
+	// nearestTried is how many couriers around the pick-up are considered at first, and
+	// nearestMost how many when all of them have their hands full.
 	nearestTried = 100
+	nearestMost  = 10_000
 	// byRoad is how many of them, those with room that are nearest in a straight line,
 	// are compared by the road.
 	byRoad = 10
@@ -86,11 +88,37 @@ func (u *Orders) assignNearest(
 	if from == nil {
 		return nil, domain.Errorf(domain.CodeNoCourierAvailable, "the order has no location to find the nearest courier from")
 	}
-	fixes, err := u.Live.Nearest(ctx, *from, by.Now.Add(-u.StaleAfter), nearestTried)
-	if err != nil {
-		return nil, err
+	tried := map[string]bool{}
+	for limit := nearestTried; limit <= nearestMost; limit *= 10 {
+		fixes, err := u.Live.Nearest(ctx, *from, by.Now.Add(-u.StaleAfter), limit)
+		if err != nil {
+			return nil, err
+		}
+		all := len(fixes) < limit
+		fixes = slices.DeleteFunc(fixes, func(f domain.Fix) bool { return tried[f.CourierID] })
+		for _, fix := range fixes {
+			tried[fix.CourierID] = true
+		}
+		o, err := u.assignFirst(ctx, fixes, *from, func(courierID string) (*domain.Order, error) {
+			return u.assign(ctx, known.ID, courierID, expected, by, rec)
+		})
+		if o != nil || err != nil {
+			return o, err
+		}
+		if all {
+			break
+		}
 	}
-	if fixes, err = u.orderByRoad(ctx, fixes, *from); err != nil {
+	return nil, domain.Errorf(domain.CodeNoCourierAvailable, "no courier on duty nearby has room")
+}
+
+// assignFirst assigns the order to the first of the couriers that takes it; nil when
+// none does.
+func (u *Orders) assignFirst(
+	ctx context.Context, fixes []domain.Fix, to domain.Point, assign func(courierID string) (*domain.Order, error),
+) (*domain.Order, error) {
+	fixes, err := u.orderByRoad(ctx, fixes, to)
+	if err != nil {
 		return nil, err
 	}
 	for _, fix := range fixes {
@@ -101,13 +129,13 @@ func (u *Orders) assignNearest(
 		if courier == nil {
 			continue
 		}
-		o, err := u.assign(ctx, known.ID, courier.ID, expected, by, rec)
+		o, err := assign(courier.ID)
 		if code := domain.CodeOf(err); code == domain.CodeCourierBusy || code == domain.CodeCourierNotFound {
 			continue
 		}
 		return o, err
 	}
-	return nil, domain.Errorf(domain.CodeNoCourierAvailable, "no courier on duty nearby has room")
+	return nil, nil
 }
 
 // free returns the courier if it is on duty and has room, else nil.

@@ -81,3 +81,18 @@ func TestNearestByRoad(t *testing.T) {
 	_, err := f.nearest()
 	refused(t, domain.CodeNoCourierAvailable, err)
 }
+
+// However many have their hands full: the first who has not gets the order.
+func TestNearestOfThoseWithRoom(t *testing.T) {
+	f := newFleet(t, nil)
+	far := f.at("far", 55.5, 1)
+	for i := range 101 {
+		c := f.at(fmt.Sprint("full ", i), 55.001+float64(i)/1e5, 1)
+		f.carrying(c.ID, domain.Point{Lat: 55, Lon: 37})
+	}
+	got, err := f.nearest()
+	require.NoError(t, err)
+	require.Equal(t, far.ID, got)
+	_, err = f.nearest()
+	refused(t, domain.CodeNoCourierAvailable, err)
+}

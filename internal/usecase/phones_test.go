@@ -225,3 +225,29 @@ func TestPhonesNoticeArrivals(t *testing.T) {
 		require.Equal(t, domain.StatusOutForDelivery, status(elsewhere))
 	}
 }
+
+// What a phone says beside its position is for dispatchers, not for who waits for an order.
+func TestOrdersShowNoAttributes(t *testing.T) {
+	f := newFleet(t, nil)
+	c := f.courier("Ann")
+	token := f.onboard(c.ID).Token
+	o := f.carrying(c.ID, domain.Point{Lat: 55, Lon: 37})
+	f.clock.pass(time.Minute)
+	p := domain.Position{Lat: 55, Lon: 37, RecordedAt: f.clock.Now(), ReceivedAt: f.clock.Now(), Attributes: domain.Attributes{"ssid": "home"}}
+	_, err := f.Tracking.Ingest(f.ctx, token, report(p))
+	require.NoError(t, err)
+	_, err = f.store.AppendFixes(f.ctx, []domain.Fix{{CourierID: c.ID, Position: p}}, nil)
+	require.NoError(t, err)
+	at, err := f.Tracking.Position(f.ctx, c.ID)
+	require.NoError(t, err)
+	require.Equal(t, p.Attributes, at.Attributes)
+	track, err := f.Tracking.Track(f.ctx, o.ID)
+	require.NoError(t, err)
+	require.NotNil(t, track.Position)
+	require.Nil(t, track.Position.Attributes)
+	require.Len(t, track.Trail, 1)
+	require.Nil(t, track.Trail[0].Attributes)
+	whole, err := f.Tracking.CourierTrack(f.ctx, c.ID, usecase.TrackRequest{})
+	require.NoError(t, err)
+	require.Equal(t, p.Attributes, whole.Trail[0].Attributes)
+}

@@ -131,13 +131,29 @@ func (u *Tracking) trackCourier(ctx context.Context, o *domain.Order, t *Track) 
 		end = *o.DeliveredAt
 	}
 	if o.Status.InCustody() {
-		if t.Position, err = u.Live.Position(ctx, o.CourierID); err != nil {
+		p, err := u.Live.Position(ctx, o.CourierID)
+		if err != nil {
 			return err
 		}
+		t.Position = bare(p)
 	}
 	if t.Trail, err = u.trail(ctx, o.CourierID, *o.Ledger.CustodyAt, end, maxTrail); err != nil {
 		return err
 	}
+	for i := range t.Trail {
+		t.Trail[i].Attributes = nil
+	}
 	t.Polyline = encodePolyline(t.Trail)
 	return nil
+}
+
+// bare is a position without what a phone said beside, which is for dispatchers and not
+// for those who wait for an order.
+func bare(p *domain.Position) *domain.Position {
+	if p == nil {
+		return nil
+	}
+	shown := *p
+	shown.Attributes = nil
+	return &shown
 }
