@@ -2,6 +2,7 @@ package domain
 
 import (
 	"math"
+	"slices"
 	"time"
 )
 
@@ -41,13 +42,16 @@ type Plausibility struct {
 // device does not say how exact they are.
 const jitterM = 200
 
+// longestDegreeM is more than a degree of latitude or longitude is anywhere, in metres.
+const longestDegreeM = 111_400
+
 // Judge decides, one after the other, which positions of one courier are of use. Its
 // zero value knows nothing of the courier yet.
 type Judge struct {
 	newest  Position
 	some    bool
-	suspect *Position     // the last fix that was too far away
-	recent  [32]time.Time // recorded_at of the last ones taken, a ring
+	suspect *Position // the last fix that was too far away
+	recent  [32]int64 // recorded_at of the last ones taken in microseconds, a ring
 	next    int
 }
 
@@ -83,7 +87,8 @@ func (j *Judge) Take(p Position, now time.Time, limits Plausibility) (drop DropR
 	// Without a time of the device's own there is no telling how fast it was.
 	timed := !p.RecordedAt.Equal(p.ReceivedAt)
 	if j.some && timed && speed(j.newest, p) > limits.MaxSpeed && !j.confirms(p, limits) {
-		j.suspect = &p
+		suspect := p // a copy, so that only suspects are kept beyond this call
+		j.suspect = &suspect
 		return DropImpossibleSpeed, false
 	}
 	j.newest, j.some, j.suspect = p, true, nil
@@ -102,26 +107,26 @@ func (j *Judge) known(at time.Time) bool {
 	if j.some && at.Equal(j.newest.RecordedAt) {
 		return true
 	}
-	for _, t := range j.recent {
-		if t.Equal(at) {
-			return true
-		}
-	}
-	return false
+	// The beginning of 1970, which a place not yet used stands for, is too old to get here.
+	return slices.Contains(j.recent[:], at.UnixMicro())
 }
 
 func (j *Judge) remember(at time.Time) {
-	j.recent[j.next] = at
+	j.recent[j.next] = at.UnixMicro()
 	j.next = (j.next + 1) % len(j.recent)
 }
 
 // speed is the least speed in m/s that explains both fixes, given how exact they are.
 func speed(a, b Position) float64 {
 	slack := float64(jitterM)
-	for _, p := range []Position{a, b} {
-		if p.Accuracy != nil {
-			slack += *p.Accuracy
-		}
+	if a.Accuracy != nil {
+		slack += *a.Accuracy
+	}
+	if b.Accuracy != nil {
+		slack += *b.Accuracy
+	}
+	if (math.Abs(a.Lat-b.Lat)+math.Abs(a.Lon-b.Lon))*longestDegreeM <= slack { // as it nearly always is
+		return 0
 	}
 	metres := max(0, a.Point().DistanceM(b.Point())-slack)
 	if metres == 0 {

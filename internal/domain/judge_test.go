@@ -1,6 +1,7 @@
 package domain
 
 import (
+	"math"
 	"reflect"
 	"testing"
 	"time"
@@ -89,6 +90,29 @@ func TestJudgeNeverGoesBack(t *testing.T) {
 			if drop, _ := j.Take(p, noon, limits); drop != DropDuplicate {
 				t.Fatalf("%v is taken twice", p)
 			}
+		}
+	})
+}
+
+// Leaving the exact distance out where the places are near changes no speed.
+func TestSpeedOfNearPlaces(t *testing.T) {
+	accuracy := rapid.OneOf(rapid.Just[*float64](nil), rapid.Map(rapid.Float64Range(0, 2000), func(v float64) *float64 { return &v }))
+	rapid.Check(t, func(t *rapid.T) {
+		lat, lon := rapid.Float64Range(-90, 90).Draw(t, "lat"), rapid.Float64Range(-180, 180).Draw(t, "lon")
+		a := fixAt(lat, lon, noon)
+		b := fixAt(
+			max(-90, min(90, lat+rapid.Float64Range(-0.02, 0.02).Draw(t, "north"))),
+			max(-180, min(180, lon+rapid.Float64Range(-0.02, 0.02).Draw(t, "east"))), noon.Add(time.Second),
+		)
+		a.Accuracy, b.Accuracy = accuracy.Draw(t, "accuracy"), accuracy.Draw(t, "other accuracy")
+		slack := float64(jitterM)
+		for _, v := range []*float64{a.Accuracy, b.Accuracy} {
+			if v != nil {
+				slack += *v
+			}
+		}
+		if got, want := speed(a, b), max(0, a.Point().DistanceM(b.Point())-slack); math.Abs(got-want) > 1e-6 {
+			t.Fatalf("%v, not %v", got, want)
 		}
 	})
 }

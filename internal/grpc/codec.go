@@ -42,10 +42,17 @@ func (c codec) Unmarshal(data mem.BufferSlice, v any) error {
 		return c.CodecV2.Unmarshal(data, v)
 	case data.Len() > c.max:
 		in.err = domain.Errorf(domain.CodeTooLarge, "a message has more than %d bytes", c.max)
-	case c.CodecV2.Unmarshal(data, in.message) != nil:
+	case c.read(data, in.message) != nil:
 		in.err = domain.Errorf(domain.CodeMalformed, "the message can't be read: it is not protobuf or has invalid UTF-8")
 	}
 	return nil
+}
+
+func (c codec) read(data mem.BufferSlice, message any) error {
+	if l, ok := message.(*locations); ok {
+		return l.read(data)
+	}
+	return c.CodecV2.Unmarshal(data, message)
 }
 
 // readable makes a service's unary methods read into an incoming; serverStream does

@@ -18,14 +18,26 @@ var impossible = time.Date(10_000, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // timeFrom returns the zero time for an absent timestamp.
 func timeFrom(t *timestamppb.Timestamp) time.Time {
-	switch {
-	case t == nil:
+	if t == nil {
 		return time.Time{}
-	case !t.IsValid() || t.AsTime().IsZero():
+	}
+	return instant(t.GetSeconds(), t.GetNanos())
+}
+
+// instant is the time of a timestamp's fields.
+func instant(seconds int64, nanos int32) time.Time {
+	t := time.Unix(seconds, int64(nanos)).UTC()
+	if seconds < firstSecond || seconds >= endSecond || nanos < 0 || nanos > 999_999_999 || t.IsZero() {
 		return impossible
 	}
-	return t.AsTime()
+	return t
 }
+
+// A timestamp is from the beginning of the year 1 to the end of the year 9999.
+const (
+	firstSecond = -62_135_596_800
+	endSecond   = 253_402_300_800
+)
 
 func timePointerFrom(t *timestamppb.Timestamp) *time.Time {
 	if t == nil {
@@ -94,22 +106,6 @@ func proofFrom(p *pb.Proof) *domain.Proof {
 		Recipient: p.GetRecipient(), Code: p.GetCode(), Note: p.GetNote(),
 		PhotoURL: p.GetPhotoUrl(), SignatureURL: p.GetSignatureUrl(),
 	}
-}
-
-// positionsFrom shares the measurements with the message instead of copying them:
-// nobody changes either.
-func positionsFrom(in []*pb.Position) []domain.Position {
-	out := make([]domain.Position, len(in))
-	for i, p := range in {
-		out[i] = domain.Position{
-			Lat: p.GetLat(), Lon: p.GetLon(), RecordedAt: timeFrom(p.GetRecordedAt()),
-		}
-		if p != nil {
-			out[i].Accuracy, out[i].Speed, out[i].Heading = p.Accuracy, p.Speed, p.Heading
-			out[i].Altitude, out[i].Battery = p.Altitude, p.Battery
-		}
-	}
-	return out
 }
 
 // filterFrom refuses times that can't be; the rest of a filter the use case checks.

@@ -54,13 +54,14 @@ func (s *service) ListCourierOrders(
 // where to go on.
 func (s *service) ReportLocations(stream pb.OrderService_ReportLocationsServer) error {
 	total := &pb.ReportLocationsResponse{}
+	var in locations
 	for batch := 0; ; batch++ {
-		r, err := stream.Recv()
+		err := stream.RecvMsg(&in)
 		if errors.Is(err, io.EOF) {
 			return stream.SendAndClose(total)
 		}
 		if err == nil {
-			err = s.report(stream.Context(), r, batch, total)
+			err = s.report(stream.Context(), &in, batch, total)
 		}
 		if err != nil {
 			return batchFailure(err, batch, total)
@@ -69,12 +70,12 @@ func (s *service) ReportLocations(stream pb.OrderService_ReportLocationsServer) 
 }
 
 func (s *service) report(
-	ctx context.Context, r *pb.ReportLocationsRequest, batch int, total *pb.ReportLocationsResponse,
+	ctx context.Context, in *locations, batch int, total *pb.ReportLocationsResponse,
 ) error {
 	if key := callFrom(ctx).idem.Key; key != "" { // one key covers the stream, batch by batch
 		ctx = usecase.WithIdempotency(ctx, &usecase.Idempotent{Key: key + "/" + strconv.Itoa(batch)})
 	}
-	got, err := s.UseCases.Tracking.Report(ctx, r.GetCourierId(), positionsFrom(r.GetPositions()), false)
+	got, err := s.UseCases.Tracking.Report(ctx, in.courierID, in.positions, false)
 	total.Accepted += int64(got.Accepted)
 	total.Dropped += int64(got.Dropped)
 	return err

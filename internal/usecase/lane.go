@@ -241,27 +241,34 @@ func (l *lane) report(ctx context.Context, courierID string, positions []domain.
 		return Received{Dropped: len(positions)}, nil
 	}
 	before, known := t.judge.Newest()
-	taken := make([]domain.Fix, 0, len(positions))
-	moved := false
+	var kept []domain.Fix
+	if l.KeepHistory {
+		kept = make([]domain.Fix, 0, len(positions))
+	}
+	taken, moved := 0, false
 	for _, p := range positions {
 		drop, moves := t.judge.Take(p, now, l.Plausible)
 		if drop != "" {
 			l.counts.drop(drop, 1)
 			continue
 		}
-		fix := domain.Fix{CourierID: courierID, Position: p}
-		taken = append(taken, fix)
+		taken++
+		if l.KeepHistory {
+			kept = append(kept, domain.Fix{CourierID: courierID, Position: p})
+		}
 		if moves {
 			moved = true
-			l.pass(t, before, known, fix)
+			if len(t.orders) > 0 {
+				l.pass(t, before, known, domain.Fix{CourierID: courierID, Position: p})
+			}
 			before, known = p, true
 		}
 	}
-	l.history.add(taken)
+	l.history.add(kept)
 	if moved {
 		l.show(ctx, t, domain.Fix{CourierID: courierID, Position: before})
 	}
-	return Received{Accepted: len(taken), Dropped: len(positions) - len(taken)}, nil
+	return Received{Accepted: taken, Dropped: len(positions) - taken}, nil
 }
 
 // show moves the courier on the map and for those who wait for its orders. What is
