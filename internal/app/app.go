@@ -38,6 +38,7 @@ type App struct {
 	httpListener, grpcListener net.Listener
 
 	store    store
+	alone    bool // there is no other replica
 	live     domain.LiveStore
 	wakeups  domain.Wakeups // nil where there is one process
 	embedded *messaging.Embedded

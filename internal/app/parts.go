@@ -68,7 +68,8 @@ func (a *App) openStore(ctx context.Context) (store, error) {
 		return nil, err
 	}
 	o := database.Options{MaxGroup: a.cfg.Database.MaxGroup, Log: a.log}
-	if engine == config.SQLite {
+	if engine == config.SQLite { // whose file belongs to one process
+		a.alone = true
 		return database.OpenSQLite(ctx, target, o)
 	}
 	return patiently(ctx, a.log, "the database", func() (*database.Store, error) { return database.OpenPostgres(ctx, target, o) })
@@ -188,7 +189,7 @@ func (a *App) buildDoors(context.Context) (err error) {
 	uc := usecase.New(usecase.Deps{
 		Store: a.store, Live: a.live, Audience: a.hub, Clock: systemClock{}, Log: a.log,
 		Estimate: estimateConfig(a.cfg.Estimate), PhoneRegion: a.cfg.Orders.PhoneRegion, StaleAfter: a.cfg.Tracking.StaleAfter,
-		Bus: a.telemetry, Shipping: a.shipping, KeepHistory: a.cfg.Tracking.History,
+		Bus: a.telemetry, Shipping: a.shipping, KeepHistory: a.cfg.Tracking.History, Alone: a.alone,
 		Plausible: domain.Plausibility{MaxSpeed: a.cfg.Tracking.MaxSpeed, MaxAccuracy: a.cfg.Tracking.MaxAccuracy},
 		Arrival:   usecase.Arrival(a.cfg.Arrival), Router: a.router(),
 	})

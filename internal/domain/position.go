@@ -2,6 +2,7 @@ package domain
 
 import (
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -75,13 +76,19 @@ const MaxPositionAge = 48 * time.Hour
 // recorded_at is now, and attributes are left to phone apps. single says that the request was one object and not an
 // array, which the pointers of the faults follow.
 func NormalizePositions(in []Position, single bool, now time.Time) ([]Position, error) {
+	return NormalizePositionsInto(nil, in, single, now)
+}
+
+// NormalizePositionsInto is NormalizePositions for callers who report without pause: what
+// it returns is in the memory of out, where that is large enough.
+func NormalizePositionsInto(out, in []Position, single bool, now time.Time) ([]Position, error) {
 	var f Faults
 	if len(in) > MaxPositions {
 		f.Add("", "too_many", "must have at most %d positions", MaxPositions)
 		return nil, f.Err()
 	}
 	now = Timestamp(now)
-	out := make([]Position, len(in))
+	out = slices.Grow(out[:0], len(in))[:len(in)]
 	for i := range in {
 		p := &out[i]
 		*p = in[i]

@@ -30,7 +30,10 @@ type Deps struct {
 	Plausible domain.Plausibility
 	// KeepHistory is whether positions are kept beyond the newest.
 	KeepHistory bool
-	Arrival     Arrival
+	// Alone says that there is no other replica, so that what was read of couriers stays
+	// true until it is changed here.
+	Alone   bool
+	Arrival Arrival
 	// Router says how long couriers take by road; without one, and while it is away, the
 	// straight line decides.
 	Router   domain.Router

@@ -10,21 +10,25 @@ import (
 )
 
 const (
-	feedEvery   = 200 * time.Millisecond
-	feedLimit   = 20_000 // positions that may wait for the bus
+	feedEvery   = 500 * time.Millisecond
+	feedLimit   = 100_000 // couriers whose position may wait for the bus
 	feedTimeout = 5 * time.Second
 )
 
-// feed publishes positions to courier_location in batches. Positions are telemetry:
-// while the bus is away the oldest of those that wait are lost, and counted.
+// feed publishes positions to courier_location in batches, of each courier the newest
+// since the batch before. Positions are telemetry: what the bus does not take in time is
+// lost, and counted.
 type feed struct {
 	core    *core
 	counts  *Counts
 	mu      sync.Mutex
-	waiting []domain.Message
+	waiting []located
+	place   map[string]int // in waiting, by courier
 }
 
-func newFeed(c *core, counts *Counts) *feed { return &feed{core: c, counts: counts} }
+func newFeed(c *core, counts *Counts) *feed {
+	return &feed{core: c, counts: counts, place: map[string]int{}}
+}
 
 // located is the value of courier_location.
 type located struct {
@@ -32,23 +36,23 @@ type located struct {
 	OrderIDs []string `json:"order_ids,omitempty"`
 }
 
+// add takes the newest position of a courier, who has these orders.
 func (f *feed) add(fix domain.Fix, orderIDs []string) {
 	if f.core.Bus == nil {
 		return
 	}
-	value, err := json.Marshal(located{fix, orderIDs})
-	if err != nil {
-		return // validated numbers always encode
-	}
-	m := locationMessage(fix, value)
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if len(f.waiting) >= feedLimit {
-		lost := len(f.waiting) / 2
-		f.counts.lost.Add(int64(lost))
-		f.waiting = append([]domain.Message(nil), f.waiting[lost:]...)
+	if i, waits := f.place[fix.CourierID]; waits {
+		f.waiting[i] = located{fix, orderIDs}
+		return
 	}
-	f.waiting = append(f.waiting, m)
+	if len(f.waiting) >= feedLimit {
+		f.counts.lost.Add(1)
+		return
+	}
+	f.place[fix.CourierID] = len(f.waiting)
+	f.waiting = append(f.waiting, located{fix, orderIDs})
 }
 
 // locationMessage is a position as a CloudEvent in binary mode.
@@ -75,11 +79,18 @@ func (f *feed) run(ctx context.Context) {
 
 func (f *feed) flush(ctx context.Context) {
 	f.mu.Lock()
-	batch := f.waiting
-	f.waiting = nil
+	waiting := f.waiting
+	f.waiting = make([]located, 0, len(waiting))
+	clear(f.place)
 	f.mu.Unlock()
-	if len(batch) == 0 {
+	if len(waiting) == 0 {
 		return
+	}
+	batch := make([]domain.Message, 0, len(waiting))
+	for _, l := range waiting {
+		if value, err := json.Marshal(l); err == nil { // validated numbers always encode
+			batch = append(batch, locationMessage(l.Fix, value))
+		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, feedTimeout)
 	defer cancel()

@@ -120,7 +120,7 @@ func (l *lane) courier(ctx context.Context, id string, now time.Time) (*tracked,
 			t.mu.Unlock()
 			return nil, err
 		}
-	case now.Sub(t.read) > laneFresh && !t.reading:
+	case !l.Alone && now.Sub(t.read) > laneFresh && !t.reading:
 		t.reading = true
 		l.background.Go(func() { l.refresh(id, t) })
 	}

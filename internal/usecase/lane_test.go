@@ -292,6 +292,14 @@ func TestPositionsArePublished(t *testing.T) {
 	require.Contains(t, string(m.Value), `"order_ids":["`+o.ID+`"]`)
 	require.Contains(t, m.Headers, domain.Header{Key: "ce_type", Value: "ordertracking.courier.location"})
 
+	for range 3 {
+		w.clock.add(time.Minute)
+		w.drive(t, c.ID, north(shopAt, 50))
+	}
+	w.lane.feed.flush(w.ctx)
+	require.Len(t, w.bus.got, 2, "the newest of each courier")
+	require.Contains(t, string(w.bus.got[1].Value), w.clock.Now().Format(time.RFC3339))
+
 	w.bus.err = errors.New("away")
 	w.clock.add(time.Minute)
 	w.drive(t, c.ID, north(shopAt, 100))

@@ -2,6 +2,7 @@ package usecase
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
@@ -37,7 +38,15 @@ func (u *Tracking) Report(ctx context.Context, courierID string, in []domain.Pos
 		return Received{}, err
 	}
 	now := u.Clock.Now()
-	positions, err := domain.NormalizePositions(in, single, now)
+	room := reportRoom.Get().(*[]domain.Position)
+	defer func() {
+		clear(*room)
+		reportRoom.Put(room)
+	}()
+	positions, err := domain.NormalizePositionsInto(*room, in, single, now)
+	if cap(positions) <= maxReportRoom {
+		*room = positions // the lane keeps copies
+	}
 	if err != nil {
 		return Received{}, err
 	}
@@ -55,6 +64,11 @@ func (u *Tracking) Report(ctx context.Context, courierID string, in []domain.Pos
 		return out, err
 	})
 }
+
+// reportRoom is memory for the positions of one report.
+var reportRoom = sync.Pool{New: func() any { return new([]domain.Position) }}
+
+const maxReportRoom = 256 // positions
 
 // Position returns a courier's newest position; courier_not_found, or
 // position_not_found when there is none yet.
