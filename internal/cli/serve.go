@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"text/template"
@@ -18,6 +20,11 @@ import (
 	"github.com/order-tracking/order-tracking/internal/app"
 	"github.com/order-tracking/order-tracking/pkg/logger"
 )
+
+// collectAt is how much the heap grows between collections, in percent of what is in
+// use. Little is: collecting half as often as Go does by itself costs a few megabytes
+// under load and spares a twentieth of the processor.
+const collectAt = 200
 
 // serveCommand serves until told to stop. The configuration parses the flags, since
 // it knows every key.
@@ -35,6 +42,9 @@ func serveCommand(e *env) *cobra.Command {
 
 func (e *env) serve(cmd *cobra.Command, args []string) error {
 	started := time.Now()
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(collectAt)
+	}
 	cfg, err := config.Load(args, e.environ)
 	if errors.Is(err, pflag.ErrHelp) {
 		return e.help(cmd)

@@ -135,6 +135,9 @@ func (s *Server) guarded(h func(ctx context.Context, c *gin.Context) error) gin.
 }
 
 func loopback(remote string) bool {
+	if strings.HasPrefix(remote, "127.0.0.1:") { // net/http writes addresses; the usual one needs no parsing
+		return true
+	}
 	addr, err := netip.ParseAddrPort(remote)
 	return err == nil && addr.Addr().Unmap().IsLoopback()
 }

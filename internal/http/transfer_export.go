@@ -142,6 +142,7 @@ func (x *exportRun) flush() error {
 		}
 	}
 	if !x.w.Written() {
+		_ = x.control.SetReadDeadline(time.Time{}) // the request is read; the answer may take longer than it might
 		x.header()
 	}
 	err := x.control.SetWriteDeadline(time.Now().Add(writeTimeout))
