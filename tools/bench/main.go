@@ -1,3 +1,5 @@
+//go:build unix
+
 // Command bench measures the running product against a limit or a peer in the same
 // run and prints ratios: `go run ./tools/bench [name ...]`, from the project's root.
 //
