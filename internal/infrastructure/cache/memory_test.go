@@ -15,7 +15,10 @@ import (
 
 func TestMain(m *testing.M) {
 	// rueidis closes the connections to a node that left the cluster five seconds later.
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/redis/rueidis.(*clusterClient)._refresh.func2"))
+	goleak.VerifyTestMain(m,
+		goleak.IgnoreAnyFunction("github.com/redis/rueidis.(*clusterClient)._refresh.func2"),
+		goleak.IgnoreAnyFunction("github.com/redis/rueidis.(*call).DelayDo.func1"), // waits to look at the cluster again
+	)
 }
 
 func TestMemory(t *testing.T) {
