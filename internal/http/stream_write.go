@@ -21,7 +21,7 @@ const writeAtOnce = 32 << 10
 // manySockets is how many sockets must wait for each writer before there is another one.
 const manySockets = 64
 
-// writers are the goroutines that write to WebSockets: at most one a processor, and none
+// writers are the goroutines that write to WebSockets: at most one for two processors, and none
 // while there is nothing to write. They never wait for a client: what one does not take
 // at once is left to a goroutine of its own.
 type writers struct {
@@ -33,7 +33,7 @@ type writers struct {
 	running int
 }
 
-func newWriters() *writers { return &writers{most: runtime.GOMAXPROCS(0)} }
+func newWriters() *writers { return &writers{most: max(1, runtime.GOMAXPROCS(0)/2)} }
 
 // add has what waits for a socket written. It does not block.
 func (w *writers) add(k *socket) {
