@@ -126,6 +126,7 @@ func (p *pgCreate) theirs(ctx context.Context, clients int, d time.Duration) (si
 	if err != nil {
 		return side{}, err
 	}
+	pause(ctx, 200*time.Millisecond) // until its backends have ended and their times are their parent's
 	after, err := treeCPU(p.pid)
 	return side{out.perSecond, (after - before).Seconds() / float64(out.count), out.latency, 0}, err
 }
