@@ -81,7 +81,9 @@ func (a *arrivals) look(o *domain.Order, of *orderFences, previous *domain.Posit
 	if o.Status.BeforeCustody() {
 		if cfg.Automatic && o.Pickup != nil && o.Pickup.Location != nil &&
 			of.pickup.Pass(domain.Fence{Center: *o.Pickup.Location, RadiusM: cfg.PickupRadius, Dwell: cfg.Dwell}, previous, fix.Position) {
-			a.conclude(conclusion{orderID: o.ID, courierID: fix.CourierID, status: domain.StatusAtPickup, fix: fix})
+			if !a.conclude(conclusion{orderID: o.ID, courierID: fix.CourierID, status: domain.StatusAtPickup, fix: fix}) {
+				of.pickup = domain.FenceState{}
+			}
 		}
 		return
 	}
@@ -94,7 +96,9 @@ func (a *arrivals) look(o *domain.Order, of *orderFences, previous *domain.Posit
 	}
 	if cfg.Automatic &&
 		of.dropoff.Pass(domain.Fence{Center: *to, RadiusM: cfg.DropoffRadius, Dwell: cfg.Dwell}, previous, fix.Position) {
-		a.conclude(conclusion{orderID: o.ID, courierID: fix.CourierID, status: domain.StatusAtDropoff, fix: fix})
+		if !a.conclude(conclusion{orderID: o.ID, courierID: fix.CourierID, status: domain.StatusAtDropoff, fix: fix}) {
+			of.dropoff = domain.FenceState{}
+		}
 	}
 }
 
@@ -114,7 +118,15 @@ func (a *arrivals) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case c := <-a.queue:
-			if err := a.write(ctx, c); err != nil && ctx.Err() == nil {
+			err := a.write(ctx, c)
+			for domain.CodeOf(err) == domain.CodeUnavailable && ctx.Err() == nil { // the database is away: it is told by others
+				select {
+				case <-ctx.Done():
+				case <-time.After(historyRetry):
+				}
+				err = a.write(ctx, c)
+			}
+			if err != nil && ctx.Err() == nil {
 				a.core.Log.Warn("an arrival was not written down", zap.String("order_id", c.orderID), zap.Error(err))
 			}
 		}

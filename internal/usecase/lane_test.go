@@ -186,6 +186,32 @@ func TestCourierArrives(t *testing.T) {
 	require.Equal(t, []string{o.ID}, w.heard.orders[len(w.heard.orders)-1])
 }
 
+func TestArrivalIsSeenAgainWhenItCouldNotBeWrittenDown(t *testing.T) {
+	w := newWorld(t)
+	c := w.courier(t)
+	o := w.order(t, c.ID, nil)
+	for range arrivalQueue {
+		w.lane.arrival.queue <- conclusion{orderID: domain.NewID()}
+	}
+	report := func() {
+		w.clock.add(20 * time.Second)
+		at := w.clock.Now().Add(-time.Millisecond)
+		_, err := w.Tracking.Report(w.ctx, c.ID, []domain.Position{{Lat: shopAt.Lat, Lon: shopAt.Lon, RecordedAt: at}}, true)
+		require.NoError(t, err)
+	}
+	for range 3 {
+		report()
+	}
+	for len(w.lane.arrival.queue) > 0 {
+		<-w.lane.arrival.queue
+	}
+	for range 4 {
+		w.clock.add(20 * time.Second)
+		w.drive(t, c.ID, shopAt)
+	}
+	require.Equal(t, domain.StatusAtPickup, w.status(t, o.ID))
+}
+
 func TestAnotherCourierOfTheOrder(t *testing.T) {
 	w := newWorld(t)
 	first, second := w.courier(t), w.courier(t)
