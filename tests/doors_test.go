@@ -219,7 +219,10 @@ func (s *server) rest(t testing.TB, method, path string, body []byte, header htt
 	if s.key != "" && req.Header.Get("Authorization") == "" {
 		req.Header.Set("Authorization", "Bearer "+s.key)
 	}
-	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	if len(body) > 256<<10 { // what is refused unread may end in a reset otherwise, before the answer is seen
+		req.Header.Set("Expect", "100-continue")
+	}
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true, ExpectContinueTimeout: 20 * time.Second}}
 	resp, err := client.Do(req)
 	require.NoError(t, err)
 	defer func() { _ = resp.Body.Close() }()
