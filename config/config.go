@@ -167,8 +167,9 @@ type Speeds struct {
 
 // Live sets up the streams to those who watch.
 type Live struct {
-	Queue     int           `koanf:"queue"`
-	PingEvery time.Duration `koanf:"ping_every"`
+	Queue      int           `koanf:"queue"`
+	PingEvery  time.Duration `koanf:"ping_every"`
+	MaxStreams int           `koanf:"max_streams"`
 }
 
 // Carriers are the delivery companies that orders can be sent with.

@@ -109,6 +109,7 @@ func (c *Config) validate() error {
 		{"estimate.default", lasting(c.Estimate.Default, time.Second)},
 		{"estimate.fresh_for", lasting(c.Estimate.FreshFor, time.Second)},
 		{"live.queue", within(c.Live.Queue, 1, 1<<20)},
+		{"live.max_streams", within(c.Live.MaxStreams, 0, 1<<24)},
 		{"live.ping_every", lasting(c.Live.PingEvery, time.Second)},
 		{"carriers.hook_url", checkHookURL(c.Carriers.HookURL)},
 		{"carriers.cdek.account", c.Carriers.CDEK.check()},

@@ -218,7 +218,7 @@ func (a *App) purge(ctx context.Context) {
 	for {
 		now := time.Now()
 		err := a.store.Purge(ctx, now.Add(-a.cfg.Database.IdempotencyFor),
-			now.Add(-a.cfg.Database.InboundFor), now.Add(-a.cfg.Tracking.HistoryFor))
+			now.Add(-a.cfg.Database.InboundFor), now.Add(-a.cfg.Tracking.HistoryFor), now)
 		if err != nil && ctx.Err() == nil {
 			a.log.Warn("old rows were not deleted; trying again later", zap.Error(err))
 		}

@@ -56,9 +56,11 @@ type Store interface {
 	Outbox
 	Shipping
 	PhoneTokens
+	Tickets
 
-	// Purge deletes idempotency records, inbound ids and positions older than the given times.
-	Purge(ctx context.Context, idempotency, inbound, fixes time.Time) error
+	// Purge deletes idempotency records, inbound ids and positions older than the given
+	// times, and tickets that expired before theirs.
+	Purge(ctx context.Context, idempotency, inbound, fixes, tickets time.Time) error
 	// Ping says whether the database answers and takes writes.
 	Ping(ctx context.Context) error
 	Close() error
@@ -94,6 +96,15 @@ type PhoneTokens interface {
 	// DropTokens forgets a courier's token of the id, or all of them when id is empty,
 	// and returns how many there were.
 	DropTokens(ctx context.Context, courierID, id string) (int, error)
+}
+
+// Tickets remembers tickets until they are used.
+type Tickets interface {
+	// KeepTicket commits a ticket.
+	KeepTicket(ctx context.Context, t Ticket) error
+	// TakeTicket forgets the ticket with this hash and returns it, or nil when there is
+	// none: of several callers one gets it.
+	TakeTicket(ctx context.Context, hash [32]byte) (*Ticket, error)
 }
 
 // Router knows the roads. What it can't answer in time fails with unavailable, and its

@@ -65,6 +65,8 @@ func ended(err error) error {
 	switch {
 	case errors.Is(err, push.ErrGoingAway):
 		return domain.Errorf(domain.CodeUnavailable, "the server is going away; come back with the last version seen")
+	case errors.Is(err, push.ErrFull):
+		return domain.Unavailable("the stream", err)
 	case errors.Is(err, push.ErrTooSlow):
 		return &failure{code: codes.ResourceExhausted, reason: "too_slow", err: domain.Errorf(domain.CodeRateLimited,
 			"frames were not read fast enough; come back with the last version seen")}

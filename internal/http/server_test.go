@@ -53,18 +53,18 @@ func open(t testing.TB) *door { return openWith(t, testConfig(), auth.New("")) }
 
 func openWith(t testing.TB, cfg Config, guard *auth.Guard) *door {
 	t.Helper()
-	return openQueue(t, cfg, guard, 0)
+	return openHub(t, cfg, guard, push.Config{})
 }
 
-// openQueue opens a door whose streams may be that many frames behind.
-func openQueue(t testing.TB, cfg Config, guard *auth.Guard, queue int) *door {
+// openHub opens a door whose streams have these bounds.
+func openHub(t testing.TB, cfg Config, guard *auth.Guard, bounds push.Config) *door {
 	t.Helper()
 	core, logs := observer.New(zap.DebugLevel)
 	log := zap.New(core)
 	store, err := database.OpenSQLite(context.Background(), filepath.Join(t.TempDir(), "orders.db"), database.Options{Log: log})
 	require.NoError(t, err)
 	live := cache.NewMemory(cache.MemoryOptions{})
-	hub := push.New(push.Config{Queue: queue}, store, live, wallClock{}, log)
+	hub := push.New(bounds, store, live, wallClock{}, log)
 	ctx, stop := context.WithCancel(context.Background())
 	var background sync.WaitGroup
 	background.Go(func() { _ = hub.Run(ctx) })

@@ -30,7 +30,7 @@ type many struct {
 
 // watchMany serves many topics over one WebSocket.
 func (s *Server) watchMany(ctx context.Context, c *gin.Context, up *gws.Upgrader) error {
-	if err := onlyQuery(c.Request.URL); err != nil {
+	if err := onlyQuery(c.Request.URL, "ticket"); err != nil {
 		return err
 	}
 	if err := s.upgradable(c); err != nil {

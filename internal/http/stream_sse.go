@@ -8,14 +8,15 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
+	"github.com/lxzan/gws"
 
 	"github.com/order-tracking/order-tracking/internal/push"
 )
 
 // streamOrder serves one order as server-sent events until it is finished, the
 // reader leaves or does not keep up, or the server goes away.
-func (s *Server) streamOrder(ctx context.Context, c *gin.Context) error {
-	if err := onlyQuery(c.Request.URL, "since"); err != nil {
+func (s *Server) streamOrder(ctx context.Context, c *gin.Context, _ *gws.Upgrader) error {
+	if err := onlyQuery(c.Request.URL, "since", "ticket"); err != nil {
 		return err
 	}
 	since, err := parseSince(cmpOr(c.Request.Header.Get("Last-Event-ID"), c.Query("since")))

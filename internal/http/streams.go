@@ -23,11 +23,12 @@ const (
 
 // Close codes of WebSockets. Clients come back on 1001, 1006 and 4003.
 const (
-	closeFinished   = 1000
-	closeGoingAway  = 1001
-	closeRevoked    = 4002
-	closeTooSlow    = 4003
-	closeBadRequest = 4400
+	closeFinished     = 1000
+	closeGoingAway    = 1001
+	closeUnauthorised = 4001
+	closeRevoked      = 4002
+	closeTooSlow      = 4003
+	closeBadRequest   = 4400
 )
 
 // closeCode is what the end of a subscription is on a WebSocket.
@@ -46,7 +47,13 @@ func closeCode(err error) (code uint16, reason string) {
 // StreamIn is what streams of one order take.
 type StreamIn struct {
 	OrderPath
+	TicketIn
 	Since optional[int64] `query:"since" minimum:"0" doc:"the last version seen: later statuses are told again after the snapshot"`
+}
+
+// TicketIn is how a page, which can't send headers, opens a stream.
+type TicketIn struct {
+	Ticket string `query:"ticket" doc:"of POST /ws/ticket, in place of the Authorization header"`
 }
 
 type sseIn struct {
@@ -57,26 +64,27 @@ type sseIn struct {
 // streamRoutes are the live streams.
 func (s *Server) streamRoutes() {
 	sockets := newUpgrader(s.Log)
+	s.ticketRoute()
 	codes := []domain.Code{domain.CodeOrderNotFound}
 	frames := "Frames: `snapshot` first, then `status`, `position`, `eta`, `notification`, `ping`, and `end` when the order is finished. "
 	plain[StreamIn, struct{}](s, operation{
 		method: http.MethodGet, path: "/order/{order_id}/ws", id: "watchOrder", tag: tagLive, stream: true,
 		summary: "Watch an order over WebSocket", codes: codes,
 		about: frames + "Close codes: 1000 finished, 1001 going away, 4001 unauthorised, 4002 revoked, 4003 too slow, 4400 bad request.",
-	}, s.guarded(func(ctx context.Context, c *gin.Context) error { return s.watchOrder(ctx, c, sockets) }))
+	}, s.streaming(sockets, s.watchOrder))
 	plain[sseIn, struct{}](s, operation{
 		method: http.MethodGet, path: "/order/{order_id}/stream", id: "streamOrder", tag: tagLive,
 		summary: "Watch an order as server-sent events", codes: codes, replies: "text/event-stream",
 		about: frames + "One `data:` line a frame, `id:` on statuses only; pings are comments.",
 		reply: "id: 2\ndata: {\"type\":\"status\",\"order_id\":\"…\",\"version\":2,\"at\":\"…\",\"data\":{…}}\n\n",
-	}, s.guarded(s.streamOrder))
-	plain[struct{}, struct{}](s, operation{
+	}, s.streaming(nil, s.streamOrder))
+	plain[TicketIn, struct{}](s, operation{
 		method: http.MethodGet, path: "/ws", id: "watchMany", tag: tagLive, stream: true,
 		summary: "Watch many topics over one WebSocket",
 		about: "Send `{\"subscribe\":[\"order:<id>\",\"courier:<id>\",\"fleet\"],\"since\":{\"order:<id>\":3}}` or " +
 			"`{\"unsubscribe\":[…]}`. Each message is answered by an `ack` with the topics watched from then on, " +
 			"and by an `error` frame for each topic that can't be.",
-	}, s.guarded(func(ctx context.Context, c *gin.Context) error { return s.watchMany(ctx, c, sockets) }))
+	}, s.streaming(sockets, s.watchMany))
 }
 
 // parseSince reads the last version seen; "" is none.
@@ -104,7 +112,7 @@ func (s *Server) openOrder(ctx context.Context, c *gin.Context, since *int64, wa
 	sub := s.Hub.Open(wake)
 	if err := sub.Add(ctx, push.OrderTopic(o.ID), since); err != nil {
 		sub.Close()
-		if errors.Is(err, push.ErrGoingAway) {
+		if errors.Is(err, push.ErrGoingAway) || errors.Is(err, push.ErrFull) {
 			err = domain.Unavailable("the stream", err)
 		}
 		return nil, "", err

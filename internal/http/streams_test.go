@@ -17,6 +17,7 @@ import (
 
 	"github.com/order-tracking/order-tracking/internal/auth"
 	"github.com/order-tracking/order-tracking/internal/domain"
+	"github.com/order-tracking/order-tracking/internal/push"
 )
 
 func TestMain(m *testing.M) {
@@ -334,7 +335,7 @@ func TestEveryWatcherSeesEveryVersion(t *testing.T) {
 
 // A reader that stalls is told so once it reads again, and comes back for the rest.
 func TestSlowReaders(t *testing.T) {
-	d := openQueue(t, testConfig(), auth.New(""), 4)
+	d := openHub(t, testConfig(), auth.New(""), push.Config{Queue: 4})
 	id := d.order()
 	w := &watcher{t: t, frames: make(chan frame, 1000), pings: make(chan struct{}, 1), closed: make(chan int, 1)}
 	conn, _, err := gws.NewClient(w, &gws.ClientOption{Addr: "ws" + strings.TrimPrefix(d.URL, "http") + "/order/" + id + "/ws"})

@@ -15,6 +15,8 @@ import (
 type Config struct {
 	// Queue is how many unread facts a subscription may have; default 256.
 	Queue int
+	// MaxSubscriptions is how many may be open at once; 0 is no limit.
+	MaxSubscriptions int
 	// FleetTick is how often the fleet's moves are told; default 100 ms.
 	FleetTick time.Duration
 	// Wakeups carries what happens here to the other replicas and back; nil where there
@@ -65,7 +67,8 @@ func New(cfg Config, store domain.Store, live domain.LiveStore, clock domain.Clo
 	return h
 }
 
-// Open starts a subscription without topics. wake, when not nil, is called when the
+// Open starts a subscription without topics; one that may not be fails with ErrFull or
+// ErrGoingAway when it is used. wake, when not nil, is called when the
 // subscription goes from nothing to read to something to read: never concurrently
 // with itself, and it must not block.
 func (h *Hub) Open(wake func()) *Subscription {
@@ -73,8 +76,12 @@ func (h *Hub) Open(wake func()) *Subscription {
 	s.queue = s.inline[:0]
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.closed {
+	switch {
+	case h.closed:
 		s.err = ErrGoingAway
+		return s
+	case h.cfg.MaxSubscriptions > 0 && len(h.subs) >= h.cfg.MaxSubscriptions:
+		s.err = ErrFull
 		return s
 	}
 	h.subs[s] = struct{}{}

@@ -13,6 +13,7 @@ var (
 	ErrTooSlow   = errors.New("the reader is too slow")
 	ErrGoingAway = errors.New("the server is going away")
 	ErrRevoked   = errors.New("access was revoked")
+	ErrFull      = errors.New("too many streams are open")
 	// ErrClosed is what reading returns after the reader's own Close.
 	ErrClosed = errors.New("the subscription is closed")
 )

@@ -48,6 +48,7 @@ type UseCases struct {
 	Inbound  *Inbound
 	// Shipments is parcels at delivery companies.
 	Shipments *Shipments
+	Access    *Access
 	lane      *lane
 }
 
@@ -58,7 +59,7 @@ func New(d Deps) *UseCases {
 	c.shipments = newShipments(c)
 	return &UseCases{
 		Orders: &Orders{c}, Couriers: &Couriers{c}, Tracking: &Tracking{c}, Inbound: &Inbound{c},
-		Shipments: c.shipments, lane: c.lane,
+		Shipments: c.shipments, Access: &Access{c}, lane: c.lane,
 	}
 }
 

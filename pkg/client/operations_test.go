@@ -53,6 +53,11 @@ func TestOperations(t *testing.T) {
 			func(ctx context.Context, c *Client) (any, error) { return c.CancelOrder(ctx, "o1", "r") },
 			`{}`, "DELETE /order/o1", `{"reason":"r"}`, &Order{},
 		},
+		"ticket": {
+			func(ctx context.Context, c *Client) (any, error) { return c.Ticket(ctx) },
+			`{"ticket":"t","expires_at":"2026-01-02T03:04:05Z"}`, "POST /ws/ticket", "",
+			&Ticket{Ticket: "t", ExpiresAt: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)},
+		},
 		"delivery time": {
 			func(ctx context.Context, c *Client) (any, error) { return c.DeliveryTime(ctx, "o1") },
 			`{"order_id":"o1","minutes_remaining":7,"method":"live"}`, "GET /order/o1/delivery-time", "",

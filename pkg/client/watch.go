@@ -30,6 +30,18 @@ func (c *Client) Watch(ctx context.Context, orderID string, since int64) iter.Se
 	}
 }
 
+// Ticket opens one stream, as the one who asked for it; it is shown this once.
+type Ticket struct {
+	Ticket    string    `json:"ticket"`
+	ExpiresAt time.Time `json:"expires_at"`
+}
+
+// Ticket asks for a ticket to hand to a web page of yours, which opens a stream with it
+// (?ticket=) and never sees the key.
+func (c *Client) Ticket(ctx context.Context, opts ...CallOption) (*Ticket, error) {
+	return do[*Ticket](ctx, c, http.MethodPost, "/ws/ticket", nil, opts...)
+}
+
 // watcher is where a Watch stands, across its connections.
 type watcher struct {
 	since   int64 // the newest version that was seen, FromNow before there is one

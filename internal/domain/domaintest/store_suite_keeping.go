@@ -53,7 +53,7 @@ var keepingTests = map[string]func(*testing.T, storeSuite){
 			_, err = s.AppendFixes(t.Context(), []domain.Fix{fix(c.ID, at)}, nil)
 			require.NoError(t, err)
 		}
-		require.NoError(t, s.Purge(t.Context(), start.Add(time.Hour), start.Add(2*time.Hour), start.Add(3*time.Hour)))
+		require.NoError(t, s.Purge(t.Context(), start.Add(time.Hour), start.Add(2*time.Hour), start.Add(3*time.Hour), start))
 		for i := range 4 {
 			rec, err := s.Recorded(t.Context(), "s", fmt.Sprint(i))
 			require.NoError(t, err)
@@ -81,7 +81,7 @@ var keepingTests = map[string]func(*testing.T, storeSuite){
 		}
 		_, err := s.AppendFixes(t.Context(), fixes, nil)
 		require.NoError(t, err)
-		require.NoError(t, s.Purge(t.Context(), start, start, start.Add(4990*time.Second)))
+		require.NoError(t, s.Purge(t.Context(), start, start, start.Add(4990*time.Second), start))
 		trail, err := s.Trail(t.Context(), c.ID, start, start.Add(24*time.Hour), 10_000)
 		require.NoError(t, err)
 		require.Len(t, trail, 10)

@@ -220,7 +220,7 @@ func TestPositionsByDay(t *testing.T) {
 	require.Equal(t, 3, partitions())
 
 	zero := time.Unix(0, 0)
-	require.NoError(t, stores[1].Purge(t.Context(), zero, zero, midnight.Add(30*time.Minute)))
+	require.NoError(t, stores[1].Purge(t.Context(), zero, zero, midnight.Add(30*time.Minute), zero))
 	require.Equal(t, 2, partitions())
 	trail, err := stores[0].Trail(t.Context(), courier, midnight.Add(-time.Hour), midnight.Add(48*time.Hour), 10)
 	require.NoError(t, err)

@@ -42,12 +42,16 @@ func (s *Store) Recorded(ctx context.Context, scope, key string) (*domain.Idempo
 const purgeChunk = 2000
 
 // Purge deletes what is older than the given times, in short transactions.
-func (s *Store) Purge(ctx context.Context, idempotency, inbound, fixes time.Time) error {
+func (s *Store) Purge(ctx context.Context, idempotency, inbound, fixes, tickets time.Time) error {
 	err := s.purge(ctx, `DELETE FROM idempotency WHERE (scope, idem_key) IN
 		(SELECT scope, idem_key FROM idempotency WHERE created_at < $1 ORDER BY created_at LIMIT $2)`, micros(idempotency))
 	if err == nil {
 		err = s.purge(ctx, `DELETE FROM inbound WHERE id IN
 			(SELECT id FROM inbound WHERE recorded_at < $1 ORDER BY recorded_at LIMIT $2)`, micros(inbound))
+	}
+	if err == nil {
+		err = s.purge(ctx, `DELETE FROM tickets WHERE hash IN
+			(SELECT hash FROM tickets WHERE expires_at < $1 ORDER BY expires_at LIMIT $2)`, micros(tickets))
 	}
 	if err == nil {
 		err = s.d.purgeFixes(ctx, micros(fixes))

@@ -1,0 +1,66 @@
+package httpdoor
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/gin-gonic/gin"
+	"github.com/lxzan/gws"
+
+	"github.com/order-tracking/order-tracking/internal/domain"
+	"github.com/order-tracking/order-tracking/internal/usecase"
+)
+
+type ticketOut struct {
+	CacheControl string `header:"Cache-Control"`
+	Body         *usecase.IssuedTicket
+}
+
+// ticketRoute hands out what opens a stream.
+func (s *Server) ticketRoute() {
+	handle(s, operation{
+		method: http.MethodPost, path: "/ws/ticket", id: "createTicket", tag: tagLive,
+		summary: "A ticket that opens one stream",
+		about: "For web pages: browsers can't send an Authorization header when they open a WebSocket or an EventSource, and " +
+			"addresses end up in logs. Whoever adds `?ticket=` to a stream's address within 30 seconds, once, on any replica, is " +
+			"let in as the one who asked for the ticket. A WebSocket that shows a ticket that is not good (any more) is closed with " +
+			"4001, since pages are not told an answer's status. Idempotency-Key is of no use here: answers with secrets are not kept.",
+		reply: usecase.IssuedTicket{Ticket: "K7BXZ5WQ2RJ4TD6YHN3PVMLC8A", ExpiresAt: exampleTime.Add(domain.TicketTTL)}, //nolint:gosec // opens nothing
+	}, func(ctx context.Context, _ *struct{}) (*ticketOut, error) {
+		t, err := s.UseCases.Access.IssueTicket(ctx)
+		return &ticketOut{"no-store", t}, err
+	})
+}
+
+// streaming wraps a stream's handler in enter. A WebSocket whose ticket is not good is
+// opened to be closed with a code.
+func (s *Server) streaming(up *gws.Upgrader, h func(context.Context, *gin.Context, *gws.Upgrader) error) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		ctx, err := s.enterStream(c)
+		if err == nil {
+			err = h(ctx, c, up)
+		} else if up != nil && c.Query("ticket") != "" && domain.CodeOf(err) == domain.CodeUnauthenticated && s.upgradable(c) == nil {
+			c.Status(http.StatusSwitchingProtocols)
+			if conn, err := up.Upgrade(c.Writer, c.Request); err == nil {
+				_ = conn.WriteClose(closeUnauthorised, []byte("the ticket is unknown, used or expired")) // it may have gone
+			}
+			return
+		}
+		if err != nil {
+			fail(c, err)
+		}
+	}
+}
+
+// enterStream is enter for those who may show a ticket instead of a key.
+func (s *Server) enterStream(c *gin.Context) (context.Context, error) {
+	ctx, ticket := c.Request.Context(), c.Query("ticket")
+	if ticket == "" || !s.Guard.Protected() { // who is not local is not let in with a ticket either
+		local, err := s.enter(c)
+		if ticket == "" || err != nil {
+			return local, err
+		}
+	}
+	actor, err := s.UseCases.Access.RedeemTicket(ctx, ticket)
+	return domain.WithActor(ctx, actor), err
+}

@@ -1,0 +1,92 @@
+package httpdoor
+
+import (
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/order-tracking/order-tracking/internal/auth"
+	"github.com/order-tracking/order-tracking/internal/domain"
+	"github.com/order-tracking/order-tracking/internal/push"
+)
+
+const adminKey = "0123456789abcdef0123456789abcdef"
+
+// ticket asks for one as the administrator.
+func (d *door) ticket() string {
+	d.t.Helper()
+	d.key = adminKey
+	defer func() { d.key = "" }()
+	r := d.do("POST", "/ws/ticket", nil)
+	require.Equal(d.t, "no-store", r.Header.Get("Cache-Control"))
+	out := r.ok(200)
+	expires, err := time.Parse(time.RFC3339, out["expires_at"].(string))
+	require.NoError(d.t, err)
+	require.WithinRange(d.t, expires, time.Now(), time.Now().Add(domain.TicketTTL))
+	return out["ticket"].(string)
+}
+
+// protected opens a door that wants a key, with an order behind it.
+func protected(t *testing.T) (d *door, orderID string) {
+	d = openWith(t, testConfig(), auth.New(adminKey))
+	d.key = adminKey
+	orderID = d.order()
+	d.key = ""
+	return d, orderID
+}
+
+func TestATicketOpensOneStream(t *testing.T) {
+	d, id := protected(t)
+	for _, path := range []string{"/order/" + id + "/ws", "/ws"} {
+		t.Run(path, func(t *testing.T) {
+			ticket := d.ticket()
+			w := d.watch(path+"?ticket="+ticket, "Origin", d.URL)
+			if path == "/ws" {
+				w.say(`{"subscribe":["order:` + id + `"]}`)
+				w.next("ack")
+			}
+			w.next("snapshot")
+			d.watch(path+"?ticket="+ticket, "Origin", d.URL).closing(closeUnauthorised)
+			d.watch(path + "?ticket=invented").closing(closeUnauthorised)
+		})
+	}
+	t.Run("server-sent events", func(t *testing.T) {
+		ticket := d.ticket()
+		d.stream("/order/" + id + "/stream?ticket=" + ticket).data("snapshot")
+		d.do("GET", "/order/"+id+"/stream?ticket="+ticket, nil).problem(401, "unauthenticated")
+	})
+}
+
+func TestATicketOpensNothingElse(t *testing.T) {
+	d, id := protected(t)
+	d.do("POST", "/ws/ticket", nil).problem(401, "unauthenticated")
+	d.do("GET", "/order/"+id+"?ticket="+d.ticket(), nil).problem(401, "unauthenticated")
+	d.do("GET", "/ws?ticket="+d.ticket(), nil, append(upgrade[:8:8], "Origin", "https://evil.example")...).problem(403, "forbidden")
+	d.do("GET", "/ws?ticket=invented", nil).problem(401, "unauthenticated") // not even a WebSocket
+}
+
+func TestWhoIsNotLocalIsNotLetInByATicket(t *testing.T) {
+	d := open(t)
+	var out struct{ Ticket string }
+	require.NoError(t, json.Unmarshal(d.do("POST", "/ws/ticket", nil).body, &out))
+	d.do("GET", "/ws?ticket="+out.Ticket, nil, append(upgrade[:8:8], "Origin", "https://evil.example")...).problem(403, "forbidden")
+	d.watch("/ws?ticket=" + out.Ticket).say(`{}`) // was not spent on it
+}
+
+func TestTooManyStreams(t *testing.T) {
+	d := openHub(t, testConfig(), auth.New(""), push.Config{MaxSubscriptions: 2})
+	id := d.order()
+	w := d.watch("/ws")
+	d.stream("/order/" + id + "/stream").data("snapshot")
+	for _, path := range []string{"/ws", "/order/" + id + "/ws"} {
+		r := d.do("GET", path, nil, upgrade...)
+		r.problem(503, "unavailable")
+		require.NotEmpty(t, r.Header.Get("Retry-After"))
+	}
+	d.do("GET", "/order/"+id+"/stream", nil).problem(503, "unavailable")
+	_ = w.conn.NetConn().Close()
+	require.Eventually(t, func() bool { return d.hub.Watchers() == 1 }, 5*time.Second, time.Millisecond)
+	d.watch("/order/" + id + "/ws").next("snapshot")
+}

@@ -1,0 +1,12 @@
+-- +goose Up
+-- Tickets that each open one stream. Only a hash is kept: the ticket is shown once.
+CREATE TABLE tickets (
+    hash       bytea  NOT NULL PRIMARY KEY, -- SHA-256 of the ticket
+    actor_kind text   NOT NULL,
+    actor_id   text   NOT NULL,
+    expires_at bigint NOT NULL
+);
+CREATE INDEX tickets_expires ON tickets (expires_at);
+
+-- +goose Down
+DROP TABLE tickets;

@@ -1,0 +1,12 @@
+-- +goose Up
+-- Tickets that each open one stream. Only a hash is kept: the ticket is shown once.
+CREATE TABLE tickets (
+    hash       BLOB    NOT NULL PRIMARY KEY, -- SHA-256 of the ticket
+    actor_kind TEXT    NOT NULL,
+    actor_id   TEXT    NOT NULL,
+    expires_at INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX tickets_expires ON tickets (expires_at);
+
+-- +goose Down
+DROP TABLE tickets;
