@@ -99,6 +99,7 @@ func New(d Deps) *Server {
 	s.onboardingRoutes()
 	s.ingestRoutes()
 	s.streamRoutes()
+	s.pageRoutes()
 	s.opsRoutes()
 	s.finishAPI()
 	for _, r := range s.engine.Routes() { // whatever can be got has a head

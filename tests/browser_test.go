@@ -1,0 +1,245 @@
+package tests
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/require"
+
+	"github.com/order-tracking/order-tracking/pkg/client"
+)
+
+// tab is a page of the product in a real browser.
+type tab struct {
+	t   *testing.T
+	ctx context.Context
+}
+
+// openTab opens an empty page of the server's origin, with /client.js as window.client.
+func openTab(t *testing.T, addr string) *tab {
+	browser := os.Getenv("TEST_BROWSER")
+	if browser == "" {
+		t.Skip("needs Chromium: set TEST_BROWSER to it (scripts/services.sh)")
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	t.Cleanup(cancel)
+	ctx, stop := chromedp.NewExecAllocator(ctx, append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.ExecPath(browser), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.Flag("disable-background-networking", true))...)
+	t.Cleanup(stop)
+	ctx, closeTab := chromedp.NewContext(ctx)
+	t.Cleanup(closeTab)
+	p := &tab{t: t, ctx: ctx}
+	_, err := chromedp.Run(ctx, chromedp.Navigate("http://"+addr+"/healthz"))
+	require.NoError(t, err)
+	p.do(`import("/client.js").then(m => { window.client = m; })`)
+	return p
+}
+
+// run evaluates JavaScript, waits for what it promises and returns the outcome.
+func run[T any](p *tab, script string, args ...any) T {
+	p.t.Helper()
+	out, err := chromedp.Run(p.ctx, chromedp.Evaluate[T](fmt.Sprintf(script, args...), chromedp.EvalAwaitPromise))
+	require.NoError(p.t, err, script)
+	return out
+}
+
+// do is run for what returns nothing.
+func (p *tab) do(script string, args ...any) {
+	p.t.Helper()
+	run[chromedp.Void](p, script, args...)
+}
+
+// until waits for a condition in the page.
+func (p *tab) until(condition string, args ...any) {
+	p.t.Helper()
+	condition = fmt.Sprintf(condition, args...)
+	_, err := chromedp.Run(p.ctx, chromedp.Poll[chromedp.Void](condition, chromedp.WithPollingInterval(20*time.Millisecond)))
+	require.NoError(p.t, err, condition)
+}
+
+// wire is a way to the server that can be cut.
+type wire struct {
+	listener net.Listener
+	mu       sync.Mutex
+	open     map[net.Conn]struct{}
+	ends     sync.WaitGroup
+}
+
+func newWire(t *testing.T, to string) *wire {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	w := &wire{listener: l, open: map[net.Conn]struct{}{}}
+	w.ends.Go(func() {
+		for {
+			in, err := l.Accept()
+			if err != nil {
+				return
+			}
+			out, err := net.Dial("tcp", to)
+			if err != nil {
+				_ = in.Close()
+				continue
+			}
+			for from, to := range map[net.Conn]net.Conn{in: out, out: in} {
+				w.mu.Lock()
+				w.open[from] = struct{}{}
+				w.mu.Unlock()
+				w.ends.Go(func() {
+					_, _ = io.Copy(to, from)
+					_, _ = from.Close(), to.Close()
+				})
+			}
+		}
+	})
+	t.Cleanup(func() {
+		_ = l.Close()
+		w.cut()
+		w.ends.Wait()
+	})
+	return w
+}
+
+// cut breaks all connections, without a word to either side.
+func (w *wire) cut() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for c := range w.open {
+		_ = c.(*net.TCPConn).SetLinger(0)
+		_ = c.Close()
+	}
+	clear(w.open)
+}
+
+// shop is a server that wants a key, and who has it.
+type shop struct {
+	*server
+	*client.Client
+	t *testing.T
+}
+
+func newShop(t *testing.T) *shop {
+	s := &server{dir: t.TempDir(), key: strings.Repeat("k", 32)}
+	t.Cleanup(func() { s.down(t) })
+	s.up(t)
+	s.args = append(s.args, "--http-addr="+s.http) // where it comes back
+	c, err := client.New("http://"+s.http, client.WithKey(s.key))
+	require.NoError(t, err)
+	return &shop{s, c, t}
+}
+
+func (s *shop) order() (id string) {
+	o, err := s.CreateOrder(s.t.Context(), client.Draft{Customer: client.Customer{Name: "Ann"}, Dropoff: &client.Place{Address: "1 High Street"}})
+	require.NoError(s.t, err)
+	return o.ID
+}
+
+// change makes the order's next version.
+func (s *shop) change(id string, n int) {
+	notes := fmt.Sprint("note ", n)
+	_, err := s.EditOrder(s.t.Context(), id, client.Edit{Notes: &notes})
+	require.NoError(s.t, err)
+}
+
+// Connections break, the server restarts, and the page still hears of each change once.
+func TestBrowserHearsEachStatusOnce(t *testing.T) {
+	s := newShop(t)
+	w := newWire(t, s.http)
+	p := openTab(t, w.listener.Addr().String())
+	id := s.order()
+	p.do(`void (window.seen = [], window.snapshots = 0, window.why = "going on",
+		window.watch = client.watchOrder(%q, { key: %q, since: 0, ended: why => window.why = why, on: {
+			status: f => seen.push(f.version), snapshot: () => snapshots++ } }))`, id, s.key)
+	p.until(`snapshots === 1`)
+	version := 1
+	for _, fault := range []func(){w.cut, func() { s.restart(t) }, w.cut} {
+		for range 5 {
+			s.change(id, version)
+			version++
+		}
+		fault()
+		for range 5 { // while nobody is connected
+			s.change(id, version)
+			version++
+		}
+		p.until(`seen.length === %d`, version)
+	}
+	_, err := s.CancelOrder(t.Context(), id, "")
+	require.NoError(t, err)
+	p.until(`why === null`)
+	seen := run[[]int](p, `seen`)
+	for i, v := range seen {
+		require.Equal(t, i+1, v, "%v", seen)
+	}
+	require.Len(t, seen, version+1)
+	require.Equal(t, 4, run[int](p, `snapshots`))
+}
+
+// Topics come and go on one connection, also across its end.
+func TestBrowserWatchesManyTopics(t *testing.T) {
+	s := newShop(t)
+	w := newWire(t, s.http)
+	p := openTab(t, w.listener.Addr().String())
+	name := "Bo"
+	courier, err := s.CreateCourier(t.Context(), client.CourierEdit{Name: &name})
+	require.NoError(t, err)
+	ids := make([]string, 90) // more than one message may name
+	for i := range ids {
+		ids[i] = s.order()
+	}
+	unknown := newID()
+	p.do(`void (window.statuses = {}, window.moves = [], window.refused = [], window.acks = 0,
+		window.live = new client.Live({ key: %q, on: {
+			status: f => (statuses[f.order_id] ??= []).push(f.version), positions: f => moves.push(...f.data.couriers),
+			error: f => refused.push(f.data.instance), ack: f => acks = f.data.topics.length } }),
+		%s.forEach(id => live.subscribe("order:" + id, 0)), live.subscribe("order:" + %q), live.subscribe("fleet"))`,
+		s.key, encode(t, ids), unknown)
+	p.until(`Object.keys(statuses).length === 90 && refused.length === 1 && acks === 91`)
+	_, err = s.ReportPositions(t.Context(), courier.ID, []client.Position{{Lat: 55.75, Lon: 37.61}})
+	require.NoError(t, err)
+	p.until(`moves.some(m => m.courier_id === %q)`, courier.ID)
+
+	p.do(`live.unsubscribe("order:%s")`, ids[0])
+	p.do(`live.unsubscribe("fleet")`)
+	p.until(`acks === 89`)
+	w.cut()
+	for _, id := range ids {
+		s.change(id, 1)
+	}
+	p.until(`Object.values(statuses).filter(v => v.length === 2).length === 89`)
+	statuses := run[map[string][]int](p, `statuses`)
+	require.Equal(t, []int{1}, statuses[ids[0]])
+	for _, id := range ids[1:] {
+		require.Equal(t, []int{1, 2}, statuses[id])
+	}
+	p.do(`live.close()`)
+}
+
+// What is no use to try again is told instead.
+func TestBrowserIsToldWhyNot(t *testing.T) {
+	s := newShop(t)
+	p := openTab(t, s.http)
+	id := s.order()
+	for name, c := range map[string]struct {
+		id, options string
+		code        string
+	}{
+		"a wrong key":        {id, `key: "wrong"`, "unauthenticated"},
+		"no key":             {id, ``, "unauthenticated"},
+		"a wrong token":      {id, `token: "wrong"`, "unauthenticated"},
+		"a worthless ticket": {id, `ticket: async () => "invented"`, "unauthenticated"},
+		"an unknown order":   {newID(), fmt.Sprintf(`key: %q`, s.key), "order_not_found"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			why := run[object](p, `new Promise(ended => client.watchOrder(%q, { ended, %s }))`, c.id, c.options)
+			require.Equal(t, c.code, why["code"], "%v", why)
+		})
+	}
+}
