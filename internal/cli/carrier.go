@@ -2,11 +2,9 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -18,18 +16,15 @@ import (
 // desk is what the carrier commands share: they ask a delivery company itself, with
 // the account of the configuration, and need no server.
 type desk struct {
-	*env
+	printer
 	carrier, file string
 	sets          []string
-	sandbox, json bool
+	sandbox       bool
 }
 
 func carrierCommand(e *env) *cobra.Command {
-	d := &desk{env: e}
-	cmd := &cobra.Command{
-		Use: "carrier", Short: "Ask a delivery company: prices, parcels, offices",
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-	}
+	d := &desk{printer: printer{env: e}}
+	cmd := group("carrier", "Ask a delivery company: prices, parcels, offices")
 	f := cmd.PersistentFlags()
 	f.StringVar(&d.carrier, "carrier", "cdek", "the delivery company's `code`")
 	f.StringVar(&d.file, "config", "", "YAML `file` with the account")
@@ -40,39 +35,31 @@ func carrierCommand(e *env) *cobra.Command {
 	return cmd
 }
 
-// ask opens the company, and prints what was got: as JSON, or for people.
-func (d *desk) ask(ctx context.Context, get func(context.Context, *app.Desk) (any, error), human func(w io.Writer, got any)) (err error) {
-	var args []string
-	if d.file != "" {
-		args = append(args, "--config", d.file)
+// ask makes a command that asks the company.
+func (d *desk) ask(cmd *cobra.Command, run func(ctx context.Context, open *app.Desk, args []string) error) *cobra.Command {
+	cmd.RunE = func(cmd *cobra.Command, args []string) (err error) {
+		var flags []string
+		if d.file != "" {
+			flags = append(flags, "--config", d.file)
+		}
+		if d.sandbox {
+			flags = append(flags, "--sandbox-carriers")
+		}
+		for _, s := range d.sets {
+			flags = append(flags, "--set", s)
+		}
+		cfg, err := config.Load(flags, d.environ)
+		if err != nil {
+			return err
+		}
+		open, err := app.OpenDesk(cmd.Context(), cfg, d.carrier)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, open.Close()) }()
+		return run(cmd.Context(), open, args)
 	}
-	if d.sandbox {
-		args = append(args, "--sandbox-carriers")
-	}
-	for _, s := range d.sets {
-		args = append(args, "--set", s)
-	}
-	cfg, err := config.Load(args, d.environ)
-	if err != nil {
-		return err
-	}
-	open, err := app.OpenDesk(ctx, cfg, d.carrier)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, open.Close()) }()
-	got, err := get(ctx, open)
-	if err != nil {
-		return err
-	}
-	if d.json {
-		enc := json.NewEncoder(d.stdout)
-		enc.SetEscapeHTML(false)
-		return enc.Encode(got)
-	}
-	w := tabwriter.NewWriter(d.stdout, 0, 4, 2, ' ', 0)
-	human(w, got)
-	return w.Flush()
+	return cmd
 }
 
 // row writes a line of a table; a tabwriter fails when it is flushed.
@@ -80,16 +67,21 @@ func row(w io.Writer, format string, args ...any) { _, _ = fmt.Fprintf(w, format
 
 func (d *desk) quote() *cobra.Command {
 	var p app.Parcel
-	cmd := &cobra.Command{
+	cmd := d.ask(&cobra.Command{
 		Use: "quote", Short: "What sending costs and how long it takes", Args: cobra.NoArgs,
 		Example: "  order-tracking carrier quote --sandbox-carriers --to-city Новосибирск --weight 1500",
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return d.ask(cmd.Context(), func(ctx context.Context, open *app.Desk) (any, error) {
-				quotes, err := open.Quote(ctx, p)
-				return quotes, err
-			}, func(w io.Writer, got any) { printQuotes(w, got) })
-		},
-	}
+	}, func(ctx context.Context, open *app.Desk, _ []string) error {
+		quotes, err := open.Quote(ctx, p)
+		if err != nil {
+			return err
+		}
+		return d.show(quotes, func(w io.Writer) {
+			row(w, "TARIFF\tPRICE\tDAYS\tWAY\tNAME")
+			for _, q := range quotes {
+				row(w, "%s\t%.2f %s\t%d-%d\t%s\t%s", q.Tariff, float64(q.Price.Amount)/100, q.Price.Currency, q.DaysMin, q.DaysMax, q.Mode, q.Name)
+			}
+		})
+	})
 	f := cmd.Flags()
 	f.StringVar(&p.ToCity, "to-city", "", "a `city`, or the company's code of it")
 	f.StringVar(&p.ToAddress, "to-address", "", "an `address`")
@@ -105,77 +97,38 @@ func (d *desk) quote() *cobra.Command {
 }
 
 func (d *desk) track() *cobra.Command {
-	return &cobra.Command{
+	return d.ask(&cobra.Command{
 		Use: "track NUMBER", Short: "Where a parcel is, by its tracking number", Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return d.ask(cmd.Context(), func(ctx context.Context, open *app.Desk) (any, error) {
-				parcel, err := open.Track(ctx, args[0])
-				return parcel, err
-			}, func(w io.Writer, got any) { printParcel(w, got) })
-		},
-	}
+	}, func(ctx context.Context, open *app.Desk, args []string) error {
+		p, err := open.Track(ctx, args[0])
+		if err != nil {
+			return err
+		}
+		return d.show(p, func(w io.Writer) {
+			row(w, "%s\t%s\t%s\t%s", p.Ref.TrackingNumber, p.Ref.Phase, p.Status, p.Text)
+			for _, e := range p.Events {
+				row(w, "%s\t%s\t%s\t%s\t%s", e.OccurredAt.Format(time.RFC3339), e.Code, e.Status, e.City, e.Text)
+			}
+		})
+	})
 }
 
 func (d *desk) points() *cobra.Command {
 	limit := 0
-	cmd := &cobra.Command{
+	cmd := d.ask(&cobra.Command{
 		Use: "points CITY", Short: "Offices and parcel lockers of a city", Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return d.ask(cmd.Context(), func(ctx context.Context, open *app.Desk) (any, error) {
-				points, err := open.Points(ctx, args[0], limit)
-				return points, err
-			}, func(w io.Writer, got any) { printPoints(w, got) })
-		},
-	}
+	}, func(ctx context.Context, open *app.Desk, args []string) error {
+		points, err := open.Points(ctx, args[0], limit)
+		if err != nil {
+			return err
+		}
+		return d.show(points, func(w io.Writer) {
+			row(w, "CODE\tKIND\tHOURS\tADDRESS")
+			for _, p := range points {
+				row(w, "%s\t%s\t%s\t%s", p.Code, p.Kind, p.Hours, p.Address)
+			}
+		})
+	})
 	cmd.Flags().IntVar(&limit, "limit", 50, "how `many` at most")
 	return cmd
-}
-
-// Answers are printed from their JSON: the command line knows no types of the domain.
-func as[T any](got any) (out T) {
-	if b, err := json.Marshal(got); err == nil {
-		_ = json.Unmarshal(b, &out) // made of the same values a line above
-	}
-	return out
-}
-
-func printQuotes(w io.Writer, got any) {
-	row(w, "TARIFF\tPRICE\tDAYS\tWAY\tNAME")
-	for _, q := range as[[]struct {
-		Tariff, Name, Mode string
-		Price              struct {
-			Amount   int64
-			Currency string
-		}
-		DaysMin int `json:"days_min"`
-		DaysMax int `json:"days_max"`
-	}](got) {
-		row(w, "%s\t%.2f %s\t%d-%d\t%s\t%s", q.Tariff, float64(q.Price.Amount)/100, q.Price.Currency, q.DaysMin, q.DaysMax, q.Mode, q.Name)
-	}
-}
-
-func printParcel(w io.Writer, got any) {
-	p := as[struct {
-		Ref struct {
-			TrackingNumber string `json:"tracking_number"`
-			Phase          string
-		}
-		Status string `json:"carrier_status"`
-		Text   string `json:"carrier_status_text"`
-		Events []struct {
-			Code, Text, City, Status string
-			OccurredAt               time.Time `json:"occurred_at"`
-		}
-	}](got)
-	row(w, "%s\t%s\t%s\t%s", p.Ref.TrackingNumber, p.Ref.Phase, p.Status, p.Text)
-	for _, ev := range p.Events {
-		row(w, "%s\t%s\t%s\t%s\t%s", ev.OccurredAt.Format(time.RFC3339), ev.Code, ev.Status, ev.City, ev.Text)
-	}
-}
-
-func printPoints(w io.Writer, got any) {
-	row(w, "CODE\tKIND\tHOURS\tADDRESS")
-	for _, p := range as[[]struct{ Code, Kind, Hours, Address string }](got) {
-		row(w, "%s\t%s\t%s\t%s", p.Code, p.Kind, p.Hours, p.Address)
-	}
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -14,50 +15,41 @@ import (
 func configCommand(e *env) *cobra.Command {
 	cmd := group("config", "Show, check and document the configuration of the server")
 	cmd.AddCommand(
-		&cobra.Command{
-			Use: "print [flags of serve]", Short: "Print the configuration that serve would use, secrets hidden",
-			DisableFlagParsing: true,
-			RunE: func(cmd *cobra.Command, args []string) error {
-				cfg, err := e.loadConfig(cmd, args)
-				if cfg == nil {
-					return err
-				}
+		e.configured("print", "Print the configuration that serve would use, secrets hidden",
+			func(_ context.Context, cfg *config.Config) error {
 				text, err := cfg.YAML()
 				if err != nil {
 					return err
 				}
 				_, err = io.WriteString(e.stdout, text)
 				return err
-			},
-		},
-		&cobra.Command{
-			Use: "check [flags of serve]", Short: "Say whether serve would accept the configuration",
-			DisableFlagParsing: true,
-			RunE: func(cmd *cobra.Command, args []string) error {
-				cfg, err := e.loadConfig(cmd, args)
-				if cfg == nil {
-					return err
-				}
-				_, err = fmt.Fprintln(e.stdout, "the configuration is fine")
+			}),
+		e.configured("check", "Say whether serve would accept the configuration",
+			func(context.Context, *config.Config) error {
+				_, err := fmt.Fprintln(e.stdout, "the configuration is fine")
 				return err
-			},
-		},
+			}),
 		configReference(e),
 	)
 	return cmd
 }
 
-// loadConfig reads the configuration by the flags of serve; nil when help was asked for.
-func (e *env) loadConfig(cmd *cobra.Command, args []string) (*config.Config, error) {
-	cfg, err := config.Load(args, e.environ)
-	switch {
-	case errors.Is(err, pflag.ErrHelp):
-		_, err := fmt.Fprintf(e.stdout, "%s.\n\n%s", cmd.Short, config.Usage())
-		return nil, err
-	case err != nil:
-		return nil, err
+// configured makes a command that takes the flags of serve.
+func (e *env) configured(name, short string, run func(context.Context, *config.Config) error) *cobra.Command {
+	return &cobra.Command{
+		Use: name + " [flags of serve]", Short: short, DisableFlagParsing: true,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			cfg, err := config.Load(args, e.environ)
+			switch {
+			case errors.Is(err, pflag.ErrHelp):
+				_, err := fmt.Fprintf(e.stdout, "%s.\n\n%s", short, config.Usage())
+				return err
+			case err != nil:
+				return err
+			}
+			return run(cmd.Context(), cfg)
+		},
 	}
-	return cfg, nil
 }
 
 func configReference(e *env) *cobra.Command {
@@ -69,14 +61,14 @@ func configReference(e *env) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if output == "-" {
-				_, err := io.WriteString(e.stdout, text)
-				return err
-			}
-			return writeWhole(output, func(w io.Writer) error {
+			write := func(w io.Writer) error {
 				_, err := io.WriteString(w, text)
 				return err
-			})
+			}
+			if output == "-" {
+				return write(e.stdout)
+			}
+			return writeWhole(output, write)
 		},
 	}
 	cmd.Flags().StringVarP(&output, "output", "o", "-", "`FILE` to write, - for the standard output")

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -21,36 +20,14 @@ func courierCommand(e *env) *cobra.Command {
 	return cmd
 }
 
-// onCourier makes a command about the courier that its first argument names.
-func (r *remote) onCourier(
-	cmd *cobra.Command, run func(ctx context.Context, c *client.Client, id string, rest []string) error,
-) *cobra.Command {
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		c, err := r.connect()
-		if err != nil {
-			return err
-		}
-		id, err := courierID(cmd.Context(), c, args[0])
-		if err != nil {
-			return err
-		}
-		return run(cmd.Context(), c, id, args[1:])
-	}
-	return cmd
-}
-
-func (r *remote) showCourier(c *client.Courier) error {
-	return r.show(c, func(w io.Writer) {
-		field(w, "Courier", c.Name)
-		field(w, "Id", c.ID)
-		field(w, "Phone", c.Phone)
-		field(w, "Vehicle", c.Vehicle)
-		field(w, "On duty", yes(c.OnDuty))
-		field(w, "Orders", fmt.Sprintf("%d of %d", c.ActiveOrders, c.Capacity))
-		if p := c.Position; p != nil {
-			field(w, "Position", coordinates(client.Point{Lat: p.Lat, Lon: p.Lon})+" at "+clock(p.RecordedAt))
-		}
-	})
+func describeCourier(w io.Writer, c *client.Courier) {
+	field(w, "Courier", c.Name)
+	field(w, "Id", c.ID)
+	field(w, "Phone", c.Phone)
+	field(w, "Vehicle", c.Vehicle)
+	field(w, "On duty", yes(c.OnDuty))
+	field(w, "Orders", fmt.Sprintf("%d of %d", c.ActiveOrders, c.Capacity))
+	fieldPosition(w, c.Position)
 }
 
 func yes(b bool) string {
@@ -60,85 +37,45 @@ func yes(b bool) string {
 	return "no"
 }
 
-// courierFlags are what a courier is.
-type courierFlags struct {
-	name, phone, vehicle string
-	capacity             int
-	onDuty               bool
-	metadata             map[string]string
-}
-
-func (f *courierFlags) add(cmd *cobra.Command) {
+// courierEditFlags adds the flags for what a courier is, and returns what they say once
+// they are read.
+func courierEditFlags(cmd *cobra.Command) func() client.CourierEdit {
 	fs := cmd.Flags()
-	fs.StringVar(&f.name, "name", "", "the courier's `name`")
-	fs.StringVar(&f.phone, "phone", "", "the phone `number`")
-	fs.StringVar(&f.vehicle, "vehicle", "", "foot, bicycle, motorbike, car or van: the `vehicle`")
-	fs.IntVar(&f.capacity, "capacity", 0, "how many active orders at `most`")
-	fs.BoolVar(&f.onDuty, "on-duty", true, "whether the courier takes orders")
-	fs.StringToStringVar(&f.metadata, "meta", nil, "metadata, `key=value`; may be repeated")
-}
-
-func (f *courierFlags) edit(cmd *cobra.Command) client.CourierEdit {
-	e := client.CourierEdit{Metadata: f.metadata}
-	changed := cmd.Flags().Changed
-	if changed("name") {
-		e.Name = &f.name
+	name := fs.String("name", "", "the courier's `name`")
+	phone := fs.String("phone", "", "the phone `number`")
+	vehicle := fs.String("vehicle", "", "foot, bicycle, motorbike, car or van: the `vehicle`")
+	capacity := fs.Int("capacity", 0, "how many active orders at `most`")
+	onDuty := fs.Bool("on-duty", true, "whether the courier takes orders")
+	metadata := fs.StringToString("meta", nil, "metadata, `key=value`; may be repeated")
+	return func() client.CourierEdit {
+		return client.CourierEdit{
+			Name: given(fs, "name", name), Phone: given(fs, "phone", phone), Vehicle: given(fs, "vehicle", vehicle),
+			Capacity: given(fs, "capacity", capacity), OnDuty: given(fs, "on-duty", onDuty), Metadata: *metadata,
+		}
 	}
-	if changed("phone") {
-		e.Phone = &f.phone
-	}
-	if changed("vehicle") {
-		e.Vehicle = &f.vehicle
-	}
-	if changed("capacity") {
-		e.Capacity = &f.capacity
-	}
-	if changed("on-duty") {
-		e.OnDuty = &f.onDuty
-	}
-	return e
 }
 
 func courierCreate(r *remote) *cobra.Command {
-	var f courierFlags
 	cmd := &cobra.Command{Use: "create", Short: "Create a courier", Args: cobra.NoArgs}
-	f.add(cmd)
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		c, err := r.connect()
-		if err != nil {
-			return err
-		}
-		courier, err := c.CreateCourier(cmd.Context(), f.edit(cmd))
-		if err != nil {
-			return err
-		}
-		return r.showCourier(courier)
-	}
-	return cmd
+	edit := courierEditFlags(cmd)
+	return ask(r, cmd, nil, func(ctx context.Context, c *client.Client, _ []string) (*client.Courier, error) {
+		return c.CreateCourier(ctx, edit())
+	}, describeCourier)
 }
 
 func courierEdit(r *remote) *cobra.Command {
-	var f courierFlags
 	cmd := &cobra.Command{Use: "edit COURIER", Short: "Change a courier", Args: cobra.ExactArgs(1)}
-	f.add(cmd)
-	return r.onCourier(cmd, func(ctx context.Context, c *client.Client, id string, _ []string) error {
-		courier, err := c.EditCourier(ctx, id, f.edit(cmd))
-		if err != nil {
-			return err
-		}
-		return r.showCourier(courier)
-	})
+	edit := courierEditFlags(cmd)
+	return ask(r, cmd, courierID, func(ctx context.Context, c *client.Client, args []string) (*client.Courier, error) {
+		return c.EditCourier(ctx, args[0], edit())
+	}, describeCourier)
 }
 
 func courierGet(r *remote) *cobra.Command {
-	return r.onCourier(&cobra.Command{Use: "get COURIER", Short: "Show a courier", Args: cobra.ExactArgs(1)},
-		func(ctx context.Context, c *client.Client, id string, _ []string) error {
-			courier, err := c.Courier(ctx, id)
-			if err != nil {
-				return err
-			}
-			return r.showCourier(courier)
-		})
+	return ask(r, &cobra.Command{Use: "get COURIER", Short: "Show a courier", Args: cobra.ExactArgs(1)}, courierID,
+		func(ctx context.Context, c *client.Client, args []string) (*client.Courier, error) {
+			return c.Courier(ctx, args[0])
+		}, describeCourier)
 }
 
 const courierHeader = "NAME\tON DUTY\tVEHICLE\tORDERS\tPOSITION\tID"
@@ -146,7 +83,7 @@ const courierHeader = "NAME\tON DUTY\tVEHICLE\tORDERS\tPOSITION\tID"
 func courierRow(c *client.Courier) string {
 	position := "-"
 	if p := c.Position; p != nil {
-		position = coordinates(client.Point{Lat: p.Lat, Lon: p.Lon})
+		position = coordinates(p.Lat, p.Lon)
 	}
 	return strings.Join([]string{
 		dash(c.Name), yes(c.OnDuty), c.Vehicle, fmt.Sprintf("%d of %d", c.ActiveOrders, c.Capacity), position, c.ID,
@@ -155,86 +92,55 @@ func courierRow(c *client.Courier) string {
 
 func courierList(r *remote) *cobra.Command {
 	var f client.CourierFilter
-	var onDuty, all bool
-	limit := listed
+	var l listing
 	cmd := &cobra.Command{Use: "list", Short: "List couriers, newest first", Args: cobra.NoArgs}
 	fs := cmd.Flags()
-	fs.BoolVar(&onDuty, "on-duty", false, "only those on duty; --on-duty=false: only the others")
+	onDuty := fs.Bool("on-duty", false, "only those on duty; --on-duty=false: only the others")
 	fs.StringVarP(&f.Search, "search", "q", "", "only with this `text` in the name or phone number")
-	fs.IntVar(&limit, "limit", listed, "how many at `most`")
-	fs.BoolVar(&all, "all", false, "all of them")
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		if fs.Changed("on-duty") {
-			f.OnDuty = &onDuty
-		}
-		c, err := r.connect()
-		if err != nil {
-			return err
-		}
-		if all {
-			limit, f.PageSize = 0, 500
-		}
-		return list(r, c.Couriers(cmd.Context(), f), limit, courierHeader, courierRow)
-	}
-	return cmd
+	l.flags(cmd)
+	return r.on(cmd, nil, func(ctx context.Context, c *client.Client, _ []string) error {
+		f.OnDuty, f.PageSize = given(fs, "on-duty", onDuty), l.page()
+		return list(r, c.Couriers(ctx, f), l, courierHeader, courierRow)
+	})
 }
 
 func courierNear(r *remote) *cobra.Command {
 	limit := 0
 	cmd := &cobra.Command{Use: "near LAT,LON", Short: "List the couriers on duty nearest to a place", Args: cobra.ExactArgs(1)}
 	cmd.Flags().IntVar(&limit, "limit", 0, "how many at `most`")
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		at, err := point("near", args[0])
-		if err != nil || at == nil {
-			return errors.New("the place must be LAT,LON in degrees, such as 55.7512,37.6184")
+	return r.on(cmd, nil, func(ctx context.Context, c *client.Client, args []string) error {
+		at, err := point(args[0])
+		if err != nil {
+			return fmt.Errorf("the place %q %w", args[0], err)
 		}
-		c, err := r.connect()
+		near, err := c.NearCouriers(ctx, *at, limit)
 		if err != nil {
 			return err
 		}
-		near, err := c.NearCouriers(cmd.Context(), *at, limit)
-		if err != nil {
-			return err
-		}
-		all := func(yield func(client.Nearby, error) bool) {
-			for _, n := range near {
-				if !yield(n, nil) {
-					return
-				}
-			}
-		}
-		return list(r, all, 0, "DISTANCE\t"+courierHeader, func(n client.Nearby) string {
-			return strconv.FormatFloat(n.DistanceM/1000, 'f', 2, 64) + " km\t" + courierRow(&n.Courier)
+		return list(r, each(near), listing{}, "DISTANCE\t"+courierHeader, func(n client.Nearby) string {
+			return fmt.Sprintf("%.2f km\t%s", n.DistanceM/1000, courierRow(&n.Courier))
 		})
-	}
-	return cmd
+	})
 }
 
 func courierLocate(r *remote) *cobra.Command {
-	var at string
-	cmd := r.onCourier(&cobra.Command{
+	var at *client.Point
+	cmd := r.on(&cobra.Command{
 		Use: "locate COURIER", Short: "Show where a courier is, or with --at report it", Args: cobra.ExactArgs(1),
-	}, func(ctx context.Context, c *client.Client, id string, _ []string) error {
-		if at != "" {
-			p, err := point("at", at)
+	}, courierID, func(ctx context.Context, c *client.Client, args []string) error {
+		if at != nil {
+			got, err := c.ReportPositions(ctx, args[0], []client.Position{{Lat: at.Lat, Lon: at.Lon}})
 			if err != nil {
 				return err
 			}
-			got, err := c.ReportPositions(ctx, id, []client.Position{{Lat: p.Lat, Lon: p.Lon}})
-			if err != nil {
-				return err
-			}
-			return r.show(got, func(w io.Writer) {
-				field(w, "Accepted", strconv.Itoa(got.Accepted))
-				field(w, "Dropped", strconv.Itoa(got.Dropped))
-			})
+			return r.show(got, func(w io.Writer) { fieldReceived(w, got) })
 		}
-		p, err := c.CourierLocation(ctx, id)
+		p, err := c.CourierLocation(ctx, args[0])
 		if err != nil {
 			return err
 		}
 		return r.show(p, func(w io.Writer) {
-			field(w, "Position", coordinates(client.Point{Lat: p.Lat, Lon: p.Lon}))
+			field(w, "Position", coordinates(p.Lat, p.Lon))
 			age := time.Duration(p.AgeSeconds * float64(time.Second)).Round(time.Second)
 			stale := ""
 			if p.Stale {
@@ -243,20 +149,20 @@ func courierLocate(r *remote) *cobra.Command {
 			field(w, "Recorded", fmt.Sprintf("%s (%s ago%s)", clock(p.RecordedAt), age, stale))
 		})
 	})
-	cmd.Flags().StringVar(&at, "at", "", "report that the courier is at `LAT,LON` now")
+	pointVar(cmd.Flags(), &at, "at", "report that the courier is at `LAT,LON` now")
 	return cmd
 }
 
+func fieldReceived(w io.Writer, got client.Received) {
+	field(w, "Accepted", strconv.Itoa(got.Accepted))
+	field(w, "Dropped", strconv.Itoa(got.Dropped))
+}
+
 func courierOrders(r *remote) *cobra.Command {
-	all := false
-	cmd := r.onCourier(&cobra.Command{Use: "orders COURIER", Short: "List a courier's orders, active ones first", Args: cobra.ExactArgs(1)},
-		func(ctx context.Context, c *client.Client, id string, _ []string) error {
-			limit := listed
-			if all {
-				limit = 0
-			}
-			return list(r, c.CourierOrders(ctx, id, 0), limit, orderHeader, orderRow)
-		})
-	cmd.Flags().BoolVar(&all, "all", false, "all of them")
-	return cmd
+	var l listing
+	cmd := &cobra.Command{Use: "orders COURIER", Short: "List a courier's orders, active ones first", Args: cobra.ExactArgs(1)}
+	l.flags(cmd)
+	return r.on(cmd, courierID, func(ctx context.Context, c *client.Client, args []string) error {
+		return list(r, c.CourierOrders(ctx, args[0], l.page()), l, orderHeader, orderRow)
+	})
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"time"
@@ -13,32 +14,24 @@ import (
 // healthcheckCommand asks the server that the same configuration describes whether
 // it can work: exit code 0 when it can. It is what containers run.
 func healthcheckCommand(e *env) *cobra.Command {
-	return &cobra.Command{
-		Use: "healthcheck", Short: "Ask the local server whether it is ready",
-		DisableFlagParsing: true,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			cfg, err := config.Load(args, e.environ)
-			if err != nil {
-				return err
-			}
-			server, err := localURL(cfg.HTTP.Addr)
-			if err != nil {
-				return err
-			}
-			req, err := http.NewRequestWithContext(cmd.Context(), http.MethodGet, server+"/readyz", nil)
-			if err != nil {
-				return err
-			}
-			client := http.Client{Timeout: 3 * time.Second}
-			resp, err := client.Do(req)
-			if err != nil {
-				return err
-			}
-			defer func() { _ = resp.Body.Close() }() // only its status is read
-			if resp.StatusCode != http.StatusOK {
-				return fmt.Errorf("not ready: %s", resp.Status)
-			}
-			return nil
-		},
-	}
+	return e.configured("healthcheck", "Ask the local server whether it is ready", func(ctx context.Context, cfg *config.Config) error {
+		server, err := localURL(cfg.HTTP.Addr)
+		if err != nil {
+			return err
+		}
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, server+"/readyz", nil)
+		if err != nil {
+			return err
+		}
+		client := http.Client{Timeout: 3 * time.Second}
+		resp, err := client.Do(req)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = resp.Body.Close() }() // only its status is read
+		if resp.StatusCode != http.StatusOK {
+			return fmt.Errorf("not ready: %s", resp.Status)
+		}
+		return nil
+	})
 }

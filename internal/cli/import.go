@@ -3,6 +3,7 @@ package cli
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 
 	"github.com/order-tracking/order-tracking/pkg/client"
@@ -35,8 +37,7 @@ already and are the same are left alone, so an import that broke off can be run 
 	fs.StringVar(&in.format, "format", "", "ndjson or csv: the `format`; else by the file's name")
 	fs.StringVar(&in.resume, "resume", "", "`FILE` that remembers how far the import is; deleted when it is done")
 	fs.StringVar(&in.report, "report", "", "`FILE` to write every refused row to, as NDJSON; else the first are printed")
-	cmd.RunE = func(cmd *cobra.Command, args []string) error { return in.run(cmd.Context(), args[0]) }
-	return cmd
+	return in.on(cmd, nil, func(ctx context.Context, c *client.Client, args []string) error { return in.run(ctx, c, args[0]) })
 }
 
 // importing is an import as the command sees it.
@@ -47,7 +48,7 @@ type importing struct {
 	state   importState
 	started time.Time
 	saved   time.Time
-	bar     *progress
+	bar     *progressbar.ProgressBar
 	pace    pace
 	refused io.Writer
 	held    []client.ImportReport // refused rows that the state does not cover yet
@@ -63,7 +64,7 @@ type importState struct {
 	client.ImportTally
 }
 
-func (in *importing) run(ctx context.Context, file string) error {
+func (in *importing) run(ctx context.Context, c *client.Client, file string) error {
 	rows, size, err := in.open(file)
 	if err != nil {
 		return err
@@ -72,12 +73,12 @@ func (in *importing) run(ctx context.Context, file string) error {
 	if err := in.load(file, size); err != nil {
 		return err
 	}
-	c, err := in.connect()
-	if err != nil {
-		return err
-	}
 	if in.report != "" {
-		f, err := os.OpenFile(in.report, os.O_CREATE|os.O_WRONLY|in.reportMode(), 0o600)
+		mode := os.O_TRUNC
+		if in.state.Line > 0 {
+			mode = os.O_APPEND // to what an earlier part of the same import reported
+		}
+		f, err := os.OpenFile(in.report, os.O_CREATE|os.O_WRONLY|mode, 0o600)
 		if err != nil {
 			return err
 		}
@@ -97,24 +98,15 @@ func (in *importing) run(ctx context.Context, file string) error {
 		opts = append(opts, client.FirstLine(in.state.Line+1))
 	}
 	for report, importErr := range c.Import(ctx, body, format, opts...) {
-		if importErr != nil {
-			err = importErr
-			break
+		if err = importErr; err == nil {
+			err = in.take(report, before)
 		}
-		if err = in.take(report, before); err != nil {
+		if err != nil {
 			break
 		}
 	}
-	in.bar.close()
+	_ = in.bar.Finish()
 	return in.end(err)
-}
-
-// reportMode keeps what an earlier part of the same import reported.
-func (in *importing) reportMode() int {
-	if in.state.Line > 0 {
-		return os.O_APPEND
-	}
-	return os.O_TRUNC
 }
 
 func (in *importing) open(file string) (io.ReadCloser, int64, error) {
@@ -178,33 +170,17 @@ func (in *importing) skip(r io.Reader, format client.Format) (io.Reader, error) 
 		return r, nil
 	}
 	lines := bufio.NewReaderSize(r, 1<<20)
-	var header bytes.Buffer
+	var header []byte
 	for n := range in.state.Line {
-		into := io.Discard
-		if n == 0 && format == client.CSV {
-			into = &header
-		}
-		if err := copyLine(into, lines); err != nil {
+		line, err := lines.ReadBytes('\n')
+		if err != nil && (len(line) == 0 || !errors.Is(err, io.EOF)) { // the last line may lack its end
 			return nil, fmt.Errorf("the file ends before line %d, up to which it was imported: %w", in.state.Line, err)
 		}
+		if n == 0 && format == client.CSV {
+			header = line
+		}
 	}
-	return io.MultiReader(&header, lines), nil
-}
-
-func copyLine(w io.Writer, r *bufio.Reader) error {
-	for {
-		part, err := r.ReadSlice('\n')
-		if _, writeErr := w.Write(part); writeErr != nil {
-			return writeErr
-		}
-		if errors.Is(err, bufio.ErrBufferFull) {
-			continue
-		}
-		if errors.Is(err, io.EOF) && len(part) > 0 {
-			err = nil // a last line without its end
-		}
-		return err
-	}
+	return io.MultiReader(bytes.NewReader(header), lines), nil
 }
 
 // take shows and remembers what the server reports. before is what earlier parts of
@@ -220,8 +196,8 @@ func (in *importing) take(r client.ImportReport, before client.ImportTally) erro
 		Failed: before.Failed + r.Failed, Finished: r.Finished,
 	}
 	rate := float64(r.Read) / max(time.Since(in.started).Seconds(), 1e-3)
-	in.bar.to(in.pace.upTo(r.Line))
-	in.bar.say(fmt.Sprintf("%d rows, %.0f a second, %d refused", in.state.Read, rate, in.state.Failed))
+	_ = in.bar.Set64(in.pace.upTo(r.Line))
+	in.bar.Describe(fmt.Sprintf("%d rows, %.0f a second, %d refused", in.state.Read, rate, in.state.Failed))
 	if in.resume != "" && time.Since(in.saved) < time.Second && !r.Finished {
 		return nil
 	}
@@ -249,7 +225,7 @@ func (in *importing) refuse(r client.ImportReport) error {
 	if in.shown++; in.shown > shownErrors {
 		return nil
 	}
-	in.bar.clear()
+	_ = in.bar.Clear()
 	text := fmt.Sprintf("line %d: %v", r.Line, explain(r.Error))
 	if in.shown == shownErrors {
 		text += "\n… more are not shown; --report FILE has all"
@@ -266,17 +242,13 @@ func (in *importing) end(err error) error {
 		return err // of the whole, before any row
 	}
 	if in.json {
-		if printErr := in.printJSON(s.ImportTally); printErr != nil && err == nil {
-			err = printErr
-		}
+		err = cmp.Or(err, in.printJSON(s.ImportTally))
 	} else {
 		_, _ = fmt.Fprintf(in.stdout, "%d rows read: %d created, %d known, %d refused\n", s.Read, s.Created, s.Known, s.Failed)
 	}
 	switch {
 	case err != nil:
-		if saveErr := in.save(); saveErr != nil {
-			err = errors.Join(err, saveErr)
-		}
+		err = errors.Join(err, in.save())
 		hint := "run it again; what is there already is left alone"
 		if in.resume != "" {
 			hint = "run it again with the same --resume to go on"

@@ -13,27 +13,6 @@ import (
 	"github.com/order-tracking/order-tracking/pkg/client"
 )
 
-// listed is how many entries a list shows unless told otherwise.
-const listed = 20
-
-// onOrder makes a command about the order that its first argument names.
-func (r *remote) onOrder(
-	cmd *cobra.Command, run func(ctx context.Context, c *client.Client, id string, rest []string) error,
-) *cobra.Command {
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		c, err := r.connect()
-		if err != nil {
-			return err
-		}
-		id, err := orderID(cmd.Context(), c, args[0])
-		if err != nil {
-			return err
-		}
-		return run(cmd.Context(), c, id, args[1:])
-	}
-	return cmd
-}
-
 func orderCommand(e *env) *cobra.Command {
 	cmd := group("order", "Create, find and change orders; ORDER is an id, an external id or a number")
 	r := e.remoteFlags(cmd)
@@ -42,32 +21,11 @@ func orderCommand(e *env) *cobra.Command {
 	return cmd
 }
 
-// group is a command that only holds others.
-func group(name, short string) *cobra.Command {
-	return &cobra.Command{
-		Use: name, Short: short, Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return fmt.Errorf("unknown command %q for %q", args[0], cmd.CommandPath())
-			}
-			return nil
-		},
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-	}
-}
-
 func orderGet(r *remote) *cobra.Command {
-	return r.onOrder(&cobra.Command{Use: "get ORDER", Short: "Show an order", Args: cobra.ExactArgs(1)},
-		func(ctx context.Context, c *client.Client, id string, _ []string) error {
-			o, err := c.Order(ctx, id)
-			if err != nil {
-				return err
-			}
-			return r.showOrder(o)
-		})
-}
-
-func (r *remote) showOrder(o *client.Order) error {
-	return r.show(o, func(w io.Writer) { describeOrder(w, o) })
+	return ask(r, &cobra.Command{Use: "get ORDER", Short: "Show an order", Args: cobra.ExactArgs(1)}, orderID,
+		func(ctx context.Context, c *client.Client, args []string) (*client.Order, error) {
+			return c.Order(ctx, args[0])
+		}, describeOrder)
 }
 
 func describeOrder(w io.Writer, o *client.Order) {
@@ -90,17 +48,13 @@ func describeOrder(w io.Writer, o *client.Order) {
 	}
 	field(w, "Notes", o.Notes)
 	field(w, "Courier", o.CourierID)
-	if o.PromisedAt != nil {
-		field(w, "Promised", clock(*o.PromisedAt))
-	}
+	fieldTime(w, "Promised", o.PromisedAt)
 	if o.ETA != nil && o.DeliveredAt == nil {
 		field(w, "Expected", expected(o.ETA))
 	}
-	field(w, "Created", clock(o.CreatedAt))
-	field(w, "Changed", clock(o.UpdatedAt))
-	if o.DeliveredAt != nil {
-		field(w, "Delivered", clock(*o.DeliveredAt))
-	}
+	fieldTime(w, "Created", &o.CreatedAt)
+	fieldTime(w, "Changed", &o.UpdatedAt)
+	fieldTime(w, "Delivered", o.DeliveredAt)
 }
 
 func expected(e *client.Estimate) string {
@@ -108,30 +62,15 @@ func expected(e *client.Estimate) string {
 }
 
 func orderList(r *remote) *cobra.Command {
-	var f orderFilter
-	var all bool
-	limit := listed
+	var l listing
 	cmd := &cobra.Command{Use: "list", Short: "List orders, newest first", Args: cobra.NoArgs}
-	f.flags(cmd)
-	cmd.Flags().IntVar(&limit, "limit", listed, "how many at `most`")
-	cmd.Flags().BoolVar(&all, "all", false, "all of them")
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		filter, err := f.filter(cmd)
-		if err != nil {
-			return err
-		}
-		c, err := r.connect()
-		if err != nil {
-			return err
-		}
-		if all {
-			limit, filter.PageSize = 0, 500
-		} else {
-			filter.PageSize = max(1, min(limit+1, 500))
-		}
-		return list(r, c.Orders(cmd.Context(), filter), limit, orderHeader, orderRow)
-	}
-	return cmd
+	filter := orderFilter(cmd)
+	l.flags(cmd)
+	return r.on(cmd, nil, func(ctx context.Context, c *client.Client, _ []string) error {
+		f := filter()
+		f.PageSize = l.page()
+		return list(r, c.Orders(ctx, f), l, orderHeader, orderRow)
+	})
 }
 
 const orderHeader = "NUMBER\tSTATUS\tCUSTOMER\tDROP-OFF\tCREATED\tEXTERNAL ID\tID"
@@ -142,58 +81,43 @@ func orderRow(o *client.Order) string {
 	}, "\t")
 }
 
-// orderFilter is the flags that narrow lists and exports.
-type orderFilter struct {
-	client.OrderFilter
-	statuses []string
-	from, to string
-	active   bool
-}
-
-func (f *orderFilter) flags(cmd *cobra.Command) {
+// orderFilter adds the flags that narrow lists and exports, and returns what they say
+// once they are read.
+func orderFilter(cmd *cobra.Command) func() client.OrderFilter {
+	var f client.OrderFilter
+	var from, to *time.Time
 	fs := cmd.Flags()
-	fs.StringSliceVar(&f.statuses, "status", nil, "only of these `statuses`")
+	statuses := fs.StringSlice("status", nil, "only of these `statuses`")
 	fs.StringVar(&f.CourierID, "courier", "", "only of the courier with this `id`")
 	fs.StringVar(&f.MerchantID, "merchant", "", "only of this `merchant`")
 	fs.StringVar(&f.ExternalID, "external-id", "", "only with this external `id`")
 	fs.StringVar(&f.CustomerPhone, "phone", "", "only of the customer with this phone `number`")
 	fs.StringVarP(&f.Search, "search", "q", "", "only with this `text` in the number, external id, name or address")
-	fs.StringVar(&f.from, "from", "", "only created at this `time` or later: RFC 3339, or -24h")
-	fs.StringVar(&f.to, "to", "", "only created before this `time`")
-	fs.BoolVar(&f.active, "active", false, "only those still on their way; --active=false: only finished ones")
-}
-
-func (f *orderFilter) filter(cmd *cobra.Command) (client.OrderFilter, error) {
-	out := f.OrderFilter
-	for _, s := range f.statuses {
-		out.Statuses = append(out.Statuses, client.Status(s))
-	}
-	if cmd.Flags().Changed("active") {
-		out.Active = &f.active
-	}
-	for _, t := range []struct {
-		name, text string
-		into       *time.Time
-	}{{"from", f.from, &out.CreatedFrom}, {"to", f.to, &out.CreatedTo}} {
-		at, err := moment(t.name, t.text)
-		if err != nil {
-			return out, err
+	momentVar(fs, &from, "from", "only created at this `time` or later: RFC 3339, or -24h")
+	momentVar(fs, &to, "to", "only created before this `time`")
+	active := fs.Bool("active", false, "only those still on their way; --active=false: only finished ones")
+	return func() client.OrderFilter {
+		for _, s := range *statuses {
+			f.Statuses = append(f.Statuses, client.Status(s))
 		}
-		if at != nil {
-			*t.into = *at
+		f.Active = given(fs, "active", active)
+		if from != nil {
+			f.CreatedFrom = *from
 		}
+		if to != nil {
+			f.CreatedTo = *to
+		}
+		return f
 	}
-	return out, nil
 }
 
 func orderStatus(r *remote) *cobra.Command {
 	var in client.StatusChange
-	var at, location string
-	cmd := r.onOrder(&cobra.Command{
+	cmd := r.on(&cobra.Command{
 		Use: "status ORDER [STATUS]", Short: "Show where an order stands, or take it one step further", Args: cobra.RangeArgs(1, 2),
-	}, func(ctx context.Context, c *client.Client, id string, rest []string) (err error) {
-		if len(rest) == 0 {
-			s, err := c.Status(ctx, id)
+	}, orderID, func(ctx context.Context, c *client.Client, args []string) error {
+		if len(args) == 1 {
+			s, err := c.Status(ctx, args[0])
 			if err != nil {
 				return err
 			}
@@ -202,109 +126,81 @@ func orderStatus(r *remote) *cobra.Command {
 				field(w, "Next", strings.Join(stringsOf(s.AllowedTransitions), ", "))
 			})
 		}
-		in.Status = client.Status(rest[0])
-		if in.OccurredAt, err = moment("at", at); err != nil {
-			return err
-		}
-		if in.Location, err = point("location", location); err != nil {
-			return err
-		}
-		o, err := c.UpdateStatus(ctx, id, in)
+		in.Status = client.Status(args[1])
+		o, err := c.UpdateStatus(ctx, args[0], in)
 		if err != nil {
 			return err
 		}
-		return r.showOrder(o)
+		return r.show(o, func(w io.Writer) { describeOrder(w, o) })
 	})
 	fs := cmd.Flags()
 	fs.StringVar(&in.Reason, "reason", "", "`why`")
-	fs.StringVar(&at, "at", "", "when it happened, a `time`: RFC 3339, or -10m")
-	fs.StringVar(&location, "location", "", "where it happened, `LAT,LON`")
+	momentVar(fs, &in.OccurredAt, "at", "when it happened, a `time`: RFC 3339, or -10m")
+	pointVar(fs, &in.Location, "location", "where it happened, `LAT,LON`")
 	return cmd
 }
 
 func orderCancel(r *remote) *cobra.Command {
 	var reason string
-	cmd := r.onOrder(&cobra.Command{Use: "cancel ORDER", Short: "Cancel an order before it is handed over", Args: cobra.ExactArgs(1)},
-		func(ctx context.Context, c *client.Client, id string, _ []string) error {
-			o, err := c.CancelOrder(ctx, id, reason)
-			if err != nil {
-				return err
-			}
-			return r.showOrder(o)
-		})
+	cmd := ask(r, &cobra.Command{Use: "cancel ORDER", Short: "Cancel an order before it is handed over", Args: cobra.ExactArgs(1)}, orderID,
+		func(ctx context.Context, c *client.Client, args []string) (*client.Order, error) {
+			return c.CancelOrder(ctx, args[0], reason)
+		}, describeOrder)
 	cmd.Flags().StringVar(&reason, "reason", "", "`why`")
 	return cmd
 }
 
 func orderAssign(r *remote) *cobra.Command {
 	var nearest bool
-	cmd := r.onOrder(&cobra.Command{
+	cmd := ask(r, &cobra.Command{
 		Use: "assign ORDER [COURIER]", Short: "Give an order to a courier, by id or name, or to the nearest", Args: cobra.RangeArgs(1, 2),
-	}, func(ctx context.Context, c *client.Client, id string, rest []string) error {
-		if nearest == (len(rest) == 1) {
-			return errors.New("name a courier or say --nearest")
+	}, orderID, func(ctx context.Context, c *client.Client, args []string) (*client.Order, error) {
+		switch {
+		case nearest == (len(args) == 2):
+			return nil, errors.New("name a courier or say --nearest")
+		case nearest:
+			return c.AssignNearest(ctx, args[0])
 		}
-		assign := func() (*client.Order, error) { return c.AssignNearest(ctx, id) }
-		if !nearest {
-			courier, err := courierID(ctx, c, rest[0])
-			if err != nil {
-				return err
-			}
-			assign = func() (*client.Order, error) { return c.AssignCourier(ctx, id, courier) }
-		}
-		o, err := assign()
+		courier, err := courierID(ctx, c, args[1])
 		if err != nil {
-			return err
+			return nil, err
 		}
-		return r.showOrder(o)
-	})
+		return c.AssignCourier(ctx, args[0], courier)
+	}, describeOrder)
 	cmd.Flags().BoolVar(&nearest, "nearest", false, "to the nearest courier on duty that has room")
 	return cmd
 }
 
 func orderTrack(r *remote) *cobra.Command {
-	return r.onOrder(&cobra.Command{Use: "track ORDER", Short: "Show where an order is and how it came there", Args: cobra.ExactArgs(1)},
-		func(ctx context.Context, c *client.Client, id string, _ []string) error {
-			t, err := c.Track(ctx, id)
-			if err != nil {
-				return err
+	return ask(r, &cobra.Command{Use: "track ORDER", Short: "Show where an order is and how it came there", Args: cobra.ExactArgs(1)}, orderID,
+		func(ctx context.Context, c *client.Client, args []string) (*client.Track, error) {
+			return c.Track(ctx, args[0])
+		}, func(w io.Writer, t *client.Track) {
+			field(w, "Status", string(t.Status))
+			if t.Courier != nil {
+				field(w, "Courier", strings.Join([]string{t.Courier.Name, t.Courier.Phone, "(" + t.Courier.Vehicle + ")"}, " "))
 			}
-			return r.show(t, func(w io.Writer) {
-				field(w, "Status", string(t.Status))
-				if t.Courier != nil {
-					field(w, "Courier", strings.Join([]string{t.Courier.Name, t.Courier.Phone, "(" + t.Courier.Vehicle + ")"}, " "))
-				}
-				if p := t.Position; p != nil {
-					field(w, "Position", coordinates(client.Point{Lat: p.Lat, Lon: p.Lon})+" at "+clock(p.RecordedAt))
-				}
-				if len(t.Trail) > 0 {
-					field(w, "Trail", fmt.Sprintf("%d positions", len(t.Trail)))
-				}
-				if t.ETA != nil {
-					field(w, "Expected", expected(t.ETA))
-				}
-				for _, e := range t.Timeline {
-					_, _ = fmt.Fprintln(w, eventRow(e))
-				}
-			})
+			fieldPosition(w, t.Position)
+			if len(t.Trail) > 0 {
+				field(w, "Trail", fmt.Sprintf("%d positions", len(t.Trail)))
+			}
+			if t.ETA != nil {
+				field(w, "Expected", expected(t.ETA))
+			}
+			for _, e := range t.Timeline {
+				_, _ = fmt.Fprintln(w, eventRow(e))
+			}
 		})
 }
 
 func orderEvents(r *remote) *cobra.Command {
-	return r.onOrder(&cobra.Command{Use: "events ORDER", Short: "Show the whole history of an order", Args: cobra.ExactArgs(1)},
-		func(ctx context.Context, c *client.Client, id string, _ []string) error {
-			events, err := c.Events(ctx, id)
+	return r.on(&cobra.Command{Use: "events ORDER", Short: "Show the whole history of an order", Args: cobra.ExactArgs(1)}, orderID,
+		func(ctx context.Context, c *client.Client, args []string) error {
+			events, err := c.Events(ctx, args[0])
 			if err != nil {
 				return err
 			}
-			all := func(yield func(client.Event, error) bool) {
-				for _, e := range events {
-					if !yield(e, nil) {
-						return
-					}
-				}
-			}
-			return list(r, all, 0, "HAPPENED\tWHAT\tBY\tWHY", eventRow)
+			return list(r, each(events), listing{}, "HAPPENED\tWHAT\tBY\tWHY", eventRow)
 		})
 }
 
@@ -327,18 +223,14 @@ func by(e client.Event) string {
 
 func orderNotify(r *remote) *cobra.Command {
 	var in client.Notice
-	cmd := r.onOrder(&cobra.Command{
+	cmd := ask(r, &cobra.Command{
 		Use: "notify ORDER", Short: "Send the customer a message; without one, where the order stands", Args: cobra.ExactArgs(1),
-	}, func(ctx context.Context, c *client.Client, id string, _ []string) error {
-		n, err := c.Notify(ctx, id, in)
-		if err != nil {
-			return err
+	}, orderID, func(ctx context.Context, c *client.Client, args []string) (*client.Notified, error) {
+		return c.Notify(ctx, args[0], in)
+	}, func(w io.Writer, n *client.Notified) {
+		for _, d := range n.Deliveries {
+			field(w, d.Channel, d.Status)
 		}
-		return r.show(n, func(w io.Writer) {
-			for _, d := range n.Deliveries {
-				field(w, d.Channel, d.Status)
-			}
-		})
 	})
 	fs := cmd.Flags()
 	fs.StringVar(&in.Text, "text", "", "the `message`")

@@ -37,8 +37,8 @@ func TestOrderCommands(t *testing.T) {
 	require.Equal(t, "confirmed", r.run("order", "status", "A-1", "confirmed", "--reason", "paid", "--at", "-5m", "--location", "1,2", "--json").json()["status"])
 	r.run("order", "status", "A-1", "delivered").fails("illegal_transition", "confirmed can't become delivered", "allowed: assigned, cancelled")
 	r.run("order", "status", "A-1", "lost").fails("validation_failed", "/status must be one of the statuses")
-	r.run("order", "status", "A-1", "cancelled", "--at", "noon").fails("--at must be a time")
-	r.run("order", "status", "A-1", "cancelled", "--location", "x").fails("--location must be LAT,LON")
+	r.run("order", "status", "A-1", "cancelled", "--at", "noon").fails("--at", "must be a time")
+	r.run("order", "status", "A-1", "cancelled", "--location", "x").fails("--location", "must be LAT,LON")
 
 	edited := r.run("order", "edit", "A-1", "--name", "Anna P", "--dropoff", "Elm St 2", "--notes", "", "--exception", "customs",
 		"--exception-detail", "papers", "--meta", "a=", "--meta", "c=d", "--json").json()
@@ -90,7 +90,7 @@ func TestOrderListAndFiles(t *testing.T) {
 	require.Equal(t, 2, lines("--external-id", "F-1", "--active", "--status", "created,confirmed", "--from", "-1h", "--to", "1h"))
 	require.Equal(t, 0, lines("--active=false"))
 	require.Equal(t, 5, lines("--limit", "3"))
-	r.run("order", "list", "--from", "x").fails("--from must be a time")
+	r.run("order", "list", "--from", "x").fails("--from", "must be a time")
 	r.run("order", "list", "--status", "lost").fails("validation_failed")
 }
 
@@ -103,7 +103,7 @@ func TestCourierCommands(t *testing.T) {
 	require.Contains(t, r.run("courier", "get", "Ivan").ok(), "Orders   0 of 3\n")
 	r.run("courier", "locate", "Ivan").fails("position_not_found")
 	require.Contains(t, r.run("courier", "locate", "Ivan", "--at", "-1.25,36.75").ok(), "Accepted  1\n")
-	r.run("courier", "locate", "Ivan", "--at", "north").fails("--at must be LAT,LON")
+	r.run("courier", "locate", "Ivan", "--at", "north").fails("--at", "must be LAT,LON")
 	require.Contains(t, r.run("courier", "locate", id).ok(), "-1.250000,36.750000")
 	require.Contains(t, r.run("courier", "near", "--", "-1.26,36.75").ok(), "1.11 km")
 	r.run("courier", "near", "here").fails("LAT,LON")
@@ -178,7 +178,7 @@ func TestWatch(t *testing.T) {
 // On a terminal the last line is written over.
 func TestWatchOnATerminal(t *testing.T) {
 	var out lockedBuffer
-	v := &viewer{remote: &remote{env: newEnv(Build{}, nil, nil, &out, &out)}, live: true, position: "1,2"}
+	v := &viewer{printer: printer{env: newEnv(Build{}, nil, nil, &out, &out)}, live: true, position: "1,2"}
 	require.NoError(t, v.moving(time.Now(), "at 1,2"))
 	v.position = "3,4"
 	require.NoError(t, v.moving(time.Now(), "at 3,4"))

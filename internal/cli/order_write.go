@@ -2,12 +2,15 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"reflect"
 	"strconv"
 	"strings"
 
@@ -19,52 +22,44 @@ import (
 
 // particulars are the flags for what an order is about.
 type particulars struct {
-	customer                 client.Customer
-	pickup, dropoff          placeFlags
-	notes, ready, promised   string
-	metadata                 map[string]string
-	flags                    *pflag.FlagSet
-	externalID, merchantID   string
-	items                    []string
-	file, exception, details string
-	clear                    []string
+	flags           *pflag.FlagSet
+	customer        client.Customer
+	pickup, dropoff placeFlags
+	edit            client.Edit // what needs no order to start from
+	notes           string
 }
 
 // placeFlags are those of a place.
-type placeFlags struct{ address, at, notes string }
-
-func (p *placeFlags) add(fs *pflag.FlagSet, name, what string) {
-	fs.StringVar(&p.address, name, "", what+": `address`")
-	fs.StringVar(&p.at, name+"-at", "", what+": `LAT,LON`")
-	fs.StringVar(&p.notes, name+"-notes", "", what+": `notes`")
+type placeFlags struct {
+	client.Place
+	name string
 }
 
-// into changes a place by the flags that were given; it returns nil when none was.
-func (p *placeFlags) into(fs *pflag.FlagSet, name string, place *client.Place) (*client.Place, error) {
-	if !fs.Changed(name) && !fs.Changed(name+"-at") && !fs.Changed(name+"-notes") {
-		return nil, nil
+func (p *placeFlags) add(fs *pflag.FlagSet, name, what string) {
+	p.name = name
+	fs.StringVar(&p.Address, name, "", what+": `address`")
+	pointVar(fs, &p.Location, name+"-at", what+": `LAT,LON`")
+	fs.StringVar(&p.Notes, name+"-notes", "", what+": `notes`")
+}
+
+// change is the place after the flags that were given; nil when none was.
+func (p *placeFlags) change(fs *pflag.FlagSet, place *client.Place) *client.Place {
+	address, notes := fs.Changed(p.name), fs.Changed(p.name+"-notes")
+	if !address && !notes && p.Location == nil {
+		return nil
 	}
-	changed := client.Place{}
+	var changed client.Place
 	if place != nil {
 		changed = *place
 	}
-	if fs.Changed(name) {
-		changed.Address = p.address
-		if place != nil && place.Address != p.address {
-			changed.Location = nil // that of the old address
-		}
+	if address && changed.Address != p.Address {
+		changed.Address, changed.Location = p.Address, nil // the location was the old address's
 	}
-	if fs.Changed(name + "-at") {
-		at, err := point(name+"-at", p.at)
-		if err != nil {
-			return nil, err
-		}
-		changed.Location = at
+	if notes {
+		changed.Notes = p.Notes
 	}
-	if fs.Changed(name + "-notes") {
-		changed.Notes = p.notes
-	}
-	return &changed, nil
+	changed.Location = cmp.Or(p.Location, changed.Location)
+	return &changed
 }
 
 // add adds the flags that creating and editing share.
@@ -77,9 +72,25 @@ func (p *particulars) add(fs *pflag.FlagSet) {
 	p.dropoff.add(fs, "dropoff", "drop-off")
 	p.pickup.add(fs, "pickup", "pick-up")
 	fs.StringVar(&p.notes, "notes", "", "`notes`")
-	fs.StringVar(&p.ready, "ready", "", "when it is ready at the pick-up, a `time`: RFC 3339, or 20m")
-	fs.StringVar(&p.promised, "promised", "", "when it was promised, a `time`: RFC 3339, or 45m")
-	fs.StringToStringVar(&p.metadata, "meta", nil, "metadata, `key=value`; may be repeated")
+	momentVar(fs, &p.edit.ReadyAt, "ready", "when it is ready at the pick-up, a `time`: RFC 3339, or 20m")
+	momentVar(fs, &p.edit.PromisedAt, "promised", "when it was promised, a `time`: RFC 3339, or 45m")
+	fs.StringToStringVar(&p.edit.Metadata, "meta", nil, "metadata, `key=value`; may be repeated")
+}
+
+// change is what the flags change of an order of this customer and these places.
+func (p *particulars) change(customer client.Customer, pickup, dropoff *client.Place) client.Edit {
+	e := p.edit
+	for name, pair := range map[string][2]*string{
+		"name": {&p.customer.Name, &customer.Name}, "phone": {&p.customer.Phone, &customer.Phone},
+		"email": {&p.customer.Email, &customer.Email}, "locale": {&p.customer.Locale, &customer.Locale},
+	} {
+		if p.flags.Changed(name) {
+			*pair[1], e.Customer = *pair[0], &customer
+		}
+	}
+	e.Pickup, e.Dropoff = p.pickup.change(p.flags, pickup), p.dropoff.change(p.flags, dropoff)
+	e.Notes = given(p.flags, "notes", &p.notes)
+	return e
 }
 
 func orderCreate(r *remote) *cobra.Command {
@@ -91,81 +102,49 @@ func orderCreate(r *remote) *cobra.Command {
 	}
 	fs := cmd.Flags()
 	p.add(fs)
-	fs.StringVar(&p.externalID, "external-id", "", "the shop's own `number`")
-	fs.StringVar(&p.merchantID, "merchant", "", "the `merchant`")
-	fs.StringArrayVar(&p.items, "item", nil, "an item, `NAME` or \"3 x NAME\"; may be repeated")
-	fs.StringVarP(&p.file, "file", "f", "", "`FILE` with the order as JSON, - for the standard input")
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		d, err := p.draft(r.env)
+	externalID := fs.String("external-id", "", "the shop's own `number`")
+	merchantID := fs.String("merchant", "", "the `merchant`")
+	items := fs.StringArray("item", nil, "an item, `NAME` or \"3 x NAME\"; may be repeated")
+	file := fs.StringP("file", "f", "", "`FILE` with the order as JSON, - for the standard input")
+	return ask(r, cmd, nil, func(ctx context.Context, c *client.Client, _ []string) (*client.Order, error) {
+		d, err := readDraft(r.stdin, *file)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		c, err := r.connect()
-		if err != nil {
-			return err
+		d.ExternalID, d.MerchantID = cmp.Or(*externalID, d.ExternalID), cmp.Or(*merchantID, d.MerchantID)
+		for _, text := range *items {
+			d.Items = append(d.Items, item(text))
 		}
-		o, err := c.CreateOrder(cmd.Context(), d)
-		if err != nil {
-			return err
-		}
-		return r.showOrder(o)
-	}
-	return cmd
+		return c.CreateOrder(ctx, p.into(d))
+	}, describeOrder)
 }
 
-// draft is the order of the file, if there is one, with what the flags say.
-func (p *particulars) draft(e *env) (d client.Draft, err error) {
-	if p.file != "" {
-		if d, err = readDraft(e, p.file); err != nil {
-			return d, err
-		}
+// into is the draft with what the flags say.
+func (p *particulars) into(d client.Draft) client.Draft {
+	e := p.change(d.Customer, d.Pickup, d.Dropoff)
+	d.Customer = *cmp.Or(e.Customer, &d.Customer)
+	d.Pickup, d.Dropoff = cmp.Or(e.Pickup, d.Pickup), cmp.Or(e.Dropoff, d.Dropoff)
+	d.ReadyAt, d.PromisedAt = cmp.Or(e.ReadyAt, d.ReadyAt), cmp.Or(e.PromisedAt, d.PromisedAt)
+	d.Notes = cmp.Or(p.notes, d.Notes)
+	if d.Metadata == nil {
+		d.Metadata = map[string]string{}
 	}
-	p.intoCustomer(&d.Customer)
-	d.ExternalID, d.MerchantID = first(p.externalID, d.ExternalID), first(p.merchantID, d.MerchantID)
-	d.Notes = first(p.notes, d.Notes)
-	for _, place := range []struct {
-		name  string
-		flags *placeFlags
-		into  **client.Place
-	}{{"pickup", &p.pickup, &d.Pickup}, {"dropoff", &p.dropoff, &d.Dropoff}} {
-		changed, err := place.flags.into(p.flags, place.name, *place.into)
-		if err != nil {
-			return d, err
-		}
-		if changed != nil {
-			*place.into = changed
-		}
-	}
-	for _, text := range p.items {
-		d.Items = append(d.Items, item(text))
-	}
-	for k, v := range p.metadata {
-		if d.Metadata == nil {
-			d.Metadata = map[string]string{}
-		}
-		d.Metadata[k] = v
-	}
-	if at, err := moment("ready", p.ready); err != nil || at != nil {
-		d.ReadyAt = at
-		if err != nil {
-			return d, err
-		}
-	}
-	if at, err := moment("promised", p.promised); err != nil || at != nil {
-		d.PromisedAt = at
-		return d, err
-	}
-	return d, nil
+	maps.Copy(d.Metadata, e.Metadata)
+	return d
 }
 
 // maxDraft bounds an order's file in bytes; the server takes no more.
 const maxDraft = 1 << 20
 
-func readDraft(e *env, file string) (d client.Draft, err error) {
+// readDraft reads the order of a file, - for the standard input; without one it is empty.
+func readDraft(stdin io.Reader, file string) (d client.Draft, err error) {
 	var text []byte
-	if file == "-" {
-		text, err = io.ReadAll(io.LimitReader(e.stdin, maxDraft))
-	} else {
+	switch file {
+	case "":
+		return d, nil
+	case "-":
+		text, err = io.ReadAll(io.LimitReader(stdin, maxDraft))
+	default:
 		text, err = os.ReadFile(file) //nolint:gosec // the caller names the file
 	}
 	if err != nil {
@@ -188,72 +167,28 @@ func item(text string) client.Item {
 	return client.Item{Name: text, Quantity: 1}
 }
 
-func (p *particulars) intoCustomer(c *client.Customer) (changed bool) {
-	for name, pair := range map[string][2]*string{
-		"name": {&p.customer.Name, &c.Name}, "phone": {&p.customer.Phone, &c.Phone},
-		"email": {&p.customer.Email, &c.Email}, "locale": {&p.customer.Locale, &c.Locale},
-	} {
-		if p.flags.Changed(name) {
-			*pair[1], changed = *pair[0], true
-		}
-	}
-	return changed
-}
-
 func orderEdit(r *remote) *cobra.Command {
 	var p particulars
-	cmd := r.onOrder(&cobra.Command{Use: "edit ORDER", Short: "Change an order's particulars", Args: cobra.ExactArgs(1)},
-		func(ctx context.Context, c *client.Client, id string, _ []string) error {
-			o, err := c.Order(ctx, id)
-			if err != nil {
-				return err
-			}
-			edit, err := p.edit(o)
-			if err != nil {
-				return err
-			}
-			// Parts of a customer or place were taken from this version.
-			if o, err = c.EditOrder(ctx, id, edit, client.IfMatch(o.Version)); err != nil {
-				return err
-			}
-			return r.showOrder(o)
-		})
+	var exception client.Exception
+	cmd := &cobra.Command{Use: "edit ORDER", Short: "Change an order's particulars", Args: cobra.ExactArgs(1)}
 	fs := cmd.Flags()
 	p.add(fs)
-	fs.StringVar(&p.exception, "exception", "", "raise an exception with this `code`, such as wrong_address")
-	fs.StringVar(&p.details, "exception-detail", "", "the exception in `words`")
-	fs.StringSliceVar(&p.clear, "clear", nil, "`fields` to remove: pickup, notes, ready_at, promised_at, exception, metadata")
-	return cmd
-}
-
-// edit is what the flags change of the order.
-func (p *particulars) edit(o *client.Order) (e client.Edit, err error) {
-	customer := o.Customer
-	if p.intoCustomer(&customer) {
-		e.Customer = &customer
-	}
-	if e.Pickup, err = p.pickup.into(p.flags, "pickup", o.Pickup); err != nil {
-		return e, err
-	}
-	if e.Dropoff, err = p.dropoff.into(p.flags, "dropoff", &o.Dropoff); err != nil {
-		return e, err
-	}
-	if p.flags.Changed("notes") {
-		e.Notes = &p.notes
-	}
-	if e.ReadyAt, err = moment("ready", p.ready); err != nil {
-		return e, err
-	}
-	if e.PromisedAt, err = moment("promised", p.promised); err != nil {
-		return e, err
-	}
-	if p.exception != "" {
-		e.Exception = &client.Exception{Code: p.exception, Detail: p.details}
-	}
-	e.Metadata, e.Clear = p.metadata, p.clear
-	if e.Customer == nil && e.Pickup == nil && e.Dropoff == nil && e.Notes == nil && e.ReadyAt == nil && e.PromisedAt == nil &&
-		e.Exception == nil && len(e.Metadata) == 0 && len(e.Clear) == 0 {
-		return e, errors.New("nothing to change: see --help")
-	}
-	return e, nil
+	fs.StringVar(&exception.Code, "exception", "", "raise an exception with this `code`, such as wrong_address")
+	fs.StringVar(&exception.Detail, "exception-detail", "", "the exception in `words`")
+	fs.StringSliceVar(&p.edit.Clear, "clear", nil, "`fields` to remove: pickup, notes, ready_at, promised_at, exception, metadata")
+	return ask(r, cmd, orderID, func(ctx context.Context, c *client.Client, args []string) (*client.Order, error) {
+		o, err := c.Order(ctx, args[0])
+		if err != nil {
+			return nil, err
+		}
+		e := p.change(o.Customer, o.Pickup, &o.Dropoff)
+		if exception.Code != "" {
+			e.Exception = &exception
+		}
+		if reflect.ValueOf(e).IsZero() {
+			return nil, errors.New("nothing to change: see --help")
+		}
+		// Parts of a customer or place were taken from this version.
+		return c.EditOrder(ctx, args[0], e, client.IfMatch(o.Version))
+	}, describeOrder)
 }

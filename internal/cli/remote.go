@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -17,6 +18,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/mattn/go-isatty"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/order-tracking/order-tracking/config"
 	"github.com/order-tracking/order-tracking/pkg/client"
@@ -29,17 +31,22 @@ const (
 	envKey    = "OT_KEY"
 )
 
+// printer prints answers: as JSON, or for people.
+type printer struct {
+	*env
+	json bool
+}
+
 // remote is what a command that talks to a server works with.
 type remote struct {
-	*env
+	printer
 	server, key string
-	json        bool
 	patience    time.Duration // how long a server that does not answer is waited for
 }
 
 // remoteFlags adds the flags that such commands share.
 func (e *env) remoteFlags(cmd *cobra.Command) *remote {
-	r := &remote{env: e, patience: 2 * time.Second}
+	r := &remote{printer: printer{env: e}, patience: 2 * time.Second}
 	f := cmd.PersistentFlags()
 	f.StringVar(&r.server, "server", "", "the server's `URL`; else "+envServer+", else the local server of the configuration")
 	f.StringVar(&r.key, "key", "", "the `key` to show it; else "+envKey)
@@ -50,7 +57,7 @@ func (e *env) remoteFlags(cmd *cobra.Command) *remote {
 // connect makes the client. Without a name it is the server that the same
 // configuration would start here, and its administrator's key.
 func (r *remote) connect() (*client.Client, error) {
-	server, key := first(r.server, r.remoteServer), first(r.key, r.remoteKey)
+	server, key := cmp.Or(r.server, r.remoteServer), cmp.Or(r.key, r.remoteKey)
 	if server == "" {
 		cfg, err := config.Load(nil, r.environ)
 		if err != nil {
@@ -59,34 +66,57 @@ func (r *remote) connect() (*client.Client, error) {
 		if server, err = localURL(cfg.HTTP.Addr); err != nil {
 			return nil, err
 		}
-		key = first(key, cfg.Access.BootstrapAdminKey)
+		key = cmp.Or(key, cfg.Access.BootstrapAdminKey)
 	}
 	return client.New(server, client.WithKey(key), client.WithUserAgent("order-tracking-cli/"+r.build.Version),
 		client.WithRetryFor(r.patience))
 }
 
-func first(texts ...string) string {
-	for _, s := range texts {
-		if s != "" {
-			return s
-		}
-	}
-	return ""
-}
-
 // localURL is where a server of this machine that listens at addr is found.
 func localURL(addr string) (string, error) {
-	host, port, err := net.SplitHostPort(addr)
+	_, port, err := net.SplitHostPort(addr)
 	if err != nil {
 		return "", err
 	}
 	if port == "0" {
 		return "", errors.New("http.addr has port 0: name the server by --server")
 	}
-	if ip := net.ParseIP(host); host == "" || ip.IsUnspecified() {
-		host = "127.0.0.1"
+	return "http://" + reachable(addr), nil
+}
+
+// finder finds the id of what somebody means by a name.
+type finder func(ctx context.Context, c *client.Client, name string) (id string, err error)
+
+// on makes a command that talks to the server about what its first argument names, of
+// which it gets the id; about nothing when find is nil.
+func (r *remote) on(
+	cmd *cobra.Command, find finder, run func(ctx context.Context, c *client.Client, args []string) error,
+) *cobra.Command {
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		c, err := r.connect()
+		if err == nil && find != nil {
+			args[0], err = find(cmd.Context(), c, args[0])
+		}
+		if err != nil {
+			return err
+		}
+		return run(cmd.Context(), c, args)
 	}
-	return "http://" + net.JoinHostPort(host, port), nil
+	return cmd
+}
+
+// ask makes such a command that shows one answer.
+func ask[T any](
+	r *remote, cmd *cobra.Command, find finder, get func(ctx context.Context, c *client.Client, args []string) (T, error),
+	human func(w io.Writer, got T),
+) *cobra.Command {
+	return r.on(cmd, find, func(ctx context.Context, c *client.Client, args []string) error {
+		got, err := get(ctx, c, args)
+		if err != nil {
+			return err
+		}
+		return r.show(got, func(w io.Writer) { human(w, got) })
+	})
 }
 
 // explain is an error in one line: with what a refused order may do instead.
@@ -118,14 +148,14 @@ func terminal(w io.Writer) bool {
 }
 
 // printJSON prints a value on a line.
-func (r *remote) printJSON(v any) error {
+func (r printer) printJSON(v any) error {
 	enc := json.NewEncoder(r.stdout)
 	enc.SetEscapeHTML(false)
 	return enc.Encode(v)
 }
 
 // show prints a value: as JSON, or for people.
-func (r *remote) show(v any, human func(w io.Writer)) error {
+func (r printer) show(v any, human func(w io.Writer)) error {
 	if r.json {
 		return r.printJSON(v)
 	}
@@ -134,18 +164,38 @@ func (r *remote) show(v any, human func(w io.Writer)) error {
 	return w.Flush()
 }
 
-// list prints at most limit entries, all when it is 0. For people it is a table; a
-// line at its end says when there is more.
-func list[T any](r *remote, entries iter.Seq2[T, error], limit int, header string, row func(T) string) error {
+// listing is how much of a list is shown; its zero value shows all.
+type listing struct {
+	limit int
+	all   bool
+}
+
+func (l *listing) flags(cmd *cobra.Command) {
+	cmd.Flags().IntVar(&l.limit, "limit", 20, "how many at `most`")
+	cmd.Flags().BoolVar(&l.all, "all", false, "all of them")
+}
+
+// page is how many entries to ask for at a time: one more than are shown, to see
+// whether there are more.
+func (l *listing) page() int {
+	if l.all || l.limit <= 0 {
+		return 500
+	}
+	return min(l.limit+1, 500)
+}
+
+// list prints entries. For people it is a table; a line at its end says when there
+// is more.
+func list[T any](r *remote, entries iter.Seq2[T, error], l listing, header string, row func(T) string) error {
 	w := tabwriter.NewWriter(r.stdout, 0, 4, 2, ' ', 0)
 	n := 0
 	for v, err := range entries {
 		if err != nil {
 			return err
 		}
-		if limit > 0 && n == limit {
+		if !l.all && l.limit > 0 && n == l.limit {
 			if !r.json {
-				_, _ = fmt.Fprintf(w, "… the first %d; --all shows all\n", limit)
+				_, _ = fmt.Fprintf(w, "… the first %d; --all shows all\n", l.limit)
 			}
 			break
 		}
@@ -165,6 +215,17 @@ func list[T any](r *remote, entries iter.Seq2[T, error], limit int, header strin
 		_, _ = fmt.Fprintln(r.stderr, "none")
 	}
 	return w.Flush()
+}
+
+// each are the entries of a list that is there as a whole.
+func each[T any](values []T) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		for _, v := range values {
+			if !yield(v, nil) {
+				return
+			}
+		}
+	}
 }
 
 // orderID finds the order that somebody means by its id, its external id or the
@@ -213,34 +274,47 @@ func courierID(ctx context.Context, c *client.Client, name string) (string, erro
 	return found, nil
 }
 
-// moment reads a time: RFC 3339, or how long from now, such as 45m or -2h.
-func moment(flag, text string) (*time.Time, error) {
-	if text == "" {
-		return nil, nil
-	}
-	if t, err := time.Parse(time.RFC3339, text); err == nil {
-		return &t, nil
-	}
-	d, err := time.ParseDuration(text)
-	if err != nil {
-		return nil, fmt.Errorf("--%s must be a time such as 2026-05-04T12:30:00Z, or one from now such as 45m, and is %q", flag, text)
-	}
-	t := time.Now().Add(d).UTC()
-	return &t, nil
+// momentVar adds a flag for a time: RFC 3339, or how long from now, such as 45m or -2h.
+func momentVar(fs *pflag.FlagSet, into **time.Time, name, usage string) {
+	fs.Func(name, usage, func(text string) error {
+		if t, err := time.Parse(time.RFC3339, text); err == nil {
+			*into = &t
+			return nil
+		}
+		d, err := time.ParseDuration(text)
+		if err != nil {
+			return errors.New("must be a time such as 2026-05-04T12:30:00Z, or one from now such as 45m")
+		}
+		*into = client.Ptr(time.Now().Add(d).UTC())
+		return nil
+	})
+}
+
+// pointVar adds a flag for a place, LAT,LON.
+func pointVar(fs *pflag.FlagSet, into **client.Point, name, usage string) {
+	fs.Func(name, usage, func(text string) (err error) {
+		*into, err = point(text)
+		return err
+	})
 }
 
 // point reads "LAT,LON".
-func point(flag, text string) (*client.Point, error) {
-	if text == "" {
-		return nil, nil
-	}
-	lat, lon, ok := strings.Cut(text, ",")
+func point(text string) (*client.Point, error) {
+	lat, lon, _ := strings.Cut(text, ",")
 	la, err1 := strconv.ParseFloat(strings.TrimSpace(lat), 64)
 	lo, err2 := strconv.ParseFloat(strings.TrimSpace(lon), 64)
-	if !ok || err1 != nil || err2 != nil {
-		return nil, fmt.Errorf("--%s must be LAT,LON in degrees, such as 55.7512,37.6184, and is %q", flag, text)
+	if err1 != nil || err2 != nil {
+		return nil, errors.New("must be LAT,LON in degrees, such as 55.7512,37.6184")
 	}
 	return &client.Point{Lat: la, Lon: lo}, nil
+}
+
+// given is the value of a flag, nil when it was not given.
+func given[T any](fs *pflag.FlagSet, name string, value *T) *T {
+	if fs.Changed(name) {
+		return value
+	}
+	return nil
 }
 
 // The looks of values in tables.
@@ -259,9 +333,7 @@ func dash(s string) string {
 	return strings.Join(strings.Fields(s), " ")
 }
 
-func coordinates(p client.Point) string {
-	return strconv.FormatFloat(p.Lat, 'f', 6, 64) + "," + strconv.FormatFloat(p.Lon, 'f', 6, 64)
-}
+func coordinates(lat, lon float64) string { return fmt.Sprintf("%.6f,%.6f", lat, lon) }
 
 func where(p *client.Place) string {
 	switch {
@@ -270,7 +342,7 @@ func where(p *client.Place) string {
 	case p.Address != "":
 		return dash(p.Address)
 	case p.Location != nil:
-		return coordinates(*p.Location)
+		return coordinates(p.Location.Lat, p.Location.Lon)
 	}
 	return "-"
 }
@@ -279,5 +351,17 @@ func where(p *client.Place) string {
 func field(w io.Writer, name, value string) {
 	if value = dash(value); value != "-" {
 		_, _ = fmt.Fprintf(w, "%s\t%s\n", name, value) // a tabwriter tells when it is flushed
+	}
+}
+
+func fieldTime(w io.Writer, name string, t *time.Time) {
+	if t != nil {
+		field(w, name, clock(*t))
+	}
+}
+
+func fieldPosition(w io.Writer, p *client.Position) {
+	if p != nil {
+		field(w, "Position", coordinates(p.Lat, p.Lon)+" at "+clock(p.RecordedAt))
 	}
 }

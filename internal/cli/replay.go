@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
-	"strconv"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -17,15 +17,7 @@ import (
 // replayBatch is how many positions are sent at a time when nobody waits for the clock.
 const replayBatch = 200
 
-// replayFlags is how a trail is replayed.
-type replayFlags struct {
-	courier string
-	speed   float64
-	pace    float64
-}
-
 func replayCommand(e *env) *cobra.Command {
-	var f replayFlags
 	cmd := &cobra.Command{
 		Use: "replay FILE", Short: "Drive a courier along a recorded trail, a .gpx or .csv file", Args: cobra.ExactArgs(1),
 		Example: `  order-tracking replay monday.gpx --courier Ivan
@@ -34,40 +26,34 @@ func replayCommand(e *env) *cobra.Command {
 	}
 	r := e.remoteFlags(cmd)
 	fs := cmd.Flags()
-	fs.StringVar(&f.courier, "courier", "", "the `COURIER` to drive, by id or name; else a new one")
-	fs.Float64Var(&f.speed, "speed", 1, "how many `times` as fast as recorded; 0 sends all at once, in the past")
-	fs.Float64Var(&f.pace, "pace", 8, "metres per second where the file has no times")
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if !(f.speed >= 0) || !(f.pace > 0 && f.pace <= 100) {
+	courier := fs.String("courier", "", "the `COURIER` to drive, by id or name; else a new one")
+	speed := fs.Float64("speed", 1, "how many `times` as fast as recorded; 0 sends all at once, in the past")
+	pace := fs.Float64("pace", 8, "metres per second where the file has no times")
+	r.patience = watchPatience
+	return r.on(cmd, nil, func(ctx context.Context, c *client.Client, args []string) error {
+		if !(*speed >= 0) || !(*pace > 0 && *pace <= 100) {
 			return errors.New("--speed must not be negative, --pace more than 0 and at most 100")
 		}
 		trail, err := readTrail(args[0])
+		if err == nil {
+			err = setTimes(trail, *pace)
+		}
 		if err != nil {
 			return err
 		}
-		if err := setTimes(trail, f.pace); err != nil {
-			return err
-		}
-		r.patience = watchPatience
-		c, err := r.connect()
+		id, err := replayCourier(ctx, c, *courier, args[0])
 		if err != nil {
 			return err
 		}
-		id, err := replayCourier(cmd.Context(), c, f.courier, args[0])
-		if err != nil {
-			return err
-		}
-		got, err := replayTrail(cmd.Context(), c, id, trail, f.speed)
+		got, err := replayTrail(ctx, c, id, trail, *speed)
 		if err != nil {
 			return err
 		}
 		return r.show(map[string]any{"courier_id": id, "accepted": got.Accepted, "dropped": got.Dropped}, func(w io.Writer) {
 			field(w, "Courier", id)
-			field(w, "Accepted", strconv.Itoa(got.Accepted))
-			field(w, "Dropped", strconv.Itoa(got.Dropped))
+			fieldReceived(w, got)
 		})
-	}
-	return cmd
+	})
 }
 
 func replayCourier(ctx context.Context, c *client.Client, name, file string) (string, error) {
@@ -84,18 +70,16 @@ func replayCourier(ctx context.Context, c *client.Client, name, file string) (st
 // setTimes gives a trail without times those of a steady pace. Half of them are no use.
 func setTimes(trail []fix, pace float64) error {
 	timed := 0
-	for _, p := range trail {
+	for i, p := range trail {
+		if i > 0 && !p.at.IsZero() && p.at.Before(trail[i-1].at) {
+			return fmt.Errorf("the time of place %d is before that of the one before it", i+1)
+		}
 		if !p.at.IsZero() {
 			timed++
 		}
 	}
 	switch timed {
 	case len(trail):
-		for i := 1; i < len(trail); i++ {
-			if trail[i].at.Before(trail[i-1].at) {
-				return fmt.Errorf("the time of place %d is before that of the one before it", i+1)
-			}
-		}
 		return nil
 	case 0:
 	default:
@@ -124,9 +108,9 @@ func replayTrail(ctx context.Context, c *client.Client, id string, trail []fix, 
 	start := time.Now()
 	if speed == 0 {
 		shift := start.Sub(trail[len(trail)-1].at)
-		for from := 0; from < len(trail); from += replayBatch {
+		for part := range slices.Chunk(trail, replayBatch) {
 			var batch []client.Position
-			for _, p := range trail[from:min(from+replayBatch, len(trail))] {
+			for _, p := range part {
 				batch = append(batch, client.Position{Lat: p.Lat, Lon: p.Lon, RecordedAt: p.at.Add(shift)})
 			}
 			if err := send(batch); err != nil {
@@ -137,7 +121,7 @@ func replayTrail(ctx context.Context, c *client.Client, id string, trail []fix, 
 	}
 	for i, p := range trail {
 		due := start.Add(time.Duration(float64(p.at.Sub(trail[0].at)) / speed))
-		if !until(ctx, due) {
+		if sleep(ctx, time.Until(due)) != nil {
 			return total, nil // told to stop
 		}
 		at := client.Position{Lat: p.Lat, Lon: p.Lon, RecordedAt: due}
@@ -151,14 +135,12 @@ func replayTrail(ctx context.Context, c *client.Client, id string, trail []fix, 
 	return total, nil
 }
 
-// until waits; false when the context ended first.
-func until(ctx context.Context, t time.Time) bool {
-	timer := time.NewTimer(time.Until(t))
-	defer timer.Stop()
+// sleep waits, unless the context ends first.
+func sleep(ctx context.Context, d time.Duration) error {
 	select {
 	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
 	}
 }

@@ -102,23 +102,21 @@ Try, in another terminal:{{if .Keyed}}
 
 // greet tells a person where everything is.
 func (e *env) greet(cfg *config.Config, a *app.App, took time.Duration) error {
-	shown := cfg.Redacted()
 	kafka := strings.Join(a.Brokers(), ",")
-	where := kafka
 	if cfg.Kafka.Embedded() {
-		where += "    in this process"
+		kafka += "    in this process"
 	}
 	return greeting.Execute(e.stdout, map[string]any{
 		"Version": e.build.Version, "Took": took.Round(time.Millisecond), "HTTP": reachable(a.HTTPAddr()), "GRPC": reachable(a.GRPCAddr()),
-		"Kafka": where, "Broker": a.Brokers()[0], "Database": shown.Database.URL, "Keyed": cfg.Access.BootstrapAdminKey != "",
+		"Kafka": kafka, "Broker": a.Brokers()[0], "Database": cfg.Redacted().Database.URL, "Keyed": cfg.Access.BootstrapAdminKey != "",
 	})
 }
 
 // reachable is an address as somebody on this machine would write it.
 func reachable(addr string) string {
 	host, port, err := net.SplitHostPort(addr)
-	if ip := net.ParseIP(host); err == nil && ip.IsUnspecified() {
-		return net.JoinHostPort("localhost", port)
+	if err == nil && (host == "" || net.ParseIP(host).IsUnspecified()) {
+		return net.JoinHostPort("127.0.0.1", port)
 	}
 	return addr
 }

@@ -23,7 +23,6 @@ type simulation struct {
 	client *client.Client
 
 	couriers, orders int
-	center           string
 	radius           float64 // metres
 	speed            float64 // metres per second
 	every            time.Duration
@@ -32,7 +31,7 @@ type simulation struct {
 	seed             uint64
 	forever          bool
 
-	middle    client.Point
+	middle    *client.Point
 	trails    [][]client.Point // from files
 	next      atomic.Int64     // counts orders that were begun
 	delivered atomic.Int64
@@ -52,7 +51,8 @@ func simulateCommand(e *env) *cobra.Command {
 	fs := cmd.Flags()
 	fs.IntVar(&s.couriers, "couriers", 5, "how many couriers")
 	fs.IntVar(&s.orders, "orders", 10, "how many orders")
-	fs.StringVar(&s.center, "center", "55.7512,37.6184", "the middle of the town, `LAT,LON`")
+	s.middle = &client.Point{Lat: 55.7512, Lon: 37.6184}
+	pointVar(fs, &s.middle, "center", "the middle of the town, `LAT,LON` (default 55.7512,37.6184)")
 	fs.Float64Var(&s.radius, "radius", 1500, "how far from the middle places are, `metres`")
 	fs.Float64Var(&s.speed, "speed", 10, "how fast couriers drive, `metres` per second")
 	fs.DurationVar(&s.every, "every", 2*time.Second, "how often they report where they are")
@@ -60,8 +60,8 @@ func simulateCommand(e *env) *cobra.Command {
 	fs.StringSliceVar(&s.gpx, "gpx", nil, "`files` with trails, .gpx or .csv: orders go from the beginning of one to its end")
 	fs.Uint64Var(&s.seed, "seed", 0, "the same number makes the same town; 0 is another one each time")
 	fs.BoolVar(&s.forever, "forever", false, "make orders until told to stop")
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return s.run(cmd.Context()) }
-	return cmd
+	s.patience = watchPatience
+	return s.on(cmd, nil, func(ctx context.Context, c *client.Client, _ []string) error { return s.run(ctx, c) })
 }
 
 func (s *simulation) prepare() error {
@@ -73,11 +73,6 @@ func (s *simulation) prepare() error {
 	case s.every < time.Millisecond || s.handover < 0:
 		return errors.New("--every must be 1ms or more, --handover not negative")
 	}
-	middle, err := point("center", s.center)
-	if err != nil || middle == nil {
-		return errors.Join(err, errors.New("--center must be LAT,LON"))
-	}
-	s.middle = *middle
 	for _, file := range s.gpx {
 		trail, err := readTrail(file)
 		if err != nil {
@@ -92,12 +87,11 @@ func (s *simulation) prepare() error {
 	if s.seed == 0 {
 		s.seed = rand.Uint64() //nolint:gosec // a town, not a secret
 	}
-	s.patience = watchPatience
-	s.client, err = s.connect()
-	return err
+	return nil
 }
 
-func (s *simulation) run(ctx context.Context) error {
+func (s *simulation) run(ctx context.Context, c *client.Client) error {
+	s.client = c
 	if err := s.prepare(); err != nil {
 		return err
 	}
@@ -149,5 +143,5 @@ func (s *simulation) courier(ctx context.Context, n int) error {
 // place is one in the town.
 func (s *simulation) place(luck *rand.Rand) client.Point {
 	r, a := s.radius*math.Sqrt(luck.Float64()), 2*math.Pi*luck.Float64()
-	return offset(s.middle, r*math.Cos(a), r*math.Sin(a))
+	return offset(*s.middle, r*math.Cos(a), r*math.Sin(a))
 }

@@ -90,10 +90,8 @@ func (d *drive) wait(ctx context.Context) error {
 		if err := d.report(ctx, 0, 0); err != nil {
 			return err
 		}
-		if !time.Now().Add(d.every).Before(end) {
-			return d.pause(ctx, time.Until(end))
-		}
-		if err := d.pause(ctx, d.every); err != nil {
+		left := time.Until(end)
+		if err := sleep(ctx, min(left, d.every)); err != nil || left <= d.every {
 			return err
 		}
 	}
@@ -103,7 +101,7 @@ func (d *drive) wait(ctx context.Context) error {
 func (d *drive) travel(ctx context.Context, way []client.Point) error {
 	w, last := newWalker(way), time.Now()
 	for {
-		if err := d.pause(ctx, d.every); err != nil {
+		if err := sleep(ctx, d.every); err != nil {
 			return err
 		}
 		now := time.Now()
@@ -117,13 +115,6 @@ func (d *drive) travel(ctx context.Context, way []client.Point) error {
 			return err
 		}
 	}
-}
-
-func (d *drive) pause(ctx context.Context, t time.Duration) error {
-	if !until(ctx, time.Now().Add(t)) {
-		return ctx.Err()
-	}
-	return nil
 }
 
 // report says where the courier is, as exactly as phones do.

@@ -66,28 +66,15 @@ func readGPX(r io.Reader) ([]fix, error) {
 		Time string  `xml:"time"`
 	}
 	var doc struct {
-		Tracks []struct {
-			Segments []struct {
-				Places []place `xml:"trkpt"`
-			} `xml:"trkseg"`
-		} `xml:"trk"`
-		Routes []struct {
-			Places []place `xml:"rtept"`
-		} `xml:"rte"`
+		Tracks []place `xml:"trk>trkseg>trkpt"`
+		Routes []place `xml:"rte>rtept"`
 	}
 	if err := xml.NewDecoder(r).Decode(&doc); err != nil {
 		return nil, err
 	}
-	var places []place
-	for _, t := range doc.Tracks {
-		for _, s := range t.Segments {
-			places = append(places, s.Places...)
-		}
-	}
+	places := doc.Tracks
 	if len(places) == 0 {
-		for _, r := range doc.Routes {
-			places = append(places, r.Places...)
-		}
+		places = doc.Routes
 	}
 	out := make([]fix, len(places))
 	for i, p := range places {
@@ -223,8 +210,5 @@ func (w *walker) walk(metres float64) (at client.Point, heading float64, more bo
 		w.next++
 	}
 	last := len(w.way) - 1
-	if last == 0 {
-		return w.way[0], 0, false
-	}
-	return w.way[last], headingOf(w.way[last-1], w.way[last]), false
+	return w.way[last], headingOf(w.way[max(0, last-1)], w.way[last]), false
 }

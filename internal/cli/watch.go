@@ -25,7 +25,7 @@ func watchCommand(e *env) *cobra.Command {
 	}
 	r := e.remoteFlags(cmd)
 	cmd.Flags().BoolVar(&history, "history", false, "tell what happened before, too")
-	return r.onOrder(cmd, func(ctx context.Context, _ *client.Client, id string, _ []string) error {
+	return r.on(cmd, orderID, func(ctx context.Context, _ *client.Client, args []string) error {
 		r.patience = watchPatience // looking the order up was not worth so much
 		c, err := r.connect()
 		if err != nil {
@@ -35,9 +35,9 @@ func watchCommand(e *env) *cobra.Command {
 		if history {
 			since = 0
 		}
-		v := &viewer{remote: r, live: terminal(r.stdout)}
+		v := &viewer{printer: r.printer, live: terminal(r.stdout)}
 		defer v.clear()
-		for frame, err := range c.Watch(ctx, id, since) {
+		for frame, err := range c.Watch(ctx, args[0], since) {
 			if ctx.Err() != nil {
 				return nil // told to stop
 			}
@@ -55,7 +55,7 @@ func watchCommand(e *env) *cobra.Command {
 // viewer shows a live stream. On a terminal where the order is stays on the last line,
 // which is written over.
 type viewer struct {
-	*remote
+	printer
 	live     bool
 	met      bool   // there was a snapshot
 	last     string // the last line, when live
@@ -79,7 +79,7 @@ func (v *viewer) show(f client.Frame) error {
 	case client.FrameStatus:
 		return v.line(f.At, v.event(f.Event))
 	case client.FramePosition:
-		v.position = coordinates(client.Point{Lat: f.Position.Lat, Lon: f.Position.Lon})
+		v.position = coordinates(f.Position.Lat, f.Position.Lon)
 		return v.moving(f.At, "at "+v.position)
 	case client.FrameETA:
 		v.expected = expected(f.Estimate)
@@ -96,7 +96,7 @@ func (v *viewer) show(f client.Frame) error {
 func (v *viewer) snapshot(f client.Frame) error {
 	s := f.Snapshot
 	if s.Position != nil {
-		v.position = coordinates(client.Point{Lat: s.Position.Lat, Lon: s.Position.Lon})
+		v.position = coordinates(s.Position.Lat, s.Position.Lon)
 	}
 	if s.ETA != nil && s.DeliveredAt == nil {
 		v.expected = expected(s.ETA)
