@@ -170,6 +170,7 @@ type Live struct {
 	Queue      int           `koanf:"queue"`
 	PingEvery  time.Duration `koanf:"ping_every"`
 	MaxStreams int           `koanf:"max_streams"`
+	FleetTick  time.Duration `koanf:"fleet_tick"`
 }
 
 // Carriers are the delivery companies that orders can be sent with.

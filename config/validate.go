@@ -110,6 +110,7 @@ func (c *Config) validate() error {
 		{"estimate.fresh_for", lasting(c.Estimate.FreshFor, time.Second)},
 		{"live.queue", within(c.Live.Queue, 1, 1<<20)},
 		{"live.max_streams", within(c.Live.MaxStreams, 0, 1<<24)},
+		{"live.fleet_tick", lasting(c.Live.FleetTick, time.Millisecond)},
 		{"live.ping_every", lasting(c.Live.PingEvery, time.Second)},
 		{"carriers.hook_url", checkHookURL(c.Carriers.HookURL)},
 		{"carriers.cdek.account", c.Carriers.CDEK.check()},

@@ -131,7 +131,9 @@ func (a *App) connect(ctx context.Context) (err error) {
 	a.closing(func() error { a.telemetry.Close(); return nil })
 	a.relay = outbox.New(a.store, a.producer, a.log)
 	a.relay.Forget = a.live.ForgetOlder
-	a.hub = push.New(push.Config{Queue: a.cfg.Live.Queue, MaxSubscriptions: a.cfg.Live.MaxStreams, Wakeups: a.wakeups}, a.store, a.live, systemClock{}, a.log)
+	a.hub = push.New(push.Config{
+		Queue: a.cfg.Live.Queue, MaxSubscriptions: a.cfg.Live.MaxStreams, FleetTick: a.cfg.Live.FleetTick, Wakeups: a.wakeups,
+	}, a.store, a.live, systemClock{}, a.log)
 	if a.embedded != nil && a.embedded.SetAside() {
 		n, err := a.store.Republish(ctx)
 		if err != nil {
