@@ -55,8 +55,9 @@ const (
 	metadataSlow = 30 * time.Second       // otherwise, how old what we know may become
 )
 
-// options are the client options that producer, consumer and administration share.
-func (c ClientConfig) options() ([]kgo.Opt, error) {
+// client makes a client with the options that producer, consumer and administration
+// share, and more. It does not connect, so it fails on a bad configuration only.
+func (c ClientConfig) client(more ...kgo.Opt) (*kgo.Client, error) {
 	if len(c.Brokers) == 0 {
 		return nil, errors.New("no Kafka broker is configured")
 	}
@@ -85,7 +86,11 @@ func (c ClientConfig) options() ([]kgo.Opt, error) {
 		}
 		opts = append(opts, kgo.SASL(m))
 	}
-	return opts, nil
+	client, err := kgo.NewClient(append(opts, more...)...)
+	if err != nil {
+		return nil, fmt.Errorf("set up the Kafka client: %w", err)
+	}
+	return client, nil
 }
 
 func (c ClientConfig) log() *zap.Logger {

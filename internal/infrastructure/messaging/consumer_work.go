@@ -2,10 +2,10 @@ package messaging
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -30,16 +30,13 @@ type part struct {
 	release context.CancelFunc
 	// busy counts the batch that is being processed, none or one.
 	busy sync.WaitGroup
-	// marks says whether offsets may still be committed.
-	mu    sync.Mutex
-	marks bool
 }
 
 func (k *Consumer) assigned(_ context.Context, _ *kgo.Client, m map[string][]int32) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for _, id := range m[domain.TopicStatusUpdates] {
-		p := &part{marks: true}
+		p := &part{}
 		p.owned, p.release = context.WithCancel(k.stopping)
 		k.parts[id] = p
 	}
@@ -48,11 +45,7 @@ func (k *Consumer) assigned(_ context.Context, _ *kgo.Client, m map[string][]int
 // revoked stops the partitions, waits for the messages that are being handled and
 // commits them, so that the next owner starts where this one ended.
 func (k *Consumer) revoked(ctx context.Context, client *kgo.Client, m map[string][]int32) {
-	ids := m[domain.TopicStatusUpdates]
-	k.drop(ids, true)
-	if len(ids) == 0 {
-		return
-	}
+	k.lost(ctx, client, m)
 	ctx, cancel := context.WithTimeout(ctx, leaveTimeout)
 	defer cancel()
 	if err := client.CommitMarkedOffsets(ctx); err != nil {
@@ -60,62 +53,38 @@ func (k *Consumer) revoked(ctx context.Context, client *kgo.Client, m map[string
 	}
 }
 
-// lost stops partitions that others own already: nothing of them is committed any more.
+// lost stops partitions. Those that others own already the client forgets next, and what
+// was marked of them with it: nothing of them is committed any more.
 func (k *Consumer) lost(_ context.Context, _ *kgo.Client, m map[string][]int32) {
-	k.drop(m[domain.TopicStatusUpdates], false)
-}
-
-func (k *Consumer) drop(ids []int32, mark bool) {
-	var dropped []*part
+	var left []*part
 	k.mu.Lock()
-	for _, id := range ids {
+	for _, id := range m[domain.TopicStatusUpdates] {
 		if p := k.parts[id]; p != nil {
-			dropped = append(dropped, p)
+			p.release()
+			left = append(left, p)
 			delete(k.parts, id)
 		}
 	}
 	k.mu.Unlock()
-	for _, p := range dropped {
-		p.release()
-		if !mark {
-			p.mu.Lock()
-			p.marks = false
-			p.mu.Unlock()
-		}
-	}
-	for _, p := range dropped {
+	for _, p := range left {
 		p.busy.Wait()
 	}
 }
 
-// take returns the partition and makes it busy, or nil when it is no longer owned.
-func (k *Consumer) take(id int32) *part {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	p := k.parts[id]
-	if p != nil {
-		p.busy.Add(1)
-	}
-	return p
-}
-
 // process handles what was fetched, all partitions at once, and returns when it is done.
 func (k *Consumer) process(fetched kgo.Fetches) {
-	var all sync.WaitGroup
+	var busy []*part
 	fetched.EachPartition(func(f kgo.FetchTopicPartition) {
-		if len(f.Records) == 0 {
-			return
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		if p := k.parts[f.Partition]; p != nil && len(f.Records) > 0 {
+			p.busy.Go(func() { k.partition(p, f.Records) })
+			busy = append(busy, p)
 		}
-		p := k.take(f.Partition)
-		if p == nil {
-			return
-		}
-		all.Go(func() {
-			defer p.busy.Done()
-			k.partition(p, f.Records)
-		})
 	})
-	all.Wait()
+	for _, p := range busy {
+		p.busy.Wait()
+	}
 }
 
 // partition handles the records of one partition, keys at once, each key in order, and
@@ -144,9 +113,7 @@ func (k *Consumer) partition(p *part, records []*kgo.Record) {
 	for n < len(done) && done[n] {
 		n++
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if n > 0 && p.marks {
+	if n > 0 {
 		k.client.MarkCommitRecords(records[n-1])
 	}
 }
@@ -187,11 +154,10 @@ func (k *Consumer) persist(owned context.Context, try func() error) bool {
 	if err == nil {
 		return true
 	}
-	k.trouble.begin(err)
-	defer k.trouble.end()
-	for pause := firstPause; owned.Err() == nil; pause = min(2*pause, lastPause) {
-		wait(owned, pause/2+rand.N(pause/2)) //nolint:gosec // jitter, not a secret
-		if owned.Err() == nil && try() == nil {
+	k.trouble.set(err)
+	for pause := firstPause; wait(owned, pause/2+rand.N(pause/2)); pause = min(2*pause, lastPause) { //nolint:gosec // jitter, not a secret
+		if try() == nil {
+			k.trouble.set(nil)
 			return true
 		}
 	}
@@ -211,33 +177,25 @@ func (k *Consumer) safely(m domain.Message) (err error) {
 
 // dead publishes the record as a dead letter and returns once that is acknowledged.
 func (k *Consumer) dead(r *kgo.Record, cause error) error {
+	why := reasons(domain.CodeOf(cause), cause.Error())
 	letter := &kgo.Record{
 		Topic: domain.TopicStatusUpdatesFails, Key: r.Key, Value: r.Value, Timestamp: r.Timestamp,
-		Headers: append(r.Headers[:len(r.Headers):len(r.Headers)], reasons(domain.CodeOf(cause), cause.Error())...),
+		Headers: slices.Concat(r.Headers, why),
 	}
 	err := k.publish(letter)
-	var e *domain.Error
-	if errors.As(err, &e) && e.Code == domain.CodeTooLarge {
+	if domain.CodeOf(err) == domain.CodeTooLarge {
 		// The brokers' limit for this topic is below that of the inbound one. The reason and
 		// the size are better than a partition that stands still.
 		k.log.Error("a dead letter is too large and loses its value", zap.Int("bytes", len(r.Value)), zap.Error(err))
-		letter = &kgo.Record{
-			Topic: letter.Topic, Key: r.Key, Timestamp: r.Timestamp,
-			Headers: append(reasons(domain.CodeOf(cause), cause.Error()),
-				kgo.RecordHeader{Key: "value_omitted", Value: fmt.Appendf(nil, "%d bytes", len(r.Value))}),
-		}
+		letter.Value = nil
+		letter.Headers = append(why, kgo.RecordHeader{Key: "value_omitted", Value: fmt.Appendf(nil, "%d bytes", len(r.Value))})
 		err = k.publish(letter)
 	}
 	return err
 }
 
-// bury publishes a dead letter, trying until it is acknowledged or ctx ends.
-func (k *Consumer) bury(ctx context.Context, letter *kgo.Record) {
-	k.persist(ctx, func() error { return k.publish(letter) })
-}
-
 func (k *Consumer) publish(r *kgo.Record) error {
-	return send(k.work, k.client, k.cfg, []*kgo.Record{r})
+	return send(k.work, k.client, k.cfg, []kgo.Record{*r}, func(r kgo.Record) *kgo.Record { return &r })
 }
 
 func reasons(code domain.Code, text string) []kgo.RecordHeader {

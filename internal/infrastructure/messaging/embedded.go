@@ -9,10 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
-	"github.com/gofrs/flock"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"go.uber.org/zap"
@@ -41,14 +39,10 @@ type EmbeddedConfig struct {
 type Embedded struct {
 	cluster  *kfake.Cluster
 	listener *guard
-	lock     *flock.Flock
 	log      *zap.Logger
 	dir      dataDir
 	lost     bool
-	done     chan struct{}
-	loops    sync.WaitGroup
-	closing  sync.Once
-	closeErr error
+	close    func() error
 }
 
 // StartEmbedded starts the broker on the data in its directory. Data that can't be
@@ -64,12 +58,21 @@ func StartEmbedded(ctx context.Context, c EmbeddedConfig) (*Embedded, error) {
 	}
 	lock, err := lockDir(c.Dir)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("embedded Kafka broker: %w", err)
 	}
-	e := &Embedded{lock: lock, log: c.Log, done: make(chan struct{})}
+	e := &Embedded{log: c.Log, dir: dataDir{root: c.Dir}}
 	if err := e.start(ctx, c); err != nil {
-		return nil, errors.Join(err, lock.Unlock())
+		return nil, fmt.Errorf("embedded Kafka broker: %w", errors.Join(err, lock.Unlock()))
 	}
+	background, stop := context.WithCancel(context.Background())
+	var retaining sync.WaitGroup
+	retaining.Go(func() { e.retain(background) })
+	e.close = sync.OnceValue(func() error {
+		stop()
+		retaining.Wait()
+		e.cluster.Close()
+		return errors.Join(e.dir.remove(runningFile), lock.Unlock())
+	})
 	return e, nil
 }
 
@@ -78,60 +81,68 @@ func (e *Embedded) start(ctx context.Context, c EmbeddedConfig) error {
 	if err != nil {
 		return err
 	}
-	e.dir = dataDir{path: c.Dir, log: c.Log, damaged: new(atomic.Bool)}
 	lostPower, err := e.dir.begin()
 	if err != nil {
 		return errors.Join(err, inner.Close())
 	}
-	e.lost = lostPower || e.dir.has(incompleteFile) || !e.dir.has(brokerSubdir)
+	e.lost = lostPower || e.dir.has(incompleteFile) || !e.dir.has(logDir)
 	if err := e.load(ctx, inner); err != nil {
 		return err
 	}
-	if err := e.createTopics(c.Partitions); err != nil {
+	if err := e.prepare(c.Partitions); err != nil {
 		e.cluster.Close()
 		return err
 	}
-	if e.lost = e.lost || e.dir.damaged.Load(); e.lost {
-		if err := e.dir.markIncomplete(); err != nil {
-			e.cluster.Close()
-			return err
-		}
-	}
-	e.cluster.ControlKey(keyAPIVersions, func(req kmsg.Request) (kmsg.Response, error, bool) { //nolint:revive // the order is kfake's
-		e.cluster.KeepControl()
-		return apiVersions(req.(*kmsg.ApiVersionsRequest)), nil, true //nolint:forcetypeassert // registered for this key
-	})
 	e.cluster.ApplyRetention()
 	debug.FreeOSMemory() // loading reads every segment; the process may idle for days after it
 	e.listener.open()
-	e.loops.Go(e.retain)
 	return nil
 }
 
 // load starts the broker on the data or, when that fails, on an empty directory.
 func (e *Embedded) load(ctx context.Context, inner net.Listener) error {
+	e.listener = newGuard(inner, e.log)
 	why := errUnloadable
-	if !e.dir.tooManyAttempts() {
-		e.listener = newGuard(inner, e.log)
-		if e.cluster, why = e.dir.load(e.listener); why == nil {
+	if e.dir.attempts() < maxAttempts {
+		if e.cluster, why = e.dir.load(e.listener, e.log); why == nil {
 			return nil
 		}
 	}
 	// The broker closes the listener when it fails.
-	if err := inner.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+	if err := e.listener.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
 		return err
 	}
-	if err := e.dir.setAside(why); err != nil {
+	if err := e.dir.setAside(why, e.log); err != nil {
 		return err
 	}
 	e.lost = true
 	again, err := (&net.ListenConfig{}).Listen(ctx, "tcp", inner.Addr().String())
 	if err != nil {
-		return fmt.Errorf("embedded Kafka broker: %w", err)
+		return err
 	}
 	e.listener = newGuard(again, e.log)
-	if e.cluster, err = e.dir.load(e.listener); err != nil {
-		return fmt.Errorf("embedded Kafka broker: start on an empty directory: %w", err)
+	if e.cluster, err = e.dir.load(e.listener, e.log); err != nil {
+		return fmt.Errorf("start on an empty directory: %w", err)
+	}
+	return nil
+}
+
+// prepare makes the topics and notes what was found missing, before anybody comes in.
+func (e *Embedded) prepare(partitions int) error {
+	for _, t := range topics() {
+		if e.cluster.TopicInfo(t.name) != nil {
+			continue
+		}
+		if err := e.cluster.CreateTopic(t.name, int32(max(partitions, 1)), t.embeddedConfigs()); err != nil { //nolint:gosec // configuration bounds it
+			return fmt.Errorf("create topic %s: %w", t.name, err)
+		}
+	}
+	e.cluster.ControlKey(kmsg.ApiVersions.Int16(), func(req kmsg.Request) (kmsg.Response, error, bool) { //nolint:revive // the order is kfake's
+		e.cluster.KeepControl()
+		return apiVersions(req.(*kmsg.ApiVersionsRequest)), nil, true //nolint:forcetypeassert // registered for this key
+	})
+	if e.lost = e.lost || e.dir.damaged.Load(); e.lost {
+		return e.dir.write(incompleteFile, "")
 	}
 	return nil
 }
@@ -139,53 +150,28 @@ func (e *Embedded) load(ctx context.Context, inner net.Listener) error {
 // listen takes the configured port or, when nobody insists on it, a free one.
 func listen(ctx context.Context, c EmbeddedConfig) (net.Listener, error) {
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.Listen)
-	if err == nil {
+	switch {
+	case err == nil:
 		return l, nil
-	}
-	if c.PortFixed || !portTaken(err) {
-		if portTaken(err) {
-			return nil, fmt.Errorf("embedded Kafka broker: the address %s is taken by another program: "+
-				"stop that one, choose another kafka.listen (KAFKA_LISTEN), or leave it unset to take a free port: %w", c.Listen, err)
-		}
-		return nil, fmt.Errorf("embedded Kafka broker: can't listen on %s: %w", c.Listen, err)
-	}
-	host, _, _ := net.SplitHostPort(c.Listen) //nolint:errcheck // it was parsed by Listen
-	l, free := (&net.ListenConfig{}).Listen(ctx, "tcp", net.JoinHostPort(host, "0"))
-	if free != nil {
-		return nil, fmt.Errorf("embedded Kafka broker: can't listen on %s: %w", c.Listen, err)
-	}
-	c.Log.Warn("the Kafka port is taken by another program; a free one is used instead",
-		zap.String("taken", c.Listen), zap.String("used", l.Addr().String()))
-	return l, nil
-}
-
-func (e *Embedded) createTopics(partitions int) error {
-	if partitions <= 0 {
-		partitions = 1
-	}
-	for _, t := range topics() {
-		if have := e.cluster.TopicInfo(t.name); have != nil {
-			continue
-		}
-		if err := e.cluster.CreateTopic(t.name, int32(partitions), t.embeddedConfigs()); err != nil { //nolint:gosec // configuration bounds it
-			return fmt.Errorf("embedded Kafka broker: create topic %s: %w", t.name, err)
+	case portTaken(err) && c.PortFixed:
+		return nil, fmt.Errorf("the address %s is taken by another program: "+
+			"stop that one, choose another kafka.listen (KAFKA_LISTEN), or leave it unset to take a free port: %w", c.Listen, err)
+	case portTaken(err):
+		host, _, _ := net.SplitHostPort(c.Listen) //nolint:errcheck // it was parsed by Listen
+		if l, free := (&net.ListenConfig{}).Listen(ctx, "tcp", net.JoinHostPort(host, "0")); free == nil {
+			c.Log.Warn("the Kafka port is taken by another program; a free one is used instead",
+				zap.String("taken", c.Listen), zap.String("used", l.Addr().String()))
+			return l, nil
 		}
 	}
-	return nil
+	return nil, fmt.Errorf("can't listen on %s: %w", c.Listen, err)
 }
 
 // retain cuts the partitions to their size, so that a restart or a burst never has
 // more than a second's worth above it.
-func (e *Embedded) retain() {
-	ticker := time.NewTicker(retentionEvery)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-e.done:
-			return
-		case <-ticker.C:
-			e.cluster.ApplyRetention()
-		}
+func (e *Embedded) retain(ctx context.Context) {
+	for wait(ctx, retentionEvery) {
+		e.cluster.ApplyRetention()
 	}
 }
 
@@ -204,19 +190,10 @@ func (e *Embedded) Addr() string {
 func (e *Embedded) SetAside() bool { return e.lost }
 
 // Restored says that everything that may be missing is certain to be published again.
-func (e *Embedded) Restored() error { return e.dir.markComplete() }
+func (e *Embedded) Restored() error { return e.dir.remove(incompleteFile) }
 
 // Close ends the connections, writes what speeds up the next start and frees the directory.
-func (e *Embedded) Close() error {
-	e.closing.Do(func() {
-		close(e.done)
-		e.loops.Wait()
-		e.cluster.Close()
-		e.listener.closeAll()
-		e.closeErr = errors.Join(e.dir.end(), e.lock.Unlock())
-	})
-	return e.closeErr
-}
+func (e *Embedded) Close() error { return e.close() }
 
 // truncating is how the broker says that it cuts off the rest of a segment.
 const truncating = "partition %s-%d segment %d: truncating %d corrupt bytes"

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -39,98 +40,61 @@ var errRefused = errors.New("refused")
 // frames of the requests that the product offers.
 type guard struct {
 	net.Listener
-	log    *zap.Logger
-	opened chan struct{} // closed when connections may come in
-	once   sync.Once
+	log  *zap.Logger
+	open func() // lets connections in; those that came before wait in the kernel's queue
 	// anywhere says that the listener is not bound to one address.
 	anywhere bool
-	closed   chan struct{}
-	end      sync.Once
+	opened   <-chan struct{}
+	conns    atomic.Int32
 
 	mu     sync.Mutex
-	conns  map[*guardedConn]struct{}
 	groups map[string]bool // the consumer groups that were let in
 }
 
 func newGuard(inner net.Listener, log *zap.Logger) *guard {
+	opened := make(chan struct{})
 	return &guard{
-		anywhere: everywhere(inner),
-		Listener: inner, log: log,
-		opened: make(chan struct{}), closed: make(chan struct{}),
-		conns: map[*guardedConn]struct{}{}, groups: map[string]bool{},
+		Listener: inner, log: log, anywhere: everywhere(inner), groups: map[string]bool{},
+		opened: opened, open: sync.OnceFunc(func() { close(opened) }),
 	}
 }
 
-// open lets connections in. Those that came before wait in the kernel's queue.
-func (g *guard) open() { g.once.Do(func() { close(g.opened) }) }
-
 // Accept implements net.Listener.
 func (g *guard) Accept() (net.Conn, error) {
-	select {
-	case <-g.opened:
-	case <-g.closed:
-		return nil, net.ErrClosed
-	}
+	<-g.opened
 	for failing := false; ; {
 		conn, err := g.Listener.Accept()
-		if err != nil {
-			select {
-			case <-g.closed:
-				return nil, net.ErrClosed
-			default:
-			}
-			if errors.Is(err, net.ErrClosed) {
-				return nil, err
-			}
+		switch {
+		case errors.Is(err, net.ErrClosed):
+			return nil, err
+		case err != nil:
 			// Out of file descriptors, say: the broker would stop listening for good.
 			if !failing {
 				g.log.Warn("embedded Kafka broker: connections can't be accepted", zap.Error(err))
 				failing = true
 			}
-			select {
-			case <-g.closed:
-			case <-time.After(50 * time.Millisecond):
-			}
-			continue
+			<-time.After(50 * time.Millisecond)
+		case g.conns.Add(1) > maxConns:
+			g.conns.Add(-1)
+			conn.Close() //nolint:errcheck,gosec // nothing was said yet
+			g.log.Warn("embedded Kafka broker: too many connections; one is refused", zap.Int("max", maxConns))
+		default:
+			return &guardedConn{Conn: conn, guard: g, left: sync.OnceFunc(func() { g.conns.Add(-1) })}, nil
 		}
-		c := &guardedConn{Conn: conn, guard: g}
-		g.mu.Lock()
-		full := len(g.conns) >= maxConns
-		if !full {
-			g.conns[c] = struct{}{}
-		}
-		g.mu.Unlock()
-		if !full {
-			return c, nil
-		}
-		conn.Close() //nolint:errcheck,gosec // nothing was said yet
-		g.log.Warn("embedded Kafka broker: too many connections; one is refused", zap.Int("max", maxConns))
 	}
 }
 
 // Close implements net.Listener.
 func (g *guard) Close() error {
-	g.end.Do(func() { close(g.closed) })
+	g.open() // so that Accept sees that it is closed
 	return g.Listener.Close()
-}
-
-// closeAll closes what is still open.
-func (g *guard) closeAll() {
-	g.mu.Lock()
-	conns := make([]*guardedConn, 0, len(g.conns))
-	for c := range g.conns {
-		conns = append(conns, c)
-	}
-	g.mu.Unlock()
-	for _, c := range conns {
-		c.Close() //nolint:errcheck,gosec // on the way out
-	}
 }
 
 // guardedConn hands the broker one checked frame after the other.
 type guardedConn struct {
 	net.Conn
 	guard *guard
+	left  func()       // it counts no more
 	frame bytes.Reader // what of the current frame the broker has not read
 
 	mu    sync.Mutex
@@ -156,9 +120,7 @@ func (c *guardedConn) Read(p []byte) (int, error) {
 
 // Close implements net.Conn.
 func (c *guardedConn) Close() error {
-	c.guard.mu.Lock()
-	delete(c.guard.conns, c)
-	c.guard.mu.Unlock()
+	c.left()
 	return c.Conn.Close()
 }
 
@@ -181,7 +143,7 @@ func (c *guardedConn) next() ([]byte, error) {
 	if _, err := io.ReadFull(c.Conn, head[4:]); err != nil {
 		return nil, err
 	}
-	key := int16(binary.BigEndian.Uint16(head[4:]))     //nolint:gosec // bits
+	key := kmsg.Key(binary.BigEndian.Uint16(head[4:]))  //nolint:gosec // bits
 	version := int16(binary.BigEndian.Uint16(head[6:])) //nolint:gosec // bits
 	if err := admit(key, version, int(size)); err != nil {
 		return nil, err

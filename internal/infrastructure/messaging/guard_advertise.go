@@ -18,17 +18,15 @@ func (c *guardedConn) remember(frame []byte) {
 	if !c.guard.anywhere {
 		return
 	}
-	key := int16(binary.BigEndian.Uint16(frame[4:])) //nolint:gosec // bits
-	switch key {
-	case keyMetadata, keyFindCoordinator, keyDescribeCluster:
-		version := int16(binary.BigEndian.Uint16(frame[6:])) //nolint:gosec // bits
+	switch key := kmsg.Key(binary.BigEndian.Uint16(frame[4:])); key { //nolint:gosec // bits
+	case kmsg.Metadata, kmsg.FindCoordinator, kmsg.DescribeCluster:
+		req := kmsg.RequestForKey(key.Int16())
+		req.SetVersion(int16(binary.BigEndian.Uint16(frame[6:]))) //nolint:gosec // bits
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		if c.asked == nil {
 			c.asked = map[uint32]kmsg.Request{}
 		}
-		req := kmsg.RequestForKey(key)
-		req.SetVersion(version)
 		c.asked[binary.BigEndian.Uint32(frame[8:])] = req
 	}
 }

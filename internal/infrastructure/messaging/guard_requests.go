@@ -3,23 +3,12 @@ package messaging
 import (
 	"encoding/binary"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/twmb/franz-go/pkg/kbin"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
-)
-
-const (
-	keyProduce         = 0
-	keyFetch           = 1
-	keyMetadata        = 3
-	keyOffsetCommit    = 8
-	keyFindCoordinator = 10
-	keyJoinGroup       = 11
-	keyAPIVersions     = 18
-	keyInitProducerID  = 22
-	keyDescribeCluster = 60
-	lastKey            = keyDescribeCluster
 )
 
 const (
@@ -39,38 +28,38 @@ type versions struct{ min, max int16 }
 // offered is every request that the embedded broker answers: what producers, consumers,
 // groups and tools that look need. Topics are made by the product alone; transactions,
 // share groups, quotas and access lists it does not offer.
-var offered = map[int16]versions{
-	keyProduce:         {3, 12},
-	keyFetch:           {4, 17},
-	2:                  {1, 10}, // ListOffsets
-	keyMetadata:        {0, 13},
-	keyOffsetCommit:    {0, 9},
-	9:                  {0, 9}, // OffsetFetch
-	keyFindCoordinator: {0, 6},
-	keyJoinGroup:       {0, 9},
-	12:                 {0, 4}, // Heartbeat
-	13:                 {0, 5}, // LeaveGroup
-	14:                 {0, 5}, // SyncGroup
-	15:                 {0, 5}, // DescribeGroups
-	16:                 {0, 5}, // ListGroups
-	keyAPIVersions:     {0, 4},
-	keyInitProducerID:  {0, 4},
-	23:                 {3, 4}, // OffsetForLeaderEpoch
-	32:                 {0, 4}, // DescribeConfigs
-	keyDescribeCluster: {0, 2},
+var offered = map[kmsg.Key]versions{
+	kmsg.Produce:              {3, 12},
+	kmsg.Fetch:                {4, 17},
+	kmsg.ListOffsets:          {1, 10},
+	kmsg.Metadata:             {0, 13},
+	kmsg.OffsetCommit:         {0, 9},
+	kmsg.OffsetFetch:          {0, 9},
+	kmsg.FindCoordinator:      {0, 6},
+	kmsg.JoinGroup:            {0, 9},
+	kmsg.Heartbeat:            {0, 4},
+	kmsg.LeaveGroup:           {0, 5},
+	kmsg.SyncGroup:            {0, 5},
+	kmsg.DescribeGroups:       {0, 5},
+	kmsg.ListGroups:           {0, 5},
+	kmsg.ApiVersions:          {0, 4},
+	kmsg.InitProducerID:       {0, 4},
+	kmsg.OffsetForLeaderEpoch: {3, 4},
+	kmsg.DescribeConfigs:      {0, 4},
+	kmsg.DescribeCluster:      {0, 2},
 }
 
 // admit decides by the header alone.
-func admit(key, version int16, size int) error {
+func admit(key kmsg.Key, version int16, size int) error {
 	v, known := offered[key]
 	switch {
 	case !known:
 		return fmt.Errorf("%w: request %d is not offered", errRefused, key)
-	case key == keyAPIVersions && version >= 0: // a newer client asks first and is told what there is
+	case key == kmsg.ApiVersions && version >= 0: // a newer client asks first and is told what there is
 	case version < v.min || version > v.max:
 		return fmt.Errorf("%w: version %d of request %d is not offered", errRefused, version, key)
 	}
-	if key != keyProduce && size > maxSmall {
+	if key != kmsg.Produce && size > maxSmall {
 		return fmt.Errorf("%w: a request %d of %d bytes", errRefused, key, size)
 	}
 	return nil
@@ -85,10 +74,10 @@ func (g *guard) check(frame []byte) (out []byte, err error) {
 		}
 	}()
 	r := kbin.Reader{Src: frame[4:]}
-	key, version := r.Int16(), r.Int16()
-	r.Int32()
+	key, version := kmsg.Key(r.Int16()), r.Int16()
+	correlation := r.Int32()
 	r.NullableString()
-	req := kmsg.RequestForKey(key)
+	req := kmsg.RequestForKey(key.Int16())
 	req.SetVersion(version)
 	if req.IsFlexible() {
 		kmsg.SkipTags(&r)
@@ -97,10 +86,12 @@ func (g *guard) check(frame []byte) (out []byte, err error) {
 		return nil, fmt.Errorf("%w: a header that is cut off", errRefused)
 	}
 	switch {
-	case key == keyProduce:
+	case key == kmsg.Produce:
 		return frame, checkProduce(r, version)
-	case key == keyAPIVersions && version > offered[key].max:
-		return olderAPIVersions(frame), nil
+	case key == kmsg.ApiVersions && version > offered[key].max:
+		// Of a form that is not known here: the newest that is, which is answered as it should be.
+		req.SetVersion(req.MaxVersion())
+		return kmsg.NewRequestFormatter().AppendRequest(nil, req, correlation), nil
 	}
 	body := r.Src
 	if err := req.ReadFrom(body); err != nil {
@@ -218,19 +209,6 @@ func checkProduce(r kbin.Reader, version int16) error {
 	return nil
 }
 
-// olderAPIVersions replaces a request of a form that is not known here by the newest that
-// is, which the broker refuses as it should.
-func olderAPIVersions(frame []byte) []byte {
-	req := kmsg.NewPtrApiVersionsRequest()
-	req.Version = req.MaxVersion()
-	out := append(frame[:0:0], frame[:12]...)                // length, key, version, correlation id
-	binary.BigEndian.PutUint16(out[6:], uint16(req.Version)) //nolint:gosec // small
-	out = append(out, 0xff, 0xff, 0)                         // no client id, no tags
-	out = req.AppendTo(out)
-	binary.BigEndian.PutUint32(out, uint32(len(out)-4)) //nolint:gosec // small
-	return out
-}
-
 func skipTags(r *kbin.Reader, flexible bool) {
 	if flexible {
 		kmsg.SkipTags(r)
@@ -240,17 +218,15 @@ func skipTags(r *kbin.Reader, flexible bool) {
 // apiVersions answers what the guard lets in, which is less than the broker can do.
 func apiVersions(asked *kmsg.ApiVersionsRequest) kmsg.Response {
 	resp := asked.ResponseKind().(*kmsg.ApiVersionsResponse) //nolint:forcetypeassert // its kind
-	if asked.Version > offered[keyAPIVersions].max {
+	if asked.Version > offered[kmsg.ApiVersions].max {
 		// KIP-511: the oldest form, with the error and the range to try again with.
 		resp.Version = 0
 		resp.ErrorCode = kerr.UnsupportedVersion.Code
 	}
-	for key := range int16(lastKey + 1) {
-		if v, known := offered[key]; known {
-			k := kmsg.NewApiVersionsResponseApiKey()
-			k.ApiKey, k.MinVersion, k.MaxVersion = key, v.min, v.max
-			resp.ApiKeys = append(resp.ApiKeys, k)
-		}
+	for _, key := range slices.Sorted(maps.Keys(offered)) {
+		k := kmsg.NewApiVersionsResponseApiKey()
+		k.ApiKey, k.MinVersion, k.MaxVersion = key.Int16(), offered[key].min, offered[key].max
+		resp.ApiKeys = append(resp.ApiKeys, k)
 	}
 	return resp
 }

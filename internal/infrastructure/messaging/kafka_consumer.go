@@ -7,7 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"go.uber.org/zap"
@@ -69,10 +68,6 @@ type Consumer struct {
 // error_code and error added. Only then is the message's offset committed, so a message
 // is handled at least once.
 func NewConsumer(c ClientConfig, group string, handle func(ctx context.Context, m domain.Message) error) (*Consumer, error) {
-	opts, err := c.options()
-	if err != nil {
-		return nil, err
-	}
 	k := &Consumer{
 		cfg: c, log: c.log(), handle: handle,
 		slots: make(chan struct{}, handlers), parts: map[int32]*part{},
@@ -83,8 +78,8 @@ func NewConsumer(c ClientConfig, group string, handle func(ctx context.Context, 
 	k.stopping, k.stop = context.WithCancel(context.Background())
 	life, abandon := context.WithCancel(context.Background())
 	k.abandon = abandon
-	opts = append(opts, producing()...) // dead letters
-	opts = append(opts,
+	var err error
+	k.client, err = c.client(append(producing(), // dead letters
 		kgo.WithContext(life),
 		kgo.ConsumerGroup(group),
 		kgo.ConsumeTopics(domain.TopicStatusUpdates),
@@ -102,10 +97,10 @@ func NewConsumer(c ClientConfig, group string, handle func(ctx context.Context, 
 		kgo.FetchMaxBytes(fetchBytes),
 		kgo.FetchMaxPartitionBytes(fetchBytes),
 		kgo.MaxDecompressBatchBytes(inflated),
-	)
-	if k.client, err = kgo.NewClient(opts...); err != nil {
+	)...)
+	if err != nil {
 		abandon()
-		return nil, fmt.Errorf("set up the Kafka consumer: %w", err)
+		return nil, err
 	}
 	return k, nil
 }
@@ -170,7 +165,7 @@ func (k *Consumer) failed(fetched kgo.Fetches) {
 		case errors.As(err, &bomb):
 			k.skip(bomb)
 			return
-		case errors.Is(err, kerr.UnknownTopicOrPartition), errors.Is(err, kerr.UnknownTopicID):
+		case missingTopic(err):
 			if e := ensureTopics(k.stopping, k.client, k.cfg); e == nil {
 				k.client.PurgeTopicsFromConsuming(domain.TopicStatusUpdates)
 				k.client.AddConsumeTopics(domain.TopicStatusUpdates)
@@ -191,7 +186,7 @@ func (k *Consumer) failed(fetched kgo.Fetches) {
 func (k *Consumer) skip(bomb *kgo.ErrDecompressTooLarge) {
 	k.log.Error("a batch of inbound messages is too large to unpack and is skipped", zap.Error(bomb))
 	note := &kgo.Record{Topic: domain.TopicStatusUpdatesFails, Headers: reasons(domain.CodeTooLarge, bomb.Error())}
-	k.bury(k.stopping, note)
+	k.persist(k.stopping, func() error { return k.publish(note) })
 	k.client.SetOffsets(map[string]map[int32]kgo.EpochOffset{
 		bomb.Topic: {bomb.Partition: {Epoch: bomb.Epoch, Offset: bomb.NextOffset}},
 	})
@@ -209,48 +204,29 @@ type trouble struct {
 	log  *zap.Logger
 	what string
 
-	mu      sync.Mutex
-	failing int
-	since   time.Time
+	mu    sync.Mutex
+	since time.Time // zero while it works
 }
 
-// begin says that one more thing fails, end that one works again.
-func (t *trouble) begin(err error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.failing++; t.failing == 1 {
-		t.since = time.Now()
-		t.log.Warn(t.what+": waiting and trying again until it works", zap.Error(err))
-	}
-}
-
-func (t *trouble) end() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.failing--; t.failing == 0 {
-		t.log.Info(t.what+": works again", zap.Duration("after", time.Since(t.since)))
-	}
-}
-
-// set is for a thing that either fails or works.
 func (t *trouble) set(err error) {
 	t.mu.Lock()
-	failing := t.failing > 0
-	t.mu.Unlock()
-	switch {
+	defer t.mu.Unlock()
+	switch failing := !t.since.IsZero(); {
 	case err != nil && !failing:
-		t.begin(err)
+		t.since = time.Now()
+		t.log.Warn(t.what+": waiting and trying again until it works", zap.Error(err))
 	case err == nil && failing:
-		t.end()
+		t.log.Info(t.what+": works again", zap.Duration("after", time.Since(t.since)))
+		t.since = time.Time{}
 	}
 }
 
-// wait pauses for d, or less when ctx ends.
-func wait(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
+// wait pauses for d and says whether it did: not when ctx ended.
+func wait(ctx context.Context, d time.Duration) bool {
 	select {
 	case <-ctx.Done():
-	case <-timer.C:
+		return false
+	case <-time.After(d):
+		return true
 	}
 }

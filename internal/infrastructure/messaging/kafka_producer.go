@@ -41,13 +41,9 @@ type Producer struct {
 // NewProducer makes a producer. It does not connect: brokers that are away show in
 // Ping and Publish. It fails on a bad configuration only.
 func NewProducer(c ClientConfig) (*Producer, error) {
-	opts, err := c.options()
+	client, err := c.client(producing()...)
 	if err != nil {
 		return nil, err
-	}
-	client, err := kgo.NewClient(append(opts, producing()...)...)
-	if err != nil {
-		return nil, fmt.Errorf("set up the Kafka producer: %w", err)
 	}
 	return &Producer{client: client, cfg: c}, nil
 }
@@ -82,7 +78,7 @@ func producing() []kgo.Opt {
 func (p *Producer) Publish(ctx context.Context, msgs []domain.Message) error {
 	for len(msgs) > 0 {
 		n := round(msgs)
-		if err := p.publishRound(ctx, msgs[:n]); err != nil {
+		if err := send(ctx, p.client, p.cfg, msgs[:n], record); err != nil {
 			return err
 		}
 		msgs = msgs[n:]
@@ -110,23 +106,22 @@ func weight(m domain.Message) int {
 	return n
 }
 
-func (p *Producer) publishRound(ctx context.Context, msgs []domain.Message) error {
-	records := make([]*kgo.Record, len(msgs))
-	for i, m := range msgs {
-		records[i] = record(m)
-	}
-	return send(ctx, p.client, p.cfg, records)
-}
-
-// send produces the records and waits for all of them. Errors are as Publish promises.
-func send(ctx context.Context, client *kgo.Client, c ClientConfig, records []*kgo.Record) error {
+// send produces messages and waits for all of them. Errors are as Publish promises.
+func send[M any](ctx context.Context, client *kgo.Client, c ClientConfig, msgs []M, record func(M) *kgo.Record) error {
 	limit := c.DeliveryTimeout
 	if limit <= 0 {
 		limit = deliveryTimeout
 	}
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	err := client.ProduceSync(ctx, fresh(records)...).FirstErr()
+	produce := func() error {
+		records := make([]*kgo.Record, len(msgs)) // each time anew: the client writes into them
+		for i, m := range msgs {
+			records[i] = record(m)
+		}
+		return client.ProduceSync(ctx, records...).FirstErr()
+	}
+	err := produce()
 	if missingTopic(err) && ctx.Err() == nil {
 		// Somebody deleted a topic. What was of it is gone, so sending all again keeps the order.
 		c.log().Warn("a topic is missing and is created again", zap.Error(err))
@@ -136,26 +131,19 @@ func send(ctx context.Context, client *kgo.Client, c ClientConfig, records []*kg
 		for _, t := range topics() {
 			client.PurgeTopicsFromProducing(t.name) // forget the old topic's id
 		}
-		err = client.ProduceSync(ctx, fresh(records)...).FirstErr()
+		err = produce()
 	}
-	switch {
-	case err == nil:
-		return nil
-	case errors.Is(err, kerr.MessageTooLarge):
+	if errors.Is(err, kerr.MessageTooLarge) {
 		return fmt.Errorf("%w: %w", domain.Errorf(domain.CodeTooLarge, "a message is larger than the brokers take"), err)
 	}
-	return domain.Unavailable("Kafka", err)
+	return unavailable(err)
 }
 
-// fresh copies the records, since the client writes into those that it is given.
-func fresh(records []*kgo.Record) []*kgo.Record {
-	copies := make([]kgo.Record, len(records))
-	out := make([]*kgo.Record, len(records))
-	for i, r := range records {
-		copies[i] = *r
-		out[i] = &copies[i]
+func unavailable(err error) error {
+	if err == nil {
+		return nil
 	}
-	return out
+	return domain.Unavailable("Kafka", err)
 }
 
 func record(m domain.Message) *kgo.Record {
@@ -174,12 +162,7 @@ func missingTopic(err error) bool {
 }
 
 // Ping says whether a broker answers.
-func (p *Producer) Ping(ctx context.Context) error {
-	if err := p.client.Ping(ctx); err != nil {
-		return domain.Unavailable("Kafka", err)
-	}
-	return nil
-}
+func (p *Producer) Ping(ctx context.Context) error { return unavailable(p.client.Ping(ctx)) }
 
 // Close ends the connections; what is being published fails.
 func (p *Producer) Close() { p.client.Close() }

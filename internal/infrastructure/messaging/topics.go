@@ -62,13 +62,9 @@ func (t topic) embeddedConfigs() map[string]string {
 // EnsureTopics creates the topics that the brokers do not have. Existing ones are left
 // as they are; that they have other partition counts than configured is logged.
 func EnsureTopics(ctx context.Context, c ClientConfig) error {
-	opts, err := c.options()
+	client, err := c.client()
 	if err != nil {
 		return err
-	}
-	client, err := kgo.NewClient(opts...)
-	if err != nil {
-		return fmt.Errorf("set up the Kafka client: %w", err)
 	}
 	defer client.Close()
 	return ensureTopics(ctx, client, c)
