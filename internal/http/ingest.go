@@ -119,14 +119,12 @@ func (s *Server) ingestOwnTracks(c *gin.Context) {
 // ingest hands a report on and says whether the answer is yet to be written.
 func (s *Server) ingest(c *gin.Context, report usecase.PhoneReport, whole bool) bool {
 	if !whole {
-		report = usecase.PhoneReport{Unusable: map[domain.DropReason]int{domain.DropMalformed: 1}}
+		report = usecase.PhoneReport{}
+		drop(&report, domain.DropMalformed, 1)
 	}
 	if over := len(report.Positions) - domain.MaxPositions; over > 0 {
 		report.Positions = report.Positions[over:] // the newest come last
-		if report.Unusable == nil {
-			report.Unusable = map[domain.DropReason]int{}
-		}
-		report.Unusable[domain.DropMalformed] += over
+		drop(&report, domain.DropMalformed, over)
 	}
 	if _, err := s.UseCases.Tracking.Ingest(c.Request.Context(), c.Param("token"), report); err != nil {
 		fail(c, err)

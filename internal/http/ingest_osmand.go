@@ -2,7 +2,9 @@ package httpdoor
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
+	"maps"
 	"math"
 	"net/url"
 	"slices"
@@ -33,18 +35,18 @@ func parseOsmand(query url.Values, body []byte) usecase.PhoneReport {
 	if len(body) > 0 && (body[0] == '{' || body[0] == '[') {
 		var doc any
 		if err := json.Unmarshal(body, &doc); err != nil {
-			drop(&r, domain.DropMalformed)
+			drop(&r, domain.DropMalformed, 1)
 			return r
 		}
 		osmandDocument(&r, doc)
 		return r
 	}
-	params := map[string]any{}
 	form, err := url.ParseQuery(string(body))
-	if err != nil && len(body) > 0 {
-		drop(&r, domain.DropMalformed)
+	if err != nil {
+		drop(&r, domain.DropMalformed, 1)
 		return r
 	}
+	params := map[string]any{}
 	for _, values := range []url.Values{query, form} {
 		for name, v := range values {
 			params[name] = v[0]
@@ -54,43 +56,42 @@ func parseOsmand(query url.Values, body []byte) usecase.PhoneReport {
 	return r
 }
 
-func drop(r *usecase.PhoneReport, reason domain.DropReason) {
+func drop(r *usecase.PhoneReport, reason domain.DropReason, n int) {
 	if r.Unusable == nil {
 		r.Unusable = map[domain.DropReason]int{}
 	}
-	r.Unusable[reason]++
+	r.Unusable[reason] += n
 }
 
 // osmandDocument reads a JSON document: one report, or several as the app sends them
 // when it empties its buffer.
 func osmandDocument(r *usecase.PhoneReport, doc any) {
-	switch d := doc.(type) {
-	case []any:
-		for _, one := range d {
-			if _, nested := one.([]any); nested {
-				drop(r, domain.DropMalformed)
-				continue
-			}
-			osmandDocument(r, one)
-		}
-	case map[string]any:
+	for _, d := range objects(r, doc) {
 		switch location := d["location"].(type) {
-		case map[string]any:
-			osmandLocation(r, location)
-		case []any:
-			for _, one := range location {
-				if l, ok := one.(map[string]any); ok {
-					osmandLocation(r, l)
-				} else {
-					drop(r, domain.DropMalformed)
-				}
+		case map[string]any, []any:
+			for _, l := range objects(r, location) {
+				osmandLocation(r, l)
 			}
 		default:
 			osmandParams(r, d)
 		}
-	default:
-		drop(r, domain.DropMalformed)
 	}
+}
+
+// objects are the one of a document, or all of its list. Whatever else is there is counted.
+func objects(r *usecase.PhoneReport, doc any) (out []map[string]any) {
+	list, ok := doc.([]any)
+	if !ok {
+		list = []any{doc}
+	}
+	for _, one := range list {
+		if o, ok := one.(map[string]any); ok {
+			out = append(out, o)
+		} else {
+			drop(r, domain.DropMalformed, 1)
+		}
+	}
+	return out
 }
 
 // osmandLocation reads the location of a JSON document: metres per second, a level of 0
@@ -104,10 +105,7 @@ func osmandLocation(r *usecase.PhoneReport, location map[string]any) {
 	p.Accuracy, p.Speed = known(coords["accuracy"]), known(coords["speed"])
 	p.Heading, p.Altitude = known(coords["heading"]), known(coords["altitude"])
 	battery, _ := location["battery"].(map[string]any)
-	if level := known(battery["level"]); level != nil {
-		percent := *level * 100
-		p.Battery = &percent
-	}
+	p.Battery = scaled(known(battery["level"]), 100)
 	p.Attributes.Add("charge", battery["is_charging"])
 	activity, _ := location["activity"].(map[string]any)
 	p.Attributes.Add("activity", activity["type"])
@@ -125,7 +123,7 @@ func osmandParams(r *usecase.PhoneReport, params map[string]any) {
 		lat, lon = splitLocation(both)
 	}
 	if valid, ok := flag(params["valid"]); ok && !valid {
-		drop(r, domain.DropPoorAccuracy) // the receiver itself does not believe it
+		drop(r, domain.DropPoorAccuracy, 1) // the receiver itself does not believe it
 		return
 	}
 	p, ok := place(r, lat, lon, params["timestamp"])
@@ -133,13 +131,8 @@ func osmandParams(r *usecase.PhoneReport, params map[string]any) {
 		return
 	}
 	p.Accuracy, p.Altitude, p.Battery = measured(params["accuracy"]), measured(params["altitude"]), measured(params["batt"])
-	if p.Heading = measured(params["bearing"]); p.Heading == nil {
-		p.Heading = measured(params["heading"])
-	}
-	if knots := measured(params["speed"]); knots != nil {
-		speed := *knots * metresPerSecondOfKnot
-		p.Speed = &speed
-	}
+	p.Heading = cmp.Or(measured(params["bearing"]), measured(params["heading"]))
+	p.Speed = scaled(measured(params["speed"]), metresPerSecondOfKnot)
 	for _, name := range []string{"charge", "mock"} {
 		if set, ok := flag(params[name]); ok {
 			p.Attributes.Add(name, set)
@@ -162,7 +155,7 @@ func place(r *usecase.PhoneReport, lat, lon, timestamp any) (p domain.Position, 
 	y, x := measured(lat), measured(lon)
 	at, timed := deviceTime(timestamp)
 	if y == nil || x == nil || !timed {
-		drop(r, domain.DropMalformed)
+		drop(r, domain.DropMalformed, 1)
 		return p, false
 	}
 	return domain.Position{Lat: *y, Lon: *x, RecordedAt: at}, true
@@ -208,6 +201,14 @@ func known(v any) *float64 {
 	return m
 }
 
+// scaled is a measurement in another unit.
+func scaled(v *float64, by float64) *float64 {
+	if v != nil {
+		*v *= by
+	}
+	return v
+}
+
 func flag(v any) (value, ok bool) {
 	switch v := v.(type) {
 	case bool:
@@ -224,15 +225,10 @@ func flag(v any) (value, ok bool) {
 // keep makes attributes of all members but those that mean something to us, in the
 // order of their names, so that the same ones are kept where there are too many.
 func keep(p *domain.Position, members map[string]any, but ...string) {
-	names := make([]string, 0, len(members))
-	for name := range members {
+	for _, name := range slices.Sorted(maps.Keys(members)) {
 		if !slices.Contains(but, name) {
-			names = append(names, name)
+			p.Attributes.Add(name, members[name])
 		}
-	}
-	slices.Sort(names)
-	for _, name := range names {
-		p.Attributes.Add(name, members[name])
 	}
 }
 

@@ -23,7 +23,7 @@ func parseOwnTracks(user, device string, body []byte) usecase.PhoneReport {
 	var doc map[string]any
 	if err := json.Unmarshal(body, &doc); err != nil {
 		if !json.Valid(body) {
-			drop(&r, domain.DropMalformed)
+			drop(&r, domain.DropMalformed, 1)
 		}
 		return r
 	}
@@ -44,11 +44,7 @@ func ownTracksLocation(r *usecase.PhoneReport, doc map[string]any, user, device 
 		return
 	}
 	p.Accuracy, p.Altitude, p.Battery = measured(doc["acc"]), measured(doc["alt"]), measured(doc["batt"])
-	p.Heading = measured(doc["cog"])
-	if kmh := measured(doc["vel"]); kmh != nil {
-		speed := *kmh * metresPerSecondOfKmh
-		p.Speed = &speed
-	}
+	p.Heading, p.Speed = measured(doc["cog"]), scaled(measured(doc["vel"]), metresPerSecondOfKmh)
 	p.Attributes.Add("user", user)
 	p.Attributes.Add("device", device)
 	keep(&p, doc, "_type", "_id", "_http", "lat", "lon", "tst", "acc", "alt", "batt", "cog", "vel", "topic")

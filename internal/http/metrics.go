@@ -1,10 +1,8 @@
 package httpdoor
 
 import (
-	"maps"
 	"strconv"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -16,9 +14,7 @@ type metrics struct {
 	requests *prometheus.CounterVec
 	duration *prometheus.HistogramVec
 	streams  *prometheus.GaugeVec
-
-	mu    sync.Mutex // held while known is replaced by a larger copy
-	known atomic.Pointer[map[seriesKey]series]
+	known    sync.Map // of series by seriesKey
 }
 
 type seriesKey struct {
@@ -45,34 +41,19 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		}, []string{"kind"}),
 	}
 	r.MustRegister(m.requests, m.duration, m.streams)
-	m.known.Store(&map[seriesKey]series{})
 	return m
 }
 
 func (m *metrics) observe(route, method string, status int, took time.Duration) {
-	key := seriesKey{route, method, status}
-	one, ok := (*m.known.Load())[key]
+	key := seriesKey{route, method, status}.bounded()
+	one, ok := m.known.Load(key)
 	if !ok {
-		one = m.learn(key.bounded())
+		one, _ = m.known.LoadOrStore(key, m.series(key))
 	}
-	one.count.Inc()
-	if one.duration != nil {
-		one.duration.Observe(took.Seconds())
+	one.(*series).count.Inc()
+	if d := one.(*series).duration; d != nil {
+		d.Observe(took.Seconds())
 	}
-}
-
-func (m *metrics) learn(key seriesKey) series {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	known := *m.known.Load()
-	one, ok := known[key]
-	if !ok {
-		one = m.series(key)
-		more := maps.Clone(known)
-		more[key] = one
-		m.known.Store(&more)
-	}
-	return one
 }
 
 // bounded keeps callers from inventing series.
@@ -88,8 +69,8 @@ func (k seriesKey) bounded() seriesKey {
 	return k
 }
 
-func (m *metrics) series(k seriesKey) series {
-	s := series{count: m.requests.WithLabelValues(k.route, k.method, strconv.Itoa(k.status))}
+func (m *metrics) series(k seriesKey) *series {
+	s := &series{count: m.requests.WithLabelValues(k.route, k.method, strconv.Itoa(k.status))}
 	if !streaming[k.route] {
 		s.duration = m.duration.WithLabelValues(k.route, k.method)
 	}

@@ -129,8 +129,8 @@ func (s *Server) importOrders(ctx context.Context, c *gin.Context) error {
 		return uploadError(err)
 	}
 	run := newImportRun(c, control)
-	if err := run.begin(); err != nil {
-		return nil //nolint:nilerr // nobody is there to be told
+	if run.begin() != nil {
+		return nil // nobody is there to be told
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -147,14 +147,14 @@ func (s *Server) importOrders(ctx context.Context, c *gin.Context) error {
 // of the first line, or 0.
 func importRows(body io.Reader, isCSV bool, first int64) (iter.Seq2[usecase.ImportRow, error], error) {
 	if !isCSV {
-		return jsonRows(newFileLines(body, max(1, first))), nil
+		return newFileLines(body, max(1, first)).rows(jsonRow), nil
 	}
 	r, err := newCSV(body)
 	if err != nil {
 		return nil, err
 	}
 	r.lines.number = max(r.lines.number, first-1)
-	return r.rows(), nil
+	return r.lines.rows(r.row), nil
 }
 
 // importInput reads what comes before the body.
@@ -323,13 +323,8 @@ func (r *importRun) end(err error) {
 }
 
 func (r *importRun) flush() error {
-	err := r.control.SetWriteDeadline(time.Now().Add(writeTimeout))
-	if err != nil && !errors.Is(err, http.ErrNotSupported) {
-		return err
-	}
-	if _, err := r.w.Write(r.buf.Bytes()); err != nil {
+	if err := send(r.w, r.control, &r.buf); err != nil {
 		return fmt.Errorf("answer the import: %w", err)
 	}
-	r.buf.Reset()
 	return r.control.Flush()
 }

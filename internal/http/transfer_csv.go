@@ -19,6 +19,92 @@ type csvColumn struct {
 	set func(*domain.Restored, string) error
 }
 
+// cell is how values of a type are written.
+type cell[T any] struct {
+	format func(T) string
+	parse  func(string) (T, error) // its error says what is wanted
+}
+
+var (
+	textCell    = cell[string]{func(s string) string { return s }, func(s string) (string, error) { return s, nil }}
+	countCell   = cell[int]{strconv.Itoa, wanted("must be a whole number", strconv.Atoi)}
+	amountCell  = cell[int64]{formatInt, wanted("must be a whole number of minor units", parseInt)}
+	degreesCell = cell[float64]{formatFloat, wanted("must be a number of degrees", parseFloat)}
+	timeCell    = cell[time.Time]{formatTime, wanted("must be a time such as 2026-05-04T12:30:00Z (RFC 3339)", parseTime)}
+)
+
+// wanted says in words of people what a cell must be.
+func wanted[T any](text string, parse func(string) (T, error)) func(string) (T, error) {
+	return func(s string) (T, error) {
+		v, err := parse(s)
+		if err != nil {
+			err = errors.New(text)
+		}
+		return v, err
+	}
+}
+
+func formatInt(n int64) string { return strconv.FormatInt(n, 10) }
+
+func parseInt(s string) (int64, error) { return strconv.ParseInt(s, 10, 64) }
+
+func formatFloat(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }
+
+func parseFloat(s string) (float64, error) { return strconv.ParseFloat(s, 64) }
+
+func parseTime(s string) (time.Time, error) { return time.Parse(time.RFC3339, s) }
+
+func formatTime(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339Nano)
+}
+
+// jsonCell holds JSON.
+func jsonCell[T any]() cell[T] {
+	return cell[T]{func(v T) string {
+		b, err := json.Marshal(v)
+		if err != nil || string(b) == "null" {
+			return ""
+		}
+		return string(b)
+	}, func(text string) (T, error) {
+		v, faults, err := decode[T](JSONBody{RawBody: []byte(text)})
+		switch {
+		case err != nil:
+			err = errors.New("must be JSON")
+		case len(faults) > 0:
+			err = errors.New(faults[0].Pointer + " " + faults[0].Detail)
+		}
+		return v, err
+	}}
+}
+
+// finder finds a value of an order. What may be absent is nil unless it is to be made.
+type finder[T any] func(o *domain.Order, make bool) *T
+
+// orNew is what p points to; nothing yet is made when it is to be.
+func orNew[T any](p **T, make bool) *T {
+	if *p == nil && make {
+		*p = new(T)
+	}
+	return *p
+}
+
+func column[T any](name string, c cell[T], of finder[T]) csvColumn {
+	return csvColumn{name, func(x *usecase.Exported) string {
+		if v := of(x.Order, false); v != nil {
+			return c.format(*v)
+		}
+		return ""
+	}, func(r *domain.Restored, text string) error {
+		v, err := c.parse(text)
+		*of(&r.Order, true) = v
+		return err
+	}}
+}
+
 // stepPrefix begins the names of the columns with the times of statuses.
 const stepPrefix = "at."
 
@@ -26,12 +112,10 @@ const stepPrefix = "at."
 var csvColumns = allColumns()
 
 func allColumns() []csvColumn {
-	text := func(name string, field func(*domain.Order) *string) csvColumn {
-		return csvColumn{
-			name, func(x *usecase.Exported) string { return *field(x.Order) },
-			func(r *domain.Restored, cell string) error { *field(&r.Order) = cell; return nil },
-		}
+	text := func(name string, of func(*domain.Order) *string) csvColumn {
+		return column(name, textCell, func(o *domain.Order, _ bool) *string { return of(o) })
 	}
+	total := func(o *domain.Order, make bool) *domain.Money { return orNew(&o.Total, make) }
 	columns := []csvColumn{
 		text("id", func(o *domain.Order) *string { return &o.ID }),
 		text("number", func(o *domain.Order) *string { return &o.Number }),
@@ -43,31 +127,21 @@ func allColumns() []csvColumn {
 		text("customer.email", func(o *domain.Order) *string { return &o.Customer.Email }),
 		text("customer.locale", func(o *domain.Order) *string { return &o.Customer.Locale }),
 	}
-	columns = append(columns, placeColumns("pickup", func(o *domain.Order, make bool) *domain.Place {
-		if o.Pickup == nil && make {
-			o.Pickup = &domain.Place{}
-		}
-		return o.Pickup
-	})...)
+	columns = append(columns, placeColumns("pickup", func(o *domain.Order, make bool) *domain.Place { return orNew(&o.Pickup, make) })...)
 	columns = append(columns, placeColumns("dropoff", func(o *domain.Order, _ bool) *domain.Place { return &o.Dropoff })...)
 	columns = append(columns,
-		jsonColumn("items", func(o *domain.Order) *[]domain.Item { return &o.Items }),
-		moneyAmount(), moneyCurrency(),
+		column("items", jsonCell[[]domain.Item](), func(o *domain.Order, _ bool) *[]domain.Item { return &o.Items }),
+		column("total.amount", amountCell, part(total, func(m *domain.Money, _ bool) *int64 { return &m.Amount })),
+		column("total.currency", textCell, part(total, func(m *domain.Money, _ bool) *string { return &m.Currency })),
 		text("notes", func(o *domain.Order) *string { return &o.Notes }),
-		jsonColumn("metadata", func(o *domain.Order) *map[string]string { return &o.Metadata }),
+		column("metadata", jsonCell[map[string]string](), func(o *domain.Order, _ bool) *map[string]string { return &o.Metadata }),
 		text("courier_id", func(o *domain.Order) *string { return &o.CourierID }),
-		timeColumn("ready_at", func(o *domain.Order) **time.Time { return &o.ReadyAt }),
-		timeColumn("promised_at", func(o *domain.Order) **time.Time { return &o.PromisedAt }),
-		csvColumn{
-			"attempts", func(x *usecase.Exported) string { return strconv.Itoa(x.Order.Attempts) },
-			func(r *domain.Restored, cell string) (err error) {
-				r.Order.Attempts, err = strconv.Atoi(cell)
-				return wanted(err, "must be a whole number")
-			},
-		},
-		jsonColumn("exception", func(o *domain.Order) **domain.Exception { return &o.Exception }),
-		plainTime("created_at", func(o *domain.Order) *time.Time { return &o.CreatedAt }),
-		plainTime("updated_at", func(o *domain.Order) *time.Time { return &o.UpdatedAt }),
+		column("ready_at", timeCell, func(o *domain.Order, make bool) *time.Time { return orNew(&o.ReadyAt, make) }),
+		column("promised_at", timeCell, func(o *domain.Order, make bool) *time.Time { return orNew(&o.PromisedAt, make) }),
+		column("attempts", countCell, func(o *domain.Order, _ bool) *int { return &o.Attempts }),
+		column("exception", jsonCell[*domain.Exception](), func(o *domain.Order, _ bool) **domain.Exception { return &o.Exception }),
+		column("created_at", timeCell, func(o *domain.Order, _ bool) *time.Time { return &o.CreatedAt }),
+		column("updated_at", timeCell, func(o *domain.Order, _ bool) *time.Time { return &o.UpdatedAt }),
 	)
 	for _, s := range domain.Statuses() {
 		if s != domain.StatusCreated { // created_at says that
@@ -77,152 +151,33 @@ func allColumns() []csvColumn {
 	return columns
 }
 
-func wanted(err error, text string) error {
-	if err != nil {
-		return errors.New(text)
+// part finds a value of what may be absent itself.
+func part[A, T any](whole finder[A], of func(a *A, make bool) *T) finder[T] {
+	return func(o *domain.Order, make bool) *T {
+		if a := whole(o, make); a != nil {
+			return of(a, make)
+		}
+		return nil
 	}
-	return nil
 }
 
-func placeColumns(name string, place func(o *domain.Order, make bool) *domain.Place) []csvColumn {
-	text := func(member string, field func(*domain.Place) *string) csvColumn {
-		return csvColumn{
-			name + "." + member,
-			func(x *usecase.Exported) string {
-				if p := place(x.Order, false); p != nil {
-					return *field(p)
-				}
-				return ""
-			},
-			func(r *domain.Restored, cell string) error { *field(place(&r.Order, true)) = cell; return nil },
+func placeColumns(name string, place finder[domain.Place]) []csvColumn {
+	location := part(place, func(p *domain.Place, make bool) *domain.Point {
+		if p.Location == nil && make {
+			p.Location = &domain.Point{Lat: unset, Lon: unset}
 		}
-	}
-	degrees := func(member string, field func(*domain.Point) *float64) csvColumn {
-		return csvColumn{
-			name + "." + member,
-			func(x *usecase.Exported) string {
-				if p := place(x.Order, false); p != nil && p.Location != nil {
-					return strconv.FormatFloat(*field(p.Location), 'f', -1, 64)
-				}
-				return ""
-			},
-			func(r *domain.Restored, cell string) error {
-				p := place(&r.Order, true)
-				if p.Location == nil {
-					p.Location = &domain.Point{Lat: unset, Lon: unset}
-				}
-				v, err := strconv.ParseFloat(cell, 64)
-				*field(p.Location) = v
-				return wanted(err, "must be a number of degrees")
-			},
-		}
-	}
+		return p.Location
+	})
 	return []csvColumn{
-		text("address", func(p *domain.Place) *string { return &p.Address }),
-		degrees("lat", func(p *domain.Point) *float64 { return &p.Lat }),
-		degrees("lon", func(p *domain.Point) *float64 { return &p.Lon }),
-		text("notes", func(p *domain.Place) *string { return &p.Notes }),
+		column(name+".address", textCell, part(place, func(p *domain.Place, _ bool) *string { return &p.Address })),
+		column(name+".lat", degreesCell, part(location, func(p *domain.Point, _ bool) *float64 { return &p.Lat })),
+		column(name+".lon", degreesCell, part(location, func(p *domain.Point, _ bool) *float64 { return &p.Lon })),
+		column(name+".notes", textCell, part(place, func(p *domain.Place, _ bool) *string { return &p.Notes })),
 	}
 }
 
 // unset is a coordinate of which the row has only the other; the domain refuses it.
 const unset = 1e9
-
-func moneyAmount() csvColumn {
-	return csvColumn{
-		"total.amount", func(x *usecase.Exported) string {
-			if x.Order.Total == nil {
-				return ""
-			}
-			return strconv.FormatInt(x.Order.Total.Amount, 10)
-		},
-		func(r *domain.Restored, cell string) (err error) {
-			total(r).Amount, err = strconv.ParseInt(cell, 10, 64)
-			return wanted(err, "must be a whole number of minor units")
-		},
-	}
-}
-
-func moneyCurrency() csvColumn {
-	return csvColumn{
-		"total.currency", func(x *usecase.Exported) string {
-			if x.Order.Total == nil {
-				return ""
-			}
-			return x.Order.Total.Currency
-		},
-		func(r *domain.Restored, cell string) error { total(r).Currency = cell; return nil },
-	}
-}
-
-func total(r *domain.Restored) *domain.Money {
-	if r.Order.Total == nil {
-		r.Order.Total = &domain.Money{}
-	}
-	return r.Order.Total
-}
-
-// jsonColumn holds JSON in its cells.
-func jsonColumn[T any](name string, field func(*domain.Order) *T) csvColumn {
-	return csvColumn{
-		name, func(x *usecase.Exported) string {
-			b, err := json.Marshal(field(x.Order))
-			if err != nil || string(b) == "null" {
-				return ""
-			}
-			return string(b)
-		},
-		func(r *domain.Restored, cell string) error {
-			v, faults, err := decode[T](JSONBody{RawBody: []byte(cell)})
-			if err != nil {
-				return errors.New("must be JSON")
-			}
-			if len(faults) > 0 {
-				return errors.New(faults[0].Pointer + " " + faults[0].Detail)
-			}
-			*field(&r.Order) = v
-			return nil
-		},
-	}
-}
-
-func parseTime(cell string) (time.Time, error) {
-	t, err := time.Parse(time.RFC3339, cell)
-	return t, wanted(err, "must be a time such as 2026-05-04T12:30:00Z (RFC 3339)")
-}
-
-func formatTime(t time.Time) string {
-	if t.IsZero() {
-		return ""
-	}
-	return t.UTC().Format(time.RFC3339Nano)
-}
-
-func timeColumn(name string, field func(*domain.Order) **time.Time) csvColumn {
-	return csvColumn{
-		name, func(x *usecase.Exported) string {
-			if t := *field(x.Order); t != nil {
-				return formatTime(*t)
-			}
-			return ""
-		},
-		func(r *domain.Restored, cell string) error {
-			t, err := parseTime(cell)
-			*field(&r.Order) = &t
-			return err
-		},
-	}
-}
-
-func plainTime(name string, field func(*domain.Order) *time.Time) csvColumn {
-	return csvColumn{
-		name, func(x *usecase.Exported) string { return formatTime(*field(x.Order)) },
-		func(r *domain.Restored, cell string) (err error) {
-			*field(&r.Order), err = parseTime(cell)
-			return err
-		},
-	}
-}
 
 // stepColumn is when the order became s, the last time that it did.
 func stepColumn(s domain.Status) csvColumn {
@@ -237,7 +192,7 @@ func stepColumn(s domain.Status) csvColumn {
 			return ""
 		},
 		func(r *domain.Restored, cell string) error {
-			t, err := parseTime(cell)
+			t, err := timeCell.parse(cell)
 			r.Steps = append(r.Steps, domain.Step{Status: s, At: t, Pointer: "/" + name})
 			return err
 		},

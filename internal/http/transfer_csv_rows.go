@@ -5,7 +5,6 @@ import (
 	"encoding/csv"
 	"errors"
 	"io"
-	"iter"
 	"slices"
 	"strings"
 
@@ -26,7 +25,7 @@ func newCSV(body io.Reader) (*csvReader, error) {
 	r := &csvReader{lines: newFileLines(body, 1), comma: ','}
 	line, err := r.lines.next()
 	switch {
-	case errors.Is(err, io.EOF) || err == nil && line.blank():
+	case errors.Is(err, io.EOF) || err == nil && !line.tooLong && len(bytes.TrimSpace(line.text)) == 0:
 		return nil, domain.Errorf(domain.CodeMalformed, "the file is empty; its first line names the columns")
 	case err != nil:
 		return nil, err
@@ -39,9 +38,9 @@ func newCSV(body io.Reader) (*csvReader, error) {
 		return nil, domain.Errorf(domain.CodeMalformed, "the first line, which names the columns, is not CSV: %v", err)
 	}
 	var f domain.Faults
-	for i := range names {
-		names[i] = strings.TrimSpace(names[i])
-		name := names[i]
+	for i, name := range names {
+		name = strings.TrimSpace(name)
+		names[i] = name
 		at := slices.IndexFunc(csvColumns, func(c csvColumn) bool { return c.name == name })
 		switch {
 		case at < 0:
@@ -81,37 +80,9 @@ const (
 	maxRecordBytes = 64 << 10
 )
 
-// rows reads the records. One that can't be read costs its first line only: what
-// follows is read anew.
-func (r *csvReader) rows() iter.Seq2[usecase.ImportRow, error] {
-	return func(yield func(usecase.ImportRow, error) bool) {
-		for {
-			line, err := r.lines.next()
-			if err != nil {
-				if !errors.Is(err, io.EOF) {
-					yield(usecase.ImportRow{}, err)
-				}
-				return
-			}
-			if line.blank() {
-				continue
-			}
-			row, err := r.row(line)
-			if err != nil {
-				yield(usecase.ImportRow{}, err)
-				return
-			}
-			if !yield(row, nil) {
-				return
-			}
-		}
-	}
-}
-
+// row reads a record. One that can't be read costs its first line only: what follows
+// is read anew.
 func (r *csvReader) row(first fileLine) (usecase.ImportRow, error) {
-	if first.tooLong {
-		return first.refused(), nil
-	}
 	row := usecase.ImportRow{From: first.number, To: first.number}
 	text, more, whole, err := r.record(first)
 	if err != nil {

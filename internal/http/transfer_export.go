@@ -6,6 +6,7 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"time"
 
@@ -23,7 +24,11 @@ func (s *Server) exportOrders(ctx context.Context, in *exportIn) (*huma.StreamRe
 	}
 	return &huma.StreamResponse{Body: func(hc huma.Context) {
 		c := humagin.Unwrap(hc)
-		out := &exportRun{w: c.Writer, control: http.NewResponseController(c.Writer), csv: in.Format == "csv"}
+		out := &exportRun{w: c.Writer, control: http.NewResponseController(c.Writer)}
+		if in.Format == "csv" {
+			out.cells = csv.NewWriter(&out.buf)
+			_ = out.cells.Write(csvHeader()) // a buffer takes everything
+		}
 		if c.Request.Method == http.MethodHead {
 			out.header()
 			return
@@ -47,15 +52,14 @@ func (s *Server) exportOrders(ctx context.Context, in *exportIn) (*huma.StreamRe
 type exportRun struct {
 	w       gin.ResponseWriter
 	control *http.ResponseController
-	csv     bool
 	buf     bytes.Buffer
-	cells   *csv.Writer
+	cells   *csv.Writer // into buf; nil for NDJSON
 }
 
 func (x *exportRun) header() {
 	h, name := x.w.Header(), "orders.ndjson"
 	h.Set("Content-Type", ndjsonType)
-	if x.csv {
+	if x.cells != nil {
 		h.Set("Content-Type", csvType+"; charset=utf-8")
 		name = "orders.csv"
 	}
@@ -63,18 +67,18 @@ func (x *exportRun) header() {
 	h.Set("Cache-Control", "no-store")
 }
 
-// row takes a courier or an order into the answer.
-func (x *exportRun) row(v usecase.Exported) error {
-	var err error
+// row takes a courier, which CSV does not have, or an order into the answer.
+func (x *exportRun) row(v usecase.Exported) (err error) {
 	switch {
-	case x.csv && v.Order != nil:
-		err = x.csvRow(v)
-	case x.csv: // it has no couriers
-	case v.Courier != nil:
-		var b []byte
-		if b, err = json.Marshal(courierLine{v.Courier}); err == nil {
-			x.buf.Write(append(b, '\n'))
+	case x.cells != nil && v.Order != nil:
+		cells := make([]string, len(csvColumns))
+		for i, c := range csvColumns {
+			cells[i] = c.get(&v)
 		}
+		err = x.cells.Write(cells)
+	case x.cells != nil:
+	case v.Courier != nil:
+		err = json.NewEncoder(&x.buf).Encode(courierLine{v.Courier})
 	default:
 		err = x.jsonRow(v)
 	}
@@ -106,50 +110,24 @@ func (x *exportRun) jsonRow(v usecase.Exported) error {
 	return nil
 }
 
-func (x *exportRun) csvRow(v usecase.Exported) error {
-	if err := x.startCSV(); err != nil {
-		return err
-	}
-	cells := make([]string, len(csvColumns))
-	for i, c := range csvColumns {
-		cells[i] = c.get(&v)
-	}
-	return x.line(cells)
-}
-
-// startCSV writes the names of the columns, once.
-func (x *exportRun) startCSV() error {
-	if x.cells != nil {
-		return nil
-	}
-	x.cells = csv.NewWriter(&x.buf)
-	return x.line(csvHeader())
-}
-
-func (x *exportRun) line(cells []string) error {
-	if err := x.cells.Write(cells); err != nil {
-		return err
-	}
-	x.cells.Flush()
-	return x.cells.Error()
-}
-
-// flush sends what was written. A reader that takes nothing for writeTimeout is given up.
+// flush sends what was written.
 func (x *exportRun) flush() error {
-	if x.csv {
-		if err := x.startCSV(); err != nil { // of no orders there is still a header
-			return err
-		}
+	if x.cells != nil {
+		x.cells.Flush()
 	}
 	if !x.w.Written() {
 		_ = x.control.SetReadDeadline(time.Time{}) // the request is read; the answer may take longer than it might
 		x.header()
 	}
-	err := x.control.SetWriteDeadline(time.Now().Add(writeTimeout))
+	return send(x.w, x.control, &x.buf)
+}
+
+// send writes a buffer out. A reader that takes nothing for writeTimeout is given up.
+func send(w io.Writer, control *http.ResponseController, buf *bytes.Buffer) error {
+	err := control.SetWriteDeadline(time.Now().Add(writeTimeout))
 	if err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return err
 	}
-	_, err = x.w.Write(x.buf.Bytes())
-	x.buf.Reset()
+	_, err = buf.WriteTo(w)
 	return err
 }

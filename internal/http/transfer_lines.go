@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"iter"
+	"slices"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
 	"github.com/order-tracking/order-tracking/internal/usecase"
@@ -19,13 +20,6 @@ type fileLine struct {
 	number  int64 // from 1
 	text    []byte
 	tooLong bool // the text is only its beginning
-}
-
-// blank says whether there is nothing in it.
-func (l fileLine) blank() bool { return !l.tooLong && len(bytes.TrimSpace(l.text)) == 0 }
-
-func (l fileLine) refused() usecase.ImportRow {
-	return usecase.ImportRow{From: l.number, To: l.number, Err: domain.Errorf(domain.CodeTooLarge, "the row has more than %d bytes", maxRow)}
 }
 
 // fileLines reads lines one by one, and takes back some that were read too early.
@@ -89,32 +83,34 @@ type importLine struct {
 // others. It is exported for the decoder.
 type OrderFields domain.Order
 
-// jsonRows reads an NDJSON import.
-func jsonRows(lines *fileLines) iter.Seq2[usecase.ImportRow, error] {
+// rows reads the rows of a file: what read makes of each line that is not blank.
+func (l *fileLines) rows(read func(fileLine) (usecase.ImportRow, error)) iter.Seq2[usecase.ImportRow, error] {
 	return func(yield func(usecase.ImportRow, error) bool) {
 		for {
-			line, err := lines.next()
-			if err != nil {
-				if !errors.Is(err, io.EOF) {
-					yield(usecase.ImportRow{}, err)
-				}
+			line, err := l.next()
+			if errors.Is(err, io.EOF) {
 				return
 			}
-			if line.blank() {
+			row := usecase.ImportRow{From: line.number, To: line.number}
+			switch {
+			case err != nil:
+			case line.tooLong:
+				row.Err = domain.Errorf(domain.CodeTooLarge, "the row has more than %d bytes", maxRow)
+			case len(bytes.TrimSpace(line.text)) == 0:
 				continue
+			default:
+				row, err = read(line)
 			}
-			if !yield(jsonRow(line), nil) {
+			if !yield(row, err) || err != nil {
 				return
 			}
 		}
 	}
 }
 
-func jsonRow(line fileLine) usecase.ImportRow {
+// jsonRow reads a line of an NDJSON import.
+func jsonRow(line fileLine) (usecase.ImportRow, error) {
 	row := usecase.ImportRow{From: line.number, To: line.number}
-	if line.tooLong {
-		return line.refused()
-	}
 	v, faults, err := decode[importLine](JSONBody{RawBody: line.text})
 	switch {
 	case err != nil:
@@ -128,7 +124,7 @@ func jsonRow(line fileLine) usecase.ImportRow {
 	default:
 		sortRow(&row, domain.Restored{Order: domain.Order(v.OrderFields), Events: v.Events})
 	}
-	return row
+	return row, nil
 }
 
 // sortRow tells new orders from those that lived elsewhere: these have an id, a
@@ -166,10 +162,8 @@ func lastStep(o *domain.Order, steps []domain.Step) []domain.Step {
 	if o.Status == "" || o.Status == domain.StatusCreated || at.IsZero() {
 		return steps
 	}
-	for _, s := range steps {
-		if s.Status == o.Status {
-			return steps
-		}
+	if slices.ContainsFunc(steps, func(s domain.Step) bool { return s.Status == o.Status }) {
+		return steps
 	}
 	return append(steps, domain.Step{Status: o.Status, At: *at, Pointer: pointer})
 }
