@@ -1,9 +1,10 @@
 package cache
 
 import (
+	"cmp"
 	"math"
 	"math/bits"
-	"sync"
+	"slices"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
@@ -28,7 +29,6 @@ func (v vector) distance(w vector) float64 {
 const (
 	fullLeaf  = 64              // points; a leaf with more is split
 	emptyish  = 20              // points; a branch with no more becomes a leaf again
-	maxFree   = 4096            // cells kept for later
 	leastHalf = 1.0 / (1 << 27) // some centimetres: smaller cells are not split
 )
 
@@ -36,9 +36,8 @@ const (
 // points. Only those at the surface hold any, so it grows like a quadtree of the
 // ground, fine where couriers crowd and coarse where they don't.
 type cells struct {
-	couriers roster
-	root     *cell
-	free     []*cell // to be used again: couriers at a cell's edge come and go
+	couriers []courier // by number, so that none of the points holds a pointer
+	root     cell
 }
 
 type cell struct {
@@ -57,8 +56,6 @@ type point struct {
 	recorded int64 // microseconds since 1970, the device's clock
 	courier  uint32
 }
-
-func newCells() *cells { return &cells{root: &cell{half: 1}} }
 
 // octant says in which of the cell's eight parts v is.
 func (c *cell) octant(v vector) int {
@@ -81,11 +78,10 @@ func (c *cell) contains(v vector) bool {
 }
 
 // child returns the part of a branch in which v is, made when there is none.
-func (t *cells) child(c *cell, v vector) *cell {
+func (c *cell) child(v vector) *cell {
 	i := c.octant(v)
 	if c.children[i] == nil {
-		n := t.empty()
-		n.parent, n.center, n.half = c, c.center, c.half/2
+		n := &cell{parent: c, center: c.center, half: c.half / 2}
 		for axis := range v {
 			if i>>axis&1 == 1 {
 				n.center[axis] += n.half
@@ -98,25 +94,6 @@ func (t *cells) child(c *cell, v vector) *cell {
 	return c.children[i]
 }
 
-// empty returns an empty leaf.
-func (t *cells) empty() *cell {
-	last := len(t.free) - 1
-	if last < 0 {
-		return new(cell)
-	}
-	c := t.free[last]
-	t.free = t.free[:last]
-	return c
-}
-
-// release keeps a cell that is in the tree no more and has no points.
-func (t *cells) release(c *cell) {
-	if len(t.free) < maxFree {
-		c.parent, c.children, c.has, c.count = nil, nil, 0, 0
-		t.free = append(t.free, c)
-	}
-}
-
 // insert puts a point into the cell or below it.
 func (t *cells) insert(c *cell, p point) {
 	for {
@@ -124,7 +101,7 @@ func (t *cells) insert(c *cell, p point) {
 		if c.children == nil {
 			break
 		}
-		c = t.child(c, p.at)
+		c = c.child(p.at)
 	}
 	t.add(c, p)
 	for c.children == nil && len(c.points) > fullLeaf && c.half > leastHalf {
@@ -134,7 +111,7 @@ func (t *cells) insert(c *cell, p point) {
 
 // add appends a point to a leaf.
 func (t *cells) add(c *cell, p point) {
-	courier := t.couriers.at(p.courier)
+	courier := &t.couriers[p.courier]
 	courier.leaf, courier.slot = c, len(c.points)
 	c.points = append(c.points, p)
 }
@@ -144,16 +121,16 @@ func (t *cells) split(c *cell, v vector) *cell {
 	points := c.points
 	c.points, c.children = nil, new([8]*cell)
 	for _, p := range points {
-		part := t.child(c, p.at)
+		part := c.child(p.at)
 		part.count++
 		t.add(part, p)
 	}
-	return t.child(c, v)
+	return c.child(v)
 }
 
 // move brings a courier that is in the tree to another place.
 func (t *cells) move(p point) {
-	courier := t.couriers.at(p.courier)
+	courier := &t.couriers[p.courier]
 	leaf := courier.leaf
 	if leaf.contains(p.at) {
 		leaf.points[courier.slot] = p
@@ -168,7 +145,6 @@ func (t *cells) move(p point) {
 		case c.count == 0:
 			i := c.parent.octant(c.center)
 			c.parent.children[i], c.parent.has = nil, c.parent.has&^(1<<i)
-			defer t.release(c) // after the loop has gone on to its parent
 		case c.count <= emptyish && c.children != nil:
 			low = c
 		}
@@ -184,7 +160,7 @@ func (t *cells) move(p point) {
 func (t *cells) drop(c *cell, slot int) {
 	last := len(c.points) - 1
 	c.points[slot] = c.points[last]
-	t.couriers.at(c.points[slot].courier).slot = slot
+	t.couriers[c.points[slot].courier].slot = slot
 	c.points = c.points[:last]
 }
 
@@ -213,9 +189,9 @@ func (c *cell) collect(into *[]point) {
 type search struct {
 	at    vector
 	since int64   // microseconds since 1970: only points recorded later
-	worst float64 // how far the farthest of found is, once there are enough
+	worst float64 // nothing farther is wanted
 	limit int
-	found []candidate // a heap with the farthest on top
+	found []candidate // in no order, fewer than two times the limit
 }
 
 type candidate struct {
@@ -223,25 +199,21 @@ type candidate struct {
 	courier  uint32
 }
 
-var searches = sync.Pool{New: func() any { return new(search) }}
+// nearest returns the nearest couriers recorded after since, nearest first.
+func (t *cells) nearest(at vector, since int64, limit int) []candidate {
+	s := search{at: at, since: since, limit: limit, worst: math.Inf(1), found: make([]candidate, 0, 2*limit)}
+	s.visit(&t.root)
+	s.trim()
+	return s.found
+}
 
-// nearest calls fn with the nearest couriers recorded after since, nearest first.
-func (t *cells) nearest(at vector, since int64, limit int, fn func(*courier)) {
-	if limit <= 0 {
-		return
+// trim keeps the nearest of what was found.
+func (s *search) trim() {
+	slices.SortFunc(s.found, func(a, b candidate) int { return cmp.Compare(a.distance, b.distance) })
+	if len(s.found) >= s.limit {
+		s.found = s.found[:s.limit]
+		s.worst = s.found[s.limit-1].distance
 	}
-	s := searches.Get().(*search)
-	s.at, s.since, s.limit, s.worst = at, since, limit, math.Inf(1)
-	s.visit(t.root)
-	for n := len(s.found) - 1; n > 0; n-- { // the farthest of the rest goes to the end
-		s.found[0], s.found[n] = s.found[n], s.found[0]
-		down(s.found[:n])
-	}
-	for _, c := range s.found {
-		fn(t.couriers.at(c.courier))
-	}
-	s.found = s.found[:0]
-	searches.Put(s)
 }
 
 // visit looks into the cell, its nearest parts first, and leaves out those that are
@@ -254,7 +226,9 @@ func (s *search) visit(c *cell) {
 		for i := range c.points {
 			p := &c.points[i]
 			if d := p.at.distance(s.at); d < s.worst && p.recorded > s.since {
-				s.offer(candidate{d, p.courier})
+				if s.found = append(s.found, candidate{d, p.courier}); len(s.found) == 2*s.limit {
+					s.trim()
+				}
 			}
 		}
 		return
@@ -293,45 +267,5 @@ func (s *search) visit(c *cell) {
 			return
 		}
 		s.visit(parts[i].cell)
-	}
-}
-
-// offer keeps a candidate that is nearer than the worst.
-func (s *search) offer(c candidate) {
-	h := s.found
-	if len(h) < s.limit {
-		h = append(h, c)
-		s.found = h
-		for i := len(h) - 1; i > 0; { // up
-			up := (i - 1) / 2
-			if h[up].distance >= h[i].distance {
-				break
-			}
-			h[up], h[i] = h[i], h[up]
-			i = up
-		}
-	} else {
-		h[0] = c
-		down(h)
-	}
-	if len(h) == s.limit {
-		s.worst = h[0].distance
-	}
-}
-
-// down brings the top of a heap to its place.
-func down(h []candidate) {
-	for i := 0; ; {
-		big := i
-		for child := 2*i + 1; child <= 2*i+2 && child < len(h); child++ {
-			if h[child].distance > h[big].distance {
-				big = child
-			}
-		}
-		if big == i {
-			return
-		}
-		h[big], h[i] = h[i], h[big]
-		i = big
 	}
 }

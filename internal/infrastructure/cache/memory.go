@@ -2,9 +2,9 @@ package cache
 
 import (
 	"context"
-	"math"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/maypok86/otter/v2"
@@ -24,75 +24,25 @@ const lockedFixes = 256
 // Memory is the live store of one process. It is safe for concurrent use, starts no
 // goroutine and needs no closing.
 type Memory struct {
-	orders *otter.Cache[string, *domain.Order]
+	orders *otter.Cache[string, *orderCopy]
 
 	mu       sync.RWMutex
-	couriers map[string]uint32 // where in the tree's roster
-	cells    *cells
+	couriers map[string]uint32 // where in the tree's list
+	cells    cells
 }
 
-// courier is the newest position of one, and where in the tree it is. It is kept small
-// and nearly free of pointers: there are many, and a search reads a few at random.
+// orderCopy is an order as this process knows it.
+type orderCopy struct {
+	order *domain.Order
+	raw   string       // what Redis holds of it, as far as known
+	seen  atomic.Int64 // nanoseconds: when it was known to be the newest in Redis
+}
+
+// courier is the newest position of one, and where in the tree it is.
 type courier struct {
-	id                 string
-	lat, lon           float64
-	measured           [5]float64 // accuracy, speed, heading, altitude, battery; NaN where unknown
-	recorded, received int64      // microseconds since 1970
-	attributes         domain.Attributes
-	leaf               *cell
-	slot               int
-}
-
-func (c *courier) set(f *domain.Fix) {
-	c.lat, c.lon, c.attributes = f.Lat, f.Lon, f.Attributes
-	c.recorded, c.received = f.RecordedAt.UnixMicro(), f.ReceivedAt.UnixMicro()
-	for i, v := range [...]*float64{f.Accuracy, f.Speed, f.Heading, f.Altitude, f.Battery} {
-		c.measured[i] = math.NaN()
-		if v != nil {
-			c.measured[i] = *v
-		}
-	}
-}
-
-func (c *courier) position() domain.Position {
-	p := domain.Position{
-		Lat: c.lat, Lon: c.lon, Attributes: c.attributes,
-		RecordedAt: time.UnixMicro(c.recorded).UTC(), ReceivedAt: time.UnixMicro(c.received).UTC(),
-	}
-	var values *[5]float64 // made once, for those that are known
-	for i, field := range [...]**float64{&p.Accuracy, &p.Speed, &p.Heading, &p.Altitude, &p.Battery} {
-		if v := c.measured[i]; !math.IsNaN(v) {
-			if values == nil {
-				values = &[5]float64{}
-				*values = c.measured
-			}
-			*field = &values[i]
-		}
-	}
-	return p
-}
-
-func (c *courier) fix() domain.Fix { return domain.Fix{CourierID: c.id, Position: c.position()} }
-
-// roster numbers couriers from 0 and keeps them in blocks: the collector has few objects
-// to look at, and none of the tree's points points to one.
-type roster struct {
-	blocks []*[rosterBlock]courier
-	count  uint32
-}
-
-const rosterBlock = 256
-
-func (r *roster) at(i uint32) *courier { return &r.blocks[i/rosterBlock][i%rosterBlock] }
-
-func (r *roster) add(id string) uint32 {
-	if r.count%rosterBlock == 0 {
-		r.blocks = append(r.blocks, new([rosterBlock]courier))
-	}
-	i := r.count
-	r.count++
-	r.at(i).id = id
-	return i
+	domain.Fix
+	leaf *cell
+	slot int
 }
 
 // NewMemory makes an empty store.
@@ -101,9 +51,9 @@ func NewMemory(o MemoryOptions) *Memory {
 		o.MaxOrders = 100_000
 	}
 	return &Memory{
-		orders:   otter.Must(&otter.Options[string, *domain.Order]{MaximumSize: o.MaxOrders}),
+		orders:   otter.Must(&otter.Options[string, *orderCopy]{MaximumSize: o.MaxOrders}),
 		couriers: map[string]uint32{},
-		cells:    newCells(),
+		cells:    cells{root: cell{half: 1}},
 	}
 }
 
@@ -126,21 +76,22 @@ func (m *Memory) PutFixes(_ context.Context, fixes []domain.Fix) ([]bool, error)
 }
 
 func (m *Memory) put(fix *domain.Fix, at vector) bool {
-	recorded, couriers := fix.RecordedAt.UnixMicro(), &m.cells.couriers
+	recorded := fix.RecordedAt.UnixMicro()
 	i, known := m.couriers[fix.CourierID]
 	if !known {
-		id := strings.Clone(fix.CourierID) // it may be a part of a request
-		i = couriers.add(id)
-		m.couriers[id] = i
-		couriers.at(i).set(fix)
-		m.cells.insert(m.cells.root, point{at, recorded, i})
+		i = uint32(len(m.cells.couriers)) //nolint:gosec // there are not that many couriers
+		c := courier{Fix: *fix}
+		c.CourierID = strings.Clone(c.CourierID) // it may be a part of a request
+		m.cells.couriers = append(m.cells.couriers, c)
+		m.couriers[c.CourierID] = i
+		m.cells.insert(&m.cells.root, point{at, recorded, i})
 		return true
 	}
-	c := couriers.at(i)
-	if recorded <= c.recorded {
+	c := &m.cells.couriers[i]
+	if recorded <= c.RecordedAt.UnixMicro() {
 		return false
 	}
-	c.set(fix)
+	c.Position = fix.Position
 	m.cells.move(point{at, recorded, i})
 	return true
 }
@@ -153,7 +104,7 @@ func (m *Memory) Position(_ context.Context, courierID string) (*domain.Position
 	if !known {
 		return nil, nil
 	}
-	p := m.cells.couriers.at(i).position()
+	p := m.cells.couriers[i].Position
 	return &p, nil
 }
 
@@ -162,9 +113,14 @@ func (m *Memory) Position(_ context.Context, courierID string) (*domain.Position
 func (m *Memory) Nearest(_ context.Context, at domain.Point, since time.Time, limit int) ([]domain.Fix, error) {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
-	limit = min(limit, len(m.couriers))
-	out := make([]domain.Fix, 0, max(limit, 0))
-	m.cells.nearest(vectorOf(at), since.UnixMicro(), limit, func(c *courier) { out = append(out, c.fix()) })
+	if limit = min(limit, len(m.couriers)); limit <= 0 {
+		return nil, nil
+	}
+	found := m.cells.nearest(vectorOf(at), since.UnixMicro(), limit)
+	out := make([]domain.Fix, len(found))
+	for i, c := range found {
+		out[i] = m.cells.couriers[c.courier].Fix
+	}
 	return out, nil
 }
 
@@ -173,9 +129,9 @@ func (m *Memory) Fixes(_ context.Context, since time.Time) ([]domain.Fix, error)
 	m.mu.RLock()
 	defer m.mu.RUnlock()
 	var out []domain.Fix
-	for _, i := range m.couriers {
-		if c := m.cells.couriers.at(i); c.recorded > since.UnixMicro() {
-			out = append(out, c.fix())
+	for i := range m.cells.couriers {
+		if c := &m.cells.couriers[i]; c.RecordedAt.After(since) {
+			out = append(out, c.Fix)
 		}
 	}
 	return out, nil
@@ -183,26 +139,32 @@ func (m *Memory) Fixes(_ context.Context, since time.Time) ([]domain.Fix, error)
 
 // CachedOrder returns the order kept under the id, or nil.
 func (m *Memory) CachedOrder(_ context.Context, id string) (*domain.Order, error) {
-	o, _ := m.orders.GetIfPresent(id)
-	return o, nil
+	if c, known := m.orders.GetIfPresent(id); known {
+		return c.order, nil
+	}
+	return nil, nil
 }
 
 // CacheOrder keeps the order unless a newer one is kept.
 func (m *Memory) CacheOrder(_ context.Context, o *domain.Order) error {
-	m.orders.Compute(o.ID, func(old *domain.Order, found bool) (*domain.Order, otter.ComputeOp) {
-		if found && !newer(o, old) {
+	m.keep(&orderCopy{order: o})
+	return nil
+}
+
+func (m *Memory) keep(c *orderCopy) {
+	m.orders.Compute(c.order.ID, func(old *orderCopy, found bool) (*orderCopy, otter.ComputeOp) {
+		if found && newer(old.order, c.order) {
 			return old, otter.CancelOp
 		}
-		return o, otter.WriteOp
+		return c, otter.WriteOp
 	})
-	return nil
 }
 
 // ForgetOlder drops the copies that are older than these versions.
 func (m *Memory) ForgetOlder(_ context.Context, versions map[string]int64) error {
 	for id, version := range versions {
-		m.orders.ComputeIfPresent(id, func(old *domain.Order) (*domain.Order, otter.ComputeOp) {
-			if old.Version < version {
+		m.orders.ComputeIfPresent(id, func(old *orderCopy) (*orderCopy, otter.ComputeOp) {
+			if old.order.Version < version {
 				return nil, otter.InvalidateOp
 			}
 			return old, otter.CancelOp

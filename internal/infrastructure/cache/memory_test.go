@@ -37,7 +37,7 @@ func TestOrdersMakeRoom(t *testing.T) {
 }
 
 // count checks the tree below a cell and returns how many points it holds.
-func (c *cell) check(t *testing.T, all *roster) int {
+func (c *cell) check(t *testing.T, all []courier) int {
 	t.Helper()
 	n := 0
 	if c.children == nil {
@@ -45,8 +45,8 @@ func (c *cell) check(t *testing.T, all *roster) int {
 		require.LessOrEqual(t, n, fullLeaf)
 		for i, p := range c.points {
 			require.True(t, c.contains(p.at))
-			require.Same(t, c, all.at(p.courier).leaf)
-			require.Equal(t, i, all.at(p.courier).slot)
+			require.Same(t, c, all[p.courier].leaf)
+			require.Equal(t, i, all[p.courier].slot)
 		}
 	} else {
 		require.Empty(t, c.points)
@@ -84,6 +84,6 @@ func TestTreeStaysWhole(t *testing.T) {
 			_, err := m.PutFixes(t.Context(), []domain.Fix{f})
 			require.NoError(t, err)
 		}
-		require.Equal(t, 500, m.cells.root.check(t, &m.cells.couriers))
+		require.Equal(t, 500, m.cells.root.check(t, m.cells.couriers))
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"maps"
 	"math/rand/v2"
 	"net"
 	"strconv"
@@ -14,7 +15,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/maypok86/otter/v2"
 	"github.com/redis/rueidis"
 	"go.uber.org/zap"
 
@@ -23,6 +23,7 @@ import (
 
 const (
 	opTimeout    = time.Second             // of one call
+	firstPause   = 50 * time.Millisecond   // before the server is tried again, then longer
 	refreshEvery = time.Second             // how often the servers' run ids are asked for
 	distrust     = 1500 * time.Millisecond // after an outage: others have deleted what they could not write by then
 	clusterParts = 64                      // hash tags that orders are spread over in a cluster
@@ -30,8 +31,6 @@ const (
 
 // RedisOptions says how a Redis is used.
 type RedisOptions struct {
-	// MaxOrders is how many orders are kept decoded in the process; default 100,000.
-	MaxOrders int
 	// Prefix begins all keys and channels; default "ot".
 	Prefix string
 	Log    *zap.Logger
@@ -48,8 +47,7 @@ type Redis struct {
 	log    *zap.Logger
 	option rueidis.ClientOption
 
-	memory *Memory // positions that passed through this replica
-	copies *otter.Cache[string, *orderCopy]
+	memory *Memory // decoded orders, and positions that passed through this replica
 
 	dials   atomic.Uint64 // connections made: after each the server may be another one
 	current atomic.Pointer[session]
@@ -58,10 +56,9 @@ type Redis struct {
 	client  rueidis.Client                // belongs to the goroutine that renews
 	seeded  string                        // the run that has the positions of memory
 
-	mu      sync.Mutex
-	missed  map[string]struct{} // orders whose newest version could not be written
-	tooMany bool                // more than could be remembered
-	outage  bool                // logged
+	mu     sync.Mutex
+	missed map[string]time.Time // orders whose newest version could not be written, and when
+	outage bool                 // logged
 
 	wakeups wakeups
 	cancel  context.CancelFunc
@@ -89,20 +86,18 @@ func NewRedis(ctx context.Context, url string, o RedisOptions) (*Redis, error) {
 	if err != nil {
 		return nil, err
 	}
-	if o.MaxOrders <= 0 {
-		o.MaxOrders = 100_000
-	}
 	if o.Prefix == "" {
 		o.Prefix = "ot"
 	}
 	r := &Redis{
-		prefix: o.Prefix, log: o.Log, option: option, memory: NewMemory(MemoryOptions{MaxOrders: 1}),
-		copies: otter.Must(&otter.Options[string, *orderCopy]{MaximumSize: o.MaxOrders}),
-		kick:   make(chan struct{}, 1), missed: map[string]struct{}{},
+		prefix: o.Prefix, log: o.Log, option: option, memory: NewMemory(MemoryOptions{}),
+		kick: make(chan struct{}, 1), missed: map[string]time.Time{},
 	}
 	r.option.DialCtxFn = r.dial
 	r.tellRenewed()
-	r.wakeups.init(r)
+	r.wakeups = wakeups{
+		redis: r, client: make(chan rueidis.Client, 1), watched: map[string]bool{}, out: make(chan wakeup, maxUnsent),
+	}
 	background, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	r.cancel = cancel
 	err = r.renew(ctx)
@@ -133,19 +128,15 @@ func parseRedisURL(s string) (rueidis.ClientOption, error) {
 	}
 	start := strings.LastIndex(rest[:end], "@") + 1
 	hosts := strings.Split(rest[start:end], ",")
-	for _, more := range hosts[1:] {
-		separator := "?"
-		if strings.Contains(rest, "?") {
-			separator = "&"
-		}
-		if strings.LastIndexByte(more, ':') <= strings.LastIndexByte(more, ']') {
-			more += ":6379"
-		}
-		rest += separator + "addr=" + more
-	}
 	option, err := rueidis.ParseURL(scheme + "://" + rest[:start] + hosts[0] + rest[end:])
 	if err != nil {
 		return option, errors.New("is not a valid Redis URL, such as redis://localhost:6379") // its words repeat the password
+	}
+	for _, more := range hosts[1:] {
+		if strings.LastIndexByte(more, ':') <= strings.LastIndexByte(more, ']') {
+			more += ":6379"
+		}
+		option.InitAddress = append(option.InitAddress, more)
 	}
 	option.Dialer.Timeout = opTimeout
 	option.ConnWriteTimeout = opTimeout
@@ -251,10 +242,9 @@ func (r *Redis) note(err error) {
 // keep renews the session every second and when asked to; while the server does not
 // answer it waits longer from try to try, up to a second.
 func (r *Redis) keep(ctx context.Context, err error) {
-	pause := 50 * time.Millisecond
-	for {
+	for pause := firstPause; ; {
 		if err == nil {
-			pause = 50 * time.Millisecond
+			pause = firstPause
 			select {
 			case <-ctx.Done():
 				return
@@ -262,10 +252,8 @@ func (r *Redis) keep(ctx context.Context, err error) {
 			case <-time.After(refreshEvery):
 			}
 		} else {
-			select {
-			case <-ctx.Done():
+			if !wait(ctx, pause) {
 				return
-			case <-time.After(pause/2 + rand.N(pause/2)): //nolint:gosec // jitter, not a secret
 			}
 			pause = min(2*pause, refreshEvery)
 		}
@@ -276,15 +264,28 @@ func (r *Redis) keep(ctx context.Context, err error) {
 	}
 }
 
+// wait pauses for about d, and says whether it did: not when the context ended.
+func wait(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(d/2 + rand.N(d/2)): //nolint:gosec // jitter, not a secret
+		return true
+	}
+}
+
 // renew asks the servers who they are and makes a session of it.
 func (r *Redis) renew(ctx context.Context) error {
+	r.mu.Lock()
+	maps.DeleteFunc(r.missed, func(_ string, at time.Time) bool { return time.Since(at) > missedFor })
+	r.mu.Unlock()
 	if r.client == nil {
 		client, err := rueidis.NewClient(r.option)
 		if err != nil {
 			return err
 		}
 		r.client = client
-		r.wakeups.ready(client)
+		r.wakeups.client <- client
 	}
 	for range 5 { // asking may itself make connections
 		s, err := r.ask(ctx)

@@ -6,11 +6,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
-	"sync/atomic"
 	"time"
 
-	"github.com/maypok86/otter/v2"
 	"github.com/redis/rueidis"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
@@ -20,7 +20,7 @@ const (
 	orderTTL  = time.Minute            // of an order in Redis; nobody's failure makes an order older than that
 	nearTTL   = 900 * time.Millisecond // of the client's copy, which the server also revokes
 	freshFor  = 50 * time.Millisecond  // how long a decoded copy is not even compared
-	maxMissed = 200_000
+	missedFor = 2 * orderTTL           // after that Redis has forgotten an older one by itself
 )
 
 // putOrder writes an order unless a newer one is there.
@@ -39,13 +39,6 @@ local v = string.match(redis.call('GETRANGE', KEYS[1], 0, 40), '^(%d+) ')
 if v and tonumber(v) < tonumber(ARGV[1]) then return redis.call('UNLINK', KEYS[1]) end
 return 0`)
 
-// orderCopy is an order as this replica knows it.
-type orderCopy struct {
-	order *domain.Order
-	raw   string       // what Redis holds of it, as far as known
-	seen  atomic.Int64 // nanoseconds: when it was known to be the newest
-}
-
 func (c *orderCopy) age(now time.Time) time.Duration {
 	return time.Duration(now.UnixNano() - c.seen.Load())
 }
@@ -62,7 +55,7 @@ func (r *Redis) CachedOrder(ctx context.Context, id string) (*domain.Order, erro
 		return nil, err
 	}
 	now := time.Now()
-	known, _ := r.copies.GetIfPresent(id)
+	known, _ := r.memory.orders.GetIfPresent(id)
 	if known != nil && known.age(now) < freshFor {
 		return known.order, nil
 	}
@@ -129,13 +122,8 @@ func (r *Redis) CacheOrder(ctx context.Context, o *domain.Order) error {
 
 // ForgetOlder drops the copies that are older than these versions, here and in Redis.
 func (r *Redis) ForgetOlder(ctx context.Context, versions map[string]int64) error {
-	for id, version := range versions {
-		r.copies.ComputeIfPresent(id, func(old *orderCopy) (*orderCopy, otter.ComputeOp) {
-			if old.order.Version < version {
-				return nil, otter.InvalidateOp
-			}
-			return old, otter.CancelOp
-		})
+	if err := r.memory.ForgetOlder(ctx, versions); err != nil {
+		return err
 	}
 	s, err := r.session(ctx)
 	if err == nil {
@@ -176,12 +164,7 @@ func (r *Redis) dropOlder(ctx context.Context, s *session, versions map[string]i
 func (r *Redis) remember(o *domain.Order, raw string) {
 	c := &orderCopy{order: o, raw: raw}
 	c.seen.Store(time.Now().UnixNano())
-	r.copies.Compute(o.ID, func(old *orderCopy, found bool) (*orderCopy, otter.ComputeOp) {
-		if found && newer(old.order, o) {
-			return old, otter.CancelOp
-		}
-		return c, otter.WriteOp
-	})
+	r.memory.keep(c)
 }
 
 // encodeOrder writes version, seq, the ledger's length, ledger and order.
@@ -224,80 +207,35 @@ func decodeOrder(raw string) (*domain.Order, error) {
 func (r *Redis) miss(id string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if len(r.missed) < maxMissed {
-		r.missed[id] = struct{}{}
-	} else {
-		r.tooMany = true
-	}
+	r.missed[id] = time.Now()
 }
 
 // forgetMissed deletes the orders whose newest version could not be written, so that
 // nobody reads an older one.
 func (r *Redis) forgetMissed(ctx context.Context, s *session) error {
 	r.mu.Lock()
-	missed, tooMany := r.missed, r.tooMany
-	r.missed, r.tooMany = map[string]struct{}{}, false
+	missed := maps.Clone(r.missed)
 	r.mu.Unlock()
-	if len(missed) == 0 && !tooMany {
-		return nil
-	}
-	keys := make([]string, 0, len(missed))
-	for id := range missed {
-		keys = append(keys, r.orderKey(s, id))
-	}
-	err := r.unlink(ctx, s.client, keys)
-	if err == nil && tooMany {
-		err = r.forgetAll(ctx, s)
-	}
-	if err != nil {
-		for id := range missed {
-			r.miss(id)
+	for ids := range slices.Chunk(slices.Collect(maps.Keys(missed)), 500) {
+		keys := make([]string, len(ids))
+		for i, id := range ids {
+			keys[i] = r.orderKey(s, id)
 		}
-		r.mu.Lock()
-		r.tooMany = r.tooMany || tooMany
-		r.mu.Unlock()
-	}
-	return err
-}
-
-func (r *Redis) unlink(ctx context.Context, client rueidis.Client, keys []string) error {
-	const batch = 500
-	for len(keys) > 0 {
-		n := min(batch, len(keys))
-		cmds := make(rueidis.Commands, n)
-		for i, key := range keys[:n] {
-			cmds[i] = client.B().Unlink().Key(key).Build()
-		}
-		keys = keys[n:]
 		call, cancel := within(ctx, opTimeout)
-		for _, resp := range client.DoMulti(call, cmds...) {
-			if err := resp.Error(); err != nil {
-				cancel()
-				return err
-			}
-		}
+		errs := rueidis.MUnlink(s.client, call, keys)
 		cancel()
-	}
-	return nil
-}
-
-// forgetAll deletes every order of the servers that run now.
-func (r *Redis) forgetAll(ctx context.Context, s *session) error {
-	for _, node := range s.client.Nodes() {
-		for cursor := uint64(0); ; {
-			call, cancel := within(ctx, opTimeout)
-			page, err := node.Do(call, node.B().Scan().Cursor(cursor).Match(r.prefix+":{*}:*:o:*").Count(1000).Build()).AsScanEntry()
-			cancel()
+		for _, err := range errs {
 			if err != nil {
 				return err
 			}
-			if err := r.unlink(ctx, s.client, page.Elements); err != nil {
-				return err
-			}
-			if cursor = page.Cursor; cursor == 0 {
-				break
+		}
+		r.mu.Lock()
+		for _, id := range ids {
+			if r.missed[id].Equal(missed[id]) { // and not once more meanwhile
+				delete(r.missed, id)
 			}
 		}
+		r.mu.Unlock()
 	}
 	return nil
 }

@@ -70,8 +70,7 @@ func (r *Redis) PutFixes(ctx context.Context, fixes []domain.Fix) ([]bool, error
 
 func (r *Redis) put(ctx context.Context, s *session, fixes []domain.Fix, newer []bool) error {
 	keys := []string{r.fixesKey(), r.geoKey(), r.polarKey()}
-	for from := 0; from < len(fixes); from += putBatch {
-		some := fixes[from:min(from+putBatch, len(fixes))]
+	for some := range slices.Chunk(fixes, putBatch) {
 		args := make([]string, 0, 5*len(some))
 		for i := range some {
 			args = appendFix(args, &some[i])
@@ -86,8 +85,9 @@ func (r *Redis) put(ctx context.Context, s *session, fixes []domain.Fix, newer [
 			return r.fail(call, s, err)
 		}
 		for i, flag := range flags {
-			newer[from+i] = flag == 1
+			newer[i] = flag == 1
 		}
+		newer = newer[len(some):]
 	}
 	return nil
 }
@@ -171,24 +171,11 @@ func (r *Redis) Nearest(ctx context.Context, at domain.Point, since time.Time, l
 		}
 		return r.memory.Nearest(ctx, at, since, limit)
 	}
-	return nearestOf(found, at, limit), nil
-}
-
-func nearestOf(fixes []domain.Fix, at domain.Point, limit int) []domain.Fix {
-	type far struct {
-		distance float64
-		fix      *domain.Fix
-	}
-	here, all := vectorOf(at), make([]far, len(fixes))
-	for i := range fixes {
-		all[i] = far{vectorOf(fixes[i].Point()).distance(here), &fixes[i]}
-	}
-	slices.SortFunc(all, func(a, b far) int { return cmp.Compare(a.distance, b.distance) })
-	out := make([]domain.Fix, min(limit, len(all)))
-	for i := range out {
-		out[i] = *all[i].fix
-	}
-	return out
+	here := vectorOf(at)
+	slices.SortFunc(found, func(a, b domain.Fix) int {
+		return cmp.Compare(vectorOf(a.Point()).distance(here), vectorOf(b.Point()).distance(here))
+	})
+	return found[:min(limit, len(found))], nil
 }
 
 // search finds at least the limit nearest, wider and wider, and all polar ones.

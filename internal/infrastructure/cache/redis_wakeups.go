@@ -3,7 +3,7 @@ package cache
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -28,13 +28,9 @@ type wakeups struct {
 
 	mu      sync.Mutex
 	watched map[string]bool
-	parts   []*listener // one for each hash tag, once the number is known
+	parts   []*listener // one for each hash tag, once something receives
 
-	out struct {
-		sync.Mutex
-		queue  []wakeup
-		signal chan struct{}
-	}
+	out chan wakeup
 }
 
 type wakeup struct {
@@ -42,85 +38,49 @@ type wakeup struct {
 	message []byte
 }
 
-func (w *wakeups) init(r *Redis) {
-	w.redis, w.watched = r, map[string]bool{}
-	w.client = make(chan rueidis.Client, 1)
-	w.out.signal = make(chan struct{}, 1)
-}
-
-// ready tells the client, once.
-func (w *wakeups) ready(c rueidis.Client) {
-	n := 1
+// channels is how many hash tags the channels are spread over.
+func channels(c rueidis.Client) int {
 	if c.Mode() == rueidis.ClientModeCluster {
-		n = clusterChannels
+		return clusterChannels
 	}
-	w.mu.Lock()
-	w.parts = make([]*listener, n)
-	for i := range w.parts {
-		w.parts[i] = &listener{
-			wakeups: w, prefix: w.redis.prefix + ":{w" + strconv.Itoa(i) + "}:", pending: map[string]bool{},
-			changed: make(chan struct{}, 1),
-		}
-	}
-	for topic := range w.watched {
-		w.parts[part(topic, n)].want(topic, true)
-	}
-	w.mu.Unlock()
-	w.client <- c
+	return 1
 }
 
-// channel is where a topic's messages go.
-func (w *wakeups) channel(topic string) string {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if len(w.parts) == 0 {
-		return ""
-	}
-	return w.parts[part(topic, len(w.parts))].prefix + topic
-}
+// channelTag begins the channels of a hash tag.
+func (r *Redis) channelTag(part int) string { return r.prefix + ":{w" + strconv.Itoa(part) + "}:" }
 
 // Publish hands a message to every replica that watches the topic; see domain.Wakeups.
 func (r *Redis) Publish(topic string, message []byte) {
 	if r.current.Load() == nil {
 		return
 	}
-	out := &r.wakeups.out
-	out.Lock()
-	if len(out.queue) < maxUnsent {
-		out.queue = append(out.queue, wakeup{topic, message})
-	}
-	out.Unlock()
 	select {
-	case out.signal <- struct{}{}:
-	default:
+	case r.wakeups.out <- wakeup{topic, message}:
+	default: // lost
 	}
 }
 
 // send publishes what is queued until the context ends.
 func (w *wakeups) send(ctx context.Context) {
+	batch := make([]wakeup, 0, sendBatch)
 	for {
-		w.out.Lock()
-		batch := w.out.queue[:min(sendBatch, len(w.out.queue))]
-		w.out.queue = w.out.queue[len(batch):]
-		if len(w.out.queue) == 0 {
-			w.out.queue = nil
+		select {
+		case <-ctx.Done():
+			return
+		case first := <-w.out:
+			batch = append(batch[:0], first)
 		}
-		w.out.Unlock()
-		if len(batch) == 0 {
-			select {
-			case <-ctx.Done():
-				return
-			case <-w.out.signal:
-			}
-			continue
+		for len(batch) < sendBatch && len(w.out) > 0 {
+			batch = append(batch, <-w.out) // nobody else takes
 		}
 		s := w.redis.current.Load()
 		if s == nil {
 			continue // lost
 		}
-		cmds := make(rueidis.Commands, len(batch))
+		cmds, n := make(rueidis.Commands, len(batch)), channels(s.client)
 		for i, m := range batch {
-			cmds[i] = s.client.B().Spublish().Channel(w.channel(m.topic)).Message(rueidis.BinaryString(m.message)).Build()
+			channel := w.redis.channelTag(part(m.topic, n)) + m.topic
+			cmds[i] = s.client.B().Spublish().Channel(channel).Message(rueidis.BinaryString(m.message)).Build()
 		}
 		call, cancel := within(ctx, opTimeout)
 		for _, resp := range s.client.DoMulti(call, cmds...) {
@@ -162,8 +122,17 @@ func (r *Redis) Receive(ctx context.Context, fn func(topic string, message []byt
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+	parts := make([]*listener, channels(client))
+	for i := range parts {
+		parts[i] = &listener{
+			wakeups: w, prefix: w.redis.channelTag(i), pending: map[string]bool{}, changed: make(chan struct{}, 1),
+		}
+	}
+	w.mu.Lock()
+	w.parts = parts
+	w.mu.Unlock()
 	var wg sync.WaitGroup
-	for _, l := range w.parts {
+	for _, l := range parts {
 		wg.Go(func() { l.run(ctx, client, fn) })
 	}
 	wg.Wait()
@@ -192,44 +161,28 @@ func (l *listener) want(topic string, wanted bool) {
 // run listens until the context ends; when the connection breaks it makes another and
 // subscribes again to all that is watched.
 func (l *listener) run(ctx context.Context, client rueidis.Client, fn func(string, []byte)) {
-	pause := 100 * time.Millisecond
-	for ctx.Err() == nil {
-		if !l.anything() {
+	for pause := 2 * firstPause; ; pause = min(2*pause, time.Second) {
+		for !l.all() {
 			select {
 			case <-ctx.Done():
+				return
 			case <-l.changed:
 			}
-			continue
 		}
 		began := time.Now()
 		l.listen(ctx, client, fn)
-		l.again()
 		if time.Since(began) > 10*time.Second {
-			pause = 100 * time.Millisecond
+			pause = 2 * firstPause
 		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(pause/2 + rand.N(pause/2)): //nolint:gosec // jitter, not a secret
+		if !wait(ctx, pause) {
+			return
 		}
-		pause = min(2*pause, time.Second)
 	}
 }
 
-// anything says whether a topic is watched here.
-func (l *listener) anything() bool {
-	l.wakeups.mu.Lock()
-	defer l.wakeups.mu.Unlock()
-	for _, wanted := range l.pending {
-		if wanted {
-			return true
-		}
-	}
-	clear(l.pending)
-	return false
-}
-
-// again has all watched topics subscribed on the next connection.
-func (l *listener) again() {
+// all has every watched topic subscribed on the next connection, and says whether there
+// is one.
+func (l *listener) all() bool {
 	w := l.wakeups
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -239,6 +192,7 @@ func (l *listener) again() {
 			l.pending[topic] = true
 		}
 	}
+	return len(l.pending) > 0
 }
 
 // listen uses one connection until it breaks or the context ends.
@@ -299,13 +253,11 @@ func (l *listener) apply(ctx context.Context, c rueidis.DedicatedClient) error {
 	ctx, cancel := within(ctx, 5*opTimeout)
 	defer cancel()
 	var errs error
-	for n := 0; len(begin) > 0; begin = begin[n:] {
-		n = min(subscribeBatch, len(begin))
-		errs = errors.Join(errs, c.Do(ctx, c.B().Ssubscribe().Channel(begin[:n]...).Build()).Error())
+	for some := range slices.Chunk(begin, subscribeBatch) {
+		errs = errors.Join(errs, c.Do(ctx, c.B().Ssubscribe().Channel(some...).Build()).Error())
 	}
-	for n := 0; len(end) > 0; end = end[n:] {
-		n = min(subscribeBatch, len(end))
-		errs = errors.Join(errs, c.Do(ctx, c.B().Sunsubscribe().Channel(end[:n]...).Build()).Error())
+	for some := range slices.Chunk(end, subscribeBatch) {
+		errs = errors.Join(errs, c.Do(ctx, c.B().Sunsubscribe().Channel(some...).Build()).Error())
 	}
 	return errs
 }
