@@ -6,14 +6,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"reflect"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/danielgtaylor/huma/v2"
-	"github.com/gin-gonic/gin"
 	"go.yaml.in/yaml/v3"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
@@ -56,22 +53,6 @@ type (
 		Couriers []domain.Fix `json:"couriers"`
 	}
 )
-
-// asyncRoutes serve the description of topics and frames.
-func (s *Server) asyncRoutes() {
-	document := sync.OnceValues(func() ([]byte, error) { return asyncDocument(cmpOr(s.Config.Version, "dev")) })
-	plain[struct{}, struct{}](s, operation{
-		method: http.MethodGet, path: "/asyncapi.yaml", id: "asyncapi", tag: tagOps, open: true,
-		summary: "The AsyncAPI document of Kafka topics and live frames", replies: yamlType,
-	}, func(c *gin.Context) {
-		text, err := document()
-		if err != nil {
-			fail(c, err)
-			return
-		}
-		c.Data(http.StatusOK, yamlType, text)
-	})
-}
 
 // asyncDocument completes the skeleton with the product's version and the schemas.
 func asyncDocument(version string) ([]byte, error) {

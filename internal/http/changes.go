@@ -9,24 +9,6 @@ import (
 	"github.com/order-tracking/order-tracking/internal/usecase"
 )
 
-// ChangeIn is the input of an operation that changes an order.
-type ChangeIn struct {
-	OrderPath
-	IfMatch
-	JSONBody
-}
-
-// expectedOf returns the version that the caller insists on.
-func (s *Server) expectedOf(ctx context.Context, p OrderPath, h IfMatch) (int64, error) {
-	return h.expected(func() (int64, error) {
-		o, err := s.UseCases.Orders.Get(ctx, p.ID)
-		if err != nil {
-			return 0, err
-		}
-		return o.Version, nil
-	})
-}
-
 // orderPatch is a change of an order's particulars: absent stays, null removes.
 type orderPatch struct {
 	Customer   *domain.Customer      `json:"customer,omitempty"`
@@ -58,7 +40,7 @@ func (s *Server) editOrder(ctx context.Context, in *ChangeIn) (*orderOut, error)
 	if idErr := in.check(); len(faults) > 0 || idErr != nil {
 		return nil, refusal(faults, idErr, s.UseCases.Orders.CheckEdit(edit))
 	}
-	expected, err := s.expectedOf(ctx, in.OrderPath, in.IfMatch)
+	expected, err := s.expectedOf(ctx, in)
 	if err != nil {
 		return nil, err
 	}
@@ -66,14 +48,7 @@ func (s *Server) editOrder(ctx context.Context, in *ChangeIn) (*orderOut, error)
 }
 
 func (s *Server) updateStatus(ctx context.Context, in *ChangeIn) (*orderOut, error) {
-	step, faults, err := decode[usecase.StatusChange](in.JSONBody)
-	if err != nil {
-		return nil, err
-	}
-	if idErr := in.check(); len(faults) > 0 || idErr != nil {
-		return nil, refusal(faults, idErr, s.UseCases.Orders.CheckStatus(step))
-	}
-	expected, err := s.expectedOf(ctx, in.OrderPath, in.IfMatch)
+	step, expected, err := change(ctx, s, in, s.UseCases.Orders.CheckStatus)
 	if err != nil {
 		return nil, err
 	}
@@ -86,15 +61,9 @@ type cancellation struct {
 }
 
 func (s *Server) cancelOrder(ctx context.Context, in *ChangeIn) (*orderOut, error) {
-	body, faults, err := decode[cancellation](in.JSONBody)
-	if err != nil {
-		return nil, err
-	}
-	if idErr := in.check(); len(faults) > 0 || idErr != nil {
-		check := usecase.StatusChange{Status: domain.StatusCancelled, Reason: body.Reason}
-		return nil, refusal(faults, idErr, s.UseCases.Orders.CheckStatus(check))
-	}
-	expected, err := s.expectedOf(ctx, in.OrderPath, in.IfMatch)
+	body, expected, err := change(ctx, s, in, func(c cancellation) error {
+		return s.UseCases.Orders.CheckStatus(usecase.StatusChange{Status: domain.StatusCancelled, Reason: c.Reason})
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -113,14 +82,7 @@ type assignedOut struct {
 }
 
 func (s *Server) assignCourier(ctx context.Context, in *assignIn) (*assignedOut, error) {
-	body, faults, err := decode[usecase.Assignment](in.JSONBody)
-	if err != nil {
-		return nil, err
-	}
-	if err := refusal(faults, in.check()); err != nil {
-		return nil, err
-	}
-	expected, err := s.expectedOf(ctx, in.OrderPath, in.IfMatch)
+	body, expected, err := change(ctx, s, &in.ChangeIn, unchecked[usecase.Assignment])
 	if err != nil {
 		return nil, err
 	}
@@ -141,26 +103,12 @@ type notifyIn struct {
 	JSONBody
 }
 
-type notifiedOut struct {
-	Replayed string `header:"Idempotent-Replayed" doc:"true when this is the answer to an earlier request with the same key"`
-	Body     usecase.Notified
-}
-
-func (s *Server) notify(ctx context.Context, in *notifyIn) (*notifiedOut, error) {
-	notice, faults, err := decode[usecase.Notice](in.JSONBody)
+func (s *Server) notify(ctx context.Context, in *notifyIn) (*repeatable[usecase.Notified], error) {
+	notice, err := request(in.JSONBody, in.check(), s.UseCases.Orders.CheckNotice)
 	if err != nil {
 		return nil, err
 	}
-	if idErr := in.check(); len(faults) > 0 || idErr != nil {
-		return nil, refusal(faults, idErr, s.UseCases.Orders.CheckNotice(notice))
-	}
-	ctx, idem, err := in.enter(ctx)
-	if err != nil {
-		return nil, err
-	}
-	done, err := s.UseCases.Orders.Notify(ctx, in.ID, notice)
-	if err != nil {
-		return nil, err
-	}
-	return &notifiedOut{Replayed: replayed(idem), Body: done}, nil
+	return once(ctx, in.Idempotent, func(ctx context.Context) (usecase.Notified, error) {
+		return s.UseCases.Orders.Notify(ctx, in.ID, notice)
+	})
 }

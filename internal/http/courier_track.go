@@ -48,7 +48,7 @@ func (s *Server) courierTrackRoutes() {
 	handle(s, operation{
 		method: http.MethodGet, path: path, id: "trackCourier", tag: tagCouriers,
 		summary: "Where a courier was", about: "Oldest first, also as GeoJSON.",
-		reply: exampleCourierTrack, codes: []domain.Code{domain.CodeCourierNotFound},
+		reply: exampleCourierTrack,
 	}, s.courierTrack)
 	feature := s.schemas().Schema(reflect.TypeFor[geoJSON](), true, "")
 	s.api.OpenAPI().Paths[path].Get.Responses["200"].Content[geoJSONType] = &huma.MediaType{

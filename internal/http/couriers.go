@@ -29,23 +29,17 @@ type courierOut struct {
 	Body     *domain.Courier
 }
 
-type courierOnly struct{ Body *domain.Courier }
-
 type courierPage struct {
 	Couriers []*domain.Courier `json:"couriers"`
 	Next     string            `json:"next_page_token,omitempty"`
 }
 
-type couriersOut struct{ Body courierPage }
-
 // courierRoutes are the operations on couriers.
 func (s *Server) courierRoutes() {
-	notFound := []domain.Code{domain.CodeCourierNotFound}
 	handle(s, operation{
 		method: http.MethodPost, path: "/couriers", id: "createCourier", tag: tagCouriers, status: http.StatusCreated,
 		summary: "Add a courier", about: "Only `name` is required. Without more, the courier is on duty in a car and takes 10 orders.",
 		body: newCourier{}, request: exampleNewCourier, reply: exampleCourier,
-		codes: []domain.Code{domain.CodeIdempotencyRunning, domain.CodeIdempotencyReused},
 	}, s.createCourier)
 	handle(s, operation{
 		method: http.MethodGet, path: "/couriers", id: "listCouriers", tag: tagCouriers,
@@ -58,20 +52,18 @@ func (s *Server) courierRoutes() {
 	}, s.nearCouriers)
 	handle(s, operation{
 		method: http.MethodGet, path: "/courier/{courier_id}", id: "getCourier", tag: tagCouriers,
-		summary: "Get a courier", reply: exampleCourier, codes: notFound,
-	}, func(ctx context.Context, in *CourierPath) (*courierOnly, error) {
-		c, err := s.UseCases.Couriers.Get(ctx, in.ID)
-		return &courierOnly{Body: c}, err
+		summary: "Get a courier", reply: exampleCourier,
+	}, func(ctx context.Context, in *CourierPath) (*bodyOnly[*domain.Courier], error) {
+		return bodyOf(s.UseCases.Couriers.Get(ctx, in.ID))
 	})
 	handle(s, operation{
 		method: http.MethodPatch, path: "/courier/{courier_id}", id: "editCourier", tag: tagCouriers,
 		summary: "Change a courier", about: "What is absent stays. Metadata is merged; an empty value removes an entry.",
-		body: domain.CourierEdit{}, request: exampleCourierEdit, reply: exampleCourier, codes: notFound,
+		body: domain.CourierEdit{}, request: exampleCourierEdit, reply: exampleCourier,
 	}, s.editCourier)
 	handle(s, operation{
 		method: http.MethodGet, path: "/courier/{courier_id}/orders", id: "listCourierOrders", tag: tagCouriers,
 		summary: "List a courier's orders", about: "Active ones first, newest first.", reply: exampleOrders,
-		codes: notFound,
 	}, s.courierOrders)
 	handle(s, operation{
 		method: http.MethodPost, path: "/courier/{courier_id}/location", id: "reportLocation", tag: tagCouriers,
@@ -79,15 +71,13 @@ func (s *Server) courierRoutes() {
 		about: "One position or an array of them, in any order. What is implausible, too old or known already is dropped " +
 			"and counted, never refused.",
 		body: positionOrPositions{}, request: examplePositionIn, reply: usecase.Received{Accepted: 1},
-		codes: append([]domain.Code{domain.CodeIdempotencyRunning, domain.CodeIdempotencyReused}, notFound...),
 	}, s.reportLocation)
 	handle(s, operation{
 		method: http.MethodGet, path: "/courier/{courier_id}/location", id: "getCourierLocation", tag: tagCouriers,
 		summary: "Where a courier is", reply: exampleLocated,
-		codes: append([]domain.Code{domain.CodePositionNotFound}, notFound...),
-	}, func(ctx context.Context, in *CourierPath) (*locatedOut, error) {
-		at, err := s.UseCases.Tracking.Position(ctx, in.ID)
-		return &locatedOut{Body: at}, err
+		codes: []domain.Code{domain.CodePositionNotFound},
+	}, func(ctx context.Context, in *CourierPath) (*bodyOnly[usecase.Located], error) {
+		return bodyOf(s.UseCases.Tracking.Position(ctx, in.ID))
 	})
 }
 
@@ -103,12 +93,9 @@ type newCourier struct {
 }
 
 func (s *Server) createCourier(ctx context.Context, in *createCourierIn) (*courierOut, error) {
-	edit, faults, err := decode[domain.CourierEdit](in.JSONBody)
+	edit, err := request(in.JSONBody, nil, func(e domain.CourierEdit) error { return s.UseCases.Couriers.CheckEdit(e, true) })
 	if err != nil {
 		return nil, err
-	}
-	if len(faults) > 0 {
-		return nil, refusal(faults, s.UseCases.Couriers.CheckEdit(edit, true))
 	}
 	ctx, idem, err := in.enter(ctx)
 	if err != nil {
@@ -127,13 +114,10 @@ type listCouriersIn struct {
 	Paging
 }
 
-func (s *Server) listCouriers(ctx context.Context, in *listCouriersIn) (*couriersOut, error) {
+func (s *Server) listCouriers(ctx context.Context, in *listCouriersIn) (*bodyOnly[courierPage], error) {
 	list, next, err := s.UseCases.Couriers.List(ctx,
 		domain.CourierFilter{OnDuty: in.OnDuty.ptr(), Search: in.Search}, in.request())
-	if err != nil {
-		return nil, err
-	}
-	return &couriersOut{Body: courierPage{Couriers: append([]*domain.Courier{}, list...), Next: next}}, nil
+	return bodyOf(courierPage{Couriers: listed(list), Next: next}, err)
 }
 
 type nearIn struct {
@@ -146,24 +130,22 @@ type nearPage struct {
 	Couriers []usecase.Nearby `json:"couriers"`
 }
 
-type nearOut struct{ Body nearPage }
-
-func (s *Server) nearCouriers(ctx context.Context, in *nearIn) (*nearOut, error) {
+func (s *Server) nearCouriers(ctx context.Context, in *nearIn) (*bodyOnly[nearPage], error) {
 	var f domain.Faults
 	for name, p := range map[string]optional[float64]{"/lat": in.Lat, "/lon": in.Lon} {
 		if !p.Set {
 			f.Add(name, "required", "is required")
 		}
 	}
+	if err := f.Err(); err != nil {
+		return nil, err
+	}
 	limit := usecase.DefaultNear
 	if in.Limit.Set {
 		limit = in.Limit.Value
 	}
-	if err := f.Err(); err != nil {
-		return nil, err
-	}
 	near, err := s.UseCases.Couriers.Near(ctx, domain.Point{Lat: in.Lat.Value, Lon: in.Lon.Value}, limit)
-	return &nearOut{Body: nearPage{Couriers: near}}, err
+	return bodyOf(nearPage{Couriers: near}, err)
 }
 
 type editCourierIn struct {
@@ -171,16 +153,12 @@ type editCourierIn struct {
 	JSONBody
 }
 
-func (s *Server) editCourier(ctx context.Context, in *editCourierIn) (*courierOnly, error) {
-	edit, faults, err := decode[domain.CourierEdit](in.JSONBody)
+func (s *Server) editCourier(ctx context.Context, in *editCourierIn) (*bodyOnly[*domain.Courier], error) {
+	edit, err := request(in.JSONBody, in.check(), func(e domain.CourierEdit) error { return s.UseCases.Couriers.CheckEdit(e, false) })
 	if err != nil {
 		return nil, err
 	}
-	if idErr := in.check(); len(faults) > 0 || idErr != nil {
-		return nil, refusal(faults, idErr, s.UseCases.Couriers.CheckEdit(edit, false))
-	}
-	c, err := s.UseCases.Couriers.Edit(ctx, in.ID, edit)
-	return &courierOnly{Body: c}, err
+	return bodyOf(s.UseCases.Couriers.Edit(ctx, in.ID, edit))
 }
 
 type courierOrdersIn struct {
@@ -188,12 +166,9 @@ type courierOrdersIn struct {
 	Paging
 }
 
-func (s *Server) courierOrders(ctx context.Context, in *courierOrdersIn) (*ordersOut, error) {
+func (s *Server) courierOrders(ctx context.Context, in *courierOrdersIn) (*bodyOnly[*orderPage], error) {
 	orders, next, err := s.UseCases.Couriers.Orders(ctx, in.ID, in.request())
-	if err != nil {
-		return nil, err
-	}
-	return &ordersOut{Body: &orderPage{Orders: orders, Next: next}}, nil
+	return bodyOf(&orderPage{Orders: orders, Next: next}, err)
 }
 
 type reportIn struct {
@@ -212,12 +187,7 @@ func (positionOrPositions) Schema(r huma.Registry) *huma.Schema {
 	return &huma.Schema{OneOf: []*huma.Schema{one, {Type: huma.TypeArray, Items: one, MaxItems: &limit}}}
 }
 
-type receivedOut struct {
-	Replayed string `header:"Idempotent-Replayed" doc:"true when this is the answer to an earlier request with the same key"`
-	Body     usecase.Received
-}
-
-func (s *Server) reportLocation(ctx context.Context, in *reportIn) (*receivedOut, error) {
+func (s *Server) reportLocation(ctx context.Context, in *reportIn) (*repeatable[usecase.Received], error) {
 	single := !bytes.HasPrefix(bytes.TrimLeft(in.RawBody, " \t\r\n"), []byte("["))
 	positions, faults, err := decodePositions(in.JSONBody, single)
 	if err != nil {
@@ -227,15 +197,9 @@ func (s *Server) reportLocation(ctx context.Context, in *reportIn) (*receivedOut
 		_, invalid := domain.NormalizePositions(positions, single, s.Clock.Now())
 		return nil, refusal(faults, idErr, invalid)
 	}
-	ctx, idem, err := in.enter(ctx)
-	if err != nil {
-		return nil, err
-	}
-	got, err := s.UseCases.Tracking.Report(ctx, in.ID, positions, single)
-	if err != nil {
-		return nil, err
-	}
-	return &receivedOut{Replayed: replayed(idem), Body: got}, nil
+	return once(ctx, in.Idempotent, func(ctx context.Context) (usecase.Received, error) {
+		return s.UseCases.Tracking.Report(ctx, in.ID, positions, single)
+	})
 }
 
 // decodePositions reads one position or an array. A place has no sensible default,

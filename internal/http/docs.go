@@ -1,8 +1,10 @@
 package httpdoor
 
 import (
+	"cmp"
 	"net/http"
 	"strings"
+	"sync"
 
 	"github.com/gin-gonic/gin"
 	swagger "github.com/swaggest/swgui/v5emb"
@@ -16,15 +18,11 @@ func (s *Server) docsRoutes() {
 	plain[struct{}, struct{}](s, operation{
 		method: http.MethodGet, path: "/openapi.json", id: "openapi", tag: tagOps, open: true,
 		summary: "This document", replies: jsonType,
-	}, func(c *gin.Context) {
-		spec, err := s.spec()
-		if err != nil {
-			fail(c, err)
-			return
-		}
-		c.Data(http.StatusOK, jsonType, spec)
-	})
-	s.asyncRoutes()
+	}, document(jsonType, func() ([]byte, error) { return s.spec() }))
+	plain[struct{}, struct{}](s, operation{
+		method: http.MethodGet, path: "/asyncapi.yaml", id: "asyncapi", tag: tagOps, open: true,
+		summary: "The AsyncAPI document of Kafka topics and live frames", replies: yamlType,
+	}, document(yamlType, sync.OnceValues(func() ([]byte, error) { return asyncDocument(cmp.Or(s.Config.Version, "dev")) })))
 	page := swagger.New("Order tracking", "/openapi.json", "/docs/")
 	s.engine.GET("/docs", func(c *gin.Context) {
 		c.Header("Content-Security-Policy", "default-src 'self' 'unsafe-inline'; img-src 'self' data:") // no other host, ever
@@ -41,6 +39,18 @@ func (s *Server) docsRoutes() {
 		c.Header("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
 		c.Data(http.StatusOK, "text/html; charset=utf-8", []byte(landing))
 	})
+}
+
+// document serves what is made when somebody first asks for it.
+func document(contentType string, text func() ([]byte, error)) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		b, err := text()
+		if err != nil {
+			fail(c, err)
+			return
+		}
+		c.Data(http.StatusOK, contentType, b)
+	}
 }
 
 const landing = `<!doctype html>

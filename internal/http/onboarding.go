@@ -1,6 +1,7 @@
 package httpdoor
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"strings"
@@ -19,8 +20,6 @@ type onboarded struct {
 	Apps      []phoneApp `json:"apps"`
 }
 
-type onboardedOut struct{ Body onboarded }
-
 // phone is a token that is in use.
 type phone struct {
 	ID        string    `json:"id"`
@@ -31,13 +30,9 @@ type phoneList struct {
 	Tokens []phone `json:"tokens"`
 }
 
-type phonesOut struct{ Body phoneList }
-
 type revoked struct {
 	Revoked int `json:"revoked" doc:"how many tokens are worthless now"`
 }
-
-type revokedOut struct{ Body revoked }
 
 // ReachedAt is the address that the caller reached the server at.
 type ReachedAt struct{ address string }
@@ -70,61 +65,56 @@ type revokePhoneIn struct {
 // onboardingRoutes set up couriers' phones.
 func (s *Server) onboardingRoutes() {
 	const path = "/courier/{courier_id}/onboarding"
-	codes := []domain.Code{domain.CodeCourierNotFound}
-	gone := append([]domain.Code{domain.CodeNotFound}, codes...)
+	gone := []domain.Code{domain.CodeNotFound}
+	revoke := func(ctx context.Context, courier, token string) (*bodyOnly[revoked], error) {
+		n, err := s.UseCases.Couriers.RevokePhones(ctx, courier, token)
+		return bodyOf(revoked{n}, err)
+	}
 	handle(s, operation{
 		method: http.MethodPost, path: path, id: "onboardCourier", tag: tagPhones, status: http.StatusCreated,
 		summary: "Let a phone report a courier's positions",
 		about: "Makes a token and says how to set up an app with it, by link or by QR code. The token is shown this once. " +
 			"Idempotency-Key is of no use here, since answers with secrets are not kept: doing it again makes another token.",
-		reply: exampleOnboarded, codes: codes,
+		reply: exampleOnboarded,
 	}, s.onboard)
 	handle(s, operation{
 		method: http.MethodGet, path: path, id: "listPhones", tag: tagPhones, summary: "The tokens of a courier's phones",
-		about: "Newest first, without the tokens themselves.", codes: codes,
+		about: "Newest first, without the tokens themselves.",
 		reply: phoneList{Tokens: []phone{{ID: exampleNote, CreatedAt: exampleTime}}},
 	}, s.listPhones)
 	handle(s, operation{
 		method: http.MethodDelete, path: path, id: "revokePhones", tag: tagPhones, summary: "Revoke the tokens of a courier's phones",
 		about: "All of them, or one by its id. Effective at once on the replica that is asked, within seconds on others.",
 		reply: revoked{Revoked: 1}, codes: gone,
-	}, func(ctx context.Context, in *revokePhonesIn) (*revokedOut, error) {
-		n, err := s.UseCases.Couriers.RevokePhones(ctx, in.ID, in.Token)
-		return &revokedOut{Body: revoked{n}}, err
+	}, func(ctx context.Context, in *revokePhonesIn) (*bodyOnly[revoked], error) {
+		return revoke(ctx, in.ID, in.Token)
 	})
 	handle(s, operation{
 		method: http.MethodDelete, path: path + "/{token_id}", id: "revokePhone", tag: tagPhones, summary: "Revoke the token of a courier's phone",
 		reply: revoked{Revoked: 1}, codes: gone,
-	}, func(ctx context.Context, in *revokePhoneIn) (*revokedOut, error) {
+	}, func(ctx context.Context, in *revokePhoneIn) (*bodyOnly[revoked], error) {
 		if _, err := domain.ParseID("/token_id", in.Token); err != nil {
 			return nil, err
 		}
-		n, err := s.UseCases.Couriers.RevokePhones(ctx, in.ID, in.Token)
-		return &revokedOut{Body: revoked{n}}, err
+		return revoke(ctx, in.ID, in.Token)
 	})
 }
 
-func (s *Server) onboard(ctx context.Context, in *onboardIn) (*onboardedOut, error) {
+func (s *Server) onboard(ctx context.Context, in *onboardIn) (*bodyOnly[onboarded], error) {
 	o, err := s.UseCases.Couriers.Onboard(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
-	base := s.Config.PublicURL
-	if base == "" {
-		base = in.address
-	}
-	apps, err := phoneApps(strings.TrimSuffix(base, "/"), o.Token, o.CourierID)
-	if err != nil {
-		return nil, err
-	}
-	return &onboardedOut{Body: onboarded{ID: o.ID, Token: o.Token, CreatedAt: o.CreatedAt, Apps: apps}}, nil
+	base := strings.TrimSuffix(cmp.Or(s.Config.PublicURL, in.address), "/")
+	apps, err := phoneApps(base, o.Token, o.CourierID)
+	return bodyOf(onboarded{ID: o.ID, Token: o.Token, CreatedAt: o.CreatedAt, Apps: apps}, err)
 }
 
-func (s *Server) listPhones(ctx context.Context, in *CourierPath) (*phonesOut, error) {
+func (s *Server) listPhones(ctx context.Context, in *CourierPath) (*bodyOnly[phoneList], error) {
 	tokens, err := s.UseCases.Couriers.Phones(ctx, in.ID)
 	out := phoneList{Tokens: make([]phone, len(tokens))}
 	for i, t := range tokens {
 		out.Tokens[i] = phone{ID: t.ID, CreatedAt: t.CreatedAt}
 	}
-	return &phonesOut{Body: out}, err
+	return bodyOf(out, err)
 }

@@ -24,16 +24,13 @@ const reportEvery = "10"
 func phoneApps(base, token, courierID string) ([]phoneApp, error) {
 	traccar, traccarCode := traccarApp(base+ingestPrefix+"osmand/"+token, courierID)
 	ownTracks, err := ownTracksApp(base+ingestPrefix+"owntracks/"+token, courierID)
-	if err != nil {
-		return nil, err
+	if err == nil {
+		traccar.QR, err = qrCode(traccarCode)
 	}
-	if traccar.QR, err = qrCode(traccarCode); err != nil {
-		return nil, err
+	if err == nil {
+		ownTracks.QR, err = qrCode(ownTracks.DeepLink)
 	}
-	if ownTracks.QR, err = qrCode(ownTracks.DeepLink); err != nil {
-		return nil, err
-	}
-	return []phoneApp{traccar, ownTracks}, nil
+	return []phoneApp{traccar, ownTracks}, err
 }
 
 // traccarApp sets up Traccar Client. Its link is in a scheme of its own; its scanner
@@ -51,30 +48,14 @@ func traccarApp(report, courierID string) (app phoneApp, code string) {
 	return phoneApp{App: "traccar", URL: report, DeepLink: "org.traccar.client://config?" + settings.Encode()}, code
 }
 
-// ownTracksConfig is an OwnTracks configuration. The app keeps what it could not send
-// by itself. https://owntracks.org/booklet/features/remoteconfig/
-type ownTracksConfig struct {
-	Type       string `json:"_type"`
-	Mode       int    `json:"mode"` // 3 is HTTP
-	URL        string `json:"url"`
-	Auth       bool   `json:"auth"`
-	DeviceID   string `json:"deviceId"`
-	TrackerID  string `json:"tid"`
-	Monitoring int    `json:"monitoring"` // 2 is move mode: always, with the best accuracy
-	Interval   int    `json:"locatorInterval"`
-	MoveEvery  int    `json:"moveModeLocatorInterval"`
-	Distance   int    `json:"locatorDisplacement"`
-	Extended   bool   `json:"extendedData"` // battery and the like
-	Inaccurate int    `json:"ignoreInaccurateLocations"`
-	Stale      int    `json:"ignoreStaleLocations"`
-	Autostart  bool   `json:"autostartOnBoot"`
-	Commands   bool   `json:"cmd"`
-}
-
+// ownTracksApp sets up OwnTracks, which keeps what it could not send by itself: over
+// HTTP (mode 3), in move mode (monitoring 2: always, with the best accuracy), with
+// battery and the like. https://owntracks.org/booklet/features/remoteconfig/
 func ownTracksApp(report, courierID string) (phoneApp, error) {
-	doc, err := json.Marshal(ownTracksConfig{
-		Type: "configuration", Mode: 3, URL: report, DeviceID: courierID, TrackerID: courierID[len(courierID)-2:],
-		Monitoring: 2, Interval: 10, MoveEvery: 10, Distance: 10, Extended: true, Autostart: true,
+	doc, err := json.Marshal(map[string]any{
+		"_type": "configuration", "mode": 3, "url": report, "auth": false, "deviceId": courierID, "tid": courierID[len(courierID)-2:],
+		"monitoring": 2, "locatorInterval": 10, "moveModeLocatorInterval": 10, "locatorDisplacement": 10, "extendedData": true,
+		"ignoreInaccurateLocations": 0, "ignoreStaleLocations": 0, "autostartOnBoot": true, "cmd": false,
 	})
 	if err != nil {
 		return phoneApp{}, err

@@ -1,6 +1,7 @@
 package httpdoor
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"io"
@@ -48,17 +49,36 @@ type operation struct {
 
 // handle serves an operation with a typed handler.
 func handle[I, O any](s *Server, op operation, h func(context.Context, *I) (*O, error)) {
-	ho := op.huma(s)
-	huma.Register(s.api, ho, h)
-	op.describeBody(s, ho)
+	describeOperation(s, s.api, op, h)
 }
 
 // plain serves an operation with a Gin handler; I and O only describe it.
 func plain[I, O any](s *Server, op operation, h gin.HandlerFunc) {
-	ho := op.huma(s)
-	huma.Register(documentOnly{s.api}, ho, func(context.Context, *I) (*O, error) { return nil, nil })
-	op.describeBody(s, ho)
+	describeOperation(s, documentOnly{s.api}, op, func(context.Context, *I) (*O, error) { return nil, nil })
 	s.engine.Handle(op.method, ginPath(op.path), h)
+}
+
+func describeOperation[I, O any](s *Server, api huma.API, op operation, h func(context.Context, *I) (*O, error)) {
+	op.codes = slices.Concat(op.codes, refusalsOf(reflect.TypeFor[I]()))
+	ho := op.huma(s)
+	huma.Register(api, ho, h)
+	op.describeBody(s, ho)
+}
+
+// refusals are what may go wrong because of what an operation takes.
+var refusals = map[reflect.Type][]domain.Code{
+	reflect.TypeFor[OrderPath]():   {domain.CodeOrderNotFound},
+	reflect.TypeFor[CourierPath](): {domain.CodeCourierNotFound},
+	reflect.TypeFor[IfMatch]():     {domain.CodeVersionConflict},
+	reflect.TypeFor[Idempotent]():  {domain.CodeIdempotencyRunning, domain.CodeIdempotencyReused},
+}
+
+func refusalsOf(input reflect.Type) []domain.Code {
+	codes := slices.Clone(refusals[input])
+	for _, f := range reflect.VisibleFields(input) {
+		codes = append(codes, refusals[f.Type]...)
+	}
+	return codes
 }
 
 // documentOnly is an API whose operations are described and not served.
@@ -79,7 +99,7 @@ func (s *Server) newAPI() {
 	doc := &huma.OpenAPI{
 		OpenAPI: "3.1.0",
 		Info: &huma.Info{
-			Title: "Order tracking", Version: cmpOr(s.Config.Version, "dev"), Description: apiDescription,
+			Title: "Order tracking", Version: cmp.Or(s.Config.Version, "dev"), Description: apiDescription,
 			License: &huma.License{Name: "MIT", Identifier: "MIT"},
 		},
 		Servers: []*huma.Server{{URL: "/", Description: "this server"}},
@@ -125,14 +145,6 @@ const apiDescription = "Creates, tracks and delivers orders.\n\n" +
 	"with a JSON pointer. Members that are null count as absent, except in `PATCH /order/{order_id}`, where null removes. " +
 	"Lists are newest first and are paged by an opaque `page_token`. A body needs `Content-Type: application/json`; an empty one counts as `{}`. " +
 	"An `X-Request-Id` that is sent comes back, and the trace of a W3C `traceparent` is logged."
-
-// cmpOr returns s, or other when s is empty.
-func cmpOr(s, other string) string {
-	if s == "" {
-		return other
-	}
-	return s
-}
 
 // writeJSON encodes answers. Orders are encoded already.
 func writeJSON(w io.Writer, v any) error {
@@ -199,7 +211,7 @@ func (op operation) huma(s *Server) huma.Operation {
 		SkipValidateParams: true, SkipValidateBody: true, // the domain is the one that decides
 		Responses: map[string]*huma.Response{},
 	}
-	codes := slices.Clone(op.codes)
+	codes := op.codes
 	if !op.open {
 		ho.Security = []map[string][]string{{"bearer": {}}}
 		codes = append(codes, domain.CodeUnauthenticated, domain.CodeForbidden, domain.CodeUnavailable,

@@ -19,16 +19,14 @@ type health struct {
 	Status string `json:"status" enum:"ok"`
 }
 
-type healthOut struct{ Body health }
-
 // opsRoutes are for those who run the product.
 func (s *Server) opsRoutes() {
 	ok := func(c *gin.Context) { c.Data(http.StatusOK, jsonType, []byte(`{"status":"ok"}`)) }
-	plain[struct{}, healthOut](s, operation{
+	plain[struct{}, bodyOnly[health]](s, operation{
 		method: http.MethodGet, path: "/healthz", id: "health", tag: tagOps, open: true,
 		summary: "Whether the process is alive",
 	}, ok)
-	plain[struct{}, healthOut](s, operation{
+	plain[struct{}, bodyOnly[health]](s, operation{
 		method: http.MethodGet, path: "/readyz", id: "readiness", tag: tagOps, open: true,
 		summary: "Whether requests can be served", about: "Red when the database does not answer or the server is stopping.",
 		codes: []domain.Code{domain.CodeUnavailable},

@@ -1,6 +1,7 @@
 package httpdoor
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"net/http"
@@ -11,8 +12,6 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 	"github.com/order-tracking/order-tracking/internal/usecase"
 )
-
-type shipmentOut struct{ Body *domain.Shipment }
 
 type bookedOut struct {
 	ETag     string `header:"ETag" doc:"the order's version"`
@@ -30,17 +29,13 @@ type quoteList struct {
 	Quotes []domain.Quote `json:"quotes"`
 }
 
-type quotesOut struct{ Body quoteList }
-
 type pointList struct {
 	Points []domain.DeliveryPoint `json:"points"`
 }
 
-type pointsOut struct{ Body pointList }
-
 // shipmentRoutes are the operations on parcels at delivery companies.
 func (s *Server) shipmentRoutes() {
-	found := []domain.Code{domain.CodeOrderNotFound, domain.CodeShipmentNotFound, domain.CodeValidationFailed}
+	found := []domain.Code{domain.CodeShipmentNotFound}
 	handle(s, operation{
 		method: http.MethodPost, path: "/order/{order_id}/shipment", id: "bookShipment", tag: tagShipments, status: http.StatusAccepted,
 		summary: "Send an order with a delivery company",
@@ -49,16 +44,14 @@ func (s *Server) shipmentRoutes() {
 			"a parcel that was booked elsewhere is followed instead.",
 		body: usecase.ShipmentDraft{}, request: exampleShipmentDraft, reply: exampleShipment,
 		codes: []domain.Code{
-			domain.CodeOrderNotFound, domain.CodeCarrierNotFound, domain.CodeShipmentExists, domain.CodeOrderFinished,
-			domain.CodeIllegalTransition, domain.CodeIdempotencyRunning, domain.CodeIdempotencyReused,
+			domain.CodeCarrierNotFound, domain.CodeShipmentExists, domain.CodeOrderFinished, domain.CodeIllegalTransition,
 		},
 	}, s.bookShipment)
 	handle(s, operation{
 		method: http.MethodGet, path: "/order/{order_id}/shipment", id: "getShipment", tag: tagShipments,
 		summary: "An order's parcel at a delivery company", reply: exampleShipment, codes: found,
-	}, func(ctx context.Context, in *OrderPath) (*shipmentOut, error) {
-		shipment, err := s.UseCases.Shipments.Get(ctx, in.ID)
-		return &shipmentOut{Body: shipment}, err
+	}, func(ctx context.Context, in *OrderPath) (*bodyOnly[*domain.Shipment], error) {
+		return bodyOf(s.UseCases.Shipments.Get(ctx, in.ID))
 	})
 	plain[labelIn, struct{}](s, operation{
 		method: http.MethodGet, path: "/order/{order_id}/shipment/label", id: "getShipmentLabel", tag: tagShipments,
@@ -70,15 +63,15 @@ func (s *Server) shipmentRoutes() {
 		summary: "What sending costs and how long it takes",
 		about:   "From where orders are handed over unless told otherwise, to a city, a point of the company's or an order's address.",
 		reply:   quoteList{Quotes: []domain.Quote{exampleQuote}},
-		codes:   []domain.Code{domain.CodeCarrierNotFound, domain.CodeOrderNotFound, domain.CodeMalformed, domain.CodeValidationFailed},
+		codes:   []domain.Code{domain.CodeCarrierNotFound, domain.CodeOrderNotFound},
 	}, s.quoteShipment)
 	handle(s, operation{
 		method: http.MethodGet, path: "/carriers/{carrier}/points", id: "listPoints", tag: tagShipments,
 		summary: "Offices and parcel lockers", about: "Of a city, or nearest first around a point.",
 		reply: pointList{Points: []domain.DeliveryPoint{examplePoint}},
-		codes: []domain.Code{domain.CodeCarrierNotFound, domain.CodeMalformed, domain.CodeValidationFailed},
+		codes: []domain.Code{domain.CodeCarrierNotFound},
 	}, s.listPoints)
-	plain[hookIn, healthOut](s, operation{
+	plain[hookIn, bodyOnly[health]](s, operation{
 		method: http.MethodPost, path: "/hooks/{carrier}/{token}", id: "receiveHook", tag: tagOps, open: true,
 		summary: "Where delivery companies post their hints",
 		about:   "The token is the credential. Whatever is posted is kept and answered with 200 at once; it moves no order, but makes the server ask the company.",
@@ -93,12 +86,9 @@ type bookIn struct {
 }
 
 func (s *Server) bookShipment(ctx context.Context, in *bookIn) (*bookedOut, error) {
-	draft, faults, err := decode[usecase.ShipmentDraft](in.JSONBody)
+	draft, err := request(in.JSONBody, in.check(), s.UseCases.Shipments.Check)
 	if err != nil {
 		return nil, err
-	}
-	if idErr := in.check(); len(faults) > 0 || idErr != nil {
-		return nil, refusal(faults, idErr, s.UseCases.Shipments.Check(draft))
 	}
 	ctx, idem, err := in.enter(ctx)
 	if err != nil {
@@ -120,7 +110,7 @@ func (s *Server) getLabel(ctx context.Context, c *gin.Context) error {
 	if err := onlyQuery(c.Request.URL, "kind"); err != nil {
 		return err
 	}
-	kind := domain.LabelKind(cmpOr(c.Query("kind"), string(domain.LabelBarcode)))
+	kind := cmp.Or(domain.LabelKind(c.Query("kind")), domain.LabelBarcode)
 	pdf, err := s.UseCases.Shipments.Label(ctx, c.Param("order_id"), kind)
 	if err != nil {
 		return err
@@ -154,21 +144,21 @@ func (in *quoteIn) booking() domain.Booking {
 		From:   domain.Stop{City: in.FromCity, Point: in.FromPoint, Place: domain.Place{Address: in.FromAddress}},
 		To:     domain.Stop{City: in.ToCity, Point: in.ToPoint, Place: domain.Place{Address: in.ToAddress}},
 	}
-	if in.ToLat.Set && in.ToLon.Set {
-		b.To.Location = &domain.Point{Lat: in.ToLat.Value, Lon: in.ToLon.Value}
-	}
 	if p := (domain.Package{WeightG: in.Weight, LengthCm: in.Length, WidthCm: in.Width, HeightCm: in.Height}); p != (domain.Package{}) {
 		b.Packages = []domain.Package{p}
 	}
 	return b
 }
 
-func (s *Server) quoteShipment(ctx context.Context, in *quoteIn) (*quotesOut, error) {
-	if in.ToLat.Set != in.ToLon.Set {
-		return nil, domain.Invalid("/to_lat", "required", "to_lat and to_lon go together")
+func (s *Server) quoteShipment(ctx context.Context, in *quoteIn) (*bodyOnly[quoteList], error) {
+	to, err := pair("to_", in.ToLat, in.ToLon)
+	if err != nil {
+		return nil, err
 	}
-	quotes, err := s.UseCases.Shipments.Quote(ctx, in.Carrier, in.OrderID, in.booking())
-	return &quotesOut{Body: quoteList{Quotes: append([]domain.Quote{}, quotes...)}}, err
+	b := in.booking()
+	b.To.Location = to
+	quotes, err := s.UseCases.Shipments.Quote(ctx, in.Carrier, in.OrderID, b)
+	return bodyOf(quoteList{listed(quotes)}, err)
 }
 
 type pointsIn struct {
@@ -181,19 +171,17 @@ type pointsIn struct {
 	Limit optional[int]     `query:"limit" minimum:"1" maximum:"500" doc:"how many at most; 50 unless told"`
 }
 
-func (s *Server) listPoints(ctx context.Context, in *pointsIn) (*pointsOut, error) {
-	q := domain.PointQuery{City: in.City, Code: in.Code, Kind: in.Kind, Limit: in.Limit.Value}
-	if in.Lat.Set != in.Lon.Set {
-		return nil, domain.Invalid("/lat", "required", "lat and lon go together")
+func (s *Server) listPoints(ctx context.Context, in *pointsIn) (*bodyOnly[pointList], error) {
+	near, err := pair("", in.Lat, in.Lon)
+	if err != nil {
+		return nil, err
 	}
+	q := domain.PointQuery{City: in.City, Code: in.Code, Kind: in.Kind, Limit: in.Limit.Value, Near: near}
 	if in.Limit.Set && in.Limit.Value < 1 {
 		q.Limit = -1 // which the use case refuses
 	}
-	if in.Lat.Set {
-		q.Near = &domain.Point{Lat: in.Lat.Value, Lon: in.Lon.Value}
-	}
 	points, err := s.UseCases.Shipments.Points(ctx, in.Carrier, q)
-	return &pointsOut{Body: pointList{Points: append([]domain.DeliveryPoint{}, points...)}}, err
+	return bodyOf(pointList{listed(points)}, err)
 }
 
 type hookIn struct {

@@ -1,6 +1,7 @@
 package httpdoor
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -19,7 +20,7 @@ func (s *Server) streamOrder(ctx context.Context, c *gin.Context, _ *gws.Upgrade
 	if err := onlyQuery(c.Request.URL, "since", "ticket"); err != nil {
 		return err
 	}
-	since, err := parseSince(cmpOr(c.Request.Header.Get("Last-Event-ID"), c.Query("since")))
+	since, err := parseSince(cmp.Or(c.Request.Header.Get("Last-Event-ID"), c.Query("since")))
 	if err != nil {
 		return err
 	}

@@ -19,14 +19,6 @@ type positionIn struct {
 	Lon *float64 `json:"lon"`
 }
 
-type locatedOut struct{ Body usecase.Located }
-
-type trackOut struct{ Body *usecase.Track }
-
-type estimateOut struct{ Body domain.Estimate }
-
-type eventsOut struct{ Body eventList }
-
 type eventList struct {
 	Events []domain.Event `json:"events"`
 }
@@ -47,36 +39,33 @@ type statusOut struct {
 
 // trackingRoutes are the operations that tell where orders are.
 func (s *Server) trackingRoutes() {
-	codes := []domain.Code{domain.CodeOrderNotFound}
 	handle(s, operation{
 		method: http.MethodGet, path: "/order/{order_id}/status", id: "getOrderStatus", tag: tagTracking,
-		summary: "Where an order stands", reply: exampleStatus, codes: codes,
+		summary: "Where an order stands", reply: exampleStatus,
 	}, s.getStatus)
 	handle(s, operation{
 		method: http.MethodGet, path: "/order/{order_id}/events", id: "getOrderEvents", tag: tagTracking,
-		summary: "The whole history of an order", about: "Oldest first.", codes: codes,
+		summary: "The whole history of an order", about: "Oldest first.",
 		reply: eventList{Events: []domain.Event{exampleEvent}},
-	}, func(ctx context.Context, in *OrderPath) (*eventsOut, error) {
+	}, func(ctx context.Context, in *OrderPath) (*bodyOnly[eventList], error) {
 		events, err := s.UseCases.Orders.Events(ctx, in.ID)
-		return &eventsOut{Body: eventList{Events: append([]domain.Event{}, events...)}}, err
+		return bodyOf(eventList{listed(events)}, err)
 	})
 	handle(s, operation{
 		method: http.MethodGet, path: "/order/{order_id}/track", id: "trackOrder", tag: tagTracking,
 		summary: "Where an order is and how it came there",
 		about:   "The courier's position and trail are shown from the handover of the goods to the end.",
-		reply:   exampleTrack, codes: codes,
-	}, func(ctx context.Context, in *OrderPath) (*trackOut, error) {
-		t, err := s.UseCases.Tracking.Track(ctx, in.ID)
-		return &trackOut{Body: t}, err
+		reply:   exampleTrack,
+	}, func(ctx context.Context, in *OrderPath) (*bodyOnly[*usecase.Track], error) {
+		return bodyOf(s.UseCases.Tracking.Track(ctx, in.ID))
 	})
 	handle(s, operation{
 		method: http.MethodGet, path: "/order/{order_id}/delivery-time", id: "estimateDelivery", tag: tagTracking,
 		summary: "When an order is expected",
 		about:   "`[earliest, latest]` is an 80 % interval. A delivered order answers what happened.",
-		reply:   exampleEstimate, codes: append([]domain.Code{domain.CodeOrderFinished}, codes...),
-	}, func(ctx context.Context, in *OrderPath) (*estimateOut, error) {
-		e, err := s.UseCases.Orders.DeliveryTime(ctx, in.ID)
-		return &estimateOut{Body: e}, err
+		reply:   exampleEstimate, codes: []domain.Code{domain.CodeOrderFinished},
+	}, func(ctx context.Context, in *OrderPath) (*bodyOnly[domain.Estimate], error) {
+		return bodyOf(s.UseCases.Orders.DeliveryTime(ctx, in.ID))
 	})
 }
 
