@@ -32,18 +32,4 @@ func statusFrom(n pb.OrderStatus) domain.Status {
 	return domain.Status(strconv.Itoa(int(n)))
 }
 
-func statusesFrom(in []pb.OrderStatus) []domain.Status {
-	var out []domain.Status
-	for _, n := range in {
-		out = append(out, statusFrom(n))
-	}
-	return out
-}
-
-func statusesTo(in []domain.Status) []pb.OrderStatus {
-	out := make([]pb.OrderStatus, len(in))
-	for i, s := range in {
-		out[i] = protoStatus[s]
-	}
-	return out
-}
+func statusTo(s domain.Status) pb.OrderStatus { return protoStatus[s] }

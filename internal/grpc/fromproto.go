@@ -39,52 +39,36 @@ const (
 	endSecond   = 253_402_300_800
 )
 
-func timePointerFrom(t *timestamppb.Timestamp) *time.Time {
-	if t == nil {
-		return nil
-	}
+var timePointerFrom = optional(func(t *timestamppb.Timestamp) *time.Time {
 	v := timeFrom(t)
 	return &v
-}
+})
 
 func draftFrom(r *pb.CreateOrderRequest) domain.Draft {
-	d := domain.Draft{
+	return domain.Draft{
 		ExternalID: r.GetExternalId(), MerchantID: r.GetMerchantId(),
 		Customer: customerFrom(r.GetCustomer()),
 		Pickup:   placeFrom(r.GetPickup()), Dropoff: placeFrom(r.GetDropoff()),
-		Total: moneyFrom(r.GetTotal()), Notes: r.GetNotes(), Metadata: r.GetMetadata(),
+		Items: each(r.GetItems(), itemFrom), Total: moneyFrom(r.GetTotal()), Notes: r.GetNotes(), Metadata: r.GetMetadata(),
 		ReadyAt: timePointerFrom(r.GetReadyAt()), PromisedAt: timePointerFrom(r.GetPromisedAt()),
 	}
-	for _, it := range r.GetItems() {
-		d.Items = append(d.Items, itemFrom(it))
-	}
-	return d
 }
 
 func customerFrom(c *pb.Customer) domain.Customer {
 	return domain.Customer{Name: c.GetName(), Phone: c.GetPhone(), Email: c.GetEmail(), Locale: c.GetLocale()}
 }
 
-func placeFrom(p *pb.Place) *domain.Place {
-	if p == nil {
-		return nil
-	}
+var placeFrom = optional(func(p *pb.Place) *domain.Place {
 	return &domain.Place{Address: p.GetAddress(), Location: pointFrom(p.GetLocation()), Notes: p.GetNotes()}
-}
+})
 
-func pointFrom(p *pb.Point) *domain.Point {
-	if p == nil {
-		return nil
-	}
+var pointFrom = optional(func(p *pb.Point) *domain.Point {
 	return &domain.Point{Lat: p.GetLat(), Lon: p.GetLon()}
-}
+})
 
-func moneyFrom(m *pb.Money) *domain.Money {
-	if m == nil {
-		return nil
-	}
+var moneyFrom = optional(func(m *pb.Money) *domain.Money {
 	return &domain.Money{Amount: m.GetAmount(), Currency: m.GetCurrency()}
-}
+})
 
 // itemFrom reads an absent quantity as one, as JSON does.
 func itemFrom(it *pb.Item) domain.Item {
@@ -98,20 +82,17 @@ func itemFrom(it *pb.Item) domain.Item {
 	}
 }
 
-func proofFrom(p *pb.Proof) *domain.Proof {
-	if p == nil {
-		return nil
-	}
+var proofFrom = optional(func(p *pb.Proof) *domain.Proof {
 	return &domain.Proof{
 		Recipient: p.GetRecipient(), Code: p.GetCode(), Note: p.GetNote(),
 		PhotoURL: p.GetPhotoUrl(), SignatureURL: p.GetSignatureUrl(),
 	}
-}
+})
 
 // filterFrom refuses times that can't be; the rest of a filter the use case checks.
 func filterFrom(r *pb.GetOrdersRequest) (domain.OrderFilter, error) {
 	f := domain.OrderFilter{
-		Statuses: statusesFrom(r.GetStatus()), CourierID: r.GetCourierId(), MerchantID: r.GetMerchantId(),
+		Statuses: each(r.GetStatus(), statusFrom), CourierID: r.GetCourierId(), MerchantID: r.GetMerchantId(),
 		ExternalID: r.GetExternalId(), CustomerPhone: r.GetCustomerPhone(), Search: r.GetQ(),
 		CreatedFrom: timeFrom(r.GetCreatedFrom()), CreatedTo: timeFrom(r.GetCreatedTo()), Active: r.Active,
 	}

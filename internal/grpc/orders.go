@@ -10,30 +10,19 @@ import (
 	pb "github.com/order-tracking/order-tracking/proto/ordertracking/v1"
 )
 
-// What each method does, and what it fails with, the proto file says.
+// What each method does, and what it fails with, the proto file says. An answer beside an
+// error the interceptor drops.
 
 func (s *service) CreateOrder(ctx context.Context, r *pb.CreateOrderRequest) (*pb.CreateOrderResponse, error) {
 	o, err := s.UseCases.Orders.Create(ctx, draftFrom(r))
-	if err != nil {
-		return nil, err
-	}
-	return &pb.CreateOrderResponse{Order: orderTo(o)}, nil
+	return &pb.CreateOrderResponse{Order: orderTo(o)}, err
 }
 
 func (s *service) CreateOrders(ctx context.Context, r *pb.CreateOrdersRequest) (*pb.CreateOrdersResponse, error) {
-	drafts := make([]domain.Draft, len(r.GetOrders()))
-	for i, one := range r.GetOrders() {
-		drafts[i] = draftFrom(one)
-	}
-	created, err := s.UseCases.Orders.CreateMany(ctx, drafts)
-	if err != nil {
-		return nil, err
-	}
-	out := &pb.CreateOrdersResponse{Results: make([]*pb.CreateOrdersResult, len(created))}
-	for i, c := range created {
-		out.Results[i] = s.created(ctx, c)
-	}
-	return out, nil
+	created, err := s.UseCases.Orders.CreateMany(ctx, each(r.GetOrders(), draftFrom))
+	return &pb.CreateOrdersResponse{
+		Results: each(created, func(c usecase.Created) *pb.CreateOrdersResult { return s.created(ctx, c) }),
+	}, err
 }
 
 func (s *service) created(ctx context.Context, c usecase.Created) *pb.CreateOrdersResult {
@@ -46,10 +35,7 @@ func (s *service) created(ctx context.Context, c usecase.Created) *pb.CreateOrde
 
 func (s *service) GetOrder(ctx context.Context, r *pb.GetOrderRequest) (*pb.GetOrderResponse, error) {
 	o, err := s.UseCases.Orders.Get(ctx, r.GetOrderId())
-	if err != nil {
-		return nil, err
-	}
-	return &pb.GetOrderResponse{Order: orderTo(o)}, nil
+	return &pb.GetOrderResponse{Order: orderTo(o)}, err
 }
 
 func (s *service) GetOrders(ctx context.Context, r *pb.GetOrdersRequest) (*pb.GetOrdersResponse, error) {
@@ -58,10 +44,7 @@ func (s *service) GetOrders(ctx context.Context, r *pb.GetOrdersRequest) (*pb.Ge
 		return nil, err
 	}
 	orders, next, err := s.UseCases.Orders.List(ctx, filter, pageFrom(r.PageSize, r.GetPageToken()))
-	if err != nil {
-		return nil, err
-	}
-	return &pb.GetOrdersResponse{Orders: ordersTo(orders), NextPageToken: next}, nil
+	return &pb.GetOrdersResponse{Orders: each(orders, orderTo), NextPageToken: next}, err
 }
 
 func pageFrom(size *int32, token string) usecase.PageRequest {
@@ -80,7 +63,7 @@ func (s *service) GetOrderStatus(ctx context.Context, r *pb.GetOrderStatusReques
 	}
 	return &pb.GetOrderStatusResponse{
 		OrderId: o.ID, Status: protoStatus[o.Status], Version: o.Version, UpdatedAt: timeTo(o.UpdatedAt),
-		AllowedTransitions: statusesTo(o.Status.Next()),
+		AllowedTransitions: each(o.Status.Next(), statusTo),
 	}, nil
 }
 
@@ -95,10 +78,7 @@ func (s *service) UpdateOrderStatus(
 		Status: statusFrom(r.GetStatus()), Reason: r.GetReason(), OccurredAt: timePointerFrom(r.GetOccurredAt()),
 		Location: pointFrom(r.GetLocation()), Proof: proofFrom(r.GetProof()),
 	}, expected)
-	if err != nil {
-		return nil, err
-	}
-	return &pb.UpdateOrderStatusResponse{Order: orderTo(o)}, nil
+	return &pb.UpdateOrderStatusResponse{Order: orderTo(o)}, err
 }
 
 func (s *service) CancelOrder(ctx context.Context, r *pb.CancelOrderRequest) (*pb.CancelOrderResponse, error) {
@@ -107,20 +87,14 @@ func (s *service) CancelOrder(ctx context.Context, r *pb.CancelOrderRequest) (*p
 		return nil, err
 	}
 	o, err := s.UseCases.Orders.Cancel(ctx, r.GetOrderId(), r.GetReason(), expected)
-	if err != nil {
-		return nil, err
-	}
-	return &pb.CancelOrderResponse{Order: orderTo(o)}, nil
+	return &pb.CancelOrderResponse{Order: orderTo(o)}, err
 }
 
 func (s *service) EstimateDelivery(
 	ctx context.Context, r *pb.EstimateDeliveryRequest,
 ) (*pb.EstimateDeliveryResponse, error) {
 	e, err := s.UseCases.Orders.DeliveryTime(ctx, r.GetOrderId())
-	if err != nil {
-		return nil, err
-	}
-	return &pb.EstimateDeliveryResponse{Estimate: estimateTo(&e)}, nil
+	return &pb.EstimateDeliveryResponse{Estimate: estimateTo(&e)}, err
 }
 
 func (s *service) AssignCourier(ctx context.Context, r *pb.AssignCourierRequest) (*pb.AssignCourierResponse, error) {
@@ -130,24 +104,18 @@ func (s *service) AssignCourier(ctx context.Context, r *pb.AssignCourierRequest)
 	}
 	o, err := s.UseCases.Orders.Assign(ctx, r.GetOrderId(),
 		usecase.Assignment{CourierID: r.GetCourierId(), Auto: r.GetAuto()}, expected)
-	if err != nil {
-		return nil, err
-	}
-	return &pb.AssignCourierResponse{Order: orderTo(o)}, nil
+	return &pb.AssignCourierResponse{Order: orderTo(o)}, err
 }
 
 func (s *service) NotifyCustomer(ctx context.Context, r *pb.NotifyCustomerRequest) (*pb.NotifyCustomerResponse, error) {
 	n, err := s.UseCases.Orders.Notify(ctx, r.GetOrderId(), usecase.Notice{
 		Channel: r.GetChannel(), Template: r.GetTemplate(), Text: r.GetText(),
 	})
-	if err != nil {
-		return nil, err
-	}
 	out := &pb.NotifyCustomerResponse{NotificationId: n.NotificationID}
 	for _, d := range n.Deliveries {
 		out.Deliveries = append(out.Deliveries, &pb.Delivery{Channel: d.Channel, Status: d.Status})
 	}
-	return out, nil
+	return out, err
 }
 
 // expectedVersion returns the version that the caller knows: the field's, else that

@@ -11,6 +11,28 @@ import (
 	pb "github.com/order-tracking/order-tracking/proto/ordertracking/v1"
 )
 
+// optional makes of a conversion one that leaves out what is absent.
+func optional[A, B any](convert func(*A) *B) func(*A) *B {
+	return func(v *A) *B {
+		if v == nil {
+			return nil
+		}
+		return convert(v)
+	}
+}
+
+// each converts a list; of an empty one it makes nil, which is the same to a message.
+func each[A, B any](in []A, convert func(A) B) []B {
+	var out []B
+	if len(in) > 0 {
+		out = make([]B, len(in))
+	}
+	for i, v := range in {
+		out[i] = convert(v)
+	}
+	return out
+}
+
 func timeTo(t time.Time) *timestamppb.Timestamp {
 	if t.IsZero() {
 		return nil
@@ -18,17 +40,11 @@ func timeTo(t time.Time) *timestamppb.Timestamp {
 	return timestamppb.New(t)
 }
 
-func timePointerTo(t *time.Time) *timestamppb.Timestamp {
-	if t == nil {
-		return nil
-	}
+var timePointerTo = optional(func(t *time.Time) *timestamppb.Timestamp {
 	return timestamppb.New(*t)
-}
+})
 
-func orderTo(o *domain.Order) *pb.Order {
-	if o == nil {
-		return nil
-	}
+var orderTo = optional(func(o *domain.Order) *pb.Order {
 	out := &pb.Order{
 		Id: o.ID, Number: o.Number, ExternalId: o.ExternalID, MerchantId: o.MerchantID,
 		Status: protoStatus[o.Status], Version: o.Version,
@@ -36,48 +52,28 @@ func orderTo(o *domain.Order) *pb.Order {
 			Name: o.Customer.Name, Phone: o.Customer.Phone, Email: o.Customer.Email, Locale: o.Customer.Locale,
 		},
 		Pickup: placeTo(o.Pickup), Dropoff: placeTo(&o.Dropoff), Total: moneyTo(o.Total),
-		Notes: o.Notes, Metadata: o.Metadata, CourierId: o.CourierID, Shipment: shipmentTo(o.Shipment),
+		Items: each(o.Items, itemTo), Notes: o.Notes, Metadata: o.Metadata, CourierId: o.CourierID, Shipment: shipmentTo(o.Shipment),
 		ReadyAt: timePointerTo(o.ReadyAt), PromisedAt: timePointerTo(o.PromisedAt), Eta: estimateTo(o.ETA),
 		Attempts: int32(o.Attempts), CreatedAt: timeTo(o.CreatedAt), UpdatedAt: timeTo(o.UpdatedAt),
 		DeliveredAt: timePointerTo(o.DeliveredAt), CancelledAt: timePointerTo(o.CancelledAt),
-	}
-	for _, it := range o.Items {
-		out.Items = append(out.Items, itemTo(it))
 	}
 	if x := o.Exception; x != nil {
 		out.Exception = &pb.Exception{Code: x.Code, Detail: x.Detail, Since: timeTo(x.Since)}
 	}
 	return out
-}
+})
 
-func ordersTo(in []*domain.Order) []*pb.Order {
-	out := make([]*pb.Order, len(in))
-	for i, o := range in {
-		out[i] = orderTo(o)
-	}
-	return out
-}
-
-func placeTo(p *domain.Place) *pb.Place {
-	if p == nil {
-		return nil
-	}
+var placeTo = optional(func(p *domain.Place) *pb.Place {
 	return &pb.Place{Address: p.Address, Location: pointTo(p.Location), Notes: p.Notes}
-}
+})
 
-func pointTo(p *domain.Point) *pb.Point {
-	if p == nil {
-		return nil
-	}
+var pointTo = optional(func(p *domain.Point) *pb.Point {
 	return &pb.Point{Lat: p.Lat, Lon: p.Lon}
-}
+})
 
-func moneyTo(m *domain.Money) *pb.Money {
-	if m == nil {
-		return nil
-	}
+var moneyTo = optional(func(m *domain.Money) *pb.Money {
 	return &pb.Money{Amount: m.Amount, Currency: m.Currency}
-}
+})
 
 func itemTo(it domain.Item) *pb.Item {
 	quantity := int32(it.Quantity)
@@ -89,14 +85,12 @@ func itemTo(it domain.Item) *pb.Item {
 	return out
 }
 
-func shipmentTo(s *domain.Shipment) *pb.Shipment {
-	if s == nil {
-		return nil
-	}
+var shipmentTo = optional(func(s *domain.Shipment) *pb.Shipment {
 	out := &pb.Shipment{
 		Carrier: s.Carrier, TrackingNumber: s.TrackingNumber, Reference: s.Reference,
 		CarrierStatus: s.CarrierStatus, CarrierStatusText: s.CarrierStatusText, Phase: string(s.Phase),
 		Tariff: s.Tariff, Price: moneyTo(s.Price), LabelUrl: s.LabelURL,
+		Events: each(s.Events, carrierEventTo),
 	}
 	if p := s.Expected; p != nil {
 		out.Expected = &pb.DeliveryPeriod{Earliest: timeTo(p.Earliest), Latest: timeTo(p.Latest)}
@@ -104,11 +98,8 @@ func shipmentTo(s *domain.Shipment) *pb.Shipment {
 	for _, w := range s.Warnings {
 		out.Warnings = append(out.Warnings, &pb.CarrierMessage{Code: w.Code, Message: w.Message})
 	}
-	for _, ev := range s.Events {
-		out.Events = append(out.Events, carrierEventTo(ev))
-	}
 	return out
-}
+})
 
 func carrierEventTo(e domain.CarrierEvent) *pb.CarrierEvent {
 	return &pb.CarrierEvent{
@@ -118,46 +109,33 @@ func carrierEventTo(e domain.CarrierEvent) *pb.CarrierEvent {
 	}
 }
 
-func estimateTo(e *domain.Estimate) *pb.Estimate {
-	if e == nil {
-		return nil
-	}
+var estimateTo = optional(func(e *domain.Estimate) *pb.Estimate {
 	return &pb.Estimate{
 		OrderId: e.OrderID, Eta: timeTo(e.ETA), Earliest: timeTo(e.Earliest), Latest: timeTo(e.Latest),
 		MinutesRemaining: int32(e.MinutesRemaining), DistanceM: e.DistanceM, Method: string(e.Method),
 		Confidence: e.Confidence, ComputedAt: timeTo(e.ComputedAt),
 	}
-}
+})
 
-func courierTo(c *domain.Courier) *pb.Courier {
-	if c == nil {
-		return nil
-	}
+var courierTo = optional(func(c *domain.Courier) *pb.Courier {
 	return &pb.Courier{
 		Id: c.ID, Name: c.Name, Phone: c.Phone, Vehicle: string(c.Vehicle), Capacity: int32(c.Capacity),
 		OnDuty: c.OnDuty, ActiveOrders: int32(c.ActiveOrders), Position: positionTo(c.Position),
 		Metadata: c.Metadata, CreatedAt: timeTo(c.CreatedAt), UpdatedAt: timeTo(c.UpdatedAt),
 	}
-}
+})
 
-func positionTo(p *domain.Position) *pb.Position {
-	if p == nil {
-		return nil
-	}
+var positionTo = optional(func(p *domain.Position) *pb.Position {
 	attributes, _ := structTo(p.Attributes) // strings, numbers and booleans always fit
 	return &pb.Position{
 		Lat: p.Lat, Lon: p.Lon, Accuracy: p.Accuracy, Speed: p.Speed, Heading: p.Heading,
 		Altitude: p.Altitude, Battery: p.Battery,
 		RecordedAt: timeTo(p.RecordedAt), ReceivedAt: timeTo(p.ReceivedAt), Attributes: attributes,
 	}
-}
+})
 
 func positionsTo(in []domain.Position) []*pb.Position {
-	out := make([]*pb.Position, len(in))
-	for i := range in {
-		out[i] = positionTo(&in[i])
-	}
-	return out
+	return each(in, func(p domain.Position) *pb.Position { return positionTo(&p) })
 }
 
 func eventTo(e domain.Event) (*pb.Event, error) {

@@ -31,22 +31,16 @@ func (s *service) GetCourierLocation(
 	ctx context.Context, r *pb.GetCourierLocationRequest,
 ) (*pb.GetCourierLocationResponse, error) {
 	p, err := s.UseCases.Tracking.Position(ctx, r.GetCourierId())
-	if err != nil {
-		return nil, err
-	}
 	return &pb.GetCourierLocationResponse{
 		Position: positionTo(&p.Position), AgeSeconds: p.AgeSeconds, Stale: p.Stale,
-	}, nil
+	}, err
 }
 
 func (s *service) ListCourierOrders(
 	ctx context.Context, r *pb.ListCourierOrdersRequest,
 ) (*pb.ListCourierOrdersResponse, error) {
 	orders, next, err := s.UseCases.Couriers.Orders(ctx, r.GetCourierId(), pageFrom(r.PageSize, r.GetPageToken()))
-	if err != nil {
-		return nil, err
-	}
-	return &pb.ListCourierOrdersResponse{Orders: ordersTo(orders), NextPageToken: next}, nil
+	return &pb.ListCourierOrdersResponse{Orders: each(orders, orderTo), NextPageToken: next}, err
 }
 
 // ReportLocations takes one batch after the other. The faults of a batch point into
