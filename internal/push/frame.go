@@ -145,7 +145,7 @@ func eventFrame(e domain.Event) *Frame {
 		b := appendHead(make([]byte, 0, 768), TypeStatus, e.OrderID, e.Version, e.RecordedAt)
 		return &Frame{
 			Type: TypeStatus, Topic: t, Version: e.Version, mark: e.Seq,
-			JSON: append(appendEvent(append(b, `,"data":`...), &e), '}'),
+			JSON: append(e.AppendJSON(append(b, `,"data":`...)), '}'),
 		}
 	case e.Type == domain.EventNotified:
 		data := map[string]any{}

@@ -3,15 +3,24 @@ package push
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"sync"
+	"time"
 
 	"go.uber.org/zap"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// maxMoves is how many couriers' moves go into one message.
-const maxMoves = 500
+const (
+	// maxMoves is how many couriers' moves go into one message.
+	maxMoves = 500
+	// maxEvents is the same for entries of orders' histories.
+	maxEvents = 100
+	// fleetPause is how long entries are gathered for the fleet's watchers elsewhere after
+	// some were published.
+	fleetPause = 5 * time.Millisecond
+)
 
 // peers is the other replicas: what is announced here is published to those that
 // watch it, and what they publish is told here. Messages carry the events themselves,
@@ -22,14 +31,15 @@ type peers struct {
 	wakeups domain.Wakeups
 	id      string // of this replica, before each message: a replica hears itself
 
-	mu    sync.Mutex
-	moves map[string]domain.Fix // for the fleet's watchers elsewhere, since the last tick
+	mu      sync.Mutex
+	moves   map[string]domain.Fix // for the fleet's watchers elsewhere, since the last tick
+	events  []domain.Event        // for them, since the last message
+	pausing bool
 }
 
 // peerMessage is what replicas tell each other.
 type peerMessage struct {
-	OrderID  string           `json:"order_id,omitempty"`
-	Events   []domain.Event   `json:"events,omitempty"` // of OrderID
+	Events   []domain.Event   `json:"events,omitempty"` // those of an order side by side
 	Fixes    []domain.Fix     `json:"fixes,omitempty"`
 	Estimate *domain.Estimate `json:"estimate,omitempty"`
 }
@@ -46,7 +56,44 @@ func (p *peers) publish(m peerMessage, topics ...Topic) {
 }
 
 func (p *peers) changed(orderID string, events []domain.Event) {
-	p.publish(peerMessage{OrderID: orderID, Events: events}, OrderTopic(orderID), FleetTopic())
+	if events[0].Seq > 1 { // nobody watches an order that was just made
+		p.publishEvents(OrderTopic(orderID), events)
+	}
+	p.mu.Lock()
+	p.events = append(p.events, events...)
+	pausing := p.pausing
+	p.pausing = true
+	p.mu.Unlock()
+	if !pausing {
+		p.tellFleet()
+	}
+}
+
+// tellFleet publishes what has gathered for the fleet's watchers, and again after a
+// pause, until there is nothing.
+func (p *peers) tellFleet() {
+	p.mu.Lock()
+	events := p.events
+	p.events = nil
+	p.pausing = len(events) > 0
+	p.mu.Unlock()
+	if len(events) == 0 {
+		return
+	}
+	for batch := range slices.Chunk(events, maxEvents) {
+		p.publishEvents(FleetTopic(), batch)
+	}
+	time.AfterFunc(fleetPause, p.tellFleet)
+}
+
+// publishEvents is publish for what happens most.
+func (p *peers) publishEvents(t Topic, events []domain.Event) {
+	b := append(make([]byte, 0, 64+400*len(events)), p.id...)
+	b = append(b, `{"events":`...)
+	for i := range events {
+		b = events[i].AppendJSON(append(b, "[,"[min(i, 1)]))
+	}
+	p.wakeups.Publish(t.String(), append(b, `]}`...))
 }
 
 func (p *peers) estimated(e domain.Estimate) {
@@ -119,8 +166,14 @@ func (p *peers) receive(topic string, message []byte) {
 			p.hub.fleet.moved(fix)
 		}
 	}
-	if len(m.Events) > 0 {
-		p.hub.changed(m.OrderID, m.Events, nil)
+	for rest := m.Events; len(rest) > 0; {
+		id := rest[0].OrderID
+		n := slices.IndexFunc(rest, func(e domain.Event) bool { return e.OrderID != id })
+		if n < 0 {
+			n = len(rest)
+		}
+		p.hub.changed(id, rest[:n], nil)
+		rest = rest[n:]
 	}
 	if m.Estimate != nil {
 		p.hub.estimated(*m.Estimate)

@@ -146,6 +146,39 @@ func TestReplicasFleetInManyMessages(t *testing.T) {
 	require.Equal(t, 3, e.count-before, "nothing moved, nothing sent")
 }
 
+// What happens to many orders at once is told at once and then together.
+func TestReplicasGatherWhatTheFleetHears(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := &ether{}
+		here, there := replicas(t, e)
+		first, second := here.create(), here.create()
+		s := there.watch(FleetTopic())
+		told(t, s)
+		here.announced(first.ID, edit)
+		require.Equal(t, []string{"status 2"}, told(t, s))
+		sent := e.count
+		for range 3 {
+			here.announced(second.ID, edit)
+			here.announced(first.ID, edit)
+		}
+		require.Equal(t, 6, e.count-sent, "to those who watch the orders")
+		require.Empty(t, told(t, s))
+		time.Sleep(fleetPause)
+		synctest.Wait()
+		require.Equal(t, 7, e.count-sent)
+		require.Equal(t, []string{"status 2", "status 3", "status 3", "status 4", "status 4", "status 5"}, told(t, s))
+		time.Sleep(fleetPause) // nothing more: whatever comes next is told at once
+		synctest.Wait()
+		require.Equal(t, 7, e.count-sent)
+		here.announced(first.ID, edit)
+		require.Equal(t, []string{"status 6"}, told(t, s))
+		time.Sleep(2 * fleetPause)
+		s.Close()
+		here.hub.Close()
+		there.hub.Close()
+	})
+}
+
 // With every message lost, a status comes within a second all the same.
 func TestReplicasWithoutMessages(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

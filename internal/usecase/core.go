@@ -170,12 +170,12 @@ func (c *core) update(
 	if err != nil {
 		return nil, err
 	}
-	c.announce(ctx, o, events)
+	c.cache(ctx, o)
+	c.tell(o, events)
 	return o, nil
 }
 
-func (c *core) announce(ctx context.Context, o *domain.Order, events []domain.Event) {
-	c.cache(ctx, o)
+func (c *core) tell(o *domain.Order, events []domain.Event) {
 	c.lane.orderChanged(o, events)
 	if len(events) > 0 {
 		c.Audience.OrderChanged(o, events)

@@ -39,7 +39,7 @@ func (u *Orders) Create(ctx context.Context, d domain.Draft) (*domain.Order, err
 		if err != nil {
 			return nil, err
 		}
-		u.announce(ctx, o, ch.Events)
+		u.tell(o, ch.Events) // nobody has an older one: it is cached once it is read
 		return o, nil
 	})
 }

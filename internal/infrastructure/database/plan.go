@@ -175,9 +175,7 @@ func encodeChange(ch *domain.Change) (*orderRow, []eventRow, error) {
 	}
 	events := make([]eventRow, len(ch.Events))
 	for i, e := range ch.Events {
-		if events[i], err = newEventRow(e, row.data); err != nil {
-			return nil, nil, fmt.Errorf("encode event: %w", err)
-		}
+		events[i] = newEventRow(e, row.data)
 		if ch.Imported && i > 0 {
 			events[i].unpublish()
 		}

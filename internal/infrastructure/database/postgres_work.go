@@ -73,7 +73,7 @@ func (t *table) arrays(rows [][]any) ([]any, error) {
 func columnArray(kind string, rows [][]any, i int) (any, error) {
 	switch kind {
 	case "uuid":
-		a := make([]pgtype.UUID, len(rows))
+		a := make(pgtype.FlatArray[pgtype.UUID], len(rows)) // not a plain slice, which pgx would walk by reflection
 		for j, r := range rows {
 			if s, ok := r[i].(string); ok {
 				id, err := uuid.Parse(s)
@@ -85,7 +85,7 @@ func columnArray(kind string, rows [][]any, i int) (any, error) {
 		}
 		return a, nil
 	case "text":
-		a := make([]pgtype.Text, len(rows))
+		a := make(pgtype.FlatArray[pgtype.Text], len(rows))
 		for j, r := range rows {
 			a[j].String, a[j].Valid = r[i].(string)
 		}
@@ -95,9 +95,9 @@ func columnArray(kind string, rows [][]any, i int) (any, error) {
 	case "boolean":
 		return typedArray[bool](rows, i), nil
 	case "bytea":
-		return typedArray[[]byte](rows, i), nil
+		return pgtype.FlatArray[[]byte](typedArray[[]byte](rows, i)), nil
 	case "double precision":
-		a := make([]pgtype.Float8, len(rows))
+		a := make(pgtype.FlatArray[pgtype.Float8], len(rows))
 		for j, r := range rows {
 			a[j].Float64, a[j].Valid = r[i].(float64)
 		}

@@ -117,16 +117,12 @@ type eventRow struct {
 }
 
 // newEventRow encodes an event; order is the order's JSON after it.
-func newEventRow(e domain.Event, order string) (eventRow, error) {
-	data, err := json.Marshal(e)
-	if err != nil {
-		return eventRow{}, err
-	}
+func newEventRow(e domain.Event, order string) eventRow {
 	var published any
 	if !e.Note() {
 		published = order
 	}
-	return eventRow{e, []any{e.OrderID, e.Seq, string(data), published}}, nil
+	return eventRow{e, []any{e.OrderID, e.Seq, string(e.AppendJSON(make([]byte, 0, 512))), published}}
 }
 
 func idempotencyValues(i *domain.Idempotency) []any {

@@ -1,4 +1,4 @@
-package push
+package domain
 
 import (
 	"encoding/json"
@@ -7,13 +7,12 @@ import (
 	"strconv"
 	"time"
 	"unicode/utf8"
-
-	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// appendEvent appends the JSON that json.Marshal makes of an event, several times as
-// fast: it is most of what a status costs before it is written.
-func appendEvent(b []byte, e *domain.Event) []byte {
+// AppendJSON appends the JSON that json.Marshal makes of the event, several times as
+// fast: each change of an order is encoded, and it is most of what a status costs its
+// watchers before it is written.
+func (e *Event) AppendJSON(b []byte) []byte {
 	b = appendString(append(b, `{"id":`...), e.ID)
 	b = appendString(append(b, `,"order_id":`...), e.OrderID)
 	b = strconv.AppendInt(append(b, `,"seq":`...), e.Seq, 10)

@@ -1,4 +1,4 @@
-package push
+package domain_test
 
 import (
 	"encoding/json"
@@ -25,7 +25,7 @@ func TestEventsAreEncodedAsTheLibraryDoes(t *testing.T) {
 		e.Data = rapid.MapOfN(text, value, -1, 12).Draw(t, "data")
 		want, err := json.Marshal(e)
 		require.NoError(t, err)
-		require.Equal(t, string(want), string(appendEvent(nil, &e)))
+		require.Equal(t, string(want), string(e.AppendJSON(nil)))
 	})
 }
 
