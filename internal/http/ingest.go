@@ -89,13 +89,13 @@ func (s *Server) ingestRoutes() {
 	plain[osmandQuery, struct{}](s, operation{
 		method: http.MethodPost, path: ingestPrefix + "osmand/{token}", id: "ingestOsmand", tag: tagPhones, open: true, codes: codes,
 		summary: "Traccar Client and OsmAnd: a position as JSON, as a form or in the query", about: aboutIngest,
-		phone: osmandBody{}, request: exampleOsmand,
+		body: osmandBody{}, lenient: true, request: exampleOsmand,
 	}, s.ingestOsmand)
 	plain[ownTracksIn, ownTracksOut](s, operation{
 		method: http.MethodPost, path: ingestPrefix + "owntracks/{token}", id: "ingestOwnTracks", tag: tagPhones, open: true, codes: codes,
 		summary: "OwnTracks in HTTP mode", about: aboutIngest + " A transition with the event enter at the drop-off of an order " +
 			"counts as arrival where arrivals are automatic.",
-		phone: ownTracksBody{}, request: exampleOwnTracks, reply: []ownTracksReply{},
+		body: ownTracksBody{}, lenient: true, request: exampleOwnTracks, reply: []ownTracksReply{},
 	}, s.ingestOwnTracks)
 }
 

@@ -40,7 +40,7 @@ type operation struct {
 	open               bool // served without credentials
 	status             int  // of success; 0 for 200
 	body               any  // a value of the body's type; nil for none
-	phone              any  // the same of a body that is never refused
+	lenient            bool // the body is never refused
 	request, reply     any  // examples
 	replies            string
 	unmodified, stream bool          // may answer 304; answers 101
@@ -217,32 +217,29 @@ func (op operation) huma(s *Server) huma.Operation {
 		codes = append(codes, domain.CodeUnauthenticated, domain.CodeForbidden, domain.CodeUnavailable,
 			domain.CodeMalformed, domain.CodeValidationFailed) // of the query, if of nothing else
 	}
-	if op.body != nil || op.phone != nil {
+	if op.body != nil {
 		ho.RequestBody = &huma.RequestBody{}
 	}
-	if op.body != nil {
+	if op.body != nil && !op.lenient {
 		codes = append(codes, domain.CodeTooLarge, domain.CodeUnsupportedMediaType)
 	}
-	codes = append(codes, domain.CodeInternal)
-	for _, status := range statusesOf(codes) {
-		ho.Responses[strconv.Itoa(status)] = s.problemResponse(status, codes)
+	for _, code := range append(codes, domain.CodeInternal) {
+		s.describeProblem(ho.Responses, code)
 	}
 	if op.unmodified {
 		ho.Responses["304"] = &huma.Response{Description: "If-None-Match names the version that the order still has"}
 	}
-	if op.replies != "" {
-		schema := &huma.Schema{Type: huma.TypeString}
-		if op.replies == jsonType {
-			schema.Type = huma.TypeObject
+	if op.reply != nil || op.replies != "" {
+		media := &huma.MediaType{Example: op.reply}
+		switch op.replies {
+		case "": // its schema is that of the output
+		case jsonType:
+			media.Schema = &huma.Schema{Type: huma.TypeObject}
+		default:
+			media.Schema = &huma.Schema{Type: huma.TypeString}
 		}
 		ho.Responses[strconv.Itoa(status)] = &huma.Response{
-			Description: http.StatusText(status),
-			Content:     map[string]*huma.MediaType{op.replies: {Schema: schema, Example: op.reply}},
-		}
-	}
-	if op.reply != nil && op.replies == "" {
-		ho.Responses[strconv.Itoa(status)] = &huma.Response{
-			Content: map[string]*huma.MediaType{jsonType: {Example: op.reply}},
+			Description: http.StatusText(status), Content: map[string]*huma.MediaType{cmp.Or(op.replies, jsonType): media},
 		}
 	}
 	return ho
@@ -251,48 +248,33 @@ func (op operation) huma(s *Server) huma.Operation {
 // describeBody says what the body is; the handler gets it undecoded. It is never
 // required: an empty one is {}, and the domain says what is missing in that.
 func (op operation) describeBody(s *Server, ho huma.Operation) {
-	body := op.body
-	if body == nil {
-		body = op.phone
-	}
-	if body == nil {
+	if op.body == nil {
 		return
 	}
 	ho.RequestBody.Required = false
-	schema := s.schemas().Schema(reflect.TypeOf(body), true, op.id+"Body")
+	schema := s.schemas().Schema(reflect.TypeOf(op.body), true, op.id+"Body")
 	ho.RequestBody.Content = map[string]*huma.MediaType{jsonType: {Schema: schema, Example: op.request}}
 }
 
 func (s *Server) schemas() huma.Registry { return s.api.OpenAPI().Components.Schemas }
 
-func statusesOf(codes []domain.Code) []int {
-	seen := map[int]bool{}
-	for _, code := range codes {
-		seen[statusOf[code].status] = true
+// describeProblem adds a problem to the response of its status, with an example.
+func (s *Server) describeProblem(responses map[string]*huma.Response, code domain.Code) {
+	as := statusOf[code]
+	r := responses[strconv.Itoa(as.status)]
+	if r == nil {
+		r = &huma.Response{Description: http.StatusText(as.status), Headers: map[string]*huma.Param{}, Content: map[string]*huma.MediaType{
+			problemType: {Schema: s.schemas().Schema(reflect.TypeFor[problem](), true, ""), Examples: map[string]*huma.Example{}},
+		}}
+		responses[strconv.Itoa(as.status)] = r
 	}
-	return slices.Sorted(maps.Keys(seen))
-}
-
-// problemResponse describes the problems of a status, with an example of each.
-func (s *Server) problemResponse(status int, codes []domain.Code) *huma.Response {
-	r := &huma.Response{Description: http.StatusText(status), Headers: map[string]*huma.Param{}}
-	media := &huma.MediaType{
-		Schema:   s.schemas().Schema(reflect.TypeFor[problem](), true, ""),
-		Examples: map[string]*huma.Example{},
-	}
-	for _, code := range codes {
-		if statusOf[code].status == status {
-			media.Examples[string(code)] = &huma.Example{Summary: statusOf[code].title, Value: problemExample(code)}
-		}
-	}
-	r.Content = map[string]*huma.MediaType{problemType: media}
-	switch status {
+	r.Content[problemType].Examples[string(code)] = &huma.Example{Summary: as.title, Value: problemExample(code)}
+	switch as.status {
 	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
 		r.Headers["Retry-After"] = &huma.Param{Description: "seconds", Schema: &huma.Schema{Type: "integer"}}
 	case http.StatusUnauthorized:
 		r.Headers["WWW-Authenticate"] = &huma.Param{Schema: &huma.Schema{Type: "string"}}
 	}
-	return r
 }
 
 func problemExample(code domain.Code) *problem {

@@ -110,6 +110,9 @@ type rowError struct {
 }
 
 func rowErrorOf(err error) *rowError {
+	if err == nil {
+		return nil
+	}
 	p := describe(err)
 	return &rowError{p.Code, p.Detail, p.Errors}
 }
@@ -189,14 +192,13 @@ func importInput(c *gin.Context) (in importIn, isCSV bool, err error) {
 func (s *Server) untilGoingAway(ctx context.Context, stop func(error)) (done func()) {
 	sub := s.Hub.Open(nil)
 	ctx, cancel := context.WithCancel(ctx)
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
+	var waiting sync.WaitGroup
+	waiting.Go(func() {
 		if _, err := sub.Next(ctx); err != nil && ctx.Err() == nil {
 			stop(domain.Unavailable("the server, which is stopping,", err))
 		}
-	}()
-	return func() { cancel(); <-ended; sub.Close() }
+	})
+	return func() { cancel(); waiting.Wait(); sub.Close() }
 }
 
 // uploadError says what a failure to read the body is.
@@ -302,11 +304,7 @@ func (r *importRun) tell(stopped error) error {
 		r.later = nil
 	}
 	r.told = time.Now()
-	reply := importReply{Line: r.line, ImportTally: &r.tally}
-	if stopped != nil {
-		reply.Error = rowErrorOf(stopped)
-	}
-	if err := r.json.Encode(reply); err != nil {
+	if err := r.json.Encode(importReply{r.line, rowErrorOf(stopped), &r.tally}); err != nil {
 		return err
 	}
 	return r.flush()
