@@ -39,10 +39,10 @@ type Config struct {
 // Database says where orders are kept and for how long their side rows.
 type Database struct {
 	URL            string        `koanf:"url" secret:"url"`
-	MaxGroup       int           `koanf:"max_group"`
-	IdempotencyFor time.Duration `koanf:"idempotency_for"`
-	InboundFor     time.Duration `koanf:"inbound_for"`
-	PurgeEvery     time.Duration `koanf:"purge_every"`
+	MaxGroup       int           `koanf:"max_group" min:"1" max:"64"`
+	IdempotencyFor time.Duration `koanf:"idempotency_for" min:"1m"`
+	InboundFor     time.Duration `koanf:"inbound_for" min:"1m"`
+	PurgeEvery     time.Duration `koanf:"purge_every" min:"1s"`
 }
 
 // Redis says where replicas share what is hot.
@@ -57,10 +57,10 @@ type Kafka struct {
 	Listen      string   `koanf:"listen"`
 	Dir         string   `koanf:"dir"`
 	Group       string   `koanf:"group"`
-	Partitions  int      `koanf:"partitions"`
-	Replication int      `koanf:"replication"`
+	Partitions  int      `koanf:"partitions" min:"1" max:"1000"`
+	Replication int      `koanf:"replication" min:"1" max:"100"`
 	// DeliveryTimeout is how long an event may wait for the brokers' acknowledgement.
-	DeliveryTimeout time.Duration `koanf:"delivery_timeout"`
+	DeliveryTimeout time.Duration `koanf:"delivery_timeout" min:"1s"`
 	TLS             KafkaTLS      `koanf:"tls"`
 	SASL            KafkaSASL     `koanf:"sasl"`
 }
@@ -87,11 +87,11 @@ func (k Kafka) Embedded() bool { return len(k.Brokers) == 0 }
 // HTTP sets up the door for REST and streams.
 type HTTP struct {
 	Addr              string        `koanf:"addr"`
-	ReadHeaderTimeout time.Duration `koanf:"read_header_timeout"`
-	ReadTimeout       time.Duration `koanf:"read_timeout"`
-	IdleTimeout       time.Duration `koanf:"idle_timeout"`
-	MaxBodyBytes      int64         `koanf:"max_body_bytes"`
-	MaxImportBytes    int64         `koanf:"max_import_bytes"`
+	ReadHeaderTimeout time.Duration `koanf:"read_header_timeout" min:"1ms"`
+	ReadTimeout       time.Duration `koanf:"read_timeout" min:"1ms"`
+	IdleTimeout       time.Duration `koanf:"idle_timeout" min:"1ms"`
+	MaxBodyBytes      int64         `koanf:"max_body_bytes" min:"1024" max:"1073741824"`
+	MaxImportBytes    int64         `koanf:"max_import_bytes" min:"1048576" max:"1125899906842624"`
 	AllowedOrigins    []string      `koanf:"allowed_origins"`
 	PublicURL         string        `koanf:"public_url"`
 	AccessLog         bool          `koanf:"access_log"`
@@ -100,7 +100,7 @@ type HTTP struct {
 // GRPC sets up the door for gRPC.
 type GRPC struct {
 	Addr            string `koanf:"addr"`
-	MaxMessageBytes int    `koanf:"max_message_bytes"`
+	MaxMessageBytes int    `koanf:"max_message_bytes" min:"1024" max:"1073741824"`
 }
 
 // Log says what is logged and how it looks.
@@ -123,54 +123,54 @@ type Orders struct {
 
 // Tracking is about the positions of couriers.
 type Tracking struct {
-	StaleAfter  time.Duration `koanf:"stale_after"`
+	StaleAfter  time.Duration `koanf:"stale_after" min:"1s"`
 	History     bool          `koanf:"history"`
-	HistoryFor  time.Duration `koanf:"history_for"`
-	MaxSpeed    float64       `koanf:"max_speed"`
-	MaxAccuracy float64       `koanf:"max_accuracy"`
+	HistoryFor  time.Duration `koanf:"history_for" min:"1m"`
+	MaxSpeed    float64       `koanf:"max_speed" min:"1" max:"10000"`
+	MaxAccuracy float64       `koanf:"max_accuracy" min:"1" max:"10000000"`
 }
 
 // Arrival is about what is concluded from where couriers are.
 type Arrival struct {
 	Automatic     bool          `koanf:"automatic"`
-	PickupRadius  float64       `koanf:"pickup_radius"`
-	DropoffRadius float64       `koanf:"dropoff_radius"`
-	Dwell         time.Duration `koanf:"dwell"`
-	Near          float64       `koanf:"near"`
-	SilentAfter   time.Duration `koanf:"silent_after"`
+	PickupRadius  float64       `koanf:"pickup_radius" min:"1" max:"100000"`
+	DropoffRadius float64       `koanf:"dropoff_radius" min:"1" max:"100000"`
+	Dwell         time.Duration `koanf:"dwell" min:"0s"`
+	Near          float64       `koanf:"near" min:"1" max:"1000000"`
+	SilentAfter   time.Duration `koanf:"silent_after" min:"1s"`
 }
 
 // Routing names a router that knows the roads.
 type Routing struct {
 	URL     string        `koanf:"url" secret:"url"`
-	Timeout time.Duration `koanf:"timeout"`
+	Timeout time.Duration `koanf:"timeout" min:"1ms"`
 }
 
 // Estimate is what arrival times are estimated from.
 type Estimate struct {
 	Speeds   Speeds        `koanf:"speeds"`
-	Detour   float64       `koanf:"detour"`
-	Handover time.Duration `koanf:"handover"`
-	Dispatch time.Duration `koanf:"dispatch"`
-	Default  time.Duration `koanf:"default"`
-	FreshFor time.Duration `koanf:"fresh_for"`
+	Detour   float64       `koanf:"detour" min:"1" max:"10"`
+	Handover time.Duration `koanf:"handover" min:"0s"`
+	Dispatch time.Duration `koanf:"dispatch" min:"0s"`
+	Default  time.Duration `koanf:"default" min:"1s"`
+	FreshFor time.Duration `koanf:"fresh_for" min:"1s"`
 }
 
 // Speeds holds a courier's speed by vehicle in metres per second.
 type Speeds struct {
-	Foot      float64 `koanf:"foot"`
-	Bicycle   float64 `koanf:"bicycle"`
-	Motorbike float64 `koanf:"motorbike"`
-	Car       float64 `koanf:"car"`
-	Van       float64 `koanf:"van"`
+	Foot      float64 `koanf:"foot" min:"0.1" max:"100"`
+	Bicycle   float64 `koanf:"bicycle" min:"0.1" max:"100"`
+	Motorbike float64 `koanf:"motorbike" min:"0.1" max:"100"`
+	Car       float64 `koanf:"car" min:"0.1" max:"100"`
+	Van       float64 `koanf:"van" min:"0.1" max:"100"`
 }
 
 // Live sets up the streams to those who watch.
 type Live struct {
-	Queue      int           `koanf:"queue"`
-	PingEvery  time.Duration `koanf:"ping_every"`
-	MaxStreams int           `koanf:"max_streams"`
-	FleetTick  time.Duration `koanf:"fleet_tick"`
+	Queue      int           `koanf:"queue" min:"1" max:"1048576"`
+	PingEvery  time.Duration `koanf:"ping_every" min:"1s"`
+	MaxStreams int           `koanf:"max_streams" min:"0" max:"16777216"`
+	FleetTick  time.Duration `koanf:"fleet_tick" min:"1ms"`
 }
 
 // Carriers are the delivery companies that orders can be sent with.
@@ -191,7 +191,7 @@ type CDEK struct {
 	FromCity    string `koanf:"from_city"`
 	FromAddress string `koanf:"from_address"`
 	FromPoint   string `koanf:"from_point"`
-	PerSecond   int    `koanf:"per_second"`
+	PerSecond   int    `koanf:"per_second" min:"1" max:"1000"`
 }
 
 // Names of base_url that stand for addresses.
@@ -206,7 +206,7 @@ func (c Carriers) Emulated() bool { return c.Sandbox || c.CDEK.BaseURL == Carrie
 
 // Shutdown is about the graceful stop.
 type Shutdown struct {
-	Timeout time.Duration `koanf:"timeout"`
+	Timeout time.Duration `koanf:"timeout" min:"1s"`
 }
 
 //go:embed config.yaml

@@ -3,6 +3,7 @@ package config
 import (
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -229,4 +230,14 @@ func TestDatabaseURL(t *testing.T) {
 			require.Equal(t, filepath.FromSlash(tt.target), target)
 		})
 	}
+}
+
+func TestEveryNumberHasLimits(t *testing.T) {
+	for key, spec := range keys {
+		if kind := reflect.New(spec.kind).Elem(); kind.CanInt() || kind.CanFloat() {
+			require.NotEmpty(t, spec.min, key)
+		}
+	}
+	_, err := Load(nil, []string{"OT_HTTP__IDLE_TIMEOUT=100000h"})
+	requireOneLine(t, err, "http.idle_timeout", "between 1ms and 87600h0m0s")
 }

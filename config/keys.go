@@ -1,7 +1,10 @@
 package config
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
+	"maps"
 	"reflect"
 	"strconv"
 	"strings"
@@ -13,7 +16,13 @@ type keySpec struct {
 	kind reflect.Type
 	// secret is "all" when the value must not be shown, "url" when it may hold a password.
 	secret string
+	// min and max are the limits of a number or a duration, as text.
+	min, max string
 }
+
+// maxDuration is the limit of durations without one of their own: ten years, so that sums
+// of durations and times can't overflow.
+const maxDuration = "87600h"
 
 // keys holds every key, such as "http.addr".
 var keys = keysOf("", reflect.TypeFor[Config]())
@@ -26,14 +35,36 @@ func keysOf(prefix string, t reflect.Type) map[string]keySpec {
 		switch {
 		case name == "" || name == "-":
 		case f.Type.Kind() == reflect.Struct:
-			for k, spec := range keysOf(prefix+name+".", f.Type) {
-				found[k] = spec
-			}
+			maps.Copy(found, keysOf(prefix+name+".", f.Type))
 		default:
-			found[prefix+name] = keySpec{kind: f.Type, secret: f.Tag.Get("secret")}
+			found[prefix+name] = keySpec{
+				kind: f.Type, secret: f.Tag.Get("secret"), min: f.Tag.Get("min"), max: cmp.Or(f.Tag.Get("max"), maxDuration),
+			}
 		}
 	}
 	return found
+}
+
+// limits wants a value between the key's limits, if it has some.
+func (s keySpec) limits(v reflect.Value) error {
+	if s.min == "" {
+		return nil
+	}
+	least, err := s.parseScalar(s.min)
+	if err != nil {
+		return err // a test looks at every limit
+	}
+	most, err := s.parseScalar(s.max)
+	if err != nil {
+		return err
+	}
+	low, high := reflect.ValueOf(least), reflect.ValueOf(most)
+	inside := v.CanInt() && low.Int() <= v.Int() && v.Int() <= high.Int() ||
+		v.CanFloat() && low.Float() <= v.Float() && v.Float() <= high.Float() // which NaN is not
+	if !inside {
+		return fmt.Errorf("must be between %v and %v and is %v", least, most, v)
+	}
+	return nil
 }
 
 // isSection is whether the key has keys below it.
@@ -72,33 +103,26 @@ func (s keySpec) parse(v any) (any, error) {
 
 func (s keySpec) parseScalar(text string) (any, error) {
 	if s.kind == reflect.TypeFor[time.Duration]() {
-		d, err := time.ParseDuration(text)
-		if err != nil {
-			return nil, fmt.Errorf("must be a duration with its unit, such as 30s or 720h")
-		}
-		return d, nil
+		return scalar(text, "a duration with its unit, such as 30s or 720h", time.ParseDuration)
 	}
 	switch s.kind.Kind() {
 	case reflect.Bool:
-		b, err := strconv.ParseBool(text)
-		if err != nil {
-			return nil, fmt.Errorf("must be true or false")
-		}
-		return b, nil
+		return scalar(text, "true or false", strconv.ParseBool)
 	case reflect.Int, reflect.Int64:
-		n, err := strconv.ParseInt(text, 10, s.kind.Bits())
-		if err != nil {
-			return nil, fmt.Errorf("must be a whole number")
-		}
-		return n, nil
+		return scalar(text, "a whole number", func(t string) (int64, error) { return strconv.ParseInt(t, 10, s.kind.Bits()) })
 	case reflect.Float64:
-		f, err := strconv.ParseFloat(text, 64)
-		if err != nil {
-			return nil, fmt.Errorf("must be a number")
-		}
-		return f, nil
+		return scalar(text, "a number", func(t string) (float64, error) { return strconv.ParseFloat(t, 64) })
 	}
 	return nil, fmt.Errorf("has the unknown type %s", s.kind) // a test sets every key
+}
+
+// scalar parses text; its error says what is wanted.
+func scalar[T any](text, wanted string, parse func(string) (T, error)) (any, error) {
+	v, err := parse(text)
+	if err != nil {
+		return nil, errors.New("must be " + wanted)
+	}
+	return v, nil
 }
 
 // parseList reads a YAML list of text, or text with commas.

@@ -4,10 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"reflect"
 	"regexp"
-	"sort"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -98,31 +99,32 @@ var flagNames = []struct{ name, key, usage string }{
 	{"log-level", "log.level", "debug, info, warn or error: the least `level` that is logged"},
 }
 
-func flagSet() *pflag.FlagSet {
-	fs := pflag.NewFlagSet("order-tracking", pflag.ContinueOnError)
+func flagSet() (fs *pflag.FlagSet, file *string, sets *[]string) {
+	fs = pflag.NewFlagSet("order-tracking", pflag.ContinueOnError)
 	fs.SortFlags = false
 	fs.SetOutput(io.Discard)
-	fs.String("config", "", "YAML `file` with what differs from the defaults")
+	file = fs.String("config", "", "YAML `file` with what differs from the defaults")
 	for _, f := range flagNames {
 		fs.String(f.name, "", f.usage)
 		if keys[f.key].kind.Kind() == reflect.Bool { // the flag alone means yes
 			fs.Lookup(f.name).NoOptDefVal = "true"
 		}
 	}
-	fs.StringArray("set", nil, "any key of the configuration, `section.key=value`; may be repeated")
-	return fs
+	sets = fs.StringArray("set", nil, "any key of the configuration, `section.key=value`; may be repeated")
+	return fs, file, sets
 }
 
 // Usage is the text for --help.
 func Usage() string {
-	return "Usage: order-tracking [flags]\n\n" + flagSet().FlagUsages() +
+	fs, _, _ := flagSet()
+	return "Usage: order-tracking [flags]\n\n" + fs.FlagUsages() +
 		"\nEvery key is explained in config/config.yaml and can also be set in the environment:\n" +
 		"OT_<SECTION>__<KEY>, such as OT_HTTP__MAX_BODY_BYTES.\n"
 }
 
 // flagLayer reads the flags, and the name of the configuration file among them.
 func flagLayer(args []string) (l layer, path string, err error) {
-	fs := flagSet()
+	fs, file, sets := flagSet()
 	if err := fs.Parse(args); err != nil {
 		return nil, "", flagError(err)
 	}
@@ -137,11 +139,7 @@ func flagLayer(args []string) (l layer, path string, err error) {
 			}
 		}
 	}
-	sets, err := fs.GetStringArray("set")
-	if err != nil {
-		return nil, "", err
-	}
-	for _, text := range sets {
+	for _, text := range *sets {
 		key, value, ok := strings.Cut(text, "=")
 		if !ok {
 			return nil, "", errors.New("flag --set wants section.key=value")
@@ -150,10 +148,10 @@ func flagLayer(args []string) (l layer, path string, err error) {
 			return nil, "", err
 		}
 	}
-	if path, err = fs.GetString("config"); err == nil && fs.Changed("config") && path == "" {
-		err = errors.New("flag --config wants the name of a file")
+	if fs.Changed("config") && *file == "" {
+		return nil, "", errors.New("flag --config wants the name of a file")
 	}
-	return l, path, err
+	return l, *file, nil
 }
 
 // flagError says what is wrong with the flags without repeating their values, which
@@ -211,12 +209,7 @@ func printable(name string) string {
 // walk sets every key of a YAML mapping, in order, so that of several faults always
 // the same one is told.
 func (l layer) walk(origin, prefix string, tree map[string]any) error {
-	names := make([]string, 0, len(tree))
-	for name := range tree {
-		names = append(names, name)
-	}
-	sort.Strings(names)
-	for _, name := range names {
+	for _, name := range slices.Sorted(maps.Keys(tree)) {
 		key, value := prefix+name, tree[name]
 		var err error
 		switch below, isMap := value.(map[string]any); {

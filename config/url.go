@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/url"
 	"path/filepath"
+	"reflect"
 	"strings"
 )
 
@@ -106,16 +107,14 @@ func redactURL(s string) string {
 // Redacted returns a copy that can be shown: secrets and passwords are replaced.
 func (c *Config) Redacted() *Config {
 	shown := *c
-	shown.Database.URL = redactURL(c.Database.URL)
-	shown.Redis.URL = redactURL(c.Redis.URL)
-	if c.Access.BootstrapAdminKey != "" {
-		shown.Access.BootstrapAdminKey = hidden
-	}
-	if c.Kafka.SASL.Password != "" {
-		shown.Kafka.SASL.Password = hidden
-	}
-	if c.Carriers.CDEK.Secret != "" {
-		shown.Carriers.CDEK.Secret = hidden
+	values := reflect.ValueOf(&shown).Elem()
+	for key, spec := range keys {
+		switch v := valueAt(values, key); {
+		case spec.secret == "url":
+			v.SetString(redactURL(v.String()))
+		case spec.secret == "all" && v.String() != "":
+			v.SetString(hidden)
+		}
 	}
 	return &shown
 }

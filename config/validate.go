@@ -3,14 +3,14 @@ package config
 import (
 	"errors"
 	"fmt"
-	"math"
+	"maps"
 	"net"
 	"net/netip"
 	"net/url"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/nyaruka/phonenumbers"
 )
@@ -55,112 +55,68 @@ func (c *Config) fault(key string, err error) error {
 	return fmt.Errorf("%s (%s) %w", key, c.Origin(key), err)
 }
 
-// check is a rule for one key.
-type check struct {
-	key string
-	err error
-}
-
 // validate returns the first broken rule. A value of the right type can still be
 // one that the product can't work with.
 func (c *Config) validate() error {
+	values := reflect.ValueOf(c).Elem()
+	for _, key := range slices.Sorted(maps.Keys(keys)) {
+		if err := keys[key].limits(valueAt(values, key)); err != nil {
+			return c.fault(key, err)
+		}
+	}
 	_, _, databaseErr := c.Database.ParseURL()
-	rules := []check{
+	for _, rule := range []struct {
+		key string
+		err error
+	}{
 		{"database.url", databaseErr},
-		{"database.max_group", within(c.Database.MaxGroup, 1, 64)},
-		{"database.idempotency_for", lasting(c.Database.IdempotencyFor, time.Minute)},
-		{"database.inbound_for", lasting(c.Database.InboundFor, time.Minute)},
-		{"database.purge_every", lasting(c.Database.PurgeEvery, time.Second)},
 		{"redis.url", c.Redis.check()},
 		{"redis.prefix", plainText(c.Redis.Prefix, 64)},
+		{"kafka.brokers", checkBrokers(c.Kafka.Brokers)},
+		{"kafka.listen", checkAddr(c.Kafka.Listen, 0)},
+		{"kafka.dir", plainText(c.Kafka.Dir, 4096)},
+		{"kafka.group", plainText(c.Kafka.Group, 255)},
+		{"kafka.tls.cert_file", together(c.Kafka.TLS.CertFile, c.Kafka.TLS.KeyFile, "kafka.tls.key_file")},
+		{"kafka.sasl.mechanism", oneOf(c.Kafka.SASL.Mechanism, "", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")},
+		{"kafka.sasl.user", together(c.Kafka.SASL.Mechanism, c.Kafka.SASL.User, "kafka.sasl.mechanism")},
 		{"http.addr", checkAddr(c.HTTP.Addr, 0)},
-		{"http.read_header_timeout", lasting(c.HTTP.ReadHeaderTimeout, time.Millisecond)},
-		{"http.read_timeout", lasting(c.HTTP.ReadTimeout, time.Millisecond)},
-		{"http.idle_timeout", lasting(c.HTTP.IdleTimeout, time.Millisecond)},
-		{"http.max_body_bytes", within(c.HTTP.MaxBodyBytes, 1<<10, 1<<30)},
-		{"http.max_import_bytes", within(c.HTTP.MaxImportBytes, 1<<20, 1<<50)},
-		{"http.allowed_origins", checkOrigins(c.HTTP.AllowedOrigins)},
-		{"http.public_url", checkBase(c.HTTP.PublicURL)},
+		{"http.allowed_origins", checkOrigins(c.HTTP.AllowedOrigins...)},
+		{"http.public_url", ifSet(c.HTTP.PublicURL, checkBase)},
 		{"grpc.addr", checkAddr(c.GRPC.Addr, 0)},
-		{"grpc.max_message_bytes", within(int64(c.GRPC.MaxMessageBytes), 1<<10, 1<<30)},
 		{"log.level", oneOf(c.Log.Level, "debug", "info", "warn", "error")},
 		{"log.format", oneOf(c.Log.Format, "auto", "console", "json")},
-		{"access.bootstrap_admin_key", c.checkKey()},
-		{"orders.phone_region", checkRegion(c.Orders.PhoneRegion)},
-		{"tracking.stale_after", lasting(c.Tracking.StaleAfter, time.Second)},
-		{"tracking.history_for", lasting(c.Tracking.HistoryFor, time.Minute)},
-		{"tracking.max_speed", between(c.Tracking.MaxSpeed, 1, 1e4)},
-		{"tracking.max_accuracy", between(c.Tracking.MaxAccuracy, 1, 1e7)},
-		{"arrival.pickup_radius", between(c.Arrival.PickupRadius, 1, 1e5)},
-		{"arrival.dropoff_radius", between(c.Arrival.DropoffRadius, 1, 1e5)},
-		{"arrival.dwell", lasting(c.Arrival.Dwell, 0)},
-		{"arrival.near", between(c.Arrival.Near, 1, 1e6)},
-		{"arrival.silent_after", lasting(c.Arrival.SilentAfter, time.Second)},
-		{"routing.url", checkBase(c.Routing.URL)},
-		{"routing.timeout", lasting(c.Routing.Timeout, time.Millisecond)},
-		{"estimate.speeds.foot", checkSpeed(c.Estimate.Speeds.Foot)},
-		{"estimate.speeds.bicycle", checkSpeed(c.Estimate.Speeds.Bicycle)},
-		{"estimate.speeds.motorbike", checkSpeed(c.Estimate.Speeds.Motorbike)},
-		{"estimate.speeds.car", checkSpeed(c.Estimate.Speeds.Car)},
-		{"estimate.speeds.van", checkSpeed(c.Estimate.Speeds.Van)},
-		{"estimate.detour", between(c.Estimate.Detour, 1, 10)},
-		{"estimate.handover", lasting(c.Estimate.Handover, 0)},
-		{"estimate.dispatch", lasting(c.Estimate.Dispatch, 0)},
-		{"estimate.default", lasting(c.Estimate.Default, time.Second)},
-		{"estimate.fresh_for", lasting(c.Estimate.FreshFor, time.Second)},
-		{"live.queue", within(c.Live.Queue, 1, 1<<20)},
-		{"live.max_streams", within(c.Live.MaxStreams, 0, 1<<24)},
-		{"live.fleet_tick", lasting(c.Live.FleetTick, time.Millisecond)},
-		{"live.ping_every", lasting(c.Live.PingEvery, time.Second)},
-		{"carriers.hook_url", checkHookURL(c.Carriers.HookURL)},
-		{"carriers.cdek.account", c.Carriers.CDEK.check()},
+		{"access.bootstrap_admin_key", ifSet(c.Access.BootstrapAdminKey, checkAdminKey)},
+		{"orders.phone_region", ifSet(c.Orders.PhoneRegion, checkRegion)},
+		{"routing.url", ifSet(c.Routing.URL, checkBase)},
+		{"carriers.hook_url", ifSet(c.Carriers.HookURL, func(base string) error { return checkOrigins(strings.TrimSuffix(base, "/")) })},
+		{"carriers.cdek.account", together(c.Carriers.CDEK.Account, c.Carriers.CDEK.Secret, "carriers.cdek.secret")},
 		{"carriers.cdek.base_url", checkCarrierURL(c.Carriers.CDEK.BaseURL)},
-		{"carriers.cdek.per_second", within(c.Carriers.CDEK.PerSecond, 1, 1000)},
-		{"shutdown.timeout", lasting(c.Shutdown.Timeout, time.Second)},
-	}
-	for _, r := range slices.Concat(rules, c.Kafka.rules()) {
-		if r.err != nil {
-			return c.fault(r.key, r.err)
+	} {
+		if rule.err != nil {
+			return c.fault(rule.key, rule.err)
 		}
 	}
 	return c.checkListeners()
 }
 
-func (k Kafka) rules() []check {
-	return []check{
-		{"kafka.brokers", checkBrokers(k.Brokers)},
-		{"kafka.listen", checkAddr(k.Listen, 0)},
-		{"kafka.dir", plainText(k.Dir, 4096)},
-		{"kafka.group", plainText(k.Group, 255)},
-		{"kafka.partitions", within(k.Partitions, 1, 1000)},
-		{"kafka.replication", within(k.Replication, 1, 100)},
-		{"kafka.delivery_timeout", lasting(k.DeliveryTimeout, time.Second)},
-		{"kafka.tls.cert_file", together(k.TLS.CertFile, k.TLS.KeyFile, "kafka.tls.key_file")},
-		{"kafka.sasl.mechanism", oneOf(k.SASL.Mechanism, "", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")},
-		{"kafka.sasl.user", together(k.SASL.Mechanism, k.SASL.User, "kafka.sasl.mechanism")},
-	}
-}
-
 // checkListeners looks at the addresses together: no two alike, and on loopback
 // only as long as there is no key.
 func (c *Config) checkListeners() error {
-	listeners := []struct{ key, env, addr string }{
-		{"http.addr", "HTTP_ADDR", c.HTTP.Addr},
-		{"grpc.addr", "GRPC_ADDR", c.GRPC.Addr},
-	}
+	listeners := [][2]string{{"http.addr", c.HTTP.Addr}, {"grpc.addr", c.GRPC.Addr}}
 	if c.Kafka.Embedded() {
-		listeners = append(listeners, struct{ key, env, addr string }{"kafka.listen", "KAFKA_LISTEN", c.Kafka.Listen})
+		listeners = append(listeners, [2]string{"kafka.listen", c.Kafka.Listen})
 	}
 	taken := map[string]string{}
 	for _, l := range listeners {
-		if other, twice := taken[l.addr]; twice && !strings.HasSuffix(l.addr, ":0") {
-			return c.fault(l.key, fmt.Errorf("is the address of %s too: %q", other, l.addr))
+		key, addr := l[0], l[1]
+		if other, twice := taken[addr]; twice && !strings.HasSuffix(addr, ":0") {
+			return c.fault(key, fmt.Errorf("is the address of %s too: %q", other, addr))
 		}
-		taken[l.addr] = l.key
-		if c.Access.BootstrapAdminKey == "" && !loopback(l.addr) {
-			return c.fault(l.key, fmt.Errorf("is %q, which others can reach, and there is no administrator's key: "+
+		taken[addr] = key
+		if c.Access.BootstrapAdminKey == "" && !loopback(addr) {
+			return c.fault(key, fmt.Errorf("is %q, which others can reach, and there is no administrator's key: "+
 				"set BOOTSTRAP_ADMIN_KEY (%d characters or more), or %s to a loopback address such as 127.0.0.1",
-				l.addr, MinAdminKey, l.env))
+				addr, MinAdminKey, strings.ToUpper(strings.ReplaceAll(key, ".", "_"))))
 		}
 	}
 	return nil
@@ -203,30 +159,19 @@ func checkBrokers(brokers []string) error {
 	return nil
 }
 
-func checkOrigins(origins []string) error {
+// webAddress parses an http:// or https:// URL with a host.
+func webAddress(text string) (*url.URL, bool) {
+	u, err := url.Parse(text)
+	return u, err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != ""
+}
+
+func checkOrigins(origins ...string) error {
 	for _, o := range origins {
-		u, err := url.Parse(o)
-		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.Scheme+"://"+u.Host != o {
+		if u, ok := webAddress(o); !ok || u.Scheme+"://"+u.Host != o {
 			return fmt.Errorf("must hold origins such as https://shop.example and has one that is not: %q", o)
 		}
 	}
 	return nil
-}
-
-// check wants a whole account or none.
-func (c CDEK) check() error {
-	if (c.Account == "") != (c.Secret == "") {
-		return errors.New("and carriers.cdek.secret go together; set both or none")
-	}
-	return nil
-}
-
-// checkHookURL wants an address without a path, as carriers reach it.
-func checkHookURL(text string) error {
-	if text == "" {
-		return nil
-	}
-	return checkOrigins([]string{strings.TrimSuffix(text, "/")})
 }
 
 // checkCarrierURL wants a name or an address; the secret must not travel in the clear
@@ -235,30 +180,26 @@ func checkCarrierURL(text string) error {
 	if slices.Contains([]string{CarrierProduction, CarrierTest, CarrierEmulator}, text) {
 		return nil
 	}
-	u, err := url.Parse(text)
-	if err != nil || u.Host == "" || u.Scheme != "https" && (u.Scheme != "http" || !loopback(net.JoinHostPort(u.Hostname(), "0"))) {
+	if u, ok := webAddress(text); !ok || u.Scheme == "http" && !loopback(net.JoinHostPort(u.Hostname(), "0")) {
 		return fmt.Errorf("must be %s, %s, %s or an https:// URL", CarrierProduction, CarrierTest, CarrierEmulator)
 	}
 	return nil
 }
 
-// checkBase wants an address that paths can be added to, or nothing.
+// checkBase wants an address that paths can be added to.
 func checkBase(base string) error {
-	if base == "" {
-		return nil
-	}
-	u, err := url.Parse(base)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+	if u, ok := webAddress(base); !ok || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
 		return fmt.Errorf("must be an address such as https://track.example and is %q", base)
 	}
 	return nil
 }
 
-func (c *Config) checkKey() error {
-	if c.Access.BootstrapAdminKey == "" {
+// ifSet is a rule for what may be empty.
+func ifSet(text string, check func(string) error) error {
+	if text == "" {
 		return nil
 	}
-	return checkAdminKey(c.Access.BootstrapAdminKey)
+	return check(text)
 }
 
 // checkAdminKey wants what can travel in an Authorization header as it stands.
@@ -273,44 +214,15 @@ func checkAdminKey(key string) error {
 }
 
 func checkRegion(region string) error {
-	if region != "" && !phonenumbers.GetSupportedRegions()[region] {
+	if !phonenumbers.GetSupportedRegions()[region] {
 		return fmt.Errorf("must be a country as ISO 3166-1 alpha-2, such as KE, and is %q", region)
 	}
 	return nil
 }
 
-// checkSpeed allows up to 100 m/s, which is no vehicle of ours.
-func checkSpeed(v float64) error { return between(v, 0.1, 100) }
-
-func between(v, least, most float64) error {
-	if math.IsNaN(v) || v < least || v > most {
-		return fmt.Errorf("must be between %v and %v and is %v", least, most, v)
-	}
-	return nil
-}
-
-func within[N int | int64](v, least, most N) error {
-	if v < least || v > most {
-		return fmt.Errorf("must be between %d and %d and is %d", least, most, v)
-	}
-	return nil
-}
-
-// lasting wants a duration of at least least and at most ten years, so that sums of
-// durations and times can't overflow.
-func lasting(d, least time.Duration) error {
-	const most = 10 * 365 * 24 * time.Hour
-	if d < least || d > most {
-		return fmt.Errorf("must be between %v and %v and is %v", least, most, d)
-	}
-	return nil
-}
-
 func oneOf(v string, allowed ...string) error {
-	for _, a := range allowed {
-		if v == a {
-			return nil
-		}
+	if slices.Contains(allowed, v) {
+		return nil
 	}
 	return fmt.Errorf("must be one of %s and is %q", strings.Join(allowed, ", "), v)
 }
