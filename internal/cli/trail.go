@@ -139,28 +139,31 @@ func csvTime(text string) (time.Time, error) {
 	return time.Parse(time.RFC3339, text)
 }
 
-// distanceM is the way between near places in metres, on a plane.
-func distanceM(a, b client.Point) float64 {
-	return math.Hypot((b.Lat-a.Lat)*metresPerDegree, math.Remainder(b.Lon-a.Lon, 360)*metresPerDegree*math.Cos(a.Lat*math.Pi/180))
+// apart is how far b is north and east of a in metres, on a plane: they are near.
+func apart(a, b client.Point) (north, east float64) {
+	return (b.Lat - a.Lat) * metresPerDegree, math.Remainder(b.Lon-a.Lon, 360) * metresPerDegree * math.Cos(a.Lat*math.Pi/180)
 }
+
+// distanceM is the way between near places in metres.
+func distanceM(a, b client.Point) float64 { return math.Hypot(apart(a, b)) }
 
 // headingOf is the direction from a to b in degrees clockwise from north.
 func headingOf(a, b client.Point) float64 {
-	x := math.Remainder(b.Lon-a.Lon, 360) * math.Cos(a.Lat*math.Pi/180)
-	return math.Mod(math.Atan2(x, b.Lat-a.Lat)*180/math.Pi+360, 360)
+	north, east := apart(a, b)
+	return math.Mod(math.Atan2(east, north)*180/math.Pi+360, 360)
 }
 
 // offset is the place so many metres north and east of p.
 func offset(p client.Point, north, east float64) client.Point {
-	lon := p.Lon + east/(metresPerDegree*math.Max(math.Cos(p.Lat*math.Pi/180), 0.01))
-	return client.Point{Lat: math.Max(-90, math.Min(90, p.Lat+north/metresPerDegree)), Lon: math.Remainder(lon, 360)}
+	lon := p.Lon + east/(metresPerDegree*max(math.Cos(p.Lat*math.Pi/180), 0.01))
+	return client.Point{Lat: max(-90, min(90, p.Lat+north/metresPerDegree)), Lon: math.Remainder(lon, 360)}
 }
 
 // streets is a way from a to b as a town's blocks allow it: corners and the places on
 // the way to them are turned by the town's angle.
 func streets(r *rand.Rand, a, b client.Point) []client.Point {
 	const block, angle = 110.0, 0.35
-	north, east := (b.Lat-a.Lat)*metresPerDegree, math.Remainder(b.Lon-a.Lon, 360)*metresPerDegree*math.Cos(a.Lat*math.Pi/180)
+	north, east := apart(a, b)
 	along, across := north*math.Cos(angle)+east*math.Sin(angle), east*math.Cos(angle)-north*math.Sin(angle)
 	way := []client.Point{a}
 	var u, v float64
@@ -201,10 +204,8 @@ func (w *walker) walk(metres float64) (at client.Point, heading float64, more bo
 		a, b := w.way[w.next-1], w.way[w.next]
 		leg := distanceM(a, b)
 		if w.done < leg {
-			part := w.done / leg
-			return client.Point{
-				Lat: a.Lat + (b.Lat-a.Lat)*part, Lon: math.Remainder(a.Lon+math.Remainder(b.Lon-a.Lon, 360)*part, 360),
-			}, headingOf(a, b), true
+			north, east := apart(a, b)
+			return offset(a, north*w.done/leg, east*w.done/leg), headingOf(a, b), true
 		}
 		w.done -= leg
 		w.next++

@@ -86,15 +86,13 @@ func (s *Server) assignCourier(ctx context.Context, in *assignIn) (*assignedOut,
 	if err != nil {
 		return nil, err
 	}
-	ctx, idem, err := in.enter(ctx)
+	o, again, err := once(ctx, in.Idempotent, func(ctx context.Context) (*domain.Order, error) {
+		return s.UseCases.Orders.Assign(ctx, in.ID, body, expected)
+	})
 	if err != nil {
 		return nil, err
 	}
-	o, err := s.UseCases.Orders.Assign(ctx, in.ID, body, expected)
-	if err != nil {
-		return nil, err
-	}
-	return &assignedOut{ETag: etag(o.Version), Replayed: replayed(idem), Body: o}, nil
+	return &assignedOut{ETag: etag(o.Version), Replayed: again, Body: o}, nil
 }
 
 type notifyIn struct {
@@ -108,7 +106,8 @@ func (s *Server) notify(ctx context.Context, in *notifyIn) (*repeatable[usecase.
 	if err != nil {
 		return nil, err
 	}
-	return once(ctx, in.Idempotent, func(ctx context.Context) (usecase.Notified, error) {
+	done, again, err := once(ctx, in.Idempotent, func(ctx context.Context) (usecase.Notified, error) {
 		return s.UseCases.Orders.Notify(ctx, in.ID, notice)
 	})
+	return &repeatable[usecase.Notified]{again, done}, err
 }

@@ -97,15 +97,13 @@ func (s *Server) createCourier(ctx context.Context, in *createCourierIn) (*couri
 	if err != nil {
 		return nil, err
 	}
-	ctx, idem, err := in.enter(ctx)
+	c, again, err := once(ctx, in.Idempotent, func(ctx context.Context) (*domain.Courier, error) {
+		return s.UseCases.Couriers.Create(ctx, edit)
+	})
 	if err != nil {
 		return nil, err
 	}
-	c, err := s.UseCases.Couriers.Create(ctx, edit)
-	if err != nil {
-		return nil, err
-	}
-	return &courierOut{Replayed: replayed(idem), Location: "/courier/" + c.ID, Body: c}, nil
+	return &courierOut{Replayed: again, Location: "/courier/" + c.ID, Body: c}, nil
 }
 
 type listCouriersIn struct {
@@ -197,9 +195,10 @@ func (s *Server) reportLocation(ctx context.Context, in *reportIn) (*repeatable[
 		_, invalid := domain.NormalizePositions(positions, single, s.Clock.Now())
 		return nil, refusal(faults, idErr, invalid)
 	}
-	return once(ctx, in.Idempotent, func(ctx context.Context) (usecase.Received, error) {
+	got, again, err := once(ctx, in.Idempotent, func(ctx context.Context) (usecase.Received, error) {
 		return s.UseCases.Tracking.Report(ctx, in.ID, positions, single)
 	})
+	return &repeatable[usecase.Received]{again, got}, err
 }
 
 // decodePositions reads one position or an array. A place has no sensible default,

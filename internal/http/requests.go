@@ -18,14 +18,14 @@ type repeatable[T any] struct {
 	Body     T
 }
 
-// once answers with what do makes, or with what it made for the same key before.
-func once[T any](ctx context.Context, key Idempotent, do func(context.Context) (T, error)) (*repeatable[T], error) {
+// once returns what do makes, or what it made for the same key before; again is then
+// the header that says so.
+func once[T any](ctx context.Context, key Idempotent, do func(context.Context) (T, error)) (v T, again string, err error) {
 	ctx, idem, err := key.enter(ctx)
-	if err != nil {
-		return nil, err
+	if err == nil {
+		v, err = do(ctx)
 	}
-	v, err := do(ctx)
-	return &repeatable[T]{replayed(idem), v}, err
+	return v, replayed(idem), err
 }
 
 // request reads a body. Whatever is wrong with the request is told at once: what the

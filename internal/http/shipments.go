@@ -90,15 +90,13 @@ func (s *Server) bookShipment(ctx context.Context, in *bookIn) (*bookedOut, erro
 	if err != nil {
 		return nil, err
 	}
-	ctx, idem, err := in.enter(ctx)
+	o, again, err := once(ctx, in.Idempotent, func(ctx context.Context) (*domain.Order, error) {
+		return s.UseCases.Shipments.Book(ctx, in.ID, draft)
+	})
 	if err != nil {
 		return nil, err
 	}
-	o, err := s.UseCases.Shipments.Book(ctx, in.ID, draft)
-	if err != nil {
-		return nil, err
-	}
-	return &bookedOut{ETag: etag(o.Version), Location: "/order/" + o.ID + "/shipment", Replayed: replayed(idem), Body: o.Shipment}, nil
+	return &bookedOut{ETag: etag(o.Version), Location: "/order/" + o.ID + "/shipment", Replayed: again, Body: o.Shipment}, nil
 }
 
 type labelIn struct {

@@ -82,27 +82,24 @@ const (
 
 // row reads a record. One that can't be read costs its first line only: what follows
 // is read anew.
-func (r *csvReader) row(first fileLine) (usecase.ImportRow, error) {
-	row := usecase.ImportRow{From: first.number, To: first.number}
+func (r *csvReader) row(first fileLine, row *usecase.ImportRow) error {
 	text, more, whole, err := r.record(first)
 	if err != nil {
-		return row, err
+		return err
 	}
-	var cells []string
-	if whole {
-		cells, err = r.cells(text)
-	} else {
+	cells, err := r.cells(text)
+	if !whole {
 		err = errors.New("a quote is not closed")
 	}
 	if err != nil {
 		r.lines.putBack(more)
 		row.Err = domain.Errorf(domain.CodeMalformed, "the row is not CSV: %v", err)
-		return row, nil
+		return nil
 	}
 	row.To += int64(len(more))
 	if len(cells) != len(r.columns) {
 		row.Err = domain.Errorf(domain.CodeMalformed, "the row has %d cells, and there are %d columns", len(cells), len(r.columns))
-		return row, nil
+		return nil
 	}
 	var f domain.Faults
 	var v domain.Restored
@@ -115,9 +112,9 @@ func (r *csvReader) row(first fileLine) (usecase.ImportRow, error) {
 		}
 	}
 	if row.Err = f.Err(); row.Err == nil {
-		sortRow(&row, v)
+		sortRow(row, v)
 	}
-	return row, nil
+	return nil
 }
 
 // record joins the lines up to where every quote is closed. whole is false when that

@@ -83,8 +83,8 @@ type importLine struct {
 // others. It is exported for the decoder.
 type OrderFields domain.Order
 
-// rows reads the rows of a file: what read makes of each line that is not blank.
-func (l *fileLines) rows(read func(fileLine) (usecase.ImportRow, error)) iter.Seq2[usecase.ImportRow, error] {
+// rows reads the rows of a file: read fills one from each line that is not blank.
+func (l *fileLines) rows(read func(fileLine, *usecase.ImportRow) error) iter.Seq2[usecase.ImportRow, error] {
 	return func(yield func(usecase.ImportRow, error) bool) {
 		for {
 			line, err := l.next()
@@ -99,7 +99,7 @@ func (l *fileLines) rows(read func(fileLine) (usecase.ImportRow, error)) iter.Se
 			case len(bytes.TrimSpace(line.text)) == 0:
 				continue
 			default:
-				row, err = read(line)
+				err = read(line, &row)
 			}
 			if !yield(row, err) || err != nil {
 				return
@@ -109,8 +109,7 @@ func (l *fileLines) rows(read func(fileLine) (usecase.ImportRow, error)) iter.Se
 }
 
 // jsonRow reads a line of an NDJSON import.
-func jsonRow(line fileLine) (usecase.ImportRow, error) {
-	row := usecase.ImportRow{From: line.number, To: line.number}
+func jsonRow(line fileLine, row *usecase.ImportRow) error {
 	v, faults, err := decode[importLine](JSONBody{RawBody: line.text})
 	switch {
 	case err != nil:
@@ -122,9 +121,9 @@ func jsonRow(line fileLine) (usecase.ImportRow, error) {
 	case v.Courier != nil:
 		row.Courier = v.Courier
 	default:
-		sortRow(&row, domain.Restored{Order: domain.Order(v.OrderFields), Events: v.Events})
+		sortRow(row, domain.Restored{Order: domain.Order(v.OrderFields), Events: v.Events})
 	}
-	return row, nil
+	return nil
 }
 
 // sortRow tells new orders from those that lived elsewhere: these have an id, a
