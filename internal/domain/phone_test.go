@@ -1,0 +1,44 @@
+package domain
+
+import (
+	"maps"
+	"slices"
+	"strconv"
+	"testing"
+
+	"github.com/nyaruka/phonenumbers"
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+)
+
+// What is not parsed is what parsing would return.
+func TestNumbersThatAreNotParsed(t *testing.T) {
+	codes := slices.Sorted(maps.Keys(callingCodes))
+	unparsed := 0
+	rapid.Check(t, func(t *rapid.T) {
+		national := rapid.StringMatching(`[0-9]{4,13}`).Draw(t, "national")
+		for _, code := range codes {
+			s := "+" + strconv.Itoa(code) + national
+			if !isE164(s) {
+				continue
+			}
+			unparsed++
+			n, err := phonenumbers.Parse(s, "RU")
+			require.NoError(t, err, s)
+			require.Equal(t, s, phonenumbers.Format(n, phonenumbers.E164))
+		}
+	})
+	require.Positive(t, unparsed)
+	for region := range phonenumbers.GetSupportedRegions() {
+		if n := phonenumbers.GetExampleNumber(region); n != nil {
+			s := phonenumbers.Format(n, phonenumbers.E164)
+			got, ok := NormalizePhone(s, "RU")
+			require.True(t, ok, s)
+			require.Equal(t, s, got)
+		}
+	}
+	require.True(t, isE164("+79161234567"))
+	for _, s := range []string{"", "+", "+7", "79161234567", "+7916123456", "+7 916 123-45-67", "+791612345678", "+4903012345", "+999123456789", "+7916123456x"} {
+		require.False(t, isE164(s), s)
+	}
+}
