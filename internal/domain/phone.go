@@ -1,8 +1,10 @@
 package domain
 
 import (
+	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/nyaruka/phonenumbers"
 )
@@ -25,28 +27,44 @@ func NormalizePhone(s, region string) (e164 string, ok bool) {
 	return phonenumbers.Format(n, phonenumbers.E164), true
 }
 
-var (
-	callingCodes = phonenumbers.GetSupportedCallingCodes()
-	// mended are the countries where a number of the right length may still have a prefix
-	// too many, or one too few, that parsing mends.
-	mended = map[int32]bool{55: true, 86: true, 261: true, 352: true, 375: true, 378: true, 672: true}
-)
+// prefixes are the countries' calling codes with what may stand before their national
+// numbers; nil for nothing.
+var prefixes = sync.OnceValue(func() map[int32]*regexp.Regexp {
+	all, err := phonenumbers.MetadataCollection()
+	if err != nil {
+		return nil // every number is parsed then
+	}
+	out := map[int32]*regexp.Regexp{}
+	for _, m := range all.GetMetadata() {
+		code := m.GetCountryCode()
+		if phonenumbers.GetRegionCodeForCountryCode(int(code)) != m.GetId() { // the rules of parsing are another one's
+			continue
+		}
+		out[code] = nil
+		if p := m.GetNationalPrefixForParsing(); p != "" {
+			out[code] = regexp.MustCompile("^(?:" + p + ")")
+		}
+	}
+	return out
+})
 
-// isE164 says whether parsing would leave s as it is: a country's code and a possible
-// number without a trunk prefix, as other systems send them. Parsing is slow enough to be
-// a tenth of what a new order costs; false is no statement about s.
+// isE164 says whether parsing would leave s as it is, as it does with nearly all numbers
+// that other systems send: a country's code and a possible number, with nothing before it
+// that parsing would take away. Parsing takes a tenth of what a new order costs.
+// False is no statement about s.
 func isE164(s string) bool {
 	if len(s) < 8 || len(s) > 16 || s[0] != '+' || strings.Trim(s[1:], "0123456789") != "" {
 		return false
 	}
-	for n := range 3 { // no country's code begins another's
-		code, _ := strconv.Atoi(s[1 : n+2]) // digits
-		if !callingCodes[code] {
+	for n := 2; n <= 4; n++ { // no country's code begins another's
+		code, _ := strconv.ParseInt(s[1:n], 10, 32) // digits
+		country := int32(code)                      //nolint:gosec // at most three digits
+		prefix, known := prefixes()[country]
+		if !known {
 			continue
 		}
-		national, _ := strconv.ParseUint(s[n+2:], 10, 64) // at most 14 digits
-		country := int32(code)                            //nolint:gosec // at most three digits
-		return s[n+2] != '0' && !mended[country] &&
+		national, _ := strconv.ParseUint(s[n:], 10, 64) // at most 14 digits
+		return s[n] != '0' && (prefix == nil || !prefix.MatchString(s[n:])) &&
 			phonenumbers.IsPossibleNumber(&phonenumbers.PhoneNumber{CountryCode: &country, NationalNumber: &national})
 	}
 	return false
