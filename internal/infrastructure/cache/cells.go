@@ -28,13 +28,12 @@ func (v vector) distance(w vector) float64 {
 
 const (
 	fullLeaf  = 64              // points; a leaf with more is split
-	emptyish  = 20              // points; a branch with no more becomes a leaf again
 	leastHalf = 1.0 / (1 << 27) // some centimetres: smaller cells are not split
 )
 
 // cells is a tree of cubes around the sphere, each cut into eight where it holds many
-// points. Only those at the surface hold any, so it grows like a quadtree of the
-// ground, fine where couriers crowd and coarse where they don't.
+// points, and gone when it holds none. Only those at the surface hold any, so it grows
+// like a quadtree of the ground, fine where couriers crowd and coarse where they don't.
 type cells struct {
 	couriers []courier // by number, so that none of the points holds a pointer
 	root     cell
@@ -137,20 +136,12 @@ func (t *cells) move(p point) {
 		return
 	}
 	t.drop(leaf, courier.slot)
-	var low *cell // the highest branch that has become small
 	c := leaf
 	for ; !c.contains(p.at); c = c.parent {
-		c.count--
-		switch {
-		case c.count == 0:
+		if c.count--; c.count == 0 {
 			i := c.parent.octant(c.center)
 			c.parent.children[i], c.parent.has = nil, c.parent.has&^(1<<i)
-		case c.count <= emptyish && c.children != nil:
-			low = c
 		}
-	}
-	if low != nil {
-		t.merge(low)
 	}
 	c.count-- // insert counts it again
 	t.insert(c, p)
@@ -162,27 +153,6 @@ func (t *cells) drop(c *cell, slot int) {
 	c.points[slot] = c.points[last]
 	t.couriers[c.points[slot].courier].slot = slot
 	c.points = c.points[:last]
-}
-
-// merge makes a branch a leaf.
-func (t *cells) merge(c *cell) {
-	points := make([]point, 0, c.count)
-	c.collect(&points)
-	c.children, c.has, c.points = nil, 0, nil
-	for _, p := range points {
-		t.add(c, p)
-	}
-}
-
-func (c *cell) collect(into *[]point) {
-	*into = append(*into, c.points...)
-	if c.children != nil {
-		for _, child := range c.children {
-			if child != nil {
-				child.collect(into)
-			}
-		}
-	}
 }
 
 // search looks for the nearest points.

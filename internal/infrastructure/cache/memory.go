@@ -2,6 +2,7 @@ package cache
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -59,16 +60,15 @@ func NewMemory(o MemoryOptions) *Memory {
 
 // PutFixes stores positions that are newer by the device's clock; see domain.LiveStore.
 func (m *Memory) PutFixes(_ context.Context, fixes []domain.Fix) ([]bool, error) {
-	newer := make([]bool, len(fixes))
+	newer := make([]bool, 0, len(fixes))
 	var places [lockedFixes]vector
-	for from := 0; from < len(fixes); from += lockedFixes {
-		some := fixes[from:min(from+lockedFixes, len(fixes))]
+	for some := range slices.Chunk(fixes, lockedFixes) {
 		for i := range some {
 			places[i] = vectorOf(some[i].Point())
 		}
 		m.mu.Lock()
 		for i := range some {
-			newer[from+i] = m.put(&some[i], places[i])
+			newer = append(newer, m.put(&some[i], places[i]))
 		}
 		m.mu.Unlock()
 	}

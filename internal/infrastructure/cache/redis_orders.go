@@ -1,7 +1,6 @@
 package cache
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/redis/rueidis"
@@ -167,7 +167,7 @@ func (r *Redis) remember(o *domain.Order, raw string) {
 	r.memory.keep(c)
 }
 
-// encodeOrder writes version, seq, the ledger's length, ledger and order.
+// encodeOrder writes version and seq, ledger and order, each on a line.
 func encodeOrder(o *domain.Order) (string, error) {
 	data, err := o.MarshalJSON()
 	if err != nil {
@@ -177,30 +177,20 @@ func encodeOrder(o *domain.Order) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	b := make([]byte, 0, len(data)+len(ledger)+40)
-	b = fmt.Appendf(b, "%d %d %d ", o.Version, o.Ledger.Seq, len(ledger))
-	return string(append(append(b, ledger...), data...)), nil
+	return fmt.Sprintf("%d %d \n%s\n%s", o.Version, o.Ledger.Seq, ledger, data), nil
 }
 
 func decodeOrder(raw string) (*domain.Order, error) {
-	b := []byte(raw)
-	var head [3]int
-	for i := range head {
-		number, rest, found := bytes.Cut(b, []byte(" "))
-		n, err := strconv.Atoi(string(number))
-		if !found || err != nil {
-			return nil, errors.New("an order in Redis can't be read")
-		}
-		head[i], b = n, rest
-	}
-	if head[2] < 0 || head[2] > len(b) {
-		return nil, errors.New("an order in Redis is cut short")
+	_, rest, _ := strings.Cut(raw, "\n")
+	first, data, found := strings.Cut(rest, "\n")
+	if !found {
+		return nil, errors.New("an order in Redis can't be read")
 	}
 	var ledger domain.Ledger
-	if err := json.Unmarshal(b[:head[2]], &ledger); err != nil {
+	if err := json.Unmarshal([]byte(first), &ledger); err != nil {
 		return nil, err
 	}
-	return domain.Thaw(b[head[2]:], ledger)
+	return domain.Thaw([]byte(data), ledger)
 }
 
 // miss remembers an order whose newest version Redis does not have.
