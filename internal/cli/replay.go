@@ -68,13 +68,13 @@ func replayCourier(ctx context.Context, c *client.Client, name, file string) (st
 }
 
 // setTimes gives a trail without times those of a steady pace. Half of them are no use.
-func setTimes(trail []fix, pace float64) error {
+func setTimes(trail []client.Position, pace float64) error {
 	timed := 0
 	for i, p := range trail {
-		if i > 0 && !p.at.IsZero() && p.at.Before(trail[i-1].at) {
+		if i > 0 && !p.RecordedAt.IsZero() && p.RecordedAt.Before(trail[i-1].RecordedAt) {
 			return fmt.Errorf("the time of place %d is before that of the one before it", i+1)
 		}
-		if !p.at.IsZero() {
+		if !p.RecordedAt.IsZero() {
 			timed++
 		}
 	}
@@ -88,16 +88,16 @@ func setTimes(trail []fix, pace float64) error {
 	at := time.Unix(0, 0)
 	for i := range trail {
 		if i > 0 {
-			at = at.Add(time.Duration(distanceM(trail[i-1].Point, trail[i].Point) / pace * float64(time.Second)))
+			at = at.Add(time.Duration(distanceM(pointOf(trail[i-1]), pointOf(trail[i])) / pace * float64(time.Second)))
 		}
-		trail[i].at = at
+		trail[i].RecordedAt = at
 	}
 	return nil
 }
 
 // replayTrail reports the places of a trail, each when its time has come. With a speed
 // of 0 the last one is now, and nobody waits.
-func replayTrail(ctx context.Context, c *client.Client, id string, trail []fix, speed float64) (client.Received, error) {
+func replayTrail(ctx context.Context, c *client.Client, id string, trail []client.Position, speed float64) (client.Received, error) {
 	var total client.Received
 	send := func(batch []client.Position) error {
 		got, err := c.ReportPositions(ctx, id, batch)
@@ -107,12 +107,11 @@ func replayTrail(ctx context.Context, c *client.Client, id string, trail []fix, 
 	}
 	start := time.Now()
 	if speed == 0 {
-		shift := start.Sub(trail[len(trail)-1].at)
-		for part := range slices.Chunk(trail, replayBatch) {
-			var batch []client.Position
-			for _, p := range part {
-				batch = append(batch, client.Position{Lat: p.Lat, Lon: p.Lon, RecordedAt: p.at.Add(shift)})
-			}
+		shift := start.Sub(trail[len(trail)-1].RecordedAt)
+		for i := range trail {
+			trail[i].RecordedAt = trail[i].RecordedAt.Add(shift)
+		}
+		for batch := range slices.Chunk(trail, replayBatch) {
 			if err := send(batch); err != nil {
 				return total, err
 			}
@@ -120,15 +119,15 @@ func replayTrail(ctx context.Context, c *client.Client, id string, trail []fix, 
 		return total, nil
 	}
 	for i, p := range trail {
-		due := start.Add(time.Duration(float64(p.at.Sub(trail[0].at)) / speed))
+		due := start.Add(time.Duration(float64(p.RecordedAt.Sub(trail[0].RecordedAt)) / speed))
 		if sleep(ctx, time.Until(due)) != nil {
 			return total, nil // told to stop
 		}
-		at := client.Position{Lat: p.Lat, Lon: p.Lon, RecordedAt: due}
+		p.RecordedAt = due
 		if i > 0 {
-			at.Heading = client.Ptr(headingOf(trail[i-1].Point, p.Point))
+			p.Heading = client.Ptr(headingOf(pointOf(trail[i-1]), pointOf(p)))
 		}
-		if err := send([]client.Position{at}); err != nil {
+		if err := send([]client.Position{p}); err != nil {
 			return total, err
 		}
 	}

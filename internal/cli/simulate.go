@@ -80,7 +80,7 @@ func (s *simulation) prepare() error {
 		}
 		way := make([]client.Point, len(trail))
 		for i, p := range trail {
-			way[i] = p.Point
+			way[i] = pointOf(p)
 		}
 		s.trails = append(s.trails, way)
 	}

@@ -18,23 +18,17 @@ import (
 	"github.com/order-tracking/order-tracking/pkg/client"
 )
 
-// fix is a place of a trail. Its time is zero where the trail has none.
-type fix struct {
-	client.Point
-	at time.Time
-}
-
 // metresPerDegree of latitude.
 const metresPerDegree = 6371008.8 * math.Pi / 180
 
-// readTrail reads a .gpx or .csv file.
-func readTrail(path string) ([]fix, error) {
+// readTrail reads a .gpx or .csv file. RecordedAt is zero where the trail has no times.
+func readTrail(path string) ([]client.Position, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = f.Close() }() // only read
-	var trail []fix
+	var trail []client.Position
 	switch ext := strings.ToLower(filepath.Ext(path)); ext {
 	case ".gpx":
 		trail, err = readGPX(f)
@@ -59,7 +53,7 @@ func readTrail(path string) ([]fix, error) {
 
 // readGPX reads the tracks of a GPX file or, where it has none, its routes.
 // https://www.topografix.com/GPX/1/1/
-func readGPX(r io.Reader) ([]fix, error) {
+func readGPX(r io.Reader) ([]client.Position, error) {
 	type place struct {
 		Lat  float64 `xml:"lat,attr"`
 		Lon  float64 `xml:"lon,attr"`
@@ -76,15 +70,15 @@ func readGPX(r io.Reader) ([]fix, error) {
 	if len(places) == 0 {
 		places = doc.Routes
 	}
-	out := make([]fix, len(places))
+	out := make([]client.Position, len(places))
 	for i, p := range places {
-		out[i] = fix{Point: client.Point{Lat: p.Lat, Lon: p.Lon}}
+		out[i] = client.Position{Lat: p.Lat, Lon: p.Lon}
 		if p.Time != "" {
 			t, err := time.Parse(time.RFC3339, strings.TrimSpace(p.Time))
 			if err != nil {
 				return nil, fmt.Errorf("place %d: %w", i+1, err)
 			}
-			out[i].at = t
+			out[i].RecordedAt = t
 		}
 	}
 	return out, nil
@@ -92,7 +86,7 @@ func readGPX(r io.Reader) ([]fix, error) {
 
 // readCSVTrail reads columns lat and lon (or latitude, longitude, lng) and, if there is
 // one, time (or timestamp, t, recorded_at): RFC 3339 or seconds since 1970.
-func readCSVTrail(r io.Reader) ([]fix, error) {
+func readCSVTrail(r io.Reader) ([]client.Position, error) {
 	rows := csv.NewReader(r)
 	header, err := rows.Read()
 	if err != nil {
@@ -107,7 +101,7 @@ func readCSVTrail(r io.Reader) ([]fix, error) {
 	if lat < 0 || lon < 0 {
 		return nil, errors.New("the first line must name the columns lat and lon")
 	}
-	var out []fix
+	var out []client.Position
 	for {
 		row, err := rows.Read()
 		if errors.Is(err, io.EOF) {
@@ -119,10 +113,10 @@ func readCSVTrail(r io.Reader) ([]fix, error) {
 		line, _ := rows.FieldPos(0)
 		la, err1 := strconv.ParseFloat(row[lat], 64)
 		lo, err2 := strconv.ParseFloat(row[lon], 64)
-		p := fix{Point: client.Point{Lat: la, Lon: lo}}
+		p := client.Position{Lat: la, Lon: lo}
 		var err3 error
 		if at >= 0 && row[at] != "" {
-			p.at, err3 = csvTime(row[at])
+			p.RecordedAt, err3 = csvTime(row[at])
 		}
 		if err := errors.Join(err1, err2, err3); err != nil {
 			return nil, fmt.Errorf("line %d: %w", line, err)
@@ -138,6 +132,8 @@ func csvTime(text string) (time.Time, error) {
 	}
 	return time.Parse(time.RFC3339, text)
 }
+
+func pointOf(p client.Position) client.Point { return client.Point{Lat: p.Lat, Lon: p.Lon} }
 
 // apart is how far b is north and east of a in metres, on a plane: they are near.
 func apart(a, b client.Point) (north, east float64) {
