@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -13,7 +14,8 @@ import (
 
 // keySpec is what is known of one key from its field in Config.
 type keySpec struct {
-	kind reflect.Type
+	index []int // of the field
+	kind  reflect.Type
 	// secret is "all" when the value must not be shown, "url" when it may hold a password.
 	secret string
 	// min and max are the limits of a number or a duration, as text.
@@ -27,18 +29,19 @@ const maxDuration = "87600h"
 // keys holds every key, such as "http.addr".
 var keys = keysOf("", reflect.TypeFor[Config]())
 
-func keysOf(prefix string, t reflect.Type) map[string]keySpec {
+func keysOf(prefix string, t reflect.Type, above ...int) map[string]keySpec {
 	found := map[string]keySpec{}
 	for i := range t.NumField() {
 		f := t.Field(i)
-		name := f.Tag.Get("koanf")
+		name, index := f.Tag.Get("koanf"), append(slices.Clip(above), i)
 		switch {
 		case name == "" || name == "-":
 		case f.Type.Kind() == reflect.Struct:
-			maps.Copy(found, keysOf(prefix+name+".", f.Type))
+			maps.Copy(found, keysOf(prefix+name+".", f.Type, index...))
 		default:
 			found[prefix+name] = keySpec{
-				kind: f.Type, secret: f.Tag.Get("secret"), min: f.Tag.Get("min"), max: cmp.Or(f.Tag.Get("max"), maxDuration),
+				index: index, kind: f.Type, secret: f.Tag.Get("secret"),
+				min: f.Tag.Get("min"), max: cmp.Or(f.Tag.Get("max"), maxDuration),
 			}
 		}
 	}

@@ -76,18 +76,8 @@ func (c *Config) YAML() (string, error) {
 }
 
 // valueAt finds the field of a key.
-func valueAt(v reflect.Value, key string) reflect.Value {
-	name, rest, below := strings.Cut(key, ".")
-	for i := range v.NumField() {
-		if v.Type().Field(i).Tag.Get("koanf") != name {
-			continue
-		}
-		if below {
-			return valueAt(v.Field(i), rest)
-		}
-		return v.Field(i)
-	}
-	panic("no key " + key) // a test has the same keys in both
+func valueAt(config reflect.Value, key string) reflect.Value {
+	return config.FieldByIndex(keys[key].index)
 }
 
 // plain is a value as people write it.
@@ -173,12 +163,10 @@ func kindOf(t reflect.Type) string {
 }
 
 func shownDefault(v reflect.Value) string {
-	text := fmt.Sprint(plain(v))
-	switch {
-	case v.Kind() == reflect.Slice && v.Len() == 0, text == "":
-		return "empty"
+	if text := fmt.Sprint(plain(v)); text != "" && text != "[]" {
+		return "`" + text + "`"
 	}
-	return "`" + text + "`"
+	return "empty"
 }
 
 // settersOf lists what sets a key.
@@ -201,33 +189,22 @@ func settersOf(key string) []string {
 // alsoNamed is how comments end with the short name and the flag of their key.
 var alsoNamed = regexp.MustCompile(`\s*(\b[A-Z]+_[A-Z_]+)?(, )?(--[a-z-]+)?$`)
 
+// examples are the indented lines of a comment.
+var examples = regexp.MustCompile(`(?m)(^  .*\n)+`)
+
 // prose makes Markdown of a comment: indented lines are examples.
 func prose(comment string) string {
 	var b strings.Builder
-	code := false
 	for line := range strings.Lines(comment) {
-		line = strings.TrimRight(strings.TrimPrefix(strings.TrimSpace(line), "#"), " ")
-		line = strings.TrimPrefix(line, " ")
+		line = strings.TrimPrefix(strings.TrimPrefix(strings.TrimSpace(line), "#"), " ")
 		if m := alsoNamed.FindStringSubmatch(line); shortNames[m[1]] != "" || m[1] == "" && m[3] != "" {
 			line = strings.TrimSuffix(line, m[0])
 		}
-		indented := strings.HasPrefix(line, "  ")
-		if indented != code {
-			if indented {
-				b.WriteString("\n")
-			}
-			b.WriteString("```\n")
-			code = indented
-			if !indented {
-				b.WriteString("\n")
-			}
-		}
-		if line != "" || code {
-			b.WriteString(strings.TrimPrefix(line, "  ") + "\n")
+		if line != "" {
+			b.WriteString(line + "\n")
 		}
 	}
-	if code {
-		b.WriteString("```\n")
-	}
-	return strings.TrimSpace(b.String())
+	return strings.TrimSpace(examples.ReplaceAllStringFunc(b.String(), func(lines string) string {
+		return "\n```\n" + strings.ReplaceAll("\n"+lines, "\n  ", "\n")[1:] + "```\n\n"
+	}))
 }
