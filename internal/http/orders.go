@@ -51,12 +51,11 @@ func (s *Server) orderRoutes() {
 		summary: "Create an order",
 		about:   "`customer.name` and `dropoff.address` or `dropoff.location` are required.",
 		body:    domain.Draft{}, request: exampleDraft, reply: exampleOrder,
-		codes: []domain.Code{domain.CodeDuplicateExternalID, domain.CodeIdempotencyRunning, domain.CodeIdempotencyReused},
+		codes: []domain.Code{domain.CodeDuplicateExternalID},
 	}, s.createOrder)
 	plain[getOrderIn, orderOut](s, operation{
 		method: http.MethodGet, path: "/order/{order_id}", id: "getOrder", tag: tagOrders,
 		summary: "Get an order", reply: exampleOrder, unmodified: true,
-		codes: []domain.Code{domain.CodeOrderNotFound},
 	}, s.guarded(s.getOrder))
 	handle(s, operation{
 		method: http.MethodGet, path: "/orders", id: "listOrders", tag: tagOrders,
@@ -68,15 +67,13 @@ func (s *Server) orderRoutes() {
 		about: "What is present replaces what the order has, what is absent stays. Null removes `pickup`, `notes`, " +
 			"`ready_at`, `promised_at`, `exception` or `metadata`. Metadata is merged entry by entry; an empty or null value removes one.",
 		body: orderPatch{}, request: examplePatch, reply: exampleOrder,
-		codes: []domain.Code{domain.CodeOrderNotFound, domain.CodeOrderFinished, domain.CodeVersionConflict},
+		codes: []domain.Code{domain.CodeOrderFinished},
 	}, s.editOrder)
 	handle(s, operation{
 		method: http.MethodDelete, path: "/order/{order_id}", id: "cancelOrder", tag: tagOrders,
 		summary: "Cancel an order", about: "Possible until the goods are handed over. Cancelling again changes nothing.",
 		body: cancellation{}, request: cancellation{Reason: "ordered twice"}, reply: exampleOrder,
-		codes: []domain.Code{
-			domain.CodeOrderNotFound, domain.CodeCancelAfterPickup, domain.CodeIllegalTransition, domain.CodeVersionConflict,
-		},
+		codes: []domain.Code{domain.CodeCancelAfterPickup, domain.CodeIllegalTransition},
 	}, s.cancelOrder)
 	handle(s, operation{
 		method: http.MethodPatch, path: "/order/{order_id}/status", id: "updateOrderStatus", tag: tagOrders,
@@ -84,18 +81,15 @@ func (s *Server) orderRoutes() {
 		about: "Follows the status table; asking for the status that the order is in changes nothing. " +
 			"`assigned` is set by assign-courier.",
 		body: usecase.StatusChange{}, request: exampleStep, reply: exampleOrder,
-		codes: []domain.Code{
-			domain.CodeOrderNotFound, domain.CodeIllegalTransition, domain.CodeCancelAfterPickup, domain.CodeVersionConflict,
-		},
+		codes: []domain.Code{domain.CodeIllegalTransition, domain.CodeCancelAfterPickup},
 	}, s.updateStatus)
 	handle(s, operation{
 		method: http.MethodPost, path: "/order/{order_id}/assign-courier", id: "assignCourier", tag: tagOrders,
 		summary: "Give an order to a courier", about: "To the one named, or with `auto` to the nearest on duty that has room.",
 		body: usecase.Assignment{}, request: exampleAssignment, reply: exampleOrder,
 		codes: []domain.Code{
-			domain.CodeOrderNotFound, domain.CodeCourierNotFound, domain.CodeIllegalTransition, domain.CodeCancelAfterPickup,
-			domain.CodeCourierBusy, domain.CodeNoCourierAvailable, domain.CodeVersionConflict,
-			domain.CodeIdempotencyRunning, domain.CodeIdempotencyReused,
+			domain.CodeCourierNotFound, domain.CodeIllegalTransition, domain.CodeCancelAfterPickup,
+			domain.CodeCourierBusy, domain.CodeNoCourierAvailable,
 		},
 	}, s.assignCourier)
 	handle(s, operation{
@@ -103,7 +97,6 @@ func (s *Server) orderRoutes() {
 		status: http.StatusAccepted, summary: "Send the customer a message",
 		about: "A template's text or one of your own; with neither, where the order stands.",
 		body:  usecase.Notice{}, request: exampleNotice, reply: exampleNotified,
-		codes: []domain.Code{domain.CodeOrderNotFound, domain.CodeIdempotencyRunning, domain.CodeIdempotencyReused},
 	}, s.notify)
 }
 
@@ -113,22 +106,17 @@ type createOrderIn struct {
 }
 
 func (s *Server) createOrder(ctx context.Context, in *createOrderIn) (*createdOut, error) {
-	draft, faults, err := decode[domain.Draft](in.JSONBody)
+	draft, err := request(in.JSONBody, nil, s.UseCases.Orders.CheckDraft)
 	if err != nil {
 		return nil, err
 	}
-	if len(faults) > 0 {
-		return nil, refusal(faults, s.UseCases.Orders.CheckDraft(draft))
-	}
-	ctx, idem, err := in.enter(ctx)
+	o, again, err := once(ctx, in.Idempotent, func(ctx context.Context) (*domain.Order, error) {
+		return s.UseCases.Orders.Create(ctx, draft)
+	})
 	if err != nil {
 		return nil, err
 	}
-	o, err := s.UseCases.Orders.Create(ctx, draft)
-	if err != nil {
-		return nil, err
-	}
-	return &createdOut{ETag: etag(o.Version), Location: "/order/" + o.ID, Replayed: replayed(idem), Body: o}, nil
+	return &createdOut{ETag: etag(o.Version), Location: "/order/" + o.ID, Replayed: again, Body: o}, nil
 }
 
 type getOrderIn struct {
@@ -205,8 +193,6 @@ func (p *orderPage) encode() ([]byte, error) {
 	return append(out, '}'), nil
 }
 
-type ordersOut struct{ Body *orderPage }
-
 // OrderFilters narrow lists and exports of orders.
 type OrderFilters struct {
 	Status        []domain.Status `query:"status,explode" doc:"one of these; repeat the parameter for several"`
@@ -233,10 +219,7 @@ type listOrdersIn struct {
 	Paging
 }
 
-func (s *Server) listOrders(ctx context.Context, in *listOrdersIn) (*ordersOut, error) {
+func (s *Server) listOrders(ctx context.Context, in *listOrdersIn) (*bodyOnly[*orderPage], error) {
 	orders, next, err := s.UseCases.Orders.List(ctx, in.filter(), in.request())
-	if err != nil {
-		return nil, err
-	}
-	return &ordersOut{Body: &orderPage{Orders: orders, Next: next}}, nil
+	return bodyOf(&orderPage{Orders: orders, Next: next}, err)
 }

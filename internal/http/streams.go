@@ -65,16 +65,15 @@ type sseIn struct {
 func (s *Server) streamRoutes() {
 	sockets := newUpgrader(s.Log)
 	s.ticketRoute()
-	codes := []domain.Code{domain.CodeOrderNotFound}
 	frames := "Frames: `snapshot` first, then `status`, `position`, `eta`, `notification`, `ping`, and `end` when the order is finished. "
 	plain[StreamIn, struct{}](s, operation{
 		method: http.MethodGet, path: "/order/{order_id}/ws", id: "watchOrder", tag: tagLive, stream: true,
-		summary: "Watch an order over WebSocket", codes: codes,
-		about: frames + "Close codes: 1000 finished, 1001 going away, 4001 unauthorised, 4002 revoked, 4003 too slow, 4400 bad request.",
+		summary: "Watch an order over WebSocket",
+		about:   frames + "Close codes: 1000 finished, 1001 going away, 4001 unauthorised, 4002 revoked, 4003 too slow, 4400 bad request.",
 	}, s.streaming(sockets, s.watchOrder))
 	plain[sseIn, struct{}](s, operation{
 		method: http.MethodGet, path: "/order/{order_id}/stream", id: "streamOrder", tag: tagLive,
-		summary: "Watch an order as server-sent events", codes: codes, replies: "text/event-stream",
+		summary: "Watch an order as server-sent events", replies: "text/event-stream",
 		about: frames + "One `data:` line a frame, `id:` on statuses only; pings are comments.",
 		reply: "id: 2\ndata: {\"type\":\"status\",\"order_id\":\"…\",\"version\":2,\"at\":\"…\",\"data\":{…}}\n\n",
 	}, s.streaming(nil, s.streamOrder))
