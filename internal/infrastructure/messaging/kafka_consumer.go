@@ -48,7 +48,7 @@ type Consumer struct {
 	stop, cut context.CancelFunc
 	// abandon makes the client give up everything, for a broker that does not answer.
 	abandon context.CancelFunc
-	runs    sync.WaitGroup
+	running sync.Mutex // held by Run
 	closing sync.Once
 
 	mu    sync.Mutex
@@ -109,14 +109,8 @@ func NewConsumer(c ClientConfig, group string, handle func(ctx context.Context, 
 // were being handled are finished (for at most 5 s) and their offsets committed. It may
 // be called once.
 func (k *Consumer) Run(ctx context.Context) error {
-	k.mu.Lock()
-	if k.stopping.Err() != nil {
-		k.mu.Unlock()
-		return nil
-	}
-	k.runs.Add(1)
-	k.mu.Unlock()
-	defer k.runs.Done()
+	k.running.Lock()
+	defer k.running.Unlock()
 	defer context.AfterFunc(ctx, k.halt)()
 	for k.stopping.Err() == nil {
 		fetched := k.client.PollRecords(k.stopping, pollRecords)
@@ -131,8 +125,6 @@ func (k *Consumer) Run(ctx context.Context) error {
 
 // halt makes Run end: nothing new is started, what runs gets the grace.
 func (k *Consumer) halt() {
-	k.mu.Lock()
-	defer k.mu.Unlock()
 	k.stop()
 	time.AfterFunc(stopGrace, k.cut)
 }
@@ -142,7 +134,8 @@ func (k *Consumer) halt() {
 func (k *Consumer) Close() {
 	k.closing.Do(func() {
 		k.halt()
-		k.runs.Wait()
+		k.running.Lock()
+		defer k.running.Unlock()
 		k.cut()
 		ctx, cancel := context.WithTimeout(context.Background(), leaveTimeout)
 		defer cancel()
