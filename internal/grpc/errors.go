@@ -1,6 +1,7 @@
 package grpcdoor
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -68,10 +69,9 @@ var statusCodes = map[domain.Code]codes.Code{
 	domain.CodeAmbiguousReference:   codes.InvalidArgument,
 }
 
-// failure is a domain error on its way out: with its status code, the reason that the
-// caller reads and what else belongs to it.
+// failure is a domain error on its way out: with the reason that the caller reads and
+// what else belongs to it.
 type failure struct {
-	code   codes.Code
 	reason string
 	meta   map[string]string
 	err    *domain.Error
@@ -92,11 +92,7 @@ func failureOf(err error) *failure {
 	if !errors.As(err, &e) || e.Code == domain.CodeInternal {
 		e = domain.Errorf(domain.CodeInternal, "something went wrong on our side; the request id tells us what")
 	}
-	code, ok := statusCodes[e.Code]
-	if !ok {
-		code = codes.Internal
-	}
-	return &failure{code: code, reason: string(e.Code), err: e}
+	return &failure{reason: string(e.Code), err: e}
 }
 
 // statusOf turns an error into what the caller sees.
@@ -117,10 +113,7 @@ func (f *failure) status(requestID string) *status.Status {
 	}
 	maps.Copy(info.Metadata, f.meta)
 	if f.err.Allowed != nil {
-		names := make([]string, len(f.err.Allowed))
-		for i, s := range f.err.Allowed {
-			names[i] = string(s)
-		}
+		names := each(f.err.Allowed, func(s domain.Status) string { return string(s) })
 		info.Metadata[metaAllowed] = strings.Join(names, ",")
 	}
 	details := []protoadapt.MessageV1{info}
@@ -133,7 +126,7 @@ func (f *failure) status(requestID string) *status.Status {
 	if after := f.retryAfter(); after > 0 {
 		details = append(details, &errdetails.RetryInfo{RetryDelay: durationpb.New(after)})
 	}
-	plain := status.New(f.code, valid(f.err.Message))
+	plain := status.New(cmp.Or(statusCodes[f.err.Code], codes.Internal), valid(f.err.Message))
 	full, err := plain.WithDetails(details...)
 	if err != nil { // can't be: the details are ours and their text is valid
 		return plain
@@ -168,10 +161,7 @@ func violations(faults []domain.Fault) (*errdetails.BadRequest, string) {
 		bad.FieldViolations = append(bad.FieldViolations, v)
 		pointers = append(pointers, pointer)
 	}
-	b, err := json.Marshal(pointers)
-	if err != nil { // strings always marshal
-		return bad, "[]"
-	}
+	b, _ := json.Marshal(pointers) // strings always marshal
 	return bad, string(b)
 }
 
@@ -185,23 +175,22 @@ func shorten(s string) string {
 
 func valid(s string) string { return strings.ToValidUTF8(s, "") }
 
+var unescapePointer = strings.NewReplacer("~1", "/", "~0", "~")
+
 // fieldPath writes a JSON pointer as proto tools write fields: /items/0/price/amount
 // is items[0].price.amount, and /metadata/a~1b is metadata["a/b"].
 func fieldPath(pointer string) string {
 	var b strings.Builder
 	previous := ""
-	for i, part := range strings.Split(pointer, "/") {
-		if i == 0 {
-			continue // a pointer starts with the slash
-		}
-		part = strings.ReplaceAll(strings.ReplaceAll(part, "~1", "/"), "~0", "~")
+	for i, part := range strings.Split(pointer, "/")[1:] { // it starts with the slash
+		part = unescapePointer.Replace(part)
 		_, err := strconv.ParseUint(part, 10, 31)
 		switch {
 		case previous == "metadata":
 			b.WriteString("[" + strconv.Quote(part) + "]")
 		case err == nil:
 			b.WriteString("[" + part + "]")
-		case i > 1:
+		case i > 0:
 			b.WriteString("." + part)
 		default:
 			b.WriteString(part)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 
-	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
@@ -68,7 +67,7 @@ func ended(err error) error {
 	case errors.Is(err, push.ErrFull):
 		return domain.Unavailable("the stream", err)
 	case errors.Is(err, push.ErrTooSlow):
-		return &failure{code: codes.ResourceExhausted, reason: "too_slow", err: domain.Errorf(domain.CodeRateLimited,
+		return &failure{reason: "too_slow", err: domain.Errorf(domain.CodeRateLimited,
 			"frames were not read fast enough; come back with the last version seen")}
 	case errors.Is(err, push.ErrRevoked):
 		return domain.Errorf(domain.CodeUnauthenticated, "access was revoked")
