@@ -31,7 +31,7 @@ const (
 
 // RedisOptions says how a Redis is used.
 type RedisOptions struct {
-	// Prefix begins all keys and channels; default "ot".
+	// Prefix begins all keys and channels.
 	Prefix string
 	Log    *zap.Logger
 }
@@ -85,9 +85,6 @@ func NewRedis(ctx context.Context, url string, o RedisOptions) (*Redis, error) {
 	option, err := parseRedisURL(url)
 	if err != nil {
 		return nil, err
-	}
-	if o.Prefix == "" {
-		o.Prefix = "ot"
 	}
 	r := &Redis{
 		prefix: o.Prefix, log: o.Log, option: option, memory: NewMemory(MemoryOptions{}),
