@@ -79,7 +79,8 @@ func (g *guard) Accept() (net.Conn, error) {
 			conn.Close() //nolint:errcheck,gosec // nothing was said yet
 			g.log.Warn("embedded Kafka broker: too many connections; one is refused", zap.Int("max", maxConns))
 		default:
-			return &guardedConn{Conn: conn, guard: g, left: sync.OnceFunc(func() { g.conns.Add(-1) })}, nil
+			left := sync.OnceFunc(func() { g.conns.Add(-1) })
+			return &guardedConn{Conn: conn, guard: g, left: left, asked: map[int32]kmsg.Request{}}, nil
 		}
 	}
 }
@@ -98,7 +99,7 @@ type guardedConn struct {
 	frame bytes.Reader // what of the current frame the broker has not read
 
 	mu    sync.Mutex
-	asked map[uint32]kmsg.Request // whose answers name the broker
+	asked map[int32]kmsg.Request // whose answers name the broker, by correlation id
 }
 
 // Read implements net.Conn. It returns bytes of frames that passed only.
@@ -153,12 +154,7 @@ func (c *guardedConn) next() ([]byte, error) {
 	if _, err := io.CopyN(frame, c.Conn, int64(size)-minFrame); err != nil {
 		return nil, err
 	}
-	checked, err := c.guard.check(frame.Bytes())
-	if err != nil {
-		return nil, err
-	}
-	c.remember(checked)
-	return checked, nil
+	return c.check(frame.Bytes())
 }
 
 // Write implements net.Conn. The broker writes one whole answer at a time.

@@ -12,32 +12,13 @@ import (
 // The address by which a client reached it is one that works for this client, so the
 // answers that name the broker are rewritten, each connection to its own address.
 
-// remember keeps the version of a request whose answer names the broker, by
-// correlation id.
-func (c *guardedConn) remember(frame []byte) {
-	if !c.guard.anywhere {
-		return
-	}
-	switch key := kmsg.Key(binary.BigEndian.Uint16(frame[4:])); key { //nolint:gosec // bits
-	case kmsg.Metadata, kmsg.FindCoordinator, kmsg.DescribeCluster:
-		req := kmsg.RequestForKey(key.Int16())
-		req.SetVersion(int16(binary.BigEndian.Uint16(frame[6:]))) //nolint:gosec // bits
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		if c.asked == nil {
-			c.asked = map[uint32]kmsg.Request{}
-		}
-		c.asked[binary.BigEndian.Uint32(frame[8:])] = req
-	}
-}
-
 // advertise returns the answer with this connection's address in the broker's place.
 func (c *guardedConn) advertise(answer []byte) ([]byte, error) {
 	const head = 8 // length and correlation id
 	if !c.guard.anywhere || len(answer) < head {
 		return answer, nil
 	}
-	id := binary.BigEndian.Uint32(answer[4:])
+	id := int32(binary.BigEndian.Uint32(answer[4:])) //nolint:gosec // bits
 	c.mu.Lock()
 	req := c.asked[id]
 	delete(c.asked, id)

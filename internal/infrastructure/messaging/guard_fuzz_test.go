@@ -19,7 +19,7 @@ func FuzzGuard(f *testing.F) {
 		req.SetVersion(v.max)
 		f.Add(uint16(key), uint16(v.max), append([]byte{0}, req.AppendTo(nil)...)) //nolint:gosec // small
 	}
-	g := &guard{log: zap.NewNop(), groups: map[string]bool{}}
+	c := &guardedConn{guard: &guard{log: zap.NewNop(), groups: map[string]bool{}}}
 	f.Fuzz(func(t *testing.T, key, version uint16, body []byte) {
 		raw := binary.BigEndian.AppendUint32(nil, uint32(10+len(body))) //nolint:gosec // small
 		raw = binary.BigEndian.AppendUint16(raw, key)
@@ -29,7 +29,7 @@ func FuzzGuard(f *testing.F) {
 		if admit(kmsg.Key(key), int16(version), len(raw)-4) != nil { //nolint:gosec // bits
 			return
 		}
-		out, err := g.check(raw)
+		out, err := c.check(raw)
 		if err != nil {
 			return
 		}

@@ -67,7 +67,7 @@ func admit(key kmsg.Key, version int16, size int) error {
 
 // check looks at a whole frame, length included, as the broker will, and at what it
 // would trip over. It returns the frame to hand on, which may be another one.
-func (g *guard) check(frame []byte) (out []byte, err error) {
+func (c *guardedConn) check(frame []byte) (out []byte, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("%w: %v", errRefused, r)
@@ -106,10 +106,16 @@ func (g *guard) check(frame []byte) (out []byte, err error) {
 		out = req.AppendTo(frame[:len(frame)-len(body)])
 		binary.BigEndian.PutUint32(out, uint32(len(out)-4)) //nolint:gosec // at most maxSmall
 		return out, nil
+	case *kmsg.MetadataRequest, *kmsg.FindCoordinatorRequest, *kmsg.DescribeClusterRequest:
+		if c.guard.anywhere {
+			c.mu.Lock()
+			c.asked[correlation] = req
+			c.mu.Unlock()
+		}
 	case *kmsg.JoinGroupRequest:
-		err = g.checkJoin(req)
+		err = c.guard.checkJoin(req)
 	case *kmsg.OffsetCommitRequest:
-		err = g.checkCommit(req)
+		err = c.guard.checkCommit(req)
 	case *kmsg.InitProducerIDRequest:
 		if req.TransactionalID != nil {
 			err = fmt.Errorf("%w: transactions are not offered", errRefused)
