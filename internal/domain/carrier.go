@@ -5,7 +5,6 @@ import (
 	"errors"
 	"math"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -69,7 +68,7 @@ const (
 // then the tariff's code breaking ties. Any other wish is a tariff's code. ok is
 // false when no offer fits. Prices are compared as numbers: a carrier quotes in one currency.
 func ChooseQuote(quotes []Quote, wish string) (q Quote, ok bool) {
-	price := func(a, b Quote) int { return int(min(max(a.Price.Amount-b.Price.Amount, -1), 1)) }
+	price := func(a, b Quote) int { return cmp.Compare(a.Price.Amount, b.Price.Amount) }
 	speed := func(a, b Quote) int { return a.Expected.Latest.Compare(b.Expected.Latest) }
 	first, second := price, speed
 	switch wish {
@@ -83,13 +82,7 @@ func ChooseQuote(quotes []Quote, wish string) (q Quote, ok bool) {
 		return Quote{}, false
 	}
 	return slices.MinFunc(quotes, func(a, b Quote) int {
-		if c := first(a, b); c != 0 {
-			return c
-		}
-		if c := second(a, b); c != 0 {
-			return c
-		}
-		return strings.Compare(a.Tariff, b.Tariff)
+		return cmp.Or(first(a, b), second(a, b), cmp.Compare(a.Tariff, b.Tariff))
 	}), true
 }
 
@@ -289,8 +282,7 @@ func ClassOf(err error) ErrorClass {
 	if err == nil {
 		return ""
 	}
-	var e *CarrierError
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*CarrierError](err); ok {
 		return e.Class
 	}
 	return ClassRetryable

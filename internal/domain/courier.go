@@ -1,7 +1,7 @@
 package domain
 
 import (
-	"maps"
+	"slices"
 	"time"
 )
 
@@ -23,14 +23,7 @@ func Vehicles() []Vehicle {
 }
 
 // Valid says whether v is one of the vehicles.
-func (v Vehicle) Valid() bool {
-	for _, known := range Vehicles() {
-		if v == known {
-			return true
-		}
-	}
-	return false
-}
+func (v Vehicle) Valid() bool { return slices.Contains(Vehicles(), v) }
 
 // DefaultCapacity is how many active orders a courier takes unless told otherwise.
 const DefaultCapacity = 10
@@ -76,22 +69,12 @@ func NewCourier(e CourierEdit, region string, now time.Time) (*Courier, error) {
 // Edit applies the edit or refuses with validation_failed.
 func (c *Courier) Edit(e CourierEdit, region string, now time.Time) error {
 	next := *c
-	if e.Name != nil {
-		next.Name = *e.Name
-	}
-	if e.Phone != nil {
-		next.Phone = *e.Phone
-	}
-	if e.Vehicle != nil {
-		next.Vehicle = *e.Vehicle
-	}
-	if e.Capacity != nil {
-		next.Capacity = *e.Capacity
-	}
-	if e.OnDuty != nil {
-		next.OnDuty = *e.OnDuty
-	}
-	next.Metadata = merge(maps.Clone(c.Metadata), e.Metadata)
+	set(&next.Name, e.Name)
+	set(&next.Phone, e.Phone)
+	set(&next.Vehicle, e.Vehicle)
+	set(&next.Capacity, e.Capacity)
+	set(&next.OnDuty, e.OnDuty)
+	next.Metadata = merge(c.Metadata, e.Metadata)
 	next.UpdatedAt = Timestamp(now)
 	var f Faults
 	f.required("/name", next.Name, MaxName)
@@ -99,9 +82,7 @@ func (c *Courier) Edit(e CourierEdit, region string, now time.Time) error {
 	if !next.Vehicle.Valid() {
 		f.Add("/vehicle", "unknown_vehicle", "must be one of foot, bicycle, motorbike, car, van")
 	}
-	if next.Capacity < 1 || next.Capacity > MaxCapacity {
-		f.Add("/capacity", "out_of_range", "must be between 1 and %d", MaxCapacity)
-	}
+	Within(&f, "/capacity", next.Capacity, 1, MaxCapacity)
 	f.metadata("/metadata", next.Metadata)
 	if err := f.Err(); err != nil {
 		return err

@@ -1,7 +1,6 @@
 package domain
 
 import (
-	"strconv"
 	"strings"
 	"time"
 )
@@ -37,8 +36,8 @@ func (d Draft) Normalize(region string) (Draft, error) {
 	d.Total.validate(&f, "/total")
 	f.Text("/notes", d.Notes, MaxText)
 	f.metadata("/metadata", d.Metadata)
-	f.optionalTime("/ready_at", d.ReadyAt)
-	f.optionalTime("/promised_at", d.PromisedAt)
+	f.Time("/ready_at", d.ReadyAt)
+	f.Time("/promised_at", d.PromisedAt)
 	return d, f.Err()
 }
 
@@ -48,7 +47,7 @@ func (f *Faults) place(pointer string, p *Place) {
 	}
 	f.Text(pointer+"/address", p.Address, MaxAddress)
 	f.Text(pointer+"/notes", p.Notes, MaxText)
-	f.point(pointer+"/location", p.Location)
+	f.Point(pointer+"/location", p.Location)
 }
 
 // dropoff is a place that somebody must be able to find.
@@ -64,18 +63,19 @@ func (f *Faults) items(items []Item) {
 		f.Add("/items", "too_many", "must have at most %d entries", MaxItems)
 		return
 	}
-	for i, it := range items {
-		at := "/items/" + strconv.Itoa(i)
-		f.required(at+"/name", it.Name, MaxName)
-		f.Text(at+"/sku", it.SKU, MaxKey)
-		if it.Quantity < 1 || it.Quantity > MaxQuantity {
-			f.Add(at+"/quantity", "out_of_range", "must be between 1 and %d", MaxQuantity)
-		}
-		if it.WeightG < 0 || it.WeightG > MaxWeightG {
-			f.Add(at+"/weight_g", "out_of_range", "must be between 0 and %d grams", MaxWeightG)
-		}
-		it.Price.validate(f, at+"/price")
+	for i := range items {
+		f.includeAt("/items", i, items[i].validate())
 	}
+}
+
+func (i *Item) validate() error {
+	var f Faults
+	f.required("/name", i.Name, MaxName)
+	f.Text("/sku", i.SKU, MaxKey)
+	Within(&f, "/quantity", i.Quantity, 1, MaxQuantity)
+	Within(&f, "/weight_g", i.WeightG, 0, MaxWeightG)
+	i.Price.validate(&f, "/price")
+	return f.Err()
 }
 
 // Proof is what shows that goods changed hands.
@@ -102,14 +102,17 @@ func (p *Proof) data() map[string]any {
 	if p == nil || *p == (Proof{}) {
 		return nil
 	}
-	fields := map[string]any{}
-	for k, v := range map[string]string{
-		"recipient": p.Recipient, "code": p.Code, "note": p.Note,
-		"photo_url": p.PhotoURL, "signature_url": p.SignatureURL,
-	} {
+	return map[string]any{"proof": given(map[string]any{}, map[string]string{
+		"recipient": p.Recipient, "code": p.Code, "note": p.Note, "photo_url": p.PhotoURL, "signature_url": p.SignatureURL,
+	})}
+}
+
+// given adds to an event's data the texts that are there.
+func given(data map[string]any, texts map[string]string) map[string]any {
+	for k, v := range texts {
 		if v != "" {
-			fields[k] = v
+			data[k] = v
 		}
 	}
-	return map[string]any{"proof": fields}
+	return data
 }

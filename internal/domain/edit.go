@@ -1,6 +1,7 @@
 package domain
 
 import (
+	"cmp"
 	"maps"
 	"reflect"
 	"strings"
@@ -59,78 +60,63 @@ func (o *Order) Edit(e Edit, region string, by By) ([]Event, error) {
 	return []Event{o.change(kind, by, data)}, nil
 }
 
+// normalize checks what the edit gives by the rules of drafts; the fields that those
+// must have stand in where it gives none.
 func (e *Edit) normalize(region string) error {
+	d := Draft{
+		Customer: Customer{Name: "-"}, Pickup: e.Pickup, Dropoff: cmp.Or(e.Dropoff, &Place{Address: "-"}),
+		Metadata: e.Metadata, ReadyAt: e.ReadyAt, PromisedAt: e.PromisedAt,
+	}
+	set(&d.Customer, e.Customer)
+	set(&d.Notes, e.Notes)
+	d, err := d.Normalize(region)
+	if e.Customer != nil {
+		e.Customer = &d.Customer
+	}
 	var f Faults
-	if c := e.Customer; c != nil {
-		copied := *c
-		e.Customer = &copied
-		f.required("/customer/name", copied.Name, MaxName)
-		f.phone("/customer/phone", &e.Customer.Phone, region)
-		f.email("/customer/email", copied.Email)
-		f.locale("/customer/locale", copied.Locale)
-	}
-	f.place("/pickup", e.Pickup)
-	if e.Dropoff != nil {
-		f.dropoff(e.Dropoff)
-	}
-	if e.Notes != nil {
-		f.Text("/notes", *e.Notes, MaxText)
-	}
-	f.optionalTime("/ready_at", e.ReadyAt)
-	f.optionalTime("/promised_at", e.PromisedAt)
-	f.metadata("/metadata", e.Metadata)
+	f.Include("", err)
 	if x := e.Exception; x != nil {
 		f.required("/exception/code", x.Code, MaxKey)
 		f.Text("/exception/detail", x.Detail, MaxText)
 	}
 	for _, field := range e.Clear {
-		switch field {
-		case "pickup", "notes", "ready_at", "promised_at", "exception", "metadata":
-		default:
+		if clearable[field] == nil {
 			f.Add("/"+escapePointer(field), "required", "can't be removed")
 		}
 	}
 	return f.Err()
 }
 
+// clearable is how each field that may be taken away is.
+var clearable = map[string]func(*Order){
+	"pickup":      func(o *Order) { o.Pickup = nil },
+	"notes":       func(o *Order) { o.Notes = "" },
+	"ready_at":    func(o *Order) { o.ReadyAt = nil },
+	"promised_at": func(o *Order) { o.PromisedAt = nil },
+	"exception":   func(o *Order) { o.Exception = nil },
+	"metadata":    func(o *Order) { o.Metadata = nil },
+}
+
 func (e *Edit) apply(o *Order, now time.Time) {
-	if e.Customer != nil {
-		o.Customer = *e.Customer
-	}
-	if e.Pickup != nil {
-		o.Pickup = e.Pickup
-	}
-	if e.Dropoff != nil {
-		o.Dropoff = *e.Dropoff
-	}
-	if e.Notes != nil {
-		o.Notes = *e.Notes
-	}
-	if e.ReadyAt != nil {
-		o.ReadyAt = timestamp(e.ReadyAt)
-	}
-	if e.PromisedAt != nil {
-		o.PromisedAt = timestamp(e.PromisedAt)
-	}
+	set(&o.Customer, e.Customer)
+	set(&o.Dropoff, e.Dropoff)
+	set(&o.Notes, e.Notes)
+	o.Pickup = cmp.Or(e.Pickup, o.Pickup)
+	o.ReadyAt = cmp.Or(timestamp(e.ReadyAt), o.ReadyAt)
+	o.PromisedAt = cmp.Or(timestamp(e.PromisedAt), o.PromisedAt)
 	if x := e.Exception; x != nil && (o.Exception == nil || o.Exception.Code != x.Code || o.Exception.Detail != x.Detail) {
 		o.Exception = &Exception{Code: x.Code, Detail: x.Detail, Since: now}
 	}
 	o.Metadata = merge(o.Metadata, e.Metadata)
 	for _, field := range e.Clear {
-		switch field {
-		case "pickup":
-			o.Pickup = nil
-		case "notes":
-			o.Notes = ""
-		case "ready_at":
-			o.ReadyAt = nil
-		case "promised_at":
-			o.PromisedAt = nil
-		case "exception":
-			o.Exception = nil
-		case "metadata":
-			o.Metadata = nil
-		}
+		clearable[field](o)
+	}
+}
+
+// set takes over a value that is given.
+func set[T any](to, given *T) {
+	if given != nil {
+		*to = *given
 	}
 }
 
@@ -139,17 +125,10 @@ func merge(into, m map[string]string) map[string]string {
 	if len(m) == 0 {
 		return into
 	}
-	out := maps.Clone(into)
-	if out == nil {
-		out = map[string]string{}
-	}
-	for k, v := range m {
-		if v == "" {
-			delete(out, k)
-		} else {
-			out[k] = v
-		}
-	}
+	out := make(map[string]string, len(into)+len(m))
+	maps.Copy(out, into)
+	maps.Copy(out, m)
+	maps.DeleteFunc(out, func(k, v string) bool { _, given := m[k]; return given && v == "" })
 	if len(out) == 0 {
 		return nil
 	}
@@ -159,14 +138,10 @@ func merge(into, m map[string]string) map[string]string {
 // changedFields names the visible fields in which the orders differ, by their JSON names.
 func changedFields(a, b *Order) []string {
 	var names []string
-	va, vb := reflect.ValueOf(*a), reflect.ValueOf(*b)
-	for i := range va.NumField() {
-		field := va.Type().Field(i)
+	other := reflect.ValueOf(*b)
+	for field, value := range reflect.ValueOf(*a).Fields() {
 		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
-		if name == "" || name == "-" {
-			continue
-		}
-		if !reflect.DeepEqual(va.Field(i).Interface(), vb.Field(i).Interface()) {
+		if name != "" && name != "-" && !reflect.DeepEqual(value.Interface(), other.FieldByIndex(field.Index).Interface()) {
 			names = append(names, name)
 		}
 	}

@@ -1,6 +1,9 @@
 package domain
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // EventType names what happened to an order.
 type EventType string
@@ -22,13 +25,13 @@ const (
 	EventShipmentChanged EventType = "shipment.changed"
 )
 
+var (
+	changeTypes = []EventType{EventCreated, EventStatusChanged, EventChanged, EventException, EventShipmentBooked, EventShipmentChanged}
+	noteTypes   = []EventType{EventReportLate, EventOrderLate, EventNotified, EventCourierNear, EventCourierSilent}
+)
+
 // EventTypes lists every type.
-func EventTypes() []EventType {
-	return []EventType{
-		EventCreated, EventStatusChanged, EventChanged, EventException, EventReportLate, EventOrderLate, EventNotified,
-		EventCourierNear, EventCourierSilent, EventShipmentBooked, EventShipmentChanged,
-	}
-}
+func EventTypes() []EventType { return slices.Concat(changeTypes, noteTypes) }
 
 // Event is one entry of an order's history. Entries are never changed.
 type Event struct {
@@ -52,13 +55,7 @@ type Event struct {
 }
 
 // Note says whether the event left the order as it was.
-func (e Event) Note() bool {
-	switch e.Type {
-	case EventCreated, EventStatusChanged, EventChanged, EventException, EventShipmentBooked, EventShipmentChanged:
-		return false
-	}
-	return true
-}
+func (e Event) Note() bool { return !slices.Contains(changeTypes, e.Type) }
 
 // By is who does something to an order, when and where.
 type By struct {
@@ -85,5 +82,5 @@ func (b By) occurred() time.Time {
 func (b By) validate(f *Faults) {
 	f.notFuture("/occurred_at", b.OccurredAt, b.Now)
 	f.Text("/reason", b.Reason, MaxText)
-	f.point("/location", b.Location)
+	f.Point("/location", b.Location)
 }

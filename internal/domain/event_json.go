@@ -2,8 +2,6 @@ package domain
 
 import (
 	"encoding/json"
-	"maps"
-	"slices"
 	"strconv"
 	"time"
 	"unicode/utf8"
@@ -31,40 +29,7 @@ func (e *Event) AppendJSON(b []byte) []byte {
 		b = appendAny(append(b, `,"location":`...), e.Location)
 	}
 	if len(e.Data) > 0 {
-		b = appendData(append(b, `,"data":`...), e.Data)
-	}
-	return append(b, '}')
-}
-
-func appendData(b []byte, data map[string]any) []byte {
-	keys := make([]string, 0, 8)
-	if len(data) > cap(keys) {
-		return appendAny(b, data)
-	}
-	keys = slices.AppendSeq(keys, maps.Keys(data))
-	slices.Sort(keys)
-	for i, k := range keys {
-		b = append(b, "{,"[min(i, 1)])
-		b = append(appendString(b, k), ':')
-		switch v := data[k].(type) {
-		case string:
-			b = appendString(b, v)
-		case []string:
-			if v == nil {
-				b = append(b, "null"...)
-				continue
-			}
-			b = append(b, '[')
-			for j, s := range v {
-				if j > 0 {
-					b = append(b, ',')
-				}
-				b = appendString(b, s)
-			}
-			b = append(b, ']')
-		default:
-			b = appendAny(b, v)
-		}
+		b = appendAny(append(b, `,"data":`...), e.Data)
 	}
 	return append(b, '}')
 }

@@ -1,9 +1,6 @@
 package domain
 
-import (
-	"maps"
-	"time"
-)
+import "time"
 
 // Move takes the order to a status as a person or an app asks: strictly by the
 // table. Asking for the status that the order is in changes nothing. It refuses
@@ -13,7 +10,7 @@ func (o *Order) Move(to Status, proof *Proof, by By) ([]Event, error) {
 	var f Faults
 	switch {
 	case !to.Valid():
-		f.Add("/status", "unknown_status", "must be one of the statuses, such as %s", StatusPickedUp)
+		f.Status("/status", to)
 	case to == StatusAssigned:
 		f.Add("/status", "use_assign_courier", "assigning needs a courier: use the assign-courier operation")
 	}
@@ -58,10 +55,15 @@ func (o *Order) refuse(to Status) error {
 	return &Error{Code: code, Message: text, Allowed: o.Status.Next()}
 }
 
+// handsOver says whether the step gives the goods into a courier's or carrier's hands.
+func handsOver(from, to Status) bool {
+	return from.BeforeCustody() && !to.BeforeCustody() && to != StatusCancelled
+}
+
 // enter makes the step; that it is allowed has been checked.
 func (o *Order) enter(to Status, by By, data map[string]any) Event {
 	previous, at := o.Status, by.occurred()
-	if previous.BeforeCustody() && !to.BeforeCustody() && to != StatusCancelled {
+	if handsOver(previous, to) {
 		o.Ledger.CustodyAt = &at
 	}
 	o.Status = to
@@ -110,13 +112,11 @@ func (r *Report) Validate(now time.Time) error {
 	f.Text("/merchant_id", r.MerchantID, MaxKey)
 	f.Text("/tracking_number", r.TrackingNumber, MaxKey)
 	f.Text("/reason", r.Reason, MaxText)
-	f.point("/location", r.Location)
+	f.Point("/location", r.Location)
 	if r.OrderID == "" && r.ExternalID == "" && r.TrackingNumber == "" {
 		f.Add("/order_id", "required", "order_id, external_id or tracking_number is required")
 	}
-	if !r.Status.Valid() {
-		f.Add("/status", "unknown_status", "must be one of the statuses, such as %s", StatusPickedUp)
-	}
+	f.Status("/status", r.Status)
 	if r.OccurredAt.IsZero() {
 		f.Add("/occurred_at", "required", "is required")
 	}
@@ -140,7 +140,7 @@ func (o *Order) Observe(r Report, by By) []Event {
 	if newest && r.Status != o.Status && o.Status.Leads(r.Status) {
 		return []Event{o.enter(r.Status, by, r.Data)}
 	}
-	ev := o.note(EventReportLate, by, r.Data)
+	ev := o.Note(EventReportLate, by, r.Data)
 	ev.Status = r.Status
 	return []Event{ev}
 }
@@ -151,10 +151,6 @@ func (o *Order) newestOf(source string, at time.Time) bool {
 	if newest, known := o.Ledger.Reported[source]; known && newest.After(at) {
 		return false
 	}
-	o.Ledger.Reported = maps.Clone(o.Ledger.Reported)
-	if o.Ledger.Reported == nil {
-		o.Ledger.Reported = map[string]time.Time{}
-	}
-	o.Ledger.Reported[source] = at
+	o.Ledger.Reported = with(o.Ledger.Reported, source, at)
 	return true
 }

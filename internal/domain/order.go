@@ -165,11 +165,11 @@ func (o *Order) Active() bool { return !o.Status.Terminal() }
 func (o *Order) change(t EventType, by By, data map[string]any) Event {
 	o.Version++
 	o.UpdatedAt = Timestamp(by.Now)
-	return o.note(t, by, data)
+	return o.Note(t, by, data)
 }
 
-// note makes an entry of the history that leaves the order as it is.
-func (o *Order) note(t EventType, by By, data map[string]any) Event {
+// Note writes an entry into the history that leaves the order as it is.
+func (o *Order) Note(t EventType, by By, data map[string]any) Event {
 	o.wire = nil
 	o.Ledger.Seq++
 	return Event{
@@ -184,16 +184,17 @@ func (o *Order) Once(what string) (first bool) {
 	if o.Ledger.Told[what] {
 		return false
 	}
-	o.Ledger.Told = maps.Clone(o.Ledger.Told)
-	if o.Ledger.Told == nil {
-		o.Ledger.Told = map[string]bool{}
-	}
-	o.Ledger.Told[what] = true
+	o.Ledger.Told = with(o.Ledger.Told, what, true)
 	return true
 }
 
-// Note writes an entry into the history that leaves the order as it is.
-func (o *Order) Note(t EventType, by By, data map[string]any) Event { return o.note(t, by, data) }
+// with is a copy of a map with one more entry.
+func with[V any](m map[string]V, key string, value V) map[string]V {
+	out := make(map[string]V, len(m)+1)
+	maps.Copy(out, m)
+	out[key] = value
+	return out
+}
 
 // SetETA keeps the estimate as of the version just made.
 func (o *Order) SetETA(e *Estimate) {
@@ -202,16 +203,11 @@ func (o *Order) SetETA(e *Estimate) {
 }
 
 // Freeze encodes the order once for all its readers; from then on it must not change.
-func (o *Order) Freeze() ([]byte, error) {
+func (o *Order) Freeze() (wire []byte, err error) {
 	if o.wire == nil {
-		type plain Order // without MarshalJSON
-		b, err := json.Marshal((*plain)(o))
-		if err != nil {
-			return nil, err
-		}
-		o.wire = b
+		o.wire, err = o.MarshalJSON()
 	}
-	return o.wire, nil
+	return o.wire, err
 }
 
 // Thaw decodes an order that Freeze encoded; data is kept and must not change.
@@ -229,6 +225,6 @@ func (o *Order) MarshalJSON() ([]byte, error) {
 	if o.wire != nil {
 		return o.wire, nil
 	}
-	type plain Order
+	type plain Order // without MarshalJSON
 	return json.Marshal((*plain)(o))
 }

@@ -2,8 +2,6 @@ package domain
 
 import (
 	"math"
-	"slices"
-	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -72,76 +70,71 @@ func (a *Attributes) Add(name string, value any) {
 // MaxPositionAge is how old a position may be to be worth keeping.
 const MaxPositionAge = 48 * time.Hour
 
-// NormalizePositions checks a request's positions and stamps them: an absent
-// recorded_at is now, and attributes are left to phone apps. single says that the request was one object and not an
-// array, which the pointers of the faults follow.
+// NormalizePositions checks a request's positions and stamps them where they are: an
+// absent recorded_at is now, and attributes are left to phone apps. single says that the
+// request was one object and not an array, which the pointers of the faults follow.
 func NormalizePositions(in []Position, single bool, now time.Time) ([]Position, error) {
-	return NormalizePositionsInto(nil, in, single, now)
-}
-
-// NormalizePositionsInto is NormalizePositions for callers who report without pause: what
-// it returns is in the memory of out, where that is large enough.
-func NormalizePositionsInto(out, in []Position, single bool, now time.Time) ([]Position, error) {
 	var f Faults
 	if len(in) > MaxPositions {
-		f.Add("", "too_many", "must have at most %d positions", MaxPositions)
-		return nil, f.Err()
+		return nil, Invalid("", "too_many", "must have at most %d positions", MaxPositions)
 	}
-	now = Timestamp(now)
-	out = slices.Grow(out[:0], len(in))[:len(in)]
 	for i := range in {
-		p := &out[i]
-		*p = in[i]
-		if !p.sound() {
-			at := ""
-			if !single {
-				at = "/" + strconv.Itoa(i)
-			}
-			f.position(at, *p)
+		p := &in[i]
+		if err := p.validate(); single {
+			f.Include("", err)
+		} else {
+			f.includeAt("", i, err)
 		}
-		if p.RecordedAt.IsZero() {
-			p.RecordedAt = now
-		}
-		p.RecordedAt, p.ReceivedAt, p.Attributes = Timestamp(p.RecordedAt), now, nil
+		p.stamp(now)
+		p.Attributes = nil
 	}
-	return out, f.Err()
+	return in, f.Err()
 }
 
-// sound says whether position finds no fault: nearly always, and quickly.
-func (p *Position) sound() bool {
-	within := func(v *float64, low, high float64) bool { return v == nil || *v >= low && *v <= high }
-	return p.Lat >= -90 && p.Lat <= 90 && p.Lon >= -180 && p.Lon <= 180 &&
-		within(p.Accuracy, 0, 1e7) && within(p.Speed, 0, 1e4) && within(p.Heading, 0, 360) &&
-		within(p.Altitude, -1e5, 1e6) && within(p.Battery, 0, 100) &&
-		(p.RecordedAt.IsZero() || p.RecordedAt.Unix() >= 0 && p.RecordedAt.Unix() < endOfYears)
+// stamp says when the position was received; an absent recorded_at is then.
+func (p *Position) stamp(now time.Time) {
+	p.ReceivedAt = Timestamp(now)
+	if p.RecordedAt.IsZero() {
+		p.RecordedAt = now
+	}
+	p.RecordedAt = Timestamp(p.RecordedAt)
 }
 
-// endOfYears is the end of the year 9999 in Unix seconds.
-const endOfYears = 253402300800
+// measure is an optional measurement and between what it must be.
+type measure struct {
+	pointer   string
+	value     **float64
+	low, high float64
+}
 
-// Clean is for positions of devices, which can't be told to correct them: it leaves out
-// the measurements that can't be, and says false when the place itself can't.
-func (p Position) Clean() (Position, bool) {
-	for _, m := range []struct {
-		v         **float64
-		low, high float64
-	}{
-		{&p.Accuracy, 0, 1e7}, {&p.Speed, 0, 1e4}, {&p.Heading, 0, 360}, {&p.Altitude, -1e5, 1e6}, {&p.Battery, 0, 100},
-	} {
-		if v := *m.v; v != nil && !(*v >= m.low && *v <= m.high) {
-			*m.v = nil
+func (p *Position) measures() [5]measure {
+	return [...]measure{
+		{"/accuracy", &p.Accuracy, 0, 1e7}, {"/speed", &p.Speed, 0, 1e4}, {"/heading", &p.Heading, 0, 360},
+		{"/altitude", &p.Altitude, -1e5, 1e6}, {"/battery", &p.Battery, 0, 100},
+	}
+}
+
+// Clean is for positions of devices, which can't be told to correct them: it stamps them,
+// leaves out the measurements that can't be, and says false when the place itself can't.
+func (p Position) Clean(now time.Time) (Position, bool) {
+	for _, m := range p.measures() {
+		if v := *m.value; v != nil && !(*v >= m.low && *v <= m.high) {
+			*m.value = nil
 		}
 	}
+	p.stamp(now)
 	return p, p.Point().Valid()
 }
 
-func (f *Faults) position(at string, p Position) {
-	point := p.Point()
-	f.point(at, &point)
-	f.number(at+"/accuracy", p.Accuracy, 0, 1e7)
-	f.number(at+"/speed", p.Speed, 0, 1e4)
-	f.number(at+"/heading", p.Heading, 0, 360)
-	f.number(at+"/altitude", p.Altitude, -1e5, 1e6)
-	f.number(at+"/battery", p.Battery, 0, 100)
-	f.year(at+"/recorded_at", p.RecordedAt)
+func (p *Position) validate() error {
+	var f Faults
+	at := p.Point()
+	f.Point("", &at)
+	for _, m := range p.measures() {
+		if v := *m.value; v != nil {
+			Within(&f, m.pointer, *v, m.low, m.high)
+		}
+	}
+	f.year("/recorded_at", p.RecordedAt)
+	return f.Err()
 }

@@ -3,7 +3,6 @@ package domain
 import (
 	"cmp"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -56,24 +55,13 @@ func (r Restored) Restore(region string, by By) (*Change, error) {
 
 // name checks what the order is known by.
 func (o *Order) name(f *Faults) {
-	if o.ID == "" {
-		o.ID = NewID()
-	}
-	id, err := ParseID("/id", o.ID)
-	if err != nil {
-		f.Add("/id", "invalid_id", "must be a UUID")
-		return
-	}
-	o.ID = id
-	if o.Number == "" {
-		o.Number = orderNumber(uuid.MustParse(id))
-	}
+	o.ID = cmp.Or(o.ID, NewID())
+	f.ID("/id", &o.ID)
+	id, _ := uuid.Parse(o.ID) // what is none has been found
+	o.Number = cmp.Or(o.Number, orderNumber(id))
 	f.required("/number", o.Number, MaxKey)
-	if o.CourierID == "" {
-		return
-	}
-	if o.CourierID, err = ParseID("/courier_id", o.CourierID); err != nil {
-		f.Add("/courier_id", "invalid_id", "must be a UUID")
+	if o.CourierID != "" {
+		f.ID("/courier_id", &o.CourierID)
 	}
 }
 
@@ -81,7 +69,7 @@ func (o *Order) name(f *Faults) {
 func (o *Order) particulars(f *Faults, region string) {
 	d, err := o.Draft().Normalize(region)
 	if err != nil {
-		f.include(err)
+		f.Include("", err)
 		return
 	}
 	o.Customer, o.Pickup, o.Dropoff = d.Customer, d.Pickup, *d.Dropoff
@@ -96,18 +84,9 @@ func (o *Order) Draft() Draft {
 	}
 }
 
-// include takes over the faults of a validation_failed error.
-func (f *Faults) include(err error) {
-	if e, ok := err.(*Error); ok { //nolint:errorlint // it comes from Faults.Err as it is
-		f.list = append(f.list, e.Faults...)
-	}
-}
-
 // state checks what a draft does not have, once the history was looked at.
 func (o *Order) state(f *Faults, now time.Time) {
-	if !o.Status.Valid() {
-		f.Add("/status", "unknown_status", "must be one of the statuses, such as %s", StatusPickedUp)
-	}
+	f.Status("/status", o.Status)
 	f.past("/created_at", &o.CreatedAt, now)
 	f.past("/updated_at", &o.UpdatedAt, now)
 	if o.UpdatedAt.Before(o.CreatedAt.Add(-FutureTolerance)) {
@@ -116,9 +95,7 @@ func (o *Order) state(f *Faults, now time.Time) {
 	f.ending("/delivered_at", o.DeliveredAt, o.Status == StatusDelivered, now)
 	f.ending("/cancelled_at", o.CancelledAt, o.Status == StatusCancelled, now)
 	o.DeliveredAt, o.CancelledAt = timestamp(o.DeliveredAt), timestamp(o.CancelledAt)
-	if o.Attempts < 0 || o.Attempts > MaxQuantity {
-		f.Add("/attempts", "out_of_range", "must be between 0 and %d", MaxQuantity)
-	}
+	Within(f, "/attempts", o.Attempts, 0, MaxQuantity)
 	if x := o.Exception; x != nil {
 		f.required("/exception/code", x.Code, MaxKey)
 		f.Text("/exception/detail", x.Detail, MaxText)
@@ -166,7 +143,7 @@ func (o *Order) estimated(f *Faults) {
 	for pointer, t := range map[string]*time.Time{
 		"/eta/eta": &e.ETA, "/eta/earliest": &e.Earliest, "/eta/latest": &e.Latest, "/eta/computed_at": &e.ComputedAt,
 	} {
-		f.optionalTime(pointer, t)
+		f.Time(pointer, t)
 		*t = t.UTC()
 	}
 	switch e.Method {
@@ -174,7 +151,7 @@ func (o *Order) estimated(f *Faults) {
 	default:
 		f.Add("/eta/method", "unknown_method", "must be one of the methods, such as %s", MethodRoute)
 	}
-	f.number("/eta/confidence", &e.Confidence, 0, 1)
+	Within(f, "/eta/confidence", e.Confidence, 0, 1)
 	*o.ETA = e
 }
 
@@ -201,7 +178,7 @@ func (r Restored) history(o *Order, f *Faults, by By) []Event {
 	for _, s := range steps {
 		switch {
 		case !s.Status.Valid():
-			f.Add(s.Pointer, "unknown_status", "must be one of the statuses, such as %s", StatusPickedUp)
+			f.Status(s.Pointer, s.Status)
 		case !o.Status.Leads(s.Status):
 			f.Add(s.Pointer, string(CodeIllegalTransition), "an order that is %s can't become %s", o.Status, s.Status)
 		default:
@@ -253,13 +230,15 @@ func (f *Faults) history(o *Order, events []Event, now time.Time) {
 	at := &Order{ID: o.ID}
 	seen := make(map[string]bool, len(events))
 	for i := range events {
-		pointer, e := "/events/"+strconv.Itoa(i), &events[i]
-		f.entry(pointer, e, o.ID, now)
+		var of Faults
+		e := &events[i]
+		of.entry(e, o.ID, now)
 		if seen[e.ID] {
-			f.Add(pointer+"/id", "duplicate", "is the id of an earlier event")
+			of.Add("/id", "duplicate", "is the id of an earlier event")
 		}
 		seen[e.ID] = true
-		f.follows(pointer, at, e)
+		of.follows(at, e)
+		f.includeAt("/events", i, of.Err())
 	}
 	if o.Version != at.Version {
 		f.Add("/version", "conflict", "the events lead to version %d", at.Version)
@@ -270,49 +249,46 @@ func (f *Faults) history(o *Order, events []Event, now time.Time) {
 }
 
 // entry checks an event by itself.
-func (f *Faults) entry(pointer string, e *Event, orderID string, now time.Time) {
-	id, err := ParseID("", e.ID)
-	if err != nil {
-		f.Add(pointer+"/id", "invalid_id", "must be a UUID")
-	}
-	e.ID, e.OrderID = id, cmp.Or(strings.ToLower(e.OrderID), orderID)
+func (f *Faults) entry(e *Event, orderID string, now time.Time) {
+	f.ID("/id", &e.ID)
+	e.OrderID = cmp.Or(strings.ToLower(e.OrderID), orderID)
 	if e.OrderID != orderID {
-		f.Add(pointer+"/order_id", "conflict", "must be the order's id")
+		f.Add("/order_id", "conflict", "must be the order's id")
 	}
 	if !slices.Contains(EventTypes(), e.Type) {
-		f.Add(pointer+"/type", "unknown_type", "must be one of the types of events, such as %s", EventStatusChanged)
+		f.Add("/type", "unknown_type", "must be one of the types of events, such as %s", EventStatusChanged)
 	}
-	f.past(pointer+"/occurred_at", &e.OccurredAt, now)
-	f.past(pointer+"/recorded_at", &e.RecordedAt, now)
+	f.past("/occurred_at", &e.OccurredAt, now)
+	f.past("/recorded_at", &e.RecordedAt, now)
 	if !slices.Contains(Roles(), e.Actor.Kind) {
-		f.Add(pointer+"/actor/kind", "unknown_role", "must be a role, such as %s", RoleDispatcher)
+		f.Add("/actor/kind", "unknown_role", "must be a role, such as %s", RoleDispatcher)
 	}
-	f.Text(pointer+"/actor/id", e.Actor.ID, MaxKey)
-	f.Text(pointer+"/source", e.Source, MaxKey)
-	f.Text(pointer+"/reason", e.Reason, MaxText)
-	f.point(pointer+"/location", e.Location)
+	f.Text("/actor/id", e.Actor.ID, MaxKey)
+	f.Text("/source", e.Source, MaxKey)
+	f.Text("/reason", e.Reason, MaxText)
+	f.Point("/location", e.Location)
 }
 
 // follows checks that an event can come next after what o has come to, and takes o there.
-func (f *Faults) follows(pointer string, o *Order, e *Event) {
+func (f *Faults) follows(o *Order, e *Event) {
 	o.Ledger.Seq++
 	if e.Seq != o.Ledger.Seq {
-		f.Add(pointer+"/seq", "not_contiguous", "must be %d", o.Ledger.Seq)
+		f.Add("/seq", "not_contiguous", "must be %d", o.Ledger.Seq)
 	}
 	first := o.Version == 0
 	if first != (e.Type == EventCreated) {
-		f.Add(pointer+"/type", "conflict", "a history begins with %s, once", EventCreated)
+		f.Add("/type", "conflict", "a history begins with %s, once", EventCreated)
 	}
 	if first || !e.Note() {
 		o.Version++
 	}
 	if e.Version != o.Version {
-		f.Add(pointer+"/version", "not_contiguous", "must be %d", o.Version)
+		f.Add("/version", "not_contiguous", "must be %d", o.Version)
 	}
 	was := o.Status
 	switch {
 	case !e.Status.Valid():
-		f.Add(pointer+"/status", "unknown_status", "must be one of the statuses, such as %s", StatusPickedUp)
+		f.Status("/status", e.Status)
 		return
 	case first:
 		was = StatusCreated
@@ -320,15 +296,15 @@ func (f *Faults) follows(pointer string, o *Order, e *Event) {
 		return // its status is what was reported
 	case e.Type == EventStatusChanged:
 		if e.PreviousStatus != o.Status {
-			f.Add(pointer+"/previous_status", "conflict", "must be %s", o.Status)
+			f.Add("/previous_status", "conflict", "must be %s", o.Status)
 		}
 		if !o.Status.Leads(e.Status) {
-			f.Add(pointer+"/status", string(CodeIllegalTransition), "an order that is %s can't become %s", o.Status, e.Status)
+			f.Add("/status", string(CodeIllegalTransition), "an order that is %s can't become %s", o.Status, e.Status)
 		}
 		was = e.Status
 	}
 	if e.Status != was {
-		f.Add(pointer+"/status", "conflict", "must be %s", was)
+		f.Add("/status", "conflict", "must be %s", was)
 	}
 	o.Status = was
 }
@@ -339,19 +315,18 @@ func (o *Order) remember(events []Event) {
 	for _, e := range events {
 		switch e.Type {
 		case EventStatusChanged, EventReportLate:
-			o.reported(e)
-		case EventOrderLate, EventCourierNear, EventCourierSilent:
-			if o.Ledger.Told == nil {
-				o.Ledger.Told = map[string]bool{}
+			// People's steps are not compared by time.
+			if e.Source != "" && e.Source != SourceAPI && e.Source != SourceImport {
+				o.newestOf(e.Source, e.OccurredAt)
 			}
-			o.Ledger.Told[string(e.Type)] = true
+		case EventOrderLate, EventCourierNear, EventCourierSilent:
+			o.Once(string(e.Type))
 		}
 		if e.Type != EventStatusChanged {
 			continue
 		}
-		if e.PreviousStatus.BeforeCustody() && !e.Status.BeforeCustody() && e.Status != StatusCancelled {
-			at := e.OccurredAt
-			o.Ledger.CustodyAt = &at
+		if handsOver(e.PreviousStatus, e.Status) {
+			o.Ledger.CustodyAt = new(e.OccurredAt)
 		}
 		if e.Status == StatusAssigned && e.Data["courier_id"] != nil {
 			o.Ledger.Told = nil
@@ -359,31 +334,15 @@ func (o *Order) remember(events []Event) {
 	}
 }
 
-// reported remembers how far a source has reported; people's steps are not compared by time.
-func (o *Order) reported(e Event) {
-	if e.Source == "" || e.Source == SourceAPI || e.Source == SourceImport || !e.OccurredAt.After(o.Ledger.Reported[e.Source]) {
-		return
-	}
-	if o.Ledger.Reported == nil {
-		o.Ledger.Reported = map[string]time.Time{}
-	}
-	o.Ledger.Reported[e.Source] = e.OccurredAt
-}
-
 // RestoreCourier returns a courier from elsewhere as it was, without position and
 // load, which are not its own; or every fault of it.
 func RestoreCourier(c Courier, region string, now time.Time) (*Courier, error) {
 	created, updated := c.CreatedAt, c.UpdatedAt
 	var f Faults
-	id, err := ParseID("/id", c.ID)
-	if err != nil {
-		f.Add("/id", "invalid_id", "must be a UUID")
-	}
-	if err := c.Edit(CourierEdit{}, region, now); err != nil {
-		f.include(err)
-	}
+	f.ID("/id", &c.ID)
+	f.Include("", c.Edit(CourierEdit{}, region, now))
 	f.past("/created_at", &created, now)
 	f.past("/updated_at", &updated, now)
-	c.ID, c.Position, c.ActiveOrders, c.CreatedAt, c.UpdatedAt = id, nil, 0, created, updated
+	c.Position, c.ActiveOrders, c.CreatedAt, c.UpdatedAt = nil, 0, created, updated
 	return &c, f.Err()
 }

@@ -1,6 +1,8 @@
 package domain
 
 import (
+	"cmp"
+	"maps"
 	"reflect"
 	"slices"
 	"strconv"
@@ -40,23 +42,19 @@ func (b *Booking) Validate() error {
 		f.Add("/packages", "too_many", "must have at most %d entries", MaxPackages)
 		return f.Err()
 	}
-	for i, p := range b.Packages {
-		at := "/packages/" + strconv.Itoa(i)
-		f.measure(at+"/weight_g", p.WeightG, MaxPackageG)
-		f.measure(at+"/length_cm", p.LengthCm, MaxPackageCm)
-		f.measure(at+"/width_cm", p.WidthCm, MaxPackageCm)
-		f.measure(at+"/height_cm", p.HeightCm, MaxPackageCm)
+	for i := range b.Packages {
+		f.includeAt("/packages", i, b.Packages[i].validate())
 	}
 	return f.Err()
 }
 
-// Include adds the faults that another check returned.
-func (f *Faults) Include(err error) { f.include(err) }
-
-func (f *Faults) measure(pointer string, n, limit int) {
-	if n < 0 || n > limit {
-		f.Add(pointer, "out_of_range", "must be between 0 and %d", limit)
-	}
+func (p *Package) validate() error {
+	var f Faults
+	Within(&f, "/weight_g", p.WeightG, 0, MaxPackageG)
+	Within(&f, "/length_cm", p.LengthCm, 0, MaxPackageCm)
+	Within(&f, "/width_cm", p.WidthCm, 0, MaxPackageCm)
+	Within(&f, "/height_cm", p.HeightCm, 0, MaxPackageCm)
+	return f.Err()
 }
 
 // ShipmentJob is what the product must remember to do about a shipment. It is kept
@@ -133,12 +131,7 @@ func (o *Order) Book(s Shipment, follow bool, by By) ([]Event, error) {
 	if x := o.Exception; x != nil && (x.Code == ExceptionRejected || x.Code == ExceptionCancelled) {
 		o.Exception = nil // answered by this booking
 	}
-	data := map[string]any{"carrier": s.Carrier}
-	for k, v := range map[string]string{"tariff": s.Tariff, "tracking_number": s.TrackingNumber} {
-		if v != "" {
-			data[k] = v
-		}
-	}
+	data := given(map[string]any{"carrier": s.Carrier}, map[string]string{"tariff": s.Tariff, "tracking_number": s.TrackingNumber})
 	return []Event{o.change(EventShipmentBooked, by, data)}, nil
 }
 
@@ -184,12 +177,8 @@ func (o *Order) LearnShipment(snap ShipmentSnapshot, by By) []Event {
 	if ended {
 		out = append(out, o.loseShipment(snap, by)...)
 	}
-	for _, ev := range out {
-		if !ev.Note() {
-			return out // which carries the shipment as it now is
-		}
-	}
-	if changed {
+	// A change carries the shipment as it now is.
+	if changed && !slices.ContainsFunc(out, func(ev Event) bool { return !ev.Note() }) {
 		out = append(out, o.change(EventShipmentChanged, by, map[string]any{
 			"carrier": next.Carrier, "carrier_status": next.CarrierStatus, "phase": string(next.Phase), "tracking_number": next.TrackingNumber,
 		}))
@@ -206,7 +195,7 @@ func (o *Order) hear(ev CarrierEvent, reverse bool, by By) []Event {
 			return nil
 		}
 		by.OccurredAt = ev.OccurredAt
-		return append([]Event{o.note(EventReportLate, by, data)}, o.raise(ExceptionRetracted, ev.Text, by, data)...)
+		return append([]Event{o.Note(EventReportLate, by, data)}, o.raise(ExceptionRetracted, ev.Text, by, data)...)
 	}
 	var out []Event
 	switch {
@@ -223,28 +212,16 @@ func (o *Order) hear(ev CarrierEvent, reverse bool, by By) []Event {
 	}
 	own := ev.Exception == ExceptionRejected || ev.Exception == ExceptionCancelled // told by the phase
 	if ev.Exception != "" && !own && o.Active() {
-		out = append(out, o.raise(ev.Exception, firstOf(ev.Reason, ev.Text), by, data)...)
+		out = append(out, o.raise(ev.Exception, cmp.Or(ev.Reason, ev.Text), by, data)...)
 	}
 	return out
 }
 
-func firstOf(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
-}
-
 // data is what an entry of the history keeps of a carrier's event, raw.
 func (ev CarrierEvent) data(carrier string) map[string]any {
-	m := map[string]any{"carrier": carrier, "code": ev.Code, "source_id": ev.ID}
-	for k, v := range map[string]string{
+	m := given(map[string]any{"carrier": carrier, "code": ev.Code, "source_id": ev.ID}, map[string]string{
 		"text": ev.Text, "detail": ev.Detail, "city": ev.City, "reason_code": ev.ReasonCode, "value": ev.Value,
-	} {
-		if v != "" {
-			m[k] = v
-		}
-	}
+	})
 	if ev.Retracted {
 		m["retracted"] = true
 	}
@@ -257,15 +234,12 @@ func (o *Order) raise(code, detail string, by By, data map[string]any) []Event {
 		return nil
 	}
 	o.Exception = &Exception{Code: code, Detail: detail, Since: Timestamp(by.Now)}
-	told := map[string]any{"code": code, "detail": detail}
-	for k, v := range data {
-		if k == "code" { // the carrier's
-			k = "carrier_code"
-		}
-		if _, taken := told[k]; !taken {
-			told[k] = v
-		}
+	told := map[string]any{}
+	maps.Copy(told, data)
+	if theirs, ok := data["code"]; ok {
+		told["carrier_code"] = theirs
 	}
+	told["code"], told["detail"] = code, detail
 	by.Reason, by.OccurredAt = "", time.Time{}
 	return []Event{o.change(EventException, by, told)}
 }
@@ -280,7 +254,7 @@ func (o *Order) loseShipment(snap ShipmentSnapshot, by By) []Event {
 		code = ExceptionRejected
 	}
 	if len(snap.Errors) > 0 {
-		detail = firstOf(snap.Errors[0].Message, snap.Errors[0].Code)
+		detail = cmp.Or(snap.Errors[0].Message, snap.Errors[0].Code)
 	}
 	out := o.raise(code, detail, by, map[string]any{"carrier": o.Shipment.Carrier})
 	if o.Status.CanMove(StatusConfirmed) && o.CourierID == "" {

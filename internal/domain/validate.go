@@ -1,9 +1,10 @@
 package domain
 
 import (
+	"errors"
 	"fmt"
-	"math"
 	"net/mail"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -83,7 +84,46 @@ func (f *Faults) required(pointer, s string, limit int) {
 	f.Text(pointer, s, limit)
 }
 
-func (f *Faults) point(pointer string, p *Point) {
+// Include adds the faults of a validation_failed error, below a pointer.
+func (f *Faults) Include(pointer string, err error) {
+	if e, ok := errors.AsType[*Error](err); ok {
+		for _, fault := range e.Faults {
+			fault.Pointer = pointer + fault.Pointer
+			f.list = append(f.list, fault)
+		}
+	}
+}
+
+// includeAt is Include for an entry of a list.
+func (f *Faults) includeAt(list string, i int, err error) {
+	if err != nil {
+		f.Include(list+"/"+strconv.Itoa(i), err)
+	}
+}
+
+// ID brings an id to its canonical form.
+func (f *Faults) ID(pointer string, s *string) {
+	id, err := ParseID(pointer, *s)
+	f.Include("", err)
+	*s = id
+}
+
+// Status checks that a status is one of the table.
+func (f *Faults) Status(pointer string, s Status) {
+	if !s.Valid() {
+		f.Add(pointer, "unknown_status", "must be one of the statuses, such as %s", StatusPickedUp)
+	}
+}
+
+// Within checks that a number is between two others; NaN is not.
+func Within[T int | float64](f *Faults, pointer string, v, low, high T) {
+	if !(v >= low && v <= high) {
+		f.Add(pointer, "out_of_range", "must be between %v and %v", low, high)
+	}
+}
+
+// Point checks that an optional place is on the globe.
+func (f *Faults) Point(pointer string, p *Point) {
 	if p == nil {
 		return
 	}
@@ -95,13 +135,6 @@ func (f *Faults) point(pointer string, p *Point) {
 	}
 }
 
-// number checks an optional measurement.
-func (f *Faults) number(pointer string, v *float64, low, high float64) {
-	if v != nil && (math.IsNaN(*v) || *v < low || *v > high) {
-		f.Add(pointer, "out_of_range", "must be between %g and %g", low, high)
-	}
-}
-
 // notFuture refuses a time more than FutureTolerance ahead of now.
 func (f *Faults) notFuture(pointer string, t, now time.Time) {
 	if t.After(now.Add(FutureTolerance)) {
@@ -110,14 +143,15 @@ func (f *Faults) notFuture(pointer string, t, now time.Time) {
 	f.year(pointer, t)
 }
 
-// year keeps times that are given inside what RFC 3339 and both databases can hold.
+// year is Time where zero says that there is none.
 func (f *Faults) year(pointer string, t time.Time) {
 	if !t.IsZero() {
-		f.optionalTime(pointer, &t)
+		f.Time(pointer, &t)
 	}
 }
 
-func (f *Faults) optionalTime(pointer string, t *time.Time) {
+// Time checks an optional time, of which none is too early or late to be kept.
+func (f *Faults) Time(pointer string, t *time.Time) {
 	if t == nil {
 		return
 	}
@@ -168,32 +202,10 @@ func NewID() string { return uuid.Must(uuid.NewV7()).String() }
 // ParseID returns the canonical form of an id, or a fault at the pointer. Only
 // the 36-character form is taken.
 func ParseID(pointer, s string) (string, error) {
-	if canonicalID(s) {
-		return s, nil
-	}
-	id, err := uuid.Parse(s)
-	if err != nil || len(s) != 36 {
+	if len(s) != 36 || uuid.Validate(s) != nil {
 		return "", Invalid(pointer, "invalid_id", "must be a UUID")
 	}
-	return id.String(), nil
-}
-
-// canonicalID spares the usual form of an id the work of being parsed.
-func canonicalID(s string) bool {
-	if len(s) != 36 {
-		return false
-	}
-	for i := range len(s) {
-		switch b := s[i]; {
-		case i == 8 || i == 13 || i == 18 || i == 23:
-			if b != '-' {
-				return false
-			}
-		case (b < '0' || b > '9') && (b < 'a' || b > 'f'):
-			return false
-		}
-	}
-	return true
+	return strings.ToLower(s), nil // as it is, as a rule
 }
 
 // Timestamp brings a time to what every store keeps: UTC, microseconds.

@@ -167,11 +167,10 @@ func TestOwnTracks(t *testing.T) {
 func checkReport(t *testing.T, r usecase.PhoneReport) {
 	t.Helper()
 	for _, p := range append(r.Positions, r.Arrivals...) {
-		p, ok := p.Clean()
+		p, ok := p.Clean(second)
 		if !ok {
 			continue
 		}
-		p.RecordedAt = domain.Timestamp(p.RecordedAt)
 		_ = p.RecordedAt.After(second)
 		for _, v := range []*float64{&p.Lat, &p.Lon, p.Accuracy, p.Speed, p.Heading, p.Altitude, p.Battery} {
 			require.False(t, v != nil && (math.IsNaN(*v) || math.IsInf(*v, 0)))

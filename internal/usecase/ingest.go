@@ -38,15 +38,11 @@ func (u *Tracking) Ingest(ctx context.Context, token string, r PhoneReport) (Rec
 	usable := make([]domain.Position, 0, len(r.Positions))
 	impossible := 0
 	for _, p := range r.Positions {
-		p, ok := p.Clean()
+		p, ok := p.Clean(now)
 		if !ok {
 			impossible++
 			continue
 		}
-		if p.RecordedAt.IsZero() {
-			p.RecordedAt = now
-		}
-		p.RecordedAt, p.ReceivedAt = domain.Timestamp(p.RecordedAt), domain.Timestamp(now)
 		usable = append(usable, p)
 	}
 	if err := u.lane.arrivedBy(ctx, courierID, r.Arrivals, now); err != nil {
@@ -86,15 +82,8 @@ func (l *lane) arrivedBy(ctx context.Context, courierID string, arrivals []domai
 		return nil
 	}
 	for _, p := range arrivals {
-		p, ok := p.Clean()
-		if !ok {
-			continue
-		}
-		if p.RecordedAt.IsZero() {
-			p.RecordedAt = now
-		}
-		p.RecordedAt, p.ReceivedAt = domain.Timestamp(p.RecordedAt), domain.Timestamp(now)
-		if p.RecordedAt.After(now.Add(domain.FutureTolerance)) || p.RecordedAt.Before(now.Add(-domain.MaxPositionAge)) {
+		p, ok := p.Clean(now)
+		if !ok || p.RecordedAt.After(now.Add(domain.FutureTolerance)) || p.RecordedAt.Before(now.Add(-domain.MaxPositionAge)) {
 			continue
 		}
 		if !l.arriveAt(t, domain.Fix{CourierID: courierID, Position: p}) {

@@ -108,7 +108,7 @@ func (u *Shipments) Check(in ShipmentDraft) error {
 	var f domain.Faults
 	f.Text("/carrier", in.Carrier, domain.MaxKey)
 	f.Text("/tracking_number", in.TrackingNumber, domain.MaxKey)
-	f.Include(in.Validate())
+	f.Include("", in.Validate())
 	return f.Err()
 }
 

@@ -2,7 +2,6 @@ package usecase
 
 import (
 	"context"
-	"sync"
 	"time"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
@@ -38,20 +37,12 @@ func (u *Tracking) Report(ctx context.Context, courierID string, in []domain.Pos
 		return Received{}, err
 	}
 	now := u.Clock.Now()
-	room := reportRoom.Get().(*[]domain.Position)
-	defer func() {
-		clear(*room)
-		reportRoom.Put(room)
-	}()
-	positions, err := domain.NormalizePositionsInto(*room, in, single, now)
-	if cap(positions) <= maxReportRoom {
-		*room = positions // the lane keeps copies
-	}
-	if err != nil {
-		return Received{}, err
-	}
 	op := "report_positions:" + courierID
 	return once(ctx, u.core, op, in, func(rec *domain.Idempotency) (Received, error) {
+		positions, err := domain.NormalizePositions(in, single, now)
+		if err != nil {
+			return Received{}, err
+		}
 		out, err := u.lane.report(ctx, courierID, positions, now)
 		if err != nil || rec == nil {
 			return out, err
@@ -64,11 +55,6 @@ func (u *Tracking) Report(ctx context.Context, courierID string, in []domain.Pos
 		return out, err
 	})
 }
-
-// reportRoom is memory for the positions of one report.
-var reportRoom = sync.Pool{New: func() any { return new([]domain.Position) }}
-
-const maxReportRoom = 256 // positions
 
 // Position returns a courier's newest position; courier_not_found, or
 // position_not_found when there is none yet.
