@@ -1,10 +1,89 @@
 package database
 
 import (
+	"maps"
 	"slices"
+	"time"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
+
+// rowName names a row of a table by its key of one or two texts.
+type rowName struct {
+	table *table
+	a, b  string
+}
+
+// claim is a row that may exist already: of several who insert it one gets it.
+type claim struct {
+	rowName
+	external rowName // of a new order, its other key
+	call     *call
+	values   []any
+}
+
+// claimed are the tables of claims, in the order in which they are locked, and in
+// which a call that loses several is told of one.
+var claimed = []*table{idempotencyTable, inboundTable, ordersTable}
+
+// claimsOf lists what a change claims.
+func claimsOf(c *call, ch *domain.Change) []claim {
+	var out []claim
+	if i := ch.Idempotency; i != nil {
+		out = append(out, claim{rowName: rowName{idempotencyTable, i.Scope, i.Key}, call: c, values: idempotencyValues(i)})
+	}
+	if ch.InboundID != "" {
+		at := time.Now()
+		if len(ch.Events) > 0 {
+			at = ch.Events[0].RecordedAt
+		}
+		out = append(out, claim{rowName: rowName{inboundTable, ch.InboundID, ""}, call: c, values: []any{ch.InboundID, micros(at)}})
+	}
+	if c.create != nil {
+		order := claim{rowName: rowName{ordersTable, c.id, ""}, call: c, values: c.row.values}
+		if ch.Order.ExternalID != "" {
+			order.external = rowName{nil, ch.Order.ExternalID, ch.Order.MerchantID}
+		}
+		out = append(out, order)
+	}
+	return out
+}
+
+// lockKey sorts rows that may collide in the same order everywhere.
+func (c claim) lockKey() [4]string { return [4]string{c.external.a, c.external.b, c.a, c.b} }
+
+// refusal is what who loses the row is told.
+func (c claim) refusal() error {
+	if c.table == ordersTable {
+		return duplicateExternalID(c.call.create.Order)
+	}
+	return domain.ErrRecorded
+}
+
+// lost says which calls wanted a row that is somebody else's, and what they are told.
+func (p *plan) lost(ours map[rowName]bool) map[*call]error {
+	out := map[*call]error{}
+	for _, t := range claimed {
+		for _, c := range p.claims[t] {
+			if !ours[c.rowName] && out[c.call] == nil {
+				out[c.call] = c.refusal()
+			}
+		}
+	}
+	return out
+}
+
+// refuse gives the losers their outcomes. All others, which may build on what was not
+// to be, have none: nothing of the plan is committed.
+func (p *plan) refuse(calls []*call, lost map[*call]error) {
+	failed := map[string]bool{} // orders with a loser, on which later calls were run in vain
+	for i, c := range calls {
+		p.outcomes[i] = outcome{err: errAgain}
+		if err := lost[c]; err != nil && !failed[c.id] {
+			p.outcomes[i].err, failed[c.id] = err, true
+		}
+	}
+}
 
 // move is an order's change of courier loads: one less for from, one more for to,
 // whether there is room or not when it is forced.
@@ -19,151 +98,45 @@ type courierLoad struct{ capacity, active int }
 // noCourier is the capacity of a courier that does not exist.
 const noCourier = -1
 
-// claims is what the database says to a plan: the couriers as locked, and which of
-// the rows that may exist already are this transaction's own.
-type claims struct {
-	couriers map[string]courierLoad
-	keys     map[idemKey]bool
-	inbound  map[string]bool
-	orders   map[string]bool
-}
-
-// newClaims is what a plan asks, before the answers: no courier exists and nothing
-// is its own.
-func newClaims(p *plan, couriers []string) *claims {
-	k := &claims{
-		couriers: make(map[string]courierLoad, len(couriers)), keys: make(map[idemKey]bool, len(p.keys)),
-		inbound: make(map[string]bool, len(p.inbound)), orders: make(map[string]bool, len(p.inserts)),
-	}
-	for _, id := range couriers {
-		k.couriers[id] = courierLoad{capacity: noCourier}
-	}
-	for _, i := range p.keys {
-		k.keys[idemKey{i.Scope, i.Key}] = false
-	}
-	for _, in := range p.inbound {
-		k.inbound[in.id] = false
-	}
-	for _, r := range p.inserts {
-		k.orders[r.id] = false
-	}
-	return k
-}
-
-// claimRows is the rows that may exist already, each kind sorted.
-func (p *plan) claimRows() (keys, inbound, orders [][]any) {
-	for _, i := range p.keys {
-		keys = append(keys, idempotencyValues(i))
-	}
-	for _, in := range p.inbound {
-		inbound = append(inbound, []any{in.id, micros(in.recordedAt)})
-	}
-	for _, r := range p.inserts {
-		orders = append(orders, r.values)
-	}
-	return keys, inbound, orders
-}
-
 // book moves a place between couriers, or says why it can't.
-func (k *claims) book(m move) (outcome, bool) {
-	from, asked := k.couriers[m.from]
-	if m.from != "" && !asked {
-		return outcome{again: true}, false
+func book(loads map[string]courierLoad, m move) error {
+	from, locked := loads[m.from]
+	if m.from != "" && !locked {
+		return errAgain
 	}
 	if m.to != "" {
-		to, asked := k.couriers[m.to]
+		to, locked := loads[m.to]
 		switch {
-		case !asked:
-			return outcome{again: true}, false
+		case !locked:
+			return errAgain
 		case to.capacity == noCourier:
-			return outcome{err: courierNotFound(m.to)}, false
+			return courierNotFound(m.to)
 		case to.active >= to.capacity && !m.forced:
-			return outcome{err: domain.Errorf(domain.CodeCourierBusy, "the courier has no room for another order")}, false
+			return domain.Errorf(domain.CodeCourierBusy, "the courier has no room for another order")
 		}
 		to.active++
-		k.couriers[m.to] = to
+		loads[m.to] = to
 	}
 	if m.from != "" {
 		from.active--
-		k.couriers[m.from] = from
+		loads[m.from] = from
 	}
-	return outcome{}, true
+	return nil
 }
 
-// holds says whether the plan stands with what the database answered.
-func (p *plan) holds(known *claims) bool {
-	for _, sets := range []map[string]bool{known.inbound, known.orders} {
-		for _, ours := range sets {
-			if !ours {
-				return false
-			}
-		}
-	}
-	for _, ours := range known.keys {
-		if !ours {
-			return false
-		}
-	}
-	trial := claims{couriers: make(map[string]courierLoad, len(known.couriers))}
-	for id, l := range known.couriers {
-		trial.couriers[id] = l
-	}
-	for _, m := range p.moves {
-		if _, ok := trial.book(m); !ok {
-			return false
-		}
-	}
-	return true
+// fits says whether the couriers have room for the plan.
+func (p *plan) fits(loads map[string]courierLoad) bool {
+	trial := maps.Clone(loads)
+	return !slices.ContainsFunc(p.moves, func(m move) bool { return book(trial, m) != nil })
 }
 
-// couriers lists whose loads the plan changes, sorted.
-func (p *plan) couriers() []string {
-	var ids []string
+// shifts sums up the moves by courier.
+func (p *plan) shifts() map[string]int64 {
+	sum := map[string]int64{}
 	for _, m := range p.moves {
-		for _, id := range []string{m.from, m.to} {
-			if id != "" {
-				ids = append(ids, id)
-			}
-		}
+		sum[m.from]--
+		sum[m.to]++
 	}
-	slices.Sort(ids)
-	return slices.Compact(ids)
-}
-
-// loads sums up the moves by courier.
-func (p *plan) loads() map[string]int {
-	sum := map[string]int{}
-	for _, m := range p.moves {
-		if m.from != "" {
-			sum[m.from]--
-		}
-		if m.to != "" {
-			sum[m.to]++
-		}
-	}
+	delete(sum, "")
 	return sum
-}
-
-// dropped is the rows that claimed has for itself and final does not want.
-func dropped(known *claims, final *plan) (keys []idemKey, inbound, orders []string) {
-	wanted := map[string]bool{}
-	for _, r := range final.inserts {
-		wanted[r.id] = true
-	}
-	for id, ours := range known.orders {
-		if ours && !wanted[id] {
-			orders = append(orders, id)
-		}
-	}
-	for k, ours := range known.keys {
-		if ours && !final.used[k] {
-			keys = append(keys, k)
-		}
-	}
-	for id, ours := range known.inbound {
-		if ours && !final.applied[id] {
-			inbound = append(inbound, id)
-		}
-	}
-	return keys, inbound, orders
 }

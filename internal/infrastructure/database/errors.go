@@ -2,6 +2,10 @@ package database
 
 import (
 	"errors"
+	"io"
+	"net"
+
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
@@ -31,4 +35,25 @@ func courierNotFound(id string) error {
 
 func duplicateExternalID(o *domain.Order) error {
 	return domain.Errorf(domain.CodeDuplicateExternalID, "an order with the external_id %q exists", o.ExternalID)
+}
+
+// lostRace says whether a transaction that failed before its commit may do better
+// when it is tried again: it lost a deadlock, or its connection was gone. SQLite's wait
+// by themselves.
+func lostRace(err error) bool {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		switch pg.Code {
+		case "40001", "40P01", "57P01", "57P02", "57P03": // serialization, deadlock, shutdown, crash, starting
+			return true
+		}
+		return false
+	}
+	var refused *pgconn.ConnectError
+	if errors.As(err, &refused) { // nobody is there
+		return false
+	}
+	var network net.Error
+	return pgconn.SafeToRetry(err) || errors.As(err, &network) && !network.Timeout() ||
+		errors.Is(err, net.ErrClosed) || errors.Is(err, io.ErrUnexpectedEOF)
 }

@@ -30,7 +30,7 @@ func (s *Store) AppendFixes(ctx context.Context, fixes []domain.Fix, idem *domai
 		return s.d.job(ctx, func(ctx context.Context, tx *sql.Tx) error {
 			err := s.record(ctx, tx, idem)
 			if err == nil && len(rows) > 0 {
-				added, err = s.d.insert(ctx, tx, &positionsTable, rows)
+				added, err = s.d.insert(ctx, tx, positionsTable, rows)
 			}
 			return err
 		})

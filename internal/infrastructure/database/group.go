@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
 	"runtime"
 	"slices"
 	"sync"
@@ -20,7 +21,7 @@ type call struct {
 	id     string         // of the order
 	create *domain.Change // a new order,
 	row    *orderRow      // encoded by the caller, not one after the other by the committer
-	events []eventRow
+	events [][]any
 	fn     func(*domain.Change) error
 	job    func(context.Context, *sql.Tx) error
 
@@ -34,12 +35,11 @@ type call struct {
 type work struct {
 	// lockOrders reads the newest versions, for update.
 	lockOrders func(ids []string) (map[string]*orderRow, error)
-	// claim locks the couriers and inserts what may exist already: keys, inbound ids, new orders.
-	claim func(p *plan, couriers []string) (*claims, error)
-	// unclaim deletes rows that claim inserted and the plan does not want.
-	unclaim func(keys []idemKey, inbound, orders []string) error
-	// write stores everything else.
-	write func(p *plan) error
+	// lockCouriers reads the loads of those that exist, for update.
+	lockCouriers func(ids []string) (map[string]courierLoad, error)
+	// write stores the plan, its claims first, and returns those that lost: with any,
+	// the transaction is of no use.
+	write func(p *plan) (lost map[*call]error, err error)
 	// job runs a job apart from the others: when it errs nothing of it is stored.
 	job    func(func(context.Context, *sql.Tx) error) error
 	commit func() error
@@ -49,9 +49,6 @@ type work struct {
 	// over one way or the other.
 	settle func(context.Context) error
 }
-
-// errLost says that claims failed on which the rest was built already.
-var errLost = errors.New("a claim was lost")
 
 // errNotBegun marks a failure to get a transaction at all.
 var errNotBegun = errors.New("no transaction")
@@ -147,19 +144,16 @@ const groupTries = 3
 // blame fails by itself.
 func (s *Store) commitGroup(calls []*call, sh *shift) {
 	for tries := 1; len(calls) > 0; tries++ {
-		again, err := s.try(calls, false, sh)
-		if errors.Is(err, errLost) {
-			again, err = s.try(calls, true, sh)
-		}
+		again, err := s.try(calls, sh)
 		switch {
 		case err == nil:
 			calls, tries = again, 0
 		case errors.Is(err, errUnknown):
-			finish(calls, err)
+			fail(calls, err)
 			return
-		case tries < groupTries && s.d.lostRace(err):
+		case tries < groupTries && lostRace(err):
 		case len(calls) == 1 || errors.Is(err, errNotBegun):
-			finish(calls, err)
+			fail(calls, err)
 			return
 		default:
 			s.log.Warn("a group of changes failed; trying each alone", zap.Int("calls", len(calls)), zap.Error(err))
@@ -171,7 +165,7 @@ func (s *Store) commitGroup(calls []*call, sh *shift) {
 	}
 }
 
-func finish(calls []*call, err error) {
+func fail(calls []*call, err error) {
 	for _, c := range calls {
 		c.outcome = outcome{err: err}
 		close(c.done)
@@ -180,43 +174,34 @@ func finish(calls []*call, err error) {
 
 // try commits the calls in one transaction. It returns those that have to run
 // again, or why nothing was committed; nobody has an outcome then.
-// With careful nothing is sent before it is known that it will stand.
-func (s *Store) try(calls []*call, careful bool, sh *shift) (again []*call, err error) {
+func (s *Store) try(calls []*call, sh *shift) (again []*call, err error) {
 	ctx, cancel := s.d.workContext()
 	defer cancel()
-	w, err := s.d.begin(ctx, careful)
+	w, err := s.d.begin(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errNotBegun, err)
 	}
 	defer w.rollback()
-	p, err := s.fill(w, calls)
+	p, err := s.prepare(w, calls)
 	if err != nil {
 		return nil, err
 	}
-	wrote := !p.empty()
-	for i, c := range calls {
-		if c.job == nil {
-			continue
-		}
-		err := w.job(c.job)
-		wrote = wrote || err == nil
-		if errors.Is(err, errDryRun) {
-			err = nil
-		}
-		p.outcomes[i] = outcome{err: err}
+	var lost map[*call]error
+	if !p.empty() {
+		lost, err = w.write(p)
 	}
-	if wrote {
-		sh.pass()
-		if err := s.commit(ctx, w, p, sh); err != nil {
+	switch {
+	case err != nil:
+		return nil, err
+	case len(lost) > 0:
+		p.refuse(calls, lost)
+	default:
+		if err := s.finish(ctx, w, p, calls, sh); err != nil {
 			return nil, err
 		}
 	}
-	if p.publishes() {
-		s.signal()
-		s.d.wakeOthers()
-	}
 	for i, c := range calls {
-		if p.outcomes[i].again {
+		if errors.Is(p.outcomes[i].err, errAgain) {
 			again = append(again, c)
 			continue
 		}
@@ -226,30 +211,58 @@ func (s *Store) try(calls []*call, careful bool, sh *shift) (again []*call, err 
 	return again, nil
 }
 
-// fill plans the changes of orders and writes them into the transaction.
-func (s *Store) fill(w *work, calls []*call) (*plan, error) {
-	pl := planner{calls: calls, log: s.log}
-	var err error
+// prepare locks what the calls change and plans it.
+func (s *Store) prepare(w *work, calls []*call) (*plan, error) {
+	var rows map[string]*orderRow
 	if ids := updated(calls); len(ids) > 0 {
-		if pl.rows, err = w.lockOrders(ids); err != nil {
+		var err error
+		if rows, err = w.lockOrders(ids); err != nil {
 			return nil, err
 		}
 	}
-	p := pl.plan(nil)
-	if p.empty() {
+	p := s.plan(calls, rows, nil)
+	shifts := p.shifts()
+	if len(shifts) == 0 {
 		return p, nil
 	}
-	known, err := w.claim(p, p.couriers())
+	couriers := slices.Sorted(maps.Keys(shifts))
+	loads, err := w.lockCouriers(slices.DeleteFunc(couriers, func(id string) bool { return !isID(id) }))
 	if err != nil {
 		return nil, err
 	}
-	if !p.holds(known) {
-		p = pl.plan(known)
-		if err := w.unclaim(dropped(known, p)); err != nil {
-			return nil, err
+	for id := range shifts {
+		if _, found := loads[id]; !found {
+			loads[id] = courierLoad{capacity: noCourier}
 		}
 	}
-	return p, w.write(p)
+	if !p.fits(loads) {
+		p = s.plan(calls, rows, loads)
+	}
+	return p, nil
+}
+
+// finish runs the jobs and commits them with what was written.
+func (s *Store) finish(ctx context.Context, w *work, p *plan, calls []*call, sh *shift) error {
+	wrote := !p.empty()
+	for i, c := range calls {
+		if c.job != nil {
+			err := w.job(c.job)
+			p.outcomes[i].err = err
+			wrote = wrote || err == nil
+		}
+	}
+	if !wrote {
+		return nil
+	}
+	sh.pass()
+	if err := s.commit(ctx, w, p, sh); err != nil {
+		return err
+	}
+	if p.publishes() {
+		s.signal()
+		s.d.wakeOthers()
+	}
+	return nil
 }
 
 // updated lists the orders that the calls change, sorted.

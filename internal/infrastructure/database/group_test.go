@@ -54,6 +54,14 @@ func assigning(order, courier string) *call {
 	}}
 }
 
+// reporting changes an order by an inbound message.
+func reporting(order, message string) *call {
+	return &call{id: order, fn: func(ch *domain.Change) error {
+		ch.InboundID = message
+		return editNotes("reported")(ch)
+	}}
+}
+
 // poison makes the database refuse orders of the merchant "poison", at once or at the commit.
 func poison(t *testing.T, s *Store, atCommit bool) {
 	t.Helper()
@@ -96,7 +104,7 @@ func TestOneBadCallOfAGroup(t *testing.T) {
 			onBoth(t, func(t *testing.T, s *Store) {
 				poison(t, s, atCommit)
 				begun, begin := 0, s.d.begin
-				s.d.begin = func(ctx context.Context, careful bool) (*work, error) { begun++; return begin(ctx, careful) }
+				s.d.begin = func(ctx context.Context) (*work, error) { begun++; return begin(ctx) }
 				changes := make([]*domain.Change, 6)
 				calls := make([]*call, len(changes))
 				for i := range changes {
@@ -129,8 +137,8 @@ func TestLostAnswerOfACommit(t *testing.T) {
 				o, err := s.CreateOrder(t.Context(), newChange(1))
 				require.NoError(t, err)
 				commits, begin := 0, s.d.begin
-				s.d.begin = func(ctx context.Context, careful bool) (*work, error) {
-					w, err := begin(ctx, careful)
+				s.d.begin = func(ctx context.Context) (*work, error) {
+					w, err := begin(ctx)
 					if err != nil {
 						return nil, err
 					}
@@ -175,6 +183,7 @@ func TestLosersOfAGroup(t *testing.T) {
 		require.NoError(t, errors.Join(together(s, assigning(taken.ID, busy.ID))...))
 		o, err := s.CreateOrder(t.Context(), newChange(2))
 		require.NoError(t, err)
+		require.NoError(t, errors.Join(together(s, reporting(o.ID, "lost"))...))
 
 		recorded := newChange(3)
 		recorded.Idempotency = &domain.Idempotency{Scope: "s", Key: "used", Hash: "h", CreatedAt: time.Now()}
@@ -188,14 +197,21 @@ func TestLosersOfAGroup(t *testing.T) {
 
 		errs := together(s,
 			assigning(o.ID, busy.ID), &call{id: o.ID, fn: editNotes("kept")},
-			creating(t, keyTaken), creating(t, idTaken), creating(t, newChange(6)))
+			creating(t, keyTaken), creating(t, idTaken), creating(t, newChange(6)),
+			reporting(taken.ID, "lost"), &call{id: taken.ID, fn: editNotes("kept")})
 		require.Equal(t, domain.CodeCourierBusy, domain.CodeOf(errs[0]))
 		require.NoError(t, errs[1])
 		require.ErrorIs(t, errs[2], domain.ErrRecorded)
 		require.Equal(t, domain.CodeDuplicateExternalID, domain.CodeOf(errs[3]))
 		require.NoError(t, errs[4])
+		require.ErrorIs(t, errs[5], domain.ErrRecorded)
+		require.NoError(t, errs[6])
+		stored, err := s.Order(t.Context(), taken.ID)
+		require.NoError(t, err)
+		require.Equal(t, "kept", stored.Notes)
+		require.Equal(t, int64(3), stored.Version, "nothing of the loser is in what followed it")
 
-		stored, err := s.Order(t.Context(), o.ID)
+		stored, err = s.Order(t.Context(), o.ID)
 		require.NoError(t, err)
 		require.Equal(t, "kept", stored.Notes)
 		require.Empty(t, stored.CourierID)

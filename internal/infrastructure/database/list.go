@@ -67,7 +67,7 @@ func (s *Store) Orders(ctx context.Context, f domain.OrderFilter, p domain.Page)
 	}
 	text := "SELECT o.data, o.ledger FROM (SELECT k.* FROM (" + strings.Join(branches, " UNION ALL ") +
 		") k ORDER BY " + order + " LIMIT $1) k JOIN orders o ON o.id = k.id ORDER BY " + order
-	rows, err := s.queryVarying(ctx, text, s.d.listArgs(l.args)...)
+	rows, err := s.queryVarying(ctx, text, slices.Concat(s.d.listMode, l.args)...)
 	found, err := collect(rows, err, func(r *sql.Rows) (*domain.Order, error) {
 		var data, ledger []byte
 		if err := r.Scan(&data, &ledger); err != nil {

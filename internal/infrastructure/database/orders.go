@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
-	"errors"
 
 	"github.com/google/uuid"
 
@@ -38,12 +37,12 @@ func (s *Store) Order(ctx context.Context, id string) (*domain.Order, error) {
 		return nil, orderNotFound(id)
 	}
 	var data, ledger []byte
-	err := s.queryRow(ctx, `SELECT data, ledger FROM orders WHERE id = $1`, id).Scan(&data, &ledger)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil, orderNotFound(id)
-	}
+	found, err := s.one(ctx, `SELECT data, ledger FROM orders WHERE id = $1`, []any{id}, &data, &ledger)
 	if err != nil {
-		return nil, unavailable(err)
+		return nil, err
+	}
+	if !found {
+		return nil, orderNotFound(id)
 	}
 	return thaw(data, ledger)
 }
@@ -85,7 +84,7 @@ func (s *Store) Versions(ctx context.Context, orderIDs []string) (map[string]int
 	if len(ids) == 0 {
 		return out, nil
 	}
-	rows, err := s.query(ctx, `SELECT id, version FROM orders WHERE `+s.d.anyOf("id", 1), s.d.ids(ids))
+	rows, err := s.query(ctx, `SELECT id, version FROM orders WHERE id`+s.d.among, s.d.list(ids))
 	_, err = collect(rows, err, func(r *sql.Rows) (struct{}, error) {
 		var id string
 		var version int64

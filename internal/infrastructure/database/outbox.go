@@ -18,23 +18,20 @@ const pendingPositions = `SELECT pos FROM outbox ORDER BY pos LIMIT $1`
 
 // pendingEvents reads the rows at positions; a join may walk the whole history.
 func (s *Store) pendingEvents() string {
-	return `SELECT pos, data, order_data FROM order_events WHERE ` + s.d.anyOf("pos", 1) + ` ORDER BY pos`
+	return `SELECT pos, data, order_data FROM order_events WHERE pos` + s.d.among + ` ORDER BY pos`
 }
 
 // forget deletes positions from the outbox.
-func (s *Store) forget() string { return `DELETE FROM outbox WHERE ` + s.d.anyOf("pos", 1) }
+func (s *Store) forget() string { return `DELETE FROM outbox WHERE pos` + s.d.among }
 
 // Pending returns the oldest unpublished events; see domain.Outbox.
 func (s *Store) Pending(ctx context.Context, limit int) ([]domain.OutboxEntry, error) {
 	rows, err := s.query(ctx, pendingPositions, limit)
-	positions, err := collect(rows, err, func(r *sql.Rows) (int64, error) {
-		var pos int64
-		return pos, r.Scan(&pos)
-	})
+	positions, err := collect(rows, err, scanOne[int64])
 	if err != nil || len(positions) == 0 {
 		return nil, err
 	}
-	rows, err = s.query(ctx, s.pendingEvents(), s.d.positions(positions))
+	rows, err = s.query(ctx, s.pendingEvents(), s.d.list(positions))
 	return collect(rows, err, func(r *sql.Rows) (domain.OutboxEntry, error) {
 		var e domain.OutboxEntry
 		var data sql.RawBytes
@@ -50,10 +47,8 @@ func (s *Store) Published(ctx context.Context, positions []int64) error {
 	if len(positions) == 0 {
 		return nil
 	}
-	return unavailable(s.d.job(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, s.forget(), s.d.positions(positions))
-		return err
-	}))
+	_, err := s.change(ctx, s.forget(), s.d.list(positions))
+	return err
 }
 
 // Republish makes every event that is to be published pending again and returns how
@@ -80,8 +75,8 @@ func (s *Store) Republish(ctx context.Context) (int64, error) {
 // Backlog returns how many events are pending.
 func (s *Store) Backlog(ctx context.Context) (int64, error) {
 	var n int64
-	err := s.queryRow(ctx, `SELECT count(*) FROM outbox`).Scan(&n)
-	return n, unavailable(err)
+	_, err := s.one(ctx, `SELECT count(*) FROM outbox`, nil, &n)
+	return n, err
 }
 
 // Committed receives a signal, coalesced, when there may be something pending.

@@ -2,15 +2,12 @@ package database
 
 import (
 	"context"
-	"database/sql"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"go.uber.org/zap"
-
-	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
 // errUnknown says that nobody could find out whether a commit happened. The caller
@@ -29,7 +26,7 @@ func (s *Store) commit(ctx context.Context, w *work, p *plan, sh *shift) error {
 		return nil
 	}
 	w.rollback()
-	if s.d.notSent(err) {
+	if pgconn.SafeToRetry(err) { // it could not reach the database
 		return fmt.Errorf("commit: %w", err)
 	}
 	sh.standIn()
@@ -44,44 +41,33 @@ func (s *Store) commit(ctx context.Context, w *work, p *plan, sh *shift) error {
 		if lookErr == nil {
 			return fmt.Errorf("commit: %w", err)
 		}
-		select {
-		case <-ctx.Done():
+		if !wait(ctx, pause) {
 			return fmt.Errorf("%w: %w", errUnknown, err)
-		case <-time.After(pause):
 		}
 	}
 }
 
-// happened says whether the plan's transaction was committed.
+// happened says whether the plan's transaction was committed. Of every kind of row the
+// columns looked at are together like no others': a UUID or a time is among them.
 func (s *Store) happened(ctx context.Context, w *work, p *plan) (bool, error) {
 	if err := w.settle(ctx); err != nil {
 		return false, err
 	}
+	there := func(t *table, row []any) (bool, error) {
+		text := "SELECT 1 FROM " + t.name + " WHERE "
+		for i := range row {
+			text += fmt.Sprintf("%s = $%d AND ", t.cols[i].name, i+1)
+		}
+		return s.one(ctx, text+"TRUE", row, new(int))
+	}
+	keys, inbound := p.claims[idempotencyTable], p.claims[inboundTable]
 	switch {
 	case len(p.events) > 0:
-		e := p.events[0]
-		var data []byte
-		err := s.queryRow(ctx, `SELECT data FROM order_events WHERE order_id = $1 AND seq = $2`, e.OrderID, e.Seq).Scan(&data)
-		if errors.Is(err, sql.ErrNoRows) {
-			return false, nil
-		}
-		if err != nil {
-			return false, err
-		}
-		var found domain.Event
-		err = json.Unmarshal(data, &found)
-		return found.ID == e.ID, err
-	case len(p.keys) > 0:
-		k := p.keys[0]
-		found, err := s.Recorded(ctx, k.Scope, k.Key)
-		return err == nil && found != nil && found.Hash == k.Hash && found.CreatedAt.Equal(k.CreatedAt), err
-	case len(p.inbound) > 0:
-		var one int
-		err := s.queryRow(ctx, `SELECT 1 FROM inbound WHERE id = $1`, p.inbound[0].id).Scan(&one)
-		if errors.Is(err, sql.ErrNoRows) {
-			return false, nil
-		}
-		return err == nil, err
+		return there(eventsTable, p.events[0][:3])
+	case len(keys) > 0:
+		return there(idempotencyTable, keys[0].values[:4])
+	case len(inbound) > 0:
+		return there(inboundTable, inbound[0].values)
 	}
 	return false, nil // jobs alone, which may all run twice
 }

@@ -3,7 +3,6 @@ package database
 import (
 	"context"
 	"database/sql"
-	"errors"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
@@ -13,18 +12,12 @@ func (s *Store) KeepToken(ctx context.Context, t domain.PhoneToken) error {
 	if !isID(t.CourierID) {
 		return courierNotFound(t.CourierID)
 	}
-	return unavailable(s.d.job(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		var known int
-		err := tx.QueryRowContext(ctx, `SELECT 1 FROM couriers WHERE id = $1`, t.CourierID).Scan(&known)
-		if errors.Is(err, sql.ErrNoRows) {
-			return courierNotFound(t.CourierID)
-		}
-		if err == nil {
-			_, err = tx.ExecContext(ctx, `INSERT INTO courier_tokens (id, courier_id, hash, created_at) VALUES ($1, $2, $3, $4)`,
-				t.ID, t.CourierID, t.Hash[:], micros(t.CreatedAt))
-		}
-		return err
-	}))
+	n, err := s.change(ctx, `INSERT INTO courier_tokens (id, courier_id, hash, created_at)
+		SELECT $2, id, $3, $4 FROM couriers WHERE id = $1`, t.CourierID, t.ID, t.Hash[:], micros(t.CreatedAt))
+	if err == nil && n == 0 {
+		return courierNotFound(t.CourierID)
+	}
+	return err
 }
 
 // Tokens returns a courier's tokens, newest first.
@@ -46,32 +39,18 @@ func (s *Store) Tokens(ctx context.Context, courierID string) ([]domain.PhoneTok
 }
 
 // TokenOwner returns the courier of the token with this hash, or "".
-func (s *Store) TokenOwner(ctx context.Context, hash [32]byte) (string, error) {
-	var courierID string
-	err := s.queryRow(ctx, `SELECT courier_id FROM courier_tokens WHERE hash = $1`, hash[:]).Scan(&courierID)
-	if errors.Is(err, sql.ErrNoRows) {
-		return "", nil
-	}
-	return courierID, unavailable(err)
+func (s *Store) TokenOwner(ctx context.Context, hash [32]byte) (courierID string, err error) {
+	_, err = s.one(ctx, `SELECT courier_id FROM courier_tokens WHERE hash = $1`, []any{hash[:]}, &courierID)
+	return courierID, err
 }
 
 // DropTokens forgets a courier's tokens; see domain.PhoneTokens.
 func (s *Store) DropTokens(ctx context.Context, courierID, id string) (int, error) {
-	if !isID(courierID) || (id != "" && !isID(id)) {
+	switch {
+	case !isID(courierID) || id != "" && !isID(id):
 		return 0, nil
+	case id != "":
+		return s.change(ctx, `DELETE FROM courier_tokens WHERE courier_id = $1 AND id = $2`, courierID, id)
 	}
-	text, args := `DELETE FROM courier_tokens WHERE courier_id = $1`, []any{courierID}
-	if id != "" {
-		text, args = text+` AND id = $2`, append(args, id)
-	}
-	var dropped int64
-	err := s.d.job(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		res, err := tx.ExecContext(ctx, text, args...)
-		if err != nil {
-			return err
-		}
-		dropped, err = res.RowsAffected()
-		return err
-	})
-	return int(dropped), unavailable(err)
+	return s.change(ctx, `DELETE FROM courier_tokens WHERE courier_id = $1`, courierID)
 }

@@ -1,11 +1,11 @@
 package database
 
 import (
-	"cmp"
+	"errors"
 	"fmt"
+	"maps"
 	"runtime/debug"
 	"slices"
-	"time"
 
 	"go.uber.org/zap"
 
@@ -16,99 +16,60 @@ import (
 // outcome. It is made in memory, from the locked rows, by running the closures one
 // after the other; each gets an object of its own, decoded from the last good bytes.
 type plan struct {
+	log      *zap.Logger
 	outcomes []outcome
-	inserts  []*orderRow // in the order of their external ids
-	updates  []*orderRow // by id; each order once
-	events   []eventRow  // in order
-	keys     []*domain.Idempotency
-	inbound  []inboundRow
+	claims   map[*table][]claim // each kind in the order in which it is locked
+	updates  [][]any            // rows of orders by id; each order once
+	events   [][]any            // rows of the history, in order
+	shipping [][]any            // rows of shipments
 	moves    []move
-	shipping [][]any // rows of shipments
 
-	rows     map[string]*orderRow // the orders as the calls so far leave them
-	changed  map[string]bool
-	used     map[idemKey]bool
-	applied  map[string]bool
-	external map[[2]string]bool
-	created  map[string]bool
+	rows    map[string]*orderRow   // the orders as the calls so far leave them
+	changed map[string]bool        // those of them to write
+	taken   map[rowName]bool       // what the calls so far claim
+	loads   map[string]courierLoad // the couriers as the calls so far leave them; nil when all have room
 }
 
 // outcome is what becomes of a call once the group is committed.
 type outcome struct {
 	order *domain.Order
 	err   error
-	// again says that the call depended on one that failed: it runs in the next group.
-	again bool
 }
 
-type idemKey struct{ scope, key string }
+// errAgain is the outcome of a call that has none yet: it depended on one that failed,
+// and runs in the next group.
+var errAgain = errors.New("to be run again")
 
-type inboundRow struct {
-	id         string
-	recordedAt time.Time
-}
-
-// planner makes plans for one group.
-type planner struct {
-	calls []*call
-	rows  map[string]*orderRow // as locked
-	log   *zap.Logger
-}
-
-// plan runs the calls. Without claims it trusts that every key is new and every
-// courier has room; with claims it knows.
-func (pl *planner) plan(known *claims) *plan {
+// plan runs the calls, on the orders and couriers as they are locked. Without loads it
+// trusts that every courier has room.
+func (s *Store) plan(calls []*call, rows map[string]*orderRow, loads map[string]courierLoad) *plan {
 	p := &plan{
-		outcomes: make([]outcome, len(pl.calls)),
-		rows:     make(map[string]*orderRow, len(pl.rows)), changed: map[string]bool{},
-		used: map[idemKey]bool{}, applied: map[string]bool{}, external: map[[2]string]bool{},
-		created: map[string]bool{},
+		log: s.log, outcomes: make([]outcome, len(calls)), claims: map[*table][]claim{},
+		rows: maps.Clone(rows), changed: map[string]bool{}, taken: map[rowName]bool{}, loads: loads,
 	}
-	for id, r := range pl.rows {
-		p.rows[id] = r
-	}
-	if known != nil {
-		copied := *known
-		copied.couriers = make(map[string]courierLoad, len(known.couriers))
-		for id, l := range known.couriers {
-			copied.couriers[id] = l
-		}
-		known = &copied
-	}
-	for i, c := range pl.calls {
+	for i, c := range calls {
 		if c.job == nil {
-			p.outcomes[i] = pl.run(p, c, known)
+			p.outcomes[i] = p.run(c)
 		}
 	}
-	p.sort()
+	for _, id := range slices.Sorted(maps.Keys(p.changed)) {
+		p.updates = append(p.updates, p.rows[id].values)
+	}
+	for _, list := range p.claims {
+		slices.SortFunc(list, func(a, b claim) int {
+			x, y := a.lockKey(), b.lockKey()
+			return slices.Compare(x[:], y[:])
+		})
+	}
 	return p
 }
 
-func (p *plan) sort() {
-	slices.SortFunc(p.inserts, func(a, b *orderRow) int { return cmp.Compare(a.externalKey(), b.externalKey()) })
-	for id := range p.changed {
-		p.updates = append(p.updates, p.rows[id])
-	}
-	slices.SortFunc(p.updates, func(a, b *orderRow) int { return cmp.Compare(a.id, b.id) })
-	slices.SortFunc(p.keys, func(a, b *domain.Idempotency) int {
-		return cmp.Or(cmp.Compare(a.Scope, b.Scope), cmp.Compare(a.Key, b.Key))
-	})
-	slices.SortFunc(p.inbound, func(a, b inboundRow) int { return cmp.Compare(a.id, b.id) })
-}
-
-// externalKey sorts rows that may collide in the same order everywhere.
-func (r *orderRow) externalKey() string {
-	external, _ := r.values[7].(string)
-	merchant, _ := r.values[6].(string)
-	return external + "\x00" + merchant
-}
-
 // empty says whether there is nothing to write.
-func (p *plan) empty() bool { return len(p.events) == 0 && len(p.keys) == 0 && len(p.inbound) == 0 }
+func (p *plan) empty() bool { return len(p.events) == 0 && len(p.claims) == 0 }
 
-func (pl *planner) run(p *plan, c *call, known *claims) outcome {
+func (p *plan) run(c *call) outcome {
 	if c.create != nil {
-		return p.settle(c, c.create, nil, c.row, c.events, known)
+		return p.take(c, c.create, nil, c.row, c.events)
 	}
 	before := p.rows[c.id]
 	if before == nil {
@@ -119,7 +80,7 @@ func (pl *planner) run(p *plan, c *call, known *claims) outcome {
 		return outcome{err: fmt.Errorf("stored order %s: %w", c.id, err)}
 	}
 	ch := &domain.Change{Order: o}
-	if err := pl.safely(c, ch); err != nil {
+	if err := safely(p.log, c.id, func() error { return c.fn(ch) }); err != nil {
 		return outcome{err: err}
 	}
 	if len(ch.Events) > 0 {
@@ -127,152 +88,76 @@ func (pl *planner) run(p *plan, c *call, known *claims) outcome {
 		if err != nil {
 			return outcome{err: err}
 		}
-		return p.settle(c, ch, before, after, events, known)
+		return p.take(c, ch, before, after, events)
 	}
 	// Whatever was tried on the object, without an event the order is as it was.
-	o, err = before.order()
-	if err != nil || ch.Idempotency == nil && ch.InboundID == "" {
-		return outcome{order: o, err: err}
+	if ch.Order, err = before.order(); err != nil {
+		return outcome{err: err}
 	}
-	ch.Order = o
-	return p.settle(c, ch, before, before, nil, known)
+	return p.take(c, ch, before, before, nil)
 }
 
-// settle takes a change into the plan if it may be committed.
-func (p *plan) settle(
-	c *call, ch *domain.Change, before, after *orderRow, events []eventRow, known *claims,
-) outcome {
-	if out, ok := p.admit(c, ch, before, after, known); !ok {
-		return out
-	}
-	if ch.Shipment != nil && len(events) > 0 {
-		row, err := shipmentValues(ch.Shipment)
-		if err != nil {
-			return outcome{err: err}
-		}
-		p.shipping = append(p.shipping, row)
-	}
-	p.take(c, ch, after, events)
-	return outcome{order: ch.Order}
-}
-
-// safely runs a closure and turns its panic into an error.
-func (pl *planner) safely(c *call, ch *domain.Change) (err error) {
+// safely runs what somebody else wrote and turns its panic into an error.
+func safely(log *zap.Logger, about string, fn func() error) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			pl.log.Error("a change panicked", zap.String("order_id", c.id), zap.Any("panic", v),
-				zap.ByteString("stack", debug.Stack()))
+			log.Error("a change panicked", zap.String("id", about), zap.Any("panic", v), zap.ByteString("stack", debug.Stack()))
 			err = domain.Errorf(domain.CodeInternal, "the change failed unexpectedly")
 		}
 	}()
-	return c.fn(ch)
+	return fn()
 }
 
-func encodeChange(ch *domain.Change) (*orderRow, []eventRow, error) {
+func encodeChange(ch *domain.Change) (*orderRow, [][]any, error) {
 	row, err := newOrderRow(ch.Order)
 	if err != nil {
 		return nil, nil, fmt.Errorf("encode order: %w", err)
 	}
-	events := make([]eventRow, len(ch.Events))
+	events := make([][]any, len(ch.Events))
 	for i, e := range ch.Events {
-		events[i] = newEventRow(e, row.data)
-		if ch.Imported && i > 0 {
-			events[i].unpublish()
-		}
+		events[i] = eventValues(e, row.data, !e.Note() && (i == 0 || !ch.Imported))
 	}
 	return row, events, nil
 }
 
-// admit says whether the change may be committed, after those taken before it.
-func (p *plan) admit(c *call, ch *domain.Change, before, after *orderRow, known *claims) (outcome, bool) {
-	again := outcome{again: true}
-	if i := ch.Idempotency; i != nil {
-		key := idemKey{i.Scope, i.Key}
-		if p.used[key] {
-			return outcome{err: domain.ErrRecorded}, false
+// take adds a change to what is to be written, if it may be committed after those that
+// were taken before it.
+func (p *plan) take(c *call, ch *domain.Change, before, after *orderRow, events [][]any) outcome {
+	claims := claimsOf(c, ch)
+	for _, cl := range claims {
+		if p.taken[cl.rowName] || p.taken[cl.external] {
+			return outcome{err: cl.refusal()}
 		}
-		if known != nil {
-			if ours, asked := known.keys[key]; !asked {
-				return again, false
-			} else if !ours {
-				return outcome{err: domain.ErrRecorded}, false
+	}
+	var shipment []any
+	if ch.Shipment != nil && len(events) > 0 {
+		var err error
+		if shipment, err = shipmentValues(ch.Shipment); err != nil {
+			return outcome{err: err}
+		}
+	}
+	if m := (move{before.load(), after.load(), ch.Imported}); m.from != m.to {
+		if p.loads != nil {
+			if err := book(p.loads, m); err != nil {
+				return outcome{err: err}
 			}
 		}
+		p.moves = append(p.moves, m)
 	}
-	if id := ch.InboundID; id != "" {
-		if p.applied[id] {
-			return outcome{err: domain.ErrRecorded}, false
-		}
-		if known != nil {
-			if ours, asked := known.inbound[id]; !asked {
-				return again, false
-			} else if !ours {
-				return outcome{err: domain.ErrRecorded}, false
-			}
-		}
+	for _, cl := range claims {
+		p.claims[cl.table] = append(p.claims[cl.table], cl)
+		p.taken[cl.rowName] = true
+		p.taken[cl.external] = cl.external != rowName{}
 	}
-	if c.create != nil {
-		if p.created[c.id] || ch.Order.ExternalID != "" && p.external[[2]string{ch.Order.MerchantID, ch.Order.ExternalID}] {
-			return outcome{err: duplicateExternalID(ch.Order)}, false
-		}
-		if known != nil {
-			if ours, asked := known.orders[after.id]; !asked {
-				return again, false
-			} else if !ours {
-				return outcome{err: duplicateExternalID(ch.Order)}, false
-			}
-		}
-	}
-	return p.admitLoad(move{before.load(), after.load(), ch.Imported}, known)
-}
-
-// admitLoad books the place that the order takes with its courier.
-func (p *plan) admitLoad(m move, known *claims) (outcome, bool) {
-	if m.from == m.to {
-		return outcome{}, true
-	}
-	if known != nil {
-		if out, ok := known.book(m); !ok {
-			return out, false
-		}
-	}
-	p.moves = append(p.moves, m)
-	return outcome{}, true
-}
-
-// take adds an admitted change to what is to be written.
-func (p *plan) take(c *call, ch *domain.Change, after *orderRow, events []eventRow) {
-	if ch.Idempotency != nil {
-		p.used[idemKey{ch.Idempotency.Scope, ch.Idempotency.Key}] = true
-		p.keys = append(p.keys, ch.Idempotency)
-	}
-	if ch.InboundID != "" {
-		p.applied[ch.InboundID] = true
-		at := time.Now()
-		if len(ch.Events) > 0 {
-			at = ch.Events[0].RecordedAt
-		}
-		p.inbound = append(p.inbound, inboundRow{ch.InboundID, at})
+	if shipment != nil {
+		p.shipping = append(p.shipping, shipment)
 	}
 	p.events = append(p.events, events...)
-	if c.create != nil {
-		if ch.Order.ExternalID != "" {
-			p.external[[2]string{ch.Order.MerchantID, ch.Order.ExternalID}] = true
-		}
-		p.inserts, p.created[c.id] = append(p.inserts, after), true
-		return
-	}
-	if len(events) > 0 {
+	if c.create == nil && len(events) > 0 {
 		p.rows[c.id], p.changed[c.id] = after, true
 	}
+	return outcome{order: ch.Order}
 }
 
 // publishes says whether the plan adds to the outbox.
-func (p *plan) publishes() bool {
-	return slices.ContainsFunc(p.events, eventRow.published)
-}
-
-// published says whether the event goes to the outbox; unpublish keeps it from there.
-func (e eventRow) published() bool { return e.values[len(e.values)-1] != nil }
-
-func (e eventRow) unpublish() { e.values[len(e.values)-1] = nil }
+func (p *plan) publishes() bool { return slices.ContainsFunc(p.events, published) }

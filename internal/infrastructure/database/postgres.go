@@ -5,13 +5,10 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"io"
 	"net"
-	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
 )
@@ -64,7 +61,6 @@ type postgres struct {
 	schema  string
 	lockKey int64
 
-	days  days // partitions known to exist
 	relay election
 	wake  waker
 }
@@ -141,19 +137,16 @@ func (e *postgres) migrate(ctx context.Context) error {
 
 func (e *postgres) dialect() *dialect {
 	return &dialect{
-		forUpdate: " FOR UPDATE",
-		anyOf:     func(col string, n int) string { return col + " = ANY($" + strconv.Itoa(n) + ")" },
-		ids:       func(ids []string) any { return ids },
-		positions: func(positions []int64) any { return positions },
-		position:  "strpos",
+		forUpdate: " FOR UPDATE", skipLocked: " FOR UPDATE SKIP LOCKED",
+		among:    " = ANY($1)",
+		list:     func(values any) any { return values },
+		position: "strpos",
 		// A list is planned for its values each time: what is rare is known then.
-		listArgs: func(args []any) []any { return append([]any{pgx.QueryExecModeCacheDescribe}, args...) },
+		listMode: []any{pgx.QueryExecModeCacheDescribe},
 		begin:    e.begin,
 		workContext: func() (context.Context, context.CancelFunc) {
 			return context.WithTimeout(context.Background(), pgWorkTime)
 		},
-		lostRace:   lostRace,
-		notSent:    pgconn.SafeToRetry,
 		wakeOthers: e.wakeOthers,
 		lead:       e.lead,
 		job:        e.job,
@@ -211,30 +204,10 @@ func (e *postgres) tryJob(
 		return false, err
 	}
 	defer func() { _ = tx.Rollback() }()
-	if err := safelyJob(work, tx, fn); err != nil {
+	if err := safely(e.store.log, "", func() error { return fn(work, tx) }); err != nil {
 		return false, err
 	}
 	return true, tx.Commit()
-}
-
-// lostRace says whether a transaction that failed before its commit may do better
-// when it is tried again: it lost a deadlock, or its connection was gone.
-func lostRace(err error) bool {
-	var pg *pgconn.PgError
-	if errors.As(err, &pg) {
-		switch pg.Code {
-		case "40001", "40P01", "57P01", "57P02", "57P03": // serialization, deadlock, shutdown, crash, starting
-			return true
-		}
-		return false
-	}
-	var refused *pgconn.ConnectError
-	if errors.As(err, &refused) { // nobody is there
-		return false
-	}
-	var network net.Error
-	return pgconn.SafeToRetry(err) || errors.As(err, &network) && !network.Timeout() ||
-		errors.Is(err, net.ErrClosed) || errors.Is(err, io.ErrUnexpectedEOF)
 }
 
 func (e *postgres) ping(ctx context.Context) error {

@@ -64,22 +64,13 @@ func (e *postgres) notify(ctx context.Context) {
 		if err != nil {
 			e.store.log.Debug("other replicas were not woken", zap.Error(err))
 		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(notifyGap):
-		}
+		wait(ctx, notifyGap)
 	}
 }
 
 // listen turns notifications into the store's signal, over a connection of its own.
 func (e *postgres) listen(ctx context.Context) {
-	for pause := time.Duration(0); ; pause = min(max(2*pause, 100*time.Millisecond), 5*time.Second) {
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(pause):
-		}
+	for pause := time.Duration(0); wait(ctx, pause); pause = min(max(2*pause, 100*time.Millisecond), 5*time.Second) {
 		conn, err := pgx.ConnectConfig(ctx, e.config.Copy())
 		if err != nil {
 			continue

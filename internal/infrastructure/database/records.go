@@ -3,7 +3,7 @@ package database
 import (
 	"context"
 	"database/sql"
-	"errors"
+	"fmt"
 	"time"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
@@ -15,7 +15,7 @@ func (s *Store) record(ctx context.Context, tx *sql.Tx, idem *domain.Idempotency
 	if idem == nil {
 		return nil
 	}
-	added, err := s.d.insert(ctx, tx, &idempotencyTable, [][]any{idempotencyValues(idem)})
+	added, err := s.d.insert(ctx, tx, idempotencyTable, [][]any{idempotencyValues(idem)})
 	if err == nil && added == 0 {
 		return domain.ErrRecorded
 	}
@@ -26,16 +26,36 @@ func (s *Store) record(ctx context.Context, tx *sql.Tx, idem *domain.Idempotency
 func (s *Store) Recorded(ctx context.Context, scope, key string) (*domain.Idempotency, error) {
 	rec := &domain.Idempotency{Scope: scope, Key: key}
 	var created int64
-	err := s.queryRow(ctx, `SELECT hash, created_at, result FROM idempotency WHERE scope = $1 AND idem_key = $2`,
-		scope, key).Scan(&rec.Hash, &created, &rec.Result)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, unavailable(err)
+	found, err := s.one(ctx, `SELECT hash, created_at, result FROM idempotency WHERE scope = $1 AND idem_key = $2`,
+		[]any{scope, key}, &rec.Hash, &created, &rec.Result)
+	if !found {
+		return nil, err
 	}
 	rec.CreatedAt = fromMicros(created)
 	return rec, nil
+}
+
+// change runs one statement and returns how many rows it touched.
+func (s *Store) change(ctx context.Context, text string, args ...any) (int, error) {
+	var n int64
+	err := s.d.job(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		res, err := tx.ExecContext(ctx, text, args...)
+		if err == nil {
+			n, err = res.RowsAffected()
+		}
+		return err
+	})
+	return int(n), unavailable(err)
+}
+
+// changed runs one statement and returns its rows.
+func changed[T any](ctx context.Context, s *Store, scan func(*sql.Rows) (T, error), text string, args ...any) (out []T, err error) {
+	err = s.d.job(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		rows, err := tx.QueryContext(ctx, text, args...)
+		out, err = collect(rows, err, scan)
+		return err
+	})
+	return out, unavailable(err)
 }
 
 // purgeChunk is how many rows a transaction deletes: few enough to keep no writer waiting.
@@ -43,44 +63,29 @@ const purgeChunk = 2000
 
 // Purge deletes what is older than the given times, in short transactions.
 func (s *Store) Purge(ctx context.Context, idempotency, inbound, fixes, tickets time.Time) error {
-	err := s.purge(ctx, `DELETE FROM idempotency WHERE (scope, idem_key) IN
-		(SELECT scope, idem_key FROM idempotency WHERE created_at < $1 ORDER BY created_at LIMIT $2)`, micros(idempotency))
-	if err == nil {
-		err = s.purge(ctx, `DELETE FROM inbound WHERE id IN
-			(SELECT id FROM inbound WHERE recorded_at < $1 ORDER BY recorded_at LIMIT $2)`, micros(inbound))
+	for _, old := range []struct {
+		table, key, at string
+		before         time.Time
+	}{
+		{"idempotency", "scope, idem_key", "created_at", idempotency},
+		{"inbound", "id", "recorded_at", inbound},
+		{"tickets", "hash", "expires_at", tickets},
+	} {
+		err := s.purge(ctx, fmt.Sprintf(`DELETE FROM %[1]s WHERE (%[2]s) IN (SELECT %[2]s FROM %[1]s WHERE %[3]s < $1 ORDER BY %[3]s LIMIT $2)`,
+			old.table, old.key, old.at), micros(old.before))
+		if err != nil {
+			return err
+		}
 	}
-	if err == nil {
-		err = s.purge(ctx, `DELETE FROM tickets WHERE hash IN
-			(SELECT hash FROM tickets WHERE expires_at < $1 ORDER BY expires_at LIMIT $2)`, micros(tickets))
-	}
-	if err == nil {
-		err = s.d.purgeFixes(ctx, micros(fixes))
-	}
-	return unavailable(err)
+	return unavailable(s.d.purgeFixes(ctx, micros(fixes)))
 }
 
 // purge repeats a DELETE until it finds less than a chunk. Its last parameter is the chunk's size.
 func (s *Store) purge(ctx context.Context, text string, args ...any) error {
 	args = append(args, purgeChunk)
 	for {
-		var deleted int64
-		err := s.d.job(ctx, func(ctx context.Context, tx *sql.Tx) error {
-			res, err := tx.ExecContext(ctx, text, args...)
-			if err != nil {
-				return err
-			}
-			deleted, err = res.RowsAffected()
-			return err
-		})
-		if err != nil || deleted < purgeChunk {
+		if deleted, err := s.change(ctx, text, args...); err != nil || deleted < purgeChunk {
 			return err
 		}
 	}
 }
-
-// What a plan claimed and then did not want.
-const (
-	deleteKey     = `DELETE FROM idempotency WHERE scope = $1 AND idem_key = $2`
-	deleteInbound = `DELETE FROM inbound WHERE id = $1`
-	deleteOrder   = `DELETE FROM orders WHERE id = $1`
-)

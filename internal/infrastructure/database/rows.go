@@ -2,6 +2,7 @@ package database
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"time"
 
@@ -11,42 +12,69 @@ import (
 // column is a column of a table that is written in bulk; kind is its PostgreSQL type.
 type column struct{ name, kind string }
 
+// uuids makes arrays of ids out of arrays of text.
+const uuids = "text[]::uuid"
+
 // table describes rows that are written in bulk, so that both engines write the
 // same columns in the same order.
 type table struct {
 	name string
 	cols []column
+	// conflict ends an INSERT whose rows may exist.
+	conflict string
+	// key is two texts that name a row.
+	key string
 }
+
+const skip = " ON CONFLICT DO NOTHING"
 
 // The first column of orders is its key; an update writes all others.
 var (
-	ordersTable = table{"orders", []column{
-		{"id", "uuid"}, {"created_at", "bigint"}, {"status", "text"}, {"finished", "boolean"}, {"version", "bigint"},
-		{"courier_id", "uuid"}, {"merchant_id", "text"}, {"external_id", "text"}, {"customer_phone", "text"},
+	ordersTable = &table{name: "orders", conflict: skip, key: "id::text, ''", cols: []column{
+		{"id", uuids}, {"created_at", "bigint"}, {"status", "text"}, {"finished", "boolean"}, {"version", "bigint"},
+		{"courier_id", uuids}, {"merchant_id", "text"}, {"external_id", "text"}, {"customer_phone", "text"},
 		{"ledger", "text"}, {"search", "text"}, {"data", "text"},
 	}}
-	eventsTable = table{"order_events", []column{
-		{"order_id", "uuid"}, {"seq", "bigint"}, {"data", "text"}, {"order_data", "text"},
+	// An event that exists is a fault that must fail.
+	eventsTable = &table{name: "order_events", cols: []column{
+		{"order_id", uuids}, {"seq", "bigint"}, {"data", "text"}, {"order_data", "text"},
 	}}
-	idempotencyTable = table{"idempotency", []column{
+	idempotencyTable = &table{name: "idempotency", conflict: skip, key: "scope, idem_key", cols: []column{
 		{"scope", "text"}, {"idem_key", "text"}, {"hash", "text"}, {"created_at", "bigint"}, {"result", "bytea"},
 	}}
-	inboundTable   = table{"inbound", []column{{"id", "text"}, {"recorded_at", "bigint"}}}
-	positionsTable = table{"courier_positions", []column{
-		{"courier_id", "uuid"}, {"recorded_at", "bigint"}, {"received_at", "bigint"},
+	inboundTable = &table{name: "inbound", conflict: skip, key: "id, ''", cols: []column{
+		{"id", "text"}, {"recorded_at", "bigint"},
+	}}
+	positionsTable = &table{name: "courier_positions", conflict: skip, cols: []column{
+		{"courier_id", uuids}, {"recorded_at", "bigint"}, {"received_at", "bigint"},
 		{"lat", "double precision"}, {"lon", "double precision"}, {"accuracy", "double precision"},
 		{"speed", "double precision"}, {"heading", "double precision"}, {"altitude", "double precision"},
 		{"battery", "double precision"}, {"attributes", "text"},
 	}}
 )
 
-// names lists the columns as SQL does.
-func (t table) names() string {
-	names := make([]string, len(t.cols))
-	for i, c := range t.cols {
-		names[i] = c.name
+// inserts makes the statement of each table that adds rows from a source.
+func inserts(source func(*table) string) map[*table]string {
+	out := map[*table]string{}
+	for _, t := range []*table{ordersTable, eventsTable, idempotencyTable, inboundTable, positionsTable} {
+		out[t] = "INSERT INTO " + t.name + " (" + t.list("%[1]s") + ") " + source(t) + t.conflict
 	}
-	return strings.Join(names, ", ")
+	return out
+}
+
+// list writes each column by a format of its name, its number and its kind.
+func (t *table) list(format string) string {
+	out := make([]string, len(t.cols))
+	for i, c := range t.cols {
+		out[i] = fmt.Sprintf(format, c.name, i+1, c.kind)
+	}
+	return strings.Join(out, ", ")
+}
+
+// rest is the list without the first column.
+func (t *table) rest(format string) string {
+	_, rest, _ := strings.Cut(t.list(format), ", ")
+	return rest
 }
 
 // orderRow is an order as a row of its table.
@@ -82,11 +110,7 @@ func newOrderRow(o *domain.Order) (*orderRow, error) {
 
 // order decodes the row into an object of its own.
 func (r *orderRow) order() (*domain.Order, error) {
-	var l domain.Ledger
-	if err := json.Unmarshal([]byte(r.ledger), &l); err != nil {
-		return nil, err
-	}
-	return domain.Thaw([]byte(r.data), l)
+	return thaw([]byte(r.data), []byte(r.ledger))
 }
 
 // load is the courier whose active_orders the order counts in, "" for none.
@@ -110,20 +134,18 @@ func orderSearch(o *domain.Order) string {
 // searchText folds the case in Go: SQLite folds only ASCII.
 func searchText(parts ...string) string { return strings.ToLower(strings.Join(parts, "\n")) }
 
-// eventRow is an entry of the history as a row of its table.
-type eventRow struct {
-	domain.Event
-	values []any
+// eventValues encodes an event; order is the order's JSON after it, which is kept of
+// events that go to the outbox.
+func eventValues(e domain.Event, order string, published bool) []any {
+	row := []any{e.OrderID, e.Seq, string(e.AppendJSON(make([]byte, 0, 512))), nil}
+	if published {
+		row[3] = order
+	}
+	return row
 }
 
-// newEventRow encodes an event; order is the order's JSON after it.
-func newEventRow(e domain.Event, order string) eventRow {
-	var published any
-	if !e.Note() {
-		published = order
-	}
-	return eventRow{e, []any{e.OrderID, e.Seq, string(e.AppendJSON(make([]byte, 0, 512))), published}}
-}
+// published says whether an event, as a row of its table, goes to the outbox.
+func published(event []any) bool { return event[3] != nil }
 
 func idempotencyValues(i *domain.Idempotency) []any {
 	return []any{i.Scope, i.Key, i.Hash, micros(i.CreatedAt), i.Result}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -15,9 +14,6 @@ import (
 
 	_ "modernc.org/sqlite" // the driver "sqlite"
 )
-
-// errDryRun ends a job whose only purpose was to try.
-var errDryRun = errors.New("nothing to keep")
 
 // OpenSQLite opens or creates the database file, with its folder, and brings its
 // schema up to date. Only the owner may read what it creates.
@@ -98,28 +94,21 @@ type sqlite struct {
 }
 
 func (e *sqlite) dialect() *dialect {
-	asJSON := func(list any) any {
-		b, err := json.Marshal(list)
-		if err != nil { // texts and integers always can be
-			panic(err)
-		}
-		return string(b)
-	}
 	return &dialect{
 		prepare: true,
-		anyOf: func(col string, n int) string {
-			return fmt.Sprintf("%s IN (SELECT value FROM json_each($%d))", col, n)
+		among:   " IN (SELECT value FROM json_each($1))",
+		list: func(values any) any {
+			b, err := json.Marshal(values)
+			if err != nil { // texts and integers always can be
+				panic(err)
+			}
+			return string(b)
 		},
-		ids:       func(ids []string) any { return asJSON(ids) },
-		positions: func(positions []int64) any { return asJSON(positions) },
-		position:  "instr",
-		listArgs:  func(args []any) []any { return args },
-		begin:     e.begin,
+		position: "instr",
+		begin:    e.begin,
 		// No deadline: the file is local, and another process that writes is waited for
 		// by busy_timeout.
 		workContext: func() (context.Context, context.CancelFunc) { return context.Background(), func() {} },
-		lostRace:    func(error) bool { return false },
-		notSent:     func(error) bool { return false },
 		wakeOthers:  func() {},
 		// The file has one relay: that of the process.
 		lead:       func(context.Context) (domain.Outbox, func(), error) { return e.store, func() {}, nil },
@@ -130,10 +119,7 @@ func (e *sqlite) dialect() *dialect {
 		purgeFixes: e.purgeFixes,
 		ping: func(ctx context.Context) error {
 			return e.job(ctx, func(ctx context.Context, tx *sql.Tx) error {
-				_, err := tx.ExecContext(ctx, `DELETE FROM outbox WHERE pos < 0`)
-				if err == nil {
-					err = errDryRun
-				}
+				_, err := tx.ExecContext(ctx, `DELETE FROM outbox WHERE pos < 0`) // which there are none
 				return err
 			})
 		},

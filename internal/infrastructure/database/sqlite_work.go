@@ -4,60 +4,29 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
-	"strings"
-
-	"github.com/order-tracking/order-tracking/internal/domain"
+	"maps"
+	"slices"
 )
 
-// The statements that the writer keeps prepared.
+// The statements that the writer keeps prepared, beside those that insert.
 const (
 	sqliteLockOrder   = `SELECT data, ledger, status, courier_id, version FROM orders WHERE id = $1`
 	sqliteLockCourier = `SELECT capacity, active_orders FROM couriers WHERE id = $1`
 	sqliteLoad        = `UPDATE couriers SET active_orders = active_orders + $2 WHERE id = $1`
-	sqliteOutbox      = `INSERT INTO outbox (pos) VALUES ($1)`
+	sqliteOutbox      = `INSERT INTO outbox (pos) VALUES (last_insert_rowid())`
 	sqliteSavepoint   = `SAVEPOINT job`
 	sqliteRelease     = `RELEASE job`
 	sqliteBack        = `ROLLBACK TO job`
 )
 
 var (
-	sqliteUpdateOrder = updateText(&ordersTable)
-	sqliteInserts     = map[*table]string{}
+	sqliteInserts     = inserts(func(t *table) string { return "VALUES (" + t.list("$%[2]d") + ")" })
+	sqliteUpdateOrder = "UPDATE orders SET " + ordersTable.rest("%[1]s = $%[2]d") + " WHERE id = $1"
 )
 
-func init() {
-	for _, t := range []*table{&ordersTable, &eventsTable, &idempotencyTable, &inboundTable, &positionsTable} {
-		sqliteInserts[t] = insertText(t)
-	}
-}
-
-// insertText adds one row unless it exists.
-func insertText(t *table) string {
-	places := make([]string, len(t.cols))
-	for i := range t.cols {
-		places[i] = fmt.Sprintf("$%d", i+1)
-	}
-	return "INSERT INTO " + t.name + " (" + t.names() + ") VALUES (" + strings.Join(places, ", ") + ") ON CONFLICT DO NOTHING"
-}
-
-// updateText writes all columns of the row whose first column is the key.
-func updateText(t *table) string {
-	set := make([]string, 0, len(t.cols))
-	for i, c := range t.cols[1:] {
-		set = append(set, fmt.Sprintf("%s = $%d", c.name, i+2))
-	}
-	return "UPDATE " + t.name + " SET " + strings.Join(set, ", ") + " WHERE " + t.cols[0].name + " = $1"
-}
-
 func (e *sqlite) prepare(ctx context.Context) error {
-	texts := []string{
-		sqliteLockOrder, sqliteLockCourier, sqliteLoad, sqliteOutbox,
-		sqliteSavepoint, sqliteRelease, sqliteBack, sqliteUpdateOrder,
-	}
-	for _, text := range sqliteInserts {
-		texts = append(texts, text)
-	}
+	texts := append(slices.Collect(maps.Values(sqliteInserts)), sqliteLockOrder, sqliteLockCourier, sqliteLoad,
+		sqliteOutbox, sqliteSavepoint, sqliteRelease, sqliteBack, sqliteUpdateOrder, upsertShipment)
 	e.stmts = make(map[string]*sql.Stmt, len(texts))
 	for _, text := range texts {
 		st, err := e.write.PrepareContext(ctx, text)
@@ -77,14 +46,14 @@ type sqliteWork struct {
 	tx  *sql.Tx
 }
 
-func (e *sqlite) begin(ctx context.Context, _ bool) (*work, error) {
+func (e *sqlite) begin(ctx context.Context) (*work, error) {
 	tx, err := e.write.BeginTx(ctx, nil)
 	if err != nil {
 		return nil, err
 	}
 	w := &sqliteWork{e, ctx, tx}
 	return &work{
-		lockOrders: w.lockOrders, claim: w.claim, unclaim: w.unclaim, write: w.writePlan, job: w.job,
+		lockOrders: w.lockOrders, lockCouriers: w.lockCouriers, write: w.writePlan, job: w.job,
 		commit:   tx.Commit,
 		rollback: func() { _ = tx.Rollback() },
 		settle:   func(context.Context) error { return nil },
@@ -93,130 +62,90 @@ func (e *sqlite) begin(ctx context.Context, _ bool) (*work, error) {
 
 func (w *sqliteWork) stmt(text string) *sql.Stmt { return w.tx.StmtContext(w.ctx, w.e.stmts[text]) }
 
-// exec runs a statement and says whether it touched a row.
-func (w *sqliteWork) exec(text string, args ...any) (bool, error) {
+// exec runs a statement and says how many rows it touched.
+func (w *sqliteWork) exec(text string, args ...any) (int64, error) {
 	res, err := w.stmt(text).ExecContext(w.ctx, args...)
 	if err != nil {
-		return false, err
+		return 0, err
 	}
-	n, err := res.RowsAffected()
-	return n > 0, err
+	return res.RowsAffected()
 }
 
 func (w *sqliteWork) lockOrders(ids []string) (map[string]*orderRow, error) {
-	rows := make(map[string]*orderRow, len(ids))
-	st := w.stmt(sqliteLockOrder)
-	for _, id := range ids {
+	return lookUp(w, sqliteLockOrder, ids, func(id string, scan func(...any) error) (*orderRow, error) {
 		r := &orderRow{id: id}
 		var courier sql.NullString
-		err := st.QueryRowContext(w.ctx, id).Scan(&r.data, &r.ledger, &r.status, &courier, &r.version)
-		if errors.Is(err, sql.ErrNoRows) {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
+		err := scan(&r.data, &r.ledger, &r.status, &courier, &r.version)
 		r.courier = courier.String
-		rows[id] = r
-	}
-	return rows, nil
+		return r, err
+	})
 }
 
-func (w *sqliteWork) claim(p *plan, couriers []string) (*claims, error) {
-	k := newClaims(p, couriers)
-	for _, id := range couriers {
-		var l courierLoad
-		err := w.stmt(sqliteLockCourier).QueryRowContext(w.ctx, id).Scan(&l.capacity, &l.active)
+func (w *sqliteWork) lockCouriers(ids []string) (map[string]courierLoad, error) {
+	return lookUp(w, sqliteLockCourier, ids, func(_ string, scan func(...any) error) (l courierLoad, err error) {
+		err = scan(&l.capacity, &l.active)
+		return l, err
+	})
+}
+
+// lookUp reads those of the rows that exist.
+func lookUp[T any](
+	w *sqliteWork, text string, ids []string, read func(id string, scan func(...any) error) (T, error),
+) (map[string]T, error) {
+	found := make(map[string]T, len(ids))
+	st := w.stmt(text)
+	for _, id := range ids {
+		v, err := read(id, st.QueryRowContext(w.ctx, id).Scan)
 		if errors.Is(err, sql.ErrNoRows) {
 			continue
 		}
 		if err != nil {
 			return nil, err
 		}
-		k.couriers[id] = l
+		found[id] = v
 	}
-	for _, i := range p.keys {
-		ours, err := w.exec(sqliteInserts[&idempotencyTable], idempotencyValues(i)...)
-		if err != nil {
-			return nil, err
-		}
-		k.keys[idemKey{i.Scope, i.Key}] = ours
-	}
-	for _, in := range p.inbound {
-		ours, err := w.exec(sqliteInserts[&inboundTable], in.id, micros(in.recordedAt))
-		if err != nil {
-			return nil, err
-		}
-		k.inbound[in.id] = ours
-	}
-	for _, r := range p.inserts {
-		ours, err := w.exec(sqliteInserts[&ordersTable], r.values...)
-		if err != nil {
-			return nil, err
-		}
-		k.orders[r.id] = ours
-	}
-	return k, nil
+	return found, nil
 }
 
-func (w *sqliteWork) unclaim(keys []idemKey, inbound, orders []string) error {
-	for _, k := range keys {
-		if _, err := w.tx.ExecContext(w.ctx, deleteKey, k.scope, k.key); err != nil {
-			return err
+func (w *sqliteWork) writePlan(p *plan) (map[*call]error, error) {
+	ours := map[rowName]bool{}
+	for _, t := range claimed {
+		for _, c := range p.claims[t] {
+			n, err := w.exec(sqliteInserts[t], c.values...)
+			if err != nil {
+				return nil, err
+			}
+			ours[c.rowName] = n > 0
 		}
 	}
-	for _, id := range inbound {
-		if _, err := w.tx.ExecContext(w.ctx, deleteInbound, id); err != nil {
-			return err
+	if lost := p.lost(ours); len(lost) > 0 {
+		return lost, nil
+	}
+	for _, row := range p.updates {
+		if _, err := w.exec(sqliteUpdateOrder, row...); err != nil {
+			return nil, err
 		}
 	}
-	for _, id := range orders {
-		if _, err := w.tx.ExecContext(w.ctx, deleteOrder, id); err != nil {
-			return err
+	for _, row := range p.events {
+		_, err := w.exec(sqliteInserts[eventsTable], row...)
+		if err == nil && published(row) {
+			_, err = w.exec(sqliteOutbox)
 		}
-	}
-	return nil
-}
-
-func (w *sqliteWork) writePlan(p *plan) error {
-	for _, r := range p.updates {
-		if _, err := w.exec(sqliteUpdateOrder, r.values...); err != nil {
-			return err
-		}
-	}
-	for _, ev := range p.events {
-		res, err := w.stmt(sqliteInserts[&eventsTable]).ExecContext(w.ctx, ev.values...)
 		if err != nil {
-			return err
-		}
-		if n, err := res.RowsAffected(); err != nil || n == 0 {
-			return errors.Join(err, fmt.Errorf("event %d of order %s exists", ev.Seq, ev.OrderID))
-		}
-		if !ev.published() {
-			continue
-		}
-		pos, err := res.LastInsertId()
-		if err != nil {
-			return err
-		}
-		if _, err := w.exec(sqliteOutbox, pos); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	for _, row := range p.shipping {
-		if _, err := w.tx.ExecContext(w.ctx, upsertShipment, row...); err != nil {
-			return err
+		if _, err := w.exec(upsertShipment, row...); err != nil {
+			return nil, err
 		}
 	}
-	for id, n := range p.loads() {
-		if n == 0 {
-			continue
-		}
+	for id, n := range p.shifts() {
 		if _, err := w.exec(sqliteLoad, id, n); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return nil
+	return nil, nil
 }
 
 // job runs a job in a savepoint of its own.
@@ -224,7 +153,7 @@ func (w *sqliteWork) job(fn func(context.Context, *sql.Tx) error) error {
 	if _, err := w.exec(sqliteSavepoint); err != nil {
 		return err
 	}
-	err := safelyJob(w.ctx, w.tx, fn)
+	err := safely(w.e.store.log, "", func() error { return fn(w.ctx, w.tx) })
 	if err != nil {
 		if _, backErr := w.exec(sqliteBack); backErr != nil {
 			return backErr
@@ -234,15 +163,6 @@ func (w *sqliteWork) job(fn func(context.Context, *sql.Tx) error) error {
 		err = releaseErr
 	}
 	return err
-}
-
-func safelyJob(ctx context.Context, tx *sql.Tx, fn func(context.Context, *sql.Tx) error) (err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			err = domain.Errorf(domain.CodeInternal, "the change failed unexpectedly: %v", v)
-		}
-	}()
-	return fn(ctx, tx)
 }
 
 func (e *sqlite) insert(ctx context.Context, tx *sql.Tx, t *table, rows [][]any) (int, error) {
@@ -266,20 +186,13 @@ func (e *sqlite) insert(ctx context.Context, tx *sql.Tx, t *table, rows [][]any)
 // cost more with each position than it would save here.
 func (e *sqlite) purgeFixes(ctx context.Context, before int64) error {
 	for courier := ""; ; {
-		err := e.store.queryRow(ctx,
-			`SELECT courier_id FROM courier_positions WHERE courier_id > $1 ORDER BY courier_id LIMIT 1`, courier).Scan(&courier)
-		if errors.Is(err, sql.ErrNoRows) {
-			return nil
-		}
-		if err != nil {
+		var oldest int64
+		found, err := e.store.one(ctx, `SELECT courier_id, recorded_at FROM courier_positions WHERE courier_id > $1
+			ORDER BY courier_id, recorded_at LIMIT 1`, []any{courier}, &courier, &oldest)
+		if err != nil || !found {
 			return err
 		}
-		var oldest sql.NullInt64
-		err = e.store.queryRow(ctx, `SELECT min(recorded_at) FROM courier_positions WHERE courier_id = $1`, courier).Scan(&oldest)
-		if err != nil {
-			return err
-		}
-		if !oldest.Valid || oldest.Int64 >= before {
+		if oldest >= before {
 			continue
 		}
 		err = e.store.purge(ctx, `DELETE FROM courier_positions WHERE courier_id = $1 AND recorded_at IN

@@ -3,7 +3,9 @@ package database
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"sync"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -43,23 +45,18 @@ var _ domain.Store = (*Store)(nil)
 type dialect struct {
 	// prepare says that statements should be kept prepared by the store.
 	prepare bool
-	// forUpdate ends a SELECT that locks its rows.
-	forUpdate string
-	// anyOf is the condition that a column is among the ids in parameter n, passed by ids.
-	anyOf func(col string, n int) string
-	ids   func(ids []string) any
-	// positions passes positions of the outbox in the same way.
-	positions func([]int64) any
+	// forUpdate ends a SELECT that locks its rows, skipLocked one that passes over those
+	// that somebody else has.
+	forUpdate, skipLocked string
+	// among follows a column that is one of the list in the first parameter, as list passes it.
+	among string
+	list  func(any) any
 	// position is the function that finds a text in another: above zero when it is there.
 	position string
-	// listArgs prepares the arguments of a query whose plan depends on their values.
-	listArgs    func(args []any) []any
-	begin       func(ctx context.Context, careful bool) (*work, error)
+	// listMode precedes the arguments of a query whose plan depends on their values.
+	listMode    []any
+	begin       func(context.Context) (*work, error)
 	workContext func() (context.Context, context.CancelFunc)
-	// lostRace says whether a transaction that failed before its commit may be tried again.
-	lostRace func(error) bool
-	// notSent says whether a commit failed before it could reach the database.
-	notSent func(error) bool
 	// wakeOthers tells other processes that something may be pending.
 	wakeOthers func()
 	// lead is Store.Lead.
@@ -105,10 +102,7 @@ func (s *Store) Close() error {
 		close(s.closing)
 		s.running.Wait()
 		s.stmts.Range(func(_, v any) bool { _ = v.(*sql.Stmt).Close(); return true })
-		err = s.read.Close()
-		if closeErr := s.d.close(); err == nil {
-			err = closeErr
-		}
+		err = errors.Join(s.read.Close(), s.d.close())
 	})
 	return err
 }
@@ -116,48 +110,28 @@ func (s *Store) Close() error {
 // Ping says whether the database answers and takes writes.
 func (s *Store) Ping(ctx context.Context) error { return unavailable(s.d.ping(ctx)) }
 
-// row is the one row of a query, or why there is none.
-type row struct {
-	*sql.Row
-	err error
-}
-
-// Scan reads the columns; sql.ErrNoRows when there is no row.
-func (r row) Scan(dest ...any) error {
-	if r.err != nil {
-		return r.err
-	}
-	return r.Row.Scan(dest...)
-}
-
 // readTries is how often a read is tried that met a broken connection: often enough
 // to get through a pool full of them.
 const readTries = 10
 
-// queryRow and query read with a text that never varies.
-func (s *Store) queryRow(ctx context.Context, text string, args ...any) row {
-	for try := 1; ; try++ {
-		r := s.tryRow(ctx, text, args...)
-		if r.err == nil {
-			r.err = r.Err()
-		}
-		if r.err == nil || try == readTries || !s.d.lostRace(r.err) {
-			return r
-		}
-	}
-}
-
-func (s *Store) tryRow(ctx context.Context, text string, args ...any) row {
-	if !s.d.prepare {
-		return row{Row: s.read.QueryRowContext(ctx, text, args...)}
-	}
-	st, err := s.prepared(ctx, text)
+// one reads the first row of a query with a text that never varies; false when there
+// is none.
+func (s *Store) one(ctx context.Context, text string, args []any, dest ...any) (bool, error) {
+	rows, err := s.query(ctx, text, args...)
 	if err != nil {
-		return row{err: err}
+		return false, unavailable(err)
 	}
-	return row{Row: st.QueryRowContext(ctx, args...)}
+	defer func() { _ = rows.Close() }()
+	if !rows.Next() {
+		return false, unavailable(rows.Err())
+	}
+	if err = rows.Scan(dest...); err == nil {
+		err = rows.Close()
+	}
+	return err == nil, unavailable(err)
 }
 
+// query reads with a text that never varies.
 func (s *Store) query(ctx context.Context, text string, args ...any) (*sql.Rows, error) {
 	if s.d.prepare {
 		st, err := s.prepared(ctx, text)
@@ -173,7 +147,7 @@ func (s *Store) query(ctx context.Context, text string, args ...any) (*sql.Rows,
 func (s *Store) queryVarying(ctx context.Context, text string, args ...any) (*sql.Rows, error) {
 	for try := 1; ; try++ {
 		rows, err := s.read.QueryContext(ctx, text, args...)
-		if err == nil || try == readTries || !s.d.lostRace(err) {
+		if err == nil || try == readTries || !lostRace(err) {
 			return rows, err
 		}
 	}
@@ -209,4 +183,20 @@ func collect[T any](rows *sql.Rows, err error, scan func(*sql.Rows) (T, error)) 
 		out = append(out, v)
 	}
 	return out, unavailable(rows.Err())
+}
+
+// scanOne reads a row of one column.
+func scanOne[T any](r *sql.Rows) (v T, err error) {
+	err = r.Scan(&v)
+	return v, err
+}
+
+// wait lets time pass, and says whether the context lives on.
+func wait(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(d):
+		return true
+	}
 }
