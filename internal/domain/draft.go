@@ -20,8 +20,8 @@ type Draft struct {
 	PromisedAt *time.Time        `json:"promised_at,omitempty"`
 }
 
-// Normalize returns the draft with its phone number in E.164, or every fault of
-// it. region is the country of phone numbers without a country code.
+// Normalize returns the draft with its phone number in E.164 and its times as stores
+// keep them, or every fault of it. region is the country of phone numbers without a country code.
 func (d Draft) Normalize(region string) (Draft, error) {
 	var f Faults
 	f.Text("/external_id", d.ExternalID, MaxKey)
@@ -38,6 +38,7 @@ func (d Draft) Normalize(region string) (Draft, error) {
 	f.metadata("/metadata", d.Metadata)
 	f.Time("/ready_at", d.ReadyAt)
 	f.Time("/promised_at", d.PromisedAt)
+	d.ReadyAt, d.PromisedAt = timestamp(d.ReadyAt), timestamp(d.PromisedAt)
 	return d, f.Err()
 }
 

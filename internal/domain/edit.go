@@ -73,6 +73,7 @@ func (e *Edit) normalize(region string) error {
 	if e.Customer != nil {
 		e.Customer = &d.Customer
 	}
+	e.ReadyAt, e.PromisedAt = d.ReadyAt, d.PromisedAt
 	var f Faults
 	f.Include("", err)
 	if x := e.Exception; x != nil {
@@ -102,8 +103,8 @@ func (e *Edit) apply(o *Order, now time.Time) {
 	set(&o.Dropoff, e.Dropoff)
 	set(&o.Notes, e.Notes)
 	o.Pickup = cmp.Or(e.Pickup, o.Pickup)
-	o.ReadyAt = cmp.Or(timestamp(e.ReadyAt), o.ReadyAt)
-	o.PromisedAt = cmp.Or(timestamp(e.PromisedAt), o.PromisedAt)
+	o.ReadyAt = cmp.Or(e.ReadyAt, o.ReadyAt)
+	o.PromisedAt = cmp.Or(e.PromisedAt, o.PromisedAt)
 	if x := e.Exception; x != nil && (o.Exception == nil || o.Exception.Code != x.Code || o.Exception.Detail != x.Detail) {
 		o.Exception = &Exception{Code: x.Code, Detail: x.Detail, Since: now}
 	}

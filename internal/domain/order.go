@@ -126,7 +126,7 @@ const (
 	MethodActual   EstimateMethod = "actual"
 )
 
-// NewOrder makes an order of a draft that Validate has passed.
+// NewOrder makes an order of a draft that Normalize has returned.
 func NewOrder(d Draft, by By) (*Order, Event) {
 	id := uuid.Must(uuid.NewV7())
 	now := Timestamp(by.Now)
@@ -134,7 +134,7 @@ func NewOrder(d Draft, by By) (*Order, Event) {
 		ID: id.String(), Number: orderNumber(id), ExternalID: d.ExternalID, MerchantID: d.MerchantID,
 		Status: StatusCreated, Customer: d.Customer, Pickup: d.Pickup, Dropoff: *d.Dropoff,
 		Items: slices.Clone(d.Items), Total: d.Total, Notes: d.Notes, Metadata: maps.Clone(d.Metadata),
-		ReadyAt: timestamp(d.ReadyAt), PromisedAt: timestamp(d.PromisedAt),
+		ReadyAt: d.ReadyAt, PromisedAt: d.PromisedAt,
 		CreatedAt: now,
 	}
 	return o, o.change(EventCreated, by, nil)

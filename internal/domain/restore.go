@@ -73,7 +73,7 @@ func (o *Order) particulars(f *Faults, region string) {
 		return
 	}
 	o.Customer, o.Pickup, o.Dropoff = d.Customer, d.Pickup, *d.Dropoff
-	o.ReadyAt, o.PromisedAt = timestamp(d.ReadyAt), timestamp(d.PromisedAt)
+	o.ReadyAt, o.PromisedAt = d.ReadyAt, d.PromisedAt
 }
 
 // Draft returns the draft that makes an order of the same particulars.

@@ -117,7 +117,7 @@ func (f *Faults) Status(pointer string, s Status) {
 
 // Within checks that a number is between two others; NaN is not.
 func Within[T int | float64](f *Faults, pointer string, v, low, high T) {
-	if !(v >= low && v <= high) {
+	if within := v >= low && v <= high; !within {
 		f.Add(pointer, "out_of_range", "must be between %v and %v", low, high)
 	}
 }

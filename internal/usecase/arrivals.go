@@ -37,11 +37,10 @@ type arrivals struct {
 
 // conclusion is something that a position shows about an order.
 type conclusion struct {
-	orderID, courierID string
-	near               bool          // courier.near; otherwise an arrival
-	status             domain.Status // that the arrival means
-	fix                domain.Fix
-	distance           float64
+	orderID  string
+	status   domain.Status // that an arrival means; none for a courier that is near
+	fix      domain.Fix
+	distance float64
 }
 
 // orderFences is how a courier stands to the places of one order.
@@ -50,15 +49,8 @@ type orderFences struct {
 	near            bool
 }
 
-func newArrivals(c *core) *arrivals {
-	return &arrivals{core: c, queue: make(chan conclusion, arrivalQueue)}
-}
-
 // pass looks at the way from the position before to the fix; t is locked.
 func (l *lane) pass(t *tracked, before domain.Position, known bool, fix domain.Fix) {
-	if len(t.orders) == 0 {
-		return
-	}
 	var previous *domain.Position
 	if known {
 		previous = &before
@@ -67,38 +59,40 @@ func (l *lane) pass(t *tracked, before domain.Position, known bool, fix domain.F
 		of := t.fences[o.ID]
 		if of == nil {
 			of = &orderFences{}
-			if t.fences == nil {
-				t.fences = map[string]*orderFences{}
-			}
 			t.fences[o.ID] = of
 		}
 		l.arrival.look(o, of, previous, fix)
 	}
 }
 
+// destination is where the courier of an order is to arrive next, nil where that is not
+// known, and what the arrival means.
+func destination(o *domain.Order) (*domain.Point, domain.Status) {
+	switch {
+	case o.Status.BeforeCustody() && o.Pickup != nil:
+		return o.Pickup.Location, domain.StatusAtPickup
+	case o.Status.InCustody() && o.Status != domain.StatusReturning:
+		return o.Dropoff.Location, domain.StatusAtDropoff
+	}
+	return nil, ""
+}
+
 func (a *arrivals) look(o *domain.Order, of *orderFences, previous *domain.Position, fix domain.Fix) {
 	cfg := &a.core.Arrival
-	if o.Status.BeforeCustody() {
-		if cfg.Automatic && o.Pickup != nil && o.Pickup.Location != nil &&
-			of.pickup.Pass(domain.Fence{Center: *o.Pickup.Location, RadiusM: cfg.PickupRadius, Dwell: cfg.Dwell}, previous, fix.Position) {
-			if !a.conclude(conclusion{orderID: o.ID, courierID: fix.CourierID, status: domain.StatusAtPickup, fix: fix}) {
-				of.pickup = domain.FenceState{}
-			}
-		}
+	to, status := destination(o)
+	if to == nil {
 		return
 	}
-	to := o.Dropoff.Location
-	if to == nil || !o.Status.InCustody() || o.Status == domain.StatusReturning {
-		return
-	}
-	if d := fix.Point().DistanceM(*to); !of.near && d <= cfg.Near {
-		of.near = a.conclude(conclusion{orderID: o.ID, courierID: fix.CourierID, near: true, fix: fix, distance: d})
-	}
-	if cfg.Automatic &&
-		of.dropoff.Pass(domain.Fence{Center: *to, RadiusM: cfg.DropoffRadius, Dwell: cfg.Dwell}, previous, fix.Position) {
-		if !a.conclude(conclusion{orderID: o.ID, courierID: fix.CourierID, status: domain.StatusAtDropoff, fix: fix}) {
-			of.dropoff = domain.FenceState{}
+	state, radius := &of.pickup, cfg.PickupRadius
+	if status == domain.StatusAtDropoff {
+		state, radius = &of.dropoff, cfg.DropoffRadius
+		if d := fix.Point().DistanceM(*to); !of.near && d <= cfg.Near {
+			of.near = a.conclude(conclusion{orderID: o.ID, fix: fix, distance: d})
 		}
+	}
+	if cfg.Automatic && state.Pass(domain.Fence{Center: *to, RadiusM: radius, Dwell: cfg.Dwell}, previous, fix.Position) &&
+		!a.conclude(conclusion{orderID: o.ID, status: status, fix: fix}) {
+		*state = domain.FenceState{}
 	}
 }
 
@@ -119,11 +113,7 @@ func (a *arrivals) run(ctx context.Context) {
 			return
 		case c := <-a.queue:
 			err := a.write(ctx, c)
-			for domain.CodeOf(err) == domain.CodeUnavailable && ctx.Err() == nil { // the database is away: it is told by others
-				select {
-				case <-ctx.Done():
-				case <-time.After(historyRetry):
-				}
+			for domain.CodeOf(err) == domain.CodeUnavailable && sleep(ctx, historyRetry) { // the database is away: it is told by others
 				err = a.write(ctx, c)
 			}
 			if err != nil && ctx.Err() == nil {
@@ -136,22 +126,18 @@ func (a *arrivals) run(ctx context.Context) {
 // write is done once per order and courier, whichever replica saw it.
 func (a *arrivals) write(ctx context.Context, c conclusion) error {
 	at := c.fix.Point()
-	by := domain.By{
-		Actor: domain.Actor{Kind: domain.RoleSystem, ID: sourceFence}, Source: sourceFence,
-		Now: a.core.Clock.Now(), OccurredAt: c.fix.RecordedAt, Location: &at,
-	}
-	_, err := a.core.update(ctx, c.orderID, c.courierID, func(ch *domain.Change) error {
+	by := a.core.system(sourceFence)
+	by.OccurredAt, by.Location = c.fix.RecordedAt, &at
+	_, err := a.core.update(ctx, c.orderID, c.fix.CourierID, nil, func(ch *domain.Change) error {
 		o := ch.Order
-		if o.CourierID != c.courierID || !o.Active() {
+		if o.CourierID != c.fix.CourierID || !o.Active() {
 			return nil
 		}
-		if c.near {
+		if c.status == "" {
 			if o.Once(string(domain.EventCourierNear)) {
-				ch.Add(o.Note(domain.EventCourierNear, by, map[string]any{"courier_id": c.courierID, "distance_m": int(c.distance)}))
+				ch.Add(o.Note(domain.EventCourierNear, by, map[string]any{"courier_id": o.CourierID, "distance_m": int(c.distance)}))
 			}
-			return nil
-		}
-		if o.Status.Leads(c.status) && o.Once(string(c.status)) {
+		} else if o.Status.Leads(c.status) && o.Once(string(c.status)) {
 			ch.Add(o.Observe(domain.Report{Status: c.status, OccurredAt: c.fix.RecordedAt, Source: sourceFence, Location: &at}, by)...)
 		}
 		return nil

@@ -1,14 +1,6 @@
 package usecase
 
-import (
-	"maps"
-	"slices"
-
-	"github.com/order-tracking/order-tracking/internal/domain"
-)
-
-// Templates returns the names of the notices' templates.
-func Templates() []string { return slices.Sorted(maps.Keys(templates)) }
+import "github.com/order-tracking/order-tracking/internal/domain"
 
 // The Check methods say everything that is wrong with an input and do nothing. They
 // are for a door whose request is wrong in form already, so that it can report both
@@ -22,11 +14,7 @@ func (u *Orders) CheckDraft(d domain.Draft) error {
 
 // CheckStatus checks what UpdateStatus takes.
 func (u *Orders) CheckStatus(in StatusChange) error {
-	by := domain.By{Now: u.Clock.Now(), Reason: in.Reason, Location: in.Location}
-	if in.OccurredAt != nil {
-		by.OccurredAt = *in.OccurredAt
-	}
-	_, err := new(domain.Order).Move(in.Status, in.Proof, by)
+	_, err := new(domain.Order).Move(in.Status, in.Proof, in.by(domain.By{Now: u.Clock.Now()}))
 	return onlyInvalid(err)
 }
 
@@ -42,8 +30,7 @@ func (u *Orders) CheckNotice(in Notice) error { return in.validate() }
 // CheckEdit checks what Edit takes or, for a new courier, Create.
 func (u *Couriers) CheckEdit(in domain.CourierEdit, isNew bool) error {
 	if !isNew && in.Name == nil {
-		some := "-"
-		in.Name = &some
+		in.Name = new("-")
 	}
 	_, err := domain.NewCourier(in, u.PhoneRegion, u.Clock.Now())
 	return err

@@ -5,6 +5,7 @@ package usecase
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -54,7 +55,8 @@ type UseCases struct {
 
 // New builds the use cases.
 func New(d Deps) *UseCases {
-	c := &core{Deps: d, running: newKeyLock(), phones: newPhoneTokens()}
+	c := &core{Deps: d}
+	c.phones.Store(new(phoneTokens))
 	c.lane = newLane(c)
 	c.shipments = newShipments(c)
 	return &UseCases{
@@ -81,16 +83,37 @@ func (u *UseCases) Positions() *Counts { return &u.lane.counts }
 // core is what the use cases share: the one way to change an order.
 type core struct {
 	Deps
-	running   *keyLock
+	running   sync.Map // idempotency keys that have a request running in this process
 	lane      *lane
 	shipments *Shipments
-	phones    *phoneTokens
+	phones    atomic.Pointer[phoneTokens]
+}
+
+// system is the product itself acting, through one of its parts.
+func (c *core) system(part string) domain.By {
+	return domain.By{Actor: domain.Actor{Kind: domain.RoleSystem, ID: part}, Source: part, Now: c.Clock.Now()}
 }
 
 // by says who acts, from the context, through the API.
 func (c *core) by(ctx context.Context) (domain.By, error) {
 	actor, err := domain.ActorFrom(ctx)
 	return domain.By{Actor: actor, Source: domain.SourceAPI, Now: c.Clock.Now()}, err
+}
+
+// open says who acts, and on which order.
+func (c *core) open(ctx context.Context, id string) (by domain.By, o *domain.Order, err error) {
+	if by, err = c.by(ctx); err == nil {
+		o, err = c.order(ctx, id)
+	}
+	return by, o, err
+}
+
+// seen is an order that somebody looks at.
+func (c *core) seen(ctx context.Context, id string) (*domain.Order, error) {
+	if _, err := domain.ActorFrom(ctx); err != nil {
+		return nil, err
+	}
+	return c.order(ctx, id)
 }
 
 // order returns an order from the cache or the store.
@@ -117,11 +140,6 @@ func (c *core) cache(ctx context.Context, o *domain.Order) {
 	}
 }
 
-// factsOf is what an estimate needs to know.
-func (c *core) factsOf(o *domain.Order, courier *domain.Courier, p *domain.Position) eta.Facts {
-	return eta.Facts{Order: o, Vehicle: courier.Vehicle, Position: p, Now: c.Clock.Now()}
-}
-
 // courierFacts returns what an estimate needs to know of a courier; what can't be
 // had is left out, an estimate is never a reason to refuse.
 func (c *core) courierFacts(ctx context.Context, courierID string) eta.Facts {
@@ -138,21 +156,28 @@ func (c *core) courierFacts(ctx context.Context, courierID string) eta.Facts {
 	return f
 }
 
+// expect computes when the order is expected, from now on.
+func (c *core) expect(ctx context.Context, o *domain.Order) (domain.Estimate, error) {
+	f := c.courierFacts(ctx, o.CourierID)
+	f.Order = o
+	return c.Estimate.Estimate(f)
+}
+
 // estimateInto keeps in the order what is expected as of the version just made.
 func (c *core) estimateInto(o *domain.Order, f eta.Facts) {
 	f.Order = o
-	e, err := c.Estimate.Estimate(f)
-	if err != nil {
+	if e, err := c.Estimate.Estimate(f); err == nil {
+		o.SetETA(&e)
+	} else {
 		o.SetETA(nil)
-		return
 	}
-	o.SetETA(&e)
 }
 
 // update changes an order and tells everyone: the one way that an order changes.
-// courierID is who has or gets the order, for the estimate.
+// courierID is who has or gets the order, for the estimate. rec, when there is one, is
+// recorded with the order as its answer, unless it has another.
 func (c *core) update(
-	ctx context.Context, id, courierID string, fn func(*domain.Change) error,
+	ctx context.Context, id, courierID string, rec *domain.Idempotency, fn func(*domain.Change) error,
 ) (*domain.Order, error) {
 	facts := c.courierFacts(ctx, courierID)
 	var events []domain.Event
@@ -165,7 +190,7 @@ func (c *core) update(
 			c.estimateInto(ch.Order, facts)
 		}
 		events = ch.Events
-		return sealRecord(ch)
+		return record(ch, rec)
 	})
 	if err != nil {
 		return nil, err
@@ -182,12 +207,51 @@ func (c *core) tell(o *domain.Order, events []domain.Event) {
 	}
 }
 
+// change is update by one verb of the order, which must have the expected version.
+func (c *core) change(
+	ctx context.Context, id, courierID string, expected int64, rec *domain.Idempotency, verb func(*domain.Order) ([]domain.Event, error),
+) (*domain.Order, error) {
+	return c.update(ctx, id, courierID, rec, func(ch *domain.Change) error {
+		if err := checkVersion(ch.Order, expected); err != nil {
+			return err
+		}
+		events, err := verb(ch.Order)
+		ch.Add(events...)
+		return err
+	})
+}
+
 // checkVersion refuses a change made for another version than the order has; zero
 // expects nothing.
 func checkVersion(o *domain.Order, expected int64) error {
 	if expected != 0 && o.Version != expected {
-		return domain.Errorf(domain.CodeVersionConflict,
-			"the order has moved on to version %d", o.Version)
+		return domain.Errorf(domain.CodeVersionConflict, "the order has moved on to version %d", o.Version)
 	}
 	return nil
+}
+
+// loop does something again and again until the context ends: after the pause, later after
+// what it says, or when woken.
+func loop(ctx context.Context, wake <-chan struct{}, pause time.Duration, do func() time.Duration) {
+	t := time.NewTimer(pause)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-wake:
+		case <-t.C:
+		}
+		t.Reset(do())
+	}
+}
+
+// sleep waits, and says false when the context ended first.
+func sleep(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(d):
+		return true
+	}
 }

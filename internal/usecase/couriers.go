@@ -17,11 +17,10 @@ func (u *Couriers) Create(ctx context.Context, in domain.CourierEdit) (*domain.C
 		if err != nil {
 			return nil, err
 		}
-		var ch domain.Change
-		if err := record(&ch, rec, c); err != nil {
+		if err := answer(rec, c); err != nil {
 			return nil, err
 		}
-		return c, u.Store.CreateCourier(ctx, c, ch.Idempotency)
+		return c, u.Store.CreateCourier(ctx, c, rec)
 	})
 }
 
@@ -44,15 +43,13 @@ func (u *Couriers) List(ctx context.Context, f domain.CourierFilter, p PageReque
 	if err := faults.Err(); err != nil {
 		return nil, "", err
 	}
-	return page(p, "couriers", f, false, func(dp domain.Page) ([]*domain.Courier, *domain.Cursor, error) {
-		list, next, err := u.Store.Couriers(ctx, f, dp)
-		for i := range list {
-			if list[i], err = u.withPosition(ctx, list[i]); err != nil {
-				return nil, nil, err
-			}
+	list, next, err := page(ctx, p, "couriers", f, false, u.Store.Couriers)
+	for i := range list {
+		if list[i], err = u.withPosition(ctx, list[i]); err != nil {
+			return nil, "", err
 		}
-		return list, next, err
-	})
+	}
+	return list, next, err
 }
 
 // Edit changes a courier, or fails with courier_not_found or validation_failed.
@@ -77,10 +74,7 @@ func (u *Couriers) Orders(ctx context.Context, id string, p PageRequest) ([]*dom
 	if err != nil {
 		return nil, "", err
 	}
-	f := domain.OrderFilter{CourierID: c.ID}
-	return page(p, "courier_orders", f, true, func(dp domain.Page) ([]*domain.Order, *domain.Cursor, error) {
-		return u.Store.Orders(ctx, f, dp)
-	})
+	return page(ctx, p, "courier_orders", domain.OrderFilter{CourierID: c.ID}, true, u.Store.Orders)
 }
 
 // known returns the stored courier.

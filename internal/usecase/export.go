@@ -4,7 +4,8 @@ import (
 	"context"
 	"reflect"
 	"slices"
-	"sync"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
@@ -38,17 +39,15 @@ func (u *Orders) Export(ctx context.Context, f domain.OrderFilter, emit func(Exp
 			return err
 		}
 	}
-	page := domain.Page{Size: exportPage}
-	for {
-		orders, next, err := u.Store.Orders(ctx, f, page)
+	for orders, err := range pages(ctx, f, exportPage, u.Store.Orders) {
 		if err != nil {
 			return err
 		}
-		if err := x.orders(ctx, orders); err != nil || next == nil {
+		if err := x.orders(ctx, orders); err != nil {
 			return err
 		}
-		page.After = *next
 	}
+	return nil
 }
 
 type exporter struct {
@@ -58,9 +57,7 @@ type exporter struct {
 }
 
 func (x *exporter) allCouriers(ctx context.Context) error {
-	page := domain.Page{Size: domain.MaxPageSize}
-	for {
-		couriers, next, err := x.Store.Couriers(ctx, domain.CourierFilter{}, page)
+	for couriers, err := range pages(ctx, domain.CourierFilter{}, domain.MaxPageSize, x.Store.Couriers) {
 		if err != nil {
 			return err
 		}
@@ -69,11 +66,8 @@ func (x *exporter) allCouriers(ctx context.Context) error {
 				return err
 			}
 		}
-		if next == nil {
-			return nil
-		}
-		page.After = *next
 	}
+	return nil
 }
 
 // courier passes a courier on without what follows from its orders and positions.
@@ -108,21 +102,15 @@ func (x *exporter) orders(ctx context.Context, orders []*domain.Order) error {
 
 // histories reads the events of each order up to the version that was read.
 func (x *exporter) histories(ctx context.Context, orders []*domain.Order) ([][]domain.Event, error) {
-	out, errs := make([][]domain.Event, len(orders)), make([]error, len(orders))
-	slots := make(chan struct{}, exportReads)
-	var wg sync.WaitGroup
+	out := make([][]domain.Event, len(orders))
+	reads, ctx := errgroup.WithContext(ctx)
+	reads.SetLimit(exportReads)
 	for i, o := range orders {
-		slots <- struct{}{}
-		wg.Go(func() {
-			defer func() { <-slots }()
+		reads.Go(func() error {
 			events, err := x.Store.Events(ctx, o.ID, 0)
-			newer := slices.IndexFunc(events, func(e domain.Event) bool { return e.Version > o.Version })
-			if newer >= 0 {
-				events = events[:newer]
-			}
-			out[i], errs[i] = events, err
+			out[i] = slices.DeleteFunc(events, func(e domain.Event) bool { return e.Version > o.Version })
+			return err
 		})
 	}
-	wg.Wait()
-	return out, firstError(errs...)
+	return out, reads.Wait()
 }

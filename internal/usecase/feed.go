@@ -26,10 +26,6 @@ type feed struct {
 	place   map[string]int // in waiting, by courier
 }
 
-func newFeed(c *core, counts *Counts) *feed {
-	return &feed{core: c, counts: counts, place: map[string]int{}}
-}
-
 // located is the value of courier_location.
 type located struct {
 	domain.Fix
@@ -55,26 +51,12 @@ func (f *feed) add(fix domain.Fix, orderIDs []string) {
 	f.waiting = append(f.waiting, located{fix, orderIDs})
 }
 
-// locationMessage is a position as a CloudEvent in binary mode.
-func locationMessage(fix domain.Fix, value []byte) domain.Message {
-	return domain.Message{
-		Topic: domain.TopicCourierLocation, Key: fix.CourierID, Value: value, Time: fix.ReceivedAt,
-		Headers: domain.CloudEventHeaders(domain.NewID(), "courier.location", fix.RecordedAt, fix.CourierID),
-	}
-}
-
 // run publishes until the context ends.
 func (f *feed) run(ctx context.Context) {
-	tick := time.NewTicker(feedEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-			f.flush(ctx)
-		}
-	}
+	loop(ctx, nil, feedEvery, func() time.Duration {
+		f.flush(ctx)
+		return feedEvery
+	})
 }
 
 func (f *feed) flush(ctx context.Context) {
@@ -89,7 +71,10 @@ func (f *feed) flush(ctx context.Context) {
 	batch := make([]domain.Message, 0, len(waiting))
 	for _, l := range waiting {
 		if value, err := json.Marshal(l); err == nil { // validated numbers always encode
-			batch = append(batch, locationMessage(l.Fix, value))
+			batch = append(batch, domain.Message{
+				Topic: domain.TopicCourierLocation, Key: l.CourierID, Value: value, Time: l.ReceivedAt,
+				Headers: domain.CloudEventHeaders(domain.NewID(), "courier.location", l.RecordedAt, l.CourierID),
+			})
 		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, feedTimeout)

@@ -25,11 +25,6 @@ type history struct {
 
 	mu      sync.Mutex
 	waiting []domain.Fix
-	wake    chan struct{} // capacity 1
-}
-
-func newHistory(c *core, counts *Counts) *history {
-	return &history{core: c, counts: counts, wake: make(chan struct{}, 1)}
 }
 
 // room says whether n more positions may come, or unavailable.
@@ -49,46 +44,28 @@ func (h *history) add(fixes []domain.Fix) {
 	h.mu.Lock()
 	h.waiting = append(h.waiting, fixes...)
 	h.mu.Unlock()
-	select {
-	case h.wake <- struct{}{}:
-	default:
-	}
 }
 
 // run commits what comes in until the context ends, then what is left.
 func (h *history) run(ctx context.Context) {
 	outage := false
-	for {
-		select {
-		case <-ctx.Done():
-			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-			defer cancel()
-			if err := h.flush(last); err != nil {
-				h.core.Log.Warn("the last positions were not kept", zap.Error(err))
-			}
-			return
-		case <-h.wake:
-		}
-		pause := historyEvery
+	loop(ctx, nil, historyEvery, func() time.Duration {
 		err := h.flush(ctx)
-		switch {
-		case err != nil && ctx.Err() == nil:
-			if !outage {
-				h.core.Log.Warn("positions are not kept; trying again until they are", zap.Error(err))
-			}
-			outage, pause = true, historyRetry
-			select {
-			case h.wake <- struct{}{}:
-			default:
-			}
-		case err == nil && outage:
+		if err != nil && !outage && ctx.Err() == nil {
+			h.core.Log.Warn("positions are not kept; trying again until they are", zap.Error(err))
+		}
+		if err == nil && outage {
 			h.core.Log.Info("positions are kept again")
-			outage = false
 		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(pause):
+		if outage = err != nil; outage {
+			return historyRetry
 		}
+		return historyEvery
+	})
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	if err := h.flush(last); err != nil {
+		h.core.Log.Warn("the last positions were not kept", zap.Error(err))
 	}
 }
 

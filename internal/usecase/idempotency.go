@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"sync"
 	"unicode/utf8"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
@@ -25,30 +24,6 @@ type idempotentKey struct{}
 // Replayed from what it passed in once the use case has answered.
 func WithIdempotency(ctx context.Context, i *Idempotent) context.Context {
 	return context.WithValue(ctx, idempotentKey{}, i)
-}
-
-// keyLock knows which keys have a request running in this process.
-type keyLock struct {
-	mu   sync.Mutex
-	held map[string]bool
-}
-
-func newKeyLock() *keyLock { return &keyLock{held: map[string]bool{}} }
-
-func (l *keyLock) acquire(key string) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.held[key] {
-		return false
-	}
-	l.held[key] = true
-	return true
-}
-
-func (l *keyLock) release(key string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	delete(l.held, key)
 }
 
 // once runs do unless the request's key was answered before: then it returns that
@@ -74,10 +49,10 @@ func once[T any](
 		CreatedAt: domain.Timestamp(c.Clock.Now()),
 	}
 	lock := rec.Scope + "\x00" + rec.Key
-	if !c.running.acquire(lock) {
+	if _, running := c.running.LoadOrStore(lock, nil); running {
 		return none, domain.Errorf(domain.CodeIdempotencyRunning, "a request with this idempotency key is still running")
 	}
-	defer c.running.release(lock)
+	defer c.running.Delete(lock)
 	if answer, found, err := replay[T](ctx, c, rec); err != nil || found {
 		idem.Replayed = found && err == nil
 		return answer, err
@@ -111,30 +86,24 @@ func requestHash(op string, in any) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// record puts rec into the change with the answer that it will replay: what result
-// gives once the change is complete, or the order itself.
-func record(ch *domain.Change, rec *domain.Idempotency, result any) error {
+// answer sets what is replayed for the record, where there is one.
+func answer(rec *domain.Idempotency, result any) (err error) {
+	if rec != nil {
+		rec.Result, err = json.Marshal(result)
+	}
+	return err
+}
+
+// record puts a copy of the record into the change, which may be made several times. Its
+// answer is the finished order, unless it has one.
+func record(ch *domain.Change, rec *domain.Idempotency) (err error) {
 	if rec == nil {
 		return nil
 	}
 	copied := *rec
-	if result != nil {
-		b, err := json.Marshal(result)
-		if err != nil {
-			return err
-		}
-		copied.Result = b
+	if copied.Result == nil {
+		copied.Result, err = ch.Order.Freeze()
 	}
 	ch.Idempotency = &copied
-	return nil
-}
-
-// sealRecord makes the finished order the answer of a record that has none yet.
-func sealRecord(ch *domain.Change) error {
-	if ch.Idempotency == nil || ch.Idempotency.Result != nil {
-		return nil
-	}
-	b, err := ch.Order.Freeze()
-	ch.Idempotency.Result = b
 	return err
 }

@@ -1,12 +1,15 @@
 package usecase
 
 import (
+	"cmp"
 	"context"
 	"iter"
+	"maps"
 	"runtime/debug"
 	"sync"
 	"time"
 
+	"github.com/maypok86/otter/v2"
 	"go.uber.org/zap"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
@@ -69,26 +72,30 @@ func (u *Orders) Import(ctx context.Context, in Import) error {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	im := &importer{Orders: u, by: by, key: in.Key, busy: map[string]*importJob{}, exist: map[string]bool{}}
+	im := &importer{Orders: u, by: by, key: in.Key, exist: otter.Must(&otter.Options[string, bool]{MaximumSize: importCouriers})}
 	pending := make(chan *importJob, importWindow)
 	reported := make(chan error, 1)
 	go func() {
-		err := im.report(pending, in.Report)
-		if err != nil {
-			cancel()
-			in.Stop()
-			for job := range pending { // what was begun ends by itself
-				<-job.done
+		var err error
+		for job := range pending {
+			<-job.done // what was begun ends by itself
+			if err != nil {
+				continue
+			}
+			// A database that is away is not the row's fault: it and what follows are to be sent again.
+			if err = job.out.Err; domain.CodeOf(err) != domain.CodeUnavailable {
+				err = in.Report(job.out, len(pending) == 0)
+			}
+			if err != nil {
+				cancel()
+				in.Stop()
 			}
 		}
 		reported <- err
 	}()
 	readErr := im.read(ctx, in.Rows, pending)
 	close(pending)
-	if err := <-reported; err != nil {
-		return err
-	}
-	return readErr
+	return cmp.Or(<-reported, readErr)
 }
 
 // staff says who acts, or forbidden to those who may not move all orders.
@@ -110,27 +117,23 @@ type importer struct {
 	by  domain.By
 	key string
 
-	mu    sync.Mutex
-	busy  map[string]*importJob // by what must not be worked on twice at once
-	exist map[string]bool       // couriers that were seen
-
-	couriers sync.WaitGroup // courier rows under way
+	exist    *otter.Cache[string, bool] // couriers that were seen
+	couriers sync.WaitGroup             // courier rows under way
 }
 
 // importJob is a row under way.
 type importJob struct {
-	row  ImportRow
-	out  Imported
-	done chan struct{}
+	row   ImportRow
+	out   Imported
+	after []*importJob // earlier rows that share a name with it
+	done  chan struct{}
 }
 
 // read starts a job for each row.
 func (im *importer) read(ctx context.Context, rows iter.Seq2[ImportRow, error], pending chan<- *importJob) error {
+	latest := map[string]*importJob{} // by their names
 	for row, err := range rows {
-		if err == nil {
-			err = ctx.Err()
-		}
-		if err != nil {
+		if err := cmp.Or(err, ctx.Err()); err != nil {
 			return err
 		}
 		job := &importJob{row: row, out: Imported{From: row.From, To: row.To, Err: row.Err}, done: make(chan struct{})}
@@ -139,101 +142,81 @@ func (im *importer) read(ctx context.Context, rows iter.Seq2[ImportRow, error], 
 		case <-ctx.Done():
 			return ctx.Err()
 		}
-		if row.Err != nil {
+		if len(latest) > 4*importWindow {
+			maps.DeleteFunc(latest, func(_ string, earlier *importJob) bool { return earlier.over() })
+		}
+		for _, name := range row.names() {
+			if earlier := latest[name]; earlier != nil && !earlier.over() {
+				job.after = append(job.after, earlier)
+			}
+			latest[name] = job
+		}
+		switch {
+		case row.Err != nil:
 			close(job.done)
-			continue
-		}
-		keys := im.claim(job)
-		if row.Courier != nil {
-			im.couriers.Add(1)
-		} else {
+		case row.Courier != nil:
+			im.couriers.Go(func() { im.work(ctx, job) })
+		default:
 			im.couriers.Wait() // an order may be in the hands of one of them
+			go im.work(ctx, job)
 		}
-		go im.work(ctx, job, keys)
 	}
 	return nil
 }
 
-// claim waits until no earlier row with the same names is under way, so that of two
-// rows that collide it is always the later one which does.
-func (im *importer) claim(job *importJob) (keys []string) {
-	add := func(kind, name string) {
-		if name != "" {
-			keys = append(keys, kind+name)
-		}
+// over says whether nothing is done about the row any more.
+func (j *importJob) over() bool {
+	select {
+	case <-j.done:
+		return true
+	default:
+		return false
 	}
-	switch r := job.row; {
-	case r.Courier != nil:
-		add("courier ", r.Courier.ID)
-	case r.Draft != nil && r.Draft.ExternalID != "":
-		add("external ", r.Draft.MerchantID+"\x00"+r.Draft.ExternalID)
-	case r.Order != nil:
-		add("order ", r.Order.Order.ID)
-		if o := &r.Order.Order; o.ExternalID != "" {
-			add("external ", o.MerchantID+"\x00"+o.ExternalID)
-		}
-	}
-	for _, k := range keys {
-		im.mu.Lock()
-		earlier := im.busy[k]
-		im.mu.Unlock()
-		if earlier != nil {
-			<-earlier.done
-		}
-		im.mu.Lock()
-		im.busy[k] = job
-		im.mu.Unlock()
-	}
-	return keys
 }
 
-// work decides a row.
-func (im *importer) work(ctx context.Context, job *importJob, keys []string) {
+// names are what must not be worked on twice at once.
+func (r *ImportRow) names() (names []string) {
+	merchant, external := "", ""
+	switch {
+	case r.Courier != nil:
+		names = append(names, "courier "+r.Courier.ID)
+	case r.Draft != nil:
+		merchant, external = r.Draft.MerchantID, r.Draft.ExternalID
+	case r.Order != nil:
+		merchant, external = r.Order.Order.MerchantID, r.Order.Order.ExternalID
+		if id := r.Order.Order.ID; id != "" {
+			names = append(names, "order "+id)
+		}
+	}
+	if external != "" {
+		names = append(names, "external "+merchant+"\x00"+external)
+	}
+	return names
+}
+
+// work decides a row, once earlier ones of the same names are decided: of two that collide
+// it is always the later one which does.
+func (im *importer) work(ctx context.Context, job *importJob) {
+	defer close(job.done)
 	defer func() {
 		if v := recover(); v != nil {
 			im.Log.Error("an imported row panicked", zap.Int64("line", job.row.From), zap.Any("panic", v), zap.ByteString("stack", debug.Stack()))
 			job.out.Err = domain.Errorf(domain.CodeInternal, "the row failed unexpectedly")
 		}
-		im.mu.Lock()
-		for _, k := range keys {
-			if im.busy[k] == job {
-				delete(im.busy, k)
-			}
-		}
-		im.mu.Unlock()
-		if job.row.Courier != nil {
-			im.couriers.Done()
-		}
-		close(job.done)
 	}()
+	for _, earlier := range job.after {
+		<-earlier.done
+	}
+	job.after = nil
 	for pause, waited := 50*time.Millisecond, time.Duration(0); ; pause = min(2*pause, 2*time.Second) {
 		job.out.Known, job.out.Err = im.take(ctx, job.row)
 		code := domain.CodeOf(job.out.Err)
 		// In progress is a row of an import that was cut a moment ago and is sent again.
-		if code != domain.CodeUnavailable && code != domain.CodeIdempotencyRunning || waited > importPatience {
+		if code != domain.CodeUnavailable && code != domain.CodeIdempotencyRunning || waited > importPatience || !sleep(ctx, pause) {
 			return
 		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(pause):
-			waited += pause
-		}
+		waited += pause
 	}
-}
-
-// report passes on the outcomes in the order of the rows.
-func (im *importer) report(pending <-chan *importJob, tell func(Imported, bool) error) error {
-	for job := range pending {
-		<-job.done
-		if domain.CodeOf(job.out.Err) == domain.CodeUnavailable {
-			return job.out.Err // not the row's fault: it and what follows are to be sent again
-		}
-		if err := tell(job.out, len(pending) == 0); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 func (im *importer) take(ctx context.Context, row ImportRow) (known bool, err error) {
@@ -242,10 +225,8 @@ func (im *importer) take(ctx context.Context, row ImportRow) (known bool, err er
 		return im.courier(ctx, *row.Courier)
 	case row.Draft != nil:
 		return im.draft(ctx, row)
-	case row.Order != nil:
-		return im.restore(ctx, row)
 	}
-	return false, domain.Errorf(domain.CodeInternal, "an empty row")
+	return im.restore(ctx, row)
 }
 
 // nameless is the context of a row that can be told from others by its place only.
@@ -269,13 +250,12 @@ func (im *importer) draft(ctx context.Context, row ImportRow) (known bool, err e
 	}
 	stored, findErr := im.external(ctx, row.Draft.MerchantID, row.Draft.ExternalID)
 	if findErr != nil || stored == nil {
-		return false, firstError(findErr, err)
+		return false, cmp.Or(findErr, err)
 	}
 	valid, invalid := row.Draft.Normalize(im.PhoneRegion)
 	if invalid != nil {
 		return false, invalid
 	}
-	valid.ReadyAt, valid.PromisedAt = stamped(valid.ReadyAt), stamped(valid.PromisedAt)
 	if same, cmpErr := sameJSON(valid, stored.Draft()); cmpErr != nil || same {
 		return same, cmpErr
 	}
@@ -296,10 +276,7 @@ func (im *importer) restore(ctx context.Context, row ImportRow) (known bool, err
 		ctx, idem = im.nameless(ctx, row)
 	}
 	_, err = once(ctx, im.core, "import_order", row.Order, func(rec *domain.Idempotency) (*domain.Order, error) {
-		if err := record(ch, rec, nil); err != nil {
-			return nil, err
-		}
-		if err := sealRecord(ch); err != nil {
+		if err := record(ch, rec); err != nil {
 			return nil, err
 		}
 		return im.Store.CreateOrder(ctx, ch)
@@ -319,68 +296,36 @@ func (im *importer) knowCourier(ctx context.Context, id string) error {
 	if id == "" {
 		return nil
 	}
-	im.mu.Lock()
-	seen := im.exist[id]
-	im.mu.Unlock()
-	if seen {
-		return nil
-	}
-	_, err := im.Store.Courier(ctx, id)
+	_, err := im.exist.Get(ctx, id, otter.LoaderFunc[string, bool](func(ctx context.Context, id string) (bool, error) {
+		_, err := im.Store.Courier(ctx, id)
+		return true, err
+	}))
 	if domain.CodeOf(err) == domain.CodeCourierNotFound {
 		return domain.Invalid("/courier_id", string(domain.CodeCourierNotFound), "there is no such courier; import couriers first")
 	}
-	if err == nil {
-		im.sawCourier(id)
-	}
 	return err
-}
-
-func (im *importer) sawCourier(id string) {
-	im.mu.Lock()
-	defer im.mu.Unlock()
-	if len(im.exist) >= importCouriers {
-		clear(im.exist)
-	}
-	im.exist[id] = true
 }
 
 func (im *importer) courier(ctx context.Context, given domain.Courier) (known bool, err error) {
 	c, err := domain.RestoreCourier(given, im.PhoneRegion, im.by.Now)
 	if err != nil {
-		return false, inside("/courier", err)
+		var f domain.Faults
+		f.Include("/courier", err)
+		return false, f.Err()
 	}
 	stored, err := im.Store.Courier(ctx, c.ID)
 	switch {
 	case domain.CodeOf(err) == domain.CodeCourierNotFound:
-		if err := im.Store.CreateCourier(ctx, c, nil); err != nil {
-			return false, err
-		}
-		im.sawCourier(c.ID)
+		err := im.Store.CreateCourier(ctx, c, nil)
 		im.lane.courierChanged(c.ID)
-		return false, nil
+		return false, err
 	case err != nil:
 		return false, err
 	}
-	im.sawCourier(c.ID)
 	shown := *stored
 	shown.ActiveOrders, shown.Position = 0, nil
 	if same, err := sameJSON(c, &shown); err != nil || same {
 		return same, err
 	}
 	return false, domain.Errorf(domain.CodeVersionConflict, "a courier with this id is there and differs")
-}
-
-// inside moves the pointers of faults below a member.
-func inside(pointer string, err error) error {
-	e, ok := err.(*domain.Error) //nolint:errorlint // the domain returns it as it is
-	if !ok {
-		return err
-	}
-	moved := *e
-	moved.Faults = make([]domain.Fault, len(e.Faults))
-	for i, f := range e.Faults {
-		f.Pointer = pointer + f.Pointer
-		moved.Faults[i] = f
-	}
-	return &moved
 }

@@ -4,8 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
-	"time"
+	"errors"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
@@ -58,9 +57,8 @@ func (im *importer) compare(ctx context.Context, row ImportRow, ch *domain.Chang
 
 // external finds an order by its merchant's name for it; nil when there is none.
 func (im *importer) external(ctx context.Context, merchant, external string) (*domain.Order, error) {
-	page := domain.Page{Size: domain.MaxPageSize}
-	for {
-		orders, next, err := im.Store.Orders(ctx, domain.OrderFilter{MerchantID: merchant, ExternalID: external}, page)
+	of := domain.OrderFilter{MerchantID: merchant, ExternalID: external}
+	for orders, err := range pages(ctx, of, domain.MaxPageSize, im.Store.Orders) {
 		if err != nil {
 			return nil, err
 		}
@@ -69,38 +67,12 @@ func (im *importer) external(ctx context.Context, merchant, external string) (*d
 				return o, nil
 			}
 		}
-		if next == nil {
-			return nil, nil
-		}
-		page.After = *next
 	}
-}
-
-func stamped(t *time.Time) *time.Time {
-	if t == nil {
-		return nil
-	}
-	u := domain.Timestamp(*t)
-	return &u
-}
-
-func firstError(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	return nil, nil
 }
 
 func sameJSON(a, b any) (bool, error) {
 	one, err := json.Marshal(a)
-	if err != nil {
-		return false, fmt.Errorf("compare: %w", err)
-	}
-	other, err := json.Marshal(b)
-	if err != nil {
-		return false, fmt.Errorf("compare: %w", err)
-	}
-	return bytes.Equal(one, other), nil
+	other, otherErr := json.Marshal(b)
+	return bytes.Equal(one, other), errors.Join(err, otherErr)
 }

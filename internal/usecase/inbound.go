@@ -18,7 +18,7 @@ func (u *Inbound) Handle(ctx context.Context, m domain.Message) error {
 	if err != nil {
 		return err
 	}
-	by := domain.By{Actor: domain.Actor{Kind: domain.RoleSystem, ID: "kafka"}, Now: u.Clock.Now()}
+	by := u.system("kafka")
 	if err := r.Validate(by.Now); err != nil {
 		return err
 	}
@@ -26,7 +26,7 @@ func (u *Inbound) Handle(ctx context.Context, m domain.Message) error {
 	if err != nil {
 		return err
 	}
-	_, err = u.update(ctx, known.ID, known.CourierID, func(ch *domain.Change) error {
+	_, err = u.update(ctx, known.ID, known.CourierID, nil, func(ch *domain.Change) error {
 		ch.InboundID = r.EventID
 		ch.Add(ch.Order.Observe(r, by)...)
 		return nil
@@ -40,8 +40,7 @@ func (u *Inbound) Handle(ctx context.Context, m domain.Message) error {
 func parseReport(value []byte) (domain.Report, error) {
 	var r domain.Report
 	err := json.Unmarshal(value, &r)
-	var wrong *json.UnmarshalTypeError
-	if errors.As(err, &wrong) {
+	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		return r, domain.Invalid("/"+wrong.Field, "invalid_type", "must not be a %s", wrong.Value)
 	}
 	if err != nil {

@@ -17,13 +17,6 @@ type PhoneReport struct {
 	Arrivals []domain.Position
 }
 
-func (r *PhoneReport) unusable() (n int) {
-	for _, count := range r.Unusable {
-		n += count
-	}
-	return n
-}
-
 // Ingest takes what a phone posted with its token. Whatever can never be of use is
 // dropped and counted, so that the phone does not send it again; a report without
 // anything is a sign of life. It fails with unauthenticated for a token that is unknown
@@ -36,14 +29,10 @@ func (u *Tracking) Ingest(ctx context.Context, token string, r PhoneReport) (Rec
 	now := u.Clock.Now()
 	counts := &u.lane.counts
 	usable := make([]domain.Position, 0, len(r.Positions))
-	impossible := 0
 	for _, p := range r.Positions {
-		p, ok := p.Clean(now)
-		if !ok {
-			impossible++
-			continue
+		if p, ok := p.Clean(now); ok {
+			usable = append(usable, p)
 		}
-		usable = append(usable, p)
 	}
 	if err := u.lane.arrivedBy(ctx, courierID, r.Arrivals, now); err != nil {
 		return Received{}, err
@@ -54,12 +43,13 @@ func (u *Tracking) Ingest(ctx context.Context, token string, r PhoneReport) (Rec
 			return Received{}, err
 		}
 	}
-	lost := impossible + r.unusable()
-	counts.received.Add(int64(lost))
-	counts.drop(domain.DropOutOfRange, int64(impossible))
+	lost := len(r.Positions) - len(usable)
+	counts.drop(domain.DropOutOfRange, int64(lost))
 	for reason, n := range r.Unusable {
 		counts.drop(reason, int64(n))
+		lost += n
 	}
+	counts.received.Add(int64(lost))
 	out.Dropped += lost
 	if out == (Received{}) && len(r.Arrivals) == 0 {
 		counts.alive.Add(1)
@@ -100,11 +90,9 @@ func (l *lane) arriveAt(t *tracked, fix domain.Fix) bool {
 		reach += min(*fix.Accuracy, l.Arrival.DropoffRadius)
 	}
 	for _, o := range t.orders {
-		to := o.Dropoff.Location
-		if to == nil || !o.Status.InCustody() || o.Status == domain.StatusReturning || to.DistanceM(fix.Point()) > reach {
-			continue
-		}
-		if !l.arrival.conclude(conclusion{orderID: o.ID, courierID: fix.CourierID, status: domain.StatusAtDropoff, fix: fix}) {
+		to, status := destination(o)
+		if to != nil && status == domain.StatusAtDropoff && to.DistanceM(fix.Point()) <= reach &&
+			!l.arrival.conclude(conclusion{orderID: o.ID, status: status, fix: fix}) {
 			return false
 		}
 	}

@@ -3,6 +3,8 @@ package usecase
 import (
 	"context"
 	"hash/maphash"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -10,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
+	"github.com/order-tracking/order-tracking/internal/eta"
 )
 
 // How long the lane believes what it knows of a courier: changes made by this replica
@@ -88,9 +91,9 @@ func newLane(c *core) *lane {
 	for i := range l.shards {
 		l.shards[i].couriers = map[string]*tracked{}
 	}
-	l.history = newHistory(c, &l.counts)
-	l.feed = newFeed(c, &l.counts)
-	l.arrival = newArrivals(c)
+	l.history = &history{core: c, counts: &l.counts}
+	l.feed = &feed{core: c, counts: &l.counts, place: map[string]int{}}
+	l.arrival = &arrivals{core: c, queue: make(chan conclusion, arrivalQueue)}
 	return l
 }
 
@@ -105,7 +108,7 @@ func (l *lane) courier(ctx context.Context, id string, now time.Time) (*tracked,
 	sh.mu.Lock()
 	t := sh.couriers[id]
 	if t == nil {
-		t = &tracked{}
+		t = &tracked{fences: map[string]*orderFences{}}
 		sh.couriers[id] = t
 	}
 	sh.mu.Unlock()
@@ -148,8 +151,7 @@ func (l *lane) readCourier(ctx context.Context, id string) (*domain.Courier, []*
 	if err != nil || courier.ActiveOrders == 0 {
 		return courier, nil, err
 	}
-	active := true
-	orders, _, err := l.Store.Orders(ctx, domain.OrderFilter{CourierID: id, Active: &active}, domain.Page{Size: domain.MaxPageSize})
+	orders, _, err := l.Store.Orders(ctx, domain.OrderFilter{CourierID: id, Active: new(true)}, domain.Page{Size: domain.MaxPageSize})
 	return courier, orders, err
 }
 
@@ -174,20 +176,9 @@ func (t *tracked) take(courier *domain.Courier, orders []*domain.Order, now time
 			t.carried = append(t.carried, o.ID)
 		}
 	}
-	for id := range t.fences {
-		if !t.has(id) {
-			delete(t.fences, id)
-		}
-	}
-}
-
-func (t *tracked) has(orderID string) bool {
-	for _, o := range t.orders {
-		if o.ID == orderID {
-			return true
-		}
-	}
-	return false
+	maps.DeleteFunc(t.fences, func(id string, _ *orderFences) bool {
+		return !slices.ContainsFunc(orders, func(o *domain.Order) bool { return o.ID == id })
+	})
 }
 
 // forget removes a courier from the table; t is locked.
@@ -286,12 +277,13 @@ func (l *lane) show(ctx context.Context, t *tracked, newest domain.Fix) {
 	if len(t.carried) == 0 {
 		return
 	}
+	facts := eta.Facts{Vehicle: t.courier.Vehicle, Position: &newest.Position, Now: l.Clock.Now()}
 	for _, o := range t.orders {
 		if !o.Status.InCustody() {
 			continue
 		}
-		e, err := l.Estimate.Estimate(l.factsOf(o, t.courier, &newest.Position))
-		if err == nil {
+		facts.Order = o
+		if e, err := l.Estimate.Estimate(facts); err == nil {
 			l.Audience.Estimated(e)
 		}
 	}

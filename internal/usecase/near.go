@@ -25,15 +25,8 @@ func (u *Couriers) Near(ctx context.Context, at domain.Point, limit int) ([]Near
 		return nil, err
 	}
 	var f domain.Faults
-	if !(at.Lat >= -90 && at.Lat <= 90) {
-		f.Add("/lat", "out_of_range", "must be between -90 and 90 degrees")
-	}
-	if !(at.Lon >= -180 && at.Lon <= 180) {
-		f.Add("/lon", "out_of_range", "must be between -180 and 180 degrees")
-	}
-	if limit < 1 || limit > MaxNear {
-		f.Add("/limit", "out_of_range", "must be between 1 and %d", MaxNear)
-	}
+	f.Point("", &at)
+	domain.Within(&f, "/limit", limit, 1, MaxNear)
 	if err := f.Err(); err != nil {
 		return nil, err
 	}
@@ -43,14 +36,11 @@ func (u *Couriers) Near(ctx context.Context, at domain.Point, limit int) ([]Near
 	}
 	near := []Nearby{}
 	for _, fix := range fixes {
-		courier, err := u.Store.Courier(ctx, fix.CourierID)
-		if domain.CodeOf(err) == domain.CodeCourierNotFound {
-			continue
-		}
+		courier, err := u.onDuty(ctx, fix.CourierID)
 		if err != nil {
 			return nil, err
 		}
-		if !courier.OnDuty {
+		if courier == nil {
 			continue
 		}
 		copied := *courier

@@ -2,6 +2,7 @@ package usecase
 
 import (
 	"context"
+	"strings"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
@@ -32,15 +33,11 @@ type Delivery struct {
 // Notify sends the customer a message; it enters the order's history. It fails
 // with validation_failed or order_not_found.
 func (u *Orders) Notify(ctx context.Context, id string, in Notice) (Notified, error) {
-	by, err := u.by(ctx)
+	by, known, err := u.open(ctx, id)
 	if err != nil {
 		return Notified{}, err
 	}
 	if err := in.validate(); err != nil {
-		return Notified{}, err
-	}
-	known, err := u.order(ctx, id)
-	if err != nil {
 		return Notified{}, err
 	}
 	return once(ctx, u.core, "notify:"+known.ID, in, func(rec *domain.Idempotency) (Notified, error) {
@@ -48,7 +45,10 @@ func (u *Orders) Notify(ctx context.Context, id string, in Notice) (Notified, er
 			NotificationID: domain.NewID(),
 			Deliveries:     []Delivery{{Channel: ChannelLive, Status: "sent"}},
 		}
-		_, err := u.update(ctx, known.ID, known.CourierID, func(ch *domain.Change) error {
+		if err := answer(rec, out); err != nil {
+			return Notified{}, err
+		}
+		_, err := u.update(ctx, known.ID, known.CourierID, rec, func(ch *domain.Change) error {
 			data := map[string]any{
 				"notification_id": out.NotificationID, "channel": ChannelLive, "text": in.render(ch.Order),
 			}
@@ -56,7 +56,7 @@ func (u *Orders) Notify(ctx context.Context, id string, in Notice) (Notified, er
 				data["template"] = in.template()
 			}
 			ch.Add(ch.Order.Note(domain.EventNotified, by, data))
-			return record(ch, rec, out)
+			return nil
 		})
 		return out, err
 	})
@@ -68,7 +68,7 @@ func (n Notice) validate() error {
 		f.Add("/channel", "unknown_channel", "must be %s", ChannelLive)
 	}
 	if _, ok := templates[n.template()]; !ok {
-		f.Add("/template", "unknown_template", "must be one of %s", templateNames())
+		f.Add("/template", "unknown_template", "must be one of %s", strings.Join(Templates(), ", "))
 	}
 	if n.Template != "" && n.Text != "" {
 		f.Add("/text", "conflict", "either template or text, not both")

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
+	"github.com/order-tracking/order-tracking/internal/eta"
 )
 
 // Orders is what can be done with orders.
@@ -27,12 +28,9 @@ func (u *Orders) Create(ctx context.Context, d domain.Draft) (*domain.Order, err
 	}
 	return once(ctx, u.core, "create_order", d, func(rec *domain.Idempotency) (*domain.Order, error) {
 		o, ev := domain.NewOrder(valid, by)
-		u.estimateInto(o, u.courierFacts(ctx, ""))
+		u.estimateInto(o, eta.Facts{Now: by.Now})
 		ch := &domain.Change{Order: o, Events: []domain.Event{ev}}
-		if err := record(ch, rec, nil); err != nil {
-			return nil, err
-		}
-		if err := sealRecord(ch); err != nil {
+		if err := record(ch, rec); err != nil {
 			return nil, err
 		}
 		o, err := u.Store.CreateOrder(ctx, ch)
@@ -63,7 +61,7 @@ func (u *Orders) CreateMany(ctx context.Context, drafts []domain.Draft) ([]Creat
 		wg.Go(func() {
 			one := ctx
 			if idem != nil && idem.Key != "" {
-				one = WithIdempotency(ctx, &Idempotent{Key: batchKey(idem.Key, i)})
+				one = WithIdempotency(ctx, &Idempotent{Key: requestHash("batch", []any{idem.Key, i})})
 			}
 			out[i].Order, out[i].Err = u.Create(one, d)
 		})
@@ -73,12 +71,7 @@ func (u *Orders) CreateMany(ctx context.Context, drafts []domain.Draft) ([]Creat
 }
 
 // Get returns an order, or order_not_found.
-func (u *Orders) Get(ctx context.Context, id string) (*domain.Order, error) {
-	if _, err := domain.ActorFrom(ctx); err != nil {
-		return nil, err
-	}
-	return u.order(ctx, id)
-}
+func (u *Orders) Get(ctx context.Context, id string) (*domain.Order, error) { return u.seen(ctx, id) }
 
 // List returns a page of orders, newest first, and the token of the next one.
 func (u *Orders) List(ctx context.Context, f domain.OrderFilter, p PageRequest) ([]*domain.Order, string, error) {
@@ -89,25 +82,17 @@ func (u *Orders) List(ctx context.Context, f domain.OrderFilter, p PageRequest) 
 	if err != nil {
 		return nil, "", err
 	}
-	return page(p, "orders", f, false, func(dp domain.Page) ([]*domain.Order, *domain.Cursor, error) {
-		return u.Store.Orders(ctx, f, dp)
-	})
+	return page(ctx, p, "orders", f, false, u.Store.Orders)
 }
 
 // checkFilter validates a filter and brings its phone number to E.164.
 func (u *Orders) checkFilter(f domain.OrderFilter) (domain.OrderFilter, error) {
 	var faults domain.Faults
 	for _, s := range f.Statuses {
-		if !s.Valid() {
-			faults.Add("/status", "unknown_status", "must be one of the statuses, such as %s", domain.StatusPickedUp)
-		}
+		faults.Status("/status", s)
 	}
 	if f.CourierID != "" {
-		id, err := domain.ParseID("/courier_id", f.CourierID)
-		if err != nil {
-			faults.Add("/courier_id", "invalid_id", "must be a UUID")
-		}
-		f.CourierID = id
+		faults.ID("/courier_id", &f.CourierID)
 	}
 	phone, ok := domain.NormalizePhone(f.CustomerPhone, u.PhoneRegion)
 	if !ok {
@@ -129,19 +114,20 @@ type StatusChange struct {
 	Proof      *domain.Proof `json:"proof,omitempty"`
 }
 
+// by is who asks, with what the request says of when, where and why.
+func (s StatusChange) by(by domain.By) domain.By {
+	by.Reason, by.Location = s.Reason, s.Location
+	if s.OccurredAt != nil {
+		by.OccurredAt = *s.OccurredAt
+	}
+	return by
+}
+
 // UpdateStatus takes an order one step along the table; expected, when not zero, is
 // the version that the caller knows. It fails with illegal_transition,
 // cancel_after_pickup, version_conflict, validation_failed or order_not_found.
 func (u *Orders) UpdateStatus(ctx context.Context, id string, in StatusChange, expected int64) (*domain.Order, error) {
-	by, err := u.by(ctx)
-	if err != nil {
-		return nil, err
-	}
-	by.Reason, by.Location = in.Reason, in.Location
-	if in.OccurredAt != nil {
-		by.OccurredAt = *in.OccurredAt
-	}
-	known, err := u.order(ctx, id)
+	by, known, err := u.open(ctx, id)
 	if err != nil {
 		return nil, err
 	}
@@ -151,16 +137,11 @@ func (u *Orders) UpdateStatus(ctx context.Context, id string, in StatusChange, e
 			return nil, err
 		}
 	}
-	return u.update(ctx, known.ID, known.CourierID, func(ch *domain.Change) error {
-		if err := checkVersion(ch.Order, expected); err != nil {
-			return err
+	return u.change(ctx, known.ID, known.CourierID, expected, nil, func(o *domain.Order) ([]domain.Event, error) {
+		if drop && o.Status.CanMove(in.Status) {
+			o.DropShipment()
 		}
-		if drop && ch.Order.Status.CanMove(in.Status) {
-			ch.Order.DropShipment()
-		}
-		events, err := ch.Order.Move(in.Status, in.Proof, by)
-		ch.Add(events...)
-		return err
+		return o.Move(in.Status, in.Proof, in.by(by))
 	})
 }
 
@@ -173,21 +154,12 @@ func (u *Orders) Cancel(ctx context.Context, id, reason string, expected int64) 
 
 // Edit changes an order's particulars; order_finished when it can't change any more.
 func (u *Orders) Edit(ctx context.Context, id string, in domain.Edit, expected int64) (*domain.Order, error) {
-	by, err := u.by(ctx)
+	by, known, err := u.open(ctx, id)
 	if err != nil {
 		return nil, err
 	}
-	known, err := u.order(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	return u.update(ctx, known.ID, known.CourierID, func(ch *domain.Change) error {
-		if err := checkVersion(ch.Order, expected); err != nil {
-			return err
-		}
-		events, err := ch.Order.Edit(in, u.PhoneRegion, by)
-		ch.Add(events...)
-		return err
+	return u.change(ctx, known.ID, known.CourierID, expected, nil, func(o *domain.Order) ([]domain.Event, error) {
+		return o.Edit(in, u.PhoneRegion, by)
 	})
 }
 
@@ -207,7 +179,5 @@ func (u *Orders) DeliveryTime(ctx context.Context, id string) (domain.Estimate, 
 	if err != nil {
 		return domain.Estimate{}, err
 	}
-	facts := u.courierFacts(ctx, o.CourierID)
-	facts.Order = o
-	return u.Estimate.Estimate(facts)
+	return u.expect(ctx, o)
 }

@@ -1,8 +1,10 @@
 package usecase
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/json"
+	"iter"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
@@ -19,29 +21,30 @@ type pageToken struct {
 	Filter string        `json:"f"`
 }
 
-// page runs a list's query for a page request: list and filter name what the token
-// is bound to. It fails with validation_failed for a bad size, malformed for a bad token.
-func page[T any](
-	p PageRequest, list string, filter any, activeFirst bool,
-	query func(domain.Page) ([]T, *domain.Cursor, error),
-) ([]T, string, error) {
-	size := domain.DefaultPage
+// query is a list of the store.
+type query[T, F any] func(context.Context, F, domain.Page) ([]T, *domain.Cursor, error)
+
+// page answers a page request: the token is bound to the list's name and filter. It
+// fails with validation_failed for a bad size, malformed for a bad token.
+func page[T, F any](
+	ctx context.Context, p PageRequest, list string, filter F, activeFirst bool, read query[T, F],
+) (rows []T, token string, err error) {
+	dp := domain.Page{Size: domain.DefaultPage, ActiveFirst: activeFirst}
 	if p.Size != nil {
-		size = *p.Size
+		dp.Size = *p.Size
 	}
-	if size < 1 || size > domain.MaxPageSize {
-		return nil, "", domain.Invalid("/page_size", "out_of_range", "must be between 1 and %d", domain.MaxPageSize)
+	var f domain.Faults
+	domain.Within(&f, "/page_size", dp.Size, 1, domain.MaxPageSize)
+	if err := f.Err(); err != nil {
+		return nil, "", err
 	}
-	dp := domain.Page{Size: size, ActiveFirst: activeFirst}
 	bound := requestHash(list, filter)[:16]
 	if p.Token != "" {
-		after, err := parseToken(p.Token, bound)
-		if err != nil {
+		if dp.After, err = parseToken(p.Token, bound); err != nil {
 			return nil, "", err
 		}
-		dp.After = after
 	}
-	rows, next, err := query(dp)
+	rows, next, err := read(ctx, filter, dp)
 	if err != nil || next == nil {
 		return rows, "", err
 	}
@@ -52,22 +55,31 @@ func page[T any](
 func parseToken(token, bound string) (domain.Cursor, error) {
 	var t pageToken
 	b, err := base64.RawURLEncoding.DecodeString(token)
-	if err == nil && len(token) <= domain.MaxPageToken {
+	if err == nil {
 		err = json.Unmarshal(b, &t)
 	}
-	if err != nil || t.After.CreatedAt.IsZero() {
-		return domain.Cursor{}, domain.Errorf(domain.CodeMalformed, "page_token is not one of ours")
+	if err == nil {
+		_, err = domain.ParseID("", t.After.ID)
 	}
-	if _, err := domain.ParseID("", t.After.ID); err != nil {
-		return domain.Cursor{}, domain.Errorf(domain.CodeMalformed, "page_token is not one of ours")
-	}
-	if t.Filter != bound {
-		return domain.Cursor{}, domain.Errorf(domain.CodeMalformed, "page_token belongs to a list with other filters")
+	switch {
+	case err != nil || t.After.CreatedAt.IsZero() || len(token) > domain.MaxPageToken:
+		return t.After, domain.Errorf(domain.CodeMalformed, "page_token is not one of ours")
+	case t.Filter != bound:
+		return t.After, domain.Errorf(domain.CodeMalformed, "page_token belongs to a list with other filters")
 	}
 	return t.After, nil
 }
 
-// batchKey is the idempotency key of one entry of a batch.
-func batchKey(key string, i int) string {
-	return requestHash("batch", []any{key, i})
+// pages yields all pages of a list; an error is the last thing that it yields.
+func pages[T, F any](ctx context.Context, filter F, size int, read query[T, F]) iter.Seq2[[]T, error] {
+	return func(yield func([]T, error) bool) {
+		at := domain.Page{Size: size}
+		for {
+			rows, next, err := read(ctx, filter, at)
+			if !yield(rows, err) || err != nil || next == nil {
+				return
+			}
+			at.After = *next
+		}
+	}
 }

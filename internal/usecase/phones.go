@@ -26,10 +26,7 @@ func (u *Couriers) Onboard(ctx context.Context, courierID string) (*Onboarding, 
 	o := &Onboarding{Token: token, PhoneToken: domain.PhoneToken{
 		ID: domain.NewID(), CourierID: courier.ID, Hash: domain.HashToken(token), CreatedAt: domain.Timestamp(u.Clock.Now()),
 	}}
-	if err := u.Store.KeepToken(ctx, o.PhoneToken); err != nil {
-		return nil, err
-	}
-	return o, nil
+	return o, u.Store.KeepToken(ctx, o.PhoneToken)
 }
 
 // Phones returns the tokens of a courier's phones, newest first, never nil; or
@@ -57,74 +54,33 @@ func (u *Couriers) RevokePhones(ctx context.Context, courierID, tokenID string) 
 		}
 	}
 	n, err := u.Store.DropTokens(ctx, courier.ID, tokenID)
-	u.phones.forget(courier.ID) // also when it is not known whether they were dropped
+	u.phones.Store(new(phoneTokens)) // also when it is not known whether they were dropped
 	if err == nil && n == 0 && tokenID != "" {
 		err = domain.Errorf(domain.CodeNotFound, "the courier has no token %s", tokenID)
 	}
 	return n, err
 }
 
-// How long a token's owner is believed, and how many owners are remembered.
-const (
-	tokenFresh = 5 * time.Second
-	tokensKept = 100_000
-)
+// tokenFresh is how long a token's owner is believed.
+const tokenFresh = 5 * time.Second
 
 // phoneTokens remembers whose the tokens are that were used lately, so that not every
-// position costs a query.
+// position costs a query. It is begun anew when it is old and with each revocation; an
+// answer that was asked for before that is remembered where nobody looks any more.
 type phoneTokens struct {
-	mu     sync.Mutex
-	owners map[[32]byte]tokenOwner
-	// forgotten grows with each revocation: an answer that was asked for before one is
-	// not remembered after it.
-	forgotten int64
-}
-
-type tokenOwner struct {
-	courierID string
-	read      time.Time
-}
-
-func newPhoneTokens() *phoneTokens { return &phoneTokens{owners: map[[32]byte]tokenOwner{}} }
-
-func (p *phoneTokens) forget(courierID string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.forgotten++
-	for hash, owner := range p.owners {
-		if owner.courierID == courierID {
-			delete(p.owners, hash)
-		}
-	}
-}
-
-func (p *phoneTokens) get(hash [32]byte, now time.Time) (courierID string, forgotten int64) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if owner, ok := p.owners[hash]; ok && now.Sub(owner.read) < tokenFresh {
-		return owner.courierID, p.forgotten
-	}
-	return "", p.forgotten
-}
-
-func (p *phoneTokens) put(hash [32]byte, owner tokenOwner, forgotten int64) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.forgotten != forgotten {
-		return
-	}
-	if len(p.owners) >= tokensKept {
-		clear(p.owners)
-	}
-	p.owners[hash] = owner
+	began  time.Time
+	owners sync.Map // couriers by the hash of the token
 }
 
 // tokenOwner returns the courier whose phone has the token, or unauthenticated.
 func (c *core) tokenOwner(ctx context.Context, token string) (string, error) {
-	hash, now := domain.HashToken(token), c.Clock.Now()
-	courierID, forgotten := c.phones.get(hash, now)
-	if courierID != "" {
-		return courierID, nil
+	hash, now, known := domain.HashToken(token), c.Clock.Now(), c.phones.Load()
+	if now.Sub(known.began) >= tokenFresh {
+		known = &phoneTokens{began: now}
+		c.phones.Store(known)
+	}
+	if owner, ok := known.owners.Load(hash); ok {
+		return owner.(string), nil
 	}
 	courierID, err := c.Store.TokenOwner(ctx, hash)
 	if err != nil {
@@ -133,6 +89,6 @@ func (c *core) tokenOwner(ctx context.Context, token string) (string, error) {
 	if courierID == "" {
 		return "", domain.Errorf(domain.CodeUnauthenticated, "the token is unknown or was revoked; ask for a new one")
 	}
-	c.phones.put(hash, tokenOwner{courierID, now}, forgotten)
+	known.owners.Store(hash, courierID)
 	return courierID, nil
 }

@@ -57,7 +57,7 @@ const quoteWithin = 8 * time.Second
 // fails with carrier_not_found, shipment_exists, order_finished, illegal_transition,
 // or validation_failed when the carrier says at once that it can't be.
 func (u *Shipments) Book(ctx context.Context, id string, in ShipmentDraft) (*domain.Order, error) {
-	by, err := u.by(ctx)
+	by, known, err := u.open(ctx, id)
 	if err != nil {
 		return nil, err
 	}
@@ -68,39 +68,27 @@ func (u *Shipments) Book(ctx context.Context, id string, in ShipmentDraft) (*dom
 	if err != nil {
 		return nil, err
 	}
-	known, err := u.order(ctx, id)
-	if err != nil {
-		return nil, err
-	}
 	return once(ctx, u.core, "book_shipment:"+known.ID, in, func(rec *domain.Idempotency) (*domain.Order, error) {
 		follow := in.TrackingNumber != ""
-		if _, err := tentative(known).Book(domain.Shipment{}, follow, by); err != nil {
+		tentative := *known
+		if _, err := tentative.Book(domain.Shipment{}, follow, by); err != nil {
 			return nil, err
 		}
 		s, job, err := u.prepare(ctx, known, car, in)
 		if err != nil {
 			return nil, err
 		}
-		o, err := u.update(ctx, known.ID, known.CourierID, func(ch *domain.Change) error {
+		o, err := u.update(ctx, known.ID, known.CourierID, rec, func(ch *domain.Change) error {
 			events, err := ch.Order.Book(s, follow, by)
-			if err != nil {
-				return err
-			}
 			ch.Add(events...)
 			ch.Shipment = &job
-			return record(ch, rec, nil)
+			return err
 		})
 		if err == nil {
 			nudge(u.wake[car.Code()])
 		}
 		return o, err
 	})
-}
-
-// tentative is a copy to try something on.
-func tentative(o *domain.Order) *domain.Order {
-	copied := *o
-	return &copied
 }
 
 // Check returns every fault of a draft.
@@ -129,6 +117,15 @@ func (u *Shipments) carrier(code string) (domain.Carrier, error) {
 	return nil, domain.Errorf(domain.CodeCarrierNotFound, "no delivery company %q is set up; see the section carriers of the configuration", code)
 }
 
+// ability is what a delivery company can do, where it can.
+func ability[T any](car domain.Carrier, what string) (T, error) {
+	able, ok := car.(T)
+	if !ok {
+		return able, domain.Unsupported(car.Code(), what)
+	}
+	return able, nil
+}
+
 // prepare makes the shipment and what is to be done about it. The carrier is asked for
 // the price, and so finds most of what can't be while somebody waits for the answer.
 func (u *Shipments) prepare(ctx context.Context, o *domain.Order, car domain.Carrier, in ShipmentDraft) (domain.Shipment, domain.ShipmentJob, error) {
@@ -139,13 +136,11 @@ func (u *Shipments) prepare(ctx context.Context, o *domain.Order, car domain.Car
 		Ref: domain.ShipmentRef{ClientRef: s.Reference, TrackingNumber: in.TrackingNumber},
 	}
 	if in.TrackingNumber != "" {
-		if _, ok := car.(domain.CarrierTracker); !ok {
-			return s, job, failure(domain.Unsupported(s.Carrier, "tracking"))
-		}
-		return s, job, nil
+		_, err := ability[domain.CarrierTracker](car, "tracking")
+		return s, job, failure(err)
 	}
-	if _, ok := car.(domain.CarrierShipper); !ok {
-		return s, job, failure(domain.Unsupported(s.Carrier, "booking"))
+	if _, err := ability[domain.CarrierShipper](car, "booking"); err != nil {
+		return s, job, failure(err)
 	}
 	booking := in.Booking
 	job.Booking = &booking
@@ -164,16 +159,7 @@ func (u *Shipments) prepare(ctx context.Context, o *domain.Order, car domain.Car
 
 // choose asks for the offer that a booking wishes for.
 func (u *Shipments) choose(ctx context.Context, car domain.Carrier, o *domain.Order, b domain.Booking) (domain.Quote, error) {
-	quoter, ok := car.(domain.CarrierQuoter)
-	if !ok {
-		return domain.Quote{}, domain.Unsupported(car.Code(), "quoting prices")
-	}
-	r := b.Request(o, "")
-	ask := domain.QuoteRequest{From: r.From, To: r.To, Packages: r.Packages}
-	if !wish(b.Tariff) {
-		ask.Tariff = b.Tariff
-	}
-	quotes, err := quoter.Quote(ctx, ask)
+	quotes, err := offers(ctx, car, o, b)
 	if err != nil {
 		return domain.Quote{}, err
 	}
@@ -184,6 +170,23 @@ func (u *Shipments) choose(ctx context.Context, car domain.Carrier, o *domain.Or
 	return q, nil
 }
 
+// offers asks what a booking costs, of an order when there is one.
+func offers(ctx context.Context, car domain.Carrier, o *domain.Order, b domain.Booking) ([]domain.Quote, error) {
+	quoter, err := ability[domain.CarrierQuoter](car, "quoting prices")
+	if err != nil {
+		return nil, err
+	}
+	r := domain.QuoteRequest{From: b.From, To: b.To, Packages: b.Packages}
+	if o != nil {
+		full := b.Request(o, "")
+		r = domain.QuoteRequest{From: full.From, To: full.To, Packages: full.Packages}
+	}
+	if !wish(b.Tariff) {
+		r.Tariff = b.Tariff
+	}
+	return quoter.Quote(ctx, r)
+}
+
 // wish says whether a tariff is still to be chosen.
 func wish(tariff string) bool {
 	return tariff == "" || tariff == domain.TariffCheapest || tariff == domain.TariffFastest
@@ -191,10 +194,7 @@ func wish(tariff string) bool {
 
 // Get returns an order's shipment, or shipment_not_found.
 func (u *Shipments) Get(ctx context.Context, id string) (*domain.Shipment, error) {
-	if _, err := domain.ActorFrom(ctx); err != nil {
-		return nil, err
-	}
-	o, err := u.order(ctx, id)
+	o, err := u.seen(ctx, id)
 	if err != nil {
 		return nil, err
 	}
@@ -216,23 +216,13 @@ func (u *Shipments) Quote(ctx context.Context, carrier, orderID string, b domain
 	if err != nil {
 		return nil, err
 	}
-	quoter, ok := car.(domain.CarrierQuoter)
-	if !ok {
-		return nil, failure(domain.Unsupported(carrier, "quoting prices"))
-	}
-	r := domain.QuoteRequest{From: b.From, To: b.To, Packages: b.Packages}
+	var o *domain.Order
 	if orderID != "" {
-		o, err := u.order(ctx, orderID)
-		if err != nil {
+		if o, err = u.order(ctx, orderID); err != nil {
 			return nil, err
 		}
-		full := b.Request(o, "")
-		r.From, r.To, r.Packages = full.From, full.To, full.Packages
 	}
-	if !wish(b.Tariff) {
-		r.Tariff = b.Tariff
-	}
-	quotes, err := quoter.Quote(ctx, r)
+	quotes, err := offers(ctx, car, o, b)
 	return quotes, failure(err)
 }
 
@@ -256,9 +246,8 @@ func (u *Shipments) Points(ctx context.Context, carrier string, q domain.PointQu
 	if q.City == "" && q.Near == nil && q.Code == "" {
 		f.Add("/city", "required", "city, lat and lon, or code is required")
 	}
-	if q.Limit < 0 || q.Limit > MaxPoints {
-		f.Add("/limit", "out_of_range", "must be between 1 and %d", MaxPoints)
-	}
+	q.Limit = cmp.Or(q.Limit, domain.DefaultPage)
+	domain.Within(&f, "/limit", q.Limit, 1, MaxPoints)
 	if err := f.Err(); err != nil {
 		return nil, err
 	}
@@ -266,11 +255,10 @@ func (u *Shipments) Points(ctx context.Context, carrier string, q domain.PointQu
 	if err != nil {
 		return nil, err
 	}
-	finder, ok := car.(domain.CarrierPoints)
-	if !ok {
-		return nil, failure(domain.Unsupported(carrier, "handing out at offices"))
+	finder, err := ability[domain.CarrierPoints](car, "handing out at offices")
+	if err != nil {
+		return nil, failure(err)
 	}
-	q.Limit = cmp.Or(q.Limit, domain.DefaultPage)
 	points, err := finder.Points(ctx, q)
 	return points, failure(err)
 }
@@ -278,12 +266,12 @@ func (u *Shipments) Points(ctx context.Context, carrier string, q domain.PointQu
 // failure turns what a carrier says into what the caller is told: what is wrong with
 // the request in the carrier's words, anything else as unavailable.
 func failure(err error) error {
-	var e *domain.CarrierError
-	if err == nil || !errors.As(err, &e) {
-		if err != nil {
-			return domain.Unavailable("the delivery company", err)
-		}
+	if err == nil {
 		return nil
+	}
+	e, ok := errors.AsType[*domain.CarrierError](err)
+	if !ok {
+		return domain.Unavailable("the delivery company", err)
 	}
 	switch e.Class {
 	case domain.ClassValidation, domain.ClassConflict, domain.ClassUnsupported:

@@ -53,14 +53,15 @@ func (u *Shipments) release(ctx context.Context, id string, expected int64) (end
 	limited, cancel := context.WithTimeout(ctx, cancelWithin)
 	defer cancel()
 	job.Sent = true
-	out, err := u.end(limited, car, *job, cancelWithin)
+	w := &worker{Shipments: u, car: car}
+	out, err := w.end(limited, *job, cancelWithin)
 	switch {
 	case err != nil:
 		u.Log.Info("a shipment is not cancelled yet", zap.String("order_id", o.ID), zap.Error(err))
 	case out.Result == domain.CancelDone:
 		return true, nil
 	case out.Result != domain.CancelPending:
-		return false, u.tooLate(ctx, o, *job, out)
+		return false, w.tooLate(ctx, o, *job, out)
 	}
 	nudge(u.wake[job.Carrier])
 	return false, &domain.Error{
@@ -70,24 +71,22 @@ func (u *Shipments) release(ctx context.Context, id string, expected int64) (end
 }
 
 // end asks a carrier to cancel and watches for a while what comes of it.
-func (u *Shipments) end(ctx context.Context, car domain.Carrier, job domain.ShipmentJob, watch time.Duration) (domain.CancelOutcome, error) {
-	shipper, ok := car.(domain.CarrierShipper)
+func (w *worker) end(ctx context.Context, job domain.ShipmentJob, watch time.Duration) (domain.CancelOutcome, error) {
+	shipper, ok := w.car.(domain.CarrierShipper)
 	if !ok {
 		return domain.CancelOutcome{Result: domain.CancelImpossible, Detail: job.Carrier + " can't cancel"}, nil
 	}
 	out, err := shipper.CancelShipment(ctx, job.Ref)
 	if domain.ClassOf(err) == domain.ClassNotFound {
-		if u.Clock.Now().Sub(job.Since) < unheardOf {
+		if w.Clock.Now().Sub(job.Since) < unheardOf {
 			return domain.CancelOutcome{Result: domain.CancelPending}, nil
 		}
 		return domain.CancelOutcome{Result: domain.CancelDone, Detail: "the carrier knows nothing of it"}, nil
 	}
-	tracker, ok := car.(domain.CarrierTracker)
+	tracker, ok := w.car.(domain.CarrierTracker)
 	for wait := 250 * time.Millisecond; ok && err == nil && out.Result == domain.CancelPending && wait < watch/2; wait *= 2 {
-		select {
-		case <-ctx.Done():
-			return out, nil
-		case <-time.After(wait):
+		if !sleep(ctx, wait) {
+			break
 		}
 		snap, lookErr := tracker.TrackShipment(ctx, job.Ref)
 		if lookErr == nil && !snap.Ref.Phase.Live() {

@@ -113,12 +113,11 @@ func (u *Shipments) note(ctx context.Context, carrier string, h domain.CarrierHo
 		if err != nil {
 			return false
 		}
-		by := domain.By{Actor: domain.Actor{Kind: domain.RoleSystem, ID: carrier}, Source: carrier, Now: u.Clock.Now()}
-		_, err = u.update(ctx, id, o.CourierID, func(ch *domain.Change) error {
-			if s := ch.Order.Shipment; s != nil && s.Carrier == carrier && s.TrackingNumber == ref.TrackingNumber {
-				ch.Add(ch.Order.LearnShipment(domain.ShipmentSnapshot{Events: []domain.CarrierEvent{h.Event}}, by)...)
+		_, err = u.change(ctx, id, o.CourierID, 0, nil, func(o *domain.Order) ([]domain.Event, error) {
+			if s := o.Shipment; s == nil || s.Carrier != carrier || s.TrackingNumber != ref.TrackingNumber {
+				return nil, nil
 			}
-			return nil
+			return o.LearnShipment(domain.ShipmentSnapshot{Events: []domain.CarrierEvent{h.Event}}, u.system(carrier)), nil
 		})
 		if err != nil {
 			return false
@@ -159,9 +158,13 @@ func (u *Shipments) Label(ctx context.Context, id string, kind domain.LabelKind)
 	if pdf, err := u.Store.Label(ctx, s.Reference, kind); err != nil || pdf != nil {
 		return pdf, err
 	}
-	printer, ok := u.Shipping.Carriers[s.Carrier].(domain.CarrierLabeler)
-	if !ok {
-		return nil, failure(domain.Unsupported(s.Carrier, "printing"))
+	car, err := u.carrier(s.Carrier)
+	if err != nil {
+		return nil, err
+	}
+	printer, err := ability[domain.CarrierLabeler](car, "printing")
+	if err != nil {
+		return nil, failure(err)
 	}
 	job, err := u.Store.ShipmentJob(ctx, id)
 	if err != nil || job == nil {
@@ -183,10 +186,8 @@ func (u *Shipments) Label(ctx context.Context, id string, kind domain.LabelKind)
 func printed(ctx context.Context, printer domain.CarrierLabeler, ref domain.ShipmentRef, kind domain.LabelKind) ([]byte, error) {
 	job, err := printer.RequestLabel(ctx, ref, kind)
 	for wait := 250 * time.Millisecond; err == nil; wait = min(2*wait, 2*time.Second) {
-		select {
-		case <-ctx.Done():
+		if !sleep(ctx, wait) {
 			return nil, nil
-		case <-time.After(wait):
 		}
 		pdf, fetchErr := printer.FetchLabel(ctx, job)
 		if fetchErr != nil || pdf != nil {

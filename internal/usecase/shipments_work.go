@@ -5,10 +5,12 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
 	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
@@ -35,30 +37,15 @@ func (u *Shipments) Run(ctx context.Context) {
 	var wg sync.WaitGroup
 	for _, car := range u.Shipping.Carriers {
 		w := &worker{Shipments: u, car: car}
-		wg.Go(func() { u.loop(ctx, u.wake[car.Code()], func() time.Duration { return w.round(ctx) }) })
+		wg.Go(func() { loop(ctx, u.wake[car.Code()], 0, func() time.Duration { return w.round(ctx) }) })
 		if hooks, ok := car.(domain.CarrierWebhooks); ok && u.Shipping.HookBase != "" {
-			wg.Go(func() { u.loop(ctx, nil, func() time.Duration { return u.subscribe(ctx, car.Code(), hooks) }) })
+			wg.Go(func() { loop(ctx, nil, 0, func() time.Duration { return u.subscribe(ctx, car.Code(), hooks) }) })
 		}
 	}
 	if len(u.Shipping.Carriers) > 0 {
-		wg.Go(func() { u.loop(ctx, u.mail, func() time.Duration { return u.readMail(ctx) }) })
+		wg.Go(func() { loop(ctx, u.mail, 0, func() time.Duration { return u.readMail(ctx) }) })
 	}
 	wg.Wait()
-}
-
-// loop does something again and again: after what it says, or when woken.
-func (u *Shipments) loop(ctx context.Context, wake <-chan struct{}, do func() time.Duration) {
-	for {
-		t := time.NewTimer(do())
-		select {
-		case <-ctx.Done():
-			t.Stop()
-			return
-		case <-wake:
-		case <-t.C:
-		}
-		t.Stop()
-	}
 }
 
 func (u *Shipments) count(carrier, what string) {
@@ -87,23 +74,19 @@ func (w *worker) round(ctx context.Context) time.Duration {
 	if err != nil {
 		return 5 * time.Second
 	}
-	var mu sync.Mutex
-	slots, pauses := make(chan struct{}, sideBySide), time.Duration(0)
-	var wg sync.WaitGroup
-	for _, job := range jobs {
-		slots <- struct{}{}
-		wg.Go(func() {
-			defer func() { <-slots }()
-			pause := w.look(ctx, w.car, job, until)
-			mu.Lock()
-			pauses = max(pauses, pause)
-			mu.Unlock()
+	rests := make([]time.Duration, len(jobs))
+	var looks errgroup.Group
+	looks.SetLimit(sideBySide)
+	for i, job := range jobs {
+		looks.Go(func() error {
+			rests[i] = w.look(ctx, job, until)
+			return nil
 		})
 	}
-	wg.Wait()
-	if pauses > 0 {
+	_ = looks.Wait() // there are no errors
+	if rest := slices.Max(append(rests, 0)); rest > 0 {
 		w.away++
-		return min(pauses<<min(w.away-1, 10), maxAway)
+		return min(rest<<min(w.away-1, 10), maxAway)
 	}
 	w.away = 0
 	next, err := w.Store.NextShipment(ctx, w.car.Code())
@@ -113,87 +96,96 @@ func (w *worker) round(ctx context.Context) time.Duration {
 	return min(max(next.Sub(w.Clock.Now()), lookEvery), idleEvery)
 }
 
+// What becomes of a shipment that was taken, beside being due again after some time.
+const (
+	never time.Duration = 0
+	// asTaken leaves it due again once nobody else is kept from it any more.
+	asTaken time.Duration = -1
+)
+
 // look does what is due about one shipment and puts it off. It returns for how long
 // the carrier wants to be left alone.
-func (u *Shipments) look(ctx context.Context, car domain.Carrier, job domain.ShipmentJob, until time.Time) time.Duration {
+func (w *worker) look(ctx context.Context, job domain.ShipmentJob, until time.Time) (rest time.Duration) {
 	ctx, cancel := context.WithDeadline(ctx, until.Add(lookWithin-taken))
 	defer cancel()
-	o, err := u.Store.Order(ctx, job.OrderID)
-	if err != nil {
-		return 0 // it is due again once until is over
+	after, rest := w.see(ctx, &job, until)
+	if after == asTaken {
+		return rest
 	}
-	now := domain.Timestamp(u.Clock.Now())
+	job.Due = time.Time{}
+	if after != never { // a little apart from the others
+		spread := time.Duration(rand.Int64N(int64(after)/5 + 1)) //nolint:gosec // no secret
+		job.Due = domain.Timestamp(w.Clock.Now().Add(after - after/10 + spread))
+	}
+	if err := w.Store.PutOffShipment(ctx, job, until); err != nil {
+		w.Log.Debug("a shipment was not put off", zap.String("order_id", job.OrderID), zap.Error(err))
+	}
+	return rest
+}
+
+// see returns after which time to look again.
+func (w *worker) see(ctx context.Context, job *domain.ShipmentJob, until time.Time) (after, rest time.Duration) {
+	o, err := w.Store.Order(ctx, job.OrderID)
+	if err != nil {
+		return asTaken, 0
+	}
+	now := domain.Timestamp(w.Clock.Now())
 	if o.Shipment == nil || o.Shipment.Reference != job.Ref.ClientRef {
-		u.putOff(ctx, job, until, 0)
-		return 0
+		return never, 0
 	}
 	// An order that was cancelled while its shipment was being booked takes it along.
 	if job.Cancelling || o.Status == domain.StatusCancelled && job.Booking != nil && o.Shipment.Phase.Live() {
-		return u.finishCancel(ctx, car, o, job, until)
+		return w.finishCancel(ctx, o, job, until), 0
 	}
-	snap, err := u.ask(ctx, car, o, &job)
+	snap, err := w.ask(ctx, o, job)
 	if err != nil {
-		return u.failed(ctx, car, o, job, until, err)
+		return w.failed(ctx, o, job, err)
 	}
-	after, news, err := u.learn(ctx, car, o, job, snap)
+	o, news, err := w.learn(ctx, o, *job, snap)
 	if err != nil {
-		return 0
+		return asTaken, 0
 	}
 	job.Looks++
 	if news {
 		job.Looks, job.Since = 0, now
 	}
-	u.putOff(ctx, job, until, after.Shipment.PollAfter(after.Status, now, job.Since, job.Looks))
-	return 0
-}
-
-// putOff stores when a shipment is due next, a little apart from the others; zero is never.
-func (u *Shipments) putOff(ctx context.Context, job domain.ShipmentJob, until time.Time, after time.Duration) {
-	job.Due = time.Time{}
-	if after > 0 {
-		spread := time.Duration(rand.Int64N(int64(after)/5 + 1)) //nolint:gosec // no secret
-		job.Due = domain.Timestamp(u.Clock.Now().Add(after - after/10 + spread))
-	}
-	if err := u.Store.PutOffShipment(ctx, job, until); err != nil {
-		u.Log.Debug("a shipment was not put off", zap.String("order_id", job.OrderID), zap.Error(err))
-	}
+	return o.Shipment.PollAfter(o.Status, now, job.Since, job.Looks), 0
 }
 
 // errHeld says that a shipment must not be sent any more.
 var errHeld = errors.New("it is to be cancelled")
 
 // ask sends a booking that the carrier has not accepted, or looks at a shipment.
-func (u *Shipments) ask(ctx context.Context, car domain.Carrier, o *domain.Order, job *domain.ShipmentJob) (domain.ShipmentSnapshot, error) {
+func (w *worker) ask(ctx context.Context, o *domain.Order, job *domain.ShipmentJob) (snap domain.ShipmentSnapshot, err error) {
 	if job.Booking == nil || job.Ref.ID != "" {
-		tracker, ok := car.(domain.CarrierTracker)
-		if !ok {
-			return domain.ShipmentSnapshot{}, domain.Unsupported(job.Carrier, "tracking")
+		tracker, err := ability[domain.CarrierTracker](w.car, "tracking")
+		if err != nil {
+			return snap, err
 		}
 		return tracker.TrackShipment(ctx, job.Ref)
 	}
-	shipper, ok := car.(domain.CarrierShipper)
-	if !ok {
-		return domain.ShipmentSnapshot{}, domain.Unsupported(job.Carrier, "booking")
+	shipper, err := ability[domain.CarrierShipper](w.car, "booking")
+	if err != nil {
+		return snap, err
 	}
 	b := *job.Booking
 	var q domain.Quote
 	if wish(b.Tariff) {
-		var err error
-		if q, err = u.choose(ctx, car, o, b); err != nil {
-			return domain.ShipmentSnapshot{}, err
+		if q, err = w.choose(ctx, w.car, o, b); err != nil {
+			return snap, err
 		}
 		b.Tariff = q.Tariff
 	}
 	// From here on the carrier may know of it, whatever becomes of us.
-	send, err := u.Store.SendShipment(ctx, o.ID, job.Ref.ClientRef)
+	send, err := w.Store.SendShipment(ctx, o.ID, job.Ref.ClientRef)
 	if err != nil {
-		return domain.ShipmentSnapshot{}, err
+		return snap, err
 	}
 	if !send {
-		return domain.ShipmentSnapshot{}, errHeld
+		return snap, errHeld
 	}
 	job.Sent = true
-	snap, err := shipper.CreateShipment(ctx, b.Request(o, job.Ref.ClientRef))
+	snap, err = shipper.CreateShipment(ctx, b.Request(o, job.Ref.ClientRef))
 	if err == nil && q.Tariff != "" && snap.Price == nil {
 		snap.Price, snap.Expected = &q.Price, cmp.Or(snap.Expected, &q.Expected)
 	}
@@ -201,14 +193,14 @@ func (u *Shipments) ask(ctx context.Context, car domain.Carrier, o *domain.Order
 }
 
 // learn brings what the carrier said into the order, and says whether it was new.
-func (u *Shipments) learn(
-	ctx context.Context, car domain.Carrier, o *domain.Order, job domain.ShipmentJob, snap domain.ShipmentSnapshot,
+func (w *worker) learn(
+	ctx context.Context, o *domain.Order, job domain.ShipmentJob, snap domain.ShipmentSnapshot,
 ) (after *domain.Order, news bool, err error) {
-	if _, prints := car.(domain.CarrierLabeler); prints && snap.Ref.Phase == domain.PhaseRegistered && job.Booking != nil {
+	if _, prints := w.car.(domain.CarrierLabeler); prints && snap.Ref.Phase == domain.PhaseRegistered && job.Booking != nil {
 		snap.LabelURL = "/order/" + o.ID + "/shipment/label"
 	}
-	by := domain.By{Actor: domain.Actor{Kind: domain.RoleSystem, ID: job.Carrier}, Source: job.Carrier, Now: u.Clock.Now()}
-	after, err = u.update(ctx, o.ID, o.CourierID, func(ch *domain.Change) error {
+	by := w.system(job.Carrier)
+	after, err = w.update(ctx, o.ID, o.CourierID, nil, func(ch *domain.Change) error {
 		news = false
 		if ch.Order.Shipment == nil || ch.Order.Shipment.Reference != job.Ref.ClientRef {
 			return nil
@@ -224,98 +216,85 @@ func (u *Shipments) learn(
 		return nil
 	})
 	if err != nil {
-		u.Log.Debug("a carrier's news was not stored", zap.String("order_id", o.ID), zap.Error(err))
+		w.Log.Debug("a carrier's news was not stored", zap.String("order_id", o.ID), zap.Error(err))
 	}
 	return after, news, err
 }
 
 // failed decides by the class of a failure alone what becomes of a shipment.
-func (u *Shipments) failed(ctx context.Context, car domain.Carrier, o *domain.Order, job domain.ShipmentJob, until time.Time, err error) time.Duration {
-	var e *domain.CarrierError
-	if !errors.As(err, &e) { // our own database, or a cancellation that came between
-		u.putOff(ctx, job, until, time.Second)
-		return 0
+func (w *worker) failed(ctx context.Context, o *domain.Order, job *domain.ShipmentJob, err error) (after, rest time.Duration) {
+	e, ok := errors.AsType[*domain.CarrierError](err)
+	if !ok { // our own database, or a cancellation that came between
+		return time.Second, 0
 	}
-	u.count(job.Carrier, "look_"+string(e.Class))
-	now := u.Clock.Now()
+	w.count(job.Carrier, "look_"+string(e.Class))
 	booking := job.Booking != nil && job.Ref.ID == ""
 	switch {
 	case e.Class == domain.ClassRetryable:
-		u.putOff(ctx, job, until, max(e.RetryAfter, time.Duration(1+min(job.Looks, 30))*10*time.Second))
-		return e.RetryAfter
+		return max(e.RetryAfter, time.Duration(1+min(job.Looks, 30))*10*time.Second), e.RetryAfter
 	case e.Class == domain.ClassAuth:
-		u.Log.Error("a carrier refuses our account", zap.String("carrier", job.Carrier), zap.Error(err))
-		u.putOff(ctx, job, until, 5*time.Minute)
-		return time.Minute
+		w.Log.Error("a carrier refuses our account", zap.String("carrier", job.Carrier), zap.Error(err))
+		return 5 * time.Minute, time.Minute
 	case e.Class == domain.ClassNotFound && !booking:
 		// It may not be visible yet, or its system has lost sight of it for a while.
-		if now.Sub(job.Since) < lostAfter {
+		if w.Clock.Now().Sub(job.Since) < lostAfter {
 			job.Looks++
-			u.putOff(ctx, job, until, min(time.Duration(job.Looks)*time.Minute, time.Hour))
-			return 0
+			return min(time.Duration(job.Looks)*time.Minute, time.Hour), 0
 		}
 		if o.Shipment.Phase == domain.PhaseRegistered {
-			u.Log.Warn("a carrier knows nothing of a shipment any more", zap.String("order_id", o.ID), zap.Error(err))
-			u.putOff(ctx, job, until, 0)
-			return 0
+			w.Log.Warn("a carrier knows nothing of a shipment any more", zap.String("order_id", o.ID), zap.Error(err))
+			return never, 0
 		}
 	}
 	refused := domain.ShipmentSnapshot{
 		Ref:    domain.ShipmentRef{Phase: domain.PhaseRejected},
 		Errors: []domain.CarrierMessage{{Code: cmp.Or(e.Code, string(e.Class)), Message: e.Message}},
 	}
-	if _, _, err := u.learn(ctx, car, o, job, refused); err == nil {
-		u.putOff(ctx, job, until, 0)
+	if _, _, err := w.learn(ctx, o, *job, refused); err != nil {
+		return asTaken, 0
 	}
-	return 0
+	return never, 0
 }
 
 // finishCancel goes on with a cancellation that nobody waits for any more.
-func (u *Shipments) finishCancel(ctx context.Context, car domain.Carrier, o *domain.Order, job domain.ShipmentJob, until time.Time) time.Duration {
+func (w *worker) finishCancel(ctx context.Context, o *domain.Order, job *domain.ShipmentJob, until time.Time) (after time.Duration) {
 	if !job.Cancelling { // from now on nothing is sent
-		sent, err := u.Store.CancelShipment(ctx, o.ID, job.Ref.ClientRef, true, until)
+		sent, err := w.Store.CancelShipment(ctx, o.ID, job.Ref.ClientRef, true, until)
 		if err != nil {
-			return 0
+			return asTaken
 		}
 		job.Sent = sent
 	}
 	if job.Sent {
-		out, err := u.end(ctx, car, job, 0)
-		var e *domain.CarrierError
+		out, err := w.end(ctx, *job, 0)
 		switch {
 		case err != nil:
 			pause := 10 * time.Second
-			if errors.As(err, &e) {
+			if e, ok := errors.AsType[*domain.CarrierError](err); ok {
 				pause = max(pause, e.RetryAfter)
 			}
-			u.putOff(ctx, job, until, pause)
-			return 0
+			return pause
 		case out.Result == domain.CancelPending:
 			job.Looks++
-			u.putOff(ctx, job, until, min(time.Second<<min(job.Looks, 6), time.Minute))
-			return 0
+			return min(time.Second<<min(job.Looks, 6), time.Minute)
 		case out.Result != domain.CancelDone && o.Status == domain.StatusCancelled:
-			u.Log.Error("a parcel travels though its order is cancelled", zap.String("order_id", o.ID), zap.String("detail", out.Detail))
-			u.putOff(ctx, job, until, 0)
-			return 0
+			w.Log.Error("a parcel travels though its order is cancelled", zap.String("order_id", o.ID), zap.String("detail", out.Detail))
+			return never
 		case out.Result != domain.CancelDone:
-			_ = u.tooLate(ctx, o, job, out) // there is nobody to say it to; the parcel is followed again
-			return 0
+			_ = w.tooLate(ctx, o, *job, out) // there is nobody to say it to; the parcel is followed again
+			return asTaken
 		}
 	}
-	by := domain.By{Actor: domain.Actor{Kind: domain.RoleSystem, ID: job.Carrier}, Source: job.Carrier, Now: u.Clock.Now()}
-	_, err := u.update(ctx, o.ID, o.CourierID, func(ch *domain.Change) error {
-		if !ch.Order.Status.BeforeCustody() {
-			ch.Add(ch.Order.LearnShipment(domain.ShipmentSnapshot{Ref: domain.ShipmentRef{Phase: domain.PhaseCancelled}}, by)...)
-			return nil
+	by := w.system(job.Carrier)
+	_, err := w.change(ctx, o.ID, o.CourierID, 0, nil, func(o *domain.Order) ([]domain.Event, error) {
+		if !o.Status.BeforeCustody() {
+			return o.LearnShipment(domain.ShipmentSnapshot{Ref: domain.ShipmentRef{Phase: domain.PhaseCancelled}}, by), nil
 		}
-		ch.Order.DropShipment()
-		events, err := ch.Order.Cancel(by)
-		ch.Add(events...)
-		return err
+		o.DropShipment()
+		return o.Cancel(by)
 	})
-	if err == nil {
-		u.putOff(ctx, job, until, 0)
+	if err != nil {
+		return asTaken
 	}
-	return 0
+	return never
 }

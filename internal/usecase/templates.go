@@ -1,6 +1,7 @@
 package usecase
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strings"
@@ -52,16 +53,10 @@ var statusTexts = map[string]map[domain.Status]string{
 	},
 }
 
-func templateNames() string {
-	return strings.Join(slices.Sorted(maps.Keys(templates)), ", ")
-}
+// Templates returns the names of the notices' templates.
+func Templates() []string { return slices.Sorted(maps.Keys(templates)) }
 
-func (n Notice) template() string {
-	if n.Template == "" {
-		return templateStatus
-	}
-	return n.Template
-}
+func (n Notice) template() string { return cmp.Or(n.Template, templateStatus) }
 
 // render writes the notice in the customer's language.
 func (n Notice) render(o *domain.Order) string {

@@ -25,7 +25,7 @@ type Received struct {
 
 // Report takes positions of a courier. What is implausible or known already is
 // dropped and counted; what is accepted is shown at once and in the history within a
-// second. single says that the request held one position and not an array. It fails
+// second. in is changed. single says that the request held one position and not an array. It fails
 // with courier_not_found, validation_failed, or unavailable while the history can't be
 // written for so long that no more positions fit into memory.
 func (u *Tracking) Report(ctx context.Context, courierID string, in []domain.Position, single bool) (Received, error) {
@@ -47,11 +47,10 @@ func (u *Tracking) Report(ctx context.Context, courierID string, in []domain.Pos
 		if err != nil || rec == nil {
 			return out, err
 		}
-		var ch domain.Change
-		if err := record(&ch, rec, out); err != nil {
+		if err := answer(rec, out); err != nil {
 			return Received{}, err
 		}
-		_, err = u.Store.AppendFixes(ctx, nil, ch.Idempotency)
+		_, err = u.Store.AppendFixes(ctx, nil, rec)
 		return out, err
 	})
 }
@@ -90,10 +89,7 @@ type Track struct {
 // Track returns where an order is and how it came there: its history, the courier
 // and, from custody to the end, the trail, simplified to at most 500 places.
 func (u *Tracking) Track(ctx context.Context, id string) (*Track, error) {
-	if _, err := domain.ActorFrom(ctx); err != nil {
-		return nil, err
-	}
-	o, err := u.order(ctx, id)
+	o, err := u.seen(ctx, id)
 	if err != nil {
 		return nil, err
 	}
@@ -106,22 +102,16 @@ func (u *Tracking) Track(ctx context.Context, id string) (*Track, error) {
 			return nil, err
 		}
 	}
-	facts := u.courierFacts(ctx, o.CourierID)
-	facts.Order = o
-	if e, err := u.Estimate.Estimate(facts); err == nil {
+	if e, err := u.expect(ctx, o); err == nil {
 		t.ETA = &e
 	}
 	return t, nil
 }
 
 func (u *Tracking) trackCourier(ctx context.Context, o *domain.Order, t *Track) error {
-	courier, err := u.Store.Courier(ctx, o.CourierID)
-	if err != nil {
+	var err error
+	if t.Courier, err = u.Store.Courier(ctx, o.CourierID); err != nil || o.Ledger.CustodyAt == nil {
 		return err
-	}
-	t.Courier = courier
-	if o.Ledger.CustodyAt == nil {
-		return nil
 	}
 	end := o.UpdatedAt
 	if o.Active() {
@@ -135,7 +125,12 @@ func (u *Tracking) trackCourier(ctx context.Context, o *domain.Order, t *Track) 
 		if err != nil {
 			return err
 		}
-		t.Position = bare(p)
+		if p != nil {
+			shown := *p
+			// What a phone said beside is for dispatchers and not for those who wait.
+			shown.Attributes = nil
+			t.Position = &shown
+		}
 	}
 	if t.Trail, err = u.trail(ctx, o.CourierID, *o.Ledger.CustodyAt, end, maxTrail); err != nil {
 		return err
@@ -145,15 +140,4 @@ func (u *Tracking) trackCourier(ctx context.Context, o *domain.Order, t *Track) 
 	}
 	t.Polyline = encodePolyline(t.Trail)
 	return nil
-}
-
-// bare is a position without what a phone said beside, which is for dispatchers and not
-// for those who wait for an order.
-func bare(p *domain.Position) *domain.Position {
-	if p == nil {
-		return nil
-	}
-	shown := *p
-	shown.Attributes = nil
-	return &shown
 }

@@ -1,6 +1,7 @@
 package usecase
 
 import (
+	"cmp"
 	"context"
 	"math"
 	"time"
@@ -132,21 +133,14 @@ func (u *Tracking) CourierTrack(ctx context.Context, courierID string, r TrackRe
 	if r.From.IsZero() {
 		r.From = r.To.Add(-trackFor)
 	}
-	if r.Limit == 0 {
-		r.Limit = DefaultTrackLimit
-	}
+	r.Limit = cmp.Or(r.Limit, DefaultTrackLimit)
 	var f domain.Faults
 	if r.To.Before(r.From) {
 		f.Add("/to", "out_of_range", "must not be before from")
 	}
-	if r.Limit < 2 || r.Limit > MaxTrackLimit {
-		f.Add("/limit", "out_of_range", "must be between 2 and %d", MaxTrackLimit)
-	}
-	for pointer, at := range map[string]time.Time{"/from": r.From, "/to": r.To} {
-		if y := at.UTC().Year(); y < 1970 || y > 9999 {
-			f.Add(pointer, string(domain.CodeImpossibleTime), "must be between the years 1970 and 9999")
-		}
-	}
+	domain.Within(&f, "/limit", r.Limit, 2, MaxTrackLimit)
+	f.Time("/from", &r.From)
+	f.Time("/to", &r.To)
 	if err := f.Err(); err != nil {
 		return nil, err
 	}

@@ -17,26 +17,17 @@ const (
 // watch looks at all active orders again and again: which have missed their promise,
 // and whose courier has fallen silent. Every replica may do it; each order is told once.
 func (l *lane) watch(ctx context.Context) {
-	tick := time.NewTicker(watchEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
+	loop(ctx, nil, watchEvery, func() time.Duration {
 		if err := l.watchOnce(ctx); err != nil && ctx.Err() == nil {
 			l.Log.Debug("active orders were not looked at", zap.Error(err))
 		}
 		l.sweep(l.Clock.Now())
-	}
+		return watchEvery
+	})
 }
 
 func (l *lane) watchOnce(ctx context.Context) error {
-	active := true
-	page := domain.Page{Size: domain.MaxPageSize}
-	for {
-		orders, next, err := l.Store.Orders(ctx, domain.OrderFilter{Active: &active}, page)
+	for orders, err := range pages(ctx, domain.OrderFilter{Active: new(true)}, domain.MaxPageSize, l.Store.Orders) {
 		if err != nil {
 			return err
 		}
@@ -45,11 +36,8 @@ func (l *lane) watchOnce(ctx context.Context) error {
 				return err
 			}
 		}
-		if next == nil {
-			return nil
-		}
-		page.After = *next
 	}
+	return nil
 }
 
 func (l *lane) lookAt(ctx context.Context, o *domain.Order) error {
@@ -74,8 +62,8 @@ func (l *lane) lookAt(ctx context.Context, o *domain.Order) error {
 	if !late && !silent {
 		return nil
 	}
-	by := domain.By{Actor: domain.Actor{Kind: domain.RoleSystem, ID: sourceTimer}, Source: sourceTimer, Now: now}
-	_, err := l.update(ctx, o.ID, o.CourierID, func(ch *domain.Change) error {
+	by := l.system(sourceTimer)
+	_, err := l.update(ctx, o.ID, o.CourierID, nil, func(ch *domain.Change) error {
 		current := ch.Order
 		if late && current.Active() && current.PromisedAt != nil && now.After(*current.PromisedAt) &&
 			current.Once(string(domain.EventOrderLate)) {
