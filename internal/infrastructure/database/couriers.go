@@ -5,8 +5,6 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
-	"slices"
-	"strings"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
@@ -103,8 +101,7 @@ func (s *Store) Courier(ctx context.Context, id string) (*domain.Courier, error)
 
 // Couriers returns a page of couriers; see domain.Store.
 func (s *Store) Couriers(ctx context.Context, f domain.CourierFilter, p domain.Page) ([]*domain.Courier, *domain.Cursor, error) {
-	size := max(1, p.Size)
-	l := &listing{args: []any{size + 1}}
+	l := newListing(p)
 	if f.OnDuty != nil {
 		l.and("on_duty = %s", *f.OnDuty)
 	}
@@ -114,15 +111,7 @@ func (s *Store) Couriers(ctx context.Context, f domain.CourierFilter, p domain.P
 	if !p.After.CreatedAt.IsZero() {
 		l.where = append(l.where, l.after(p.After))
 	}
-	text := "SELECT data, active_orders FROM couriers"
-	if len(l.where) > 0 {
-		text += " WHERE " + strings.Join(l.where, " AND ")
-	}
-	rows, err := s.queryVarying(ctx, text+" ORDER BY created_at DESC, id DESC LIMIT $1", slices.Concat(s.d.listMode, l.args)...)
-	found, err := collect(rows, err, scanCourier)
-	if err != nil || len(found) <= size {
-		return found, nil, err
-	}
-	last := found[size-1]
-	return found[:size], &domain.Cursor{CreatedAt: last.CreatedAt, ID: last.ID}, nil
+	return read(ctx, s, l, l.newest("data, active_orders", "couriers"), scanCourier, func(c *domain.Courier) domain.Cursor {
+		return domain.Cursor{CreatedAt: c.CreatedAt, ID: c.ID}
+	})
 }

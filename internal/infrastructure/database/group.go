@@ -92,13 +92,20 @@ func (s *Store) commitLoop() {
 			<-s.turn
 			return
 		}
-		for grew := true; grew && len(group) < s.maxGroup; {
+		for yielded := false; len(group) < s.maxGroup; {
+			select {
+			case c := <-s.waiting:
+				group, yielded = append(group, c), false
+				continue
+			default:
+			}
+			if yielded {
+				break
+			}
 			// Callers that just got their answers are about to come back: those that can
 			// run go first. With nobody there it costs nothing.
 			runtime.Gosched()
-			before := len(group)
-			group = s.takeWaiting(group)
-			grew = len(group) > before
+			yielded = true
 		}
 		sh := &shift{pass: sync.OnceFunc(func() { <-s.turn })}
 		sh.standIn = sync.OnceFunc(func() {
@@ -121,19 +128,6 @@ type shift struct {
 	// commit and may be long; it leaves when it is done.
 	standIn  func()
 	relieved bool
-}
-
-// takeWaiting adds the calls that wait now.
-func (s *Store) takeWaiting(group []*call) []*call {
-	for len(group) < s.maxGroup {
-		select {
-		case c := <-s.waiting:
-			group = append(group, c)
-		default:
-			return group
-		}
-	}
-	return group
 }
 
 // groupTries is how often a group is tried that lost against another transaction.

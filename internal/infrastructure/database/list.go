@@ -17,9 +17,28 @@ import (
 
 // listing is a query of a page that is being built.
 type listing struct {
+	page  domain.Page
 	args  []any
 	where []string // of every branch
-	page  domain.Page
+}
+
+// newListing begins a query; its first parameter is one row more than the page has.
+func newListing(p domain.Page) *listing {
+	p.Size = max(1, p.Size)
+	return &listing{page: p, args: []any{p.Size + 1}}
+}
+
+// read runs the query, and makes the cursor of what follows out of the page's last row.
+func read[T any](
+	ctx context.Context, s *Store, l *listing, text string, scan func(*sql.Rows) (T, error), cursor func(T) domain.Cursor,
+) ([]T, *domain.Cursor, error) {
+	rows, err := s.queryVarying(ctx, text, slices.Concat(s.d.listMode, l.args)...)
+	found, err := collect(rows, err, scan)
+	if err != nil || len(found) <= l.page.Size {
+		return found, nil, err
+	}
+	next := cursor(found[l.page.Size-1])
+	return found[:l.page.Size], &next, nil
 }
 
 // arg adds a parameter and returns its place in the text.
@@ -35,17 +54,22 @@ func (l *listing) after(c domain.Cursor) string {
 	return fmt.Sprintf("(created_at, id) < (%s, %s)", l.arg(micros(c.CreatedAt)), l.arg(c.ID))
 }
 
-// branch is one range: its own conditions beside the common ones.
-func (l *listing) branch(conditions ...string) string {
-	where := append(slices.Clone(l.where), conditions...)
-	text := "SELECT id, created_at FROM orders"
-	if l.page.ActiveFirst {
-		text = "SELECT id, created_at, finished FROM orders" // others can do without the row
-	}
-	if len(where) > 0 {
+// newest reads columns of what the conditions let through, the newest first.
+func (l *listing) newest(columns, table string, conditions ...string) string {
+	text := "SELECT " + columns + " FROM " + table
+	if where := slices.Concat(l.where, conditions); len(where) > 0 {
 		text += " WHERE " + strings.Join(where, " AND ")
 	}
-	return "SELECT * FROM (" + text + " ORDER BY created_at DESC, id DESC LIMIT $1) b"
+	return text + " ORDER BY created_at DESC, id DESC LIMIT $1"
+}
+
+// branch is one range: its own conditions beside the common ones.
+func (l *listing) branch(conditions ...string) string {
+	columns := "id, created_at"
+	if l.page.ActiveFirst {
+		columns += ", finished" // others can do without the row
+	}
+	return "SELECT * FROM (" + l.newest(columns, "orders", conditions...) + ") b"
 }
 
 // Orders returns a page of orders; see domain.Store.
@@ -54,8 +78,7 @@ func (s *Store) Orders(ctx context.Context, f domain.OrderFilter, p domain.Page)
 	if len(statuses) == 0 || f.CourierID != "" && !isID(f.CourierID) {
 		return nil, nil, nil
 	}
-	size := max(1, p.Size)
-	l := &listing{args: []any{size + 1}, page: p}
+	l := newListing(p)
 	l.filter(f, s.d.position)
 	branches := l.branches(f, statuses, all)
 	if len(branches) == 0 {
@@ -67,22 +90,17 @@ func (s *Store) Orders(ctx context.Context, f domain.OrderFilter, p domain.Page)
 	}
 	text := "SELECT o.data, o.ledger FROM (SELECT k.* FROM (" + strings.Join(branches, " UNION ALL ") +
 		") k ORDER BY " + order + " LIMIT $1) k JOIN orders o ON o.id = k.id ORDER BY " + order
-	rows, err := s.queryVarying(ctx, text, slices.Concat(s.d.listMode, l.args)...)
-	found, err := collect(rows, err, func(r *sql.Rows) (*domain.Order, error) {
-		var data, ledger []byte
-		if err := r.Scan(&data, &ledger); err != nil {
-			return nil, err
-		}
-		return thaw(data, ledger)
+	return read(ctx, s, l, text, scanOrder, func(o *domain.Order) domain.Cursor {
+		return domain.Cursor{CreatedAt: o.CreatedAt, ID: o.ID, Finished: p.ActiveFirst && !o.Active()}
 	})
-	if err != nil || len(found) <= size {
-		return found, nil, err
+}
+
+func scanOrder(r *sql.Rows) (*domain.Order, error) {
+	var data, ledger []byte
+	if err := r.Scan(&data, &ledger); err != nil {
+		return nil, err
 	}
-	found = found[:size]
-	last := found[size-1]
-	return found, &domain.Cursor{
-		CreatedAt: last.CreatedAt, ID: last.ID, Finished: p.ActiveFirst && !last.Active(),
-	}, nil
+	return thaw(data, ledger)
 }
 
 // wanted lists the statuses that the filter lets through, and says whether that is all.
@@ -98,26 +116,22 @@ func wanted(f domain.OrderFilter) (statuses []domain.Status, all bool) {
 
 // filter adds the conditions of every branch.
 func (l *listing) filter(f domain.OrderFilter, position string) {
-	if f.MerchantID != "" {
-		l.and("merchant_id = %s AND merchant_id <> ''", f.MerchantID) // the second lets the partial index be used
-	}
-	if f.ExternalID != "" {
-		l.and("external_id = %s", f.ExternalID)
-	}
-	if f.CustomerPhone != "" {
-		l.and("customer_phone = %s", f.CustomerPhone)
-	}
-	if f.CourierID != "" {
-		l.and("courier_id = %s", f.CourierID)
-	}
-	if f.Search != "" {
-		l.and(position+"(search, %s) > 0", searchText(f.Search))
-	}
-	if !f.CreatedFrom.IsZero() {
-		l.and("created_at >= %s", micros(f.CreatedFrom))
-	}
-	if !f.CreatedTo.IsZero() {
-		l.and("created_at < %s", micros(f.CreatedTo))
+	for _, c := range []struct {
+		asked     bool
+		condition string
+		value     any
+	}{
+		{f.MerchantID != "", "merchant_id = %s AND merchant_id <> ''", f.MerchantID}, // the second lets the partial index be used
+		{f.ExternalID != "", "external_id = %s", f.ExternalID},
+		{f.CustomerPhone != "", "customer_phone = %s", f.CustomerPhone},
+		{f.CourierID != "", "courier_id = %s", f.CourierID},
+		{f.Search != "", position + "(search, %s) > 0", searchText(f.Search)},
+		{!f.CreatedFrom.IsZero(), "created_at >= %s", micros(f.CreatedFrom)},
+		{!f.CreatedTo.IsZero(), "created_at < %s", micros(f.CreatedTo)},
+	} {
+		if c.asked {
+			l.and(c.condition, c.value)
+		}
 	}
 }
 

@@ -38,12 +38,9 @@ type Migration struct {
 
 // MigrationsSQLite opens or creates the database file, without changing its schema.
 func MigrationsSQLite(path string) (*Migrations, error) {
-	if err := createPrivate(path); err != nil {
-		return nil, fmt.Errorf("open the database: %w", err)
-	}
 	db, err := sqliteWriter(path)
 	if err != nil {
-		return nil, fmt.Errorf("open the database: %w", err)
+		return nil, err
 	}
 	return sqliteMigrations(db), nil
 }

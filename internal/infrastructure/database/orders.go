@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -74,26 +75,17 @@ func (s *Store) Events(ctx context.Context, orderID string, afterSeq int64) ([]d
 
 // Versions returns the version of each of the orders that exist.
 func (s *Store) Versions(ctx context.Context, orderIDs []string) (map[string]int64, error) {
-	ids := make([]string, 0, len(orderIDs))
-	for _, id := range orderIDs {
-		if isID(id) {
-			ids = append(ids, id)
-		}
-	}
+	ids := slices.DeleteFunc(slices.Clone(orderIDs), func(id string) bool { return !isID(id) })
 	out := make(map[string]int64, len(ids))
 	if len(ids) == 0 {
 		return out, nil
 	}
 	rows, err := s.query(ctx, `SELECT id, version FROM orders WHERE id`+s.d.among, s.d.list(ids))
-	_, err = collect(rows, err, func(r *sql.Rows) (struct{}, error) {
-		var id string
+	_, err = collect(rows, err, func(r *sql.Rows) (id string, err error) {
 		var version int64
-		err := r.Scan(&id, &version)
+		err = r.Scan(&id, &version)
 		out[id] = version
-		return struct{}{}, err
+		return id, err
 	})
-	if err != nil {
-		return nil, err
-	}
-	return out, nil
+	return out, err
 }

@@ -35,7 +35,8 @@ func OpenPostgres(ctx context.Context, url string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)
 	}
-	if err := e.migrate(ctx); err != nil {
+	m := postgresMigrations(e.config)
+	if err := errors.Join(m.Up(ctx), m.Close()); err != nil {
 		e.shut()
 		return nil, err
 	}
@@ -125,14 +126,6 @@ func setDefault(c *pgx.ConnConfig, name, value string) {
 	if _, given := c.RuntimeParams[name]; !given {
 		c.RuntimeParams[name] = value
 	}
-}
-
-// migrate brings the schema up to date while it holds a lock, so that replicas which
-// start together don't do it twice.
-func (e *postgres) migrate(ctx context.Context) error {
-	m := postgresMigrations(e.config)
-	defer func() { _ = m.Close() }()
-	return m.locked(ctx, migrateUp)
 }
 
 func (e *postgres) dialect() *dialect {

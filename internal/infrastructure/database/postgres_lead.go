@@ -26,12 +26,11 @@ const (
 
 var errNotLeading = errors.New("this process does not lead the relay any more")
 
-// election is this process's candidacy: a connection, kept between tries.
+// election is this process's candidacy.
 type election struct {
-	mu      sync.Mutex
-	conn    *pgx.Conn
-	term    *term // while it leads
-	leading atomic.Bool
+	mu   sync.Mutex
+	conn *pgx.Conn            // kept between tries
+	term atomic.Pointer[term] // while it leads
 }
 
 // term is the time for which this process leads. Its methods are those of an outbox.
@@ -49,7 +48,7 @@ func (e *postgres) lead(ctx context.Context) (domain.Outbox, func(), error) {
 	r := &e.relay
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.term != nil {
+	if r.term.Load() != nil {
 		return nil, nil, errors.New("this process leads already")
 	}
 	ctx, cancel := context.WithTimeout(ctx, leadWork)
@@ -74,9 +73,8 @@ func (e *postgres) lead(ctx context.Context) (domain.Outbox, func(), error) {
 	t := &term{Store: e.store, conn: r.conn}
 	t.over, t.end = context.WithCancel(context.Background())
 	t.wg.Go(t.pulse)
-	r.term = t
-	r.leading.Store(true)
-	return t, func() { r.resignTerm(t) }, nil
+	r.term.Store(t)
+	return t, func() { r.resign(t) }, nil
 }
 
 // candidate is the configuration of the relay's connection. The server drops it when
@@ -94,48 +92,25 @@ func (e *postgres) candidate() *pgx.ConnConfig {
 	return c
 }
 
-// resign gives up whatever this process holds.
-func (r *election) resign() {
-	r.mu.Lock()
-	t := r.term
-	r.mu.Unlock()
+// resign ends a term, or with none the candidacy, by closing the session, which frees
+// the lock.
+func (r *election) resign(t *term) {
 	if t != nil {
-		r.resignTerm(t)
+		t.end()
+		t.wg.Wait()
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.conn != nil {
+	if r.conn != nil && r.term.CompareAndSwap(t, nil) {
 		closeConn(r.conn)
 		r.conn = nil
 	}
 }
 
-// resignTerm ends a term by closing its session, which frees the lock.
-func (r *election) resignTerm(t *term) {
-	t.end()
-	t.wg.Wait()
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.term != t {
-		return
-	}
-	r.leading.Store(false)
-	closeConn(t.conn)
-	r.term, r.conn = nil, nil
-}
-
 // pulse is heard by the server while the relay is busy elsewhere.
 func (t *term) pulse() {
-	tick := time.NewTicker(leadPulse)
-	defer tick.Stop()
-	for {
-		select {
-		case <-t.over.Done():
-			return
-		case <-tick.C:
-		}
-		if err := t.do(t.over, func(ctx context.Context) error { return t.conn.Ping(ctx) }); err != nil {
-			t.end()
+	for wait(t.over, leadPulse) {
+		if t.do(t.over, t.conn.Ping) != nil {
 			return
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -49,17 +50,18 @@ func openPostgres(t testing.TB, url string, o Options) *Store {
 
 // postgresBackend opens each test's store in a schema of its own.
 func postgresBackend(o Options) domaintest.StoreBackend {
+	var urls sync.Map // by store
 	return domaintest.StoreBackend{
 		Open: func(t *testing.T) domain.Store {
 			url := freshPostgres(t)
 			s := openPostgres(t, url, o)
-			s.path = url
+			urls.Store(s, url)
 			return s
 		},
 		Reopen: func(t *testing.T, s domain.Store) domain.Store {
-			url := s.(*Store).path
+			url, _ := urls.Load(s.(*Store))
 			require.NoError(t, s.Close())
-			return openPostgres(t, url, o)
+			return openPostgres(t, url.(string), o)
 		},
 	}
 }

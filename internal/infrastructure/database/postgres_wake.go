@@ -33,14 +33,14 @@ func (e *postgres) start() {
 
 func (e *postgres) stop() {
 	e.wake.cancel()
-	e.relay.resign()
+	e.relay.resign(e.relay.term.Load())
 	e.wake.running.Wait()
 }
 
 // wakeOthers asks for a notification unless the relay is this process, which has the
 // store's own signal. However many commits ask while one is under way, one follows.
 func (e *postgres) wakeOthers() {
-	if e.relay.leading.Load() {
+	if e.relay.term.Load() != nil {
 		return
 	}
 	select {
@@ -52,7 +52,7 @@ func (e *postgres) wakeOthers() {
 func (e *postgres) notify(ctx context.Context) {
 	// Not worth a flush to disk: a crash that loses it wakes everybody anyway.
 	text := "BEGIN; SET LOCAL synchronous_commit = off; NOTIFY " + e.channel() + "; COMMIT"
-	for {
+	for wait(ctx, notifyGap) {
 		select {
 		case <-ctx.Done():
 			return
@@ -64,7 +64,6 @@ func (e *postgres) notify(ctx context.Context) {
 		if err != nil {
 			e.store.log.Debug("other replicas were not woken", zap.Error(err))
 		}
-		wait(ctx, notifyGap)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -18,35 +19,27 @@ import (
 // OpenSQLite opens or creates the database file, with its folder, and brings its
 // schema up to date. Only the owner may read what it creates.
 func OpenSQLite(ctx context.Context, path string, o Options) (*Store, error) {
-	if err := createPrivate(path); err != nil {
-		return nil, fmt.Errorf("open the database: %w", err)
-	}
 	write, err := sqliteWriter(path)
 	if err != nil {
-		return nil, fmt.Errorf("open the database: %w", err)
-	}
-	if err := sqliteMigrations(write).locked(ctx, migrateUp); err != nil {
-		_ = write.Close()
 		return nil, err
 	}
-	read, err := sql.Open("sqlite", sqliteDSN(path, url.Values{
-		"_query_only": {"1"}, "_pragma": {"temp_store(MEMORY)", "cache_size(-2000)"},
-	}))
+	e := &sqlite{write: write}
+	if err := sqliteMigrations(write).Up(ctx); err != nil {
+		return nil, errors.Join(err, e.close())
+	}
+	var read *sql.DB
+	if err = e.prepare(ctx); err == nil {
+		read, err = sql.Open("sqlite", sqliteDSN(path, url.Values{
+			"_query_only": {"1"}, "_pragma": {"temp_store(MEMORY)", "cache_size(-2000)"},
+		}))
+	}
 	if err != nil {
-		_ = write.Close()
-		return nil, fmt.Errorf("open the database: %w", err)
+		return nil, errors.Join(fmt.Errorf("open the database: %w", err), e.close())
 	}
 	readers := max(4, 2*runtime.GOMAXPROCS(0))
 	read.SetMaxOpenConns(readers)
 	read.SetMaxIdleConns(readers)
-	e := &sqlite{write: write}
-	if err := e.prepare(ctx); err != nil {
-		_ = read.Close()
-		_ = write.Close()
-		return nil, fmt.Errorf("open the database: %w", err)
-	}
 	e.store = newStore(read, e.dialect(), 1, o)
-	e.store.path = path
 	return e.store, nil
 }
 
@@ -54,15 +47,20 @@ func OpenSQLite(ctx context.Context, path string, o Options) (*Store, error) {
 // write survives a power cut. The log is copied back into the file seldom, every 64
 // MB, which gives a third more writes.
 func sqliteWriter(path string) (*sql.DB, error) {
-	db, err := sql.Open("sqlite", sqliteDSN(path, url.Values{
-		"_txlock": {"immediate"},
-		"_pragma": {"journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(ON)", "wal_autocheckpoint(16000)",
-			"journal_size_limit(67108864)", "temp_store(MEMORY)", "cache_size(-8000)"},
-	}))
+	err := createPrivate(path)
+	var db *sql.DB
 	if err == nil {
-		db.SetMaxOpenConns(1)
+		db, err = sql.Open("sqlite", sqliteDSN(path, url.Values{
+			"_txlock": {"immediate"},
+			"_pragma": {"journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(ON)", "wal_autocheckpoint(16000)",
+				"journal_size_limit(67108864)", "temp_store(MEMORY)", "cache_size(-8000)"},
+		}))
 	}
-	return db, err
+	if err != nil {
+		return nil, fmt.Errorf("open the database: %w", err)
+	}
+	db.SetMaxOpenConns(1)
+	return db, nil
 }
 
 // createPrivate makes the file and its folder; SQLite gives its other files the same mode.

@@ -2,6 +2,7 @@ package database
 
 import (
 	"path/filepath"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -20,14 +21,18 @@ func openSQLite(t testing.TB, path string, o Options) *Store {
 
 // sqliteBackend opens each test's store on a file of its own.
 func sqliteBackend(o Options) domaintest.StoreBackend {
+	var paths sync.Map // by store
 	return domaintest.StoreBackend{
 		Open: func(t *testing.T) domain.Store {
-			return openSQLite(t, filepath.Join(t.TempDir(), "data", "test.db"), o)
+			path := filepath.Join(t.TempDir(), "data", "test.db")
+			s := openSQLite(t, path, o)
+			paths.Store(s, path)
+			return s
 		},
 		Reopen: func(t *testing.T, s domain.Store) domain.Store {
-			path := s.(*Store).path
+			path, _ := paths.Load(s.(*Store))
 			require.NoError(t, s.Close())
-			return openSQLite(t, path, o)
+			return openSQLite(t, path.(string), o)
 		},
 	}
 }

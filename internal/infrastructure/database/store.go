@@ -28,7 +28,6 @@ type Store struct {
 	d        *dialect
 	log      *zap.Logger
 	maxGroup int
-	path     string // of the SQLite file
 
 	stmts     sync.Map      // SQL text to *sql.Stmt, of texts that never vary
 	waiting   chan *call    // callers, until a committer takes them
