@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
-	"fmt"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
@@ -49,17 +48,11 @@ func courierOf(id string, rows *sql.Rows, err error) (*domain.Courier, error) {
 }
 
 func scanCourier(r *sql.Rows) (*domain.Courier, error) {
-	var data []byte
-	var active int
-	if err := r.Scan(&data, &active); err != nil {
-		return nil, err
-	}
 	c := new(domain.Courier)
-	if err := json.Unmarshal(data, c); err != nil {
-		return nil, fmt.Errorf("stored courier: %w", err)
-	}
+	var active int
+	err := r.Scan(encoded{c}, &active)
 	c.ActiveOrders = active
-	return c, nil
+	return c, err
 }
 
 // UpdateCourier changes a courier; see domain.Store.

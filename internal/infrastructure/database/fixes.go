@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
-	"encoding/json"
 	"slices"
 	"time"
 
@@ -41,19 +40,11 @@ func (s *Store) AppendFixes(ctx context.Context, fixes []domain.Fix, idem *domai
 	return added, nil
 }
 
-const positionColumns = `p.courier_id, p.recorded_at, p.received_at, p.lat, p.lon,
-	p.accuracy, p.speed, p.heading, p.altitude, p.battery, p.attributes`
+var positionColumns = positionsTable.list("p.%[1]s")
 
-func scanFix(r *sql.Rows) (domain.Fix, error) {
-	var f domain.Fix
-	var recorded, received int64
-	var attributes sql.NullString
-	err := r.Scan(&f.CourierID, &recorded, &received, &f.Lat, &f.Lon,
-		&f.Accuracy, &f.Speed, &f.Heading, &f.Altitude, &f.Battery, &attributes)
-	if err == nil && attributes.Valid {
-		err = json.Unmarshal([]byte(attributes.String), &f.Attributes)
-	}
-	f.RecordedAt, f.ReceivedAt = fromMicros(recorded), fromMicros(received)
+func scanFix(r *sql.Rows) (f domain.Fix, err error) {
+	err = r.Scan(&f.CourierID, instant{&f.RecordedAt}, instant{&f.ReceivedAt}, &f.Lat, &f.Lon,
+		&f.Accuracy, &f.Speed, &f.Heading, &f.Altitude, &f.Battery, encoded{&f.Attributes})
 	return f, err
 }
 
@@ -62,21 +53,19 @@ func (s *Store) Trail(ctx context.Context, courierID string, from, to time.Time,
 	if !isID(courierID) {
 		return nil, nil
 	}
-	rows, err := s.query(ctx, `SELECT `+positionColumns+` FROM courier_positions p
-		WHERE p.courier_id = $1 AND p.recorded_at >= $2 AND p.recorded_at <= $3 ORDER BY p.recorded_at LIMIT $4`,
-		courierID, micros(from), micros(to), limit)
-	return collect(rows, err, func(r *sql.Rows) (domain.Position, error) {
+	return list(ctx, s, func(r *sql.Rows) (domain.Position, error) {
 		f, err := scanFix(r)
 		return f.Position, err
-	})
+	}, `SELECT `+positionColumns+` FROM courier_positions p
+		WHERE p.courier_id = $1 AND p.recorded_at >= $2 AND p.recorded_at <= $3 ORDER BY p.recorded_at LIMIT $4`,
+		courierID, micros(from), micros(to), limit)
 }
 
 // LatestFixes returns the newest position of every courier recorded after since.
 func (s *Store) LatestFixes(ctx context.Context, since time.Time) ([]domain.Fix, error) {
 	// By way of the couriers: one look into the index each, not a walk through the history.
-	rows, err := s.query(ctx, `SELECT `+positionColumns+` FROM couriers c
+	return list(ctx, s, scanFix, `SELECT `+positionColumns+` FROM couriers c
 		JOIN courier_positions p ON p.courier_id = c.id AND p.recorded_at =
 			(SELECT q.recorded_at FROM courier_positions q WHERE q.courier_id = c.id AND q.recorded_at > $1
 			 ORDER BY q.recorded_at DESC LIMIT 1)`, micros(since))
-	return collect(rows, err, scanFix)
 }

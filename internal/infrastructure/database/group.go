@@ -23,25 +23,24 @@ type call struct {
 	row    *orderRow      // encoded by the caller, not one after the other by the committer
 	events [][]any
 	fn     func(*domain.Change) error
-	job    func(context.Context, *sql.Tx) error
+	job    txFunc
 
 	outcome outcome
 	done    chan struct{} // closed once the outcome is known
 }
 
-// work is one transaction of a group, done the engine's way. Rows are locked in
-// the order of the methods and within each by key, so that no two groups can wait
+// work is one transaction of a group, done the engine's way. Orders are locked first,
+// then couriers, then what is claimed, and each by key, so that no two groups can wait
 // for each other.
 type work struct {
-	// lockOrders reads the newest versions, for update.
-	lockOrders func(ids []string) (map[string]*orderRow, error)
-	// lockCouriers reads the loads of those that exist, for update.
-	lockCouriers func(ids []string) (map[string]courierLoad, error)
+	// lock locks the rows of a query that ends in a column which is one of the ids, sorted,
+	// and tells of each that exists once it is in dest.
+	lock func(text string, ids []string, dest []any, read func()) error
 	// write stores the plan, its claims first, and returns those that lost: with any,
 	// the transaction is of no use.
 	write func(p *plan) (lost map[*call]error, err error)
 	// job runs a job apart from the others: when it errs nothing of it is stored.
-	job    func(func(context.Context, *sql.Tx) error) error
+	job    func(txFunc) error
 	commit func() error
 	// rollback ends the transaction unless it was committed.
 	rollback func()
@@ -207,32 +206,58 @@ func (s *Store) try(calls []*call, sh *shift) (again []*call, err error) {
 
 // prepare locks what the calls change and plans it.
 func (s *Store) prepare(w *work, calls []*call) (*plan, error) {
-	var rows map[string]*orderRow
-	if ids := updated(calls); len(ids) > 0 {
-		var err error
-		if rows, err = w.lockOrders(ids); err != nil {
-			return nil, err
-		}
+	rows, err := w.orders(updated(calls))
+	if err != nil {
+		return nil, err
 	}
 	p := s.plan(calls, rows, nil)
 	shifts := p.shifts()
 	if len(shifts) == 0 {
 		return p, nil
 	}
-	couriers := slices.Sorted(maps.Keys(shifts))
-	loads, err := w.lockCouriers(slices.DeleteFunc(couriers, func(id string) bool { return !isID(id) }))
+	loads, err := w.couriers(slices.Sorted(maps.Keys(shifts)))
 	if err != nil {
 		return nil, err
-	}
-	for id := range shifts {
-		if _, found := loads[id]; !found {
-			loads[id] = courierLoad{capacity: noCourier}
-		}
 	}
 	if !p.fits(loads) {
 		p = s.plan(calls, rows, loads)
 	}
 	return p, nil
+}
+
+// The queries of rows to lock.
+const (
+	lockOrders   = `SELECT CAST(id AS text), data, ledger, status, CAST(courier_id AS text), version FROM orders WHERE id`
+	lockCouriers = `SELECT CAST(id AS text), capacity, active_orders FROM couriers WHERE id`
+)
+
+// orders locks the newest versions of those that exist.
+func (w *work) orders(ids []string) (map[string]*orderRow, error) {
+	found := make(map[string]*orderRow, len(ids))
+	if len(ids) == 0 {
+		return found, nil
+	}
+	var r orderRow
+	var courier sql.NullString
+	err := w.lock(lockOrders, ids, []any{&r.id, &r.data, &r.ledger, &r.status, &courier, &r.version}, func() {
+		row := r
+		row.courier = courier.String
+		found[r.id] = &row
+	})
+	return found, err
+}
+
+// couriers locks the loads of couriers.
+func (w *work) couriers(ids []string) (map[string]courierLoad, error) {
+	found := make(map[string]courierLoad, len(ids))
+	for _, id := range ids {
+		found[id] = courierLoad{capacity: noCourier}
+	}
+	var id string
+	var l courierLoad
+	ids = slices.DeleteFunc(ids, func(id string) bool { return !isID(id) })
+	err := w.lock(lockCouriers, ids, []any{&id, &l.capacity, &l.active}, func() { found[id] = l })
+	return found, err
 }
 
 // finish runs the jobs and commits them with what was written.

@@ -137,9 +137,6 @@ func migrateUp(ctx context.Context, p *goose.Provider) error {
 	if current > target {
 		return fmt.Errorf("it has schema version %d, this program knows up to %d", current, target)
 	}
-	if current == target {
-		return nil
-	}
 	_, err = p.Up(ctx)
 	return err
 }

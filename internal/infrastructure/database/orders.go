@@ -61,16 +61,10 @@ func (s *Store) Events(ctx context.Context, orderID string, afterSeq int64) ([]d
 	if !isID(orderID) {
 		return nil, nil
 	}
-	rows, err := s.query(ctx,
-		`SELECT data FROM order_events WHERE order_id = $1 AND seq > $2 ORDER BY seq`, orderID, afterSeq)
-	return collect(rows, err, func(r *sql.Rows) (domain.Event, error) {
-		var data sql.RawBytes
-		var e domain.Event
-		if err := r.Scan(&data); err != nil {
-			return e, err
-		}
-		return e, json.Unmarshal(data, &e)
-	})
+	return list(ctx, s, func(r *sql.Rows) (e domain.Event, err error) {
+		err = r.Scan(encoded{&e})
+		return e, err
+	}, `SELECT data FROM order_events WHERE order_id = $1 AND seq > $2 ORDER BY seq`, orderID, afterSeq)
 }
 
 // Versions returns the version of each of the orders that exist.
@@ -80,12 +74,11 @@ func (s *Store) Versions(ctx context.Context, orderIDs []string) (map[string]int
 	if len(ids) == 0 {
 		return out, nil
 	}
-	rows, err := s.query(ctx, `SELECT id, version FROM orders WHERE id`+s.d.among, s.d.list(ids))
-	_, err = collect(rows, err, func(r *sql.Rows) (id string, err error) {
+	_, err := list(ctx, s, func(r *sql.Rows) (id string, err error) {
 		var version int64
 		err = r.Scan(&id, &version)
 		out[id] = version
 		return id, err
-	})
+	}, `SELECT id, version FROM orders WHERE id`+s.d.among, s.d.list(ids))
 	return out, err
 }

@@ -3,7 +3,6 @@ package database
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
@@ -26,20 +25,14 @@ func (s *Store) forget() string { return `DELETE FROM outbox WHERE pos` + s.d.am
 
 // Pending returns the oldest unpublished events; see domain.Outbox.
 func (s *Store) Pending(ctx context.Context, limit int) ([]domain.OutboxEntry, error) {
-	rows, err := s.query(ctx, pendingPositions, limit)
-	positions, err := collect(rows, err, scanOne[int64])
+	positions, err := list(ctx, s, scanOne[int64], pendingPositions, limit)
 	if err != nil || len(positions) == 0 {
 		return nil, err
 	}
-	rows, err = s.query(ctx, s.pendingEvents(), s.d.list(positions))
-	return collect(rows, err, func(r *sql.Rows) (domain.OutboxEntry, error) {
-		var e domain.OutboxEntry
-		var data sql.RawBytes
-		if err := r.Scan(&e.Position, &data, &e.Order); err != nil {
-			return e, err
-		}
-		return e, json.Unmarshal(data, &e.Event)
-	})
+	return list(ctx, s, func(r *sql.Rows) (e domain.OutboxEntry, err error) {
+		err = r.Scan(&e.Position, encoded{&e.Event}, &e.Order)
+		return e, err
+	}, s.pendingEvents(), s.d.list(positions))
 }
 
 // Published forgets the entries at these positions.
@@ -55,21 +48,12 @@ func (s *Store) Published(ctx context.Context, positions []int64) error {
 // many were not. It is one statement: part of it would let newer events of an order
 // overtake older ones.
 func (s *Store) Republish(ctx context.Context) (int64, error) {
-	var added int64
-	err := s.d.longJob(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		res, err := tx.ExecContext(ctx, `INSERT INTO outbox (pos)
-			SELECT pos FROM order_events WHERE order_data IS NOT NULL ORDER BY pos ON CONFLICT (pos) DO NOTHING`)
-		if err != nil {
-			return err
-		}
-		added, err = res.RowsAffected()
-		return err
-	})
-	if err != nil {
-		return 0, unavailable(err)
+	added, err := s.changeBy(ctx, s.d.longJob, `INSERT INTO outbox (pos)
+		SELECT pos FROM order_events WHERE order_data IS NOT NULL ORDER BY pos ON CONFLICT (pos) DO NOTHING`)
+	if err == nil {
+		s.signal()
 	}
-	s.signal()
-	return added, nil
+	return int64(added), err
 }
 
 // Backlog returns how many events are pending.
@@ -82,9 +66,12 @@ func (s *Store) Backlog(ctx context.Context) (int64, error) {
 // Committed receives a signal, coalesced, when there may be something pending.
 func (s *Store) Committed() <-chan struct{} { return s.committed }
 
-func (s *Store) signal() {
+func (s *Store) signal() { signal(s.committed) }
+
+// signal tells whoever waits on the channel, or will, coalesced.
+func signal(to chan<- struct{}) {
 	select {
-	case s.committed <- struct{}{}:
+	case to <- struct{}{}:
 	default:
 	}
 }

@@ -25,17 +25,13 @@ func (s *Store) Tokens(ctx context.Context, courierID string) ([]domain.PhoneTok
 	if !isID(courierID) {
 		return nil, nil
 	}
-	rows, err := s.query(ctx, `SELECT id, hash, created_at FROM courier_tokens
-		WHERE courier_id = $1 ORDER BY created_at DESC, id DESC`, courierID)
-	return collect(rows, err, func(r *sql.Rows) (domain.PhoneToken, error) {
+	return list(ctx, s, func(r *sql.Rows) (domain.PhoneToken, error) {
 		t := domain.PhoneToken{CourierID: courierID}
 		var hash []byte
-		var created int64
-		err := r.Scan(&t.ID, &hash, &created)
+		err := r.Scan(&t.ID, &hash, instant{&t.CreatedAt})
 		copy(t.Hash[:], hash)
-		t.CreatedAt = fromMicros(created)
 		return t, err
-	})
+	}, `SELECT id, hash, created_at FROM courier_tokens WHERE courier_id = $1 ORDER BY created_at DESC, id DESC`, courierID)
 }
 
 // TokenOwner returns the courier of the token with this hash, or "".

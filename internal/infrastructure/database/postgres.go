@@ -154,11 +154,11 @@ func (e *postgres) dialect() *dialect {
 
 // job runs a transaction of its own. It is tried again when it lost against another
 // one or could not be started, but not once its commit was sent.
-func (e *postgres) job(ctx context.Context, fn func(context.Context, *sql.Tx) error) error {
+func (e *postgres) job(ctx context.Context, fn txFunc) error {
 	return e.limitedJob(ctx, pgWorkTime, fn)
 }
 
-func (e *postgres) longJob(ctx context.Context, fn func(context.Context, *sql.Tx) error) error {
+func (e *postgres) longJob(ctx context.Context, fn txFunc) error {
 	return e.limitedJob(ctx, time.Hour, func(ctx context.Context, tx *sql.Tx) error {
 		if _, err := tx.ExecContext(ctx, `SET LOCAL statement_timeout = 0`); err != nil {
 			return err
@@ -167,9 +167,7 @@ func (e *postgres) longJob(ctx context.Context, fn func(context.Context, *sql.Tx
 	})
 }
 
-func (e *postgres) limitedJob(
-	ctx context.Context, limit time.Duration, fn func(context.Context, *sql.Tx) error,
-) error {
+func (e *postgres) limitedJob(ctx context.Context, limit time.Duration, fn txFunc) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -184,9 +182,7 @@ func (e *postgres) limitedJob(
 }
 
 // tryJob waits for a connection as long as the caller does; what runs is finished.
-func (e *postgres) tryJob(
-	ctx, work context.Context, fn func(context.Context, *sql.Tx) error,
-) (committing bool, err error) {
+func (e *postgres) tryJob(ctx, work context.Context, fn txFunc) (committing bool, err error) {
 	conn, err := e.write.Conn(ctx)
 	if err != nil {
 		return false, err

@@ -2,7 +2,6 @@ package database
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"sync"
 	"sync/atomic"
@@ -148,11 +147,8 @@ func (t *term) Pending(ctx context.Context, limit int) (entries []domain.OutboxE
 			return err
 		}
 		entries, err = pgx.CollectRows(rows, func(r pgx.CollectableRow) (e domain.OutboxEntry, err error) {
-			var data []byte
-			if err := r.Scan(&e.Position, &data, &e.Order); err != nil {
-				return e, err
-			}
-			return e, json.Unmarshal(data, &e.Event)
+			err = r.Scan(&e.Position, encoded{&e.Event}, &e.Order)
+			return e, err
 		})
 		return err
 	})

@@ -40,12 +40,8 @@ func (e *postgres) stop() {
 // wakeOthers asks for a notification unless the relay is this process, which has the
 // store's own signal. However many commits ask while one is under way, one follows.
 func (e *postgres) wakeOthers() {
-	if e.relay.term.Load() != nil {
-		return
-	}
-	select {
-	case e.wake.due <- struct{}{}:
-	default:
+	if e.relay.term.Load() == nil {
+		signal(e.wake.due)
 	}
 }
 

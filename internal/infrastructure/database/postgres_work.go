@@ -15,10 +15,8 @@ import (
 )
 
 const (
-	pgLockOrders = `SELECT id::text, data, ledger, status, courier_id::text, version FROM orders
-		WHERE id = ANY($1::text[]::uuid[]) ORDER BY id FOR UPDATE`
-	pgLockCouriers = `SELECT id::text, capacity, active_orders FROM couriers WHERE id = ANY($1::text[]::uuid[]) ORDER BY id FOR UPDATE`
-	pgLoads        = `UPDATE couriers c SET active_orders = active_orders + l.n
+	pgLock  = ` = ANY($1::text[]::uuid[]) ORDER BY id FOR UPDATE`
+	pgLoads = `UPDATE couriers c SET active_orders = active_orders + l.n
 		FROM unnest($1::text[]::uuid[], $2::bigint[]) AS l (id, n) WHERE c.id = l.id`
 	pgTransaction = `SELECT pg_current_xact_id()::text`
 )
@@ -69,7 +67,7 @@ func (e *postgres) begin(ctx context.Context) (*work, error) {
 	}
 	w := &pgWork{e: e, ctx: ctx, conn: conn}
 	return &work{
-		lockOrders: w.lockOrders, lockCouriers: w.lockCouriers, write: w.writePlan,
+		lock: w.lock, write: w.writePlan,
 		commit: w.commit, rollback: w.rollback, settle: w.settle,
 	}, nil
 }
@@ -85,32 +83,13 @@ func (w *pgWork) send(b *pgx.Batch) error {
 	return w.conn.SendBatch(w.ctx, b).Close()
 }
 
-// lock reads rows for update and calls read with each.
 func (w *pgWork) lock(text string, ids []string, dest []any, read func()) error {
 	b := &pgx.Batch{}
-	b.Queue(text, ids).Query(func(r pgx.Rows) error {
+	b.Queue(text+pgLock, ids).Query(func(r pgx.Rows) error {
 		_, err := pgx.ForEachRow(r, dest, func() error { read(); return nil })
 		return err
 	})
 	return w.send(b)
-}
-
-func (w *pgWork) lockOrders(ids []string) (map[string]*orderRow, error) {
-	rows := make(map[string]*orderRow, len(ids))
-	var r orderRow
-	var courier pgtype.Text
-	return rows, w.lock(pgLockOrders, ids, []any{&r.id, &r.data, &r.ledger, &r.status, &courier, &r.version}, func() {
-		row := r
-		row.courier = courier.String
-		rows[row.id] = &row
-	})
-}
-
-func (w *pgWork) lockCouriers(ids []string) (map[string]courierLoad, error) {
-	loads := make(map[string]courierLoad, len(ids))
-	var id string
-	var l courierLoad
-	return loads, w.lock(pgLockCouriers, ids, []any{&id, &l.capacity, &l.active}, func() { loads[id] = l })
 }
 
 // writePlan sends everything at once: that a claim is lost is rare.
@@ -212,10 +191,5 @@ func (w *pgWork) settle(ctx context.Context) error {
 }
 
 func (e *postgres) insert(ctx context.Context, tx *sql.Tx, t *table, rows [][]any) (int, error) {
-	res, err := tx.ExecContext(ctx, pgInserts[t], t.arrays(rows)...)
-	if err != nil {
-		return 0, err
-	}
-	n, err := res.RowsAffected()
-	return int(n), err
+	return affected(tx.ExecContext(ctx, pgInserts[t], t.arrays(rows)...))
 }

@@ -25,27 +25,34 @@ func (s *Store) record(ctx context.Context, tx *sql.Tx, idem *domain.Idempotency
 // Recorded returns the record of an idempotency key, or nil.
 func (s *Store) Recorded(ctx context.Context, scope, key string) (*domain.Idempotency, error) {
 	rec := &domain.Idempotency{Scope: scope, Key: key}
-	var created int64
 	found, err := s.one(ctx, `SELECT hash, created_at, result FROM idempotency WHERE scope = $1 AND idem_key = $2`,
-		[]any{scope, key}, &rec.Hash, &created, &rec.Result)
+		[]any{scope, key}, &rec.Hash, instant{&rec.CreatedAt}, &rec.Result)
 	if !found {
 		return nil, err
 	}
-	rec.CreatedAt = fromMicros(created)
 	return rec, nil
 }
 
 // change runs one statement and returns how many rows it touched.
 func (s *Store) change(ctx context.Context, text string, args ...any) (int, error) {
-	var n int64
-	err := s.d.job(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		res, err := tx.ExecContext(ctx, text, args...)
-		if err == nil {
-			n, err = res.RowsAffected()
-		}
+	return s.changeBy(ctx, s.d.job, text, args...)
+}
+
+func (s *Store) changeBy(ctx context.Context, job func(context.Context, txFunc) error, text string, args ...any) (n int, err error) {
+	err = job(ctx, func(ctx context.Context, tx *sql.Tx) (err error) {
+		n, err = affected(tx.ExecContext(ctx, text, args...))
 		return err
 	})
-	return int(n), unavailable(err)
+	return n, unavailable(err)
+}
+
+// affected is how many rows a statement touched.
+func affected(res sql.Result, err error) (int, error) {
+	if err != nil {
+		return 0, err
+	}
+	n, err := res.RowsAffected()
+	return int(n), err
 }
 
 // changed runs one statement and returns its rows.

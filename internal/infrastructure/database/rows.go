@@ -189,3 +189,34 @@ func number(f *float64) any {
 func micros(t time.Time) int64 { return t.UnixMicro() }
 
 func fromMicros(us int64) time.Time { return time.UnixMicro(us).UTC() }
+
+// instant reads a time stored in microseconds; NULL is the zero time.
+type instant struct{ to *time.Time }
+
+// Scan implements sql.Scanner.
+func (i instant) Scan(src any) error {
+	if us, ok := src.(int64); ok {
+		*i.to = fromMicros(us)
+		return nil
+	}
+	if *i.to = (time.Time{}); src != nil {
+		return fmt.Errorf("%T is no time", src)
+	}
+	return nil
+}
+
+// encoded reads what is stored as JSON; NULL leaves it as it is.
+type encoded struct{ to any }
+
+// Scan implements sql.Scanner.
+func (e encoded) Scan(src any) error {
+	switch text := src.(type) {
+	case nil:
+		return nil
+	case string:
+		return json.Unmarshal([]byte(text), e.to)
+	case []byte:
+		return json.Unmarshal(text, e.to)
+	}
+	return fmt.Errorf("%T is no JSON", src)
+}

@@ -48,24 +48,9 @@ func nullTime(t time.Time) any {
 	return micros(t)
 }
 
-func scanShipment(r *sql.Rows) (domain.ShipmentJob, error) {
-	var j domain.ShipmentJob
-	var due sql.NullInt64
-	var since int64
-	var booking sql.NullString
-	err := r.Scan(&j.OrderID, &j.Carrier, &j.Ref.ID, &j.Ref.TrackingNumber, &j.Ref.ClientRef, &due, &since, &j.Looks,
-		&j.Sent, &j.Cancelling, &booking)
-	if err != nil {
-		return j, err
-	}
-	j.Since = fromMicros(since)
-	if due.Valid {
-		j.Due = fromMicros(due.Int64)
-	}
-	if booking.Valid {
-		j.Booking = new(domain.Booking)
-		err = json.Unmarshal([]byte(booking.String), j.Booking)
-	}
+func scanShipment(r *sql.Rows) (j domain.ShipmentJob, err error) {
+	err = r.Scan(&j.OrderID, &j.Carrier, &j.Ref.ID, &j.Ref.TrackingNumber, &j.Ref.ClientRef, instant{&j.Due}, instant{&j.Since},
+		&j.Looks, &j.Sent, &j.Cancelling, encoded{&j.Booking})
 	return j, err
 }
 
@@ -74,8 +59,7 @@ func (s *Store) ShipmentJob(ctx context.Context, orderID string) (*domain.Shipme
 	if !isID(orderID) {
 		return nil, nil
 	}
-	rows, err := s.query(ctx, `SELECT `+shipmentColumns+` FROM shipments WHERE order_id = $1`, orderID)
-	jobs, err := collect(rows, err, scanShipment)
+	jobs, err := list(ctx, s, scanShipment, `SELECT `+shipmentColumns+` FROM shipments WHERE order_id = $1`, orderID)
 	if len(jobs) == 0 {
 		return nil, err
 	}
@@ -127,13 +111,10 @@ func (s *Store) TakeShipments(ctx context.Context, carrier string, now, until ti
 
 // NextShipment returns when the next of the carrier's shipments is due, zero for none.
 func (s *Store) NextShipment(ctx context.Context, carrier string) (time.Time, error) {
-	var at int64
-	found, err := s.one(ctx, `SELECT due_at FROM shipments WHERE carrier = $1 AND due_at IS NOT NULL ORDER BY due_at LIMIT 1`,
-		[]any{carrier}, &at)
-	if !found {
-		return time.Time{}, err
-	}
-	return fromMicros(at), nil
+	var at time.Time
+	_, err := s.one(ctx, `SELECT due_at FROM shipments WHERE carrier = $1 AND due_at IS NOT NULL ORDER BY due_at LIMIT 1`,
+		[]any{carrier}, instant{&at})
+	return at, err
 }
 
 // PutOffShipment stores when a shipment that was taken is due next.
@@ -184,9 +165,7 @@ func (s *Store) KeepHook(ctx context.Context, h domain.HookMessage) error {
 var dueHooks = due[domain.HookMessage]{"carrier_hooks", "id", scanHook, func(h domain.HookMessage) string { return h.ID }}
 
 func scanHook(r *sql.Rows) (h domain.HookMessage, err error) {
-	var at int64
-	err = r.Scan(&h.ID, &h.Carrier, &at, &h.Body)
-	h.ReceivedAt = fromMicros(at)
+	err = r.Scan(&h.ID, &h.Carrier, instant{&h.ReceivedAt}, &h.Body)
 	return h, err
 }
 

@@ -133,7 +133,7 @@ func (e *sqlite) close() error {
 }
 
 // job queues up for the only writer.
-func (e *sqlite) job(ctx context.Context, fn func(context.Context, *sql.Tx) error) error {
+func (e *sqlite) job(ctx context.Context, fn txFunc) error {
 	_, err := e.store.submit(ctx, &call{job: fn})
 	return err
 }

@@ -10,13 +10,12 @@ import (
 
 // The statements that the writer keeps prepared, beside those that insert.
 const (
-	sqliteLockOrder   = `SELECT data, ledger, status, courier_id, version FROM orders WHERE id = $1`
-	sqliteLockCourier = `SELECT capacity, active_orders FROM couriers WHERE id = $1`
-	sqliteLoad        = `UPDATE couriers SET active_orders = active_orders + $2 WHERE id = $1`
-	sqliteOutbox      = `INSERT INTO outbox (pos) VALUES (last_insert_rowid())`
-	sqliteSavepoint   = `SAVEPOINT job`
-	sqliteRelease     = `RELEASE job`
-	sqliteBack        = `ROLLBACK TO job`
+	sqliteLock      = ` = $1`
+	sqliteLoad      = `UPDATE couriers SET active_orders = active_orders + $2 WHERE id = $1`
+	sqliteOutbox    = `INSERT INTO outbox (pos) VALUES (last_insert_rowid())`
+	sqliteSavepoint = `SAVEPOINT job`
+	sqliteRelease   = `RELEASE job`
+	sqliteBack      = `ROLLBACK TO job`
 )
 
 var (
@@ -25,7 +24,7 @@ var (
 )
 
 func (e *sqlite) prepare(ctx context.Context) error {
-	texts := append(slices.Collect(maps.Values(sqliteInserts)), sqliteLockOrder, sqliteLockCourier, sqliteLoad,
+	texts := append(slices.Collect(maps.Values(sqliteInserts)), lockOrders+sqliteLock, lockCouriers+sqliteLock, sqliteLoad,
 		sqliteOutbox, sqliteSavepoint, sqliteRelease, sqliteBack, sqliteUpdateOrder, upsertShipment)
 	e.stmts = make(map[string]*sql.Stmt, len(texts))
 	for _, text := range texts {
@@ -53,7 +52,7 @@ func (e *sqlite) begin(ctx context.Context) (*work, error) {
 	}
 	w := &sqliteWork{e, ctx, tx}
 	return &work{
-		lockOrders: w.lockOrders, lockCouriers: w.lockCouriers, write: w.writePlan, job: w.job,
+		lock: w.lock, write: w.writePlan, job: w.job,
 		commit:   tx.Commit,
 		rollback: func() { _ = tx.Rollback() },
 		settle:   func(context.Context) error { return nil },
@@ -63,48 +62,21 @@ func (e *sqlite) begin(ctx context.Context) (*work, error) {
 func (w *sqliteWork) stmt(text string) *sql.Stmt { return w.tx.StmtContext(w.ctx, w.e.stmts[text]) }
 
 // exec runs a statement and says how many rows it touched.
-func (w *sqliteWork) exec(text string, args ...any) (int64, error) {
-	res, err := w.stmt(text).ExecContext(w.ctx, args...)
-	if err != nil {
-		return 0, err
-	}
-	return res.RowsAffected()
+func (w *sqliteWork) exec(text string, args ...any) (int, error) {
+	return affected(w.stmt(text).ExecContext(w.ctx, args...))
 }
 
-func (w *sqliteWork) lockOrders(ids []string) (map[string]*orderRow, error) {
-	return lookUp(w, sqliteLockOrder, ids, func(id string, scan func(...any) error) (*orderRow, error) {
-		r := &orderRow{id: id}
-		var courier sql.NullString
-		err := scan(&r.data, &r.ledger, &r.status, &courier, &r.version)
-		r.courier = courier.String
-		return r, err
-	})
-}
-
-func (w *sqliteWork) lockCouriers(ids []string) (map[string]courierLoad, error) {
-	return lookUp(w, sqliteLockCourier, ids, func(_ string, scan func(...any) error) (l courierLoad, err error) {
-		err = scan(&l.capacity, &l.active)
-		return l, err
-	})
-}
-
-// lookUp reads those of the rows that exist.
-func lookUp[T any](
-	w *sqliteWork, text string, ids []string, read func(id string, scan func(...any) error) (T, error),
-) (map[string]T, error) {
-	found := make(map[string]T, len(ids))
-	st := w.stmt(text)
+func (w *sqliteWork) lock(text string, ids []string, dest []any, read func()) error {
+	st := w.stmt(text + sqliteLock)
 	for _, id := range ids {
-		v, err := read(id, st.QueryRowContext(w.ctx, id).Scan)
-		if errors.Is(err, sql.ErrNoRows) {
-			continue
+		err := st.QueryRowContext(w.ctx, id).Scan(dest...)
+		if err == nil {
+			read()
+		} else if !errors.Is(err, sql.ErrNoRows) {
+			return err
 		}
-		if err != nil {
-			return nil, err
-		}
-		found[id] = v
 	}
-	return found, nil
+	return nil
 }
 
 func (w *sqliteWork) writePlan(p *plan) (map[*call]error, error) {
@@ -149,7 +121,7 @@ func (w *sqliteWork) writePlan(p *plan) (map[*call]error, error) {
 }
 
 // job runs a job in a savepoint of its own.
-func (w *sqliteWork) job(fn func(context.Context, *sql.Tx) error) error {
+func (w *sqliteWork) job(fn txFunc) error {
 	if _, err := w.exec(sqliteSavepoint); err != nil {
 		return err
 	}
@@ -169,15 +141,11 @@ func (e *sqlite) insert(ctx context.Context, tx *sql.Tx, t *table, rows [][]any)
 	st := tx.StmtContext(ctx, e.stmts[sqliteInserts[t]])
 	added := 0
 	for _, values := range rows {
-		res, err := st.ExecContext(ctx, values...)
+		n, err := affected(st.ExecContext(ctx, values...))
 		if err != nil {
 			return 0, err
 		}
-		n, err := res.RowsAffected()
-		if err != nil {
-			return 0, err
-		}
-		added += int(n)
+		added += n
 	}
 	return added, nil
 }

@@ -34,11 +34,14 @@ type Store struct {
 	turn      chan struct{} // held by the committer that fills its group
 	committed chan struct{}
 	closing   chan struct{}
-	closeOnce sync.Once
+	close     func() error
 	running   sync.WaitGroup
 }
 
 var _ domain.Store = (*Store)(nil)
+
+// txFunc works in a transaction; it may run several times.
+type txFunc func(context.Context, *sql.Tx) error
 
 // dialect is the differences between the engines.
 type dialect struct {
@@ -60,10 +63,8 @@ type dialect struct {
 	wakeOthers func()
 	// lead is Store.Lead.
 	lead func(context.Context) (domain.Outbox, func(), error)
-	// job runs a transaction that is not a change of an order; it may run several times.
-	job func(ctx context.Context, fn func(context.Context, *sql.Tx) error) error
-	// longJob is a job that may take minutes.
-	longJob func(ctx context.Context, fn func(context.Context, *sql.Tx) error) error
+	// job runs a transaction that is not a change of an order, longJob one that may take minutes.
+	job, longJob func(context.Context, txFunc) error
 	// insert stores rows and returns how many did not exist.
 	insert func(ctx context.Context, tx *sql.Tx, t *table, rows [][]any) (int, error)
 	// storeFixes runs a job that inserts rows of positions.
@@ -91,20 +92,17 @@ func newStore(read *sql.DB, d *dialect, committers int, o Options) *Store {
 	for range committers {
 		s.running.Go(s.commitLoop)
 	}
+	s.close = sync.OnceValue(func() error {
+		close(s.closing)
+		s.running.Wait()
+		s.stmts.Range(func(_, v any) bool { _ = v.(*sql.Stmt).Close(); return true })
+		return errors.Join(s.read.Close(), s.d.close())
+	})
 	return s
 }
 
 // Close waits for running commits and lets go of the database.
-func (s *Store) Close() error {
-	var err error
-	s.closeOnce.Do(func() {
-		close(s.closing)
-		s.running.Wait()
-		s.stmts.Range(func(_, v any) bool { _ = v.(*sql.Stmt).Close(); return true })
-		err = errors.Join(s.read.Close(), s.d.close())
-	})
-	return err
-}
+func (s *Store) Close() error { return s.close() }
 
 // Ping says whether the database answers and takes writes.
 func (s *Store) Ping(ctx context.Context) error { return unavailable(s.d.ping(ctx)) }
@@ -182,6 +180,12 @@ func collect[T any](rows *sql.Rows, err error, scan func(*sql.Rows) (T, error)) 
 		out = append(out, v)
 	}
 	return out, unavailable(rows.Err())
+}
+
+// list reads every row of a query with a text that never varies.
+func list[T any](ctx context.Context, s *Store, scan func(*sql.Rows) (T, error), text string, args ...any) ([]T, error) {
+	rows, err := s.query(ctx, text, args...)
+	return collect(rows, err, scan)
 }
 
 // scanOne reads a row of one column.

@@ -18,10 +18,7 @@ func (s *Store) KeepTicket(ctx context.Context, t domain.Ticket) error {
 func (s *Store) TakeTicket(ctx context.Context, hash [32]byte) (*domain.Ticket, error) {
 	taken, err := changed(ctx, s, func(r *sql.Rows) (*domain.Ticket, error) {
 		t := &domain.Ticket{Hash: hash}
-		var expires int64
-		err := r.Scan(&t.Actor.Kind, &t.Actor.ID, &expires)
-		t.ExpiresAt = fromMicros(expires)
-		return t, err
+		return t, r.Scan(&t.Actor.Kind, &t.Actor.ID, instant{&t.ExpiresAt})
 	}, `DELETE FROM tickets WHERE hash = $1 RETURNING actor_kind, actor_id, expires_at`, hash[:])
 	if err != nil || len(taken) == 0 {
 		return nil, err
