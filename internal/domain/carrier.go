@@ -37,12 +37,9 @@ func Packages(items []Item) []Package {
 	return []Package{{WeightG: weight}}
 }
 
-// QuoteRequest asks what sending packages costs.
-type QuoteRequest struct {
-	Tariff   string // one tariff only; all that fit when absent
-	From, To Stop
-	Packages []Package
-}
+// QuoteRequest asks what sending packages costs; a tariff means that one only, without
+// one all that fit.
+type QuoteRequest = Booking
 
 // Quote is one tariff's offer.
 type Quote struct {

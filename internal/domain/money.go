@@ -18,13 +18,9 @@ func (m *Money) validate(f *Faults, pointer string) {
 	if m.Amount < 0 || m.Amount > MaxAmount {
 		f.Add(pointer+"/amount", "out_of_range", "must be between 0 and %d minor units", int64(MaxAmount))
 	}
-	if !validCurrency(m.Currency) {
+	if len(m.Currency) != 3 || !strings.Contains(currencies, m.Currency+" ") {
 		f.Add(pointer+"/currency", "invalid_currency", "must be an ISO 4217 code such as RUB or EUR")
 	}
-}
-
-func validCurrency(code string) bool {
-	return len(code) == 3 && !strings.Contains(code, " ") && strings.Contains(currencies, code+" ")
 }
 
 // currencies lists the active codes of ISO 4217 (funds codes and metals left out).

@@ -1,6 +1,7 @@
 package domain
 
 import (
+	"encoding/base32"
 	"encoding/json"
 	"maps"
 	"slices"
@@ -140,22 +141,14 @@ func NewOrder(d Draft, by By) (*Order, Event) {
 	return o, o.change(EventCreated, by, nil)
 }
 
-// orderNumber writes 45 random bits of the id as nine characters of Crockford's
-// base 32, which has no letters that are easily confused.
+// crockford is a base 32 without letters that are easily confused.
+var crockford = base32.NewEncoding("0123456789ABCDEFGHJKMNPQRSTVWXYZ").WithPadding(base32.NoPadding)
+
+// orderNumber writes 45 random bits of the id as nine characters.
 func orderNumber(id uuid.UUID) string {
-	const alphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-	var bits uint64
-	for _, b := range id[10:] {
-		bits = bits<<8 | uint64(b)
-	}
-	out := make([]byte, 0, 11)
-	for i := range 9 {
-		if i == 3 || i == 6 {
-			out = append(out, '-')
-		}
-		out = append(out, alphabet[bits>>(5*i)&31])
-	}
-	return string(out)
+	var c [10]byte
+	crockford.Encode(c[:], id[10:])
+	return string(c[:3]) + "-" + string(c[3:6]) + "-" + string(c[6:9])
 }
 
 // Active says whether the order can still change its status.
@@ -186,6 +179,14 @@ func (o *Order) Once(what string) (first bool) {
 	}
 	o.Ledger.Told = with(o.Ledger.Told, what, true)
 	return true
+}
+
+// NoteOnce is Note for what is said once.
+func (o *Order) NoteOnce(t EventType, by By, data map[string]any) []Event {
+	if !o.Once(string(t)) {
+		return nil
+	}
+	return []Event{o.Note(t, by, data)}
 }
 
 // with is a copy of a map with one more entry.

@@ -45,20 +45,19 @@ const (
 // Add keeps an attribute if it is a string, a finite number or a boolean, there is
 // room for it, and it is within the limits; otherwise it is left out.
 func (a *Attributes) Add(name string, value any) {
+	text := func(s string, limit int) bool {
+		return s != "" && len(s) <= limit && utf8.ValidString(s) && !strings.ContainsRune(s, 0)
+	}
+	fits := false
 	switch v := value.(type) {
 	case bool:
+		fits = true
 	case float64:
-		if math.IsNaN(v) || math.IsInf(v, 0) {
-			return
-		}
+		fits = !math.IsNaN(v) && !math.IsInf(v, 0)
 	case string:
-		if v == "" || len(v) > MaxAttributeValue || !utf8.ValidString(v) || strings.ContainsRune(v, 0) {
-			return
-		}
-	default:
-		return
+		fits = text(v, MaxAttributeValue)
 	}
-	if name == "" || len(name) > MaxAttributeName || len(*a) >= MaxAttributes || !utf8.ValidString(name) || strings.ContainsRune(name, 0) {
+	if !fits || !text(name, MaxAttributeName) || len(*a) >= MaxAttributes {
 		return
 	}
 	if *a == nil {

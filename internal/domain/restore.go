@@ -152,7 +152,6 @@ func (o *Order) estimated(f *Faults) {
 		f.Add("/eta/method", "unknown_method", "must be one of the methods, such as %s", MethodRoute)
 	}
 	Within(f, "/eta/confidence", e.Confidence, 0, 1)
-	*o.ETA = e
 }
 
 // history makes events of the steps, by the rules of reports: they may skip forward

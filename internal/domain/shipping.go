@@ -88,20 +88,25 @@ func (o *Order) ClientRef(now time.Time) string {
 	return o.Number + "-" + strings.ToUpper(strconv.FormatInt(now.UnixMilli(), 36))
 }
 
+// Of is the booking with what follows from the order where it says nothing.
+func (b Booking) Of(o *Order) Booking {
+	if o.Pickup != nil {
+		b.From.Place = fill(b.From.Place, *o.Pickup)
+	}
+	b.To.Place = fill(b.To.Place, o.Dropoff)
+	if len(b.Packages) == 0 {
+		b.Packages = Packages(o.Items)
+	}
+	return b
+}
+
 // Request is the booking as a carrier takes it.
-func (b *Booking) Request(o *Order, clientRef string) ShipmentRequest {
-	r := ShipmentRequest{
+func (b Booking) Request(o *Order, clientRef string) ShipmentRequest {
+	b = b.Of(o)
+	return ShipmentRequest{
 		ClientRef: clientRef, Tariff: b.Tariff, Recipient: o.Customer, From: b.From, To: b.To,
 		Packages: b.Packages, Items: o.Items, Comment: b.Comment,
 	}
-	if o.Pickup != nil {
-		r.From.Place = fill(r.From.Place, *o.Pickup)
-	}
-	r.To.Place = fill(r.To.Place, o.Dropoff)
-	if len(r.Packages) == 0 {
-		r.Packages = Packages(o.Items)
-	}
-	return r
 }
 
 // fill takes a place from the order when the booking names none.

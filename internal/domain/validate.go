@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/mail"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -179,16 +180,12 @@ func (f *Faults) email(pointer, s string) {
 	}
 }
 
-// locale accepts the shape of a BCP 47 tag: letters and digits joined by hyphens.
+// localeShape is that of a BCP 47 tag: letters and digits joined by hyphens.
+var localeShape = regexp.MustCompile(`^[[:alnum:]]{1,8}(-[[:alnum:]]{1,8})*$`)
+
 func (f *Faults) locale(pointer, s string) {
-	for _, part := range strings.Split(s, "-") {
-		alnum := !strings.ContainsFunc(part, func(r rune) bool {
-			return r > unicode.MaxASCII || (!unicode.IsLetter(r) && !unicode.IsDigit(r))
-		})
-		if s != "" && (len(s) > MaxLocale || part == "" || len(part) > 8 || !alnum) {
-			f.Add(pointer, "invalid_locale", "must be a language tag such as ru or en-GB")
-			return
-		}
+	if s != "" && (len(s) > MaxLocale || !localeShape.MatchString(s)) {
+		f.Add(pointer, "invalid_locale", "must be a language tag such as ru or en-GB")
 	}
 }
 

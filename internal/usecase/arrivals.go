@@ -128,19 +128,16 @@ func (a *arrivals) write(ctx context.Context, c conclusion) error {
 	at := c.fix.Point()
 	by := a.core.system(sourceFence)
 	by.OccurredAt, by.Location = c.fix.RecordedAt, &at
-	_, err := a.core.update(ctx, c.orderID, c.fix.CourierID, nil, func(ch *domain.Change) error {
-		o := ch.Order
-		if o.CourierID != c.fix.CourierID || !o.Active() {
-			return nil
+	_, err := a.core.change(ctx, c.orderID, c.fix.CourierID, 0, nil, func(o *domain.Order) ([]domain.Event, error) {
+		switch {
+		case o.CourierID != c.fix.CourierID || !o.Active():
+			return nil, nil
+		case c.status == "":
+			return o.NoteOnce(domain.EventCourierNear, by, map[string]any{"courier_id": o.CourierID, "distance_m": int(c.distance)}), nil
+		case o.Status.Leads(c.status) && o.Once(string(c.status)):
+			return o.Observe(domain.Report{Status: c.status, OccurredAt: c.fix.RecordedAt, Source: sourceFence, Location: &at}, by), nil
 		}
-		if c.status == "" {
-			if o.Once(string(domain.EventCourierNear)) {
-				ch.Add(o.Note(domain.EventCourierNear, by, map[string]any{"courier_id": o.CourierID, "distance_m": int(c.distance)}))
-			}
-		} else if o.Status.Leads(c.status) && o.Once(string(c.status)) {
-			ch.Add(o.Observe(domain.Report{Status: c.status, OccurredAt: c.fix.RecordedAt, Source: sourceFence, Location: &at}, by)...)
-		}
-		return nil
+		return nil, nil
 	})
 	return err
 }

@@ -35,9 +35,6 @@ func (u *Couriers) Get(ctx context.Context, id string) (*domain.Courier, error) 
 
 // List returns a page of couriers, newest first, and the token of the next one.
 func (u *Couriers) List(ctx context.Context, f domain.CourierFilter, p PageRequest) ([]*domain.Courier, string, error) {
-	if _, err := domain.ActorFrom(ctx); err != nil {
-		return nil, "", err
-	}
 	var faults domain.Faults
 	faults.Text("/q", f.Search, domain.MaxSearch)
 	if err := faults.Err(); err != nil {

@@ -2,7 +2,6 @@ package usecase
 
 import (
 	"context"
-	"hash/maphash"
 	"maps"
 	"slices"
 	"sync"
@@ -26,18 +25,14 @@ const (
 // answers before the history is on disk, which takes less than a second.
 type lane struct {
 	*core
-	seed    maphash.Seed
-	shards  [64]laneShard
 	history *history
 	feed    *feed
 	arrival *arrivals
 	counts  Counts
 	// background is the reads of couriers that are under way.
 	background sync.WaitGroup
-}
 
-type laneShard struct {
-	mu       sync.Mutex
+	mu       sync.Mutex // taken for moments; who holds it waits for no courier
 	couriers map[string]*tracked
 }
 
@@ -83,13 +78,10 @@ type tracked struct {
 }
 
 func newLane(c *core) *lane {
-	l := &lane{core: c, seed: maphash.MakeSeed()}
+	l := &lane{core: c, couriers: map[string]*tracked{}}
 	l.counts.dropped = map[domain.DropReason]*atomic.Int64{}
 	for _, r := range domain.DropReasons() {
 		l.counts.dropped[r] = new(atomic.Int64)
-	}
-	for i := range l.shards {
-		l.shards[i].couriers = map[string]*tracked{}
 	}
 	l.history = &history{core: c, counts: &l.counts}
 	l.feed = &feed{core: c, counts: &l.counts, place: map[string]int{}}
@@ -97,30 +89,27 @@ func newLane(c *core) *lane {
 	return l
 }
 
-func (l *lane) shard(id string) *laneShard {
-	return &l.shards[maphash.String(l.seed, id)%uint64(len(l.shards))]
-}
-
 // courier returns what is known of the courier, locked and read at least once; or
 // courier_not_found.
 func (l *lane) courier(ctx context.Context, id string, now time.Time) (*tracked, error) {
-	sh := l.shard(id)
-	sh.mu.Lock()
-	t := sh.couriers[id]
+	l.mu.Lock()
+	t := l.couriers[id]
 	if t == nil {
 		t = &tracked{fences: map[string]*orderFences{}}
-		sh.couriers[id] = t
+		l.couriers[id] = t
 	}
-	sh.mu.Unlock()
+	l.mu.Unlock()
 	t.mu.Lock()
 	t.used = now
 	switch {
 	case t.read.IsZero() || t.changed.Swap(false):
 		if err := l.readInto(ctx, id, t, now); err != nil {
-			if domain.CodeOf(err) == domain.CodeCourierNotFound {
-				l.forget(id, t)
-			}
 			t.mu.Unlock()
+			if domain.CodeOf(err) == domain.CodeCourierNotFound {
+				l.mu.Lock()
+				delete(l.couriers, id)
+				l.mu.Unlock()
+			}
 			return nil, err
 		}
 	case !l.Alone && now.Sub(t.read) > laneFresh && !t.reading:
@@ -181,26 +170,11 @@ func (t *tracked) take(courier *domain.Courier, orders []*domain.Order, now time
 	})
 }
 
-// forget removes a courier from the table; t is locked.
-func (l *lane) forget(id string, t *tracked) {
-	sh := l.shard(id)
-	sh.mu.Lock()
-	if sh.couriers[id] == t {
-		delete(sh.couriers, id)
-	}
-	sh.mu.Unlock()
-}
-
 // courierChanged has the courier and its orders read again before its next position.
 func (l *lane) courierChanged(id string) {
-	if id == "" {
-		return
-	}
-	sh := l.shard(id)
-	sh.mu.Lock()
-	t := sh.couriers[id]
-	sh.mu.Unlock()
-	if t != nil {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if t := l.couriers[id]; t != nil {
 		t.changed.Store(true)
 	}
 }
@@ -291,17 +265,14 @@ func (l *lane) show(ctx context.Context, t *tracked, newest domain.Fix) {
 
 // sweep forgets couriers who have been silent for long.
 func (l *lane) sweep(now time.Time) {
-	for i := range l.shards {
-		sh := &l.shards[i]
-		sh.mu.Lock()
-		for id, t := range sh.couriers {
-			if t.mu.TryLock() {
-				if now.Sub(t.used) > laneIdle {
-					delete(sh.couriers, id)
-				}
-				t.mu.Unlock()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for id, t := range l.couriers {
+		if t.mu.TryLock() {
+			if now.Sub(t.used) > laneIdle {
+				delete(l.couriers, id)
 			}
+			t.mu.Unlock()
 		}
-		sh.mu.Unlock()
 	}
 }

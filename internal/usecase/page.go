@@ -29,6 +29,9 @@ type query[T, F any] func(context.Context, F, domain.Page) ([]T, *domain.Cursor,
 func page[T, F any](
 	ctx context.Context, p PageRequest, list string, filter F, activeFirst bool, read query[T, F],
 ) (rows []T, token string, err error) {
+	if _, err := domain.ActorFrom(ctx); err != nil {
+		return nil, "", err
+	}
 	dp := domain.Page{Size: domain.DefaultPage, ActiveFirst: activeFirst}
 	if p.Size != nil {
 		dp.Size = *p.Size

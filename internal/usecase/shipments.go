@@ -176,15 +176,13 @@ func offers(ctx context.Context, car domain.Carrier, o *domain.Order, b domain.B
 	if err != nil {
 		return nil, err
 	}
-	r := domain.QuoteRequest{From: b.From, To: b.To, Packages: b.Packages}
 	if o != nil {
-		full := b.Request(o, "")
-		r = domain.QuoteRequest{From: full.From, To: full.To, Packages: full.Packages}
+		b = b.Of(o)
 	}
-	if !wish(b.Tariff) {
-		r.Tariff = b.Tariff
+	if wish(b.Tariff) {
+		b.Tariff = ""
 	}
-	return quoter.Quote(ctx, r)
+	return quoter.Quote(ctx, b)
 }
 
 // wish says whether a tariff is still to be chosen.

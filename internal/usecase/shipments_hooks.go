@@ -73,16 +73,16 @@ func (u *Shipments) heed(ctx context.Context, m domain.HookMessage) (done bool) 
 	}
 	for _, h := range hints {
 		refs, err := car.Affected(ctx, h)
-		if domain.ClassOf(err) == domain.ClassRetryable {
-			return false
-		}
-		if err != nil {
+		if err != nil && domain.ClassOf(err) != domain.ClassRetryable {
 			continue
 		}
-		if !u.note(ctx, m.Carrier, h, refs) {
-			return false
+		n := 0
+		if err == nil {
+			err = u.note(ctx, m.Carrier, h, refs)
 		}
-		n, err := u.Store.HastenShipments(ctx, m.Carrier, refs, domain.Timestamp(u.Clock.Now()))
+		if err == nil {
+			n, err = u.Store.HastenShipments(ctx, m.Carrier, refs, domain.Timestamp(u.Clock.Now()))
+		}
 		if err != nil {
 			return false
 		}
@@ -95,11 +95,11 @@ func (u *Shipments) heed(ctx context.Context, m domain.HookMessage) (done bool) 
 
 // note keeps what only hints tell: who comes to collect, pictures, agreed windows.
 // What a look tells better is left to it.
-func (u *Shipments) note(ctx context.Context, carrier string, h domain.CarrierHook, refs []domain.ShipmentRef) bool {
+func (u *Shipments) note(ctx context.Context, carrier string, h domain.CarrierHook, refs []domain.ShipmentRef) error {
 	switch h.Event.Kind {
 	case domain.CarrierCourier, domain.CarrierAgreement, domain.CarrierDocument:
 	default:
-		return true
+		return nil
 	}
 	for _, ref := range refs {
 		id, err := u.Store.ShipmentOrder(ctx, ref.TrackingNumber)
@@ -107,11 +107,11 @@ func (u *Shipments) note(ctx context.Context, carrier string, h domain.CarrierHo
 			continue
 		}
 		if err != nil {
-			return false
+			return err
 		}
 		o, err := u.order(ctx, id)
 		if err != nil {
-			return false
+			return err
 		}
 		_, err = u.change(ctx, id, o.CourierID, 0, nil, func(o *domain.Order) ([]domain.Event, error) {
 			if s := o.Shipment; s == nil || s.Carrier != carrier || s.TrackingNumber != ref.TrackingNumber {
@@ -120,10 +120,10 @@ func (u *Shipments) note(ctx context.Context, carrier string, h domain.CarrierHo
 			return o.LearnShipment(domain.ShipmentSnapshot{Events: []domain.CarrierEvent{h.Event}}, u.system(carrier)), nil
 		})
 		if err != nil {
-			return false
+			return err
 		}
 	}
-	return true
+	return nil
 }
 
 // subscribe makes sure that a carrier sends hints, and returns when to do so again.

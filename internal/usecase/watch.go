@@ -63,16 +63,15 @@ func (l *lane) lookAt(ctx context.Context, o *domain.Order) error {
 		return nil
 	}
 	by := l.system(sourceTimer)
-	_, err := l.update(ctx, o.ID, o.CourierID, nil, func(ch *domain.Change) error {
-		current := ch.Order
-		if late && current.Active() && current.PromisedAt != nil && now.After(*current.PromisedAt) &&
-			current.Once(string(domain.EventOrderLate)) {
-			ch.Add(current.Note(domain.EventOrderLate, by, map[string]any{"promised_at": current.PromisedAt}))
+	_, err := l.change(ctx, o.ID, o.CourierID, 0, nil, func(current *domain.Order) (out []domain.Event, err error) {
+		if late && current.Active() && current.PromisedAt != nil && now.After(*current.PromisedAt) {
+			out = current.NoteOnce(domain.EventOrderLate, by, map[string]any{"promised_at": current.PromisedAt})
 		}
-		if silent && current.Status.InCustody() && current.CourierID == o.CourierID && current.Once(string(domain.EventCourierSilent)) {
-			ch.Add(current.Note(domain.EventCourierSilent, by, map[string]any{"courier_id": o.CourierID, "last_heard_at": since}))
+		if silent && current.Status.InCustody() && current.CourierID == o.CourierID {
+			data := map[string]any{"courier_id": o.CourierID, "last_heard_at": since}
+			out = append(out, current.NoteOnce(domain.EventCourierSilent, by, data)...)
 		}
-		return nil
+		return out, nil
 	})
 	return err
 }
