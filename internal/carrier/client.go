@@ -57,6 +57,11 @@ func Get(op, path string, query url.Values) Call {
 	return Call{Op: op, Method: http.MethodGet, Path: path, Query: query, Safe: true}
 }
 
+// Post is a call that may have an effect.
+func Post(op, path string, body any) Call {
+	return Call{Op: op, Method: http.MethodPost, Path: path, Body: body}
+}
+
 // JSON makes a call and reads its answer.
 func (c *Client) JSON(ctx context.Context, call Call) (Node, error) {
 	body, err := c.Do(ctx, call)
@@ -112,10 +117,10 @@ func (c *Client) do(ctx context.Context, call Call, bearer string) ([]byte, erro
 	if len(call.Query) > 0 {
 		target += "?" + call.Query.Encode()
 	}
-	reply, err := c.Guard.Do(ctx, call.Op, call.Safe, func(attempt context.Context) (Reply, error) {
+	return c.Guard.Do(ctx, call.Op, call.Safe, func(attempt context.Context) ([]byte, error) {
 		req, err := http.NewRequestWithContext(attempt, call.Method, target, bytes.NewReader(body))
 		if err != nil {
-			return Reply{}, &domain.CarrierError{Carrier: c.Carrier, Class: domain.ClassPermanent, Message: "the address is not valid", Unsent: true}
+			return nil, &domain.CarrierError{Carrier: c.Carrier, Class: domain.ClassPermanent, Message: "the address is not valid", Unsent: true}
 		}
 		req.Header.Set("Accept", "application/json, application/pdf")
 		if contentType != "" {
@@ -126,7 +131,6 @@ func (c *Client) do(ctx context.Context, call Call, bearer string) ([]byte, erro
 		}
 		return c.send(ctx, req)
 	})
-	return reply.Body, err
 }
 
 func encode(body any) (data []byte, contentType string, err error) {
@@ -141,71 +145,69 @@ func encode(body any) (data []byte, contentType string, err error) {
 }
 
 // send makes one attempt. caller is the context without the attempt's own time limit.
-func (c *Client) send(caller context.Context, req *http.Request) (Reply, error) {
+func (c *Client) send(caller context.Context, req *http.Request) ([]byte, error) {
 	resp, err := c.HTTP.Do(req)
 	if err != nil {
-		return Reply{}, c.broken(caller, err)
+		return nil, c.broken(caller, err)
 	}
 	defer func() { _ = resp.Body.Close() }()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, MaxReply+1))
 	if err != nil {
-		return Reply{}, c.broken(caller, err)
+		return nil, c.broken(caller, err)
 	}
-	r := Reply{Status: resp.StatusCode, Header: resp.Header, Body: body}
 	if len(body) > MaxReply {
-		return r, &domain.CarrierError{Carrier: c.Carrier, Class: domain.ClassPermanent, Message: "the answer is too long"}
+		return nil, &domain.CarrierError{Carrier: c.Carrier, Class: domain.ClassPermanent, Message: "the answer is too long"}
 	}
-	if r.Status < 400 {
-		return r, nil
+	status := resp.StatusCode
+	if status < 400 {
+		return body, nil
 	}
 	told, _ := Parse(body) // not JSON: the status must do
 	fault := c.Fault(told)
-	fault.Carrier, fault.Class = c.Carrier, cmp.Or(fault.Class, classOf(r.Status))
-	fault.Message = cmp.Or(fault.Message, http.StatusText(r.Status))
+	fault.Carrier, fault.Class = c.Carrier, cmp.Or(fault.Class, classOf(status))
+	fault.Message = cmp.Or(fault.Message, http.StatusText(status))
 	fault.RequestID = resp.Header.Get("X-Request-Id")
 	fault.RetryAfter = retryAfter(resp.Header.Get("Retry-After"))
-	fault.Unsent = fault.Unsent || r.Status >= 400 && r.Status < 500
-	if r.Status >= 500 && fault.Cause == nil {
+	fault.Unsent = fault.Unsent || status < 500
+	if status >= 500 && fault.Cause == nil {
 		fault.Cause = errDown
 	}
-	return r, fault
+	return nil, fault
 }
 
 // classOf is what a status says when the answer does not say more.
 func classOf(status int) domain.ErrorClass {
-	switch {
-	case status == http.StatusTooManyRequests || status >= 500 || status == http.StatusRequestTimeout:
+	switch status {
+	case http.StatusTooManyRequests, http.StatusRequestTimeout:
 		return domain.ClassRetryable
-	case status == http.StatusUnauthorized:
+	case http.StatusUnauthorized:
 		return domain.ClassAuth
-	case status == http.StatusForbidden:
+	case http.StatusForbidden:
 		return domain.ClassPermanent
-	case status == http.StatusNotFound || status == http.StatusGone:
+	case http.StatusNotFound, http.StatusGone:
 		return domain.ClassNotFound
-	case status == http.StatusConflict:
+	case http.StatusConflict:
 		return domain.ClassConflict
+	}
+	if status >= 500 {
+		return domain.ClassRetryable
 	}
 	return domain.ClassValidation
 }
 
 // broken is a request that got no answer. One that never left can be sent again.
 func (c *Client) broken(caller context.Context, err error) error {
-	e := &domain.CarrierError{Carrier: c.Carrier, Class: domain.ClassRetryable, Message: "it can't be reached", Cause: errors.Join(errDown, bare(err))}
+	var address *url.Error
+	if errors.As(err, &address) { // whose query may hold more than a log should
+		err = address.Err
+	}
+	e := &domain.CarrierError{Carrier: c.Carrier, Class: domain.ClassRetryable, Message: "it can't be reached", Cause: errors.Join(errDown, err)}
 	var op *net.OpError
 	e.Unsent = errors.As(err, &op) && op.Op == "dial"
 	if caller.Err() != nil {
 		e.Message, e.Cause = "the call was given up", caller.Err() // which says nothing about the company
 	}
 	return e
-}
-
-// bare takes the address, whose query may hold more than a log should, off an error.
-func bare(err error) error {
-	var u *url.Error
-	if errors.As(err, &u) {
-		return u.Err
-	}
-	return err
 }
 
 // retryAfter reads the header in either of its forms.

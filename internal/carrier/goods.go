@@ -3,6 +3,7 @@ package carrier
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -76,41 +77,36 @@ type Cities struct {
 
 // Find returns the code of a stop's city: by its office, name, location or address.
 func (c *Cities) Find(ctx context.Context, s domain.Stop) (code int, err error) {
-	remember := func(key string, ask func() (int, error)) (int, error) {
-		if code, known := c.memo.Get(key); known {
-			return code, nil
-		}
-		code, err := ask()
-		switch class := domain.ClassOf(err); {
-		case class == domain.ClassNotFound || class == domain.ClassValidation:
-			err = nil
-		case err != nil:
-			return 0, err
-		}
-		c.memo.Put(key, code)
-		return code, err
-	}
-	named := func(name string) (int, error) {
-		return remember("name "+name, func() (int, error) { return c.Ask(ctx, name, "", nil) })
-	}
 	switch {
 	case Number(s.City) > 0:
 		return Number(s.City), nil
 	case s.City != "":
-		return named(s.City)
+		return c.ask(ctx, s.City, "", nil)
 	case s.Point != "":
-		return remember("point "+s.Point, func() (int, error) { return c.Ask(ctx, "", s.Point, nil) })
+		return c.ask(ctx, "", s.Point, nil)
 	case s.Location != nil:
-		p := domain.Point{Lat: round(s.Location.Lat), Lon: round(s.Location.Lon)}
-		key := strconv.FormatFloat(p.Lat, 'f', 2, 64) + " " + strconv.FormatFloat(p.Lon, 'f', 2, 64)
-		return remember("place "+key, func() (int, error) { return c.Ask(ctx, "", "", &p) })
+		return c.ask(ctx, "", "", &domain.Point{Lat: round(s.Location.Lat), Lon: round(s.Location.Lon)})
 	}
 	for _, name := range CityNames(s.Address) {
-		if code, err := named(name); err != nil || code > 0 {
+		if code, err := c.ask(ctx, name, "", nil); err != nil || code > 0 {
 			return code, err
 		}
 	}
 	return 0, nil
+}
+
+// ask remembers what the company said, also that it knows no such city.
+func (c *Cities) ask(ctx context.Context, name, office string, at *domain.Point) (int, error) {
+	key := fmt.Sprintf("%q %q %v", name, office, at)
+	if code, known := c.memo.Get(key); known {
+		return code, nil
+	}
+	code, err := c.Ask(ctx, name, office, at)
+	if class := domain.ClassOf(err); err != nil && class != domain.ClassNotFound && class != domain.ClassValidation {
+		return 0, err
+	}
+	c.memo.Put(key, code)
+	return code, nil
 }
 
 // Ends returns the codes of both ends' cities; zero leaves one to the company, which

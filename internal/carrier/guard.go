@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"time"
 
 	"github.com/failsafe-go/failsafe-go"
@@ -52,13 +51,6 @@ type Hooks struct {
 	Unknown func(carrier, code string)
 }
 
-// Reply is an answer over HTTP.
-type Reply struct {
-	Status int
-	Header http.Header
-	Body   []byte
-}
-
 // errDown marks failures that say that the company, not the request, is at fault.
 var errDown = errors.New("no proper answer")
 
@@ -67,18 +59,18 @@ type Guard struct {
 	carrier string
 	limits  Limits
 	hooks   Hooks
-	breaker circuitbreaker.CircuitBreaker[Reply]
-	limiter ratelimiter.RateLimiter[Reply]
-	timeout timeout.Timeout[Reply]
+	breaker circuitbreaker.CircuitBreaker[[]byte]
+	limiter ratelimiter.RateLimiter[[]byte]
+	timeout timeout.Timeout[[]byte]
 }
 
 // NewGuard returns the guard of a company.
 func NewGuard(carrier string, l Limits, h Hooks) *Guard {
 	l = l.withDefaults()
-	g := &Guard{carrier: carrier, limits: l, hooks: h, timeout: timeout.New[Reply](l.Timeout)}
-	g.limiter = ratelimiter.NewSmoothBuilder[Reply](l.PerSecond, time.Second).WithMaxWaitTime(l.MaxWait).Build()
-	g.breaker = circuitbreaker.NewBuilder[Reply]().
-		HandleIf(func(_ Reply, err error) bool {
+	g := &Guard{carrier: carrier, limits: l, hooks: h, timeout: timeout.New[[]byte](l.Timeout)}
+	g.limiter = ratelimiter.NewSmoothBuilder[[]byte](l.PerSecond, time.Second).WithMaxWaitTime(l.MaxWait).Build()
+	g.breaker = circuitbreaker.NewBuilder[[]byte]().
+		HandleIf(func(_ []byte, err error) bool {
 			return errors.Is(err, errDown) || errors.Is(err, timeout.ErrExceeded)
 		}).
 		WithFailureThreshold(l.OpenAfter).WithSuccessThreshold(1).WithDelay(l.OpenFor).WithJitterFactor(0.1).
@@ -94,23 +86,23 @@ func NewGuard(carrier string, l Limits, h Hooks) *Guard {
 func (g *Guard) State() string { return g.breaker.State().String() }
 
 // Do runs one call. safe says that repeating it does no harm.
-func (g *Guard) Do(ctx context.Context, operation string, safe bool, fn func(context.Context) (Reply, error)) (Reply, error) {
+func (g *Guard) Do(ctx context.Context, operation string, safe bool, fn func(context.Context) ([]byte, error)) ([]byte, error) {
 	start := time.Now()
-	reply, err := failsafe.With[Reply](g.retries(operation, safe), g.limiter, g.breaker, g.timeout).WithContext(ctx).
-		GetWithExecution(func(exec failsafe.Execution[Reply]) (Reply, error) { return fn(exec.Context()) })
+	body, err := failsafe.With[[]byte](g.retries(operation, safe), g.limiter, g.breaker, g.timeout).WithContext(ctx).
+		GetWithExecution(func(exec failsafe.Execution[[]byte]) ([]byte, error) { return fn(exec.Context()) })
 	if err != nil {
 		err = g.failure(ctx, err)
 	}
 	if g.hooks.Call != nil {
 		g.hooks.Call(g.carrier, operation, domain.ClassOf(err), time.Since(start))
 	}
-	return reply, err
+	return body, err
 }
 
 // retries repeats failures that pass by themselves, where a repeat is harmless.
-func (g *Guard) retries(operation string, safe bool) retrypolicy.RetryPolicy[Reply] {
-	return retrypolicy.NewBuilder[Reply]().
-		HandleIf(func(_ Reply, err error) bool {
+func (g *Guard) retries(operation string, safe bool) retrypolicy.RetryPolicy[[]byte] {
+	return retrypolicy.NewBuilder[[]byte]().
+		HandleIf(func(_ []byte, err error) bool {
 			var e *domain.CarrierError
 			if errors.As(err, &e) {
 				return e.Class == domain.ClassRetryable && (safe || e.Unsent) && e.RetryAfter <= g.limits.MaxWait
@@ -119,14 +111,14 @@ func (g *Guard) retries(operation string, safe bool) retrypolicy.RetryPolicy[Rep
 		}).
 		WithMaxRetries(g.limits.Attempts-1).
 		WithBackoff(g.limits.Backoff, 16*g.limits.Backoff).WithJitterFactor(0.3).
-		WithDelayFunc(func(exec failsafe.ExecutionAttempt[Reply]) time.Duration {
+		WithDelayFunc(func(exec failsafe.ExecutionAttempt[[]byte]) time.Duration {
 			var e *domain.CarrierError
 			if errors.As(exec.LastError(), &e) && e.RetryAfter > 0 {
 				return e.RetryAfter
 			}
 			return -1 // the backoff
 		}).
-		OnRetry(func(failsafe.ExecutionEvent[Reply]) {
+		OnRetry(func(failsafe.ExecutionEvent[[]byte]) {
 			if g.hooks.Retry != nil {
 				g.hooks.Retry(g.carrier, operation)
 			}
@@ -136,31 +128,25 @@ func (g *Guard) retries(operation string, safe bool) retrypolicy.RetryPolicy[Rep
 
 // failure says what an error of the policies means.
 func (g *Guard) failure(ctx context.Context, err error) error {
-	var e *domain.CarrierError
-	switch {
-	case errors.As(err, &e):
+	var known *domain.CarrierError
+	if errors.As(err, &known) {
 		return err
+	}
+	e := &domain.CarrierError{Carrier: g.carrier, Class: domain.ClassRetryable, Cause: err}
+	switch {
 	case errors.Is(err, circuitbreaker.ErrOpen):
-		return &domain.CarrierError{
-			Carrier: g.carrier, Class: domain.ClassRetryable, Unsent: true, Cause: err,
-			Message:    "it does not answer; calls are suspended",
-			RetryAfter: max(g.breaker.RemainingDelay(), time.Second),
-		}
+		e.Message, e.Unsent = "it does not answer; calls are suspended", true
+		e.RetryAfter = max(g.breaker.RemainingDelay(), time.Second)
 	case errors.Is(err, ratelimiter.ErrExceeded):
 		if g.hooks.Limited != nil {
 			g.hooks.Limited(g.carrier)
 		}
-		return &domain.CarrierError{
-			Carrier: g.carrier, Class: domain.ClassRetryable, Unsent: true, Cause: err,
-			Message: fmt.Sprintf("more than %d calls a second", g.limits.PerSecond), RetryAfter: time.Second,
-		}
+		e.Message, e.Unsent = fmt.Sprintf("more than %d calls a second", g.limits.PerSecond), true
+		e.RetryAfter = time.Second
 	case errors.Is(err, timeout.ErrExceeded):
-		return &domain.CarrierError{
-			Carrier: g.carrier, Class: domain.ClassRetryable, Cause: err,
-			Message: fmt.Sprintf("no answer within %s", g.limits.Timeout),
-		}
+		e.Message = fmt.Sprintf("no answer within %s", g.limits.Timeout)
+	default:
+		e.Message, e.Cause = "the call was given up", cmp.Or(ctx.Err(), err)
 	}
-	return &domain.CarrierError{
-		Carrier: g.carrier, Class: domain.ClassRetryable, Message: "the call was given up", Cause: cmp.Or(ctx.Err(), err),
-	}
+	return e
 }

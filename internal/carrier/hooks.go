@@ -1,7 +1,6 @@
 package carrier
 
 import (
-	"bytes"
 	"context"
 	"slices"
 
@@ -14,9 +13,9 @@ func (c *Client) ParseHooks(raw []byte, decode func(Node) domain.CarrierHook) ([
 	if err != nil {
 		return nil, &domain.CarrierError{Carrier: c.Carrier, Class: domain.ClassPermanent, Message: "the hint is not JSON", Cause: err}
 	}
-	list := []Node{n}
-	if bytes.HasPrefix(bytes.TrimSpace(raw), []byte("[")) {
-		list = n.List()
+	list := n.List()
+	if _, several := n.value.([]any); !several {
+		list = []Node{n}
 	}
 	var out []domain.CarrierHook
 	for _, one := range list {
@@ -47,9 +46,7 @@ func Subscribe(ctx context.Context, wanted, active []string, subscribe func(ctx 
 
 // Remarks reads a list of codes and messages.
 func Remarks(list Node) []domain.CarrierMessage {
-	var out []domain.CarrierMessage
-	for _, m := range list.List() {
-		out = append(out, domain.CarrierMessage{Code: m.Text("code"), Message: m.Text("message")})
-	}
-	return out
+	return Each(list, func(m Node) domain.CarrierMessage {
+		return domain.CarrierMessage{Code: m.Text("code"), Message: m.Text("message")}
+	})
 }

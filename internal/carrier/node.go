@@ -52,6 +52,15 @@ func (n Node) List() []Node {
 	return out
 }
 
+// Each converts the elements of an array.
+func Each[T any](array Node, convert func(Node) T) []T {
+	var out []T
+	for _, n := range array.List() {
+		out = append(out, convert(n))
+	}
+	return out
+}
+
 // Text returns a scalar as trimmed text, "" for everything else.
 func (n Node) Text(names ...string) string {
 	switch v := n.At(names...).value.(type) {

@@ -42,7 +42,7 @@ type Config struct {
 	Now    func() time.Time // time.Now when nil
 }
 
-// Carrier is CDEK. It has every ability of the port.
+// Carrier is CDEK. It quotes, ships, tracks, tells by webhooks, prints, and has offices.
 type Carrier struct {
 	cfg    Config
 	client *carrier.Client
@@ -74,7 +74,6 @@ var (
 	statuses = carrier.LoadMeanings(files, "tables/statuses.txt")
 	reasons  = carrier.LoadMeanings(files, "tables/reasons.txt")
 	problems = carrier.LoadMeanings(files, "tables/problems.txt")
-	intakes  = carrier.LoadMeanings(files, "tables/intakes.txt")
 	classes  = carrier.LoadWords(files, "tables/errors.txt")
 	modes    = carrier.LoadWords(files, "tables/modes.txt")
 	hooks    = carrier.Table(files, "tables/hooks.txt")

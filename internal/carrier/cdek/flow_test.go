@@ -353,7 +353,7 @@ func TestQuotesFitTheEnds(t *testing.T) {
 	})
 }
 
-func TestPointsPapersPickups(t *testing.T) {
+func TestPointsAndPapers(t *testing.T) {
 	onBench(t, cdektest.Options{Decide: time.Second}, func(b *bench) {
 		near := domain.Point{Lat: 55.75, Lon: 37.6}
 		points, err := b.cdek.Points(b.Context(), domain.PointQuery{Near: &near, Kind: domain.PointOffice, Limit: 1})
@@ -382,23 +382,6 @@ func TestPointsPapersPickups(t *testing.T) {
 		}
 		_, err = b.cdek.RequestLabel(b.Context(), made.Ref, "sticker")
 		require.Equal(b, domain.ClassUnsupported, domain.ClassOf(err))
-
-		tomorrow := time.Now().AddDate(0, 0, 1)
-		window := domain.Slot{From: tomorrow, To: tomorrow.Add(4 * time.Hour)}
-		p, err := b.cdek.SchedulePickup(b.Context(), domain.PickupRequest{Shipment: made.Ref, Window: window})
-		require.NoError(b, err)
-		_, err = b.cdek.SchedulePickup(b.Context(), domain.PickupRequest{Shipment: made.Ref, Window: window})
-		require.Equal(b, domain.ClassConflict, domain.ClassOf(err))
-		pass(10 * time.Second)
-		p, err = b.cdek.Pickup(b.Context(), p.ID)
-		require.NoError(b, err)
-		require.Equal(b, "APPOINTED_COURIER", p.Status)
-		require.Equal(b, domain.StatusAssigned, p.Events[len(p.Events)-1].Status)
-		require.True(b, window.From.Truncate(time.Minute).Equal(p.Window.From))
-		require.NoError(b, b.cdek.CancelPickup(b.Context(), p.ID))
-		slots, err := b.cdek.Slots(b.Context(), made.Ref)
-		require.NoError(b, err)
-		require.Len(b, slots, 2)
 	})
 }
 

@@ -24,9 +24,7 @@ func (c *Carrier) CreateShipment(ctx context.Context, r domain.ShipmentRequest) 
 	if err != nil {
 		return domain.ShipmentSnapshot{}, err
 	}
-	made, err := c.client.JSON(ctx, carrier.Call{
-		Op: "create", Method: http.MethodPost, Path: "/orders", Body: encodeOrder(r, c.cfg.Freight, from, to),
-	})
+	made, err := c.client.JSON(ctx, carrier.Post("create", "/orders", encodeOrder(r, c.cfg.Freight, from, to)))
 	if domain.ClassOf(err) == domain.ClassRetryable {
 		if found, lookup := c.byReference(ctx, r.ClientRef); lookup == nil {
 			return found, nil
@@ -142,7 +140,7 @@ func (c *Carrier) CancelShipment(ctx context.Context, ref domain.ShipmentRef) (d
 			return domain.CancelOutcome{}, err
 		}
 	}
-	if _, err := c.client.Do(ctx, carrier.Call{Op: "refuse", Method: http.MethodPost, Path: path + "/refusal"}); err != nil {
+	if _, err := c.client.Do(ctx, carrier.Post("refuse", path+"/refusal", nil)); err != nil {
 		return domain.CancelOutcome{}, err
 	}
 	return domain.CancelOutcome{

@@ -87,13 +87,8 @@ func decodeCity(n carrier.Node) int {
 // Points lists offices and lockers, the nearest first where a place is named. Without
 // a city it refuses: all of them are tens of megabytes.
 func (c *Carrier) Points(ctx context.Context, q domain.PointQuery) ([]domain.DeliveryPoint, error) {
-	filter := url.Values{"type": {"ALL"}}
-	switch q.Kind {
-	case domain.PointOffice:
-		filter.Set("type", "PVZ")
-	case domain.PointLocker:
-		filter.Set("type", "POSTAMAT")
-	}
+	kinds := map[domain.PointKind]string{domain.PointOffice: "PVZ", domain.PointLocker: "POSTAMAT"}
+	filter := url.Values{"type": {cmp.Or(kinds[q.Kind], "ALL")}}
 	if q.Code != "" {
 		filter.Set("code", q.Code)
 	} else {
@@ -110,11 +105,7 @@ func (c *Carrier) Points(ctx context.Context, q domain.PointQuery) ([]domain.Del
 	if err != nil {
 		return nil, err
 	}
-	var out []domain.DeliveryPoint
-	for _, p := range n.List() {
-		out = append(out, decodePoint(p))
-	}
-	return domain.NearestPoints(out, q.Near, q.Limit), nil
+	return domain.NearestPoints(carrier.Each(n, decodePoint), q.Near, q.Limit), nil
 }
 
 func decodePoint(n carrier.Node) domain.DeliveryPoint {
@@ -131,9 +122,7 @@ func decodePoint(n carrier.Node) domain.DeliveryPoint {
 	if at != (domain.Point{}) && at.Valid() {
 		p.Location = &at
 	}
-	for _, phone := range n.At("phones").List() {
-		p.Phones = append(p.Phones, phone.Text("number"))
-	}
+	p.Phones = carrier.Each(n.At("phones"), func(phone carrier.Node) string { return phone.Text("number") })
 	return p
 }
 
@@ -189,4 +178,51 @@ func decodeLabel(n carrier.Node) (ready bool, err error) {
 		}
 	}
 	return false, e
+}
+
+// wantedHooks are the hints that shorten polls, the most useful first: CDEK may not
+// allow all of them at a time.
+var wantedHooks = []string{"ORDER_STATUS", "ORDER_MODIFIED", "DELIV_PROBLEM", "COURIER_INFO", "PREALERT_CLOSED"}
+
+// EnsureHooks subscribes to what is not subscribed yet. Only a refused ORDER_STATUS is
+// an error.
+func (c *Carrier) EnsureHooks(ctx context.Context, target string) ([]string, error) {
+	n, err := c.client.JSON(ctx, carrier.Get("hooks", "/webhooks", nil))
+	if err != nil {
+		return nil, err
+	}
+	var active []string
+	for _, s := range n.List() {
+		if s.Text("url") == target {
+			active = append(active, s.Text("type"))
+		}
+	}
+	return carrier.Subscribe(ctx, wantedHooks, active, func(ctx context.Context, kind string) error {
+		_, err := c.client.Do(ctx, carrier.Post("subscribe", "/webhooks", carrier.Body{"type": kind, "url": target}))
+		return err
+	})
+}
+
+// ParseHook decodes what CDEK posted.
+func (c *Carrier) ParseHook(raw []byte) ([]domain.CarrierHook, error) {
+	return c.client.ParseHooks(raw, decodeHook)
+}
+
+// Affected returns the shipments of a hint; of one about a paper, those that it lists.
+func (c *Carrier) Affected(ctx context.Context, h domain.CarrierHook) ([]domain.ShipmentRef, error) {
+	if h.About == "" {
+		return h.Shipments, nil
+	}
+	path := "/prealert"
+	if h.Event.Code == "PRINT_FORM" {
+		path = cmp.Or(papers[domain.LabelKind(h.Event.Detail)], "/print/orders")
+	}
+	n, err := c.client.JSON(ctx, carrier.Get("list", path+"/"+url.PathEscape(h.About), nil))
+	return decodeListed(n), err
+}
+
+func decodeListed(n carrier.Node) []domain.ShipmentRef {
+	return carrier.Each(n.At("entity", "orders"), func(o carrier.Node) domain.ShipmentRef {
+		return domain.ShipmentRef{ID: o.Text("order_uuid"), TrackingNumber: o.Text("cdek_number"), ClientRef: o.Text("im_number")}
+	})
 }

@@ -73,7 +73,6 @@ type Server struct {
 	issued   int
 	orders   []*order
 	papers   map[string]*paper
-	intakes  map[string]*intake
 	subs     []*subscription
 	outgoing []*delivery
 	faults   []*Fault
@@ -91,7 +90,7 @@ func New(o Options) *Server {
 		o.Now = time.Now
 	}
 	s := &Server{
-		opt: o, tokens: map[string]time.Time{}, papers: map[string]*paper{}, intakes: map[string]*intake{},
+		opt: o, tokens: map[string]time.Time{}, papers: map[string]*paper{},
 		calls: map[string]int{}, number: 1100000000,
 	}
 	if s.opt.Deliver == nil {
@@ -269,9 +268,7 @@ func (s *Server) routes() {
 		"POST /v2/calculator/tarifflist": s.tariffs, "POST /v2/calculator/tariff": s.tariff,
 		"GET /v2/deliverypoints": s.points, "GET /v2/location/cities": s.cities, "GET /v2/location/coordinates": s.coordinates,
 		"POST /v2/print/{kind}": s.print, "GET /v2/print/{kind}/{id}": s.printed,
-		"POST /v2/intakes": s.createIntake, "GET /v2/intakes/{id}": s.getIntake, "DELETE /v2/intakes/{id}": s.deleteIntake,
-		"GET /v2/delivery/intervals": s.intervals,
-		"GET /v2/webhooks":           s.listHooks, "POST /v2/webhooks": s.addHook,
+		"GET /v2/webhooks": s.listHooks, "POST /v2/webhooks": s.addHook,
 	} {
 		s.mux.HandleFunc(route, func(w http.ResponseWriter, r *http.Request) {
 			if !s.authorised(w, r) {

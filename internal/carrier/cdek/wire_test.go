@@ -254,12 +254,9 @@ func TestPlacesOfTheSamples(t *testing.T) {
 	require.Equal(t, 270, decodeCity(node(t, "deliverypoints_1")))
 	require.Equal(t, []domain.ShipmentRef{{ID: id(16), TrackingNumber: "1400000079", ClientRef: "SHOP-3"}}, decodeListed(node(t, "prealert_get_1")),
 		"numbers may be numbers")
-	slots := decodeSlots(node(t, "delivery_intervals_1"))
-	require.Len(t, slots, 4)
-	require.Equal(t, domain.Slot{From: time.Date(2025, 11, 5, 15, 0, 0, 0, time.UTC), To: time.Date(2025, 11, 5, 19, 0, 0, 0, time.UTC)}, slots[3])
 }
 
-func TestPapersAndPickupsOfTheSamples(t *testing.T) {
+func TestPapersOfTheSamples(t *testing.T) {
 	for _, name := range []string{"print_ready_1", "print_ready_2"} { // of which one has three statuses of one time
 		ready, err := decodeLabel(node(t, name))
 		require.True(t, ready, name)
@@ -269,13 +266,6 @@ func TestPapersAndPickupsOfTheSamples(t *testing.T) {
 	require.False(t, ready)
 	require.Equal(t, domain.ClassRetryable, domain.ClassOf(err), "the order has no number yet")
 
-	p := decodePickup(node(t, "intake_get_1"))
-	require.Equal(t, "13000001", p.Number)
-	require.Equal(t, "READY_FOR_APPOINTMENT", p.Status, "it shares its time with CREATED")
-	require.Equal(t, "Готова к назначению", p.Text)
-	require.Equal(t, domain.ShipmentRef{ID: id(4), TrackingNumber: "1400000005"}, p.Shipment)
-	require.Equal(t, domain.Slot{From: time.Date(2025, 10, 16, 7, 0, 0, 0, time.UTC), To: time.Date(2025, 10, 16, 14, 0, 0, 0, time.UTC)}, p.Window)
-	require.Equal(t, "25-10-15 10:15:53 ACCEPTED\n25-10-15 10:15:54 CREATED\n25-10-15 10:15:54 READY_FOR_APPOINTMENT\n", lines(p.Events))
 	for _, name := range []string{"oauth_token_1", "oauth_token_2"} {
 		require.Equal(t, 3599, node(t, name).Int("expires_in"))
 		require.Equal(t, "token-1", node(t, name).Text("access_token"))

@@ -2,7 +2,10 @@ package cdek
 
 import (
 	"cmp"
+	"encoding/json"
+	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -62,9 +65,7 @@ func events(e carrier.Node, isReturn, reverse bool) []domain.CarrierEvent {
 		})
 	}
 	for _, st := range e.At("statuses").List() {
-		ev := scan(id, isReturn, reverse, told{
-			st.Text("code"), st.Text("name"), st.Text("date_time"), st.Text("city"), st.Text("reason_code"), st.True("deleted"),
-		})
+		ev := scan(id, isReturn, reverse, st, "")
 		if ev.Status == domain.StatusDeliveryFailed {
 			carrier.Explain(&ev, obstacles)
 		}
@@ -73,24 +74,19 @@ func events(e carrier.Node, isReturn, reverse bool) []domain.CarrierEvent {
 	return out
 }
 
-// told is a status as polling and webhooks tell it.
-type told struct {
-	code, name, at, city, reason string
-	deleted                      bool
-}
-
-// scan reads one status of the parcel that has the id.
-func scan(id string, isReturn, reverse bool, t told) domain.CarrierEvent {
-	code := strings.ToUpper(t.code)
+// scan reads one status of the parcel that has the id, in the words of polling or of
+// webhooks; sent is its time when it tells none.
+func scan(id string, isReturn, reverse bool, n carrier.Node, sent string) domain.CarrierEvent {
+	code, city := strings.ToUpper(n.Text("code")), cmp.Or(n.Text("city"), n.Text("city_name"))
 	m, known := statuses[code]
-	at, dated := carrier.ParseTime(t.at)
+	at, dated := carrier.ParseTime(cmp.Or(n.Text("date_time"), n.Text("status_date_time"), sent))
 	ev := domain.CarrierEvent{
-		ID: carrier.EventID(id, cmp.Or(m.Code, code), at, t.city), Kind: domain.CarrierScan, Code: code, Text: cmp.Or(t.name, m.Text),
-		Status: m.Status, Detail: m.Detail, Exception: m.Exception, OccurredAt: at, City: t.city, Retracted: t.deleted, Unknown: !known,
+		ID: carrier.EventID(id, cmp.Or(m.Code, code), at, city), Kind: domain.CarrierScan, Code: code, Text: cmp.Or(n.Text("name"), m.Text),
+		Status: m.Status, Detail: m.Detail, Exception: m.Exception, OccurredAt: at, City: city, Retracted: n.True("deleted"), Unknown: !known,
 	}
-	if t.reason != "" && t.reason != "0" {
-		why, known := reasons[t.reason]
-		ev.ReasonCode, ev.Reason, ev.Unknown = t.reason, why.Text, ev.Unknown || !known
+	if reason := cmp.Or(n.Text("reason_code"), n.Text("status_reason_code")); reason != "" && reason != "0" {
+		why, known := reasons[reason]
+		ev.ReasonCode, ev.Reason, ev.Unknown = reason, why.Text, ev.Unknown || !known
 		if known && m.Rank == statuses.Rank("DELIVERED") { // reasons speak of the end only
 			ev.Detail, ev.Exception = why.Detail, why.Exception
 			if code == "NOT_DELIVERED" && why.Status != domain.StatusDelivered {
@@ -169,10 +165,7 @@ func decodeHook(n carrier.Node) domain.CarrierHook {
 	}
 	switch kind {
 	case "ORDER_STATUS":
-		out.Event = scan(id, a.True("is_return"), a.True("is_reverse") || a.True("is_client_return"), told{
-			a.Text("code"), "", cmp.Or(a.Text("status_date_time"), n.Text("date_time")), a.Text("city_name"),
-			a.Text("status_reason_code"), a.True("deleted"),
-		})
+		out.Event = scan(id, a.True("is_return"), a.True("is_reverse") || a.True("is_client_return"), a, n.Text("date_time"))
 		return out
 	case "DELIV_PROBLEM":
 		out.Event = obstacle(id, a.Text("code"), cmp.Or(a.Text("create_date"), n.Text("date_time")))
@@ -235,3 +228,84 @@ func decodeQuotes(n carrier.Node, code string, now time.Time) ([]domain.Quote, e
 
 // ends are the words for a way's ends in the names of tariffs.
 var ends = strings.NewReplacer("дверь", "door", "склад", "office", "постамат", "locker")
+
+// maxRows is how many rows of goods a parcel may list.
+const maxRows = 126
+
+// place writes an end of the way; city is CDEK's code of it, zero when unknown.
+func place(s domain.Stop, city int) carrier.Body {
+	b := carrier.Body{"code": city, "postal_code": s.Postcode, "address": carrier.Clip(s.Address, 255)}
+	if carrier.Number(s.City) == 0 {
+		b["city"] = s.City
+	}
+	if p := s.Location; p != nil {
+		b["longitude"], b["latitude"] = p.Lon, p.Lat
+		if s.Address == "" { // required, and better than nothing
+			b["address"] = fmt.Sprintf("%.6f, %.6f", p.Lat, p.Lon)
+		}
+	}
+	return b
+}
+
+// parcels writes packages; numbered where they are booked.
+func parcels(in []domain.Package, numbered bool) []carrier.Body {
+	var out []carrier.Body
+	for i, p := range carrier.Boxes(in) {
+		b := carrier.Body{"weight": p.WeightG, "length": p.LengthCm, "width": p.WidthCm, "height": p.HeightCm}
+		if numbered {
+			b["number"] = strconv.Itoa(i + 1)
+		}
+		out = append(out, b)
+	}
+	return out
+}
+
+// encodeOrder writes a booking; from and to are the codes of the cities.
+func encodeOrder(r domain.ShipmentRequest, freight bool, from, to int) carrier.Body {
+	boxes := parcels(r.Packages, true)
+	b := carrier.Body{
+		"type": 1, "number": r.ClientRef, "tariff_code": carrier.Number(r.Tariff), "comment": carrier.Clip(r.Comment, 255),
+		"shipment_point": r.From.Point, "delivery_point": r.To.Point, "recipient": person(r.Recipient), "packages": boxes,
+	}
+	if r.Sender != nil && r.Sender.Name != "" {
+		b["sender"] = person(*r.Sender)
+	}
+	if r.From.Point == "" { // an office excludes a place
+		b["from_location"] = place(r.From, from)
+	}
+	if r.To.Point == "" {
+		b["to_location"] = place(r.To, to)
+	}
+	if freight {
+		b["type"], boxes[0]["comment"] = 2, carrier.Contents(r.Items)
+		return b
+	}
+	for i, box := range boxes { // a shop must list what every parcel holds
+		goods := r.Items
+		if i > 0 {
+			goods = nil
+		}
+		box["items"] = rows(carrier.Goods(goods, box["weight"].(int), "RUB", maxRows))
+	}
+	return b
+}
+
+func person(c domain.Customer) carrier.Body {
+	b := carrier.Body{"name": c.Name, "email": c.Email}
+	if c.Phone != "" {
+		b["phones"] = []carrier.Body{{"number": c.Phone}}
+	}
+	return b
+}
+
+// rows lists goods, which are paid for.
+func rows(goods []domain.Item) []carrier.Body {
+	var out []carrier.Body
+	for _, it := range goods {
+		out = append(out, carrier.Body{
+			"name": it.Name, "ware_key": it.SKU, "cost": carrier.FormatMoney(*it.Price), "payment": carrier.Body{"value": json.Number("0")},
+			"weight": it.WeightG, "amount": it.Quantity,
+		})
+	}
+	return out
+}
