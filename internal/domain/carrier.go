@@ -197,29 +197,10 @@ func distance(p DeliveryPoint) float64 {
 	return *p.DistanceM
 }
 
-// PickupRequest asks a courier of the carrier to collect a shipment.
-type PickupRequest struct {
-	Shipment ShipmentRef
-	Window   Slot
-	Comment  string
-}
-
-// Slot is a stretch of time in which somebody comes.
+// Slot is a stretch of time.
 type Slot struct {
 	From time.Time `json:"from"`
 	To   time.Time `json:"to"`
-}
-
-// Pickup is a courier of the carrier coming to collect.
-type Pickup struct {
-	ID       string
-	Number   string // for people
-	Status   string // the carrier's code
-	Text     string
-	Shipment ShipmentRef
-	Window   Slot
-	Events   []CarrierEvent
-	Warnings []CarrierMessage
 }
 
 // CarrierHook is what a carrier told unasked. It is a hint to look, never the truth:

@@ -260,12 +260,3 @@ type CarrierLabeler interface {
 type CarrierPoints interface {
 	Points(ctx context.Context, q PointQuery) ([]DeliveryPoint, error)
 }
-
-// CarrierPickups collects parcels.
-type CarrierPickups interface {
-	SchedulePickup(ctx context.Context, r PickupRequest) (Pickup, error)
-	Pickup(ctx context.Context, id string) (Pickup, error)
-	CancelPickup(ctx context.Context, id string) error
-	// Slots returns when the shipment can be brought to the recipient.
-	Slots(ctx context.Context, ref ShipmentRef) ([]Slot, error)
-}

@@ -229,24 +229,20 @@ func (im *importer) take(ctx context.Context, row ImportRow) (known bool, err er
 	return im.restore(ctx, row)
 }
 
-// nameless is the context of a row that can be told from others by its place only.
-func (im *importer) nameless(ctx context.Context, row ImportRow) (context.Context, *Idempotent) {
+// keyed gives a key to a row that can be told from others by its place only.
+func (im *importer) keyed(ctx context.Context, row ImportRow) (context.Context, *Idempotent) {
 	idem := &Idempotent{}
-	if im.key != "" {
+	if im.key != "" && len(row.names()) == 0 {
 		idem.Key = requestHash("import", []any{im.key, row.From})
 	}
 	return WithIdempotency(ctx, idem), idem
 }
 
 func (im *importer) draft(ctx context.Context, row ImportRow) (known bool, err error) {
-	if row.Draft.ExternalID == "" {
-		ctx, idem := im.nameless(ctx, row)
-		_, err := im.Create(ctx, *row.Draft)
-		return idem.Replayed, err
-	}
+	ctx, idem := im.keyed(ctx, row)
 	_, err = im.Create(ctx, *row.Draft)
 	if domain.CodeOf(err) != domain.CodeDuplicateExternalID {
-		return false, err
+		return idem.Replayed, err
 	}
 	stored, findErr := im.external(ctx, row.Draft.MerchantID, row.Draft.ExternalID)
 	if findErr != nil || stored == nil {
@@ -263,7 +259,6 @@ func (im *importer) draft(ctx context.Context, row ImportRow) (known bool, err e
 }
 
 func (im *importer) restore(ctx context.Context, row ImportRow) (known bool, err error) {
-	given := &row.Order.Order
 	ch, err := row.Order.Restore(im.PhoneRegion, im.by)
 	if err != nil {
 		return false, err
@@ -271,10 +266,7 @@ func (im *importer) restore(ctx context.Context, row ImportRow) (known bool, err
 	if err := im.knowCourier(ctx, ch.Order.CourierID); err != nil {
 		return false, err
 	}
-	idem := &Idempotent{}
-	if given.ID == "" && given.ExternalID == "" {
-		ctx, idem = im.nameless(ctx, row)
-	}
+	ctx, idem := im.keyed(ctx, row)
 	_, err = once(ctx, im.core, "import_order", row.Order, func(rec *domain.Idempotency) (*domain.Order, error) {
 		if err := record(ch, rec); err != nil {
 			return nil, err
