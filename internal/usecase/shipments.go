@@ -23,7 +23,7 @@ type Shipping struct {
 
 // Shipments is what can be done with parcels at delivery companies.
 //
-// Booking stores what is wanted and returns; a worker per carrier (work.go) does it.
+// Booking stores what is wanted and returns; a worker per carrier (shipments_work.go) does it.
 // Truth comes from looking, again and again, as often as makes sense; what carriers
 // tell unasked only makes the next look come sooner.
 type Shipments struct {
