@@ -286,12 +286,11 @@ func (s *Store) finish(ctx context.Context, w *work, p *plan, calls []*call, sh 
 
 // updated lists the orders that the calls change, sorted.
 func updated(calls []*call) []string {
-	var ids []string
+	ids := map[string]bool{}
 	for _, c := range calls {
 		if c.fn != nil {
-			ids = append(ids, c.id)
+			ids[c.id] = true
 		}
 	}
-	slices.Sort(ids)
-	return slices.Compact(ids)
+	return slices.Sorted(maps.Keys(ids))
 }

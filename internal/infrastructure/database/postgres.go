@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"time"
 
@@ -81,9 +82,7 @@ func newPostgres(url string) (*postgres, error) {
 	pc.ConnConfig = e.config.Copy()
 	// What the writers run goes by keys. A plan that was made while a table was empty
 	// must not walk it once it is full.
-	for _, off := range []string{"enable_hashjoin", "enable_mergejoin"} {
-		setDefault(pc.ConnConfig, off, "off")
-	}
+	setDefaults(pc.ConnConfig, map[string]string{"enable_hashjoin": "off", "enable_mergejoin": "off"})
 	pc.MaxConns, pc.MinConns, pc.MinIdleConns = pgWriters, 0, 0
 	if e.pool, err = pgxpool.NewWithConfig(context.Background(), pc); err != nil {
 		return nil, err
@@ -98,7 +97,7 @@ func newPostgres(url string) (*postgres, error) {
 
 // tune sets what every connection of the product relies on, unless the URL says otherwise.
 func tune(c *pgx.ConnConfig) {
-	for name, value := range map[string]string{
+	setDefaults(c, map[string]string{
 		"application_name":                    "order-tracking",
 		"synchronous_commit":                  "on", // an answered write survives a crash
 		"default_transaction_isolation":       "read committed",
@@ -109,9 +108,7 @@ func tune(c *pgx.ConnConfig) {
 		// that were small when it planned.
 		"enable_seqscan": "off",
 		"jit":            "off",
-	} {
-		setDefault(c, name, value)
-	}
+	})
 	if c.ConnectTimeout == 0 {
 		c.ConnectTimeout = 3 * time.Second
 	}
@@ -122,10 +119,9 @@ func tune(c *pgx.ConnConfig) {
 	c.DialFunc = dialer.DialContext
 }
 
-func setDefault(c *pgx.ConnConfig, name, value string) {
-	if _, given := c.RuntimeParams[name]; !given {
-		c.RuntimeParams[name] = value
-	}
+func setDefaults(c *pgx.ConnConfig, params map[string]string) {
+	maps.Copy(params, c.RuntimeParams)
+	c.RuntimeParams = params
 }
 
 func (e *postgres) dialect() *dialect {

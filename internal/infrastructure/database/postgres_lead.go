@@ -3,6 +3,7 @@ package database
 import (
 	"context"
 	"errors"
+	"maps"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -80,13 +81,11 @@ func (e *postgres) lead(ctx context.Context) (domain.Outbox, func(), error) {
 // it is silent, and when nothing arrives at the other end.
 func (e *postgres) candidate() *pgx.ConnConfig {
 	c := e.config.Copy()
-	for name, value := range map[string]string{
+	maps.Copy(c.RuntimeParams, map[string]string{
 		"idle_session_timeout": "3s", "tcp_user_timeout": "3s",
 		"tcp_keepalives_idle": "1", "tcp_keepalives_interval": "1", "tcp_keepalives_count": "2",
 		"statement_timeout": "2s", "enable_hashjoin": "off", "enable_mergejoin": "off",
-	} {
-		c.RuntimeParams[name] = value
-	}
+	})
 	c.ConnectTimeout = min(c.ConnectTimeout, 2*time.Second)
 	return c
 }

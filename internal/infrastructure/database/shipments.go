@@ -88,7 +88,7 @@ type due[T any] struct {
 func (d due[T]) take(ctx context.Context, s *Store, until time.Time, text string, args ...any) (out []T, err error) {
 	err = s.d.job(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		rows, err := tx.QueryContext(ctx, text+s.d.skipLocked, args...)
-		if out, err = collect(rows, err, d.scan); err != nil {
+		if out, err = collect(rows, err, d.scan); err != nil || len(out) == 0 {
 			return err
 		}
 		ids := make([]string, len(out))
