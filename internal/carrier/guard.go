@@ -16,24 +16,19 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
+// How a company is called.
+const (
+	attemptTime  = 15 * time.Second
+	firstBackoff = 300 * time.Millisecond // before the second attempt, then doubling, jittered
+	openAfter    = 5                      // this many failures in a row cut the company off
+	openFor      = 30 * time.Second       // until one call probes it again
+)
+
 // Limits tune how a company is called; zero fields take the defaults.
 type Limits struct {
-	Timeout   time.Duration // of one attempt; 15 s
 	Attempts  int           // of a call that can be repeated; 3
-	Backoff   time.Duration // before the second attempt, then doubling, jittered; 300 ms
 	PerSecond uint          // calls; 10
 	MaxWait   time.Duration // for one's turn, and for a company that names its own delay; 5 s
-	OpenAfter uint          // this many failures in a row cut the company off; 5
-	OpenFor   time.Duration // until one call probes it again; 30 s
-}
-
-func (l Limits) withDefaults() Limits {
-	return Limits{
-		Timeout: cmp.Or(l.Timeout, 15*time.Second), Attempts: cmp.Or(l.Attempts, 3),
-		Backoff: cmp.Or(l.Backoff, 300*time.Millisecond), PerSecond: cmp.Or(l.PerSecond, 10),
-		MaxWait: cmp.Or(l.MaxWait, 5*time.Second), OpenAfter: cmp.Or(l.OpenAfter, 5),
-		OpenFor: cmp.Or(l.OpenFor, 30*time.Second),
-	}
 }
 
 // Hooks are told what happens, for metrics and logs. Absent ones are skipped; they
@@ -66,14 +61,14 @@ type Guard struct {
 
 // NewGuard returns the guard of a company.
 func NewGuard(carrier string, l Limits, h Hooks) *Guard {
-	l = l.withDefaults()
-	g := &Guard{carrier: carrier, limits: l, hooks: h, timeout: timeout.New[[]byte](l.Timeout)}
+	l = Limits{Attempts: cmp.Or(l.Attempts, 3), PerSecond: cmp.Or(l.PerSecond, 10), MaxWait: cmp.Or(l.MaxWait, 5*time.Second)}
+	g := &Guard{carrier: carrier, limits: l, hooks: h, timeout: timeout.New[[]byte](attemptTime)}
 	g.limiter = ratelimiter.NewSmoothBuilder[[]byte](l.PerSecond, time.Second).WithMaxWaitTime(l.MaxWait).Build()
 	g.breaker = circuitbreaker.NewBuilder[[]byte]().
 		HandleIf(func(_ []byte, err error) bool {
 			return errors.Is(err, errDown) || errors.Is(err, timeout.ErrExceeded)
 		}).
-		WithFailureThreshold(l.OpenAfter).WithSuccessThreshold(1).WithDelay(l.OpenFor).WithJitterFactor(0.1).
+		WithFailureThreshold(openAfter).WithSuccessThreshold(1).WithDelay(openFor).WithJitterFactor(0.1).
 		OnStateChanged(func(e circuitbreaker.StateChangedEvent) {
 			if h.Breaker != nil {
 				h.Breaker(carrier, e.NewState.String())
@@ -110,7 +105,7 @@ func (g *Guard) retries(operation string, safe bool) retrypolicy.RetryPolicy[[]b
 			return safe && errors.Is(err, timeout.ErrExceeded)
 		}).
 		WithMaxRetries(g.limits.Attempts-1).
-		WithBackoff(g.limits.Backoff, 16*g.limits.Backoff).WithJitterFactor(0.3).
+		WithBackoff(firstBackoff, 16*firstBackoff).WithJitterFactor(0.3).
 		WithDelayFunc(func(exec failsafe.ExecutionAttempt[[]byte]) time.Duration {
 			var e *domain.CarrierError
 			if errors.As(exec.LastError(), &e) && e.RetryAfter > 0 {
@@ -144,7 +139,7 @@ func (g *Guard) failure(ctx context.Context, err error) error {
 		e.Message, e.Unsent = fmt.Sprintf("more than %d calls a second", g.limits.PerSecond), true
 		e.RetryAfter = time.Second
 	case errors.Is(err, timeout.ErrExceeded):
-		e.Message = fmt.Sprintf("no answer within %s", g.limits.Timeout)
+		e.Message = fmt.Sprintf("no answer within %s", attemptTime)
 	default:
 		e.Message, e.Cause = "the call was given up", cmp.Or(ctx.Err(), err)
 	}
