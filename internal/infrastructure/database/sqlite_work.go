@@ -59,15 +59,13 @@ func (e *sqlite) begin(ctx context.Context) (*work, error) {
 	}, nil
 }
 
-func (w *sqliteWork) stmt(text string) *sql.Stmt { return w.tx.StmtContext(w.ctx, w.e.stmts[text]) }
-
 // exec runs a statement and says how many rows it touched.
 func (w *sqliteWork) exec(text string, args ...any) (int, error) {
-	return affected(w.stmt(text).ExecContext(w.ctx, args...))
+	return w.e.each(w.ctx, w.tx, text, [][]any{args})
 }
 
 func (w *sqliteWork) lock(text string, ids []string, dest []any, read func()) error {
-	st := w.stmt(text + sqliteLock)
+	st := w.tx.StmtContext(w.ctx, w.e.stmts[text+sqliteLock])
 	for _, id := range ids {
 		err := st.QueryRowContext(w.ctx, id).Scan(dest...)
 		if err == nil {
@@ -93,11 +91,6 @@ func (w *sqliteWork) writePlan(p *plan) (map[*call]error, error) {
 	if lost := p.lost(ours); len(lost) > 0 {
 		return lost, nil
 	}
-	for _, row := range p.updates {
-		if _, err := w.exec(sqliteUpdateOrder, row...); err != nil {
-			return nil, err
-		}
-	}
 	for _, row := range p.events {
 		_, err := w.exec(sqliteInserts[eventsTable], row...)
 		if err == nil && published(row) {
@@ -107,17 +100,32 @@ func (w *sqliteWork) writePlan(p *plan) (map[*call]error, error) {
 			return nil, err
 		}
 	}
-	for _, row := range p.shipping {
-		if _, err := w.exec(upsertShipment, row...); err != nil {
-			return nil, err
-		}
-	}
+	var loads [][]any
 	for id, n := range p.shifts() {
-		if _, err := w.exec(sqliteLoad, id, n); err != nil {
+		loads = append(loads, []any{id, n})
+	}
+	for _, rest := range []struct {
+		text string
+		rows [][]any
+	}{{sqliteUpdateOrder, p.updates}, {upsertShipment, p.shipping}, {sqliteLoad, loads}} {
+		if _, err := w.e.each(w.ctx, w.tx, rest.text, rest.rows); err != nil {
 			return nil, err
 		}
 	}
 	return nil, nil
+}
+
+// each runs a statement with every row and says how many it touched.
+func (e *sqlite) each(ctx context.Context, tx *sql.Tx, text string, rows [][]any) (touched int, err error) {
+	st := tx.StmtContext(ctx, e.stmts[text])
+	for _, row := range rows {
+		n, err := affected(st.ExecContext(ctx, row...))
+		if err != nil {
+			return 0, err
+		}
+		touched += n
+	}
+	return touched, nil
 }
 
 // job runs a job in a savepoint of its own.
@@ -138,16 +146,7 @@ func (w *sqliteWork) job(fn txFunc) error {
 }
 
 func (e *sqlite) insert(ctx context.Context, tx *sql.Tx, t *table, rows [][]any) (int, error) {
-	st := tx.StmtContext(ctx, e.stmts[sqliteInserts[t]])
-	added := 0
-	for _, values := range rows {
-		n, err := affected(st.ExecContext(ctx, values...))
-		if err != nil {
-			return 0, err
-		}
-		added += n
-	}
-	return added, nil
+	return e.each(ctx, tx, sqliteInserts[t], rows)
 }
 
 // purgeFixes goes courier by courier along the primary key: an index by time would
