@@ -91,32 +91,54 @@ func (s *Store) commitLoop() {
 			<-s.turn
 			return
 		}
-		for yielded := false; len(group) < s.maxGroup; {
-			select {
-			case c := <-s.waiting:
-				group, yielded = append(group, c), false
-				continue
-			default:
-			}
-			if yielded {
-				break
-			}
-			// Callers that just got their answers are about to come back: those that can
-			// run go first. With nobody there it costs nothing.
-			runtime.Gosched()
-			yielded = true
-		}
+		group = s.gather(group)
+		flight := make(chan struct{})
+		land := sync.OnceFunc(func() { close(flight) })
+		s.flight = flight
 		sh := &shift{pass: sync.OnceFunc(func() { <-s.turn })}
 		sh.standIn = sync.OnceFunc(func() {
 			sh.relieved = true
+			land()
 			s.running.Go(s.commitLoop)
 		})
 		s.commitGroup(group, sh)
 		sh.pass()
+		land()
 		if sh.relieved {
 			return
 		}
 	}
+}
+
+// gather adds those that wait to a group, and while another group's commit is under way
+// those that come, up to half a group: few large groups cost the database less than many
+// small ones, and a group of one that is alone waits for nobody.
+func (s *Store) gather(group []*call) []*call {
+	for yielded := false; len(group) < s.maxGroup; {
+		select {
+		case c := <-s.waiting:
+			group, yielded = append(group, c), false
+			continue
+		default:
+		}
+		if !yielded {
+			// Callers that just got their answers are about to come back: those that can
+			// run go first. With nobody there it costs nothing.
+			runtime.Gosched()
+			yielded = true
+			continue
+		}
+		if len(group) >= s.maxGroup/2 {
+			break
+		}
+		select {
+		case c := <-s.waiting:
+			group, yielded = append(group, c), false
+		case <-s.flight:
+			return group
+		}
+	}
+	return group
 }
 
 // shift is a committer's work on one group.

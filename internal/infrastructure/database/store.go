@@ -32,6 +32,7 @@ type Store struct {
 	stmts     sync.Map      // SQL text to *sql.Stmt, of texts that never vary
 	waiting   chan *call    // callers, until a committer takes them
 	turn      chan struct{} // held by the committer that fills its group
+	flight    chan struct{} // closed when the latest group is committed; belongs to who has the turn
 	committed chan struct{}
 	closing   chan struct{}
 	close     func() error
@@ -87,8 +88,9 @@ func newStore(read *sql.DB, d *dialect, committers int, o Options) *Store {
 	s := &Store{
 		read: read, d: d, log: o.Log, maxGroup: o.MaxGroup,
 		waiting: make(chan *call), turn: make(chan struct{}, 1),
-		committed: make(chan struct{}, 1), closing: make(chan struct{}),
+		committed: make(chan struct{}, 1), closing: make(chan struct{}), flight: make(chan struct{}),
 	}
+	close(s.flight)
 	for range committers {
 		s.running.Go(s.commitLoop)
 	}
