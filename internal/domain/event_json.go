@@ -2,7 +2,9 @@ package domain
 
 import (
 	"encoding/json"
+	"math"
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 )
@@ -26,7 +28,7 @@ func (e *Event) AppendJSON(b []byte) []byte {
 	b = appendMember(b, `,"source":`, e.Source)
 	b = appendMember(b, `,"reason":`, e.Reason)
 	if e.Location != nil {
-		b = appendAny(append(b, `,"location":`...), e.Location)
+		b = appendPoint(append(b, `,"location":`...), e.Location)
 	}
 	if len(e.Data) > 0 {
 		b = appendAny(append(b, `,"data":`...), e.Data)
@@ -44,9 +46,12 @@ func appendMember(b []byte, name, value string) []byte {
 // appendString quotes a text; what has to be escaped is left to the library.
 func appendString(b []byte, s string) []byte {
 	for i := range len(s) {
-		if c := s[i]; c < ' ' || c >= utf8.RuneSelf || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' {
+		if c := s[i]; c < ' ' || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' {
 			return appendAny(b, s)
 		}
+	}
+	if !utf8.ValidString(s) || strings.ContainsAny(s, "\u2028\u2029") {
+		return appendAny(b, s)
 	}
 	return append(append(append(b, '"'), s...), '"')
 }
@@ -61,4 +66,12 @@ func appendAny(b []byte, v any) []byte {
 		raw = []byte("null") // nothing that the domain validated gets here
 	}
 	return append(b, raw...)
+}
+
+// appendFloat writes a number as the library does where that is without an exponent.
+func appendFloat(b []byte, f float64) []byte {
+	if a := math.Abs(f); a != 0 && (a < 1e-6 || a >= 1e21) {
+		return appendAny(b, f)
+	}
+	return strconv.AppendFloat(b, f, 'f', -1, 64)
 }

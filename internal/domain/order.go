@@ -226,6 +226,5 @@ func (o *Order) MarshalJSON() ([]byte, error) {
 	if o.wire != nil {
 		return o.wire, nil
 	}
-	type plain Order // without MarshalJSON
-	return json.Marshal((*plain)(o))
+	return appendOrder(make([]byte, 0, 1024), o), nil
 }

@@ -46,13 +46,13 @@ func answer(o *domain.Order, err error) (*orderOut, error) {
 
 // orderRoutes are the operations on orders.
 func (s *Server) orderRoutes() {
-	handle(s, operation{
+	plain[createOrderIn, createdOut](s, operation{
 		method: http.MethodPost, path: "/order", id: "createOrder", tag: tagOrders, status: http.StatusCreated,
 		summary: "Create an order",
 		about:   "`customer.name` and `dropoff.address` or `dropoff.location` are required.",
 		body:    domain.Draft{}, request: exampleDraft, reply: exampleOrder,
 		codes: []domain.Code{domain.CodeDuplicateExternalID},
-	}, s.createOrder)
+	}, s.guarded(s.createOrder))
 	plain[getOrderIn, orderOut](s, operation{
 		method: http.MethodGet, path: "/order/{order_id}", id: "getOrder", tag: tagOrders,
 		summary: "Get an order", reply: exampleOrder, unmodified: true,
@@ -105,18 +105,49 @@ type createOrderIn struct {
 	JSONBody
 }
 
-func (s *Server) createOrder(ctx context.Context, in *createOrderIn) (*createdOut, error) {
-	draft, err := request(in.JSONBody, nil, s.UseCases.Orders.CheckDraft)
-	if err != nil {
-		return nil, err
+// createOrder is the most frequent change, and written for that.
+func (s *Server) createOrder(ctx context.Context, c *gin.Context) error {
+	if err := onlyQuery(c.Request.URL); err != nil {
+		return err
 	}
-	o, again, err := once(ctx, in.Idempotent, func(ctx context.Context) (*domain.Order, error) {
+	body, err := readJSON(c)
+	if err != nil {
+		return err
+	}
+	draft, err := request(body, nil, s.UseCases.Orders.CheckDraft)
+	if err != nil {
+		return err
+	}
+	key := Idempotent{c.Request.Header.Get("Idempotency-Key")}
+	o, again, err := once(ctx, key, func(ctx context.Context) (*domain.Order, error) {
 		return s.UseCases.Orders.Create(ctx, draft)
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return &createdOut{ETag: etag(o.Version), Location: "/order/" + o.ID, Replayed: again, Body: o}, nil
+	h := c.Writer.Header()
+	h["Location"] = []string{"/order/" + o.ID}
+	if again != "" {
+		h["Idempotent-Replayed"] = []string{again}
+	}
+	return sendOrder(c, http.StatusCreated, o)
+}
+
+// sendOrder answers with an order.
+func sendOrder(c *gin.Context, status int, o *domain.Order) error {
+	body, err := o.Freeze()
+	if err != nil {
+		return err
+	}
+	h := c.Writer.Header()
+	h["Etag"] = []string{etag(o.Version)}
+	h["Content-Type"] = jsonHeader
+	if len(body) > 2000 { // shorter ones are counted by net/http
+		h["Content-Length"] = []string{strconv.Itoa(len(body))}
+	}
+	c.Status(status)
+	_, _ = c.Writer.Write(body) // a caller who left needs no answer
+	return nil
 }
 
 type getOrderIn struct {
@@ -133,22 +164,12 @@ func (s *Server) getOrder(ctx context.Context, c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	body, err := o.Freeze()
-	if err != nil {
-		return err
-	}
-	h := c.Writer.Header()
-	h["Etag"] = []string{etag(o.Version)}
 	if unchanged(c.Request.Header.Get("If-None-Match"), o.Version) {
+		c.Writer.Header()["Etag"] = []string{etag(o.Version)}
 		c.Status(http.StatusNotModified)
 		return nil
 	}
-	h["Content-Type"] = jsonHeader
-	if len(body) > 2000 { // shorter ones are counted by net/http
-		h["Content-Length"] = []string{strconv.Itoa(len(body))}
-	}
-	_, _ = c.Writer.Write(body) // a caller who left needs no answer
-	return nil
+	return sendOrder(c, http.StatusOK, o)
 }
 
 var jsonHeader = []string{jsonType}

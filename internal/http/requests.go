@@ -1,7 +1,12 @@
 package httpdoor
 
 import (
+	"bytes"
 	"context"
+	"errors"
+	"net/http"
+
+	"github.com/gin-gonic/gin"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
@@ -26,6 +31,21 @@ func once[T any](ctx context.Context, key Idempotent, do func(context.Context) (
 		v, err = do(ctx)
 	}
 	return v, replayed(idem), err
+}
+
+// readJSON reads a body for handlers that are not huma's.
+func readJSON(c *gin.Context) (JSONBody, error) {
+	r := c.Request
+	buf := bytes.NewBuffer(make([]byte, 0, bytes.MinRead+min(max(r.ContentLength, 0), 64<<10)))
+	_, err := buf.ReadFrom(r.Body)
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		err = bodyTooLarge(tooLarge.Limit)
+	case err != nil:
+		err = domain.Errorf(domain.CodeMalformed, "the request can't be read: %v", err)
+	}
+	return JSONBody{ContentType: r.Header.Get("Content-Type"), RawBody: buf.Bytes()}, err
 }
 
 // request reads a body. Whatever is wrong with the request is told at once: what the
