@@ -35,6 +35,12 @@ func (e *ether) end() *etherEnd {
 	return end
 }
 
+func (e *ether) sent() int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.count
+}
+
 func (e *etherEnd) Publish(topic string, message []byte) {
 	e.ether.mu.Lock()
 	e.ether.count++
@@ -156,20 +162,20 @@ func TestReplicasGatherWhatTheFleetHears(t *testing.T) {
 		told(t, s)
 		here.announced(first.ID, edit)
 		require.Equal(t, []string{"status 2"}, told(t, s))
-		sent := e.count
+		sent := e.sent()
 		for range 3 {
 			here.announced(second.ID, edit)
 			here.announced(first.ID, edit)
 		}
-		require.Equal(t, 6, e.count-sent, "to those who watch the orders")
+		require.Equal(t, 6, e.sent()-sent, "to those who watch the orders")
 		require.Empty(t, told(t, s))
 		time.Sleep(fleetPause)
 		synctest.Wait()
-		require.Equal(t, 7, e.count-sent)
+		require.Equal(t, 7, e.sent()-sent)
 		require.Equal(t, []string{"status 2", "status 3", "status 3", "status 4", "status 4", "status 5"}, told(t, s))
 		time.Sleep(fleetPause) // nothing more: whatever comes next is told at once
 		synctest.Wait()
-		require.Equal(t, 7, e.count-sent)
+		require.Equal(t, 7, e.sent()-sent)
 		here.announced(first.ID, edit)
 		require.Equal(t, []string{"status 6"}, told(t, s))
 		time.Sleep(2 * fleetPause)

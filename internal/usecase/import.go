@@ -117,8 +117,8 @@ type importer struct {
 	by  domain.By
 	key string
 
-	exist    *otter.Cache[string, bool] // couriers that were seen
-	couriers sync.WaitGroup             // courier rows under way
+	exist            *otter.Cache[string, bool] // couriers that were seen
+	couriers, orders sync.WaitGroup             // rows under way
 }
 
 // importJob is a row under way.
@@ -154,11 +154,13 @@ func (im *importer) read(ctx context.Context, rows iter.Seq2[ImportRow, error], 
 		switch {
 		case row.Err != nil:
 			close(job.done)
+		// An order may be in the hands of a courier: of one that is above it, and of no other.
 		case row.Courier != nil:
+			im.orders.Wait()
 			im.couriers.Go(func() { im.work(ctx, job) })
 		default:
-			im.couriers.Wait() // an order may be in the hands of one of them
-			go im.work(ctx, job)
+			im.couriers.Wait()
+			im.orders.Go(func() { im.work(ctx, job) })
 		}
 	}
 	return nil
