@@ -15,7 +15,7 @@ import (
 
 // MemoryOptions bounds a Memory.
 type MemoryOptions struct {
-	// MaxOrders is how many orders are kept; default 100,000.
+	// MaxOrders is how many orders are kept; default 20,000, some 100 MB.
 	MaxOrders int
 }
 
@@ -49,7 +49,7 @@ type courier struct {
 // NewMemory makes an empty store.
 func NewMemory(o MemoryOptions) *Memory {
 	if o.MaxOrders <= 0 {
-		o.MaxOrders = 100_000
+		o.MaxOrders = 20_000
 	}
 	return &Memory{
 		orders:   otter.Must(&otter.Options[string, *orderCopy]{MaximumSize: o.MaxOrders}),
