@@ -69,7 +69,9 @@ async function problemOf(reply) {
 class Connection {
   #path; #socket; #timer; #silence; #since = 0; #tries = 0; #refused = 0; #closed = false;
   #online = () => {
-    if (!this.#socket && !this.#closed) this.#wait((this.#tries = 0));
+    if (this.#socket) return;
+    this.#tries = 0;
+    this.#wait(0);
   };
 
   /** @param {string} path @param {Options} options */

@@ -66,6 +66,7 @@ type rig struct {
 type with struct {
 	key     string
 	queue   int
+	streams int // at once; 0 is any number
 	ready   func(context.Context) error
 	config  Config
 	options []grpc.DialOption
@@ -79,7 +80,7 @@ func start(t *testing.T, w with) *rig {
 	require.NoError(t, err)
 	live := cache.NewMemory(cache.MemoryOptions{})
 	now := &clock{now: time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)}
-	hub := push.New(push.Config{Queue: max(w.queue, 1), FleetTick: time.Second}, store, live, now, log)
+	hub := push.New(push.Config{Queue: max(w.queue, 1), MaxSubscriptions: w.streams, FleetTick: time.Second}, store, live, now, log)
 	uc := usecase.New(usecase.Deps{
 		Store: store, Live: live, Audience: hub, Clock: now, Log: log, PhoneRegion: "RU", StaleAfter: time.Minute,
 		Estimate: eta.Config{

@@ -173,6 +173,14 @@ func TestServerGoesAway(t *testing.T) {
 	r.server.GracefulStop() // waits for nobody
 }
 
+func TestTooManyStreams(t *testing.T) {
+	r := start(t, with{streams: 1})
+	o := r.create(t, "").GetId()
+	next(t, r.watch(t, o, nil), "snapshot")
+	_, err := r.watch(t, o, nil).Recv()
+	refused(t, err, codes.Unavailable, "unavailable")
+}
+
 func TestSlowReadersAreEnded(t *testing.T) {
 	r := start(t, with{queue: 4})
 	o := r.create(t, "").GetId()

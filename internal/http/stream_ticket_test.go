@@ -90,3 +90,15 @@ func TestTooManyStreams(t *testing.T) {
 	require.Eventually(t, func() bool { return d.hub.Watchers() == 1 }, 5*time.Second, time.Millisecond)
 	d.watch("/order/" + id + "/ws").next("snapshot")
 }
+
+func TestTheBrowsersClient(t *testing.T) {
+	d, _ := protected(t)
+	r := d.do("GET", "/client.js", nil) // without a key, which pages do not have
+	require.Equal(t, 200, r.StatusCode)
+	require.Contains(t, string(r.body), "export function watchOrder(")
+	require.Equal(t, "text/javascript; charset=utf-8", r.Header.Get("Content-Type")) // a module in no other
+	require.Equal(t, "*", r.Header.Get("Access-Control-Allow-Origin"))
+	again := d.do("GET", "/client.js", nil, "If-None-Match", r.Header.Get("ETag"))
+	require.Equal(t, 304, again.StatusCode)
+	require.Empty(t, again.body)
+}

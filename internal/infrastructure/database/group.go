@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -110,10 +111,14 @@ func (s *Store) commitLoop() {
 	}
 }
 
+// gatherFor is longer than a commit takes: one that hangs does not hold up the others.
+const gatherFor = 20 * time.Millisecond
+
 // gather adds those that wait to a group, and while another group's commit is under way
 // those that come, up to half a group: few large groups cost the database less than many
 // small ones, and a group of one that is alone waits for nobody.
 func (s *Store) gather(group []*call) []*call {
+	var enough <-chan time.Time
 	for yielded := false; len(group) < s.maxGroup; {
 		select {
 		case c := <-s.waiting:
@@ -131,10 +136,15 @@ func (s *Store) gather(group []*call) []*call {
 		if len(group) >= s.maxGroup/2 {
 			break
 		}
+		if enough == nil {
+			enough = time.After(gatherFor)
+		}
 		select {
 		case c := <-s.waiting:
 			group, yielded = append(group, c), false
 		case <-s.flight:
+			return group
+		case <-enough:
 			return group
 		}
 	}

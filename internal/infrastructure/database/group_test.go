@@ -6,6 +6,7 @@ import (
 	"errors"
 	"path/filepath"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -246,4 +247,47 @@ func TestAPlaceFreedInTheSameGroup(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, 1, got.ActiveOrders)
 	})
+}
+
+func TestWhoIsGathered(t *testing.T) {
+	for name, c := range map[string]struct {
+		come   int  // after the first call
+		landed bool // the other group's commit is over from the start
+		lands  bool // or later
+		want   int
+		took   time.Duration
+	}{
+		"alone":                       {landed: true, want: 1},
+		"those that wait":             {come: 5, landed: true, want: 6},
+		"not more than a group":       {come: 20, landed: true, want: 8},
+		"until the commit is over":    {come: 2, lands: true, want: 3, took: time.Millisecond},
+		"half a group does not wait":  {come: 3, want: 4},
+		"a commit that hangs is left": {come: 1, want: 2, took: gatherFor},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := &Store{maxGroup: 8, waiting: make(chan *call), flight: make(chan struct{})}
+				if c.landed {
+					close(s.flight)
+				}
+				gone := make(chan struct{})
+				for range c.come {
+					go func() {
+						select {
+						case s.waiting <- new(call):
+						case <-gone:
+						}
+					}()
+				}
+				synctest.Wait()
+				if c.lands {
+					time.AfterFunc(time.Millisecond, func() { close(s.flight) })
+				}
+				began := time.Now()
+				require.Len(t, s.gather([]*call{{}}), c.want)
+				require.Equal(t, c.took, time.Since(began))
+				close(gone)
+			})
+		})
+	}
 }
