@@ -19,8 +19,13 @@ import (
 // start runs an embedded broker on a free port until the test ends.
 func start(t *testing.T, dir string) *messaging.Embedded {
 	t.Helper()
+	return startWith(t, dir, 4)
+}
+
+func startWith(t *testing.T, dir string, partitions int) *messaging.Embedded {
+	t.Helper()
 	e, err := messaging.StartEmbedded(t.Context(), messaging.EmbeddedConfig{
-		Listen: "127.0.0.1:0", Dir: dir, Partitions: 4, Log: zap.NewNop(),
+		Listen: "127.0.0.1:0", Dir: dir, Partitions: partitions, Log: zap.NewNop(),
 	})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, e.Close()) })

@@ -51,18 +51,23 @@ func TestConsumerHandlesOnceAndInOrder(t *testing.T) {
 }
 
 func TestConsumerHandlesKeysAtOnce(t *testing.T) {
-	addr := start(t, t.TempDir()).Addr()
+	// Of one partition all come together; of several, perhaps one after the other.
+	addr := startWith(t, t.TempDir(), 1).Addr()
 	const n = 64
 	var running, most atomic.Int64
 	all := make(chan struct{})
-	h := newHandler(func(context.Context, domain.Message) error {
+	h := newHandler(func(ctx context.Context, _ domain.Message) error {
 		now := running.Add(1)
 		defer running.Add(-1)
 		if most.Store(max(most.Load(), now)); now == n {
 			close(all)
 		}
-		<-all // returns only when all run together
-		return nil
+		select {
+		case <-all: // only when all run together
+			return nil
+		case <-ctx.Done(): // the test has failed
+			return ctx.Err()
+		}
 	})
 	var msgs []domain.Message
 	for i := range n {
