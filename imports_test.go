@@ -39,6 +39,7 @@ var arrows = []arrow{
 	{"internal/auth", []string{"internal/domain"}},
 
 	{"internal/infrastructure/*", []string{"internal/domain"}},
+	{"internal/carrier/*/sandbox", nil},
 	{"internal/carrier/*", []string{"internal/domain", "internal/carrier"}},
 	{"internal/carrier", []string{"internal/domain"}},
 	{"internal/notify", []string{"internal/domain"}},
@@ -48,7 +49,8 @@ var arrows = []arrow{
 
 	{"internal/app", []string{
 		"internal/domain", "internal/usecase", "internal/eta", "internal/outbox", "internal/push", "internal/auth",
-		"internal/infrastructure/*", "internal/carrier", "internal/carrier/*", "internal/notify",
+		"internal/infrastructure/*", "internal/carrier", "internal/carrier/*", "internal/carrier/*/sandbox",
+		"internal/notify",
 		"internal/http", "internal/grpc", "config", "pkg/*", "proto", "web",
 	}},
 	{"internal/cli", []string{"internal/app", "config", "pkg/*"}},

@@ -7,7 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/order-tracking/order-tracking/internal/carrier/cdek/cdektest"
+	"github.com/order-tracking/order-tracking/internal/carrier/cdek/sandbox"
 	"github.com/order-tracking/order-tracking/tools/proc"
 )
 
@@ -76,7 +76,7 @@ func TestKilledWhileBookingMakesNoSecondShipment(t *testing.T) {
 	}
 	t.Parallel() // it waits for most of its time
 	life, end := context.WithCancel(context.WithoutCancel(t.Context()))
-	emulator := cdektest.New(cdektest.Options{})
+	emulator := sandbox.New(sandbox.Options{})
 	base, done, err := emulator.Listen(life)
 	require.NoError(t, err)
 	defer func() { end(); <-done }()
@@ -91,7 +91,7 @@ func TestKilledWhileBookingMakesNoSecondShipment(t *testing.T) {
 	_, body := s.rest(t, "POST", "/order", encode(t, object{"customer": object{"name": "Anna"}, "dropoff": object{"address": "Main St 1"}}), nil)
 	id := str(decode(t, body), "id")
 
-	emulator.Fail(cdektest.Fault{Kind: cdektest.Late, Method: "POST", Path: "/v2/orders"})
+	emulator.Fail(sandbox.Fault{Kind: sandbox.Late, Method: "POST", Path: "/v2/orders"})
 	resp, body := s.rest(t, "POST", "/order/"+id+"/shipment", nil, nil)
 	require.Equal(t, 202, resp.StatusCode, "%s", body)
 	eventually(t, "the booking reaches the carrier", func() bool { return len(emulator.Booked()) == 1 })

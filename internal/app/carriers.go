@@ -16,7 +16,7 @@ import (
 	"github.com/order-tracking/order-tracking/config"
 	"github.com/order-tracking/order-tracking/internal/carrier"
 	"github.com/order-tracking/order-tracking/internal/carrier/cdek"
-	"github.com/order-tracking/order-tracking/internal/carrier/cdek/cdektest"
+	"github.com/order-tracking/order-tracking/internal/carrier/cdek/sandbox"
 	"github.com/order-tracking/order-tracking/internal/domain"
 	"github.com/order-tracking/order-tracking/internal/usecase"
 )
@@ -64,8 +64,8 @@ func openCDEK(ctx context.Context, c config.Carriers, h carrier.Hooks) (car *cde
 	}
 	if c.Emulated() {
 		life, end := context.WithCancel(context.WithoutCancel(ctx))
-		emulator := cdektest.New(cdektest.Options{
-			Travel: cdektest.Sandbox, ReturnTravel: []cdektest.Step{{After: 5 * time.Second, Code: "DELIVERED", City: "Москва"}},
+		emulator := sandbox.New(sandbox.Options{
+			Travel: sandbox.Journey, ReturnTravel: []sandbox.Step{{After: 5 * time.Second, Code: "DELIVERED", City: "Москва"}},
 		})
 		base, done, err := emulator.Listen(life)
 		if err != nil {

@@ -13,7 +13,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/order-tracking/order-tracking/internal/carrier/cdek"
-	"github.com/order-tracking/order-tracking/internal/carrier/cdek/cdektest"
+	"github.com/order-tracking/order-tracking/internal/carrier/cdek/sandbox"
 	"github.com/order-tracking/order-tracking/internal/domain"
 	"github.com/order-tracking/order-tracking/internal/eta"
 	"github.com/order-tracking/order-tracking/internal/infrastructure/cache"
@@ -36,7 +36,7 @@ func (nobody) Estimated(domain.Estimate)                  {}
 // time passes when all wait.
 type shop struct {
 	*testing.T
-	carrier *cdektest.Server
+	carrier *sandbox.Server
 	path    string
 	hooks   bool
 
@@ -50,7 +50,7 @@ type shop struct {
 
 const hookToken = "0123456789abcdef"
 
-func inShop(t *testing.T, o cdektest.Options, test func(*shop)) {
+func inShop(t *testing.T, o sandbox.Options, test func(*shop)) {
 	t.Helper()
 	// Not the test's own folder: its files are on the disk, which is not in the bubble.
 	path := filepath.Join(t.TempDir(), "test.db")
@@ -63,7 +63,7 @@ func inShop(t *testing.T, o cdektest.Options, test func(*shop)) {
 			}
 			return 200, nil
 		}
-		s.carrier = cdektest.New(o)
+		s.carrier = sandbox.New(o)
 		s.open()
 		test(s)
 		s.shut()
@@ -138,8 +138,8 @@ func (s *shop) get(o *domain.Order) *domain.Order {
 
 // direct are the orders that the carrier holds, without those that bring others back
 // and rejected ones.
-func (s *shop) direct() []cdektest.Booked {
-	var out []cdektest.Booked
+func (s *shop) direct() []sandbox.Booked {
+	var out []sandbox.Booked
 	for _, b := range s.carrier.Booked() {
 		if !b.Return && b.Status != "INVALID" {
 			out = append(out, b)
@@ -167,7 +167,7 @@ func requireCode(t testing.TB, code domain.Code, err error) {
 }
 
 func TestBookedAndDelivered(t *testing.T) {
-	inShop(t, cdektest.Options{Travel: cdektest.Sandbox}, func(s *shop) {
+	inShop(t, sandbox.Options{Travel: sandbox.Journey}, func(s *shop) {
 		s.shut()
 		s.hooks = true
 		s.open()
@@ -207,8 +207,8 @@ func TestBookedAndDelivered(t *testing.T) {
 
 // Without hints the looks alone find everything, with patience.
 func TestLooksAloneFindEverything(t *testing.T) {
-	inShop(t, cdektest.Options{Travel: func(bool) []cdektest.Step {
-		return []cdektest.Step{
+	inShop(t, sandbox.Options{Travel: func(bool) []sandbox.Step {
+		return []sandbox.Step{
 			{After: 3 * time.Hour, Code: "RECEIVED_AT_SHIPMENT_WAREHOUSE"}, {After: 30 * time.Hour, Code: "TAKEN_BY_COURIER"},
 			{After: 31 * time.Hour, Code: "RETURNED_TO_RECIPIENT_CITY_WAREHOUSE"}, {After: 54 * time.Hour, Code: "TAKEN_BY_COURIER"},
 			{After: 56 * time.Hour, Code: "DELIVERED"},
@@ -228,14 +228,14 @@ func TestLooksAloneFindEverything(t *testing.T) {
 
 // A crash at any moment of a booking makes no second shipment.
 func TestKilledWhileBooking(t *testing.T) {
-	for name, f := range map[string]cdektest.Fault{
-		"after the call":    {Kind: cdektest.Lost, Method: "POST", Path: "/v2/orders"},
-		"during the call":   {Kind: cdektest.Hang, Method: "POST", Path: "/v2/orders"},
-		"before it arrived": {Kind: cdektest.Cut, Method: "POST", Path: "/v2/orders"},
-		"while looking":     {Kind: cdektest.Hang, Method: "GET", Path: "/v2/orders"},
+	for name, f := range map[string]sandbox.Fault{
+		"after the call":    {Kind: sandbox.Lost, Method: "POST", Path: "/v2/orders"},
+		"during the call":   {Kind: sandbox.Hang, Method: "POST", Path: "/v2/orders"},
+		"before it arrived": {Kind: sandbox.Cut, Method: "POST", Path: "/v2/orders"},
+		"while looking":     {Kind: sandbox.Hang, Method: "GET", Path: "/v2/orders"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			inShop(t, cdektest.Options{}, func(s *shop) {
+			inShop(t, sandbox.Options{}, func(s *shop) {
 				s.carrier.Fail(f)
 				o := s.book(s.order())
 				pass(300 * time.Millisecond)
@@ -252,8 +252,8 @@ func TestKilledWhileBooking(t *testing.T) {
 
 // A carrier that is down for a day costs nothing but delay.
 func TestCarrierDownForADay(t *testing.T) {
-	inShop(t, cdektest.Options{}, func(s *shop) {
-		s.carrier.Fail(cdektest.Fault{Kind: cdektest.Page, Times: 1 << 30})
+	inShop(t, sandbox.Options{}, func(s *shop) {
+		s.carrier.Fail(sandbox.Fault{Kind: sandbox.Page, Times: 1 << 30})
 		var orders []*domain.Order
 		for range 20 {
 			orders = append(orders, s.book(s.order()))
@@ -273,14 +273,14 @@ func TestCarrierDownForADay(t *testing.T) {
 }
 
 func TestRejectedGoesToAnotherTariff(t *testing.T) {
-	inShop(t, cdektest.Options{}, func(s *shop) {
+	inShop(t, sandbox.Options{}, func(s *shop) {
 		o := s.order()
 		_, err := s.uc.Shipments.Book(s.ctx(), o.ID, usecase.ShipmentDraft{Booking: domain.Booking{Tariff: "7"}})
 		requireCode(s, domain.CodeValidationFailed, err)
 		require.Nil(s, s.get(o).Shipment, "the carrier said so at once")
 
 		// A point that is not there is found out later.
-		s.carrier.Fail(cdektest.Fault{Kind: cdektest.Page, Path: "/calculator", Times: 3})
+		s.carrier.Fail(sandbox.Fault{Kind: sandbox.Page, Path: "/calculator", Times: 3})
 		_, err = s.uc.Shipments.Book(s.ctx(), o.ID, usecase.ShipmentDraft{Booking: domain.Booking{Tariff: "7"}})
 		require.NoError(s, err)
 		pass(time.Minute)
@@ -297,7 +297,7 @@ func TestRejectedGoesToAnotherTariff(t *testing.T) {
 }
 
 func TestFollowsAParcelBookedElsewhere(t *testing.T) {
-	inShop(t, cdektest.Options{}, func(s *shop) {
+	inShop(t, sandbox.Options{}, func(s *shop) {
 		elsewhere := s.book(s.order())
 		pass(10 * time.Second)
 		number := s.get(elsewhere).Shipment.TrackingNumber
@@ -319,7 +319,7 @@ func TestFollowsAParcelBookedElsewhere(t *testing.T) {
 }
 
 func TestUnknownForDaysIsRejected(t *testing.T) {
-	inShop(t, cdektest.Options{}, func(s *shop) {
+	inShop(t, sandbox.Options{}, func(s *shop) {
 		o, err := s.uc.Shipments.Book(s.ctx(), s.order().ID, usecase.ShipmentDraft{TrackingNumber: "404"})
 		require.NoError(s, err)
 		pass(80 * time.Hour)
@@ -329,7 +329,7 @@ func TestUnknownForDaysIsRejected(t *testing.T) {
 }
 
 func TestCancelEndsTheShipmentFirst(t *testing.T) {
-	inShop(t, cdektest.Options{}, func(s *shop) {
+	inShop(t, sandbox.Options{}, func(s *shop) {
 		o := s.book(s.order())
 		pass(5 * time.Second)
 		got, err := s.uc.Orders.Cancel(s.ctx(), o.ID, "ordered twice", 0)
@@ -344,8 +344,8 @@ func TestCancelEndsTheShipmentFirst(t *testing.T) {
 }
 
 func TestCancelBeforeAnythingWasSent(t *testing.T) {
-	inShop(t, cdektest.Options{}, func(s *shop) {
-		s.carrier.Fail(cdektest.Fault{Kind: cdektest.Page, Times: 1 << 30})
+	inShop(t, sandbox.Options{}, func(s *shop) {
+		s.carrier.Fail(sandbox.Fault{Kind: sandbox.Page, Times: 1 << 30})
 		o := s.book(s.order())
 		pass(time.Second)
 		got, err := s.uc.Orders.UpdateStatus(s.ctx(), o.ID, usecase.StatusChange{Status: domain.StatusCancelled}, 0)
@@ -358,7 +358,7 @@ func TestCancelBeforeAnythingWasSent(t *testing.T) {
 }
 
 func TestCancelWhatTheCarrierHasComesBackAndCosts(t *testing.T) {
-	inShop(t, cdektest.Options{ReturnTravel: []cdektest.Step{{After: time.Hour, Code: "DELIVERED"}}}, func(s *shop) {
+	inShop(t, sandbox.Options{ReturnTravel: []sandbox.Step{{After: time.Hour, Code: "DELIVERED"}}}, func(s *shop) {
 		o := s.book(s.order())
 		pass(5 * time.Second)
 		s.carrier.Report(s.direct()[0].UUID, "RECEIVED_AT_SHIPMENT_WAREHOUSE", "", "Москва")
@@ -377,10 +377,10 @@ func TestCancelWhatTheCarrierHasComesBackAndCosts(t *testing.T) {
 // A carrier that does not answer keeps the order from being cancelled, and not from
 // being cancelled later.
 func TestCancelWhileTheCarrierIsAway(t *testing.T) {
-	inShop(t, cdektest.Options{}, func(s *shop) {
+	inShop(t, sandbox.Options{}, func(s *shop) {
 		o := s.book(s.order())
 		pass(5 * time.Second)
-		s.carrier.Fail(cdektest.Fault{Kind: cdektest.Page, Times: 1 << 30})
+		s.carrier.Fail(sandbox.Fault{Kind: sandbox.Page, Times: 1 << 30})
 		_, err := s.uc.Orders.Cancel(s.ctx(), o.ID, "", 0)
 		requireCode(s, domain.CodeUnavailable, err)
 		require.Equal(s, domain.StatusCreated, s.get(o).Status)
@@ -395,7 +395,7 @@ func TestCancelWhileTheCarrierIsAway(t *testing.T) {
 }
 
 func TestCancelOfWhatIsBeingDecided(t *testing.T) {
-	inShop(t, cdektest.Options{Decide: time.Minute}, func(s *shop) {
+	inShop(t, sandbox.Options{Decide: time.Minute}, func(s *shop) {
 		o := s.book(s.order())
 		pass(2 * time.Second)
 		_, err := s.uc.Orders.Cancel(s.ctx(), o.ID, "", 0)
@@ -407,7 +407,7 @@ func TestCancelOfWhatIsBeingDecided(t *testing.T) {
 }
 
 func TestRetractedDelivery(t *testing.T) {
-	inShop(t, cdektest.Options{Travel: cdektest.Sandbox}, func(s *shop) {
+	inShop(t, sandbox.Options{Travel: sandbox.Journey}, func(s *shop) {
 		o := s.book(s.order())
 		pass(3 * time.Hour)
 		require.Equal(s, domain.StatusDelivered, s.get(o).Status)
@@ -421,7 +421,7 @@ func TestRetractedDelivery(t *testing.T) {
 }
 
 func TestHints(t *testing.T) {
-	inShop(t, cdektest.Options{}, func(s *shop) {
+	inShop(t, sandbox.Options{}, func(s *shop) {
 		requireCode(s, domain.CodeNotFound, s.uc.Shipments.Receive(s.ctx(), cdek.Code, "guess", nil))
 		requireCode(s, domain.CodeNotFound, s.uc.Shipments.Receive(s.ctx(), "acme", hookToken, nil))
 		o := s.book(s.order())
@@ -459,7 +459,7 @@ func TestHints(t *testing.T) {
 }
 
 func TestBookingIsIdempotentAndChecked(t *testing.T) {
-	inShop(t, cdektest.Options{}, func(s *shop) {
+	inShop(t, sandbox.Options{}, func(s *shop) {
 		o := s.order()
 		for i := range 3 {
 			idem := &usecase.Idempotent{Key: "k"}

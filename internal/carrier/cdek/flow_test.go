@@ -12,14 +12,14 @@ import (
 
 	"github.com/order-tracking/order-tracking/internal/carrier"
 	"github.com/order-tracking/order-tracking/internal/carrier/cdek"
-	"github.com/order-tracking/order-tracking/internal/carrier/cdek/cdektest"
+	"github.com/order-tracking/order-tracking/internal/carrier/cdek/sandbox"
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
 // bench is CDEK and its emulator, joined without a network, in a bubble of time.
 type bench struct {
 	*testing.T
-	*cdektest.Server
+	*sandbox.Server
 	cdek    *cdek.Carrier
 	mu      sync.Mutex
 	unknown []string
@@ -27,11 +27,11 @@ type bench struct {
 }
 
 // onBench runs a test in a bubble where the clock moves when all wait.
-func onBench(t *testing.T, o cdektest.Options, test func(*bench)) {
+func onBench(t *testing.T, o sandbox.Options, test func(*bench)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		o.Account, o.Secret = "account", "secret"
-		b := &bench{T: t, Server: cdektest.New(o)}
+		b := &bench{T: t, Server: sandbox.New(o)}
 		b.cdek = cdek.New(b.config())
 		test(b)
 	})
@@ -96,7 +96,7 @@ func (b *bench) decided(ref domain.ShipmentRef) domain.ShipmentSnapshot {
 }
 
 func TestBookedUntilRegistered(t *testing.T) {
-	onBench(t, cdektest.Options{Decide: 40 * time.Second, NewestFirst: true, Colons: true}, func(b *bench) {
+	onBench(t, sandbox.Options{Decide: 40 * time.Second, NewestFirst: true, Colons: true}, func(b *bench) {
 		made := b.book("A-1")
 		require.Equal(b, domain.PhasePending, made.Ref.Phase)
 		require.Empty(b, made.Ref.TrackingNumber)
@@ -118,7 +118,7 @@ func TestBookedUntilRegistered(t *testing.T) {
 }
 
 func TestRejectedWithReasons(t *testing.T) {
-	onBench(t, cdektest.Options{}, func(b *bench) {
+	onBench(t, sandbox.Options{}, func(b *bench) {
 		r := request("A-1")
 		r.Tariff = "7"
 		made, err := b.cdek.CreateShipment(b.Context(), r)
@@ -136,20 +136,20 @@ func TestRejectedWithReasons(t *testing.T) {
 
 // However often and at whatever point bookings of one name fail, there is one shipment.
 func TestNeverASecondShipment(t *testing.T) {
-	faults := map[string]cdektest.Fault{
-		"its answer was lost":              {Kind: cdektest.Lost, Method: "POST", Path: "/orders"},
-		"cut before it worked":             {Kind: cdektest.Cut, Method: "POST", Path: "/orders"},
-		"500 in Spring's words":            {Kind: cdektest.Spring, Method: "POST", Path: "/orders"},
-		"a proxy's page":                   {Kind: cdektest.Page, Method: "POST", Path: "/orders"},
-		"too many requests":                {Kind: cdektest.TooMany, Method: "POST", Path: "/orders", After: "2"},
-		"no answer":                        {Kind: cdektest.Hang, Method: "POST", Path: "/orders"},
-		"the token ended on the way":       {Kind: cdektest.TokenExpired, Method: "POST", Path: "/orders"},
-		"the look-up fails":                {Kind: cdektest.Page, Method: "GET", Path: "/orders", Times: 3},
-		"the answer and the look-up after": {Kind: cdektest.Lost, Path: "/orders", Times: 10},
+	faults := map[string]sandbox.Fault{
+		"its answer was lost":              {Kind: sandbox.Lost, Method: "POST", Path: "/orders"},
+		"cut before it worked":             {Kind: sandbox.Cut, Method: "POST", Path: "/orders"},
+		"500 in Spring's words":            {Kind: sandbox.Spring, Method: "POST", Path: "/orders"},
+		"a proxy's page":                   {Kind: sandbox.Page, Method: "POST", Path: "/orders"},
+		"too many requests":                {Kind: sandbox.TooMany, Method: "POST", Path: "/orders", After: "2"},
+		"no answer":                        {Kind: sandbox.Hang, Method: "POST", Path: "/orders"},
+		"the token ended on the way":       {Kind: sandbox.TokenExpired, Method: "POST", Path: "/orders"},
+		"the look-up fails":                {Kind: sandbox.Page, Method: "GET", Path: "/orders", Times: 3},
+		"the answer and the look-up after": {Kind: sandbox.Lost, Path: "/orders", Times: 10},
 	}
 	for name, f := range faults {
 		t.Run(name, func(t *testing.T) {
-			onBench(t, cdektest.Options{}, func(b *bench) {
+			onBench(t, sandbox.Options{}, func(b *bench) {
 				b.Fail(f)
 				var made domain.ShipmentSnapshot
 				var err error
@@ -171,9 +171,9 @@ func TestNeverASecondShipment(t *testing.T) {
 // A process that died between the call and its answer knows nothing; the next one
 // looks first.
 func TestKilledBetweenTheCallAndItsAnswer(t *testing.T) {
-	onBench(t, cdektest.Options{}, func(b *bench) {
-		b.Fail(cdektest.Fault{Kind: cdektest.Lost, Method: "POST", Path: "/orders"})
-		b.Fail(cdektest.Fault{Kind: cdektest.Cut, Method: "GET", Path: "/orders", Times: 3})
+	onBench(t, sandbox.Options{}, func(b *bench) {
+		b.Fail(sandbox.Fault{Kind: sandbox.Lost, Method: "POST", Path: "/orders"})
+		b.Fail(sandbox.Fault{Kind: sandbox.Cut, Method: "GET", Path: "/orders", Times: 3})
 		ctx, kill := context.WithCancel(b.Context())
 		time.AfterFunc(100*time.Millisecond, kill)
 		_, err := b.cdek.CreateShipment(ctx, request("A-1"))
@@ -189,7 +189,7 @@ func TestKilledBetweenTheCallAndItsAnswer(t *testing.T) {
 // A look-up may not show yet what was just sent. CDEK then rejects the second order
 // of the name, and the first is found.
 func TestADuplicateLeadsToTheFirst(t *testing.T) {
-	onBench(t, cdektest.Options{Decide: time.Second}, func(b *bench) {
+	onBench(t, sandbox.Options{Decide: time.Second}, func(b *bench) {
 		first := b.book("A-1")
 		b.decided(first.Ref)
 		second := b.Duplicate(first.Ref.ID)
@@ -201,7 +201,7 @@ func TestADuplicateLeadsToTheFirst(t *testing.T) {
 }
 
 func TestCancelDeletesWhatHasNotMoved(t *testing.T) {
-	onBench(t, cdektest.Options{Decide: 10 * time.Second}, func(b *bench) {
+	onBench(t, sandbox.Options{Decide: 10 * time.Second}, func(b *bench) {
 		made := b.book("A-1")
 		_, err := b.cdek.CancelShipment(b.Context(), made.Ref)
 		require.Equal(b, domain.ClassRetryable, domain.ClassOf(err), "not while CDEK still decides")
@@ -220,7 +220,7 @@ func TestCancelDeletesWhatHasNotMoved(t *testing.T) {
 }
 
 func TestCancelRefusesWhatHasMovedAndSaysThatItCosts(t *testing.T) {
-	onBench(t, cdektest.Options{ReturnTravel: []cdektest.Step{
+	onBench(t, sandbox.Options{ReturnTravel: []sandbox.Step{
 		{After: time.Hour, Code: "TAKEN_BY_TRANSPORTER_FROM_SENDER_CITY"}, {After: 2 * time.Hour, Code: "DELIVERED"},
 	}}, func(b *bench) {
 		made := b.decided(b.book("A-1").Ref)
@@ -250,7 +250,7 @@ func TestCancelRefusesWhatHasMovedAndSaysThatItCosts(t *testing.T) {
 }
 
 func TestDeliveredCanNotBeCancelled(t *testing.T) {
-	onBench(t, cdektest.Options{Travel: cdektest.Sandbox}, func(b *bench) {
+	onBench(t, sandbox.Options{Travel: sandbox.Journey}, func(b *bench) {
 		made := b.book("A-1")
 		pass(30 * time.Second)
 		out, err := b.cdek.CancelShipment(b.Context(), made.Ref)
@@ -264,7 +264,7 @@ func TestDeliveredCanNotBeCancelled(t *testing.T) {
 func TestSandboxJourney(t *testing.T) {
 	for _, point := range []string{"", "NSK1"} {
 		t.Run("to "+point, func(t *testing.T) {
-			onBench(t, cdektest.Options{Travel: cdektest.Sandbox}, func(b *bench) {
+			onBench(t, sandbox.Options{Travel: sandbox.Journey}, func(b *bench) {
 				r := request("A-1")
 				r.Recipient = domain.Customer{Name: "Anna"}
 				r.To = domain.Stop{Place: domain.Place{Address: "Main St 1"}, Point: point}
@@ -287,7 +287,7 @@ func TestSandboxJourney(t *testing.T) {
 }
 
 func TestTokensAreRenewedEarlyAndOnce(t *testing.T) {
-	onBench(t, cdektest.Options{TokenLife: 10 * time.Minute}, func(b *bench) {
+	onBench(t, sandbox.Options{TokenLife: 10 * time.Minute}, func(b *bench) {
 		all := func() {
 			var wg sync.WaitGroup
 			for i := range 40 {
@@ -309,7 +309,7 @@ func TestTokensAreRenewedEarlyAndOnce(t *testing.T) {
 		b.ExpireTokens()
 		all()
 		require.Equal(b, 3, b.Issued(), "a refused token is renewed once for all")
-		b.Fail(cdektest.Fault{Kind: cdektest.TokenExpired, Path: "/orders", Times: 100})
+		b.Fail(sandbox.Fault{Kind: sandbox.TokenExpired, Path: "/orders", Times: 100})
 		_, err := b.cdek.TrackShipment(b.Context(), domain.ShipmentRef{ClientRef: "X"})
 		require.Equal(b, domain.ClassAuth, domain.ClassOf(err), "and no more than once")
 		require.Equal(b, 4, b.Issued())
@@ -317,7 +317,7 @@ func TestTokensAreRenewedEarlyAndOnce(t *testing.T) {
 }
 
 func TestWrongCredentials(t *testing.T) {
-	onBench(t, cdektest.Options{}, func(b *bench) {
+	onBench(t, sandbox.Options{}, func(b *bench) {
 		cfg := b.config()
 		cfg.Secret = "wrong"
 		_, err := cdek.New(cfg).Quote(b.Context(), domain.QuoteRequest{To: domain.Stop{City: "44"}})
@@ -327,7 +327,7 @@ func TestWrongCredentials(t *testing.T) {
 }
 
 func TestQuotesFitTheEnds(t *testing.T) {
-	onBench(t, cdektest.Options{}, func(b *bench) {
+	onBench(t, sandbox.Options{}, func(b *bench) {
 		to := domain.Stop{Place: domain.Place{Location: &domain.Point{Lat: 55.0, Lon: 82.9}}}
 		door, err := b.cdek.Quote(b.Context(), domain.QuoteRequest{To: to, Packages: []domain.Package{{WeightG: 2000}}})
 		require.NoError(b, err)
@@ -354,7 +354,7 @@ func TestQuotesFitTheEnds(t *testing.T) {
 }
 
 func TestPointsAndPapers(t *testing.T) {
-	onBench(t, cdektest.Options{Decide: time.Second}, func(b *bench) {
+	onBench(t, sandbox.Options{Decide: time.Second}, func(b *bench) {
 		near := domain.Point{Lat: 55.75, Lon: 37.6}
 		points, err := b.cdek.Points(b.Context(), domain.PointQuery{Near: &near, Kind: domain.PointOffice, Limit: 1})
 		require.NoError(b, err)
@@ -386,7 +386,7 @@ func TestPointsAndPapers(t *testing.T) {
 }
 
 func TestReplacedOfficesAreTold(t *testing.T) {
-	onBench(t, cdektest.Options{}, func(b *bench) {
+	onBench(t, sandbox.Options{}, func(b *bench) {
 		r := request("A-1")
 		r.To = domain.Stop{Point: "GONE1"}
 		made, err := b.cdek.CreateShipment(b.Context(), r)
@@ -400,7 +400,7 @@ func TestReplacedOfficesAreTold(t *testing.T) {
 }
 
 func TestUnknownCodesAreKeptAndCountedOnce(t *testing.T) {
-	onBench(t, cdektest.Options{}, func(b *bench) {
+	onBench(t, sandbox.Options{}, func(b *bench) {
 		made := b.decided(b.book("A-1").Ref)
 		b.Report(made.Ref.ID, "SENT_TO_MOON", "", "Москва")
 		for range 3 {
@@ -417,8 +417,8 @@ func TestUnknownCodesAreKeptAndCountedOnce(t *testing.T) {
 func TestHooksAreOrderedAndHeard(t *testing.T) {
 	var heard []domain.CarrierHook
 	var b *bench
-	onBench(t, cdektest.Options{
-		Travel: cdektest.Sandbox,
+	onBench(t, sandbox.Options{
+		Travel: sandbox.Journey,
 		Deliver: func(_ context.Context, url string, body []byte) (int, error) {
 			require.Equal(t, "https://shop.example/hooks/cdek/t", url)
 			got, err := b.cdek.ParseHook(body)

@@ -1,4 +1,4 @@
-package cdektest
+package sandbox
 
 import (
 	"bytes"
@@ -45,8 +45,8 @@ type Step struct {
 	Reason string
 }
 
-// Sandbox is a journey of 17 seconds, to a door or to a point.
-func Sandbox(toPoint bool) []Step {
+// Journey is a way of 17 seconds, to a door or to a point.
+func Journey(toPoint bool) []Step {
 	last := []Step{
 		{11 * time.Second, "ACCEPTED_AT_RECIPIENT_CITY_WAREHOUSE", "Новосибирск", ""},
 		{13 * time.Second, "TAKEN_BY_COURIER", "Новосибирск", ""},

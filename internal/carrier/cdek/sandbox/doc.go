@@ -1,4 +1,4 @@
-// Package cdektest is CDEK's API v2 over loopback: the wire format with its
+// Package sandbox is CDEK's API v2 over loopback: the wire format with its
 // asynchronous bookings, its two spellings of every status, and its faults. Tests of
 // the adapter run against it, and serve --sandbox-carriers runs it beside the server,
 // where a booked order travels to its end by itself.
@@ -10,4 +10,4 @@
 // under one lock. What happens with time is worked out when somebody looks, from
 // Options.Now, so that a test moves the clock instead of waiting. Only Run has a
 // goroutine's work to do: it sends webhooks until its context ends.
-package cdektest
+package sandbox

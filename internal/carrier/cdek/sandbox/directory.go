@@ -1,4 +1,4 @@
-package cdektest
+package sandbox
 
 import (
 	"math"
