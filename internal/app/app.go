@@ -23,6 +23,7 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 	httpdoor "github.com/order-tracking/order-tracking/internal/http"
 	"github.com/order-tracking/order-tracking/internal/infrastructure/messaging"
+	"github.com/order-tracking/order-tracking/internal/infrastructure/messaging/broker"
 	"github.com/order-tracking/order-tracking/internal/outbox"
 	"github.com/order-tracking/order-tracking/internal/push"
 	"github.com/order-tracking/order-tracking/internal/usecase"
@@ -41,7 +42,7 @@ type App struct {
 	alone    bool // there is no other replica
 	live     domain.LiveStore
 	wakeups  domain.Wakeups // nil where there is one process
-	embedded *messaging.Embedded
+	embedded *broker.Broker
 	producer *messaging.Producer
 	// telemetry publishes positions.
 	telemetry *messaging.Producer

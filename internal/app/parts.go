@@ -21,6 +21,7 @@ import (
 	"github.com/order-tracking/order-tracking/internal/infrastructure/cache"
 	"github.com/order-tracking/order-tracking/internal/infrastructure/database"
 	"github.com/order-tracking/order-tracking/internal/infrastructure/messaging"
+	"github.com/order-tracking/order-tracking/internal/infrastructure/messaging/broker"
 	"github.com/order-tracking/order-tracking/internal/infrastructure/routing"
 	"github.com/order-tracking/order-tracking/internal/outbox"
 	"github.com/order-tracking/order-tracking/internal/push"
@@ -46,7 +47,7 @@ func (a *App) openParts(ctx context.Context) error {
 		if !a.cfg.Kafka.Embedded() {
 			return nil
 		}
-		a.embedded, err = messaging.StartEmbedded(ctx, messaging.EmbeddedConfig{
+		a.embedded, err = broker.Start(ctx, broker.Config{
 			Listen: a.cfg.Kafka.Listen, PortFixed: a.cfg.KafkaListenExplicit, Dir: a.cfg.Kafka.Dir,
 			Partitions: a.cfg.Kafka.Partitions, Log: a.log,
 		})

@@ -14,17 +14,18 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 	"github.com/order-tracking/order-tracking/internal/domain/domaintest"
 	"github.com/order-tracking/order-tracking/internal/infrastructure/messaging"
+	"github.com/order-tracking/order-tracking/internal/infrastructure/messaging/broker"
 )
 
 // start runs an embedded broker on a free port until the test ends.
-func start(t *testing.T, dir string) *messaging.Embedded {
+func start(t *testing.T, dir string) *broker.Broker {
 	t.Helper()
 	return startWith(t, dir, 4)
 }
 
-func startWith(t *testing.T, dir string, partitions int) *messaging.Embedded {
+func startWith(t *testing.T, dir string, partitions int) *broker.Broker {
 	t.Helper()
-	e, err := messaging.StartEmbedded(t.Context(), messaging.EmbeddedConfig{
+	e, err := broker.Start(t.Context(), broker.Config{
 		Listen: "127.0.0.1:0", Dir: dir, Partitions: partitions, Log: zap.NewNop(),
 	})
 	require.NoError(t, err)

@@ -9,11 +9,12 @@ import (
 
 	"github.com/order-tracking/order-tracking/internal/domain"
 	"github.com/order-tracking/order-tracking/internal/infrastructure/messaging"
+	"github.com/order-tracking/order-tracking/internal/infrastructure/messaging/broker"
 )
 
 func TestCloseWithoutABroker(t *testing.T) {
 	t.Parallel()
-	e, err := messaging.StartEmbedded(t.Context(), messaging.EmbeddedConfig{Listen: "127.0.0.1:0", Dir: t.TempDir(), Partitions: 4})
+	e, err := broker.Start(t.Context(), broker.Config{Listen: "127.0.0.1:0", Dir: t.TempDir(), Partitions: 4})
 	require.NoError(t, err)
 	c := clientConfig(t, e.Addr())
 	h := newHandler(nil)

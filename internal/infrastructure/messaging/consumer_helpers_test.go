@@ -9,6 +9,8 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
 	"github.com/order-tracking/order-tracking/internal/infrastructure/messaging"
@@ -97,4 +99,21 @@ func consume(t *testing.T, c messaging.ClientConfig, group string, h *handler) (
 	})
 	t.Cleanup(stop)
 	return stop
+}
+
+// committed is the sum of the group's offsets in order_status_updates.
+func committed(t *testing.T, addr, group string) int64 {
+	t.Helper()
+	c, err := kgo.NewClient(kgo.SeedBrokers(addr))
+	require.NoError(t, err)
+	defer c.Close()
+	offsets, err := kadm.NewClient(c).FetchOffsets(t.Context(), group)
+	require.NoError(t, err)
+	sum := int64(0)
+	offsets.Each(func(o kadm.OffsetResponse) {
+		if o.Topic == domain.TopicStatusUpdates {
+			sum += max(o.At, 0)
+		}
+	})
+	return sum
 }

@@ -1,7 +1,6 @@
 // Package messaging is the Kafka side of the product: a producer that implements
-// domain.Bus, the consumer of order_status_updates, the topics, and a broker that runs
-// in this process when none is configured. Producer and consumer are the same code
-// against either broker.
+// domain.Bus, the consumer of order_status_updates, and the topics. They are the same
+// code against Apache Kafka and against the broker in this process (package broker).
 //
 // Invariants
 //
@@ -13,19 +12,12 @@
 //   - Consume: an offset is committed only when its message and all before it in the
 //     partition were handled or are in the dead-letter topic, acknowledged. So a crash
 //     repeats messages and loses none. Messages of one key are handled one after the other.
-//   - Embedded: nothing that arrives on the socket reaches the broker unless it is a whole
-//     frame, of bounded size, of a request the product offers, and parses. What the broker
-//     acknowledged is in a file: kill -9 loses none of it. Disk and memory are bounded by
-//     retention per partition, applied every second. Whatever else may have lost messages
-//     (unreadable files, a new directory, the machine going down) is noted on the disk
-//     until they were published again.
 //
 // Concurrency: Producer is safe for any number of goroutines; callers that need an
 // order between two Publish calls make the second after the first returned. A Consumer
 // runs up to 64 handlers at once, of different keys; rebalance callbacks of the Kafka
-// client stop and wait for the handlers of the partitions that leave. An Embedded owns
-// one goroutine for retention, two per connection, and those of the broker.
+// client stop and wait for the handlers of the partitions that leave.
 //
-// Lifecycle: StartEmbedded (or real brokers), EnsureTopics, NewProducer, NewConsumer and
-// its Run; then stop Run, close consumer, producer and, last, the embedded broker.
+// Lifecycle: EnsureTopics, NewProducer, NewConsumer and its Run; then stop Run, close
+// consumer and producer.
 package messaging

@@ -21,10 +21,8 @@ const (
 	pollRecords = 1000
 	// commitEvery is how often the offsets of what was handled are committed.
 	commitEvery = 250 * time.Millisecond
-	// inflated bounds what one batch may unpack to.
-	inflated = 32 * mib
 	// fetchBytes bounds what the client holds per broker.
-	fetchBytes = 8 * mib
+	fetchBytes = 8 * MiB
 	// stopGrace is how long a stop waits for the messages that are being handled,
 	// leaveTimeout for the group to let go.
 	stopGrace    = 5 * time.Second
@@ -96,7 +94,7 @@ func NewConsumer(c ClientConfig, group string, handle func(ctx context.Context, 
 		kgo.OnPartitionsLost(k.lost),
 		kgo.FetchMaxBytes(fetchBytes),
 		kgo.FetchMaxPartitionBytes(fetchBytes),
-		kgo.MaxDecompressBatchBytes(inflated),
+		kgo.MaxDecompressBatchBytes(MaxInflated),
 	)...)
 	if err != nil {
 		abandon()

@@ -128,8 +128,8 @@ func send[M any](ctx context.Context, client *kgo.Client, c ClientConfig, msgs [
 		if err := ensureTopics(ctx, client, c); err != nil {
 			return err
 		}
-		for _, t := range topics() {
-			client.PurgeTopicsFromProducing(t.name) // forget the old topic's id
+		for _, t := range Topics() {
+			client.PurgeTopicsFromProducing(t.Name) // forget the old topic's id
 		}
 		err = produce()
 	}

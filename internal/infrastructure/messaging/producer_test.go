@@ -21,6 +21,7 @@ import (
 
 	"github.com/order-tracking/order-tracking/internal/domain"
 	"github.com/order-tracking/order-tracking/internal/infrastructure/messaging"
+	"github.com/order-tracking/order-tracking/internal/infrastructure/messaging/broker"
 )
 
 // foreign runs a broker that is not the product's own, without the guard.
@@ -93,7 +94,7 @@ func TestPublishIsBounded(t *testing.T) {
 func TestBrokerComesBack(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	first, err := messaging.StartEmbedded(t.Context(), messaging.EmbeddedConfig{Listen: "127.0.0.1:0", Dir: dir, Partitions: 4})
+	first, err := broker.Start(t.Context(), broker.Config{Listen: "127.0.0.1:0", Dir: dir, Partitions: 4})
 	require.NoError(t, err)
 	addr := first.Addr()
 	h := newHandler(nil)
@@ -109,7 +110,7 @@ func TestBrokerComesBack(t *testing.T) {
 	require.NoError(t, first.Close())
 	require.Error(t, p.Publish(t.Context(), []domain.Message{h.message("a", "2")}))
 
-	again, err := messaging.StartEmbedded(t.Context(), messaging.EmbeddedConfig{Listen: addr, PortFixed: true, Dir: dir, Partitions: 4})
+	again, err := broker.Start(t.Context(), broker.Config{Listen: addr, PortFixed: true, Dir: dir, Partitions: 4})
 	require.NoError(t, err)
 	defer again.Close()
 	back := time.Now()

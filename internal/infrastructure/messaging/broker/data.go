@@ -1,4 +1,4 @@
-package messaging
+package broker
 
 import (
 	"encoding/binary"
@@ -18,6 +18,8 @@ import (
 	"github.com/gofrs/flock"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"go.uber.org/zap"
+
+	"github.com/order-tracking/order-tracking/internal/infrastructure/messaging"
 )
 
 const (
@@ -96,7 +98,7 @@ func (d *dataDir) attempts() int {
 }
 
 // load starts the broker on the data.
-func (d *dataDir) load(l *guard, log *zap.Logger) (*kfake.Cluster, error) {
+func (d *dataDir) load(l *filter, log *zap.Logger) (*kfake.Cluster, error) {
 	// Without these files the broker would take the rest for nothing and write over it.
 	if d.has(logDir, "partitions") && (!d.has(logDir, "meta.json") || !d.has(logDir, "topics.json")) {
 		return nil, errIncomplete
@@ -111,7 +113,7 @@ func (d *dataDir) load(l *guard, log *zap.Logger) (*kfake.Cluster, error) {
 		kfake.ListenFn(func(string, string) (net.Listener, error) { return l, nil }),
 		kfake.WithLogger(brokerLog{log, d.cutOff}),
 		kfake.BrokerConfigs(map[string]string{
-			"state.log.compact.bytes": strconv.Itoa(mib),
+			"state.log.compact.bytes": strconv.Itoa(messaging.MiB),
 		}),
 	)
 	if err != nil {

@@ -1,4 +1,4 @@
-package messaging
+package broker
 
 import (
 	"encoding/binary"
@@ -7,6 +7,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/order-tracking/order-tracking/internal/infrastructure/messaging"
 )
 
 const (
@@ -21,7 +23,7 @@ var inflating = make(chan struct{}, 2)
 // inflate unpacks what a Kafka client packed, up to a bound: as the consumer will, by the
 // decompressor that a client makes for itself.
 var inflate = sync.OnceValue(func() func([]byte, kgo.CompressionCodecType) ([]byte, error) {
-	client, err := kgo.NewClient(kgo.MaxDecompressBatchBytes(inflated))
+	client, err := kgo.NewClient(kgo.MaxDecompressBatchBytes(messaging.MaxInflated))
 	if err != nil {
 		return func([]byte, kgo.CompressionCodecType) ([]byte, error) { return nil, err }
 	}

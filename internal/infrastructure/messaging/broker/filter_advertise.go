@@ -1,4 +1,4 @@
-package messaging
+package broker
 
 import (
 	"encoding/binary"
@@ -13,9 +13,9 @@ import (
 // answers that name the broker are rewritten, each connection to its own address.
 
 // advertise returns the answer with this connection's address in the broker's place.
-func (c *guardedConn) advertise(answer []byte) ([]byte, error) {
+func (c *filteredConn) advertise(answer []byte) ([]byte, error) {
 	const head = 8 // length and correlation id
-	if !c.guard.anywhere || len(answer) < head {
+	if !c.filter.anywhere || len(answer) < head {
 		return answer, nil
 	}
 	id := int32(binary.BigEndian.Uint32(answer[4:])) //nolint:gosec // bits

@@ -1,4 +1,4 @@
-package messaging
+package broker
 
 import (
 	"context"
@@ -14,6 +14,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"go.uber.org/zap"
+
+	"github.com/order-tracking/order-tracking/internal/domain"
+	"github.com/order-tracking/order-tracking/internal/infrastructure/messaging"
 )
 
 const (
@@ -22,8 +25,8 @@ const (
 	retentionEvery = time.Second
 )
 
-// EmbeddedConfig sets up the broker in this process.
-type EmbeddedConfig struct {
+// Config sets up the broker in this process.
+type Config struct {
 	// Listen is host:port. Port 0 takes a free one.
 	Listen string
 	// PortFixed makes a taken port an error; otherwise a free one is taken instead.
@@ -35,21 +38,21 @@ type EmbeddedConfig struct {
 	Log        *zap.Logger
 }
 
-// Embedded is a Kafka broker in this process; see the package's invariants.
-type Embedded struct {
+// Broker is a Kafka broker in this process; see the package's invariants.
+type Broker struct {
 	cluster  *kfake.Cluster
-	listener *guard
+	listener *filter
 	log      *zap.Logger
 	dir      dataDir
 	lost     bool
 	close    func() error
 }
 
-// StartEmbedded starts the broker on the data in its directory. Data that can't be
+// Start starts the broker on the data in its directory. Data that can't be
 // loaded is renamed and the broker starts empty; see SetAside. It fails when another
 // process uses the directory, when the directory can't be written and when the port is
 // taken and fixed.
-func StartEmbedded(ctx context.Context, c EmbeddedConfig) (*Embedded, error) {
+func Start(ctx context.Context, c Config) (*Broker, error) {
 	if c.Log == nil {
 		c.Log = zap.NewNop()
 	}
@@ -60,95 +63,111 @@ func StartEmbedded(ctx context.Context, c EmbeddedConfig) (*Embedded, error) {
 	if err != nil {
 		return nil, fmt.Errorf("embedded Kafka broker: %w", err)
 	}
-	e := &Embedded{log: c.Log, dir: dataDir{root: c.Dir}}
-	if err := e.start(ctx, c); err != nil {
+	b := &Broker{log: c.Log, dir: dataDir{root: c.Dir}}
+	if err := b.start(ctx, c); err != nil {
 		return nil, fmt.Errorf("embedded Kafka broker: %w", errors.Join(err, lock.Unlock()))
 	}
 	background, stop := context.WithCancel(context.Background())
 	var retaining sync.WaitGroup
-	retaining.Go(func() { e.retain(background) })
-	e.close = sync.OnceValue(func() error {
+	retaining.Go(func() { b.retain(background) })
+	b.close = sync.OnceValue(func() error {
 		stop()
 		retaining.Wait()
-		e.cluster.Close()
-		return errors.Join(e.dir.remove(runningFile), lock.Unlock())
+		b.cluster.Close()
+		return errors.Join(b.dir.remove(runningFile), lock.Unlock())
 	})
-	return e, nil
+	return b, nil
 }
 
-func (e *Embedded) start(ctx context.Context, c EmbeddedConfig) error {
+func (b *Broker) start(ctx context.Context, c Config) error {
 	inner, err := listen(ctx, c)
 	if err != nil {
 		return err
 	}
-	lostPower, err := e.dir.begin()
+	lostPower, err := b.dir.begin()
 	if err != nil {
 		return errors.Join(err, inner.Close())
 	}
-	e.lost = lostPower || e.dir.has(incompleteFile) || !e.dir.has(logDir)
-	if err := e.load(ctx, inner); err != nil {
+	b.lost = lostPower || b.dir.has(incompleteFile) || !b.dir.has(logDir)
+	if err := b.load(ctx, inner); err != nil {
 		return err
 	}
-	if err := e.prepare(c.Partitions); err != nil {
-		e.cluster.Close()
+	if err := b.prepare(c.Partitions); err != nil {
+		b.cluster.Close()
 		return err
 	}
-	e.cluster.ApplyRetention()
+	b.cluster.ApplyRetention()
 	debug.FreeOSMemory() // loading reads every segment; the process may idle for days after it
-	e.listener.open()
+	b.listener.open()
 	return nil
 }
 
 // load starts the broker on the data or, when that fails, on an empty directory.
-func (e *Embedded) load(ctx context.Context, inner net.Listener) error {
-	e.listener = newGuard(inner, e.log)
+func (b *Broker) load(ctx context.Context, inner net.Listener) error {
+	b.listener = newFilter(inner, b.log)
 	why := errUnloadable
-	if e.dir.attempts() < maxAttempts {
-		if e.cluster, why = e.dir.load(e.listener, e.log); why == nil {
+	if b.dir.attempts() < maxAttempts {
+		if b.cluster, why = b.dir.load(b.listener, b.log); why == nil {
 			return nil
 		}
 	}
 	// The broker closes the listener when it fails.
-	if err := e.listener.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+	if err := b.listener.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
 		return err
 	}
-	if err := e.dir.setAside(why, e.log); err != nil {
+	if err := b.dir.setAside(why, b.log); err != nil {
 		return err
 	}
-	e.lost = true
+	b.lost = true
 	again, err := (&net.ListenConfig{}).Listen(ctx, "tcp", inner.Addr().String())
 	if err != nil {
 		return err
 	}
-	e.listener = newGuard(again, e.log)
-	if e.cluster, err = e.dir.load(e.listener, e.log); err != nil {
+	b.listener = newFilter(again, b.log)
+	if b.cluster, err = b.dir.load(b.listener, b.log); err != nil {
 		return fmt.Errorf("start on an empty directory: %w", err)
 	}
 	return nil
 }
 
 // prepare makes the topics and notes what was found missing, before anybody comes in.
-func (e *Embedded) prepare(partitions int) error {
-	for _, t := range topics() {
-		if e.cluster.TopicInfo(t.name) != nil {
+func (b *Broker) prepare(partitions int) error {
+	for _, t := range messaging.Topics() {
+		if b.cluster.TopicInfo(t.Name) != nil {
 			continue
 		}
-		if err := e.cluster.CreateTopic(t.name, int32(max(partitions, 1)), t.embeddedConfigs()); err != nil { //nolint:gosec // configuration bounds it
-			return fmt.Errorf("create topic %s: %w", t.name, err)
+		if err := b.cluster.CreateTopic(t.Name, int32(max(partitions, 1)), topicConfigs(t)); err != nil { //nolint:gosec // configuration bounds it
+			return fmt.Errorf("create topic %s: %w", t.Name, err)
 		}
 	}
-	e.cluster.ControlKey(kmsg.ApiVersions.Int16(), func(req kmsg.Request) (kmsg.Response, error, bool) { //nolint:revive // the order is kfake's
-		e.cluster.KeepControl()
+	b.cluster.ControlKey(kmsg.ApiVersions.Int16(), func(req kmsg.Request) (kmsg.Response, error, bool) { //nolint:revive // the order is kfake's
+		b.cluster.KeepControl()
 		return apiVersions(req.(*kmsg.ApiVersionsRequest)), nil, true //nolint:forcetypeassert // registered for this key
 	})
-	if e.lost = e.lost || e.dir.damaged.Load(); e.lost {
-		return e.dir.write(incompleteFile, "")
+	if b.lost = b.lost || b.dir.damaged.Load(); b.lost {
+		return b.dir.write(incompleteFile, "")
 	}
 	return nil
 }
 
+// topicConfigs bounds what stays of a topic by bytes: 8 MiB of positions and 32 MiB of
+// events per partition. Time does not expire messages: an emptied partition would forget
+// its offsets at a crash.
+func topicConfigs(t messaging.Topic) map[string]string {
+	retained := 32 * messaging.MiB
+	if t.Name == domain.TopicCourierLocation {
+		retained = 8 * messaging.MiB
+	}
+	return map[string]string{
+		"max.message.bytes": strconv.Itoa(t.MaxMessage),
+		"segment.bytes":     strconv.Itoa(messaging.MiB),
+		"retention.bytes":   strconv.Itoa(retained),
+		"retention.ms":      "-1",
+	}
+}
+
 // listen takes the configured port or, when nobody insists on it, a free one.
-func listen(ctx context.Context, c EmbeddedConfig) (net.Listener, error) {
+func listen(ctx context.Context, c Config) (net.Listener, error) {
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.Listen)
 	switch {
 	case err == nil:
@@ -169,31 +188,38 @@ func listen(ctx context.Context, c EmbeddedConfig) (net.Listener, error) {
 
 // retain cuts the partitions to their size, so that a restart or a burst never has
 // more than a second's worth above it.
-func (e *Embedded) retain(ctx context.Context) {
-	for wait(ctx, retentionEvery) {
-		e.cluster.ApplyRetention()
+func (b *Broker) retain(ctx context.Context) {
+	tick := time.NewTicker(retentionEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			b.cluster.ApplyRetention()
+		}
 	}
 }
 
 // Addr is the host:port that clients on this machine connect to.
-func (e *Embedded) Addr() string {
-	if a, ok := e.listener.Addr().(*net.TCPAddr); ok && e.listener.anywhere {
+func (b *Broker) Addr() string {
+	if a, ok := b.listener.Addr().(*net.TCPAddr); ok && b.listener.anywhere {
 		return net.JoinHostPort("127.0.0.1", strconv.Itoa(a.Port))
 	}
-	return e.listener.Addr().String()
+	return b.listener.Addr().String()
 }
 
 // SetAside reports that messages may be missing, so that what must be in the topics has
 // to be published again: the directory is new; the data could not be loaded, was renamed
 // and the topics started empty; a part was unreadable and cut off; or the machine went
 // down while the broker ran (noticed on Linux). It does so at every start until Restored.
-func (e *Embedded) SetAside() bool { return e.lost }
+func (b *Broker) SetAside() bool { return b.lost }
 
 // Restored says that everything that may be missing is certain to be published again.
-func (e *Embedded) Restored() error { return e.dir.remove(incompleteFile) }
+func (b *Broker) Restored() error { return b.dir.remove(incompleteFile) }
 
 // Close ends the connections, writes what speeds up the next start and frees the directory.
-func (e *Embedded) Close() error { return e.close() }
+func (b *Broker) Close() error { return b.close() }
 
 // truncating is how the broker says that it cuts off the rest of a segment.
 const truncating = "partition %s-%d segment %d: truncating %d corrupt bytes"

@@ -1,4 +1,4 @@
-package messaging
+package broker
 
 import (
 	"encoding/binary"
@@ -7,11 +7,13 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"go.uber.org/zap"
+
+	"github.com/order-tracking/order-tracking/internal/infrastructure/messaging"
 )
 
-// FuzzGuard: whatever a frame holds, checking it returns, and what it lets through is a
+// FuzzFilter: whatever a frame holds, checking it returns, and what it lets through is a
 // frame that the broker can parse.
-func FuzzGuard(f *testing.F) {
+func FuzzFilter(f *testing.F) {
 	for key, v := range offered {
 		req := kmsg.RequestForKey(key.Int16())
 		req.SetVersion(v.min)
@@ -19,7 +21,7 @@ func FuzzGuard(f *testing.F) {
 		req.SetVersion(v.max)
 		f.Add(uint16(key), uint16(v.max), append([]byte{0}, req.AppendTo(nil)...)) //nolint:gosec // small
 	}
-	c := &guardedConn{guard: &guard{log: zap.NewNop(), groups: map[string]bool{}}}
+	c := &filteredConn{filter: &filter{log: zap.NewNop(), groups: map[string]bool{}}}
 	f.Fuzz(func(t *testing.T, key, version uint16, body []byte) {
 		raw := binary.BigEndian.AppendUint32(nil, uint32(10+len(body))) //nolint:gosec // small
 		raw = binary.BigEndian.AppendUint16(raw, key)
@@ -59,7 +61,7 @@ func FuzzInflate(f *testing.F) {
 	f.Add(int16(4), []byte{0x28, 0xb5, 0x2f, 0xfd})
 	f.Fuzz(func(t *testing.T, codec int16, src []byte) {
 		out, err := inflate()(src, kgo.CompressionCodecType(codec)) //nolint:gosec // any will do
-		if err == nil && codec != 0 && len(out) > inflated {
+		if err == nil && codec != 0 && len(out) > messaging.MaxInflated {
 			t.Fatalf("%d bytes", len(out))
 		}
 	})

@@ -1,4 +1,4 @@
-package messaging
+package broker
 
 import (
 	"encoding/binary"
@@ -9,6 +9,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kbin"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/order-tracking/order-tracking/internal/infrastructure/messaging"
 )
 
 const (
@@ -19,7 +21,7 @@ const (
 	// maxNote bounds what a consumer may write beside an offset, as Kafka does.
 	maxNote = 4096
 	// maxFetch bounds an answer with messages.
-	maxFetch = 16 * mib
+	maxFetch = 16 * messaging.MiB
 )
 
 // versions is the range of a request that is let in.
@@ -67,7 +69,7 @@ func admit(key kmsg.Key, version int16, size int) error {
 
 // check looks at a whole frame, length included, as the broker will, and at what it
 // would trip over. It returns the frame to hand on, which may be another one.
-func (c *guardedConn) check(frame []byte) (out []byte, err error) {
+func (c *filteredConn) check(frame []byte) (out []byte, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("%w: %v", errRefused, r)
@@ -107,15 +109,15 @@ func (c *guardedConn) check(frame []byte) (out []byte, err error) {
 		binary.BigEndian.PutUint32(out, uint32(len(out)-4)) //nolint:gosec // at most maxSmall
 		return out, nil
 	case *kmsg.MetadataRequest, *kmsg.FindCoordinatorRequest, *kmsg.DescribeClusterRequest:
-		if c.guard.anywhere {
+		if c.filter.anywhere {
 			c.mu.Lock()
 			c.asked[correlation] = req
 			c.mu.Unlock()
 		}
 	case *kmsg.JoinGroupRequest:
-		err = c.guard.checkJoin(req)
+		err = c.filter.checkJoin(req)
 	case *kmsg.OffsetCommitRequest:
-		err = c.guard.checkCommit(req)
+		err = c.filter.checkCommit(req)
 	case *kmsg.InitProducerIDRequest:
 		if req.TransactionalID != nil {
 			err = fmt.Errorf("%w: transactions are not offered", errRefused)
@@ -126,7 +128,7 @@ func (c *guardedConn) check(frame []byte) (out []byte, err error) {
 
 // checkJoin refuses what makes the broker's count of a group's protocols wrong, on which
 // it would panic: no protocol, or the same one twice.
-func (g *guard) checkJoin(req *kmsg.JoinGroupRequest) error {
+func (f *filter) checkJoin(req *kmsg.JoinGroupRequest) error {
 	if len(req.Protocols) == 0 {
 		return fmt.Errorf("%w: a group member without a protocol", errRefused)
 	}
@@ -137,10 +139,10 @@ func (g *guard) checkJoin(req *kmsg.JoinGroupRequest) error {
 		}
 		names[p.Name] = true
 	}
-	return g.checkGroup(req.Group)
+	return f.checkGroup(req.Group)
 }
 
-func (g *guard) checkCommit(req *kmsg.OffsetCommitRequest) error {
+func (f *filter) checkCommit(req *kmsg.OffsetCommitRequest) error {
 	for _, t := range req.Topics {
 		for _, p := range t.Partitions {
 			if p.Metadata != nil && len(*p.Metadata) > maxNote {
@@ -148,20 +150,20 @@ func (g *guard) checkCommit(req *kmsg.OffsetCommitRequest) error {
 			}
 		}
 	}
-	return g.checkGroup(req.Group)
+	return f.checkGroup(req.Group)
 }
 
 // checkGroup bounds how many groups there are, since the broker remembers each.
-func (g *guard) checkGroup(name string) error {
+func (f *filter) checkGroup(name string) error {
 	if len(name) > maxGroupName {
 		return fmt.Errorf("%w: a group name of %d bytes", errRefused, len(name))
 	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if !g.groups[name] && len(g.groups) >= maxGroups {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !f.groups[name] && len(f.groups) >= maxGroups {
 		return fmt.Errorf("%w: more than %d groups", errRefused, maxGroups)
 	}
-	g.groups[name] = true
+	f.groups[name] = true
 	return nil
 }
 
@@ -221,7 +223,7 @@ func skipTags(r *kbin.Reader, flexible bool) {
 	}
 }
 
-// apiVersions answers what the guard lets in, which is less than the broker can do.
+// apiVersions answers what the filter lets in, which is less than the broker can do.
 func apiVersions(asked *kmsg.ApiVersionsRequest) kmsg.Response {
 	resp := asked.ResponseKind().(*kmsg.ApiVersionsResponse) //nolint:forcetypeassert // its kind
 	if asked.Version > offered[kmsg.ApiVersions].max {

@@ -1,4 +1,4 @@
-package messaging_test
+package broker_test
 
 import (
 	"bytes"
@@ -25,11 +25,11 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
-	"github.com/order-tracking/order-tracking/internal/infrastructure/messaging"
+	"github.com/order-tracking/order-tracking/internal/infrastructure/messaging/broker"
 )
 
 // requireServes checks that the broker still takes and gives a message.
-func requireServes(t *testing.T, e *messaging.Embedded) {
+func requireServes(t *testing.T, e *broker.Broker) {
 	t.Helper()
 	p := producer(t, e.Addr())
 	key := strconv.FormatInt(time.Now().UnixNano(), 10)
@@ -51,7 +51,7 @@ func requireHungUp(t *testing.T, addr string, raw []byte) {
 	require.False(t, errors.As(err, &timeout) && timeout.Timeout(), "the connection stays open")
 }
 
-func TestGuardHangsUpOnWhatIsNotKafka(t *testing.T) {
+func TestFilterHangsUpOnWhatIsNotKafka(t *testing.T) {
 	e := start(t, t.TempDir())
 	garbage := make([]byte, 4096)
 	for i := range garbage {
@@ -91,13 +91,13 @@ func TestGuardHangsUpOnWhatIsNotKafka(t *testing.T) {
 	requireServes(t, e)
 }
 
-// TestGuardKeepsOutWhatCrashesTheBroker has the requests on which the broker behind
-// the guard was seen to panic.
-func TestGuardKeepsOutWhatCrashesTheBroker(t *testing.T) {
+// TestFilterKeepsOutWhatCrashesTheBroker has the requests on which the broker behind
+// the filter was seen to panic.
+func TestFilterKeepsOutWhatCrashesTheBroker(t *testing.T) {
 	e := start(t, t.TempDir())
 	join := kmsg.NewPtrJoinGroupRequest()
 	join.Version = 2
-	join.Group, join.ProtocolType, join.SessionTimeoutMillis, join.RebalanceTimeoutMillis = "g", "consumer", 10_000, 1
+	join.Group, join.ProtocolType, join.SessionTimeoutMillis, join.RebalanceTimeoutMillis = "f", "consumer", 10_000, 1
 	join.Protocols = []kmsg.JoinGroupRequestProtocol{{Name: "range"}, {Name: "range"}}
 	requireHungUp(t, e.Addr(), frame(11, 2, false, join.AppendTo(nil)))
 	join.Protocols = nil
@@ -192,9 +192,9 @@ func produceFrame(batch []byte) []byte {
 	return frame(0, 7, false, req.AppendTo(nil))
 }
 
-// TestGuardOpensBatches: the broker stores batches unopened, so one that can't be opened
+// TestFilterOpensBatches: the broker stores batches unopened, so one that can't be opened
 // would stop every consumer.
-func TestGuardOpensBatches(t *testing.T) {
+func TestFilterOpensBatches(t *testing.T) {
 	e := start(t, t.TempDir())
 	var record bytes.Buffer
 	r := kmsg.NewRecord()
@@ -235,8 +235,8 @@ func TestGuardOpensBatches(t *testing.T) {
 	readRecords(t, []string{e.Addr()}, domain.TopicStatusUpdates, func(r *kgo.Record) bool { return string(r.Value) == "fine" })
 }
 
-// TestGuardLetsEveryCompressionIn also for values that need it.
-func TestGuardLetsEveryCompressionIn(t *testing.T) {
+// TestFilterLetsEveryCompressionIn also for values that need it.
+func TestFilterLetsEveryCompressionIn(t *testing.T) {
 	e := start(t, t.TempDir())
 	for i, codec := range []kgo.CompressionCodec{
 		kgo.NoCompression(), kgo.GzipCompression(), kgo.SnappyCompression(), kgo.Lz4Compression(), kgo.ZstdCompression(),

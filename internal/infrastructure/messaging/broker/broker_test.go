@@ -1,4 +1,4 @@
-package messaging_test
+package broker_test
 
 import (
 	"bufio"
@@ -24,6 +24,7 @@ import (
 
 	"github.com/order-tracking/order-tracking/internal/domain"
 	"github.com/order-tracking/order-tracking/internal/infrastructure/messaging"
+	"github.com/order-tracking/order-tracking/internal/infrastructure/messaging/broker"
 )
 
 func TestMain(m *testing.M) {
@@ -37,7 +38,7 @@ func TestMain(m *testing.M) {
 // childBroker runs a broker that publishes numbers and prints those acknowledged, until it is killed.
 func childBroker(dir string) {
 	ctx := context.Background()
-	e, err := messaging.StartEmbedded(ctx, messaging.EmbeddedConfig{Listen: "127.0.0.1:0", Dir: dir, Partitions: 2})
+	e, err := broker.Start(ctx, broker.Config{Listen: "127.0.0.1:0", Dir: dir, Partitions: 2})
 	if err != nil {
 		fmt.Println("error", err)
 		return
@@ -154,7 +155,7 @@ func committed(t *testing.T, addr, group string) int64 {
 func TestDirectoryIsForOneProcess(t *testing.T) {
 	dir := t.TempDir()
 	start(t, dir)
-	_, err := messaging.StartEmbedded(t.Context(), messaging.EmbeddedConfig{Listen: "127.0.0.1:0", Dir: dir})
+	_, err := broker.Start(t.Context(), broker.Config{Listen: "127.0.0.1:0", Dir: dir})
 	require.ErrorContains(t, err, "another process uses the directory "+dir)
 }
 
@@ -164,18 +165,18 @@ func TestPortTaken(t *testing.T) {
 	defer l.Close()
 	taken := l.Addr().String()
 
-	_, err = messaging.StartEmbedded(t.Context(), messaging.EmbeddedConfig{Listen: taken, PortFixed: true, Dir: t.TempDir()})
+	_, err = broker.Start(t.Context(), broker.Config{Listen: taken, PortFixed: true, Dir: t.TempDir()})
 	require.ErrorContains(t, err, "the address "+taken+" is taken by another program")
 
 	core, logs := observer.New(zapcore.WarnLevel)
-	e, err := messaging.StartEmbedded(t.Context(), messaging.EmbeddedConfig{Listen: taken, Dir: t.TempDir(), Log: zap.New(core)})
+	e, err := broker.Start(t.Context(), broker.Config{Listen: taken, Dir: t.TempDir(), Log: zap.New(core)})
 	require.NoError(t, err)
 	defer e.Close()
 	require.NotEqual(t, taken, e.Addr())
 	require.Equal(t, 1, logs.Len())
 	requireServes(t, e)
 
-	_, err = messaging.StartEmbedded(t.Context(), messaging.EmbeddedConfig{Listen: "no such host.:1", Dir: t.TempDir()})
+	_, err = broker.Start(t.Context(), broker.Config{Listen: "no such host.:1", Dir: t.TempDir()})
 	require.ErrorContains(t, err, "can't listen on no such host.:1")
 }
 
@@ -311,7 +312,7 @@ func TestDamageIsNoticed(t *testing.T) {
 func TestDiskIsBounded(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	e, err := messaging.StartEmbedded(t.Context(), messaging.EmbeddedConfig{Listen: "127.0.0.1:0", Dir: dir, Partitions: 1})
+	e, err := broker.Start(t.Context(), broker.Config{Listen: "127.0.0.1:0", Dir: dir, Partitions: 1})
 	require.NoError(t, err)
 	defer e.Close()
 	p := producer(t, e.Addr())
@@ -342,7 +343,7 @@ func TestStopAndStartAgainAndAgain(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	for range 20 {
-		e, err := messaging.StartEmbedded(t.Context(), messaging.EmbeddedConfig{Listen: "127.0.0.1:0", Dir: dir, Partitions: 1})
+		e, err := broker.Start(t.Context(), broker.Config{Listen: "127.0.0.1:0", Dir: dir, Partitions: 1})
 		require.NoError(t, err)
 		conn, err := net.Dial("tcp", e.Addr())
 		require.NoError(t, err)
@@ -353,12 +354,12 @@ func TestStopAndStartAgainAndAgain(t *testing.T) {
 	}
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err := messaging.StartEmbedded(gone, messaging.EmbeddedConfig{Listen: "127.0.0.1:0", Dir: dir})
+	_, err := broker.Start(gone, broker.Config{Listen: "127.0.0.1:0", Dir: dir})
 	require.ErrorIs(t, err, context.Canceled)
 }
 
 func TestListeningEverywhereTellsClientsTheAddressTheyUsed(t *testing.T) {
-	e, err := messaging.StartEmbedded(t.Context(), messaging.EmbeddedConfig{Listen: "0.0.0.0:0", Dir: t.TempDir(), Partitions: 1})
+	e, err := broker.Start(t.Context(), broker.Config{Listen: "0.0.0.0:0", Dir: t.TempDir(), Partitions: 1})
 	require.NoError(t, err)
 	defer e.Close()
 	_, port, err := net.SplitHostPort(e.Addr())
@@ -375,9 +376,15 @@ func TestListeningEverywhereTellsClientsTheAddressTheyUsed(t *testing.T) {
 		require.NoError(t, coordinators.Error())
 		require.Equal(t, host, coordinators["g"].Host)
 	}
-	h := newHandler(nil)
 	addr := net.JoinHostPort("127.0.0.1", port)
-	consume(t, clientConfig(t, addr), "g", h)
-	require.NoError(t, producer(t, addr).Publish(t.Context(), []domain.Message{h.message("a", "1")}))
-	h.wait(t, atLeast(1))
+	got := make(chan domain.Message, 1)
+	k, err := messaging.NewConsumer(messaging.ClientConfig{Brokers: []string{addr}}, "g", func(_ context.Context, m domain.Message) error {
+		got <- m
+		return nil
+	})
+	require.NoError(t, err)
+	go func() { _ = k.Run(t.Context()) }()
+	defer k.Close()
+	require.NoError(t, producer(t, addr).Publish(t.Context(), []domain.Message{{Topic: domain.TopicStatusUpdates, Key: "a", Value: []byte("1")}}))
+	require.Equal(t, "a", (<-got).Key)
 }

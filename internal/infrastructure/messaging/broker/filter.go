@@ -1,4 +1,4 @@
-package messaging
+package broker
 
 import (
 	"bytes"
@@ -13,13 +13,15 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"go.uber.org/zap"
+
+	"github.com/order-tracking/order-tracking/internal/infrastructure/messaging"
 )
 
 const (
 	// maxConns bounds the connections to the embedded broker.
 	maxConns = 256
 	// maxFrame bounds a frame with messages, maxSmall every other one.
-	maxFrame = 16 * mib
+	maxFrame = 16 * messaging.MiB
 	maxSmall = 256 * 1024
 	// minFrame is the fixed part of a request header: key, version, correlation id.
 	minFrame = 8
@@ -36,9 +38,9 @@ const (
 // errRefused is why a connection is closed.
 var errRefused = errors.New("refused")
 
-// guard is a listener that lets nothing reach the broker but whole, bounded, parseable
+// filter is a listener that lets nothing reach the broker but whole, bounded, parseable
 // frames of the requests that the product offers.
-type guard struct {
+type filter struct {
 	net.Listener
 	log  *zap.Logger
 	open func() // lets connections in; those that came before wait in the kernel's queue
@@ -51,64 +53,64 @@ type guard struct {
 	groups map[string]bool // the consumer groups that were let in
 }
 
-func newGuard(inner net.Listener, log *zap.Logger) *guard {
+func newFilter(inner net.Listener, log *zap.Logger) *filter {
 	opened := make(chan struct{})
-	return &guard{
+	return &filter{
 		Listener: inner, log: log, anywhere: everywhere(inner), groups: map[string]bool{},
 		opened: opened, open: sync.OnceFunc(func() { close(opened) }),
 	}
 }
 
 // Accept implements net.Listener.
-func (g *guard) Accept() (net.Conn, error) {
-	<-g.opened
+func (f *filter) Accept() (net.Conn, error) {
+	<-f.opened
 	for failing := false; ; {
-		conn, err := g.Listener.Accept()
+		conn, err := f.Listener.Accept()
 		switch {
 		case errors.Is(err, net.ErrClosed):
 			return nil, err
 		case err != nil:
 			// Out of file descriptors, say: the broker would stop listening for good.
 			if !failing {
-				g.log.Warn("embedded Kafka broker: connections can't be accepted", zap.Error(err))
+				f.log.Warn("embedded Kafka broker: connections can't be accepted", zap.Error(err))
 				failing = true
 			}
 			<-time.After(50 * time.Millisecond)
-		case g.conns.Add(1) > maxConns:
-			g.conns.Add(-1)
+		case f.conns.Add(1) > maxConns:
+			f.conns.Add(-1)
 			conn.Close() //nolint:errcheck,gosec // nothing was said yet
-			g.log.Warn("embedded Kafka broker: too many connections; one is refused", zap.Int("max", maxConns))
+			f.log.Warn("embedded Kafka broker: too many connections; one is refused", zap.Int("max", maxConns))
 		default:
-			left := sync.OnceFunc(func() { g.conns.Add(-1) })
-			return &guardedConn{Conn: conn, guard: g, left: left, asked: map[int32]kmsg.Request{}}, nil
+			left := sync.OnceFunc(func() { f.conns.Add(-1) })
+			return &filteredConn{Conn: conn, filter: f, left: left, asked: map[int32]kmsg.Request{}}, nil
 		}
 	}
 }
 
 // Close implements net.Listener.
-func (g *guard) Close() error {
-	g.open() // so that Accept sees that it is closed
-	return g.Listener.Close()
+func (f *filter) Close() error {
+	f.open() // so that Accept sees that it is closed
+	return f.Listener.Close()
 }
 
-// guardedConn hands the broker one checked frame after the other.
-type guardedConn struct {
+// filteredConn hands the broker one checked frame after the other.
+type filteredConn struct {
 	net.Conn
-	guard *guard
-	left  func()       // it counts no more
-	frame bytes.Reader // what of the current frame the broker has not read
+	filter *filter
+	left   func()       // it counts no more
+	frame  bytes.Reader // what of the current frame the broker has not read
 
 	mu    sync.Mutex
 	asked map[int32]kmsg.Request // whose answers name the broker, by correlation id
 }
 
 // Read implements net.Conn. It returns bytes of frames that passed only.
-func (c *guardedConn) Read(p []byte) (int, error) {
+func (c *filteredConn) Read(p []byte) (int, error) {
 	for c.frame.Len() == 0 {
 		b, err := c.next()
 		if err != nil {
 			if errors.Is(err, errRefused) {
-				c.guard.log.Debug("embedded Kafka broker: a connection is closed",
+				c.filter.log.Debug("embedded Kafka broker: a connection is closed",
 					zap.Stringer("client", c.RemoteAddr()), zap.Error(err))
 			}
 			c.Close() //nolint:errcheck,gosec // the error that matters is err
@@ -120,13 +122,13 @@ func (c *guardedConn) Read(p []byte) (int, error) {
 }
 
 // Close implements net.Conn.
-func (c *guardedConn) Close() error {
+func (c *filteredConn) Close() error {
 	c.left()
 	return c.Conn.Close()
 }
 
 // next reads and checks one frame, length included.
-func (c *guardedConn) next() ([]byte, error) {
+func (c *filteredConn) next() ([]byte, error) {
 	var head [4 + minFrame]byte
 	if err := c.SetReadDeadline(time.Now().Add(idleTimeout)); err != nil {
 		return nil, err
@@ -158,7 +160,7 @@ func (c *guardedConn) next() ([]byte, error) {
 }
 
 // Write implements net.Conn. The broker writes one whole answer at a time.
-func (c *guardedConn) Write(p []byte) (int, error) {
+func (c *filteredConn) Write(p []byte) (int, error) {
 	if err := c.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
 		return 0, err
 	}
