@@ -37,6 +37,7 @@ var arrows = []arrow{
 	{"internal/outbox", []string{"internal/domain"}},
 	{"internal/push", []string{"internal/domain"}},
 	{"internal/auth", []string{"internal/domain"}},
+	{"internal/transport", []string{"internal/domain", "internal/push"}},
 
 	{"internal/infrastructure/*", []string{"internal/domain"}},
 	{"internal/carrier/*/sandbox", nil},
@@ -44,8 +45,8 @@ var arrows = []arrow{
 	{"internal/carrier", []string{"internal/domain"}},
 	{"internal/notify", []string{"internal/domain"}},
 
-	{"internal/http", []string{"internal/domain", "internal/usecase", "internal/push", "internal/auth", "web"}},
-	{"internal/grpc", []string{"internal/domain", "internal/usecase", "internal/push", "internal/auth", "proto"}},
+	{"internal/http", []string{"internal/domain", "internal/usecase", "internal/push", "internal/auth", "internal/transport", "web"}},
+	{"internal/grpc", []string{"internal/domain", "internal/usecase", "internal/push", "internal/auth", "internal/transport", "proto"}},
 
 	{"internal/app", []string{
 		"internal/domain", "internal/usecase", "internal/eta", "internal/outbox", "internal/push", "internal/auth",

@@ -21,7 +21,7 @@ import (
 
 	"github.com/order-tracking/order-tracking/config"
 	"github.com/order-tracking/order-tracking/internal/domain"
-	httpdoor "github.com/order-tracking/order-tracking/internal/http"
+	httpserver "github.com/order-tracking/order-tracking/internal/http"
 	"github.com/order-tracking/order-tracking/internal/infrastructure/messaging"
 	"github.com/order-tracking/order-tracking/internal/infrastructure/messaging/broker"
 	"github.com/order-tracking/order-tracking/internal/outbox"
@@ -52,7 +52,7 @@ type App struct {
 	hub       *push.Hub
 	shipping  usecase.Shipping
 
-	door       *httpdoor.Server
+	door       *httpserver.Server
 	httpServer *nethttp.Server
 	grpcServer *grpc.Server
 

@@ -16,8 +16,8 @@ import (
 	"github.com/order-tracking/order-tracking/internal/auth"
 	"github.com/order-tracking/order-tracking/internal/domain"
 	"github.com/order-tracking/order-tracking/internal/eta"
-	grpcdoor "github.com/order-tracking/order-tracking/internal/grpc"
-	httpdoor "github.com/order-tracking/order-tracking/internal/http"
+	grpcserver "github.com/order-tracking/order-tracking/internal/grpc"
+	httpserver "github.com/order-tracking/order-tracking/internal/http"
 	"github.com/order-tracking/order-tracking/internal/infrastructure/cache"
 	"github.com/order-tracking/order-tracking/internal/infrastructure/database"
 	"github.com/order-tracking/order-tracking/internal/infrastructure/messaging"
@@ -212,10 +212,10 @@ func (a *App) buildDoors(context.Context) (err error) {
 	}
 	a.registerMetrics()
 	h := a.cfg.HTTP
-	a.door = httpdoor.New(httpdoor.Deps{
+	a.door = httpserver.New(httpserver.Deps{
 		UseCases: uc, Hub: a.hub, Guard: guard, Ready: a.ready, Registerer: a.metrics, Gatherer: a.metrics,
 		Log: a.log, Clock: systemClock{},
-		Config: httpdoor.Config{
+		Config: httpserver.Config{
 			MaxBodyBytes: h.MaxBodyBytes, MaxImportBytes: h.MaxImportBytes, AllowedOrigins: h.AllowedOrigins, AccessLog: h.AccessLog,
 			PingEvery: a.cfg.Live.PingEvery, Version: a.version, PublicURL: h.PublicURL,
 		},
@@ -224,9 +224,9 @@ func (a *App) buildDoors(context.Context) (err error) {
 		Handler: a.door, ReadHeaderTimeout: h.ReadHeaderTimeout, ReadTimeout: h.ReadTimeout, IdleTimeout: h.IdleTimeout,
 		ErrorLog: zap.NewStdLog(a.log.Named("http")),
 	}
-	a.grpcServer = grpcdoor.New(grpcdoor.Deps{
+	a.grpcServer = grpcserver.New(grpcserver.Deps{
 		UseCases: uc, Hub: a.hub, Guard: guard, Ready: a.ready, Log: a.log, Clock: systemClock{},
-		Config: grpcdoor.Config{MaxMessageBytes: a.cfg.GRPC.MaxMessageBytes, PingEvery: a.cfg.Live.PingEvery},
+		Config: grpcserver.Config{MaxMessageBytes: a.cfg.GRPC.MaxMessageBytes, PingEvery: a.cfg.Live.PingEvery},
 	})
 	return nil
 }

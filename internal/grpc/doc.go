@@ -1,4 +1,4 @@
-// Package grpcdoor is the door for gRPC: it turns calls into calls of the use cases and
+// Package grpcserver is the door for gRPC: it turns calls into calls of the use cases and
 // what they return into messages. It decides nothing.
 //
 // Every call goes through one pair of interceptors (interceptors.go) which give it a
@@ -6,4 +6,4 @@
 // (errors.go) and write the access log. A live stream is a reader of the hub with no
 // queue of its own: a caller that reads slowly fills the subscription's queue, and
 // the hub ends it.
-package grpcdoor
+package grpcserver

@@ -1,22 +1,20 @@
-package grpcdoor
+package grpcserver
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"maps"
 	"strconv"
 	"strings"
-	"time"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
-	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/protoadapt"
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
+	"github.com/order-tracking/order-tracking/internal/transport"
 )
 
 // errorDomain is who the reasons of ErrorInfo belong to.
@@ -37,38 +35,6 @@ const (
 	maxFaultText  = 300
 )
 
-// statusCodes is the one table from the domain's codes to those of gRPC.
-var statusCodes = map[domain.Code]codes.Code{
-	domain.CodeMalformed:            codes.InvalidArgument,
-	domain.CodeUnauthenticated:      codes.Unauthenticated,
-	domain.CodeForbidden:            codes.PermissionDenied,
-	domain.CodeNotFound:             codes.NotFound,
-	domain.CodeMethodNotAllowed:     codes.Unimplemented,
-	domain.CodeOrderNotFound:        codes.NotFound,
-	domain.CodeCourierNotFound:      codes.NotFound,
-	domain.CodePositionNotFound:     codes.NotFound,
-	domain.CodeCarrierNotFound:      codes.NotFound,
-	domain.CodeShipmentNotFound:     codes.NotFound,
-	domain.CodeShipmentExists:       codes.FailedPrecondition,
-	domain.CodeIllegalTransition:    codes.FailedPrecondition,
-	domain.CodeCancelAfterPickup:    codes.FailedPrecondition,
-	domain.CodeOrderFinished:        codes.FailedPrecondition,
-	domain.CodeNoCourierAvailable:   codes.FailedPrecondition,
-	domain.CodeCourierBusy:          codes.FailedPrecondition,
-	domain.CodeDuplicateExternalID:  codes.AlreadyExists,
-	domain.CodeIdempotencyRunning:   codes.Aborted,
-	domain.CodeIdempotencyReused:    codes.InvalidArgument,
-	domain.CodeVersionConflict:      codes.Aborted,
-	domain.CodeTooLarge:             codes.ResourceExhausted,
-	domain.CodeUnsupportedMediaType: codes.InvalidArgument,
-	domain.CodeValidationFailed:     codes.InvalidArgument,
-	domain.CodeRateLimited:          codes.ResourceExhausted,
-	domain.CodeUnavailable:          codes.Unavailable,
-	domain.CodeInternal:             codes.Internal,
-	domain.CodeImpossibleTime:       codes.InvalidArgument,
-	domain.CodeAmbiguousReference:   codes.InvalidArgument,
-}
-
 // failure is a domain error on its way out: with the reason that the caller reads and
 // what else belongs to it.
 type failure struct {
@@ -88,10 +54,7 @@ func failureOf(err error) *failure {
 	if errors.As(err, &f) {
 		return f
 	}
-	var e *domain.Error
-	if !errors.As(err, &e) || e.Code == domain.CodeInternal {
-		e = domain.Errorf(domain.CodeInternal, "something went wrong on our side; the request id tells us what")
-	}
+	e := transport.Visible(err)
 	return &failure{reason: string(e.Code), err: e}
 }
 
@@ -123,24 +86,15 @@ func (f *failure) status(requestID string) *status.Status {
 		info.Metadata[metaFaults] = strconv.Itoa(len(f.err.Faults))
 		details = append(details, bad)
 	}
-	if after := f.retryAfter(); after > 0 {
+	if after := f.err.RetryAfter; after > 0 {
 		details = append(details, &errdetails.RetryInfo{RetryDelay: durationpb.New(after)})
 	}
-	plain := status.New(cmp.Or(statusCodes[f.err.Code], codes.Internal), valid(f.err.Message))
+	plain := status.New(transport.StatusOf(f.err.Code).GRPC, valid(f.err.Message))
 	full, err := plain.WithDetails(details...)
 	if err != nil { // can't be: the details are ours and their text is valid
 		return plain
 	}
 	return full
-}
-
-// retryAfter says when trying again makes sense; always for what passes by itself.
-func (f *failure) retryAfter() time.Duration {
-	passes := f.err.Code == domain.CodeUnavailable || f.err.Code == domain.CodeRateLimited
-	if f.err.RetryAfter <= 0 && passes {
-		return time.Second
-	}
-	return f.err.RetryAfter
 }
 
 // violations returns the faults as gRPC tells them and, in the same order, their

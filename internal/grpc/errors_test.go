@@ -1,4 +1,4 @@
-package grpcdoor
+package grpcserver
 
 import (
 	"context"
@@ -19,37 +19,14 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
+	"github.com/order-tracking/order-tracking/internal/transport"
 )
 
 func TestEveryCodeHasAStatus(t *testing.T) {
 	for _, code := range domain.Codes() {
-		got, ok := statusCodes[code]
-		require.True(t, ok, "%s has no status", code)
-		require.NotEqual(t, codes.OK, got, code)
 		st := statusOf(context.Background(), domain.Errorf(code, "why"), "r-1")
-		require.Equal(t, got, st.Code(), code)
+		require.Equal(t, transport.StatusOf(code).GRPC, st.Code(), code)
 		require.Equal(t, string(code), detail[*errdetails.ErrorInfo](t, st).GetReason())
-	}
-	require.Len(t, statusCodes, len(domain.Codes()))
-}
-
-// The table as the contract prints it.
-func TestStatusesOfTheContract(t *testing.T) {
-	for code, names := range map[codes.Code]string{
-		codes.InvalidArgument:  "malformed unsupported_media_type validation_failed idempotency_key_reused",
-		codes.Unauthenticated:  "unauthenticated",
-		codes.PermissionDenied: "forbidden",
-		codes.NotFound:         "order_not_found courier_not_found position_not_found",
-		codes.FailedPrecondition: "illegal_transition cancel_after_pickup order_finished no_courier_available " +
-			"courier_busy",
-		codes.AlreadyExists:     "duplicate_external_id",
-		codes.Aborted:           "idempotency_in_progress version_conflict",
-		codes.ResourceExhausted: "too_large rate_limited",
-		codes.Unavailable:       "unavailable",
-	} {
-		for _, name := range strings.Fields(names) {
-			require.Equal(t, code, statusCodes[domain.Code(name)], name)
-		}
 	}
 }
 

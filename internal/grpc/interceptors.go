@@ -1,9 +1,8 @@
-package grpcdoor
+package grpcserver
 
 import (
 	"context"
 	"errors"
-	"net"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/order-tracking/order-tracking/internal/auth"
 	"github.com/order-tracking/order-tracking/internal/domain"
+	"github.com/order-tracking/order-tracking/internal/transport"
 	"github.com/order-tracking/order-tracking/internal/usecase"
 )
 
@@ -108,33 +108,8 @@ func (s *serverStream) RecvMsg(m any) error {
 func begin(ctx context.Context, method string) (context.Context, *call) {
 	md, _ := metadata.FromIncomingContext(ctx)
 	c := &call{method: method, md: md, begun: time.Now()}
-	if c.id = c.header(headerRequestID); !saneID(c.id) {
-		c.id = domain.NewID()
-	}
+	c.id = transport.RequestID(c.header(headerRequestID))
 	return context.WithValue(ctx, callKey{}, c), c
-}
-
-// saneID says whether a caller's request id may go into our log and answer.
-func saneID(id string) bool {
-	strange := func(r rune) bool {
-		return (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z') && !strings.ContainsRune("-_.:/+=@~", r)
-	}
-	return id != "" && len(id) <= domain.MaxKey && !strings.ContainsFunc(id, strange)
-}
-
-// unescape undoes what a structured header's string (RFC 9651) escapes.
-var unescape = strings.NewReplacer(`\\`, `\`, `\"`, `"`)
-
-// idempotencyKey returns the call's key, quoted or bare; "" when there is none.
-func (c *call) idempotencyKey() (string, error) {
-	s := strings.TrimSpace(c.header(headerIdempotency))
-	switch {
-	case !strings.Contains(s, `"`):
-		return s, nil
-	case len(s) > 2 && s[0] == '"' && s[len(s)-1] == '"':
-		return unescape.Replace(s[1 : len(s)-1]), nil
-	}
-	return "", domain.Errorf(domain.CodeMalformed, "idempotency-key must be a quoted string or a bare word")
 }
 
 // enter runs a call for a caller who may come in, survives its panic, logs it and
@@ -182,13 +157,13 @@ func (d *door) admitted(ctx context.Context, c *call, run func(context.Context) 
 		return run(ctx)
 	}
 	actor, err := d.guard.Authorize(auth.Request{
-		Bearer: bearer(c.header("authorization")), Host: c.header(":authority"),
+		Bearer: transport.Bearer(c.header("authorization")), Host: c.header(":authority"),
 		Origin: c.header("origin"), RemoteLoopback: loopbackPeer(ctx),
 	})
 	if err != nil {
 		return err
 	}
-	if c.idem.Key, err = c.idempotencyKey(); err != nil {
+	if c.idem.Key, err = transport.IdempotencyKey(c.header(headerIdempotency)); err != nil {
 		return err
 	}
 	if c.idem.Key != "" {
@@ -203,21 +178,12 @@ func open(method string) bool {
 	return strings.HasPrefix(method, "/grpc.health.") || strings.HasPrefix(method, "/grpc.reflection.")
 }
 
-func bearer(header string) string {
-	const scheme = "Bearer "
-	if len(header) > len(scheme) && strings.EqualFold(header[:len(scheme)], scheme) {
-		return strings.TrimSpace(header[len(scheme):])
-	}
-	return ""
-}
-
 func loopbackPeer(ctx context.Context) bool {
 	p, ok := peer.FromContext(ctx)
 	if !ok {
 		return false
 	}
-	addr, ok := p.Addr.(*net.TCPAddr)
-	return ok && addr.IP.IsLoopback()
+	return transport.Loopback(p.Addr.String())
 }
 
 // done writes the access log.

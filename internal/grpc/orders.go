@@ -1,4 +1,4 @@
-package grpcdoor
+package grpcserver
 
 import (
 	"context"
@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
+	"github.com/order-tracking/order-tracking/internal/transport"
 	"github.com/order-tracking/order-tracking/internal/usecase"
 	pb "github.com/order-tracking/order-tracking/proto/ordertracking/v1"
 )
@@ -70,7 +71,7 @@ func (s *service) GetOrderStatus(ctx context.Context, r *pb.GetOrderStatusReques
 func (s *service) UpdateOrderStatus(
 	ctx context.Context, r *pb.UpdateOrderStatusRequest,
 ) (*pb.UpdateOrderStatusResponse, error) {
-	expected, err := expectedVersion(ctx, r.IfMatch)
+	expected, err := s.expectedVersion(ctx, r.GetOrderId(), r.IfMatch)
 	if err != nil {
 		return nil, err
 	}
@@ -82,7 +83,7 @@ func (s *service) UpdateOrderStatus(
 }
 
 func (s *service) CancelOrder(ctx context.Context, r *pb.CancelOrderRequest) (*pb.CancelOrderResponse, error) {
-	expected, err := expectedVersion(ctx, r.IfMatch)
+	expected, err := s.expectedVersion(ctx, r.GetOrderId(), r.IfMatch)
 	if err != nil {
 		return nil, err
 	}
@@ -98,7 +99,7 @@ func (s *service) EstimateDelivery(
 }
 
 func (s *service) AssignCourier(ctx context.Context, r *pb.AssignCourierRequest) (*pb.AssignCourierResponse, error) {
-	expected, err := expectedVersion(ctx, r.IfMatch)
+	expected, err := s.expectedVersion(ctx, r.GetOrderId(), r.IfMatch)
 	if err != nil {
 		return nil, err
 	}
@@ -119,8 +120,8 @@ func (s *service) NotifyCustomer(ctx context.Context, r *pb.NotifyCustomerReques
 }
 
 // expectedVersion returns the version that the caller knows: the field's, else that
-// of the metadata if-match, else 0, which expects nothing.
-func expectedVersion(ctx context.Context, field *int64) (int64, error) {
+// of the metadata if-match, which may lack its quotes, else 0, which expects nothing.
+func (s *service) expectedVersion(ctx context.Context, orderID string, field *int64) (int64, error) {
 	if field != nil {
 		if *field < 1 {
 			return 0, domain.Invalid("/if_match", "out_of_range", "must be a version, 1 or more")
@@ -128,20 +129,14 @@ func expectedVersion(ctx context.Context, field *int64) (int64, error) {
 		return *field, nil
 	}
 	tag := strings.TrimSpace(callFrom(ctx).header(headerIfMatch))
-	if tag == "" || tag == "*" {
-		return 0, nil
+	if digits, ok := strings.CutPrefix(tag, "v"); ok && digits != "" {
+		tag = strconv.Quote(tag)
 	}
-	bare := strings.Trim(tag, `"`)
-	digits, ours := strings.CutPrefix(bare, "v")
-	version, err := strconv.ParseUint(digits, 10, 63)
-	switch {
-	case ours && err == nil && version > 0:
-		return int64(version), nil
-	case len(tag) == len(bare)+2: // the tag of something else
-		return noVersion, nil
-	}
-	return 0, domain.Errorf(domain.CodeMalformed, `if-match must be a version, such as "v3", or *`)
+	return transport.ExpectedVersion(tag, func() (int64, error) {
+		o, err := s.UseCases.Orders.Get(ctx, orderID)
+		if err != nil {
+			return 0, err
+		}
+		return o.Version, nil
+	})
 }
-
-// noVersion stands for a tag that no order has.
-const noVersion = -1

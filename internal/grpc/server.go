@@ -1,4 +1,4 @@
-package grpcdoor
+package grpcserver
 
 import (
 	"context"
@@ -13,6 +13,7 @@ import (
 	"github.com/order-tracking/order-tracking/internal/auth"
 	"github.com/order-tracking/order-tracking/internal/domain"
 	"github.com/order-tracking/order-tracking/internal/push"
+	"github.com/order-tracking/order-tracking/internal/transport"
 	"github.com/order-tracking/order-tracking/internal/usecase"
 	pb "github.com/order-tracking/order-tracking/proto/ordertracking/v1"
 )
@@ -45,7 +46,7 @@ func New(d Deps) *grpc.Server {
 		d.Config.MaxMessageBytes = 4 << 20
 	}
 	if d.Config.PingEvery <= 0 {
-		d.Config.PingEvery = 25 * time.Second
+		d.Config.PingEvery = transport.PingEvery
 	}
 	in := &door{guard: d.Guard, log: d.Log}
 	s := grpc.NewServer(

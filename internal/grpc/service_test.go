@@ -1,4 +1,4 @@
-package grpcdoor
+package grpcserver
 
 import (
 	"math"
@@ -273,7 +273,8 @@ func TestVersionsInTheMetadata(t *testing.T) {
 	}{
 		{`"v2"`, codes.Aborted, "version_conflict"},
 		{`"abc"`, codes.Aborted, "version_conflict"},
-		{`W/"v1"`, codes.InvalidArgument, "malformed"},
+		{`W/"v2"`, codes.Aborted, "version_conflict"},
+		{`W/"v1"`, codes.OK, ""},
 		{`v`, codes.InvalidArgument, "malformed"},
 		{`v1`, codes.OK, ""},
 		{`"v1"`, codes.OK, ""},

@@ -1,4 +1,4 @@
-package grpcdoor
+package grpcserver
 
 import (
 	"context"
@@ -8,11 +8,9 @@ import (
 
 	"github.com/order-tracking/order-tracking/internal/domain"
 	"github.com/order-tracking/order-tracking/internal/push"
+	"github.com/order-tracking/order-tracking/internal/transport"
 	pb "github.com/order-tracking/order-tracking/proto/ordertracking/v1"
 )
-
-// typePing is the frame that the door itself sends into a silent stream.
-const typePing = "ping"
 
 func (s *service) WatchOrder(r *pb.WatchOrderRequest, stream pb.OrderService_WatchOrderServer) error {
 	ctx := stream.Context()
@@ -30,9 +28,6 @@ func (s *service) WatchOrder(r *pb.WatchOrderRequest, stream pb.OrderService_Wat
 	}
 	for {
 		out, err := s.nextFrame(ctx, sub, o.ID)
-		if errors.Is(err, push.ErrFinished) {
-			return nil
-		}
 		if err != nil {
 			return ended(err)
 		}
@@ -52,7 +47,7 @@ func (s *service) nextFrame(ctx context.Context, sub *push.Subscription, orderID
 	}
 	if wait.Err() != nil && ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
 		return &pb.WatchOrderResponse{
-			Type: typePing, OrderId: orderID, At: timestamppb.New(s.Clock.Now()),
+			Type: transport.TypePing, OrderId: orderID, At: timestamppb.New(s.Clock.Now()),
 			Data: &pb.WatchOrderResponse_Ping{Ping: &pb.Ping{}},
 		}, nil
 	}
@@ -61,16 +56,12 @@ func (s *service) nextFrame(ctx context.Context, sub *push.Subscription, orderID
 
 // ended says in the callers' terms why a subscription ended.
 func ended(err error) error {
+	end, ok := transport.EndOf(err)
 	switch {
-	case errors.Is(err, push.ErrGoingAway):
-		return domain.Errorf(domain.CodeUnavailable, "the server is going away; come back with the last version seen")
-	case errors.Is(err, push.ErrFull):
-		return domain.Unavailable("the stream", err)
-	case errors.Is(err, push.ErrTooSlow):
-		return &failure{reason: "too_slow", err: domain.Errorf(domain.CodeRateLimited,
-			"frames were not read fast enough; come back with the last version seen")}
-	case errors.Is(err, push.ErrRevoked):
-		return domain.Errorf(domain.CodeUnauthenticated, "access was revoked")
+	case !ok:
+		return err
+	case end.Code == "":
+		return nil
 	}
-	return err
+	return &failure{reason: end.Reason, err: transport.Visible(domain.Errorf(end.Code, "%s", end.Text))}
 }

@@ -1,4 +1,4 @@
-package httpdoor
+package httpserver
 
 import (
 	"slices"
@@ -11,6 +11,7 @@ import (
 
 	"github.com/order-tracking/order-tracking/internal/domain"
 	"github.com/order-tracking/order-tracking/internal/push"
+	"github.com/order-tracking/order-tracking/internal/transport"
 )
 
 // asyncapi gets the document from a server.
@@ -86,7 +87,7 @@ func TestAsyncDocumentIsComplete(t *testing.T) {
 	}
 	require.ElementsMatch(t, []string{
 		push.TypeSnapshot, push.TypeStatus, push.TypePosition, push.TypePositions, push.TypeETA, push.TypeNotification,
-		push.TypeEnd, typePing, typeAck, typeError,
+		push.TypeEnd, transport.TypePing, typeAck, typeError,
 	}, frames)
 }
 

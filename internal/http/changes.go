@@ -1,4 +1,4 @@
-package httpdoor
+package httpserver
 
 import (
 	"context"
@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
+	"github.com/order-tracking/order-tracking/internal/transport"
 	"github.com/order-tracking/order-tracking/internal/usecase"
 )
 
@@ -92,7 +93,7 @@ func (s *Server) assignCourier(ctx context.Context, in *assignIn) (*assignedOut,
 	if err != nil {
 		return nil, err
 	}
-	return &assignedOut{ETag: etag(o.Version), Replayed: again, Body: o}, nil
+	return &assignedOut{ETag: transport.ETag(o.Version), Replayed: again, Body: o}, nil
 }
 
 type notifyIn struct {

@@ -1,4 +1,4 @@
-// Package httpdoor is the door for HTTP: REST, WebSocket and server-sent events
+// Package httpserver is the door for HTTP: REST, WebSocket and server-sent events
 // over Gin, the OpenAPI document and the pages that show it.
 //
 // REST operations are typed huma operations, from which the document is made;
@@ -12,4 +12,4 @@
 // that live while there is something to write, and one that a client makes wait has a
 // goroutine of its own for that time. They end with the socket, or when the hub closes;
 // Server.Wait waits for the readers.
-package httpdoor
+package httpserver

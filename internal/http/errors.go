@@ -1,7 +1,6 @@
-package httpdoor
+package httpserver
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -14,6 +13,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
+	"github.com/order-tracking/order-tracking/internal/transport"
 )
 
 // problem is the answer to what went wrong (RFC 9457).
@@ -47,64 +47,15 @@ const (
 	typePrefix  = "urn:order-tracking:problem:"
 )
 
-// statusOf is what each code is in HTTP: the one table of this door.
-var statusOf = map[domain.Code]struct {
-	status int
-	title  string
-}{
-	domain.CodeMalformed:            {http.StatusBadRequest, "The request can't be read"},
-	domain.CodeUnauthenticated:      {http.StatusUnauthorized, "Credentials are required"},
-	domain.CodeForbidden:            {http.StatusForbidden, "This is not allowed"},
-	domain.CodeNotFound:             {http.StatusNotFound, "There is nothing here"},
-	domain.CodeMethodNotAllowed:     {http.StatusMethodNotAllowed, "This method is not possible here"},
-	domain.CodeOrderNotFound:        {http.StatusNotFound, "There is no such order"},
-	domain.CodeCourierNotFound:      {http.StatusNotFound, "There is no such courier"},
-	domain.CodePositionNotFound:     {http.StatusNotFound, "No position is known yet"},
-	domain.CodeCarrierNotFound:      {http.StatusNotFound, "There is no such delivery company"},
-	domain.CodeShipmentNotFound:     {http.StatusNotFound, "The order has no shipment"},
-	domain.CodeShipmentExists:       {http.StatusConflict, "The order has a shipment already"},
-	domain.CodeIllegalTransition:    {http.StatusConflict, "The order can't take this step"},
-	domain.CodeCancelAfterPickup:    {http.StatusConflict, "The order was handed over already"},
-	domain.CodeOrderFinished:        {http.StatusConflict, "The order is finished"},
-	domain.CodeNoCourierAvailable:   {http.StatusConflict, "No courier is available"},
-	domain.CodeCourierBusy:          {http.StatusConflict, "The courier has no free capacity"},
-	domain.CodeDuplicateExternalID:  {http.StatusConflict, "The external id is taken"},
-	domain.CodeIdempotencyRunning:   {http.StatusConflict, "The first request with this key is still running"},
-	domain.CodeVersionConflict:      {http.StatusPreconditionFailed, "The order has moved on"},
-	domain.CodeTooLarge:             {http.StatusRequestEntityTooLarge, "The request is too large"},
-	domain.CodeUnsupportedMediaType: {http.StatusUnsupportedMediaType, "The content type is not supported"},
-	domain.CodeValidationFailed:     {http.StatusUnprocessableEntity, "The request is not valid"},
-	domain.CodeIdempotencyReused:    {http.StatusUnprocessableEntity, "The key was used for another request"},
-	domain.CodeImpossibleTime:       {http.StatusUnprocessableEntity, "The time is impossible"},
-	domain.CodeAmbiguousReference:   {http.StatusUnprocessableEntity, "The reference names several orders"},
-	domain.CodeRateLimited:          {http.StatusTooManyRequests, "Too many requests"},
-	domain.CodeUnavailable:          {http.StatusServiceUnavailable, "The service is not available right now"},
-	domain.CodeInternal:             {http.StatusInternalServerError, "Something went wrong here"},
-}
-
 // describe turns any error into a problem. What is not meant for the caller, the
 // cause, stays out of it.
 func describe(err error) *problem {
-	var e *domain.Error
-	switch {
-	case errors.As(err, &e):
-	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
-		e = domain.Unavailable("the answer", err)
-	default:
-		e = domain.Errorf(domain.CodeInternal, "an unexpected error; the log tells more under this request_id")
-	}
-	as, known := statusOf[e.Code]
-	if !known {
-		as = statusOf[domain.CodeInternal]
-	}
-	p := &problem{
-		Type: typePrefix + string(e.Code), Title: as.title, Status: as.status, Detail: e.Message, Code: e.Code,
+	e := transport.Visible(err)
+	as := transport.StatusOf(e.Code)
+	return &problem{
+		Type: typePrefix + string(e.Code), Title: as.Title, Status: as.HTTP, Detail: e.Message, Code: e.Code,
 		Errors: e.Faults, Allowed: e.Allowed, retryAfter: e.RetryAfter,
 	}
-	if p.retryAfter <= 0 && (e.Code == domain.CodeUnavailable || e.Code == domain.CodeRateLimited) {
-		p.retryAfter = time.Second
-	}
-	return p
 }
 
 // problemFor describes err as the answer to this request and sets the headers that

@@ -1,17 +1,11 @@
-package httpdoor
+package httpserver
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/binary"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/http"
-	"net/netip"
 	"runtime/debug"
-	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -19,13 +13,14 @@ import (
 
 	"github.com/order-tracking/order-tracking/internal/auth"
 	"github.com/order-tracking/order-tracking/internal/domain"
+	"github.com/order-tracking/order-tracking/internal/transport"
 )
 
 // around is what happens to every request: it gets an id, its body a limit, and
 // what became of it is counted and logged. A panic becomes an answer.
 func (s *Server) around(c *gin.Context) {
 	start := time.Now()
-	c.Writer.Header()[headerRequestID] = []string{requestID(c.Request.Header)}
+	c.Writer.Header()[headerRequestID] = []string{transport.RequestID(c.Request.Header.Get(headerRequestID))}
 	defer s.finish(c, start)
 	if len(s.origins) > 0 && s.crossOrigin(c) {
 		return
@@ -97,7 +92,7 @@ func (s *Server) access(c *gin.Context, took time.Duration) {
 		zap.Int("status", c.Writer.Status()), zap.Duration("took", took), zap.Int("bytes", max(0, c.Writer.Size())),
 		zap.String("request_id", requestIDOf(c)), zap.String("remote", c.Request.RemoteAddr),
 	}
-	if trace := traceID(c.Request.Header.Get("Traceparent")); trace != "" {
+	if trace := transport.TraceID(c.Request.Header.Get("Traceparent")); trace != "" {
 		fields = append(fields, zap.String("trace_id", trace))
 	}
 	entry.Write(fields...)
@@ -107,9 +102,9 @@ func (s *Server) access(c *gin.Context, took time.Duration) {
 // or forbidden.
 func (s *Server) enter(c *gin.Context) (context.Context, error) {
 	r := c.Request
-	req := auth.Request{Host: r.Host, Origin: r.Header.Get("Origin"), RemoteLoopback: loopback(r.RemoteAddr)}
-	if scheme, token, ok := strings.Cut(r.Header.Get("Authorization"), " "); ok && strings.EqualFold(scheme, "Bearer") {
-		req.Bearer = strings.TrimSpace(token)
+	req := auth.Request{
+		Bearer: transport.Bearer(r.Header.Get("Authorization")), Host: r.Host, Origin: r.Header.Get("Origin"),
+		RemoteLoopback: transport.Loopback(r.RemoteAddr),
 	}
 	if s.origins[req.Origin] {
 		req.Origin = ""
@@ -132,14 +127,6 @@ func (s *Server) guarded(h func(ctx context.Context, c *gin.Context) error) gin.
 			fail(c, err)
 		}
 	}
-}
-
-func loopback(remote string) bool {
-	if strings.HasPrefix(remote, "127.0.0.1:") { // net/http writes addresses; the usual one needs no parsing
-		return true
-	}
-	addr, err := netip.ParseAddrPort(remote)
-	return err == nil && addr.Addr().Unmap().IsLoopback()
 }
 
 // crossOrigin tells browsers that pages of the configured origins may call, and
@@ -166,62 +153,9 @@ func (s *Server) crossOrigin(c *gin.Context) bool {
 
 const headerRequestID = "X-Request-Id"
 
-// requestIDs makes ids that are unique among processes by their prefix and cheap.
-var requestIDs = struct {
-	prefix [8]byte
-	next   atomic.Uint64
-}{prefix: randomPrefix()}
-
-func randomPrefix() (p [8]byte) {
-	_, _ = rand.Read(p[:]) // never fails
-	return p
-}
-
-// requestID returns the caller's id when it is sane, else a new one.
-func requestID(h http.Header) string {
-	if given := h[headerRequestID]; len(given) == 1 && saneID(given[0]) {
-		return given[0]
-	}
-	var raw [12]byte
-	copy(raw[:], requestIDs.prefix[:6])
-	n := requestIDs.next.Add(1)
-	raw[6], raw[7] = byte(n>>40), byte(n>>32)
-	binary.BigEndian.PutUint32(raw[8:], uint32(n)) //nolint:gosec // the low half, the high one is before it
-	var text [24]byte
-	hex.Encode(text[:], raw[:])
-	return string(text[:])
-}
-
-func saneID(id string) bool {
-	for i := range len(id) {
-		b := id[i]
-		if (b < '0' || b > '9') && (b < 'A' || b > 'Z') && (b < 'a' || b > 'z') && strings.IndexByte("-_.:/+=@~", b) < 0 {
-			return false
-		}
-	}
-	return id != "" && len(id) <= domain.MaxKey
-}
-
 func requestIDOf(c *gin.Context) string {
 	if id := c.Writer.Header()[headerRequestID]; len(id) == 1 {
 		return id[0]
 	}
 	return ""
-}
-
-// traceID returns the trace that a traceparent header (W3C Trace Context) names, or "".
-func traceID(traceparent string) string {
-	parts := strings.Split(traceparent, "-")
-	if len(parts) < 4 || len(parts[0]) != 2 || len(parts[1]) != 32 || len(parts[2]) != 16 || len(parts[3]) != 2 {
-		return ""
-	}
-	for _, p := range parts[:4] {
-		if strings.Trim(p, "0123456789abcdef") != "" {
-			return ""
-		}
-	}
-	if parts[0] == "ff" || strings.Trim(parts[1], "0") == "" || strings.Trim(parts[2], "0") == "" {
-		return ""
-	}
-	return parts[1]
 }

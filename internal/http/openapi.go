@@ -1,4 +1,4 @@
-package httpdoor
+package httpserver
 
 import (
 	"cmp"
@@ -19,6 +19,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
+	"github.com/order-tracking/order-tracking/internal/transport"
 )
 
 // The tags that the document is sorted by.
@@ -260,16 +261,16 @@ func (s *Server) schemas() huma.Registry { return s.api.OpenAPI().Components.Sch
 
 // describeProblem adds a problem to the response of its status, with an example.
 func (s *Server) describeProblem(responses map[string]*huma.Response, code domain.Code) {
-	as := statusOf[code]
-	r := responses[strconv.Itoa(as.status)]
+	as := transport.StatusOf(code)
+	r := responses[strconv.Itoa(as.HTTP)]
 	if r == nil {
-		r = &huma.Response{Description: http.StatusText(as.status), Headers: map[string]*huma.Param{}, Content: map[string]*huma.MediaType{
+		r = &huma.Response{Description: http.StatusText(as.HTTP), Headers: map[string]*huma.Param{}, Content: map[string]*huma.MediaType{
 			problemType: {Schema: s.schemas().Schema(reflect.TypeFor[problem](), true, ""), Examples: map[string]*huma.Example{}},
 		}}
-		responses[strconv.Itoa(as.status)] = r
+		responses[strconv.Itoa(as.HTTP)] = r
 	}
-	r.Content[problemType].Examples[string(code)] = &huma.Example{Summary: as.title, Value: problemExample(code)}
-	switch as.status {
+	r.Content[problemType].Examples[string(code)] = &huma.Example{Summary: as.Title, Value: problemExample(code)}
+	switch as.HTTP {
 	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
 		r.Headers["Retry-After"] = &huma.Param{Description: "seconds", Schema: &huma.Schema{Type: "integer"}}
 	case http.StatusUnauthorized:
@@ -278,7 +279,7 @@ func (s *Server) describeProblem(responses map[string]*huma.Response, code domai
 }
 
 func problemExample(code domain.Code) *problem {
-	e := domain.Errorf(code, "%s", statusOf[code].title)
+	e := domain.Errorf(code, "%s", transport.StatusOf(code).Title)
 	switch code {
 	case domain.CodeValidationFailed:
 		e.Message = "the request is not valid"

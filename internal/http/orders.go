@@ -1,4 +1,4 @@
-package httpdoor
+package httpserver
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
+	"github.com/order-tracking/order-tracking/internal/transport"
 	"github.com/order-tracking/order-tracking/internal/usecase"
 )
 
@@ -41,7 +42,7 @@ func answer(o *domain.Order, err error) (*orderOut, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &orderOut{ETag: etag(o.Version), Body: o}, nil
+	return &orderOut{ETag: transport.ETag(o.Version), Body: o}, nil
 }
 
 // orderRoutes are the operations on orders.
@@ -140,7 +141,7 @@ func sendOrder(c *gin.Context, status int, o *domain.Order) error {
 		return err
 	}
 	h := c.Writer.Header()
-	h["Etag"] = []string{etag(o.Version)}
+	h["Etag"] = []string{transport.ETag(o.Version)}
 	h["Content-Type"] = jsonHeader
 	if len(body) > 2000 { // shorter ones are counted by net/http
 		h["Content-Length"] = []string{strconv.Itoa(len(body))}
@@ -164,8 +165,8 @@ func (s *Server) getOrder(ctx context.Context, c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	if unchanged(c.Request.Header.Get("If-None-Match"), o.Version) {
-		c.Writer.Header()["Etag"] = []string{etag(o.Version)}
+	if transport.Unchanged(c.Request.Header.Get("If-None-Match"), o.Version) {
+		c.Writer.Header()["Etag"] = []string{transport.ETag(o.Version)}
 		c.Status(http.StatusNotModified)
 		return nil
 	}

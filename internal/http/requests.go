@@ -1,4 +1,4 @@
-package httpdoor
+package httpserver
 
 import (
 	"bytes"
@@ -9,6 +9,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
+	"github.com/order-tracking/order-tracking/internal/transport"
 )
 
 // bodyOnly is an answer that is a body and nothing else.
@@ -77,7 +78,7 @@ func change[T any](ctx context.Context, s *Server, in *ChangeIn, check func(T) e
 
 // expectedOf returns the version that the caller insists on.
 func (s *Server) expectedOf(ctx context.Context, in *ChangeIn) (int64, error) {
-	return in.expected(func() (int64, error) {
+	return transport.ExpectedVersion(in.Tags, func() (int64, error) {
 		o, err := s.UseCases.Orders.Get(ctx, in.ID)
 		if err != nil {
 			return 0, err

@@ -1,4 +1,4 @@
-package httpdoor
+package httpserver
 
 import (
 	"context"
@@ -14,6 +14,7 @@ import (
 	"github.com/order-tracking/order-tracking/internal/auth"
 	"github.com/order-tracking/order-tracking/internal/domain"
 	"github.com/order-tracking/order-tracking/internal/push"
+	"github.com/order-tracking/order-tracking/internal/transport"
 	"github.com/order-tracking/order-tracking/internal/usecase"
 )
 
@@ -50,13 +51,6 @@ type Config struct {
 	Version string
 }
 
-// Limits of streams.
-const (
-	defaultPing = 25 * time.Second
-	// writeTimeout is how long a stream's client may take to accept what is written.
-	writeTimeout = 30 * time.Second
-)
-
 // Server answers HTTP.
 type Server struct {
 	Deps
@@ -72,7 +66,7 @@ type Server struct {
 // New builds the door. Its metrics are registered with d.Registerer.
 func New(d Deps) *Server {
 	if d.Config.PingEvery <= 0 {
-		d.Config.PingEvery = defaultPing
+		d.Config.PingEvery = transport.PingEvery
 	}
 	gin.SetMode(gin.ReleaseMode)
 	s := &Server{Deps: d, engine: gin.New(), metrics: newMetrics(d.Registerer), origins: map[string]bool{}, writers: newWriters()}

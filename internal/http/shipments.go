@@ -1,4 +1,4 @@
-package httpdoor
+package httpserver
 
 import (
 	"cmp"
@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
+	"github.com/order-tracking/order-tracking/internal/transport"
 	"github.com/order-tracking/order-tracking/internal/usecase"
 )
 
@@ -96,7 +97,7 @@ func (s *Server) bookShipment(ctx context.Context, in *bookIn) (*bookedOut, erro
 	if err != nil {
 		return nil, err
 	}
-	return &bookedOut{ETag: etag(o.Version), Location: "/order/" + o.ID + "/shipment", Replayed: again, Body: o.Shipment}, nil
+	return &bookedOut{ETag: transport.ETag(o.Version), Location: "/order/" + o.ID + "/shipment", Replayed: again, Body: o.Shipment}, nil
 }
 
 type labelIn struct {

@@ -1,4 +1,4 @@
-package httpdoor
+package httpserver
 
 import (
 	"context"
@@ -13,6 +13,7 @@ import (
 
 	"github.com/order-tracking/order-tracking/internal/domain"
 	"github.com/order-tracking/order-tracking/internal/push"
+	"github.com/order-tracking/order-tracking/internal/transport"
 )
 
 // maxTopics is how many topics one socket may watch.
@@ -76,7 +77,7 @@ func parseCommand(data []byte) (command, error) {
 func (m *many) message(data []byte) {
 	cmd, err := parseCommand(data)
 	if err != nil {
-		m.close(closeBadRequest, "the message is not one of ours")
+		m.close(transport.CloseBadRequest, "the message is not one of ours")
 		return
 	}
 	for _, name := range cmd.Unsubscribe {

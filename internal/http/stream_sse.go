@@ -1,4 +1,4 @@
-package httpdoor
+package httpserver
 
 import (
 	"cmp"
@@ -12,6 +12,7 @@ import (
 	"github.com/lxzan/gws"
 
 	"github.com/order-tracking/order-tracking/internal/push"
+	"github.com/order-tracking/order-tracking/internal/transport"
 )
 
 // streamOrder serves one order as server-sent events until it is finished, the
@@ -63,7 +64,7 @@ func (s *Server) streamOrder(ctx context.Context, c *gin.Context, _ *gws.Upgrade
 }
 
 // eventWriter writes server-sent events. A reader that takes nothing for
-// writeTimeout is given up.
+// transport.WriteTimeout is given up.
 type eventWriter struct {
 	w       gin.ResponseWriter
 	control *http.ResponseController
@@ -102,7 +103,7 @@ func (e *eventWriter) flush() error {
 	if len(e.buf) == 0 {
 		return nil
 	}
-	err := e.control.SetWriteDeadline(time.Now().Add(writeTimeout))
+	err := e.control.SetWriteDeadline(time.Now().Add(transport.WriteTimeout))
 	if err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return err
 	}

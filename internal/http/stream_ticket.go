@@ -1,4 +1,4 @@
-package httpdoor
+package httpserver
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 	"github.com/lxzan/gws"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
+	"github.com/order-tracking/order-tracking/internal/transport"
 	"github.com/order-tracking/order-tracking/internal/usecase"
 )
 
@@ -42,7 +43,7 @@ func (s *Server) streaming(up *gws.Upgrader, h func(context.Context, *gin.Contex
 		} else if up != nil && c.Query("ticket") != "" && domain.CodeOf(err) == domain.CodeUnauthenticated && s.upgradable(c) == nil {
 			c.Status(http.StatusSwitchingProtocols)
 			if conn, err := up.Upgrade(c.Writer, c.Request); err == nil {
-				_ = conn.WriteClose(closeUnauthorised, []byte("the ticket is unknown, used or expired")) // it may have gone
+				_ = conn.WriteClose(transport.CloseUnauthorized, []byte("the ticket is unknown, used or expired")) // it may have gone
 			}
 			return
 		}

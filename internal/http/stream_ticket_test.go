@@ -1,4 +1,4 @@
-package httpdoor
+package httpserver
 
 import (
 	"encoding/json"
@@ -10,6 +10,7 @@ import (
 	"github.com/order-tracking/order-tracking/internal/auth"
 	"github.com/order-tracking/order-tracking/internal/domain"
 	"github.com/order-tracking/order-tracking/internal/push"
+	"github.com/order-tracking/order-tracking/internal/transport"
 )
 
 const adminKey = "0123456789abcdef0123456789abcdef"
@@ -48,8 +49,8 @@ func TestATicketOpensOneStream(t *testing.T) {
 				w.next("ack")
 			}
 			w.next("snapshot")
-			d.watch(path+"?ticket="+ticket, "Origin", d.URL).closing(closeUnauthorised)
-			d.watch(path + "?ticket=invented").closing(closeUnauthorised)
+			d.watch(path+"?ticket="+ticket, "Origin", d.URL).closing(transport.CloseUnauthorized)
+			d.watch(path + "?ticket=invented").closing(transport.CloseUnauthorized)
 		})
 	}
 	t.Run("server-sent events", func(t *testing.T) {

@@ -1,4 +1,4 @@
-package httpdoor
+package httpserver
 
 import (
 	"cmp"
@@ -13,6 +13,7 @@ import (
 	"github.com/lxzan/gws"
 
 	"github.com/order-tracking/order-tracking/internal/push"
+	"github.com/order-tracking/order-tracking/internal/transport"
 )
 
 // writeAtOnce is how many bytes of waiting frames are written together, about.
@@ -197,7 +198,7 @@ func (k *socket) insist(locked bool, rest []byte, frames []push.Frame, end error
 	}
 }
 
-// writeAll waits until all is written, for writeTimeout at most; the socket is locked.
+// writeAll waits until all is written, for transport.WriteTimeout at most; the socket is locked.
 func (k *socket) writeAll(data []byte) error {
 	return k.patiently(func() error {
 		_, err := k.conn.NetConn().Write(data)
@@ -205,9 +206,9 @@ func (k *socket) writeAll(data []byte) error {
 	})
 }
 
-// patiently writes something for writeTimeout at most; the socket is locked.
+// patiently writes something for transport.WriteTimeout at most; the socket is locked.
 func (k *socket) patiently(write func() error) error {
-	if err := k.conn.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
+	if err := k.conn.SetWriteDeadline(time.Now().Add(transport.WriteTimeout)); err != nil {
 		return err
 	}
 	err := write()
@@ -220,7 +221,8 @@ func (k *socket) patiently(write func() error) error {
 // end says goodbye.
 func (k *socket) end(err error) {
 	if !errors.Is(err, push.ErrClosed) { // the reader has gone already
-		k.close(closeCode(err))
+		how, _ := transport.EndOf(err)
+		k.close(how.Close, how.Text)
 	}
 }
 

@@ -1,4 +1,4 @@
-package httpdoor
+package httpserver
 
 import (
 	"context"
@@ -15,6 +15,7 @@ import (
 
 	"github.com/order-tracking/order-tracking/internal/domain"
 	"github.com/order-tracking/order-tracking/internal/push"
+	"github.com/order-tracking/order-tracking/internal/transport"
 )
 
 // maxMessage is the largest message that a client may send over a WebSocket.
@@ -42,7 +43,7 @@ func newUpgrader(log *zap.Logger) *gws.Upgrader {
 		ReadMaxPayloadSize: maxMessage,
 		ReadBufferSize:     512,
 		ParallelGolimit:    1,
-		HandshakeTimeout:   writeTimeout,
+		HandshakeTimeout:   transport.WriteTimeout,
 		CheckUtf8Enabled:   false, // we only send what is encoded JSON, and decode strictly
 		NewSession:         func() gws.SessionStorage { return new(session) },
 		Recovery: func(gws.Logger) { // of what a message sets off
@@ -117,7 +118,7 @@ func (k *socket) wake() {
 }
 
 // send writes one frame of the door's own. A client that accepts nothing for
-// writeTimeout loses the connection.
+// transport.WriteTimeout loses the connection.
 func (k *socket) send(frame []byte) error { return k.say(gws.OpcodeText, frame) }
 
 func (k *socket) say(code gws.Opcode, payload []byte) error {
@@ -135,7 +136,7 @@ func (k *socket) close(code uint16, reason string) {
 // sendPing tells the client that we are here, in both languages: browsers answer
 // the protocol's ping by themselves but do not show it to the page.
 func (k *socket) sendPing() {
-	frame := push.Encode(typePing, k.orderID, 0, k.server.Clock.Now(), nil)
+	frame := push.Encode(transport.TypePing, k.orderID, 0, k.server.Clock.Now(), nil)
 	if k.send(frame) == nil && k.say(gws.OpcodePing, nil) == nil {
 		k.ping.Reset(k.server.Config.PingEvery)
 	}
@@ -143,7 +144,7 @@ func (k *socket) sendPing() {
 
 // alive gives the client time until the ping after the next to show signs of life.
 func (k *socket) alive() {
-	_ = k.conn.SetReadDeadline(time.Now().Add(k.server.Config.PingEvery*2 + writeTimeout))
+	_ = k.conn.SetReadDeadline(time.Now().Add(k.server.Config.PingEvery*2 + transport.WriteTimeout))
 }
 
 // session is how a socket is found from its connection.

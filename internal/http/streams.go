@@ -1,8 +1,7 @@
-package httpdoor
+package httpserver
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -12,37 +11,14 @@ import (
 
 	"github.com/order-tracking/order-tracking/internal/domain"
 	"github.com/order-tracking/order-tracking/internal/push"
+	"github.com/order-tracking/order-tracking/internal/transport"
 )
 
 // The types of frames that the door itself sends.
 const (
-	typePing  = "ping"
 	typeAck   = "ack"
 	typeError = "error"
 )
-
-// Close codes of WebSockets. Clients come back on 1001, 1006 and 4003.
-const (
-	closeFinished     = 1000
-	closeGoingAway    = 1001
-	closeUnauthorised = 4001
-	closeRevoked      = 4002
-	closeTooSlow      = 4003
-	closeBadRequest   = 4400
-)
-
-// closeCode is what the end of a subscription is on a WebSocket.
-func closeCode(err error) (code uint16, reason string) {
-	switch {
-	case errors.Is(err, push.ErrFinished):
-		return closeFinished, "the order is finished"
-	case errors.Is(err, push.ErrTooSlow):
-		return closeTooSlow, "frames were not read fast enough; come back with since"
-	case errors.Is(err, push.ErrRevoked):
-		return closeRevoked, "access was revoked"
-	}
-	return closeGoingAway, "the server is going away; come back with since"
-}
 
 // StreamIn is what streams of one order take.
 type StreamIn struct {
@@ -111,7 +87,7 @@ func (s *Server) openOrder(ctx context.Context, c *gin.Context, since *int64, wa
 	sub := s.Hub.Open(wake)
 	if err := sub.Add(ctx, push.OrderTopic(o.ID), since); err != nil {
 		sub.Close()
-		if errors.Is(err, push.ErrGoingAway) || errors.Is(err, push.ErrFull) {
+		if _, ended := transport.EndOf(err); ended {
 			err = domain.Unavailable("the stream", err)
 		}
 		return nil, "", err

@@ -1,4 +1,4 @@
-package httpdoor
+package httpserver
 
 import (
 	"bufio"
@@ -18,6 +18,7 @@ import (
 	"github.com/order-tracking/order-tracking/internal/auth"
 	"github.com/order-tracking/order-tracking/internal/domain"
 	"github.com/order-tracking/order-tracking/internal/push"
+	"github.com/order-tracking/order-tracking/internal/transport"
 )
 
 func TestMain(m *testing.M) {
@@ -132,14 +133,14 @@ func TestWatchAnOrderToItsEnd(t *testing.T) {
 	d.do("DELETE", "/order/"+id, nil).ok(200)
 	require.Equal(t, int64(3), w.next("status").Version)
 	w.next("end")
-	w.closing(closeFinished)
+	w.closing(1000)
 
 	late := d.watch("/order/" + id + "/ws?since=1")
 	require.Equal(t, int64(3), late.next("snapshot").Version)
 	require.Equal(t, int64(2), late.next("status").Version)
 	require.Equal(t, int64(3), late.next("status").Version)
 	late.next("end")
-	late.closing(closeFinished)
+	late.closing(1000)
 	require.Eventually(t, func() bool { return d.hub.Watchers() == 0 }, 5*time.Second, time.Millisecond)
 }
 
@@ -235,7 +236,7 @@ func TestManyTopics(t *testing.T) {
 		select {
 		case <-w.frames: // of the fleet
 		case code := <-w.closed:
-			require.Equal(t, closeBadRequest, code)
+			require.Equal(t, transport.CloseBadRequest, code)
 			return
 		}
 	}
@@ -280,7 +281,7 @@ func TestBadMessages(t *testing.T) {
 	for _, message := range []string{`x`, `[]`, `{}`, `{"subscribe":"fleet"}`, `{"subscribe":[1]}`, `{"subscribe":[],"foo":1}`, `{"subscribe":[],"since":{"a":"x"}}`, "\xff"} {
 		w := d.watch("/ws")
 		w.say(message)
-		w.closing(closeBadRequest)
+		w.closing(transport.CloseBadRequest)
 	}
 	w := d.watch("/ws")
 	require.NoError(t, w.conn.WriteMessage(gws.OpcodeText, make([]byte, maxMessage+1)))
@@ -294,7 +295,7 @@ func TestGoingAway(t *testing.T) {
 	w.next("snapshot")
 	s.line()
 	d.hub.Close()
-	w.closing(closeGoingAway)
+	w.closing(1001)
 	require.Empty(t, s.line())
 	require.Equal(t, "EOF", s.line())
 	d.do("GET", "/order/"+id+"/stream", nil).problem(503, "unavailable")
@@ -320,7 +321,7 @@ func TestEveryWatcherSeesEveryVersion(t *testing.T) {
 	}
 	d.move(id, domain.StatusDelivered)
 	for _, w := range all {
-		w.closing(closeFinished)
+		w.closing(1000)
 		close(w.frames)
 		want := int64(2)
 		for f := range w.frames {
@@ -346,7 +347,7 @@ func TestSlowReaders(t *testing.T) {
 	}
 	d.move(id, domain.StatusConfirmed)
 	go conn.ReadLoop()
-	w.closing(closeTooSlow)
+	w.closing(4003)
 	require.Less(t, len(w.frames), 150)
 	back := d.watch("/order/" + id + "/ws?since=1")
 	back.next("snapshot")

@@ -1,4 +1,4 @@
-package httpdoor
+package httpserver
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
+	"github.com/order-tracking/order-tracking/internal/transport"
 	"github.com/order-tracking/order-tracking/internal/usecase"
 )
 
@@ -74,7 +75,7 @@ func (s *Server) getStatus(ctx context.Context, in *OrderPath) (*statusOut, erro
 	if err != nil {
 		return nil, err
 	}
-	return &statusOut{ETag: etag(o.Version), Body: statusAnswer{
+	return &statusOut{ETag: transport.ETag(o.Version), Body: statusAnswer{
 		OrderID: o.ID, Status: o.Status, Version: o.Version, UpdatedAt: o.UpdatedAt, Allowed: o.Status.Next(),
 	}}, nil
 }

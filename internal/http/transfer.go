@@ -1,4 +1,4 @@
-package httpdoor
+package httpserver
 
 import (
 	"bytes"
@@ -19,6 +19,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
+	"github.com/order-tracking/order-tracking/internal/transport"
 	"github.com/order-tracking/order-tracking/internal/usecase"
 )
 
@@ -173,11 +174,8 @@ func importInput(c *gin.Context) (in importIn, isCSV bool, err error) {
 			return in, false, domain.Invalid("/first_line", "out_of_range", "must be 1 or more")
 		}
 	}
-	if header := c.GetHeader("Idempotency-Key"); header != "" {
-		var ok bool
-		if in.Key, ok = parseIdempotencyKey(header); !ok || len(in.Key) > domain.MaxIdempotency {
-			return in, false, domain.Errorf(domain.CodeMalformed, "Idempotency-Key must be a quoted string or a bare word of at most %d characters", domain.MaxIdempotency)
-		}
+	if in.Key, err = transport.IdempotencyKey(c.GetHeader("Idempotency-Key")); err != nil {
+		return in, false, err
 	}
 	media, params, err := mime.ParseMediaType(c.GetHeader("Content-Type"))
 	charset := params["charset"]

@@ -1,4 +1,4 @@
-package httpdoor
+package httpserver
 
 import (
 	"bytes"
@@ -15,6 +15,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
+	"github.com/order-tracking/order-tracking/internal/transport"
 	"github.com/order-tracking/order-tracking/internal/usecase"
 )
 
@@ -122,9 +123,9 @@ func (x *exportRun) flush() error {
 	return send(x.w, x.control, &x.buf)
 }
 
-// send writes a buffer out. A reader that takes nothing for writeTimeout is given up.
+// send writes a buffer out. A reader that takes nothing for transport.WriteTimeout is given up.
 func send(w io.Writer, control *http.ResponseController, buf *bytes.Buffer) error {
-	err := control.SetWriteDeadline(time.Now().Add(writeTimeout))
+	err := control.SetWriteDeadline(time.Now().Add(transport.WriteTimeout))
 	if err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return err
 	}

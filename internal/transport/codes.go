@@ -1,0 +1,78 @@
+package transport
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"google.golang.org/grpc/codes"
+
+	"github.com/order-tracking/order-tracking/internal/domain"
+)
+
+// Status is what a code is on each transport.
+type Status struct {
+	HTTP  int
+	GRPC  codes.Code
+	Title string // the kind of problem in words
+}
+
+// statuses is the one table from codes to the transports.
+var statuses = map[domain.Code]Status{
+	domain.CodeMalformed:            {http.StatusBadRequest, codes.InvalidArgument, "The request can't be read"},
+	domain.CodeUnauthenticated:      {http.StatusUnauthorized, codes.Unauthenticated, "Credentials are required"},
+	domain.CodeForbidden:            {http.StatusForbidden, codes.PermissionDenied, "This is not allowed"},
+	domain.CodeNotFound:             {http.StatusNotFound, codes.NotFound, "There is nothing here"},
+	domain.CodeMethodNotAllowed:     {http.StatusMethodNotAllowed, codes.Unimplemented, "This method is not possible here"},
+	domain.CodeOrderNotFound:        {http.StatusNotFound, codes.NotFound, "There is no such order"},
+	domain.CodeCourierNotFound:      {http.StatusNotFound, codes.NotFound, "There is no such courier"},
+	domain.CodePositionNotFound:     {http.StatusNotFound, codes.NotFound, "No position is known yet"},
+	domain.CodeCarrierNotFound:      {http.StatusNotFound, codes.NotFound, "There is no such delivery company"},
+	domain.CodeShipmentNotFound:     {http.StatusNotFound, codes.NotFound, "The order has no shipment"},
+	domain.CodeShipmentExists:       {http.StatusConflict, codes.FailedPrecondition, "The order has a shipment already"},
+	domain.CodeIllegalTransition:    {http.StatusConflict, codes.FailedPrecondition, "The order can't take this step"},
+	domain.CodeCancelAfterPickup:    {http.StatusConflict, codes.FailedPrecondition, "The order was handed over already"},
+	domain.CodeOrderFinished:        {http.StatusConflict, codes.FailedPrecondition, "The order is finished"},
+	domain.CodeNoCourierAvailable:   {http.StatusConflict, codes.FailedPrecondition, "No courier is available"},
+	domain.CodeCourierBusy:          {http.StatusConflict, codes.FailedPrecondition, "The courier has no free capacity"},
+	domain.CodeDuplicateExternalID:  {http.StatusConflict, codes.AlreadyExists, "The external id is taken"},
+	domain.CodeIdempotencyRunning:   {http.StatusConflict, codes.Aborted, "The first request with this key is still running"},
+	domain.CodeVersionConflict:      {http.StatusPreconditionFailed, codes.Aborted, "The order has moved on"},
+	domain.CodeTooLarge:             {http.StatusRequestEntityTooLarge, codes.ResourceExhausted, "The request is too large"},
+	domain.CodeUnsupportedMediaType: {http.StatusUnsupportedMediaType, codes.InvalidArgument, "The content type is not supported"},
+	domain.CodeValidationFailed:     {http.StatusUnprocessableEntity, codes.InvalidArgument, "The request is not valid"},
+	domain.CodeIdempotencyReused:    {http.StatusUnprocessableEntity, codes.InvalidArgument, "The key was used for another request"},
+	domain.CodeImpossibleTime:       {http.StatusUnprocessableEntity, codes.InvalidArgument, "The time is impossible"},
+	domain.CodeAmbiguousReference:   {http.StatusUnprocessableEntity, codes.InvalidArgument, "The reference names several orders"},
+	domain.CodeRateLimited:          {http.StatusTooManyRequests, codes.ResourceExhausted, "Too many requests"},
+	domain.CodeUnavailable:          {http.StatusServiceUnavailable, codes.Unavailable, "The service is not available right now"},
+	domain.CodeInternal:             {http.StatusInternalServerError, codes.Internal, "Something went wrong here"},
+}
+
+// StatusOf returns what a code is; one that is not in the table is an internal error.
+func StatusOf(code domain.Code) Status {
+	if s, ok := statuses[code]; ok {
+		return s
+	}
+	return statuses[domain.CodeInternal]
+}
+
+// Visible returns what the caller is told of an error: its code and sentence, and when to
+// try again. Of an unexpected one nothing is told: the log has it by the request id.
+func Visible(err error) *domain.Error {
+	var e *domain.Error
+	switch {
+	case errors.As(err, &e) && e.Code != domain.CodeInternal:
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		e = domain.Unavailable("the answer", err)
+	default:
+		return domain.Errorf(domain.CodeInternal, "an unexpected error; the log tells more under this request_id")
+	}
+	if e.RetryAfter <= 0 && (e.Code == domain.CodeUnavailable || e.Code == domain.CodeRateLimited) {
+		passes := *e
+		passes.RetryAfter = time.Second
+		return &passes
+	}
+	return e
+}

@@ -1,0 +1,123 @@
+package transport
+
+import (
+	"crypto/rand"
+	"encoding/binary"
+	"encoding/hex"
+	"net/netip"
+	"strings"
+	"sync/atomic"
+
+	"github.com/order-tracking/order-tracking/internal/domain"
+)
+
+// requestIDs makes ids that are unique among processes by their prefix and cheap.
+var requestIDs = struct {
+	prefix [8]byte
+	next   atomic.Uint64
+}{prefix: randomPrefix()}
+
+func randomPrefix() (p [8]byte) {
+	_, _ = rand.Read(p[:]) // never fails
+	return p
+}
+
+// RequestID returns the id that the caller gave (X-Request-Id) when it may go into our log
+// and answer, else a new one.
+func RequestID(given string) string {
+	if sane(given) {
+		return given
+	}
+	var raw [12]byte
+	copy(raw[:], requestIDs.prefix[:6])
+	n := requestIDs.next.Add(1)
+	raw[6], raw[7] = byte(n>>40), byte(n>>32)
+	binary.BigEndian.PutUint32(raw[8:], uint32(n)) //nolint:gosec // the low half, the high one is before it
+	var text [24]byte
+	hex.Encode(text[:], raw[:])
+	return string(text[:])
+}
+
+func sane(id string) bool {
+	for i := range len(id) {
+		b := id[i]
+		if (b < '0' || b > '9') && (b < 'A' || b > 'Z') && (b < 'a' || b > 'z') && strings.IndexByte("-_.:/+=@~", b) < 0 {
+			return false
+		}
+	}
+	return id != "" && len(id) <= domain.MaxKey
+}
+
+// TraceID returns the trace that a traceparent header (W3C Trace Context) names, or "".
+func TraceID(traceparent string) string {
+	parts := strings.Split(traceparent, "-")
+	if len(parts) < 4 || len(parts[0]) != 2 || len(parts[1]) != 32 || len(parts[2]) != 16 || len(parts[3]) != 2 {
+		return ""
+	}
+	for _, p := range parts[:4] {
+		if strings.Trim(p, "0123456789abcdef") != "" {
+			return ""
+		}
+	}
+	if parts[0] == "ff" || strings.Trim(parts[1], "0") == "" || strings.Trim(parts[2], "0") == "" {
+		return ""
+	}
+	return parts[1]
+}
+
+// Bearer returns the token of an Authorization header, or "".
+func Bearer(authorization string) string {
+	if scheme, token, ok := strings.Cut(authorization, " "); ok && strings.EqualFold(scheme, "Bearer") {
+		return strings.TrimSpace(token)
+	}
+	return ""
+}
+
+// Loopback says whether a caller's address, host and port, is on this machine.
+func Loopback(remote string) bool {
+	if strings.HasPrefix(remote, "127.0.0.1:") { // the usual one needs no parsing
+		return true
+	}
+	addr, err := netip.ParseAddrPort(remote)
+	return err == nil && addr.Addr().Unmap().IsLoopback()
+}
+
+// IdempotencyKey reads the header Idempotency-Key: a structured field string ("abc",
+// RFC 9651) or a bare key of visible ASCII and spaces inside. An absent one is "".
+func IdempotencyKey(header string) (string, error) {
+	if header == "" {
+		return "", nil
+	}
+	key, ok := parseKey(strings.Trim(header, " \t"))
+	switch {
+	case !ok:
+		return "", domain.Errorf(domain.CodeMalformed, "Idempotency-Key must be a quoted string or a bare word")
+	case len(key) > domain.MaxIdempotency:
+		return "", domain.Invalid("/idempotency_key", "too_long", "must be at most %d characters", domain.MaxIdempotency)
+	}
+	return key, nil
+}
+
+func parseKey(s string) (string, bool) {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' {
+			return "", false
+		}
+	}
+	if !strings.HasPrefix(s, `"`) {
+		return s, s != "" && !strings.Contains(s, `"`)
+	}
+	var key strings.Builder
+	for i := 1; i < len(s); i++ {
+		switch s[i] {
+		case '"':
+			return key.String(), i == len(s)-1 && key.Len() > 0
+		case '\\':
+			if i++; i == len(s) || (s[i] != '"' && s[i] != '\\') {
+				return "", false
+			}
+		}
+		key.WriteByte(s[i])
+	}
+	return "", false
+}
