@@ -30,6 +30,7 @@ build: ## Build bin/order-tracking
 .PHONY: test
 test: ## Run the tests; those of PostgreSQL, Redis and Kafka are skipped
 	go test ./...
+	go -C tools/city test ./...
 
 .PHONY: race
 race: ## Run all tests with the race detector, on real PostgreSQL, Redis and Kafka
