@@ -1,7 +1,5 @@
 package domain
 
-import "context"
-
 // Role says what an actor may do.
 type Role string
 
@@ -11,34 +9,23 @@ const (
 	RoleDispatcher Role = "dispatcher"
 	RoleMerchant   Role = "merchant"
 	RoleCourier    Role = "courier"
-	RoleCustomer   Role = "customer"
+	// RolePartner reads what one merchant has, without phone numbers and e-mail addresses.
+	RolePartner Role = "partner"
+	// RoleMonitor reads metrics.
+	RoleMonitor Role = "monitor"
+	// RoleCustomer sees one order, by a share link.
+	RoleCustomer Role = "customer"
 	// RoleSystem is the product itself: inbound messages, timers, fences.
 	RoleSystem Role = "system"
 )
 
-// Roles lists every role.
+// Roles lists every role, those that callers may have before the product's own.
 func Roles() []Role {
-	return []Role{RoleAdmin, RoleDispatcher, RoleMerchant, RoleCourier, RoleCustomer, RoleSystem}
+	return []Role{RoleAdmin, RoleDispatcher, RoleMerchant, RoleCourier, RolePartner, RoleMonitor, RoleCustomer, RoleSystem}
 }
 
-// Actor is who asks. It travels in the context from the door to the event.
+// Actor is who did something.
 type Actor struct {
 	Kind Role   `json:"kind"`
 	ID   string `json:"id,omitempty"`
-}
-
-type actorKey struct{}
-
-// WithActor puts the actor into the context.
-func WithActor(ctx context.Context, a Actor) context.Context {
-	return context.WithValue(ctx, actorKey{}, a)
-}
-
-// ActorFrom returns the actor of the context, or unauthenticated when a door let
-// nobody in.
-func ActorFrom(ctx context.Context) (Actor, error) {
-	if a, ok := ctx.Value(actorKey{}).(Actor); ok && a.Kind != "" {
-		return a, nil
-	}
-	return Actor{}, Errorf(CodeUnauthenticated, "credentials are required")
 }

@@ -57,10 +57,11 @@ type Store interface {
 	Shipping
 	PhoneTokens
 	Tickets
+	AccessStore
 
 	// Purge deletes idempotency records, inbound ids and positions older than the given
-	// times, and tickets that expired before theirs.
-	Purge(ctx context.Context, idempotency, inbound, fixes, tickets time.Time) error
+	// times, and tickets and credentials that expired before theirs.
+	Purge(ctx context.Context, idempotency, inbound, fixes, expired time.Time) error
 	// Ping says whether the database answers and takes writes.
 	Ping(ctx context.Context) error
 	Close() error
@@ -105,6 +106,46 @@ type Tickets interface {
 	// TakeTicket forgets the ticket with this hash and returns it, or nil when there is
 	// none: of several callers one gets it.
 	TakeTicket(ctx context.Context, hash [32]byte) (*Ticket, error)
+}
+
+// AccessStore remembers who may do what, and who changed that.
+type AccessStore interface {
+	// ChangeAccess commits the change. It fails with not_found when the credential to drop
+	// or to expire is not there, and with version_conflict when the document has moved on.
+	ChangeAccess(ctx context.Context, c AccessChange) error
+	// AccessEpoch grows with every change that takes something away from somebody, and with
+	// every change of a document: what was read before may not be true any more.
+	AccessEpoch(ctx context.Context) (int64, error)
+	// CredentialByHash returns the credential with this hash, also when it has expired, or nil.
+	CredentialByHash(ctx context.Context, hash [32]byte) (*Credential, error)
+	// TakeCredential forgets the credential with this hash and returns it, or nil when there
+	// is none: of several callers one gets it.
+	TakeCredential(ctx context.Context, hash [32]byte) (*Credential, error)
+	// Credential returns the credential of the id, or nil.
+	Credential(ctx context.Context, id string) (*Credential, error)
+	// Credentials returns a page of the kind's credentials, newest first, those of an order
+	// only when orderID is set, and the cursor of the next page, nil at the end.
+	Credentials(ctx context.Context, kind CredentialKind, orderID string, p Page) ([]Credential, *Cursor, error)
+	// KnownCredentials returns those of the credentials that exist, with when they expire, by id.
+	KnownCredentials(ctx context.Context, ids []string) (map[string]*time.Time, error)
+	// CredentialsUsed notes when credentials, by id, were used.
+	CredentialsUsed(ctx context.Context, at map[string]time.Time) error
+	// Document returns a document, or nil.
+	Document(ctx context.Context, kind, id string) (*Document, error)
+	// Documents returns those of a kind with an id after the given one, by id, at most limit.
+	Documents(ctx context.Context, kind, after string, limit int) ([]Document, error)
+	// Secret returns the installation's secret of the name; the first caller's proposal becomes it.
+	Secret(ctx context.Context, name string, proposal []byte) ([]byte, error)
+	// AuditEntries returns entries with a position below before, newest first, at most limit;
+	// before is 0 for the newest of all.
+	AuditEntries(ctx context.Context, f AuditFilter, before int64, limit int) ([]AuditEntry, error)
+	// AuditAfter returns entries with a position above after, oldest first, at most limit.
+	AuditAfter(ctx context.Context, after int64, limit int) ([]AuditEntry, error)
+	// AuditSeals returns the seals with a number above after, oldest first, at most limit.
+	AuditSeals(ctx context.Context, after int64, limit int) ([]AuditSeal, error)
+	// SealAudit commits the next seal; of several callers with the same number one succeeds
+	// (true).
+	SealAudit(ctx context.Context, s AuditSeal) (bool, error)
 }
 
 // Router knows the roads. What it can't answer in time fails with unavailable, and its

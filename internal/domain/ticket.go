@@ -11,6 +11,6 @@ const TicketTTL = 30 * time.Second
 // shown once and not kept.
 type Ticket struct {
 	Hash      [32]byte // of the ticket, see HashToken
-	Actor     Actor
+	Caller    Caller   // who asked for it
 	ExpiresAt time.Time
 }

@@ -62,6 +62,6 @@ func (s *Server) enterStream(c *gin.Context) (context.Context, error) {
 			return local, err
 		}
 	}
-	actor, err := s.UseCases.Access.RedeemTicket(ctx, ticket)
-	return domain.WithActor(ctx, actor), err
+	caller, err := s.UseCases.Access.RedeemTicket(ctx, ticket)
+	return domain.WithCaller(ctx, caller), err
 }

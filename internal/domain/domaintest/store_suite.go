@@ -29,7 +29,7 @@ func Store(t *testing.T, b StoreBackend) {
 		"create": createTests, "update": updateTests, "race": raceTests, "couriers": courierTests,
 		"list": listTests, "fixes": fixTests, "outbox": outboxTests, "keeping": keepingTests, "shipments": shipmentTests, "import": importTests,
 		"phones":  phoneTests,
-		"tickets": ticketTests,
+		"tickets": ticketTests, "access": accessTests, "audit": auditTests,
 	}
 	for group, tests := range groups {
 		t.Run(group, func(t *testing.T) {

@@ -13,7 +13,9 @@ import (
 )
 
 func ticket(text string, expires time.Time) domain.Ticket {
-	return domain.Ticket{Hash: domain.HashToken(text), Actor: domain.Actor{Kind: domain.RoleDispatcher, ID: text}, ExpiresAt: expires}
+	return domain.Ticket{Hash: domain.HashToken(text), Caller: domain.Caller{
+		Actor: domain.Actor{Kind: domain.RoleMerchant, ID: text}, MerchantID: "m", Credential: text, ExpiresAt: expires,
+	}, ExpiresAt: expires}
 }
 
 var ticketTests = map[string]func(*testing.T, storeSuite){

@@ -56,11 +56,16 @@ func (l *listing) after(c domain.Cursor) string {
 
 // newest reads columns of what the conditions let through, the newest first.
 func (l *listing) newest(columns, table string, conditions ...string) string {
-	text := "SELECT " + columns + " FROM " + table
-	if where := slices.Concat(l.where, conditions); len(where) > 0 {
-		text += " WHERE " + strings.Join(where, " AND ")
+	return "SELECT " + columns + " FROM " + table + l.conditions(conditions...) + " ORDER BY created_at DESC, id DESC LIMIT $1"
+}
+
+// conditions is the WHERE of the common conditions and more.
+func (l *listing) conditions(more ...string) string {
+	where := slices.Concat(l.where, more)
+	if len(where) == 0 {
+		return ""
 	}
-	return text + " ORDER BY created_at DESC, id DESC LIMIT $1"
+	return " WHERE " + strings.Join(where, " AND ")
 }
 
 // branch is one range: its own conditions beside the common ones.

@@ -69,14 +69,15 @@ func changed[T any](ctx context.Context, s *Store, scan func(*sql.Rows) (T, erro
 const purgeChunk = 2000
 
 // Purge deletes what is older than the given times, in short transactions.
-func (s *Store) Purge(ctx context.Context, idempotency, inbound, fixes, tickets time.Time) error {
+func (s *Store) Purge(ctx context.Context, idempotency, inbound, fixes, expired time.Time) error {
 	for _, old := range []struct {
 		table, key, at string
 		before         time.Time
 	}{
 		{"idempotency", "scope, idem_key", "created_at", idempotency},
 		{"inbound", "id", "recorded_at", inbound},
-		{"tickets", "hash", "expires_at", tickets},
+		{"tickets", "hash", "expires_at", expired},
+		{"credentials", "id", "expires_at", expired},
 	} {
 		err := s.purge(ctx, fmt.Sprintf(`DELETE FROM %[1]s WHERE (%[2]s) IN (SELECT %[2]s FROM %[1]s WHERE %[3]s < $1 ORDER BY %[3]s LIMIT $2)`,
 			old.table, old.key, old.at), micros(old.before))

@@ -3,14 +3,19 @@ package database
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
 // KeepTicket commits a ticket.
 func (s *Store) KeepTicket(ctx context.Context, t domain.Ticket) error {
-	_, err := s.change(ctx, `INSERT INTO tickets (hash, actor_kind, actor_id, expires_at) VALUES ($1, $2, $3, $4)`,
-		t.Hash[:], t.Actor.Kind, t.Actor.ID, micros(t.ExpiresAt))
+	caller, err := json.Marshal(t.Caller)
+	if err != nil {
+		return err
+	}
+	_, err = s.change(ctx, `INSERT INTO tickets (hash, caller, expires_at) VALUES ($1, $2, $3)`,
+		t.Hash[:], string(caller), micros(t.ExpiresAt))
 	return err
 }
 
@@ -18,8 +23,8 @@ func (s *Store) KeepTicket(ctx context.Context, t domain.Ticket) error {
 func (s *Store) TakeTicket(ctx context.Context, hash [32]byte) (*domain.Ticket, error) {
 	taken, err := changed(ctx, s, func(r *sql.Rows) (*domain.Ticket, error) {
 		t := &domain.Ticket{Hash: hash}
-		return t, r.Scan(&t.Actor.Kind, &t.Actor.ID, instant{&t.ExpiresAt})
-	}, `DELETE FROM tickets WHERE hash = $1 RETURNING actor_kind, actor_id, expires_at`, hash[:])
+		return t, r.Scan(encoded{&t.Caller}, instant{&t.ExpiresAt})
+	}, `DELETE FROM tickets WHERE hash = $1 RETURNING caller, expires_at`, hash[:])
 	if err != nil || len(taken) == 0 {
 		return nil, err
 	}

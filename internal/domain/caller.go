@@ -1,0 +1,105 @@
+package domain
+
+import (
+	"context"
+	"time"
+)
+
+// Caller is who asks and how far they reach. It travels in the context from the
+// transport to the event. The zero Caller is nobody.
+type Caller struct {
+	Actor
+	Name string `json:"name,omitempty"`
+	// MerchantID is the merchant of the role merchant or partner, CourierID the courier of
+	// the role courier, OrderID the order of the role customer. No other role has one.
+	MerchantID string `json:"merchant_id,omitempty"`
+	CourierID  string `json:"courier_id,omitempty"`
+	OrderID    string `json:"order_id,omitempty"`
+	// Credential is the id of the stored credential that was shown; empty for the bootstrap
+	// key, local calls and JWTs, which nobody can revoke here.
+	Credential string `json:"credential,omitempty"`
+	// ExpiresAt is when the credential ends; zero for never.
+	ExpiresAt time.Time `json:"expires_at,omitzero"`
+	// Remote is the address that the call came from, without its port.
+	Remote string `json:"-"`
+}
+
+type callerKey struct{}
+
+// WithCaller puts the caller into the context.
+func WithCaller(ctx context.Context, c *Caller) context.Context {
+	return context.WithValue(ctx, callerKey{}, c)
+}
+
+// WithActor is WithCaller for who has a role and no scope: staff and the product itself.
+func WithActor(ctx context.Context, a Actor) context.Context {
+	return WithCaller(ctx, &Caller{Actor: a})
+}
+
+// CallerFrom returns the caller of the context, or unauthenticated when nobody was let in.
+func CallerFrom(ctx context.Context) (*Caller, error) {
+	if c, ok := ctx.Value(callerKey{}).(*Caller); ok && c.Kind != "" {
+		return c, nil
+	}
+	return nil, Errorf(CodeUnauthenticated, "credentials are required")
+}
+
+// ActorFrom is the actor of CallerFrom.
+func ActorFrom(ctx context.Context) (Actor, error) {
+	c, err := CallerFrom(ctx)
+	if err != nil {
+		return Actor{}, err
+	}
+	return c.Actor, nil
+}
+
+// Staff says whether the caller reaches everything there is.
+func (c *Caller) Staff() bool {
+	return c.Kind == RoleAdmin || c.Kind == RoleDispatcher || c.Kind == RoleSystem
+}
+
+// Reaches says whether the order is one of the caller's: the ownership rule of every
+// operation on orders.
+func (c *Caller) Reaches(o *Order) bool {
+	switch c.Kind {
+	case RoleAdmin, RoleDispatcher, RoleSystem:
+		return true
+	case RoleMerchant, RolePartner:
+		return c.MerchantID != "" && o.MerchantID == c.MerchantID
+	case RoleCourier:
+		return c.CourierID != "" && o.CourierID == c.CourierID
+	case RoleCustomer:
+		return c.OrderID != "" && o.ID == c.OrderID
+	}
+	return false
+}
+
+// ReachesCourier says whether the caller may see and act for the courier.
+func (c *Caller) ReachesCourier(id string) bool {
+	return c.Staff() || c.Kind == RoleCourier && c.CourierID != "" && c.CourierID == id
+}
+
+// ReachesMerchant says whether the caller may see what belongs to the merchant as a whole.
+func (c *Caller) ReachesMerchant(id string) bool {
+	return c.Staff() || c.Kind == RoleMerchant && c.MerchantID != "" && c.MerchantID == id
+}
+
+// Narrow leaves of a filter what the caller reaches. It returns false when that is nothing.
+func (c *Caller) Narrow(f *OrderFilter) bool {
+	own := func(field *string, id string) bool {
+		if id == "" || *field != "" && *field != id {
+			return false
+		}
+		*field = id
+		return true
+	}
+	switch c.Kind {
+	case RoleAdmin, RoleDispatcher, RoleSystem:
+		return true
+	case RoleMerchant, RolePartner:
+		return own(&f.MerchantID, c.MerchantID)
+	case RoleCourier:
+		return own(&f.CourierID, c.CourierID)
+	}
+	return false
+}
