@@ -9,39 +9,12 @@ import (
 	"unicode/utf8"
 )
 
+//go:generate go run ../../tools/jsongen json_gen.go Order Event
+
 // AppendJSON appends the JSON that json.Marshal makes of the event, several times as
 // fast: each change of an order is encoded, and it is most of what a status costs its
 // watchers before it is written.
-func (e *Event) AppendJSON(b []byte) []byte {
-	b = appendString(append(b, `{"id":`...), e.ID)
-	b = appendString(append(b, `,"order_id":`...), e.OrderID)
-	b = strconv.AppendInt(append(b, `,"seq":`...), e.Seq, 10)
-	b = strconv.AppendInt(append(b, `,"version":`...), e.Version, 10)
-	b = appendString(append(b, `,"type":`...), string(e.Type))
-	b = appendMember(b, `,"status":`, string(e.Status))
-	b = appendMember(b, `,"previous_status":`, string(e.PreviousStatus))
-	b = appendTime(append(b, `,"occurred_at":`...), e.OccurredAt)
-	b = appendTime(append(b, `,"recorded_at":`...), e.RecordedAt)
-	b = appendString(append(b, `,"actor":{"kind":`...), string(e.Actor.Kind))
-	b = appendMember(b, `,"id":`, e.Actor.ID)
-	b = append(b, '}')
-	b = appendMember(b, `,"source":`, e.Source)
-	b = appendMember(b, `,"reason":`, e.Reason)
-	if e.Location != nil {
-		b = appendPoint(append(b, `,"location":`...), e.Location)
-	}
-	if len(e.Data) > 0 {
-		b = appendAny(append(b, `,"data":`...), e.Data)
-	}
-	return append(b, '}')
-}
-
-func appendMember(b []byte, name, value string) []byte {
-	if value == "" {
-		return b
-	}
-	return appendString(append(b, name...), value)
-}
+func (e *Event) AppendJSON(b []byte) []byte { return appendEvent(b, e) }
 
 // appendString quotes a text; what has to be escaped is left to the library.
 func appendString(b []byte, s string) []byte {
