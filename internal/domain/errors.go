@@ -106,6 +106,12 @@ func Unavailable(what string, cause error) *Error {
 	return &Error{Code: CodeUnavailable, Message: what + " is unavailable", RetryAfter: time.Second, cause: cause}
 }
 
+// Internal reports a failure of our own: a bug, a bad row, a broken promise of something
+// that the product relies on. Trying again does not help, and the cause belongs in the log.
+func Internal(what string, cause error) *Error {
+	return &Error{Code: CodeInternal, Message: what, cause: cause}
+}
+
 // CodeOf returns the code of err: CodeInternal for an error that has none, "" for nil.
 func CodeOf(err error) Code {
 	if err == nil {

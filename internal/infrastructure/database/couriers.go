@@ -14,7 +14,7 @@ func (s *Store) CreateCourier(ctx context.Context, c *domain.Courier, idem *doma
 	if err != nil {
 		return err
 	}
-	return unavailable(s.d.job(ctx, func(ctx context.Context, tx *sql.Tx) error {
+	return failure(s.d.job(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		if err := s.record(ctx, tx, idem); err != nil {
 			return err
 		}
@@ -78,7 +78,7 @@ func (s *Store) UpdateCourier(ctx context.Context, id string, fn func(*domain.Co
 		return err
 	})
 	if err != nil {
-		return nil, unavailable(err)
+		return nil, failure(err)
 	}
 	return out, nil
 }

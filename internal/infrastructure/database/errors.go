@@ -1,6 +1,9 @@
 package database
 
 import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"io"
 	"net"
@@ -12,18 +15,62 @@ import (
 
 var errClosed = errors.New("the store is closed")
 
-// unavailable is what callers get when the database does not do its work; errors
-// of the domain pass as they are.
-func unavailable(err error) error {
+// failure is what callers get when the database does not do its work: unavailable for
+// what passes by itself, internal for everything else, such as a constraint, a row that
+// can't be read, a bug. Errors of the domain pass as they are.
+func failure(err error) error {
+	var known *domain.Error
+	switch {
+	case err == nil || errors.As(err, &known):
+		return err
+	case passing(err):
+		return domain.Unavailable("the database", err)
+	}
+	return domain.Internal("the database failed", err)
+}
+
+// badRow is why a row could not be read. What decoding says of it is about the row, and
+// not for the caller.
+func badRow(err error) error {
 	if err == nil {
 		return nil
 	}
-	var known *domain.Error
-	if errors.As(err, &known) {
-		return err
-	}
-	return domain.Unavailable("the database", err)
+	return domain.Internal("a stored row can't be read", err)
 }
+
+// passing says whether a failure is one that is known to pass: the database is away,
+// overloaded, full, read-only for a while, or whoever asked gave up.
+func passing(err error) bool {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		return passingStates[pg.Code[:2]] || passingStates[pg.Code]
+	}
+	var lite interface{ Code() int }
+	if errors.As(err, &lite) {
+		return passingResults[lite.Code()&0xff]
+	}
+	for _, known := range []error{
+		errClosed, errUnknown, errNotLeading, context.Canceled, context.DeadlineExceeded,
+		driver.ErrBadConn, sql.ErrConnDone, sql.ErrTxDone, net.ErrClosed, io.EOF, io.ErrUnexpectedEOF,
+	} {
+		if errors.Is(err, known) {
+			return true
+		}
+	}
+	var connect *pgconn.ConnectError
+	var network net.Error
+	return errors.As(err, &connect) || errors.As(err, &network) || pgconn.SafeToRetry(err)
+}
+
+// passingStates are SQLSTATEs, and classes of them, of what passes.
+var passingStates = map[string]bool{
+	"08": true, "40": true, "53": true, "57": true, // connection, lost races, out of something (disk too), shutdown and timeouts
+	"25006": true, "55006": true, "55P03": true, // read-only (a standby), in use, lock not available
+}
+
+// passingResults are primary result codes of SQLite of what passes: busy, locked, out of
+// memory, read-only, interrupted, input or output, full, can't open, locking protocol.
+var passingResults = map[int]bool{5: true, 6: true, 7: true, 8: true, 9: true, 10: true, 13: true, 14: true, 15: true}
 
 func orderNotFound(id string) error {
 	return domain.Errorf(domain.CodeOrderNotFound, "no order has the id %s", id)

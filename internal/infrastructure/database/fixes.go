@@ -35,7 +35,7 @@ func (s *Store) AppendFixes(ctx context.Context, fixes []domain.Fix, idem *domai
 		})
 	})
 	if err != nil {
-		return 0, unavailable(err)
+		return 0, failure(err)
 	}
 	return added, nil
 }

@@ -57,23 +57,18 @@ var errNotBegun = errors.New("no transaction")
 // the call waits takes it back; once taken it is waited for.
 func (s *Store) submit(ctx context.Context, c *call) (*domain.Order, error) {
 	c.done = make(chan struct{})
-	select {
-	case <-s.closing:
-		return nil, unavailable(errClosed)
-	default:
-	}
-	if err := ctx.Err(); err != nil {
-		return nil, unavailable(err)
+	if err := s.alive(ctx); err != nil {
+		return nil, failure(err)
 	}
 	select {
 	case s.waiting <- c:
 	case <-ctx.Done():
-		return nil, unavailable(ctx.Err())
+		return nil, failure(ctx.Err())
 	case <-s.closing:
-		return nil, unavailable(errClosed)
+		return nil, failure(errClosed)
 	}
 	<-c.done
-	return c.outcome.order, unavailable(c.outcome.err)
+	return c.outcome.order, failure(c.outcome.err)
 }
 
 // commitLoop is a committer. It takes its turn to fill a group and write it, and lets
@@ -309,6 +304,7 @@ func (s *Store) finish(ctx context.Context, w *work, p *plan, calls []*call, sh 
 	if err := s.commit(ctx, w, p, sh); err != nil {
 		return err
 	}
+	s.wrote.Store(time.Now().UnixNano())
 	if p.publishes() {
 		s.signal()
 		s.d.wakeOthers()

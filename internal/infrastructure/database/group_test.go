@@ -35,7 +35,7 @@ func together(s *Store, calls ...*call) []error {
 	errs := make([]error, len(calls))
 	for i, c := range calls {
 		<-c.done
-		errs[i] = unavailable(c.outcome.err)
+		errs[i] = failure(c.outcome.err)
 	}
 	return errs
 }
@@ -120,7 +120,8 @@ func TestOneBadCallOfAGroup(t *testing.T) {
 					require.Equal(t, i == 2, err != nil, "call %d: %v", i, err)
 					require.Equal(t, i == 2, found != nil)
 					if i == 2 {
-						require.Equal(t, domain.CodeUnavailable, domain.CodeOf(err))
+						require.Equal(t, domain.CodeInternal, domain.CodeOf(err), "what never passes is not called unavailable")
+						require.Error(t, errors.Unwrap(err), "the cause is kept")
 					}
 				}
 				require.Equal(t, 1+len(calls), begun, "the group and each alone")

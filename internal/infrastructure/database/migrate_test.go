@@ -3,7 +3,9 @@ package database
 import (
 	"path/filepath"
 	"testing"
+	"time"
 
+	"github.com/pressly/goose/v3"
 	"github.com/stretchr/testify/require"
 )
 
@@ -47,5 +49,22 @@ func TestMigrations(t *testing.T) {
 		m, err := MigrationsPostgres(url + "&pool_max_conns=3")
 		require.Positive(t, walk(t, m, err))
 		require.NoError(t, openPostgres(t, url, Options{}).Ping(t.Context()))
+	})
+}
+
+func TestStatusShowsStepsOfANewerProgram(t *testing.T) {
+	onBoth(t, func(t *testing.T, s *Store) {
+		_, err := s.change(t.Context(), `INSERT INTO goose_db_version (version_id, is_applied) VALUES (9000, TRUE)`)
+		require.NoError(t, err)
+		m := &Migrations{db: s.read, dialect: goose.DialectSQLite3, folder: "migrations/sqlite"}
+		if !s.d.prepare {
+			m.dialect, m.folder = goose.DialectPostgres, "migrations/postgres"
+		}
+		steps, err := m.Status(t.Context())
+		require.NoError(t, err)
+		last := steps[len(steps)-1]
+		require.Equal(t, int64(9000), last.Version)
+		require.Empty(t, last.Name)
+		require.WithinDuration(t, time.Now(), last.AppliedAt, 24*time.Hour)
 	})
 }

@@ -51,9 +51,10 @@ func (s *Store) Order(ctx context.Context, id string) (*domain.Order, error) {
 func thaw(data, ledger []byte) (*domain.Order, error) {
 	var l domain.Ledger
 	if err := json.Unmarshal(ledger, &l); err != nil {
-		return nil, err
+		return nil, badRow(err)
 	}
-	return domain.Thaw(data, l)
+	o, err := domain.Thaw(data, l)
+	return o, badRow(err)
 }
 
 // Events returns the order's entries with a seq above afterSeq, oldest first.

@@ -10,7 +10,7 @@ import (
 // Lead makes this process the one that relays; see domain.Outbox.
 func (s *Store) Lead(ctx context.Context) (domain.Outbox, func(), error) {
 	box, resign, err := s.d.lead(ctx)
-	return box, resign, unavailable(err)
+	return box, resign, failure(err)
 }
 
 const pendingPositions = `SELECT pos FROM outbox ORDER BY pos LIMIT $1`

@@ -29,7 +29,8 @@ const (
 )
 
 // OpenPostgres connects to PostgreSQL 14 or newer and brings the schema up to date;
-// of several replicas that start at once one does. The URL takes what libpq takes,
+// of several replicas that start at once one does. It fails with unavailable while the
+// server is away. The URL takes what libpq takes,
 // and pool_max_conns for the connections that read.
 func OpenPostgres(ctx context.Context, url string, o Options) (*Store, error) {
 	e, err := newPostgres(url)
@@ -39,14 +40,14 @@ func OpenPostgres(ctx context.Context, url string, o Options) (*Store, error) {
 	m := postgresMigrations(e.config)
 	if err := errors.Join(m.Up(ctx), m.Close()); err != nil {
 		e.shut()
-		return nil, err
+		return nil, failure(err)
 	}
 	// Two installations may share a database, each in its schema: their locks and
 	// signals are apart.
 	err = e.read.QueryRowContext(ctx, `SELECT current_schema(), hashtextextended(current_schema(), 0)`).Scan(&e.schema, &e.lockKey)
 	if err != nil {
 		e.shut()
-		return nil, fmt.Errorf("open the database: %w", err)
+		return nil, failure(fmt.Errorf("open the database: %w", err))
 	}
 	e.store = newStore(e.read, e.dialect(), pgCommitters, o)
 	e.start()
@@ -164,7 +165,7 @@ func (e *postgres) longJob(ctx context.Context, fn txFunc) error {
 }
 
 func (e *postgres) limitedJob(ctx context.Context, limit time.Duration, fn txFunc) error {
-	if err := ctx.Err(); err != nil {
+	if err := e.store.alive(ctx); err != nil {
 		return err
 	}
 	work, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
@@ -196,6 +197,9 @@ func (e *postgres) tryJob(ctx, work context.Context, fn txFunc) (committing bool
 }
 
 func (e *postgres) ping(ctx context.Context) error {
+	if err := e.store.alive(ctx); err != nil {
+		return err
+	}
 	var readOnly bool
 	err := e.read.QueryRowContext(ctx,
 		`SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean`).Scan(&readOnly)

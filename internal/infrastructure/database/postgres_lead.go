@@ -120,7 +120,7 @@ func (t *term) do(ctx context.Context, fn func(context.Context) error) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.over.Err() != nil {
-		return unavailable(errNotLeading)
+		return failure(errNotLeading)
 	}
 	ctx, cancel := context.WithTimeout(ctx, leadWork)
 	defer cancel()
@@ -128,7 +128,7 @@ func (t *term) do(ctx context.Context, fn func(context.Context) error) error {
 	if err != nil {
 		t.end()
 	}
-	return unavailable(err)
+	return failure(err)
 }
 
 // Pending returns the oldest unpublished events; see domain.Outbox.

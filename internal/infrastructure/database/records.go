@@ -43,7 +43,7 @@ func (s *Store) changeBy(ctx context.Context, job func(context.Context, txFunc) 
 		n, err = affected(tx.ExecContext(ctx, text, args...))
 		return err
 	})
-	return n, unavailable(err)
+	return n, failure(err)
 }
 
 // affected is how many rows a statement touched.
@@ -62,7 +62,7 @@ func changed[T any](ctx context.Context, s *Store, scan func(*sql.Rows) (T, erro
 		out, err = collect(rows, err, scan)
 		return err
 	})
-	return out, unavailable(err)
+	return out, failure(err)
 }
 
 // purgeChunk is how many rows a transaction deletes: few enough to keep no writer waiting.
@@ -85,7 +85,7 @@ func (s *Store) Purge(ctx context.Context, idempotency, inbound, fixes, expired 
 			return err
 		}
 	}
-	return unavailable(s.d.purgeFixes(ctx, micros(fixes)))
+	return failure(s.d.purgeFixes(ctx, micros(fixes)))
 }
 
 // purge repeats a DELETE until it finds less than a chunk. Its last parameter is the chunk's size.

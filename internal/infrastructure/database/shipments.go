@@ -98,7 +98,7 @@ func (d due[T]) take(ctx context.Context, s *Store, until time.Time, text string
 		_, err = tx.ExecContext(ctx, `UPDATE `+d.table+` SET due_at = $2 WHERE `+d.key+s.d.among, s.d.list(ids), micros(until))
 		return err
 	})
-	return out, unavailable(err)
+	return out, failure(err)
 }
 
 var dueShipments = due[domain.ShipmentJob]{"shipments", "order_id", scanShipment, func(j domain.ShipmentJob) string { return j.OrderID }}

@@ -3,10 +3,8 @@ package database
 import (
 	"context"
 	"database/sql"
-	"fmt"
 	"os"
 	"path/filepath"
-	"sync"
 	"testing"
 	"time"
 
@@ -46,27 +44,25 @@ func TestSQLiteSettings(t *testing.T) {
 	require.Error(t, err, "readers can't write")
 }
 
-// Two processes may open one file by mistake: each sees what the other wrote and
-// neither loses a change.
+// A file belongs to one process at a time, by whatever name it is opened.
 func TestTwoOpensOfOneFile(t *testing.T) {
 	t.Parallel()
-	path := filepath.Join(t.TempDir(), "orders.db")
-	stores := []*Store{openSQLite(t, path, Options{}), openSQLite(t, path, Options{})}
-	o, err := stores[0].CreateOrder(t.Context(), newChange(1))
-	require.NoError(t, err)
-	var wg sync.WaitGroup
-	for i := range 40 {
-		wg.Go(func() {
-			_, err := stores[i%2].UpdateOrder(t.Context(), o.ID, editNotes(fmt.Sprint(i)))
-			require.NoError(t, err)
-		})
-	}
-	wg.Wait()
-	for _, s := range stores {
-		stored, err := s.Order(t.Context(), o.ID)
+	dir := t.TempDir()
+	path, link := filepath.Join(dir, "orders.db"), filepath.Join(dir, "link.db")
+	first := openSQLite(t, path, Options{})
+	require.NoError(t, os.Symlink(path, link))
+	for _, name := range []string{path, link} {
+		_, err := OpenSQLite(t.Context(), name, Options{})
+		require.ErrorContains(t, err, "another process uses the database "+path)
+		m, err := MigrationsSQLite(name)
 		require.NoError(t, err)
-		require.Equal(t, int64(41), stored.Version)
+		require.ErrorContains(t, m.Down(t.Context()), "another process uses the database")
+		_, err = m.Status(t.Context())
+		require.NoError(t, err, "looking is always possible")
+		require.NoError(t, m.Close())
 	}
+	require.NoError(t, first.Close())
+	openSQLite(t, link, Options{})
 }
 
 func editNotes(notes string) func(*domain.Change) error {

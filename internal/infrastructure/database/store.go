@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -34,6 +35,7 @@ type Store struct {
 	turn      chan struct{} // held by the committer that fills its group
 	flight    chan struct{} // closed when the latest group is committed; belongs to who has the turn
 	committed chan struct{}
+	wrote     atomic.Int64 // when a group was committed last, nanoseconds since 1970
 	closing   chan struct{}
 	close     func() error
 	running   sync.WaitGroup
@@ -107,7 +109,7 @@ func newStore(read *sql.DB, d *dialect, committers int, o Options) *Store {
 func (s *Store) Close() error { return s.close() }
 
 // Ping says whether the database answers and takes writes.
-func (s *Store) Ping(ctx context.Context) error { return unavailable(s.d.ping(ctx)) }
+func (s *Store) Ping(ctx context.Context) error { return failure(s.d.ping(ctx)) }
 
 // readTries is how often a read is tried that met a broken connection: often enough
 // to get through a pool full of them.
@@ -118,16 +120,17 @@ const readTries = 10
 func (s *Store) one(ctx context.Context, text string, args []any, dest ...any) (bool, error) {
 	rows, err := s.query(ctx, text, args...)
 	if err != nil {
-		return false, unavailable(err)
+		return false, failure(err)
 	}
 	defer func() { _ = rows.Close() }()
 	if !rows.Next() {
-		return false, unavailable(rows.Err())
+		return false, failure(rows.Err())
 	}
-	if err = rows.Scan(dest...); err == nil {
-		err = rows.Close()
+	if err := rows.Scan(dest...); err != nil {
+		return false, badRow(err)
 	}
-	return err == nil, unavailable(err)
+	err = rows.Close()
+	return err == nil, failure(err)
 }
 
 // query reads with a text that never varies.
@@ -144,6 +147,9 @@ func (s *Store) query(ctx context.Context, text string, args ...any) (*sql.Rows,
 
 // queryVarying reads with a text made for the occasion.
 func (s *Store) queryVarying(ctx context.Context, text string, args ...any) (*sql.Rows, error) {
+	if err := s.alive(ctx); err != nil {
+		return nil, err
+	}
 	for try := 1; ; try++ {
 		rows, err := s.read.QueryContext(ctx, text, args...)
 		if err == nil || try == readTries || !lostRace(err) {
@@ -152,7 +158,20 @@ func (s *Store) queryVarying(ctx context.Context, text string, args ...any) (*sq
 	}
 }
 
+// alive says why nothing can begin: the store is closed, or the caller gave up.
+func (s *Store) alive(ctx context.Context) error {
+	select {
+	case <-s.closing:
+		return errClosed
+	default:
+		return ctx.Err()
+	}
+}
+
 func (s *Store) prepared(ctx context.Context, text string) (*sql.Stmt, error) {
+	if err := s.alive(ctx); err != nil {
+		return nil, err
+	}
 	if st, ok := s.stmts.Load(text); ok {
 		return st.(*sql.Stmt), nil
 	}
@@ -170,18 +189,18 @@ func (s *Store) prepared(ctx context.Context, text string) (*sql.Stmt, error) {
 // collect reads every row of a query.
 func collect[T any](rows *sql.Rows, err error, scan func(*sql.Rows) (T, error)) ([]T, error) {
 	if err != nil {
-		return nil, unavailable(err)
+		return nil, failure(err)
 	}
 	defer func() { _ = rows.Close() }()
 	var out []T
 	for rows.Next() {
 		v, err := scan(rows)
 		if err != nil {
-			return nil, unavailable(err)
+			return nil, badRow(err)
 		}
 		out = append(out, v)
 	}
-	return out, unavailable(rows.Err())
+	return out, failure(rows.Err())
 }
 
 // list reads every row of a query with a text that never varies.
