@@ -42,7 +42,7 @@ func nullInstant(t *time.Time) any {
 
 // ChangeAccess commits the change; see domain.AccessStore.
 func (s *Store) ChangeAccess(ctx context.Context, c domain.AccessChange) error {
-	return unavailable(s.d.job(ctx, func(ctx context.Context, tx *sql.Tx) error {
+	return failure(s.d.job(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		if err := endCredentials(ctx, tx, c); err != nil {
 			return err
 		}
@@ -197,7 +197,7 @@ func (s *Store) KnownCredentials(ctx context.Context, ids []string) (map[string]
 
 // CredentialsUsed notes when credentials were used.
 func (s *Store) CredentialsUsed(ctx context.Context, at map[string]time.Time) error {
-	return unavailable(s.d.job(ctx, func(ctx context.Context, tx *sql.Tx) error {
+	return failure(s.d.job(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		for _, id := range slices.Sorted(maps.Keys(at)) { // locked in one order by all
 			_, err := tx.ExecContext(ctx, `UPDATE credentials SET last_used_at = $2
 				WHERE id = $1 AND (last_used_at IS NULL OR last_used_at < $2)`, id, micros(at[id]))
