@@ -24,9 +24,11 @@ import (
 	httpserver "github.com/order-tracking/order-tracking/internal/http"
 	"github.com/order-tracking/order-tracking/internal/infrastructure/messaging"
 	"github.com/order-tracking/order-tracking/internal/infrastructure/messaging/broker"
+	"github.com/order-tracking/order-tracking/internal/orders"
 	"github.com/order-tracking/order-tracking/internal/outbox"
 	"github.com/order-tracking/order-tracking/internal/push"
-	"github.com/order-tracking/order-tracking/internal/usecase"
+	"github.com/order-tracking/order-tracking/internal/shipping"
+	"github.com/order-tracking/order-tracking/internal/tracking"
 )
 
 // App is the running product.
@@ -46,11 +48,13 @@ type App struct {
 	producer *messaging.Producer
 	// telemetry publishes positions.
 	telemetry *messaging.Producer
-	uc        *usecase.UseCases
+	orders    *orders.Service
+	tracking  *tracking.Service
+	shipments *shipping.Service
 	consumer  *messaging.Consumer
 	relay     *outbox.Relay
 	hub       *push.Hub
-	shipping  usecase.Shipping
+	carriers  shipping.Carriers
 
 	door       *httpserver.Server
 	httpServer *nethttp.Server
@@ -205,7 +209,8 @@ func (a *App) startBackground(ctx context.Context, g *errgroup.Group) {
 		}
 		return nil
 	})
-	g.Go(func() error { a.uc.Run(ctx); return nil })
+	g.Go(func() error { a.tracking.Run(ctx); return nil })
+	g.Go(func() error { a.shipments.Run(ctx); return nil })
 	if a.embedded == nil {
 		g.Go(func() error { a.ensureTopics(ctx); return nil })
 	}

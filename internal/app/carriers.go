@@ -18,7 +18,7 @@ import (
 	"github.com/order-tracking/order-tracking/internal/carrier/cdek"
 	"github.com/order-tracking/order-tracking/internal/carrier/cdek/sandbox"
 	"github.com/order-tracking/order-tracking/internal/domain"
-	"github.com/order-tracking/order-tracking/internal/usecase"
+	"github.com/order-tracking/order-tracking/internal/shipping"
 )
 
 // openCarriers sets up the delivery companies that are configured, emulated ones
@@ -26,8 +26,8 @@ import (
 func (a *App) openCarriers(ctx context.Context) error {
 	c := a.cfg.Carriers
 	m := newCarrierMetrics(a.metrics)
-	a.shipping = usecase.Shipping{
-		Carriers: map[string]domain.Carrier{}, HookTokens: map[string]string{},
+	a.carriers = shipping.Carriers{
+		ByCode: map[string]domain.Carrier{}, HookTokens: map[string]string{},
 		HookBase: strings.TrimSuffix(c.HookURL, "/"), Count: m.count,
 	}
 	car, stop, err := openCDEK(ctx, c, m.hooks(a.log))
@@ -35,10 +35,10 @@ func (a *App) openCarriers(ctx context.Context) error {
 		return err
 	}
 	a.closing(stop)
-	a.shipping.Carriers[cdek.Code] = car
-	a.shipping.HookTokens[cdek.Code] = hookToken(c.CDEK)
+	a.carriers.ByCode[cdek.Code] = car
+	a.carriers.HookTokens[cdek.Code] = hookToken(c.CDEK)
 	if c.Emulated() {
-		a.shipping.HookBase = "http://" + reachable(a.HTTPAddr())
+		a.carriers.HookBase = "http://" + reachable(a.HTTPAddr())
 		a.log.Warn("delivery companies are emulated: what is booked with them goes nowhere")
 	}
 	return nil

@@ -13,19 +13,23 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/order-tracking/order-tracking/config"
+	"github.com/order-tracking/order-tracking/internal/access"
 	"github.com/order-tracking/order-tracking/internal/auth"
 	"github.com/order-tracking/order-tracking/internal/domain"
 	"github.com/order-tracking/order-tracking/internal/eta"
 	grpcserver "github.com/order-tracking/order-tracking/internal/grpc"
 	httpserver "github.com/order-tracking/order-tracking/internal/http"
+	"github.com/order-tracking/order-tracking/internal/idempotency"
 	"github.com/order-tracking/order-tracking/internal/infrastructure/cache"
 	"github.com/order-tracking/order-tracking/internal/infrastructure/database"
 	"github.com/order-tracking/order-tracking/internal/infrastructure/messaging"
 	"github.com/order-tracking/order-tracking/internal/infrastructure/messaging/broker"
 	"github.com/order-tracking/order-tracking/internal/infrastructure/routing"
+	"github.com/order-tracking/order-tracking/internal/orders"
 	"github.com/order-tracking/order-tracking/internal/outbox"
 	"github.com/order-tracking/order-tracking/internal/push"
-	"github.com/order-tracking/order-tracking/internal/usecase"
+	"github.com/order-tracking/order-tracking/internal/shipping"
+	"github.com/order-tracking/order-tracking/internal/tracking"
 )
 
 // store is the database with both of its faces.
@@ -189,15 +193,8 @@ func (a *App) ensureTopics(ctx context.Context) {
 }
 
 func (a *App) buildDoors(context.Context) (err error) {
-	uc := usecase.New(usecase.Deps{
-		Store: a.store, Live: a.live, Audience: a.hub, Clock: systemClock{}, Log: a.log,
-		Estimate: estimateConfig(a.cfg.Estimate), PhoneRegion: a.cfg.Orders.PhoneRegion, StaleAfter: a.cfg.Tracking.StaleAfter,
-		Bus: a.telemetry, Shipping: a.shipping, KeepHistory: a.cfg.Tracking.History, Alone: a.alone,
-		Plausible: domain.Plausibility{MaxSpeed: a.cfg.Tracking.MaxSpeed, MaxAccuracy: a.cfg.Tracking.MaxAccuracy},
-		Arrival:   usecase.Arrival(a.cfg.Arrival), Router: a.router(),
-	})
-	a.uc = uc
-	a.consumer, err = messaging.NewConsumer(a.kafkaClient(), a.cfg.Kafka.Group, uc.Inbound.Handle)
+	a.buildServices()
+	a.consumer, err = messaging.NewConsumer(a.kafkaClient(), a.cfg.Kafka.Group, a.orders.HandleReport)
 	if err != nil {
 		return fmt.Errorf("kafka.group: %w", err)
 	}
@@ -213,7 +210,8 @@ func (a *App) buildDoors(context.Context) (err error) {
 	a.registerMetrics()
 	h := a.cfg.HTTP
 	a.door = httpserver.New(httpserver.Deps{
-		UseCases: uc, Hub: a.hub, Guard: guard, Ready: a.ready, Registerer: a.metrics, Gatherer: a.metrics,
+		Orders: a.orders, Couriers: &tracking.Couriers{Service: a.tracking}, Tracking: a.tracking, Shipments: a.shipments,
+		Tickets: &access.Tickets{Store: a.store, Clock: systemClock{}}, Hub: a.hub, Guard: guard, Ready: a.ready, Registerer: a.metrics, Gatherer: a.metrics,
 		Log: a.log, Clock: systemClock{},
 		Config: httpserver.Config{
 			MaxBodyBytes: h.MaxBodyBytes, MaxImportBytes: h.MaxImportBytes, AllowedOrigins: h.AllowedOrigins, AccessLog: h.AccessLog,
@@ -225,10 +223,30 @@ func (a *App) buildDoors(context.Context) (err error) {
 		ErrorLog: zap.NewStdLog(a.log.Named("http")),
 	}
 	a.grpcServer = grpcserver.New(grpcserver.Deps{
-		UseCases: uc, Hub: a.hub, Guard: guard, Ready: a.ready, Log: a.log, Clock: systemClock{},
+		Orders: a.orders, Couriers: &tracking.Couriers{Service: a.tracking}, Tracking: a.tracking,
+		Hub: a.hub, Guard: guard, Ready: a.ready, Log: a.log, Clock: systemClock{},
 		Config: grpcserver.Config{MaxMessageBytes: a.cfg.GRPC.MaxMessageBytes, PingEvery: a.cfg.Live.PingEvery},
 	})
 	return nil
+}
+
+// buildServices makes what orders, couriers and parcels can do.
+func (a *App) buildServices() {
+	keys, estimate := idempotency.NewKeys(a.store, systemClock{}), estimateConfig(a.cfg.Estimate)
+	region, stale := a.cfg.Orders.PhoneRegion, a.cfg.Tracking.StaleAfter
+	a.orders = orders.New(orders.Deps{
+		Store: a.store, Live: a.live, Clock: systemClock{}, Log: a.log, Keys: keys, Estimate: estimate,
+		PhoneRegion: region, StaleAfter: stale, Router: a.router(),
+	}, a.hub)
+	a.tracking = tracking.New(tracking.Deps{
+		Store: a.store, Live: a.live, Watchers: a.hub, Clock: systemClock{}, Log: a.log, Keys: keys, Orders: a.orders, Estimate: estimate,
+		PhoneRegion: region, StaleAfter: stale, Bus: a.telemetry, KeepHistory: a.cfg.Tracking.History, Alone: a.alone,
+		Plausible: domain.Plausibility{MaxSpeed: a.cfg.Tracking.MaxSpeed, MaxAccuracy: a.cfg.Tracking.MaxAccuracy},
+		Arrival:   tracking.Arrival(a.cfg.Arrival),
+	})
+	a.shipments = shipping.New(shipping.Deps{
+		Store: a.store, Clock: systemClock{}, Log: a.log, Keys: keys, Orders: a.orders, Carriers: a.carriers,
+	})
 }
 
 // router is the one that the configuration names, or none.
@@ -261,7 +279,7 @@ func (a *App) registerMetrics() {
 		a.metrics.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
 			Name: "ordertracking_positions_dropped_total", Help: "Positions that were of no use.",
 			ConstLabels: prometheus.Labels{"reason": string(r)},
-		}, func() float64 { return float64(a.uc.Positions().Dropped(r)) }))
+		}, func() float64 { return float64(a.tracking.Counts().Dropped(r)) }))
 	}
 	a.metrics.MustRegister(
 		collectors.NewGoCollector(),
@@ -278,12 +296,12 @@ func (a *App) registerMetrics() {
 		prometheus.NewCounterFunc(prometheus.CounterOpts{
 			Name: "ordertracking_events_published_total", Help: "Events that the bus acknowledged, repeats included.",
 		}, func() float64 { return float64(a.relay.Published()) }),
-		positionCounter("received", "Positions that came in.", a.uc.Positions().Received),
-		positionCounter("stored", "Positions that are in the history.", a.uc.Positions().Stored),
-		positionCounter("unpublished", "Positions that the bus did not take in time.", a.uc.Positions().Unpublished),
+		positionCounter("received", "Positions that came in.", a.tracking.Counts().Received),
+		positionCounter("stored", "Positions that are in the history.", a.tracking.Counts().Stored),
+		positionCounter("unpublished", "Positions that the bus did not take in time.", a.tracking.Counts().Unpublished),
 		prometheus.NewCounterFunc(prometheus.CounterOpts{
 			Name: "ordertracking_phone_signs_of_life_total", Help: "What phones sent without a position.",
-		}, func() float64 { return float64(a.uc.Positions().SignsOfLife()) }),
+		}, func() float64 { return float64(a.tracking.Counts().SignsOfLife()) }),
 		gauge("ordertracking_subscriptions", "Open live streams.", func() float64 { return float64(a.hub.Watchers()) }),
 	)
 }

@@ -40,6 +40,8 @@ type Store interface {
 	UpdateCourier(ctx context.Context, id string, fn func(*Courier) error) (*Courier, error)
 	// Courier returns the courier without its position, or courier_not_found.
 	Courier(ctx context.Context, id string) (*Courier, error)
+	// CouriersByID returns those of the couriers that exist, by id, without their positions.
+	CouriersByID(ctx context.Context, ids []string) (map[string]*Courier, error)
 	// Couriers returns a page, newest first, and the cursor of the next one, nil at the end.
 	Couriers(ctx context.Context, f CourierFilter, p Page) ([]*Courier, *Cursor, error)
 
@@ -173,6 +175,8 @@ type LiveStore interface {
 	PutFixes(ctx context.Context, fixes []Fix) ([]bool, error)
 	// Position returns the newest position of a courier, or nil.
 	Position(ctx context.Context, courierID string) (*Position, error)
+	// Positions returns the newest positions of those of the couriers that have one, by id.
+	Positions(ctx context.Context, courierIDs []string) (map[string]*Position, error)
 	// Nearest returns the newest fixes around a point, nearest first, that were
 	// recorded after since, at most limit.
 	Nearest(ctx context.Context, at Point, since time.Time, limit int) ([]Fix, error)
@@ -192,10 +196,25 @@ type LiveStore interface {
 type Audience interface {
 	// OrderChanged announces the events that made this version of the order.
 	OrderChanged(o *Order, events []Event)
+	// CourierChanged announces that a courier, or which orders it has, was changed.
+	CourierChanged(courierID string)
+}
+
+// Watchers are told where couriers are, beside what is stored. It never blocks.
+type Watchers interface {
 	// CourierMoved announces a courier's newest position and the orders in its custody.
 	CourierMoved(fix Fix, orderIDs []string)
 	// Estimated announces a changed estimate.
 	Estimated(e Estimate)
+}
+
+// Parcels ends the shipments of orders.
+type Parcels interface {
+	// Release ends the shipment of an order that is to be cancelled, which must have the
+	// expected version unless that is zero. It returns whether there was one. It fails with
+	// cancel_after_pickup when the carrier has the parcel, and with unavailable while the
+	// carrier has not confirmed: then both are cancelled as soon as it does.
+	Release(ctx context.Context, orderID string, expected int64) (ended bool, err error)
 }
 
 // Wakeups carries messages between replicas that watch the same things. What it loses,

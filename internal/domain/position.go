@@ -137,3 +137,12 @@ func (p *Position) validate() error {
 	f.year("/recorded_at", p.RecordedAt)
 	return f.Err()
 }
+
+// CourierIDs returns whose fixes these are, in their order.
+func CourierIDs(fixes []Fix) []string {
+	ids := make([]string, len(fixes))
+	for i, f := range fixes {
+		ids[i] = f.CourierID
+	}
+	return ids
+}

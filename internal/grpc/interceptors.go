@@ -15,8 +15,8 @@ import (
 
 	"github.com/order-tracking/order-tracking/internal/auth"
 	"github.com/order-tracking/order-tracking/internal/domain"
+	"github.com/order-tracking/order-tracking/internal/idempotency"
 	"github.com/order-tracking/order-tracking/internal/transport"
-	"github.com/order-tracking/order-tracking/internal/usecase"
 )
 
 // Keys of a call's metadata, beside :authority, authorization and origin.
@@ -33,7 +33,7 @@ type call struct {
 	id     string
 	md     metadata.MD
 	begun  time.Time
-	idem   usecase.Idempotent // its key is read once the caller is in
+	idem   idempotency.Request // its key is read once the caller is in
 }
 
 type callKey struct{}
@@ -167,7 +167,7 @@ func (d *door) admitted(ctx context.Context, c *call, run func(context.Context) 
 		return err
 	}
 	if c.idem.Key != "" {
-		ctx = usecase.WithIdempotency(ctx, &c.idem)
+		ctx = idempotency.With(ctx, &c.idem)
 	}
 	return run(domain.WithActor(ctx, actor))
 }

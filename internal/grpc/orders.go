@@ -6,8 +6,9 @@ import (
 	"strings"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
+	"github.com/order-tracking/order-tracking/internal/orders"
+	"github.com/order-tracking/order-tracking/internal/paging"
 	"github.com/order-tracking/order-tracking/internal/transport"
-	"github.com/order-tracking/order-tracking/internal/usecase"
 	pb "github.com/order-tracking/order-tracking/proto/ordertracking/v1"
 )
 
@@ -15,18 +16,18 @@ import (
 // error the interceptor drops.
 
 func (s *service) CreateOrder(ctx context.Context, r *pb.CreateOrderRequest) (*pb.CreateOrderResponse, error) {
-	o, err := s.UseCases.Orders.Create(ctx, draftFrom(r))
+	o, err := s.Orders.Create(ctx, draftFrom(r))
 	return &pb.CreateOrderResponse{Order: orderTo(o)}, err
 }
 
 func (s *service) CreateOrders(ctx context.Context, r *pb.CreateOrdersRequest) (*pb.CreateOrdersResponse, error) {
-	created, err := s.UseCases.Orders.CreateMany(ctx, each(r.GetOrders(), draftFrom))
+	created, err := s.Orders.CreateMany(ctx, each(r.GetOrders(), draftFrom))
 	return &pb.CreateOrdersResponse{
-		Results: each(created, func(c usecase.Created) *pb.CreateOrdersResult { return s.created(ctx, c) }),
+		Results: each(created, func(c orders.Created) *pb.CreateOrdersResult { return s.created(ctx, c) }),
 	}, err
 }
 
-func (s *service) created(ctx context.Context, c usecase.Created) *pb.CreateOrdersResult {
+func (s *service) created(ctx context.Context, c orders.Created) *pb.CreateOrdersResult {
 	if c.Err == nil {
 		return &pb.CreateOrdersResult{Result: &pb.CreateOrdersResult_Order{Order: orderTo(c.Order)}}
 	}
@@ -35,7 +36,7 @@ func (s *service) created(ctx context.Context, c usecase.Created) *pb.CreateOrde
 }
 
 func (s *service) GetOrder(ctx context.Context, r *pb.GetOrderRequest) (*pb.GetOrderResponse, error) {
-	o, err := s.UseCases.Orders.Get(ctx, r.GetOrderId())
+	o, err := s.Orders.Get(ctx, r.GetOrderId())
 	return &pb.GetOrderResponse{Order: orderTo(o)}, err
 }
 
@@ -44,12 +45,12 @@ func (s *service) GetOrders(ctx context.Context, r *pb.GetOrdersRequest) (*pb.Ge
 	if err != nil {
 		return nil, err
 	}
-	orders, next, err := s.UseCases.Orders.List(ctx, filter, pageFrom(r.PageSize, r.GetPageToken()))
+	orders, next, err := s.Orders.List(ctx, filter, pageFrom(r.PageSize, r.GetPageToken()))
 	return &pb.GetOrdersResponse{Orders: each(orders, orderTo), NextPageToken: next}, err
 }
 
-func pageFrom(size *int32, token string) usecase.PageRequest {
-	p := usecase.PageRequest{Token: token}
+func pageFrom(size *int32, token string) paging.Request {
+	p := paging.Request{Token: token}
 	if size != nil {
 		n := int(*size)
 		p.Size = &n
@@ -58,7 +59,7 @@ func pageFrom(size *int32, token string) usecase.PageRequest {
 }
 
 func (s *service) GetOrderStatus(ctx context.Context, r *pb.GetOrderStatusRequest) (*pb.GetOrderStatusResponse, error) {
-	o, err := s.UseCases.Orders.Get(ctx, r.GetOrderId())
+	o, err := s.Orders.Get(ctx, r.GetOrderId())
 	if err != nil {
 		return nil, err
 	}
@@ -75,7 +76,7 @@ func (s *service) UpdateOrderStatus(
 	if err != nil {
 		return nil, err
 	}
-	o, err := s.UseCases.Orders.UpdateStatus(ctx, r.GetOrderId(), usecase.StatusChange{
+	o, err := s.Orders.UpdateStatus(ctx, r.GetOrderId(), orders.StatusChange{
 		Status: statusFrom(r.GetStatus()), Reason: r.GetReason(), OccurredAt: timePointerFrom(r.GetOccurredAt()),
 		Location: pointFrom(r.GetLocation()), Proof: proofFrom(r.GetProof()),
 	}, expected)
@@ -87,14 +88,14 @@ func (s *service) CancelOrder(ctx context.Context, r *pb.CancelOrderRequest) (*p
 	if err != nil {
 		return nil, err
 	}
-	o, err := s.UseCases.Orders.Cancel(ctx, r.GetOrderId(), r.GetReason(), expected)
+	o, err := s.Orders.Cancel(ctx, r.GetOrderId(), r.GetReason(), expected)
 	return &pb.CancelOrderResponse{Order: orderTo(o)}, err
 }
 
 func (s *service) EstimateDelivery(
 	ctx context.Context, r *pb.EstimateDeliveryRequest,
 ) (*pb.EstimateDeliveryResponse, error) {
-	e, err := s.UseCases.Orders.DeliveryTime(ctx, r.GetOrderId())
+	e, err := s.Orders.DeliveryTime(ctx, r.GetOrderId())
 	return &pb.EstimateDeliveryResponse{Estimate: estimateTo(&e)}, err
 }
 
@@ -103,13 +104,13 @@ func (s *service) AssignCourier(ctx context.Context, r *pb.AssignCourierRequest)
 	if err != nil {
 		return nil, err
 	}
-	o, err := s.UseCases.Orders.Assign(ctx, r.GetOrderId(),
-		usecase.Assignment{CourierID: r.GetCourierId(), Auto: r.GetAuto()}, expected)
+	o, err := s.Orders.Assign(ctx, r.GetOrderId(),
+		orders.Assignment{CourierID: r.GetCourierId(), Auto: r.GetAuto()}, expected)
 	return &pb.AssignCourierResponse{Order: orderTo(o)}, err
 }
 
 func (s *service) NotifyCustomer(ctx context.Context, r *pb.NotifyCustomerRequest) (*pb.NotifyCustomerResponse, error) {
-	n, err := s.UseCases.Orders.Notify(ctx, r.GetOrderId(), usecase.Notice{
+	n, err := s.Orders.Notify(ctx, r.GetOrderId(), orders.Notice{
 		Channel: r.GetChannel(), Template: r.GetTemplate(), Text: r.GetText(),
 	})
 	out := &pb.NotifyCustomerResponse{NotificationId: n.NotificationID}
@@ -133,7 +134,7 @@ func (s *service) expectedVersion(ctx context.Context, orderID string, field *in
 		tag = strconv.Quote(tag)
 	}
 	return transport.ExpectedVersion(tag, func() (int64, error) {
-		o, err := s.UseCases.Orders.Get(ctx, orderID)
+		o, err := s.Orders.Get(ctx, orderID)
 		if err != nil {
 			return 0, err
 		}

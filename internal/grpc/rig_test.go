@@ -22,10 +22,12 @@ import (
 	"github.com/order-tracking/order-tracking/internal/auth"
 	"github.com/order-tracking/order-tracking/internal/domain"
 	"github.com/order-tracking/order-tracking/internal/eta"
+	"github.com/order-tracking/order-tracking/internal/idempotency"
 	"github.com/order-tracking/order-tracking/internal/infrastructure/cache"
 	"github.com/order-tracking/order-tracking/internal/infrastructure/database"
+	"github.com/order-tracking/order-tracking/internal/orders"
 	"github.com/order-tracking/order-tracking/internal/push"
-	"github.com/order-tracking/order-tracking/internal/usecase"
+	"github.com/order-tracking/order-tracking/internal/tracking"
 	pb "github.com/order-tracking/order-tracking/proto/ordertracking/v1"
 )
 
@@ -53,13 +55,14 @@ func (c *clock) pass(d time.Duration) {
 // SQLite in a temporary file.
 type rig struct {
 	pb.OrderServiceClient
-	conn   *grpc.ClientConn
-	server *grpc.Server
-	addr   string
-	uc     *usecase.UseCases
-	hub    *push.Hub
-	clock  *clock
-	logs   *observer.ObservedLogs
+	conn     *grpc.ClientConn
+	server   *grpc.Server
+	addr     string
+	orders   *orders.Service
+	couriers *tracking.Couriers
+	hub      *push.Hub
+	clock    *clock
+	logs     *observer.ObservedLogs
 }
 
 // with changes how a rig is set up.
@@ -81,23 +84,29 @@ func start(t *testing.T, w with) *rig {
 	live := cache.NewMemory(cache.MemoryOptions{})
 	now := &clock{now: time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)}
 	hub := push.New(push.Config{Queue: max(w.queue, 1), MaxSubscriptions: w.streams, FleetTick: time.Second}, store, live, now, log)
-	uc := usecase.New(usecase.Deps{
-		Store: store, Live: live, Audience: hub, Clock: now, Log: log, PhoneRegion: "RU", StaleAfter: time.Minute,
-		Estimate: eta.Config{
-			Speeds: map[domain.Vehicle]float64{domain.VehicleCar: 8}, Detour: 1.3, Handover: time.Minute,
-			Dispatch: time.Minute, Default: time.Hour, FreshFor: 10 * time.Minute,
-		},
+	estimate := eta.Config{
+		Speeds: map[domain.Vehicle]float64{domain.VehicleCar: 8}, Detour: 1.3, Handover: time.Minute,
+		Dispatch: time.Minute, Default: time.Hour, FreshFor: 10 * time.Minute,
+	}
+	keys := idempotency.NewKeys(store, now)
+	verbs := orders.New(orders.Deps{
+		Store: store, Live: live, Clock: now, Log: log, Keys: keys, Estimate: estimate, PhoneRegion: "RU", StaleAfter: time.Minute,
+	}, hub)
+	positions := tracking.New(tracking.Deps{
+		Store: store, Live: live, Watchers: hub, Clock: now, Log: log, Keys: keys, Orders: verbs, Estimate: estimate,
+		PhoneRegion: "RU", StaleAfter: time.Minute,
 		KeepHistory: true, Plausible: domain.Plausibility{MaxSpeed: 100, MaxAccuracy: 1000},
 	})
 	work, endWork := context.WithCancel(context.Background())
 	worked := make(chan struct{})
-	go func() { defer close(worked); uc.Run(work) }()
+	go func() { defer close(worked); positions.Run(work) }()
 	if w.ready == nil {
 		w.ready = func(context.Context) error { return nil }
 	}
-	r := &rig{uc: uc, hub: hub, clock: now, logs: logs}
+	couriers := &tracking.Couriers{Service: positions}
+	r := &rig{orders: verbs, couriers: couriers, hub: hub, clock: now, logs: logs}
 	r.server = New(Deps{
-		UseCases: uc, Hub: hub, Guard: auth.New(w.key), Ready: w.ready, Log: log, Clock: now, Config: w.config,
+		Orders: verbs, Couriers: couriers, Tracking: positions, Hub: hub, Guard: auth.New(w.key), Ready: w.ready, Log: log, Clock: now, Config: w.config,
 	})
 	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -152,7 +161,7 @@ func (r *rig) create(t *testing.T, externalID string) *pb.Order {
 func (r *rig) courier(t *testing.T, capacity int) string {
 	t.Helper()
 	name := "Ivan"
-	c, err := r.uc.Couriers.Create(admin(), domain.CourierEdit{Name: &name, Capacity: &capacity})
+	c, err := r.couriers.Create(admin(), domain.CourierEdit{Name: &name, Capacity: &capacity})
 	require.NoError(t, err)
 	return c.ID
 }

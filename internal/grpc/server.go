@@ -12,9 +12,10 @@ import (
 
 	"github.com/order-tracking/order-tracking/internal/auth"
 	"github.com/order-tracking/order-tracking/internal/domain"
+	"github.com/order-tracking/order-tracking/internal/orders"
 	"github.com/order-tracking/order-tracking/internal/push"
+	"github.com/order-tracking/order-tracking/internal/tracking"
 	"github.com/order-tracking/order-tracking/internal/transport"
-	"github.com/order-tracking/order-tracking/internal/usecase"
 	pb "github.com/order-tracking/order-tracking/proto/ordertracking/v1"
 )
 
@@ -28,7 +29,9 @@ type Config struct {
 
 // Deps is what the door works with.
 type Deps struct {
-	UseCases *usecase.UseCases
+	Orders   *orders.Service
+	Couriers *tracking.Couriers
+	Tracking *tracking.Service
 	Hub      *push.Hub
 	Guard    *auth.Guard
 	// Ready says whether the server can do its work; the health service tells it.

@@ -7,12 +7,12 @@ import (
 	"strconv"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
-	"github.com/order-tracking/order-tracking/internal/usecase"
+	"github.com/order-tracking/order-tracking/internal/idempotency"
 	pb "github.com/order-tracking/order-tracking/proto/ordertracking/v1"
 )
 
 func (s *service) TrackOrder(ctx context.Context, r *pb.TrackOrderRequest) (*pb.TrackOrderResponse, error) {
-	t, err := s.UseCases.Tracking.Track(ctx, r.GetOrderId())
+	t, err := s.Tracking.Track(ctx, r.GetOrderId())
 	if err != nil {
 		return nil, err
 	}
@@ -30,7 +30,7 @@ func (s *service) TrackOrder(ctx context.Context, r *pb.TrackOrderRequest) (*pb.
 func (s *service) GetCourierLocation(
 	ctx context.Context, r *pb.GetCourierLocationRequest,
 ) (*pb.GetCourierLocationResponse, error) {
-	p, err := s.UseCases.Tracking.Position(ctx, r.GetCourierId())
+	p, err := s.Tracking.Position(ctx, r.GetCourierId())
 	return &pb.GetCourierLocationResponse{
 		Position: positionTo(&p.Position), AgeSeconds: p.AgeSeconds, Stale: p.Stale,
 	}, err
@@ -39,7 +39,7 @@ func (s *service) GetCourierLocation(
 func (s *service) ListCourierOrders(
 	ctx context.Context, r *pb.ListCourierOrdersRequest,
 ) (*pb.ListCourierOrdersResponse, error) {
-	orders, next, err := s.UseCases.Couriers.Orders(ctx, r.GetCourierId(), pageFrom(r.PageSize, r.GetPageToken()))
+	orders, next, err := s.Couriers.Orders(ctx, r.GetCourierId(), pageFrom(r.PageSize, r.GetPageToken()))
 	return &pb.ListCourierOrdersResponse{Orders: each(orders, orderTo), NextPageToken: next}, err
 }
 
@@ -67,9 +67,9 @@ func (s *service) report(
 	ctx context.Context, in *locations, batch int, total *pb.ReportLocationsResponse,
 ) error {
 	if key := callFrom(ctx).idem.Key; key != "" { // one key covers the stream, batch by batch
-		ctx = usecase.WithIdempotency(ctx, &usecase.Idempotent{Key: key + "/" + strconv.Itoa(batch)})
+		ctx = idempotency.With(ctx, &idempotency.Request{Key: key + "/" + strconv.Itoa(batch)})
 	}
-	got, err := s.UseCases.Tracking.Report(ctx, in.courierID, in.positions, false)
+	got, err := s.Tracking.Report(ctx, in.courierID, in.positions, false)
 	total.Accepted += int64(got.Accepted)
 	total.Dropped += int64(got.Dropped)
 	return err

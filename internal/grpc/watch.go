@@ -17,7 +17,7 @@ func (s *service) WatchOrder(r *pb.WatchOrderRequest, stream pb.OrderService_Wat
 	if since := r.SinceVersion; since != nil && *since < 0 {
 		return domain.Invalid("/since_version", "out_of_range", "must be a version that was seen, or 0")
 	}
-	o, err := s.UseCases.Orders.Get(ctx, r.GetOrderId())
+	o, err := s.Orders.Get(ctx, r.GetOrderId())
 	if err != nil {
 		return err
 	}

@@ -6,8 +6,8 @@ import (
 	"time"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
+	"github.com/order-tracking/order-tracking/internal/orders"
 	"github.com/order-tracking/order-tracking/internal/transport"
-	"github.com/order-tracking/order-tracking/internal/usecase"
 )
 
 // orderPatch is a change of an order's particulars: absent stays, null removes.
@@ -39,21 +39,21 @@ func (s *Server) editOrder(ctx context.Context, in *ChangeIn) (*orderOut, error)
 	})
 	edit := patch.edit(removed)
 	if idErr := in.check(); len(faults) > 0 || idErr != nil {
-		return nil, refusal(faults, idErr, s.UseCases.Orders.CheckEdit(edit))
+		return nil, refusal(faults, idErr, s.Orders.CheckEdit(edit))
 	}
 	expected, err := s.expectedOf(ctx, in)
 	if err != nil {
 		return nil, err
 	}
-	return answer(s.UseCases.Orders.Edit(ctx, in.ID, edit, expected))
+	return answer(s.Orders.Edit(ctx, in.ID, edit, expected))
 }
 
 func (s *Server) updateStatus(ctx context.Context, in *ChangeIn) (*orderOut, error) {
-	step, expected, err := change(ctx, s, in, s.UseCases.Orders.CheckStatus)
+	step, expected, err := change(ctx, s, in, s.Orders.CheckStatus)
 	if err != nil {
 		return nil, err
 	}
-	return answer(s.UseCases.Orders.UpdateStatus(ctx, in.ID, step, expected))
+	return answer(s.Orders.UpdateStatus(ctx, in.ID, step, expected))
 }
 
 // cancellation is why an order is cancelled.
@@ -63,12 +63,12 @@ type cancellation struct {
 
 func (s *Server) cancelOrder(ctx context.Context, in *ChangeIn) (*orderOut, error) {
 	body, expected, err := change(ctx, s, in, func(c cancellation) error {
-		return s.UseCases.Orders.CheckStatus(usecase.StatusChange{Status: domain.StatusCancelled, Reason: c.Reason})
+		return s.Orders.CheckStatus(orders.StatusChange{Status: domain.StatusCancelled, Reason: c.Reason})
 	})
 	if err != nil {
 		return nil, err
 	}
-	return answer(s.UseCases.Orders.Cancel(ctx, in.ID, body.Reason, expected))
+	return answer(s.Orders.Cancel(ctx, in.ID, body.Reason, expected))
 }
 
 type assignIn struct {
@@ -83,12 +83,12 @@ type assignedOut struct {
 }
 
 func (s *Server) assignCourier(ctx context.Context, in *assignIn) (*assignedOut, error) {
-	body, expected, err := change(ctx, s, &in.ChangeIn, unchecked[usecase.Assignment])
+	body, expected, err := change(ctx, s, &in.ChangeIn, unchecked[orders.Assignment])
 	if err != nil {
 		return nil, err
 	}
 	o, again, err := once(ctx, in.Idempotent, func(ctx context.Context) (*domain.Order, error) {
-		return s.UseCases.Orders.Assign(ctx, in.ID, body, expected)
+		return s.Orders.Assign(ctx, in.ID, body, expected)
 	})
 	if err != nil {
 		return nil, err
@@ -102,13 +102,13 @@ type notifyIn struct {
 	JSONBody
 }
 
-func (s *Server) notify(ctx context.Context, in *notifyIn) (*repeatable[usecase.Notified], error) {
-	notice, err := request(in.JSONBody, in.check(), s.UseCases.Orders.CheckNotice)
+func (s *Server) notify(ctx context.Context, in *notifyIn) (*repeatable[orders.Notified], error) {
+	notice, err := request(in.JSONBody, in.check(), s.Orders.CheckNotice)
 	if err != nil {
 		return nil, err
 	}
-	done, again, err := once(ctx, in.Idempotent, func(ctx context.Context) (usecase.Notified, error) {
-		return s.UseCases.Orders.Notify(ctx, in.ID, notice)
+	done, again, err := once(ctx, in.Idempotent, func(ctx context.Context) (orders.Notified, error) {
+		return s.Orders.Notify(ctx, in.ID, notice)
 	})
-	return &repeatable[usecase.Notified]{again, done}, err
+	return &repeatable[orders.Notified]{again, done}, err
 }

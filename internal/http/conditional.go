@@ -3,8 +3,8 @@ package httpserver
 import (
 	"context"
 
+	"github.com/order-tracking/order-tracking/internal/idempotency"
 	"github.com/order-tracking/order-tracking/internal/transport"
-	"github.com/order-tracking/order-tracking/internal/usecase"
 )
 
 // Types that inputs embed are exported because huma looks at exported fields only.
@@ -15,17 +15,17 @@ type Idempotent struct {
 }
 
 // enter puts the request's key into the context.
-func (h Idempotent) enter(ctx context.Context) (context.Context, *usecase.Idempotent, error) {
+func (h Idempotent) enter(ctx context.Context) (context.Context, *idempotency.Request, error) {
 	key, err := transport.IdempotencyKey(h.Key)
-	i := &usecase.Idempotent{Key: key}
+	i := &idempotency.Request{Key: key}
 	if key != "" {
-		ctx = usecase.WithIdempotency(ctx, i)
+		ctx = idempotency.With(ctx, i)
 	}
 	return ctx, i, err
 }
 
 // replayed is the value of Idempotent-Replayed: absent unless true.
-func replayed(i *usecase.Idempotent) string {
+func replayed(i *idempotency.Request) string {
 	if i.Replayed {
 		return "true"
 	}

@@ -12,7 +12,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
-	"github.com/order-tracking/order-tracking/internal/usecase"
+	"github.com/order-tracking/order-tracking/internal/tracking"
 )
 
 const geoJSONType = "application/geo+json"
@@ -39,7 +39,7 @@ func (b trackBody) MarshalJSON() ([]byte, error) { return json.Marshal(b.value) 
 
 // Schema is that of ours.
 func (trackBody) Schema(r huma.Registry) *huma.Schema {
-	return r.Schema(reflect.TypeFor[usecase.CourierTrack](), true, "")
+	return r.Schema(reflect.TypeFor[tracking.CourierTrack](), true, "")
 }
 
 // courierTrackRoutes tell dispatchers where couriers were.
@@ -62,13 +62,13 @@ func (s *Server) courierTrack(ctx context.Context, in *courierTrackIn) (*courier
 	if in.Format != "" && in.Format != "json" && in.Format != "geojson" {
 		return nil, domain.Invalid("/format", "unknown_format", "must be json or geojson")
 	}
-	r := usecase.TrackRequest{From: in.From, To: in.To}
+	r := tracking.TrackRequest{From: in.From, To: in.To}
 	if in.Limit.Set {
 		if r.Limit = in.Limit.Value; r.Limit == 0 {
 			r.Limit = -1 // what was asked for, not what was left out
 		}
 	}
-	t, err := s.UseCases.Tracking.CourierTrack(ctx, in.ID, r)
+	t, err := s.Tracking.CourierTrack(ctx, in.ID, r)
 	if err != nil {
 		return nil, err
 	}
@@ -102,7 +102,7 @@ type geometry struct {
 	Coordinates any    `json:"coordinates"`
 }
 
-func geoJSONOf(t *usecase.CourierTrack) geoJSON {
+func geoJSONOf(t *tracking.CourierTrack) geoJSON {
 	line, times := make([][2]float64, len(t.Trail)), make([]time.Time, len(t.Trail))
 	for i, p := range t.Trail {
 		line[i], times[i] = [2]float64{p.Lon, p.Lat}, p.RecordedAt

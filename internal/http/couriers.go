@@ -9,7 +9,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
-	"github.com/order-tracking/order-tracking/internal/usecase"
+	"github.com/order-tracking/order-tracking/internal/tracking"
 )
 
 // CourierPath is the courier that an operation is about.
@@ -48,13 +48,13 @@ func (s *Server) courierRoutes() {
 	handle(s, operation{
 		method: http.MethodGet, path: "/couriers/near", id: "nearCouriers", tag: tagCouriers,
 		summary: "Couriers on duty around a point", about: "Nearest first; only those with a fresh position.",
-		reply: nearPage{Couriers: []usecase.Nearby{{Courier: exampleCourier, DistanceM: 412}}},
+		reply: nearPage{Couriers: []tracking.Nearby{{Courier: exampleCourier, DistanceM: 412}}},
 	}, s.nearCouriers)
 	handle(s, operation{
 		method: http.MethodGet, path: "/courier/{courier_id}", id: "getCourier", tag: tagCouriers,
 		summary: "Get a courier", reply: exampleCourier,
 	}, func(ctx context.Context, in *CourierPath) (*bodyOnly[*domain.Courier], error) {
-		return bodyOf(s.UseCases.Couriers.Get(ctx, in.ID))
+		return bodyOf(s.Couriers.Get(ctx, in.ID))
 	})
 	handle(s, operation{
 		method: http.MethodPatch, path: "/courier/{courier_id}", id: "editCourier", tag: tagCouriers,
@@ -70,14 +70,14 @@ func (s *Server) courierRoutes() {
 		status: http.StatusAccepted, summary: "Report where a courier is",
 		about: "One position or an array of them, in any order. What is implausible, too old or known already is dropped " +
 			"and counted, never refused.",
-		body: positionOrPositions{}, request: examplePositionIn, reply: usecase.Received{Accepted: 1},
+		body: positionOrPositions{}, request: examplePositionIn, reply: tracking.Received{Accepted: 1},
 	}, s.reportLocation)
 	handle(s, operation{
 		method: http.MethodGet, path: "/courier/{courier_id}/location", id: "getCourierLocation", tag: tagCouriers,
 		summary: "Where a courier is", reply: exampleLocated,
 		codes: []domain.Code{domain.CodePositionNotFound},
-	}, func(ctx context.Context, in *CourierPath) (*bodyOnly[usecase.Located], error) {
-		return bodyOf(s.UseCases.Tracking.Position(ctx, in.ID))
+	}, func(ctx context.Context, in *CourierPath) (*bodyOnly[tracking.Located], error) {
+		return bodyOf(s.Tracking.Position(ctx, in.ID))
 	})
 }
 
@@ -93,12 +93,12 @@ type newCourier struct {
 }
 
 func (s *Server) createCourier(ctx context.Context, in *createCourierIn) (*courierOut, error) {
-	edit, err := request(in.JSONBody, nil, func(e domain.CourierEdit) error { return s.UseCases.Couriers.CheckEdit(e, true) })
+	edit, err := request(in.JSONBody, nil, func(e domain.CourierEdit) error { return s.Couriers.CheckEdit(e, true) })
 	if err != nil {
 		return nil, err
 	}
 	c, again, err := once(ctx, in.Idempotent, func(ctx context.Context) (*domain.Courier, error) {
-		return s.UseCases.Couriers.Create(ctx, edit)
+		return s.Couriers.Create(ctx, edit)
 	})
 	if err != nil {
 		return nil, err
@@ -113,7 +113,7 @@ type listCouriersIn struct {
 }
 
 func (s *Server) listCouriers(ctx context.Context, in *listCouriersIn) (*bodyOnly[courierPage], error) {
-	list, next, err := s.UseCases.Couriers.List(ctx,
+	list, next, err := s.Couriers.List(ctx,
 		domain.CourierFilter{OnDuty: in.OnDuty.ptr(), Search: in.Search}, in.request())
 	return bodyOf(courierPage{Couriers: listed(list), Next: next}, err)
 }
@@ -125,7 +125,7 @@ type nearIn struct {
 }
 
 type nearPage struct {
-	Couriers []usecase.Nearby `json:"couriers"`
+	Couriers []tracking.Nearby `json:"couriers"`
 }
 
 func (s *Server) nearCouriers(ctx context.Context, in *nearIn) (*bodyOnly[nearPage], error) {
@@ -138,11 +138,11 @@ func (s *Server) nearCouriers(ctx context.Context, in *nearIn) (*bodyOnly[nearPa
 	if err := f.Err(); err != nil {
 		return nil, err
 	}
-	limit := usecase.DefaultNear
+	limit := tracking.DefaultNear
 	if in.Limit.Set {
 		limit = in.Limit.Value
 	}
-	near, err := s.UseCases.Couriers.Near(ctx, domain.Point{Lat: in.Lat.Value, Lon: in.Lon.Value}, limit)
+	near, err := s.Couriers.Near(ctx, domain.Point{Lat: in.Lat.Value, Lon: in.Lon.Value}, limit)
 	return bodyOf(nearPage{Couriers: near}, err)
 }
 
@@ -152,11 +152,11 @@ type editCourierIn struct {
 }
 
 func (s *Server) editCourier(ctx context.Context, in *editCourierIn) (*bodyOnly[*domain.Courier], error) {
-	edit, err := request(in.JSONBody, in.check(), func(e domain.CourierEdit) error { return s.UseCases.Couriers.CheckEdit(e, false) })
+	edit, err := request(in.JSONBody, in.check(), func(e domain.CourierEdit) error { return s.Couriers.CheckEdit(e, false) })
 	if err != nil {
 		return nil, err
 	}
-	return bodyOf(s.UseCases.Couriers.Edit(ctx, in.ID, edit))
+	return bodyOf(s.Couriers.Edit(ctx, in.ID, edit))
 }
 
 type courierOrdersIn struct {
@@ -165,7 +165,7 @@ type courierOrdersIn struct {
 }
 
 func (s *Server) courierOrders(ctx context.Context, in *courierOrdersIn) (*bodyOnly[*orderPage], error) {
-	orders, next, err := s.UseCases.Couriers.Orders(ctx, in.ID, in.request())
+	orders, next, err := s.Couriers.Orders(ctx, in.ID, in.request())
 	return bodyOf(&orderPage{Orders: orders, Next: next}, err)
 }
 
@@ -185,7 +185,7 @@ func (positionOrPositions) Schema(r huma.Registry) *huma.Schema {
 	return &huma.Schema{OneOf: []*huma.Schema{one, {Type: huma.TypeArray, Items: one, MaxItems: &limit}}}
 }
 
-func (s *Server) reportLocation(ctx context.Context, in *reportIn) (*repeatable[usecase.Received], error) {
+func (s *Server) reportLocation(ctx context.Context, in *reportIn) (*repeatable[tracking.Received], error) {
 	single := !bytes.HasPrefix(bytes.TrimLeft(in.RawBody, " \t\r\n"), []byte("["))
 	positions, faults, err := decodePositions(in.JSONBody, single)
 	if err != nil {
@@ -195,10 +195,10 @@ func (s *Server) reportLocation(ctx context.Context, in *reportIn) (*repeatable[
 		_, invalid := domain.NormalizePositions(positions, single, s.Clock.Now())
 		return nil, refusal(faults, idErr, invalid)
 	}
-	got, again, err := once(ctx, in.Idempotent, func(ctx context.Context) (usecase.Received, error) {
-		return s.UseCases.Tracking.Report(ctx, in.ID, positions, single)
+	got, again, err := once(ctx, in.Idempotent, func(ctx context.Context) (tracking.Received, error) {
+		return s.Tracking.Report(ctx, in.ID, positions, single)
 	})
-	return &repeatable[usecase.Received]{again, got}, err
+	return &repeatable[tracking.Received]{again, got}, err
 }
 
 // decodePositions reads one position or an array. A place has no sensible default,

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
-	"github.com/order-tracking/order-tracking/internal/usecase"
+	"github.com/order-tracking/order-tracking/internal/orders"
 )
 
 func pointersOf(faults []domain.Fault) map[string]string {
@@ -161,7 +161,7 @@ func FuzzDecode(f *testing.F) {
 			edit := patch.edit(nullMembers(body))
 			_, _ = new(domain.Order).Edit(edit, "RU", domain.By{})
 		}
-		_, _, _ = decode[usecase.StatusChange](in)
+		_, _, _ = decode[orders.StatusChange](in)
 		_, _, _ = decodePositions(in, true)
 		_, _, _ = decodePositions(in, false)
 		_, _ = parseCommand(body)

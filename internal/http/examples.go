@@ -4,7 +4,9 @@ import (
 	"time"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
-	"github.com/order-tracking/order-tracking/internal/usecase"
+	"github.com/order-tracking/order-tracking/internal/orders"
+	"github.com/order-tracking/order-tracking/internal/shipping"
+	"github.com/order-tracking/order-tracking/internal/tracking"
 )
 
 // The examples of the document tell one story; being made of the domain's own
@@ -41,14 +43,14 @@ var (
 	exampleOrders = orderPage{Orders: []*domain.Order{exampleOrder}, Next: "eyJhIjp7fX0"}
 	exampleNotes  = "ring twice"
 	examplePatch  = orderPatch{Notes: &exampleNotes, PromisedAt: &exampleTime}
-	exampleStep   = usecase.StatusChange{
+	exampleStep   = orders.StatusChange{
 		Status: domain.StatusDelivered, OccurredAt: &exampleTime, Location: exampleDropoff.Location,
 		Proof: &domain.Proof{Recipient: "Anna"},
 	}
-	exampleAssignment = usecase.Assignment{CourierID: exampleCarrier}
-	exampleNotice     = usecase.Notice{Template: "arriving"}
-	exampleNotified   = usecase.Notified{
-		NotificationID: exampleNote, Deliveries: []usecase.Delivery{{Channel: usecase.ChannelLive, Status: "sent"}},
+	exampleAssignment = orders.Assignment{CourierID: exampleCarrier}
+	exampleNotice     = orders.Notice{Template: "arriving"}
+	exampleNotified   = orders.Notified{
+		NotificationID: exampleNote, Deliveries: []orders.Delivery{{Channel: orders.ChannelLive, Status: "sent"}},
 	}
 	exampleStatus = statusAnswer{
 		OrderID: exampleID, Status: domain.StatusCreated, Version: 1, UpdatedAt: exampleTime, Allowed: domain.StatusCreated.Next(),
@@ -57,7 +59,7 @@ var (
 		ID: exampleNote, OrderID: exampleID, Seq: 1, Version: 1, Type: domain.EventCreated, Status: domain.StatusCreated,
 		OccurredAt: exampleTime, RecordedAt: exampleTime, Actor: exampleActor, Source: domain.SourceAPI,
 	}
-	exampleTrack = &usecase.Track{
+	exampleTrack = &tracking.Track{
 		OrderID: exampleID, Status: domain.StatusCreated, Trail: []domain.Position{},
 		Timeline: []domain.Event{exampleEvent}, ETA: &exampleEstimate,
 	}
@@ -70,7 +72,7 @@ var (
 	exampleOnboarded  = onboarded{ //nolint:gosec // a token that opens nothing
 		ID: exampleNote, Token: "QX3VZ4M7T5K2A6BD4RWEHYLFPC", CreatedAt: exampleTime, Apps: exampleApps(),
 	}
-	exampleCourierTrack = &usecase.CourierTrack{
+	exampleCourierTrack = &tracking.CourierTrack{
 		CourierID: exampleCarrier, From: exampleTime.Add(-time.Hour), To: exampleTime,
 		Trail: []domain.Position{examplePosition}, Polyline: "aekrHecsdF", Complete: true,
 	}
@@ -79,7 +81,7 @@ var (
 		"battery": map[string]any{"level": 0.8, "is_charging": false},
 	}}
 	exampleOwnTracks   = ownTracksBody{Type: "location", Lat: 55.7551, Lon: 37.6052, Time: exampleTime.Unix(), Velocity: 15, Tracker: "ab"}
-	exampleLocated     = usecase.Located{Position: examplePosition, AgeSeconds: 2.5}
+	exampleLocated     = tracking.Located{Position: examplePosition, AgeSeconds: 2.5}
 	exampleName        = "Ivan Sokolov"
 	exampleVehicle     = domain.VehicleBicycle
 	exampleDuty        = false
@@ -90,7 +92,7 @@ var (
 		Position: &examplePosition, CreatedAt: exampleTime, UpdatedAt: exampleTime,
 	}
 
-	exampleShipmentDraft = usecase.ShipmentDraft{
+	exampleShipmentDraft = shipping.ShipmentDraft{
 		Carrier: "cdek", Booking: domain.Booking{Tariff: domain.TariffCheapest, Packages: []domain.Package{{WeightG: 1500}}},
 	}
 	examplePeriod   = domain.DeliveryPeriod{Earliest: exampleTime.AddDate(0, 0, 3), Latest: exampleTime.AddDate(0, 0, 5)}

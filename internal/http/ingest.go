@@ -9,7 +9,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
-	"github.com/order-tracking/order-tracking/internal/usecase"
+	"github.com/order-tracking/order-tracking/internal/tracking"
 )
 
 // Phone apps send the head of their queue again for ever unless they get a 2xx. So
@@ -117,16 +117,16 @@ func (s *Server) ingestOwnTracks(c *gin.Context) {
 }
 
 // ingest hands a report on and says whether the answer is yet to be written.
-func (s *Server) ingest(c *gin.Context, report usecase.PhoneReport, whole bool) bool {
+func (s *Server) ingest(c *gin.Context, report tracking.PhoneReport, whole bool) bool {
 	if !whole {
-		report = usecase.PhoneReport{}
+		report = tracking.PhoneReport{}
 		drop(&report, domain.DropMalformed, 1)
 	}
 	if over := len(report.Positions) - domain.MaxPositions; over > 0 {
 		report.Positions = report.Positions[over:] // the newest come last
 		drop(&report, domain.DropMalformed, over)
 	}
-	if _, err := s.UseCases.Tracking.Ingest(c.Request.Context(), c.Param("token"), report); err != nil {
+	if _, err := s.Tracking.Ingest(c.Request.Context(), c.Param("token"), report); err != nil {
 		fail(c, err)
 		return false
 	}

@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
-	"github.com/order-tracking/order-tracking/internal/usecase"
+	"github.com/order-tracking/order-tracking/internal/tracking"
 )
 
 // Traccar Client and OsmAnd report in one of three forms: parameters in the query, the
@@ -29,8 +29,8 @@ const (
 )
 
 // parseOsmand reads what was posted. It never fails: what can't be read is counted.
-func parseOsmand(query url.Values, body []byte) usecase.PhoneReport {
-	var r usecase.PhoneReport
+func parseOsmand(query url.Values, body []byte) tracking.PhoneReport {
+	var r tracking.PhoneReport
 	body = bytes.TrimSpace(body)
 	if len(body) > 0 && (body[0] == '{' || body[0] == '[') {
 		var doc any
@@ -56,7 +56,7 @@ func parseOsmand(query url.Values, body []byte) usecase.PhoneReport {
 	return r
 }
 
-func drop(r *usecase.PhoneReport, reason domain.DropReason, n int) {
+func drop(r *tracking.PhoneReport, reason domain.DropReason, n int) {
 	if r.Unusable == nil {
 		r.Unusable = map[domain.DropReason]int{}
 	}
@@ -65,7 +65,7 @@ func drop(r *usecase.PhoneReport, reason domain.DropReason, n int) {
 
 // osmandDocument reads a JSON document: one report, or several as the app sends them
 // when it empties its buffer.
-func osmandDocument(r *usecase.PhoneReport, doc any) {
+func osmandDocument(r *tracking.PhoneReport, doc any) {
 	for _, d := range objects(r, doc) {
 		switch location := d["location"].(type) {
 		case map[string]any, []any:
@@ -79,7 +79,7 @@ func osmandDocument(r *usecase.PhoneReport, doc any) {
 }
 
 // objects are the one of a document, or all of its list. Whatever else is there is counted.
-func objects(r *usecase.PhoneReport, doc any) (out []map[string]any) {
+func objects(r *tracking.PhoneReport, doc any) (out []map[string]any) {
 	list, ok := doc.([]any)
 	if !ok {
 		list = []any{doc}
@@ -96,7 +96,7 @@ func objects(r *usecase.PhoneReport, doc any) (out []map[string]any) {
 
 // osmandLocation reads the location of a JSON document: metres per second, a level of 0
 // to 1, and −1 for what the phone does not know.
-func osmandLocation(r *usecase.PhoneReport, location map[string]any) {
+func osmandLocation(r *tracking.PhoneReport, location map[string]any) {
 	coords, _ := location["coords"].(map[string]any)
 	p, ok := place(r, coords["latitude"], coords["longitude"], location["timestamp"])
 	if !ok {
@@ -117,7 +117,7 @@ func osmandLocation(r *usecase.PhoneReport, location map[string]any) {
 
 // osmandParams reads the parameters of a query, a form or a flat document: knots and
 // percent.
-func osmandParams(r *usecase.PhoneReport, params map[string]any) {
+func osmandParams(r *tracking.PhoneReport, params map[string]any) {
 	lat, lon := params["lat"], params["lon"]
 	if both, ok := params["location"].(string); ok && lat == nil && lon == nil {
 		lat, lon = splitLocation(both)
@@ -148,7 +148,7 @@ func osmandParams(r *usecase.PhoneReport, params map[string]any) {
 
 // place reads where and when. It says false when that can't be read, which is counted,
 // and when there is nothing to read: a sign of life.
-func place(r *usecase.PhoneReport, lat, lon, timestamp any) (p domain.Position, ok bool) {
+func place(r *tracking.PhoneReport, lat, lon, timestamp any) (p domain.Position, ok bool) {
 	if lat == nil && lon == nil {
 		return p, false
 	}

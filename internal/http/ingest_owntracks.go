@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
-	"github.com/order-tracking/order-tracking/internal/usecase"
+	"github.com/order-tracking/order-tracking/internal/tracking"
 )
 
 // OwnTracks posts one JSON document a request. https://owntracks.org/booklet/tech/http/
@@ -15,8 +15,8 @@ const metresPerSecondOfKmh = 1 / 3.6
 
 // parseOwnTracks reads what was posted by a user's device. It never fails: what can't be
 // read is counted, and what is not about places is ignored, encrypted documents too.
-func parseOwnTracks(user, device string, body []byte) usecase.PhoneReport {
-	var r usecase.PhoneReport
+func parseOwnTracks(user, device string, body []byte) tracking.PhoneReport {
+	var r tracking.PhoneReport
 	if body = bytes.TrimSpace(body); len(body) == 0 {
 		return r // a friend was deleted
 	}
@@ -38,7 +38,7 @@ func parseOwnTracks(user, device string, body []byte) usecase.PhoneReport {
 	return r
 }
 
-func ownTracksLocation(r *usecase.PhoneReport, doc map[string]any, user, device string) {
+func ownTracksLocation(r *tracking.PhoneReport, doc map[string]any, user, device string) {
 	p, ok := place(r, doc["lat"], doc["lon"], doc["tst"])
 	if !ok {
 		return
@@ -53,7 +53,7 @@ func ownTracksLocation(r *usecase.PhoneReport, doc map[string]any, user, device 
 
 // ownTracksArrival is the phone's own geofence. Where it was is no position of the
 // track: the app sends that by itself.
-func ownTracksArrival(r *usecase.PhoneReport, doc map[string]any) {
+func ownTracksArrival(r *tracking.PhoneReport, doc map[string]any) {
 	if p, ok := place(r, doc["lat"], doc["lon"], doc["tst"]); ok {
 		p.Accuracy = measured(doc["acc"])
 		r.Arrivals = append(r.Arrivals, p)

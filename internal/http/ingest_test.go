@@ -13,23 +13,23 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
-	"github.com/order-tracking/order-tracking/internal/usecase"
+	"github.com/order-tracking/order-tracking/internal/tracking"
 )
 
 func num(v float64) *float64 { return &v }
 
 func here(lat, lon float64) domain.Position { return domain.Position{Lat: lat, Lon: lon} }
 
-func one(p domain.Position) usecase.PhoneReport {
-	return usecase.PhoneReport{Positions: []domain.Position{p}}
+func one(p domain.Position) tracking.PhoneReport {
+	return tracking.PhoneReport{Positions: []domain.Position{p}}
 }
 
-func unusable(reason domain.DropReason) usecase.PhoneReport {
-	return usecase.PhoneReport{Unusable: map[domain.DropReason]int{reason: 1}}
+func unusable(reason domain.DropReason) tracking.PhoneReport {
+	return tracking.PhoneReport{Unusable: map[domain.DropReason]int{reason: 1}}
 }
 
 var (
-	alive     = usecase.PhoneReport{} // a sign of life
+	alive     = tracking.PhoneReport{} // a sign of life
 	malformed = unusable(domain.DropMalformed)
 	second    = time.Date(2026, 5, 4, 12, 30, 0, 0, time.UTC)
 )
@@ -46,7 +46,7 @@ func TestOsmandParameters(t *testing.T) {
 	full.Attributes = domain.Attributes{"charge": true, "hdop": 1.5, "alarm": "sos", "mock": false, "cell": "257,02"}
 	for name, tt := range map[string]struct {
 		query string
-		want  usecase.PhoneReport
+		want  tracking.PhoneReport
 	}{
 		"everything":                           {"id=1&lat=55.7512&lon=37.6184&timestamp=1777897800&speed=10&bearing=90&altitude=156.5&accuracy=4&batt=57&charge=true&hdop=1.5&alarm=sos&mock=0&valid=1&cell=257,02", one(full)},
 		"deviceid, heading and location":       {"deviceid=1&location=55.7512,37.6184&heading=45", one(domain.Position{Lat: 55.7512, Lon: 37.6184, Heading: num(45)})},
@@ -97,7 +97,7 @@ func TestOsmandJSON(t *testing.T) {
 	coords := `"coords":{"latitude":55.7512,"longitude":37.6184`
 	for name, tt := range map[string]struct {
 		doc  string
-		want usecase.PhoneReport
+		want tracking.PhoneReport
 	}{
 		"everything": {`{"device_id":"1","location":{"timestamp":"2026-05-04T12:30:00.000Z",` + coords + `,"accuracy":5,"speed":4.2,"heading":180,"altitude":150},
 			"is_moving":true,"odometer":1234.5,"event":"motionchange","battery":{"level":0.57,"is_charging":false},"activity":{"type":"walking"},"extras":{"shift":"B"},"_":"&id=1"}}`, one(full)},
@@ -112,8 +112,8 @@ func TestOsmandJSON(t *testing.T) {
 		"numbers as text":      {`{"location":{"coords":{"latitude":"1,5","longitude":"2"}}}`, one(here(1.5, 2))},
 		"milliseconds":         {`{"location":{"timestamp":1777897800000,"coords":{"latitude":1,"longitude":2}}}`, one(timed(here(1, 2), second))},
 		"flat":                 {`{"deviceid":"1","lat":1,"lon":2,"speed":10,"timestamp":1777897800}`, one(domain.Position{Lat: 1, Lon: 2, Speed: num(10 * 1852.0 / 3600), RecordedAt: second})},
-		"several":              {`{"location":[{"coords":{"latitude":1,"longitude":2}},{"coords":{"latitude":3,"longitude":4}}]}`, usecase.PhoneReport{Positions: []domain.Position{here(1, 2), here(3, 4)}}},
-		"several documents":    {`[{"location":{"coords":{"latitude":1,"longitude":2}}},{"lat":3,"lon":4}]`, usecase.PhoneReport{Positions: []domain.Position{here(1, 2), here(3, 4)}}},
+		"several":              {`{"location":[{"coords":{"latitude":1,"longitude":2}},{"coords":{"latitude":3,"longitude":4}}]}`, tracking.PhoneReport{Positions: []domain.Position{here(1, 2), here(3, 4)}}},
+		"several documents":    {`[{"location":{"coords":{"latitude":1,"longitude":2}}},{"lat":3,"lon":4}]`, tracking.PhoneReport{Positions: []domain.Position{here(1, 2), here(3, 4)}}},
 		"several of nothing":   {`{"location":[7]}`, malformed},
 		"an array of numbers":  {`[1]`, malformed},
 		"lists of lists":       {`[[]]`, malformed},
@@ -134,11 +134,11 @@ func TestOwnTracks(t *testing.T) {
 	full.Attributes = domain.Attributes{"tid": "ab", "t": "u", "conn": "m", "user": "bob", "device": "pixel"}
 	for name, tt := range map[string]struct {
 		doc  string
-		want usecase.PhoneReport
+		want tracking.PhoneReport
 	}{
 		"location": {`{"_type":"location","lat":55.7512,"lon":37.6184,"tst":1777897800,"acc":10,"alt":150,"vel":36,"cog":90,"batt":80,"tid":"ab","t":"u","conn":"m","_id":"x","topic":"owntracks/bob/pixel"}`, one(full)},
 		"transition": {`{"_type":"transition","event":"enter","lat":1,"lon":2,"acc":30,"tst":1777897800,"desc":"door","wtst":1}`,
-			usecase.PhoneReport{Arrivals: []domain.Position{{Lat: 1, Lon: 2, Accuracy: num(30), RecordedAt: second}}}},
+			tracking.PhoneReport{Arrivals: []domain.Position{{Lat: 1, Lon: 2, Accuracy: num(30), RecordedAt: second}}}},
 		"leaving":          {`{"_type":"transition","event":"leave","lat":1,"lon":2,"tst":1}`, alive},
 		"a waypoint":       {`{"_type":"waypoint","lat":1,"lon":2,"rad":10,"tst":1}`, alive},
 		"last will":        {`{"_type":"lwt","tst":1}`, alive},
@@ -164,7 +164,7 @@ func TestOwnTracks(t *testing.T) {
 
 // What a phone sends can't break anything: every position that comes out can be
 // encoded, stored and judged.
-func checkReport(t *testing.T, r usecase.PhoneReport) {
+func checkReport(t *testing.T, r tracking.PhoneReport) {
 	t.Helper()
 	for _, p := range append(r.Positions, r.Arrivals...) {
 		p, ok := p.Clean(second)

@@ -67,7 +67,7 @@ func (s *Server) onboardingRoutes() {
 	const path = "/courier/{courier_id}/onboarding"
 	gone := []domain.Code{domain.CodeNotFound}
 	revoke := func(ctx context.Context, courier, token string) (*bodyOnly[revoked], error) {
-		n, err := s.UseCases.Couriers.RevokePhones(ctx, courier, token)
+		n, err := s.Couriers.RevokePhones(ctx, courier, token)
 		return bodyOf(revoked{n}, err)
 	}
 	handle(s, operation{
@@ -101,7 +101,7 @@ func (s *Server) onboardingRoutes() {
 }
 
 func (s *Server) onboard(ctx context.Context, in *onboardIn) (*bodyOnly[onboarded], error) {
-	o, err := s.UseCases.Couriers.Onboard(ctx, in.ID)
+	o, err := s.Couriers.Onboard(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -111,7 +111,7 @@ func (s *Server) onboard(ctx context.Context, in *onboardIn) (*bodyOnly[onboarde
 }
 
 func (s *Server) listPhones(ctx context.Context, in *CourierPath) (*bodyOnly[phoneList], error) {
-	tokens, err := s.UseCases.Couriers.Phones(ctx, in.ID)
+	tokens, err := s.Couriers.Phones(ctx, in.ID)
 	out := phoneList{Tokens: make([]phone, len(tokens))}
 	for i, t := range tokens {
 		out.Tokens[i] = phone{ID: t.ID, CreatedAt: t.CreatedAt}

@@ -157,7 +157,7 @@ func TestIngestAnswers(t *testing.T) {
 	require.Equal(t, 55.7, at["lat"])
 	require.NotContains(t, at, "speed")
 	require.Equal(t, 50.0, at["battery"])
-	counts := d.srv.UseCases.Positions()
+	counts := d.srv.Tracking.Counts()
 	for reason, want := range map[domain.DropReason]int64{
 		domain.DropOutOfRange: 1, domain.DropNullIsland: 1, domain.DropTooOld: 1, domain.DropFuture: 1, domain.DropMalformed: 2 + 6,
 	} {
@@ -182,7 +182,7 @@ func TestCourierTrack(t *testing.T) {
 	}
 	require.Empty(t, d.do("GET", path, nil).ok(200)["trail"])
 	require.Equal(t, "null", string(mustJSON(t, d.do("GET", path+"?format=geojson", nil).ok(200)["geometry"])))
-	_, err := d.srv.UseCases.Tracking.Store.AppendFixes(t.Context(), fixes, nil)
+	_, err := d.srv.Tracking.Store.AppendFixes(t.Context(), fixes, nil)
 	require.NoError(t, err)
 
 	all := d.do("GET", path, nil).ok(200)

@@ -11,7 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
-	"github.com/order-tracking/order-tracking/internal/usecase"
+	"github.com/order-tracking/order-tracking/internal/orders"
+	"github.com/order-tracking/order-tracking/internal/tracking"
 )
 
 func TestDocumentIsServed(t *testing.T) {
@@ -107,16 +108,16 @@ func TestLimitsAreTheDomains(t *testing.T) {
 		return refusal(faults, err)
 	}
 	step := func(pointer string, value any) error {
-		v, faults := decodeWith[usecase.StatusChange](t, map[string]any{"status": "confirmed", "proof": map[string]any{}}, pointer, value)
-		return refusal(faults, d.srv.UseCases.Orders.CheckStatus(v))
+		v, faults := decodeWith[orders.StatusChange](t, map[string]any{"status": "confirmed", "proof": map[string]any{}}, pointer, value)
+		return refusal(faults, d.srv.Orders.CheckStatus(v))
 	}
 	edit := func(pointer string, value any) error {
 		v, faults := decodeWith[orderPatch](t, map[string]any{"exception": map[string]any{"code": "x"}}, pointer, value)
-		return refusal(faults, d.srv.UseCases.Orders.CheckEdit(v.edit(nil)))
+		return refusal(faults, d.srv.Orders.CheckEdit(v.edit(nil)))
 	}
 	courier := func(pointer string, value any) error {
 		v, faults := decodeWith[domain.CourierEdit](t, map[string]any{"name": "A"}, pointer, value)
-		return refusal(faults, d.srv.UseCases.Couriers.CheckEdit(v, false))
+		return refusal(faults, d.srv.Couriers.CheckEdit(v, false))
 	}
 	position := func(pointer string, value any) error {
 		v, faults := decodeWith[positionIn](t, map[string]any{"lat": 1, "lon": 1}, pointer, value)
@@ -126,8 +127,8 @@ func TestLimitsAreTheDomains(t *testing.T) {
 		return refusal(faults, err)
 	}
 	notice := func(pointer string, value any) error {
-		v, faults := decodeWith[usecase.Notice](t, map[string]any{}, pointer, value)
-		return refusal(faults, d.srv.UseCases.Orders.CheckNotice(v))
+		v, faults := decodeWith[orders.Notice](t, map[string]any{}, pointer, value)
+		return refusal(faults, d.srv.Orders.CheckNotice(v))
 	}
 	// Where a schema's fields are in a request, and who checks it.
 	checked := map[string]struct {
@@ -238,9 +239,9 @@ func TestPageLimitsAreTheDomains(t *testing.T) {
 	}
 	for _, p := range d.srv.api.OpenAPI().Paths["/couriers/near"].Get.Parameters {
 		if p.Name == "limit" {
-			require.InDelta(t, usecase.MaxNear, *p.Schema.Maximum, 0)
+			require.InDelta(t, tracking.MaxNear, *p.Schema.Maximum, 0)
 		}
 	}
-	require.Equal(t, 10, usecase.DefaultNear)
+	require.Equal(t, 10, tracking.DefaultNear)
 	require.Equal(t, 50, domain.DefaultPage)
 }

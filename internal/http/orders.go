@@ -10,8 +10,9 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
+	"github.com/order-tracking/order-tracking/internal/orders"
+	"github.com/order-tracking/order-tracking/internal/paging"
 	"github.com/order-tracking/order-tracking/internal/transport"
-	"github.com/order-tracking/order-tracking/internal/usecase"
 )
 
 // OrderPath is the order that an operation is about.
@@ -81,13 +82,13 @@ func (s *Server) orderRoutes() {
 		summary: "Take an order one step further",
 		about: "Follows the status table; asking for the status that the order is in changes nothing. " +
 			"`assigned` is set by assign-courier.",
-		body: usecase.StatusChange{}, request: exampleStep, reply: exampleOrder,
+		body: orders.StatusChange{}, request: exampleStep, reply: exampleOrder,
 		codes: []domain.Code{domain.CodeIllegalTransition, domain.CodeCancelAfterPickup},
 	}, s.updateStatus)
 	handle(s, operation{
 		method: http.MethodPost, path: "/order/{order_id}/assign-courier", id: "assignCourier", tag: tagOrders,
 		summary: "Give an order to a courier", about: "To the one named, or with `auto` to the nearest on duty that has room.",
-		body: usecase.Assignment{}, request: exampleAssignment, reply: exampleOrder,
+		body: orders.Assignment{}, request: exampleAssignment, reply: exampleOrder,
 		codes: []domain.Code{
 			domain.CodeCourierNotFound, domain.CodeIllegalTransition, domain.CodeCancelAfterPickup,
 			domain.CodeCourierBusy, domain.CodeNoCourierAvailable,
@@ -97,7 +98,7 @@ func (s *Server) orderRoutes() {
 		method: http.MethodPost, path: "/order/{order_id}/notify", id: "notifyCustomer", tag: tagOrders,
 		status: http.StatusAccepted, summary: "Send the customer a message",
 		about: "A template's text or one of your own; with neither, where the order stands.",
-		body:  usecase.Notice{}, request: exampleNotice, reply: exampleNotified,
+		body:  orders.Notice{}, request: exampleNotice, reply: exampleNotified,
 	}, s.notify)
 }
 
@@ -115,13 +116,13 @@ func (s *Server) createOrder(ctx context.Context, c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	draft, err := request(body, nil, s.UseCases.Orders.CheckDraft)
+	draft, err := request(body, nil, s.Orders.CheckDraft)
 	if err != nil {
 		return err
 	}
 	key := Idempotent{c.Request.Header.Get("Idempotency-Key")}
 	o, again, err := once(ctx, key, func(ctx context.Context) (*domain.Order, error) {
-		return s.UseCases.Orders.Create(ctx, draft)
+		return s.Orders.Create(ctx, draft)
 	})
 	if err != nil {
 		return err
@@ -161,7 +162,7 @@ func (s *Server) getOrder(ctx context.Context, c *gin.Context) error {
 	if err := onlyQuery(c.Request.URL); err != nil {
 		return err
 	}
-	o, err := s.UseCases.Orders.Get(ctx, c.Param("order_id"))
+	o, err := s.Orders.Get(ctx, c.Param("order_id"))
 	if err != nil {
 		return err
 	}
@@ -181,8 +182,8 @@ type Paging struct {
 	Token string        `query:"page_token" doc:"next_page_token of the page before; the filters must be the same" maxLength:"1024"`
 }
 
-func (p Paging) request() usecase.PageRequest {
-	return usecase.PageRequest{Size: p.Size.ptr(), Token: p.Token}
+func (p Paging) request() paging.Request {
+	return paging.Request{Size: p.Size.ptr(), Token: p.Token}
 }
 
 // orderPage is a page of orders.
@@ -242,6 +243,6 @@ type listOrdersIn struct {
 }
 
 func (s *Server) listOrders(ctx context.Context, in *listOrdersIn) (*bodyOnly[*orderPage], error) {
-	orders, next, err := s.UseCases.Orders.List(ctx, in.filter(), in.request())
+	orders, next, err := s.Orders.List(ctx, in.filter(), in.request())
 	return bodyOf(&orderPage{Orders: orders, Next: next}, err)
 }

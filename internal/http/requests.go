@@ -79,7 +79,7 @@ func change[T any](ctx context.Context, s *Server, in *ChangeIn, check func(T) e
 // expectedOf returns the version that the caller insists on.
 func (s *Server) expectedOf(ctx context.Context, in *ChangeIn) (int64, error) {
 	return transport.ExpectedVersion(in.Tags, func() (int64, error) {
-		o, err := s.UseCases.Orders.Get(ctx, in.ID)
+		o, err := s.Orders.Get(ctx, in.ID)
 		if err != nil {
 			return 0, err
 		}

@@ -8,7 +8,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
-	"github.com/order-tracking/order-tracking/internal/usecase"
+	"github.com/order-tracking/order-tracking/internal/orders"
 )
 
 // limit is what the domain says of a field: the zero value of a member says nothing.
@@ -60,8 +60,8 @@ func limits() map[string]limit {
 		"StatusChange.occurred_at": {doc: "when it happened; absent: now; at most 5 minutes ahead"},
 		"Proof.recipient":          text(domain.MaxName), "Proof.code": text(domain.MaxKey), "Proof.note": text(domain.MaxText),
 		"Proof.photo_url": text(domain.MaxText), "Proof.signature_url": text(domain.MaxText),
-		"Notice.channel": {enum: []any{usecase.ChannelLive}}, "Notice.text": text(domain.MaxText),
-		"Notice.template":     {enum: enumOf(usecase.Templates())},
+		"Notice.channel": {enum: []any{orders.ChannelLive}}, "Notice.text": text(domain.MaxText),
+		"Notice.template":     {enum: enumOf(orders.Templates())},
 		"StatusAnswer.status": statuses, "Track.status": statuses, "Event.status": statuses, "Event.previous_status": statuses,
 		"Courier.vehicle": vehicles, "Actor.kind": {doc: "a role"},
 		"Estimate.confidence": between(0, 1),

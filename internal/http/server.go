@@ -11,18 +11,25 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
+	"github.com/order-tracking/order-tracking/internal/access"
 	"github.com/order-tracking/order-tracking/internal/auth"
 	"github.com/order-tracking/order-tracking/internal/domain"
+	"github.com/order-tracking/order-tracking/internal/orders"
 	"github.com/order-tracking/order-tracking/internal/push"
+	"github.com/order-tracking/order-tracking/internal/shipping"
+	"github.com/order-tracking/order-tracking/internal/tracking"
 	"github.com/order-tracking/order-tracking/internal/transport"
-	"github.com/order-tracking/order-tracking/internal/usecase"
 )
 
 // Deps is what the door works with.
 type Deps struct {
-	UseCases *usecase.UseCases
-	Hub      *push.Hub
-	Guard    *auth.Guard
+	Orders    *orders.Service
+	Couriers  *tracking.Couriers
+	Tracking  *tracking.Service
+	Shipments *shipping.Service
+	Tickets   *access.Tickets
+	Hub       *push.Hub
+	Guard     *auth.Guard
 	// Ready says whether the product can work; /readyz asks it.
 	Ready      func(context.Context) error
 	Registerer prometheus.Registerer

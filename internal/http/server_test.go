@@ -21,13 +21,17 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 
+	"github.com/order-tracking/order-tracking/internal/access"
 	"github.com/order-tracking/order-tracking/internal/auth"
 	"github.com/order-tracking/order-tracking/internal/domain"
 	"github.com/order-tracking/order-tracking/internal/eta"
+	"github.com/order-tracking/order-tracking/internal/idempotency"
 	"github.com/order-tracking/order-tracking/internal/infrastructure/cache"
 	"github.com/order-tracking/order-tracking/internal/infrastructure/database"
+	"github.com/order-tracking/order-tracking/internal/orders"
 	"github.com/order-tracking/order-tracking/internal/push"
-	"github.com/order-tracking/order-tracking/internal/usecase"
+	"github.com/order-tracking/order-tracking/internal/shipping"
+	"github.com/order-tracking/order-tracking/internal/tracking"
 )
 
 type wallClock struct{}
@@ -69,12 +73,18 @@ func openHub(t testing.TB, cfg Config, guard *auth.Guard, bounds push.Config) *d
 	var background sync.WaitGroup
 	background.Go(func() { _ = hub.Run(ctx) })
 	registry := prometheus.NewRegistry()
+	keys, estimate := idempotency.NewKeys(store, wallClock{}), eta.Config{Default: time.Hour}
+	verbs := orders.New(orders.Deps{
+		Store: store, Live: live, Clock: wallClock{}, Log: log, Keys: keys, Estimate: estimate, PhoneRegion: "RU", StaleAfter: time.Minute,
+	}, hub)
+	positions := tracking.New(tracking.Deps{
+		Store: store, Live: live, Watchers: hub, Clock: wallClock{}, Log: log, Keys: keys, Orders: verbs, Estimate: estimate,
+		PhoneRegion: "RU", StaleAfter: time.Minute,
+	})
 	srv := New(Deps{
-		UseCases: usecase.New(usecase.Deps{
-			Store: store, Live: live, Audience: hub, Clock: wallClock{}, Log: log, PhoneRegion: "RU", StaleAfter: time.Minute,
-			Estimate: eta.Config{Default: time.Hour},
-		}),
-		Hub: hub, Guard: guard, Ready: store.Ping, Registerer: registry, Gatherer: registry,
+		Orders: verbs, Tracking: positions, Couriers: &tracking.Couriers{Service: positions},
+		Shipments: shipping.New(shipping.Deps{Store: store, Clock: wallClock{}, Log: log, Keys: keys, Orders: verbs}),
+		Tickets:   &access.Tickets{Store: store, Clock: wallClock{}}, Hub: hub, Guard: guard, Ready: store.Ping, Registerer: registry, Gatherer: registry,
 		Log: log, Clock: wallClock{}, Config: cfg,
 	})
 	server := httptest.NewUnstartedServer(srv)

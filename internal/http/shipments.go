@@ -10,8 +10,8 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
+	"github.com/order-tracking/order-tracking/internal/shipping"
 	"github.com/order-tracking/order-tracking/internal/transport"
-	"github.com/order-tracking/order-tracking/internal/usecase"
 )
 
 type bookedOut struct {
@@ -43,7 +43,7 @@ func (s *Server) shipmentRoutes() {
 		about: "Accepted at once; whether the company takes it is seen a moment later in `phase`. The tariff is a code of the company's, " +
 			"`cheapest` (the default) or `fastest`; packages follow from the items when absent. With a `tracking_number` " +
 			"a parcel that was booked elsewhere is followed instead.",
-		body: usecase.ShipmentDraft{}, request: exampleShipmentDraft, reply: exampleShipment,
+		body: shipping.ShipmentDraft{}, request: exampleShipmentDraft, reply: exampleShipment,
 		codes: []domain.Code{
 			domain.CodeCarrierNotFound, domain.CodeShipmentExists, domain.CodeOrderFinished, domain.CodeIllegalTransition,
 		},
@@ -52,7 +52,7 @@ func (s *Server) shipmentRoutes() {
 		method: http.MethodGet, path: "/order/{order_id}/shipment", id: "getShipment", tag: tagShipments,
 		summary: "An order's parcel at a delivery company", reply: exampleShipment, codes: found,
 	}, func(ctx context.Context, in *OrderPath) (*bodyOnly[*domain.Shipment], error) {
-		return bodyOf(s.UseCases.Shipments.Get(ctx, in.ID))
+		return bodyOf(s.Shipments.Get(ctx, in.ID))
 	})
 	plain[labelIn, struct{}](s, operation{
 		method: http.MethodGet, path: "/order/{order_id}/shipment/label", id: "getShipmentLabel", tag: tagShipments,
@@ -87,12 +87,12 @@ type bookIn struct {
 }
 
 func (s *Server) bookShipment(ctx context.Context, in *bookIn) (*bookedOut, error) {
-	draft, err := request(in.JSONBody, in.check(), s.UseCases.Shipments.Check)
+	draft, err := request(in.JSONBody, in.check(), s.Shipments.Check)
 	if err != nil {
 		return nil, err
 	}
 	o, again, err := once(ctx, in.Idempotent, func(ctx context.Context) (*domain.Order, error) {
-		return s.UseCases.Shipments.Book(ctx, in.ID, draft)
+		return s.Shipments.Book(ctx, in.ID, draft)
 	})
 	if err != nil {
 		return nil, err
@@ -110,7 +110,7 @@ func (s *Server) getLabel(ctx context.Context, c *gin.Context) error {
 		return err
 	}
 	kind := cmp.Or(domain.LabelKind(c.Query("kind")), domain.LabelBarcode)
-	pdf, err := s.UseCases.Shipments.Label(ctx, c.Param("order_id"), kind)
+	pdf, err := s.Shipments.Label(ctx, c.Param("order_id"), kind)
 	if err != nil {
 		return err
 	}
@@ -156,7 +156,7 @@ func (s *Server) quoteShipment(ctx context.Context, in *quoteIn) (*bodyOnly[quot
 	}
 	b := in.booking()
 	b.To.Location = to
-	quotes, err := s.UseCases.Shipments.Quote(ctx, in.Carrier, in.OrderID, b)
+	quotes, err := s.Shipments.Quote(ctx, in.Carrier, in.OrderID, b)
 	return bodyOf(quoteList{listed(quotes)}, err)
 }
 
@@ -179,7 +179,7 @@ func (s *Server) listPoints(ctx context.Context, in *pointsIn) (*bodyOnly[pointL
 	if in.Limit.Set && in.Limit.Value < 1 {
 		q.Limit = -1 // which the use case refuses
 	}
-	points, err := s.UseCases.Shipments.Points(ctx, in.Carrier, q)
+	points, err := s.Shipments.Points(ctx, in.Carrier, q)
 	return bodyOf(pointList{listed(points)}, err)
 }
 
@@ -192,7 +192,7 @@ type hookIn struct {
 // switch off who says no.
 func (s *Server) receiveHook(c *gin.Context) {
 	body, readErr := io.ReadAll(c.Request.Body)
-	if err := s.UseCases.Shipments.Receive(c.Request.Context(), c.Param("carrier"), c.Param("token"), body); err != nil {
+	if err := s.Shipments.Receive(c.Request.Context(), c.Param("carrier"), c.Param("token"), body); err != nil {
 		fail(c, err)
 		return
 	}

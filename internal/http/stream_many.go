@@ -125,9 +125,9 @@ func (m *many) admit(name string) (push.Topic, error) {
 	}
 	switch topic.Kind {
 	case push.KindOrder:
-		_, err = m.server.UseCases.Orders.Get(m.ctx, topic.ID)
+		_, err = m.server.Orders.Get(m.ctx, topic.ID)
 	case push.KindCourier:
-		_, err = m.server.UseCases.Couriers.Get(m.ctx, topic.ID)
+		_, err = m.server.Couriers.Get(m.ctx, topic.ID)
 	}
 	return topic, err
 }

@@ -7,14 +7,14 @@ import (
 	"github.com/gin-gonic/gin"
 	"github.com/lxzan/gws"
 
+	"github.com/order-tracking/order-tracking/internal/access"
 	"github.com/order-tracking/order-tracking/internal/domain"
 	"github.com/order-tracking/order-tracking/internal/transport"
-	"github.com/order-tracking/order-tracking/internal/usecase"
 )
 
 type ticketOut struct {
 	CacheControl string `header:"Cache-Control"`
-	Body         *usecase.IssuedTicket
+	Body         *access.IssuedTicket
 }
 
 // ticketRoute hands out what opens a stream.
@@ -26,9 +26,9 @@ func (s *Server) ticketRoute() {
 			"addresses end up in logs. Whoever adds `?ticket=` to a stream's address within 30 seconds, once, on any replica, is " +
 			"let in as the one who asked for the ticket. A WebSocket that shows a ticket that is not good (any more) is closed with " +
 			"4001, since pages are not told an answer's status. Idempotency-Key is of no use here: answers with secrets are not kept.",
-		reply: usecase.IssuedTicket{Ticket: "K7BXZ5WQ2RJ4TD6YHN3PVMLC8A", ExpiresAt: exampleTime.Add(domain.TicketTTL)}, //nolint:gosec // opens nothing
+		reply: access.IssuedTicket{Ticket: "K7BXZ5WQ2RJ4TD6YHN3PVMLC8A", ExpiresAt: exampleTime.Add(domain.TicketTTL)}, //nolint:gosec // opens nothing
 	}, func(ctx context.Context, _ *struct{}) (*ticketOut, error) {
-		t, err := s.UseCases.Access.IssueTicket(ctx)
+		t, err := s.Tickets.Issue(ctx)
 		return &ticketOut{"no-store", t}, err
 	})
 }
@@ -62,6 +62,6 @@ func (s *Server) enterStream(c *gin.Context) (context.Context, error) {
 			return local, err
 		}
 	}
-	caller, err := s.UseCases.Access.RedeemTicket(ctx, ticket)
+	caller, err := s.Tickets.Redeem(ctx, ticket)
 	return domain.WithCaller(ctx, caller), err
 }

@@ -80,7 +80,7 @@ func parseSince(since string) (*int64, error) {
 // openOrder starts a subscription to the order of the request, once the caller may
 // see it.
 func (s *Server) openOrder(ctx context.Context, c *gin.Context, since *int64, wake func()) (*push.Subscription, string, error) {
-	o, err := s.UseCases.Orders.Get(ctx, c.Param("order_id"))
+	o, err := s.Orders.Get(ctx, c.Param("order_id"))
 	if err != nil {
 		return nil, "", err
 	}

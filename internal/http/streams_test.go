@@ -246,12 +246,12 @@ func TestManyTopics(t *testing.T) {
 func TestPanicOfAMessage(t *testing.T) {
 	d := open(t)
 	courier := d.courier()
-	couriers := d.srv.UseCases.Couriers
+	couriers := d.srv.Couriers
 	w := d.watch("/ws")
-	d.srv.UseCases.Couriers = nil
+	d.srv.Couriers = nil
 	w.say(`{"subscribe":["courier:` + courier + `"]}`)
 	require.Eventually(t, func() bool { return d.logs.FilterMessageSnippet("panicked").Len() == 1 }, 5*time.Second, time.Millisecond)
-	d.srv.UseCases.Couriers = couriers
+	d.srv.Couriers = couriers
 	w.say(`{"subscribe":["courier:` + courier + `"]}`)
 	w.next("ack")
 	w.next("snapshot")

@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
+	"github.com/order-tracking/order-tracking/internal/tracking"
 	"github.com/order-tracking/order-tracking/internal/transport"
-	"github.com/order-tracking/order-tracking/internal/usecase"
 )
 
 var positionType = reflect.TypeFor[domain.Position]()
@@ -49,7 +49,7 @@ func (s *Server) trackingRoutes() {
 		summary: "The whole history of an order", about: "Oldest first.",
 		reply: eventList{Events: []domain.Event{exampleEvent}},
 	}, func(ctx context.Context, in *OrderPath) (*bodyOnly[eventList], error) {
-		events, err := s.UseCases.Orders.Events(ctx, in.ID)
+		events, err := s.Orders.Events(ctx, in.ID)
 		return bodyOf(eventList{listed(events)}, err)
 	})
 	handle(s, operation{
@@ -57,8 +57,8 @@ func (s *Server) trackingRoutes() {
 		summary: "Where an order is and how it came there",
 		about:   "The courier's position and trail are shown from the handover of the goods to the end.",
 		reply:   exampleTrack,
-	}, func(ctx context.Context, in *OrderPath) (*bodyOnly[*usecase.Track], error) {
-		return bodyOf(s.UseCases.Tracking.Track(ctx, in.ID))
+	}, func(ctx context.Context, in *OrderPath) (*bodyOnly[*tracking.Track], error) {
+		return bodyOf(s.Tracking.Track(ctx, in.ID))
 	})
 	handle(s, operation{
 		method: http.MethodGet, path: "/order/{order_id}/delivery-time", id: "estimateDelivery", tag: tagTracking,
@@ -66,12 +66,12 @@ func (s *Server) trackingRoutes() {
 		about:   "`[earliest, latest]` is an 80 % interval. A delivered order answers what happened.",
 		reply:   exampleEstimate, codes: []domain.Code{domain.CodeOrderFinished},
 	}, func(ctx context.Context, in *OrderPath) (*bodyOnly[domain.Estimate], error) {
-		return bodyOf(s.UseCases.Orders.DeliveryTime(ctx, in.ID))
+		return bodyOf(s.Orders.DeliveryTime(ctx, in.ID))
 	})
 }
 
 func (s *Server) getStatus(ctx context.Context, in *OrderPath) (*statusOut, error) {
-	o, err := s.UseCases.Orders.Get(ctx, in.ID)
+	o, err := s.Orders.Get(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}

@@ -19,8 +19,8 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
+	"github.com/order-tracking/order-tracking/internal/orders"
 	"github.com/order-tracking/order-tracking/internal/transport"
-	"github.com/order-tracking/order-tracking/internal/usecase"
 )
 
 const (
@@ -139,7 +139,7 @@ func (s *Server) importOrders(ctx context.Context, c *gin.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	defer s.untilGoingAway(ctx, func(err error) { cancel(err); run.stop() })()
-	err = s.UseCases.Orders.Import(ctx, usecase.Import{Key: in.Key, Rows: rows, Report: run.report, Stop: run.stop})
+	err = s.Orders.Import(ctx, orders.Import{Key: in.Key, Rows: rows, Report: run.report, Stop: run.stop})
 	if cause := context.Cause(ctx); err != nil && cause != nil {
 		err = cause
 	}
@@ -149,7 +149,7 @@ func (s *Server) importOrders(ctx context.Context, c *gin.Context) error {
 
 // importRows reads the body's rows, and at once the header of CSV. first is the number
 // of the first line, or 0.
-func importRows(body io.Reader, isCSV bool, first int64) (iter.Seq2[usecase.ImportRow, error], error) {
+func importRows(body io.Reader, isCSV bool, first int64) (iter.Seq2[orders.ImportRow, error], error) {
 	if !isCSV {
 		return newFileLines(body, max(1, first)).rows(jsonRow), nil
 	}
@@ -261,7 +261,7 @@ func (r *importRun) begin() error {
 func (r *importRun) stop() { _ = r.control.SetReadDeadline(time.Unix(1, 0)) }
 
 // report takes an outcome into the answer.
-func (r *importRun) report(out usecase.Imported, idle bool) error {
+func (r *importRun) report(out orders.Imported, idle bool) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.err != nil {

@@ -8,13 +8,13 @@ import (
 	"time"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
-	"github.com/order-tracking/order-tracking/internal/usecase"
+	"github.com/order-tracking/order-tracking/internal/orders"
 )
 
 // csvColumn is a column of imports and exports.
 type csvColumn struct {
 	name string
-	get  func(*usecase.Exported) string
+	get  func(*orders.Exported) string
 	// set takes over a cell that is not empty; its error says what is wanted.
 	set func(*domain.Restored, string) error
 }
@@ -93,7 +93,7 @@ func orNew[T any](p **T, make bool) *T {
 }
 
 func column[T any](name string, c cell[T], of finder[T]) csvColumn {
-	return csvColumn{name, func(x *usecase.Exported) string {
+	return csvColumn{name, func(x *orders.Exported) string {
 		if v := of(x.Order, false); v != nil {
 			return c.format(*v)
 		}
@@ -183,7 +183,7 @@ const unset = 1e9
 func stepColumn(s domain.Status) csvColumn {
 	name := stepPrefix + string(s)
 	return csvColumn{
-		name, func(x *usecase.Exported) string {
+		name, func(x *orders.Exported) string {
 			for _, e := range slices.Backward(x.Events) {
 				if e.Type == domain.EventStatusChanged && e.Status == s {
 					return formatTime(e.OccurredAt)

@@ -9,7 +9,7 @@ import (
 	"strings"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
-	"github.com/order-tracking/order-tracking/internal/usecase"
+	"github.com/order-tracking/order-tracking/internal/orders"
 )
 
 // csvReader reads a CSV import.
@@ -82,7 +82,7 @@ const (
 
 // row reads a record. One that can't be read costs its first line only: what follows
 // is read anew.
-func (r *csvReader) row(first fileLine, row *usecase.ImportRow) error {
+func (r *csvReader) row(first fileLine, row *orders.ImportRow) error {
 	text, more, whole, err := r.record(first)
 	if err != nil {
 		return err

@@ -15,8 +15,8 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
+	"github.com/order-tracking/order-tracking/internal/orders"
 	"github.com/order-tracking/order-tracking/internal/transport"
-	"github.com/order-tracking/order-tracking/internal/usecase"
 )
 
 func (s *Server) exportOrders(ctx context.Context, in *exportIn) (*huma.StreamResponse, error) {
@@ -34,7 +34,7 @@ func (s *Server) exportOrders(ctx context.Context, in *exportIn) (*huma.StreamRe
 			out.header()
 			return
 		}
-		err := s.UseCases.Orders.Export(ctx, in.filter(), out.row)
+		err := s.Orders.Export(ctx, in.filter(), out.row)
 		switch {
 		case err == nil:
 			err = out.flush()
@@ -69,7 +69,7 @@ func (x *exportRun) header() {
 }
 
 // row takes a courier, which CSV does not have, or an order into the answer.
-func (x *exportRun) row(v usecase.Exported) (err error) {
+func (x *exportRun) row(v orders.Exported) (err error) {
 	switch {
 	case x.cells != nil && v.Order != nil:
 		cells := make([]string, len(csvColumns))
@@ -95,7 +95,7 @@ type courierLine struct {
 }
 
 // jsonRow writes an order, which is encoded already, and its history into it.
-func (x *exportRun) jsonRow(v usecase.Exported) error {
+func (x *exportRun) jsonRow(v orders.Exported) error {
 	order, err := v.Order.Freeze()
 	if err != nil {
 		return err

@@ -9,7 +9,7 @@ import (
 	"slices"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
-	"github.com/order-tracking/order-tracking/internal/usecase"
+	"github.com/order-tracking/order-tracking/internal/orders"
 )
 
 // maxRow bounds a row of an import in bytes; one that is longer is refused by itself.
@@ -84,14 +84,14 @@ type importLine struct {
 type OrderFields domain.Order
 
 // rows reads the rows of a file: read fills one from each line that is not blank.
-func (l *fileLines) rows(read func(fileLine, *usecase.ImportRow) error) iter.Seq2[usecase.ImportRow, error] {
-	return func(yield func(usecase.ImportRow, error) bool) {
+func (l *fileLines) rows(read func(fileLine, *orders.ImportRow) error) iter.Seq2[orders.ImportRow, error] {
+	return func(yield func(orders.ImportRow, error) bool) {
 		for {
 			line, err := l.next()
 			if errors.Is(err, io.EOF) {
 				return
 			}
-			row := usecase.ImportRow{From: line.number, To: line.number}
+			row := orders.ImportRow{From: line.number, To: line.number}
 			switch {
 			case err != nil:
 			case line.tooLong:
@@ -109,7 +109,7 @@ func (l *fileLines) rows(read func(fileLine, *usecase.ImportRow) error) iter.Seq
 }
 
 // jsonRow reads a line of an NDJSON import.
-func jsonRow(line fileLine, row *usecase.ImportRow) error {
+func jsonRow(line fileLine, row *orders.ImportRow) error {
 	v, faults, err := decode[importLine](JSONBody{RawBody: line.text})
 	switch {
 	case err != nil:
@@ -128,7 +128,7 @@ func jsonRow(line fileLine, row *usecase.ImportRow) error {
 
 // sortRow tells new orders from those that lived elsewhere: these have an id, a
 // history, a time, or a status that they did not begin with.
-func sortRow(row *usecase.ImportRow, r domain.Restored) {
+func sortRow(row *orders.ImportRow, r domain.Restored) {
 	o := &r.Order
 	begun := o.Status == "" || o.Status == domain.StatusCreated
 	if o.ID == "" && begun && o.CreatedAt.IsZero() && len(r.Events) == 0 && len(r.Steps) == 0 {

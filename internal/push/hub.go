@@ -27,7 +27,7 @@ type Config struct {
 // checkEvery is how often watched orders are compared with the store.
 const checkEvery = time.Second
 
-// Hub tells subscriptions what happens. It implements domain.Audience.
+// Hub tells subscriptions what happens. It implements domain.Audience and domain.Watchers.
 type Hub struct {
 	cfg   Config
 	store domain.Store

@@ -298,6 +298,9 @@ func (h *Hub) position(ctx context.Context, courierID string) *domain.Position {
 	return &shown
 }
 
+// CourierChanged is of no interest to watchers: they see couriers through positions and orders.
+func (h *Hub) CourierChanged(string) {}
+
 // CourierMoved announces a courier's newest position and the orders in its custody.
 func (h *Hub) CourierMoved(fix domain.Fix, orderIDs []string) {
 	fix.Attributes = nil

@@ -85,6 +85,12 @@ func liveRoundTrip(t *testing.T, _ LiveOptions, s domain.LiveStore) {
 	require.NoError(t, err)
 	require.Equal(t, bare.Position, *p, "what is unknown stays absent")
 	require.Empty(t, put(t, s))
+	several, err := s.Positions(ctx, []string{bare.CourierID, domain.NewID(), id})
+	require.NoError(t, err)
+	require.Equal(t, map[string]*domain.Position{bare.CourierID: &bare.Position, id: &whole}, several)
+	several, err = s.Positions(ctx, nil)
+	require.NoError(t, err)
+	require.Empty(t, several)
 }
 
 func liveNewerWins(t *testing.T, _ LiveOptions, s domain.LiveStore) {

@@ -28,6 +28,15 @@ var courierTests = map[string]func(*testing.T, storeSuite){
 			requireCode(t, domain.CodeCourierNotFound, err)
 		}
 	},
+	"read by ids": func(t *testing.T, s storeSuite) {
+		one, two := s.courier(t, 1), s.courier(t, 2)
+		got, err := s.CouriersByID(t.Context(), []string{two.ID, domain.NewID(), "not an id", one.ID, two.ID})
+		require.NoError(t, err)
+		require.Equal(t, map[string]*domain.Courier{one.ID: one, two.ID: two}, got)
+		got, err = s.CouriersByID(t.Context(), nil)
+		require.NoError(t, err)
+		require.Empty(t, got)
+	},
 	"a replayed key makes no second courier": func(t *testing.T, s storeSuite) {
 		name := "Courier"
 		errs := together(racers, func(int) error {

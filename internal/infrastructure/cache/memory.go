@@ -97,15 +97,22 @@ func (m *Memory) put(fix *domain.Fix, at vector) bool {
 }
 
 // Position returns the newest position of a courier, or nil.
-func (m *Memory) Position(_ context.Context, courierID string) (*domain.Position, error) {
+func (m *Memory) Position(ctx context.Context, courierID string) (*domain.Position, error) {
+	found, err := m.Positions(ctx, []string{courierID})
+	return found[courierID], err
+}
+
+// Positions returns the newest positions of couriers by id.
+func (m *Memory) Positions(_ context.Context, ids []string) (map[string]*domain.Position, error) {
+	found := make(map[string]*domain.Position, len(ids))
 	m.mu.RLock()
 	defer m.mu.RUnlock()
-	i, known := m.couriers[courierID]
-	if !known {
-		return nil, nil
+	for _, id := range ids {
+		if i, known := m.couriers[id]; known {
+			found[id] = new(m.cells.couriers[i].Position)
+		}
 	}
-	p := m.cells.couriers[i].Position
-	return &p, nil
+	return found, nil
 }
 
 // Nearest returns the newest fixes around a point that were recorded after since,

@@ -125,28 +125,33 @@ func decodeFix(courierID, value string) (domain.Fix, error) {
 
 // Position returns the newest position of a courier, or nil.
 func (r *Redis) Position(ctx context.Context, courierID string) (*domain.Position, error) {
-	here, _ := r.memory.Position(ctx, courierID)
+	found, err := r.Positions(ctx, []string{courierID})
+	return found[courierID], err
+}
+
+// Positions returns the newest positions of couriers by id.
+func (r *Redis) Positions(ctx context.Context, ids []string) (map[string]*domain.Position, error) {
+	found, err := r.memory.Positions(ctx, ids)
+	if err != nil || len(ids) == 0 {
+		return found, err
+	}
 	s, err := r.session(ctx)
 	if err != nil {
-		return here, nil
+		return found, nil
 	}
 	call, cancel := within(ctx, opTimeout)
 	defer cancel()
-	value, err := s.client.Do(call, s.client.B().Hget().Key(r.fixesKey()).Field(courierID).Build()).ToString()
-	if err != nil {
-		if !rueidis.IsRedisNil(err) {
-			_ = r.fail(call, s, err)
+	there, err := r.fetch(call, s, ids, time.Time{})
+	for i := range there {
+		f := &there[i]
+		if here := found[f.CourierID]; here == nil || f.RecordedAt.After(here.RecordedAt) {
+			found[f.CourierID] = &f.Position
 		}
-		return here, ctx.Err()
 	}
-	there, err := decodeFix(courierID, value)
-	if err != nil {
-		return nil, err
+	if domain.CodeOf(err) == domain.CodeUnavailable { // those that passed through here
+		return found, ctx.Err()
 	}
-	if here != nil && here.RecordedAt.After(there.RecordedAt) {
-		return here, nil
-	}
-	return &there.Position, nil
+	return found, err
 }
 
 // Nearest returns the newest fixes around a point that were recorded after since,

@@ -231,7 +231,9 @@ func scanDocument(r *sql.Rows) (d domain.Document, err error) {
 
 // Secret returns the installation's secret of the name; see domain.AccessStore.
 func (s *Store) Secret(ctx context.Context, name string, proposal []byte) (value []byte, err error) {
-	read := func() (bool, error) { return s.one(ctx, `SELECT value FROM secrets WHERE name = $1`, []any{name}, &value) }
+	read := func() (bool, error) {
+		return s.one(ctx, `SELECT value FROM secrets WHERE name = $1`, []any{name}, &value)
+	}
 	if found, err := read(); found || err != nil {
 		return value, err
 	}

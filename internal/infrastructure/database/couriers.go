@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"slices"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
@@ -90,6 +91,20 @@ func (s *Store) Courier(ctx context.Context, id string) (*domain.Courier, error)
 	}
 	rows, err := s.query(ctx, selectCourier, id)
 	return courierOf(id, rows, err)
+}
+
+// CouriersByID returns those of the couriers that exist; see domain.Store.
+func (s *Store) CouriersByID(ctx context.Context, ids []string) (map[string]*domain.Courier, error) {
+	ids = slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return !isID(id) })
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	found, err := list(ctx, s, scanCourier, `SELECT data, active_orders FROM couriers WHERE id`+s.d.among, s.d.list(ids))
+	out := make(map[string]*domain.Courier, len(found))
+	for _, c := range found {
+		out[c.ID] = c
+	}
+	return out, err
 }
 
 // Couriers returns a page of couriers; see domain.Store.

@@ -1,0 +1,110 @@
+package orders
+
+import (
+	"context"
+
+	"github.com/order-tracking/order-tracking/internal/domain"
+	"github.com/order-tracking/order-tracking/internal/eta"
+	"github.com/order-tracking/order-tracking/internal/idempotency"
+)
+
+// courierFacts returns what an estimate needs to know of a courier; what can't be
+// had is left out, an estimate is never a reason to refuse.
+func (s *Service) courierFacts(ctx context.Context, courierID string) eta.Facts {
+	f := eta.Facts{Now: s.Clock.Now()}
+	if courierID == "" {
+		return f
+	}
+	if courier, err := s.Store.Courier(ctx, courierID); err == nil {
+		f.Vehicle = courier.Vehicle
+	}
+	if p, err := s.Live.Position(ctx, courierID); err == nil {
+		f.Position = p
+	}
+	return f
+}
+
+// courierUnlessFinal is whose position an estimate needs when the order may take the
+// status: nobody's at the end of an order.
+func courierUnlessFinal(o *domain.Order, to domain.Status) string {
+	if to.Terminal() {
+		return ""
+	}
+	return o.CourierID
+}
+
+// Expect computes when the order is expected, from now on.
+func (s *Service) Expect(ctx context.Context, o *domain.Order) (domain.Estimate, error) {
+	f := s.courierFacts(ctx, o.CourierID)
+	f.Order = o
+	return s.Estimate.Estimate(f)
+}
+
+// estimateInto keeps in the order what is expected as of the version just made.
+func (s *Service) estimateInto(o *domain.Order, f eta.Facts) {
+	f.Order = o
+	if e, err := s.Estimate.Estimate(f); err == nil {
+		o.SetETA(&e)
+	} else {
+		o.SetETA(nil)
+	}
+}
+
+// Update changes an order and tells everyone: the one way that an order changes.
+// courierID is who has or gets the order, for the estimate. rec, when there is one, is
+// recorded with the order as its answer, unless it has another.
+func (s *Service) Update(
+	ctx context.Context, id, courierID string, rec *domain.Idempotency, fn func(*domain.Change) error,
+) (*domain.Order, error) {
+	facts := s.courierFacts(ctx, courierID)
+	var events []domain.Event
+	o, err := s.Store.UpdateOrder(ctx, id, func(ch *domain.Change) error {
+		before := ch.Order.Version
+		if err := fn(ch); err != nil {
+			return err
+		}
+		if ch.Order.Version != before {
+			s.estimateInto(ch.Order, facts)
+		}
+		events = ch.Events
+		return idempotency.Record(ch, rec)
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.cache(ctx, o)
+	s.announce(o, events)
+	return o, nil
+}
+
+func (s *Service) announce(o *domain.Order, events []domain.Event) {
+	if len(events) == 0 {
+		return
+	}
+	for _, a := range s.audience {
+		a.OrderChanged(o, events)
+	}
+}
+
+// Change is Update by one verb of the order, which must have the expected version.
+func (s *Service) Change(
+	ctx context.Context, id, courierID string, expected int64, rec *domain.Idempotency, verb func(*domain.Order) ([]domain.Event, error),
+) (*domain.Order, error) {
+	return s.Update(ctx, id, courierID, rec, func(ch *domain.Change) error {
+		if err := CheckVersion(ch.Order, expected); err != nil {
+			return err
+		}
+		events, err := verb(ch.Order)
+		ch.Add(events...)
+		return err
+	})
+}
+
+// CheckVersion refuses a change made for another version than the order has; zero
+// expects nothing.
+func CheckVersion(o *domain.Order, expected int64) error {
+	if expected != 0 && o.Version != expected {
+		return domain.Errorf(domain.CodeVersionConflict, "the order has moved on to version %d", o.Version)
+	}
+	return nil
+}

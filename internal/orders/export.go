@@ -1,0 +1,117 @@
+package orders
+
+import (
+	"context"
+	"reflect"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/order-tracking/order-tracking/internal/domain"
+	"github.com/order-tracking/order-tracking/internal/paging"
+)
+
+const (
+	exportPage  = 200
+	exportReads = 8 // histories read at once
+)
+
+// Exported is one row of an export: a courier, or an order with its whole history.
+type Exported struct {
+	Courier *domain.Courier
+	Order   *domain.Order
+	Events  []domain.Event
+}
+
+// Export passes every order of the filter to emit, newest first, with its history. A
+// courier comes before the orders that it has or had; without a filter all couriers
+// come, first of all. It fails with forbidden, validation_failed or emit's error.
+func (s *Service) Export(ctx context.Context, f domain.OrderFilter, emit func(Exported) error) error {
+	if _, err := s.staff(ctx); err != nil {
+		return err
+	}
+	f, err := s.checkFilter(f)
+	if err != nil {
+		return err
+	}
+	x := &exporter{Service: s, emit: emit, told: map[string]bool{}}
+	if reflect.ValueOf(f).IsZero() {
+		if err := x.allCouriers(ctx); err != nil {
+			return err
+		}
+	}
+	for orders, err := range paging.Pages(ctx, f, exportPage, s.Store.Orders) {
+		if err != nil {
+			return err
+		}
+		if err := x.orders(ctx, orders); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+type exporter struct {
+	*Service
+	emit func(Exported) error
+	told map[string]bool // couriers
+}
+
+func (x *exporter) allCouriers(ctx context.Context) error {
+	for couriers, err := range paging.Pages(ctx, domain.CourierFilter{}, domain.MaxPageSize, x.Store.Couriers) {
+		if err != nil {
+			return err
+		}
+		for _, c := range couriers {
+			if err := x.courier(c); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// courier passes a courier on without what follows from its orders and positions.
+func (x *exporter) courier(c *domain.Courier) error {
+	x.told[c.ID] = true
+	shown := *c
+	shown.ActiveOrders, shown.Position = 0, nil
+	return x.emit(Exported{Courier: &shown})
+}
+
+func (x *exporter) orders(ctx context.Context, orders []*domain.Order) error {
+	histories, err := x.histories(ctx, orders)
+	if err != nil {
+		return err
+	}
+	for i, o := range orders {
+		if id := o.CourierID; id != "" && !x.told[id] {
+			c, err := x.Store.Courier(ctx, id)
+			if err != nil {
+				return err
+			}
+			if err := x.courier(c); err != nil {
+				return err
+			}
+		}
+		if err := x.emit(Exported{Order: o, Events: histories[i]}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// histories reads the events of each order up to the version that was read.
+func (x *exporter) histories(ctx context.Context, orders []*domain.Order) ([][]domain.Event, error) {
+	out := make([][]domain.Event, len(orders))
+	reads, ctx := errgroup.WithContext(ctx)
+	reads.SetLimit(exportReads)
+	for i, o := range orders {
+		reads.Go(func() error {
+			events, err := x.Store.Events(ctx, o.ID, 0)
+			out[i] = slices.DeleteFunc(events, func(e domain.Event) bool { return e.Version > o.Version })
+			return err
+		})
+	}
+	return out, reads.Wait()
+}

@@ -1,0 +1,79 @@
+package orders
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+
+	"github.com/order-tracking/order-tracking/internal/domain"
+	"github.com/order-tracking/order-tracking/internal/paging"
+)
+
+// compare looks at the order that is there already.
+func (im *importer) compare(ctx context.Context, row ImportRow, ch *domain.Change, taken error) (known bool, err error) {
+	given := &row.Order.Order
+	var stored *domain.Order
+	if given.ID == "" {
+		stored, err = im.external(ctx, given.MerchantID, given.ExternalID)
+	} else {
+		stored, err = im.Store.Order(ctx, ch.Order.ID)
+	}
+	if domain.CodeOf(err) == domain.CodeOrderNotFound || err == nil && stored == nil {
+		return false, taken // another order has the external_id
+	}
+	if err != nil {
+		return false, err
+	}
+	ours := *ch.Order
+	if len(row.Order.Events) == 0 {
+		// What the row does not say does not differ.
+		ours.ID, ours.Version, ours.ETA = stored.ID, stored.Version, stored.ETA
+		if given.Number == "" {
+			ours.Number = stored.Number
+		}
+		if given.UpdatedAt.IsZero() {
+			ours.UpdatedAt = stored.UpdatedAt
+		}
+		if given.CreatedAt.IsZero() && len(row.Order.Steps) == 0 {
+			ours.CreatedAt = stored.CreatedAt
+		}
+	}
+	ours.SetETA(ours.ETA) // forget the encoding
+	same, err := sameJSON(&ours, stored)
+	if err == nil && same && len(row.Order.Events) > 0 {
+		var events []domain.Event
+		if events, err = im.Store.Events(ctx, stored.ID, 0); err == nil {
+			same, err = sameJSON(ch.Events, events)
+		}
+	}
+	switch {
+	case err != nil || same:
+		return same, err
+	case given.ID == "":
+		return false, taken
+	}
+	return false, domain.Errorf(domain.CodeVersionConflict, "an order with this id is there and differs; it has version %d", stored.Version)
+}
+
+// external finds an order by its merchant's name for it; nil when there is none.
+func (im *importer) external(ctx context.Context, merchant, external string) (*domain.Order, error) {
+	of := domain.OrderFilter{MerchantID: merchant, ExternalID: external}
+	for orders, err := range paging.Pages(ctx, of, domain.MaxPageSize, im.Store.Orders) {
+		if err != nil {
+			return nil, err
+		}
+		for _, o := range orders {
+			if o.MerchantID == merchant {
+				return o, nil
+			}
+		}
+	}
+	return nil, nil
+}
+
+func sameJSON(a, b any) (bool, error) {
+	one, err := json.Marshal(a)
+	other, otherErr := json.Marshal(b)
+	return bytes.Equal(one, other), errors.Join(err, otherErr)
+}

@@ -1,0 +1,79 @@
+package orders
+
+import (
+	"context"
+	"strings"
+
+	"github.com/order-tracking/order-tracking/internal/domain"
+	"github.com/order-tracking/order-tracking/internal/idempotency"
+)
+
+// ChannelLive is the order's own live stream, which everyone who watches it reads.
+const ChannelLive = "live"
+
+// Notice is a message to the customer: a template's text, or one written by hand.
+// With neither it tells where the order stands.
+type Notice struct {
+	Channel  string `json:"channel,omitempty"`
+	Template string `json:"template,omitempty"`
+	Text     string `json:"text,omitempty"`
+}
+
+// Notified is what became of a notice.
+type Notified struct {
+	NotificationID string     `json:"notification_id"`
+	Deliveries     []Delivery `json:"deliveries"`
+}
+
+// Delivery is what became of a notice on one channel.
+type Delivery struct {
+	Channel string `json:"channel"`
+	Status  string `json:"status"`
+}
+
+// Notify sends the customer a message; it enters the order's history. It fails
+// with validation_failed or order_not_found.
+func (s *Service) Notify(ctx context.Context, id string, in Notice) (Notified, error) {
+	by, known, err := s.Authorize(ctx, id)
+	if err != nil {
+		return Notified{}, err
+	}
+	if err := in.validate(); err != nil {
+		return Notified{}, err
+	}
+	return idempotency.Once(ctx, s.Keys, "notify:"+known.ID, in, func(rec *domain.Idempotency) (Notified, error) {
+		out := Notified{
+			NotificationID: domain.NewID(),
+			Deliveries:     []Delivery{{Channel: ChannelLive, Status: "sent"}},
+		}
+		if err := idempotency.Answer(rec, out); err != nil {
+			return Notified{}, err
+		}
+		_, err := s.Update(ctx, known.ID, "", rec, func(ch *domain.Change) error {
+			data := map[string]any{
+				"notification_id": out.NotificationID, "channel": ChannelLive, "text": in.render(ch.Order),
+			}
+			if in.Text == "" {
+				data["template"] = in.template()
+			}
+			ch.Add(ch.Order.Note(domain.EventNotified, by, data))
+			return nil
+		})
+		return out, err
+	})
+}
+
+func (n Notice) validate() error {
+	var f domain.Faults
+	if n.Channel != "" && n.Channel != ChannelLive {
+		f.Add("/channel", "unknown_channel", "must be %s", ChannelLive)
+	}
+	if _, ok := templates[n.template()]; !ok {
+		f.Add("/template", "unknown_template", "must be one of %s", strings.Join(Templates(), ", "))
+	}
+	if n.Template != "" && n.Text != "" {
+		f.Add("/text", "conflict", "either template or text, not both")
+	}
+	f.Text("/text", n.Text, domain.MaxText)
+	return f.Err()
+}

@@ -1,0 +1,184 @@
+package orders
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/order-tracking/order-tracking/internal/domain"
+	"github.com/order-tracking/order-tracking/internal/eta"
+	"github.com/order-tracking/order-tracking/internal/idempotency"
+	"github.com/order-tracking/order-tracking/internal/paging"
+)
+
+// MaxBatch is how many orders CreateMany takes at once.
+const MaxBatch = 100
+
+// Create makes an order. It fails with validation_failed, duplicate_external_id or
+// one of the idempotency codes.
+func (s *Service) Create(ctx context.Context, d domain.Draft) (*domain.Order, error) {
+	by, err := s.by(ctx)
+	if err != nil {
+		return nil, err
+	}
+	valid, err := d.Normalize(s.PhoneRegion)
+	if err != nil {
+		return nil, err
+	}
+	return idempotency.Once(ctx, s.Keys, "create_order", d, func(rec *domain.Idempotency) (*domain.Order, error) {
+		o, ev := domain.NewOrder(valid, by)
+		s.estimateInto(o, eta.Facts{Now: by.Now})
+		ch := &domain.Change{Order: o, Events: []domain.Event{ev}}
+		if err := idempotency.Record(ch, rec); err != nil {
+			return nil, err
+		}
+		o, err := s.Store.CreateOrder(ctx, ch)
+		if err != nil {
+			return nil, err
+		}
+		s.announce(o, ch.Events) // nobody has an older one: it is cached once it is read
+		return o, nil
+	})
+}
+
+// Created is the outcome of one draft of a batch.
+type Created struct {
+	Order *domain.Order
+	Err   error
+}
+
+// CreateMany makes the orders of a batch, each on its own: one that fails does not
+// stop the others. An idempotency key covers the batch draft by draft.
+func (s *Service) CreateMany(ctx context.Context, drafts []domain.Draft) ([]Created, error) {
+	if len(drafts) == 0 || len(drafts) > MaxBatch {
+		return nil, domain.Invalid("/orders", "out_of_range", "must have 1 to %d entries", MaxBatch)
+	}
+	key := idempotency.KeyOf(ctx)
+	out := make([]Created, len(drafts))
+	var wg sync.WaitGroup
+	for i, d := range drafts {
+		wg.Go(func() {
+			one := ctx
+			if key != "" {
+				one = idempotency.With(ctx, &idempotency.Request{Key: idempotency.Hash("batch", []any{key, i})})
+			}
+			out[i].Order, out[i].Err = s.Create(one, d)
+		})
+	}
+	wg.Wait()
+	return out, nil
+}
+
+// Get returns an order, or order_not_found.
+func (s *Service) Get(ctx context.Context, id string) (*domain.Order, error) {
+	if _, err := domain.ActorFrom(ctx); err != nil {
+		return nil, err
+	}
+	return s.Load(ctx, id)
+}
+
+// List returns a page of orders, newest first, and the token of the next one.
+func (s *Service) List(ctx context.Context, f domain.OrderFilter, p paging.Request) ([]*domain.Order, string, error) {
+	f, err := s.checkFilter(f)
+	if err != nil {
+		return nil, "", err
+	}
+	return paging.Page(ctx, p, "orders", f, false, s.Store.Orders)
+}
+
+// checkFilter validates a filter and brings its phone number to E.164.
+func (s *Service) checkFilter(f domain.OrderFilter) (domain.OrderFilter, error) {
+	var faults domain.Faults
+	for _, s := range f.Statuses {
+		faults.Status("/status", s)
+	}
+	if f.CourierID != "" {
+		faults.ID("/courier_id", &f.CourierID)
+	}
+	phone, ok := domain.NormalizePhone(f.CustomerPhone, s.PhoneRegion)
+	if !ok {
+		faults.Add("/customer_phone", "invalid_phone", "must be a phone number with its country code")
+	}
+	f.CustomerPhone = phone
+	faults.Text("/merchant_id", f.MerchantID, domain.MaxKey)
+	faults.Text("/external_id", f.ExternalID, domain.MaxKey)
+	faults.Text("/q", f.Search, domain.MaxSearch)
+	return f, faults.Err()
+}
+
+// StatusChange asks for a step of an order.
+type StatusChange struct {
+	Status     domain.Status `json:"status"`
+	Reason     string        `json:"reason,omitempty"`
+	OccurredAt *time.Time    `json:"occurred_at,omitempty"`
+	Location   *domain.Point `json:"location,omitempty"`
+	Proof      *domain.Proof `json:"proof,omitempty"`
+}
+
+// by adds when, where and why to who acts.
+func (s StatusChange) by(by domain.By) domain.By {
+	by.Reason, by.Location = s.Reason, s.Location
+	if s.OccurredAt != nil {
+		by.OccurredAt = *s.OccurredAt
+	}
+	return by
+}
+
+// UpdateStatus takes an order one step along the table; expected, when not zero, is
+// the version that the caller knows. It fails with illegal_transition,
+// cancel_after_pickup, version_conflict, validation_failed or order_not_found.
+func (s *Service) UpdateStatus(ctx context.Context, id string, in StatusChange, expected int64) (*domain.Order, error) {
+	by, known, err := s.Authorize(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	drop := false
+	if in.Status == domain.StatusCancelled && s.parcels != nil {
+		if drop, err = s.parcels.Release(ctx, known.ID, expected); err != nil {
+			return nil, err
+		}
+	}
+	return s.Change(ctx, known.ID, courierUnlessFinal(known, in.Status), expected, nil, func(o *domain.Order) ([]domain.Event, error) {
+		if drop && o.Status.CanMove(in.Status) {
+			o.DropShipment()
+		}
+		return o.Move(in.Status, in.Proof, in.by(by))
+	})
+}
+
+// Cancel ends an order before its goods are handed over, its shipment first;
+// otherwise it fails with cancel_after_pickup, or with unavailable while the carrier
+// has not confirmed (then the order is cancelled as soon as it does). An order that is cancelled already stays so.
+func (s *Service) Cancel(ctx context.Context, id, reason string, expected int64) (*domain.Order, error) {
+	return s.UpdateStatus(ctx, id, StatusChange{Status: domain.StatusCancelled, Reason: reason}, expected)
+}
+
+// Edit changes an order's particulars; order_finished when it can't change any more.
+func (s *Service) Edit(ctx context.Context, id string, in domain.Edit, expected int64) (*domain.Order, error) {
+	by, known, err := s.Authorize(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return s.Change(ctx, known.ID, known.CourierID, expected, nil, func(o *domain.Order) ([]domain.Event, error) {
+		return o.Edit(in, s.PhoneRegion, by)
+	})
+}
+
+// Events returns the whole history of an order, oldest first.
+func (s *Service) Events(ctx context.Context, id string) ([]domain.Event, error) {
+	o, err := s.Get(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return s.Store.Events(ctx, o.ID, 0)
+}
+
+// DeliveryTime returns when the order is expected, computed now, or what happened;
+// order_finished for an order that ended otherwise.
+func (s *Service) DeliveryTime(ctx context.Context, id string) (domain.Estimate, error) {
+	o, err := s.Get(ctx, id)
+	if err != nil {
+		return domain.Estimate{}, err
+	}
+	return s.Expect(ctx, o)
+}

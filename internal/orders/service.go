@@ -1,0 +1,95 @@
+// Package orders has the verbs on orders: create, edit, move, cancel, assign, notify,
+// reports of other systems, import and export. Its Update is the only way an order
+// changes, also for the packages that build on this one.
+//
+// Every method takes its actor from the context and fails with domain errors.
+package orders
+
+import (
+	"context"
+
+	"go.uber.org/zap"
+
+	"github.com/order-tracking/order-tracking/internal/domain"
+	"github.com/order-tracking/order-tracking/internal/eta"
+	"github.com/order-tracking/order-tracking/internal/idempotency"
+
+	"time"
+)
+
+// Deps is what orders need.
+type Deps struct {
+	Store    domain.Store
+	Live     domain.LiveStore
+	Clock    domain.Clock
+	Log      *zap.Logger
+	Keys     *idempotency.Keys
+	Estimate eta.Config
+	// PhoneRegion is the country (ISO 3166-1 alpha-2) of phone numbers without a country code.
+	PhoneRegion string
+	// StaleAfter is how old the position of a courier may be who is chosen by it.
+	StaleAfter time.Duration
+	// Router returns travel times by road; without one, and while it is away, the
+	// straight line decides.
+	Router domain.Router
+}
+
+// Service is the verbs on orders.
+type Service struct {
+	Deps
+	audience []domain.Audience
+	parcels  domain.Parcels
+}
+
+// New makes the verbs. Announcements go to the audience.
+func New(d Deps, audience ...domain.Audience) *Service { return &Service{Deps: d, audience: audience} }
+
+// Announce adds to the audience. It must not be called once requests are served.
+func (s *Service) Announce(to domain.Audience) { s.audience = append(s.audience, to) }
+
+// ReleaseParcels names who ends the shipments of orders that are cancelled. It must not be
+// called once requests are served.
+func (s *Service) ReleaseParcels(by domain.Parcels) { s.parcels = by }
+
+// System is the product itself acting through one of its parts, now.
+func (s *Service) System(part string) domain.By {
+	return domain.By{Actor: domain.Actor{Kind: domain.RoleSystem, ID: part}, Source: part, Now: s.Clock.Now()}
+}
+
+// by describes who acts, from the context, through the API.
+func (s *Service) by(ctx context.Context) (domain.By, error) {
+	actor, err := domain.ActorFrom(ctx)
+	return domain.By{Actor: actor, Source: domain.SourceAPI, Now: s.Clock.Now()}, err
+}
+
+// Authorize returns who acts and the order to act on.
+func (s *Service) Authorize(ctx context.Context, id string) (by domain.By, o *domain.Order, err error) {
+	if by, err = s.by(ctx); err == nil {
+		o, err = s.Load(ctx, id)
+	}
+	return by, o, err
+}
+
+// Load returns an order from the cache or the store, whoever asks.
+func (s *Service) Load(ctx context.Context, id string) (*domain.Order, error) {
+	id, err := domain.ParseID("/order_id", id)
+	if err != nil {
+		return nil, err
+	}
+	if o, err := s.Live.CachedOrder(ctx, id); err == nil && o != nil {
+		return o, nil
+	}
+	o, err := s.Store.Order(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	s.cache(ctx, o)
+	return o, nil
+}
+
+// cache keeps an order for readers; a cache that fails costs them a query.
+func (s *Service) cache(ctx context.Context, o *domain.Order) {
+	if err := s.Live.CacheOrder(context.WithoutCancel(ctx), o); err != nil {
+		s.Log.Debug("order not cached", zap.String("order_id", o.ID), zap.Error(err))
+	}
+}

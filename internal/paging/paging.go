@@ -1,0 +1,90 @@
+// Package paging answers lists page by page: a token is bound to the list and its filter.
+package paging
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"iter"
+
+	"github.com/order-tracking/order-tracking/internal/domain"
+	"github.com/order-tracking/order-tracking/internal/idempotency"
+)
+
+// Request asks for a page of a list. A nil Size is the default.
+type Request struct {
+	Size  *int
+	Token string
+}
+
+// pageToken is what a token holds: where to go on, and which list it belongs to.
+type pageToken struct {
+	After  domain.Cursor `json:"a"`
+	Filter string        `json:"f"`
+}
+
+// Query is a list of the store.
+type Query[T, F any] func(context.Context, F, domain.Page) ([]T, *domain.Cursor, error)
+
+// Page answers a request for a page: the token is bound to the list's name and filter. It
+// fails with validation_failed for a bad size, malformed for a bad token.
+func Page[T, F any](
+	ctx context.Context, p Request, list string, filter F, activeFirst bool, read Query[T, F],
+) (rows []T, token string, err error) {
+	if _, err := domain.ActorFrom(ctx); err != nil {
+		return nil, "", err
+	}
+	dp := domain.Page{Size: domain.DefaultPage, ActiveFirst: activeFirst}
+	if p.Size != nil {
+		dp.Size = *p.Size
+	}
+	var f domain.Faults
+	domain.Within(&f, "/page_size", dp.Size, 1, domain.MaxPageSize)
+	if err := f.Err(); err != nil {
+		return nil, "", err
+	}
+	bound := idempotency.Hash(list, filter)[:16]
+	if p.Token != "" {
+		if dp.After, err = parseToken(p.Token, bound); err != nil {
+			return nil, "", err
+		}
+	}
+	rows, next, err := read(ctx, filter, dp)
+	if err != nil || next == nil {
+		return rows, "", err
+	}
+	b, err := json.Marshal(pageToken{After: *next, Filter: bound})
+	return rows, base64.RawURLEncoding.EncodeToString(b), err
+}
+
+func parseToken(token, bound string) (domain.Cursor, error) {
+	var t pageToken
+	b, err := base64.RawURLEncoding.DecodeString(token)
+	if err == nil {
+		err = json.Unmarshal(b, &t)
+	}
+	if err == nil {
+		_, err = domain.ParseID("", t.After.ID)
+	}
+	switch {
+	case err != nil || t.After.CreatedAt.IsZero() || len(token) > domain.MaxPageToken:
+		return t.After, domain.Errorf(domain.CodeMalformed, "page_token is not one of ours")
+	case t.Filter != bound:
+		return t.After, domain.Errorf(domain.CodeMalformed, "page_token belongs to a list with other filters")
+	}
+	return t.After, nil
+}
+
+// Pages yields all pages of a list; an error is the last thing that it yields.
+func Pages[T, F any](ctx context.Context, filter F, size int, read Query[T, F]) iter.Seq2[[]T, error] {
+	return func(yield func([]T, error) bool) {
+		at := domain.Page{Size: size}
+		for {
+			rows, next, err := read(ctx, filter, at)
+			if !yield(rows, err) || err != nil || next == nil {
+				return
+			}
+			at.After = *next
+		}
+	}
+}

@@ -1,0 +1,305 @@
+// Package shipping has parcels at delivery companies: booking, following, cancelling,
+// labels, and what carriers post.
+package shipping
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/order-tracking/order-tracking/internal/background"
+	"github.com/order-tracking/order-tracking/internal/domain"
+	"github.com/order-tracking/order-tracking/internal/idempotency"
+	"github.com/order-tracking/order-tracking/internal/orders"
+)
+
+// Deps is what shipping needs.
+type Deps struct {
+	Store  domain.Store
+	Clock  domain.Clock
+	Log    *zap.Logger
+	Keys   *idempotency.Keys
+	Orders *orders.Service
+	Carriers
+}
+
+// Carriers is the delivery companies that orders can be sent with.
+type Carriers struct {
+	ByCode map[string]domain.Carrier
+	// HookTokens end the address that each carrier posts to; nobody else may know them.
+	HookTokens map[string]string
+	// HookBase is our own address as carriers reach it, such as https://track.shop.example;
+	// "" when they can't.
+	HookBase string
+	// Count is told of what operators watch: hooks that could not be read, failed looks.
+	Count func(carrier, what string)
+}
+
+// Service is what can be done with parcels at delivery companies. It implements
+// domain.Parcels.
+//
+// Booking stores what is wanted and returns; a worker per carrier (worker.go) does it.
+// Truth comes from looking, again and again, as often as makes sense; what carriers
+// tell unasked only makes the next look come sooner.
+type Service struct {
+	Deps
+	wake map[string]chan struct{} // of each carrier's worker
+	mail chan struct{}            // of who works on hints
+}
+
+// New makes the service, which ends the shipments of cancelled orders. Run must run.
+func New(d Deps) *Service {
+	sv := &Service{Deps: d, wake: map[string]chan struct{}{}, mail: make(chan struct{}, 1)}
+	for code := range d.ByCode {
+		sv.wake[code] = make(chan struct{}, 1)
+	}
+	d.Orders.ReleaseParcels(sv)
+	return sv
+}
+
+// ShipmentDraft asks for a shipment: to be booked, or with a tracking number to be
+// followed.
+type ShipmentDraft struct {
+	// Carrier may be absent where there is only one.
+	Carrier        string `json:"carrier,omitempty"`
+	TrackingNumber string `json:"tracking_number,omitempty"`
+	domain.Booking
+}
+
+// quoteWithin is how long a booking waits for prices; without them it is accepted and
+// the worker asks again.
+const quoteWithin = 8 * time.Second
+
+// Book gives an order a shipment. The carrier has not decided when it returns. It
+// fails with carrier_not_found, shipment_exists, order_finished, illegal_transition,
+// or validation_failed when the carrier says at once that it can't be.
+func (sv *Service) Book(ctx context.Context, id string, in ShipmentDraft) (*domain.Order, error) {
+	by, known, err := sv.Orders.Authorize(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if err := sv.Check(in); err != nil {
+		return nil, err
+	}
+	car, err := sv.carrier(in.Carrier)
+	if err != nil {
+		return nil, err
+	}
+	return idempotency.Once(ctx, sv.Keys, "book_shipment:"+known.ID, in, func(rec *domain.Idempotency) (*domain.Order, error) {
+		follow := in.TrackingNumber != ""
+		tentative := *known
+		if _, err := tentative.Book(domain.Shipment{}, follow, by); err != nil {
+			return nil, err
+		}
+		s, job, err := sv.prepare(ctx, known, car, in)
+		if err != nil {
+			return nil, err
+		}
+		o, err := sv.Orders.Update(ctx, known.ID, known.CourierID, rec, func(ch *domain.Change) error {
+			events, err := ch.Order.Book(s, follow, by)
+			ch.Add(events...)
+			ch.Shipment = &job
+			return err
+		})
+		if err == nil {
+			background.Wake(sv.wake[car.Code()])
+		}
+		return o, err
+	})
+}
+
+// Check returns every fault of a draft.
+func (sv *Service) Check(in ShipmentDraft) error {
+	var f domain.Faults
+	f.Text("/carrier", in.Carrier, domain.MaxKey)
+	f.Text("/tracking_number", in.TrackingNumber, domain.MaxKey)
+	f.Include("", in.Validate())
+	return f.Err()
+}
+
+// carrier returns the delivery company of a code; the only one for none.
+func (sv *Service) carrier(code string) (domain.Carrier, error) {
+	carriers := sv.ByCode
+	if code == "" && len(carriers) == 1 {
+		for _, only := range carriers {
+			return only, nil
+		}
+	}
+	if car, ok := carriers[code]; ok {
+		return car, nil
+	}
+	if code == "" && len(carriers) > 0 {
+		return nil, domain.Invalid("/carrier", "required", "is required where there are several delivery companies")
+	}
+	return nil, domain.Errorf(domain.CodeCarrierNotFound, "no delivery company %q is set up; see the section carriers of the configuration", code)
+}
+
+// ability is what a delivery company can do, where it can.
+func ability[T any](car domain.Carrier, what string) (T, error) {
+	able, ok := car.(T)
+	if !ok {
+		return able, domain.Unsupported(car.Code(), what)
+	}
+	return able, nil
+}
+
+// prepare makes the shipment and what is to be done about it. The carrier is asked for
+// the price, and so finds most of what can't be while somebody waits for the answer.
+func (sv *Service) prepare(ctx context.Context, o *domain.Order, car domain.Carrier, in ShipmentDraft) (domain.Shipment, domain.ShipmentJob, error) {
+	now := domain.Timestamp(sv.Clock.Now())
+	s := domain.Shipment{Carrier: car.Code(), Phase: domain.PhasePending, Reference: o.ClientRef(now), TrackingNumber: in.TrackingNumber}
+	job := domain.ShipmentJob{
+		OrderID: o.ID, Carrier: s.Carrier, Due: now, Since: now,
+		Ref: domain.ShipmentRef{ClientRef: s.Reference, TrackingNumber: in.TrackingNumber},
+	}
+	if in.TrackingNumber != "" {
+		_, err := ability[domain.CarrierTracker](car, "tracking")
+		return s, job, failure(err)
+	}
+	if _, err := ability[domain.CarrierShipper](car, "booking"); err != nil {
+		return s, job, failure(err)
+	}
+	booking := in.Booking
+	job.Booking = &booking
+	limited, cancel := context.WithTimeout(ctx, quoteWithin)
+	defer cancel()
+	q, err := sv.choose(limited, car, o, booking)
+	if class := domain.ClassOf(err); class != "" && class != domain.ClassRetryable && class != domain.ClassUnsupported {
+		return s, job, failure(err)
+	}
+	s.Tariff = cmp.Or(q.Tariff, booking.Tariff)
+	if q.Tariff != "" {
+		booking.Tariff, s.Price, s.Expected = q.Tariff, &q.Price, &q.Expected
+	}
+	return s, job, nil
+}
+
+// choose asks for the offer that a booking wishes for.
+func (sv *Service) choose(ctx context.Context, car domain.Carrier, o *domain.Order, b domain.Booking) (domain.Quote, error) {
+	quotes, err := offers(ctx, car, o, b)
+	if err != nil {
+		return domain.Quote{}, err
+	}
+	q, ok := domain.ChooseQuote(quotes, b.Tariff)
+	if !ok {
+		return q, &domain.CarrierError{Carrier: car.Code(), Class: domain.ClassValidation, Message: "no such tariff serves this way"}
+	}
+	return q, nil
+}
+
+// offers asks what a booking costs, of an order when there is one.
+func offers(ctx context.Context, car domain.Carrier, o *domain.Order, b domain.Booking) ([]domain.Quote, error) {
+	quoter, err := ability[domain.CarrierQuoter](car, "quoting prices")
+	if err != nil {
+		return nil, err
+	}
+	if o != nil {
+		b = b.Of(o)
+	}
+	if wish(b.Tariff) {
+		b.Tariff = ""
+	}
+	return quoter.Quote(ctx, b)
+}
+
+// wish says whether a tariff is still to be chosen.
+func wish(tariff string) bool {
+	return tariff == "" || tariff == domain.TariffCheapest || tariff == domain.TariffFastest
+}
+
+// Get returns an order's shipment, or shipment_not_found.
+func (sv *Service) Get(ctx context.Context, id string) (*domain.Shipment, error) {
+	o, err := sv.Orders.Get(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if o.Shipment == nil {
+		return nil, domain.Errorf(domain.CodeShipmentNotFound, "the order goes with no delivery company")
+	}
+	return o.Shipment, nil
+}
+
+// Quote returns a carrier's offers, for an order when one is named.
+func (sv *Service) Quote(ctx context.Context, carrier, orderID string, b domain.Booking) ([]domain.Quote, error) {
+	if _, err := domain.ActorFrom(ctx); err != nil {
+		return nil, err
+	}
+	if err := b.Validate(); err != nil {
+		return nil, err
+	}
+	car, err := sv.carrier(carrier)
+	if err != nil {
+		return nil, err
+	}
+	var o *domain.Order
+	if orderID != "" {
+		if o, err = sv.Orders.Load(ctx, orderID); err != nil {
+			return nil, err
+		}
+	}
+	quotes, err := offers(ctx, car, o, b)
+	return quotes, failure(err)
+}
+
+// MaxPoints is how many points are returned at most.
+const MaxPoints = 500
+
+// Points returns a carrier's offices and lockers.
+func (sv *Service) Points(ctx context.Context, carrier string, q domain.PointQuery) ([]domain.DeliveryPoint, error) {
+	if _, err := domain.ActorFrom(ctx); err != nil {
+		return nil, err
+	}
+	var f domain.Faults
+	f.Text("/city", q.City, domain.MaxName)
+	f.Text("/code", q.Code, domain.MaxKey)
+	if q.Near != nil && !q.Near.Valid() {
+		f.Add("/lat", "out_of_range", "lat and lon must be degrees on the globe")
+	}
+	if q.Kind != "" && q.Kind != domain.PointOffice && q.Kind != domain.PointLocker {
+		f.Add("/kind", "unknown_kind", "must be office or locker")
+	}
+	if q.City == "" && q.Near == nil && q.Code == "" {
+		f.Add("/city", "required", "city, lat and lon, or code is required")
+	}
+	q.Limit = cmp.Or(q.Limit, domain.DefaultPage)
+	domain.Within(&f, "/limit", q.Limit, 1, MaxPoints)
+	if err := f.Err(); err != nil {
+		return nil, err
+	}
+	car, err := sv.carrier(carrier)
+	if err != nil {
+		return nil, err
+	}
+	finder, err := ability[domain.CarrierPoints](car, "handing out at offices")
+	if err != nil {
+		return nil, failure(err)
+	}
+	points, err := finder.Points(ctx, q)
+	return points, failure(err)
+}
+
+// failure turns what a carrier says into what the caller is told: what is wrong with
+// the request in the carrier's words, anything else as unavailable.
+func failure(err error) error {
+	if err == nil {
+		return nil
+	}
+	e, ok := errors.AsType[*domain.CarrierError](err)
+	if !ok {
+		return domain.Unavailable("the delivery company", err)
+	}
+	switch e.Class {
+	case domain.ClassValidation, domain.ClassConflict, domain.ClassUnsupported:
+		out := domain.Errorf(domain.CodeValidationFailed, "%s", e.Error())
+		out.Faults = []domain.Fault{{Pointer: "", Code: cmp.Or(e.Code, string(e.Class)), Detail: cmp.Or(e.Message, "refused")}}
+		return out
+	case domain.ClassNotFound:
+		return domain.Errorf(domain.CodeShipmentNotFound, "%s", e.Error())
+	}
+	out := domain.Unavailable("the delivery company "+e.Carrier, err)
+	out.RetryAfter = max(out.RetryAfter, e.RetryAfter)
+	return out
+}

@@ -1,0 +1,488 @@
+package shipping_test
+
+import (
+	"context"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
+
+	"github.com/order-tracking/order-tracking/internal/carrier/cdek"
+	"github.com/order-tracking/order-tracking/internal/carrier/cdek/sandbox"
+	"github.com/order-tracking/order-tracking/internal/domain"
+	"github.com/order-tracking/order-tracking/internal/eta"
+	"github.com/order-tracking/order-tracking/internal/idempotency"
+	"github.com/order-tracking/order-tracking/internal/infrastructure/cache"
+	"github.com/order-tracking/order-tracking/internal/infrastructure/database"
+	"github.com/order-tracking/order-tracking/internal/orders"
+	"github.com/order-tracking/order-tracking/internal/shipping"
+)
+
+type clock struct{}
+
+func (clock) Now() time.Time { return time.Now() }
+
+// shop is the use cases over a real store and an emulated carrier, in a bubble where
+// time passes when all wait.
+type shop struct {
+	*testing.T
+	carrier *sandbox.Server
+	path    string
+	hooks   bool
+
+	store     domain.Store
+	orders    *orders.Service
+	shipments *shipping.Service
+	stop      func()
+
+	mu      sync.Mutex
+	counted map[string]int
+}
+
+const hookToken = "0123456789abcdef"
+
+func inShop(t *testing.T, o sandbox.Options, test func(*shop)) {
+	t.Helper()
+	// Not the test's own folder: its files are on the disk, which is not in the bubble.
+	path := filepath.Join(t.TempDir(), "test.db")
+	synctest.Test(t, func(t *testing.T) {
+		s := &shop{T: t, path: path, counted: map[string]int{}}
+		o.Deliver = func(ctx context.Context, url string, body []byte) (int, error) {
+			token := url[strings.LastIndexByte(url, '/')+1:]
+			if s.shipments.Receive(ctx, cdek.Code, token, body) != nil {
+				return 404, nil
+			}
+			return 200, nil
+		}
+		s.carrier = sandbox.New(o)
+		s.open()
+		test(s)
+		s.shut()
+	})
+}
+
+// open starts the product, as after a crash when it ran before.
+func (s *shop) open() {
+	store, err := database.OpenSQLite(s.Context(), s.path, database.Options{})
+	require.NoError(s, err)
+	s.store = store
+	car := cdek.New(cdek.Config{
+		BaseURL: "http://cdek.test/v2", HTTP: s.carrier.Client(), Account: "a", Secret: "b",
+		From: domain.Stop{City: "44", Place: domain.Place{Address: "ул. Складская, 1"}},
+	})
+	carriers := shipping.Carriers{
+		ByCode: map[string]domain.Carrier{cdek.Code: car}, HookTokens: map[string]string{cdek.Code: hookToken},
+		Count: func(_, what string) {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.counted[what]++
+		},
+	}
+	if s.hooks {
+		carriers.HookBase = "https://shop.example"
+	}
+	keys := idempotency.NewKeys(store, clock{})
+	s.orders = orders.New(orders.Deps{
+		Store: store, Live: cache.NewMemory(cache.MemoryOptions{}), Clock: clock{}, Log: zap.NewNop(), Keys: keys, Estimate: eta.Config{Default: time.Hour},
+	})
+	s.shipments = shipping.New(shipping.Deps{Store: store, Clock: clock{}, Log: zap.NewNop(), Keys: keys, Orders: s.orders, Carriers: carriers})
+	ctx, cancel := context.WithCancel(s.Context())
+	var wg sync.WaitGroup
+	wg.Go(func() { s.shipments.Run(ctx) })
+	if s.hooks {
+		wg.Go(func() { s.carrier.Run(ctx) })
+	}
+	s.stop = func() { cancel(); wg.Wait() }
+}
+
+// shut ends it, whatever is under way.
+func (s *shop) shut() {
+	s.stop()
+	require.NoError(s, s.store.Close())
+}
+
+func (s *shop) ctx() context.Context {
+	return domain.WithActor(s.Context(), domain.Actor{Kind: domain.RoleAdmin, ID: "test"})
+}
+
+func pass(d time.Duration) { <-time.After(d) }
+
+func (s *shop) order() *domain.Order {
+	s.Helper()
+	o, err := s.orders.Create(s.ctx(), domain.Draft{Customer: domain.Customer{Name: "Anna"}, Dropoff: &domain.Place{Address: "Main St 1"}})
+	require.NoError(s, err)
+	return o
+}
+
+func (s *shop) book(o *domain.Order) *domain.Order {
+	s.Helper()
+	o, err := s.shipments.Book(s.ctx(), o.ID, shipping.ShipmentDraft{})
+	require.NoError(s, err)
+	return o
+}
+
+func (s *shop) get(o *domain.Order) *domain.Order {
+	s.Helper()
+	o, err := s.store.Order(s.Context(), o.ID)
+	require.NoError(s, err)
+	return o
+}
+
+// direct are the orders that the carrier holds, without those that bring others back
+// and rejected ones.
+func (s *shop) direct() []sandbox.Booked {
+	var out []sandbox.Booked
+	for _, b := range s.carrier.Booked() {
+		if !b.Return && b.Status != "INVALID" {
+			out = append(out, b)
+		}
+	}
+	return out
+}
+
+// kinds are the types of an order's entries.
+func (s *shop) kinds(o *domain.Order) string {
+	events, err := s.store.Events(s.Context(), o.ID, 0)
+	require.NoError(s, err)
+	var out []string
+	for i, ev := range events {
+		require.Equal(s, int64(i+1), ev.Seq)
+		out = append(out, string(ev.Type))
+	}
+	return strings.Join(out, " ")
+}
+
+func requireCode(t testing.TB, code domain.Code, err error) {
+	t.Helper()
+	require.Error(t, err)
+	require.Equal(t, code, domain.CodeOf(err), "%v", err)
+}
+
+func TestBookedAndDelivered(t *testing.T) {
+	inShop(t, sandbox.Options{Travel: sandbox.Journey}, func(s *shop) {
+		s.shut()
+		s.hooks = true
+		s.open()
+		pass(time.Second)
+		o := s.book(s.order())
+		require.Equal(s, domain.PhasePending, o.Shipment.Phase)
+		require.Equal(s, "231", o.Shipment.Tariff, "the cheapest")
+		require.Equal(s, int64(39000), o.Shipment.Price.Amount)
+		require.Equal(s, domain.MethodCarrier, o.ETA.Method)
+		require.True(s, o.ETA.Earliest.After(time.Now().Add(24*time.Hour)))
+		pass(22 * time.Second)
+		o = s.get(o)
+		require.Equal(s, domain.StatusDelivered, o.Status)
+		require.Equal(s, "DELIVERED", o.Shipment.CarrierStatus)
+		require.Equal(s, "Вручен", o.Shipment.CarrierStatusText)
+		require.Equal(s, domain.PhaseRegistered, o.Shipment.Phase)
+		require.NotEmpty(s, o.Shipment.TrackingNumber)
+		require.NotEmpty(s, o.Shipment.LabelURL)
+		require.Len(s, o.Shipment.Events, 10)
+		require.Equal(s, int64(52200), o.Shipment.Price.Amount, "what CDEK charges in the end")
+		require.Contains(s, s.kinds(o), "order.created shipment.booked")
+		require.Len(s, s.direct(), 1)
+
+		id, err := s.store.ShipmentOrder(s.Context(), o.Shipment.TrackingNumber)
+		require.NoError(s, err)
+		require.Equal(s, o.ID, id)
+		pdf, err := s.shipments.Label(s.ctx(), o.ID, domain.LabelBarcode)
+		require.NoError(s, err)
+		require.True(s, strings.HasPrefix(string(pdf), "%PDF-"))
+		pass(2 * time.Hour) // the link is dead by now
+		again, err := s.shipments.Label(s.ctx(), o.ID, domain.LabelBarcode)
+		require.NoError(s, err)
+		require.Equal(s, pdf, again)
+		require.Equal(s, 1, s.carrier.Calls("POST /v2/print/{kind}"))
+	})
+}
+
+// Without hints the looks alone find everything, with patience.
+func TestLooksAloneFindEverything(t *testing.T) {
+	inShop(t, sandbox.Options{Travel: func(bool) []sandbox.Step {
+		return []sandbox.Step{
+			{After: 3 * time.Hour, Code: "RECEIVED_AT_SHIPMENT_WAREHOUSE"}, {After: 30 * time.Hour, Code: "TAKEN_BY_COURIER"},
+			{After: 31 * time.Hour, Code: "RETURNED_TO_RECIPIENT_CITY_WAREHOUSE"}, {After: 54 * time.Hour, Code: "TAKEN_BY_COURIER"},
+			{After: 56 * time.Hour, Code: "DELIVERED"},
+		}
+	}}, func(s *shop) {
+		o := s.book(s.order())
+		pass(60 * time.Hour)
+		o = s.get(o)
+		require.Equal(s, domain.StatusDelivered, o.Status)
+		require.Equal(s, 2, o.Attempts)
+		looks := s.carrier.Calls("GET /v2/orders/{id}")
+		require.Less(s, looks, 120, "hours apart on the way, minutes at the door")
+		pass(5 * 24 * time.Hour)
+		require.Less(s, s.carrier.Calls("GET /v2/orders/{id}"), looks+12, "a few days after the end nobody looks any more")
+	})
+}
+
+// A crash at any moment of a booking makes no second shipment.
+func TestKilledWhileBooking(t *testing.T) {
+	for name, f := range map[string]sandbox.Fault{
+		"after the call":    {Kind: sandbox.Lost, Method: "POST", Path: "/v2/orders"},
+		"during the call":   {Kind: sandbox.Hang, Method: "POST", Path: "/v2/orders"},
+		"before it arrived": {Kind: sandbox.Cut, Method: "POST", Path: "/v2/orders"},
+		"while looking":     {Kind: sandbox.Hang, Method: "GET", Path: "/v2/orders"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inShop(t, sandbox.Options{}, func(s *shop) {
+				s.carrier.Fail(f)
+				o := s.book(s.order())
+				pass(300 * time.Millisecond)
+				s.shut()
+				pass(time.Hour)
+				s.open()
+				pass(5 * time.Minute)
+				require.Equal(s, domain.PhaseRegistered, s.get(o).Shipment.Phase)
+				require.Len(s, s.direct(), 1)
+			})
+		})
+	}
+}
+
+// A carrier that is down for a day costs nothing but delay.
+func TestCarrierDownForADay(t *testing.T) {
+	inShop(t, sandbox.Options{}, func(s *shop) {
+		s.carrier.Fail(sandbox.Fault{Kind: sandbox.Page, Times: 1 << 30})
+		var orders []*domain.Order
+		for range 20 {
+			orders = append(orders, s.book(s.order()))
+		}
+		require.Equal(s, "", orders[0].Shipment.Tariff, "to be chosen once the carrier is back")
+		pass(24 * time.Hour)
+		require.Equal(s, domain.PhasePending, s.get(orders[0]).Shipment.Phase)
+		require.Less(s, s.carrier.Refused(), 24*12*4, "a few probes every five minutes, for all of them")
+		s.carrier.Heal()
+		pass(15 * time.Minute)
+		for _, o := range orders {
+			require.Equal(s, domain.PhaseRegistered, s.get(o).Shipment.Phase)
+			require.Equal(s, "231", s.get(o).Shipment.Tariff)
+		}
+		require.Len(s, s.direct(), 20)
+	})
+}
+
+func TestRejectedGoesToAnotherTariff(t *testing.T) {
+	inShop(t, sandbox.Options{}, func(s *shop) {
+		o := s.order()
+		_, err := s.shipments.Book(s.ctx(), o.ID, shipping.ShipmentDraft{Booking: domain.Booking{Tariff: "7"}})
+		requireCode(s, domain.CodeValidationFailed, err)
+		require.Nil(s, s.get(o).Shipment, "the carrier said so at once")
+
+		// A point that is not there is found out later.
+		s.carrier.Fail(sandbox.Fault{Kind: sandbox.Page, Path: "/calculator", Times: 3})
+		_, err = s.shipments.Book(s.ctx(), o.ID, shipping.ShipmentDraft{Booking: domain.Booking{Tariff: "7"}})
+		require.NoError(s, err)
+		pass(time.Minute)
+		got := s.get(o)
+		require.Equal(s, domain.PhaseRejected, got.Shipment.Phase)
+		require.Equal(s, domain.ExceptionRejected, got.Exception.Code)
+		require.Contains(s, got.Exception.Detail, "тариф недоступен")
+		require.Equal(s, domain.StatusConfirmed, got.Status)
+		got = s.book(got)
+		require.Nil(s, got.Exception)
+		pass(time.Minute)
+		require.Equal(s, domain.PhaseRegistered, s.get(o).Shipment.Phase)
+	})
+}
+
+func TestFollowsAParcelBookedElsewhere(t *testing.T) {
+	inShop(t, sandbox.Options{}, func(s *shop) {
+		elsewhere := s.book(s.order())
+		pass(10 * time.Second)
+		number := s.get(elsewhere).Shipment.TrackingNumber
+		o, err := s.shipments.Book(s.ctx(), s.order().ID, shipping.ShipmentDraft{Carrier: "cdek", TrackingNumber: number})
+		require.NoError(s, err)
+		s.carrier.Report(s.direct()[0].UUID, "RECEIVED_AT_SHIPMENT_WAREHOUSE", "", "Москва")
+		pass(10 * time.Second)
+		require.Equal(s, domain.StatusPickedUp, s.get(o).Status)
+		require.Len(s, s.direct(), 1, "nothing was booked")
+
+		unknown, err := s.shipments.Book(s.ctx(), s.order().ID, shipping.ShipmentDraft{TrackingNumber: "404"})
+		require.NoError(s, err)
+		pass(time.Hour)
+		require.Equal(s, domain.PhasePending, s.get(unknown).Shipment.Phase, "it may not be visible yet")
+		got, err := s.orders.Cancel(s.ctx(), unknown.ID, "", 0)
+		require.NoError(s, err, "and is not ours to cancel")
+		require.Equal(s, domain.StatusCancelled, got.Status)
+	})
+}
+
+func TestUnknownForDaysIsRejected(t *testing.T) {
+	inShop(t, sandbox.Options{}, func(s *shop) {
+		o, err := s.shipments.Book(s.ctx(), s.order().ID, shipping.ShipmentDraft{TrackingNumber: "404"})
+		require.NoError(s, err)
+		pass(80 * time.Hour)
+		require.Equal(s, domain.PhaseRejected, s.get(o).Shipment.Phase)
+		require.Less(s, s.carrier.Calls("GET /v2/orders"), 150)
+	})
+}
+
+func TestCancelEndsTheShipmentFirst(t *testing.T) {
+	inShop(t, sandbox.Options{}, func(s *shop) {
+		o := s.book(s.order())
+		pass(5 * time.Second)
+		got, err := s.orders.Cancel(s.ctx(), o.ID, "ordered twice", 0)
+		require.NoError(s, err)
+		require.Equal(s, domain.StatusCancelled, got.Status)
+		require.Equal(s, domain.PhaseCancelled, got.Shipment.Phase)
+		require.Equal(s, "REMOVED", s.carrier.Booked()[0].Status)
+		pass(time.Hour)
+		require.Nil(s, s.get(o).Exception)
+		require.Zero(s, s.carrier.Calls("POST /v2/orders/{id}/refusal"))
+	})
+}
+
+func TestCancelBeforeAnythingWasSent(t *testing.T) {
+	inShop(t, sandbox.Options{}, func(s *shop) {
+		s.carrier.Fail(sandbox.Fault{Kind: sandbox.Page, Times: 1 << 30})
+		o := s.book(s.order())
+		pass(time.Second)
+		got, err := s.orders.UpdateStatus(s.ctx(), o.ID, orders.StatusChange{Status: domain.StatusCancelled}, 0)
+		require.NoError(s, err)
+		require.Equal(s, domain.PhaseCancelled, got.Shipment.Phase)
+		s.carrier.Heal()
+		pass(time.Hour)
+		require.Empty(s, s.carrier.Booked())
+	})
+}
+
+func TestCancelWhatTheCarrierHasComesBackAndCosts(t *testing.T) {
+	inShop(t, sandbox.Options{ReturnTravel: []sandbox.Step{{After: time.Hour, Code: "DELIVERED"}}}, func(s *shop) {
+		o := s.book(s.order())
+		pass(5 * time.Second)
+		s.carrier.Report(s.direct()[0].UUID, "RECEIVED_AT_SHIPMENT_WAREHOUSE", "", "Москва")
+		_, err := s.orders.Cancel(s.ctx(), o.ID, "", 0) // we have not looked yet
+		requireCode(s, domain.CodeCancelAfterPickup, err)
+		require.ErrorContains(s, err, "CDEK charges")
+		require.ErrorContains(s, err, "522.00 RUB")
+		pass(time.Minute)
+		require.Equal(s, domain.StatusReturning, s.get(o).Status)
+		pass(24 * time.Hour)
+		require.Equal(s, domain.StatusReturned, s.get(o).Status)
+		require.Equal(s, 1, s.carrier.Calls("POST /v2/orders/{id}/refusal"))
+	})
+}
+
+// A carrier that does not answer keeps the order from being cancelled, and not from
+// being cancelled later.
+func TestCancelWhileTheCarrierIsAway(t *testing.T) {
+	inShop(t, sandbox.Options{}, func(s *shop) {
+		o := s.book(s.order())
+		pass(5 * time.Second)
+		s.carrier.Fail(sandbox.Fault{Kind: sandbox.Page, Times: 1 << 30})
+		_, err := s.orders.Cancel(s.ctx(), o.ID, "", 0)
+		requireCode(s, domain.CodeUnavailable, err)
+		require.Equal(s, domain.StatusCreated, s.get(o).Status)
+		s.shut()
+		s.open()
+		pass(time.Hour)
+		s.carrier.Heal()
+		pass(10 * time.Minute)
+		require.Equal(s, domain.StatusCancelled, s.get(o).Status)
+		require.Equal(s, "REMOVED", s.carrier.Booked()[0].Status)
+	})
+}
+
+func TestCancelOfWhatIsBeingDecided(t *testing.T) {
+	inShop(t, sandbox.Options{Decide: time.Minute}, func(s *shop) {
+		o := s.book(s.order())
+		pass(2 * time.Second)
+		_, err := s.orders.Cancel(s.ctx(), o.ID, "", 0)
+		requireCode(s, domain.CodeUnavailable, err)
+		pass(6 * time.Minute)
+		require.Equal(s, domain.StatusCancelled, s.get(o).Status)
+		require.Equal(s, "REMOVED", s.carrier.Booked()[0].Status)
+	})
+}
+
+func TestRetractedDelivery(t *testing.T) {
+	inShop(t, sandbox.Options{Travel: sandbox.Journey}, func(s *shop) {
+		o := s.book(s.order())
+		pass(3 * time.Hour)
+		require.Equal(s, domain.StatusDelivered, s.get(o).Status)
+		require.True(s, s.carrier.Retract(s.direct()[0].UUID, "DELIVERED"))
+		pass(14 * time.Hour)
+		got := s.get(o)
+		require.Equal(s, domain.StatusDelivered, got.Status)
+		require.Equal(s, domain.ExceptionRetracted, got.Exception.Code)
+		require.Equal(s, "TAKEN_BY_COURIER", got.Shipment.CarrierStatus)
+	})
+}
+
+func TestHints(t *testing.T) {
+	inShop(t, sandbox.Options{}, func(s *shop) {
+		requireCode(s, domain.CodeNotFound, s.shipments.Receive(s.ctx(), cdek.Code, "guess", nil))
+		requireCode(s, domain.CodeNotFound, s.shipments.Receive(s.ctx(), "acme", hookToken, nil))
+		o := s.book(s.order())
+		pass(2 * time.Hour)
+		number := s.get(o).Shipment.TrackingNumber
+		require.NoError(s, s.shipments.Receive(s.Context(), cdek.Code, hookToken, []byte("<html>")), "never a no")
+		pass(10 * time.Second)
+		s.mu.Lock()
+		require.Equal(s, 1, s.counted["hook_unreadable"])
+		s.mu.Unlock()
+
+		s.carrier.Report(s.direct()[0].UUID, "RECEIVED_AT_SHIPMENT_WAREHOUSE", "", "Москва")
+		hint := `{"type":"ORDER_STATUS","uuid":"` + s.direct()[0].UUID + `","attributes":{"code":"DELIVERED","status_date_time":"2000-01-01T00:00:00Z"}}`
+		require.NoError(s, s.shipments.Receive(s.Context(), cdek.Code, hookToken, []byte(hint)))
+		pass(10 * time.Second)
+		require.Equal(s, domain.StatusPickedUp, s.get(o).Status, "a hint is not believed: it makes us look")
+
+		hint = `{"type":"COURIER_INFO","date_time":"2000-01-01T02:00:00Z","uuid":"x","attributes":{"task_type":"DELIVERY","cdek_number":"` +
+			number + `","courier":{"phone":"+70000000000"}}}`
+		require.NoError(s, s.shipments.Receive(s.Context(), cdek.Code, hookToken, []byte(hint)))
+		pass(10 * time.Second)
+		events := s.get(o).Shipment.Events
+		require.Condition(s, func() bool {
+			for _, ev := range events {
+				if ev.Kind == domain.CarrierCourier && ev.Value == "+70000000000" {
+					return true
+				}
+			}
+			return false
+		}, "what only hints tell is kept: %+v", events)
+		left, err := s.store.TakeHooks(s.Context(), time.Now().Add(time.Hour), time.Now().Add(2*time.Hour), 9)
+		require.NoError(s, err)
+		require.Empty(s, left)
+	})
+}
+
+func TestBookingIsIdempotentAndChecked(t *testing.T) {
+	inShop(t, sandbox.Options{}, func(s *shop) {
+		o := s.order()
+		for i := range 3 {
+			idem := &idempotency.Request{Key: "k"}
+			got, err := s.shipments.Book(idempotency.With(s.ctx(), idem), o.ID, shipping.ShipmentDraft{})
+			require.NoError(s, err)
+			require.Equal(s, i > 0, idem.Replayed)
+			require.NotNil(s, got.Shipment)
+		}
+		_, err := s.shipments.Book(s.ctx(), o.ID, shipping.ShipmentDraft{})
+		requireCode(s, domain.CodeShipmentExists, err)
+		_, err = s.shipments.Book(s.ctx(), s.order().ID, shipping.ShipmentDraft{Carrier: "acme"})
+		requireCode(s, domain.CodeCarrierNotFound, err)
+		_, err = s.shipments.Book(s.ctx(), s.order().ID, shipping.ShipmentDraft{
+			Carrier: strings.Repeat("a", 200), Booking: domain.Booking{Packages: []domain.Package{{WeightG: -1}}},
+		})
+		requireCode(s, domain.CodeValidationFailed, err)
+		require.ErrorContains(s, err, "/carrier")
+		require.ErrorContains(s, err, "/packages/0/weight_g")
+		_, err = s.shipments.Get(s.ctx(), s.order().ID)
+		requireCode(s, domain.CodeShipmentNotFound, err)
+		_, err = s.shipments.Quote(s.ctx(), "cdek", "", domain.Booking{To: domain.Stop{City: "Новосибирск"}})
+		require.NoError(s, err)
+		points, err := s.shipments.Points(s.ctx(), "cdek", domain.PointQuery{City: "Москва"})
+		require.NoError(s, err)
+		require.Len(s, points, 3)
+		_, err = s.shipments.Points(s.ctx(), "cdek", domain.PointQuery{Kind: "ship", Limit: -1})
+		requireCode(s, domain.CodeValidationFailed, err)
+	})
+}

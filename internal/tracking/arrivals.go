@@ -1,0 +1,152 @@
+package tracking
+
+import (
+	"context"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/order-tracking/order-tracking/internal/background"
+	"github.com/order-tracking/order-tracking/internal/domain"
+)
+
+// Arrival says what is concluded from where couriers are.
+type Arrival struct {
+	// Automatic moves orders to at_pickup and at_dropoff when their courier arrives.
+	Automatic     bool
+	PickupRadius  float64 // metres
+	DropoffRadius float64
+	Dwell         time.Duration
+	// Near is the distance in metres from the drop-off at which a courier is near.
+	Near float64
+	// SilentAfter is how long a courier who carries an order may be silent.
+	SilentAfter time.Duration
+}
+
+// sourceFence is who reports what fences see.
+const sourceFence = "fence"
+
+// arrivalQueue is how many conclusions may wait to be written down; while it is full
+// new ones are drawn again from the next position.
+const arrivalQueue = 1024
+
+// arrivals writes down what positions show: that a courier is near, or has arrived.
+type arrivals struct {
+	*Deps
+	queue chan conclusion
+}
+
+// conclusion is something that a position shows about an order.
+type conclusion struct {
+	orderID  string
+	status   domain.Status // that an arrival means; none for a courier that is near
+	fix      domain.Fix
+	distance float64
+}
+
+// orderFences is how a courier stands to the places of one order.
+type orderFences struct {
+	pickup, dropoff domain.FenceState
+	near            bool
+}
+
+// pass looks at the way from the position before to the fix; t is locked.
+func (pl *pipeline) pass(t *tracked, before domain.Position, known bool, fix domain.Fix) {
+	var previous *domain.Position
+	if known {
+		previous = &before
+	}
+	for _, o := range t.orders {
+		of := t.fences[o.ID]
+		if of == nil {
+			of = &orderFences{}
+			t.fences[o.ID] = of
+		}
+		pl.arrival.look(o, of, previous, fix)
+	}
+}
+
+// destination is where the courier of an order is to arrive next, nil where that is not
+// known, and what the arrival means.
+func destination(o *domain.Order) (*domain.Point, domain.Status) {
+	switch {
+	case o.Status.BeforeCustody() && o.Pickup != nil:
+		return o.Pickup.Location, domain.StatusAtPickup
+	case o.Status.InCustody() && o.Status != domain.StatusReturning:
+		return o.Dropoff.Location, domain.StatusAtDropoff
+	}
+	return nil, ""
+}
+
+func (a *arrivals) look(o *domain.Order, of *orderFences, previous *domain.Position, fix domain.Fix) {
+	cfg := &a.Arrival
+	to, status := destination(o)
+	if to == nil {
+		return
+	}
+	state, radius := &of.pickup, cfg.PickupRadius
+	if status == domain.StatusAtDropoff {
+		state, radius = &of.dropoff, cfg.DropoffRadius
+		if d := fix.Point().DistanceM(*to); !of.near && d <= cfg.Near {
+			of.near = a.conclude(conclusion{orderID: o.ID, fix: fix, distance: d})
+		}
+	}
+	if cfg.Automatic && state.Pass(domain.Fence{Center: *to, RadiusM: radius, Dwell: cfg.Dwell}, previous, fix.Position) &&
+		!a.conclude(conclusion{orderID: o.ID, status: status, fix: fix}) {
+		*state = domain.FenceState{}
+	}
+}
+
+func (a *arrivals) conclude(c conclusion) bool {
+	select {
+	case a.queue <- c:
+		return true
+	default:
+		return false
+	}
+}
+
+// run writes conclusions down until the context ends.
+func (a *arrivals) run(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case c := <-a.queue:
+			err := a.write(ctx, c)
+			for domain.CodeOf(err) == domain.CodeUnavailable && background.Sleep(ctx, historyRetry) { // the database is away: it is told by others
+				err = a.write(ctx, c)
+			}
+			if err != nil && ctx.Err() == nil {
+				a.Log.Warn("an arrival was not written down", zap.String("order_id", c.orderID), zap.Error(err))
+			}
+		}
+	}
+}
+
+// courierOf is whose position an estimate needs: that a courier is near changes none.
+func courierOf(c conclusion) string {
+	if c.status == "" {
+		return ""
+	}
+	return c.fix.CourierID
+}
+
+// write is done once per order and courier, whichever replica saw it.
+func (a *arrivals) write(ctx context.Context, c conclusion) error {
+	at := c.fix.Point()
+	by := a.Orders.System(sourceFence)
+	by.OccurredAt, by.Location = c.fix.RecordedAt, &at
+	_, err := a.Orders.Change(ctx, c.orderID, courierOf(c), 0, nil, func(o *domain.Order) ([]domain.Event, error) {
+		switch {
+		case o.CourierID != c.fix.CourierID || !o.Active():
+			return nil, nil
+		case c.status == "":
+			return o.NoteOnce(domain.EventCourierNear, by, map[string]any{"courier_id": o.CourierID, "distance_m": int(c.distance)}), nil
+		case o.Status.Leads(c.status) && o.Once(string(c.status)):
+			return o.Observe(domain.Report{Status: c.status, OccurredAt: c.fix.RecordedAt, Source: sourceFence, Location: &at}, by), nil
+		}
+		return nil, nil
+	})
+	return err
+}

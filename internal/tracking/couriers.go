@@ -1,0 +1,125 @@
+package tracking
+
+import (
+	"context"
+
+	"github.com/order-tracking/order-tracking/internal/domain"
+	"github.com/order-tracking/order-tracking/internal/idempotency"
+	"github.com/order-tracking/order-tracking/internal/paging"
+)
+
+// Couriers is the verbs on couriers.
+type Couriers struct{ *Service }
+
+// Create makes a courier; the name is required. It fails with validation_failed or
+// one of the idempotency codes.
+func (s *Couriers) Create(ctx context.Context, in domain.CourierEdit) (*domain.Courier, error) {
+	return idempotency.Once(ctx, s.Keys, "create_courier", in, func(rec *domain.Idempotency) (*domain.Courier, error) {
+		c, err := domain.NewCourier(in, s.PhoneRegion, s.Clock.Now())
+		if err != nil {
+			return nil, err
+		}
+		if err := idempotency.Answer(rec, c); err != nil {
+			return nil, err
+		}
+		return c, s.Store.CreateCourier(ctx, c, rec)
+	})
+}
+
+// Get returns a courier with the newest position, or courier_not_found.
+func (s *Couriers) Get(ctx context.Context, id string) (*domain.Courier, error) {
+	c, err := s.known(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return s.located(ctx, c)
+}
+
+// List returns a page of couriers, newest first, and the token of the next one.
+func (s *Couriers) List(ctx context.Context, f domain.CourierFilter, p paging.Request) ([]*domain.Courier, string, error) {
+	var faults domain.Faults
+	faults.Text("/q", f.Search, domain.MaxSearch)
+	if err := faults.Err(); err != nil {
+		return nil, "", err
+	}
+	list, next, err := paging.Page(ctx, p, "couriers", f, false, s.Store.Couriers)
+	if err != nil {
+		return nil, "", err
+	}
+	list, err = s.withPositions(ctx, list...)
+	return list, next, err
+}
+
+// Edit changes a courier, or fails with courier_not_found or validation_failed.
+func (s *Couriers) Edit(ctx context.Context, id string, in domain.CourierEdit) (*domain.Courier, error) {
+	c, err := s.known(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	c, err = s.Store.UpdateCourier(ctx, c.ID, func(c *domain.Courier) error {
+		return c.Edit(in, s.PhoneRegion, s.Clock.Now())
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.CourierChanged(c.ID)
+	return s.located(ctx, c)
+}
+
+// Orders returns a page of a courier's orders, active ones first.
+func (s *Couriers) Orders(ctx context.Context, id string, p paging.Request) ([]*domain.Order, string, error) {
+	c, err := s.known(ctx, id)
+	if err != nil {
+		return nil, "", err
+	}
+	return paging.Page(ctx, p, "courier_orders", domain.OrderFilter{CourierID: c.ID}, true, s.Store.Orders)
+}
+
+// known returns the stored courier.
+func (s *Service) known(ctx context.Context, id string) (*domain.Courier, error) {
+	if _, err := domain.ActorFrom(ctx); err != nil {
+		return nil, err
+	}
+	id, err := domain.ParseID("/courier_id", id)
+	if err != nil {
+		return nil, err
+	}
+	return s.Store.Courier(ctx, id)
+}
+
+// located returns a copy of the courier with its newest position.
+func (s *Service) located(ctx context.Context, courier *domain.Courier) (*domain.Courier, error) {
+	copied, err := s.withPositions(ctx, courier)
+	if err != nil {
+		return nil, err
+	}
+	return copied[0], nil
+}
+
+// withPositions returns copies of the couriers with their newest positions.
+func (s *Service) withPositions(ctx context.Context, couriers ...*domain.Courier) ([]*domain.Courier, error) {
+	ids := make([]string, len(couriers))
+	for i, c := range couriers {
+		ids[i] = c.ID
+	}
+	positions, err := s.Live.Positions(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]*domain.Courier, len(couriers))
+	for i, c := range couriers {
+		copied := *c
+		copied.Position = positions[c.ID]
+		out[i] = &copied
+	}
+	return out, nil
+}
+
+// CheckEdit checks what Edit takes or, for a new courier, Create.
+func (s *Couriers) CheckEdit(in domain.CourierEdit, isNew bool) error {
+	if !isNew && in.Name == nil {
+		in.Name = new("-")
+	}
+	_, err := domain.NewCourier(in, s.PhoneRegion, s.Clock.Now())
+	return err
+}

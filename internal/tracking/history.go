@@ -1,0 +1,95 @@
+package tracking
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/order-tracking/order-tracking/internal/background"
+	"github.com/order-tracking/order-tracking/internal/domain"
+)
+
+const (
+	historyEvery = 250 * time.Millisecond // between commits, while positions come in
+	historyBatch = 2000                   // positions in one commit, at most
+	historyLimit = 200_000                // positions that may wait for the database
+	historyRetry = time.Second
+)
+
+// history puts positions into the store in batches. When the database is away they
+// wait; when too many wait, new ones are refused, so that their senders keep them.
+type history struct {
+	*Deps
+	counts *Counts
+
+	mu      sync.Mutex
+	waiting []domain.Fix
+}
+
+// room says whether n more positions may come, or unavailable.
+func (h *history) room(n int) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(h.waiting) > 0 && len(h.waiting)+n > historyLimit {
+		return domain.Unavailable("the history of positions", nil)
+	}
+	return nil
+}
+
+func (h *history) add(fixes []domain.Fix) {
+	if len(fixes) == 0 || !h.KeepHistory {
+		return
+	}
+	h.mu.Lock()
+	h.waiting = append(h.waiting, fixes...)
+	h.mu.Unlock()
+}
+
+// run commits what comes in until the context ends, then what is left.
+func (h *history) run(ctx context.Context) {
+	outage := false
+	background.Loop(ctx, nil, historyEvery, func() time.Duration {
+		err := h.flush(ctx)
+		if err != nil && !outage && ctx.Err() == nil {
+			h.Log.Warn("positions are not kept; trying again until they are", zap.Error(err))
+		}
+		if err == nil && outage {
+			h.Log.Info("positions are kept again")
+		}
+		if outage = err != nil; outage {
+			return historyRetry
+		}
+		return historyEvery
+	})
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	if err := h.flush(last); err != nil {
+		h.Log.Warn("the last positions were not kept", zap.Error(err))
+	}
+}
+
+// flush commits all that waits.
+func (h *history) flush(ctx context.Context) error {
+	for {
+		h.mu.Lock()
+		n := min(len(h.waiting), historyBatch)
+		batch := h.waiting[:n:n]
+		h.mu.Unlock()
+		if n == 0 {
+			return nil
+		}
+		added, err := h.Store.AppendFixes(ctx, batch, nil)
+		if err != nil {
+			return err
+		}
+		h.counts.stored.Add(int64(added))
+		h.counts.drop(domain.DropDuplicate, int64(n-added))
+		h.mu.Lock()
+		if h.waiting = h.waiting[n:]; len(h.waiting) == 0 {
+			h.waiting = nil // what was taken can be freed
+		}
+		h.mu.Unlock()
+	}
+}

@@ -1,0 +1,100 @@
+package tracking
+
+import (
+	"context"
+	"time"
+
+	"github.com/order-tracking/order-tracking/internal/domain"
+)
+
+// PhoneReport is what a phone app posted, in the domain's units.
+type PhoneReport struct {
+	// Positions have what the device said; a zero RecordedAt is now.
+	Positions []domain.Position
+	// Unusable counts positions that can't be used whatever is in them, by reason.
+	Unusable map[domain.DropReason]int
+	// Arrivals is where and when the phone itself noticed that it came to a place it watches.
+	Arrivals []domain.Position
+}
+
+// Ingest takes what a phone posted with its token. Whatever can never be of use is
+// dropped and counted, so that the phone does not send it again; a report without
+// anything is a sign of life. It fails with unauthenticated for a token that is unknown
+// or revoked, and with unavailable when trying again can help; nothing was taken then.
+func (s *Service) Ingest(ctx context.Context, token string, r PhoneReport) (Received, error) {
+	courierID, err := s.tokenOwner(ctx, token)
+	if err != nil {
+		return Received{}, err
+	}
+	now := s.Clock.Now()
+	counts := &s.pipeline.counts
+	usable := make([]domain.Position, 0, len(r.Positions))
+	for _, p := range r.Positions {
+		if p, ok := p.Clean(now); ok {
+			usable = append(usable, p)
+		}
+	}
+	if err := s.pipeline.arrivedBy(ctx, courierID, r.Arrivals, now); err != nil {
+		return Received{}, err
+	}
+	var out Received
+	if len(usable) > 0 {
+		if out, err = s.pipeline.report(ctx, courierID, usable, now); err != nil {
+			return Received{}, err
+		}
+	}
+	lost := len(r.Positions) - len(usable)
+	counts.drop(domain.DropOutOfRange, int64(lost))
+	for reason, n := range r.Unusable {
+		counts.drop(reason, int64(n))
+		lost += n
+	}
+	counts.received.Add(int64(lost))
+	out.Dropped += lost
+	if out == (Received{}) && len(r.Arrivals) == 0 {
+		counts.alive.Add(1)
+	}
+	return out, nil
+}
+
+// arrivedBy draws from what a phone noticed by itself the conclusion that fences draw
+// from positions: that an order's courier has come to its drop-off.
+func (pl *pipeline) arrivedBy(ctx context.Context, courierID string, arrivals []domain.Position, now time.Time) error {
+	if len(arrivals) == 0 || !pl.Arrival.Automatic {
+		return nil
+	}
+	t, err := pl.courier(ctx, courierID, now)
+	if err != nil {
+		return err
+	}
+	defer t.mu.Unlock()
+	if !t.courier.OnDuty {
+		return nil
+	}
+	for _, p := range arrivals {
+		p, ok := p.Clean(now)
+		if !ok || p.RecordedAt.After(now.Add(domain.FutureTolerance)) || p.RecordedAt.Before(now.Add(-domain.MaxPositionAge)) {
+			continue
+		}
+		if !pl.arriveAt(t, domain.Fix{CourierID: courierID, Position: p}) {
+			return domain.Unavailable("the queue of arrivals", nil)
+		}
+	}
+	return nil
+}
+
+// arriveAt says false when the arrival can't be written down now; t is locked.
+func (pl *pipeline) arriveAt(t *tracked, fix domain.Fix) bool {
+	reach := pl.Arrival.DropoffRadius
+	if fix.Accuracy != nil {
+		reach += min(*fix.Accuracy, pl.Arrival.DropoffRadius)
+	}
+	for _, o := range t.orders {
+		to, status := destination(o)
+		if to != nil && status == domain.StatusAtDropoff && to.DistanceM(fix.Point()) <= reach &&
+			!pl.arrival.conclude(conclusion{orderID: o.ID, status: status, fix: fix}) {
+			return false
+		}
+	}
+	return true
+}

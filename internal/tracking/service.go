@@ -1,0 +1,76 @@
+// Package tracking has where couriers and orders are: it takes positions in, filters what
+// is implausible, keeps the live view and the history, watches fences, draws arrivals
+// from them and publishes courier_location. It also has the verbs on couriers.
+//
+// Every method takes its actor from the context and fails with domain errors.
+package tracking
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/order-tracking/order-tracking/internal/domain"
+	"github.com/order-tracking/order-tracking/internal/eta"
+	"github.com/order-tracking/order-tracking/internal/idempotency"
+	"github.com/order-tracking/order-tracking/internal/orders"
+)
+
+// Deps is what tracking needs.
+type Deps struct {
+	Store    domain.Store
+	Live     domain.LiveStore
+	Watchers domain.Watchers
+	Clock    domain.Clock
+	Log      *zap.Logger
+	Keys     *idempotency.Keys
+	Orders   *orders.Service
+	Estimate eta.Config
+	// PhoneRegion is the country (ISO 3166-1 alpha-2) of phone numbers without a country code.
+	PhoneRegion string
+	// StaleAfter is how old a position must be to be called stale.
+	StaleAfter time.Duration
+	// Bus takes courier_location; without one positions are not published.
+	Bus       domain.Bus
+	Plausible domain.Plausibility
+	// KeepHistory is whether positions are kept beyond the newest.
+	KeepHistory bool
+	// Alone says that there is no other replica, so that what was read of couriers stays
+	// true until it is changed here.
+	Alone   bool
+	Arrival Arrival
+}
+
+// Service is the reports and reads of positions. It implements domain.Audience.
+type Service struct {
+	Deps
+	pipeline *pipeline
+	phones   atomic.Pointer[phoneTokens]
+}
+
+// New makes the service and has it told of changes of orders. Run must run.
+func New(d Deps) *Service {
+	s := &Service{Deps: d}
+	s.phones.Store(new(phoneTokens))
+	s.pipeline = newPipeline(&s.Deps)
+	d.Orders.Announce(s)
+	return s
+}
+
+// Run keeps and publishes positions, and concludes from them what happened to orders,
+// until the context ends.
+func (s *Service) Run(ctx context.Context) {
+	var wg sync.WaitGroup
+	p := s.pipeline
+	for _, work := range []func(context.Context){p.history.run, p.feed.run, p.arrival.run, p.watch} {
+		wg.Go(func() { work(ctx) })
+	}
+	wg.Wait()
+	p.background.Wait()
+}
+
+// Counts returns what became of reported positions since the start.
+func (s *Service) Counts() *Counts { return &s.pipeline.counts }

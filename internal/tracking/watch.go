@@ -1,0 +1,79 @@
+package tracking
+
+import (
+	"context"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/order-tracking/order-tracking/internal/background"
+	"github.com/order-tracking/order-tracking/internal/domain"
+	"github.com/order-tracking/order-tracking/internal/paging"
+)
+
+const (
+	watchEvery  = 30 * time.Second
+	sourceTimer = "timer"
+)
+
+// watch looks at all active orders again and again: which have missed their promise,
+// and whose courier has fallen silent. Every replica may do it; each order is told once.
+func (pl *pipeline) watch(ctx context.Context) {
+	background.Loop(ctx, nil, watchEvery, func() time.Duration {
+		if err := pl.watchOnce(ctx); err != nil && ctx.Err() == nil {
+			pl.Log.Debug("active orders were not looked at", zap.Error(err))
+		}
+		pl.sweep(pl.Clock.Now())
+		return watchEvery
+	})
+}
+
+func (pl *pipeline) watchOnce(ctx context.Context) error {
+	for orders, err := range paging.Pages(ctx, domain.OrderFilter{Active: new(true)}, domain.MaxPageSize, pl.Store.Orders) {
+		if err != nil {
+			return err
+		}
+		for _, o := range orders {
+			if err := pl.lookAt(ctx, o); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (pl *pipeline) lookAt(ctx context.Context, o *domain.Order) error {
+	now := pl.Clock.Now()
+	late := o.PromisedAt != nil && now.After(*o.PromisedAt) && !o.Ledger.Told[string(domain.EventOrderLate)]
+	silent := false
+	var since time.Time
+	if o.Status.InCustody() && o.CourierID != "" && !o.Ledger.Told[string(domain.EventCourierSilent)] {
+		p, err := pl.Live.Position(ctx, o.CourierID)
+		if err != nil {
+			return err
+		}
+		// Who has never reported can't fall silent. What was heard of the order itself
+		// counts too: a report may tell of things long past.
+		if p != nil {
+			if since = o.UpdatedAt; p.RecordedAt.After(since) {
+				since = p.RecordedAt
+			}
+			silent = now.Sub(since) > pl.Arrival.SilentAfter
+		}
+	}
+	if !late && !silent {
+		return nil
+	}
+	by := pl.Orders.System(sourceTimer)
+	_, err := pl.Orders.Change(ctx, o.ID, "", 0, nil, func(current *domain.Order) (out []domain.Event, err error) {
+		if late && current.Active() && current.PromisedAt != nil && now.After(*current.PromisedAt) {
+			out = current.NoteOnce(domain.EventOrderLate, by, map[string]any{"promised_at": current.PromisedAt})
+		}
+		if silent && current.Status.InCustody() && current.CourierID == o.CourierID {
+			data := map[string]any{"courier_id": o.CourierID, "last_heard_at": since}
+			out = append(out, current.NoteOnce(domain.EventCourierSilent, by, data)...)
+		}
+		return out, nil
+	})
+	return err
+}
