@@ -72,7 +72,7 @@ func TestDraftsKeepTheirFields(t *testing.T) {
 func TestPositionsKeepTheirFields(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		p := *position.Draw(t, "position")
-		m := wire(t, &pb.ReportLocationsRequest{Positions: positionsTo([]domain.Position{p})})
+		m := wire(t, &pb.ReportLocationsRequest{Positions: []*pb.Position{positionTo(&p)}})
 		p.ReceivedAt = time.Time{} // the server's own
 		if diff := cmp.Diff([]domain.Position{p}, positionsFrom(m.GetPositions())); diff != "" {
 			t.Fatal(diff)

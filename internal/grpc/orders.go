@@ -76,10 +76,7 @@ func (s *service) UpdateOrderStatus(
 	if err != nil {
 		return nil, err
 	}
-	o, err := s.Orders.UpdateStatus(ctx, r.GetOrderId(), orders.StatusChange{
-		Status: statusFrom(r.GetStatus()), Reason: r.GetReason(), OccurredAt: timePointerFrom(r.GetOccurredAt()),
-		Location: pointFrom(r.GetLocation()), Proof: proofFrom(r.GetProof()),
-	}, expected)
+	o, err := s.Orders.UpdateStatus(ctx, r.GetOrderId(), stepFrom(r), expected)
 	return &pb.UpdateOrderStatusResponse{Order: orderTo(o)}, err
 }
 
@@ -113,11 +110,7 @@ func (s *service) NotifyCustomer(ctx context.Context, r *pb.NotifyCustomerReques
 	n, err := s.Orders.Notify(ctx, r.GetOrderId(), orders.Notice{
 		Channel: r.GetChannel(), Template: r.GetTemplate(), Text: r.GetText(),
 	})
-	out := &pb.NotifyCustomerResponse{NotificationId: n.NotificationID}
-	for _, d := range n.Deliveries {
-		out.Deliveries = append(out.Deliveries, &pb.Delivery{Channel: d.Channel, Status: d.Status})
-	}
-	return out, err
+	return notifiedTo(n), err
 }
 
 // expectedVersion returns the version that the caller knows: the field's, else that

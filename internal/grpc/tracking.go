@@ -16,24 +16,14 @@ func (s *service) TrackOrder(ctx context.Context, r *pb.TrackOrderRequest) (*pb.
 	if err != nil {
 		return nil, err
 	}
-	timeline, err := eventsTo(t.Timeline)
-	if err != nil {
-		return nil, err
-	}
-	return &pb.TrackOrderResponse{
-		OrderId: t.OrderID, Status: protoStatus[t.Status], Courier: courierTo(t.Courier),
-		Position: positionTo(t.Position), Trail: positionsTo(t.Trail), Timeline: timeline, Eta: estimateTo(t.ETA),
-		Polyline: t.Polyline,
-	}, nil
+	return trackTo(t)
 }
 
 func (s *service) GetCourierLocation(
 	ctx context.Context, r *pb.GetCourierLocationRequest,
 ) (*pb.GetCourierLocationResponse, error) {
 	p, err := s.Tracking.Position(ctx, r.GetCourierId())
-	return &pb.GetCourierLocationResponse{
-		Position: positionTo(&p.Position), AgeSeconds: p.AgeSeconds, Stale: p.Stale,
-	}, err
+	return locatedTo(p), err
 }
 
 func (s *service) ListCourierOrders(

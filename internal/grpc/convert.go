@@ -1,0 +1,203 @@
+package grpcserver
+
+import (
+	"encoding/json"
+	"strconv"
+	"strings"
+	"time"
+
+	"google.golang.org/protobuf/types/known/structpb"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/order-tracking/order-tracking/internal/domain"
+	"github.com/order-tracking/order-tracking/internal/orders"
+	"github.com/order-tracking/order-tracking/internal/tracking"
+	pb "github.com/order-tracking/order-tracking/proto/ordertracking/v1"
+)
+
+//go:generate go tool -modfile=../../tools/goverter/go.mod goverter gen .
+
+// Messages become the domain's values as they are, and the other way round: what is wrong
+// with them the domain says, with all the other faults of the request. goverter writes the
+// conversions; one that misses a field is not generated.
+//
+// goverter:variables
+// goverter:ignoreUnexported yes
+// goverter:matchIgnoreCase yes
+// goverter:skipCopySameType yes
+// goverter:useZeroValueOnPointerInconsistency yes
+// goverter:enum no
+// goverter:output:file ./convert_gen.go
+// goverter:extend timeTo timePointerTo statusTo structTo attributesTo narrow
+// goverter:extend timeFrom timePointerFrom statusFrom widen
+var (
+	orderTo    func(*domain.Order) *pb.Order
+	estimateTo func(*domain.Estimate) *pb.Estimate
+	courierTo  func(*domain.Courier) *pb.Courier
+	positionTo func(*domain.Position) *pb.Position
+	eventTo    func(domain.Event) (*pb.Event, error)
+	trackTo    func(*tracking.Track) (*pb.TrackOrderResponse, error)
+	locatedTo  func(tracking.Located) *pb.GetCourierLocationResponse
+	notifiedTo func(orders.Notified) *pb.NotifyCustomerResponse
+	// goverter:map WeightG | weightTo
+	itemTo func(domain.Item) *pb.Item
+
+	draftFrom func(*pb.CreateOrderRequest) domain.Draft
+	pointFrom func(*pb.Point) *domain.Point
+	proofFrom func(*pb.Proof) *domain.Proof
+	// goverter:map Quantity | quantityFrom
+	itemFrom func(*pb.Item) domain.Item
+	// goverter:map Q Search
+	// goverter:map Status Statuses
+	orderFilterFrom func(*pb.GetOrdersRequest) domain.OrderFilter
+	stepFrom        func(*pb.UpdateOrderStatusRequest) orders.StatusChange
+)
+
+func narrow(n int) int32 { return int32(n) } //nolint:gosec // counts, of which the domain has limits
+
+func widen(n int32) int { return int(n) }
+
+// weightTo leaves out an item's weight that is not known.
+func weightTo(grams int) *int32 {
+	if grams == 0 {
+		return nil
+	}
+	return new(narrow(grams))
+}
+
+// quantityFrom reads an absent quantity as one, as JSON does.
+func quantityFrom(n *int32) int {
+	if n == nil {
+		return 1
+	}
+	return int(*n)
+}
+
+// each converts a list; of an empty one it makes nil, which is the same to a message.
+func each[A, B any](in []A, convert func(A) B) []B {
+	var out []B
+	if len(in) > 0 {
+		out = make([]B, len(in))
+	}
+	for i, v := range in {
+		out[i] = convert(v)
+	}
+	return out
+}
+
+// The enum's names are made of the statuses, so the look-ups are made of the names.
+var (
+	protoStatus  = map[domain.Status]pb.OrderStatus{}
+	domainStatus = map[pb.OrderStatus]domain.Status{}
+)
+
+func init() {
+	for name, number := range pb.OrderStatus_value {
+		s := domain.Status(strings.ToLower(strings.TrimPrefix(name, "ORDER_STATUS_")))
+		if s.Valid() {
+			protoStatus[s], domainStatus[pb.OrderStatus(number)] = pb.OrderStatus(number), s
+		}
+	}
+}
+
+func statusTo(s domain.Status) pb.OrderStatus { return protoStatus[s] }
+
+// statusFrom returns the status that a number stands for; of one that stands for
+// none it returns something that the domain refuses by name.
+func statusFrom(n pb.OrderStatus) domain.Status {
+	if s, ok := domainStatus[n]; ok || n == pb.OrderStatus_ORDER_STATUS_UNSPECIFIED {
+		return s
+	}
+	return domain.Status(strconv.Itoa(int(n)))
+}
+
+func timeTo(t time.Time) *timestamppb.Timestamp {
+	if t.IsZero() {
+		return nil
+	}
+	return timestamppb.New(t)
+}
+
+func timePointerTo(t *time.Time) *timestamppb.Timestamp {
+	if t == nil {
+		return nil
+	}
+	return timestamppb.New(*t)
+}
+
+// impossible stands for a timestamp that is none. The domain refuses every time
+// after the year 9999 at the place where it finds it.
+var impossible = time.Date(10_000, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// timeFrom returns the zero time for an absent timestamp.
+func timeFrom(t *timestamppb.Timestamp) time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	return instant(t.GetSeconds(), t.GetNanos())
+}
+
+func timePointerFrom(t *timestamppb.Timestamp) *time.Time {
+	if t == nil {
+		return nil
+	}
+	return new(timeFrom(t))
+}
+
+// instant is the time of a timestamp's fields.
+func instant(seconds int64, nanos int32) time.Time {
+	t := time.Unix(seconds, int64(nanos)).UTC()
+	if seconds < firstSecond || seconds >= endSecond || nanos < 0 || nanos > 999_999_999 || t.IsZero() {
+		return impossible
+	}
+	return t
+}
+
+// A timestamp is from the beginning of the year 1 to the end of the year 9999.
+const (
+	firstSecond = -62_135_596_800
+	endSecond   = 253_402_300_800
+)
+
+// filterFrom refuses times that can't be; the rest of a filter the use case checks.
+func filterFrom(r *pb.GetOrdersRequest) (domain.OrderFilter, error) {
+	f := orderFilterFrom(r)
+	var faults domain.Faults
+	for pointer, t := range map[string]time.Time{"/created_from": f.CreatedFrom, "/created_to": f.CreatedTo} {
+		if t.Equal(impossible) {
+			faults.Add(pointer, string(domain.CodeImpossibleTime), "must be a time between the years 1 and 9999")
+		}
+	}
+	return f, faults.Err()
+}
+
+// structTo goes through JSON where the data holds more than JSON's own types, so
+// that both transports show the same.
+func structTo(data map[string]any) (*structpb.Struct, error) {
+	if len(data) == 0 {
+		return nil, nil
+	}
+	if s, err := structpb.NewStruct(data); err == nil {
+		return s, nil
+	}
+	b, err := json.Marshal(data)
+	if err != nil {
+		return nil, err
+	}
+	out := &structpb.Struct{}
+	return out, out.UnmarshalJSON(b)
+}
+
+func attributesTo(a domain.Attributes) *structpb.Struct {
+	s, _ := structTo(a) // strings, numbers and booleans always fit
+	return s
+}
+
+// problemTo is an error inside of a reply that succeeded as a whole.
+func problemTo(e *domain.Error) *pb.Problem {
+	out := &pb.Problem{Code: string(e.Code), Detail: valid(e.Message)}
+	for _, f := range e.Faults {
+		out.Errors = append(out.Errors, &pb.Fault{Pointer: valid(f.Pointer), Code: f.Code, Detail: valid(f.Detail)})
+	}
+	return out
+}
