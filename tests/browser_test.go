@@ -243,3 +243,49 @@ func TestBrowserIsToldWhyNot(t *testing.T) {
 		})
 	}
 }
+
+// The reference keeps its key over a reload, finds operations by their words, and lets the
+// same operation be tried twice.
+func TestBrowserTriesTheReference(t *testing.T) {
+	s := newShop(t)
+	p := openTab(t, s.http)
+	visit := func(path string) {
+		_, err := chromedp.Run(p.ctx, chromedp.Navigate("http://"+s.http+path))
+		require.NoError(t, err)
+	}
+	click := func(selector string) {
+		_, err := chromedp.Run(p.ctx, chromedp.Click(selector))
+		require.NoError(t, err, selector)
+	}
+	enter := func(selector, text string) {
+		_, err := chromedp.Run(p.ctx, chromedp.SendKeys(selector, text))
+		require.NoError(t, err, selector)
+	}
+	visit("/docs")
+	click(".btn.authorize")
+	enter(".auth-container input", s.key)
+	click(".modal-btn.authorize")
+	visit("/docs")
+	enter(`.operation-filter-input[placeholder="Search operations"]`, "createOrder")
+	p.until(`document.querySelectorAll(".opblock").length === 1`)
+	click("#operations-Orders-createOrder .opblock-summary-control")
+	click(".try-out__btn")
+	for range 2 {
+		click(".btn.execute")
+		p.until(`document.querySelector(".live-responses-table tbody .response-col_status")?.innerText.startsWith("201")`)
+		click(".btn-clear")
+		p.until(`!document.querySelector(".live-responses-table")`)
+	}
+}
+
+// Nothing on the page of a running server is wider than a phone.
+func TestBrowserShowsTheLandingPageOnAPhone(t *testing.T) {
+	s := newShop(t)
+	p := openTab(t, s.http)
+	_, err := chromedp.Run(p.ctx, chromedp.EmulateViewport(360, 640))
+	require.NoError(t, err)
+	_, err = chromedp.Run(p.ctx, chromedp.Navigate("http://"+s.http+"/"))
+	require.NoError(t, err)
+	require.LessOrEqual(t, run[int](p, `document.documentElement.scrollWidth`), 360)
+	require.Contains(t, run[string](p, `document.body.innerText`), `curl http://`+s.http+`/orders -H "Authorization: Bearer $KEY"`)
+}

@@ -2,73 +2,73 @@ package httpserver
 
 import (
 	"cmp"
+	_ "embed"
 	"net/http"
-	"strings"
 	"sync"
 
 	"github.com/gin-gonic/gin"
-	swagger "github.com/swaggest/swgui/v5emb"
+	swagger "github.com/swaggest/swgui/v5/static"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// docsRoutes are the OpenAPI document, the page that shows it, which needs no
-// internet, and a page that says what is where.
+// docsRoutes are the OpenAPI and AsyncAPI documents and the API reference, which needs no
+// internet.
 func (s *Server) docsRoutes() {
 	plain[struct{}, struct{}](s, operation{
-		method: http.MethodGet, path: "/openapi.json", id: "openapi", tag: tagOps, open: true,
+		method: http.MethodGet, path: "/openapi.json", id: "openapi", tag: tagOps, open: true, unmodified: true,
 		summary: "This document", replies: jsonType,
 	}, document(jsonType, func() ([]byte, error) { return s.spec() }))
 	plain[struct{}, struct{}](s, operation{
-		method: http.MethodGet, path: "/asyncapi.yaml", id: "asyncapi", tag: tagOps, open: true,
+		method: http.MethodGet, path: "/asyncapi.yaml", id: "asyncapi", tag: tagOps, open: true, unmodified: true,
 		summary: "The AsyncAPI document of Kafka topics and live frames", replies: yamlType,
-	}, document(yamlType, sync.OnceValues(func() ([]byte, error) { return asyncDocument(cmp.Or(s.Config.Version, "dev")) })))
-	page := swagger.New("Order tracking", "/openapi.json", "/docs/")
+	}, document(yamlType, func() ([]byte, error) { return asyncDocument(cmp.Or(s.Config.Version, "dev")) }))
+	files := docsFiles()
 	s.engine.GET("/docs", func(c *gin.Context) {
-		c.Header("Content-Security-Policy", "default-src 'self' 'unsafe-inline'; img-src 'self' data:") // no other host, ever
-		page.ServeHTTP(c.Writer, c.Request)
+		// No other host, ever. Swagger UI sets styles of its own.
+		c.Header("Content-Security-Policy", "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:")
+		files[""].serve(c)
 	})
 	s.engine.GET("/docs/*asset", func(c *gin.Context) {
-		if !strings.Contains(c.Param("asset"), ".") {
+		file := files[c.Param("asset")]
+		if file == nil {
 			fail(c, domain.Errorf(domain.CodeNotFound, "nothing is at %s", c.Request.URL.Path))
 			return
 		}
-		page.ServeHTTP(c.Writer, c.Request)
+		file.serve(c)
 	})
-	s.engine.GET("/", func(c *gin.Context) {
-		c.Header("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
-		c.Data(http.StatusOK, "text/html; charset=utf-8", []byte(landing))
-	})
+}
+
+//go:embed pages/docs.html
+var docsPage []byte
+
+//go:embed pages/docs.js
+var docsScript []byte
+
+// docsFiles are the page of the reference, at "", and what it loads.
+func docsFiles() map[string]*asset {
+	files := map[string]*asset{"": newAsset(htmlType, docsPage), "/page.js": newAsset(javaScriptType, docsScript)}
+	for name, contentType := range map[string]string{"/swagger-ui.css": "text/css; charset=utf-8", "/swagger-ui-bundle.js": javaScriptType} {
+		zipped, _ := swagger.FS.ReadFile(name[1:] + ".gz") // embedded; a test asks for each
+		files[name] = zippedAsset(contentType, zipped)
+	}
+	icon, _ := swagger.FS.ReadFile("favicon-32x32.png")
+	files["/favicon-32x32.png"] = newAsset("image/png", icon)
+	return files
 }
 
 // document serves what is made when somebody first asks for it.
 func document(contentType string, text func() ([]byte, error)) gin.HandlerFunc {
-	return func(c *gin.Context) {
+	made := sync.OnceValues(func() (*asset, error) {
 		b, err := text()
+		return newAsset(contentType, b), err
+	})
+	return func(c *gin.Context) {
+		a, err := made()
 		if err != nil {
 			fail(c, err)
 			return
 		}
-		c.Data(http.StatusOK, contentType, b)
+		a.serve(c)
 	}
 }
-
-const landing = `<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Order tracking</title>
-<style>body{font:16px/1.6 system-ui,sans-serif;max-width:44rem;margin:3rem auto;padding:0 1rem}code{background:#8882;padding:.1em .3em}</style>
-<h1>Order tracking</h1>
-<p>The server is running.</p>
-<ul>
-<li><a href="/docs">/docs</a> shows the API, <a href="/openapi.json">/openapi.json</a> describes it
-<li><a href="/asyncapi.yaml">/asyncapi.yaml</a> describes the Kafka topics and the live frames
-<li><a href="/orders">/orders</a> and <a href="/couriers">/couriers</a> list what there is
-<li><a href="/healthz">/healthz</a>, <a href="/readyz">/readyz</a> and <a href="/metrics">/metrics</a> are for operation
-</ul>
-<p>Create an order:</p>
-<pre><code>curl -H 'Content-Type: application/json' -d '{"customer":{"name":"Ann"},"dropoff":{"address":"1 High Street"}}' \
-  http://localhost:8080/order</code></pre>
-</html>
-`

@@ -39,12 +39,21 @@ type ReachedAt struct{ address string }
 
 // Resolve reads it from the request.
 func (r *ReachedAt) Resolve(hc huma.Context) []error {
-	scheme := "http"
-	if hc.TLS() != nil || strings.EqualFold(hc.Header("X-Forwarded-Proto"), "https") {
-		scheme = "https"
-	}
-	r.address = scheme + "://" + hc.Host()
+	r.address = addressOf(hc.TLS() != nil, hc.Header("X-Forwarded-Proto"), hc.Host())
 	return nil
+}
+
+// addressOf is where a request reached the server, such as https://track.example.
+func addressOf(tls bool, forwardedProto, host string) string {
+	if tls || strings.EqualFold(forwardedProto, "https") {
+		return "https://" + host
+	}
+	return "http://" + host
+}
+
+// publicURL is the configured address of the server, else the one that it was reached at.
+func (s *Server) publicURL(address string) string {
+	return strings.TrimSuffix(cmp.Or(s.Config.PublicURL, address), "/")
 }
 
 type onboardIn struct {
@@ -105,8 +114,7 @@ func (s *Server) onboard(ctx context.Context, in *onboardIn) (*bodyOnly[onboarde
 	if err != nil {
 		return nil, err
 	}
-	base := strings.TrimSuffix(cmp.Or(s.Config.PublicURL, in.address), "/")
-	apps, err := phoneApps(base, o.Token, o.CourierID)
+	apps, err := phoneApps(s.publicURL(in.address), o.Token, o.CourierID)
 	return bodyOf(onboarded{ID: o.ID, Token: o.Token, CreatedAt: o.CreatedAt, Apps: apps}, err)
 }
 

@@ -12,7 +12,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humagin"
@@ -314,7 +313,7 @@ func (s *Server) finishAPI() {
 			}
 		}
 	}
-	s.spec = sync.OnceValues(func() ([]byte, error) { return json.Marshal(s.api.OpenAPI()) })
+	s.spec = func() ([]byte, error) { return json.Marshal(s.api.OpenAPI()) }
 }
 
 // optional is a query parameter that may be absent.
