@@ -224,8 +224,8 @@ func (a *App) buildDoors(context.Context) (err error) {
 	}
 	a.grpcServer = grpcserver.New(grpcserver.Deps{
 		Orders: a.orders, Couriers: &tracking.Couriers{Service: a.tracking}, Tracking: a.tracking,
-		Hub: a.hub, Guard: guard, Ready: a.ready, Log: a.log, Clock: systemClock{},
-		Config: grpcserver.Config{MaxMessageBytes: a.cfg.GRPC.MaxMessageBytes, PingEvery: a.cfg.Live.PingEvery},
+		Hub: a.hub, Guard: guard, Ready: a.ready, Registerer: a.metrics, Log: a.log, Clock: systemClock{},
+		Config: grpcserver.Config{MaxMessageBytes: a.cfg.GRPC.MaxMessageBytes, PingEvery: a.cfg.Live.PingEvery, AccessLog: h.AccessLog},
 	})
 	return nil
 }

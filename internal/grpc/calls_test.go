@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -167,7 +169,7 @@ func TestRequestIDs(t *testing.T) {
 
 func TestPanicsAreAnswered(t *testing.T) {
 	r := start(t, with{})
-	in := &door{guard: nil, log: r.orders.Log}
+	in := r.door()
 	_, err := in.unary(t.Context(), nil, &grpc.UnaryServerInfo{FullMethod: "/grpc.health.v1.Health/Check"},
 		func(context.Context, any) (any, error) { panic("the roof is on fire") })
 	refused(t, err, codes.Internal, "internal")
@@ -179,14 +181,14 @@ func TestPanicsAreAnswered(t *testing.T) {
 
 func TestCausesAreLoggedAndNotTold(t *testing.T) {
 	r := start(t, with{})
-	in := &door{log: r.orders.Log}
+	in := r.door()
 	for _, cause := range []error{errors.New("disk on fire"), domain.Unavailable("the database", errors.New("disk on fire"))} {
 		_, err := in.unary(t.Context(), nil, &grpc.UnaryServerInfo{FullMethod: "/grpc.health.v1.Health/Check"},
 			func(context.Context, any) (any, error) { return nil, cause })
 		require.NotContains(t, err.Error(), "fire")
 	}
 	var told string
-	for _, e := range r.logs.FilterMessage("gRPC call failed").All() {
+	for _, e := range r.logs.FilterMessageSnippet("gRPC call failed").All() {
 		told += fmt.Sprint(e.ContextMap())
 	}
 	require.Equal(t, 2, strings.Count(strings.ReplaceAll(told, "cause", "cause:"), "disk on fire"), told)
@@ -229,22 +231,74 @@ func TestHealth(t *testing.T) {
 	require.Len(t, all.GetStatuses(), 2)
 }
 
-func TestReflectionNeedsNoKey(t *testing.T) {
-	r := start(t, with{key: adminKey})
-	stream, err := grpc_reflection_v1.NewServerReflectionClient(r.conn).ServerReflectionInfo(t.Context())
-	require.NoError(t, err)
-	require.NoError(t, stream.Send(&grpc_reflection_v1.ServerReflectionRequest{
-		MessageRequest: &grpc_reflection_v1.ServerReflectionRequest_ListServices{},
-	}))
-	out, err := stream.Recv()
-	require.NoError(t, err)
-	var names []string
-	for _, s := range out.GetListServicesResponse().GetService() {
-		names = append(names, s.GetName())
+// listServices asks by reflection what there is.
+func listServices(ctx context.Context, r *rig) (*grpc_reflection_v1.ServerReflectionResponse, error) {
+	stream, err := grpc_reflection_v1.NewServerReflectionClient(r.conn).ServerReflectionInfo(ctx)
+	if err != nil {
+		return nil, err
 	}
-	require.Contains(t, names, "ordertracking.v1.OrderService")
-	require.Contains(t, names, "grpc.health.v1.Health")
-	require.NoError(t, stream.CloseSend())
+	_ = stream.Send(&grpc_reflection_v1.ServerReflectionRequest{ // Recv tells what is wrong
+		MessageRequest: &grpc_reflection_v1.ServerReflectionRequest_ListServices{},
+	})
+	return stream.Recv()
+}
+
+func TestReflectionIsForAdministrators(t *testing.T) {
+	keyless, keyed := start(t, with{}), start(t, with{key: adminKey})
+	_, err := listServices(t.Context(), keyed)
+	refused(t, err, codes.Unauthenticated, "unauthenticated")
+	for ctx, r := range map[context.Context]*rig{
+		t.Context(): keyless,
+		metadata.AppendToOutgoingContext(t.Context(), "authorization", "Bearer "+adminKey): keyed,
+	} {
+		out, err := listServices(ctx, r)
+		require.NoError(t, err)
+		var names []string
+		for _, s := range out.GetListServicesResponse().GetService() {
+			names = append(names, s.GetName())
+		}
+		require.Contains(t, names, "ordertracking.v1.OrderService")
+	}
+}
+
+func TestEveryCallIsCountedAndLogged(t *testing.T) {
+	r := start(t, with{config: Config{AccessLog: true}})
+	_, err := r.CreateOrder(t.Context(), draft("counted"))
+	require.NoError(t, err)
+	_, err = r.GetOrder(t.Context(), &pb.GetOrderRequest{OrderId: domain.NewID()})
+	refused(t, err, codes.NotFound, "order_not_found")
+	for i := range 3 { // series that callers can't invent
+		err = r.conn.Invoke(t.Context(), fmt.Sprintf("/nobody.v%d/Knows", i), &pb.GetOrderRequest{}, &pb.GetOrderResponse{})
+		require.Equal(t, codes.Unimplemented, status.Code(err))
+	}
+	_, err = grpc_health_v1.NewHealthClient(r.conn).Check(t.Context(), &grpc_health_v1.HealthCheckRequest{})
+	require.NoError(t, err)
+	families, err := r.metrics.Gather()
+	require.NoError(t, err)
+	counted := map[string]float64{}
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			name := f.GetName()
+			for _, l := range m.GetLabel() {
+				name += " " + l.GetValue()
+			}
+			counted[name] = m.GetCounter().GetValue() + float64(m.GetHistogram().GetSampleCount())
+		}
+	}
+	require.Equal(t, map[string]float64{
+		"grpc_server_handled_total NotFound GetOrder ordertracking.v1.OrderService": 1,
+		"grpc_server_handled_total OK Check grpc.health.v1.Health":                  1,
+		"grpc_server_handled_total OK CreateOrder ordertracking.v1.OrderService":    1,
+		"grpc_server_handled_total Unimplemented unknown unknown":                   3,
+		"grpc_server_handling_seconds CreateOrder ordertracking.v1.OrderService":    1,
+		"grpc_server_handling_seconds GetOrder ordertracking.v1.OrderService":       1,
+		"grpc_server_handling_seconds Check grpc.health.v1.Health":                  1,
+	}, counted)
+	lines := r.logs.FilterMessage("gRPC call").FilterLevelExact(zap.InfoLevel).All()
+	require.Len(t, lines, 5, "health is asked too often to be told")
+	for _, l := range lines {
+		require.Subset(t, slices.Collect(maps.Keys(l.ContextMap())), []string{"method", "code", "took", "request_id", "remote"})
+	}
 }
 
 func TestUnknownMethod(t *testing.T) {

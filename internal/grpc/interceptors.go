@@ -2,7 +2,6 @@ package grpcserver
 
 import (
 	"context"
-	"errors"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -57,7 +56,7 @@ func (c *call) header(key string) string {
 // door lets calls in and errors out.
 type door struct {
 	guard *auth.Guard
-	log   *zap.Logger
+	*telemetry
 }
 
 // unary is the interceptor of unary calls.
@@ -117,31 +116,15 @@ func begin(ctx context.Context, method string) (context.Context, *call) {
 func (d *door) enter(ctx context.Context, c *call, run func(context.Context) error) error {
 	err := d.admitted(ctx, c, run)
 	if err == nil {
-		d.done(c, codes.OK)
+		d.done(ctx, c, codes.OK)
 		return nil
 	}
 	st := statusOf(ctx, err, c.id)
-	d.done(c, st.Code())
+	d.done(ctx, c, st.Code())
 	if st.Code() == codes.Internal || st.Code() == codes.Unavailable {
-		logHidden(d.log, c, err)
+		d.failed(c, err)
 	}
 	return st.Err()
-}
-
-// logHidden writes down what callers are not told: unexpected errors, and the causes
-// of those that are ours to mend.
-func logHidden(log *zap.Logger, c *call, err error) {
-	var e *domain.Error
-	fields := []zap.Field{zap.String("method", c.method), zap.String("request_id", c.id), zap.Error(err)}
-	if errors.As(err, &e) && e.Unwrap() != nil {
-		fields = append(fields, zap.NamedError("cause", e.Unwrap()))
-	}
-	switch domain.CodeOf(err) {
-	case domain.CodeInternal:
-		log.Error("gRPC call failed", fields...)
-	case domain.CodeUnavailable:
-		log.Warn("gRPC call failed", fields...)
-	}
 }
 
 // admitted lets the caller in and runs the call; a panic becomes an error.
@@ -160,6 +143,9 @@ func (d *door) admitted(ctx context.Context, c *call, run func(context.Context) 
 		Bearer: transport.Bearer(c.header("authorization")), Host: c.header(":authority"),
 		Origin: c.header("origin"), RemoteLoopback: loopbackPeer(ctx),
 	})
+	if err == nil && adminsOnly(c.method) && actor.Kind != domain.RoleAdmin {
+		err = domain.Errorf(domain.CodeForbidden, "reflection is for administrators")
+	}
 	if err != nil {
 		return err
 	}
@@ -172,11 +158,12 @@ func (d *door) admitted(ctx context.Context, c *call, run func(context.Context) 
 	return run(domain.WithActor(ctx, actor))
 }
 
-// open says whether a method needs no key: health and reflection show no more than
-// /readyz and /openapi.json, which need none either.
-func open(method string) bool {
-	return strings.HasPrefix(method, "/grpc.health.") || strings.HasPrefix(method, "/grpc.reflection.")
-}
+// open says whether a method needs no key: health shows no more than /readyz, which
+// needs none either.
+func open(method string) bool { return strings.HasPrefix(method, "/grpc.health.") }
+
+// adminsOnly says whether a method is for administrators: reflection.
+func adminsOnly(method string) bool { return strings.HasPrefix(method, "/grpc.reflection.") }
 
 func loopbackPeer(ctx context.Context) bool {
 	p, ok := peer.FromContext(ctx)
@@ -184,12 +171,4 @@ func loopbackPeer(ctx context.Context) bool {
 		return false
 	}
 	return transport.Loopback(p.Addr.String())
-}
-
-// done writes the access log.
-func (d *door) done(c *call, code codes.Code) {
-	if entry := d.log.Check(zap.DebugLevel, "gRPC call"); entry != nil {
-		entry.Write(zap.String("method", c.method), zap.Stringer("code", code),
-			zap.Duration("took", time.Since(c.begun)), zap.String("request_id", c.id))
-	}
 }

@@ -31,7 +31,7 @@ func (s *service) created(ctx context.Context, c orders.Created) *pb.CreateOrder
 	if c.Err == nil {
 		return &pb.CreateOrdersResult{Result: &pb.CreateOrdersResult_Order{Order: orderTo(c.Order)}}
 	}
-	logHidden(s.Log, callFrom(ctx), c.Err)
+	s.seen.failed(callFrom(ctx), c.Err)
 	return &pb.CreateOrdersResult{Result: &pb.CreateOrdersResult_Error{Error: problemTo(failureOf(c.Err).err)}}
 }
 

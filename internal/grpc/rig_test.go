@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 	"go.uber.org/zap"
@@ -63,6 +64,18 @@ type rig struct {
 	hub      *push.Hub
 	clock    *clock
 	logs     *observer.ObservedLogs
+
+	metrics *prometheus.Registry
+	deps    Deps
+}
+
+// door is the interceptors of a server of the same parts.
+func (r *rig) door() *door {
+	d := r.deps
+	d.Registerer = nil
+	t := newTelemetry(d, d.Log)
+	t.server = r.server
+	return &door{telemetry: t}
 }
 
 // with changes how a rig is set up.
@@ -104,10 +117,12 @@ func start(t *testing.T, w with) *rig {
 		w.ready = func(context.Context) error { return nil }
 	}
 	couriers := &tracking.Couriers{Service: positions}
-	r := &rig{orders: verbs, couriers: couriers, hub: hub, clock: now, logs: logs}
-	r.server = New(Deps{
-		Orders: verbs, Couriers: couriers, Tracking: positions, Hub: hub, Guard: auth.New(w.key), Ready: w.ready, Log: log, Clock: now, Config: w.config,
-	})
+	r := &rig{orders: verbs, couriers: couriers, hub: hub, clock: now, logs: logs, metrics: prometheus.NewRegistry()}
+	r.deps = Deps{
+		Registerer: r.metrics,
+		Orders:     verbs, Couriers: couriers, Tracking: positions, Hub: hub, Guard: auth.New(w.key), Ready: w.ready, Log: log, Clock: now, Config: w.config,
+	}
+	r.server = New(r.deps)
 	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	r.addr = listener.Addr().String()

@@ -4,11 +4,14 @@ import (
 	"context"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/reflection"
+	"google.golang.org/grpc/status"
 
 	"github.com/order-tracking/order-tracking/internal/auth"
 	"github.com/order-tracking/order-tracking/internal/domain"
@@ -25,6 +28,8 @@ type Config struct {
 	MaxMessageBytes int
 	// PingEvery is how long a live stream is silent before a ping; 25 s by default.
 	PingEvery time.Duration
+	// AccessLog is whether every call is logged.
+	AccessLog bool
 }
 
 // Deps is what the door works with.
@@ -35,10 +40,12 @@ type Deps struct {
 	Hub      *push.Hub
 	Guard    *auth.Guard
 	// Ready says whether the server can do its work; the health service tells it.
-	Ready  func(ctx context.Context) error
-	Log    *zap.Logger
-	Clock  domain.Clock
-	Config Config
+	Ready func(ctx context.Context) error
+	// Registerer gets the metrics; nil leaves them out.
+	Registerer prometheus.Registerer
+	Log        *zap.Logger
+	Clock      domain.Clock
+	Config     Config
 }
 
 // New builds the server with its services registered: orders, health and
@@ -51,10 +58,14 @@ func New(d Deps) *grpc.Server {
 	if d.Config.PingEvery <= 0 {
 		d.Config.PingEvery = transport.PingEvery
 	}
-	in := &door{guard: d.Guard, log: d.Log}
+	seen := newTelemetry(d, transport.Bursts(d.Log))
+	in := &door{guard: d.Guard, telemetry: seen}
 	s := grpc.NewServer(
 		grpc.UnaryInterceptor(in.unary),
 		grpc.StreamInterceptor(in.stream),
+		grpc.UnknownServiceHandler(func(any, grpc.ServerStream) error {
+			return status.Error(codes.Unimplemented, "there is no such method")
+		}),
 		grpc.ForceServerCodecV2(newCodec(d.Config.MaxMessageBytes)),
 		grpc.MaxRecvMsgSize(hardLimit*d.Config.MaxMessageBytes),
 		// A caller whose machine went away is noticed; one that pings more often than
@@ -65,7 +76,8 @@ func New(d Deps) *grpc.Server {
 		grpc.MaxHeaderListSize(64<<10),
 		grpc.WaitForHandlers(true),
 	)
-	s.RegisterService(readable(pb.OrderService_ServiceDesc), &service{Deps: d})
+	seen.server = s
+	s.RegisterService(readable(pb.OrderService_ServiceDesc), &service{Deps: d, seen: seen})
 	grpc_health_v1.RegisterHealthServer(s, &health{ready: d.Ready})
 	reflection.Register(s)
 	return s
@@ -75,4 +87,5 @@ func New(d Deps) *grpc.Server {
 type service struct {
 	pb.UnimplementedOrderServiceServer
 	Deps
+	seen *telemetry
 }

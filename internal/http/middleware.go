@@ -65,15 +65,28 @@ func (s *Server) finish(c *gin.Context, start time.Time) {
 	took := time.Since(start)
 	s.metrics.observe(c.FullPath(), c.Request.Method, c.Writer.Status(), took)
 	for _, err := range c.Errors {
-		level := zap.ErrorLevel
-		if domain.CodeOf(err.Err) == domain.CodeUnavailable || errors.Is(err.Err, context.Canceled) {
-			level = zap.DebugLevel // who is away says so once by itself
-		}
-		s.Log.Log(level, "a request failed", zap.String("route", c.FullPath()),
-			zap.String("request_id", requestIDOf(c)), zap.Error(errors.Join(err.Err, errors.Unwrap(err.Err))))
+		s.failed(c, err.Err)
 	}
 	if s.Config.AccessLog {
 		s.access(c, took)
+	}
+}
+
+// failed writes down what callers are not told: unexpected errors, and once a burst the
+// causes of what is unavailable.
+func (s *Server) failed(c *gin.Context, err error) {
+	fields := []zap.Field{zap.String("route", c.FullPath()), zap.String("request_id", requestIDOf(c)), zap.Error(err)}
+	var e *domain.Error
+	if errors.As(err, &e) && e.Unwrap() != nil {
+		fields = append(fields, zap.NamedError("cause", e.Unwrap()))
+	}
+	switch {
+	case errors.Is(err, context.Canceled): // the caller left
+		s.Log.Debug("a request failed", fields...)
+	case domain.CodeOf(err) == domain.CodeUnavailable:
+		s.bursts.Warn("a request failed: "+err.Error(), fields...)
+	default:
+		s.Log.Error("a request failed", fields...)
 	}
 }
 

@@ -446,6 +446,18 @@ func TestReadiness(t *testing.T) {
 	require.Less(t, time.Since(start), readyWithin+time.Second)
 }
 
+func TestTheCauseOf503IsLoggedOnceABurst(t *testing.T) {
+	d := open(t)
+	d.srv.Ready = func(context.Context) error { return errors.New("the disk is full") }
+	for range 3 {
+		d.do("GET", "/readyz", nil).problem(503, "unavailable")
+	}
+	logged := d.logs.FilterMessageSnippet("a request failed").All()
+	require.Len(t, logged, 1)
+	require.Equal(t, zap.WarnLevel, logged[0].Level)
+	require.Equal(t, "the disk is full", logged[0].ContextMap()["cause"])
+}
+
 func TestMetricsAndAccessLog(t *testing.T) {
 	d := open(t)
 	id := d.order()

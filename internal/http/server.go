@@ -64,6 +64,7 @@ type Server struct {
 	engine  *gin.Engine
 	api     huma.API
 	metrics *metrics
+	bursts  *zap.Logger // says each thing once a burst
 	origins map[string]bool
 	sockets sync.WaitGroup
 	writers *writers
@@ -76,7 +77,7 @@ func New(d Deps) *Server {
 		d.Config.PingEvery = transport.PingEvery
 	}
 	gin.SetMode(gin.ReleaseMode)
-	s := &Server{Deps: d, engine: gin.New(), metrics: newMetrics(d.Registerer), origins: map[string]bool{}, writers: newWriters()}
+	s := &Server{Deps: d, engine: gin.New(), metrics: newMetrics(d.Registerer), bursts: transport.Bursts(d.Log), origins: map[string]bool{}, writers: newWriters()}
 	for _, o := range d.Config.AllowedOrigins {
 		s.origins[o] = true
 	}
