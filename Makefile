@@ -45,6 +45,10 @@ fuzz: ## Run each fuzz test for FUZZTIME
 	  done; \
 	done
 
+.PHONY: forge
+forge: ## Try a million forged keys and tokens
+	go test -run '^TestForged' -count 1 -v ./internal/access -args -forge=1000000
+
 .PHONY: bench
 bench: ## Measure the product against limits and peers; ARGS=-h lists what there is
 	go run ./tools/bench $(ARGS)

@@ -43,6 +43,7 @@ var arrows = []arrow{
 	{"internal/outbox", []string{"internal/domain"}},
 	{"internal/push", []string{"internal/domain"}},
 	{"internal/auth", []string{"internal/domain"}},
+	{"internal/access", []string{"internal/domain"}},
 	{"internal/transport", []string{"internal/domain", "internal/push"}},
 
 	{"internal/infrastructure/*", []string{"internal/domain"}},

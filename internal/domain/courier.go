@@ -1,6 +1,7 @@
 package domain
 
 import (
+	"encoding/json"
 	"slices"
 	"time"
 )
@@ -44,6 +45,21 @@ type Courier struct {
 	UpdatedAt    time.Time         `json:"updated_at"`
 }
 
+// MarshalJSON returns the courier as the contract shows it; of one without a capacity,
+// which For made, only who it is.
+func (c *Courier) MarshalJSON() ([]byte, error) {
+	if c.Capacity == 0 {
+		return json.Marshal(struct {
+			ID      string  `json:"id,omitempty"`
+			Name    string  `json:"name"`
+			Phone   string  `json:"phone,omitempty"`
+			Vehicle Vehicle `json:"vehicle"`
+		}{c.ID, c.Name, c.Phone, c.Vehicle})
+	}
+	type plain Courier
+	return json.Marshal((*plain)(c))
+}
+
 // CourierEdit is what a client sends to make or change a courier; nil stays as it is.
 type CourierEdit struct {
 	Name     *string  `json:"name,omitempty"`
@@ -77,7 +93,7 @@ func (c *Courier) Edit(e CourierEdit, region string, now time.Time) error {
 	next.Metadata = merge(c.Metadata, e.Metadata)
 	next.UpdatedAt = Timestamp(now)
 	var f Faults
-	f.required("/name", next.Name, MaxName)
+	f.Required("/name", next.Name, MaxName)
 	f.phone("/phone", &next.Phone, region)
 	if !next.Vehicle.Valid() {
 		f.Add("/vehicle", "unknown_vehicle", "must be one of foot, bicycle, motorbike, car, van")

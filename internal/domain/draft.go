@@ -26,7 +26,7 @@ func (d Draft) Normalize(region string) (Draft, error) {
 	var f Faults
 	f.Text("/external_id", d.ExternalID, MaxKey)
 	f.Text("/merchant_id", d.MerchantID, MaxKey)
-	f.required("/customer/name", d.Customer.Name, MaxName)
+	f.Required("/customer/name", d.Customer.Name, MaxName)
 	f.phone("/customer/phone", &d.Customer.Phone, region)
 	f.email("/customer/email", d.Customer.Email)
 	f.locale("/customer/locale", d.Customer.Locale)
@@ -71,7 +71,7 @@ func (f *Faults) items(items []Item) {
 
 func (i *Item) validate() error {
 	var f Faults
-	f.required("/name", i.Name, MaxName)
+	f.Required("/name", i.Name, MaxName)
 	f.Text("/sku", i.SKU, MaxKey)
 	Within(&f, "/quantity", i.Quantity, 1, MaxQuantity)
 	Within(&f, "/weight_g", i.WeightG, 0, MaxWeightG)

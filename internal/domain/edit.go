@@ -77,7 +77,7 @@ func (e *Edit) normalize(region string) error {
 	var f Faults
 	f.Include("", err)
 	if x := e.Exception; x != nil {
-		f.required("/exception/code", x.Code, MaxKey)
+		f.Required("/exception/code", x.Code, MaxKey)
 		f.Text("/exception/detail", x.Detail, MaxText)
 	}
 	for _, field := range e.Clear {

@@ -46,7 +46,7 @@ type Event struct {
 	PreviousStatus Status    `json:"previous_status,omitempty"`
 	OccurredAt     time.Time `json:"occurred_at"`
 	RecordedAt     time.Time `json:"recorded_at"`
-	Actor          Actor     `json:"actor"`
+	Actor          Actor     `json:"actor,omitzero"`
 	// Source is the channel: api, or what an inbound report named itself.
 	Source   string         `json:"source,omitempty"`
 	Reason   string         `json:"reason,omitempty"`

@@ -119,8 +119,10 @@ func appendEvent(b []byte, v *Event) []byte {
 	b = appendTime(b, v.OccurredAt)
 	b = append(b, `,"recorded_at":`...)
 	b = appendTime(b, v.RecordedAt)
-	b = append(b, `,"actor":`...)
-	b = appendActor(b, &v.Actor)
+	if v.Actor != (Actor{}) {
+		b = append(b, `,"actor":`...)
+		b = appendActor(b, &v.Actor)
+	}
 	if v.Source != "" {
 		b = append(b, `,"source":`...)
 		b = appendString(b, string(v.Source))

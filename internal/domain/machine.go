@@ -106,8 +106,8 @@ type Report struct {
 // Validate returns every fault of the report; one too far ahead of now is impossible_time.
 func (r *Report) Validate(now time.Time) error {
 	var f Faults
-	f.required("/event_id", r.EventID, MaxKey)
-	f.required("/source", r.Source, MaxKey)
+	f.Required("/event_id", r.EventID, MaxKey)
+	f.Required("/source", r.Source, MaxKey)
 	f.Text("/external_id", r.ExternalID, MaxKey)
 	f.Text("/merchant_id", r.MerchantID, MaxKey)
 	f.Text("/tracking_number", r.TrackingNumber, MaxKey)

@@ -59,7 +59,7 @@ func (o *Order) name(f *Faults) {
 	f.ID("/id", &o.ID)
 	id, _ := uuid.Parse(o.ID) // what is none has been found
 	o.Number = cmp.Or(o.Number, orderNumber(id))
-	f.required("/number", o.Number, MaxKey)
+	f.Required("/number", o.Number, MaxKey)
 	if o.CourierID != "" {
 		f.ID("/courier_id", &o.CourierID)
 	}
@@ -97,12 +97,12 @@ func (o *Order) state(f *Faults, now time.Time) {
 	o.DeliveredAt, o.CancelledAt = timestamp(o.DeliveredAt), timestamp(o.CancelledAt)
 	Within(f, "/attempts", o.Attempts, 0, MaxQuantity)
 	if x := o.Exception; x != nil {
-		f.required("/exception/code", x.Code, MaxKey)
+		f.Required("/exception/code", x.Code, MaxKey)
 		f.Text("/exception/detail", x.Detail, MaxText)
 		f.past("/exception/since", &x.Since, now)
 	}
 	if s := o.Shipment; s != nil {
-		f.required("/shipment/carrier", s.Carrier, MaxKey)
+		f.Required("/shipment/carrier", s.Carrier, MaxKey)
 		f.Text("/shipment/tracking_number", s.TrackingNumber, MaxKey)
 	}
 	o.estimated(f)

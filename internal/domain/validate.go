@@ -76,8 +76,8 @@ func (f *Faults) Text(pointer, s string, limit int) {
 	}
 }
 
-// required is text that must not be blank.
-func (f *Faults) required(pointer, s string, limit int) {
+// Required is text that must not be blank.
+func (f *Faults) Required(pointer, s string, limit int) {
 	if strings.TrimSpace(s) == "" {
 		f.Add(pointer, "required", "is required")
 		return
@@ -168,7 +168,7 @@ func (f *Faults) metadata(pointer string, m map[string]string) {
 	}
 	for k, v := range m {
 		at := pointer + "/" + escapePointer(k)
-		f.required(at, k, MaxKey)
+		f.Required(at, k, MaxKey)
 		f.Text(at, v, MaxValue)
 	}
 }

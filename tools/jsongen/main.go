@@ -102,6 +102,11 @@ func (g *generator) member(field *ast.Ident, f *ast.Field) {
 	value := "v." + field.Name
 	condition := g.present(f.Type, value)
 	optional := options == "omitempty" && condition != ""
+	if name, ok := f.Type.(*ast.Ident); ok && options == "omitzero" {
+		if _, ok := g.underlying(name).(*ast.StructType); ok {
+			condition, optional = fmt.Sprintf("%s != (%s{})", value, name.Name), true
+		}
+	}
 	if optional {
 		fmt.Fprintf(&g.out, "if %s {\n", condition)
 	}

@@ -1,0 +1,190 @@
+package access
+
+import (
+	"bytes"
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"maps"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/order-tracking/order-tracking/internal/domain"
+)
+
+const (
+	// sealEvery is how often new entries are sealed.
+	sealEvery = time.Minute
+	// sealBatch is how many entries a seal has at most.
+	sealBatch = 1000
+)
+
+// Audit is who changed access, settings and personal data. Entries are sealed in batches
+// by a chain of hashes whose head is logged, so that what was changed or deleted later is
+// found by Verify.
+type Audit struct {
+	Store domain.AccessStore
+	Clock domain.Clock
+	Log   *zap.Logger
+	// Secret keys the hashes of addresses.
+	Secret []byte
+}
+
+type remoteKey struct{}
+
+// WithRemote says in the context where the call came from.
+func WithRemote(ctx context.Context, address string) context.Context {
+	return context.WithValue(ctx, remoteKey{}, address)
+}
+
+// entry makes an entry of what the caller does.
+func (a *Audit) entry(ctx context.Context, action, object string, data map[string]string) (*domain.AuditEntry, error) {
+	c, err := domain.CallerFrom(ctx)
+	if err != nil {
+		return nil, err
+	}
+	maps.DeleteFunc(data, func(_, v string) bool { return v == "" })
+	e := &domain.AuditEntry{At: domain.Timestamp(a.Clock.Now()), Actor: c.Actor, Action: action, Object: object, Data: data}
+	if remote, _ := ctx.Value(remoteKey{}).(string); remote != "" {
+		e.Remote = a.Mark(remote)
+	}
+	return e, nil
+}
+
+// Mark stands for something personal: the same for the same, and nothing to whoever does
+// not have the installation's key.
+func (a *Audit) Mark(personal string) string {
+	h := hmac.New(sha256.New, a.Secret)
+	h.Write([]byte("audit\x00" + personal))
+	return hex.EncodeToString(h.Sum(nil)[:12])
+}
+
+// List returns entries, newest first.
+func (a *Audit) List(ctx context.Context, f domain.AuditFilter, before int64, limit int) ([]domain.AuditEntry, error) {
+	return a.Store.AuditEntries(ctx, f, before, limit)
+}
+
+// Run seals what is new until the context ends.
+func (a *Audit) Run(ctx context.Context) {
+	tick := time.NewTicker(sealEvery)
+	defer tick.Stop()
+	for {
+		if err := a.Seal(ctx); err != nil && ctx.Err() == nil {
+			a.Log.Warn("the audit was not sealed; trying again in a minute", zap.Error(err))
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// Seal seals what no seal has yet. Any replica may do it.
+func (a *Audit) Seal(ctx context.Context) error {
+	last, err := a.lastSeal(ctx)
+	if err != nil {
+		return err
+	}
+	for {
+		entries, err := a.Store.AuditAfter(ctx, last.LastPosition, sealBatch)
+		if err != nil || len(entries) == 0 {
+			return err
+		}
+		next := domain.AuditSeal{
+			Number: last.Number + 1, LastPosition: entries[len(entries)-1].Position, Hash: sealOf(last.Hash, entries),
+			SealedAt: domain.Timestamp(a.Clock.Now()),
+		}
+		if ours, err := a.Store.SealAudit(ctx, next); err != nil || !ours {
+			return err // another replica is at it
+		}
+		a.Log.Info("the audit was sealed", zap.Int64("seal", next.Number), zap.Int64("position", next.LastPosition),
+			zap.String("hash", hex.EncodeToString(next.Hash)))
+		last = next
+	}
+}
+
+func (a *Audit) lastSeal(ctx context.Context) (last domain.AuditSeal, err error) {
+	for {
+		seals, err := a.Store.AuditSeals(ctx, last.Number, sealBatch)
+		if err != nil || len(seals) == 0 {
+			return last, err
+		}
+		last = seals[len(seals)-1]
+	}
+}
+
+// sealOf is the hash over the seal before and the entries.
+func sealOf(before []byte, entries []domain.AuditEntry) []byte {
+	h := sha256.New()
+	h.Write(before)
+	for _, e := range entries {
+		b, err := json.Marshal(e)
+		if err != nil { // texts and numbers always encode
+			panic(err)
+		}
+		h.Write(b)
+		h.Write([]byte{'\n'})
+	}
+	return h.Sum(nil)
+}
+
+// Verified is what was found in the audit.
+type Verified struct {
+	Entries  int64  `json:"entries"`
+	Seals    int64  `json:"seals"`
+	Unsealed int64  `json:"unsealed"`       // entries after the last seal
+	Head     string `json:"head,omitempty"` // the last seal's hash, which the log has too
+}
+
+// Verify reads the whole audit and fails at the first entry that is missing or not as it
+// was sealed.
+func (a *Audit) Verify(ctx context.Context) (v Verified, err error) {
+	var before domain.AuditSeal
+	for {
+		seals, err := a.Store.AuditSeals(ctx, before.Number, sealBatch)
+		if err != nil {
+			return v, err
+		}
+		for _, s := range seals {
+			if err := a.verifySeal(ctx, before, s); err != nil {
+				return v, err
+			}
+			before = s
+			v.Seals, v.Entries, v.Head = s.Number, s.LastPosition, hex.EncodeToString(s.Hash)
+		}
+		if len(seals) == 0 {
+			break
+		}
+	}
+	for {
+		rest, err := a.Store.AuditAfter(ctx, v.Entries, sealBatch)
+		if err != nil || len(rest) == 0 {
+			return v, err
+		}
+		for _, e := range rest {
+			if v.Entries++; e.Position != v.Entries {
+				return v, domain.Errorf(domain.CodeInternal, "audit entry %d is missing", v.Entries)
+			}
+			v.Unsealed++
+		}
+	}
+}
+
+func (a *Audit) verifySeal(ctx context.Context, before, s domain.AuditSeal) error {
+	n := int(s.LastPosition - before.LastPosition)
+	if s.Number != before.Number+1 || n < 1 || n > sealBatch {
+		return domain.Errorf(domain.CodeInternal, "audit seal %d does not follow seal %d", s.Number, before.Number)
+	}
+	entries, err := a.Store.AuditAfter(ctx, before.LastPosition, n)
+	if err != nil {
+		return err
+	}
+	if len(entries) != n || !bytes.Equal(sealOf(before.Hash, entries), s.Hash) {
+		return domain.Errorf(domain.CodeInternal, "audit entries %d to %d are not as they were sealed", before.LastPosition+1, s.LastPosition)
+	}
+	return nil
+}

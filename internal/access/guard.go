@@ -1,0 +1,309 @@
+// Package access says who comes in and what they may do: keys and other credentials, the
+// table of permissions, streams that end with what opened them, the audit. It knows no
+// protocol: each transport fills in a Request.
+package access
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/hex"
+	"net"
+	"net/url"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/order-tracking/order-tracking/internal/domain"
+)
+
+// Request is what a transport knows of a caller.
+type Request struct {
+	// Credential is what the caller shows: a key, a token, a session; "" for nothing.
+	Credential string
+	Host       string // the Host or :authority that the caller asked for
+	Origin     string // of a browser's call
+	// Local says that the call came from this machine, and over no proxy.
+	Local bool
+}
+
+// Verifier knows tokens of others: JWTs of an issuer.
+type Verifier interface {
+	// Verify returns who shows the token, or unauthenticated.
+	Verify(ctx context.Context, token string) (*domain.Caller, error)
+}
+
+const (
+	// checkEvery is how often a replica asks whether something was taken away from
+	// somebody, freshFor how long it goes by what it knows after an answer.
+	checkEvery = 400 * time.Millisecond
+	freshFor   = 900 * time.Millisecond
+	// usedEvery is how often the last use of a credential is written.
+	usedEvery = time.Minute
+	// maxKnown bounds the credentials that are remembered; beyond, they are read again.
+	maxKnown = 100_000
+)
+
+// Guard decides who comes in. Credentials that were seen lately are remembered; what was
+// taken away by any replica is forgotten within a second, also while Redis is away, and
+// while the database does not answer nothing is remembered that long.
+type Guard struct {
+	store domain.AccessStore
+	clock domain.Clock
+	log   *zap.Logger
+	// jwt judges what has the form of a JWT; nil refuses it.
+	jwt       Verifier
+	bootstrap [sha256.Size]byte
+	hasKey    bool // there is a bootstrap key
+	keyless   bool
+	// first is the caller that the bootstrap key is, local who calls without a credential.
+	first, local *domain.Caller
+
+	mu    sync.RWMutex
+	known map[[sha256.Size]byte]*known
+	epoch int64
+	gen   atomic.Uint64 // grows whenever known is forgotten
+	// confirmed is when the epoch was last read, in nanoseconds of the clock.
+	confirmed atomic.Int64
+	streams   streams
+}
+
+// known is a credential that was read.
+type known struct {
+	caller *domain.Caller
+	used   atomic.Int64 // last use, in nanoseconds; 0 when it was written
+	wrote  atomic.Int64
+}
+
+// GuardConfig sets up a guard.
+type GuardConfig struct {
+	// BootstrapKey is the first administrator's key; empty for none.
+	BootstrapKey string
+	// Keyless lets local calls in that show no credential.
+	Keyless bool
+	JWT     Verifier
+}
+
+// NewGuard makes a guard over what the store knows.
+func NewGuard(store domain.AccessStore, clock domain.Clock, log *zap.Logger, c GuardConfig) *Guard {
+	g := &Guard{
+		store: store, clock: clock, log: log, jwt: c.JWT,
+		bootstrap: sha256.Sum256([]byte(c.BootstrapKey)), hasKey: c.BootstrapKey != "", keyless: c.Keyless,
+		first: &domain.Caller{Actor: domain.Actor{Kind: domain.RoleAdmin, ID: "bootstrap"}, Name: "bootstrap"},
+		local: &domain.Caller{Actor: domain.Actor{Kind: domain.RoleAdmin, ID: "local"}, Name: "local"},
+		known: map[[sha256.Size]byte]*known{},
+	}
+	g.streams.open = map[*stream]struct{}{}
+	return g
+}
+
+// Protected says whether everybody has to show a credential.
+func (g *Guard) Protected() bool { return !g.keyless }
+
+// BootstrapParent names the bootstrap key as the parent of sessions: another key ends them.
+func (g *Guard) BootstrapParent() string { return "bootstrap-" + hex.EncodeToString(g.bootstrap[:8]) }
+
+var (
+	errNone    = domain.Errorf(domain.CodeUnauthenticated, "a valid key is required: Authorization: Bearer <key>")
+	errInvalid = domain.Errorf(domain.CodeUnauthenticated, "the credential is not a valid one: it is unknown, was revoked or has expired")
+	errRemote  = domain.Errorf(domain.CodeForbidden,
+		"without an admin key only local calls to a loopback name are let in; set BOOTSTRAP_ADMIN_KEY")
+	errOrigin = domain.Errorf(domain.CodeForbidden, "calls from other web sites are refused")
+)
+
+// Authorize returns who the caller is, or unauthenticated or forbidden. The caller is
+// shared and must not be changed. A credential is judged whatever else may be true: a
+// bad one is unauthenticated also for local calls of an installation without keys.
+func (g *Guard) Authorize(ctx context.Context, r Request) (*domain.Caller, error) {
+	if r.Credential != "" {
+		return g.judge(ctx, r.Credential)
+	}
+	switch {
+	case !g.keyless:
+		return nil, errNone
+	case !r.Local || !LoopbackHost(r.Host):
+		return nil, errRemote
+	case r.Origin != "" && !loopbackOrigin(r.Origin):
+		return nil, errOrigin
+	}
+	return g.local, nil
+}
+
+// judge tells who shows the credential. What has no right form or checksum costs no look-up.
+func (g *Guard) judge(ctx context.Context, credential string) (*domain.Caller, error) {
+	sum := sha256.Sum256([]byte(credential))
+	if g.hasKey && subtle.ConstantTimeCompare(sum[:], g.bootstrap[:]) == 1 {
+		return g.first, nil
+	}
+	if !wellFormed(credential) {
+		if g.jwt != nil && strings.Count(credential, ".") == 2 {
+			return g.jwt.Verify(ctx, credential)
+		}
+		return nil, errInvalid
+	}
+	k, err := g.find(ctx, sum)
+	if err != nil {
+		return nil, err
+	}
+	now := g.clock.Now()
+	if !k.caller.ExpiresAt.IsZero() && !now.Before(k.caller.ExpiresAt) {
+		return nil, errInvalid
+	}
+	k.used.Store(now.UnixNano())
+	return k.caller, nil
+}
+
+// find returns the credential with the hash, from memory while that is surely true.
+func (g *Guard) find(ctx context.Context, sum [sha256.Size]byte) (*known, error) {
+	fresh := g.clock.Now().UnixNano()-g.confirmed.Load() < int64(freshFor)
+	if fresh {
+		g.mu.RLock()
+		k := g.known[sum]
+		g.mu.RUnlock()
+		if k != nil {
+			return k, nil
+		}
+	}
+	gen := g.gen.Load()
+	c, err := g.store.CredentialByHash(ctx, sum)
+	if err != nil {
+		return nil, err
+	}
+	if c == nil || c.Kind == domain.CredentialCode || !g.parentLives(c) {
+		return nil, errInvalid
+	}
+	k := &known{caller: c.Caller()}
+	if c.LastUsedAt != nil {
+		k.wrote.Store(c.LastUsedAt.UnixNano())
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.gen.Load() == gen {
+		if len(g.known) >= maxKnown {
+			g.forget()
+		}
+		if same := g.known[sum]; same != nil {
+			k = same
+		}
+		g.known[sum] = k
+	}
+	return k, nil
+}
+
+// parentLives says whether a session of the bootstrap key is of today's.
+func (g *Guard) parentLives(c *domain.Credential) bool {
+	return !strings.HasPrefix(c.ParentID, "bootstrap-") || g.hasKey && c.ParentID == g.BootstrapParent()
+}
+
+// forget drops what is remembered; mu is held.
+func (g *Guard) forget() {
+	g.gen.Add(1)
+	clear(g.known)
+}
+
+// Run looks again and again whether something was taken away from somebody, and writes
+// down what was used, until the context ends.
+func (g *Guard) Run(ctx context.Context) {
+	tick := time.NewTicker(checkEvery)
+	defer tick.Stop()
+	outage := false
+	for {
+		err := g.Check(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		if outage != (err != nil) {
+			if outage = err != nil; outage {
+				g.log.Warn("whether keys were revoked can't be asked; each is read anew until it can", zap.Error(err))
+			}
+		}
+		select {
+		case <-ctx.Done():
+			g.writeUses(context.WithoutCancel(ctx), 0)
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// Check asks once whether something was taken away, and ends the streams of those who
+// lost it.
+func (g *Guard) Check(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	asked := g.clock.Now()
+	g.streams.expire(asked)
+	epoch, err := g.store.AccessEpoch(ctx)
+	if err != nil {
+		return err
+	}
+	g.mu.Lock()
+	changed := epoch != g.epoch
+	if g.epoch = epoch; changed {
+		g.forget()
+	}
+	g.mu.Unlock()
+	if err := g.streams.check(ctx, g.store, changed); err != nil {
+		g.mu.Lock()
+		g.epoch = 0 // and again
+		g.mu.Unlock()
+		return err
+	}
+	g.streams.expire(asked) // as it is known by now
+	g.confirmed.Store(asked.UnixNano())
+	g.writeUses(ctx, usedEvery)
+	return nil
+}
+
+// writeUses writes when credentials were used, of those that were not written lately.
+func (g *Guard) writeUses(ctx context.Context, every time.Duration) {
+	uses := map[string]time.Time{}
+	g.mu.RLock()
+	for _, k := range g.known {
+		used, wrote := k.used.Load(), k.wrote.Load()
+		if used != 0 && used > wrote && used-wrote >= int64(every) {
+			uses[k.caller.Credential] = domain.Timestamp(time.Unix(0, used))
+			k.wrote.Store(used)
+		}
+	}
+	g.mu.RUnlock()
+	if len(uses) == 0 {
+		return
+	}
+	if err := g.store.CredentialsUsed(ctx, uses); err != nil && ctx.Err() == nil {
+		g.log.Debug("when keys were used was not written", zap.Error(err))
+	}
+}
+
+// LoopbackHost says whether a host, with or without a port, is a name of this
+// machine that no DNS server can point elsewhere.
+func LoopbackHost(host string) bool {
+	if port, ok := strings.CutPrefix(host, "127.0.0.1:"); ok && len(port) <= 5 && strings.Trim(port, "0123456789") == "" {
+		return true // the usual one, on every request
+	}
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		host = h
+	}
+	host = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
+	if strings.EqualFold(host, "localhost") {
+		return true
+	}
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback()
+}
+
+func loopbackOrigin(origin string) bool {
+	u, err := url.Parse(origin)
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && LoopbackHost(u.Host)
+}
+
+// Forwarded says whether a request came over a proxy, as far as a proxy tells: such a
+// call is not local, wherever the proxy runs.
+func Forwarded(proto string, header func(string) string) bool {
+	return proto == "HTTP/1.0" || cmp.Or(header("Forwarded"), header("X-Forwarded-For"), header("X-Forwarded-Host"),
+		header("X-Forwarded-Proto"), header("X-Real-Ip"), header("Via")) != ""
+}

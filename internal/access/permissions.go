@@ -1,0 +1,182 @@
+package access
+
+import "github.com/order-tracking/order-tracking/internal/domain"
+
+// roles is a set of roles; staff of every kind and the product itself are in it by their bits.
+type roles uint16
+
+const (
+	admin roles = 1 << iota
+	dispatcher
+	merchant
+	courier
+	partner
+	monitor
+	customer
+
+	staff    = admin | dispatcher
+	everyone = staff | merchant | courier | partner | monitor | customer
+)
+
+// bit is the role in a set. It allocates nothing.
+func bit(r domain.Role) roles {
+	switch r {
+	case domain.RoleAdmin:
+		return admin
+	case domain.RoleDispatcher:
+		return dispatcher
+	case domain.RoleMerchant:
+		return merchant
+	case domain.RoleCourier:
+		return courier
+	case domain.RolePartner:
+		return partner
+	case domain.RoleMonitor:
+		return monitor
+	case domain.RoleCustomer:
+		return customer
+	}
+	return 0
+}
+
+// Object is what an operation is about, which says what is whose.
+type Object string
+
+// The kinds of objects and their owners: an order is its merchant's, its courier's and
+// that of whoever has a link to it; staff have everything.
+const (
+	Nothing    Object = "–"
+	AnOrder    Object = "an order"
+	SomeOrders Object = "orders"
+	ACourier   Object = "a courier"
+	AMerchant  Object = "a merchant"
+)
+
+// Operation is a row of the table: who may do something, as far as the objects are theirs.
+type Operation struct {
+	// ID is the operationId of the OpenAPI document.
+	ID string
+	// RPC is the method of gRPC that does the same, or "".
+	RPC    string
+	Object Object
+	// Open says that nobody has to show a credential, or that the address holds one.
+	Open  bool
+	roles roles
+}
+
+// Allows says whether the role may do it to what is its own. It allocates nothing.
+func (o *Operation) Allows(r domain.Role) bool { return o.Open || o.roles&bit(r) != 0 }
+
+// table is the one list of who may do what. What is not in it nobody may do.
+var table = []Operation{
+	{ID: "createOrder", RPC: "CreateOrder", Object: AMerchant, roles: staff | merchant},
+	{RPC: "CreateOrders", Object: AMerchant, roles: staff | merchant},
+	{ID: "getOrder", RPC: "GetOrder", Object: AnOrder, roles: everyone &^ monitor},
+	{ID: "listOrders", RPC: "GetOrders", Object: SomeOrders, roles: staff | merchant | partner},
+	{ID: "editOrder", Object: AnOrder, roles: staff | merchant},
+	{ID: "cancelOrder", RPC: "CancelOrder", Object: AnOrder, roles: staff | merchant},
+	{ID: "updateOrderStatus", RPC: "UpdateOrderStatus", Object: AnOrder, roles: staff | courier},
+	{ID: "assignCourier", RPC: "AssignCourier", Object: AnOrder, roles: staff},
+	{ID: "notifyCustomer", RPC: "NotifyCustomer", Object: AnOrder, roles: staff | merchant},
+	{ID: "importOrders", Object: Nothing, roles: staff},
+	{ID: "exportOrders", Object: Nothing, roles: staff},
+
+	{ID: "getOrderStatus", RPC: "GetOrderStatus", Object: AnOrder, roles: everyone &^ monitor},
+	{ID: "getOrderEvents", Object: AnOrder, roles: everyone &^ monitor},
+	{ID: "trackOrder", RPC: "TrackOrder", Object: AnOrder, roles: everyone &^ monitor},
+	{ID: "estimateDelivery", RPC: "EstimateDelivery", Object: AnOrder, roles: everyone &^ monitor},
+
+	{ID: "watchOrder", RPC: "WatchOrder", Object: AnOrder, roles: everyone &^ monitor},
+	{ID: "streamOrder", Object: AnOrder, roles: everyone &^ monitor},
+	{ID: "watchMany", Object: Nothing, roles: staff | merchant | courier},
+	{ID: "createTicket", Object: Nothing, roles: everyone &^ monitor},
+
+	{ID: "bookShipment", Object: AnOrder, roles: staff | merchant},
+	{ID: "getShipment", Object: AnOrder, roles: staff | merchant | partner},
+	{ID: "getShipmentLabel", Object: AnOrder, roles: staff | merchant},
+	{ID: "quoteShipment", Object: Nothing, roles: staff | merchant},
+	{ID: "listPoints", Object: Nothing, roles: staff | merchant},
+
+	{ID: "createCourier", Object: Nothing, roles: staff},
+	{ID: "listCouriers", Object: Nothing, roles: staff},
+	{ID: "nearCouriers", Object: Nothing, roles: staff},
+	{ID: "getCourier", Object: ACourier, roles: staff | courier},
+	{ID: "editCourier", Object: ACourier, roles: staff},
+	{ID: "listCourierOrders", RPC: "ListCourierOrders", Object: ACourier, roles: staff | courier},
+	{ID: "reportLocation", RPC: "ReportLocations", Object: ACourier, roles: staff | courier},
+	{ID: "getCourierLocation", RPC: "GetCourierLocation", Object: ACourier, roles: staff | courier},
+	{ID: "trackCourier", Object: ACourier, roles: staff | courier},
+	{ID: "onboardCourier", Object: ACourier, roles: staff},
+	{ID: "listPhones", Object: ACourier, roles: staff},
+	{ID: "revokePhones", Object: ACourier, roles: staff},
+	{ID: "revokePhone", Object: ACourier, roles: staff},
+
+	{ID: "metrics", Object: Nothing, roles: admin | monitor},
+
+	{ID: "ingestOsmandQuery", Object: ACourier, Open: true},
+	{ID: "ingestOsmand", Object: ACourier, Open: true},
+	{ID: "ingestOwnTracks", Object: ACourier, Open: true},
+	{ID: "receiveHook", Object: Nothing, Open: true},
+	{ID: "health", Object: Nothing, Open: true},
+	{ID: "readiness", Object: Nothing, Open: true},
+	{ID: "openapi", Object: Nothing, Open: true},
+	{ID: "asyncapi", Object: Nothing, Open: true},
+}
+
+// Table returns every operation in the order of the documentation.
+func Table() []Operation { return append([]Operation{}, table...) }
+
+var byID, byRPC = index()
+
+func index() (ids, rpcs map[string]*Operation) {
+	ids, rpcs = map[string]*Operation{}, map[string]*Operation{}
+	for i := range table {
+		if o := &table[i]; o.ID != "" {
+			ids[o.ID] = o
+		}
+		if o := &table[i]; o.RPC != "" {
+			rpcs[o.RPC] = o
+		}
+	}
+	return ids, rpcs
+}
+
+// nobody is the operation that is not in the table.
+var nobody = &Operation{Object: Nothing}
+
+// OperationOf returns the row of an operationId; nobody may do what has none.
+func OperationOf(id string) *Operation {
+	if o := byID[id]; o != nil {
+		return o
+	}
+	return nobody
+}
+
+// OperationOfRPC returns the row of a method of gRPC; nobody may do what has none.
+func OperationOfRPC(method string) *Operation {
+	if o := byRPC[method]; o != nil {
+		return o
+	}
+	return nobody
+}
+
+// Permissions lists the ids of what a role may do, in the table's order.
+func Permissions(r domain.Role) []string {
+	out := []string{}
+	for _, o := range table {
+		if o.ID != "" && !o.Open && o.Allows(r) {
+			out = append(out, o.ID)
+		}
+	}
+	return out
+}
+
+// Permit refuses with forbidden what the caller's role may not do, whosever it is.
+func Permit(c *domain.Caller, o *Operation) error {
+	if o.Allows(c.Kind) {
+		return nil
+	}
+	return errForbidden
+}
+
+var errForbidden = domain.Errorf(domain.CodeForbidden, "this is not for your role; GET /me says what is")

@@ -1,0 +1,102 @@
+package access
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/order-tracking/order-tracking/internal/domain"
+)
+
+// streams is the open streams, which end with the credential that opened them.
+type streams struct {
+	mu   sync.Mutex
+	open map[*stream]struct{}
+}
+
+// stream is one open stream. Its fields belong to the lock of streams.
+type stream struct {
+	credential string
+	expires    time.Time // zero for never
+	checked    bool      // since it opened: what was revoked right before is known
+	end        func()
+}
+
+// Hold calls end, once, when the caller loses access: their credential was revoked or
+// has expired. The caller of Hold calls forget when the stream ends by itself.
+func (g *Guard) Hold(c *domain.Caller, end func()) (forget func()) {
+	if c.Credential == "" && c.ExpiresAt.IsZero() {
+		return func() {}
+	}
+	st := &stream{credential: c.Credential, expires: c.ExpiresAt, end: end}
+	s := &g.streams
+	s.mu.Lock()
+	s.open[st] = struct{}{}
+	s.mu.Unlock()
+	return func() {
+		s.mu.Lock()
+		delete(s.open, st)
+		s.mu.Unlock()
+	}
+}
+
+// expire ends the streams whose time is over.
+func (s *streams) expire(now time.Time) {
+	s.finish(func(st *stream) bool { return !st.expires.IsZero() && !now.Before(st.expires) })
+}
+
+// check ends the streams whose credential is not there any more, and learns when the
+// others' expire: of all streams, or of those only that were not checked yet.
+func (s *streams) check(ctx context.Context, store domain.AccessStore, all bool) error {
+	checking := map[*stream]bool{}
+	var ids []string
+	s.mu.Lock()
+	for st := range s.open {
+		if st.credential != "" && (all || !st.checked) {
+			checking[st] = true
+			ids = append(ids, st.credential)
+		}
+	}
+	s.mu.Unlock()
+	if len(ids) == 0 {
+		return nil
+	}
+	slices.Sort(ids)
+	known := map[string]*time.Time{}
+	for chunk := range slices.Chunk(slices.Compact(ids), 1000) {
+		found, err := store.KnownCredentials(ctx, chunk)
+		if err != nil {
+			return err
+		}
+		maps.Copy(known, found)
+	}
+	s.finish(func(st *stream) bool {
+		if !checking[st] {
+			return false
+		}
+		expires, there := known[st.credential]
+		if st.checked = true; expires != nil {
+			st.expires = *expires
+		}
+		return !there
+	})
+	return nil
+}
+
+// finish ends the streams that over names.
+func (s *streams) finish(over func(*stream) bool) {
+	var ended []*stream
+	s.mu.Lock()
+	for st := range s.open {
+		if over(st) {
+			ended = append(ended, st)
+			delete(s.open, st)
+		}
+	}
+	s.mu.Unlock()
+	for _, st := range ended {
+		st.end()
+	}
+}

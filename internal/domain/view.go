@@ -1,0 +1,300 @@
+package domain
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// View is for whose eyes something is made. What each sees is decided here, where the
+// data is made, and not where it is sent.
+type View uint8
+
+// The views.
+const (
+	ViewStaff    View = iota // everything
+	ViewMerchant             // its orders, and of couriers who they are
+	ViewCourier              // the orders in hand, as whoever carries them needs
+	ViewPartner              // as a merchant, without phone numbers and e-mail addresses
+	ViewCustomer             // one order, without those who work on it
+	Views        = iota
+)
+
+// View is what the caller sees.
+func (c *Caller) View() View {
+	switch c.Kind {
+	case RoleMerchant:
+		return ViewMerchant
+	case RoleCourier:
+		return ViewCourier
+	case RolePartner:
+		return ViewPartner
+	case RoleAdmin, RoleDispatcher, RoleSystem:
+		return ViewStaff
+	}
+	return ViewCustomer
+}
+
+// stage is what an order's views show while it stands so; status, window and timeline
+// they always do.
+type stage struct {
+	courier bool // who carries it: customers see a first name and a vehicle
+	place   bool // where that is; customers by the merchant's rule
+}
+
+// stages is the one table of what is seen when. A status that is not in it shows neither.
+var stages = map[Status]stage{
+	StatusAssigned:       {courier: true},
+	StatusAtPickup:       {courier: true},
+	StatusPickedUp:       {courier: true, place: true},
+	StatusInTransit:      {courier: true, place: true},
+	StatusOutForDelivery: {courier: true, place: true},
+	StatusAtDropoff:      {courier: true, place: true},
+	StatusDeliveryFailed: {courier: true, place: true},
+	StatusReturning:      {courier: true, place: true},
+	StatusDelivered:      {courier: true},
+}
+
+// ShowsPlace says whether an order's views tell where its courier is, in this status.
+func (s Status) ShowsPlace() bool { return stages[s].place }
+
+// MaxShownAge is how old a position may be to be shown in an order's views.
+const MaxShownAge = 30 * time.Minute
+
+// ShowCourier is a merchant's rule of when customers see where the courier is; the zero
+// rule is custody.
+type ShowCourier struct {
+	name  string
+	value float64
+}
+
+// The names of rules.
+const (
+	showCustody        = "custody"
+	showOutForDelivery = "out_for_delivery"
+	showMetres         = "metres"
+)
+
+// ParseShowCourier reads custody, out_for_delivery or metres:N; "" is custody.
+func ParseShowCourier(s string) (ShowCourier, error) {
+	name, number, has := strings.Cut(s, ":")
+	switch {
+	case s == "" || s == showCustody:
+		return ShowCourier{}, nil
+	case s == showOutForDelivery:
+		return ShowCourier{name: s}, nil
+	case name == showMetres && has:
+		if n, err := strconv.ParseFloat(number, 64); err == nil && n > 0 && n <= 1e6 {
+			return ShowCourier{name, n}, nil
+		}
+	}
+	return ShowCourier{}, Invalid("/privacy/show_courier", "unknown_rule", "must be custody, out_for_delivery or metres:<number>")
+}
+
+// String is the inverse of ParseShowCourier.
+func (r ShowCourier) String() string {
+	switch r.name {
+	case "":
+		return showCustody
+	case showMetres:
+		return fmt.Sprintf("%s:%v", r.name, r.value)
+	}
+	return r.name
+}
+
+// Holds says whether customers may see a courier who is at a place while the order has
+// the status and goes to dropoff.
+func (r ShowCourier) Holds(s Status, at Point, dropoff *Point) bool {
+	switch {
+	case !s.ShowsPlace():
+		return false
+	case r.name == showOutForDelivery:
+		return s == StatusOutForDelivery || s == StatusAtDropoff
+	case r.name == showMetres:
+		return dropoff != nil && at.DistanceM(*dropoff) <= r.value
+	}
+	return true
+}
+
+// Glimpse is what decides whether an order's views show where its courier is.
+type Glimpse struct {
+	Status    Status
+	CustodyAt *time.Time
+	Dropoff   *Point
+	Rule      ShowCourier
+}
+
+// Glimpse is the order's, under the rule of its merchant.
+func (o *Order) Glimpse(rule ShowCourier) Glimpse {
+	return Glimpse{Status: o.Status, CustodyAt: o.Ledger.CustodyAt, Dropoff: o.Dropoff.Location, Rule: rule}
+}
+
+// Position returns what the view shows of the courier's position, or nil for nothing:
+// not before custody nor of before custody, not when it is too old, to customers by the
+// rule only.
+func (g Glimpse) Position(v View, p *Position, now time.Time) *Position {
+	if p == nil || !g.Status.ShowsPlace() || g.CustodyAt == nil || p.RecordedAt.Before(*g.CustodyAt) ||
+		now.Sub(p.RecordedAt) > MaxShownAge {
+		return nil
+	}
+	if v == ViewCustomer && !g.Rule.Holds(g.Status, p.Point(), g.Dropoff) {
+		return nil
+	}
+	shown := *p
+	shown.Attributes = nil // what a phone says beside is for dispatchers and not for those who wait
+	if v == ViewCustomer {
+		shown.Battery, shown.Altitude = nil, nil
+	}
+	return &shown
+}
+
+// Trail returns what the view shows of where the courier was: while the order is under way
+// the custody's positions, of which customers see those at which the rule held. After
+// the end only staff see them.
+func (g Glimpse) Trail(v View, trail []Position, history []Event) []Position {
+	out := []Position{}
+	if v != ViewStaff && (g.Status.Terminal() || !g.Status.ShowsPlace()) {
+		return out
+	}
+	for _, p := range trail {
+		if v == ViewCustomer && !g.Rule.Holds(statusAt(history, p.RecordedAt), p.Point(), g.Dropoff) {
+			continue
+		}
+		p.Attributes = nil
+		if v == ViewCustomer {
+			p.Battery, p.Altitude = nil, nil
+		}
+		out = append(out, p)
+	}
+	return out
+}
+
+// statusAt is how the order stood at a time, by when things happened.
+func statusAt(history []Event, at time.Time) (s Status) {
+	for _, e := range history {
+		if !e.Note() && !e.OccurredAt.After(at) {
+			s = e.Status
+		}
+	}
+	return s
+}
+
+// For returns the order as the view shows it. It may be the order itself.
+func (o *Order) For(v View) *Order {
+	if v != ViewPartner && v != ViewCustomer {
+		return o
+	}
+	shown := *o
+	shown.wire = nil
+	if v == ViewPartner {
+		shown.Customer.Phone, shown.Customer.Email = "", ""
+		if o.Shipment != nil { // its label has both
+			shipment := *o.Shipment
+			shipment.LabelURL = ""
+			shown.Shipment = &shipment
+		}
+		return &shown
+	}
+	shown.Customer.Phone, shown.Customer.Email = MaskPhone(o.Customer.Phone), MaskEmail(o.Customer.Email)
+	shown.CourierID, shown.Metadata, shown.Notes = "", nil, ""
+	if o.Pickup != nil {
+		shown.Pickup = &Place{Address: o.Pickup.Address, Location: o.Pickup.Location}
+	}
+	if o.Exception != nil {
+		shown.Exception = &Exception{Code: o.Exception.Code, Since: o.Exception.Since}
+	}
+	if o.Shipment != nil {
+		shown.Shipment = &Shipment{Carrier: o.Shipment.Carrier, TrackingNumber: o.Shipment.TrackingNumber, Phase: o.Shipment.Phase}
+	}
+	if o.ETA != nil { // how far away it was is a place, too
+		eta := *o.ETA
+		eta.DistanceM = nil
+		shown.ETA = &eta
+	}
+	return &shown
+}
+
+// forCustomers are the events that customers hear of.
+var forCustomers = []EventType{EventCreated, EventStatusChanged, EventCourierNear, EventOrderLate}
+
+// For returns the event as the view shows it; false when it does not.
+func (e Event) For(v View) (Event, bool) {
+	switch v {
+	case ViewStaff:
+		return e, true
+	case ViewCustomer:
+		if !slices.Contains(forCustomers, e.Type) {
+			return Event{}, false
+		}
+		e.Actor, e.Source, e.Reason, e.Location, e.Data = Actor{}, "", "", nil, nil
+		return e, true
+	}
+	if e.Actor.Kind != RoleMerchant { // which of the staff it was is theirs
+		e.Actor.ID = ""
+	}
+	return e, true
+}
+
+// History returns the events as the view shows them.
+func History(events []Event, v View) []Event {
+	if v == ViewStaff {
+		return events
+	}
+	out := make([]Event, 0, len(events))
+	for _, e := range events {
+		if shown, ok := e.For(v); ok {
+			out = append(out, shown)
+		}
+	}
+	return out
+}
+
+// For returns the courier of an order in the status as the view shows them; nil when it
+// does not.
+func (c *Courier) For(v View, s Status) *Courier {
+	if c == nil || v == ViewStaff {
+		return c
+	}
+	if !stages[s].courier {
+		return nil
+	}
+	shown := &Courier{Name: c.Name, Vehicle: c.Vehicle}
+	switch v {
+	case ViewMerchant, ViewCourier:
+		shown.ID, shown.Phone = c.ID, c.Phone
+	case ViewPartner:
+		shown.ID = c.ID
+	case ViewCustomer:
+		shown.Name, _, _ = strings.Cut(strings.TrimSpace(c.Name), " ")
+	}
+	return shown
+}
+
+// For returns the estimate as the view shows it. Customers hear how far away the order is
+// only where they see it, which place tells.
+func (e Estimate) For(v View, place bool) Estimate {
+	if v == ViewCustomer && !place {
+		e.DistanceM = nil
+	}
+	return e
+}
+
+// MaskPhone leaves the last two digits of a phone number.
+func MaskPhone(s string) string {
+	if len(s) <= 2 {
+		return strings.Repeat("*", len(s))
+	}
+	return strings.Repeat("*", len(s)-2) + s[len(s)-2:]
+}
+
+// MaskEmail leaves the first character of an e-mail address and its domain.
+func MaskEmail(s string) string {
+	name, host, ok := strings.Cut(s, "@")
+	if !ok || name == "" {
+		return ""
+	}
+	first := []rune(name)[:1]
+	return string(first) + "***@" + host
+}
