@@ -1,6 +1,7 @@
 package grpcserver
 
 import (
+	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -345,6 +346,28 @@ func TestBatches(t *testing.T) {
 	}
 }
 
+// Of several orders of a batch with one external id the first is made, each time.
+func TestBatchWithARepeatedExternalID(t *testing.T) {
+	r := start(t, with{})
+	for i := range 20 {
+		batch := &pb.CreateOrdersRequest{}
+		for j := range 10 {
+			d := draft(fmt.Sprint("twice-", i, "-", j/5))
+			d.Notes = fmt.Sprint(j)
+			batch.Orders = append(batch.Orders, d)
+		}
+		out, err := r.CreateOrders(t.Context(), batch)
+		require.NoError(t, err)
+		for j, result := range out.GetResults() {
+			if j%5 == 0 {
+				require.Equal(t, fmt.Sprint(j), result.GetOrder().GetNotes())
+			} else {
+				require.Equal(t, "duplicate_external_id", result.GetError().GetCode(), "%v", result)
+			}
+		}
+	}
+}
+
 func TestReports(t *testing.T) {
 	r := start(t, with{})
 	courier := r.courier(t, 1)
@@ -381,6 +404,8 @@ func TestRepeatedReportsAreReplayed(t *testing.T) {
 	r := start(t, with{})
 	courier := r.courier(t, 1)
 	ctx := metadata.AppendToOutgoingContext(t.Context(), "idempotency-key", "k")
+	_, err := r.report(ctx, courier, []*pb.Position{{Lat: math.NaN(), Lon: 1, Accuracy: new(math.Inf(1))}})
+	refused(t, err, codes.InvalidArgument, "validation_failed")
 	for range 2 { // without recorded_at only the key can tell a repeat
 		out, err := r.report(ctx, courier, []*pb.Position{{Lat: 1, Lon: 1}}, []*pb.Position{{}})
 		require.NoError(t, err)

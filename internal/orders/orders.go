@@ -2,6 +2,7 @@ package orders
 
 import (
 	"context"
+	"strconv"
 	"sync"
 	"time"
 
@@ -48,21 +49,32 @@ type Created struct {
 }
 
 // CreateMany makes the orders of a batch, each on its own: one that fails does not
-// stop the others. An idempotency key covers the batch draft by draft.
+// stop the others, and of several with one external id the first is made. An idempotency
+// key covers the batch draft by draft.
 func (s *Service) CreateMany(ctx context.Context, drafts []domain.Draft) ([]Created, error) {
 	if len(drafts) == 0 || len(drafts) > MaxBatch {
 		return nil, domain.Invalid("/orders", "out_of_range", "must have 1 to %d entries", MaxBatch)
 	}
 	key := idempotency.KeyOf(ctx)
 	out := make([]Created, len(drafts))
-	var wg sync.WaitGroup
+	chains := map[string][]int{} // drafts of one external id go one after the other
 	for i, d := range drafts {
+		name := strconv.Itoa(i)
+		if d.ExternalID != "" {
+			name = d.MerchantID + "\x00" + d.ExternalID
+		}
+		chains[name] = append(chains[name], i)
+	}
+	var wg sync.WaitGroup
+	for _, chain := range chains {
 		wg.Go(func() {
-			one := ctx
-			if key != "" {
-				one = idempotency.With(ctx, &idempotency.Request{Key: idempotency.Hash("batch", []any{key, i})})
+			for _, i := range chain {
+				one := ctx
+				if key != "" {
+					one = idempotency.With(ctx, &idempotency.Request{Key: idempotency.Hash("batch", []any{key, i})})
+				}
+				out[i].Order, out[i].Err = s.Create(one, drafts[i])
 			}
-			out[i].Order, out[i].Err = s.Create(one, d)
 		})
 	}
 	wg.Wait()
