@@ -52,6 +52,10 @@ type Event struct {
 	Reason   string         `json:"reason,omitempty"`
 	Location *Point         `json:"location,omitempty"`
 	Data     map[string]any `json:"data,omitempty"`
+
+	after *Order // as the entry left it, until the change is committed
+	state *State // after the entry, of an announced one
+	wire  []byte // its JSON once encoded
 }
 
 // Note says whether the event left the order as it was.

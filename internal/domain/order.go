@@ -168,7 +168,7 @@ func (o *Order) Note(t EventType, by By, data map[string]any) Event {
 	return Event{
 		ID: NewID(), OrderID: o.ID, Seq: o.Ledger.Seq, Version: o.Version, Type: t, Status: o.Status,
 		OccurredAt: by.occurred(), RecordedAt: Timestamp(by.Now), Actor: by.Actor, Source: by.Source,
-		Reason: by.Reason, Location: by.Location, Data: data,
+		Reason: by.Reason, Location: by.Location, Data: data, after: o.copied(),
 	}
 }
 

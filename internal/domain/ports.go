@@ -194,8 +194,8 @@ type LiveStore interface {
 // Audience is told what happened, after it was committed, to tell those who watch.
 // It never blocks.
 type Audience interface {
-	// OrderChanged announces the events that made this version of the order.
-	OrderChanged(o *Order, events []Event)
+	// OrderChanged announces what a commit did to an order.
+	OrderChanged(a Announcement)
 	// CourierChanged announces that a courier, or which orders it has, was changed.
 	CourierChanged(courierID string)
 }

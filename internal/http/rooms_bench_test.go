@@ -62,7 +62,7 @@ func BenchmarkRooms(b *testing.B) {
 			e := &events[i]
 			e.Seq++
 			e.Version++
-			d.hub.OrderChanged(&domain.Order{ID: e.OrderID}, []domain.Event{*e})
+			d.hub.OrderChanged(domain.Announce(&domain.Order{ID: e.OrderID}, []domain.Event{domain.Heard(*e, nil, domain.State{Seq: e.Seq, Version: e.Version})}))
 		}
 	}
 	var spent [2]int64

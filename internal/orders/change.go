@@ -81,8 +81,9 @@ func (s *Service) announce(o *domain.Order, events []domain.Event) {
 	if len(events) == 0 {
 		return
 	}
+	announcement := domain.Announce(o, events)
 	for _, a := range s.audience {
-		a.OrderChanged(o, events)
+		a.OrderChanged(announcement)
 	}
 }
 

@@ -38,7 +38,7 @@ func BenchmarkDeliver(b *testing.B) {
 				e := events[i%rooms]
 				e[0].Seq++
 				e[0].Version++
-				w.hub.OrderChanged(&domain.Order{ID: e[0].OrderID}, e)
+				w.hub.OrderChanged(domain.Announce(&domain.Order{ID: e[0].OrderID}, []domain.Event{domain.Heard(e[0], nil, domain.State{Seq: e[0].Seq, Version: e[0].Version})}))
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*size), "ns/delivery")
 		})

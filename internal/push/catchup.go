@@ -2,10 +2,13 @@ package push
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
 	"go.uber.org/zap"
+
+	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
 const (
@@ -85,7 +88,7 @@ func (r *room) catchUp(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	events, err := r.hub.store.Events(ctx, r.topic.ID, after)
+	events, err := r.hub.missed(ctx, r.topic.ID, after)
 	r.hub.noteOutage(err)
 	if err != nil {
 		return
@@ -96,6 +99,20 @@ func (r *room) catchUp(ctx context.Context) {
 	r.offer(events, w)
 	r.mu.Unlock()
 	w.fire()
+}
+
+// missed returns an order's entries after one, the last of them with the state after it.
+func (h *Hub) missed(ctx context.Context, id string, after int64) ([]domain.Event, error) {
+	o, err := h.store.Order(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	events, err := h.store.Events(ctx, id, after)
+	events = slices.DeleteFunc(events, func(e domain.Event) bool { return e.Seq > o.Ledger.Seq }) // they are announced
+	if n := len(events); n > 0 {
+		events[n-1] = domain.Heard(events[n-1], nil, o.State())
+	}
+	return events, err
 }
 
 // check compares the watched orders with the store and has read what was missed.
@@ -114,7 +131,7 @@ func (h *Hub) check(ctx context.Context) {
 	h.noteOutage(err)
 	for _, r := range rooms {
 		r.mu.Lock()
-		if t := r.track; !r.dead && (versions[r.topic.ID] > t.version || t.behind || len(t.ahead) > 0) {
+		if t := r.track; !r.dead && (versions[r.topic.ID] > t.state.Version || t.behind || len(t.ahead) > 0) {
 			t.behind = true
 			h.catchup.add(r)
 		}
@@ -130,7 +147,7 @@ func (h *Hub) watched() []*room {
 	for _, r := range rooms {
 		r.mu.Lock()
 		r.retire()
-		if !r.dead && r.track.begun && !r.track.status.Terminal() {
+		if !r.dead && r.track.begun && !r.track.state.Status.Terminal() {
 			kept = append(kept, r)
 		}
 		r.mu.Unlock()

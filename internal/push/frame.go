@@ -138,14 +138,15 @@ func appendHead(b []byte, typ, orderID string, version int64, at time.Time) []by
 
 // eventFrame returns how watchers of the order hear of an entry of its history, or
 // nil for a note that is not for them.
-func eventFrame(e domain.Event) *Frame {
+func eventFrame(e *domain.Event) *Frame {
 	t := OrderTopic(e.OrderID)
 	switch {
 	case !e.Note():
-		b := appendHead(make([]byte, 0, 768), TypeStatus, e.OrderID, e.Version, e.RecordedAt)
+		event := e.JSON()
+		b := appendHead(make([]byte, 0, len(event)+160), TypeStatus, e.OrderID, e.Version, e.RecordedAt)
 		return &Frame{
 			Type: TypeStatus, Topic: t, Version: e.Version, mark: e.Seq,
-			JSON: append(e.AppendJSON(append(b, `,"data":`...)), '}'),
+			JSON: append(append(append(b, `,"data":`...), event...), '}'),
 		}
 	case e.Type == domain.EventNotified:
 		data := map[string]any{}

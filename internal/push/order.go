@@ -20,50 +20,19 @@ const (
 
 // track is how far the room's order was told. It belongs to the room's lock.
 type track struct {
-	state
-	// seq is the newest entry of the history that was told, once the account has begun.
+	// state is where the order stood after the newest entry that was told.
+	state domain.State
+	// seq is that entry, once the account has begun.
 	seq   int64
 	begun bool
 	// ahead is the entries that can't be told before an earlier one is, oldest first.
 	ahead []domain.Event
 	// behind says that the store has more than was told.
-	behind bool
-	queued bool // for catching up
-	// known says that the state's courier is.
-	known     bool
+	behind    bool
+	queued    bool // for catching up
 	heldUntil time.Time
 	// waiting is a position that came before the state was known.
 	waiting *domain.Fix
-}
-
-// state is what the hub must know of an order to tell of it.
-type state struct {
-	version   int64
-	status    domain.Status
-	courierID string
-}
-
-func stateOf(o *domain.Order) state {
-	return state{version: o.Version, status: o.Status, courierID: o.CourierID}
-}
-
-// apply brings the state behind the event.
-func (s *state) apply(e domain.Event) {
-	if e.Note() {
-		return
-	}
-	s.version, s.status = e.Version, e.Status
-	if e.Type != domain.EventStatusChanged {
-		return
-	}
-	switch e.Status {
-	case domain.StatusAssigned:
-		if id, ok := e.Data["courier_id"].(string); ok {
-			s.courierID = id
-		}
-	case domain.StatusConfirmed:
-		s.courierID = ""
-	}
 }
 
 // held says whether the fleet's watchers still need the room of the order.
@@ -78,28 +47,21 @@ func (r *room) carriedBy(fix domain.Fix) bool {
 		t.waiting = &fix
 		return false
 	}
-	return t.status.InCustody() && t.courierID == fix.CourierID && fix.RecordedAt.After(r.latest)
+	return t.state.Status.InCustody() && t.state.CourierID == fix.CourierID && fix.RecordedAt.After(r.latest)
 }
 
-// OrderChanged announces the events that made this version of the order. Racing
-// announcements may come in any order.
-func (h *Hub) OrderChanged(o *domain.Order, events []domain.Event) {
-	if len(events) == 0 {
-		return
-	}
-	h.changed(o.ID, events, func(t *track) {
-		if o.Ledger.Seq == t.seq {
-			t.state, t.known = stateOf(o), true
-		}
-	})
+// OrderChanged announces what a commit did to an order. Racing announcements may come
+// in any order.
+func (h *Hub) OrderChanged(a domain.Announcement) {
+	h.changed(a.OrderID, a.Events)
 	if h.peers != nil {
-		h.peers.changed(o.ID, events)
+		h.peers.changed(a)
 	}
 }
 
 // changed offers entries to the order's room, if there is one or the fleet's watchers
-// need one. then, when not nil, runs while the room is locked.
-func (h *Hub) changed(orderID string, events []domain.Event, then func(*track)) {
+// need one.
+func (h *Hub) changed(orderID string, events []domain.Event) {
 	fleet := h.fleet.watched()
 	r := h.orders.lock(orderID, fleet)
 	if r == nil {
@@ -115,9 +77,6 @@ func (h *Hub) changed(orderID string, events []domain.Event, then func(*track)) 
 		}
 	}
 	r.offer(events, w)
-	if then != nil {
-		then(t)
-	}
 	r.mu.Unlock()
 	w.fire()
 }
@@ -126,7 +85,8 @@ func (h *Hub) changed(orderID string, events []domain.Event, then func(*track)) 
 // fetched; the room is locked.
 func (r *room) offer(events []domain.Event, w *wakes) {
 	t := r.track
-	for _, e := range events {
+	for i := range events {
+		e := &events[i]
 		if e.Seq <= t.seq {
 			continue
 		}
@@ -138,7 +98,7 @@ func (r *room) offer(events []domain.Event, w *wakes) {
 			return int(a.Seq - seq)
 		})
 		if !found {
-			t.ahead = slices.Insert(t.ahead, i, e)
+			t.ahead = slices.Insert(t.ahead, i, *e)
 		}
 	}
 	r.advance(w)
@@ -149,7 +109,7 @@ func (r *room) advance(w *wakes) {
 	t := r.track
 	n := 0
 	for ; t.begun && n < len(t.ahead) && t.ahead[n].Seq <= t.seq+1; n++ {
-		if e := t.ahead[n]; e.Seq == t.seq+1 {
+		if e := &t.ahead[n]; e.Seq == t.seq+1 {
 			r.next(e, w)
 		}
 	}
@@ -166,14 +126,16 @@ func (r *room) advance(w *wakes) {
 }
 
 // next tells the entry whose turn it is; the room is locked.
-func (r *room) next(e domain.Event, w *wakes) {
+func (r *room) next(e *domain.Event, w *wakes) {
 	r.track.seq = e.Seq
-	r.track.apply(e)
+	if after, ok := e.After(); ok {
+		r.track.state = after
+	}
 	r.announce(e, w)
 }
 
 // announce tells one entry; the room is locked.
-func (r *room) announce(e domain.Event, w *wakes) {
+func (r *room) announce(e *domain.Event, w *wakes) {
 	fleet := r.hub.fleet.watched()
 	if len(r.members) == 0 && !fleet {
 		return
@@ -223,47 +185,54 @@ func (h *Hub) joinOrder(ctx context.Context, m *member, since *int64) error {
 	if err != nil {
 		return err
 	}
-	st, seq := stateOf(o), o.Ledger.Seq
 	snapshot, err := h.orderSnapshot(ctx, o)
 	if err != nil {
 		return err
 	}
-	first := []*Frame{snapshot}
+	first, shown := []*Frame{snapshot}, o.Ledger.Seq
 	if since != nil {
 		// An entry's seq is never below its version, so this finds all later versions.
 		from := max(0, min(*since, o.Version))
-		events, err := h.store.Events(ctx, o.ID, from)
-		if err != nil {
+		if o, first, err = h.told(ctx, o, first, from, func(e *domain.Event) bool {
+			return !e.Note() && e.Version > from || e.Seq > shown
+		}); err != nil {
 			return err
-		}
-		for _, e := range events {
-			replayed := !e.Note() && e.Version > from
-			if f := eventFrame(e); f != nil && (replayed || e.Seq > seq) {
-				first = append(first, f)
-			}
-		}
-		for _, e := range events {
-			if e.Seq > seq {
-				seq = e.Seq
-				st.apply(e)
-			}
 		}
 	}
-	for !m.enterOrder(first, seq, st) {
+	for !m.enterOrder(first, o.State()) {
 		// The copy of the order was older than what the room had told before the member came.
-		events, err := h.store.Events(ctx, o.ID, seq)
-		if err != nil {
+		if o, first, err = h.told(ctx, o, first, o.Ledger.Seq, func(*domain.Event) bool { return true }); err != nil {
 			return err
-		}
-		for _, e := range events {
-			if f := eventFrame(e); f != nil {
-				first = append(first, f)
-			}
-			seq = e.Seq
-			st.apply(e)
 		}
 	}
 	return nil
+}
+
+// told appends the frames of an order's entries after one, of those that are wanted. It
+// returns the order as it stood after the last of them.
+func (h *Hub) told(
+	ctx context.Context, o *domain.Order, to []*Frame, after int64, wanted func(*domain.Event) bool,
+) (*domain.Order, []*Frame, error) {
+	events, err := h.store.Events(ctx, o.ID, after)
+	if n := len(events); err == nil && n > 0 && events[n-1].Seq > o.Ledger.Seq {
+		// The order first and the rest of its history afterwards: so nothing is missing.
+		if o, err = h.store.Order(ctx, o.ID); err == nil {
+			var rest []domain.Event
+			rest, err = h.store.Events(ctx, o.ID, events[n-1].Seq)
+			events = append(events, rest...)
+		}
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	for i := range events {
+		if e := &events[i]; e.Seq <= o.Ledger.Seq && wanted(e) {
+			if f := eventFrame(e); f != nil {
+				to = append(to, f)
+			}
+		}
+	}
+	return o, to, nil
 }
 
 // order returns the order, not older than what the reader has seen.
@@ -276,9 +245,9 @@ func (h *Hub) order(ctx context.Context, id string, since *int64) (*domain.Order
 }
 
 // enterOrder gives the member its first frames, which tell the order's history up to
-// seq, where it stood as st. It returns false when the room is further than that.
-func (m *member) enterOrder(first []*Frame, seq int64, st state) bool {
-	r, t := m.room, m.room.track
+// the state. It returns false when the room is further than that.
+func (m *member) enterOrder(first []*Frame, st domain.State) bool {
+	r, t, seq := m.room, m.room.track, st.Seq
 	w := newWakes()
 	defer w.fire()
 	r.mu.Lock()
@@ -290,7 +259,7 @@ func (m *member) enterOrder(first []*Frame, seq int64, st state) bool {
 		return false
 	}
 	if !t.begun { // the first to know begins the room's account
-		t.state, t.known, t.begun, t.seq = st, true, true, seq
+		t.state, t.begun, t.seq = st, true, seq
 		if len(t.ahead) > 0 { // the fleet's watchers have not heard of these
 			t.seq = min(seq, t.ahead[0].Seq-1)
 		}
@@ -299,15 +268,12 @@ func (m *member) enterOrder(first []*Frame, seq int64, st state) bool {
 		}
 		r.advance(w)
 	}
-	if !t.known {
-		t.courierID, t.known = st.courierID, true
-	}
 	if t.seq < seq {
 		t.behind = true
 		r.hub.catchup.add(r)
 	}
 	m.enter(w, seq, first...)
-	if st.status.Terminal() || t.status.Terminal() {
+	if st.Status.Terminal() || t.state.Status.Terminal() {
 		m.finish(endFrame(r.topic.ID, r.hub.clock.Now()), w)
 		return true
 	}

@@ -130,12 +130,12 @@ func TestAnnouncementsOutOfOrder(t *testing.T) {
 	o2, e2 := w.change(o.ID, edit)
 	o3, e3 := w.change(o.ID, notice)
 	o4, e4 := w.change(o.ID, edit)
-	w.db.before = func(string) { w.hub.OrderChanged(o3, e3) } // what is read may be announced meanwhile
-	w.hub.OrderChanged(o4, e4)
+	w.db.before = func(string) { w.hub.OrderChanged(domain.Announce(o3, e3)) } // what is read may be announced meanwhile
+	w.hub.OrderChanged(domain.Announce(o4, e4))
 	w.settle()
 	w.db.before = nil
-	w.hub.OrderChanged(o2, e2)
-	w.hub.OrderChanged(o4, e4)
+	w.hub.OrderChanged(domain.Announce(o2, e2))
+	w.hub.OrderChanged(domain.Announce(o4, e4))
 	require.Equal(t, []string{"status 2", "notification", "status 3"}, told(t, s))
 }
 
@@ -216,7 +216,7 @@ func TestTwoJoinWhileTheOrderChanges(t *testing.T) {
 				second = w.watch(OrderTopic(o.ID))
 			}
 			first := w.watch(OrderTopic(o.ID), since...)
-			w.hub.OrderChanged(changed, events)
+			w.hub.OrderChanged(domain.Announce(changed, events))
 			require.Equal(t, []string{"snapshot 3"}, told(t, second))
 			require.Equal(t, []string{"snapshot 2", "status 3"}, told(t, first))
 		})
@@ -496,7 +496,7 @@ func TestEveryVersionOnceInOrder(t *testing.T) {
 			case 3, 4, 5: // one of the announcements, perhaps not for the last time
 				if len(waiting) > 0 {
 					i := rapid.IntRange(0, len(waiting)-1).Draw(rt, "which")
-					w.hub.OrderChanged(waiting[i].order, waiting[i].events)
+					w.hub.OrderChanged(domain.Announce(waiting[i].order, waiting[i].events))
 					if rapid.Bool().Draw(rt, "again") {
 						waiting = append(waiting[:i], waiting[i+1:]...)
 					}

@@ -39,7 +39,7 @@ type peers struct {
 
 // peerMessage is what replicas tell each other.
 type peerMessage struct {
-	Events   []domain.Event   `json:"events,omitempty"` // those of an order side by side
+	Events   []heard          `json:"events,omitempty"` // those of an order side by side
 	Fixes    []domain.Fix     `json:"fixes,omitempty"`
 	Estimate *domain.Estimate `json:"estimate,omitempty"`
 }
@@ -55,12 +55,18 @@ func (p *peers) publish(m peerMessage, topics ...Topic) {
 	}
 }
 
-func (p *peers) changed(orderID string, events []domain.Event) {
-	if events[0].Seq > 1 { // nobody watches an order that was just made
-		p.publishEvents(OrderTopic(orderID), events)
+// heard is an entry as another replica announced it, with the state after it.
+type heard struct {
+	Event json.RawMessage `json:"event"`
+	After domain.State    `json:"after"`
+}
+
+func (p *peers) changed(a domain.Announcement) {
+	if a.Events[0].Seq > 1 { // nobody watches an order that was just made
+		p.publishEvents(OrderTopic(a.OrderID), a.Events)
 	}
 	p.mu.Lock()
-	p.events = append(p.events, events...)
+	p.events = append(p.events, a.Events...)
 	pausing := p.pausing
 	p.pausing = true
 	p.mu.Unlock()
@@ -88,10 +94,17 @@ func (p *peers) tellFleet() {
 
 // publishEvents is publish for what happens most.
 func (p *peers) publishEvents(t Topic, events []domain.Event) {
-	b := append(make([]byte, 0, 64+400*len(events)), p.id...)
+	b := append(make([]byte, 0, 64+600*len(events)), p.id...)
 	b = append(b, `{"events":`...)
 	for i := range events {
-		b = events[i].AppendJSON(append(b, "[,"[min(i, 1)]))
+		after, _ := events[i].After()
+		state, err := json.Marshal(after)
+		if err != nil {
+			return // numbers and names always encode
+		}
+		b = append(append(b, "[,"[min(i, 1)]), `{"event":`...)
+		b = append(append(append(b, events[i].JSON()...), `,"after":`...), state...)
+		b = append(b, '}')
 	}
 	p.wakeups.Publish(t.String(), append(b, `]}`...))
 }
@@ -166,16 +179,28 @@ func (p *peers) receive(topic string, message []byte) {
 			p.hub.fleet.moved(fix)
 		}
 	}
-	for rest := m.Events; len(rest) > 0; {
+	for rest := m.entries(); len(rest) > 0; {
 		id := rest[0].OrderID
 		n := slices.IndexFunc(rest, func(e domain.Event) bool { return e.OrderID != id })
 		if n < 0 {
 			n = len(rest)
 		}
-		p.hub.changed(id, rest[:n], nil)
+		p.hub.changed(id, rest[:n])
 		rest = rest[n:]
 	}
 	if m.Estimate != nil {
 		p.hub.estimated(*m.Estimate)
 	}
+}
+
+// entries decodes the entries of a message; one that can't be read is found by the check.
+func (m *peerMessage) entries() []domain.Event {
+	out := make([]domain.Event, 0, len(m.Events))
+	for _, h := range m.Events {
+		var e domain.Event
+		if json.Unmarshal(h.Event, &e) == nil {
+			out = append(out, domain.Heard(e, h.Event, h.After))
+		}
+	}
+	return out
 }

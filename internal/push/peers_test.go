@@ -99,6 +99,19 @@ func replicas(t testing.TB, e *ether) (here, there *world) {
 	return here, there
 }
 
+// A note that another replica announces says where the order stands: who opens its page
+// right after sees the courier move.
+func TestPositionsAfterANoteFromElsewhere(t *testing.T) {
+	here, there := replicas(t, &ether{})
+	id, c := here.carried()
+	there.watch(FleetTopic())
+	here.announced(id, notice) // the fleet's watchers there have the order's room opened
+	s := there.watch(OrderTopic(id))
+	require.Equal(t, []string{"snapshot 3"}, told(t, s))
+	there.moved(fixOf(c, time.Now(), 56), id)
+	require.Equal(t, []string{"position 56"}, told(t, s))
+}
+
 func TestReplicasHearEachOther(t *testing.T) {
 	e := &ether{}
 	here, there := replicas(t, e)

@@ -62,7 +62,7 @@ func TestReplicasOverRedis(t *testing.T) {
 			o, events := worlds[n%2].change(id, edit)
 			changing.Unlock()
 			_ = worlds[n%2].hub.live.CacheOrder(ctx, o)
-			wg.Go(func() { worlds[n%2].hub.OrderChanged(o, events) })
+			wg.Go(func() { worlds[n%2].hub.OrderChanged(domain.Announce(o, events)) })
 			if i == 0 {
 				worlds[0].hub.CourierMoved(fixOf("courier", time.Now(), float64(n)), nil)
 			}

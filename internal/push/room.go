@@ -370,7 +370,7 @@ func (h *Hub) estimated(e domain.Estimate) {
 		return
 	}
 	w := newWakes()
-	if len(r.members) > 0 && !r.track.status.Terminal() {
+	if len(r.members) > 0 && !r.track.state.Status.Terminal() {
 		r.tell(&Frame{
 			Type: TypeETA, Topic: r.topic, lane: laneEstimate,
 			JSON: Encode(TypeETA, e.OrderID, 0, h.clock.Now(), e),

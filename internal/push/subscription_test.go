@@ -314,7 +314,7 @@ func TestStress(t *testing.T) {
 				}
 				_ = live.CacheOrder(ctx, o)
 				if i%7 != 0 {
-					hub.OrderChanged(o, events)
+					hub.OrderChanged(domain.Announce(o, events))
 				}
 			}
 		})

@@ -163,7 +163,7 @@ func (w *world) change(id string, fn func(*domain.Order) []domain.Event) (*domai
 func (w *world) announced(id string, fn func(*domain.Order) []domain.Event) *domain.Order {
 	o, events := w.change(id, fn)
 	require.NoError(w.t, w.live.CacheOrder(context.Background(), o))
-	w.hub.OrderChanged(o, events)
+	w.hub.OrderChanged(domain.Announce(o, events))
 	return o
 }
 

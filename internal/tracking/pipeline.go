@@ -181,9 +181,11 @@ func (s *Service) CourierChanged(id string) {
 }
 
 // OrderChanged is CourierChanged for those who have or had the order.
-func (s *Service) OrderChanged(o *domain.Order, events []domain.Event) {
-	s.CourierChanged(o.CourierID)
-	for _, e := range events {
+func (s *Service) OrderChanged(a domain.Announcement) {
+	for _, e := range a.Events {
+		if after, ok := e.After(); ok {
+			s.CourierChanged(after.CourierID)
+		}
 		if previous, ok := e.Data["previous_courier_id"].(string); ok {
 			s.CourierChanged(previous)
 		}

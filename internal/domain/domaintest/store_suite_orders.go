@@ -18,7 +18,7 @@ var createTests = map[string]func(*testing.T, storeSuite){
 		s.untouched(t, o, 1)
 		events, err := s.Events(t.Context(), o.ID, 0)
 		require.NoError(t, err)
-		require.Equal(t, ch.Events, events)
+		requireEvents(t, ch.Events, events)
 	},
 	"duplicate external_id": func(t *testing.T, s storeSuite) {
 		d := draft()

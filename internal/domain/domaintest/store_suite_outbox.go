@@ -25,6 +25,16 @@ func (s storeSuite) pending(t *testing.T) []domain.OutboxEntry {
 	return entries
 }
 
+// requireEvents compares what was written with what is read.
+func requireEvents(t *testing.T, want, got []domain.Event) {
+	t.Helper()
+	a, err := json.Marshal(want)
+	require.NoError(t, err)
+	b, err := json.Marshal(got)
+	require.NoError(t, err)
+	require.JSONEq(t, string(a), string(b))
+}
+
 var outboxTests = map[string]func(*testing.T, storeSuite){
 	"holds each change with the order as it stood, and no notes": func(t *testing.T, s storeSuite) {
 		o := s.create(t, draft(), start)
@@ -48,6 +58,33 @@ var outboxTests = map[string]func(*testing.T, storeSuite){
 			require.NoError(t, json.Unmarshal(entries[i].Order, &stood))
 			require.Equal(t, want.status, stood.Status)
 			require.Equal(t, want.version, stood.Version)
+		}
+	},
+	"of several events in a change each has the order as it stood then": func(t *testing.T, s storeSuite) {
+		o := s.create(t, draft(), start)
+		c := s.courier(t, 1)
+		_, err := s.UpdateOrder(t.Context(), o.ID, func(ch *domain.Change) error {
+			for _, step := range []func() ([]domain.Event, error){
+				func() ([]domain.Event, error) { return ch.Order.Move(domain.StatusConfirmed, nil, by(start)) },
+				func() ([]domain.Event, error) { return ch.Order.Assign(c.ID, by(start)) },
+				func() ([]domain.Event, error) { return ch.Order.Move(domain.StatusPickedUp, nil, by(start)) },
+			} {
+				events, err := step()
+				if err != nil {
+					return err
+				}
+				ch.Add(events...)
+			}
+			return nil
+		})
+		require.NoError(t, err)
+		for i, want := range []domain.State{
+			{Version: 1, Status: domain.StatusCreated}, {Version: 2, Status: domain.StatusConfirmed},
+			{Version: 3, Status: domain.StatusAssigned, CourierID: c.ID}, {Version: 4, Status: domain.StatusPickedUp, CourierID: c.ID},
+		} {
+			var stood domain.Order
+			require.NoError(t, json.Unmarshal(s.pending(t)[i].Order, &stood))
+			require.Equal(t, want, stood.State())
 		}
 	},
 	"oldest first, at most limit": func(t *testing.T, s storeSuite) {

@@ -114,8 +114,17 @@ func encodeChange(ch *domain.Change) (*orderRow, [][]any, error) {
 		return nil, nil, fmt.Errorf("encode order: %w", err)
 	}
 	events := make([][]any, len(ch.Events))
-	for i, e := range ch.Events {
-		events[i] = eventValues(e, row.data, !e.Note() && (i == 0 || !ch.Imported))
+	for i := range ch.Events {
+		e := &ch.Events[i]
+		order := row.data
+		if e.Version < ch.Order.Version && !ch.Imported { // with what came after it
+			before, err := e.OrderJSON()
+			if err != nil {
+				return nil, nil, fmt.Errorf("encode order: %w", err)
+			}
+			order = string(before)
+		}
+		events[i] = eventValues(e, order, !e.Note() && (i == 0 || !ch.Imported))
 	}
 	return row, events, nil
 }

@@ -136,8 +136,8 @@ func searchText(parts ...string) string { return strings.ToLower(strings.Join(pa
 
 // eventValues encodes an event; order is the order's JSON after it, which is kept of
 // events that go to the outbox.
-func eventValues(e domain.Event, order string, published bool) []any {
-	row := []any{e.OrderID, e.Seq, string(e.AppendJSON(make([]byte, 0, 512))), nil}
+func eventValues(e *domain.Event, order string, published bool) []any {
+	row := []any{e.OrderID, e.Seq, string(e.JSON()), nil}
 	if published {
 		row[3] = order
 	}
