@@ -61,7 +61,8 @@ var arrows = []arrow{
 		"internal/notify",
 		"internal/http", "internal/grpc", "config", "pkg/*", "proto", "web",
 	}},
-	{"internal/cli", []string{"internal/app", "config", "pkg/*"}},
+	{"internal/demo", []string{"pkg/client"}},
+	{"internal/cli", []string{"internal/app", "internal/demo", "config", "pkg/*"}},
 	{"cmd", []string{"internal/cli"}},
 
 	{"config", nil},
@@ -136,6 +137,7 @@ func TestImportsCheckerSeesBrokenArrows(t *testing.T) {
 		"app does not see the commands":   {"internal/app/a.go", ours("internal/cli"), "internal/app/a.go imports internal/cli"},
 		"commands see app":                {"internal/cli/a.go", ours("internal/app", "config", "pkg/client"), ""},
 		"commands may not see a part":     {"internal/cli/a.go", ours("internal/domain"), "internal/cli/a.go imports internal/domain"},
+		"the demo is a client":            {"internal/demo/a.go", ours("internal/app"), "internal/demo/a.go imports internal/app"},
 		"the client is for everyone":      {"pkg/client/a.go", ours("internal/domain"), "pkg/client/a.go imports internal/domain"},
 		"tools look from outside":         {"tools/faults/a.go", ours("internal/orders"), "tools/faults/a.go imports internal/orders"},
 		"tools may use the client":        {"tools/faults/a.go", ours("pkg/client", "tools/proc"), ""},
