@@ -70,6 +70,15 @@ lint: ## Look for mistakes in the Go code, the scripts and the workflows
 	go tool -modfile=tools/actionlint/go.mod actionlint
 	shellcheck .ci/run scripts/*.sh
 
+.PHONY: lint-web
+lint-web: ## Check the pages: format, lint, types, and that web/vendor is what is pinned; needs Node 20
+	scripts/web.sh lint
+	scripts/web.sh verify
+
+.PHONY: test-web
+test-web: ## Test what of the pages needs no browser; needs Node 20
+	scripts/web.sh test
+
 .PHONY: vulnerabilities
 vulnerabilities: ## Ask the Go vulnerability database (needs the network)
 	$(lint_tool) govulncheck ./...

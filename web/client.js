@@ -18,7 +18,7 @@
 
 /**
  * @typedef {object} Frame
- * @property {"snapshot"|"status"|"position"|"positions"|"eta"|"notification"|"end"|"ack"|"error"} type
+ * @property {"snapshot"|"status"|"note"|"position"|"positions"|"eta"|"notification"|"offer"|"route"|"ping"|"end"|"ack"|"error"} type
  * @property {string} [order_id]
  * @property {number} [version] the order's; on snapshots and statuses
  * @property {string} at        RFC 3339
@@ -33,7 +33,7 @@
  * @typedef {{id: string, seq: number, type: string, status: string, previous_status?: string, occurred_at: string}} OrderEvent
  * @typedef {{eta: string, earliest: string, latest: string, minutes_remaining: number, method: string}} Estimate
  * @typedef {{notification_id: string, channel: string, text: string}} Notification
- * @typedef {{code: string, status: number, title: string, detail?: string, instance?: string}} Problem RFC 9457
+ * @typedef {{code: string, status: number, title: string, detail?: string, instance?: string, retryAfter?: number}} Problem RFC 9457
  *
  * @typedef {object} Options
  * @property {string} [base]    the server's address; this script's when absent
@@ -47,19 +47,22 @@
  */
 
 // Milliseconds: the first pause, the longest one, and after how long a connection was a good one.
-const FIRST = 500, LONGEST = 30_000, STEADY = 5_000;
+const FIRST = 500,
+  LONGEST = 30_000,
+  STEADY = 5_000;
 const TOPICS_A_MESSAGE = 40; // the server reads messages of at most 4 KiB
 
+/** @type {Record<number, Problem>} */
 const CLOSINGS = {
   4001: { status: 401, code: "unauthenticated", title: "Unauthorised" },
   4002: { status: 403, code: "forbidden", title: "Access was revoked" },
   4400: { status: 400, code: "malformed", title: "Bad request" },
 };
 
-/** Whether coming back is of no use after the problem. */
-const final = problem => problem.status >= 400 && problem.status < 500 && problem.status !== 429;
+/** Whether coming back is of no use after the problem. @param {Partial<Problem>} problem */
+const final = ({ status = 0 }) => status >= 400 && status < 500 && status !== 429;
 
-/** Reads a refusal of REST. @returns {Promise<Problem & {retryAfter: number}>} */
+/** Reads a refusal of REST. @param {Response} reply @returns {Promise<Problem>} */
 async function problemOf(reply) {
   const body = await reply.json().catch(() => ({}));
   return { status: reply.status, title: reply.statusText, ...body, retryAfter: 1000 * Number(reply.headers.get("Retry-After")) };
@@ -67,7 +70,17 @@ async function problemOf(reply) {
 
 /** A connection that is taken up again until it is closed or there is no use. */
 class Connection {
-  #path; #socket; #timer; #silence; #since = 0; #tries = 0; #refused = 0; #closed = false;
+  #path;
+  /** @type {WebSocket | undefined} */
+  #socket;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #timer;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #silence;
+  #since = 0;
+  #tries = 0;
+  #refused = 0;
+  #closed = false;
   #online = () => {
     if (this.#socket) return;
     this.#tries = 0;
@@ -77,6 +90,7 @@ class Connection {
   /** @param {string} path @param {Options} options */
   constructor(path, options) {
     this.#path = path;
+    /** @type {Options & {base: string, silence: number, on: Record<string, (frame: Frame) => void>}} */
     this.options = { base: new URL(import.meta.url).origin, silence: 60_000, on: {}, ...options };
     addEventListener("online", this.#online);
     this.#wait(0);
@@ -94,20 +108,27 @@ class Connection {
 
   // What the two kinds of connections differ in.
 
-  /** What is added to the address. */
-  query() { return {}; }
+  /** What is added to the address. @returns {Record<string, unknown>} */
+  query() {
+    return {};
+  }
   /** Called with each new connection. */
   opened() {}
   /** Called with each frame; false keeps it from the page. @param {Frame} _frame */
-  take(_frame) { return true; }
+  take(_frame) {
+    return true;
+  }
   /** Asks why a socket was refused, which browsers do not tell. @returns {Promise<Problem|undefined>} */
-  async refusal() {}
+  async refusal() {
+    return /** @type {Problem | undefined} */ (undefined);
+  }
 
+  /** @param {object} message */
   send(message) {
     if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(message));
   }
 
-  /** Asks REST, with the page's key or token. */
+  /** Asks REST, with the page's key or token. @param {string} path @param {string} [method] */
   request(path, method) {
     const bearer = this.options.key ?? this.options.token;
     return fetch(this.options.base + path, { method, headers: bearer ? { Authorization: `Bearer ${bearer}` } : {} });
@@ -118,12 +139,14 @@ class Connection {
     const url = new URL(this.#path, this.options.base.replace(/^http/, "ws"));
     try {
       const credentials = await this.#credentials();
-      for (const [name, value] of Object.entries({ ...this.query(), ...credentials })) url.searchParams.set(name, value);
-    } catch (problem) { // of the network, too
-      return this.#failed(problem);
+      for (const [name, value] of Object.entries({ ...this.query(), ...credentials })) url.searchParams.set(name, String(value));
+    } catch (problem) {
+      // of the network, too
+      return this.#failed(/** @type {Problem} */ (problem));
     }
     if (this.#closed || this.#socket) return; // meanwhile
-    const socket = this.#socket = new WebSocket(url);
+    const socket = new WebSocket(url);
+    this.#socket = socket;
     socket.onopen = () => {
       this.#since = Date.now();
       this.options.state?.("open");
@@ -165,23 +188,26 @@ class Connection {
     }, this.options.silence);
   }
 
-  /** The socket is closed, or never opened. */
+  /** The socket is closed, or never opened. @param {CloseEvent} event */
   async #lost({ code, reason }) {
     const opened = this.#since > 0;
     this.#drop();
     if (code === 1000 && opened) return this.#ended(null);
     const known = CLOSINGS[code];
-    const problem = known ? { ...known, detail: reason } : opened ? {} : await this.refusal().catch(() => {}) ?? {};
+    /** @type {Partial<Problem>} */
+    const problem = known ? { ...known, detail: reason } : opened ? {} : ((await this.refusal().catch(() => {})) ?? {});
     // A ticket may have expired on its way; another one will do.
     if (code === 4001 && !this.options.token && ++this.#refused < 3) return this.#wait();
     this.#failed(problem);
   }
 
+  /** @param {Partial<Problem>} problem */
   #failed(problem) {
-    if (final(problem)) this.#ended(problem);
+    if (final(problem)) this.#ended(/** @type {Problem} */ (problem));
     else this.#wait(problem.retryAfter || undefined);
   }
 
+  /** @param {Problem | null} why */
   #ended(why) {
     if (this.#closed) return;
     this.close();
@@ -198,7 +224,7 @@ class Connection {
     this.#since = 0;
   }
 
-  /** Connects after a pause of at least so many milliseconds. */
+  /** Connects after a pause of at least so many milliseconds. @param {number} [least] */
   #wait(least) {
     if (this.#closed) return;
     const pause = Math.min(LONGEST, FIRST * 2 ** this.#tries) * (0.5 + Math.random() / 2);
@@ -213,16 +239,26 @@ class Connection {
 
 /** Follows the versions of orders, so that each status comes once. */
 class Versions {
+  /** @type {Map<string | undefined, number | undefined>} */
   #seen = new Map();
-  get(id) { return this.#seen.get(id); }
-  set(id, version) { this.#seen.set(id, version); }
-  delete(id) { this.#seen.delete(id); }
+  /** @param {string | undefined} id */
+  get(id) {
+    return this.#seen.get(id);
+  }
+  /** @param {string} id @param {number} [version] */
+  set(id, version) {
+    this.#seen.set(id, version);
+  }
+  /** @param {string | undefined} id */
+  delete(id) {
+    this.#seen.delete(id);
+  }
 
   /** Whether the frame is news. @param {Frame} frame */
   take({ type, order_id: id, version }) {
     if (type === "snapshot" && this.#seen.has(id)) this.#seen.set(id, this.#seen.get(id) ?? version);
     if (type !== "status" || !this.#seen.has(id)) return true;
-    if (version <= this.#seen.get(id)) return false;
+    if (Number(version) <= (this.#seen.get(id) ?? -1)) return false;
     this.#seen.set(id, version);
     return true;
   }
@@ -230,8 +266,10 @@ class Versions {
 
 /** One order, until it is finished. */
 class OrderWatch extends Connection {
-  #id; #versions = new Versions();
+  #id;
+  #versions = new Versions();
 
+  /** @param {string} id @param {Options & {since?: number}} options */
   constructor(id, options) {
     super(`/order/${encodeURIComponent(id)}/ws`, options);
     this.#id = id;
@@ -243,7 +281,10 @@ class OrderWatch extends Connection {
     return since === undefined ? {} : { since };
   }
 
-  take(frame) { return this.#versions.take(frame); }
+  /** @param {Frame} frame */
+  take(frame) {
+    return this.#versions.take(frame);
+  }
 
   async refusal() {
     if (this.options.ticket) return; // only the page's own server may ask
@@ -258,7 +299,9 @@ class OrderWatch extends Connection {
  * @param {string} id @param {Options & {since?: number}} [options]
  * @returns {{close(): void}}
  */
-export function watchOrder(id, options = {}) { return new OrderWatch(id, options); }
+export function watchOrder(id, options = {}) {
+  return new OrderWatch(id, options);
+}
 
 /**
  * Many topics over one connection: `order:<id>`, `courier:<id>` and `fleet`. A topic that
@@ -267,10 +310,14 @@ export function watchOrder(id, options = {}) { return new OrderWatch(id, options
  * "open" each time there is a new one.
  */
 export class Live extends Connection {
-  #topics = new Set(); #versions = new Versions();
+  /** @type {Set<string>} */
+  #topics = new Set();
+  #versions = new Versions();
 
   /** @param {Options} [options] */
-  constructor(options = {}) { super("/ws", options); }
+  constructor(options = {}) {
+    super("/ws", options);
+  }
 
   /** @param {string} topic @param {number} [since] of an order: the last version seen */
   subscribe(topic, since) {
@@ -293,11 +340,12 @@ export class Live extends Connection {
     for (let i = 0; i < topics.length; i += TOPICS_A_MESSAGE) this.#ask(topics.slice(i, i + TOPICS_A_MESSAGE));
   }
 
+  /** @param {Frame} frame */
   take(frame) {
     const topic = frame.type === "error" && frame.data?.instance;
     if (this.#topics.has(topic)) {
       if (final(frame.data)) this.#topics.delete(topic);
-      else setTimeout(() => this.#topics.has(topic) && this.#ask([topic]), FIRST + Math.random() * LONGEST / 10);
+      else setTimeout(() => this.#topics.has(topic) && this.#ask([topic]), FIRST + (Math.random() * LONGEST) / 10);
     }
     if (frame.type === "end") {
       this.#topics.delete(`order:${frame.order_id}`);
@@ -306,7 +354,9 @@ export class Live extends Connection {
     return this.#versions.take(frame);
   }
 
+  /** @param {string[]} topics */
   #ask(topics) {
+    /** @type {Record<string, number>} */
     const since = {};
     for (const topic of topics) {
       const version = this.#versions.get(orderOf(topic));
@@ -316,5 +366,7 @@ export class Live extends Connection {
   }
 }
 
-/** The id in order:<id>; undefined for other topics. */
-function orderOf(topic) { return topic.startsWith("order:") ? topic.slice(6) : undefined; }
+/** The id in order:<id>; undefined for other topics. @param {string} topic */
+function orderOf(topic) {
+  return topic.startsWith("order:") ? topic.slice(6) : undefined;
+}

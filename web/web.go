@@ -1,9 +1,10 @@
-// Package web holds what browsers get.
+// Package web holds what browsers get: the pages, the parts that they are built of and
+// what both are made with. Nothing has to be built: the files run as they are.
 package web
 
-import _ "embed"
+import "embed"
 
-// Client is the browser's client of the live streams, an ES module without dependencies.
+// Files are the pages. Folders are named, so that a new one is served on purpose.
 //
-//go:embed client.js
-var Client []byte
+//go:embed *.js *.css *.html *.svg i18n parts vendor customer
+var Files embed.FS

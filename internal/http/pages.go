@@ -1,108 +1,140 @@
 package httpserver
 
 import (
-	"bytes"
-	"compress/gzip"
-	"crypto/sha256"
-	_ "embed"
-	"encoding/base64"
+	"encoding/json"
 	"html"
-	"io"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/gin-gonic/gin"
+	"golang.org/x/text/language"
 
 	"github.com/order-tracking/order-tracking/web"
 )
-
-// asset is a file that everybody gets alike, kept compressed.
-type asset struct {
-	contentType, tag string
-	zipped           []byte
-}
-
-func newAsset(contentType string, content []byte) *asset {
-	var b bytes.Buffer
-	w, _ := gzip.NewWriterLevel(&b, gzip.BestCompression) // fails for unknown levels only
-	_, _ = w.Write(content)                               // into memory
-	_ = w.Close()
-	return zippedAsset(contentType, b.Bytes())
-}
-
-func zippedAsset(contentType string, zipped []byte) *asset {
-	sum := sha256.Sum256(zipped)
-	return &asset{contentType, `W/"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`, zipped}
-}
-
-// serve answers with the file, or with 304 when the client has it already.
-func (a *asset) serve(c *gin.Context) {
-	h := c.Writer.Header()
-	h.Set("Cache-Control", "no-cache") // ask whether it is still the same
-	h.Set("ETag", a.tag)
-	h.Set("Vary", "Accept-Encoding")
-	switch {
-	case c.GetHeader("If-None-Match") == a.tag:
-		c.Status(http.StatusNotModified)
-	case acceptsGzip(c.GetHeader("Accept-Encoding")):
-		h.Set("Content-Encoding", "gzip")
-		c.Data(http.StatusOK, a.contentType, a.zipped)
-	default:
-		r, err := gzip.NewReader(bytes.NewReader(a.zipped))
-		var content []byte
-		if err == nil {
-			content, err = io.ReadAll(r)
-		}
-		if err != nil {
-			fail(c, err)
-			return
-		}
-		c.Data(http.StatusOK, a.contentType, content)
-	}
-}
-
-func acceptsGzip(header string) bool {
-	for part := range strings.SplitSeq(header, ",") {
-		coding, weight, _ := strings.Cut(part, ";")
-		if coding = strings.TrimSpace(coding); coding == "gzip" || coding == "*" {
-			_, q, _ := strings.Cut(weight, "=")
-			return strings.Trim(q, "0. ") != "" || q == ""
-		}
-	}
-	return false
-}
 
 const (
 	htmlType       = "text/html; charset=utf-8"
 	javaScriptType = "text/javascript; charset=utf-8"
 )
 
-//go:embed pages/landing.html
-var landing string
+// Brand is who the pages speak for.
+type Brand struct {
+	Name   string `json:"name,omitempty"`
+	Logo   string `json:"logo,omitempty"`   // address on this server
+	Accent string `json:"accent,omitempty"` // #rrggbb
+}
 
-// pageRoutes serve what browsers load. Pages of other sites may load the client of the
-// streams too: it holds no secrets, and their calls are checked like any other.
+// MapBase is the ground of maps: a PMTiles file that this server has, or somebody's tiles.
+type MapBase struct {
+	PMTiles     string `json:"pmtiles,omitempty"` // address on this server
+	Tiles       string `json:"tiles,omitempty"`   // template with {z}, {x} and {y}
+	Attribution string `json:"attribution,omitempty"`
+}
+
+// boot is what a page knows from the start.
+type boot struct {
+	Lang    string    `json:"lang"`
+	Brand   Brand     `json:"brand"`
+	Map     MapBase   `json:"map"`
+	Now     time.Time `json:"now"` // the phone's clock may be wrong
+	Token   string    `json:"token,omitempty"`
+	OrderID string    `json:"order_id,omitempty"`
+}
+
+// page is what one page has of its own: its folder in web/, its title and what a
+// preview in a messenger says.
+type page struct {
+	name, title, about string
+	extra              []string // modules that are needed at first, beside what main.js imports
+}
+
+// languages of the pages; the first is for those who speak none.
+var languages = language.NewMatcher([]language.Tag{language.English, language.Russian})
+
+// pageShell is the document that every page begins with, and the icons inside it.
+var pageShell, pageIcons = webText("page.html"), webText("icons.svg")
+
+func webText(name string) string {
+	text, err := web.Files.ReadFile(name)
+	if err != nil {
+		panic(err) // it is part of the binary
+	}
+	return string(text)
+}
+
+// withoutScript is what a page says to who runs no scripts.
+var withoutScript = map[string]string{
+	"en": "Please turn on JavaScript to see this page.", "ru": "Чтобы увидеть эту страницу, включите JavaScript.",
+}
+
+// pageRoutes serve what browsers get. Pages of other sites may load the client: it holds
+// no secrets, and their calls are still asked where they come from.
 func (s *Server) pageRoutes() {
-	client := newAsset(javaScriptType, web.Client)
+	a := webAssets()
 	s.engine.GET("/client.js", func(c *gin.Context) {
 		c.Header("Access-Control-Allow-Origin", "*")
-		client.serve(c)
+		a.files["client.js"]().serve(c)
 	})
-	s.engine.GET("/", func(c *gin.Context) {
-		c.Header("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
-		address := s.publicURL(addressOf(c.Request.TLS != nil, c.GetHeader("X-Forwarded-Proto"), c.Request.Host))
-		c.Data(http.StatusOK, htmlType, []byte(s.landing(address)))
+	s.engine.GET("/assets/:hash/*file", a.serve)
+	s.engine.GET("/licences", func(c *gin.Context) { a.files["vendor/licences.txt"]().serve(c) })
+	s.landingRoute()
+	s.engine.GET("/parts", func(c *gin.Context) {
+		s.showPage(c, http.StatusOK, page{name: "parts/gallery", title: "Parts"}, boot{Lang: languageOf(c, "")})
 	})
 }
 
-// landing is the page at / of a server that is reached at an address.
-func (s *Server) landing(address string) string {
-	open := `<li><a href="orders">Orders</a>, <a href="couriers">couriers</a> and <a href="metrics">metrics</a>` + "\n"
-	header, withKey := "", ""
-	if s.Guard.Protected() {
-		open, withKey = "", " (<code>KEY</code> is the administrator’s key, set by <code>BOOTSTRAP_ADMIN_KEY</code>)"
-		header = ` -H "Authorization: Bearer $KEY"`
+// languageOf is the language of a page: what its address says, else what the customer
+// speaks, else what the browser asks for.
+func languageOf(c *gin.Context, locale string) string {
+	tag, _ := language.MatchStrings(languages, c.Query("lang"), locale, c.GetHeader("Accept-Language"))
+	base, _ := tag.Base()
+	return base.String()
+}
+
+// showPage answers with a page. All that it needs at first is asked for at once.
+func (s *Server) showPage(c *gin.Context, status int, p page, b boot) {
+	a := webAssets()
+	b.Brand, b.Map, b.Now = s.Config.Brand, s.Config.Map, s.Clock.Now().UTC()
+	encoded, err := json.Marshal(b)
+	if err != nil {
+		fail(c, err)
+		return
 	}
-	return strings.NewReplacer("{{address}}", html.EscapeString(address), "{{header}}", header, "{{open}}", open,
-		"{{with_key}}", withKey).Replace(landing)
+	var links strings.Builder
+	for _, style := range []string{"tokens.css", "base.css", "vendor/leaflet.css", "parts/parts.css", p.name + "/main.css"} {
+		links.WriteString(`<link rel="stylesheet" href="` + a.url(style) + "\">\n")
+	}
+	for _, module := range a.modules(append([]string{p.name + "/main.js", "i18n/" + b.Lang + ".js"}, p.extra...)...) {
+		links.WriteString(`<link rel="modulepreload" href="` + a.url(module) + "\">\n")
+	}
+	s.pageHeaders(c)
+	c.Data(status, htmlType, []byte(strings.NewReplacer("{{lang}}", b.Lang, "{{title}}", html.EscapeString(p.title),
+		"{{about}}", html.EscapeString(p.about), "{{links}}", links.String(), "{{main}}", a.url(p.name+"/main.js"),
+		"{{boot}}", html.EscapeString(string(encoded)), "{{icons}}", pageIcons, "{{noscript}}", withoutScript[b.Lang]).Replace(pageShell)))
+}
+
+// pageHeaders keep a page to what this server sends, and its address to itself.
+func (s *Server) pageHeaders(c *gin.Context) {
+	images := "'self' data:"
+	if origin := tileOrigin(s.Config.Map.Tiles); origin != "" {
+		images += " " + origin
+	}
+	h := c.Writer.Header()
+	h.Set("Content-Security-Policy", "default-src 'self'; img-src "+images+"; object-src 'none'; base-uri 'none'; "+
+		"form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("X-Robots-Tag", "noindex")
+	h.Set("Cache-Control", "no-store")
+	h.Set("Permissions-Policy", "camera=(self), geolocation=(self), microphone=()")
+}
+
+// tileOrigin is where the tiles of a template come from, as a CSP names it.
+func tileOrigin(template string) string {
+	scheme, rest, found := strings.Cut(template, "://")
+	if !found {
+		return ""
+	}
+	host, _, _ := strings.Cut(rest, "/")
+	return scheme + "://" + strings.Replace(host, "{s}", "*", 1)
 }

@@ -1,0 +1,155 @@
+package httpserver
+
+import (
+	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"io"
+	"io/fs"
+	"net/http"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/order-tracking/order-tracking/internal/domain"
+	"github.com/order-tracking/order-tracking/web"
+)
+
+// asset is a file that everybody gets alike, kept compressed.
+type asset struct {
+	contentType, tag string
+	zipped           []byte
+}
+
+func newAsset(contentType string, content []byte) *asset {
+	var b bytes.Buffer
+	w, _ := gzip.NewWriterLevel(&b, gzip.BestCompression) // fails for unknown levels only
+	_, _ = w.Write(content)                               // into memory
+	_ = w.Close()
+	return zippedAsset(contentType, b.Bytes())
+}
+
+func zippedAsset(contentType string, zipped []byte) *asset {
+	sum := sha256.Sum256(zipped)
+	return &asset{contentType, `W/"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`, zipped}
+}
+
+// serve answers with the file, or with 304 when the client has it already.
+func (a *asset) serve(c *gin.Context) {
+	h := c.Writer.Header()
+	if h.Get("Cache-Control") == "" {
+		h.Set("Cache-Control", "no-cache") // ask whether it is still the same
+	}
+	h.Set("ETag", a.tag)
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Add("Vary", "Accept-Encoding")
+	switch {
+	case c.GetHeader("If-None-Match") == a.tag:
+		c.Status(http.StatusNotModified)
+	case acceptsGzip(c.GetHeader("Accept-Encoding")):
+		h.Set("Content-Encoding", "gzip")
+		c.Data(http.StatusOK, a.contentType, a.zipped)
+	default:
+		r, err := gzip.NewReader(bytes.NewReader(a.zipped))
+		var content []byte
+		if err == nil {
+			content, err = io.ReadAll(r)
+		}
+		if err != nil {
+			fail(c, err)
+			return
+		}
+		c.Data(http.StatusOK, a.contentType, content)
+	}
+}
+
+func acceptsGzip(header string) bool {
+	for part := range strings.SplitSeq(header, ",") {
+		coding, weight, _ := strings.Cut(part, ";")
+		if coding = strings.TrimSpace(coding); coding == "gzip" || coding == "*" {
+			_, q, _ := strings.Cut(weight, "=")
+			return strings.Trim(q, "0. ") != "" || q == ""
+		}
+	}
+	return false
+}
+
+// assets are the files of the pages. Their address holds the hash of the whole folder,
+// so browsers keep them for ever and a new version is another address.
+type assets struct {
+	source fs.FS
+	hash   string
+	files  map[string]func() *asset // packed when somebody first asks
+}
+
+// webAssets reads the folder once.
+var webAssets = sync.OnceValue(func() *assets { return newAssets(web.Files) })
+
+var assetTypes = map[string]string{
+	".js": javaScriptType, ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml", ".txt": "text/plain; charset=utf-8",
+}
+
+func newAssets(source fs.FS) *assets {
+	a := &assets{source: source, files: map[string]func() *asset{}}
+	sum := sha256.New()
+	err := fs.WalkDir(source, ".", func(name string, d fs.DirEntry, err error) error {
+		contentType, served := assetTypes[path.Ext(name)]
+		if err != nil || d.IsDir() || !served {
+			return err
+		}
+		content, err := fs.ReadFile(source, name)
+		_, _ = sum.Write([]byte(name + "\x00"))
+		_, _ = sum.Write(content)
+		a.files[name] = sync.OnceValue(func() *asset { return newAsset(contentType, content) })
+		return err
+	})
+	if err != nil {
+		panic(err) // they are part of the binary
+	}
+	a.hash = hex.EncodeToString(sum.Sum(nil)[:8])
+	return a
+}
+
+// url is the address of a file.
+func (a *assets) url(name string) string { return "/assets/" + a.hash + "/" + name }
+
+// serve answers with a file. An address of another version gets today's file, to be
+// asked for again: a page that was open during an update may still need a part of it.
+func (a *assets) serve(c *gin.Context) {
+	f, ok := a.files[strings.TrimPrefix(c.Param("file"), "/")]
+	if !ok {
+		fail(c, domain.Errorf(domain.CodeNotFound, "nothing is at %s", c.Request.URL.Path))
+		return
+	}
+	if c.Param("hash") == a.hash {
+		c.Header("Cache-Control", "public, max-age=31536000, immutable")
+	}
+	f().serve(c)
+}
+
+// imports finds what a module imports in any case; import() is not needed at first.
+var imports = regexp.MustCompile(`(?m)^(?:import|export)\b[^;"'()]*?["'](\.{1,2}/[^"']+)["']|\}\s*from\s*["'](\.{1,2}/[^"']+)["']`)
+
+// modules lists the modules that the given ones need, themselves first, so that a page
+// can ask for all of them at once.
+func (a *assets) modules(names ...string) []string {
+	for i := 0; i < len(names); i++ {
+		source, err := fs.ReadFile(a.source, names[i])
+		if err != nil {
+			panic(err) // a test looks for what modules import
+		}
+		for _, m := range imports.FindAllSubmatch(source, -1) {
+			name := path.Join(path.Dir(names[i]), string(m[1])+string(m[2]))
+			if !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
+	}
+	return names
+}

@@ -1,0 +1,2 @@
+// protomaps-leaflet expects a global L.
+export * as L from "leaflet";

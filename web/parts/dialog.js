@@ -1,0 +1,29 @@
+import { t } from "../i18n/index.js";
+import { html, useEffect, useId, useRef } from "../vendor/preact.js";
+import { Button } from "./button.js";
+
+/**
+ * A question or a form above the page; on a phone it is a sheet from below. The browser
+ * keeps the keyboard inside, and Escape, the ground and the cross close it.
+ * @param {{open: boolean, title: string, onClose: () => void, children?: any, actions?: any, side?: boolean}} props
+ *   side: a drawer at the side of a wide page
+ */
+export function Dialog({ open, title, onClose, children, actions, side }) {
+  const ref = useRef(/** @type {HTMLDialogElement | null} */ (null));
+  const id = useId();
+  useEffect(() => {
+    const dialog = ref.current;
+    if (open && !dialog?.open) dialog?.showModal();
+    if (!open && dialog?.open) dialog.close();
+  }, [open]);
+  return html`
+    <dialog ref=${ref} class=${`dialog ${side ? "side" : ""}`} aria-labelledby=${id} onClose=${() => open && onClose()}
+      onClick=${(/** @type {Event} */ e) => e.target === ref.current && onClose()}>
+      <div class="dialog-inside">
+        <header class="dialog-head"><h2 id=${id}>${title}</h2><${Button} kind="quiet" icon="close" label=${t("close")} onClick=${onClose} /></header>
+        <div class="dialog-body">${children}</div>
+        ${actions && html`<footer class="dialog-actions">${actions}</footer>`}
+      </div>
+    </dialog>
+  `;
+}

@@ -1,0 +1,179 @@
+import { t } from "../../i18n/index.js";
+import { LatLng, LatLngBounds, Map as LeafletMap, Point, Polyline } from "../../vendor/leaflet.js";
+import { html, useEffect, useLayoutEffect, useRef, useState } from "../../vendor/preact.js";
+import { Button } from "../button.js";
+import { addBase, creditsOf } from "./base.js";
+import { MapPin } from "./marker.js";
+import { Scale } from "./scale.js";
+
+/**
+ * @typedef {object} Props
+ * @property {string} label
+ * @property {import("./marker.js").Pin[]} pins
+ * @property {[number, number][]} [trail]  the way that was gone: latitude and longitude
+ * @property {[number, number][]} [ahead]  a line to where it goes
+ * @property {import("./base.js").Base} base
+ * @property {{top?: number, right?: number, bottom?: number, left?: number}} [inset] what lies over the map, pixels
+ */
+
+const CLOSEST = 16;
+const EDGE = 56; // pixels between a pin and the edge
+
+/** A map that keeps its pins in view until somebody moves it. @param {Props} props */
+export function MapView({ label, pins, trail = [], ahead = [], base, inset = {} }) {
+  const box = useRef(/** @type {HTMLElement | null} */ (null));
+  const view = useRef(/** @type {View | null} */ (null));
+  const [map, setMap] = useState(/** @type {LeafletMap | undefined} */ (undefined));
+  const [moved, setMoved] = useState(false);
+  useLayoutEffect(() => {
+    const made = new View(/** @type {HTMLElement} */ (box.current), base, setMoved);
+    view.current = made;
+    setMap(made.map);
+    return () => made.remove();
+  }, []);
+  const { top = 0, right = 0, bottom = 0, left = 0 } = inset;
+  useEffect(() => view.current?.show(pins, trail, ahead, { top, right, bottom, left }));
+  return html`
+    <section class=${`map ${base.pmtiles || base.tiles ? "" : "bare"}`} aria-label=${label}
+      style=${{ "--inset-top": `${top}px`, "--inset-right": `${right}px`, "--inset-bottom": `${bottom}px`, "--inset-left": `${left}px` }}>
+      <div class="map-ground" ref=${box}></div>
+      <div class="map-tools">
+        ${moved && html`<${Button} icon="locate" label=${t("map.center")} onClick=${() => view.current?.follow()} />`}
+        <div class="map-zoom">
+          <${Button} icon="plus" label=${t("map.in")} onClick=${() => view.current?.zoom(1)} />
+          <${Button} icon="minus" label=${t("map.out")} onClick=${() => view.current?.zoom(-1)} />
+        </div>
+      </div>
+      <div class="map-foot tiny">
+        ${map && html`<${Scale} map=${map} />`}
+        ${creditsOf(base).map(c => (c.href ? html`<a href=${c.href} target="_blank" rel="noopener noreferrer">${c.text}</a>` : html`<span>${c.text}</span>`))}
+      </div>
+    </section>
+  `;
+}
+
+/** Leaflet's side of it. */
+class View {
+  /** @param {HTMLElement} box @param {import("./base.js").Base} base @param {(moved: boolean) => void} moved */
+  constructor(box, base, moved) {
+    this.map = new LeafletMap(box, { zoomControl: false, attributionControl: false, zoomSnap: 0.5, maxZoom: 19, worldCopyJump: true });
+    this.map.setView([20, 0], 2);
+    this.still = matchMedia("(prefers-reduced-motion: reduce)");
+    /** @type {Map<string, MapPin>} */
+    this.pins = new Map();
+    this.following = true;
+    this.fitted = false;
+    this.moved = moved;
+    this.inset = { top: 0, right: 0, bottom: 0, left: 0 };
+    const style = { smoothFactor: 1, interactive: false };
+    this.trail = new Polyline([], { ...style, className: "trail" }).addTo(this.map);
+    this.ahead = new Polyline([], { ...style, className: "ahead" }).addTo(this.map);
+    for (const kind of ["pointerdown", "wheel", "keydown"]) box.addEventListener(kind, () => this.touched(kind), { passive: true });
+    this.map.on("dragstart", () => this.left());
+    this.resized = new ResizeObserver(() => {
+      this.map.invalidateSize({ animate: false });
+      if (this.following) this.fit(false);
+    });
+    this.resized.observe(box);
+    this.gone = false;
+    this.lift = () => {};
+    addBase(this.map, base).then(lift => {
+      this.lift = lift;
+      if (this.gone) lift();
+    });
+  }
+
+  /** @param {string} kind */
+  touched(kind) {
+    if (kind !== "pointerdown") this.left();
+  }
+
+  left() {
+    this.following = false;
+    this.moved(true);
+  }
+
+  follow() {
+    this.following = true;
+    this.moved(false);
+    this.fit(true);
+  }
+
+  /** @param {number} by */
+  zoom(by) {
+    this.left();
+    this.map.setZoom(this.map.getZoom() + by);
+  }
+
+  /**
+   * @param {import("./marker.js").Pin[]} pins @param {[number, number][]} trail @param {[number, number][]} ahead
+   * @param {{top: number, right: number, bottom: number, left: number}} inset
+   */
+  show(pins, trail, ahead, inset) {
+    const gone = new Set(this.pins.keys());
+    let came = false;
+    for (const pin of pins) {
+      gone.delete(pin.id);
+      const there = this.pins.get(pin.id);
+      if (there) there.update(pin);
+      else this.pins.set(pin.id, new MapPin(this.map, pin));
+      came ||= !there;
+    }
+    for (const id of gone) {
+      this.pins.get(id)?.remove();
+      this.pins.delete(id);
+    }
+    this.trail.setLatLngs(trail);
+    this.ahead.setLatLngs(ahead);
+    const shifted = JSON.stringify(inset) !== JSON.stringify(this.inset);
+    this.inset = inset;
+    if (!this.following) return;
+    if (!this.fitted) this.fit(false);
+    else if (came || gone.size || shifted || this.badly()) this.fit(true);
+  }
+
+  points() {
+    return [...this.pins.values()].map(({ pin }) => new LatLng(pin.lat, pin.lon));
+  }
+
+  /** Whether a pin is out of the free part of the map, or all of them are too close together. */
+  badly() {
+    const size = this.map.getSize();
+    const { top, right, bottom, left } = this.inset;
+    const out = this.points().some(p => {
+      const { x, y } = this.map.latLngToContainerPoint(p);
+      return x < left + EDGE / 2 || y < top + EDGE / 2 || x > size.x - right - EDGE / 2 || y > size.y - bottom - EDGE / 2;
+    });
+    return out || this.best() - this.map.getZoom() >= 1;
+  }
+
+  padding() {
+    const { top, right, bottom, left } = this.inset;
+    return {
+      paddingTopLeft: /** @type {[number, number]} */ ([left + EDGE, top + EDGE]),
+      paddingBottomRight: /** @type {[number, number]} */ ([right + EDGE, bottom + EDGE]),
+    };
+  }
+
+  best() {
+    const { top, right, bottom, left } = this.inset;
+    const taken = new Point(left + right + 2 * EDGE, top + bottom + 2 * EDGE);
+    return Math.min(CLOSEST, this.map.getBoundsZoom(new LatLngBounds(this.points()), false, taken));
+  }
+
+  /** @param {boolean} animate */
+  fit(animate) {
+    const points = this.points();
+    if (!points.length || !this.map.getSize().x) return;
+    this.fitted = true;
+    this.map.fitBounds(new LatLngBounds(points), { ...this.padding(), maxZoom: CLOSEST, animate: animate && !this.still.matches && !document.hidden });
+  }
+
+  remove() {
+    this.gone = true;
+    this.resized.disconnect();
+    this.lift();
+    for (const pin of this.pins.values()) pin.remove();
+    this.map.remove();
+  }
+}

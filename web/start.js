@@ -1,0 +1,36 @@
+// The beginning of every page: what the server said, the language and the accent.
+import { speak } from "./i18n/index.js";
+import { accents } from "./parts/color.js";
+import { render } from "./vendor/preact.js";
+
+/**
+ * What a page knows from the start.
+ * @typedef {object} Boot
+ * @property {string} lang
+ * @property {{name?: string, logo?: string, accent?: string}} brand
+ * @property {import("./parts/map/base.js").Base} map
+ * @property {string} now of the server's clock
+ * @property {string} [token]
+ * @property {string} [order_id]
+ * @property {string} [timezone]
+ */
+
+/**
+ * Starts a page with what makes it of the server's words.
+ * @param {(boot: Boot) => any} page
+ */
+export async function start(page) {
+  const boot = /** @type {Boot} */ (JSON.parse(document.body.dataset.boot ?? "{}"));
+  const { texts } = await import(`./i18n/${boot.lang}.js`);
+  speak(boot.lang, texts);
+  paint(boot.brand.accent);
+  render(page(boot), /** @type {HTMLElement} */ (document.getElementById("app")));
+}
+
+/** Sets the operator's accent. @param {string} [accent] */
+function paint(accent) {
+  const found = accents(accent);
+  if (!found) return;
+  document.documentElement.style.setProperty("--accent-light", found.light);
+  document.documentElement.style.setProperty("--accent-dark", found.dark);
+}

@@ -1,0 +1,2 @@
+export { PMTiles } from "pmtiles";
+export * from "protomaps-leaflet";
