@@ -39,6 +39,7 @@ var arrows = []arrow{
 	{"internal/tracking", []string{"internal/domain", "internal/eta", "internal/idempotency", "internal/paging", "internal/background", "internal/orders"}},
 	{"internal/shipping", []string{"internal/domain", "internal/idempotency", "internal/paging", "internal/background", "internal/orders"}},
 	{"internal/access", []string{"internal/domain", "internal/idempotency", "internal/paging"}},
+	{"internal/dispatch", []string{"internal/domain", "internal/eta", "internal/idempotency", "internal/paging", "internal/background", "internal/orders", "internal/tracking"}},
 	{"internal/eta", []string{"internal/domain"}},
 	{"internal/outbox", []string{"internal/domain"}},
 	{"internal/push", []string{"internal/domain"}},
@@ -71,9 +72,9 @@ var arrows = []arrow{
 	{"pkg/client", []string{"proto"}},
 	{"pkg/*", nil},
 
-	// What a user sees, from outside; the estimates are also measured without a server.
+	// What a user sees, from outside; estimates and plans are also measured without a server.
 	{"tests", []string{"internal/app", "config", "pkg/*", "proto"}},
-	{"tools/realdata", []string{"internal/eta", "pkg/*", "proto", "tools/proc"}},
+	{"tools/realdata", []string{"internal/domain", "internal/eta", "internal/dispatch", "internal/app", "pkg/*", "proto", "tools/proc"}},
 	{"tools/*", []string{"pkg/*", "proto", "tools/proc"}},
 }
 

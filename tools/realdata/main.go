@@ -3,6 +3,7 @@
 //
 //	go run ./tools/realdata orders --file FILE --http HOST:PORT --grpc HOST:PORT --kafka HOST:PORT
 //	go run ./tools/realdata pings --file FILE --http HOST:PORT --grpc HOST:PORT --via grpc|osmand
+//	go run ./tools/realdata dispatch --instances DIR --out DIR
 //
 // The last line is PASS with exit code 0, or FAIL with exit code 1 after the first
 // differences.
@@ -15,21 +16,23 @@ import (
 	"os/signal"
 	"syscall"
 
+	"github.com/order-tracking/order-tracking/tools/realdata/dispatch"
 	"github.com/order-tracking/order-tracking/tools/realdata/orders"
 	"github.com/order-tracking/order-tracking/tools/realdata/pings"
 )
 
 // commands are the data sets and what is done with each.
 var commands = map[string]func(ctx context.Context, args []string) int{
-	"orders": orders.Main,
-	"pings":  pings.Main,
+	"dispatch": dispatch.Main,
+	"orders":   orders.Main,
+	"pings":    pings.Main,
 }
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if len(os.Args) < 2 || commands[os.Args[1]] == nil {
-		fmt.Fprintln(os.Stderr, "usage: realdata orders|pings --file FILE --http HOST:PORT --grpc HOST:PORT …; see orders --help, pings --help")
+		fmt.Fprintln(os.Stderr, "usage: realdata orders|pings --file FILE --http HOST:PORT --grpc HOST:PORT …, or realdata dispatch --instances DIR --out DIR; see orders --help and so on")
 		os.Exit(2)
 	}
 	os.Exit(commands[os.Args[1]](ctx, os.Args[2:]))

@@ -1,0 +1,178 @@
+package dispatch
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/order-tracking/order-tracking/internal/domain"
+)
+
+type place struct {
+	name string
+	at   domain.Point
+}
+
+// index numbers keys as they come.
+func index[K comparable](known map[K]int32, key K) int32 {
+	n, ok := known[key]
+	if !ok {
+		n = int32(len(known)) //nolint:gosec // there are fewer keys
+		known[key] = n
+	}
+	return n
+}
+
+// span is seconds as a duration, to the millisecond.
+func span(seconds float64) time.Duration {
+	return time.Duration(math.Round(seconds*1000)) * time.Millisecond
+}
+
+// clock writes a time for people, in the zone that the job is in.
+func clock(j *Job, t time.Time) string {
+	if j.Zone != nil {
+		return t.In(j.Zone).Format("15:04")
+	}
+	return t.UTC().Format("15:04 UTC")
+}
+
+func (p *Plan) leave(orderID string, code Reason, why string) {
+	p.Unassigned = append(p.Unassigned, Unassigned{orderID, code, why})
+}
+
+// prepare makes the empty plan.
+func (s *search) prepare() {
+	s.trips, s.cost = make([][]trip, len(s.couriers)), make([]float64, len(s.couriers))
+	s.owner, s.singles = make([]int32, len(s.jobs)), make([]int32, len(s.jobs))
+	s.spare = make([]trip, 0, s.cfg.Trips+1)
+	speeds := map[domain.Vehicle]int32{}
+	var drivers []*courier // one of each vehicle
+	for c := range s.couriers {
+		w := &s.couriers[c]
+		if w.speed = int(index(speeds, w.Vehicle)); w.speed == len(drivers) {
+			drivers = append(drivers, w)
+		}
+	}
+	for i := range s.jobs {
+		j := &s.jobs[i]
+		s.owner[i], s.singles[i] = nobody, int32(i) //nolint:gosec // there are fewer jobs
+		j.stray = s.stray(drivers[0].Vehicle, j.dropoff)
+		for _, w := range drivers {
+			j.direct = append(j.direct, s.travel(w, j.pickup, j.dropoff))
+		}
+	}
+	s.toPlace = make([][]float32, len(s.couriers))
+	for c := range s.couriers {
+		w := &s.couriers[c]
+		row := make([]float32, len(s.byPlace))
+		for n, jobs := range s.byPlace {
+			row[n] = float32(s.travel(w, w.At, s.jobs[jobs[0]].pickup))
+		}
+		s.toPlace[c] = row
+	}
+}
+
+// fit says which couriers have what the job requires.
+func (s *search) fit(j *Job) []bool {
+	out := make([]bool, len(s.couriers))
+	for c := range s.couriers {
+		out[c] = suits(j, s.couriers[c].Courier)
+	}
+	return out
+}
+
+func suits(j *Job, c *Courier) bool {
+	lacks := func(skill string) bool { return !slices.Contains(c.Skills, skill) }
+	return (len(j.Vehicles) == 0 || slices.Contains(j.Vehicles, c.Vehicle)) && !slices.ContainsFunc(j.Skills, lacks)
+}
+
+// unfit says why nobody suits.
+func (s *search) unfit(j *Job) (Reason, string) {
+	vehicle := len(j.Vehicles) == 0 || slices.ContainsFunc(s.couriers, func(c courier) bool { return slices.Contains(j.Vehicles, c.Vehicle) })
+	if !vehicle {
+		return ReasonVehicle, fmt.Sprintf("nobody on duty has the vehicle that it needs (%s)", list(j.Vehicles))
+	}
+	return ReasonSkills, fmt.Sprintf("nobody on duty has all that it needs (%s)", list(j.Skills))
+}
+
+func list[S ~string](words []S) string {
+	out := make([]string, len(words))
+	for i, w := range words {
+		out[i] = string(w)
+	}
+	return strings.Join(out, ", ")
+}
+
+// tell writes the plan down.
+func (s *search) tell(asked []*Job, plan *Plan) {
+	for n, trips := range s.trips {
+		c := int32(n) //nolint:gosec // there are fewer couriers
+		w := &s.couriers[c]
+		stops, seen, room := 0, -1, w.Room
+		s.schedule(c, trips, func(k int, i int32, picked, dropped, leave float64) {
+			j, together := asked[i], len(trips[k].jobs)
+			if k != seen {
+				stops, seen = stops+together, k // each is picked up
+			}
+			at := func(t float64) time.Time { return s.problem.Now.Add(span(t)) }
+			plan.Assignments = append(plan.Assignments, Assignment{
+				OrderID: j.OrderID, CourierID: w.ID, PickupAt: at(picked), DropoffAt: at(dropped), LeaveAt: at(leave),
+				StopsBefore: stops, Now: k == 0 && leave < s.cfg.Step.Seconds() && together <= room,
+				Reason: s.why(w, j, k, together, at(dropped)),
+			})
+			stops++
+		})
+	}
+	for i := range s.jobs {
+		if s.owner[i] == nobody {
+			code, why := s.stranded(int32(i)) //nolint:gosec // there are fewer jobs
+			plan.leave(asked[i].OrderID, code, why)
+		}
+	}
+}
+
+// why says in words why a courier has an order.
+func (s *search) why(w *courier, j *Job, trip, together int, dropped time.Time) string {
+	how := "he can drop it off soonest without making others wait longer"
+	if together > 1 {
+		how = fmt.Sprintf("he takes %d orders of one place together", together)
+	}
+	when := ""
+	switch {
+	case trip > 0:
+		when = fmt.Sprintf(", after %d other trips", trip)
+		if trip == 1 {
+			when = ", after another trip"
+		}
+	case w.free > 0:
+		when = ", once he is free at " + clock(j, w.FreeAt)
+	}
+	late := ""
+	if !j.Promised.IsZero() && dropped.After(j.Promised) {
+		late = fmt.Sprintf("; %d min late, nobody is earlier", int(math.Ceil(dropped.Sub(j.Promised).Minutes())))
+	}
+	return how + when + ", at " + clock(j, dropped) + late
+}
+
+// stranded says why nobody can take a job that somebody suits.
+func (s *search) stranded(i int32) (Reason, string) {
+	j := &s.jobs[i]
+	way, time := false, false
+	for n := range s.couriers {
+		c := int32(n) //nolint:gosec // there are fewer couriers
+		if !s.may[j.kind][c] {
+			continue
+		}
+		way = way || j.direct[s.couriers[c].speed] < never && s.toPlace[c][j.place] < nowhere.delta
+		time = time || s.schedule(c, []trip{{j.place, s.own(i)}}, nil) < never
+	}
+	switch {
+	case !way:
+		return ReasonNoWay, "no way is known from a courier to the pick-up and the drop-off"
+	case !time:
+		return ReasonShiftEnd, "nobody who could take it can finish it before his shift ends"
+	}
+	return ReasonBusy, "all who could take it have as many trips before them as are planned"
+}
