@@ -33,7 +33,7 @@ type Action struct {
 	Courier, Order int // numbers of the demo's own, from 0
 	Name, Vehicle  string
 	Draft          client.Draft
-	Promised       time.Duration
+	Promised       time.Duration // 0: nothing is promised
 	Status         client.Status
 	Reason         string
 	City           string
@@ -286,7 +286,7 @@ func (d *Day) ship() []Action {
 	n := d.orders
 	d.orders++
 	return []Action{
-		{At: d.now, Do: Place, Order: n, Promised: d.now + 72*time.Hour, Draft: client.Draft{
+		{At: d.now, Do: Place, Order: n, Draft: client.Draft{
 			MerchantID: "kirjakauppa", Customer: client.Customer{Name: p.customer, Locale: "ru"},
 			Dropoff: &client.Place{Address: p.city + ", " + p.address},
 			Items:   []client.Item{{Name: "Tove Jansson: Muumipeikko ja pyrstötähti", Quantity: 1, WeightG: 450}},

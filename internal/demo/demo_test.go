@@ -56,10 +56,10 @@ func live(t *testing.T, seed uint64, couriers int, length time.Duration) (*Day, 
 }
 
 func TestSeedRepeatsADay(t *testing.T) {
-	_, a := live(t, 7, 30, 20*time.Minute)
-	_, b := live(t, 7, 30, 20*time.Minute)
+	_, a := live(t, 7, 30, 10*time.Minute)
+	_, b := live(t, 7, 30, 10*time.Minute)
 	require.Empty(t, cmp.Diff(a, b, cmpopts.IgnoreUnexported(Action{})))
-	_, other := live(t, 8, 30, 20*time.Minute)
+	_, other := live(t, 8, 30, 10*time.Minute)
 	require.False(t, cmp.Equal(a, other, cmpopts.IgnoreUnexported(Action{})))
 }
 
@@ -76,10 +76,10 @@ var follows = map[client.Status][]client.Status{
 	client.StatusReturning:      {client.StatusReturned},
 }
 
-// Two hours hold everything that a day should: orders in time and late, failed and brought
+// An hour and a half holds everything that a day should: orders in time and late, failed and brought
 // back, cancelled, parcels; each goes the way that orders go, and couriers do not fly.
 func TestDay(t *testing.T) {
-	_, actions := live(t, 3, 30, 2*time.Hour)
+	_, actions := live(t, 3, 30, 90*time.Minute)
 	status, promised, ended, late, parcels := map[int]client.Status{}, map[int]time.Duration{}, map[client.Status]int{}, 0, 0
 	last, batches := map[int]client.Position{}, 0
 	lastAt := map[int]time.Duration{}
@@ -124,7 +124,7 @@ func TestDay(t *testing.T) {
 			}
 		}
 	}
-	require.Greater(t, ended[client.StatusDelivered], 150)
+	require.Greater(t, ended[client.StatusDelivered], 110)
 	for what, n := range map[string]int{
 		"late": late, "failed": ended[client.StatusDeliveryFailed], "returned": ended[client.StatusReturned],
 		"cancelled": ended[client.StatusCancelled], "parcels": parcels, "dead zones": batches,

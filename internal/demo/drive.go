@@ -138,8 +138,9 @@ func (d *drive) do(ctx context.Context, a Action) (err error) {
 		_, err = d.Client.ReportPositions(ctx, d.couriers[a.Courier].ID, a.Positions)
 		return err
 	case Place:
-		promised := d.real(a.Promised)
-		a.Draft.PromisedAt = &promised
+		if a.Promised > 0 {
+			a.Draft.PromisedAt = client.Ptr(d.real(a.Promised))
+		}
 		o, err := d.Client.CreateOrder(ctx, a.Draft)
 		if err == nil {
 			d.orders[a.Order] = o

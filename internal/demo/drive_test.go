@@ -48,7 +48,7 @@ func TestDemoDelivers(t *testing.T) {
 	var watched []*client.Order
 	taken := ""
 	err := demo.Run(t.Context(), demo.Options{
-		Client: c, Seed: 7, Couriers: 12, Speed: 1, Every: 5 * time.Second,
+		Client: c, Seed: 7, Couriers: 12, Speed: 1, Every: 10 * time.Second,
 		Begin: time.Now().Add(-time.Hour), For: 15 * time.Minute,
 		Say: func(_ time.Time, text string) {
 			said = append(said, text)
