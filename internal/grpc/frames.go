@@ -32,7 +32,15 @@ type notification struct {
 
 // frameTo turns a frame into its message. One of a type that the proto does not have
 // keeps its type and version and has no data.
-func frameTo(f push.Frame) (*pb.WatchOrderResponse, error) {
+func frameTo(f *push.Frame) (*pb.WatchOrderResponse, error) {
+	out, err := f.Form(func(f *push.Frame) (any, error) { return encodeFrame(f) })
+	if err != nil {
+		return nil, err
+	}
+	return out.(*pb.WatchOrderResponse), nil
+}
+
+func encodeFrame(f *push.Frame) (*pb.WatchOrderResponse, error) {
 	var e envelope
 	if err := json.Unmarshal(f.JSON, &e); err != nil {
 		return nil, fmt.Errorf("frame %s: %w", f.Type, err)

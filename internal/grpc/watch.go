@@ -43,7 +43,7 @@ func (s *service) nextFrame(ctx context.Context, sub *push.Subscription, orderID
 	defer cancel()
 	f, err := sub.Next(wait)
 	if err == nil {
-		return frameTo(f)
+		return frameTo(&f)
 	}
 	if wait.Err() != nil && ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
 		return &pb.WatchOrderResponse{

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
@@ -85,9 +86,27 @@ type Frame struct {
 	// JSON is the whole object; it is shared and must not be changed.
 	JSON []byte
 
+	form *form // shared by all who read the frame; nil where there is one reader
 	lane lane
 	// mark is the seq of a fact in its order's history; of positions of the fleet, the tick before.
 	mark int64
+}
+
+// form is a frame as a transport sends it where that is not JSON.
+type form struct {
+	once  sync.Once
+	value any
+	err   error
+}
+
+// Form returns what encode makes of the frame, which is made once for all its readers and
+// must not be changed. There is one transport that sends another form than JSON.
+func (f *Frame) Form(encode func(*Frame) (any, error)) (any, error) {
+	if f.form == nil {
+		return encode(f)
+	}
+	f.form.once.Do(func() { f.form.value, f.form.err = encode(f) })
+	return f.form.value, f.form.err
 }
 
 // lane says what becomes of an unread frame when a newer one comes.
@@ -145,7 +164,7 @@ func eventFrame(e *domain.Event) *Frame {
 		event := e.JSON()
 		b := appendHead(make([]byte, 0, len(event)+160), TypeStatus, e.OrderID, e.Version, e.RecordedAt)
 		return &Frame{
-			Type: TypeStatus, Topic: t, Version: e.Version, mark: e.Seq,
+			Type: TypeStatus, Topic: t, Version: e.Version, mark: e.Seq, form: new(form),
 			JSON: append(append(append(b, `,"data":`...), event...), '}'),
 		}
 	case e.Type == domain.EventNotified:
@@ -156,7 +175,7 @@ func eventFrame(e *domain.Event) *Frame {
 			}
 		}
 		return &Frame{
-			Type: TypeNotification, Topic: t, mark: e.Seq,
+			Type: TypeNotification, Topic: t, mark: e.Seq, form: new(form),
 			JSON: Encode(TypeNotification, e.OrderID, 0, e.RecordedAt, data),
 		}
 	}

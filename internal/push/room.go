@@ -351,7 +351,7 @@ func (r *room) tellFix(fix domain.Fix, w *wakes) {
 		orderID = r.topic.ID
 	}
 	r.tell(&Frame{
-		Type: TypePosition, Topic: r.topic, lane: lanePosition,
+		Type: TypePosition, Topic: r.topic, lane: lanePosition, form: new(form),
 		JSON: Encode(TypePosition, orderID, 0, fix.ReceivedAt, fix),
 	}, w)
 }
@@ -372,7 +372,7 @@ func (h *Hub) estimated(e domain.Estimate) {
 	w := newWakes()
 	if len(r.members) > 0 && !r.track.state.Status.Terminal() {
 		r.tell(&Frame{
-			Type: TypeETA, Topic: r.topic, lane: laneEstimate,
+			Type: TypeETA, Topic: r.topic, lane: laneEstimate, form: new(form),
 			JSON: Encode(TypeETA, e.OrderID, 0, h.clock.Now(), e),
 		}, w)
 	}
