@@ -27,6 +27,8 @@ type Config struct {
 	Estimate Estimate `koanf:"estimate"`
 	Live     Live     `koanf:"live"`
 	Carriers Carriers `koanf:"carriers"`
+	Map      Map      `koanf:"map"`
+	Brand    Brand    `koanf:"brand"`
 	Shutdown Shutdown `koanf:"shutdown"`
 
 	// KafkaListenExplicit is whether somebody chose kafka.listen, so that another
@@ -203,6 +205,20 @@ const (
 
 // Emulated is whether CDEK is the emulator in this process.
 func (c Carriers) Emulated() bool { return c.Sandbox || c.CDEK.BaseURL == CarrierEmulator }
+
+// Map is the ground of the pages' maps: a file, else tiles, else none.
+type Map struct {
+	PMTiles     string `koanf:"pmtiles"`
+	Tiles       string `koanf:"tiles"`
+	Attribution string `koanf:"attribution"`
+}
+
+// Brand is who the pages speak for. Logo is a file.
+type Brand struct {
+	Name   string `koanf:"name"`
+	Logo   string `koanf:"logo"`
+	Accent string `koanf:"accent"`
+}
 
 // Shutdown is about the graceful stop.
 type Shutdown struct {

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"net/url"
 	"reflect"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -90,6 +91,11 @@ func (c *Config) validate() error {
 		{"routing.url", ifSet(c.Routing.URL, checkBase)},
 		{"carriers.hook_url", ifSet(c.Carriers.HookURL, func(base string) error { return checkOrigins(strings.TrimSuffix(base, "/")) })},
 		{"carriers.cdek.account", together(c.Carriers.CDEK.Account, c.Carriers.CDEK.Secret, "carriers.cdek.secret")},
+		{"map.tiles", ifSet(c.Map.Tiles, checkTiles)},
+		{"map.attribution", ifSet(c.Map.Attribution, func(text string) error { return plainText(text, 200) })},
+		{"map.tiles", needs(c.Map.Tiles, c.Map.Attribution, "map.attribution")},
+		{"brand.name", ifSet(c.Brand.Name, func(text string) error { return plainText(text, 60) })},
+		{"brand.accent", ifSet(c.Brand.Accent, checkColor)},
 		{"carriers.cdek.base_url", checkCarrierURL(c.Carriers.CDEK.BaseURL)},
 	} {
 		if rule.err != nil {
@@ -225,6 +231,31 @@ func oneOf(v string, allowed ...string) error {
 		return nil
 	}
 	return fmt.Errorf("must be one of %s and is %q", strings.Join(allowed, ", "), v)
+}
+
+// checkTiles wants an address of pictures by zoom level and place.
+func checkTiles(template string) error {
+	if _, ok := webAddress(template); !ok || !strings.Contains(template, "{z}") || !strings.Contains(template, "{x}") || !strings.Contains(template, "{y}") {
+		return fmt.Errorf("must be an address with {z}, {x} and {y}, such as https://tiles.example/{z}/{x}/{y}.png, and is %q", template)
+	}
+	return nil
+}
+
+var color = regexp.MustCompile(`^#[0-9a-fA-F]{6}$`)
+
+func checkColor(text string) error {
+	if !color.MatchString(text) {
+		return fmt.Errorf("must be a colour such as #1a4f9c and is %q", text)
+	}
+	return nil
+}
+
+// needs wants the other value where there is the first.
+func needs(a, b, otherKey string) error {
+	if a != "" && b == "" {
+		return fmt.Errorf("needs %s, which is empty", otherKey)
+	}
+	return nil
 }
 
 // together wants both values or neither.

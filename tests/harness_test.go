@@ -93,17 +93,21 @@ func start(t testing.TB, args ...string) *server {
 	return s
 }
 
-func (s *server) up(t testing.TB) {
-	args := append([]string{
+// flags are those of a server on free ports with its data in its folder.
+func (s *server) flags() []string {
+	return append([]string{
 		"--http-addr=127.0.0.1:0", "--grpc-addr=127.0.0.1:0", "--kafka-listen=127.0.0.1:0",
 		"--database-url=sqlite://" + filepath.ToSlash(filepath.Join(s.dir, "orders.db")),
 		"--set=kafka.dir=" + filepath.Join(s.dir, "kafka"), "--set=live.ping_every=1s",
 	}, s.args...)
+}
+
+func (s *server) up(t testing.TB) {
 	var environ []string
 	if s.key != "" {
 		environ = append(environ, "BOOTSTRAP_ADMIN_KEY="+s.key)
 	}
-	cfg, err := config.Load(args, environ)
+	cfg, err := config.Load(s.flags(), environ)
 	require.NoError(t, err)
 	log := zap.NewNop()
 	if os.Getenv("TEST_LOG") != "" {

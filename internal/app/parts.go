@@ -208,6 +208,10 @@ func (a *App) buildDoors(context.Context) (err error) {
 		a.log.Warn("the administrator's key is the one that docker-compose.yml shows to everybody: set BOOTSTRAP_ADMIN_KEY")
 	}
 	a.registerMetrics()
+	pages, err := a.pages()
+	if err != nil {
+		return err
+	}
 	h := a.cfg.HTTP
 	a.door = httpserver.New(httpserver.Deps{
 		Orders: a.orders, Couriers: &tracking.Couriers{Service: a.tracking}, Tracking: a.tracking, Shipments: a.shipments,
@@ -215,7 +219,7 @@ func (a *App) buildDoors(context.Context) (err error) {
 		Log: a.log, Clock: systemClock{},
 		Config: httpserver.Config{
 			MaxBodyBytes: h.MaxBodyBytes, MaxImportBytes: h.MaxImportBytes, AllowedOrigins: h.AllowedOrigins, AccessLog: h.AccessLog,
-			PingEvery: a.cfg.Live.PingEvery, Version: a.version, PublicURL: h.PublicURL,
+			PingEvery: a.cfg.Live.PingEvery, Version: a.version, PublicURL: h.PublicURL, Pages: pages,
 		},
 	})
 	a.httpServer = &nethttp.Server{

@@ -3,6 +3,7 @@ package httpserver
 import (
 	"encoding/json"
 	"html"
+	"io"
 	"net/http"
 	"strings"
 	"time"
@@ -18,25 +19,43 @@ const (
 	javaScriptType = "text/javascript; charset=utf-8"
 )
 
-// Brand is who the pages speak for.
-type Brand struct {
-	Name   string `json:"name,omitempty"`
-	Logo   string `json:"logo,omitempty"`   // address on this server
-	Accent string `json:"accent,omitempty"` // #rrggbb
+// Pages is who the pages speak for and what their maps are drawn on.
+type Pages struct {
+	// Name is the operator's and Accent its colour, #rrggbb; both may be empty.
+	Name, Accent string
+	// Logo is a picture of the type LogoType, nil for none.
+	Logo     []byte
+	LogoType string
+	// Map is a PMTiles archive, nil for none; Tiles a template with {z}, {x} and {y} in its place.
+	Map                MapFile
+	Tiles, Attribution string
 }
 
-// MapBase is the ground of maps: a PMTiles file that this server has, or somebody's tiles.
-type MapBase struct {
-	PMTiles     string `json:"pmtiles,omitempty"` // address on this server
-	Tiles       string `json:"tiles,omitempty"`   // template with {z}, {x} and {y}
+// MapFile is an open archive.
+type MapFile interface {
+	io.ReaderAt
+	Size() int64
+	Version() string
+}
+
+// brand and ground are what pages are told of Pages.
+type brand struct {
+	Name   string `json:"name,omitempty"`
+	Logo   string `json:"logo,omitempty"`
+	Accent string `json:"accent,omitempty"`
+}
+
+type ground struct {
+	PMTiles     string `json:"pmtiles,omitempty"`
+	Tiles       string `json:"tiles,omitempty"`
 	Attribution string `json:"attribution,omitempty"`
 }
 
 // boot is what a page knows from the start.
 type boot struct {
 	Lang    string    `json:"lang"`
-	Brand   Brand     `json:"brand"`
-	Map     MapBase   `json:"map"`
+	Brand   brand     `json:"brand"`
+	Map     ground    `json:"map"`
 	Now     time.Time `json:"now"` // the phone's clock may be wrong
 	Token   string    `json:"token,omitempty"`
 	OrderID string    `json:"order_id,omitempty"`
@@ -79,6 +98,7 @@ func (s *Server) pageRoutes() {
 	s.engine.GET("/assets/:hash/*file", a.serve)
 	s.engine.GET("/licences", func(c *gin.Context) { a.files["vendor/licences.txt"]().serve(c) })
 	s.landingRoute()
+	s.brandRoutes()
 	s.engine.GET("/parts", func(c *gin.Context) {
 		s.showPage(c, http.StatusOK, page{name: "parts/gallery", title: "Parts"}, boot{Lang: languageOf(c, "")})
 	})
@@ -95,7 +115,10 @@ func languageOf(c *gin.Context, locale string) string {
 // showPage answers with a page. All that it needs at first is asked for at once.
 func (s *Server) showPage(c *gin.Context, status int, p page, b boot) {
 	a := webAssets()
-	b.Brand, b.Map, b.Now = s.Config.Brand, s.Config.Map, s.Clock.Now().UTC()
+	b.Brand, b.Map, b.Now = s.brand(), s.ground(), s.Clock.Now().UTC()
+	if b.Map.PMTiles != "" {
+		p.extra = append(p.extra, "parts/map/ground.js")
+	}
 	encoded, err := json.Marshal(b)
 	if err != nil {
 		fail(c, err)
@@ -117,7 +140,7 @@ func (s *Server) showPage(c *gin.Context, status int, p page, b boot) {
 // pageHeaders keep a page to what this server sends, and its address to itself.
 func (s *Server) pageHeaders(c *gin.Context) {
 	images := "'self' data:"
-	if origin := tileOrigin(s.Config.Map.Tiles); origin != "" {
+	if origin := tileOrigin(s.ground().Tiles); origin != "" {
 		images += " " + origin
 	}
 	h := c.Writer.Header()

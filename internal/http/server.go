@@ -49,9 +49,8 @@ type Config struct {
 	// call, beside the server's own.
 	AllowedOrigins []string
 	AccessLog      bool
-	// Brand is who the pages speak for, Map the ground of their maps.
-	Brand Brand
-	Map   MapBase
+	// Pages is who the pages speak for and what their maps are drawn on.
+	Pages Pages
 	// PublicURL is where clients reach the server, such as https://track.example; empty:
 	// where they asked.
 	PublicURL string

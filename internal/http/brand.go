@@ -1,0 +1,59 @@
+package httpserver
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/gin-gonic/gin"
+)
+
+const (
+	mapPath  = "/map.pmtiles"
+	logoPath = "/brand/logo"
+	// kept is for addresses that hold a version of what they name.
+	kept = "public, max-age=31536000, immutable"
+)
+
+func (s *Server) brand() brand {
+	b := brand{Name: s.Config.Pages.Name, Accent: s.Config.Pages.Accent}
+	if logo := s.Config.Pages.Logo; logo != nil {
+		sum := sha256.Sum256(logo)
+		b.Logo = logoPath + "?v=" + hex.EncodeToString(sum[:6])
+	}
+	return b
+}
+
+// ground is what maps are drawn on: the operator's file, else tiles, else nothing.
+func (s *Server) ground() ground {
+	p := s.Config.Pages
+	if p.Map != nil {
+		return ground{PMTiles: mapPath + "?v=" + p.Map.Version(), Attribution: p.Attribution}
+	}
+	return ground{Tiles: p.Tiles, Attribution: p.Attribution}
+}
+
+// brandRoutes serve the operator's own files: the logo, and the map in pieces.
+func (s *Server) brandRoutes() {
+	p := s.Config.Pages
+	serve := func(path, contentType, version string, content func() io.ReadSeeker) {
+		s.engine.GET(path, func(c *gin.Context) {
+			h := c.Writer.Header()
+			h.Set("Cache-Control", kept)
+			h.Set("Content-Type", contentType)
+			h.Set("X-Content-Type-Options", "nosniff")
+			h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; sandbox") // of a picture that is opened by itself
+			h.Set("ETag", `"`+version+`"`)
+			http.ServeContent(c.Writer, c.Request, "", time.Time{}, content())
+		})
+	}
+	if p.Logo != nil {
+		serve(logoPath, p.LogoType, s.brand().Logo, func() io.ReadSeeker { return bytes.NewReader(p.Logo) })
+	}
+	if p.Map != nil {
+		serve(mapPath, "application/vnd.pmtiles", p.Map.Version(), func() io.ReadSeeker { return io.NewSectionReader(p.Map, 0, p.Map.Size()) })
+	}
+}
