@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"math"
 	"slices"
+	"sync"
 
 	"github.com/order-tracking/order-tracking/pkg/client"
 )
@@ -65,6 +66,9 @@ type city struct {
 }
 
 const metresPerLat = 6371008.8 * math.Pi / 180
+
+// theCity is read once.
+var theCity = sync.OnceValues(func() (*city, error) { return load(helsinki) })
 
 // load reads city.json.gz, as tools/city writes it.
 func load(packed []byte) (*city, error) {

@@ -86,7 +86,7 @@ const (
 // they come on duty, and some are on their way to a door already: the first with a long way
 // to go, the second nearly there.
 func NewDay(seed uint64, couriers int, nearly time.Duration) (*Day, []Action, error) {
-	c, err := load(helsinki)
+	c, err := theCity()
 	if err != nil {
 		return nil, nil, fmt.Errorf("the demo's city: %w", err)
 	}
