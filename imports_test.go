@@ -43,8 +43,6 @@ var arrows = []arrow{
 	{"internal/eta", []string{"internal/domain"}},
 	{"internal/outbox", []string{"internal/domain"}},
 	{"internal/push", []string{"internal/domain"}},
-	{"internal/auth", []string{"internal/domain"}},
-	{"internal/access", []string{"internal/domain"}},
 	{"internal/transport", []string{"internal/domain", "internal/push"}},
 
 	{"internal/infrastructure/*", []string{"internal/domain"}},
@@ -53,11 +51,11 @@ var arrows = []arrow{
 	{"internal/carrier", []string{"internal/domain"}},
 	{"internal/notify", []string{"internal/domain"}},
 
-	{"internal/http", []string{"internal/domain", "internal/orders", "internal/tracking", "internal/shipping", "internal/dispatch", "internal/access", "internal/idempotency", "internal/paging", "internal/push", "internal/auth", "internal/transport", "web"}},
-	{"internal/grpc", []string{"internal/domain", "internal/orders", "internal/tracking", "internal/shipping", "internal/dispatch", "internal/access", "internal/idempotency", "internal/paging", "internal/push", "internal/auth", "internal/transport", "proto"}},
+	{"internal/http", []string{"internal/domain", "internal/orders", "internal/tracking", "internal/shipping", "internal/dispatch", "internal/access", "internal/idempotency", "internal/paging", "internal/push", "internal/transport", "web"}},
+	{"internal/grpc", []string{"internal/domain", "internal/orders", "internal/tracking", "internal/shipping", "internal/dispatch", "internal/access", "internal/idempotency", "internal/paging", "internal/push", "internal/transport", "proto"}},
 
 	{"internal/app", []string{
-		"internal/domain", "internal/orders", "internal/tracking", "internal/shipping", "internal/dispatch", "internal/access", "internal/idempotency", "internal/paging", "internal/eta", "internal/outbox", "internal/push", "internal/auth",
+		"internal/domain", "internal/orders", "internal/tracking", "internal/shipping", "internal/dispatch", "internal/access", "internal/idempotency", "internal/paging", "internal/eta", "internal/outbox", "internal/push",
 		"internal/infrastructure/*", "internal/carrier", "internal/carrier/*", "internal/carrier/*/sandbox",
 		"internal/notify",
 		"internal/http", "internal/grpc", "config", "pkg/*", "proto", "web",
@@ -127,7 +125,7 @@ func TestImportsCheckerSeesBrokenArrows(t *testing.T) {
 		"a carrier may not use another":              {"internal/carrier/cdek/a.go", ours("internal/carrier/dpd"), "internal/carrier/cdek/a.go imports internal/carrier/dpd"},
 		"what carriers share knows none of them":     {"internal/carrier/a.go", ours("internal/carrier/cdek"), "internal/carrier/a.go imports internal/carrier/cdek"},
 
-		"REST may use the pages":       {"internal/http/a.go", ours("internal/orders", "internal/push", "internal/auth", "web"), ""},
+		"REST may use the pages":       {"internal/http/a.go", ours("internal/orders", "internal/push", "web"), ""},
 		"REST may not use the proto":   {"internal/http/a.go", ours("proto/ordertracking/v1"), "internal/http/a.go imports proto/ordertracking/v1"},
 		"gRPC may use the proto":       {"internal/grpc/a.go", ours("proto/ordertracking/v1"), ""},
 		"gRPC may not use REST":        {"internal/grpc/a.go", ours("internal/http"), "internal/grpc/a.go imports internal/http"},
@@ -167,11 +165,11 @@ func TestImportsCheckerLeavesOtherModulesAlone(t *testing.T) {
 		"go.mod":            &fstest.MapFile{Data: []byte("module " + module)},
 		"tools/lint/go.mod": &fstest.MapFile{Data: []byte("module " + module + "/tools/lint")},
 		"tools/lint/a.go":   source(ours("internal/orders")...),
-		"config/a.go":       source(ours("internal/domain", "internal/auth")...),
+		"config/a.go":       source(ours("internal/domain", "internal/access")...),
 	})
 	require.NoError(t, err)
 	require.Equal(t, 1, seen)
-	require.Equal(t, []string{"config/a.go imports internal/domain", "config/a.go imports internal/auth"}, broken)
+	require.Equal(t, []string{"config/a.go imports internal/domain", "config/a.go imports internal/access"}, broken)
 }
 
 func TestImportsCheckerRefusesWhatItCannotRead(t *testing.T) {

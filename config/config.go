@@ -116,6 +116,7 @@ type Log struct {
 type Access struct {
 	BootstrapAdminKey     string `koanf:"bootstrap_admin_key" secret:"all"`
 	BootstrapAdminKeyFile string `koanf:"bootstrap_admin_key_file"`
+	SecretKey             string `koanf:"secret_key" secret:"all"`
 }
 
 // Orders is about what orders hold.

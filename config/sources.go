@@ -59,6 +59,7 @@ var shortNames = map[string]string{
 	"LOG_LEVEL":                "log.level",
 	"BOOTSTRAP_ADMIN_KEY":      "access.bootstrap_admin_key",
 	"BOOTSTRAP_ADMIN_KEY_FILE": "access.bootstrap_admin_key_file",
+	"SECRET_KEY":               "access.secret_key",
 }
 
 const envPrefix = "OT_"

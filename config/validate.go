@@ -87,6 +87,7 @@ func (c *Config) validate() error {
 		{"log.level", oneOf(c.Log.Level, "debug", "info", "warn", "error")},
 		{"log.format", oneOf(c.Log.Format, "auto", "console", "json")},
 		{"access.bootstrap_admin_key", ifSet(c.Access.BootstrapAdminKey, checkAdminKey)},
+		{"access.secret_key", ifSet(c.Access.SecretKey, checkAdminKey)},
 		{"orders.phone_region", ifSet(c.Orders.PhoneRegion, checkRegion)},
 		{"routing.url", ifSet(c.Routing.URL, checkBase)},
 		{"carriers.hook_url", ifSet(c.Carriers.HookURL, func(base string) error { return checkOrigins(strings.TrimSuffix(base, "/")) })},

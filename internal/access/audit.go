@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
+	"github.com/order-tracking/order-tracking/internal/paging"
 )
 
 const (
@@ -62,9 +63,23 @@ func (a *Audit) Mark(personal string) string {
 	return hex.EncodeToString(h.Sum(nil)[:12])
 }
 
-// List returns entries, newest first.
-func (a *Audit) List(ctx context.Context, f domain.AuditFilter, before int64, limit int) ([]domain.AuditEntry, error) {
-	return a.Store.AuditEntries(ctx, f, before, limit)
+// List returns a page of entries, newest first, and the token of the next one.
+func (a *Audit) List(ctx context.Context, f domain.AuditFilter, p paging.Request) ([]domain.AuditEntry, string, error) {
+	var faults domain.Faults
+	faults.Text("/actor", f.ActorID, domain.MaxKey)
+	faults.Text("/object", f.Object, domain.MaxKey+domain.MaxName)
+	if err := faults.Err(); err != nil {
+		return nil, "", err
+	}
+	return paging.Page(ctx, p, "audit", f, false, func(ctx context.Context, f domain.AuditFilter, p domain.Page) ([]domain.AuditEntry, *domain.Cursor, error) {
+		before := p.After.Position
+		found, err := a.Store.AuditEntries(ctx, f, before, p.Size+1)
+		if err != nil || len(found) <= p.Size {
+			return found, nil, err
+		}
+		last := found[p.Size-1]
+		return found[:p.Size], &domain.Cursor{CreatedAt: last.At, ID: domain.NewID(), Position: last.Position}, nil
+	})
 }
 
 // Run seals what is new until the context ends.

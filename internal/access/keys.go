@@ -6,13 +6,16 @@ import (
 	"time"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
+	"github.com/order-tracking/order-tracking/internal/idempotency"
+	"github.com/order-tracking/order-tracking/internal/paging"
 )
 
 // Keys are programs' credentials. Only administrators have to do with them.
 type Keys struct {
-	Store domain.Store
-	Clock domain.Clock
-	Audit *Audit
+	Store    domain.Store
+	Clock    domain.Clock
+	Audit    *Audit
+	Requests *idempotency.Keys
 }
 
 // NewKey asks for a key.
@@ -35,8 +38,11 @@ var keyRoles = []domain.Role{
 	domain.RoleAdmin, domain.RoleDispatcher, domain.RoleMerchant, domain.RoleCourier, domain.RolePartner, domain.RoleMonitor,
 }
 
-// maxOverlap is how long a key that was rotated may go on.
-const maxOverlap = 30 * 24 * time.Hour
+// How long a key that was rotated goes on: unless told, and at most.
+const (
+	defaultOverlap = 24 * time.Hour
+	maxOverlap     = 30 * 24 * time.Hour
+)
 
 func (n *NewKey) validate(now time.Time) error {
 	var f domain.Faults
@@ -69,8 +75,35 @@ func expires(f *domain.Faults, at *time.Time, now time.Time) {
 	}
 }
 
-// Create makes a key. It fails with validation_failed or courier_not_found.
+// Check checks what Create takes.
+func (k *Keys) Check(in NewKey) error { return in.validate(k.Clock.Now()) }
+
+// secretly is idempotency.Once for what shows a secret: the answer is not kept, and a
+// repeat fails with secret_not_repeated.
+func secretly[T any](
+	ctx context.Context, requests *idempotency.Keys, op string, in any, do func(rec *domain.Idempotency) (*T, error),
+) (*T, error) {
+	v, err := idempotency.Once(ctx, requests, op, in, func(rec *domain.Idempotency) (*T, error) {
+		if rec != nil {
+			rec.Result = []byte("null")
+		}
+		return do(rec)
+	})
+	if err == nil && v == nil {
+		err = domain.Errorf(domain.CodeSecretNotRepeated, "this was done already, and its secret is shown only once")
+	}
+	return v, err
+}
+
+// Create makes a key. It fails with validation_failed, courier_not_found or one of the
+// idempotency codes.
 func (k *Keys) Create(ctx context.Context, in NewKey) (*IssuedKey, error) {
+	return secretly(ctx, k.Requests, "create_key", in, func(rec *domain.Idempotency) (*IssuedKey, error) {
+		return k.create(ctx, in, rec)
+	})
+}
+
+func (k *Keys) create(ctx context.Context, in NewKey, rec *domain.Idempotency) (*IssuedKey, error) {
 	now := domain.Timestamp(k.Clock.Now())
 	if err := in.validate(now); err != nil {
 		return nil, err
@@ -90,7 +123,7 @@ func (k *Keys) Create(ctx context.Context, in NewKey) (*IssuedKey, error) {
 	if err != nil {
 		return nil, err
 	}
-	return issued, k.Store.ChangeAccess(ctx, domain.AccessChange{Keep: &issued.Credential, Audit: entry})
+	return issued, k.Store.ChangeAccess(ctx, domain.AccessChange{Keep: &issued.Credential, Audit: entry, Idempotency: rec})
 }
 
 // issue gives a credential its secret and its id.
@@ -108,17 +141,46 @@ func utc(t *time.Time) *time.Time {
 	return &u
 }
 
-// List returns a page of keys, newest first.
-func (k *Keys) List(ctx context.Context, p domain.Page) ([]domain.Credential, *domain.Cursor, error) {
+// List returns a page of keys, newest first, and the token of the next one.
+func (k *Keys) List(ctx context.Context, p paging.Request) ([]domain.Credential, string, error) {
+	return paging.Page(ctx, p, "keys", "", false, k.read)
+}
+
+func (k *Keys) read(ctx context.Context, _ string, p domain.Page) ([]domain.Credential, *domain.Cursor, error) {
 	return k.Store.Credentials(ctx, domain.CredentialKey, "", p)
+}
+
+// Rotation asks for another key in place of one.
+type Rotation struct {
+	// OverlapSeconds is how long the old key goes on; a day unless told.
+	OverlapSeconds *int `json:"overlap_seconds,omitempty"`
+}
+
+// Check checks what Rotate takes.
+func (r Rotation) Check() error {
+	var f domain.Faults
+	if r.OverlapSeconds != nil {
+		domain.Within(&f, "/overlap_seconds", *r.OverlapSeconds, 0, int(maxOverlap.Seconds()))
+	}
+	return f.Err()
 }
 
 // Rotate makes another key for the same: both are good until the overlap is over. It
 // fails with not_found for a key that is not there or has expired.
-func (k *Keys) Rotate(ctx context.Context, id string, overlap time.Duration) (*IssuedKey, error) {
-	if overlap < 0 || overlap > maxOverlap {
-		return nil, domain.Invalid("/overlap_seconds", "out_of_range", "must be between 0 and %d", int(maxOverlap.Seconds()))
+func (k *Keys) Rotate(ctx context.Context, id string, in Rotation) (*IssuedKey, error) {
+	if err := in.Check(); err != nil {
+		return nil, err
 	}
+	return secretly(ctx, k.Requests, "rotate_key:"+id, in, func(rec *domain.Idempotency) (*IssuedKey, error) {
+		overlap := defaultOverlap
+		if in.OverlapSeconds != nil {
+			overlap = time.Duration(*in.OverlapSeconds) * time.Second
+		}
+		return k.rotate(ctx, id, overlap, rec)
+	})
+}
+
+func (k *Keys) rotate(ctx context.Context, id string, overlap time.Duration, rec *domain.Idempotency) (*IssuedKey, error) {
 	old, err := k.get(ctx, id)
 	if err != nil {
 		return nil, err
@@ -131,7 +193,7 @@ func (k *Keys) Rotate(ctx context.Context, id string, overlap time.Duration) (*I
 		return nil, err
 	}
 	return issued, k.Store.ChangeAccess(ctx, domain.AccessChange{
-		Keep: &issued.Credential, Expire: old.ID, ExpireAt: next.CreatedAt.Add(overlap), Audit: entry,
+		Keep: &issued.Credential, Expire: old.ID, ExpireAt: next.CreatedAt.Add(overlap), Audit: entry, Idempotency: rec,
 	})
 }
 
@@ -163,9 +225,7 @@ func (k *Keys) get(ctx context.Context, id string) (*domain.Credential, error) {
 
 // AnyAdmin says whether somebody has a good key of an administrator.
 func (k *Keys) AnyAdmin(ctx context.Context) (bool, error) {
-	page := domain.Page{Size: domain.MaxPageSize}
-	for {
-		found, next, err := k.List(ctx, page)
+	for found, err := range paging.Pages(ctx, "", domain.MaxPageSize, k.read) {
 		if err != nil {
 			return false, err
 		}
@@ -174,11 +234,8 @@ func (k *Keys) AnyAdmin(ctx context.Context) (bool, error) {
 		}) {
 			return true, nil
 		}
-		if next == nil {
-			return false, nil
-		}
-		page.After = *next
 	}
+	return false, nil
 }
 
 // Myself is who somebody is and what they may do.

@@ -50,6 +50,8 @@ const (
 	SomeOrders Object = "orders"
 	ACourier   Object = "a courier"
 	AMerchant  Object = "a merchant"
+	// TheHouse is the installation itself: what is done to it is audited, with from where.
+	TheHouse Object = "the installation"
 )
 
 // Operation is a row of the table: who may do something, as far as the objects are theirs.
@@ -67,6 +69,9 @@ type Operation struct {
 // Allows says whether the role may do it to what is its own. It allocates nothing.
 func (o *Operation) Allows(r domain.Role) bool { return o.Open || o.roles&bit(r) != 0 }
 
+// Shared says whether a share link opens it.
+func (o *Operation) Shared() bool { return o.roles&customer != 0 }
+
 // table is the one list of who may do what. What is not in it nobody may do.
 var table = []Operation{
 	{ID: "createOrder", RPC: "CreateOrder", Object: AMerchant, roles: staff | merchant},
@@ -75,7 +80,7 @@ var table = []Operation{
 	{ID: "listOrders", RPC: "GetOrders", Object: SomeOrders, roles: staff | merchant | partner},
 	{ID: "editOrder", Object: AnOrder, roles: staff | merchant},
 	{ID: "cancelOrder", RPC: "CancelOrder", Object: AnOrder, roles: staff | merchant},
-	{ID: "updateOrderStatus", RPC: "UpdateOrderStatus", Object: AnOrder, roles: staff | courier},
+	{ID: "updateOrderStatus", RPC: "UpdateOrderStatus", Object: AnOrder, roles: staff | merchant | courier},
 	{ID: "assignCourier", RPC: "AssignCourier", Object: AnOrder, roles: staff},
 	{ID: "notifyCustomer", RPC: "NotifyCustomer", Object: AnOrder, roles: staff | merchant},
 	{ID: "importOrders", Object: Nothing, roles: staff},
@@ -88,7 +93,7 @@ var table = []Operation{
 
 	{ID: "watchOrder", RPC: "WatchOrder", Object: AnOrder, roles: everyone &^ monitor},
 	{ID: "streamOrder", Object: AnOrder, roles: everyone &^ monitor},
-	{ID: "watchMany", Object: Nothing, roles: staff | merchant | courier},
+	{ID: "watchMany", Object: Nothing, roles: staff | merchant | courier | partner},
 	{ID: "createTicket", Object: Nothing, roles: everyone &^ monitor},
 
 	{ID: "bookShipment", Object: AnOrder, roles: staff | merchant},
@@ -111,7 +116,15 @@ var table = []Operation{
 	{ID: "revokePhones", Object: ACourier, roles: staff},
 	{ID: "revokePhone", Object: ACourier, roles: staff},
 
+	{ID: "createKey", Object: TheHouse, roles: admin},
+	{ID: "listKeys", Object: TheHouse, roles: admin},
+	{ID: "rotateKey", Object: TheHouse, roles: admin},
+	{ID: "revokeKey", Object: TheHouse, roles: admin},
+	{ID: "listAudit", Object: TheHouse, roles: admin},
+	{ID: "getMe", Object: Nothing, roles: everyone &^ monitor},
+
 	{ID: "metrics", Object: Nothing, roles: admin | monitor},
+	{RPC: "reflection", Object: Nothing, roles: admin},
 
 	{ID: "ingestOsmandQuery", Object: ACourier, Open: true},
 	{ID: "ingestOsmand", Object: ACourier, Open: true},
@@ -152,12 +165,10 @@ func OperationOf(id string) *Operation {
 	return nobody
 }
 
-// OperationOfRPC returns the row of a method of gRPC; nobody may do what has none.
-func OperationOfRPC(method string) *Operation {
-	if o := byRPC[method]; o != nil {
-		return o
-	}
-	return nobody
+// OperationOfRPC returns the row of a method of gRPC, and whether there is one.
+func OperationOfRPC(method string) (*Operation, bool) {
+	o := byRPC[method]
+	return o, o != nil
 }
 
 // Permissions lists the ids of what a role may do, in the table's order.

@@ -22,6 +22,7 @@ import (
 	"github.com/order-tracking/order-tracking/config"
 	"github.com/order-tracking/order-tracking/internal/domain"
 	httpserver "github.com/order-tracking/order-tracking/internal/http"
+	"github.com/order-tracking/order-tracking/internal/idempotency"
 	"github.com/order-tracking/order-tracking/internal/infrastructure/messaging"
 	"github.com/order-tracking/order-tracking/internal/infrastructure/messaging/broker"
 	"github.com/order-tracking/order-tracking/internal/orders"
@@ -59,6 +60,8 @@ type App struct {
 	door       *httpserver.Server
 	httpServer *nethttp.Server
 	grpcServer *grpc.Server
+	gate       gate
+	requests   *idempotency.Keys
 
 	stopping atomic.Bool
 	closers  []func() error // in the order of opening
@@ -215,6 +218,7 @@ func (a *App) startBackground(ctx context.Context, g *errgroup.Group) {
 		g.Go(func() error { a.ensureTopics(ctx); return nil })
 	}
 	g.Go(func() error { a.purge(ctx); return nil })
+	a.runAccess(ctx, g)
 }
 
 // purge deletes what was kept long enough, again and again.

@@ -13,8 +13,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/order-tracking/order-tracking/config"
-	"github.com/order-tracking/order-tracking/internal/access"
-	"github.com/order-tracking/order-tracking/internal/auth"
 	"github.com/order-tracking/order-tracking/internal/domain"
 	"github.com/order-tracking/order-tracking/internal/eta"
 	grpcserver "github.com/order-tracking/order-tracking/internal/grpc"
@@ -192,7 +190,7 @@ func (a *App) ensureTopics(ctx context.Context) {
 	}
 }
 
-func (a *App) buildDoors(context.Context) (err error) {
+func (a *App) buildDoors(ctx context.Context) (err error) {
 	a.buildServices()
 	a.consumer, err = messaging.NewConsumer(a.kafkaClient(), a.cfg.Kafka.Group, a.orders.HandleReport)
 	if err != nil {
@@ -200,12 +198,8 @@ func (a *App) buildDoors(context.Context) (err error) {
 	}
 	a.closing(func() error { a.consumer.Close(); return nil })
 
-	guard := auth.New(a.cfg.Access.BootstrapAdminKey)
-	if !guard.Protected() {
-		a.log.Warn("no administrator's key is set: local calls are let in as administrator, others are refused; see BOOTSTRAP_ADMIN_KEY")
-	}
-	if a.cfg.Access.BootstrapAdminKey == config.DevelopmentKey {
-		a.log.Warn("the administrator's key is the one that docker-compose.yml shows to everybody: set BOOTSTRAP_ADMIN_KEY")
+	if err := a.openAccess(ctx); err != nil {
+		return err
 	}
 	a.registerMetrics()
 	pages, err := a.pages()
@@ -215,7 +209,7 @@ func (a *App) buildDoors(context.Context) (err error) {
 	h := a.cfg.HTTP
 	a.door = httpserver.New(httpserver.Deps{
 		Orders: a.orders, Couriers: &tracking.Couriers{Service: a.tracking}, Tracking: a.tracking, Shipments: a.shipments,
-		Tickets: &access.Tickets{Store: a.store, Clock: systemClock{}}, Hub: a.hub, Guard: guard, Ready: a.ready, Registerer: a.metrics, Gatherer: a.metrics,
+		Tickets: a.gate.tickets, Keys: a.gate.keys, Audit: a.gate.audit, Hub: a.hub, Guard: a.gate.guard, Ready: a.ready, Registerer: a.metrics, Gatherer: a.metrics,
 		Log: a.log, Clock: systemClock{},
 		Config: httpserver.Config{
 			MaxBodyBytes: h.MaxBodyBytes, MaxImportBytes: h.MaxImportBytes, AllowedOrigins: h.AllowedOrigins, AccessLog: h.AccessLog,
@@ -228,7 +222,7 @@ func (a *App) buildDoors(context.Context) (err error) {
 	}
 	a.grpcServer = grpcserver.New(grpcserver.Deps{
 		Orders: a.orders, Couriers: &tracking.Couriers{Service: a.tracking}, Tracking: a.tracking,
-		Hub: a.hub, Guard: guard, Ready: a.ready, Registerer: a.metrics, Log: a.log, Clock: systemClock{},
+		Hub: a.hub, Guard: a.gate.guard, Ready: a.ready, Registerer: a.metrics, Log: a.log, Clock: systemClock{},
 		Config: grpcserver.Config{MaxMessageBytes: a.cfg.GRPC.MaxMessageBytes, PingEvery: a.cfg.Live.PingEvery, AccessLog: h.AccessLog},
 	})
 	return nil
@@ -236,7 +230,8 @@ func (a *App) buildDoors(context.Context) (err error) {
 
 // buildServices makes what orders, couriers and parcels can do.
 func (a *App) buildServices() {
-	keys, estimate := idempotency.NewKeys(a.store, systemClock{}), estimateConfig(a.cfg.Estimate)
+	a.requests = idempotency.NewKeys(a.store, systemClock{})
+	keys, estimate := a.requests, estimateConfig(a.cfg.Estimate)
 	region, stale := a.cfg.Orders.PhoneRegion, a.cfg.Tracking.StaleAfter
 	a.orders = orders.New(orders.Deps{
 		Store: a.store, Live: a.live, Clock: systemClock{}, Log: a.log, Keys: keys, Estimate: estimate,

@@ -103,3 +103,35 @@ func (c *Caller) Narrow(f *OrderFilter) bool {
 	}
 	return false
 }
+
+// ShareAfterEnd is how long a share link without an expiry of its own is good after its
+// order ended.
+const ShareAfterEnd = 24 * time.Hour
+
+// Expired says whether a link to the order has outlived it.
+func (c *Caller) Expired(o *Order, now time.Time) bool {
+	return c.Kind == RoleCustomer && c.ExpiresAt.IsZero() && !o.Active() && now.After(o.UpdatedAt.Add(ShareAfterEnd))
+}
+
+// Own makes a new order the caller's merchant's, or refuses one that is to be another's.
+func (c *Caller) Own(d *Draft) error {
+	if c.Staff() {
+		return nil
+	}
+	if c.MerchantID == "" || d.MerchantID != "" && d.MerchantID != c.MerchantID {
+		return Invalid("/merchant_id", "not_yours", "must be absent or the merchant of your key")
+	}
+	d.MerchantID = c.MerchantID
+	return nil
+}
+
+// MayMove says whether a role may take an order from one status to another: merchants
+// confirm what is new and cancel, couriers do everything but cancel; forbidden otherwise.
+func (r Role) MayMove(from, to Status) error {
+	switch {
+	case r == RoleMerchant && to != StatusCancelled && (to != StatusConfirmed || from != StatusCreated && from != StatusConfirmed),
+		r == RoleCourier && to == StatusCancelled:
+		return Errorf(CodeForbidden, "this step is not for your role")
+	}
+	return nil
+}

@@ -68,6 +68,8 @@ type AccessChange struct {
 	// Document is stored when its version is one above what is stored.
 	Document *Document
 	Audit    *AuditEntry
+	// Idempotency is remembered with the change; when it is already, the change fails with ErrRecorded.
+	Idempotency *Idempotency
 }
 
 // The kinds of documents.

@@ -36,6 +36,8 @@ const (
 	CodeUnsupportedMediaType Code = "unsupported_media_type"
 	CodeValidationFailed     Code = "validation_failed"
 	CodeRateLimited          Code = "rate_limited"
+	CodeSecretNotRepeated    Code = "secret_not_repeated"
+	CodeHTTPSRequired        Code = "https_required"
 	CodeUnavailable          Code = "unavailable"
 	CodeInternal             Code = "internal"
 
@@ -55,6 +57,7 @@ func Codes() []Code {
 		CodeCancelAfterPickup, CodeOrderFinished, CodeNoCourierAvailable, CodeCourierBusy,
 		CodeDuplicateExternalID, CodeIdempotencyRunning, CodeIdempotencyReused, CodeVersionConflict,
 		CodeTooLarge, CodeUnsupportedMediaType, CodeValidationFailed, CodeRateLimited,
+		CodeSecretNotRepeated, CodeHTTPSRequired,
 		CodeUnavailable, CodeInternal, CodeImpossibleTime, CodeAmbiguousReference,
 	}
 }

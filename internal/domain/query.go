@@ -21,6 +21,8 @@ type Cursor struct {
 	ID        string    `json:"i"`
 	// Finished is set on a courier's orders, where active ones come first.
 	Finished bool `json:"f,omitempty"`
+	// Position is set in the audit, which goes by it.
+	Position int64 `json:"p,omitempty"`
 }
 
 // Page asks for at most Size entries after a cursor; a zero cursor is the start.

@@ -12,7 +12,7 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/peer"
 
-	"github.com/order-tracking/order-tracking/internal/auth"
+	"github.com/order-tracking/order-tracking/internal/access"
 	"github.com/order-tracking/order-tracking/internal/domain"
 	"github.com/order-tracking/order-tracking/internal/idempotency"
 	"github.com/order-tracking/order-tracking/internal/transport"
@@ -55,7 +55,7 @@ func (c *call) header(key string) string {
 
 // door lets calls in and errors out.
 type door struct {
-	guard *auth.Guard
+	guard *access.Guard
 	*telemetry
 }
 
@@ -139,12 +139,13 @@ func (d *door) admitted(ctx context.Context, c *call, run func(context.Context) 
 	if open(c.method) {
 		return run(ctx)
 	}
-	actor, err := d.guard.Authorize(auth.Request{
-		Bearer: transport.Bearer(c.header("authorization")), Host: c.header(":authority"),
-		Origin: c.header("origin"), RemoteLoopback: loopbackPeer(ctx),
+	caller, err := d.guard.Authorize(ctx, access.Request{
+		Credential: transport.Credential(c.header("authorization")),
+		Host:       c.header(":authority"), Origin: c.header("origin"),
+		Local: loopbackPeer(ctx) && !access.Forwarded("HTTP/2.0", c.header),
 	})
-	if err == nil && adminsOnly(c.method) && actor.Kind != domain.RoleAdmin {
-		err = domain.Errorf(domain.CodeForbidden, "reflection is for administrators")
+	if err == nil {
+		err = permit(caller, c.method)
 	}
 	if err != nil {
 		return err
@@ -155,15 +156,26 @@ func (d *door) admitted(ctx context.Context, c *call, run func(context.Context) 
 	if c.idem.Key != "" {
 		ctx = idempotency.With(ctx, &c.idem)
 	}
-	return run(domain.WithActor(ctx, actor))
+	return run(domain.WithCaller(ctx, caller))
 }
 
 // open says whether a method needs no key: health shows no more than /readyz, which
 // needs none either.
 func open(method string) bool { return strings.HasPrefix(method, "/grpc.health.") }
 
-// adminsOnly says whether a method is for administrators: reflection.
-func adminsOnly(method string) bool { return strings.HasPrefix(method, "/grpc.reflection.") }
+// permit refuses what the table of permissions does not let the caller do; what is not in
+// the table is nothing that can be called.
+func permit(caller *domain.Caller, method string) error {
+	name := method[strings.LastIndexByte(method, '/')+1:]
+	if strings.HasPrefix(method, "/grpc.reflection.") {
+		name = "reflection"
+	}
+	op, known := access.OperationOfRPC(name)
+	if !known {
+		return domain.Errorf(domain.CodeMethodNotAllowed, "there is no such method")
+	}
+	return access.Permit(caller, op)
+}
 
 func loopbackPeer(ctx context.Context) bool {
 	p, ok := peer.FromContext(ctx)

@@ -20,7 +20,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/status"
 
-	"github.com/order-tracking/order-tracking/internal/auth"
+	"github.com/order-tracking/order-tracking/internal/access"
 	"github.com/order-tracking/order-tracking/internal/domain"
 	"github.com/order-tracking/order-tracking/internal/eta"
 	"github.com/order-tracking/order-tracking/internal/idempotency"
@@ -120,7 +120,7 @@ func start(t *testing.T, w with) *rig {
 	r := &rig{orders: verbs, couriers: couriers, hub: hub, clock: now, logs: logs, metrics: prometheus.NewRegistry()}
 	r.deps = Deps{
 		Registerer: r.metrics,
-		Orders:     verbs, Couriers: couriers, Tracking: positions, Hub: hub, Guard: auth.New(w.key), Ready: w.ready, Log: log, Clock: now, Config: w.config,
+		Orders:     verbs, Couriers: couriers, Tracking: positions, Hub: hub, Guard: access.NewGuard(nil, now, log, access.GuardConfig{BootstrapKey: w.key, Keyless: w.key == ""}), Ready: w.ready, Log: log, Clock: now, Config: w.config,
 	}
 	r.server = New(r.deps)
 	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")

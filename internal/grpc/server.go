@@ -13,7 +13,7 @@ import (
 	"google.golang.org/grpc/reflection"
 	"google.golang.org/grpc/status"
 
-	"github.com/order-tracking/order-tracking/internal/auth"
+	"github.com/order-tracking/order-tracking/internal/access"
 	"github.com/order-tracking/order-tracking/internal/domain"
 	"github.com/order-tracking/order-tracking/internal/orders"
 	"github.com/order-tracking/order-tracking/internal/push"
@@ -38,7 +38,7 @@ type Deps struct {
 	Couriers *tracking.Couriers
 	Tracking *tracking.Service
 	Hub      *push.Hub
-	Guard    *auth.Guard
+	Guard    *access.Guard
 	// Ready says whether the server can do its work; the health service tells it.
 	Ready func(ctx context.Context) error
 	// Registerer gets the metrics; nil leaves them out.

@@ -17,11 +17,12 @@ func (s *service) WatchOrder(r *pb.WatchOrderRequest, stream pb.OrderService_Wat
 	if since := r.SinceVersion; since != nil && *since < 0 {
 		return domain.Invalid("/since_version", "out_of_range", "must be a version that was seen, or 0")
 	}
-	o, err := s.Orders.Get(ctx, r.GetOrderId())
+	caller, o, err := s.Orders.Reach(ctx, r.GetOrderId())
 	if err != nil {
 		return err
 	}
 	sub := s.Hub.Open(nil)
+	sub.OnClose(s.Guard.Hold(caller, func() { sub.End(push.ErrRevoked) }))
 	defer sub.Close()
 	if err := sub.Add(ctx, push.Topic{Kind: push.KindOrder, ID: o.ID}, r.SinceVersion); err != nil {
 		return ended(err)

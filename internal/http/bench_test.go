@@ -10,7 +10,6 @@ import (
 	"github.com/gin-gonic/gin"
 	"github.com/stretchr/testify/require"
 
-	"github.com/order-tracking/order-tracking/internal/auth"
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
@@ -25,7 +24,7 @@ func (d *discard) WriteHeader(int)             {}
 func BenchmarkGetHotOrder(b *testing.B) {
 	cfg := testConfig()
 	cfg.AccessLog = false
-	d := openWith(b, cfg, auth.New(""))
+	d := openWith(b, cfg, guardOf(""))
 	id := d.order()
 	body := d.do("GET", "/order/"+id, nil).body
 	bare := gin.New()
@@ -46,7 +45,7 @@ func BenchmarkGetHotOrder(b *testing.B) {
 func BenchmarkGetHotOrderOverHTTP(b *testing.B) {
 	cfg := testConfig()
 	cfg.AccessLog = false
-	d := openWith(b, cfg, auth.New(""))
+	d := openWith(b, cfg, guardOf(""))
 	id := d.order()
 	body := d.do("GET", "/order/"+id, nil).body
 	bare := gin.New()

@@ -4,14 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
 	"go.uber.org/zap"
 
-	"github.com/order-tracking/order-tracking/internal/auth"
+	"github.com/order-tracking/order-tracking/internal/access"
 	"github.com/order-tracking/order-tracking/internal/domain"
 	"github.com/order-tracking/order-tracking/internal/transport"
 )
@@ -111,22 +113,60 @@ func (s *Server) access(c *gin.Context, took time.Duration) {
 	entry.Write(fields...)
 }
 
-// enter lets the caller in and returns the context to work in, or unauthenticated
-// or forbidden.
+// enter lets the caller in for the operation of the route and returns the context to work
+// in, or unauthenticated or forbidden.
 func (s *Server) enter(c *gin.Context) (context.Context, error) {
 	r := c.Request
-	req := auth.Request{
-		Bearer: transport.Bearer(r.Header.Get("Authorization")), Host: r.Host, Origin: r.Header.Get("Origin"),
-		RemoteLoopback: transport.Loopback(r.RemoteAddr),
+	op := s.operationOf(c)
+	if op.Open {
+		return r.Context(), nil
+	}
+	req := access.Request{
+		Credential: s.credential(c, op), Host: r.Host, Origin: r.Header.Get("Origin"),
+		Local: transport.Loopback(r.RemoteAddr) && !access.Forwarded(r.Proto, r.Header.Get),
 	}
 	if s.origins[req.Origin] {
 		req.Origin = ""
 	}
-	actor, err := s.Guard.Authorize(req)
+	caller, err := s.Guard.Authorize(r.Context(), req)
+	if err == nil {
+		err = access.Permit(caller, op)
+	}
 	if err != nil {
 		return nil, err
 	}
-	return domain.WithActor(r.Context(), actor), nil
+	ctx := domain.WithCaller(r.Context(), caller)
+	if op.Object == access.TheHouse {
+		host, _, _ := net.SplitHostPort(r.RemoteAddr) // net/http writes it
+		ctx = access.WithRemote(ctx, host)
+	}
+	return ctx, nil
+}
+
+// credential is what the caller shows: in the header, or for one order in the query.
+func (s *Server) credential(c *gin.Context, op *access.Operation) string {
+	if bearer := c.Request.Header.Get("Authorization"); bearer != "" {
+		return transport.Credential(bearer)
+	}
+	if op.Shared() && strings.Contains(c.Request.URL.RawQuery, "token=") {
+		return c.Query("token")
+	}
+	return ""
+}
+
+// route is how operations are found; HEAD is GET.
+type route struct{ method, path string }
+
+// operationOf is the row of the table of permissions for the request's route.
+func (s *Server) operationOf(c *gin.Context) *access.Operation {
+	r := route{c.Request.Method, c.FullPath()}
+	if r.method == http.MethodHead {
+		r.method = http.MethodGet
+	}
+	if op := s.operations[r]; op != nil {
+		return op
+	}
+	return access.OperationOf("")
 }
 
 // guarded wraps a plain handler in enter.

@@ -12,7 +12,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/order-tracking/order-tracking/internal/auth"
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
@@ -114,7 +113,7 @@ func TestOnboarding(t *testing.T) {
 func TestPublicAddressInLinks(t *testing.T) {
 	cfg := testConfig()
 	cfg.PublicURL = "https://track.example/"
-	d := openWith(t, cfg, auth.New(""))
+	d := openWith(t, cfg, guardOf(""))
 	app := d.do("POST", "/courier/"+d.courier()+"/onboarding", nil).ok(201)["apps"].([]any)[1].(map[string]any)
 	require.True(t, strings.HasPrefix(app["url"].(string), "https://track.example/ingest/owntracks/"), app["url"])
 }
@@ -122,7 +121,7 @@ func TestPublicAddressInLinks(t *testing.T) {
 // A phone needs no key: it has its token.
 func TestPhonesNeedNoKey(t *testing.T) {
 	key := strings.Repeat("k", 40)
-	d := openWith(t, testConfig(), auth.New(key))
+	d := openWith(t, testConfig(), guardOf(key))
 	d.key = key
 	courier := d.courier()
 	token := d.token(courier)

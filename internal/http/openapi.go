@@ -17,6 +17,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humagin"
 	"github.com/gin-gonic/gin"
 
+	"github.com/order-tracking/order-tracking/internal/access"
 	"github.com/order-tracking/order-tracking/internal/domain"
 	"github.com/order-tracking/order-tracking/internal/transport"
 )
@@ -30,6 +31,7 @@ const (
 	tagLive      = "Live"
 	tagOps       = "Operation"
 	tagPhones    = "Phones"
+	tagAccess    = "Access"
 )
 
 // operation describes one for the document and for those who serve it.
@@ -61,8 +63,18 @@ func plain[I, O any](s *Server, op operation, h gin.HandlerFunc) {
 func describeOperation[I, O any](s *Server, api huma.API, op operation, h func(context.Context, *I) (*O, error)) {
 	op.codes = slices.Concat(op.codes, refusalsOf(reflect.TypeFor[I]()))
 	ho := op.huma(s)
+	may := access.OperationOf(op.id)
+	if s.operations[route{op.method, ginPath(op.path)}] = may; may.Shared() {
+		ho.Parameters = append(ho.Parameters, shareToken)
+	}
 	huma.Register(api, ho, h)
 	op.describeBody(s, ho)
+}
+
+// shareToken is how who has a share link shows it in an address.
+var shareToken = &huma.Param{
+	Name: "token", In: "query", Description: "a share link's token, in place of the Authorization header",
+	Schema: &huma.Schema{Type: huma.TypeString},
 }
 
 // refusals are what may go wrong because of what an operation takes.
@@ -116,6 +128,7 @@ func (s *Server) newAPI() {
 			{Name: tagShipments, Description: "Parcels that delivery companies carry."},
 			{Name: tagPhones, Description: "Apps that exist already and report where their courier is: Traccar Client, OsmAnd, OwnTracks."},
 			{Name: tagLive, Description: "What happens, as it happens: one JSON object a frame, `{type, order_id, version?, at, data}`."},
+			{Name: tagAccess, Description: "Who may do what: keys, who one is, and who changed what."},
 			{Name: tagOps, Description: "For those who run the product."},
 		},
 	}

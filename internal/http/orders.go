@@ -159,7 +159,7 @@ type getOrderIn struct {
 
 // getOrder is the hottest read, and written for that.
 func (s *Server) getOrder(ctx context.Context, c *gin.Context) error {
-	if err := onlyQuery(c.Request.URL); err != nil {
+	if err := onlyQuery(c.Request.URL, "token"); err != nil {
 		return err
 	}
 	o, err := s.Orders.Get(ctx, c.Param("order_id"))

@@ -15,7 +15,6 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 
-	"github.com/order-tracking/order-tracking/internal/auth"
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
@@ -144,7 +143,7 @@ func TestMediaTypes(t *testing.T) {
 func TestBodyLimit(t *testing.T) {
 	cfg := testConfig()
 	cfg.MaxBodyBytes = 1000
-	d := openWith(t, cfg, auth.New(""))
+	d := openWith(t, cfg, guardOf(""))
 	padded := func(n int) string { return minimal + strings.Repeat(" ", n-len(minimal)) }
 	d.do("POST", "/order", padded(1000)).ok(201)
 	d.do("POST", "/order", padded(1001)).problem(413, "too_large")
@@ -363,7 +362,7 @@ func TestAccess(t *testing.T) {
 	open := []string{"/healthz", "/readyz", "/openapi.json", "/docs", "/"}
 	closed := []string{"/metrics", "/orders", "/order/" + noOrder, "/order/" + noOrder + "/stream", "/ws", "/couriers"}
 	t.Run("with a key", func(t *testing.T) {
-		d := openWith(t, testConfig(), auth.New(key))
+		d := openWith(t, testConfig(), guardOf(key))
 		for _, path := range open {
 			require.Equal(t, 200, d.do("GET", path, nil).StatusCode, path)
 		}
@@ -383,7 +382,7 @@ func TestAccess(t *testing.T) {
 		}
 	})
 	t.Run("without a key", func(t *testing.T) {
-		d := openWith(t, testConfig(), auth.New(""))
+		d := openWith(t, testConfig(), guardOf(""))
 		d.do("GET", "/orders", nil).ok(200)
 		d.do("GET", "/orders", nil, "Host", "evil.example").problem(403, "forbidden")
 		d.do("GET", "/orders", nil, "Origin", "https://evil.example").problem(403, "forbidden")
@@ -394,7 +393,7 @@ func TestAccess(t *testing.T) {
 func TestCrossOrigin(t *testing.T) {
 	cfg := testConfig()
 	cfg.AllowedOrigins = []string{"https://shop.example"}
-	d := openWith(t, cfg, auth.New(""))
+	d := openWith(t, cfg, guardOf(""))
 	r := d.do("OPTIONS", "/order", nil, "Origin", "https://shop.example", "Access-Control-Request-Method", "POST")
 	require.Equal(t, 204, r.StatusCode)
 	require.Equal(t, "https://shop.example", r.Header.Get("Access-Control-Allow-Origin"))

@@ -22,7 +22,6 @@ import (
 	"github.com/lxzan/gws"
 	"github.com/stretchr/testify/require"
 
-	"github.com/order-tracking/order-tracking/internal/auth"
 	"github.com/order-tracking/order-tracking/internal/domain"
 	"github.com/order-tracking/order-tracking/internal/push"
 )
@@ -39,7 +38,7 @@ const (
 func BenchmarkRooms(b *testing.B) {
 	cfg := testConfig()
 	cfg.AccessLog, cfg.PingEvery = false, time.Hour
-	d := openWith(b, cfg, auth.New(""))
+	d := openWith(b, cfg, guardOf(""))
 	events := make([]domain.Event, benchRooms)
 	var paths []string
 	for i := range events {

@@ -12,7 +12,6 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/order-tracking/order-tracking/internal/access"
-	"github.com/order-tracking/order-tracking/internal/auth"
 	"github.com/order-tracking/order-tracking/internal/domain"
 	"github.com/order-tracking/order-tracking/internal/orders"
 	"github.com/order-tracking/order-tracking/internal/push"
@@ -28,8 +27,10 @@ type Deps struct {
 	Tracking  *tracking.Service
 	Shipments *shipping.Service
 	Tickets   *access.Tickets
+	Keys      *access.Keys
+	Audit     *access.Audit
 	Hub       *push.Hub
-	Guard     *auth.Guard
+	Guard     *access.Guard
 	// Ready says whether the product can work; /readyz asks it.
 	Ready      func(context.Context) error
 	Registerer prometheus.Registerer
@@ -63,14 +64,15 @@ type Config struct {
 // Server answers HTTP.
 type Server struct {
 	Deps
-	engine  *gin.Engine
-	api     huma.API
-	metrics *metrics
-	bursts  *zap.Logger // says each thing once a burst
-	origins map[string]bool
-	sockets sync.WaitGroup
-	writers *writers
-	spec    func() ([]byte, error)
+	engine     *gin.Engine
+	api        huma.API
+	metrics    *metrics
+	bursts     *zap.Logger // says each thing once a burst
+	origins    map[string]bool
+	operations map[route]*access.Operation
+	sockets    sync.WaitGroup
+	writers    *writers
+	spec       func() ([]byte, error)
 }
 
 // New builds the door. Its metrics are registered with d.Registerer.
@@ -79,7 +81,7 @@ func New(d Deps) *Server {
 		d.Config.PingEvery = transport.PingEvery
 	}
 	gin.SetMode(gin.ReleaseMode)
-	s := &Server{Deps: d, engine: gin.New(), metrics: newMetrics(d.Registerer), bursts: transport.Bursts(d.Log), origins: map[string]bool{}, writers: newWriters()}
+	s := &Server{Deps: d, engine: gin.New(), metrics: newMetrics(d.Registerer), bursts: transport.Bursts(d.Log), origins: map[string]bool{}, operations: map[route]*access.Operation{}, writers: newWriters()}
 	for _, o := range d.Config.AllowedOrigins {
 		s.origins[o] = true
 	}
@@ -103,6 +105,7 @@ func New(d Deps) *Server {
 	s.onboardingRoutes()
 	s.ingestRoutes()
 	s.streamRoutes()
+	s.accessRoutes()
 	s.pageRoutes()
 	s.opsRoutes()
 	s.finishAPI()

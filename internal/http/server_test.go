@@ -22,7 +22,6 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/order-tracking/order-tracking/internal/access"
-	"github.com/order-tracking/order-tracking/internal/auth"
 	"github.com/order-tracking/order-tracking/internal/domain"
 	"github.com/order-tracking/order-tracking/internal/eta"
 	"github.com/order-tracking/order-tracking/internal/idempotency"
@@ -48,20 +47,25 @@ type door struct {
 	key  string // sent as Bearer
 }
 
+// guardOf is the guard of an installation with an administrator's key, or of one without.
+func guardOf(key string) *access.Guard {
+	return access.NewGuard(nil, wallClock{}, zap.NewNop(), access.GuardConfig{BootstrapKey: key, Keyless: key == ""})
+}
+
 // testConfig is changed by tests that need something else.
 func testConfig() Config {
 	return Config{MaxBodyBytes: 1 << 20, PingEvery: time.Minute, AccessLog: true, Version: "1.2.3"}
 }
 
-func open(t testing.TB) *door { return openWith(t, testConfig(), auth.New("")) }
+func open(t testing.TB) *door { return openWith(t, testConfig(), guardOf("")) }
 
-func openWith(t testing.TB, cfg Config, guard *auth.Guard) *door {
+func openWith(t testing.TB, cfg Config, guard *access.Guard) *door {
 	t.Helper()
 	return openHub(t, cfg, guard, push.Config{})
 }
 
 // openHub opens a door whose streams have these bounds.
-func openHub(t testing.TB, cfg Config, guard *auth.Guard, bounds push.Config) *door {
+func openHub(t testing.TB, cfg Config, guard *access.Guard, bounds push.Config) *door {
 	t.Helper()
 	core, logs := observer.New(zap.DebugLevel)
 	log := zap.New(core)

@@ -24,6 +24,8 @@ const maxTopics = 200
 type many struct {
 	*socket
 	ctx context.Context // the caller's, without the request
+	// staff is whether the caller may watch the fleet.
+	staff bool
 
 	mu     sync.Mutex
 	topics []push.Topic // as subscribed, oldest first
@@ -37,13 +39,13 @@ func (s *Server) watchMany(ctx context.Context, c *gin.Context, up *gws.Upgrader
 	if err := s.upgradable(c); err != nil {
 		return err
 	}
-	actor, err := domain.ActorFrom(ctx)
+	caller, err := domain.CallerFrom(ctx)
 	if err != nil {
 		return err
 	}
 	k := s.newSocket()
-	k.many = &many{socket: k, ctx: domain.WithActor(context.Background(), actor)}
-	k.sub = s.Hub.Open(k.wake)
+	k.many = &many{socket: k, ctx: domain.WithCaller(context.Background(), caller), staff: caller.Staff()}
+	k.sub = s.openFor(caller, k.wake)
 	k.sub.KeepOpen()
 	if _, err := k.sub.Drain(nil); err != nil {
 		k.sub.Close()
@@ -124,6 +126,10 @@ func (m *many) admit(name string) (push.Topic, error) {
 		return topic, domain.Invalid("/subscribe", "too_many", "must be at most %d topics in all", maxTopics)
 	}
 	switch topic.Kind {
+	case push.KindFleet:
+		if !m.staff {
+			err = domain.Errorf(domain.CodeForbidden, "the fleet is for dispatchers")
+		}
 	case push.KindOrder:
 		_, err = m.server.Orders.Get(m.ctx, topic.ID)
 	case push.KindCourier:

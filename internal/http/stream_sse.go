@@ -18,7 +18,7 @@ import (
 // streamOrder serves one order as server-sent events until it is finished, the
 // reader leaves or does not keep up, or the server goes away.
 func (s *Server) streamOrder(ctx context.Context, c *gin.Context, _ *gws.Upgrader) error {
-	if err := onlyQuery(c.Request.URL, "since", "ticket"); err != nil {
+	if err := onlyQuery(c.Request.URL, "since", "ticket", "token"); err != nil {
 		return err
 	}
 	since, err := parseSince(cmp.Or(c.Request.Header.Get("Last-Event-ID"), c.Query("since")))

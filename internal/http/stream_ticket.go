@@ -63,5 +63,8 @@ func (s *Server) enterStream(c *gin.Context) (context.Context, error) {
 		}
 	}
 	caller, err := s.Tickets.Redeem(ctx, ticket)
+	if err == nil {
+		err = access.Permit(caller, s.operationOf(c))
+	}
 	return domain.WithCaller(ctx, caller), err
 }

@@ -7,7 +7,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/order-tracking/order-tracking/internal/auth"
 	"github.com/order-tracking/order-tracking/internal/domain"
 	"github.com/order-tracking/order-tracking/internal/push"
 	"github.com/order-tracking/order-tracking/internal/transport"
@@ -31,7 +30,7 @@ func (d *door) ticket() string {
 
 // protected opens a door that wants a key, with an order behind it.
 func protected(t *testing.T) (d *door, orderID string) {
-	d = openWith(t, testConfig(), auth.New(adminKey))
+	d = openWith(t, testConfig(), guardOf(adminKey))
 	d.key = adminKey
 	orderID = d.order()
 	d.key = ""
@@ -77,7 +76,7 @@ func TestWhoIsNotLocalIsNotLetInByATicket(t *testing.T) {
 }
 
 func TestTooManyStreams(t *testing.T) {
-	d := openHub(t, testConfig(), auth.New(""), push.Config{MaxSubscriptions: 2})
+	d := openHub(t, testConfig(), guardOf(""), push.Config{MaxSubscriptions: 2})
 	id := d.order()
 	w := d.watch("/ws")
 	d.stream("/order/" + id + "/stream").data("snapshot")

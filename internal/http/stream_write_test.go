@@ -14,7 +14,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/order-tracking/order-tracking/internal/auth"
 	"github.com/order-tracking/order-tracking/internal/push"
 )
 
@@ -24,7 +23,7 @@ func TestMessagesStayWholeWhileTheClientWaits(t *testing.T) {
 	cfg := testConfig()
 	cfg.PingEvery = 5 * time.Millisecond
 	const changes = 150
-	d := openHub(t, cfg, auth.New(""), push.Config{Queue: 2 * changes})
+	d := openHub(t, cfg, guardOf(""), push.Config{Queue: 2 * changes})
 	id := d.order()
 	conn, r := d.dialSlow("/order/" + id + "/ws")
 	defer func() { _ = conn.Close() }()

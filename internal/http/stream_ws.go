@@ -56,7 +56,7 @@ func newUpgrader(log *zap.Logger) *gws.Upgrader {
 
 // watchOrder serves one order over a WebSocket.
 func (s *Server) watchOrder(ctx context.Context, c *gin.Context, up *gws.Upgrader) error {
-	if err := onlyQuery(c.Request.URL, "since", "ticket"); err != nil {
+	if err := onlyQuery(c.Request.URL, "since", "ticket", "token"); err != nil {
 		return err
 	}
 	since, err := parseSince(c.Query("since"))

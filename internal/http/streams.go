@@ -80,11 +80,11 @@ func parseSince(since string) (*int64, error) {
 // openOrder starts a subscription to the order of the request, once the caller may
 // see it.
 func (s *Server) openOrder(ctx context.Context, c *gin.Context, since *int64, wake func()) (*push.Subscription, string, error) {
-	o, err := s.Orders.Get(ctx, c.Param("order_id"))
+	caller, o, err := s.Orders.Reach(ctx, c.Param("order_id"))
 	if err != nil {
 		return nil, "", err
 	}
-	sub := s.Hub.Open(wake)
+	sub := s.openFor(caller, wake)
 	if err := sub.Add(ctx, push.OrderTopic(o.ID), since); err != nil {
 		sub.Close()
 		if _, ended := transport.EndOf(err); ended {
@@ -93,6 +93,13 @@ func (s *Server) openOrder(ctx context.Context, c *gin.Context, since *int64, wa
 		return nil, "", err
 	}
 	return sub, o.ID, nil
+}
+
+// openFor opens a subscription that ends when the caller loses access.
+func (s *Server) openFor(caller *domain.Caller, wake func()) *push.Subscription {
+	sub := s.Hub.Open(wake)
+	sub.OnClose(s.Guard.Hold(caller, func() { sub.End(push.ErrRevoked) }))
+	return sub
 }
 
 // upgradable says why a request can't become a WebSocket.

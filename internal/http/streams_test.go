@@ -15,7 +15,6 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
-	"github.com/order-tracking/order-tracking/internal/auth"
 	"github.com/order-tracking/order-tracking/internal/domain"
 	"github.com/order-tracking/order-tracking/internal/push"
 	"github.com/order-tracking/order-tracking/internal/transport"
@@ -165,7 +164,7 @@ func TestPositionsReachTheWatcher(t *testing.T) {
 func TestPings(t *testing.T) {
 	cfg := testConfig()
 	cfg.PingEvery = 20 * time.Millisecond
-	d := openWith(t, cfg, auth.New(""))
+	d := openWith(t, cfg, guardOf(""))
 	id := d.order()
 	w := d.watch("/order/" + id + "/ws")
 	w.next("snapshot")
@@ -336,7 +335,7 @@ func TestEveryWatcherSeesEveryVersion(t *testing.T) {
 
 // A reader that stalls is told so once it reads again, and comes back for the rest.
 func TestSlowReaders(t *testing.T) {
-	d := openHub(t, testConfig(), auth.New(""), push.Config{Queue: 4})
+	d := openHub(t, testConfig(), guardOf(""), push.Config{Queue: 4})
 	id := d.order()
 	w := &watcher{t: t, frames: make(chan frame, 1000), pings: make(chan struct{}, 1), closed: make(chan int, 1)}
 	conn, _, err := gws.NewClient(w, &gws.ClientOption{Addr: "ws" + strings.TrimPrefix(d.URL, "http") + "/order/" + id + "/ws"})
@@ -365,7 +364,7 @@ var upgrade = []string{
 
 func TestUpgradesAreRefusedAsHTTP(t *testing.T) {
 	const key = "0123456789abcdef0123456789abcdef"
-	d := openWith(t, testConfig(), auth.New(key))
+	d := openWith(t, testConfig(), guardOf(key))
 	d.key = key
 	id := d.order()
 	d.do("GET", "/order/"+noOrder+"/ws", nil, upgrade...).problem(404, "order_not_found")

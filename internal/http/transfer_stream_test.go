@@ -11,7 +11,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/order-tracking/order-tracking/internal/auth"
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
@@ -73,7 +72,7 @@ func TestImportDoesNotHoldUpAStop(t *testing.T) {
 func TestImportHasALimitOfItsOwn(t *testing.T) {
 	cfg := testConfig()
 	cfg.MaxBodyBytes, cfg.MaxImportBytes = 1000, 10_000
-	d := openWith(t, cfg, auth.New(""))
+	d := openWith(t, cfg, guardOf(""))
 	row := minimal + "\n"
 	require.Equal(t, int64(50), d.imports(ndjsonType, strings.Repeat(row, 50), "").last.Created)
 	d.do("POST", "/orders/import", strings.Repeat(row, 200), "Content-Type", ndjsonType).problem(413, domain.CodeTooLarge)
@@ -95,7 +94,7 @@ func TestImportHasALimitOfItsOwn(t *testing.T) {
 func (r importReply) stopped() bool { return r.ImportTally != nil && r.Error != nil }
 
 func TestImportIsForStaff(t *testing.T) {
-	d := openWith(t, testConfig(), auth.New(strings.Repeat("k", 32)))
+	d := openWith(t, testConfig(), guardOf(strings.Repeat("k", 32)))
 	d.do("POST", "/orders/import", minimal, "Content-Type", ndjsonType).problem(401, domain.CodeUnauthenticated)
 	d.do("GET", "/orders/export", nil).problem(401, domain.CodeUnauthenticated)
 	d.key = strings.Repeat("k", 32)

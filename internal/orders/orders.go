@@ -18,8 +18,12 @@ const MaxBatch = 100
 // Create makes an order. It fails with validation_failed, duplicate_external_id or
 // one of the idempotency codes.
 func (s *Service) Create(ctx context.Context, d domain.Draft) (*domain.Order, error) {
-	by, err := s.by(ctx)
+	caller, err := domain.CallerFrom(ctx)
 	if err != nil {
+		return nil, err
+	}
+	by := domain.By{Actor: caller.Actor, Source: domain.SourceAPI, Now: s.Clock.Now()}
+	if err := caller.Own(&d); err != nil {
 		return nil, err
 	}
 	valid, err := d.Normalize(s.PhoneRegion)
@@ -81,21 +85,38 @@ func (s *Service) CreateMany(ctx context.Context, drafts []domain.Draft) ([]Crea
 	return out, nil
 }
 
-// Get returns an order, or order_not_found.
+// Get returns an order as the caller may see it, or order_not_found.
 func (s *Service) Get(ctx context.Context, id string) (*domain.Order, error) {
-	if _, err := domain.ActorFrom(ctx); err != nil {
+	caller, o, err := s.Reach(ctx, id)
+	if err != nil {
 		return nil, err
 	}
-	return s.Load(ctx, id)
+	return o.For(caller.View()), nil
 }
 
-// List returns a page of orders, newest first, and the token of the next one.
+// List returns a page of the caller's orders, newest first, and the token of the next one.
 func (s *Service) List(ctx context.Context, f domain.OrderFilter, p paging.Request) ([]*domain.Order, string, error) {
-	f, err := s.checkFilter(f)
+	caller, err := domain.CallerFrom(ctx)
 	if err != nil {
 		return nil, "", err
 	}
-	return paging.Page(ctx, p, "orders", f, false, s.Store.Orders)
+	if f, err = s.checkFilter(f); err != nil {
+		return nil, "", err
+	}
+	read := s.Store.Orders
+	if !caller.Narrow(&f) {
+		read = noOrders
+	}
+	found, next, err := paging.Page(ctx, p, "orders", f, false, read)
+	for i, o := range found {
+		found[i] = o.For(caller.View())
+	}
+	return found, next, err
+}
+
+// noOrders is the list of who reaches none of what was asked for.
+func noOrders(context.Context, domain.OrderFilter, domain.Page) ([]*domain.Order, *domain.Cursor, error) {
+	return nil, nil, nil
 }
 
 // checkFilter validates a filter and brings its phone number to E.164.
@@ -144,6 +165,9 @@ func (s *Service) UpdateStatus(ctx context.Context, id string, in StatusChange, 
 	if err != nil {
 		return nil, err
 	}
+	if err := by.Actor.Kind.MayMove(known.Status, in.Status); err != nil {
+		return nil, err
+	}
 	drop := false
 	if in.Status == domain.StatusCancelled && s.parcels != nil {
 		if drop, err = s.parcels.Release(ctx, known.ID, expected); err != nil {
@@ -176,21 +200,54 @@ func (s *Service) Edit(ctx context.Context, id string, in domain.Edit, expected 
 	})
 }
 
-// Events returns the whole history of an order, oldest first.
+// Events returns the history of an order, oldest first: whole, as far as the caller may
+// see it.
 func (s *Service) Events(ctx context.Context, id string) ([]domain.Event, error) {
-	o, err := s.Get(ctx, id)
+	caller, o, err := s.Reach(ctx, id)
 	if err != nil {
 		return nil, err
 	}
-	return s.Store.Events(ctx, o.ID, 0)
+	events, err := s.Store.Events(ctx, o.ID, 0)
+	return domain.History(events, caller.View()), err
 }
 
 // DeliveryTime returns when the order is expected, computed now, or what happened;
 // order_finished for an order that ended otherwise.
 func (s *Service) DeliveryTime(ctx context.Context, id string) (domain.Estimate, error) {
-	o, err := s.Get(ctx, id)
+	caller, o, err := s.Reach(ctx, id)
 	if err != nil {
 		return domain.Estimate{}, err
 	}
-	return s.Expect(ctx, o)
+	e, err := s.Expect(ctx, o)
+	if err != nil || caller.View() != domain.ViewCustomer {
+		return e, err
+	}
+	place, err := s.Glimpse(ctx, o, domain.ViewCustomer)
+	return e.For(domain.ViewCustomer, place != nil), err
+}
+
+// Glimpse returns where the courier of an order is, as far as the view shows it; nil for
+// not at all.
+func (s *Service) Glimpse(ctx context.Context, o *domain.Order, v domain.View) (*domain.Position, error) {
+	if o.CourierID == "" || !o.Status.ShowsPlace() {
+		return nil, nil
+	}
+	p, err := s.Live.Position(ctx, o.CourierID)
+	if err != nil {
+		return nil, err
+	}
+	return o.Glimpse(s.rule(o)).Position(v, p, s.Clock.Now()), nil
+}
+
+// Trail returns what the view shows of where the courier of an order was.
+func (s *Service) Trail(o *domain.Order, v domain.View, trail []domain.Position, history []domain.Event) []domain.Position {
+	return o.Glimpse(s.rule(o)).Trail(v, trail, history)
+}
+
+// rule says when customers see the courier of the order.
+func (s *Service) rule(o *domain.Order) domain.ShowCourier {
+	if s.ShowCourier == nil {
+		return domain.ShowCourier{}
+	}
+	return s.ShowCourier(o.MerchantID)
 }

@@ -32,6 +32,9 @@ type Deps struct {
 	// Router returns travel times by road; without one, and while it is away, the
 	// straight line decides.
 	Router domain.Router
+	// ShowCourier returns a merchant's rule of when customers see the courier; without one
+	// it is custody.
+	ShowCourier func(merchantID string) domain.ShowCourier
 }
 
 // Service is the verbs on orders.
@@ -62,12 +65,38 @@ func (s *Service) by(ctx context.Context) (domain.By, error) {
 	return domain.By{Actor: actor, Source: domain.SourceAPI, Now: s.Clock.Now()}, err
 }
 
-// Authorize returns who acts and the order to act on.
+// Authorize returns who acts and the order to act on, as it is. It fails with
+// order_not_found also for an order that is not the caller's.
 func (s *Service) Authorize(ctx context.Context, id string) (by domain.By, o *domain.Order, err error) {
 	if by, err = s.by(ctx); err == nil {
-		o, err = s.Load(ctx, id)
+		_, o, err = s.Reach(ctx, id)
 	}
 	return by, o, err
+}
+
+// Reach returns who asks and an order that is theirs, as it is: what they see of it is for
+// their view to say. It fails with order_not_found, which an order that is somebody
+// else's takes as long to answer as one that is not there.
+func (s *Service) Reach(ctx context.Context, id string) (*domain.Caller, *domain.Order, error) {
+	caller, err := domain.CallerFrom(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	o, err := s.Load(ctx, id)
+	if err != nil {
+		return nil, nil, err
+	}
+	if !caller.Reaches(o) {
+		_, err := s.Store.Order(ctx, domain.NewID())
+		if domain.CodeOf(err) == domain.CodeOrderNotFound {
+			err = domain.Errorf(domain.CodeOrderNotFound, "no order has the id %s", o.ID)
+		}
+		return nil, nil, err
+	}
+	if caller.Expired(o, s.Clock.Now()) {
+		return nil, nil, domain.Errorf(domain.CodeUnauthenticated, "the link has expired")
+	}
+	return caller, o, nil
 }
 
 // Load returns an order from the cache or the store, whoever asks.

@@ -35,6 +35,14 @@ type Subscription struct {
 	members []*member
 	topics  int  // how many it ever had
 	keep    bool // it outlives its order
+	closed  func()
+}
+
+// OnClose has fn called once when the reader closes the subscription.
+func (s *Subscription) OnClose(fn func()) {
+	s.mu.Lock()
+	s.closed = fn
+	s.mu.Unlock()
 }
 
 // KeepOpen makes the subscription go on after its only order is finished; for doors
@@ -115,9 +123,14 @@ func (s *Subscription) close(err error) {
 	s.err = err
 	clear(s.queue)
 	s.emptied()
+	closed := s.closed
+	s.closed = nil
 	s.mu.Unlock()
 	s.leaveAll()
 	s.hub.forget(s)
+	if closed != nil {
+		closed()
+	}
 }
 
 func (s *Subscription) leaveAll() {

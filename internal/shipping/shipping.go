@@ -236,7 +236,7 @@ func (sv *Service) Quote(ctx context.Context, carrier, orderID string, b domain.
 	}
 	var o *domain.Order
 	if orderID != "" {
-		if o, err = sv.Orders.Load(ctx, orderID); err != nil {
+		if _, o, err = sv.Orders.Authorize(ctx, orderID); err != nil {
 			return nil, err
 		}
 	}

@@ -77,14 +77,27 @@ func (s *Couriers) Orders(ctx context.Context, id string, p paging.Request) ([]*
 
 // known returns the stored courier.
 func (s *Service) known(ctx context.Context, id string) (*domain.Courier, error) {
-	if _, err := domain.ActorFrom(ctx); err != nil {
-		return nil, err
-	}
-	id, err := domain.ParseID("/courier_id", id)
+	caller, err := domain.CallerFrom(ctx)
 	if err != nil {
 		return nil, err
 	}
+	if id, err = domain.ParseID("/courier_id", id); err != nil {
+		return nil, err
+	}
+	if !caller.ReachesCourier(id) {
+		return s.hidden(ctx, id)
+	}
 	return s.Store.Courier(ctx, id)
+}
+
+// hidden answers for a courier who is not the caller's as for one who is not there, and
+// after as much work.
+func (s *Service) hidden(ctx context.Context, id string) (*domain.Courier, error) {
+	_, err := s.Store.Courier(ctx, domain.NewID())
+	if domain.CodeOf(err) == domain.CodeCourierNotFound {
+		err = domain.Errorf(domain.CodeCourierNotFound, "no courier has the id %s", id)
+	}
+	return nil, err
 }
 
 // located returns a copy of the courier with its newest position.

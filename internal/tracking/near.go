@@ -2,6 +2,8 @@ package tracking
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
@@ -19,6 +21,15 @@ const (
 type Nearby struct {
 	*domain.Courier
 	DistanceM float64 `json:"distance_m"`
+}
+
+// MarshalJSON returns the courier's members and the distance.
+func (n Nearby) MarshalJSON() ([]byte, error) {
+	b, err := json.Marshal(n.Courier)
+	if err != nil {
+		return nil, err
+	}
+	return fmt.Appendf(b[:len(b)-1], `,"distance_m":%v}`, n.DistanceM), nil
 }
 
 // Near returns the couriers on duty around a point that reported lately, nearest

@@ -27,11 +27,15 @@ type Received struct {
 // with courier_not_found, validation_failed, or unavailable while the history can't be
 // written for so long that no more positions fit into memory.
 func (s *Service) Report(ctx context.Context, courierID string, in []domain.Position, single bool) (Received, error) {
-	if _, err := domain.ActorFrom(ctx); err != nil {
+	caller, err := domain.CallerFrom(ctx)
+	if err != nil {
 		return Received{}, err
 	}
-	courierID, err := domain.ParseID("/courier_id", courierID)
-	if err != nil {
+	if courierID, err = domain.ParseID("/courier_id", courierID); err != nil {
+		return Received{}, err
+	}
+	if !caller.ReachesCourier(courierID) {
+		_, err := s.hidden(ctx, courierID)
 		return Received{}, err
 	}
 	now := s.Clock.Now()
@@ -84,31 +88,42 @@ type Track struct {
 	ETA      *domain.Estimate `json:"eta,omitempty"`
 }
 
-// Track returns where an order is and how it came there: its history, the courier
-// and, from custody to the end, the trail, simplified to at most 500 places.
+// Track returns where an order is and how it came there, as far as the caller may see it:
+// its history, the courier and, from custody to the end, the position and the trail,
+// simplified to at most 500 places.
 func (s *Service) Track(ctx context.Context, id string) (*Track, error) {
-	o, err := s.Orders.Get(ctx, id)
+	caller, o, err := s.Orders.Reach(ctx, id)
 	if err != nil {
 		return nil, err
 	}
+	view := caller.View()
 	t := &Track{OrderID: o.ID, Status: o.Status, Trail: []domain.Position{}}
-	if t.Timeline, err = s.Store.Events(ctx, o.ID, 0); err != nil {
+	history, err := s.Store.Events(ctx, o.ID, 0)
+	if err != nil {
 		return nil, err
 	}
+	t.Timeline = domain.History(history, view)
 	if o.CourierID != "" {
-		if err := s.trackCourier(ctx, o, t); err != nil {
+		if err := s.trackCourier(ctx, o, t, view, history); err != nil {
 			return nil, err
 		}
 	}
 	if e, err := s.Orders.Expect(ctx, o); err == nil {
+		e = e.For(view, t.Position != nil)
 		t.ETA = &e
 	}
 	return t, nil
 }
 
-func (s *Service) trackCourier(ctx context.Context, o *domain.Order, t *Track) error {
-	var err error
-	if t.Courier, err = s.Store.Courier(ctx, o.CourierID); err != nil || o.Ledger.CustodyAt == nil {
+func (s *Service) trackCourier(ctx context.Context, o *domain.Order, t *Track, view domain.View, history []domain.Event) error {
+	courier, err := s.Store.Courier(ctx, o.CourierID)
+	if err != nil {
+		return err
+	}
+	if t.Courier = courier.For(view, o.Status); o.Ledger.CustodyAt == nil {
+		return nil
+	}
+	if t.Position, err = s.Orders.Glimpse(ctx, o, view); err != nil {
 		return err
 	}
 	end := o.UpdatedAt
@@ -118,24 +133,11 @@ func (s *Service) trackCourier(ctx context.Context, o *domain.Order, t *Track) e
 	if o.DeliveredAt != nil {
 		end = *o.DeliveredAt
 	}
-	if o.Status.InCustody() {
-		p, err := s.Live.Position(ctx, o.CourierID)
-		if err != nil {
-			return err
-		}
-		if p != nil {
-			shown := *p
-			// What a phone said beside is for dispatchers and not for those who wait.
-			shown.Attributes = nil
-			t.Position = &shown
-		}
-	}
-	if t.Trail, err = s.trail(ctx, o.CourierID, *o.Ledger.CustodyAt, end, maxTrail); err != nil {
+	trail, err := s.trail(ctx, o.CourierID, *o.Ledger.CustodyAt, end, maxTrail)
+	if err != nil {
 		return err
 	}
-	for i := range t.Trail {
-		t.Trail[i].Attributes = nil
-	}
+	t.Trail = s.Orders.Trail(o, view, trail, history)
 	t.Polyline = encodePolyline(t.Trail)
 	return nil
 }

@@ -38,6 +38,8 @@ var statuses = map[domain.Code]Status{
 	domain.CodeCourierBusy:          {http.StatusConflict, codes.FailedPrecondition, "The courier has no free capacity"},
 	domain.CodeDuplicateExternalID:  {http.StatusConflict, codes.AlreadyExists, "The external id is taken"},
 	domain.CodeIdempotencyRunning:   {http.StatusConflict, codes.Aborted, "The first request with this key is still running"},
+	domain.CodeSecretNotRepeated:    {http.StatusConflict, codes.FailedPrecondition, "The secret was shown already"},
+	domain.CodeHTTPSRequired:        {http.StatusConflict, codes.FailedPrecondition, "This needs HTTPS"},
 	domain.CodeVersionConflict:      {http.StatusPreconditionFailed, codes.Aborted, "The order has moved on"},
 	domain.CodeTooLarge:             {http.StatusRequestEntityTooLarge, codes.ResourceExhausted, "The request is too large"},
 	domain.CodeUnsupportedMediaType: {http.StatusUnsupportedMediaType, codes.InvalidArgument, "The content type is not supported"},

@@ -73,6 +73,15 @@ func Bearer(authorization string) string {
 	return ""
 }
 
+// Credential returns what an Authorization header shows: its token, or for one of another
+// scheme something that opens nothing. An absent header is "".
+func Credential(authorization string) string {
+	if token := Bearer(authorization); token != "" || authorization == "" {
+		return token
+	}
+	return "no bearer token" // keys have no spaces
+}
+
 // Loopback says whether a caller's address, host and port, is on this machine.
 func Loopback(remote string) bool {
 	if strings.HasPrefix(remote, "127.0.0.1:") { // the usual one needs no parsing

@@ -97,6 +97,16 @@ var accessTests = map[string]func(*testing.T, storeSuite){
 		require.NoError(t, err)
 		require.Nil(t, got)
 	},
+	"a request with an idempotency key changes something once": func(t *testing.T, s storeSuite) {
+		c := credential(domain.CredentialKey, "k", start)
+		require.NoError(t, s.ChangeAccess(t.Context(), domain.AccessChange{Keep: &c, Idempotency: key("admin:a", "1")}))
+		again := credential(domain.CredentialKey, "again", start)
+		err := s.ChangeAccess(t.Context(), domain.AccessChange{Keep: &again, Idempotency: key("admin:a", "1")})
+		require.ErrorIs(t, err, domain.ErrRecorded)
+		got, err := s.Credential(t.Context(), again.ID)
+		require.NoError(t, err)
+		require.Nil(t, got)
+	},
 	"a code is taken once, also by many who ask at once": func(t *testing.T, s storeSuite) {
 		c := s.keep(t, credential(domain.CredentialCode, "code", start))
 		var taken atomic.Int32

@@ -43,6 +43,9 @@ func nullInstant(t *time.Time) any {
 // ChangeAccess commits the change; see domain.AccessStore.
 func (s *Store) ChangeAccess(ctx context.Context, c domain.AccessChange) error {
 	return failure(s.d.job(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		if err := s.record(ctx, tx, c.Idempotency); err != nil {
+			return err
+		}
 		if err := endCredentials(ctx, tx, c); err != nil {
 			return err
 		}

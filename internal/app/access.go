@@ -1,0 +1,69 @@
+package app
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/order-tracking/order-tracking/config"
+	"github.com/order-tracking/order-tracking/internal/access"
+)
+
+// gate is who comes in and what is remembered of it.
+type gate struct {
+	guard   *access.Guard
+	keys    *access.Keys
+	audit   *access.Audit
+	tickets *access.Tickets
+}
+
+// openAccess sets up who comes in. Without a bootstrap key and without any administrator's
+// key in the database, local calls do.
+func (a *App) openAccess(ctx context.Context) error {
+	secret, err := a.secret(ctx)
+	if err != nil {
+		return err
+	}
+	clock := systemClock{}
+	g := &a.gate
+	g.audit = &access.Audit{Store: a.store, Clock: clock, Log: a.log, Secret: secret}
+	g.keys = &access.Keys{Store: a.store, Clock: clock, Audit: g.audit, Requests: a.requests}
+	g.tickets = &access.Tickets{Store: a.store, Clock: clock}
+	first := a.cfg.Access.BootstrapAdminKey
+	keyless := first == ""
+	if keyless {
+		has, err := g.keys.AnyAdmin(ctx)
+		if err != nil {
+			return err
+		}
+		keyless = !has
+	}
+	g.guard = access.NewGuard(a.store, clock, a.log, access.GuardConfig{BootstrapKey: first, Keyless: keyless})
+	if keyless {
+		a.log.Warn("no administrator's key is set: local calls are let in as administrator, others are refused; see BOOTSTRAP_ADMIN_KEY")
+	}
+	if first == config.DevelopmentKey {
+		a.log.Warn("the administrator's key is the one that docker-compose.yml shows to everybody: set BOOTSTRAP_ADMIN_KEY")
+	}
+	return nil
+}
+
+// secret is the key of this installation: the configured one, or one that is made once and
+// kept in the database.
+func (a *App) secret(ctx context.Context) ([]byte, error) {
+	if s := a.cfg.Access.SecretKey; s != "" {
+		sum := sha256.Sum256([]byte(s))
+		return sum[:], nil
+	}
+	fresh := make([]byte, sha256.Size)
+	_, _ = rand.Read(fresh) // never fails
+	return a.store.Secret(ctx, "secret_key", fresh)
+}
+
+// runAccess does what goes on beside the servers until the context ends.
+func (a *App) runAccess(ctx context.Context, g *errgroup.Group) {
+	g.Go(func() error { a.gate.guard.Run(ctx); return nil })
+	g.Go(func() error { a.gate.audit.Run(ctx); return nil })
+}

@@ -1,0 +1,127 @@
+package httpserver
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/order-tracking/order-tracking/internal/access"
+	"github.com/order-tracking/order-tracking/internal/domain"
+)
+
+// KeyPath is the key that an operation is about.
+type KeyPath struct {
+	ID string `path:"key_id" format:"uuid" doc:"the key's id"`
+}
+
+// noStore is an answer that nothing on the way may keep.
+type noStore[T any] struct {
+	CacheControl string `header:"Cache-Control"`
+	Body         T
+}
+
+func secretOf[T any](v T, err error) (*noStore[T], error) { return &noStore[T]{"no-store", v}, err }
+
+type keyPage struct {
+	Keys []domain.Credential `json:"keys"`
+	Next string              `json:"next_page_token,omitempty"`
+}
+
+type auditPage struct {
+	Entries []domain.AuditEntry `json:"entries"`
+	Next    string              `json:"next_page_token,omitempty"`
+}
+
+// accessRoutes are keys, who one is, and the audit.
+func (s *Server) accessRoutes() {
+	exampleKey := domain.Credential{
+		ID: exampleOrder.ID, Prefix: "ot_mer_Xq3z", Name: "shop", Role: domain.RoleMerchant, MerchantID: "shop", CreatedAt: exampleTime,
+	}
+	issued := access.IssuedKey{Credential: exampleKey, Key: "ot_mer_" + "…"}
+	handle(s, operation{
+		method: http.MethodPost, path: "/keys", id: "createKey", tag: tagAccess, status: http.StatusCreated,
+		summary: "Make a key",
+		about: "For a program, a shop, a courier or a monitor. The key is shown this once; what is kept is a hash. " +
+			"A merchant's and a partner's key needs `merchant_id`, a courier's `courier_id`. A repeat with the same " +
+			"Idempotency-Key is 409 `secret_not_repeated`.",
+		body: access.NewKey{}, request: access.NewKey{Name: "shop", Role: domain.RoleMerchant, MerchantID: "shop"}, reply: issued,
+		codes: []domain.Code{domain.CodeCourierNotFound, domain.CodeSecretNotRepeated},
+	}, s.createKey)
+	handle(s, operation{
+		method: http.MethodGet, path: "/keys", id: "listKeys", tag: tagAccess,
+		summary: "List keys", about: "Newest first, without the keys themselves.", reply: keyPage{Keys: []domain.Credential{exampleKey}},
+	}, func(ctx context.Context, in *Paging) (*bodyOnly[keyPage], error) {
+		keys, next, err := s.Keys.List(ctx, in.request())
+		return bodyOf(keyPage{listed(keys), next}, err)
+	})
+	handle(s, operation{
+		method: http.MethodPost, path: "/keys/{key_id}/rotate", id: "rotateKey", tag: tagAccess, status: http.StatusCreated,
+		summary: "Make another key in place of one",
+		about:   "Both work until `overlap_seconds` have passed, a day unless told; then the old one ends.",
+		body:    access.Rotation{}, request: access.Rotation{}, reply: issued,
+		codes: []domain.Code{domain.CodeNotFound, domain.CodeSecretNotRepeated},
+	}, s.rotateKey)
+	handle(s, operation{
+		method: http.MethodDelete, path: "/keys/{key_id}", id: "revokeKey", tag: tagAccess, status: http.StatusNoContent,
+		summary: "Revoke a key", about: "Its sessions and open streams end within a second, on every replica.",
+		codes: []domain.Code{domain.CodeNotFound},
+	}, func(ctx context.Context, in *KeyPath) (*struct{}, error) { return nil, s.Keys.Revoke(ctx, in.ID) })
+	handle(s, operation{
+		method: http.MethodGet, path: "/me", id: "getMe", tag: tagAccess,
+		summary: "Who one is, and what one may do", about: "`permissions` are operationIds of this document.",
+		reply: access.Myself{Role: domain.RoleMerchant, Name: "shop", MerchantID: "shop", Permissions: []string{"createOrder"}},
+	}, func(ctx context.Context, _ *struct{}) (*bodyOnly[*access.Myself], error) {
+		return bodyOf(access.Me(ctx))
+	})
+	handle(s, operation{
+		method: http.MethodGet, path: "/audit", id: "listAudit", tag: tagAccess,
+		summary: "Who changed access, settings and personal data",
+		about:   "Newest first. Entries hold ids and keyed hashes only; an order's own history is at `/order/{order_id}/events`.",
+		reply: auditPage{Entries: []domain.AuditEntry{{
+			Position: 1, At: exampleTime, Actor: exampleActor, Action: "key.created", Object: "key:" + exampleOrder.ID,
+		}}},
+	}, s.listAudit)
+}
+
+type createKeyIn struct {
+	Idempotent
+	JSONBody
+}
+
+func (s *Server) createKey(ctx context.Context, in *createKeyIn) (*noStore[*access.IssuedKey], error) {
+	body, err := request(in.JSONBody, nil, s.Keys.Check)
+	if err != nil {
+		return nil, err
+	}
+	k, _, err := once(ctx, in.Idempotent, func(ctx context.Context) (*access.IssuedKey, error) { return s.Keys.Create(ctx, body) })
+	return secretOf(k, err)
+}
+
+type rotateKeyIn struct {
+	KeyPath
+	Idempotent
+	JSONBody
+}
+
+func (s *Server) rotateKey(ctx context.Context, in *rotateKeyIn) (*noStore[*access.IssuedKey], error) {
+	body, err := request(in.JSONBody, nil, access.Rotation.Check)
+	if err != nil {
+		return nil, err
+	}
+	k, _, err := once(ctx, in.Idempotent, func(ctx context.Context) (*access.IssuedKey, error) { return s.Keys.Rotate(ctx, in.ID, body) })
+	return secretOf(k, err)
+}
+
+type auditIn struct {
+	Actor  string    `query:"actor" doc:"the id of who did it, such as a key's"`
+	Object string    `query:"object" doc:"what it was done to, such as key:<id>"`
+	From   time.Time `query:"from" doc:"then or later (RFC 3339)"`
+	To     time.Time `query:"to" doc:"before then (RFC 3339)"`
+	Paging
+}
+
+func (s *Server) listAudit(ctx context.Context, in *auditIn) (*bodyOnly[auditPage], error) {
+	f := domain.AuditFilter{ActorID: in.Actor, Object: in.Object, From: in.From, To: in.To}
+	entries, next, err := s.Audit.List(ctx, f, in.request())
+	return bodyOf(auditPage{listed(entries), next}, err)
+}
