@@ -9,7 +9,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/order-tracking/order-tracking/config"
 	"github.com/order-tracking/order-tracking/internal/app"
 )
 
@@ -48,7 +47,7 @@ func (d *desk) ask(cmd *cobra.Command, run func(ctx context.Context, open *app.D
 		for _, s := range d.sets {
 			flags = append(flags, "--set", s)
 		}
-		cfg, err := config.Load(flags, d.environ)
+		cfg, err := d.load(flags)
 		if err != nil {
 			return err
 		}
@@ -68,7 +67,7 @@ func row(w io.Writer, format string, args ...any) { _, _ = fmt.Fprintf(w, format
 func (d *desk) quote() *cobra.Command {
 	var p app.Parcel
 	cmd := d.ask(&cobra.Command{
-		Use: "quote", Short: "What sending costs and how long it takes", Args: cobra.NoArgs,
+		Use: "quote", Short: "What sending costs and how long it takes",
 		Example: "  order-tracking carrier quote --sandbox-carriers --to-city Новосибирск --weight 1500",
 	}, func(ctx context.Context, open *app.Desk, _ []string) error {
 		quotes, err := open.Quote(ctx, p)
@@ -98,7 +97,7 @@ func (d *desk) quote() *cobra.Command {
 
 func (d *desk) track() *cobra.Command {
 	return d.ask(&cobra.Command{
-		Use: "track NUMBER", Short: "Where a parcel is, by its tracking number", Args: cobra.ExactArgs(1),
+		Use: "track NUMBER", Short: "Where a parcel is, by its tracking number",
 	}, func(ctx context.Context, open *app.Desk, args []string) error {
 		p, err := open.Track(ctx, args[0])
 		if err != nil {
@@ -114,11 +113,11 @@ func (d *desk) track() *cobra.Command {
 }
 
 func (d *desk) points() *cobra.Command {
-	limit := 0
+	limit := atLeastOne(50)
 	cmd := d.ask(&cobra.Command{
-		Use: "points CITY", Short: "Offices and parcel lockers of a city", Args: cobra.ExactArgs(1),
+		Use: "points CITY", Short: "Offices and parcel lockers of a city",
 	}, func(ctx context.Context, open *app.Desk, args []string) error {
-		points, err := open.Points(ctx, args[0], limit)
+		points, err := open.Points(ctx, args[0], int(limit))
 		if err != nil {
 			return err
 		}
@@ -129,6 +128,6 @@ func (d *desk) points() *cobra.Command {
 			}
 		})
 	})
-	cmd.Flags().IntVar(&limit, "limit", 50, "how `many` at most")
+	cmd.Flags().Var(&limit, "limit", "how many at `most`")
 	return cmd
 }

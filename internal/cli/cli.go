@@ -66,8 +66,8 @@ func newEnv(build Build, environ []string, stdin io.Reader, stdout, stderr io.Wr
 }
 
 // Main runs the command that args (without the program's name) ask for until it is
-// done or the process is told to stop, and returns the exit code: 0, or 1 after an
-// error, which was printed as one line.
+// done or the process is told to stop, and returns the exit code: 0, or that of the error,
+// which was printed.
 func Main(build Build, args, environ []string, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -86,8 +86,7 @@ func (e *env) run(ctx context.Context, args []string) int {
 	if err == nil || errors.Is(err, pflag.ErrHelp) {
 		return 0
 	}
-	_, _ = fmt.Fprintf(e.stderr, "order-tracking: %s\n", explain(err))
-	return 1
+	return e.fail(err, wantsJSON(args))
 }
 
 func newRoot(e *env) *cobra.Command {
@@ -99,8 +98,9 @@ func newRoot(e *env) *cobra.Command {
 	serve.Use = "serve"
 	serve.Short = "Serve REST, gRPC and streams (what happens without a command)"
 	root.AddCommand(serve, orderCommand(e), courierCommand(e), watchCommand(e), importCommand(e), exportCommand(e),
-		demoCommand(e), simulateCommand(e), replayCommand(e),
+		demoCommand(e), simulateCommand(e), replayCommand(e), backupCommand(e), restoreCommand(e),
 		carrierCommand(e), migrateCommand(e), configCommand(e), mapCommand(e), healthcheckCommand(e), versionCommand(e))
+	checkUsage(root)
 	return root
 }
 
@@ -109,7 +109,7 @@ func group(name, short string) *cobra.Command {
 	return &cobra.Command{
 		Use: name, Short: short, Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return fmt.Errorf("unknown command %q for %q", args[0], cmd.CommandPath())
+				return usagef("unknown command %q for %q", args[0], cmd.CommandPath())
 			}
 			return nil
 		},
@@ -119,7 +119,7 @@ func group(name, short string) *cobra.Command {
 
 func versionCommand(e *env) *cobra.Command {
 	return &cobra.Command{
-		Use: "version", Short: "Print the version", Args: cobra.NoArgs,
+		Use: "version", Short: "Print the version",
 		RunE: func(*cobra.Command, []string) error {
 			_, err := fmt.Fprintf(e.stdout, "order-tracking %s %s\n", e.build.Version, e.build.Commit)
 			return err

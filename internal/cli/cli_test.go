@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -99,15 +101,22 @@ func (o output) ok() string {
 	return o.out
 }
 
-// fails wants exit code 1 and one line that holds all of these.
+// fails wants a failure and one line that holds all of these.
 func (o output) fails(words ...string) {
 	o.t.Helper()
-	require.Equal(o.t, 1, o.code, o.out)
+	require.NotZero(o.t, o.code, o.out)
 	require.Equal(o.t, 1, strings.Count(o.errors, "\n"), o.errors)
 	require.True(o.t, strings.HasPrefix(o.errors, "order-tracking: "), o.errors)
 	for _, w := range words {
 		require.Contains(o.t, o.errors, w)
 	}
+}
+
+// failsWith is fails with this exit code.
+func (o output) failsWith(code int, words ...string) {
+	o.t.Helper()
+	o.fails(words...)
+	require.Equal(o.t, code, o.code, o.errors)
 }
 
 // json decodes the one object that was printed.
@@ -134,18 +143,26 @@ func TestVersionHelpAndCompletion(t *testing.T) {
 		require.Contains(t, help, "\n  "+name+" ", help)
 	}
 	require.Contains(t, mainOf(t, nil, "completion", "bash").ok(), "order-tracking")
-	require.Contains(t, mainOf(t, nil, "__complete", "order", "ca").ok(), "cancel")
+	complete := func(args ...string) string { return mainOf(t, nil, append([]string{"__complete"}, args...)...).ok() }
+	require.Contains(t, complete("order", "ca"), "cancel")
+	require.Contains(t, complete("order", "status", "A-1", "out"), "out_for_delivery\n")
+	require.Contains(t, complete("order", "list", "--status", "del"), "delivery_failed\n")
+	require.Contains(t, complete("courier", "create", "--vehicle", "m"), "motorbike\n")
 	require.Contains(t, mainOf(t, nil, "order", "--help").ok(), "assign")
 	require.Contains(t, mainOf(t, nil, "config", "check", "--help").ok(), "--set")
-	mainOf(t, nil, "ordr").fails(`unknown command "ordr"`)
+	mainOf(t, nil, "ordr").failsWith(2, `unknown command "ordr"`)
 	mainOf(t, nil, "order", "destroy").fails(`unknown command "destroy"`)
-	mainOf(t, nil, "order", "get").fails("accepts 1 arg")
-	mainOf(t, nil, "order", "get", "x", "--colour").fails("unknown flag: --colour")
+	mainOf(t, nil, "order", "get").failsWith(2, "ORDER is missing; usage: order-tracking order get ORDER")
+	mainOf(t, nil, "order", "get", "x", "--colour").failsWith(2, "unknown flag: --colour", "order-tracking order get --help")
+	mainOf(t, nil, "order", "get", "x", "y").failsWith(2, `unexpected argument "y"`)
+	mainOf(t, nil, "order", "list", "--limit", "0").failsWith(2, "--limit", "1 or more")
+	mainOf(t, nil, "backup").failsWith(2, "FILE is missing")
+	mainOf(t, nil, "backup", "--help").ok()
 }
 
 func TestConfigCommands(t *testing.T) {
 	require.Equal(t, "the configuration is fine\n", mainOf(t, nil, "config", "check").ok())
-	mainOf(t, []string{"HTTP_ADDR=0.0.0.0:80"}, "config", "check").fails("http.addr (environment HTTP_ADDR)", "BOOTSTRAP_ADMIN_KEY")
+	mainOf(t, []string{"HTTP_ADDR=0.0.0.0:80"}, "config", "check").failsWith(2, "http.addr (environment HTTP_ADDR)", "BOOTSTRAP_ADMIN_KEY")
 	mainOf(t, nil, "config", "check", "--set", "http.adr=x").fails("http.adr")
 	// What tells the commands where the server is is no key of the server's.
 	mainOf(t, []string{"OT_SERVER=http://x", "OT_KEY=y"}, "config", "check").ok()
@@ -188,13 +205,61 @@ func TestWhichServer(t *testing.T) {
 	local := strings.TrimPrefix(r.server, "http://")
 	// Without a name it is the server of the same configuration, with its key.
 	mainOf(t, []string{"HTTP_ADDR=" + local, "BOOTSTRAP_ADMIN_KEY=" + adminKey}, "order", "list").ok()
-	mainOf(t, []string{"BOOTSTRAP_ADMIN_KEY=" + adminKey}, "order", "list", "--server", local).fails("unauthenticated")
+	mainOf(t, []string{"BOOTSTRAP_ADMIN_KEY=" + adminKey}, "order", "list", "--server", local).failsWith(3, "unauthenticated")
 	mainOf(t, nil, "order", "list", "--server", local, "--key", adminKey).ok()
 	mainOf(t, []string{"OT_SERVER=http://nowhere.invalid", "OT_KEY=x"}, "order", "list", "--server", local, "--key", adminKey).ok()
 	mainOf(t, []string{"HTTP_ADDR=127.0.0.1:0"}, "order", "list").fails("port 0", "--server")
 	mainOf(t, []string{"HTTP_ADDR=x"}, "order", "list").fails("http.addr", "--server")
 	mainOf(t, nil, "order", "list", "--server", "ftp://x").fails("http://host:port")
 	mainOf(t, []string{"HTTP_ADDR=" + local}, "healthcheck").ok()
-	mainOf(t, []string{"HTTP_ADDR=127.0.0.1:1"}, "healthcheck").fails("refused")
-	mainOf(t, nil, "order", "list", "--server", "127.0.0.1:1").fails("refused")
+	mainOf(t, []string{"HTTP_ADDR=127.0.0.1:1"}, "healthcheck").failsWith(1, "refused")
+	mainOf(t, nil, "order", "list", "--server", "127.0.0.1:1").failsWith(4, "refused", "is the server running?")
+}
+
+// With --json an error is one object on the error output, also of a command line that can't
+// be parsed.
+func TestErrorsAsJSON(t *testing.T) {
+	r := start(t)
+	failure := func(o output, code int) map[string]any {
+		t.Helper()
+		require.Equal(t, code, o.code, o.errors)
+		require.Empty(t, o.out)
+		var v struct{ Error map[string]any }
+		require.NoError(t, json.Unmarshal([]byte(o.errors), &v), o.errors)
+		return v.Error
+	}
+	id := r.run("order", "create", "--name", "Anna", "--dropoff", "x", "--external-id", "A-1", "--json").json()["id"].(string)
+	refused := failure(r.run("order", "status", "A-1", "delivered", "--json"), 3)
+	require.Equal(t, "refused", refused["kind"])
+	problem := refused["problem"].(map[string]any)
+	require.Equal(t, "illegal_transition", problem["code"])
+	require.Contains(t, problem["allowed_transitions"], "confirmed")
+	require.Equal(t, "/order/"+id+"/status", problem["instance"])
+	require.Equal(t, "order_not_found", failure(r.run("order", "get", "B-1", "--json"), 3)["problem"].(map[string]any)["code"])
+	require.Equal(t, "usage", failure(mainOf(t, nil, "order", "list", "--json", "--colour"), 2)["kind"])
+	require.Equal(t, "unavailable", failure(mainOf(t, nil, "order", "list", "--json", "--server", "127.0.0.1:1"), 4)["kind"])
+	r.run("order", "get", "--", "--json").failsWith(3, "order_not_found")
+}
+
+func TestExitCodes(t *testing.T) {
+	for status, want := range map[int]int{404: 3, 422: 3, 401: 3, 500: 1, 502: 4, 503: 4, 429: 4} {
+		require.Equal(t, want, exitCode(fmt.Errorf("after row 3: %w", &client.Problem{Status: status})), status)
+	}
+	require.Equal(t, 1, exitCode(errors.New("disk full")))
+}
+
+func TestBackupAndRestore(t *testing.T) {
+	dir := t.TempDir()
+	database := filepath.Join(dir, "orders.db")
+	// As in the image: listening everywhere, and no key, which these commands do not need.
+	environ := []string{"DATABASE_URL=sqlite://" + filepath.ToSlash(database), "HTTP_ADDR=:8080", "GRPC_ADDR=:9090"}
+	file := filepath.Join(dir, "backup.db")
+	mainOf(t, environ, "backup", file).failsWith(1, "no database yet")
+	mainOf(t, environ[:1], "migrate", "up").ok()
+	require.Contains(t, mainOf(t, environ, "backup", file).ok(), "backed up to "+file)
+	require.Contains(t, mainOf(t, environ, "restore", file).ok(), "the one before is kept as "+database+".before-restore-")
+	mainOf(t, environ, "restore", database+".none").failsWith(1, "no such file")
+	mainOf(t, []string{"DATABASE_URL=postgres://h/d"}, "backup", file).failsWith(1, "pg_dump")
+	mainOf(t, environ, "restore").failsWith(2, "FILE is missing; usage: order-tracking restore FILE")
+	mainOf(t, environ, "restore", file, "--colour").failsWith(2, "--colour")
 }

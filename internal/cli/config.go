@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -39,7 +40,7 @@ func (e *env) configured(name, short string, run func(context.Context, *config.C
 	return &cobra.Command{
 		Use: name + " [flags of serve]", Short: short, DisableFlagParsing: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			cfg, err := config.Load(args, e.environ)
+			cfg, err := e.load(args)
 			switch {
 			case errors.Is(err, pflag.ErrHelp):
 				_, err := fmt.Fprintf(e.stdout, "%s.\n\n%s", short, config.Usage())
@@ -52,10 +53,37 @@ func (e *env) configured(name, short string, run func(context.Context, *config.C
 	}
 }
 
+// configuredFile makes a command that takes a file and the flags of serve, and opens no
+// listener: it needs no administrator's key, whatever the addresses are.
+func (e *env) configuredFile(name, short string, run func(ctx context.Context, cfg *config.Config, file string) error) *cobra.Command {
+	file := ""
+	cmd := e.configured(name+" FILE", short, func(ctx context.Context, cfg *config.Config) error { return run(ctx, cfg, file) })
+	withFlags := cmd.RunE
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		switch {
+		case len(args) == 0 || strings.HasPrefix(args[0], "-") && args[0] != "--help" && args[0] != "-h":
+			return usagef("FILE is missing; usage: %s", cmd.UseLine())
+		case args[0][0] != '-':
+			file, args = args[0], args[1:]
+		}
+		return withFlags(cmd, append(args, "--http-addr=127.0.0.1:0", "--grpc-addr=127.0.0.1:0"))
+	}
+	return cmd
+}
+
+// load reads the configuration of the server.
+func (e *env) load(flags []string) (*config.Config, error) {
+	cfg, err := config.Load(flags, e.environ)
+	if err != nil && !errors.Is(err, pflag.ErrHelp) {
+		err = exitError{err, exitUsage}
+	}
+	return cfg, err
+}
+
 func configReference(e *env) *cobra.Command {
 	output := "-"
 	cmd := &cobra.Command{
-		Use: "reference", Short: "Print a reference of every key as Markdown", Args: cobra.NoArgs,
+		Use: "reference", Short: "Print a reference of every key as Markdown",
 		RunE: func(*cobra.Command, []string) error {
 			text, err := config.Reference()
 			if err != nil {

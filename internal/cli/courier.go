@@ -47,6 +47,7 @@ func courierEditFlags(cmd *cobra.Command) func() client.CourierEdit {
 	capacity := fs.Int("capacity", 0, "how many active orders at `most`")
 	onDuty := fs.Bool("on-duty", true, "whether the courier takes orders")
 	metadata := fs.StringToString("meta", nil, "metadata, `key=value`; may be repeated")
+	completeFlag(cmd, "vehicle", "foot", "bicycle", "motorbike", "car", "van")
 	return func() client.CourierEdit {
 		return client.CourierEdit{
 			Name: given(fs, "name", name), Phone: given(fs, "phone", phone), Vehicle: given(fs, "vehicle", vehicle),
@@ -56,7 +57,7 @@ func courierEditFlags(cmd *cobra.Command) func() client.CourierEdit {
 }
 
 func courierCreate(r *remote) *cobra.Command {
-	cmd := &cobra.Command{Use: "create", Short: "Create a courier", Args: cobra.NoArgs}
+	cmd := &cobra.Command{Use: "create", Short: "Create a courier"}
 	edit := courierEditFlags(cmd)
 	return ask(r, cmd, nil, func(ctx context.Context, c *client.Client, _ []string) (*client.Courier, error) {
 		return c.CreateCourier(ctx, edit())
@@ -64,7 +65,7 @@ func courierCreate(r *remote) *cobra.Command {
 }
 
 func courierEdit(r *remote) *cobra.Command {
-	cmd := &cobra.Command{Use: "edit COURIER", Short: "Change a courier", Args: cobra.ExactArgs(1)}
+	cmd := &cobra.Command{Use: "edit COURIER", Short: "Change a courier"}
 	edit := courierEditFlags(cmd)
 	return ask(r, cmd, courierID, func(ctx context.Context, c *client.Client, args []string) (*client.Courier, error) {
 		return c.EditCourier(ctx, args[0], edit())
@@ -72,7 +73,7 @@ func courierEdit(r *remote) *cobra.Command {
 }
 
 func courierGet(r *remote) *cobra.Command {
-	return ask(r, &cobra.Command{Use: "get COURIER", Short: "Show a courier", Args: cobra.ExactArgs(1)}, courierID,
+	return ask(r, &cobra.Command{Use: "get COURIER", Short: "Show a courier"}, courierID,
 		func(ctx context.Context, c *client.Client, args []string) (*client.Courier, error) {
 			return c.Courier(ctx, args[0])
 		}, describeCourier)
@@ -93,7 +94,7 @@ func courierRow(c *client.Courier) string {
 func courierList(r *remote) *cobra.Command {
 	var f client.CourierFilter
 	var l listing
-	cmd := &cobra.Command{Use: "list", Short: "List couriers, newest first", Args: cobra.NoArgs}
+	cmd := &cobra.Command{Use: "list", Short: "List couriers, newest first"}
 	fs := cmd.Flags()
 	onDuty := fs.Bool("on-duty", false, "only those on duty; --on-duty=false: only the others")
 	fs.StringVarP(&f.Search, "search", "q", "", "only with this `text` in the name or phone number")
@@ -105,15 +106,15 @@ func courierList(r *remote) *cobra.Command {
 }
 
 func courierNear(r *remote) *cobra.Command {
-	limit := 0
-	cmd := &cobra.Command{Use: "near LAT,LON", Short: "List the couriers on duty nearest to a place", Args: cobra.ExactArgs(1)}
-	cmd.Flags().IntVar(&limit, "limit", 0, "how many at `most`")
+	var limit atLeastOne
+	cmd := &cobra.Command{Use: "near LAT,LON", Short: "List the couriers on duty nearest to a place"}
+	cmd.Flags().Var(&limit, "limit", "how many at `most`; else as many as the server tells")
 	return r.on(cmd, nil, func(ctx context.Context, c *client.Client, args []string) error {
 		at, err := point(args[0])
 		if err != nil {
-			return fmt.Errorf("the place %q %w", args[0], err)
+			return usagef("the place %q %w", args[0], err)
 		}
-		near, err := c.NearCouriers(ctx, *at, limit)
+		near, err := c.NearCouriers(ctx, *at, int(limit))
 		if err != nil {
 			return err
 		}
@@ -126,7 +127,7 @@ func courierNear(r *remote) *cobra.Command {
 func courierLocate(r *remote) *cobra.Command {
 	var at *client.Point
 	cmd := r.on(&cobra.Command{
-		Use: "locate COURIER", Short: "Show where a courier is, or with --at report it", Args: cobra.ExactArgs(1),
+		Use: "locate COURIER", Short: "Show where a courier is, or with --at report it",
 	}, courierID, func(ctx context.Context, c *client.Client, args []string) error {
 		if at != nil {
 			got, err := c.ReportPositions(ctx, args[0], []client.Position{{Lat: at.Lat, Lon: at.Lon}})
@@ -160,7 +161,7 @@ func fieldReceived(w io.Writer, got client.Received) {
 
 func courierOrders(r *remote) *cobra.Command {
 	var l listing
-	cmd := &cobra.Command{Use: "orders COURIER", Short: "List a courier's orders, active ones first", Args: cobra.ExactArgs(1)}
+	cmd := &cobra.Command{Use: "orders COURIER", Short: "List a courier's orders, active ones first"}
 	l.flags(cmd)
 	return r.on(cmd, courierID, func(ctx context.Context, c *client.Client, args []string) error {
 		return list(r, c.CourierOrders(ctx, args[0], l.page()), l, orderHeader, orderRow)

@@ -36,12 +36,12 @@ type demonstration struct {
 func demoCommand(e *env) *cobra.Command {
 	d := &demonstration{env: e}
 	cmd := &cobra.Command{
-		Use: "demo", Short: "Show a day in Helsinki: a server of its own, with couriers who deliver along real streets", Args: cobra.NoArgs,
+		Use: "demo", Short: "Show a day in Helsinki: a server of its own, with couriers who deliver along real streets",
 		Example: `  order-tracking demo
   order-tracking demo --speed 1 --seed 7`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if !(d.speed >= 0.1 && d.speed <= 10) || d.couriers < 1 || d.couriers > 500 {
-				return errors.New("--speed must be from 0.1 to 10, --couriers from 1 to 500")
+				return usagef("--speed must be from 0.1 to 10, --couriers from 1 to 500")
 			}
 			if d.addr == "" {
 				d.addr = freeAddr(cmd.Context(), "127.0.0.1:8080")

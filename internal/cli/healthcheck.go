@@ -26,7 +26,7 @@ func healthcheckCommand(e *env) *cobra.Command {
 		client := http.Client{Timeout: 3 * time.Second}
 		resp, err := client.Do(req)
 		if err != nil {
-			return err
+			return exitError{err, exitFailed} // Docker knows 0 and 1
 		}
 		defer func() { _ = resp.Body.Close() }() // only its status is read
 		if resp.StatusCode != http.StatusOK {

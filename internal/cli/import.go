@@ -26,7 +26,7 @@ const shownErrors = 20
 func importCommand(e *env) *cobra.Command {
 	in := &importing{}
 	cmd := &cobra.Command{
-		Use: "import FILE|-", Short: "Take over orders and couriers from an export or a spreadsheet", Args: cobra.ExactArgs(1),
+		Use: "import FILE|-", Short: "Take over orders and couriers from an export or a spreadsheet",
 		Long: `Takes over orders and couriers from a file of the formats that export writes. Rows that
 can't be taken are reported with their line; the others are kept. Rows that are there
 already and are the same are left alone, so an import that broke off can be run again. With
@@ -35,6 +35,7 @@ already and are the same are left alone, so an import that broke off can be run 
 	in.remote = e.remoteFlags(cmd)
 	fs := cmd.Flags()
 	fs.StringVar(&in.format, "format", "", "ndjson or csv: the `format`; else by the file's name")
+	completeFlag(cmd, "format", "ndjson", "csv")
 	fs.StringVar(&in.resume, "resume", "", "`FILE` that remembers how far the import is; deleted when it is done")
 	fs.StringVar(&in.report, "report", "", "`FILE` to write every refused row to, as NDJSON; else the first are printed")
 	return in.on(cmd, nil, func(ctx context.Context, c *client.Client, args []string) error { return in.run(ctx, c, args[0]) })
@@ -112,7 +113,7 @@ func (in *importing) run(ctx context.Context, c *client.Client, file string) err
 func (in *importing) open(file string) (io.ReadCloser, int64, error) {
 	if file == "-" {
 		if in.resume != "" {
-			return nil, 0, errors.New("--resume needs a file that can be read again, not the standard input")
+			return nil, 0, usagef("--resume needs a file that can be read again, not the standard input")
 		}
 		return io.NopCloser(in.stdin), -1, nil
 	}
@@ -260,7 +261,7 @@ func (in *importing) end(err error) error {
 		}
 	}
 	if s.Failed > 0 {
-		return fmt.Errorf("%d rows were refused", s.Failed)
+		return exitError{fmt.Errorf("%d rows were refused", s.Failed), exitRefused}
 	}
 	return nil
 }

@@ -74,7 +74,7 @@ func TestImportShowsWhatIsRefused(t *testing.T) {
 	r := start(t)
 	good := `{"customer":{"name":"Ann"},"dropoff":{"address":"x"}}`
 	o := r.runWith(good+"\n{\n"+good+"\n{}\n", "import", "-")
-	require.Equal(t, 1, o.code)
+	require.Equal(t, 3, o.code)
 	require.Equal(t, "4 rows read: 2 created, 0 known, 2 refused\n", o.out)
 	lines := strings.Split(o.errors, "\n")
 	require.Len(t, lines, 4, o.errors)

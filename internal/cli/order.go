@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -22,7 +21,7 @@ func orderCommand(e *env) *cobra.Command {
 }
 
 func orderGet(r *remote) *cobra.Command {
-	return ask(r, &cobra.Command{Use: "get ORDER", Short: "Show an order", Args: cobra.ExactArgs(1)}, orderID,
+	return ask(r, &cobra.Command{Use: "get ORDER", Short: "Show an order"}, orderID,
 		func(ctx context.Context, c *client.Client, args []string) (*client.Order, error) {
 			return c.Order(ctx, args[0])
 		}, describeOrder)
@@ -63,7 +62,7 @@ func expected(e *client.Estimate) string {
 
 func orderList(r *remote) *cobra.Command {
 	var l listing
-	cmd := &cobra.Command{Use: "list", Short: "List orders, newest first", Args: cobra.NoArgs}
+	cmd := &cobra.Command{Use: "list", Short: "List orders, newest first"}
 	filter := orderFilter(cmd)
 	l.flags(cmd)
 	return r.on(cmd, nil, func(ctx context.Context, c *client.Client, _ []string) error {
@@ -95,6 +94,7 @@ func orderFilter(cmd *cobra.Command) func() client.OrderFilter {
 	fs.StringVarP(&f.Search, "search", "q", "", "only with this `text` in the number, external id, name or address")
 	momentVar(fs, &from, "from", "only created at this `time` or later: RFC 3339, or -24h")
 	momentVar(fs, &to, "to", "only created before this `time`")
+	completeFlag(cmd, "status", client.Statuses()...)
 	active := fs.Bool("active", false, "only those still on their way; --active=false: only finished ones")
 	return func() client.OrderFilter {
 		for _, s := range *statuses {
@@ -114,7 +114,7 @@ func orderFilter(cmd *cobra.Command) func() client.OrderFilter {
 func orderStatus(r *remote) *cobra.Command {
 	var in client.StatusChange
 	cmd := r.on(&cobra.Command{
-		Use: "status ORDER [STATUS]", Short: "Show where an order stands, or take it one step further", Args: cobra.RangeArgs(1, 2),
+		Use: "status ORDER [STATUS]", Short: "Show where an order stands, or take it one step further",
 	}, orderID, func(ctx context.Context, c *client.Client, args []string) error {
 		if len(args) == 1 {
 			s, err := c.Status(ctx, args[0])
@@ -134,6 +134,12 @@ func orderStatus(r *remote) *cobra.Command {
 		return r.show(o, func(w io.Writer) { describeOrder(w, o) })
 	})
 	fs := cmd.Flags()
+	cmd.ValidArgsFunction = func(cmd *cobra.Command, args []string, toComplete string) ([]string, cobra.ShellCompDirective) {
+		if len(args) != 1 {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		return choices(client.Statuses()...)(cmd, args, toComplete)
+	}
 	fs.StringVar(&in.Reason, "reason", "", "`why`")
 	momentVar(fs, &in.OccurredAt, "at", "when it happened, a `time`: RFC 3339, or -10m")
 	pointVar(fs, &in.Location, "location", "where it happened, `LAT,LON`")
@@ -142,7 +148,7 @@ func orderStatus(r *remote) *cobra.Command {
 
 func orderCancel(r *remote) *cobra.Command {
 	var reason string
-	cmd := ask(r, &cobra.Command{Use: "cancel ORDER", Short: "Cancel an order before it is handed over", Args: cobra.ExactArgs(1)}, orderID,
+	cmd := ask(r, &cobra.Command{Use: "cancel ORDER", Short: "Cancel an order before it is handed over"}, orderID,
 		func(ctx context.Context, c *client.Client, args []string) (*client.Order, error) {
 			return c.CancelOrder(ctx, args[0], reason)
 		}, describeOrder)
@@ -153,11 +159,11 @@ func orderCancel(r *remote) *cobra.Command {
 func orderAssign(r *remote) *cobra.Command {
 	var nearest bool
 	cmd := ask(r, &cobra.Command{
-		Use: "assign ORDER [COURIER]", Short: "Give an order to a courier, by id or name, or to the nearest", Args: cobra.RangeArgs(1, 2),
+		Use: "assign ORDER [COURIER]", Short: "Give an order to a courier, by id or name, or to the nearest",
 	}, orderID, func(ctx context.Context, c *client.Client, args []string) (*client.Order, error) {
 		switch {
 		case nearest == (len(args) == 2):
-			return nil, errors.New("name a courier or say --nearest")
+			return nil, usagef("COURIER is missing: name a courier, or say --nearest (not both)")
 		case nearest:
 			return c.AssignNearest(ctx, args[0])
 		}
@@ -172,7 +178,7 @@ func orderAssign(r *remote) *cobra.Command {
 }
 
 func orderTrack(r *remote) *cobra.Command {
-	return ask(r, &cobra.Command{Use: "track ORDER", Short: "Show where an order is and how it came there", Args: cobra.ExactArgs(1)}, orderID,
+	return ask(r, &cobra.Command{Use: "track ORDER", Short: "Show where an order is and how it came there"}, orderID,
 		func(ctx context.Context, c *client.Client, args []string) (*client.Track, error) {
 			return c.Track(ctx, args[0])
 		}, func(w io.Writer, t *client.Track) {
@@ -194,7 +200,7 @@ func orderTrack(r *remote) *cobra.Command {
 }
 
 func orderEvents(r *remote) *cobra.Command {
-	return r.on(&cobra.Command{Use: "events ORDER", Short: "Show the whole history of an order", Args: cobra.ExactArgs(1)}, orderID,
+	return r.on(&cobra.Command{Use: "events ORDER", Short: "Show the whole history of an order"}, orderID,
 		func(ctx context.Context, c *client.Client, args []string) error {
 			events, err := c.Events(ctx, args[0])
 			if err != nil {
@@ -224,7 +230,7 @@ func by(e client.Event) string {
 func orderNotify(r *remote) *cobra.Command {
 	var in client.Notice
 	cmd := ask(r, &cobra.Command{
-		Use: "notify ORDER", Short: "Send the customer a message; without one, where the order stands", Args: cobra.ExactArgs(1),
+		Use: "notify ORDER", Short: "Send the customer a message; without one, where the order stands",
 	}, orderID, func(ctx context.Context, c *client.Client, args []string) (*client.Notified, error) {
 		return c.Notify(ctx, args[0], in)
 	}, func(w io.Writer, n *client.Notified) {

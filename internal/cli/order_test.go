@@ -50,8 +50,8 @@ func TestOrderCommands(t *testing.T) {
 	r.run("order", "edit", "A-1").fails("nothing to change")
 
 	courier := r.run("courier", "create", "--name", "Ivan", "--vehicle", "van", "--json").json()["id"].(string)
-	r.run("order", "assign", "A-1").fails("name a courier or say --nearest")
-	r.run("order", "assign", "A-1", "Ivan", "--nearest").fails("name a courier or say --nearest")
+	r.run("order", "assign", "A-1").fails("COURIER is missing: name a courier, or say --nearest")
+	r.run("order", "assign", "A-1", "Ivan", "--nearest").fails("COURIER is missing: name a courier, or say --nearest")
 	r.run("order", "assign", "A-1", "--nearest").fails("no_courier_available")
 	require.Equal(t, courier, r.run("order", "assign", "A-1", "ivan", "--json").json()["courier_id"])
 	r.run("order", "status", "A-1", "picked_up").ok()
@@ -91,7 +91,7 @@ func TestOrderListAndFiles(t *testing.T) {
 	require.Equal(t, 0, lines("--active=false"))
 	require.Equal(t, 5, lines("--limit", "3"))
 	r.run("order", "list", "--from", "x").fails("--from", "must be a time")
-	r.run("order", "list", "--status", "lost").fails("validation_failed")
+	r.run("order", "list", "--status", "lost").failsWith(3, "validation_failed")
 }
 
 func TestCourierCommands(t *testing.T) {

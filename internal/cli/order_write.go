@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -96,7 +95,7 @@ func (p *particulars) change(customer client.Customer, pickup, dropoff *client.P
 func orderCreate(r *remote) *cobra.Command {
 	var p particulars
 	cmd := &cobra.Command{
-		Use: "create", Short: "Create an order of flags, or of JSON", Args: cobra.NoArgs,
+		Use: "create", Short: "Create an order of flags, or of JSON",
 		Example: `  order-tracking order create --name Anna --dropoff "Main St 1"
   order-tracking order create --file order.json`,
 	}
@@ -170,7 +169,7 @@ func item(text string) client.Item {
 func orderEdit(r *remote) *cobra.Command {
 	var p particulars
 	var exception client.Exception
-	cmd := &cobra.Command{Use: "edit ORDER", Short: "Change an order's particulars", Args: cobra.ExactArgs(1)}
+	cmd := &cobra.Command{Use: "edit ORDER", Short: "Change an order's particulars"}
 	fs := cmd.Flags()
 	p.add(fs)
 	fs.StringVar(&exception.Code, "exception", "", "raise an exception with this `code`, such as wrong_address")
@@ -186,7 +185,7 @@ func orderEdit(r *remote) *cobra.Command {
 			e.Exception = &exception
 		}
 		if reflect.ValueOf(e).IsZero() {
-			return nil, errors.New("nothing to change: see --help")
+			return nil, usagef("nothing to change: %s --help lists the flags", cmd.CommandPath())
 		}
 		// Parts of a customer or place were taken from this version.
 		return c.EditOrder(ctx, args[0], e, client.IfMatch(o.Version))

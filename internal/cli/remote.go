@@ -9,9 +9,12 @@ import (
 	"io"
 	"iter"
 	"net"
+	"net/http"
+	"net/url"
 	"os"
 	"strconv"
 	"strings"
+	"syscall"
 	"text/tabwriter"
 	"time"
 
@@ -61,7 +64,7 @@ func (r *remote) connect() (*client.Client, error) {
 	if server == "" {
 		cfg, err := config.Load(nil, r.environ)
 		if err != nil {
-			return nil, fmt.Errorf("which server? %w; or name one by --server", err)
+			return nil, usagef("which server? %w; or name one by --server", err)
 		}
 		if server, err = localURL(cfg.HTTP.Addr); err != nil {
 			return nil, err
@@ -79,7 +82,7 @@ func localURL(addr string) (string, error) {
 		return "", err
 	}
 	if port == "0" {
-		return "", errors.New("http.addr has port 0: name the server by --server")
+		return "", usagef("http.addr has port 0: name the server by --server")
 	}
 	return "http://" + reachable(addr), nil
 }
@@ -130,6 +133,10 @@ func explain(err error) string {
 		}
 		text += "; allowed: " + allowed
 	}
+	var call *url.Error
+	if errors.As(err, &call) && errors.Is(err, syscall.ECONNREFUSED) {
+		text += "; is the server running? --server or " + envServer + " names another"
+	}
 	return strings.Join(strings.Fields(text), " ")
 }
 
@@ -164,14 +171,42 @@ func (r printer) show(v any, human func(w io.Writer)) error {
 	return w.Flush()
 }
 
+// atLeastOne is a flag for how many.
+type atLeastOne int
+
+func (n *atLeastOne) String() string { return strconv.Itoa(int(*n)) }
+func (n *atLeastOne) Type() string   { return "int" }
+
+func (n *atLeastOne) Set(text string) error {
+	v, err := strconv.Atoi(text)
+	if err != nil || v < 1 {
+		return errors.New("must be a whole number, 1 or more")
+	}
+	*n = atLeastOne(v)
+	return nil
+}
+
+// choices completes a flag or an argument.
+func choices[T ~string](values ...T) cobra.CompletionFunc {
+	return cobra.FixedCompletions(stringsOf(values), cobra.ShellCompDirectiveNoFileComp)
+}
+
+// completeFlag makes the shell complete a flag of the command.
+func completeFlag[T ~string](cmd *cobra.Command, flag string, values ...T) {
+	if err := cmd.RegisterFlagCompletionFunc(flag, choices(values...)); err != nil {
+		panic(err) // there is no such flag: a mistake in this package
+	}
+}
+
 // listing is how much of a list is shown; its zero value shows all.
 type listing struct {
-	limit int
+	limit atLeastOne
 	all   bool
 }
 
 func (l *listing) flags(cmd *cobra.Command) {
-	cmd.Flags().IntVar(&l.limit, "limit", 20, "how many at `most`")
+	l.limit = 20
+	cmd.Flags().Var(&l.limit, "limit", "how many at `most`")
 	cmd.Flags().BoolVar(&l.all, "all", false, "all of them")
 }
 
@@ -181,7 +216,7 @@ func (l *listing) page() int {
 	if l.all || l.limit <= 0 {
 		return 500
 	}
-	return min(l.limit+1, 500)
+	return min(int(l.limit)+1, 500)
 }
 
 // list prints entries. For people it is a table; a line at its end says when there
@@ -193,7 +228,7 @@ func list[T any](r *remote, entries iter.Seq2[T, error], l listing, header strin
 		if err != nil {
 			return err
 		}
-		if !l.all && l.limit > 0 && n == l.limit {
+		if !l.all && l.limit > 0 && n == int(l.limit) {
 			if !r.json {
 				_, _ = fmt.Fprintf(w, "… the first %d; --all shows all\n", l.limit)
 			}
@@ -248,7 +283,9 @@ func orderID(ctx context.Context, c *client.Client, name string) (string, error)
 			return o.ID, nil
 		}
 	}
-	return "", fmt.Errorf("no order has the id, external id or number %q", name)
+	return "", &client.Problem{
+		Status: http.StatusNotFound, Code: client.CodeOrderNotFound, Detail: fmt.Sprintf("no order has the id, external id or number %q", name),
+	}
 }
 
 // courierID finds the courier that somebody means by id or name.
@@ -263,13 +300,15 @@ func courierID(ctx context.Context, c *client.Client, name string) (string, erro
 			return "", err
 		case !strings.EqualFold(courier.Name, name):
 		case found != "":
-			return "", fmt.Errorf("several couriers are called %q: say which by its id", name)
+			return "", usagef("several couriers are called %q: say which by its id", name)
 		default:
 			found = courier.ID
 		}
 	}
 	if found == "" {
-		return "", fmt.Errorf("no courier has the id or name %q", name)
+		return "", &client.Problem{
+			Status: http.StatusNotFound, Code: client.CodeCourierNotFound, Detail: fmt.Sprintf("no courier has the id or name %q", name),
+		}
 	}
 	return found, nil
 }

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -19,7 +18,7 @@ const replayBatch = 200
 
 func replayCommand(e *env) *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "replay FILE", Short: "Drive a courier along a recorded trail, a .gpx or .csv file", Args: cobra.ExactArgs(1),
+		Use: "replay FILE", Short: "Drive a courier along a recorded trail, a .gpx or .csv file",
 		Example: `  order-tracking replay monday.gpx --courier Ivan
   order-tracking replay monday.gpx --speed 4      four times as fast as it was
   order-tracking replay monday.csv --speed 0      at once, as if the last place were now`,
@@ -32,7 +31,7 @@ func replayCommand(e *env) *cobra.Command {
 	r.patience = watchPatience
 	return r.on(cmd, nil, func(ctx context.Context, c *client.Client, args []string) error {
 		if !(*speed >= 0) || !(*pace > 0 && *pace <= 100) {
-			return errors.New("--speed must not be negative, --pace more than 0 and at most 100")
+			return usagef("--speed must not be negative, --pace more than 0 and at most 100")
 		}
 		trail, err := readTrail(args[0])
 		if err == nil {

@@ -44,7 +44,7 @@ func (e *env) serve(cmd *cobra.Command, args []string) error {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(collectAt)
 	}
-	cfg, err := config.Load(args, e.environ)
+	cfg, err := e.load(args)
 	if errors.Is(err, pflag.ErrHelp) {
 		return e.help(cmd)
 	}

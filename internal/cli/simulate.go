@@ -2,12 +2,12 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"math"
 	"math/rand/v2"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -34,7 +34,9 @@ type simulation struct {
 	middle    *client.Point
 	trails    [][]client.Point // from files
 	next      atomic.Int64     // counts orders that were begun
+	begun     time.Time
 	delivered atomic.Int64
+	driven    atomic.Int64 // nanoseconds that couriers spent on orders that they delivered
 	accepted  atomic.Int64
 	dropped   atomic.Int64
 }
@@ -42,7 +44,7 @@ type simulation struct {
 func simulateCommand(e *env) *cobra.Command {
 	s := &simulation{}
 	cmd := &cobra.Command{
-		Use: "simulate", Short: "Make couriers and orders and drive them, for demonstrations and for load", Args: cobra.NoArgs,
+		Use: "simulate", Short: "Make couriers and orders and drive them, for demonstrations and for load",
 		Example: `  order-tracking simulate
   order-tracking simulate --couriers 200 --orders 1000 --every 1s --speed 12
   order-tracking simulate --gpx monday.gpx,tuesday.gpx --forever`,
@@ -67,11 +69,11 @@ func simulateCommand(e *env) *cobra.Command {
 func (s *simulation) prepare() error {
 	switch {
 	case s.couriers < 1 || s.orders < 0:
-		return errors.New("--couriers must be 1 or more, --orders not negative")
+		return usagef("--couriers must be 1 or more, --orders not negative")
 	case !(s.radius > 0 && s.radius <= 1e6) || !(s.speed > 0 && s.speed <= 90):
-		return errors.New("--radius must be more than 0 and at most 1000000 metres, --speed more than 0 and at most 90 metres per second")
+		return usagef("--radius must be more than 0 and at most 1000000 metres, --speed more than 0 and at most 90 metres per second")
 	case s.every < time.Millisecond || s.handover < 0:
-		return errors.New("--every must be 1ms or more, --handover not negative")
+		return usagef("--every must be 1ms or more, --handover not negative")
 	}
 	for _, file := range s.gpx {
 		trail, err := readTrail(file)
@@ -95,12 +97,18 @@ func (s *simulation) run(ctx context.Context, c *client.Client) error {
 	if err := s.prepare(); err != nil {
 		return err
 	}
-	started := time.Now()
+	s.begun = time.Now()
 	g, driving := errgroup.WithContext(ctx)
+	done := make(chan struct{})
+	var shown sync.WaitGroup
+	shown.Go(func() { s.showProgress(done) })
 	for i := range s.couriers {
 		g.Go(func() error { return s.courier(driving, i) })
 	}
-	if err := g.Wait(); err != nil && ctx.Err() == nil {
+	err := g.Wait()
+	close(done)
+	shown.Wait()
+	if err != nil && ctx.Err() == nil {
 		return err
 	}
 	summary := struct {
@@ -109,7 +117,7 @@ func (s *simulation) run(ctx context.Context, c *client.Client) error {
 		Accepted  int64   `json:"accepted"`
 		Dropped   int64   `json:"dropped"`
 		Seconds   float64 `json:"seconds"`
-	}{s.couriers, s.delivered.Load(), s.accepted.Load(), s.dropped.Load(), time.Since(started).Round(time.Millisecond).Seconds()}
+	}{s.couriers, s.delivered.Load(), s.accepted.Load(), s.dropped.Load(), time.Since(s.begun).Round(time.Millisecond).Seconds()}
 	return s.show(summary, func(w io.Writer) {
 		field(w, "Couriers", strconv.Itoa(summary.Couriers))
 		field(w, "Delivered", fmt.Sprintf("%d in %v s", summary.Delivered, summary.Seconds))

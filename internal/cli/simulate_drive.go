@@ -25,6 +25,7 @@ var (
 
 // deliver takes one order from its creation to its end.
 func (d *drive) deliver(ctx context.Context) error {
+	started := time.Now()
 	from, to, way := d.job()
 	o, err := d.client.CreateOrder(ctx, client.Draft{
 		Customer: client.Customer{Name: firstNames[d.luck.IntN(len(firstNames))]},
@@ -55,8 +56,10 @@ func (d *drive) deliver(ctx context.Context) error {
 			return err
 		}
 	}
+	d.driven.Add(int64(time.Since(started)))
 	d.delivered.Add(1)
 	if !d.json {
+		d.clearProgress()
 		_, _ = fmt.Fprintf(d.stdout, "%s  %s delivered %s\n", time.Now().Format("15:04:05"), d.name, o.Number)
 	}
 	return nil

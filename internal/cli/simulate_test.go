@@ -46,6 +46,28 @@ func TestSimulate(t *testing.T) {
 	}
 }
 
+// What is left is told from the first second, computed before anything is delivered and
+// measured afterwards.
+func TestSimulationTellsHowLongItTakes(t *testing.T) {
+	s := &simulation{couriers: 5, orders: 12, radius: 1500, speed: 10, every: 2 * time.Second, handover: 5 * time.Second}
+	// Two ways of 0.9054 radii, 4/π times that along streets, at 10 m/s.
+	require.InDelta(t, 2*0.9054*1500*4/math.Pi/10+2*5+2, s.computedOrderTime().Seconds(), 0.1)
+	require.Equal(t, "0 of 12 delivered, about 17m54s left", s.progressLine(0))
+	s.delivered.Store(4)
+	s.driven.Store(int64(4 * 5 * time.Minute))
+	require.Equal(t, "4 of 12 delivered, about 9m0s left", s.progressLine(6*time.Minute))
+	require.Equal(t, "4 of 12 delivered, nearly done", s.progressLine(time.Hour))
+	s.trails = [][]client.Point{{{Lat: 55, Lon: 37}, offset(client.Point{Lat: 55, Lon: 37}, 3000, 0)}}
+	require.InDelta(t, 0.9054*1500*4/math.Pi/10+300+2*5+2, s.computedOrderTime().Seconds(), 0.5)
+	s.forever = true
+	require.Equal(t, "4 delivered, 0 positions sent", s.progressLine(0))
+
+	r := start(t)
+	o := r.run("simulate", "--couriers", "1", "--orders", "1", "--radius", "1", "--speed", "80", "--every", "5ms", "--handover", "0s")
+	o.ok()
+	require.Contains(t, o.errors, "1 courier, 1 order around 55.751200,37.618400; Ctrl-C ends it\n0 of 1 delivered, ")
+}
+
 const gpx = `<?xml version="1.0"?><gpx version="1.1" creator="x" xmlns="http://www.topografix.com/GPX/1/1"><trk><trkseg>
 <trkpt lat="55.7500" lon="37.6000"><ele>150</ele><time>2026-05-04T12:00:00Z</time></trkpt>
 <trkpt lat="55.7501" lon="37.6000"><time>2026-05-04T12:00:02Z</time></trkpt></trkseg><trkseg>

@@ -19,7 +19,7 @@ const watchPatience = time.Minute
 func watchCommand(e *env) *cobra.Command {
 	var history bool
 	cmd := &cobra.Command{
-		Use: "watch ORDER", Short: "Follow one order as it goes, until it is finished", Args: cobra.ExactArgs(1),
+		Use: "watch ORDER", Short: "Follow one order as it goes, until it is finished",
 		Example: `  order-tracking watch A-1042
   order-tracking watch A-1042 --history --json | jq .type`,
 	}

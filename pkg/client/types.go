@@ -27,6 +27,15 @@ const (
 	StatusFailed         Status = "failed"
 )
 
+// Statuses returns all of them, in the order of a delivery.
+func Statuses() []Status {
+	return []Status{
+		StatusCreated, StatusConfirmed, StatusAssigned, StatusAtPickup, StatusPickedUp, StatusInTransit, StatusOutForDelivery,
+		StatusAtDropoff, StatusReadyForPickup, StatusDeliveryFailed, StatusReturning, StatusDelivered, StatusReturned, StatusCancelled,
+		StatusFailed,
+	}
+}
+
 // Point is a place in degrees (WGS 84).
 type Point struct {
 	Lat float64 `json:"lat"`

@@ -19,6 +19,14 @@ func TestOrdersHaveTheFieldsOfTheServer(t *testing.T) {
 	require.ElementsMatch(t, want, fieldsOf(reflect.TypeFor[client.Order](), ""))
 }
 
+func TestStatusesAreTheServers(t *testing.T) {
+	var want []client.Status
+	for _, s := range domain.Statuses() {
+		want = append(want, client.Status(s))
+	}
+	require.Equal(t, want, client.Statuses())
+}
+
 // fieldsOf lists the JSON fields of a type and of the types in it, as paths.
 func fieldsOf(v reflect.Type, at string) []string {
 	for v.Kind() == reflect.Pointer || v.Kind() == reflect.Slice {
