@@ -15,7 +15,7 @@ import (
 func mapCommand(e *env) *cobra.Command {
 	cmd := group("map", "Look at the file that the pages' maps are drawn on")
 	cmd.AddCommand(&cobra.Command{
-		Use: "check FILE", Short: "Say what a PMTiles file covers, and whether every tile of it can be read", Args: cobra.ExactArgs(1),
+		Use: "check FILE", Short: "Say what a PMTiles file covers, and whether every tile of it can be read",
 		RunE: func(_ *cobra.Command, args []string) error {
 			a, err := pmtiles.Open(args[0])
 			if err != nil {
