@@ -75,6 +75,9 @@ func (d *demonstration) run(ctx context.Context) (err error) {
 		}
 		err = errors.Join(err, os.RemoveAll(dir))
 	}()
+	if err := os.WriteFile(filepath.Join(dir, "map.pmtiles"), demo.Map, 0o600); err != nil {
+		return err
+	}
 	cfg, err := config.Load(d.flags(dir), nil)
 	if err != nil {
 		return err
@@ -115,6 +118,7 @@ func (d *demonstration) flags(dir string) []string {
 	shorter := func(t time.Duration) string { return time.Duration(float64(t) / d.speed).String() }
 	for key, value := range map[string]string{
 		"database.url": "sqlite://" + path("orders.db"), "kafka.dir": path("kafka"), "http.access_log": "false", "arrival.near": "150",
+		"map.pmtiles": path("map.pmtiles"), "brand.name": "Helsinki Kitchens",
 		"estimate.speeds.foot": number(1.3 * d.speed), "estimate.speeds.bicycle": number(4 * d.speed), "estimate.speeds.motorbike": number(6.5 * d.speed),
 		"estimate.handover": shorter(time.Minute), "estimate.dispatch": shorter(7 * time.Minute), "estimate.default": shorter(15 * time.Minute),
 	} {

@@ -2,13 +2,17 @@ package cli
 
 import (
 	"context"
+	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/order-tracking/order-tracking/internal/demo"
 )
 
 // The demo starts, says where to look, stops when told to, and leaves nothing behind unless
@@ -30,6 +34,15 @@ func TestDemo(t *testing.T) {
 			code <- newEnv(Build{Version: "1.2.3"}, environ, strings.NewReader(""), &out, &errs).run(ctx, args)
 		}()
 		require.Eventually(t, func() bool { return strings.Contains(out.String(), "Follow ") }, 20*time.Second, 10*time.Millisecond)
+		if !keep {
+			base := regexp.MustCompile(`http://[0-9.:]+`).FindString(out.String())
+			req, err := http.NewRequestWithContext(ctx, http.MethodGet, base+"/map.pmtiles", nil)
+			require.NoError(t, err)
+			resp, err := http.DefaultClient.Do(req)
+			require.NoError(t, err)
+			require.EqualValues(t, len(demo.Map), resp.ContentLength)
+			require.NoError(t, resp.Body.Close())
+		}
 		stop()
 		require.Zero(t, <-code, errs.String())
 		require.Contains(t, out.String(), "© OpenStreetMap contributors")
