@@ -23,6 +23,7 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 	httpserver "github.com/order-tracking/order-tracking/internal/http"
 	"github.com/order-tracking/order-tracking/internal/idempotency"
+	"github.com/order-tracking/order-tracking/internal/infrastructure/cache"
 	"github.com/order-tracking/order-tracking/internal/infrastructure/messaging"
 	"github.com/order-tracking/order-tracking/internal/infrastructure/messaging/broker"
 	"github.com/order-tracking/order-tracking/internal/orders"
@@ -45,6 +46,7 @@ type App struct {
 	alone    bool // there is no other replica
 	live     domain.LiveStore
 	wakeups  domain.Wakeups // nil where there is one process
+	redis    *cache.Redis   // nil where there is none
 	embedded *broker.Broker
 	producer *messaging.Producer
 	// telemetry publishes positions.
@@ -73,7 +75,10 @@ func New(ctx context.Context, cfg *config.Config, log *zap.Logger, version strin
 	a := &App{cfg: cfg, log: log, version: version, metrics: prometheus.NewRegistry()}
 	for _, step := range []func(context.Context) error{a.listen, a.openParts, a.connect, a.restore, a.openCarriers, a.buildDoors} {
 		if err := step(ctx); err != nil {
-			return nil, errors.Join(err, a.Close())
+			if closeErr := a.Close(); closeErr != nil {
+				log.Warn("what was opened did not close", zap.Error(closeErr))
+			}
+			return nil, err
 		}
 	}
 	return a, nil

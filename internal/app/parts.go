@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	nethttp "net/http"
 	"time"
@@ -10,7 +9,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"go.uber.org/zap"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/order-tracking/order-tracking/config"
 	"github.com/order-tracking/order-tracking/internal/domain"
@@ -18,10 +16,7 @@ import (
 	grpcserver "github.com/order-tracking/order-tracking/internal/grpc"
 	httpserver "github.com/order-tracking/order-tracking/internal/http"
 	"github.com/order-tracking/order-tracking/internal/idempotency"
-	"github.com/order-tracking/order-tracking/internal/infrastructure/cache"
-	"github.com/order-tracking/order-tracking/internal/infrastructure/database"
 	"github.com/order-tracking/order-tracking/internal/infrastructure/messaging"
-	"github.com/order-tracking/order-tracking/internal/infrastructure/messaging/broker"
 	"github.com/order-tracking/order-tracking/internal/infrastructure/routing"
 	"github.com/order-tracking/order-tracking/internal/orders"
 	"github.com/order-tracking/order-tracking/internal/outbox"
@@ -38,98 +33,16 @@ type systemClock struct{}
 
 func (systemClock) Now() time.Time { return time.Now() }
 
-// openParts opens the database and the broker side by side: each reads files.
-func (a *App) openParts(ctx context.Context) error {
-	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() (err error) {
-		a.store, err = a.openStore(ctx)
-		return err
-	})
-	g.Go(func() (err error) {
-		if !a.cfg.Kafka.Embedded() {
-			return nil
-		}
-		a.embedded, err = broker.Start(ctx, broker.Config{
-			Listen: a.cfg.Kafka.Listen, PortFixed: a.cfg.KafkaListenExplicit, Dir: a.cfg.Kafka.Dir,
-			Partitions: a.cfg.Kafka.Partitions, Log: a.log,
-		})
-		return err
-	})
-	err := g.Wait()
-	if a.embedded != nil {
-		a.closing(a.embedded.Close)
-	}
-	if a.store != nil {
-		a.closing(a.store.Close)
-	}
-	return err
-}
-
-func (a *App) openStore(ctx context.Context) (store, error) {
-	engine, target, err := a.cfg.Database.ParseURL()
-	if err != nil {
-		return nil, err
-	}
-	o := database.Options{MaxGroup: a.cfg.Database.MaxGroup, Log: a.log}
-	if engine == config.SQLite { // whose file belongs to one process
-		a.alone = true
-		return database.OpenSQLite(ctx, target, o)
-	}
-	return patiently(ctx, a.log, "the database", func() (*database.Store, error) { return database.OpenPostgres(ctx, target, o) })
-}
-
-// startPatience is how long the start waits for what has its own start, such as the
-// database of a stack that comes up.
-const startPatience = 30 * time.Second
-
-// patiently tries again while the answer is that something is unavailable.
-func patiently[T any](ctx context.Context, log *zap.Logger, what string, open func() (T, error)) (T, error) {
-	ctx, cancel := context.WithTimeout(ctx, startPatience)
-	defer cancel()
-	for logged := false; ; logged = true {
-		v, err := open()
-		if domain.CodeOf(err) != domain.CodeUnavailable {
-			return v, err
-		}
-		if !logged {
-			log.Warn("waiting for "+what, zap.Error(errors.Unwrap(err)))
-		}
-		select {
-		case <-ctx.Done():
-			return v, err
-		case <-time.After(500 * time.Millisecond):
-		}
-	}
-}
-
-// openLive sets up what is hot: in this process, or in a Redis that replicas share.
-func (a *App) openLive(ctx context.Context) error {
-	if a.cfg.Redis.InMemory() {
-		a.live = cache.NewMemory(cache.MemoryOptions{})
-		return nil
-	}
-	r, err := cache.NewRedis(ctx, a.cfg.Redis.URL, cache.RedisOptions{Prefix: a.cfg.Redis.Prefix, Log: a.log})
-	if err != nil {
-		return fmt.Errorf("redis.url: %w", err)
-	}
-	a.closing(r.Close)
-	a.live, a.wakeups = r, r
-	return nil
-}
-
 // connect sets up what talks to the broker, and what is kept in memory.
 func (a *App) connect(ctx context.Context) (err error) {
-	if err := a.openLive(ctx); err != nil {
-		return err
-	}
 	client := a.kafkaClient()
 	if a.producer, err = messaging.NewProducer(client); err != nil {
-		return fmt.Errorf("kafka.brokers: %w", err)
+		return fmt.Errorf("kafka.brokers (KAFKA_BROKERS): %w", err)
 	}
 	a.closing(func() error { a.producer.Close(); return nil })
 	// Positions have a producer of their own: one that fails must not disturb events.
 	if a.telemetry, err = messaging.NewProducer(client); err != nil {
-		return fmt.Errorf("kafka.brokers: %w", err)
+		return fmt.Errorf("kafka.brokers (KAFKA_BROKERS): %w", err)
 	}
 	a.closing(func() error { a.telemetry.Close(); return nil })
 	a.relay = outbox.New(a.store, a.producer, a.log)

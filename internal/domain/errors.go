@@ -115,6 +115,15 @@ func Internal(what string, cause error) *Error {
 	return &Error{Code: CodeInternal, Message: what, cause: cause}
 }
 
+// Explained says what err does and then the causes that sentences for callers leave out:
+// for logs.
+func Explained(err error) error {
+	if e, ok := errors.AsType[*Error](err); ok && e.cause != nil {
+		return fmt.Errorf("%w: %w", err, Explained(e.cause))
+	}
+	return err
+}
+
 // CodeOf returns the code of err: CodeInternal for an error that has none, "" for nil.
 func CodeOf(err error) Code {
 	if err == nil {

@@ -191,7 +191,7 @@ func TestCausesAreLoggedAndNotTold(t *testing.T) {
 	for _, e := range r.logs.FilterMessageSnippet("gRPC call failed").All() {
 		told += fmt.Sprint(e.ContextMap())
 	}
-	require.Equal(t, 2, strings.Count(strings.ReplaceAll(told, "cause", "cause:"), "disk on fire"), told)
+	require.Equal(t, 2, strings.Count(told, "disk on fire"), told)
 }
 
 func TestHealth(t *testing.T) {

@@ -84,17 +84,13 @@ func (o *telemetry) done(ctx context.Context, c *call, code codes.Code) {
 // failed writes down what callers are not told: unexpected errors, and once a burst the
 // causes of what is unavailable.
 func (o *telemetry) failed(c *call, err error) {
-	var e *domain.Error
-	fields := []zap.Field{zap.String("method", c.method), zap.String("request_id", c.id), zap.Error(err)}
-	if errors.As(err, &e) && e.Unwrap() != nil {
-		fields = append(fields, zap.NamedError("cause", e.Unwrap()))
-	}
+	fields := []zap.Field{zap.String("method", c.method), zap.String("request_id", c.id), zap.Error(domain.Explained(err))}
 	switch domain.CodeOf(err) {
 	case domain.CodeInternal:
 		o.log.Error("gRPC call failed", fields...)
 	case domain.CodeUnavailable:
 		if !errors.Is(err, context.Canceled) { // the caller left
-			o.bursts.Warn("gRPC call failed: "+e.Message, fields...)
+			o.bursts.Warn("gRPC call failed: "+err.Error(), fields...)
 		}
 	}
 }

@@ -77,11 +77,7 @@ func (s *Server) finish(c *gin.Context, start time.Time) {
 // failed writes down what callers are not told: unexpected errors, and once a burst the
 // causes of what is unavailable.
 func (s *Server) failed(c *gin.Context, err error) {
-	fields := []zap.Field{zap.String("route", c.FullPath()), zap.String("request_id", requestIDOf(c)), zap.Error(err)}
-	var e *domain.Error
-	if errors.As(err, &e) && e.Unwrap() != nil {
-		fields = append(fields, zap.NamedError("cause", e.Unwrap()))
-	}
+	fields := []zap.Field{zap.String("route", c.FullPath()), zap.String("request_id", requestIDOf(c)), zap.Error(domain.Explained(err))}
 	switch {
 	case errors.Is(err, context.Canceled): // the caller left
 		s.Log.Debug("a request failed", fields...)

@@ -454,7 +454,7 @@ func TestTheCauseOf503IsLoggedOnceABurst(t *testing.T) {
 	logged := d.logs.FilterMessageSnippet("a request failed").All()
 	require.Len(t, logged, 1)
 	require.Equal(t, zap.WarnLevel, logged[0].Level)
-	require.Equal(t, "the disk is full", logged[0].ContextMap()["cause"])
+	require.Contains(t, logged[0].ContextMap()["error"], "the disk is full")
 }
 
 func TestMetricsAndAccessLog(t *testing.T) {

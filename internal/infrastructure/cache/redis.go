@@ -104,6 +104,12 @@ func NewRedis(ctx context.Context, url string, o RedisOptions) (*Redis, error) {
 	return r, nil
 }
 
+// Ping says whether the servers answer.
+func (r *Redis) Ping(ctx context.Context) error {
+	_, err := r.session(ctx)
+	return err
+}
+
 // Close gives up the connections.
 func (r *Redis) Close() error {
 	r.cancel()

@@ -45,9 +45,8 @@ func passing(err error) bool {
 	if errors.As(err, &pg) {
 		return passingStates[pg.Code[:2]] || passingStates[pg.Code]
 	}
-	var lite interface{ Code() int }
-	if errors.As(err, &lite) {
-		return passingResults[lite.Code()&0xff]
+	if code := sqliteResult(err); code > 0 {
+		return passingResults[code]
 	}
 	for _, known := range []error{
 		errClosed, errUnknown, errNotLeading, context.Canceled, context.DeadlineExceeded,
@@ -62,6 +61,17 @@ func passing(err error) bool {
 	return errors.As(err, &connect) || errors.As(err, &network) || pgconn.SafeToRetry(err)
 }
 
+const sqliteFull = 13
+
+// sqliteResult is the primary result code of an error of SQLite's, 0 for another error.
+func sqliteResult(err error) int {
+	var lite interface{ Code() int }
+	if errors.As(err, &lite) {
+		return lite.Code() & 0xff
+	}
+	return 0
+}
+
 // passingStates are SQLSTATEs, and classes of them, of what passes.
 var passingStates = map[string]bool{
 	"08": true, "40": true, "53": true, "57": true, // connection, lost races, out of something (disk too), shutdown and timeouts
@@ -70,7 +80,7 @@ var passingStates = map[string]bool{
 
 // passingResults are primary result codes of SQLite of what passes: busy, locked, out of
 // memory, read-only, interrupted, input or output, full, can't open, locking protocol.
-var passingResults = map[int]bool{5: true, 6: true, 7: true, 8: true, 9: true, 10: true, 13: true, 14: true, 15: true}
+var passingResults = map[int]bool{5: true, 6: true, 7: true, 8: true, 9: true, 10: true, sqliteFull: true, 14: true, 15: true}
 
 func orderNotFound(id string) error {
 	return domain.Errorf(domain.CodeOrderNotFound, "no order has the id %s", id)

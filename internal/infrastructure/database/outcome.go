@@ -26,7 +26,7 @@ func (s *Store) commit(ctx context.Context, w *work, p *plan, sh *shift) error {
 		return nil
 	}
 	w.rollback()
-	if pgconn.SafeToRetry(err) { // it could not reach the database
+	if pgconn.SafeToRetry(err) || sqliteResult(err) == sqliteFull { // it did not reach the database, or found no room
 		return fmt.Errorf("commit: %w", err)
 	}
 	sh.standIn()

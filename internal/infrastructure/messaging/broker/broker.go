@@ -111,8 +111,12 @@ func (b *Broker) load(ctx context.Context, inner net.Listener) error {
 			return nil
 		}
 	}
+	// What the machine does not let be written is no damage: it waits for the operator.
+	if err := b.dir.writable(); err != nil {
+		return errors.Join(err, quiet(b.listener.Close()))
+	}
 	// The broker closes the listener when it fails.
-	if err := b.listener.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+	if err := quiet(b.listener.Close()); err != nil {
 		return err
 	}
 	if err := b.dir.setAside(why, b.log); err != nil {
@@ -128,6 +132,14 @@ func (b *Broker) load(ctx context.Context, inner net.Listener) error {
 		return fmt.Errorf("start on an empty directory: %w", err)
 	}
 	return nil
+}
+
+// quiet is what closing something that may be closed already says.
+func quiet(err error) error {
+	if errors.Is(err, net.ErrClosed) {
+		return nil
+	}
+	return err
 }
 
 // prepare makes the topics and notes what was found missing, before anybody comes in.

@@ -91,6 +91,13 @@ func (d *dataDir) remove(name string) error {
 	return nil
 }
 
+// writable writes as much as loading may and says what is in the way, such as a full disk.
+func (d *dataDir) writable() error {
+	const probe = ".probe"
+	err := os.WriteFile(d.path(probe), make([]byte, messaging.MiB/4), 0o600)
+	return errors.Join(err, d.remove(probe))
+}
+
 // attempts is how many times in a row loading ended the process.
 func (d *dataDir) attempts() int {
 	n, _ := strconv.Atoi(d.read(attemptsFile)) //nolint:errcheck // garbage counts as none
