@@ -20,9 +20,9 @@ type Keys struct {
 
 // NewKey asks for a key.
 type NewKey struct {
-	Name       string      `json:"name"`
-	Role       domain.Role `json:"role"`
-	MerchantID string      `json:"merchant_id,omitempty"`
+	Name       string      `json:"name" example:"shop"`
+	Role       domain.Role `json:"role" example:"merchant"`
+	MerchantID string      `json:"merchant_id,omitempty" example:"shop"`
 	CourierID  string      `json:"courier_id,omitempty"`
 	ExpiresAt  *time.Time  `json:"expires_at,omitempty"`
 }
@@ -30,7 +30,7 @@ type NewKey struct {
 // IssuedKey is a new key, which is shown this once.
 type IssuedKey struct {
 	domain.Credential
-	Key string `json:"key"`
+	Key string `json:"key" example:"ot_mer_…"`
 }
 
 // keyRoles are the roles that keys may have.
@@ -240,13 +240,13 @@ func (k *Keys) AnyAdmin(ctx context.Context) (bool, error) {
 
 // Myself is who somebody is and what they may do.
 type Myself struct {
-	Role        domain.Role `json:"role"`
+	Role        domain.Role `json:"role" example:"merchant"`
 	Name        string      `json:"name,omitempty"`
 	MerchantID  string      `json:"merchant_id,omitempty"`
 	CourierID   string      `json:"courier_id,omitempty"`
 	OrderID     string      `json:"order_id,omitempty"`
 	ExpiresAt   time.Time   `json:"expires_at,omitzero"`
-	Permissions []string    `json:"permissions"`
+	Permissions []string    `json:"permissions" example:"[\"createOrder\"]"`
 }
 
 // Me says who the caller is.

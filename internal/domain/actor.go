@@ -26,6 +26,6 @@ func Roles() []Role {
 
 // Actor is who did something.
 type Actor struct {
-	Kind Role   `json:"kind"`
+	Kind Role   `json:"kind" doc:"a role" example:"dispatcher"`
 	ID   string `json:"id,omitempty"`
 }

@@ -11,17 +11,17 @@ import (
 // Stop is an end of a shipment's way: an office of the carrier, or a place.
 type Stop struct {
 	Place
-	City     string `json:"city,omitempty"` // its name, or the carrier's code of it
-	Postcode string `json:"postcode,omitempty"`
-	Point    string `json:"point,omitempty"` // the carrier's code of an office or parcel locker
+	City     string `json:"city,omitempty" maxLength:"200" doc:"a name, or the company's code of it"`
+	Postcode string `json:"postcode,omitempty" maxLength:"40"`
+	Point    string `json:"point,omitempty" maxLength:"128" doc:"the company's code of an office or parcel locker"`
 }
 
 // Package is one parcel. Absent measures are for the carrier's adapter to fill.
 type Package struct {
-	WeightG  int `json:"weight_g,omitempty"`
-	LengthCm int `json:"length_cm,omitempty"`
-	WidthCm  int `json:"width_cm,omitempty"`
-	HeightCm int `json:"height_cm,omitempty"`
+	WeightG  int `json:"weight_g,omitempty" minimum:"0" maximum:"1000000" doc:"grams" example:"1500"`
+	LengthCm int `json:"length_cm,omitempty" minimum:"0" maximum:"1000" doc:"centimetres"`
+	WidthCm  int `json:"width_cm,omitempty" minimum:"0" maximum:"1000" doc:"centimetres"`
+	HeightCm int `json:"height_cm,omitempty" minimum:"0" maximum:"1000" doc:"centimetres"`
 }
 
 // Packages returns the parcels to send these items in when nobody said: one that

@@ -31,16 +31,16 @@ const DefaultCapacity = 10
 
 // Courier carries orders.
 type Courier struct {
-	ID       string  `json:"id"`
-	Name     string  `json:"name"`
-	Phone    string  `json:"phone,omitempty"` // E.164
-	Vehicle  Vehicle `json:"vehicle"`
-	Capacity int     `json:"capacity"` // active orders at a time
+	ID       string  `json:"id" format:"uuid" example:"0190b7a1-8f00-7a51-8d6e-1a2b3c4d5e6f"`
+	Name     string  `json:"name" minLength:"1" maxLength:"200" example:"Ivan Sokolov"`
+	Phone    string  `json:"phone,omitempty" maxLength:"40" doc:"answers have it in E.164"`
+	Vehicle  Vehicle `json:"vehicle" example:"bicycle"`
+	Capacity int     `json:"capacity" minimum:"1" maximum:"1000" doc:"active orders at a time" example:"10"`
 	OnDuty   bool    `json:"on_duty"`
 	// ActiveOrders counts the orders in hand; the store keeps it with each change of an order.
 	ActiveOrders int               `json:"active_orders"`
 	Position     *Position         `json:"position,omitempty"` // the newest known; not stored with the courier
-	Metadata     map[string]string `json:"metadata,omitempty"`
+	Metadata     map[string]string `json:"metadata,omitempty" maxProperties:"50"`
 	CreatedAt    time.Time         `json:"created_at"`
 	UpdatedAt    time.Time         `json:"updated_at"`
 }
@@ -62,13 +62,13 @@ func (c *Courier) MarshalJSON() ([]byte, error) {
 
 // CourierEdit is what a client sends to make or change a courier; nil stays as it is.
 type CourierEdit struct {
-	Name     *string  `json:"name,omitempty"`
-	Phone    *string  `json:"phone,omitempty"`
-	Vehicle  *Vehicle `json:"vehicle,omitempty"`
-	Capacity *int     `json:"capacity,omitempty"`
+	Name     *string  `json:"name,omitempty" minLength:"1" maxLength:"200"`
+	Phone    *string  `json:"phone,omitempty" maxLength:"40" doc:"answers have it in E.164"`
+	Vehicle  *Vehicle `json:"vehicle,omitempty" example:"bicycle"`
+	Capacity *int     `json:"capacity,omitempty" minimum:"1" maximum:"1000" doc:"active orders at a time"`
 	OnDuty   *bool    `json:"on_duty,omitempty"`
 	// Metadata is merged into the courier's; an empty value removes the entry.
-	Metadata map[string]string `json:"metadata,omitempty"`
+	Metadata map[string]string `json:"metadata,omitempty" maxProperties:"50"`
 }
 
 // NewCourier makes a courier, on duty in a car unless the edit says otherwise. The
@@ -93,13 +93,8 @@ func (c *Courier) Edit(e CourierEdit, region string, now time.Time) error {
 	next.Metadata = merge(c.Metadata, e.Metadata)
 	next.UpdatedAt = Timestamp(now)
 	var f Faults
-	f.Required("/name", next.Name, MaxName)
+	f.Check("", &next)
 	f.phone("/phone", &next.Phone, region)
-	if !next.Vehicle.Valid() {
-		f.Add("/vehicle", "unknown_vehicle", "must be one of foot, bicycle, motorbike, car, van")
-	}
-	Within(&f, "/capacity", next.Capacity, 1, MaxCapacity)
-	f.metadata("/metadata", next.Metadata)
 	if err := f.Err(); err != nil {
 		return err
 	}

@@ -16,7 +16,7 @@ const (
 // Credential is something that lets its holder in. The secret itself is shown once and
 // not kept.
 type Credential struct {
-	ID   string         `json:"id"`
+	ID   string         `json:"id" format:"uuid"`
 	Kind CredentialKind `json:"-"`
 	Hash [32]byte       `json:"-"` // of the secret, see HashToken
 	// ParentID is the credential that a session was opened with: both end together.
@@ -24,7 +24,7 @@ type Credential struct {
 	// Prefix is how the secret begins, to tell keys apart.
 	Prefix     string     `json:"prefix,omitempty"`
 	Name       string     `json:"name,omitempty"`
-	Role       Role       `json:"role"`
+	Role       Role       `json:"role" example:"merchant"`
 	MerchantID string     `json:"merchant_id,omitempty"`
 	CourierID  string     `json:"courier_id,omitempty"`
 	OrderID    string     `json:"order_id,omitempty"`

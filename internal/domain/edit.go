@@ -11,23 +11,23 @@ import (
 // Edit is a change of an order's particulars: a nil field stays as it is. Where a
 // field can be taken away, Clear names it.
 type Edit struct {
-	Customer   *Customer
-	Pickup     *Place
-	Dropoff    *Place
-	Notes      *string
-	ReadyAt    *time.Time
-	PromisedAt *time.Time
-	Exception  *ExceptionEdit
+	Customer   *Customer      `json:"customer,omitempty"`
+	Pickup     *Place         `json:"pickup,omitempty"`
+	Dropoff    *Place         `json:"dropoff,omitempty"`
+	Notes      *string        `json:"notes,omitempty" maxLength:"2000" example:"ring twice"`
+	ReadyAt    *time.Time     `json:"ready_at,omitempty"`
+	PromisedAt *time.Time     `json:"promised_at,omitempty" example:"2026-05-04T12:30:00Z"`
+	Exception  *ExceptionEdit `json:"exception,omitempty"`
 	// Metadata is merged into the order's; an empty value removes the entry.
-	Metadata map[string]string
+	Metadata map[string]string `json:"metadata,omitempty" maxProperties:"50"`
 	// Clear names fields to remove: pickup, notes, ready_at, promised_at, exception, metadata.
-	Clear []string
+	Clear []string `json:"-"`
 }
 
 // ExceptionEdit raises an exception.
 type ExceptionEdit struct {
-	Code   string `json:"code"`
-	Detail string `json:"detail,omitempty"`
+	Code   string `json:"code" minLength:"1" maxLength:"128"`
+	Detail string `json:"detail,omitempty" maxLength:"2000"`
 }
 
 // Edit applies the edit; one that changes nothing causes no event. It refuses with
@@ -38,8 +38,9 @@ func (o *Order) Edit(e Edit, region string, by By) ([]Event, error) {
 	}
 	next := *o
 	e.apply(&next, Timestamp(by.Now))
-	if len(next.Metadata) > MaxMetadata {
-		return nil, Invalid("/metadata", "too_many", "must have at most %d entries", MaxMetadata)
+	var f Faults
+	if f.Check("", &Edit{Metadata: next.Metadata}); f.Err() != nil { // merged it may be too much
+		return nil, f.Err()
 	}
 	changed := changedFields(o, &next)
 	if len(changed) == 0 {
@@ -60,26 +61,18 @@ func (o *Order) Edit(e Edit, region string, by By) ([]Event, error) {
 	return []Event{o.change(kind, by, data)}, nil
 }
 
-// normalize checks what the edit gives by the rules of drafts; the fields that those
-// must have stand in where it gives none.
+// normalize checks what the edit gives by the rules of drafts.
 func (e *Edit) normalize(region string) error {
-	d := Draft{
-		Customer: Customer{Name: "-"}, Pickup: e.Pickup, Dropoff: cmp.Or(e.Dropoff, &Place{Address: "-"}),
-		Metadata: e.Metadata, ReadyAt: e.ReadyAt, PromisedAt: e.PromisedAt,
-	}
-	set(&d.Customer, e.Customer)
-	set(&d.Notes, e.Notes)
-	d, err := d.Normalize(region)
-	if e.Customer != nil {
-		e.Customer = &d.Customer
-	}
-	e.ReadyAt, e.PromisedAt = d.ReadyAt, d.PromisedAt
 	var f Faults
-	f.Include("", err)
-	if x := e.Exception; x != nil {
-		f.Required("/exception/code", x.Code, MaxKey)
-		f.Text("/exception/detail", x.Detail, MaxText)
+	f.Check("", e)
+	if e.Customer != nil {
+		e.Customer = new(*e.Customer)
+		f.phone("/customer/phone", &e.Customer.Phone, region)
 	}
+	if e.Dropoff != nil {
+		f.dropoff(e.Dropoff)
+	}
+	e.ReadyAt, e.PromisedAt = timestamp(e.ReadyAt), timestamp(e.PromisedAt)
 	for _, field := range e.Clear {
 		if clearable[field] == nil {
 			f.Add("/"+escapePointer(field), "required", "can't be removed")

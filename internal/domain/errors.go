@@ -78,7 +78,7 @@ type Error struct {
 
 // Fault is one thing wrong with a request.
 type Fault struct {
-	Pointer string `json:"pointer"` // JSON pointer (RFC 6901) into the request
+	Pointer string `json:"pointer" doc:"JSON pointer (RFC 6901) into the body, or to a parameter"`
 	Code    string `json:"code"`
 	Detail  string `json:"detail"`
 }

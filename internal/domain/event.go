@@ -35,13 +35,13 @@ func EventTypes() []EventType { return slices.Concat(changeTypes, noteTypes) }
 
 // Event is one entry of an order's history. Entries are never changed.
 type Event struct {
-	ID      string `json:"id"`
-	OrderID string `json:"order_id"`
+	ID      string `json:"id" format:"uuid" example:"0190b7a2-1111-7aaa-8bbb-0123456789ab"`
+	OrderID string `json:"order_id" format:"uuid"`
 	// Seq counts all entries of the order from 1, without gaps.
 	Seq int64 `json:"seq"`
 	// Version is the order's version after the event.
 	Version        int64     `json:"version"`
-	Type           EventType `json:"type"`
+	Type           EventType `json:"type" example:"order.created"`
 	Status         Status    `json:"status,omitempty"` // after the event; of a late report, what it reported
 	PreviousStatus Status    `json:"previous_status,omitempty"`
 	OccurredAt     time.Time `json:"occurred_at"`

@@ -10,8 +10,8 @@ const EarthRadiusM = 6371008.8
 
 // Point is a place on the WGS 84 ellipsoid, in degrees.
 type Point struct {
-	Lat float64 `json:"lat"`
-	Lon float64 `json:"lon"`
+	Lat float64 `json:"lat" minimum:"-90" maximum:"90" example:"55.7586"`
+	Lon float64 `json:"lon" minimum:"-180" maximum:"180" example:"37.6137"`
 }
 
 // Valid says whether the point is on the globe; NaN and infinities are not.

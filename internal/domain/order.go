@@ -13,12 +13,12 @@ import (
 // Order is one delivery. Fields are read freely and written only by the methods
 // of Order, each of which returns the events that it caused.
 type Order struct {
-	ID         string            `json:"id"`
-	Number     string            `json:"number"` // short, for people
+	ID         string            `json:"id" format:"uuid" example:"0190b7a1-7d3c-7c1e-9f3a-2b1c5d6e7f80"`
+	Number     string            `json:"number" doc:"short, for people" example:"7K2-9QF-M4X"`
 	ExternalID string            `json:"external_id,omitempty"`
 	MerchantID string            `json:"merchant_id,omitempty"`
-	Status     Status            `json:"status"`
-	Version    int64             `json:"version"`
+	Status     Status            `json:"status" example:"created"`
+	Version    int64             `json:"version" doc:"grows by one with every change of the order" example:"1"`
 	Customer   Customer          `json:"customer"`
 	Pickup     *Place            `json:"pickup,omitempty"`
 	Dropoff    Place             `json:"dropoff"`
@@ -26,11 +26,11 @@ type Order struct {
 	Total      *Money            `json:"total,omitempty"`
 	Notes      string            `json:"notes,omitempty"`
 	Metadata   map[string]string `json:"metadata,omitempty"`
-	CourierID  string            `json:"courier_id,omitempty"`
+	CourierID  string            `json:"courier_id,omitempty" format:"uuid"`
 	Shipment   *Shipment         `json:"shipment,omitempty"`
 	ReadyAt    *time.Time        `json:"ready_at,omitempty"`
 	PromisedAt *time.Time        `json:"promised_at,omitempty"`
-	ETA        *Estimate         `json:"eta,omitempty"` // as of this version
+	ETA        *Estimate         `json:"eta,omitempty" doc:"as of this version"`
 	// Attempts counts tries to hand the goods over: failed ones and the one that succeeded.
 	Attempts    int        `json:"attempts"`
 	Exception   *Exception `json:"exception,omitempty"`
@@ -59,26 +59,26 @@ type Ledger struct {
 
 // Customer is who receives the order.
 type Customer struct {
-	Name   string `json:"name"`
-	Phone  string `json:"phone,omitempty"` // E.164
-	Email  string `json:"email,omitempty"`
-	Locale string `json:"locale,omitempty"` // BCP 47
+	Name   string `json:"name" minLength:"1" maxLength:"200" example:"Anna Petrova"`
+	Phone  string `json:"phone,omitempty" maxLength:"40" doc:"answers have it in E.164" example:"+79161234567"`
+	Email  string `json:"email,omitempty" format:"email" maxLength:"254"`
+	Locale string `json:"locale,omitempty" format:"locale" maxLength:"35" doc:"a language tag (BCP 47)" example:"ru"`
 }
 
 // Place is where goods are picked up or dropped off.
 type Place struct {
-	Address  string `json:"address,omitempty"`
+	Address  string `json:"address,omitempty" maxLength:"500" example:"Tverskaya 7, Moscow"`
 	Location *Point `json:"location,omitempty"`
-	Notes    string `json:"notes,omitempty"`
+	Notes    string `json:"notes,omitempty" maxLength:"2000" example:"the green door"`
 }
 
 // Item is a line of an order.
 type Item struct {
-	Name     string `json:"name"`
-	SKU      string `json:"sku,omitempty"`
-	Quantity int    `json:"quantity"`
-	Price    *Money `json:"price,omitempty"`    // of one
-	WeightG  int    `json:"weight_g,omitempty"` // of one, grams
+	Name     string `json:"name" minLength:"1" maxLength:"200" example:"Pizza"`
+	SKU      string `json:"sku,omitempty" maxLength:"128" example:"P-1"`
+	Quantity int    `json:"quantity" required:"false" default:"1" minimum:"1" maximum:"1000000" example:"2"`
+	Price    *Money `json:"price,omitempty" doc:"of one"`
+	WeightG  int    `json:"weight_g,omitempty" minimum:"0" maximum:"1000000000" doc:"of one, in grams"`
 }
 
 // UnmarshalJSON reads an absent quantity as one.
@@ -95,21 +95,21 @@ func (i *Item) UnmarshalJSON(data []byte) error {
 // Exception is something wrong with an order that is not a state of its own: on
 // hold, customs, wrong address, damaged.
 type Exception struct {
-	Code   string    `json:"code"`
-	Detail string    `json:"detail,omitempty"`
+	Code   string    `json:"code" minLength:"1" maxLength:"128" example:"wrong_address"`
+	Detail string    `json:"detail,omitempty" maxLength:"2000"`
 	Since  time.Time `json:"since"`
 }
 
 // Estimate is when an order is expected. [Earliest, Latest] is an 80 % interval.
 type Estimate struct {
-	OrderID          string         `json:"order_id"`
+	OrderID          string         `json:"order_id" format:"uuid"`
 	ETA              time.Time      `json:"eta"`
 	Earliest         time.Time      `json:"earliest"`
 	Latest           time.Time      `json:"latest"`
-	MinutesRemaining int            `json:"minutes_remaining"` // never negative
+	MinutesRemaining int            `json:"minutes_remaining" minimum:"0" example:"40"`
 	DistanceM        *float64       `json:"distance_m,omitempty"`
-	Method           EstimateMethod `json:"method"`
-	Confidence       float64        `json:"confidence"` // 0 to 1
+	Method           EstimateMethod `json:"method" example:"route"`
+	Confidence       float64        `json:"confidence" minimum:"0" maximum:"1"`
 	ComputedAt       time.Time      `json:"computed_at"`
 }
 

@@ -72,7 +72,6 @@ func isE164(s string) bool {
 
 // phone normalises in place and records a fault when it can't.
 func (f *Faults) phone(pointer string, s *string, region string) {
-	f.Text(pointer, *s, MaxPhone)
 	e164, ok := NormalizePhone(*s, region)
 	if !ok {
 		f.Add(pointer, "invalid_phone", "must be a phone number with its country code, such as +79161234567")

@@ -2,6 +2,8 @@ package domain
 
 import (
 	"math"
+	"reflect"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -9,17 +11,17 @@ import (
 
 // Position is where a device was at RecordedAt.
 type Position struct {
-	Lat        float64   `json:"lat"` // degrees
-	Lon        float64   `json:"lon"`
-	Accuracy   *float64  `json:"accuracy,omitempty"` // metres, radius
-	Speed      *float64  `json:"speed,omitempty"`    // m/s
-	Heading    *float64  `json:"heading,omitempty"`  // degrees clockwise from north
-	Altitude   *float64  `json:"altitude,omitempty"` // metres
-	Battery    *float64  `json:"battery,omitempty"`  // percent
-	RecordedAt time.Time `json:"recorded_at"`        // the device's clock
-	ReceivedAt time.Time `json:"received_at"`        // ours
+	Lat        float64   `json:"lat" minimum:"-90" maximum:"90" doc:"degrees" example:"55.7551"`
+	Lon        float64   `json:"lon" minimum:"-180" maximum:"180" doc:"degrees" example:"37.6052"`
+	Accuracy   *float64  `json:"accuracy,omitempty" minimum:"0" maximum:"1e7" doc:"metres, the radius"`
+	Speed      *float64  `json:"speed,omitempty" minimum:"0" maximum:"1e4" doc:"metres per second" example:"4.2"`
+	Heading    *float64  `json:"heading,omitempty" minimum:"0" maximum:"360" doc:"degrees clockwise from north"`
+	Altitude   *float64  `json:"altitude,omitempty" minimum:"-1e5" maximum:"1e6" doc:"metres"`
+	Battery    *float64  `json:"battery,omitempty" minimum:"0" maximum:"100" doc:"percent"`
+	RecordedAt time.Time `json:"recorded_at" required:"false" doc:"the device's clock; absent in a report: now" example:"2026-05-04T12:30:00Z"`
+	ReceivedAt time.Time `json:"received_at" readOnly:"true" doc:"our clock"`
 	// Attributes is what a phone app said beside: its odometer, activity, alarm.
-	Attributes Attributes `json:"attributes,omitempty"`
+	Attributes Attributes `json:"attributes,omitempty" readOnly:"true" doc:"what a phone app said beside; strings, numbers and booleans"`
 }
 
 // Point returns the place alone.
@@ -79,10 +81,12 @@ func NormalizePositions(in []Position, single bool, now time.Time) ([]Position, 
 	}
 	for i := range in {
 		p := &in[i]
-		if err := p.validate(); single {
-			f.Include("", err)
-		} else {
-			f.includeAt("", i, err)
+		if !p.sound() {
+			at := ""
+			if !single {
+				at = "/" + strconv.Itoa(i)
+			}
+			f.Check(at, p)
 		}
 		p.stamp(now)
 		p.Attributes = nil
@@ -99,43 +103,45 @@ func (p *Position) stamp(now time.Time) {
 	p.RecordedAt = Timestamp(p.RecordedAt)
 }
 
-// measure is an optional measurement and between what it must be.
-type measure struct {
-	pointer   string
-	value     **float64
-	low, high float64
+// measures are the optional measurements, and bounds what their tags say of them.
+func (p *Position) measures() [5]**float64 {
+	return [...]**float64{&p.Accuracy, &p.Speed, &p.Heading, &p.Altitude, &p.Battery}
 }
 
-func (p *Position) measures() [5]measure {
-	return [...]measure{
-		{"/accuracy", &p.Accuracy, 0, 1e7}, {"/speed", &p.Speed, 0, 1e4}, {"/heading", &p.Heading, 0, 360},
-		{"/altitude", &p.Altitude, -1e5, 1e6}, {"/battery", &p.Battery, 0, 100},
+var bounds = func() (out [5][2]float64) {
+	t := reflect.TypeFor[Position]()
+	for i, name := range []string{"Accuracy", "Speed", "Heading", "Altitude", "Battery"} {
+		f, _ := t.FieldByName(name)
+		out[i][0], _ = strconv.ParseFloat(f.Tag.Get("minimum"), 64)
+		out[i][1], _ = strconv.ParseFloat(f.Tag.Get("maximum"), 64)
 	}
+	return out
+}()
+
+// possible says whether the i-th measurement is what it may be.
+func possible(i int, v *float64) bool { return v == nil || *v >= bounds[i][0] && *v <= bounds[i][1] }
+
+// sound is what Check says of a position, without its words: positions come by the million.
+func (p *Position) sound() bool {
+	for i, m := range p.measures() {
+		if !possible(i, *m) {
+			return false
+		}
+	}
+	y := p.RecordedAt.UTC().Year()
+	return p.Point().Valid() && (p.RecordedAt.IsZero() || y >= 1970 && y <= 9999)
 }
 
 // Clean is for positions of devices, which can't be told to correct them: it stamps them,
 // leaves out the measurements that can't be, and says false when the place itself can't.
 func (p Position) Clean(now time.Time) (Position, bool) {
-	for _, m := range p.measures() {
-		if v := *m.value; v != nil && !(*v >= m.low && *v <= m.high) {
-			*m.value = nil
+	for i, m := range p.measures() {
+		if !possible(i, *m) {
+			*m = nil
 		}
 	}
 	p.stamp(now)
 	return p, p.Point().Valid()
-}
-
-func (p *Position) validate() error {
-	var f Faults
-	at := p.Point()
-	f.Point("", &at)
-	for _, m := range p.measures() {
-		if v := *m.value; v != nil {
-			Within(&f, m.pointer, *v, m.low, m.high)
-		}
-	}
-	f.year("/recorded_at", p.RecordedAt)
-	return f.Err()
 }
 
 // CourierIDs returns whose fixes these are, in their order.

@@ -97,13 +97,12 @@ func (o *Order) state(f *Faults, now time.Time) {
 	o.DeliveredAt, o.CancelledAt = timestamp(o.DeliveredAt), timestamp(o.CancelledAt)
 	Within(f, "/attempts", o.Attempts, 0, MaxQuantity)
 	if x := o.Exception; x != nil {
-		f.Required("/exception/code", x.Code, MaxKey)
-		f.Text("/exception/detail", x.Detail, MaxText)
+		f.Check("/exception", x)
 		f.past("/exception/since", &x.Since, now)
 	}
 	if s := o.Shipment; s != nil {
-		f.Required("/shipment/carrier", s.Carrier, MaxKey)
 		f.Text("/shipment/tracking_number", s.TrackingNumber, MaxKey)
+		f.Required("/shipment/carrier", s.Carrier, MaxKey)
 	}
 	o.estimated(f)
 }

@@ -8,14 +8,14 @@ import (
 
 // Shipment is an order's parcel at a delivery company.
 type Shipment struct {
-	Carrier        string `json:"carrier"`
-	TrackingNumber string `json:"tracking_number,omitempty"`
+	Carrier        string `json:"carrier" minLength:"1" maxLength:"128" example:"cdek"`
+	TrackingNumber string `json:"tracking_number,omitempty" maxLength:"128" example:"1106094897"`
 	// Reference is our name for it, which the carrier shows beside its own number.
 	Reference string `json:"reference,omitempty"`
 	// CarrierStatus is the carrier's own code and CarrierStatusText its own words.
 	CarrierStatus     string           `json:"carrier_status,omitempty"`
 	CarrierStatusText string           `json:"carrier_status_text,omitempty"`
-	Phase             ShipmentPhase    `json:"phase"`
+	Phase             ShipmentPhase    `json:"phase" example:"registered"`
 	Tariff            string           `json:"tariff,omitempty"`
 	Price             *Money           `json:"price,omitempty"`
 	LabelURL          string           `json:"label_url,omitempty"`

@@ -13,47 +13,17 @@ import (
 // Booking is what somebody wants to be sent; what is absent follows from the order.
 type Booking struct {
 	// Tariff is a code of the carrier, or cheapest or fastest.
-	Tariff   string    `json:"tariff,omitempty"`
+	Tariff   string    `json:"tariff,omitempty" maxLength:"128" doc:"a code of the company's, cheapest or fastest" example:"cheapest"`
 	From     Stop      `json:"from,omitzero"`
 	To       Stop      `json:"to,omitzero"`
-	Packages []Package `json:"packages,omitempty"`
-	Comment  string    `json:"comment,omitempty"`
+	Packages []Package `json:"packages,omitempty" maxItems:"255"`
+	Comment  string    `json:"comment,omitempty" maxLength:"2000"`
 }
-
-// Limits of a booking.
-const (
-	MaxPackages  = 255
-	MaxPackageG  = 1_000_000
-	MaxPackageCm = 1000
-)
 
 // Validate returns every fault of the booking.
 func (b *Booking) Validate() error {
 	var f Faults
-	f.Text("/tariff", b.Tariff, MaxKey)
-	f.Text("/comment", b.Comment, MaxText)
-	for at, s := range map[string]Stop{"/from": b.From, "/to": b.To} {
-		f.place(at, &s.Place)
-		f.Text(at+"/city", s.City, MaxName)
-		f.Text(at+"/postcode", s.Postcode, MaxPhone)
-		f.Text(at+"/point", s.Point, MaxKey)
-	}
-	if len(b.Packages) > MaxPackages {
-		f.Add("/packages", "too_many", "must have at most %d entries", MaxPackages)
-		return f.Err()
-	}
-	for i := range b.Packages {
-		f.includeAt("/packages", i, b.Packages[i].validate())
-	}
-	return f.Err()
-}
-
-func (p *Package) validate() error {
-	var f Faults
-	Within(&f, "/weight_g", p.WeightG, 0, MaxPackageG)
-	Within(&f, "/length_cm", p.LengthCm, 0, MaxPackageCm)
-	Within(&f, "/width_cm", p.WidthCm, 0, MaxPackageCm)
-	Within(&f, "/height_cm", p.HeightCm, 0, MaxPackageCm)
+	f.Check("", b)
 	return f.Err()
 }
 

@@ -3,8 +3,6 @@ package domain
 import (
 	"errors"
 	"fmt"
-	"net/mail"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -17,18 +15,11 @@ import (
 // Limits of a request. Strings are counted in characters.
 const (
 	MaxName        = 200
-	MaxPhone       = 40
-	MaxEmail       = 254
-	MaxLocale      = 35
-	MaxAddress     = 500
 	MaxText        = 2000 // notes, reasons, messages
 	MaxKey         = 128  // external ids, SKUs, sources, event ids, metadata keys
 	MaxValue       = 500  // metadata values
-	MaxMetadata    = 50   // entries
-	MaxItems       = 500
 	MaxQuantity    = 1_000_000
 	MaxWeightG     = 1_000_000_000
-	MaxCapacity    = 1000
 	MaxPageSize    = 500
 	DefaultPage    = 50
 	MaxPositions   = 10_000 // in one request
@@ -125,23 +116,21 @@ func Within[T int | float64](f *Faults, pointer string, v, low, high T) {
 
 // Point checks that an optional place is on the globe.
 func (f *Faults) Point(pointer string, p *Point) {
-	if p == nil {
-		return
-	}
-	if !(p.Lat >= -90 && p.Lat <= 90) {
-		f.Add(pointer+"/lat", "out_of_range", "must be between -90 and 90 degrees")
-	}
-	if !(p.Lon >= -180 && p.Lon <= 180) {
-		f.Add(pointer+"/lon", "out_of_range", "must be between -180 and 180 degrees")
+	if p != nil {
+		f.Check(pointer, p)
 	}
 }
 
-// notFuture refuses a time more than FutureTolerance ahead of now.
+// notFuture refuses a time more than FutureTolerance ahead of now, or none at all.
 func (f *Faults) notFuture(pointer string, t, now time.Time) {
+	f.ahead(pointer, t, now)
+	f.year(pointer, t)
+}
+
+func (f *Faults) ahead(pointer string, t, now time.Time) {
 	if t.After(now.Add(FutureTolerance)) {
 		f.Add(pointer, string(CodeImpossibleTime), "must not be more than %s ahead", FutureTolerance)
 	}
-	f.year(pointer, t)
 }
 
 // year is Time where zero says that there is none.
@@ -161,38 +150,6 @@ func (f *Faults) Time(pointer string, t *time.Time) {
 	}
 }
 
-func (f *Faults) metadata(pointer string, m map[string]string) {
-	if len(m) > MaxMetadata {
-		f.Add(pointer, "too_many", "must have at most %d entries", MaxMetadata)
-		return
-	}
-	for k, v := range m {
-		at := pointer + "/" + escapePointer(k)
-		f.Required(at, k, MaxKey)
-		f.Text(at, v, MaxValue)
-	}
-}
-
-func (f *Faults) email(pointer, s string) {
-	f.Text(pointer, s, MaxEmail)
-	if a, err := mail.ParseAddress(s); s != "" && (err != nil || a.Address != s) {
-		f.Add(pointer, "invalid_email", "must be an e-mail address")
-	}
-}
-
-// localeShape is that of a BCP 47 tag: letters and digits joined by hyphens.
-var localeShape = regexp.MustCompile(`^[[:alnum:]]{1,8}(-[[:alnum:]]{1,8})*$`)
-
-func (f *Faults) locale(pointer, s string) {
-	if s != "" && (len(s) > MaxLocale || !localeShape.MatchString(s)) {
-		f.Add(pointer, "invalid_locale", "must be a language tag such as ru or en-GB")
-	}
-}
-
-func escapePointer(s string) string {
-	return strings.ReplaceAll(strings.ReplaceAll(s, "~", "~0"), "/", "~1")
-}
-
 // NewID returns a new UUIDv7: unique everywhere and increasing within the process.
 func NewID() string { return uuid.Must(uuid.NewV7()).String() }
 
@@ -203,6 +160,16 @@ func ParseID(pointer, s string) (string, error) {
 		return "", Invalid(pointer, "invalid_id", "must be a UUID")
 	}
 	return strings.ToLower(s), nil // as it is, as a rule
+}
+
+// ParseTime reads a time in RFC 3339, in either case of its letters and with leap
+// seconds, which are counted into the next minute.
+func ParseTime(s string) (t time.Time, err error) {
+	if len(s) > 19 && s[17:19] == "60" {
+		t, err = ParseTime(s[:17] + "59" + s[19:])
+		return t.Add(time.Second), err
+	}
+	return t, t.UnmarshalText([]byte(strings.ToUpper(s)))
 }
 
 // Timestamp brings a time to what every store keeps: UTC, microseconds.

@@ -78,7 +78,7 @@ var (
 		return &domain.Courier{
 			ID: id.Draw(t, "id"), Name: text.Draw(t, "name"), Phone: text.Draw(t, "phone"),
 			Vehicle:  rapid.SampledFrom(domain.Vehicles()).Draw(t, "vehicle"),
-			Capacity: rapid.IntRange(1, domain.MaxCapacity).Draw(t, "capacity"), OnDuty: rapid.Bool().Draw(t, "on duty"),
+			Capacity: rapid.IntRange(1, 1000).Draw(t, "capacity"), OnDuty: rapid.Bool().Draw(t, "on duty"),
 			ActiveOrders: rapid.IntRange(0, 9).Draw(t, "active"), Position: rapid.OneOf(rapid.Just[*domain.Position](nil), position).Draw(t, "position"),
 			Metadata: texts.Draw(t, "metadata"), CreatedAt: moment.Draw(t, "created"), UpdatedAt: moment.Draw(t, "updated"),
 		}

@@ -34,22 +34,18 @@ type auditPage struct {
 
 // accessRoutes are keys, who one is, and the audit.
 func (s *Server) accessRoutes() {
-	exampleKey := domain.Credential{
-		ID: exampleOrder.ID, Prefix: "ot_mer_Xq3z", Name: "shop", Role: domain.RoleMerchant, MerchantID: "shop", CreatedAt: exampleTime,
-	}
-	issued := access.IssuedKey{Credential: exampleKey, Key: "ot_mer_" + "…"}
 	handle(s, operation{
 		method: http.MethodPost, path: "/keys", id: "createKey", tag: tagAccess, status: http.StatusCreated,
 		summary: "Make a key",
 		about: "For a program, a shop, a courier or a monitor. The key is shown this once; what is kept is a hash. " +
 			"A merchant's and a partner's key needs `merchant_id`, a courier's `courier_id`. A repeat with the same " +
 			"Idempotency-Key is 409 `secret_not_repeated`.",
-		body: access.NewKey{}, request: access.NewKey{Name: "shop", Role: domain.RoleMerchant, MerchantID: "shop"}, reply: issued,
+		body:  access.NewKey{},
 		codes: []domain.Code{domain.CodeCourierNotFound, domain.CodeSecretNotRepeated},
 	}, s.createKey)
 	handle(s, operation{
 		method: http.MethodGet, path: "/keys", id: "listKeys", tag: tagAccess,
-		summary: "List keys", about: "Newest first, without the keys themselves.", reply: keyPage{Keys: []domain.Credential{exampleKey}},
+		summary: "List keys", about: "Newest first, without the keys themselves.",
 	}, func(ctx context.Context, in *Paging) (*bodyOnly[keyPage], error) {
 		keys, next, err := s.Keys.List(ctx, in.request())
 		return bodyOf(keyPage{listed(keys), next}, err)
@@ -58,8 +54,8 @@ func (s *Server) accessRoutes() {
 		method: http.MethodPost, path: "/keys/{key_id}/rotate", id: "rotateKey", tag: tagAccess, status: http.StatusCreated,
 		summary: "Make another key in place of one",
 		about:   "Both work until `overlap_seconds` have passed, a day unless told; then the old one ends.",
-		body:    access.Rotation{}, request: access.Rotation{}, reply: issued,
-		codes: []domain.Code{domain.CodeNotFound, domain.CodeSecretNotRepeated},
+		body:    access.Rotation{},
+		codes:   []domain.Code{domain.CodeNotFound, domain.CodeSecretNotRepeated},
 	}, s.rotateKey)
 	handle(s, operation{
 		method: http.MethodDelete, path: "/keys/{key_id}", id: "revokeKey", tag: tagAccess, status: http.StatusNoContent,
@@ -69,7 +65,6 @@ func (s *Server) accessRoutes() {
 	handle(s, operation{
 		method: http.MethodGet, path: "/me", id: "getMe", tag: tagAccess,
 		summary: "Who one is, and what one may do", about: "`permissions` are operationIds of this document.",
-		reply: access.Myself{Role: domain.RoleMerchant, Name: "shop", MerchantID: "shop", Permissions: []string{"createOrder"}},
 	}, func(ctx context.Context, _ *struct{}) (*bodyOnly[*access.Myself], error) {
 		return bodyOf(access.Me(ctx))
 	})
@@ -77,9 +72,6 @@ func (s *Server) accessRoutes() {
 		method: http.MethodGet, path: "/audit", id: "listAudit", tag: tagAccess,
 		summary: "Who changed access, settings and personal data",
 		about:   "Newest first. Entries hold ids and keyed hashes only; an order's own history is at `/order/{order_id}/events`.",
-		reply: auditPage{Entries: []domain.AuditEntry{{
-			Position: 1, At: exampleTime, Actor: exampleActor, Action: "key.created", Object: "key:" + exampleOrder.ID,
-		}}},
 	}, s.listAudit)
 }
 

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
-	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 	"go.yaml.in/yaml/v3"
@@ -82,7 +81,7 @@ func asyncDocument(version string) ([]byte, error) {
 
 // asyncSchemas are those of the types behind messages, with the domain's limits.
 func asyncSchemas() huma.Registry {
-	r := huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer)
+	r := newSchemas()
 	for _, t := range []reflect.Type{
 		reflect.TypeFor[orderEvent](), reflect.TypeFor[courierLocation](), reflect.TypeFor[orderSnapshot](),
 		reflect.TypeFor[courierSnapshot](), reflect.TypeFor[fleetPositions](), reflect.TypeFor[domain.Event](), reflect.TypeFor[domain.Estimate](),
@@ -91,21 +90,9 @@ func asyncSchemas() huma.Registry {
 		r.Schema(t, true, "")
 	}
 	schemas := r.Map()
-	for key, l := range limits() {
-		name, field, _ := strings.Cut(key, ".")
-		if schema := schemas[name]; schema != nil && schema.Properties[field] != nil {
-			l.optional = false // which is about requests
-			l.apply(schema, field)
-		}
-	}
-	for _, s := range []*huma.Schema{schemas["OrderEvent"], schemas["OrderSnapshot"], schemas["Report"]} {
-		s.Properties["status"].Enum = enumOf(domain.Statuses())
-	}
+	limitMetadata(r)
 	report := schemas["Report"]
 	report.AdditionalProperties = true // what we do not know is left alone
-	report.Properties["occurred_at"].Description = "when it happened; at most 5 minutes ahead"
-	report.Properties["source"].Description = "who reports; of the reports of one source the newest counts"
-	report.Properties["event_id"].Description = "names the report, so that it is applied once"
 	for _, reference := range []string{"order_id", "external_id", "tracking_number"} {
 		report.AnyOf = append(report.AnyOf, &huma.Schema{Required: []string{reference}})
 	}

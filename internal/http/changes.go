@@ -1,43 +1,27 @@
 package httpserver
 
 import (
+	"bytes"
 	"context"
+	"reflect"
 	"slices"
-	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
 	"github.com/order-tracking/order-tracking/internal/orders"
 	"github.com/order-tracking/order-tracking/internal/transport"
 )
 
-// orderPatch is a change of an order's particulars: absent stays, null removes.
-type orderPatch struct {
-	Customer   *domain.Customer      `json:"customer,omitempty"`
-	Pickup     *domain.Place         `json:"pickup,omitempty"`
-	Dropoff    *domain.Place         `json:"dropoff,omitempty"`
-	Notes      *string               `json:"notes,omitempty"`
-	ReadyAt    *time.Time            `json:"ready_at,omitempty"`
-	PromisedAt *time.Time            `json:"promised_at,omitempty"`
-	Exception  *domain.ExceptionEdit `json:"exception,omitempty"`
-	Metadata   map[string]string     `json:"metadata,omitempty"`
-}
-
-func (p orderPatch) edit(removed []string) domain.Edit {
-	return domain.Edit{
-		Customer: p.Customer, Pickup: p.Pickup, Dropoff: p.Dropoff, Notes: p.Notes, ReadyAt: p.ReadyAt,
-		PromisedAt: p.PromisedAt, Exception: p.Exception, Metadata: p.Metadata, Clear: removed,
-	}
-}
-
+// editOrder changes what is present; null removes a member.
 func (s *Server) editOrder(ctx context.Context, in *ChangeIn) (*orderOut, error) {
-	patch, faults, err := decode[orderPatch](in.JSONBody)
+	removed, rest := cutNulls[domain.Edit](in.RawBody)
+	edit, faults, err := decode[domain.Edit](JSONBody{in.ContentType, rest})
 	if err != nil {
 		return nil, err
 	}
-	removed := slices.DeleteFunc(nullMembers(in.RawBody), func(name string) bool {
-		return slices.ContainsFunc(faults, func(f domain.Fault) bool { return f.Pointer == "/"+name }) // unknown
-	})
-	edit := patch.edit(removed)
+	edit.Clear = removed
 	if idErr := in.check(); len(faults) > 0 || idErr != nil {
 		return nil, refusal(faults, idErr, s.Orders.CheckEdit(edit))
 	}
@@ -46,6 +30,25 @@ func (s *Server) editOrder(ctx context.Context, in *ChangeIn) (*orderOut, error)
 		return nil, err
 	}
 	return answer(s.Orders.Edit(ctx, in.ID, edit, expected))
+}
+
+// cutNulls takes the members of a T that are null out of an object and returns their
+// names, in order.
+func cutNulls[T any](body []byte) (names []string, rest []byte) {
+	var members map[string]jsontext.Value
+	if !bytes.Contains(body, []byte("null")) || json.Unmarshal(body, &members) != nil {
+		return nil, body
+	}
+	known := fieldsOf(reflect.TypeFor[T]())
+	for name, value := range members {
+		if _, ok := known[name]; ok && value.Kind() == 'n' {
+			names = append(names, name)
+			delete(members, name)
+		}
+	}
+	slices.Sort(names)
+	rest, _ = json.Marshal(members) // what was read is JSON
+	return names, rest
 }
 
 func (s *Server) updateStatus(ctx context.Context, in *ChangeIn) (*orderOut, error) {
@@ -58,7 +61,7 @@ func (s *Server) updateStatus(ctx context.Context, in *ChangeIn) (*orderOut, err
 
 // cancellation is why an order is cancelled.
 type cancellation struct {
-	Reason string `json:"reason,omitempty"`
+	Reason string `json:"reason,omitempty" maxLength:"2000" example:"ordered twice"`
 }
 
 func (s *Server) cancelOrder(ctx context.Context, in *ChangeIn) (*orderOut, error) {

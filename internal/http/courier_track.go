@@ -48,11 +48,13 @@ func (s *Server) courierTrackRoutes() {
 	handle(s, operation{
 		method: http.MethodGet, path: path, id: "trackCourier", tag: tagCouriers,
 		summary: "Where a courier was", about: "Oldest first, also as GeoJSON.",
-		reply: exampleCourierTrack,
 	}, s.courierTrack)
 	feature := s.schemas().Schema(reflect.TypeFor[geoJSON](), true, "")
 	s.api.OpenAPI().Paths[path].Get.Responses["200"].Content[geoJSONType] = &huma.MediaType{
-		Schema: feature, Example: geoJSONOf(exampleCourierTrack),
+		Schema: feature, Example: geoJSONOf(&tracking.CourierTrack{
+			CourierID: exampleCourier, From: exampleTime.Add(-time.Hour), To: exampleTime, Complete: true,
+			Trail: []domain.Position{{Lat: 55.7551, Lon: 37.6052, RecordedAt: exampleTime}},
+		}),
 	}
 	members := s.schemas().SchemaFromRef(feature.Ref).Properties
 	members["geometry"] = &huma.Schema{AnyOf: []*huma.Schema{members["geometry"], {Type: "null"}}}

@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"context"
 	"net/http"
-	"strconv"
+	"reflect"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -39,43 +39,42 @@ func (s *Server) courierRoutes() {
 	handle(s, operation{
 		method: http.MethodPost, path: "/couriers", id: "createCourier", tag: tagCouriers, status: http.StatusCreated,
 		summary: "Add a courier", about: "Only `name` is required. Without more, the courier is on duty in a car and takes 10 orders.",
-		body: newCourier{}, request: exampleNewCourier, reply: exampleCourier,
+		body: newCourier{},
 	}, s.createCourier)
 	handle(s, operation{
 		method: http.MethodGet, path: "/couriers", id: "listCouriers", tag: tagCouriers,
-		summary: "List couriers", about: "Newest first.", reply: courierPage{Couriers: []*domain.Courier{exampleCourier}},
+		summary: "List couriers", about: "Newest first.",
 	}, s.listCouriers)
 	handle(s, operation{
 		method: http.MethodGet, path: "/couriers/near", id: "nearCouriers", tag: tagCouriers,
 		summary: "Couriers on duty around a point", about: "Nearest first; only those with a fresh position.",
-		reply: nearPage{Couriers: []tracking.Nearby{{Courier: exampleCourier, DistanceM: 412}}},
 	}, s.nearCouriers)
 	handle(s, operation{
 		method: http.MethodGet, path: "/courier/{courier_id}", id: "getCourier", tag: tagCouriers,
-		summary: "Get a courier", reply: exampleCourier,
+		summary: "Get a courier",
 	}, func(ctx context.Context, in *CourierPath) (*bodyOnly[*domain.Courier], error) {
 		return bodyOf(s.Couriers.Get(ctx, in.ID))
 	})
 	handle(s, operation{
 		method: http.MethodPatch, path: "/courier/{courier_id}", id: "editCourier", tag: tagCouriers,
 		summary: "Change a courier", about: "What is absent stays. Metadata is merged; an empty value removes an entry.",
-		body: domain.CourierEdit{}, request: exampleCourierEdit, reply: exampleCourier,
+		body: domain.CourierEdit{},
 	}, s.editCourier)
 	handle(s, operation{
 		method: http.MethodGet, path: "/courier/{courier_id}/orders", id: "listCourierOrders", tag: tagCouriers,
-		summary: "List a courier's orders", about: "Active ones first, newest first.", reply: exampleOrders,
+		summary: "List a courier's orders", about: "Active ones first, newest first.",
 	}, s.courierOrders)
 	handle(s, operation{
 		method: http.MethodPost, path: "/courier/{courier_id}/location", id: "reportLocation", tag: tagCouriers,
 		status: http.StatusAccepted, summary: "Report where a courier is",
 		about: "One position or an array of them, in any order. What is implausible, too old or known already is dropped " +
 			"and counted, never refused.",
-		body: positionOrPositions{}, request: examplePositionIn, reply: tracking.Received{Accepted: 1},
+		body: positionOrPositions{},
 	}, s.reportLocation)
 	handle(s, operation{
 		method: http.MethodGet, path: "/courier/{courier_id}/location", id: "getCourierLocation", tag: tagCouriers,
-		summary: "Where a courier is", reply: exampleLocated,
-		codes: []domain.Code{domain.CodePositionNotFound},
+		summary: "Where a courier is",
+		codes:   []domain.Code{domain.CodePositionNotFound},
 	}, func(ctx context.Context, in *CourierPath) (*bodyOnly[tracking.Located], error) {
 		return bodyOf(s.Tracking.Position(ctx, in.ID))
 	})
@@ -88,7 +87,7 @@ type createCourierIn struct {
 
 // newCourier is what makes a courier: an edit whose name is required.
 type newCourier struct {
-	Name string `json:"name"`
+	Name string `json:"name" minLength:"1" maxLength:"200" example:"Ivan Sokolov"`
 	domain.CourierEdit
 }
 
@@ -180,7 +179,7 @@ type positionOrPositions struct{}
 
 // Schema is one position or an array of them.
 func (positionOrPositions) Schema(r huma.Registry) *huma.Schema {
-	one := r.Schema(positionType, true, "")
+	one := r.Schema(reflect.TypeFor[domain.Position](), true, "")
 	limit := domain.MaxPositions
 	return &huma.Schema{OneOf: []*huma.Schema{one, {Type: huma.TypeArray, Items: one, MaxItems: &limit}}}
 }
@@ -201,34 +200,14 @@ func (s *Server) reportLocation(ctx context.Context, in *reportIn) (*repeatable[
 	return &repeatable[tracking.Received]{again, got}, err
 }
 
-// decodePositions reads one position or an array. A place has no sensible default,
-// so lat and lon must be there.
+// decodePositions reads one position or an array.
 func decodePositions(in JSONBody, single bool) ([]domain.Position, []domain.Fault, error) {
-	var reported []positionIn
-	var faults []domain.Fault
-	var err error
-	if single {
-		var one positionIn
-		one, faults, err = decode[positionIn](in)
-		reported = []positionIn{one}
-	} else {
-		reported, faults, err = decode[[]positionIn](in)
+	if !single {
+		return decode[[]domain.Position](in)
 	}
-	out := make([]domain.Position, len(reported))
-	for i, p := range reported {
-		at := ""
-		if !single {
-			at = "/" + strconv.Itoa(i)
-		}
-		out[i] = p.Position
-		for name, v := range map[string]*float64{"/lat": p.Lat, "/lon": p.Lon} {
-			if v == nil && len(faults) < maxFaults && !explained(faults, at+name) {
-				faults = append(faults, domain.Fault{Pointer: at + name, Code: "required", Detail: "is required"})
-			}
-		}
-		if p.Lat != nil && p.Lon != nil {
-			out[i].Lat, out[i].Lon = *p.Lat, *p.Lon
-		}
+	one, faults, err := decode[domain.Position](in)
+	if len(in.RawBody) == 0 {
+		_, faults, err = decode[domain.Position](JSONBody{in.ContentType, []byte("{}")})
 	}
-	return out, faults, err
+	return []domain.Position{one}, faults, err
 }

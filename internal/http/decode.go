@@ -1,12 +1,16 @@
 package httpserver
 
 import (
+	"bytes"
 	"errors"
+	"maps"
+	"math"
 	"mime"
 	"reflect"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -21,51 +25,62 @@ type JSONBody struct {
 	RawBody     []byte `contentType:"application/json"`
 }
 
-// maxFaults bounds how many wrong values are looked for in one body, and maxRereads
-// how many bytes are read again for that.
-const (
-	maxFaults  = 100
-	maxRereads = 1 << 20
-)
+// maxFaults bounds how many wrong values are looked for in one body.
+const maxFaults = 100
 
 // strict is how requests are read: names in their exact case and only once, no
-// unknown members, an item without a quantity is one, a point has both coordinates.
+// unknown members, an item without a quantity is one, numbers that must be there are.
 var strict = json.JoinOptions(
 	json.RejectUnknownMembers(true),
-	json.WithUnmarshalers(json.JoinUnmarshalers(json.UnmarshalFromFunc(readItem), json.UnmarshalFromFunc(readPoint))),
+	json.WithUnmarshalers(json.JoinUnmarshalers(
+		needs(plainItem{Quantity: 1}, func(p plainItem) (domain.Item, bool) { return domain.Item(p), true }),
+		needs(plainPoint{none, none}, func(p plainPoint) (domain.Point, bool) { return domain.Point(p), p.Lat+p.Lon < none }),
+		needs(plainPosition{Lat: none, Lon: none}, func(p plainPosition) (domain.Position, bool) {
+			return domain.Position(p), p.Lat+p.Lon < none
+		}),
+		needs(plainMoney{Amount: math.MinInt64}, func(p plainMoney) (domain.Money, bool) {
+			return domain.Money(p), p.Amount != math.MinInt64
+		}),
+		json.UnmarshalFromFunc(func(dec *jsontext.Decoder, v *time.Time) error {
+			if dec.PeekKind() != '"' {
+				return json.SkipFunc
+			}
+			token, err := dec.ReadToken()
+			if err == nil {
+				*v, err = domain.ParseTime(token.String())
+			}
+			return err
+		}),
+	)),
 )
 
-func readItem(dec *jsontext.Decoder, item *domain.Item) error {
-	type plain domain.Item // without its methods
-	v := plain{Quantity: 1}
-	err := json.UnmarshalDecode(dec, &v)
-	*item = domain.Item(v)
-	return err
+// The domain's types without their methods.
+type (
+	plainItem     domain.Item
+	plainPoint    domain.Point
+	plainPosition domain.Position
+	plainMoney    domain.Money
+)
+
+// none stands for a coordinate that is absent, and is out of the range of all that are there.
+const none = 1e300
+
+// needs reads into a value that has what is absent already; full tells what must be there.
+func needs[P, T any](absent P, full func(P) (T, bool)) *json.Unmarshalers {
+	return json.UnmarshalFromFunc(func(dec *jsontext.Decoder, v *T) error {
+		p := absent
+		if err := json.UnmarshalDecode(dec, &p); err != nil {
+			return err
+		}
+		var ok bool
+		if *v, ok = full(p); !ok {
+			return errMissing
+		}
+		return nil
+	})
 }
 
-// readPoint tells an absent coordinate from 0, which is a place like any other.
-func readPoint(dec *jsontext.Decoder, p *domain.Point) error {
-	var v struct {
-		Lat *float64 `json:"lat"`
-		Lon *float64 `json:"lon"`
-	}
-	if err := json.UnmarshalDecode(dec, &v); err != nil {
-		return err
-	}
-	switch {
-	case v.Lat == nil:
-		return missing("lat")
-	case v.Lon == nil:
-		return missing("lon")
-	}
-	*p = domain.Point{Lat: *v.Lat, Lon: *v.Lon}
-	return nil
-}
-
-// missing is the name of a member that must be there.
-type missing string
-
-func (m missing) Error() string { return string(m) + " is missing" }
+var errMissing = errors.New("a number is missing")
 
 // exact keeps the numbers of a document as they are written.
 var exact = json.WithUnmarshalers(json.UnmarshalFromFunc(func(dec *jsontext.Decoder, v *any) error {
@@ -77,9 +92,10 @@ var exact = json.WithUnmarshalers(json.UnmarshalFromFunc(func(dec *jsontext.Deco
 	return err
 }))
 
-// decode reads a body as a T. Members of a wrong type and unknown ones are all
-// returned as faults, beside a T of the others, so that the domain can say what is
-// wrong with those; a body that is no JSON is malformed. An empty body is a zero T.
+// decode reads a body as a T, in one pass. When that fails, everything that is wrong is
+// looked for: members of a wrong type and unknown ones are returned as faults, beside a T
+// of the others, so that the domain can say what is wrong with those; a body that is no
+// JSON is malformed. An empty body is a zero T.
 func decode[T any](in JSONBody) (v T, faults []domain.Fault, err error) {
 	body := in.RawBody
 	if len(body) == 0 {
@@ -88,37 +104,25 @@ func decode[T any](in JSONBody) (v T, faults []domain.Fault, err error) {
 	if !acceptable(in.ContentType) {
 		return v, nil, domain.Errorf(domain.CodeUnsupportedMediaType, "the body must be %s, not %q; say so with the header Content-Type", jsonType, in.ContentType)
 	}
-	var tree any // the document, once something is wrong with it
-	for budget := maxRereads; ; {
-		var fresh T
-		err := json.Unmarshal(body, &fresh, strict)
-		if err == nil {
-			return fresh, faults, nil
-		}
-		if tree == nil { // what comes after the first fault may be no JSON at all
-			if broken := json.Unmarshal(body, &tree, exact); broken != nil {
-				err = broken
-			}
-		}
-		var wrong *json.SemanticError
-		if !errors.As(err, &wrong) {
-			return v, nil, malformedJSON(err)
-		}
-		fault := faultOf(wrong)
-		budget -= len(body)
-		if fault.Code != "required" {
-			faults = append(faults, fault)
-			body = without(tree, wrong.JSONPointer)
-		} else {
-			if !explained(faults, fault.Pointer) { // it may be missing because it was taken out
-				faults = append(faults, fault)
-			}
-			body = withZero(tree, jsontext.Pointer(fault.Pointer))
-		}
-		if body == nil || budget < 0 || len(faults) == maxFaults {
-			return fresh, faults, nil
-		}
+	// null is not always what it seems to the library
+	if !bytes.Contains(body, []byte("null")) && json.Unmarshal(body, &v, strict) == nil {
+		return v, nil, nil
 	}
+	var tree any
+	if err := json.Unmarshal(body, &tree, exact); err != nil {
+		return v, nil, malformedJSON(err)
+	}
+	var w walker
+	sound, ok := w.value(reflect.TypeFor[T](), tree, "")
+	v = *new(T)
+	if !ok {
+		return v, w.faults, nil
+	}
+	rest, err := json.Marshal(sound)
+	if err == nil {
+		err = json.Unmarshal(rest, &v, strict)
+	}
+	return v, w.faults, err
 }
 
 // acceptable says whether a content type is JSON. A missing one is taken for it.
@@ -140,30 +144,136 @@ func malformedJSON(err error) error {
 	return domain.Errorf(domain.CodeMalformed, "the body is not JSON")
 }
 
-// faultOf says in the API's words what the decoder found.
-func faultOf(e *json.SemanticError) domain.Fault {
-	f := domain.Fault{Pointer: string(e.JSONPointer), Code: "invalid_type"}
-	var absent missing
-	switch {
-	case errors.As(e.Err, &absent):
-		f.Pointer, f.Code, f.Detail = f.Pointer+"/"+string(absent), "required", "is required"
-	case errors.Is(e.Err, json.ErrUnknownName):
-		f.Code, f.Detail = "unknown_field", "is not a field of this request"
-	case e.GoType == nil:
-		f.Detail = "has the wrong type"
-	case e.GoType == reflect.TypeFor[time.Time]() && e.JSONKind == '"':
-		f.Code, f.Detail = "invalid_time", "must be a time such as 2026-05-04T12:30:00Z (RFC 3339)"
-	case e.JSONKind == '0' && (isInteger(e.GoType) || isFloat(e.GoType)):
-		f.Code, f.Detail = "out_of_range", "must be "+nameOf(e.GoType)+" of a possible size"
-	default:
-		f.Detail = "must be " + nameOf(e.GoType)
+// walker looks for everything in a document that is not of the type that it must be.
+type walker struct{ faults []domain.Fault }
+
+func (w *walker) add(at, code, detail string) {
+	if len(w.faults) < maxFaults {
+		w.faults = append(w.faults, domain.Fault{Pointer: at, Code: code, Detail: detail})
 	}
-	return f
+}
+
+// value returns what is right of a value, and false when nothing is.
+func (w *walker) value(t reflect.Type, v any, at string) (any, bool) {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	isStruct := t.Kind() == reflect.Struct && t != reflect.TypeFor[time.Time]()
+	if v == nil && at != "" && !isStruct {
+		return nil, true // as if it was not there
+	}
+	switch is := v.(type) {
+	case map[string]any:
+		if isStruct {
+			return w.object(t, is, at), true
+		}
+		if t.Kind() == reflect.Map {
+			for name, member := range is {
+				w.member(is, name, member, t.Elem(), at)
+			}
+			return is, true
+		}
+	case []any:
+		if t.Kind() == reflect.Slice {
+			for i, entry := range is {
+				pointer := at + "/" + strconv.Itoa(i)
+				sound, ok := w.value(t.Elem(), entry, pointer)
+				if entry == nil && ok {
+					w.add(pointer, "invalid_type", "must be "+nameOf(t.Elem()))
+				}
+				if is[i] = sound; !ok {
+					is[i] = nil // the others keep their place
+				}
+			}
+			return is, true
+		}
+	}
+	if t.Kind() == reflect.Interface {
+		return v, true
+	}
+	return v, w.scalar(t, v, at)
+}
+
+// member looks at a member of an object and takes it out when nothing of it is right.
+func (w *walker) member(of map[string]any, name string, v any, t reflect.Type, at string) {
+	sound, ok := w.value(t, v, at+"/"+escape.Replace(name))
+	if ok {
+		of[name] = sound
+	} else {
+		delete(of, name)
+	}
+}
+
+var escape = strings.NewReplacer("~", "~0", "/", "~1")
+
+func (w *walker) object(t reflect.Type, members map[string]any, at string) any {
+	fields := fieldsOf(t)
+	for _, name := range slices.Sorted(maps.Keys(members)) {
+		if f, ok := fields[name]; ok {
+			w.member(members, name, members[name], f.Type, at)
+		} else {
+			w.add(at+"/"+escape.Replace(name), "unknown_field", "is not a field of this request")
+			delete(members, name)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		if members[name] != nil || !mustBeThere(fields[name]) {
+			continue
+		}
+		if !explained(w.faults, at+"/"+name) { // or it is wrong, as was said
+			w.add(at+"/"+name, "required", "is required")
+		}
+		members[name] = 0
+	}
+	return members
+}
+
+// mustBeThere says whether a member is a number without a value that it has by itself.
+func mustBeThere(f reflect.StructField) bool {
+	_, options, _ := strings.Cut(f.Tag.Get("json"), ",")
+	return options == "" && f.Tag.Get("minimum") != "" && f.Tag.Get("required") != "false"
+}
+
+var knownFields sync.Map // of map[string]reflect.StructField by type
+
+// fieldsOf returns the fields of a struct and of those that it embeds by their names in JSON.
+func fieldsOf(t reflect.Type) map[string]reflect.StructField {
+	if known, ok := knownFields.Load(t); ok {
+		return known.(map[string]reflect.StructField)
+	}
+	fields := map[string]reflect.StructField{}
+	for _, f := range reflect.VisibleFields(t) {
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		if shallower, ok := fields[name]; name != "" && name != "-" && (!ok || len(f.Index) < len(shallower.Index)) {
+			fields[name] = f
+		}
+	}
+	knownFields.Store(t, fields)
+	return fields
+}
+
+// scalar reports a value that is not of the type, in the API's words.
+func (w *walker) scalar(t reflect.Type, v any, at string) bool {
+	encoded, err := json.Marshal(v)
+	if err == nil && v != nil {
+		err = json.Unmarshal(encoded, reflect.New(t).Interface(), strict)
+	}
+	_, isText := v.(string)
+	_, isNumber := v.(jsontext.Value)
+	switch {
+	case err == nil && v != nil:
+		return true
+	case isText && t == reflect.TypeFor[time.Time]():
+		w.add(at, "invalid_time", "must be a time such as 2026-05-04T12:30:00Z (RFC 3339)")
+	case isNumber && (isInteger(t) || t.Kind() == reflect.Float64):
+		w.add(at, "out_of_range", "must be "+nameOf(t)+" of a possible size")
+	default:
+		w.add(at, "invalid_type", "must be "+nameOf(t))
+	}
+	return false
 }
 
 func isInteger(t reflect.Type) bool { return t.Kind() >= reflect.Int && t.Kind() <= reflect.Uint64 }
-
-func isFloat(t reflect.Type) bool { return t.Kind() == reflect.Float64 }
 
 func nameOf(t reflect.Type) string {
 	switch {
@@ -171,7 +281,7 @@ func nameOf(t reflect.Type) string {
 		return "a string"
 	case isInteger(t):
 		return "an integer"
-	case isFloat(t):
+	case t.Kind() == reflect.Float64:
 		return "a number"
 	case t.Kind() == reflect.Bool:
 		return "true or false"
@@ -179,86 +289,6 @@ func nameOf(t reflect.Type) string {
 		return "an array"
 	}
 	return "an object"
-}
-
-// without takes the value at a pointer out of a document and returns what is left,
-// or nil when there is no such value. Elements of arrays become null, so that the
-// others keep their place.
-func without(tree any, at jsontext.Pointer) []byte {
-	if at == "" {
-		return nil
-	}
-	last := at.LastToken()
-	switch parent := nodeAt(tree, at.Parent()).(type) {
-	case map[string]any:
-		if _, ok := parent[last]; !ok {
-			return nil
-		}
-		delete(parent, last)
-	case []any:
-		i, err := strconv.Atoi(last)
-		if err != nil || i < 0 || i >= len(parent) || parent[i] == nil {
-			return nil
-		}
-		parent[i] = nil
-	default:
-		return nil
-	}
-	return encoded(tree)
-}
-
-// withZero puts a 0 where a number is missing, so that what is beside it is looked at
-// too.
-func withZero(tree any, at jsontext.Pointer) []byte {
-	parent, ok := nodeAt(tree, at.Parent()).(map[string]any)
-	if !ok {
-		return nil
-	}
-	parent[at.LastToken()] = jsontext.Value("0")
-	return encoded(tree)
-}
-
-func encoded(tree any) []byte {
-	out, err := json.Marshal(tree, json.Deterministic(true))
-	if err != nil {
-		return nil
-	}
-	return out
-}
-
-func nodeAt(node any, at jsontext.Pointer) any {
-	for token := range at.Tokens() {
-		node = child(node, token)
-	}
-	return node
-}
-
-func child(node any, token string) any {
-	switch n := node.(type) {
-	case map[string]any:
-		return n[token]
-	case []any:
-		if i, err := strconv.Atoi(token); err == nil && i >= 0 && i < len(n) {
-			return n[i]
-		}
-	}
-	return nil
-}
-
-// nullMembers returns the names of the object's members that are null, in order.
-func nullMembers(body []byte) []string {
-	var members map[string]jsontext.Value
-	if len(body) == 0 || json.Unmarshal(body, &members) != nil {
-		return nil
-	}
-	var names []string
-	for name, value := range members {
-		if value.Kind() == 'n' {
-			names = append(names, name)
-		}
-	}
-	slices.Sort(names)
-	return names
 }
 
 // refusal joins the faults of a body with what the domain says about the rest of

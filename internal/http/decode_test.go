@@ -54,7 +54,19 @@ func TestDecodeFindsEveryFault(t *testing.T) {
 		},
 		"names in another case": {`{"Customer":{}}`, map[string]string{"/Customer": "unknown_field"}},
 		"not an object":         {`[]`, map[string]string{"": "invalid_type"}},
-		"null is absent":        {`{"customer":null,"items":null,"notes":null}`, map[string]string{}},
+		"null is absent":        {`{"items":null,"notes":null,"metadata":null,"ready_at":null}`, map[string]string{}},
+		"null is no object": {
+			`{"customer":null,"pickup":null,"items":[null,{"name":"x"}],"total":null,"dropoff":{"location":null}}`,
+			map[string]string{
+				"/customer": "invalid_type", "/pickup": "invalid_type", "/items/0": "invalid_type", "/total": "invalid_type",
+				"/dropoff/location": "invalid_type",
+			},
+		},
+		"nothing": {`null`, map[string]string{"": "invalid_type"}},
+		"money without an amount": {`{"total":{"currency":"RUB"},"items":[{"price":{"currency":"RUB","amount":null}}]}`, map[string]string{
+			"/total/amount": "required", "/items/0/price/amount": "required",
+		}},
+		"times as others write them": {`{"ready_at":"2016-12-31t23:59:60z","promised_at":"2026-05-04T12:30:00.5+03:00"}`, map[string]string{}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, faults, err := decode[domain.Draft](JSONBody{RawBody: []byte(tt.body)})
@@ -156,9 +168,10 @@ func FuzzDecode(f *testing.F) {
 				t.Fatalf("%q: %+v", body, fault)
 			}
 		}
-		patch, _, err := decode[orderPatch](in)
+		removed, rest := cutNulls[domain.Edit](body)
+		edit, _, err := decode[domain.Edit](JSONBody{RawBody: rest})
 		if err == nil {
-			edit := patch.edit(nullMembers(body))
+			edit.Clear = removed
 			_, _ = new(domain.Order).Edit(edit, "RU", domain.By{})
 		}
 		_, _, _ = decode[orders.StatusChange](in)

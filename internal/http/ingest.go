@@ -57,16 +57,16 @@ type ownTracksOut struct{ Body []ownTracksReply }
 
 // osmandBody describes the JSON form.
 type osmandBody struct {
-	Device   string         `json:"device_id,omitempty"`
-	Location map[string]any `json:"location,omitempty" doc:"timestamp, coords{latitude,longitude,accuracy,speed in m/s,heading,altitude}, battery{level of 0 to 1,is_charging}, activity{type}, extras; -1 is unknown"`
+	Device   string         `json:"device_id,omitempty" example:"48241179"`
+	Location map[string]any `json:"location,omitempty" doc:"timestamp, coords{latitude,longitude,accuracy,speed in m/s,heading,altitude}, battery{level of 0 to 1,is_charging}, activity{type}, extras; -1 is unknown" example:"{\"timestamp\":\"2026-05-04T12:30:00.000Z\",\"coords\":{\"latitude\":55.7551,\"longitude\":37.6052,\"accuracy\":5}}"`
 }
 
 // ownTracksBody describes what OwnTracks posts.
 type ownTracksBody struct {
-	Type     string  `json:"_type" doc:"location, or transition; others are ignored"`
-	Lat      float64 `json:"lat,omitempty" doc:"degrees"`
-	Lon      float64 `json:"lon,omitempty" doc:"degrees"`
-	Time     int64   `json:"tst,omitempty" doc:"seconds"`
+	Type     string  `json:"_type" doc:"location, or transition; others are ignored" example:"location"`
+	Lat      float64 `json:"lat,omitempty" doc:"degrees" example:"55.7551"`
+	Lon      float64 `json:"lon,omitempty" doc:"degrees" example:"37.6052"`
+	Time     int64   `json:"tst,omitempty" doc:"seconds" example:"1777897800"`
 	Accuracy float64 `json:"acc,omitempty" doc:"metres"`
 	Altitude float64 `json:"alt,omitempty" doc:"metres"`
 	Velocity float64 `json:"vel,omitempty" doc:"km/h"`
@@ -89,13 +89,13 @@ func (s *Server) ingestRoutes() {
 	plain[osmandQuery, struct{}](s, operation{
 		method: http.MethodPost, path: ingestPrefix + "osmand/{token}", id: "ingestOsmand", tag: tagPhones, open: true, codes: codes,
 		summary: "Traccar Client and OsmAnd: a position as JSON, as a form or in the query", about: aboutIngest,
-		body: osmandBody{}, lenient: true, request: exampleOsmand,
+		body: osmandBody{}, lenient: true,
 	}, s.ingestOsmand)
 	plain[ownTracksIn, ownTracksOut](s, operation{
 		method: http.MethodPost, path: ingestPrefix + "owntracks/{token}", id: "ingestOwnTracks", tag: tagPhones, open: true, codes: codes,
 		summary: "OwnTracks in HTTP mode", about: aboutIngest + " A transition with the event enter at the drop-off of an order " +
 			"counts as arrival where arrivals are automatic.",
-		body: ownTracksBody{}, lenient: true, request: exampleOwnTracks, reply: []ownTracksReply{},
+		body: ownTracksBody{}, lenient: true,
 	}, s.ingestOwnTracks)
 }
 

@@ -84,23 +84,19 @@ func (s *Server) onboardingRoutes() {
 		summary: "Let a phone report a courier's positions",
 		about: "Makes a token and says how to set up an app with it, by link or by QR code. The token is shown this once. " +
 			"Idempotency-Key is of no use here, since answers with secrets are not kept: doing it again makes another token.",
-		reply: exampleOnboarded,
 	}, s.onboard)
 	handle(s, operation{
 		method: http.MethodGet, path: path, id: "listPhones", tag: tagPhones, summary: "The tokens of a courier's phones",
 		about: "Newest first, without the tokens themselves.",
-		reply: phoneList{Tokens: []phone{{ID: exampleNote, CreatedAt: exampleTime}}},
 	}, s.listPhones)
 	handle(s, operation{
 		method: http.MethodDelete, path: path, id: "revokePhones", tag: tagPhones, summary: "Revoke the tokens of a courier's phones",
-		about: "All of them, or one by its id. Effective at once on the replica that is asked, within seconds on others.",
-		reply: revoked{Revoked: 1}, codes: gone,
+		about: "All of them, or one by its id. Effective at once on the replica that is asked, within seconds on others.", codes: gone,
 	}, func(ctx context.Context, in *revokePhonesIn) (*bodyOnly[revoked], error) {
 		return revoke(ctx, in.ID, in.Token)
 	})
 	handle(s, operation{
-		method: http.MethodDelete, path: path + "/{token_id}", id: "revokePhone", tag: tagPhones, summary: "Revoke the token of a courier's phone",
-		reply: revoked{Revoked: 1}, codes: gone,
+		method: http.MethodDelete, path: path + "/{token_id}", id: "revokePhone", tag: tagPhones, summary: "Revoke the token of a courier's phone", codes: gone,
 	}, func(ctx context.Context, in *revokePhoneIn) (*bodyOnly[revoked], error) {
 		if _, err := domain.ParseID("/token_id", in.Token); err != nil {
 			return nil, err

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humagin"
@@ -39,12 +40,11 @@ type operation struct {
 	method, path       string // path in OpenAPI's form, /order/{order_id}
 	id, tag            string
 	summary, about     string
-	open               bool // served without credentials
-	status             int  // of success; 0 for 200
-	body               any  // a value of the body's type; nil for none
-	lenient            bool // the body is never refused
-	request, reply     any  // examples
-	replies            string
+	open               bool          // served without credentials
+	status             int           // of success; 0 for 200
+	body               any           // a value of the body's type; nil for none
+	lenient            bool          // the body is never refused
+	replies, reply     string        // the media type of the answer and an example, where it is not JSON
 	unmodified, stream bool          // may answer 304; answers 101
 	codes              []domain.Code // what may go wrong, beside what always may
 }
@@ -116,7 +116,7 @@ func (s *Server) newAPI() {
 		},
 		Servers: []*huma.Server{{URL: "/", Description: "this server"}},
 		Components: &huma.Components{
-			Schemas: huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer),
+			Schemas: newSchemas(),
 			SecuritySchemes: map[string]*huma.SecurityScheme{
 				"bearer": {Type: "http", Scheme: "bearer", Description: "The administrator's key. Not needed for local calls when none is set."},
 			},
@@ -242,17 +242,16 @@ func (op operation) huma(s *Server) huma.Operation {
 	if op.unmodified {
 		ho.Responses["304"] = &huma.Response{Description: "If-None-Match names the version that the order still has"}
 	}
-	if op.reply != nil || op.replies != "" {
-		media := &huma.MediaType{Example: op.reply}
-		switch op.replies {
-		case "": // its schema is that of the output
-		case jsonType:
-			media.Schema = &huma.Schema{Type: huma.TypeObject}
-		default:
-			media.Schema = &huma.Schema{Type: huma.TypeString}
+	if op.replies != "" { // otherwise huma says what the output is
+		media := &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString}}
+		if op.replies == jsonType {
+			media.Schema.Type = huma.TypeObject
+		}
+		if op.reply != "" {
+			media.Example = op.reply
 		}
 		ho.Responses[strconv.Itoa(status)] = &huma.Response{
-			Description: http.StatusText(status), Content: map[string]*huma.MediaType{cmp.Or(op.replies, jsonType): media},
+			Description: http.StatusText(status), Content: map[string]*huma.MediaType{op.replies: media},
 		}
 	}
 	return ho
@@ -266,7 +265,7 @@ func (op operation) describeBody(s *Server, ho huma.Operation) {
 	}
 	ho.RequestBody.Required = false
 	schema := s.schemas().Schema(reflect.TypeOf(op.body), true, op.id+"Body")
-	ho.RequestBody.Content = map[string]*huma.MediaType{jsonType: {Schema: schema, Example: op.request}}
+	ho.RequestBody.Content = map[string]*huma.MediaType{jsonType: {Schema: schema}}
 }
 
 func (s *Server) schemas() huma.Registry { return s.api.OpenAPI().Components.Schemas }
@@ -306,12 +305,19 @@ func problemExample(code domain.Code) *problem {
 	return p
 }
 
-const exampleRequestID = "5f2b8c1de0a7000000000001"
+// What the examples of the document tell of.
+const (
+	exampleRequestID = "5f2b8c1de0a7000000000001"
+	exampleCourier   = "0190b7a1-8f00-7a51-8d6e-1a2b3c4d5e6f"
+)
+
+var exampleTime = time.Date(2026, 5, 4, 12, 30, 0, 0, time.UTC)
 
 // finishAPI completes the schemas once all operations are known, and arranges for
 // the document to be encoded when somebody asks for it.
 func (s *Server) finishAPI() {
 	s.completeSchemas()
+	s.addExamples()
 	id := &huma.Param{Description: "names this request in the log", Schema: &huma.Schema{Type: huma.TypeString}}
 	for _, item := range s.api.OpenAPI().Paths {
 		for _, op := range []*huma.Operation{item.Get, item.Post, item.Patch, item.Delete} {

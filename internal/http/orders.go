@@ -52,29 +52,29 @@ func (s *Server) orderRoutes() {
 		method: http.MethodPost, path: "/order", id: "createOrder", tag: tagOrders, status: http.StatusCreated,
 		summary: "Create an order",
 		about:   "`customer.name` and `dropoff.address` or `dropoff.location` are required.",
-		body:    domain.Draft{}, request: exampleDraft, reply: exampleOrder,
-		codes: []domain.Code{domain.CodeDuplicateExternalID},
+		body:    domain.Draft{},
+		codes:   []domain.Code{domain.CodeDuplicateExternalID},
 	}, s.guarded(s.createOrder))
 	plain[getOrderIn, orderOut](s, operation{
 		method: http.MethodGet, path: "/order/{order_id}", id: "getOrder", tag: tagOrders,
-		summary: "Get an order", reply: exampleOrder, unmodified: true,
+		summary: "Get an order", unmodified: true,
 	}, s.guarded(s.getOrder))
 	handle(s, operation{
 		method: http.MethodGet, path: "/orders", id: "listOrders", tag: tagOrders,
-		summary: "List orders", about: "Newest first. Filters narrow the list together.", reply: exampleOrders,
+		summary: "List orders", about: "Newest first. Filters narrow the list together.",
 	}, s.listOrders)
 	handle(s, operation{
 		method: http.MethodPatch, path: "/order/{order_id}", id: "editOrder", tag: tagOrders,
 		summary: "Change an order's particulars",
 		about: "What is present replaces what the order has, what is absent stays. Null removes `pickup`, `notes`, " +
 			"`ready_at`, `promised_at`, `exception` or `metadata`. Metadata is merged entry by entry; an empty or null value removes one.",
-		body: orderPatch{}, request: examplePatch, reply: exampleOrder,
+		body:  domain.Edit{},
 		codes: []domain.Code{domain.CodeOrderFinished},
 	}, s.editOrder)
 	handle(s, operation{
 		method: http.MethodDelete, path: "/order/{order_id}", id: "cancelOrder", tag: tagOrders,
 		summary: "Cancel an order", about: "Possible until the goods are handed over. Cancelling again changes nothing.",
-		body: cancellation{}, request: cancellation{Reason: "ordered twice"}, reply: exampleOrder,
+		body:  cancellation{},
 		codes: []domain.Code{domain.CodeCancelAfterPickup, domain.CodeIllegalTransition},
 	}, s.cancelOrder)
 	handle(s, operation{
@@ -82,13 +82,13 @@ func (s *Server) orderRoutes() {
 		summary: "Take an order one step further",
 		about: "Follows the status table; asking for the status that the order is in changes nothing. " +
 			"`assigned` is set by assign-courier.",
-		body: orders.StatusChange{}, request: exampleStep, reply: exampleOrder,
+		body:  orders.StatusChange{},
 		codes: []domain.Code{domain.CodeIllegalTransition, domain.CodeCancelAfterPickup},
 	}, s.updateStatus)
 	handle(s, operation{
 		method: http.MethodPost, path: "/order/{order_id}/assign-courier", id: "assignCourier", tag: tagOrders,
 		summary: "Give an order to a courier", about: "To the one named, or with `auto` to the nearest on duty that has room.",
-		body: orders.Assignment{}, request: exampleAssignment, reply: exampleOrder,
+		body: orders.Assignment{},
 		codes: []domain.Code{
 			domain.CodeCourierNotFound, domain.CodeIllegalTransition, domain.CodeCancelAfterPickup,
 			domain.CodeCourierBusy, domain.CodeNoCourierAvailable,
@@ -98,7 +98,7 @@ func (s *Server) orderRoutes() {
 		method: http.MethodPost, path: "/order/{order_id}/notify", id: "notifyCustomer", tag: tagOrders,
 		status: http.StatusAccepted, summary: "Send the customer a message",
 		about: "A template's text or one of your own; with neither, where the order stands.",
-		body:  orders.Notice{}, request: exampleNotice, reply: exampleNotified,
+		body:  orders.Notice{},
 	}, s.notify)
 }
 

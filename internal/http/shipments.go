@@ -43,14 +43,14 @@ func (s *Server) shipmentRoutes() {
 		about: "Accepted at once; whether the company takes it is seen a moment later in `phase`. The tariff is a code of the company's, " +
 			"`cheapest` (the default) or `fastest`; packages follow from the items when absent. With a `tracking_number` " +
 			"a parcel that was booked elsewhere is followed instead.",
-		body: shipping.ShipmentDraft{}, request: exampleShipmentDraft, reply: exampleShipment,
+		body: shipping.ShipmentDraft{},
 		codes: []domain.Code{
 			domain.CodeCarrierNotFound, domain.CodeShipmentExists, domain.CodeOrderFinished, domain.CodeIllegalTransition,
 		},
 	}, s.bookShipment)
 	handle(s, operation{
 		method: http.MethodGet, path: "/order/{order_id}/shipment", id: "getShipment", tag: tagShipments,
-		summary: "An order's parcel at a delivery company", reply: exampleShipment, codes: found,
+		summary: "An order's parcel at a delivery company", codes: found,
 	}, func(ctx context.Context, in *OrderPath) (*bodyOnly[*domain.Shipment], error) {
 		return bodyOf(s.Shipments.Get(ctx, in.ID))
 	})
@@ -63,13 +63,11 @@ func (s *Server) shipmentRoutes() {
 		method: http.MethodGet, path: "/carriers/{carrier}/quote", id: "quoteShipment", tag: tagShipments,
 		summary: "What sending costs and how long it takes",
 		about:   "From where orders are handed over unless told otherwise, to a city, a point of the company's or an order's address.",
-		reply:   quoteList{Quotes: []domain.Quote{exampleQuote}},
 		codes:   []domain.Code{domain.CodeCarrierNotFound, domain.CodeOrderNotFound},
 	}, s.quoteShipment)
 	handle(s, operation{
 		method: http.MethodGet, path: "/carriers/{carrier}/points", id: "listPoints", tag: tagShipments,
 		summary: "Offices and parcel lockers", about: "Of a city, or nearest first around a point.",
-		reply: pointList{Points: []domain.DeliveryPoint{examplePoint}},
 		codes: []domain.Code{domain.CodeCarrierNotFound},
 	}, s.listPoints)
 	plain[hookIn, bodyOnly[health]](s, operation{

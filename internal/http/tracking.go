@@ -3,22 +3,12 @@ package httpserver
 import (
 	"context"
 	"net/http"
-	"reflect"
 	"time"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
 	"github.com/order-tracking/order-tracking/internal/tracking"
 	"github.com/order-tracking/order-tracking/internal/transport"
 )
-
-var positionType = reflect.TypeFor[domain.Position]()
-
-// positionIn is a reported position, in which an absent place can be told from 0, 0.
-type positionIn struct {
-	domain.Position
-	Lat *float64 `json:"lat"`
-	Lon *float64 `json:"lon"`
-}
 
 type eventList struct {
 	Events []domain.Event `json:"events"`
@@ -42,12 +32,11 @@ type statusOut struct {
 func (s *Server) trackingRoutes() {
 	handle(s, operation{
 		method: http.MethodGet, path: "/order/{order_id}/status", id: "getOrderStatus", tag: tagTracking,
-		summary: "Where an order stands", reply: exampleStatus,
+		summary: "Where an order stands",
 	}, s.getStatus)
 	handle(s, operation{
 		method: http.MethodGet, path: "/order/{order_id}/events", id: "getOrderEvents", tag: tagTracking,
 		summary: "The whole history of an order", about: "Oldest first.",
-		reply: eventList{Events: []domain.Event{exampleEvent}},
 	}, func(ctx context.Context, in *OrderPath) (*bodyOnly[eventList], error) {
 		events, err := s.Orders.Events(ctx, in.ID)
 		return bodyOf(eventList{listed(events)}, err)
@@ -56,15 +45,13 @@ func (s *Server) trackingRoutes() {
 		method: http.MethodGet, path: "/order/{order_id}/track", id: "trackOrder", tag: tagTracking,
 		summary: "Where an order is and how it came there",
 		about:   "The courier's position and trail are shown from the handover of the goods to the end.",
-		reply:   exampleTrack,
 	}, func(ctx context.Context, in *OrderPath) (*bodyOnly[*tracking.Track], error) {
 		return bodyOf(s.Tracking.Track(ctx, in.ID))
 	})
 	handle(s, operation{
 		method: http.MethodGet, path: "/order/{order_id}/delivery-time", id: "estimateDelivery", tag: tagTracking,
 		summary: "When an order is expected",
-		about:   "`[earliest, latest]` is an 80 % interval. A delivered order answers what happened.",
-		reply:   exampleEstimate, codes: []domain.Code{domain.CodeOrderFinished},
+		about:   "`[earliest, latest]` is an 80 % interval. A delivered order answers what happened.", codes: []domain.Code{domain.CodeOrderFinished},
 	}, func(ctx context.Context, in *OrderPath) (*bodyOnly[domain.Estimate], error) {
 		return bodyOf(s.Orders.DeliveryTime(ctx, in.ID))
 	})

@@ -16,7 +16,7 @@ import (
 
 // Assignment names the courier, or asks for the nearest one on duty that has room.
 type Assignment struct {
-	CourierID string `json:"courier_id,omitempty"`
+	CourierID string `json:"courier_id,omitempty" format:"uuid" example:"0190b7a1-8f00-7a51-8d6e-1a2b3c4d5e6f"`
 	Auto      bool   `json:"auto,omitempty"`
 }
 

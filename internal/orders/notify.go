@@ -2,7 +2,6 @@ package orders
 
 import (
 	"context"
-	"strings"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
 	"github.com/order-tracking/order-tracking/internal/idempotency"
@@ -14,21 +13,21 @@ const ChannelLive = "live"
 // Notice is a message to the customer: a template's text, or one written by hand.
 // With neither it tells where the order stands.
 type Notice struct {
-	Channel  string `json:"channel,omitempty"`
-	Template string `json:"template,omitempty"`
-	Text     string `json:"text,omitempty"`
+	Channel  string `json:"channel,omitempty" enum:"live"`
+	Template string `json:"template,omitempty" enum:"arriving,delayed,status" example:"arriving"`
+	Text     string `json:"text,omitempty" maxLength:"2000"`
 }
 
 // Notified is what became of a notice.
 type Notified struct {
-	NotificationID string     `json:"notification_id"`
+	NotificationID string     `json:"notification_id" format:"uuid" example:"0190b7a2-1111-7aaa-8bbb-0123456789ab"`
 	Deliveries     []Delivery `json:"deliveries"`
 }
 
 // Delivery is what became of a notice on one channel.
 type Delivery struct {
-	Channel string `json:"channel"`
-	Status  string `json:"status"`
+	Channel string `json:"channel" example:"live"`
+	Status  string `json:"status" example:"sent"`
 }
 
 // Notify sends the customer a message; it enters the order's history. It fails
@@ -65,15 +64,9 @@ func (s *Service) Notify(ctx context.Context, id string, in Notice) (Notified, e
 
 func (n Notice) validate() error {
 	var f domain.Faults
-	if n.Channel != "" && n.Channel != ChannelLive {
-		f.Add("/channel", "unknown_channel", "must be %s", ChannelLive)
-	}
-	if _, ok := templates[n.template()]; !ok {
-		f.Add("/template", "unknown_template", "must be one of %s", strings.Join(Templates(), ", "))
-	}
+	f.Check("", &n)
 	if n.Template != "" && n.Text != "" {
 		f.Add("/text", "conflict", "either template or text, not both")
 	}
-	f.Text("/text", n.Text, domain.MaxText)
 	return f.Err()
 }

@@ -141,9 +141,9 @@ func (s *Service) checkFilter(f domain.OrderFilter) (domain.OrderFilter, error) 
 
 // StatusChange asks for a step of an order.
 type StatusChange struct {
-	Status     domain.Status `json:"status"`
-	Reason     string        `json:"reason,omitempty"`
-	OccurredAt *time.Time    `json:"occurred_at,omitempty"`
+	Status     domain.Status `json:"status" example:"confirmed"`
+	Reason     string        `json:"reason,omitempty" maxLength:"2000"`
+	OccurredAt *time.Time    `json:"occurred_at,omitempty" doc:"when it happened; absent: now; at most 5 minutes ahead"`
 	Location   *domain.Point `json:"location,omitempty"`
 	Proof      *domain.Proof `json:"proof,omitempty"`
 }

@@ -64,8 +64,8 @@ func New(d Deps) *Service {
 // followed.
 type ShipmentDraft struct {
 	// Carrier may be absent where there is only one.
-	Carrier        string `json:"carrier,omitempty"`
-	TrackingNumber string `json:"tracking_number,omitempty"`
+	Carrier        string `json:"carrier,omitempty" maxLength:"128" doc:"the delivery company's code; may be absent where there is only one" example:"cdek"`
+	TrackingNumber string `json:"tracking_number,omitempty" maxLength:"128" doc:"of a parcel that was booked elsewhere: it is followed"`
 	domain.Booking
 }
 
@@ -114,9 +114,7 @@ func (sv *Service) Book(ctx context.Context, id string, in ShipmentDraft) (*doma
 // Check returns every fault of a draft.
 func (sv *Service) Check(in ShipmentDraft) error {
 	var f domain.Faults
-	f.Text("/carrier", in.Carrier, domain.MaxKey)
-	f.Text("/tracking_number", in.TrackingNumber, domain.MaxKey)
-	f.Include("", in.Validate())
+	f.Check("", &in)
 	return f.Err()
 }
 
