@@ -99,4 +99,4 @@ verify: ## Check that generated files and modules are current
 
 .PHONY: release-snapshot
 release-snapshot: ## Build the archives of a release into dist/, and publish nothing
-	GITHUB_REPOSITORY=order-tracking/order-tracking go run $(GORELEASER) release --snapshot --clean --skip=docker
+	GITHUB_REPOSITORY=order-tracking/order-tracking go run $(GORELEASER) release --snapshot --clean --skip=docker,sign,sbom

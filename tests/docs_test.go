@@ -186,3 +186,17 @@ func TestNamesOfTheDocumentsExist(t *testing.T) {
 		}
 	}
 }
+
+// What the alerts watch is there to be watched.
+func TestMetricsOfTheAlertsExist(t *testing.T) {
+	s := start(t, "--sandbox-carriers")
+	create(t, s.door("REST"))
+	_, exposition := s.rest(t, "GET", "/metrics", nil, nil)
+	alerts, err := os.ReadFile("../deploy/alerts.yml")
+	require.NoError(t, err)
+	found := regexp.MustCompile(`\b(?:ordertracking|http|process)_\w+`).FindAllString(string(alerts), -1)
+	require.Greater(t, len(found), 9)
+	for _, name := range found {
+		require.Contains(t, string(exposition), "\n"+name, "deploy/alerts.yml")
+	}
+}
