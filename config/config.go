@@ -63,8 +63,10 @@ type Kafka struct {
 	Replication int      `koanf:"replication" min:"1" max:"100"`
 	// DeliveryTimeout is how long an event may wait for the brokers' acknowledgement.
 	DeliveryTimeout time.Duration `koanf:"delivery_timeout" min:"1s"`
-	TLS             KafkaTLS      `koanf:"tls"`
-	SASL            KafkaSASL     `koanf:"sasl"`
+	// Compression of records: none, gzip, snappy, lz4 or zstd.
+	Compression string    `koanf:"compression"`
+	TLS         KafkaTLS  `koanf:"tls"`
+	SASL        KafkaSASL `koanf:"sasl"`
 }
 
 // KafkaTLS encrypts the connections to the brokers.
@@ -223,6 +225,7 @@ type Brand struct {
 
 // Shutdown is about the graceful stop.
 type Shutdown struct {
+	Delay   time.Duration `koanf:"delay" min:"0s"`
 	Timeout time.Duration `koanf:"timeout" min:"1s"`
 }
 

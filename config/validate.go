@@ -80,6 +80,7 @@ func (c *Config) validate() error {
 		{"kafka.tls.cert_file", together(c.Kafka.TLS.CertFile, c.Kafka.TLS.KeyFile, "kafka.tls.key_file")},
 		{"kafka.sasl.mechanism", oneOf(c.Kafka.SASL.Mechanism, "", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")},
 		{"kafka.sasl.user", together(c.Kafka.SASL.Mechanism, c.Kafka.SASL.User, "kafka.sasl.mechanism")},
+		{"kafka.compression", oneOf(c.Kafka.Compression, "none", "gzip", "snappy", "lz4", "zstd")},
 		{"http.addr", checkAddr(c.HTTP.Addr, 0)},
 		{"http.allowed_origins", checkOrigins(c.HTTP.AllowedOrigins...)},
 		{"http.public_url", ifSet(c.HTTP.PublicURL, checkBase)},

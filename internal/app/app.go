@@ -147,9 +147,10 @@ func (a *App) ready(ctx context.Context) error {
 	return a.store.Ping(ctx)
 }
 
-// Run serves until the context ends or a server fails, then stops: it refuses what
-// is new, finishes what runs, tells open streams to come back elsewhere, publishes
-// what was committed and closes everything.
+// Run serves until the context ends or a server fails, then stops: it goes on answering
+// for shutdown.delay while /readyz says that it is not ready, refuses what is new, finishes
+// what runs, tells open streams to come back elsewhere, publishes what was committed and
+// closes everything.
 func (a *App) Run(ctx context.Context) error {
 	work, endWork := context.WithCancel(context.WithoutCancel(ctx))
 	defer endWork()
@@ -167,7 +168,14 @@ func (a *App) Run(ctx context.Context) error {
 	case <-ctx.Done():
 	case failure = <-failed:
 	}
-	a.log.Info("stopping")
+	a.log.Info("stopping", zap.Duration("delay", a.cfg.Shutdown.Delay))
+	a.stopping.Store(true)
+	if failure == nil {
+		select { // answered as before, while others learn that it is not ready
+		case <-time.After(a.cfg.Shutdown.Delay):
+		case failure = <-failed:
+		}
+	}
 	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.cfg.Shutdown.Timeout)
 	defer cancel()
 	a.stop(limit, endWork, &background)
@@ -177,7 +185,6 @@ func (a *App) Run(ctx context.Context) error {
 }
 
 func (a *App) stop(ctx context.Context, endWork func(), background *errgroup.Group) {
-	a.stopping.Store(true)
 	var doors errgroup.Group
 	doors.Go(func() error {
 		// Those who watch come back elsewhere one after the other, not all at once.

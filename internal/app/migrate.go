@@ -48,7 +48,11 @@ func Migrate(ctx context.Context, cfg *config.Config, d Direction) (lines []stri
 		if !s.AppliedAt.IsZero() {
 			when = "applied " + s.AppliedAt.UTC().Format("2006-01-02 15:04:05") + " UTC"
 		}
-		lines = append(lines, path.Base(s.Name)+"  "+when)
+		name := path.Base(s.Name)
+		if s.Name == "" {
+			name = fmt.Sprintf("%05d, of a newer program,", s.Version)
+		}
+		lines = append(lines, name+"  "+when)
 	}
 	return lines, err
 }

@@ -76,7 +76,8 @@ func (a *App) restore(ctx context.Context) error {
 func (a *App) kafkaClient() messaging.ClientConfig {
 	k := a.cfg.Kafka
 	c := messaging.ClientConfig{
-		Brokers: a.Brokers(), Partitions: k.Partitions, Replication: k.Replication, DeliveryTimeout: k.DeliveryTimeout, Log: a.log,
+		Brokers: a.Brokers(), Partitions: k.Partitions, Replication: k.Replication, DeliveryTimeout: k.DeliveryTimeout,
+		Compression: k.Compression, Log: a.log,
 	}
 	if !k.Embedded() {
 		c.TLS, c.SASL = messaging.TLS(k.TLS), messaging.SASL(k.SASL)

@@ -1,14 +1,17 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"os"
+	"os/signal"
 	"runtime/debug"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -51,7 +54,11 @@ func (e *env) serve(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
-	log, err := logger.New(cfg.Log.Level, cfg.Log.Format, e.stderr)
+	level, err := zap.ParseAtomicLevel(cfg.Log.Level)
+	if err != nil {
+		return err
+	}
+	log, err := logger.NewAt(level, cfg.Log.Format, e.stderr)
 	if err != nil {
 		return err
 	}
@@ -60,10 +67,39 @@ func (e *env) serve(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
-	if err := e.greet(cfg, a, time.Since(started)); err != nil {
-		log.Debug("greeting not printed", zap.Error(err))
+	defer e.reloading(args, level, log)()
+	if cfg.Log.Format != "json" { // which is for machines
+		greet(e.stderr, cfg, a, e.build.Version, time.Since(started))
 	}
 	return a.Run(cmd.Context())
+}
+
+// reloading reads the configuration again on SIGHUP and takes from it what can change
+// while the server runs, which is the log level. (Certificates for Kafka are read with
+// each connection.) A configuration that can't be read changes nothing.
+func (e *env) reloading(args []string, level zap.AtomicLevel, log *zap.Logger) (stop func()) {
+	asked := make(chan os.Signal, 1)
+	signal.Notify(asked, syscall.SIGHUP)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for range asked {
+			cfg, err := e.load(args)
+			if err == nil {
+				err = level.UnmarshalText([]byte(cfg.Log.Level))
+			}
+			if err != nil {
+				log.Error("SIGHUP: the configuration can't be read; nothing changed", zap.Error(err))
+				continue
+			}
+			log.Info("SIGHUP: read the configuration again; other keys than log.level need a restart", zap.Stringer("log.level", level))
+		}
+	}()
+	return func() {
+		signal.Stop(asked)
+		close(asked)
+		<-done
+	}
 }
 
 func (e *env) help(cmd *cobra.Command) error {
@@ -81,35 +117,48 @@ func (e *env) help(cmd *cobra.Command) error {
 	return err
 }
 
-// greet tells a person where everything is.
-func (e *env) greet(cfg *config.Config, a *app.App, took time.Duration) error {
+// greet tells a person where everything is. On stderr, where the log is too: what is
+// printed for programs goes to stdout.
+func greet(w io.Writer, cfg *config.Config, a *app.App, version string, took time.Duration) {
 	kafka := strings.Join(a.Brokers(), ",")
 	if cfg.Kafka.Embedded() {
 		kafka += "    in this process"
 	}
-	withKey := ""
-	if cfg.Access.BootstrapAdminKey != "" {
-		withKey = "\n  export KEY=...   # the administrator's key; add -H \"Authorization: Bearer $KEY\""
-	}
+	http, grpc := a.HTTPAddr(), a.GRPCAddr()
 	// Not a template: text/template would keep the linker from leaving unused methods out.
-	_, err := fmt.Fprintf(e.stdout, `
-order-tracking %[1]s is up, after %[2]s.
+	const places = `
+order-tracking %s is up, after %s.
 
-  REST, WebSocket, SSE   http://%[3]s    reference: http://%[3]s/docs
-  gRPC                   %[4]s    with reflection
-  Kafka                  %[5]s
-  orders                 %[6]s
+  REST, WebSocket, SSE   %s
+  gRPC                   %s
+  Kafka                  %s
+  orders                 %s
 
-Try, in another terminal:%[7]s
-  curl http://%[3]s/order -H 'Content-Type: application/json' \
+`
+	shown := func(rest, rpc string) {
+		_, _ = fmt.Fprintf(w, places, version, took.Round(time.Millisecond), rest, rpc, kafka, cfg.Redacted().Database.URL)
+	}
+	if !strings.HasPrefix(http, "127.") && !strings.HasPrefix(http, "[::1]") {
+		// Others reach it by an address that only the operator knows, a container by another port too.
+		_, httpPort, _ := net.SplitHostPort(http) //nolint:errcheck // a listener's
+		_, grpcPort, _ := net.SplitHostPort(grpc) //nolint:errcheck // a listener's
+		shown(cmp.Or(cfg.HTTP.PublicURL, "port "+httpPort+" of this host or container")+"    reference: /docs", "port "+grpcPort)
+		return
+	}
+	shown("http://"+http+"    reference: http://"+http+"/docs", grpc+"    with reflection")
+	export, header, metadata := "", "", ""
+	if cfg.Access.BootstrapAdminKey != "" {
+		export = "\n  export KEY=...   # the administrator's key"
+		header, metadata = ` -H "Authorization: Bearer $KEY"`, ` -H "authorization: Bearer $KEY"`
+	}
+	_, _ = fmt.Fprintf(w, `Try, in another terminal:%[1]s
+  curl http://%[4]s/order%[2]s -H 'Content-Type: application/json' \
     -d '{"customer":{"name":"Anna"},"dropoff":{"address":"Main St 1"}}'
-  curl http://%[3]s/orders
-  grpcurl -plaintext %[4]s list
-  kcat -b %[8]s -C -t order_created
+  curl http://%[4]s/orders%[2]s
+  grpcurl%[3]s -plaintext %[5]s list
+  kcat -b %[6]s -C -t order_created
 
-`, e.build.Version, took.Round(time.Millisecond), reachable(a.HTTPAddr()), reachable(a.GRPCAddr()), kafka,
-		cfg.Redacted().Database.URL, withKey, a.Brokers()[0])
-	return err
+`, export, header, metadata, http, grpc, a.Brokers()[0])
 }
 
 // reachable is an address as somebody on this machine would write it.

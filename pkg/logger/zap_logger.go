@@ -21,12 +21,17 @@ func New(level, format string, w io.Writer) (*zap.Logger, error) {
 	if err != nil {
 		return nil, fmt.Errorf("log level: %w", err)
 	}
+	return NewAt(least, format, w)
+}
+
+// NewAt is New with a level that may be changed while the logger is used.
+func NewAt(level zapcore.LevelEnabler, format string, w io.Writer) (*zap.Logger, error) {
 	encoder, err := newEncoder(format, terminal(w))
 	if err != nil {
 		return nil, err
 	}
 	sink := zapcore.Lock(zapcore.AddSync(w))
-	return zap.New(zapcore.NewCore(encoder, sink, least), zap.ErrorOutput(sink), zap.AddStacktrace(zap.DPanicLevel)), nil
+	return zap.New(zapcore.NewCore(encoder, sink, level), zap.ErrorOutput(sink), zap.AddStacktrace(zap.DPanicLevel)), nil
 }
 
 func newEncoder(format string, tty bool) (zapcore.Encoder, error) {

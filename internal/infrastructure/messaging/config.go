@@ -1,11 +1,14 @@
 package messaging
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"net"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -24,7 +27,9 @@ type ClientConfig struct {
 	Replication int
 	// DeliveryTimeout is how long messages may wait for their acknowledgement; 0 means 10 s.
 	DeliveryTimeout time.Duration
-	Log             *zap.Logger
+	// Compression of what is published: gzip, snappy, lz4, zstd, or none ("" too).
+	Compression string
+	Log         *zap.Logger
 	TLS             TLS
 	SASL            SASL
 }
@@ -73,11 +78,11 @@ func (c ClientConfig) client(more ...kgo.Opt) (*kgo.Client, error) {
 		kgo.WithLogger(clientLog{c.log()}),
 	}
 	if c.TLS.Enabled {
-		t, err := c.TLS.config()
+		dial, err := c.TLS.dialer(c.log())
 		if err != nil {
 			return nil, err
 		}
-		opts = append(opts, kgo.DialTLSConfig(t))
+		opts = append(opts, kgo.Dialer(dial))
 	}
 	if c.SASL.Mechanism != "" {
 		m, err := c.SASL.mechanism()
@@ -103,6 +108,26 @@ func (c ClientConfig) log() *zap.Logger {
 // backoff is the pause before the given try, doubling from 50 ms to a second.
 func backoff(try int) time.Duration {
 	return min(50*time.Millisecond<<min(try, 10), maxBackoff)
+}
+
+// dialer connects with the files as they are when it does, so that renewed certificates
+// need no restart; while they can't be read, with those that could.
+func (t TLS) dialer(log *zap.Logger) (func(ctx context.Context, network, host string) (net.Conn, error), error) {
+	first, err := t.config()
+	if err != nil {
+		return nil, err
+	}
+	var last atomic.Pointer[tls.Config]
+	last.Store(first)
+	return func(ctx context.Context, network, host string) (net.Conn, error) {
+		if now, err := t.config(); err == nil {
+			last.Store(now)
+		} else {
+			log.Warn("the files for TLS with Kafka can't be read; those read before are used", zap.Error(err))
+		}
+		d := tls.Dialer{NetDialer: &net.Dialer{Timeout: dialTimeout}, Config: last.Load()}
+		return d.DialContext(ctx, network, host)
+	}, nil
 }
 
 func (t TLS) config() (*tls.Config, error) {

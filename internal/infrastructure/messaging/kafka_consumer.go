@@ -77,7 +77,7 @@ func NewConsumer(c ClientConfig, group string, handle func(ctx context.Context, 
 	life, abandon := context.WithCancel(context.Background())
 	k.abandon = abandon
 	var err error
-	k.client, err = c.client(append(producing(), // dead letters
+	k.client, err = c.client(append(c.producing(), // dead letters
 		kgo.WithContext(life),
 		kgo.ConsumerGroup(group),
 		kgo.ConsumeTopics(domain.TopicStatusUpdates),

@@ -41,20 +41,25 @@ type Producer struct {
 // NewProducer makes a producer. It does not connect: brokers that are away show in
 // Ping and Publish. It fails on a bad configuration only.
 func NewProducer(c ClientConfig) (*Producer, error) {
-	client, err := c.client(producing()...)
+	client, err := c.client(c.producing()...)
 	if err != nil {
 		return nil, err
 	}
 	return &Producer{client: client, cfg: c}, nil
 }
 
+// codecs are the compressions by name; none where there is no name.
+var codecs = map[string]kgo.CompressionCodec{
+	"gzip": kgo.GzipCompression(), "snappy": kgo.SnappyCompression(), "lz4": kgo.Lz4Compression(), "zstd": kgo.ZstdCompression(),
+}
+
 // producing are the options of everything that writes: idempotent (the client's
 // default), acknowledged by all in-sync replicas, partitioned by key as Java does.
-func producing() []kgo.Opt {
+func (c ClientConfig) producing() []kgo.Opt {
 	return []kgo.Opt{
 		kgo.RequiredAcks(kgo.AllISRAcks()),
 		kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)),
-		kgo.ProducerBatchCompression(kgo.SnappyCompression(), kgo.NoCompression()),
+		kgo.ProducerBatchCompression(codecs[c.Compression], kgo.NoCompression()),
 		kgo.ProducerBatchMaxBytes(maxDead),
 		kgo.ProducerLinger(gather),
 		kgo.ProduceRequestTimeout(produceTimeout),
