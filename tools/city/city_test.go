@@ -190,6 +190,17 @@ func TestArchive(t *testing.T) {
 	}
 }
 
+// A whole country is refused, not written in a form that readers don't take.
+func TestTooManyTiles(t *testing.T) {
+	tiles := make([]tile, 20000)
+	for i := range tiles {
+		tiles[i] = tile{uint64(i * i), make([]byte, i%97)} //nolint:gosec // positive
+	}
+	if _, err := pack(tiles, "Country", orb.Bound{}); err == nil {
+		t.Error("20,000 tiles fit")
+	}
+}
+
 func unzip(t *testing.T, b []byte) []byte {
 	t.Helper()
 	r, err := gzip.NewReader(bytes.NewReader(b))

@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"encoding/binary"
 	"encoding/json"
+	"fmt"
 	"math"
 
 	"github.com/paulmach/orb"
@@ -12,7 +13,8 @@ import (
 
 // pack writes an archive of tiles, PMTiles version 3:
 // https://github.com/protomaps/PMTiles/blob/main/spec/v3/spec.md
-// Its root directory holds all of them, which bounds their number to some thousands.
+// Its root directory names all of them and must fit into the first 16 KiB, which bounds their
+// number to some thousands.
 func pack(tiles []tile, name string, box orb.Bound) ([]byte, error) {
 	var dir, data []byte
 	dir = binary.AppendUvarint(dir, uint64(len(tiles)))
@@ -41,7 +43,10 @@ func pack(tiles []tile, name string, box orb.Bound) ([]byte, error) {
 	}
 	dir, meta = zipped(dir), zipped(meta)
 
-	const headerSize = 127
+	const headerSize, first = 127, 16384
+	if headerSize+len(dir) > first {
+		return nil, fmt.Errorf("%d tiles are too many for one archive: choose a smaller -box", len(tiles))
+	}
 	n := uint64(len(tiles))
 	h := append([]byte("PMTiles"), 3)
 	at := uint64(headerSize)
