@@ -54,6 +54,9 @@ func read(ctx context.Context, r io.Reader, box orb.Bound) (*extract, error) {
 			x.relations = append(x.relations, o)
 		}
 	}
+	if len(x.nodes) == 0 && scanner.Err() == nil {
+		return nil, errors.New("nothing of the extract is in the box")
+	}
 	return x, scanner.Err()
 }
 
