@@ -193,7 +193,7 @@ func TestMigrate(t *testing.T) {
 	require.Contains(t, up, "00001_spine.sql  applied ")
 	require.NotContains(t, up, "not applied")
 	require.Equal(t, up, migrate("status").ok())
-	migrate("down").failsWith(2, "nothing was changed", "00001_spine.sql")
+	migrate("down").failsWith(2, "nothing was changed")
 	require.Equal(t, up, migrate("status").ok())
 	down := mainOf(t, nil, append([]string{"migrate", "down", "--yes"}, args...)...).ok()
 	require.Equal(t, 1, strings.Count(down, "not applied"), down)

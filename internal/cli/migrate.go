@@ -53,7 +53,7 @@ func (e *env) confirmDown(ctx context.Context, cfg *config.Config) error {
 	if err != nil {
 		return err
 	}
-	_, _ = fmt.Fprintf(e.stderr, "%s\nTaking the newest migration back deletes its tables and columns with all that they hold. Type yes to do it: ",
+	_, _ = fmt.Fprintf(e.stdout, "%s\nTaking the newest migration back deletes its tables and columns with all that they hold. Type yes to do it: \n",
 		strings.Join(steps, "\n"))
 	answer, _ := bufio.NewReader(e.stdin).ReadString('\n') //nolint:errcheck // no answer is no yes
 	if strings.TrimSpace(answer) != "yes" {
