@@ -13,6 +13,7 @@ import (
 	nethttp "net/http"
 	"sync/atomic"
 	"time"
+	_ "time/tzdata" // orders name time zones, also on machines without their table
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"

@@ -16,7 +16,7 @@ import (
 // the OpenAPI and AsyncAPI documents show the same ones:
 //
 //	minLength, maxLength    of a text, in characters; one with minLength must not be blank
-//	format                  email, locale or currency
+//	format                  email, locale, currency or timezone
 //	enum                    what a text may be; types with Valid know that themselves
 //	minimum, maximum        of a number
 //	maxItems, maxProperties entries of a list or map
@@ -93,12 +93,18 @@ func (r *rule) of(t reflect.Type, tag reflect.StructTag) {
 	case r.kind == reflect.Slice && t.Elem().Kind() == reflect.Struct:
 		r.entry = &rule{}
 		r.entry.of(t.Elem(), "")
+	case r.kind == reflect.Slice && t.Elem().Kind() == reflect.String:
+		r.entry = &rule{}
+		r.entry.of(t.Elem(), listedText)
 	case r.kind == reflect.Struct && !r.isTime:
 		for i := range t.NumField() {
 			r.field(t.Field(i))
 		}
 	}
 }
+
+// listedText is what a text in a list must be.
+const listedText reflect.StructTag = `minLength:"1" maxLength:"128"`
 
 // field adds the rule of a struct's field.
 func (r *rule) field(f reflect.StructField) {
@@ -197,6 +203,7 @@ var formats = map[string]struct {
 }{
 	"email":    {isEmail, "must be an e-mail address"},
 	"locale":   {localeShape.MatchString, "must be a language tag such as ru or en-GB"},
+	"timezone": {isTimezone, "must be a time zone such as Europe/Moscow (IANA)"},
 	"currency": {isCurrency, "must be an ISO 4217 code such as RUB or EUR"},
 }
 

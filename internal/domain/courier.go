@@ -1,6 +1,7 @@
 package domain
 
 import (
+	"cmp"
 	"encoding/json"
 	"slices"
 	"time"
@@ -31,12 +32,14 @@ const DefaultCapacity = 10
 
 // Courier carries orders.
 type Courier struct {
-	ID       string  `json:"id" format:"uuid" example:"0190b7a1-8f00-7a51-8d6e-1a2b3c4d5e6f"`
-	Name     string  `json:"name" minLength:"1" maxLength:"200" example:"Ivan Sokolov"`
-	Phone    string  `json:"phone,omitempty" maxLength:"40" doc:"answers have it in E.164"`
-	Vehicle  Vehicle `json:"vehicle" example:"bicycle"`
-	Capacity int     `json:"capacity" minimum:"1" maximum:"1000" doc:"active orders at a time" example:"10"`
-	OnDuty   bool    `json:"on_duty"`
+	ID       string   `json:"id" format:"uuid" example:"0190b7a1-8f00-7a51-8d6e-1a2b3c4d5e6f"`
+	Name     string   `json:"name" minLength:"1" maxLength:"200" example:"Ivan Sokolov"`
+	Phone    string   `json:"phone,omitempty" maxLength:"40" doc:"answers have it in E.164"`
+	Vehicle  Vehicle  `json:"vehicle" example:"bicycle"`
+	Capacity int      `json:"capacity" minimum:"1" maximum:"1000" doc:"active orders at a time" example:"10"`
+	Skills   []string `json:"skills,omitempty" maxItems:"50" doc:"what orders may require of a courier"`
+	Base     *Point   `json:"base,omitempty" doc:"where the courier starts from and returns to"`
+	OnDuty   bool     `json:"on_duty"`
 	// ActiveOrders counts the orders in hand; the store keeps it with each change of an order.
 	ActiveOrders int               `json:"active_orders"`
 	Position     *Position         `json:"position,omitempty"` // the newest known; not stored with the courier
@@ -62,11 +65,13 @@ func (c *Courier) MarshalJSON() ([]byte, error) {
 
 // CourierEdit is what a client sends to make or change a courier; nil stays as it is.
 type CourierEdit struct {
-	Name     *string  `json:"name,omitempty" minLength:"1" maxLength:"200"`
-	Phone    *string  `json:"phone,omitempty" maxLength:"40" doc:"answers have it in E.164"`
-	Vehicle  *Vehicle `json:"vehicle,omitempty" example:"bicycle"`
-	Capacity *int     `json:"capacity,omitempty" minimum:"1" maximum:"1000" doc:"active orders at a time"`
-	OnDuty   *bool    `json:"on_duty,omitempty"`
+	Name     *string   `json:"name,omitempty" minLength:"1" maxLength:"200"`
+	Phone    *string   `json:"phone,omitempty" maxLength:"40" doc:"answers have it in E.164"`
+	Vehicle  *Vehicle  `json:"vehicle,omitempty" example:"bicycle"`
+	Capacity *int      `json:"capacity,omitempty" minimum:"1" maximum:"1000" doc:"active orders at a time"`
+	Skills   *[]string `json:"skills,omitempty" maxItems:"50" doc:"what orders may require of a courier"`
+	Base     *Point    `json:"base,omitempty" doc:"where the courier starts from and returns to"`
+	OnDuty   *bool     `json:"on_duty,omitempty"`
 	// Metadata is merged into the courier's; an empty value removes the entry.
 	Metadata map[string]string `json:"metadata,omitempty" maxProperties:"50"`
 }
@@ -90,6 +95,8 @@ func (c *Courier) Edit(e CourierEdit, region string, now time.Time) error {
 	set(&next.Vehicle, e.Vehicle)
 	set(&next.Capacity, e.Capacity)
 	set(&next.OnDuty, e.OnDuty)
+	set(&next.Skills, e.Skills)
+	next.Base = cmp.Or(e.Base, c.Base)
 	next.Metadata = merge(c.Metadata, e.Metadata)
 	next.UpdatedAt = Timestamp(now)
 	var f Faults

@@ -7,17 +7,22 @@ import (
 
 // Draft is what a client sends to create an order.
 type Draft struct {
-	ExternalID string            `json:"external_id,omitempty" maxLength:"128" doc:"the shop's own number; unique per merchant"`
-	MerchantID string            `json:"merchant_id,omitempty" maxLength:"128"`
-	Customer   Customer          `json:"customer"`
-	Pickup     *Place            `json:"pickup,omitempty"`
-	Dropoff    *Place            `json:"dropoff,omitempty"`
-	Items      []Item            `json:"items,omitempty" maxItems:"500"`
-	Total      *Money            `json:"total,omitempty"`
-	Notes      string            `json:"notes,omitempty" maxLength:"2000" example:"ring twice"`
-	Metadata   map[string]string `json:"metadata,omitempty" maxProperties:"50" example:"{\"channel\":\"web\"}"`
-	ReadyAt    *time.Time        `json:"ready_at,omitempty" doc:"when it can be picked up"`
-	PromisedAt *time.Time        `json:"promised_at,omitempty" doc:"what the customer was told"`
+	ExternalID    string            `json:"external_id,omitempty" maxLength:"128" doc:"the shop's own number; unique per merchant"`
+	MerchantID    string            `json:"merchant_id,omitempty" maxLength:"128"`
+	Customer      Customer          `json:"customer"`
+	Pickup        *Place            `json:"pickup,omitempty"`
+	Dropoff       *Place            `json:"dropoff,omitempty"`
+	Items         []Item            `json:"items,omitempty" maxItems:"500"`
+	Total         *Money            `json:"total,omitempty"`
+	Notes         string            `json:"notes,omitempty" maxLength:"2000" example:"ring twice"`
+	Metadata      map[string]string `json:"metadata,omitempty" maxProperties:"50" example:"{\"channel\":\"web\"}"`
+	ReadyAt       *time.Time        `json:"ready_at,omitempty" doc:"when it can be picked up"`
+	PromisedAt    *time.Time        `json:"promised_at,omitempty" doc:"what the customer was told"`
+	DeliverAfter  *time.Time        `json:"deliver_after,omitempty" doc:"it is not handed over before"`
+	DeliverBefore *time.Time        `json:"deliver_before,omitempty" doc:"it is to be handed over by then"`
+	Timezone      string            `json:"timezone,omitempty" format:"timezone" doc:"the customer's (IANA)" example:"Europe/Moscow"`
+	Priority      int               `json:"priority,omitempty" minimum:"0" maximum:"9" doc:"higher goes first"`
+	Requirements  *Requirements     `json:"requirements,omitempty"`
 }
 
 // Normalize returns the draft with its phone number in E.164 and its times as stores
@@ -27,7 +32,11 @@ func (d Draft) Normalize(region string) (Draft, error) {
 	f.Check("", &d)
 	f.dropoff(d.Dropoff)
 	f.phone("/customer/phone", &d.Customer.Phone, region)
-	d.ReadyAt, d.PromisedAt = timestamp(d.ReadyAt), timestamp(d.PromisedAt)
+	f.window(d.DeliverAfter, d.DeliverBefore)
+	for _, t := range []**time.Time{&d.ReadyAt, &d.PromisedAt, &d.DeliverAfter, &d.DeliverBefore} {
+		*t = timestamp(*t)
+	}
+	d.Requirements = d.Requirements.orNone()
 	return d, f.Err()
 }
 

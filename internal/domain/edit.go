@@ -11,16 +11,22 @@ import (
 // Edit is a change of an order's particulars: a nil field stays as it is. Where a
 // field can be taken away, Clear names it.
 type Edit struct {
-	Customer   *Customer      `json:"customer,omitempty"`
-	Pickup     *Place         `json:"pickup,omitempty"`
-	Dropoff    *Place         `json:"dropoff,omitempty"`
-	Notes      *string        `json:"notes,omitempty" maxLength:"2000" example:"ring twice"`
-	ReadyAt    *time.Time     `json:"ready_at,omitempty"`
-	PromisedAt *time.Time     `json:"promised_at,omitempty" example:"2026-05-04T12:30:00Z"`
-	Exception  *ExceptionEdit `json:"exception,omitempty"`
+	Customer      *Customer      `json:"customer,omitempty"`
+	Pickup        *Place         `json:"pickup,omitempty"`
+	Dropoff       *Place         `json:"dropoff,omitempty"`
+	Notes         *string        `json:"notes,omitempty" maxLength:"2000" example:"ring twice"`
+	ReadyAt       *time.Time     `json:"ready_at,omitempty"`
+	PromisedAt    *time.Time     `json:"promised_at,omitempty" example:"2026-05-04T12:30:00Z"`
+	DeliverAfter  *time.Time     `json:"deliver_after,omitempty" doc:"it is not handed over before"`
+	DeliverBefore *time.Time     `json:"deliver_before,omitempty" doc:"it is to be handed over by then"`
+	Timezone      *string        `json:"timezone,omitempty" format:"timezone" doc:"the customer's (IANA)" example:"Europe/Moscow"`
+	Priority      *int           `json:"priority,omitempty" minimum:"0" maximum:"9" doc:"higher goes first"`
+	Requirements  *Requirements  `json:"requirements,omitempty"`
+	Exception     *ExceptionEdit `json:"exception,omitempty"`
 	// Metadata is merged into the order's; an empty value removes the entry.
 	Metadata map[string]string `json:"metadata,omitempty" maxProperties:"50"`
-	// Clear names fields to remove: pickup, notes, ready_at, promised_at, exception, metadata.
+	// Clear names fields to remove: pickup, notes, ready_at, promised_at, deliver_after,
+	// deliver_before, timezone, priority, requirements, exception, metadata.
 	Clear []string `json:"-"`
 }
 
@@ -39,7 +45,8 @@ func (o *Order) Edit(e Edit, region string, by By) ([]Event, error) {
 	next := *o
 	e.apply(&next, Timestamp(by.Now))
 	var f Faults
-	if f.Check("", &Edit{Metadata: next.Metadata}); f.Err() != nil { // merged it may be too much
+	f.Check("", &Edit{Metadata: next.Metadata}) // merged it may be too much
+	if f.window(next.DeliverAfter, next.DeliverBefore); f.Err() != nil {
 		return nil, f.Err()
 	}
 	changed := changedFields(o, &next)
@@ -72,7 +79,9 @@ func (e *Edit) normalize(region string) error {
 	if e.Dropoff != nil {
 		f.dropoff(e.Dropoff)
 	}
-	e.ReadyAt, e.PromisedAt = timestamp(e.ReadyAt), timestamp(e.PromisedAt)
+	for _, t := range []**time.Time{&e.ReadyAt, &e.PromisedAt, &e.DeliverAfter, &e.DeliverBefore} {
+		*t = timestamp(*t)
+	}
 	for _, field := range e.Clear {
 		if clearable[field] == nil {
 			f.Add("/"+escapePointer(field), "required", "can't be removed")
@@ -83,12 +92,17 @@ func (e *Edit) normalize(region string) error {
 
 // clearable is how each field that may be taken away is.
 var clearable = map[string]func(*Order){
-	"pickup":      func(o *Order) { o.Pickup = nil },
-	"notes":       func(o *Order) { o.Notes = "" },
-	"ready_at":    func(o *Order) { o.ReadyAt = nil },
-	"promised_at": func(o *Order) { o.PromisedAt = nil },
-	"exception":   func(o *Order) { o.Exception = nil },
-	"metadata":    func(o *Order) { o.Metadata = nil },
+	"pickup":         func(o *Order) { o.Pickup = nil },
+	"notes":          func(o *Order) { o.Notes = "" },
+	"ready_at":       func(o *Order) { o.ReadyAt = nil },
+	"promised_at":    func(o *Order) { o.PromisedAt = nil },
+	"deliver_after":  func(o *Order) { o.DeliverAfter = nil },
+	"deliver_before": func(o *Order) { o.DeliverBefore = nil },
+	"timezone":       func(o *Order) { o.Timezone = "" },
+	"priority":       func(o *Order) { o.Priority = 0 },
+	"requirements":   func(o *Order) { o.Requirements = nil },
+	"exception":      func(o *Order) { o.Exception = nil },
+	"metadata":       func(o *Order) { o.Metadata = nil },
 }
 
 func (e *Edit) apply(o *Order, now time.Time) {
@@ -98,6 +112,11 @@ func (e *Edit) apply(o *Order, now time.Time) {
 	o.Pickup = cmp.Or(e.Pickup, o.Pickup)
 	o.ReadyAt = cmp.Or(e.ReadyAt, o.ReadyAt)
 	o.PromisedAt = cmp.Or(e.PromisedAt, o.PromisedAt)
+	o.DeliverAfter = cmp.Or(e.DeliverAfter, o.DeliverAfter)
+	o.DeliverBefore = cmp.Or(e.DeliverBefore, o.DeliverBefore)
+	set(&o.Timezone, e.Timezone)
+	set(&o.Priority, e.Priority)
+	o.Requirements = cmp.Or(e.Requirements, o.Requirements).orNone()
 	if x := e.Exception; x != nil && (o.Exception == nil || o.Exception.Code != x.Code || o.Exception.Detail != x.Detail) {
 		o.Exception = &Exception{Code: x.Code, Detail: x.Detail, Since: now}
 	}

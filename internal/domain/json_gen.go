@@ -66,6 +66,26 @@ func appendOrder(b []byte, v *Order) []byte {
 		b = append(b, `,"promised_at":`...)
 		b = appendTime(b, *v.PromisedAt)
 	}
+	if v.DeliverAfter != nil {
+		b = append(b, `,"deliver_after":`...)
+		b = appendTime(b, *v.DeliverAfter)
+	}
+	if v.DeliverBefore != nil {
+		b = append(b, `,"deliver_before":`...)
+		b = appendTime(b, *v.DeliverBefore)
+	}
+	if v.Timezone != "" {
+		b = append(b, `,"timezone":`...)
+		b = appendString(b, string(v.Timezone))
+	}
+	if v.Priority != 0 {
+		b = append(b, `,"priority":`...)
+		b = strconv.AppendInt(b, int64(v.Priority), 10)
+	}
+	if v.Requirements != nil {
+		b = append(b, `,"requirements":`...)
+		b = appendRequirements(b, v.Requirements)
+	}
 	if v.ETA != nil {
 		b = append(b, `,"eta":`...)
 		b = appendEstimate(b, v.ETA)
@@ -279,6 +299,31 @@ func appendShipment(b []byte, v *Shipment) []byte {
 		for i := range v.Events {
 			b = append(b, "[,"[min(i, 1)])
 			b = appendCarrierEvent(b, &v.Events[i])
+		}
+		b = append(b, ']')
+	}
+	if len(b) == begin {
+		return append(b, "{}"...)
+	}
+	b[begin] = '{' // in place of the first comma
+	return append(b, '}')
+}
+
+func appendRequirements(b []byte, v *Requirements) []byte {
+	begin := len(b)
+	if len(v.Skills) > 0 {
+		b = append(b, `,"skills":`...)
+		for i := range v.Skills {
+			b = append(b, "[,"[min(i, 1)])
+			b = appendString(b, string(v.Skills[i]))
+		}
+		b = append(b, ']')
+	}
+	if len(v.Vehicle) > 0 {
+		b = append(b, `,"vehicle":`...)
+		for i := range v.Vehicle {
+			b = append(b, "[,"[min(i, 1)])
+			b = appendString(b, string(v.Vehicle[i]))
 		}
 		b = append(b, ']')
 	}

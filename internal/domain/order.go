@@ -13,24 +13,29 @@ import (
 // Order is one delivery. Fields are read freely and written only by the methods
 // of Order, each of which returns the events that it caused.
 type Order struct {
-	ID         string            `json:"id" format:"uuid" example:"0190b7a1-7d3c-7c1e-9f3a-2b1c5d6e7f80"`
-	Number     string            `json:"number" doc:"short, for people" example:"7K2-9QF-M4X"`
-	ExternalID string            `json:"external_id,omitempty"`
-	MerchantID string            `json:"merchant_id,omitempty"`
-	Status     Status            `json:"status" example:"created"`
-	Version    int64             `json:"version" doc:"grows by one with every change of the order" example:"1"`
-	Customer   Customer          `json:"customer"`
-	Pickup     *Place            `json:"pickup,omitempty"`
-	Dropoff    Place             `json:"dropoff"`
-	Items      []Item            `json:"items,omitempty"`
-	Total      *Money            `json:"total,omitempty"`
-	Notes      string            `json:"notes,omitempty"`
-	Metadata   map[string]string `json:"metadata,omitempty"`
-	CourierID  string            `json:"courier_id,omitempty" format:"uuid"`
-	Shipment   *Shipment         `json:"shipment,omitempty"`
-	ReadyAt    *time.Time        `json:"ready_at,omitempty"`
-	PromisedAt *time.Time        `json:"promised_at,omitempty"`
-	ETA        *Estimate         `json:"eta,omitempty" doc:"as of this version"`
+	ID            string            `json:"id" format:"uuid" example:"0190b7a1-7d3c-7c1e-9f3a-2b1c5d6e7f80"`
+	Number        string            `json:"number" doc:"short, for people" example:"7K2-9QF-M4X"`
+	ExternalID    string            `json:"external_id,omitempty"`
+	MerchantID    string            `json:"merchant_id,omitempty"`
+	Status        Status            `json:"status" example:"created"`
+	Version       int64             `json:"version" doc:"grows by one with every change of the order" example:"1"`
+	Customer      Customer          `json:"customer"`
+	Pickup        *Place            `json:"pickup,omitempty"`
+	Dropoff       Place             `json:"dropoff"`
+	Items         []Item            `json:"items,omitempty"`
+	Total         *Money            `json:"total,omitempty"`
+	Notes         string            `json:"notes,omitempty"`
+	Metadata      map[string]string `json:"metadata,omitempty"`
+	CourierID     string            `json:"courier_id,omitempty" format:"uuid"`
+	Shipment      *Shipment         `json:"shipment,omitempty"`
+	ReadyAt       *time.Time        `json:"ready_at,omitempty"`
+	PromisedAt    *time.Time        `json:"promised_at,omitempty"`
+	DeliverAfter  *time.Time        `json:"deliver_after,omitempty" doc:"it is not handed over before"`
+	DeliverBefore *time.Time        `json:"deliver_before,omitempty" doc:"it is to be handed over by then"`
+	Timezone      string            `json:"timezone,omitempty" format:"timezone" doc:"the customer's (IANA)" example:"Europe/Moscow"`
+	Priority      int               `json:"priority,omitempty" minimum:"0" maximum:"9" doc:"higher goes first"`
+	Requirements  *Requirements     `json:"requirements,omitempty"`
+	ETA           *Estimate         `json:"eta,omitempty" doc:"as of this version"`
 	// Attempts counts tries to hand the goods over: failed ones and the one that succeeded.
 	Attempts    int        `json:"attempts"`
 	Exception   *Exception `json:"exception,omitempty"`
@@ -135,7 +140,8 @@ func NewOrder(d Draft, by By) (*Order, Event) {
 		ID: id.String(), Number: orderNumber(id), ExternalID: d.ExternalID, MerchantID: d.MerchantID,
 		Status: StatusCreated, Customer: d.Customer, Pickup: d.Pickup, Dropoff: *d.Dropoff,
 		Items: slices.Clone(d.Items), Total: d.Total, Notes: d.Notes, Metadata: maps.Clone(d.Metadata),
-		ReadyAt: d.ReadyAt, PromisedAt: d.PromisedAt,
+		ReadyAt: d.ReadyAt, PromisedAt: d.PromisedAt, DeliverAfter: d.DeliverAfter, DeliverBefore: d.DeliverBefore,
+		Timezone: d.Timezone, Priority: d.Priority, Requirements: d.Requirements,
 		CreatedAt: now,
 	}
 	return o, o.change(EventCreated, by, nil)

@@ -73,7 +73,8 @@ func (o *Order) particulars(f *Faults, region string) {
 		return
 	}
 	o.Customer, o.Pickup, o.Dropoff = d.Customer, d.Pickup, *d.Dropoff
-	o.ReadyAt, o.PromisedAt = d.ReadyAt, d.PromisedAt
+	o.ReadyAt, o.PromisedAt, o.DeliverAfter, o.DeliverBefore = d.ReadyAt, d.PromisedAt, d.DeliverAfter, d.DeliverBefore
+	o.Requirements = d.Requirements
 }
 
 // Draft returns the draft that makes an order of the same particulars.
@@ -81,6 +82,7 @@ func (o *Order) Draft() Draft {
 	return Draft{
 		ExternalID: o.ExternalID, MerchantID: o.MerchantID, Customer: o.Customer, Pickup: o.Pickup, Dropoff: &o.Dropoff,
 		Items: o.Items, Total: o.Total, Notes: o.Notes, Metadata: o.Metadata, ReadyAt: o.ReadyAt, PromisedAt: o.PromisedAt,
+		DeliverAfter: o.DeliverAfter, DeliverBefore: o.DeliverBefore, Timezone: o.Timezone, Priority: o.Priority, Requirements: o.Requirements,
 	}
 }
 

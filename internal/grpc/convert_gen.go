@@ -26,6 +26,8 @@ func init() {
 			ordertrackingv1Courier.Metadata = (*source).Metadata
 			ordertrackingv1Courier.CreatedAt = timeTo((*source).CreatedAt)
 			ordertrackingv1Courier.UpdatedAt = timeTo((*source).UpdatedAt)
+			ordertrackingv1Courier.Skills = (*source).Skills
+			ordertrackingv1Courier.Base = pDomainPointToPOrdertrackingv1Point((*source).Base)
 			pOrdertrackingv1Courier = &ordertrackingv1Courier
 		}
 		return pOrdertrackingv1Courier
@@ -49,6 +51,11 @@ func init() {
 			domainDraft.Metadata = (*source).Metadata
 			domainDraft.ReadyAt = timePointerFrom((*source).ReadyAt)
 			domainDraft.PromisedAt = timePointerFrom((*source).PromisedAt)
+			domainDraft.DeliverAfter = timePointerFrom((*source).DeliverAfter)
+			domainDraft.DeliverBefore = timePointerFrom((*source).DeliverBefore)
+			domainDraft.Timezone = (*source).Timezone
+			domainDraft.Priority = widen((*source).Priority)
+			domainDraft.Requirements = pOrdertrackingv1RequirementsToPDomainRequirements((*source).Requirements)
 		}
 		return domainDraft
 	}
@@ -185,6 +192,11 @@ func init() {
 			ordertrackingv1Order.DeliveredAt = timePointerTo((*source).DeliveredAt)
 			ordertrackingv1Order.CancelledAt = timePointerTo((*source).CancelledAt)
 			ordertrackingv1Order.Shipment = pDomainShipmentToPOrdertrackingv1Shipment((*source).Shipment)
+			ordertrackingv1Order.DeliverAfter = timePointerTo((*source).DeliverAfter)
+			ordertrackingv1Order.DeliverBefore = timePointerTo((*source).DeliverBefore)
+			ordertrackingv1Order.Timezone = (*source).Timezone
+			ordertrackingv1Order.Priority = narrow((*source).Priority)
+			ordertrackingv1Order.Requirements = pDomainRequirementsToPOrdertrackingv1Requirements((*source).Requirements)
 			pOrdertrackingv1Order = &ordertrackingv1Order
 		}
 		return pOrdertrackingv1Order
@@ -389,6 +401,21 @@ func pDomainPointToPOrdertrackingv1Point(source *domain.Point) *v1.Point {
 	}
 	return pOrdertrackingv1Point
 }
+func pDomainRequirementsToPOrdertrackingv1Requirements(source *domain.Requirements) *v1.Requirements {
+	var pOrdertrackingv1Requirements *v1.Requirements
+	if source != nil {
+		var ordertrackingv1Requirements v1.Requirements
+		ordertrackingv1Requirements.Skills = (*source).Skills
+		if (*source).Vehicle != nil {
+			ordertrackingv1Requirements.Vehicle = make([]string, len((*source).Vehicle))
+			for i := 0; i < len((*source).Vehicle); i++ {
+				ordertrackingv1Requirements.Vehicle[i] = string((*source).Vehicle[i])
+			}
+		}
+		pOrdertrackingv1Requirements = &ordertrackingv1Requirements
+	}
+	return pOrdertrackingv1Requirements
+}
 func pDomainShipmentToPOrdertrackingv1Shipment(source *domain.Shipment) *v1.Shipment {
 	var pOrdertrackingv1Shipment *v1.Shipment
 	if source != nil {
@@ -449,4 +476,19 @@ func pOrdertrackingv1PlaceToPDomainPlace(source *v1.Place) *domain.Place {
 		pDomainPlace = &domainPlace
 	}
 	return pDomainPlace
+}
+func pOrdertrackingv1RequirementsToPDomainRequirements(source *v1.Requirements) *domain.Requirements {
+	var pDomainRequirements *domain.Requirements
+	if source != nil {
+		var domainRequirements domain.Requirements
+		domainRequirements.Skills = (*source).Skills
+		if (*source).Vehicle != nil {
+			domainRequirements.Vehicle = make([]domain.Vehicle, len((*source).Vehicle))
+			for i := 0; i < len((*source).Vehicle); i++ {
+				domainRequirements.Vehicle[i] = domain.Vehicle((*source).Vehicle[i])
+			}
+		}
+		pDomainRequirements = &domainRequirements
+	}
+	return pDomainRequirements
 }

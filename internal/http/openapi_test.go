@@ -174,6 +174,9 @@ func samples(s *huma.Schema) (good, bad []any) {
 		a := make([]any, n)
 		for i := range a {
 			a[i] = map[string]any{"name": "x"}
+			if s.Items.Type == huma.TypeString {
+				a[i] = "x"
+			}
 		}
 		return a
 	}

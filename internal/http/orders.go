@@ -67,7 +67,7 @@ func (s *Server) orderRoutes() {
 		method: http.MethodPatch, path: "/order/{order_id}", id: "editOrder", tag: tagOrders,
 		summary: "Change an order's particulars",
 		about: "What is present replaces what the order has, what is absent stays. Null removes `pickup`, `notes`, " +
-			"`ready_at`, `promised_at`, `exception` or `metadata`. Metadata is merged entry by entry; an empty or null value removes one.",
+			"`ready_at`, `promised_at`, `deliver_after`, `deliver_before`, `timezone`, `priority`, `requirements`, `exception` or `metadata`. Metadata is merged entry by entry; an empty or null value removes one.",
 		body:  domain.Edit{},
 		codes: []domain.Code{domain.CodeOrderFinished},
 	}, s.editOrder)

@@ -89,7 +89,8 @@ func (s *Server) requireDropoff() {
 // nullableInPatch says which fields null removes.
 func (s *Server) nullableInPatch() {
 	patch := s.schemas().Map()["Edit"]
-	for _, field := range []string{"pickup", "notes", "ready_at", "promised_at", "exception", "metadata"} {
+	for _, field := range []string{"pickup", "notes", "ready_at", "promised_at", "deliver_after", "deliver_before",
+		"timezone", "priority", "requirements", "exception", "metadata"} {
 		if p := patch.Properties[field]; p.Ref == "" {
 			p.Nullable = true
 		} else {

@@ -75,45 +75,61 @@ type Item struct {
 // Draft is an order to create: customer.name and the drop-off's address or location
 // are required.
 type Draft struct {
-	ExternalID string            `json:"external_id,omitempty"`
-	MerchantID string            `json:"merchant_id,omitempty"`
-	Customer   Customer          `json:"customer"`
-	Pickup     *Place            `json:"pickup,omitempty"`
-	Dropoff    *Place            `json:"dropoff,omitempty"`
-	Items      []Item            `json:"items,omitempty"`
-	Total      *Money            `json:"total,omitempty"`
-	Notes      string            `json:"notes,omitempty"`
-	Metadata   map[string]string `json:"metadata,omitempty"`
-	ReadyAt    *time.Time        `json:"ready_at,omitempty"`
-	PromisedAt *time.Time        `json:"promised_at,omitempty"`
+	ExternalID    string            `json:"external_id,omitempty"`
+	MerchantID    string            `json:"merchant_id,omitempty"`
+	Customer      Customer          `json:"customer"`
+	Pickup        *Place            `json:"pickup,omitempty"`
+	Dropoff       *Place            `json:"dropoff,omitempty"`
+	Items         []Item            `json:"items,omitempty"`
+	Total         *Money            `json:"total,omitempty"`
+	Notes         string            `json:"notes,omitempty"`
+	Metadata      map[string]string `json:"metadata,omitempty"`
+	ReadyAt       *time.Time        `json:"ready_at,omitempty"`
+	PromisedAt    *time.Time        `json:"promised_at,omitempty"`
+	DeliverAfter  *time.Time        `json:"deliver_after,omitempty"`
+	DeliverBefore *time.Time        `json:"deliver_before,omitempty"`
+	Timezone      string            `json:"timezone,omitempty"` // IANA, of the customer
+	Priority      int               `json:"priority,omitempty"` // 0 to 9
+	Requirements  *Requirements     `json:"requirements,omitempty"`
+}
+
+// Requirements is what a courier must have to get an order.
+type Requirements struct {
+	Skills  []string `json:"skills,omitempty"`  // all of them
+	Vehicle []string `json:"vehicle,omitempty"` // one of them: foot, bicycle, motorbike, car, van
 }
 
 // Order is one delivery.
 type Order struct {
-	ID          string            `json:"id"`
-	Number      string            `json:"number"` // short, for people
-	ExternalID  string            `json:"external_id,omitempty"`
-	MerchantID  string            `json:"merchant_id,omitempty"`
-	Status      Status            `json:"status"`
-	Version     int64             `json:"version"` // grows by one with each change of the order
-	Customer    Customer          `json:"customer"`
-	Pickup      *Place            `json:"pickup,omitempty"`
-	Dropoff     Place             `json:"dropoff"`
-	Items       []Item            `json:"items,omitempty"`
-	Total       *Money            `json:"total,omitempty"`
-	Notes       string            `json:"notes,omitempty"`
-	Metadata    map[string]string `json:"metadata,omitempty"`
-	CourierID   string            `json:"courier_id,omitempty"`
-	Shipment    *Shipment         `json:"shipment,omitempty"` // its parcel at a delivery company
-	ReadyAt     *time.Time        `json:"ready_at,omitempty"`
-	PromisedAt  *time.Time        `json:"promised_at,omitempty"`
-	ETA         *Estimate         `json:"eta,omitempty"` // as of this version
-	Attempts    int               `json:"attempts"`
-	Exception   *Exception        `json:"exception,omitempty"`
-	CreatedAt   time.Time         `json:"created_at"`
-	UpdatedAt   time.Time         `json:"updated_at"`
-	DeliveredAt *time.Time        `json:"delivered_at,omitempty"`
-	CancelledAt *time.Time        `json:"cancelled_at,omitempty"`
+	ID            string            `json:"id"`
+	Number        string            `json:"number"` // short, for people
+	ExternalID    string            `json:"external_id,omitempty"`
+	MerchantID    string            `json:"merchant_id,omitempty"`
+	Status        Status            `json:"status"`
+	Version       int64             `json:"version"` // grows by one with each change of the order
+	Customer      Customer          `json:"customer"`
+	Pickup        *Place            `json:"pickup,omitempty"`
+	Dropoff       Place             `json:"dropoff"`
+	Items         []Item            `json:"items,omitempty"`
+	Total         *Money            `json:"total,omitempty"`
+	Notes         string            `json:"notes,omitempty"`
+	Metadata      map[string]string `json:"metadata,omitempty"`
+	CourierID     string            `json:"courier_id,omitempty"`
+	Shipment      *Shipment         `json:"shipment,omitempty"` // its parcel at a delivery company
+	ReadyAt       *time.Time        `json:"ready_at,omitempty"`
+	PromisedAt    *time.Time        `json:"promised_at,omitempty"`
+	DeliverAfter  *time.Time        `json:"deliver_after,omitempty"`
+	DeliverBefore *time.Time        `json:"deliver_before,omitempty"`
+	Timezone      string            `json:"timezone,omitempty"` // IANA, of the customer
+	Priority      int               `json:"priority,omitempty"` // 0 to 9
+	Requirements  *Requirements     `json:"requirements,omitempty"`
+	ETA           *Estimate         `json:"eta,omitempty"` // as of this version
+	Attempts      int               `json:"attempts"`
+	Exception     *Exception        `json:"exception,omitempty"`
+	CreatedAt     time.Time         `json:"created_at"`
+	UpdatedAt     time.Time         `json:"updated_at"`
+	DeliveredAt   *time.Time        `json:"delivered_at,omitempty"`
+	CancelledAt   *time.Time        `json:"cancelled_at,omitempty"`
 }
 
 // Exception is something wrong with an order that is not a status of its own.
@@ -172,16 +188,22 @@ type CarrierEvent struct {
 
 // Edit changes an order's particulars; what is nil stays as it is.
 type Edit struct {
-	Customer   *Customer  `json:"customer,omitempty"`
-	Pickup     *Place     `json:"pickup,omitempty"`
-	Dropoff    *Place     `json:"dropoff,omitempty"`
-	Notes      *string    `json:"notes,omitempty"`
-	ReadyAt    *time.Time `json:"ready_at,omitempty"`
-	PromisedAt *time.Time `json:"promised_at,omitempty"`
-	Exception  *Exception `json:"exception,omitempty"`
+	Customer      *Customer     `json:"customer,omitempty"`
+	Pickup        *Place        `json:"pickup,omitempty"`
+	Dropoff       *Place        `json:"dropoff,omitempty"`
+	Notes         *string       `json:"notes,omitempty"`
+	ReadyAt       *time.Time    `json:"ready_at,omitempty"`
+	PromisedAt    *time.Time    `json:"promised_at,omitempty"`
+	DeliverAfter  *time.Time    `json:"deliver_after,omitempty"`
+	DeliverBefore *time.Time    `json:"deliver_before,omitempty"`
+	Timezone      *string       `json:"timezone,omitempty"`
+	Priority      *int          `json:"priority,omitempty"`
+	Requirements  *Requirements `json:"requirements,omitempty"`
+	Exception     *Exception    `json:"exception,omitempty"`
 	// Metadata is merged into the order's; an empty value removes the entry.
 	Metadata map[string]string `json:"metadata,omitempty"`
-	// Clear names fields to remove: pickup, notes, ready_at, promised_at, exception, metadata.
+	// Clear names fields to remove: pickup, notes, ready_at, promised_at, deliver_after,
+	// deliver_before, timezone, priority, requirements, exception, metadata.
 	Clear []string `json:"-"`
 }
 
@@ -294,6 +316,8 @@ type Courier struct {
 	Phone        string            `json:"phone,omitempty"`
 	Vehicle      string            `json:"vehicle"`  // foot, bicycle, motorbike, car or van
 	Capacity     int               `json:"capacity"` // active orders at a time
+	Skills       []string          `json:"skills,omitempty"`
+	Base         *Point            `json:"base,omitempty"` // where the courier starts from and returns to
 	OnDuty       bool              `json:"on_duty"`
 	ActiveOrders int               `json:"active_orders"`
 	Position     *Position         `json:"position,omitempty"`
@@ -305,11 +329,13 @@ type Courier struct {
 // CourierEdit makes or changes a courier; what is nil stays as it is. A new courier
 // needs a name.
 type CourierEdit struct {
-	Name     *string `json:"name,omitempty"`
-	Phone    *string `json:"phone,omitempty"`
-	Vehicle  *string `json:"vehicle,omitempty"`
-	Capacity *int    `json:"capacity,omitempty"`
-	OnDuty   *bool   `json:"on_duty,omitempty"`
+	Name     *string   `json:"name,omitempty"`
+	Phone    *string   `json:"phone,omitempty"`
+	Vehicle  *string   `json:"vehicle,omitempty"`
+	Capacity *int      `json:"capacity,omitempty"`
+	Skills   *[]string `json:"skills,omitempty"`
+	Base     *Point    `json:"base,omitempty"`
+	OnDuty   *bool     `json:"on_duty,omitempty"`
 	// Metadata is merged into the courier's; an empty value removes the entry.
 	Metadata map[string]string `json:"metadata,omitempty"`
 }

@@ -47,7 +47,11 @@ type Courier struct {
 	// When the courier was made.
 	CreatedAt *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
 	// When the courier changed last.
-	UpdatedAt     *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=updated_at,json=updatedAt,proto3" json:"updated_at,omitempty"`
+	UpdatedAt *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=updated_at,json=updatedAt,proto3" json:"updated_at,omitempty"`
+	// What orders may require of a courier.
+	Skills []string `protobuf:"bytes,12,rep,name=skills,proto3" json:"skills,omitempty"`
+	// Where the courier starts from and returns to.
+	Base          *Point `protobuf:"bytes,13,opt,name=base,proto3" json:"base,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -155,6 +159,20 @@ func (x *Courier) GetCreatedAt() *timestamppb.Timestamp {
 func (x *Courier) GetUpdatedAt() *timestamppb.Timestamp {
 	if x != nil {
 		return x.UpdatedAt
+	}
+	return nil
+}
+
+func (x *Courier) GetSkills() []string {
+	if x != nil {
+		return x.Skills
+	}
+	return nil
+}
+
+func (x *Courier) GetBase() *Point {
+	if x != nil {
+		return x.Base
 	}
 	return nil
 }
@@ -291,7 +309,7 @@ var File_ordertracking_v1_courier_proto protoreflect.FileDescriptor
 
 const file_ordertracking_v1_courier_proto_rawDesc = "" +
 	"\n" +
-	"\x1eordertracking/v1/courier.proto\x12\x10ordertracking.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe7\x03\n" +
+	"\x1eordertracking/v1/courier.proto\x12\x10ordertracking.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1cordertracking/v1/order.proto\"\xac\x04\n" +
 	"\aCourier\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x14\n" +
@@ -306,7 +324,9 @@ const file_ordertracking_v1_courier_proto_rawDesc = "" +
 	"created_at\x18\n" +
 	" \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt\x129\n" +
 	"\n" +
-	"updated_at\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\tupdatedAt\x1a;\n" +
+	"updated_at\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\tupdatedAt\x12\x16\n" +
+	"\x06skills\x18\f \x03(\tR\x06skills\x12+\n" +
+	"\x04base\x18\r \x01(\v2\x17.ordertracking.v1.PointR\x04base\x1a;\n" +
 	"\rMetadataEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xb8\x03\n" +
@@ -352,21 +372,23 @@ var file_ordertracking_v1_courier_proto_goTypes = []any{
 	(*Position)(nil),              // 1: ordertracking.v1.Position
 	nil,                           // 2: ordertracking.v1.Courier.MetadataEntry
 	(*timestamppb.Timestamp)(nil), // 3: google.protobuf.Timestamp
-	(*structpb.Struct)(nil),       // 4: google.protobuf.Struct
+	(*Point)(nil),                 // 4: ordertracking.v1.Point
+	(*structpb.Struct)(nil),       // 5: google.protobuf.Struct
 }
 var file_ordertracking_v1_courier_proto_depIdxs = []int32{
 	1, // 0: ordertracking.v1.Courier.position:type_name -> ordertracking.v1.Position
 	2, // 1: ordertracking.v1.Courier.metadata:type_name -> ordertracking.v1.Courier.MetadataEntry
 	3, // 2: ordertracking.v1.Courier.created_at:type_name -> google.protobuf.Timestamp
 	3, // 3: ordertracking.v1.Courier.updated_at:type_name -> google.protobuf.Timestamp
-	3, // 4: ordertracking.v1.Position.recorded_at:type_name -> google.protobuf.Timestamp
-	3, // 5: ordertracking.v1.Position.received_at:type_name -> google.protobuf.Timestamp
-	4, // 6: ordertracking.v1.Position.attributes:type_name -> google.protobuf.Struct
-	7, // [7:7] is the sub-list for method output_type
-	7, // [7:7] is the sub-list for method input_type
-	7, // [7:7] is the sub-list for extension type_name
-	7, // [7:7] is the sub-list for extension extendee
-	0, // [0:7] is the sub-list for field type_name
+	4, // 4: ordertracking.v1.Courier.base:type_name -> ordertracking.v1.Point
+	3, // 5: ordertracking.v1.Position.recorded_at:type_name -> google.protobuf.Timestamp
+	3, // 6: ordertracking.v1.Position.received_at:type_name -> google.protobuf.Timestamp
+	5, // 7: ordertracking.v1.Position.attributes:type_name -> google.protobuf.Struct
+	8, // [8:8] is the sub-list for method output_type
+	8, // [8:8] is the sub-list for method input_type
+	8, // [8:8] is the sub-list for extension type_name
+	8, // [8:8] is the sub-list for extension extendee
+	0, // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_ordertracking_v1_courier_proto_init() }
@@ -374,6 +396,7 @@ func file_ordertracking_v1_courier_proto_init() {
 	if File_ordertracking_v1_courier_proto != nil {
 		return
 	}
+	file_ordertracking_v1_order_proto_init()
 	file_ordertracking_v1_courier_proto_msgTypes[1].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{

@@ -179,7 +179,17 @@ type Order struct {
 	// When it was called off.
 	CancelledAt *timestamppb.Timestamp `protobuf:"bytes,23,opt,name=cancelled_at,json=cancelledAt,proto3" json:"cancelled_at,omitempty"`
 	// Its parcel at a delivery company, if one carries it.
-	Shipment      *Shipment `protobuf:"bytes,24,opt,name=shipment,proto3" json:"shipment,omitempty"`
+	Shipment *Shipment `protobuf:"bytes,24,opt,name=shipment,proto3" json:"shipment,omitempty"`
+	// It is not handed over before.
+	DeliverAfter *timestamppb.Timestamp `protobuf:"bytes,25,opt,name=deliver_after,json=deliverAfter,proto3" json:"deliver_after,omitempty"`
+	// It is to be handed over by then.
+	DeliverBefore *timestamppb.Timestamp `protobuf:"bytes,26,opt,name=deliver_before,json=deliverBefore,proto3" json:"deliver_before,omitempty"`
+	// The customer's time zone (IANA), such as Europe/Moscow.
+	Timezone string `protobuf:"bytes,27,opt,name=timezone,proto3" json:"timezone,omitempty"`
+	// 0 to 9; higher goes first.
+	Priority int32 `protobuf:"varint,28,opt,name=priority,proto3" json:"priority,omitempty"`
+	// What a courier must have to get it.
+	Requirements  *Requirements `protobuf:"bytes,29,opt,name=requirements,proto3" json:"requirements,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -382,6 +392,96 @@ func (x *Order) GetShipment() *Shipment {
 	return nil
 }
 
+func (x *Order) GetDeliverAfter() *timestamppb.Timestamp {
+	if x != nil {
+		return x.DeliverAfter
+	}
+	return nil
+}
+
+func (x *Order) GetDeliverBefore() *timestamppb.Timestamp {
+	if x != nil {
+		return x.DeliverBefore
+	}
+	return nil
+}
+
+func (x *Order) GetTimezone() string {
+	if x != nil {
+		return x.Timezone
+	}
+	return ""
+}
+
+func (x *Order) GetPriority() int32 {
+	if x != nil {
+		return x.Priority
+	}
+	return 0
+}
+
+func (x *Order) GetRequirements() *Requirements {
+	if x != nil {
+		return x.Requirements
+	}
+	return nil
+}
+
+// Requirements is what a courier must have to get an order.
+type Requirements struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// All of these skills, at most 50.
+	Skills []string `protobuf:"bytes,1,rep,name=skills,proto3" json:"skills,omitempty"`
+	// One of these vehicles: foot, bicycle, motorbike, car or van.
+	Vehicle       []string `protobuf:"bytes,2,rep,name=vehicle,proto3" json:"vehicle,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Requirements) Reset() {
+	*x = Requirements{}
+	mi := &file_ordertracking_v1_order_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Requirements) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Requirements) ProtoMessage() {}
+
+func (x *Requirements) ProtoReflect() protoreflect.Message {
+	mi := &file_ordertracking_v1_order_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Requirements.ProtoReflect.Descriptor instead.
+func (*Requirements) Descriptor() ([]byte, []int) {
+	return file_ordertracking_v1_order_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Requirements) GetSkills() []string {
+	if x != nil {
+		return x.Skills
+	}
+	return nil
+}
+
+func (x *Requirements) GetVehicle() []string {
+	if x != nil {
+		return x.Vehicle
+	}
+	return nil
+}
+
 // Customer is who receives an order.
 type Customer struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -400,7 +500,7 @@ type Customer struct {
 
 func (x *Customer) Reset() {
 	*x = Customer{}
-	mi := &file_ordertracking_v1_order_proto_msgTypes[1]
+	mi := &file_ordertracking_v1_order_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -412,7 +512,7 @@ func (x *Customer) String() string {
 func (*Customer) ProtoMessage() {}
 
 func (x *Customer) ProtoReflect() protoreflect.Message {
-	mi := &file_ordertracking_v1_order_proto_msgTypes[1]
+	mi := &file_ordertracking_v1_order_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -425,7 +525,7 @@ func (x *Customer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Customer.ProtoReflect.Descriptor instead.
 func (*Customer) Descriptor() ([]byte, []int) {
-	return file_ordertracking_v1_order_proto_rawDescGZIP(), []int{1}
+	return file_ordertracking_v1_order_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *Customer) GetName() string {
@@ -471,7 +571,7 @@ type Place struct {
 
 func (x *Place) Reset() {
 	*x = Place{}
-	mi := &file_ordertracking_v1_order_proto_msgTypes[2]
+	mi := &file_ordertracking_v1_order_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -483,7 +583,7 @@ func (x *Place) String() string {
 func (*Place) ProtoMessage() {}
 
 func (x *Place) ProtoReflect() protoreflect.Message {
-	mi := &file_ordertracking_v1_order_proto_msgTypes[2]
+	mi := &file_ordertracking_v1_order_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -496,7 +596,7 @@ func (x *Place) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Place.ProtoReflect.Descriptor instead.
 func (*Place) Descriptor() ([]byte, []int) {
-	return file_ordertracking_v1_order_proto_rawDescGZIP(), []int{2}
+	return file_ordertracking_v1_order_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Place) GetAddress() string {
@@ -533,7 +633,7 @@ type Point struct {
 
 func (x *Point) Reset() {
 	*x = Point{}
-	mi := &file_ordertracking_v1_order_proto_msgTypes[3]
+	mi := &file_ordertracking_v1_order_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -545,7 +645,7 @@ func (x *Point) String() string {
 func (*Point) ProtoMessage() {}
 
 func (x *Point) ProtoReflect() protoreflect.Message {
-	mi := &file_ordertracking_v1_order_proto_msgTypes[3]
+	mi := &file_ordertracking_v1_order_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -558,7 +658,7 @@ func (x *Point) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Point.ProtoReflect.Descriptor instead.
 func (*Point) Descriptor() ([]byte, []int) {
-	return file_ordertracking_v1_order_proto_rawDescGZIP(), []int{3}
+	return file_ordertracking_v1_order_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Point) GetLat() float64 {
@@ -594,7 +694,7 @@ type Item struct {
 
 func (x *Item) Reset() {
 	*x = Item{}
-	mi := &file_ordertracking_v1_order_proto_msgTypes[4]
+	mi := &file_ordertracking_v1_order_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -606,7 +706,7 @@ func (x *Item) String() string {
 func (*Item) ProtoMessage() {}
 
 func (x *Item) ProtoReflect() protoreflect.Message {
-	mi := &file_ordertracking_v1_order_proto_msgTypes[4]
+	mi := &file_ordertracking_v1_order_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -619,7 +719,7 @@ func (x *Item) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Item.ProtoReflect.Descriptor instead.
 func (*Item) Descriptor() ([]byte, []int) {
-	return file_ordertracking_v1_order_proto_rawDescGZIP(), []int{4}
+	return file_ordertracking_v1_order_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Item) GetName() string {
@@ -670,7 +770,7 @@ type Money struct {
 
 func (x *Money) Reset() {
 	*x = Money{}
-	mi := &file_ordertracking_v1_order_proto_msgTypes[5]
+	mi := &file_ordertracking_v1_order_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -682,7 +782,7 @@ func (x *Money) String() string {
 func (*Money) ProtoMessage() {}
 
 func (x *Money) ProtoReflect() protoreflect.Message {
-	mi := &file_ordertracking_v1_order_proto_msgTypes[5]
+	mi := &file_ordertracking_v1_order_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -695,7 +795,7 @@ func (x *Money) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Money.ProtoReflect.Descriptor instead.
 func (*Money) Descriptor() ([]byte, []int) {
-	return file_ordertracking_v1_order_proto_rawDescGZIP(), []int{5}
+	return file_ordertracking_v1_order_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Money) GetAmount() int64 {
@@ -727,7 +827,7 @@ type Exception struct {
 
 func (x *Exception) Reset() {
 	*x = Exception{}
-	mi := &file_ordertracking_v1_order_proto_msgTypes[6]
+	mi := &file_ordertracking_v1_order_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -739,7 +839,7 @@ func (x *Exception) String() string {
 func (*Exception) ProtoMessage() {}
 
 func (x *Exception) ProtoReflect() protoreflect.Message {
-	mi := &file_ordertracking_v1_order_proto_msgTypes[6]
+	mi := &file_ordertracking_v1_order_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -752,7 +852,7 @@ func (x *Exception) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Exception.ProtoReflect.Descriptor instead.
 func (*Exception) Descriptor() ([]byte, []int) {
-	return file_ordertracking_v1_order_proto_rawDescGZIP(), []int{6}
+	return file_ordertracking_v1_order_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Exception) GetCode() string {
@@ -809,7 +909,7 @@ type Shipment struct {
 
 func (x *Shipment) Reset() {
 	*x = Shipment{}
-	mi := &file_ordertracking_v1_order_proto_msgTypes[7]
+	mi := &file_ordertracking_v1_order_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -821,7 +921,7 @@ func (x *Shipment) String() string {
 func (*Shipment) ProtoMessage() {}
 
 func (x *Shipment) ProtoReflect() protoreflect.Message {
-	mi := &file_ordertracking_v1_order_proto_msgTypes[7]
+	mi := &file_ordertracking_v1_order_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -834,7 +934,7 @@ func (x *Shipment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Shipment.ProtoReflect.Descriptor instead.
 func (*Shipment) Descriptor() ([]byte, []int) {
-	return file_ordertracking_v1_order_proto_rawDescGZIP(), []int{7}
+	return file_ordertracking_v1_order_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Shipment) GetCarrier() string {
@@ -934,7 +1034,7 @@ type DeliveryPeriod struct {
 
 func (x *DeliveryPeriod) Reset() {
 	*x = DeliveryPeriod{}
-	mi := &file_ordertracking_v1_order_proto_msgTypes[8]
+	mi := &file_ordertracking_v1_order_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -946,7 +1046,7 @@ func (x *DeliveryPeriod) String() string {
 func (*DeliveryPeriod) ProtoMessage() {}
 
 func (x *DeliveryPeriod) ProtoReflect() protoreflect.Message {
-	mi := &file_ordertracking_v1_order_proto_msgTypes[8]
+	mi := &file_ordertracking_v1_order_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -959,7 +1059,7 @@ func (x *DeliveryPeriod) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeliveryPeriod.ProtoReflect.Descriptor instead.
 func (*DeliveryPeriod) Descriptor() ([]byte, []int) {
-	return file_ordertracking_v1_order_proto_rawDescGZIP(), []int{8}
+	return file_ordertracking_v1_order_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *DeliveryPeriod) GetEarliest() *timestamppb.Timestamp {
@@ -989,7 +1089,7 @@ type CarrierMessage struct {
 
 func (x *CarrierMessage) Reset() {
 	*x = CarrierMessage{}
-	mi := &file_ordertracking_v1_order_proto_msgTypes[9]
+	mi := &file_ordertracking_v1_order_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1001,7 +1101,7 @@ func (x *CarrierMessage) String() string {
 func (*CarrierMessage) ProtoMessage() {}
 
 func (x *CarrierMessage) ProtoReflect() protoreflect.Message {
-	mi := &file_ordertracking_v1_order_proto_msgTypes[9]
+	mi := &file_ordertracking_v1_order_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1014,7 +1114,7 @@ func (x *CarrierMessage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CarrierMessage.ProtoReflect.Descriptor instead.
 func (*CarrierMessage) Descriptor() ([]byte, []int) {
-	return file_ordertracking_v1_order_proto_rawDescGZIP(), []int{9}
+	return file_ordertracking_v1_order_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *CarrierMessage) GetCode() string {
@@ -1069,7 +1169,7 @@ type CarrierEvent struct {
 
 func (x *CarrierEvent) Reset() {
 	*x = CarrierEvent{}
-	mi := &file_ordertracking_v1_order_proto_msgTypes[10]
+	mi := &file_ordertracking_v1_order_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1081,7 +1181,7 @@ func (x *CarrierEvent) String() string {
 func (*CarrierEvent) ProtoMessage() {}
 
 func (x *CarrierEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_ordertracking_v1_order_proto_msgTypes[10]
+	mi := &file_ordertracking_v1_order_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1094,7 +1194,7 @@ func (x *CarrierEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CarrierEvent.ProtoReflect.Descriptor instead.
 func (*CarrierEvent) Descriptor() ([]byte, []int) {
-	return file_ordertracking_v1_order_proto_rawDescGZIP(), []int{10}
+	return file_ordertracking_v1_order_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *CarrierEvent) GetId() string {
@@ -1223,7 +1323,7 @@ type Estimate struct {
 
 func (x *Estimate) Reset() {
 	*x = Estimate{}
-	mi := &file_ordertracking_v1_order_proto_msgTypes[11]
+	mi := &file_ordertracking_v1_order_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1235,7 +1335,7 @@ func (x *Estimate) String() string {
 func (*Estimate) ProtoMessage() {}
 
 func (x *Estimate) ProtoReflect() protoreflect.Message {
-	mi := &file_ordertracking_v1_order_proto_msgTypes[11]
+	mi := &file_ordertracking_v1_order_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1248,7 +1348,7 @@ func (x *Estimate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Estimate.ProtoReflect.Descriptor instead.
 func (*Estimate) Descriptor() ([]byte, []int) {
-	return file_ordertracking_v1_order_proto_rawDescGZIP(), []int{11}
+	return file_ordertracking_v1_order_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Estimate) GetOrderId() string {
@@ -1333,7 +1433,7 @@ type Proof struct {
 
 func (x *Proof) Reset() {
 	*x = Proof{}
-	mi := &file_ordertracking_v1_order_proto_msgTypes[12]
+	mi := &file_ordertracking_v1_order_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1345,7 +1445,7 @@ func (x *Proof) String() string {
 func (*Proof) ProtoMessage() {}
 
 func (x *Proof) ProtoReflect() protoreflect.Message {
-	mi := &file_ordertracking_v1_order_proto_msgTypes[12]
+	mi := &file_ordertracking_v1_order_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1358,7 +1458,7 @@ func (x *Proof) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Proof.ProtoReflect.Descriptor instead.
 func (*Proof) Descriptor() ([]byte, []int) {
-	return file_ordertracking_v1_order_proto_rawDescGZIP(), []int{12}
+	return file_ordertracking_v1_order_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Proof) GetRecipient() string {
@@ -1400,7 +1500,7 @@ var File_ordertracking_v1_order_proto protoreflect.FileDescriptor
 
 const file_ordertracking_v1_order_proto_rawDesc = "" +
 	"\n" +
-	"\x1cordertracking/v1/order.proto\x12\x10ordertracking.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x95\t\n" +
+	"\x1cordertracking/v1/order.proto\x12\x10ordertracking.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x95\v\n" +
 	"\x05Order\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
 	"\x06number\x18\x02 \x01(\tR\x06number\x12\x1f\n" +
@@ -1432,10 +1532,18 @@ const file_ordertracking_v1_order_proto_rawDesc = "" +
 	"updated_at\x18\x15 \x01(\v2\x1a.google.protobuf.TimestampR\tupdatedAt\x12=\n" +
 	"\fdelivered_at\x18\x16 \x01(\v2\x1a.google.protobuf.TimestampR\vdeliveredAt\x12=\n" +
 	"\fcancelled_at\x18\x17 \x01(\v2\x1a.google.protobuf.TimestampR\vcancelledAt\x126\n" +
-	"\bshipment\x18\x18 \x01(\v2\x1a.ordertracking.v1.ShipmentR\bshipment\x1a;\n" +
+	"\bshipment\x18\x18 \x01(\v2\x1a.ordertracking.v1.ShipmentR\bshipment\x12?\n" +
+	"\rdeliver_after\x18\x19 \x01(\v2\x1a.google.protobuf.TimestampR\fdeliverAfter\x12A\n" +
+	"\x0edeliver_before\x18\x1a \x01(\v2\x1a.google.protobuf.TimestampR\rdeliverBefore\x12\x1a\n" +
+	"\btimezone\x18\x1b \x01(\tR\btimezone\x12\x1a\n" +
+	"\bpriority\x18\x1c \x01(\x05R\bpriority\x12B\n" +
+	"\frequirements\x18\x1d \x01(\v2\x1e.ordertracking.v1.RequirementsR\frequirements\x1a;\n" +
 	"\rMetadataEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"b\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"@\n" +
+	"\fRequirements\x12\x16\n" +
+	"\x06skills\x18\x01 \x03(\tR\x06skills\x12\x18\n" +
+	"\avehicle\x18\x02 \x03(\tR\avehicle\"b\n" +
 	"\bCustomer\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
 	"\x05phone\x18\x02 \x01(\tR\x05phone\x12\x14\n" +
@@ -1554,62 +1662,66 @@ func file_ordertracking_v1_order_proto_rawDescGZIP() []byte {
 }
 
 var file_ordertracking_v1_order_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_ordertracking_v1_order_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
+var file_ordertracking_v1_order_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_ordertracking_v1_order_proto_goTypes = []any{
 	(OrderStatus)(0),              // 0: ordertracking.v1.OrderStatus
 	(*Order)(nil),                 // 1: ordertracking.v1.Order
-	(*Customer)(nil),              // 2: ordertracking.v1.Customer
-	(*Place)(nil),                 // 3: ordertracking.v1.Place
-	(*Point)(nil),                 // 4: ordertracking.v1.Point
-	(*Item)(nil),                  // 5: ordertracking.v1.Item
-	(*Money)(nil),                 // 6: ordertracking.v1.Money
-	(*Exception)(nil),             // 7: ordertracking.v1.Exception
-	(*Shipment)(nil),              // 8: ordertracking.v1.Shipment
-	(*DeliveryPeriod)(nil),        // 9: ordertracking.v1.DeliveryPeriod
-	(*CarrierMessage)(nil),        // 10: ordertracking.v1.CarrierMessage
-	(*CarrierEvent)(nil),          // 11: ordertracking.v1.CarrierEvent
-	(*Estimate)(nil),              // 12: ordertracking.v1.Estimate
-	(*Proof)(nil),                 // 13: ordertracking.v1.Proof
-	nil,                           // 14: ordertracking.v1.Order.MetadataEntry
-	(*timestamppb.Timestamp)(nil), // 15: google.protobuf.Timestamp
+	(*Requirements)(nil),          // 2: ordertracking.v1.Requirements
+	(*Customer)(nil),              // 3: ordertracking.v1.Customer
+	(*Place)(nil),                 // 4: ordertracking.v1.Place
+	(*Point)(nil),                 // 5: ordertracking.v1.Point
+	(*Item)(nil),                  // 6: ordertracking.v1.Item
+	(*Money)(nil),                 // 7: ordertracking.v1.Money
+	(*Exception)(nil),             // 8: ordertracking.v1.Exception
+	(*Shipment)(nil),              // 9: ordertracking.v1.Shipment
+	(*DeliveryPeriod)(nil),        // 10: ordertracking.v1.DeliveryPeriod
+	(*CarrierMessage)(nil),        // 11: ordertracking.v1.CarrierMessage
+	(*CarrierEvent)(nil),          // 12: ordertracking.v1.CarrierEvent
+	(*Estimate)(nil),              // 13: ordertracking.v1.Estimate
+	(*Proof)(nil),                 // 14: ordertracking.v1.Proof
+	nil,                           // 15: ordertracking.v1.Order.MetadataEntry
+	(*timestamppb.Timestamp)(nil), // 16: google.protobuf.Timestamp
 }
 var file_ordertracking_v1_order_proto_depIdxs = []int32{
 	0,  // 0: ordertracking.v1.Order.status:type_name -> ordertracking.v1.OrderStatus
-	2,  // 1: ordertracking.v1.Order.customer:type_name -> ordertracking.v1.Customer
-	3,  // 2: ordertracking.v1.Order.pickup:type_name -> ordertracking.v1.Place
-	3,  // 3: ordertracking.v1.Order.dropoff:type_name -> ordertracking.v1.Place
-	5,  // 4: ordertracking.v1.Order.items:type_name -> ordertracking.v1.Item
-	6,  // 5: ordertracking.v1.Order.total:type_name -> ordertracking.v1.Money
-	14, // 6: ordertracking.v1.Order.metadata:type_name -> ordertracking.v1.Order.MetadataEntry
-	15, // 7: ordertracking.v1.Order.ready_at:type_name -> google.protobuf.Timestamp
-	15, // 8: ordertracking.v1.Order.promised_at:type_name -> google.protobuf.Timestamp
-	12, // 9: ordertracking.v1.Order.eta:type_name -> ordertracking.v1.Estimate
-	7,  // 10: ordertracking.v1.Order.exception:type_name -> ordertracking.v1.Exception
-	15, // 11: ordertracking.v1.Order.created_at:type_name -> google.protobuf.Timestamp
-	15, // 12: ordertracking.v1.Order.updated_at:type_name -> google.protobuf.Timestamp
-	15, // 13: ordertracking.v1.Order.delivered_at:type_name -> google.protobuf.Timestamp
-	15, // 14: ordertracking.v1.Order.cancelled_at:type_name -> google.protobuf.Timestamp
-	8,  // 15: ordertracking.v1.Order.shipment:type_name -> ordertracking.v1.Shipment
-	4,  // 16: ordertracking.v1.Place.location:type_name -> ordertracking.v1.Point
-	6,  // 17: ordertracking.v1.Item.price:type_name -> ordertracking.v1.Money
-	15, // 18: ordertracking.v1.Exception.since:type_name -> google.protobuf.Timestamp
-	6,  // 19: ordertracking.v1.Shipment.price:type_name -> ordertracking.v1.Money
-	9,  // 20: ordertracking.v1.Shipment.expected:type_name -> ordertracking.v1.DeliveryPeriod
-	10, // 21: ordertracking.v1.Shipment.warnings:type_name -> ordertracking.v1.CarrierMessage
-	11, // 22: ordertracking.v1.Shipment.events:type_name -> ordertracking.v1.CarrierEvent
-	15, // 23: ordertracking.v1.DeliveryPeriod.earliest:type_name -> google.protobuf.Timestamp
-	15, // 24: ordertracking.v1.DeliveryPeriod.latest:type_name -> google.protobuf.Timestamp
-	0,  // 25: ordertracking.v1.CarrierEvent.status:type_name -> ordertracking.v1.OrderStatus
-	15, // 26: ordertracking.v1.CarrierEvent.occurred_at:type_name -> google.protobuf.Timestamp
-	15, // 27: ordertracking.v1.Estimate.eta:type_name -> google.protobuf.Timestamp
-	15, // 28: ordertracking.v1.Estimate.earliest:type_name -> google.protobuf.Timestamp
-	15, // 29: ordertracking.v1.Estimate.latest:type_name -> google.protobuf.Timestamp
-	15, // 30: ordertracking.v1.Estimate.computed_at:type_name -> google.protobuf.Timestamp
-	31, // [31:31] is the sub-list for method output_type
-	31, // [31:31] is the sub-list for method input_type
-	31, // [31:31] is the sub-list for extension type_name
-	31, // [31:31] is the sub-list for extension extendee
-	0,  // [0:31] is the sub-list for field type_name
+	3,  // 1: ordertracking.v1.Order.customer:type_name -> ordertracking.v1.Customer
+	4,  // 2: ordertracking.v1.Order.pickup:type_name -> ordertracking.v1.Place
+	4,  // 3: ordertracking.v1.Order.dropoff:type_name -> ordertracking.v1.Place
+	6,  // 4: ordertracking.v1.Order.items:type_name -> ordertracking.v1.Item
+	7,  // 5: ordertracking.v1.Order.total:type_name -> ordertracking.v1.Money
+	15, // 6: ordertracking.v1.Order.metadata:type_name -> ordertracking.v1.Order.MetadataEntry
+	16, // 7: ordertracking.v1.Order.ready_at:type_name -> google.protobuf.Timestamp
+	16, // 8: ordertracking.v1.Order.promised_at:type_name -> google.protobuf.Timestamp
+	13, // 9: ordertracking.v1.Order.eta:type_name -> ordertracking.v1.Estimate
+	8,  // 10: ordertracking.v1.Order.exception:type_name -> ordertracking.v1.Exception
+	16, // 11: ordertracking.v1.Order.created_at:type_name -> google.protobuf.Timestamp
+	16, // 12: ordertracking.v1.Order.updated_at:type_name -> google.protobuf.Timestamp
+	16, // 13: ordertracking.v1.Order.delivered_at:type_name -> google.protobuf.Timestamp
+	16, // 14: ordertracking.v1.Order.cancelled_at:type_name -> google.protobuf.Timestamp
+	9,  // 15: ordertracking.v1.Order.shipment:type_name -> ordertracking.v1.Shipment
+	16, // 16: ordertracking.v1.Order.deliver_after:type_name -> google.protobuf.Timestamp
+	16, // 17: ordertracking.v1.Order.deliver_before:type_name -> google.protobuf.Timestamp
+	2,  // 18: ordertracking.v1.Order.requirements:type_name -> ordertracking.v1.Requirements
+	5,  // 19: ordertracking.v1.Place.location:type_name -> ordertracking.v1.Point
+	7,  // 20: ordertracking.v1.Item.price:type_name -> ordertracking.v1.Money
+	16, // 21: ordertracking.v1.Exception.since:type_name -> google.protobuf.Timestamp
+	7,  // 22: ordertracking.v1.Shipment.price:type_name -> ordertracking.v1.Money
+	10, // 23: ordertracking.v1.Shipment.expected:type_name -> ordertracking.v1.DeliveryPeriod
+	11, // 24: ordertracking.v1.Shipment.warnings:type_name -> ordertracking.v1.CarrierMessage
+	12, // 25: ordertracking.v1.Shipment.events:type_name -> ordertracking.v1.CarrierEvent
+	16, // 26: ordertracking.v1.DeliveryPeriod.earliest:type_name -> google.protobuf.Timestamp
+	16, // 27: ordertracking.v1.DeliveryPeriod.latest:type_name -> google.protobuf.Timestamp
+	0,  // 28: ordertracking.v1.CarrierEvent.status:type_name -> ordertracking.v1.OrderStatus
+	16, // 29: ordertracking.v1.CarrierEvent.occurred_at:type_name -> google.protobuf.Timestamp
+	16, // 30: ordertracking.v1.Estimate.eta:type_name -> google.protobuf.Timestamp
+	16, // 31: ordertracking.v1.Estimate.earliest:type_name -> google.protobuf.Timestamp
+	16, // 32: ordertracking.v1.Estimate.latest:type_name -> google.protobuf.Timestamp
+	16, // 33: ordertracking.v1.Estimate.computed_at:type_name -> google.protobuf.Timestamp
+	34, // [34:34] is the sub-list for method output_type
+	34, // [34:34] is the sub-list for method input_type
+	34, // [34:34] is the sub-list for extension type_name
+	34, // [34:34] is the sub-list for extension extendee
+	0,  // [0:34] is the sub-list for field type_name
 }
 
 func init() { file_ordertracking_v1_order_proto_init() }
@@ -1617,15 +1729,15 @@ func file_ordertracking_v1_order_proto_init() {
 	if File_ordertracking_v1_order_proto != nil {
 		return
 	}
-	file_ordertracking_v1_order_proto_msgTypes[4].OneofWrappers = []any{}
-	file_ordertracking_v1_order_proto_msgTypes[11].OneofWrappers = []any{}
+	file_ordertracking_v1_order_proto_msgTypes[5].OneofWrappers = []any{}
+	file_ordertracking_v1_order_proto_msgTypes[12].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_ordertracking_v1_order_proto_rawDesc), len(file_ordertracking_v1_order_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   14,
+			NumMessages:   15,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
