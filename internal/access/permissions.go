@@ -99,6 +99,9 @@ var table = []Operation{
 	{ID: "bookShipment", Object: AnOrder, roles: staff | merchant},
 	{ID: "getShipment", Object: AnOrder, roles: staff | merchant | partner},
 	{ID: "getShipmentLabel", Object: AnOrder, roles: staff | merchant},
+	{ID: "getShipmentLabels", Object: Nothing, roles: staff | merchant}, // of each order it is asked again
+	{ID: "refuseShipment", Object: AnOrder, roles: staff | merchant},
+	{ID: "resolveShipment", Object: AnOrder, roles: staff | merchant},
 	{ID: "quoteShipment", Object: Nothing, roles: staff | merchant},
 	{ID: "listPoints", Object: Nothing, roles: staff | merchant},
 

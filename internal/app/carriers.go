@@ -27,7 +27,7 @@ func (a *App) openCarriers(ctx context.Context) error {
 	c := a.cfg.Carriers
 	m := newCarrierMetrics(a.metrics)
 	a.carriers = shipping.Carriers{
-		ByCode: map[string]domain.Carrier{}, HookTokens: map[string]string{},
+		ByAccount: map[domain.CarrierAccount]domain.Carrier{}, HookTokens: map[domain.CarrierAccount]string{},
 		HookBase: strings.TrimSuffix(c.HookURL, "/"), Count: m.count,
 	}
 	car, stop, err := openCDEK(ctx, c, m.hooks(a.log))
@@ -35,8 +35,8 @@ func (a *App) openCarriers(ctx context.Context) error {
 		return err
 	}
 	a.closing(stop)
-	a.carriers.ByCode[cdek.Code] = car
-	a.carriers.HookTokens[cdek.Code] = hookToken(c.CDEK)
+	a.carriers.ByAccount[car.Account()] = car
+	a.carriers.HookTokens[car.Account()] = hookToken(c.CDEK)
 	if c.Emulated() {
 		a.carriers.HookBase = "http://" + reachable(a.HTTPAddr())
 		a.log.Warn("delivery companies are emulated: what is booked with them goes nowhere")
@@ -130,8 +130,8 @@ func newCarrierMetrics(r prometheus.Registerer) *carrierMetrics {
 			Buckets: []float64{.05, .1, .25, .5, 1, 2.5, 5, 10, 30},
 		}, []string{"carrier", "operation"}),
 		open: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "ordertracking_carrier_suspended", Help: "1 while calls of a delivery company are suspended because it does not answer.",
-		}, []string{"carrier"}),
+			Name: "ordertracking_carrier_suspended", Help: "1 while an operation of a delivery company is suspended because it does not answer.",
+		}, []string{"carrier", "operation"}),
 	}
 	r.MustRegister(m.duration, m.open)
 	return m
@@ -147,13 +147,13 @@ func (m *carrierMetrics) hooks(log *zap.Logger) carrier.Hooks {
 			m.open.WithLabelValues(code) // 0 until it is suspended
 		},
 		Retry: func(code, operation string) { m.retries.WithLabelValues(code, operation).Inc() },
-		Breaker: func(code, state string) {
+		Breaker: func(code, operation, state string) {
 			suspended := 0.0
 			if state == "open" {
 				suspended = 1
-				log.Warn("a delivery company does not answer; calls are suspended", zap.String("carrier", code))
+				log.Warn("a delivery company does not answer; calls are suspended", zap.String("carrier", code), zap.String("operation", operation))
 			}
-			m.open.WithLabelValues(code).Set(suspended)
+			m.open.WithLabelValues(code, operation).Set(suspended)
 		},
 		Limited: func(code string) { m.limited.WithLabelValues(code).Inc() },
 		Unknown: func(code, unknown string) {
@@ -200,7 +200,7 @@ type Parcel struct {
 func (d *Desk) Quote(ctx context.Context, p Parcel) ([]domain.Quote, error) {
 	quoter, ok := d.car.(domain.CarrierQuoter)
 	if !ok {
-		return nil, domain.Unsupported(d.car.Code(), "quoting prices")
+		return nil, domain.Unsupported(d.car.Account().Carrier, "quoting prices")
 	}
 	return quoter.Quote(ctx, domain.QuoteRequest{
 		Tariff: p.Tariff, From: domain.Stop{City: p.FromCity, Point: p.FromPoint},
@@ -213,7 +213,7 @@ func (d *Desk) Quote(ctx context.Context, p Parcel) ([]domain.Quote, error) {
 func (d *Desk) Track(ctx context.Context, number string) (domain.ShipmentSnapshot, error) {
 	tracker, ok := d.car.(domain.CarrierTracker)
 	if !ok {
-		return domain.ShipmentSnapshot{}, domain.Unsupported(d.car.Code(), "tracking")
+		return domain.ShipmentSnapshot{}, domain.Unsupported(d.car.Account().Carrier, "tracking")
 	}
 	return tracker.TrackShipment(ctx, domain.ShipmentRef{TrackingNumber: number})
 }
@@ -222,7 +222,7 @@ func (d *Desk) Track(ctx context.Context, number string) (domain.ShipmentSnapsho
 func (d *Desk) Points(ctx context.Context, city string, limit int) ([]domain.DeliveryPoint, error) {
 	finder, ok := d.car.(domain.CarrierPoints)
 	if !ok {
-		return nil, domain.Unsupported(d.car.Code(), "handing out at offices")
+		return nil, domain.Unsupported(d.car.Account().Carrier, "handing out at offices")
 	}
 	return finder.Points(ctx, domain.PointQuery{City: city, Limit: limit})
 }

@@ -27,7 +27,7 @@ type Client struct {
 	Base    string // the URL before every path, without a slash at its end
 	HTTP    *http.Client
 	Guard   *Guard
-	Tokens  *Tokens // signs calls; nil for none
+	Auth    Auth // signs calls; nil for none
 	// Fault reads what an answer of 400 and above says was wrong. Carrier, RequestID,
 	// RetryAfter and, for 4xx answers, Unsent are filled in by the client, and a Class
 	// that the adapter leaves empty follows from the status.
@@ -36,7 +36,7 @@ type Client struct {
 	unknown *Memo[bool]
 }
 
-// NewClient returns a client; Tokens are the caller's to set.
+// NewClient returns a client; Auth is the caller's to set.
 func NewClient(carrier, base string, h *http.Client, g *Guard, fault func(Node) *domain.CarrierError) *Client {
 	return &Client{Carrier: carrier, Base: base, HTTP: cmp.Or(h, http.DefaultClient), Guard: g, Fault: fault, unknown: &Memo[bool]{}}
 }
@@ -76,27 +76,31 @@ func (c *Client) JSON(ctx context.Context, call Call) (Node, error) {
 }
 
 // Do makes a call, again where that is safe, and returns the body of the answer. A
-// refused token is renewed once: such an answer proves that the call did nothing.
+// refused credential is renewed once: such an answer proves that the call did nothing.
 func (c *Client) Do(ctx context.Context, call Call) ([]byte, error) {
-	if c.Tokens == nil {
-		return c.do(ctx, call, "")
+	if c.Auth == nil {
+		return c.do(ctx, call, nil)
 	}
 	for renewed := false; ; renewed = true {
-		token, err := c.Tokens.Get(ctx)
+		signature, err := c.Auth.Header(ctx)
 		if err != nil {
+			if e, ok := errors.AsType[*domain.CarrierError](err); ok {
+				unsent := *e
+				unsent.Unsent = true // the call itself
+				err = &unsent
+			}
 			return nil, err
 		}
-		body, err := c.do(ctx, call, token)
-		if domain.ClassOf(err) != domain.ClassAuth || renewed {
+		body, err := c.do(ctx, call, signature)
+		if domain.ClassOf(err) != domain.ClassAuth || renewed || !c.Auth.Refused(signature) {
 			return body, err
 		}
-		c.Tokens.Drop(token)
 	}
 }
 
 // Fail makes a failure that the adapter itself found.
 func (c *Client) Fail(class domain.ErrorClass, message string) error {
-	return &domain.CarrierError{Carrier: c.Carrier, Class: class, Message: message, Unsent: class == domain.ClassValidation}
+	return &domain.CarrierError{Carrier: c.Carrier, Class: class, Message: message, Unsent: class == domain.ClassValidation, Refused: class == domain.ClassValidation}
 }
 
 // CountUnknown tells the hooks of codes that are in none of the adapter's tables, once per event.
@@ -108,7 +112,7 @@ func (c *Client) CountUnknown(events ...domain.CarrierEvent) {
 	}
 }
 
-func (c *Client) do(ctx context.Context, call Call, bearer string) ([]byte, error) {
+func (c *Client) do(ctx context.Context, call Call, signature http.Header) ([]byte, error) {
 	body, contentType, err := encode(call.Body)
 	if err != nil {
 		return nil, &domain.CarrierError{Carrier: c.Carrier, Class: domain.ClassPermanent, Message: "the request can't be encoded", Cause: err}
@@ -126,8 +130,8 @@ func (c *Client) do(ctx context.Context, call Call, bearer string) ([]byte, erro
 		if contentType != "" {
 			req.Header.Set("Content-Type", contentType)
 		}
-		if bearer != "" {
-			req.Header.Set("Authorization", "Bearer "+bearer)
+		for name, values := range signature {
+			req.Header[name] = values
 		}
 		return c.send(ctx, req)
 	})
@@ -168,7 +172,10 @@ func (c *Client) send(caller context.Context, req *http.Request) ([]byte, error)
 	fault.Message = cmp.Or(fault.Message, http.StatusText(status))
 	fault.RequestID = resp.Header.Get("X-Request-Id")
 	fault.RetryAfter = retryAfter(resp.Header.Get("Retry-After"))
-	fault.Unsent = fault.Unsent || status < 500
+	// An answer of 4xx says that nothing was done; only in the company's own words it says
+	// that nothing will be.
+	fault.Unsent = fault.Unsent || status < 500 && status != http.StatusRequestTimeout && status != http.StatusConflict
+	fault.Refused = fault.Unsent && fault.Code != "" && fault.Class == domain.ClassValidation
 	if status >= 500 && fault.Cause == nil {
 		fault.Cause = errDown
 	}
@@ -210,13 +217,16 @@ func (c *Client) broken(caller context.Context, err error) error {
 	return e
 }
 
+// maxRetryAfter is how long a company is left alone at most, however long it asks for.
+const maxRetryAfter = time.Hour
+
 // retryAfter reads the header in either of its forms.
 func retryAfter(header string) time.Duration {
-	if seconds, err := strconv.Atoi(strings.TrimSpace(header)); err == nil && seconds > 0 && seconds < 1<<31 {
-		return time.Duration(seconds) * time.Second
+	if seconds, err := strconv.ParseUint(strings.TrimSpace(header), 10, 64); err == nil {
+		return time.Duration(min(seconds, uint64(maxRetryAfter/time.Second))) * time.Second //nolint:gosec // at most an hour
 	}
 	if at, err := http.ParseTime(header); err == nil {
-		return max(time.Until(at), 0)
+		return min(max(time.Until(at), 0), maxRetryAfter)
 	}
 	return 0
 }

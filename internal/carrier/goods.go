@@ -2,7 +2,6 @@ package carrier
 
 import (
 	"cmp"
-	"context"
 	"fmt"
 	"slices"
 	"strconv"
@@ -28,31 +27,76 @@ func Boxes(in []domain.Package) []domain.Package {
 	for i, p := range out {
 		out[i] = domain.Package{
 			WeightG: cmp.Or(p.WeightG, usualWeightG), LengthCm: cmp.Or(p.LengthCm, usualLengthCm),
-			WidthCm: cmp.Or(p.WidthCm, usualWidthCm), HeightCm: cmp.Or(p.HeightCm, usualHeightCm),
+			WidthCm: cmp.Or(p.WidthCm, usualWidthCm), HeightCm: cmp.Or(p.HeightCm, usualHeightCm), Items: p.Items,
 		}
 	}
 	return out
 }
 
-// Goods fills in what is not known of a parcel's content: equal shares of its weight,
-// no value where none is known in the currency. There is always at least one row, and
-// never more than limit.
-func Goods(in []domain.Item, weightG int, currency string, limit int) []domain.Item {
-	if len(in) == 0 {
-		in = []domain.Item{{Name: "Товар"}}
+// PackLimits are what a company takes of goods, and its words.
+type PackLimits struct {
+	Rows, Pieces int    // rows of a package, pieces of a row
+	SKU          int    // characters
+	Currency     string // of values
+	Unnamed      string // goods of which nothing is known
+	Part         string // a format: the name of goods that need several packages, and which of them it is
+}
+
+// Pack lists what each package holds: what it says itself, and in the first that says
+// nothing everything else. A package for which nothing is left holds a part of the last
+// item. Rows of too many pieces are split. What is not known is filled in: equal shares
+// of the package's weight, no value. It fails with validation_failed when something would
+// have to be left out.
+func Pack(packages []domain.Package, items []domain.Item, l PackLimits) ([][]domain.Item, error) {
+	boxes := Boxes(packages)
+	if len(items) == 0 {
+		items = []domain.Item{{Name: l.Unnamed, Quantity: 1}}
 	}
-	pieces := 0
-	for _, it := range in {
-		pieces += max(it.Quantity, 1)
-	}
-	out := slices.Clone(in[:min(len(in), limit)])
-	for i, it := range out {
-		if it.Price == nil || it.Price.Currency != currency {
-			it.Price = &domain.Money{Currency: currency}
+	var f domain.Faults
+	for i, it := range items {
+		at := "/items/" + strconv.Itoa(i)
+		f.Text(at+"/sku", it.SKU, l.SKU)
+		if it.Price != nil && it.Price.Currency != l.Currency {
+			f.Add(at+"/price", "wrong_currency", "the carrier takes values in %s", l.Currency)
 		}
-		it.Name, it.SKU = Clip(it.Name, 255), Clip(cmp.Or(it.SKU, strconv.Itoa(i+1)), 50)
-		it.WeightG, it.Quantity = cmp.Or(it.WeightG, max(weightG/pieces, 1)), min(max(it.Quantity, 1), 999)
-		out[i] = it
+	}
+	held := domain.PackItems(&f, boxes, items)
+	if err := f.Err(); err != nil {
+		return nil, err
+	}
+	out := make([][]domain.Item, len(boxes))
+	for i, goods := range held {
+		if len(goods) == 0 {
+			last := items[len(items)-1]
+			goods = []domain.PackedItem{{Item: len(items) - 1, Quantity: 1}}
+			items = append(slices.Clone(items), domain.Item{Name: fmt.Sprintf(l.Part, last.Name, i+1), SKU: last.SKU, Quantity: 1})
+			goods[0].Item = len(items) - 1
+		}
+		out[i] = list(goods, items, boxes[i].WeightG, l)
+		if len(out[i]) > l.Rows {
+			f.Add("/packages/"+strconv.Itoa(i), "too_many", "holds %d rows of goods; the carrier takes %d in a package: use more packages", len(out[i]), l.Rows)
+		}
+	}
+	return out, f.Err()
+}
+
+// list writes the rows of one package.
+func list(goods []domain.PackedItem, items []domain.Item, weightG int, l PackLimits) []domain.Item {
+	pieces := 0
+	for _, g := range goods {
+		pieces += g.Quantity
+	}
+	var out []domain.Item
+	for _, g := range goods {
+		it := items[g.Item]
+		it.SKU, it.WeightG = cmp.Or(it.SKU, strconv.Itoa(g.Item+1)), cmp.Or(it.WeightG, max(weightG/pieces, 1))
+		if it.Price == nil {
+			it.Price = &domain.Money{Currency: l.Currency}
+		}
+		for left := g.Quantity; left > 0; left -= l.Pieces {
+			it.Quantity = min(left, l.Pieces)
+			out = append(out, it)
+		}
 	}
 	return out
 }
@@ -63,60 +107,10 @@ func Contents(items []domain.Item) string {
 	for _, it := range items {
 		names = append(names, it.Name)
 	}
-	return Clip(cmp.Or(strings.Join(names, ", "), "Товар"), 255)
+	return Clip(strings.Join(names, ", "), 255)
 }
 
-// Cities finds a company's codes of cities and remembers them.
-type Cities struct {
-	// Ask returns the code of the city that has the name, the office or the place,
-	// whichever is set; 0 when the company has no such city.
-	Ask func(ctx context.Context, name, office string, at *domain.Point) (int, error)
-
-	memo Memo[int]
+// Join writes the texts that are not empty one after the other.
+func Join(separator string, texts ...string) string {
+	return strings.Join(slices.DeleteFunc(texts, func(s string) bool { return s == "" }), separator)
 }
-
-// Find returns the code of a stop's city: by its office, name, location or address.
-func (c *Cities) Find(ctx context.Context, s domain.Stop) (code int, err error) {
-	switch {
-	case Number(s.City) > 0:
-		return Number(s.City), nil
-	case s.City != "":
-		return c.ask(ctx, s.City, "", nil)
-	case s.Point != "":
-		return c.ask(ctx, "", s.Point, nil)
-	case s.Location != nil:
-		return c.ask(ctx, "", "", &domain.Point{Lat: round(s.Location.Lat), Lon: round(s.Location.Lon)})
-	}
-	for _, name := range CityNames(s.Address) {
-		if code, err := c.ask(ctx, name, "", nil); err != nil || code > 0 {
-			return code, err
-		}
-	}
-	return 0, nil
-}
-
-// ask remembers what the company said, also that it knows no such city.
-func (c *Cities) ask(ctx context.Context, name, office string, at *domain.Point) (int, error) {
-	key := fmt.Sprintf("%q %q %v", name, office, at)
-	if code, known := c.memo.Get(key); known {
-		return code, nil
-	}
-	code, err := c.Ask(ctx, name, office, at)
-	if class := domain.ClassOf(err); err != nil && class != domain.ClassNotFound && class != domain.ClassValidation {
-		return 0, err
-	}
-	c.memo.Put(key, code)
-	return code, nil
-}
-
-// Ends returns the codes of both ends' cities; zero leaves one to the company, which
-// then reads the address.
-func (c *Cities) Ends(ctx context.Context, from, to domain.Stop) (a, b int, err error) {
-	if a, err = c.Find(ctx, from); err == nil {
-		b, err = c.Find(ctx, to)
-	}
-	return a, b, err
-}
-
-// round brings degrees to about a kilometre, which is near enough for a city.
-func round(degrees float64) float64 { return float64(int(degrees*100)) / 100 }

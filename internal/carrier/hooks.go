@@ -2,6 +2,8 @@ package carrier
 
 import (
 	"context"
+	"net/url"
+	"path"
 	"slices"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
@@ -42,6 +44,14 @@ func Subscribe(ctx context.Context, wanted, active []string, subscribe func(ctx 
 		out = append(out, kind)
 	}
 	return out, nil
+}
+
+// SameHook says whether two addresses end in the same path and secret: one of a server
+// that has moved.
+func SameHook(a, b string) bool {
+	one, errA := url.Parse(a)
+	two, errB := url.Parse(b)
+	return errA == nil && errB == nil && path.Base(one.Path) == path.Base(two.Path) && path.Base(two.Path) != "/" && path.Base(two.Path) != "."
 }
 
 // Remarks reads a list of codes and messages.

@@ -16,10 +16,10 @@ func EventID(shipment, code string, at time.Time, where string) string {
 	return strings.Join([]string{Clip(shipment, 36), Clip(code, 40), at.UTC().Format("20060102T150405Z"), Clip(where, 15)}, ":")
 }
 
-// Timeline brings events into the order in which they count: by time, then by the
-// progress that their codes mean in the table. What is told twice is kept once, standing rather
-// than retracted.
-func Timeline(events []domain.CarrierEvent, rank Meanings) []domain.CarrierEvent {
+// Timeline brings events into the order of their times; those of one second stay in the
+// order in which they are told, but for ends (of the rank given and above), which come
+// last. What is told twice is kept once, standing rather than retracted.
+func Timeline(events []domain.CarrierEvent, rank Meanings, ends int) []domain.CarrierEvent {
 	var out []domain.CarrierEvent
 	for _, ev := range events {
 		at := slices.IndexFunc(out, func(known domain.CarrierEvent) bool { return known.ID == ev.ID })
@@ -31,9 +31,23 @@ func Timeline(events []domain.CarrierEvent, rank Meanings) []domain.CarrierEvent
 		}
 	}
 	slices.SortStableFunc(out, func(a, b domain.CarrierEvent) int {
-		return cmp.Or(a.OccurredAt.Compare(b.OccurredAt), cmp.Compare(rank.Rank(a.Code), rank.Rank(b.Code)), cmp.Compare(a.ID, b.ID))
+		end := func(ev domain.CarrierEvent) int { return max(rank.Rank(ev.Code), ends-1) }
+		return cmp.Or(a.OccurredAt.Compare(b.OccurredAt), cmp.Compare(end(a), end(b)))
 	})
 	return out
+}
+
+// OldestFirst brings a list that a company tells in either direction into that of time.
+// When all its times are one, progress tells the direction.
+func OldestFirst(events []domain.CarrierEvent, rank Meanings) []domain.CarrierEvent {
+	if len(events) == 0 {
+		return events
+	}
+	first, last := events[0], events[len(events)-1]
+	if cmp.Or(first.OccurredAt.Compare(last.OccurredAt), cmp.Compare(rank.Rank(first.Code), rank.Rank(last.Code))) > 0 {
+		slices.Reverse(events)
+	}
+	return events
 }
 
 // Current returns the newest status that stands, but for those that say less than any

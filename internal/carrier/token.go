@@ -32,6 +32,23 @@ type Tokens struct {
 	expires time.Time
 }
 
+// Header signs a call with a token that is valid now.
+func (t *Tokens) Header(ctx context.Context) (http.Header, error) {
+	token, err := t.Get(ctx)
+	return Bearer(token), err
+}
+
+// Refused forgets a token that was refused, unless it has been renewed since; another
+// try makes sense.
+func (t *Tokens) Refused(signature http.Header) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if "Bearer "+t.token == signature.Get("Authorization") {
+		t.token = ""
+	}
+	return true
+}
+
 // Get returns a token that is valid now.
 func (t *Tokens) Get(ctx context.Context) (string, error) {
 	token, fresh, valid := t.look()
@@ -80,24 +97,15 @@ func (t *Tokens) fetch(ctx context.Context) (string, error) {
 	return token, nil
 }
 
-// Drop forgets a token that was refused, unless it has been renewed since.
-func (t *Tokens) Drop(token string) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.token == token {
-		t.token = ""
-	}
-}
-
 // Signed returns the client with tokens of its own, which it fetches through itself.
 func (c *Client) Signed(fetch func(context.Context) (string, time.Duration, error)) *Client {
 	signed := *c
-	signed.Tokens = &Tokens{Fetch: fetch}
+	signed.Auth = &Tokens{Fetch: fetch}
 	return &signed
 }
 
 // ClientCredentials fetches tokens as OAuth 2 describes it (RFC 6749, 4.4), with the
-// secret in the body, where no access log sees it. c has no Tokens of its own.
+// secret in the body, where no access log sees it. c has no Auth of its own.
 func ClientCredentials(c *Client, path, id, secret string) func(context.Context) (string, time.Duration, error) {
 	form := url.Values{"grant_type": {"client_credentials"}, "client_id": {id}, "client_secret": {secret}}
 	return func(ctx context.Context) (string, time.Duration, error) {

@@ -120,10 +120,12 @@ func FormatMoney(m domain.Money) json.Number {
 // minorUnits returns how many minor units make one of the currency (ISO 4217).
 func minorUnits(currency string) int64 {
 	switch currency {
-	case "JPY", "KRW", "VND", "CLP", "ISK", "UGX", "XAF", "XOF", "PYG", "RWF":
+	case "BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND", "VUV", "XAF", "XOF", "XPF":
 		return 1
 	case "BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND":
 		return 1000
+	case "CLF", "UYW":
+		return 10_000
 	}
 	return 100
 }
@@ -134,19 +136,4 @@ func Clip(s string, limit int) string {
 		return string(r[:limit])
 	}
 	return s
-}
-
-// CityNames are the parts of an address that may name a city, at most three.
-func CityNames(address string) []string {
-	var out []string
-	for part := range strings.SplitSeq(address, ",") {
-		part = strings.TrimSpace(part)
-		for _, prefix := range []string{"город ", "г. ", "г.", "г "} {
-			part = strings.TrimSpace(strings.TrimPrefix(part, prefix))
-		}
-		if part != "" && !strings.ContainsAny(part, "0123456789") && len(out) < 3 {
-			out = append(out, part)
-		}
-	}
-	return out
 }

@@ -1,6 +1,7 @@
 package carrier
 
 import (
+	"context"
 	"encoding/json"
 	"math"
 	"strings"
@@ -94,11 +95,13 @@ func TestNodesTakeWhatComes(t *testing.T) {
 
 func TestCityNames(t *testing.T) {
 	for in, want := range map[string][]string{
-		"630007, Россия, г. Новосибирск, ул. Ленина, 1": {"Россия", "Новосибирск", "ул. Ленина"},
+		"630007, Россия, г. Новосибирск, ул. Ленина, 1": {"Новосибирск"},
 		"город Казань, Баумана 1":                       {"Казань"},
 		"Main St 1": nil,
 		"":          nil,
-		"г Москва,Тверская,дом,ещё": {"Москва", "Тверская", "дом"},
+		"г Москва,Тверская,дом,ещё":                     {"Москва", "Тверская", "дом"},
+		"Московская обл., г.  Королёв , ул. Ленина":     {"Королёв"},
+		"Республика Татарстан, Казань, проспект Победы": {"Казань"},
 	} {
 		require.Equal(t, want, CityNames(in), in)
 	}
@@ -109,11 +112,16 @@ func TestTimelinesKeepWhatStands(t *testing.T) {
 	ev := func(id, code string, minute int, retracted bool) domain.CarrierEvent {
 		return domain.CarrierEvent{ID: id, Code: code, OccurredAt: at.Add(time.Duration(minute) * time.Minute), Retracted: retracted}
 	}
-	table := Meanings{"A": {Rank: 2}, "B": {Rank: 1}}
 	got := Timeline([]domain.CarrierEvent{
 		ev("1", "A", 1, true), ev("2", "B", 1, false), ev("3", "?", 1, false), ev("1", "A", 1, false), ev("4", "B", 0, false), ev("1", "A", 1, true),
-	}, table)
-	require.Equal(t, []domain.CarrierEvent{ev("4", "B", 0, false), ev("3", "?", 1, false), ev("2", "B", 1, false), ev("1", "A", 1, false)}, got)
+	}, Meanings{"A": {Rank: 8}, "B": {Rank: 1}}, 9)
+	require.Equal(t, []domain.CarrierEvent{ev("4", "B", 0, false), ev("1", "A", 1, false), ev("2", "B", 1, false), ev("3", "?", 1, false)}, got,
+		"those of one second stay as they are told")
+	table := Meanings{"A": {Rank: 2}, "B": {Rank: 1}}
+	require.Equal(t, "2", Timeline([]domain.CarrierEvent{ev("1", "A", 1, false), ev("2", "B", 1, false)}, table, 2)[0].ID, "an end comes last")
+	told := []domain.CarrierEvent{ev("1", "A", 1, false), ev("2", "B", 1, false)}
+	require.Equal(t, "2", OldestFirst(told, table)[0].ID, "of one second, but the other way round")
+	require.Equal(t, "2", OldestFirst([]domain.CarrierEvent{ev("1", "B", 2, false), ev("3", "A", 1, false), ev("2", "B", 1, false)}, table)[0].ID)
 }
 
 func TestTables(t *testing.T) {
@@ -131,13 +139,92 @@ func TestTables(t *testing.T) {
 func TestGoodsAndBoxes(t *testing.T) {
 	require.Equal(t, []domain.Package{{WeightG: usualWeightG, LengthCm: usualLengthCm, WidthCm: usualWidthCm, HeightCm: usualHeightCm}}, Boxes(nil))
 	require.Equal(t, 700, Boxes([]domain.Package{{WeightG: 700}})[0].WeightG)
-	goods := Goods([]domain.Item{{Name: "a", Quantity: 3, Price: &domain.Money{Amount: 1, Currency: "EUR"}}, {Name: "b", SKU: "B", WeightG: 5}}, 400, "RUB", 9)
-	require.Equal(t, []domain.Item{
-		{Name: "a", SKU: "1", Quantity: 3, WeightG: 100, Price: &domain.Money{Currency: "RUB"}},
-		{Name: "b", SKU: "B", Quantity: 1, WeightG: 5, Price: &domain.Money{Currency: "RUB"}},
-	}, goods)
-	require.Len(t, Goods(make([]domain.Item, 200), 1, "RUB", 126), 126)
-	require.Equal(t, 1, Goods(make([]domain.Item, 200), 1, "RUB", 126)[0].WeightG)
+	rub := func(n int64) *domain.Money { return &domain.Money{Amount: n, Currency: "RUB"} }
+	l := PackLimits{Rows: 3, Pieces: 10, SKU: 5, Currency: "RUB", Unnamed: "goods", Part: "%s (part %d)"}
+	items := []domain.Item{{Name: "a", Quantity: 13, Price: rub(7)}, {Name: "b", SKU: "B", WeightG: 5}}
+	got, err := Pack(nil, nil, l)
+	require.NoError(t, err)
+	require.Equal(t, [][]domain.Item{{{Name: "goods", SKU: "1", Quantity: 1, WeightG: 1000, Price: rub(0)}}}, got)
+	got, err = Pack([]domain.Package{{WeightG: 1400}, {}}, items, l)
+	require.NoError(t, err)
+	require.Equal(t, [][]domain.Item{{
+		{Name: "a", SKU: "1", Quantity: 10, WeightG: 100, Price: rub(7)}, {Name: "a", SKU: "1", Quantity: 3, WeightG: 100, Price: rub(7)},
+		{Name: "b", SKU: "B", Quantity: 1, WeightG: 5, Price: rub(0)},
+	}, {{Name: "b (part 2)", SKU: "B", Quantity: 1, WeightG: 1000, Price: rub(0)}}}, got)
+	got, err = Pack([]domain.Package{{Items: []domain.PackedItem{{Item: 0, Quantity: 12}}}, {}}, items, l)
+	require.NoError(t, err)
+	require.Equal(t, []int{10, 2, 1, 1}, []int{got[0][0].Quantity, got[0][1].Quantity, got[1][0].Quantity, got[1][1].Quantity})
+	for want, in := range map[string]struct {
+		packages []domain.Package
+		items    []domain.Item
+	}{
+		"/packages/0":                  {nil, make([]domain.Item, 4)},
+		"/items/0/sku":                 {nil, []domain.Item{{SKU: "123456"}}},
+		"/items/0/price":               {nil, []domain.Item{{Price: &domain.Money{Currency: "EUR"}}}},
+		"/packages/0/items/0/item":     {[]domain.Package{{Items: []domain.PackedItem{{Item: 2, Quantity: 1}}}, {}}, items},
+		"/packages/0/items/0/quantity": {[]domain.Package{{Items: []domain.PackedItem{{Item: 0, Quantity: 14}}}, {}}, items},
+		"/packages":                    {[]domain.Package{{Items: []domain.PackedItem{{Item: 0, Quantity: 1}}}}, items},
+	} {
+		_, err := Pack(in.packages, in.items, l)
+		var e *domain.Error
+		require.ErrorAs(t, err, &e, want)
+		require.Equal(t, want, e.Faults[0].Pointer)
+	}
+}
+
+func TestTownsAreSureOrLeftToTheCompany(t *testing.T) {
+	all := []City{
+		{1, "Мирный", "Архангельская область", ""}, {2, "Мирный", "Республика Саха (Якутия)", ""}, {3, "Казань", "Республика Татарстан", ""},
+		{4, "Королёв", "Московская область", ""},
+	}
+	asked := 0
+	c := Cities{Ask: func(_ context.Context, q CityQuery) (out []City, err error) {
+		asked++
+		for _, one := range all {
+			switch {
+			case q.Name != "" && fold(one.Name) == fold(q.Name), q.Postcode == "164170" && one.Code == 1, q.At != nil && one.Code == 2, q.Office != "" && one.Code == 3:
+				out = append(out, one)
+			}
+		}
+		return out, nil
+	}}
+	for name, tc := range map[string]struct {
+		stop domain.Stop
+		code int
+		asks string
+	}{
+		"its code":                     {domain.Stop{City: "270"}, 270, ""},
+		"its office":                   {domain.Stop{Point: "KZN1", City: "Мирный"}, 3, ""},
+		"a spelling":                   {domain.Stop{City: "г. Казань "}, 3, ""},
+		"another letter":               {domain.Stop{City: "Королев"}, 4, ""},
+		"one of two":                   {domain.Stop{City: "Мирный"}, 0, "2 Мирный, Республика Саха (Якутия)"},
+		"by its region":                {domain.Stop{City: "Мирный", Region: "Архангельская обл."}, 1, ""},
+		"by its postcode":              {domain.Stop{City: "Мирный", Postcode: "164170"}, 1, ""},
+		"by its place":                 {domain.Stop{City: "Мирный", Place: domain.Place{Location: &domain.Point{Lat: 62, Lon: 113}}}, 2, ""},
+		"an address, not sure":         {domain.Stop{Place: domain.Place{Address: "г. Мирный, ул. Ленина, 1"}}, 0, ""},
+		"an address with a postcode":   {domain.Stop{Place: domain.Place{Address: "164170, Мирный, ул. Ленина, 1"}}, 1, ""},
+		"an address with a region":     {domain.Stop{Place: domain.Place{Address: "Республика Саха (Якутия), Мирный, ул. Ленина, 1"}}, 2, ""},
+		"an address of which nothing":  {domain.Stop{Place: domain.Place{Address: "Main St 1"}}, 0, ""},
+		"a place only":                 {domain.Stop{Place: domain.Place{Location: &domain.Point{Lat: 62, Lon: 113}}}, 2, ""},
+		"a postcode and a bad address": {domain.Stop{Place: domain.Place{Address: "164170 Main St"}}, 1, ""},
+	} {
+		code, err := c.Find(t.Context(), tc.stop)
+		require.Equal(t, tc.code, code, name)
+		if tc.asks == "" {
+			require.NoError(t, err, name)
+			continue
+		}
+		var e *domain.CarrierError
+		require.ErrorAs(t, err, &e, name)
+		require.Contains(t, e.Candidates, tc.asks)
+	}
+	before := asked
+	_, _ = c.Find(t.Context(), domain.Stop{City: "Казань"})
+	require.Equal(t, before, asked, "remembered")
+	for range 2 {
+		_, _ = c.Find(t.Context(), domain.Stop{City: "Китеж"})
+	}
+	require.Equal(t, before+2, asked, "what is not there is asked for again")
 }
 
 func FuzzScalars(f *testing.F) {

@@ -1,9 +1,6 @@
 package domain
 
-import (
-	"slices"
-	"time"
-)
+import "slices"
 
 // State is where an order stands: what must be known of it to tell of it.
 type State struct {
@@ -11,23 +8,11 @@ type State struct {
 	Version   int64  `json:"version"`
 	Status    Status `json:"status"`
 	CourierID string `json:"courier_id,omitempty"`
-	// What decides who sees where the courier is.
-	MerchantID string     `json:"merchant_id,omitempty"`
-	CustodyAt  *time.Time `json:"custody_at,omitempty"`
-	Dropoff    *Point     `json:"dropoff,omitempty"`
-}
-
-// Glimpse is Order.Glimpse of an order in this state.
-func (s State) Glimpse(rule ShowCourier) Glimpse {
-	return Glimpse{Status: s.Status, CustodyAt: s.CustodyAt, Dropoff: s.Dropoff, Rule: rule}
 }
 
 // State returns where the order stands.
 func (o *Order) State() State {
-	return State{
-		Seq: o.Ledger.Seq, Version: o.Version, Status: o.Status, CourierID: o.CourierID,
-		MerchantID: o.MerchantID, CustodyAt: o.Ledger.CustodyAt, Dropoff: o.Dropoff.Location,
-	}
+	return State{Seq: o.Ledger.Seq, Version: o.Version, Status: o.Status, CourierID: o.CourierID}
 }
 
 // Announcement is what one commit did to an order, as everybody is told of it: the

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"math"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -12,7 +14,9 @@ import (
 type Stop struct {
 	Place
 	City     string `json:"city,omitempty" maxLength:"200" doc:"a name, or the company's code of it"`
+	Region   string `json:"region,omitempty" maxLength:"200" doc:"to tell towns of one name apart"`
 	Postcode string `json:"postcode,omitempty" maxLength:"40"`
+	Country  string `json:"country,omitempty" maxLength:"2" doc:"ISO 3166-1 alpha-2; the company's own when absent" example:"KZ"`
 	Point    string `json:"point,omitempty" maxLength:"128" doc:"the company's code of an office or parcel locker"`
 }
 
@@ -22,6 +26,51 @@ type Package struct {
 	LengthCm int `json:"length_cm,omitempty" minimum:"0" maximum:"1000" doc:"centimetres"`
 	WidthCm  int `json:"width_cm,omitempty" minimum:"0" maximum:"1000" doc:"centimetres"`
 	HeightCm int `json:"height_cm,omitempty" minimum:"0" maximum:"1000" doc:"centimetres"`
+	// Items are the goods in it.
+	Items []PackedItem `json:"items,omitempty" maxItems:"500" doc:"the goods in it; what no package names is in the first that names nothing"`
+}
+
+// PackedItem is some pieces of an order's item in a package.
+type PackedItem struct {
+	Item     int `json:"item" minimum:"0" maximum:"499" doc:"its place in the order's items, from 0"`
+	Quantity int `json:"quantity" minimum:"1" maximum:"1000000"`
+}
+
+// PackItems returns what each package holds of the items, and adds a fault for every piece
+// that is in too many packages or in none.
+func PackItems(f *Faults, packages []Package, items []Item) [][]PackedItem {
+	out, open := make([][]PackedItem, len(packages)), -1
+	left := make([]int, len(items))
+	for i, it := range items {
+		left[i] = max(it.Quantity, 1)
+	}
+	for i, p := range packages {
+		if len(p.Items) == 0 && open < 0 {
+			open = i
+		}
+		for j, g := range p.Items {
+			at := "/packages/" + strconv.Itoa(i) + "/items/" + strconv.Itoa(j)
+			switch {
+			case g.Item < 0 || g.Item >= len(items):
+				f.Add(at+"/item", "out_of_range", "the order has %d items", len(items))
+			case g.Quantity < 1 || g.Quantity > left[g.Item]:
+				f.Add(at+"/quantity", "out_of_range", "%d of this item are left to pack", left[g.Item])
+			default:
+				left[g.Item] -= g.Quantity
+				out[i] = append(out[i], g)
+			}
+		}
+	}
+	for i, n := range left {
+		switch {
+		case n == 0:
+		case open < 0:
+			f.Add("/packages", "not_packed", "%d of the order's item %d are in no package", n, i)
+		default:
+			out[open] = append(out[open], PackedItem{Item: i, Quantity: n})
+		}
+	}
+	return out
 }
 
 // Packages returns the parcels to send these items in when nobody said: one that
@@ -92,16 +141,37 @@ type ShipmentRequest struct {
 	Recipient Customer
 	From, To  Stop
 	Packages  []Package
-	Items     []Item // spread into the first package
+	Items     []Item // in packages as these say
 	Comment   string
+	Notes     string // of the order, for whoever delivers
 }
+
+// CancelTerms is what cancelling a shipment takes.
+type CancelTerms struct {
+	Kind CancelKind `json:"kind"`
+	// Price is what the carrier charges, where it says so beforehand.
+	Price  *Money `json:"price,omitempty"`
+	Detail string `json:"detail,omitempty"` // for people
+}
+
+// CancelKind is what a cancellation costs.
+type CancelKind string
+
+// The kinds.
+const (
+	CancelFree       CancelKind = "free"
+	CancelPaid       CancelKind = "paid"       // the carrier names its price
+	CancelUnknown    CancelKind = "unknown"    // it costs, and the carrier does not say how much
+	CancelImpossible CancelKind = "impossible" // it is too far on
+	CancelEnded      CancelKind = "ended"      // there is nothing to cancel
+)
+
+// Costs says whether it takes money.
+func (k CancelKind) Costs() bool { return k == CancelPaid || k == CancelUnknown }
 
 // CancelOutcome is what came of cancelling a shipment.
 type CancelOutcome struct {
 	Result CancelResult
-	// Costs says that the carrier charges for it; Price is how much where it is known.
-	Costs  bool
-	Price  *Money
 	Detail string // for people
 }
 
@@ -110,10 +180,9 @@ type CancelResult string
 
 // The results.
 const (
-	CancelDone       CancelResult = "done"        // deleted: it will never travel
-	CancelPending    CancelResult = "pending"     // deletion asked for; a look tells how it ended
+	CancelDone       CancelResult = "done"        // it will never travel
+	CancelPending    CancelResult = "pending"     // asked for; a look tells how it ended
 	CancelWillReturn CancelResult = "will_return" // refused on the recipient's behalf: it comes back
-	CancelImpossible CancelResult = "impossible"
 )
 
 // LabelKind is a paper to print for a shipment.
@@ -125,10 +194,22 @@ const (
 	LabelWaybill LabelKind = "waybill" // to accompany it
 )
 
-// LabelJob is a paper being prepared.
-type LabelJob struct {
-	ID   string    `json:"id"`
-	Kind LabelKind `json:"kind"`
+// Paper is what is printed and how.
+type Paper struct {
+	Kind   LabelKind `json:"kind"`
+	Format string    `json:"format,omitempty"` // A4, A5 or A6; of barcodes only
+}
+
+// PaperFormats are the sizes of barcodes.
+var PaperFormats = []string{"A4", "A5", "A6"}
+
+// Label is a paper of one or several shipments, printed or being printed.
+type Label struct {
+	Key string // of the shipments and the paper
+	// Job is the carrier's id of the printing, asked for at Since; PDF is what came of it.
+	Job   string
+	Since time.Time
+	PDF   []byte
 }
 
 // PointQuery looks for offices and parcel lockers.
@@ -203,6 +284,44 @@ type Slot struct {
 	To   time.Time `json:"to"`
 }
 
+// CarrierAccount is a contract with a delivery company: a merchant may have one of its own.
+type CarrierAccount struct {
+	Carrier string // the company's code, such as cdek
+	Name    string // ours for the contract; "" for the one that is used when nothing is said
+}
+
+// String returns carrier/name.
+func (a CarrierAccount) String() string { return strings.TrimSuffix(a.Carrier+"/"+a.Name, "/") }
+
+// CarrierTraits are what callers must know of a company's ways.
+type CarrierTraits struct {
+	// Zone is that of the company's dates and clock times that have none.
+	Zone *time.Location
+	Pace Pace
+	// KeepsReference says that a shipment is found by its ClientRef and that the company
+	// itself refuses a second one of the same: a booking whose answer was lost may be handed
+	// in again.
+	KeepsReference bool
+}
+
+// Pace is how long after a look at a shipment the next one makes sense.
+type Pace struct {
+	// Pending is the first pause while the carrier decides, doubling up to PendingMax.
+	Pending, PendingMax time.Duration
+	Fresh               time.Duration // in the hour after the booking, until it is handed over
+	Transit             time.Duration
+	Near                time.Duration // in the last half day, and where somebody waits
+	Delivering          time.Duration // in the courier's hands
+	// Ended goes on for EndedFor: final reports can be taken back.
+	Ended, EndedFor time.Duration
+}
+
+// UsualPace suits companies that carry parcels for days.
+var UsualPace = Pace{
+	Pending: time.Second, PendingMax: 2 * time.Minute, Fresh: 5 * time.Minute, Transit: 2 * time.Hour,
+	Near: 30 * time.Minute, Delivering: 5 * time.Minute, Ended: 12 * time.Hour, EndedFor: 72 * time.Hour,
+}
+
 // CarrierHook is what a carrier told unasked. It is a hint to look, never the truth:
 // anybody may have sent it.
 type CarrierHook struct {
@@ -237,9 +356,12 @@ type CarrierError struct {
 	RequestID string
 	// RetryAfter, when positive, is when the carrier wants to be asked again.
 	RetryAfter time.Duration
-	// Unsent says that the request certainly did nothing, so that it can be sent again.
-	Unsent bool
-	Cause  error
+	// Unsent says that the request certainly did nothing, so that it can be sent again, and
+	// Refused that the carrier itself, in its own words, will not do it.
+	Unsent, Refused bool
+	// Candidates are what the carrier took the request's words for, where it can't decide.
+	Candidates []string
+	Cause      error
 }
 
 // Error returns the carrier's words and code.

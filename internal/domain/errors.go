@@ -23,6 +23,8 @@ const (
 	CodeCarrierNotFound      Code = "carrier_not_found"
 	CodeShipmentNotFound     Code = "shipment_not_found"
 	CodeShipmentExists       Code = "shipment_exists"
+	CodePaidCancelRequired   Code = "paid_cancel_required"
+	CodeBookingUnknown       Code = "booking_unknown"
 	CodeIllegalTransition    Code = "illegal_transition"
 	CodeCancelAfterPickup    Code = "cancel_after_pickup"
 	CodeOrderFinished        Code = "order_finished"
@@ -53,7 +55,7 @@ func Codes() []Code {
 	return []Code{
 		CodeMalformed, CodeUnauthenticated, CodeForbidden, CodeNotFound, CodeMethodNotAllowed,
 		CodeOrderNotFound, CodeCourierNotFound, CodePositionNotFound, CodeIllegalTransition,
-		CodeCarrierNotFound, CodeShipmentNotFound, CodeShipmentExists,
+		CodeCarrierNotFound, CodeShipmentNotFound, CodeShipmentExists, CodePaidCancelRequired, CodeBookingUnknown,
 		CodeCancelAfterPickup, CodeOrderFinished, CodeNoCourierAvailable, CodeCourierBusy,
 		CodeDuplicateExternalID, CodeIdempotencyRunning, CodeIdempotencyReused, CodeVersionConflict,
 		CodeTooLarge, CodeUnsupportedMediaType, CodeValidationFailed, CodeRateLimited,
@@ -71,6 +73,8 @@ type Error struct {
 	Faults []Fault
 	// Allowed lists the steps that were possible; set (maybe empty) where a step was refused.
 	Allowed []Status
+	// Terms are what cancelling takes; set where it costs (paid_cancel_required).
+	Terms *CancelTerms
 	// RetryAfter, when positive, says when trying again makes sense.
 	RetryAfter time.Duration
 	cause      error

@@ -252,6 +252,10 @@ func appendShipment(b []byte, v *Shipment) []byte {
 	begin := len(b)
 	b = append(b, `,"carrier":`...)
 	b = appendString(b, string(v.Carrier))
+	if v.Account != "" {
+		b = append(b, `,"account":`...)
+		b = appendString(b, string(v.Account))
+	}
 	if v.TrackingNumber != "" {
 		b = append(b, `,"tracking_number":`...)
 		b = appendString(b, string(v.TrackingNumber))

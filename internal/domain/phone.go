@@ -9,7 +9,10 @@ import (
 	"github.com/nyaruka/phonenumbers"
 )
 
-// NormalizePhone returns the number in E.164 (+79161234567). A number without a
+// PhoneExtension stands between a number and its extension (RFC 3966): +74951234567;ext=12.
+const PhoneExtension = ";ext="
+
+// NormalizePhone returns the number in E.164 (+79161234567), an extension behind it. A number without a
 // country code is read as one of region (ISO 3166-1 alpha-2); ok is false when no
 // such number can exist. Numbers that no operator has handed out pass: a tracker
 // must not refuse an order because a numbering plan changed.
@@ -24,7 +27,11 @@ func NormalizePhone(s, region string) (e164 string, ok bool) {
 	if err != nil || !phonenumbers.IsPossibleNumber(n) {
 		return "", false
 	}
-	return phonenumbers.Format(n, phonenumbers.E164), true
+	e164 = phonenumbers.Format(n, phonenumbers.E164)
+	if ext := n.GetExtension(); ext != "" {
+		e164 += PhoneExtension + ext
+	}
+	return e164, true
 }
 
 // prefixes are the countries' calling codes with what may stand before their national

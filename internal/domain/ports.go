@@ -211,9 +211,12 @@ type Watchers interface {
 // Parcels ends the shipments of orders.
 type Parcels interface {
 	// Release ends the shipment of an order that is to be cancelled, which must have the
-	// expected version unless that is zero. It returns whether there was one. It fails with
-	// cancel_after_pickup when the carrier has the parcel, and with unavailable while the
-	// carrier has not confirmed: then both are cancelled as soon as it does.
+	// expected version unless that is zero: then the version was checked when the shipment
+	// was given up, and the order may have changed since. It returns whether there was one.
+	// It spends nothing: it fails with paid_cancel_required when the carrier charges for it,
+	// with cancel_after_pickup when the parcel is too far on, with booking_unknown when a
+	// person must say first whether there is a parcel, and with unavailable while the carrier
+	// has not confirmed: then both are cancelled as soon as it does.
 	Release(ctx context.Context, orderID string, expected int64) (ended bool, err error)
 }
 
@@ -240,24 +243,28 @@ type Shipping interface {
 	// ShipmentOrder returns the order of a tracking number, or order_not_found; the
 	// newest of several.
 	ShipmentOrder(ctx context.Context, trackingNumber string) (string, error)
-	// TakeShipments returns the carrier's shipments that are due, the longest due first,
+	// TakeShipments returns the account's shipments that are due, the longest due first,
 	// at most limit, and makes them due again at until, so that nobody else takes them.
-	TakeShipments(ctx context.Context, carrier string, now, until time.Time, limit int) ([]ShipmentJob, error)
-	// NextShipment returns when the next of the carrier's shipments is due, zero for none.
-	NextShipment(ctx context.Context, carrier string) (time.Time, error)
+	TakeShipments(ctx context.Context, account CarrierAccount, now, until time.Time, limit int) ([]ShipmentJob, error)
+	// NextShipment returns when the next of the account's shipments is due, zero for none.
+	NextShipment(ctx context.Context, account CarrierAccount) (time.Time, error)
 	// PutOffShipment stores when a shipment that was taken is due next (job.Due), with
-	// job.Since and job.Looks, unless it was hastened or booked anew since it was taken
-	// to be due at until.
+	// job.Since, job.Looks and job.FailingSince, unless it was hastened or booked anew since
+	// it was taken to be due at until.
 	PutOffShipment(ctx context.Context, job ShipmentJob, until time.Time) error
-	// HastenShipments makes the carrier's unfinished shipments that any of the names fits
+	// HastenShipments makes the account's unfinished shipments that any of the names fits
 	// due at the given time, and returns how many.
-	HastenShipments(ctx context.Context, carrier string, refs []ShipmentRef, at time.Time) (int, error)
-	// SendShipment notes that the carrier is about to hear of a shipment. It says false
-	// when it is to be cancelled, or was booked anew: then nothing must be sent.
-	SendShipment(ctx context.Context, orderID, clientRef string) (bool, error)
+	HastenShipments(ctx context.Context, account CarrierAccount, refs []ShipmentRef, at time.Time) (int, error)
+	// SendShipment notes that the carrier is about to hear of a shipment at that time. It
+	// says false when it is to be cancelled, or was booked anew: then nothing must be sent.
+	SendShipment(ctx context.Context, orderID, clientRef string, at time.Time) (bool, error)
+	// NameShipment stores the names by which the carrier knows a shipment, unless it was
+	// booked anew; with unsent also that the carrier has not heard of it.
+	NameShipment(ctx context.Context, orderID string, ref ShipmentRef, unsent bool) error
 	// CancelShipment notes that a shipment is to be cancelled, or no more, makes it due at
-	// the given time, and says whether the carrier may have heard of it.
-	CancelShipment(ctx context.Context, orderID, clientRef string, cancelling bool, at time.Time) (sent bool, err error)
+	// the given time, and says whether the carrier may have heard of it. It fails with
+	// version_conflict, and notes nothing, when the order has not the version; any for zero.
+	CancelShipment(ctx context.Context, orderID, clientRef string, cancelling bool, version int64, at time.Time) (sent bool, err error)
 
 	// KeepHook stores what a carrier posted. TakeHooks returns the oldest, at most limit,
 	// that nobody else has taken until now, and DropHook forgets one.
@@ -265,17 +272,21 @@ type Shipping interface {
 	TakeHooks(ctx context.Context, now, until time.Time, limit int) ([]HookMessage, error)
 	DropHook(ctx context.Context, id string) error
 
-	// KeepLabel stores a printed paper of a shipment; Label returns it, or nil.
-	KeepLabel(ctx context.Context, clientRef string, kind LabelKind, pdf []byte) error
-	Label(ctx context.Context, clientRef string, kind LabelKind) ([]byte, error)
+	// KeepLabel stores a paper of shipments: the job that prints it, or the PDF once there
+	// is one. Label returns it, or nil.
+	KeepLabel(ctx context.Context, l Label) error
+	Label(ctx context.Context, key string) (*Label, error)
 }
 
-// Carrier is a delivery company. Beside this core it has those of the abilities
-// below that it implements: ask by a type assertion, answer Unsupported when it
-// fails. All of them fail with *CarrierError, and callers decide by its Class only.
+// Carrier is an account with a delivery company. Beside this core it has those of the
+// abilities below that it implements: ask by a type assertion, answer Unsupported when
+// it fails. All of them fail with *CarrierError. Its Class says when to try again and
+// never that a parcel has ended: only a snapshot's phase does.
 type Carrier interface {
-	// Code is the carrier's name in requests, such as cdek.
-	Code() string
+	// Account names the company and the contract with it.
+	Account() CarrierAccount
+	// Traits returns what callers must know of the company's ways.
+	Traits() CarrierTraits
 }
 
 // CarrierQuoter knows prices.
@@ -286,12 +297,21 @@ type CarrierQuoter interface {
 
 // CarrierShipper books shipments.
 type CarrierShipper interface {
-	// CreateShipment asks for a shipment and does not wait for the carrier to decide:
-	// as a rule the answer is pending. It may be called again with the same ClientRef,
-	// after any failure and any crash, without making a second parcel.
+	// CreateShipment hands a booking in, once, and does not wait for the carrier to decide:
+	// as a rule the answer is pending. A failure that is Unsent made no parcel, and one
+	// that is Refused never will; after any other one the parcel may exist.
 	CreateShipment(ctx context.Context, r ShipmentRequest) (ShipmentSnapshot, error)
-	// CancelShipment deletes a shipment that has not moved and refuses one that has.
-	CancelShipment(ctx context.Context, ref ShipmentRef) (CancelOutcome, error)
+	// CheckShipment returns, as validation_failed, what is wrong with a booking as far as can
+	// be seen without asking: nothing of it is ever left out silently.
+	CheckShipment(r ShipmentRequest) error
+	// FindShipment looks for a shipment by the name that we gave it (ref.ClientRef); not_found
+	// while the carrier shows none.
+	FindShipment(ctx context.Context, ref ShipmentRef) (ShipmentSnapshot, error)
+	// CancelTerms asks what cancelling a shipment takes, and changes nothing.
+	CancelTerms(ctx context.Context, ref ShipmentRef) (CancelTerms, error)
+	// CancelShipment cancels on the terms that were agreed: on free ones nothing that costs.
+	// It fails with conflict when they hold no more.
+	CancelShipment(ctx context.Context, ref ShipmentRef, agreed CancelTerms) (CancelOutcome, error)
 }
 
 // CarrierTracker knows where shipments are, also those booked elsewhere.
@@ -299,21 +319,33 @@ type CarrierTracker interface {
 	TrackShipment(ctx context.Context, ref ShipmentRef) (ShipmentSnapshot, error)
 }
 
+// CarrierPerformer knows where whoever carries a shipment is now.
+type CarrierPerformer interface {
+	// PerformerPosition returns the position, or nil while nobody carries it.
+	PerformerPosition(ctx context.Context, ref ShipmentRef) (*Position, error)
+}
+
 // CarrierWebhooks tells unasked.
 type CarrierWebhooks interface {
+	// VerifyHook says whether the company posted it, as far as can be told without
+	// asking; nil for companies that sign nothing.
+	VerifyHook(h HookMessage) error
 	// ParseHook decodes what was posted to us.
-	ParseHook(raw []byte) ([]CarrierHook, error)
+	ParseHook(h HookMessage) ([]CarrierHook, error)
 	// Affected returns the shipments that a hint is about.
 	Affected(ctx context.Context, h CarrierHook) ([]ShipmentRef, error)
-	// EnsureHooks sees to it that hints are sent to the URL and returns which.
+	// EnsureHooks sees to it that hints are sent to the URL, and to no other address that
+	// ends in the same way, which was ours before; it returns which kinds are.
 	EnsureHooks(ctx context.Context, url string) ([]string, error)
 }
 
 // CarrierLabeler prints.
 type CarrierLabeler interface {
-	RequestLabel(ctx context.Context, ref ShipmentRef, kind LabelKind) (LabelJob, error)
-	// FetchLabel returns the PDF, or nil while it is not ready.
-	FetchLabel(ctx context.Context, job LabelJob) ([]byte, error)
+	// RequestLabel has a paper of several shipments printed.
+	RequestLabel(ctx context.Context, refs []ShipmentRef, p Paper) (id string, err error)
+	// FetchLabel returns the PDF, or nil while it is not ready; not_found when the carrier
+	// has it no more, so that it must be printed anew.
+	FetchLabel(ctx context.Context, id string, p Paper) ([]byte, error)
 }
 
 // CarrierPoints has offices.

@@ -8,7 +8,9 @@ import (
 
 // Shipment is an order's parcel at a delivery company.
 type Shipment struct {
-	Carrier        string `json:"carrier" minLength:"1" maxLength:"128" example:"cdek"`
+	Carrier string `json:"carrier" minLength:"1" maxLength:"128" example:"cdek"`
+	// Account is the contract that it was booked with; absent for the usual one.
+	Account        string `json:"account,omitempty" maxLength:"128" doc:"the contract that it was booked with; absent for the usual one"`
 	TrackingNumber string `json:"tracking_number,omitempty" maxLength:"128" example:"1106094897"`
 	// Reference is our name for it, which the carrier shows beside its own number.
 	Reference string `json:"reference,omitempty"`
@@ -21,7 +23,7 @@ type Shipment struct {
 	LabelURL          string           `json:"label_url,omitempty"`
 	Expected          *DeliveryPeriod  `json:"expected,omitempty"`
 	Warnings          []CarrierMessage `json:"warnings,omitempty"`
-	Events            []CarrierEvent   `json:"events,omitempty"` // by (occurred_at, id)
+	Events            []CarrierEvent   `json:"events,omitempty"` // by time; those of one second in the carrier's order
 }
 
 // ShipmentPhase is how far the paperwork with the carrier has come; where the
@@ -45,6 +47,9 @@ type ShipmentRef struct {
 	ID             string        `json:"id,omitempty"`              // the carrier's key
 	TrackingNumber string        `json:"tracking_number,omitempty"` // what people are told
 	ClientRef      string        `json:"client_ref,omitempty"`      // the name that we gave it
+	Sub            string        `json:"sub,omitempty"`             // the carrier behind one that passes parcels on
+	Version        string        `json:"version,omitempty"`         // of the carrier's record, where its changes must name one
+	Cursor         string        `json:"cursor,omitempty"`          // how far the carrier's journal of it was read
 	Phase          ShipmentPhase `json:"phase,omitempty"`
 }
 
@@ -110,6 +115,9 @@ type ShipmentSnapshot struct {
 	Warnings []CarrierMessage `json:"warnings,omitempty"`
 	Errors   []CarrierMessage `json:"errors,omitempty"` // why it was rejected
 	Events   []CarrierEvent   `json:"events,omitempty"` // in the order in which they count
+	// Duplicate says that the carrier refused it because it has a shipment of our name for
+	// it already: that one is the order's.
+	Duplicate bool `json:"-"`
 	// Reverse says that the parcel goes from the customer to the shop; it tells
 	// nothing about the order that was delivered before.
 	Reverse bool `json:"reverse,omitempty"`
@@ -138,50 +146,65 @@ func (s *Shipment) Learn(snap ShipmentSnapshot) []CarrierEvent {
 	return s.record(snap.Events)
 }
 
-// record merges events into the timeline and returns those that told something.
-func (s *Shipment) record(events []CarrierEvent) []CarrierEvent {
-	timeline := slices.Clone(s.Events)
-	var fresh []CarrierEvent
-	for _, ev := range events {
-		at := slices.IndexFunc(timeline, func(known CarrierEvent) bool { return known.ID == ev.ID })
-		switch {
-		case at < 0:
-			timeline = append(timeline, ev)
-			fresh = append(fresh, ev)
-		case ev.Retracted && !timeline[at].Retracted:
-			timeline[at].Retracted = true
-			fresh = append(fresh, timeline[at])
+// problems are the exceptions that couriers reported.
+func (s *Shipment) problems() (codes []string) {
+	for _, ev := range s.Events {
+		if ev.Kind == CarrierProblem && ev.Exception != "" {
+			codes = append(codes, ev.Exception)
 		}
 	}
-	slices.SortStableFunc(timeline, func(a, b CarrierEvent) int {
-		return cmp.Or(a.OccurredAt.Compare(b.OccurredAt), cmp.Compare(a.ID, b.ID))
-	})
+	return codes
+}
+
+// record merges events into the timeline and returns those that told something. Those of
+// one second stand as the carrier orders them, behind those that it does not tell any more.
+func (s *Shipment) record(events []CarrierEvent) []CarrierEvent {
+	timeline := slices.Clone(s.Events)
+	var fresh, told []CarrierEvent
+	for _, ev := range events {
+		at := slices.IndexFunc(timeline, func(known CarrierEvent) bool { return known.ID == ev.ID })
+		if at >= 0 {
+			known := timeline[at]
+			timeline = slices.Delete(timeline, at, at+1)
+			if known.Retracted || !ev.Retracted {
+				told = append(told, known)
+				continue
+			}
+			known.Retracted = true
+			ev = known
+		} else if slices.ContainsFunc(told, func(known CarrierEvent) bool { return known.ID == ev.ID }) {
+			continue
+		}
+		told, fresh = append(told, ev), append(fresh, ev)
+	}
+	timeline = append(timeline, told...)
+	slices.SortStableFunc(timeline, func(a, b CarrierEvent) int { return a.OccurredAt.Compare(b.OccurredAt) })
 	s.Events = timeline
 	return fresh
 }
 
-// PollAfter returns how long after a look at a shipment the next one makes sense:
-// seconds while the carrier decides, doubling with each look; minutes on the day of
-// delivery, hours on the way. It is zero when nothing more is to come. since is
-// when the shipment last told anything new, looks how often it was looked at since.
-func (s *Shipment) PollAfter(status Status, now, since time.Time, looks int) time.Duration {
+// PollAfter returns how long after a look at a shipment the next one makes sense. It is
+// zero when nothing more is to come. since is when the shipment last told anything new,
+// looks how often it was looked at since.
+func (p Pace) PollAfter(o *Order, now, since time.Time, looks int) time.Duration {
+	s := o.Shipment
+	retracted := o.Exception != nil && o.Exception.Code == ExceptionRetracted
 	switch {
-	case !s.Phase.Live():
+	case !s.Phase.Live() || retracted && now.Sub(since) > 10*p.EndedFor:
 		return 0
-	case status.Terminal():
-		// Final reports can be taken back, for a while.
-		if now.Sub(since) > 72*time.Hour {
+	case o.Status.Terminal() && !retracted:
+		if now.Sub(since) > p.EndedFor {
 			return 0
 		}
-		return 12 * time.Hour
+		return p.Ended
 	case s.Phase == PhasePending:
-		return min(time.Second<<min(looks, 7), 2*time.Minute)
-	case status == StatusOutForDelivery || status == StatusAtDropoff:
-		return 5 * time.Minute
-	case status == StatusReadyForPickup || status == StatusDeliveryFailed || s.Expected != nil && now.After(s.Expected.Earliest.Add(-12*time.Hour)):
-		return 30 * time.Minute
-	case status.BeforeCustody() && now.Sub(since) < time.Hour:
-		return 5 * time.Minute
+		return min(p.Pending<<min(looks, 10), p.PendingMax)
+	case o.Status == StatusOutForDelivery || o.Status == StatusAtDropoff:
+		return p.Delivering
+	case o.Status == StatusReadyForPickup || o.Status == StatusDeliveryFailed || s.Expected != nil && now.After(s.Expected.Earliest.Add(-12*time.Hour)):
+		return p.Near
+	case o.Status.BeforeCustody() && now.Sub(since) < time.Hour:
+		return p.Fresh
 	}
-	return 2 * time.Hour
+	return p.Transit
 }

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // Booking is what somebody wants to be sent; what is absent follows from the order.
@@ -18,44 +19,78 @@ type Booking struct {
 	To       Stop      `json:"to,omitzero"`
 	Packages []Package `json:"packages,omitempty" maxItems:"255"`
 	Comment  string    `json:"comment,omitempty" maxLength:"2000"`
+	Sender   *Customer `json:"sender,omitempty" doc:"who sends, when it is not who the company knows as such"`
 }
 
 // Validate returns every fault of the booking.
 func (b *Booking) Validate() error {
 	var f Faults
 	f.Check("", b)
+	b.Rules(&f)
 	return f.Err()
+}
+
+// Rules adds the faults that tags can't tell.
+func (b *Booking) Rules(f *Faults) {
+	for at, s := range map[string]Stop{"/from": b.From, "/to": b.To} {
+		if s.Country != "" && (len(s.Country) != 2 || strings.Trim(s.Country, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "") {
+			f.Add(at+"/country", "invalid_country", "must be a country's two capital letters, such as KZ")
+		}
+	}
+	if b.Sender != nil {
+		f.phone("/sender/phone", &b.Sender.Phone, "RU")
+	}
 }
 
 // ShipmentJob is what the product must remember to do about a shipment. It is kept
 // beside the order and shown nowhere.
 type ShipmentJob struct {
 	OrderID string
-	Carrier string
+	Account CarrierAccount
 	Ref     ShipmentRef // without its phase
 	// Booking is what is to be booked; nil for a parcel that somebody else booked.
 	Booking *Booking
-	// Sent says that the carrier may have heard of it, Cancelling that it is to be cancelled.
-	Sent, Cancelling bool
+	// SentAt is since when the carrier may have heard of it, zero when it can't have.
+	SentAt time.Time
+	// Cancelling says that it is to be cancelled.
+	Cancelling bool
 	// Due is when to look at it next, zero for never; Since when it last told anything
 	// new, and Looks how often it was looked at since.
 	Due   time.Time
 	Since time.Time
 	Looks int
+	// FailingSince is since when every look has failed, zero when the last one did not.
+	FailingSince time.Time
 }
 
 // HookMessage is a hint of a carrier as it came, kept until it has been worked on.
 type HookMessage struct {
 	ID         string
-	Carrier    string
+	Account    CarrierAccount
 	ReceivedAt time.Time
+	Header     map[string][]string
+	Query      string // of the URL that was called, encoded
 	Body       []byte
 }
 
+// MaxClientRef is how long the name of a shipment is at most: what carriers take.
+const MaxClientRef = 32
+
 // ClientRef makes the name under which a carrier knows a shipment of the order that
-// is booked now: unique for ever, readable by people, at most 32 ASCII characters.
+// is booked now: unique for ever, readable by people, letters, digits and dashes only.
 func (o *Order) ClientRef(now time.Time) string {
-	return o.Number + "-" + strings.ToUpper(strconv.FormatInt(now.UnixMilli(), 36))
+	suffix := "-" + strings.ToUpper(strconv.FormatInt(now.UnixMilli(), 36))
+	plain := strings.Map(func(r rune) rune {
+		if r < 128 && (unicode.IsLetter(r) || unicode.IsDigit(r) || r == '-') {
+			return r
+		}
+		return -1
+	}, o.Number)
+	if plain != o.Number || len(plain)+len(suffix) > MaxClientRef { // an imported number: others may be left with the same letters
+		suffix = "-" + strings.ToUpper(o.ID[len(o.ID)-6:]) + suffix
+		plain = plain[:min(len(plain), MaxClientRef-len(suffix))]
+	}
+	return strings.TrimLeft(plain+suffix, "-")
 }
 
 // Of is the booking with what follows from the order where it says nothing.
@@ -74,8 +109,8 @@ func (b Booking) Of(o *Order) Booking {
 func (b Booking) Request(o *Order, clientRef string) ShipmentRequest {
 	b = b.Of(o)
 	return ShipmentRequest{
-		ClientRef: clientRef, Tariff: b.Tariff, Recipient: o.Customer, From: b.From, To: b.To,
-		Packages: b.Packages, Items: o.Items, Comment: b.Comment,
+		ClientRef: clientRef, Tariff: b.Tariff, Sender: b.Sender, Recipient: o.Customer, From: b.From, To: b.To,
+		Packages: b.Packages, Items: o.Items, Comment: b.Comment, Notes: o.Notes,
 	}
 }
 
@@ -125,7 +160,60 @@ const (
 	ExceptionRejected  = "shipment_rejected"
 	ExceptionCancelled = "shipment_cancelled"
 	ExceptionRetracted = "delivery_retracted"
+	// ExceptionBookingUnknown: nobody but a person can tell whether the carrier has the booking.
+	ExceptionBookingUnknown = "booking_unknown"
+	// ExceptionSilent: for an hour the carrier has told nothing of the parcel.
+	ExceptionSilent = "carrier_silent"
+	// ExceptionPaidCancel: it was to be cancelled, and that costs.
+	ExceptionPaidCancel = "paid_cancel_required"
 )
+
+// Doubt raises an exception about the order's shipment; a carrier's silence does not
+// hide another one.
+func (o *Order) Doubt(code, detail string, by By) []Event {
+	if o.Shipment == nil || code == ExceptionSilent && o.Exception != nil {
+		return nil
+	}
+	by.Source = o.Shipment.Carrier
+	return o.raise(code, detail, by, map[string]any{"carrier": o.Shipment.Carrier})
+}
+
+// ResolveBooking takes over what a person says of a booking of which the carrier could
+// not be asked: its names from now on. It refuses with illegal_transition when nobody
+// was asked.
+func (o *Order) ResolveBooking(ref ShipmentRef, by By) ([]Event, error) {
+	asked := o.Exception != nil && (o.Exception.Code == ExceptionBookingUnknown || o.Exception.Code == ExceptionSilent)
+	if o.Shipment == nil || o.Shipment.Phase != PhasePending || !asked {
+		return nil, &Error{Code: CodeIllegalTransition, Allowed: o.Status.Next(), Message: "nothing about the order's shipment is to be resolved"}
+	}
+	next := *o.Shipment
+	next.Reference, next.TrackingNumber = ref.ClientRef, ref.TrackingNumber
+	o.Shipment = &next
+	return o.settle(by, o.Exception.Code), nil
+}
+
+// RefuseShipment notes that the shipment was refused on the recipient's behalf, for money.
+func (o *Order) RefuseShipment(terms CancelTerms, by By) []Event {
+	if o.Shipment == nil {
+		return nil
+	}
+	by.Source = o.Shipment.Carrier
+	data := map[string]any{"carrier": o.Shipment.Carrier, "refusal": string(terms.Kind)}
+	if terms.Price != nil {
+		data["price"] = *terms.Price
+	}
+	return append(o.settle(by, ExceptionPaidCancel), o.change(EventShipmentChanged, by, data))
+}
+
+// settle ends an exception that no longer holds.
+func (o *Order) settle(by By, codes ...string) []Event {
+	if o.Exception == nil || !slices.Contains(codes, o.Exception.Code) {
+		return nil
+	}
+	ended := o.Exception.Code
+	o.Exception = nil
+	return []Event{o.change(EventException, by, map[string]any{"ended": ended, "carrier": o.Shipment.Carrier})}
+}
 
 // LearnShipment takes over what a carrier now knows of the order's shipment: its
 // scans are observed, what stands in the way becomes an exception, and a shipment
@@ -148,6 +236,10 @@ func (o *Order) LearnShipment(snap ShipmentSnapshot, by By) []Event {
 	var out []Event
 	for _, ev := range fresh {
 		out = append(out, o.hear(ev, snap.Reverse, by)...)
+	}
+	out = append(out, o.settle(by, ExceptionSilent, ExceptionBookingUnknown)...)
+	if o.Status == StatusDelivered { // what was in the courier's way is no more
+		out = append(out, o.settle(by, next.problems()...)...)
 	}
 	if ended {
 		out = append(out, o.loseShipment(snap, by)...)

@@ -200,7 +200,7 @@ func TestPollAfter(t *testing.T) {
 		"delivered for long":  {Shipment{Phase: PhaseRegistered}, StatusDelivered, 100 * time.Hour, 0, 0},
 		"pending of the dead": {Shipment{Phase: PhasePending}, StatusCancelled, time.Hour, 0, 12 * time.Hour},
 	} {
-		if got := tc.s.PollAfter(tc.status, now, now.Add(-tc.age), tc.looks); got != tc.want {
+		if got := UsualPace.PollAfter(&Order{Status: tc.status, Shipment: &tc.s}, now, now.Add(-tc.age), tc.looks); got != tc.want {
 			t.Errorf("%s: %s, want %s", name, got, tc.want)
 		}
 	}

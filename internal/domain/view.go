@@ -127,7 +127,9 @@ type Glimpse struct {
 }
 
 // Glimpse is the order's, under the rule of its merchant.
-func (o *Order) Glimpse(rule ShowCourier) Glimpse { return o.State().Glimpse(rule) }
+func (o *Order) Glimpse(rule ShowCourier) Glimpse {
+	return Glimpse{Status: o.Status, CustodyAt: o.Ledger.CustodyAt, Dropoff: o.Dropoff.Location, Rule: rule}
+}
 
 // Position returns what the view shows of the courier's position, or nil for nothing:
 // not before custody nor of before custody, not when it is too old, to customers by the
@@ -219,11 +221,10 @@ var forCustomers = []EventType{EventCreated, EventStatusChanged, EventCourierNea
 
 // For returns the event as the view shows it; false when it does not.
 func (e Event) For(v View) (Event, bool) {
-	if v == ViewStaff {
+	switch v {
+	case ViewStaff:
 		return e, true
-	}
-	e.wire = nil
-	if v == ViewCustomer {
+	case ViewCustomer:
 		if !slices.Contains(forCustomers, e.Type) {
 			return Event{}, false
 		}

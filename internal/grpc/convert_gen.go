@@ -442,6 +442,7 @@ func pDomainShipmentToPOrdertrackingv1Shipment(source *domain.Shipment) *v1.Ship
 				ordertrackingv1Shipment.Events[j] = domainCarrierEventToPOrdertrackingv1CarrierEvent((*source).Events[j])
 			}
 		}
+		ordertrackingv1Shipment.Account = (*source).Account
 		pOrdertrackingv1Shipment = &ordertrackingv1Shipment
 	}
 	return pOrdertrackingv1Shipment

@@ -27,7 +27,8 @@ type problem struct {
 	RequestID string         `json:"request_id,omitempty" doc:"the X-Request-Id of this answer; it is in the log"`
 	Errors    []domain.Fault `json:"errors,omitempty" doc:"everything that is wrong with the request"`
 	// Allowed is [] at the end of an order's life and absent where it means nothing.
-	Allowed []domain.Status `json:"allowed_transitions,omitzero" nullable:"false" doc:"where a step was refused: the steps that were possible"`
+	Allowed []domain.Status     `json:"allowed_transitions,omitzero" nullable:"false" doc:"where a step was refused: the steps that were possible"`
+	Terms   *domain.CancelTerms `json:"terms,omitempty" doc:"where cancelling costs (paid_cancel_required): what it takes"`
 
 	retryAfter time.Duration
 }
@@ -54,7 +55,7 @@ func describe(err error) *problem {
 	as := transport.StatusOf(e.Code)
 	return &problem{
 		Type: typePrefix + string(e.Code), Title: as.Title, Status: as.HTTP, Detail: e.Message, Code: e.Code,
-		Errors: e.Faults, Allowed: e.Allowed, retryAfter: e.RetryAfter,
+		Errors: e.Faults, Allowed: e.Allowed, Terms: e.Terms, retryAfter: e.RetryAfter,
 	}
 }
 

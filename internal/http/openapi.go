@@ -299,6 +299,8 @@ func problemExample(code domain.Code) *problem {
 		e.Message, e.Allowed = "an order that is created can't become delivered", domain.StatusCreated.Next()
 	case domain.CodeCancelAfterPickup:
 		e.Allowed = domain.StatusPickedUp.Next()
+	case domain.CodePaidCancelRequired:
+		e.Message, e.Terms = "cdek cancels it for money only: it has moved", &domain.CancelTerms{Kind: domain.CancelUnknown, Detail: "it has moved"}
 	}
 	p := describe(e)
 	p.RequestID = exampleRequestID

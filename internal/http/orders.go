@@ -73,9 +73,10 @@ func (s *Server) orderRoutes() {
 	}, s.editOrder)
 	handle(s, operation{
 		method: http.MethodDelete, path: "/order/{order_id}", id: "cancelOrder", tag: tagOrders,
-		summary: "Cancel an order", about: "Possible until the goods are handed over. Cancelling again changes nothing.",
+		summary: "Cancel an order", about: "Possible until the goods are handed over. Cancelling again changes nothing. " +
+			"A parcel at a delivery company is cancelled with it where that is free of charge; where it costs, nothing is done and 409 `paid_cancel_required` says the terms.",
 		body:  cancellation{},
-		codes: []domain.Code{domain.CodeCancelAfterPickup, domain.CodeIllegalTransition},
+		codes: []domain.Code{domain.CodeCancelAfterPickup, domain.CodeIllegalTransition, domain.CodePaidCancelRequired, domain.CodeBookingUnknown},
 	}, s.cancelOrder)
 	handle(s, operation{
 		method: http.MethodPatch, path: "/order/{order_id}/status", id: "updateOrderStatus", tag: tagOrders,
@@ -83,7 +84,7 @@ func (s *Server) orderRoutes() {
 		about: "Follows the status table; asking for the status that the order is in changes nothing. " +
 			"`assigned` is set by assign-courier.",
 		body:  orders.StatusChange{},
-		codes: []domain.Code{domain.CodeIllegalTransition, domain.CodeCancelAfterPickup},
+		codes: []domain.Code{domain.CodeIllegalTransition, domain.CodeCancelAfterPickup, domain.CodePaidCancelRequired, domain.CodeBookingUnknown},
 	}, s.updateStatus)
 	handle(s, operation{
 		method: http.MethodPost, path: "/order/{order_id}/assign-courier", id: "assignCourier", tag: tagOrders,

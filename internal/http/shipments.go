@@ -59,6 +59,31 @@ func (s *Server) shipmentRoutes() {
 		summary: "A paper to print for a parcel", about: "Printed when it is first asked for, and kept. While the company prints: 503 with Retry-After.",
 		replies: "application/pdf", codes: found,
 	}, s.guarded(s.getLabel))
+	plain[labelsIn, struct{}](s, operation{
+		method: http.MethodGet, path: "/shipments/labels", id: "getShipmentLabels", tag: tagShipments,
+		summary: "A paper to print for several parcels, in one file",
+		about:   "Of at most 100 orders that go with one company and account. Printed when it is first asked for, and kept. While the company prints: 503 with Retry-After.",
+		replies: "application/pdf", codes: append(found, domain.CodeOrderNotFound),
+	}, s.guarded(s.getLabels))
+	handle(s, operation{
+		method: http.MethodPost, path: "/order/{order_id}/shipment/refusal", id: "refuseShipment", tag: tagShipments, status: http.StatusAccepted,
+		summary: "Have a parcel sent back for money",
+		about: "The paid way of cancelling, after `DELETE /order/{order_id}` was answered with 409 `paid_cancel_required`: the parcel is refused on the " +
+			"recipient's behalf and comes back. When the terms named a price, it must be repeated; when they have changed, nothing is done and the new " +
+			"ones are in the 409. Repeating it after a failure never pays twice.",
+		body: shipping.Refusal{},
+		codes: []domain.Code{
+			domain.CodeShipmentNotFound, domain.CodePaidCancelRequired, domain.CodeCancelAfterPickup, domain.CodeIllegalTransition, domain.CodeBookingUnknown,
+		},
+	}, s.refuseShipment)
+	handle(s, operation{
+		method: http.MethodPost, path: "/order/{order_id}/shipment/resolution", id: "resolveShipment", tag: tagShipments,
+		summary: "Say what became of a booking that is unknown",
+		about: "When no answer came to a booking and the company can't be asked, the order has the exception `booking_unknown`. " +
+			"Look with the company, then say `exists` with its id or number, or `retry`.",
+		body:  shipping.Resolution{},
+		codes: []domain.Code{domain.CodeShipmentNotFound, domain.CodeIllegalTransition},
+	}, s.resolveShipment)
 	handle(s, operation{
 		method: http.MethodGet, path: "/carriers/{carrier}/quote", id: "quoteShipment", tag: tagShipments,
 		summary: "What sending costs and how long it takes",
@@ -89,30 +114,81 @@ func (s *Server) bookShipment(ctx context.Context, in *bookIn) (*bookedOut, erro
 	if err != nil {
 		return nil, err
 	}
-	o, again, err := once(ctx, in.Idempotent, func(ctx context.Context) (*domain.Order, error) {
+	return booked(once(ctx, in.Idempotent, func(ctx context.Context) (*domain.Order, error) {
 		return s.Shipments.Book(ctx, in.ID, draft)
-	})
+	}))
+}
+
+type refuseIn struct {
+	Idempotent
+	ChangeIn
+}
+
+func (s *Server) refuseShipment(ctx context.Context, in *refuseIn) (*bookedOut, error) {
+	draft, expected, err := change(ctx, s, &in.ChangeIn, s.Shipments.CheckRefusal)
+	if err != nil {
+		return nil, err
+	}
+	return booked(once(ctx, in.Idempotent, func(ctx context.Context) (*domain.Order, error) {
+		return s.Shipments.Refuse(ctx, in.ID, draft, expected)
+	}))
+}
+
+func (s *Server) resolveShipment(ctx context.Context, in *bookIn) (*bookedOut, error) {
+	draft, err := request(in.JSONBody, in.check(), s.Shipments.CheckResolution)
+	if err != nil {
+		return nil, err
+	}
+	return booked(once(ctx, in.Idempotent, func(ctx context.Context) (*domain.Order, error) {
+		return s.Shipments.Resolve(ctx, in.ID, draft)
+	}))
+}
+
+// booked answers with an order's shipment.
+func booked(o *domain.Order, again string, err error) (*bookedOut, error) {
 	if err != nil {
 		return nil, err
 	}
 	return &bookedOut{ETag: transport.ETag(o.Version), Location: "/order/" + o.ID + "/shipment", Replayed: again, Body: o.Shipment}, nil
 }
 
+// PaperQuery is what is printed and how.
+type PaperQuery struct {
+	Kind   domain.LabelKind `query:"kind" enum:"barcode,waybill" default:"barcode" doc:"the paper"`
+	Format string           `query:"format" enum:"A4,A5,A6" doc:"the size of barcodes; A6 when absent"`
+}
+
 type labelIn struct {
 	OrderPath
-	Kind domain.LabelKind `query:"kind" enum:"barcode,waybill" default:"barcode" doc:"the paper"`
+	PaperQuery
+}
+
+type labelsIn struct {
+	Orders []string `query:"order_id,explode" format:"uuid" required:"true" maxItems:"100" doc:"the orders; may be repeated"`
+	PaperQuery
 }
 
 func (s *Server) getLabel(ctx context.Context, c *gin.Context) error {
-	if err := onlyQuery(c.Request.URL, "kind"); err != nil {
+	if err := onlyQuery(c.Request.URL, "kind", "format"); err != nil {
 		return err
 	}
-	kind := cmp.Or(domain.LabelKind(c.Query("kind")), domain.LabelBarcode)
-	pdf, err := s.Shipments.Label(ctx, c.Param("order_id"), kind)
+	return s.writeLabel(ctx, c, []string{c.Param("order_id")})
+}
+
+func (s *Server) getLabels(ctx context.Context, c *gin.Context) error {
+	if err := onlyQuery(c.Request.URL, "kind", "format", "order_id"); err != nil {
+		return err
+	}
+	return s.writeLabel(ctx, c, c.QueryArray("order_id"))
+}
+
+func (s *Server) writeLabel(ctx context.Context, c *gin.Context, orders []string) error {
+	paper := domain.Paper{Kind: cmp.Or(domain.LabelKind(c.Query("kind")), domain.LabelBarcode), Format: c.Query("format")}
+	pdf, err := s.Shipments.Label(ctx, orders, paper)
 	if err != nil {
 		return err
 	}
-	c.Header("Content-Disposition", `inline; filename="`+string(kind)+`.pdf"`)
+	c.Header("Content-Disposition", `inline; filename="`+string(paper.Kind)+`.pdf"`)
 	c.Data(http.StatusOK, "application/pdf", pdf)
 	return nil
 }
@@ -141,8 +217,8 @@ func (in *quoteIn) booking() domain.Booking {
 		From:   domain.Stop{City: in.FromCity, Point: in.FromPoint, Place: domain.Place{Address: in.FromAddress}},
 		To:     domain.Stop{City: in.ToCity, Point: in.ToPoint, Place: domain.Place{Address: in.ToAddress}},
 	}
-	if p := (domain.Package{WeightG: in.Weight, LengthCm: in.Length, WidthCm: in.Width, HeightCm: in.Height}); p != (domain.Package{}) {
-		b.Packages = []domain.Package{p}
+	if in.Weight+in.Length+in.Width+in.Height > 0 {
+		b.Packages = []domain.Package{{WeightG: in.Weight, LengthCm: in.Length, WidthCm: in.Width, HeightCm: in.Height}}
 	}
 	return b
 }
@@ -190,7 +266,7 @@ type hookIn struct {
 // switch off who says no.
 func (s *Server) receiveHook(c *gin.Context) {
 	body, readErr := io.ReadAll(c.Request.Body)
-	if err := s.Shipments.Receive(c.Request.Context(), c.Param("carrier"), c.Param("token"), body); err != nil {
+	if err := s.Shipments.Receive(c.Request.Context(), c.Param("carrier"), c.Param("token"), c.Request.Header, c.Request.URL.Query(), body); err != nil {
 		fail(c, err)
 		return
 	}

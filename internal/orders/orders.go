@@ -174,6 +174,9 @@ func (s *Service) UpdateStatus(ctx context.Context, id string, in StatusChange, 
 			return nil, err
 		}
 	}
+	if drop { // which was given up on the expected version
+		expected = 0
+	}
 	return s.Change(ctx, known.ID, courierUnlessFinal(known, in.Status), expected, nil, func(o *domain.Order) ([]domain.Event, error) {
 		if drop && o.Status.CanMove(in.Status) {
 			o.DropShipment()

@@ -2,112 +2,324 @@ package shipping
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"go.uber.org/zap"
 
 	"github.com/order-tracking/order-tracking/internal/background"
 	"github.com/order-tracking/order-tracking/internal/domain"
+	"github.com/order-tracking/order-tracking/internal/idempotency"
 	"github.com/order-tracking/order-tracking/internal/orders"
 )
 
-const (
-	// cancelWithin is how long a caller waits for a carrier to end a shipment.
-	cancelWithin = 6 * time.Second
-	// unheardOf is how long after it was sent a booking of which the carrier knows nothing
-	// may still turn up there.
-	unheardOf = 2 * time.Minute
-)
+// Cancelling asks first and acts second. What is free is done at once; what costs is only
+// ever done by Refuse, after a person has agreed to the terms.
 
-// Release ends the shipment of an order that is to be cancelled. It returns whether
-// there was one, when nothing stands in the way of that any more. Otherwise the order
-// can't be cancelled (cancel_after_pickup), because the carrier has the parcel, or not
-// yet (unavailable): then the worker cancels both as soon as the carrier confirms.
+// cancelWithin is how long a caller waits for a carrier to end a shipment.
+const cancelWithin = 6 * time.Second
+
+// Release ends the shipment of an order that is to be cancelled; see domain.Parcels.
 func (sv *Service) Release(ctx context.Context, id string, expected int64) (ended bool, err error) {
-	o, err := sv.Store.Order(ctx, id)
-	if err != nil {
+	o, job, w, err := sv.toCancel(ctx, id, expected)
+	if err != nil || job == nil {
 		return false, err
 	}
-	if err := orders.CheckVersion(o, expected); err != nil {
-		return false, err
-	}
-	if o.Shipment == nil || !o.Shipment.Phase.Live() || !o.Status.BeforeCustody() {
-		return false, nil
-	}
-	job, err := sv.Store.ShipmentJob(ctx, o.ID)
-	if err != nil {
-		return false, err
-	}
-	if job == nil || job.Booking == nil || job.Ref.ClientRef != o.Shipment.Reference {
-		return false, nil // a parcel that is only followed is not ours to cancel
-	}
-	car, known := sv.ByCode[job.Carrier]
-	if !known {
+	if w == nil {
 		sv.Log.Warn("the order of a delivery company that is not set up any more is cancelled without asking it",
-			zap.String("order_id", o.ID), zap.String("carrier", job.Carrier))
+			zap.String("order_id", o.ID), zap.Stringer("carrier", job.Account))
 		return true, nil
-	}
-	// The worker waits while we try.
-	sent, err := sv.Store.CancelShipment(ctx, o.ID, job.Ref.ClientRef, true, sv.Clock.Now().Add(2*cancelWithin))
-	if err != nil || !sent {
-		return err == nil, err
 	}
 	limited, cancel := context.WithTimeout(ctx, cancelWithin)
 	defer cancel()
-	job.Sent = true
-	w := &worker{Service: sv, car: car}
-	out, err := w.end(limited, *job, cancelWithin)
-	switch {
-	case err != nil:
-		sv.Log.Info("a shipment is not cancelled yet", zap.String("order_id", o.ID), zap.Error(err))
-	case out.Result == domain.CancelDone:
-		return true, nil
-	case out.Result != domain.CancelPending:
-		return false, w.tooLate(ctx, o, *job, out)
+	terms := domain.CancelTerms{Kind: domain.CancelFree}
+	if !job.SentAt.IsZero() { // otherwise it has heard nothing of it
+		terms, err = w.terms(limited, o, job)
 	}
-	background.Wake(sv.wake[job.Carrier])
+	switch {
+	case domain.CodeOf(err) == domain.CodeBookingUnknown:
+		return false, err
+	case err != nil: // it does not answer: the worker goes on as soon as it does
+	case terms.Kind.Costs():
+		return false, costs(job, terms)
+	case terms.Kind == domain.CancelImpossible:
+		return false, tooLate(o, job, terms)
+	}
+	// From here on nothing is sent, and the worker waits while we try.
+	sent, wishErr := sv.Store.CancelShipment(ctx, o.ID, job.Ref.ClientRef, true, expected, sv.Clock.Now().Add(2*cancelWithin))
+	if wishErr != nil || !sent || terms.Kind == domain.CancelEnded && err == nil {
+		return wishErr == nil, wishErr
+	}
+	if err == nil && !job.SentAt.IsZero() {
+		ended, err = w.cancelFree(limited, job, cancelWithin)
+		if ended {
+			return true, nil
+		}
+	}
+	if domain.ClassOf(err) == domain.ClassConflict { // it has moved meanwhile
+		return false, sv.keep(ctx, o, job, w)
+	}
+	if err != nil {
+		sv.Log.Info("a shipment is not cancelled yet", zap.String("order_id", o.ID), zap.Error(err))
+	}
+	background.Wake(sv.wake[job.Account])
 	return false, &domain.Error{
 		Code: domain.CodeUnavailable, RetryAfter: 5 * time.Second,
-		Message: job.Carrier + " has not confirmed yet that the shipment is cancelled; the order will be as soon as it does",
+		Message: job.Account.Carrier + " has not confirmed yet that the shipment is cancelled; the order will be as soon as it does",
 	}
 }
 
-// end asks a carrier to cancel and watches for a while what comes of it.
-func (w *worker) end(ctx context.Context, job domain.ShipmentJob, watch time.Duration) (domain.CancelOutcome, error) {
-	shipper, ok := w.car.(domain.CarrierShipper)
-	if !ok {
-		return domain.CancelOutcome{Result: domain.CancelImpossible, Detail: job.Carrier + " can't cancel"}, nil
+// toCancel returns what there is to cancel: no job when nothing is, no worker when the
+// account is not set up any more.
+func (sv *Service) toCancel(ctx context.Context, id string, expected int64) (*domain.Order, *domain.ShipmentJob, *worker, error) {
+	o, err := sv.Store.Order(ctx, id)
+	if err != nil {
+		return nil, nil, nil, err
 	}
-	out, err := shipper.CancelShipment(ctx, job.Ref)
-	if domain.ClassOf(err) == domain.ClassNotFound {
-		if w.Clock.Now().Sub(job.Since) < unheardOf {
-			return domain.CancelOutcome{Result: domain.CancelPending}, nil
+	if err := orders.CheckVersion(o, expected); err != nil {
+		return nil, nil, nil, err
+	}
+	if o.Shipment == nil || !o.Shipment.Phase.Live() || !o.Status.BeforeCustody() {
+		return o, nil, nil, nil
+	}
+	job, err := sv.Store.ShipmentJob(ctx, o.ID)
+	if err != nil || job == nil || job.Booking == nil || job.Ref.ClientRef != o.Shipment.Reference {
+		return o, nil, nil, err // a parcel that is only followed is not ours to cancel
+	}
+	car, known := sv.ByAccount[job.Account]
+	if !known {
+		return o, job, nil, nil
+	}
+	return o, job, &worker{Service: sv, car: car, account: job.Account}, nil
+}
+
+// terms asks what cancelling a shipment takes. Of one whose booking was not answered it
+// finds out first whether there is one; not_found while that can't be told.
+func (w *worker) terms(ctx context.Context, o *domain.Order, job *domain.ShipmentJob) (domain.CancelTerms, error) {
+	shipper, err := ability[domain.CarrierShipper](w.car, "cancelling")
+	if err != nil {
+		return domain.CancelTerms{Kind: domain.CancelImpossible, Detail: "it can't cancel"}, nil
+	}
+	if !named(job) {
+		if x := o.Exception; x != nil && x.Code == domain.ExceptionBookingUnknown {
+			return domain.CancelTerms{}, domain.Errorf(domain.CodeBookingUnknown,
+				"whether %s has the parcel is unknown: say first what became of the booking (POST /order/%s/shipment/resolution)", w.account.Carrier, o.ID)
 		}
-		return domain.CancelOutcome{Result: domain.CancelDone, Detail: "the carrier knows nothing of it"}, nil
+		snap, err := shipper.FindShipment(ctx, job.Ref)
+		if domain.ClassOf(err) == domain.ClassNotFound && w.Clock.Now().Sub(job.SentAt) >= seekFor && w.car.Traits().KeepsReference {
+			return domain.CancelTerms{Kind: domain.CancelEnded, Detail: "the carrier knows nothing of it"}, nil
+		}
+		if err != nil {
+			return domain.CancelTerms{}, err
+		}
+		if err := w.name(ctx, job, snap.Ref); err != nil {
+			return domain.CancelTerms{}, err
+		}
+	}
+	return shipper.CancelTerms(ctx, job.Ref)
+}
+
+// cancelFree cancels what costs nothing and watches for a while what comes of it.
+func (w *worker) cancelFree(ctx context.Context, job *domain.ShipmentJob, watch time.Duration) (ended bool, err error) {
+	shipper, err := ability[domain.CarrierShipper](w.car, "cancelling")
+	if err != nil {
+		return false, err
+	}
+	out, err := shipper.CancelShipment(ctx, job.Ref, domain.CancelTerms{Kind: domain.CancelFree})
+	if err != nil || out.Result == domain.CancelDone {
+		return err == nil, err
 	}
 	tracker, ok := w.car.(domain.CarrierTracker)
-	for wait := 250 * time.Millisecond; ok && err == nil && out.Result == domain.CancelPending && wait < watch/2; wait *= 2 {
+	for wait := 250 * time.Millisecond; ok && wait < watch/2; wait *= 2 {
 		if !background.Sleep(ctx, wait) {
 			break
 		}
-		snap, lookErr := tracker.TrackShipment(ctx, job.Ref)
-		if lookErr == nil && !snap.Ref.Phase.Live() {
-			out.Result = domain.CancelDone
+		if snap, err := tracker.TrackShipment(ctx, job.Ref); err == nil && !snap.Ref.Phase.Live() {
+			return true, nil
 		}
 	}
-	return out, err
+	return false, nil
 }
 
-// tooLate is a cancellation that the carrier could not make: it has the parcel.
-func (sv *Service) tooLate(ctx context.Context, o *domain.Order, job domain.ShipmentJob, out domain.CancelOutcome) error {
-	// Look once what was asked for has been done.
-	if _, err := sv.Store.CancelShipment(ctx, o.ID, job.Ref.ClientRef, false, sv.Clock.Now().Add(cancelWithin)); err != nil {
+// costs says that cancelling takes money, and what else it takes.
+func costs(job *domain.ShipmentJob, terms domain.CancelTerms) error {
+	message := job.Account.Carrier + " cancels it for money only: " + terms.Detail
+	if terms.Price != nil {
+		message += " (" + formatMoney(*terms.Price) + ")"
+	}
+	return &domain.Error{Code: domain.CodePaidCancelRequired, Message: message, Terms: &terms}
+}
+
+// tooLate says that the carrier can't cancel any more.
+func tooLate(o *domain.Order, job *domain.ShipmentJob, terms domain.CancelTerms) error {
+	return &domain.Error{
+		Code: domain.CodeCancelAfterPickup, Allowed: o.Status.Next(),
+		Message: "the order can't be cancelled any more: " + job.Account.Carrier + " says that " + terms.Detail,
+	}
+}
+
+// keep takes back that a shipment is to be cancelled, and says why.
+func (sv *Service) keep(ctx context.Context, o *domain.Order, job *domain.ShipmentJob, w *worker) error {
+	if _, err := sv.Store.CancelShipment(ctx, o.ID, job.Ref.ClientRef, false, 0, sv.Clock.Now()); err != nil {
 		return err
 	}
-	background.Wake(sv.wake[job.Carrier]) // which finds out how long to sleep
-	message := "the order can't be cancelled any more: " + job.Carrier + " says that " + out.Detail
-	if out.Price != nil {
-		message += " (about " + formatMoney(*out.Price) + ")"
+	background.Wake(sv.wake[job.Account])
+	terms, err := w.terms(ctx, o, job)
+	switch {
+	case err != nil:
+		return failure(err)
+	case terms.Kind.Costs():
+		return costs(job, terms)
 	}
-	return &domain.Error{Code: domain.CodeCancelAfterPickup, Message: message, Allowed: o.Status.Next()}
+	return tooLate(o, job, terms)
+}
+
+// finishCancel goes on with a cancellation that nobody waits for any more.
+func (w *worker) finishCancel(ctx context.Context, o *domain.Order, job *domain.ShipmentJob, until time.Time) (after, rest time.Duration) {
+	if !job.Cancelling { // from now on nothing is sent
+		if _, err := w.Store.CancelShipment(ctx, o.ID, job.Ref.ClientRef, true, 0, until); err != nil {
+			return asTaken, 0
+		}
+	}
+	if !job.SentAt.IsZero() {
+		terms, err := w.terms(ctx, o, job)
+		if err == nil && terms.Kind == domain.CancelFree {
+			var ended bool
+			if ended, err = w.cancelFree(ctx, job, 0); err == nil && !ended {
+				job.Looks++
+				return min(time.Second<<min(job.Looks, 6), time.Minute), 0
+			}
+		}
+		switch {
+		case domain.CodeOf(err) == domain.CodeBookingUnknown:
+			return never, 0
+		case domain.ClassOf(err) == domain.ClassNotFound && !named(job) && w.Clock.Now().Sub(job.SentAt) >= seekFor:
+			w.askPerson(ctx, o, job)
+			return never, 0
+		case err != nil:
+			return w.notCancelled(ctx, o, job, err)
+		case terms.Kind.Costs() || terms.Kind == domain.CancelImpossible:
+			return w.goesOn(ctx, o, job, terms)
+		}
+	}
+	by := w.Orders.System(w.account.Carrier)
+	_, err := w.Orders.Change(ctx, o.ID, o.CourierID, 0, nil, func(o *domain.Order) ([]domain.Event, error) {
+		if !o.Status.BeforeCustody() {
+			return o.LearnShipment(domain.ShipmentSnapshot{Ref: domain.ShipmentRef{Phase: domain.PhaseCancelled}}, by), nil
+		}
+		o.DropShipment()
+		return o.Cancel(by)
+	})
+	if err != nil {
+		return asTaken, 0
+	}
+	return never, 0
+}
+
+// notCancelled is a cancellation that is tried again.
+func (w *worker) notCancelled(ctx context.Context, o *domain.Order, job *domain.ShipmentJob, err error) (after, rest time.Duration) {
+	e, ok := errors.AsType[*domain.CarrierError](err)
+	if !ok {
+		return time.Second, 0
+	}
+	w.count(w.account, "cancel_"+string(e.Class))
+	return max(e.RetryAfter, w.failing(ctx, o, job, e)), e.RetryAfter
+}
+
+// goesOn follows a parcel again that was to be cancelled and can't be for free, and tells people.
+func (w *worker) goesOn(ctx context.Context, o *domain.Order, job *domain.ShipmentJob, terms domain.CancelTerms) (after, rest time.Duration) {
+	if o.Status != domain.StatusCancelled { // that of a cancelled order is not asked for again
+		if _, err := w.Store.CancelShipment(ctx, o.ID, job.Ref.ClientRef, false, 0, w.Clock.Now()); err != nil {
+			return asTaken, 0
+		}
+	}
+	w.doubt(ctx, o, job.Ref.ClientRef, domain.ExceptionPaidCancel, "the parcel was to be cancelled and travels: "+terms.Detail)
+	if o.Status == domain.StatusCancelled {
+		return time.Hour, 0
+	}
+	return asTaken, 0 // hastened just now
+}
+
+// Refusal agrees to what cancelling takes.
+type Refusal struct {
+	Confirm bool `json:"confirm" doc:"must be true: it costs money" example:"true"`
+	// Price is that of the terms, where they name one.
+	Price *domain.Money `json:"price,omitempty" doc:"that of the terms, where they name one"`
+}
+
+// CheckRefusal returns every fault of a refusal.
+func (sv *Service) CheckRefusal(in Refusal) error {
+	var f domain.Faults
+	f.Check("", &in)
+	if !in.Confirm {
+		f.Add("/confirm", "required", "must be true: it costs money")
+	}
+	return f.Err()
+}
+
+// Refuse has a parcel sent back that can't be cancelled for free. It fails with
+// paid_cancel_required when the terms are others than those agreed to, with
+// illegal_transition when cancelling is free, with cancel_after_pickup when it is too
+// late, and with shipment_not_found. It may be repeated after any failure: nothing is paid twice.
+func (sv *Service) Refuse(ctx context.Context, id string, in Refusal, expected int64) (*domain.Order, error) {
+	by, o, err := sv.Orders.Authorize(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if err := sv.CheckRefusal(in); err != nil {
+		return nil, err
+	}
+	return idempotency.Once(ctx, sv.Keys, "refuse_shipment:"+o.ID, in, func(rec *domain.Idempotency) (*domain.Order, error) {
+		if err := orders.CheckVersion(o, expected); err != nil {
+			return nil, err
+		}
+		job, err := sv.Store.ShipmentJob(ctx, o.ID)
+		if err != nil {
+			return nil, err
+		}
+		car, known := domain.Carrier(nil), false
+		if job != nil && job.Booking != nil && o.Shipment != nil && o.Shipment.Phase.Live() {
+			car, known = sv.ByAccount[job.Account]
+		}
+		if !known {
+			return nil, domain.Errorf(domain.CodeShipmentNotFound, "there is no parcel that could be sent back")
+		}
+		w := &worker{Service: sv, car: car, account: job.Account}
+		terms, err := w.agree(ctx, o, job, in)
+		if err != nil {
+			return nil, err
+		}
+		after, err := sv.Orders.Change(ctx, o.ID, o.CourierID, 0, rec, func(o *domain.Order) ([]domain.Event, error) {
+			return o.RefuseShipment(terms, by), nil
+		})
+		if err == nil { // look once what was asked for has been done
+			_, err = sv.Store.CancelShipment(ctx, o.ID, job.Ref.ClientRef, false, 0, sv.Clock.Now().Add(cancelWithin))
+			background.Wake(sv.wake[job.Account])
+		}
+		return after, err
+	})
+}
+
+// agree pays for the end of a shipment on the terms that were agreed to.
+func (w *worker) agree(ctx context.Context, o *domain.Order, job *domain.ShipmentJob, in Refusal) (domain.CancelTerms, error) {
+	terms, err := w.terms(ctx, o, job)
+	if err != nil {
+		return terms, failure(err)
+	}
+	switch {
+	case !terms.Kind.Costs() && terms.Kind != domain.CancelImpossible:
+		return terms, &domain.Error{Code: domain.CodeIllegalTransition, Allowed: o.Status.Next(), Message: "cancelling it costs nothing: delete the order"}
+	case terms.Kind == domain.CancelImpossible:
+		return terms, tooLate(o, job, terms)
+	case (terms.Price == nil) != (in.Price == nil) || terms.Price != nil && *terms.Price != *in.Price:
+		return terms, costs(job, terms)
+	}
+	shipper, err := ability[domain.CarrierShipper](w.car, "cancelling")
+	if err == nil {
+		_, err = shipper.CancelShipment(ctx, job.Ref, terms)
+	}
+	if domain.ClassOf(err) == domain.ClassConflict {
+		return terms, tooLate(o, job, domain.CancelTerms{Detail: err.Error()})
+	}
+	return terms, failure(err)
 }

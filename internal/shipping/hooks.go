@@ -3,7 +3,9 @@ package shipping
 import (
 	"context"
 	"crypto/subtle"
-	"strconv"
+	"net/http"
+	"net/url"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -14,20 +16,42 @@ import (
 
 // Receive takes what a carrier posted. All that it does is store it: carriers switch
 // off who is slow or says no. It fails only with not_found, for who does not know the
-// address.
-func (sv *Service) Receive(ctx context.Context, carrier, token string, body []byte) error {
-	want := sv.HookTokens[carrier]
-	if _, known := sv.ByCode[carrier]; !known || want == "" || subtle.ConstantTimeCompare([]byte(want), []byte(token)) != 1 {
+// address or can't prove to be the carrier.
+func (sv *Service) Receive(ctx context.Context, carrier, token string, header http.Header, query url.Values, body []byte) error {
+	h := domain.HookMessage{
+		ID: domain.NewID(), ReceivedAt: domain.Timestamp(sv.Clock.Now()), Header: kept(header), Query: query.Encode(), Body: body,
+	}
+	for account, want := range sv.HookTokens {
+		if account.Carrier == carrier && want != "" && subtle.ConstantTimeCompare([]byte(want), []byte(token)) == 1 {
+			h.Account = account
+		}
+	}
+	car, ok := sv.ByAccount[h.Account].(domain.CarrierWebhooks)
+	if !ok {
 		return domain.Errorf(domain.CodeNotFound, "nothing is here")
 	}
-	h := domain.HookMessage{ID: domain.NewID(), Carrier: carrier, ReceivedAt: domain.Timestamp(sv.Clock.Now()), Body: body}
+	if err := car.VerifyHook(h); err != nil {
+		sv.count(h.Account, "hook_forged")
+		return domain.Errorf(domain.CodeNotFound, "nothing is here")
+	}
 	if err := sv.Store.KeepHook(ctx, h); err != nil {
 		// A hint that is lost delays a look; the next one tells all the same.
-		sv.Log.Warn("a carrier's hint was not stored", zap.String("carrier", carrier), zap.Error(err))
-		sv.count(carrier, "hook_lost")
+		sv.Log.Warn("a carrier's hint was not stored", zap.Stringer("carrier", h.Account), zap.Error(err))
+		sv.count(h.Account, "hook_lost")
 	}
 	background.Wake(sv.mail)
 	return nil
+}
+
+// kept are the headers that a hint is kept with: those that may be a carrier's own.
+func kept(header http.Header) map[string][]string {
+	out := map[string][]string{}
+	for name, values := range header {
+		if !slices.Contains([]string{"Authorization", "Cookie"}, name) && len(out) < 50 {
+			out[name] = values
+		}
+	}
+	return out
 }
 
 const (
@@ -62,14 +86,14 @@ func (sv *Service) readMail(ctx context.Context) time.Duration {
 
 // heed works on one message and says whether it is done with.
 func (sv *Service) heed(ctx context.Context, m domain.HookMessage) (done bool) {
-	car, ok := sv.ByCode[m.Carrier].(domain.CarrierWebhooks)
+	car, ok := sv.ByAccount[m.Account].(domain.CarrierWebhooks)
 	if !ok {
 		return true
 	}
-	hints, err := car.ParseHook(m.Body)
+	hints, err := car.ParseHook(m)
 	if err != nil {
-		sv.Log.Warn("a carrier's hint can't be read", zap.String("carrier", m.Carrier), zap.Error(err))
-		sv.count(m.Carrier, "hook_unreadable")
+		sv.Log.Warn("a carrier's hint can't be read", zap.Stringer("carrier", m.Account), zap.Error(err))
+		sv.count(m.Account, "hook_unreadable")
 		return true
 	}
 	for _, h := range hints {
@@ -79,16 +103,16 @@ func (sv *Service) heed(ctx context.Context, m domain.HookMessage) (done bool) {
 		}
 		n := 0
 		if err == nil {
-			err = sv.note(ctx, m.Carrier, h, refs)
+			err = sv.note(ctx, m.Account, h, refs)
 		}
 		if err == nil {
-			n, err = sv.Store.HastenShipments(ctx, m.Carrier, refs, domain.Timestamp(sv.Clock.Now()))
+			n, err = sv.Store.HastenShipments(ctx, m.Account, refs, domain.Timestamp(sv.Clock.Now()))
 		}
 		if err != nil {
 			return false
 		}
 		if n > 0 {
-			background.Wake(sv.wake[m.Carrier])
+			background.Wake(sv.wake[m.Account])
 		}
 	}
 	return true
@@ -96,7 +120,7 @@ func (sv *Service) heed(ctx context.Context, m domain.HookMessage) (done bool) {
 
 // note keeps what only hints tell: who comes to collect, pictures, agreed windows.
 // What a look tells better is left to it.
-func (sv *Service) note(ctx context.Context, carrier string, h domain.CarrierHook, refs []domain.ShipmentRef) error {
+func (sv *Service) note(ctx context.Context, account domain.CarrierAccount, h domain.CarrierHook, refs []domain.ShipmentRef) error {
 	switch h.Event.Kind {
 	case domain.CarrierCourier, domain.CarrierAgreement, domain.CarrierDocument:
 	default:
@@ -115,10 +139,11 @@ func (sv *Service) note(ctx context.Context, carrier string, h domain.CarrierHoo
 			return err
 		}
 		_, err = sv.Orders.Change(ctx, id, o.CourierID, 0, nil, func(o *domain.Order) ([]domain.Event, error) {
-			if s := o.Shipment; s == nil || s.Carrier != carrier || s.TrackingNumber != ref.TrackingNumber {
+			s := o.Shipment
+			if s == nil || (domain.CarrierAccount{Carrier: s.Carrier, Name: s.Account}) != account || s.TrackingNumber != ref.TrackingNumber {
 				return nil, nil
 			}
-			return o.LearnShipment(domain.ShipmentSnapshot{Events: []domain.CarrierEvent{h.Event}}, sv.Orders.System(carrier)), nil
+			return o.LearnShipment(domain.ShipmentSnapshot{Events: []domain.CarrierEvent{h.Event}}, sv.Orders.System(account.Carrier)), nil
 		})
 		if err != nil {
 			return err
@@ -128,77 +153,13 @@ func (sv *Service) note(ctx context.Context, carrier string, h domain.CarrierHoo
 }
 
 // subscribe makes sure that a carrier sends hints, and returns when to do so again.
-func (sv *Service) subscribe(ctx context.Context, carrier string, hooks domain.CarrierWebhooks) time.Duration {
-	kinds, err := hooks.EnsureHooks(ctx, sv.HookBase+"/hooks/"+carrier+"/"+sv.HookTokens[carrier])
+func (sv *Service) subscribe(ctx context.Context, account domain.CarrierAccount, hooks domain.CarrierWebhooks) time.Duration {
+	kinds, err := hooks.EnsureHooks(ctx, sv.HookBase+"/hooks/"+account.Carrier+"/"+sv.HookTokens[account])
 	if err != nil {
-		sv.Log.Warn("a carrier does not send hints; shipments are looked at all the same", zap.String("carrier", carrier), zap.Error(err))
-		sv.count(carrier, "subscribe_failed")
+		sv.Log.Warn("a carrier does not send hints; shipments are looked at all the same", zap.Stringer("carrier", account), zap.Error(err))
+		sv.count(account, "subscribe_failed")
 		return resubscribe / 12
 	}
-	sv.Log.Debug("a carrier sends hints", zap.String("carrier", carrier), zap.Strings("kinds", kinds))
+	sv.Log.Debug("a carrier sends hints", zap.Stringer("carrier", account), zap.Strings("kinds", kinds))
 	return resubscribe
-}
-
-// LabelWithin is how long a caller waits for a paper to be printed.
-const labelWithin = 10 * time.Second
-
-// Label returns a printed paper of an order's shipment as PDF. It is printed when it is
-// first asked for, and kept. It fails with shipment_not_found, and with unavailable
-// while the carrier prints.
-func (sv *Service) Label(ctx context.Context, id string, kind domain.LabelKind) ([]byte, error) {
-	if kind != domain.LabelBarcode && kind != domain.LabelWaybill {
-		return nil, domain.Invalid("/kind", "unknown_kind", "must be barcode or waybill")
-	}
-	s, err := sv.Get(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	if s.LabelURL == "" {
-		return nil, domain.Errorf(domain.CodeShipmentNotFound, "there is nothing to print: the shipment is %s", s.Phase)
-	}
-	if pdf, err := sv.Store.Label(ctx, s.Reference, kind); err != nil || pdf != nil {
-		return pdf, err
-	}
-	car, err := sv.carrier(s.Carrier)
-	if err != nil {
-		return nil, err
-	}
-	printer, err := ability[domain.CarrierLabeler](car, "printing")
-	if err != nil {
-		return nil, failure(err)
-	}
-	job, err := sv.Store.ShipmentJob(ctx, id)
-	if err != nil || job == nil {
-		return nil, domain.Errorf(domain.CodeShipmentNotFound, "there is nothing to print")
-	}
-	ctx, cancel := context.WithTimeout(ctx, labelWithin)
-	defer cancel()
-	pdf, err := printed(ctx, printer, job.Ref, kind)
-	if err != nil {
-		return nil, failure(err)
-	}
-	if pdf == nil {
-		return nil, &domain.Error{Code: domain.CodeUnavailable, Message: s.Carrier + " is still printing", RetryAfter: 5 * time.Second}
-	}
-	return pdf, sv.Store.KeepLabel(ctx, s.Reference, kind, pdf)
-}
-
-// printed has a paper printed and waits for it; nil when that takes too long.
-func printed(ctx context.Context, printer domain.CarrierLabeler, ref domain.ShipmentRef, kind domain.LabelKind) ([]byte, error) {
-	job, err := printer.RequestLabel(ctx, ref, kind)
-	for wait := 250 * time.Millisecond; err == nil; wait = min(2*wait, 2*time.Second) {
-		if !background.Sleep(ctx, wait) {
-			return nil, nil
-		}
-		pdf, fetchErr := printer.FetchLabel(ctx, job)
-		if fetchErr != nil || pdf != nil {
-			return pdf, fetchErr
-		}
-	}
-	return nil, err
-}
-
-// formatMoney writes an amount for people.
-func formatMoney(m domain.Money) string {
-	return strconv.FormatFloat(float64(m.Amount)/100, 'f', 2, 64) + " " + m.Currency
 }

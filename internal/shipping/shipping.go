@@ -26,35 +26,23 @@ type Deps struct {
 	Carriers
 }
 
-// Carriers is the delivery companies that orders can be sent with.
-type Carriers struct {
-	ByCode map[string]domain.Carrier
-	// HookTokens end the address that each carrier posts to; nobody else may know them.
-	HookTokens map[string]string
-	// HookBase is our own address as carriers reach it, such as https://track.shop.example;
-	// "" when they can't.
-	HookBase string
-	// Count is told of what operators watch: hooks that could not be read, failed looks.
-	Count func(carrier, what string)
-}
-
 // Service is what can be done with parcels at delivery companies. It implements
 // domain.Parcels.
 //
-// Booking stores what is wanted and returns; a worker per carrier (worker.go) does it.
+// Booking stores what is wanted and returns; a worker per account (worker.go) does it.
 // Truth comes from looking, again and again, as often as makes sense; what carriers
 // tell unasked only makes the next look come sooner.
 type Service struct {
 	Deps
-	wake map[string]chan struct{} // of each carrier's worker
-	mail chan struct{}            // of who works on hints
+	wake map[domain.CarrierAccount]chan struct{} // of each account's worker
+	mail chan struct{}                           // of who works on hints
 }
 
 // New makes the service, which ends the shipments of cancelled orders. Run must run.
 func New(d Deps) *Service {
-	sv := &Service{Deps: d, wake: map[string]chan struct{}{}, mail: make(chan struct{}, 1)}
-	for code := range d.ByCode {
-		sv.wake[code] = make(chan struct{}, 1)
+	sv := &Service{Deps: d, wake: map[domain.CarrierAccount]chan struct{}{}, mail: make(chan struct{}, 1)}
+	for account := range d.ByAccount {
+		sv.wake[account] = make(chan struct{}, 1)
 	}
 	d.Orders.ReleaseParcels(sv)
 	return sv
@@ -65,13 +53,14 @@ func New(d Deps) *Service {
 type ShipmentDraft struct {
 	// Carrier may be absent where there is only one.
 	Carrier        string `json:"carrier,omitempty" maxLength:"128" doc:"the delivery company's code; may be absent where there is only one" example:"cdek"`
+	Account        string `json:"account,omitempty" maxLength:"128" doc:"the contract with the company; the merchant's own, or else the usual one, when absent"`
 	TrackingNumber string `json:"tracking_number,omitempty" maxLength:"128" doc:"of a parcel that was booked elsewhere: it is followed"`
 	domain.Booking
 }
 
-// quoteWithin is how long a booking waits for prices; without them it is accepted and
-// the worker asks again.
-const quoteWithin = 8 * time.Second
+// quoteWithin is how long a booking waits for prices: a carrier that hangs does not make
+// callers hang. Without them it is accepted and the worker asks again.
+const quoteWithin = 120 * time.Millisecond
 
 // Book gives an order a shipment. The carrier has not decided when it returns. It
 // fails with carrier_not_found, shipment_exists, order_finished, illegal_transition,
@@ -84,7 +73,7 @@ func (sv *Service) Book(ctx context.Context, id string, in ShipmentDraft) (*doma
 	if err := sv.Check(in); err != nil {
 		return nil, err
 	}
-	car, err := sv.carrier(in.Carrier)
+	car, err := sv.choose(in.Carrier, in.Account, known.MerchantID)
 	if err != nil {
 		return nil, err
 	}
@@ -105,7 +94,7 @@ func (sv *Service) Book(ctx context.Context, id string, in ShipmentDraft) (*doma
 			return err
 		})
 		if err == nil {
-			background.Wake(sv.wake[car.Code()])
+			background.Wake(sv.wake[car.Account()])
 		}
 		return o, err
 	})
@@ -115,57 +104,39 @@ func (sv *Service) Book(ctx context.Context, id string, in ShipmentDraft) (*doma
 func (sv *Service) Check(in ShipmentDraft) error {
 	var f domain.Faults
 	f.Check("", &in)
+	in.Rules(&f)
 	return f.Err()
-}
-
-// carrier returns the delivery company of a code; the only one for none.
-func (sv *Service) carrier(code string) (domain.Carrier, error) {
-	carriers := sv.ByCode
-	if code == "" && len(carriers) == 1 {
-		for _, only := range carriers {
-			return only, nil
-		}
-	}
-	if car, ok := carriers[code]; ok {
-		return car, nil
-	}
-	if code == "" && len(carriers) > 0 {
-		return nil, domain.Invalid("/carrier", "required", "is required where there are several delivery companies")
-	}
-	return nil, domain.Errorf(domain.CodeCarrierNotFound, "no delivery company %q is set up; see the section carriers of the configuration", code)
-}
-
-// ability is what a delivery company can do, where it can.
-func ability[T any](car domain.Carrier, what string) (T, error) {
-	able, ok := car.(T)
-	if !ok {
-		return able, domain.Unsupported(car.Code(), what)
-	}
-	return able, nil
 }
 
 // prepare makes the shipment and what is to be done about it. The carrier is asked for
 // the price, and so finds most of what can't be while somebody waits for the answer.
 func (sv *Service) prepare(ctx context.Context, o *domain.Order, car domain.Carrier, in ShipmentDraft) (domain.Shipment, domain.ShipmentJob, error) {
 	now := domain.Timestamp(sv.Clock.Now())
-	s := domain.Shipment{Carrier: car.Code(), Phase: domain.PhasePending, Reference: o.ClientRef(now), TrackingNumber: in.TrackingNumber}
+	account := car.Account()
+	s := domain.Shipment{
+		Carrier: account.Carrier, Account: account.Name, Phase: domain.PhasePending, Reference: o.ClientRef(now), TrackingNumber: in.TrackingNumber,
+	}
 	job := domain.ShipmentJob{
-		OrderID: o.ID, Carrier: s.Carrier, Due: now, Since: now,
+		OrderID: o.ID, Account: account, Due: now, Since: now,
 		Ref: domain.ShipmentRef{ClientRef: s.Reference, TrackingNumber: in.TrackingNumber},
 	}
 	if in.TrackingNumber != "" {
 		_, err := ability[domain.CarrierTracker](car, "tracking")
 		return s, job, failure(err)
 	}
-	if _, err := ability[domain.CarrierShipper](car, "booking"); err != nil {
+	shipper, err := ability[domain.CarrierShipper](car, "booking")
+	if err == nil {
+		err = shipper.CheckShipment(in.Request(o, s.Reference))
+	}
+	if err != nil {
 		return s, job, failure(err)
 	}
 	booking := in.Booking
 	job.Booking = &booking
 	limited, cancel := context.WithTimeout(ctx, quoteWithin)
 	defer cancel()
-	q, err := sv.choose(limited, car, o, booking)
-	if class := domain.ClassOf(err); class != "" && class != domain.ClassRetryable && class != domain.ClassUnsupported {
+	q, err := choose(limited, car, o, booking)
+	if e, ok := errors.AsType[*domain.CarrierError](err); ok && e.Refused {
 		return s, job, failure(err)
 	}
 	s.Tariff = cmp.Or(q.Tariff, booking.Tariff)
@@ -176,14 +147,14 @@ func (sv *Service) prepare(ctx context.Context, o *domain.Order, car domain.Carr
 }
 
 // choose asks for the offer that a booking wishes for.
-func (sv *Service) choose(ctx context.Context, car domain.Carrier, o *domain.Order, b domain.Booking) (domain.Quote, error) {
+func choose(ctx context.Context, car domain.Carrier, o *domain.Order, b domain.Booking) (domain.Quote, error) {
 	quotes, err := offers(ctx, car, o, b)
 	if err != nil {
 		return domain.Quote{}, err
 	}
 	q, ok := domain.ChooseQuote(quotes, b.Tariff)
 	if !ok {
-		return q, &domain.CarrierError{Carrier: car.Code(), Class: domain.ClassValidation, Message: "no such tariff serves this way"}
+		return q, &domain.CarrierError{Carrier: car.Account().Carrier, Class: domain.ClassValidation, Message: "no such tariff serves this way", Unsent: true, Refused: true}
 	}
 	return q, nil
 }
@@ -228,15 +199,18 @@ func (sv *Service) Quote(ctx context.Context, carrier, orderID string, b domain.
 	if err := b.Validate(); err != nil {
 		return nil, err
 	}
-	car, err := sv.carrier(carrier)
-	if err != nil {
-		return nil, err
-	}
 	var o *domain.Order
+	merchant := ""
 	if orderID != "" {
+		var err error
 		if _, o, err = sv.Orders.Authorize(ctx, orderID); err != nil {
 			return nil, err
 		}
+		merchant = o.MerchantID
+	}
+	car, err := sv.choose(carrier, "", merchant)
+	if err != nil {
+		return nil, err
 	}
 	quotes, err := offers(ctx, car, o, b)
 	return quotes, failure(err)
@@ -267,7 +241,7 @@ func (sv *Service) Points(ctx context.Context, carrier string, q domain.PointQue
 	if err := f.Err(); err != nil {
 		return nil, err
 	}
-	car, err := sv.carrier(carrier)
+	car, err := sv.choose(carrier, "", "")
 	if err != nil {
 		return nil, err
 	}
@@ -277,27 +251,4 @@ func (sv *Service) Points(ctx context.Context, carrier string, q domain.PointQue
 	}
 	points, err := finder.Points(ctx, q)
 	return points, failure(err)
-}
-
-// failure turns what a carrier says into what the caller is told: what is wrong with
-// the request in the carrier's words, anything else as unavailable.
-func failure(err error) error {
-	if err == nil {
-		return nil
-	}
-	e, ok := errors.AsType[*domain.CarrierError](err)
-	if !ok {
-		return domain.Unavailable("the delivery company", err)
-	}
-	switch e.Class {
-	case domain.ClassValidation, domain.ClassConflict, domain.ClassUnsupported:
-		out := domain.Errorf(domain.CodeValidationFailed, "%s", e.Error())
-		out.Faults = []domain.Fault{{Pointer: "", Code: cmp.Or(e.Code, string(e.Class)), Detail: cmp.Or(e.Message, "refused")}}
-		return out
-	case domain.ClassNotFound:
-		return domain.Errorf(domain.CodeShipmentNotFound, "%s", e.Error())
-	}
-	out := domain.Unavailable("the delivery company "+e.Carrier, err)
-	out.RetryAfter = max(out.RetryAfter, e.RetryAfter)
-	return out
 }

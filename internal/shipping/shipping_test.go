@@ -54,7 +54,7 @@ func inShop(t *testing.T, o sandbox.Options, test func(*shop)) {
 		s := &shop{T: t, path: path, counted: map[string]int{}}
 		o.Deliver = func(ctx context.Context, url string, body []byte) (int, error) {
 			token := url[strings.LastIndexByte(url, '/')+1:]
-			if s.shipments.Receive(ctx, cdek.Code, token, body) != nil {
+			if s.shipments.Receive(ctx, cdek.Code, token, nil, nil, body) != nil {
 				return 404, nil
 			}
 			return 200, nil
@@ -76,7 +76,7 @@ func (s *shop) open() {
 		From: domain.Stop{City: "44", Place: domain.Place{Address: "ул. Складская, 1"}},
 	})
 	carriers := shipping.Carriers{
-		ByCode: map[string]domain.Carrier{cdek.Code: car}, HookTokens: map[string]string{cdek.Code: hookToken},
+		ByAccount: map[domain.CarrierAccount]domain.Carrier{car.Account(): car}, HookTokens: map[domain.CarrierAccount]string{car.Account(): hookToken},
 		Count: func(_, what string) {
 			s.mu.Lock()
 			defer s.mu.Unlock()
@@ -108,6 +108,14 @@ func (s *shop) shut() {
 
 func (s *shop) ctx() context.Context {
 	return domain.WithActor(s.Context(), domain.Actor{Kind: domain.RoleAdmin, ID: "test"})
+}
+
+// warm asks for a price, so that tokens and towns are known and a booking's own question
+// is answered at once.
+func (s *shop) warm() {
+	_, err := s.shipments.Quote(s.ctx(), "cdek", "", domain.Booking{To: domain.Stop{City: "270"}})
+	require.NoError(s, err)
+	pass(time.Second)
 }
 
 func pass(d time.Duration) { <-time.After(d) }
@@ -191,11 +199,11 @@ func TestBookedAndDelivered(t *testing.T) {
 		id, err := s.store.ShipmentOrder(s.Context(), o.Shipment.TrackingNumber)
 		require.NoError(s, err)
 		require.Equal(s, o.ID, id)
-		pdf, err := s.shipments.Label(s.ctx(), o.ID, domain.LabelBarcode)
+		pdf, err := s.shipments.Label(s.ctx(), []string{o.ID}, domain.Paper{Kind: domain.LabelBarcode})
 		require.NoError(s, err)
 		require.True(s, strings.HasPrefix(string(pdf), "%PDF-"))
 		pass(2 * time.Hour) // the link is dead by now
-		again, err := s.shipments.Label(s.ctx(), o.ID, domain.LabelBarcode)
+		again, err := s.shipments.Label(s.ctx(), []string{o.ID}, domain.Paper{Kind: domain.LabelBarcode})
 		require.NoError(s, err)
 		require.Equal(s, pdf, again)
 		require.Equal(s, 1, s.carrier.Calls("POST /v2/print/{kind}"))
@@ -272,6 +280,7 @@ func TestCarrierDownForADay(t *testing.T) {
 func TestRejectedGoesToAnotherTariff(t *testing.T) {
 	inShop(t, sandbox.Options{}, func(s *shop) {
 		o := s.order()
+		s.warm()
 		_, err := s.shipments.Book(s.ctx(), o.ID, shipping.ShipmentDraft{Booking: domain.Booking{Tariff: "7"}})
 		requireCode(s, domain.CodeValidationFailed, err)
 		require.Nil(s, s.get(o).Shipment, "the carrier said so at once")
@@ -315,13 +324,15 @@ func TestFollowsAParcelBookedElsewhere(t *testing.T) {
 	})
 }
 
-func TestUnknownForDaysIsRejected(t *testing.T) {
+// A carrier that knows nothing of a parcel is asked again and again; people are told.
+func TestUnknownForDaysIsTold(t *testing.T) {
 	inShop(t, sandbox.Options{}, func(s *shop) {
 		o, err := s.shipments.Book(s.ctx(), s.order().ID, shipping.ShipmentDraft{TrackingNumber: "404"})
 		require.NoError(s, err)
 		pass(80 * time.Hour)
-		require.Equal(s, domain.PhaseRejected, s.get(o).Shipment.Phase)
-		require.Less(s, s.carrier.Calls("GET /v2/orders"), 150)
+		require.Equal(s, domain.PhasePending, s.get(o).Shipment.Phase)
+		require.Equal(s, domain.ExceptionSilent, s.get(o).Exception.Code)
+		require.Less(s, s.carrier.Calls("GET /v2/orders"), 400)
 	})
 }
 
@@ -360,9 +371,19 @@ func TestCancelWhatTheCarrierHasComesBackAndCosts(t *testing.T) {
 		pass(5 * time.Second)
 		s.carrier.Report(s.direct()[0].UUID, "RECEIVED_AT_SHIPMENT_WAREHOUSE", "", "Москва")
 		_, err := s.orders.Cancel(s.ctx(), o.ID, "", 0) // we have not looked yet
-		requireCode(s, domain.CodeCancelAfterPickup, err)
+		requireCode(s, domain.CodePaidCancelRequired, err)
 		require.ErrorContains(s, err, "CDEK charges")
-		require.ErrorContains(s, err, "522.00 RUB")
+		var e *domain.Error
+		require.ErrorAs(s, err, &e)
+		require.Equal(s, domain.CancelUnknown, e.Terms.Kind)
+		require.Zero(s, s.carrier.Charged(), "nothing is spent unasked")
+		_, err = s.shipments.Refuse(s.ctx(), o.ID, shipping.Refusal{}, 0)
+		requireCode(s, domain.CodeValidationFailed, err)
+		_, err = s.shipments.Refuse(s.ctx(), o.ID, shipping.Refusal{Confirm: true, Price: &domain.Money{Amount: 1, Currency: "RUB"}}, 0)
+		requireCode(s, domain.CodePaidCancelRequired, err)
+		require.Zero(s, s.carrier.Charged())
+		_, err = s.shipments.Refuse(s.ctx(), o.ID, shipping.Refusal{Confirm: true}, 0)
+		require.NoError(s, err)
 		pass(time.Minute)
 		require.Equal(s, domain.StatusReturning, s.get(o).Status)
 		pass(24 * time.Hour)
@@ -419,12 +440,12 @@ func TestRetractedDelivery(t *testing.T) {
 
 func TestHints(t *testing.T) {
 	inShop(t, sandbox.Options{}, func(s *shop) {
-		requireCode(s, domain.CodeNotFound, s.shipments.Receive(s.ctx(), cdek.Code, "guess", nil))
-		requireCode(s, domain.CodeNotFound, s.shipments.Receive(s.ctx(), "acme", hookToken, nil))
+		requireCode(s, domain.CodeNotFound, s.shipments.Receive(s.ctx(), cdek.Code, "guess", nil, nil, nil))
+		requireCode(s, domain.CodeNotFound, s.shipments.Receive(s.ctx(), "acme", hookToken, nil, nil, nil))
 		o := s.book(s.order())
 		pass(2 * time.Hour)
 		number := s.get(o).Shipment.TrackingNumber
-		require.NoError(s, s.shipments.Receive(s.Context(), cdek.Code, hookToken, []byte("<html>")), "never a no")
+		require.NoError(s, s.shipments.Receive(s.Context(), cdek.Code, hookToken, nil, nil, []byte("<html>")), "never a no")
 		pass(10 * time.Second)
 		s.mu.Lock()
 		require.Equal(s, 1, s.counted["hook_unreadable"])
@@ -432,13 +453,13 @@ func TestHints(t *testing.T) {
 
 		s.carrier.Report(s.direct()[0].UUID, "RECEIVED_AT_SHIPMENT_WAREHOUSE", "", "Москва")
 		hint := `{"type":"ORDER_STATUS","uuid":"` + s.direct()[0].UUID + `","attributes":{"code":"DELIVERED","status_date_time":"2000-01-01T00:00:00Z"}}`
-		require.NoError(s, s.shipments.Receive(s.Context(), cdek.Code, hookToken, []byte(hint)))
+		require.NoError(s, s.shipments.Receive(s.Context(), cdek.Code, hookToken, nil, nil, []byte(hint)))
 		pass(10 * time.Second)
 		require.Equal(s, domain.StatusPickedUp, s.get(o).Status, "a hint is not believed: it makes us look")
 
 		hint = `{"type":"COURIER_INFO","date_time":"2000-01-01T02:00:00Z","uuid":"x","attributes":{"task_type":"DELIVERY","cdek_number":"` +
 			number + `","courier":{"phone":"+70000000000"}}}`
-		require.NoError(s, s.shipments.Receive(s.Context(), cdek.Code, hookToken, []byte(hint)))
+		require.NoError(s, s.shipments.Receive(s.Context(), cdek.Code, hookToken, nil, nil, []byte(hint)))
 		pass(10 * time.Second)
 		events := s.get(o).Shipment.Events
 		require.Condition(s, func() bool {

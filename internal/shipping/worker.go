@@ -23,10 +23,13 @@ const (
 	// taken is for how long a shipment that is being looked at is nobody else's; a look
 	// ends before that, so that no two can ever send the same booking.
 	taken, lookWithin = 45 * time.Second, 35 * time.Second
-	// atOnce is how many shipments of a carrier are taken, and a few of them looked at, at once.
+	// atOnce is how many shipments of an account are taken, and a few of them looked at, at once.
 	atOnce, sideBySide = 16, 4
-	// lostAfter is how long a carrier may know nothing of a shipment before it counts as lost.
-	lostAfter = 72 * time.Hour
+	// silentAfter is how long looks may fail before people are told.
+	silentAfter = time.Hour
+	// failPause and maxFailPause are how long after a look that failed the next one is made,
+	// growing with how long they have failed.
+	failPause, maxFailPause = 10 * time.Second, 15 * time.Minute
 	// maxAway is how long a carrier that is away is left alone at most.
 	maxAway = 5 * time.Minute
 	// resubscribe is how often it is made sure that carriers still send hints.
@@ -36,32 +39,33 @@ const (
 // Run books, watches and cancels shipments until the context ends.
 func (sv *Service) Run(ctx context.Context) {
 	var wg sync.WaitGroup
-	for _, car := range sv.ByCode {
-		w := &worker{Service: sv, car: car}
-		wg.Go(func() { background.Loop(ctx, sv.wake[car.Code()], 0, func() time.Duration { return w.round(ctx) }) })
+	for account, car := range sv.ByAccount {
+		w := &worker{Service: sv, car: car, account: account}
+		wg.Go(func() { background.Loop(ctx, sv.wake[account], 0, func() time.Duration { return w.round(ctx) }) })
 		if hooks, ok := car.(domain.CarrierWebhooks); ok && sv.HookBase != "" {
 			wg.Go(func() {
-				background.Loop(ctx, nil, 0, func() time.Duration { return sv.subscribe(ctx, car.Code(), hooks) })
+				background.Loop(ctx, nil, 0, func() time.Duration { return sv.subscribe(ctx, account, hooks) })
 			})
 		}
 	}
-	if len(sv.ByCode) > 0 {
+	if len(sv.ByAccount) > 0 {
 		wg.Go(func() { background.Loop(ctx, sv.mail, 0, func() time.Duration { return sv.readMail(ctx) }) })
 	}
 	wg.Wait()
 }
 
-func (sv *Service) count(carrier, what string) {
+func (sv *Service) count(account domain.CarrierAccount, what string) {
 	if sv.Count != nil {
-		sv.Count(carrier, what)
+		sv.Count(account.String(), what)
 	}
 }
 
-// worker looks after one carrier's shipments.
+// worker looks after one account's shipments.
 type worker struct {
 	*Service
-	car  domain.Carrier
-	away int // rounds in a row that found the carrier away: then one shipment at a time is tried
+	car     domain.Carrier
+	account domain.CarrierAccount
+	away    int // rounds in a row that found the carrier away: then one shipment at a time is tried
 }
 
 // round looks at the shipments that are due and returns how long to rest. While a
@@ -73,7 +77,7 @@ func (w *worker) round(ctx context.Context) time.Duration {
 	if w.away > 0 {
 		limit = 1
 	}
-	jobs, err := w.Store.TakeShipments(ctx, w.car.Code(), now, until, limit)
+	jobs, err := w.Store.TakeShipments(ctx, w.account, now, until, limit)
 	if err != nil {
 		return 5 * time.Second
 	}
@@ -92,7 +96,7 @@ func (w *worker) round(ctx context.Context) time.Duration {
 		return min(rest<<min(w.away-1, 10), maxAway)
 	}
 	w.away = 0
-	next, err := w.Store.NextShipment(ctx, w.car.Code())
+	next, err := w.Store.NextShipment(ctx, w.account)
 	if err != nil || next.IsZero() {
 		return idleEvery
 	}
@@ -138,9 +142,12 @@ func (w *worker) see(ctx context.Context, job *domain.ShipmentJob, until time.Ti
 	}
 	// An order that was cancelled while its shipment was being booked takes it along.
 	if job.Cancelling || o.Status == domain.StatusCancelled && job.Booking != nil && o.Shipment.Phase.Live() {
-		return w.finishCancel(ctx, o, job, until), 0
+		return w.finishCancel(ctx, o, job, until)
 	}
 	snap, err := w.ask(ctx, o, job)
+	if errors.Is(err, errAsked) {
+		return never, 0
+	}
 	if err != nil {
 		return w.failed(ctx, o, job, err)
 	}
@@ -149,50 +156,37 @@ func (w *worker) see(ctx context.Context, job *domain.ShipmentJob, until time.Ti
 		return asTaken, 0
 	}
 	job.Looks++
+	job.FailingSince = time.Time{}
 	if news {
 		job.Looks, job.Since = 0, now
 	}
-	return o.Shipment.PollAfter(o.Status, now, job.Since, job.Looks), 0
+	return w.car.Traits().Pace.PollAfter(o, now, job.Since, job.Looks), 0
 }
 
-// errHeld says that a shipment must not be sent any more.
-var errHeld = errors.New("it is to be cancelled")
-
-// ask sends a booking that the carrier has not accepted, or looks at a shipment.
-func (w *worker) ask(ctx context.Context, o *domain.Order, job *domain.ShipmentJob) (snap domain.ShipmentSnapshot, err error) {
-	if job.Booking == nil || job.Ref.ID != "" {
-		tracker, err := ability[domain.CarrierTracker](w.car, "tracking")
-		if err != nil {
-			return snap, err
-		}
-		return tracker.TrackShipment(ctx, job.Ref)
+// ask looks at a shipment, or does what is next about a booking that the carrier has not
+// answered yet.
+func (w *worker) ask(ctx context.Context, o *domain.Order, job *domain.ShipmentJob) (domain.ShipmentSnapshot, error) {
+	switch {
+	case named(job):
+	case job.SentAt.IsZero():
+		return w.handIn(ctx, o, job)
+	default:
+		return w.seek(ctx, o, job)
 	}
-	shipper, err := ability[domain.CarrierShipper](w.car, "booking")
+	tracker, err := ability[domain.CarrierTracker](w.car, "tracking")
 	if err != nil {
-		return snap, err
+		return domain.ShipmentSnapshot{}, err
 	}
-	b := *job.Booking
-	var q domain.Quote
-	if wish(b.Tariff) {
-		if q, err = w.choose(ctx, w.car, o, b); err != nil {
-			return snap, err
-		}
-		b.Tariff = q.Tariff
-	}
-	// From here on the carrier may know of it, whatever becomes of us.
-	send, err := w.Store.SendShipment(ctx, o.ID, job.Ref.ClientRef)
-	if err != nil {
-		return snap, err
-	}
-	if !send {
-		return snap, errHeld
-	}
-	job.Sent = true
-	snap, err = shipper.CreateShipment(ctx, b.Request(o, job.Ref.ClientRef))
-	if err == nil && q.Tariff != "" && snap.Price == nil {
-		snap.Price, snap.Expected = &q.Price, cmp.Or(snap.Expected, &q.Expected)
+	snap, err := tracker.TrackShipment(ctx, job.Ref)
+	if err == nil && snap.Duplicate {
+		return w.duplicate(ctx, job)
 	}
 	return snap, err
+}
+
+// named says whether the carrier can be asked about a shipment by its own names.
+func named(job *domain.ShipmentJob) bool {
+	return job.Booking == nil || job.Ref.ID != "" || job.Ref.TrackingNumber != ""
 }
 
 // learn brings what the carrier said into the order, and says whether it was new.
@@ -202,7 +196,10 @@ func (w *worker) learn(
 	if _, prints := w.car.(domain.CarrierLabeler); prints && snap.Ref.Phase == domain.PhaseRegistered && job.Booking != nil {
 		snap.LabelURL = "/order/" + o.ID + "/shipment/label"
 	}
-	by := w.Orders.System(job.Carrier)
+	by := w.Orders.System(w.account.Carrier)
+	if tentative := *o; len(tentative.LearnShipment(snap, by)) == 0 { // as most looks find
+		return o, false, nil
+	}
 	after, err = w.Orders.Update(ctx, o.ID, o.CourierID, nil, func(ch *domain.Change) error {
 		news = false
 		if ch.Order.Shipment == nil || ch.Order.Shipment.Reference != job.Ref.ClientRef {
@@ -212,8 +209,7 @@ func (w *worker) learn(
 		ch.Add(events...)
 		if news = len(events) > 0; news {
 			named := job
-			named.Ref.ID = cmp.Or(snap.Ref.ID, named.Ref.ID)
-			named.Ref.TrackingNumber = cmp.Or(snap.Ref.TrackingNumber, named.Ref.TrackingNumber)
+			named.Ref = known(job.Ref, snap.Ref)
 			ch.Shipment = &named
 		}
 		return nil
@@ -224,80 +220,76 @@ func (w *worker) learn(
 	return after, news, err
 }
 
-// failed decides by the class of a failure alone what becomes of a shipment.
+// known are the names of a shipment after an answer.
+func known(before, told domain.ShipmentRef) domain.ShipmentRef {
+	return domain.ShipmentRef{
+		ClientRef: before.ClientRef, ID: cmp.Or(told.ID, before.ID), TrackingNumber: cmp.Or(told.TrackingNumber, before.TrackingNumber),
+		Sub: cmp.Or(told.Sub, before.Sub), Version: cmp.Or(told.Version, before.Version), Cursor: cmp.Or(told.Cursor, before.Cursor),
+	}
+}
+
+// failed decides when to try again. Nothing but the carrier's own word about the booking
+// that we handed in ends a shipment.
 func (w *worker) failed(ctx context.Context, o *domain.Order, job *domain.ShipmentJob, err error) (after, rest time.Duration) {
 	e, ok := errors.AsType[*domain.CarrierError](err)
 	if !ok { // our own database, or a cancellation that came between
 		return time.Second, 0
 	}
-	w.count(job.Carrier, "look_"+string(e.Class))
-	booking := job.Booking != nil && job.Ref.ID == ""
-	switch {
-	case e.Class == domain.ClassRetryable:
-		return max(e.RetryAfter, time.Duration(1+min(job.Looks, 30))*10*time.Second), e.RetryAfter
-	case e.Class == domain.ClassAuth:
-		w.Log.Error("a carrier refuses our account", zap.String("carrier", job.Carrier), zap.Error(err))
-		return 5 * time.Minute, time.Minute
-	case e.Class == domain.ClassNotFound && !booking:
-		// It may not be visible yet, or its system has lost sight of it for a while.
-		if w.Clock.Now().Sub(job.Since) < lostAfter {
-			job.Looks++
-			return min(time.Duration(job.Looks)*time.Minute, time.Hour), 0
+	w.count(w.account, "look_"+string(e.Class))
+	if e.Refused && !named(job) {
+		refused := domain.ShipmentSnapshot{
+			Ref:    domain.ShipmentRef{Phase: domain.PhaseRejected},
+			Errors: []domain.CarrierMessage{{Code: cmp.Or(e.Code, string(e.Class)), Message: e.Message}},
 		}
-		if o.Shipment.Phase == domain.PhaseRegistered {
-			w.Log.Warn("a carrier knows nothing of a shipment any more", zap.String("order_id", o.ID), zap.Error(err))
-			return never, 0
+		for _, c := range e.Candidates {
+			refused.Errors = append(refused.Errors, domain.CarrierMessage{Code: "candidate", Message: c})
 		}
+		if _, _, err := w.learn(ctx, o, *job, refused); err != nil {
+			return asTaken, 0
+		}
+		return never, 0
 	}
-	refused := domain.ShipmentSnapshot{
-		Ref:    domain.ShipmentRef{Phase: domain.PhaseRejected},
-		Errors: []domain.CarrierMessage{{Code: cmp.Or(e.Code, string(e.Class)), Message: e.Message}},
+	switch e.Class {
+	case domain.ClassRetryable:
+		rest = e.RetryAfter
+	case domain.ClassAuth:
+		w.Log.Error("a carrier refuses our account", zap.Stringer("carrier", w.account), zap.Error(err))
+		rest = time.Minute
 	}
-	if _, _, err := w.learn(ctx, o, *job, refused); err != nil {
-		return asTaken, 0
-	}
-	return never, 0
+	return max(rest, w.failing(ctx, o, job, e)), rest
 }
 
-// finishCancel goes on with a cancellation that nobody waits for any more.
-func (w *worker) finishCancel(ctx context.Context, o *domain.Order, job *domain.ShipmentJob, until time.Time) (after time.Duration) {
-	if !job.Cancelling { // from now on nothing is sent
-		sent, err := w.Store.CancelShipment(ctx, o.ID, job.Ref.ClientRef, true, until)
-		if err != nil {
-			return asTaken
-		}
-		job.Sent = sent
+// failing returns after how long to try again what has failed, and tells people when it
+// has for long.
+func (w *worker) failing(ctx context.Context, o *domain.Order, job *domain.ShipmentJob, why error) time.Duration {
+	now := domain.Timestamp(w.Clock.Now())
+	if job.FailingSince.IsZero() {
+		job.FailingSince = now
 	}
-	if job.Sent {
-		out, err := w.end(ctx, *job, 0)
-		switch {
-		case err != nil:
-			pause := 10 * time.Second
-			if e, ok := errors.AsType[*domain.CarrierError](err); ok {
-				pause = max(pause, e.RetryAfter)
-			}
-			return pause
-		case out.Result == domain.CancelPending:
-			job.Looks++
-			return min(time.Second<<min(job.Looks, 6), time.Minute)
-		case out.Result != domain.CancelDone && o.Status == domain.StatusCancelled:
-			w.Log.Error("a parcel travels though its order is cancelled", zap.String("order_id", o.ID), zap.String("detail", out.Detail))
-			return never
-		case out.Result != domain.CancelDone:
-			_ = w.tooLate(ctx, o, *job, out) // there is nobody to say it to; the parcel is followed again
-			return asTaken
-		}
+	failed := now.Sub(job.FailingSince)
+	limit := max(maxFailPause, failed/24) // what has failed for days is in no hurry
+	if failed >= silentAfter {
+		w.doubt(ctx, o, job.Ref.ClientRef, domain.ExceptionSilent, "nothing is heard of the parcel: "+why.Error())
 	}
-	by := w.Orders.System(job.Carrier)
+	if job.Cancelling || job.Booking != nil && o.Shipment.Phase == domain.PhasePending { // somebody waits
+		limit = maxAway
+	}
+	return min(max(failed/2, failPause), limit)
+}
+
+// doubt raises an exception of an order's shipment.
+func (w *worker) doubt(ctx context.Context, o *domain.Order, clientRef, code, detail string) {
+	by := w.Orders.System(w.account.Carrier)
+	if tentative := *o; len(tentative.Doubt(code, detail, by)) == 0 {
+		return
+	}
 	_, err := w.Orders.Change(ctx, o.ID, o.CourierID, 0, nil, func(o *domain.Order) ([]domain.Event, error) {
-		if !o.Status.BeforeCustody() {
-			return o.LearnShipment(domain.ShipmentSnapshot{Ref: domain.ShipmentRef{Phase: domain.PhaseCancelled}}, by), nil
+		if o.Shipment == nil || o.Shipment.Reference != clientRef {
+			return nil, nil
 		}
-		o.DropShipment()
-		return o.Cancel(by)
+		return o.Doubt(code, detail, by), nil
 	})
 	if err != nil {
-		return asTaken
+		w.Log.Warn("an exception of a shipment was not stored", zap.String("order_id", o.ID), zap.String("exception", code), zap.Error(err))
 	}
-	return never
 }

@@ -31,6 +31,8 @@ var statuses = map[domain.Code]Status{
 	domain.CodeCarrierNotFound:      {http.StatusNotFound, codes.NotFound, "There is no such delivery company"},
 	domain.CodeShipmentNotFound:     {http.StatusNotFound, codes.NotFound, "The order has no shipment"},
 	domain.CodeShipmentExists:       {http.StatusConflict, codes.FailedPrecondition, "The order has a shipment already"},
+	domain.CodePaidCancelRequired:   {http.StatusConflict, codes.FailedPrecondition, "Cancelling costs money"},
+	domain.CodeBookingUnknown:       {http.StatusConflict, codes.FailedPrecondition, "What became of the booking is unknown"},
 	domain.CodeIllegalTransition:    {http.StatusConflict, codes.FailedPrecondition, "The order can't take this step"},
 	domain.CodeCancelAfterPickup:    {http.StatusConflict, codes.FailedPrecondition, "The order was handed over already"},
 	domain.CodeOrderFinished:        {http.StatusConflict, codes.FailedPrecondition, "The order is finished"},

@@ -141,7 +141,8 @@ type Exception struct {
 
 // Shipment is an order's parcel at a delivery company.
 type Shipment struct {
-	Carrier           string           `json:"carrier"` // the company's code
+	Carrier           string           `json:"carrier"`           // the company's code
+	Account           string           `json:"account,omitempty"` // the contract with it; empty for the usual one
 	TrackingNumber    string           `json:"tracking_number,omitempty"`
 	Reference         string           `json:"reference,omitempty"`      // the server's name for it
 	CarrierStatus     string           `json:"carrier_status,omitempty"` // the company's code

@@ -27,6 +27,7 @@ const (
 
 // Config is how to work with CDEK; Account and Secret come from the contract with it.
 type Config struct {
+	Name    string // ours for the contract; "" for the usual one
 	BaseURL string // ProductionURL when empty
 	Account string
 	Secret  string
@@ -60,8 +61,15 @@ func New(cfg Config) *Carrier {
 	return c
 }
 
-// Code returns cdek.
-func (c *Carrier) Code() string { return Code }
+// Account names the contract.
+func (c *Carrier) Account() domain.CarrierAccount {
+	return domain.CarrierAccount{Carrier: Code, Name: c.cfg.Name}
+}
+
+// Traits returns CDEK's: it counts in Moscow's time and keeps a shop's names for its orders.
+func (c *Carrier) Traits() domain.CarrierTraits {
+	return domain.CarrierTraits{Zone: carrier.Moscow, Pace: domain.UsualPace, KeepsReference: !c.cfg.Freight}
+}
 
 // Guard returns what stands between us and CDEK.
 func (c *Carrier) Guard() *carrier.Guard { return c.client.Guard }

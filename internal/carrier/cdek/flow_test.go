@@ -91,7 +91,7 @@ func (b *bench) decided(ref domain.ShipmentRef) domain.ShipmentSnapshot {
 			return snap
 		}
 		require.Less(b, looks, 20)
-		pass(s.PollAfter(domain.StatusConfirmed, time.Now(), start, looks))
+		pass(domain.UsualPace.PollAfter(&domain.Order{Status: domain.StatusConfirmed, Shipment: &s}, time.Now(), start, looks))
 	}
 }
 
@@ -134,110 +134,134 @@ func TestRejectedWithReasons(t *testing.T) {
 	})
 }
 
-// However often and at whatever point bookings of one name fail, there is one shipment.
-func TestNeverASecondShipment(t *testing.T) {
-	faults := map[string]sandbox.Fault{
-		"its answer was lost":              {Kind: sandbox.Lost, Method: "POST", Path: "/orders"},
-		"cut before it worked":             {Kind: sandbox.Cut, Method: "POST", Path: "/orders"},
-		"500 in Spring's words":            {Kind: sandbox.Spring, Method: "POST", Path: "/orders"},
-		"a proxy's page":                   {Kind: sandbox.Page, Method: "POST", Path: "/orders"},
-		"too many requests":                {Kind: sandbox.TooMany, Method: "POST", Path: "/orders", After: "2"},
-		"no answer":                        {Kind: sandbox.Hang, Method: "POST", Path: "/orders"},
-		"the token ended on the way":       {Kind: sandbox.TokenExpired, Method: "POST", Path: "/orders"},
-		"the look-up fails":                {Kind: sandbox.Page, Method: "GET", Path: "/orders", Times: 3},
-		"the answer and the look-up after": {Kind: sandbox.Lost, Path: "/orders", Times: 10},
-	}
-	for name, f := range faults {
+// A failed booking says whether a parcel may exist, and whether CDEK itself refused it.
+func TestWhatAFailedBookingMeans(t *testing.T) {
+	orders := func(f sandbox.Fault) sandbox.Fault { f.Method, f.Path, f.Times = "POST", "/orders", 9; return f }
+	for name, tc := range map[string]struct {
+		fault           sandbox.Fault
+		unsent, refused bool
+	}{
+		"its answer was lost":       {orders(sandbox.Fault{Kind: sandbox.Lost}), false, false},
+		"cut before it worked":      {orders(sandbox.Fault{Kind: sandbox.Cut}), false, false},
+		"500 in Spring's words":     {orders(sandbox.Fault{Kind: sandbox.Spring}), false, false},
+		"a proxy's page":            {orders(sandbox.Fault{Kind: sandbox.Page}), false, false},
+		"a page with a status":      {orders(sandbox.Fault{Kind: sandbox.Lie}), false, false},
+		"no answer":                 {orders(sandbox.Fault{Kind: sandbox.Hang}), false, false},
+		"too many requests":         {orders(sandbox.Fault{Kind: sandbox.TooMany}), true, false},
+		"a firewall":                {orders(sandbox.Fault{Kind: sandbox.Refuse}), true, false},
+		"a firewall that says 400":  {orders(sandbox.Fault{Kind: sandbox.Refuse, Status: 400}), true, false},
+		"a firewall that says 451":  {orders(sandbox.Fault{Kind: sandbox.Refuse, Status: 451}), true, false},
+		"CDEK's own word":           {orders(sandbox.Fault{Kind: sandbox.Refuse, Status: 400, Code: "v2_bad_request"}), true, true},
+		"CDEK's own word, with 200": {orders(sandbox.Fault{Kind: sandbox.Errors, Code: "err_result_service_empty"}), true, true},
+		"CDEK's own trouble":        {orders(sandbox.Fault{Kind: sandbox.Errors}), true, false},
+		"the token":                 {sandbox.Fault{Kind: sandbox.Refuse, Path: "/oauth", Times: 9}, true, false},
+		"the token's page":          {sandbox.Fault{Kind: sandbox.Page, Path: "/oauth", Times: 9}, true, false},
+		"the directory":             {sandbox.Fault{Kind: sandbox.Page, Path: "/location", Times: 9}, true, false},
+	} {
 		t.Run(name, func(t *testing.T) {
 			onBench(t, sandbox.Options{}, func(b *bench) {
-				b.Fail(f)
-				var made domain.ShipmentSnapshot
-				var err error
-				for tries := 0; tries == 0 || err != nil; tries++ {
-					require.Less(b, tries, 20)
-					require.NotEqual(b, domain.ClassValidation, domain.ClassOf(err))
-					made, err = b.cdek.CreateShipment(b.Context(), request("A-1"))
-					pass(40 * time.Second)
-				}
-				require.Equal(b, domain.PhaseRegistered, b.decided(made.Ref).Ref.Phase)
-				again := b.book("A-1")
-				require.Equal(b, made.Ref.ID, again.Ref.ID)
-				require.Len(b, b.Booked(), 1)
+				b.Fail(tc.fault)
+				_, err := b.cdek.CreateShipment(b.Context(), request("A-1"))
+				var e *domain.CarrierError
+				require.ErrorAs(b, err, &e)
+				require.Equal(b, []bool{tc.unsent, tc.refused}, []bool{e.Unsent, e.Refused}, "%v", err)
+				require.LessOrEqual(b, b.Calls("POST /v2/orders"), 1)
 			})
 		})
 	}
 }
 
-// A process that died between the call and its answer knows nothing; the next one
-// looks first.
-func TestKilledBetweenTheCallAndItsAnswer(t *testing.T) {
+// A shop's number that is taken is no refusal of the parcel, at once or later; a look by
+// the number never shows the second order.
+func TestADuplicateIsSaidToBeOne(t *testing.T) {
+	for _, atOnce := range []bool{false, true} {
+		onBench(t, sandbox.Options{Decide: time.Second}, func(b *bench) {
+			b.Behave(sandbox.Habits{RefuseAtOnce: atOnce, NumberLag: time.Minute})
+			first := b.decided(b.book("A-1").Ref)
+			_, err := b.cdek.FindShipment(b.Context(), domain.ShipmentRef{ClientRef: "A-1"})
+			require.Equal(b, domain.ClassNotFound, domain.ClassOf(err), "not shown yet")
+			second, err := b.cdek.CreateShipment(b.Context(), request("A-1"))
+			require.NoError(b, err)
+			if !atOnce {
+				pass(2 * time.Second)
+				second = b.track(second.Ref)
+			}
+			require.True(b, second.Duplicate)
+			pass(time.Minute)
+			found, err := b.cdek.FindShipment(b.Context(), domain.ShipmentRef{ClientRef: "A-1"})
+			require.NoError(b, err)
+			require.Equal(b, first.Ref.ID, found.Ref.ID)
+		})
+	}
+}
+
+// What the look at a parcel's way back fails with says nothing about the parcel.
+func TestAForbiddenReturnIsLeftOut(t *testing.T) {
 	onBench(t, sandbox.Options{}, func(b *bench) {
-		b.Fail(sandbox.Fault{Kind: sandbox.Lost, Method: "POST", Path: "/orders"})
-		b.Fail(sandbox.Fault{Kind: sandbox.Cut, Method: "GET", Path: "/orders", Times: 3})
-		ctx, kill := context.WithCancel(b.Context())
-		time.AfterFunc(100*time.Millisecond, kill)
-		_, err := b.cdek.CreateShipment(ctx, request("A-1"))
-		require.Error(b, err)
-		b.cdek = cdek.New(b.config())
-		pass(time.Minute)
-		b.book("A-1")
-		require.Len(b, b.Booked(), 1)
-		require.Equal(b, 1, b.Calls("POST /v2/orders"))
+		made := b.decided(b.book("A-1").Ref)
+		b.Report(made.Ref.ID, "NOT_DELIVERED", "11", "Москва")
+		b.Behave(sandbox.Habits{ForbidReturns: true})
+		require.Equal(b, "NOT_DELIVERED", b.track(made.Ref).Status)
 	})
 }
 
-// A look-up may not show yet what was just sent. CDEK then rejects the second order
-// of the name, and the first is found.
-func TestADuplicateLeadsToTheFirst(t *testing.T) {
-	onBench(t, sandbox.Options{Decide: time.Second}, func(b *bench) {
-		first := b.book("A-1")
-		b.decided(first.Ref)
-		second := b.Duplicate(first.Ref.ID)
-		pass(2 * time.Second)
-		got := b.track(domain.ShipmentRef{ID: second, ClientRef: "A-1"})
-		require.Equal(b, first.Ref.ID, got.Ref.ID)
-		require.Equal(b, domain.PhaseRegistered, got.Ref.Phase)
-	})
+func (b *bench) terms(ref domain.ShipmentRef) domain.CancelTerms {
+	b.Helper()
+	terms, err := b.cdek.CancelTerms(b.Context(), ref)
+	require.NoError(b, err)
+	return terms
 }
 
 func TestCancelDeletesWhatHasNotMoved(t *testing.T) {
 	onBench(t, sandbox.Options{Decide: 10 * time.Second}, func(b *bench) {
 		made := b.book("A-1")
-		_, err := b.cdek.CancelShipment(b.Context(), made.Ref)
+		free := b.terms(made.Ref)
+		require.Equal(b, domain.CancelFree, free.Kind)
+		_, err := b.cdek.CancelShipment(b.Context(), made.Ref, free)
 		require.Equal(b, domain.ClassRetryable, domain.ClassOf(err), "not while CDEK still decides")
 		pass(10 * time.Second)
-		out, err := b.cdek.CancelShipment(b.Context(), made.Ref)
-		require.NoError(b, err)
-		require.Equal(b, domain.CancelPending, out.Result)
-		require.False(b, out.Costs)
+		for range 2 { // of which the second finds the first at work
+			out, err := b.cdek.CancelShipment(b.Context(), made.Ref, free)
+			require.NoError(b, err)
+			require.Equal(b, domain.CancelPending, out.Result)
+		}
 		pass(10 * time.Second)
 		require.Equal(b, domain.PhaseCancelled, b.track(made.Ref).Ref.Phase)
-		out, err = b.cdek.CancelShipment(b.Context(), made.Ref)
+		out, err := b.cdek.CancelShipment(b.Context(), made.Ref, free)
 		require.NoError(b, err)
 		require.Equal(b, domain.CancelDone, out.Result)
+		require.Equal(b, domain.CancelEnded, b.terms(made.Ref).Kind)
+		require.Equal(b, 4, b.Calls("DELETE /v2/orders/{id}"), "three while CDEK decides, and one")
 		require.Zero(b, b.Calls("POST /v2/orders/{id}/refusal"))
 	})
 }
 
-func TestCancelRefusesWhatHasMovedAndSaysThatItCosts(t *testing.T) {
+func TestWhatHasMovedIsRefusedOnlyWhenAgreed(t *testing.T) {
 	onBench(t, sandbox.Options{ReturnTravel: []sandbox.Step{
 		{After: time.Hour, Code: "TAKEN_BY_TRANSPORTER_FROM_SENDER_CITY"}, {After: 2 * time.Hour, Code: "DELIVERED"},
 	}}, func(b *bench) {
 		made := b.decided(b.book("A-1").Ref)
 		pass(time.Minute)
+		free := b.terms(made.Ref)
 		b.Report(made.Ref.ID, "RECEIVED_AT_SHIPMENT_WAREHOUSE", "", "Москва")
-		out, err := b.cdek.CancelShipment(b.Context(), made.Ref)
-		require.NoError(b, err)
-		require.Equal(b, domain.CancelWillReturn, out.Result)
-		require.True(b, out.Costs)
-		require.Contains(b, out.Detail, "charges")
-		pass(time.Minute)
-		back := b.track(made.Ref)
-		require.Equal(b, "NOT_DELIVERED", back.Status)
-		out, err = b.cdek.CancelShipment(b.Context(), made.Ref)
-		require.NoError(b, err)
-		require.Equal(b, domain.CancelWillReturn, out.Result, "a second time asks for nothing")
-		require.Equal(b, 1, b.Calls("POST /v2/orders/{id}/refusal"))
+		_, err := b.cdek.CancelShipment(b.Context(), made.Ref, free)
+		require.Equal(b, domain.ClassConflict, domain.ClassOf(err), "it moved meanwhile")
+		require.Zero(b, b.Charged())
+		terms := b.terms(made.Ref)
+		require.Equal(b, domain.CancelUnknown, terms.Kind)
+		require.Contains(b, terms.Detail, "charges")
+		require.Zero(b, b.Charged(), "asking costs nothing")
+		b.Fail(sandbox.Fault{Kind: sandbox.Lost, Method: "POST", Path: "/refusal"})
+		_, err = b.cdek.CancelShipment(b.Context(), made.Ref, terms)
+		require.Error(b, err)
+		for range 2 {
+			out, err := b.cdek.CancelShipment(b.Context(), made.Ref, terms)
+			require.NoError(b, err)
+			require.Equal(b, domain.CancelWillReturn, out.Result)
+			pass(time.Minute)
+		}
+		require.Equal(b, "NOT_DELIVERED", b.track(made.Ref).Status)
+		require.Equal(b, 1, b.Calls("POST /v2/orders/{id}/refusal"), "once, though its answer was lost")
 
 		pass(3 * time.Hour) // the order that brings it back arrives
 		end := b.track(made.Ref)
@@ -253,9 +277,7 @@ func TestDeliveredCanNotBeCancelled(t *testing.T) {
 	onBench(t, sandbox.Options{Travel: sandbox.Journey}, func(b *bench) {
 		made := b.book("A-1")
 		pass(30 * time.Second)
-		out, err := b.cdek.CancelShipment(b.Context(), made.Ref)
-		require.NoError(b, err)
-		require.Equal(b, domain.CancelImpossible, out.Result)
+		require.Equal(b, domain.CancelImpossible, b.terms(made.Ref).Kind)
 	})
 }
 
@@ -366,21 +388,22 @@ func TestPointsAndPapers(t *testing.T) {
 
 		made := b.decided(b.book("A-1").Ref)
 		for _, kind := range []domain.LabelKind{domain.LabelBarcode, domain.LabelWaybill} {
-			job, err := b.cdek.RequestLabel(b.Context(), made.Ref, kind)
+			paper := domain.Paper{Kind: kind}
+			job, err := b.cdek.RequestLabel(b.Context(), []domain.ShipmentRef{made.Ref}, paper)
 			require.NoError(b, err)
-			pdf, err := b.cdek.FetchLabel(b.Context(), job)
+			pdf, err := b.cdek.FetchLabel(b.Context(), job, paper)
 			require.NoError(b, err)
 			require.Nil(b, pdf, "not yet")
 			pass(time.Second)
-			pdf, err = b.cdek.FetchLabel(b.Context(), job)
+			pdf, err = b.cdek.FetchLabel(b.Context(), job, paper)
 			require.NoError(b, err)
 			require.Contains(b, string(pdf), "%PDF-")
 			require.Contains(b, string(pdf), made.Ref.TrackingNumber)
 			pass(time.Hour)
-			_, err = b.cdek.FetchLabel(b.Context(), job)
-			require.Equal(b, domain.ClassRetryable, domain.ClassOf(err), "ask for it again")
+			_, err = b.cdek.FetchLabel(b.Context(), job, paper)
+			require.Equal(b, domain.ClassNotFound, domain.ClassOf(err), "ask for it again")
 		}
-		_, err = b.cdek.RequestLabel(b.Context(), made.Ref, "sticker")
+		_, err = b.cdek.RequestLabel(b.Context(), []domain.ShipmentRef{made.Ref}, domain.Paper{Kind: "sticker"})
 		require.Equal(b, domain.ClassUnsupported, domain.ClassOf(err))
 	})
 }
@@ -421,7 +444,7 @@ func TestHooksAreOrderedAndHeard(t *testing.T) {
 		Travel: sandbox.Journey,
 		Deliver: func(_ context.Context, url string, body []byte) (int, error) {
 			require.Equal(t, "https://shop.example/hooks/cdek/t", url)
-			got, err := b.cdek.ParseHook(body)
+			got, err := b.cdek.ParseHook(domain.HookMessage{Body: body})
 			require.NoError(t, err)
 			heard = append(heard, got...)
 			return 200, nil
@@ -434,7 +457,7 @@ func TestHooksAreOrderedAndHeard(t *testing.T) {
 			require.Contains(b, active, "ORDER_STATUS")
 		}
 		require.Equal(b, 5, b.Calls("POST /v2/webhooks"))
-		b.DisturbHooks(true, nil)
+		b.Behave(sandbox.Habits{Repeat: true})
 		ref := b.book("A-1").Ref
 		for range 20 {
 			pass(time.Second)
@@ -451,5 +474,17 @@ func TestHooksAreOrderedAndHeard(t *testing.T) {
 		for _, ev := range b.track(ref).Events[1:] { // ACCEPTED is not told
 			require.Equal(b, 2, seen[ev.ID], "the hint and the look name %s alike", ev.Code)
 		}
+	})
+}
+
+// A server that moves takes its subscriptions along, and leaves those of others alone.
+func TestHooksOfOurOldAddressAreEnded(t *testing.T) {
+	onBench(t, sandbox.Options{}, func(b *bench) {
+		for _, url := range []string{"https://other.example/hooks/cdek/o", "https://old.example/hooks/cdek/t", "https://new.example/hooks/cdek/t"} {
+			_, err := b.cdek.EnsureHooks(b.Context(), url)
+			require.NoError(b, err)
+		}
+		require.Equal(b, 5, b.Calls("DELETE /v2/webhooks/{id}"))
+		require.Equal(b, 15, b.Calls("POST /v2/webhooks"))
 	})
 }

@@ -82,7 +82,7 @@ func TestHooksOfTheSamples(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := New(Config{}).ParseHook(sample(t, name))
+			got, err := New(Config{}).ParseHook(domain.HookMessage{Body: sample(t, name)})
 			require.NoError(t, err)
 			require.Len(t, got, 1)
 			h := got[0]
@@ -122,7 +122,7 @@ func TestSpellingsAreOneEvent(t *testing.T) {
 	} {
 		polled := told{Code: pair[0], At: "2026-03-05T13:00:00+03:00", City: "Казань"}.scan(t, false, false)
 		hook := fmt.Sprintf(`{"type":"ORDER_STATUS","uuid":"u","attributes":{"code":%q,"status_date_time":"2026-03-05T10:00:00+0000","city_name":"Казань"}}`, pair[1])
-		got, err := New(Config{}).ParseHook([]byte(hook))
+		got, err := New(Config{}).ParseHook(domain.HookMessage{Body: []byte(hook)})
 		require.NoError(t, err)
 		require.Equal(t, polled.ID, got[0].Event.ID)
 		require.Equal(t, polled.Status, got[0].Event.Status)
@@ -239,7 +239,7 @@ func FuzzAnswers(f *testing.F) {
 	}
 	c := New(Config{})
 	f.Fuzz(func(t *testing.T, data []byte) {
-		hooks, _ := c.ParseHook(data)
+		hooks, _ := c.ParseHook(domain.HookMessage{Body: data})
 		for _, h := range hooks {
 			checkEvents(t, []domain.CarrierEvent{h.Event})
 		}
@@ -265,7 +265,7 @@ func FuzzAnswers(f *testing.F) {
 			}
 		}
 		decodePoint(n)
-		decodeCity(n)
+		decodeCities(n)
 		decodeListed(n)
 		_, _ = decodeLabel(n)
 		_ = fault(n).Error()

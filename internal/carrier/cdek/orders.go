@@ -1,7 +1,9 @@
 package cdek
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -10,32 +12,73 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// CreateShipment books. CDEK has no key of idempotency, so the order's name is looked
-// up before every attempt and after one whose answer was lost. A second order of the
-// same name, should a look-up miss the first, is rejected by CDEK itself, and
-// TrackShipment then finds the first.
+// CreateShipment hands an order in, once. Of a shop's orders CDEK keeps our name, and
+// rejects a second one of the same name, at once or later; of others it does not.
 func (c *Carrier) CreateShipment(ctx context.Context, r domain.ShipmentRequest) (domain.ShipmentSnapshot, error) {
-	found, err := c.byReference(ctx, r.ClientRef)
-	if domain.ClassOf(err) != domain.ClassNotFound {
-		return found, err
-	}
 	r.From, r.Sender = c.sender(r.From, r.Sender)
-	from, to, err := c.cities.Ends(ctx, r.From, r.To)
+	body, err := c.encode(ctx, r)
 	if err != nil {
 		return domain.ShipmentSnapshot{}, err
 	}
-	made, err := c.client.JSON(ctx, carrier.Post("create", "/orders", encodeOrder(r, c.cfg.Freight, from, to)))
-	if domain.ClassOf(err) == domain.ClassRetryable {
-		if found, lookup := c.byReference(ctx, r.ClientRef); lookup == nil {
-			return found, nil
+	made, err := c.client.JSON(ctx, carrier.Post("create", "/orders", body))
+	if err == nil && made.Text("entity", "uuid") == "" { // whatever the status was
+		e := fault(made)
+		e.Carrier, e.Message, e.Unsent = Code, cmp.Or(e.Message, "its answer names no order"), e.Code != ""
+		if e.Class == "" {
+			e.Class = domain.ClassRetryable
+			if e.Unsent {
+				e.Class, e.Refused = domain.ClassValidation, true
+			}
 		}
+		err = e
 	}
 	if err != nil {
-		return domain.ShipmentSnapshot{}, err
+		return refused(err, r.ClientRef)
 	}
 	snap := decodeOrder(made)
 	snap.Ref.ClientRef, snap.Tariff = r.ClientRef, r.Tariff
 	return snap, nil
+}
+
+// refused tells what an answer other than a new order means: CDEK's own words refuse the
+// booking, anything else says nothing about it.
+func refused(err error, ref string) (domain.ShipmentSnapshot, error) {
+	e, ok := errors.AsType[*domain.CarrierError](err)
+	if !ok {
+		return domain.ShipmentSnapshot{}, err
+	}
+	if nameTaken(domain.CarrierMessage{Code: e.Code}) {
+		return domain.ShipmentSnapshot{Duplicate: true, Ref: domain.ShipmentRef{ClientRef: ref, Phase: domain.PhasePending}}, nil
+	}
+	return domain.ShipmentSnapshot{}, e
+}
+
+// CheckShipment returns what is wrong with a booking as far as can be seen without asking.
+func (c *Carrier) CheckShipment(r domain.ShipmentRequest) error {
+	_, err := encodeOrder(r, c.cfg.Freight, 0, 0)
+	return err
+}
+
+// encode writes a booking, once the codes of its cities are known.
+func (c *Carrier) encode(ctx context.Context, r domain.ShipmentRequest) (carrier.Body, error) {
+	from, to, err := c.ends(ctx, r.From, r.To)
+	if err != nil {
+		return nil, err
+	}
+	body, err := encodeOrder(r, c.cfg.Freight, from, to)
+	return body, c.invalid(err)
+}
+
+// ends returns the codes of both ends' cities. Whatever the directory fails with, nothing
+// was sent, and nothing refused but a name of which nobody can tell what town it means.
+func (c *Carrier) ends(ctx context.Context, a, b domain.Stop) (from, to int, err error) {
+	from, to, err = c.cities.Ends(ctx, a, b)
+	if e, ok := errors.AsType[*domain.CarrierError](err); ok {
+		told := *e
+		told.Carrier, told.Unsent, told.Refused = Code, true, len(e.Candidates) > 0
+		err = &told
+	}
+	return from, to, err
 }
 
 // sender fills in who sends and from where, when the order does not say.
@@ -49,16 +92,21 @@ func (c *Carrier) sender(from domain.Stop, who *domain.Customer) (domain.Stop, *
 	return from, who
 }
 
-// byReference finds an order by the name that we gave it; an answer about another is none.
-func (c *Carrier) byReference(ctx context.Context, ref string) (domain.ShipmentSnapshot, error) {
-	n, err := c.order(ctx, domain.ShipmentRef{ClientRef: ref})
-	if err == nil && n.Text("entity", "number") != ref {
-		err = c.client.Fail(domain.ClassNotFound, "it knows no order of the number "+ref)
+// FindShipment finds an order by the name that we gave it. An answer about another is
+// none, and so is one about an order that was rejected because the name is taken.
+func (c *Carrier) FindShipment(ctx context.Context, ref domain.ShipmentRef) (domain.ShipmentSnapshot, error) {
+	n, err := c.order(ctx, domain.ShipmentRef{ClientRef: ref.ClientRef})
+	var snap domain.ShipmentSnapshot
+	if err == nil {
+		snap = decodeOrder(n)
+	}
+	if err == nil && (snap.Ref.ClientRef != ref.ClientRef || snap.Duplicate) {
+		err = c.client.Fail(domain.ClassNotFound, "it knows no order of the number "+ref.ClientRef)
 	}
 	if err != nil {
 		return domain.ShipmentSnapshot{}, err
 	}
-	return decodeOrder(n), nil
+	return snap, nil
 }
 
 // order reads an order by the best of its names.
@@ -89,23 +137,16 @@ func (c *Carrier) TrackShipment(ctx context.Context, ref domain.ShipmentRef) (do
 		return domain.ShipmentSnapshot{}, err
 	}
 	snap := decodeOrder(n)
-	if snap.Ref.Phase == domain.PhaseRejected && slices.ContainsFunc(snap.Errors, nameTaken) {
-		// By our own order, of which no answer reached us.
-		if first, err := c.byReference(ctx, snap.Ref.ClientRef); err == nil && first.Ref.ID != snap.Ref.ID {
-			snap = first
-		}
-	}
 	for _, rel := range n.At("related_entities").List() {
 		if rel.Text("type") != "return_order" || rel.Text("uuid") == "" {
 			continue
 		}
-		back, err := c.order(ctx, domain.ShipmentRef{ID: rel.Text("uuid")})
-		if err != nil && domain.ClassOf(err) != domain.ClassNotFound {
-			return domain.ShipmentSnapshot{}, err
+		// What is not told of the way back today, be it forbidden, is told at a later look.
+		if back, err := c.order(ctx, domain.ShipmentRef{ID: rel.Text("uuid")}); err == nil {
+			snap.Events = append(snap.Events, events(back.At("entity"), true, snap.Reverse)...)
 		}
-		snap.Events = append(snap.Events, events(back.At("entity"), true, snap.Reverse)...)
 	}
-	snap.Events = carrier.Timeline(snap.Events, statuses)
+	snap.Events = carrier.Timeline(snap.Events, statuses, statuses.Rank("POSTOMAT_RECEIVED"))
 	c.client.CountUnknown(snap.Events...)
 	return snap, nil
 }
@@ -114,37 +155,60 @@ func nameTaken(m domain.CarrierMessage) bool {
 	return classOf(m.Code) == domain.ClassConflict
 }
 
-// CancelShipment deletes an order that has not moved, which is free, and otherwise
-// refuses it in the recipient's name: it comes back, and its way there is charged.
-func (c *Carrier) CancelShipment(ctx context.Context, ref domain.ShipmentRef) (domain.CancelOutcome, error) {
+// CancelTerms looks where an order is: deleting one that has not moved is free. One that
+// has moved can be refused in the recipient's name: it comes back, and CDEK charges its
+// way without saying beforehand how much.
+func (c *Carrier) CancelTerms(ctx context.Context, ref domain.ShipmentRef) (domain.CancelTerms, error) {
 	snap, err := c.TrackShipment(ctx, ref)
+	if err != nil {
+		return domain.CancelTerms{}, err
+	}
+	return termsOf(snap), nil
+}
+
+func termsOf(snap domain.ShipmentSnapshot) domain.CancelTerms {
+	switch {
+	case !snap.Ref.Phase.Live():
+		return domain.CancelTerms{Kind: domain.CancelEnded, Detail: "there is nothing to deliver: " + snap.Text}
+	case snap.Status == "NOT_DELIVERED":
+		return domain.CancelTerms{Kind: domain.CancelImpossible, Detail: "it was not handed over and comes back"}
+	case statuses.Rank(snap.Status) >= statuses.Rank("POSTOMAT_RECEIVED"):
+		return domain.CancelTerms{Kind: domain.CancelImpossible, Detail: "it has been handed over: " + snap.Text}
+	case statuses.Between(snap.Events, "RECEIVED_AT_SHIPMENT_WAREHOUSE", "REMOVED"):
+		return domain.CancelTerms{Kind: domain.CancelUnknown, Detail: "it has moved: it can be refused in the recipient's name, comes back, and CDEK charges its way"}
+	}
+	return domain.CancelTerms{Kind: domain.CancelFree, Detail: "it has not moved"}
+}
+
+// CancelShipment deletes an order on free terms and refuses it on others.
+func (c *Carrier) CancelShipment(ctx context.Context, ref domain.ShipmentRef, agreed domain.CancelTerms) (domain.CancelOutcome, error) {
+	n, err := c.order(ctx, ref)
 	if err != nil {
 		return domain.CancelOutcome{}, err
 	}
-	switch {
-	case !snap.Ref.Phase.Live():
-		return domain.CancelOutcome{Result: domain.CancelDone, Detail: "there is nothing to deliver: " + snap.Text}, nil
-	case snap.Status == "NOT_DELIVERED":
-		return domain.CancelOutcome{Result: domain.CancelWillReturn, Costs: true, Price: snap.Price, Detail: "it was not handed over and comes back"}, nil
-	case statuses.Rank(snap.Status) >= statuses.Rank("POSTOMAT_RECEIVED"):
-		return domain.CancelOutcome{Result: domain.CancelImpossible, Detail: "it has been handed over: " + snap.Text}, nil
-	}
+	snap := decodeOrder(n)
+	now := termsOf(snap)
 	path := "/orders/" + url.PathEscape(snap.Ref.ID)
-	if !statuses.Between(snap.Events, "RECEIVED_AT_SHIPMENT_WAREHOUSE", "REMOVED") { // it has not moved
-		_, err := c.client.Do(ctx, carrier.Call{Op: "delete", Method: http.MethodDelete, Path: path, Safe: true})
-		switch domain.ClassOf(err) {
-		case "":
-			return domain.CancelOutcome{Result: domain.CancelPending, Detail: "its deletion was asked for, which costs nothing"}, nil
-		case domain.ClassConflict: // it has moved after all
-		default:
-			return domain.CancelOutcome{}, err
-		}
+	switch {
+	case now.Kind == domain.CancelEnded:
+		return domain.CancelOutcome{Result: domain.CancelDone, Detail: now.Detail}, nil
+	case agreed.Kind.Costs() && (snap.Status == "NOT_DELIVERED" || underWay(n, "CREATE_REFUSAL")): // of which no answer came
+		return domain.CancelOutcome{Result: domain.CancelWillReturn}, nil
+	case now.Kind != agreed.Kind:
+		return domain.CancelOutcome{}, c.client.Fail(domain.ClassConflict, now.Detail)
+	case agreed.Kind.Costs():
+		_, err = c.client.Do(ctx, carrier.Post("refuse", path+"/refusal", nil))
+		return domain.CancelOutcome{Result: domain.CancelWillReturn}, err
+	case underWay(n, "DELETE"):
+		return domain.CancelOutcome{Result: domain.CancelPending}, nil
 	}
-	if _, err := c.client.Do(ctx, carrier.Post("refuse", path+"/refusal", nil)); err != nil {
-		return domain.CancelOutcome{}, err
-	}
-	return domain.CancelOutcome{
-		Result: domain.CancelWillReturn, Costs: true, Price: snap.Price,
-		Detail: "it had moved, so it was refused in the recipient's name: it comes back, and CDEK charges its way",
-	}, nil
+	_, err = c.client.Do(ctx, carrier.Call{Op: "delete", Method: http.MethodDelete, Path: path, Safe: true})
+	return domain.CancelOutcome{Result: domain.CancelPending, Detail: "its deletion was asked for, which costs nothing"}, err
+}
+
+// underWay says whether a request of the kind is being worked on, or has succeeded.
+func underWay(n carrier.Node, kind string) bool {
+	return slices.ContainsFunc(n.At("requests").List(), func(q carrier.Node) bool {
+		return q.Text("type") == kind && q.Text("state") != "INVALID"
+	})
 }

@@ -1,6 +1,7 @@
 package cdek
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"fmt"
@@ -18,7 +19,7 @@ import (
 // door unless an office or locker is named.
 func (c *Carrier) Quote(ctx context.Context, r domain.QuoteRequest) ([]domain.Quote, error) {
 	r.From, _ = c.sender(r.From, nil)
-	from, to, err := c.cities.Ends(ctx, r.From, r.To)
+	from, to, err := c.ends(ctx, r.From, r.To)
 	if err != nil {
 		return nil, err
 	}
@@ -63,25 +64,39 @@ func (c *Carrier) Quote(ctx context.Context, r domain.QuoteRequest) ([]domain.Qu
 	return quotes, err
 }
 
-// city asks for the code of a city by its name, an office in it, or a place.
-func (c *Carrier) city(ctx context.Context, name, office string, at *domain.Point) (int, error) {
-	path, q := "/location/cities", url.Values{"city": {name}, "size": {"1"}, "page": {"0"}}
-	switch {
-	case office != "":
-		path, q = "/deliverypoints", url.Values{"code": {office}, "type": {"ALL"}}
-	case at != nil:
-		path, q = "/location/coordinates", url.Values{"latitude": {fmt.Sprint(at.Lat)}, "longitude": {fmt.Sprint(at.Lon)}}
+// city asks the directory for towns.
+func (c *Carrier) city(ctx context.Context, q carrier.CityQuery) ([]carrier.City, error) {
+	path, filter := "/location/cities", url.Values{"size": {"100"}, "page": {"0"}, "country_codes": {cmp.Or(q.Country, "RU")}}
+	for name, value := range map[string]string{"city": q.Name, "postal_code": q.Postcode} {
+		if value != "" {
+			filter.Set(name, value)
+		}
 	}
-	n, err := c.client.JSON(ctx, carrier.Get("city", path, q))
-	return decodeCity(n), err
+	switch {
+	case q.Office != "":
+		path, filter = "/deliverypoints", url.Values{"code": {q.Office}, "type": {"ALL"}}
+	case q.At != nil:
+		path, filter = "/location/coordinates", url.Values{"latitude": {fmt.Sprint(q.At.Lat)}, "longitude": {fmt.Sprint(q.At.Lon)}}
+	}
+	n, err := c.client.JSON(ctx, carrier.Get("city", path, filter))
+	return decodeCities(n), err
 }
 
-// decodeCity reads a city, the first of a list of them, or the city of an office.
-func decodeCity(n carrier.Node) int {
-	if list := n.List(); len(list) > 0 {
-		n = list[0]
+// decodeCities reads towns, one of them, or the towns of offices.
+func decodeCities(n carrier.Node) []carrier.City {
+	list := n.List()
+	if len(list) == 0 {
+		list = []carrier.Node{n}
 	}
-	return cmp.Or(n.Int("location", "city_code"), n.Int("code"))
+	var out []carrier.City
+	for _, one := range list {
+		if code := cmp.Or(one.Int("location", "city_code"), one.Int("code")); code > 0 {
+			out = append(out, carrier.City{
+				Code: code, Name: cmp.Or(one.Text("city"), one.Text("location", "city")), Region: one.Text("region"), SubRegion: one.Text("sub_region"),
+			})
+		}
+	}
+	return out
 }
 
 // Points lists offices and lockers, the nearest first where a place is named. Without
@@ -130,27 +145,34 @@ func decodePoint(n carrier.Node) domain.DeliveryPoint {
 var papers = map[domain.LabelKind]string{domain.LabelBarcode: "/print/barcodes", domain.LabelWaybill: "/print/orders"}
 
 // RequestLabel has a paper printed; printing it twice does no harm.
-func (c *Carrier) RequestLabel(ctx context.Context, ref domain.ShipmentRef, kind domain.LabelKind) (domain.LabelJob, error) {
-	path, known := papers[kind]
+func (c *Carrier) RequestLabel(ctx context.Context, refs []domain.ShipmentRef, p domain.Paper) (string, error) {
+	path, known := papers[p.Kind]
 	if !known {
-		return domain.LabelJob{}, domain.Unsupported(Code, "printing a "+string(kind))
+		return "", domain.Unsupported(Code, "printing a "+string(p.Kind))
 	}
-	orders := []carrier.Body{{"order_uuid": ref.ID}}
-	if ref.ID == "" {
-		orders = []carrier.Body{{"cdek_number": ref.TrackingNumber}}
+	var orders []carrier.Body
+	for _, ref := range refs {
+		if ref.ID == "" {
+			orders = append(orders, carrier.Body{"cdek_number": ref.TrackingNumber})
+		} else {
+			orders = append(orders, carrier.Body{"order_uuid": ref.ID})
+		}
 	}
 	body := carrier.Body{"orders": orders, "copy_count": 1}
-	if kind == domain.LabelBarcode {
-		body["format"] = "A6"
+	if p.Kind == domain.LabelBarcode {
+		body["format"] = cmp.Or(p.Format, "A6")
 	}
 	n, err := c.client.JSON(ctx, carrier.Call{Op: "print", Method: http.MethodPost, Path: path, Body: body, Safe: true})
-	return domain.LabelJob{ID: n.Text("entity", "uuid"), Kind: kind}, err
+	if err == nil && n.Text("entity", "uuid") == "" {
+		err = c.client.Fail(domain.ClassRetryable, "it did not take the paper")
+	}
+	return n.Text("entity", "uuid"), err
 }
 
 // FetchLabel downloads a paper once it is printed. The link of the answer is not
 // followed: it may be plain http, and the token goes to CDEK's own address only.
-func (c *Carrier) FetchLabel(ctx context.Context, job domain.LabelJob) ([]byte, error) {
-	path := papers[job.Kind] + "/" + url.PathEscape(job.ID)
+func (c *Carrier) FetchLabel(ctx context.Context, id string, p domain.Paper) ([]byte, error) {
+	path := papers[p.Kind] + "/" + url.PathEscape(id)
 	n, err := c.client.JSON(ctx, carrier.Get("printed", path, nil))
 	if err != nil {
 		return nil, err
@@ -158,7 +180,11 @@ func (c *Carrier) FetchLabel(ctx context.Context, job domain.LabelJob) ([]byte, 
 	if ready, err := decodeLabel(n); !ready || err != nil {
 		return nil, err
 	}
-	return c.client.Do(ctx, carrier.Get("download", path+".pdf", nil))
+	pdf, err := c.client.Do(ctx, carrier.Get("download", path+".pdf", nil))
+	if err == nil && !bytes.HasPrefix(pdf, []byte("%PDF")) {
+		return nil, c.client.Fail(domain.ClassRetryable, "what it printed is no PDF")
+	}
+	return pdf, err
 }
 
 // decodeLabel says whether a paper is ready, or why it never will be: ask for it again.
@@ -170,13 +196,13 @@ func decodeLabel(n carrier.Node) (ready bool, err error) {
 	if !seen["INVALID"] && !seen["REMOVED"] { // links live for an hour
 		return seen["READY"], nil
 	}
-	e := &domain.CarrierError{Carrier: Code, Class: domain.ClassRetryable, Message: "the paper is not there any more"}
+	e := &domain.CarrierError{Carrier: Code, Message: "the paper is not there any more"}
 	for _, q := range n.At("requests").List() {
 		if told := q.At("errors").List(); len(told) > 0 {
 			e = refusal(told[0])
-			e.Class = domain.ErrorClass(max(string(e.Class), string(domain.ClassRetryable)))
 		}
 	}
+	e.Class = domain.ClassNotFound
 	return false, e
 }
 
@@ -184,8 +210,8 @@ func decodeLabel(n carrier.Node) (ready bool, err error) {
 // allow all of them at a time.
 var wantedHooks = []string{"ORDER_STATUS", "ORDER_MODIFIED", "DELIV_PROBLEM", "COURIER_INFO", "PREALERT_CLOSED"}
 
-// EnsureHooks subscribes to what is not subscribed yet. Only a refused ORDER_STATUS is
-// an error.
+// EnsureHooks subscribes to what is not subscribed yet, after it has ended what goes to
+// an address that was ours before. Only a refused ORDER_STATUS is an error.
 func (c *Carrier) EnsureHooks(ctx context.Context, target string) ([]string, error) {
 	n, err := c.client.JSON(ctx, carrier.Get("hooks", "/webhooks", nil))
 	if err != nil {
@@ -193,8 +219,14 @@ func (c *Carrier) EnsureHooks(ctx context.Context, target string) ([]string, err
 	}
 	var active []string
 	for _, s := range n.List() {
-		if s.Text("url") == target {
+		switch at := s.Text("url"); {
+		case at == target:
 			active = append(active, s.Text("type"))
+		case carrier.SameHook(at, target):
+			gone := carrier.Call{Op: "unsubscribe", Method: http.MethodDelete, Path: "/webhooks/" + url.PathEscape(s.Text("uuid")), Safe: true}
+			if _, err := c.client.Do(ctx, gone); err != nil && domain.ClassOf(err) != domain.ClassNotFound {
+				return nil, err
+			}
 		}
 	}
 	return carrier.Subscribe(ctx, wantedHooks, active, func(ctx context.Context, kind string) error {
@@ -203,9 +235,12 @@ func (c *Carrier) EnsureHooks(ctx context.Context, target string) ([]string, err
 	})
 }
 
+// VerifyHook accepts everything: CDEK signs nothing, and what it tells is only a hint.
+func (c *Carrier) VerifyHook(domain.HookMessage) error { return nil }
+
 // ParseHook decodes what CDEK posted.
-func (c *Carrier) ParseHook(raw []byte) ([]domain.CarrierHook, error) {
-	return c.client.ParseHooks(raw, decodeHook)
+func (c *Carrier) ParseHook(h domain.HookMessage) ([]domain.CarrierHook, error) {
+	return c.client.ParseHooks(h.Body, decodeHook)
 }
 
 // Affected returns the shipments of a hint; of one about a paper, those that it lists.

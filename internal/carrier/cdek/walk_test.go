@@ -94,7 +94,7 @@ func run(t require.TestingT, c *cdek.Carrier, hints []string) (domain.Status, []
 	o := newOrder(t)
 	var lines []string
 	for _, raw := range hints {
-		hooks, err := c.ParseHook([]byte(raw))
+		hooks, err := c.ParseHook(domain.HookMessage{Body: []byte(raw)})
 		require.NoError(t, err)
 		for _, ev := range observe(o, []domain.CarrierEvent{hooks[0].Event}) {
 			if ev.Type != domain.EventException && ev.Data["source_id"] != nil {
@@ -118,7 +118,7 @@ func TestRetractionLeavesTheStatus(t *testing.T) {
 	require.Len(t, lines, 3, "both reports in the history, one line in the shipment's timeline: %v", lines)
 	o := newOrder(t)
 	for _, deleted := range []bool{false, true} {
-		hooks, err := c.ParseHook(fmt.Appendf(nil, hint, deleted))
+		hooks, err := c.ParseHook(domain.HookMessage{Body: fmt.Appendf(nil, hint, deleted)})
 		require.NoError(t, err)
 		observe(o, []domain.CarrierEvent{hooks[0].Event})
 	}

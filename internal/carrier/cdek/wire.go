@@ -2,10 +2,7 @@ package cdek
 
 import (
 	"cmp"
-	"encoding/json"
-	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -22,10 +19,10 @@ func decodeOrder(n carrier.Node) domain.ShipmentSnapshot {
 		Reverse:  e.True("is_reverse") || e.True("is_client_return"),
 		Expected: expected(n), Price: price(e), Warnings: carrier.Remarks(n.At("warnings")), Errors: carrier.Remarks(n.At("errors")),
 	}
-	s.Events = carrier.Timeline(events(e, e.True("is_return"), s.Reverse), statuses)
+	s.Events = carrier.Timeline(events(e, e.True("is_return"), s.Reverse), statuses, statuses.Rank("POSTOMAT_RECEIVED"))
 	created, deleted := "", false
 	for _, q := range n.At("requests").List() {
-		if kind := q.Text("type"); strings.HasPrefix(kind, "CREATE") && kind != "CREATE_REFUSAL" {
+		if kind := q.Text("type"); kind == "CREATE" {
 			created = q.Text("state")
 			s.Errors = append(s.Errors, carrier.Remarks(q.At("errors"))...)
 		} else { // what fails later leaves the order
@@ -46,6 +43,9 @@ func decodeOrder(n carrier.Node) domain.ShipmentSnapshot {
 	default:
 		s.Ref.Phase = domain.PhaseRegistered
 	}
+	if s.Ref.Phase == domain.PhaseRejected && slices.ContainsFunc(s.Errors, nameTaken) {
+		s.Duplicate = true
+	}
 	return s
 }
 
@@ -64,14 +64,14 @@ func events(e carrier.Node, isReturn, reverse bool) []domain.CarrierEvent {
 			ID: carrier.EventID(id, "DELAY", at, text), Kind: domain.CarrierProblem, Code: "DELAY", Text: text, Detail: "delay", OccurredAt: at,
 		})
 	}
-	for _, st := range e.At("statuses").List() {
+	scans := carrier.OldestFirst(carrier.Each(e.At("statuses"), func(st carrier.Node) domain.CarrierEvent {
 		ev := scan(id, isReturn, reverse, st, "")
 		if ev.Status == domain.StatusDeliveryFailed {
 			carrier.Explain(&ev, obstacles)
 		}
-		out = append(out, ev)
-	}
-	return out
+		return ev
+	}), statuses)
+	return append(out, scans...)
 }
 
 // scan reads one status of the parcel that has the id, in the words of polling or of
@@ -220,6 +220,7 @@ func decodeQuotes(n carrier.Node, code string, now time.Time) ([]domain.Quote, e
 	if told := n.At("errors").List(); len(told) > 0 { // also with a status of 200
 		e := refusal(told[0])
 		e.Class = cmp.Or(e.Class, domain.ClassValidation)
+		e.Unsent, e.Refused = true, e.Class == domain.ClassValidation
 		return nil, e
 	}
 	// The calculator now and then has nothing to say where it had a minute ago.
@@ -228,84 +229,3 @@ func decodeQuotes(n carrier.Node, code string, now time.Time) ([]domain.Quote, e
 
 // ends are the words for a way's ends in the names of tariffs.
 var ends = strings.NewReplacer("дверь", "door", "склад", "office", "постамат", "locker")
-
-// maxRows is how many rows of goods a parcel may list.
-const maxRows = 126
-
-// place writes an end of the way; city is CDEK's code of it, zero when unknown.
-func place(s domain.Stop, city int) carrier.Body {
-	b := carrier.Body{"code": city, "postal_code": s.Postcode, "address": carrier.Clip(s.Address, 255)}
-	if carrier.Number(s.City) == 0 {
-		b["city"] = s.City
-	}
-	if p := s.Location; p != nil {
-		b["longitude"], b["latitude"] = p.Lon, p.Lat
-		if s.Address == "" { // required, and better than nothing
-			b["address"] = fmt.Sprintf("%.6f, %.6f", p.Lat, p.Lon)
-		}
-	}
-	return b
-}
-
-// parcels writes packages; numbered where they are booked.
-func parcels(in []domain.Package, numbered bool) []carrier.Body {
-	var out []carrier.Body
-	for i, p := range carrier.Boxes(in) {
-		b := carrier.Body{"weight": p.WeightG, "length": p.LengthCm, "width": p.WidthCm, "height": p.HeightCm}
-		if numbered {
-			b["number"] = strconv.Itoa(i + 1)
-		}
-		out = append(out, b)
-	}
-	return out
-}
-
-// encodeOrder writes a booking; from and to are the codes of the cities.
-func encodeOrder(r domain.ShipmentRequest, freight bool, from, to int) carrier.Body {
-	boxes := parcels(r.Packages, true)
-	b := carrier.Body{
-		"type": 1, "number": r.ClientRef, "tariff_code": carrier.Number(r.Tariff), "comment": carrier.Clip(r.Comment, 255),
-		"shipment_point": r.From.Point, "delivery_point": r.To.Point, "recipient": person(r.Recipient), "packages": boxes,
-	}
-	if r.Sender != nil && r.Sender.Name != "" {
-		b["sender"] = person(*r.Sender)
-	}
-	if r.From.Point == "" { // an office excludes a place
-		b["from_location"] = place(r.From, from)
-	}
-	if r.To.Point == "" {
-		b["to_location"] = place(r.To, to)
-	}
-	if freight {
-		b["type"], boxes[0]["comment"] = 2, carrier.Contents(r.Items)
-		return b
-	}
-	for i, box := range boxes { // a shop must list what every parcel holds
-		goods := r.Items
-		if i > 0 {
-			goods = nil
-		}
-		box["items"] = rows(carrier.Goods(goods, box["weight"].(int), "RUB", maxRows))
-	}
-	return b
-}
-
-func person(c domain.Customer) carrier.Body {
-	b := carrier.Body{"name": c.Name, "email": c.Email}
-	if c.Phone != "" {
-		b["phones"] = []carrier.Body{{"number": c.Phone}}
-	}
-	return b
-}
-
-// rows lists goods, which are paid for.
-func rows(goods []domain.Item) []carrier.Body {
-	var out []carrier.Body
-	for _, it := range goods {
-		out = append(out, carrier.Body{
-			"name": it.Name, "ware_key": it.SKU, "cost": carrier.FormatMoney(*it.Price), "payment": carrier.Body{"value": json.Number("0")},
-			"weight": it.WeightG, "amount": it.Quantity,
-		})
-	}
-	return out
-}

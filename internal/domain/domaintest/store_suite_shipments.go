@@ -11,6 +11,9 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
+// account is the usual contract with a carrier.
+func account(carrier string) domain.CarrierAccount { return domain.CarrierAccount{Carrier: carrier} }
+
 // ship books a shipment of an order under a client reference, due at once.
 func (s storeSuite) ship(t *testing.T, o *domain.Order, carrier, ref string) {
 	t.Helper()
@@ -19,7 +22,7 @@ func (s storeSuite) ship(t *testing.T, o *domain.Order, carrier, ref string) {
 		events, err := ch.Order.Book(domain.Shipment{Carrier: carrier, Phase: domain.PhasePending}, false, by(start))
 		ch.Add(events...)
 		ch.Shipment = &domain.ShipmentJob{
-			OrderID: o.ID, Carrier: carrier, Ref: domain.ShipmentRef{ClientRef: ref}, Due: start, Since: start,
+			OrderID: o.ID, Account: account(carrier), Ref: domain.ShipmentRef{ClientRef: ref}, Due: start, Since: start,
 			Booking: &domain.Booking{Tariff: "cheapest", Packages: []domain.Package{{WeightG: 700}}},
 		}
 		return err
@@ -34,7 +37,7 @@ func (s storeSuite) learn(t *testing.T, o *domain.Order, carrier string, ref dom
 		seen := ref
 		seen.Phase = domain.PhaseRegistered
 		ch.Add(ch.Order.LearnShipment(domain.ShipmentSnapshot{Ref: seen, Status: "X"}, by(start))...)
-		ch.Shipment = &domain.ShipmentJob{OrderID: o.ID, Carrier: carrier, Ref: ref}
+		ch.Shipment = &domain.ShipmentJob{OrderID: o.ID, Account: account(carrier), Ref: ref}
 		return nil
 	})
 	require.NoError(t, err)
@@ -50,7 +53,7 @@ func (s storeSuite) job(t *testing.T, o *domain.Order) *domain.ShipmentJob {
 
 func (s storeSuite) take(t *testing.T, carrier string, now, until time.Time, limit int) []domain.ShipmentJob {
 	t.Helper()
-	jobs, err := s.TakeShipments(t.Context(), carrier, now, until, limit)
+	jobs, err := s.TakeShipments(t.Context(), account(carrier), now, until, limit)
 	require.NoError(t, err)
 	return jobs
 }
@@ -62,7 +65,7 @@ var shipmentTests = map[string]func(*testing.T, storeSuite){
 		require.NoError(t, err)
 		require.Nil(t, none)
 		_, err = s.UpdateOrder(t.Context(), o.ID, func(ch *domain.Change) error {
-			ch.Shipment = &domain.ShipmentJob{OrderID: o.ID, Carrier: "acme"}
+			ch.Shipment = &domain.ShipmentJob{OrderID: o.ID, Account: account("acme")}
 			ch.Add(ch.Order.Note(domain.EventNotified, by(start), nil))
 			return errWanted
 		})
@@ -72,7 +75,7 @@ var shipmentTests = map[string]func(*testing.T, storeSuite){
 		require.Nil(t, none)
 		s.ship(t, o, "acme", "r1")
 		require.Equal(t, &domain.ShipmentJob{
-			OrderID: o.ID, Carrier: "acme", Ref: domain.ShipmentRef{ClientRef: "r1"}, Due: start, Since: start,
+			OrderID: o.ID, Account: account("acme"), Ref: domain.ShipmentRef{ClientRef: "r1"}, Due: start, Since: start,
 			Booking: &domain.Booking{Tariff: "cheapest", Packages: []domain.Package{{WeightG: 700}}},
 		}, s.job(t, o))
 		stored, err := s.Order(t.Context(), o.ID)
@@ -84,19 +87,56 @@ var shipmentTests = map[string]func(*testing.T, storeSuite){
 	"names are learnt, the rest stays": func(t *testing.T, s storeSuite) {
 		o := s.create(t, draft(), start)
 		s.ship(t, o, "acme", "r1")
-		sent, err := s.SendShipment(t.Context(), o.ID, "r1")
+		sent, err := s.SendShipment(t.Context(), o.ID, "r1", start)
 		require.NoError(t, err)
 		require.True(t, sent)
 		s.learn(t, o, "acme", domain.ShipmentRef{ID: "c1", TrackingNumber: "T1", ClientRef: "r1"})
 		j := s.job(t, o)
 		require.Equal(t, domain.ShipmentRef{ID: "c1", TrackingNumber: "T1", ClientRef: "r1"}, j.Ref)
-		require.True(t, j.Sent)
+		require.Equal(t, start, j.SentAt)
 		require.NotNil(t, j.Booking)
 		require.Equal(t, start, j.Due)
 		s.ship(t, o, "other", "r2")
 		j = s.job(t, o)
 		require.Equal(t, domain.ShipmentRef{ClientRef: "r2"}, j.Ref, "another booking begins anew")
-		require.False(t, j.Sent)
+		require.Zero(t, j.SentAt)
+	},
+	"the first answer's names are stored by themselves": func(t *testing.T, s storeSuite) {
+		o := s.create(t, draft(), start)
+		s.ship(t, o, "acme", "r1")
+		_, err := s.SendShipment(t.Context(), o.ID, "r1", start)
+		require.NoError(t, err)
+		ref := domain.ShipmentRef{ID: "c1", ClientRef: "r1", Sub: "behind", Version: "3", Cursor: "c"}
+		require.NoError(t, s.NameShipment(t.Context(), o.ID, ref, false))
+		require.Equal(t, ref, s.job(t, o).Ref)
+		require.Equal(t, start, s.job(t, o).SentAt)
+		require.NoError(t, s.NameShipment(t.Context(), o.ID, domain.ShipmentRef{ID: "c2", ClientRef: "r0"}, true))
+		require.Equal(t, ref, s.job(t, o).Ref, "of another booking")
+		require.NoError(t, s.NameShipment(t.Context(), o.ID, domain.ShipmentRef{ClientRef: "r1"}, true))
+		require.Equal(t, domain.ShipmentRef{ClientRef: "r1"}, s.job(t, o).Ref)
+		require.Zero(t, s.job(t, o).SentAt)
+	},
+	"an account's shipments are its own": func(t *testing.T, s storeSuite) {
+		o := s.create(t, draft(), start)
+		second := domain.CarrierAccount{Carrier: "acme", Name: "second"}
+		_, err := s.UpdateOrder(t.Context(), o.ID, func(ch *domain.Change) error {
+			events, err := ch.Order.Book(domain.Shipment{Carrier: "acme", Account: "second", Phase: domain.PhasePending}, false, by(start))
+			ch.Add(events...)
+			ch.Shipment = &domain.ShipmentJob{OrderID: o.ID, Account: second, Ref: domain.ShipmentRef{ID: "c1", ClientRef: "r1"}, Due: start, Since: start}
+			return err
+		})
+		require.NoError(t, err)
+		require.Empty(t, s.take(t, "acme", start, start.Add(time.Minute), 9))
+		n, err := s.HastenShipments(t.Context(), account("acme"), []domain.ShipmentRef{{ID: "c1"}}, start)
+		require.NoError(t, err)
+		require.Zero(t, n)
+		next, err := s.NextShipment(t.Context(), second)
+		require.NoError(t, err)
+		require.Equal(t, start, next)
+		jobs, err := s.TakeShipments(t.Context(), second, start, start.Add(time.Minute), 9)
+		require.NoError(t, err)
+		require.Len(t, jobs, 1)
+		require.Equal(t, second, jobs[0].Account)
 	},
 	"an order is found by its tracking number": func(t *testing.T, s storeSuite) {
 		o := s.create(t, draft(), start)
@@ -121,7 +161,7 @@ var shipmentTests = map[string]func(*testing.T, storeSuite){
 		taken := map[string]int{}
 		together(4, func(int) error {
 			for {
-				jobs, err := s.TakeShipments(t.Context(), "acme", start, until, 3)
+				jobs, err := s.TakeShipments(t.Context(), account("acme"), start, until, 3)
 				if err != nil || len(jobs) == 0 {
 					return err
 				}
@@ -143,17 +183,17 @@ var shipmentTests = map[string]func(*testing.T, storeSuite){
 		s.ship(t, o, "acme", "r1")
 		until := start.Add(time.Minute)
 		j := s.take(t, "acme", start, until, 10)[0]
-		j.Due, j.Since, j.Looks = start.Add(time.Hour), start.Add(time.Second), 4
+		j.Due, j.Since, j.Looks, j.FailingSince = start.Add(time.Hour), start.Add(time.Second), 4, start.Add(2*time.Second)
 		require.NoError(t, s.PutOffShipment(t.Context(), j, until))
 		require.Empty(t, s.take(t, "acme", until, until, 10))
-		next, err := s.NextShipment(t.Context(), "acme")
+		next, err := s.NextShipment(t.Context(), account("acme"))
 		require.NoError(t, err)
 		require.Equal(t, start.Add(time.Hour), next)
-		next, err = s.NextShipment(t.Context(), "other")
+		next, err = s.NextShipment(t.Context(), account("other"))
 		require.NoError(t, err)
 		require.True(t, next.IsZero())
 		again := s.take(t, "acme", start.Add(time.Hour), start.Add(2*time.Hour), 10)[0]
-		require.Equal(t, []any{j.Since, 4}, []any{again.Since, again.Looks})
+		require.Equal(t, []any{j.Since, 4, j.FailingSince}, []any{again.Since, again.Looks, again.FailingSince})
 		again.Due = time.Time{}
 		require.NoError(t, s.PutOffShipment(t.Context(), again, start.Add(2*time.Hour)))
 		require.Empty(t, s.take(t, "acme", start.AddDate(1, 0, 0), start.AddDate(2, 0, 0), 10), "never again")
@@ -166,20 +206,20 @@ var shipmentTests = map[string]func(*testing.T, storeSuite){
 		until := start.Add(time.Minute)
 		for _, ref := range []domain.ShipmentRef{{ID: "c1"}, {TrackingNumber: "T1"}, {ClientRef: "r1"}, {ID: "no", TrackingNumber: "T1"}} {
 			j := s.take(t, "acme", start, until, 10)[0]
-			n, err := s.HastenShipments(t.Context(), "acme", []domain.ShipmentRef{{ID: "other"}, {}, ref}, start)
+			n, err := s.HastenShipments(t.Context(), account("acme"), []domain.ShipmentRef{{ID: "other"}, {}, ref}, start)
 			require.NoError(t, err)
 			require.Equal(t, 1, n, "%+v", ref)
 			j.Due = start.Add(time.Hour)
 			require.NoError(t, s.PutOffShipment(t.Context(), j, until), "by who looked before the hint")
 			require.Equal(t, start, s.job(t, o).Due)
 		}
-		n, err := s.HastenShipments(t.Context(), "other", []domain.ShipmentRef{{ID: "c1"}}, start)
+		n, err := s.HastenShipments(t.Context(), account("other"), []domain.ShipmentRef{{ID: "c1"}}, start)
 		require.NoError(t, err)
 		require.Zero(t, n, "another carrier's")
 		j := s.take(t, "acme", start, until, 10)[0]
 		j.Due = time.Time{}
 		require.NoError(t, s.PutOffShipment(t.Context(), j, until))
-		n, err = s.HastenShipments(t.Context(), "acme", []domain.ShipmentRef{{ID: "c1"}}, start)
+		n, err = s.HastenShipments(t.Context(), account("acme"), []domain.ShipmentRef{{ID: "c1"}}, start)
 		require.NoError(t, err)
 		require.Zero(t, n, "what is over stays so")
 	},
@@ -191,9 +231,9 @@ var shipmentTests = map[string]func(*testing.T, storeSuite){
 			var sent, heard bool
 			errs := together(2, func(i int) (err error) {
 				if i == 0 {
-					sent, err = s.SendShipment(t.Context(), o.ID, ref)
+					sent, err = s.SendShipment(t.Context(), o.ID, ref, start)
 				} else {
-					heard, err = s.CancelShipment(t.Context(), o.ID, ref, true, start)
+					heard, err = s.CancelShipment(t.Context(), o.ID, ref, true, 0, start)
 				}
 				return err
 			})
@@ -202,22 +242,34 @@ var shipmentTests = map[string]func(*testing.T, storeSuite){
 			require.Equal(t, sent, heard, "who cancels knows whether the carrier may have heard of it")
 			j := s.job(t, o)
 			require.True(t, j.Cancelling)
-			again, err := s.SendShipment(t.Context(), o.ID, ref)
+			again, err := s.SendShipment(t.Context(), o.ID, ref, start)
 			require.NoError(t, err)
 			require.False(t, again)
-			_, err = s.CancelShipment(t.Context(), o.ID, ref, false, start)
+			_, err = s.CancelShipment(t.Context(), o.ID, ref, false, 0, start)
 			require.NoError(t, err)
-			again, err = s.SendShipment(t.Context(), o.ID, ref)
+			again, err = s.SendShipment(t.Context(), o.ID, ref, start)
 			require.NoError(t, err)
 			require.True(t, again, "not to be cancelled after all")
-			wrong, err := s.SendShipment(t.Context(), o.ID, "another")
+			wrong, err := s.SendShipment(t.Context(), o.ID, "another", start)
 			require.NoError(t, err)
 			require.False(t, wrong)
 		}
 	},
+	"cancelling holds to the order's version": func(t *testing.T, s storeSuite) {
+		o := s.create(t, draft(), start)
+		s.ship(t, o, "acme", "r1")
+		stored, err := s.Order(t.Context(), o.ID)
+		require.NoError(t, err)
+		_, err = s.CancelShipment(t.Context(), o.ID, "r1", true, stored.Version-1, start)
+		requireCode(t, domain.CodeVersionConflict, err)
+		require.False(t, s.job(t, o).Cancelling)
+		_, err = s.CancelShipment(t.Context(), o.ID, "r1", true, stored.Version, start)
+		require.NoError(t, err)
+		require.True(t, s.job(t, o).Cancelling)
+	},
 	"hints are kept until they are worked on": func(t *testing.T, s storeSuite) {
 		for i := range 3 {
-			h := domain.HookMessage{ID: fmt.Sprint("h", i), Carrier: "acme", ReceivedAt: start, Body: []byte("{\x00}")}
+			h := domain.HookMessage{ID: fmt.Sprint("h", i), Account: account("acme"), ReceivedAt: start, Header: map[string][]string{"X-Signature": {"s"}}, Query: "a=1", Body: []byte("{\x00}")}
 			require.NoError(t, s.KeepHook(t.Context(), h))
 			require.NoError(t, s.KeepHook(t.Context(), h), "twice is once")
 		}
@@ -225,7 +277,7 @@ var shipmentTests = map[string]func(*testing.T, storeSuite){
 		got, err := s.TakeHooks(t.Context(), start, until, 2)
 		require.NoError(t, err)
 		require.Len(t, got, 2)
-		require.Equal(t, domain.HookMessage{ID: "h0", Carrier: "acme", ReceivedAt: start, Body: []byte("{\x00}")}, got[0])
+		require.Equal(t, domain.HookMessage{ID: "h0", Account: account("acme"), ReceivedAt: start, Header: map[string][]string{"X-Signature": {"s"}}, Query: "a=1", Body: []byte("{\x00}")}, got[0])
 		require.NoError(t, s.DropHook(t.Context(), "h0"))
 		rest, err := s.TakeHooks(t.Context(), start, until, 9)
 		require.NoError(t, err)
@@ -235,16 +287,21 @@ var shipmentTests = map[string]func(*testing.T, storeSuite){
 		require.NoError(t, err)
 		require.Len(t, again, 2)
 	},
-	"papers are kept": func(t *testing.T, s storeSuite) {
-		none, err := s.Label(t.Context(), "r1", domain.LabelBarcode)
+	"papers are kept, and who prints them": func(t *testing.T, s storeSuite) {
+		none, err := s.Label(t.Context(), "r1/barcode")
 		require.NoError(t, err)
 		require.Nil(t, none)
-		require.NoError(t, s.KeepLabel(t.Context(), "r1", domain.LabelBarcode, []byte("%PDF")))
-		require.NoError(t, s.KeepLabel(t.Context(), "r1", domain.LabelBarcode, []byte("%PDF-2")))
-		pdf, err := s.Label(t.Context(), "r1", domain.LabelBarcode)
+		job := domain.Label{Key: "r1/barcode", Job: "j1", Since: start}
+		require.NoError(t, s.KeepLabel(t.Context(), job))
+		got, err := s.Label(t.Context(), "r1/barcode")
 		require.NoError(t, err)
-		require.Equal(t, "%PDF-2", string(pdf))
-		none, err = s.Label(t.Context(), "r1", domain.LabelWaybill)
+		require.Equal(t, &job, got)
+		job.PDF = []byte("%PDF-2")
+		require.NoError(t, s.KeepLabel(t.Context(), job))
+		got, err = s.Label(t.Context(), "r1/barcode")
+		require.NoError(t, err)
+		require.Equal(t, &job, got)
+		none, err = s.Label(t.Context(), "r1/waybill")
 		require.NoError(t, err)
 		require.Nil(t, none)
 	},

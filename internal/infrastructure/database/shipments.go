@@ -10,15 +10,15 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-const shipmentColumns = `order_id, carrier, ref, tracking_number, client_ref, due_at, since, looks, sent, cancelling, booking`
+const shipmentColumns = `order_id, carrier, account, ref, tracking_number, client_ref, more, due_at, since, looks, sent_at, cancelling, booking, failing_since`
 
 // upsertShipment is written with its order. Of the same client reference only the
 // names are taken over; another one begins anew.
 var upsertShipment = func() string {
-	text := `INSERT INTO shipments (` + shipmentColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
-		ON CONFLICT (order_id) DO UPDATE SET carrier = excluded.carrier, ref = excluded.ref,
-		tracking_number = excluded.tracking_number, client_ref = excluded.client_ref`
-	for _, col := range []string{"due_at", "since", "looks", "sent", "cancelling", "booking"} {
+	text := `INSERT INTO shipments (` + shipmentColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+		ON CONFLICT (order_id) DO UPDATE SET carrier = excluded.carrier, account = excluded.account, ref = excluded.ref,
+		tracking_number = excluded.tracking_number, client_ref = excluded.client_ref, more = excluded.more`
+	for _, col := range []string{"due_at", "since", "looks", "sent_at", "cancelling", "booking", "failing_since"} {
 		text += fmt.Sprintf(`, %[1]s = CASE WHEN shipments.client_ref = excluded.client_ref
 			THEN shipments.%[1]s ELSE excluded.%[1]s END`, col)
 	}
@@ -34,10 +34,21 @@ func shipmentValues(j *domain.ShipmentJob) ([]any, error) {
 		}
 		booking = string(b)
 	}
+	more, err := moreNames(j.Ref)
 	return []any{
-		j.OrderID, j.Carrier, j.Ref.ID, j.Ref.TrackingNumber, j.Ref.ClientRef, nullTime(j.Due), micros(j.Since), int64(j.Looks),
-		j.Sent, j.Cancelling, booking,
-	}, nil
+		j.OrderID, j.Account.Carrier, j.Account.Name, j.Ref.ID, j.Ref.TrackingNumber, j.Ref.ClientRef, more, nullTime(j.Due), micros(j.Since),
+		int64(j.Looks), nullTime(j.SentAt), j.Cancelling, booking, nullTime(j.FailingSince),
+	}, err
+}
+
+// moreNames encodes what few carriers need of a shipment's names; NULL for nothing.
+func moreNames(r domain.ShipmentRef) (any, error) {
+	r = domain.ShipmentRef{Sub: r.Sub, Version: r.Version, Cursor: r.Cursor}
+	if r == (domain.ShipmentRef{}) {
+		return nil, nil
+	}
+	b, err := json.Marshal(r)
+	return string(b), err
 }
 
 // nullTime is NULL for no time.
@@ -49,8 +60,12 @@ func nullTime(t time.Time) any {
 }
 
 func scanShipment(r *sql.Rows) (j domain.ShipmentJob, err error) {
-	err = r.Scan(&j.OrderID, &j.Carrier, &j.Ref.ID, &j.Ref.TrackingNumber, &j.Ref.ClientRef, instant{&j.Due}, instant{&j.Since},
-		&j.Looks, &j.Sent, &j.Cancelling, encoded{&j.Booking})
+	var more *domain.ShipmentRef
+	err = r.Scan(&j.OrderID, &j.Account.Carrier, &j.Account.Name, &j.Ref.ID, &j.Ref.TrackingNumber, &j.Ref.ClientRef, encoded{&more},
+		instant{&j.Due}, instant{&j.Since}, &j.Looks, instant{&j.SentAt}, &j.Cancelling, encoded{&j.Booking}, instant{&j.FailingSince})
+	if more != nil {
+		j.Ref.Sub, j.Ref.Version, j.Ref.Cursor = more.Sub, more.Version, more.Cursor
+	}
 	return j, err
 }
 
@@ -104,34 +119,34 @@ func (d due[T]) take(ctx context.Context, s *Store, until time.Time, text string
 var dueShipments = due[domain.ShipmentJob]{"shipments", "order_id", scanShipment, func(j domain.ShipmentJob) string { return j.OrderID }}
 
 // TakeShipments takes what is due; see domain.Shipping.
-func (s *Store) TakeShipments(ctx context.Context, carrier string, now, until time.Time, limit int) ([]domain.ShipmentJob, error) {
+func (s *Store) TakeShipments(ctx context.Context, a domain.CarrierAccount, now, until time.Time, limit int) ([]domain.ShipmentJob, error) {
 	return dueShipments.take(ctx, s, until, `SELECT `+shipmentColumns+` FROM shipments
-		WHERE carrier = $1 AND due_at <= $2 AND due_at IS NOT NULL ORDER BY due_at LIMIT $3`, carrier, micros(now), limit)
+		WHERE carrier = $1 AND account = $2 AND due_at <= $3 AND due_at IS NOT NULL ORDER BY due_at LIMIT $4`, a.Carrier, a.Name, micros(now), limit)
 }
 
-// NextShipment returns when the next of the carrier's shipments is due, zero for none.
-func (s *Store) NextShipment(ctx context.Context, carrier string) (time.Time, error) {
+// NextShipment returns when the next of the account's shipments is due, zero for none.
+func (s *Store) NextShipment(ctx context.Context, a domain.CarrierAccount) (time.Time, error) {
 	var at time.Time
-	_, err := s.one(ctx, `SELECT due_at FROM shipments WHERE carrier = $1 AND due_at IS NOT NULL ORDER BY due_at LIMIT 1`,
-		[]any{carrier}, instant{&at})
+	_, err := s.one(ctx, `SELECT due_at FROM shipments WHERE carrier = $1 AND account = $2 AND due_at IS NOT NULL ORDER BY due_at LIMIT 1`,
+		[]any{a.Carrier, a.Name}, instant{&at})
 	return at, err
 }
 
 // PutOffShipment stores when a shipment that was taken is due next.
 func (s *Store) PutOffShipment(ctx context.Context, job domain.ShipmentJob, until time.Time) error {
-	_, err := s.change(ctx, `UPDATE shipments SET due_at = $3, since = $4, looks = $5
-		WHERE order_id = $1 AND client_ref = $2 AND due_at = $6`,
-		job.OrderID, job.Ref.ClientRef, nullTime(job.Due), micros(job.Since), int64(job.Looks), micros(until))
+	_, err := s.change(ctx, `UPDATE shipments SET due_at = $3, since = $4, looks = $5, failing_since = $6
+		WHERE order_id = $1 AND client_ref = $2 AND due_at = $7`,
+		job.OrderID, job.Ref.ClientRef, nullTime(job.Due), micros(job.Since), int64(job.Looks), nullTime(job.FailingSince), micros(until))
 	return err
 }
 
 // HastenShipments makes shipments due; see domain.Shipping.
-func (s *Store) HastenShipments(ctx context.Context, carrier string, refs []domain.ShipmentRef, at time.Time) (int, error) {
+func (s *Store) HastenShipments(ctx context.Context, a domain.CarrierAccount, refs []domain.ShipmentRef, at time.Time) (int, error) {
 	total := 0
 	for _, ref := range refs {
-		n, err := s.change(ctx, `UPDATE shipments SET due_at = $2 WHERE carrier = $1 AND due_at IS NOT NULL
-			AND (ref = $3 AND ref <> '' OR tracking_number = $4 AND tracking_number <> '' OR client_ref = $5 AND client_ref <> '')`,
-			carrier, micros(at), ref.ID, ref.TrackingNumber, ref.ClientRef)
+		n, err := s.change(ctx, `UPDATE shipments SET due_at = $3 WHERE carrier = $1 AND account = $2 AND due_at IS NOT NULL
+			AND (ref = $4 AND ref <> '' OR tracking_number = $5 AND tracking_number <> '' OR client_ref = $6 AND client_ref <> '')`,
+			a.Carrier, a.Name, micros(at), ref.ID, ref.TrackingNumber, ref.ClientRef)
 		if err != nil {
 			return total, err
 		}
@@ -141,38 +156,57 @@ func (s *Store) HastenShipments(ctx context.Context, carrier string, refs []doma
 }
 
 // SendShipment notes that the carrier is about to hear of a shipment; false when it must not.
-func (s *Store) SendShipment(ctx context.Context, orderID, clientRef string) (bool, error) {
-	n, err := s.change(ctx, `UPDATE shipments SET sent = $3
-		WHERE order_id = $1 AND client_ref = $2 AND NOT cancelling`, orderID, clientRef, true)
+func (s *Store) SendShipment(ctx context.Context, orderID, clientRef string, at time.Time) (bool, error) {
+	n, err := s.change(ctx, `UPDATE shipments SET sent_at = $3
+		WHERE order_id = $1 AND client_ref = $2 AND NOT cancelling`, orderID, clientRef, micros(at))
 	return n > 0, err
 }
 
+// NameShipment stores a shipment's names; see domain.Shipping.
+func (s *Store) NameShipment(ctx context.Context, orderID string, ref domain.ShipmentRef, unsent bool) error {
+	more, err := moreNames(ref)
+	if err != nil {
+		return err
+	}
+	_, err = s.change(ctx, `UPDATE shipments SET ref = $3, tracking_number = $4, more = $5, sent_at = CASE WHEN $6 THEN NULL ELSE sent_at END
+		WHERE order_id = $1 AND client_ref = $2`, orderID, ref.ClientRef, ref.ID, ref.TrackingNumber, more, unsent)
+	return err
+}
+
 // CancelShipment notes that a shipment is to be cancelled, or no more; see domain.Shipping.
-func (s *Store) CancelShipment(ctx context.Context, orderID, clientRef string, cancelling bool, at time.Time) (bool, error) {
-	sent, err := changed(ctx, s, scanOne[bool],
-		`UPDATE shipments SET cancelling = $3, due_at = $4 WHERE order_id = $1 AND client_ref = $2 RETURNING sent`,
-		orderID, clientRef, cancelling, micros(at))
+func (s *Store) CancelShipment(ctx context.Context, orderID, clientRef string, cancelling bool, version int64, at time.Time) (bool, error) {
+	sent, err := changed(ctx, s, scanOne[bool], `UPDATE shipments SET cancelling = $3, due_at = $4 WHERE order_id = $1 AND client_ref = $2
+		AND (CAST($5 AS bigint) = 0 OR EXISTS (SELECT 1 FROM orders WHERE id = $1 AND version = $5)) RETURNING sent_at IS NOT NULL`,
+		orderID, clientRef, cancelling, micros(at), version)
+	if err == nil && len(sent) == 0 && version != 0 {
+		err = domain.Errorf(domain.CodeVersionConflict, "the order is not at version %d any more", version)
+	}
 	return len(sent) > 0 && sent[0], err
 }
 
 // KeepHook stores what a carrier posted.
 func (s *Store) KeepHook(ctx context.Context, h domain.HookMessage) error {
-	_, err := s.change(ctx, `INSERT INTO carrier_hooks (id, carrier, received_at, due_at, body) VALUES ($1, $2, $3, $3, $4)
-		ON CONFLICT (id) DO NOTHING`, h.ID, h.Carrier, micros(h.ReceivedAt), h.Body)
+	header, err := json.Marshal(h.Header)
+	if err != nil {
+		return err
+	}
+	_, err = s.change(ctx, `INSERT INTO carrier_hooks (id, carrier, account, received_at, due_at, header, query, body)
+		VALUES ($1, $2, $3, $4, $4, $5, $6, $7) ON CONFLICT (id) DO NOTHING`,
+		h.ID, h.Account.Carrier, h.Account.Name, micros(h.ReceivedAt), string(header), h.Query, h.Body)
 	return err
 }
 
 var dueHooks = due[domain.HookMessage]{"carrier_hooks", "id", scanHook, func(h domain.HookMessage) string { return h.ID }}
 
 func scanHook(r *sql.Rows) (h domain.HookMessage, err error) {
-	err = r.Scan(&h.ID, &h.Carrier, instant{&h.ReceivedAt}, &h.Body)
+	err = r.Scan(&h.ID, &h.Account.Carrier, &h.Account.Name, instant{&h.ReceivedAt}, encoded{&h.Header}, &h.Query, &h.Body)
 	return h, err
 }
 
 // TakeHooks returns the oldest hints that nobody else works on.
 func (s *Store) TakeHooks(ctx context.Context, now, until time.Time, limit int) ([]domain.HookMessage, error) {
-	return dueHooks.take(ctx, s, until,
-		`SELECT id, carrier, received_at, body FROM carrier_hooks WHERE due_at <= $1 ORDER BY id LIMIT $2`, micros(now), limit)
+	return dueHooks.take(ctx, s, until, `SELECT id, carrier, account, received_at, header, query, body FROM carrier_hooks
+		WHERE due_at <= $1 ORDER BY id LIMIT $2`, micros(now), limit)
 }
 
 // DropHook forgets a hint.
@@ -181,15 +215,19 @@ func (s *Store) DropHook(ctx context.Context, id string) error {
 	return err
 }
 
-// KeepLabel stores a printed paper of a shipment.
-func (s *Store) KeepLabel(ctx context.Context, clientRef string, kind domain.LabelKind, pdf []byte) error {
-	_, err := s.change(ctx, `INSERT INTO carrier_labels (client_ref, kind, pdf) VALUES ($1, $2, $3)
-		ON CONFLICT (client_ref, kind) DO UPDATE SET pdf = excluded.pdf`, clientRef, string(kind), pdf)
+// KeepLabel stores a paper of shipments, or who prints it.
+func (s *Store) KeepLabel(ctx context.Context, l domain.Label) error {
+	_, err := s.change(ctx, `INSERT INTO carrier_papers (paper, job, since, pdf) VALUES ($1, $2, $3, $4)
+		ON CONFLICT (paper) DO UPDATE SET job = excluded.job, since = excluded.since, pdf = excluded.pdf`, l.Key, l.Job, micros(l.Since), l.PDF)
 	return err
 }
 
-// Label returns a printed paper, or nil.
-func (s *Store) Label(ctx context.Context, clientRef string, kind domain.LabelKind) (pdf []byte, err error) {
-	_, err = s.one(ctx, `SELECT pdf FROM carrier_labels WHERE client_ref = $1 AND kind = $2`, []any{clientRef, string(kind)}, &pdf)
-	return pdf, err
+// Label returns a paper, or nil.
+func (s *Store) Label(ctx context.Context, key string) (*domain.Label, error) {
+	l := domain.Label{Key: key}
+	found, err := s.one(ctx, `SELECT job, since, pdf FROM carrier_papers WHERE paper = $1`, []any{key}, &l.Job, instant{&l.Since}, &l.PDF)
+	if !found {
+		return nil, err
+	}
+	return &l, err
 }

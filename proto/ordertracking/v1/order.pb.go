@@ -901,8 +901,10 @@ type Shipment struct {
 	Expected *DeliveryPeriod `protobuf:"bytes,10,opt,name=expected,proto3" json:"expected,omitempty"`
 	// What the company remarked, or why it refused.
 	Warnings []*CarrierMessage `protobuf:"bytes,11,rep,name=warnings,proto3" json:"warnings,omitempty"`
-	// What the company told, by time and then id.
-	Events        []*CarrierEvent `protobuf:"bytes,12,rep,name=events,proto3" json:"events,omitempty"`
+	// What the company told, by time; what it told of one second in its own order.
+	Events []*CarrierEvent `protobuf:"bytes,12,rep,name=events,proto3" json:"events,omitempty"`
+	// The contract that it was booked with; empty for the usual one.
+	Account       string `protobuf:"bytes,13,opt,name=account,proto3" json:"account,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1019,6 +1021,13 @@ func (x *Shipment) GetEvents() []*CarrierEvent {
 		return x.Events
 	}
 	return nil
+}
+
+func (x *Shipment) GetAccount() string {
+	if x != nil {
+		return x.Account
+	}
+	return ""
 }
 
 // DeliveryPeriod is when a delivery company means to deliver.
@@ -1570,7 +1579,7 @@ const file_ordertracking_v1_order_proto_rawDesc = "" +
 	"\tException\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\tR\x04code\x12\x16\n" +
 	"\x06detail\x18\x02 \x01(\tR\x06detail\x120\n" +
-	"\x05since\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\"\xf0\x03\n" +
+	"\x05since\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\"\x8a\x04\n" +
 	"\bShipment\x12\x18\n" +
 	"\acarrier\x18\x01 \x01(\tR\acarrier\x12'\n" +
 	"\x0ftracking_number\x18\x02 \x01(\tR\x0etrackingNumber\x12\x1c\n" +
@@ -1584,7 +1593,8 @@ const file_ordertracking_v1_order_proto_rawDesc = "" +
 	"\bexpected\x18\n" +
 	" \x01(\v2 .ordertracking.v1.DeliveryPeriodR\bexpected\x12<\n" +
 	"\bwarnings\x18\v \x03(\v2 .ordertracking.v1.CarrierMessageR\bwarnings\x126\n" +
-	"\x06events\x18\f \x03(\v2\x1e.ordertracking.v1.CarrierEventR\x06events\"|\n" +
+	"\x06events\x18\f \x03(\v2\x1e.ordertracking.v1.CarrierEventR\x06events\x12\x18\n" +
+	"\aaccount\x18\r \x01(\tR\aaccount\"|\n" +
 	"\x0eDeliveryPeriod\x126\n" +
 	"\bearliest\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\bearliest\x122\n" +
 	"\x06latest\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x06latest\">\n" +

@@ -1,6 +1,9 @@
 package sandbox
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 // Booked is an order as tests see it.
 type Booked struct {
@@ -70,16 +73,24 @@ func (s *Server) Duplicate(id string) string {
 	return s.newOrder(s.byID(id).input, s.opt.Now()).uuid
 }
 
-// Heal ends all faults.
-func (s *Server) Heal() {
+// Lose makes the server know nothing of an order for a while.
+func (s *Server) Lose(id string, d time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.faults = nil
+	if o := s.byID(id); o != nil {
+		o.lost = s.opt.Now().Add(d)
+	}
 }
 
-// Refused counts the calls that a fault met.
-func (s *Server) Refused() int {
+// Charged counts the orders that were sent back for money.
+func (s *Server) Charged() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.refused
+	n := 0
+	for _, o := range s.orders {
+		if o.charged {
+			n++
+		}
+	}
+	return n
 }

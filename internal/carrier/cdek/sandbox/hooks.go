@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"math/rand/v2"
 	"net/http"
 	"slices"
 	"time"
@@ -71,11 +72,15 @@ func (s *Server) addHook(w http.ResponseWriter, r *http.Request) {
 	}}})
 }
 
-// DisturbHooks has webhooks sent twice, and in the order that shuffle makes.
-func (s *Server) DisturbHooks(twice bool, shuffle func(n int, swap func(i, j int))) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.twice, s.shuffle = twice, shuffle
+func (s *Server) dropHook(w http.ResponseWriter, r *http.Request) {
+	for _, sub := range s.subs {
+		if sub.id == r.PathValue("id") && !sub.off {
+			sub.off = true
+			answer(w, http.StatusOK, object{"entity": object{"uuid": sub.id}})
+			return
+		}
+	}
+	fail(w, http.StatusBadRequest, "v2_entity_not_found", "Entity is not found")
 }
 
 // announce queues the webhooks of a status. It runs under the lock.
@@ -104,7 +109,7 @@ func (s *Server) announce(o *order, st status) {
 			continue
 		}
 		s.outgoing = append(s.outgoing, &delivery{sub: sub, body: body, due: s.opt.Now()})
-		if s.twice {
+		if s.habits.Repeat {
 			s.outgoing = append(s.outgoing, &delivery{sub: sub, body: body, due: s.opt.Now()})
 		}
 	}
@@ -138,8 +143,8 @@ func (s *Server) Tick(ctx context.Context) {
 		}
 		return ready || d.sub.off
 	})
-	if s.shuffle != nil {
-		s.shuffle(len(due), func(i, j int) { due[i], due[j] = due[j], due[i] })
+	if s.habits.Shuffle {
+		rand.Shuffle(len(due), func(i, j int) { due[i], due[j] = due[j], due[i] })
 	}
 	s.mu.Unlock()
 	for _, d := range due {

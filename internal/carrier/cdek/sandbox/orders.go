@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"maps"
+	"math/rand/v2"
 	"net/http"
 	"slices"
 	"strconv"
@@ -23,6 +24,8 @@ type order struct {
 	back                     *order
 	planned                  string
 	problems                 []object
+	lost                     time.Time // nothing is known of it until then
+	charged                  bool
 }
 
 type status struct {
@@ -100,16 +103,28 @@ func (s *Server) decide(o *order, q *request, at time.Time) {
 		}
 		s.add(o, status{code: "REMOVED", city: "Офис СДЭК", at: at})
 	case "CREATE_REFUSAL":
+		if o.final() {
+			q.state, q.code, q.message = "INVALID", "v2_entity_has_final_status", "Заказ в конечном статусе"
+			return
+		}
+		o.charged = true
 		s.add(o, status{code: "NOT_DELIVERED", reason: "11", city: "Новосибирск", at: at})
 	}
 }
 
+const numberTaken = "error_validate_im_dep_number_has_already_had_integration"
+
+// taken says whether another order has the shop's number. It knows of registered ones only.
+func (s *Server) taken(number string, but *order) bool {
+	return number != "" && slices.ContainsFunc(s.orders, func(other *order) bool {
+		return other != but && other.number == number && other.returns == nil && other.cdekNumber != ""
+	})
+}
+
 // objection is why an order can't be, or nothing.
 func (s *Server) objection(o *order) (code, message string) {
-	for _, other := range s.orders {
-		if other != o && other.number == o.number && other.returns == nil && o.returns == nil && other.cdekNumber != "" {
-			return "error_validate_im_dep_number_has_already_had_integration", "Введенный номер отправления ИМ не уникальный. Введите уникальный номер."
-		}
+	if o.returns == nil && s.taken(o.number, o) {
+		return numberTaken, "Введенный номер отправления ИМ не уникальный. Введите уникальный номер."
 	}
 	if tariff := text(o.input, "tariff_code"); o.returns == nil && !slices.ContainsFunc(tariffs, func(t tariffRow) bool { return strconv.Itoa(t.code) == tariff }) {
 		return "err_result_service_empty", "По данному направлению при заданных условиях выбранный тариф недоступен"
@@ -141,6 +156,9 @@ func (s *Server) travel(o *order, now time.Time) {
 
 func (s *Server) newOrder(input object, now time.Time) *order {
 	o := &order{uuid: uuid.NewString(), number: text(input, "number"), input: input, created: now}
+	if text(input, "type") == "2" || s.habits.Forget {
+		o.number = ""
+	}
 	o.requests = []*request{{id: uuid.NewString(), kind: "CREATE", state: "ACCEPTED", at: now}}
 	o.statuses = []status{{code: "ACCEPTED", city: "Офис СДЭК", at: now}}
 	s.orders = append(s.orders, o)
@@ -152,7 +170,11 @@ func (s *Server) createOrder(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	if code, message := validate(body); code != "" {
+	code, message := validate(body)
+	if code == "" && s.habits.RefuseAtOnce && s.taken(text(body, "number"), nil) {
+		code, message = numberTaken, "Введенный номер отправления ИМ не уникальный"
+	}
+	if code != "" {
 		answer(w, http.StatusBadRequest, object{"requests": []object{{
 			"type": "CREATE", "date_time": s.stamp(s.opt.Now()), "state": "INVALID",
 			"errors": []object{{"code": code, "message": message}},
@@ -228,8 +250,12 @@ func (s *Server) byID(id string) *order {
 
 func (s *Server) getOrder(w http.ResponseWriter, r *http.Request) {
 	o := s.byID(r.PathValue("id"))
-	if o == nil {
+	switch {
+	case o == nil || s.opt.Now().Before(o.lost):
 		fail(w, http.StatusBadRequest, "v2_entity_not_found", "Entity is not found by uuid "+r.PathValue("id"))
+		return
+	case o.returns != nil && s.habits.ForbidReturns:
+		fail(w, http.StatusForbidden, "v2_entity_forbidden", "Entity is forbidden")
 		return
 	}
 	answer(w, http.StatusOK, s.show(o))
@@ -241,7 +267,8 @@ func (s *Server) findOrder(w http.ResponseWriter, r *http.Request) {
 	cdek, shop := r.URL.Query().Get("cdek_number"), r.URL.Query().Get("im_number")
 	var found *order
 	for _, o := range s.orders {
-		fits := cdek != "" && o.cdekNumber == cdek || shop != "" && o.number == shop && o.returns == nil
+		fits := cdek != "" && o.cdekNumber == cdek || shop != "" && o.number == shop && o.returns == nil && !s.opt.Now().Before(o.created.Add(s.habits.NumberLag))
+		fits = fits && !s.opt.Now().Before(o.lost)
 		if fits && (found == nil || found.last() == "INVALID") {
 			found = o
 		}
@@ -301,6 +328,9 @@ func (s *Server) show(o *order) object {
 	}
 	var statuses []object
 	for _, st := range o.statuses {
+		if s.opt.Now().Before(st.at.Add(s.habits.StatusLag)) && st.code != "ACCEPTED" {
+			continue
+		}
 		row := object{"code": st.code, "name": names[st.code], "date_time": s.stamp(st.at), "city": st.city, "deleted": st.deleted}
 		if st.reason != "" {
 			row["reason_code"] = st.reason
@@ -309,6 +339,12 @@ func (s *Server) show(o *order) object {
 	}
 	if s.opt.NewestFirst {
 		slices.Reverse(statuses)
+	}
+	if s.habits.Repeat {
+		statuses = append(statuses, statuses...)
+	}
+	if s.habits.Shuffle {
+		rand.Shuffle(len(statuses), func(i, j int) { statuses[i], statuses[j] = statuses[j], statuses[i] })
 	}
 	e["statuses"] = statuses
 	var requests []object

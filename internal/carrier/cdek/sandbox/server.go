@@ -79,8 +79,7 @@ type Server struct {
 	calls    map[string]int
 	number   int
 	refused  int
-	shuffle  func(n int, swap func(i, j int))
-	twice    bool
+	habits   Habits
 }
 
 // New returns a Server that has no orders.
@@ -158,38 +157,6 @@ func (r *recorder) Header() http.Header         { return r.header }
 func (r *recorder) WriteHeader(status int)      { r.status = status }
 func (r *recorder) Write(p []byte) (int, error) { return r.body.Write(p) }
 
-// FaultKind is a way in which a call goes wrong.
-type FaultKind int
-
-// The faults.
-const (
-	TooMany      FaultKind = iota // 429
-	Spring                        // 500 with the framework's body
-	Page                          // 502 with HTML
-	Hang                          // no answer until the caller gives up
-	Lost                          // the call works and its answer is lost
-	Late                          // the call works and its answer does not come until the caller gives up
-	Cut                           // the connection ends before the call works
-	TokenExpired                  // 401
-)
-
-// Fault makes calls go wrong.
-type Fault struct {
-	Kind   FaultKind
-	Method string // any when empty
-	Path   string // a part of it
-	Times  int    // 1 when zero
-	After  string // Retry-After
-}
-
-// Fail makes the next calls that fit go wrong.
-func (s *Server) Fail(f Fault) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	f.Times = cmp.Or(f.Times, 1)
-	s.faults = append(s.faults, &f)
-}
-
 // Calls returns how often a route was called, such as "POST /v2/orders"; a call that
 // a fault kept from working does not count.
 func (s *Server) Calls(route string) int {
@@ -212,53 +179,6 @@ func (s *Server) Issued() int {
 	return s.issued
 }
 
-// fault takes the next fault that fits a request, or nil.
-func (s *Server) fault(r *http.Request) *Fault {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, f := range s.faults {
-		if f.Times > 0 && (f.Method == "" || f.Method == r.Method) && strings.Contains(r.URL.Path, f.Path) {
-			f.Times--
-			s.refused++
-			return f
-		}
-	}
-	return nil
-}
-
-// ServeHTTP answers as CDEK would, unless a fault is due.
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	f := s.fault(r)
-	if f == nil {
-		s.mux.ServeHTTP(w, r)
-		return
-	}
-	switch f.Kind {
-	case TooMany:
-		if f.After != "" {
-			w.Header().Set("Retry-After", f.After)
-		}
-		w.WriteHeader(http.StatusTooManyRequests)
-	case Spring:
-		spring(w, s.opt.Now(), r.URL.Path, "Внутренняя ошибка сервера")
-	case Page:
-		w.WriteHeader(http.StatusBadGateway)
-		_, _ = io.WriteString(w, "<html><body>QRATOR</body></html>")
-	case Hang:
-		<-r.Context().Done()
-	case TokenExpired:
-		fail(w, http.StatusUnauthorized, "v2_token_expired", "Access token is expired")
-	case Cut:
-		panic(http.ErrAbortHandler)
-	case Late:
-		s.mux.ServeHTTP(newRecorder(), r)
-		<-r.Context().Done()
-	case Lost:
-		s.mux.ServeHTTP(newRecorder(), r)
-		panic(http.ErrAbortHandler)
-	}
-}
-
 func (s *Server) routes() {
 	s.mux = http.NewServeMux()
 	s.mux.HandleFunc("POST /v2/oauth/token", s.token)
@@ -268,7 +188,7 @@ func (s *Server) routes() {
 		"POST /v2/calculator/tarifflist": s.tariffs, "POST /v2/calculator/tariff": s.tariff,
 		"GET /v2/deliverypoints": s.points, "GET /v2/location/cities": s.cities, "GET /v2/location/coordinates": s.coordinates,
 		"POST /v2/print/{kind}": s.print, "GET /v2/print/{kind}/{id}": s.printed,
-		"GET /v2/webhooks": s.listHooks, "POST /v2/webhooks": s.addHook,
+		"GET /v2/webhooks": s.listHooks, "POST /v2/webhooks": s.addHook, "DELETE /v2/webhooks/{id}": s.dropHook,
 	} {
 		s.mux.HandleFunc(route, func(w http.ResponseWriter, r *http.Request) {
 			if !s.authorised(w, r) {

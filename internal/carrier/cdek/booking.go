@@ -1,0 +1,118 @@
+package cdek
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/order-tracking/order-tracking/internal/carrier"
+	"github.com/order-tracking/order-tracking/internal/domain"
+)
+
+// What CDEK takes at most of goods in one package and of texts, and its currency.
+const (
+	maxRows    = 126
+	maxPieces  = 999
+	maxWareKey = 50
+	maxComment = 255
+	maxAddress = 255
+	currency   = "RUB"
+)
+
+// place writes an end of the way; city is CDEK's code of it, zero when unknown.
+func place(s domain.Stop, city int) carrier.Body {
+	b := carrier.Body{"code": city, "postal_code": s.Postcode, "region": s.Region, "country_code": s.Country, "address": s.Address}
+	if carrier.Number(s.City) == 0 {
+		b["city"] = carrier.CityName(s.City)
+	}
+	if p := s.Location; p != nil {
+		b["longitude"], b["latitude"] = p.Lon, p.Lat
+		if s.Address == "" { // required, and better than nothing
+			b["address"] = fmt.Sprintf("%.6f, %.6f", p.Lat, p.Lon)
+		}
+	}
+	return b
+}
+
+// parcels writes packages; numbered where they are booked.
+func parcels(in []domain.Package, numbered bool) []carrier.Body {
+	var out []carrier.Body
+	for i, p := range carrier.Boxes(in) {
+		b := carrier.Body{"weight": p.WeightG, "length": p.LengthCm, "width": p.WidthCm, "height": p.HeightCm}
+		if numbered {
+			b["number"] = strconv.Itoa(i + 1)
+		}
+		out = append(out, b)
+	}
+	return out
+}
+
+// encodeOrder writes a booking; from and to are the codes of the cities. It fails with
+// validation_failed when something would have to be left out.
+func encodeOrder(r domain.ShipmentRequest, freight bool, from, to int) (carrier.Body, error) {
+	var f domain.Faults
+	comment := carrier.Join(". ", r.Comment, r.To.Notes, r.Notes)
+	f.Text("/comment", comment, maxComment)
+	f.Text("/from/address", r.From.Address, maxAddress)
+	f.Text("/to/address", r.To.Address, maxAddress)
+	boxes := parcels(r.Packages, true)
+	b := carrier.Body{
+		"type": 1, "number": r.ClientRef, "tariff_code": carrier.Number(r.Tariff), "comment": comment,
+		"shipment_point": r.From.Point, "delivery_point": r.To.Point, "recipient": person(r.Recipient), "packages": boxes,
+	}
+	if r.Sender != nil && r.Sender.Name != "" {
+		b["sender"] = person(*r.Sender)
+	}
+	if r.From.Point == "" { // an office excludes a place
+		b["from_location"] = place(r.From, from)
+	}
+	if r.To.Point == "" {
+		b["to_location"] = place(r.To, to)
+	}
+	packed, err := carrier.Pack(r.Packages, r.Items, carrier.PackLimits{
+		Rows: maxRows, Pieces: maxPieces, SKU: maxWareKey, Currency: currency, Unnamed: "Товар", Part: "%s (место %d)",
+	})
+	f.Include("", err)
+	if freight {
+		b["type"] = 2
+	}
+	for i, goods := range packed {
+		if freight {
+			boxes[i]["comment"] = carrier.Contents(goods)
+		} else { // a shop must list what every parcel holds
+			boxes[i]["items"] = rows(goods)
+		}
+	}
+	return b, f.Err()
+}
+
+// person writes who sends or receives, a phone's extension apart from its number.
+func person(c domain.Customer) carrier.Body {
+	b := carrier.Body{"name": c.Name, "email": c.Email}
+	if number, extension, _ := strings.Cut(c.Phone, domain.PhoneExtension); number != "" {
+		b["phones"] = []carrier.Body{{"number": number, "additional": extension}}
+	}
+	return b
+}
+
+// rows lists goods, which are paid for.
+func rows(goods []domain.Item) []carrier.Body {
+	var out []carrier.Body
+	for _, it := range goods {
+		out = append(out, carrier.Body{
+			"name": it.Name, "ware_key": it.SKU, "cost": carrier.FormatMoney(*it.Price), "payment": carrier.Body{"value": json.Number("0")},
+			"weight": it.WeightG, "amount": it.Quantity,
+		})
+	}
+	return out
+}
+
+// invalid is a fault of a booking as a failure of the carrier's.
+func (c *Carrier) invalid(err error) error {
+	if _, ok := errors.AsType[*domain.Error](err); !ok {
+		return err
+	}
+	return &domain.CarrierError{Carrier: Code, Class: domain.ClassValidation, Message: err.Error(), Unsent: true, Refused: true}
+}

@@ -1,0 +1,98 @@
+package shipping
+
+import (
+	"cmp"
+	"errors"
+	"slices"
+
+	"github.com/order-tracking/order-tracking/internal/domain"
+)
+
+// Carriers is the accounts with delivery companies that orders can be sent with.
+type Carriers struct {
+	ByAccount map[domain.CarrierAccount]domain.Carrier
+	// Merchants are those whose account it is; an account that has none is everybody's.
+	Merchants map[domain.CarrierAccount][]string
+	// HookTokens end the address that each account's carrier posts to; nobody else may know them.
+	HookTokens map[domain.CarrierAccount]string
+	// HookBase is our own address as carriers reach it, such as https://track.shop.example;
+	// "" when they can't.
+	HookBase string
+	// Count is told of what operators watch: hooks that could not be read, failed looks.
+	Count func(carrier, what string)
+}
+
+// Accounts returns the accounts, the usual one of a company first.
+func (c Carriers) Accounts() []domain.CarrierAccount {
+	out := make([]domain.CarrierAccount, 0, len(c.ByAccount))
+	for a := range c.ByAccount {
+		out = append(out, a)
+	}
+	slices.SortFunc(out, func(a, b domain.CarrierAccount) int {
+		return cmp.Or(cmp.Compare(a.Carrier, b.Carrier), cmp.Compare(a.Name, b.Name))
+	})
+	return out
+}
+
+// choose returns the account to send a merchant's parcel with: the named one, else the
+// merchant's own, else the usual one. A carrier may be left out where there is only one.
+func (c Carriers) choose(carrier, name, merchantID string) (domain.Carrier, error) {
+	var companies, open []domain.CarrierAccount
+	for _, a := range c.Accounts() {
+		if !slices.ContainsFunc(companies, func(known domain.CarrierAccount) bool { return known.Carrier == a.Carrier }) {
+			companies = append(companies, a)
+		}
+		owners := c.Merchants[a]
+		if (carrier == "" || a.Carrier == carrier) && (name == "" || a.Name == name) && (len(owners) == 0 || slices.Contains(owners, merchantID)) {
+			open = append(open, a)
+		}
+	}
+	if carrier == "" && len(companies) > 1 {
+		return nil, domain.Invalid("/carrier", "required", "is required where there are several delivery companies")
+	}
+	if len(open) == 0 {
+		return nil, domain.Errorf(domain.CodeCarrierNotFound, "no delivery company %q is set up; see the section carriers of the configuration",
+			domain.CarrierAccount{Carrier: carrier, Name: name})
+	}
+	// One's own goes before what is everybody's; of those the usual one is first.
+	slices.SortStableFunc(open, func(a, b domain.CarrierAccount) int { return cmp.Compare(len(c.Merchants[b]), len(c.Merchants[a])) })
+	return c.ByAccount[open[0]], nil
+}
+
+// ability is what a delivery company can do, where it can.
+func ability[T any](car domain.Carrier, what string) (T, error) {
+	able, ok := car.(T)
+	if !ok {
+		return able, domain.Unsupported(car.Account().Carrier, what)
+	}
+	return able, nil
+}
+
+// failure turns what a carrier says into what the caller is told: what is wrong with
+// the request in the carrier's words, anything else as unavailable.
+func failure(err error) error {
+	if err == nil {
+		return nil
+	}
+	if own, ok := errors.AsType[*domain.Error](err); ok {
+		return own
+	}
+	e, ok := errors.AsType[*domain.CarrierError](err)
+	if !ok {
+		return domain.Unavailable("the delivery company", err)
+	}
+	switch {
+	case e.Refused || e.Class == domain.ClassUnsupported || e.Class == domain.ClassValidation && e.Code != "":
+		out := domain.Errorf(domain.CodeValidationFailed, "%s", e.Error())
+		out.Faults = []domain.Fault{{Pointer: "", Code: cmp.Or(e.Code, string(e.Class)), Detail: cmp.Or(e.Message, "refused")}}
+		for _, c := range e.Candidates {
+			out.Faults = append(out.Faults, domain.Fault{Pointer: "", Code: "candidate", Detail: c})
+		}
+		return out
+	case e.Class == domain.ClassNotFound:
+		return domain.Errorf(domain.CodeShipmentNotFound, "%s", e.Error())
+	}
+	out := domain.Unavailable("the delivery company "+e.Carrier, err)
+	out.RetryAfter = max(out.RetryAfter, e.RetryAfter)
+	return out
+}
