@@ -119,6 +119,10 @@ var table = []Operation{
 	{ID: "revokePhones", Object: ACourier, roles: staff},
 	{ID: "revokePhone", Object: ACourier, roles: staff},
 
+	{ID: "createShare", Object: AnOrder, roles: staff | merchant},
+	{ID: "listShares", Object: AnOrder, roles: staff | merchant},
+	{ID: "revokeShare", Object: AnOrder, roles: staff | merchant},
+
 	{ID: "createKey", Object: TheHouse, roles: admin},
 	{ID: "listKeys", Object: TheHouse, roles: admin},
 	{ID: "rotateKey", Object: TheHouse, roles: admin},

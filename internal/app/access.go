@@ -17,6 +17,7 @@ type gate struct {
 	keys    *access.Keys
 	audit   *access.Audit
 	tickets *access.Tickets
+	shares  *access.Shares
 }
 
 // openAccess sets up who comes in. Without a bootstrap key and without any administrator's
@@ -30,6 +31,7 @@ func (a *App) openAccess(ctx context.Context) error {
 	g := &a.gate
 	g.audit = &access.Audit{Store: a.store, Clock: clock, Log: a.log, Secret: secret}
 	g.keys = &access.Keys{Store: a.store, Clock: clock, Audit: g.audit, Requests: a.requests}
+	g.shares = &access.Shares{Store: a.store, Clock: clock, Requests: a.requests, Secret: secret}
 	g.tickets = &access.Tickets{Store: a.store, Clock: clock}
 	first := a.cfg.Access.BootstrapAdminKey
 	keyless := first == ""

@@ -123,7 +123,7 @@ func (a *App) buildDoors(ctx context.Context) (err error) {
 	h := a.cfg.HTTP
 	a.door = httpserver.New(httpserver.Deps{
 		Orders: a.orders, Couriers: &tracking.Couriers{Service: a.tracking}, Tracking: a.tracking, Shipments: a.shipments,
-		Tickets: a.gate.tickets, Keys: a.gate.keys, Audit: a.gate.audit, Hub: a.hub, Guard: a.gate.guard, Ready: a.ready, Registerer: a.metrics, Gatherer: a.metrics,
+		Tickets: a.gate.tickets, Keys: a.gate.keys, Audit: a.gate.audit, Shares: a.gate.shares, Hub: a.hub, Guard: a.gate.guard, Ready: a.ready, Registerer: a.metrics, Gatherer: a.metrics,
 		Log: a.log, Clock: systemClock{},
 		Config: httpserver.Config{
 			MaxBodyBytes: h.MaxBodyBytes, MaxImportBytes: h.MaxImportBytes, AllowedOrigins: h.AllowedOrigins, AccessLog: h.AccessLog,

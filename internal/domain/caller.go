@@ -129,7 +129,8 @@ func (c *Caller) Own(d *Draft) error {
 // confirm what is new and cancel, couriers do everything but cancel; forbidden otherwise.
 func (r Role) MayMove(from, to Status) error {
 	switch {
-	case r == RoleMerchant && to != StatusCancelled && (to != StatusConfirmed || from != StatusCreated && from != StatusConfirmed),
+	case from == to:
+	case r == RoleMerchant && to != StatusCancelled && (to != StatusConfirmed || from != StatusCreated),
 		r == RoleCourier && to == StatusCancelled:
 		return Errorf(CodeForbidden, "this step is not for your role")
 	}

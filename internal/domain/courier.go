@@ -32,20 +32,20 @@ const DefaultCapacity = 10
 
 // Courier carries orders.
 type Courier struct {
-	ID       string   `json:"id" format:"uuid" example:"0190b7a1-8f00-7a51-8d6e-1a2b3c4d5e6f"`
+	ID       string   `json:"id" required:"false" format:"uuid" example:"0190b7a1-8f00-7a51-8d6e-1a2b3c4d5e6f"`
 	Name     string   `json:"name" minLength:"1" maxLength:"200" example:"Ivan Sokolov"`
 	Phone    string   `json:"phone,omitempty" maxLength:"40" doc:"answers have it in E.164"`
 	Vehicle  Vehicle  `json:"vehicle" example:"bicycle"`
-	Capacity int      `json:"capacity" minimum:"1" maximum:"1000" doc:"active orders at a time" example:"10"`
+	Capacity int      `json:"capacity" required:"false" minimum:"1" maximum:"1000" doc:"active orders at a time" example:"10"`
 	Skills   []string `json:"skills,omitempty" maxItems:"50" doc:"what orders may require of a courier"`
 	Base     *Point   `json:"base,omitempty" doc:"where the courier starts from and returns to"`
-	OnDuty   bool     `json:"on_duty"`
+	OnDuty   bool     `json:"on_duty" required:"false"`
 	// ActiveOrders counts the orders in hand; the store keeps it with each change of an order.
-	ActiveOrders int               `json:"active_orders"`
+	ActiveOrders int               `json:"active_orders" required:"false"`
 	Position     *Position         `json:"position,omitempty"` // the newest known; not stored with the courier
 	Metadata     map[string]string `json:"metadata,omitempty" maxProperties:"50"`
-	CreatedAt    time.Time         `json:"created_at"`
-	UpdatedAt    time.Time         `json:"updated_at"`
+	CreatedAt    time.Time         `json:"created_at" required:"false"`
+	UpdatedAt    time.Time         `json:"updated_at" required:"false"`
 }
 
 // MarshalJSON returns the courier as the contract shows it; of one without a capacity,

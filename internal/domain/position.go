@@ -29,7 +29,7 @@ func (p Position) Point() Point { return Point{Lat: p.Lat, Lon: p.Lon} }
 
 // Fix is a position of a courier.
 type Fix struct {
-	CourierID string `json:"courier_id"`
+	CourierID string `json:"courier_id" required:"false"` // customers are not told
 	Position
 }
 

@@ -186,9 +186,9 @@ func (o *Order) For(v View) *Order {
 	if v != ViewPartner && v != ViewCustomer {
 		return o
 	}
-	shown := *o
-	shown.wire = nil
 	if v == ViewPartner {
+		shown := *o
+		shown.wire = nil
 		shown.Customer.Phone, shown.Customer.Email = "", ""
 		if o.Shipment != nil { // its label has both
 			shipment := *o.Shipment
@@ -197,8 +197,19 @@ func (o *Order) For(v View) *Order {
 		}
 		return &shown
 	}
-	shown.Customer.Phone, shown.Customer.Email = MaskPhone(o.Customer.Phone), MaskEmail(o.Customer.Email)
-	shown.CourierID, shown.Metadata, shown.Notes = "", nil, ""
+	return o.forCustomer()
+}
+
+// forCustomer lists what customers see, so that what an order gets later is not among it.
+func (o *Order) forCustomer() *Order {
+	c := o.Customer
+	shown := &Order{
+		ID: o.ID, Number: o.Number, ExternalID: o.ExternalID, MerchantID: o.MerchantID, Status: o.Status, Version: o.Version,
+		Customer: Customer{Name: c.Name, Phone: MaskPhone(c.Phone), Email: MaskEmail(c.Email), Locale: c.Locale},
+		Dropoff:  o.Dropoff, Items: o.Items, Total: o.Total, Attempts: o.Attempts,
+		ReadyAt: o.ReadyAt, PromisedAt: o.PromisedAt, DeliverAfter: o.DeliverAfter, DeliverBefore: o.DeliverBefore,
+		Timezone: o.Timezone, CreatedAt: o.CreatedAt, UpdatedAt: o.UpdatedAt, DeliveredAt: o.DeliveredAt, CancelledAt: o.CancelledAt,
+	}
 	if o.Pickup != nil {
 		shown.Pickup = &Place{Address: o.Pickup.Address, Location: o.Pickup.Location}
 	}
@@ -213,7 +224,7 @@ func (o *Order) For(v View) *Order {
 		eta.DistanceM = nil
 		shown.ETA = &eta
 	}
-	return &shown
+	return shown
 }
 
 // forCustomers are the events that customers hear of.

@@ -29,6 +29,7 @@ type Deps struct {
 	Tickets   *access.Tickets
 	Keys      *access.Keys
 	Audit     *access.Audit
+	Shares    *access.Shares
 	Hub       *push.Hub
 	Guard     *access.Guard
 	// Ready says whether the product can work; /readyz asks it.
@@ -106,6 +107,7 @@ func New(d Deps) *Server {
 	s.ingestRoutes()
 	s.streamRoutes()
 	s.accessRoutes()
+	s.shareRoutes()
 	s.pageRoutes()
 	s.opsRoutes()
 	s.finishAPI()

@@ -30,8 +30,8 @@ type ClientConfig struct {
 	// Compression of what is published: gzip, snappy, lz4, zstd, or none ("" too).
 	Compression string
 	Log         *zap.Logger
-	TLS             TLS
-	SASL            SASL
+	TLS         TLS
+	SASL        SASL
 }
 
 // TLS encrypts the connections to the brokers.

@@ -1,0 +1,111 @@
+package access
+
+import (
+	"context"
+	"time"
+
+	"github.com/order-tracking/order-tracking/internal/domain"
+	"github.com/order-tracking/order-tracking/internal/idempotency"
+)
+
+// Shares are links that show one order to whoever has them. Their tokens can be made again
+// from their ids by whoever has the installation's secret, so that every message about an
+// order shows the same link.
+//
+// Who calls has seen to it that the order is the caller's.
+type Shares struct {
+	Store    domain.AccessStore
+	Clock    domain.Clock
+	Requests *idempotency.Keys
+	// Secret makes the tokens.
+	Secret []byte
+}
+
+// NewShare asks for a link.
+type NewShare struct {
+	// ExpiresAt is when the link ends; unless told, a day after its order.
+	ExpiresAt *time.Time `json:"expires_at,omitempty"`
+}
+
+// Share is a link without its token.
+type Share struct {
+	ID         string     `json:"id" format:"uuid"`
+	CreatedAt  time.Time  `json:"created_at"`
+	ExpiresAt  *time.Time `json:"expires_at,omitempty"`
+	LastUsedAt *time.Time `json:"last_used_at,omitempty"`
+}
+
+// IssuedShare is a link with its token.
+type IssuedShare struct {
+	ID        string     `json:"id" format:"uuid"`
+	Token     string     `json:"token" example:"ot_shr_k3Jb…"`
+	URL       string     `json:"url" doc:"the customer's page" example:"https://track.example/t/ot_shr_k3Jb…"` // for the transport to set
+	ExpiresAt *time.Time `json:"expires_at,omitempty"`
+}
+
+// MaxShares is how many links an order may have at once.
+const MaxShares = 100
+
+// Check checks what Create takes.
+func (s *Shares) Check(in NewShare) error {
+	var f domain.Faults
+	expires(&f, in.ExpiresAt, s.Clock.Now())
+	return f.Err()
+}
+
+// Create makes a link to the order.
+func (s *Shares) Create(ctx context.Context, o *domain.Order, in NewShare) (*IssuedShare, error) {
+	if err := s.Check(in); err != nil {
+		return nil, err
+	}
+	return secretly(ctx, s.Requests, "share:"+o.ID, in, func(rec *domain.Idempotency) (*IssuedShare, error) {
+		there, err := s.List(ctx, o)
+		if err == nil && len(there) >= MaxShares {
+			err = domain.Invalid("", "too_many", "an order has at most %d links at once", MaxShares)
+		}
+		if err != nil {
+			return nil, err
+		}
+		return s.keep(ctx, o, in, rec)
+	})
+}
+
+func (s *Shares) keep(ctx context.Context, o *domain.Order, in NewShare, rec *domain.Idempotency) (*IssuedShare, error) {
+	out := &IssuedShare{ID: domain.NewID(), ExpiresAt: utc(in.ExpiresAt)}
+	var err error
+	if out.Token, err = linkSecret(s.Secret, out.ID); err != nil {
+		return nil, err
+	}
+	return out, s.Store.ChangeAccess(ctx, domain.AccessChange{Idempotency: rec, Keep: &domain.Credential{
+		ID: out.ID, Kind: domain.CredentialLink, Hash: domain.HashToken(out.Token), Prefix: out.Token[:prefixLength],
+		Role: domain.RoleCustomer, OrderID: o.ID, CreatedAt: domain.Timestamp(s.Clock.Now()), ExpiresAt: out.ExpiresAt,
+	}})
+}
+
+// List returns the order's links that are good, newest first.
+func (s *Shares) List(ctx context.Context, o *domain.Order) ([]Share, error) {
+	found, _, err := s.Store.Credentials(ctx, domain.CredentialLink, o.ID, domain.Page{Size: domain.MaxPageSize})
+	out := []Share{}
+	for _, c := range found {
+		if c.Live(s.Clock.Now()) && !c.Caller().Expired(o, s.Clock.Now()) {
+			out = append(out, Share{c.ID, c.CreatedAt, c.ExpiresAt, c.LastUsedAt})
+		}
+	}
+	return out, err
+}
+
+// Revoke ends a link of the order and its streams; not_found when the order has no such link.
+func (s *Shares) Revoke(ctx context.Context, o *domain.Order, id string) error {
+	id, err := domain.ParseID("/share_id", id)
+	if err != nil {
+		return err
+	}
+	c, err := s.Store.Credential(ctx, id)
+	if err == nil && (c == nil || c.Kind != domain.CredentialLink || c.OrderID != o.ID) {
+		err = domain.Errorf(domain.CodeNotFound, "the order has no link %s", id)
+	}
+	if err != nil {
+		return err
+	}
+	return s.Store.ChangeAccess(ctx, domain.AccessChange{Drop: id})
+}

@@ -1,0 +1,33 @@
+package httpserver
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/order-tracking/order-tracking/internal/access"
+)
+
+// TestEveryRouteHasARow: a route that is no page has a row in the table of permissions,
+// and pages are the same for everybody.
+func TestEveryRouteHasARow(t *testing.T) {
+	d := open(t)
+	for _, r := range d.srv.engine.Routes() {
+		if r.Method == "HEAD" || isPage(r.Path) {
+			continue
+		}
+		op := d.srv.operations[route{r.Method, r.Path}]
+		require.NotNil(t, op, "%s %s", r.Method, r.Path)
+		require.Equal(t, access.OperationOf(op.ID), op, "%s %s", r.Method, r.Path)
+		require.NotEmpty(t, op.ID, "%s %s", r.Method, r.Path)
+	}
+}
+
+// isPage says whether a path is that of a page or of what pages load.
+func isPage(path string) bool {
+	return path == "/" || slices.ContainsFunc([]string{"/docs", "/client.js", "/assets", "/t/", "/courier-app", "/brand", "/map", "/licences", "/parts", "/sw.js"}, func(p string) bool {
+		return strings.HasPrefix(path, p)
+	})
+}

@@ -1,0 +1,78 @@
+package httpserver
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/order-tracking/order-tracking/internal/access"
+	"github.com/order-tracking/order-tracking/internal/domain"
+)
+
+type shareList struct {
+	Shares []access.Share `json:"shares"`
+}
+
+// shareRoutes are links that show one order to whoever has them.
+func (s *Server) shareRoutes() {
+	const path = "/order/{order_id}/share"
+	handle(s, operation{
+		method: http.MethodPost, path: path, id: "createShare", tag: tagAccess, status: http.StatusCreated,
+		summary: "Make a link that shows the order to its customer",
+		about: "Whoever has the token sees this one order: as `Authorization: Bearer` or `?token=`. They see no staff, no phone " +
+			"number that is not masked, and the courier's position as far as the merchant's rule says. Unless told, the link " +
+			"ends a day after the order.",
+		body: access.NewShare{}, codes: []domain.Code{domain.CodeSecretNotRepeated},
+	}, s.createShare)
+	handle(s, operation{
+		method: http.MethodGet, path: path, id: "listShares", tag: tagAccess, summary: "The links of an order",
+		about: "Newest first, without their tokens.",
+	}, func(ctx context.Context, in *OrderPath) (*bodyOnly[shareList], error) {
+		_, o, err := s.Orders.Reach(ctx, in.ID)
+		if err != nil {
+			return nil, err
+		}
+		shares, err := s.Shares.List(ctx, o)
+		return bodyOf(shareList{shares}, err)
+	})
+	handle(s, operation{
+		method: http.MethodDelete, path: path + "/{share_id}", id: "revokeShare", tag: tagAccess, status: http.StatusNoContent,
+		summary: "Revoke a link", about: "Its open streams end within a second, on every replica.",
+		codes: []domain.Code{domain.CodeNotFound},
+	}, func(ctx context.Context, in *revokeShareIn) (*struct{}, error) {
+		_, o, err := s.Orders.Reach(ctx, in.OrderPath.ID)
+		if err != nil {
+			return nil, err
+		}
+		return nil, s.Shares.Revoke(ctx, o, in.Share)
+	})
+}
+
+type revokeShareIn struct {
+	OrderPath
+	Share string `path:"share_id" format:"uuid" doc:"the link's id"`
+}
+
+type createShareIn struct {
+	OrderPath
+	ReachedAt
+	Idempotent
+	JSONBody
+}
+
+func (s *Server) createShare(ctx context.Context, in *createShareIn) (*noStore[*access.IssuedShare], error) {
+	body, err := request(in.JSONBody, in.OrderPath.check(), s.Shares.Check)
+	if err != nil {
+		return nil, err
+	}
+	_, o, err := s.Orders.Reach(ctx, in.OrderPath.ID)
+	if err != nil {
+		return nil, err
+	}
+	share, _, err := once(ctx, in.Idempotent, func(ctx context.Context) (*access.IssuedShare, error) {
+		return s.Shares.Create(ctx, o, body)
+	})
+	if err == nil {
+		share.URL = s.publicURL(in.ReachedAt.address) + "/t/" + share.Token
+	}
+	return secretOf(share, err)
+}
