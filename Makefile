@@ -40,6 +40,12 @@ race: ## Run all tests with the race detector, on real PostgreSQL, Redis and Kaf
 	scripts/services.sh up
 	eval "$$(scripts/services.sh env)" && go test -race -timeout 25m ./...
 
+WALK_SEED ?= 1
+
+.PHONY: walk
+walk: ## Walk 200 parcels through a carrier's faults, with three kills; WALK_SEED chooses them
+	WALK_PARCELS=200 WALK_SEED=$(WALK_SEED) go test ./internal/shipping -v -count=1 -timeout 30m -run TestRandomWalkOfFaults
+
 .PHONY: fuzz
 fuzz: ## Run each fuzz test for FUZZTIME
 	@grep -rl --include='*_test.go' '^func Fuzz' . | xargs -r -n 1 dirname | sort -u | while read -r dir; do \

@@ -169,6 +169,9 @@ func (c *Client) send(caller context.Context, req *http.Request) ([]byte, error)
 	told, _ := Parse(body) // not JSON: the status must do
 	fault := c.Fault(told)
 	fault.Carrier, fault.Class = c.Carrier, cmp.Or(fault.Class, classOf(status))
+	if fault.Code == "" && status == http.StatusConflict { // a gateway's, which knows nothing of conflicts
+		fault.Class = domain.ClassRetryable
+	}
 	fault.Message = cmp.Or(fault.Message, http.StatusText(status))
 	fault.RequestID = resp.Header.Get("X-Request-Id")
 	fault.RetryAfter = retryAfter(resp.Header.Get("Retry-After"))

@@ -83,7 +83,8 @@ func TestRetriesOnlyWhatCanDoNoHarm(t *testing.T) {
 		}, 1, domain.ClassRetryable},
 		"a company that asks for day": {true, func(int, *http.Request) (*http.Response, error) { return reply(429, "", "Retry-After", "86400") }, 1, domain.ClassRetryable},
 		"forbidden":                   {true, func(int, *http.Request) (*http.Response, error) { return reply(403, "") }, 1, domain.ClassPermanent},
-		"there already":               {true, func(int, *http.Request) (*http.Response, error) { return reply(409, "") }, 1, domain.ClassConflict},
+		"there already":               {true, func(int, *http.Request) (*http.Response, error) { return reply(409, `{"code":"taken"}`) }, 1, domain.ClassConflict},
+		"a gateway's conflict":        {false, func(int, *http.Request) (*http.Response, error) { return reply(409, "") }, 1, domain.ClassRetryable},
 		"recovers": {true, func(n int, _ *http.Request) (*http.Response, error) {
 			if n < 2 {
 				return reply(503, "")

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -34,6 +35,8 @@ type shop struct {
 	carrier *sandbox.Server
 	path    string
 	hooks   bool
+	freight bool
+	dead    *atomic.Bool
 
 	store     domain.Store
 	orders    *orders.Service
@@ -70,8 +73,10 @@ func inShop(t *testing.T, o sandbox.Options, test func(*shop)) {
 func (s *shop) open() {
 	store, err := database.OpenSQLite(s.Context(), s.path, database.Options{})
 	require.NoError(s, err)
-	s.store = store
+	s.dead = &atomic.Bool{}
+	s.store = mortal{store, s.dead}
 	car := cdek.New(cdek.Config{
+		Freight: s.freight,
 		BaseURL: "http://cdek.test/v2", HTTP: s.carrier.Client(), Account: "a", Secret: "b",
 		From: domain.Stop{City: "44", Place: domain.Place{Address: "ул. Складская, 1"}},
 	})
@@ -86,11 +91,11 @@ func (s *shop) open() {
 	if s.hooks {
 		carriers.HookBase = "https://shop.example"
 	}
-	keys := idempotency.NewKeys(store, clock{})
+	keys := idempotency.NewKeys(s.store, clock{})
 	s.orders = orders.New(orders.Deps{
-		Store: store, Live: cache.NewMemory(cache.MemoryOptions{}), Clock: clock{}, Log: zap.NewNop(), Keys: keys, Estimate: eta.Config{Default: time.Hour},
+		Store: s.store, Live: cache.NewMemory(cache.MemoryOptions{}), Clock: clock{}, Log: zap.NewNop(), Keys: keys, Estimate: eta.Config{Default: time.Hour},
 	})
-	s.shipments = shipping.New(shipping.Deps{Store: store, Clock: clock{}, Log: zap.NewNop(), Keys: keys, Orders: s.orders, Carriers: carriers})
+	s.shipments = shipping.New(shipping.Deps{Store: s.store, Clock: clock{}, Log: zap.NewNop(), Keys: keys, Orders: s.orders, Carriers: carriers})
 	ctx, cancel := context.WithCancel(s.Context())
 	var wg sync.WaitGroup
 	wg.Go(func() { s.shipments.Run(ctx) })

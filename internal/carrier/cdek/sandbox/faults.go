@@ -50,6 +50,8 @@ type Habits struct {
 	Forget bool `json:"forget"`
 	// ForbidReturns answers 403 about orders that bring others back.
 	ForbidReturns bool `json:"forbid_returns"`
+	// Slow is how long a call takes before it works, and again until its answer comes.
+	Slow time.Duration `json:"slow"`
 	// Repeat tells every webhook and status twice, Shuffle in any order.
 	Repeat  bool `json:"repeat"`
 	Shuffle bool `json:"shuffle"`
@@ -102,7 +104,7 @@ func (s *Server) fault(r *http.Request) *Fault {
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f := s.fault(r)
 	if f == nil {
-		s.mux.ServeHTTP(w, r)
+		s.serve(w, r)
 		return
 	}
 	switch f.Kind {
@@ -139,6 +141,36 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case Lost:
 		s.mux.ServeHTTP(newRecorder(), r)
 		panic(http.ErrAbortHandler)
+	}
+}
+
+// serve answers, slowly where that is a habit: a caller that gives up meanwhile does not
+// know whether the call has worked.
+func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	slow := s.habits.Slow
+	s.mu.Unlock()
+	if slow == 0 {
+		s.mux.ServeHTTP(w, r)
+		return
+	}
+	wait := func() bool {
+		select {
+		case <-r.Context().Done():
+			return false
+		case <-time.After(slow):
+			return true
+		}
+	}
+	if !wait() {
+		return
+	}
+	rec := newRecorder()
+	s.mux.ServeHTTP(rec, r)
+	if wait() {
+		w.Header().Set("Content-Type", rec.header.Get("Content-Type"))
+		w.WriteHeader(rec.status)
+		_, _ = w.Write(rec.body.Bytes())
 	}
 }
 
