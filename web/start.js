@@ -1,6 +1,5 @@
 // The beginning of every page: what the server said, the language and the accent.
 import { speak } from "./i18n/index.js";
-import { accents } from "./parts/color.js";
 import { render } from "./vendor/preact.js";
 
 /**
@@ -13,6 +12,8 @@ import { render } from "./vendor/preact.js";
  * @property {string} [token]
  * @property {string} [order_id]
  * @property {string} [timezone]
+ * @property {object} [order] the customer's
+ * @property {object} [track] of that order
  */
 
 /**
@@ -23,12 +24,13 @@ export async function start(page) {
   const boot = /** @type {Boot} */ (JSON.parse(document.body.dataset.boot ?? "{}"));
   const { texts } = await import(`./i18n/${boot.lang}.js`);
   speak(boot.lang, texts);
-  paint(boot.brand.accent);
+  if (boot.brand.accent) await paint(boot.brand.accent);
   render(page(boot), /** @type {HTMLElement} */ (document.getElementById("app")));
 }
 
-/** Sets the operator's accent. @param {string} [accent] */
-function paint(accent) {
+/** Sets the operator's accent. @param {string} accent */
+async function paint(accent) {
+  const { accents } = await import("./parts/color.js");
   const found = accents(accent);
   if (!found) return;
   document.documentElement.style.setProperty("--accent-light", found.light);

@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"io"
 	"io/fs"
+	"maps"
 	"net/http"
 	"path"
 	"regexp"
@@ -112,8 +113,32 @@ func newAssets(source fs.FS) *assets {
 	if err != nil {
 		panic(err) // they are part of the binary
 	}
+	a.joinStyles()
 	a.hash = hex.EncodeToString(sum.Sum(nil)[:8])
 	return a
+}
+
+// pageStyles are what every page looks like; its own main.css comes behind them.
+var pageStyles = []string{"tokens.css", "base.css", "vendor/leaflet.css", "parts/parts.css"}
+
+// joinStyles gives each page, a folder with a main.css, all its styles as one file.
+func (a *assets) joinStyles() {
+	for name := range maps.Clone(a.files) {
+		if path.Base(name) != "main.css" {
+			continue
+		}
+		a.files[path.Dir(name)+"/all.css"] = sync.OnceValue(func() *asset {
+			var all []byte
+			for _, style := range append(slices.Clone(pageStyles), name) {
+				content, err := fs.ReadFile(a.source, style)
+				if err != nil {
+					panic(err) // it is part of the binary
+				}
+				all = append(append(all, content...), '\n')
+			}
+			return newAsset(assetTypes[".css"], all)
+		})
+	}
 }
 
 // url is the address of a file.

@@ -5,6 +5,7 @@ import (
 	"html"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -59,13 +60,16 @@ type boot struct {
 	Now     time.Time `json:"now"` // the phone's clock may be wrong
 	Token   string    `json:"token,omitempty"`
 	OrderID string    `json:"order_id,omitempty"`
+	// Order and Track save a page its first calls.
+	Order any `json:"order,omitempty"`
+	Track any `json:"track,omitempty"`
 }
 
 // page is what one page has of its own: its folder in web/, its title and what a
 // preview in a messenger says.
 type page struct {
 	name, title, about string
-	extra              []string // modules that are needed at first, beside what main.js imports
+	later              []string // modules that main.js imports when it has shown something
 }
 
 // languages of the pages; the first is for those who speak none.
@@ -99,6 +103,7 @@ func (s *Server) pageRoutes() {
 	s.engine.GET("/licences", func(c *gin.Context) { a.files["vendor/licences.txt"]().serve(c) })
 	s.landingRoute()
 	s.brandRoutes()
+	s.engine.GET("/t/:token", s.customerPage)
 	s.engine.GET("/parts", func(c *gin.Context) {
 		s.showPage(c, http.StatusOK, page{name: "parts/gallery", title: "Parts"}, boot{Lang: languageOf(c, "")})
 	})
@@ -116,25 +121,39 @@ func languageOf(c *gin.Context, locale string) string {
 func (s *Server) showPage(c *gin.Context, status int, p page, b boot) {
 	a := webAssets()
 	b.Brand, b.Map, b.Now = s.brand(), s.ground(), s.Clock.Now().UTC()
-	if b.Map.PMTiles != "" {
-		p.extra = append(p.extra, "parts/map/ground.js")
-	}
 	encoded, err := json.Marshal(b)
 	if err != nil {
 		fail(c, err)
 		return
 	}
 	var links strings.Builder
-	for _, style := range []string{"tokens.css", "base.css", "vendor/leaflet.css", "parts/parts.css", p.name + "/main.css"} {
-		links.WriteString(`<link rel="stylesheet" href="` + a.url(style) + "\">\n")
-	}
-	for _, module := range a.modules(append([]string{p.name + "/main.js", "i18n/" + b.Lang + ".js"}, p.extra...)...) {
+	links.WriteString(`<link rel="stylesheet" href="` + a.url(p.name+"/all.css") + "\">\n")
+	for _, module := range s.modulesOf(p, b) {
 		links.WriteString(`<link rel="modulepreload" href="` + a.url(module) + "\">\n")
 	}
 	s.pageHeaders(c)
-	c.Data(status, htmlType, []byte(strings.NewReplacer("{{lang}}", b.Lang, "{{title}}", html.EscapeString(p.title),
+	body := []byte(strings.NewReplacer("{{lang}}", b.Lang, "{{title}}", html.EscapeString(p.title),
 		"{{about}}", html.EscapeString(p.about), "{{links}}", links.String(), "{{main}}", a.url(p.name+"/main.js"),
-		"{{boot}}", html.EscapeString(string(encoded)), "{{icons}}", pageIcons, "{{noscript}}", withoutScript[b.Lang]).Replace(pageShell)))
+		"{{boot}}", html.EscapeString(string(encoded)), "{{icons}}", pageIcons, "{{noscript}}", withoutScript[b.Lang]).Replace(pageShell))
+	if acceptsGzip(c.GetHeader("Accept-Encoding")) {
+		c.Header("Content-Encoding", "gzip")
+		body = newAsset(htmlType, body).zipped
+	}
+	c.Data(status, htmlType, body)
+}
+
+// modulesOf are the modules of a page's first view, the map's last: words come first.
+func (s *Server) modulesOf(p page, b boot) []string {
+	a := webAssets()
+	all := a.modules(p.name+"/main.js", "i18n/"+b.Lang+".js")
+	if b.Brand.Accent != "" {
+		all = a.modules(append(all, "parts/color.js")...)
+	}
+	all = a.modules(append(all, p.later...)...)
+	if b.Map.PMTiles != "" && slices.Contains(all, "parts/map/map.js") {
+		all = a.modules(append(all, "parts/map/ground.js")...)
+	}
+	return all
 }
 
 // pageHeaders keep a page to what this server sends, and its address to itself.
@@ -149,6 +168,7 @@ func (s *Server) pageHeaders(c *gin.Context) {
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("X-Robots-Tag", "noindex")
 	h.Set("Cache-Control", "no-store")
+	h.Add("Vary", "Accept-Encoding, Accept-Language")
 	h.Set("Permissions-Policy", "camera=(self), geolocation=(self), microphone=()")
 }
 

@@ -35,6 +35,20 @@ const siblings = {
   },
 };
 
+// What the pages never reach: ready-made styles (theirs are made of tokens.css), and unpacking
+// for browsers without DecompressionStream, in which nothing else of the pages would work.
+const unreached = {
+  name: "unreached",
+  setup(build) {
+    build.onResolve({ filter: /^(@protomaps\/basemaps|fflate)$/ }, args => ({ path: args.path, namespace: "unreached" }));
+    build.onLoad({ filter: /.*/, namespace: "unreached" }, args => ({
+      contents: ["namedFlavor", "language_script_pairs", "get_multiline_name", "get_country_name", "decompressSync"]
+        .map(name => `export const ${name} = () => { throw new Error(${JSON.stringify(`${args.path} is not part of the pages`)}); };`)
+        .join("\n"),
+    }));
+  },
+};
+
 async function bundle(name, options = {}) {
   const result = await esbuild.build({
     entryPoints: [path.join(entries, `${name}.js`)],
@@ -47,7 +61,7 @@ async function bundle(name, options = {}) {
     legalComments: "none",
     nodePaths: [modules],
     absWorkingDir: path.dirname(modules),
-    plugins: [trusted, siblings],
+    plugins: [trusted, siblings, unreached],
     ...options,
   });
   return { code: result.outputFiles[0].text, inputs: Object.keys(result.metafile.inputs) };

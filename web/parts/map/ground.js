@@ -37,7 +37,7 @@ export async function addGround(map, url) {
   let layer;
   const lay = () => {
     layer?.remove();
-    const color = reader();
+    const color = reader(map.getContainer());
     layer = leafletLayer(
       /** @type {any} */ ({
         url: /** @type {any} */ (file),
@@ -61,9 +61,9 @@ export async function addGround(map, url) {
   };
 }
 
-/** Reads colours as the theme has them now. @returns {(name: string) => string} */
-function reader() {
-  const probe = document.body.appendChild(document.createElement("span"));
+/** Reads colours as the theme has them there. @param {HTMLElement} box @returns {(name: string) => string} */
+function reader(box) {
+  const probe = box.appendChild(document.createElement("span"));
   /** @type {Record<string, string>} */
   const found = {};
   for (const name of ["earth", "green", "built", "water", "road", "road-2", "rail", "text", "halo"]) {

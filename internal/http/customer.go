@@ -1,0 +1,64 @@
+package httpserver
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/order-tracking/order-tracking/internal/access"
+	"github.com/order-tracking/order-tracking/internal/domain"
+	"github.com/order-tracking/order-tracking/internal/tracking"
+)
+
+// previews are what a messenger shows of a customer's link: nothing of the order.
+var previews = map[string]page{
+	"en": {name: "customer", title: "Your order", about: "Where it is and when it arrives."},
+	"ru": {name: "customer", title: "Ваш заказ", about: "Где он сейчас и когда приедет."},
+}
+
+// customerPage shows one order to who has its link. A link that is revoked, expired or
+// forged is answered 404 by a page that tells nothing.
+func (s *Server) customerPage(c *gin.Context) {
+	token := c.Param("token")
+	ctx, order, track, err := s.linked(c.Request.Context(), token)
+	b := boot{}
+	status := http.StatusNotFound
+	switch {
+	case err == nil:
+		status = http.StatusOK
+		b.Lang = languageOf(c, order.Customer.Locale)
+		b.Token, b.OrderID, b.Order, b.Track = token, order.ID, order, track
+	case domain.CodeOf(err) == domain.CodeUnavailable || ctx.Err() != nil:
+		fail(c, err)
+		return
+	default:
+		b.Lang = languageOf(c, "")
+	}
+	p := previews[b.Lang]
+	if err == nil {
+		p.later = []string{"parts/map/map.js"}
+	}
+	if name := s.Config.Pages.Name; name != "" {
+		p.title += " · " + name
+	}
+	s.showPage(c, status, p, b)
+}
+
+// linked returns the order of a link and how it came where it is, as customers see them.
+func (s *Server) linked(ctx context.Context, token string) (context.Context, *domain.Order, *tracking.Track, error) {
+	caller, err := s.Guard.Authorize(ctx, access.Request{Credential: token})
+	if err != nil {
+		return ctx, nil, nil, err
+	}
+	if caller.Kind != domain.RoleCustomer { // somebody's key is no link
+		return ctx, nil, nil, domain.Errorf(domain.CodeNotFound, "there is no such link")
+	}
+	ctx = domain.WithCaller(ctx, caller)
+	order, err := s.Orders.Get(ctx, caller.OrderID)
+	if err != nil {
+		return ctx, nil, nil, err
+	}
+	track, err := s.Tracking.Track(ctx, caller.OrderID)
+	return ctx, order, track, err
+}

@@ -1,0 +1,55 @@
+import { t } from "../i18n/index.js";
+import { Button } from "../parts/button.js";
+import { Icon } from "../parts/icon.js";
+import { say } from "../parts/toast.js";
+import { html } from "../vendor/preact.js";
+import { carrierName } from "./story.js";
+
+/** Who brings it: a courier or a carrier. @param {{store: import("./store.js").Store, order: import("./story.js").Order}} props */
+export const Bringer = ({ store, order }) => (order.shipment ? html`<${Parcel} order=${order} />` : html`<${Courier} store=${store} />`);
+
+/** The courier who brings it. @param {{store: import("./store.js").Store}} props */
+function Courier({ store }) {
+  const courier = store.courier.value;
+  if (!courier?.name) return null;
+  const about = [courier.vehicle && t(`vehicle.${courier.vehicle}`), store.position.value && distance(store.eta.value?.distance_m)].filter(Boolean);
+  const phone = dialable(courier.phone);
+  return html`
+    <section class="card courier">
+      <span class="avatar"><${Icon} name=${courier.vehicle ?? "people"} /></span>
+      <div class="courier-text"><p class="strong" dir="auto">${courier.name}</p><p class="small quiet num">${about.join(" · ")}</p></div>
+      ${phone && html`<${Button} icon="phone" href=${`tel:${phone}`}>${t("courier.call")}<//>`}
+    </section>
+  `;
+}
+
+/** @param {number | undefined} metres */
+function distance(metres) {
+  if (metres === undefined || metres < 30) return "";
+  const text =
+    metres < 950
+      ? t("map.metres", { n: Math.round(metres / 50) * 50 || 50 })
+      : t("map.kilometres", { n: Number((metres / 1000).toLocaleString("en", { maximumFractionDigits: metres < 9500 ? 1 : 0 })) });
+  return t("courier.away", { distance: text }).replaceAll(" ", "\u00a0");
+}
+
+/** A number that can be called; one that is masked can't. @param {string} [phone] */
+const dialable = phone => (phone && /^\+?[\d ()-]{5,}$/.test(phone) ? phone.replace(/[^\d+]/g, "") : "");
+
+/** The parcel's carrier and number. @param {{order: import("./story.js").Order}} props */
+function Parcel({ order }) {
+  const shipment = order.shipment;
+  if (!shipment) return null;
+  const number = shipment.tracking_number;
+  const copy = () => navigator.clipboard?.writeText(number ?? "").then(() => say(t("parcel.copied")));
+  return html`
+    <section class="card courier">
+      <span class="avatar"><${Icon} name="box" /></span>
+      <div class="courier-text">
+        <p class="strong">${carrierName(shipment.carrier)}</p>
+        ${number && html`<p class="small quiet"><span class="unseen">${t("parcel.number")} </span><span class="num">${number}</span></p>`}
+      </div>
+      ${number && navigator.clipboard && html`<${Button} icon="copy" label=${t("parcel.copy")} onClick=${copy} />`}
+    </section>
+  `;
+}

@@ -1,0 +1,175 @@
+// What the page knows of the order, kept up to date by the live stream. After every gap
+// (a dead zone, a restart, a night asleep) the stream begins with the order as it stands.
+import { call, Refusal } from "../api.js";
+import { watchOrder } from "../client.js";
+import { decode } from "../parts/map/glide.js";
+import { computed, signal } from "../vendor/preact.js";
+
+/** @typedef {import("#api").components["schemas"]["Event"]} Event */
+/** @typedef {import("#api").components["schemas"]["Position"]} Position */
+
+const TICK = 5_000; // milliseconds
+const SOON = 150; // milliseconds between a change and asking for all of it
+const QUIET = 4_000; // milliseconds without a connection that are not worth a word
+const SKEW = 60_000; // milliseconds by which clocks differ because somebody set one
+
+export class Store {
+  /** @param {import("../start.js").Boot} boot */
+  constructor(boot) {
+    this.id = boot.order_id ?? "";
+    this.token = boot.token;
+    this.state = signal(/** @type {"loading"|"ready"|"trouble"|"gone"} */ ("loading"));
+    this.order = signal(/** @type {import("./story.js").Order | undefined} */ (undefined));
+    this.courier = signal(/** @type {Partial<import("./story.js").Courier> | undefined} */ (undefined));
+    this.position = signal(/** @type {Position & {stale?: boolean} | undefined} */ (undefined));
+    this.eta = signal(/** @type {import("./story.js").Estimate | undefined} */ (undefined));
+    this.timeline = signal(/** @type {Event[]} */ ([]));
+    this.trail = signal(/** @type {[number, number][]} */ ([]));
+    this.lostAt = signal(0);
+    this.offset = Date.parse(boot.now) - Date.now();
+    this.now = signal(this.clock());
+    this.near = computed(() => isNear(this.timeline.value));
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    this.soon = undefined;
+    this.loading = false;
+    if (boot.order && boot.track) this.whole(boot.order, boot.track);
+  }
+
+  /** The server's time: a phone's clock may be hours off. */
+  clock() {
+    return Date.now() + this.offset;
+  }
+
+  start() {
+    setInterval(() => this.tick(), TICK);
+    document.addEventListener("visibilitychange", () => document.hidden || this.tick());
+    if (!this.order.value) this.load();
+    this.watch = watchOrder(this.id, {
+      token: this.token,
+      state: state => this.connection(state),
+      ended: why => why && new Refusal(why.status).final && this.leave(),
+      on: {
+        snapshot: frame => this.snapshot(frame),
+        status: frame => this.happened(frame.data),
+        note: frame => this.happened(frame.data),
+        position: frame => this.moved(frame.data),
+        eta: frame => {
+          this.eta.value = frame.data;
+        },
+        end: () => this.load(),
+      },
+    });
+  }
+
+  tick() {
+    this.now.value = this.clock();
+  }
+
+  /** @param {"connecting"|"open"|"waiting"|"closed"} state */
+  connection(state) {
+    if (state === "open") {
+      this.lostAt.value = 0;
+      if (this.state.value === "trouble") this.load();
+    }
+    if (state !== "waiting" || this.lostAt.value) return;
+    this.lostAt.value = this.clock();
+    setTimeout(() => this.tick(), QUIET + 50);
+  }
+
+  /** Whether the connection is away for so long that people should know. */
+  get offline() {
+    return this.lostAt.value > 0 && this.now.value - this.lostAt.value > QUIET;
+  }
+
+  /** @param {import("../client.js").Frame} frame */
+  snapshot(frame) {
+    const sample = Date.parse(frame.at) - Date.now();
+    // The way here takes time, so the largest difference is the truest.
+    this.offset = Math.abs(sample - this.offset) > SKEW ? sample : Math.max(sample, this.offset);
+    const { courier, position, ...order } = frame.data;
+    const known = this.order.value;
+    this.take(order, courier, position);
+    if (known?.version !== order.version) this.later(); // the timeline has news
+  }
+
+  /** @param {any} order @param {any} courier @param {any} position */
+  take(order, courier, position) {
+    this.order.value = order;
+    this.courier.value = courier;
+    this.position.value = position;
+    if (order.eta) this.eta.value = order.eta;
+    this.state.value = "ready";
+    this.tick();
+  }
+
+  /** @param {Event} event */
+  happened(event) {
+    if (!this.timeline.value.some(e => e.id === event.id)) this.timeline.value = [...this.timeline.value, event];
+    if (event.status && this.order.value && event.type !== "order.report_late") this.order.value = { ...this.order.value, status: event.status };
+    this.tick();
+    this.later();
+  }
+
+  /** @param {Position} position */
+  moved(position) {
+    this.position.value = position;
+    this.trail.value = [...this.trail.value.slice(-499), [position.lat, position.lon]];
+  }
+
+  /** Asks for the whole order soon; many changes at once ask once. */
+  later() {
+    clearTimeout(this.soon);
+    this.soon = setTimeout(() => this.load(), SOON);
+  }
+
+  async load() {
+    if (this.loading) return this.later();
+    this.loading = true;
+    try {
+      const [order, track] = await Promise.all([this.call("GET", ""), this.call("GET", "/track")]);
+      this.whole(order, track);
+    } catch (error) {
+      this.failed(error);
+    } finally {
+      this.loading = false;
+    }
+  }
+
+  /** @param {any} order @param {any} track */
+  whole(order, track) {
+    if ((this.order.value?.version ?? 0) <= order.version) this.take(order, track.courier, track.position);
+    this.eta.value = track.eta ?? order.eta;
+    this.timeline.value = track.timeline;
+    this.trail.value = track.polyline ? decode(track.polyline) : [];
+  }
+
+  /** @param {unknown} error */
+  failed(error) {
+    if (error instanceof Refusal && error.final) return this.leave();
+    if (!this.order.value) this.state.value = "trouble";
+    clearTimeout(this.soon);
+    this.soon = setTimeout(() => this.load(), TICK);
+  }
+
+  /** The link does not work any more: nothing of the order stays on the page. */
+  leave() {
+    this.watch?.close();
+    clearTimeout(this.soon);
+    this.order.value = undefined;
+    this.state.value = "gone";
+  }
+
+  /** @param {string} method @param {string} path below the order's @param {unknown} [body] @param {string} [key] */
+  call(method, path, body, key) {
+    return call(method, `/order/${encodeURIComponent(this.id)}${path}`, { token: this.token, body, key });
+  }
+}
+
+/** Whether the courier came near since they set off for the last time. @param {Event[]} timeline */
+export function isNear(timeline) {
+  for (const event of timeline.toReversed()) {
+    if (event.type === "courier.near") return true;
+    if (event.type !== "order.late") return false;
+  }
+  return false;
+}
