@@ -144,7 +144,7 @@ func (m *carrierMetrics) hooks(log *zap.Logger) carrier.Hooks {
 		Call: func(code, operation string, class domain.ErrorClass, took time.Duration) {
 			m.calls.WithLabelValues(code, operation, string(class)).Inc()
 			m.duration.WithLabelValues(code, operation).Observe(took.Seconds())
-			m.open.WithLabelValues(code) // 0 until it is suspended
+			m.open.WithLabelValues(code, operation) // 0 until it is suspended
 		},
 		Retry: func(code, operation string) { m.retries.WithLabelValues(code, operation).Inc() },
 		Breaker: func(code, operation, state string) {
