@@ -1,6 +1,9 @@
 package domain
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 // State is where an order stands: what must be known of it to tell of it.
 type State struct {
@@ -8,11 +11,23 @@ type State struct {
 	Version   int64  `json:"version"`
 	Status    Status `json:"status"`
 	CourierID string `json:"courier_id,omitempty"`
+	// What decides who sees where the courier is.
+	MerchantID string     `json:"merchant_id,omitempty"`
+	CustodyAt  *time.Time `json:"custody_at,omitempty"`
+	Dropoff    *Point     `json:"dropoff,omitempty"`
+}
+
+// Glimpse is Order.Glimpse of an order in this state.
+func (s State) Glimpse(rule ShowCourier) Glimpse {
+	return Glimpse{Status: s.Status, CustodyAt: s.CustodyAt, Dropoff: s.Dropoff, Rule: rule}
 }
 
 // State returns where the order stands.
 func (o *Order) State() State {
-	return State{Seq: o.Ledger.Seq, Version: o.Version, Status: o.Status, CourierID: o.CourierID}
+	return State{
+		Seq: o.Ledger.Seq, Version: o.Version, Status: o.Status, CourierID: o.CourierID,
+		MerchantID: o.MerchantID, CustodyAt: o.Ledger.CustodyAt, Dropoff: o.Dropoff.Location,
+	}
 }
 
 // Announcement is what one commit did to an order, as everybody is told of it: the

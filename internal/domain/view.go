@@ -127,9 +127,7 @@ type Glimpse struct {
 }
 
 // Glimpse is the order's, under the rule of its merchant.
-func (o *Order) Glimpse(rule ShowCourier) Glimpse {
-	return Glimpse{Status: o.Status, CustodyAt: o.Ledger.CustodyAt, Dropoff: o.Dropoff.Location, Rule: rule}
-}
+func (o *Order) Glimpse(rule ShowCourier) Glimpse { return o.State().Glimpse(rule) }
 
 // Position returns what the view shows of the courier's position, or nil for nothing:
 // not before custody nor of before custody, not when it is too old, to customers by the
@@ -232,10 +230,11 @@ var forCustomers = []EventType{EventCreated, EventStatusChanged, EventCourierNea
 
 // For returns the event as the view shows it; false when it does not.
 func (e Event) For(v View) (Event, bool) {
-	switch v {
-	case ViewStaff:
+	if v == ViewStaff {
 		return e, true
-	case ViewCustomer:
+	}
+	e.wire = nil
+	if v == ViewCustomer {
 		if !slices.Contains(forCustomers, e.Type) {
 			return Event{}, false
 		}

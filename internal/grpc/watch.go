@@ -21,7 +21,7 @@ func (s *service) WatchOrder(r *pb.WatchOrderRequest, stream pb.OrderService_Wat
 	if err != nil {
 		return err
 	}
-	sub := s.Hub.Open(nil)
+	sub := s.Hub.OpenFor(caller.View(), nil)
 	sub.OnClose(s.Guard.Hold(caller, func() { sub.End(push.ErrRevoked) }))
 	defer sub.Close()
 	if err := sub.Add(ctx, push.Topic{Kind: push.KindOrder, ID: o.ID}, r.SinceVersion); err != nil {

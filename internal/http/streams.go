@@ -97,7 +97,7 @@ func (s *Server) openOrder(ctx context.Context, c *gin.Context, since *int64, wa
 
 // openFor opens a subscription that ends when the caller loses access.
 func (s *Server) openFor(caller *domain.Caller, wake func()) *push.Subscription {
-	sub := s.Hub.Open(wake)
+	sub := s.Hub.OpenFor(caller.View(), wake)
 	sub.OnClose(s.Guard.Hold(caller, func() { sub.End(push.ErrRevoked) }))
 	return sub
 }

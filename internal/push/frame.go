@@ -155,12 +155,19 @@ func appendHead(b []byte, typ, orderID string, version int64, at time.Time) []by
 	return append(b, '"')
 }
 
-// eventFrame returns how watchers of the order hear of an entry of its history, or
-// nil for a note that is not for them.
-func eventFrame(e *domain.Event) *Frame {
+// eventFrame returns how watchers of the order with a view hear of an entry of its
+// history, or nil for one that is not for them.
+func eventFrame(e *domain.Event, v domain.View) *Frame {
 	t := OrderTopic(e.OrderID)
 	switch {
 	case !e.Note():
+		if v != domain.ViewStaff {
+			shown, ok := e.For(v)
+			if !ok {
+				return nil
+			}
+			e = &shown
+		}
 		event := e.JSON()
 		b := appendHead(make([]byte, 0, len(event)+160), TypeStatus, e.OrderID, e.Version, e.RecordedAt)
 		return &Frame{

@@ -22,6 +22,8 @@ type Config struct {
 	// Wakeups carries what happens here to the other replicas and back; nil where there
 	// is one process.
 	Wakeups domain.Wakeups
+	// ShowCourier returns a merchant's rule of when customers see the courier; nil is custody.
+	ShowCourier func(merchantID string) domain.ShowCourier
 }
 
 // checkEvery is how often watched orders are compared with the store.
@@ -67,12 +69,15 @@ func New(cfg Config, store domain.Store, live domain.LiveStore, clock domain.Clo
 	return h
 }
 
-// Open starts a subscription without topics; one that may not be fails with ErrFull or
+// Open is OpenFor staff.
+func (h *Hub) Open(wake func()) *Subscription { return h.OpenFor(domain.ViewStaff, wake) }
+
+// OpenFor starts a subscription without topics whose reader has this view of orders; one that may not be fails with ErrFull or
 // ErrGoingAway when it is used. wake, when not nil, is called when the
 // subscription goes from nothing to read to something to read: never concurrently
 // with itself, and it must not block.
-func (h *Hub) Open(wake func()) *Subscription {
-	s := &Subscription{hub: h, wake: wake}
+func (h *Hub) OpenFor(view domain.View, wake func()) *Subscription {
+	s := &Subscription{hub: h, view: view, wake: wake}
 	s.queue = s.inline[:0]
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -86,6 +91,14 @@ func (h *Hub) Open(wake func()) *Subscription {
 	}
 	h.subs[s] = struct{}{}
 	return s
+}
+
+// glimpse says who sees where the courier of an order in the state is.
+func (h *Hub) glimpse(s domain.State) domain.Glimpse {
+	if h.cfg.ShowCourier == nil {
+		return s.Glimpse(domain.ShowCourier{})
+	}
+	return s.Glimpse(h.cfg.ShowCourier(s.MerchantID))
 }
 
 // Watchers returns how many subscriptions are open.

@@ -33,6 +33,8 @@ type track struct {
 	heldUntil time.Time
 	// waiting is a position that came before the state was known.
 	waiting *domain.Fix
+	// last is the newest position that was told, by the rules of who sees it.
+	last *domain.Position
 }
 
 // held says whether the fleet's watchers still need the room of the order.
@@ -140,11 +142,16 @@ func (r *room) announce(e *domain.Event, w *wakes) {
 	if len(r.members) == 0 && !fleet {
 		return
 	}
-	f := eventFrame(e)
+	f := eventFrame(e, domain.ViewStaff)
 	if f == nil {
 		return
 	}
-	r.tell(f, w)
+	r.tellViews(w, func(v domain.View) *Frame {
+		if v == domain.ViewStaff {
+			return f
+		}
+		return eventFrame(e, v)
+	})
 	if fleet && f.Type == TypeStatus {
 		r.hub.fleet.tellOrder(r, f, w)
 	}
@@ -185,7 +192,7 @@ func (h *Hub) joinOrder(ctx context.Context, m *member, since *int64) error {
 	if err != nil {
 		return err
 	}
-	snapshot, err := h.orderSnapshot(ctx, o)
+	snapshot, err := h.orderSnapshot(ctx, o, m.sub.view)
 	if err != nil {
 		return err
 	}
@@ -193,7 +200,7 @@ func (h *Hub) joinOrder(ctx context.Context, m *member, since *int64) error {
 	if since != nil {
 		// An entry's seq is never below its version, so this finds all later versions.
 		from := max(0, min(*since, o.Version))
-		if o, first, err = h.told(ctx, o, first, from, func(e *domain.Event) bool {
+		if o, first, err = h.told(ctx, m, o, first, from, func(e *domain.Event) bool {
 			return !e.Note() && e.Version > from || e.Seq > shown
 		}); err != nil {
 			return err
@@ -201,17 +208,17 @@ func (h *Hub) joinOrder(ctx context.Context, m *member, since *int64) error {
 	}
 	for !m.enterOrder(first, o.State()) {
 		// The copy of the order was older than what the room had told before the member came.
-		if o, first, err = h.told(ctx, o, first, o.Ledger.Seq, func(*domain.Event) bool { return true }); err != nil {
+		if o, first, err = h.told(ctx, m, o, first, o.Ledger.Seq, func(*domain.Event) bool { return true }); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// told appends the frames of an order's entries after one, of those that are wanted. It
+// told appends the member's frames of an order's entries after one, of those that are wanted. It
 // returns the order as it stood after the last of them.
 func (h *Hub) told(
-	ctx context.Context, o *domain.Order, to []*Frame, after int64, wanted func(*domain.Event) bool,
+	ctx context.Context, m *member, o *domain.Order, to []*Frame, after int64, wanted func(*domain.Event) bool,
 ) (*domain.Order, []*Frame, error) {
 	events, err := h.store.Events(ctx, o.ID, after)
 	if n := len(events); err == nil && n > 0 && events[n-1].Seq > o.Ledger.Seq {
@@ -227,7 +234,7 @@ func (h *Hub) told(
 	}
 	for i := range events {
 		if e := &events[i]; e.Seq <= o.Ledger.Seq && wanted(e) {
-			if f := eventFrame(e); f != nil {
+			if f := eventFrame(e, m.sub.view); f != nil {
 				to = append(to, f)
 			}
 		}
@@ -286,9 +293,10 @@ func (m *member) enterOrder(first []*Frame, st domain.State) bool {
 	return true
 }
 
-// orderSnapshot is the order with its courier and, in custody, its position beside.
-func (h *Hub) orderSnapshot(ctx context.Context, o *domain.Order) (*Frame, error) {
-	data, err := o.MarshalJSON()
+// orderSnapshot is the order with its courier and, in custody, its position beside, as
+// the view shows them.
+func (h *Hub) orderSnapshot(ctx context.Context, o *domain.Order, v domain.View) (*Frame, error) {
+	data, err := o.For(v).MarshalJSON()
 	if err != nil {
 		return nil, err
 	}
@@ -301,8 +309,9 @@ func (h *Hub) orderSnapshot(ctx context.Context, o *domain.Order) (*Frame, error
 		if err != nil && domain.CodeOf(err) != domain.CodeCourierNotFound {
 			return nil, err
 		}
-		if o.Status.InCustody() {
-			extra.Position = h.position(ctx, o.CourierID)
+		extra.Courier = extra.Courier.For(v, o.Status)
+		if o.Status.ShowsPlace() {
+			extra.Position = h.glimpse(o.State()).Position(v, h.position(ctx, o.CourierID), h.clock.Now())
 		}
 	}
 	if extra.Courier != nil || extra.Position != nil {

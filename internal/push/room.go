@@ -195,6 +195,25 @@ func (r *room) tell(f *Frame, w *wakes) {
 	}
 }
 
+// tellViews gives every member what its view shows, which frame makes: once a view, nil
+// for nothing. The room is locked.
+func (r *room) tellViews(w *wakes, frame func(domain.View) *Frame) {
+	var frames [domain.Views]*Frame
+	var made [domain.Views]bool
+	for i := 0; i < len(r.members); {
+		m := r.members[i]
+		v := m.sub.view
+		if !made[v] {
+			frames[v], made[v] = frame(v), true
+		}
+		if f := frames[v]; f != nil && !m.take(f, w) {
+			r.remove(m) // another one is in its place now
+			continue
+		}
+		i++
+	}
+}
+
 // take gives a frame to the member and says whether it goes on.
 func (m *member) take(f *Frame, w *wakes) bool {
 	var slot *uint64
@@ -346,14 +365,28 @@ func (r *room) tellFix(fix domain.Fix, w *wakes) {
 	if len(r.members) == 0 {
 		return
 	}
-	orderID := ""
-	if r.topic.Kind == KindOrder {
-		orderID = r.topic.ID
+	frame := func(orderID string, data any) *Frame {
+		return &Frame{
+			Type: TypePosition, Topic: r.topic, lane: lanePosition, form: new(form),
+			JSON: Encode(TypePosition, orderID, 0, fix.ReceivedAt, data),
+		}
 	}
-	r.tell(&Frame{
-		Type: TypePosition, Topic: r.topic, lane: lanePosition, form: new(form),
-		JSON: Encode(TypePosition, orderID, 0, fix.ReceivedAt, fix),
-	}, w)
+	if r.topic.Kind != KindOrder {
+		r.tell(frame("", fix), w)
+		return
+	}
+	r.track.last = &fix.Position
+	glimpse, now := r.hub.glimpse(r.track.state), r.hub.clock.Now()
+	r.tellViews(w, func(v domain.View) *Frame {
+		p := glimpse.Position(v, &fix.Position, now)
+		switch {
+		case p == nil:
+			return nil
+		case v == domain.ViewCustomer: // who it is, is not theirs to know
+			return frame(r.topic.ID, p)
+		}
+		return frame(r.topic.ID, domain.Fix{CourierID: fix.CourierID, Position: *p})
+	})
 }
 
 // Estimated announces a changed estimate.
@@ -370,11 +403,15 @@ func (h *Hub) estimated(e domain.Estimate) {
 		return
 	}
 	w := newWakes()
-	if len(r.members) > 0 && !r.track.state.Status.Terminal() {
-		r.tell(&Frame{
-			Type: TypeETA, Topic: r.topic, lane: laneEstimate, form: new(form),
-			JSON: Encode(TypeETA, e.OrderID, 0, h.clock.Now(), e),
-		}, w)
+	if t := r.track; len(r.members) > 0 && !t.state.Status.Terminal() {
+		now := h.clock.Now()
+		r.tellViews(w, func(v domain.View) *Frame {
+			place := v != domain.ViewCustomer || h.glimpse(t.state).Position(v, t.last, now) != nil
+			return &Frame{
+				Type: TypeETA, Topic: r.topic, lane: laneEstimate, form: new(form),
+				JSON: Encode(TypeETA, e.OrderID, 0, now, e.For(v, place)),
+			}
+		})
 	}
 	r.mu.Unlock()
 	w.fire()

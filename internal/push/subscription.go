@@ -5,6 +5,8 @@ import (
 	"errors"
 	"sync"
 	"sync/atomic"
+
+	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
 // Why a subscription ended.
@@ -21,6 +23,7 @@ var (
 // Subscription is one reader's queue of frames.
 type Subscription struct {
 	hub   *Hub
+	view  domain.View
 	wake  func()
 	wakes atomic.Int32 // calls of wake that are due or running
 

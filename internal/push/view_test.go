@@ -1,0 +1,133 @@
+package push
+
+import (
+	"context"
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/order-tracking/order-tracking/internal/domain"
+)
+
+// watchAs is watch with another view than staff's.
+func (w *world) watchAs(v domain.View, t Topic, since ...int64) *Subscription {
+	w.t.Helper()
+	s := w.hub.OpenFor(v, nil)
+	w.t.Cleanup(s.Close)
+	var from *int64
+	if len(since) > 0 {
+		from = &since[0]
+	}
+	require.NoError(w.t, s.Add(context.Background(), t, from))
+	return s
+}
+
+// secretly moves an order with a reason that customers must not read.
+func secretly(t testing.TB, to domain.Status) func(*domain.Order) []domain.Event {
+	return func(o *domain.Order) []domain.Event {
+		by := by()
+		by.Actor.ID, by.Reason, by.Location = "SECRET-clerk", "SECRET", &domain.Point{Lat: 11.111, Lon: 22.222}
+		events, err := o.Move(to, nil, by)
+		require.NoError(t, err)
+		return events
+	}
+}
+
+func requireHidden(t testing.TB, frames []Frame, hidden ...string) {
+	t.Helper()
+	for _, f := range frames {
+		for _, h := range hidden {
+			require.NotContains(t, string(f.JSON), h)
+		}
+	}
+}
+
+// TestViewsOfOneOrder: every status of an order, watched and resumed with every view.
+func TestViewsOfOneOrder(t *testing.T) {
+	w := newWorld(t, Config{})
+	o, c := w.create(), w.courier()
+	live := map[domain.View]*Subscription{}
+	for v := range domain.View(domain.Views) {
+		live[v] = w.watchAs(v, OrderTopic(o.ID))
+	}
+	w.announced(o.ID, assign(t, c))
+	w.announced(o.ID, edit)
+	w.announced(o.ID, notice)
+	steps := []domain.Status{
+		domain.StatusPickedUp, domain.StatusInTransit, domain.StatusOutForDelivery, domain.StatusReadyForPickup,
+		domain.StatusReturning, domain.StatusReturned,
+	}
+	for i, s := range steps {
+		w.announced(o.ID, secretly(t, s))
+		distance := 4321.5
+		w.moved(fixOf(c, time.Now().UTC(), float64(50+i)), o.ID)
+		w.hub.Estimated(domain.Estimate{OrderID: o.ID, Method: domain.MethodLive, DistanceM: &distance})
+		for v, s := range live {
+			frames, _ := s.Drain(nil)
+			position, far := false, false
+			for _, f := range frames {
+				position = position || f.Type == TypePosition
+				var e domain.Estimate
+				if f.Type == TypeETA && json.Unmarshal(decode(t, f).Data, &e) == nil {
+					far = far || e.DistanceM != nil
+				}
+			}
+			require.Equal(t, steps[i].ShowsPlace(), position, "view %d, %s", v, steps[i])
+			if v == domain.ViewCustomer {
+				require.Equal(t, steps[i].ShowsPlace(), far, steps[i])
+				requireHidden(t, frames, "SECRET", "11.111", c, "actor")
+			} else if v != domain.ViewStaff {
+				requireHidden(t, frames, "SECRET-clerk")
+			}
+			resumed, _ := w.watchAs(v, OrderTopic(o.ID), 0).Drain(nil)
+			if v == domain.ViewCustomer {
+				requireHidden(t, resumed, "SECRET", "11.111", c, "actor", "4321.5")
+			}
+			require.Equal(t, steps[i].ShowsPlace(), hasPosition(t, resumed[0]), "view %d, %s", v, steps[i])
+		}
+	}
+}
+
+func hasPosition(t testing.TB, snapshot Frame) bool {
+	var with struct {
+		Position *domain.Position `json:"position"`
+	}
+	require.NoError(t, json.Unmarshal(decode(t, snapshot).Data, &with))
+	return with.Position != nil
+}
+
+func TestCustomersHearOfStatusesOnly(t *testing.T) {
+	w := newWorld(t, Config{})
+	o, c := w.create(), w.courier()
+	customer := w.watchAs(domain.ViewCustomer, OrderTopic(o.ID))
+	w.announced(o.ID, edit)         // 2
+	w.announced(o.ID, assign(t, c)) // 3
+	w.announced(o.ID, notice)
+	w.announced(o.ID, late)
+	require.Equal(t, []string{"snapshot 1", "status 3", "notification"}, told(t, customer))
+	require.Equal(t, []string{"snapshot 3", "status 1", "status 3"}, told(t, w.watchAs(domain.ViewCustomer, OrderTopic(o.ID), 0)))
+}
+
+// TestTheRuleOfTheMerchant: customers see the courier by their merchant's rule, others always.
+func TestTheRuleOfTheMerchant(t *testing.T) {
+	near, err := domain.ParseShowCourier("out_for_delivery")
+	require.NoError(t, err)
+	w := newWorld(t, Config{ShowCourier: func(merchant string) domain.ShowCourier {
+		if merchant == "" {
+			return near
+		}
+		return domain.ShowCourier{}
+	}})
+	id, c := w.carried()
+	customer, merchant := w.watchAs(domain.ViewCustomer, OrderTopic(id)), w.watchAs(domain.ViewMerchant, OrderTopic(id))
+	w.moved(fixOf(c, time.Now().UTC(), 1), id)
+	require.Equal(t, []string{"snapshot 3"}, told(t, customer))
+	require.Equal(t, []string{"snapshot 3", "position 1"}, told(t, merchant))
+	w.announced(id, moveTo(t, domain.StatusOutForDelivery))
+	w.moved(fixOf(c, time.Now().UTC(), 2), id)
+	for _, s := range []*Subscription{customer, merchant} {
+		require.Equal(t, []string{"status 4", "position 2"}, told(t, s))
+	}
+}
