@@ -57,6 +57,7 @@ func newHouse(t *testing.T) *house {
 	h.audit = &Audit{Store: store, Clock: h.clock, Log: zap.NewNop(), Secret: []byte("s")}
 	h.keys = &Keys{Store: store, Clock: h.clock, Audit: h.audit, Requests: idempotency.NewKeys(store, h.clock)}
 	h.guard = h.replica()
+	h.keys.Guard = h.guard
 	return h
 }
 

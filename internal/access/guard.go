@@ -230,6 +230,16 @@ func (g *Guard) Run(ctx context.Context) {
 	}
 }
 
+// Commit commits a change of who may do what; this process goes by it when it returns,
+// others within a second.
+func (g *Guard) Commit(ctx context.Context, c domain.AccessChange) error {
+	err := g.store.ChangeAccess(ctx, c)
+	if err == nil && c.TakesAway() {
+		_ = g.Check(context.WithoutCancel(ctx)) // Run tries again
+	}
+	return err
+}
+
 // Check asks once whether something was taken away, and ends the streams of those who
 // lost it.
 func (g *Guard) Check(ctx context.Context) error {

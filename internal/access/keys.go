@@ -16,6 +16,7 @@ type Keys struct {
 	Clock    domain.Clock
 	Audit    *Audit
 	Requests *idempotency.Keys
+	Guard    *Guard
 }
 
 // NewKey asks for a key.
@@ -123,7 +124,7 @@ func (k *Keys) create(ctx context.Context, in NewKey, rec *domain.Idempotency) (
 	if err != nil {
 		return nil, err
 	}
-	return issued, k.Store.ChangeAccess(ctx, domain.AccessChange{Keep: &issued.Credential, Audit: entry, Idempotency: rec})
+	return issued, k.Guard.Commit(ctx, domain.AccessChange{Keep: &issued.Credential, Audit: entry, Idempotency: rec})
 }
 
 // issue gives a credential its secret and its id.
@@ -192,7 +193,7 @@ func (k *Keys) rotate(ctx context.Context, id string, overlap time.Duration, rec
 	if err != nil {
 		return nil, err
 	}
-	return issued, k.Store.ChangeAccess(ctx, domain.AccessChange{
+	return issued, k.Guard.Commit(ctx, domain.AccessChange{
 		Keep: &issued.Credential, Expire: old.ID, ExpireAt: next.CreatedAt.Add(overlap), Audit: entry, Idempotency: rec,
 	})
 }
@@ -207,7 +208,7 @@ func (k *Keys) Revoke(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	return k.Store.ChangeAccess(ctx, domain.AccessChange{Drop: old.ID, Audit: entry})
+	return k.Guard.Commit(ctx, domain.AccessChange{Drop: old.ID, Audit: entry})
 }
 
 // get returns a key that is good.

@@ -17,6 +17,7 @@ type Shares struct {
 	Store    domain.AccessStore
 	Clock    domain.Clock
 	Requests *idempotency.Keys
+	Guard    *Guard
 	// Secret makes the tokens.
 	Secret []byte
 }
@@ -76,7 +77,7 @@ func (s *Shares) keep(ctx context.Context, o *domain.Order, in NewShare, rec *do
 	if out.Token, err = linkSecret(s.Secret, out.ID); err != nil {
 		return nil, err
 	}
-	return out, s.Store.ChangeAccess(ctx, domain.AccessChange{Idempotency: rec, Keep: &domain.Credential{
+	return out, s.Guard.Commit(ctx, domain.AccessChange{Idempotency: rec, Keep: &domain.Credential{
 		ID: out.ID, Kind: domain.CredentialLink, Hash: domain.HashToken(out.Token), Prefix: out.Token[:prefixLength],
 		Role: domain.RoleCustomer, OrderID: o.ID, CreatedAt: domain.Timestamp(s.Clock.Now()), ExpiresAt: out.ExpiresAt,
 	}})
@@ -107,5 +108,5 @@ func (s *Shares) Revoke(ctx context.Context, o *domain.Order, id string) error {
 	if err != nil {
 		return err
 	}
-	return s.Store.ChangeAccess(ctx, domain.AccessChange{Drop: id})
+	return s.Guard.Commit(ctx, domain.AccessChange{Drop: id})
 }

@@ -4,7 +4,9 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
+	"errors"
 
+	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/order-tracking/order-tracking/config"
@@ -43,6 +45,7 @@ func (a *App) openAccess(ctx context.Context) error {
 		keyless = !has
 	}
 	g.guard = access.NewGuard(a.store, clock, a.log, access.GuardConfig{BootstrapKey: first, Keyless: keyless})
+	g.keys.Guard, g.shares.Guard = g.guard, g.guard
 	if keyless {
 		a.log.Warn("no administrator's key is set: local calls are let in as administrator, others are refused; see BOOTSTRAP_ADMIN_KEY")
 	}
@@ -68,4 +71,15 @@ func (a *App) secret(ctx context.Context) ([]byte, error) {
 func (a *App) runAccess(ctx context.Context, g *errgroup.Group) {
 	g.Go(func() error { a.gate.guard.Run(ctx); return nil })
 	g.Go(func() error { a.gate.audit.Run(ctx); return nil })
+}
+
+// VerifyAudit checks the audit of the configured database.
+func VerifyAudit(ctx context.Context, cfg *config.Config) (v access.Verified, err error) {
+	a := &App{cfg: cfg, log: zap.NewNop()}
+	store, err := a.openStore(ctx)
+	if err != nil {
+		return v, err
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+	return (&access.Audit{Store: store, Clock: systemClock{}, Log: a.log}).Verify(ctx)
 }

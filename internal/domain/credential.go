@@ -72,6 +72,9 @@ type AccessChange struct {
 	Idempotency *Idempotency
 }
 
+// TakesAway says whether what was read before may not be true any more.
+func (c *AccessChange) TakesAway() bool { return c.Drop != "" || c.Expire != "" || c.Document != nil }
+
 // The kinds of documents.
 const (
 	DocumentMerchant = "merchant"

@@ -63,7 +63,7 @@ func (s *Store) ChangeAccess(ctx context.Context, c domain.AccessChange) error {
 				return err
 			}
 		}
-		if c.Drop != "" || c.Expire != "" || c.Document != nil {
+		if c.TakesAway() {
 			if _, err := tx.ExecContext(ctx, `UPDATE access_state SET epoch = epoch + 1`); err != nil {
 				return err
 			}
