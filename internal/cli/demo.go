@@ -147,8 +147,7 @@ Map and streets: © OpenStreetMap contributors.
 	opened := false
 	return demo.Run(ctx, demo.Options{
 		Client: c, Seed: d.seed, Couriers: d.couriers, Speed: d.speed, Every: time.Second, Say: say,
-		Watch: func(o *client.Order) {
-			page := base + "/order/" + o.ID + "/track"
+		Watch: func(o *client.Order, page string) {
 			say(time.Now(), "Follow "+o.Number+": "+page)
 			if d.open && !opened {
 				opened = true

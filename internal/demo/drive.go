@@ -27,9 +27,9 @@ type Options struct {
 	For time.Duration
 	// Say tells what happened.
 	Say func(at time.Time, text string)
-	// Watch is told of an order whose courier is minutes from the door: of one at first, and
-	// of another when it has been delivered.
-	Watch func(*client.Order)
+	// Watch is told of an order whose courier is minutes from the door, and of its customer's
+	// page: of one at first, and of another when it has been delivered.
+	Watch func(o *client.Order, page string)
 }
 
 // NearlyThere is how far from a door a courier is when the demo begins.
@@ -183,8 +183,12 @@ func (d *drive) step(ctx context.Context, a Action) error {
 	case client.StatusOutForDelivery:
 		d.say(a, "%s has %s and is on the way to %s", name, d.number(a.Order), o.Dropoff.Address)
 		if d.watched < 0 && d.Watch != nil {
+			share, err := d.Client.ShareOrder(ctx, o.ID, nil)
+			if err != nil {
+				return err
+			}
 			d.watched = a.Order
-			d.Watch(o)
+			d.Watch(o, share.URL)
 		}
 	case client.StatusDelivered:
 		d.say(a, "%s handed %s to %s%s", name, d.number(a.Order), o.Customer.Name, punctual(at, o.PromisedAt))

@@ -2,6 +2,7 @@ package demo_test
 
 import (
 	"context"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -46,6 +47,7 @@ func TestDemoDelivers(t *testing.T) {
 	c := start(t)
 	var said []string
 	var watched []*client.Order
+	pages := map[string]bool{}
 	taken := ""
 	err := demo.Run(t.Context(), demo.Options{
 		Client: c, Seed: 7, Couriers: 12, Speed: 1, Every: 10 * time.Second,
@@ -63,7 +65,10 @@ func TestDemoDelivers(t *testing.T) {
 				taken = o.Number
 			}
 		},
-		Watch: func(o *client.Order) { watched = append(watched, o) },
+		Watch: func(o *client.Order, page string) {
+			watched = append(watched, o)
+			pages[page] = strings.Contains(page, "/t/ot_shr_")
+		},
 	})
 	require.NoError(t, err)
 
@@ -88,6 +93,8 @@ func TestDemoDelivers(t *testing.T) {
 	require.NotEmpty(t, taken)
 	require.True(t, slices.ContainsFunc(said, func(text string) bool { return strings.HasPrefix(text, taken+" is left to others") }), said)
 	require.Greater(t, len(watched), 1, "another one when the first was delivered")
+	require.Len(t, pages, len(watched))
+	require.NotContains(t, slices.Collect(maps.Values(pages)), false)
 	track, err := c.Track(t.Context(), watched[0].ID)
 	require.NoError(t, err)
 	require.Equal(t, client.StatusDelivered, track.Status)
@@ -97,7 +104,7 @@ func TestDemoDelivers(t *testing.T) {
 func TestDemoStops(t *testing.T) {
 	c := start(t)
 	ctx, stop := context.WithCancel(t.Context())
-	err := demo.Run(ctx, demo.Options{Client: c, Couriers: 2, Speed: 3, Every: time.Second, Watch: func(*client.Order) { stop() }})
+	err := demo.Run(ctx, demo.Options{Client: c, Couriers: 2, Speed: 3, Every: time.Second, Watch: func(*client.Order, string) { stop() }})
 	require.NoError(t, err)
 	require.Error(t, ctx.Err())
 }
