@@ -28,7 +28,8 @@ type (
 	// orderEvent is the value of order_created and order_updated.
 	orderEvent struct {
 		domain.Event
-		Order domain.Order `json:"order" doc:"the order as it stood after the event"`
+		Order     *domain.Order `json:"order,omitempty" doc:"the order as it stood after the event; always there unless truncated"`
+		Truncated bool          `json:"truncated,omitempty" doc:"true where the brokers take no record of the order's size: it is left out, and GET /order/{order_id} has it"`
 	}
 	// courierLocation is the value of courier_location.
 	courierLocation struct {

@@ -2,6 +2,7 @@ package outbox
 
 import (
 	"encoding/json"
+	"time"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
@@ -13,17 +14,31 @@ func message(e domain.OutboxEntry) (domain.Message, error) {
 	if err != nil {
 		return domain.Message{}, err
 	}
-	value := make([]byte, 0, len(event)+len(e.Order)+len(`,"order":`))
+	return enclose(e.Event, event, `,"order":`+string(e.Order)+"}"), nil
+}
+
+// short is the message of an event without its order, for brokers that take no larger one.
+func short(e domain.OutboxEntry) (domain.Message, error) {
+	event, err := json.Marshal(e.Event)
+	if err != nil {
+		return domain.Message{}, err
+	}
+	m := enclose(e.Event, event, `,"truncated":true}`)
+	m.Time = time.Time{} // now: it may have been the time that the brokers did not take
+	return m, nil
+}
+
+// enclose ends the event's JSON with what follows its own members.
+func enclose(e domain.Event, event []byte, rest string) domain.Message {
+	value := make([]byte, 0, len(event)+len(rest))
 	value = append(value, event[:len(event)-1]...)
-	value = append(value, `,"order":`...)
-	value = append(value, e.Order...)
-	value = append(value, '}')
+	value = append(value, rest...)
 	topic := domain.TopicOrderUpdated
-	if e.Event.Type == domain.EventCreated {
+	if e.Type == domain.EventCreated {
 		topic = domain.TopicOrderCreated
 	}
 	return domain.Message{
-		Topic: topic, Key: e.Event.OrderID, Value: value, Time: e.Event.RecordedAt,
-		Headers: domain.CloudEventHeaders(e.Event.ID, string(e.Event.Type), e.Event.OccurredAt, e.Event.OrderID),
-	}, nil
+		Topic: topic, Key: e.OrderID, Value: value, Time: e.RecordedAt,
+		Headers: domain.CloudEventHeaders(e.ID, string(e.Type), e.OccurredAt, e.OrderID),
+	}
 }

@@ -40,9 +40,13 @@ type Relay struct {
 	bus       domain.Bus
 	log       *zap.Logger
 	published atomic.Int64
-	draining  chan struct{} // held by who drains; guards what follows
-	led       domain.Outbox // what this process relays from while it leads
-	resign    func()
+	// truncated counts events published in short form, unpublished those that the brokers
+	// refused in that form too.
+	truncated, unpublished atomic.Int64
+
+	draining chan struct{} // held by who drains; guards what follows
+	led      domain.Outbox // what this process relays from while it leads
+	resign   func()
 }
 
 // New makes a relay.
@@ -52,6 +56,11 @@ func New(box domain.Outbox, bus domain.Bus, log *zap.Logger) *Relay {
 
 // Published counts the events that the bus acknowledged, repeats included.
 func (r *Relay) Published() int64 { return r.published.Load() }
+
+// Truncated counts the events that the brokers took only without their order, and
+// Unpublished those that they did not take at all.
+func (r *Relay) Truncated() int64   { return r.truncated.Load() }
+func (r *Relay) Unpublished() int64 { return r.unpublished.Load() } //nolint:revive // described above
 
 // Run relays until the context ends. An outage of the bus or the database is logged
 // once and waited out.
@@ -152,7 +161,11 @@ func (r *Relay) publish(ctx context.Context) error {
 			positions[i] = e.Position
 		}
 		r.forget(ctx, entries)
-		if err := r.bus.Publish(ctx, msgs); err != nil {
+		err = r.bus.Publish(ctx, msgs)
+		if domain.CodeOf(err) == domain.CodeTooLarge {
+			err = r.oneByOne(ctx, entries, msgs)
+		}
+		if err != nil {
 			return err
 		}
 		r.published.Add(int64(len(msgs)))
@@ -161,6 +174,35 @@ func (r *Relay) publish(ctx context.Context) error {
 			return err
 		}
 	}
+}
+
+// oneByOne publishes messages of which the brokers refuse one for ever: that one in short
+// form, in its place, and when they refuse this too not at all. It must not hold up the rest.
+func (r *Relay) oneByOne(ctx context.Context, entries []domain.OutboxEntry, msgs []domain.Message) error {
+	for i, m := range msgs {
+		err := r.bus.Publish(ctx, []domain.Message{m})
+		if domain.CodeOf(err) == domain.CodeTooLarge {
+			e := entries[i].Event
+			about := []zap.Field{
+				zap.String("topic", m.Topic), zap.String("order_id", e.OrderID), zap.String("event_id", e.ID),
+				zap.Int("bytes", len(m.Value)), zap.Error(domain.Explained(err)),
+			}
+			r.log.Error("the brokers refuse an event: it is published without its order", about...)
+			r.truncated.Add(1)
+			if m, err = short(entries[i]); err == nil {
+				err = r.bus.Publish(ctx, []domain.Message{m})
+			}
+			if domain.CodeOf(err) == domain.CodeTooLarge {
+				r.log.Error("the brokers refuse an event even without its order: it is in no topic", about...)
+				r.unpublished.Add(1)
+				err = nil
+			}
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // forget has older copies of the orders dropped. Of a new order there is none. A cache

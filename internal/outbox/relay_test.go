@@ -5,12 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 	"pgregory.net/rapid"
@@ -75,6 +77,52 @@ func (b *bus) Publish(_ context.Context, msgs []domain.Message) error {
 	}
 	b.got = append(b.got, msgs...)
 	return nil
+}
+
+// narrow is a bus that never takes more than so many bytes, nor a batch with such a message.
+type narrow struct {
+	bus
+	limit int
+}
+
+func (n *narrow) Publish(ctx context.Context, msgs []domain.Message) error {
+	for _, m := range msgs {
+		if len(m.Value) > n.limit {
+			return domain.Errorf(domain.CodeTooLarge, "never")
+		}
+	}
+	return n.bus.Publish(ctx, msgs)
+}
+
+// What the brokers never take is in its place in short form, and one that they do not
+// take even so holds nothing up.
+func TestAnEventThatBrokersNeverTake(t *testing.T) {
+	b := &box{}
+	for i := range int64(5) {
+		b.entries = append(b.entries, entry(i+1, "o", i+1))
+	}
+	b.entries[1].Order = []byte(`{"notes":"` + strings.Repeat("x", 2000) + `"}`)
+	b.entries[3].Event.Reason = strings.Repeat("y", 2000)
+	core, logs := observer.New(zap.InfoLevel)
+	out := &narrow{limit: 1000}
+	r := New(b, out, zap.New(core))
+	require.NoError(t, r.Drain(t.Context()))
+	require.Empty(t, b.entries)
+	var got []string
+	for _, m := range out.got {
+		var v struct {
+			ID        string
+			Order     json.RawMessage
+			Truncated bool
+		}
+		require.NoError(t, json.Unmarshal(m.Value, &v))
+		require.Equal(t, v.Truncated, v.Order == nil)
+		got = append(got, fmt.Sprint(v.ID, " ", v.Truncated))
+	}
+	require.Equal(t, []string{"e1 false", "e2 true", "e3 false", "e5 false"}, got)
+	require.Equal(t, 2, logs.FilterMessageSnippet("published without its order").Len())
+	require.Equal(t, 1, logs.FilterMessageSnippet("in no topic").Len())
+	require.Equal(t, []int64{2, 1}, []int64{r.Truncated(), r.Unpublished()})
 }
 
 func entry(pos int64, order string, version int64) domain.OutboxEntry {

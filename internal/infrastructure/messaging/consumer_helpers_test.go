@@ -91,6 +91,11 @@ func consume(t *testing.T, c messaging.ClientConfig, group string, h *handler) (
 	t.Helper()
 	k, err := messaging.NewConsumer(c, group, h.handle)
 	require.NoError(t, err)
+	return run(t, k)
+}
+
+func run(t *testing.T, k *messaging.Consumer) (stop func()) {
+	t.Helper()
 	done := make(chan error, 1)
 	go func() { done <- k.Run(context.WithoutCancel(t.Context())) }()
 	stop = sync.OnceFunc(func() {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -17,6 +18,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
+	"github.com/order-tracking/order-tracking/internal/infrastructure/messaging"
 )
 
 func TestConsumerHandlesOnceAndInOrder(t *testing.T) {
@@ -226,6 +228,91 @@ func TestConsumerCommitsUpToTheFirstThatIsNotDone(t *testing.T) {
 	h.wait(t, atLeast(9))
 	stop()
 	require.EqualValues(t, 1, committed(t, addr, "g"), "0 is done, 1 is not")
+}
+
+// One message that fails for ever delays no other key and no other partition, later ones
+// neither; when all else works it is given up.
+func TestOneMessageThatFailsForEver(t *testing.T) {
+	addr := start(t, t.TempDir()).Addr()
+	h := newHandler(func(_ context.Context, m domain.Message) error {
+		if string(m.Value) == "stuck" {
+			return domain.Unavailable("the database", errors.New("a lock that nobody lets go"))
+		}
+		return nil
+	})
+	c, err := kgo.NewClient(kgo.SeedBrokers(addr), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	require.NoError(t, err)
+	defer c.Close()
+	send := func(partition int32, key, value string) {
+		t.Helper()
+		require.NoError(t, c.ProduceSync(t.Context(), &kgo.Record{
+			Topic: domain.TopicStatusUpdates, Partition: partition, Key: []byte(h.mark + key), Value: []byte(value),
+		}).FirstErr())
+	}
+	var healthy atomic.Bool
+	core, logs := observer.New(zapcore.InfoLevel)
+	cfg := clientConfig(t, addr)
+	cfg.Log = zap.New(core)
+	k, err := messaging.NewConsumer(cfg, "g", h.handle)
+	require.NoError(t, err)
+	buried := make(chan domain.Code, 1)
+	k.GiveUpAfter, k.Buried = time.Millisecond, func(c domain.Code) { buried <- c }
+	k.Healthy = func(context.Context) error {
+		if healthy.Load() {
+			return nil
+		}
+		return errors.New("down")
+	}
+	run(t, k)
+	send(0, "a", "stuck")
+	send(0, "a", "behind it")
+	for i := range 20 { // each a poll of its own
+		send(int32(i%2), fmt.Sprint("other", i), "x")
+		h.wait(t, atLeast(i+1))
+	}
+	require.EqualValues(t, 12, k.Lag()[0], "nothing after it is committed")
+	require.Zero(t, k.Lag()[1])
+
+	healthy.Store(true)
+	require.Equal(t, domain.CodeUnavailable, <-buried)
+	got := h.wait(t, atLeast(21))
+	require.Equal(t, "behind it", string(got[20].Value))
+	require.Eventually(t, func() bool { return k.Lag()[0] == 0 }, 10*time.Second, 10*time.Millisecond)
+	letter := logs.FilterMessageSnippet("is in order_status_updates.dlq").All()
+	require.Len(t, letter, 1)
+	require.Contains(t, letter[0].ContextMap()["error"], "a lock that nobody lets go")
+}
+
+// A window that is full pauses its partition and goes on where it was.
+func TestConsumerPausesWhenTooMuchWaits(t *testing.T) {
+	t.Parallel()
+	addr := startWith(t, t.TempDir(), 1).Addr()
+	gate := make(chan struct{})
+	h := newHandler(func(ctx context.Context, _ domain.Message) error {
+		select {
+		case <-gate:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	})
+	const n = 9000
+	msgs := make([]domain.Message, n)
+	for i := range msgs {
+		msgs[i] = h.message(fmt.Sprint(i%100), fmt.Sprint(i))
+	}
+	require.NoError(t, producer(t, addr).Publish(t.Context(), msgs))
+	stop := consume(t, clientConfig(t, addr), "g", h)
+	close(gate)
+	next := map[string]int{}
+	for _, m := range h.wait(t, atLeast(n)) {
+		i, err := strconv.Atoi(string(m.Value))
+		require.NoError(t, err)
+		require.Equal(t, next[m.Key], i/100, "key %s", m.Key)
+		next[m.Key]++
+	}
+	stop()
+	require.EqualValues(t, n, committed(t, addr, "g"))
 }
 
 func TestConsumerCloseFinishesTheRunningMessage(t *testing.T) {

@@ -7,7 +7,6 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -23,129 +22,46 @@ const (
 	maxReason = 4096
 )
 
-// part is a partition that this member owns.
-type part struct {
-	// owned ends when the partition leaves this member or the consumer stops.
-	owned   context.Context
-	release context.CancelFunc
-	// busy counts the batch that is being processed, none or one.
-	busy sync.WaitGroup
-}
-
-func (k *Consumer) assigned(_ context.Context, _ *kgo.Client, m map[string][]int32) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	for _, id := range m[domain.TopicStatusUpdates] {
-		p := &part{}
-		p.owned, p.release = context.WithCancel(k.stopping)
-		k.parts[id] = p
-	}
-}
-
-// revoked stops the partitions, waits for the messages that are being handled and
-// commits them, so that the next owner starts where this one ended.
-func (k *Consumer) revoked(ctx context.Context, client *kgo.Client, m map[string][]int32) {
-	k.lost(ctx, client, m)
-	ctx, cancel := context.WithTimeout(ctx, leaveTimeout)
-	defer cancel()
-	if err := client.CommitMarkedOffsets(ctx); err != nil {
-		k.log.Debug("offsets of revoked partitions were not committed", zap.Error(err))
-	}
-}
-
-// lost stops partitions. Those that others own already the client forgets next, and what
-// was marked of them with it: nothing of them is committed any more.
-func (k *Consumer) lost(_ context.Context, _ *kgo.Client, m map[string][]int32) {
-	var left []*part
-	k.mu.Lock()
-	for _, id := range m[domain.TopicStatusUpdates] {
-		if p := k.parts[id]; p != nil {
-			p.release()
-			left = append(left, p)
-			delete(k.parts, id)
-		}
-	}
-	k.mu.Unlock()
-	for _, p := range left {
-		p.busy.Wait()
-	}
-}
-
-// process handles what was fetched, all partitions at once, and returns when it is done.
+// process has what was fetched handled, and does not wait for it: a message that takes
+// long delays no other key and no other partition.
 func (k *Consumer) process(fetched kgo.Fetches) {
-	var busy []*part
 	fetched.EachPartition(func(f kgo.FetchTopicPartition) {
 		k.mu.Lock()
 		defer k.mu.Unlock()
 		if p := k.parts[f.Partition]; p != nil && len(f.Records) > 0 {
-			p.busy.Go(func() { k.partition(p, f.Records) })
-			busy = append(busy, p)
+			k.take(p, f)
 		}
 	})
-	for _, p := range busy {
-		p.busy.Wait()
-	}
-}
-
-// partition handles the records of one partition, keys at once, each key in order, and
-// marks the records up to the first that is not done for the next commit.
-func (k *Consumer) partition(p *part, records []*kgo.Record) {
-	done := make([]bool, len(records))
-	var chains sync.WaitGroup
-	for _, chain := range byKey(records) {
-		select {
-		case k.slots <- struct{}{}:
-		case <-p.owned.Done():
-			continue
-		}
-		chains.Go(func() {
-			defer func() { <-k.slots }()
-			for _, i := range chain {
-				if p.owned.Err() != nil || !k.one(p, records[i]) {
-					return
-				}
-				done[i] = true
-			}
-		})
-	}
-	chains.Wait()
-	n := 0
-	for n < len(done) && done[n] {
-		n++
-	}
-	if n > 0 {
-		k.client.MarkCommitRecords(records[n-1])
-	}
-}
-
-// byKey groups the positions of records by key, first come first; records without a
-// key keep their order among themselves.
-func byKey(records []*kgo.Record) [][]int {
-	chains := make([][]int, 0, len(records))
-	of := make(map[string]int, len(records))
-	for i, r := range records {
-		c, known := of[string(r.Key)]
-		if !known {
-			c = len(chains)
-			of[string(r.Key)] = c
-			chains = append(chains, nil)
-		}
-		chains[c] = append(chains[c], i)
-	}
-	return chains
 }
 
 // one has a record handled, or buried when it can't be; false when neither was possible
 // before the partition left or the consumer stopped.
 func (k *Consumer) one(p *part, r *kgo.Record) bool {
-	m := message(r)
+	m, begun := message(r), time.Now()
 	return k.persist(p.owned, func() error {
+		select {
+		case k.slots <- struct{}{}:
+			defer func() { <-k.slots }()
+		case <-p.owned.Done():
+			return p.owned.Err()
+		}
 		err := k.safely(m)
-		if err == nil || domain.CodeOf(err) == domain.CodeUnavailable || k.work.Err() != nil {
+		if err == nil || k.work.Err() != nil || domain.CodeOf(err) == domain.CodeUnavailable && !k.hopeless(begun) {
 			return err
 		}
 		return k.dead(r, err)
 	})
+}
+
+// hopeless says whether a message that is called unavailable since a time is the only
+// thing that fails: what it needs works.
+func (k *Consumer) hopeless(since time.Time) bool {
+	if time.Since(since) < k.GiveUpAfter || k.Healthy == nil {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(k.work, lastPause)
+	defer cancel()
+	return k.Healthy(ctx) == nil
 }
 
 // persist calls try until it succeeds or owned ends.
@@ -177,7 +93,8 @@ func (k *Consumer) safely(m domain.Message) (err error) {
 
 // dead publishes the record as a dead letter and returns once that is acknowledged.
 func (k *Consumer) dead(r *kgo.Record, cause error) error {
-	why := reasons(domain.CodeOf(cause), cause.Error())
+	code := domain.CodeOf(cause)
+	why := reasons(code, cause.Error())
 	letter := &kgo.Record{
 		Topic: domain.TopicStatusUpdatesFails, Key: r.Key, Value: r.Value, Timestamp: r.Timestamp,
 		Headers: slices.Concat(r.Headers, why),
@@ -191,7 +108,19 @@ func (k *Consumer) dead(r *kgo.Record, cause error) error {
 		letter.Headers = append(why, kgo.RecordHeader{Key: "value_omitted", Value: fmt.Appendf(nil, "%d bytes", len(r.Value))})
 		err = k.publish(letter)
 	}
+	if err == nil {
+		k.buried(code, cause, zap.Int32("partition", r.Partition), zap.Int64("offset", r.Offset), zap.ByteString("key", r.Key))
+	}
 	return err
+}
+
+// buried tells of a dead letter.
+func (k *Consumer) buried(code domain.Code, cause error, where ...zap.Field) {
+	k.log.Warn("an inbound message can't be applied and is in "+domain.TopicStatusUpdatesFails,
+		append(where, zap.String("error_code", string(code)), zap.Error(domain.Explained(cause)))...)
+	if k.Buried != nil {
+		k.Buried(code)
+	}
 }
 
 func (k *Consumer) publish(r *kgo.Record) error {

@@ -27,6 +27,8 @@ const (
 	// leaveTimeout for the group to let go.
 	stopGrace    = 5 * time.Second
 	leaveTimeout = 3 * time.Second
+	// giveUpAfter is how long one message may fail that should pass while all else works.
+	giveUpAfter = 2 * time.Minute
 	// sessionTimeout is after how long without a heartbeat others take over.
 	sessionTimeout = 10 * time.Second
 )
@@ -34,6 +36,13 @@ const (
 // Consumer reads order_status_updates as a member of a consumer group and has each
 // message handled; see NewConsumer.
 type Consumer struct {
+	// GiveUpAfter is how long a message may be called unavailable while Healthy says that
+	// what handling depends on works; then it goes to the dead letters. Set them before Run,
+	// and Buried, which hears the code of each dead letter.
+	GiveUpAfter time.Duration
+	Healthy     func(context.Context) error
+	Buried      func(domain.Code)
+
 	client *kgo.Client
 	cfg    ClientConfig
 	log    *zap.Logger
@@ -60,15 +69,16 @@ type Consumer struct {
 // message when the group is new. handle is called for one message after the other of a
 // key (and of all messages of a partition without a key), for up to 64 keys at once.
 //
-// An error of code unavailable means that it is called again, forever, with a growing
-// pause and one line in the log; after any other error, or a panic, the message goes to
+// An error of code unavailable means that it is called again with a growing pause and one
+// line in the log, for as long as it takes (see GiveUpAfter); messages of other keys are
+// handled meanwhile. After any other error, or a panic, the message goes to
 // order_status_updates.dlq with value, key and headers unchanged and the headers
 // error_code and error added. Only then is the message's offset committed, so a message
 // is handled at least once.
 func NewConsumer(c ClientConfig, group string, handle func(ctx context.Context, m domain.Message) error) (*Consumer, error) {
 	k := &Consumer{
 		cfg: c, log: c.log(), handle: handle,
-		slots: make(chan struct{}, handlers), parts: map[int32]*part{},
+		slots: make(chan struct{}, handlers), parts: map[int32]*part{}, GiveUpAfter: giveUpAfter,
 	}
 	k.trouble = trouble{log: k.log, what: "inbound messages"}
 	k.fetches = trouble{log: k.log, what: "reading " + domain.TopicStatusUpdates}
@@ -117,6 +127,9 @@ func (k *Consumer) Run(ctx context.Context) error {
 		}
 		k.failed(fetched)
 		k.process(fetched)
+	}
+	for _, p := range k.owned() {
+		p.busy.Wait()
 	}
 	return nil
 }
@@ -175,9 +188,14 @@ func (k *Consumer) failed(fetched kgo.Fetches) {
 // skip steps over a batch that would unpack to more than fits: its messages can't be
 // handed on, what is known about them can.
 func (k *Consumer) skip(bomb *kgo.ErrDecompressTooLarge) {
-	k.log.Error("a batch of inbound messages is too large to unpack and is skipped", zap.Error(bomb))
+	if p := k.owned()[bomb.Partition]; p != nil {
+		p.busy.Wait() // what came before it must not count as done with it
+	}
 	note := &kgo.Record{Topic: domain.TopicStatusUpdatesFails, Headers: reasons(domain.CodeTooLarge, bomb.Error())}
-	k.persist(k.stopping, func() error { return k.publish(note) })
+	if !k.persist(k.stopping, func() error { return k.publish(note) }) {
+		return
+	}
+	k.buried(domain.CodeTooLarge, bomb, zap.Int32("partition", bomb.Partition))
 	k.client.SetOffsets(map[string]map[int32]kgo.EpochOffset{
 		bomb.Topic: {bomb.Partition: {Epoch: bomb.Epoch, Offset: bomb.NextOffset}},
 	})

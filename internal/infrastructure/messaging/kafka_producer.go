@@ -138,11 +138,17 @@ func send[M any](ctx context.Context, client *kgo.Client, c ClientConfig, msgs [
 		}
 		err = produce()
 	}
-	if errors.Is(err, kerr.MessageTooLarge) {
-		return fmt.Errorf("%w: %w", domain.Errorf(domain.CodeTooLarge, "a message is larger than the brokers take"), err)
+	for _, refusal := range refusals {
+		if errors.Is(err, refusal) {
+			return fmt.Errorf("%w: %w", domain.Errorf(domain.CodeTooLarge, "the brokers never take a message"), err)
+		}
 	}
 	return unavailable(err)
 }
+
+// refusals are what brokers say to a message that they will never take: of its size, or
+// of a kind or a time that the topic's settings forbid.
+var refusals = []error{kerr.MessageTooLarge, kerr.RecordListTooLarge, kerr.InvalidRecord, kerr.InvalidTimestamp}
 
 func unavailable(err error) error {
 	if err == nil {
