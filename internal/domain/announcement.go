@@ -25,8 +25,8 @@ func (s State) Glimpse(rule ShowCourier) Glimpse {
 // State returns where the order stands.
 func (o *Order) State() State {
 	return State{
-		Seq: o.Ledger.Seq, Version: o.Version, Status: o.Status, CourierID: o.CourierID,
-		MerchantID: o.MerchantID, CustodyAt: o.Ledger.CustodyAt, Dropoff: o.Dropoff.Location,
+		Seq: o.Bookkeeping.Seq, Version: o.Version, Status: o.Status, CourierID: o.CourierID,
+		MerchantID: o.MerchantID, CustodyAt: o.Bookkeeping.CustodyAt, Dropoff: o.Dropoff.Location,
 	}
 }
 

@@ -48,7 +48,7 @@ func (o *Order) Assign(courierID string, by By) ([]Event, error) {
 	if o.CourierID != "" {
 		data["previous_courier_id"] = o.CourierID
 	}
-	o.CourierID, o.Ledger.Told = courierID, nil
+	o.CourierID, o.Bookkeeping.SentOnce = courierID, nil
 	return []Event{o.enter(StatusAssigned, by, data)}, nil
 }
 
@@ -69,7 +69,7 @@ func handsOver(from, to Status) bool {
 func (o *Order) enter(to Status, by By, data map[string]any) Event {
 	previous, at := o.Status, by.occurred()
 	if handsOver(previous, to) {
-		o.Ledger.CustodyAt = &at
+		o.Bookkeeping.CustodyAt = &at
 	}
 	o.Status = to
 	switch to {
@@ -144,9 +144,9 @@ func (o *Order) Observe(r Report, by By) []Event {
 // newestOf remembers that a source reported something of that time, and says whether
 // it has reported nothing newer.
 func (o *Order) newestOf(source string, at time.Time) bool {
-	if newest, known := o.Ledger.Reported[source]; known && newest.After(at) {
+	if newest, known := o.Bookkeeping.Reported[source]; known && newest.After(at) {
 		return false
 	}
-	o.Ledger.Reported = with(o.Ledger.Reported, source, at)
+	o.Bookkeeping.Reported = with(o.Bookkeeping.Reported, source, at)
 	return true
 }

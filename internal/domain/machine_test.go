@@ -311,8 +311,8 @@ func TestSideEffectsOfSteps(t *testing.T) {
 	handed := byPerson(noon.Add(time.Hour))
 	handed.OccurredAt = noon.Add(30 * time.Minute)
 	must(o.Move(StatusPickedUp, nil, handed))
-	if o.Ledger.CustodyAt == nil || !o.Ledger.CustodyAt.Equal(handed.OccurredAt) {
-		t.Errorf("custody began at %v", o.Ledger.CustodyAt)
+	if o.Bookkeeping.CustodyAt == nil || !o.Bookkeeping.CustodyAt.Equal(handed.OccurredAt) {
+		t.Errorf("custody began at %v", o.Bookkeeping.CustodyAt)
 	}
 	must(o.Move(StatusOutForDelivery, nil, byPerson(noon.Add(time.Hour))))
 	must(o.Move(StatusDeliveryFailed, nil, byPerson(noon.Add(2*time.Hour))))

@@ -44,22 +44,22 @@ type Order struct {
 	DeliveredAt *time.Time `json:"delivered_at,omitempty"`
 	CancelledAt *time.Time `json:"cancelled_at,omitempty"`
 
-	// Ledger is what the order must remember to keep its rules; it is stored and never shown.
-	Ledger Ledger `json:"-"`
+	// Bookkeeping is what the order must remember to enforce its rules; stored, never shown.
+	Bookkeeping Bookkeeping `json:"-"`
 
 	wire []byte // the JSON of this version once frozen
 }
 
-// Ledger is an order's memory behind its visible fields.
-type Ledger struct {
+// Bookkeeping is the internal state of an order behind its visible fields.
+type Bookkeeping struct {
 	// Seq is the seq of the newest event.
 	Seq int64 `json:"seq"`
 	// Reported is the newest occurred_at that each source has reported.
 	Reported map[string]time.Time `json:"reported,omitempty"`
 	// CustodyAt is when the goods were handed over, the start of the order's trail.
 	CustodyAt *time.Time `json:"custody_at,omitempty"`
-	// Told is what was said once and is not said again, until another courier has the order.
-	Told map[string]bool `json:"told,omitempty"`
+	// SentOnce marks the notes that were sent and are not sent again until the courier changes.
+	SentOnce map[string]bool `json:"told,omitempty"`
 }
 
 // Customer is who receives the order.
@@ -167,27 +167,27 @@ func (o *Order) change(t EventType, by By, data map[string]any) Event {
 	return o.Note(t, by, data)
 }
 
-// Note writes an entry into the history that leaves the order as it is.
+// Note adds an entry to the history that does not change the order.
 func (o *Order) Note(t EventType, by By, data map[string]any) Event {
 	o.wire = nil
-	o.Ledger.Seq++
+	o.Bookkeeping.Seq++
 	return Event{
-		ID: NewID(), OrderID: o.ID, Seq: o.Ledger.Seq, Version: o.Version, Type: t, Status: o.Status,
+		ID: NewID(), OrderID: o.ID, Seq: o.Bookkeeping.Seq, Version: o.Version, Type: t, Status: o.Status,
 		OccurredAt: by.occurred(), RecordedAt: Timestamp(by.Now), Actor: by.Actor, Source: by.Source,
 		Reason: by.Reason, Location: by.Location, Data: data, after: o.copied(),
 	}
 }
 
-// Once marks something as said and says whether it was said before.
+// Once marks a note as sent and reports whether this is the first time.
 func (o *Order) Once(what string) (first bool) {
-	if o.Ledger.Told[what] {
+	if o.Bookkeeping.SentOnce[what] {
 		return false
 	}
-	o.Ledger.Told = with(o.Ledger.Told, what, true)
+	o.Bookkeeping.SentOnce = with(o.Bookkeeping.SentOnce, what, true)
 	return true
 }
 
-// NoteOnce is Note for what is said once.
+// NoteOnce is Note for notes that are sent once.
 func (o *Order) NoteOnce(t EventType, by By, data map[string]any) []Event {
 	if !o.Once(string(t)) {
 		return nil
@@ -218,12 +218,12 @@ func (o *Order) Freeze() (wire []byte, err error) {
 }
 
 // Thaw decodes an order that Freeze encoded; data is kept and must not change.
-func Thaw(data []byte, ledger Ledger) (*Order, error) {
+func Thaw(data []byte, b Bookkeeping) (*Order, error) {
 	o := new(Order)
 	if err := json.Unmarshal(data, o); err != nil {
 		return nil, err
 	}
-	o.Ledger, o.wire = ledger, data
+	o.Bookkeeping, o.wire = b, data
 	return o, nil
 }
 

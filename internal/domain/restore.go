@@ -35,7 +35,7 @@ const SourceImport = "import"
 func (r Restored) Restore(region string, by By) (*Change, error) {
 	var f Faults
 	o := r.Order
-	o.wire, o.Ledger = nil, Ledger{}
+	o.wire, o.Bookkeeping = nil, Bookkeeping{}
 	o.name(&f)
 	o.particulars(&f, region)
 	var events []Event
@@ -271,9 +271,9 @@ func (f *Faults) entry(e *Event, orderID string, now time.Time) {
 
 // follows checks that an event can come next after what o has come to, and takes o there.
 func (f *Faults) follows(o *Order, e *Event) {
-	o.Ledger.Seq++
-	if e.Seq != o.Ledger.Seq {
-		f.Add("/seq", "not_contiguous", "must be %d", o.Ledger.Seq)
+	o.Bookkeeping.Seq++
+	if e.Seq != o.Bookkeeping.Seq {
+		f.Add("/seq", "not_contiguous", "must be %d", o.Bookkeeping.Seq)
 	}
 	first := o.Version == 0
 	if first != (e.Type == EventCreated) {
@@ -309,9 +309,9 @@ func (f *Faults) follows(o *Order, e *Event) {
 	o.Status = was
 }
 
-// remember makes the ledger that the history would have left.
+// remember rebuilds the bookkeeping from the history.
 func (o *Order) remember(events []Event) {
-	o.Ledger = Ledger{Seq: int64(len(events))}
+	o.Bookkeeping = Bookkeeping{Seq: int64(len(events))}
 	for _, e := range events {
 		switch e.Type {
 		case EventStatusChanged, EventReportLate:
@@ -326,10 +326,10 @@ func (o *Order) remember(events []Event) {
 			continue
 		}
 		if handsOver(e.PreviousStatus, e.Status) {
-			o.Ledger.CustodyAt = new(e.OccurredAt)
+			o.Bookkeeping.CustodyAt = new(e.OccurredAt)
 		}
 		if e.Status == StatusAssigned && e.Data["courier_id"] != nil {
-			o.Ledger.Told = nil
+			o.Bookkeeping.SentOnce = nil
 		}
 	}
 }

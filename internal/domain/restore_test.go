@@ -77,9 +77,9 @@ func TestRestoredOrderIsTheSame(t *testing.T) {
 		if diff := cmp.Diff(string(want), string(got)); diff != "" {
 			t.Fatal(diff)
 		}
-		ledger := o.Ledger
-		delete(ledger.Reported, SourceAPI)
-		if diff := cmp.Diff(ledger, ch.Order.Ledger, equateEmpty); diff != "" {
+		kept := o.Bookkeeping
+		delete(kept.Reported, SourceAPI)
+		if diff := cmp.Diff(kept, ch.Order.Bookkeeping, equateEmpty); diff != "" {
 			t.Fatal(diff)
 		}
 		if !ch.Imported {
@@ -175,7 +175,7 @@ func TestHistoryIsMadeOfTimes(t *testing.T) {
 	}
 	got := ch.Order
 	if got.Status != StatusDelivered || got.Version != 5 || got.Attempts != 2 || !got.DeliveredAt.Equal(at(90)) ||
-		!got.UpdatedAt.Equal(at(90)) || got.CourierID != base.CourierID || len(got.Number) != 11 || got.Ledger.Seq != 5 {
+		!got.UpdatedAt.Equal(at(90)) || got.CourierID != base.CourierID || len(got.Number) != 11 || got.Bookkeeping.Seq != 5 {
 		t.Errorf("%+v", got)
 	}
 	var told []string

@@ -225,7 +225,7 @@ func (o *Order) LearnShipment(snap ShipmentSnapshot, by By) []Event {
 	}
 	by.Source = o.Shipment.Carrier
 	next := *o.Shipment
-	// What is dated ahead of our clock is learnt when its time has come.
+	// Events dated ahead of our clock are applied when their time has come.
 	snap.Events = slices.DeleteFunc(slices.Clone(snap.Events), func(ev CarrierEvent) bool {
 		return ev.OccurredAt.After(by.Now.Add(FutureTolerance))
 	})
@@ -235,14 +235,14 @@ func (o *Order) LearnShipment(snap ShipmentSnapshot, by By) []Event {
 	o.Shipment = &next
 	var out []Event
 	for _, ev := range fresh {
-		out = append(out, o.hear(ev, snap.Reverse, by)...)
+		out = append(out, o.applyCarrierEvent(ev, snap.Reverse, by)...)
 	}
 	out = append(out, o.settle(by, ExceptionSilent, ExceptionBookingUnknown)...)
-	if o.Status == StatusDelivered { // what was in the courier's way is no more
+	if o.Status == StatusDelivered { // problems on the way are over
 		out = append(out, o.settle(by, next.problems()...)...)
 	}
 	if ended {
-		out = append(out, o.loseShipment(snap, by)...)
+		out = append(out, o.endShipment(snap, by)...)
 	}
 	// A change carries the shipment as it now is.
 	if changed && !slices.ContainsFunc(out, func(ev Event) bool { return !ev.Note() }) {
@@ -253,8 +253,8 @@ func (o *Order) LearnShipment(snap ShipmentSnapshot, by By) []Event {
 	return out
 }
 
-// hear applies one event of a carrier.
-func (o *Order) hear(ev CarrierEvent, reverse bool, by By) []Event {
+// applyCarrierEvent applies one event of a carrier.
+func (o *Order) applyCarrierEvent(ev CarrierEvent, reverse bool, by By) []Event {
 	by.Reason = ev.Reason
 	data := ev.data(o.Shipment.Carrier)
 	if ev.Retracted {
@@ -277,7 +277,7 @@ func (o *Order) hear(ev CarrierEvent, reverse bool, by By) []Event {
 			Source: o.Shipment.Carrier, Reason: ev.Reason, Data: data,
 		}, by)
 	}
-	own := ev.Exception == ExceptionRejected || ev.Exception == ExceptionCancelled // told by the phase
+	own := ev.Exception == ExceptionRejected || ev.Exception == ExceptionCancelled // reported by the phase
 	if ev.Exception != "" && !own && o.Active() {
 		out = append(out, o.raise(ev.Exception, cmp.Or(ev.Reason, ev.Text), by, data)...)
 	}
@@ -311,8 +311,8 @@ func (o *Order) raise(code, detail string, by By, data map[string]any) []Event {
 	return []Event{o.change(EventException, by, told)}
 }
 
-// loseShipment is what a rejected or deleted shipment means for its order: never its end.
-func (o *Order) loseShipment(snap ShipmentSnapshot, by By) []Event {
+// endShipment applies to the order that its shipment was rejected or deleted. It never ends the order.
+func (o *Order) endShipment(snap ShipmentSnapshot, by By) []Event {
 	if !o.Status.BeforeCustody() {
 		return nil
 	}

@@ -181,7 +181,7 @@ func TestFrozenOrderThaws(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	back, err := Thaw(frozen, o.Ledger)
+	back, err := Thaw(frozen, o.Bookkeeping)
 	if err != nil {
 		t.Fatal(err)
 	}

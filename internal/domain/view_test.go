@@ -81,7 +81,7 @@ func TestPlacesByStage(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		o := &Order{Status: rapid.SampledFrom(Statuses()).Draw(t, "status"), Dropoff: Place{Location: &drop}, Ledger: Ledger{CustodyAt: &custody}}
+		o := &Order{Status: rapid.SampledFrom(Statuses()).Draw(t, "status"), Dropoff: Place{Location: &drop}, Bookkeeping: Bookkeeping{CustodyAt: &custody}}
 		battery := 50.0
 		p := &Position{Lat: rapid.Float64Range(55.74, 55.78).Draw(t, "lat"), Lon: 37.61, RecordedAt: at, Battery: &battery, Attributes: Attributes{"a": 1}}
 		v := View(rapid.IntRange(0, Views-1).Draw(t, "view")) //nolint:gosec // few

@@ -148,8 +148,8 @@ func (c Config) drive(v domain.Vehicle, metres float64) time.Duration {
 func (c Config) start(f Facts) time.Time {
 	o := f.Order
 	at := o.CreatedAt
-	if o.Ledger.CustodyAt != nil {
-		return *o.Ledger.CustodyAt
+	if o.Bookkeeping.CustodyAt != nil {
+		return *o.Bookkeeping.CustodyAt
 	}
 	if o.ReadyAt != nil && o.ReadyAt.After(at) {
 		at = *o.ReadyAt

@@ -51,7 +51,7 @@ func TestWhatAnEstimateIsMadeFrom(t *testing.T) {
 	t.Run("route from custody on", func(t *testing.T) {
 		o := order(domain.StatusPickedUp)
 		custody := noon.Add(-time.Minute)
-		o.Ledger.CustodyAt = &custody
+		o.Bookkeeping.CustodyAt = &custody
 		e := estimate(t, Facts{Order: o, Vehicle: domain.VehicleCar})
 		require.Equal(t, domain.MethodRoute, e.Method)
 		require.WithinDuration(t, custody.Add(3*time.Minute+drive/2), e.ETA, time.Second)

@@ -108,7 +108,7 @@ func (h *Hub) missed(ctx context.Context, id string, after int64) ([]domain.Even
 		return nil, err
 	}
 	events, err := h.store.Events(ctx, id, after)
-	events = slices.DeleteFunc(events, func(e domain.Event) bool { return e.Seq > o.Ledger.Seq }) // they are announced
+	events = slices.DeleteFunc(events, func(e domain.Event) bool { return e.Seq > o.Bookkeeping.Seq }) // they are announced
 	if n := len(events); n > 0 {
 		events[n-1] = domain.Heard(events[n-1], nil, o.State())
 	}

@@ -196,7 +196,7 @@ func (h *Hub) joinOrder(ctx context.Context, m *member, since *int64) error {
 	if err != nil {
 		return err
 	}
-	first, shown := []*Frame{snapshot}, o.Ledger.Seq
+	first, shown := []*Frame{snapshot}, o.Bookkeeping.Seq
 	if since != nil {
 		// An entry's seq is never below its version, so this finds all later versions.
 		from := max(0, min(*since, o.Version))
@@ -208,7 +208,7 @@ func (h *Hub) joinOrder(ctx context.Context, m *member, since *int64) error {
 	}
 	for !m.enterOrder(first, o.State()) {
 		// The copy of the order was older than what the room had told before the member came.
-		if o, first, err = h.told(ctx, m, o, first, o.Ledger.Seq, func(*domain.Event) bool { return true }); err != nil {
+		if o, first, err = h.told(ctx, m, o, first, o.Bookkeeping.Seq, func(*domain.Event) bool { return true }); err != nil {
 			return err
 		}
 	}
@@ -221,7 +221,7 @@ func (h *Hub) told(
 	ctx context.Context, m *member, o *domain.Order, to []*Frame, after int64, wanted func(*domain.Event) bool,
 ) (*domain.Order, []*Frame, error) {
 	events, err := h.store.Events(ctx, o.ID, after)
-	if n := len(events); err == nil && n > 0 && events[n-1].Seq > o.Ledger.Seq {
+	if n := len(events); err == nil && n > 0 && events[n-1].Seq > o.Bookkeeping.Seq {
 		// The order first and the rest of its history afterwards: so nothing is missing.
 		if o, err = h.store.Order(ctx, o.ID); err == nil {
 			var rest []domain.Event
@@ -233,7 +233,7 @@ func (h *Hub) told(
 		return nil, nil, err
 	}
 	for i := range events {
-		if e := &events[i]; e.Seq <= o.Ledger.Seq && wanted(e) {
+		if e := &events[i]; e.Seq <= o.Bookkeeping.Seq && wanted(e) {
 			if f := eventFrame(e, m.sub.view); f != nil {
 				to = append(to, f)
 			}
@@ -323,7 +323,7 @@ func (h *Hub) orderSnapshot(ctx context.Context, o *domain.Order, v domain.View)
 		data = slices.Concat(data[:len(data)-1], []byte(","), more[1:])
 	}
 	return &Frame{
-		Type: TypeSnapshot, Topic: OrderTopic(o.ID), Version: o.Version, mark: o.Ledger.Seq,
+		Type: TypeSnapshot, Topic: OrderTopic(o.ID), Version: o.Version, mark: o.Bookkeeping.Seq,
 		JSON: Encode(TypeSnapshot, o.ID, o.Version, h.clock.Now(), json.RawMessage(data)),
 	}, nil
 }

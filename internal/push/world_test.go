@@ -152,7 +152,7 @@ func (w *world) change(id string, fn func(*domain.Order) []domain.Event) (*domai
 	w.db.mu.Unlock()
 	data, err := old.Freeze()
 	require.NoError(w.t, err)
-	o, err := domain.Thaw(data, old.Ledger)
+	o, err := domain.Thaw(data, old.Bookkeeping)
 	require.NoError(w.t, err)
 	events := fn(o)
 	w.commit(o, events)

@@ -65,7 +65,7 @@ func (c *Counts) drop(r domain.DropReason, n int64) { c.dropped[r].Add(n) }
 // tracked is what the pipeline knows of one courier.
 type tracked struct {
 	mu      sync.Mutex
-	judge   domain.Judge
+	judge   domain.PlausibilityFilter
 	courier *domain.Courier
 	orders  []*domain.Order // in its hands
 	carried []string        // ids of those in its custody

@@ -120,7 +120,7 @@ func (s *Service) trackCourier(ctx context.Context, o *domain.Order, t *Track, v
 	if err != nil {
 		return err
 	}
-	if t.Courier = courier.For(view, o.Status); o.Ledger.CustodyAt == nil {
+	if t.Courier = courier.For(view, o.Status); o.Bookkeeping.CustodyAt == nil {
 		return nil
 	}
 	if t.Position, err = s.Orders.Glimpse(ctx, o, view); err != nil {
@@ -133,7 +133,7 @@ func (s *Service) trackCourier(ctx context.Context, o *domain.Order, t *Track, v
 	if o.DeliveredAt != nil {
 		end = *o.DeliveredAt
 	}
-	trail, err := s.trail(ctx, o.CourierID, *o.Ledger.CustodyAt, end, maxTrail)
+	trail, err := s.trail(ctx, o.CourierID, *o.Bookkeeping.CustodyAt, end, maxTrail)
 	if err != nil {
 		return err
 	}

@@ -44,10 +44,10 @@ func (pl *pipeline) watchOnce(ctx context.Context) error {
 
 func (pl *pipeline) lookAt(ctx context.Context, o *domain.Order) error {
 	now := pl.Clock.Now()
-	late := o.PromisedAt != nil && now.After(*o.PromisedAt) && !o.Ledger.Told[string(domain.EventOrderLate)]
+	late := o.PromisedAt != nil && now.After(*o.PromisedAt) && !o.Bookkeeping.SentOnce[string(domain.EventOrderLate)]
 	silent := false
 	var since time.Time
-	if o.Status.InCustody() && o.CourierID != "" && !o.Ledger.Told[string(domain.EventCourierSilent)] {
+	if o.Status.InCustody() && o.CourierID != "" && !o.Bookkeeping.SentOnce[string(domain.EventCourierSilent)] {
 		p, err := pl.Live.Position(ctx, o.CourierID)
 		if err != nil {
 			return err

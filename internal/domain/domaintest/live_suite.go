@@ -301,7 +301,7 @@ func liveOrder(t require.TestingT, id string, version, seq int64) *domain.Order 
 	o := &domain.Order{
 		ID: id, Number: "ABC-DEF-GHJ", Status: domain.StatusCreated, Version: version, CreatedAt: at, UpdatedAt: at,
 		Customer: domain.Customer{Name: "Анна"}, Dropoff: domain.Place{Address: "Lenina 1"},
-		Ledger: domain.Ledger{Seq: seq, Reported: map[string]time.Time{"wms": at}, CustodyAt: &at},
+		Bookkeeping: domain.Bookkeeping{Seq: seq, Reported: map[string]time.Time{"wms": at}, CustodyAt: &at},
 	}
 	_, err := o.Freeze()
 	require.NoError(t, err)
@@ -321,9 +321,9 @@ func liveOrders(t *testing.T, _ LiveOptions, s domain.LiveStore) {
 		require.NoError(t, err)
 		require.NotNil(t, o)
 		require.Equal(t, wantVersion, o.Version)
-		require.Equal(t, wantSeq, o.Ledger.Seq)
+		require.Equal(t, wantSeq, o.Bookkeeping.Seq)
 		if version == wantVersion && seq == wantSeq {
-			require.Equal(t, in.Ledger, o.Ledger, "the ledger too")
+			require.Equal(t, in.Bookkeeping, o.Bookkeeping, "the bookkeeping too")
 			want, _ := in.Freeze()
 			got, err := o.MarshalJSON()
 			require.NoError(t, err)

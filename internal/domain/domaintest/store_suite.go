@@ -127,7 +127,7 @@ func sameOrder(t *testing.T, want, got *domain.Order) {
 	b, err := got.Freeze()
 	require.NoError(t, err)
 	require.Equal(t, string(a), string(b))
-	require.Equal(t, want.Ledger, got.Ledger)
+	require.Equal(t, want.Bookkeeping, got.Bookkeeping)
 }
 
 func key(scope, key string) *domain.Idempotency {

@@ -11,7 +11,7 @@ import (
 )
 
 var createTests = map[string]func(*testing.T, storeSuite){
-	"keeps the order, its event and the ledger": func(t *testing.T, s storeSuite) {
+	"keeps the order, its event and the bookkeeping": func(t *testing.T, s storeSuite) {
 		ch := change(draft(), start)
 		o, err := s.CreateOrder(t.Context(), ch)
 		require.NoError(t, err)
@@ -103,7 +103,7 @@ var updateTests = map[string]func(*testing.T, storeSuite){
 		})
 		require.NoError(t, err)
 		require.Equal(t, int64(1), noted.Version)
-		require.Equal(t, int64(2), noted.Ledger.Seq)
+		require.Equal(t, int64(2), noted.Bookkeeping.Seq)
 		s.untouched(t, noted, 2)
 	},
 	"a change of nothing returns the order as it is": func(t *testing.T, s storeSuite) {

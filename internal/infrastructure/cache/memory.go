@@ -185,5 +185,5 @@ func newer(a, b *domain.Order) bool {
 	if a.Version != b.Version {
 		return a.Version > b.Version
 	}
-	return a.Ledger.Seq > b.Ledger.Seq
+	return a.Bookkeeping.Seq > b.Bookkeeping.Seq
 }

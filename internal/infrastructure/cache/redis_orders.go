@@ -108,7 +108,7 @@ func (r *Redis) CacheOrder(ctx context.Context, o *domain.Order) error {
 	call, cancel := within(ctx, opTimeout)
 	defer cancel()
 	err = putOrder.Exec(call, s.client, []string{r.orderKey(s, o.ID)}, []string{
-		strconv.FormatInt(o.Version, 10), strconv.FormatInt(o.Ledger.Seq, 10), raw,
+		strconv.FormatInt(o.Version, 10), strconv.FormatInt(o.Bookkeeping.Seq, 10), raw,
 		strconv.FormatInt(orderTTL.Milliseconds(), 10),
 	}).Error()
 	if err != nil || !r.still(ctx, s, o.ID) {
@@ -173,11 +173,11 @@ func encodeOrder(o *domain.Order) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	ledger, err := json.Marshal(o.Ledger)
+	ledger, err := json.Marshal(o.Bookkeeping)
 	if err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("%d %d \n%s\n%s", o.Version, o.Ledger.Seq, ledger, data), nil
+	return fmt.Sprintf("%d %d \n%s\n%s", o.Version, o.Bookkeeping.Seq, ledger, data), nil
 }
 
 func decodeOrder(raw string) (*domain.Order, error) {
@@ -186,7 +186,7 @@ func decodeOrder(raw string) (*domain.Order, error) {
 	if !found {
 		return nil, errors.New("an order in Redis can't be read")
 	}
-	var ledger domain.Ledger
+	var ledger domain.Bookkeeping
 	if err := json.Unmarshal([]byte(first), &ledger); err != nil {
 		return nil, err
 	}

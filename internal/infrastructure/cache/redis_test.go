@@ -108,7 +108,7 @@ func TestOrderCodec(t *testing.T) {
 	require.NoError(t, err)
 	back, err := decodeOrder(raw)
 	require.NoError(t, err)
-	require.Equal(t, o.Ledger, back.Ledger)
+	require.Equal(t, o.Bookkeeping, back.Bookkeeping)
 	require.Equal(t, o.Version, back.Version)
 	for n := range len(raw) - 1 {
 		_, err := decodeOrder(raw[:n])
@@ -122,7 +122,7 @@ func liveOrder(t testing.TB, id string, version int64) *domain.Order {
 	at := domain.Timestamp(time.Now())
 	o := &domain.Order{
 		ID: id, Status: domain.StatusCreated, Version: version, CreatedAt: at, UpdatedAt: at,
-		Ledger: domain.Ledger{Seq: version, CustodyAt: &at},
+		Bookkeeping: domain.Bookkeeping{Seq: version, CustodyAt: &at},
 	}
 	_, err := o.Freeze()
 	require.NoError(t, err)

@@ -49,7 +49,7 @@ func (s *Store) Order(ctx context.Context, id string) (*domain.Order, error) {
 }
 
 func thaw(data, ledger []byte) (*domain.Order, error) {
-	var l domain.Ledger
+	var l domain.Bookkeeping
 	if err := json.Unmarshal(ledger, &l); err != nil {
 		return nil, badRow(err)
 	}

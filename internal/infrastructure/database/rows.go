@@ -92,7 +92,7 @@ func newOrderRow(o *domain.Order) (*orderRow, error) {
 	if err != nil {
 		return nil, err
 	}
-	ledger, err := json.Marshal(o.Ledger)
+	ledger, err := json.Marshal(o.Bookkeeping)
 	if err != nil {
 		return nil, err
 	}

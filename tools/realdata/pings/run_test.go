@@ -89,7 +89,7 @@ func TestOracleAgreesWithTheJudge(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		now := time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
 		limits := domain.Plausibility{MaxSpeed: maxSpeed, MaxAccuracy: 1000}
-		var judge domain.Judge
+		var judge domain.PlausibilityFilter
 		var o oracle
 		for range rapid.IntRange(1, 60).Draw(t, "n") {
 			p := ping{

@@ -15,7 +15,7 @@ func fixAt(lat, lon float64, at time.Time) Position {
 	return Position{Lat: lat, Lon: lon, RecordedAt: at}
 }
 
-func TestJudge(t *testing.T) {
+func TestPlausibilityFilter(t *testing.T) {
 	poor := fixAt(55, 37, noon.Add(time.Second))
 	radius := 1500.0
 	poor.Accuracy = &radius
@@ -52,9 +52,9 @@ func TestJudge(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var j Judge
+			var f PlausibilityFilter
 			for i, p := range tc.fixes {
-				drop, moves := j.Take(p, noon, limits)
+				drop, moves := f.Take(p, noon, limits)
 				if drop != tc.want[i] || moves != tc.moves[i] {
 					t.Errorf("fix %d: %q moves %v, want %q %v", i, drop, moves, tc.want[i], tc.moves[i])
 				}
@@ -65,16 +65,16 @@ func TestJudge(t *testing.T) {
 
 // Whatever is reported: the newest time only grows, what moves is the newest, what is
 // dropped does not move, and the same positions again change nothing.
-func TestJudgeNeverGoesBack(t *testing.T) {
+func TestPlausibilityFilterNeverGoesBack(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		var j Judge
+		var f PlausibilityFilter
 		var taken []Position
 		for range rapid.IntRange(1, 30).Draw(t, "n") {
 			p := fixAt(rapid.Float64Range(54, 56).Draw(t, "lat"), rapid.Float64Range(36, 38).Draw(t, "lon"),
 				noon.Add(time.Duration(rapid.IntRange(-3600, 400).Draw(t, "second"))*time.Second))
-			before, had := j.Newest()
-			drop, moves := j.Take(p, noon, limits)
-			after, _ := j.Newest()
+			before, had := f.Newest()
+			drop, moves := f.Take(p, noon, limits)
+			after, _ := f.Newest()
 			changed := !reflect.DeepEqual(after, before)
 			if moves != (changed || !had && drop == "") || moves && (drop != "" || !reflect.DeepEqual(after, p)) {
 				t.Fatalf("drop %q, moves %v, from %v to %v", drop, moves, before, after)
@@ -87,7 +87,7 @@ func TestJudgeNeverGoesBack(t *testing.T) {
 			}
 		}
 		for _, p := range taken {
-			if drop, _ := j.Take(p, noon, limits); drop != DropDuplicate {
+			if drop, _ := f.Take(p, noon, limits); drop != DropDuplicate {
 				t.Fatalf("%v is taken twice", p)
 			}
 		}
