@@ -41,12 +41,34 @@ type Courier struct {
 	Base     *Point   `json:"base,omitempty" doc:"where the courier starts from and returns to"`
 	OnDuty   bool     `json:"on_duty" required:"false"`
 	// ActiveOrders counts the orders in hand; the store keeps it with each change of an order.
-	ActiveOrders int               `json:"active_orders" required:"false"`
-	Position     *Position         `json:"position,omitempty"` // the newest known; not stored with the courier
-	Metadata     map[string]string `json:"metadata,omitempty" maxProperties:"50"`
-	CreatedAt    time.Time         `json:"created_at" required:"false"`
-	UpdatedAt    time.Time         `json:"updated_at" required:"false"`
+	ActiveOrders int       `json:"active_orders" required:"false"`
+	Position     *Position `json:"position,omitempty"` // the newest known; not stored with the courier
+	// LastContact is when and how its phone was last heard of; not stored with the courier.
+	LastContact *Contact          `json:"last_contact,omitempty" readOnly:"true"`
+	Metadata    map[string]string `json:"metadata,omitempty" maxProperties:"50"`
+	CreatedAt   time.Time         `json:"created_at" required:"false"`
+	UpdatedAt   time.Time         `json:"updated_at" required:"false"`
 }
+
+// Contact is when and how a courier's phone was heard of.
+type Contact struct {
+	At   time.Time   `json:"at" doc:"by the server's clock"`
+	Kind ContactKind `json:"kind" enum:"position,heartbeat" doc:"heartbeat: the phone said nothing of where it is"`
+	// DroppedReason is why the last position was of no use.
+	DroppedReason DropReason `json:"dropped_reason,omitempty" doc:"why the last position was of no use"`
+	// ClockOffS is how far the phone's clock is ahead, in seconds.
+	ClockOffS float64  `json:"clock_off_s,omitempty" doc:"how far the phone's clock is ahead, seconds"`
+	Battery   *float64 `json:"battery,omitempty" doc:"percent"`
+}
+
+// ContactKind is how a phone was heard of.
+type ContactKind string
+
+// The kinds of contacts.
+const (
+	ContactPosition  ContactKind = "position"
+	ContactHeartbeat ContactKind = "heartbeat"
+)
 
 // MarshalJSON returns the courier as the contract shows it; of one without a capacity,
 // which For made, only who it is.

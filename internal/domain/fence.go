@@ -1,7 +1,7 @@
 package domain
 
 import (
-	"math"
+	"slices"
 	"time"
 )
 
@@ -12,57 +12,117 @@ type Fence struct {
 	// Dwell is how long the courier must stay for it to be an arrival and not a
 	// drive past.
 	Dwell time.Duration
+	// SpeedMPS is how fast the courier drives as a rule, in m/s over the road; 0 when unknown.
+	SpeedMPS float64
 }
 
-// exitFactor makes leaving harder than entering, so that a fix that jitters around the
-// edge neither restarts the dwell nor arrives twice.
-const exitFactor = 1.5
+const (
+	// exitFactor makes leaving harder than entering, so that a fix that jitters around the
+	// edge does not restart the dwell.
+	exitFactor = 1.5
+	// driftMPS is how fast a device at rest may seem to move, in m/s, beside the error of its
+	// fixes: slower than anybody walks.
+	driftMPS = 0.3
+	// minErrorM and maxErrorM bound what the accuracy of fixes explains of a move, in metres:
+	// with more, somebody who walks past would seem to stand.
+	minErrorM, maxErrorM = 10, 20
+	// standingMPS is the greatest speed that a device reports while it stands, in m/s.
+	standingMPS = 1
+	// unsaidFactor is how many times the dwell must be left where no speed was reported.
+	unsaidFactor = 2
+	// detour is how much longer the road is than the straight line.
+	detour = 1.3
+	// fallbackMPS is the speed of a courier of whom none is known, in m/s.
+	fallbackMPS = 8
+	// insideFixes bounds the fixes that are remembered of a stay.
+	insideFixes = 32
+)
 
 // FenceState is how a courier stands to one fence. Its zero value is outside.
 type FenceState struct {
-	since   time.Time // when it came in; zero outside
+	stay    []Position // fixes since it came in, oldest first
 	arrived bool
 }
 
 // Pass tells the state the next fix, with the one before it when there is one, and
-// says whether this is the arrival, which happens once. A fence that was crossed
-// between two fixes counts when there was time enough between them to have dwelt.
+// returns whether this is the arrival, which happens once.
+//
+// To arrive is to stop, and a fix must say that the courier was there. Either two fixes
+// inside are at least the dwell apart and he has hardly moved between them; or between a
+// fix inside and its neighbour there was time left for the stop after driving the way
+// between them. Who crosses the fence, however slowly and however sparse the fixes, has
+// not arrived. A fix less exact than the fence is wide says nothing.
 func (s *FenceState) Pass(f Fence, previous *Position, fix Position) bool {
-	if s.arrived {
+	if s.arrived || fix.vague(f.RadiusM) {
 		return false
 	}
 	distance := fix.Point().DistanceM(f.Center)
-	switch {
-	case distance <= f.RadiusM && s.since.IsZero():
-		s.since = fix.RecordedAt
-	case distance > f.RadiusM*exitFactor && !s.since.IsZero():
-		// It left between the fixes; until then it was inside.
-		s.arrived = fix.RecordedAt.Sub(s.since) >= f.Dwell && f.Dwell > 0
-		s.since = time.Time{}
-		return s.arrived
-	case s.since.IsZero() && previous != nil:
-		crossed := distanceToSegmentM(f.Center, previous.Point(), fix.Point()) <= f.RadiusM
-		s.arrived = crossed && fix.RecordedAt.Sub(previous.RecordedAt) >= f.Dwell
+	inside := distance <= f.RadiusM
+	if !inside && len(s.stay) == 0 {
+		return false
+	}
+	if len(s.stay) > 0 {
+		previous = &s.stay[len(s.stay)-1]
+	} else if previous != nil && previous.vague(f.RadiusM) {
+		previous = nil
+	}
+	s.arrived = inside && f.Dwell <= 0 || s.stayed(f, fix) || previous != nil && stoppedBetween(f, *previous, fix)
+	if distance > f.RadiusM*exitFactor {
+		s.stay = nil
 		return s.arrived
 	}
-	s.arrived = !s.since.IsZero() && fix.RecordedAt.Sub(s.since) >= f.Dwell
+	if len(s.stay) == insideFixes { // the first one stays
+		s.stay = slices.Delete(s.stay, 1, 2)
+	}
+	s.stay = append(s.stay, fix)
 	return s.arrived
 }
 
-// distanceToSegmentM is how close the straight way from a to b comes to p, in metres,
-// on a plane that touches the globe at p; exact enough for ways of some kilometres.
-func distanceToSegmentM(p, a, b Point) float64 {
-	const metresPerDegree = EarthRadiusM * math.Pi / 180
-	scale := math.Cos(p.Lat * math.Pi / 180)
-	plane := func(q Point) (x, y float64) {
-		return math.Remainder(q.Lon-p.Lon, 360) * scale * metresPerDegree, (q.Lat - p.Lat) * metresPerDegree
+// stayed is whether the courier stands about where it stood a dwell ago.
+func (s *FenceState) stayed(f Fence, fix Position) bool {
+	if fix.Point().DistanceM(f.Center) > f.RadiusM {
+		return false
 	}
-	ax, ay := plane(a)
-	bx, by := plane(b)
-	dx, dy := bx-ax, by-ay
-	t := 0.0
-	if length := dx*dx + dy*dy; length > 0 {
-		t = min(1, max(0, -(ax*dx+ay*dy)/length))
+	for _, p := range slices.Backward(s.stay) {
+		if passed := fix.RecordedAt.Sub(p.RecordedAt); passed >= f.Dwell {
+			return p.Point().DistanceM(fix.Point()) <= errorM(p, fix)+driftMPS*passed.Seconds()
+		}
 	}
-	return math.Hypot(ax+t*dx, ay+t*dy)
+	return false
 }
+
+// stoppedBetween is whether there was time for the stop between two fixes of which one is
+// inside.
+func stoppedBetween(f Fence, a, b Position) bool {
+	at := a
+	if b.Point().DistanceM(f.Center) <= f.RadiusM {
+		at = b
+	}
+	need := f.Dwell
+	switch {
+	case at.Speed == nil:
+		need *= unsaidFactor
+	case *at.Speed > standingMPS:
+		return false
+	}
+	speed := f.SpeedMPS
+	if speed <= 0 {
+		speed = fallbackMPS
+	}
+	way := max(0, a.Point().DistanceM(b.Point())-errorM(a, b)) * detour
+	return b.RecordedAt.Sub(a.RecordedAt)-time.Duration(way/speed*float64(time.Second)) >= need
+}
+
+// errorM is how far apart two fixes of one place may be, in metres.
+func errorM(a, b Position) float64 {
+	sum := 0.0
+	for _, p := range []Position{a, b} {
+		if p.Accuracy != nil {
+			sum += *p.Accuracy
+		}
+	}
+	return min(max(sum/2, minErrorM), maxErrorM)
+}
+
+// vague is whether the fix may be further from the truth than the radius.
+func (p Position) vague(radiusM float64) bool { return p.Accuracy != nil && *p.Accuracy > radiusM }

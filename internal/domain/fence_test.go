@@ -7,7 +7,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-var shop = Fence{Center: Point{Lat: 55.75, Lon: 37.60}, RadiusM: 100, Dwell: 30 * time.Second}
+var shop = Fence{Center: Point{Lat: 55.75, Lon: 37.60}, RadiusM: 100, Dwell: 30 * time.Second, SpeedMPS: 8}
 
 // away is the point that many metres north of the shop.
 func away(metres float64) Point {
@@ -19,11 +19,14 @@ type seen struct {
 	second int
 }
 
-func arrivals(f Fence, way []seen) (at []int) {
+func arrivals(f Fence, way []seen, more ...func(*Position)) (at []int) {
 	var s FenceState
 	var previous *Position
 	for i, w := range way {
 		p := Position{Lat: away(w.metres).Lat, Lon: away(w.metres).Lon, RecordedAt: noon.Add(time.Duration(w.second) * time.Second)}
+		for _, change := range more {
+			change(&p)
+		}
 		if s.Pass(f, previous, p) {
 			at = append(at, i)
 		}
@@ -32,19 +35,47 @@ func arrivals(f Fence, way []seen) (at []int) {
 	return at
 }
 
+// past is a drive through the fence at a steady speed, with a fix each so many seconds,
+// one of them that many metres from the middle.
+func past(mps float64, every int, offset float64) (way []seen) {
+	for i := -10; i <= 10; i++ {
+		way = append(way, seen{offset + float64(i*every)*mps, (i + 10) * every})
+	}
+	return way
+}
+
+// stop is the same with a stop at the middle.
+func stop(mps float64, every, seconds int) (way []seen) {
+	for t := -10 * every; t <= 10*every+seconds; t += every {
+		metres := 0.0
+		switch {
+		case t < 0:
+			metres = float64(t) * mps
+		case t > seconds:
+			metres = float64(t-seconds) * mps
+		}
+		way = append(way, seen{metres, t + 10*every})
+	}
+	return way
+}
+
 func TestFence(t *testing.T) {
 	for name, tc := range map[string]struct {
 		way  []seen
 		want int // the fix that is the arrival; -1 none
 	}{
-		"comes and stays":             {[]seen{{500, 0}, {50, 10}, {40, 20}, {30, 45}, {20, 60}}, 3},
-		"drives past":                 {[]seen{{500, 0}, {50, 10}, {-500, 20}, {-900, 30}}, -1},
-		"crosses between sparse ones": {[]seen{{500, 0}, {-500, 60}}, 1},
-		"crosses between dense ones":  {[]seen{{200, 0}, {-200, 10}, {-400, 20}}, -1},
-		"passes by beside":            {[]seen{{500, 0}, {300, 60}, {600, 120}}, -1},
-		"jitters around the edge":     {[]seen{{90, 0}, {110, 10}, {95, 20}, {120, 30}, {95, 40}}, 3},
-		"was inside when it left":     {[]seen{{50, 0}, {900, 60}}, 1},
-		"is there from the start":     {[]seen{{10, 0}, {10, 31}, {10, 62}}, 1},
+		"comes and stays":                   {[]seen{{500, 0}, {50, 10}, {40, 20}, {30, 45}, {20, 60}}, 3},
+		"drives past":                       {[]seen{{500, 0}, {50, 10}, {-500, 20}, {-900, 30}}, -1},
+		"crosses between sparse ones":       {[]seen{{500, 0}, {-500, 60}}, -1},
+		"crosses between dense ones":        {[]seen{{200, 0}, {-200, 10}, {-400, 20}}, -1},
+		"passes by beside":                  {[]seen{{500, 0}, {300, 60}, {600, 120}}, -1},
+		"jitters around the edge":           {[]seen{{90, 0}, {110, 10}, {95, 20}, {120, 30}, {95, 40}}, 4},
+		"was inside when it left":           {[]seen{{50, 0}, {900, 60}}, -1},
+		"is there from the start":           {[]seen{{10, 0}, {10, 31}, {10, 62}}, 1},
+		"four minutes without a fix":        {[]seen{{-1500, 0}, {1500, 240}}, -1},
+		"four minutes and then at the door": {[]seen{{-3000, 0}, {0, 240}, {417, 270}}, -1},
+		"one fix at the door, long before":  {[]seen{{-200, 0}, {0, 150}, {417, 180}}, 1},
+		"comes back and stays":              {[]seen{{0, 0}, {-900, 60}, {0, 120}, {0, 150}}, 3},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := arrivals(shop, tc.way)
@@ -61,7 +92,40 @@ func TestFence(t *testing.T) {
 	}
 }
 
-// Nobody arrives twice, nor without having come within the radius of the way driven.
+func TestToStopIsToArriveAndToDrivePastIsNot(t *testing.T) {
+	for _, every := range []int{1, 5, 10, 20, 30, 60} {
+		for _, mps := range []float64{1.2, 2, 3, 4, 8, 50 / 3.6, 25} {
+			for _, offset := range []float64{0, 30, -60} {
+				if got := arrivals(shop, past(mps, every, offset)); len(got) != 0 {
+					t.Errorf("past at %.1f m/s, a fix each %d s, one at %.0f m: arrived at %v", mps, every, offset, got)
+				}
+			}
+			if got := arrivals(shop, stop(mps, every, 120)); len(got) != 1 {
+				t.Errorf("a stop of 2 min at %.1f m/s, a fix each %d s: arrivals %v", mps, every, got)
+			}
+		}
+	}
+}
+
+// A phone says that it stands, or that it drives.
+func TestReportedSpeed(t *testing.T) {
+	way := []seen{{-300, 0}, {0, 90}, {400, 120}}
+	for speed, want := range map[float64]int{0: 1, 13: 0} {
+		if got := arrivals(shop, way, func(p *Position) { p.Speed = &speed }); len(got) != want {
+			t.Errorf("at %.0f m/s: %v", speed, got)
+		}
+	}
+}
+
+func TestAFixLessExactThanTheFenceSaysNothing(t *testing.T) {
+	for accuracy, want := range map[float64]int{8: 1, 60: 1, 950: 0} {
+		if got := arrivals(shop, stop(8, 10, 180), func(p *Position) { p.Accuracy = &accuracy }); len(got) != want {
+			t.Errorf("accuracy %.0f m: %v", accuracy, got)
+		}
+	}
+}
+
+// Nobody arrives twice, nor without a fix inside.
 func TestFenceProperties(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var way []seen
@@ -78,18 +142,4 @@ func TestFenceProperties(t *testing.T) {
 			t.Fatalf("arrivals %v on %v", got, way)
 		}
 	})
-}
-
-func TestDistanceToSegment(t *testing.T) {
-	a, b := Point{Lat: 55.75, Lon: 37.5}, Point{Lat: 55.75, Lon: 37.7}
-	for want, p := range map[float64]Point{
-		0: {55.75, 37.6}, 1111.95: {55.76, 37.6}, 6257: {55.75, 37.8},
-	} {
-		if got := distanceToSegmentM(p, a, b); got < want*0.999-0.1 || got > want*1.001+0.1 {
-			t.Errorf("%v: %.1f m, want %.1f", p, got, want)
-		}
-	}
-	if got := distanceToSegmentM(Point{0, 180}, Point{0, 179.9}, Point{0, -179.9}); got > 1 {
-		t.Errorf("across the date line: %.1f m", got)
-	}
 }

@@ -38,17 +38,20 @@ func (o *Order) Cancel(by By) ([]Event, error) { return o.Move(StatusCancelled, 
 
 // Assign gives the order to a courier. The courier that it has already changes nothing.
 func (o *Order) Assign(courierID string, by By) ([]Event, error) {
-	if o.Status == StatusAssigned && o.CourierID == courierID {
+	switch {
+	case o.Status == StatusAssigned && o.CourierID == courierID:
 		return nil, nil
-	}
-	if !o.Status.CanMove(StatusAssigned) {
+	case !o.Status.CanMove(StatusAssigned):
 		return nil, o.refuse(StatusAssigned)
+	case courierID == "":
+		return nil, Invalid("/courier_id", "required", "is required")
 	}
 	data := map[string]any{"courier_id": courierID}
 	if o.CourierID != "" {
 		data["previous_courier_id"] = o.CourierID
 	}
-	o.CourierID, o.Bookkeeping.SentOnce = courierID, nil
+	at := Timestamp(by.Now)
+	o.CourierID, o.Bookkeeping.SentOnce, o.Bookkeeping.AssignedAt = courierID, nil, &at
 	return []Event{o.enter(StatusAssigned, by, data)}, nil
 }
 
@@ -80,6 +83,7 @@ func (o *Order) enter(to Status, by By, data map[string]any) Event {
 		o.CourierID = ""
 	case StatusDeliveryFailed:
 		o.Attempts++
+		o.forget(comingAgain...)
 	case StatusDelivered:
 		o.Attempts++
 		o.DeliveredAt = &at

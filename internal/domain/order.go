@@ -56,6 +56,10 @@ type Bookkeeping struct {
 	Seq int64 `json:"seq"`
 	// Reported is the newest occurred_at that each source has reported.
 	Reported map[string]time.Time `json:"reported,omitempty"`
+	// AssignedAt is when the courier got the order.
+	AssignedAt *time.Time `json:"assigned_at,omitempty"`
+	// SilentSince is when the courier was last heard before the silence that was told last.
+	SilentSince *time.Time `json:"silent_since,omitempty"`
 	// CustodyAt is when the goods were handed over, the start of the order's trail.
 	CustodyAt *time.Time `json:"custody_at,omitempty"`
 	// SentOnce marks the notes that were sent and are not sent again until the courier changes.
@@ -185,6 +189,28 @@ func (o *Order) Once(what string) (first bool) {
 	}
 	o.Bookkeeping.SentOnce = with(o.Bookkeeping.SentOnce, what, true)
 	return true
+}
+
+// comingAgain is what is said anew at the next attempt to deliver.
+var comingAgain = []string{string(EventCourierNear), string(StatusAtDropoff)}
+
+// forget unmarks what was said once.
+func (o *Order) forget(said ...string) {
+	told := maps.Clone(o.Bookkeeping.SentOnce)
+	for _, what := range said {
+		delete(told, what)
+	}
+	o.Bookkeeping.SentOnce = told
+}
+
+// NoteSilence notes that the courier has not been heard since a time, once each time.
+func (o *Order) NoteSilence(since time.Time, by By) []Event {
+	if told := o.Bookkeeping.SilentSince; told != nil && !since.After(*told) {
+		return nil
+	}
+	since = Timestamp(since)
+	o.Bookkeeping.SilentSince = &since
+	return []Event{o.Note(EventCourierSilent, by, map[string]any{"courier_id": o.CourierID, "last_heard_at": since})}
 }
 
 // NoteOnce is Note for notes that are sent once.

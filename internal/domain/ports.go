@@ -40,6 +40,8 @@ type Store interface {
 	UpdateCourier(ctx context.Context, id string, fn func(*Courier) error) (*Courier, error)
 	// Courier returns the courier without its position, or courier_not_found.
 	Courier(ctx context.Context, id string) (*Courier, error)
+	// OrdersInHand returns the active orders of couriers, by the courier's id.
+	OrdersInHand(ctx context.Context, courierIDs []string) (map[string][]*Order, error)
 	// CouriersByID returns those of the couriers that exist, by id, without their positions.
 	CouriersByID(ctx context.Context, ids []string) (map[string]*Courier, error)
 	// Couriers returns a page, newest first, and the cursor of the next one, nil at the end.
@@ -177,6 +179,10 @@ type LiveStore interface {
 	Position(ctx context.Context, courierID string) (*Position, error)
 	// Positions returns the newest positions of those of the couriers that have one, by id.
 	Positions(ctx context.Context, courierIDs []string) (map[string]*Position, error)
+	// PutContact notes when and how a courier's phone was last heard of, Contacts returns it
+	// of those of the couriers who were, by id.
+	PutContact(ctx context.Context, courierID string, c Contact) error
+	Contacts(ctx context.Context, courierIDs []string) (map[string]*Contact, error)
 	// Nearest returns the newest fixes around a point, nearest first, that were
 	// recorded after since, at most limit.
 	Nearest(ctx context.Context, at Point, since time.Time, limit int) ([]Fix, error)
@@ -186,8 +192,9 @@ type LiveStore interface {
 	CachedOrder(ctx context.Context, id string) (*Order, error)
 	// CacheOrder keeps the order unless a newer version is held.
 	CacheOrder(ctx context.Context, o *Order) error
-	// ForgetOlder drops the copies of orders that are older than these versions; for
-	// changes whose writer may have been killed before it cached them.
+	// ForgetOlder drops the copies of orders that are older than these versions, and where
+	// replicas share copies keeps older ones out for a while; for changes whose writer may
+	// have been killed before it cached them.
 	ForgetOlder(ctx context.Context, versions map[string]int64) error
 }
 

@@ -22,10 +22,40 @@ type Position struct {
 	ReceivedAt time.Time `json:"received_at" readOnly:"true" doc:"our clock"`
 	// Attributes is what a phone app said beside: its odometer, activity, alarm.
 	Attributes Attributes `json:"attributes,omitempty" readOnly:"true" doc:"what a phone app said beside; strings, numbers and booleans"`
+	// Stale says, in an order's views, that the courier should have been heard of since.
+	Stale bool `json:"stale,omitempty" readOnly:"true" doc:"in an order's views: the courier should have been heard of since"`
+
+	// Interval is the usual time between the device's positions, 0 when not known yet.
+	Interval time.Duration `json:"-"`
+	// ClockAhead is by how much the device's clock was corrected.
+	ClockAhead time.Duration `json:"-"`
 }
 
 // Point returns the place alone.
 func (p Position) Point() Point { return Point{Lat: p.Lat, Lon: p.Lon} }
+
+// deviceTime is RecordedAt by the device's own clock.
+func (p Position) deviceTime() time.Time { return p.RecordedAt.Add(p.ClockAhead) }
+
+// CorrectClock brings positions of a device whose clock is ahead, by at most
+// FutureTolerance, to ours, and returns by how much: otherwise they would hold out against
+// all later ones.
+func CorrectClock(in []Position, now time.Time) (ahead time.Duration) {
+	for _, p := range in {
+		if by := p.RecordedAt.Sub(now); by <= FutureTolerance {
+			ahead = max(ahead, by)
+		}
+	}
+	for i := range in {
+		if by := in[i].RecordedAt.Sub(now); ahead > 0 && by <= FutureTolerance && !in[i].RecordedAt.Equal(in[i].ReceivedAt) {
+			in[i].ClockAhead, in[i].RecordedAt = ahead, in[i].RecordedAt.Add(-ahead)
+		}
+	}
+	return ahead
+}
+
+// Mocked is whether the phone itself says that the position is made up.
+func (p Position) Mocked() bool { return p.Attributes["mock"] == true }
 
 // Fix is a position of a courier.
 type Fix struct {
@@ -89,7 +119,7 @@ func NormalizePositions(in []Position, single bool, now time.Time) ([]Position, 
 			f.Check(at, p)
 		}
 		p.stamp(now)
-		p.Attributes = nil
+		p.Attributes, p.Stale = nil, false
 	}
 	return in, f.Err()
 }

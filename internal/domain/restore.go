@@ -319,8 +319,10 @@ func (o *Order) remember(events []Event) {
 			if e.Source != "" && e.Source != SourceAPI && e.Source != SourceImport {
 				o.newestOf(e.Source, e.OccurredAt)
 			}
-		case EventOrderLate, EventCourierNear, EventCourierSilent:
+		case EventOrderLate, EventCourierNear:
 			o.Once(string(e.Type))
+		case EventCourierSilent:
+			o.Bookkeeping.SilentSince = instantOf(e.Data["last_heard_at"])
 		}
 		if e.Type != EventStatusChanged {
 			continue
@@ -329,9 +331,25 @@ func (o *Order) remember(events []Event) {
 			o.Bookkeeping.CustodyAt = new(e.OccurredAt)
 		}
 		if e.Status == StatusAssigned && e.Data["courier_id"] != nil {
-			o.Bookkeeping.SentOnce = nil
+			o.Bookkeeping.SentOnce, o.Bookkeeping.AssignedAt = nil, new(e.RecordedAt)
+		}
+		if e.Status == StatusDeliveryFailed {
+			o.forget(comingAgain...)
 		}
 	}
+}
+
+// instantOf reads a time of an event's data, as it was put there or as JSON has it.
+func instantOf(v any) *time.Time {
+	switch at := v.(type) {
+	case time.Time:
+		return &at
+	case string:
+		if t, err := time.Parse(time.RFC3339Nano, at); err == nil {
+			return &t
+		}
+	}
+	return nil
 }
 
 // RestoreCourier returns a courier from elsewhere as it was, without position and

@@ -49,7 +49,9 @@ func TestRestoredOrderIsTheSame(t *testing.T) {
 			by := By{Actor: Actor{Kind: RoleSystem, ID: "s"}, Source: SourceAPI, Now: now, OccurredAt: now.Add(-time.Minute)}
 			status := rapid.SampledFrom(Statuses()).Draw(t, "status")
 			var next []Event
-			switch rapid.IntRange(0, 4).Draw(t, "what") {
+			switch rapid.IntRange(0, 5).Draw(t, "what") {
+			case 5:
+				next = o.NoteSilence(now.Add(-time.Hour), by)
 			case 0:
 				next, _ = o.Move(status, &Proof{Note: "door"}, by)
 			case 1:

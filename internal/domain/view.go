@@ -63,6 +63,13 @@ func (s Status) ShowsPlace() bool { return stages[s].place }
 // MaxShownAge is how old a position may be to be shown in an order's views.
 const MaxShownAge = 30 * time.Minute
 
+// Views call a position stale once it is older than so many of the courier's usual
+// intervals, and than staleFloor.
+const (
+	staleFloor     = time.Minute
+	staleIntervals = 3
+)
+
 // ShowCourier is a merchant's rule of when customers see where the courier is; the zero
 // rule is custody.
 type ShowCourier struct {
@@ -141,6 +148,7 @@ func (g Glimpse) Position(v View, p *Position, now time.Time) *Position {
 		return nil
 	}
 	shown := *p
+	shown.Stale = now.Sub(p.RecordedAt) > max(staleFloor, staleIntervals*p.Interval)
 	shown.Attributes = nil // what a phone says beside is for dispatchers and not for those who wait
 	if v == ViewCustomer {
 		shown.Battery, shown.Altitude = nil, nil

@@ -35,6 +35,9 @@ const (
 	highFactor = 1.95
 )
 
+// farthest bounds how much later than estimated something can be.
+const farthest = 366 * 24 * time.Hour
+
 // shortStop is the least that an unfinished delivery can still take.
 const shortStop = 2 * time.Minute
 
@@ -65,15 +68,24 @@ func (c Config) Estimate(f Facts) (domain.Estimate, error) {
 	}
 	distance, located := c.distance(f)
 	switch {
-	case located && c.live(f):
+	case o.Status == domain.StatusAtDropoff:
+		e.Method, e.Confidence = domain.MethodLive, 0.8
+		c.span(&e, f, o.UpdatedAt, c.Handover)
+	case located && c.known(f):
+		// He has driven on since the position was recorded.
 		e.Method, e.Confidence = domain.MethodLive, 0.6
-		c.span(&e, f, f.Now, c.drive(f.Vehicle, distance)+c.waiting(f))
+		if !c.live(f) {
+			e.Method, e.Confidence = domain.MethodRoute, 0.3
+		}
+		c.span(&e, f, f.Position.RecordedAt, c.drive(f.Vehicle, distance)+c.waiting(f))
 	case located:
 		e.Method, e.Confidence = domain.MethodRoute, 0.4
 		c.span(&e, f, c.start(f), c.drive(f.Vehicle, distance)+c.dispatch(f))
 	case o.PromisedAt != nil && o.PromisedAt.After(f.Now):
 		e.Method, e.Confidence = domain.MethodPromised, 0.3
 		c.span(&e, f, f.Now, o.PromisedAt.Sub(f.Now))
+		e.ETA = *o.PromisedAt // exactly; so far ahead that a duration can't say it too
+		e.Earliest, e.Latest = minTime(e.Earliest, e.ETA), maxTime(e.Latest, e.ETA)
 	default:
 		e.Method, e.Confidence = domain.MethodDefault, 0.1
 		c.span(&e, f, c.start(f), c.Default)
@@ -114,6 +126,13 @@ func (c Config) live(f Facts) bool {
 	return f.Position != nil && f.Now.Sub(f.Position.RecordedAt) <= c.FreshFor
 }
 
+// known says whether the position tells from where the rest is to be driven. In custody an
+// old one does too: by silence the way does not become longer again.
+func (c Config) known(f Facts) bool {
+	custody := f.Order.Bookkeeping.CustodyAt
+	return c.live(f) || f.Position != nil && custody != nil && !f.Position.RecordedAt.Before(*custody)
+}
+
 // distance is what is left to drive in metres by road.
 func (c Config) distance(f Facts) (metres float64, ok bool) {
 	o, to := f.Order, f.Order.Dropoff.Location
@@ -127,7 +146,7 @@ func (c Config) distance(f Facts) (metres float64, ok bool) {
 	switch {
 	case c.live(f) && o.Status.BeforeCustody() && pickup != nil:
 		return c.Detour * (f.Position.Point().DistanceM(*pickup) + pickup.DistanceM(*to)), true
-	case c.live(f):
+	case c.known(f):
 		return c.Detour * f.Position.Point().DistanceM(*to), true
 	case pickup != nil:
 		return c.Detour * pickup.DistanceM(*to), true
@@ -178,8 +197,23 @@ func (c Config) waiting(f Facts) time.Duration {
 func (c Config) span(e *domain.Estimate, f Facts, start time.Time, total time.Duration) {
 	remaining := max(start.Add(total).Sub(f.Now), shortStop)
 	scale := func(k float64) time.Time {
-		return domain.Timestamp(f.Now.Add(time.Duration(k * float64(remaining))))
+		off := min((k-1)*float64(remaining), float64(farthest)) // a promise may be ages away
+		return domain.Timestamp(f.Now.Add(remaining).Add(time.Duration(off)))
 	}
 	e.ETA, e.Earliest, e.Latest = scale(1), scale(lowFactor), scale(highFactor)
 	e.MinutesRemaining = int(math.Ceil(remaining.Minutes()))
+}
+
+func minTime(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
+func maxTime(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
 }

@@ -97,6 +97,37 @@ func TestWhatAnEstimateIsMadeFrom(t *testing.T) {
 	})
 }
 
+func TestAgeSilenceAndTheDoor(t *testing.T) {
+	custody := noon.Add(-20 * time.Minute)
+	o := order(domain.StatusPickedUp)
+	o.Bookkeeping.CustodyAt = &custody
+	half := domain.Point{Lat: (pickup.Lat + door.Lat) / 2, Lon: (pickup.Lon + door.Lon) / 2}
+	fresh := estimate(t, Facts{Order: o, Position: at(half, noon)})
+	aged := estimate(t, Facts{Order: o, Position: at(half, noon.Add(-2*time.Minute))})
+	require.Equal(t, 2*time.Minute, fresh.ETA.Sub(aged.ETA), "he has driven on since")
+
+	for age := time.Duration(0); age < time.Hour; age += 30 * time.Second {
+		e, err := config.Estimate(Facts{Order: o, Position: at(half, noon), Now: noon.Add(age)})
+		require.NoError(t, err)
+		require.LessOrEqual(t, *e.DistanceM, *fresh.DistanceM, "by silence the way does not become longer")
+	}
+
+	o = order(domain.StatusAtDropoff)
+	o.Bookkeeping.CustodyAt, o.UpdatedAt = &custody, noon.Add(-30*time.Second)
+	require.Equal(t, o.UpdatedAt.Add(config.Handover), estimate(t, Facts{Order: o, Position: at(door, noon)}).ETA)
+}
+
+func TestAPromiseInTheYear9999(t *testing.T) {
+	o := order(domain.StatusCreated)
+	o.Dropoff = domain.Place{Address: "Main St 1"}
+	promise := time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
+	o.PromisedAt = &promise
+	e := estimate(t, Facts{Order: o})
+	require.Equal(t, promise, e.ETA)
+	require.False(t, e.Earliest.After(e.ETA) || e.Latest.Before(e.ETA) || e.Earliest.Before(noon), "%v", e)
+	require.Positive(t, e.MinutesRemaining)
+}
+
 func TestEnds(t *testing.T) {
 	o := order(domain.StatusDelivered)
 	when := noon.Add(-time.Hour)

@@ -28,6 +28,7 @@ func init() {
 			ordertrackingv1Courier.UpdatedAt = timeTo((*source).UpdatedAt)
 			ordertrackingv1Courier.Skills = (*source).Skills
 			ordertrackingv1Courier.Base = pDomainPointToPOrdertrackingv1Point((*source).Base)
+			ordertrackingv1Courier.LastContact = pDomainContactToPOrdertrackingv1Contact((*source).LastContact)
 			pOrdertrackingv1Courier = &ordertrackingv1Courier
 		}
 		return pOrdertrackingv1Courier
@@ -225,6 +226,7 @@ func init() {
 			ordertrackingv1Position.RecordedAt = timeTo((*source).RecordedAt)
 			ordertrackingv1Position.ReceivedAt = timeTo((*source).ReceivedAt)
 			ordertrackingv1Position.Attributes = attributesTo((*source).Attributes)
+			ordertrackingv1Position.Stale = (*source).Stale
 			pOrdertrackingv1Position = &ordertrackingv1Position
 		}
 		return pOrdertrackingv1Position
@@ -341,6 +343,7 @@ func domainPositionToPOrdertrackingv1Position(source domain.Position) *v1.Positi
 	ordertrackingv1Position.RecordedAt = timeTo(source.RecordedAt)
 	ordertrackingv1Position.ReceivedAt = timeTo(source.ReceivedAt)
 	ordertrackingv1Position.Attributes = attributesTo(source.Attributes)
+	ordertrackingv1Position.Stale = source.Stale
 	return &ordertrackingv1Position
 }
 func ordersDeliveryToPOrdertrackingv1Delivery(source orders.Delivery) *v1.Delivery {
@@ -348,6 +351,19 @@ func ordersDeliveryToPOrdertrackingv1Delivery(source orders.Delivery) *v1.Delive
 	ordertrackingv1Delivery.Channel = source.Channel
 	ordertrackingv1Delivery.Status = source.Status
 	return &ordertrackingv1Delivery
+}
+func pDomainContactToPOrdertrackingv1Contact(source *domain.Contact) *v1.Contact {
+	var pOrdertrackingv1Contact *v1.Contact
+	if source != nil {
+		var ordertrackingv1Contact v1.Contact
+		ordertrackingv1Contact.At = timeTo((*source).At)
+		ordertrackingv1Contact.Kind = string((*source).Kind)
+		ordertrackingv1Contact.DroppedReason = string((*source).DroppedReason)
+		ordertrackingv1Contact.ClockOffS = (*source).ClockOffS
+		ordertrackingv1Contact.Battery = (*source).Battery
+		pOrdertrackingv1Contact = &ordertrackingv1Contact
+	}
+	return pOrdertrackingv1Contact
 }
 func pDomainDeliveryPeriodToPOrdertrackingv1DeliveryPeriod(source *domain.DeliveryPeriod) *v1.DeliveryPeriod {
 	var pOrdertrackingv1DeliveryPeriod *v1.DeliveryPeriod

@@ -3,6 +3,7 @@ package httpserver
 import (
 	"context"
 	"encoding/json"
+	"math"
 	"mime"
 	"net/http"
 	"reflect"
@@ -117,7 +118,31 @@ func geoJSONOf(t *tracking.CourierTrack) geoJSON {
 	case 1:
 		out.Geometry = &geometry{"Point", line[0]}
 	default:
-		out.Geometry = &geometry{"LineString", line}
+		if parts := cutAtDateLine(line); len(parts) > 1 {
+			out.Geometry = &geometry{"MultiLineString", parts}
+		} else {
+			out.Geometry = &geometry{"LineString", line}
+		}
 	}
 	return out
+}
+
+// cutAtDateLine cuts a way where it crosses 180°, as RFC 7946, 3.1.9, wants it.
+func cutAtDateLine(line [][2]float64) (parts [][][2]float64) {
+	part := [][2]float64{line[0]}
+	for i, to := range line[1:] {
+		from := line[i]
+		if math.Abs(to[0]-from[0]) > 180 {
+			side := math.Copysign(180, from[0])
+			beyond := to[0] + 2*side
+			lat := from[1]
+			if beyond != from[0] {
+				lat += (to[1] - from[1]) * (side - from[0]) / (beyond - from[0])
+			}
+			parts = append(parts, append(part, [2]float64{side, lat}))
+			part = [][2]float64{{-side, lat}}
+		}
+		part = append(part, to)
+	}
+	return append(parts, part)
 }

@@ -1,7 +1,6 @@
 package httpserver
 
 import (
-	"errors"
 	"io"
 	"net/http"
 	"strings"
@@ -19,9 +18,14 @@ import (
 // ingestPrefix begins the paths of phone apps; their last part is the token.
 const ingestPrefix = "/ingest/"
 
-// maxDrained is how many bytes of a body that is too large are read nevertheless, so
-// that its sender gets to hear the answer.
-const maxDrained = 64 << 20
+// What a phone may post at once: days of positions that waited for a network. What is
+// larger is refused, and not taken for good and forgotten.
+const (
+	maxPhoneBody = 32 << 20
+	// maxDrained is how many bytes of a body that is too large are read nevertheless, so
+	// that its sender gets to hear the answer.
+	maxDrained = 64 << 20
+)
 
 // IngestPath is the token that a phone shows.
 type IngestPath struct {
@@ -75,13 +79,13 @@ type ownTracksBody struct {
 	Tracker  string  `json:"tid,omitempty"`
 }
 
-const aboutIngest = "Always 200 unless the token is unknown or revoked (401) or trying again can help (503): " +
+const aboutIngest = "Always 200 unless the token is unknown or revoked (401), the report is too large or was cut off (413, 400), or trying again can help (503): " +
 	"positions that can't be used are dropped and counted, and a report without one is a sign of life. " +
 	"What has no meaning here is kept as an attribute of the position."
 
 // ingestRoutes are where phone apps report.
 func (s *Server) ingestRoutes() {
-	codes := []domain.Code{domain.CodeUnauthenticated, domain.CodeUnavailable}
+	codes := []domain.Code{domain.CodeMalformed, domain.CodeUnauthenticated, domain.CodeTooLarge, domain.CodeUnavailable}
 	plain[osmandQuery, struct{}](s, operation{
 		method: http.MethodGet, path: ingestPrefix + "osmand/{token}", id: "ingestOsmandQuery", tag: tagPhones, open: true, codes: codes,
 		summary: "Traccar Client and OsmAnd: a position in the query", about: aboutIngest,
@@ -101,8 +105,7 @@ func (s *Server) ingestRoutes() {
 
 func (s *Server) ingestOsmand(c *gin.Context) {
 	body, whole := s.phoneBody(c)
-	report := parseOsmand(c.Request.URL.Query(), body)
-	if s.ingest(c, report, whole) {
+	if whole && s.ingest(c, parseOsmand(c.Request.URL.RawQuery, body)) {
 		c.Status(http.StatusOK)
 		c.Writer.WriteHeaderNow()
 	}
@@ -110,22 +113,13 @@ func (s *Server) ingestOsmand(c *gin.Context) {
 
 func (s *Server) ingestOwnTracks(c *gin.Context) {
 	body, whole := s.phoneBody(c)
-	report := parseOwnTracks(c.GetHeader("X-Limit-U"), c.GetHeader("X-Limit-D"), body)
-	if s.ingest(c, report, whole) {
+	if whole && s.ingest(c, parseOwnTracks(c.GetHeader("X-Limit-U"), c.GetHeader("X-Limit-D"), body)) {
 		c.Data(http.StatusOK, jsonType, []byte("[]"))
 	}
 }
 
 // ingest hands a report on and says whether the answer is yet to be written.
-func (s *Server) ingest(c *gin.Context, report tracking.PhoneReport, whole bool) bool {
-	if !whole {
-		report = tracking.PhoneReport{}
-		drop(&report, domain.DropMalformed, 1)
-	}
-	if over := len(report.Positions) - domain.MaxPositions; over > 0 {
-		report.Positions = report.Positions[over:] // the newest come last
-		drop(&report, domain.DropMalformed, over)
-	}
+func (s *Server) ingest(c *gin.Context, report tracking.PhoneReport) bool {
 	if _, err := s.Tracking.Ingest(c.Request.Context(), c.Param("token"), report); err != nil {
 		fail(c, err)
 		return false
@@ -133,16 +127,18 @@ func (s *Server) ingest(c *gin.Context, report tracking.PhoneReport, whole bool)
 	return true
 }
 
-// phoneBody reads a body; false when it is too large or was cut off.
+// phoneBody reads a body; false when it is too large or was cut off, which is answered.
 func (s *Server) phoneBody(c *gin.Context) ([]byte, bool) {
-	limit := s.Config.MaxBodyBytes
-	body, err := io.ReadAll(io.LimitReader(c.Request.Body, limit+1))
-	if err == nil && int64(len(body)) <= limit {
+	body, err := io.ReadAll(io.LimitReader(c.Request.Body, maxPhoneBody+1))
+	if err == nil && len(body) <= maxPhoneBody {
 		return body, true
 	}
-	if err == nil || errors.Is(err, io.ErrUnexpectedEOF) {
+	if err == nil {
 		_, _ = io.CopyN(io.Discard, c.Request.Body, maxDrained) // whoever sends more is no phone
+		fail(c, domain.Errorf(domain.CodeTooLarge, "a report may have at most %d MiB", maxPhoneBody>>20))
+		return nil, false
 	}
+	fail(c, domain.Errorf(domain.CodeMalformed, "the report was cut off"))
 	return nil, false
 }
 

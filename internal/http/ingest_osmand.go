@@ -29,31 +29,54 @@ const (
 )
 
 // parseOsmand reads what was posted. It never fails: what can't be read is counted.
-func parseOsmand(query url.Values, body []byte) tracking.PhoneReport {
+func parseOsmand(query string, body []byte) tracking.PhoneReport {
 	var r tracking.PhoneReport
-	body = bytes.TrimSpace(body)
+	body = trimBody(body)
+	params := formOf(query)
 	if len(body) > 0 && (body[0] == '{' || body[0] == '[') {
 		var doc any
 		if err := json.Unmarshal(body, &doc); err != nil {
 			drop(&r, domain.DropMalformed, 1)
 			return r
 		}
-		osmandDocument(&r, doc)
-		return r
-	}
-	form, err := url.ParseQuery(string(body))
-	if err != nil {
-		drop(&r, domain.DropMalformed, 1)
-		return r
-	}
-	params := map[string]any{}
-	for _, values := range []url.Values{query, form} {
-		for name, v := range values {
-			params[name] = v[0]
+		if o, ok := doc.(map[string]any); !ok || len(o) > 0 || len(params) == 0 {
+			osmandDocument(&r, doc)
+			return r
 		}
+	} else {
+		maps.Copy(params, formOf(string(body)))
 	}
 	osmandParams(&r, params)
 	return r
+}
+
+// trimBody leaves out what some apps put around what they post, a byte order mark too.
+func trimBody(body []byte) []byte {
+	return bytes.TrimSpace(bytes.TrimPrefix(bytes.TrimSpace(body), []byte("\ufeff")))
+}
+
+// formOf reads a query or a form as leniently as it can be: phones send a bare per cent
+// sign and semicolons. Of a name that comes twice the first one counts.
+func formOf(text string) map[string]any {
+	params, separator := map[string]any{}, "&"
+	if !strings.Contains(text, "&") {
+		separator = ";"
+	}
+	for pair := range strings.SplitSeq(text, separator) {
+		name, value, ok := strings.Cut(pair, "=")
+		if _, twice := params[unescaped(name)]; ok && !twice {
+			params[unescaped(name)] = unescaped(value)
+		}
+	}
+	return params
+}
+
+// unescaped is the text as it stands where it can't be unescaped.
+func unescaped(s string) string {
+	if plain, err := url.QueryUnescape(s); err == nil {
+		return plain
+	}
+	return s
 }
 
 func drop(r *tracking.PhoneReport, reason domain.DropReason, n int) {
@@ -98,14 +121,16 @@ func objects(r *tracking.PhoneReport, doc any) (out []map[string]any) {
 // to 1, and −1 for what the phone does not know.
 func osmandLocation(r *tracking.PhoneReport, location map[string]any) {
 	coords, _ := location["coords"].(map[string]any)
+	battery, _ := location["battery"].(map[string]any)
+	level := scaled(known(battery["level"]), 100)
 	p, ok := place(r, coords["latitude"], coords["longitude"], location["timestamp"])
 	if !ok {
+		r.Battery = cmp.Or(r.Battery, level)
 		return
 	}
 	p.Accuracy, p.Speed = known(coords["accuracy"]), known(coords["speed"])
 	p.Heading, p.Altitude = known(coords["heading"]), known(coords["altitude"])
-	battery, _ := location["battery"].(map[string]any)
-	p.Battery = scaled(known(battery["level"]), 100)
+	p.Battery = level
 	p.Attributes.Add("charge", battery["is_charging"])
 	activity, _ := location["activity"].(map[string]any)
 	p.Attributes.Add("activity", activity["type"])
@@ -115,9 +140,14 @@ func osmandLocation(r *tracking.PhoneReport, location map[string]any) {
 	r.Positions = append(r.Positions, p)
 }
 
-// osmandParams reads the parameters of a query, a form or a flat document: knots and
-// percent.
+// osmandParams reads the parameters of a query, a form or a flat document: percent, and
+// knots. With unit=ms, which our link for OsmAnd has, the speed is in metres per second
+// and hdop is the accuracy in metres, as that app sends them.
 func osmandParams(r *tracking.PhoneReport, params map[string]any) {
+	if params["unit"] == "ms" {
+		params["accuracy"] = cmp.Or(params["accuracy"], params["hdop"])
+		delete(params, "hdop")
+	}
 	lat, lon := params["lat"], params["lon"]
 	if both, ok := params["location"].(string); ok && lat == nil && lon == nil {
 		lat, lon = splitLocation(both)
@@ -128,11 +158,15 @@ func osmandParams(r *tracking.PhoneReport, params map[string]any) {
 	}
 	p, ok := place(r, lat, lon, params["timestamp"])
 	if !ok {
+		r.Battery = cmp.Or(r.Battery, measured(params["batt"]))
 		return
 	}
 	p.Accuracy, p.Altitude, p.Battery = measured(params["accuracy"]), measured(params["altitude"]), measured(params["batt"])
 	p.Heading = cmp.Or(measured(params["bearing"]), measured(params["heading"]))
-	p.Speed = scaled(measured(params["speed"]), metresPerSecondOfKnot)
+	p.Speed = measured(params["speed"])
+	if params["unit"] != "ms" {
+		p.Speed = scaled(p.Speed, metresPerSecondOfKnot)
+	}
 	for _, name := range []string{"charge", "mock"} {
 		if set, ok := flag(params[name]); ok {
 			p.Attributes.Add(name, set)
@@ -142,7 +176,7 @@ func osmandParams(r *tracking.PhoneReport, params map[string]any) {
 		p.Attributes.Add("hdop", *hdop)
 	}
 	keep(&p, params, "id", "deviceid", "device_id", "lat", "lon", "location", "timestamp", "speed", "bearing", "heading",
-		"altitude", "accuracy", "batt", "valid", "charge", "mock", "hdop")
+		"altitude", "accuracy", "batt", "valid", "charge", "mock", "hdop", "unit")
 	r.Positions = append(r.Positions, p)
 }
 
@@ -204,7 +238,7 @@ func known(v any) *float64 {
 // scaled is a measurement in another unit.
 func scaled(v *float64, by float64) *float64 {
 	if v != nil {
-		*v *= by
+		*v = math.Round(*v*by*1e6) / 1e6 // 0.29 of a battery is 29 percent
 	}
 	return v
 }

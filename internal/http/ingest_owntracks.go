@@ -1,7 +1,6 @@
 package httpserver
 
 import (
-	"bytes"
 	"encoding/json"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
@@ -17,7 +16,7 @@ const metresPerSecondOfKmh = 1 / 3.6
 // read is counted, and what is not about places is ignored, encrypted documents too.
 func parseOwnTracks(user, device string, body []byte) tracking.PhoneReport {
 	var r tracking.PhoneReport
-	if body = bytes.TrimSpace(body); len(body) == 0 {
+	if body = trimBody(body); len(body) == 0 {
 		return r // a friend was deleted
 	}
 	var doc map[string]any
@@ -41,6 +40,7 @@ func parseOwnTracks(user, device string, body []byte) tracking.PhoneReport {
 func ownTracksLocation(r *tracking.PhoneReport, doc map[string]any, user, device string) {
 	p, ok := place(r, doc["lat"], doc["lon"], doc["tst"])
 	if !ok {
+		r.Battery = measured(doc["batt"])
 		return
 	}
 	p.Accuracy, p.Altitude, p.Battery = measured(doc["acc"]), measured(doc["alt"]), measured(doc["batt"])

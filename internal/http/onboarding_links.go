@@ -10,9 +10,9 @@ import (
 
 // phoneApp is how an app is set up.
 type phoneApp struct {
-	App      string `json:"app" doc:"traccar or owntracks"`
+	App      string `json:"app" doc:"traccar, owntracks or osmand"`
 	URL      string `json:"url" doc:"where the app reports to; for setting it up by hand"`
-	DeepLink string `json:"deep_link" doc:"opened on the phone, it sets up the app"`
+	DeepLink string `json:"deep_link" doc:"opened on the phone, it sets up the app; empty where the app has no such link"`
 	QR       string `json:"qr" doc:"a PNG as a data: URI: the same for the app's own scanner or the phone's camera"`
 }
 
@@ -23,6 +23,7 @@ const reportEvery = "10"
 // address of the server, such as https://track.example.
 func phoneApps(base, token, courierID string) ([]phoneApp, error) {
 	traccar, traccarCode := traccarApp(base+ingestPrefix+"osmand/"+token, courierID)
+	osmAnd := osmAndApp(base + ingestPrefix + "osmand/" + token)
 	ownTracks, err := ownTracksApp(base+ingestPrefix+"owntracks/"+token, courierID)
 	if err == nil {
 		traccar.QR, err = qrCode(traccarCode)
@@ -30,7 +31,10 @@ func phoneApps(base, token, courierID string) ([]phoneApp, error) {
 	if err == nil {
 		ownTracks.QR, err = qrCode(ownTracks.DeepLink)
 	}
-	return []phoneApp{traccar, ownTracks}, err
+	if err == nil {
+		osmAnd.QR, err = qrCode(osmAnd.URL)
+	}
+	return []phoneApp{traccar, ownTracks, osmAnd}, err
 }
 
 // traccarApp sets up Traccar Client. Its link is in a scheme of its own; its scanner
@@ -46,6 +50,12 @@ func traccarApp(report, courierID string) (app phoneApp, code string) {
 	code = report + "?" + settings.Encode()
 	settings.Set("url", report)
 	return phoneApp{App: "traccar", URL: report, DeepLink: "org.traccar.client://config?" + settings.Encode()}, code
+}
+
+// osmAndApp is the address for OsmAnd's online tracking, whose parameters are numbered. It
+// sends metres per second and, as hdop, metres. https://osmand.net/docs/user/plugins/trip-recording/
+func osmAndApp(report string) phoneApp {
+	return phoneApp{App: "osmand", URL: report + "?unit=ms&lat={0}&lon={1}&timestamp={2}&hdop={3}&altitude={4}&speed={5}&bearing={6}"}
 }
 
 // ownTracksApp sets up OwnTracks, which keeps what it could not send by itself: over

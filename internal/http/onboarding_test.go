@@ -25,7 +25,9 @@ func TestLinksSetUpTheApps(t *testing.T) {
 	const courier = "0190b7a1-8f00-7a51-8d6e-1a2b3c4d5e6f"
 	apps, err := phoneApps("https://track.example/base", "TOKEN", courier)
 	require.NoError(t, err)
-	require.Len(t, apps, 2)
+	require.Len(t, apps, 3)
+	require.Equal(t, "osmand", apps[2].App)
+	require.True(t, strings.HasPrefix(apps[2].URL, "https://track.example/base/ingest/osmand/TOKEN?unit=ms&"), "in metres per second")
 
 	traccar := apps[0]
 	require.Equal(t, "traccar", traccar.App)
@@ -140,10 +142,11 @@ func TestIngestAnswers(t *testing.T) {
 	courier := d.courier()
 	token := d.token(courier)
 	huge := `{"location":[` + strings.Repeat(`{"coords":{"latitude":1,"longitude":2}},`, 1_000_000) + `{}]}`
+	d.do("POST", "/ingest/osmand/"+token, huge).problem(413, "too_large")
 	for name, body := range map[string]string{
 		"a position": `{"location":{"coords":{"latitude":55.7,"longitude":37.6,"speed":-1},"battery":{"level":0.5}}}`,
 		"nothing":    ``, "broken": `{"location":`, "no place": `{"location":{}}`, "91 degrees": `lat=91&lon=0`, "null island": `lat=0&lon=0`,
-		"too old": `lat=1&lon=1&timestamp=0`, "2038": `lat=1&lon=1&timestamp=2147483648000`, "a million positions": huge,
+		"too old": `lat=1&lon=1&timestamp=0`, "2038": `lat=1&lon=1&timestamp=2147483648000`,
 	} {
 		r := d.do("POST", "/ingest/osmand/"+token, body)
 		require.Equal(t, 200, r.StatusCode, name)
@@ -158,11 +161,11 @@ func TestIngestAnswers(t *testing.T) {
 	require.Equal(t, 50.0, at["battery"])
 	counts := d.srv.Tracking.Counts()
 	for reason, want := range map[domain.DropReason]int64{
-		domain.DropOutOfRange: 1, domain.DropNullIsland: 1, domain.DropTooOld: 1, domain.DropFuture: 1, domain.DropMalformed: 2 + 6,
+		domain.DropOutOfRange: 1, domain.DropNullIsland: 1, domain.DropTooOld: 1, domain.DropFuture: 1, domain.DropMalformed: 2 + 4,
 	} {
 		require.Equal(t, want, counts.Dropped(reason), reason)
 	}
-	require.EqualValues(t, 1+12, counts.Received())
+	require.EqualValues(t, 1+10, counts.Received())
 	require.EqualValues(t, 2+3, counts.SignsOfLife())
 	some := "[" + strings.Repeat(`{"lat":1,"lon":2},`, domain.MaxPositions) + `{"lat":1,"lon":2}]`
 	d.do("POST", "/courier/"+courier+"/location", some).problem(422, "validation_failed")

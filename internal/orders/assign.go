@@ -65,6 +65,11 @@ func (s *Service) Assign(ctx context.Context, id string, in Assignment, expected
 func (s *Service) assignNearest(
 	ctx context.Context, known *domain.Order, give func(courierID string) (*domain.Order, error),
 ) (*domain.Order, error) {
+	// The copy may be old, and what is decided by it must hold for the order itself.
+	known, err := s.Store.Order(ctx, known.ID)
+	if err != nil {
+		return nil, err
+	}
 	if !known.Status.CanMove(domain.StatusAssigned) { // let the machine say what is wrong
 		return give("")
 	}

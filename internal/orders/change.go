@@ -72,6 +72,7 @@ func (s *Service) Update(
 	if err != nil {
 		return nil, err
 	}
+	s.changes.of(o.ID).Add(1)
 	s.cache(ctx, o)
 	s.announce(o, events)
 	return o, nil

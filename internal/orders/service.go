@@ -7,6 +7,8 @@ package orders
 
 import (
 	"context"
+	"hash/maphash"
+	"sync/atomic"
 
 	"go.uber.org/zap"
 
@@ -40,6 +42,7 @@ type Deps struct {
 // Service is the verbs on orders.
 type Service struct {
 	Deps
+	changes  changeCounts
 	audience []domain.Audience
 	parcels  domain.Parcels
 }
@@ -108,13 +111,26 @@ func (s *Service) Load(ctx context.Context, id string) (*domain.Order, error) {
 	if o, err := s.Live.CachedOrder(ctx, id); err == nil && o != nil {
 		return o, nil
 	}
+	changes := s.changes.of(id)
+	before := changes.Load()
 	o, err := s.Store.Order(ctx, id)
 	if err != nil {
 		return nil, err
 	}
-	s.cache(ctx, o)
+	if changes.Load() == before { // otherwise it may be old already
+		s.cache(ctx, o)
+	}
 	return o, nil
 }
+
+// changeCounts counts changes that were committed, by orders; some share a count.
+type changeCounts [1024]atomic.Uint32
+
+func (c *changeCounts) of(id string) *atomic.Uint32 {
+	return &c[maphash.String(countsSeed, id)%uint64(len(c))]
+}
+
+var countsSeed = maphash.MakeSeed()
 
 // cache keeps an order for readers; a cache that fails costs them a query.
 func (s *Service) cache(ctx context.Context, o *domain.Order) {

@@ -49,7 +49,8 @@ func (r *room) carriedBy(fix domain.Fix) bool {
 		t.waiting = &fix
 		return false
 	}
-	return t.state.Status.InCustody() && t.state.CourierID == fix.CourierID && fix.RecordedAt.After(r.latest)
+	return t.state.CourierID == fix.CourierID && fix.RecordedAt.After(r.latest) && t.state.Status.ShowsPlace() &&
+		(t.state.CustodyAt == nil || !fix.RecordedAt.Before(*t.state.CustodyAt))
 }
 
 // OrderChanged announces what a commit did to an order. Racing announcements may come

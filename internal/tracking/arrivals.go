@@ -44,8 +44,10 @@ type conclusion struct {
 	distance float64
 }
 
-// orderFences is how a courier stands to the places of one order.
+// orderFences is how a courier stands to the places of one order, at one attempt to deliver.
 type orderFences struct {
+	attempts        int
+	left            bool // since the attempt before, so that coming again is news
 	pickup, dropoff domain.FenceState
 	near            bool
 }
@@ -58,12 +60,22 @@ func (pl *pipeline) pass(t *tracked, before domain.Position, known bool, fix dom
 	}
 	for _, o := range t.orders {
 		of := t.fences[o.ID]
-		if of == nil {
-			of = &orderFences{}
+		if of == nil || of.attempts != o.Attempts {
+			of = &orderFences{attempts: o.Attempts, left: o.Attempts == 0}
 			t.fences[o.ID] = of
 		}
-		pl.arrival.look(o, of, previous, fix)
+		pl.arrival.look(o, of, previous, fix, pl.Estimate.Speeds[t.courier.Vehicle])
 	}
+}
+
+// before is whether the fix was recorded before the courier had the order, or the goods:
+// then it says nothing about it.
+func before(o *domain.Order, fix domain.Fix) bool {
+	since := o.Bookkeeping.AssignedAt
+	if o.Status.InCustody() {
+		since = o.Bookkeeping.CustodyAt
+	}
+	return since != nil && fix.RecordedAt.Before(*since)
 }
 
 // destination is where the courier of an order is to arrive next, nil where that is not
@@ -78,21 +90,29 @@ func destination(o *domain.Order) (*domain.Point, domain.Status) {
 	return nil, ""
 }
 
-func (a *arrivals) look(o *domain.Order, of *orderFences, previous *domain.Position, fix domain.Fix) {
+func (a *arrivals) look(o *domain.Order, of *orderFences, previous *domain.Position, fix domain.Fix, speed float64) {
 	cfg := &a.Arrival
 	to, status := destination(o)
-	if to == nil {
+	if to == nil || before(o, fix) {
 		return
+	}
+	if previous != nil && before(o, domain.Fix{Position: *previous}) {
+		previous = nil
 	}
 	state, radius := &of.pickup, cfg.PickupRadius
 	if status == domain.StatusAtDropoff {
 		state, radius = &of.dropoff, cfg.DropoffRadius
-		if d := fix.Point().DistanceM(*to); !of.near && d <= cfg.Near {
-			of.near = a.conclude(conclusion{orderID: o.ID, fix: fix, distance: d})
+		distance := fix.Point().DistanceM(*to)
+		of.left = of.left || distance > max(cfg.Near, 2*radius)
+		if !of.left {
+			return
+		}
+		if vague := fix.Accuracy != nil && *fix.Accuracy > cfg.Near; !of.near && !vague && distance <= cfg.Near {
+			of.near = a.conclude(conclusion{orderID: o.ID, fix: fix, distance: distance})
 		}
 	}
-	if cfg.Automatic && state.Pass(domain.Fence{Center: *to, RadiusM: radius, Dwell: cfg.Dwell}, previous, fix.Position) &&
-		!a.conclude(conclusion{orderID: o.ID, status: status, fix: fix}) {
+	fence := domain.Fence{Center: *to, RadiusM: radius, Dwell: cfg.Dwell, SpeedMPS: speed}
+	if cfg.Automatic && state.Pass(fence, previous, fix.Position) && !a.conclude(conclusion{orderID: o.ID, status: status, fix: fix}) {
 		*state = domain.FenceState{}
 	}
 }

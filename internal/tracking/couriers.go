@@ -119,10 +119,14 @@ func (s *Service) withPositions(ctx context.Context, couriers ...*domain.Courier
 	if err != nil {
 		return nil, err
 	}
+	contacts, err := s.Live.Contacts(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
 	out := make([]*domain.Courier, len(couriers))
 	for i, c := range couriers {
 		copied := *c
-		copied.Position = positions[c.ID]
+		copied.Position, copied.LastContact = positions[c.ID], contacts[c.ID]
 		out[i] = &copied
 	}
 	return out, nil

@@ -47,6 +47,49 @@ func (h *history) add(fixes []domain.Fix) {
 	h.mu.Unlock()
 }
 
+// known returns which of the positions that are older than the courier's newest are in the
+// history already, by when they were recorded in microseconds. The filter remembers only
+// the last ones.
+func (h *history) known(ctx context.Context, courierID string, positions []domain.Position, f domain.PlausibilityFilter) (map[int64]bool, error) {
+	newest, some := f.Newest()
+	var from, to time.Time
+	for _, p := range positions {
+		if !some || !p.RecordedAt.Before(newest.RecordedAt) {
+			continue
+		}
+		if from.IsZero() || p.RecordedAt.Before(from) {
+			from = p.RecordedAt
+		}
+		if p.RecordedAt.After(to) {
+			to = p.RecordedAt
+		}
+	}
+	if from.IsZero() || !h.KeepHistory {
+		return nil, nil
+	}
+	known := map[int64]bool{}
+	h.mu.Lock()
+	for _, fix := range h.waiting {
+		if fix.CourierID == courierID {
+			known[fix.RecordedAt.UnixMicro()] = true
+		}
+	}
+	h.mu.Unlock()
+	for {
+		page, err := h.Store.Trail(ctx, courierID, from, to, trailPage)
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range page {
+			known[p.RecordedAt.UnixMicro()] = true
+		}
+		if len(page) < trailPage {
+			return known, nil
+		}
+		from = page[len(page)-1].RecordedAt.Add(time.Microsecond)
+	}
+}
+
 // run commits what comes in until the context ends, then what is left.
 func (h *history) run(ctx context.Context) {
 	outage := false

@@ -13,6 +13,8 @@ type PhoneReport struct {
 	Positions []domain.Position
 	// Unusable counts positions that can't be used whatever is in them, by reason.
 	Unusable map[domain.DropReason]int
+	// Battery is in percent, of a report without a position.
+	Battery *float64
 	// Arrivals is where and when the phone itself noticed that it came to a place it watches.
 	Arrivals []domain.Position
 }
@@ -51,10 +53,30 @@ func (s *Service) Ingest(ctx context.Context, token string, r PhoneReport) (Rece
 	}
 	counts.received.Add(int64(lost))
 	out.Dropped += lost
-	if out == (Received{}) && len(r.Arrivals) == 0 {
-		counts.alive.Add(1)
+	if len(usable) == 0 {
+		return out, s.pipeline.heartbeat(ctx, courierID, r, out, now)
 	}
 	return out, nil
+}
+
+// heartbeat notes that a phone was heard of that sent no usable position.
+func (pl *pipeline) heartbeat(ctx context.Context, courierID string, r PhoneReport, got Received, now time.Time) error {
+	c := domain.Contact{At: now, Kind: domain.ContactHeartbeat, Battery: r.Battery}
+	if got.Dropped > 0 {
+		c.DroppedReason = domain.DropOutOfRange
+		for reason := range r.Unusable {
+			c.DroppedReason = reason
+		}
+	} else if len(r.Arrivals) == 0 {
+		pl.counts.alive.Add(1)
+	}
+	t, err := pl.courier(ctx, courierID, now)
+	if err != nil {
+		return err
+	}
+	defer t.mu.Unlock()
+	pl.heard(ctx, t, courierID, c)
+	return nil
 }
 
 // arrivedBy draws from what a phone noticed by itself the conclusion that fences draw
@@ -91,7 +113,7 @@ func (pl *pipeline) arriveAt(t *tracked, fix domain.Fix) bool {
 	}
 	for _, o := range t.orders {
 		to, status := destination(o)
-		if to != nil && status == domain.StatusAtDropoff && to.DistanceM(fix.Point()) <= reach &&
+		if to != nil && status == domain.StatusAtDropoff && !before(o, fix) && to.DistanceM(fix.Point()) <= reach &&
 			!pl.arrival.conclude(conclusion{orderID: o.ID, status: status, fix: fix}) {
 			return false
 		}

@@ -256,6 +256,208 @@ func TestLateAndSilent(t *testing.T) {
 	}, w.types(t, o.ID), "each told once")
 }
 
+// A silence is told each time it happens; a heartbeat ends one too.
+func TestSilentAgain(t *testing.T) {
+	w := newWorld(t)
+	c := w.courier(t)
+	o := w.order(t, c.ID, nil)
+	w.move(t, o.ID, domain.StatusPickedUp)
+	w.drive(t, c.ID, shopAt)
+	silences := func() (n int) {
+		for range 2 {
+			require.NoError(t, w.Tracking.pipeline.watchOnce(w.ctx))
+		}
+		for _, e := range w.types(t, o.ID) {
+			if e == domain.EventCourierSilent {
+				n++
+			}
+		}
+		return n
+	}
+	w.clock.add(11 * time.Minute)
+	require.Equal(t, 1, silences())
+	w.drive(t, c.ID, north(shopAt, 10))
+	w.clock.add(9 * time.Minute)
+	require.Equal(t, 1, silences())
+	token, err := w.Couriers.Onboard(w.ctx, c.ID)
+	require.NoError(t, err)
+	_, err = w.Tracking.Ingest(w.ctx, token.Token, PhoneReport{Battery: new(12.0)})
+	require.NoError(t, err)
+	w.clock.add(9 * time.Minute)
+	require.Equal(t, 1, silences(), "heard of by a heartbeat")
+	got, err := w.Couriers.Get(w.ctx, c.ID)
+	require.NoError(t, err)
+	require.Equal(t, domain.ContactHeartbeat, got.LastContact.Kind)
+	require.Equal(t, 12.0, *got.LastContact.Battery)
+	w.clock.add(2 * time.Minute)
+	require.Equal(t, 2, silences())
+}
+
+// After a failed attempt the courier comes again: near and at the door are told again, once
+// he has been away.
+func TestComesAgainAfterAFailedAttempt(t *testing.T) {
+	w := newWorld(t)
+	c := w.courier(t)
+	o := w.order(t, c.ID, nil)
+	w.move(t, o.ID, domain.StatusPickedUp)
+	visit := func() {
+		w.clock.add(5 * time.Minute)
+		w.drive(t, c.ID, north(doorAt, -2000))
+		for range 4 {
+			w.clock.add(20 * time.Second)
+			w.drive(t, c.ID, north(doorAt, 5))
+		}
+	}
+	visit()
+	require.Equal(t, domain.StatusAtDropoff, w.status(t, o.ID))
+	w.move(t, o.ID, domain.StatusDeliveryFailed)
+	for range 4 {
+		w.clock.add(20 * time.Second)
+		w.drive(t, c.ID, north(doorAt, 5))
+	}
+	require.Equal(t, domain.StatusDeliveryFailed, w.status(t, o.ID), "he is still there, he has not come again")
+	w.move(t, o.ID, domain.StatusOutForDelivery)
+	visit()
+	require.Equal(t, domain.StatusAtDropoff, w.status(t, o.ID))
+	near := 0
+	for _, e := range w.types(t, o.ID) {
+		if e == domain.EventCourierNear {
+			near++
+		}
+	}
+	require.Equal(t, 2, near)
+}
+
+// What was recorded before the goods were handed over says nothing about the order.
+func TestStoredPositionsFromBeforeCustody(t *testing.T) {
+	w := newWorld(t)
+	c := w.courier(t)
+	o := w.order(t, c.ID, nil)
+	var stored []domain.Position
+	for i := range 10 {
+		stored = append(stored, domain.Position{Lat: doorAt.Lat, Lon: doorAt.Lon, RecordedAt: w.clock.Now().Add(time.Duration(i) * time.Minute)})
+	}
+	w.clock.add(10 * time.Minute)
+	w.move(t, o.ID, domain.StatusPickedUp)
+	w.clock.add(time.Second)
+	_, err := w.Tracking.Report(w.ctx, c.ID, stored, false)
+	require.NoError(t, err)
+	require.Empty(t, w.Tracking.pipeline.arrival.queue)
+	require.Equal(t, domain.StatusPickedUp, w.status(t, o.ID))
+}
+
+// A clock that is ahead neither freezes the courier nor goes unseen.
+func TestClockAhead(t *testing.T) {
+	w := newWorld(t)
+	c := w.courier(t)
+	report := func(ahead time.Duration, metres float64) {
+		p := north(shopAt, metres)
+		_, err := w.Tracking.Report(w.ctx, c.ID, []domain.Position{
+			{Lat: shopAt.Lat, Lon: shopAt.Lon, RecordedAt: w.clock.Now().Add(ahead - 5*time.Second)},
+			{Lat: p.Lat, Lon: p.Lon, RecordedAt: w.clock.Now().Add(ahead)},
+		}, false)
+		require.NoError(t, err)
+	}
+	report(4*time.Minute, 50)
+	got, err := w.Tracking.Position(w.ctx, c.ID)
+	require.NoError(t, err)
+	require.Equal(t, north(shopAt, 50), got.Point())
+	require.Equal(t, w.clock.Now(), got.RecordedAt)
+	courier, err := w.Couriers.Get(w.ctx, c.ID)
+	require.NoError(t, err)
+	require.Equal(t, 240.0, courier.LastContact.ClockOffS)
+	w.clock.add(10 * time.Second)
+	report(0, 90) // the clock was set right
+	got, err = w.Tracking.Position(w.ctx, c.ID)
+	require.NoError(t, err)
+	require.Equal(t, north(shopAt, 90), got.Point(), "it is not from before the one of the fast clock")
+}
+
+func TestWhatAPhoneCallsMockedMovesNoFence(t *testing.T) {
+	w := newWorld(t)
+	c := w.courier(t)
+	o := w.order(t, c.ID, nil)
+	token, err := w.Couriers.Onboard(w.ctx, c.ID)
+	require.NoError(t, err)
+	for range 6 {
+		w.clock.add(20 * time.Second)
+		p := domain.Position{Lat: shopAt.Lat, Lon: shopAt.Lon, RecordedAt: w.clock.Now()}
+		p.Attributes.Add("mock", true)
+		_, err := w.Tracking.Ingest(w.ctx, token.Token, PhoneReport{Positions: []domain.Position{p}})
+		require.NoError(t, err)
+	}
+	require.Empty(t, w.Tracking.pipeline.arrival.queue)
+	require.Equal(t, domain.StatusAssigned, w.status(t, o.ID))
+	got, err := w.Couriers.Get(w.ctx, c.ID)
+	require.NoError(t, err)
+	require.Equal(t, true, got.Position.Attributes["mock"], "dispatchers see it")
+}
+
+// A whole day that waited for a network is kept; the same sent again is dropped.
+func TestAnOfflineDayAndTheSameAgain(t *testing.T) {
+	w := newWorld(t)
+	c := w.courier(t)
+	day := func() (out []domain.Position) {
+		for i := range 8640 {
+			p := north(shopAt, float64(i))
+			out = append(out, domain.Position{Lat: p.Lat, Lon: p.Lon, RecordedAt: time.Date(2026, 5, 3, 12, 0, 10*i, 0, time.UTC)})
+		}
+		return out
+	}
+	got, err := w.Tracking.Report(w.ctx, c.ID, day(), false)
+	require.NoError(t, err)
+	require.Equal(t, Received{Accepted: 8640}, got)
+	got, err = w.Tracking.Report(w.ctx, c.ID, day(), false)
+	require.NoError(t, err)
+	require.Equal(t, Received{Dropped: 8640}, got, "those still on their way to the database")
+	require.NoError(t, w.Tracking.pipeline.history.flush(w.ctx))
+	got, err = w.Tracking.Report(w.ctx, c.ID, day(), false)
+	require.NoError(t, err)
+	require.Equal(t, Received{Dropped: 8640}, got)
+}
+
+// What was read before a change of this replica does not come over it.
+func TestRereadingDoesNotUndoWhatWasChangedMeanwhile(t *testing.T) {
+	w := newWorld(t)
+	w.Tracking.Alone = false
+	c := w.courier(t)
+	w.drive(t, c.ID, shopAt)
+	pl := w.Tracking.pipeline
+	tracked := pl.couriers[c.ID]
+	w.clock.add(time.Second)
+	w.drive(t, c.ID, north(shopAt, 10))
+	require.Contains(t, pl.old, c.ID, "it is to be read again")
+
+	o := w.order(t, c.ID, nil) // another replica's assignment looks the same to the store
+	tracked.changed.Store(false)
+	pl.rereadSome(w.ctx, []string{c.ID}, couriersKnown{c.ID: tracked})
+	require.Len(t, tracked.orders, 1, "seen without its next position")
+
+	store := pl.Store
+	pl.Store = meanwhile{store, func() { tracked.changed.Store(true) }}
+	_, err := w.Orders.Cancel(w.ctx, o.ID, "", 0)
+	require.NoError(t, err)
+	tracked.changed.Store(false)
+	pl.rereadSome(w.ctx, []string{c.ID}, couriersKnown{c.ID: tracked})
+	require.Len(t, tracked.orders, 1, "the answer is not believed")
+	w.clock.add(time.Second)
+	w.drive(t, c.ID, north(shopAt, 20))
+	require.Empty(t, tracked.orders, "it was read again")
+}
+
+type couriersKnown = map[string]*tracked
+
+// meanwhile is a store during whose answer something happens.
+type meanwhile struct {
+	domain.Store
+	happens func()
+}
+
+func (m meanwhile) CouriersByID(ctx context.Context, ids []string) (map[string]*domain.Courier, error) {
+	defer m.happens()
+	return m.Store.CouriersByID(ctx, ids)
+}
+
 func TestHistoryIsKeptInBatches(t *testing.T) {
 	w := newWorld(t)
 	c := w.courier(t)

@@ -65,11 +65,10 @@ func New(d Deps) *Service {
 func (s *Service) Run(ctx context.Context) {
 	var wg sync.WaitGroup
 	p := s.pipeline
-	for _, work := range []func(context.Context){p.history.run, p.feed.run, p.arrival.run, p.watch} {
+	for _, work := range []func(context.Context){p.history.run, p.feed.run, p.arrival.run, p.watch, p.reread} {
 		wg.Go(func() { work(ctx) })
 	}
 	wg.Wait()
-	p.background.Wait()
 }
 
 // Counts returns what became of reported positions since the start.

@@ -47,18 +47,18 @@ func (pl *pipeline) lookAt(ctx context.Context, o *domain.Order) error {
 	late := o.PromisedAt != nil && now.After(*o.PromisedAt) && !o.Bookkeeping.SentOnce[string(domain.EventOrderLate)]
 	silent := false
 	var since time.Time
-	if o.Status.InCustody() && o.CourierID != "" && !o.Bookkeeping.SentOnce[string(domain.EventCourierSilent)] {
-		p, err := pl.Live.Position(ctx, o.CourierID)
+	if o.Status.InCustody() && o.CourierID != "" {
+		heard, err := pl.lastHeard(ctx, o.CourierID)
 		if err != nil {
 			return err
 		}
-		// Who has never reported can't fall silent. What was heard of the order itself
-		// counts too: a report may tell of things long past.
-		if p != nil {
-			if since = o.UpdatedAt; p.RecordedAt.After(since) {
-				since = p.RecordedAt
+		// Who has never reported can't fall silent. What was heard of the order itself counts too.
+		if !heard.IsZero() {
+			if since = o.UpdatedAt; heard.After(since) {
+				since = heard
 			}
-			silent = now.Sub(since) > pl.Arrival.SilentAfter
+			told := o.Bookkeeping.SilentSince
+			silent = now.Sub(since) > pl.Arrival.SilentAfter && (told == nil || since.After(*told))
 		}
 	}
 	if !late && !silent {
@@ -70,10 +70,26 @@ func (pl *pipeline) lookAt(ctx context.Context, o *domain.Order) error {
 			out = current.NoteOnce(domain.EventOrderLate, by, map[string]any{"promised_at": current.PromisedAt})
 		}
 		if silent && current.Status.InCustody() && current.CourierID == o.CourierID {
-			data := map[string]any{"courier_id": o.CourierID, "last_heard_at": since}
-			out = append(out, current.NoteOnce(domain.EventCourierSilent, by, data)...)
+			out = append(out, current.NoteSilence(since, by)...)
 		}
 		return out, nil
 	})
 	return err
+}
+
+// lastHeard returns when the courier's phone was last heard of, a heartbeat included; zero
+// when it never was.
+func (pl *pipeline) lastHeard(ctx context.Context, courierID string) (at time.Time, err error) {
+	p, err := pl.Live.Position(ctx, courierID)
+	if err != nil {
+		return at, err
+	}
+	if p != nil {
+		at = p.ReceivedAt
+	}
+	contacts, err := pl.Live.Contacts(ctx, []string{courierID})
+	if c := contacts[courierID]; c != nil && c.At.After(at) {
+		at = c.At
+	}
+	return at, err
 }

@@ -70,9 +70,12 @@ func liveRoundTrip(t *testing.T, _ LiveOptions, s domain.LiveStore) {
 	whole := domain.Position{
 		Lat: -55.751244, Lon: 137.618423, Accuracy: v(4.5), Speed: v(0), Heading: v(359.9), Altitude: v(-12.25),
 		Battery: v(77), RecordedAt: now.Add(-time.Minute), ReceivedAt: now,
-		Attributes: domain.Attributes{"alarm": "sos", "odometer": 12.5, "charge": true},
+		Attributes: domain.Attributes{"alarm": "sos", "odometer": 12.5, "charge": true}, Interval: 10 * time.Second, Stale: true,
 	}
 	for i, fields := 0, reflect.ValueOf(whole); i < fields.NumField(); i++ {
+		if fields.Type().Field(i).Name == "ClockAhead" {
+			continue // of one report only
+		}
 		require.False(t, fields.Field(i).IsZero(), "this test must know of %s", fields.Type().Field(i).Name)
 	}
 	require.Equal(t, []bool{true}, put(t, s, domain.Fix{CourierID: id, Position: whole}))
@@ -91,6 +94,13 @@ func liveRoundTrip(t *testing.T, _ LiveOptions, s domain.LiveStore) {
 	several, err = s.Positions(ctx, nil)
 	require.NoError(t, err)
 	require.Empty(t, several)
+
+	contact := domain.Contact{At: now, Kind: domain.ContactHeartbeat, DroppedReason: domain.DropNullIsland, ClockOffS: 2.5, Battery: v(41)}
+	require.NoError(t, s.PutContact(ctx, id, domain.Contact{At: now.Add(-time.Minute), Kind: domain.ContactPosition}))
+	require.NoError(t, s.PutContact(ctx, id, contact))
+	contacts, err := s.Contacts(ctx, []string{domain.NewID(), id})
+	require.NoError(t, err)
+	require.Equal(t, map[string]*domain.Contact{id: &contact}, contacts)
 }
 
 func liveNewerWins(t *testing.T, _ LiveOptions, s domain.LiveStore) {

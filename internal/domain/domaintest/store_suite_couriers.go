@@ -28,6 +28,21 @@ var courierTests = map[string]func(*testing.T, storeSuite){
 			requireCode(t, domain.CodeCourierNotFound, err)
 		}
 	},
+	"the orders in their hands": func(t *testing.T, s storeSuite) {
+		busy, idle := s.courier(t, 5), s.courier(t, 5)
+		var want []*domain.Order
+		for range 3 {
+			o, err := s.assign(t.Context(), s.create(t, draft(), start).ID, busy.ID)
+			require.NoError(t, err)
+			want = append(want, o)
+		}
+		_, err := s.move(t.Context(), want[0].ID, domain.StatusCancelled)
+		require.NoError(t, err)
+		got, err := s.OrdersInHand(t.Context(), []string{idle.ID, busy.ID})
+		require.NoError(t, err)
+		require.Len(t, got, 1)
+		require.ElementsMatch(t, []string{want[1].ID, want[2].ID}, []string{got[busy.ID][0].ID, got[busy.ID][1].ID})
+	},
 	"read by ids": func(t *testing.T, s storeSuite) {
 		one, two := s.courier(t, 1), s.courier(t, 2)
 		got, err := s.CouriersByID(t.Context(), []string{two.ID, domain.NewID(), "not an id", one.ID, two.ID})

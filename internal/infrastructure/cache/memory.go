@@ -29,6 +29,7 @@ type Memory struct {
 
 	mu       sync.RWMutex
 	couriers map[string]uint32 // where in the tree's list
+	contacts map[string]domain.Contact
 	cells    cells
 }
 
@@ -53,8 +54,8 @@ func NewMemory(o MemoryOptions) *Memory {
 	}
 	return &Memory{
 		orders:   otter.Must(&otter.Options[string, *orderCopy]{MaximumSize: o.MaxOrders}),
-		couriers: map[string]uint32{},
-		cells:    cells{root: cell{half: 1}},
+		couriers: map[string]uint32{}, contacts: map[string]domain.Contact{},
+		cells: cells{root: cell{half: 1}},
 	}
 }
 
@@ -110,6 +111,27 @@ func (m *Memory) Positions(_ context.Context, ids []string) (map[string]*domain.
 	for _, id := range ids {
 		if i, known := m.couriers[id]; known {
 			found[id] = new(m.cells.couriers[i].Position)
+		}
+	}
+	return found, nil
+}
+
+// PutContact notes when and how a courier's phone was heard of.
+func (m *Memory) PutContact(_ context.Context, courierID string, c domain.Contact) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.contacts[strings.Clone(courierID)] = c
+	return nil
+}
+
+// Contacts returns when and how couriers' phones were heard of, by the courier's id.
+func (m *Memory) Contacts(_ context.Context, ids []string) (map[string]*domain.Contact, error) {
+	found := make(map[string]*domain.Contact, len(ids))
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	for _, id := range ids {
+		if c, known := m.contacts[id]; known {
+			found[id] = &c
 		}
 	}
 	return found, nil

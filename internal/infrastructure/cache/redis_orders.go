@@ -21,6 +21,7 @@ const (
 	nearTTL   = 900 * time.Millisecond // of the client's copy, which the server also revokes
 	freshFor  = 50 * time.Millisecond  // how long a decoded copy is not even compared
 	missedFor = 2 * orderTTL           // after that Redis has forgotten an older one by itself
+	markTTL   = 10 * time.Second       // longer than between reading an order and caching it
 )
 
 // putOrder writes an order unless a newer one is there.
@@ -33,11 +34,13 @@ end
 redis.call('SET', KEYS[1], ARGV[3], 'PX', ARGV[4])
 return 1`)
 
-// dropOlder deletes an order that is older than a version.
+// dropOlder puts a mark in the place of an order that is older than a version, or missing:
+// so nobody who read an older one from the database before can write it here afterwards.
 var dropOlder = rueidis.NewLuaScript(`
 local v = string.match(redis.call('GETRANGE', KEYS[1], 0, 40), '^(%d+) ')
-if v and tonumber(v) < tonumber(ARGV[1]) then return redis.call('UNLINK', KEYS[1]) end
-return 0`)
+if v and tonumber(v) >= tonumber(ARGV[1]) then return 0 end
+redis.call('SET', KEYS[1], ARGV[1] .. ' 0 \n', 'PX', ARGV[2])
+return 1`)
 
 func (c *orderCopy) age(now time.Time) time.Duration {
 	return time.Duration(now.UnixNano() - c.seen.Load())
@@ -70,6 +73,8 @@ func (r *Redis) CachedOrder(ctx context.Context, id string) (*domain.Order, erro
 		return nil, nil
 	case err != nil:
 		return nil, r.fail(call, s, err)
+	case strings.HasSuffix(raw, " \n"): // a mark
+		return nil, nil
 	case !r.still(ctx, s, id):
 		return nil, nil // the answer may be another server's
 	}
@@ -142,7 +147,9 @@ func (r *Redis) dropOlder(ctx context.Context, s *session, versions map[string]i
 	ids := make([]string, 0, len(versions))
 	for id, version := range versions {
 		ids = append(ids, id)
-		calls = append(calls, rueidis.LuaExec{Keys: []string{r.orderKey(s, id)}, Args: []string{strconv.FormatInt(version, 10)}})
+		calls = append(calls, rueidis.LuaExec{Keys: []string{r.orderKey(s, id)}, Args: []string{
+			strconv.FormatInt(version, 10), strconv.FormatInt(markTTL.Milliseconds(), 10),
+		}})
 	}
 	if len(calls) == 0 {
 		return nil

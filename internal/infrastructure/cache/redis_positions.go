@@ -103,7 +103,8 @@ func appendFix(args []string, f *domain.Fix) []string {
 		lat = strconv.FormatFloat(f.Lat, 'f', -1, 64)
 		lon = strconv.FormatFloat(geoLon(f.Lon), 'f', -1, 64)
 	}
-	return append(args, f.CourierID, at, lon, lat, at+mark+string(data))
+	interval := strconv.FormatInt(f.Interval.Milliseconds(), 10)
+	return append(args, f.CourierID, at, lon, lat, at+mark+interval+string(data))
 }
 
 // geoLon gives the date line the one name by which GEO knows it.
@@ -119,6 +120,10 @@ func decodeFix(courierID, value string) (domain.Fix, error) {
 	i := strings.IndexByte(value, '{')
 	if i < 0 {
 		return f, errors.New("a position in Redis can't be read")
+	}
+	if mark := strings.IndexAny(value[:i], " P"); mark >= 0 {
+		ms, _ := strconv.ParseInt(value[mark+1:i], 10, 64) // what an older version wrote has none
+		f.Interval = time.Duration(ms) * time.Millisecond
 	}
 	return f, json.Unmarshal([]byte(value[i:]), &f.Position)
 }
@@ -152,6 +157,57 @@ func (r *Redis) Positions(ctx context.Context, ids []string) (map[string]*domain
 		return found, ctx.Err()
 	}
 	return found, err
+}
+
+func (r *Redis) contactsKey() string { return r.tag(0) + ":contacts" }
+
+// PutContact notes when and how a courier's phone was heard of, for all replicas.
+func (r *Redis) PutContact(ctx context.Context, courierID string, c domain.Contact) error {
+	_ = r.memory.PutContact(ctx, courierID, c)
+	s, err := r.session(ctx)
+	if err != nil {
+		return nil
+	}
+	data, err := json.Marshal(c)
+	if err != nil {
+		return err
+	}
+	call, cancel := within(ctx, opTimeout)
+	defer cancel()
+	err = s.client.Do(call, s.client.B().Hset().Key(r.contactsKey()).FieldValue().FieldValue(courierID, string(data)).Build()).Error()
+	if err != nil {
+		return r.fail(call, s, err)
+	}
+	return nil
+}
+
+// Contacts returns when and how couriers' phones were heard of, by the courier's id.
+// Without Redis it knows of those that were heard here.
+func (r *Redis) Contacts(ctx context.Context, ids []string) (map[string]*domain.Contact, error) {
+	found, err := r.memory.Contacts(ctx, ids)
+	if err != nil || len(ids) == 0 {
+		return found, err
+	}
+	s, err := r.session(ctx)
+	if err != nil {
+		return found, nil
+	}
+	call, cancel := within(ctx, opTimeout)
+	defer cancel()
+	values, err := s.client.Do(call, s.client.B().Hmget().Key(r.contactsKey()).Field(ids...).Build()).ToArray()
+	if err != nil {
+		_ = r.fail(call, s, err)
+		return found, ctx.Err()
+	}
+	for i, v := range values {
+		var c domain.Contact
+		if text, err := v.ToString(); err == nil && json.Unmarshal([]byte(text), &c) == nil {
+			if here := found[ids[i]]; here == nil || c.At.After(here.At) {
+				found[ids[i]] = &c
+			}
+		}
+	}
+	return found, nil
 }
 
 // Nearest returns the newest fixes around a point that were recorded after since,

@@ -107,6 +107,17 @@ func (s *Store) CouriersByID(ctx context.Context, ids []string) (map[string]*dom
 	return out, err
 }
 
+// OrdersInHand returns the active orders of couriers; see domain.Store.
+func (s *Store) OrdersInHand(ctx context.Context, courierIDs []string) (map[string][]*domain.Order, error) {
+	orders, err := list(ctx, s, scanOrder, `SELECT data, ledger FROM orders WHERE courier_id`+s.d.among+
+		` AND NOT finished ORDER BY created_at DESC, id DESC`, s.d.list(courierIDs))
+	out := map[string][]*domain.Order{}
+	for _, o := range orders {
+		out[o.CourierID] = append(out[o.CourierID], o)
+	}
+	return out, err
+}
+
 // Couriers returns a page of couriers; see domain.Store.
 func (s *Store) Couriers(ctx context.Context, f domain.CourierFilter, p domain.Page) ([]*domain.Courier, *domain.Cursor, error) {
 	l := newListing(p)

@@ -51,7 +51,9 @@ type Courier struct {
 	// What orders may require of a courier.
 	Skills []string `protobuf:"bytes,12,rep,name=skills,proto3" json:"skills,omitempty"`
 	// Where the courier starts from and returns to.
-	Base          *Point `protobuf:"bytes,13,opt,name=base,proto3" json:"base,omitempty"`
+	Base *Point `protobuf:"bytes,13,opt,name=base,proto3" json:"base,omitempty"`
+	// When and how its phone was last heard of.
+	LastContact   *Contact `protobuf:"bytes,14,opt,name=last_contact,json=lastContact,proto3" json:"last_contact,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -177,6 +179,13 @@ func (x *Courier) GetBase() *Point {
 	return nil
 }
 
+func (x *Courier) GetLastContact() *Contact {
+	if x != nil {
+		return x.LastContact
+	}
+	return nil
+}
+
 // Position is where a device was at recorded_at. Measurements that the device does
 // not give are unset.
 type Position struct {
@@ -200,7 +209,9 @@ type Position struct {
 	// The server's clock; ignored in a report.
 	ReceivedAt *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=received_at,json=receivedAt,proto3" json:"received_at,omitempty"`
 	// What a phone app said beside: strings, numbers and booleans; ignored in a report.
-	Attributes    *structpb.Struct `protobuf:"bytes,10,opt,name=attributes,proto3" json:"attributes,omitempty"`
+	Attributes *structpb.Struct `protobuf:"bytes,10,opt,name=attributes,proto3" json:"attributes,omitempty"`
+	// In an order's views: the courier should have been heard of since; ignored in a report.
+	Stale         bool `protobuf:"varint,11,opt,name=stale,proto3" json:"stale,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -305,11 +316,100 @@ func (x *Position) GetAttributes() *structpb.Struct {
 	return nil
 }
 
+func (x *Position) GetStale() bool {
+	if x != nil {
+		return x.Stale
+	}
+	return false
+}
+
+// When and how a courier's phone was last heard of.
+type Contact struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// By the server's clock.
+	At *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=at,proto3" json:"at,omitempty"`
+	// position, or heartbeat: the phone said nothing of where it is.
+	Kind string `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
+	// Why the last position was of no use.
+	DroppedReason string `protobuf:"bytes,3,opt,name=dropped_reason,json=droppedReason,proto3" json:"dropped_reason,omitempty"`
+	// How far the phone's clock is ahead, seconds.
+	ClockOffS float64 `protobuf:"fixed64,4,opt,name=clock_off_s,json=clockOffS,proto3" json:"clock_off_s,omitempty"`
+	// Percent.
+	Battery       *float64 `protobuf:"fixed64,5,opt,name=battery,proto3,oneof" json:"battery,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Contact) Reset() {
+	*x = Contact{}
+	mi := &file_ordertracking_v1_courier_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Contact) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Contact) ProtoMessage() {}
+
+func (x *Contact) ProtoReflect() protoreflect.Message {
+	mi := &file_ordertracking_v1_courier_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Contact.ProtoReflect.Descriptor instead.
+func (*Contact) Descriptor() ([]byte, []int) {
+	return file_ordertracking_v1_courier_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Contact) GetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
+func (x *Contact) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *Contact) GetDroppedReason() string {
+	if x != nil {
+		return x.DroppedReason
+	}
+	return ""
+}
+
+func (x *Contact) GetClockOffS() float64 {
+	if x != nil {
+		return x.ClockOffS
+	}
+	return 0
+}
+
+func (x *Contact) GetBattery() float64 {
+	if x != nil && x.Battery != nil {
+		return *x.Battery
+	}
+	return 0
+}
+
 var File_ordertracking_v1_courier_proto protoreflect.FileDescriptor
 
 const file_ordertracking_v1_courier_proto_rawDesc = "" +
 	"\n" +
-	"\x1eordertracking/v1/courier.proto\x12\x10ordertracking.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1cordertracking/v1/order.proto\"\xac\x04\n" +
+	"\x1eordertracking/v1/courier.proto\x12\x10ordertracking.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1cordertracking/v1/order.proto\"\xea\x04\n" +
 	"\aCourier\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x14\n" +
@@ -326,10 +426,11 @@ const file_ordertracking_v1_courier_proto_rawDesc = "" +
 	"\n" +
 	"updated_at\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\tupdatedAt\x12\x16\n" +
 	"\x06skills\x18\f \x03(\tR\x06skills\x12+\n" +
-	"\x04base\x18\r \x01(\v2\x17.ordertracking.v1.PointR\x04base\x1a;\n" +
+	"\x04base\x18\r \x01(\v2\x17.ordertracking.v1.PointR\x04base\x12<\n" +
+	"\flast_contact\x18\x0e \x01(\v2\x19.ordertracking.v1.ContactR\vlastContact\x1a;\n" +
 	"\rMetadataEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xb8\x03\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xce\x03\n" +
 	"\bPosition\x12\x10\n" +
 	"\x03lat\x18\x01 \x01(\x01R\x03lat\x12\x10\n" +
 	"\x03lon\x18\x02 \x01(\x01R\x03lon\x12\x1f\n" +
@@ -345,12 +446,21 @@ const file_ordertracking_v1_courier_proto_rawDesc = "" +
 	"\n" +
 	"attributes\x18\n" +
 	" \x01(\v2\x17.google.protobuf.StructR\n" +
-	"attributesB\v\n" +
+	"attributes\x12\x14\n" +
+	"\x05stale\x18\v \x01(\bR\x05staleB\v\n" +
 	"\t_accuracyB\b\n" +
 	"\x06_speedB\n" +
 	"\n" +
 	"\b_headingB\v\n" +
 	"\t_altitudeB\n" +
+	"\n" +
+	"\b_battery\"\xbb\x01\n" +
+	"\aContact\x12*\n" +
+	"\x02at\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\x12\n" +
+	"\x04kind\x18\x02 \x01(\tR\x04kind\x12%\n" +
+	"\x0edropped_reason\x18\x03 \x01(\tR\rdroppedReason\x12\x1e\n" +
+	"\vclock_off_s\x18\x04 \x01(\x01R\tclockOffS\x12\x1d\n" +
+	"\abattery\x18\x05 \x01(\x01H\x00R\abattery\x88\x01\x01B\n" +
 	"\n" +
 	"\b_batteryBQZOgithub.com/order-tracking/order-tracking/proto/ordertracking/v1;ordertrackingv1b\x06proto3"
 
@@ -366,29 +476,32 @@ func file_ordertracking_v1_courier_proto_rawDescGZIP() []byte {
 	return file_ordertracking_v1_courier_proto_rawDescData
 }
 
-var file_ordertracking_v1_courier_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
+var file_ordertracking_v1_courier_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
 var file_ordertracking_v1_courier_proto_goTypes = []any{
 	(*Courier)(nil),               // 0: ordertracking.v1.Courier
 	(*Position)(nil),              // 1: ordertracking.v1.Position
-	nil,                           // 2: ordertracking.v1.Courier.MetadataEntry
-	(*timestamppb.Timestamp)(nil), // 3: google.protobuf.Timestamp
-	(*Point)(nil),                 // 4: ordertracking.v1.Point
-	(*structpb.Struct)(nil),       // 5: google.protobuf.Struct
+	(*Contact)(nil),               // 2: ordertracking.v1.Contact
+	nil,                           // 3: ordertracking.v1.Courier.MetadataEntry
+	(*timestamppb.Timestamp)(nil), // 4: google.protobuf.Timestamp
+	(*Point)(nil),                 // 5: ordertracking.v1.Point
+	(*structpb.Struct)(nil),       // 6: google.protobuf.Struct
 }
 var file_ordertracking_v1_courier_proto_depIdxs = []int32{
-	1, // 0: ordertracking.v1.Courier.position:type_name -> ordertracking.v1.Position
-	2, // 1: ordertracking.v1.Courier.metadata:type_name -> ordertracking.v1.Courier.MetadataEntry
-	3, // 2: ordertracking.v1.Courier.created_at:type_name -> google.protobuf.Timestamp
-	3, // 3: ordertracking.v1.Courier.updated_at:type_name -> google.protobuf.Timestamp
-	4, // 4: ordertracking.v1.Courier.base:type_name -> ordertracking.v1.Point
-	3, // 5: ordertracking.v1.Position.recorded_at:type_name -> google.protobuf.Timestamp
-	3, // 6: ordertracking.v1.Position.received_at:type_name -> google.protobuf.Timestamp
-	5, // 7: ordertracking.v1.Position.attributes:type_name -> google.protobuf.Struct
-	8, // [8:8] is the sub-list for method output_type
-	8, // [8:8] is the sub-list for method input_type
-	8, // [8:8] is the sub-list for extension type_name
-	8, // [8:8] is the sub-list for extension extendee
-	0, // [0:8] is the sub-list for field type_name
+	1,  // 0: ordertracking.v1.Courier.position:type_name -> ordertracking.v1.Position
+	3,  // 1: ordertracking.v1.Courier.metadata:type_name -> ordertracking.v1.Courier.MetadataEntry
+	4,  // 2: ordertracking.v1.Courier.created_at:type_name -> google.protobuf.Timestamp
+	4,  // 3: ordertracking.v1.Courier.updated_at:type_name -> google.protobuf.Timestamp
+	5,  // 4: ordertracking.v1.Courier.base:type_name -> ordertracking.v1.Point
+	2,  // 5: ordertracking.v1.Courier.last_contact:type_name -> ordertracking.v1.Contact
+	4,  // 6: ordertracking.v1.Position.recorded_at:type_name -> google.protobuf.Timestamp
+	4,  // 7: ordertracking.v1.Position.received_at:type_name -> google.protobuf.Timestamp
+	6,  // 8: ordertracking.v1.Position.attributes:type_name -> google.protobuf.Struct
+	4,  // 9: ordertracking.v1.Contact.at:type_name -> google.protobuf.Timestamp
+	10, // [10:10] is the sub-list for method output_type
+	10, // [10:10] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_ordertracking_v1_courier_proto_init() }
@@ -398,13 +511,14 @@ func file_ordertracking_v1_courier_proto_init() {
 	}
 	file_ordertracking_v1_order_proto_init()
 	file_ordertracking_v1_courier_proto_msgTypes[1].OneofWrappers = []any{}
+	file_ordertracking_v1_courier_proto_msgTypes[2].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_ordertracking_v1_courier_proto_rawDesc), len(file_ordertracking_v1_courier_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   3,
+			NumMessages:   4,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -9,6 +9,9 @@ import (
 	"github.com/order-tracking/order-tracking/pkg/client"
 )
 
+// shownFor is how old a position may be to be shown to those who wait for an order.
+const shownFor = 30 * time.Minute
+
 // parcel is a real order in a cab.
 type parcel struct {
 	id        string
@@ -70,8 +73,12 @@ func (d *driver) checkParcel(ctx context.Context, c *cab) {
 	case <-time.After(30 * time.Second):
 		d.faults.add("the watcher of the order did not see its end")
 	}
-	if d.parcel.positions.Load() == 0 {
+	// Nobody is shown where a courier was long before.
+	switch seen := d.parcel.positions.Load(); {
+	case seen == 0 && time.Since(c.run.last.at) < shownFor:
 		d.faults.add("the watcher of the order saw no position")
+	case seen > 0 && d.to.Sub(c.run.last.at) > shownFor:
+		d.faults.add("the watcher of the order saw %d positions from long before", seen)
 	}
 	track, err := d.rest.Track(ctx, d.parcel.id)
 	if err != nil {

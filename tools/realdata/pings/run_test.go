@@ -122,7 +122,7 @@ func TestDifferencesAreFound(t *testing.T) {
 		"another newest position":    func(_ *driver, cabs []*cab) { cabs[1].oracle.newest.lat += 1e-5 },
 		"another counter":            func(d *driver, _ []*cab) { d.fates[duplicate]++ },
 		"another answer":             func(d *driver, _ []*cab) { d.sent++ },
-		"nobody watching":            func(d *driver, _ []*cab) { d.parcel.positions.Store(0) },
+		"shown from long before":     func(d *driver, _ []*cab) { d.parcel.positions.Store(1) },
 		"nothing":                    func(*driver, []*cab) {},
 	} {
 		t.Run(name, func(t *testing.T) {

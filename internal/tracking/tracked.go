@@ -1,0 +1,197 @@
+package tracking
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/order-tracking/order-tracking/internal/background"
+	"github.com/order-tracking/order-tracking/internal/domain"
+)
+
+// What the pipeline knows of couriers is true for what this replica changes. What others
+// change is known a little later: those who report are read again, many in one query.
+const (
+	believedFor    = 500 * time.Millisecond
+	rereadEvery    = 250 * time.Millisecond
+	rereadTimeout  = 5 * time.Second
+	forgottenAfter = time.Hour       // a courier who is silent for so long is forgotten
+	contactEvery   = 5 * time.Second // how often a courier who reports as always is noted as heard
+)
+
+// tracked is what the pipeline knows of one courier.
+type tracked struct {
+	mu      sync.Mutex
+	filter  domain.PlausibilityFilter
+	courier *domain.Courier
+	orders  []*domain.Order // in its hands
+	carried []string        // ids of those in its custody
+	fences  map[string]*orderFences
+	read    time.Time // when courier and orders were read; zero: never
+	reads   int       // how often, so that an older answer is told from a newer one
+	used    time.Time
+	contact domain.Contact // the last that was noted
+
+	changed atomic.Bool // something of it was changed by this replica
+}
+
+// courier returns what is known of the courier, locked and read at least once; or
+// courier_not_found.
+func (pl *pipeline) courier(ctx context.Context, id string, now time.Time) (*tracked, error) {
+	pl.mu.Lock()
+	t := pl.couriers[id]
+	if t == nil {
+		t = &tracked{fences: map[string]*orderFences{}}
+		pl.couriers[id] = t
+	}
+	pl.mu.Unlock()
+	t.mu.Lock()
+	t.used = now
+	switch {
+	case t.read.IsZero() || t.changed.Swap(false):
+		if err := pl.readInto(ctx, id, t, now); err != nil {
+			t.mu.Unlock()
+			if domain.CodeOf(err) == domain.CodeCourierNotFound {
+				pl.mu.Lock()
+				delete(pl.couriers, id)
+				pl.mu.Unlock()
+			}
+			return nil, err
+		}
+	case !pl.Alone && now.Sub(t.read) > believedFor:
+		pl.mu.Lock()
+		pl.old[id] = t
+		pl.mu.Unlock()
+	}
+	return t, nil
+}
+
+// readInto reads the courier and its orders; t is locked.
+func (pl *pipeline) readInto(ctx context.Context, id string, t *tracked, now time.Time) error {
+	couriers, orders, err := pl.readCouriers(ctx, []string{id})
+	if err == nil && couriers[id] == nil {
+		err = domain.Errorf(domain.CodeCourierNotFound, "there is no courier %s", id)
+	}
+	if err != nil {
+		t.changed.Store(true)
+		return err
+	}
+	if t.read.IsZero() {
+		if p, err := pl.Live.Position(ctx, id); err == nil && p != nil {
+			t.filter.Seed(*p)
+		}
+	}
+	t.take(couriers[id], orders[id], now)
+	return nil
+}
+
+// readCouriers returns couriers and the orders in their hands, both by the courier's id.
+func (pl *pipeline) readCouriers(ctx context.Context, ids []string) (map[string]*domain.Courier, map[string][]*domain.Order, error) {
+	couriers, err := pl.Store.CouriersByID(ctx, ids)
+	if err != nil {
+		return nil, nil, err
+	}
+	ids = slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return couriers[id] == nil || couriers[id].ActiveOrders == 0 })
+	if len(ids) == 0 {
+		return couriers, nil, nil
+	}
+	orders, err := pl.Store.OrdersInHand(ctx, ids)
+	return couriers, orders, err
+}
+
+// reread reads again what other replicas may have changed, until the context ends.
+func (pl *pipeline) reread(ctx context.Context) {
+	background.Loop(ctx, nil, rereadEvery, func() time.Duration {
+		pl.mu.Lock()
+		old := pl.old
+		pl.old = map[string]*tracked{}
+		pl.mu.Unlock()
+		for ids := range slices.Chunk(slices.Collect(maps.Keys(old)), domain.MaxPageSize) {
+			pl.rereadSome(ctx, ids, old)
+		}
+		return rereadEvery
+	})
+}
+
+func (pl *pipeline) rereadSome(ctx context.Context, ids []string, old map[string]*tracked) {
+	reads := make(map[string]int, len(ids))
+	for _, id := range ids {
+		t := old[id]
+		t.mu.Lock()
+		reads[id] = t.reads
+		t.mu.Unlock()
+	}
+	ctx, cancel := context.WithTimeout(ctx, rereadTimeout)
+	defer cancel()
+	couriers, orders, err := pl.readCouriers(ctx, ids)
+	if err != nil {
+		return // they are tried again with their next positions
+	}
+	now := pl.Clock.Now()
+	for _, id := range ids {
+		t := old[id]
+		t.mu.Lock()
+		// What this replica changed or read meanwhile is newer than the answer.
+		if couriers[id] != nil && t.reads == reads[id] && !t.changed.Load() {
+			t.take(couriers[id], orders[id], now)
+		}
+		t.mu.Unlock()
+	}
+}
+
+func (t *tracked) take(courier *domain.Courier, orders []*domain.Order, now time.Time) {
+	t.courier, t.orders, t.read = courier, orders, now
+	t.reads++
+	t.carried = nil
+	for _, o := range orders {
+		if o.Status.ShowsPlace() {
+			t.carried = append(t.carried, o.ID)
+		}
+	}
+	maps.DeleteFunc(t.fences, func(id string, _ *orderFences) bool {
+		return !slices.ContainsFunc(orders, func(o *domain.Order) bool { return o.ID == id })
+	})
+}
+
+// heard notes that the courier's phone was heard of, who is locked: at once when what it
+// says is news, now and then otherwise. A failure costs operators a hint.
+func (pl *pipeline) heard(ctx context.Context, t *tracked, courierID string, c domain.Contact) {
+	last := t.contact
+	if c.Kind == last.Kind && c.DroppedReason == last.DroppedReason && c.At.Sub(last.At) < contactEvery {
+		return
+	}
+	if c.Battery == nil {
+		c.Battery = last.Battery
+	}
+	t.contact = c
+	if err := pl.Live.PutContact(context.WithoutCancel(ctx), courierID, c); err != nil {
+		pl.Log.Debug("a phone's contact was not noted", zap.String("courier_id", courierID), zap.Error(err))
+	}
+}
+
+// CourierChanged has the courier and its orders read again before its next position.
+func (s *Service) CourierChanged(id string) {
+	pl := s.pipeline
+	pl.mu.Lock()
+	defer pl.mu.Unlock()
+	if t := pl.couriers[id]; t != nil {
+		t.changed.Store(true)
+	}
+}
+
+// OrderChanged is CourierChanged for those who have or had the order.
+func (s *Service) OrderChanged(a domain.Announcement) {
+	for _, e := range a.Events {
+		if after, ok := e.After(); ok {
+			s.CourierChanged(after.CourierID)
+		}
+		if previous, ok := e.Data["previous_courier_id"].(string); ok {
+			s.CourierChanged(previous)
+		}
+	}
+}
