@@ -50,6 +50,9 @@
 const FIRST = 500,
   LONGEST = 30_000,
   STEADY = 5_000;
+// The server speaks at least every 25 seconds: a connection that was silent for longer when the
+// page is looked at again was lost while it slept.
+const ASLEEP = 28_000;
 const TOPICS_A_MESSAGE = 40; // the server reads messages of at most 4 KiB
 
 /** @type {Record<number, Problem>} */
@@ -81,10 +84,16 @@ class Connection {
   #tries = 0;
   #refused = 0;
   #closed = false;
+  #heardAt = 0;
   #online = () => {
     if (this.#socket) return;
     this.#tries = 0;
     this.#wait(0);
+  };
+  #awake = () => {
+    if (document.hidden) return;
+    if (Date.now() - this.#heardAt > ASLEEP) this.#drop();
+    this.#online();
   };
 
   /** @param {string} path @param {Options} options */
@@ -93,6 +102,7 @@ class Connection {
     /** @type {Options & {base: string, silence: number, on: Record<string, (frame: Frame) => void>}} */
     this.options = { base: new URL(import.meta.url).origin, silence: 60_000, on: {}, ...options };
     addEventListener("online", this.#online);
+    globalThis.document?.addEventListener("visibilitychange", this.#awake);
     this.#wait(0);
   }
 
@@ -101,6 +111,7 @@ class Connection {
     if (this.#closed) return;
     this.#closed = true;
     removeEventListener("online", this.#online);
+    globalThis.document?.removeEventListener("visibilitychange", this.#awake);
     clearTimeout(this.#timer);
     this.#drop();
     this.options.state?.("closed");
@@ -181,6 +192,7 @@ class Connection {
 
   /** The server lives; it says so at least every 25 seconds. */
   #heard() {
+    this.#heardAt = Date.now();
     clearTimeout(this.#silence);
     this.#silence = setTimeout(() => {
       this.#drop();

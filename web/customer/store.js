@@ -165,11 +165,11 @@ export class Store {
   }
 }
 
-/** Whether the courier came near since they set off for the last time. @param {Event[]} timeline */
+// What begins a way to the door anew.
+const AFRESH = new Set(["assigned", "delivery_failed", "returning"]);
+
+/** Whether the courier came near on their way to the door. @param {Event[]} timeline */
 export function isNear(timeline) {
-  for (const event of timeline.toReversed()) {
-    if (event.type === "courier.near") return true;
-    if (event.type !== "order.late") return false;
-  }
-  return false;
+  const event = timeline.findLast(e => e.type === "courier.near" || (e.type === "order.status_changed" && AFRESH.has(e.status ?? "")));
+  return event?.type === "courier.near";
 }

@@ -82,7 +82,10 @@ function keyOf(order, parcel) {
 }
 
 /** @param {string} id */
-export const carrierName = id => (has(`carrier.${id}`) ? t(`carrier.${id}`) : id);
+export const carrierName = id => (has(`carrier.${id}`) ? t(`carrier.${id}`) : id.charAt(0).toUpperCase() + id.slice(1));
+
+/** Whether nothing is on its way of which a time could be told. @param {string} status */
+const timeless = status => ended(status) || ["at_dropoff", "ready_for_pickup", "delivery_failed", "returning"].includes(status);
 
 /** @param {Facts} facts @returns {Story["when"]} */
 function when({ order, eta, now }) {
@@ -90,7 +93,7 @@ function when({ order, eta, now }) {
     const at = Date.parse(order.delivered_at ?? order.updated_at);
     return { earliest: at, latest: at, happened: true };
   }
-  if (ended(order.status) || !eta || ["ready_for_pickup", "delivery_failed", "returning"].includes(order.status)) return undefined;
+  if (!eta || timeless(order.status) || ["rejected", "cancelled"].includes(order.shipment?.phase ?? "")) return undefined;
   const [earliest, latest] = [Date.parse(eta.earliest), Date.parse(eta.latest)];
   const days = isParcel(order) || latest - Math.max(earliest, now) > WIDE;
   return { earliest: days ? Math.max(earliest, Math.min(now, latest)) : earliest, latest, days };
@@ -98,7 +101,7 @@ function when({ order, eta, now }) {
 
 /** Whether it comes later than was promised. @param {Facts} facts */
 function lateness({ order, eta, now }) {
-  if (!order.promised_at || ended(order.status) || ["ready_for_pickup", "delivery_failed", "returning"].includes(order.status)) return false;
+  if (!order.promised_at || timeless(order.status)) return false;
   const promised = Date.parse(order.promised_at);
   return Math.max(now, eta ? Date.parse(eta.eta) : 0) > promised + (isParcel(order) ? 24 * 60 * MINUTE : LATE);
 }
