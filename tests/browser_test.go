@@ -68,6 +68,7 @@ func (p *tab) until(condition string, args ...any) {
 // wire is a way to the server that can be cut.
 type wire struct {
 	listener net.Listener
+	to       string
 	mu       sync.Mutex
 	open     map[net.Conn]struct{}
 	ends     sync.WaitGroup
@@ -76,14 +77,32 @@ type wire struct {
 func newWire(t *testing.T, to string) *wire {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	w := &wire{listener: l, open: map[net.Conn]struct{}{}}
+	w := &wire{listener: l, to: to, open: map[net.Conn]struct{}{}}
+	w.carry(l)
+	t.Cleanup(func() {
+		_ = w.listener.Close()
+		w.cut()
+		w.ends.Wait()
+	})
+	return w
+}
+
+// reopen is for a wire whose listener was closed: it is found where it was.
+func (w *wire) reopen(t *testing.T) {
+	l, err := net.Listen("tcp", w.listener.Addr().String())
+	require.NoError(t, err)
+	w.listener = l
+	w.carry(l)
+}
+
+func (w *wire) carry(l net.Listener) {
 	w.ends.Go(func() {
 		for {
 			in, err := l.Accept()
 			if err != nil {
 				return
 			}
-			out, err := net.Dial("tcp", to)
+			out, err := net.Dial("tcp", w.to)
 			if err != nil {
 				_ = in.Close()
 				continue
@@ -99,12 +118,6 @@ func newWire(t *testing.T, to string) *wire {
 			}
 		}
 	})
-	t.Cleanup(func() {
-		_ = l.Close()
-		w.cut()
-		w.ends.Wait()
-	})
-	return w
 }
 
 // cut breaks all connections, without a word to either side.

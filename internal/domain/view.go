@@ -223,12 +223,26 @@ func (o *Order) forCustomer() *Order {
 		shown.Exception = &Exception{Code: o.Exception.Code, Since: o.Exception.Since}
 	}
 	if o.Shipment != nil {
-		shown.Shipment = &Shipment{Carrier: o.Shipment.Carrier, TrackingNumber: o.Shipment.TrackingNumber, Phase: o.Shipment.Phase}
+		shown.Shipment = o.Shipment.forCustomer()
 	}
 	if o.ETA != nil { // how far away it was is a place, too
 		eta := *o.ETA
 		eta.DistanceM = nil
 		shown.ETA = &eta
+	}
+	return shown
+}
+
+// forCustomer is the parcel as its customer sees it: its number, its scans and when it is
+// expected, without what it costs, whose contract it is and what went on with its papers.
+func (s *Shipment) forCustomer() *Shipment {
+	shown := &Shipment{Carrier: s.Carrier, TrackingNumber: s.TrackingNumber, Phase: s.Phase, Expected: s.Expected}
+	for _, e := range s.Events {
+		if e.Kind == CarrierScan && !e.Retracted {
+			shown.Events = append(shown.Events, CarrierEvent{
+				ID: e.ID, Kind: e.Kind, Code: e.Code, Text: e.Text, Status: e.Status, OccurredAt: e.OccurredAt, City: e.City,
+			})
+		}
 	}
 	return shown
 }

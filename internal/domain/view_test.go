@@ -24,7 +24,14 @@ func secretOrder() *Order {
 		Pickup:   &Place{Address: "Kitchen 1", Notes: "SECRET door code"},
 		Dropoff:  Place{Address: "Tverskaya 7", Location: &Point{Lat: 55.76, Lon: 37.61}},
 		Notes:    "SECRET note", Metadata: map[string]string{"SECRET": "SECRET"}, CourierID: "SECRET-courier",
-		Shipment:  &Shipment{Carrier: "cdek", TrackingNumber: "123", LabelURL: "/SECRET", Price: &Money{Amount: 5, Currency: "RUB"}, Phase: "accepted"},
+		Shipment: &Shipment{
+			Carrier: "cdek", TrackingNumber: "123", LabelURL: "/SECRET", Price: &Money{Amount: 5, Currency: "RUB"}, Phase: "accepted",
+			Events: []CarrierEvent{
+				{ID: "1", Kind: CarrierScan, Text: "Accepted", City: "Kazan", Detail: "SECRET", Reason: "SECRET", Value: "SECRET"},
+				{ID: "2", Kind: CarrierCourier, Text: "SECRET", Value: "SECRET"},
+				{ID: "3", Kind: CarrierScan, Text: "SECRET", Retracted: true},
+			},
+		},
 		Exception: &Exception{Code: "damaged", Detail: "SECRET"},
 		ETA:       &Estimate{DistanceM: &distance, Method: MethodLive},
 	}
@@ -36,7 +43,7 @@ func TestCustomersAndPartnersSeeNoSecrets(t *testing.T) {
 	require.NoError(t, err)
 	for v, hidden := range map[View][]string{
 		ViewCustomer: {"SECRET", "+7916", "secretly", "4321.5", "amount"},
-		ViewPartner:  {"+7916", "secretly", "/SECRET"},
+		ViewPartner:  {"+7916", "secretly", `"/SECRET`},
 	} {
 		b, err := json.Marshal(o.For(v))
 		require.NoError(t, err)
@@ -44,6 +51,7 @@ func TestCustomersAndPartnersSeeNoSecrets(t *testing.T) {
 			require.NotContains(t, string(b), h, "view %d", v)
 		}
 		require.Contains(t, string(b), "Tverskaya 7")
+		require.Contains(t, string(b), "Kazan")
 	}
 	for _, v := range []View{ViewStaff, ViewMerchant, ViewCourier} {
 		require.Same(t, o, o.For(v), "nothing to hide, nothing to copy")

@@ -15,6 +15,9 @@ import { story } from "./story.js";
 export function Page({ boot, store }) {
   const state = store?.state.value ?? "gone";
   const order = store?.order.value;
+  useEffect(() => {
+    if (state === "gone") document.title = t("gone.title");
+  }, [state]);
   if (state === "gone" || !store) return html`<${Alone} boot=${boot} icon="pin" title=${t("gone.title")} text=${t("gone.text")} />`;
   if (state === "trouble") return html`<${Alone} boot=${boot} icon="offline" title=${t("trouble.title")} text=${t("trouble.text")} />`;
   if (!order) return html`<${Bones} boot=${boot} />`;

@@ -17,6 +17,7 @@ import { Scale } from "./scale.js";
  */
 
 const CLOSEST = 16;
+const KEYS = /^(Arrow.*|[-+=])$/; // that move the map
 const EDGE = 56; // pixels between a pin and the edge
 
 /** A map that keeps its pins in view until somebody moves it. @param {Props} props */
@@ -68,7 +69,8 @@ class View {
     const style = { smoothFactor: 1, interactive: false };
     this.trail = new Polyline([], { ...style, className: "trail" }).addTo(this.map);
     this.ahead = new Polyline([], { ...style, className: "ahead" }).addTo(this.map);
-    for (const kind of ["pointerdown", "wheel", "keydown"]) box.addEventListener(kind, () => this.touched(kind), { passive: true });
+    box.addEventListener("wheel", () => this.left(), { passive: true });
+    box.addEventListener("keydown", e => KEYS.test(e.key) && this.left());
     this.map.on("dragstart", () => this.left());
     this.resized = new ResizeObserver(() => {
       this.map.invalidateSize({ animate: false });
@@ -81,11 +83,6 @@ class View {
       this.lift = lift;
       if (this.gone) lift();
     });
-  }
-
-  /** @param {string} kind */
-  touched(kind) {
-    if (kind !== "pointerdown") this.left();
   }
 
   left() {

@@ -1,0 +1,265 @@
+package tests
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	cdp "github.com/chromedp/cdproto/page"
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+	"github.com/stretchr/testify/require"
+)
+
+// rest asks the shop's server as its administrator.
+func (s *shop) rest(method, path string, body any) object {
+	s.t.Helper()
+	encoded, err := json.Marshal(body)
+	require.NoError(s.t, err)
+	req, err := http.NewRequestWithContext(s.t.Context(), method, "http://"+s.http+path, bytes.NewReader(encoded))
+	require.NoError(s.t, err)
+	req.Header.Set("Authorization", "Bearer "+s.key)
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := http.DefaultClient.Do(req)
+	require.NoError(s.t, err)
+	require.Less(s.t, resp.StatusCode, 300, "%s %s", method, path)
+	return readObject(resp)
+}
+
+// pizza makes an order in Helsinki, and a link to it.
+func (s *shop) pizza(more object) (id, token string) {
+	in := object{
+		"customer": object{"name": "Anna", "phone": "+358401234567"},
+		"pickup":   object{"address": "Eteläesplanadi 14", "location": object{"lat": 60.1672, "lon": 24.9478}},
+		"dropoff":  object{"address": "Kalevankatu 12", "location": object{"lat": 60.1670, "lon": 24.9372}},
+		"items":    []any{object{"name": "Margherita", "quantity": 2}},
+	}
+	for k, v := range more {
+		if in[k] = v; v == nil {
+			delete(in, k)
+		}
+	}
+	id = str(s.rest("POST", "/order", in), "id")
+	return id, str(s.rest("POST", "/order/"+id+"/share", object{}), "token")
+}
+
+// hand gives the order to a courier who has the goods.
+func (s *shop) hand(id, name string) (courier string) {
+	courier = str(s.rest("POST", "/couriers", object{"name": name, "vehicle": "bicycle"}), "id")
+	s.rest("POST", "/order/"+id+"/assign-courier", object{"courier_id": courier})
+	s.status(id, "picked_up")
+	return courier
+}
+
+func (s *shop) status(id, status string) {
+	s.rest("PATCH", "/order/"+id+"/status", object{"status": status})
+}
+
+func (s *shop) fix(courier string, lat, lon float64) {
+	s.rest("POST", "/courier/"+courier+"/location", object{"lat": lat, "lon": lon, "speed": 4, "heading": 270})
+}
+
+// look opens a page as a phone or a desk does and notes what its browser complains of.
+func look(t *testing.T, url string, width int64, before string) *tab {
+	p := openTab(t, strings.SplitN(strings.TrimPrefix(url, "http://"), "/", 2)[0])
+	_, err := chromedp.Call(p.ctx, cdp.AddScriptToEvaluateOnNewDocument, cdp.AddScriptToEvaluateOnNewDocumentParams{Source: `
+		window.complaints = [];
+		addEventListener("error", e => complaints.push(String(e.message)));
+		addEventListener("unhandledrejection", e => complaints.push(String(e.reason)));
+		addEventListener("securitypolicyviolation", e => complaints.push(e.violatedDirective + " " + e.blockedURI));
+		console.error = (...said) => complaints.push(said.join(" "));` + before})
+	require.NoError(t, err)
+	require.NoError(t, chromedp.Do(p.ctx, chromedp.EmulateViewport(width, 740)))
+	p.open(url)
+	t.Cleanup(func() {
+		if !t.Failed() {
+			return
+		}
+		if picture, err := chromedp.Run(p.ctx, chromedp.CaptureScreenshot()); err == nil && os.Getenv("TEST_PICTURES") != "" {
+			_ = os.WriteFile(os.Getenv("TEST_PICTURES")+"/"+strings.ReplaceAll(t.Name(), "/", "-")+".png", picture, 0o600)
+		}
+	})
+	return p
+}
+
+func (p *tab) open(url string) {
+	p.t.Helper()
+	require.NoError(p.t, chromedp.Do(p.ctx, chromedp.Navigate(url)))
+}
+
+// says waits for the page's one sentence.
+func (p *tab) says(headline string) {
+	p.t.Helper()
+	p.until(`document.querySelector("h1, h2")?.textContent === %q`, headline)
+}
+
+// calm wants a page that did nothing wrong and asked nobody else.
+func (p *tab) calm() {
+	p.t.Helper()
+	require.Empty(p.t, run[[]string](p, `complaints`))
+	require.Empty(p.t, run[[]string](p, `performance.getEntriesByType("resource").map(e => e.name).filter(n => !n.startsWith(location.origin))`))
+	require.LessOrEqual(p.t, run[int](p, `document.documentElement.scrollWidth - innerWidth`), 0, "it scrolls sideways")
+}
+
+// A whole delivery, watched; the server is restarted amid it and the network is cut.
+func TestCustomerFollowsTheOrder(t *testing.T) {
+	s := newShop(t)
+	s.args = append(s.args, "--set=map.pmtiles="+helsinki)
+	s.restart(t)
+	w := newWire(t, s.http)
+	id, token := s.pizza(object{"customer": object{"name": "Anna", "locale": "ru"}})
+	p := look(t, "http://"+w.listener.Addr().String()+"/t/"+token, 360, `
+		window.requests = 0;`)
+	p.says("Мы получили ваш заказ")
+	require.Equal(t, "ru", run[string](p, `document.documentElement.lang`))
+	p.until(`document.querySelectorAll(".pin.home, .pin.shop").length === 2`)
+	require.Equal(t, 0, run[int](p, `document.querySelectorAll(".pin.courier").length`), "nobody has the goods yet")
+	first := run[object](p, `(() => { const all = performance.getEntriesByType("resource").filter(e => !e.name.includes(".pmtiles"));
+		return { n: all.length + 2, bytes: all.reduce((sum, e) => sum + e.transferSize, performance.getEntriesByType("navigation")[0].transferSize) }; })()`)
+	require.LessOrEqual(t, first["n"], 40.0, "requests of the first view, with the page itself and its stream")
+	require.LessOrEqual(t, first["bytes"], 150.0*1024)
+
+	courier := s.hand(id, "Ivan Petrov")
+	p.says("Ivan уже везёт ваш заказ")
+	s.fix(courier, 60.1676, 24.9470)
+	p.until(`document.querySelectorAll(".pin.courier").length === 1 && document.querySelectorAll(".pin.shop").length === 0`)
+	place := `document.querySelector(".pin.courier").style.transform`
+	was := run[string](p, "%s", place)
+	s.fix(courier, 60.1678, 24.9440)
+	p.until(`%s !== %q`, place, was)
+
+	s.status(id, "out_for_delivery")
+	p.says("Ivan едет к вам")
+	s.restart(t)
+	s.status(id, "at_dropoff")
+	p.says("Ivan у вашей двери")
+
+	_ = w.listener.Close() // no way to the server, as in a lift
+	w.cut()
+	p.until(`document.querySelector(".notice.offline")?.textContent.startsWith("Нет связи")`)
+	s.status(id, "delivered")
+	w.reopen(t)
+	p.says("Заказ доставлен")
+	p.until(`!document.querySelector(".notice.offline") && document.querySelectorAll(".rating .stars button").length === 5`)
+	p.until(`document.querySelectorAll(".timeline li").length >= 5`)
+	require.Empty(t, run[[]string](p, `complaints.filter(c => !/Failed to fetch|WebSocket/.test(c))`))
+}
+
+// A laptop's lid, and a phone whose clock is five hours wrong.
+func TestCustomersPageWakesUp(t *testing.T) {
+	s := newShop(t)
+	id, token := s.pizza(object{"promised_at": time.Now().Add(40 * time.Minute).UTC().Format(time.RFC3339)})
+	p := look(t, "http://"+s.http+"/t/"+token+"?lang=en", 1280, `
+		const wrong = 5 * 3600e3, RealDate = Date;
+		window.Date = class extends RealDate { constructor(...a) { a.length ? super(...a) : super(RealDate.now() + wrong); } static now() { return RealDate.now() + wrong; } };`)
+	p.says("We’ve got your order")
+	shown := run[string](p, `document.querySelector(".window-time").textContent`)
+	require.NotEqual(t, "Any minute now", shown, "the server's clock counts")
+	require.Regexp(t, `^\d\d:\d\d–\d\d:\d\d$`, shown)
+	freeze := func(state cdp.SetWebLifecycleStateState) {
+		_, err := chromedp.Call(p.ctx, cdp.SetWebLifecycleState, cdp.SetWebLifecycleStateParams{State: state})
+		require.NoError(t, err)
+	}
+	freeze("frozen")
+	s.hand(id, "Ivan")
+	freeze("active")
+	p.says("Ivan has your order")
+	p.calm()
+}
+
+// What people write is text, however long and in whichever direction.
+func TestCustomersPageShowsTextAsText(t *testing.T) {
+	s := newShop(t)
+	p := look(t, "http://"+s.http+"/t/x", 360, "")
+	evil := `<img src=x onerror="window.pwned=1"><script>window.pwned=1</script>"'` + "`${window.pwned=1}`"
+	for name, order := range map[string]object{
+		"markup": {
+			"customer": object{"name": evil}, "pickup": object{"address": evil}, "dropoff": object{"address": evil, "notes": evil},
+			"items": []any{object{"name": evil, "quantity": 1}}, "notes": evil, "external_id": evil, "metadata": object{"a": evil},
+		},
+		"a wall": {"items": []any{object{"name": strings.Repeat("Margherita", 20), "quantity": 999}}, "dropoff": object{"address": strings.Repeat("W", 500)}},
+		"right to left": {
+			"customer": object{"name": "أحمد"}, "dropoff": object{"address": "شارع التحرير ١٢، القاهرة", "location": object{"lat": 30.04, "lon": 31.23}},
+			"items": []any{object{"name": "שקשוקה 🍳🇮🇱", "quantity": 1}},
+		},
+		"no place":   {"pickup": nil, "dropoff": object{"address": "Somewhere"}},
+		"no address": {"pickup": nil, "dropoff": object{"location": object{"lat": 60.1670, "lon": 24.9372}}, "items": nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			id, token := s.pizza(order)
+			p.open("http://" + s.http + "/t/" + token + "?lang=en")
+			p.says("We’ve got your order")
+			if name == "markup" {
+				s.hand(id, evil)
+				p.until(`document.querySelector("h1").textContent.startsWith("<img")`)
+			}
+			p.until(`document.querySelectorAll(".timeline li").length > 0`)
+			require.True(t, run[bool](p, `window.pwned === undefined && document.querySelectorAll("main img, main script").length === 0`))
+			p.calm()
+		})
+	}
+}
+
+// What does not work says nothing, and what was taken away is gone from the page.
+func TestLinksThatDoNotWork(t *testing.T) {
+	s := newShop(t)
+	id, token := s.pizza(nil)
+	s.rest("POST", "/order/"+id+"/share", object{})
+	for name, link := range map[string]string{
+		"forged": token[:len(token)-1] + "x", "nothing": "x", "an order's id": id, "an administrator's key": s.key,
+	} {
+		resp, err := http.Get("http://" + s.http + "/t/" + link)
+		require.NoError(t, err)
+		var b bytes.Buffer
+		_, err = b.ReadFrom(resp.Body)
+		require.NoError(t, err)
+		require.NoError(t, resp.Body.Close())
+		require.Equal(t, http.StatusNotFound, resp.StatusCode, name)
+		require.Contains(t, resp.Header.Get("Content-Type"), "text/html")
+		for _, secret := range []string{"Anna", "Kalevankatu", "Margherita"} {
+			require.NotContains(t, b.String(), secret, name)
+		}
+	}
+	p := look(t, "http://"+s.http+"/t/"+token+"?lang=en", 360, "")
+	p.says("We’ve got your order")
+	for _, one := range get(s.rest("GET", "/order/"+id+"/share", nil), "shares").([]any) {
+		s.rest("DELETE", "/order/"+id+"/share/"+str(one, "id"), nil)
+	}
+	p.says("There’s nothing here")
+	require.NotContains(t, run[string](p, `document.body.innerText`), "Margherita")
+	require.Equal(t, "There’s nothing here", run[string](p, `document.title`))
+}
+
+// The page is walked with the keyboard, and axe finds nothing serious.
+func TestCustomersPageByKeyboard(t *testing.T) {
+	s := newShop(t)
+	id, token := s.pizza(nil)
+	p := look(t, "http://"+s.http+"/t/"+token+"?lang=en", 1280, "")
+	p.says("We’ve got your order")
+	s.hand(id, "Ivan")
+	for _, status := range []string{"out_for_delivery", "delivered"} {
+		s.status(id, status)
+	}
+	p.until(`document.querySelectorAll(".rating .stars button").length === 5`)
+	var seen []string
+	for range 12 {
+		require.NoError(t, chromedp.Do(p.ctx, chromedp.KeyEvent(kb.Tab)))
+		require.Equal(t, 0, run[int](p, `document.querySelectorAll(".map-tools [aria-label='Back to the courier']").length`), "passing by moves no map")
+		seen = append(seen, run[string](p, `document.activeElement.getAttribute("aria-label") ?? document.activeElement.className`))
+	}
+	for _, reached := range []string{"1 star", "5 stars"} {
+		require.Contains(t, seen, reached)
+	}
+	axe := os.Getenv("TEST_AXE")
+	if axe == "" {
+		t.Skip("and axe: set TEST_AXE to axe.min.js (scripts/web.sh modules)")
+	}
+	code, err := os.ReadFile(axe)
+	require.NoError(t, err)
+	p.do(`%s`, string(code)+";undefined")
+	require.Empty(t, run[[]string](p, `axe.run().then(r => r.violations.filter(v => ["serious", "critical"].includes(v.impact)).map(v => v.id + " " + v.nodes[0].target))`))
+}
