@@ -9,11 +9,11 @@ ARG BINARY=source
 
 FROM --platform=$BUILDPLATFORM golang:1.26 AS base
 # What an empty image lacks: a user to be, authorities to trust, a place to keep data.
-RUN mkdir -p /root-of-image/etc/ssl/certs /root-of-image/data /root-of-image/tmp \
+RUN mkdir -p /root-of-image/etc/ssl/certs /root-of-image/data /root-of-image/spool /root-of-image/tmp \
  && cp /etc/ssl/certs/ca-certificates.crt /root-of-image/etc/ssl/certs/ \
  && echo 'order-tracking:x:65532:65532::/data:/sbin/nologin' > /root-of-image/etc/passwd \
  && echo 'order-tracking:x:65532:' > /root-of-image/etc/group \
- && chown 65532:65532 /root-of-image/data \
+ && chown 65532:65532 /root-of-image/data /root-of-image/spool \
  && chmod 1777 /root-of-image/tmp
 
 FROM base AS source

@@ -17,6 +17,7 @@ type Config struct {
 	Redis    Redis    `koanf:"redis"`
 	Kafka    Kafka    `koanf:"kafka"`
 	HTTP     HTTP     `koanf:"http"`
+	Spool    Spool    `koanf:"spool"`
 	GRPC     GRPC     `koanf:"grpc"`
 	Log      Log      `koanf:"log"`
 	Access   Access   `koanf:"access"`
@@ -99,6 +100,12 @@ type HTTP struct {
 	AllowedOrigins    []string      `koanf:"allowed_origins"`
 	PublicURL         string        `koanf:"public_url"`
 	AccessLog         bool          `koanf:"access_log"`
+}
+
+// Spool is where uploads wait.
+type Spool struct {
+	Dir string `koanf:"dir"`
+	Max int64  `koanf:"max" min:"1048576" max:"1125899906842624"`
 }
 
 // GRPC sets up the door for gRPC.

@@ -84,6 +84,7 @@ func (c *Config) validate() error {
 		{"http.addr", checkAddr(c.HTTP.Addr, 0)},
 		{"http.allowed_origins", checkOrigins(c.HTTP.AllowedOrigins...)},
 		{"http.public_url", ifSet(c.HTTP.PublicURL, checkBase)},
+		{"spool.dir", plainText(c.Spool.Dir, 4096)},
 		{"grpc.addr", checkAddr(c.GRPC.Addr, 0)},
 		{"log.level", oneOf(c.Log.Level, "debug", "info", "warn", "error")},
 		{"log.format", oneOf(c.Log.Format, "auto", "console", "json")},

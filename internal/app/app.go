@@ -159,7 +159,7 @@ func (a *App) Run(ctx context.Context) error {
 	a.startBackground(work, &background)
 
 	failed := make(chan error, 2)
-	go func() { failed <- a.httpServer.Serve(a.httpListener) }()
+	go func() { failed <- a.httpServer.Serve(httpserver.Listener(a.httpListener)) }()
 	go func() { failed <- a.grpcServer.Serve(a.grpcListener) }()
 	a.log.Info("serving", zap.String("http", a.HTTPAddr()), zap.String("grpc", a.GRPCAddr()),
 		zap.Strings("kafka", a.Brokers()), zap.String("version", a.version))

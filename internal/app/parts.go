@@ -127,7 +127,7 @@ func (a *App) buildDoors(ctx context.Context) (err error) {
 		Log: a.log, Clock: systemClock{},
 		Config: httpserver.Config{
 			MaxBodyBytes: h.MaxBodyBytes, MaxImportBytes: h.MaxImportBytes, AllowedOrigins: h.AllowedOrigins, AccessLog: h.AccessLog,
-			PingEvery: a.cfg.Live.PingEvery, Version: a.version, PublicURL: h.PublicURL, Pages: pages,
+			ReadTimeout: h.ReadTimeout, SpoolDir: a.cfg.Spool.Dir, SpoolMax: a.cfg.Spool.Max, PingEvery: a.cfg.Live.PingEvery, Version: a.version, PublicURL: h.PublicURL, Pages: pages,
 		},
 	})
 	a.httpServer = &nethttp.Server{

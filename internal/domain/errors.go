@@ -17,6 +17,9 @@ const (
 	CodeForbidden            Code = "forbidden"
 	CodeNotFound             Code = "not_found"
 	CodeMethodNotAllowed     Code = "method_not_allowed"
+	CodeRequestTimeout       Code = "request_timeout"
+	CodeUpgradeRequired      Code = "upgrade_required"
+	CodeHeadersTooLarge      Code = "headers_too_large"
 	CodeOrderNotFound        Code = "order_not_found"
 	CodeCourierNotFound      Code = "courier_not_found"
 	CodePositionNotFound     Code = "position_not_found"
@@ -54,6 +57,7 @@ const (
 func Codes() []Code {
 	return []Code{
 		CodeMalformed, CodeUnauthenticated, CodeForbidden, CodeNotFound, CodeMethodNotAllowed,
+		CodeRequestTimeout, CodeUpgradeRequired, CodeHeadersTooLarge,
 		CodeOrderNotFound, CodeCourierNotFound, CodePositionNotFound, CodeIllegalTransition,
 		CodeCarrierNotFound, CodeShipmentNotFound, CodeShipmentExists, CodePaidCancelRequired, CodeBookingUnknown,
 		CodeCancelAfterPickup, CodeOrderFinished, CodeNoCourierAvailable, CodeCourierBusy,

@@ -86,6 +86,7 @@ func fail(c *gin.Context, err error) {
 		panic(err)
 	}
 	c.Abort()
+	c.Header("Content-Length", strconv.Itoa(len(b)))
 	c.Data(p.Status, problemType, b)
 }
 
@@ -107,11 +108,11 @@ func init() {
 func humaError(msg string, errs []error) error {
 	var faults []domain.Fault
 	for _, err := range errs {
-		var tooLarge *http.MaxBytesError
+		var known *domain.Error
 		var detail *huma.ErrorDetail
 		switch {
-		case errors.As(err, &tooLarge):
-			return bodyTooLarge(tooLarge.Limit)
+		case errors.As(err, &known):
+			return err
 		case errors.As(err, &detail):
 			_, name, _ := strings.Cut(detail.Location, ".")
 			faults = append(faults, domain.Fault{Pointer: "/" + name, Code: "invalid_type", Detail: detail.Message})

@@ -23,25 +23,46 @@ import (
 func (s *Server) around(c *gin.Context) {
 	start := time.Now()
 	c.Writer.Header()[headerRequestID] = []string{transport.RequestID(c.Request.Header.Get(headerRequestID))}
+	defer s.drain(c)
+	if acceptsGzip(c.Request.Header.Get("Accept-Encoding")) && !streaming[c.FullPath()] {
+		defer compress(c)()
+	}
 	defer s.finish(c, start)
 	if len(s.origins) > 0 && s.crossOrigin(c) {
 		return
 	}
-	if r, limit := c.Request, s.bodyLimit(c); r.ContentLength != 0 && limit > 0 {
-		if r.ContentLength > limit {
-			fail(c, bodyTooLarge(limit))
-			return
-		}
-		r.Body = http.MaxBytesReader(c.Writer, r.Body, limit)
+	if err := s.acceptable(c); err != nil {
+		fail(c, err)
+		return
 	}
 	c.Next()
 }
+
+// acceptable looks at a request's headers and makes its body ready to be read.
+func (s *Server) acceptable(c *gin.Context) error {
+	size := len(c.Request.RequestURI)
+	for name, values := range c.Request.Header {
+		for _, v := range values {
+			size += len(name) + len(v) + 4 // ": " and the end of the line
+		}
+	}
+	if size > MaxHeaderBytes {
+		return domain.Errorf(domain.CodeHeadersTooLarge, "the headers have more than %d bytes", MaxHeaderBytes)
+	}
+	if c.Request.ContentLength == 0 {
+		return nil
+	}
+	return takeBody(c, s.bodyLimit(c))
+}
+
+// MaxHeaderBytes is how long the headers of a request may be, its first line counted.
+const MaxHeaderBytes = 64 << 10
 
 // bodyLimit is the largest body of a request in bytes; 0 is no limit. Imports stream,
 // and phones get another answer than that theirs is too large.
 func (s *Server) bodyLimit(c *gin.Context) int64 {
 	if c.FullPath() == importPath {
-		return s.Config.MaxImportBytes
+		return min(s.Config.MaxImportBytes, s.Config.SpoolMax)
 	}
 	if fromPhone(c) {
 		return 0

@@ -221,6 +221,7 @@ func (op operation) huma(s *Server) huma.Operation {
 	ho := huma.Operation{
 		Method: op.method, Path: op.path, OperationID: op.id, Tags: []string{op.tag},
 		Summary: op.summary, Description: op.about, DefaultStatus: status,
+		MaxBodyBytes: -1, BodyReadTimeout: s.Config.ReadTimeout, // the limit is takeBody's
 		SkipValidateParams: true, SkipValidateBody: true, // the domain is the one that decides
 		Responses: map[string]*huma.Response{},
 	}
@@ -234,9 +235,12 @@ func (op operation) huma(s *Server) huma.Operation {
 		ho.RequestBody = &huma.RequestBody{}
 	}
 	if op.body != nil && !op.lenient {
-		codes = append(codes, domain.CodeTooLarge, domain.CodeUnsupportedMediaType)
+		codes = append(codes, domain.CodeTooLarge, domain.CodeUnsupportedMediaType, domain.CodeRequestTimeout)
 	}
-	for _, code := range append(codes, domain.CodeInternal) {
+	if op.stream {
+		codes = append(codes, domain.CodeUpgradeRequired)
+	}
+	for _, code := range append(codes, domain.CodeInternal, domain.CodeHeadersTooLarge) {
 		s.describeProblem(ho.Responses, code)
 	}
 	if op.unmodified {

@@ -3,8 +3,6 @@ package httpserver
 import (
 	"bytes"
 	"context"
-	"errors"
-	"net/http"
 
 	"github.com/gin-gonic/gin"
 
@@ -39,13 +37,6 @@ func readJSON(c *gin.Context) (JSONBody, error) {
 	r := c.Request
 	buf := bytes.NewBuffer(make([]byte, 0, bytes.MinRead+min(max(r.ContentLength, 0), 64<<10)))
 	_, err := buf.ReadFrom(r.Body)
-	var tooLarge *http.MaxBytesError
-	switch {
-	case errors.As(err, &tooLarge):
-		err = bodyTooLarge(tooLarge.Limit)
-	case err != nil:
-		err = domain.Errorf(domain.CodeMalformed, "the request can't be read: %v", err)
-	}
 	return JSONBody{ContentType: r.Header.Get("Content-Type"), RawBody: buf.Bytes()}, err
 }
 

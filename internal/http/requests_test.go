@@ -106,7 +106,7 @@ func TestBadInput(t *testing.T) {
 		"unknown path":      {"GET", "/nothing", nil, 404, "not_found", nil},
 		"unknown docs page": {"GET", "/docs/nothing", nil, 404, "not_found", nil},
 		"trailing slash":    {"GET", "/orders/", nil, 404, "not_found", nil},
-		"ws: no upgrade":    {"GET", "/order/" + order + "/ws", nil, 400, "malformed", nil},
+		"ws: no upgrade":    {"GET", "/order/" + order + "/ws", nil, 426, "upgrade_required", nil},
 		"ws: bad since":     {"GET", "/order/" + order + "/ws?since=x", nil, 400, "malformed", nil},
 		"stream: bad since": {"GET", "/order/" + order + "/stream?since=-1", nil, 422, "validation_failed", map[string]string{"/since": "out_of_range"}},
 		"stream: unknown":   {"GET", "/order/" + noOrder + "/stream", nil, 404, "order_not_found", nil},

@@ -45,8 +45,14 @@ type Deps struct {
 type Config struct {
 	// MaxBodyBytes is the largest body of a request.
 	MaxBodyBytes int64
+	// ReadTimeout is how long a body may take; 30 s by default.
+	ReadTimeout time.Duration
 	// MaxImportBytes is the largest body of an import; 0 is no limit.
 	MaxImportBytes int64
+	// SpoolDir is where uploads are kept until they were worked on, and SpoolMax how many
+	// bytes of them there may be.
+	SpoolDir string
+	SpoolMax int64
 	// AllowedOrigins are the origins of web pages (https://shop.example) that may
 	// call, beside the server's own.
 	AllowedOrigins []string
@@ -73,6 +79,8 @@ type Server struct {
 	operations map[route]*access.Operation
 	sockets    sync.WaitGroup
 	writers    *writers
+	spool      *spool
+	draining   chan struct{} // as many as read on after a refusal
 	spec       func() ([]byte, error)
 }
 
@@ -81,8 +89,11 @@ func New(d Deps) *Server {
 	if d.Config.PingEvery <= 0 {
 		d.Config.PingEvery = transport.PingEvery
 	}
+	if d.Config.ReadTimeout <= 0 {
+		d.Config.ReadTimeout = 30 * time.Second
+	}
 	gin.SetMode(gin.ReleaseMode)
-	s := &Server{Deps: d, engine: gin.New(), metrics: newMetrics(d.Registerer), bursts: transport.Bursts(d.Log), origins: map[string]bool{}, operations: map[route]*access.Operation{}, writers: newWriters()}
+	s := &Server{Deps: d, engine: gin.New(), metrics: newMetrics(d.Registerer), bursts: transport.Bursts(d.Log), origins: map[string]bool{}, operations: map[route]*access.Operation{}, writers: newWriters(), spool: newSpool(d.Config.SpoolDir, d.Config.SpoolMax), draining: make(chan struct{}, drainedAside)}
 	for _, o := range d.Config.AllowedOrigins {
 		s.origins[o] = true
 	}

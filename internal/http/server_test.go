@@ -54,7 +54,7 @@ func guardOf(key string) *access.Guard {
 
 // testConfig is changed by tests that need something else.
 func testConfig() Config {
-	return Config{MaxBodyBytes: 1 << 20, PingEvery: time.Minute, AccessLog: true, Version: "1.2.3"}
+	return Config{MaxBodyBytes: 1 << 20, MaxImportBytes: 1 << 30, SpoolMax: 1 << 30, PingEvery: time.Minute, AccessLog: true, Version: "1.2.3"}
 }
 
 func open(t testing.TB) *door { return openWith(t, testConfig(), guardOf("")) }
@@ -67,6 +67,9 @@ func openWith(t testing.TB, cfg Config, guard *access.Guard) *door {
 // openHub opens a door whose streams have these bounds.
 func openHub(t testing.TB, cfg Config, guard *access.Guard, bounds push.Config) *door {
 	t.Helper()
+	if cfg.SpoolDir == "" {
+		cfg.SpoolDir = t.TempDir()
+	}
 	core, logs := observer.New(zap.DebugLevel)
 	log := zap.New(core)
 	store, err := database.OpenSQLite(context.Background(), filepath.Join(t.TempDir(), "orders.db"), database.Options{Log: log})
@@ -92,9 +95,11 @@ func openHub(t testing.TB, cfg Config, guard *access.Guard, bounds push.Config) 
 		Log: log, Clock: wallClock{}, Config: cfg,
 	})
 	server := httptest.NewUnstartedServer(srv)
+	server.Listener = Listener(server.Listener)
+	server.Config.ReadTimeout = cfg.ReadTimeout
 	server.Config.ConnState = func(c net.Conn, state http.ConnState) {
 		if state == http.StateNew { // little room on the way, so that slow readers are seen soon
-			_ = c.(*net.TCPConn).SetWriteBuffer(8 << 10)
+			_ = c.(conn).SetWriteBuffer(8 << 10)
 		}
 	}
 	server.Start()

@@ -107,7 +107,9 @@ func (s *Server) upgradable(c *gin.Context) error {
 	r := c.Request
 	if !strings.EqualFold(r.Header.Get("Upgrade"), "websocket") || r.Header.Get("Sec-Websocket-Version") != "13" ||
 		!strings.Contains(strings.ToLower(r.Header.Get("Connection")), "upgrade") || r.Header.Get("Sec-Websocket-Key") == "" {
-		return domain.Errorf(domain.CodeMalformed, "this is a WebSocket (version 13): ask for an upgrade; /order/{id}/stream needs none")
+		c.Header("Upgrade", "websocket")
+		c.Header("Connection", "Upgrade")
+		return domain.Errorf(domain.CodeUpgradeRequired, "this is a WebSocket (version 13): ask for an upgrade; /order/{id}/stream needs none")
 	}
 	if origin := r.Header.Get("Origin"); s.Guard.Protected() && !s.origins[origin] && !sameHost(origin, r.Host) {
 		return domain.Errorf(domain.CodeForbidden, "pages of %s may not open streams here", origin)

@@ -370,7 +370,7 @@ func TestUpgradesAreRefusedAsHTTP(t *testing.T) {
 	d.do("GET", "/order/"+noOrder+"/ws", nil, upgrade...).problem(404, "order_not_found")
 	d.do("GET", "/order/"+id+"/ws", nil, append(upgrade[:8:8], "Origin", "https://evil.example")...).problem(403, "forbidden")
 	d.do("GET", "/ws", nil, append(upgrade[:8:8], "Origin", "https://evil.example")...).problem(403, "forbidden")
-	d.do("GET", "/ws", nil, append(upgrade[:8:8], "Sec-WebSocket-Version", "8")...).problem(400, "malformed")
+	d.do("GET", "/ws", nil, append(upgrade[:8:8], "Sec-WebSocket-Version", "8")...).problem(426, "upgrade_required")
 	d.key = ""
 	d.do("GET", "/ws", nil, upgrade...).problem(401, "unauthenticated")
 	w := d.watch("/order/"+id+"/ws", "Authorization", "Bearer "+key, "Origin", d.URL)

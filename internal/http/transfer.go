@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -29,8 +28,6 @@ const (
 	ndjsonType = "application/x-ndjson"
 	csvType    = "text/csv"
 
-	// importIdle is how long an import may send nothing.
-	importIdle = 2 * time.Minute
 	// tallyEvery is how often a running import says how far it is; tallyIdle is how long
 	// it keeps that to itself when there is nothing more to do.
 	tallyEvery = 200 * time.Millisecond
@@ -75,7 +72,7 @@ const (
 		"shows it, with its `events`, is restored with its id, number, version, times and history. " +
 		"`{\"courier\":{…}}` restores a courier; orders that name one come after it. CSV has a header of the columns that an export " +
 		"has, in any order; `items`, `metadata` and `exception` are JSON in a cell, and a history is made of the times in `at.<status>`.\n\n" +
-		"The answer streams while rows are read, one JSON object a line, and must be read meanwhile: `{line, error}` for each row " +
+		"The file is taken in first; then the answer streams while rows are worked on, one JSON object a line: `{line, error}` for each row " +
 		"that is refused, `{line, read, created, known, failed, finished}` now and then; everything up to `line` is decided. The last " +
 		"one has `finished: true`; otherwise the import stopped, as its `error` or a cut connection shows, and can be sent again: rows " +
 		"that are there already, and the same, are `known`. Restored history is kept and is no news: one `order_created` is published for each order."
@@ -123,28 +120,45 @@ func (s *Server) importOrders(ctx context.Context, c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	control := http.NewResponseController(c.Writer)
-	if err := control.EnableFullDuplex(); err != nil && !errors.Is(err, http.ErrNotSupported) {
+	file, err := s.takeUpload(ctx, c)
+	if err != nil {
 		return err
 	}
-	body := &patientBody{c.Request.Body, control}
-	rows, err := importRows(body, isCSV, in.FirstLine.Value)
+	defer file.Close() //nolint:errcheck // what stays is removed at the next start
+	rows, err := importRows(file, isCSV, in.FirstLine.Value)
 	if err != nil {
-		return uploadError(err)
+		return err
 	}
-	run := newImportRun(c, control)
+	run := newImportRun(c)
 	if run.begin() != nil {
 		return nil // nobody is there to be told
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	defer s.untilGoingAway(ctx, func(err error) { cancel(err); run.stop() })()
-	err = s.Orders.Import(ctx, orders.Import{Key: in.Key, Rows: rows, Report: run.report, Stop: run.stop})
+	defer s.untilGoingAway(ctx, cancel)()
+	err = s.Orders.Import(ctx, orders.Import{Key: in.Key, Rows: rows, Report: run.report})
 	if cause := context.Cause(ctx); err != nil && cause != nil {
 		err = cause
 	}
-	run.end(uploadError(err))
+	run.end(err)
 	return nil
+}
+
+// takeUpload takes the whole body in before anything is answered, or fails when the server
+// stops meanwhile.
+func (s *Server) takeUpload(ctx context.Context, c *gin.Context) (*upload, error) {
+	control := http.NewResponseController(c.Writer)
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer s.untilGoingAway(ctx, func(err error) {
+		cancel(err)
+		_ = control.SetReadDeadline(time.Unix(1, 0)) // which ends the body
+	})()
+	file, err := s.spool.take(c.Request.Body, control)
+	if cause := context.Cause(ctx); err != nil && domain.CodeOf(cause) == domain.CodeUnavailable {
+		err = cause
+	}
+	return file, err
 }
 
 // importRows reads the body's rows, and at once the header of CSV. first is the number
@@ -199,30 +213,6 @@ func (s *Server) untilGoingAway(ctx context.Context, stop func(error)) (done fun
 	return func() { cancel(); waiting.Wait(); sub.Close() }
 }
 
-// uploadError says what a failure to read the body is.
-func uploadError(err error) error {
-	var tooLarge *http.MaxBytesError
-	var e *domain.Error
-	switch {
-	case err == nil, errors.As(err, &e):
-		return err
-	case errors.As(err, &tooLarge):
-		return bodyTooLarge(tooLarge.Limit)
-	}
-	return domain.Errorf(domain.CodeMalformed, "the body ended before it was complete: %v", err)
-}
-
-// patientBody lets a body take as long as it needs, if only it goes on.
-type patientBody struct {
-	io.Reader
-	control *http.ResponseController
-}
-
-func (b *patientBody) Read(p []byte) (int, error) {
-	_ = b.control.SetReadDeadline(time.Now().Add(importIdle)) // a connection without deadlines waits longer
-	return b.Reader.Read(p)
-}
-
 // importRun is the answer to an import that is under way.
 type importRun struct {
 	w       gin.ResponseWriter
@@ -238,8 +228,8 @@ type importRun struct {
 	err   error       // the answer can't be written
 }
 
-func newImportRun(c *gin.Context, control *http.ResponseController) *importRun {
-	run := &importRun{w: c.Writer, control: control, told: time.Now()}
+func newImportRun(c *gin.Context) *importRun {
+	run := &importRun{w: c.Writer, control: http.NewResponseController(c.Writer), told: time.Now()}
 	run.json = json.NewEncoder(&run.buf)
 	run.json.SetEscapeHTML(false)
 	return run
@@ -251,14 +241,9 @@ func (r *importRun) begin() error {
 	h.Set("Content-Type", ndjsonType)
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Accel-Buffering", "no") // nginx passes it on at once
-	// What an import that stops leaves unread must not be taken for the next request.
-	h.Set("Connection", "close")
 	r.w.WriteHeaderNow()
 	return r.flush()
 }
-
-// stop makes the body end.
-func (r *importRun) stop() { _ = r.control.SetReadDeadline(time.Unix(1, 0)) }
 
 // report takes an outcome into the answer.
 func (r *importRun) report(out orders.Imported, idle bool) error {
@@ -312,9 +297,6 @@ func (r *importRun) end(err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.tally.Finished = err == nil
-	if err != nil { // what is still on its way is waited for, shortly, so that the answer arrives
-		_ = r.control.SetReadDeadline(time.Now().Add(time.Second))
-	}
 	_ = r.tell(err) // who is not there any more sees a cut answer
 }
 

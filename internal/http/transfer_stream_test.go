@@ -6,8 +6,11 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -16,9 +19,11 @@ import (
 
 // slowImport sends rows by hand.
 type slowImport struct {
-	rows *io.PipeWriter
-	resp *http.Response
-	in   *bufio.Scanner
+	rows     *io.PipeWriter
+	answered chan struct{} // then there is
+	resp     *http.Response
+	in       *bufio.Scanner
+	err      error
 }
 
 func (d *door) slowImport() *slowImport {
@@ -27,46 +32,105 @@ func (d *door) slowImport() *slowImport {
 	req, err := http.NewRequest("POST", d.URL+"/orders/import", body)
 	require.NoError(d.t, err)
 	req.Header.Set("Content-Type", ndjsonType)
-	resp, err := d.Client().Do(req)
+	s := &slowImport{rows: rows, answered: make(chan struct{})}
+	go func() {
+		defer close(s.answered)
+		if s.resp, s.err = d.Client().Do(req); s.err == nil {
+			s.in = bufio.NewScanner(s.resp.Body)
+		}
+	}()
+	return s
+}
+
+// uploads are the files of the spool with what they may be read by.
+func (d *door) uploads() (modes []os.FileMode) {
+	files, err := filepath.Glob(filepath.Join(d.srv.Config.SpoolDir, "*"))
 	require.NoError(d.t, err)
-	return &slowImport{rows, resp, bufio.NewScanner(resp.Body)}
+	for _, f := range files {
+		info, err := os.Stat(f)
+		require.NoError(d.t, err)
+		modes = append(modes, info.Mode())
+	}
+	return modes
 }
 
 func (s *slowImport) next(t *testing.T) importReply {
 	t.Helper()
+	<-s.answered
+	require.NoError(t, s.err)
 	require.True(t, s.in.Scan(), s.in.Err())
 	var v importReply
 	require.NoError(t, json.Unmarshal(s.in.Bytes(), &v))
 	return v
 }
 
-func TestImportAnswersWhileItReads(t *testing.T) {
+// A proxy passes nothing of the answer on before it has the whole request.
+func TestImportIsTakenInBeforeItIsAnswered(t *testing.T) {
 	d := open(t)
 	s := d.slowImport()
-	for i := range int64(3) {
+	for range 3 {
 		_, err := io.WriteString(s.rows, minimal+"\n")
 		require.NoError(t, err)
-		v := s.next(t)
-		require.Equal(t, importReply{Line: i + 1, ImportTally: &ImportTally{Read: i + 1, Created: i + 1}}, v)
 	}
+	require.Eventually(t, func() bool { return len(d.uploads()) == 1 }, 5*time.Second, time.Millisecond)
+	require.Equal(t, []os.FileMode{0o600}, d.uploads(), "nobody else reads it")
+	select {
+	case <-s.answered:
+		t.Fatal("it answers while the body is still coming")
+	default:
+	}
+	require.Empty(t, d.do("GET", "/orders", nil).ok(200)["orders"])
 	require.NoError(t, s.rows.Close())
-	require.True(t, s.next(t).Finished)
+	for !s.next(t).Finished {
+	}
+	require.Len(t, d.do("GET", "/orders", nil).ok(200)["orders"], 3)
 	require.False(t, s.in.Scan())
 	require.NoError(t, s.resp.Body.Close())
+	require.Eventually(t, func() bool { return d.uploads() == nil }, 5*time.Second, time.Millisecond)
 }
 
-func TestImportDoesNotHoldUpAStop(t *testing.T) {
+func TestUploadDoesNotHoldUpAStop(t *testing.T) {
 	d := open(t)
 	s := d.slowImport()
 	_, err := io.WriteString(s.rows, minimal+"\n")
 	require.NoError(t, err)
-	require.Equal(t, int64(1), s.next(t).Created)
+	require.Eventually(t, func() bool { return len(d.uploads()) == 1 }, 5*time.Second, time.Millisecond)
 	d.hub.Close()
-	v := s.next(t)
-	require.Equal(t, domain.CodeUnavailable, v.Error.Code)
-	require.Equal(t, ImportTally{Read: 1, Created: 1}, *v.ImportTally)
+	<-s.answered
+	require.NoError(t, s.err)
+	require.Equal(t, 503, s.resp.StatusCode)
 	_ = s.rows.Close()
 	_ = s.resp.Body.Close()
+	require.Empty(t, d.uploads())
+}
+
+// Two uploads that do not fit together: the one that comes too late is told to come again.
+func TestSpoolHasALimit(t *testing.T) {
+	cfg := testConfig()
+	cfg.SpoolMax = 10_000
+	d := openWith(t, cfg, guardOf(""))
+	d.do("POST", "/orders/import", strings.Repeat("\n", 10_001), "Content-Type", ndjsonType).problem(413, domain.CodeTooLarge)
+	s := d.slowImport()
+	_, err := io.WriteString(s.rows, minimal+strings.Repeat("\n", 6000))
+	require.NoError(t, err)
+	require.Eventually(t, func() bool { return d.srv.spool.used.Load() >= 6000 }, 5*time.Second, time.Millisecond)
+	r := d.do("POST", "/orders/import", strings.Repeat("\n", 6000), "Content-Type", ndjsonType)
+	r.problem(503, domain.CodeUnavailable)
+	require.NotEmpty(t, r.Header.Get("Retry-After"))
+	require.NoError(t, s.rows.Close())
+	require.True(t, s.next(t).Finished)
+	_ = s.resp.Body.Close()
+	require.Eventually(t, func() bool { return d.srv.spool.used.Load() == 0 }, 5*time.Second, time.Millisecond)
+}
+
+// What a process that was killed left behind is removed at the next start.
+func TestSpoolBeginsEmpty(t *testing.T) {
+	cfg := testConfig()
+	cfg.SpoolDir = t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(cfg.SpoolDir, "import-1.part"), []byte("x"), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(cfg.SpoolDir, "mine.txt"), []byte("x"), 0o600))
+	d := openWith(t, cfg, guardOf(""))
+	require.Len(t, d.uploads(), 1, "what is not ours stays")
 }
 
 func TestImportHasALimitOfItsOwn(t *testing.T) {
@@ -82,16 +146,11 @@ func TestImportHasALimitOfItsOwn(t *testing.T) {
 		_, _ = io.WriteString(s.rows, strings.Repeat(row, 200))
 		_ = s.rows.Close()
 	}()
-	var v importReply
-	for !v.stopped() {
-		v = s.next(t)
-	}
-	require.Equal(t, domain.CodeTooLarge, v.Error.Code)
-	require.Equal(t, int64(10_000/len(row)), v.Created)
+	<-s.answered
+	require.NoError(t, s.err)
+	require.Equal(t, 413, s.resp.StatusCode)
 	_ = s.resp.Body.Close()
 }
-
-func (r importReply) stopped() bool { return r.ImportTally != nil && r.Error != nil }
 
 func TestImportIsForStaff(t *testing.T) {
 	d := openWith(t, testConfig(), guardOf(strings.Repeat("k", 32)))

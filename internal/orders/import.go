@@ -56,8 +56,6 @@ type Import struct {
 	// Report is told of every row in the order of the file; idle says that the next one
 	// is not decided yet. An error ends the import.
 	Report func(r Imported, idle bool) error
-	// Stop is called when the import can't go on; it makes Rows end.
-	Stop func()
 }
 
 // Import takes over couriers and orders. Rows are worked on side by side and reported
@@ -90,7 +88,6 @@ func (s *Service) Import(ctx context.Context, in Import) error {
 			}
 			if err != nil {
 				cancel()
-				in.Stop()
 			}
 		}
 		reported <- err

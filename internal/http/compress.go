@@ -1,0 +1,91 @@
+package httpserver
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/gin-gonic/gin"
+	"github.com/klauspost/compress/gzip"
+)
+
+// compressFrom is how long an answer must be to be worth it, in bytes.
+const compressFrom = 1 << 10
+
+var zippers = sync.Pool{New: func() any {
+	w, _ := gzip.NewWriterLevel(nil, gzip.BestSpeed) // fails for unknown levels only
+	return w
+}}
+
+// zipped is a writer that compresses answers that are long enough: it decides when it sees
+// the first bytes, which most answers are whole in.
+type zipped struct {
+	gin.ResponseWriter
+	zip     *gzip.Writer
+	decided bool
+}
+
+// compress has what is written to a request compressed when its client takes that.
+func compress(c *gin.Context) (done func()) {
+	z := &zipped{ResponseWriter: c.Writer}
+	c.Writer = z
+	return z.close
+}
+
+// Unwrap is how http.ResponseController gets through.
+func (z *zipped) Unwrap() http.ResponseWriter { return z.ResponseWriter }
+
+func (z *zipped) Write(data []byte) (int, error) {
+	if !z.decided {
+		z.decide(data)
+	}
+	if z.zip != nil {
+		return z.zip.Write(data)
+	}
+	return z.ResponseWriter.Write(data)
+}
+
+func (z *zipped) WriteString(s string) (int, error) { return z.Write([]byte(s)) }
+
+// decide looks at the answer's headers and its first bytes.
+func (z *zipped) decide(data []byte) {
+	z.decided = true
+	h := z.Header()
+	length, known := strconv.Atoi(h.Get("Content-Length"))
+	long := len(data) >= compressFrom || known == nil && length >= compressFrom || streamed[h.Get("Content-Type")]
+	if !long || h.Get("Content-Encoding") != "" || !compressible(h.Get("Content-Type")) || z.Written() ||
+		z.Status() == http.StatusPartialContent {
+		return
+	}
+	h.Set("Content-Encoding", "gzip")
+	h.Add("Vary", "Accept-Encoding")
+	h.Del("Content-Length")
+	z.zip = zippers.Get().(*gzip.Writer)
+	z.zip.Reset(z.ResponseWriter)
+}
+
+// streamed are the types of answers whose first bytes say nothing about their length.
+var streamed = map[string]bool{ndjsonType: true, csvType: true}
+
+func compressible(contentType string) bool {
+	media, _, _ := strings.Cut(contentType, ";")
+	return media != "text/event-stream" && (strings.HasPrefix(media, "text/") || strings.HasSuffix(media, "json") ||
+		strings.HasSuffix(media, "javascript") || strings.HasSuffix(media, "yaml") || strings.HasSuffix(media, "xml"))
+}
+
+// Flush sends what there is.
+func (z *zipped) Flush() {
+	if z.zip != nil {
+		_ = z.zip.Flush() // an error comes again with the next write
+	}
+	z.ResponseWriter.Flush()
+}
+
+func (z *zipped) close() {
+	if z.zip != nil {
+		_ = z.zip.Close() // who is not there any more sees a cut answer
+		zippers.Put(z.zip)
+		z.zip = nil
+	}
+}
