@@ -151,6 +151,20 @@ func (o *Order) newestOf(source string, at time.Time) bool {
 	if newest, known := o.Bookkeeping.Reported[source]; known && newest.After(at) {
 		return false
 	}
-	o.Bookkeeping.Reported = with(o.Bookkeeping.Reported, source, at)
+	reported := with(o.Bookkeeping.Reported, source, at)
+	for len(reported) > maxReporters { // who names itself anew each time makes nothing grow
+		silent := source
+		for name, last := range reported {
+			if last.Before(reported[silent]) || last.Equal(reported[silent]) && name < silent {
+				silent = name
+			}
+		}
+		delete(reported, silent)
+	}
+	o.Bookkeeping.Reported = reported
 	return true
 }
+
+// maxReporters is of how many sources an order remembers what they reported last: those
+// with the newest times.
+const maxReporters = 32

@@ -250,6 +250,21 @@ func TestObserve(t *testing.T) {
 	}
 }
 
+// However many names reports come under, an order remembers a bounded number, the newest.
+func TestReportersAreBounded(t *testing.T) {
+	o, _ := NewOrder(Draft{Customer: Customer{Name: "Anna"}, Dropoff: &Place{Address: "Main St 1"}}, By{Now: noon})
+	for i := range 200 {
+		r := Report{Status: StatusConfirmed, OccurredAt: noon.Add(time.Duration(i) * time.Second), Source: fmt.Sprint("source", i)}
+		o.Observe(r, By{Now: noon.Add(time.Hour)})
+		if n := len(o.Bookkeeping.Reported); n > maxReporters {
+			t.Fatalf("%d sources are remembered", n)
+		}
+	}
+	if _, known := o.Bookkeeping.Reported["source199"]; !known {
+		t.Error("the newest is forgotten")
+	}
+}
+
 func TestMoveRefuses(t *testing.T) {
 	walk := func(to ...Status) *Order {
 		o := newOrder(t)

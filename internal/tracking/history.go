@@ -123,16 +123,35 @@ func (h *history) flush(ctx context.Context) error {
 		if n == 0 {
 			return nil
 		}
-		added, err := h.Store.AppendFixes(ctx, batch, nil)
-		if err != nil {
+		if err := h.keep(ctx, batch); err != nil {
 			return err
 		}
-		h.counts.stored.Add(int64(added))
-		h.counts.drop(domain.DropDuplicate, int64(n-added))
 		h.mu.Lock()
 		if h.waiting = h.waiting[n:]; len(h.waiting) == 0 {
 			h.waiting = nil // what was taken can be freed
 		}
 		h.mu.Unlock()
 	}
+}
+
+// keep commits positions. Of those that the database refuses for a reason that does not
+// pass, one is found by halves and dropped: it must not hold up the others.
+func (h *history) keep(ctx context.Context, batch []domain.Fix) error {
+	added, err := h.Store.AppendFixes(ctx, batch, nil)
+	switch {
+	case err == nil:
+		h.counts.stored.Add(int64(added))
+		h.counts.drop(domain.DropDuplicate, int64(len(batch)-added))
+		return nil
+	case domain.CodeOf(err) == domain.CodeUnavailable || ctx.Err() != nil:
+		return err
+	case len(batch) == 1:
+		h.Log.Error("a position can't be kept and is dropped", zap.String("courier_id", batch[0].CourierID), zap.Error(domain.Explained(err)))
+		h.counts.drop(domain.DropMalformed, 1)
+		return nil
+	}
+	if err := h.keep(ctx, batch[:len(batch)/2]); err != nil {
+		return err
+	}
+	return h.keep(ctx, batch[len(batch)/2:])
 }

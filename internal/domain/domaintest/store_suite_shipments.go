@@ -204,7 +204,7 @@ var shipmentTests = map[string]func(*testing.T, storeSuite){
 		s.ship(t, o, "acme", "r1")
 		s.learn(t, o, "acme", domain.ShipmentRef{ID: "c1", TrackingNumber: "T1", ClientRef: "r1"})
 		until := start.Add(time.Minute)
-		for _, ref := range []domain.ShipmentRef{{ID: "c1"}, {TrackingNumber: "T1"}, {ClientRef: "r1"}, {ID: "no", TrackingNumber: "T1"}} {
+		for _, ref := range []domain.ShipmentRef{{ID: "c1"}, {TrackingNumber: "T1"}, {ClientRef: "r1"}, {ID: "no", TrackingNumber: "T1"}, {ID: "C1"}, {TrackingNumber: "t1"}} {
 			j := s.take(t, "acme", start, until, 10)[0]
 			n, err := s.HastenShipments(t.Context(), account("acme"), []domain.ShipmentRef{{ID: "other"}, {}, ref}, start)
 			require.NoError(t, err)

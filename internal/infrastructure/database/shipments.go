@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
@@ -145,8 +146,9 @@ func (s *Store) HastenShipments(ctx context.Context, a domain.CarrierAccount, re
 	total := 0
 	for _, ref := range refs {
 		n, err := s.change(ctx, `UPDATE shipments SET due_at = $3 WHERE carrier = $1 AND account = $2 AND due_at IS NOT NULL
-			AND (ref = $4 AND ref <> '' OR tracking_number = $5 AND tracking_number <> '' OR client_ref = $6 AND client_ref <> '')`,
-			a.Carrier, a.Name, micros(at), ref.ID, ref.TrackingNumber, ref.ClientRef)
+			AND (ref IN ($4, $5, $6) AND ref <> '' OR tracking_number IN ($7, $8, $9) AND tracking_number <> '' OR client_ref = $10 AND client_ref <> '')`,
+			a.Carrier, a.Name, micros(at), ref.ID, strings.ToLower(ref.ID), strings.ToUpper(ref.ID), // hooks write them as they like
+			ref.TrackingNumber, strings.ToLower(ref.TrackingNumber), strings.ToUpper(ref.TrackingNumber), ref.ClientRef)
 		if err != nil {
 			return total, err
 		}
