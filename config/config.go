@@ -26,6 +26,7 @@ type Config struct {
 	Arrival  Arrival  `koanf:"arrival"`
 	Routing  Routing  `koanf:"routing"`
 	Estimate Estimate `koanf:"estimate"`
+	Dispatch Dispatch `koanf:"dispatch"`
 	Live     Live     `koanf:"live"`
 	Carriers Carriers `koanf:"carriers"`
 	Map      Map      `koanf:"map"`
@@ -175,6 +176,15 @@ type Speeds struct {
 	Motorbike float64 `koanf:"motorbike" min:"0.1" max:"100"`
 	Car       float64 `koanf:"car" min:"0.1" max:"100"`
 	Van       float64 `koanf:"van" min:"0.1" max:"100"`
+}
+
+// Dispatch is how couriers are chosen for orders.
+type Dispatch struct {
+	Mode       string        `koanf:"mode"`
+	Step       time.Duration `koanf:"step" min:"1s"`
+	Bundle     int           `koanf:"bundle" min:"1" max:"20"`
+	Patience   time.Duration `koanf:"patience" min:"1m"`
+	PickupTime time.Duration `koanf:"pickup_time" min:"0s"`
 }
 
 // Live sets up the streams to those who watch.

@@ -87,6 +87,7 @@ func (c *Config) validate() error {
 		{"spool.dir", plainText(c.Spool.Dir, 4096)},
 		{"grpc.addr", checkAddr(c.GRPC.Addr, 0)},
 		{"log.level", oneOf(c.Log.Level, "debug", "info", "warn", "error")},
+		{"dispatch.mode", oneOf(c.Dispatch.Mode, "manual", "suggest", "assign")},
 		{"log.format", oneOf(c.Log.Format, "auto", "console", "json")},
 		{"access.bootstrap_admin_key", ifSet(c.Access.BootstrapAdminKey, checkAdminKey)},
 		{"access.secret_key", ifSet(c.Access.SecretKey, checkAdminKey)},

@@ -123,6 +123,11 @@ var table = []Operation{
 	{ID: "listShares", Object: AnOrder, roles: staff | merchant},
 	{ID: "revokeShare", Object: AnOrder, roles: staff | merchant},
 
+	{ID: "planDispatch", Object: Nothing, roles: staff},
+	{ID: "runDispatch", Object: Nothing, roles: staff},
+	{ID: "getShifts", Object: ACourier, roles: staff | courier},
+	{ID: "setShifts", Object: ACourier, roles: staff},
+
 	{ID: "createKey", Object: TheHouse, roles: admin},
 	{ID: "listKeys", Object: TheHouse, roles: admin},
 	{ID: "rotateKey", Object: TheHouse, roles: admin},

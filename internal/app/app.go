@@ -21,6 +21,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/order-tracking/order-tracking/config"
+	"github.com/order-tracking/order-tracking/internal/dispatch"
 	"github.com/order-tracking/order-tracking/internal/domain"
 	httpserver "github.com/order-tracking/order-tracking/internal/http"
 	"github.com/order-tracking/order-tracking/internal/idempotency"
@@ -55,6 +56,7 @@ type App struct {
 	orders    *orders.Service
 	tracking  *tracking.Service
 	shipments *shipping.Service
+	dispatch  *dispatch.Service
 	consumer  *messaging.Consumer
 	relay     *outbox.Relay
 	hub       *push.Hub
@@ -227,6 +229,7 @@ func (a *App) startBackground(ctx context.Context, g *errgroup.Group) {
 	})
 	g.Go(func() error { a.tracking.Run(ctx); return nil })
 	g.Go(func() error { a.shipments.Run(ctx); return nil })
+	g.Go(func() error { a.dispatch.Work(ctx); return nil })
 	if a.embedded == nil {
 		g.Go(func() error { a.ensureTopics(ctx); return nil })
 	}

@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/order-tracking/order-tracking/config"
+	"github.com/order-tracking/order-tracking/internal/dispatch"
 	"github.com/order-tracking/order-tracking/internal/domain"
 	"github.com/order-tracking/order-tracking/internal/eta"
 	grpcserver "github.com/order-tracking/order-tracking/internal/grpc"
@@ -122,7 +123,7 @@ func (a *App) buildDoors(ctx context.Context) (err error) {
 	}
 	h := a.cfg.HTTP
 	a.door = httpserver.New(httpserver.Deps{
-		Orders: a.orders, Couriers: &tracking.Couriers{Service: a.tracking}, Tracking: a.tracking, Shipments: a.shipments,
+		Orders: a.orders, Couriers: &tracking.Couriers{Service: a.tracking}, Tracking: a.tracking, Shipments: a.shipments, Dispatch: a.dispatch,
 		Tickets: a.gate.tickets, Keys: a.gate.keys, Audit: a.gate.audit, Shares: a.gate.shares, Hub: a.hub, Guard: a.gate.guard, Ready: a.ready, Registerer: a.metrics, Gatherer: a.metrics,
 		Log: a.log, Clock: systemClock{},
 		Config: httpserver.Config{
@@ -149,13 +150,21 @@ func (a *App) buildServices() {
 	region, stale := a.cfg.Orders.PhoneRegion, a.cfg.Tracking.StaleAfter
 	a.orders = orders.New(orders.Deps{
 		Store: a.store, Live: a.live, Clock: systemClock{}, Log: a.log, Keys: keys, Estimate: estimate,
-		PhoneRegion: region, StaleAfter: stale, Router: a.router(),
+		PhoneRegion: region,
 	}, a.hub)
 	a.tracking = tracking.New(tracking.Deps{
 		Store: a.store, Live: a.live, Watchers: a.hub, Clock: systemClock{}, Log: a.log, Keys: keys, Orders: a.orders, Estimate: estimate,
 		PhoneRegion: region, StaleAfter: stale, Bus: a.telemetry, KeepHistory: a.cfg.Tracking.History, Alone: a.alone,
 		Plausible: domain.Plausibility{MaxSpeed: a.cfg.Tracking.MaxSpeed, MaxAccuracy: a.cfg.Tracking.MaxAccuracy},
 		Arrival:   tracking.Arrival(a.cfg.Arrival),
+	})
+	d := a.cfg.Dispatch
+	planner := dispatch.DefaultConfig()
+	planner.Step, planner.Bundle, planner.Patience = d.Step, d.Bundle, d.Patience
+	a.dispatch = dispatch.New(dispatch.Deps{
+		Store: a.store, Live: a.live, Clock: systemClock{}, Log: a.log, Keys: keys, Orders: a.orders, Config: planner, Mode: d.Mode,
+		Travel: dispatch.Straight(estimate.Speeds, estimate.Detour), Router: a.router(),
+		PickupTime: d.PickupTime, DropoffTime: estimate.Handover, FreshFor: stale,
 	})
 	a.shipments = shipping.New(shipping.Deps{
 		Store: a.store, Clock: systemClock{}, Log: a.log, Keys: keys, Orders: a.orders, Carriers: a.carriers,

@@ -28,6 +28,7 @@ func (cfg Config) Plan(p Problem) Plan {
 	s.insertAll(list)
 	s.improve()
 	s.tell(asked, &plan)
+	s.divert(asked, &plan)
 	return plan
 }
 

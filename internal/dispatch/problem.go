@@ -38,6 +38,10 @@ type Courier struct {
 	// FreeAt is when he is done with what he has, or comes on duty, and At where.
 	FreeAt time.Time
 	At     domain.Point
+	// Tour is the stops that he has, in their order, and Position where he is; without them
+	// nothing is put into his tour.
+	Tour     []Stop
+	Position domain.Point
 	// Until is the end of his shift: nothing is dropped off later, and when he has a base
 	// he is back there. LastPickup, instead, ends picking up. Zero: no end.
 	Until, LastPickup time.Time
@@ -112,6 +116,7 @@ const (
 	ReasonNoWay      Reason = "no_way"        // no way leads there
 	ReasonShiftEnd   Reason = "shift_end"     // nobody can finish it in his shift
 	ReasonBusy       Reason = "couriers_busy" // all who could have their hands full
+	ReasonNotWaiting Reason = "not_waiting"   // it waits for no courier
 	ReasonEarly      Reason = "too_early"     // there is time enough
 )
 

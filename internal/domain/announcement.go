@@ -11,6 +11,7 @@ type State struct {
 	Version   int64  `json:"version"`
 	Status    Status `json:"status"`
 	CourierID string `json:"courier_id,omitempty"`
+	Priority  int    `json:"priority,omitempty"`
 	// What decides who sees where the courier is.
 	MerchantID string     `json:"merchant_id,omitempty"`
 	CustodyAt  *time.Time `json:"custody_at,omitempty"`
@@ -25,7 +26,7 @@ func (s State) Glimpse(rule ShowCourier) Glimpse {
 // State returns where the order stands.
 func (o *Order) State() State {
 	return State{
-		Seq: o.Bookkeeping.Seq, Version: o.Version, Status: o.Status, CourierID: o.CourierID,
+		Seq: o.Bookkeeping.Seq, Version: o.Version, Status: o.Status, CourierID: o.CourierID, Priority: o.Priority,
 		MerchantID: o.MerchantID, CustodyAt: o.Bookkeeping.CustodyAt, Dropoff: o.Dropoff.Location,
 	}
 }

@@ -20,6 +20,8 @@ const (
 	EventNotified      EventType = "order.notified"
 	EventCourierNear   EventType = "courier.near"
 	EventCourierSilent EventType = "courier.silent"
+	// EventUnassigned says why nobody gets an order.
+	EventUnassigned EventType = "order.unassigned"
 
 	EventShipmentBooked  EventType = "shipment.booked"
 	EventShipmentChanged EventType = "shipment.changed"
@@ -27,7 +29,7 @@ const (
 
 var (
 	changeTypes = []EventType{EventCreated, EventStatusChanged, EventChanged, EventException, EventShipmentBooked, EventShipmentChanged}
-	noteTypes   = []EventType{EventReportLate, EventOrderLate, EventNotified, EventCourierNear, EventCourierSilent}
+	noteTypes   = []EventType{EventReportLate, EventOrderLate, EventNotified, EventCourierNear, EventCourierSilent, EventUnassigned}
 )
 
 // EventTypes lists every type.

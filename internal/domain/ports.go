@@ -155,9 +155,9 @@ type AccessStore interface {
 // Router knows the roads. What it can't answer in time fails with unavailable, and its
 // callers go on by the straight line.
 type Router interface {
-	// Durations returns how long it takes by road from each place to the destination, in
-	// the order of the places; negative where there is no way.
-	Durations(ctx context.Context, from []Point, to Point) ([]time.Duration, error)
+	// Table returns how long it takes by road from each place, a row each, to each of the
+	// destinations; negative where there is no way.
+	Table(ctx context.Context, from, to []Point) ([][]time.Duration, error)
 	// Route returns the fastest way, or nil when there is none.
 	Route(ctx context.Context, from, to Point) (*Road, error)
 }
@@ -213,6 +213,13 @@ type Watchers interface {
 	CourierMoved(fix Fix, orderIDs []string)
 	// Estimated announces a changed estimate.
 	Estimated(e Estimate)
+}
+
+// Chooser knows who should carry an order.
+type Chooser interface {
+	// Choose returns the courier, who is none of those, and why, in words; it fails with
+	// no_courier_available.
+	Choose(ctx context.Context, o *Order, not []string) (courierID, reason string, err error)
 }
 
 // Parcels ends the shipments of orders.

@@ -21,6 +21,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/order-tracking/order-tracking/internal/access"
+	"github.com/order-tracking/order-tracking/internal/dispatch"
 	"github.com/order-tracking/order-tracking/internal/domain"
 	"github.com/order-tracking/order-tracking/internal/eta"
 	"github.com/order-tracking/order-tracking/internal/idempotency"
@@ -103,7 +104,7 @@ func start(t *testing.T, w with) *rig {
 	}
 	keys := idempotency.NewKeys(store, now)
 	verbs := orders.New(orders.Deps{
-		Store: store, Live: live, Clock: now, Log: log, Keys: keys, Estimate: estimate, PhoneRegion: "RU", StaleAfter: time.Minute,
+		Store: store, Live: live, Clock: now, Log: log, Keys: keys, Estimate: estimate, PhoneRegion: "RU",
 	}, hub)
 	positions := tracking.New(tracking.Deps{
 		Store: store, Live: live, Watchers: hub, Clock: now, Log: log, Keys: keys, Orders: verbs, Estimate: estimate,
@@ -117,6 +118,10 @@ func start(t *testing.T, w with) *rig {
 		w.ready = func(context.Context) error { return nil }
 	}
 	couriers := &tracking.Couriers{Service: positions}
+	dispatch.New(dispatch.Deps{
+		Store: store, Live: live, Clock: now, Log: log, Keys: keys, Orders: verbs, Config: dispatch.DefaultConfig(), FreshFor: time.Minute,
+		Travel: dispatch.Straight(map[domain.Vehicle]float64{domain.VehicleMotorbike: 8}, 1.3),
+	})
 	r := &rig{orders: verbs, couriers: couriers, hub: hub, clock: now, logs: logs, metrics: prometheus.NewRegistry()}
 	r.deps = Deps{
 		Registerer: r.metrics,

@@ -29,6 +29,7 @@ const (
 	tagTracking  = "Tracking"
 	tagCouriers  = "Couriers"
 	tagShipments = "Shipments"
+	tagDispatch  = "Dispatch"
 	tagLive      = "Live"
 	tagOps       = "Operation"
 	tagPhones    = "Phones"
@@ -126,6 +127,7 @@ func (s *Server) newAPI() {
 			{Name: tagTracking, Description: "Where an order is and when it arrives."},
 			{Name: tagCouriers, Description: "Who carries orders, and where they are."},
 			{Name: tagShipments, Description: "Parcels that delivery companies carry."},
+			{Name: tagDispatch, Description: "Who carries what: plans over all orders and couriers together."},
 			{Name: tagPhones, Description: "Apps that exist already and report where their courier is: Traccar Client, OsmAnd, OwnTracks."},
 			{Name: tagLive, Description: "What happens, as it happens: one JSON object a frame, `{type, order_id, version?, at, data}`."},
 			{Name: tagAccess, Description: "Who may do what: keys, who one is, and who changed what."},

@@ -39,7 +39,7 @@ func TestEveryRouteIsDescribed(t *testing.T) {
 		}
 		item := d.srv.api.OpenAPI().Paths[params.ReplaceAllString(r.Path, "{$1}")]
 		require.NotNil(t, item, r.Path)
-		op := map[string]*huma.Operation{"GET": item.Get, "POST": item.Post, "PATCH": item.Patch, "DELETE": item.Delete}[r.Method]
+		op := map[string]*huma.Operation{"GET": item.Get, "POST": item.Post, "PATCH": item.Patch, "PUT": item.Put, "DELETE": item.Delete}[r.Method]
 		require.NotNil(t, op, r.Method+" "+r.Path)
 		require.NotEmpty(t, op.OperationID)
 		require.NotEmpty(t, op.Summary)

@@ -88,7 +88,7 @@ func (s *Server) orderRoutes() {
 	}, s.updateStatus)
 	handle(s, operation{
 		method: http.MethodPost, path: "/order/{order_id}/assign-courier", id: "assignCourier", tag: tagOrders,
-		summary: "Give an order to a courier", about: "To the one named, or with `auto` to the nearest on duty that has room.",
+		summary: "Give an order to a courier", about: "To the one named, or with `auto` to the one who has room and can deliver it first, planned as by /dispatch/plan.",
 		body: orders.Assignment{},
 		codes: []domain.Code{
 			domain.CodeCourierNotFound, domain.CodeIllegalTransition, domain.CodeCancelAfterPickup,

@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/order-tracking/order-tracking/internal/access"
+	"github.com/order-tracking/order-tracking/internal/dispatch"
 	"github.com/order-tracking/order-tracking/internal/domain"
 	"github.com/order-tracking/order-tracking/internal/orders"
 	"github.com/order-tracking/order-tracking/internal/push"
@@ -26,6 +27,7 @@ type Deps struct {
 	Couriers  *tracking.Couriers
 	Tracking  *tracking.Service
 	Shipments *shipping.Service
+	Dispatch  *dispatch.Service
 	Tickets   *access.Tickets
 	Keys      *access.Keys
 	Audit     *access.Audit
@@ -113,6 +115,7 @@ func New(d Deps) *Server {
 	s.courierRoutes()
 	s.trackingRoutes()
 	s.shipmentRoutes()
+	s.dispatchRoutes()
 	s.courierTrackRoutes()
 	s.onboardingRoutes()
 	s.ingestRoutes()

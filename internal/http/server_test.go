@@ -22,6 +22,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/order-tracking/order-tracking/internal/access"
+	"github.com/order-tracking/order-tracking/internal/dispatch"
 	"github.com/order-tracking/order-tracking/internal/domain"
 	"github.com/order-tracking/order-tracking/internal/eta"
 	"github.com/order-tracking/order-tracking/internal/idempotency"
@@ -82,14 +83,19 @@ func openHub(t testing.TB, cfg Config, guard *access.Guard, bounds push.Config) 
 	registry := prometheus.NewRegistry()
 	keys, estimate := idempotency.NewKeys(store, wallClock{}), eta.Config{Default: time.Hour}
 	verbs := orders.New(orders.Deps{
-		Store: store, Live: live, Clock: wallClock{}, Log: log, Keys: keys, Estimate: estimate, PhoneRegion: "RU", StaleAfter: time.Minute,
+		Store: store, Live: live, Clock: wallClock{}, Log: log, Keys: keys, Estimate: estimate, PhoneRegion: "RU",
 	}, hub)
 	positions := tracking.New(tracking.Deps{
 		Store: store, Live: live, Watchers: hub, Clock: wallClock{}, Log: log, Keys: keys, Orders: verbs, Estimate: estimate,
 		PhoneRegion: "RU", StaleAfter: time.Minute,
 	})
+	planner := dispatch.New(dispatch.Deps{
+		Store: store, Live: live, Clock: wallClock{}, Log: log, Keys: keys, Orders: verbs, Config: dispatch.DefaultConfig(), FreshFor: time.Minute,
+		Travel: dispatch.Straight(map[domain.Vehicle]float64{domain.VehicleMotorbike: 8}, 1.3),
+	})
 	srv := New(Deps{
-		Orders: verbs, Tracking: positions, Couriers: &tracking.Couriers{Service: positions},
+		Dispatch: planner,
+		Orders:   verbs, Tracking: positions, Couriers: &tracking.Couriers{Service: positions},
 		Shipments: shipping.New(shipping.Deps{Store: store, Clock: wallClock{}, Log: log, Keys: keys, Orders: verbs}),
 		Tickets:   &access.Tickets{Store: store, Clock: wallClock{}}, Hub: hub, Guard: guard, Ready: store.Ping, Registerer: registry, Gatherer: registry,
 		Log: log, Clock: wallClock{}, Config: cfg,
@@ -217,7 +223,7 @@ func (d *door) described(method, path string) *huma.Operation {
 	if item == nil {
 		return nil
 	}
-	return map[string]*huma.Operation{"GET": item.Get, "POST": item.Post, "PATCH": item.Patch, "DELETE": item.Delete}[method]
+	return map[string]*huma.Operation{"GET": item.Get, "POST": item.Post, "PATCH": item.Patch, "PUT": item.Put, "DELETE": item.Delete}[method]
 }
 
 // ok wants a status and returns the decoded body.

@@ -15,8 +15,6 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 	"github.com/order-tracking/order-tracking/internal/eta"
 	"github.com/order-tracking/order-tracking/internal/idempotency"
-
-	"time"
 )
 
 // Deps is what orders need.
@@ -29,11 +27,6 @@ type Deps struct {
 	Estimate eta.Config
 	// PhoneRegion is the country (ISO 3166-1 alpha-2) of phone numbers without a country code.
 	PhoneRegion string
-	// StaleAfter is how old the position of a courier may be who is chosen by it.
-	StaleAfter time.Duration
-	// Router returns travel times by road; without one, and while it is away, the
-	// straight line decides.
-	Router domain.Router
 	// ShowCourier returns a merchant's rule of when customers see the courier; without one
 	// it is custody.
 	ShowCourier func(merchantID string) domain.ShowCourier
@@ -45,6 +38,7 @@ type Service struct {
 	changes  changeCounts
 	audience []domain.Audience
 	parcels  domain.Parcels
+	chooser  domain.Chooser
 }
 
 // New makes the verbs. Announcements go to the audience.
@@ -56,6 +50,10 @@ func (s *Service) Announce(to domain.Audience) { s.audience = append(s.audience,
 // ReleaseParcels names who ends the shipments of orders that are cancelled. It must not be
 // called once requests are served.
 func (s *Service) ReleaseParcels(by domain.Parcels) { s.parcels = by }
+
+// ChooseBy names who chooses couriers for orders that are to be assigned to anybody. It must
+// not be called once requests are served.
+func (s *Service) ChooseBy(by domain.Chooser) { s.chooser = by }
 
 // System is the product itself acting through one of its parts, now.
 func (s *Service) System(part string) domain.By {

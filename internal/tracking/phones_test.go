@@ -68,7 +68,7 @@ func (f *fleet) open(change func(*tracking.Deps)) *replica {
 	d := tracking.Deps{
 		Store: f.store, Live: live, Watchers: nobody{}, Clock: f.clock, Log: zap.NewNop(), Keys: keys,
 		Orders: orders.New(orders.Deps{
-			Store: f.store, Live: live, Clock: f.clock, Log: zap.NewNop(), Keys: keys, PhoneRegion: "RU", StaleAfter: time.Minute,
+			Store: f.store, Live: live, Clock: f.clock, Log: zap.NewNop(), Keys: keys, PhoneRegion: "RU",
 		}),
 		PhoneRegion: "RU", StaleAfter: time.Minute, KeepHistory: true, Plausible: domain.Plausibility{MaxSpeed: 100, MaxAccuracy: 1000},
 		Arrival: tracking.Arrival{PickupRadius: 100, DropoffRadius: 75, Near: 500, SilentAfter: time.Hour},

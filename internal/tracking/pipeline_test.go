@@ -91,7 +91,7 @@ func newWorld(t *testing.T) *world {
 	}
 	live, keys := cache.NewMemory(cache.MemoryOptions{}), idempotency.NewKeys(store, w.clock)
 	estimate := eta.Config{Speeds: map[domain.Vehicle]float64{domain.VehicleMotorbike: 5}, Detour: 1.4, FreshFor: time.Hour, Default: time.Hour}
-	w.Orders = orders.New(orders.Deps{Store: store, Live: live, Clock: w.clock, Log: zap.NewNop(), Keys: keys, Estimate: estimate, StaleAfter: time.Minute})
+	w.Orders = orders.New(orders.Deps{Store: store, Live: live, Clock: w.clock, Log: zap.NewNop(), Keys: keys, Estimate: estimate})
 	w.Tracking = New(Deps{
 		Store: store, Live: live, Watchers: w.heard, Clock: w.clock, Log: zap.NewNop(), Bus: w.bus, Keys: keys, Orders: w.Orders, Estimate: estimate,
 		Plausible: domain.Plausibility{MaxSpeed: 100, MaxAccuracy: 1000}, KeepHistory: true, StaleAfter: time.Minute,

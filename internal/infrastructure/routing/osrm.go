@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -58,17 +59,13 @@ func New(o Options) *OSRM {
 // Close lets go of idle connections.
 func (o *OSRM) Close() { o.client.CloseIdleConnections() }
 
-// Durations asks for the time by road from each place to the destination; see domain.Router.
-func (o *OSRM) Durations(ctx context.Context, from []domain.Point, to domain.Point) ([]time.Duration, error) {
-	if len(from) == 0 {
+// Table asks for the times by road from each place to each destination; see domain.Router.
+func (o *OSRM) Table(ctx context.Context, from, to []domain.Point) ([][]time.Duration, error) {
+	if len(from) == 0 || len(to) == 0 {
 		return nil, nil
 	}
-	sources := make([]string, len(from))
-	for i := range from {
-		sources[i] = strconv.Itoa(i)
-	}
-	path := "/table/v1/driving/" + coordinates(append(from[:len(from):len(from)], to)) +
-		"?annotations=duration&sources=" + strings.Join(sources, ";") + "&destinations=" + strconv.Itoa(len(from))
+	path := "/table/v1/driving/" + coordinates(slices.Concat(from, to)) +
+		"?annotations=duration&sources=" + numbers(0, len(from)) + "&destinations=" + numbers(len(from), len(to))
 	var table struct {
 		Durations [][]*float64 `json:"durations"` // seconds; null where there is no way
 	}
@@ -78,19 +75,31 @@ func (o *OSRM) Durations(ctx context.Context, from []domain.Point, to domain.Poi
 	if len(table.Durations) != len(from) {
 		return nil, away(fmt.Errorf("the table has %d rows of %d", len(table.Durations), len(from)))
 	}
-	out := make([]time.Duration, len(from))
+	out := make([][]time.Duration, len(from))
 	for i, row := range table.Durations {
-		if len(row) != 1 {
-			return nil, away(fmt.Errorf("row %d of the table has %d columns", i, len(row)))
+		if len(row) != len(to) {
+			return nil, away(fmt.Errorf("row %d of the table has %d columns of %d", i, len(row), len(to)))
 		}
-		out[i] = -1
-		if s := row[0]; s != nil {
-			if out[i] = seconds(*s); out[i] < 0 {
-				return nil, away(fmt.Errorf("a way of %v seconds", *s))
+		for _, s := range row {
+			d := time.Duration(-1)
+			if s != nil {
+				if d = seconds(*s); d < 0 {
+					return nil, away(fmt.Errorf("a way of %v seconds", *s))
+				}
 			}
+			out[i] = append(out[i], d)
 		}
 	}
 	return out, nil
+}
+
+// numbers lists n numbers from the first on, as OSRM wants them.
+func numbers(first, n int) string {
+	out := make([]string, n)
+	for i := range out {
+		out[i] = strconv.Itoa(first + i)
+	}
+	return strings.Join(out, ";")
 }
 
 // Route asks for the fastest way; see domain.Router.

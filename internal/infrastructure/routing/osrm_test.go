@@ -47,14 +47,14 @@ var (
 	island  = domain.Point{Lat: 68.9, Lon: 33.1}
 )
 
-func TestDurations(t *testing.T) {
+func TestTable(t *testing.T) {
 	r := answering(t, 200, `{"code":"Ok","durations":[[123.4],[null],[0]]}`)
 	from := []domain.Point{arbat, island, kremlin}
-	got, err := client(t, r.URL+"/", 0).Durations(t.Context(), from, kremlin)
+	got, err := client(t, r.URL+"/", 0).Table(t.Context(), from, []domain.Point{kremlin})
 	require.NoError(t, err)
-	require.Equal(t, []time.Duration{123400 * time.Millisecond, -1, 0}, got)
+	require.Equal(t, [][]time.Duration{{123400 * time.Millisecond}, {-1}, {0}}, got)
 	require.Equal(t, "/table/v1/driving/37.595600,55.750700;33.100000,68.900000;37.617500,55.752000;37.617500,55.752000?annotations=duration&sources=0;1;2&destinations=3", r.last.Load())
-	got, err = client(t, r.URL, 0).Durations(t.Context(), nil, kremlin)
+	got, err = client(t, r.URL, 0).Table(t.Context(), nil, []domain.Point{kremlin})
 	require.NoError(t, err)
 	require.Empty(t, got)
 	require.EqualValues(t, 1, r.asked.Load(), "nothing to ask")
@@ -82,7 +82,7 @@ func TestWhatIsNoAnswer(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := answering(t, 200, text)
-			_, err := client(t, r.URL, 0).Durations(t.Context(), []domain.Point{arbat, island}, kremlin)
+			_, err := client(t, r.URL, 0).Table(t.Context(), []domain.Point{arbat, island}, []domain.Point{kremlin})
 			require.Equal(t, domain.CodeUnavailable, domain.CodeOf(err))
 		})
 	}
@@ -106,7 +106,7 @@ func TestRouterThatHangs(t *testing.T) {
 	t.Cleanup(func() { close(release); r.Close() })
 	o := client(t, r.URL, 20*time.Millisecond)
 	for range 10 {
-		_, err := o.Durations(t.Context(), []domain.Point{arbat}, kremlin)
+		_, err := o.Table(t.Context(), []domain.Point{arbat}, []domain.Point{kremlin})
 		require.Equal(t, domain.CodeUnavailable, domain.CodeOf(err))
 	}
 	require.EqualValues(t, failures, asked.Load())
@@ -118,9 +118,9 @@ func TestCallersThatGoAreNoFailures(t *testing.T) {
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
 	for range 2 * failures {
-		_, err := o.Durations(gone, []domain.Point{arbat}, kremlin)
+		_, err := o.Table(gone, []domain.Point{arbat}, []domain.Point{kremlin})
 		require.Equal(t, domain.CodeUnavailable, domain.CodeOf(err))
 	}
-	_, err := o.Durations(t.Context(), []domain.Point{arbat}, kremlin)
+	_, err := o.Table(t.Context(), []domain.Point{arbat}, []domain.Point{kremlin})
 	require.NoError(t, err)
 }

@@ -1,0 +1,242 @@
+package dispatch
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/order-tracking/order-tracking/internal/domain"
+	"github.com/order-tracking/order-tracking/internal/paging"
+)
+
+// facts is what is stored that a plan is made of.
+type facts struct {
+	now      time.Time
+	waiting  []*domain.Order
+	carried  map[string][]*domain.Order // by courier
+	couriers []*domain.Courier
+	asked    map[string]bool // ids of the orders that were named
+}
+
+// waits is whether an order in the status has no courier yet.
+func waits(s domain.Status) bool { return s == domain.StatusCreated || s == domain.StatusConfirmed }
+
+// parcel is whether a delivery company carries the order.
+func parcel(o *domain.Order) bool { return o.Shipment != nil && o.Shipment.Phase.Live() }
+
+// plan plans for what is stored, and returns the versions of the orders that it knew.
+func (s *Service) plan(ctx context.Context, ask Ask) (Plan, map[string]int64, error) {
+	f, err := s.read(ctx, ask)
+	if err != nil {
+		return Plan{}, nil, err
+	}
+	p, err := s.problem(ctx, f)
+	if err != nil {
+		return Plan{}, nil, err
+	}
+	plan, known := s.Config.Plan(p), map[string]int64{}
+	for _, o := range f.waiting {
+		known[o.ID] = o.Version
+		delete(f.asked, o.ID)
+	}
+	for id := range f.asked {
+		plan.leave(id, ReasonNotWaiting, "it has a courier, a delivery company or an end")
+	}
+	return plan, known, nil
+}
+
+// read loads the orders and couriers that a plan is about.
+func (s *Service) read(ctx context.Context, ask Ask) (*facts, error) {
+	f := &facts{now: s.Clock.Now(), carried: map[string][]*domain.Order{}, asked: map[string]bool{}}
+	if err := s.check(ctx, ask, f); err != nil {
+		return nil, err
+	}
+	for page, err := range paging.Pages(ctx, domain.OrderFilter{Active: new(true)}, domain.MaxPageSize, s.Store.Orders) {
+		if err != nil {
+			return nil, err
+		}
+		for _, o := range page {
+			switch {
+			case o.CourierID != "":
+				f.carried[o.CourierID] = append(f.carried[o.CourierID], o)
+			case waits(o.Status) && !parcel(o) && (len(f.asked) == 0 || f.asked[o.ID]):
+				f.waiting = append(f.waiting, o)
+			}
+		}
+	}
+	slices.SortFunc(f.waiting, func(a, b *domain.Order) int { return a.CreatedAt.Compare(b.CreatedAt) })
+	for page, err := range paging.Pages(ctx, domain.CourierFilter{OnDuty: new(true)}, domain.MaxPageSize, s.Store.Couriers) {
+		if err != nil {
+			return nil, err
+		}
+		for _, c := range page {
+			if len(ask.CourierIDs) == 0 || slices.Contains(ask.CourierIDs, c.ID) {
+				f.couriers = append(f.couriers, c)
+			}
+		}
+	}
+	return f, nil
+}
+
+// Check refuses ids that can't be.
+func (a Ask) Check() error {
+	var f domain.Faults
+	f.Check("", &a)
+	for list, ids := range map[string][]string{"/order_ids": a.OrderIDs, "/courier_ids": a.CourierIDs} {
+		for i := range ids {
+			f.ID(list+"/"+strconv.Itoa(i), &ids[i])
+		}
+	}
+	return f.Err()
+}
+
+// check refuses ids that can't be, and those of nobody.
+func (s *Service) check(ctx context.Context, ask Ask, f *facts) error {
+	if err := ask.Check(); err != nil {
+		return err
+	}
+	there, err := s.Store.Versions(ctx, ask.OrderIDs)
+	if err != nil {
+		return err
+	}
+	for _, id := range ask.OrderIDs {
+		if f.asked[id] = true; there[id] == 0 {
+			return domain.Errorf(domain.CodeOrderNotFound, "no order has the id %s", id)
+		}
+	}
+	couriers, err := s.Store.CouriersByID(ctx, ask.CourierIDs)
+	for _, id := range ask.CourierIDs {
+		if err == nil && couriers[id] == nil {
+			err = domain.Errorf(domain.CodeCourierNotFound, "no courier has the id %s", id)
+		}
+	}
+	return err
+}
+
+// problem makes the planner's problem of the facts.
+func (s *Service) problem(ctx context.Context, f *facts) (Problem, error) {
+	p := Problem{Now: f.now}
+	for _, o := range f.waiting {
+		p.Jobs = append(p.Jobs, s.job(o))
+	}
+	for _, carried := range f.carried {
+		for _, o := range carried {
+			if at := pickupOf(o); at != nil {
+				p.Demand = append(p.Demand, *at)
+			}
+		}
+	}
+	for _, j := range p.Jobs {
+		if j.Pickup.Valid() {
+			p.Demand = append(p.Demand, j.Pickup)
+		}
+	}
+	if len(p.Demand) > mostDemand {
+		p.Demand = p.Demand[len(p.Demand)-mostDemand:]
+	}
+	ids := make([]string, len(f.couriers))
+	for i, c := range f.couriers {
+		ids[i] = c.ID
+	}
+	positions, err := s.Live.Positions(ctx, ids)
+	if err != nil {
+		return p, err
+	}
+	shifts, err := s.shiftsOf(ctx, ids)
+	if err != nil {
+		return p, err
+	}
+	p.Travel = s.Travel
+	for _, c := range f.couriers {
+		if one, ok := s.courier(c, f.carried[c.ID], positions[c.ID], f.now); ok && shifts[c.ID].bind(&one, f.now) {
+			p.Couriers = append(p.Couriers, one)
+		}
+	}
+	s.byRoad(ctx, &p)
+	return p, nil
+}
+
+// mostDemand is how many pick-ups are looked at to tell where orders come from.
+const mostDemand = 60
+
+func pickupOf(o *domain.Order) *domain.Point {
+	if o.Pickup != nil && o.Pickup.Location != nil {
+		return o.Pickup.Location
+	}
+	return nil
+}
+
+// nowhereAt is a place that is not known.
+var nowhereAt = domain.Point{Lat: never}
+
+// job is an order as the planner sees it. Without a pick-up the goods are taken where
+// they go.
+func (s *Service) job(o *domain.Order) Job {
+	j := Job{
+		OrderID: o.ID, Pickup: nowhereAt, Dropoff: nowhereAt, PickupService: s.PickupTime, DropoffService: s.DropoffTime,
+		Placed: o.CreatedAt, Ready: timeOf(o.ReadyAt), Promised: timeOf(o.PromisedAt),
+		DeliverAfter: timeOf(o.DeliverAfter), DeliverBefore: timeOf(o.DeliverBefore), Priority: o.Priority, Zone: o.Zone(),
+	}
+	if at := o.Dropoff.Location; at != nil {
+		j.Pickup, j.Dropoff = *at, *at
+	}
+	if at := pickupOf(o); at != nil {
+		j.Pickup = *at
+	}
+	if r := o.Requirements; r != nil {
+		j.Vehicles, j.Skills = r.Vehicle, r.Skills
+	}
+	return j
+}
+
+func timeOf(t *time.Time) time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	return *t
+}
+
+// courier is a courier as the planner sees him: done with what he has, where he drops the
+// last of it off. Without a fresh position he is where he was last known to have a stop,
+// or at his base; false when nothing is known.
+func (s *Service) courier(c *domain.Courier, carried []*domain.Order, at *domain.Position, now time.Time) (Courier, bool) {
+	out := Courier{
+		ID: c.ID, Vehicle: c.Vehicle, Skills: c.Skills, Capacity: c.Capacity, Room: c.Capacity - c.ActiveOrders, FreeAt: now, Base: c.Base,
+	}
+	tour := Tour{Vehicle: c.Vehicle, Start: now, Travel: s.Travel, Stops: s.stops(carried)}
+	switch {
+	case at != nil && now.Sub(at.RecordedAt) <= s.FreshFor:
+		tour.At = at.Point()
+	case len(tour.Stops) > 0:
+		tour.At = tour.Stops[0].At
+	case c.Base != nil:
+		tour.At = *c.Base
+	default:
+		return out, false
+	}
+	tour = tour.Sequence(0)
+	_, out.FreeAt, out.At = tour.Times()
+	out.Tour, out.Position = tour.Stops, tour.At
+	return out, true
+}
+
+// stops are what a courier still has to do for the orders that he has.
+func (s *Service) stops(carried []*domain.Order) (out []Stop) {
+	for _, o := range carried {
+		up := pickupOf(o)
+		if up != nil && (o.Status.BeforeCustody() || o.Status == domain.StatusReturning) {
+			out = append(out, Stop{OrderID: o.ID, Kind: domain.StopPickup, At: *up, Earliest: timeOf(o.ReadyAt), Service: s.PickupTime})
+		}
+		if down := o.Dropoff.Location; down != nil && o.Status != domain.StatusReturning {
+			latest := timeOf(o.PromisedAt)
+			if o.DeliverBefore != nil {
+				latest = *o.DeliverBefore
+			}
+			out = append(out, Stop{
+				OrderID: o.ID, Kind: domain.StopDropoff, At: *down, Earliest: timeOf(o.DeliverAfter), Latest: latest, Service: s.DropoffTime,
+			})
+		}
+	}
+	return out
+}

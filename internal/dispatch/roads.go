@@ -1,0 +1,109 @@
+package dispatch
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/order-tracking/order-tracking/internal/domain"
+)
+
+// How the router is asked.
+const (
+	roadBatch    = 50              // places on each side of a table
+	roadPatience = 2 * time.Second // for all tables of a plan
+	// A way by road that is so much faster or slower than the straight line is not believed.
+	roadFastest, roadSlowest = .3, 8
+)
+
+// leg is a way that the router was asked for.
+type leg struct{ from, to domain.Point }
+
+// byRoad makes the problem's travel times those of the router: of couriers to pick-ups and
+// of pick-ups to drop-offs. What it does not answer in time, or what can't be, stays the
+// straight line, by the detour that the answers show.
+func (s *Service) byRoad(ctx context.Context, p *Problem) {
+	if s.Router == nil || len(p.Jobs) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, roadPatience)
+	defer cancel()
+	known, road, line := map[leg]time.Duration{}, time.Duration(0), time.Duration(0)
+	ask := func(from, to []domain.Point) error {
+		table, err := s.Router.Table(ctx, from, to)
+		for i, row := range table {
+			for k, d := range row {
+				straight := s.Travel(domain.VehicleCar, from[i], to[k])
+				if d >= 0 && (float64(d) < roadFastest*float64(straight) || float64(d) > roadSlowest*float64(straight)+float64(30*time.Minute)) {
+					continue
+				}
+				known[leg{from[i], to[k]}] = d
+				if d > 0 {
+					road, line = road+d, line+straight
+				}
+			}
+		}
+		return err
+	}
+	if err := askAll(p, ask); err != nil {
+		s.Log.Debug("some ways are straight lines", zap.Error(errors.Join(err, errors.Unwrap(err))))
+	}
+	detour := 1.0
+	if line > 0 {
+		detour = float64(road) / float64(line)
+	}
+	straight := p.Travel
+	p.Travel = func(v domain.Vehicle, from, to domain.Point) time.Duration {
+		d, ok := known[leg{from, to}]
+		switch {
+		case v != domain.VehicleCar && v != domain.VehicleVan && v != domain.VehicleMotorbike:
+			return straight(v, from, to) // the router knows roads for cars
+		case ok:
+			return d
+		}
+		return time.Duration(detour * float64(straight(v, from, to)))
+	}
+}
+
+// askAll asks in batches for all couriers to all pick-ups, and for each pick-up to its drop-offs.
+func askAll(p *Problem, ask func(from, to []domain.Point) error) error {
+	var couriers, pickups []domain.Point
+	drops := map[domain.Point][]domain.Point{}
+	for _, c := range p.Couriers {
+		couriers = append(couriers, c.At)
+	}
+	for _, j := range p.Jobs {
+		if !j.Pickup.Valid() || !j.Dropoff.Valid() {
+			continue
+		}
+		if drops[j.Pickup] == nil {
+			pickups = append(pickups, j.Pickup)
+		}
+		drops[j.Pickup] = append(drops[j.Pickup], j.Dropoff)
+	}
+	for _, at := range pickups {
+		for _, to := range batches(drops[at]) {
+			if err := ask([]domain.Point{at}, to); err != nil {
+				return err
+			}
+		}
+	}
+	for _, from := range batches(couriers) {
+		for _, to := range batches(pickups) {
+			if err := ask(from, to); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func batches(points []domain.Point) (out [][]domain.Point) {
+	for len(points) > 0 {
+		n := min(len(points), roadBatch)
+		out, points = append(out, points[:n]), points[n:]
+	}
+	return out
+}

@@ -1,0 +1,208 @@
+package dispatch
+
+import (
+	"slices"
+	"time"
+
+	"github.com/order-tracking/order-tracking/internal/domain"
+)
+
+// Stop is where a courier has something to do.
+type Stop struct {
+	OrderID string
+	Kind    domain.StopKind
+	At      domain.Point
+	// Earliest and Latest are its window; what comes later than Latest costs. Zero: none.
+	Earliest, Latest time.Time
+	Service          time.Duration // spent there; the hand-over is in its middle
+}
+
+// Tour is a courier's way through stops.
+type Tour struct {
+	Vehicle domain.Vehicle
+	At      domain.Point
+	Start   time.Time
+	Travel  Travel
+	Stops   []Stop
+}
+
+const (
+	exactStops = 9 // up to so many are put into the best of all orders
+	tourLate   = 3 // a second of lateness costs so many seconds of way
+)
+
+// Times says when each stop is reached in their order, and when and where the tour ends.
+func (t Tour) Times() (at []time.Time, end time.Time, where domain.Point) {
+	end, where = t.Start, t.At
+	at = make([]time.Time, len(t.Stops))
+	for i, s := range t.Stops {
+		end = end.Add(max(0, t.Travel(t.Vehicle, where, s.At)) + s.Service/2)
+		if end.Before(s.Earliest) {
+			end = s.Earliest
+		}
+		at[i], where = end, s.At
+		end = end.Add(s.Service / 2)
+	}
+	return at, end, where
+}
+
+// Sequence returns the tour with its stops in the best order: the soonest done with the
+// least lateness. A drop-off never comes before its pick-up; the first fixed stops stay
+// where they are. It is exact up to nine stops, and beyond that as good as moving stops
+// and turning parts round can make it.
+func (t Tour) Sequence(fixed int) Tour {
+	s := newSequencer(t, fixed)
+	if len(t.Stops)-fixed <= exactStops {
+		s.exact(slices.Clone(s.best[:fixed]), s.state(s.best[:fixed]))
+	} else {
+		s.insertion()
+		for s.improve() { //nolint:revive // each turn is a better one
+		}
+	}
+	stops := make([]Stop, len(s.best))
+	for i, n := range s.best {
+		stops[i] = t.Stops[n]
+	}
+	t.Stops = stops
+	return t
+}
+
+// sequencer looks for the best order of a tour's stops, by their index.
+type sequencer struct {
+	way         [][]float64 // from a stop, or the start (the last row), to each; seconds
+	early, late []float64
+	half        []float64 // of the service
+	before      []int     // the pick-up that a drop-off has to wait for, or -1
+	fixed       int
+	best        []int
+	bestCost    float64
+}
+
+// progress is how far a tour has come.
+type progress struct {
+	at         int // the stop, or the number of stops for the start
+	time, cost float64
+}
+
+func newSequencer(t Tour, fixed int) *sequencer {
+	n := len(t.Stops)
+	s := &sequencer{fixed: fixed, bestCost: never}
+	pickups := map[string]int{}
+	for i, stop := range t.Stops {
+		s.best = append(s.best, i)
+		s.early = append(s.early, seconds(stop.Earliest, t.Start, 0))
+		s.late = append(s.late, seconds(stop.Latest, t.Start, never))
+		s.half = append(s.half, stop.Service.Seconds()/2)
+		if stop.Kind == domain.StopPickup {
+			pickups[stop.OrderID] = i
+		}
+	}
+	for _, stop := range t.Stops {
+		p, ok := pickups[stop.OrderID]
+		if !ok || stop.Kind == domain.StopPickup {
+			p = -1
+		}
+		s.before = append(s.before, p)
+	}
+	for from := range n + 1 {
+		at := t.At
+		if from < n {
+			at = t.Stops[from].At
+		}
+		row := make([]float64, n)
+		for to := range n {
+			row[to] = max(0, t.Travel(t.Vehicle, at, t.Stops[to].At)).Seconds()
+		}
+		s.way = append(s.way, row)
+	}
+	s.bestCost = s.state(s.best).cost
+	return s
+}
+
+// next goes on to a stop.
+func (s *sequencer) next(p progress, stop int) progress {
+	t := max(p.time+s.way[p.at][stop]+s.half[stop], s.early[stop])
+	cost := p.cost + tourLate*max(0, t-s.late[stop]) + t + s.half[stop] - p.time
+	return progress{stop, t + s.half[stop], cost}
+}
+
+func (s *sequencer) state(order []int) progress {
+	p := progress{at: len(s.early)}
+	for _, stop := range order {
+		p = s.next(p, stop)
+	}
+	return p
+}
+
+// exact tries every order that can still be better than the best.
+func (s *sequencer) exact(order []int, p progress) {
+	if p.cost >= s.bestCost {
+		return
+	}
+	if len(order) == len(s.best) {
+		s.best, s.bestCost = slices.Clone(order), p.cost
+		return
+	}
+	for stop := range s.best {
+		if slices.Contains(order, stop) || s.before[stop] >= 0 && !slices.Contains(order, s.before[stop]) {
+			continue
+		}
+		s.exact(append(order, stop), s.next(p, stop))
+	}
+}
+
+// legal is whether no drop-off comes before its pick-up.
+func (s *sequencer) legal(order []int) bool {
+	for i, stop := range order {
+		if s.before[stop] >= 0 && !slices.Contains(order[:i], s.before[stop]) {
+			return false
+		}
+	}
+	return true
+}
+
+// insertion builds a tour by putting in stop after stop where it costs least, if that is
+// better than what there is.
+func (s *sequencer) insertion() {
+	order := slices.Clone(s.best[:s.fixed])
+	for _, stop := range s.best[s.fixed:] {
+		best, at := never, len(order)
+		for k := s.fixed; k <= len(order); k++ {
+			try := slices.Insert(slices.Clone(order), k, stop)
+			if p := s.state(try); p.cost < best && s.legal(try) {
+				best, at = p.cost, k
+			}
+		}
+		order = slices.Insert(order, at, stop)
+	}
+	s.take(order)
+}
+
+func (s *sequencer) take(order []int) bool {
+	if p := s.state(order); p.cost < s.bestCost-1e-6 && s.legal(order) {
+		s.best, s.bestCost = order, p.cost
+		return true
+	}
+	return false
+}
+
+// improve turns a part round or moves it, to the first place where that is better.
+func (s *sequencer) improve() bool {
+	for i := s.fixed; i < len(s.best); i++ {
+		for j := i + 1; j <= len(s.best); j++ {
+			turned := slices.Clone(s.best)
+			slices.Reverse(turned[i:j])
+			if s.take(turned) {
+				return true
+			}
+			part := slices.Clone(s.best[i:j])
+			rest := slices.Delete(slices.Clone(s.best), i, j)
+			for k := s.fixed; k <= len(rest); k++ {
+				if k != i && s.take(slices.Insert(slices.Clone(rest), k, part...)) {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}

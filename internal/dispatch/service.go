@@ -1,0 +1,189 @@
+package dispatch
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/order-tracking/order-tracking/internal/background"
+	"github.com/order-tracking/order-tracking/internal/domain"
+	"github.com/order-tracking/order-tracking/internal/idempotency"
+	"github.com/order-tracking/order-tracking/internal/orders"
+)
+
+// The modes: what is done with a plan. Manual and suggest make one when asked only.
+const (
+	ModeManual  = "manual"
+	ModeSuggest = "suggest"
+	ModeAssign  = "assign"
+	ModeOffer   = "offer"
+)
+
+// Deps is what dispatching needs.
+type Deps struct {
+	Store  domain.Store
+	Live   domain.LiveStore
+	Clock  domain.Clock
+	Log    *zap.Logger
+	Keys   *idempotency.Keys
+	Orders *orders.Service
+	Config Config
+	Mode   string
+	// Travel says how long ways take in a straight line; Router, where there is one, by road.
+	Travel Travel
+	Router domain.Router
+	// PickupTime and DropoffTime are spent at the stops.
+	PickupTime, DropoffTime time.Duration
+	// FreshFor is how long a position says where a courier is.
+	FreshFor time.Duration
+}
+
+// Service plans for what is stored. It is safe for concurrent use; Work must run.
+type Service struct {
+	Deps
+	running sync.Mutex // one plan is carried out at a time
+	wake    chan struct{}
+}
+
+// New makes the service and has it choose couriers for orders.
+func New(d Deps) *Service {
+	s := &Service{Deps: d, wake: make(chan struct{}, 1)}
+	d.Orders.ChooseBy(s)
+	d.Orders.Announce(s)
+	return s
+}
+
+// Ask limits a plan to orders and couriers; empty lists are all.
+type Ask struct {
+	OrderIDs   []string `json:"order_ids,omitempty" maxItems:"2000" doc:"only these orders"`
+	CourierIDs []string `json:"courier_ids,omitempty" maxItems:"2000" doc:"only these couriers"`
+}
+
+// Proposal is a plan as it is shown.
+type Proposal struct {
+	Assignments []Proposed  `json:"assignments"`
+	Unassigned  []Explained `json:"unassigned"`
+}
+
+// Proposed is an order that a courier is to have.
+type Proposed struct {
+	OrderID     string    `json:"order_id" format:"uuid"`
+	CourierID   string    `json:"courier_id" format:"uuid"`
+	PickupAt    time.Time `json:"pickup_at" doc:"when it is handed to the courier"`
+	DropoffAt   time.Time `json:"dropoff_at" doc:"when it is handed to the customer"`
+	StopsBefore int       `json:"stops_before" doc:"of the courier, before this drop-off"`
+	LeaveAt     time.Time `json:"leave_at" doc:"when the courier must leave at the latest"`
+	Detail      string    `json:"detail" doc:"why this courier, in words"`
+}
+
+// Explained is an order that nobody is to have now, and why.
+type Explained struct {
+	OrderID string `json:"order_id" format:"uuid"`
+	Reason  Reason `json:"reason" doc:"for machines" example:"no_location"`
+	Detail  string `json:"detail" doc:"in words"`
+}
+
+// ReasonLater is of orders that a run leaves for a later one.
+const ReasonLater Reason = "later"
+
+// Plan says who would carry what, and changes nothing. It fails with validation_failed for
+// bad ids and order_not_found or courier_not_found for unknown ones.
+func (s *Service) Plan(ctx context.Context, ask Ask) (*Proposal, error) {
+	plan, _, err := s.plan(ctx, ask)
+	if err != nil {
+		return nil, err
+	}
+	out := shown(plan)
+	for _, a := range plan.Assignments {
+		out.Assignments = append(out.Assignments, proposed(a))
+	}
+	return out, nil
+}
+
+func shown(p Plan) *Proposal {
+	out := &Proposal{Assignments: []Proposed{}, Unassigned: []Explained{}}
+	for _, u := range p.Unassigned {
+		out.Unassigned = append(out.Unassigned, Explained{u.OrderID, u.Code, u.Reason})
+	}
+	return out
+}
+
+func proposed(a Assignment) Proposed {
+	return Proposed{
+		OrderID: a.OrderID, CourierID: a.CourierID, PickupAt: domain.Timestamp(a.PickupAt), DropoffAt: domain.Timestamp(a.DropoffAt),
+		StopsBefore: a.StopsBefore, LeaveAt: domain.Timestamp(a.LeaveAt), Detail: a.Reason,
+	}
+}
+
+// Run plans and assigns what is to be given now; orders that were named are given in any
+// case. What is left for later is explained with the others.
+func (s *Service) Run(ctx context.Context, ask Ask) (*Proposal, error) {
+	actor, err := domain.ActorFrom(ctx)
+	if err != nil {
+		return nil, err
+	}
+	by := domain.By{Actor: actor, Source: domain.SourceAPI}
+	return idempotency.Once(ctx, s.Keys, "dispatch_run", ask, func(*domain.Idempotency) (*Proposal, error) {
+		return s.run(ctx, ask, by)
+	})
+}
+
+func (s *Service) run(ctx context.Context, ask Ask, by domain.By) (*Proposal, error) {
+	s.running.Lock()
+	defer s.running.Unlock()
+	plan, known, err := s.plan(ctx, ask)
+	if err != nil {
+		return nil, err
+	}
+	out := shown(plan)
+	for _, a := range plan.Assignments {
+		later := func(why string) { out.Unassigned = append(out.Unassigned, Explained{a.OrderID, ReasonLater, why}) }
+		if !a.Now && len(ask.OrderIDs) == 0 {
+			later("its courier need not leave before " + a.LeaveAt.UTC().Format("15:04 UTC"))
+			continue
+		}
+		by.Now, by.Reason = s.Clock.Now(), a.Reason
+		_, err := s.Orders.Change(ctx, a.OrderID, a.CourierID, known[a.OrderID], nil, func(o *domain.Order) ([]domain.Event, error) {
+			return o.Assign(a.CourierID, by)
+		})
+		switch code := domain.CodeOf(err); {
+		case err == nil:
+			out.Assignments = append(out.Assignments, proposed(a))
+		case code == domain.CodeUnavailable || ctx.Err() != nil:
+			return nil, err
+		default: // somebody was faster
+			later(err.Error())
+		}
+	}
+	return out, nil
+}
+
+// OrderChanged has urgent orders planned at once; see domain.Audience.
+func (s *Service) OrderChanged(a domain.Announcement) {
+	state, ok := a.Events[len(a.Events)-1].After()
+	if ok && state.Priority >= urgent && waits(state.Status) {
+		background.Wake(s.wake)
+	}
+}
+
+// CourierChanged is nothing to hurry for; see domain.Audience.
+func (s *Service) CourierChanged(string) {}
+
+// urgent is the priority from which an order is planned at once.
+const urgent = 7
+
+// Work plans again and again until the context ends, in the modes in which plans are
+// carried out. Of several replicas one does it, each time.
+func (s *Service) Work(ctx context.Context) {
+	if s.Mode != ModeAssign && s.Mode != ModeOffer {
+		return
+	}
+	background.Loop(ctx, s.wake, s.Config.Step, func() time.Duration {
+		if err := s.step(ctx); err != nil && ctx.Err() == nil {
+			s.Log.Warn("no plan was made; trying again at the next step", zap.Error(err))
+		}
+		return s.Config.Step
+	})
+}

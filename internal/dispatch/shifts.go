@@ -1,0 +1,171 @@
+package dispatch
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/order-tracking/order-tracking/internal/domain"
+)
+
+// Shift is a planned time of work. A courier who has shifts is planned with only within
+// them, and only while the app says that he is on duty.
+type Shift struct {
+	Start  time.Time `json:"start"`
+	End    time.Time `json:"end"`
+	Breaks []Break   `json:"breaks,omitempty" maxItems:"10"`
+}
+
+// Break is a part of a shift without work.
+type Break struct {
+	Start time.Time `json:"start"`
+	End   time.Time `json:"end"`
+}
+
+// Shifts are a courier's, in the order of their start.
+type Shifts struct {
+	Shifts []Shift `json:"shifts" maxItems:"100"`
+}
+
+// Check says what is wrong with the shifts.
+func (s Shifts) Check() error { return s.normalize() }
+
+// normalize checks the shifts and puts them in order.
+func (s *Shifts) normalize() error {
+	var f domain.Faults
+	f.Check("", s)
+	for i := range s.Shifts {
+		one := &s.Shifts[i]
+		one.Start, one.End = domain.Timestamp(one.Start), domain.Timestamp(one.End)
+		ok := !one.Start.IsZero() && one.End.After(one.Start) && one.End.Sub(one.Start) <= 24*time.Hour
+		for k := range one.Breaks {
+			b := &one.Breaks[k]
+			b.Start, b.End = domain.Timestamp(b.Start), domain.Timestamp(b.End)
+			ok = ok && b.End.After(b.Start) && !b.Start.Before(one.Start) && !b.End.After(one.End)
+		}
+		if !ok {
+			f.Add("/shifts", "conflict", "each shift must end after its start, within 24 hours, and hold its breaks")
+			break
+		}
+	}
+	slices.SortFunc(s.Shifts, func(a, b Shift) int { return a.Start.Compare(b.Start) })
+	for i := 1; i < len(s.Shifts); i++ {
+		if s.Shifts[i].Start.Before(s.Shifts[i-1].End) {
+			f.Add("/shifts", "conflict", "shifts must not overlap")
+			break
+		}
+	}
+	return f.Err()
+}
+
+// bind puts a courier's shifts into the problem; false when he has some and none of them is
+// under way or soon.
+func (s *Shifts) bind(c *Courier, now time.Time) bool {
+	if s == nil || len(s.Shifts) == 0 {
+		return true
+	}
+	for _, one := range s.Shifts {
+		if !now.Before(one.End) {
+			continue
+		}
+		if one.Start.After(c.FreeAt) {
+			c.FreeAt = one.Start
+		}
+		c.Until = one.End
+		for _, b := range one.Breaks {
+			c.Breaks = append(c.Breaks, Interval{b.Start, b.End})
+		}
+		if now.Before(one.Start) {
+			c.Room, c.Tour = 0, nil // he is planned with, and given nothing yet
+		}
+		return true
+	}
+	return false
+}
+
+// Shifts returns a courier's shifts, or courier_not_found.
+func (s *Service) Shifts(ctx context.Context, courierID string) (*Shifts, error) {
+	courierID, err := s.known(ctx, courierID)
+	if err != nil {
+		return nil, err
+	}
+	out, _, err := s.shifts(ctx, courierID)
+	return out, err
+}
+
+// known checks that the courier exists and is the caller's to see.
+func (s *Service) known(ctx context.Context, courierID string) (string, error) {
+	caller, err := domain.CallerFrom(ctx)
+	if err != nil {
+		return "", err
+	}
+	id, err := domain.ParseID("/courier_id", courierID)
+	if err != nil {
+		return "", err
+	}
+	if !caller.ReachesCourier(id) {
+		return "", domain.Errorf(domain.CodeCourierNotFound, "no courier has the id %s", id)
+	}
+	_, err = s.Store.Courier(ctx, id)
+	return id, err
+}
+
+func (s *Service) shifts(ctx context.Context, courierID string) (*Shifts, int64, error) {
+	out := &Shifts{Shifts: []Shift{}}
+	stored, err := s.Store.Document(ctx, documentShifts, courierID)
+	if err != nil || stored == nil {
+		return out, 0, err
+	}
+	return out, stored.Version, json.Unmarshal(stored.Data, out)
+}
+
+// SetShifts replaces a courier's shifts, or fails with courier_not_found or
+// validation_failed.
+func (s *Service) SetShifts(ctx context.Context, courierID string, in Shifts) (*Shifts, error) {
+	courierID, err := s.known(ctx, courierID)
+	if err = errors.Join(err, in.normalize()); err != nil {
+		return nil, err
+	}
+	actor, err := domain.ActorFrom(ctx)
+	if err != nil {
+		return nil, err
+	}
+	_, version, err := s.shifts(ctx, courierID)
+	if err != nil {
+		return nil, err
+	}
+	data, err := json.Marshal(in)
+	if err != nil {
+		return nil, err
+	}
+	return &in, s.Store.ChangeAccess(ctx, domain.AccessChange{Document: &domain.Document{
+		Kind: documentShifts, ID: courierID, Version: version + 1, Data: data, UpdatedAt: domain.Timestamp(s.Clock.Now()), ChangedBy: actor,
+	}})
+}
+
+// shiftsOf returns the shifts of those couriers who have some.
+func (s *Service) shiftsOf(ctx context.Context, ids []string) (map[string]*Shifts, error) {
+	const page = 500
+	out := map[string]*Shifts{}
+	if len(ids) == 0 {
+		return out, nil
+	}
+	for after := ""; ; {
+		stored, err := s.Store.Documents(ctx, documentShifts, after, page)
+		if err != nil {
+			return nil, err
+		}
+		for _, d := range stored {
+			one := &Shifts{}
+			if err := json.Unmarshal(d.Data, one); err != nil {
+				return nil, err
+			}
+			out[d.ID], after = one, d.ID
+		}
+		if len(stored) < page {
+			return out, nil
+		}
+	}
+}

@@ -1,0 +1,78 @@
+package httpserver
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/order-tracking/order-tracking/internal/dispatch"
+	"github.com/order-tracking/order-tracking/internal/domain"
+)
+
+// dispatchRoutes are the operations on plans and shifts.
+func (s *Server) dispatchRoutes() {
+	unknown := []domain.Code{domain.CodeOrderNotFound, domain.CodeCourierNotFound}
+	handle(s, operation{
+		method: http.MethodPost, path: "/dispatch/plan", id: "planDispatch", tag: tagDispatch,
+		summary: "Who would carry what",
+		about: "Plans all orders that wait for a courier, or those named, over all couriers on duty, or those named, and changes nothing. " +
+			"Each order is in one of the two lists.",
+		body: dispatch.Ask{}, codes: unknown,
+	}, s.planDispatch)
+	handle(s, operation{
+		method: http.MethodPost, path: "/dispatch/run", id: "runDispatch", tag: tagDispatch,
+		summary: "Plan, and give couriers their orders",
+		about: "Assigns what has to be given now: an order waits until its courier must leave. Orders that are named are assigned in any case. " +
+			"The others are in `unassigned`, with the reason `later` where there is a plan for them.",
+		body: dispatch.Ask{}, codes: unknown,
+	}, s.runDispatch)
+	handle(s, operation{
+		method: http.MethodGet, path: "/courier/{courier_id}/shifts", id: "getShifts", tag: tagDispatch,
+		summary: "When a courier is planned to work",
+	}, func(ctx context.Context, in *CourierPath) (*bodyOnly[*dispatch.Shifts], error) {
+		return bodyOf(s.Dispatch.Shifts(ctx, in.ID))
+	})
+	handle(s, operation{
+		method: http.MethodPut, path: "/courier/{courier_id}/shifts", id: "setShifts", tag: tagDispatch,
+		summary: "Plan when a courier works",
+		about: "Replaces all shifts. A courier who has shifts is planned with only within them, gets nothing that can't be finished before the end, " +
+			"and is on duty when `on_duty` says so.",
+		body: dispatch.Shifts{},
+	}, s.setShifts)
+}
+
+type askIn struct {
+	Idempotent
+	JSONBody
+}
+
+func (s *Server) planDispatch(ctx context.Context, in *struct{ JSONBody }) (*bodyOnly[*dispatch.Proposal], error) {
+	ask, err := request(in.JSONBody, nil, dispatch.Ask.Check)
+	if err != nil {
+		return nil, err
+	}
+	return bodyOf(s.Dispatch.Plan(ctx, ask))
+}
+
+func (s *Server) runDispatch(ctx context.Context, in *askIn) (*repeatable[*dispatch.Proposal], error) {
+	ask, err := request(in.JSONBody, nil, dispatch.Ask.Check)
+	if err != nil {
+		return nil, err
+	}
+	done, again, err := once(ctx, in.Idempotent, func(ctx context.Context) (*dispatch.Proposal, error) {
+		return s.Dispatch.Run(ctx, ask)
+	})
+	return &repeatable[*dispatch.Proposal]{again, done}, err
+}
+
+type shiftsIn struct {
+	CourierPath
+	JSONBody
+}
+
+func (s *Server) setShifts(ctx context.Context, in *shiftsIn) (*bodyOnly[*dispatch.Shifts], error) {
+	shifts, err := request(in.JSONBody, in.check(), dispatch.Shifts.Check)
+	if err != nil {
+		return nil, err
+	}
+	return bodyOf(s.Dispatch.SetShifts(ctx, in.ID, shifts))
+}
