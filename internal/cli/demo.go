@@ -54,7 +54,7 @@ func demoCommand(e *env) *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.StringVar(&d.addr, "http-addr", "", "where the pages are, `host:port` of this machine (default 127.0.0.1:8080, or a free port)")
-	f.Float64Var(&d.speed, "speed", 3, "how much `faster` than life, 0.1 to 10")
+	f.Float64Var(&d.speed, "speed", 2, "how much `faster` than life, 0.1 to 10")
 	f.Uint64Var(&d.seed, "seed", 0, "the same `number` gives the same day; 0 is another one each time")
 	f.IntVar(&d.couriers, "couriers", 30, "how many couriers")
 	f.BoolVar(&d.keep, "keep", false, "leave the data folder when the demo ends")

@@ -58,6 +58,7 @@ type hop struct {
 // city is the streets of the demo, its kitchens and doors. It does not change.
 type city struct {
 	west, south     float64
+	corner          point   // the north-eastern one
 	metresPerLon    float64 // per degree
 	nodes           []point
 	lights          []bool
@@ -93,6 +94,7 @@ func load(packed []byte) (*city, error) {
 	c := &city{west: in.Bounds[0], south: in.Bounds[1], lights: make([]bool, len(in.Nodes)/2)}
 	c.metresPerLon = metresPerLat * math.Cos((in.Bounds[1]+in.Bounds[3])/2*math.Pi/180)
 	at := func(lat, lon float64) point { return point{lon / 1e6 * c.metresPerLon, lat / 1e6 * metresPerLat} }
+	c.corner = at((in.Bounds[3]-in.Bounds[1])*1e6, (in.Bounds[2]-in.Bounds[0])*1e6)
 	for i := 0; i+1 < len(in.Nodes); i += 2 {
 		c.nodes = append(c.nodes, at(in.Nodes[i], in.Nodes[i+1]))
 	}

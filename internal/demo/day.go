@@ -99,8 +99,8 @@ func NewDay(seed uint64, couriers int, nearly time.Duration) (*Day, []Action, er
 	}
 	for n, r := range d.riders {
 		switch {
-		case n == 0: // the page that is opened: the longest way there is, and nothing goes wrong
-			out = append(out, d.onTheWay(r, d.farthest(), math.MaxInt)...)
+		case n == 0: // the page that is opened: a long way, and nothing goes wrong
+			out = append(out, d.onTheWay(r, d.longest(), math.MaxInt)...)
 		case n == 1:
 			out = append(out, d.onTheWay(r, d.order(delivered), nearly)...)
 		case n < couriers/2:
@@ -113,13 +113,18 @@ func NewDay(seed uint64, couriers int, nearly time.Duration) (*Day, []Action, er
 	return d, out, nil
 }
 
-// farthest is an order whose door is the farthest of all from its kitchen.
-func (d *Day) farthest() *order {
+// longest is an order with as long a way as a phone's map shows well: close enough for its
+// streets to be seen, and with nothing of what lies beyond the city.
+func (d *Day) longest() *order {
+	const wide, high = 330.0, 345.0 // half of what such a map shows, metres
 	o := d.order(delivered)
 	longest := 0.0
 	for _, k := range d.city.kitchens {
 		for _, door := range d.city.doors {
-			if way := k.at.to(door.at); way > longest {
+			middle := point{(k.at.x + door.at.x) / 2, (k.at.y + door.at.y) / 2}
+			shown := math.Abs(k.at.x-door.at.x) < 1.3*wide && math.Abs(k.at.y-door.at.y) < 1.3*high
+			inside := middle.x > wide && middle.x < d.city.corner.x-wide && middle.y > high && middle.y < d.city.corner.y-high
+			if way := k.at.to(door.at); shown && inside && way > longest {
 				longest, o.kitchen, o.door = way, k, door
 			}
 		}

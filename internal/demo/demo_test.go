@@ -158,12 +158,12 @@ func TestDrop(t *testing.T) {
 // Whoever starts the demo sees a courier at a door within a minute, whatever the day, and
 // the courier whom the opened page is about is still minutes away.
 func TestFirstMinute(t *testing.T) {
-	const speed = 3
+	const speed = 2
 	for seed := range uint64(10) {
 		d, all, err := NewDay(seed, 30, NearlyThere*speed)
 		require.NoError(t, err)
 		doors := map[int]time.Duration{}
-		for d.Now() < 2*time.Minute*speed {
+		for d.Now() < 90*time.Second*speed {
 			for _, a := range all {
 				if a.Do == Step && a.Status == client.StatusAtDropoff {
 					doors[a.Order] = a.At
