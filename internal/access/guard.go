@@ -120,7 +120,7 @@ var (
 // bad one is unauthenticated also for local calls of an installation without keys.
 func (g *Guard) Authorize(ctx context.Context, r Request) (*domain.Caller, error) {
 	if r.Credential != "" {
-		return g.judge(ctx, r.Credential)
+		return g.identify(ctx, r.Credential)
 	}
 	switch {
 	case !g.keyless:
@@ -133,8 +133,8 @@ func (g *Guard) Authorize(ctx context.Context, r Request) (*domain.Caller, error
 	return g.local, nil
 }
 
-// judge tells who shows the credential. What has no right form or checksum costs no look-up.
-func (g *Guard) judge(ctx context.Context, credential string) (*domain.Caller, error) {
+// identify returns whose credential it is. One with a wrong form or checksum costs no look-up.
+func (g *Guard) identify(ctx context.Context, credential string) (*domain.Caller, error) {
 	sum := sha256.Sum256([]byte(credential))
 	if g.hasKey && subtle.ConstantTimeCompare(sum[:], g.bootstrap[:]) == 1 {
 		return g.first, nil

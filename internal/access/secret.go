@@ -11,7 +11,7 @@ import (
 )
 
 // A secret is written ot_<kind>_<30 base62><6 base62 CRC-32 of what is before it>. The
-// checksum tells a slip of the pen, and most of what is made up, from a secret without
+// checksum distinguishes a typo, and most invented secrets, from a real one without
 // looking it up; scanners of repositories know secrets by their form.
 const (
 	secretStart  = "ot_"

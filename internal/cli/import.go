@@ -159,7 +159,7 @@ func (in *importing) load(file string, size int64) error {
 // after it will be refused again.
 func (in *importing) save() error {
 	in.saved = time.Now()
-	if err := in.tell(); err != nil || in.resume == "" {
+	if err := in.reportRefused(); err != nil || in.resume == "" {
 		return err
 	}
 	return writeWhole(in.resume, func(w io.Writer) error { return json.NewEncoder(w).Encode(in.state) })
@@ -205,8 +205,8 @@ func (in *importing) take(r client.ImportReport, before client.ImportTally) erro
 	return in.save()
 }
 
-// tell tells the refused rows that are decided for good.
-func (in *importing) tell() error {
+// reportRefused reports the rows whose rejection is final.
+func (in *importing) reportRefused() error {
 	for len(in.held) > 0 && (in.held[0].Line <= in.state.Line || in.resume == "") {
 		if err := in.refuse(in.held[0]); err != nil {
 			return err

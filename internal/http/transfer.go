@@ -218,18 +218,18 @@ type importRun struct {
 	w       gin.ResponseWriter
 	control *http.ResponseController
 
-	mu    sync.Mutex // the timer writes, too
-	buf   bytes.Buffer
-	json  *json.Encoder
-	line  int64
-	tally ImportTally
-	told  time.Time
-	later *time.Timer // tells when nothing more comes
-	err   error       // the answer can't be written
+	mu     sync.Mutex // the timer writes, too
+	buf    bytes.Buffer
+	json   *json.Encoder
+	line   int64
+	tally  ImportTally
+	sentAt time.Time
+	later  *time.Timer // sends a tally when no row comes
+	err    error       // the answer can't be written
 }
 
 func newImportRun(c *gin.Context) *importRun {
-	run := &importRun{w: c.Writer, control: http.NewResponseController(c.Writer), told: time.Now()}
+	run := &importRun{w: c.Writer, control: http.NewResponseController(c.Writer), sentAt: time.Now()}
 	run.json = json.NewEncoder(&run.buf)
 	run.json.SetEscapeHTML(false)
 	return run
@@ -266,27 +266,27 @@ func (r *importRun) report(out orders.Imported, idle bool) error {
 		r.tally.Created++
 	}
 	switch {
-	case r.buf.Len() >= exportChunk, time.Since(r.told) >= tallyEvery:
-		return r.tell(nil)
+	case r.buf.Len() >= exportChunk, time.Since(r.sentAt) >= tallyEvery:
+		return r.sendTally(nil)
 	case idle && r.later == nil:
 		r.later = time.AfterFunc(tallyIdle, func() {
 			r.mu.Lock()
 			defer r.mu.Unlock()
-			if r.later != nil { // nobody told meanwhile
-				r.err = r.tell(nil)
+			if r.later != nil { // no tally was sent meanwhile
+				r.err = r.sendTally(nil)
 			}
 		})
 	}
 	return nil
 }
 
-// tell sends how far the import is.
-func (r *importRun) tell(stopped error) error {
+// sendTally sends how far the import is.
+func (r *importRun) sendTally(stopped error) error {
 	if r.later != nil {
 		r.later.Stop()
 		r.later = nil
 	}
-	r.told = time.Now()
+	r.sentAt = time.Now()
 	if err := r.json.Encode(importReply{r.line, rowErrorOf(stopped), &r.tally}); err != nil {
 		return err
 	}
@@ -297,7 +297,7 @@ func (r *importRun) end(err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.tally.Finished = err == nil
-	_ = r.tell(err) // who is not there any more sees a cut answer
+	_ = r.sendTally(err) // who is not there any more sees a cut answer
 }
 
 func (r *importRun) flush() error {

@@ -50,7 +50,7 @@ func (s *Service) estimateInto(o *domain.Order, f eta.Facts) {
 	}
 }
 
-// Update changes an order and tells everyone: the one way that an order changes.
+// Update changes an order and announces the change: the only way an order changes.
 // courierID is who has or gets the order, for the estimate. rec, when there is one, is
 // recorded with the order as its answer, unless it has another.
 func (s *Service) Update(

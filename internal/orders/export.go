@@ -34,7 +34,7 @@ func (s *Service) Export(ctx context.Context, f domain.OrderFilter, emit func(Ex
 	if err != nil {
 		return err
 	}
-	x := &exporter{Service: s, emit: emit, told: map[string]bool{}}
+	x := &exporter{Service: s, emit: emit, exported: map[string]bool{}}
 	if reflect.ValueOf(f).IsZero() {
 		if err := x.allCouriers(ctx); err != nil {
 			return err
@@ -53,8 +53,8 @@ func (s *Service) Export(ctx context.Context, f domain.OrderFilter, emit func(Ex
 
 type exporter struct {
 	*Service
-	emit func(Exported) error
-	told map[string]bool // couriers
+	emit     func(Exported) error
+	exported map[string]bool // couriers
 }
 
 func (x *exporter) allCouriers(ctx context.Context) error {
@@ -73,7 +73,7 @@ func (x *exporter) allCouriers(ctx context.Context) error {
 
 // courier passes a courier on without what follows from its orders and positions.
 func (x *exporter) courier(c *domain.Courier) error {
-	x.told[c.ID] = true
+	x.exported[c.ID] = true
 	shown := *c
 	shown.ActiveOrders, shown.Position = 0, nil
 	return x.emit(Exported{Courier: &shown})
@@ -85,7 +85,7 @@ func (x *exporter) orders(ctx context.Context, orders []*domain.Order) error {
 		return err
 	}
 	for i, o := range orders {
-		if id := o.CourierID; id != "" && !x.told[id] {
+		if id := o.CourierID; id != "" && !x.exported[id] {
 			c, err := x.Store.Courier(ctx, id)
 			if err != nil {
 				return err

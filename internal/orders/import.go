@@ -53,7 +53,7 @@ type Import struct {
 	Key string
 	// Rows yields the rows; an error is the last thing that it yields.
 	Rows iter.Seq2[ImportRow, error]
-	// Report is told of every row in the order of the file; idle says that the next one
+	// Report is called for every row in the order of the file; idle says that the next one
 	// is not decided yet. An error ends the import.
 	Report func(r Imported, idle bool) error
 }
@@ -237,7 +237,7 @@ func (im *importer) take(ctx context.Context, row ImportRow) (known bool, err er
 	return im.restore(ctx, row)
 }
 
-// keyed gives a key to a row that can be told from others by its place only.
+// keyed gives a key to a row that only its line distinguishes from others.
 func (im *importer) keyed(ctx context.Context, row ImportRow) (context.Context, *idempotency.Request) {
 	idem := &idempotency.Request{}
 	if im.key != "" && len(row.names()) == 0 {

@@ -11,7 +11,7 @@ import (
 const ChannelLive = "live"
 
 // Notice is a message to the customer: a template's text, or one written by hand.
-// With neither it tells where the order stands.
+// With neither it is about the order's status.
 type Notice struct {
 	Channel  string `json:"channel,omitempty" enum:"live"`
 	Template string `json:"template,omitempty" enum:"arriving,delayed,status" example:"arriving"`

@@ -9,7 +9,7 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// templateStatus is the template that tells where the order stands.
+// templateStatus is the template about the order's status.
 const templateStatus = "status"
 
 // templates holds the texts by template and language; {number} and {status} are

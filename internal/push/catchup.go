@@ -75,7 +75,7 @@ func (c *catchup) work() {
 	}
 }
 
-// catchUp reads and tells what the room has missed. When the store does not answer,
+// catchUp reads and publishes what the room has missed. When the store does not answer,
 // the next check tries again.
 func (r *room) catchUp(ctx context.Context) {
 	r.mu.Lock()

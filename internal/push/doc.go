@@ -1,4 +1,4 @@
-// Package push tells those who watch orders and couriers what happens to them.
+// Package push notifies the watchers of orders and couriers of changes.
 //
 // A Subscription has topics: an order, a courier, or the fleet. For each it first
 // gets a snapshot and then frames. WebSocket, SSE and gRPC streams are thin doors
@@ -10,10 +10,10 @@
 //   - Of an order, a subscription gets every status frame after its snapshot (after
 //     the version that it resumes from), each once, in the order of the history. The
 //     history in the store is the truth; announcements only make it quick. An entry
-//     is told when all entries before it were told; what an announcement left out
+//     is sent when all entries before it were sent; what an announcement left out
 //     is read from the store, and once a second all watched orders are compared with it.
-//   - A notification is told like a status. It does not raise the version, so one whose
-//     announcement was lost is told with the next change of its order.
+//   - A notification is sent like a status. It does not raise the version, so one whose
+//     announcement was lost is sent with the next change of its order.
 //   - Positions and estimates coalesce: of those that a reader has not taken yet only
 //     the newest is kept. The fleet's moves are merged, the newest of each courier.
 //   - Facts are never dropped. A subscription with more unread facts than its bound
@@ -42,7 +42,7 @@
 //
 // What is announced here reaches the watchers of other replicas through
 // domain.Wakeups, where there is one. A message is a hint that may be lost, repeated or
-// late: it is taken like an announcement, and the check finds what was not heard. A
+// late: it is taken like an announcement, and the check finds what was missed. A
 // replica listens to a topic only while one of its own subscriptions has it.
 //
 // It depends on domain.Store for snapshots and history, and on domain.LiveStore for

@@ -15,7 +15,7 @@ type fleet struct {
 	watchers atomic.Int32
 
 	// Under the room's lock: the newest position of each courier that moved while
-	// somebody watched, with the tick that tells it, and who moved in the tick to come.
+	// somebody watched, with the tick that publishes it, and who moved in the coming tick.
 	moves map[string]move
 	due   []string
 	tick  int64
@@ -60,7 +60,7 @@ func (f *fleet) moved(fix domain.Fix) {
 	f.moves[fix.CourierID] = move{fix, f.tick + 1}
 }
 
-// turn tells in one frame who moved since the last one.
+// turn publishes in one frame all couriers that moved since the last one.
 func (f *fleet) turn() {
 	if !f.watched() {
 		return
@@ -74,7 +74,7 @@ func (f *fleet) turn() {
 		}
 		f.due = f.due[:0]
 		f.tick++
-		f.tell(f.frame(moved, f.tick-1), w)
+		f.publish(f.frame(moved, f.tick-1), w)
 	}
 	f.mu.Unlock()
 	w.fire()
@@ -88,9 +88,9 @@ func (f *fleet) frame(moved couriers, after int64) *Frame {
 	}
 }
 
-// tellOrder tells a status of an order, whose room is locked, to those who do not
+// publishOrder tells a status of an order, whose room is locked, to those who do not
 // watch that order by itself as well.
-func (f *fleet) tellOrder(r *room, status *Frame, w *wakes) {
+func (f *fleet) publishOrder(r *room, status *Frame, w *wakes) {
 	bare := *status
 	bare.mark = 0 // a seq counts within one order only
 	f.mu.Lock()

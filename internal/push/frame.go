@@ -80,7 +80,7 @@ const (
 // Frame is one message, encoded once for all its readers.
 type Frame struct {
 	Type  string
-	Topic Topic // what the frame is about; the fleet hears of orders under their own topics
+	Topic Topic // what the frame is about; the fleet gets frames of orders under their own topics
 	// Version is the order's, on snapshots and statuses; 0 on other frames.
 	Version int64
 	// JSON is the whole object; it is shared and must not be changed.

@@ -17,7 +17,7 @@ type Config struct {
 	Queue int
 	// MaxSubscriptions is how many may be open at once; 0 is no limit.
 	MaxSubscriptions int
-	// FleetTick is how often the fleet's moves are told; default 100 ms.
+	// FleetTick is how often the fleet's moves are published; default 100 ms.
 	FleetTick time.Duration
 	// Wakeups carries what happens here to the other replicas and back; nil where there
 	// is one process.
@@ -29,7 +29,7 @@ type Config struct {
 // checkEvery is how often watched orders are compared with the store.
 const checkEvery = time.Second
 
-// Hub tells subscriptions what happens. It implements domain.Audience and domain.Watchers.
+// Hub passes on what happens to subscriptions. It implements domain.Audience and domain.Watchers.
 type Hub struct {
 	cfg   Config
 	store domain.Store
@@ -145,7 +145,7 @@ func (h *Hub) Shutdown(ctx context.Context, spread time.Duration) {
 }
 
 // Run does the background work until the context ends: once a second it compares
-// watched orders with the store, and each tick it tells the fleet's moves.
+// watched orders with the store, and each tick it publishes the fleet's moves.
 func (h *Hub) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
 	wg.Go(func() {
@@ -172,7 +172,7 @@ func every(ctx context.Context, d time.Duration, fn func()) {
 	}
 }
 
-// turn ends a tick: who moved in it is told.
+// turn ends a tick: it publishes who moved in it.
 func (h *Hub) turn() {
 	h.fleet.turn()
 	if h.peers != nil {

@@ -18,22 +18,22 @@ const (
 	fleetHold = 3 * time.Second
 )
 
-// track is how far the room's order was told. It belongs to the room's lock.
+// track is how far the room's order was published. It belongs to the room's lock.
 type track struct {
-	// state is where the order stood after the newest entry that was told.
+	// state is where the order stood after the newest published entry.
 	state domain.State
 	// seq is that entry, once the account has begun.
 	seq   int64
 	begun bool
-	// ahead is the entries that can't be told before an earlier one is, oldest first.
+	// ahead holds the entries that must wait for an earlier one, oldest first.
 	ahead []domain.Event
-	// behind says that the store has more than was told.
+	// behind means that the store has more than was published.
 	behind    bool
 	queued    bool // for catching up
 	heldUntil time.Time
 	// waiting is a position that came before the state was known.
 	waiting *domain.Fix
-	// last is the newest position that was told, by the rules of who sees it.
+	// last is the newest published position, by the rules of who sees it.
 	last *domain.Position
 }
 
@@ -75,7 +75,7 @@ func (h *Hub) changed(orderID string, events []domain.Event) {
 	if fleet {
 		t.heldUntil = h.clock.Now().Add(fleetHold)
 		if !t.begun && len(r.members) == 0 {
-			// The fleet's watchers hear of this order from here on.
+			// The fleet's watchers get this order from here on.
 			t.begun, t.seq = true, events[0].Seq-1
 		}
 	}
@@ -84,7 +84,7 @@ func (h *Hub) changed(orderID string, events []domain.Event) {
 	w.fire()
 }
 
-// offer takes entries of the history, tells what can be told and has the rest
+// offer takes entries of the history, publishes what can be published and has the rest
 // fetched; the room is locked.
 func (r *room) offer(events []domain.Event, w *wakes) {
 	t := r.track
@@ -107,7 +107,7 @@ func (r *room) offer(events []domain.Event, w *wakes) {
 	r.advance(w)
 }
 
-// advance tells the entries whose turn has come; the room is locked.
+// advance publishes the entries whose turn has come; the room is locked.
 func (r *room) advance(w *wakes) {
 	t := r.track
 	n := 0
@@ -128,7 +128,7 @@ func (r *room) advance(w *wakes) {
 	}
 }
 
-// next tells the entry whose turn it is; the room is locked.
+// next publishes the entry whose turn it is; the room is locked.
 func (r *room) next(e *domain.Event, w *wakes) {
 	r.track.seq = e.Seq
 	if after, ok := e.After(); ok {
@@ -137,7 +137,7 @@ func (r *room) next(e *domain.Event, w *wakes) {
 	r.announce(e, w)
 }
 
-// announce tells one entry; the room is locked.
+// announce publishes one entry; the room is locked.
 func (r *room) announce(e *domain.Event, w *wakes) {
 	fleet := r.hub.fleet.watched()
 	if len(r.members) == 0 && !fleet {
@@ -147,14 +147,14 @@ func (r *room) announce(e *domain.Event, w *wakes) {
 	if f == nil {
 		return
 	}
-	r.tellViews(w, func(v domain.View) *Frame {
+	r.publishViews(w, func(v domain.View) *Frame {
 		if v == domain.ViewStaff {
 			return f
 		}
 		return eventFrame(e, v)
 	})
 	if fleet && f.Type == TypeStatus {
-		r.hub.fleet.tellOrder(r, f, w)
+		r.hub.fleet.publishOrder(r, f, w)
 	}
 	if f.Type == TypeStatus && e.Status.Terminal() {
 		r.finish(w)
@@ -179,7 +179,7 @@ func (r *room) finish(w *wakes) {
 	r.retire()
 }
 
-// finish tells the member the end and takes it out of the room, which is locked.
+// finish sends the member the end and takes it out of the room, which is locked.
 func (m *member) finish(end *Frame, w *wakes) {
 	if m.sub.finish(m, end) {
 		w.add(m.sub)
@@ -201,24 +201,24 @@ func (h *Hub) joinOrder(ctx context.Context, m *member, since *int64) error {
 	if since != nil {
 		// An entry's seq is never below its version, so this finds all later versions.
 		from := max(0, min(*since, o.Version))
-		if o, first, err = h.told(ctx, m, o, first, from, func(e *domain.Event) bool {
+		if o, first, err = h.framesAfter(ctx, m, o, first, from, func(e *domain.Event) bool {
 			return !e.Note() && e.Version > from || e.Seq > shown
 		}); err != nil {
 			return err
 		}
 	}
 	for !m.enterOrder(first, o.State()) {
-		// The copy of the order was older than what the room had told before the member came.
-		if o, first, err = h.told(ctx, m, o, first, o.Bookkeeping.Seq, func(*domain.Event) bool { return true }); err != nil {
+		// The copy of the order was older than what the room had published before the member joined.
+		if o, first, err = h.framesAfter(ctx, m, o, first, o.Bookkeeping.Seq, func(*domain.Event) bool { return true }); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// told appends the member's frames of an order's entries after one, of those that are wanted. It
+// framesAfter appends the member's frames of an order's entries after one, of those that are wanted. It
 // returns the order as it stood after the last of them.
-func (h *Hub) told(
+func (h *Hub) framesAfter(
 	ctx context.Context, m *member, o *domain.Order, to []*Frame, after int64, wanted func(*domain.Event) bool,
 ) (*domain.Order, []*Frame, error) {
 	events, err := h.store.Events(ctx, o.ID, after)
@@ -268,10 +268,10 @@ func (m *member) enterOrder(first []*Frame, st domain.State) bool {
 	}
 	if !t.begun { // the first to know begins the room's account
 		t.state, t.begun, t.seq = st, true, seq
-		if len(t.ahead) > 0 { // the fleet's watchers have not heard of these
+		if len(t.ahead) > 0 { // the fleet's watchers have not got these
 			t.seq = min(seq, t.ahead[0].Seq-1)
 		}
-		for _, other := range r.members { // those who still read were not told what came before
+		for _, other := range r.members { // those still reading did not get what came before
 			other.joined = max(other.joined, t.seq)
 		}
 		r.advance(w)
@@ -288,7 +288,7 @@ func (m *member) enterOrder(first []*Frame, st domain.State) bool {
 	if fix := t.waiting; fix != nil {
 		t.waiting = nil
 		if r.carriedBy(*fix) {
-			r.tellFix(*fix, w)
+			r.publishFix(*fix, w)
 		}
 	}
 	return true

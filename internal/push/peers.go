@@ -23,13 +23,13 @@ const (
 )
 
 // peers is the other replicas: what is announced here is published to those that
-// watch it, and what they publish is told here. Messages carry the events themselves,
+// watch it, and what they publish is passed on here. Messages carry the events themselves,
 // so that in the usual case nobody has to read them; they are offered to the order's
 // room like announcements, which puts them in order and reads what is missing.
 type peers struct {
 	hub     *Hub
 	wakeups domain.Wakeups
-	id      string // of this replica, before each message: a replica hears itself
+	id      string // of this replica, before each message: a replica receives its own messages
 
 	mu      sync.Mutex
 	moves   map[string]domain.Fix // for the fleet's watchers elsewhere, since the last tick
@@ -37,9 +37,9 @@ type peers struct {
 	pausing bool
 }
 
-// peerMessage is what replicas tell each other.
+// peerMessage is what replicas send to each other.
 type peerMessage struct {
-	Events   []heard          `json:"events,omitempty"` // those of an order side by side
+	Events   []peerEntry      `json:"events,omitempty"` // those of an order side by side
 	Fixes    []domain.Fix     `json:"fixes,omitempty"`
 	Estimate *domain.Estimate `json:"estimate,omitempty"`
 }
@@ -55,8 +55,8 @@ func (p *peers) publish(m peerMessage, topics ...Topic) {
 	}
 }
 
-// heard is an entry as another replica announced it, with the state after it.
-type heard struct {
+// peerEntry is an entry announced by another replica, with the state after it.
+type peerEntry struct {
 	Event json.RawMessage `json:"event"`
 	After domain.State    `json:"after"`
 }
@@ -71,13 +71,13 @@ func (p *peers) changed(a domain.Announcement) {
 	p.pausing = true
 	p.mu.Unlock()
 	if !pausing {
-		p.tellFleet()
+		p.publishFleet()
 	}
 }
 
-// tellFleet publishes what has gathered for the fleet's watchers, and again after a
+// publishFleet publishes what has gathered for the fleet's watchers, and again after a
 // pause, until there is nothing.
-func (p *peers) tellFleet() {
+func (p *peers) publishFleet() {
 	p.mu.Lock()
 	events := p.events
 	p.events = nil
@@ -89,7 +89,7 @@ func (p *peers) tellFleet() {
 	for batch := range slices.Chunk(events, maxEvents) {
 		p.publishEvents(FleetTopic(), batch)
 	}
-	time.AfterFunc(fleetPause, p.tellFleet)
+	time.AfterFunc(fleetPause, p.publishFleet)
 }
 
 // publishEvents is publish for what happens most.
@@ -151,11 +151,11 @@ func (p *peers) turn() {
 // run receives until the context ends.
 func (p *peers) run(ctx context.Context) {
 	if err := p.wakeups.Receive(ctx, p.receive); err != nil && ctx.Err() == nil {
-		p.hub.log.Error("replicas are not heard any more; statuses come by the check alone", zap.Error(err))
+		p.hub.log.Error("other replicas can't be reached any more; statuses arrive by polling the database only", zap.Error(err))
 	}
 }
 
-// receive tells here what another replica published.
+// receive passes on what another replica published.
 func (p *peers) receive(topic string, message []byte) {
 	if len(message) < len(p.id) || string(message[:len(p.id)]) == p.id {
 		return

@@ -17,7 +17,7 @@ type room struct {
 	dead    bool // no longer in its table
 	members []*member
 	track   *track    // of an order
-	latest  time.Time // the device's clock at the newest position told
+	latest  time.Time // the device's clock at the newest published position
 }
 
 // member is a subscription in a room. Its fields belong to the room's lock.
@@ -26,9 +26,9 @@ type member struct {
 	room    *room
 	at      int           // where in room.members
 	slots   [lanes]uint64 // where in the queue the unread frame of a lane is
-	seq     int64         // of an order: the newest entry that it was told
-	joined  int64         // of an order: what the room had told when it joined
-	joining *[]*Frame     // what was told while its snapshot is being read; nil afterwards
+	seq     int64         // of an order: the newest entry sent to it
+	joined  int64         // of an order: the newest entry the room had published when it joined
+	joining *[]*Frame     // what was published while its snapshot is being read; nil afterwards
 	left    bool
 }
 
@@ -184,8 +184,8 @@ func (r *room) retire() {
 	}
 }
 
-// tell gives a frame to every member; the room is locked.
-func (r *room) tell(f *Frame, w *wakes) {
+// publish gives a frame to every member; the room is locked.
+func (r *room) publish(f *Frame, w *wakes) {
 	for i := 0; i < len(r.members); {
 		if m := r.members[i]; !m.take(f, w) {
 			r.remove(m) // another one is in its place now
@@ -195,9 +195,9 @@ func (r *room) tell(f *Frame, w *wakes) {
 	}
 }
 
-// tellViews gives every member what its view shows, which frame makes: once a view, nil
+// publishViews gives every member what its view shows, which frame makes: once a view, nil
 // for nothing. The room is locked.
-func (r *room) tellViews(w *wakes, frame func(domain.View) *Frame) {
+func (r *room) publishViews(w *wakes, frame func(domain.View) *Frame) {
 	var frames [domain.Views]*Frame
 	var made [domain.Views]bool
 	for i := 0; i < len(r.members); {
@@ -340,7 +340,7 @@ func (h *Hub) movedCourier(fix domain.Fix) {
 	}
 	w := newWakes()
 	if fix.RecordedAt.After(r.latest) {
-		r.tellFix(fix, w)
+		r.publishFix(fix, w)
 	}
 	r.mu.Unlock()
 	w.fire()
@@ -353,14 +353,14 @@ func (h *Hub) movedOrder(id string, fix domain.Fix) {
 	}
 	w := newWakes()
 	if r.carriedBy(fix) {
-		r.tellFix(fix, w)
+		r.publishFix(fix, w)
 	}
 	r.mu.Unlock()
 	w.fire()
 }
 
-// tellFix tells a position; the room is locked.
-func (r *room) tellFix(fix domain.Fix, w *wakes) {
+// publishFix tells a position; the room is locked.
+func (r *room) publishFix(fix domain.Fix, w *wakes) {
 	r.latest = fix.RecordedAt
 	if len(r.members) == 0 {
 		return
@@ -372,12 +372,12 @@ func (r *room) tellFix(fix domain.Fix, w *wakes) {
 		}
 	}
 	if r.topic.Kind != KindOrder {
-		r.tell(frame("", fix), w)
+		r.publish(frame("", fix), w)
 		return
 	}
 	r.track.last = &fix.Position
 	glimpse, now := r.hub.glimpse(r.track.state), r.hub.clock.Now()
-	r.tellViews(w, func(v domain.View) *Frame {
+	r.publishViews(w, func(v domain.View) *Frame {
 		p := glimpse.Position(v, &fix.Position, now)
 		switch {
 		case p == nil:
@@ -405,7 +405,7 @@ func (h *Hub) estimated(e domain.Estimate) {
 	w := newWakes()
 	if t := r.track; len(r.members) > 0 && !t.state.Status.Terminal() {
 		now := h.clock.Now()
-		r.tellViews(w, func(v domain.View) *Frame {
+		r.publishViews(w, func(v domain.View) *Frame {
 			place := v != domain.ViewCustomer || h.glimpse(t.state).Position(v, t.last, now) != nil
 			return &Frame{
 				Type: TypeETA, Topic: r.topic, lane: laneEstimate, form: new(form),

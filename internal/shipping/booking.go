@@ -74,7 +74,7 @@ func (w *worker) handIn(ctx context.Context, o *domain.Order, job *domain.Shipme
 func (w *worker) name(ctx context.Context, job *domain.ShipmentJob, told domain.ShipmentRef) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
-	job.Ref = known(job.Ref, told)
+	job.Ref = mergeRef(job.Ref, told)
 	return w.Store.NameShipment(ctx, job.OrderID, job.Ref, false)
 }
 

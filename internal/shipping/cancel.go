@@ -33,7 +33,7 @@ func (sv *Service) Release(ctx context.Context, id string, expected int64) (ende
 	limited, cancel := context.WithTimeout(ctx, cancelWithin)
 	defer cancel()
 	terms := domain.CancelTerms{Kind: domain.CancelFree}
-	if !job.SentAt.IsZero() { // otherwise it has heard nothing of it
+	if !job.SentAt.IsZero() { // otherwise the carrier knows nothing of it
 		terms, err = w.terms(limited, o, job)
 	}
 	switch {
@@ -226,7 +226,7 @@ func (w *worker) notCancelled(ctx context.Context, o *domain.Order, job *domain.
 	return max(e.RetryAfter, w.failing(ctx, o, job, e)), e.RetryAfter
 }
 
-// goesOn follows a parcel again that was to be cancelled and can't be for free, and tells people.
+// goesOn follows a parcel again that was to be cancelled and can't be for free, and notifies people.
 func (w *worker) goesOn(ctx context.Context, o *domain.Order, job *domain.ShipmentJob, terms domain.CancelTerms) (after, rest time.Duration) {
 	if o.Status != domain.StatusCancelled { // that of a cancelled order is not asked for again
 		if _, err := w.Store.CancelShipment(ctx, o.ID, job.Ref.ClientRef, false, 0, w.Clock.Now()); err != nil {

@@ -35,7 +35,7 @@ func (sv *Service) Receive(ctx context.Context, carrier, token string, header ht
 		return domain.Errorf(domain.CodeNotFound, "nothing is here")
 	}
 	if err := sv.Store.KeepHook(ctx, h); err != nil {
-		// A hint that is lost delays a look; the next one tells all the same.
+		// A lost webhook only delays polling; the next poll gets the same.
 		sv.Log.Warn("a carrier's hint was not stored", zap.Stringer("carrier", h.Account), zap.Error(err))
 		sv.count(h.Account, "hook_lost")
 	}
@@ -69,7 +69,7 @@ func (sv *Service) readMail(ctx context.Context) time.Duration {
 		return 5 * time.Second
 	}
 	for _, m := range mail {
-		if sv.heed(ctx, m) || now.Sub(m.ReceivedAt) > staleMail {
+		if sv.handleWebhook(ctx, m) || now.Sub(m.ReceivedAt) > staleMail {
 			if err := sv.Store.DropHook(ctx, m.ID); err != nil {
 				sv.Log.Debug("a hint was not dropped", zap.Error(err))
 			}
@@ -84,8 +84,8 @@ func (sv *Service) readMail(ctx context.Context) time.Duration {
 	return idleEvery
 }
 
-// heed works on one message and says whether it is done with.
-func (sv *Service) heed(ctx context.Context, m domain.HookMessage) (done bool) {
+// handleWebhook processes one message and reports whether it is done.
+func (sv *Service) handleWebhook(ctx context.Context, m domain.HookMessage) (done bool) {
 	car, ok := sv.ByAccount[m.Account].(domain.CarrierWebhooks)
 	if !ok {
 		return true

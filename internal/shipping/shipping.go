@@ -31,7 +31,7 @@ type Deps struct {
 //
 // Booking stores what is wanted and returns; a worker per account (worker.go) does it.
 // Truth comes from looking, again and again, as often as makes sense; what carriers
-// tell unasked only makes the next look come sooner.
+// send unasked only makes the next poll come sooner.
 type Service struct {
 	Deps
 	wake map[domain.CarrierAccount]chan struct{} // of each account's worker

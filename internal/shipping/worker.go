@@ -25,7 +25,7 @@ const (
 	taken, lookWithin = 45 * time.Second, 35 * time.Second
 	// atOnce is how many shipments of an account are taken, and a few of them looked at, at once.
 	atOnce, sideBySide = 16, 4
-	// silentAfter is how long looks may fail before people are told.
+	// silentAfter is how long polling may fail before people are notified.
 	silentAfter = time.Hour
 	// failPause and maxFailPause are how long after a look that failed the next one is made,
 	// growing with how long they have failed.
@@ -144,7 +144,7 @@ func (w *worker) see(ctx context.Context, job *domain.ShipmentJob, until time.Ti
 	if job.Cancelling || o.Status == domain.StatusCancelled && job.Booking != nil && o.Shipment.Phase.Live() {
 		return w.finishCancel(ctx, o, job, until)
 	}
-	snap, err := w.ask(ctx, o, job)
+	snap, err := w.poll(ctx, o, job)
 	if errors.Is(err, errAsked) {
 		return never, 0
 	}
@@ -163,9 +163,9 @@ func (w *worker) see(ctx context.Context, job *domain.ShipmentJob, until time.Ti
 	return w.car.Traits().Pace.PollAfter(o, now, job.Since, job.Looks), 0
 }
 
-// ask looks at a shipment, or does what is next about a booking that the carrier has not
+// poll looks at a shipment, or does what is next about a booking that the carrier has not
 // answered yet.
-func (w *worker) ask(ctx context.Context, o *domain.Order, job *domain.ShipmentJob) (domain.ShipmentSnapshot, error) {
+func (w *worker) poll(ctx context.Context, o *domain.Order, job *domain.ShipmentJob) (domain.ShipmentSnapshot, error) {
 	switch {
 	case named(job):
 	case job.SentAt.IsZero():
@@ -209,7 +209,7 @@ func (w *worker) learn(
 		ch.Add(events...)
 		if news = len(events) > 0; news {
 			named := job
-			named.Ref = known(job.Ref, snap.Ref)
+			named.Ref = mergeRef(job.Ref, snap.Ref)
 			ch.Shipment = &named
 		}
 		return nil
@@ -220,11 +220,11 @@ func (w *worker) learn(
 	return after, news, err
 }
 
-// known are the names of a shipment after an answer.
-func known(before, told domain.ShipmentRef) domain.ShipmentRef {
+// mergeRef returns the identifiers of a shipment after an answer.
+func mergeRef(before, reported domain.ShipmentRef) domain.ShipmentRef {
 	return domain.ShipmentRef{
-		ClientRef: before.ClientRef, ID: cmp.Or(told.ID, before.ID), TrackingNumber: cmp.Or(told.TrackingNumber, before.TrackingNumber),
-		Sub: cmp.Or(told.Sub, before.Sub), Version: cmp.Or(told.Version, before.Version), Cursor: cmp.Or(told.Cursor, before.Cursor),
+		ClientRef: before.ClientRef, ID: cmp.Or(reported.ID, before.ID), TrackingNumber: cmp.Or(reported.TrackingNumber, before.TrackingNumber),
+		Sub: cmp.Or(reported.Sub, before.Sub), Version: cmp.Or(reported.Version, before.Version), Cursor: cmp.Or(reported.Cursor, before.Cursor),
 	}
 }
 
@@ -259,7 +259,7 @@ func (w *worker) failed(ctx context.Context, o *domain.Order, job *domain.Shipme
 	return max(rest, w.failing(ctx, o, job, e)), rest
 }
 
-// failing returns after how long to try again what has failed, and tells people when it
+// failing returns after how long to try again what has failed, and notifies people when it
 // has for long.
 func (w *worker) failing(ctx context.Context, o *domain.Order, job *domain.ShipmentJob, why error) time.Duration {
 	now := domain.Timestamp(w.Clock.Now())
@@ -269,7 +269,7 @@ func (w *worker) failing(ctx context.Context, o *domain.Order, job *domain.Shipm
 	failed := now.Sub(job.FailingSince)
 	limit := max(maxFailPause, failed/24) // what has failed for days is in no hurry
 	if failed >= silentAfter {
-		w.doubt(ctx, o, job.Ref.ClientRef, domain.ExceptionSilent, "nothing is heard of the parcel: "+why.Error())
+		w.doubt(ctx, o, job.Ref.ClientRef, domain.ExceptionSilent, "the carrier gives no information on the parcel: "+why.Error())
 	}
 	if job.Cancelling || job.Booking != nil && o.Shipment.Phase == domain.PhasePending { // somebody waits
 		limit = maxAway

@@ -134,7 +134,7 @@ func (a *arrivals) run(ctx context.Context) {
 			return
 		case c := <-a.queue:
 			err := a.write(ctx, c)
-			for domain.CodeOf(err) == domain.CodeUnavailable && background.Sleep(ctx, historyRetry) { // the database is away: it is told by others
+			for domain.CodeOf(err) == domain.CodeUnavailable && background.Sleep(ctx, historyRetry) { // the database is down, which is logged elsewhere
 				err = a.write(ctx, c)
 			}
 			if err != nil && ctx.Err() == nil {

@@ -51,7 +51,7 @@ type Service struct {
 	phones   atomic.Pointer[phoneTokens]
 }
 
-// New makes the service and has it told of changes of orders. Run must run.
+// New makes the service and subscribes it to changes of orders. Run must run.
 func New(d Deps) *Service {
 	s := &Service{Deps: d}
 	s.phones.Store(new(phoneTokens))

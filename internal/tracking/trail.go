@@ -144,7 +144,7 @@ func (s *Service) CourierTrack(ctx context.Context, courierID string, r TrackReq
 	if err := f.Err(); err != nil {
 		return nil, err
 	}
-	// One more than the limit tells whether anything is left out.
+	// One more than the limit shows whether anything is left out.
 	t := &CourierTrack{CourierID: courier.ID, From: domain.Timestamp(r.From), To: domain.Timestamp(r.To)}
 	if t.Trail, err = s.trail(ctx, courier.ID, t.From, t.To, r.Limit+1); err != nil {
 		return nil, err

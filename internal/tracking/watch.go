@@ -17,7 +17,7 @@ const (
 )
 
 // watch looks at all active orders again and again: which have missed their promise,
-// and whose courier has fallen silent. Every replica may do it; each order is told once.
+// and whose courier has fallen silent. Every replica may do it; each order gets one note.
 func (pl *pipeline) watch(ctx context.Context) {
 	background.Loop(ctx, nil, watchEvery, func() time.Duration {
 		if err := pl.watchOnce(ctx); err != nil && ctx.Err() == nil {

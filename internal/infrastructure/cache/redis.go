@@ -91,7 +91,7 @@ func NewRedis(ctx context.Context, url string, o RedisOptions) (*Redis, error) {
 		kick: make(chan struct{}, 1), missed: map[string]time.Time{},
 	}
 	r.option.DialCtxFn = r.dial
-	r.tellRenewed()
+	r.signalRenewed()
 	r.wakeups = wakeups{
 		redis: r, client: make(chan rueidis.Client, 1), watched: map[string]bool{}, out: make(chan wakeup, maxUnsent),
 	}
@@ -115,7 +115,7 @@ func (r *Redis) Close() error {
 	r.cancel()
 	r.wg.Wait()
 	r.current.Store(nil)
-	r.tellRenewed()
+	r.signalRenewed()
 	if r.client != nil {
 		r.client.Close()
 	}
@@ -191,8 +191,8 @@ func (r *Redis) still(ctx context.Context, s *session, id string) bool {
 	return err == nil && len(now.runs) == len(s.runs) && now.runs[part(id, len(now.runs))] == s.runs[part(id, len(s.runs))]
 }
 
-// tellRenewed frees those who wait for the session.
-func (r *Redis) tellRenewed() {
+// signalRenewed wakes those who wait for the session.
+func (r *Redis) signalRenewed() {
 	next := make(chan struct{})
 	if old := r.renewed.Swap(&next); old != nil {
 		close(*old)
@@ -263,7 +263,7 @@ func (r *Redis) keep(ctx context.Context, err error) {
 		if err = r.renew(ctx); ctx.Err() == nil {
 			r.note(err)
 		}
-		r.tellRenewed()
+		r.signalRenewed()
 	}
 }
 

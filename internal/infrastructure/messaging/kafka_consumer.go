@@ -153,7 +153,7 @@ func (k *Consumer) Close() {
 		if err := k.client.CommitMarkedOffsets(ctx); err != nil {
 			k.log.Warn("the last offsets were not committed; some messages will be seen again", zap.Error(err))
 		}
-		// Leaving runs the revoke callback; when the brokers are away nobody can be told.
+		// Leaving runs the revoke callback; when the brokers are down nobody can be notified.
 		_ = k.client.LeaveGroupContext(ctx) //nolint:errcheck // the session times out instead
 		k.abandon()
 		k.client.Close()
@@ -201,14 +201,14 @@ func (k *Consumer) skip(bomb *kgo.ErrDecompressTooLarge) {
 	})
 }
 
-// committed hears of every commit; what failed is tried again with the next.
+// committed is called after every commit; a failed one is repeated with the next.
 func (k *Consumer) committed(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, _ *kmsg.OffsetCommitResponse, err error) {
 	if err != nil && k.stopping.Err() == nil {
 		k.log.Debug("offsets were not committed; trying again", zap.Error(err))
 	}
 }
 
-// trouble tells the log once when something begins to fail and once when it works again.
+// trouble logs once when something begins to fail and once when it works again.
 type trouble struct {
 	log  *zap.Logger
 	what string
