@@ -3,6 +3,7 @@ package carrier
 import (
 	"cmp"
 	"fmt"
+	"math/big"
 	"slices"
 	"strconv"
 	"strings"
@@ -47,7 +48,7 @@ type PackLimits struct {
 // item. Rows of too many pieces are split. What is not known is filled in: equal shares
 // of the package's weight, no value. It fails with validation_failed when something would
 // have to be left out.
-func Pack(packages []domain.Package, items []domain.Item, l PackLimits) ([][]domain.Item, error) {
+func Pack(packages []domain.Package, items []domain.Item, l PackLimits) ([][]Row, error) {
 	boxes := Boxes(packages)
 	if len(items) == 0 {
 		items = []domain.Item{{Name: l.Unnamed, Quantity: 1}}
@@ -64,7 +65,7 @@ func Pack(packages []domain.Package, items []domain.Item, l PackLimits) ([][]dom
 	if err := f.Err(); err != nil {
 		return nil, err
 	}
-	out := make([][]domain.Item, len(boxes))
+	out := make([][]Row, len(boxes))
 	for i, goods := range held {
 		if len(goods) == 0 {
 			last := items[len(items)-1]
@@ -81,28 +82,86 @@ func Pack(packages []domain.Package, items []domain.Item, l PackLimits) ([][]dom
 }
 
 // list writes the rows of one package.
-func list(goods []domain.PackedItem, items []domain.Item, weightG int, l PackLimits) []domain.Item {
+func list(goods []domain.PackedItem, items []domain.Item, weightG int, l PackLimits) []Row {
 	pieces := 0
 	for _, g := range goods {
 		pieces += g.Quantity
 	}
-	var out []domain.Item
+	var out []Row
 	for _, g := range goods {
 		it := items[g.Item]
 		it.SKU, it.WeightG = cmp.Or(it.SKU, strconv.Itoa(g.Item+1)), cmp.Or(it.WeightG, max(weightG/pieces, 1))
 		if it.Price == nil {
 			it.Price = &domain.Money{Currency: l.Currency}
 		}
-		for left := g.Quantity; left > 0; left -= l.Pieces {
+		for _, mark := range g.Marks { // a marked piece has a row of its own
+			it.Quantity = 1
+			out = append(out, Row{Item: it, Mark: mark})
+		}
+		for left := g.Quantity - len(g.Marks); left > 0; left -= l.Pieces {
 			it.Quantity = min(left, l.Pieces)
-			out = append(out, it)
+			out = append(out, Row{Item: it})
+		}
+	}
+	return out
+}
+
+// Row is goods of one kind in a package.
+type Row struct {
+	domain.Item
+	Mark string // the marking code of its one piece
+}
+
+// Priced is a row with what the recipient pays for one piece of it.
+type Priced struct {
+	Row
+	Due int64
+}
+
+// Share spreads an amount over goods by their prices, or over their pieces where they have
+// none; pieces that can't have equal shares become two rows. The shares make the amount exactly.
+func Share(packages [][]Row, amount int64) [][]Priced {
+	worth, pieces := big.NewInt(0), int64(0)
+	weigh := func(r Row, priced bool) *big.Int {
+		n := big.NewInt(int64(r.Quantity))
+		if priced {
+			n.Mul(n, big.NewInt(r.Price.Amount))
+		}
+		return n
+	}
+	for _, goods := range packages {
+		for _, r := range goods {
+			worth.Add(worth, weigh(r, true))
+			pieces += int64(r.Quantity)
+		}
+	}
+	priced := worth.Sign() > 0
+	if !priced {
+		worth.SetInt64(pieces)
+	}
+	out := make([][]Priced, len(packages))
+	so, given := big.NewInt(0), int64(0) // up to and with this row
+	for i, goods := range packages {
+		for _, r := range goods {
+			so.Add(so, weigh(r, priced))
+			due := new(big.Int).Mul(so, big.NewInt(amount))
+			share := due.Quo(due, worth).Int64() - given
+			given += share
+			each, rest := share/int64(r.Quantity), share%int64(r.Quantity)
+			if rest > 0 {
+				more := r
+				more.Quantity = int(rest)
+				r.Quantity -= int(rest)
+				out[i] = append(out[i], Priced{more, each + 1})
+			}
+			out[i] = append(out[i], Priced{r, each})
 		}
 	}
 	return out
 }
 
 // Contents names goods in a few words.
-func Contents(items []domain.Item) string {
+func Contents(items []Row) string {
 	var names []string
 	for _, it := range items {
 		names = append(names, it.Name)

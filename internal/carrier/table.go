@@ -63,6 +63,15 @@ func LoadWords(files fs.FS, name string) map[string]string {
 	return m
 }
 
+// LoadPairs reads a table of: our word | the company's.
+func LoadPairs(files fs.FS, name string) map[string]string {
+	m := map[string]string{}
+	for _, r := range Table(files, name) {
+		m[r[0]] = r[1]
+	}
+	return m
+}
+
 // Table reads a table of data out of a file: a row a line, fields between bars, #
 // before remarks, a dash for nothing. The files are embedded: a missing one panics.
 func Table(files fs.FS, name string) [][]string {

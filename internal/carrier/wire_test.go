@@ -3,6 +3,7 @@ package carrier
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -144,13 +145,18 @@ func TestGoodsAndBoxes(t *testing.T) {
 	items := []domain.Item{{Name: "a", Quantity: 13, Price: rub(7)}, {Name: "b", SKU: "B", WeightG: 5}}
 	got, err := Pack(nil, nil, l)
 	require.NoError(t, err)
-	require.Equal(t, [][]domain.Item{{{Name: "goods", SKU: "1", Quantity: 1, WeightG: 1000, Price: rub(0)}}}, got)
+	row := func(it domain.Item) Row { return Row{Item: it} }
+	require.Equal(t, [][]Row{{row(domain.Item{Name: "goods", SKU: "1", Quantity: 1, WeightG: 1000, Price: rub(0)})}}, got)
 	got, err = Pack([]domain.Package{{WeightG: 1400}, {}}, items, l)
 	require.NoError(t, err)
-	require.Equal(t, [][]domain.Item{{
-		{Name: "a", SKU: "1", Quantity: 10, WeightG: 100, Price: rub(7)}, {Name: "a", SKU: "1", Quantity: 3, WeightG: 100, Price: rub(7)},
-		{Name: "b", SKU: "B", Quantity: 1, WeightG: 5, Price: rub(0)},
-	}, {{Name: "b (part 2)", SKU: "B", Quantity: 1, WeightG: 1000, Price: rub(0)}}}, got)
+	require.Equal(t, [][]Row{{
+		row(domain.Item{Name: "a", SKU: "1", Quantity: 10, WeightG: 100, Price: rub(7)}), row(domain.Item{Name: "a", SKU: "1", Quantity: 3, WeightG: 100, Price: rub(7)}),
+		row(domain.Item{Name: "b", SKU: "B", Quantity: 1, WeightG: 5, Price: rub(0)}),
+	}, {row(domain.Item{Name: "b (part 2)", SKU: "B", Quantity: 1, WeightG: 1000, Price: rub(0)})}}, got)
+	got, err = Pack([]domain.Package{{Items: []domain.PackedItem{{Item: 0, Quantity: 2, Marks: []string{"x", "y"}}}}, {}}, items, l)
+	require.NoError(t, err)
+	require.Equal(t, []string{"x", "y"}, []string{got[0][0].Mark, got[0][1].Mark})
+	require.Equal(t, 1, got[0][0].Quantity)
 	got, err = Pack([]domain.Package{{Items: []domain.PackedItem{{Item: 0, Quantity: 12}}}, {}}, items, l)
 	require.NoError(t, err)
 	require.Equal(t, []int{10, 2, 1, 1}, []int{got[0][0].Quantity, got[0][1].Quantity, got[1][0].Quantity, got[1][1].Quantity})
@@ -170,6 +176,37 @@ func TestGoodsAndBoxes(t *testing.T) {
 		require.ErrorAs(t, err, &e, want)
 		require.Equal(t, want, e.Faults[0].Pointer)
 	}
+}
+
+// However an amount is spread, the shares make it, and pieces of one row cost the same.
+func TestSharesMakeTheAmount(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		amount := rapid.Int64Range(0, domain.MaxAmount).Draw(t, "amount")
+		packages := make([][]Row, rapid.IntRange(1, 3).Draw(t, "packages"))
+		pieces := map[string]int{}
+		for i := range packages {
+			for j := range rapid.IntRange(1, 4).Draw(t, "rows") {
+				r := Row{Item: domain.Item{
+					Name: fmt.Sprint(i, j), Quantity: rapid.IntRange(1, 999).Draw(t, "pieces"),
+					Price: &domain.Money{Amount: rapid.Int64Range(0, 1e9).Draw(t, "price")},
+				}}
+				packages[i], pieces[r.Name] = append(packages[i], r), r.Quantity
+			}
+		}
+		sum := int64(0)
+		for _, goods := range Share(packages, amount) {
+			for _, r := range goods {
+				require.GreaterOrEqual(t, r.Due, int64(0))
+				require.Positive(t, r.Quantity)
+				sum += r.Due * int64(r.Quantity)
+				pieces[r.Name] -= r.Quantity
+			}
+		}
+		require.Equal(t, amount, sum)
+		for name, left := range pieces {
+			require.Zero(t, left, name)
+		}
+	})
 }
 
 func TestTownsAreSureOrLeftToTheCompany(t *testing.T) {

@@ -34,6 +34,8 @@ type Package struct {
 type PackedItem struct {
 	Item     int `json:"item" minimum:"0" maximum:"499" doc:"its place in the order's items, from 0"`
 	Quantity int `json:"quantity" minimum:"1" maximum:"1000000"`
+	// Marks are the marking codes of the pieces, one each.
+	Marks []string `json:"marks,omitempty" maxItems:"999" doc:"the marking codes of the pieces, one each"`
 }
 
 // PackItems returns what each package holds of the items, and adds a fault for every piece
@@ -53,6 +55,8 @@ func PackItems(f *Faults, packages []Package, items []Item) [][]PackedItem {
 			switch {
 			case g.Item < 0 || g.Item >= len(items):
 				f.Add(at+"/item", "out_of_range", "the order has %d items", len(items))
+			case len(g.Marks) > 0 && len(g.Marks) != g.Quantity:
+				f.Add(at+"/marks", "out_of_range", "must be one for each of the %d pieces", g.Quantity)
 			case g.Quantity < 1 || g.Quantity > left[g.Item]:
 				f.Add(at+"/quantity", "out_of_range", "%d of this item are left to pack", left[g.Item])
 			default:
@@ -73,18 +77,30 @@ func PackItems(f *Faults, packages []Package, items []Item) [][]PackedItem {
 	return out
 }
 
-// Packages returns the parcels to send these items in when nobody said: one that
-// weighs what they weigh, or none when no weight is known.
+// Packages returns the parcels to send these items in when nobody said: one that weighs
+// what they weigh and holds them when they are stacked, or none when nothing is known.
 func Packages(items []Item) []Package {
-	weight := 0
+	var p Package
+	known := false
 	for _, it := range items {
-		weight = min(weight+min(it.WeightG, MaxWeightG)*it.Quantity, MaxWeightG)
+		n := max(it.Quantity, 1)
+		p.WeightG = min(p.WeightG+min(it.WeightG, MaxWeightG)*n, MaxWeightG)
+		if it.LengthCm == 0 || it.WidthCm == 0 || it.HeightCm == 0 {
+			continue
+		}
+		sides := []int{it.LengthCm, it.WidthCm, it.HeightCm}
+		slices.Sort(sides)
+		p.LengthCm, p.WidthCm = max(p.LengthCm, sides[2]), max(p.WidthCm, sides[1])
+		p.HeightCm, known = min(p.HeightCm+sides[0]*n, MaxPackageCm), true
 	}
-	if weight == 0 {
+	if p.WeightG == 0 && !known {
 		return nil
 	}
-	return []Package{{WeightG: weight}}
+	return []Package{p}
 }
+
+// MaxPackageCm is how long a package is at most.
+const MaxPackageCm = 1000
 
 // QuoteRequest asks what sending packages costs; a tariff means that one only, without
 // one all that fit.
@@ -143,7 +159,35 @@ type ShipmentRequest struct {
 	Packages  []Package
 	Items     []Item // in packages as these say
 	Comment   string
-	Notes     string // of the order, for whoever delivers
+	Notes     string   // of the order, for whoever delivers
+	Payment   *Payment // what the carrier takes in, when it does
+	Seller    *Seller
+	Services  []CarrierService
+	Invoice   *Invoice
+}
+
+// Seller is the true seller of the goods, when it is not who sends.
+type Seller struct {
+	Name  string `json:"name" minLength:"1" maxLength:"200"`
+	TIN   string `json:"tin,omitempty" maxLength:"20" doc:"the tax number (ИНН)" example:"7701234567"`
+	Phone string `json:"phone,omitempty" maxLength:"40"`
+	// Ownership is the carrier's code of the form of ownership.
+	Ownership int    `json:"ownership,omitempty" minimum:"0" maximum:"1000" doc:"the company's code of the form of ownership"`
+	Address   string `json:"address,omitempty" maxLength:"255"`
+}
+
+// Invoice is what customs want to know of a parcel that leaves the country.
+type Invoice struct {
+	Date           string `json:"date" format:"date" doc:"of the invoice" example:"2026-05-04"`
+	Shipper        string `json:"shipper" minLength:"1" maxLength:"200"`
+	ShipperAddress string `json:"shipper_address" minLength:"1" maxLength:"255"`
+}
+
+// CarrierService is something that is done beside carrying.
+type CarrierService struct {
+	Code string `json:"code" minLength:"1" maxLength:"64" doc:"insurance, try_on, partial_delivery, inspection_ban, sms, lift_by_hand, lift_by_elevator, or a code of the company's" example:"try_on"`
+	// Parameter is what the service takes: a sum insured, a phone number, floors.
+	Parameter string `json:"parameter,omitempty" maxLength:"255" doc:"what it takes: a sum, a phone number, floors"`
 }
 
 // CancelTerms is what cancelling a shipment takes.
@@ -276,6 +320,13 @@ func distance(p DeliveryPoint) float64 {
 		return math.Inf(1)
 	}
 	return *p.DistanceM
+}
+
+// Handover is money of one shipment that a carrier handed on.
+type Handover struct {
+	TrackingNumber string
+	Registry       string // the carrier's number of the paper
+	Received       *Money
 }
 
 // Slot is a stretch of time.

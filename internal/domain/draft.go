@@ -14,6 +14,7 @@ type Draft struct {
 	Dropoff       *Place            `json:"dropoff,omitempty"`
 	Items         []Item            `json:"items,omitempty" maxItems:"500"`
 	Total         *Money            `json:"total,omitempty"`
+	Payment       *Payment          `json:"payment,omitempty" doc:"what the recipient pays on delivery"`
 	Notes         string            `json:"notes,omitempty" maxLength:"2000" example:"ring twice"`
 	Metadata      map[string]string `json:"metadata,omitempty" maxProperties:"50" example:"{\"channel\":\"web\"}"`
 	ReadyAt       *time.Time        `json:"ready_at,omitempty" doc:"when it can be picked up"`
@@ -32,6 +33,7 @@ func (d Draft) Normalize(region string) (Draft, error) {
 	f.Check("", &d)
 	f.dropoff(d.Dropoff)
 	f.phone("/customer/phone", &d.Customer.Phone, region)
+	d.Payment.rules(&f, "/payment")
 	f.window(d.DeliverAfter, d.DeliverBefore)
 	for _, t := range []**time.Time{&d.ReadyAt, &d.PromisedAt, &d.DeliverAfter, &d.DeliverBefore} {
 		*t = timestamp(*t)

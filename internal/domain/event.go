@@ -25,11 +25,14 @@ const (
 
 	EventShipmentBooked  EventType = "shipment.booked"
 	EventShipmentChanged EventType = "shipment.changed"
+	EventPaymentReceived EventType = "payment.received"
 )
 
 var (
-	changeTypes = []EventType{EventCreated, EventStatusChanged, EventChanged, EventException, EventShipmentBooked, EventShipmentChanged}
-	noteTypes   = []EventType{EventReportLate, EventOrderLate, EventNotified, EventCourierNear, EventCourierSilent, EventUnassigned}
+	changeTypes = []EventType{
+		EventCreated, EventStatusChanged, EventChanged, EventException, EventShipmentBooked, EventShipmentChanged, EventPaymentReceived,
+	}
+	noteTypes = []EventType{EventReportLate, EventOrderLate, EventNotified, EventCourierNear, EventCourierSilent, EventUnassigned}
 )
 
 // EventTypes lists every type.

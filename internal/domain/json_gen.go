@@ -42,6 +42,10 @@ func appendOrder(b []byte, v *Order) []byte {
 		b = append(b, `,"total":`...)
 		b = appendMoney(b, v.Total)
 	}
+	if v.Payment != nil {
+		b = append(b, `,"payment":`...)
+		b = appendPayment(b, v.Payment)
+	}
 	if v.Notes != "" {
 		b = append(b, `,"notes":`...)
 		b = appendString(b, string(v.Notes))
@@ -228,6 +232,18 @@ func appendItem(b []byte, v *Item) []byte {
 		b = append(b, `,"weight_g":`...)
 		b = strconv.AppendInt(b, int64(v.WeightG), 10)
 	}
+	if v.LengthCm != 0 {
+		b = append(b, `,"length_cm":`...)
+		b = strconv.AppendInt(b, int64(v.LengthCm), 10)
+	}
+	if v.WidthCm != 0 {
+		b = append(b, `,"width_cm":`...)
+		b = strconv.AppendInt(b, int64(v.WidthCm), 10)
+	}
+	if v.HeightCm != 0 {
+		b = append(b, `,"height_cm":`...)
+		b = strconv.AppendInt(b, int64(v.HeightCm), 10)
+	}
 	if len(b) == begin {
 		return append(b, "{}"...)
 	}
@@ -241,6 +257,43 @@ func appendMoney(b []byte, v *Money) []byte {
 	b = strconv.AppendInt(b, v.Amount, 10)
 	b = append(b, `,"currency":`...)
 	b = appendString(b, string(v.Currency))
+	if len(b) == begin {
+		return append(b, "{}"...)
+	}
+	b[begin] = '{' // in place of the first comma
+	return append(b, '}')
+}
+
+func appendPayment(b []byte, v *Payment) []byte {
+	begin := len(b)
+	if v.Due != nil {
+		b = append(b, `,"due":`...)
+		b = appendMoney(b, v.Due)
+	}
+	if v.Method != "" {
+		b = append(b, `,"method":`...)
+		b = appendString(b, string(v.Method))
+	}
+	if v.VATRate != "" {
+		b = append(b, `,"vat_rate":`...)
+		b = appendString(b, string(v.VATRate))
+	}
+	if v.Delivery != nil {
+		b = append(b, `,"delivery":`...)
+		b = appendMoney(b, v.Delivery)
+	}
+	if v.DeliveryVATRate != "" {
+		b = append(b, `,"delivery_vat_rate":`...)
+		b = appendString(b, string(v.DeliveryVATRate))
+	}
+	if v.Received != nil {
+		b = append(b, `,"received":`...)
+		b = appendMoney(b, v.Received)
+	}
+	if v.Registry != "" {
+		b = append(b, `,"registry":`...)
+		b = appendString(b, string(v.Registry))
+	}
 	if len(b) == begin {
 		return append(b, "{}"...)
 	}
@@ -281,6 +334,18 @@ func appendShipment(b []byte, v *Shipment) []byte {
 	if v.Price != nil {
 		b = append(b, `,"price":`...)
 		b = appendMoney(b, v.Price)
+	}
+	if v.Payment != nil {
+		b = append(b, `,"payment":`...)
+		b = appendPayment(b, v.Payment)
+	}
+	if v.Pickup != nil {
+		b = append(b, `,"pickup":`...)
+		b = appendPickupPoint(b, v.Pickup)
+	}
+	if v.ReturnNumber != "" {
+		b = append(b, `,"return_number":`...)
+		b = appendString(b, string(v.ReturnNumber))
 	}
 	if v.LabelURL != "" {
 		b = append(b, `,"label_url":`...)
@@ -405,6 +470,45 @@ func appendPoint(b []byte, v *Point) []byte {
 	b = appendFloat(b, v.Lat)
 	b = append(b, `,"lon":`...)
 	b = appendFloat(b, v.Lon)
+	if len(b) == begin {
+		return append(b, "{}"...)
+	}
+	b[begin] = '{' // in place of the first comma
+	return append(b, '}')
+}
+
+func appendPickupPoint(b []byte, v *PickupPoint) []byte {
+	begin := len(b)
+	b = append(b, `,"code":`...)
+	b = appendString(b, string(v.Code))
+	if v.Kind != "" {
+		b = append(b, `,"kind":`...)
+		b = appendString(b, string(v.Kind))
+	}
+	if v.Name != "" {
+		b = append(b, `,"name":`...)
+		b = appendString(b, string(v.Name))
+	}
+	if v.Address != "" {
+		b = append(b, `,"address":`...)
+		b = appendString(b, string(v.Address))
+	}
+	if v.Location != nil {
+		b = append(b, `,"location":`...)
+		b = appendPoint(b, v.Location)
+	}
+	if v.Hours != "" {
+		b = append(b, `,"hours":`...)
+		b = appendString(b, string(v.Hours))
+	}
+	if v.Notes != "" {
+		b = append(b, `,"notes":`...)
+		b = appendString(b, string(v.Notes))
+	}
+	if v.KeptUntil != nil {
+		b = append(b, `,"kept_until":`...)
+		b = appendTime(b, *v.KeptUntil)
+	}
 	if len(b) == begin {
 		return append(b, "{}"...)
 	}

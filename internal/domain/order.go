@@ -24,6 +24,7 @@ type Order struct {
 	Dropoff       Place             `json:"dropoff"`
 	Items         []Item            `json:"items,omitempty"`
 	Total         *Money            `json:"total,omitempty"`
+	Payment       *Payment          `json:"payment,omitempty" doc:"what the recipient pays on delivery"`
 	Notes         string            `json:"notes,omitempty"`
 	Metadata      map[string]string `json:"metadata,omitempty"`
 	CourierID     string            `json:"courier_id,omitempty" format:"uuid"`
@@ -88,6 +89,9 @@ type Item struct {
 	Quantity int    `json:"quantity" required:"false" default:"1" minimum:"1" maximum:"1000000" example:"2"`
 	Price    *Money `json:"price,omitempty" doc:"of one"`
 	WeightG  int    `json:"weight_g,omitempty" minimum:"0" maximum:"1000000000" doc:"of one, in grams"`
+	LengthCm int    `json:"length_cm,omitempty" minimum:"0" maximum:"1000" doc:"of one, in centimetres"`
+	WidthCm  int    `json:"width_cm,omitempty" minimum:"0" maximum:"1000"`
+	HeightCm int    `json:"height_cm,omitempty" minimum:"0" maximum:"1000"`
 }
 
 // UnmarshalJSON reads an absent quantity as one.
@@ -143,7 +147,7 @@ func NewOrder(d Draft, by By) (*Order, Event) {
 	o := &Order{
 		ID: id.String(), Number: orderNumber(id), ExternalID: d.ExternalID, MerchantID: d.MerchantID,
 		Status: StatusCreated, Customer: d.Customer, Pickup: d.Pickup, Dropoff: *d.Dropoff,
-		Items: slices.Clone(d.Items), Total: d.Total, Notes: d.Notes, Metadata: maps.Clone(d.Metadata),
+		Items: slices.Clone(d.Items), Total: d.Total, Payment: d.Payment.asked(), Notes: d.Notes, Metadata: maps.Clone(d.Metadata),
 		ReadyAt: d.ReadyAt, PromisedAt: d.PromisedAt, DeliverAfter: d.DeliverAfter, DeliverBefore: d.DeliverBefore,
 		Timezone: d.Timezone, Priority: d.Priority, Requirements: d.Requirements,
 		CreatedAt: now,

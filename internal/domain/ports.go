@@ -362,6 +362,12 @@ type CarrierLabeler interface {
 	FetchLabel(ctx context.Context, id string, p Paper) ([]byte, error)
 }
 
+// CarrierCollector takes money in.
+type CarrierCollector interface {
+	// Handovers returns what the carrier handed on of a day.
+	Handovers(ctx context.Context, day time.Time) ([]Handover, error)
+}
+
 // CarrierPoints has offices.
 type CarrierPoints interface {
 	Points(ctx context.Context, q PointQuery) ([]DeliveryPoint, error)

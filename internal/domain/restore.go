@@ -81,7 +81,7 @@ func (o *Order) particulars(f *Faults, region string) {
 func (o *Order) Draft() Draft {
 	return Draft{
 		ExternalID: o.ExternalID, MerchantID: o.MerchantID, Customer: o.Customer, Pickup: o.Pickup, Dropoff: &o.Dropoff,
-		Items: o.Items, Total: o.Total, Notes: o.Notes, Metadata: o.Metadata, ReadyAt: o.ReadyAt, PromisedAt: o.PromisedAt,
+		Items: o.Items, Total: o.Total, Payment: o.Payment, Notes: o.Notes, Metadata: o.Metadata, ReadyAt: o.ReadyAt, PromisedAt: o.PromisedAt,
 		DeliverAfter: o.DeliverAfter, DeliverBefore: o.DeliverBefore, Timezone: o.Timezone, Priority: o.Priority, Requirements: o.Requirements,
 	}
 }

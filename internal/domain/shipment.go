@@ -15,15 +15,31 @@ type Shipment struct {
 	// Reference is our name for it, which the carrier shows beside its own number.
 	Reference string `json:"reference,omitempty"`
 	// CarrierStatus is the carrier's own code and CarrierStatusText its own words.
-	CarrierStatus     string           `json:"carrier_status,omitempty"`
-	CarrierStatusText string           `json:"carrier_status_text,omitempty"`
-	Phase             ShipmentPhase    `json:"phase" example:"registered"`
-	Tariff            string           `json:"tariff,omitempty"`
-	Price             *Money           `json:"price,omitempty"`
-	LabelURL          string           `json:"label_url,omitempty"`
-	Expected          *DeliveryPeriod  `json:"expected,omitempty"`
-	Warnings          []CarrierMessage `json:"warnings,omitempty"`
-	Events            []CarrierEvent   `json:"events,omitempty"` // by time; those of one second in the carrier's order
+	CarrierStatus     string        `json:"carrier_status,omitempty"`
+	CarrierStatusText string        `json:"carrier_status_text,omitempty"`
+	Phase             ShipmentPhase `json:"phase" example:"registered"`
+	Tariff            string        `json:"tariff,omitempty"`
+	Price             *Money        `json:"price,omitempty"`
+	// Payment is what the carrier takes in, and what it has.
+	Payment      *Payment         `json:"payment,omitempty"`
+	Pickup       *PickupPoint     `json:"pickup,omitempty"`
+	ReturnNumber string           `json:"return_number,omitempty"` // of the parcel that brings it back
+	LabelURL     string           `json:"label_url,omitempty"`
+	Expected     *DeliveryPeriod  `json:"expected,omitempty"`
+	Warnings     []CarrierMessage `json:"warnings,omitempty"`
+	Events       []CarrierEvent   `json:"events,omitempty"` // by time; those of one second in the carrier's order
+}
+
+// PickupPoint is the office or parcel locker where a recipient fetches a parcel.
+type PickupPoint struct {
+	Code      string     `json:"code"`
+	Kind      PointKind  `json:"kind,omitempty"`
+	Name      string     `json:"name,omitempty"`
+	Address   string     `json:"address,omitempty"`
+	Location  *Point     `json:"location,omitempty"`
+	Hours     string     `json:"hours,omitempty"` // in the carrier's words
+	Notes     string     `json:"notes,omitempty"` // how to find it
+	KeptUntil *time.Time `json:"kept_until,omitempty" doc:"it goes back after this"`
 }
 
 // ShipmentPhase is how far the paperwork with the carrier has come; where the
@@ -105,16 +121,23 @@ type CarrierEvent struct {
 
 // ShipmentSnapshot is all that a carrier knows of a shipment.
 type ShipmentSnapshot struct {
-	Ref      ShipmentRef      `json:"ref"`
-	Tariff   string           `json:"tariff,omitempty"`
-	Status   string           `json:"carrier_status,omitempty"` // the carrier's code of where the parcel is now
-	Text     string           `json:"carrier_status_text,omitempty"`
-	Price    *Money           `json:"price,omitempty"`
-	Expected *DeliveryPeriod  `json:"expected,omitempty"`
-	LabelURL string           `json:"-"` // of ours; adapters leave it empty
-	Warnings []CarrierMessage `json:"warnings,omitempty"`
-	Errors   []CarrierMessage `json:"errors,omitempty"` // why it was rejected
-	Events   []CarrierEvent   `json:"events,omitempty"` // in the order in which they count
+	Ref      ShipmentRef     `json:"ref"`
+	Tariff   string          `json:"tariff,omitempty"`
+	Status   string          `json:"carrier_status,omitempty"` // the carrier's code of where the parcel is now
+	Text     string          `json:"carrier_status_text,omitempty"`
+	Price    *Money          `json:"price,omitempty"`
+	Expected *DeliveryPeriod `json:"expected,omitempty"`
+	LabelURL string          `json:"-"` // of ours; adapters leave it empty
+	// Received is what the carrier has taken in from the recipient, and Registry the number
+	// of the paper with which it hands it on.
+	Received *Money `json:"received,omitempty"`
+	Registry string `json:"registry,omitempty"`
+	// Pickup is where the recipient fetches it.
+	Pickup       *PickupPoint     `json:"pickup,omitempty"`
+	ReturnNumber string           `json:"return_number,omitempty"`
+	Warnings     []CarrierMessage `json:"warnings,omitempty"`
+	Errors       []CarrierMessage `json:"errors,omitempty"` // why it was rejected
+	Events       []CarrierEvent   `json:"events,omitempty"` // in the order in which they count
 	// Duplicate says that the carrier refused it because it has a shipment of our name for
 	// it already: that one is the order's.
 	Duplicate bool `json:"-"`
@@ -134,6 +157,9 @@ func (s *Shipment) Learn(snap ShipmentSnapshot) []CarrierEvent {
 	if snap.Status != "" {
 		s.CarrierStatus, s.CarrierStatusText = snap.Status, snap.Text
 	}
+	s.ReturnNumber = cmp.Or(snap.ReturnNumber, s.ReturnNumber)
+	s.Payment, _ = s.Payment.receive(snap.Received, snap.Registry)
+	s.Pickup = s.Pickup.told(snap.Pickup)
 	s.Price = cmp.Or(snap.Price, s.Price)
 	s.Expected = cmp.Or(snap.Expected, s.Expected)
 	warnings := slices.Clone(s.Warnings)
@@ -144,6 +170,19 @@ func (s *Shipment) Learn(snap ShipmentSnapshot) []CarrierEvent {
 	}
 	s.Warnings = warnings
 	return s.record(snap.Events)
+}
+
+// told is what is known of the point after an answer: of the same one nothing is forgotten.
+func (p *PickupPoint) told(now *PickupPoint) *PickupPoint {
+	if now == nil || p == nil || now.Code != p.Code {
+		return cmp.Or(now, p)
+	}
+	next := *now
+	if next.Address == "" { // its particulars could not be asked for
+		next = *p
+	}
+	next.KeptUntil = cmp.Or(now.KeptUntil, p.KeptUntil)
+	return &next
 }
 
 // problems are the exceptions that couriers reported.

@@ -20,6 +20,11 @@ type Booking struct {
 	Packages []Package `json:"packages,omitempty" maxItems:"255"`
 	Comment  string    `json:"comment,omitempty" maxLength:"2000"`
 	Sender   *Customer `json:"sender,omitempty" doc:"who sends, when it is not who the company knows as such"`
+	// Payment is what the recipient pays; the order's when absent.
+	Payment  *Payment         `json:"payment,omitempty" doc:"what the recipient pays on delivery; the order's when absent"`
+	Seller   *Seller          `json:"seller,omitempty" doc:"the true seller, when it is not who sends"`
+	Services []CarrierService `json:"services,omitempty" maxItems:"30" doc:"what is done beside carrying"`
+	Invoice  *Invoice         `json:"invoice,omitempty" doc:"makes it an international parcel"`
 }
 
 // Validate returns every fault of the booking.
@@ -37,6 +42,7 @@ func (b *Booking) Rules(f *Faults) {
 			f.Add(at+"/country", "invalid_country", "must be a country's two capital letters, such as KZ")
 		}
 	}
+	b.Payment.rules(f, "/payment")
 	if b.Sender != nil {
 		f.phone("/sender/phone", &b.Sender.Phone, "RU")
 	}
@@ -102,6 +108,9 @@ func (b Booking) Of(o *Order) Booking {
 	if len(b.Packages) == 0 {
 		b.Packages = Packages(o.Items)
 	}
+	if b.Payment == nil && o.Payment.Collects() {
+		b.Payment = o.Payment
+	}
 	return b
 }
 
@@ -111,6 +120,7 @@ func (b Booking) Request(o *Order, clientRef string) ShipmentRequest {
 	return ShipmentRequest{
 		ClientRef: clientRef, Tariff: b.Tariff, Sender: b.Sender, Recipient: o.Customer, From: b.From, To: b.To,
 		Packages: b.Packages, Items: o.Items, Comment: b.Comment, Notes: o.Notes,
+		Payment: b.Payment.asked(), Seller: b.Seller, Services: b.Services, Invoice: b.Invoice,
 	}
 }
 
@@ -231,12 +241,14 @@ func (o *Order) LearnShipment(snap ShipmentSnapshot, by By) []Event {
 	})
 	fresh := next.Learn(snap)
 	changed := !reflect.DeepEqual(*o.Shipment, next)
+	moved := !reflect.DeepEqual(o.Shipment.Pickup, next.Pickup) // where to fetch it is told in the history
 	ended := o.Shipment.Phase.Live() && !next.Phase.Live()
 	o.Shipment = &next
 	var out []Event
 	for _, ev := range fresh {
 		out = append(out, o.applyCarrierEvent(ev, snap.Reverse, by)...)
 	}
+	out = append(out, o.receivePayment(snap, by)...)
 	out = append(out, o.settle(by, ExceptionSilent, ExceptionBookingUnknown)...)
 	if o.Status == StatusDelivered { // problems on the way are over
 		out = append(out, o.settle(by, next.problems()...)...)
@@ -245,12 +257,30 @@ func (o *Order) LearnShipment(snap ShipmentSnapshot, by By) []Event {
 		out = append(out, o.endShipment(snap, by)...)
 	}
 	// A change carries the shipment as it now is.
-	if changed && !slices.ContainsFunc(out, func(ev Event) bool { return !ev.Note() }) {
-		out = append(out, o.change(EventShipmentChanged, by, map[string]any{
+	if changed && !slices.ContainsFunc(out, func(ev Event) bool { return !ev.Note() }) || moved {
+		data := map[string]any{
 			"carrier": next.Carrier, "carrier_status": next.CarrierStatus, "phase": string(next.Phase), "tracking_number": next.TrackingNumber,
-		}))
+		}
+		if next.Pickup != nil {
+			data["pickup"] = *next.Pickup
+		}
+		out = append(out, o.change(EventShipmentChanged, by, data))
 	}
 	return out
+}
+
+// receivePayment takes over what the carrier has taken in for the order.
+func (o *Order) receivePayment(snap ShipmentSnapshot, by By) []Event {
+	next, news := o.Payment.receive(snap.Received, snap.Registry)
+	if !news {
+		return nil
+	}
+	o.Payment = next
+	data := given(map[string]any{"carrier": o.Shipment.Carrier}, map[string]string{"registry": next.Registry})
+	if next.Received != nil {
+		data["received"] = *next.Received
+	}
+	return []Event{o.change(EventPaymentReceived, by, data)}
 }
 
 // applyCarrierEvent applies one event of a carrier.

@@ -48,6 +48,7 @@ func init() {
 				}
 			}
 			domainDraft.Total = pOrdertrackingv1MoneyToPDomainMoney((*source).Total)
+			domainDraft.Payment = pOrdertrackingv1PaymentToPDomainPayment((*source).Payment)
 			domainDraft.Notes = (*source).Notes
 			domainDraft.Metadata = (*source).Metadata
 			domainDraft.ReadyAt = timePointerFrom((*source).ReadyAt)
@@ -109,6 +110,9 @@ func init() {
 			if (*source).WeightG != nil {
 				domainItem.WeightG = widen(*(*source).WeightG)
 			}
+			domainItem.LengthCm = widen((*source).LengthCm)
+			domainItem.WidthCm = widen((*source).WidthCm)
+			domainItem.HeightCm = widen((*source).HeightCm)
 		}
 		return domainItem
 	}
@@ -120,6 +124,9 @@ func init() {
 		ordertrackingv1Item.Quantity = &pInt32
 		ordertrackingv1Item.Price = pDomainMoneyToPOrdertrackingv1Money(source.Price)
 		ordertrackingv1Item.WeightG = weightTo(source.WeightG)
+		ordertrackingv1Item.LengthCm = narrow(source.LengthCm)
+		ordertrackingv1Item.WidthCm = narrow(source.WidthCm)
+		ordertrackingv1Item.HeightCm = narrow(source.HeightCm)
 		return &ordertrackingv1Item
 	}
 	locatedTo = func(source tracking.Located) *v1.GetCourierLocationResponse {
@@ -198,6 +205,7 @@ func init() {
 			ordertrackingv1Order.Timezone = (*source).Timezone
 			ordertrackingv1Order.Priority = narrow((*source).Priority)
 			ordertrackingv1Order.Requirements = pDomainRequirementsToPOrdertrackingv1Requirements((*source).Requirements)
+			ordertrackingv1Order.Payment = pDomainPaymentToPOrdertrackingv1Payment((*source).Payment)
 			pOrdertrackingv1Order = &ordertrackingv1Order
 		}
 		return pOrdertrackingv1Order
@@ -396,6 +404,37 @@ func pDomainMoneyToPOrdertrackingv1Money(source *domain.Money) *v1.Money {
 	}
 	return pOrdertrackingv1Money
 }
+func pDomainPaymentToPOrdertrackingv1Payment(source *domain.Payment) *v1.Payment {
+	var pOrdertrackingv1Payment *v1.Payment
+	if source != nil {
+		var ordertrackingv1Payment v1.Payment
+		ordertrackingv1Payment.Due = pDomainMoneyToPOrdertrackingv1Money((*source).Due)
+		ordertrackingv1Payment.Method = (*source).Method
+		ordertrackingv1Payment.VatRate = (*source).VATRate
+		ordertrackingv1Payment.Delivery = pDomainMoneyToPOrdertrackingv1Money((*source).Delivery)
+		ordertrackingv1Payment.DeliveryVatRate = (*source).DeliveryVATRate
+		ordertrackingv1Payment.Received = pDomainMoneyToPOrdertrackingv1Money((*source).Received)
+		ordertrackingv1Payment.Registry = (*source).Registry
+		pOrdertrackingv1Payment = &ordertrackingv1Payment
+	}
+	return pOrdertrackingv1Payment
+}
+func pDomainPickupPointToPOrdertrackingv1PickupPoint(source *domain.PickupPoint) *v1.PickupPoint {
+	var pOrdertrackingv1PickupPoint *v1.PickupPoint
+	if source != nil {
+		var ordertrackingv1PickupPoint v1.PickupPoint
+		ordertrackingv1PickupPoint.Code = (*source).Code
+		ordertrackingv1PickupPoint.Kind = string((*source).Kind)
+		ordertrackingv1PickupPoint.Name = (*source).Name
+		ordertrackingv1PickupPoint.Address = (*source).Address
+		ordertrackingv1PickupPoint.Location = pDomainPointToPOrdertrackingv1Point((*source).Location)
+		ordertrackingv1PickupPoint.Hours = (*source).Hours
+		ordertrackingv1PickupPoint.Notes = (*source).Notes
+		ordertrackingv1PickupPoint.KeptUntil = timePointerTo((*source).KeptUntil)
+		pOrdertrackingv1PickupPoint = &ordertrackingv1PickupPoint
+	}
+	return pOrdertrackingv1PickupPoint
+}
 func pDomainPlaceToPOrdertrackingv1Place(source *domain.Place) *v1.Place {
 	var pOrdertrackingv1Place *v1.Place
 	if source != nil {
@@ -459,6 +498,9 @@ func pDomainShipmentToPOrdertrackingv1Shipment(source *domain.Shipment) *v1.Ship
 			}
 		}
 		ordertrackingv1Shipment.Account = (*source).Account
+		ordertrackingv1Shipment.Payment = pDomainPaymentToPOrdertrackingv1Payment((*source).Payment)
+		ordertrackingv1Shipment.Pickup = pDomainPickupPointToPOrdertrackingv1PickupPoint((*source).Pickup)
+		ordertrackingv1Shipment.ReturnNumber = (*source).ReturnNumber
 		pOrdertrackingv1Shipment = &ordertrackingv1Shipment
 	}
 	return pOrdertrackingv1Shipment
@@ -482,6 +524,21 @@ func pOrdertrackingv1MoneyToPDomainMoney(source *v1.Money) *domain.Money {
 		pDomainMoney = &domainMoney
 	}
 	return pDomainMoney
+}
+func pOrdertrackingv1PaymentToPDomainPayment(source *v1.Payment) *domain.Payment {
+	var pDomainPayment *domain.Payment
+	if source != nil {
+		var domainPayment domain.Payment
+		domainPayment.Due = pOrdertrackingv1MoneyToPDomainMoney((*source).Due)
+		domainPayment.Method = (*source).Method
+		domainPayment.VATRate = (*source).VatRate
+		domainPayment.Delivery = pOrdertrackingv1MoneyToPDomainMoney((*source).Delivery)
+		domainPayment.DeliveryVATRate = (*source).DeliveryVatRate
+		domainPayment.Received = pOrdertrackingv1MoneyToPDomainMoney((*source).Received)
+		domainPayment.Registry = (*source).Registry
+		pDomainPayment = &domainPayment
+	}
+	return pDomainPayment
 }
 func pOrdertrackingv1PlaceToPDomainPlace(source *v1.Place) *domain.Place {
 	var pDomainPlace *domain.Place

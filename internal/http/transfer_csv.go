@@ -133,6 +133,7 @@ func allColumns() []csvColumn {
 		column("items", jsonCell[[]domain.Item](), func(o *domain.Order, _ bool) *[]domain.Item { return &o.Items }),
 		column("total.amount", amountCell, part(total, func(m *domain.Money, _ bool) *int64 { return &m.Amount })),
 		column("total.currency", textCell, part(total, func(m *domain.Money, _ bool) *string { return &m.Currency })),
+		column("payment", jsonCell[*domain.Payment](), func(o *domain.Order, _ bool) **domain.Payment { return &o.Payment }),
 		text("notes", func(o *domain.Order) *string { return &o.Notes }),
 		column("metadata", jsonCell[map[string]string](), func(o *domain.Order, _ bool) *map[string]string { return &o.Metadata }),
 		text("courier_id", func(o *domain.Order) *string { return &o.CourierID }),

@@ -67,6 +67,28 @@ func (n Notice) render(o *domain.Order) string {
 	if _, ok := statusTexts[lang]; !ok {
 		lang = "en"
 	}
-	return strings.NewReplacer("{number}", o.Number, "{status}", statusTexts[lang][o.Status]).
+	text := strings.NewReplacer("{number}", o.Number, "{status}", statusTexts[lang][o.Status]).
 		Replace(templates[n.template()][lang])
+	if o.Shipment != nil && o.Shipment.Pickup != nil && o.Status == domain.StatusReadyForPickup {
+		text += pickup(o.Shipment.Pickup, lang)
+	}
+	return text
+}
+
+// pickupTexts say until when a parcel is kept, and how dates are written.
+var pickupTexts = map[string][2]string{"en": {"Kept until", "2 January"}, "ru": {"Хранится до", "02.01"}}
+
+// pickup says where to fetch a parcel, when, and until which day.
+func pickup(p *domain.PickupPoint, lang string) string {
+	var facts []string
+	for _, fact := range []string{cmp.Or(p.Address, p.Name, p.Code), p.Hours, p.Notes} {
+		if fact != "" {
+			facts = append(facts, fact)
+		}
+	}
+	text := " " + strings.Join(facts, ", ") + "."
+	if p.KeptUntil != nil {
+		text += " " + pickupTexts[lang][0] + " " + p.KeptUntil.Format(pickupTexts[lang][1]) + "."
+	}
+	return text
 }

@@ -133,6 +133,9 @@ func (sv *Service) prepare(ctx context.Context, o *domain.Order, car domain.Carr
 	}
 	booking := in.Booking
 	job.Booking = &booking
+	if p := booking.Of(o).Payment; p.Collects() {
+		s.Payment = p
+	}
 	limited, cancel := context.WithTimeout(ctx, quoteWithin)
 	defer cancel()
 	q, err := choose(limited, car, o, booking)

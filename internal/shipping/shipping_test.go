@@ -512,3 +512,47 @@ func TestBookingIsIdempotentAndChecked(t *testing.T) {
 		requireCode(s, domain.CodeValidationFailed, err)
 	})
 }
+
+// Money and the point are in the order, its history and the messages to the customer.
+func TestMoneyAndPointAreTold(t *testing.T) {
+	inShop(t, sandbox.Options{}, func(s *shop) {
+		rub := func(n int64) *domain.Money { return &domain.Money{Amount: n, Currency: "RUB"} }
+		o, err := s.orders.Create(s.ctx(), domain.Draft{
+			Customer: domain.Customer{Name: "Anna"}, Dropoff: &domain.Place{Address: "Main St 1"}, Payment: &domain.Payment{Due: rub(129900), VATRate: "22"},
+			Items: []domain.Item{{Name: "Чайник", Quantity: 1, Price: rub(129900)}},
+		})
+		require.NoError(s, err)
+		o, err = s.shipments.Book(s.ctx(), o.ID, shipping.ShipmentDraft{Booking: domain.Booking{To: domain.Stop{Point: "NSK1"}}})
+		require.NoError(s, err)
+		require.Equal(s, int64(129900), o.Shipment.Payment.Due.Amount)
+		pass(time.Minute)
+		id := s.direct()[0].UUID
+		s.carrier.Report(id, "ACCEPTED_AT_PICK_UP_POINT", "", "Новосибирск")
+		pass(3 * time.Hour)
+		got := s.get(o)
+		require.Equal(s, domain.StatusReadyForPickup, got.Status)
+		require.Equal(s, "NSK1", got.Shipment.Pickup.Code)
+		require.NotNil(s, got.Shipment.Pickup.KeptUntil)
+		s.carrier.Move(id, "NSK900")
+		pass(3 * time.Hour)
+		require.Equal(s, "NSK900", s.get(o).Shipment.Pickup.Code)
+		s.carrier.Report(id, "DELIVERED", "", "Новосибирск")
+		pass(26 * time.Hour)
+		got = s.get(o)
+		require.Equal(s, rub(129900), got.Payment.Received)
+		require.NotEmpty(s, got.Payment.Registry)
+		events, err := s.store.Events(s.Context(), o.ID, 0)
+		require.NoError(s, err)
+		told := map[string]int{}
+		for _, ev := range events {
+			if ev.Data["pickup"] != nil {
+				told["pickup"]++
+			}
+			if ev.Type == domain.EventPaymentReceived {
+				told["payment"]++
+			}
+		}
+		require.GreaterOrEqual(s, told["pickup"], 3, "the point, until when it is kept, another point")
+		require.Equal(s, 2, told["payment"], "the money, its registry")
+	})
+}

@@ -48,6 +48,13 @@ func (sv *Service) Run(ctx context.Context) {
 			})
 		}
 	}
+	for account, car := range sv.ByAccount {
+		if collector, ok := car.(domain.CarrierCollector); ok {
+			wg.Go(func() {
+				background.Loop(ctx, nil, time.Minute, func() time.Duration { return sv.handovers(ctx, account, collector) })
+			})
+		}
+	}
 	if len(sv.ByAccount) > 0 {
 		wg.Go(func() { background.Loop(ctx, sv.mail, 0, func() time.Duration { return sv.readMail(ctx) }) })
 	}

@@ -70,6 +70,32 @@ type Item struct {
 	Quantity int    `json:"quantity,omitempty"` // absent in a request: 1
 	Price    *Money `json:"price,omitempty"`    // of one
 	WeightG  int    `json:"weight_g,omitempty"` // of one, grams
+	LengthCm int    `json:"length_cm,omitempty"`
+	WidthCm  int    `json:"width_cm,omitempty"`
+	HeightCm int    `json:"height_cm,omitempty"`
+}
+
+// Payment is what the recipient pays on delivery.
+type Payment struct {
+	Due             *Money `json:"due,omitempty"`      // for the goods, altogether
+	Method          string `json:"method,omitempty"`   // prepaid, cash or card
+	VATRate         string `json:"vat_rate,omitempty"` // percent, or none
+	Delivery        *Money `json:"delivery,omitempty"` // beside the goods
+	DeliveryVATRate string `json:"delivery_vat_rate,omitempty"`
+	Received        *Money `json:"received,omitempty"` // what was taken in; only in answers
+	Registry        string `json:"registry,omitempty"` // the company's paper with which it was handed on
+}
+
+// PickupPoint is an office or parcel locker where a recipient fetches a parcel.
+type PickupPoint struct {
+	Code      string     `json:"code"`
+	Kind      string     `json:"kind,omitempty"` // office or locker
+	Name      string     `json:"name,omitempty"`
+	Address   string     `json:"address,omitempty"`
+	Location  *Point     `json:"location,omitempty"`
+	Hours     string     `json:"hours,omitempty"` // in the company's words
+	Notes     string     `json:"notes,omitempty"`
+	KeptUntil *time.Time `json:"kept_until,omitempty"`
 }
 
 // Draft is an order to create: customer.name and the drop-off's address or location
@@ -82,6 +108,7 @@ type Draft struct {
 	Dropoff       *Place            `json:"dropoff,omitempty"`
 	Items         []Item            `json:"items,omitempty"`
 	Total         *Money            `json:"total,omitempty"`
+	Payment       *Payment          `json:"payment,omitempty"`
 	Notes         string            `json:"notes,omitempty"`
 	Metadata      map[string]string `json:"metadata,omitempty"`
 	ReadyAt       *time.Time        `json:"ready_at,omitempty"`
@@ -112,6 +139,7 @@ type Order struct {
 	Dropoff       Place             `json:"dropoff"`
 	Items         []Item            `json:"items,omitempty"`
 	Total         *Money            `json:"total,omitempty"`
+	Payment       *Payment          `json:"payment,omitempty"`
 	Notes         string            `json:"notes,omitempty"`
 	Metadata      map[string]string `json:"metadata,omitempty"`
 	CourierID     string            `json:"courier_id,omitempty"`
@@ -150,6 +178,9 @@ type Shipment struct {
 	Phase             string           `json:"phase"` // pending, registered, rejected or cancelled
 	Tariff            string           `json:"tariff,omitempty"`
 	Price             *Money           `json:"price,omitempty"`
+	Payment           *Payment         `json:"payment,omitempty"`
+	Pickup            *PickupPoint     `json:"pickup,omitempty"`
+	ReturnNumber      string           `json:"return_number,omitempty"` // of the parcel that brings it back
 	LabelURL          string           `json:"label_url,omitempty"`
 	Expected          *DeliveryPeriod  `json:"expected,omitempty"`
 	Warnings          []CarrierMessage `json:"warnings,omitempty"`

@@ -1,6 +1,7 @@
 package cdek
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -75,17 +76,66 @@ func encodeOrder(r domain.ShipmentRequest, freight bool, from, to int) (carrier.
 		Rows: maxRows, Pieces: maxPieces, SKU: maxWareKey, Currency: currency, Unnamed: "Товар", Part: "%s (место %d)",
 	})
 	f.Include("", err)
+	extras(&f, b, r)
 	if freight {
 		b["type"] = 2
-	}
-	for i, goods := range packed {
-		if freight {
-			boxes[i]["comment"] = carrier.Contents(goods)
-		} else { // a shop must list what every parcel holds
-			boxes[i]["items"] = rows(goods)
+		if r.Payment.Collects() {
+			f.Add("/payment", "unsupported", "a contract of an ordinary kind takes in no money")
 		}
 	}
-	return b, f.Err()
+	if err := f.Err(); err != nil {
+		return nil, err
+	}
+	due := domain.Money{Currency: currency}
+	if r.Payment.Collects() && r.Payment.Due != nil {
+		due = *r.Payment.Due
+	}
+	priced := carrier.Share(packed, due.Amount)
+	for i, goods := range priced {
+		if freight {
+			boxes[i]["comment"] = carrier.Contents(packed[i])
+		} else { // a shop must list what every parcel holds
+			boxes[i]["items"] = rows(goods, r.Payment)
+		}
+	}
+	return b, nil
+}
+
+// extras writes what few bookings have.
+func extras(f *domain.Faults, b carrier.Body, r domain.ShipmentRequest) {
+	if p := r.Payment; p.Collects() {
+		for at, m := range map[string]*domain.Money{"/payment/due": p.Due, "/payment/delivery": p.Delivery} {
+			if m != nil && m.Currency != currency {
+				f.Add(at, "wrong_currency", "CDEK takes in %s", currency)
+			}
+		}
+		if p.Delivery != nil {
+			b["delivery_recipient_cost"] = cost(*p.Delivery, p.DeliveryVATRate)
+		}
+	}
+	if s := r.Seller; s != nil {
+		b["seller"] = carrier.Body{"name": s.Name, "inn": s.TIN, "phone": s.Phone, "ownership_form": s.Ownership, "address": s.Address}
+	}
+	if v := r.Invoice; v != nil {
+		b["date_invoice"], b["shipper_name"], b["shipper_address"] = v.Date, v.Shipper, v.ShipperAddress
+	}
+	var list []carrier.Body
+	for _, s := range r.Services {
+		list = append(list, carrier.Body{"code": cmp.Or(services[s.Code], s.Code), "parameter": s.Parameter})
+	}
+	if list != nil {
+		b["services"] = list
+	}
+}
+
+// cost writes an amount and the tax that it contains.
+func cost(m domain.Money, rate string) carrier.Body {
+	b := carrier.Body{"value": carrier.FormatMoney(m)}
+	if percent, err := strconv.ParseInt(rate, 10, 64); err == nil {
+		b["vat_rate"] = json.Number(rate)
+		b["vat_sum"] = carrier.FormatMoney(domain.Money{Amount: (m.Amount*percent + (100+percent)/2) / (100 + percent), Currency: m.Currency})
+	}
+	return b
 }
 
 // person writes who sends or receives, a phone's extension apart from its number.
@@ -97,13 +147,17 @@ func person(c domain.Customer) carrier.Body {
 	return b
 }
 
-// rows lists goods, which are paid for.
-func rows(goods []domain.Item) []carrier.Body {
+// rows lists goods with what is taken in for one piece of each.
+func rows(goods []carrier.Priced, p *domain.Payment) []carrier.Body {
+	rate := ""
+	if p.Collects() {
+		rate = p.VATRate
+	}
 	var out []carrier.Body
 	for _, it := range goods {
 		out = append(out, carrier.Body{
-			"name": it.Name, "ware_key": it.SKU, "cost": carrier.FormatMoney(*it.Price), "payment": carrier.Body{"value": json.Number("0")},
-			"weight": it.WeightG, "amount": it.Quantity,
+			"name": it.Name, "ware_key": it.SKU, "cost": carrier.FormatMoney(*it.Price), "marking": it.Mark,
+			"payment": cost(domain.Money{Amount: it.Due, Currency: currency}, rate), "weight": it.WeightG, "amount": it.Quantity,
 		})
 	}
 	return out

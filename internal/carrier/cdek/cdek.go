@@ -48,6 +48,8 @@ type Carrier struct {
 	cfg    Config
 	client *carrier.Client
 	cities *carrier.Cities
+	// offices are those that parcels go to, by code and day.
+	offices carrier.Memo[domain.DeliveryPoint]
 }
 
 // New returns CDEK, without calling it.
@@ -84,6 +86,7 @@ var (
 	problems = carrier.LoadMeanings(files, "tables/problems.txt")
 	classes  = carrier.LoadWords(files, "tables/errors.txt")
 	modes    = carrier.LoadWords(files, "tables/modes.txt")
+	services = carrier.LoadPairs(files, "tables/services.txt")
 	hooks    = carrier.Table(files, "tables/hooks.txt")
 )
 

@@ -488,3 +488,57 @@ func TestHooksOfOurOldAddressAreEnded(t *testing.T) {
 		require.Equal(b, 15, b.Calls("POST /v2/webhooks"))
 	})
 }
+
+func TestMoneyOnDelivery(t *testing.T) {
+	onBench(t, sandbox.Options{}, func(b *bench) {
+		rub := func(n int64) *domain.Money { return &domain.Money{Amount: n, Currency: "RUB"} }
+		r := request("A-1")
+		r.Items = []domain.Item{{Name: "Чай", Quantity: 3, Price: rub(10000)}, {Name: "Кофе", Price: rub(50000)}}
+		r.Packages = []domain.Package{{Items: []domain.PackedItem{{Item: 0, Quantity: 3}, {Item: 1, Quantity: 1, Marks: []string{"010460"}}}}}
+		r.Payment = &domain.Payment{Due: rub(80001), VATRate: "22", Delivery: rub(30000)}
+		r.Seller = &domain.Seller{Name: "ООО Чай", TIN: "7701234567"}
+		r.Services = []domain.CarrierService{{Code: "try_on"}, {Code: "insurance", Parameter: "800"}}
+		made, err := b.cdek.CreateShipment(b.Context(), r)
+		require.NoError(b, err)
+		ref := b.decided(made.Ref).Ref
+		in := b.Booked()[0].Input
+		require.Equal(b, "TRYING_ON", in["services"].([]any)[0].(map[string]any)["code"])
+		require.Equal(b, "7701234567", in["seller"].(map[string]any)["inn"])
+		require.Equal(b, 300.0, in["delivery_recipient_cost"].(map[string]any)["value"])
+		rows := in["packages"].([]any)[0].(map[string]any)["items"].([]any)
+		last := rows[len(rows)-1].(map[string]any)
+		require.Equal(b, "010460", last["marking"])
+		require.Equal(b, 22.0, last["payment"].(map[string]any)["vat_rate"])
+		require.Nil(b, b.track(ref).Received, "nothing yet")
+		b.Report(ref.ID, "DELIVERED", "", "Москва")
+		require.Equal(b, rub(110001), b.track(ref).Received, "to the kopeck")
+		got, err := b.cdek.Handovers(b.Context(), time.Now())
+		require.NoError(b, err)
+		require.Equal(b, ref.TrackingNumber, got[0].TrackingNumber)
+		require.NotEmpty(b, got[0].Registry)
+
+		r.Payment = &domain.Payment{Due: &domain.Money{Amount: 1, Currency: "EUR"}}
+		require.Equal(b, domain.CodeValidationFailed, domain.CodeOf(b.cdek.CheckShipment(r)))
+	})
+}
+
+func TestWhereToFetchAParcel(t *testing.T) {
+	onBench(t, sandbox.Options{}, func(b *bench) {
+		r := request("A-1")
+		r.To = domain.Stop{Point: "NSK1"}
+		made, err := b.cdek.CreateShipment(b.Context(), r)
+		require.NoError(b, err)
+		ref := b.decided(made.Ref).Ref
+		got := b.track(ref).Pickup
+		require.Equal(b, "Новосибирск, ул. Сибирская, 1", got.Address)
+		require.NotEmpty(b, got.Hours)
+		require.Nil(b, got.KeptUntil)
+		b.Report(ref.ID, "ACCEPTED_AT_PICK_UP_POINT", "", "Новосибирск")
+		require.WithinDuration(b, time.Now().AddDate(0, 0, 7), *b.track(ref).Pickup.KeptUntil, 24*time.Hour)
+		b.Move(ref.ID, "NSK900")
+		require.Equal(b, domain.PointLocker, b.track(ref).Pickup.Kind)
+		b.Fail(sandbox.Fault{Kind: sandbox.Page, Path: "/deliverypoints", Times: 9})
+		b.Move(ref.ID, "MSK5")
+		require.Equal(b, "MSK5", b.track(ref).Pickup.Code, "at least which")
+	})
+}

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"time"
 
 	"github.com/order-tracking/order-tracking/internal/carrier"
 	"github.com/order-tracking/order-tracking/internal/domain"
@@ -148,7 +149,34 @@ func (c *Carrier) TrackShipment(ctx context.Context, ref domain.ShipmentRef) (do
 	}
 	snap.Events = carrier.Timeline(snap.Events, statuses, statuses.Rank("POSTOMAT_RECEIVED"))
 	c.client.CountUnknown(snap.Events...)
+	if snap.Pickup != nil {
+		snap.Pickup = c.pickup(ctx, *snap.Pickup)
+	}
 	return snap, nil
+}
+
+// pickup adds the particulars of an office or locker, which are asked for once a day;
+// without them its code must do.
+func (c *Carrier) pickup(ctx context.Context, p domain.PickupPoint) *domain.PickupPoint {
+	key := p.Code + c.cfg.Now().Format(time.DateOnly)
+	at, known := c.offices.Get(key)
+	if !known {
+		found, err := c.Points(ctx, domain.PointQuery{Code: p.Code, Limit: 1})
+		if err != nil || len(found) == 0 {
+			return &p
+		}
+		at = found[0]
+		c.offices.Put(key, at)
+	}
+	p.Kind, p.Name, p.Location, p.Hours, p.Notes = at.Kind, at.Name, at.Location, at.Hours, at.Notes
+	p.Address = carrier.Join(", ", at.City, at.Address)
+	return &p
+}
+
+// Handovers returns with which papers CDEK handed on the money that it took in, of a day.
+func (c *Carrier) Handovers(ctx context.Context, day time.Time) ([]domain.Handover, error) {
+	n, err := c.client.JSON(ctx, carrier.Get("registries", "/registries", url.Values{"date": {day.In(carrier.Moscow).Format(time.DateOnly)}}))
+	return decodeRegistries(n), err
 }
 
 func nameTaken(m domain.CarrierMessage) bool {

@@ -19,6 +19,17 @@ func decodeOrder(n carrier.Node) domain.ShipmentSnapshot {
 		Reverse:  e.True("is_reverse") || e.True("is_client_return"),
 		Expected: expected(n), Price: price(e), Warnings: carrier.Remarks(n.At("warnings")), Errors: carrier.Remarks(n.At("errors")),
 	}
+	if point := e.Text("delivery_point"); point != "" {
+		s.Pickup = &domain.PickupPoint{Code: point, KeptUntil: keptUntil(n)}
+	}
+	if got := e.Money(currency, "delivery_detail", "payment_sum"); got != nil && got.Amount > 0 && taken(e) {
+		s.Received = got
+	}
+	for _, rel := range n.At("related_entities").List() {
+		if rel.Text("type") == "return_order" {
+			s.ReturnNumber = rel.Text("cdek_number")
+		}
+	}
 	s.Events = carrier.Timeline(events(e, e.True("is_return"), s.Reverse), statuses, statuses.Rank("POSTOMAT_RECEIVED"))
 	created, deleted := "", false
 	for _, q := range n.At("requests").List() {
@@ -113,6 +124,37 @@ func obstacle(id, code, created string) domain.CarrierEvent {
 		ID: carrier.EventID(id, "PROBLEM_"+code, at, ""), Kind: domain.CarrierProblem, Code: code,
 		Text: m.Text, Detail: m.Detail, Exception: m.Exception, OccurredAt: at, Unknown: !known,
 	}
+}
+
+// taken says whether the recipient has paid: until then the sums are those to come.
+func taken(e carrier.Node) bool {
+	return len(e.At("delivery_detail", "payment_info").List()) > 0 || e.Text("delivery_detail", "date") != ""
+}
+
+// keptUntil is the end of the last day on which a parcel waits to be fetched.
+func keptUntil(n carrier.Node) *time.Time {
+	text := n.Text("entity", "keep_free_until")
+	if at, ok := carrier.ParseTime(text); ok {
+		return &at
+	}
+	if day, ok := carrier.ParseDate(text, carrier.Zone(n.Text("entity", "to_location", "time_zone"))); ok {
+		at := domain.Timestamp(day.AddDate(0, 0, 1).Add(-time.Second))
+		return &at
+	}
+	return nil
+}
+
+// decodeRegistries reads with which papers money was handed on, by CDEK's numbers of orders.
+func decodeRegistries(n carrier.Node) []domain.Handover {
+	var out []domain.Handover
+	for _, r := range n.At("registries").List() {
+		for _, o := range r.At("orders").List() {
+			out = append(out, domain.Handover{
+				TrackingNumber: o.Text("cdek_number"), Registry: r.Text("registry_number"), Received: o.Money(currency, "payment_sum"),
+			})
+		}
+	}
+	return out
 }
 
 // price is what the shop pays, all in; CDEK knows it once the parcel was weighed.

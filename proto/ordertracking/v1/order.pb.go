@@ -189,7 +189,9 @@ type Order struct {
 	// 0 to 9; higher goes first.
 	Priority int32 `protobuf:"varint,28,opt,name=priority,proto3" json:"priority,omitempty"`
 	// What a courier must have to get it.
-	Requirements  *Requirements `protobuf:"bytes,29,opt,name=requirements,proto3" json:"requirements,omitempty"`
+	Requirements *Requirements `protobuf:"bytes,29,opt,name=requirements,proto3" json:"requirements,omitempty"`
+	// What the recipient pays on delivery.
+	Payment       *Payment `protobuf:"bytes,30,opt,name=payment,proto3" json:"payment,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -427,6 +429,113 @@ func (x *Order) GetRequirements() *Requirements {
 	return nil
 }
 
+func (x *Order) GetPayment() *Payment {
+	if x != nil {
+		return x.Payment
+	}
+	return nil
+}
+
+// Payment is what the recipient pays on delivery, and what of it was received.
+type Payment struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// For the goods, altogether.
+	Due *Money `protobuf:"bytes,1,opt,name=due,proto3" json:"due,omitempty"`
+	// How it is to be paid: prepaid, cash or card; any way when empty.
+	Method string `protobuf:"bytes,2,opt,name=method,proto3" json:"method,omitempty"`
+	// Percent of value added tax that the amount contains: none, 0, 5, 7, 10, 16 or 22.
+	VatRate string `protobuf:"bytes,3,opt,name=vat_rate,json=vatRate,proto3" json:"vat_rate,omitempty"`
+	// For the delivery, beside the goods.
+	Delivery *Money `protobuf:"bytes,4,opt,name=delivery,proto3" json:"delivery,omitempty"`
+	// Percent that it contains.
+	DeliveryVatRate string `protobuf:"bytes,5,opt,name=delivery_vat_rate,json=deliveryVatRate,proto3" json:"delivery_vat_rate,omitempty"`
+	// What was taken in; read only.
+	Received *Money `protobuf:"bytes,6,opt,name=received,proto3" json:"received,omitempty"`
+	// The delivery company's number of the paper with which it was handed on; read only.
+	Registry      string `protobuf:"bytes,7,opt,name=registry,proto3" json:"registry,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Payment) Reset() {
+	*x = Payment{}
+	mi := &file_ordertracking_v1_order_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Payment) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Payment) ProtoMessage() {}
+
+func (x *Payment) ProtoReflect() protoreflect.Message {
+	mi := &file_ordertracking_v1_order_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Payment.ProtoReflect.Descriptor instead.
+func (*Payment) Descriptor() ([]byte, []int) {
+	return file_ordertracking_v1_order_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Payment) GetDue() *Money {
+	if x != nil {
+		return x.Due
+	}
+	return nil
+}
+
+func (x *Payment) GetMethod() string {
+	if x != nil {
+		return x.Method
+	}
+	return ""
+}
+
+func (x *Payment) GetVatRate() string {
+	if x != nil {
+		return x.VatRate
+	}
+	return ""
+}
+
+func (x *Payment) GetDelivery() *Money {
+	if x != nil {
+		return x.Delivery
+	}
+	return nil
+}
+
+func (x *Payment) GetDeliveryVatRate() string {
+	if x != nil {
+		return x.DeliveryVatRate
+	}
+	return ""
+}
+
+func (x *Payment) GetReceived() *Money {
+	if x != nil {
+		return x.Received
+	}
+	return nil
+}
+
+func (x *Payment) GetRegistry() string {
+	if x != nil {
+		return x.Registry
+	}
+	return ""
+}
+
 // Requirements is what a courier must have to get an order.
 type Requirements struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -440,7 +549,7 @@ type Requirements struct {
 
 func (x *Requirements) Reset() {
 	*x = Requirements{}
-	mi := &file_ordertracking_v1_order_proto_msgTypes[1]
+	mi := &file_ordertracking_v1_order_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -452,7 +561,7 @@ func (x *Requirements) String() string {
 func (*Requirements) ProtoMessage() {}
 
 func (x *Requirements) ProtoReflect() protoreflect.Message {
-	mi := &file_ordertracking_v1_order_proto_msgTypes[1]
+	mi := &file_ordertracking_v1_order_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -465,7 +574,7 @@ func (x *Requirements) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Requirements.ProtoReflect.Descriptor instead.
 func (*Requirements) Descriptor() ([]byte, []int) {
-	return file_ordertracking_v1_order_proto_rawDescGZIP(), []int{1}
+	return file_ordertracking_v1_order_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *Requirements) GetSkills() []string {
@@ -500,7 +609,7 @@ type Customer struct {
 
 func (x *Customer) Reset() {
 	*x = Customer{}
-	mi := &file_ordertracking_v1_order_proto_msgTypes[2]
+	mi := &file_ordertracking_v1_order_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -512,7 +621,7 @@ func (x *Customer) String() string {
 func (*Customer) ProtoMessage() {}
 
 func (x *Customer) ProtoReflect() protoreflect.Message {
-	mi := &file_ordertracking_v1_order_proto_msgTypes[2]
+	mi := &file_ordertracking_v1_order_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -525,7 +634,7 @@ func (x *Customer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Customer.ProtoReflect.Descriptor instead.
 func (*Customer) Descriptor() ([]byte, []int) {
-	return file_ordertracking_v1_order_proto_rawDescGZIP(), []int{2}
+	return file_ordertracking_v1_order_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Customer) GetName() string {
@@ -571,7 +680,7 @@ type Place struct {
 
 func (x *Place) Reset() {
 	*x = Place{}
-	mi := &file_ordertracking_v1_order_proto_msgTypes[3]
+	mi := &file_ordertracking_v1_order_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -583,7 +692,7 @@ func (x *Place) String() string {
 func (*Place) ProtoMessage() {}
 
 func (x *Place) ProtoReflect() protoreflect.Message {
-	mi := &file_ordertracking_v1_order_proto_msgTypes[3]
+	mi := &file_ordertracking_v1_order_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -596,7 +705,7 @@ func (x *Place) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Place.ProtoReflect.Descriptor instead.
 func (*Place) Descriptor() ([]byte, []int) {
-	return file_ordertracking_v1_order_proto_rawDescGZIP(), []int{3}
+	return file_ordertracking_v1_order_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Place) GetAddress() string {
@@ -633,7 +742,7 @@ type Point struct {
 
 func (x *Point) Reset() {
 	*x = Point{}
-	mi := &file_ordertracking_v1_order_proto_msgTypes[4]
+	mi := &file_ordertracking_v1_order_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -645,7 +754,7 @@ func (x *Point) String() string {
 func (*Point) ProtoMessage() {}
 
 func (x *Point) ProtoReflect() protoreflect.Message {
-	mi := &file_ordertracking_v1_order_proto_msgTypes[4]
+	mi := &file_ordertracking_v1_order_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -658,7 +767,7 @@ func (x *Point) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Point.ProtoReflect.Descriptor instead.
 func (*Point) Descriptor() ([]byte, []int) {
-	return file_ordertracking_v1_order_proto_rawDescGZIP(), []int{4}
+	return file_ordertracking_v1_order_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Point) GetLat() float64 {
@@ -687,14 +796,20 @@ type Item struct {
 	// Of one.
 	Price *Money `protobuf:"bytes,4,opt,name=price,proto3" json:"price,omitempty"`
 	// Of one, grams.
-	WeightG       *int32 `protobuf:"varint,5,opt,name=weight_g,json=weightG,proto3,oneof" json:"weight_g,omitempty"`
+	WeightG *int32 `protobuf:"varint,5,opt,name=weight_g,json=weightG,proto3,oneof" json:"weight_g,omitempty"`
+	// Of one, centimetres; 0 when not known.
+	LengthCm int32 `protobuf:"varint,6,opt,name=length_cm,json=lengthCm,proto3" json:"length_cm,omitempty"`
+	// Of one, centimetres.
+	WidthCm int32 `protobuf:"varint,7,opt,name=width_cm,json=widthCm,proto3" json:"width_cm,omitempty"`
+	// Of one, centimetres.
+	HeightCm      int32 `protobuf:"varint,8,opt,name=height_cm,json=heightCm,proto3" json:"height_cm,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Item) Reset() {
 	*x = Item{}
-	mi := &file_ordertracking_v1_order_proto_msgTypes[5]
+	mi := &file_ordertracking_v1_order_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -706,7 +821,7 @@ func (x *Item) String() string {
 func (*Item) ProtoMessage() {}
 
 func (x *Item) ProtoReflect() protoreflect.Message {
-	mi := &file_ordertracking_v1_order_proto_msgTypes[5]
+	mi := &file_ordertracking_v1_order_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -719,7 +834,7 @@ func (x *Item) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Item.ProtoReflect.Descriptor instead.
 func (*Item) Descriptor() ([]byte, []int) {
-	return file_ordertracking_v1_order_proto_rawDescGZIP(), []int{5}
+	return file_ordertracking_v1_order_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Item) GetName() string {
@@ -757,6 +872,27 @@ func (x *Item) GetWeightG() int32 {
 	return 0
 }
 
+func (x *Item) GetLengthCm() int32 {
+	if x != nil {
+		return x.LengthCm
+	}
+	return 0
+}
+
+func (x *Item) GetWidthCm() int32 {
+	if x != nil {
+		return x.WidthCm
+	}
+	return 0
+}
+
+func (x *Item) GetHeightCm() int32 {
+	if x != nil {
+		return x.HeightCm
+	}
+	return 0
+}
+
 // Money is an amount of a currency, without fractions.
 type Money struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -770,7 +906,7 @@ type Money struct {
 
 func (x *Money) Reset() {
 	*x = Money{}
-	mi := &file_ordertracking_v1_order_proto_msgTypes[6]
+	mi := &file_ordertracking_v1_order_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -782,7 +918,7 @@ func (x *Money) String() string {
 func (*Money) ProtoMessage() {}
 
 func (x *Money) ProtoReflect() protoreflect.Message {
-	mi := &file_ordertracking_v1_order_proto_msgTypes[6]
+	mi := &file_ordertracking_v1_order_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -795,7 +931,7 @@ func (x *Money) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Money.ProtoReflect.Descriptor instead.
 func (*Money) Descriptor() ([]byte, []int) {
-	return file_ordertracking_v1_order_proto_rawDescGZIP(), []int{6}
+	return file_ordertracking_v1_order_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Money) GetAmount() int64 {
@@ -827,7 +963,7 @@ type Exception struct {
 
 func (x *Exception) Reset() {
 	*x = Exception{}
-	mi := &file_ordertracking_v1_order_proto_msgTypes[7]
+	mi := &file_ordertracking_v1_order_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -839,7 +975,7 @@ func (x *Exception) String() string {
 func (*Exception) ProtoMessage() {}
 
 func (x *Exception) ProtoReflect() protoreflect.Message {
-	mi := &file_ordertracking_v1_order_proto_msgTypes[7]
+	mi := &file_ordertracking_v1_order_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -852,7 +988,7 @@ func (x *Exception) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Exception.ProtoReflect.Descriptor instead.
 func (*Exception) Descriptor() ([]byte, []int) {
-	return file_ordertracking_v1_order_proto_rawDescGZIP(), []int{7}
+	return file_ordertracking_v1_order_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Exception) GetCode() string {
@@ -904,14 +1040,20 @@ type Shipment struct {
 	// What the company told, by time; what it told of one second in its own order.
 	Events []*CarrierEvent `protobuf:"bytes,12,rep,name=events,proto3" json:"events,omitempty"`
 	// The contract that it was booked with; empty for the usual one.
-	Account       string `protobuf:"bytes,13,opt,name=account,proto3" json:"account,omitempty"`
+	Account string `protobuf:"bytes,13,opt,name=account,proto3" json:"account,omitempty"`
+	// What the company takes in from the recipient, and what it has.
+	Payment *Payment `protobuf:"bytes,14,opt,name=payment,proto3" json:"payment,omitempty"`
+	// The office or locker where the recipient fetches it.
+	Pickup *PickupPoint `protobuf:"bytes,15,opt,name=pickup,proto3" json:"pickup,omitempty"`
+	// The company's number of the parcel that brings it back.
+	ReturnNumber  string `protobuf:"bytes,16,opt,name=return_number,json=returnNumber,proto3" json:"return_number,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Shipment) Reset() {
 	*x = Shipment{}
-	mi := &file_ordertracking_v1_order_proto_msgTypes[8]
+	mi := &file_ordertracking_v1_order_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -923,7 +1065,7 @@ func (x *Shipment) String() string {
 func (*Shipment) ProtoMessage() {}
 
 func (x *Shipment) ProtoReflect() protoreflect.Message {
-	mi := &file_ordertracking_v1_order_proto_msgTypes[8]
+	mi := &file_ordertracking_v1_order_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -936,7 +1078,7 @@ func (x *Shipment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Shipment.ProtoReflect.Descriptor instead.
 func (*Shipment) Descriptor() ([]byte, []int) {
-	return file_ordertracking_v1_order_proto_rawDescGZIP(), []int{8}
+	return file_ordertracking_v1_order_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Shipment) GetCarrier() string {
@@ -1030,6 +1172,136 @@ func (x *Shipment) GetAccount() string {
 	return ""
 }
 
+func (x *Shipment) GetPayment() *Payment {
+	if x != nil {
+		return x.Payment
+	}
+	return nil
+}
+
+func (x *Shipment) GetPickup() *PickupPoint {
+	if x != nil {
+		return x.Pickup
+	}
+	return nil
+}
+
+func (x *Shipment) GetReturnNumber() string {
+	if x != nil {
+		return x.ReturnNumber
+	}
+	return ""
+}
+
+// PickupPoint is an office or parcel locker where a recipient fetches a parcel.
+type PickupPoint struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The company's code of it.
+	Code string `protobuf:"bytes,1,opt,name=code,proto3" json:"code,omitempty"`
+	// office or locker.
+	Kind string `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
+	// Its name.
+	Name string `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
+	// Where it is.
+	Address string `protobuf:"bytes,4,opt,name=address,proto3" json:"address,omitempty"`
+	// The same as a point.
+	Location *Point `protobuf:"bytes,5,opt,name=location,proto3" json:"location,omitempty"`
+	// When it is open, in the company's words.
+	Hours string `protobuf:"bytes,6,opt,name=hours,proto3" json:"hours,omitempty"`
+	// How to find it.
+	Notes string `protobuf:"bytes,7,opt,name=notes,proto3" json:"notes,omitempty"`
+	// The parcel goes back after this.
+	KeptUntil     *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=kept_until,json=keptUntil,proto3" json:"kept_until,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PickupPoint) Reset() {
+	*x = PickupPoint{}
+	mi := &file_ordertracking_v1_order_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PickupPoint) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PickupPoint) ProtoMessage() {}
+
+func (x *PickupPoint) ProtoReflect() protoreflect.Message {
+	mi := &file_ordertracking_v1_order_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PickupPoint.ProtoReflect.Descriptor instead.
+func (*PickupPoint) Descriptor() ([]byte, []int) {
+	return file_ordertracking_v1_order_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *PickupPoint) GetCode() string {
+	if x != nil {
+		return x.Code
+	}
+	return ""
+}
+
+func (x *PickupPoint) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *PickupPoint) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *PickupPoint) GetAddress() string {
+	if x != nil {
+		return x.Address
+	}
+	return ""
+}
+
+func (x *PickupPoint) GetLocation() *Point {
+	if x != nil {
+		return x.Location
+	}
+	return nil
+}
+
+func (x *PickupPoint) GetHours() string {
+	if x != nil {
+		return x.Hours
+	}
+	return ""
+}
+
+func (x *PickupPoint) GetNotes() string {
+	if x != nil {
+		return x.Notes
+	}
+	return ""
+}
+
+func (x *PickupPoint) GetKeptUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.KeptUntil
+	}
+	return nil
+}
+
 // DeliveryPeriod is when a delivery company means to deliver.
 type DeliveryPeriod struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1043,7 +1315,7 @@ type DeliveryPeriod struct {
 
 func (x *DeliveryPeriod) Reset() {
 	*x = DeliveryPeriod{}
-	mi := &file_ordertracking_v1_order_proto_msgTypes[9]
+	mi := &file_ordertracking_v1_order_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1055,7 +1327,7 @@ func (x *DeliveryPeriod) String() string {
 func (*DeliveryPeriod) ProtoMessage() {}
 
 func (x *DeliveryPeriod) ProtoReflect() protoreflect.Message {
-	mi := &file_ordertracking_v1_order_proto_msgTypes[9]
+	mi := &file_ordertracking_v1_order_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1068,7 +1340,7 @@ func (x *DeliveryPeriod) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeliveryPeriod.ProtoReflect.Descriptor instead.
 func (*DeliveryPeriod) Descriptor() ([]byte, []int) {
-	return file_ordertracking_v1_order_proto_rawDescGZIP(), []int{9}
+	return file_ordertracking_v1_order_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *DeliveryPeriod) GetEarliest() *timestamppb.Timestamp {
@@ -1098,7 +1370,7 @@ type CarrierMessage struct {
 
 func (x *CarrierMessage) Reset() {
 	*x = CarrierMessage{}
-	mi := &file_ordertracking_v1_order_proto_msgTypes[10]
+	mi := &file_ordertracking_v1_order_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1110,7 +1382,7 @@ func (x *CarrierMessage) String() string {
 func (*CarrierMessage) ProtoMessage() {}
 
 func (x *CarrierMessage) ProtoReflect() protoreflect.Message {
-	mi := &file_ordertracking_v1_order_proto_msgTypes[10]
+	mi := &file_ordertracking_v1_order_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1123,7 +1395,7 @@ func (x *CarrierMessage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CarrierMessage.ProtoReflect.Descriptor instead.
 func (*CarrierMessage) Descriptor() ([]byte, []int) {
-	return file_ordertracking_v1_order_proto_rawDescGZIP(), []int{10}
+	return file_ordertracking_v1_order_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *CarrierMessage) GetCode() string {
@@ -1178,7 +1450,7 @@ type CarrierEvent struct {
 
 func (x *CarrierEvent) Reset() {
 	*x = CarrierEvent{}
-	mi := &file_ordertracking_v1_order_proto_msgTypes[11]
+	mi := &file_ordertracking_v1_order_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1190,7 +1462,7 @@ func (x *CarrierEvent) String() string {
 func (*CarrierEvent) ProtoMessage() {}
 
 func (x *CarrierEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_ordertracking_v1_order_proto_msgTypes[11]
+	mi := &file_ordertracking_v1_order_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1203,7 +1475,7 @@ func (x *CarrierEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CarrierEvent.ProtoReflect.Descriptor instead.
 func (*CarrierEvent) Descriptor() ([]byte, []int) {
-	return file_ordertracking_v1_order_proto_rawDescGZIP(), []int{11}
+	return file_ordertracking_v1_order_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *CarrierEvent) GetId() string {
@@ -1332,7 +1604,7 @@ type Estimate struct {
 
 func (x *Estimate) Reset() {
 	*x = Estimate{}
-	mi := &file_ordertracking_v1_order_proto_msgTypes[12]
+	mi := &file_ordertracking_v1_order_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1344,7 +1616,7 @@ func (x *Estimate) String() string {
 func (*Estimate) ProtoMessage() {}
 
 func (x *Estimate) ProtoReflect() protoreflect.Message {
-	mi := &file_ordertracking_v1_order_proto_msgTypes[12]
+	mi := &file_ordertracking_v1_order_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1357,7 +1629,7 @@ func (x *Estimate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Estimate.ProtoReflect.Descriptor instead.
 func (*Estimate) Descriptor() ([]byte, []int) {
-	return file_ordertracking_v1_order_proto_rawDescGZIP(), []int{12}
+	return file_ordertracking_v1_order_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Estimate) GetOrderId() string {
@@ -1442,7 +1714,7 @@ type Proof struct {
 
 func (x *Proof) Reset() {
 	*x = Proof{}
-	mi := &file_ordertracking_v1_order_proto_msgTypes[13]
+	mi := &file_ordertracking_v1_order_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1454,7 +1726,7 @@ func (x *Proof) String() string {
 func (*Proof) ProtoMessage() {}
 
 func (x *Proof) ProtoReflect() protoreflect.Message {
-	mi := &file_ordertracking_v1_order_proto_msgTypes[13]
+	mi := &file_ordertracking_v1_order_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1467,7 +1739,7 @@ func (x *Proof) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Proof.ProtoReflect.Descriptor instead.
 func (*Proof) Descriptor() ([]byte, []int) {
-	return file_ordertracking_v1_order_proto_rawDescGZIP(), []int{13}
+	return file_ordertracking_v1_order_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Proof) GetRecipient() string {
@@ -1509,7 +1781,7 @@ var File_ordertracking_v1_order_proto protoreflect.FileDescriptor
 
 const file_ordertracking_v1_order_proto_rawDesc = "" +
 	"\n" +
-	"\x1cordertracking/v1/order.proto\x12\x10ordertracking.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x95\v\n" +
+	"\x1cordertracking/v1/order.proto\x12\x10ordertracking.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xca\v\n" +
 	"\x05Order\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
 	"\x06number\x18\x02 \x01(\tR\x06number\x12\x1f\n" +
@@ -1546,10 +1818,19 @@ const file_ordertracking_v1_order_proto_rawDesc = "" +
 	"\x0edeliver_before\x18\x1a \x01(\v2\x1a.google.protobuf.TimestampR\rdeliverBefore\x12\x1a\n" +
 	"\btimezone\x18\x1b \x01(\tR\btimezone\x12\x1a\n" +
 	"\bpriority\x18\x1c \x01(\x05R\bpriority\x12B\n" +
-	"\frequirements\x18\x1d \x01(\v2\x1e.ordertracking.v1.RequirementsR\frequirements\x1a;\n" +
+	"\frequirements\x18\x1d \x01(\v2\x1e.ordertracking.v1.RequirementsR\frequirements\x123\n" +
+	"\apayment\x18\x1e \x01(\v2\x19.ordertracking.v1.PaymentR\apayment\x1a;\n" +
 	"\rMetadataEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"@\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x99\x02\n" +
+	"\aPayment\x12)\n" +
+	"\x03due\x18\x01 \x01(\v2\x17.ordertracking.v1.MoneyR\x03due\x12\x16\n" +
+	"\x06method\x18\x02 \x01(\tR\x06method\x12\x19\n" +
+	"\bvat_rate\x18\x03 \x01(\tR\avatRate\x123\n" +
+	"\bdelivery\x18\x04 \x01(\v2\x17.ordertracking.v1.MoneyR\bdelivery\x12*\n" +
+	"\x11delivery_vat_rate\x18\x05 \x01(\tR\x0fdeliveryVatRate\x123\n" +
+	"\breceived\x18\x06 \x01(\v2\x17.ordertracking.v1.MoneyR\breceived\x12\x1a\n" +
+	"\bregistry\x18\a \x01(\tR\bregistry\"@\n" +
 	"\fRequirements\x12\x16\n" +
 	"\x06skills\x18\x01 \x03(\tR\x06skills\x12\x18\n" +
 	"\avehicle\x18\x02 \x03(\tR\avehicle\"b\n" +
@@ -1564,13 +1845,16 @@ const file_ordertracking_v1_order_proto_rawDesc = "" +
 	"\x05notes\x18\x03 \x01(\tR\x05notes\"+\n" +
 	"\x05Point\x12\x10\n" +
 	"\x03lat\x18\x01 \x01(\x01R\x03lat\x12\x10\n" +
-	"\x03lon\x18\x02 \x01(\x01R\x03lon\"\xb6\x01\n" +
+	"\x03lon\x18\x02 \x01(\x01R\x03lon\"\x8b\x02\n" +
 	"\x04Item\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x10\n" +
 	"\x03sku\x18\x02 \x01(\tR\x03sku\x12\x1f\n" +
 	"\bquantity\x18\x03 \x01(\x05H\x00R\bquantity\x88\x01\x01\x12-\n" +
 	"\x05price\x18\x04 \x01(\v2\x17.ordertracking.v1.MoneyR\x05price\x12\x1e\n" +
-	"\bweight_g\x18\x05 \x01(\x05H\x01R\aweightG\x88\x01\x01B\v\n" +
+	"\bweight_g\x18\x05 \x01(\x05H\x01R\aweightG\x88\x01\x01\x12\x1b\n" +
+	"\tlength_cm\x18\x06 \x01(\x05R\blengthCm\x12\x19\n" +
+	"\bwidth_cm\x18\a \x01(\x05R\awidthCm\x12\x1b\n" +
+	"\theight_cm\x18\b \x01(\x05R\bheightCmB\v\n" +
 	"\t_quantityB\v\n" +
 	"\t_weight_g\";\n" +
 	"\x05Money\x12\x16\n" +
@@ -1579,7 +1863,7 @@ const file_ordertracking_v1_order_proto_rawDesc = "" +
 	"\tException\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\tR\x04code\x12\x16\n" +
 	"\x06detail\x18\x02 \x01(\tR\x06detail\x120\n" +
-	"\x05since\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\"\x8a\x04\n" +
+	"\x05since\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\"\x9b\x05\n" +
 	"\bShipment\x12\x18\n" +
 	"\acarrier\x18\x01 \x01(\tR\acarrier\x12'\n" +
 	"\x0ftracking_number\x18\x02 \x01(\tR\x0etrackingNumber\x12\x1c\n" +
@@ -1594,7 +1878,20 @@ const file_ordertracking_v1_order_proto_rawDesc = "" +
 	" \x01(\v2 .ordertracking.v1.DeliveryPeriodR\bexpected\x12<\n" +
 	"\bwarnings\x18\v \x03(\v2 .ordertracking.v1.CarrierMessageR\bwarnings\x126\n" +
 	"\x06events\x18\f \x03(\v2\x1e.ordertracking.v1.CarrierEventR\x06events\x12\x18\n" +
-	"\aaccount\x18\r \x01(\tR\aaccount\"|\n" +
+	"\aaccount\x18\r \x01(\tR\aaccount\x123\n" +
+	"\apayment\x18\x0e \x01(\v2\x19.ordertracking.v1.PaymentR\apayment\x125\n" +
+	"\x06pickup\x18\x0f \x01(\v2\x1d.ordertracking.v1.PickupPointR\x06pickup\x12#\n" +
+	"\rreturn_number\x18\x10 \x01(\tR\freturnNumber\"\xff\x01\n" +
+	"\vPickupPoint\x12\x12\n" +
+	"\x04code\x18\x01 \x01(\tR\x04code\x12\x12\n" +
+	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x12\n" +
+	"\x04name\x18\x03 \x01(\tR\x04name\x12\x18\n" +
+	"\aaddress\x18\x04 \x01(\tR\aaddress\x123\n" +
+	"\blocation\x18\x05 \x01(\v2\x17.ordertracking.v1.PointR\blocation\x12\x14\n" +
+	"\x05hours\x18\x06 \x01(\tR\x05hours\x12\x14\n" +
+	"\x05notes\x18\a \x01(\tR\x05notes\x129\n" +
+	"\n" +
+	"kept_until\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\tkeptUntil\"|\n" +
 	"\x0eDeliveryPeriod\x126\n" +
 	"\bearliest\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\bearliest\x122\n" +
 	"\x06latest\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x06latest\">\n" +
@@ -1672,66 +1969,76 @@ func file_ordertracking_v1_order_proto_rawDescGZIP() []byte {
 }
 
 var file_ordertracking_v1_order_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_ordertracking_v1_order_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
+var file_ordertracking_v1_order_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
 var file_ordertracking_v1_order_proto_goTypes = []any{
 	(OrderStatus)(0),              // 0: ordertracking.v1.OrderStatus
 	(*Order)(nil),                 // 1: ordertracking.v1.Order
-	(*Requirements)(nil),          // 2: ordertracking.v1.Requirements
-	(*Customer)(nil),              // 3: ordertracking.v1.Customer
-	(*Place)(nil),                 // 4: ordertracking.v1.Place
-	(*Point)(nil),                 // 5: ordertracking.v1.Point
-	(*Item)(nil),                  // 6: ordertracking.v1.Item
-	(*Money)(nil),                 // 7: ordertracking.v1.Money
-	(*Exception)(nil),             // 8: ordertracking.v1.Exception
-	(*Shipment)(nil),              // 9: ordertracking.v1.Shipment
-	(*DeliveryPeriod)(nil),        // 10: ordertracking.v1.DeliveryPeriod
-	(*CarrierMessage)(nil),        // 11: ordertracking.v1.CarrierMessage
-	(*CarrierEvent)(nil),          // 12: ordertracking.v1.CarrierEvent
-	(*Estimate)(nil),              // 13: ordertracking.v1.Estimate
-	(*Proof)(nil),                 // 14: ordertracking.v1.Proof
-	nil,                           // 15: ordertracking.v1.Order.MetadataEntry
-	(*timestamppb.Timestamp)(nil), // 16: google.protobuf.Timestamp
+	(*Payment)(nil),               // 2: ordertracking.v1.Payment
+	(*Requirements)(nil),          // 3: ordertracking.v1.Requirements
+	(*Customer)(nil),              // 4: ordertracking.v1.Customer
+	(*Place)(nil),                 // 5: ordertracking.v1.Place
+	(*Point)(nil),                 // 6: ordertracking.v1.Point
+	(*Item)(nil),                  // 7: ordertracking.v1.Item
+	(*Money)(nil),                 // 8: ordertracking.v1.Money
+	(*Exception)(nil),             // 9: ordertracking.v1.Exception
+	(*Shipment)(nil),              // 10: ordertracking.v1.Shipment
+	(*PickupPoint)(nil),           // 11: ordertracking.v1.PickupPoint
+	(*DeliveryPeriod)(nil),        // 12: ordertracking.v1.DeliveryPeriod
+	(*CarrierMessage)(nil),        // 13: ordertracking.v1.CarrierMessage
+	(*CarrierEvent)(nil),          // 14: ordertracking.v1.CarrierEvent
+	(*Estimate)(nil),              // 15: ordertracking.v1.Estimate
+	(*Proof)(nil),                 // 16: ordertracking.v1.Proof
+	nil,                           // 17: ordertracking.v1.Order.MetadataEntry
+	(*timestamppb.Timestamp)(nil), // 18: google.protobuf.Timestamp
 }
 var file_ordertracking_v1_order_proto_depIdxs = []int32{
 	0,  // 0: ordertracking.v1.Order.status:type_name -> ordertracking.v1.OrderStatus
-	3,  // 1: ordertracking.v1.Order.customer:type_name -> ordertracking.v1.Customer
-	4,  // 2: ordertracking.v1.Order.pickup:type_name -> ordertracking.v1.Place
-	4,  // 3: ordertracking.v1.Order.dropoff:type_name -> ordertracking.v1.Place
-	6,  // 4: ordertracking.v1.Order.items:type_name -> ordertracking.v1.Item
-	7,  // 5: ordertracking.v1.Order.total:type_name -> ordertracking.v1.Money
-	15, // 6: ordertracking.v1.Order.metadata:type_name -> ordertracking.v1.Order.MetadataEntry
-	16, // 7: ordertracking.v1.Order.ready_at:type_name -> google.protobuf.Timestamp
-	16, // 8: ordertracking.v1.Order.promised_at:type_name -> google.protobuf.Timestamp
-	13, // 9: ordertracking.v1.Order.eta:type_name -> ordertracking.v1.Estimate
-	8,  // 10: ordertracking.v1.Order.exception:type_name -> ordertracking.v1.Exception
-	16, // 11: ordertracking.v1.Order.created_at:type_name -> google.protobuf.Timestamp
-	16, // 12: ordertracking.v1.Order.updated_at:type_name -> google.protobuf.Timestamp
-	16, // 13: ordertracking.v1.Order.delivered_at:type_name -> google.protobuf.Timestamp
-	16, // 14: ordertracking.v1.Order.cancelled_at:type_name -> google.protobuf.Timestamp
-	9,  // 15: ordertracking.v1.Order.shipment:type_name -> ordertracking.v1.Shipment
-	16, // 16: ordertracking.v1.Order.deliver_after:type_name -> google.protobuf.Timestamp
-	16, // 17: ordertracking.v1.Order.deliver_before:type_name -> google.protobuf.Timestamp
-	2,  // 18: ordertracking.v1.Order.requirements:type_name -> ordertracking.v1.Requirements
-	5,  // 19: ordertracking.v1.Place.location:type_name -> ordertracking.v1.Point
-	7,  // 20: ordertracking.v1.Item.price:type_name -> ordertracking.v1.Money
-	16, // 21: ordertracking.v1.Exception.since:type_name -> google.protobuf.Timestamp
-	7,  // 22: ordertracking.v1.Shipment.price:type_name -> ordertracking.v1.Money
-	10, // 23: ordertracking.v1.Shipment.expected:type_name -> ordertracking.v1.DeliveryPeriod
-	11, // 24: ordertracking.v1.Shipment.warnings:type_name -> ordertracking.v1.CarrierMessage
-	12, // 25: ordertracking.v1.Shipment.events:type_name -> ordertracking.v1.CarrierEvent
-	16, // 26: ordertracking.v1.DeliveryPeriod.earliest:type_name -> google.protobuf.Timestamp
-	16, // 27: ordertracking.v1.DeliveryPeriod.latest:type_name -> google.protobuf.Timestamp
-	0,  // 28: ordertracking.v1.CarrierEvent.status:type_name -> ordertracking.v1.OrderStatus
-	16, // 29: ordertracking.v1.CarrierEvent.occurred_at:type_name -> google.protobuf.Timestamp
-	16, // 30: ordertracking.v1.Estimate.eta:type_name -> google.protobuf.Timestamp
-	16, // 31: ordertracking.v1.Estimate.earliest:type_name -> google.protobuf.Timestamp
-	16, // 32: ordertracking.v1.Estimate.latest:type_name -> google.protobuf.Timestamp
-	16, // 33: ordertracking.v1.Estimate.computed_at:type_name -> google.protobuf.Timestamp
-	34, // [34:34] is the sub-list for method output_type
-	34, // [34:34] is the sub-list for method input_type
-	34, // [34:34] is the sub-list for extension type_name
-	34, // [34:34] is the sub-list for extension extendee
-	0,  // [0:34] is the sub-list for field type_name
+	4,  // 1: ordertracking.v1.Order.customer:type_name -> ordertracking.v1.Customer
+	5,  // 2: ordertracking.v1.Order.pickup:type_name -> ordertracking.v1.Place
+	5,  // 3: ordertracking.v1.Order.dropoff:type_name -> ordertracking.v1.Place
+	7,  // 4: ordertracking.v1.Order.items:type_name -> ordertracking.v1.Item
+	8,  // 5: ordertracking.v1.Order.total:type_name -> ordertracking.v1.Money
+	17, // 6: ordertracking.v1.Order.metadata:type_name -> ordertracking.v1.Order.MetadataEntry
+	18, // 7: ordertracking.v1.Order.ready_at:type_name -> google.protobuf.Timestamp
+	18, // 8: ordertracking.v1.Order.promised_at:type_name -> google.protobuf.Timestamp
+	15, // 9: ordertracking.v1.Order.eta:type_name -> ordertracking.v1.Estimate
+	9,  // 10: ordertracking.v1.Order.exception:type_name -> ordertracking.v1.Exception
+	18, // 11: ordertracking.v1.Order.created_at:type_name -> google.protobuf.Timestamp
+	18, // 12: ordertracking.v1.Order.updated_at:type_name -> google.protobuf.Timestamp
+	18, // 13: ordertracking.v1.Order.delivered_at:type_name -> google.protobuf.Timestamp
+	18, // 14: ordertracking.v1.Order.cancelled_at:type_name -> google.protobuf.Timestamp
+	10, // 15: ordertracking.v1.Order.shipment:type_name -> ordertracking.v1.Shipment
+	18, // 16: ordertracking.v1.Order.deliver_after:type_name -> google.protobuf.Timestamp
+	18, // 17: ordertracking.v1.Order.deliver_before:type_name -> google.protobuf.Timestamp
+	3,  // 18: ordertracking.v1.Order.requirements:type_name -> ordertracking.v1.Requirements
+	2,  // 19: ordertracking.v1.Order.payment:type_name -> ordertracking.v1.Payment
+	8,  // 20: ordertracking.v1.Payment.due:type_name -> ordertracking.v1.Money
+	8,  // 21: ordertracking.v1.Payment.delivery:type_name -> ordertracking.v1.Money
+	8,  // 22: ordertracking.v1.Payment.received:type_name -> ordertracking.v1.Money
+	6,  // 23: ordertracking.v1.Place.location:type_name -> ordertracking.v1.Point
+	8,  // 24: ordertracking.v1.Item.price:type_name -> ordertracking.v1.Money
+	18, // 25: ordertracking.v1.Exception.since:type_name -> google.protobuf.Timestamp
+	8,  // 26: ordertracking.v1.Shipment.price:type_name -> ordertracking.v1.Money
+	12, // 27: ordertracking.v1.Shipment.expected:type_name -> ordertracking.v1.DeliveryPeriod
+	13, // 28: ordertracking.v1.Shipment.warnings:type_name -> ordertracking.v1.CarrierMessage
+	14, // 29: ordertracking.v1.Shipment.events:type_name -> ordertracking.v1.CarrierEvent
+	2,  // 30: ordertracking.v1.Shipment.payment:type_name -> ordertracking.v1.Payment
+	11, // 31: ordertracking.v1.Shipment.pickup:type_name -> ordertracking.v1.PickupPoint
+	6,  // 32: ordertracking.v1.PickupPoint.location:type_name -> ordertracking.v1.Point
+	18, // 33: ordertracking.v1.PickupPoint.kept_until:type_name -> google.protobuf.Timestamp
+	18, // 34: ordertracking.v1.DeliveryPeriod.earliest:type_name -> google.protobuf.Timestamp
+	18, // 35: ordertracking.v1.DeliveryPeriod.latest:type_name -> google.protobuf.Timestamp
+	0,  // 36: ordertracking.v1.CarrierEvent.status:type_name -> ordertracking.v1.OrderStatus
+	18, // 37: ordertracking.v1.CarrierEvent.occurred_at:type_name -> google.protobuf.Timestamp
+	18, // 38: ordertracking.v1.Estimate.eta:type_name -> google.protobuf.Timestamp
+	18, // 39: ordertracking.v1.Estimate.earliest:type_name -> google.protobuf.Timestamp
+	18, // 40: ordertracking.v1.Estimate.latest:type_name -> google.protobuf.Timestamp
+	18, // 41: ordertracking.v1.Estimate.computed_at:type_name -> google.protobuf.Timestamp
+	42, // [42:42] is the sub-list for method output_type
+	42, // [42:42] is the sub-list for method input_type
+	42, // [42:42] is the sub-list for extension type_name
+	42, // [42:42] is the sub-list for extension extendee
+	0,  // [0:42] is the sub-list for field type_name
 }
 
 func init() { file_ordertracking_v1_order_proto_init() }
@@ -1739,15 +2046,15 @@ func file_ordertracking_v1_order_proto_init() {
 	if File_ordertracking_v1_order_proto != nil {
 		return
 	}
-	file_ordertracking_v1_order_proto_msgTypes[5].OneofWrappers = []any{}
-	file_ordertracking_v1_order_proto_msgTypes[12].OneofWrappers = []any{}
+	file_ordertracking_v1_order_proto_msgTypes[6].OneofWrappers = []any{}
+	file_ordertracking_v1_order_proto_msgTypes[14].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_ordertracking_v1_order_proto_rawDesc), len(file_ordertracking_v1_order_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   15,
+			NumMessages:   17,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

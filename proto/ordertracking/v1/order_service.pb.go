@@ -57,7 +57,9 @@ type CreateOrderRequest struct {
 	// 0 to 9; higher goes first.
 	Priority int32 `protobuf:"varint,15,opt,name=priority,proto3" json:"priority,omitempty"`
 	// What a courier must have to get it.
-	Requirements  *Requirements `protobuf:"bytes,16,opt,name=requirements,proto3" json:"requirements,omitempty"`
+	Requirements *Requirements `protobuf:"bytes,16,opt,name=requirements,proto3" json:"requirements,omitempty"`
+	// What the recipient pays on delivery.
+	Payment       *Payment `protobuf:"bytes,17,opt,name=payment,proto3" json:"payment,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -200,6 +202,13 @@ func (x *CreateOrderRequest) GetPriority() int32 {
 func (x *CreateOrderRequest) GetRequirements() *Requirements {
 	if x != nil {
 		return x.Requirements
+	}
+	return nil
+}
+
+func (x *CreateOrderRequest) GetPayment() *Payment {
+	if x != nil {
+		return x.Payment
 	}
 	return nil
 }
@@ -2639,7 +2648,7 @@ var File_ordertracking_v1_order_service_proto protoreflect.FileDescriptor
 
 const file_ordertracking_v1_order_service_proto_rawDesc = "" +
 	"\n" +
-	"$ordertracking/v1/order_service.proto\x12\x10ordertracking.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1eordertracking/v1/courier.proto\x1a\x1cordertracking/v1/event.proto\x1a\x1cordertracking/v1/order.proto\"\xe6\x06\n" +
+	"$ordertracking/v1/order_service.proto\x12\x10ordertracking.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1eordertracking/v1/courier.proto\x1a\x1cordertracking/v1/event.proto\x1a\x1cordertracking/v1/order.proto\"\x9b\a\n" +
 	"\x12CreateOrderRequest\x12\x1f\n" +
 	"\vexternal_id\x18\x01 \x01(\tR\n" +
 	"externalId\x12\x1f\n" +
@@ -2660,7 +2669,8 @@ const file_ordertracking_v1_order_service_proto_rawDesc = "" +
 	"\x0edeliver_before\x18\r \x01(\v2\x1a.google.protobuf.TimestampR\rdeliverBefore\x12\x1a\n" +
 	"\btimezone\x18\x0e \x01(\tR\btimezone\x12\x1a\n" +
 	"\bpriority\x18\x0f \x01(\x05R\bpriority\x12B\n" +
-	"\frequirements\x18\x10 \x01(\v2\x1e.ordertracking.v1.RequirementsR\frequirements\x1a;\n" +
+	"\frequirements\x18\x10 \x01(\v2\x1e.ordertracking.v1.RequirementsR\frequirements\x123\n" +
+	"\apayment\x18\x11 \x01(\v2\x19.ordertracking.v1.PaymentR\apayment\x1a;\n" +
 	"\rMetadataEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"D\n" +
@@ -2914,14 +2924,15 @@ var file_ordertracking_v1_order_service_proto_goTypes = []any{
 	(*Money)(nil),                      // 43: ordertracking.v1.Money
 	(*timestamppb.Timestamp)(nil),      // 44: google.protobuf.Timestamp
 	(*Requirements)(nil),               // 45: ordertracking.v1.Requirements
-	(*Order)(nil),                      // 46: ordertracking.v1.Order
-	(OrderStatus)(0),                   // 47: ordertracking.v1.OrderStatus
-	(*Point)(nil),                      // 48: ordertracking.v1.Point
-	(*Proof)(nil),                      // 49: ordertracking.v1.Proof
-	(*Courier)(nil),                    // 50: ordertracking.v1.Courier
-	(*Position)(nil),                   // 51: ordertracking.v1.Position
-	(*Event)(nil),                      // 52: ordertracking.v1.Event
-	(*Estimate)(nil),                   // 53: ordertracking.v1.Estimate
+	(*Payment)(nil),                    // 46: ordertracking.v1.Payment
+	(*Order)(nil),                      // 47: ordertracking.v1.Order
+	(OrderStatus)(0),                   // 48: ordertracking.v1.OrderStatus
+	(*Point)(nil),                      // 49: ordertracking.v1.Point
+	(*Proof)(nil),                      // 50: ordertracking.v1.Proof
+	(*Courier)(nil),                    // 51: ordertracking.v1.Courier
+	(*Position)(nil),                   // 52: ordertracking.v1.Position
+	(*Event)(nil),                      // 53: ordertracking.v1.Event
+	(*Estimate)(nil),                   // 54: ordertracking.v1.Estimate
 }
 var file_ordertracking_v1_order_service_proto_depIdxs = []int32{
 	40, // 0: ordertracking.v1.CreateOrderRequest.customer:type_name -> ordertracking.v1.Customer
@@ -2935,85 +2946,86 @@ var file_ordertracking_v1_order_service_proto_depIdxs = []int32{
 	44, // 8: ordertracking.v1.CreateOrderRequest.deliver_after:type_name -> google.protobuf.Timestamp
 	44, // 9: ordertracking.v1.CreateOrderRequest.deliver_before:type_name -> google.protobuf.Timestamp
 	45, // 10: ordertracking.v1.CreateOrderRequest.requirements:type_name -> ordertracking.v1.Requirements
-	46, // 11: ordertracking.v1.CreateOrderResponse.order:type_name -> ordertracking.v1.Order
-	0,  // 12: ordertracking.v1.CreateOrdersRequest.orders:type_name -> ordertracking.v1.CreateOrderRequest
-	4,  // 13: ordertracking.v1.CreateOrdersResponse.results:type_name -> ordertracking.v1.CreateOrdersResult
-	46, // 14: ordertracking.v1.CreateOrdersResult.order:type_name -> ordertracking.v1.Order
-	5,  // 15: ordertracking.v1.CreateOrdersResult.error:type_name -> ordertracking.v1.Problem
-	6,  // 16: ordertracking.v1.Problem.errors:type_name -> ordertracking.v1.Fault
-	46, // 17: ordertracking.v1.GetOrderResponse.order:type_name -> ordertracking.v1.Order
-	47, // 18: ordertracking.v1.GetOrdersRequest.status:type_name -> ordertracking.v1.OrderStatus
-	44, // 19: ordertracking.v1.GetOrdersRequest.created_from:type_name -> google.protobuf.Timestamp
-	44, // 20: ordertracking.v1.GetOrdersRequest.created_to:type_name -> google.protobuf.Timestamp
-	46, // 21: ordertracking.v1.GetOrdersResponse.orders:type_name -> ordertracking.v1.Order
-	47, // 22: ordertracking.v1.GetOrderStatusResponse.status:type_name -> ordertracking.v1.OrderStatus
-	44, // 23: ordertracking.v1.GetOrderStatusResponse.updated_at:type_name -> google.protobuf.Timestamp
-	47, // 24: ordertracking.v1.GetOrderStatusResponse.allowed_transitions:type_name -> ordertracking.v1.OrderStatus
-	47, // 25: ordertracking.v1.UpdateOrderStatusRequest.status:type_name -> ordertracking.v1.OrderStatus
-	44, // 26: ordertracking.v1.UpdateOrderStatusRequest.occurred_at:type_name -> google.protobuf.Timestamp
-	48, // 27: ordertracking.v1.UpdateOrderStatusRequest.location:type_name -> ordertracking.v1.Point
-	49, // 28: ordertracking.v1.UpdateOrderStatusRequest.proof:type_name -> ordertracking.v1.Proof
-	46, // 29: ordertracking.v1.UpdateOrderStatusResponse.order:type_name -> ordertracking.v1.Order
-	47, // 30: ordertracking.v1.TrackOrderResponse.status:type_name -> ordertracking.v1.OrderStatus
-	50, // 31: ordertracking.v1.TrackOrderResponse.courier:type_name -> ordertracking.v1.Courier
-	51, // 32: ordertracking.v1.TrackOrderResponse.position:type_name -> ordertracking.v1.Position
-	51, // 33: ordertracking.v1.TrackOrderResponse.trail:type_name -> ordertracking.v1.Position
-	52, // 34: ordertracking.v1.TrackOrderResponse.timeline:type_name -> ordertracking.v1.Event
-	53, // 35: ordertracking.v1.TrackOrderResponse.eta:type_name -> ordertracking.v1.Estimate
-	46, // 36: ordertracking.v1.CancelOrderResponse.order:type_name -> ordertracking.v1.Order
-	53, // 37: ordertracking.v1.EstimateDeliveryResponse.estimate:type_name -> ordertracking.v1.Estimate
-	46, // 38: ordertracking.v1.AssignCourierResponse.order:type_name -> ordertracking.v1.Order
-	51, // 39: ordertracking.v1.GetCourierLocationResponse.position:type_name -> ordertracking.v1.Position
-	46, // 40: ordertracking.v1.ListCourierOrdersResponse.orders:type_name -> ordertracking.v1.Order
-	29, // 41: ordertracking.v1.NotifyCustomerResponse.deliveries:type_name -> ordertracking.v1.Delivery
-	44, // 42: ordertracking.v1.WatchOrderResponse.at:type_name -> google.protobuf.Timestamp
-	32, // 43: ordertracking.v1.WatchOrderResponse.snapshot:type_name -> ordertracking.v1.Snapshot
-	52, // 44: ordertracking.v1.WatchOrderResponse.status:type_name -> ordertracking.v1.Event
-	33, // 45: ordertracking.v1.WatchOrderResponse.position:type_name -> ordertracking.v1.CourierPosition
-	53, // 46: ordertracking.v1.WatchOrderResponse.eta:type_name -> ordertracking.v1.Estimate
-	34, // 47: ordertracking.v1.WatchOrderResponse.notification:type_name -> ordertracking.v1.Notification
-	35, // 48: ordertracking.v1.WatchOrderResponse.end:type_name -> ordertracking.v1.End
-	36, // 49: ordertracking.v1.WatchOrderResponse.ping:type_name -> ordertracking.v1.Ping
-	46, // 50: ordertracking.v1.Snapshot.order:type_name -> ordertracking.v1.Order
-	50, // 51: ordertracking.v1.Snapshot.courier:type_name -> ordertracking.v1.Courier
-	51, // 52: ordertracking.v1.Snapshot.position:type_name -> ordertracking.v1.Position
-	51, // 53: ordertracking.v1.CourierPosition.position:type_name -> ordertracking.v1.Position
-	51, // 54: ordertracking.v1.ReportLocationsRequest.positions:type_name -> ordertracking.v1.Position
-	0,  // 55: ordertracking.v1.OrderService.CreateOrder:input_type -> ordertracking.v1.CreateOrderRequest
-	2,  // 56: ordertracking.v1.OrderService.CreateOrders:input_type -> ordertracking.v1.CreateOrdersRequest
-	7,  // 57: ordertracking.v1.OrderService.GetOrder:input_type -> ordertracking.v1.GetOrderRequest
-	9,  // 58: ordertracking.v1.OrderService.GetOrders:input_type -> ordertracking.v1.GetOrdersRequest
-	11, // 59: ordertracking.v1.OrderService.GetOrderStatus:input_type -> ordertracking.v1.GetOrderStatusRequest
-	13, // 60: ordertracking.v1.OrderService.UpdateOrderStatus:input_type -> ordertracking.v1.UpdateOrderStatusRequest
-	15, // 61: ordertracking.v1.OrderService.TrackOrder:input_type -> ordertracking.v1.TrackOrderRequest
-	17, // 62: ordertracking.v1.OrderService.CancelOrder:input_type -> ordertracking.v1.CancelOrderRequest
-	19, // 63: ordertracking.v1.OrderService.EstimateDelivery:input_type -> ordertracking.v1.EstimateDeliveryRequest
-	21, // 64: ordertracking.v1.OrderService.AssignCourier:input_type -> ordertracking.v1.AssignCourierRequest
-	23, // 65: ordertracking.v1.OrderService.GetCourierLocation:input_type -> ordertracking.v1.GetCourierLocationRequest
-	25, // 66: ordertracking.v1.OrderService.ListCourierOrders:input_type -> ordertracking.v1.ListCourierOrdersRequest
-	27, // 67: ordertracking.v1.OrderService.NotifyCustomer:input_type -> ordertracking.v1.NotifyCustomerRequest
-	30, // 68: ordertracking.v1.OrderService.WatchOrder:input_type -> ordertracking.v1.WatchOrderRequest
-	37, // 69: ordertracking.v1.OrderService.ReportLocations:input_type -> ordertracking.v1.ReportLocationsRequest
-	1,  // 70: ordertracking.v1.OrderService.CreateOrder:output_type -> ordertracking.v1.CreateOrderResponse
-	3,  // 71: ordertracking.v1.OrderService.CreateOrders:output_type -> ordertracking.v1.CreateOrdersResponse
-	8,  // 72: ordertracking.v1.OrderService.GetOrder:output_type -> ordertracking.v1.GetOrderResponse
-	10, // 73: ordertracking.v1.OrderService.GetOrders:output_type -> ordertracking.v1.GetOrdersResponse
-	12, // 74: ordertracking.v1.OrderService.GetOrderStatus:output_type -> ordertracking.v1.GetOrderStatusResponse
-	14, // 75: ordertracking.v1.OrderService.UpdateOrderStatus:output_type -> ordertracking.v1.UpdateOrderStatusResponse
-	16, // 76: ordertracking.v1.OrderService.TrackOrder:output_type -> ordertracking.v1.TrackOrderResponse
-	18, // 77: ordertracking.v1.OrderService.CancelOrder:output_type -> ordertracking.v1.CancelOrderResponse
-	20, // 78: ordertracking.v1.OrderService.EstimateDelivery:output_type -> ordertracking.v1.EstimateDeliveryResponse
-	22, // 79: ordertracking.v1.OrderService.AssignCourier:output_type -> ordertracking.v1.AssignCourierResponse
-	24, // 80: ordertracking.v1.OrderService.GetCourierLocation:output_type -> ordertracking.v1.GetCourierLocationResponse
-	26, // 81: ordertracking.v1.OrderService.ListCourierOrders:output_type -> ordertracking.v1.ListCourierOrdersResponse
-	28, // 82: ordertracking.v1.OrderService.NotifyCustomer:output_type -> ordertracking.v1.NotifyCustomerResponse
-	31, // 83: ordertracking.v1.OrderService.WatchOrder:output_type -> ordertracking.v1.WatchOrderResponse
-	38, // 84: ordertracking.v1.OrderService.ReportLocations:output_type -> ordertracking.v1.ReportLocationsResponse
-	70, // [70:85] is the sub-list for method output_type
-	55, // [55:70] is the sub-list for method input_type
-	55, // [55:55] is the sub-list for extension type_name
-	55, // [55:55] is the sub-list for extension extendee
-	0,  // [0:55] is the sub-list for field type_name
+	46, // 11: ordertracking.v1.CreateOrderRequest.payment:type_name -> ordertracking.v1.Payment
+	47, // 12: ordertracking.v1.CreateOrderResponse.order:type_name -> ordertracking.v1.Order
+	0,  // 13: ordertracking.v1.CreateOrdersRequest.orders:type_name -> ordertracking.v1.CreateOrderRequest
+	4,  // 14: ordertracking.v1.CreateOrdersResponse.results:type_name -> ordertracking.v1.CreateOrdersResult
+	47, // 15: ordertracking.v1.CreateOrdersResult.order:type_name -> ordertracking.v1.Order
+	5,  // 16: ordertracking.v1.CreateOrdersResult.error:type_name -> ordertracking.v1.Problem
+	6,  // 17: ordertracking.v1.Problem.errors:type_name -> ordertracking.v1.Fault
+	47, // 18: ordertracking.v1.GetOrderResponse.order:type_name -> ordertracking.v1.Order
+	48, // 19: ordertracking.v1.GetOrdersRequest.status:type_name -> ordertracking.v1.OrderStatus
+	44, // 20: ordertracking.v1.GetOrdersRequest.created_from:type_name -> google.protobuf.Timestamp
+	44, // 21: ordertracking.v1.GetOrdersRequest.created_to:type_name -> google.protobuf.Timestamp
+	47, // 22: ordertracking.v1.GetOrdersResponse.orders:type_name -> ordertracking.v1.Order
+	48, // 23: ordertracking.v1.GetOrderStatusResponse.status:type_name -> ordertracking.v1.OrderStatus
+	44, // 24: ordertracking.v1.GetOrderStatusResponse.updated_at:type_name -> google.protobuf.Timestamp
+	48, // 25: ordertracking.v1.GetOrderStatusResponse.allowed_transitions:type_name -> ordertracking.v1.OrderStatus
+	48, // 26: ordertracking.v1.UpdateOrderStatusRequest.status:type_name -> ordertracking.v1.OrderStatus
+	44, // 27: ordertracking.v1.UpdateOrderStatusRequest.occurred_at:type_name -> google.protobuf.Timestamp
+	49, // 28: ordertracking.v1.UpdateOrderStatusRequest.location:type_name -> ordertracking.v1.Point
+	50, // 29: ordertracking.v1.UpdateOrderStatusRequest.proof:type_name -> ordertracking.v1.Proof
+	47, // 30: ordertracking.v1.UpdateOrderStatusResponse.order:type_name -> ordertracking.v1.Order
+	48, // 31: ordertracking.v1.TrackOrderResponse.status:type_name -> ordertracking.v1.OrderStatus
+	51, // 32: ordertracking.v1.TrackOrderResponse.courier:type_name -> ordertracking.v1.Courier
+	52, // 33: ordertracking.v1.TrackOrderResponse.position:type_name -> ordertracking.v1.Position
+	52, // 34: ordertracking.v1.TrackOrderResponse.trail:type_name -> ordertracking.v1.Position
+	53, // 35: ordertracking.v1.TrackOrderResponse.timeline:type_name -> ordertracking.v1.Event
+	54, // 36: ordertracking.v1.TrackOrderResponse.eta:type_name -> ordertracking.v1.Estimate
+	47, // 37: ordertracking.v1.CancelOrderResponse.order:type_name -> ordertracking.v1.Order
+	54, // 38: ordertracking.v1.EstimateDeliveryResponse.estimate:type_name -> ordertracking.v1.Estimate
+	47, // 39: ordertracking.v1.AssignCourierResponse.order:type_name -> ordertracking.v1.Order
+	52, // 40: ordertracking.v1.GetCourierLocationResponse.position:type_name -> ordertracking.v1.Position
+	47, // 41: ordertracking.v1.ListCourierOrdersResponse.orders:type_name -> ordertracking.v1.Order
+	29, // 42: ordertracking.v1.NotifyCustomerResponse.deliveries:type_name -> ordertracking.v1.Delivery
+	44, // 43: ordertracking.v1.WatchOrderResponse.at:type_name -> google.protobuf.Timestamp
+	32, // 44: ordertracking.v1.WatchOrderResponse.snapshot:type_name -> ordertracking.v1.Snapshot
+	53, // 45: ordertracking.v1.WatchOrderResponse.status:type_name -> ordertracking.v1.Event
+	33, // 46: ordertracking.v1.WatchOrderResponse.position:type_name -> ordertracking.v1.CourierPosition
+	54, // 47: ordertracking.v1.WatchOrderResponse.eta:type_name -> ordertracking.v1.Estimate
+	34, // 48: ordertracking.v1.WatchOrderResponse.notification:type_name -> ordertracking.v1.Notification
+	35, // 49: ordertracking.v1.WatchOrderResponse.end:type_name -> ordertracking.v1.End
+	36, // 50: ordertracking.v1.WatchOrderResponse.ping:type_name -> ordertracking.v1.Ping
+	47, // 51: ordertracking.v1.Snapshot.order:type_name -> ordertracking.v1.Order
+	51, // 52: ordertracking.v1.Snapshot.courier:type_name -> ordertracking.v1.Courier
+	52, // 53: ordertracking.v1.Snapshot.position:type_name -> ordertracking.v1.Position
+	52, // 54: ordertracking.v1.CourierPosition.position:type_name -> ordertracking.v1.Position
+	52, // 55: ordertracking.v1.ReportLocationsRequest.positions:type_name -> ordertracking.v1.Position
+	0,  // 56: ordertracking.v1.OrderService.CreateOrder:input_type -> ordertracking.v1.CreateOrderRequest
+	2,  // 57: ordertracking.v1.OrderService.CreateOrders:input_type -> ordertracking.v1.CreateOrdersRequest
+	7,  // 58: ordertracking.v1.OrderService.GetOrder:input_type -> ordertracking.v1.GetOrderRequest
+	9,  // 59: ordertracking.v1.OrderService.GetOrders:input_type -> ordertracking.v1.GetOrdersRequest
+	11, // 60: ordertracking.v1.OrderService.GetOrderStatus:input_type -> ordertracking.v1.GetOrderStatusRequest
+	13, // 61: ordertracking.v1.OrderService.UpdateOrderStatus:input_type -> ordertracking.v1.UpdateOrderStatusRequest
+	15, // 62: ordertracking.v1.OrderService.TrackOrder:input_type -> ordertracking.v1.TrackOrderRequest
+	17, // 63: ordertracking.v1.OrderService.CancelOrder:input_type -> ordertracking.v1.CancelOrderRequest
+	19, // 64: ordertracking.v1.OrderService.EstimateDelivery:input_type -> ordertracking.v1.EstimateDeliveryRequest
+	21, // 65: ordertracking.v1.OrderService.AssignCourier:input_type -> ordertracking.v1.AssignCourierRequest
+	23, // 66: ordertracking.v1.OrderService.GetCourierLocation:input_type -> ordertracking.v1.GetCourierLocationRequest
+	25, // 67: ordertracking.v1.OrderService.ListCourierOrders:input_type -> ordertracking.v1.ListCourierOrdersRequest
+	27, // 68: ordertracking.v1.OrderService.NotifyCustomer:input_type -> ordertracking.v1.NotifyCustomerRequest
+	30, // 69: ordertracking.v1.OrderService.WatchOrder:input_type -> ordertracking.v1.WatchOrderRequest
+	37, // 70: ordertracking.v1.OrderService.ReportLocations:input_type -> ordertracking.v1.ReportLocationsRequest
+	1,  // 71: ordertracking.v1.OrderService.CreateOrder:output_type -> ordertracking.v1.CreateOrderResponse
+	3,  // 72: ordertracking.v1.OrderService.CreateOrders:output_type -> ordertracking.v1.CreateOrdersResponse
+	8,  // 73: ordertracking.v1.OrderService.GetOrder:output_type -> ordertracking.v1.GetOrderResponse
+	10, // 74: ordertracking.v1.OrderService.GetOrders:output_type -> ordertracking.v1.GetOrdersResponse
+	12, // 75: ordertracking.v1.OrderService.GetOrderStatus:output_type -> ordertracking.v1.GetOrderStatusResponse
+	14, // 76: ordertracking.v1.OrderService.UpdateOrderStatus:output_type -> ordertracking.v1.UpdateOrderStatusResponse
+	16, // 77: ordertracking.v1.OrderService.TrackOrder:output_type -> ordertracking.v1.TrackOrderResponse
+	18, // 78: ordertracking.v1.OrderService.CancelOrder:output_type -> ordertracking.v1.CancelOrderResponse
+	20, // 79: ordertracking.v1.OrderService.EstimateDelivery:output_type -> ordertracking.v1.EstimateDeliveryResponse
+	22, // 80: ordertracking.v1.OrderService.AssignCourier:output_type -> ordertracking.v1.AssignCourierResponse
+	24, // 81: ordertracking.v1.OrderService.GetCourierLocation:output_type -> ordertracking.v1.GetCourierLocationResponse
+	26, // 82: ordertracking.v1.OrderService.ListCourierOrders:output_type -> ordertracking.v1.ListCourierOrdersResponse
+	28, // 83: ordertracking.v1.OrderService.NotifyCustomer:output_type -> ordertracking.v1.NotifyCustomerResponse
+	31, // 84: ordertracking.v1.OrderService.WatchOrder:output_type -> ordertracking.v1.WatchOrderResponse
+	38, // 85: ordertracking.v1.OrderService.ReportLocations:output_type -> ordertracking.v1.ReportLocationsResponse
+	71, // [71:86] is the sub-list for method output_type
+	56, // [56:71] is the sub-list for method input_type
+	56, // [56:56] is the sub-list for extension type_name
+	56, // [56:56] is the sub-list for extension extendee
+	0,  // [0:56] is the sub-list for field type_name
 }
 
 func init() { file_ordertracking_v1_order_service_proto_init() }

@@ -321,7 +321,10 @@ func (s *Server) show(o *order) object {
 	e["uuid"], e["number"], e["delivery_problem"] = o.uuid, o.number, o.problems
 	if o.cdekNumber != "" { // while ACCEPTED these are not there
 		e["cdek_number"], e["is_return"], e["is_reverse"], e["is_client_return"] = o.cdekNumber, o.returns != nil, false, false
-		e["delivery_detail"] = object{"delivery_sum": 435, "total_sum": 522, "payment_info": []object{}}
+		e["delivery_detail"] = s.detail(o)
+	}
+	if until := s.keptUntil(o); until != "" {
+		e["keep_free_until"] = until
 	}
 	if o.planned != "" {
 		e["planned_delivery_date"] = o.planned

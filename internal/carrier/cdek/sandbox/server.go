@@ -188,7 +188,8 @@ func (s *Server) routes() {
 		"POST /v2/calculator/tarifflist": s.tariffs, "POST /v2/calculator/tariff": s.tariff,
 		"GET /v2/deliverypoints": s.points, "GET /v2/location/cities": s.cities, "GET /v2/location/coordinates": s.coordinates,
 		"POST /v2/print/{kind}": s.print, "GET /v2/print/{kind}/{id}": s.printed,
-		"GET /v2/webhooks": s.listHooks, "POST /v2/webhooks": s.addHook, "DELETE /v2/webhooks/{id}": s.dropHook,
+		"GET /v2/registries": s.registries,
+		"GET /v2/webhooks":   s.listHooks, "POST /v2/webhooks": s.addHook, "DELETE /v2/webhooks/{id}": s.dropHook,
 	} {
 		s.mux.HandleFunc(route, func(w http.ResponseWriter, r *http.Request) {
 			if !s.authorised(w, r) {

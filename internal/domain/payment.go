@@ -1,0 +1,72 @@
+package domain
+
+// Payment is what the recipient pays on delivery, and what of it was received.
+type Payment struct {
+	// Due is for the goods, altogether; absent or zero when they are paid for.
+	Due     *Money `json:"due,omitempty" doc:"for the goods, altogether"`
+	Method  string `json:"method,omitempty" enum:"prepaid,cash,card" doc:"how it is to be paid; any way when absent" example:"cash"`
+	VATRate string `json:"vat_rate,omitempty" enum:"none,0,5,7,10,16,22" doc:"percent that the amount contains" example:"22"`
+	// Delivery is for the delivery, beside the goods.
+	Delivery        *Money `json:"delivery,omitempty" doc:"for the delivery, beside the goods"`
+	DeliveryVATRate string `json:"delivery_vat_rate,omitempty" enum:"none,0,5,7,10,16,22" doc:"percent that it contains"`
+	// Received is what the carrier or courier took in, and Registry the carrier's number of
+	// the paper with which it handed it on.
+	Received *Money `json:"received,omitempty" readOnly:"true" doc:"what was taken in"`
+	Registry string `json:"registry,omitempty" readOnly:"true" doc:"the company's number of the paper with which it was handed on"`
+}
+
+// PrepaidMethod says that nothing is due.
+const PrepaidMethod = "prepaid"
+
+// Collects says whether somebody is to take money in.
+func (p *Payment) Collects() bool {
+	if p == nil || p.Method == PrepaidMethod {
+		return false
+	}
+	return p.Due != nil && p.Due.Amount > 0 || p.Delivery != nil && p.Delivery.Amount > 0
+}
+
+// rules adds the faults that tags can't tell.
+func (p *Payment) rules(f *Faults, pointer string) {
+	if p == nil {
+		return
+	}
+	if p.Due != nil && p.Delivery != nil && p.Due.Currency != p.Delivery.Currency {
+		f.Add(pointer+"/delivery", "wrong_currency", "must be in %s, as what is due", p.Due.Currency)
+	}
+	if p.Method == PrepaidMethod && p.Due != nil && p.Due.Amount > 0 {
+		f.Add(pointer+"/due", "prepaid", "nothing is due of what is paid for")
+	}
+}
+
+// asked is what a client says of a payment: not what was taken in.
+func (p *Payment) asked() *Payment {
+	if p == nil || p.Received == nil && p.Registry == "" {
+		return p
+	}
+	out := *p
+	out.Received, out.Registry = nil, ""
+	return &out
+}
+
+// receive takes over what the carrier has taken in, and says whether it is more or other
+// than was known.
+func (p *Payment) receive(received *Money, registry string) (next *Payment, news bool) {
+	if received == nil && registry == "" {
+		return p, false
+	}
+	out := Payment{}
+	if p != nil {
+		out = *p
+	}
+	if received != nil && (out.Received == nil || *out.Received != *received) {
+		out.Received, news = received, true
+	}
+	if registry != "" && out.Registry != registry {
+		out.Registry, news = registry, true
+	}
+	if !news {
+		return p, false
+	}
+	return &out, true
+}
