@@ -12,6 +12,7 @@ import { render } from "./vendor/preact.js";
  * @property {string} [token]
  * @property {string} [order_id]
  * @property {string} [timezone]
+ * @property {string[]} [can] what may be done beside looking
  * @property {object} [order] the customer's
  * @property {object} [track] of that order
  */

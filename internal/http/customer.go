@@ -28,7 +28,7 @@ func (s *Server) customerPage(c *gin.Context) {
 	case err == nil:
 		status = http.StatusOK
 		b.Lang = languageOf(c, order.Customer.Locale)
-		b.Token, b.OrderID, b.Order, b.Track = token, order.ID, order, track
+		b.Token, b.OrderID, b.Order, b.Track, b.Can = token, order.ID, order, track, s.offers()
 	case domain.CodeOf(err) == domain.CodeUnavailable || ctx.Err() != nil:
 		fail(c, err)
 		return
@@ -61,4 +61,14 @@ func (s *Server) linked(ctx context.Context, token string) (context.Context, *do
 	}
 	track, err := s.Tracking.Track(ctx, caller.OrderID)
 	return ctx, order, track, err
+}
+
+// offers are what customers can do beside looking, as far as this server has it.
+func (s *Server) offers() (can []string) {
+	for _, what := range []string{"instructions", "rating", "proof"} {
+		if s.api.OpenAPI().Paths["/order/{order_id}/"+what] != nil {
+			can = append(can, what)
+		}
+	}
+	return can
 }

@@ -60,6 +60,7 @@ type boot struct {
 	Now     time.Time `json:"now"` // the phone's clock may be wrong
 	Token   string    `json:"token,omitempty"`
 	OrderID string    `json:"order_id,omitempty"`
+	Can     []string  `json:"can,omitempty"` // calls that customers may make
 	// Order and Track save a page its first calls.
 	Order any `json:"order,omitempty"`
 	Track any `json:"track,omitempty"`

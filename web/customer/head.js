@@ -18,7 +18,7 @@ export function Head({ store, order, told, zone }) {
       <h1 aria-live="polite">${told.headline}</h1>
       ${told.when && html`<${TimeWindow} ...${told.when} now=${now} zone=${zone} />`}
       ${told.lead && html`<p class="lead quiet">${told.lead}</p>`}
-      ${told.at >= 0 && html`<${Progress} steps=${told.steps} at=${told.at} />`}
+      ${told.at >= 0 && html`<${Progress} steps=${told.steps} at=${told.at} stopped=${told.stopped} />`}
       ${store.offline && html`<${Notice} kind="offline" live>${t("live.offline", { time: clock(store.lostAt.value, { lang, zone }) })}<//>`}
       ${!store.offline && position?.stale && html`<${Notice} live>${t("live.stale", { ago: ago(Date.parse(position.recorded_at ?? ""), now, { lang }) })}<//>`}
       ${order.pin && html`<${Pin} pin=${order.pin} />`}

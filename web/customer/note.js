@@ -16,9 +16,9 @@ export function Note({ store, order }) {
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState(/** @type {string | undefined} */ (undefined));
   if (order.shipment || ended(order.status) || (!kept && !open.has(order.status))) return null;
-  if (store.near.value || !open.has(order.status)) {
+  if (store.near.value || !open.has(order.status) || !store.can.has("instructions")) {
     if (!kept) return null;
-    return html`<section class="card"><h2>${t("note.title")}</h2><p class="kept" dir="auto">${kept}</p><p class="small quiet">${t("note.closed")}</p></section>`;
+    return html`<section class="card"><h2>${t("note.title")}</h2><p class="kept" dir="auto">${kept}</p>${store.can.has("instructions") && html`<p class="small quiet">${t("note.closed")}</p>`}</section>`;
   }
   const changed = text !== undefined && text.trim() !== kept;
   const save = async (/** @type {Event} */ e) => {

@@ -35,7 +35,7 @@ function Order({ boot, store, order }) {
   return html`
     <div class=${`page ${places.pins.length ? "" : "mapless"}`}>
       ${places.pins.length > 0 && html`<${Place} boot=${boot} places=${places} />`}
-      <main class="sheet">
+      <main class="sheet" tabindex="0">
         <${Brand} brand=${boot.brand} />
         <${Head} store=${store} order=${order} told=${told} zone=${zone} />
         ${order.status === "delivered" && html`<${Later} load=${() => import("./after.js")} part="After" store=${store} order=${order} />`}

@@ -27,6 +27,7 @@ import { ended } from "../parts/status.js";
  * @property {{earliest: number, latest: number, days?: boolean, happened?: boolean}} [when]
  * @property {string[]} steps
  * @property {number} at      the step under way; -1: there are none to show
+ * @property {boolean} stopped it does not go on by itself
  */
 
 const MINUTE = 60_000;
@@ -46,6 +47,7 @@ export function story(facts) {
     when: when(facts),
     steps: steps(order).map(step => t(`step.${step}`)),
     at: stepOf(order),
+    stopped: order.status === "delivery_failed",
   };
 }
 
