@@ -69,13 +69,13 @@ func (pl *pipeline) pass(t *tracked, before domain.Position, known bool, fix dom
 }
 
 // before is whether the fix was recorded before the courier had the order, or the goods:
-// then it says nothing about it.
+// then it says nothing about it. Phones tell time in whole seconds.
 func before(o *domain.Order, fix domain.Fix) bool {
 	since := o.Bookkeeping.AssignedAt
 	if o.Status.InCustody() {
 		since = o.Bookkeeping.CustodyAt
 	}
-	return since != nil && fix.RecordedAt.Before(*since)
+	return since != nil && fix.RecordedAt.Before(since.Truncate(time.Second))
 }
 
 // destination is where the courier of an order is to arrive next, nil where that is not

@@ -1,0 +1,105 @@
+package push
+
+import (
+	"github.com/order-tracking/order-tracking/internal/domain"
+)
+
+// CourierChanged is of no interest to watchers: they see couriers through positions and orders.
+func (h *Hub) CourierChanged(string) {}
+
+// CourierMoved announces a courier's newest position and the orders in its custody.
+func (h *Hub) CourierMoved(fix domain.Fix, orderIDs []string) {
+	fix.Attributes = nil
+	h.movedCourier(fix)
+	for _, id := range orderIDs {
+		h.movedOrder(id, fix)
+	}
+	h.fleet.moved(fix)
+	if h.peers != nil {
+		h.peers.moved(fix, orderIDs)
+	}
+}
+
+func (h *Hub) movedCourier(fix domain.Fix) {
+	r := h.couriers.lock(fix.CourierID, false)
+	if r == nil {
+		return
+	}
+	w := newWakes()
+	if fix.RecordedAt.After(r.latest) {
+		r.publishFix(fix, w)
+	}
+	r.mu.Unlock()
+	w.fire()
+}
+
+func (h *Hub) movedOrder(id string, fix domain.Fix) {
+	r := h.orders.lock(id, false)
+	if r == nil {
+		return
+	}
+	w := newWakes()
+	if r.carriedBy(fix) {
+		r.publishFix(fix, w)
+	}
+	r.mu.Unlock()
+	w.fire()
+}
+
+// publishFix tells a position; the room is locked.
+func (r *room) publishFix(fix domain.Fix, w *wakes) {
+	r.latest = fix.RecordedAt
+	if len(r.members) == 0 {
+		return
+	}
+	frame := func(orderID string, data any) *Frame {
+		return &Frame{
+			Type: TypePosition, Topic: r.topic, lane: lanePosition, form: new(form),
+			JSON: Encode(TypePosition, orderID, 0, fix.ReceivedAt, data),
+		}
+	}
+	if r.topic.Kind != KindOrder {
+		r.publish(frame("", fix), w)
+		return
+	}
+	r.track.last = &fix.Position
+	glimpse, now := r.hub.glimpse(r.track.state), r.hub.clock.Now()
+	r.publishViews(w, func(v domain.View) *Frame {
+		p := glimpse.Position(v, &fix.Position, now)
+		switch {
+		case p == nil:
+			return nil
+		case v == domain.ViewCustomer: // who it is, is not theirs to know
+			return frame(r.topic.ID, p)
+		}
+		return frame(r.topic.ID, domain.Fix{CourierID: fix.CourierID, Position: *p})
+	})
+}
+
+// Estimated announces a changed estimate.
+func (h *Hub) Estimated(e domain.Estimate) {
+	h.estimated(e)
+	if h.peers != nil {
+		h.peers.estimated(e)
+	}
+}
+
+func (h *Hub) estimated(e domain.Estimate) {
+	r := h.orders.lock(e.OrderID, false)
+	if r == nil {
+		return
+	}
+	w := newWakes()
+	if t := r.track; len(r.members) > 0 && !t.state.Status.Terminal() {
+		now := h.clock.Now()
+		r.publishViews(w, func(v domain.View) *Frame {
+			place := v != domain.ViewCustomer || h.glimpse(t.state).Position(v, t.last, now) != nil
+			return &Frame{
+				Type: TypeETA, Topic: r.topic, lane: laneEstimate, form: new(form),
+				JSON: Encode(TypeETA, e.OrderID, 0, now, e.For(v, place)),
+			}
+		})
+	}
+	r.mu.Unlock()
+	w.fire()
+}
