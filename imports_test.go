@@ -115,7 +115,7 @@ func TestImportsCheckerSeesBrokenArrows(t *testing.T) {
 		"orders are below tracking":       {"internal/orders/a.go", ours("internal/tracking"), "internal/orders/a.go imports internal/tracking"},
 		"parcels do not see positions":    {"internal/shipping/a.go", ours("internal/tracking"), "internal/shipping/a.go imports internal/tracking"},
 		"estimates may not use use cases": {"internal/eta/a.go", ours("internal/orders"), "internal/eta/a.go imports internal/orders"},
-		"the hub knows no doors":          {"internal/push/a.go", ours("internal/http"), "internal/push/a.go imports internal/http"},
+		"the hub knows no servers":        {"internal/push/a.go", ours("internal/http"), "internal/push/a.go imports internal/http"},
 
 		"an adapter has packages of its own":         {"internal/infrastructure/database/a.go", ours("internal/infrastructure/database/migrations"), ""},
 		"an adapter may not use another":             {"internal/infrastructure/database/a.go", ours("internal/infrastructure/cache"), "internal/infrastructure/database/a.go imports internal/infrastructure/cache"},
@@ -125,12 +125,12 @@ func TestImportsCheckerSeesBrokenArrows(t *testing.T) {
 		"a carrier may not use another":              {"internal/carrier/cdek/a.go", ours("internal/carrier/dpd"), "internal/carrier/cdek/a.go imports internal/carrier/dpd"},
 		"what carriers share knows none of them":     {"internal/carrier/a.go", ours("internal/carrier/cdek"), "internal/carrier/a.go imports internal/carrier/cdek"},
 
-		"REST may use the pages":       {"internal/http/a.go", ours("internal/orders", "internal/push", "web"), ""},
-		"REST may not use the proto":   {"internal/http/a.go", ours("proto/ordertracking/v1"), "internal/http/a.go imports proto/ordertracking/v1"},
-		"gRPC may use the proto":       {"internal/grpc/a.go", ours("proto/ordertracking/v1"), ""},
-		"gRPC may not use REST":        {"internal/grpc/a.go", ours("internal/http"), "internal/grpc/a.go imports internal/http"},
-		"a door may not use a store":   {"internal/grpc/a.go", ours("internal/infrastructure/database"), "internal/grpc/a.go imports internal/infrastructure/database"},
-		"a door may not use estimates": {"internal/http/a.go", ours("internal/eta"), "internal/http/a.go imports internal/eta"},
+		"REST may use the pages":         {"internal/http/a.go", ours("internal/orders", "internal/push", "web"), ""},
+		"REST may not use the proto":     {"internal/http/a.go", ours("proto/ordertracking/v1"), "internal/http/a.go imports proto/ordertracking/v1"},
+		"gRPC may use the proto":         {"internal/grpc/a.go", ours("proto/ordertracking/v1"), ""},
+		"gRPC may not use REST":          {"internal/grpc/a.go", ours("internal/http"), "internal/grpc/a.go imports internal/http"},
+		"a server may not use a store":   {"internal/grpc/a.go", ours("internal/infrastructure/database"), "internal/grpc/a.go imports internal/infrastructure/database"},
+		"a server may not use estimates": {"internal/http/a.go", ours("internal/eta"), "internal/http/a.go imports internal/eta"},
 
 		"app sees the parts":              {"internal/app/a.go", ours("internal/infrastructure/cache", "internal/carrier/cdek", "config", "pkg/logger"), ""},
 		"app does not see the commands":   {"internal/app/a.go", ours("internal/cli"), "internal/app/a.go imports internal/cli"},

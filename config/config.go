@@ -90,7 +90,7 @@ type KafkaSASL struct {
 // Embedded is whether the broker runs in this process.
 func (k Kafka) Embedded() bool { return len(k.Brokers) == 0 }
 
-// HTTP sets up the door for REST and streams.
+// HTTP configures the server for REST and streams.
 type HTTP struct {
 	Addr              string        `koanf:"addr"`
 	ReadHeaderTimeout time.Duration `koanf:"read_header_timeout" min:"1ms"`
@@ -109,7 +109,7 @@ type Spool struct {
 	Max int64  `koanf:"max" min:"1048576" max:"1125899906842624"`
 }
 
-// GRPC sets up the door for gRPC.
+// GRPC configures the gRPC server.
 type GRPC struct {
 	Addr            string `koanf:"addr"`
 	MaxMessageBytes int    `koanf:"max_message_bytes" min:"1024" max:"1073741824"`

@@ -123,7 +123,7 @@ func badFields(t *testing.T, s *server, method, path string, base object, fields
 
 func TestEveryFieldOfEveryOperation(t *testing.T) {
 	s := start(t)
-	d := s.door("REST")
+	d := s.api("REST")
 	id, courier := create(t, d), s.courier(t, object{"name": "Boris"})
 	order := without(draft, "external_id")
 	t.Run("create", func(t *testing.T) {
@@ -194,7 +194,7 @@ func TestEveryFieldOfEveryOperation(t *testing.T) {
 
 func TestBadRequests(t *testing.T) {
 	s := start(t)
-	id := create(t, s.door("REST"))
+	id := create(t, s.api("REST"))
 	type bad struct {
 		method, path, body, contentType string
 		status                          int
@@ -257,8 +257,8 @@ func TestGarbageOnEveryPort(t *testing.T) {
 			_ = c.Close()
 		}
 	}
-	create(t, s.door("REST"))
-	create(t, s.door("gRPC"))
-	id := create(t, s.door("REST"))
+	create(t, s.api("REST"))
+	create(t, s.api("gRPC"))
+	id := create(t, s.api("REST"))
 	feed(t, kafkaClient(t, s), id, []byte("still here"))
 }

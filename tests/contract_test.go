@@ -199,7 +199,7 @@ func (c *contract) record(t testing.TB, r *kgo.Record) (message string) {
 func TestContractRefuses(t *testing.T) {
 	s := start(t)
 	c := s.contract(t)
-	id := create(t, s.door("REST"))
+	id := create(t, s.api("REST"))
 	_, order := s.rest(t, "GET", "/order/"+id, nil, nil)
 	const schema = "/paths/~1order~1%7Border_id%7D/get/responses/200/content/application~1json/schema"
 	require.NoError(t, c.validate("openapi", schema, order))

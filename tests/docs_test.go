@@ -152,7 +152,7 @@ func TestFilesOfTheDocumentsExist(t *testing.T) {
 // name exist, and every metric is documented.
 func TestNamesOfTheDocumentsExist(t *testing.T) {
 	s := start(t, "--sandbox-carriers")
-	create(t, s.door("REST"))
+	create(t, s.api("REST"))
 	_, exposition := s.rest(t, "GET", "/metrics", nil, nil)
 	makefile, err := os.ReadFile("../Makefile")
 	require.NoError(t, err)
@@ -190,7 +190,7 @@ func TestNamesOfTheDocumentsExist(t *testing.T) {
 // What the alerts watch is there to be watched.
 func TestMetricsOfTheAlertsExist(t *testing.T) {
 	s := start(t, "--sandbox-carriers")
-	create(t, s.door("REST"))
+	create(t, s.api("REST"))
 	_, exposition := s.rest(t, "GET", "/metrics", nil, nil)
 	alerts, err := os.ReadFile("../deploy/alerts.yml")
 	require.NoError(t, err)

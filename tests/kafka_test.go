@@ -54,7 +54,7 @@ func feed(t testing.TB, c *kgo.Client, key string, values ...[]byte) {
 
 func TestEventsReachKafka(t *testing.T) {
 	s := start(t)
-	d := s.door("REST")
+	d := s.api("REST")
 	id := create(t, d)
 	ok(t, d.do(t, call{op: "NotifyCustomer", in: object{"order_id": id}}))
 	ok(t, d.do(t, call{op: "CancelOrder", in: object{"order_id": id, "reason": "no"}}))
@@ -75,7 +75,7 @@ func TestEventsReachKafka(t *testing.T) {
 
 func TestStatusUpdatesComeInThroughKafka(t *testing.T) {
 	s := start(t)
-	d := s.door("gRPC")
+	d := s.api("gRPC")
 	id := str(ok(t, d.do(t, call{op: "CreateOrder", in: draft})), "order", "id")
 	c := kafkaClient(t, s)
 	walk := []string{"assigned", "at_pickup", "picked_up", "out_for_delivery", "at_dropoff", "delivered"}
@@ -96,7 +96,7 @@ func TestStatusUpdatesComeInThroughKafka(t *testing.T) {
 	feed(t, c, id, twice...)
 	s.restart(t)
 	c = kafkaClient(t, s)
-	d = s.door("gRPC")
+	d = s.api("gRPC")
 	feed(t, c, id, messages...)
 	timeline := func() []any {
 		return list(ok(t, d.do(t, call{op: "TrackOrder", in: object{"order_id": id}}))["timeline"])
@@ -120,7 +120,7 @@ func TestStatusUpdatesComeInThroughKafka(t *testing.T) {
 
 func TestWhatCannotBeAppliedGoesToTheDeadLetters(t *testing.T) {
 	s := start(t)
-	id := create(t, s.door("REST"))
+	id := create(t, s.api("REST"))
 	c := kafkaClient(t, s)
 	update := func(change object) []byte {
 		o := object{"event_id": newID(), "order_id": id, "status": "assigned", "source": "x", "occurred_at": "2026-05-04T12:00:00Z"}
@@ -157,7 +157,7 @@ func TestWhatCannotBeAppliedGoesToTheDeadLetters(t *testing.T) {
 		require.Equal(t, bad[i].code, header(r, "error_code"), "%s: %s", r.Value, header(r, "error"))
 		require.NotEmpty(t, header(r, "error"))
 	}
-	order := ok(t, s.door("REST").do(t, call{op: "GetOrder", in: object{"order_id": id}}))
+	order := ok(t, s.api("REST").do(t, call{op: "GetOrder", in: object{"order_id": id}}))
 	require.Equal(t, "created", str(order, "order", "status"))
 }
 

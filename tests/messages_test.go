@@ -38,7 +38,7 @@ func (w watched) until(t testing.TB, kind string) object {
 // One delivery makes every message that the AsyncAPI document has, each as it says.
 func TestEveryMessageOfTheDocument(t *testing.T) {
 	s := start(t)
-	d := s.door("REST")
+	d := s.api("REST")
 	seen := map[string]bool{}
 	id, courier := create(t, d), s.courier(t, object{"name": "Boris", "vehicle": "bicycle"})
 	one, two := webSocket(t, s, id, -1), sse(t, s, id, 0)

@@ -20,7 +20,7 @@ import (
 
 func TestOperation(t *testing.T) {
 	s := start(t)
-	create(t, s.door("REST"))
+	create(t, s.api("REST"))
 	for path, want := range map[string]string{
 		"/healthz": "", "/readyz": "", "/openapi.json": `"openapi":"3.1`, "/docs": "<html", "/metrics": "ordertracking_outbox_pending",
 	} {
@@ -40,7 +40,7 @@ func TestOperation(t *testing.T) {
 
 func TestConditionalRequests(t *testing.T) {
 	s := start(t)
-	id := create(t, s.door("REST"))
+	id := create(t, s.api("REST"))
 	path := "/order/" + id
 	resp, _ := s.rest(t, "GET", path, nil, nil)
 	require.Equal(t, `"v1"`, resp.Header.Get("ETag"))
@@ -83,7 +83,7 @@ func TestWithAnAdministratorsKey(t *testing.T) {
 	s := &server{dir: t.TempDir(), key: strings.Repeat("k", 32)}
 	s.up(t)
 	t.Cleanup(func() { s.down(t) })
-	create(t, s.door("REST"))
+	create(t, s.api("REST"))
 	for path, want := range map[string]int{
 		"/orders": 401, "/metrics": 401, "/healthz": 200, "/readyz": 200, "/openapi.json": 200, "/docs": 200,
 		"/order/" + newID() + "/stream": 401, "/ws": 401,
@@ -125,7 +125,7 @@ func TestRetriesMakeNoSecondOrder(t *testing.T) {
 	for i := range 200 {
 		wg.Go(func() {
 			key := fmt.Sprint("key-", i%20)
-			a := s.door("REST").do(t, call{op: "CreateOrder", in: without(draft, "external_id"), key: key})
+			a := s.api("REST").do(t, call{op: "CreateOrder", in: without(draft, "external_id"), key: key})
 			mu.Lock()
 			defer mu.Unlock()
 			switch a.code {
@@ -145,7 +145,7 @@ func TestRetriesMakeNoSecondOrder(t *testing.T) {
 	for key, ids := range made {
 		require.Len(t, ids, 1, key)
 	}
-	all := ok(t, s.door("REST").do(t, call{op: "GetOrders", in: object{"page_size": 100}}))
+	all := ok(t, s.api("REST").do(t, call{op: "GetOrders", in: object{"page_size": 100}}))
 	require.Len(t, all["orders"], 20)
 }
 

@@ -157,7 +157,7 @@ func TestPhonesAreNeverToldToTryAgainInVain(t *testing.T) {
 // A phone that says that it is at the door delivers no order, but takes it there.
 func TestPhoneNoticesTheDropOff(t *testing.T) {
 	s := start(t, "--set=arrival.automatic=true")
-	d := s.door("REST")
+	d := s.api("REST")
 	p := s.phone(t)
 	id := create(t, d)
 	ok(t, d.do(t, call{op: "AssignCourier", in: object{"order_id": id, "courier_id": p.courier}}))
@@ -176,9 +176,9 @@ func TestPhoneNoticesTheDropOff(t *testing.T) {
 	require.Equal(t, "delivered", str(move(t, d, id, "delivered"), "order", "status"))
 }
 
-// An order shows its own part of the way and no more, whichever door is asked.
+// An order shows its own part of the way and no more, whichever API is asked.
 func TestTrailOfAnOrder(t *testing.T) {
-	bothDoors(t, func(t *testing.T, s *server, d door) {
+	bothAPIs(t, func(t *testing.T, s *server, d api) {
 		p := s.phone(t)
 		id := create(t, d)
 		ok(t, d.do(t, call{op: "AssignCourier", in: object{"order_id": id, "courier_id": p.courier}}))

@@ -29,12 +29,12 @@ func fails(t testing.TB, a answer, code string, pointers ...string) answer {
 	return a
 }
 
-func create(t testing.TB, d door) string {
+func create(t testing.TB, d api) string {
 	t.Helper()
 	return str(ok(t, d.do(t, call{op: "CreateOrder", in: without(draft, "external_id")})), "order", "id")
 }
 
-func move(t testing.TB, d door, id, status string) object {
+func move(t testing.TB, d api, id, status string) object {
 	t.Helper()
 	return ok(t, d.do(t, call{op: "UpdateOrderStatus", in: object{"order_id": id, "status": status}}))
 }
@@ -54,7 +54,7 @@ func (s *server) locate(t testing.TB, courier string, lat, lon float64) {
 }
 
 func TestFromCreationToDelivery(t *testing.T) {
-	bothDoors(t, func(t *testing.T, s *server, d door) {
+	bothAPIs(t, func(t *testing.T, s *server, d api) {
 		o := get(ok(t, d.do(t, call{op: "CreateOrder", in: draft})), "order").(object)
 		id := str(o, "id")
 		require.Equal(t, "created", o["status"])
@@ -112,7 +112,7 @@ func TestFromCreationToDelivery(t *testing.T) {
 }
 
 func TestIllegalSteps(t *testing.T) {
-	bothDoors(t, func(t *testing.T, s *server, d door) {
+	bothAPIs(t, func(t *testing.T, s *server, d api) {
 		id := create(t, d)
 		a := fails(t, d.do(t, call{op: "UpdateOrderStatus", in: object{"order_id": id, "status": "delivered"}}), "illegal_transition")
 		require.Equal(t, []string{"confirmed", "assigned", "cancelled"}, a.allowed)
@@ -131,7 +131,7 @@ func TestIllegalSteps(t *testing.T) {
 }
 
 func TestCancel(t *testing.T) {
-	bothDoors(t, func(t *testing.T, s *server, d door) {
+	bothAPIs(t, func(t *testing.T, s *server, d api) {
 		id := create(t, d)
 		fails(t, d.do(t, call{op: "CancelOrder", in: object{"order_id": id}, expected: 7}), "version_conflict")
 		o := get(ok(t, d.do(t, call{op: "CancelOrder", in: object{"order_id": id, "reason": "changed my mind"}, expected: 1})), "order").(object)
@@ -144,7 +144,7 @@ func TestCancel(t *testing.T) {
 }
 
 func TestAssignment(t *testing.T) {
-	bothDoors(t, func(t *testing.T, s *server, d door) {
+	bothAPIs(t, func(t *testing.T, s *server, d api) {
 		id := create(t, d)
 		fails(t, d.do(t, call{op: "AssignCourier", in: object{"order_id": id, "auto": true}}), "no_courier_available")
 		fails(t, d.do(t, call{op: "AssignCourier", in: object{"order_id": id}}), "validation_failed", "/courier_id")
@@ -167,7 +167,7 @@ func TestAssignment(t *testing.T) {
 }
 
 func TestIdempotency(t *testing.T) {
-	bothDoors(t, func(t *testing.T, s *server, d door) {
+	bothAPIs(t, func(t *testing.T, s *server, d api) {
 		c := call{op: "CreateOrder", in: draft, key: "k-1"}
 		first := d.do(t, c)
 		id := str(ok(t, first), "order", "id")
@@ -188,7 +188,7 @@ func TestIdempotency(t *testing.T) {
 }
 
 func TestLists(t *testing.T) {
-	bothDoors(t, func(t *testing.T, s *server, d door) {
+	bothAPIs(t, func(t *testing.T, s *server, d api) {
 		var ids []string
 		for i := range 7 {
 			in := without(draft)
@@ -234,7 +234,7 @@ func TestLists(t *testing.T) {
 }
 
 func TestUnknownAndBadIDs(t *testing.T) {
-	bothDoors(t, func(t *testing.T, _ *server, d door) {
+	bothAPIs(t, func(t *testing.T, _ *server, d api) {
 		for _, op := range []string{"GetOrder", "GetOrderStatus", "TrackOrder", "EstimateDelivery", "CancelOrder", "NotifyCustomer"} {
 			fails(t, d.do(t, call{op: op, in: object{"order_id": newID()}}), "order_not_found")
 			fails(t, d.do(t, call{op: op, in: object{"order_id": "seven"}}), "validation_failed", "/order_id")
@@ -249,14 +249,14 @@ func TestUnknownAndBadIDs(t *testing.T) {
 }
 
 func TestNoPositionYet(t *testing.T) {
-	bothDoors(t, func(t *testing.T, s *server, d door) {
+	bothAPIs(t, func(t *testing.T, s *server, d api) {
 		courier := s.courier(t, object{"name": "Boris"})
 		fails(t, d.do(t, call{op: "GetCourierLocation", in: object{"courier_id": courier}}), "position_not_found")
 	})
 }
 
 func TestNotify(t *testing.T) {
-	bothDoors(t, func(t *testing.T, _ *server, d door) {
+	bothAPIs(t, func(t *testing.T, _ *server, d api) {
 		id := create(t, d)
 		n := ok(t, d.do(t, call{op: "NotifyCustomer", in: object{"order_id": id, "template": "delayed"}}))
 		require.Equal(t, "live", str(n, "deliveries", 0, "channel"))

@@ -74,7 +74,7 @@ func (s *stream) until(t testing.TB, kind string) object {
 	}
 }
 
-// streams are the three doors to an order's live frames.
+// streams are the three ways to an order's live frames.
 var streams = map[string]func(t testing.TB, s *server, id string, since int64) *stream{
 	"WebSocket": webSocket, "SSE": sse, "WatchOrder": watchOrder,
 }
@@ -255,7 +255,7 @@ func eachStream(t *testing.T, scenario func(t *testing.T, s *server, open func(i
 
 func TestStreamShowsAnOrderFromHereToTheEnd(t *testing.T) {
 	eachStream(t, func(t *testing.T, s *server, open func(string, int64) *stream) {
-		d := s.door("REST")
+		d := s.api("REST")
 		id := create(t, d)
 		st := open(id, -1)
 		snap := st.next(t)
@@ -292,7 +292,7 @@ func TestStreamShowsAnOrderFromHereToTheEnd(t *testing.T) {
 
 func TestStreamResumesWithNoneMissingAndNoneTwice(t *testing.T) {
 	eachStream(t, func(t *testing.T, s *server, open func(string, int64) *stream) {
-		d := s.door("REST")
+		d := s.api("REST")
 		id := create(t, d)
 		ok(t, d.do(t, call{op: "AssignCourier", in: object{"order_id": id, "courier_id": s.courier(t, object{"name": "B"})}}))
 		move(t, d, id, "picked_up")
@@ -311,7 +311,7 @@ func TestStreamResumesWithNoneMissingAndNoneTwice(t *testing.T) {
 		require.EqualValues(t, 5, st.until(t, "status")["version"])
 		st.close()
 		s.restart(t)
-		d = s.door("REST")
+		d = s.api("REST")
 		move(t, d, id, "at_dropoff")
 		require.Equal(t, []float64{6}, versions(open(id, 5), 1), "after a restart")
 		move(t, d, id, "delivered")
@@ -324,7 +324,7 @@ func TestStreamResumesWithNoneMissingAndNoneTwice(t *testing.T) {
 
 func TestStreamsEndWhenTheServerStops(t *testing.T) {
 	s := start(t)
-	id := create(t, s.door("REST"))
+	id := create(t, s.api("REST"))
 	st := webSocket(t, s, id, -1)
 	require.Equal(t, "snapshot", st.next(t)["type"])
 	other := sse(t, s, id, -1)
@@ -336,7 +336,7 @@ func TestStreamsEndWhenTheServerStops(t *testing.T) {
 
 func TestOneSocketWithManyTopics(t *testing.T) {
 	s := start(t)
-	d := s.door("REST")
+	d := s.api("REST")
 	first, second := create(t, d), create(t, d)
 	st, conn := dial(t, s, "/ws")
 	require.NoError(t, conn.WriteMessage(gws.OpcodeText, encode(t, object{"subscribe": []string{"order:" + first, "order:" + second}, "since": object{"order:" + first: 0}})))

@@ -62,7 +62,7 @@ type App struct {
 	hub       *push.Hub
 	carriers  shipping.Carriers
 
-	door       *httpserver.Server
+	restAPI    *httpserver.Server
 	httpServer *nethttp.Server
 	grpcServer *grpc.Server
 	gate       gate
@@ -188,24 +188,24 @@ func (a *App) Run(ctx context.Context) error {
 }
 
 func (a *App) stop(ctx context.Context, endWork func(), background *errgroup.Group) {
-	var doors errgroup.Group
-	doors.Go(func() error {
+	var servers errgroup.Group
+	servers.Go(func() error {
 		// Those who watch come back elsewhere one after the other, not all at once.
 		spread := time.Duration(a.hub.Watchers()) * 2 * time.Millisecond
 		a.hub.Shutdown(ctx, min(spread, a.cfg.Shutdown.Timeout/3))
 		return nil
 	})
-	doors.Go(func() error {
+	servers.Go(func() error {
 		err := a.httpServer.Shutdown(ctx)
-		return errors.Join(err, a.door.Wait(ctx))
+		return errors.Join(err, a.restAPI.Wait(ctx))
 	})
-	doors.Go(func() error {
+	servers.Go(func() error {
 		done := context.AfterFunc(ctx, a.grpcServer.Stop)
 		defer done()
 		a.grpcServer.GracefulStop()
 		return ctx.Err()
 	})
-	if err := doors.Wait(); err != nil {
+	if err := servers.Wait(); err != nil {
 		a.log.Warn("some requests were cut", zap.Error(err))
 		_ = a.httpServer.Close() // whatever is left
 	}
@@ -217,7 +217,7 @@ func (a *App) stop(ctx context.Context, endWork func(), background *errgroup.Gro
 	}
 }
 
-// startBackground starts what works beside the doors until ctx ends.
+// startBackground starts what works beside the servers until ctx ends.
 func (a *App) startBackground(ctx context.Context, g *errgroup.Group) {
 	g.Go(func() error { a.relay.Run(ctx); return nil })
 	g.Go(func() error { return a.hub.Run(ctx) })

@@ -122,7 +122,7 @@ func (a *App) buildDoors(ctx context.Context) (err error) {
 		return err
 	}
 	h := a.cfg.HTTP
-	a.door = httpserver.New(httpserver.Deps{
+	a.restAPI = httpserver.New(httpserver.Deps{
 		Orders: a.orders, Couriers: &tracking.Couriers{Service: a.tracking}, Tracking: a.tracking, Shipments: a.shipments, Dispatch: a.dispatch,
 		Tickets: a.gate.tickets, Keys: a.gate.keys, Audit: a.gate.audit, Shares: a.gate.shares, Hub: a.hub, Guard: a.gate.guard, Ready: a.ready, Registerer: a.metrics, Gatherer: a.metrics,
 		Log: a.log, Clock: systemClock{},
@@ -132,7 +132,7 @@ func (a *App) buildDoors(ctx context.Context) (err error) {
 		},
 	})
 	a.httpServer = &nethttp.Server{
-		Handler: a.door, ReadHeaderTimeout: h.ReadHeaderTimeout, ReadTimeout: h.ReadTimeout, IdleTimeout: h.IdleTimeout,
+		Handler: a.restAPI, ReadHeaderTimeout: h.ReadHeaderTimeout, ReadTimeout: h.ReadTimeout, IdleTimeout: h.IdleTimeout,
 		ErrorLog: zap.NewStdLog(a.log.Named("http")),
 	}
 	a.grpcServer = grpcserver.New(grpcserver.Deps{

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Code names a failure for machines. Each door maps every code to its protocol.
+// Code names a failure for machines. internal/transport maps every code to both protocols.
 type Code string
 
 // Every code the product answers with.
@@ -53,7 +53,7 @@ const (
 	CodeAmbiguousReference Code = "ambiguous_reference"
 )
 
-// Codes lists every code, so that each door can prove its mapping complete.
+// Codes lists every code, so that the mapping can be proved complete.
 func Codes() []Code {
 	return []Code{
 		CodeMalformed, CodeUnauthenticated, CodeForbidden, CodeNotFound, CodeMethodNotAllowed,

@@ -169,7 +169,7 @@ func TestRequestIDs(t *testing.T) {
 
 func TestPanicsAreAnswered(t *testing.T) {
 	r := start(t, with{})
-	in := r.door()
+	in := r.interceptor()
 	_, err := in.unary(t.Context(), nil, &grpc.UnaryServerInfo{FullMethod: "/grpc.health.v1.Health/Check"},
 		func(context.Context, any) (any, error) { panic("the roof is on fire") })
 	refused(t, err, codes.Internal, "internal")
@@ -181,7 +181,7 @@ func TestPanicsAreAnswered(t *testing.T) {
 
 func TestCausesAreLoggedAndNotTold(t *testing.T) {
 	r := start(t, with{})
-	in := r.door()
+	in := r.interceptor()
 	for _, cause := range []error{errors.New("disk on fire"), domain.Unavailable("the database", errors.New("disk on fire"))} {
 		_, err := in.unary(t.Context(), nil, &grpc.UnaryServerInfo{FullMethod: "/grpc.health.v1.Health/Check"},
 			func(context.Context, any) (any, error) { return nil, cause })

@@ -1,4 +1,4 @@
-// Package grpcserver is the door for gRPC: it turns calls into calls of the use cases and
+// Package grpcserver is the gRPC server: it turns RPCs into calls of the application packages and
 // what they return into messages. It decides nothing.
 //
 // Every call goes through one pair of interceptors (interceptors.go) which give it a

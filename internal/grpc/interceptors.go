@@ -26,7 +26,7 @@ const (
 	headerIfMatch     = "if-match"
 )
 
-// call is one call on its way through the door.
+// call is one call on its way through the interceptor.
 type call struct {
 	method string
 	id     string
@@ -53,14 +53,14 @@ func (c *call) header(key string) string {
 	return ""
 }
 
-// door lets calls in and errors out.
-type door struct {
+// interceptor authenticates calls, counts and logs them, and converts their errors.
+type interceptor struct {
 	guard *access.Guard
 	*telemetry
 }
 
 // unary is the interceptor of unary calls.
-func (d *door) unary(
+func (d *interceptor) unary(
 	ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler,
 ) (resp any, err error) {
 	ctx, c := begin(ctx, info.FullMethod)
@@ -79,7 +79,7 @@ func (d *door) unary(
 }
 
 // stream is the interceptor of streaming calls.
-func (d *door) stream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+func (d *interceptor) stream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
 	ctx, c := begin(ss.Context(), info.FullMethod)
 	_ = ss.SetHeader(metadata.Pairs(headerRequestID, c.id))
 	return d.enter(ctx, c, func(ctx context.Context) error {
@@ -113,7 +113,7 @@ func begin(ctx context.Context, method string) (context.Context, *call) {
 
 // enter runs a call for a caller who may come in, survives its panic, logs it and
 // turns its error into a status.
-func (d *door) enter(ctx context.Context, c *call, run func(context.Context) error) error {
+func (d *interceptor) enter(ctx context.Context, c *call, run func(context.Context) error) error {
 	err := d.admitted(ctx, c, run)
 	if err == nil {
 		d.done(ctx, c, codes.OK)
@@ -128,7 +128,7 @@ func (d *door) enter(ctx context.Context, c *call, run func(context.Context) err
 }
 
 // admitted lets the caller in and runs the call; a panic becomes an error.
-func (d *door) admitted(ctx context.Context, c *call, run func(context.Context) error) (err error) {
+func (d *interceptor) admitted(ctx context.Context, c *call, run func(context.Context) error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			d.log.Error("gRPC call panicked", zap.String("method", c.method), zap.String("request_id", c.id),

@@ -70,13 +70,13 @@ type rig struct {
 	deps    Deps
 }
 
-// door is the interceptors of a server of the same parts.
-func (r *rig) door() *door {
+// interceptor is the interceptors of a server of the same parts.
+func (r *rig) interceptor() *interceptor {
 	d := r.deps
 	d.Registerer = nil
 	t := newTelemetry(d, d.Log)
 	t.server = r.server
-	return &door{telemetry: t}
+	return &interceptor{telemetry: t}
 }
 
 // with changes how a rig is set up.

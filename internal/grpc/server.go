@@ -23,7 +23,7 @@ import (
 	pb "github.com/order-tracking/order-tracking/proto/ordertracking/v1"
 )
 
-// Config sets up the door; zero values are the defaults.
+// Config sets up the server; zero values are the defaults.
 type Config struct {
 	// MaxMessageBytes is the largest message that is accepted; 4 MiB by default.
 	MaxMessageBytes int
@@ -33,7 +33,7 @@ type Config struct {
 	AccessLog bool
 }
 
-// Deps is what the door works with.
+// Deps is what the server works with.
 type Deps struct {
 	Orders   *orders.Service
 	Couriers *tracking.Couriers
@@ -60,7 +60,7 @@ func New(d Deps) *grpc.Server {
 		d.Config.PingEvery = transport.PingEvery
 	}
 	seen := newTelemetry(d, transport.Bursts(d.Log))
-	in := &door{guard: d.Guard, telemetry: seen}
+	in := &interceptor{guard: d.Guard, telemetry: seen}
 	s := grpc.NewServer(
 		grpc.UnaryInterceptor(in.unary),
 		grpc.StreamInterceptor(in.stream),

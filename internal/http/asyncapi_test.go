@@ -104,7 +104,7 @@ func TestAsyncEventTypesAreTheDomains(t *testing.T) {
 	require.ElementsMatch(t, want, at(headers[1], "properties", "ce_type", "enum"))
 }
 
-// The schemas are ones, and commands that the door takes are what they say.
+// The schemas are ones, and commands that the server takes are what they say.
 func TestAsyncSchemasCompile(t *testing.T) {
 	doc := asyncapi(t)
 	c := jsonschema.NewCompiler()

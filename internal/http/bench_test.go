@@ -20,7 +20,7 @@ func (d *discard) Header() http.Header         { return d.h }
 func (d *discard) Write(b []byte) (int, error) { return len(b), nil }
 func (d *discard) WriteHeader(int)             {}
 
-// The door against a bare Gin handler that returns the same bytes, without sockets.
+// The server against a bare Gin handler that returns the same bytes, without sockets.
 func BenchmarkGetHotOrder(b *testing.B) {
 	cfg := testConfig()
 	cfg.AccessLog = false
@@ -29,7 +29,7 @@ func BenchmarkGetHotOrder(b *testing.B) {
 	body := d.do("GET", "/order/"+id, nil).body
 	bare := gin.New()
 	bare.GET("/order/:order_id", func(c *gin.Context) { c.Data(200, jsonType, body) })
-	for name, handler := range map[string]http.Handler{"door": d.srv, "bare": bare} {
+	for name, handler := range map[string]http.Handler{"server": d.srv, "bare": bare} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			r := httptest.NewRequest("GET", "/order/"+id, nil)
@@ -41,7 +41,7 @@ func BenchmarkGetHotOrder(b *testing.B) {
 	}
 }
 
-// The whole way over loopback, where the door's own work hardly shows.
+// The whole way over loopback, where the server's own work hardly shows.
 func BenchmarkGetHotOrderOverHTTP(b *testing.B) {
 	cfg := testConfig()
 	cfg.AccessLog = false
@@ -52,7 +52,7 @@ func BenchmarkGetHotOrderOverHTTP(b *testing.B) {
 	bare.GET("/order/:order_id", func(c *gin.Context) { c.Data(200, jsonType, body) })
 	plain := httptest.NewServer(bare)
 	defer plain.Close()
-	for name, url := range map[string]string{"door": d.URL, "bare": plain.URL} {
+	for name, url := range map[string]string{"server": d.URL, "bare": plain.URL} {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
 				resp, err := http.Get(url + "/order/" + id)

@@ -20,7 +20,7 @@ import (
 )
 
 // raw sends a request whole, byte by byte as it is given, and only then reads the answer.
-func (d *door) raw(request string) *reply {
+func (d *testServer) raw(request string) *reply {
 	d.t.Helper()
 	c, err := net.Dial("tcp", d.Listener.Addr().String())
 	require.NoError(d.t, err)
@@ -30,7 +30,7 @@ func (d *door) raw(request string) *reply {
 	return d.answer(c)
 }
 
-func (d *door) answer(c net.Conn) *reply {
+func (d *testServer) answer(c net.Conn) *reply {
 	d.t.Helper()
 	resp, err := http.ReadResponse(bufio.NewReader(c), nil)
 	require.NoError(d.t, err)
@@ -59,7 +59,7 @@ func TestEarlyRefusalsAreReadable(t *testing.T) {
 		for _, size := range []int{1_100_000, 5_000_000} {
 			t.Run(fmt.Sprintf("%s of %d bytes", name, size), func(t *testing.T) {
 				request := c.request + " HTTP/1.1\r\nHost: localhost\r\n" + c.headers + fmt.Sprintf("Content-Length: %d\r\n\r\n", size)
-				(&door{Server: d.Server, t: t}).raw(request+strings.Repeat("x", size)).problem(c.status, c.code)
+				(&testServer{Server: d.Server, t: t}).raw(request+strings.Repeat("x", size)).problem(c.status, c.code)
 			})
 		}
 	}
@@ -101,7 +101,7 @@ func TestCompressedBodies(t *testing.T) {
 	require.Equal(t, int64(2), d.importsEncoded(t, gz(strings.Repeat(minimal+"\n", 2))).Created)
 }
 
-func (d *door) importsEncoded(t *testing.T, body []byte) *ImportTally {
+func (d *testServer) importsEncoded(t *testing.T, body []byte) *ImportTally {
 	t.Helper()
 	r := d.do("POST", "/orders/import", string(body), "Content-Type", ndjsonType, "Content-Encoding", "gzip")
 	lines := strings.Split(strings.TrimSpace(string(r.body)), "\n")
@@ -135,7 +135,7 @@ func TestLongAnswersAreCompressed(t *testing.T) {
 }
 
 // unread asks for an answer that is not decompressed on the way.
-func (d *door) unread(method, path, accept string) *reply {
+func (d *testServer) unread(method, path, accept string) *reply {
 	d.t.Helper()
 	req, err := http.NewRequest(method, d.URL+path, nil)
 	require.NoError(d.t, err)

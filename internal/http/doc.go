@@ -1,4 +1,4 @@
-// Package httpserver is the door for HTTP: REST, WebSocket and server-sent events
+// Package httpserver is the HTTP server: REST, WebSocket and server-sent events
 // over Gin, the OpenAPI document and the pages that show it.
 //
 // REST operations are typed huma operations, from which the document is made;

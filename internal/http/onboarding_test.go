@@ -16,7 +16,7 @@ import (
 )
 
 // token onboards a courier.
-func (d *door) token(courier string) string {
+func (d *testServer) token(courier string) string {
 	d.t.Helper()
 	return d.do("POST", "/courier/"+courier+"/onboarding", nil).ok(201)["token"].(string)
 }

@@ -21,7 +21,7 @@ import (
 	"github.com/order-tracking/order-tracking/internal/transport"
 )
 
-// Deps is what the door works with.
+// Deps is what the server works with.
 type Deps struct {
 	Orders    *orders.Service
 	Couriers  *tracking.Couriers
@@ -43,7 +43,7 @@ type Deps struct {
 	Config     Config
 }
 
-// Config sets up the door.
+// Config sets up the server.
 type Config struct {
 	// MaxBodyBytes is the largest body of a request.
 	MaxBodyBytes int64
@@ -86,7 +86,7 @@ type Server struct {
 	spec       func() ([]byte, error)
 }
 
-// New builds the door. Its metrics are registered with d.Registerer.
+// New builds the server. Its metrics are registered with d.Registerer.
 func New(d Deps) *Server {
 	if d.Config.PingEvery <= 0 {
 		d.Config.PingEvery = transport.PingEvery

@@ -38,8 +38,8 @@ type wallClock struct{}
 
 func (wallClock) Now() time.Time { return time.Now() }
 
-// door is a server over the real parts, asked from outside.
-type door struct {
+// testServer is a server over the real parts, asked from outside.
+type testServer struct {
 	*httptest.Server
 	t    testing.TB
 	srv  *Server
@@ -58,15 +58,15 @@ func testConfig() Config {
 	return Config{MaxBodyBytes: 1 << 20, MaxImportBytes: 1 << 30, SpoolMax: 1 << 30, PingEvery: time.Minute, AccessLog: true, Version: "1.2.3"}
 }
 
-func open(t testing.TB) *door { return openWith(t, testConfig(), guardOf("")) }
+func open(t testing.TB) *testServer { return openWith(t, testConfig(), guardOf("")) }
 
-func openWith(t testing.TB, cfg Config, guard *access.Guard) *door {
+func openWith(t testing.TB, cfg Config, guard *access.Guard) *testServer {
 	t.Helper()
 	return openHub(t, cfg, guard, push.Config{})
 }
 
-// openHub opens a door whose streams have these bounds.
-func openHub(t testing.TB, cfg Config, guard *access.Guard, bounds push.Config) *door {
+// openHub opens a server whose streams have these bounds.
+func openHub(t testing.TB, cfg Config, guard *access.Guard, bounds push.Config) *testServer {
 	t.Helper()
 	if cfg.SpoolDir == "" {
 		cfg.SpoolDir = t.TempDir()
@@ -109,7 +109,7 @@ func openHub(t testing.TB, cfg Config, guard *access.Guard, bounds push.Config) 
 		}
 	}
 	server.Start()
-	d := &door{Server: server, t: t, srv: srv, hub: hub, logs: logs}
+	d := &testServer{Server: server, t: t, srv: srv, hub: hub, logs: logs}
 	t.Cleanup(func() {
 		for _, entry := range logs.FilterLevelExact(zap.ErrorLevel).All() {
 			if t.Failed() {
@@ -136,7 +136,7 @@ type reply struct {
 }
 
 // do asks. Headers come in pairs; a body that is not a string is encoded.
-func (d *door) do(method, path string, body any, headers ...string) *reply {
+func (d *testServer) do(method, path string, body any, headers ...string) *reply {
 	d.t.Helper()
 	var r io.Reader
 	switch b := body.(type) {
@@ -177,7 +177,7 @@ func (d *door) do(method, path string, body any, headers ...string) *reply {
 }
 
 // conforms wants an answer to be one that the document describes.
-func (d *door) conforms(req *http.Request, resp *http.Response, body []byte) {
+func (d *testServer) conforms(req *http.Request, resp *http.Response, body []byte) {
 	d.t.Helper()
 	op := d.described(req.Method, req.URL.Path)
 	if op == nil || req.Method == http.MethodHead {
@@ -207,7 +207,7 @@ func (d *door) conforms(req *http.Request, resp *http.Response, body []byte) {
 }
 
 // described finds the operation behind a path.
-func (d *door) described(method, path string) *huma.Operation {
+func (d *testServer) described(method, path string) *huma.Operation {
 	paths := d.srv.api.OpenAPI().Paths
 	item := paths[path]
 	for pattern, candidate := range paths {
@@ -266,17 +266,17 @@ func (p problem) pointers() map[string]string {
 const minimal = `{"customer":{"name":"Ann"},"dropoff":{"address":"1 High Street"}}`
 
 // order makes one and returns its id.
-func (d *door) order() string {
+func (d *testServer) order() string {
 	d.t.Helper()
 	return d.do("POST", "/order", minimal).ok(201)["id"].(string)
 }
 
-func (d *door) courier() string {
+func (d *testServer) courier() string {
 	d.t.Helper()
 	return d.do("POST", "/couriers", `{"name":"Ivan"}`).ok(201)["id"].(string)
 }
 
-func (d *door) move(id string, statuses ...domain.Status) {
+func (d *testServer) move(id string, statuses ...domain.Status) {
 	d.t.Helper()
 	for _, st := range statuses {
 		d.do("PATCH", "/order/"+id+"/status", map[string]any{"status": st}).ok(200)

@@ -15,7 +15,7 @@ import (
 const adminKey = "0123456789abcdef0123456789abcdef"
 
 // ticket asks for one as the administrator.
-func (d *door) ticket() string {
+func (d *testServer) ticket() string {
 	d.t.Helper()
 	d.key = adminKey
 	defer func() { d.key = "" }()
@@ -28,8 +28,8 @@ func (d *door) ticket() string {
 	return out["ticket"].(string)
 }
 
-// protected opens a door that wants a key, with an order behind it.
-func protected(t *testing.T) (d *door, orderID string) {
+// protected opens a server that wants a key, with an order behind it.
+func protected(t *testing.T) (d *testServer, orderID string) {
 	d = openWith(t, testConfig(), guardOf(adminKey))
 	d.key = adminKey
 	orderID = d.order()

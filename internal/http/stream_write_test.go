@@ -52,7 +52,7 @@ func TestMessagesStayWholeWhileTheClientWaits(t *testing.T) {
 }
 
 // dialSlow opens a WebSocket whose client has little room for what it has not read.
-func (d *door) dialSlow(path string) (net.Conn, *bufio.Reader) {
+func (d *testServer) dialSlow(path string) (net.Conn, *bufio.Reader) {
 	conn, err := net.Dial("tcp", d.Listener.Addr().String())
 	require.NoError(d.t, err)
 	require.NoError(d.t, conn.(*net.TCPConn).SetReadBuffer(32<<10))

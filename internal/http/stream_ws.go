@@ -117,7 +117,7 @@ func (k *socket) wake() {
 	}
 }
 
-// send writes one frame of the door's own. A client that accepts nothing for
+// send writes one frame of the transport's own. A client that accepts nothing for
 // transport.WriteTimeout loses the connection.
 func (k *socket) send(frame []byte) error { return k.say(gws.OpcodeText, frame) }
 

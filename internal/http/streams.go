@@ -14,7 +14,7 @@ import (
 	"github.com/order-tracking/order-tracking/internal/transport"
 )
 
-// The types of frames that the door itself sends.
+// The types of frames that the transport itself sends.
 const (
 	typeAck   = "ack"
 	typeError = "error"

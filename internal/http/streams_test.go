@@ -69,7 +69,7 @@ func (w *watcher) OnClose(_ *gws.Conn, err error) {
 	w.closed <- code
 }
 
-func (d *door) watch(path string, headers ...string) *watcher {
+func (d *testServer) watch(path string, headers ...string) *watcher {
 	d.t.Helper()
 	w := &watcher{t: d.t, frames: make(chan frame, 1000), pings: make(chan struct{}, 1), closed: make(chan int, 1)}
 	h := http.Header{}
@@ -384,7 +384,7 @@ type sse struct {
 	lines *bufio.Scanner
 }
 
-func (d *door) stream(path string, headers ...string) *sse {
+func (d *testServer) stream(path string, headers ...string) *sse {
 	d.t.Helper()
 	req, err := http.NewRequest("GET", d.URL+path, nil)
 	require.NoError(d.t, err)

@@ -26,7 +26,7 @@ type slowImport struct {
 	err      error
 }
 
-func (d *door) slowImport() *slowImport {
+func (d *testServer) slowImport() *slowImport {
 	d.t.Helper()
 	body, rows := io.Pipe()
 	req, err := http.NewRequest("POST", d.URL+"/orders/import", body)
@@ -43,7 +43,7 @@ func (d *door) slowImport() *slowImport {
 }
 
 // uploads are the files of the spool with what they may be read by.
-func (d *door) uploads() (modes []os.FileMode) {
+func (d *testServer) uploads() (modes []os.FileMode) {
 	files, err := filepath.Glob(filepath.Join(d.srv.Config.SpoolDir, "*"))
 	require.NoError(d.t, err)
 	for _, f := range files {

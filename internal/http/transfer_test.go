@@ -20,7 +20,7 @@ type imported struct {
 	last     importReply
 }
 
-func (d *door) imports(contentType, body, query string, headers ...string) imported {
+func (d *testServer) imports(contentType, body, query string, headers ...string) imported {
 	d.t.Helper()
 	r := d.do("POST", "/orders/import"+query, body, append([]string{"Content-Type", contentType}, headers...)...)
 	require.Equal(d.t, 200, r.StatusCode, string(r.body))
@@ -45,7 +45,7 @@ func (i imported) tally() string {
 	return fmt.Sprintf("read %d created %d known %d failed %d finished %v", t.Read, t.Created, t.Known, t.Failed, t.Finished)
 }
 
-func (d *door) exports(query string) string {
+func (d *testServer) exports(query string) string {
 	d.t.Helper()
 	r := d.do("GET", "/orders/export"+query, nil)
 	require.Equal(d.t, 200, r.StatusCode, string(r.body))
@@ -53,7 +53,7 @@ func (d *door) exports(query string) string {
 }
 
 // life makes orders that went through different things.
-func (d *door) life() {
+func (d *testServer) life() {
 	courier, off := d.courier(), d.courier()
 	d.do("PATCH", "/courier/"+off, `{"on_duty":false,"metadata":{"shift":"night"}}`).ok(200)
 	d.do("POST", "/courier/"+courier+"/location", `{"lat":1,"lon":2}`).ok(202)

@@ -1,7 +1,7 @@
 // Package push notifies the watchers of orders and couriers of changes.
 //
 // A Subscription has topics: an order, a courier, or the fleet. For each it first
-// gets a snapshot and then frames. WebSocket, SSE and gRPC streams are thin doors
+// gets a snapshot and then frames. WebSocket, SSE and gRPC streams are thin layers
 // over the same subscription; the package knows no sockets.
 //
 // # Invariants

@@ -66,7 +66,7 @@ func (t Topic) String() string {
 	return string(t.Kind) + ":" + t.ID
 }
 
-// The types of frames that the hub makes; ping, ack and error are the doors' own.
+// The types of frames that the hub makes; ping, ack and error are made by the transports.
 const (
 	TypeSnapshot     = "snapshot"
 	TypeStatus       = "status"

@@ -48,7 +48,7 @@ func (s *Subscription) OnClose(fn func()) {
 	s.mu.Unlock()
 }
 
-// KeepOpen makes the subscription go on after its only order is finished; for doors
+// KeepOpen makes the subscription go on after its only order is finished; for transports
 // whose readers may add topics at any time.
 func (s *Subscription) KeepOpen() {
 	s.mu.Lock()

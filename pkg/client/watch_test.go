@@ -39,8 +39,8 @@ type visit struct {
 	end    int
 }
 
-// door serves the visits one after the other over WebSocket and SSE.
-type door struct {
+// liveServer serves the visits one after the other over WebSocket and SSE.
+type liveServer struct {
 	gws.BuiltinEventHandler
 	mu     sync.Mutex
 	visits []visit
@@ -48,7 +48,7 @@ type door struct {
 	auth   []string
 }
 
-func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (d *liveServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	d.mu.Lock()
 	n := min(len(d.since), len(d.visits)-1)
 	v := d.visits[n]
@@ -73,7 +73,7 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (d *door) socket(w http.ResponseWriter, r *http.Request, v visit) {
+func (d *liveServer) socket(w http.ResponseWriter, r *http.Request, v visit) {
 	conn, err := gws.NewUpgrader(d, nil).Upgrade(w, r)
 	if err != nil {
 		return
@@ -89,13 +89,13 @@ func (d *door) socket(w http.ResponseWriter, r *http.Request, v visit) {
 	_ = conn.WriteClose(uint16(v.end), []byte("why"))
 }
 
-func (d *door) asked() []string {
+func (d *liveServer) asked() []string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.since
 }
 
-func open(t *testing.T, d *door, opts ...Option) *Client {
+func open(t *testing.T, d *liveServer, opts ...Option) *Client {
 	t.Helper()
 	srv := httptest.NewServer(d)
 	transport := &http.Transport{}
@@ -119,12 +119,12 @@ func watch(ctx context.Context, c *Client, since int64) (got []string, err error
 	return got, nil
 }
 
-var doors = map[string][]Option{"events": nil, "socket": {WithWebSocket()}}
+var transports = map[string][]Option{"events": nil, "socket": {WithWebSocket()}}
 
 func TestWatchResumesAfterEveryCut(t *testing.T) {
-	for name, opts := range doors {
+	for name, opts := range transports {
 		t.Run(name, func(t *testing.T) {
-			d := &door{visits: []visit{
+			d := &liveServer{visits: []visit{
 				{frames: []string{frame("snapshot", 1)}, end: 0},
 				{end: 503},
 				{frames: []string{frame("snapshot", 4), frame("ping", 0), frame("status", 2), frame("status", 3)}, end: 1001},
@@ -145,9 +145,9 @@ func TestWatchResumesAfterEveryCut(t *testing.T) {
 }
 
 func TestWatchSince(t *testing.T) {
-	for name, opts := range doors {
+	for name, opts := range transports {
 		t.Run(name, func(t *testing.T) {
-			d := &door{visits: []visit{
+			d := &liveServer{visits: []visit{
 				{frames: []string{frame("snapshot", 9), frame("status", 1)}},
 				{frames: []string{frame("snapshot", 9), frame("status", 2), frame("end", 0)}, end: 1000},
 			}}
@@ -163,7 +163,7 @@ func TestWatchStopsWhenComingBackIsOfNoUse(t *testing.T) {
 	for _, tc := range []struct {
 		visit visit
 		code  string // of the problem; "-" is a good end
-		only  string // the door that has this end
+		only  string // the transport that has this end
 	}{
 		{visit{end: 401}, "code_401", ""},
 		{visit{end: 404}, "code_404", ""},
@@ -173,12 +173,12 @@ func TestWatchStopsWhenComingBackIsOfNoUse(t *testing.T) {
 		{visit{frames: first, end: 4400}, CodeMalformed, "socket"},
 		{visit{frames: first, end: 1000}, "-", "socket"},
 	} {
-		for name, opts := range doors {
+		for name, opts := range transports {
 			if tc.only != "" && tc.only != name {
 				continue
 			}
 			t.Run(fmt.Sprintf("%s %d %s", name, tc.visit.end, tc.code), func(t *testing.T) {
-				d := &door{visits: []visit{tc.visit}}
+				d := &liveServer{visits: []visit{tc.visit}}
 				_, err := watch(t.Context(), open(t, d, opts...), FromNow)
 				if tc.code == "-" {
 					require.NoError(t, err)
@@ -192,9 +192,9 @@ func TestWatchStopsWhenComingBackIsOfNoUse(t *testing.T) {
 }
 
 func TestWatchRefusesWhatIsNoFrame(t *testing.T) {
-	for name, opts := range doors {
+	for name, opts := range transports {
 		for _, bad := range []string{`{`, `{"type":"snapshot","data":{}}`, `{"type":"status","data":[]}`} {
-			d := &door{visits: []visit{{frames: []string{bad}, end: 1001}}}
+			d := &liveServer{visits: []visit{{frames: []string{bad}, end: 1001}}}
 			_, err := watch(t.Context(), open(t, d, opts...), FromNow)
 			require.ErrorContains(t, err, "not a frame", name+bad)
 			require.Len(t, d.asked(), 1)
@@ -203,8 +203,8 @@ func TestWatchRefusesWhatIsNoFrame(t *testing.T) {
 }
 
 func TestWatchGivesUpOnAServerThatIsGone(t *testing.T) {
-	for name, opts := range doors {
-		d := &door{visits: []visit{{end: 503}}}
+	for name, opts := range transports {
+		d := &liveServer{visits: []visit{{end: 503}}}
 		_, err := watch(t.Context(), open(t, d, append(opts, WithRetryFor(20*time.Millisecond))...), FromNow)
 		require.Equal(t, "code_503", CodeOf(err), name)
 		require.Greater(t, len(d.asked()), 1)
@@ -212,9 +212,9 @@ func TestWatchGivesUpOnAServerThatIsGone(t *testing.T) {
 }
 
 func TestWatchEndsWithItsReaderOrContext(t *testing.T) {
-	for name, opts := range doors {
+	for name, opts := range transports {
 		t.Run(name, func(t *testing.T) {
-			d := &door{visits: []visit{{frames: []string{frame("snapshot", 1), frame("status", 2)}, end: 1001}}}
+			d := &liveServer{visits: []visit{{frames: []string{frame("snapshot", 1), frame("status", 2)}, end: 1001}}}
 			c := open(t, d, opts...)
 			for range c.Watch(t.Context(), "o1", FromNow) {
 				break
@@ -236,11 +236,11 @@ func TestWatchEndsWithItsReaderOrContext(t *testing.T) {
 
 // A stream on which nothing comes, not even a ping, is dead and is taken up again.
 func TestWatchLeavesASilentStream(t *testing.T) {
-	for name, opts := range doors {
+	for name, opts := range transports {
 		t.Run(name, func(t *testing.T) {
 			var mu sync.Mutex
 			visits := 0
-			d := &door{visits: []visit{{frames: []string{frame("snapshot", 1), frame("end", 0)}, end: 1000}}}
+			d := &liveServer{visits: []visit{{frames: []string{frame("snapshot", 1), frame("end", 0)}, end: 1000}}}
 			release := make(chan struct{})
 			srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				mu.Lock()

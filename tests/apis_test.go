@@ -34,7 +34,7 @@ type call struct {
 	expected int64  // version that the order must have, If-Match
 }
 
-// answer is what a door said, in the words of the contract: the reply's fields with
+// answer is what an API answered, in the words of the contract: the reply's fields with
 // everything absent or empty left out, or how it failed.
 type answer struct {
 	body     object
@@ -45,20 +45,20 @@ type answer struct {
 	replayed bool
 }
 
-// door is a way into the product.
-type door interface {
+// api is one of the two APIs of the product.
+type api interface {
 	do(t testing.TB, c call) answer
 }
 
-// bothDoors runs a scenario through REST and through gRPC, in every mode and on a server
+// bothAPIs runs a scenario through REST and through gRPC, in every mode and on a server
 // of its own each, and compares what was said, step by step.
-func bothDoors(t *testing.T, scenario func(t *testing.T, s *server, d door)) {
+func bothAPIs(t *testing.T, scenario func(t *testing.T, s *server, d api)) {
 	var first []answer
 	for _, m := range modes() {
 		for _, name := range []string{"REST", "gRPC"} {
 			t.Run(m.name+"/"+name, func(t *testing.T) {
 				s := start(t, m.args(t)...)
-				rec := &recorder{door: s.door(name)}
+				rec := &recorder{api: s.api(name)}
 				scenario(t, s, rec)
 				if first == nil {
 					first = rec.said
@@ -71,14 +71,14 @@ func bothDoors(t *testing.T, scenario func(t *testing.T, s *server, d door)) {
 	}
 }
 
-// recorder remembers what a door said, with what differs from run to run masked.
+// recorder remembers what an API answered, with what differs from run to run masked.
 type recorder struct {
-	door
+	api
 	said []answer
 }
 
 func (r *recorder) do(t testing.TB, c call) answer {
-	a := r.door.do(t, c)
+	a := r.api.do(t, c)
 	kept := a
 	if a.body != nil {
 		kept.body = mask("", a.body).(object)
@@ -117,7 +117,7 @@ func mask(key string, v any) any {
 	return v
 }
 
-func (s *server) door(name string) door {
+func (s *server) api(name string) api {
 	if name == "REST" {
 		return restDoor{s}
 	}
@@ -311,7 +311,7 @@ func enumNames(v any) any {
 // int64 fields, which protojson writes as strings.
 var whole = map[string]bool{"version": true, "seq": true, "amount": true, "accepted": true, "dropped": true}
 
-// tidy brings what both doors say to one form: empty values left out, times to the
+// tidy brings what both APIs answer to one form: empty values left out, times to the
 // microsecond, statuses and whole numbers as REST writes them.
 func tidy(v any) any {
 	switch v := v.(type) {
