@@ -44,23 +44,28 @@ type drive struct {
 	dropped  map[int]bool
 	watched  int // the order that is watched, -1: none
 	live     bool
+	fresh    bool // the day begins now: what it begins with happens while it is told
 }
 
 // Run drives the couriers until the context ends, which is no error, or the day is over.
 func Run(ctx context.Context, o Options) error {
-	if o.Begin.IsZero() {
+	fresh := o.Begin.IsZero()
+	if fresh {
 		o.Begin = time.Now()
 	}
 	day, actions, err := NewDay(o.Seed, o.Couriers, time.Duration(float64(NearlyThere)*o.Speed))
 	if err != nil {
 		return err
 	}
-	d := &drive{Options: o, day: day, orders: map[int]*client.Order{}, dropped: map[int]bool{}, watched: -1}
+	d := &drive{Options: o, day: day, orders: map[int]*client.Order{}, dropped: map[int]bool{}, watched: -1, fresh: fresh}
 	tick := time.Duration(float64(o.Every) * o.Speed)
 	for err == nil {
 		err = d.perform(ctx, actions)
 		if err != nil || (o.For > 0 && day.Now() >= o.For) {
 			break
+		}
+		if d.fresh {
+			d.fresh, d.Begin = false, time.Now()
 		}
 		if err = d.await(ctx, day.Now()+tick); err == nil {
 			actions = day.Advance(tick)
@@ -133,7 +138,9 @@ func (d *drive) do(ctx context.Context, a Action) (err error) {
 		return err
 	case Report:
 		for i, at := range a.times {
-			a.Positions[i].RecordedAt = d.real(at)
+			if !d.fresh {
+				a.Positions[i].RecordedAt = d.real(at)
+			}
 		}
 		_, err = d.Client.ReportPositions(ctx, d.couriers[a.Courier].ID, a.Positions)
 		return err
@@ -171,7 +178,10 @@ func (d *drive) do(ctx context.Context, a Action) (err error) {
 // step takes an order on, as the courier's phone does.
 func (d *drive) step(ctx context.Context, a Action) error {
 	at, o := d.real(a.At), d.orders[a.Order]
-	change := client.StatusChange{Status: a.Status, Reason: a.Reason, OccurredAt: &at, Location: &a.Point}
+	change := client.StatusChange{Status: a.Status, Reason: a.Reason, Location: &a.Point}
+	if !d.fresh {
+		change.OccurredAt = &at
+	}
 	if a.Status == client.StatusDelivered {
 		change.Proof = &client.Proof{Recipient: o.Customer.Name}
 	}

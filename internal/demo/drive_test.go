@@ -101,10 +101,19 @@ func TestDemoDelivers(t *testing.T) {
 	require.Greater(t, len(track.Trail), 20)
 }
 
-func TestDemoStops(t *testing.T) {
+// A day that begins now has a story in order; and it stops when it is told to.
+func TestDemoBeginsAndStops(t *testing.T) {
 	c := start(t)
 	ctx, stop := context.WithCancel(t.Context())
-	err := demo.Run(ctx, demo.Options{Client: c, Couriers: 2, Speed: 3, Every: time.Second, Watch: func(*client.Order, string) { stop() }})
+	id := ""
+	err := demo.Run(ctx, demo.Options{Client: c, Couriers: 2, Speed: 3, Every: time.Second, Watch: func(o *client.Order, _ string) {
+		id = o.ID
+		stop()
+	}})
 	require.NoError(t, err)
 	require.Error(t, ctx.Err())
+	events, err := c.Events(t.Context(), id)
+	require.NoError(t, err)
+	require.Len(t, events, 6)
+	require.True(t, slices.IsSortedFunc(events, func(a, b client.Event) int { return a.OccurredAt.Compare(b.OccurredAt) }), events)
 }
