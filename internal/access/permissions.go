@@ -133,6 +133,8 @@ var table = []Operation{
 	{ID: "rotateKey", Object: TheHouse, roles: admin},
 	{ID: "revokeKey", Object: TheHouse, roles: admin},
 	{ID: "listAudit", Object: TheHouse, roles: admin},
+	{ID: "createSession", Object: Nothing, Open: true},
+	{ID: "deleteSession", Object: Nothing, Open: true},
 	{ID: "getMe", Object: Nothing, roles: everyone &^ monitor},
 
 	{ID: "metrics", Object: Nothing, roles: admin | monitor},

@@ -15,11 +15,12 @@ import (
 
 // gate is who comes in and what is remembered of it.
 type gate struct {
-	guard   *access.Guard
-	keys    *access.Keys
-	audit   *access.Audit
-	tickets *access.Tickets
-	shares  *access.Shares
+	guard    *access.Guard
+	keys     *access.Keys
+	audit    *access.Audit
+	tickets  *access.Tickets
+	shares   *access.Shares
+	sessions *access.Sessions
 }
 
 // openAccess sets up who comes in. Without a bootstrap key and without any administrator's
@@ -46,6 +47,7 @@ func (a *App) openAccess(ctx context.Context) error {
 	}
 	g.guard = access.NewGuard(a.store, clock, a.log, access.GuardConfig{BootstrapKey: first, Keyless: keyless})
 	g.keys.Guard, g.shares.Guard = g.guard, g.guard
+	g.sessions = &access.Sessions{Store: a.store, Clock: clock, Guard: g.guard}
 	if keyless {
 		a.log.Warn("no administrator's key is set: local calls are let in as administrator, others are refused; see BOOTSTRAP_ADMIN_KEY")
 	}

@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/order-tracking/order-tracking/config"
+	"github.com/order-tracking/order-tracking/internal/access"
 	"github.com/order-tracking/order-tracking/internal/dispatch"
 	"github.com/order-tracking/order-tracking/internal/domain"
 	"github.com/order-tracking/order-tracking/internal/eta"
@@ -124,7 +125,7 @@ func (a *App) buildDoors(ctx context.Context) (err error) {
 	h := a.cfg.HTTP
 	a.restAPI = httpserver.New(httpserver.Deps{
 		Orders: a.orders, Couriers: &tracking.Couriers{Service: a.tracking}, Tracking: a.tracking, Shipments: a.shipments, Dispatch: a.dispatch,
-		Tickets: a.gate.tickets, Keys: a.gate.keys, Audit: a.gate.audit, Shares: a.gate.shares, Hub: a.hub, Guard: a.gate.guard, Ready: a.ready, Registerer: a.metrics, Gatherer: a.metrics,
+		Tickets: a.gate.tickets, Keys: a.gate.keys, Audit: a.gate.audit, Shares: a.gate.shares, Sessions: a.gate.sessions, Hub: a.hub, Guard: a.gate.guard, Ready: a.ready, Registerer: a.metrics, Gatherer: a.metrics,
 		Log: a.log, Clock: systemClock{},
 		Config: httpserver.Config{
 			MaxBodyBytes: h.MaxBodyBytes, MaxImportBytes: h.MaxImportBytes, AllowedOrigins: h.AllowedOrigins, AccessLog: h.AccessLog,
@@ -156,7 +157,7 @@ func (a *App) buildServices() {
 		Store: a.store, Live: a.live, Watchers: a.hub, Clock: systemClock{}, Log: a.log, Keys: keys, Orders: a.orders, Estimate: estimate,
 		PhoneRegion: region, StaleAfter: stale, Bus: a.telemetry, KeepHistory: a.cfg.Tracking.History, Alone: a.alone,
 		Plausible: domain.Plausibility{MaxSpeed: a.cfg.Tracking.MaxSpeed, MaxAccuracy: a.cfg.Tracking.MaxAccuracy},
-		Arrival:   tracking.Arrival(a.cfg.Arrival),
+		Arrival:   tracking.Arrival(a.cfg.Arrival), NewPhoneToken: access.NewPhoneToken,
 	})
 	d := a.cfg.Dispatch
 	planner := dispatch.DefaultConfig()

@@ -99,8 +99,8 @@ type PhoneTokens interface {
 	// TokenOwner returns the courier of the token with this hash, or "".
 	TokenOwner(ctx context.Context, hash [32]byte) (string, error)
 	// DropTokens forgets a courier's token of the id, or all of them when id is empty,
-	// and returns how many there were.
-	DropTokens(ctx context.Context, courierID, id string) (int, error)
+	// and returns the ids of those that there were.
+	DropTokens(ctx context.Context, courierID, id string) ([]string, error)
 }
 
 // Tickets remembers tickets until they are used.
@@ -122,9 +122,9 @@ type AccessStore interface {
 	AccessEpoch(ctx context.Context) (int64, error)
 	// CredentialByHash returns the credential with this hash, also when it has expired, or nil.
 	CredentialByHash(ctx context.Context, hash [32]byte) (*Credential, error)
-	// TakeCredential forgets the credential with this hash and returns it, or nil when there
-	// is none: of several callers one gets it.
-	TakeCredential(ctx context.Context, hash [32]byte) (*Credential, error)
+	// TakeCode forgets the code with this hash and returns it, or nil when there is none: of
+	// several callers one gets it.
+	TakeCode(ctx context.Context, hash [32]byte) (*Credential, error)
 	// Credential returns the credential of the id, or nil.
 	Credential(ctx context.Context, id string) (*Credential, error)
 	// Credentials returns a page of the kind's credentials, newest first, those of an order

@@ -138,14 +138,23 @@ func (s *Server) enter(c *gin.Context) (context.Context, error) {
 	if op.Open {
 		return r.Context(), nil
 	}
+	credential, cookie := s.credential(c, op)
+	if cookie {
+		if err := s.sameSite(c); err != nil {
+			return nil, err
+		}
+	}
 	req := access.Request{
-		Credential: s.credential(c, op), Host: r.Host, Origin: r.Header.Get("Origin"),
+		Credential: credential, Host: r.Host, Origin: r.Header.Get("Origin"),
 		Local: transport.Loopback(r.RemoteAddr) && !access.Forwarded(r.Proto, r.Header.Get),
 	}
 	if s.origins[req.Origin] {
 		req.Origin = ""
 	}
 	caller, err := s.Guard.Authorize(r.Context(), req)
+	if cookie && domain.CodeOf(err) == domain.CodeUnauthenticated {
+		setSession(c, "", time.Unix(1, 0)) // it has ended: without it the page is asked who it is
+	}
 	if err == nil {
 		err = access.Permit(caller, op)
 	}
@@ -160,15 +169,23 @@ func (s *Server) enter(c *gin.Context) (context.Context, error) {
 	return ctx, nil
 }
 
-// credential is what the caller shows: in the header, or for one order in the query.
-func (s *Server) credential(c *gin.Context, op *access.Operation) string {
+// credential is what the caller shows: in the header, for one order in the query, or in
+// the cookie of a page.
+func (s *Server) credential(c *gin.Context, op *access.Operation) (credential string, cookie bool) {
 	if bearer := c.Request.Header.Get("Authorization"); bearer != "" {
-		return transport.Credential(bearer)
+		return transport.Credential(bearer), false
 	}
 	if op.Shared() && strings.Contains(c.Request.URL.RawQuery, "token=") {
-		return c.Query("token")
+		return c.Query("token"), false
 	}
-	return ""
+	if c.Request.Header["Cookie"] == nil {
+		return "", false
+	}
+	found, err := c.Request.Cookie(sessionCookie)
+	if err != nil || found.Value == "" {
+		return "", false
+	}
+	return found.Value, true
 }
 
 // route is how operations are found; HEAD is GET.

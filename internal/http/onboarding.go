@@ -3,6 +3,7 @@ package httpserver
 import (
 	"cmp"
 	"context"
+	"errors"
 	"net/http"
 	"strings"
 	"time"
@@ -76,8 +77,11 @@ func (s *Server) onboardingRoutes() {
 	const path = "/courier/{courier_id}/onboarding"
 	gone := []domain.Code{domain.CodeNotFound}
 	revoke := func(ctx context.Context, courier, token string) (*bodyOnly[revoked], error) {
-		n, err := s.Couriers.RevokePhones(ctx, courier, token)
-		return bodyOf(revoked{n}, err)
+		ids, err := s.Couriers.RevokePhones(ctx, courier, token)
+		for _, id := range ids { // the courier's app on that phone is signed out, too
+			err = errors.Join(err, s.Sessions.EndOf(ctx, id))
+		}
+		return bodyOf(revoked{len(ids)}, err)
 	}
 	handle(s, operation{
 		method: http.MethodPost, path: path, id: "onboardCourier", tag: tagPhones, status: http.StatusCreated,
@@ -110,7 +114,11 @@ func (s *Server) onboard(ctx context.Context, in *onboardIn) (*bodyOnly[onboarde
 	if err != nil {
 		return nil, err
 	}
-	apps, err := phoneApps(s.publicURL(in.address), o.Token, o.CourierID)
+	code, err := s.Sessions.NewCode(ctx, o.CourierID, o.ID)
+	if err != nil {
+		return nil, err
+	}
+	apps, err := phoneApps(s.publicURL(in.address), o.Token, o.CourierID, code)
 	return bodyOf(onboarded{ID: o.ID, Token: o.Token, CreatedAt: o.CreatedAt, Apps: apps}, err)
 }
 

@@ -10,7 +10,7 @@ import (
 
 // phoneApp is how an app is set up.
 type phoneApp struct {
-	App      string `json:"app" doc:"traccar, owntracks or osmand"`
+	App      string `json:"app" doc:"traccar, owntracks, osmand, or courier: the product's own, in a browser"`
 	URL      string `json:"url" doc:"where the app reports to; for setting it up by hand"`
 	DeepLink string `json:"deep_link" doc:"opened on the phone, it sets up the app; empty where the app has no such link"`
 	QR       string `json:"qr" doc:"a PNG as a data: URI: the same for the app's own scanner or the phone's camera"`
@@ -20,8 +20,8 @@ type phoneApp struct {
 const reportEvery = "10"
 
 // phoneApps returns how to set up each app for a token of a courier. base is the
-// address of the server, such as https://track.example.
-func phoneApps(base, token, courierID string) ([]phoneApp, error) {
+// address of the server, such as https://track.example; code signs the courier's own app in.
+func phoneApps(base, token, courierID, code string) ([]phoneApp, error) {
 	traccar, traccarCode := traccarApp(base+ingestPrefix+"osmand/"+token, courierID)
 	osmAnd := osmAndApp(base + ingestPrefix + "osmand/" + token)
 	ownTracks, err := ownTracksApp(base+ingestPrefix+"owntracks/"+token, courierID)
@@ -34,7 +34,12 @@ func phoneApps(base, token, courierID string) ([]phoneApp, error) {
 	if err == nil {
 		osmAnd.QR, err = qrCode(osmAnd.URL)
 	}
-	return []phoneApp{traccar, ownTracks, osmAnd}, err
+	own := phoneApp{App: "courier", URL: base + "/courier-app"}
+	own.DeepLink = own.URL + "#code=" + code // behind the #, so that it is in no log
+	if err == nil {
+		own.QR, err = qrCode(own.DeepLink)
+	}
+	return []phoneApp{traccar, ownTracks, osmAnd, own}, err
 }
 
 // traccarApp sets up Traccar Client. Its link is in a scheme of its own; its scanner

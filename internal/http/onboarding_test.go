@@ -23,11 +23,12 @@ func (d *testServer) token(courier string) string {
 
 func TestLinksSetUpTheApps(t *testing.T) {
 	const courier = "0190b7a1-8f00-7a51-8d6e-1a2b3c4d5e6f"
-	apps, err := phoneApps("https://track.example/base", "TOKEN", courier)
+	apps, err := phoneApps("https://track.example/base", "TOKEN", courier, "CODE")
 	require.NoError(t, err)
-	require.Len(t, apps, 3)
+	require.Len(t, apps, 4)
 	require.Equal(t, "osmand", apps[2].App)
 	require.True(t, strings.HasPrefix(apps[2].URL, "https://track.example/base/ingest/osmand/TOKEN?unit=ms&"), "in metres per second")
+	require.Equal(t, "https://track.example/base/courier-app#code=CODE", apps[3].DeepLink)
 
 	traccar := apps[0]
 	require.Equal(t, "traccar", traccar.App)

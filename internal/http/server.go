@@ -32,6 +32,7 @@ type Deps struct {
 	Keys      *access.Keys
 	Audit     *access.Audit
 	Shares    *access.Shares
+	Sessions  *access.Sessions
 	Hub       *push.Hub
 	Guard     *access.Guard
 	// Ready says whether the product can work; /readyz asks it.
@@ -78,6 +79,7 @@ type Server struct {
 	metrics    *metrics
 	bursts     *zap.Logger // says each thing once a burst
 	origins    map[string]bool
+	crossSite  *http.CrossOriginProtection
 	operations map[route]*access.Operation
 	sockets    sync.WaitGroup
 	writers    *writers
@@ -95,7 +97,7 @@ func New(d Deps) *Server {
 		d.Config.ReadTimeout = 30 * time.Second
 	}
 	gin.SetMode(gin.ReleaseMode)
-	s := &Server{Deps: d, engine: gin.New(), metrics: newMetrics(d.Registerer), bursts: transport.Bursts(d.Log), origins: map[string]bool{}, operations: map[route]*access.Operation{}, writers: newWriters(), spool: newSpool(d.Config.SpoolDir, d.Config.SpoolMax), draining: make(chan struct{}, drainedAside)}
+	s := &Server{Deps: d, engine: gin.New(), metrics: newMetrics(d.Registerer), bursts: transport.Bursts(d.Log), origins: map[string]bool{}, crossSite: http.NewCrossOriginProtection(), operations: map[route]*access.Operation{}, writers: newWriters(), spool: newSpool(d.Config.SpoolDir, d.Config.SpoolMax), draining: make(chan struct{}, drainedAside)}
 	for _, o := range d.Config.AllowedOrigins {
 		s.origins[o] = true
 	}
@@ -122,6 +124,7 @@ func New(d Deps) *Server {
 	s.streamRoutes()
 	s.accessRoutes()
 	s.shareRoutes()
+	s.sessionRoutes()
 	s.pageRoutes()
 	s.opsRoutes()
 	s.finishAPI()

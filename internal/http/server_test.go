@@ -48,9 +48,11 @@ type testServer struct {
 	key  string // sent as Bearer
 }
 
-// guardOf is the guard of an installation with an administrator's key, or of one without.
-func guardOf(key string) *access.Guard {
-	return access.NewGuard(nil, wallClock{}, zap.NewNop(), access.GuardConfig{BootstrapKey: key, Keyless: key == ""})
+const houseKey = "house-house-house-house-house-house-house"
+
+// guardOf sets up the guard of an installation with an administrator's key, or of one without.
+func guardOf(key string) access.GuardConfig {
+	return access.GuardConfig{BootstrapKey: key, Keyless: key == ""}
 }
 
 // testConfig is changed by tests that need something else.
@@ -60,13 +62,13 @@ func testConfig() Config {
 
 func open(t testing.TB) *testServer { return openWith(t, testConfig(), guardOf("")) }
 
-func openWith(t testing.TB, cfg Config, guard *access.Guard) *testServer {
+func openWith(t testing.TB, cfg Config, config access.GuardConfig) *testServer {
 	t.Helper()
-	return openHub(t, cfg, guard, push.Config{})
+	return openHub(t, cfg, config, push.Config{})
 }
 
 // openHub opens a server whose streams have these bounds.
-func openHub(t testing.TB, cfg Config, guard *access.Guard, bounds push.Config) *testServer {
+func openHub(t testing.TB, cfg Config, config access.GuardConfig, bounds push.Config) *testServer {
 	t.Helper()
 	if cfg.SpoolDir == "" {
 		cfg.SpoolDir = t.TempDir()
@@ -93,9 +95,12 @@ func openHub(t testing.TB, cfg Config, guard *access.Guard, bounds push.Config) 
 		Store: store, Live: live, Clock: wallClock{}, Log: log, Keys: keys, Orders: verbs, Config: dispatch.DefaultConfig(), FreshFor: time.Minute,
 		Travel: dispatch.Straight(map[domain.Vehicle]float64{domain.VehicleMotorbike: 8}, 1.3),
 	})
+	guard := access.NewGuard(store, wallClock{}, log, config)
 	srv := New(Deps{
+		Sessions: &access.Sessions{Store: store, Clock: wallClock{}, Guard: guard},
 		Dispatch: planner,
 		Orders:   verbs, Tracking: positions, Couriers: &tracking.Couriers{Service: positions},
+		Keys:      &access.Keys{Store: store, Clock: wallClock{}, Guard: guard, Requests: keys, Audit: &access.Audit{Store: store, Clock: wallClock{}}},
 		Shipments: shipping.New(shipping.Deps{Store: store, Clock: wallClock{}, Log: log, Keys: keys, Orders: verbs}),
 		Tickets:   &access.Tickets{Store: store, Clock: wallClock{}}, Hub: hub, Guard: guard, Ready: store.Ping, Registerer: registry, Gatherer: registry,
 		Log: log, Clock: wallClock{}, Config: cfg,

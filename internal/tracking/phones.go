@@ -2,7 +2,6 @@ package tracking
 
 import (
 	"context"
-	"crypto/rand"
 	"sync"
 	"time"
 
@@ -22,7 +21,7 @@ func (s *Couriers) Onboard(ctx context.Context, courierID string) (*Onboarding, 
 	if err != nil {
 		return nil, err
 	}
-	token := rand.Text() // 130 bits
+	token := s.NewPhoneToken()
 	o := &Onboarding{Token: token, PhoneToken: domain.PhoneToken{
 		ID: domain.NewID(), CourierID: courier.ID, Hash: domain.HashToken(token), CreatedAt: domain.Timestamp(s.Clock.Now()),
 	}}
@@ -41,24 +40,24 @@ func (s *Couriers) Phones(ctx context.Context, courierID string) ([]domain.Phone
 }
 
 // RevokePhones makes a token worthless, or all of a courier's when tokenID is empty,
-// and returns how many those were: at once on this replica, within seconds on others.
+// and returns the ids of those: at once on this replica, within seconds on others.
 // It fails with courier_not_found, and not_found when there is no token of the id.
-func (s *Couriers) RevokePhones(ctx context.Context, courierID, tokenID string) (int, error) {
+func (s *Couriers) RevokePhones(ctx context.Context, courierID, tokenID string) ([]string, error) {
 	courier, err := s.known(ctx, courierID)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	if tokenID != "" {
 		if tokenID, err = domain.ParseID("/id", tokenID); err != nil {
-			return 0, err
+			return nil, err
 		}
 	}
-	n, err := s.Store.DropTokens(ctx, courier.ID, tokenID)
+	ids, err := s.Store.DropTokens(ctx, courier.ID, tokenID)
 	s.phones.Store(new(phoneTokens)) // also when it is not known whether they were dropped
-	if err == nil && n == 0 && tokenID != "" {
+	if err == nil && len(ids) == 0 && tokenID != "" {
 		err = domain.Errorf(domain.CodeNotFound, "the courier has no token %s", tokenID)
 	}
-	return n, err
+	return ids, err
 }
 
 // tokenFresh is how long a token's owner is believed.

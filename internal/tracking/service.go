@@ -7,6 +7,7 @@ package tracking
 
 import (
 	"context"
+	"crypto/rand"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -42,6 +43,8 @@ type Deps struct {
 	// true until it is changed here.
 	Alone   bool
 	Arrival Arrival
+	// NewPhoneToken makes the secret of a phone; without one it is a random text.
+	NewPhoneToken func() string
 }
 
 // Service is the reports and reads of positions. It implements domain.Audience.
@@ -53,6 +56,9 @@ type Service struct {
 
 // New makes the service and subscribes it to changes of orders. Run must run.
 func New(d Deps) *Service {
+	if d.NewPhoneToken == nil {
+		d.NewPhoneToken = rand.Text // 130 bits
+	}
 	s := &Service{Deps: d}
 	s.phones.Store(new(phoneTokens))
 	s.pipeline = newPipeline(&s.Deps)

@@ -111,7 +111,7 @@ var accessTests = map[string]func(*testing.T, storeSuite){
 		c := s.keep(t, credential(domain.CredentialCode, "code", start))
 		var taken atomic.Int32
 		for _, err := range together(16, func(int) error {
-			got, err := s.TakeCredential(t.Context(), c.Hash)
+			got, err := s.TakeCode(t.Context(), c.Hash)
 			if got != nil {
 				taken.Add(1)
 			}
@@ -120,6 +120,13 @@ var accessTests = map[string]func(*testing.T, storeSuite){
 			require.NoError(t, err)
 		}
 		require.Equal(t, int32(1), taken.Load())
+		key := s.keep(t, credential(domain.CredentialKey, "no code", start))
+		got, err := s.TakeCode(t.Context(), key.Hash)
+		require.NoError(t, err)
+		require.Nil(t, got)
+		got, err = s.Credential(t.Context(), key.ID)
+		require.NoError(t, err)
+		require.NotNil(t, got)
 	},
 	"lists are paged, newest first, by kind and by order": func(t *testing.T, s storeSuite) {
 		order := domain.NewID()

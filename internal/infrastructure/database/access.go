@@ -88,7 +88,7 @@ func endCredentials(ctx context.Context, tx *sql.Tx, c domain.AccessChange) erro
 			continue
 		}
 		var there int
-		if err := tx.QueryRowContext(ctx, `SELECT count(*) FROM credentials WHERE id = $1`, end.id).Scan(&there); err != nil {
+		if err := tx.QueryRowContext(ctx, `SELECT count(*) FROM credentials WHERE id = $1 OR parent_id = $1`, end.id).Scan(&there); err != nil {
 			return err
 		}
 		if there == 0 {
@@ -159,9 +159,10 @@ func (s *Store) credential(ctx context.Context, column string, value any) (*doma
 	return &found[0], nil
 }
 
-// TakeCredential forgets the credential with this hash and returns it; see domain.AccessStore.
-func (s *Store) TakeCredential(ctx context.Context, hash [32]byte) (*domain.Credential, error) {
-	taken, err := changed(ctx, s, scanCredential, `DELETE FROM credentials WHERE hash = $1 RETURNING `+credentialColumns, hash[:])
+// TakeCode forgets the code with this hash and returns it; see domain.AccessStore.
+func (s *Store) TakeCode(ctx context.Context, hash [32]byte) (*domain.Credential, error) {
+	taken, err := changed(ctx, s, scanCredential, `DELETE FROM credentials WHERE hash = $1 AND kind = $2 RETURNING `+credentialColumns,
+		hash[:], domain.CredentialCode)
 	if len(taken) == 0 {
 		return nil, err
 	}

@@ -41,12 +41,12 @@ func (s *Store) TokenOwner(ctx context.Context, hash [32]byte) (courierID string
 }
 
 // DropTokens forgets a courier's tokens; see domain.PhoneTokens.
-func (s *Store) DropTokens(ctx context.Context, courierID, id string) (int, error) {
+func (s *Store) DropTokens(ctx context.Context, courierID, id string) ([]string, error) {
 	switch {
 	case !isID(courierID) || id != "" && !isID(id):
-		return 0, nil
+		return nil, nil
 	case id != "":
-		return s.change(ctx, `DELETE FROM courier_tokens WHERE courier_id = $1 AND id = $2`, courierID, id)
+		return changed(ctx, s, scanOne[string], `DELETE FROM courier_tokens WHERE courier_id = $1 AND id = $2 RETURNING id`, courierID, id)
 	}
-	return s.change(ctx, `DELETE FROM courier_tokens WHERE courier_id = $1`, courierID)
+	return changed(ctx, s, scanOne[string], `DELETE FROM courier_tokens WHERE courier_id = $1 RETURNING id`, courierID)
 }

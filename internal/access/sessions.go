@@ -1,0 +1,140 @@
+package access
+
+import (
+	"context"
+	"time"
+
+	"github.com/order-tracking/order-tracking/internal/domain"
+)
+
+const (
+	// sessionFor is how long a page stays signed in, courierFor how long a courier's.
+	sessionFor = 12 * time.Hour
+	courierFor = 30 * 24 * time.Hour
+	// CodeFor is how long a code opens a session.
+	CodeFor = 15 * time.Minute
+)
+
+// Sessions are how pages stay signed in: a key, or a code that works once, becomes a
+// secret in a cookie. A session ends with the key, and with the phone, that it came from.
+type Sessions struct {
+	Store domain.Store
+	Clock domain.Clock
+	Guard *Guard
+}
+
+// SignIn opens a session: with a key, or with a code.
+type SignIn struct {
+	Key  string `json:"key,omitempty" maxLength:"4096"`
+	Code string `json:"code,omitempty" maxLength:"64" doc:"of a courier's onboarding, works once"`
+}
+
+// Check checks what Open takes.
+func (in SignIn) Check() error {
+	if (in.Key == "") == (in.Code == "") {
+		return domain.Invalid("", "required", "key or code is required, and not both")
+	}
+	return nil
+}
+
+// Session is a secret for a cookie, and when it ends.
+type Session struct {
+	Secret    string
+	ExpiresAt time.Time
+}
+
+// Open opens a session; unauthenticated when the key or the code is not good, forbidden
+// for keys of monitors and customers' links, which pages have no use for.
+func (s *Sessions) Open(ctx context.Context, in SignIn) (*Session, error) {
+	if err := in.Check(); err != nil {
+		return nil, err
+	}
+	if in.Code != "" {
+		return s.byCode(ctx, in.Code)
+	}
+	caller, err := s.Guard.judge(ctx, in.Key)
+	if err != nil {
+		return nil, err
+	}
+	return s.For(ctx, caller)
+}
+
+// For opens a session for a caller who was let in otherwise.
+func (s *Sessions) For(ctx context.Context, caller *domain.Caller) (*Session, error) {
+	switch caller.Kind {
+	case domain.RoleMonitor, domain.RoleCustomer:
+		return nil, domain.Errorf(domain.CodeForbidden, "this key opens no pages")
+	}
+	parent := caller.Credential
+	if caller == s.Guard.first {
+		parent = s.Guard.BootstrapParent()
+	}
+	until := s.Clock.Now().Add(sessionFor)
+	if !caller.ExpiresAt.IsZero() && caller.ExpiresAt.Before(until) {
+		until = caller.ExpiresAt
+	}
+	return s.keep(ctx, domain.Credential{
+		ParentID: parent, Name: caller.Name, Role: caller.Kind, MerchantID: caller.MerchantID, CourierID: caller.CourierID,
+	}, until)
+}
+
+func (s *Sessions) keep(ctx context.Context, c domain.Credential, until time.Time) (*Session, error) {
+	until = domain.Timestamp(until)
+	c.Kind, c.CreatedAt, c.ExpiresAt = domain.CredentialSession, domain.Timestamp(s.Clock.Now()), &until
+	issued := issue(c, kindSession)
+	return &Session{issued.Key, until}, s.Store.ChangeAccess(ctx, domain.AccessChange{Keep: &issued.Credential})
+}
+
+// NewCode makes a code with which a courier's own phone signs in, once. The session ends
+// when the phone's token, of the id, is revoked.
+func (s *Sessions) NewCode(ctx context.Context, courierID, phoneID string) (string, error) {
+	until := domain.Timestamp(s.Clock.Now().Add(CodeFor))
+	issued := issue(domain.Credential{
+		Kind: domain.CredentialCode, ParentID: phoneID, Role: domain.RoleCourier, CourierID: courierID,
+		CreatedAt: domain.Timestamp(s.Clock.Now()), ExpiresAt: &until,
+	}, kindCode)
+	return issued.Key, s.Store.ChangeAccess(ctx, domain.AccessChange{Keep: &issued.Credential})
+}
+
+func (s *Sessions) byCode(ctx context.Context, code string) (*Session, error) {
+	if !wellFormed(code) {
+		return nil, errInvalid
+	}
+	c, err := s.Store.TakeCode(ctx, domain.HashToken(code))
+	if err != nil {
+		return nil, err
+	}
+	if c == nil || !c.Live(s.Clock.Now()) {
+		return nil, errInvalid
+	}
+	courier, err := s.Store.Courier(ctx, c.CourierID)
+	if err != nil {
+		return nil, err
+	}
+	return s.keep(ctx, domain.Credential{
+		ParentID: c.ParentID, Name: courier.Name, Role: domain.RoleCourier, CourierID: c.CourierID,
+	}, s.Clock.Now().Add(courierFor))
+}
+
+// Close ends a session by its secret; one that is not there has ended.
+func (s *Sessions) Close(ctx context.Context, secret string) error {
+	if !wellFormed(secret) {
+		return nil
+	}
+	c, err := s.Store.CredentialByHash(ctx, domain.HashToken(secret))
+	if err != nil || c == nil || c.Kind != domain.CredentialSession {
+		return err
+	}
+	return s.end(ctx, c.ID)
+}
+
+// EndOf ends the sessions that were opened with something of the id.
+func (s *Sessions) EndOf(ctx context.Context, parentID string) error { return s.end(ctx, parentID) }
+
+func (s *Sessions) end(ctx context.Context, id string) error {
+	err := s.Guard.Commit(ctx, domain.AccessChange{Drop: id})
+	if domain.CodeOf(err) == domain.CodeNotFound {
+		return nil
+	}
+	return err
+}

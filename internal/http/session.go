@@ -1,0 +1,106 @@
+package httpserver
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/order-tracking/order-tracking/internal/access"
+	"github.com/order-tracking/order-tracking/internal/domain"
+	"github.com/order-tracking/order-tracking/internal/transport"
+)
+
+// sessionCookie holds a page's session. The prefix makes browsers refuse it from other
+// hosts and over plain HTTP.
+const sessionCookie = "__Host-session"
+
+// sessionRoutes sign pages in and out.
+func (s *Server) sessionRoutes() {
+	plain[JSONBody, struct{}](s, operation{
+		method: http.MethodPost, path: "/session", id: "createSession", tag: tagAccess, open: true, status: http.StatusNoContent,
+		summary: "Sign a page in",
+		about: "With a key, or with the code of a courier's onboarding, which works once. The session is a cookie that scripts " +
+			"can't read; it ends after 12 hours (a courier's after 30 days), and with the key or the phone that it came from.",
+		body:  access.SignIn{},
+		codes: []domain.Code{domain.CodeUnauthenticated, domain.CodeForbidden, domain.CodeHTTPSRequired, domain.CodeValidationFailed, domain.CodeUnavailable},
+	}, s.answering(s.createSession))
+	plain[struct{}, struct{}](s, operation{
+		method: http.MethodDelete, path: "/session", id: "deleteSession", tag: tagAccess, open: true, status: http.StatusNoContent,
+		summary: "Sign a page out", codes: []domain.Code{domain.CodeUnavailable, domain.CodeForbidden},
+	}, s.answering(s.deleteSession))
+}
+
+// answering is guarded for who needs no credential.
+func (s *Server) answering(h func(ctx context.Context, c *gin.Context) error) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		if err := h(c.Request.Context(), c); err != nil {
+			fail(c, err)
+		}
+	}
+}
+
+func (s *Server) createSession(ctx context.Context, c *gin.Context) error {
+	if err := s.sameSite(c); err != nil {
+		return err
+	}
+	body, err := readJSON(c)
+	if err != nil {
+		return err
+	}
+	in, err := request(body, nil, access.SignIn.Check)
+	if err != nil {
+		return err
+	}
+	if !secure(c.Request) {
+		return domain.Errorf(domain.CodeHTTPSRequired, "sessions need HTTPS, or a browser on this machine that asks for localhost")
+	}
+	session, err := s.Sessions.Open(ctx, in)
+	if err != nil {
+		return err
+	}
+	setSession(c, session.Secret, session.ExpiresAt)
+	c.Status(http.StatusNoContent)
+	return nil
+}
+
+func (s *Server) deleteSession(ctx context.Context, c *gin.Context) error {
+	if err := s.sameSite(c); err != nil {
+		return err
+	}
+	if cookie, err := c.Request.Cookie(sessionCookie); err == nil {
+		if err := s.Sessions.Close(ctx, cookie.Value); err != nil {
+			return err
+		}
+	}
+	setSession(c, "", time.Unix(1, 0))
+	c.Status(http.StatusNoContent)
+	return nil
+}
+
+// setSession sets the cookie; one that has expired takes it away.
+func setSession(c *gin.Context, secret string, until time.Time) {
+	http.SetCookie(c.Writer, &http.Cookie{
+		Name: sessionCookie, Value: secret, Path: "/", Expires: until, Secure: true, HttpOnly: true, SameSite: http.SameSiteStrictMode,
+	})
+	c.Header("Cache-Control", "no-store")
+}
+
+// secure says whether what is set in the answer to the request stays between us and the
+// browser.
+func secure(r *http.Request) bool {
+	return r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https" ||
+		transport.Loopback(r.RemoteAddr) && access.LoopbackHost(r.Host)
+}
+
+// sameSite refuses changes that pages of other sites ask for in somebody's name.
+func (s *Server) sameSite(c *gin.Context) error {
+	if origin := c.Request.Header.Get("Origin"); s.origins[origin] {
+		return nil
+	}
+	if err := s.crossSite.Check(c.Request); err != nil {
+		return domain.Errorf(domain.CodeForbidden, "pages of other sites may not do this")
+	}
+	return nil
+}
