@@ -90,21 +90,21 @@ func envLayer(environ []string) (layer, error) {
 
 // flagNames are the flags beside --config and --set, in the order of the help.
 var flagNames = []struct{ name, key, usage string }{
-	{"http-addr", "http.addr", "where REST and streams listen, `host:port`"},
-	{"grpc-addr", "grpc.addr", "where gRPC listens, `host:port`"},
+	{"http-addr", "http.addr", "address of REST and streams, `host:port`"},
+	{"grpc-addr", "grpc.addr", "address of gRPC, `host:port`"},
 	{"database-url", "database.url", "sqlite:// or postgres:// `URL`"},
 	{"redis-url", "redis.url", "memory:// or redis:// `URL`"},
-	{"kafka-brokers", "kafka.brokers", "`host:port,...`; empty for the broker in this process"},
-	{"kafka-listen", "kafka.listen", "where the broker in this process listens, `host:port`"},
-	{"sandbox-carriers", "carriers.sandbox", "run emulated delivery companies beside the server, to try shipments"},
-	{"log-level", "log.level", "debug, info, warn or error: the least `level` that is logged"},
+	{"kafka-brokers", "kafka.brokers", "`host:port,...`; empty for the embedded broker"},
+	{"kafka-listen", "kafka.listen", "where the embedded broker listens, `host:port`"},
+	{"sandbox-carriers", "carriers.sandbox", "emulate delivery companies, to try shipments"},
+	{"log-level", "log.level", "minimum log `level`: debug, info, warn or error"},
 }
 
 func flagSet() (fs *pflag.FlagSet, file *string, sets *[]string) {
 	fs = pflag.NewFlagSet("order-tracking", pflag.ContinueOnError)
 	fs.SortFlags = false
 	fs.SetOutput(io.Discard)
-	file = fs.String("config", "", "YAML `file` with what differs from the defaults")
+	file = fs.String("config", "", "YAML `file` with the keys that differ from the defaults")
 	for _, f := range flagNames {
 		fs.String(f.name, "", f.usage)
 		if keys[f.key].kind.Kind() == reflect.Bool { // the flag alone means yes
