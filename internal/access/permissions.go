@@ -138,6 +138,7 @@ var table = []Operation{
 	{ID: "getMe", Object: Nothing, roles: everyone &^ monitor},
 
 	{ID: "metrics", Object: Nothing, roles: admin | monitor},
+	{ID: "profile", Object: Nothing, roles: admin},
 	{RPC: "reflection", Object: Nothing, roles: admin},
 
 	{ID: "ingestOsmandQuery", Object: ACourier, Open: true},

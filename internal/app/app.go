@@ -26,6 +26,7 @@ import (
 	httpserver "github.com/order-tracking/order-tracking/internal/http"
 	"github.com/order-tracking/order-tracking/internal/idempotency"
 	"github.com/order-tracking/order-tracking/internal/infrastructure/cache"
+	"github.com/order-tracking/order-tracking/internal/infrastructure/database"
 	"github.com/order-tracking/order-tracking/internal/infrastructure/messaging"
 	"github.com/order-tracking/order-tracking/internal/infrastructure/messaging/broker"
 	"github.com/order-tracking/order-tracking/internal/orders"
@@ -41,10 +42,11 @@ type App struct {
 	log     *zap.Logger
 	version string
 	metrics *prometheus.Registry
+	measured
 
 	httpListener, grpcListener net.Listener
 
-	store    store
+	store    *database.Store
 	alone    bool // there is no other replica
 	live     domain.LiveStore
 	wakeups  domain.Wakeups // nil where there is one process
@@ -76,6 +78,7 @@ type App struct {
 // is closed again. The context bounds the start only.
 func New(ctx context.Context, cfg *config.Config, log *zap.Logger, version string) (*App, error) {
 	a := &App{cfg: cfg, log: log, version: version, metrics: prometheus.NewRegistry()}
+	a.measured = newMeasured(a.metrics)
 	for _, step := range []func(context.Context) error{a.listen, a.openParts, a.connect, a.restore, a.openCarriers, a.buildDoors} {
 		if err := step(ctx); err != nil {
 			if closeErr := a.Close(); closeErr != nil {

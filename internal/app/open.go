@@ -61,7 +61,7 @@ func (a *App) openStore(ctx context.Context) (s *database.Store, err error) {
 	if err != nil {
 		return nil, err
 	}
-	o := database.Options{MaxGroup: a.cfg.Database.MaxGroup, Log: a.log}
+	o := database.Options{MaxGroup: a.cfg.Database.MaxGroup, Log: a.log, Committed: a.committed}
 	if engine == config.SQLite { // whose file belongs to one process
 		a.alone = true
 		s, err = database.OpenSQLite(ctx, target, o)

@@ -6,8 +6,6 @@ import (
 	nethttp "net/http"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
 	"go.uber.org/zap"
 
 	"github.com/order-tracking/order-tracking/config"
@@ -26,9 +24,6 @@ import (
 	"github.com/order-tracking/order-tracking/internal/shipping"
 	"github.com/order-tracking/order-tracking/internal/tracking"
 )
-
-// store is the database with both of its faces.
-type store = domain.Store
 
 // systemClock is the machine's clock.
 type systemClock struct{}
@@ -112,6 +107,8 @@ func (a *App) buildDoors(ctx context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("kafka.group: %w", err)
 	}
+	a.consumer.Healthy = a.store.Ping
+	a.consumer.Buried = func(code domain.Code) { a.dead.WithLabelValues(string(code)).Inc() }
 	a.closing(func() error { a.consumer.Close(); return nil })
 
 	if err := a.openAccess(ctx); err != nil {
@@ -150,7 +147,7 @@ func (a *App) buildServices() {
 	keys, estimate := a.requests, estimateConfig(a.cfg.Estimate)
 	region, stale := a.cfg.Orders.PhoneRegion, a.cfg.Tracking.StaleAfter
 	a.orders = orders.New(orders.Deps{
-		Store: a.store, Live: a.live, Clock: systemClock{}, Log: a.log, Keys: keys, Estimate: estimate,
+		Store: a.store, Live: a.measured.counting(a.live), Clock: systemClock{}, Log: a.log, Keys: keys, Estimate: estimate,
 		PhoneRegion: region,
 	}, a.hub)
 	a.tracking = tracking.New(tracking.Deps{
@@ -191,45 +188,4 @@ func estimateConfig(c config.Estimate) eta.Config {
 		},
 		Detour: c.Detour, Handover: c.Handover, Dispatch: c.Dispatch, Default: c.Default, FreshFor: c.FreshFor,
 	}
-}
-
-// registerMetrics adds what only the wiring can see.
-func (a *App) registerMetrics() {
-	gauge := func(name, help string, value func() float64) prometheus.Collector {
-		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value)
-	}
-	for _, r := range domain.DropReasons() {
-		a.metrics.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
-			Name: "ordertracking_positions_dropped_total", Help: "Positions that were of no use.",
-			ConstLabels: prometheus.Labels{"reason": string(r)},
-		}, func() float64 { return float64(a.tracking.Counts().Dropped(r)) }))
-	}
-	a.metrics.MustRegister(
-		collectors.NewGoCollector(),
-		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		gauge("ordertracking_outbox_pending", "Events that the bus has not acknowledged yet; -1 when the database does not answer.", func() float64 {
-			ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-			defer cancel()
-			n, err := a.store.Backlog(ctx)
-			if err != nil {
-				return -1
-			}
-			return float64(n)
-		}),
-		prometheus.NewCounterFunc(prometheus.CounterOpts{
-			Name: "ordertracking_events_published_total", Help: "Events that the bus acknowledged, repeats included.",
-		}, func() float64 { return float64(a.relay.Published()) }),
-		positionCounter("received", "Positions that came in.", a.tracking.Counts().Received),
-		positionCounter("stored", "Positions that are in the history.", a.tracking.Counts().Stored),
-		positionCounter("unpublished", "Positions that the bus did not take in time.", a.tracking.Counts().Unpublished),
-		prometheus.NewCounterFunc(prometheus.CounterOpts{
-			Name: "ordertracking_phone_signs_of_life_total", Help: "What phones sent without a position.",
-		}, func() float64 { return float64(a.tracking.Counts().SignsOfLife()) }),
-		gauge("ordertracking_subscriptions", "Open live streams.", func() float64 { return float64(a.hub.Watchers()) }),
-	)
-}
-
-func positionCounter(what, help string, value func() int64) prometheus.Collector {
-	return prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "ordertracking_positions_" + what + "_total", Help: help},
-		func() float64 { return float64(value()) })
 }

@@ -91,15 +91,3 @@ func TestAFullDisk(t *testing.T) {
 		require.Empty(t, aside)
 	})
 }
-
-func status(t *testing.T, method, url, body string) int {
-	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
-	require.NoError(t, err)
-	r.Header.Set("Content-Type", "application/json")
-	r.Close = true
-	resp, err := http.DefaultClient.Do(r)
-	require.NoError(t, err)
-	_ = resp.Body.Close()
-	return resp.StatusCode
-}

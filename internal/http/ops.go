@@ -3,6 +3,7 @@ package httpserver
 import (
 	"context"
 	"net/http"
+	"net/http/pprof"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -47,7 +48,28 @@ func (s *Server) opsRoutes() {
 		exposition.ServeHTTP(c.Writer, c.Request)
 		return nil
 	}))
+	plain[profileIn, struct{}](s, operation{
+		method: http.MethodGet, path: "/debug/pprof/{profile}", id: "profile", tag: tagOps,
+		summary: "A profile of the process for go tool pprof", about: "For administrators.", replies: "application/octet-stream",
+	}, s.guarded(func(_ context.Context, c *gin.Context) error {
+		switch name := c.Param("profile"); name {
+		case "profile":
+			pprof.Profile(c.Writer, c.Request)
+		case "trace":
+			pprof.Trace(c.Writer, c.Request)
+		case "allocs", "block", "goroutine", "heap", "mutex", "threadcreate":
+			pprof.Handler(name).ServeHTTP(c.Writer, c.Request)
+		default:
+			return domain.Errorf(domain.CodeNotFound, "there is no profile %q", name)
+		}
+		return nil
+	}))
 	s.docsRoutes()
+}
+
+type profileIn struct {
+	Profile string `path:"profile" enum:"allocs,block,goroutine,heap,mutex,profile,threadcreate,trace" doc:"which; profile is of the processor"`
+	Seconds int    `query:"seconds" minimum:"1" maximum:"600" doc:"how long profile and trace take; 30 and 1 unless given"`
 }
 
 // ready asks whether the product can work, without waiting for one that hangs.

@@ -360,7 +360,7 @@ func TestRequestIDInAndOut(t *testing.T) {
 func TestAccess(t *testing.T) {
 	const key = "0123456789abcdef0123456789abcdef"
 	open := []string{"/healthz", "/readyz", "/openapi.json", "/docs", "/"}
-	closed := []string{"/metrics", "/orders", "/order/" + noOrder, "/order/" + noOrder + "/stream", "/ws", "/couriers"}
+	closed := []string{"/metrics", "/debug/pprof/heap", "/orders", "/order/" + noOrder, "/order/" + noOrder + "/stream", "/ws", "/couriers"}
 	t.Run("with a key", func(t *testing.T) {
 		d := openWith(t, testConfig(), guardOf(key))
 		for _, path := range open {

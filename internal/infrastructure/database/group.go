@@ -91,7 +91,7 @@ func (s *Store) commitLoop() {
 		flight := make(chan struct{})
 		land := sync.OnceFunc(func() { close(flight) })
 		s.flight = flight
-		sh := &shift{pass: sync.OnceFunc(func() { <-s.turn })}
+		sh := &shift{begun: time.Now(), pass: sync.OnceFunc(func() { <-s.turn })}
 		sh.standIn = sync.OnceFunc(func() {
 			sh.relieved = true
 			land()
@@ -148,6 +148,7 @@ func (s *Store) gather(group []*call) []*call {
 
 // shift is a committer's work on one group.
 type shift struct {
+	begun time.Time
 	// pass lets the next committer begin.
 	pass func()
 	// standIn lets another go on in this one's place, which has to find out about a
@@ -304,7 +305,9 @@ func (s *Store) finish(ctx context.Context, w *work, p *plan, calls []*call, sh 
 	if err := s.commit(ctx, w, p, sh); err != nil {
 		return err
 	}
-	s.wrote.Store(time.Now().UnixNano())
+	now := time.Now()
+	s.wrote.Store(now.UnixNano())
+	s.observe(len(calls), now.Sub(sh.begun))
 	if p.publishes() {
 		s.signal()
 		s.d.wakeOthers()

@@ -144,6 +144,7 @@ func (e *postgres) dialect() *dialect {
 		insert:     e.insert,
 		storeFixes: e.storeFixes,
 		purgeFixes: e.purgeFixes,
+		writing:    e.writing,
 		ping:       e.ping,
 		close:      e.close,
 	}
@@ -194,6 +195,14 @@ func (e *postgres) tryJob(ctx, work context.Context, fn txFunc) (committing bool
 		return false, err
 	}
 	return true, tx.Commit()
+}
+
+func (e *postgres) writing() Pool {
+	st := e.pool.Stat()
+	return Pool{
+		Name: "write", Max: int(st.MaxConns()), Open: int(st.TotalConns()), InUse: int(st.AcquiredConns()),
+		Waits: st.EmptyAcquireCount(), Waited: st.EmptyAcquireWaitTime(),
+	}
 }
 
 func (e *postgres) ping(ctx context.Context) error {

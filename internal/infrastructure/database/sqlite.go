@@ -46,6 +46,7 @@ func (e *sqlite) dialect() *dialect {
 		insert:     e.insert,
 		storeFixes: func(_ context.Context, _ [][]any, job func() error) error { return job() },
 		purgeFixes: e.purgeFixes,
+		writing:    func() Pool { return poolOf("write", e.write.Stats()) },
 		ping:       e.ping,
 		close:      e.close,
 	}

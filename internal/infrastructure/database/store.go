@@ -19,6 +19,9 @@ type Options struct {
 	MaxGroup int
 	// Log gets what operators should know; nil means nowhere.
 	Log *zap.Logger
+	// Committed hears of each group that was committed: how many changes it held and how
+	// long it took.
+	Committed func(group int, took time.Duration)
 }
 
 const maxGroup = 64
@@ -29,6 +32,7 @@ type Store struct {
 	d        *dialect
 	log      *zap.Logger
 	maxGroup int
+	observe  func(group int, took time.Duration)
 
 	stmts     sync.Map      // SQL text to *sql.Stmt, of texts that never vary
 	waiting   chan *call    // callers, until a committer takes them
@@ -74,6 +78,8 @@ type dialect struct {
 	storeFixes func(ctx context.Context, rows [][]any, job func() error) error
 	// purgeFixes deletes positions recorded before a time (microseconds).
 	purgeFixes func(ctx context.Context, before int64) error
+	// writing is how the connections that write are used.
+	writing func() Pool
 	// ping fails unless the database takes writes.
 	ping  func(context.Context) error
 	close func() error
@@ -84,11 +90,14 @@ func newStore(read *sql.DB, d *dialect, committers int, o Options) *Store {
 	if o.Log == nil {
 		o.Log = zap.NewNop()
 	}
+	if o.Committed == nil {
+		o.Committed = func(int, time.Duration) {}
+	}
 	if o.MaxGroup < 1 || o.MaxGroup > maxGroup {
 		o.MaxGroup = maxGroup
 	}
 	s := &Store{
-		read: read, d: d, log: o.Log, maxGroup: o.MaxGroup,
+		read: read, d: d, log: o.Log, maxGroup: o.MaxGroup, observe: o.Committed,
 		waiting: make(chan *call), turn: make(chan struct{}, 1),
 		committed: make(chan struct{}, 1), closing: make(chan struct{}), flight: make(chan struct{}),
 	}

@@ -1,0 +1,214 @@
+package app
+
+import (
+	"context"
+	"runtime"
+	"runtime/debug"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/order-tracking/order-tracking/internal/domain"
+)
+
+// scrapeWithin is how long the metrics wait for the database and the brokers.
+const scrapeWithin = time.Second
+
+// namespace begins the names of the product's own metrics.
+const namespace = "ordertracking"
+
+// measured are the metrics that parts report to; the others are asked when somebody looks.
+type measured struct {
+	commits   prometheus.Histogram
+	groups    prometheus.Histogram
+	cacheHits *prometheus.CounterVec
+	dead      *prometheus.CounterVec
+}
+
+func newMeasured(r prometheus.Registerer) measured {
+	m := measured{
+		commits: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Namespace: namespace, Name: "commit_duration_seconds", Help: "Time of transactions that change orders, each for a group of callers.",
+			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
+		}),
+		groups: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Namespace: namespace, Name: "commit_group_size", Help: "Callers whose changes shared a transaction.",
+			Buckets: []float64{1, 2, 4, 8, 16, 32, 64},
+		}),
+		cacheHits: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Namespace: namespace, Name: "order_cache_requests_total", Help: "Orders asked of the cache, by result: hit or miss.",
+		}, []string{"result"}),
+		dead: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Namespace: namespace, Name: "dead_letters_total", Help: "Inbound messages that could not be applied, by error code.",
+		}, []string{"code"}),
+	}
+	r.MustRegister(m.commits, m.groups, m.cacheHits, m.dead)
+	return m
+}
+
+// committed hears of each group that the database committed.
+func (m measured) committed(group int, took time.Duration) {
+	m.commits.Observe(took.Seconds())
+	m.groups.Observe(float64(group))
+}
+
+// countedCache counts what the cache of orders knows.
+type countedCache struct {
+	domain.LiveStore
+	hit, miss prometheus.Counter
+}
+
+func (m measured) counting(live domain.LiveStore) domain.LiveStore {
+	return countedCache{live, m.cacheHits.WithLabelValues("hit"), m.cacheHits.WithLabelValues("miss")}
+}
+
+func (c countedCache) CachedOrder(ctx context.Context, id string) (*domain.Order, error) {
+	o, err := c.LiveStore.CachedOrder(ctx, id)
+	if err == nil && o != nil {
+		c.hit.Inc()
+	} else {
+		c.miss.Inc()
+	}
+	return o, err
+}
+
+// registerMetrics adds what is asked of the parts when somebody looks.
+func (a *App) registerMetrics() {
+	counts := a.tracking.Counts()
+	for _, c := range []struct {
+		name, help string
+		value      func() int64
+	}{
+		{"events_published_total", "Events that the brokers acknowledged, repeats included.", a.relay.Published},
+		{"events_truncated_total", "Events that the brokers took only without their order, for its size.", a.relay.Truncated},
+		{"events_unpublished_total", "Events that the brokers never took.", a.relay.Unpublished},
+		{"positions_received_total", "Positions that came in.", counts.Received},
+		{"positions_stored_total", "Positions that are in the history.", counts.Stored},
+		{"positions_unpublished_total", "Positions that the brokers did not take in time.", counts.Unpublished},
+		{"phone_signs_of_life_total", "What phones sent without a position.", counts.SignsOfLife},
+	} {
+		a.metrics.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Namespace: namespace, Name: c.name, Help: c.help},
+			func() float64 { return float64(c.value()) }))
+	}
+	for _, r := range domain.DropReasons() {
+		a.metrics.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Namespace: namespace, Name: "positions_dropped_total", Help: "Positions that were of no use.",
+			ConstLabels: prometheus.Labels{"reason": string(r)},
+		}, func() float64 { return float64(counts.Dropped(r)) }))
+	}
+	a.metrics.MustRegister(
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), a.buildInfo(),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: namespace, Name: "subscriptions", Help: "Open live streams."},
+			func() float64 { return float64(a.hub.Watchers()) }),
+		inspector{a},
+	)
+}
+
+func (a *App) buildInfo() prometheus.Collector {
+	revision := ""
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, s := range info.Settings {
+			if s.Key == "vcs.revision" {
+				revision = s.Value
+			}
+		}
+	}
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Namespace: namespace, Name: "build_info", Help: "1, with the build that runs.",
+		ConstLabels: prometheus.Labels{"version": a.version, "revision": revision, "goversion": runtime.Version()},
+	}, func() float64 { return 1 })
+}
+
+// inspector asks the database, the brokers and the cache how they are.
+type inspector struct{ a *App }
+
+func desc(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc(prometheus.BuildFQName(namespace, "", name), help, labels, nil)
+}
+
+var (
+	outboxPending = desc("outbox_pending", "Events that the brokers have not acknowledged yet; -1 when the database does not answer.")
+	outboxAge     = desc("outbox_oldest_age_seconds", "Age of the oldest event that the brokers have not acknowledged; 0 when there is none.")
+	activeOrders  = desc("orders", "Orders that are not finished, by status; each replica tells all.", "status")
+	dependencyUp  = desc("dependency_up", "1 while a dependency answers, 0 while it does not.", "dependency")
+	consumerLag   = desc("consumer_lag_messages", "Inbound messages that this replica has not handled, by partition.", "partition")
+	poolMax       = desc("database_connections_max", "The most connections to the database that there may be.", "pool")
+	poolOpen      = desc("database_connections", "Connections to the database, by use: idle or in_use.", "pool", "state")
+	poolWaits     = desc("database_connection_waits_total", "How often a connection had to be waited for.", "pool")
+	poolWaited    = desc("database_connection_wait_seconds_total", "How long connections were waited for.", "pool")
+)
+
+// Describe implements prometheus.Collector.
+func (i inspector) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{
+		outboxPending, outboxAge, activeOrders, dependencyUp, consumerLag, poolMax, poolOpen, poolWaits, poolWaited,
+	} {
+		ch <- d
+	}
+}
+
+// Collect implements prometheus.Collector. What does not answer is left out.
+func (i inspector) Collect(ch chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), scrapeWithin)
+	defer cancel()
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+	}
+	for name, ping := range i.dependencies() {
+		wg.Go(func() {
+			up := 0.0
+			if ping(ctx) == nil {
+				up = 1
+			}
+			gauge(dependencyUp, up, name)
+		})
+	}
+	wg.Go(func() { i.database(ctx, gauge) })
+	for partition, n := range i.a.consumer.Lag() {
+		gauge(consumerLag, float64(n), strconv.Itoa(int(partition)))
+	}
+	for _, p := range i.a.store.Pools() {
+		gauge(poolMax, float64(p.Max), p.Name)
+		gauge(poolOpen, float64(p.InUse), p.Name, "in_use")
+		gauge(poolOpen, float64(p.Open-p.InUse), p.Name, "idle")
+		ch <- prometheus.MustNewConstMetric(poolWaits, prometheus.CounterValue, float64(p.Waits), p.Name)
+		ch <- prometheus.MustNewConstMetric(poolWaited, prometheus.CounterValue, p.Waited.Seconds(), p.Name)
+	}
+}
+
+func (i inspector) dependencies() map[string]func(context.Context) error {
+	pings := map[string]func(context.Context) error{"database": i.a.store.Ping, "kafka": i.a.producer.Ping}
+	if i.a.redis != nil {
+		pings["redis"] = i.a.redis.Ping
+	}
+	return pings
+}
+
+func (i inspector) database(ctx context.Context, gauge func(*prometheus.Desc, float64, ...string)) {
+	s := i.a.store
+	pending, err := s.Backlog(ctx)
+	if err != nil {
+		gauge(outboxPending, -1)
+		return
+	}
+	gauge(outboxPending, float64(pending))
+	if oldest, err := s.OldestPending(ctx); err == nil {
+		age := 0.0
+		if !oldest.IsZero() {
+			age = max(0, time.Since(oldest).Seconds())
+		}
+		gauge(outboxAge, age)
+	}
+	if orders, err := s.ActiveOrders(ctx); err == nil {
+		for _, st := range domain.Statuses() {
+			if !st.Terminal() {
+				gauge(activeOrders, float64(orders[st]), string(st))
+			}
+		}
+	}
+}
