@@ -66,6 +66,10 @@ bench: ## Measure the product against limits and peers; ARGS=-h lists what there
 faults: ## Stop and kill parts of a running cluster and look at what is lost
 	go run ./tools/faults $(ARGS)
 
+.PHONY: offers
+offers: ## Race couriers for offered orders over two replicas; RACES=100000
+	OFFER_RACES=$(or $(RACES),100000) go test -count 1 -timeout 3h -run TestOffersHaveOneWinner ./internal/dispatch
+
 .PHONY: smoke
 smoke: ## Start, use, stop and start the product as a stranger would
 	scripts/smoke.sh

@@ -180,11 +180,15 @@ type Speeds struct {
 
 // Dispatch is how couriers are chosen for orders.
 type Dispatch struct {
-	Mode       string        `koanf:"mode"`
-	Step       time.Duration `koanf:"step" min:"1s"`
-	Bundle     int           `koanf:"bundle" min:"1" max:"20"`
-	Patience   time.Duration `koanf:"patience" min:"1m"`
-	PickupTime time.Duration `koanf:"pickup_time" min:"0s"`
+	Mode        string        `koanf:"mode"`
+	Step        time.Duration `koanf:"step" min:"1s"`
+	Bundle      int           `koanf:"bundle" min:"1" max:"20"`
+	Patience    time.Duration `koanf:"patience" min:"1m"`
+	PickupTime  time.Duration `koanf:"pickup_time" min:"0s"`
+	OfferFor    time.Duration `koanf:"offer_for" min:"1s"`
+	OfferTotal  time.Duration `koanf:"offer_total" min:"1s"`
+	OfferAtOnce int           `koanf:"offer_at_once" min:"1" max:"50"`
+	OnNoTaker   string        `koanf:"on_no_taker"`
 }
 
 // Live sets up the streams to those who watch.

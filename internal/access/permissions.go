@@ -125,6 +125,10 @@ var table = []Operation{
 
 	{ID: "planDispatch", Object: Nothing, roles: staff},
 	{ID: "runDispatch", Object: Nothing, roles: staff},
+	{ID: "offerOrder", Object: AnOrder, roles: staff},
+	{ID: "listOffers", Object: ACourier, roles: staff | courier},
+	{ID: "acceptOffer", Object: ACourier, roles: staff | courier},
+	{ID: "declineOffer", Object: ACourier, roles: staff | courier},
 	{ID: "getShifts", Object: ACourier, roles: staff | courier},
 	{ID: "setShifts", Object: ACourier, roles: staff},
 

@@ -162,6 +162,7 @@ func (a *App) buildServices() {
 	a.dispatch = dispatch.New(dispatch.Deps{
 		Store: a.store, Live: a.live, Clock: systemClock{}, Log: a.log, Keys: keys, Orders: a.orders, Config: planner, Mode: d.Mode,
 		Travel: dispatch.Straight(estimate.Speeds, estimate.Detour), Router: a.router(),
+		Offers:     dispatch.OfferConfig{ExpiresIn: d.OfferFor, Total: d.OfferTotal, AtOnce: d.OfferAtOnce, OnNoTaker: d.OnNoTaker},
 		PickupTime: d.PickupTime, DropoffTime: estimate.Handover, FreshFor: stale,
 	})
 	a.shipments = shipping.New(shipping.Deps{

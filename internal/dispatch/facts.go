@@ -60,7 +60,7 @@ func (s *Service) read(ctx context.Context, ask Ask) (*facts, error) {
 			switch {
 			case o.CourierID != "":
 				f.carried[o.CourierID] = append(f.carried[o.CourierID], o)
-			case waits(o.Status) && !parcel(o) && (len(f.asked) == 0 || f.asked[o.ID]):
+			case waits(o.Status) && !parcel(o) && (f.asked[o.ID] || len(f.asked) == 0 && o.Bookkeeping.Search == nil):
 				f.waiting = append(f.waiting, o)
 			}
 		}

@@ -36,6 +36,7 @@ type Deps struct {
 	Router domain.Router
 	// PickupTime and DropoffTime are spent at the stops.
 	PickupTime, DropoffTime time.Duration
+	Offers                  OfferConfig
 	// FreshFor is how long a position says where a courier is.
 	FreshFor time.Duration
 }
@@ -45,11 +46,12 @@ type Service struct {
 	Deps
 	running sync.Mutex // one plan is carried out at a time
 	wake    chan struct{}
+	offered chan struct{} // an offer was made
 }
 
 // New makes the service and has it choose couriers for orders.
 func New(d Deps) *Service {
-	s := &Service{Deps: d, wake: make(chan struct{}, 1)}
+	s := &Service{Deps: d, wake: make(chan struct{}, 1), offered: make(chan struct{}, 1)}
 	d.Orders.ChooseBy(s)
 	d.Orders.Announce(s)
 	return s
@@ -145,6 +147,14 @@ func (s *Service) run(ctx context.Context, ask Ask, by domain.By) (*Proposal, er
 			continue
 		}
 		by.Now, by.Reason = s.Clock.Now(), a.Reason
+		if s.Mode == ModeOffer && by.Actor.Kind == domain.RoleSystem {
+			if err := s.offer(ctx, a.OrderID, []string{a.CourierID}, s.search(), nil, by); err != nil {
+				later(err.Error())
+			} else {
+				out.Assignments = append(out.Assignments, proposed(a))
+			}
+			continue
+		}
 		_, err := s.Orders.Change(ctx, a.OrderID, a.CourierID, known[a.OrderID], nil, func(o *domain.Order) ([]domain.Event, error) {
 			return o.Assign(a.CourierID, by)
 		})
@@ -177,6 +187,9 @@ const urgent = 7
 // Work plans again and again until the context ends, in the modes in which plans are
 // carried out. Of several replicas one does it, each time.
 func (s *Service) Work(ctx context.Context) {
+	var offers sync.WaitGroup
+	defer offers.Wait()
+	offers.Go(func() { s.watchOffers(ctx) })
 	if s.Mode != ModeAssign && s.Mode != ModeOffer {
 		return
 	}

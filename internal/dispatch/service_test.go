@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -22,9 +23,12 @@ import (
 	"github.com/order-tracking/order-tracking/internal/orders"
 )
 
-type clock struct{}
+// clock stands still until it is moved.
+type clock struct{ later atomic.Int64 }
 
-func (clock) Now() time.Time { return noon }
+func (c *clock) Now() time.Time { return noon.Add(time.Duration(c.later.Load())) }
+
+func (c *clock) pass(d time.Duration) { c.later.Add(int64(d)) }
 
 // fleet is couriers and orders over a real store.
 type fleet struct {
@@ -33,6 +37,7 @@ type fleet struct {
 	store  *database.Store
 	live   domain.LiveStore
 	deps   dispatch.Deps
+	clock  *clock
 	ctx    context.Context
 	t      *testing.T
 }
@@ -46,11 +51,13 @@ func newFleet(t *testing.T, router domain.Router) *fleet {
 		t: t, ctx: domain.WithActor(t.Context(), domain.Actor{Kind: domain.RoleAdmin, ID: "test"}),
 		store: store, live: cache.NewMemory(cache.MemoryOptions{}),
 	}
-	keys := idempotency.NewKeys(store, clock{})
-	f.orders = orders.New(orders.Deps{Store: store, Live: f.live, Clock: clock{}, Log: zap.NewNop(), Keys: keys})
+	f.clock = &clock{}
+	keys := idempotency.NewKeys(store, f.clock)
+	f.orders = orders.New(orders.Deps{Store: store, Live: f.live, Clock: f.clock, Log: zap.NewNop(), Keys: keys})
 	f.deps = dispatch.Deps{
-		Store: store, Live: f.live, Clock: clock{}, Log: zap.NewNop(), Keys: keys, Orders: f.orders, Config: dispatch.DefaultConfig(),
-		Mode: dispatch.ModeAssign, Travel: drive, Router: router, PickupTime: time.Minute, DropoffTime: time.Minute, FreshFor: time.Minute,
+		Store: store, Live: f.live, Clock: f.clock, Log: zap.NewNop(), Keys: keys, Orders: f.orders, Config: dispatch.DefaultConfig(),
+		Mode: dispatch.ModeAssign, Travel: drive, Router: router, PickupTime: time.Minute, DropoffTime: time.Minute, FreshFor: time.Hour,
+		Offers: dispatch.OfferConfig{ExpiresIn: 30 * time.Second, Total: 2 * time.Minute, AtOnce: 1, OnNoTaker: dispatch.NoTakerAlert},
 	}
 	f.Service = dispatch.New(f.deps)
 	return f

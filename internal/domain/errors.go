@@ -31,6 +31,8 @@ const (
 	CodeIllegalTransition    Code = "illegal_transition"
 	CodeCancelAfterPickup    Code = "cancel_after_pickup"
 	CodeOrderFinished        Code = "order_finished"
+	CodeOfferGone            Code = "offer_gone"
+	CodeOfferNotFound        Code = "offer_not_found"
 	CodeNoCourierAvailable   Code = "no_courier_available"
 	CodeCourierBusy          Code = "courier_busy"
 	CodeDuplicateExternalID  Code = "duplicate_external_id"
@@ -63,7 +65,7 @@ func Codes() []Code {
 		CodeCancelAfterPickup, CodeOrderFinished, CodeNoCourierAvailable, CodeCourierBusy,
 		CodeDuplicateExternalID, CodeIdempotencyRunning, CodeIdempotencyReused, CodeVersionConflict,
 		CodeTooLarge, CodeUnsupportedMediaType, CodeValidationFailed, CodeRateLimited,
-		CodeSecretNotRepeated, CodeHTTPSRequired,
+		CodeSecretNotRepeated, CodeHTTPSRequired, CodeOfferGone, CodeOfferNotFound,
 		CodeUnavailable, CodeInternal, CodeImpossibleTime, CodeAmbiguousReference,
 	}
 }

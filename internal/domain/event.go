@@ -11,15 +11,20 @@ type EventType string
 // The types of events. Those that do not change the order are notes: they have a
 // seq and keep the order's version.
 const (
-	EventCreated       EventType = "order.created"
-	EventStatusChanged EventType = "order.status_changed"
-	EventChanged       EventType = "order.changed"
-	EventException     EventType = "order.exception"
-	EventReportLate    EventType = "order.report_late"
-	EventOrderLate     EventType = "order.late"
-	EventNotified      EventType = "order.notified"
-	EventCourierNear   EventType = "courier.near"
-	EventCourierSilent EventType = "courier.silent"
+	EventCreated        EventType = "order.created"
+	EventStatusChanged  EventType = "order.status_changed"
+	EventChanged        EventType = "order.changed"
+	EventException      EventType = "order.exception"
+	EventReportLate     EventType = "order.report_late"
+	EventOrderLate      EventType = "order.late"
+	EventNotified       EventType = "order.notified"
+	EventCourierNear    EventType = "courier.near"
+	EventCourierSilent  EventType = "courier.silent"
+	EventOfferMade      EventType = "offer.made"
+	EventOfferAccepted  EventType = "offer.accepted"
+	EventOfferDeclined  EventType = "offer.declined"
+	EventOfferExpired   EventType = "offer.expired"
+	EventOfferWithdrawn EventType = "offer.withdrawn"
 	// EventUnassigned says why nobody gets an order.
 	EventUnassigned EventType = "order.unassigned"
 
@@ -32,7 +37,8 @@ var (
 	changeTypes = []EventType{
 		EventCreated, EventStatusChanged, EventChanged, EventException, EventShipmentBooked, EventShipmentChanged, EventPaymentReceived,
 	}
-	noteTypes = []EventType{EventReportLate, EventOrderLate, EventNotified, EventCourierNear, EventCourierSilent, EventUnassigned}
+	noteTypes = []EventType{EventReportLate, EventOrderLate, EventNotified, EventCourierNear, EventCourierSilent, EventUnassigned,
+		EventOfferMade, EventOfferAccepted, EventOfferDeclined, EventOfferExpired, EventOfferWithdrawn}
 )
 
 // EventTypes lists every type.

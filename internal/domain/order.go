@@ -65,6 +65,9 @@ type Bookkeeping struct {
 	CustodyAt *time.Time `json:"custody_at,omitempty"`
 	// SentOnce marks the notes that were sent and are not sent again until the courier changes.
 	SentOnce map[string]bool `json:"told,omitempty"`
+	// Offers are all that were made, and Search is whether more are to come.
+	Offers []Offer `json:"offers,omitempty"`
+	Search *Search `json:"search,omitempty"`
 }
 
 // Customer is who receives the order.

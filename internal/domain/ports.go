@@ -61,6 +61,7 @@ type Store interface {
 	Shipping
 	PhoneTokens
 	Tickets
+	Offers
 	AccessStore
 
 	// Purge deletes idempotency records, inbound ids and positions older than the given
@@ -101,6 +102,24 @@ type PhoneTokens interface {
 	// DropTokens forgets a courier's token of the id, or all of them when id is empty,
 	// and returns the ids of those that there were.
 	DropTokens(ctx context.Context, courierID, id string) ([]string, error)
+}
+
+// Offers finds the offers that orders hold, so that a crash loses none.
+type Offers interface {
+	// KeepOffers commits the references of offers that are about to be made.
+	KeepOffers(ctx context.Context, refs []OfferRef) error
+	// OfferOrder returns the order that holds the offer, or "".
+	OfferOrder(ctx context.Context, offerID string) (orderID string, err error)
+	// CourierOffers returns the references of a courier's offers, newest first, at most limit.
+	CourierOffers(ctx context.Context, courierID string, limit int) ([]OfferRef, error)
+	// DueOffers returns the references that are due, the longest due first, at most limit.
+	DueOffers(ctx context.Context, now time.Time, limit int) ([]OfferRef, error)
+	// NextOffer returns when the next reference is due, zero for none.
+	NextOffer(ctx context.Context) (time.Time, error)
+	// PutOffOffers makes references due at another time.
+	PutOffOffers(ctx context.Context, ids []string, until time.Time) error
+	// DropOffers forgets references.
+	DropOffers(ctx context.Context, ids []string) error
 }
 
 // Tickets remembers tickets until they are used.

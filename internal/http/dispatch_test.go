@@ -44,3 +44,25 @@ func TestShifts(t *testing.T) {
 	d.do("PUT", "/courier/x/shifts", `{"shifts":[]}`).problem(422, "validation_failed")
 	d.do("GET", "/courier/0190b7a1-7d3c-7c1e-9f3a-2b1c5d6e7f80/shifts", nil).problem(404, "courier_not_found")
 }
+
+func TestOffers(t *testing.T) {
+	d := open(t)
+	courier := d.do("POST", "/couriers", `{"name":"Ivan"}`).ok(201)["id"].(string)
+	other := d.do("POST", "/couriers", `{"name":"Petr"}`).ok(201)["id"].(string)
+	order := "/order/" + d.order()
+	made := d.do("POST", order+"/offers", `{"courier_ids":["`+courier+`","`+other+`"],"expires_in_s":60}`, "Idempotency-Key", "k").ok(201)
+	require.Equal(t, "open", made["status"])
+	again := d.do("POST", order+"/offers", `{"courier_ids":["`+courier+`","`+other+`"],"expires_in_s":60}`, "Idempotency-Key", "k")
+	require.Equal(t, made, again.ok(201))
+	list := d.do("GET", "/courier/"+courier+"/offers", nil).ok(200)["offers"].([]any)
+	require.Len(t, list, 1)
+	require.Equal(t, made["id"], list[0].(map[string]any)["id"])
+	second := made["others"].([]any)[0].(map[string]any)["id"].(string)
+	require.Equal(t, "declined", d.do("POST", "/offer/"+second+"/decline", `{"reason":"too far"}`).ok(200)["status"])
+	require.Equal(t, "accepted", d.do("POST", "/offer/"+made["id"].(string)+"/accept", nil).ok(200)["status"])
+	d.do("POST", "/offer/"+second+"/accept", nil).problem(409, "offer_gone")
+	d.do("POST", "/offer/0190b7a1-7d3c-7c1e-9f3a-2b1c5d6e7f80/accept", nil).problem(404, "offer_not_found")
+	d.do("POST", "/offer/x/accept", nil).problem(422, "validation_failed")
+	d.do("POST", order+"/offers", `{}`).problem(422, "validation_failed")
+	d.do("POST", order+"/offers", `{"courier_ids":["`+courier+`"]}`).problem(409, "illegal_transition")
+}

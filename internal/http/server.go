@@ -118,6 +118,7 @@ func New(d Deps) *Server {
 	s.trackingRoutes()
 	s.shipmentRoutes()
 	s.dispatchRoutes()
+	s.offerRoutes()
 	s.courierTrackRoutes()
 	s.onboardingRoutes()
 	s.ingestRoutes()

@@ -1,0 +1,158 @@
+package domain
+
+import (
+	"slices"
+	"time"
+)
+
+// OfferStatus is how an offer stands.
+type OfferStatus string
+
+// The statuses of offers; all but open are final.
+const (
+	OfferOpen      OfferStatus = "open"
+	OfferAccepted  OfferStatus = "accepted"
+	OfferDeclined  OfferStatus = "declined"
+	OfferExpired   OfferStatus = "expired"
+	OfferWithdrawn OfferStatus = "withdrawn"
+)
+
+// Offer asks a courier whether he takes an order.
+type Offer struct {
+	ID        string      `json:"id" format:"uuid"`
+	OrderID   string      `json:"order_id" format:"uuid"`
+	CourierID string      `json:"courier_id" format:"uuid"`
+	Status    OfferStatus `json:"status" enum:"open,accepted,declined,expired,withdrawn"`
+	ExpiresAt time.Time   `json:"expires_at"`
+	Reason    string      `json:"reason,omitempty" doc:"why it was declined"`
+}
+
+// OfferRef is how an offer is found: the order knows how it stands. At DueAt it is looked
+// at again.
+type OfferRef struct {
+	ID, OrderID, CourierID string
+	DueAt                  time.Time
+}
+
+// Search is what remains of offering an order: it goes on until Until, to couriers who are
+// not in its offers yet.
+type Search struct {
+	Until time.Time `json:"until"`
+	For   int       `json:"for"` // seconds that an offer is open
+	Wide  bool      `json:"wide,omitempty"`
+}
+
+// waits refuses an order that has a courier or needs none any more.
+func (o *Order) waits() error {
+	if o.CourierID != "" || !o.Status.CanMove(StatusAssigned) {
+		return o.refuse(StatusAssigned)
+	}
+	return nil
+}
+
+// Offer makes offers to couriers, which the caller has named; one who has an open offer
+// gets no other. It refuses with illegal_transition.
+func (o *Order) Offer(offers []Offer, by By) ([]Event, error) {
+	if err := o.waits(); err != nil {
+		return nil, err
+	}
+	var events []Event
+	for _, f := range offers {
+		has := func(old Offer) bool { return old.CourierID == f.CourierID && old.Status == OfferOpen }
+		if slices.ContainsFunc(o.Bookkeeping.Offers, has) {
+			continue
+		}
+		o.Bookkeeping.Offers = append(slices.Clone(o.Bookkeeping.Offers), f)
+		events = append(events, o.Note(EventOfferMade, by, offerData(f)))
+	}
+	return events, nil
+}
+
+func offerData(f Offer) map[string]any {
+	data := map[string]any{"offer_id": f.ID, "courier_id": f.CourierID, "expires_at": f.ExpiresAt}
+	return given(data, map[string]string{"reason": f.Reason})
+}
+
+// OfferOf returns the offer as it stands now, or nil. An open one of an order that has a
+// courier, or of which the time is over, is not open any more.
+func (o *Order) OfferOf(id string, now time.Time) *Offer {
+	n := slices.IndexFunc(o.Bookkeeping.Offers, func(f Offer) bool { return f.ID == id })
+	if n < 0 {
+		return nil
+	}
+	f := o.Bookkeeping.Offers[n]
+	switch {
+	case f.Status != OfferOpen:
+	case o.waits() != nil:
+		f.Status = OfferWithdrawn
+	case !now.Before(f.ExpiresAt):
+		f.Status = OfferExpired
+	}
+	return &f
+}
+
+// AcceptOffer gives the order to the courier of the offer and withdraws all others. It
+// refuses with offer_gone. Accepting again what one has changes nothing.
+func (o *Order) AcceptOffer(id string, by By) ([]Event, error) {
+	f := o.OfferOf(id, by.Now)
+	switch {
+	case f != nil && f.Status == OfferAccepted && f.CourierID == o.CourierID:
+		return nil, nil
+	case f == nil || f.Status != OfferOpen:
+		return nil, offerGone(f)
+	}
+	events := []Event{o.closeOffer(id, OfferAccepted, "", by)}
+	events = append(events, o.closeOffers(OfferWithdrawn, by, func(Offer) bool { return true })...)
+	o.Bookkeeping.Search = nil
+	assigned, err := o.Assign(f.CourierID, by)
+	return append(events, assigned...), err
+}
+
+// DeclineOffer notes that the courier does not want the order, or refuses with offer_gone.
+func (o *Order) DeclineOffer(id, reason string, by By) ([]Event, error) {
+	f := o.OfferOf(id, by.Now)
+	switch {
+	case f != nil && f.Status == OfferDeclined:
+		return nil, nil
+	case f == nil || f.Status != OfferOpen:
+		return nil, offerGone(f)
+	}
+	return []Event{o.closeOffer(id, OfferDeclined, reason, by)}, nil
+}
+
+func offerGone(f *Offer) error {
+	if f == nil {
+		return Errorf(CodeOfferGone, "the offer is not there any more")
+	}
+	return Errorf(CodeOfferGone, "the offer is %s", f.Status)
+}
+
+// EndOffers closes the offers whose time is over, and all when the order does not wait any more.
+func (o *Order) EndOffers(by By) []Event {
+	if o.waits() != nil {
+		o.Bookkeeping.Search = nil
+		return o.closeOffers(OfferWithdrawn, by, func(Offer) bool { return true })
+	}
+	return o.closeOffers(OfferExpired, by, func(f Offer) bool { return !by.Now.Before(f.ExpiresAt) })
+}
+
+func (o *Order) closeOffers(to OfferStatus, by By, which func(Offer) bool) (events []Event) {
+	for _, f := range o.Bookkeeping.Offers {
+		if f.Status == OfferOpen && which(f) {
+			events = append(events, o.closeOffer(f.ID, to, "", by))
+		}
+	}
+	return events
+}
+
+var offerEvents = map[OfferStatus]EventType{
+	OfferAccepted: EventOfferAccepted, OfferDeclined: EventOfferDeclined, OfferExpired: EventOfferExpired, OfferWithdrawn: EventOfferWithdrawn,
+}
+
+func (o *Order) closeOffer(id string, to OfferStatus, reason string, by By) Event {
+	o.Bookkeeping.Offers = slices.Clone(o.Bookkeeping.Offers)
+	n := slices.IndexFunc(o.Bookkeeping.Offers, func(f Offer) bool { return f.ID == id })
+	f := &o.Bookkeeping.Offers[n]
+	f.Status, f.Reason = to, reason
+	return o.Note(offerEvents[to], by, offerData(*f))
+}

@@ -1,0 +1,94 @@
+package httpserver
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/order-tracking/order-tracking/internal/dispatch"
+	"github.com/order-tracking/order-tracking/internal/domain"
+)
+
+// OfferPath is the offer that an operation is about.
+type OfferPath struct {
+	ID string `path:"offer_id" format:"uuid" doc:"the offer's id"`
+}
+
+type offerIn struct {
+	OrderPath
+	Idempotent
+	JSONBody
+}
+
+type offerList struct {
+	Offers []domain.Offer `json:"offers"`
+}
+
+type offeredOut struct {
+	Replayed string `header:"Idempotent-Replayed" doc:"true when this is the answer to an earlier request with the same key"`
+	Body     *dispatch.Offered
+}
+
+// refusalReason is why a courier declines.
+type refusalReason struct {
+	Reason string `json:"reason,omitempty" maxLength:"2000"`
+}
+
+// offerRoutes are the operations on offers.
+func (s *Server) offerRoutes() {
+	gone := []domain.Code{domain.CodeOfferNotFound, domain.CodeOfferGone, domain.CodeCourierBusy}
+	handle(s, operation{
+		method: http.MethodPost, path: "/order/{order_id}/offers", id: "offerOrder", tag: tagDispatch, status: http.StatusCreated,
+		summary: "Offer an order to couriers",
+		about: "To those named, all at once, or with `auto` to those it is planned for, round after round until somebody takes it or the time is over. " +
+			"Exactly one courier gets the order.",
+		body: dispatch.OfferAsk{},
+		codes: []domain.Code{
+			domain.CodeCourierNotFound, domain.CodeNoCourierAvailable, domain.CodeIllegalTransition, domain.CodeCancelAfterPickup,
+		},
+	}, func(ctx context.Context, in *offerIn) (*offeredOut, error) {
+		ask, err := request(in.JSONBody, in.check(), dispatch.OfferAsk.Check)
+		if err != nil {
+			return nil, err
+		}
+		made, again, err := once(ctx, in.Idempotent, func(ctx context.Context) (*dispatch.Offered, error) {
+			return s.Dispatch.Offer(ctx, in.ID, ask)
+		})
+		return &offeredOut{again, made}, err
+	})
+	handle(s, operation{
+		method: http.MethodGet, path: "/courier/{courier_id}/offers", id: "listOffers", tag: tagDispatch,
+		summary: "Offers that a courier can accept", about: "Newest first.",
+	}, func(ctx context.Context, in *CourierPath) (*bodyOnly[offerList], error) {
+		offers, err := s.Dispatch.CourierOffers(ctx, in.ID)
+		return bodyOf(offerList{offers}, err)
+	})
+	handle(s, operation{
+		method: http.MethodPost, path: "/offer/{offer_id}/accept", id: "acceptOffer", tag: tagDispatch,
+		summary: "Take an offered order", about: "Of several couriers one gets it, the others 409 `offer_gone`.", codes: gone,
+	}, func(ctx context.Context, in *struct {
+		OfferPath
+		Idempotent
+	},
+	) (*repeatable[*domain.Offer], error) {
+		f, again, err := once(ctx, in.Idempotent, func(ctx context.Context) (*domain.Offer, error) { return s.Dispatch.Accept(ctx, in.ID) })
+		return &repeatable[*domain.Offer]{again, f}, err
+	})
+	handle(s, operation{
+		method: http.MethodPost, path: "/offer/{offer_id}/decline", id: "declineOffer", tag: tagDispatch,
+		summary: "Decline an offered order", body: refusalReason{}, codes: gone[:2],
+	}, func(ctx context.Context, in *struct {
+		OfferPath
+		Idempotent
+		JSONBody
+	},
+	) (*repeatable[*domain.Offer], error) {
+		why, err := request(in.JSONBody, nil, func(refusalReason) error { return nil })
+		if err != nil {
+			return nil, err
+		}
+		f, again, err := once(ctx, in.Idempotent, func(ctx context.Context) (*domain.Offer, error) {
+			return s.Dispatch.Decline(ctx, in.ID, why.Reason)
+		})
+		return &repeatable[*domain.Offer]{again, f}, err
+	})
+}

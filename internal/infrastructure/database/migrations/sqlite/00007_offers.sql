@@ -1,0 +1,13 @@
+-- +goose Up
+-- Where offers are found: how they stand is in their order.
+CREATE TABLE offers (
+    id         TEXT NOT NULL PRIMARY KEY,
+    order_id   TEXT NOT NULL,
+    courier_id TEXT NOT NULL,
+    due_at     INTEGER NOT NULL
+);
+CREATE INDEX offers_courier ON offers (courier_id, id);
+CREATE INDEX offers_due ON offers (due_at);
+
+-- +goose Down
+DROP TABLE offers;

@@ -1,0 +1,76 @@
+package database
+
+import (
+	"context"
+	"database/sql"
+	"time"
+
+	"github.com/order-tracking/order-tracking/internal/domain"
+)
+
+// KeepOffers commits references; see domain.Offers.
+func (s *Store) KeepOffers(ctx context.Context, refs []domain.OfferRef) error {
+	return failure(s.d.job(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		for _, r := range refs {
+			_, err := tx.ExecContext(ctx, `INSERT INTO offers (id, order_id, courier_id, due_at) VALUES ($1, $2, $3, $4)`,
+				r.ID, r.OrderID, r.CourierID, micros(r.DueAt))
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+}
+
+// OfferOrder returns the order of an offer, or "".
+func (s *Store) OfferOrder(ctx context.Context, offerID string) (orderID string, err error) {
+	if !isID(offerID) {
+		return "", nil
+	}
+	_, err = s.one(ctx, `SELECT order_id FROM offers WHERE id = $1`, []any{offerID}, &orderID)
+	return orderID, err
+}
+
+func scanOffer(r *sql.Rows) (o domain.OfferRef, err error) {
+	err = r.Scan(&o.ID, &o.OrderID, &o.CourierID, instant{&o.DueAt})
+	return o, err
+}
+
+const selectOffers = `SELECT id, order_id, courier_id, due_at FROM offers `
+
+// CourierOffers returns a courier's offers, newest first.
+func (s *Store) CourierOffers(ctx context.Context, courierID string, limit int) ([]domain.OfferRef, error) {
+	if !isID(courierID) {
+		return nil, nil
+	}
+	return list(ctx, s, scanOffer, selectOffers+`WHERE courier_id = $1 ORDER BY id DESC LIMIT $2`, courierID, limit)
+}
+
+// DueOffers returns offers that are to be looked at.
+func (s *Store) DueOffers(ctx context.Context, now time.Time, limit int) ([]domain.OfferRef, error) {
+	return list(ctx, s, scanOffer, selectOffers+`WHERE due_at <= $1 ORDER BY due_at, id LIMIT $2`, micros(now), limit)
+}
+
+// NextOffer returns when the next offer is due.
+func (s *Store) NextOffer(ctx context.Context) (at time.Time, err error) {
+	_, err = s.one(ctx, `SELECT min(due_at) FROM offers`, nil, instant{&at})
+	return at, err
+}
+
+// PutOffOffers makes offers due later.
+func (s *Store) PutOffOffers(ctx context.Context, ids []string, until time.Time) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	_, err := s.change(ctx, `UPDATE offers SET due_at = $2 WHERE id`+s.d.among, s.d.list(ids), micros(until))
+	return err
+}
+
+// DropOffers forgets offers.
+func (s *Store) DropOffers(ctx context.Context, ids []string) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	_, err := s.change(ctx, `DELETE FROM offers WHERE id`+s.d.among, s.d.list(ids))
+	return err
+}
