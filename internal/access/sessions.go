@@ -52,7 +52,7 @@ func (s *Sessions) Open(ctx context.Context, in SignIn) (*Session, error) {
 	if in.Code != "" {
 		return s.byCode(ctx, in.Code)
 	}
-	caller, err := s.Guard.judge(ctx, in.Key)
+	caller, err := s.Guard.identify(ctx, in.Key)
 	if err != nil {
 		return nil, err
 	}
