@@ -203,7 +203,10 @@ type Live struct {
 type Carriers struct {
 	Sandbox bool   `koanf:"sandbox"`
 	HookURL string `koanf:"hook_url"`
-	CDEK    CDEK   `koanf:"cdek"`
+	// AccountsFile names a file with further accounts, and Accounts are what it holds.
+	AccountsFile string           `koanf:"accounts_file"`
+	Accounts     []CarrierAccount `koanf:"-"`
+	CDEK         CDEK             `koanf:"cdek"`
 }
 
 // CDEK is the contract with CDEK and who sends.
@@ -279,6 +282,9 @@ func Load(args, environ []string) (*Config, error) {
 		return nil, err
 	}
 	if err := c.readAdminKey(); err != nil {
+		return nil, err
+	}
+	if err := c.readCarrierAccounts(); err != nil {
 		return nil, err
 	}
 	return c, c.validate()

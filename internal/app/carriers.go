@@ -1,12 +1,14 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"net"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,22 +23,38 @@ import (
 	"github.com/order-tracking/order-tracking/internal/shipping"
 )
 
-// openCarriers sets up the delivery companies that are configured, emulated ones
-// included.
+// company is an adapter and what starts its emulator.
+type company struct {
+	carrier.Company
+	sandbox func(ctx context.Context) (base string, done <-chan struct{}, err error)
+}
+
+// companies are the delivery companies that there are adapters for: a line each.
+var companies = []company{
+	{cdek.Company, sandbox.Start},
+}
+
+// openCarriers sets up the accounts that are configured, with emulated companies where
+// that is wanted.
 func (a *App) openCarriers(ctx context.Context) error {
 	c := a.cfg.Carriers
 	m := newCarrierMetrics(a.metrics)
 	a.carriers = shipping.Carriers{
 		ByAccount: map[domain.CarrierAccount]domain.Carrier{}, HookTokens: map[domain.CarrierAccount]string{},
-		HookBase: strings.TrimSuffix(c.HookURL, "/"), Count: m.count,
+		Merchants: map[domain.CarrierAccount][]string{}, HookBase: strings.TrimSuffix(c.HookURL, "/"), Count: m.count,
 	}
-	car, stop, err := openCDEK(ctx, c, m.hooks(a.log))
-	if err != nil || car == nil {
-		return err
+	open := newOpener(ctx, c, m.hooks(a.log))
+	a.closing(open.close)
+	for _, set := range c.All() {
+		car, err := open.account(set)
+		if err != nil {
+			return err
+		}
+		account := car.Account()
+		a.carriers.ByAccount[account] = car
+		a.carriers.Merchants[account] = set.Merchants
+		a.carriers.HookTokens[account] = hookToken(set)
 	}
-	a.closing(stop)
-	a.carriers.ByAccount[car.Account()] = car
-	a.carriers.HookTokens[car.Account()] = hookToken(c.CDEK)
 	if c.Emulated() {
 		a.carriers.HookBase = "http://" + reachable(a.HTTPAddr())
 		a.log.Warn("delivery companies are emulated: what is booked with them goes nowhere")
@@ -44,51 +62,84 @@ func (a *App) openCarriers(ctx context.Context) error {
 	return nil
 }
 
-// openCDEK returns CDEK as configured, nil when it is not, and what ends it.
-func openCDEK(ctx context.Context, c config.Carriers, h carrier.Hooks) (car *cdek.Carrier, stop func() error, err error) {
-	set := c.CDEK
-	cfg := cdek.Config{
-		Account: set.Account, Secret: set.Secret, Freight: set.Freight,
-		Sender: domain.Customer{Name: set.SenderName, Phone: set.SenderPhone},
-		From:   domain.Stop{City: set.FromCity, Point: set.FromPoint, Place: domain.Place{Address: set.FromAddress}},
-		Limits: carrier.Limits{PerSecond: uint(set.PerSecond)}, Hooks: h, //nolint:gosec // checked by the configuration
-	}
-	stop = func() error { return nil }
-	switch set.BaseURL {
-	case config.CarrierProduction:
-		cfg.BaseURL = cdek.ProductionURL
-	case config.CarrierTest:
-		cfg.BaseURL = cdek.TestURL
-	default:
-		cfg.BaseURL = set.BaseURL
-	}
-	if c.Emulated() {
-		life, end := context.WithCancel(context.WithoutCancel(ctx))
-		emulator := sandbox.New(sandbox.Options{
-			Travel: sandbox.Journey, ReturnTravel: []sandbox.Step{{After: 5 * time.Second, Code: "DELIVERED", City: "Москва"}},
-		})
-		base, done, err := emulator.Listen(life)
-		if err != nil {
-			end()
-			return nil, nil, err
-		}
-		stop = func() error { end(); <-done; return nil }
-		cfg.BaseURL, cfg.Account, cfg.Secret = base, "sandbox", "sandbox"
-		if cfg.From == (domain.Stop{}) {
-			cfg.From = domain.Stop{City: "Москва", Place: domain.Place{Address: "ул. Складская, 1"}}
-		}
-	}
-	if cfg.Account == "" {
-		return nil, stop, nil
-	}
-	return cdek.New(cfg), stop, nil
+// opener opens accounts; those of one company share its emulator.
+type opener struct {
+	carriers  config.Carriers
+	hooks     carrier.Hooks
+	life      context.Context //nolint:containedctx // that of the emulators
+	end       context.CancelFunc
+	emulators map[string]string // their addresses, by company
+	stopped   []<-chan struct{}
 }
 
-// hookToken makes what ends the address for a carrier's hints: the same after a
+func newOpener(ctx context.Context, c config.Carriers, h carrier.Hooks) *opener {
+	o := &opener{carriers: c, hooks: h, emulators: map[string]string{}}
+	o.life, o.end = context.WithCancel(context.WithoutCancel(ctx))
+	return o
+}
+
+func (o *opener) close() error {
+	o.end()
+	for _, done := range o.stopped {
+		<-done
+	}
+	return nil
+}
+
+// account opens one.
+func (o *opener) account(set config.CarrierAccount) (domain.Carrier, error) {
+	for _, company := range companies {
+		if company.Code != set.Carrier {
+			continue
+		}
+		acc := carrier.Account{
+			Name: set.Name, ID: set.Account, Secret: set.Secret, BaseURL: cmp.Or(company.URLs[set.BaseURL], set.BaseURL), Freight: set.Freight,
+			Sender: domain.Customer{Name: set.SenderName, Phone: set.SenderPhone},
+			From:   domain.Stop{City: set.FromCity, Point: set.FromPoint, Place: domain.Place{Address: set.FromAddress}},
+			Limits: carrier.Limits{PerSecond: uint(set.PerSecond)}, Hooks: o.hooks, //nolint:gosec // checked by the configuration
+		}
+		if o.carriers.Sandbox || set.BaseURL == config.CarrierEmulator {
+			base, err := o.emulator(company.Code, company.sandbox)
+			if err != nil {
+				return nil, err
+			}
+			acc.BaseURL, acc.ID, acc.Secret = base, "sandbox", "sandbox"
+			if acc.From == (domain.Stop{}) {
+				acc.From = domain.Stop{City: "Москва", Place: domain.Place{Address: "ул. Складская, 1"}}
+			}
+		}
+		return company.Open(acc), nil
+	}
+	return nil, errors.New("there is no delivery company " + set.Carrier + "; there is " + companyCodes())
+}
+
+func (o *opener) emulator(code string, start func(context.Context) (string, <-chan struct{}, error)) (string, error) {
+	if base, runs := o.emulators[code]; runs {
+		return base, nil
+	}
+	base, done, err := start(o.life)
+	if err == nil {
+		o.emulators[code], o.stopped = base, append(o.stopped, done)
+	}
+	return base, err
+}
+
+func companyCodes() string {
+	var codes []string
+	for _, company := range companies {
+		codes = append(codes, company.Code)
+	}
+	return strings.Join(codes, ", ")
+}
+
+// hookToken makes what ends the address for an account's hints: the same after a
 // restart and on every replica, and known to nobody without the account's secret.
-func hookToken(c config.CDEK) string {
-	mac := hmac.New(sha256.New, []byte(c.Secret))
-	mac.Write([]byte("hints of " + cdek.Code + " for " + c.Account))
+func hookToken(set config.CarrierAccount) string {
+	mac := hmac.New(sha256.New, []byte(set.Secret))
+	mac.Write([]byte("hints of " + set.Carrier + " for " + set.Account))
+	if set.Name != "" { // two of one contract are two
+		mac.Write([]byte("/" + set.Name))
+	}
 	return hex.EncodeToString(mac.Sum(nil)[:20])
 }
 
@@ -169,19 +220,23 @@ type Desk struct {
 	stop func() error
 }
 
-// OpenDesk sets up the delivery company of a code.
+// OpenDesk sets up the usual account with the delivery company of a code.
 func OpenDesk(ctx context.Context, cfg *config.Config, code string) (*Desk, error) {
-	if code != cdek.Code {
-		return nil, errors.New("there is no delivery company " + code + "; there is cdek")
+	if !slices.ContainsFunc(companies, func(c company) bool { return c.Code == code }) {
+		return nil, errors.New("there is no delivery company " + code + "; there is " + companyCodes())
 	}
-	car, stop, err := openCDEK(ctx, cfg.Carriers, carrier.Hooks{})
-	if err == nil && car == nil {
-		err = errors.New("carriers.cdek.account is not set; try --sandbox-carriers")
+	open := newOpener(ctx, cfg.Carriers, carrier.Hooks{})
+	for _, set := range cfg.Carriers.All() {
+		if set.Carrier != code {
+			continue
+		}
+		car, err := open.account(set)
+		if err != nil {
+			return nil, errors.Join(err, open.close())
+		}
+		return &Desk{car, open.close}, nil
 	}
-	if err != nil {
-		return nil, err
-	}
-	return &Desk{car, stop}, nil
+	return nil, errors.Join(errors.New("carriers."+code+".account is not set; try --sandbox-carriers"), open.close())
 }
 
 // Close ends what was started for it.

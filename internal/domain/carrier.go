@@ -263,6 +263,33 @@ type PointQuery struct {
 	Code  string // one office
 	Kind  PointKind
 	Limit int
+	// COD wants points where money is taken in; Fits those that take a parcel of the weight
+	// and measures given.
+	COD  bool
+	Fits Package
+}
+
+// Takes says whether a point suits what is looked for.
+func (q PointQuery) Takes(p DeliveryPoint) bool {
+	if q.COD && !p.COD || q.Fits.WeightG > 0 && p.MaxWeightG > 0 && q.Fits.WeightG > p.MaxWeightG {
+		return false
+	}
+	return len(p.Cells) == 0 || slices.ContainsFunc(p.Cells, q.Fits.goesInto)
+}
+
+// goesInto says whether a package fits a cell, however it is turned.
+func (p Package) goesInto(c Cell) bool {
+	box, cell := []int{p.LengthCm, p.WidthCm, p.HeightCm}, []int{c.LengthCm, c.WidthCm, c.HeightCm}
+	slices.Sort(box)
+	slices.Sort(cell)
+	return box[0] <= cell[0] && box[1] <= cell[1] && box[2] <= cell[2]
+}
+
+// Cell is a place for one parcel in a parcel locker.
+type Cell struct {
+	LengthCm int `json:"length_cm"`
+	WidthCm  int `json:"width_cm"`
+	HeightCm int `json:"height_cm"`
 }
 
 // PointKind is what kind of a delivery point it is.
@@ -290,7 +317,9 @@ type DeliveryPoint struct {
 	TakesIn      bool      `json:"takes_in"`
 	Cash         bool      `json:"cash"`
 	Cards        bool      `json:"cards"`
+	COD          bool      `json:"cod"` // takes in what recipients pay
 	MaxWeightG   int       `json:"max_weight_g,omitempty"`
+	Cells        []Cell    `json:"cells,omitempty"` // of a locker
 	DistanceM    *float64  `json:"distance_m,omitempty"`
 	FittingRooms bool      `json:"fitting_rooms,omitempty"`
 }

@@ -236,12 +236,18 @@ func (s *Server) quoteShipment(ctx context.Context, in *quoteIn) (*bodyOnly[quot
 
 type pointsIn struct {
 	CarrierPath
-	City  string            `query:"city" maxLength:"200" doc:"a name, or the company's code of it"`
-	Lat   optional[float64] `query:"lat" minimum:"-90" maximum:"90" doc:"degrees; sorts by distance"`
-	Lon   optional[float64] `query:"lon" minimum:"-180" maximum:"180" doc:"degrees"`
-	Code  string            `query:"code" maxLength:"128" doc:"one point"`
-	Kind  domain.PointKind  `query:"kind" enum:"office,locker" doc:"of this kind only"`
-	Limit optional[int]     `query:"limit" minimum:"1" maximum:"500" doc:"how many at most; 50 unless told"`
+	City string            `query:"city" maxLength:"200" doc:"a name, or the company's code of it"`
+	Lat  optional[float64] `query:"lat" minimum:"-90" maximum:"90" doc:"degrees; sorts by distance"`
+	Lon  optional[float64] `query:"lon" minimum:"-180" maximum:"180" doc:"degrees"`
+	Code string            `query:"code" maxLength:"128" doc:"one point"`
+	Kind domain.PointKind  `query:"kind" enum:"office,locker" doc:"of this kind only"`
+	COD  bool              `query:"cod" doc:"only where money is taken in from recipients"`
+	// What must fit.
+	Weight int           `query:"weight_g" minimum:"0" maximum:"1000000" doc:"of a parcel that must be taken, grams"`
+	Length int           `query:"length_cm" minimum:"0" maximum:"1000" doc:"of a parcel that must fit, however it is turned"`
+	Width  int           `query:"width_cm" minimum:"0" maximum:"1000" doc:"centimetres"`
+	Height int           `query:"height_cm" minimum:"0" maximum:"1000" doc:"centimetres"`
+	Limit  optional[int] `query:"limit" minimum:"1" maximum:"500" doc:"how many at most; 50 unless told"`
 }
 
 func (s *Server) listPoints(ctx context.Context, in *pointsIn) (*bodyOnly[pointList], error) {
@@ -249,7 +255,8 @@ func (s *Server) listPoints(ctx context.Context, in *pointsIn) (*bodyOnly[pointL
 	if err != nil {
 		return nil, err
 	}
-	q := domain.PointQuery{City: in.City, Code: in.Code, Kind: in.Kind, Limit: in.Limit.Value, Near: near}
+	q := domain.PointQuery{City: in.City, Code: in.Code, Kind: in.Kind, Limit: in.Limit.Value, Near: near, COD: in.COD}
+	q.Fits = domain.Package{WeightG: in.Weight, LengthCm: in.Length, WidthCm: in.Width, HeightCm: in.Height}
 	if in.Limit.Set && in.Limit.Value < 1 {
 		q.Limit = -1 // which the use case refuses
 	}

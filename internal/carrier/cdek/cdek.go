@@ -63,6 +63,17 @@ func New(cfg Config) *Carrier {
 	return c
 }
 
+// Company is CDEK as the product sets it up.
+var Company = carrier.Company{
+	Code: Code, URLs: map[string]string{"production": ProductionURL, "test": TestURL},
+	Open: func(a carrier.Account) domain.Carrier {
+		return New(Config{
+			Name: a.Name, BaseURL: a.BaseURL, Account: a.ID, Secret: a.Secret, Freight: a.Freight,
+			Sender: a.Sender, From: a.From, Limits: a.Limits, Hooks: a.Hooks,
+		})
+	},
+}
+
 // Account names the contract.
 func (c *Carrier) Account() domain.CarrierAccount {
 	return domain.CarrierAccount{Carrier: Code, Name: c.cfg.Name}

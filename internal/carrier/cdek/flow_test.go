@@ -383,6 +383,17 @@ func TestPointsAndPapers(t *testing.T) {
 		require.Len(b, points, 1)
 		require.Equal(b, "MSK5", points[0].Code)
 		require.NotNil(b, points[0].DistanceM)
+		for want, q := range map[int]domain.PointQuery{
+			3: {City: "44"}, 2: {City: "44", COD: true}, 1: {City: "44", Kind: domain.PointLocker, Fits: domain.Package{WeightG: 2000, LengthCm: 45, WidthCm: 60, HeightCm: 40}},
+			0: {City: "44", Kind: domain.PointLocker, Fits: domain.Package{LengthCm: 61, WidthCm: 1, HeightCm: 1}},
+		} {
+			points, err := b.cdek.Points(b.Context(), q)
+			require.NoError(b, err)
+			require.Len(b, points, want)
+		}
+		points, err = b.cdek.Points(b.Context(), domain.PointQuery{City: "44", Fits: domain.Package{WeightG: 40_000}})
+		require.NoError(b, err)
+		require.Empty(b, points)
 		_, err = b.cdek.Points(b.Context(), domain.PointQuery{City: "Atlantis"})
 		require.Equal(b, domain.ClassValidation, domain.ClassOf(err))
 

@@ -120,7 +120,8 @@ func (c *Carrier) Points(ctx context.Context, q domain.PointQuery) ([]domain.Del
 	if err != nil {
 		return nil, err
 	}
-	return domain.NearestPoints(carrier.Each(n, decodePoint), q.Near, q.Limit), nil
+	points := slices.DeleteFunc(carrier.Each(n, decodePoint), func(p domain.DeliveryPoint) bool { return !q.Takes(p) })
+	return domain.NearestPoints(points, q.Near, q.Limit), nil
 }
 
 func decodePoint(n carrier.Node) domain.DeliveryPoint {
@@ -137,6 +138,10 @@ func decodePoint(n carrier.Node) domain.DeliveryPoint {
 	if at != (domain.Point{}) && at.Valid() {
 		p.Location = &at
 	}
+	p.COD = n.True("allowed_cod") || n.Text("allowed_cod") == "" && (p.Cash || p.Cards)
+	p.Cells = carrier.Each(n.At("dimensions"), func(c carrier.Node) domain.Cell {
+		return domain.Cell{LengthCm: c.Int("depth"), WidthCm: c.Int("width"), HeightCm: c.Int("height")}
+	})
 	p.Phones = carrier.Each(n.At("phones"), func(phone carrier.Node) string { return phone.Text("number") })
 	return p
 }

@@ -242,7 +242,7 @@ func TestPlacesOfTheSamples(t *testing.T) {
 	want := domain.DeliveryPoint{
 		Carrier: Code, Code: "NSK1", Kind: domain.PointOffice, Name: "NSK1", Address: "ул. Примерная, 1", City: "Новосибирск",
 		Location: &domain.Point{Lat: 55.01591, Lon: 82.92912}, Hours: "Пн-Пт 08:00-22:00, Сб-Вс 10:00-18:00",
-		Phones: []string{"+70000000000"}, HandsOut: true, TakesIn: true, Cash: true, Cards: true, FittingRooms: true,
+		Phones: []string{"+70000000000"}, HandsOut: true, TakesIn: true, Cash: true, Cards: true, COD: true, FittingRooms: true,
 	}
 	if diff := cmp.Diff(want, first); diff != "" {
 		t.Error(diff)

@@ -28,6 +28,14 @@ var offices = []office{
 	{"SPB1", "PVZ", "пр. Первый, 1", cities[1]}, {"NSK1", "PVZ", "ул. Сибирская, 1", cities[2]}, {"NSK900", "POSTAMAT", "ул. Сибирская, 9", cities[2]},
 }
 
+// cells are the sizes of a locker's cells.
+func (f office) cells() []object {
+	if f.kind == "PVZ" {
+		return nil
+	}
+	return []object{{"width": 40, "height": 20, "depth": 60}, {"width": 40, "height": 45, "depth": 60}}
+}
+
 type tariffRow struct {
 	code, mode int
 	name       string
@@ -92,6 +100,7 @@ func (s *Server) points(w http.ResponseWriter, r *http.Request) {
 			"code": f.code, "name": f.code + ", " + f.city.name, "type": f.kind, "owner_code": "CDEK", "work_time": "Пн-Вс 09:00-21:00",
 			"phones": []object{{"number": "+70000000000"}}, "is_handout": true, "is_reception": f.kind == "PVZ", "have_cash": false,
 			"have_cashless": true, "is_dressing_room": f.kind == "PVZ", "weight_max": 30,
+			"allowed_cod": f.kind == "PVZ", "dimensions": f.cells(),
 			"location": object{
 				"city_code": f.city.code, "city": f.city.name, "address": f.address, "country_code": "RU",
 				"latitude": f.city.lat + float64(len(f.code))/100, "longitude": f.city.lon,

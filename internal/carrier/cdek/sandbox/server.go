@@ -63,6 +63,14 @@ func Journey(toPoint bool) []Step {
 	}, last...), Step{17 * time.Second, "DELIVERED", "Новосибирск", ""})
 }
 
+// Start runs an emulator on a loopback port until the context ends: what is booked
+// with it travels by itself, in seconds. done is closed once it has stopped.
+func Start(ctx context.Context) (base string, done <-chan struct{}, err error) {
+	return New(Options{
+		Travel: Journey, ReturnTravel: []Step{{After: 5 * time.Second, Code: "DELIVERED", City: "Москва"}},
+	}).Listen(ctx)
+}
+
 // Server is the emulator. It is an http.Handler; requests go below /v2.
 type Server struct {
 	opt Options

@@ -1,0 +1,102 @@
+package config
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/knadh/koanf/parsers/yaml"
+)
+
+// CarrierAccount is a contract with a delivery company.
+type CarrierAccount struct {
+	Carrier string `json:"carrier"`
+	// Name is ours for it; "" for the one of the section of the company.
+	Name string `json:"name"`
+	// Merchants are those whose account it is; everybody's when there are none.
+	Merchants   []string `json:"merchants"`
+	Account     string   `json:"account"`
+	Secret      string   `json:"secret"`
+	BaseURL     string   `json:"base_url"`
+	Freight     bool     `json:"freight"`
+	SenderName  string   `json:"sender_name"`
+	SenderPhone string   `json:"sender_phone"`
+	FromCity    string   `json:"from_city"`
+	FromAddress string   `json:"from_address"`
+	FromPoint   string   `json:"from_point"`
+	PerSecond   int      `json:"per_second"`
+}
+
+// All returns every account: that of the section of CDEK, when it is set up, and those of
+// the file.
+func (c Carriers) All() []CarrierAccount {
+	s, out := c.CDEK, []CarrierAccount(nil)
+	if s.Account != "" || c.Emulated() {
+		out = append(out, CarrierAccount{
+			Carrier: "cdek", Account: s.Account, Secret: s.Secret, BaseURL: s.BaseURL, Freight: s.Freight, SenderName: s.SenderName,
+			SenderPhone: s.SenderPhone, FromCity: s.FromCity, FromAddress: s.FromAddress, FromPoint: s.FromPoint, PerSecond: s.PerSecond,
+		})
+	}
+	return append(out, c.Accounts...)
+}
+
+// readCarrierAccounts takes the accounts from their file when one is named.
+func (c *Config) readCarrierAccounts() error {
+	const key = "carriers.accounts_file"
+	if c.Carriers.AccountsFile == "" {
+		return nil
+	}
+	text, err := readFile(c.Carriers.AccountsFile, maxFileBytes)
+	if err == nil {
+		c.Carriers.Accounts, err = parseCarrierAccounts(text, c.Carriers.CDEK.PerSecond)
+	}
+	if err != nil {
+		return c.fault(key, err)
+	}
+	return nil
+}
+
+// parseCarrierAccounts reads a list of accounts. Its errors hold no secret.
+func parseCarrierAccounts(text []byte, perSecond int) ([]CarrierAccount, error) {
+	tree, err := yaml.Parser().Unmarshal(text)
+	if err != nil {
+		return nil, errors.New("names a file that is not valid YAML")
+	}
+	plain, err := json.Marshal(tree)
+	if err != nil {
+		return nil, errors.New("names a file whose keys are not all texts")
+	}
+	var file struct {
+		Accounts []CarrierAccount `json:"accounts"`
+	}
+	dec := json.NewDecoder(bytes.NewReader(plain))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&file); err != nil {
+		return nil, fmt.Errorf("names a file whose accounts can't be read: %w", err)
+	}
+	seen := map[string]bool{}
+	for i := range file.Accounts {
+		a := &file.Accounts[i]
+		at := fmt.Sprintf("names a file whose account %d ", i+1)
+		if a.BaseURL == "" {
+			a.BaseURL = CarrierProduction
+		}
+		if a.PerSecond == 0 {
+			a.PerSecond = perSecond
+		}
+		switch {
+		case a.Carrier == "" || a.Name == "" || a.Account == "" || a.Secret == "":
+			return nil, errors.New(at + "lacks carrier, name, account or secret")
+		case seen[a.Carrier+"/"+a.Name]:
+			return nil, fmt.Errorf(at+"has the name %q, which another one has", a.Name)
+		case a.PerSecond < 1 || a.PerSecond > 1000:
+			return nil, errors.New(at + "has a per_second that is not between 1 and 1000")
+		}
+		if err := checkCarrierURL(a.BaseURL); err != nil {
+			return nil, fmt.Errorf(at+"has a base_url that %w", err)
+		}
+		seen[a.Carrier+"/"+a.Name] = true
+	}
+	return file.Accounts, nil
+}
