@@ -51,11 +51,12 @@ func menuOf(cuisine string) []dish {
 	return menus[""]
 }
 
-// parcels go to other towns by a delivery company.
-var parcels = []struct{ customer, city, address string }{
-	{"Ольга Иванова", "Москва", "Тверская улица, 7"},
-	{"Пётр Соколов", "Новосибирск", "Красный проспект, 25"},
-	{"Мария Кузнецова", "Казань", "улица Баумана, 44"},
+// parcels go from Moscow, where the shop has its stock, to Novosibirsk: the emulated carrier
+// knows one journey.
+var parcels = []struct{ customer, address string }{
+	{"Ольга Иванова", "Новосибирск, Красный проспект, 25"},
+	{"Пётр Соколов", "Новосибирск, улица Ленина, 12"},
+	{"Мария Кузнецова", "Новосибирск, Вокзальная магистраль, 16"},
 }
 
 func euros(cents int64) *client.Money { return &client.Money{Amount: cents, Currency: "EUR"} }

@@ -293,10 +293,10 @@ func (d *Day) ship() []Action {
 	return []Action{
 		{At: d.now, Do: Place, Order: n, Draft: client.Draft{
 			MerchantID: "kirjakauppa", Customer: client.Customer{Name: p.customer, Locale: "ru"},
-			Dropoff: &client.Place{Address: p.city + ", " + p.address},
-			Items:   []client.Item{{Name: "Tove Jansson: Muumipeikko ja pyrstötähti", Quantity: 1, WeightG: 450}},
+			Pickup: &client.Place{Address: "Москва, Кузнецкий Мост, 18"}, Dropoff: &client.Place{Address: p.address},
+			Items: []client.Item{{Name: "Туве Янссон. Муми-тролль и комета", Quantity: 1, WeightG: 450}},
 		}},
-		{At: d.now, Do: Ship, Order: n, City: p.city},
+		{At: d.now, Do: Ship, Order: n, City: "Новосибирск"},
 	}
 }
 

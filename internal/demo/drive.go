@@ -169,8 +169,7 @@ func (d *drive) do(ctx context.Context, a Action) (err error) {
 		}
 		return err
 	case Ship:
-		_, err = d.Client.BookShipment(ctx, d.orders[a.Order].ID, client.Booking{To: client.Stop{City: a.City}})
-		return err
+		return d.ship(ctx, a)
 	}
 	return fmt.Errorf("the demo does not know how to do %d", a.Do)
 }
@@ -211,6 +210,19 @@ func (d *drive) step(ctx context.Context, a Action) error {
 		d.watched = -1
 	}
 	return nil
+}
+
+// ship hands an order to a delivery company.
+func (d *drive) ship(ctx context.Context, a Action) error {
+	o := d.orders[a.Order]
+	if _, err := d.Client.BookShipment(ctx, o.ID, client.Booking{To: client.Stop{City: a.City}}); err != nil {
+		return err
+	}
+	share, err := d.Client.ShareOrder(ctx, o.ID, nil)
+	if err == nil {
+		d.say(a, "%s goes to %s by an emulated carrier: %s", o.Number, a.City, share.URL)
+	}
+	return err
 }
 
 // say tells of what happens; of what had happened before the day began there is too much.
