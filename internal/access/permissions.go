@@ -129,6 +129,8 @@ var table = []Operation{
 	{ID: "listOffers", Object: ACourier, roles: staff | courier},
 	{ID: "acceptOffer", Object: ACourier, roles: staff | courier},
 	{ID: "declineOffer", Object: ACourier, roles: staff | courier},
+	{ID: "getRoute", Object: ACourier, roles: staff | courier},
+	{ID: "setRoute", Object: ACourier, roles: staff | courier},
 	{ID: "getShifts", Object: ACourier, roles: staff | courier},
 	{ID: "setShifts", Object: ACourier, roles: staff},
 

@@ -143,13 +143,21 @@ func (s *Service) problem(ctx context.Context, f *facts) (Problem, error) {
 	if err != nil {
 		return p, err
 	}
-	shifts, err := s.shiftsOf(ctx, ids)
+	shifts, err := documents[Shifts](ctx, s.Store, documentShifts)
+	if err != nil {
+		return p, err
+	}
+	routes, err := documents[RouteOrder](ctx, s.Store, documentRoute)
 	if err != nil {
 		return p, err
 	}
 	p.Travel = s.Travel
 	for _, c := range f.couriers {
-		if one, ok := s.courier(c, f.carried[c.ID], positions[c.ID], f.now); ok && shifts[c.ID].bind(&one, f.now) {
+		var set []StopRef
+		if r := routes[c.ID]; r != nil {
+			set = r.Stops
+		}
+		if one, ok := s.courier(c, f.carried[c.ID], positions[c.ID], set, f.now); ok && shifts[c.ID].bind(&one, f.now) {
 			p.Couriers = append(p.Couriers, one)
 		}
 	}
@@ -200,7 +208,7 @@ func timeOf(t *time.Time) time.Time {
 // courier is a courier as the planner sees him: done with what he has, where he drops the
 // last of it off. Without a fresh position he is where he was last known to have a stop,
 // or at his base; false when nothing is known.
-func (s *Service) courier(c *domain.Courier, carried []*domain.Order, at *domain.Position, now time.Time) (Courier, bool) {
+func (s *Service) courier(c *domain.Courier, carried []*domain.Order, at *domain.Position, set []StopRef, now time.Time) (Courier, bool) {
 	out := Courier{
 		ID: c.ID, Vehicle: c.Vehicle, Skills: c.Skills, Capacity: c.Capacity, Room: c.Capacity - c.ActiveOrders, FreeAt: now, Base: c.Base,
 	}
@@ -215,7 +223,7 @@ func (s *Service) courier(c *domain.Courier, carried []*domain.Order, at *domain
 	default:
 		return out, false
 	}
-	tour = tour.Sequence(0)
+	tour = tour.arrange(set)
 	_, out.FreeAt, out.At = tour.Times()
 	out.Tour, out.Position = tour.Stops, tour.At
 	return out, true

@@ -128,44 +128,9 @@ func (s *Service) SetShifts(ctx context.Context, courierID string, in Shifts) (*
 	if err = errors.Join(err, in.normalize()); err != nil {
 		return nil, err
 	}
-	actor, err := domain.ActorFrom(ctx)
-	if err != nil {
-		return nil, err
-	}
 	_, version, err := s.shifts(ctx, courierID)
 	if err != nil {
 		return nil, err
 	}
-	data, err := json.Marshal(in)
-	if err != nil {
-		return nil, err
-	}
-	return &in, s.Store.ChangeAccess(ctx, domain.AccessChange{Document: &domain.Document{
-		Kind: documentShifts, ID: courierID, Version: version + 1, Data: data, UpdatedAt: domain.Timestamp(s.Clock.Now()), ChangedBy: actor,
-	}})
-}
-
-// shiftsOf returns the shifts of those couriers who have some.
-func (s *Service) shiftsOf(ctx context.Context, ids []string) (map[string]*Shifts, error) {
-	const page = 500
-	out := map[string]*Shifts{}
-	if len(ids) == 0 {
-		return out, nil
-	}
-	for after := ""; ; {
-		stored, err := s.Store.Documents(ctx, documentShifts, after, page)
-		if err != nil {
-			return nil, err
-		}
-		for _, d := range stored {
-			one := &Shifts{}
-			if err := json.Unmarshal(d.Data, one); err != nil {
-				return nil, err
-			}
-			out[d.ID], after = one, d.ID
-		}
-		if len(stored) < page {
-			return out, nil
-		}
-	}
+	return &in, s.keep(ctx, documentShifts, courierID, version+1, in)
 }

@@ -26,6 +26,24 @@ func (s *Server) dispatchRoutes() {
 		body: dispatch.Ask{}, codes: unknown,
 	}, s.runDispatch)
 	handle(s, operation{
+		method: http.MethodGet, path: "/courier/{courier_id}/route", id: "getRoute", tag: tagDispatch,
+		summary: "What a courier has before him",
+		about:   "The stops of all orders that the courier has, in the order that is planned: the one that was set, else the one that is done soonest with the least lateness.",
+	}, func(ctx context.Context, in *CourierPath) (*bodyOnly[*domain.Route], error) {
+		return bodyOf(s.Dispatch.Route(ctx, in.ID))
+	})
+	handle(s, operation{
+		method: http.MethodPut, path: "/courier/{courier_id}/route", id: "setRoute", tag: tagDispatch,
+		summary: "Put a courier's stops into an order", about: "Stops that are not named come after those that are. A drop-off never comes before its pick-up.",
+		body: dispatch.RouteOrder{}, codes: []domain.Code{domain.CodeVersionConflict},
+	}, func(ctx context.Context, in *routeIn) (*bodyOnly[*domain.Route], error) {
+		order, err := request(in.JSONBody, in.check(), dispatch.RouteOrder.Check)
+		if err != nil {
+			return nil, err
+		}
+		return bodyOf(s.Dispatch.SetRoute(ctx, in.ID, order))
+	})
+	handle(s, operation{
 		method: http.MethodGet, path: "/courier/{courier_id}/shifts", id: "getShifts", tag: tagDispatch,
 		summary: "When a courier is planned to work",
 	}, func(ctx context.Context, in *CourierPath) (*bodyOnly[*dispatch.Shifts], error) {
@@ -62,6 +80,11 @@ func (s *Server) runDispatch(ctx context.Context, in *askIn) (*repeatable[*dispa
 		return s.Dispatch.Run(ctx, ask)
 	})
 	return &repeatable[*dispatch.Proposal]{again, done}, err
+}
+
+type routeIn struct {
+	CourierPath
+	JSONBody
 }
 
 type shiftsIn struct {

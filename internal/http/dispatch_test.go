@@ -66,3 +66,18 @@ func TestOffers(t *testing.T) {
 	d.do("POST", order+"/offers", `{}`).problem(422, "validation_failed")
 	d.do("POST", order+"/offers", `{"courier_ids":["`+courier+`"]}`).problem(409, "illegal_transition")
 }
+
+func TestRoute(t *testing.T) {
+	d := open(t)
+	courier := d.do("POST", "/couriers", `{"name":"Ivan"}`).ok(201)["id"].(string)
+	path := "/courier/" + courier + "/route"
+	require.Empty(t, d.do("GET", path, nil).ok(200)["stops"])
+	order := d.do("POST", "/order", `{"customer":{"name":"A"},"dropoff":{"address":"Door 1","location":{"lat":55.76,"lon":37.61}}}`).ok(201)["id"].(string)
+	d.do("POST", "/order/"+order+"/assign-courier", `{"courier_id":"`+courier+`"}`).ok(200)
+	stop := d.do("GET", path, nil).ok(200)["stops"].([]any)[0].(map[string]any)
+	require.Equal(t, "dropoff", stop["kind"])
+	require.Equal(t, "Door 1", stop["address"])
+	require.EqualValues(t, 1, d.do("PUT", path, `{"stops":[{"order_id":"`+order+`","kind":"dropoff"}]}`).ok(200)["version"])
+	d.do("PUT", path, `{"stops":[{"order_id":"`+order+`","kind":"pickup"}]}`).problem(422, "validation_failed")
+	d.do("PUT", path, `{"stops":[{"order_id":"`+order+`","kind":"nap"}]}`).problem(422, "validation_failed")
+}

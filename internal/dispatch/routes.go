@@ -1,0 +1,205 @@
+package dispatch
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"strconv"
+
+	"github.com/order-tracking/order-tracking/internal/domain"
+)
+
+// documentRoute is the order of stops that somebody has set for a courier.
+const documentRoute = "route"
+
+// StopRef names a stop.
+type StopRef struct {
+	OrderID string          `json:"order_id" format:"uuid"`
+	Kind    domain.StopKind `json:"kind" enum:"pickup,dropoff"`
+}
+
+// RouteOrder is stops in an order; those that are not in it come after them.
+type RouteOrder struct {
+	Stops []StopRef `json:"stops" maxItems:"500"`
+}
+
+// Check says what is wrong with it.
+func (r RouteOrder) Check() error {
+	var f domain.Faults
+	f.Check("", &r)
+	seen := map[StopRef]bool{}
+	for i := range r.Stops {
+		at := "/stops/" + strconv.Itoa(i)
+		one := &r.Stops[i]
+		f.ID(at+"/order_id", &one.OrderID)
+		if seen[*one] {
+			f.Add(at, "duplicate", "is there already")
+		}
+		if seen[*one] = true; one.Kind == domain.StopPickup && seen[StopRef{one.OrderID, domain.StopDropoff}] {
+			f.Add(at, "conflict", "a pick-up must come before the drop-off of its order")
+		}
+	}
+	return f.Err()
+}
+
+func (s Stop) ref() StopRef { return StopRef{s.OrderID, s.Kind} }
+
+// arrange puts a tour into the order that was set, as far as that goes, and the rest of it
+// into the best one.
+func (t Tour) arrange(set []StopRef) Tour {
+	var first, rest []Stop
+	for _, ref := range set {
+		if n := slices.IndexFunc(t.Stops, func(s Stop) bool { return s.ref() == ref }); n >= 0 {
+			first = append(first, t.Stops[n])
+		}
+	}
+	for _, s := range t.Stops {
+		if !slices.Contains(set, s.ref()) {
+			rest = append(rest, s)
+		}
+	}
+	t.Stops = append(first, rest...)
+	return t.Sequence(len(first))
+}
+
+// Route returns what a courier still has to do, in the order and with the times that are
+// planned, or courier_not_found.
+func (s *Service) Route(ctx context.Context, courierID string) (*domain.Route, error) {
+	courierID, err := s.known(ctx, courierID)
+	if err != nil {
+		return nil, err
+	}
+	courier, err := s.Store.Courier(ctx, courierID)
+	if err != nil {
+		return nil, err
+	}
+	carried, _, err := s.Store.Orders(ctx, domain.OrderFilter{CourierID: courierID, Active: new(true)}, domain.Page{Size: domain.MaxPageSize})
+	if err != nil {
+		return nil, err
+	}
+	set, version, err := s.routeOrder(ctx, courierID)
+	if err != nil {
+		return nil, err
+	}
+	positions, err := s.Live.Positions(ctx, []string{courierID})
+	if err != nil {
+		return nil, err
+	}
+	now := s.Clock.Now()
+	planned, known := s.courier(courier, carried, positions[courierID], set.Stops, now)
+	if !known { // without a place there are no times, but an order
+		planned.Tour = Tour{Start: now, Travel: s.Travel, Stops: s.stops(carried)}.arrange(set.Stops).Stops
+	}
+	out := &domain.Route{CourierID: courierID, Version: version, Stops: []domain.RouteStop{}, UpdatedAt: domain.Timestamp(now)}
+	orders := map[string]*domain.Order{}
+	for _, o := range carried {
+		if orders[o.ID] = o; !o.Status.BeforeCustody() && o.Pickup != nil {
+			out.Stops = append(out.Stops, domain.RouteStop{
+				OrderID: o.ID, Kind: domain.StopPickup, Location: o.Pickup.Location, Address: o.Pickup.Address, Done: true,
+			})
+		}
+	}
+	at, _, _ := Tour{Vehicle: courier.Vehicle, At: planned.Position, Start: now, Travel: s.Travel, Stops: planned.Tour}.Times()
+	for i, stop := range planned.Tour {
+		one := shownStop(orders[stop.OrderID], stop)
+		if known {
+			one.ETA = new(domain.Timestamp(at[i]))
+		}
+		out.Stops = append(out.Stops, one)
+	}
+	return out, nil
+}
+
+func shownStop(o *domain.Order, s Stop) domain.RouteStop {
+	out := domain.RouteStop{OrderID: s.OrderID, Kind: s.Kind, Location: &s.At, Address: o.Dropoff.Address}
+	if s.Kind == domain.StopPickup {
+		out.Address = o.Pickup.Address
+	}
+	var w domain.Window
+	if !s.Earliest.IsZero() {
+		w.From = &s.Earliest
+	}
+	if !s.Latest.IsZero() {
+		w.To = &s.Latest
+	}
+	if w != (domain.Window{}) {
+		out.Window = &w
+	}
+	return out
+}
+
+func (s *Service) routeOrder(ctx context.Context, courierID string) (set RouteOrder, version int64, err error) {
+	stored, err := s.Store.Document(ctx, documentRoute, courierID)
+	if err != nil || stored == nil {
+		return set, 0, err
+	}
+	return set, stored.Version, json.Unmarshal(stored.Data, &set)
+}
+
+// SetRoute puts a courier's stops into an order. It fails with courier_not_found, and with
+// validation_failed for stops that the courier does not have and a drop-off before its pick-up.
+func (s *Service) SetRoute(ctx context.Context, courierID string, in RouteOrder) (*domain.Route, error) {
+	if err := in.Check(); err != nil {
+		return nil, err
+	}
+	now, err := s.Route(ctx, courierID)
+	if err != nil {
+		return nil, err
+	}
+	var f domain.Faults
+	for i, ref := range in.Stops {
+		has := func(stop domain.RouteStop) bool { return !stop.Done && ref == StopRef{stop.OrderID, stop.Kind} }
+		up := StopRef{ref.OrderID, domain.StopPickup}
+		waits := func(stop domain.RouteStop) bool { return !stop.Done && up == StopRef{stop.OrderID, stop.Kind} }
+		switch {
+		case !slices.ContainsFunc(now.Stops, has):
+			f.Add("/stops/"+strconv.Itoa(i), "unknown_stop", "the courier has no such stop before him")
+		case ref.Kind == domain.StopDropoff && slices.ContainsFunc(now.Stops, waits) && !slices.Contains(in.Stops[:i], up):
+			f.Add("/stops/"+strconv.Itoa(i), "conflict", "a drop-off must come after the pick-up of its order")
+		}
+	}
+	if err := f.Err(); err != nil {
+		return nil, err
+	}
+	if err := s.keep(ctx, documentRoute, now.CourierID, now.Version+1, in); err != nil {
+		return nil, err
+	}
+	return s.Route(ctx, courierID)
+}
+
+// keep stores a document of ours over the version before.
+func (s *Service) keep(ctx context.Context, kind, id string, version int64, v any) error {
+	actor, err := domain.ActorFrom(ctx)
+	if err != nil {
+		return err
+	}
+	data, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	return s.Store.ChangeAccess(ctx, domain.AccessChange{Document: &domain.Document{
+		Kind: kind, ID: id, Version: version, Data: data, UpdatedAt: domain.Timestamp(s.Clock.Now()), ChangedBy: actor,
+	}})
+}
+
+// documents returns all documents of a kind, by id.
+func documents[T any](ctx context.Context, store domain.Store, kind string) (map[string]*T, error) {
+	const page = 500
+	out := map[string]*T{}
+	for after := ""; ; {
+		stored, err := store.Documents(ctx, kind, after, page)
+		if err != nil {
+			return nil, err
+		}
+		for _, d := range stored {
+			one := new(T)
+			if err := json.Unmarshal(d.Data, one); err != nil {
+				return nil, err
+			}
+			out[d.ID], after = one, d.ID
+		}
+		if len(stored) < page {
+			return out, nil
+		}
+	}
+}
