@@ -11,7 +11,7 @@ go='' server=''
 say() { printf 'smoke: %s\n' "$*"; }
 die() {
   printf 'smoke: %s\n' "$*" >&2
-  cat "$dir/out" "$dir/log" >&2 2>/dev/null || true
+  cat "$dir/log" >&2 2>/dev/null || true
   exit 1
 }
 cleanup() {
@@ -31,11 +31,11 @@ export DATABASE_URL=sqlite://$dir/order-tracking.db OT_KAFKA__DIR=$dir/kafka
 export HTTP_ADDR=127.0.0.1:0 GRPC_ADDR=127.0.0.1:0 KAFKA_LISTEN=127.0.0.1:0
 
 start() {
-  : >"$dir/out"
-  go run cmd/main.go >"$dir/out" 2>"$dir/log" </dev/null &
+  : >"$dir/log"
+  go run cmd/main.go >"$dir/log" 2>&1 </dev/null &
   go=$!
   local end=$((SECONDS + 600)) # the first time everything is compiled
-  until url=$(sed -n 's|.*\(http://127\.0\.0\.1:[0-9]*\).*|\1|p' "$dir/out" | head -n 1) && [ -n "$url" ] &&
+  until url=$(sed -n 's|.*\(http://127\.0\.0\.1:[0-9]*\).*|\1|p' "$dir/log" | head -n 1) && [ -n "$url" ] &&
     curl -fsS -m 5 -o /dev/null "$url/readyz" 2>/dev/null; do
     kill -0 "$go" 2>/dev/null || die "the server ended by itself"
     [ $SECONDS -lt $end ] || die "the server is not ready"
