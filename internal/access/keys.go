@@ -39,7 +39,7 @@ var keyRoles = []domain.Role{
 	domain.RoleAdmin, domain.RoleDispatcher, domain.RoleMerchant, domain.RoleCourier, domain.RolePartner, domain.RoleMonitor,
 }
 
-// How long a key that was rotated goes on: unless told, and at most.
+// How long a rotated key stays valid: by default, and at most.
 const (
 	defaultOverlap = 24 * time.Hour
 	maxOverlap     = 30 * 24 * time.Hour
@@ -153,7 +153,7 @@ func (k *Keys) read(ctx context.Context, _ string, p domain.Page) ([]domain.Cred
 
 // Rotation asks for another key in place of one.
 type Rotation struct {
-	// OverlapSeconds is how long the old key goes on; a day unless told.
+	// OverlapSeconds is how long the old key stays valid; default a day.
 	OverlapSeconds *int `json:"overlap_seconds,omitempty"`
 }
 

@@ -26,7 +26,7 @@ type Sessions struct {
 // SignIn opens a session: with a key, or with a code.
 type SignIn struct {
 	Key  string `json:"key,omitempty" maxLength:"4096"`
-	Code string `json:"code,omitempty" maxLength:"64" doc:"of a courier's onboarding, works once"`
+	Code string `json:"code,omitempty" maxLength:"64" doc:"from a courier's onboarding; works once"`
 }
 
 // Check checks what Open takes.

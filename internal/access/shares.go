@@ -24,7 +24,7 @@ type Shares struct {
 
 // NewShare asks for a link.
 type NewShare struct {
-	// ExpiresAt is when the link ends; unless told, a day after its order.
+	// ExpiresAt is when the link expires; default a day after its order ends.
 	ExpiresAt *time.Time `json:"expires_at,omitempty"`
 }
 

@@ -67,7 +67,7 @@ func row(w io.Writer, format string, args ...any) { _, _ = fmt.Fprintf(w, format
 func (d *desk) quote() *cobra.Command {
 	var p app.Parcel
 	cmd := d.ask(&cobra.Command{
-		Use: "quote", Short: "What sending costs and how long it takes",
+		Use: "quote", Short: "Get shipping prices and times",
 		Example: "  order-tracking carrier quote --sandbox-carriers --to-city Новосибирск --weight 1500",
 	}, func(ctx context.Context, open *app.Desk, _ []string) error {
 		quotes, err := open.Quote(ctx, p)

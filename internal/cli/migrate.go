@@ -18,7 +18,7 @@ func migrateCommand(e *env) *cobra.Command {
 	cmd := group("migrate", "Bring the database's schema up or down; serve brings it up by itself")
 	for _, step := range [][2]string{
 		{"up", "Bring the schema to this program's version"},
-		{"down", "Take the newest migration back; its tables are lost. Asks first, unless told --yes"},
+		{"down", "Revert the newest migration, with the loss of its tables; asks first, except with --yes"},
 		{"status", "Show which migrations the database has"},
 	} {
 		sure := step[0] != string(app.MigrateDown)

@@ -169,7 +169,7 @@ func item(text string) client.Item {
 func orderEdit(r *remote) *cobra.Command {
 	var p particulars
 	var exception client.Exception
-	cmd := &cobra.Command{Use: "edit ORDER", Short: "Change an order's particulars"}
+	cmd := &cobra.Command{Use: "edit ORDER", Short: "Edit an order"}
 	fs := cmd.Flags()
 	p.add(fs)
 	fs.StringVar(&exception.Code, "exception", "", "raise an exception with this `code`, such as wrong_address")

@@ -73,9 +73,9 @@ type Proposal struct {
 type Proposed struct {
 	OrderID     string    `json:"order_id" format:"uuid"`
 	CourierID   string    `json:"courier_id" format:"uuid"`
-	PickupAt    time.Time `json:"pickup_at" doc:"when it is handed to the courier"`
-	DropoffAt   time.Time `json:"dropoff_at" doc:"when it is handed to the customer"`
-	StopsBefore int       `json:"stops_before" doc:"of the courier, before this drop-off"`
+	PickupAt    time.Time `json:"pickup_at" doc:"when the courier picks it up"`
+	DropoffAt   time.Time `json:"dropoff_at" doc:"when the customer gets it"`
+	StopsBefore int       `json:"stops_before" doc:"number of the courier's stops before this drop-off"`
 	LeaveAt     time.Time `json:"leave_at" doc:"when the courier must leave at the latest"`
 	Detail      string    `json:"detail" doc:"why this courier, in words"`
 }

@@ -13,8 +13,8 @@ import (
 // Stop is an end of a shipment's way: an office of the carrier, or a place.
 type Stop struct {
 	Place
-	City     string `json:"city,omitempty" maxLength:"200" doc:"a name, or the company's code of it"`
-	Region   string `json:"region,omitempty" maxLength:"200" doc:"to tell towns of one name apart"`
+	City     string `json:"city,omitempty" maxLength:"200" doc:"its name or the company's code"`
+	Region   string `json:"region,omitempty" maxLength:"200" doc:"distinguishes towns of the same name"`
 	Postcode string `json:"postcode,omitempty" maxLength:"40"`
 	Country  string `json:"country,omitempty" maxLength:"2" doc:"ISO 3166-1 alpha-2; the company's own when absent" example:"KZ"`
 	Point    string `json:"point,omitempty" maxLength:"128" doc:"the company's code of an office or parcel locker"`
@@ -32,10 +32,10 @@ type Package struct {
 
 // PackedItem is some pieces of an order's item in a package.
 type PackedItem struct {
-	Item     int `json:"item" minimum:"0" maximum:"499" doc:"its place in the order's items, from 0"`
+	Item     int `json:"item" minimum:"0" maximum:"499" doc:"index in the order's items, from 0"`
 	Quantity int `json:"quantity" minimum:"1" maximum:"1000000"`
 	// Marks are the marking codes of the pieces, one each.
-	Marks []string `json:"marks,omitempty" maxItems:"999" doc:"the marking codes of the pieces, one each"`
+	Marks []string `json:"marks,omitempty" maxItems:"999" doc:"marking codes, one per piece"`
 }
 
 // PackItems returns what each package holds of the items, and adds a fault for every piece
@@ -187,7 +187,7 @@ type Invoice struct {
 type CarrierService struct {
 	Code string `json:"code" minLength:"1" maxLength:"64" doc:"insurance, try_on, partial_delivery, inspection_ban, sms, lift_by_hand, lift_by_elevator, or a code of the company's" example:"try_on"`
 	// Parameter is what the service takes: a sum insured, a phone number, floors.
-	Parameter string `json:"parameter,omitempty" maxLength:"255" doc:"what it takes: a sum, a phone number, floors"`
+	Parameter string `json:"parameter,omitempty" maxLength:"255" doc:"its parameter: a sum, a phone number, floors"`
 }
 
 // CancelTerms is what cancelling a shipment takes.

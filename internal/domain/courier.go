@@ -27,17 +27,17 @@ func Vehicles() []Vehicle {
 // Valid says whether v is one of the vehicles.
 func (v Vehicle) Valid() bool { return slices.Contains(Vehicles(), v) }
 
-// DefaultCapacity is how many active orders a courier takes unless told otherwise.
+// DefaultCapacity is the default maximum number of active orders of a courier.
 const DefaultCapacity = 10
 
 // Courier carries orders.
 type Courier struct {
 	ID       string   `json:"id" required:"false" format:"uuid" example:"0190b7a1-8f00-7a51-8d6e-1a2b3c4d5e6f"`
 	Name     string   `json:"name" minLength:"1" maxLength:"200" example:"Ivan Sokolov"`
-	Phone    string   `json:"phone,omitempty" maxLength:"40" doc:"answers have it in E.164"`
+	Phone    string   `json:"phone,omitempty" maxLength:"40" doc:"returned in E.164"`
 	Vehicle  Vehicle  `json:"vehicle" example:"bicycle"`
-	Capacity int      `json:"capacity" required:"false" minimum:"1" maximum:"1000" doc:"active orders at a time" example:"10"`
-	Skills   []string `json:"skills,omitempty" maxItems:"50" doc:"what orders may require of a courier"`
+	Capacity int      `json:"capacity" required:"false" minimum:"1" maximum:"1000" doc:"maximum number of active orders" example:"10"`
+	Skills   []string `json:"skills,omitempty" maxItems:"50" doc:"skills that orders may require"`
 	Base     *Point   `json:"base,omitempty" doc:"where the courier starts from and returns to"`
 	OnDuty   bool     `json:"on_duty" required:"false"`
 	// ActiveOrders counts the orders in hand; the store keeps it with each change of an order.
@@ -53,9 +53,9 @@ type Courier struct {
 // Contact is when and how a courier's phone was heard of.
 type Contact struct {
 	At   time.Time   `json:"at" doc:"by the server's clock"`
-	Kind ContactKind `json:"kind" enum:"position,heartbeat" doc:"heartbeat: the phone said nothing of where it is"`
+	Kind ContactKind `json:"kind" enum:"position,heartbeat" doc:"heartbeat: a message without a position"`
 	// DroppedReason is why the last position was of no use.
-	DroppedReason DropReason `json:"dropped_reason,omitempty" doc:"why the last position was of no use"`
+	DroppedReason DropReason `json:"dropped_reason,omitempty" doc:"why the last position was dropped"`
 	// ClockOffS is how far the phone's clock is ahead, in seconds.
 	ClockOffS float64  `json:"clock_off_s,omitempty" doc:"how far the phone's clock is ahead, seconds"`
 	Battery   *float64 `json:"battery,omitempty" doc:"percent"`
@@ -88,10 +88,10 @@ func (c *Courier) MarshalJSON() ([]byte, error) {
 // CourierEdit is what a client sends to make or change a courier; nil stays as it is.
 type CourierEdit struct {
 	Name     *string   `json:"name,omitempty" minLength:"1" maxLength:"200"`
-	Phone    *string   `json:"phone,omitempty" maxLength:"40" doc:"answers have it in E.164"`
+	Phone    *string   `json:"phone,omitempty" maxLength:"40" doc:"returned in E.164"`
 	Vehicle  *Vehicle  `json:"vehicle,omitempty" example:"bicycle"`
-	Capacity *int      `json:"capacity,omitempty" minimum:"1" maximum:"1000" doc:"active orders at a time"`
-	Skills   *[]string `json:"skills,omitempty" maxItems:"50" doc:"what orders may require of a courier"`
+	Capacity *int      `json:"capacity,omitempty" minimum:"1" maximum:"1000" doc:"maximum number of active orders"`
+	Skills   *[]string `json:"skills,omitempty" maxItems:"50" doc:"skills that orders may require"`
 	Base     *Point    `json:"base,omitempty" doc:"where the courier starts from and returns to"`
 	OnDuty   *bool     `json:"on_duty,omitempty"`
 	// Metadata is merged into the courier's; an empty value removes the entry.

@@ -18,11 +18,11 @@ type Draft struct {
 	Notes         string            `json:"notes,omitempty" maxLength:"2000" example:"ring twice"`
 	Metadata      map[string]string `json:"metadata,omitempty" maxProperties:"50" example:"{\"channel\":\"web\"}"`
 	ReadyAt       *time.Time        `json:"ready_at,omitempty" doc:"when it can be picked up"`
-	PromisedAt    *time.Time        `json:"promised_at,omitempty" doc:"what the customer was told"`
-	DeliverAfter  *time.Time        `json:"deliver_after,omitempty" doc:"it is not handed over before"`
-	DeliverBefore *time.Time        `json:"deliver_before,omitempty" doc:"it is to be handed over by then"`
+	PromisedAt    *time.Time        `json:"promised_at,omitempty" doc:"time promised to the customer"`
+	DeliverAfter  *time.Time        `json:"deliver_after,omitempty" doc:"not delivered before this time"`
+	DeliverBefore *time.Time        `json:"deliver_before,omitempty" doc:"to be delivered by this time"`
 	Timezone      string            `json:"timezone,omitempty" format:"timezone" doc:"the customer's (IANA)" example:"Europe/Moscow"`
-	Priority      int               `json:"priority,omitempty" minimum:"0" maximum:"9" doc:"higher goes first"`
+	Priority      int               `json:"priority,omitempty" minimum:"0" maximum:"9" doc:"higher is first"`
 	Requirements  *Requirements     `json:"requirements,omitempty"`
 }
 
@@ -51,8 +51,8 @@ func (f *Faults) dropoff(p *Place) {
 
 // Proof is what shows that goods changed hands.
 type Proof struct {
-	Recipient    string `json:"recipient,omitempty" maxLength:"200" doc:"who took them" example:"Anna"`
-	Code         string `json:"code,omitempty" maxLength:"128" doc:"the code that they told"`
+	Recipient    string `json:"recipient,omitempty" maxLength:"200" doc:"who received the goods" example:"Anna"`
+	Code         string `json:"code,omitempty" maxLength:"128" doc:"the code given by the recipient"`
 	Note         string `json:"note,omitempty" maxLength:"2000"`
 	PhotoURL     string `json:"photo_url,omitempty" maxLength:"2000"`
 	SignatureURL string `json:"signature_url,omitempty" maxLength:"2000"`

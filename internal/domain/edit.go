@@ -17,10 +17,10 @@ type Edit struct {
 	Notes         *string        `json:"notes,omitempty" maxLength:"2000" example:"ring twice"`
 	ReadyAt       *time.Time     `json:"ready_at,omitempty"`
 	PromisedAt    *time.Time     `json:"promised_at,omitempty" example:"2026-05-04T12:30:00Z"`
-	DeliverAfter  *time.Time     `json:"deliver_after,omitempty" doc:"it is not handed over before"`
-	DeliverBefore *time.Time     `json:"deliver_before,omitempty" doc:"it is to be handed over by then"`
+	DeliverAfter  *time.Time     `json:"deliver_after,omitempty" doc:"not delivered before this time"`
+	DeliverBefore *time.Time     `json:"deliver_before,omitempty" doc:"to be delivered by this time"`
 	Timezone      *string        `json:"timezone,omitempty" format:"timezone" doc:"the customer's (IANA)" example:"Europe/Moscow"`
-	Priority      *int           `json:"priority,omitempty" minimum:"0" maximum:"9" doc:"higher goes first"`
+	Priority      *int           `json:"priority,omitempty" minimum:"0" maximum:"9" doc:"higher is first"`
 	Requirements  *Requirements  `json:"requirements,omitempty"`
 	Exception     *ExceptionEdit `json:"exception,omitempty"`
 	// Metadata is merged into the order's; an empty value removes the entry.

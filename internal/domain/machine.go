@@ -98,14 +98,14 @@ func (o *Order) enter(to Status, by By, data map[string]any) Event {
 // Report is what a machine saw happen to an order: a message from Kafka, a scan
 // of a carrier, a fence that a courier crossed.
 type Report struct {
-	EventID        string    `json:"event_id" minLength:"1" maxLength:"128" doc:"names the report, so that it is applied once"`
+	EventID        string    `json:"event_id" minLength:"1" maxLength:"128" doc:"identifies the report, which is applied once"`
 	OrderID        string    `json:"order_id,omitempty"`
 	ExternalID     string    `json:"external_id,omitempty" maxLength:"128"`
 	MerchantID     string    `json:"merchant_id,omitempty" maxLength:"128"`
 	TrackingNumber string    `json:"tracking_number,omitempty" maxLength:"128"`
 	Status         Status    `json:"status"`
-	OccurredAt     time.Time `json:"occurred_at" doc:"when it happened; at most 5 minutes ahead"`
-	Source         string    `json:"source" minLength:"1" maxLength:"128" doc:"who reports; of the reports of one source the newest counts"`
+	OccurredAt     time.Time `json:"occurred_at" doc:"when it happened; at most 5 minutes in the future"`
+	Source         string    `json:"source" minLength:"1" maxLength:"128" doc:"source of the report; of the reports of one source the newest counts"`
 	Reason         string    `json:"reason,omitempty" maxLength:"2000"`
 	Location       *Point    `json:"location,omitempty"`
 	// Data goes into the entry as it is; only our own adapters set it.

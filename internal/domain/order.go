@@ -31,10 +31,10 @@ type Order struct {
 	Shipment      *Shipment         `json:"shipment,omitempty"`
 	ReadyAt       *time.Time        `json:"ready_at,omitempty"`
 	PromisedAt    *time.Time        `json:"promised_at,omitempty"`
-	DeliverAfter  *time.Time        `json:"deliver_after,omitempty" doc:"it is not handed over before"`
-	DeliverBefore *time.Time        `json:"deliver_before,omitempty" doc:"it is to be handed over by then"`
+	DeliverAfter  *time.Time        `json:"deliver_after,omitempty" doc:"not delivered before this time"`
+	DeliverBefore *time.Time        `json:"deliver_before,omitempty" doc:"to be delivered by this time"`
 	Timezone      string            `json:"timezone,omitempty" format:"timezone" doc:"the customer's (IANA)" example:"Europe/Moscow"`
-	Priority      int               `json:"priority,omitempty" minimum:"0" maximum:"9" doc:"higher goes first"`
+	Priority      int               `json:"priority,omitempty" minimum:"0" maximum:"9" doc:"higher is first"`
 	Requirements  *Requirements     `json:"requirements,omitempty"`
 	ETA           *Estimate         `json:"eta,omitempty" doc:"as of this version"`
 	// Attempts counts tries to hand the goods over: failed ones and the one that succeeded.
@@ -73,7 +73,7 @@ type Bookkeeping struct {
 // Customer is who receives the order.
 type Customer struct {
 	Name   string `json:"name" minLength:"1" maxLength:"200" example:"Anna Petrova"`
-	Phone  string `json:"phone,omitempty" maxLength:"40" doc:"answers have it in E.164" example:"+79161234567"`
+	Phone  string `json:"phone,omitempty" maxLength:"40" doc:"returned in E.164" example:"+79161234567"`
 	Email  string `json:"email,omitempty" format:"email" maxLength:"254"`
 	Locale string `json:"locale,omitempty" format:"locale" maxLength:"35" doc:"a language tag (BCP 47)" example:"ru"`
 }

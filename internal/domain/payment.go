@@ -3,15 +3,15 @@ package domain
 // Payment is what the recipient pays on delivery, and what of it was received.
 type Payment struct {
 	// Due is for the goods, altogether; absent or zero when they are paid for.
-	Due     *Money `json:"due,omitempty" doc:"for the goods, altogether"`
-	Method  string `json:"method,omitempty" enum:"prepaid,cash,card" doc:"how it is to be paid; any way when absent" example:"cash"`
+	Due     *Money `json:"due,omitempty" doc:"for the goods, in total"`
+	Method  string `json:"method,omitempty" enum:"prepaid,cash,card" doc:"payment method; any if omitted" example:"cash"`
 	VATRate string `json:"vat_rate,omitempty" enum:"none,0,5,7,10,16,22" doc:"percent that the amount contains" example:"22"`
 	// Delivery is for the delivery, beside the goods.
 	Delivery        *Money `json:"delivery,omitempty" doc:"for the delivery, beside the goods"`
 	DeliveryVATRate string `json:"delivery_vat_rate,omitempty" enum:"none,0,5,7,10,16,22" doc:"percent that it contains"`
 	// Received is what the carrier or courier took in, and Registry the carrier's number of
 	// the paper with which it handed it on.
-	Received *Money `json:"received,omitempty" readOnly:"true" doc:"what was taken in"`
+	Received *Money `json:"received,omitempty" readOnly:"true" doc:"amount received"`
 	Registry string `json:"registry,omitempty" readOnly:"true" doc:"the company's number of the paper with which it was handed on"`
 }
 

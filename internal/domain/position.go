@@ -18,12 +18,12 @@ type Position struct {
 	Heading    *float64  `json:"heading,omitempty" minimum:"0" maximum:"360" doc:"degrees clockwise from north"`
 	Altitude   *float64  `json:"altitude,omitempty" minimum:"-1e5" maximum:"1e6" doc:"metres"`
 	Battery    *float64  `json:"battery,omitempty" minimum:"0" maximum:"100" doc:"percent"`
-	RecordedAt time.Time `json:"recorded_at" required:"false" doc:"the device's clock; absent in a report: now" example:"2026-05-04T12:30:00Z"`
-	ReceivedAt time.Time `json:"received_at" readOnly:"true" doc:"our clock"`
+	RecordedAt time.Time `json:"recorded_at" required:"false" doc:"by the device's clock; in a report default now" example:"2026-05-04T12:30:00Z"`
+	ReceivedAt time.Time `json:"received_at" readOnly:"true" doc:"by the server's clock"`
 	// Attributes is what a phone app said beside: its odometer, activity, alarm.
-	Attributes Attributes `json:"attributes,omitempty" readOnly:"true" doc:"what a phone app said beside; strings, numbers and booleans"`
+	Attributes Attributes `json:"attributes,omitempty" readOnly:"true" doc:"other values from a phone app: strings, numbers and booleans"`
 	// Stale says, in an order's views, that the courier should have been heard of since.
-	Stale bool `json:"stale,omitempty" readOnly:"true" doc:"in an order's views: the courier should have been heard of since"`
+	Stale bool `json:"stale,omitempty" readOnly:"true" doc:"in views of an order: older than expected of this courier"`
 
 	// Interval is the usual time between the device's positions, 0 when not known yet.
 	Interval time.Duration `json:"-"`

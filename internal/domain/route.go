@@ -20,8 +20,8 @@ type RouteStop struct {
 	Kind     StopKind   `json:"kind" enum:"pickup,dropoff"`
 	Location *Point     `json:"location,omitempty"`
 	Address  string     `json:"address,omitempty"`
-	Window   *Window    `json:"window,omitempty" doc:"when to be there"`
-	ETA      *time.Time `json:"eta,omitempty" doc:"when the courier is expected there"`
+	Window   *Window    `json:"window,omitempty" doc:"time window at the stop"`
+	ETA      *time.Time `json:"eta,omitempty" doc:"expected arrival"`
 	Done     bool       `json:"done"`
 }
 
@@ -34,7 +34,7 @@ type Window struct {
 // Route is a courier's stops in their order.
 type Route struct {
 	CourierID string      `json:"courier_id" format:"uuid"`
-	Version   int64       `json:"version" doc:"grows when a dispatcher orders the stops"`
+	Version   int64       `json:"version" doc:"grows when a dispatcher reorders the stops"`
 	Stops     []RouteStop `json:"stops"`
 	UpdatedAt time.Time   `json:"updated_at"`
 }

@@ -10,7 +10,7 @@ import (
 type Shipment struct {
 	Carrier string `json:"carrier" minLength:"1" maxLength:"128" example:"cdek"`
 	// Account is the contract that it was booked with; absent for the usual one.
-	Account        string `json:"account,omitempty" maxLength:"128" doc:"the contract that it was booked with; absent for the usual one"`
+	Account        string `json:"account,omitempty" maxLength:"128" doc:"the contract it was booked with; omitted for the default one"`
 	TrackingNumber string `json:"tracking_number,omitempty" maxLength:"128" example:"1106094897"`
 	// Reference is our name for it, which the carrier shows beside its own number.
 	Reference string `json:"reference,omitempty"`
@@ -39,7 +39,7 @@ type PickupPoint struct {
 	Location  *Point     `json:"location,omitempty"`
 	Hours     string     `json:"hours,omitempty"` // in the carrier's words
 	Notes     string     `json:"notes,omitempty"` // how to find it
-	KeptUntil *time.Time `json:"kept_until,omitempty" doc:"it goes back after this"`
+	KeptUntil *time.Time `json:"kept_until,omitempty" doc:"returned to the sender after this time"`
 }
 
 // ShipmentPhase is how far the paperwork with the carrier has come; where the

@@ -11,19 +11,19 @@ import (
 	"unicode"
 )
 
-// Booking is what somebody wants to be sent; what is absent follows from the order.
+// Booking is a request to send an order; missing fields are derived from the order.
 type Booking struct {
 	// Tariff is a code of the carrier, or cheapest or fastest.
-	Tariff   string    `json:"tariff,omitempty" maxLength:"128" doc:"a code of the company's, cheapest or fastest" example:"cheapest"`
+	Tariff   string    `json:"tariff,omitempty" maxLength:"128" doc:"the company's code, cheapest or fastest" example:"cheapest"`
 	From     Stop      `json:"from,omitzero"`
 	To       Stop      `json:"to,omitzero"`
 	Packages []Package `json:"packages,omitempty" maxItems:"255"`
 	Comment  string    `json:"comment,omitempty" maxLength:"2000"`
-	Sender   *Customer `json:"sender,omitempty" doc:"who sends, when it is not who the company knows as such"`
+	Sender   *Customer `json:"sender,omitempty" doc:"the sender, if not the one the company has on file"`
 	// Payment is what the recipient pays; the order's when absent.
-	Payment  *Payment         `json:"payment,omitempty" doc:"what the recipient pays on delivery; the order's when absent"`
-	Seller   *Seller          `json:"seller,omitempty" doc:"the true seller, when it is not who sends"`
-	Services []CarrierService `json:"services,omitempty" maxItems:"30" doc:"what is done beside carrying"`
+	Payment  *Payment         `json:"payment,omitempty" doc:"what the recipient pays on delivery; default: the order's"`
+	Seller   *Seller          `json:"seller,omitempty" doc:"the actual seller, if not the sender"`
+	Services []CarrierService `json:"services,omitempty" maxItems:"30" doc:"additional services"`
 	Invoice  *Invoice         `json:"invoice,omitempty" doc:"makes it an international parcel"`
 }
 

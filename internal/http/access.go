@@ -36,8 +36,8 @@ type auditPage struct {
 func (s *Server) accessRoutes() {
 	handle(s, operation{
 		method: http.MethodPost, path: "/keys", id: "createKey", tag: tagAccess, status: http.StatusCreated,
-		summary: "Make a key",
-		about: "For a program, a shop, a courier or a monitor. The key is shown this once; what is kept is a hash. " +
+		summary: "Create a key",
+		about: "For a program, a shop, a courier or a monitor. The key is shown only once; the server stores a hash. " +
 			"A merchant's and a partner's key needs `merchant_id`, a courier's `courier_id`. A repeat with the same " +
 			"Idempotency-Key is 409 `secret_not_repeated`.",
 		body:  access.NewKey{},
@@ -52,25 +52,25 @@ func (s *Server) accessRoutes() {
 	})
 	handle(s, operation{
 		method: http.MethodPost, path: "/keys/{key_id}/rotate", id: "rotateKey", tag: tagAccess, status: http.StatusCreated,
-		summary: "Make another key in place of one",
-		about:   "Both work until `overlap_seconds` have passed, a day unless told; then the old one ends.",
+		summary: "Rotate a key",
+		about:   "Both work until `overlap_seconds` have passed (default: a day); then the old one expires.",
 		body:    access.Rotation{},
 		codes:   []domain.Code{domain.CodeNotFound, domain.CodeSecretNotRepeated},
 	}, s.rotateKey)
 	handle(s, operation{
 		method: http.MethodDelete, path: "/keys/{key_id}", id: "revokeKey", tag: tagAccess, status: http.StatusNoContent,
-		summary: "Revoke a key", about: "Its sessions and open streams end within a second, on every replica.",
+		summary: "Revoke a key", about: "Its sessions and open streams are closed within a second, on every replica.",
 		codes: []domain.Code{domain.CodeNotFound},
 	}, func(ctx context.Context, in *KeyPath) (*struct{}, error) { return nil, s.Keys.Revoke(ctx, in.ID) })
 	handle(s, operation{
 		method: http.MethodGet, path: "/me", id: "getMe", tag: tagAccess,
-		summary: "Who one is, and what one may do", about: "`permissions` are operationIds of this document.",
+		summary: "Get the caller's role and permissions", about: "`permissions` are operationIds of this document.",
 	}, func(ctx context.Context, _ *struct{}) (*bodyOnly[*access.Myself], error) {
 		return bodyOf(access.Me(ctx))
 	})
 	handle(s, operation{
 		method: http.MethodGet, path: "/audit", id: "listAudit", tag: tagAccess,
-		summary: "Who changed access, settings and personal data",
+		summary: "List changes of access, settings and personal data",
 		about:   "Newest first. Entries hold ids and keyed hashes only; an order's own history is at `/order/{order_id}/events`.",
 	}, s.listAudit)
 }
@@ -105,10 +105,10 @@ func (s *Server) rotateKey(ctx context.Context, in *rotateKeyIn) (*noStore[*acce
 }
 
 type auditIn struct {
-	Actor  string    `query:"actor" doc:"the id of who did it, such as a key's"`
-	Object string    `query:"object" doc:"what it was done to, such as key:<id>"`
-	From   time.Time `query:"from" doc:"then or later (RFC 3339)"`
-	To     time.Time `query:"to" doc:"before then (RFC 3339)"`
+	Actor  string    `query:"actor" doc:"id of the actor, such as a key"`
+	Object string    `query:"object" doc:"what was changed, such as key:<id>"`
+	From   time.Time `query:"from" doc:"at or after this time (RFC 3339)"`
+	To     time.Time `query:"to" doc:"before this time (RFC 3339)"`
 	Paging
 }
 

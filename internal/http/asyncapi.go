@@ -28,19 +28,19 @@ type (
 	// orderEvent is the value of order_created and order_updated.
 	orderEvent struct {
 		domain.Event
-		Order     *domain.Order `json:"order,omitempty" doc:"the order as it stood after the event; always there unless truncated"`
-		Truncated bool          `json:"truncated,omitempty" doc:"true where the brokers take no record of the order's size: it is left out, and GET /order/{order_id} has it"`
+		Order     *domain.Order `json:"order,omitempty" doc:"the order after the event; always present unless truncated"`
+		Truncated bool          `json:"truncated,omitempty" doc:"true if the record would be too large for the brokers: the order is omitted; get it by GET /order/{order_id}"`
 	}
 	// courierLocation is the value of courier_location.
 	courierLocation struct {
 		domain.Fix
-		OrderIDs []string `json:"order_ids,omitempty" doc:"the orders that the courier carries"`
+		OrderIDs []string `json:"order_ids,omitempty" doc:"the orders the courier has"`
 	}
 	// orderSnapshot is the first frame of an order.
 	orderSnapshot struct {
 		domain.Order
-		Courier  *domain.Courier  `json:"courier,omitempty" doc:"who has the order"`
-		Position *domain.Position `json:"position,omitempty" doc:"where the courier is, while the order is in custody"`
+		Courier  *domain.Courier  `json:"courier,omitempty" doc:"the order's courier"`
+		Position *domain.Position `json:"position,omitempty" doc:"the courier's position, while the courier has the goods"`
 	}
 	// courierSnapshot is the first frame of a courier.
 	courierSnapshot struct {

@@ -81,7 +81,7 @@ type assignIn struct {
 
 type assignedOut struct {
 	ETag     string `header:"ETag" doc:"the order's version, for If-Match and If-None-Match"`
-	Replayed string `header:"Idempotent-Replayed" doc:"true when this is the answer to an earlier request with the same key"`
+	Replayed string `header:"Idempotent-Replayed" doc:"true if this is the stored response to an earlier request with the same key"`
 	Body     *domain.Order
 }
 

@@ -11,7 +11,7 @@ import (
 
 // Idempotent is the header of every operation that makes something.
 type Idempotent struct {
-	Key string `header:"Idempotency-Key" doc:"Makes retries safe: the same key with the same request gets the first answer again, for 24 hours. Bare or in double quotes." example:"\"order-1042-try\""`
+	Key string `header:"Idempotency-Key" doc:"Makes retries safe: for 24 hours, the same request with the same key gets the first response again. Bare or in double quotes." example:"\"order-1042-try\""`
 }
 
 // enter puts the request's key into the context.

@@ -20,9 +20,9 @@ const geoJSONType = "application/geo+json"
 
 type courierTrackIn struct {
 	CourierPath
-	From   time.Time     `query:"from" doc:"absent: a day before to"`
-	To     time.Time     `query:"to" doc:"absent: now"`
-	Limit  optional[int] `query:"limit" minimum:"2" maximum:"50000" doc:"how many places at most; 5000 unless told. A longer way is simplified."`
+	From   time.Time     `query:"from" doc:"default: a day before to"`
+	To     time.Time     `query:"to" doc:"default: now"`
+	Limit  optional[int] `query:"limit" minimum:"2" maximum:"50000" doc:"maximum number of points; default 5000. A longer track is simplified."`
 	Format string        `query:"format" enum:"json,geojson" doc:"geojson, or Accept: application/geo+json, for a GeoJSON feature (RFC 7946)"`
 	Accept string        `header:"Accept" hidden:"true"`
 }
@@ -48,7 +48,7 @@ func (s *Server) courierTrackRoutes() {
 	const path = "/courier/{courier_id}/track"
 	handle(s, operation{
 		method: http.MethodGet, path: path, id: "trackCourier", tag: tagCouriers,
-		summary: "Where a courier was", about: "Oldest first, also as GeoJSON.",
+		summary: "Get a courier's track", about: "Oldest first, also as GeoJSON.",
 	}, s.courierTrack)
 	feature := s.schemas().Schema(reflect.TypeFor[geoJSON](), true, "")
 	s.api.OpenAPI().Paths[path].Get.Responses["200"].Content[geoJSONType] = &huma.MediaType{

@@ -24,7 +24,7 @@ func (p CourierPath) check() error {
 }
 
 type courierOut struct {
-	Replayed string `header:"Idempotent-Replayed" doc:"true when this is the answer to an earlier request with the same key"`
+	Replayed string `header:"Idempotent-Replayed" doc:"true if this is the stored response to an earlier request with the same key"`
 	Location string `header:"Location" doc:"where the courier is"`
 	Body     *domain.Courier
 }
@@ -38,7 +38,7 @@ type courierPage struct {
 func (s *Server) courierRoutes() {
 	handle(s, operation{
 		method: http.MethodPost, path: "/couriers", id: "createCourier", tag: tagCouriers, status: http.StatusCreated,
-		summary: "Add a courier", about: "Only `name` is required. Without more, the courier is on duty in a car and takes 10 orders.",
+		summary: "Add a courier", about: "Only `name` is required. By default the courier is on duty, has a car and a capacity of 10 orders.",
 		body: newCourier{},
 	}, s.createCourier)
 	handle(s, operation{
@@ -47,7 +47,7 @@ func (s *Server) courierRoutes() {
 	}, s.listCouriers)
 	handle(s, operation{
 		method: http.MethodGet, path: "/couriers/near", id: "nearCouriers", tag: tagCouriers,
-		summary: "Couriers on duty around a point", about: "Nearest first; only those with a fresh position.",
+		summary: "List couriers on duty near a point", about: "Nearest first; only those with a fresh position.",
 	}, s.nearCouriers)
 	handle(s, operation{
 		method: http.MethodGet, path: "/courier/{courier_id}", id: "getCourier", tag: tagCouriers,
@@ -57,7 +57,7 @@ func (s *Server) courierRoutes() {
 	})
 	handle(s, operation{
 		method: http.MethodPatch, path: "/courier/{courier_id}", id: "editCourier", tag: tagCouriers,
-		summary: "Change a courier", about: "What is absent stays. Metadata is merged; an empty value removes an entry.",
+		summary: "Change a courier", about: "Missing fields stay as they are. Metadata is merged; an empty value removes an entry.",
 		body: domain.CourierEdit{},
 	}, s.editCourier)
 	handle(s, operation{
@@ -66,14 +66,14 @@ func (s *Server) courierRoutes() {
 	}, s.courierOrders)
 	handle(s, operation{
 		method: http.MethodPost, path: "/courier/{courier_id}/location", id: "reportLocation", tag: tagCouriers,
-		status: http.StatusAccepted, summary: "Report where a courier is",
+		status: http.StatusAccepted, summary: "Report a courier's positions",
 		about: "One position or an array of them, in any order. What is implausible, too old or known already is dropped " +
 			"and counted, never refused.",
 		body: positionOrPositions{},
 	}, s.reportLocation)
 	handle(s, operation{
 		method: http.MethodGet, path: "/courier/{courier_id}/location", id: "getCourierLocation", tag: tagCouriers,
-		summary: "Where a courier is",
+		summary: "Get a courier's position",
 		codes:   []domain.Code{domain.CodePositionNotFound},
 	}, func(ctx context.Context, in *CourierPath) (*bodyOnly[tracking.Located], error) {
 		return bodyOf(s.Tracking.Position(ctx, in.ID))
@@ -120,7 +120,7 @@ func (s *Server) listCouriers(ctx context.Context, in *listCouriersIn) (*bodyOnl
 type nearIn struct {
 	Lat   optional[float64] `query:"lat" required:"true" minimum:"-90" maximum:"90" doc:"degrees"`
 	Lon   optional[float64] `query:"lon" required:"true" minimum:"-180" maximum:"180" doc:"degrees"`
-	Limit optional[int]     `query:"limit" minimum:"1" maximum:"100" doc:"how many at most; 10 unless told"`
+	Limit optional[int]     `query:"limit" minimum:"1" maximum:"100" doc:"maximum number; default 10"`
 }
 
 type nearPage struct {

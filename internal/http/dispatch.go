@@ -13,14 +13,14 @@ func (s *Server) dispatchRoutes() {
 	unknown := []domain.Code{domain.CodeOrderNotFound, domain.CodeCourierNotFound}
 	handle(s, operation{
 		method: http.MethodPost, path: "/dispatch/plan", id: "planDispatch", tag: tagDispatch,
-		summary: "Who would carry what",
+		summary: "Plan without assigning",
 		about: "Plans all orders that wait for a courier, or those named, over all couriers on duty, or those named, and changes nothing. " +
 			"Each order is in one of the two lists.",
 		body: dispatch.Ask{}, codes: unknown,
 	}, s.planDispatch)
 	handle(s, operation{
 		method: http.MethodPost, path: "/dispatch/run", id: "runDispatch", tag: tagDispatch,
-		summary: "Plan, and give couriers their orders",
+		summary: "Plan and assign",
 		about: "Assigns what has to be given now: an order waits until its courier must leave. Orders that are named are assigned in any case. " +
 			"The others are in `unassigned`, with the reason `later` where there is a plan for them.",
 		body: dispatch.Ask{}, codes: unknown,
@@ -45,13 +45,13 @@ func (s *Server) dispatchRoutes() {
 	})
 	handle(s, operation{
 		method: http.MethodGet, path: "/courier/{courier_id}/shifts", id: "getShifts", tag: tagDispatch,
-		summary: "When a courier is planned to work",
+		summary: "Get a courier's shifts",
 	}, func(ctx context.Context, in *CourierPath) (*bodyOnly[*dispatch.Shifts], error) {
 		return bodyOf(s.Dispatch.Shifts(ctx, in.ID))
 	})
 	handle(s, operation{
 		method: http.MethodPut, path: "/courier/{courier_id}/shifts", id: "setShifts", tag: tagDispatch,
-		summary: "Plan when a courier works",
+		summary: "Set a courier's shifts",
 		about: "Replaces all shifts. A courier who has shifts is planned with only within them, gets nothing that can't be finished before the end, " +
 			"and is on duty when `on_duty` says so.",
 		body: dispatch.Shifts{},

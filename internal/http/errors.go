@@ -18,17 +18,17 @@ import (
 
 // problem is the answer to what went wrong (RFC 9457).
 type problem struct {
-	Type      string         `json:"type" format:"uri" doc:"names the kind of problem; urn:order-tracking:problem: and the code"`
+	Type      string         `json:"type" format:"uri" doc:"identifies the kind of problem: urn:order-tracking:problem: and the code"`
 	Title     string         `json:"title" doc:"the kind of problem in words"`
 	Status    int            `json:"status" doc:"the HTTP status"`
-	Detail    string         `json:"detail" doc:"what happened this time"`
-	Instance  string         `json:"instance,omitempty" doc:"the path that was asked for"`
+	Detail    string         `json:"detail" doc:"what went wrong in this case"`
+	Instance  string         `json:"instance,omitempty" doc:"the requested path"`
 	Code      domain.Code    `json:"code" doc:"the kind of problem for machines"`
-	RequestID string         `json:"request_id,omitempty" doc:"the X-Request-Id of this answer; it is in the log"`
-	Errors    []domain.Fault `json:"errors,omitempty" doc:"everything that is wrong with the request"`
+	RequestID string         `json:"request_id,omitempty" doc:"the X-Request-Id of this response; also in the log"`
+	Errors    []domain.Fault `json:"errors,omitempty" doc:"all faults of the request"`
 	// Allowed is [] at the end of an order's life and absent where it means nothing.
-	Allowed []domain.Status     `json:"allowed_transitions,omitzero" nullable:"false" doc:"where a step was refused: the steps that were possible"`
-	Terms   *domain.CancelTerms `json:"terms,omitempty" doc:"where cancelling costs (paid_cancel_required): what it takes"`
+	Allowed []domain.Status     `json:"allowed_transitions,omitzero" nullable:"false" doc:"if a step was rejected: the allowed steps"`
+	Terms   *domain.CancelTerms `json:"terms,omitempty" doc:"if cancelling costs money (paid_cancel_required): the terms"`
 
 	retryAfter time.Duration
 }

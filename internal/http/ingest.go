@@ -35,11 +35,11 @@ type IngestPath struct {
 // osmandQuery documents the parameters of the query form.
 type osmandQuery struct {
 	IngestPath
-	ID        string `query:"id" doc:"the app's own name of the device, or deviceid; the token says whose it is"`
+	ID        string `query:"id" doc:"the app's own device name, or deviceid; the token identifies the courier"`
 	Lat       string `query:"lat" doc:"degrees"`
 	Lon       string `query:"lon" doc:"degrees"`
-	Location  string `query:"location" doc:"lat,lon in one"`
-	Timestamp string `query:"timestamp" doc:"seconds (below 2147483647), milliseconds, ISO 8601 or yyyy-MM-dd HH:mm:ss in UTC; absent: now"`
+	Location  string `query:"location" doc:"lat,lon in one value"`
+	Timestamp string `query:"timestamp" doc:"seconds (below 2147483647), milliseconds, ISO 8601 or yyyy-MM-dd HH:mm:ss in UTC; default now"`
 	Speed     string `query:"speed" doc:"knots"`
 	Bearing   string `query:"bearing" doc:"or heading; degrees clockwise from north"`
 	Altitude  string `query:"altitude" doc:"metres"`
@@ -67,7 +67,7 @@ type osmandBody struct {
 
 // ownTracksBody describes what OwnTracks posts.
 type ownTracksBody struct {
-	Type     string  `json:"_type" doc:"location, or transition; others are ignored" example:"location"`
+	Type     string  `json:"_type" doc:"location or transition; other types are ignored" example:"location"`
 	Lat      float64 `json:"lat,omitempty" doc:"degrees" example:"55.7551"`
 	Lon      float64 `json:"lon,omitempty" doc:"degrees" example:"37.6052"`
 	Time     int64   `json:"tst,omitempty" doc:"seconds" example:"1777897800"`

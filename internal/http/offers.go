@@ -24,7 +24,7 @@ type offerList struct {
 }
 
 type offeredOut struct {
-	Replayed string `header:"Idempotent-Replayed" doc:"true when this is the answer to an earlier request with the same key"`
+	Replayed string `header:"Idempotent-Replayed" doc:"true if this is the stored response to an earlier request with the same key"`
 	Body     *dispatch.Offered
 }
 

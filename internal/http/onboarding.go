@@ -15,8 +15,8 @@ import (
 
 // onboarded is a new token of a phone, with the ways to get it there.
 type onboarded struct {
-	ID        string     `json:"id" doc:"names the token, to revoke it"`
-	Token     string     `json:"token" doc:"shown this once"`
+	ID        string     `json:"id" doc:"identifies the token, for revoking it"`
+	Token     string     `json:"token" doc:"shown only once"`
 	CreatedAt time.Time  `json:"created_at"`
 	Apps      []phoneApp `json:"apps"`
 }
@@ -32,7 +32,7 @@ type phoneList struct {
 }
 
 type revoked struct {
-	Revoked int `json:"revoked" doc:"how many tokens are worthless now"`
+	Revoked int `json:"revoked" doc:"number of tokens revoked"`
 }
 
 // ReachedAt is the address that the caller reached the server at.
@@ -64,7 +64,7 @@ type onboardIn struct {
 
 type revokePhonesIn struct {
 	CourierPath
-	Token string `query:"id" format:"uuid" doc:"the token to revoke; absent: all of the courier's"`
+	Token string `query:"id" format:"uuid" doc:"the token to revoke; default: all of the courier's tokens"`
 }
 
 type revokePhoneIn struct {
@@ -85,22 +85,22 @@ func (s *Server) onboardingRoutes() {
 	}
 	handle(s, operation{
 		method: http.MethodPost, path: path, id: "onboardCourier", tag: tagPhones, status: http.StatusCreated,
-		summary: "Let a phone report a courier's positions",
-		about: "Makes a token and says how to set up an app with it, by link or by QR code. The token is shown this once. " +
+		summary: "Connect a courier's phone",
+		about: "Creates a token and returns how to configure an app with it, by link or QR code. The token is shown only once. " +
 			"Idempotency-Key is of no use here, since answers with secrets are not kept: doing it again makes another token.",
 	}, s.onboard)
 	handle(s, operation{
-		method: http.MethodGet, path: path, id: "listPhones", tag: tagPhones, summary: "The tokens of a courier's phones",
+		method: http.MethodGet, path: path, id: "listPhones", tag: tagPhones, summary: "List a courier's phone tokens",
 		about: "Newest first, without the tokens themselves.",
 	}, s.listPhones)
 	handle(s, operation{
-		method: http.MethodDelete, path: path, id: "revokePhones", tag: tagPhones, summary: "Revoke the tokens of a courier's phones",
-		about: "All of them, or one by its id. Effective at once on the replica that is asked, within seconds on others.", codes: gone,
+		method: http.MethodDelete, path: path, id: "revokePhones", tag: tagPhones, summary: "Revoke a courier's phone tokens",
+		about: "All of them, or one by its id. Effective immediately on the replica that is called, within seconds on others.", codes: gone,
 	}, func(ctx context.Context, in *revokePhonesIn) (*bodyOnly[revoked], error) {
 		return revoke(ctx, in.ID, in.Token)
 	})
 	handle(s, operation{
-		method: http.MethodDelete, path: path + "/{token_id}", id: "revokePhone", tag: tagPhones, summary: "Revoke the token of a courier's phone", codes: gone,
+		method: http.MethodDelete, path: path + "/{token_id}", id: "revokePhone", tag: tagPhones, summary: "Revoke a phone token", codes: gone,
 	}, func(ctx context.Context, in *revokePhoneIn) (*bodyOnly[revoked], error) {
 		if _, err := domain.ParseID("/token_id", in.Token); err != nil {
 			return nil, err

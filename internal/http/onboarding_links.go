@@ -11,9 +11,9 @@ import (
 // phoneApp is how an app is set up.
 type phoneApp struct {
 	App      string `json:"app" doc:"traccar, owntracks, osmand, or courier: the product's own, in a browser"`
-	URL      string `json:"url" doc:"where the app reports to; for setting it up by hand"`
-	DeepLink string `json:"deep_link" doc:"opened on the phone, it sets up the app; empty where the app has no such link"`
-	QR       string `json:"qr" doc:"a PNG as a data: URI: the same for the app's own scanner or the phone's camera"`
+	URL      string `json:"url" doc:"URL the app reports to, for manual setup"`
+	DeepLink string `json:"deep_link" doc:"configures the app when opened on the phone; empty if the app has no such link"`
+	QR       string `json:"qr" doc:"QR code for the app's scanner or the phone's camera, a PNG as a data: URI"`
 }
 
 // reportEvery is how often a phone is to report, in seconds.

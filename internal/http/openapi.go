@@ -119,19 +119,19 @@ func (s *Server) newAPI() {
 		Components: &huma.Components{
 			Schemas: newSchemas(),
 			SecuritySchemes: map[string]*huma.SecurityScheme{
-				"bearer": {Type: "http", Scheme: "bearer", Description: "The administrator's key. Not needed for local calls when none is set."},
+				"bearer": {Type: "http", Scheme: "bearer", Description: "A key. Not needed for local calls if the server has no administrator's key."},
 			},
 		},
 		Tags: []*huma.Tag{
 			{Name: tagOrders, Description: "From creation to delivery."},
 			{Name: tagTracking, Description: "Where an order is and when it arrives."},
-			{Name: tagCouriers, Description: "Who carries orders, and where they are."},
-			{Name: tagShipments, Description: "Parcels that delivery companies carry."},
-			{Name: tagDispatch, Description: "Who carries what: plans over all orders and couriers together."},
-			{Name: tagPhones, Description: "Apps that exist already and report where their courier is: Traccar Client, OsmAnd, OwnTracks."},
-			{Name: tagLive, Description: "What happens, as it happens: one JSON object a frame, `{type, order_id, version?, at, data}`."},
-			{Name: tagAccess, Description: "Who may do what: keys, who one is, and who changed what."},
-			{Name: tagOps, Description: "For those who run the product."},
+			{Name: tagCouriers, Description: "Couriers and their positions."},
+			{Name: tagShipments, Description: "Parcels at delivery companies."},
+			{Name: tagDispatch, Description: "Planning of all orders and couriers together."},
+			{Name: tagPhones, Description: "Positions from existing phone apps: Traccar Client, OsmAnd, OwnTracks."},
+			{Name: tagLive, Description: "Live updates: one JSON object per frame, `{type, order_id, version?, at, data}`."},
+			{Name: tagAccess, Description: "Keys, permissions and the audit log."},
+			{Name: tagOps, Description: "For operators."},
 		},
 	}
 	format := huma.Format{Marshal: writeJSON, Unmarshal: json.Unmarshal}
@@ -180,7 +180,7 @@ func writeJSON(w io.Writer, v any) error {
 }
 
 // knownQuery refuses query parameters that the operation does not have: a filter
-// with a slip of the pen would otherwise silently be none.
+// with a typo would otherwise be ignored silently.
 func knownQuery(u *url.URL, op *huma.Operation) error {
 	if u.RawQuery == "" {
 		return nil
@@ -246,7 +246,7 @@ func (op operation) huma(s *Server) huma.Operation {
 		s.describeProblem(ho.Responses, code)
 	}
 	if op.unmodified {
-		ho.Responses["304"] = &huma.Response{Description: "If-None-Match names the version that the order still has"}
+		ho.Responses["304"] = &huma.Response{Description: "the order still has the version in If-None-Match"}
 	}
 	if op.replies != "" { // otherwise huma says what the output is
 		media := &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString}}
@@ -326,7 +326,7 @@ var exampleTime = time.Date(2026, 5, 4, 12, 30, 0, 0, time.UTC)
 func (s *Server) finishAPI() {
 	s.completeSchemas()
 	s.addExamples()
-	id := &huma.Param{Description: "names this request in the log", Schema: &huma.Schema{Type: huma.TypeString}}
+	id := &huma.Param{Description: "identifies this request in the log", Schema: &huma.Schema{Type: huma.TypeString}}
 	for _, item := range s.api.OpenAPI().Paths {
 		for _, op := range []*huma.Operation{item.Get, item.Post, item.Patch, item.Delete} {
 			if op == nil {

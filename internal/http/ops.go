@@ -25,11 +25,11 @@ func (s *Server) opsRoutes() {
 	ok := func(c *gin.Context) { c.Data(http.StatusOK, jsonType, []byte(`{"status":"ok"}`)) }
 	plain[struct{}, bodyOnly[health]](s, operation{
 		method: http.MethodGet, path: "/healthz", id: "health", tag: tagOps, open: true,
-		summary: "Whether the process is alive",
+		summary: "Check that the process is alive",
 	}, ok)
 	plain[struct{}, bodyOnly[health]](s, operation{
 		method: http.MethodGet, path: "/readyz", id: "readiness", tag: tagOps, open: true,
-		summary: "Whether requests can be served", about: "Red when the database does not answer or the server is stopping.",
+		summary: "Check that requests can be served", about: "503 if the database does not respond or the server is shutting down.",
 		codes: []domain.Code{domain.CodeUnavailable},
 	}, func(c *gin.Context) {
 		ctx, cancel := context.WithTimeout(c.Request.Context(), readyWithin)

@@ -34,8 +34,8 @@ type orderOut struct {
 
 type createdOut struct {
 	ETag     string `header:"ETag" doc:"the order's version, for If-Match and If-None-Match"`
-	Location string `header:"Location" doc:"where the order is"`
-	Replayed string `header:"Idempotent-Replayed" doc:"true when this is the answer to an earlier request with the same key"`
+	Location string `header:"Location" doc:"URL of the order"`
+	Replayed string `header:"Idempotent-Replayed" doc:"true if this is the stored response to an earlier request with the same key"`
 	Body     *domain.Order
 }
 
@@ -61,12 +61,12 @@ func (s *Server) orderRoutes() {
 	}, s.guarded(s.getOrder))
 	handle(s, operation{
 		method: http.MethodGet, path: "/orders", id: "listOrders", tag: tagOrders,
-		summary: "List orders", about: "Newest first. Filters narrow the list together.",
+		summary: "List orders", about: "Newest first. All filters apply together.",
 	}, s.listOrders)
 	handle(s, operation{
 		method: http.MethodPatch, path: "/order/{order_id}", id: "editOrder", tag: tagOrders,
-		summary: "Change an order's particulars",
-		about: "What is present replaces what the order has, what is absent stays. Null removes `pickup`, `notes`, " +
+		summary: "Edit an order",
+		about: "Fields in the request replace those of the order, missing fields stay as they are. Null removes `pickup`, `notes`, " +
 			"`ready_at`, `promised_at`, `deliver_after`, `deliver_before`, `timezone`, `priority`, `requirements`, `exception` or `metadata`. Metadata is merged entry by entry; an empty or null value removes one.",
 		body:  domain.Edit{},
 		codes: []domain.Code{domain.CodeOrderFinished},
@@ -80,7 +80,7 @@ func (s *Server) orderRoutes() {
 	}, s.cancelOrder)
 	handle(s, operation{
 		method: http.MethodPatch, path: "/order/{order_id}/status", id: "updateOrderStatus", tag: tagOrders,
-		summary: "Take an order one step further",
+		summary: "Change an order's status",
 		about: "Follows the status table; asking for the status that the order is in changes nothing. " +
 			"`assigned` is set by assign-courier.",
 		body:  orders.StatusChange{},
@@ -88,7 +88,7 @@ func (s *Server) orderRoutes() {
 	}, s.updateStatus)
 	handle(s, operation{
 		method: http.MethodPost, path: "/order/{order_id}/assign-courier", id: "assignCourier", tag: tagOrders,
-		summary: "Give an order to a courier", about: "To the one named, or with `auto` to the one who has room and can deliver it first, planned as by /dispatch/plan.",
+		summary: "Assign an order to a courier", about: "To the one named, or with `auto` to the one who has room and can deliver it first, planned as by /dispatch/plan.",
 		body: orders.Assignment{},
 		codes: []domain.Code{
 			domain.CodeCourierNotFound, domain.CodeIllegalTransition, domain.CodeCancelAfterPickup,
@@ -98,7 +98,7 @@ func (s *Server) orderRoutes() {
 	handle(s, operation{
 		method: http.MethodPost, path: "/order/{order_id}/notify", id: "notifyCustomer", tag: tagOrders,
 		status: http.StatusAccepted, summary: "Send the customer a message",
-		about: "A template's text or one of your own; with neither, where the order stands.",
+		about: "From a template or with your own text; without either, about the order's status.",
 		body:  orders.Notice{},
 	}, s.notify)
 }
@@ -155,7 +155,7 @@ func sendOrder(c *gin.Context, status int, o *domain.Order) error {
 
 type getOrderIn struct {
 	OrderPath
-	IfNoneMatch string `header:"If-None-Match" doc:"Answer 304 when the order still has this ETag." example:"\"v3\""`
+	IfNoneMatch string `header:"If-None-Match" doc:"Return 304 if the order still has this ETag." example:"\"v3\""`
 }
 
 // getOrder is the hottest read, and written for that.
@@ -179,8 +179,8 @@ var jsonHeader = []string{jsonType}
 
 // Paging is how all lists are paged.
 type Paging struct {
-	Size  optional[int] `query:"page_size" doc:"how many at most; 50 unless told" minimum:"1" maximum:"500"`
-	Token string        `query:"page_token" doc:"next_page_token of the page before; the filters must be the same" maxLength:"1024"`
+	Size  optional[int] `query:"page_size" doc:"maximum number; default 50" minimum:"1" maximum:"500"`
+	Token string        `query:"page_token" doc:"next_page_token of the previous page; the filters must be the same" maxLength:"1024"`
 }
 
 func (p Paging) request() paging.Request {
@@ -219,15 +219,15 @@ func (p *orderPage) encode() ([]byte, error) {
 
 // OrderFilters narrow lists and exports of orders.
 type OrderFilters struct {
-	Status        []domain.Status `query:"status,explode" doc:"one of these; repeat the parameter for several"`
-	CourierID     string          `query:"courier_id" format:"uuid" doc:"carried by this courier"`
+	Status        []domain.Status `query:"status,explode" doc:"may be repeated: orders with any of these statuses"`
+	CourierID     string          `query:"courier_id" format:"uuid" doc:"assigned to this courier"`
 	MerchantID    string          `query:"merchant_id" maxLength:"128" doc:"of this merchant"`
 	ExternalID    string          `query:"external_id" maxLength:"128" doc:"the shop's own number"`
 	CustomerPhone string          `query:"customer_phone" maxLength:"40" doc:"the customer's phone number" example:"+79161234567"`
 	Search        string          `query:"q" maxLength:"200" doc:"part of the number, the external id, the customer's name or an address"`
-	CreatedFrom   time.Time       `query:"created_from" doc:"created then or later (RFC 3339)"`
-	CreatedTo     time.Time       `query:"created_to" doc:"created before then (RFC 3339)"`
-	Active        optional[bool]  `query:"active" doc:"whether the order is still on its way"`
+	CreatedFrom   time.Time       `query:"created_from" doc:"created at or after this time (RFC 3339)"`
+	CreatedTo     time.Time       `query:"created_to" doc:"created before this time (RFC 3339)"`
+	Active        optional[bool]  `query:"active" doc:"true: only unfinished orders; false: only finished ones"`
 }
 
 func (f OrderFilters) filter() domain.OrderFilter {

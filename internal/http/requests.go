@@ -18,7 +18,7 @@ func bodyOf[T any](v T, err error) (*bodyOnly[T], error) { return &bodyOnly[T]{v
 
 // repeatable is an answer that the same Idempotency-Key gets again.
 type repeatable[T any] struct {
-	Replayed string `header:"Idempotent-Replayed" doc:"true when this is the answer to an earlier request with the same key"`
+	Replayed string `header:"Idempotent-Replayed" doc:"true if this is the stored response to an earlier request with the same key"`
 	Body     T
 }
 

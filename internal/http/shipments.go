@@ -16,8 +16,8 @@ import (
 
 type bookedOut struct {
 	ETag     string `header:"ETag" doc:"the order's version"`
-	Location string `header:"Location" doc:"where the shipment is"`
-	Replayed string `header:"Idempotent-Replayed" doc:"true when this is the answer to an earlier request with the same key"`
+	Location string `header:"Location" doc:"URL of the shipment"`
+	Replayed string `header:"Idempotent-Replayed" doc:"true if this is the stored response to an earlier request with the same key"`
 	Body     *domain.Shipment
 }
 
@@ -39,7 +39,7 @@ func (s *Server) shipmentRoutes() {
 	found := []domain.Code{domain.CodeShipmentNotFound}
 	handle(s, operation{
 		method: http.MethodPost, path: "/order/{order_id}/shipment", id: "bookShipment", tag: tagShipments, status: http.StatusAccepted,
-		summary: "Send an order with a delivery company",
+		summary: "Book a shipment",
 		about: "Accepted at once; whether the company takes it is seen a moment later in `phase`. The tariff is a code of the company's, " +
 			"`cheapest` (the default) or `fastest`; packages follow from the items when absent. With a `tracking_number` " +
 			"a parcel that was booked elsewhere is followed instead.",
@@ -50,24 +50,24 @@ func (s *Server) shipmentRoutes() {
 	}, s.bookShipment)
 	handle(s, operation{
 		method: http.MethodGet, path: "/order/{order_id}/shipment", id: "getShipment", tag: tagShipments,
-		summary: "An order's parcel at a delivery company", codes: found,
+		summary: "Get an order's shipment", codes: found,
 	}, func(ctx context.Context, in *OrderPath) (*bodyOnly[*domain.Shipment], error) {
 		return bodyOf(s.Shipments.Get(ctx, in.ID))
 	})
 	plain[labelIn, struct{}](s, operation{
 		method: http.MethodGet, path: "/order/{order_id}/shipment/label", id: "getShipmentLabel", tag: tagShipments,
-		summary: "A paper to print for a parcel", about: "Printed when it is first asked for, and kept. While the company prints: 503 with Retry-After.",
+		summary: "Get a parcel's label", about: "Created on the first request and stored. While the company prepares it: 503 with Retry-After.",
 		replies: "application/pdf", codes: found,
 	}, s.guarded(s.getLabel))
 	plain[labelsIn, struct{}](s, operation{
 		method: http.MethodGet, path: "/shipments/labels", id: "getShipmentLabels", tag: tagShipments,
-		summary: "A paper to print for several parcels, in one file",
+		summary: "Get the labels of several parcels in one file",
 		about:   "Of at most 100 orders that go with one company and account. Printed when it is first asked for, and kept. While the company prints: 503 with Retry-After.",
 		replies: "application/pdf", codes: append(found, domain.CodeOrderNotFound),
 	}, s.guarded(s.getLabels))
 	handle(s, operation{
 		method: http.MethodPost, path: "/order/{order_id}/shipment/refusal", id: "refuseShipment", tag: tagShipments, status: http.StatusAccepted,
-		summary: "Have a parcel sent back for money",
+		summary: "Return a parcel at a charge",
 		about: "The paid way of cancelling, after `DELETE /order/{order_id}` was answered with 409 `paid_cancel_required`: the parcel is refused on the " +
 			"recipient's behalf and comes back. When the terms named a price, it must be repeated; when they have changed, nothing is done and the new " +
 			"ones are in the 409. Repeating it after a failure never pays twice.",
@@ -78,7 +78,7 @@ func (s *Server) shipmentRoutes() {
 	}, s.refuseShipment)
 	handle(s, operation{
 		method: http.MethodPost, path: "/order/{order_id}/shipment/resolution", id: "resolveShipment", tag: tagShipments,
-		summary: "Say what became of a booking that is unknown",
+		summary: "Resolve an unknown booking",
 		about: "When no answer came to a booking and the company can't be asked, the order has the exception `booking_unknown`. " +
 			"Look with the company, then say `exists` with its id or number, or `retry`.",
 		body:  shipping.Resolution{},
@@ -86,18 +86,18 @@ func (s *Server) shipmentRoutes() {
 	}, s.resolveShipment)
 	handle(s, operation{
 		method: http.MethodGet, path: "/carriers/{carrier}/quote", id: "quoteShipment", tag: tagShipments,
-		summary: "What sending costs and how long it takes",
-		about:   "From where orders are handed over unless told otherwise, to a city, a point of the company's or an order's address.",
+		summary: "Get shipping prices and times",
+		about:   "By default from where orders are dropped off; to a city, a pick-up point or an order's address.",
 		codes:   []domain.Code{domain.CodeCarrierNotFound, domain.CodeOrderNotFound},
 	}, s.quoteShipment)
 	handle(s, operation{
 		method: http.MethodGet, path: "/carriers/{carrier}/points", id: "listPoints", tag: tagShipments,
-		summary: "Offices and parcel lockers", about: "Of a city, or nearest first around a point.",
+		summary: "List pick-up points", about: "Offices and parcel lockers of a city, or nearest first around a point.",
 		codes: []domain.Code{domain.CodeCarrierNotFound},
 	}, s.listPoints)
 	plain[hookIn, bodyOnly[health]](s, operation{
 		method: http.MethodPost, path: "/hooks/{carrier}/{token}", id: "receiveHook", tag: tagOps, open: true,
-		summary: "Where delivery companies post their hints",
+		summary: "Receive a delivery company's webhook",
 		about:   "The token is the credential. Whatever is posted is kept and answered with 200 at once; it moves no order, but makes the server ask the company.",
 		codes:   []domain.Code{domain.CodeNotFound},
 	}, s.receiveHook)
@@ -155,7 +155,7 @@ func booked(o *domain.Order, again string, err error) (*bookedOut, error) {
 // PaperQuery is what is printed and how.
 type PaperQuery struct {
 	Kind   domain.LabelKind `query:"kind" enum:"barcode,waybill" default:"barcode" doc:"the paper"`
-	Format string           `query:"format" enum:"A4,A5,A6" doc:"the size of barcodes; A6 when absent"`
+	Format string           `query:"format" enum:"A4,A5,A6" doc:"size of barcodes; default A6"`
 }
 
 type labelIn struct {
@@ -195,12 +195,12 @@ func (s *Server) writeLabel(ctx context.Context, c *gin.Context, orders []string
 
 type quoteIn struct {
 	CarrierPath
-	OrderID     string            `query:"order_id" format:"uuid" doc:"to the address of this order, with its items"`
-	FromCity    string            `query:"from_city" maxLength:"200" doc:"a name, or the company's code of it"`
-	FromPoint   string            `query:"from_point" maxLength:"128" doc:"the code of an office that takes parcels in"`
+	OrderID     string            `query:"order_id" format:"uuid" doc:"to this order's address, with its items"`
+	FromCity    string            `query:"from_city" maxLength:"200" doc:"its name or the company's code"`
+	FromPoint   string            `query:"from_point" maxLength:"128" doc:"code of an office that accepts parcels"`
 	FromAddress string            `query:"from_address" maxLength:"500" doc:"an address"`
-	ToCity      string            `query:"to_city" maxLength:"200" doc:"a name, or the company's code of it"`
-	ToPoint     string            `query:"to_point" maxLength:"128" doc:"the code of an office or locker"`
+	ToCity      string            `query:"to_city" maxLength:"200" doc:"its name or the company's code"`
+	ToPoint     string            `query:"to_point" maxLength:"128" doc:"code of an office or locker"`
 	ToAddress   string            `query:"to_address" maxLength:"500" doc:"an address"`
 	ToLat       optional[float64] `query:"to_lat" minimum:"-90" maximum:"90" doc:"degrees"`
 	ToLon       optional[float64] `query:"to_lon" minimum:"-180" maximum:"180" doc:"degrees"`
@@ -208,7 +208,7 @@ type quoteIn struct {
 	Length      int               `query:"length_cm" minimum:"0" maximum:"1000" doc:"centimetres"`
 	Width       int               `query:"width_cm" minimum:"0" maximum:"1000" doc:"centimetres"`
 	Height      int               `query:"height_cm" minimum:"0" maximum:"1000" doc:"centimetres"`
-	Tariff      string            `query:"tariff" maxLength:"128" doc:"this tariff only"`
+	Tariff      string            `query:"tariff" maxLength:"128" doc:"only this tariff"`
 }
 
 func (in *quoteIn) booking() domain.Booking {
@@ -236,18 +236,18 @@ func (s *Server) quoteShipment(ctx context.Context, in *quoteIn) (*bodyOnly[quot
 
 type pointsIn struct {
 	CarrierPath
-	City string            `query:"city" maxLength:"200" doc:"a name, or the company's code of it"`
+	City string            `query:"city" maxLength:"200" doc:"its name or the company's code"`
 	Lat  optional[float64] `query:"lat" minimum:"-90" maximum:"90" doc:"degrees; sorts by distance"`
 	Lon  optional[float64] `query:"lon" minimum:"-180" maximum:"180" doc:"degrees"`
-	Code string            `query:"code" maxLength:"128" doc:"one point"`
-	Kind domain.PointKind  `query:"kind" enum:"office,locker" doc:"of this kind only"`
+	Code string            `query:"code" maxLength:"128" doc:"only this point"`
+	Kind domain.PointKind  `query:"kind" enum:"office,locker" doc:"only of this kind"`
 	COD  bool              `query:"cod" doc:"only where money is taken in from recipients"`
 	// What must fit.
 	Weight int           `query:"weight_g" minimum:"0" maximum:"1000000" doc:"of a parcel that must be taken, grams"`
 	Length int           `query:"length_cm" minimum:"0" maximum:"1000" doc:"of a parcel that must fit, however it is turned"`
 	Width  int           `query:"width_cm" minimum:"0" maximum:"1000" doc:"centimetres"`
 	Height int           `query:"height_cm" minimum:"0" maximum:"1000" doc:"centimetres"`
-	Limit  optional[int] `query:"limit" minimum:"1" maximum:"500" doc:"how many at most; 50 unless told"`
+	Limit  optional[int] `query:"limit" minimum:"1" maximum:"500" doc:"maximum number; default 50"`
 }
 
 func (s *Server) listPoints(ctx context.Context, in *pointsIn) (*bodyOnly[pointList], error) {
@@ -266,7 +266,7 @@ func (s *Server) listPoints(ctx context.Context, in *pointsIn) (*bodyOnly[pointL
 
 type hookIn struct {
 	CarrierPath
-	Token string `path:"token" doc:"what only the company knows"`
+	Token string `path:"token" doc:"in the company's own form"`
 }
 
 // receiveHook answers 200 to whoever knows the token, whatever was posted: companies

@@ -21,7 +21,7 @@ type ticketOut struct {
 func (s *Server) ticketRoute() {
 	handle(s, operation{
 		method: http.MethodPost, path: "/ws/ticket", id: "createTicket", tag: tagLive,
-		summary: "A ticket that opens one stream",
+		summary: "Get a ticket that opens one stream",
 		about: "For web pages: browsers can't send an Authorization header when they open a WebSocket or an EventSource, and " +
 			"addresses end up in logs. Whoever adds `?ticket=` to a stream's address within 30 seconds, once, on any replica, is " +
 			"let in as the one who asked for the ticket. A WebSocket that shows a ticket that is not good (any more) is closed with " +

@@ -24,17 +24,17 @@ const (
 type StreamIn struct {
 	OrderPath
 	TicketIn
-	Since optional[int64] `query:"since" minimum:"0" doc:"the last version seen: later statuses are told again after the snapshot"`
+	Since optional[int64] `query:"since" minimum:"0" doc:"the last version seen: later statuses are replayed after the snapshot"`
 }
 
 // TicketIn is how a page, which can't send headers, opens a stream.
 type TicketIn struct {
-	Ticket string `query:"ticket" doc:"of POST /ws/ticket, in place of the Authorization header"`
+	Ticket string `query:"ticket" doc:"from POST /ws/ticket, instead of the Authorization header"`
 }
 
 type sseIn struct {
 	StreamIn
-	LastEventID string `header:"Last-Event-ID" doc:"like since; browsers send it when they come back"`
+	LastEventID string `header:"Last-Event-ID" doc:"like since; browsers send it when they reconnect"`
 }
 
 // streamRoutes are the live streams.

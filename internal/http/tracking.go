@@ -20,7 +20,7 @@ type statusAnswer struct {
 	Status    domain.Status   `json:"status"`
 	Version   int64           `json:"version"`
 	UpdatedAt time.Time       `json:"updated_at"`
-	Allowed   []domain.Status `json:"allowed_transitions" doc:"what may follow, in the order of the status table; [] at the end"`
+	Allowed   []domain.Status `json:"allowed_transitions" doc:"the allowed next statuses, in table order; [] if final"`
 }
 
 type statusOut struct {
@@ -32,25 +32,25 @@ type statusOut struct {
 func (s *Server) trackingRoutes() {
 	handle(s, operation{
 		method: http.MethodGet, path: "/order/{order_id}/status", id: "getOrderStatus", tag: tagTracking,
-		summary: "Where an order stands",
+		summary: "Get an order's status",
 	}, s.getStatus)
 	handle(s, operation{
 		method: http.MethodGet, path: "/order/{order_id}/events", id: "getOrderEvents", tag: tagTracking,
-		summary: "The whole history of an order", about: "Oldest first.",
+		summary: "Get an order's history", about: "Oldest first.",
 	}, func(ctx context.Context, in *OrderPath) (*bodyOnly[eventList], error) {
 		events, err := s.Orders.Events(ctx, in.ID)
 		return bodyOf(eventList{listed(events)}, err)
 	})
 	handle(s, operation{
 		method: http.MethodGet, path: "/order/{order_id}/track", id: "trackOrder", tag: tagTracking,
-		summary: "Where an order is and how it came there",
+		summary: "Track an order",
 		about:   "The courier's position and trail are shown from the handover of the goods to the end.",
 	}, func(ctx context.Context, in *OrderPath) (*bodyOnly[*tracking.Track], error) {
 		return bodyOf(s.Tracking.Track(ctx, in.ID))
 	})
 	handle(s, operation{
 		method: http.MethodGet, path: "/order/{order_id}/delivery-time", id: "estimateDelivery", tag: tagTracking,
-		summary: "When an order is expected",
+		summary: "Estimate the delivery time",
 		about:   "`[earliest, latest]` is an 80 % interval. A delivered order answers what happened.", codes: []domain.Code{domain.CodeOrderFinished},
 	}, func(ctx context.Context, in *OrderPath) (*bodyOnly[domain.Estimate], error) {
 		return bodyOf(s.Orders.DeliveryTime(ctx, in.ID))

@@ -38,13 +38,13 @@ const (
 
 // importIn is what an import takes beside its body.
 type importIn struct {
-	Key       string          `header:"Idempotency-Key" doc:"Makes rows without an id and external_id come once, however often the file is sent under the same key; remembered for 24 hours."`
-	FirstLine optional[int64] `query:"first_line" minimum:"1" doc:"the number of the first line that is sent, of CSV after the header, when the lines before it were sent already"`
+	Key       string          `header:"Idempotency-Key" doc:"Imports rows without an id and external_id only once, however often the file is sent with the same key; remembered for 24 hours."`
+	FirstLine optional[int64] `query:"first_line" minimum:"1" doc:"number of the first line sent (for CSV after the header), if the lines before it were sent already"`
 }
 
 type exportIn struct {
 	OrderFilters
-	Format string `query:"format" enum:"ndjson,csv" default:"ndjson" doc:"what the rows are"`
+	Format string `query:"format" enum:"ndjson,csv" default:"ndjson" doc:"format of the rows"`
 }
 
 // transferRoutes are import and export.

@@ -143,7 +143,7 @@ func (s *Service) checkFilter(f domain.OrderFilter) (domain.OrderFilter, error) 
 type StatusChange struct {
 	Status     domain.Status `json:"status" example:"confirmed"`
 	Reason     string        `json:"reason,omitempty" maxLength:"2000"`
-	OccurredAt *time.Time    `json:"occurred_at,omitempty" doc:"when it happened; absent: now; at most 5 minutes ahead"`
+	OccurredAt *time.Time    `json:"occurred_at,omitempty" doc:"when it happened; default now; at most 5 minutes in the future"`
 	Location   *domain.Point `json:"location,omitempty"`
 	Proof      *domain.Proof `json:"proof,omitempty"`
 }

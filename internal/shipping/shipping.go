@@ -52,9 +52,9 @@ func New(d Deps) *Service {
 // followed.
 type ShipmentDraft struct {
 	// Carrier may be absent where there is only one.
-	Carrier        string `json:"carrier,omitempty" maxLength:"128" doc:"the delivery company's code; may be absent where there is only one" example:"cdek"`
-	Account        string `json:"account,omitempty" maxLength:"128" doc:"the contract with the company; the merchant's own, or else the usual one, when absent"`
-	TrackingNumber string `json:"tracking_number,omitempty" maxLength:"128" doc:"of a parcel that was booked elsewhere: it is followed"`
+	Carrier        string `json:"carrier,omitempty" maxLength:"128" doc:"the delivery company's code; optional if there is only one" example:"cdek"`
+	Account        string `json:"account,omitempty" maxLength:"128" doc:"the contract with the company; default: the merchant's own, else the default one"`
+	TrackingNumber string `json:"tracking_number,omitempty" maxLength:"128" doc:"of a parcel booked elsewhere, which is tracked"`
 	domain.Booking
 }
 

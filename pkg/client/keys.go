@@ -75,7 +75,7 @@ type Share struct {
 	ExpiresAt *time.Time `json:"expires_at,omitempty"`
 }
 
-// ShareOrder makes a link to an order, which ends a day after it unless told otherwise.
+// ShareOrder makes a link to an order, which by default expires a day after the order ends.
 // Refusals: order_not_found, validation_failed, secret_not_repeated.
 func (c *Client) ShareOrder(ctx context.Context, orderID string, expiresAt *time.Time, opts ...CallOption) (*Share, error) {
 	in := struct {

@@ -5,7 +5,7 @@ import (
 	"net/http"
 )
 
-// Booking asks a delivery company to carry an order; what is absent follows from the order.
+// Booking asks a delivery company to deliver an order; missing fields are derived from the order.
 type Booking struct {
 	Carrier  string    `json:"carrier,omitempty"` // absent: the only one that is set up
 	Tariff   string    `json:"tariff,omitempty"`  // the company's code of it, cheapest or fastest
@@ -23,7 +23,7 @@ type Stop struct {
 	Point    string `json:"point,omitempty"` // the company's code of an office or parcel locker
 }
 
-// Package is one parcel: grams and centimetres; what is absent, the company guesses.
+// Package is one parcel: grams and centimetres; the company estimates missing values.
 type Package struct {
 	WeightG  int `json:"weight_g,omitempty"`
 	LengthCm int `json:"length_cm,omitempty"`
