@@ -61,7 +61,7 @@ func (s *Service) Ingest(ctx context.Context, token string, r PhoneReport) (Rece
 
 // heartbeat notes that a phone was heard of that sent no usable position.
 func (pl *pipeline) heartbeat(ctx context.Context, courierID string, r PhoneReport, got Received, now time.Time) error {
-	c := domain.Contact{At: now, Kind: domain.ContactHeartbeat, Battery: r.Battery}
+	c := domain.Contact{At: domain.Timestamp(now), Kind: domain.ContactHeartbeat, Battery: r.Battery}
 	if got.Dropped > 0 {
 		c.DroppedReason = domain.DropOutOfRange
 		for reason := range r.Unusable {

@@ -75,7 +75,7 @@ func (pl *pipeline) report(ctx context.Context, courierID string, positions []do
 		return Received{}, err
 	}
 	defer t.mu.Unlock()
-	contact := domain.Contact{At: now, Kind: domain.ContactPosition, ClockOffS: domain.CorrectClock(positions, now).Seconds()}
+	contact := domain.Contact{At: domain.Timestamp(now), Kind: domain.ContactPosition, ClockOffS: domain.CorrectClock(positions, now).Seconds()}
 	known, err := pl.history.known(ctx, courierID, positions, t.filter)
 	if err != nil {
 		return Received{}, err
