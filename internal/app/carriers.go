@@ -174,7 +174,7 @@ func newCarrierMetrics(r prometheus.Registerer) *carrierMetrics {
 		calls:   counter("calls_total", "Calls of a delivery company; class is empty for those that worked.", "carrier", "operation", "class"),
 		retries: counter("retries_total", "Further attempts at calls of a delivery company.", "carrier", "operation"),
 		limited: counter("limited_total", "Calls that got no turn within the company's rate limit.", "carrier"),
-		unknown: counter("unknown_codes_total", "Codes of a delivery company that are in none of our tables.", "carrier", "code"),
+		unknown: counter("unknown_codes_total", "Codes of a delivery company that are in none of our tables; the log has them.", "carrier"),
 		events:  counter("events_total", "What went wrong with hints and looks.", "carrier", "what"),
 		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "ordertracking_carrier_call_duration_seconds", Help: "Time of calls of a delivery company, retries included.",
@@ -209,75 +209,50 @@ func (m *carrierMetrics) hooks(log *zap.Logger) carrier.Hooks {
 		Limited: func(code string) { m.limited.WithLabelValues(code).Inc() },
 		Unknown: func(code, unknown string) {
 			log.Warn("a delivery company uses a code that is not known", zap.String("carrier", code), zap.String("code", unknown))
-			m.unknown.WithLabelValues(code, unknown).Inc()
+			m.unknown.WithLabelValues(code).Inc() // what companies send makes no series
 		},
 	}
 }
 
-// Desk asks a delivery company as configured, without a server: for the command line.
-type Desk struct {
-	car  domain.Carrier
-	stop func() error
-}
+// What the command line asks delivery companies with.
+type (
+	// Carrier is an account with a delivery company; Ability says what it can do.
+	Carrier = domain.Carrier
+	// CarrierQuoter, CarrierTracker and CarrierPoints are such abilities.
+	CarrierQuoter  = domain.CarrierQuoter
+	CarrierTracker = domain.CarrierTracker //nolint:revive // described above
+	CarrierPoints  = domain.CarrierPoints  //nolint:revive // described above
+	// QuoteRequest, Package, ShipmentRef and PointQuery are what they are asked.
+	QuoteRequest = domain.QuoteRequest
+	Package      = domain.Package     //nolint:revive // described above
+	ShipmentRef  = domain.ShipmentRef //nolint:revive // described above
+	PointQuery   = domain.PointQuery  //nolint:revive // described above
+)
 
-// OpenDesk sets up the usual account with the delivery company of a code.
-func OpenDesk(ctx context.Context, cfg *config.Config, code string) (*Desk, error) {
+// OpenCarrier opens the usual account with the delivery company of a code, without a
+// server; end stops what was started for it.
+func OpenCarrier(ctx context.Context, cfg *config.Config, code string) (car Carrier, end func() error, err error) {
 	if !slices.ContainsFunc(companies, func(c company) bool { return c.Code == code }) {
-		return nil, errors.New("there is no delivery company " + code + "; there is " + companyCodes())
+		return nil, nil, errors.New("there is no delivery company " + code + "; there is " + companyCodes())
 	}
 	open := newOpener(ctx, cfg.Carriers, carrier.Hooks{})
+	err = errors.New("carriers." + code + ".account is not set; try --sandbox-carriers")
 	for _, set := range cfg.Carriers.All() {
-		if set.Carrier != code {
-			continue
+		if set.Carrier == code {
+			if car, err = open.account(set); err == nil {
+				return car, open.close, nil
+			}
+			break
 		}
-		car, err := open.account(set)
-		if err != nil {
-			return nil, errors.Join(err, open.close())
-		}
-		return &Desk{car, open.close}, nil
 	}
-	return nil, errors.Join(errors.New("carriers."+code+".account is not set; try --sandbox-carriers"), open.close())
+	return nil, nil, errors.Join(err, open.close())
 }
 
-// Close ends what was started for it.
-func (d *Desk) Close() error { return d.stop() }
-
-// Parcel is what a price is asked for; absent ends and measures are the usual ones.
-type Parcel struct {
-	FromCity, FromPoint        string
-	ToCity, ToAddress, ToPoint string
-	WeightG, LengthCm          int
-	WidthCm, HeightCm          int
-	Tariff                     string
-}
-
-// Quote returns offers.
-func (d *Desk) Quote(ctx context.Context, p Parcel) ([]domain.Quote, error) {
-	quoter, ok := d.car.(domain.CarrierQuoter)
+// Ability returns one of the abilities of a carrier, or says that it has none.
+func Ability[T any](car Carrier, what string) (T, error) {
+	able, ok := car.(T)
 	if !ok {
-		return nil, domain.Unsupported(d.car.Account().Carrier, "quoting prices")
+		return able, domain.Unsupported(car.Account().Carrier, what)
 	}
-	return quoter.Quote(ctx, domain.QuoteRequest{
-		Tariff: p.Tariff, From: domain.Stop{City: p.FromCity, Point: p.FromPoint},
-		To:       domain.Stop{City: p.ToCity, Point: p.ToPoint, Place: domain.Place{Address: p.ToAddress}},
-		Packages: []domain.Package{{WeightG: p.WeightG, LengthCm: p.LengthCm, WidthCm: p.WidthCm, HeightCm: p.HeightCm}},
-	})
-}
-
-// Track returns what the company knows of a parcel.
-func (d *Desk) Track(ctx context.Context, number string) (domain.ShipmentSnapshot, error) {
-	tracker, ok := d.car.(domain.CarrierTracker)
-	if !ok {
-		return domain.ShipmentSnapshot{}, domain.Unsupported(d.car.Account().Carrier, "tracking")
-	}
-	return tracker.TrackShipment(ctx, domain.ShipmentRef{TrackingNumber: number})
-}
-
-// Points returns offices and lockers of a city.
-func (d *Desk) Points(ctx context.Context, city string, limit int) ([]domain.DeliveryPoint, error) {
-	finder, ok := d.car.(domain.CarrierPoints)
-	if !ok {
-		return nil, domain.Unsupported(d.car.Account().Carrier, "handing out at offices")
-	}
-	return finder.Points(ctx, domain.PointQuery{City: city, Limit: limit})
+	return able, nil
 }

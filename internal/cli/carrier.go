@@ -35,7 +35,7 @@ func carrierCommand(e *env) *cobra.Command {
 }
 
 // ask makes a command that asks the company.
-func (d *desk) ask(cmd *cobra.Command, run func(ctx context.Context, open *app.Desk, args []string) error) *cobra.Command {
+func (d *desk) ask(cmd *cobra.Command, run func(ctx context.Context, car app.Carrier, args []string) error) *cobra.Command {
 	cmd.RunE = func(cmd *cobra.Command, args []string) (err error) {
 		var flags []string
 		if d.file != "" {
@@ -51,12 +51,12 @@ func (d *desk) ask(cmd *cobra.Command, run func(ctx context.Context, open *app.D
 		if err != nil {
 			return err
 		}
-		open, err := app.OpenDesk(cmd.Context(), cfg, d.carrier)
+		car, end, err := app.OpenCarrier(cmd.Context(), cfg, d.carrier)
 		if err != nil {
 			return err
 		}
-		defer func() { err = errors.Join(err, open.Close()) }()
-		return run(cmd.Context(), open, args)
+		defer func() { err = errors.Join(err, end()) }()
+		return run(cmd.Context(), car, args)
 	}
 	return cmd
 }
@@ -65,12 +65,16 @@ func (d *desk) ask(cmd *cobra.Command, run func(ctx context.Context, open *app.D
 func row(w io.Writer, format string, args ...any) { _, _ = fmt.Fprintf(w, format+"\n", args...) }
 
 func (d *desk) quote() *cobra.Command {
-	var p app.Parcel
+	r := app.QuoteRequest{Packages: make([]app.Package, 1)} // absent ends and measures are the usual ones
 	cmd := d.ask(&cobra.Command{
 		Use: "quote", Short: "Get shipping prices and times",
 		Example: "  order-tracking carrier quote --sandbox-carriers --to-city Новосибирск --weight 1500",
-	}, func(ctx context.Context, open *app.Desk, _ []string) error {
-		quotes, err := open.Quote(ctx, p)
+	}, func(ctx context.Context, car app.Carrier, _ []string) error {
+		quoter, err := app.Ability[app.CarrierQuoter](car, "quoting prices")
+		if err != nil {
+			return err
+		}
+		quotes, err := quoter.Quote(ctx, r)
 		if err != nil {
 			return err
 		}
@@ -82,24 +86,28 @@ func (d *desk) quote() *cobra.Command {
 		})
 	})
 	f := cmd.Flags()
-	f.StringVar(&p.ToCity, "to-city", "", "a `city`, or the company's code of it")
-	f.StringVar(&p.ToAddress, "to-address", "", "an `address`")
-	f.StringVar(&p.ToPoint, "to-point", "", "the `code` of an office or locker")
-	f.StringVar(&p.FromCity, "from-city", "", "a `city`; else where the configuration says")
-	f.StringVar(&p.FromPoint, "from-point", "", "the `code` of an office")
-	f.IntVar(&p.WeightG, "weight", 0, "`grams`")
-	f.IntVar(&p.LengthCm, "length", 0, "`centimetres`")
-	f.IntVar(&p.WidthCm, "width", 0, "`centimetres`")
-	f.IntVar(&p.HeightCm, "height", 0, "`centimetres`")
-	f.StringVar(&p.Tariff, "tariff", "", "this tariff only, by its `code`")
+	f.StringVar(&r.To.City, "to-city", "", "a `city`, or the company's code of it")
+	f.StringVar(&r.To.Place.Address, "to-address", "", "an `address`")
+	f.StringVar(&r.To.Point, "to-point", "", "the `code` of an office or locker")
+	f.StringVar(&r.From.City, "from-city", "", "a `city`; else where the configuration says")
+	f.StringVar(&r.From.Point, "from-point", "", "the `code` of an office")
+	f.IntVar(&r.Packages[0].WeightG, "weight", 0, "`grams`")
+	f.IntVar(&r.Packages[0].LengthCm, "length", 0, "`centimetres`")
+	f.IntVar(&r.Packages[0].WidthCm, "width", 0, "`centimetres`")
+	f.IntVar(&r.Packages[0].HeightCm, "height", 0, "`centimetres`")
+	f.StringVar(&r.Tariff, "tariff", "", "this tariff only, by its `code`")
 	return cmd
 }
 
 func (d *desk) track() *cobra.Command {
 	return d.ask(&cobra.Command{
 		Use: "track NUMBER", Short: "Where a parcel is, by its tracking number",
-	}, func(ctx context.Context, open *app.Desk, args []string) error {
-		p, err := open.Track(ctx, args[0])
+	}, func(ctx context.Context, car app.Carrier, args []string) error {
+		tracker, err := app.Ability[app.CarrierTracker](car, "tracking")
+		if err != nil {
+			return err
+		}
+		p, err := tracker.TrackShipment(ctx, app.ShipmentRef{TrackingNumber: args[0]})
 		if err != nil {
 			return err
 		}
@@ -116,8 +124,12 @@ func (d *desk) points() *cobra.Command {
 	limit := atLeastOne(50)
 	cmd := d.ask(&cobra.Command{
 		Use: "points CITY", Short: "Offices and parcel lockers of a city",
-	}, func(ctx context.Context, open *app.Desk, args []string) error {
-		points, err := open.Points(ctx, args[0], int(limit))
+	}, func(ctx context.Context, car app.Carrier, args []string) error {
+		finder, err := app.Ability[app.CarrierPoints](car, "handing out at offices")
+		if err != nil {
+			return err
+		}
+		points, err := finder.Points(ctx, app.PointQuery{City: args[0], Limit: int(limit)})
 		if err != nil {
 			return err
 		}
