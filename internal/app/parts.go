@@ -134,7 +134,7 @@ func (a *App) buildDoors(ctx context.Context) (err error) {
 		ErrorLog: zap.NewStdLog(a.log.Named("http")),
 	}
 	a.grpcServer = grpcserver.New(grpcserver.Deps{
-		Orders: a.orders, Couriers: &tracking.Couriers{Service: a.tracking}, Tracking: a.tracking,
+		Orders: a.orders, Couriers: &tracking.Couriers{Service: a.tracking}, Tracking: a.tracking, Dispatch: a.dispatch,
 		Hub: a.hub, Guard: a.gate.guard, Ready: a.ready, Registerer: a.metrics, Log: a.log, Clock: systemClock{},
 		Config: grpcserver.Config{MaxMessageBytes: a.cfg.GRPC.MaxMessageBytes, PingEvery: a.cfg.Live.PingEvery, AccessLog: h.AccessLog},
 	})

@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/types/known/structpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/order-tracking/order-tracking/internal/dispatch"
 	"github.com/order-tracking/order-tracking/internal/domain"
 	"github.com/order-tracking/order-tracking/internal/orders"
 	"github.com/order-tracking/order-tracking/internal/tracking"
@@ -39,6 +40,12 @@ var (
 	trackTo    func(*tracking.Track) (*pb.TrackOrderResponse, error)
 	locatedTo  func(tracking.Located) *pb.GetCourierLocationResponse
 	notifiedTo func(orders.Notified) *pb.NotifyCustomerResponse
+	planTo     func(*dispatch.Proposal) *pb.PlanDispatchResponse
+	ranTo      func(*dispatch.Proposal) *pb.RunDispatchResponse
+	offerTo    func(domain.Offer) *pb.Offer
+	// goverter:map ETA Eta
+	stopTo  func(domain.RouteStop) *pb.RouteStop
+	routeTo func(*domain.Route) *pb.Route
 	// goverter:map WeightG | weightTo
 	itemTo func(domain.Item) *pb.Item
 

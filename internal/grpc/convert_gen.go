@@ -4,6 +4,7 @@
 package grpcserver
 
 import (
+	dispatch "github.com/order-tracking/order-tracking/internal/dispatch"
 	domain "github.com/order-tracking/order-tracking/internal/domain"
 	orders "github.com/order-tracking/order-tracking/internal/orders"
 	tracking "github.com/order-tracking/order-tracking/internal/tracking"
@@ -147,6 +148,16 @@ func init() {
 		}
 		return &ordertrackingv1NotifyCustomerResponse
 	}
+	offerTo = func(source domain.Offer) *v1.Offer {
+		var ordertrackingv1Offer v1.Offer
+		ordertrackingv1Offer.Id = source.ID
+		ordertrackingv1Offer.OrderId = source.OrderID
+		ordertrackingv1Offer.CourierId = source.CourierID
+		ordertrackingv1Offer.Status = string(source.Status)
+		ordertrackingv1Offer.ExpiresAt = timeTo(source.ExpiresAt)
+		ordertrackingv1Offer.Reason = source.Reason
+		return &ordertrackingv1Offer
+	}
 	orderFilterFrom = func(source *v1.GetOrdersRequest) domain.OrderFilter {
 		var domainOrderFilter domain.OrderFilter
 		if source != nil {
@@ -210,6 +221,26 @@ func init() {
 		}
 		return pOrdertrackingv1Order
 	}
+	planTo = func(source *dispatch.Proposal) *v1.PlanDispatchResponse {
+		var pOrdertrackingv1PlanDispatchResponse *v1.PlanDispatchResponse
+		if source != nil {
+			var ordertrackingv1PlanDispatchResponse v1.PlanDispatchResponse
+			if (*source).Assignments != nil {
+				ordertrackingv1PlanDispatchResponse.Assignments = make([]*v1.Assignment, len((*source).Assignments))
+				for i := 0; i < len((*source).Assignments); i++ {
+					ordertrackingv1PlanDispatchResponse.Assignments[i] = dispatchProposedToPOrdertrackingv1Assignment((*source).Assignments[i])
+				}
+			}
+			if (*source).Unassigned != nil {
+				ordertrackingv1PlanDispatchResponse.Unassigned = make([]*v1.Unassigned, len((*source).Unassigned))
+				for j := 0; j < len((*source).Unassigned); j++ {
+					ordertrackingv1PlanDispatchResponse.Unassigned[j] = dispatchExplainedToPOrdertrackingv1Unassigned((*source).Unassigned[j])
+				}
+			}
+			pOrdertrackingv1PlanDispatchResponse = &ordertrackingv1PlanDispatchResponse
+		}
+		return pOrdertrackingv1PlanDispatchResponse
+	}
 	pointFrom = func(source *v1.Point) *domain.Point {
 		var pDomainPoint *domain.Point
 		if source != nil {
@@ -252,6 +283,43 @@ func init() {
 		}
 		return pDomainProof
 	}
+	ranTo = func(source *dispatch.Proposal) *v1.RunDispatchResponse {
+		var pOrdertrackingv1RunDispatchResponse *v1.RunDispatchResponse
+		if source != nil {
+			var ordertrackingv1RunDispatchResponse v1.RunDispatchResponse
+			if (*source).Assignments != nil {
+				ordertrackingv1RunDispatchResponse.Assignments = make([]*v1.Assignment, len((*source).Assignments))
+				for i := 0; i < len((*source).Assignments); i++ {
+					ordertrackingv1RunDispatchResponse.Assignments[i] = dispatchProposedToPOrdertrackingv1Assignment((*source).Assignments[i])
+				}
+			}
+			if (*source).Unassigned != nil {
+				ordertrackingv1RunDispatchResponse.Unassigned = make([]*v1.Unassigned, len((*source).Unassigned))
+				for j := 0; j < len((*source).Unassigned); j++ {
+					ordertrackingv1RunDispatchResponse.Unassigned[j] = dispatchExplainedToPOrdertrackingv1Unassigned((*source).Unassigned[j])
+				}
+			}
+			pOrdertrackingv1RunDispatchResponse = &ordertrackingv1RunDispatchResponse
+		}
+		return pOrdertrackingv1RunDispatchResponse
+	}
+	routeTo = func(source *domain.Route) *v1.Route {
+		var pOrdertrackingv1Route *v1.Route
+		if source != nil {
+			var ordertrackingv1Route v1.Route
+			ordertrackingv1Route.CourierId = (*source).CourierID
+			ordertrackingv1Route.Version = (*source).Version
+			if (*source).Stops != nil {
+				ordertrackingv1Route.Stops = make([]*v1.RouteStop, len((*source).Stops))
+				for i := 0; i < len((*source).Stops); i++ {
+					ordertrackingv1Route.Stops[i] = stopTo((*source).Stops[i])
+				}
+			}
+			ordertrackingv1Route.UpdatedAt = timeTo((*source).UpdatedAt)
+			pOrdertrackingv1Route = &ordertrackingv1Route
+		}
+		return pOrdertrackingv1Route
+	}
 	stepFrom = func(source *v1.UpdateOrderStatusRequest) orders.StatusChange {
 		var ordersStatusChange orders.StatusChange
 		if source != nil {
@@ -262,6 +330,17 @@ func init() {
 			ordersStatusChange.Proof = proofFrom((*source).Proof)
 		}
 		return ordersStatusChange
+	}
+	stopTo = func(source domain.RouteStop) *v1.RouteStop {
+		var ordertrackingv1RouteStop v1.RouteStop
+		ordertrackingv1RouteStop.OrderId = source.OrderID
+		ordertrackingv1RouteStop.Kind = string(source.Kind)
+		ordertrackingv1RouteStop.Location = pDomainPointToPOrdertrackingv1Point(source.Location)
+		ordertrackingv1RouteStop.Address = source.Address
+		ordertrackingv1RouteStop.Window = pDomainWindowToPOrdertrackingv1TimeWindow(source.Window)
+		ordertrackingv1RouteStop.Eta = timePointerTo(source.ETA)
+		ordertrackingv1RouteStop.Done = source.Done
+		return &ordertrackingv1RouteStop
 	}
 	trackTo = func(source *tracking.Track) (*v1.TrackOrderResponse, error) {
 		var pOrdertrackingv1TrackOrderResponse *v1.TrackOrderResponse
@@ -293,6 +372,24 @@ func init() {
 		}
 		return pOrdertrackingv1TrackOrderResponse, nil
 	}
+}
+func dispatchExplainedToPOrdertrackingv1Unassigned(source dispatch.Explained) *v1.Unassigned {
+	var ordertrackingv1Unassigned v1.Unassigned
+	ordertrackingv1Unassigned.OrderId = source.OrderID
+	ordertrackingv1Unassigned.Reason = string(source.Reason)
+	ordertrackingv1Unassigned.Detail = source.Detail
+	return &ordertrackingv1Unassigned
+}
+func dispatchProposedToPOrdertrackingv1Assignment(source dispatch.Proposed) *v1.Assignment {
+	var ordertrackingv1Assignment v1.Assignment
+	ordertrackingv1Assignment.OrderId = source.OrderID
+	ordertrackingv1Assignment.CourierId = source.CourierID
+	ordertrackingv1Assignment.PickupAt = timeTo(source.PickupAt)
+	ordertrackingv1Assignment.DropoffAt = timeTo(source.DropoffAt)
+	ordertrackingv1Assignment.StopsBefore = narrow(source.StopsBefore)
+	ordertrackingv1Assignment.LeaveAt = timeTo(source.LeaveAt)
+	ordertrackingv1Assignment.Detail = source.Detail
+	return &ordertrackingv1Assignment
 }
 func domainActorToPOrdertrackingv1Actor(source domain.Actor) *v1.Actor {
 	var ordertrackingv1Actor v1.Actor
@@ -504,6 +601,16 @@ func pDomainShipmentToPOrdertrackingv1Shipment(source *domain.Shipment) *v1.Ship
 		pOrdertrackingv1Shipment = &ordertrackingv1Shipment
 	}
 	return pOrdertrackingv1Shipment
+}
+func pDomainWindowToPOrdertrackingv1TimeWindow(source *domain.Window) *v1.TimeWindow {
+	var pOrdertrackingv1TimeWindow *v1.TimeWindow
+	if source != nil {
+		var ordertrackingv1TimeWindow v1.TimeWindow
+		ordertrackingv1TimeWindow.From = timePointerTo((*source).From)
+		ordertrackingv1TimeWindow.To = timePointerTo((*source).To)
+		pOrdertrackingv1TimeWindow = &ordertrackingv1TimeWindow
+	}
+	return pOrdertrackingv1TimeWindow
 }
 func pOrdertrackingv1CustomerToDomainCustomer(source *v1.Customer) domain.Customer {
 	var domainCustomer domain.Customer

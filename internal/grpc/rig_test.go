@@ -118,14 +118,15 @@ func start(t *testing.T, w with) *rig {
 		w.ready = func(context.Context) error { return nil }
 	}
 	couriers := &tracking.Couriers{Service: positions}
-	dispatch.New(dispatch.Deps{
+	planner := dispatch.New(dispatch.Deps{
 		Store: store, Live: live, Clock: now, Log: log, Keys: keys, Orders: verbs, Config: dispatch.DefaultConfig(), FreshFor: time.Minute,
+		Offers: dispatch.OfferConfig{ExpiresIn: time.Minute, Total: time.Hour, AtOnce: 1, OnNoTaker: dispatch.NoTakerAlert},
 		Travel: dispatch.Straight(map[domain.Vehicle]float64{domain.VehicleMotorbike: 8}, 1.3),
 	})
 	r := &rig{orders: verbs, couriers: couriers, hub: hub, clock: now, logs: logs, metrics: prometheus.NewRegistry()}
 	r.deps = Deps{
 		Registerer: r.metrics,
-		Orders:     verbs, Couriers: couriers, Tracking: positions, Hub: hub, Guard: access.NewGuard(nil, now, log, access.GuardConfig{BootstrapKey: w.key, Keyless: w.key == ""}), Ready: w.ready, Log: log, Clock: now, Config: w.config,
+		Orders:     verbs, Couriers: couriers, Tracking: positions, Dispatch: planner, Hub: hub, Guard: access.NewGuard(nil, now, log, access.GuardConfig{BootstrapKey: w.key, Keyless: w.key == ""}), Ready: w.ready, Log: log, Clock: now, Config: w.config,
 	}
 	r.server = New(r.deps)
 	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")

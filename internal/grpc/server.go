@@ -15,6 +15,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/order-tracking/order-tracking/internal/access"
+	"github.com/order-tracking/order-tracking/internal/dispatch"
 	"github.com/order-tracking/order-tracking/internal/domain"
 	"github.com/order-tracking/order-tracking/internal/orders"
 	"github.com/order-tracking/order-tracking/internal/push"
@@ -38,6 +39,7 @@ type Deps struct {
 	Orders   *orders.Service
 	Couriers *tracking.Couriers
 	Tracking *tracking.Service
+	Dispatch *dispatch.Service
 	Hub      *push.Hub
 	Guard    *access.Guard
 	// Ready says whether the server can do its work; the health service tells it.
@@ -79,6 +81,7 @@ func New(d Deps) *grpc.Server {
 	)
 	seen.server = s
 	s.RegisterService(readable(pb.OrderService_ServiceDesc), &service{Deps: d, seen: seen})
+	s.RegisterService(readable(pb.DispatchService_ServiceDesc), &dispatching{Service: d.Dispatch})
 	grpc_health_v1.RegisterHealthServer(s, &health{ready: d.Ready})
 	reflection.Register(s)
 	return s

@@ -1,0 +1,60 @@
+package grpcserver
+
+import (
+	"context"
+
+	"github.com/order-tracking/order-tracking/internal/dispatch"
+	pb "github.com/order-tracking/order-tracking/proto/ordertracking/v1"
+)
+
+// dispatching is DispatchService over the use cases.
+type dispatching struct {
+	pb.UnimplementedDispatchServiceServer
+	*dispatch.Service
+}
+
+func (s *dispatching) PlanDispatch(ctx context.Context, r *pb.PlanDispatchRequest) (*pb.PlanDispatchResponse, error) {
+	p, err := s.Plan(ctx, dispatch.Ask{OrderIDs: r.GetOrderIds(), CourierIDs: r.GetCourierIds()})
+	return planTo(p), err
+}
+
+func (s *dispatching) RunDispatch(ctx context.Context, r *pb.RunDispatchRequest) (*pb.RunDispatchResponse, error) {
+	p, err := s.Run(ctx, dispatch.Ask{OrderIDs: r.GetOrderIds(), CourierIDs: r.GetCourierIds()})
+	return ranTo(p), err
+}
+
+func (s *dispatching) OfferOrder(ctx context.Context, r *pb.OfferOrderRequest) (*pb.OfferOrderResponse, error) {
+	made, err := s.Offer(ctx, r.GetOrderId(), dispatch.OfferAsk{
+		CourierIDs: r.GetCourierIds(), Auto: r.GetAuto(), ExpiresInS: int(r.GetExpiresInS()),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &pb.OfferOrderResponse{Offer: offerTo(made.Offer), Others: each(made.Others, offerTo)}, nil
+}
+
+func (s *dispatching) ListOffers(ctx context.Context, r *pb.ListOffersRequest) (*pb.ListOffersResponse, error) {
+	offers, err := s.CourierOffers(ctx, r.GetCourierId())
+	return &pb.ListOffersResponse{Offers: each(offers, offerTo)}, err
+}
+
+func (s *dispatching) AcceptOffer(ctx context.Context, r *pb.AcceptOfferRequest) (*pb.AcceptOfferResponse, error) {
+	f, err := s.Accept(ctx, r.GetOfferId())
+	if err != nil {
+		return nil, err
+	}
+	return &pb.AcceptOfferResponse{Offer: offerTo(*f)}, nil
+}
+
+func (s *dispatching) DeclineOffer(ctx context.Context, r *pb.DeclineOfferRequest) (*pb.DeclineOfferResponse, error) {
+	f, err := s.Decline(ctx, r.GetOfferId(), r.GetReason())
+	if err != nil {
+		return nil, err
+	}
+	return &pb.DeclineOfferResponse{Offer: offerTo(*f)}, nil
+}
+
+func (s *dispatching) GetRoute(ctx context.Context, r *pb.GetRouteRequest) (*pb.GetRouteResponse, error) {
+	route, err := s.Route(ctx, r.GetCourierId())
+	return &pb.GetRouteResponse{Route: routeTo(route)}, err
+}
