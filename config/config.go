@@ -32,6 +32,7 @@ type Config struct {
 	Map      Map      `koanf:"map"`
 	Brand    Brand    `koanf:"brand"`
 	Shutdown Shutdown `koanf:"shutdown"`
+	Privacy  Privacy  `koanf:"privacy"`
 
 	// KafkaListenExplicit is whether somebody chose kafka.listen, so that another
 	// port must not be taken in its place.
@@ -245,6 +246,11 @@ type Brand struct {
 	Name   string `koanf:"name"`
 	Logo   string `koanf:"logo"`
 	Accent string `koanf:"accent"`
+}
+
+// Privacy is who sees what, unless the settings say otherwise.
+type Privacy struct {
+	ShowCourier string `koanf:"show_courier"`
 }
 
 // Shutdown is about the graceful stop.

@@ -92,6 +92,7 @@ func (c *Config) validate() error {
 		{"log.format", oneOf(c.Log.Format, "auto", "console", "json")},
 		{"access.bootstrap_admin_key", ifSet(c.Access.BootstrapAdminKey, checkAdminKey)},
 		{"access.secret_key", ifSet(c.Access.SecretKey, checkAdminKey)},
+		{"privacy.show_courier", checkShowCourier(c.Privacy.ShowCourier)},
 		{"orders.phone_region", ifSet(c.Orders.PhoneRegion, checkRegion)},
 		{"routing.url", ifSet(c.Routing.URL, checkBase)},
 		{"carriers.hook_url", ifSet(c.Carriers.HookURL, func(base string) error { return checkOrigins(strings.TrimSuffix(base, "/")) })},
@@ -222,6 +223,17 @@ func checkAdminKey(key string) error {
 		return fmt.Errorf("must have between %d and %d characters", MinAdminKey, maxAdminKey)
 	}
 	return nil
+}
+
+func checkShowCourier(rule string) error {
+	if metres, ok := strings.CutPrefix(rule, "metres:"); ok {
+		if n, err := strconv.ParseFloat(metres, 64); err == nil && n > 0 && n <= 1e6 {
+			return nil
+		}
+	} else if rule == "custody" || rule == "out_for_delivery" {
+		return nil
+	}
+	return fmt.Errorf("must be custody, out_for_delivery or metres:<number>, and is %q", rule)
 }
 
 func checkRegion(region string) error {

@@ -63,6 +63,10 @@ type Guard struct {
 	// first is the caller that the bootstrap key is, local who calls without a credential.
 	first, local *domain.Caller
 
+	// OnChange is called by Check when something was taken away or a document has changed;
+	// it must be set before.
+	OnChange func(context.Context) error
+
 	mu    sync.RWMutex
 	known map[[sha256.Size]byte]*known
 	epoch int64
@@ -257,7 +261,11 @@ func (g *Guard) Check(ctx context.Context) error {
 		g.forget()
 	}
 	g.mu.Unlock()
-	if err := g.streams.check(ctx, g.store, changed); err != nil {
+	err = g.streams.check(ctx, g.store, changed)
+	if err == nil && changed && g.OnChange != nil {
+		err = g.OnChange(ctx)
+	}
+	if err != nil {
 		g.mu.Lock()
 		g.epoch = 0 // and again
 		g.mu.Unlock()

@@ -50,6 +50,8 @@ const (
 	SomeOrders Object = "orders"
 	ACourier   Object = "a courier"
 	AMerchant  Object = "a merchant"
+	// TheMerchant is a merchant by its id.
+	TheMerchant Object = "the merchant"
 	// TheHouse is the installation itself: what is done to it is audited, with from where.
 	TheHouse Object = "the installation"
 )
@@ -139,6 +141,11 @@ var table = []Operation{
 	{ID: "rotateKey", Object: TheHouse, roles: admin},
 	{ID: "revokeKey", Object: TheHouse, roles: admin},
 	{ID: "listAudit", Object: TheHouse, roles: admin},
+	{ID: "listMerchants", Object: Nothing, roles: staff | merchant},
+	{ID: "getMerchant", Object: TheMerchant, roles: staff | merchant},
+	{ID: "editMerchant", Object: TheMerchant, roles: admin | merchant},
+	{ID: "getSettings", Object: TheHouse, roles: admin},
+	{ID: "editSettings", Object: TheHouse, roles: admin},
 	{ID: "createSession", Object: Nothing, Open: true},
 	{ID: "deleteSession", Object: Nothing, Open: true},
 	{ID: "getMe", Object: Nothing, roles: everyone &^ monitor},

@@ -15,12 +15,13 @@ import (
 
 // gate is who comes in and what is remembered of it.
 type gate struct {
-	guard    *access.Guard
-	keys     *access.Keys
-	audit    *access.Audit
-	tickets  *access.Tickets
-	shares   *access.Shares
-	sessions *access.Sessions
+	guard     *access.Guard
+	keys      *access.Keys
+	audit     *access.Audit
+	tickets   *access.Tickets
+	shares    *access.Shares
+	sessions  *access.Sessions
+	documents *access.Documents
 }
 
 // openAccess sets up who comes in. Without a bootstrap key and without any administrator's
@@ -47,6 +48,12 @@ func (a *App) openAccess(ctx context.Context) error {
 	}
 	g.guard = access.NewGuard(a.store, clock, a.log, access.GuardConfig{BootstrapKey: first, Keyless: keyless})
 	g.keys.Guard, g.shares.Guard = g.guard, g.guard
+	g.documents.Audit, g.documents.Requests, g.documents.Guard = g.audit, a.requests, g.guard
+	g.documents.Defaults.Privacy = &access.Privacy{ShowCourier: &a.cfg.Privacy.ShowCourier}
+	g.guard.OnChange = g.documents.Load
+	if err := g.guard.Check(ctx); err != nil {
+		return err
+	}
 	g.sessions = &access.Sessions{Store: a.store, Clock: clock, Guard: g.guard}
 	if keyless {
 		a.log.Warn("no administrator's key is set: local calls are let in as administrator, others are refused; see BOOTSTRAP_ADMIN_KEY")

@@ -44,8 +44,10 @@ func (a *App) connect(ctx context.Context) (err error) {
 	a.closing(func() error { a.telemetry.Close(); return nil })
 	a.relay = outbox.New(a.store, a.producer, a.log)
 	a.relay.Forget = a.live.ForgetOlder
+	a.gate.documents = &access.Documents{Store: a.store, Clock: systemClock{}}
 	a.hub = push.New(push.Config{
-		Queue: a.cfg.Live.Queue, MaxSubscriptions: a.cfg.Live.MaxStreams, FleetTick: a.cfg.Live.FleetTick, Wakeups: a.wakeups,
+		ShowCourier: a.gate.documents.ShowCourier,
+		Queue:       a.cfg.Live.Queue, MaxSubscriptions: a.cfg.Live.MaxStreams, FleetTick: a.cfg.Live.FleetTick, Wakeups: a.wakeups,
 	}, a.store, a.live, systemClock{}, a.log)
 	if a.embedded != nil && a.embedded.SetAside() {
 		n, err := a.store.Republish(ctx)
@@ -122,7 +124,7 @@ func (a *App) buildDoors(ctx context.Context) (err error) {
 	h := a.cfg.HTTP
 	a.restAPI = httpserver.New(httpserver.Deps{
 		Orders: a.orders, Couriers: &tracking.Couriers{Service: a.tracking}, Tracking: a.tracking, Shipments: a.shipments, Dispatch: a.dispatch,
-		Tickets: a.gate.tickets, Keys: a.gate.keys, Audit: a.gate.audit, Shares: a.gate.shares, Sessions: a.gate.sessions, Hub: a.hub, Guard: a.gate.guard, Ready: a.ready, Registerer: a.metrics, Gatherer: a.metrics,
+		Tickets: a.gate.tickets, Keys: a.gate.keys, Audit: a.gate.audit, Shares: a.gate.shares, Sessions: a.gate.sessions, Documents: a.gate.documents, Hub: a.hub, Guard: a.gate.guard, Ready: a.ready, Registerer: a.metrics, Gatherer: a.metrics,
 		Log: a.log, Clock: systemClock{},
 		Config: httpserver.Config{
 			MaxBodyBytes: h.MaxBodyBytes, MaxImportBytes: h.MaxImportBytes, AllowedOrigins: h.AllowedOrigins, AccessLog: h.AccessLog,
@@ -148,7 +150,7 @@ func (a *App) buildServices() {
 	region, stale := a.cfg.Orders.PhoneRegion, a.cfg.Tracking.StaleAfter
 	a.orders = orders.New(orders.Deps{
 		Store: a.store, Live: a.measured.counting(a.live), Clock: systemClock{}, Log: a.log, Keys: keys, Estimate: estimate,
-		PhoneRegion: region,
+		PhoneRegion: region, ShowCourier: a.gate.documents.ShowCourier,
 	}, a.hub)
 	a.tracking = tracking.New(tracking.Deps{
 		Store: a.store, Live: a.live, Watchers: a.hub, Clock: systemClock{}, Log: a.log, Keys: keys, Orders: a.orders, Estimate: estimate,

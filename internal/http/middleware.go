@@ -162,7 +162,7 @@ func (s *Server) enter(c *gin.Context) (context.Context, error) {
 		return nil, err
 	}
 	ctx := domain.WithCaller(r.Context(), caller)
-	if op.Object == access.TheHouse {
+	if op.Object == access.TheHouse || op.Object == access.TheMerchant {
 		host, _, _ := net.SplitHostPort(r.RemoteAddr) // net/http writes it
 		ctx = access.WithRemote(ctx, host)
 	}

@@ -33,6 +33,7 @@ type Deps struct {
 	Audit     *access.Audit
 	Shares    *access.Shares
 	Sessions  *access.Sessions
+	Documents *access.Documents
 	Hub       *push.Hub
 	Guard     *access.Guard
 	// Ready says whether the product can work; /readyz asks it.
@@ -126,6 +127,7 @@ func New(d Deps) *Server {
 	s.accessRoutes()
 	s.shareRoutes()
 	s.sessionRoutes()
+	s.documentRoutes()
 	s.pageRoutes()
 	s.opsRoutes()
 	s.finishAPI()

@@ -1,0 +1,139 @@
+package httpserver
+
+import (
+	"context"
+	"encoding/base64"
+	"net/http"
+
+	"github.com/order-tracking/order-tracking/internal/access"
+	"github.com/order-tracking/order-tracking/internal/domain"
+	"github.com/order-tracking/order-tracking/internal/transport"
+)
+
+// MerchantPath is the merchant that an operation is about.
+type MerchantPath struct {
+	ID string `path:"merchant_id" maxLength:"128" doc:"the merchant's id, as orders and keys name it"`
+}
+
+type documentOut[T any] struct {
+	ETag string `header:"ETag" doc:"the version, for If-Match"`
+	Body T
+}
+
+type merchantPage struct {
+	Merchants []*access.Merchant `json:"merchants"`
+	Next      string             `json:"next_page_token,omitempty"`
+}
+
+// documentRoutes are merchants and settings.
+func (s *Server) documentRoutes() {
+	handle(s, operation{
+		method: http.MethodGet, path: "/merchants", id: "listMerchants", tag: tagAccess,
+		summary: "List merchants", about: "Those that were set up, by id; a merchant sees itself.",
+	}, s.listMerchants)
+	handle(s, operation{
+		method: http.MethodGet, path: "/merchants/{merchant_id}", id: "getMerchant", tag: tagAccess,
+		summary: "Get a merchant", codes: []domain.Code{domain.CodeNotFound},
+	}, func(ctx context.Context, in *MerchantPath) (*documentOut[*access.Merchant], error) {
+		return merchantOut(s.Documents.Merchant(ctx, in.ID))
+	})
+	handle(s, operation{
+		method: http.MethodPatch, path: "/merchants/{merchant_id}", id: "editMerchant", tag: tagAccess,
+		summary: "Set up or change a merchant", about: "What is absent stays.", body: access.MerchantEdit{},
+		codes: []domain.Code{domain.CodeNotFound},
+	}, s.editMerchant)
+	handle(s, operation{
+		method: http.MethodGet, path: "/settings", id: "getSettings", tag: tagAccess,
+		summary: "What may change while the product runs", about: "What is set here goes over the configuration.",
+	}, func(ctx context.Context, _ *struct{}) (*documentOut[*access.Settings], error) {
+		return settingsOut(s.Documents.Settings(ctx))
+	})
+	handle(s, operation{
+		method: http.MethodPatch, path: "/settings", id: "editSettings", tag: tagAccess,
+		summary: "Change the settings", about: "What is absent stays.", body: access.SettingsEdit{},
+	}, s.editSettings)
+}
+
+func merchantOut(m *access.Merchant, err error) (*documentOut[*access.Merchant], error) {
+	if err != nil {
+		return nil, err
+	}
+	return &documentOut[*access.Merchant]{transport.ETag(m.Version), m}, nil
+}
+
+func settingsOut(v *access.Settings, err error) (*documentOut[*access.Settings], error) {
+	if err != nil {
+		return nil, err
+	}
+	return &documentOut[*access.Settings]{transport.ETag(v.Version), v}, nil
+}
+
+func (s *Server) listMerchants(ctx context.Context, in *Paging) (*bodyOnly[merchantPage], error) {
+	size := domain.DefaultPage
+	if in.Size.Set {
+		size = in.Size.Value
+	}
+	var f domain.Faults
+	domain.Within(&f, "/page_size", size, 1, domain.MaxPageSize)
+	after, err := base64.RawURLEncoding.DecodeString(in.Token)
+	if err != nil {
+		return nil, domain.Errorf(domain.CodeMalformed, "page_token is not one of ours")
+	}
+	if err := f.Err(); err != nil {
+		return nil, err
+	}
+	found, err := s.Documents.Merchants(ctx, string(after), size+1)
+	page := merchantPage{Merchants: listed(found)}
+	if len(found) > size {
+		page.Merchants = page.Merchants[:size]
+		page.Next = base64.RawURLEncoding.EncodeToString([]byte(found[size-1].ID))
+	}
+	return bodyOf(page, err)
+}
+
+type editMerchantIn struct {
+	MerchantPath
+	IfMatch
+	JSONBody
+}
+
+func (s *Server) editMerchant(ctx context.Context, in *editMerchantIn) (*documentOut[*access.Merchant], error) {
+	edit, err := request(in.JSONBody, nil, access.MerchantEdit.Check)
+	if err != nil {
+		return nil, err
+	}
+	expected, err := transport.ExpectedVersion(in.Tags, func() (int64, error) {
+		m, err := s.Documents.Merchant(ctx, in.ID)
+		if err != nil {
+			return 0, err
+		}
+		return m.Version, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return merchantOut(s.Documents.EditMerchant(ctx, in.ID, edit, expected))
+}
+
+type editSettingsIn struct {
+	IfMatch
+	JSONBody
+}
+
+func (s *Server) editSettings(ctx context.Context, in *editSettingsIn) (*documentOut[*access.Settings], error) {
+	edit, err := request(in.JSONBody, nil, access.SettingsEdit.Check)
+	if err != nil {
+		return nil, err
+	}
+	expected, err := transport.ExpectedVersion(in.Tags, func() (int64, error) {
+		v, err := s.Documents.Settings(ctx)
+		if err != nil {
+			return 0, err
+		}
+		return v.Version, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return settingsOut(s.Documents.EditSettings(ctx, edit, expected))
+}
