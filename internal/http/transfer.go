@@ -19,6 +19,7 @@ import (
 
 	"github.com/order-tracking/order-tracking/internal/domain"
 	"github.com/order-tracking/order-tracking/internal/orders"
+	"github.com/order-tracking/order-tracking/internal/push"
 	"github.com/order-tracking/order-tracking/internal/transport"
 )
 
@@ -202,15 +203,16 @@ func importInput(c *gin.Context) (in importIn, isCSV bool, err error) {
 // untilGoingAway calls stop when the server stops, unless the returned function was
 // called before: an import does not hold up a stop, it is sent again later.
 func (s *Server) untilGoingAway(ctx context.Context, stop func(error)) (done func()) {
-	sub := s.Hub.Open(nil)
 	ctx, cancel := context.WithCancel(ctx)
 	var waiting sync.WaitGroup
 	waiting.Go(func() {
-		if _, err := sub.Next(ctx); err != nil && ctx.Err() == nil {
-			stop(domain.Unavailable("the server, which is stopping,", err))
+		select {
+		case <-s.Hub.GoingAway():
+			stop(domain.Unavailable("the server, which is stopping,", push.ErrGoingAway))
+		case <-ctx.Done():
 		}
 	})
-	return func() { cancel(); waiting.Wait(); sub.Close() }
+	return func() { cancel(); waiting.Wait() }
 }
 
 // importRun is the answer to an import that is under way.

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
+	"github.com/order-tracking/order-tracking/internal/push"
 )
 
 // slowImport sends rows by hand.
@@ -102,6 +103,15 @@ func TestUploadDoesNotHoldUpAStop(t *testing.T) {
 	_ = s.rows.Close()
 	_ = s.resp.Body.Close()
 	require.Empty(t, d.uploads())
+}
+
+// An import is no stream: it runs when no more of them may be opened.
+func TestImportNeedsNoStream(t *testing.T) {
+	d := openHub(t, testConfig(), guardOf(""), push.Config{MaxSubscriptions: 1})
+	d.watch("/ws")
+	d.do("GET", "/ws", nil, upgrade...).problem(503, domain.CodeUnavailable)
+	got := d.imports(ndjsonType, strings.Repeat(minimal+"\n", 300), "")
+	require.Equal(t, "read 300 created 300 known 0 failed 0 finished true", got.tally())
 }
 
 // Two uploads that do not fit together: the one that comes too late is told to come again.

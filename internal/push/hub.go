@@ -45,7 +45,7 @@ type Hub struct {
 
 	mu     sync.Mutex
 	subs   map[*Subscription]struct{}
-	closed bool
+	closed chan struct{}
 }
 
 // New makes a hub; Run must run for it to notice what was not announced.
@@ -58,6 +58,7 @@ func New(cfg Config, store domain.Store, live domain.LiveStore, clock domain.Clo
 	}
 	h := &Hub{
 		cfg: cfg, store: store, live: live, clock: clock, log: log, subs: map[*Subscription]struct{}{},
+		closed: make(chan struct{}),
 	}
 	h.orders.init(func(id string) *room { return &room{hub: h, topic: OrderTopic(id), track: new(track)} })
 	h.couriers.init(func(id string) *room { return &room{hub: h, topic: CourierTopic(id)} })
@@ -82,7 +83,7 @@ func (h *Hub) OpenFor(view domain.View, wake func()) *Subscription {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	switch {
-	case h.closed:
+	case h.goesAway():
 		s.err = ErrGoingAway
 		return s
 	case h.cfg.MaxSubscriptions > 0 && len(h.subs) >= h.cfg.MaxSubscriptions:
@@ -114,6 +115,19 @@ func (h *Hub) forget(s *Subscription) {
 	h.mu.Unlock()
 }
 
+// GoingAway is closed once the hub goes away, for those who wait for that and need no
+// subscription, of which there may be no more.
+func (h *Hub) GoingAway() <-chan struct{} { return h.closed }
+
+func (h *Hub) goesAway() bool {
+	select {
+	case <-h.closed:
+		return true
+	default:
+		return false
+	}
+}
+
 // Close ends every subscription with ErrGoingAway, later ones too, and waits for the
 // hub's goroutines.
 func (h *Hub) Close() { h.Shutdown(context.Background(), 0) }
@@ -122,7 +136,9 @@ func (h *Hub) Close() { h.Shutdown(context.Background(), 0) }
 // back do not come all at once. It hurries when the context ends.
 func (h *Hub) Shutdown(ctx context.Context, spread time.Duration) {
 	h.mu.Lock()
-	h.closed = true
+	if !h.goesAway() {
+		close(h.closed)
+	}
 	subs := make([]*Subscription, 0, len(h.subs))
 	for s := range h.subs {
 		subs = append(subs, s)
