@@ -218,4 +218,4 @@ func Permit(c *domain.Caller, o *Operation) error {
 	return errForbidden
 }
 
-var errForbidden = domain.Errorf(domain.CodeForbidden, "this is not for your role; GET /me says what is")
+var errForbidden = domain.Errorf(domain.CodeForbidden, "your role may not do this; GET /me lists what it may do")

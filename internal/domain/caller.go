@@ -132,7 +132,7 @@ func (r Role) MayMove(from, to Status) error {
 	case from == to:
 	case r == RoleMerchant && to != StatusCancelled && (to != StatusConfirmed || from != StatusCreated),
 		r == RoleCourier && to == StatusCancelled:
-		return Errorf(CodeForbidden, "this step is not for your role")
+		return Errorf(CodeForbidden, "your role may not take this step")
 	}
 	return nil
 }

@@ -27,4 +27,4 @@ func (c *Change) Add(events ...Event) { c.Events = append(c.Events, events...) }
 
 // ErrRecorded says that the change's idempotency key or inbound id was committed
 // before; nothing was changed.
-var ErrRecorded = Errorf(CodeIdempotencyRunning, "this request was applied before")
+var ErrRecorded = Errorf(CodeIdempotencyRunning, "this request was applied already")

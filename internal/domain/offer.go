@@ -122,7 +122,7 @@ func (o *Order) DeclineOffer(id, reason string, by By) ([]Event, error) {
 
 func offerGone(f *Offer) error {
 	if f == nil {
-		return Errorf(CodeOfferGone, "the offer is not there any more")
+		return Errorf(CodeOfferGone, "the offer is no longer available")
 	}
 	return Errorf(CodeOfferGone, "the offer is %s", f.Status)
 }

@@ -60,7 +60,7 @@ func (c Config) Estimate(f Facts) (domain.Estimate, error) {
 		e.Method, e.Confidence = domain.MethodActual, 1
 		return e, nil
 	case o.Status.Terminal() || o.Status == domain.StatusReturning:
-		return e, domain.Errorf(domain.CodeOrderFinished, "an order that is %s is not going to be delivered", o.Status)
+		return e, domain.Errorf(domain.CodeOrderFinished, "an order that is %s will not be delivered", o.Status)
 	}
 	if period := carriers(o); period != nil {
 		byCarrier(&e, *period, f.Now)

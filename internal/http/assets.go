@@ -149,7 +149,7 @@ func (a *assets) url(name string) string { return "/assets/" + a.hash + "/" + na
 func (a *assets) serve(c *gin.Context) {
 	f, ok := a.files[strings.TrimPrefix(c.Param("file"), "/")]
 	if !ok {
-		fail(c, domain.Errorf(domain.CodeNotFound, "nothing is at %s", c.Request.URL.Path))
+		fail(c, domain.Errorf(domain.CodeNotFound, "there is nothing at %s", c.Request.URL.Path))
 		return
 	}
 	if c.Param("hash") == a.hash {

@@ -124,7 +124,7 @@ func readingError(err error) error {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return domain.Errorf(domain.CodeRequestTimeout, "the body did not arrive in time")
 	case errors.Is(err, gzip.ErrHeader), errors.Is(err, gzip.ErrChecksum), errors.Is(err, zstd.ErrMagicMismatch), errors.Is(err, zstd.ErrCRCMismatch):
-		return domain.Errorf(domain.CodeMalformed, "the body is not compressed as Content-Encoding says")
+		return domain.Errorf(domain.CodeMalformed, "the body is not compressed as stated in Content-Encoding")
 	case errors.Is(err, zstd.ErrWindowSizeExceeded), errors.Is(err, zstd.ErrDecoderSizeExceeded):
 		return bodyTooLarge(maxWindow)
 	}

@@ -102,7 +102,7 @@ func decode[T any](in JSONBody) (v T, faults []domain.Fault, err error) {
 		return v, nil, nil
 	}
 	if !acceptable(in.ContentType) {
-		return v, nil, domain.Errorf(domain.CodeUnsupportedMediaType, "the body must be %s, not %q; say so with the header Content-Type", jsonType, in.ContentType)
+		return v, nil, domain.Errorf(domain.CodeUnsupportedMediaType, "the body must be %s, not %q; set the Content-Type header", jsonType, in.ContentType)
 	}
 	// null is not always what it seems to the library
 	if !bytes.Contains(body, []byte("null")) && json.Unmarshal(body, &v, strict) == nil {

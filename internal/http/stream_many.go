@@ -79,7 +79,7 @@ func parseCommand(data []byte) (command, error) {
 func (m *many) message(data []byte) {
 	cmd, err := parseCommand(data)
 	if err != nil {
-		m.close(transport.CloseBadRequest, "the message is not one of ours")
+		m.close(transport.CloseBadRequest, "unknown message")
 		return
 	}
 	for _, name := range cmd.Unsubscribe {

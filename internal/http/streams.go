@@ -109,7 +109,7 @@ func (s *Server) upgradable(c *gin.Context) error {
 		!strings.Contains(strings.ToLower(r.Header.Get("Connection")), "upgrade") || r.Header.Get("Sec-Websocket-Key") == "" {
 		c.Header("Upgrade", "websocket")
 		c.Header("Connection", "Upgrade")
-		return domain.Errorf(domain.CodeUpgradeRequired, "this is a WebSocket (version 13): ask for an upgrade; /order/{id}/stream needs none")
+		return domain.Errorf(domain.CodeUpgradeRequired, "this is a WebSocket (version 13) and needs an upgrade; /order/{id}/stream needs none")
 	}
 	if origin := r.Header.Get("Origin"); s.Guard.Protected() && !s.origins[origin] && !sameHost(origin, r.Host) {
 		return domain.Errorf(domain.CodeForbidden, "pages of %s may not open streams here", origin)

@@ -106,7 +106,7 @@ func (s *Service) Change(
 // expects nothing.
 func CheckVersion(o *domain.Order, expected int64) error {
 	if expected != 0 && o.Version != expected {
-		return domain.Errorf(domain.CodeVersionConflict, "the order has moved on to version %d", o.Version)
+		return domain.Errorf(domain.CodeVersionConflict, "the order has changed; it is at version %d now", o.Version)
 	}
 	return nil
 }

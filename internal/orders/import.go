@@ -327,5 +327,5 @@ func (im *importer) courier(ctx context.Context, given domain.Courier) (known bo
 	if same, err := sameJSON(c, &shown); err != nil || same {
 		return same, err
 	}
-	return false, domain.Errorf(domain.CodeVersionConflict, "a courier with this id is there and differs")
+	return false, domain.Errorf(domain.CodeVersionConflict, "a different courier with this id exists")
 }

@@ -53,7 +53,7 @@ func (im *importer) compare(ctx context.Context, row ImportRow, ch *domain.Chang
 	case given.ID == "":
 		return false, taken
 	}
-	return false, domain.Errorf(domain.CodeVersionConflict, "an order with this id is there and differs; it has version %d", stored.Version)
+	return false, domain.Errorf(domain.CodeVersionConflict, "a different order with this id exists, at version %d", stored.Version)
 }
 
 // external finds an order by its merchant's name for it; nil when there is none.

@@ -68,9 +68,9 @@ func parseToken(token, bound string) (domain.Cursor, error) {
 	}
 	switch {
 	case err != nil || t.After.CreatedAt.IsZero() || len(token) > domain.MaxPageToken:
-		return t.After, domain.Errorf(domain.CodeMalformed, "page_token is not one of ours")
+		return t.After, domain.Errorf(domain.CodeMalformed, "page_token is invalid")
 	case t.Filter != bound:
-		return t.After, domain.Errorf(domain.CodeMalformed, "page_token belongs to a list with other filters")
+		return t.After, domain.Errorf(domain.CodeMalformed, "page_token belongs to a list with different filters")
 	}
 	return t.After, nil
 }

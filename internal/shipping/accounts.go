@@ -51,7 +51,7 @@ func (c Carriers) choose(carrier, name, merchantID string) (domain.Carrier, erro
 		return nil, domain.Invalid("/carrier", "required", "is required where there are several delivery companies")
 	}
 	if len(open) == 0 {
-		return nil, domain.Errorf(domain.CodeCarrierNotFound, "no delivery company %q is set up; see the section carriers of the configuration",
+		return nil, domain.Errorf(domain.CodeCarrierNotFound, "delivery company %q is not configured; see the section carriers of the configuration",
 			domain.CarrierAccount{Carrier: carrier, Name: name})
 	}
 	// One's own goes before what is everybody's; of those the usual one is first.

@@ -162,7 +162,7 @@ func (sv *Service) Resolve(ctx context.Context, id string, in Resolution) (*doma
 			return nil, err
 		}
 		if job == nil || o.Shipment == nil {
-			return nil, domain.Errorf(domain.CodeShipmentNotFound, "the order goes with no delivery company")
+			return nil, domain.Errorf(domain.CodeShipmentNotFound, "the order has no delivery company")
 		}
 		next := *job
 		next.Due = domain.Timestamp(sv.Clock.Now())

@@ -44,7 +44,7 @@ func (sv *Service) Label(ctx context.Context, ids []string, p domain.Paper) ([]b
 	}
 	car := sv.ByAccount[account]
 	if car == nil {
-		return nil, domain.Errorf(domain.CodeCarrierNotFound, "the delivery company %s is not set up any more", account)
+		return nil, domain.Errorf(domain.CodeCarrierNotFound, "the delivery company %s is no longer configured", account)
 	}
 	printer, err := ability[domain.CarrierLabeler](car, "printing")
 	if err != nil {

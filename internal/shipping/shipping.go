@@ -189,7 +189,7 @@ func (sv *Service) Get(ctx context.Context, id string) (*domain.Shipment, error)
 		return nil, err
 	}
 	if o.Shipment == nil {
-		return nil, domain.Errorf(domain.CodeShipmentNotFound, "the order goes with no delivery company")
+		return nil, domain.Errorf(domain.CodeShipmentNotFound, "the order has no delivery company")
 	}
 	return o.Shipment, nil
 }

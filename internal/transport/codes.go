@@ -20,13 +20,13 @@ type Status struct {
 
 // statuses is the one table from codes to the transports.
 var statuses = map[domain.Code]Status{
-	domain.CodeMalformed:            {http.StatusBadRequest, codes.InvalidArgument, "The request can't be read"},
+	domain.CodeMalformed:            {http.StatusBadRequest, codes.InvalidArgument, "The request is malformed"},
 	domain.CodeUnauthenticated:      {http.StatusUnauthorized, codes.Unauthenticated, "Credentials are required"},
 	domain.CodeForbidden:            {http.StatusForbidden, codes.PermissionDenied, "This is not allowed"},
-	domain.CodeNotFound:             {http.StatusNotFound, codes.NotFound, "There is nothing here"},
-	domain.CodeMethodNotAllowed:     {http.StatusMethodNotAllowed, codes.Unimplemented, "This method is not possible here"},
+	domain.CodeNotFound:             {http.StatusNotFound, codes.NotFound, "Not found"},
+	domain.CodeMethodNotAllowed:     {http.StatusMethodNotAllowed, codes.Unimplemented, "Method not allowed"},
 	domain.CodeRequestTimeout:       {http.StatusRequestTimeout, codes.DeadlineExceeded, "The request took too long"},
-	domain.CodeUpgradeRequired:      {http.StatusUpgradeRequired, codes.Unimplemented, "This needs another protocol"},
+	domain.CodeUpgradeRequired:      {http.StatusUpgradeRequired, codes.Unimplemented, "An upgrade of the protocol is required"},
 	domain.CodeHeadersTooLarge:      {http.StatusRequestHeaderFieldsTooLarge, codes.ResourceExhausted, "The headers are too large"},
 	domain.CodeOrderNotFound:        {http.StatusNotFound, codes.NotFound, "There is no such order"},
 	domain.CodeCourierNotFound:      {http.StatusNotFound, codes.NotFound, "There is no such courier"},
@@ -35,7 +35,7 @@ var statuses = map[domain.Code]Status{
 	domain.CodeShipmentNotFound:     {http.StatusNotFound, codes.NotFound, "The order has no shipment"},
 	domain.CodeShipmentExists:       {http.StatusConflict, codes.FailedPrecondition, "The order has a shipment already"},
 	domain.CodePaidCancelRequired:   {http.StatusConflict, codes.FailedPrecondition, "Cancelling costs money"},
-	domain.CodeBookingUnknown:       {http.StatusConflict, codes.FailedPrecondition, "What became of the booking is unknown"},
+	domain.CodeBookingUnknown:       {http.StatusConflict, codes.FailedPrecondition, "The outcome of the booking is unknown"},
 	domain.CodeIllegalTransition:    {http.StatusConflict, codes.FailedPrecondition, "The order can't take this step"},
 	domain.CodeCancelAfterPickup:    {http.StatusConflict, codes.FailedPrecondition, "The order was handed over already"},
 	domain.CodeOrderFinished:        {http.StatusConflict, codes.FailedPrecondition, "The order is finished"},
@@ -47,16 +47,16 @@ var statuses = map[domain.Code]Status{
 	domain.CodeOfferGone:            {http.StatusConflict, codes.FailedPrecondition, "The offer is gone"},
 	domain.CodeOfferNotFound:        {http.StatusNotFound, codes.NotFound, "No such offer"},
 	domain.CodeHTTPSRequired:        {http.StatusConflict, codes.FailedPrecondition, "This needs HTTPS"},
-	domain.CodeVersionConflict:      {http.StatusPreconditionFailed, codes.Aborted, "The order has moved on"},
+	domain.CodeVersionConflict:      {http.StatusPreconditionFailed, codes.Aborted, "The order has changed"},
 	domain.CodeTooLarge:             {http.StatusRequestEntityTooLarge, codes.ResourceExhausted, "The request is too large"},
 	domain.CodeUnsupportedMediaType: {http.StatusUnsupportedMediaType, codes.InvalidArgument, "The content type is not supported"},
 	domain.CodeValidationFailed:     {http.StatusUnprocessableEntity, codes.InvalidArgument, "The request is not valid"},
 	domain.CodeIdempotencyReused:    {http.StatusUnprocessableEntity, codes.InvalidArgument, "The key was used for another request"},
-	domain.CodeImpossibleTime:       {http.StatusUnprocessableEntity, codes.InvalidArgument, "The time is impossible"},
-	domain.CodeAmbiguousReference:   {http.StatusUnprocessableEntity, codes.InvalidArgument, "The reference names several orders"},
+	domain.CodeImpossibleTime:       {http.StatusUnprocessableEntity, codes.InvalidArgument, "The time is not possible"},
+	domain.CodeAmbiguousReference:   {http.StatusUnprocessableEntity, codes.InvalidArgument, "The reference is ambiguous"},
 	domain.CodeRateLimited:          {http.StatusTooManyRequests, codes.ResourceExhausted, "Too many requests"},
 	domain.CodeUnavailable:          {http.StatusServiceUnavailable, codes.Unavailable, "The service is not available right now"},
-	domain.CodeInternal:             {http.StatusInternalServerError, codes.Internal, "Something went wrong here"},
+	domain.CodeInternal:             {http.StatusInternalServerError, codes.Internal, "Internal error"},
 }
 
 // StatusOf returns what a code is; one that is not in the table is an internal error.
@@ -76,7 +76,7 @@ func Visible(err error) *domain.Error {
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		e = domain.Unavailable("the answer", err)
 	default:
-		return domain.Errorf(domain.CodeInternal, "an unexpected error; the log tells more under this request_id")
+		return domain.Errorf(domain.CodeInternal, "an unexpected error; the log has details under this request_id")
 	}
 	if e.RetryAfter <= 0 && (e.Code == domain.CodeUnavailable || e.Code == domain.CodeRateLimited) {
 		passes := *e

@@ -115,7 +115,7 @@ func putDocument(ctx context.Context, tx *sql.Tx, d *domain.Document) error {
 		changed_by = excluded.changed_by, data = excluded.data WHERE documents.version = excluded.version - 1`,
 		d.Kind, d.ID, d.Version, micros(d.UpdatedAt), string(by), string(d.Data)))
 	if err == nil && n == 0 {
-		err = domain.Errorf(domain.CodeVersionConflict, "it has moved on from version %d", d.Version-1)
+		err = domain.Errorf(domain.CodeVersionConflict, "it has changed since version %d", d.Version-1)
 	}
 	return err
 }

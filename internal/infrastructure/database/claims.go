@@ -112,7 +112,7 @@ func book(loads map[string]courierLoad, m move) error {
 		case to.capacity == noCourier:
 			return courierNotFound(m.to)
 		case to.active >= to.capacity && !m.forced:
-			return domain.Errorf(domain.CodeCourierBusy, "the courier has no room for another order")
+			return domain.Errorf(domain.CodeCourierBusy, "the courier has no capacity for another order")
 		}
 		to.active++
 		loads[m.to] = to

@@ -181,7 +181,7 @@ func (s *Store) CancelShipment(ctx context.Context, orderID, clientRef string, c
 		AND (CAST($5 AS bigint) = 0 OR EXISTS (SELECT 1 FROM orders WHERE id = $1 AND version = $5)) RETURNING sent_at IS NOT NULL`,
 		orderID, clientRef, cancelling, micros(at), version)
 	if err == nil && len(sent) == 0 && version != 0 {
-		err = domain.Errorf(domain.CodeVersionConflict, "the order is not at version %d any more", version)
+		err = domain.Errorf(domain.CodeVersionConflict, "the order is no longer at version %d", version)
 	}
 	return len(sent) > 0 && sent[0], err
 }

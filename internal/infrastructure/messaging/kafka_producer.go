@@ -140,7 +140,7 @@ func send[M any](ctx context.Context, client *kgo.Client, c ClientConfig, msgs [
 	}
 	for _, refusal := range refusals {
 		if errors.Is(err, refusal) {
-			return fmt.Errorf("%w: %w", domain.Errorf(domain.CodeTooLarge, "the brokers never take a message"), err)
+			return fmt.Errorf("%w: %w", domain.Errorf(domain.CodeTooLarge, "the brokers never accept a message"), err)
 		}
 	}
 	return unavailable(err)
