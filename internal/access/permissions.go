@@ -103,6 +103,9 @@ var table = []Operation{
 	{ID: "getShipmentLabel", Object: AnOrder, roles: staff | merchant},
 	{ID: "getShipmentLabels", Object: Nothing, roles: staff | merchant}, // of each order it is asked again
 	{ID: "refuseShipment", Object: AnOrder, roles: staff | merchant},
+	{ID: "editShipment", Object: AnOrder, roles: staff | merchant},
+	{ID: "bookIntake", Object: AnOrder, roles: staff | merchant},
+	{ID: "cancelIntake", Object: AnOrder, roles: staff | merchant},
 	{ID: "resolveShipment", Object: AnOrder, roles: staff | merchant},
 	{ID: "quoteShipment", Object: Nothing, roles: staff | merchant},
 	{ID: "listPoints", Object: Nothing, roles: staff | merchant},

@@ -31,11 +31,13 @@ const (
 	EventShipmentBooked  EventType = "shipment.booked"
 	EventShipmentChanged EventType = "shipment.changed"
 	EventPaymentReceived EventType = "payment.received"
+	EventIntakeChanged   EventType = "intake.changed"
 )
 
 var (
 	changeTypes = []EventType{
 		EventCreated, EventStatusChanged, EventChanged, EventException, EventShipmentBooked, EventShipmentChanged, EventPaymentReceived,
+		EventIntakeChanged,
 	}
 	noteTypes = []EventType{EventReportLate, EventOrderLate, EventNotified, EventCourierNear, EventCourierSilent, EventUnassigned,
 		EventOfferMade, EventOfferAccepted, EventOfferDeclined, EventOfferExpired, EventOfferWithdrawn}

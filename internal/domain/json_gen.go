@@ -343,6 +343,10 @@ func appendShipment(b []byte, v *Shipment) []byte {
 		b = append(b, `,"pickup":`...)
 		b = appendPickupPoint(b, v.Pickup)
 	}
+	if v.Intake != nil {
+		b = append(b, `,"intake":`...)
+		b = appendIntake(b, v.Intake)
+	}
 	if v.ReturnNumber != "" {
 		b = append(b, `,"return_number":`...)
 		b = appendString(b, string(v.ReturnNumber))
@@ -508,6 +512,33 @@ func appendPickupPoint(b []byte, v *PickupPoint) []byte {
 	if v.KeptUntil != nil {
 		b = append(b, `,"kept_until":`...)
 		b = appendTime(b, *v.KeptUntil)
+	}
+	if len(b) == begin {
+		return append(b, "{}"...)
+	}
+	b[begin] = '{' // in place of the first comma
+	return append(b, '}')
+}
+
+func appendIntake(b []byte, v *Intake) []byte {
+	begin := len(b)
+	b = append(b, `,"id":`...)
+	b = appendString(b, string(v.ID))
+	if v.Number != "" {
+		b = append(b, `,"number":`...)
+		b = appendString(b, string(v.Number))
+	}
+	b = append(b, `,"date":`...)
+	b = appendString(b, string(v.Date))
+	b = append(b, `,"from":`...)
+	b = appendString(b, string(v.From))
+	b = append(b, `,"to":`...)
+	b = appendString(b, string(v.To))
+	b = append(b, `,"status":`...)
+	b = appendString(b, string(v.Status))
+	if v.StatusText != "" {
+		b = append(b, `,"status_text":`...)
+		b = appendString(b, string(v.StatusText))
 	}
 	if len(b) == begin {
 		return append(b, "{}"...)

@@ -381,6 +381,21 @@ type CarrierLabeler interface {
 	FetchLabel(ctx context.Context, id string, p Paper) ([]byte, error)
 }
 
+// CarrierIntakes sends couriers who collect.
+type CarrierIntakes interface {
+	// BookIntake asks for a courier; repeated for the same shipment it returns the intake
+	// that is open.
+	BookIntake(ctx context.Context, ref ShipmentRef, r IntakeRequest) (Intake, error)
+	// TrackIntake returns what is known of one.
+	TrackIntake(ctx context.Context, id string) (Intake, error)
+	CancelIntake(ctx context.Context, id string) error
+}
+
+// CarrierEditor changes booked parcels, while it still can: conflict afterwards.
+type CarrierEditor interface {
+	EditShipment(ctx context.Context, ref ShipmentRef, e ShipmentEdit) error
+}
+
 // CarrierCollector takes money in.
 type CarrierCollector interface {
 	// Handovers returns what the carrier handed on of a day.

@@ -23,6 +23,7 @@ type Shipment struct {
 	// Payment is what the carrier takes in, and what it has.
 	Payment      *Payment         `json:"payment,omitempty"`
 	Pickup       *PickupPoint     `json:"pickup,omitempty"`
+	Intake       *Intake          `json:"intake,omitempty"`
 	ReturnNumber string           `json:"return_number,omitempty"` // of the parcel that brings it back
 	LabelURL     string           `json:"label_url,omitempty"`
 	Expected     *DeliveryPeriod  `json:"expected,omitempty"`
@@ -133,11 +134,13 @@ type ShipmentSnapshot struct {
 	Received *Money `json:"received,omitempty"`
 	Registry string `json:"registry,omitempty"`
 	// Pickup is where the recipient fetches it.
-	Pickup       *PickupPoint     `json:"pickup,omitempty"`
-	ReturnNumber string           `json:"return_number,omitempty"`
-	Warnings     []CarrierMessage `json:"warnings,omitempty"`
-	Errors       []CarrierMessage `json:"errors,omitempty"` // why it was rejected
-	Events       []CarrierEvent   `json:"events,omitempty"` // in the order in which they count
+	Pickup       *PickupPoint `json:"pickup,omitempty"`
+	ReturnNumber string       `json:"return_number,omitempty"`
+	// FromDoor says that a courier must collect it, for whom nothing else asks.
+	FromDoor bool             `json:"-"`
+	Warnings []CarrierMessage `json:"warnings,omitempty"`
+	Errors   []CarrierMessage `json:"errors,omitempty"` // why it was rejected
+	Events   []CarrierEvent   `json:"events,omitempty"` // in the order in which they count
 	// Duplicate says that the carrier refused it because it has a shipment of our name for
 	// it already: that one is the order's.
 	Duplicate bool `json:"-"`
@@ -163,6 +166,9 @@ func (s *Shipment) Learn(snap ShipmentSnapshot) []CarrierEvent {
 	s.Price = cmp.Or(snap.Price, s.Price)
 	s.Expected = cmp.Or(snap.Expected, s.Expected)
 	warnings := slices.Clone(s.Warnings)
+	if snap.FromDoor && snap.Ref.Phase == PhaseRegistered && s.Intake == nil {
+		snap.Warnings = append(slices.Clone(snap.Warnings), CarrierMessage{Code: WarnNoIntake, Message: "the parcel is collected at the door, and no courier was asked for: book an intake"})
+	}
 	for _, w := range slices.Concat(snap.Errors, snap.Warnings) {
 		if !slices.Contains(warnings, w) {
 			warnings = append(warnings, w)
@@ -240,6 +246,8 @@ func (p Pace) PollAfter(o *Order, now, since time.Time, looks int) time.Duration
 		return min(p.Pending<<min(looks, 10), p.PendingMax)
 	case o.Status == StatusOutForDelivery || o.Status == StatusAtDropoff:
 		return p.Delivering
+	case o.Status.BeforeCustody() && s.Intake.Live() && now.Sub(since) > time.Hour:
+		return p.Near
 	case o.Status == StatusReadyForPickup || o.Status == StatusDeliveryFailed || s.Expected != nil && now.After(s.Expected.Earliest.Add(-12*time.Hour)):
 		return p.Near
 	case o.Status.BeforeCustody() && now.Sub(since) < time.Hour:

@@ -491,6 +491,21 @@ func pDomainExceptionToPOrdertrackingv1Exception(source *domain.Exception) *v1.E
 	}
 	return pOrdertrackingv1Exception
 }
+func pDomainIntakeToPOrdertrackingv1Intake(source *domain.Intake) *v1.Intake {
+	var pOrdertrackingv1Intake *v1.Intake
+	if source != nil {
+		var ordertrackingv1Intake v1.Intake
+		ordertrackingv1Intake.Id = (*source).ID
+		ordertrackingv1Intake.Number = (*source).Number
+		ordertrackingv1Intake.Date = (*source).Date
+		ordertrackingv1Intake.From = (*source).From
+		ordertrackingv1Intake.To = (*source).To
+		ordertrackingv1Intake.Status = string((*source).Status)
+		ordertrackingv1Intake.StatusText = (*source).StatusText
+		pOrdertrackingv1Intake = &ordertrackingv1Intake
+	}
+	return pOrdertrackingv1Intake
+}
 func pDomainMoneyToPOrdertrackingv1Money(source *domain.Money) *v1.Money {
 	var pOrdertrackingv1Money *v1.Money
 	if source != nil {
@@ -598,6 +613,7 @@ func pDomainShipmentToPOrdertrackingv1Shipment(source *domain.Shipment) *v1.Ship
 		ordertrackingv1Shipment.Payment = pDomainPaymentToPOrdertrackingv1Payment((*source).Payment)
 		ordertrackingv1Shipment.Pickup = pDomainPickupPointToPOrdertrackingv1PickupPoint((*source).Pickup)
 		ordertrackingv1Shipment.ReturnNumber = (*source).ReturnNumber
+		ordertrackingv1Shipment.Intake = pDomainIntakeToPOrdertrackingv1Intake((*source).Intake)
 		pOrdertrackingv1Shipment = &ordertrackingv1Shipment
 	}
 	return pOrdertrackingv1Shipment

@@ -77,6 +77,22 @@ func (s *Server) shipmentRoutes() {
 		},
 	}, s.refuseShipment)
 	handle(s, operation{
+		method: http.MethodPatch, path: "/order/{order_id}/shipment", id: "editShipment", tag: tagShipments,
+		summary: "Change a booked parcel", about: "The recipient, where it goes, or the comment, while the company allows it; what is absent stays as it is. The order itself stays as it is too.",
+		body:  domain.ShipmentEdit{},
+		codes: []domain.Code{domain.CodeShipmentNotFound, domain.CodeIllegalTransition, domain.CodeCarrierNotFound},
+	}, s.editShipment)
+	handle(s, operation{
+		method: http.MethodPost, path: "/order/{order_id}/shipment/intake", id: "bookIntake", tag: tagShipments, status: http.StatusAccepted,
+		summary: "Have a courier collect a parcel", about: "Of a tariff from the door nobody comes unless asked. What becomes of it is in `intake` of the shipment.",
+		body:  domain.IntakeRequest{},
+		codes: []domain.Code{domain.CodeShipmentNotFound, domain.CodeIllegalTransition, domain.CodeCarrierNotFound},
+	}, s.bookIntake)
+	handle(s, operation{
+		method: http.MethodDelete, path: "/order/{order_id}/shipment/intake", id: "cancelIntake", tag: tagShipments,
+		summary: "Tell the courier not to come", codes: []domain.Code{domain.CodeShipmentNotFound, domain.CodeIllegalTransition, domain.CodeCarrierNotFound},
+	}, s.cancelIntake)
+	handle(s, operation{
 		method: http.MethodPost, path: "/order/{order_id}/shipment/resolution", id: "resolveShipment", tag: tagShipments,
 		summary: "Resolve an unknown booking",
 		about: "When no answer came to a booking and the company can't be asked, the order has the exception `booking_unknown`. " +
@@ -141,6 +157,40 @@ func (s *Server) resolveShipment(ctx context.Context, in *bookIn) (*bookedOut, e
 	}
 	return booked(once(ctx, in.Idempotent, func(ctx context.Context) (*domain.Order, error) {
 		return s.Shipments.Resolve(ctx, in.ID, draft)
+	}))
+}
+
+func (s *Server) editShipment(ctx context.Context, in *refuseIn) (*bookedOut, error) {
+	draft, expected, err := change(ctx, s, &in.ChangeIn, s.Shipments.CheckEdit)
+	if err != nil {
+		return nil, err
+	}
+	return booked(once(ctx, in.Idempotent, func(ctx context.Context) (*domain.Order, error) {
+		return s.Shipments.Edit(ctx, in.ID, draft, expected)
+	}))
+}
+
+func (s *Server) bookIntake(ctx context.Context, in *bookIn) (*bookedOut, error) {
+	draft, err := request(in.JSONBody, in.check(), s.Shipments.CheckIntake)
+	if err != nil {
+		return nil, err
+	}
+	return booked(once(ctx, in.Idempotent, func(ctx context.Context) (*domain.Order, error) {
+		return s.Shipments.BookIntake(ctx, in.ID, draft)
+	}))
+}
+
+type cancelIntakeIn struct {
+	OrderPath
+	Idempotent
+}
+
+func (s *Server) cancelIntake(ctx context.Context, in *cancelIntakeIn) (*bookedOut, error) {
+	if err := in.check(); err != nil {
+		return nil, err
+	}
+	return booked(once(ctx, in.Idempotent, func(ctx context.Context) (*domain.Order, error) {
+		return s.Shipments.CancelIntake(ctx, in.ID)
 	}))
 }
 

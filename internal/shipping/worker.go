@@ -162,6 +162,7 @@ func (w *worker) see(ctx context.Context, job *domain.ShipmentJob, until time.Ti
 	if err != nil {
 		return asTaken, 0
 	}
+	w.watchIntake(ctx, o)
 	job.Looks++
 	job.FailingSince = time.Time{}
 	if news {

@@ -180,11 +180,23 @@ type Shipment struct {
 	Price             *Money           `json:"price,omitempty"`
 	Payment           *Payment         `json:"payment,omitempty"`
 	Pickup            *PickupPoint     `json:"pickup,omitempty"`
+	Intake            *Intake          `json:"intake,omitempty"`
 	ReturnNumber      string           `json:"return_number,omitempty"` // of the parcel that brings it back
 	LabelURL          string           `json:"label_url,omitempty"`
 	Expected          *DeliveryPeriod  `json:"expected,omitempty"`
 	Warnings          []CarrierMessage `json:"warnings,omitempty"`
 	Events            []CarrierEvent   `json:"events,omitempty"` // oldest first
+}
+
+// Intake is a visit of the company's courier who collects a parcel.
+type Intake struct {
+	ID         string `json:"id"` // the company's
+	Number     string `json:"number,omitempty"`
+	Date       string `json:"date"`
+	From       string `json:"from"` // 15:04
+	To         string `json:"to"`
+	Status     string `json:"status"` // open, assigned, done, problem, cancelled or rejected
+	StatusText string `json:"status_text,omitempty"`
 }
 
 // DeliveryPeriod is when a delivery company means to deliver.

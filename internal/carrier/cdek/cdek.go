@@ -98,6 +98,7 @@ var (
 	classes  = carrier.LoadWords(files, "tables/errors.txt")
 	modes    = carrier.LoadWords(files, "tables/modes.txt")
 	services = carrier.LoadPairs(files, "tables/services.txt")
+	intakes  = carrier.LoadWords(files, "tables/intakes.txt")
 	hooks    = carrier.Table(files, "tables/hooks.txt")
 )
 

@@ -429,7 +429,7 @@ func TestReplacedOfficesAreTold(t *testing.T) {
 		var s domain.Shipment
 		s.Learn(made)
 		s.Learn(b.decided(made.Ref))
-		require.Len(b, s.Warnings, 1, "told twice, shown once")
+		require.Len(b, s.Warnings, 2, "told twice, shown once; and that no courier comes")
 	})
 }
 

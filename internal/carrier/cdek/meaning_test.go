@@ -267,6 +267,10 @@ func FuzzAnswers(f *testing.F) {
 		decodePoint(n)
 		decodeCities(n)
 		decodeListed(n)
+		decodeRegistries(n)
+		if i := decodeIntake(n.At("entity")); i.Status == "" {
+			t.Fatal("an intake of no status")
+		}
 		_, _ = decodeLabel(n)
 		_ = fault(n).Error()
 	})

@@ -19,6 +19,7 @@ func decodeOrder(n carrier.Node) domain.ShipmentSnapshot {
 		Reverse:  e.True("is_reverse") || e.True("is_client_return"),
 		Expected: expected(n), Price: price(e), Warnings: carrier.Remarks(n.At("warnings")), Errors: carrier.Remarks(n.At("errors")),
 	}
+	s.FromDoor = strings.HasPrefix(modes[e.Text("delivery_mode")], "door-")
 	if point := e.Text("delivery_point"); point != "" {
 		s.Pickup = &domain.PickupPoint{Code: point, KeptUntil: keptUntil(n)}
 	}

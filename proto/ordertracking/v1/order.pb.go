@@ -1046,7 +1046,9 @@ type Shipment struct {
 	// The office or locker where the recipient fetches it.
 	Pickup *PickupPoint `protobuf:"bytes,15,opt,name=pickup,proto3" json:"pickup,omitempty"`
 	// The company's number of the parcel that brings it back.
-	ReturnNumber  string `protobuf:"bytes,16,opt,name=return_number,json=returnNumber,proto3" json:"return_number,omitempty"`
+	ReturnNumber string `protobuf:"bytes,16,opt,name=return_number,json=returnNumber,proto3" json:"return_number,omitempty"`
+	// The courier who is to collect it.
+	Intake        *Intake `protobuf:"bytes,17,opt,name=intake,proto3" json:"intake,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1193,6 +1195,113 @@ func (x *Shipment) GetReturnNumber() string {
 	return ""
 }
 
+func (x *Shipment) GetIntake() *Intake {
+	if x != nil {
+		return x.Intake
+	}
+	return nil
+}
+
+// Intake is a visit of a delivery company's courier who collects a parcel.
+type Intake struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The company's id.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// The company's number, which people are told.
+	Number string `protobuf:"bytes,2,opt,name=number,proto3" json:"number,omitempty"`
+	// The day, such as 2026-05-05.
+	Date string `protobuf:"bytes,3,opt,name=date,proto3" json:"date,omitempty"`
+	// From this time of day, such as 10:00.
+	From string `protobuf:"bytes,4,opt,name=from,proto3" json:"from,omitempty"`
+	// To this one.
+	To string `protobuf:"bytes,5,opt,name=to,proto3" json:"to,omitempty"`
+	// open, assigned, done, problem, cancelled or rejected.
+	Status string `protobuf:"bytes,6,opt,name=status,proto3" json:"status,omitempty"`
+	// The same in the company's words.
+	StatusText    string `protobuf:"bytes,7,opt,name=status_text,json=statusText,proto3" json:"status_text,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Intake) Reset() {
+	*x = Intake{}
+	mi := &file_ordertracking_v1_order_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Intake) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Intake) ProtoMessage() {}
+
+func (x *Intake) ProtoReflect() protoreflect.Message {
+	mi := &file_ordertracking_v1_order_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Intake.ProtoReflect.Descriptor instead.
+func (*Intake) Descriptor() ([]byte, []int) {
+	return file_ordertracking_v1_order_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *Intake) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Intake) GetNumber() string {
+	if x != nil {
+		return x.Number
+	}
+	return ""
+}
+
+func (x *Intake) GetDate() string {
+	if x != nil {
+		return x.Date
+	}
+	return ""
+}
+
+func (x *Intake) GetFrom() string {
+	if x != nil {
+		return x.From
+	}
+	return ""
+}
+
+func (x *Intake) GetTo() string {
+	if x != nil {
+		return x.To
+	}
+	return ""
+}
+
+func (x *Intake) GetStatus() string {
+	if x != nil {
+		return x.Status
+	}
+	return ""
+}
+
+func (x *Intake) GetStatusText() string {
+	if x != nil {
+		return x.StatusText
+	}
+	return ""
+}
+
 // PickupPoint is an office or parcel locker where a recipient fetches a parcel.
 type PickupPoint struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1218,7 +1327,7 @@ type PickupPoint struct {
 
 func (x *PickupPoint) Reset() {
 	*x = PickupPoint{}
-	mi := &file_ordertracking_v1_order_proto_msgTypes[10]
+	mi := &file_ordertracking_v1_order_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1230,7 +1339,7 @@ func (x *PickupPoint) String() string {
 func (*PickupPoint) ProtoMessage() {}
 
 func (x *PickupPoint) ProtoReflect() protoreflect.Message {
-	mi := &file_ordertracking_v1_order_proto_msgTypes[10]
+	mi := &file_ordertracking_v1_order_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1243,7 +1352,7 @@ func (x *PickupPoint) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PickupPoint.ProtoReflect.Descriptor instead.
 func (*PickupPoint) Descriptor() ([]byte, []int) {
-	return file_ordertracking_v1_order_proto_rawDescGZIP(), []int{10}
+	return file_ordertracking_v1_order_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *PickupPoint) GetCode() string {
@@ -1315,7 +1424,7 @@ type DeliveryPeriod struct {
 
 func (x *DeliveryPeriod) Reset() {
 	*x = DeliveryPeriod{}
-	mi := &file_ordertracking_v1_order_proto_msgTypes[11]
+	mi := &file_ordertracking_v1_order_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1327,7 +1436,7 @@ func (x *DeliveryPeriod) String() string {
 func (*DeliveryPeriod) ProtoMessage() {}
 
 func (x *DeliveryPeriod) ProtoReflect() protoreflect.Message {
-	mi := &file_ordertracking_v1_order_proto_msgTypes[11]
+	mi := &file_ordertracking_v1_order_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1340,7 +1449,7 @@ func (x *DeliveryPeriod) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeliveryPeriod.ProtoReflect.Descriptor instead.
 func (*DeliveryPeriod) Descriptor() ([]byte, []int) {
-	return file_ordertracking_v1_order_proto_rawDescGZIP(), []int{11}
+	return file_ordertracking_v1_order_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *DeliveryPeriod) GetEarliest() *timestamppb.Timestamp {
@@ -1370,7 +1479,7 @@ type CarrierMessage struct {
 
 func (x *CarrierMessage) Reset() {
 	*x = CarrierMessage{}
-	mi := &file_ordertracking_v1_order_proto_msgTypes[12]
+	mi := &file_ordertracking_v1_order_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1382,7 +1491,7 @@ func (x *CarrierMessage) String() string {
 func (*CarrierMessage) ProtoMessage() {}
 
 func (x *CarrierMessage) ProtoReflect() protoreflect.Message {
-	mi := &file_ordertracking_v1_order_proto_msgTypes[12]
+	mi := &file_ordertracking_v1_order_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1395,7 +1504,7 @@ func (x *CarrierMessage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CarrierMessage.ProtoReflect.Descriptor instead.
 func (*CarrierMessage) Descriptor() ([]byte, []int) {
-	return file_ordertracking_v1_order_proto_rawDescGZIP(), []int{12}
+	return file_ordertracking_v1_order_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *CarrierMessage) GetCode() string {
@@ -1450,7 +1559,7 @@ type CarrierEvent struct {
 
 func (x *CarrierEvent) Reset() {
 	*x = CarrierEvent{}
-	mi := &file_ordertracking_v1_order_proto_msgTypes[13]
+	mi := &file_ordertracking_v1_order_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1462,7 +1571,7 @@ func (x *CarrierEvent) String() string {
 func (*CarrierEvent) ProtoMessage() {}
 
 func (x *CarrierEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_ordertracking_v1_order_proto_msgTypes[13]
+	mi := &file_ordertracking_v1_order_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1475,7 +1584,7 @@ func (x *CarrierEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CarrierEvent.ProtoReflect.Descriptor instead.
 func (*CarrierEvent) Descriptor() ([]byte, []int) {
-	return file_ordertracking_v1_order_proto_rawDescGZIP(), []int{13}
+	return file_ordertracking_v1_order_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *CarrierEvent) GetId() string {
@@ -1604,7 +1713,7 @@ type Estimate struct {
 
 func (x *Estimate) Reset() {
 	*x = Estimate{}
-	mi := &file_ordertracking_v1_order_proto_msgTypes[14]
+	mi := &file_ordertracking_v1_order_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1616,7 +1725,7 @@ func (x *Estimate) String() string {
 func (*Estimate) ProtoMessage() {}
 
 func (x *Estimate) ProtoReflect() protoreflect.Message {
-	mi := &file_ordertracking_v1_order_proto_msgTypes[14]
+	mi := &file_ordertracking_v1_order_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1629,7 +1738,7 @@ func (x *Estimate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Estimate.ProtoReflect.Descriptor instead.
 func (*Estimate) Descriptor() ([]byte, []int) {
-	return file_ordertracking_v1_order_proto_rawDescGZIP(), []int{14}
+	return file_ordertracking_v1_order_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Estimate) GetOrderId() string {
@@ -1714,7 +1823,7 @@ type Proof struct {
 
 func (x *Proof) Reset() {
 	*x = Proof{}
-	mi := &file_ordertracking_v1_order_proto_msgTypes[15]
+	mi := &file_ordertracking_v1_order_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1726,7 +1835,7 @@ func (x *Proof) String() string {
 func (*Proof) ProtoMessage() {}
 
 func (x *Proof) ProtoReflect() protoreflect.Message {
-	mi := &file_ordertracking_v1_order_proto_msgTypes[15]
+	mi := &file_ordertracking_v1_order_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1739,7 +1848,7 @@ func (x *Proof) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Proof.ProtoReflect.Descriptor instead.
 func (*Proof) Descriptor() ([]byte, []int) {
-	return file_ordertracking_v1_order_proto_rawDescGZIP(), []int{15}
+	return file_ordertracking_v1_order_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Proof) GetRecipient() string {
@@ -1863,7 +1972,7 @@ const file_ordertracking_v1_order_proto_rawDesc = "" +
 	"\tException\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\tR\x04code\x12\x16\n" +
 	"\x06detail\x18\x02 \x01(\tR\x06detail\x120\n" +
-	"\x05since\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\"\x9b\x05\n" +
+	"\x05since\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\"\xcd\x05\n" +
 	"\bShipment\x12\x18\n" +
 	"\acarrier\x18\x01 \x01(\tR\acarrier\x12'\n" +
 	"\x0ftracking_number\x18\x02 \x01(\tR\x0etrackingNumber\x12\x1c\n" +
@@ -1881,7 +1990,17 @@ const file_ordertracking_v1_order_proto_rawDesc = "" +
 	"\aaccount\x18\r \x01(\tR\aaccount\x123\n" +
 	"\apayment\x18\x0e \x01(\v2\x19.ordertracking.v1.PaymentR\apayment\x125\n" +
 	"\x06pickup\x18\x0f \x01(\v2\x1d.ordertracking.v1.PickupPointR\x06pickup\x12#\n" +
-	"\rreturn_number\x18\x10 \x01(\tR\freturnNumber\"\xff\x01\n" +
+	"\rreturn_number\x18\x10 \x01(\tR\freturnNumber\x120\n" +
+	"\x06intake\x18\x11 \x01(\v2\x18.ordertracking.v1.IntakeR\x06intake\"\xa1\x01\n" +
+	"\x06Intake\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
+	"\x06number\x18\x02 \x01(\tR\x06number\x12\x12\n" +
+	"\x04date\x18\x03 \x01(\tR\x04date\x12\x12\n" +
+	"\x04from\x18\x04 \x01(\tR\x04from\x12\x0e\n" +
+	"\x02to\x18\x05 \x01(\tR\x02to\x12\x16\n" +
+	"\x06status\x18\x06 \x01(\tR\x06status\x12\x1f\n" +
+	"\vstatus_text\x18\a \x01(\tR\n" +
+	"statusText\"\xff\x01\n" +
 	"\vPickupPoint\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\tR\x04code\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x12\n" +
@@ -1969,7 +2088,7 @@ func file_ordertracking_v1_order_proto_rawDescGZIP() []byte {
 }
 
 var file_ordertracking_v1_order_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_ordertracking_v1_order_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
+var file_ordertracking_v1_order_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
 var file_ordertracking_v1_order_proto_goTypes = []any{
 	(OrderStatus)(0),              // 0: ordertracking.v1.OrderStatus
 	(*Order)(nil),                 // 1: ordertracking.v1.Order
@@ -1982,14 +2101,15 @@ var file_ordertracking_v1_order_proto_goTypes = []any{
 	(*Money)(nil),                 // 8: ordertracking.v1.Money
 	(*Exception)(nil),             // 9: ordertracking.v1.Exception
 	(*Shipment)(nil),              // 10: ordertracking.v1.Shipment
-	(*PickupPoint)(nil),           // 11: ordertracking.v1.PickupPoint
-	(*DeliveryPeriod)(nil),        // 12: ordertracking.v1.DeliveryPeriod
-	(*CarrierMessage)(nil),        // 13: ordertracking.v1.CarrierMessage
-	(*CarrierEvent)(nil),          // 14: ordertracking.v1.CarrierEvent
-	(*Estimate)(nil),              // 15: ordertracking.v1.Estimate
-	(*Proof)(nil),                 // 16: ordertracking.v1.Proof
-	nil,                           // 17: ordertracking.v1.Order.MetadataEntry
-	(*timestamppb.Timestamp)(nil), // 18: google.protobuf.Timestamp
+	(*Intake)(nil),                // 11: ordertracking.v1.Intake
+	(*PickupPoint)(nil),           // 12: ordertracking.v1.PickupPoint
+	(*DeliveryPeriod)(nil),        // 13: ordertracking.v1.DeliveryPeriod
+	(*CarrierMessage)(nil),        // 14: ordertracking.v1.CarrierMessage
+	(*CarrierEvent)(nil),          // 15: ordertracking.v1.CarrierEvent
+	(*Estimate)(nil),              // 16: ordertracking.v1.Estimate
+	(*Proof)(nil),                 // 17: ordertracking.v1.Proof
+	nil,                           // 18: ordertracking.v1.Order.MetadataEntry
+	(*timestamppb.Timestamp)(nil), // 19: google.protobuf.Timestamp
 }
 var file_ordertracking_v1_order_proto_depIdxs = []int32{
 	0,  // 0: ordertracking.v1.Order.status:type_name -> ordertracking.v1.OrderStatus
@@ -1998,18 +2118,18 @@ var file_ordertracking_v1_order_proto_depIdxs = []int32{
 	5,  // 3: ordertracking.v1.Order.dropoff:type_name -> ordertracking.v1.Place
 	7,  // 4: ordertracking.v1.Order.items:type_name -> ordertracking.v1.Item
 	8,  // 5: ordertracking.v1.Order.total:type_name -> ordertracking.v1.Money
-	17, // 6: ordertracking.v1.Order.metadata:type_name -> ordertracking.v1.Order.MetadataEntry
-	18, // 7: ordertracking.v1.Order.ready_at:type_name -> google.protobuf.Timestamp
-	18, // 8: ordertracking.v1.Order.promised_at:type_name -> google.protobuf.Timestamp
-	15, // 9: ordertracking.v1.Order.eta:type_name -> ordertracking.v1.Estimate
+	18, // 6: ordertracking.v1.Order.metadata:type_name -> ordertracking.v1.Order.MetadataEntry
+	19, // 7: ordertracking.v1.Order.ready_at:type_name -> google.protobuf.Timestamp
+	19, // 8: ordertracking.v1.Order.promised_at:type_name -> google.protobuf.Timestamp
+	16, // 9: ordertracking.v1.Order.eta:type_name -> ordertracking.v1.Estimate
 	9,  // 10: ordertracking.v1.Order.exception:type_name -> ordertracking.v1.Exception
-	18, // 11: ordertracking.v1.Order.created_at:type_name -> google.protobuf.Timestamp
-	18, // 12: ordertracking.v1.Order.updated_at:type_name -> google.protobuf.Timestamp
-	18, // 13: ordertracking.v1.Order.delivered_at:type_name -> google.protobuf.Timestamp
-	18, // 14: ordertracking.v1.Order.cancelled_at:type_name -> google.protobuf.Timestamp
+	19, // 11: ordertracking.v1.Order.created_at:type_name -> google.protobuf.Timestamp
+	19, // 12: ordertracking.v1.Order.updated_at:type_name -> google.protobuf.Timestamp
+	19, // 13: ordertracking.v1.Order.delivered_at:type_name -> google.protobuf.Timestamp
+	19, // 14: ordertracking.v1.Order.cancelled_at:type_name -> google.protobuf.Timestamp
 	10, // 15: ordertracking.v1.Order.shipment:type_name -> ordertracking.v1.Shipment
-	18, // 16: ordertracking.v1.Order.deliver_after:type_name -> google.protobuf.Timestamp
-	18, // 17: ordertracking.v1.Order.deliver_before:type_name -> google.protobuf.Timestamp
+	19, // 16: ordertracking.v1.Order.deliver_after:type_name -> google.protobuf.Timestamp
+	19, // 17: ordertracking.v1.Order.deliver_before:type_name -> google.protobuf.Timestamp
 	3,  // 18: ordertracking.v1.Order.requirements:type_name -> ordertracking.v1.Requirements
 	2,  // 19: ordertracking.v1.Order.payment:type_name -> ordertracking.v1.Payment
 	8,  // 20: ordertracking.v1.Payment.due:type_name -> ordertracking.v1.Money
@@ -2017,28 +2137,29 @@ var file_ordertracking_v1_order_proto_depIdxs = []int32{
 	8,  // 22: ordertracking.v1.Payment.received:type_name -> ordertracking.v1.Money
 	6,  // 23: ordertracking.v1.Place.location:type_name -> ordertracking.v1.Point
 	8,  // 24: ordertracking.v1.Item.price:type_name -> ordertracking.v1.Money
-	18, // 25: ordertracking.v1.Exception.since:type_name -> google.protobuf.Timestamp
+	19, // 25: ordertracking.v1.Exception.since:type_name -> google.protobuf.Timestamp
 	8,  // 26: ordertracking.v1.Shipment.price:type_name -> ordertracking.v1.Money
-	12, // 27: ordertracking.v1.Shipment.expected:type_name -> ordertracking.v1.DeliveryPeriod
-	13, // 28: ordertracking.v1.Shipment.warnings:type_name -> ordertracking.v1.CarrierMessage
-	14, // 29: ordertracking.v1.Shipment.events:type_name -> ordertracking.v1.CarrierEvent
+	13, // 27: ordertracking.v1.Shipment.expected:type_name -> ordertracking.v1.DeliveryPeriod
+	14, // 28: ordertracking.v1.Shipment.warnings:type_name -> ordertracking.v1.CarrierMessage
+	15, // 29: ordertracking.v1.Shipment.events:type_name -> ordertracking.v1.CarrierEvent
 	2,  // 30: ordertracking.v1.Shipment.payment:type_name -> ordertracking.v1.Payment
-	11, // 31: ordertracking.v1.Shipment.pickup:type_name -> ordertracking.v1.PickupPoint
-	6,  // 32: ordertracking.v1.PickupPoint.location:type_name -> ordertracking.v1.Point
-	18, // 33: ordertracking.v1.PickupPoint.kept_until:type_name -> google.protobuf.Timestamp
-	18, // 34: ordertracking.v1.DeliveryPeriod.earliest:type_name -> google.protobuf.Timestamp
-	18, // 35: ordertracking.v1.DeliveryPeriod.latest:type_name -> google.protobuf.Timestamp
-	0,  // 36: ordertracking.v1.CarrierEvent.status:type_name -> ordertracking.v1.OrderStatus
-	18, // 37: ordertracking.v1.CarrierEvent.occurred_at:type_name -> google.protobuf.Timestamp
-	18, // 38: ordertracking.v1.Estimate.eta:type_name -> google.protobuf.Timestamp
-	18, // 39: ordertracking.v1.Estimate.earliest:type_name -> google.protobuf.Timestamp
-	18, // 40: ordertracking.v1.Estimate.latest:type_name -> google.protobuf.Timestamp
-	18, // 41: ordertracking.v1.Estimate.computed_at:type_name -> google.protobuf.Timestamp
-	42, // [42:42] is the sub-list for method output_type
-	42, // [42:42] is the sub-list for method input_type
-	42, // [42:42] is the sub-list for extension type_name
-	42, // [42:42] is the sub-list for extension extendee
-	0,  // [0:42] is the sub-list for field type_name
+	12, // 31: ordertracking.v1.Shipment.pickup:type_name -> ordertracking.v1.PickupPoint
+	11, // 32: ordertracking.v1.Shipment.intake:type_name -> ordertracking.v1.Intake
+	6,  // 33: ordertracking.v1.PickupPoint.location:type_name -> ordertracking.v1.Point
+	19, // 34: ordertracking.v1.PickupPoint.kept_until:type_name -> google.protobuf.Timestamp
+	19, // 35: ordertracking.v1.DeliveryPeriod.earliest:type_name -> google.protobuf.Timestamp
+	19, // 36: ordertracking.v1.DeliveryPeriod.latest:type_name -> google.protobuf.Timestamp
+	0,  // 37: ordertracking.v1.CarrierEvent.status:type_name -> ordertracking.v1.OrderStatus
+	19, // 38: ordertracking.v1.CarrierEvent.occurred_at:type_name -> google.protobuf.Timestamp
+	19, // 39: ordertracking.v1.Estimate.eta:type_name -> google.protobuf.Timestamp
+	19, // 40: ordertracking.v1.Estimate.earliest:type_name -> google.protobuf.Timestamp
+	19, // 41: ordertracking.v1.Estimate.latest:type_name -> google.protobuf.Timestamp
+	19, // 42: ordertracking.v1.Estimate.computed_at:type_name -> google.protobuf.Timestamp
+	43, // [43:43] is the sub-list for method output_type
+	43, // [43:43] is the sub-list for method input_type
+	43, // [43:43] is the sub-list for extension type_name
+	43, // [43:43] is the sub-list for extension extendee
+	0,  // [0:43] is the sub-list for field type_name
 }
 
 func init() { file_ordertracking_v1_order_proto_init() }
@@ -2047,14 +2168,14 @@ func file_ordertracking_v1_order_proto_init() {
 		return
 	}
 	file_ordertracking_v1_order_proto_msgTypes[6].OneofWrappers = []any{}
-	file_ordertracking_v1_order_proto_msgTypes[14].OneofWrappers = []any{}
+	file_ordertracking_v1_order_proto_msgTypes[15].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_ordertracking_v1_order_proto_rawDesc), len(file_ordertracking_v1_order_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   17,
+			NumMessages:   18,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

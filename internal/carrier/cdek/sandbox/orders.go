@@ -322,6 +322,11 @@ func (s *Server) show(o *order) object {
 	if o.cdekNumber != "" { // while ACCEPTED these are not there
 		e["cdek_number"], e["is_return"], e["is_reverse"], e["is_client_return"] = o.cdekNumber, o.returns != nil, false, false
 		e["delivery_detail"] = s.detail(o)
+		for _, t := range tariffs {
+			if strconv.Itoa(t.code) == text(o.input, "tariff_code") {
+				e["delivery_mode"] = strconv.Itoa(t.mode)
+			}
+		}
 	}
 	if until := s.keptUntil(o); until != "" {
 		e["keep_free_until"] = until
@@ -347,7 +352,7 @@ func (s *Server) show(o *order) object {
 		statuses = append(statuses, statuses...)
 	}
 	if s.habits.Shuffle {
-		rand.Shuffle(len(statuses), func(i, j int) { statuses[i], statuses[j] = statuses[j], statuses[i] })
+		rand.Shuffle(len(statuses), func(i, j int) { statuses[i], statuses[j] = statuses[j], statuses[i] }) //nolint:gosec // no secret
 	}
 	e["statuses"] = statuses
 	var requests []object

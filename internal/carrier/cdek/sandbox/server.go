@@ -81,6 +81,7 @@ type Server struct {
 	issued   int
 	orders   []*order
 	papers   map[string]*paper
+	intakes  []*intake
 	subs     []*subscription
 	outgoing []*delivery
 	faults   []*Fault
@@ -197,7 +198,9 @@ func (s *Server) routes() {
 		"GET /v2/deliverypoints": s.points, "GET /v2/location/cities": s.cities, "GET /v2/location/coordinates": s.coordinates,
 		"POST /v2/print/{kind}": s.print, "GET /v2/print/{kind}/{id}": s.printed,
 		"GET /v2/registries": s.registries,
-		"GET /v2/webhooks":   s.listHooks, "POST /v2/webhooks": s.addHook, "DELETE /v2/webhooks/{id}": s.dropHook,
+		"POST /v2/intakes":   s.addIntake, "GET /v2/intakes/{id}": s.getIntake, "DELETE /v2/intakes/{id}": s.deleteIntake,
+		"GET /v2/orders/{id}/intakes": s.orderIntakes, "PATCH /v2/orders": s.editOrder,
+		"GET /v2/webhooks": s.listHooks, "POST /v2/webhooks": s.addHook, "DELETE /v2/webhooks/{id}": s.dropHook,
 	} {
 		s.mux.HandleFunc(route, func(w http.ResponseWriter, r *http.Request) {
 			if !s.authorised(w, r) {

@@ -1,0 +1,115 @@
+package cdek
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/order-tracking/order-tracking/internal/carrier"
+	"github.com/order-tracking/order-tracking/internal/domain"
+)
+
+// BookIntake asks for a courier. CDEK refuses a second one for an order: then, and when no
+// answer came, the one that is there is the answer.
+func (c *Carrier) BookIntake(ctx context.Context, ref domain.ShipmentRef, r domain.IntakeRequest) (domain.Intake, error) {
+	body := carrier.Body{
+		"order_uuid": ref.ID, "intake_date": r.Date, "intake_time_from": r.From, "intake_time_to": r.To, "comment": r.Comment, "need_call": r.NeedCall,
+	}
+	if ref.ID == "" {
+		body["cdek_number"] = ref.TrackingNumber
+	}
+	n, err := c.client.JSON(ctx, carrier.Post("intake", "/intakes", body))
+	id := n.Text("entity", "uuid")
+	if err == nil && id == "" {
+		err = c.client.Fail(domain.ClassRetryable, "it did not take the request for a courier")
+	}
+	if class := domain.ClassOf(err); ref.ID != "" && (class == domain.ClassConflict || class == domain.ClassRetryable) {
+		if open, found := c.openIntake(ctx, ref); found {
+			return open, nil
+		}
+	}
+	return domain.Intake{ID: id, Date: r.Date, From: r.From, To: r.To, Status: domain.IntakeOpen}, err
+}
+
+// openIntake finds the intake of an order to which somebody may still come.
+func (c *Carrier) openIntake(ctx context.Context, ref domain.ShipmentRef) (domain.Intake, bool) {
+	n, err := c.client.JSON(ctx, carrier.Get("intakes", "/orders/"+url.PathEscape(ref.ID)+"/intakes", nil))
+	if err != nil {
+		return domain.Intake{}, false
+	}
+	for _, one := range append(n.List(), n.At("entity").List()...) {
+		if i := decodeIntake(one); i.Live() {
+			return i, true
+		}
+	}
+	return domain.Intake{}, false
+}
+
+// TrackIntake returns what CDEK knows of an intake.
+func (c *Carrier) TrackIntake(ctx context.Context, id string) (domain.Intake, error) {
+	n, err := c.client.JSON(ctx, carrier.Get("intake_look", "/intakes/"+url.PathEscape(id), nil))
+	if err == nil && n.Text("entity", "uuid") == "" {
+		err = c.client.Fail(domain.ClassNotFound, "it knows no such request for a courier")
+	}
+	return decodeIntake(n.At("entity")), err
+}
+
+// CancelIntake tells the courier not to come.
+func (c *Carrier) CancelIntake(ctx context.Context, id string) error {
+	_, err := c.client.Do(ctx, carrier.Call{Op: "intake_delete", Method: http.MethodDelete, Path: "/intakes/" + url.PathEscape(id), Safe: true})
+	if domain.ClassOf(err) == domain.ClassNotFound {
+		return nil
+	}
+	return err
+}
+
+// decodeIntake reads an intake; its newest status counts.
+func decodeIntake(e carrier.Node) domain.Intake {
+	i := domain.Intake{
+		ID: e.Text("uuid"), Number: e.Text("intake_number"), Date: e.Text("intake_date"),
+		From: clock(e.Text("intake_time_from")), To: clock(e.Text("intake_time_to")), Status: domain.IntakeOpen,
+	}
+	var newest string
+	for _, st := range e.At("statuses").List() {
+		at, _ := st.Time("date_time")
+		if stamp := at.Format("20060102150405"); stamp >= newest {
+			newest = stamp
+			i.StatusText = st.Text("name")
+			i.Status = domain.IntakeStatus(intakes[strings.ToUpper(st.Text("code"))])
+		}
+	}
+	if i.Status == "" { // a code that is in no table: somebody may come
+		i.Status = domain.IntakeOpen
+	}
+	return i
+}
+
+// clock cuts the seconds off a time of day.
+func clock(s string) string { return s[:min(len(s), 5)] }
+
+// EditShipment changes an order's recipient, address or comment; nothing else of it is
+// sent, so that nothing else changes.
+func (c *Carrier) EditShipment(ctx context.Context, ref domain.ShipmentRef, e domain.ShipmentEdit) error {
+	body := carrier.Body{"uuid": ref.ID}
+	if ref.ID == "" {
+		body["cdek_number"] = ref.TrackingNumber
+	}
+	if e.Recipient != nil {
+		body["recipient"] = person(*e.Recipient)
+	}
+	if e.Comment != nil {
+		body["comment"] = *e.Comment
+	}
+	if e.To != nil && e.To.Point != "" {
+		body["delivery_point"] = e.To.Point
+	} else if e.To != nil {
+		_, to, err := c.ends(ctx, domain.Stop{}, *e.To)
+		if err != nil {
+			return err
+		}
+		body["to_location"] = place(*e.To, to)
+	}
+	_, err := c.client.Do(ctx, carrier.Call{Op: "edit", Method: http.MethodPatch, Path: "/orders", Body: body, Safe: true})
+	return err
+}

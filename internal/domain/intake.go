@@ -1,0 +1,127 @@
+package domain
+
+import (
+	"slices"
+	"strings"
+	"time"
+)
+
+// Intake is a visit of the carrier's courier who collects a parcel.
+type Intake struct {
+	ID     string `json:"id"`               // the carrier's
+	Number string `json:"number,omitempty"` // what people are told
+	Date   string `json:"date"`             // 2006-01-02
+	From   string `json:"from"`             // 15:04, at the place
+	To     string `json:"to"`
+	// Status is open, assigned, done, problem, cancelled or rejected, and StatusText what
+	// the carrier calls it.
+	Status     IntakeStatus `json:"status"`
+	StatusText string       `json:"status_text,omitempty"`
+}
+
+// IntakeStatus is how far an intake has come.
+type IntakeStatus string
+
+// The statuses.
+const (
+	IntakeOpen      IntakeStatus = "open"
+	IntakeAssigned  IntakeStatus = "assigned" // a courier has it
+	IntakeDone      IntakeStatus = "done"
+	IntakeProblem   IntakeStatus = "problem"
+	IntakeCancelled IntakeStatus = "cancelled"
+	IntakeRejected  IntakeStatus = "rejected"
+)
+
+// Live says whether somebody may still come.
+func (i *Intake) Live() bool {
+	return i != nil && (i.Status == IntakeOpen || i.Status == IntakeAssigned || i.Status == IntakeProblem)
+}
+
+// IntakeRequest asks for a courier who collects a parcel.
+type IntakeRequest struct {
+	Date     string `json:"date" format:"date" doc:"at most 31 days ahead" example:"2026-05-05"`
+	From     string `json:"from" maxLength:"5" doc:"15:04, at the place" example:"10:00"`
+	To       string `json:"to" maxLength:"5" doc:"15:04; three hours later or more" example:"17:00"`
+	Comment  string `json:"comment,omitempty" maxLength:"255" doc:"for the courier"`
+	NeedCall bool   `json:"need_call,omitempty" doc:"the courier calls before"`
+}
+
+// Validate returns every fault of the request.
+func (r *IntakeRequest) Validate() error {
+	var f Faults
+	f.Check("", r)
+	_, err := time.Parse(time.DateOnly, r.Date)
+	if err != nil {
+		f.Add("/date", "invalid_date", "must be a date such as 2026-05-05")
+	}
+	from, errFrom := time.Parse("15:04", r.From)
+	to, errTo := time.Parse("15:04", r.To)
+	switch {
+	case errFrom != nil:
+		f.Add("/from", "invalid_time", "must be a time such as 10:00")
+	case errTo != nil:
+		f.Add("/to", "invalid_time", "must be a time such as 17:00")
+	case !from.Before(to):
+		f.Add("/to", "out_of_range", "must be after from")
+	}
+	return f.Err()
+}
+
+// WarnNoIntake is the code of the warning that a parcel waits at a door to which nobody is coming.
+const WarnNoIntake = "no_intake"
+
+// KeepIntake takes over what is known of the shipment's intake. It causes no event when
+// nothing is new.
+func (o *Order) KeepIntake(i Intake, by By) []Event {
+	if o.Shipment == nil || o.Shipment.Intake != nil && *o.Shipment.Intake == i {
+		return nil
+	}
+	next := *o.Shipment
+	next.Intake = &i
+	next.Warnings = slices.DeleteFunc(slices.Clone(next.Warnings), func(w CarrierMessage) bool { return w.Code == WarnNoIntake && i.Live() })
+	o.Shipment = &next
+	by.Source = next.Carrier
+	return []Event{o.change(EventIntakeChanged, by, given(map[string]any{"carrier": next.Carrier, "status": string(i.Status)}, map[string]string{
+		"id": i.ID, "number": i.Number, "text": i.StatusText, "window": strings.TrimSpace(i.Date + " " + i.From + "-" + i.To),
+	}))}
+}
+
+// ShipmentEdit changes a booked parcel; an absent field stays as it is.
+type ShipmentEdit struct {
+	Recipient *Customer `json:"recipient,omitempty"`
+	To        *Stop     `json:"to,omitempty"`
+	Comment   *string   `json:"comment,omitempty" maxLength:"255"`
+}
+
+// Validate returns every fault of the edit, and reads the phone number.
+func (e *ShipmentEdit) Validate(region string) error {
+	var f Faults
+	f.Check("", e)
+	if e.Recipient != nil {
+		f.phone("/recipient/phone", &e.Recipient.Phone, region)
+	}
+	if e.Recipient == nil && e.To == nil && e.Comment == nil {
+		f.Add("", "required", "recipient, to or comment is required")
+	}
+	return f.Err()
+}
+
+// fields names what an edit changes.
+func (e *ShipmentEdit) fields() (names []string) {
+	for name, set := range map[string]bool{"recipient": e.Recipient != nil, "to": e.To != nil, "comment": e.Comment != nil} {
+		if set {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// EditedShipment notes that the parcel was changed with the carrier.
+func (o *Order) EditedShipment(e ShipmentEdit, by By) []Event {
+	if o.Shipment == nil {
+		return nil
+	}
+	by.Source = o.Shipment.Carrier
+	return []Event{o.change(EventShipmentChanged, by, map[string]any{"carrier": o.Shipment.Carrier, "edited": e.fields()})}
+}

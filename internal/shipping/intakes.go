@@ -1,0 +1,165 @@
+package shipping
+
+import (
+	"context"
+
+	"github.com/order-tracking/order-tracking/internal/background"
+	"github.com/order-tracking/order-tracking/internal/domain"
+	"github.com/order-tracking/order-tracking/internal/idempotency"
+	"github.com/order-tracking/order-tracking/internal/orders"
+)
+
+// registered returns the order's parcel that the carrier has registered, and its carrier.
+func (sv *Service) registered(ctx context.Context, o *domain.Order) (*domain.ShipmentJob, domain.Carrier, error) {
+	if o.Shipment == nil || !o.Shipment.Phase.Live() {
+		return nil, nil, domain.Errorf(domain.CodeShipmentNotFound, "the order goes with no delivery company")
+	}
+	job, err := sv.Store.ShipmentJob(ctx, o.ID)
+	if err != nil {
+		return nil, nil, err
+	}
+	if job == nil || !named(job) || o.Shipment.Phase != domain.PhaseRegistered {
+		return nil, nil, &domain.Error{Code: domain.CodeIllegalTransition, Allowed: o.Status.Next(), Message: "the delivery company has not registered the parcel yet"}
+	}
+	car := sv.ByAccount[job.Account]
+	if car == nil {
+		return nil, nil, domain.Errorf(domain.CodeCarrierNotFound, "the delivery company %s is not set up any more", job.Account)
+	}
+	return job, car, nil
+}
+
+// BookIntake asks for a courier who collects an order's parcel. It fails with
+// shipment_not_found, and with illegal_transition while the parcel is not registered or a
+// courier is to come already.
+func (sv *Service) BookIntake(ctx context.Context, id string, in domain.IntakeRequest) (*domain.Order, error) {
+	by, o, err := sv.Orders.Authorize(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if err := in.Validate(); err != nil {
+		return nil, err
+	}
+	return idempotency.Once(ctx, sv.Keys, "book_intake:"+o.ID, in, func(rec *domain.Idempotency) (*domain.Order, error) {
+		job, car, err := sv.registered(ctx, o)
+		if err != nil {
+			return nil, err
+		}
+		if o.Shipment.Intake.Live() {
+			return nil, &domain.Error{Code: domain.CodeIllegalTransition, Allowed: o.Status.Next(), Message: "a courier is to come already; cancel that first"}
+		}
+		able, err := ability[domain.CarrierIntakes](car, "collecting parcels")
+		if err != nil {
+			return nil, failure(err)
+		}
+		i, err := able.BookIntake(ctx, job.Ref, in)
+		if err != nil {
+			return nil, failure(err)
+		}
+		return sv.Orders.Change(ctx, o.ID, o.CourierID, 0, rec, func(o *domain.Order) ([]domain.Event, error) {
+			return o.KeepIntake(i, by), nil
+		})
+	})
+}
+
+// CancelIntake tells the courier not to come; shipment_not_found when nobody is to.
+func (sv *Service) CancelIntake(ctx context.Context, id string) (*domain.Order, error) {
+	by, o, err := sv.Orders.Authorize(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return idempotency.Once(ctx, sv.Keys, "cancel_intake:"+o.ID, struct{}{}, func(rec *domain.Idempotency) (*domain.Order, error) {
+		if o.Shipment == nil || !o.Shipment.Intake.Live() {
+			return nil, domain.Errorf(domain.CodeShipmentNotFound, "no courier is to come for the order's parcel")
+		}
+		_, car, err := sv.registered(ctx, o)
+		if err != nil {
+			return nil, err
+		}
+		able, err := ability[domain.CarrierIntakes](car, "collecting parcels")
+		if err == nil {
+			err = able.CancelIntake(ctx, o.Shipment.Intake.ID)
+		}
+		if err != nil {
+			return nil, failure(err)
+		}
+		gone := *o.Shipment.Intake
+		gone.Status, gone.StatusText = domain.IntakeCancelled, ""
+		return sv.Orders.Change(ctx, o.ID, o.CourierID, 0, rec, func(o *domain.Order) ([]domain.Event, error) {
+			return o.KeepIntake(gone, by), nil
+		})
+	})
+}
+
+// watchIntake brings into the order what has become of its intake, while somebody may
+// still come. What it fails with is tried again at the next look.
+func (w *worker) watchIntake(ctx context.Context, o *domain.Order) {
+	able, ok := w.car.(domain.CarrierIntakes)
+	if !ok || o.Shipment == nil || !o.Shipment.Intake.Live() || !o.Status.BeforeCustody() {
+		return
+	}
+	i, err := able.TrackIntake(ctx, o.Shipment.Intake.ID)
+	if err != nil {
+		w.count(w.account, "intake_"+string(domain.ClassOf(err)))
+		return
+	}
+	by := w.Orders.System(w.account.Carrier)
+	if tentative := *o; len(tentative.KeepIntake(i, by)) == 0 {
+		return
+	}
+	_, err = w.Orders.Change(ctx, o.ID, o.CourierID, 0, nil, func(o *domain.Order) ([]domain.Event, error) {
+		if o.Shipment == nil || o.Shipment.Intake == nil || o.Shipment.Intake.ID != i.ID || !o.Shipment.Intake.Live() {
+			return nil, nil
+		}
+		return o.KeepIntake(i, by), nil
+	})
+	if err != nil {
+		w.count(w.account, "intake_not_stored")
+	}
+}
+
+// Edit changes a booked parcel while the carrier allows it. It fails with
+// shipment_not_found, with version_conflict, and with illegal_transition when the carrier
+// does not allow it, or not yet.
+func (sv *Service) Edit(ctx context.Context, id string, in domain.ShipmentEdit, expected int64) (*domain.Order, error) {
+	by, o, err := sv.Orders.Authorize(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if err := sv.CheckEdit(in); err != nil {
+		return nil, err
+	}
+	return idempotency.Once(ctx, sv.Keys, "edit_shipment:"+o.ID, in, func(rec *domain.Idempotency) (*domain.Order, error) {
+		if err := orders.CheckVersion(o, expected); err != nil {
+			return nil, err
+		}
+		job, car, err := sv.registered(ctx, o)
+		if err != nil {
+			return nil, err
+		}
+		able, err := ability[domain.CarrierEditor](car, "changing parcels")
+		if err == nil {
+			err = able.EditShipment(ctx, job.Ref, in)
+		}
+		if domain.ClassOf(err) == domain.ClassConflict {
+			return nil, &domain.Error{Code: domain.CodeIllegalTransition, Allowed: o.Status.Next(), Message: "the parcel can't be changed any more: " + err.Error()}
+		}
+		if err != nil {
+			return nil, failure(err)
+		}
+		after, err := sv.Orders.Change(ctx, o.ID, o.CourierID, 0, rec, func(o *domain.Order) ([]domain.Event, error) {
+			return o.EditedShipment(in, by), nil
+		})
+		if err == nil {
+			if _, hastened := sv.Store.HastenShipments(ctx, job.Account, []domain.ShipmentRef{job.Ref}, domain.Timestamp(sv.Clock.Now().Add(cancelWithin))); hastened == nil {
+				background.Wake(sv.wake[job.Account])
+			}
+		}
+		return after, err
+	})
+}
+
+// CheckEdit returns every fault of an edit.
+func (sv *Service) CheckEdit(in domain.ShipmentEdit) error { return in.Validate("RU") }
+
+// CheckIntake returns every fault of a request for a courier.
+func (sv *Service) CheckIntake(in domain.IntakeRequest) error { return in.Validate() }
