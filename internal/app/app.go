@@ -77,6 +77,7 @@ type App struct {
 // New builds the product and starts listening, but does not answer yet. What failed
 // is closed again. The context bounds the start only.
 func New(ctx context.Context, cfg *config.Config, log *zap.Logger, version string) (*App, error) {
+	log = explained(log)
 	a := &App{cfg: cfg, log: log, version: version, metrics: prometheus.NewRegistry()}
 	a.measured = newMeasured(a.metrics)
 	for _, step := range []func(context.Context) error{a.listen, a.openParts, a.connect, a.restore, a.openCarriers, a.buildDoors} {

@@ -218,15 +218,20 @@ func (m *carrierMetrics) hooks(log *zap.Logger) carrier.Hooks {
 type (
 	// Carrier is an account with a delivery company; Ability says what it can do.
 	Carrier = domain.Carrier
-	// CarrierQuoter, CarrierTracker and CarrierPoints are such abilities.
-	CarrierQuoter  = domain.CarrierQuoter
-	CarrierTracker = domain.CarrierTracker //nolint:revive // described above
-	CarrierPoints  = domain.CarrierPoints  //nolint:revive // described above
-	// QuoteRequest, Package, ShipmentRef and PointQuery are what they are asked.
+	// CarrierQuoter is one that knows prices.
+	CarrierQuoter = domain.CarrierQuoter
+	// CarrierTracker is one that knows where parcels are.
+	CarrierTracker = domain.CarrierTracker
+	// CarrierPoints is one that has offices.
+	CarrierPoints = domain.CarrierPoints
+	// QuoteRequest asks for prices of Packages.
 	QuoteRequest = domain.QuoteRequest
-	Package      = domain.Package     //nolint:revive // described above
-	ShipmentRef  = domain.ShipmentRef //nolint:revive // described above
-	PointQuery   = domain.PointQuery  //nolint:revive // described above
+	// Package is a parcel's weight and measures.
+	Package = domain.Package
+	// ShipmentRef names a parcel.
+	ShipmentRef = domain.ShipmentRef
+	// PointQuery asks for offices.
+	PointQuery = domain.PointQuery
 )
 
 // OpenCarrier opens the usual account with the delivery company of a code, without a

@@ -149,7 +149,7 @@ func (a *App) buildServices() {
 	keys, estimate := a.requests, estimateConfig(a.cfg.Estimate)
 	region, stale := a.cfg.Orders.PhoneRegion, a.cfg.Tracking.StaleAfter
 	a.orders = orders.New(orders.Deps{
-		Store: a.store, Live: a.measured.counting(a.live), Clock: systemClock{}, Log: a.log, Keys: keys, Estimate: estimate,
+		Store: a.store, Live: a.counting(a.live), Clock: systemClock{}, Log: a.log, Keys: keys, Estimate: estimate,
 		PhoneRegion: region, ShowCourier: a.gate.documents.ShowCourier,
 	}, a.hub)
 	a.tracking = tracking.New(tracking.Deps{

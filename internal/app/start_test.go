@@ -25,7 +25,10 @@ const (
 	moment   = 20 * time.Millisecond
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	// The Redis client's own pause, which nothing ends early.
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/redis/rueidis.(*call).DelayDo.func1"))
+}
 
 // settings are those of a server with its data in a folder, on free ports.
 func settings(t *testing.T, dir string, more ...string) *config.Config {

@@ -87,7 +87,7 @@ func (d *desk) quote() *cobra.Command {
 	})
 	f := cmd.Flags()
 	f.StringVar(&r.To.City, "to-city", "", "a `city`, or the company's code of it")
-	f.StringVar(&r.To.Place.Address, "to-address", "", "an `address`")
+	f.StringVar(&r.To.Address, "to-address", "", "an `address`")
 	f.StringVar(&r.To.Point, "to-point", "", "the `code` of an office or locker")
 	f.StringVar(&r.From.City, "from-city", "", "a `city`; else where the configuration says")
 	f.StringVar(&r.From.Point, "from-point", "", "the `code` of an office")

@@ -128,10 +128,15 @@ func Internal(what string, cause error) *Error {
 // Explained says what err does and then the causes that sentences for callers leave out:
 // for logs.
 func Explained(err error) error {
-	if e, ok := errors.AsType[*Error](err); ok && e.cause != nil {
-		return fmt.Errorf("%w: %w", err, Explained(e.cause))
+	e, ok := errors.AsType[*Error](err)
+	if !ok || e.cause == nil {
+		return err
 	}
-	return err
+	cause := Explained(e.cause)
+	if strings.Contains(err.Error(), cause.Error()) { // said already
+		return err
+	}
+	return fmt.Errorf("%w: %w", err, cause)
 }
 
 // CodeOf returns the code of err: CodeInternal for an error that has none, "" for nil.
