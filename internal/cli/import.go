@@ -30,13 +30,14 @@ func importCommand(e *env) *cobra.Command {
 		Long: `Takes over orders and couriers from a file of the formats that export writes. Rows that
 can't be taken are reported with their line; the others are kept. Rows that are there
 already and are the same are left alone, so an import that broke off can be run again. With
---resume it goes on where it was, and rows without an id or external id don't come twice.`,
+--resume it goes on where it was, and rows without an id or external id don't come twice:
+also when refused rows are corrected, each on its lines, and the file is imported again.`,
 	}
 	in.remote = e.remoteFlags(cmd)
 	fs := cmd.Flags()
 	fs.StringVar(&in.format, "format", "", "ndjson or csv: the `format`; else by the file's name")
 	completeFlag(cmd, "format", "ndjson", "csv")
-	fs.StringVar(&in.resume, "resume", "", "`FILE` that remembers how far the import is; deleted when it is done")
+	fs.StringVar(&in.resume, "resume", "", "`FILE` that remembers how far the import is; deleted when every row is taken")
 	fs.StringVar(&in.report, "report", "", "`FILE` to write every refused row to, as NDJSON; else the first are printed")
 	return in.on(cmd, nil, func(ctx context.Context, c *client.Client, args []string) error { return in.run(ctx, c, args[0]) })
 }
@@ -62,6 +63,10 @@ type importState struct {
 	Size int64  `json:"size"`
 	Key  string `json:"key"`
 	Line int64  `json:"line"` // everything up to it is decided
+	// Began is when the first row was sent, Lines how many the file has; they are for a
+	// file that is imported again because rows were refused.
+	Began time.Time `json:"began"`
+	Lines int64     `json:"lines"`
 	client.ImportTally
 }
 
@@ -133,12 +138,15 @@ func (in *importing) load(file string, size int64) error {
 	if abs, err := filepath.Abs(file); err == nil {
 		file = abs
 	}
-	in.state = importState{File: file, Size: size, Key: uuid.NewString()}
+	in.state = importState{File: file, Size: size, Key: uuid.NewString(), Began: time.Now()}
 	if in.resume == "" {
 		return nil
 	}
 	text, err := os.ReadFile(in.resume)
 	if errors.Is(err, os.ErrNotExist) {
+		if in.state.Lines, err = countLines(file); err != nil {
+			return err
+		}
 		return in.save()
 	}
 	var state importState
@@ -148,11 +156,46 @@ func (in *importing) load(file string, size int64) error {
 	switch {
 	case err != nil:
 		return fmt.Errorf("%s: %w", in.resume, err)
+	case state.Finished && state.File == file:
+		if err := state.again(file, time.Now()); err != nil {
+			return fmt.Errorf("%s: %w", in.resume, err)
+		}
+		state.Size = size
 	case state.File != file || state.Size != size || state.Key == "":
 		return fmt.Errorf("%s remembers the import of another file: %s of %d bytes", in.resume, state.File, state.Size)
 	}
 	in.state = state
+	if state.Finished {
+		in.state.Line, in.state.ImportTally = 0, client.ImportTally{} // all again, under the same key
+	}
 	return nil
+}
+
+// rememberedFor is how long a server surely remembers the rows of a key; it is 24 hours.
+const rememberedFor = 23 * time.Hour
+
+// again checks that a file of which rows were refused has the others where they were:
+// without names of their own they are known by their lines.
+func (s *importState) again(file string, now time.Time) error {
+	if now.Sub(s.Began) > rememberedFor {
+		return fmt.Errorf("its rows came more than %s ago, and would come twice; import those that were refused from a file of their own", rememberedFor)
+	}
+	lines, err := countLines(file)
+	if err == nil && lines != s.Lines {
+		err = fmt.Errorf("%s has %d lines and had %d; correct refused rows on their lines, or leave these empty", file, lines, s.Lines)
+	}
+	return err
+}
+
+func countLines(file string) (int64, error) {
+	f, err := os.Open(file) //nolint:gosec // the caller names the file
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close() //nolint:errcheck // only read
+	var p pace
+	_, err = io.Copy(&p, f)
+	return p.lines.Load(), err
 }
 
 // save remembers how far the import is, and tells the refused rows up to there: those
@@ -255,13 +298,17 @@ func (in *importing) end(err error) error {
 			hint = "run it again with the same --resume to go on"
 		}
 		return fmt.Errorf("the import broke off after line %d: %w; %s", s.Line, err, hint)
-	case in.resume != "":
+	case in.resume != "" && s.Failed == 0:
 		if err := os.Remove(in.resume); err != nil {
 			return err
 		}
 	}
 	if s.Failed > 0 {
-		return exitError{fmt.Errorf("%d rows were refused", s.Failed), exitRefused}
+		hint := ""
+		if in.resume != "" {
+			hint = "; correct them on their lines and run it again with the same --resume"
+		}
+		return exitError{fmt.Errorf("%d rows were refused%s", s.Failed, hint), exitRefused}
 	}
 	return nil
 }
