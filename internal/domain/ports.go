@@ -36,8 +36,9 @@ type Store interface {
 
 	// CreateCourier commits a courier and, when set, the idempotency record; ErrRecorded as above.
 	CreateCourier(ctx context.Context, c *Courier, idem *Idempotency) error
-	// UpdateCourier runs the closure on the stored courier and commits; or courier_not_found.
-	UpdateCourier(ctx context.Context, id string, fn func(*Courier) error) (*Courier, error)
+	// UpdateCourier runs the closure on the stored courier and commits, with the idempotency
+	// record when it is set, whose answer is the courier; or courier_not_found. ErrRecorded as above.
+	UpdateCourier(ctx context.Context, id string, idem *Idempotency, fn func(*Courier) error) (*Courier, error)
 	// Courier returns the courier without its position, or courier_not_found.
 	Courier(ctx context.Context, id string) (*Courier, error)
 	// OrdersInHand returns the active orders of couriers, by the courier's id.
@@ -101,7 +102,7 @@ type PhoneTokens interface {
 	TokenOwner(ctx context.Context, hash [32]byte) (string, error)
 	// DropTokens forgets a courier's token of the id, or all of them when id is empty,
 	// and returns the ids of those that there were.
-	DropTokens(ctx context.Context, courierID, id string) ([]string, error)
+	DropTokens(ctx context.Context, courierID, id string, idem *Idempotency) ([]string, error)
 }
 
 // Offers finds the offers that orders hold, so that a crash loses none.

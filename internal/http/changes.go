@@ -15,7 +15,7 @@ import (
 )
 
 // editOrder changes what is present; null removes a member.
-func (s *Server) editOrder(ctx context.Context, in *ChangeIn) (*orderOut, error) {
+func (s *Server) editOrder(ctx context.Context, in *ChangeIn) (*changedOut, error) {
 	removed, rest := cutNulls[domain.Edit](in.RawBody)
 	edit, faults, err := decode[domain.Edit](JSONBody{in.ContentType, rest})
 	if err != nil {
@@ -29,7 +29,7 @@ func (s *Server) editOrder(ctx context.Context, in *ChangeIn) (*orderOut, error)
 	if err != nil {
 		return nil, err
 	}
-	return answer(s.Orders.Edit(ctx, in.ID, edit, expected))
+	return changed(ctx, in, func(ctx context.Context) (*domain.Order, error) { return s.Orders.Edit(ctx, in.ID, edit, expected) })
 }
 
 // cutNulls takes the members of a T that are null out of an object and returns their
@@ -51,12 +51,14 @@ func cutNulls[T any](body []byte) (names []string, rest []byte) {
 	return names, rest
 }
 
-func (s *Server) updateStatus(ctx context.Context, in *ChangeIn) (*orderOut, error) {
+func (s *Server) updateStatus(ctx context.Context, in *ChangeIn) (*changedOut, error) {
 	step, expected, err := change(ctx, s, in, s.Orders.CheckStatus)
 	if err != nil {
 		return nil, err
 	}
-	return answer(s.Orders.UpdateStatus(ctx, in.ID, step, expected))
+	return changed(ctx, in, func(ctx context.Context) (*domain.Order, error) {
+		return s.Orders.UpdateStatus(ctx, in.ID, step, expected)
+	})
 }
 
 // cancellation is why an order is cancelled.
@@ -64,39 +66,39 @@ type cancellation struct {
 	Reason string `json:"reason,omitempty" maxLength:"2000" example:"ordered twice"`
 }
 
-func (s *Server) cancelOrder(ctx context.Context, in *ChangeIn) (*orderOut, error) {
+func (s *Server) cancelOrder(ctx context.Context, in *ChangeIn) (*changedOut, error) {
 	body, expected, err := change(ctx, s, in, func(c cancellation) error {
 		return s.Orders.CheckStatus(orders.StatusChange{Status: domain.StatusCancelled, Reason: c.Reason})
 	})
 	if err != nil {
 		return nil, err
 	}
-	return answer(s.Orders.Cancel(ctx, in.ID, body.Reason, expected))
+	return changed(ctx, in, func(ctx context.Context) (*domain.Order, error) {
+		return s.Orders.Cancel(ctx, in.ID, body.Reason, expected)
+	})
 }
 
-type assignIn struct {
-	ChangeIn
-	Idempotent
-}
-
-type assignedOut struct {
+type changedOut struct {
 	ETag     string `header:"ETag" doc:"the order's version, for If-Match and If-None-Match"`
 	Replayed string `header:"Idempotent-Replayed" doc:"true if this is the stored response to an earlier request with the same key"`
 	Body     *domain.Order
 }
 
-func (s *Server) assignCourier(ctx context.Context, in *assignIn) (*assignedOut, error) {
-	body, expected, err := change(ctx, s, &in.ChangeIn, unchecked[orders.Assignment])
+// changed answers with the order that do made of another, or made before for the same key.
+func changed(ctx context.Context, in *ChangeIn, do func(context.Context) (*domain.Order, error)) (*changedOut, error) {
+	o, again, err := once(ctx, in.Idempotent, do)
 	if err != nil {
 		return nil, err
 	}
-	o, again, err := once(ctx, in.Idempotent, func(ctx context.Context) (*domain.Order, error) {
-		return s.Orders.Assign(ctx, in.ID, body, expected)
-	})
+	return &changedOut{ETag: transport.ETag(o.Version), Replayed: again, Body: o}, nil
+}
+
+func (s *Server) assignCourier(ctx context.Context, in *ChangeIn) (*changedOut, error) {
+	body, expected, err := change(ctx, s, in, unchecked[orders.Assignment])
 	if err != nil {
 		return nil, err
 	}
-	return &assignedOut{ETag: transport.ETag(o.Version), Replayed: again, Body: o}, nil
+	return changed(ctx, in, func(ctx context.Context) (*domain.Order, error) { return s.Orders.Assign(ctx, in.ID, body, expected) })
 }
 
 type notifyIn struct {

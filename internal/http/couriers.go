@@ -147,15 +147,19 @@ func (s *Server) nearCouriers(ctx context.Context, in *nearIn) (*bodyOnly[nearPa
 
 type editCourierIn struct {
 	CourierPath
+	Idempotent
 	JSONBody
 }
 
-func (s *Server) editCourier(ctx context.Context, in *editCourierIn) (*bodyOnly[*domain.Courier], error) {
+func (s *Server) editCourier(ctx context.Context, in *editCourierIn) (*repeatable[*domain.Courier], error) {
 	edit, err := request(in.JSONBody, in.check(), func(e domain.CourierEdit) error { return s.Couriers.CheckEdit(e, false) })
 	if err != nil {
 		return nil, err
 	}
-	return bodyOf(s.Couriers.Edit(ctx, in.ID, edit))
+	c, again, err := once(ctx, in.Idempotent, func(ctx context.Context) (*domain.Courier, error) {
+		return s.Couriers.Edit(ctx, in.ID, edit)
+	})
+	return &repeatable[*domain.Courier]{again, c}, err
 }
 
 type courierOrdersIn struct {

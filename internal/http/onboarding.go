@@ -64,11 +64,13 @@ type onboardIn struct {
 
 type revokePhonesIn struct {
 	CourierPath
+	Idempotent
 	Token string `query:"id" format:"uuid" doc:"the token to revoke; default: all of the courier's tokens"`
 }
 
 type revokePhoneIn struct {
 	CourierPath
+	Idempotent
 	Token string `path:"token_id" format:"uuid" doc:"the token to revoke"`
 }
 
@@ -76,12 +78,12 @@ type revokePhoneIn struct {
 func (s *Server) onboardingRoutes() {
 	const path = "/courier/{courier_id}/onboarding"
 	gone := []domain.Code{domain.CodeNotFound}
-	revoke := func(ctx context.Context, courier, token string) (*bodyOnly[revoked], error) {
-		ids, err := s.Couriers.RevokePhones(ctx, courier, token)
+	revoke := func(ctx context.Context, key Idempotent, courier, token string) (*repeatable[revoked], error) {
+		ids, again, err := once(ctx, key, func(ctx context.Context) ([]string, error) { return s.Couriers.RevokePhones(ctx, courier, token) })
 		for _, id := range ids { // the courier's app on that phone is signed out, too
 			err = errors.Join(err, s.Sessions.EndOf(ctx, id))
 		}
-		return bodyOf(revoked{len(ids)}, err)
+		return &repeatable[revoked]{again, revoked{len(ids)}}, err
 	}
 	handle(s, operation{
 		method: http.MethodPost, path: path, id: "onboardCourier", tag: tagPhones, status: http.StatusCreated,
@@ -96,16 +98,16 @@ func (s *Server) onboardingRoutes() {
 	handle(s, operation{
 		method: http.MethodDelete, path: path, id: "revokePhones", tag: tagPhones, summary: "Revoke a courier's phone tokens",
 		about: "All of them, or one by its id. Effective immediately on the replica that is called, within seconds on others.", codes: gone,
-	}, func(ctx context.Context, in *revokePhonesIn) (*bodyOnly[revoked], error) {
-		return revoke(ctx, in.ID, in.Token)
+	}, func(ctx context.Context, in *revokePhonesIn) (*repeatable[revoked], error) {
+		return revoke(ctx, in.Idempotent, in.ID, in.Token)
 	})
 	handle(s, operation{
 		method: http.MethodDelete, path: path + "/{token_id}", id: "revokePhone", tag: tagPhones, summary: "Revoke a phone token", codes: gone,
-	}, func(ctx context.Context, in *revokePhoneIn) (*bodyOnly[revoked], error) {
+	}, func(ctx context.Context, in *revokePhoneIn) (*repeatable[revoked], error) {
 		if _, err := domain.ParseID("/token_id", in.Token); err != nil {
 			return nil, err
 		}
-		return revoke(ctx, in.ID, in.Token)
+		return revoke(ctx, in.Idempotent, in.ID, in.Token)
 	})
 }
 

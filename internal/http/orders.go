@@ -39,13 +39,6 @@ type createdOut struct {
 	Body     *domain.Order
 }
 
-func answer(o *domain.Order, err error) (*orderOut, error) {
-	if err != nil {
-		return nil, err
-	}
-	return &orderOut{ETag: transport.ETag(o.Version), Body: o}, nil
-}
-
 // orderRoutes are the operations on orders.
 func (s *Server) orderRoutes() {
 	plain[createOrderIn, createdOut](s, operation{

@@ -55,6 +55,7 @@ func request[T any](in JSONBody, idErr error, check func(T) error) (T, error) {
 type ChangeIn struct {
 	OrderPath
 	IfMatch
+	Idempotent
 	JSONBody
 }
 

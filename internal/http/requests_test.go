@@ -258,6 +258,26 @@ func TestIdempotency(t *testing.T) {
 	require.Contains(t, p.pointers(), "/idempotency_key")
 	require.Len(t, d.do("GET", "/orders", nil).ok(200)["orders"], 1)
 
+	id := d.order()
+	for _, c := range []struct{ method, path, body, other string }{
+		{"PATCH", "/order/" + id, `{"notes":"a","pickup":null}`, `{"notes":"a"}`},
+		{"PATCH", "/order/" + id + "/status", `{"status":"confirmed"}`, `{"status":"confirmed","reason":"x"}`},
+		{"PATCH", "/courier/" + d.courier(), `{"capacity":7}`, `{"capacity":8}`},
+		{"DELETE", "/order/" + id, `{"reason":"a"}`, `{"reason":"b"}`},
+		{"DELETE", "/courier/" + d.courier() + "/onboarding", ``, ``},
+	} {
+		done := d.do(c.method, c.path, c.body, "Idempotency-Key", c.method+c.path)
+		done.ok(200)
+		d.do("PATCH", "/order/"+id, `{"notes":"in between"}`)
+		again := d.do(c.method, c.path, c.body, "Idempotency-Key", c.method+c.path)
+		require.Equal(t, string(done.body), string(again.body), c.path)
+		require.Equal(t, "true", again.Header.Get("Idempotent-Replayed"))
+		require.Equal(t, done.Header.Get("ETag"), again.Header.Get("ETag"))
+		if c.other != c.body {
+			d.do(c.method, c.path, c.other, "Idempotency-Key", c.method+c.path).problem(422, "idempotency_key_reused")
+		}
+	}
+
 	for _, path := range []string{
 		"/couriers|" + `{"name":"Ivan"}`, "/order/" + d.order() + "/notify|" + `{}`,
 		"/courier/" + d.courier() + "/location|" + `{"lat":1,"lon":2}`,

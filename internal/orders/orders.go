@@ -165,23 +165,25 @@ func (s *Service) UpdateStatus(ctx context.Context, id string, in StatusChange, 
 	if err != nil {
 		return nil, err
 	}
-	if err := by.Actor.Kind.MayMove(known.Status, in.Status); err != nil {
-		return nil, err
-	}
-	drop := false
-	if in.Status == domain.StatusCancelled && s.parcels != nil {
-		if drop, err = s.parcels.Release(ctx, known.ID, expected); err != nil {
+	return idempotency.Once(ctx, s.Keys, "update_status:"+known.ID, in, func(rec *domain.Idempotency) (*domain.Order, error) {
+		if err := by.Actor.Kind.MayMove(known.Status, in.Status); err != nil {
 			return nil, err
 		}
-	}
-	if drop { // which was given up on the expected version
-		expected = 0
-	}
-	return s.Change(ctx, known.ID, courierUnlessFinal(known, in.Status), expected, nil, func(o *domain.Order) ([]domain.Event, error) {
-		if drop && o.Status.CanMove(in.Status) {
-			o.DropShipment()
+		drop := false
+		if in.Status == domain.StatusCancelled && s.parcels != nil {
+			if drop, err = s.parcels.Release(ctx, known.ID, expected); err != nil {
+				return nil, err
+			}
 		}
-		return o.Move(in.Status, in.Proof, in.by(by))
+		if drop { // which was given up on the expected version
+			expected = 0
+		}
+		return s.Change(ctx, known.ID, courierUnlessFinal(known, in.Status), expected, rec, func(o *domain.Order) ([]domain.Event, error) {
+			if drop && o.Status.CanMove(in.Status) {
+				o.DropShipment()
+			}
+			return o.Move(in.Status, in.Proof, in.by(by))
+		})
 	})
 }
 
@@ -198,8 +200,10 @@ func (s *Service) Edit(ctx context.Context, id string, in domain.Edit, expected 
 	if err != nil {
 		return nil, err
 	}
-	return s.Change(ctx, known.ID, known.CourierID, expected, nil, func(o *domain.Order) ([]domain.Event, error) {
-		return o.Edit(in, s.PhoneRegion, by)
+	return idempotency.Once(ctx, s.Keys, "edit_order:"+known.ID, []any{in, in.Clear}, func(rec *domain.Idempotency) (*domain.Order, error) {
+		return s.Change(ctx, known.ID, known.CourierID, expected, rec, func(o *domain.Order) ([]domain.Event, error) {
+			return o.Edit(in, s.PhoneRegion, by)
+		})
 	})
 }
 

@@ -56,8 +56,11 @@ func (s *Couriers) Edit(ctx context.Context, id string, in domain.CourierEdit) (
 	if err != nil {
 		return nil, err
 	}
-	c, err = s.Store.UpdateCourier(ctx, c.ID, func(c *domain.Courier) error {
-		return c.Edit(in, s.PhoneRegion, s.Clock.Now())
+	id = c.ID
+	c, err = idempotency.Once(ctx, s.Keys, "edit_courier:"+id, in, func(rec *domain.Idempotency) (*domain.Courier, error) {
+		return s.Store.UpdateCourier(ctx, id, rec, func(c *domain.Courier) error {
+			return c.Edit(in, s.PhoneRegion, s.Clock.Now())
+		})
 	})
 	if err != nil {
 		return nil, err

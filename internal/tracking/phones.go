@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
+	"github.com/order-tracking/order-tracking/internal/idempotency"
 )
 
 // Onboarding is a new token of a courier's phone, which is shown this once.
@@ -52,7 +53,9 @@ func (s *Couriers) RevokePhones(ctx context.Context, courierID, tokenID string) 
 			return nil, err
 		}
 	}
-	ids, err := s.Store.DropTokens(ctx, courier.ID, tokenID)
+	ids, err := idempotency.Once(ctx, s.Keys, "revoke_phones:"+courier.ID, tokenID, func(rec *domain.Idempotency) ([]string, error) {
+		return s.Store.DropTokens(ctx, courier.ID, tokenID, rec)
+	})
 	s.phones.Store(new(phoneTokens)) // also when it is not known whether they were dropped
 	if err == nil && len(ids) == 0 && tokenID != "" {
 		err = domain.Errorf(domain.CodeNotFound, "the courier has no token %s", tokenID)

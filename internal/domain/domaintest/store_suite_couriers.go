@@ -1,6 +1,7 @@
 package domaintest
 
 import (
+	"encoding/json"
 	"errors"
 	"testing"
 	"time"
@@ -74,13 +75,29 @@ var courierTests = map[string]func(*testing.T, storeSuite){
 		require.NoError(t, err)
 		require.Len(t, list, 1)
 	},
+	"a replayed key changes a courier once": func(t *testing.T, s storeSuite) {
+		c := s.courier(t, 5)
+		more := func(c *domain.Courier) error { c.Capacity++; return nil }
+		changed, err := s.UpdateCourier(t.Context(), c.ID, key("s", "edit"), more)
+		require.NoError(t, err)
+		rec, err := s.Recorded(t.Context(), "s", "edit")
+		require.NoError(t, err)
+		var answer domain.Courier
+		require.NoError(t, json.Unmarshal(rec.Result, &answer))
+		require.Equal(t, changed.Capacity, answer.Capacity)
+		_, err = s.UpdateCourier(t.Context(), c.ID, key("s", "edit"), more)
+		require.ErrorIs(t, err, domain.ErrRecorded)
+		stored, err := s.Courier(t.Context(), c.ID)
+		require.NoError(t, err)
+		require.Equal(t, 6, stored.Capacity)
+	},
 	"changed by a closure": func(t *testing.T, s storeSuite) {
 		c := s.courier(t, 5)
 		o := s.create(t, draft(), start)
 		_, err := s.assign(t.Context(), o.ID, c.ID)
 		require.NoError(t, err)
 		off := false
-		changed, err := s.UpdateCourier(t.Context(), c.ID, func(c *domain.Courier) error {
+		changed, err := s.UpdateCourier(t.Context(), c.ID, nil, func(c *domain.Courier) error {
 			c.ActiveOrders = 77 // follows the orders, not the closure
 			return c.Edit(domain.CourierEdit{OnDuty: &off}, "RU", start.Add(time.Hour))
 		})
@@ -95,19 +112,19 @@ var courierTests = map[string]func(*testing.T, storeSuite){
 			func(c *domain.Courier) error { c.Name = "wrong"; return errWanted },
 			func(c *domain.Courier) error { c.Name = "wrong"; panic("on purpose") },
 		} {
-			_, err = s.UpdateCourier(t.Context(), c.ID, bad)
+			_, err = s.UpdateCourier(t.Context(), c.ID, nil, bad)
 			require.Error(t, err)
 			again, err := s.Courier(t.Context(), c.ID)
 			require.NoError(t, err)
 			require.Equal(t, got, again)
 		}
-		_, err = s.UpdateCourier(t.Context(), domain.NewID(), func(*domain.Courier) error { return nil })
+		_, err = s.UpdateCourier(t.Context(), domain.NewID(), nil, func(*domain.Courier) error { return nil })
 		requireCode(t, domain.CodeCourierNotFound, err)
 	},
 	"changes at once are all kept": func(t *testing.T, s storeSuite) {
 		c := s.courier(t, 1)
 		errs := together(racers, func(int) error {
-			_, err := s.UpdateCourier(t.Context(), c.ID, func(c *domain.Courier) error { c.Capacity++; return nil })
+			_, err := s.UpdateCourier(t.Context(), c.ID, nil, func(c *domain.Courier) error { c.Capacity++; return nil })
 			return err
 		})
 		require.NoError(t, errors.Join(errs...))

@@ -1,6 +1,7 @@
 package domaintest
 
 import (
+	"encoding/json"
 	"testing"
 	"time"
 
@@ -45,7 +46,7 @@ var phoneTests = map[string]func(*testing.T, storeSuite){
 		}
 		drop := func(courier, id string, want int) {
 			t.Helper()
-			ids, err := s.DropTokens(t.Context(), courier, id)
+			ids, err := s.DropTokens(t.Context(), courier, id, nil)
 			require.NoError(t, err)
 			require.Len(t, ids, want)
 			if id != "" && want > 0 {
@@ -60,7 +61,15 @@ var phoneTests = map[string]func(*testing.T, storeSuite){
 		owner, err := s.TokenOwner(t.Context(), first.Hash)
 		require.NoError(t, err)
 		require.Empty(t, owner)
-		drop(c.ID, "", 2)
+		_, err = s.DropTokens(t.Context(), c.ID, "", key("s", "drop"))
+		require.NoError(t, err)
+		rec, err := s.Recorded(t.Context(), "s", "drop")
+		require.NoError(t, err)
+		var answer []string
+		require.NoError(t, json.Unmarshal(rec.Result, &answer))
+		require.Len(t, answer, 2, "the answer is remembered with what it did")
+		_, err = s.DropTokens(t.Context(), other.ID, "", key("s", "drop"))
+		require.ErrorIs(t, err, domain.ErrRecorded)
 		drop(c.ID, "", 0)
 		owner, err = s.TokenOwner(t.Context(), domain.HashToken("four"))
 		require.NoError(t, err)

@@ -57,7 +57,7 @@ func scanCourier(r *sql.Rows) (*domain.Courier, error) {
 }
 
 // UpdateCourier changes a courier; see domain.Store.
-func (s *Store) UpdateCourier(ctx context.Context, id string, fn func(*domain.Courier) error) (*domain.Courier, error) {
+func (s *Store) UpdateCourier(ctx context.Context, id string, idem *domain.Idempotency, fn func(*domain.Courier) error) (*domain.Courier, error) {
 	if !isID(id) {
 		return nil, courierNotFound(id)
 	}
@@ -72,6 +72,9 @@ func (s *Store) UpdateCourier(ctx context.Context, id string, fn func(*domain.Co
 			return err
 		}
 		out.ID, out.ActiveOrders, out.Position = id, active, nil // not the closure's to change
+		if err := s.recordAnswer(ctx, tx, idem, out); err != nil {
+			return err
+		}
 		row, err := courierValues(out)
 		if err == nil {
 			_, err = tx.ExecContext(ctx, `UPDATE couriers SET on_duty = $2, capacity = $3, search = $4, data = $5 WHERE id = $1`, row...)

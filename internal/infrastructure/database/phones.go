@@ -41,12 +41,17 @@ func (s *Store) TokenOwner(ctx context.Context, hash [32]byte) (courierID string
 }
 
 // DropTokens forgets a courier's tokens; see domain.PhoneTokens.
-func (s *Store) DropTokens(ctx context.Context, courierID, id string) ([]string, error) {
-	switch {
-	case !isID(courierID) || id != "" && !isID(id):
+func (s *Store) DropTokens(ctx context.Context, courierID, id string, idem *domain.Idempotency) (ids []string, err error) {
+	if !isID(courierID) || id != "" && !isID(id) {
 		return nil, nil
-	case id != "":
-		return changed(ctx, s, scanOne[string], `DELETE FROM courier_tokens WHERE courier_id = $1 AND id = $2 RETURNING id`, courierID, id)
 	}
-	return changed(ctx, s, scanOne[string], `DELETE FROM courier_tokens WHERE courier_id = $1 RETURNING id`, courierID)
+	err = s.d.job(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		rows, err := tx.QueryContext(ctx, `DELETE FROM courier_tokens WHERE courier_id = $1 AND (id = $2 OR $2 = '') RETURNING id`, courierID, id)
+		ids, err = collect(rows, err, scanOne[string])
+		if err == nil && (len(ids) > 0 || id == "") {
+			err = s.recordAnswer(ctx, tx, idem, ids)
+		}
+		return err
+	})
+	return ids, failure(err)
 }

@@ -3,6 +3,7 @@ package database
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"fmt"
 	"time"
 
@@ -20,6 +21,18 @@ func (s *Store) record(ctx context.Context, tx *sql.Tx, idem *domain.Idempotency
 		return domain.ErrRecorded
 	}
 	return err
+}
+
+// recordAnswer is record for an answer that is known only now.
+func (s *Store) recordAnswer(ctx context.Context, tx *sql.Tx, idem *domain.Idempotency, answer any) (err error) {
+	if idem == nil {
+		return nil
+	}
+	with := *idem
+	if with.Result, err = json.Marshal(answer); err != nil {
+		return err
+	}
+	return s.record(ctx, tx, &with)
 }
 
 // Recorded returns the record of an idempotency key, or nil.
