@@ -164,7 +164,7 @@ func readSSE(body io.ReadCloser, out *stream) {
 			if v, _ := f["version"].(float64); f["type"] == "status" && id != fmt.Sprint(int64(v)) {
 				f["type"] = "status without its id"
 			}
-			if f["type"] != "status" && id != "" {
+			if first := f["type"] == "snapshot"; first && id == "" || !first && f["type"] != "status" && id != "" {
 				f["type"] = "an id where none belongs"
 			}
 			id = ""

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"unicode"
 
 	"github.com/nyaruka/phonenumbers"
 )
@@ -13,18 +14,18 @@ import (
 const PhoneExtension = ";ext="
 
 // NormalizePhone returns the number in E.164 (+79161234567), an extension behind it. A number without a
-// country code is read as one of region (ISO 3166-1 alpha-2); ok is false when no
-// such number can exist. Numbers that no operator has handed out pass: a tracker
+// country code is read as one of region (ISO 3166-1 alpha-2); characters that nobody sees are
+// not read. ok is false when no such number can exist, or it has an extension. Numbers that no operator has handed out pass: a tracker
 // must not refuse an order because a numbering plan changed.
 func NormalizePhone(s, region string) (e164 string, ok bool) {
-	if s = strings.TrimSpace(s); s == "" {
+	if s = strings.TrimSpace(strings.Map(shown, s)); s == "" {
 		return "", true
 	}
 	if isE164(s) {
 		return s, true
 	}
 	n, err := phonenumbers.Parse(s, region)
-	if err != nil || !phonenumbers.IsPossibleNumber(n) {
+	if err != nil || !phonenumbers.IsPossibleNumber(n) || n.GetExtension() != "" { // E.164 has no extensions
 		return "", false
 	}
 	e164 = phonenumbers.Format(n, phonenumbers.E164)
@@ -32,6 +33,15 @@ func NormalizePhone(s, region string) (e164 string, ok bool) {
 		e164 += PhoneExtension + ext
 	}
 	return e164, true
+}
+
+// shown drops characters that nobody sees, which come with numbers that are copied from
+// pages and address books: marks of direction, joiners, variation selectors.
+func shown(r rune) rune {
+	if unicode.In(r, unicode.Cf, unicode.Variation_Selector) {
+		return -1
+	}
+	return r
 }
 
 // prefixes are the countries' calling codes with what may stand before their national

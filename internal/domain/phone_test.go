@@ -43,3 +43,25 @@ func TestNumbersThatAreNotParsed(t *testing.T) {
 		require.False(t, isE164(s), s)
 	}
 }
+
+// Numbers come from pages and address books with marks that nobody sees.
+func TestInvisibleCharactersInNumbers(t *testing.T) {
+	for _, mark := range []string{"\u202a", "\u202b", "\u202c", "\u202d", "\u202e", "\u2066", "\u2067", "\u2068", "\u2069", "\ufe0f", "\u200e", "\u200b", "\ufeff"} {
+		for _, s := range []string{mark + "+79161234567" + mark, "+7" + mark + " 916 123-45-67", mark + "8 916 123-45-67"} {
+			got, ok := NormalizePhone(s, "RU")
+			require.True(t, ok, "%q", s)
+			require.Equal(t, "+79161234567", got, "%q", s)
+		}
+	}
+	got, ok := NormalizePhone("\u202a", "RU")
+	require.True(t, ok)
+	require.Empty(t, got)
+}
+
+// E.164 has no place for an extension, and a number without it reaches somebody else.
+func TestExtensionsAreRefused(t *testing.T) {
+	for _, s := range []string{"+7 495 123-45-67 ext. 12", "+7 495 123-45-67 доб. 12", "+7 495 123-45-67;ext=12", "tel:+7-495-123-45-67;ext=12", "+74951234567x12"} {
+		_, ok := NormalizePhone(s, "RU")
+		require.False(t, ok, s)
+	}
+}

@@ -75,6 +75,14 @@ func setData(out *pb.WatchOrderResponse, typ string, data json.RawMessage) error
 		status, err := eventTo(ev)
 		out.Data = &pb.WatchOrderResponse_Status{Status: status}
 		return err
+	case push.TypeNote:
+		ev, err := read[domain.Event](data)
+		if err != nil {
+			return err
+		}
+		note, err := eventTo(ev)
+		out.Data = &pb.WatchOrderResponse_Note{Note: note}
+		return err
 	case push.TypePosition:
 		fix, err := read[domain.Fix](data)
 		out.Data = &pb.WatchOrderResponse_Position{Position: &pb.CourierPosition{

@@ -3,7 +3,6 @@ package httpserver
 import (
 	"context"
 	"net/http"
-	"time"
 
 	"github.com/order-tracking/order-tracking/internal/access"
 	"github.com/order-tracking/order-tracking/internal/domain"
@@ -105,15 +104,15 @@ func (s *Server) rotateKey(ctx context.Context, in *rotateKeyIn) (*noStore[*acce
 }
 
 type auditIn struct {
-	Actor  string    `query:"actor" doc:"id of the actor, such as a key"`
-	Object string    `query:"object" doc:"what was changed, such as key:<id>"`
-	From   time.Time `query:"from" doc:"at or after this time (RFC 3339)"`
-	To     time.Time `query:"to" doc:"before this time (RFC 3339)"`
+	Actor  string `query:"actor" doc:"id of the actor, such as a key"`
+	Object string `query:"object" doc:"what was changed, such as key:<id>"`
+	From   Moment `query:"from" doc:"at or after this time (RFC 3339)"`
+	To     Moment `query:"to" doc:"before this time (RFC 3339)"`
 	Paging
 }
 
 func (s *Server) listAudit(ctx context.Context, in *auditIn) (*bodyOnly[auditPage], error) {
-	f := domain.AuditFilter{ActorID: in.Actor, Object: in.Object, From: in.From, To: in.To}
+	f := domain.AuditFilter{ActorID: in.Actor, Object: in.Object, From: in.From.Time, To: in.To.Time}
 	entries, next, err := s.Audit.List(ctx, f, in.request())
 	return bodyOf(auditPage{listed(entries), next}, err)
 }

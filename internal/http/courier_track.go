@@ -20,8 +20,8 @@ const geoJSONType = "application/geo+json"
 
 type courierTrackIn struct {
 	CourierPath
-	From   time.Time     `query:"from" doc:"default: a day before to"`
-	To     time.Time     `query:"to" doc:"default: now"`
+	From   Moment        `query:"from" doc:"default: a day before to"`
+	To     Moment        `query:"to" doc:"default: now"`
 	Limit  optional[int] `query:"limit" minimum:"2" maximum:"50000" doc:"maximum number of points; default 5000. A longer track is simplified."`
 	Format string        `query:"format" enum:"json,geojson" doc:"geojson, or Accept: application/geo+json, for a GeoJSON feature (RFC 7946)"`
 	Accept string        `header:"Accept" hidden:"true"`
@@ -65,7 +65,7 @@ func (s *Server) courierTrack(ctx context.Context, in *courierTrackIn) (*courier
 	if in.Format != "" && in.Format != "json" && in.Format != "geojson" {
 		return nil, domain.Invalid("/format", "unknown_format", "must be json or geojson")
 	}
-	r := tracking.TrackRequest{From: in.From, To: in.To}
+	r := tracking.TrackRequest{From: in.From.Time, To: in.To.Time}
 	if in.Limit.Set {
 		if r.Limit = in.Limit.Value; r.Limit == 0 {
 			r.Limit = -1 // what was asked for, not what was left out

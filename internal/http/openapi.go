@@ -5,9 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
-	"maps"
 	"net/http"
-	"net/url"
 	"reflect"
 	"slices"
 	"strconv"
@@ -177,38 +175,6 @@ func writeJSON(w io.Writer, v any) error {
 		_, err = w.Write(b)
 	}
 	return err
-}
-
-// knownQuery refuses query parameters that the operation does not have: a filter
-// with a typo would otherwise be ignored silently.
-func knownQuery(u *url.URL, op *huma.Operation) error {
-	if u.RawQuery == "" {
-		return nil
-	}
-	var known []string
-	for _, p := range op.Parameters {
-		if p.In == "query" {
-			known = append(known, p.Name)
-		}
-	}
-	return onlyQuery(u, known...)
-}
-
-func onlyQuery(u *url.URL, known ...string) error {
-	if u.RawQuery == "" {
-		return nil
-	}
-	query, err := url.ParseQuery(u.RawQuery)
-	if err != nil {
-		return domain.Errorf(domain.CodeMalformed, "the query can't be read: %v", err)
-	}
-	var f domain.Faults
-	for _, name := range slices.Sorted(maps.Keys(query)) {
-		if !slices.Contains(known, name) {
-			f.Add("/"+name, "unknown_parameter", "is not a parameter of this operation")
-		}
-	}
-	return f.Err()
 }
 
 // huma is the operation in huma's terms, with what may go wrong.

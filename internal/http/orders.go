@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"net/http"
 	"strconv"
-	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -218,15 +217,15 @@ type OrderFilters struct {
 	ExternalID    string          `query:"external_id" maxLength:"128" doc:"the shop's own number"`
 	CustomerPhone string          `query:"customer_phone" maxLength:"40" doc:"the customer's phone number" example:"+79161234567"`
 	Search        string          `query:"q" maxLength:"200" doc:"part of the number, the external id, the customer's name or an address"`
-	CreatedFrom   time.Time       `query:"created_from" doc:"created at or after this time (RFC 3339)"`
-	CreatedTo     time.Time       `query:"created_to" doc:"created before this time (RFC 3339)"`
+	CreatedFrom   Moment          `query:"created_from" doc:"created at or after this time (RFC 3339)"`
+	CreatedTo     Moment          `query:"created_to" doc:"created before this time (RFC 3339)"`
 	Active        optional[bool]  `query:"active" doc:"true: only unfinished orders; false: only finished ones"`
 }
 
 func (f OrderFilters) filter() domain.OrderFilter {
 	return domain.OrderFilter{
 		Statuses: f.Status, CourierID: f.CourierID, MerchantID: f.MerchantID, ExternalID: f.ExternalID,
-		CustomerPhone: f.CustomerPhone, Search: f.Search, CreatedFrom: f.CreatedFrom, CreatedTo: f.CreatedTo,
+		CustomerPhone: f.CustomerPhone, Search: f.Search, CreatedFrom: f.CreatedFrom.Time, CreatedTo: f.CreatedTo.Time,
 		Active: f.Active.ptr(),
 	}
 }

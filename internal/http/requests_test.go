@@ -69,6 +69,14 @@ func TestBadInput(t *testing.T) {
 		"list: bad flag":          {"GET", "/orders?active=perhaps", nil, 400, "malformed", map[string]string{"/active": "invalid_type"}},
 		"list: unknown parameter": {"GET", "/orders?statuses=created", nil, 422, "validation_failed", map[string]string{"/statuses": "unknown_parameter"}},
 
+		"list: empty": {"GET", "/orders?courier_id=&q=", nil, 422, "validation_failed", map[string]string{"/courier_id": "empty", "/q": "empty"}},
+		"list: twice": {"GET", "/orders?q=a&q=b&page_size=1&page_size=2", nil, 422, "validation_failed", map[string]string{"/q": "repeated", "/page_size": "repeated"}},
+		"list: all of it": {"GET", "/orders?active=perhaps&x=1&page_size=0&status=lost&courier_id=", nil, 400, "malformed", map[string]string{
+			"/active": "invalid_type", "/x": "unknown_parameter", "/page_size": "out_of_range", "/status": "unknown_status", "/courier_id": "empty",
+		}},
+		"phones: none is not all": {"DELETE", "/courier/" + noOrder + "/onboarding?id=", nil, 422, "validation_failed", map[string]string{"/id": "empty"}},
+		"stream: empty since":     {"GET", "/order/" + order + "/stream?since=", nil, 422, "validation_failed", map[string]string{"/since": "empty"}},
+
 		"step: nothing":        {"PATCH", "/order/" + order + "/status", ``, 422, "validation_failed", map[string]string{"/status": "unknown_status"}},
 		"step: half a point":   {"PATCH", "/order/" + order + "/status", `{"status":"confirmed","location":{"lon":1}}`, 422, "validation_failed", map[string]string{"/location/lat": "required"}},
 		"step: no status":      {"PATCH", "/order/" + order + "/status", `{}`, 422, "validation_failed", map[string]string{"/status": "unknown_status"}},
@@ -327,7 +335,7 @@ func TestLists(t *testing.T) {
 	}
 	var got []string
 	for token := ""; ; {
-		page := d.do("GET", "/orders?page_size=3&page_token="+token, nil).ok(200)
+		page := d.do("GET", "/orders?page_size=3"+token, nil).ok(200)
 		for _, o := range page["orders"].([]any) {
 			got = append(got, o.(map[string]any)["id"].(string))
 		}
@@ -335,10 +343,12 @@ func TestLists(t *testing.T) {
 		if !more {
 			break
 		}
-		token = next
-		d.do("GET", "/orders?active=true&page_token="+token, nil).problem(400, "malformed")
+		token = "&page_token=" + next
+		d.do("GET", "/orders?active=true"+token, nil).problem(400, "malformed")
 	}
 	require.Equal(t, want, got)
+	first := d.do("GET", "/orders?page_size=1&status=confirmed&status=created&created_from=2020-01-01t00:00:00z", nil).ok(200)["next_page_token"].(string)
+	d.do("GET", "/orders?page_size=1&status=created&status=confirmed&status=created&created_from=2020-01-01T00:00:00Z&page_token="+first, nil).ok(200)
 	require.Len(t, d.do("GET", "/orders?external_id=x3", nil).ok(200)["orders"], 1)
 	d.move(want[0], domain.StatusConfirmed)
 	require.Len(t, d.do("GET", "/orders?status=confirmed&status=assigned&active=true", nil).ok(200)["orders"], 1)

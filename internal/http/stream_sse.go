@@ -21,9 +21,15 @@ func (s *Server) streamOrder(ctx context.Context, c *gin.Context, _ *gws.Upgrade
 	if err := onlyQuery(c.Request.URL, "since", "ticket", "token"); err != nil {
 		return err
 	}
-	since, err := parseSince(cmp.Or(c.Request.Header.Get("Last-Event-ID"), c.Query("since")))
+	last := c.Request.Header.Get("Last-Event-ID")
+	since, err := parseSince(cmp.Or(last, c.Query("since")))
 	if err != nil {
 		return err
+	}
+	if o, err := s.Orders.Get(ctx, c.Param("order_id")); last != "" && err == nil && o.Status.Terminal() && o.Version == *since {
+		c.Status(http.StatusNoContent) // which makes browsers stop
+		c.Writer.WriteHeaderNow()
+		return nil
 	}
 	readable := make(chan struct{}, 1)
 	sub, _, err := s.openOrder(ctx, c, since, func() {
@@ -42,7 +48,7 @@ func (s *Server) streamOrder(ctx context.Context, c *gin.Context, _ *gws.Upgrade
 	open := s.metrics.streams.WithLabelValues("sse")
 	open.Inc()
 	defer open.Dec()
-	out := newEventWriter(c)
+	out := newEventWriter(c, since)
 	ping := time.NewTicker(s.Config.PingEvery)
 	defer ping.Stop()
 	var frames []push.Frame
@@ -68,25 +74,28 @@ func (s *Server) streamOrder(ctx context.Context, c *gin.Context, _ *gws.Upgrade
 type eventWriter struct {
 	w       gin.ResponseWriter
 	control *http.ResponseController
+	since   *int64
 	buf     []byte
 }
 
-func newEventWriter(c *gin.Context) *eventWriter {
+func newEventWriter(c *gin.Context, since *int64) *eventWriter {
 	h := c.Writer.Header()
 	h.Set("Content-Type", "text/event-stream")
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Accel-Buffering", "no") // nginx passes it on at once
 	control := http.NewResponseController(c.Writer)
 	_ = control.SetReadDeadline(time.Time{}) // the request is read; the stream has no end to read by
-	return &eventWriter{w: c.Writer, control: control}
+	return &eventWriter{w: c.Writer, control: control, since: since, buf: []byte("retry: 2000\n\n")}
 }
 
 func (e *eventWriter) frames(frames []push.Frame) error {
-	e.buf = e.buf[:0]
 	for _, f := range frames {
-		if f.Type == push.TypeStatus {
-			e.buf = append(append(e.buf, "id: "...), strconv.FormatInt(f.Version, 10)...)
-			e.buf = append(e.buf, '\n')
+		if f.Type == push.TypeStatus || f.Type == push.TypeSnapshot {
+			id := f.Version
+			if f.Type == push.TypeSnapshot && e.since != nil {
+				id = *e.since // the replay from there is still to come
+			}
+			e.buf = append(strconv.AppendInt(append(e.buf, "id: "...), id, 10), '\n')
 		}
 		e.buf = append(append(e.buf, "data: "...), f.JSON...)
 		e.buf = append(e.buf, "\n\n"...)
@@ -95,7 +104,7 @@ func (e *eventWriter) frames(frames []push.Frame) error {
 }
 
 func (e *eventWriter) comment(text string) error {
-	e.buf = append(append(append(e.buf[:0], ": "...), text...), "\n\n"...)
+	e.buf = append(append(append(e.buf, ": "...), text...), "\n\n"...)
 	return e.flush()
 }
 
@@ -107,7 +116,8 @@ func (e *eventWriter) flush() error {
 	if err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return err
 	}
-	if _, err := e.w.Write(e.buf); err != nil {
+	_, err = e.w.Write(e.buf)
+	if e.buf = e.buf[:0]; err != nil {
 		return err
 	}
 	return e.control.Flush()

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/danielgtaylor/huma/v2"
 	"github.com/gin-gonic/gin"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
@@ -41,7 +42,7 @@ type sseIn struct {
 func (s *Server) streamRoutes() {
 	sockets := newUpgrader(s.Log)
 	s.ticketRoute()
-	frames := "Frames: `snapshot` first, then `status`, `position`, `eta`, `notification`, `ping`, and `end` when the order is finished. "
+	frames := "Frames: `snapshot` first, then `status`, `position`, `eta`, `notification`, `note`, `ping`, and `end` when the order is finished. "
 	plain[StreamIn, struct{}](s, operation{
 		method: http.MethodGet, path: "/order/{order_id}/ws", id: "watchOrder", tag: tagLive, stream: true,
 		summary: "Watch an order over WebSocket",
@@ -50,9 +51,11 @@ func (s *Server) streamRoutes() {
 	plain[sseIn, struct{}](s, operation{
 		method: http.MethodGet, path: "/order/{order_id}/stream", id: "streamOrder", tag: tagLive,
 		summary: "Watch an order as server-sent events", replies: "text/event-stream",
-		about: frames + "One `data:` line a frame, `id:` on statuses only; pings are comments.",
+		about: frames + "One `data:` line a frame; pings are comments. `id:` is on statuses and on the snapshot: there it is `since` where that was given, " +
+			"else the version that it shows. An order that is finished and was told to its end (`Last-Event-ID` is its version) is answered 204, which makes browsers stop.",
 		reply: "id: 2\ndata: {\"type\":\"status\",\"order_id\":\"…\",\"version\":2,\"at\":\"…\",\"data\":{…}}\n\n",
 	}, s.streaming(nil, s.streamOrder))
+	s.api.OpenAPI().Paths["/order/{order_id}/stream"].Get.Responses["204"] = &huma.Response{Description: "The order is finished and was told to its end"}
 	plain[TicketIn, struct{}](s, operation{
 		method: http.MethodGet, path: "/ws", id: "watchMany", tag: tagLive, stream: true,
 		summary: "Watch many topics over one WebSocket",

@@ -173,8 +173,7 @@ func TestPings(t *testing.T) {
 		<-w.pings
 	}
 	s := d.stream("/order/" + id + "/stream")
-	require.True(t, strings.HasPrefix(s.line(), "data: {"))
-	require.Empty(t, s.line())
+	s.skipID().data("snapshot")
 	require.Equal(t, ": ping", s.line())
 }
 
@@ -292,10 +291,9 @@ func TestGoingAway(t *testing.T) {
 	id := d.order()
 	w, s := d.watch("/order/"+id+"/ws"), d.stream("/order/"+id+"/stream")
 	w.next("snapshot")
-	s.line()
+	s.skipID().data("snapshot")
 	d.hub.Close()
 	w.closing(1001)
-	require.Empty(t, s.line())
 	require.Equal(t, "EOF", s.line())
 	d.do("GET", "/order/"+id+"/stream", nil).problem(503, "unavailable")
 	d.do("GET", "/ws", nil, upgrade...).problem(503, "unavailable")
@@ -395,7 +393,10 @@ func (d *testServer) stream(path string, headers ...string) *sse {
 	require.NoError(d.t, err)
 	require.Equal(d.t, 200, resp.StatusCode)
 	d.t.Cleanup(func() { _ = resp.Body.Close() })
-	return &sse{t: d.t, resp: resp, lines: bufio.NewScanner(resp.Body)}
+	s := &sse{t: d.t, resp: resp, lines: bufio.NewScanner(resp.Body)}
+	require.Equal(d.t, "retry: 2000", s.line())
+	require.Empty(d.t, s.line())
+	return s
 }
 
 func (s *sse) line() string {
@@ -422,6 +423,7 @@ func TestServerSentEvents(t *testing.T) {
 	s := d.stream("/order/" + id + "/stream")
 	require.Equal(t, "text/event-stream", s.resp.Header.Get("Content-Type"))
 	require.Equal(t, "no", s.resp.Header.Get("X-Accel-Buffering"))
+	require.Equal(t, "id: 1", s.line(), "a break before the first status loses nothing")
 	s.data("snapshot")
 	d.move(id, domain.StatusConfirmed)
 	require.Equal(t, "id: 2", s.line())
@@ -433,9 +435,38 @@ func TestServerSentEvents(t *testing.T) {
 	require.Equal(t, "EOF", s.line())
 
 	back := d.stream("/order/"+id+"/stream?since=0", "Last-Event-ID", "2") // the header is newer than the address
+	require.Equal(t, "id: 2", back.line(), "the replay is still to come")
 	back.data("snapshot")
 	require.Equal(t, "id: 3", back.line())
 	back.data("status")
 	back.data("end")
 	require.Equal(t, "EOF", back.line())
+
+	told := d.do("GET", "/order/"+id+"/stream?since=0", nil, "Last-Event-ID", "3")
+	require.Equal(t, 204, told.StatusCode, "told to the end")
+	other := d.order()
+	d.stream("/order/"+other+"/stream", "Last-Event-ID", "1").skipID().data("snapshot") // not finished
+}
+
+func (s *sse) skipID() *sse {
+	s.t.Helper()
+	require.True(s.t, strings.HasPrefix(s.line(), "id: "))
+	return s
+}
+
+// Whatever changes nothing but is worth knowing reaches watchers as a note.
+func TestNotesReachWatchers(t *testing.T) {
+	d := open(t)
+	id := d.order()
+	s := d.stream("/order/" + id + "/stream")
+	s.skipID().data("snapshot")
+	_, err := d.srv.Orders.Update(t.Context(), id, "", nil, func(ch *domain.Change) error {
+		ch.Add(ch.Order.Note(domain.EventCourierNear, domain.By{Actor: domain.Actor{Kind: domain.RoleSystem}, Now: time.Now()}, nil))
+		return nil
+	})
+	require.NoError(t, err)
+	note := s.data("note")
+	require.Zero(t, note.Version)
+	require.Equal(t, id, note.OrderID)
+	require.Contains(t, string(note.Data), `"type":"courier.near"`)
 }

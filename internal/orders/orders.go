@@ -2,6 +2,7 @@ package orders
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -125,6 +126,7 @@ func (s *Service) checkFilter(f domain.OrderFilter) (domain.OrderFilter, error) 
 	for _, s := range f.Statuses {
 		faults.Status("/status", s)
 	}
+	f.Statuses = slices.Compact(slices.Sorted(slices.Values(f.Statuses))) // page tokens are bound to the set
 	if f.CourierID != "" {
 		faults.ID("/courier_id", &f.CourierID)
 	}

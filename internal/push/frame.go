@@ -74,6 +74,7 @@ const (
 	TypePositions    = "positions"
 	TypeETA          = "eta"
 	TypeNotification = "notification"
+	TypeNote         = "note"
 	TypeEnd          = "end"
 )
 
@@ -160,7 +161,7 @@ func appendHead(b []byte, typ, orderID string, version int64, at time.Time) []by
 func eventFrame(e *domain.Event, v domain.View) *Frame {
 	t := OrderTopic(e.OrderID)
 	switch {
-	case !e.Note():
+	case e.Type != domain.EventNotified:
 		if v != domain.ViewStaff {
 			shown, ok := e.For(v)
 			if !ok {
@@ -168,10 +169,13 @@ func eventFrame(e *domain.Event, v domain.View) *Frame {
 			}
 			e = &shown
 		}
-		event := e.JSON()
-		b := appendHead(make([]byte, 0, len(event)+160), TypeStatus, e.OrderID, e.Version, e.RecordedAt)
+		event, typ, version := e.JSON(), TypeStatus, e.Version
+		if e.Note() { // which changed nothing
+			typ, version = TypeNote, 0
+		}
+		b := appendHead(make([]byte, 0, len(event)+160), typ, e.OrderID, version, e.RecordedAt)
 		return &Frame{
-			Type: TypeStatus, Topic: t, Version: e.Version, mark: e.Seq, form: new(form),
+			Type: typ, Topic: t, Version: version, mark: e.Seq, form: new(form),
 			JSON: append(append(append(b, `,"data":`...), event...), '}'),
 		}
 	case e.Type == domain.EventNotified:

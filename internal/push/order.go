@@ -153,7 +153,7 @@ func (r *room) announce(e *domain.Event, w *wakes) {
 		}
 		return eventFrame(e, v)
 	})
-	if fleet && f.Type == TypeStatus {
+	if fleet && f.Type != TypeNotification {
 		r.hub.fleet.publishOrder(r, f, w)
 	}
 	if f.Type == TypeStatus && e.Status.Terminal() {

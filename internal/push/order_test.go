@@ -25,7 +25,7 @@ func TestSnapshotThenWhatHappens(t *testing.T) {
 	w.announced(o.ID, notice)
 	w.announced(o.ID, edit)
 	w.hub.Estimated(domain.Estimate{OrderID: o.ID, Method: domain.MethodLive})
-	require.Equal(t, []string{"status 2", "notification", "status 3", "eta"}, told(t, s))
+	require.Equal(t, []string{"status 2", "note", "notification", "status 3", "eta"}, told(t, s))
 	require.Zero(t, w.db.reads, "announcements are enough")
 }
 

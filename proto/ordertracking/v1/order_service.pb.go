@@ -2091,6 +2091,7 @@ type WatchOrderResponse struct {
 	//	*WatchOrderResponse_Notification
 	//	*WatchOrderResponse_End
 	//	*WatchOrderResponse_Ping
+	//	*WatchOrderResponse_Note
 	Data          isWatchOrderResponse_Data `protobuf_oneof:"data"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2224,6 +2225,15 @@ func (x *WatchOrderResponse) GetPing() *Ping {
 	return nil
 }
 
+func (x *WatchOrderResponse) GetNote() *Event {
+	if x != nil {
+		if x, ok := x.Data.(*WatchOrderResponse_Note); ok {
+			return x.Note
+		}
+	}
+	return nil
+}
+
 type isWatchOrderResponse_Data interface {
 	isWatchOrderResponse_Data()
 }
@@ -2263,6 +2273,12 @@ type WatchOrderResponse_Ping struct {
 	Ping *Ping `protobuf:"bytes,11,opt,name=ping,proto3,oneof"`
 }
 
+type WatchOrderResponse_Note struct {
+	// An entry of the history that changes nothing: the courier is near or silent, the order
+	// is late, a report came late.
+	Note *Event `protobuf:"bytes,12,opt,name=note,proto3,oneof"`
+}
+
 func (*WatchOrderResponse_Snapshot) isWatchOrderResponse_Data() {}
 
 func (*WatchOrderResponse_Status) isWatchOrderResponse_Data() {}
@@ -2276,6 +2292,8 @@ func (*WatchOrderResponse_Notification) isWatchOrderResponse_Data() {}
 func (*WatchOrderResponse_End) isWatchOrderResponse_Data() {}
 
 func (*WatchOrderResponse_Ping) isWatchOrderResponse_Data() {}
+
+func (*WatchOrderResponse_Note) isWatchOrderResponse_Data() {}
 
 // Snapshot is how things stand when a stream begins.
 type Snapshot struct {
@@ -2807,7 +2825,7 @@ const file_ordertracking_v1_order_service_proto_rawDesc = "" +
 	"\x11WatchOrderRequest\x12\x19\n" +
 	"\border_id\x18\x01 \x01(\tR\aorderId\x12(\n" +
 	"\rsince_version\x18\x02 \x01(\x03H\x00R\fsinceVersion\x88\x01\x01B\x10\n" +
-	"\x0e_since_version\"\x9f\x04\n" +
+	"\x0e_since_version\"\xce\x04\n" +
 	"\x12WatchOrderResponse\x12\x12\n" +
 	"\x04type\x18\x01 \x01(\tR\x04type\x12\x19\n" +
 	"\border_id\x18\x02 \x01(\tR\aorderId\x12\x1d\n" +
@@ -2820,7 +2838,8 @@ const file_ordertracking_v1_order_service_proto_rawDesc = "" +
 	"\fnotification\x18\t \x01(\v2\x1e.ordertracking.v1.NotificationH\x00R\fnotification\x12)\n" +
 	"\x03end\x18\n" +
 	" \x01(\v2\x15.ordertracking.v1.EndH\x00R\x03end\x12,\n" +
-	"\x04ping\x18\v \x01(\v2\x16.ordertracking.v1.PingH\x00R\x04pingB\x06\n" +
+	"\x04ping\x18\v \x01(\v2\x16.ordertracking.v1.PingH\x00R\x04ping\x12-\n" +
+	"\x04note\x18\f \x01(\v2\x17.ordertracking.v1.EventH\x00R\x04noteB\x06\n" +
 	"\x04dataB\n" +
 	"\n" +
 	"\b_version\"\xa6\x01\n" +
@@ -2986,46 +3005,47 @@ var file_ordertracking_v1_order_service_proto_depIdxs = []int32{
 	34, // 48: ordertracking.v1.WatchOrderResponse.notification:type_name -> ordertracking.v1.Notification
 	35, // 49: ordertracking.v1.WatchOrderResponse.end:type_name -> ordertracking.v1.End
 	36, // 50: ordertracking.v1.WatchOrderResponse.ping:type_name -> ordertracking.v1.Ping
-	47, // 51: ordertracking.v1.Snapshot.order:type_name -> ordertracking.v1.Order
-	51, // 52: ordertracking.v1.Snapshot.courier:type_name -> ordertracking.v1.Courier
-	52, // 53: ordertracking.v1.Snapshot.position:type_name -> ordertracking.v1.Position
-	52, // 54: ordertracking.v1.CourierPosition.position:type_name -> ordertracking.v1.Position
-	52, // 55: ordertracking.v1.ReportLocationsRequest.positions:type_name -> ordertracking.v1.Position
-	0,  // 56: ordertracking.v1.OrderService.CreateOrder:input_type -> ordertracking.v1.CreateOrderRequest
-	2,  // 57: ordertracking.v1.OrderService.CreateOrders:input_type -> ordertracking.v1.CreateOrdersRequest
-	7,  // 58: ordertracking.v1.OrderService.GetOrder:input_type -> ordertracking.v1.GetOrderRequest
-	9,  // 59: ordertracking.v1.OrderService.GetOrders:input_type -> ordertracking.v1.GetOrdersRequest
-	11, // 60: ordertracking.v1.OrderService.GetOrderStatus:input_type -> ordertracking.v1.GetOrderStatusRequest
-	13, // 61: ordertracking.v1.OrderService.UpdateOrderStatus:input_type -> ordertracking.v1.UpdateOrderStatusRequest
-	15, // 62: ordertracking.v1.OrderService.TrackOrder:input_type -> ordertracking.v1.TrackOrderRequest
-	17, // 63: ordertracking.v1.OrderService.CancelOrder:input_type -> ordertracking.v1.CancelOrderRequest
-	19, // 64: ordertracking.v1.OrderService.EstimateDelivery:input_type -> ordertracking.v1.EstimateDeliveryRequest
-	21, // 65: ordertracking.v1.OrderService.AssignCourier:input_type -> ordertracking.v1.AssignCourierRequest
-	23, // 66: ordertracking.v1.OrderService.GetCourierLocation:input_type -> ordertracking.v1.GetCourierLocationRequest
-	25, // 67: ordertracking.v1.OrderService.ListCourierOrders:input_type -> ordertracking.v1.ListCourierOrdersRequest
-	27, // 68: ordertracking.v1.OrderService.NotifyCustomer:input_type -> ordertracking.v1.NotifyCustomerRequest
-	30, // 69: ordertracking.v1.OrderService.WatchOrder:input_type -> ordertracking.v1.WatchOrderRequest
-	37, // 70: ordertracking.v1.OrderService.ReportLocations:input_type -> ordertracking.v1.ReportLocationsRequest
-	1,  // 71: ordertracking.v1.OrderService.CreateOrder:output_type -> ordertracking.v1.CreateOrderResponse
-	3,  // 72: ordertracking.v1.OrderService.CreateOrders:output_type -> ordertracking.v1.CreateOrdersResponse
-	8,  // 73: ordertracking.v1.OrderService.GetOrder:output_type -> ordertracking.v1.GetOrderResponse
-	10, // 74: ordertracking.v1.OrderService.GetOrders:output_type -> ordertracking.v1.GetOrdersResponse
-	12, // 75: ordertracking.v1.OrderService.GetOrderStatus:output_type -> ordertracking.v1.GetOrderStatusResponse
-	14, // 76: ordertracking.v1.OrderService.UpdateOrderStatus:output_type -> ordertracking.v1.UpdateOrderStatusResponse
-	16, // 77: ordertracking.v1.OrderService.TrackOrder:output_type -> ordertracking.v1.TrackOrderResponse
-	18, // 78: ordertracking.v1.OrderService.CancelOrder:output_type -> ordertracking.v1.CancelOrderResponse
-	20, // 79: ordertracking.v1.OrderService.EstimateDelivery:output_type -> ordertracking.v1.EstimateDeliveryResponse
-	22, // 80: ordertracking.v1.OrderService.AssignCourier:output_type -> ordertracking.v1.AssignCourierResponse
-	24, // 81: ordertracking.v1.OrderService.GetCourierLocation:output_type -> ordertracking.v1.GetCourierLocationResponse
-	26, // 82: ordertracking.v1.OrderService.ListCourierOrders:output_type -> ordertracking.v1.ListCourierOrdersResponse
-	28, // 83: ordertracking.v1.OrderService.NotifyCustomer:output_type -> ordertracking.v1.NotifyCustomerResponse
-	31, // 84: ordertracking.v1.OrderService.WatchOrder:output_type -> ordertracking.v1.WatchOrderResponse
-	38, // 85: ordertracking.v1.OrderService.ReportLocations:output_type -> ordertracking.v1.ReportLocationsResponse
-	71, // [71:86] is the sub-list for method output_type
-	56, // [56:71] is the sub-list for method input_type
-	56, // [56:56] is the sub-list for extension type_name
-	56, // [56:56] is the sub-list for extension extendee
-	0,  // [0:56] is the sub-list for field type_name
+	53, // 51: ordertracking.v1.WatchOrderResponse.note:type_name -> ordertracking.v1.Event
+	47, // 52: ordertracking.v1.Snapshot.order:type_name -> ordertracking.v1.Order
+	51, // 53: ordertracking.v1.Snapshot.courier:type_name -> ordertracking.v1.Courier
+	52, // 54: ordertracking.v1.Snapshot.position:type_name -> ordertracking.v1.Position
+	52, // 55: ordertracking.v1.CourierPosition.position:type_name -> ordertracking.v1.Position
+	52, // 56: ordertracking.v1.ReportLocationsRequest.positions:type_name -> ordertracking.v1.Position
+	0,  // 57: ordertracking.v1.OrderService.CreateOrder:input_type -> ordertracking.v1.CreateOrderRequest
+	2,  // 58: ordertracking.v1.OrderService.CreateOrders:input_type -> ordertracking.v1.CreateOrdersRequest
+	7,  // 59: ordertracking.v1.OrderService.GetOrder:input_type -> ordertracking.v1.GetOrderRequest
+	9,  // 60: ordertracking.v1.OrderService.GetOrders:input_type -> ordertracking.v1.GetOrdersRequest
+	11, // 61: ordertracking.v1.OrderService.GetOrderStatus:input_type -> ordertracking.v1.GetOrderStatusRequest
+	13, // 62: ordertracking.v1.OrderService.UpdateOrderStatus:input_type -> ordertracking.v1.UpdateOrderStatusRequest
+	15, // 63: ordertracking.v1.OrderService.TrackOrder:input_type -> ordertracking.v1.TrackOrderRequest
+	17, // 64: ordertracking.v1.OrderService.CancelOrder:input_type -> ordertracking.v1.CancelOrderRequest
+	19, // 65: ordertracking.v1.OrderService.EstimateDelivery:input_type -> ordertracking.v1.EstimateDeliveryRequest
+	21, // 66: ordertracking.v1.OrderService.AssignCourier:input_type -> ordertracking.v1.AssignCourierRequest
+	23, // 67: ordertracking.v1.OrderService.GetCourierLocation:input_type -> ordertracking.v1.GetCourierLocationRequest
+	25, // 68: ordertracking.v1.OrderService.ListCourierOrders:input_type -> ordertracking.v1.ListCourierOrdersRequest
+	27, // 69: ordertracking.v1.OrderService.NotifyCustomer:input_type -> ordertracking.v1.NotifyCustomerRequest
+	30, // 70: ordertracking.v1.OrderService.WatchOrder:input_type -> ordertracking.v1.WatchOrderRequest
+	37, // 71: ordertracking.v1.OrderService.ReportLocations:input_type -> ordertracking.v1.ReportLocationsRequest
+	1,  // 72: ordertracking.v1.OrderService.CreateOrder:output_type -> ordertracking.v1.CreateOrderResponse
+	3,  // 73: ordertracking.v1.OrderService.CreateOrders:output_type -> ordertracking.v1.CreateOrdersResponse
+	8,  // 74: ordertracking.v1.OrderService.GetOrder:output_type -> ordertracking.v1.GetOrderResponse
+	10, // 75: ordertracking.v1.OrderService.GetOrders:output_type -> ordertracking.v1.GetOrdersResponse
+	12, // 76: ordertracking.v1.OrderService.GetOrderStatus:output_type -> ordertracking.v1.GetOrderStatusResponse
+	14, // 77: ordertracking.v1.OrderService.UpdateOrderStatus:output_type -> ordertracking.v1.UpdateOrderStatusResponse
+	16, // 78: ordertracking.v1.OrderService.TrackOrder:output_type -> ordertracking.v1.TrackOrderResponse
+	18, // 79: ordertracking.v1.OrderService.CancelOrder:output_type -> ordertracking.v1.CancelOrderResponse
+	20, // 80: ordertracking.v1.OrderService.EstimateDelivery:output_type -> ordertracking.v1.EstimateDeliveryResponse
+	22, // 81: ordertracking.v1.OrderService.AssignCourier:output_type -> ordertracking.v1.AssignCourierResponse
+	24, // 82: ordertracking.v1.OrderService.GetCourierLocation:output_type -> ordertracking.v1.GetCourierLocationResponse
+	26, // 83: ordertracking.v1.OrderService.ListCourierOrders:output_type -> ordertracking.v1.ListCourierOrdersResponse
+	28, // 84: ordertracking.v1.OrderService.NotifyCustomer:output_type -> ordertracking.v1.NotifyCustomerResponse
+	31, // 85: ordertracking.v1.OrderService.WatchOrder:output_type -> ordertracking.v1.WatchOrderResponse
+	38, // 86: ordertracking.v1.OrderService.ReportLocations:output_type -> ordertracking.v1.ReportLocationsResponse
+	72, // [72:87] is the sub-list for method output_type
+	57, // [57:72] is the sub-list for method input_type
+	57, // [57:57] is the sub-list for extension type_name
+	57, // [57:57] is the sub-list for extension extendee
+	0,  // [0:57] is the sub-list for field type_name
 }
 
 func init() { file_ordertracking_v1_order_service_proto_init() }
@@ -3054,6 +3074,7 @@ func file_ordertracking_v1_order_service_proto_init() {
 		(*WatchOrderResponse_Notification)(nil),
 		(*WatchOrderResponse_End)(nil),
 		(*WatchOrderResponse_Ping)(nil),
+		(*WatchOrderResponse_Note)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
