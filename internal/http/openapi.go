@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
 	"reflect"
 	"slices"
@@ -194,7 +195,9 @@ func (op operation) huma(s *Server) huma.Operation {
 		Responses: map[string]*huma.Response{},
 	}
 	codes := op.codes
-	if !op.open {
+	if op.open {
+		ho.Extensions = map[string]any{"security": []any{}} // which huma leaves out where it is empty
+	} else {
 		ho.Security = []map[string][]string{{"bearer": {}}}
 		codes = append(codes, domain.CodeUnauthenticated, domain.CodeForbidden, domain.CodeUnavailable,
 			domain.CodeMalformed, domain.CodeValidationFailed) // of the query, if of nothing else
@@ -229,14 +232,16 @@ func (op operation) huma(s *Server) huma.Operation {
 	return ho
 }
 
-// describeBody says what the body is; the handler gets it undecoded. It is never
-// required: an empty one is {}, and the domain says what is missing in that.
+// describeBody says what the body is; the handler gets it undecoded. It is
+// required where a field is: an empty one is {}, and the domain says what is missing in that.
 func (op operation) describeBody(s *Server, ho huma.Operation) {
 	if op.body == nil {
 		return
 	}
-	ho.RequestBody.Required = false
 	schema := s.schemas().Schema(reflect.TypeOf(op.body), true, op.id+"Body")
+	if named := s.schemas().SchemaFromRef(schema.Ref); named != nil {
+		ho.RequestBody.Required = len(named.Required) > 0 && !op.lenient
+	}
 	ho.RequestBody.Content = map[string]*huma.MediaType{jsonType: {Schema: schema}}
 }
 
@@ -306,7 +311,62 @@ func (s *Server) finishAPI() {
 			}
 		}
 	}
-	s.spec = func() ([]byte, error) { return json.Marshal(s.api.OpenAPI()) }
+	s.spec = s.document
+}
+
+// document encodes the document, with JSON first where several media types are offered:
+// generators of clients take the first.
+func (s *Server) document() ([]byte, error) {
+	encoded, err := json.Marshal(s.api.OpenAPI())
+	if err != nil {
+		return nil, err
+	}
+	var doc any
+	if err := json.Unmarshal(encoded, &doc); err != nil {
+		return nil, err
+	}
+	return appendSorted(nil, doc)
+}
+
+// appendSorted appends a document with its members sorted, but for JSON's media type.
+func appendSorted(b []byte, v any) (_ []byte, err error) {
+	switch v := v.(type) {
+	case map[string]any:
+		b = append(b, '{')
+		for i, name := range slices.SortedFunc(maps.Keys(v), jsonFirst) {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = append(strconv.AppendQuote(b, name), ':')
+			if b, err = appendSorted(b, v[name]); err != nil {
+				return nil, err
+			}
+		}
+		return append(b, '}'), nil
+	case []any:
+		b = append(b, '[')
+		for i, entry := range v {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			if b, err = appendSorted(b, entry); err != nil {
+				return nil, err
+			}
+		}
+		return append(b, ']'), nil
+	}
+	encoded, err := json.Marshal(v)
+	return append(b, encoded...), err
+}
+
+func jsonFirst(a, b string) int {
+	switch jsonType {
+	case a:
+		return -1
+	case b:
+		return 1
+	}
+	return cmp.Compare(a, b)
 }
 
 // optional is a query parameter that may be absent.

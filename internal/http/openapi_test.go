@@ -1,6 +1,7 @@
 package httpserver
 
 import (
+	"bytes"
 	"encoding/json"
 	"math"
 	"regexp"
@@ -23,6 +24,19 @@ func TestDocumentIsServed(t *testing.T) {
 	require.Equal(t, "3.1.0", doc["openapi"])
 	require.Equal(t, "1.2.3", doc["info"].(map[string]any)["version"])
 	require.NotContains(t, string(r.body), "$schema")
+	require.Less(t, bytes.Index(r.body, []byte(`"application/json":{"example":{"complete"`)), bytes.Index(r.body, []byte(`"application/geo+json"`)), "JSON comes first")
+	operation := func(path, method string) map[string]any { return at(doc, "paths", path, method).(map[string]any) }
+	require.Equal(t, []any{}, operation("/healthz", "get")["security"], "open")
+	require.NotEmpty(t, operation("/orders", "get")["security"])
+	require.Equal(t, true, at(operation("/order", "post"), "requestBody", "required"))
+	require.NotEqual(t, true, at(operation("/order/{order_id}", "delete"), "requestBody", "required"), "every field is optional")
+	for _, p := range operation("/order/{order_id}", "patch")["parameters"].([]any) {
+		if at(p, "in") == "header" {
+			pattern := regexp.MustCompile(at(p, "schema", "pattern").(string))
+			require.True(t, pattern.MatchString(`"v3"`), at(p, "name"))
+			require.False(t, pattern.MatchString(`"v`), at(p, "name"))
+		}
+	}
 }
 
 // Whatever is served is described, but for pages.
