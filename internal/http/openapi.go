@@ -238,9 +238,10 @@ func (op operation) describeBody(s *Server, ho huma.Operation) {
 	if op.body == nil {
 		return
 	}
+	ho.RequestBody.Required = false
 	schema := s.schemas().Schema(reflect.TypeOf(op.body), true, op.id+"Body")
 	if named := s.schemas().SchemaFromRef(schema.Ref); named != nil {
-		ho.RequestBody.Required = len(named.Required) > 0 && !op.lenient
+		s.bodies[op.id] = len(named.Required) > 0 && !op.lenient
 	}
 	ho.RequestBody.Content = map[string]*huma.MediaType{jsonType: {Schema: schema}}
 }
@@ -321,9 +322,16 @@ func (s *Server) document() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	var doc any
+	var doc map[string]any
 	if err := json.Unmarshal(encoded, &doc); err != nil {
 		return nil, err
+	}
+	for _, item := range doc["paths"].(map[string]any) {
+		for _, op := range item.(map[string]any) {
+			if op, ok := op.(map[string]any); ok && op["requestBody"] != nil && s.bodies[op["operationId"].(string)] {
+				op["requestBody"].(map[string]any)["required"] = true // which huma would hold requests against
+			}
+		}
 	}
 	return appendSorted(nil, doc)
 }

@@ -85,6 +85,7 @@ type Server struct {
 	sockets    sync.WaitGroup
 	writers    *writers
 	spool      *spool
+	bodies     map[string]bool // operations whose body must be there
 	draining   chan struct{} // as many as read on after a refusal
 	spec       func() ([]byte, error)
 }
@@ -98,7 +99,7 @@ func New(d Deps) *Server {
 		d.Config.ReadTimeout = 30 * time.Second
 	}
 	gin.SetMode(gin.ReleaseMode)
-	s := &Server{Deps: d, engine: gin.New(), metrics: newMetrics(d.Registerer), bursts: transport.Bursts(d.Log), origins: map[string]bool{}, crossSite: http.NewCrossOriginProtection(), operations: map[route]*access.Operation{}, writers: newWriters(), spool: newSpool(d.Config.SpoolDir, d.Config.SpoolMax), draining: make(chan struct{}, drainedAside)}
+	s := &Server{Deps: d, engine: gin.New(), metrics: newMetrics(d.Registerer), bursts: transport.Bursts(d.Log), origins: map[string]bool{}, crossSite: http.NewCrossOriginProtection(), operations: map[route]*access.Operation{}, writers: newWriters(), bodies: map[string]bool{}, spool: newSpool(d.Config.SpoolDir, d.Config.SpoolMax), draining: make(chan struct{}, drainedAside)}
 	for _, o := range d.Config.AllowedOrigins {
 		s.origins[o] = true
 	}
