@@ -86,7 +86,7 @@ type Server struct {
 	writers    *writers
 	spool      *spool
 	bodies     map[string]bool // operations whose body must be there
-	draining   chan struct{} // as many as read on after a refusal
+	draining   chan struct{}   // as many as read on after a refusal
 	spec       func() ([]byte, error)
 }
 
