@@ -33,6 +33,7 @@ type Config struct {
 	Brand    Brand    `koanf:"brand"`
 	Shutdown Shutdown `koanf:"shutdown"`
 	Privacy  Privacy  `koanf:"privacy"`
+	Limits   Limits   `koanf:"limits"`
 
 	// KafkaListenExplicit is whether somebody chose kafka.listen, so that another
 	// port must not be taken in its place.
@@ -246,6 +247,14 @@ type Brand struct {
 	Name   string `koanf:"name"`
 	Logo   string `koanf:"logo"`
 	Accent string `koanf:"accent"`
+}
+
+// Limits is how often callers may call this process.
+type Limits struct {
+	KeyRate     float64 `koanf:"key_rate" min:"0" max:"1000000"`
+	KeyBurst    int     `koanf:"key_burst" min:"1" max:"10000000"`
+	FailedRate  float64 `koanf:"failed_rate" min:"0" max:"1000000"`
+	FailedBurst int     `koanf:"failed_burst" min:"1" max:"10000000"`
 }
 
 // Privacy is who sees what, unless the settings say otherwise.

@@ -74,6 +74,8 @@ type Guard struct {
 	// confirmed is when the epoch was last read, in nanoseconds of the clock.
 	confirmed atomic.Int64
 	streams   streams
+
+	callers, addresses *Limiter
 }
 
 // known is a credential that was read.
@@ -90,6 +92,9 @@ type GuardConfig struct {
 	// Keyless lets local calls in that show no credential.
 	Keyless bool
 	JWT     Verifier
+	// PerCaller limits the calls of each key, session and link; PerAddress the failed ones
+	// from an address. Local calls without a key have no limit.
+	PerCaller, PerAddress Limit
 }
 
 // NewGuard makes a guard over what the store knows.
@@ -97,9 +102,10 @@ func NewGuard(store domain.AccessStore, clock domain.Clock, log *zap.Logger, c G
 	g := &Guard{
 		store: store, clock: clock, log: log, jwt: c.JWT,
 		bootstrap: sha256.Sum256([]byte(c.BootstrapKey)), hasKey: c.BootstrapKey != "", keyless: c.Keyless,
-		first: &domain.Caller{Actor: domain.Actor{Kind: domain.RoleAdmin, ID: "bootstrap"}, Name: "bootstrap"},
-		local: &domain.Caller{Actor: domain.Actor{Kind: domain.RoleAdmin, ID: "local"}, Name: "local"},
-		known: map[[sha256.Size]byte]*known{},
+		first:   &domain.Caller{Actor: domain.Actor{Kind: domain.RoleAdmin, ID: "bootstrap"}, Name: "bootstrap"},
+		local:   &domain.Caller{Actor: domain.Actor{Kind: domain.RoleAdmin, ID: "local"}, Name: "local"},
+		known:   map[[sha256.Size]byte]*known{},
+		callers: NewLimiter(clock, c.PerCaller), addresses: NewLimiter(clock, c.PerAddress),
 	}
 	g.streams.open = map[*stream]struct{}{}
 	return g
@@ -317,6 +323,31 @@ func LoopbackHost(host string) bool {
 func loopbackOrigin(origin string) bool {
 	u, err := url.Parse(origin)
 	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && LoopbackHost(u.Host)
+}
+
+// Count counts a call of somebody who was let in; false says that there is no limit.
+func (g *Guard) Count(c *domain.Caller) (q Quota, limited bool, err error) {
+	if g.callers == nil || c == g.local {
+		return q, false, nil
+	}
+	who := c.Credential
+	if who == "" {
+		who = c.ID
+	}
+	q, err = g.callers.Take(who)
+	return q, true, err
+}
+
+// Failed counts a call from an address that showed something bad, and returns what to
+// answer: err, or rate_limited after too many of them. Good calls from there are not held up.
+func (g *Guard) Failed(address string, err error) error {
+	if g.addresses == nil || domain.CodeOf(err) != domain.CodeUnauthenticated {
+		return err
+	}
+	if _, many := g.addresses.Take(address); many != nil {
+		return many
+	}
+	return err
 }
 
 // Forwarded says whether a request came over a proxy, as far as a proxy tells: such a

@@ -46,7 +46,11 @@ func (a *App) openAccess(ctx context.Context) error {
 		}
 		keyless = !has
 	}
-	g.guard = access.NewGuard(a.store, clock, a.log, access.GuardConfig{BootstrapKey: first, Keyless: keyless})
+	g.guard = access.NewGuard(a.store, clock, a.log, access.GuardConfig{
+		BootstrapKey: first, Keyless: keyless,
+		PerCaller:  access.Limit{Rate: a.cfg.Limits.KeyRate, Burst: a.cfg.Limits.KeyBurst},
+		PerAddress: access.Limit{Rate: a.cfg.Limits.FailedRate, Burst: a.cfg.Limits.FailedBurst},
+	})
 	g.keys.Guard, g.shares.Guard = g.guard, g.guard
 	g.documents.Audit, g.documents.Requests, g.documents.Guard = g.audit, a.requests, g.guard
 	g.documents.Defaults.Privacy = &access.Privacy{ShowCourier: &a.cfg.Privacy.ShowCourier}

@@ -2,6 +2,7 @@ package grpcserver
 
 import (
 	"context"
+	"net"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -144,7 +145,10 @@ func (d *interceptor) admitted(ctx context.Context, c *call, run func(context.Co
 		Host:       c.header(":authority"), Origin: c.header("origin"),
 		Local: loopbackPeer(ctx) && !access.Forwarded("HTTP/2.0", c.header),
 	})
-	if err == nil {
+	if err != nil {
+		return d.guard.Failed(remoteOf(ctx), err)
+	}
+	if _, _, err = d.guard.Count(caller); err == nil {
 		err = permit(caller, c.method)
 	}
 	if err != nil {
@@ -175,6 +179,19 @@ func permit(caller *domain.Caller, method string) error {
 		return domain.Errorf(domain.CodeMethodNotAllowed, "there is no such method")
 	}
 	return access.Permit(caller, op)
+}
+
+// remoteOf is the address that a call came from, without its port.
+func remoteOf(ctx context.Context) string {
+	p, ok := peer.FromContext(ctx)
+	if !ok {
+		return ""
+	}
+	host, _, err := net.SplitHostPort(p.Addr.String())
+	if err != nil {
+		return p.Addr.String()
+	}
+	return host
 }
 
 func loopbackPeer(ctx context.Context) bool {

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"net/http"
 	"runtime/debug"
+	"strconv"
 	"strings"
 	"time"
 
@@ -155,18 +157,42 @@ func (s *Server) enter(c *gin.Context) (context.Context, error) {
 	if cookie && domain.CodeOf(err) == domain.CodeUnauthenticated {
 		setSession(c, "", time.Unix(1, 0)) // it has ended: without it the page is asked who it is
 	}
-	if err == nil {
-		err = access.Permit(caller, op)
-	}
 	if err != nil {
+		return nil, s.Guard.Failed(addressOnly(r.RemoteAddr), err)
+	}
+	if err := s.count(c, caller); err != nil {
+		return nil, err
+	}
+	if err := access.Permit(caller, op); err != nil {
 		return nil, err
 	}
 	ctx := domain.WithCaller(r.Context(), caller)
 	if op.Object == access.TheHouse || op.Object == access.TheMerchant {
-		host, _, _ := net.SplitHostPort(r.RemoteAddr) // net/http writes it
-		ctx = access.WithRemote(ctx, host)
+		ctx = access.WithRemote(ctx, addressOnly(r.RemoteAddr))
 	}
 	return ctx, nil
+}
+
+// count counts the call and tells the caller what is left (RateLimit header fields).
+func (s *Server) count(c *gin.Context, caller *domain.Caller) error {
+	q, limited, err := s.Guard.Count(caller)
+	if !limited {
+		return nil
+	}
+	h := c.Writer.Header()
+	window := int(float64(q.Limit.Burst) / q.Limit.Rate)
+	h["Ratelimit-Policy"] = []string{`"default";q=` + strconv.Itoa(q.Limit.Burst) + ";w=" + strconv.Itoa(max(1, window))}
+	h["Ratelimit"] = []string{`"default";r=` + strconv.Itoa(q.Remaining) + ";t=" + strconv.Itoa(int(math.Ceil(q.Reset.Seconds())))}
+	return err
+}
+
+// addressOnly is a remote address without its port.
+func addressOnly(remote string) string {
+	host, _, err := net.SplitHostPort(remote)
+	if err != nil {
+		return remote
+	}
+	return host
 }
 
 // credential is what the caller shows: in the header, for one order in the query, or in

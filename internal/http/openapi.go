@@ -199,7 +199,7 @@ func (op operation) huma(s *Server) huma.Operation {
 		ho.Extensions = map[string]any{"security": []any{}} // which huma leaves out where it is empty
 	} else {
 		ho.Security = []map[string][]string{{"bearer": {}}}
-		codes = append(codes, domain.CodeUnauthenticated, domain.CodeForbidden, domain.CodeUnavailable,
+		codes = append(codes, domain.CodeUnauthenticated, domain.CodeForbidden, domain.CodeUnavailable, domain.CodeRateLimited,
 			domain.CodeMalformed, domain.CodeValidationFailed) // of the query, if of nothing else
 	}
 	if op.body != nil {

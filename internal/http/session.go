@@ -24,7 +24,7 @@ func (s *Server) sessionRoutes() {
 		about: "With a key, or with the code of a courier's onboarding, which works once. The session is a cookie that scripts " +
 			"can't read; it ends after 12 hours (a courier's after 30 days), and with the key or the phone that it came from.",
 		body:  access.SignIn{},
-		codes: []domain.Code{domain.CodeUnauthenticated, domain.CodeForbidden, domain.CodeHTTPSRequired, domain.CodeValidationFailed, domain.CodeUnavailable},
+		codes: []domain.Code{domain.CodeUnauthenticated, domain.CodeForbidden, domain.CodeHTTPSRequired, domain.CodeValidationFailed, domain.CodeUnavailable, domain.CodeRateLimited},
 	}, s.answering(s.createSession))
 	plain[struct{}, struct{}](s, operation{
 		method: http.MethodDelete, path: "/session", id: "deleteSession", tag: tagAccess, open: true, status: http.StatusNoContent,
@@ -58,7 +58,7 @@ func (s *Server) createSession(ctx context.Context, c *gin.Context) error {
 	}
 	session, err := s.Sessions.Open(ctx, in)
 	if err != nil {
-		return err
+		return s.Guard.Failed(addressOnly(c.Request.RemoteAddr), err)
 	}
 	setSession(c, session.Secret, session.ExpiresAt)
 	c.Status(http.StatusNoContent)

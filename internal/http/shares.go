@@ -39,7 +39,7 @@ func (s *Server) shareRoutes() {
 		summary: "Revoke a link", about: "Its open streams are closed within a second, on every replica.",
 		codes: []domain.Code{domain.CodeNotFound},
 	}, func(ctx context.Context, in *revokeShareIn) (*struct{}, error) {
-		_, o, err := s.Orders.Reach(ctx, in.OrderPath.ID)
+		_, o, err := s.Orders.Reach(ctx, in.ID)
 		if err != nil {
 			return nil, err
 		}
@@ -60,11 +60,11 @@ type createShareIn struct {
 }
 
 func (s *Server) createShare(ctx context.Context, in *createShareIn) (*noStore[*access.IssuedShare], error) {
-	body, err := request(in.JSONBody, in.OrderPath.check(), s.Shares.Check)
+	body, err := request(in.JSONBody, in.check(), s.Shares.Check)
 	if err != nil {
 		return nil, err
 	}
-	_, o, err := s.Orders.Reach(ctx, in.OrderPath.ID)
+	_, o, err := s.Orders.Reach(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -72,7 +72,7 @@ func (s *Server) createShare(ctx context.Context, in *createShareIn) (*noStore[*
 		return s.Shares.Create(ctx, o, body)
 	})
 	if err == nil {
-		share.URL = s.publicURL(in.ReachedAt.address) + "/t/" + share.Token
+		share.URL = s.publicURL(in.address) + "/t/" + share.Token
 	}
 	return secretOf(share, err)
 }

@@ -1,0 +1,82 @@
+package access
+
+import (
+	"hash/maphash"
+	"sync"
+	"time"
+
+	"github.com/order-tracking/order-tracking/internal/domain"
+)
+
+// Limit is how often somebody may call: Rate a second on average, and Burst at once. A
+// zero rate is no limit.
+type Limit struct {
+	Rate  float64
+	Burst int
+}
+
+// Limiter counts calls of each caller in this process (GCRA: one time for each of them).
+type Limiter struct {
+	limit Limit
+	every time.Duration // between calls at the rate
+	clock domain.Clock
+	seed  maphash.Seed
+	parts [16]struct {
+		sync.Mutex
+		next map[string]time.Time // when all of the burst is there again
+		kept int                  // how many are looked through for those who may be forgotten
+	}
+}
+
+// NewLimiter makes a limiter, or nil, which counts nobody, for no limit.
+func NewLimiter(clock domain.Clock, l Limit) *Limiter {
+	if l.Rate <= 0 || l.Burst < 1 {
+		return nil
+	}
+	out := &Limiter{limit: l, every: time.Duration(float64(time.Second) / l.Rate), clock: clock, seed: maphash.MakeSeed()}
+	for i := range out.parts {
+		out.parts[i].next, out.parts[i].kept = map[string]time.Time{}, 1000
+	}
+	return out
+}
+
+// Quota is what a caller has left.
+type Quota struct {
+	Limit     Limit
+	Remaining int
+	// Reset is when all of the burst is there again, Retry when the next call is, if it is not now.
+	Reset, Retry time.Duration
+}
+
+// Take counts a call and returns what is left; rate_limited when nothing was.
+func (l *Limiter) Take(who string) (Quota, error) {
+	now := l.clock.Now()
+	part := &l.parts[maphash.String(l.seed, who)%uint64(len(l.parts))]
+	part.Lock()
+	defer part.Unlock()
+	at, known := part.next[who]
+	if at.Before(now) {
+		at = now
+	}
+	q := Quota{Limit: l.limit}
+	full := time.Duration(l.limit.Burst) * l.every
+	next := at.Add(l.every)
+	if early := next.Add(-full).Sub(now); early > 0 {
+		q.Reset, q.Retry = at.Sub(now), early
+		e := domain.Errorf(domain.CodeRateLimited, "too many calls; %v a second are possible, and %d at once", l.limit.Rate, l.limit.Burst)
+		e.RetryAfter = early
+		return q, e
+	}
+	if !known && len(part.next) >= part.kept {
+		for k, t := range part.next {
+			if !t.After(now) {
+				delete(part.next, k)
+			}
+		}
+		part.kept = max(1000, 2*len(part.next))
+	}
+	part.next[who] = next
+	q.Reset = next.Sub(now)
+	q.Remaining = int((full - q.Reset) / l.every)
+	return q, nil
+}
