@@ -46,6 +46,7 @@ type importIn struct {
 type exportIn struct {
 	OrderFilters
 	Format string `query:"format" enum:"ndjson,csv" default:"ndjson" doc:"format of the rows"`
+	Excel  bool   `query:"excel" doc:"CSV for spreadsheets, whatever the format: it begins with a byte order mark, and cells that a spreadsheet would run as formulas begin with an apostrophe, which imports remove again"`
 }
 
 // transferRoutes are import and export.

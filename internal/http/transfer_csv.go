@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
@@ -203,6 +204,29 @@ func stepColumn(s domain.Status) csvColumn {
 			return err
 		},
 	}
+}
+
+// formula says whether a spreadsheet takes a cell for a formula, once the apostrophes
+// before it are gone.
+func formula(cell string) bool {
+	cell = strings.TrimLeft(cell, "'")
+	return cell != "" && strings.ContainsRune("=+-@\t\r", rune(cell[0]))
+}
+
+// escapeCell puts an apostrophe before what unescapeCell would take one from, and before
+// formulas for spreadsheets.
+func escapeCell(cell string, excel bool) string {
+	if formula(cell) && (excel || cell[0] == '\'') {
+		return "'" + cell
+	}
+	return cell
+}
+
+func unescapeCell(cell string) string {
+	if formula(cell) {
+		return strings.TrimPrefix(cell, "'")
+	}
+	return cell
 }
 
 // csvHeader is the header of an export.

@@ -107,7 +107,7 @@ func (r *csvReader) row(first fileLine, row *orders.ImportRow) error {
 		if cell == "" {
 			continue
 		}
-		if err := r.columns[i].set(&v, cell); err != nil {
+		if err := r.columns[i].set(&v, unescapeCell(cell)); err != nil {
 			f.Add("/"+r.columns[i].name, "invalid", "%s", err.Error())
 		}
 	}

@@ -26,7 +26,11 @@ func (s *Server) exportOrders(ctx context.Context, in *exportIn) (*huma.StreamRe
 	return &huma.StreamResponse{Body: func(hc huma.Context) {
 		c := humagin.Unwrap(hc)
 		out := &exportRun{w: c.Writer, control: http.NewResponseController(c.Writer)}
-		if in.Format == "csv" {
+		if in.Excel {
+			out.excel = true
+			out.buf.WriteString(byteOrderMark)
+		}
+		if in.Excel || in.Format == "csv" {
 			out.cells = csv.NewWriter(&out.buf)
 			_ = out.cells.Write(csvHeader()) // a buffer takes everything
 		}
@@ -55,6 +59,7 @@ type exportRun struct {
 	control *http.ResponseController
 	buf     bytes.Buffer
 	cells   *csv.Writer // into buf; nil for NDJSON
+	excel   bool        // cells are escaped for spreadsheets
 }
 
 func (x *exportRun) header() {
@@ -74,7 +79,7 @@ func (x *exportRun) row(v orders.Exported) (err error) {
 	case x.cells != nil && v.Order != nil:
 		cells := make([]string, len(csvColumns))
 		for i, c := range csvColumns {
-			cells[i] = c.get(&v)
+			cells[i] = escapeCell(c.get(&v), x.excel)
 		}
 		err = x.cells.Write(cells)
 	case x.cells != nil:

@@ -15,6 +15,9 @@ import (
 // maxRow bounds a row of an import in bytes; one that is longer is refused by itself.
 const maxRow = 4 << 20
 
+// byteOrderMark tells spreadsheets that a file is UTF-8.
+const byteOrderMark = "\ufeff"
+
 // fileLine is a line of a file without its end.
 type fileLine struct {
 	number  int64 // from 1
@@ -58,7 +61,7 @@ func (l *fileLines) next() (fileLine, error) {
 			return fileLine{}, err
 		}
 		if !l.begun {
-			line.text = bytes.TrimPrefix(line.text, []byte("\xef\xbb\xbf"))
+			line.text = bytes.TrimPrefix(line.text, []byte(byteOrderMark))
 		}
 		l.begun = true
 		l.number++

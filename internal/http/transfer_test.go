@@ -1,6 +1,7 @@
 package httpserver
 
 import (
+	"encoding/csv"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -138,6 +139,32 @@ func TestCSVKeepsOrdersAndTheirTimes(t *testing.T) {
 	require.Equal(t, int64(6), got.last.Line, "a cell has a line break")
 	require.Empty(t, cmp.Diff(want, empty.exports("?format=csv")))
 	require.Equal(t, "read 4 created 0 known 4 failed 0 finished true", empty.imports(csvType, want, "").tally())
+}
+
+func TestCSVForSpreadsheetsRunsNoFormulas(t *testing.T) {
+	from, to := open(t), open(t)
+	names := []string{"=1+1", "+7", "-x", "@SUM(A1)", "'=1", "''@", "'tis", "a=b"}
+	for _, name := range names {
+		from.do("POST", "/order", map[string]any{
+			"external_id": name, "customer": map[string]any{"name": name, "phone": "+79161234567"},
+			"dropoff": map[string]any{"address": name, "location": map[string]any{"lat": -1.5, "lon": 2}}, "notes": name,
+		}).ok(201)
+	}
+	file := from.exports("?excel=true")
+	require.True(t, strings.HasPrefix(file, "\xef\xbb\xbfid,"))
+	rows, err := csv.NewReader(strings.NewReader(file)).ReadAll()
+	require.NoError(t, err)
+	require.Len(t, rows, len(names)+1)
+	for _, row := range rows[1:] {
+		for _, cell := range row {
+			require.False(t, cell != "" && strings.Contains("=+-@\t\r", cell[:1]), cell)
+		}
+	}
+	plain := from.exports("?format=csv")
+	require.Contains(t, plain, ",=1+1,")
+	require.Empty(t, to.imports(csvType, file, "").codes)
+	require.Empty(t, cmp.Diff(plain, to.exports("?format=csv")))
+	require.Equal(t, "read 8 created 0 known 8 failed 0 finished true", from.imports(csvType, plain, "").tally())
 }
 
 func TestCSVBySpreadsheets(t *testing.T) {
