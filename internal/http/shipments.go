@@ -36,6 +36,7 @@ type pointList struct {
 
 // shipmentRoutes are the operations on parcels at delivery companies.
 func (s *Server) shipmentRoutes() {
+	s.parcelRoutes()
 	found := []domain.Code{domain.CodeShipmentNotFound}
 	handle(s, operation{
 		method: http.MethodPost, path: "/order/{order_id}/shipment", id: "bookShipment", tag: tagShipments, status: http.StatusAccepted,
@@ -65,6 +66,27 @@ func (s *Server) shipmentRoutes() {
 		about:   "Of at most 100 orders that go with one company and account. Printed when it is first asked for, and kept. While the company prints: 503 with Retry-After.",
 		replies: "application/pdf", codes: append(found, domain.CodeOrderNotFound),
 	}, s.guarded(s.getLabels))
+	handle(s, operation{
+		method: http.MethodGet, path: "/carriers/{carrier}/quote", id: "quoteShipment", tag: tagShipments,
+		summary: "Get shipping prices and times",
+		about:   "By default from where orders are dropped off; to a city, a pick-up point or an order's address.",
+		codes:   []domain.Code{domain.CodeCarrierNotFound, domain.CodeOrderNotFound},
+	}, s.quoteShipment)
+	handle(s, operation{
+		method: http.MethodGet, path: "/carriers/{carrier}/points", id: "listPoints", tag: tagShipments,
+		summary: "List pick-up points", about: "Offices and parcel lockers of a city, or nearest first around a point.",
+		codes: []domain.Code{domain.CodeCarrierNotFound},
+	}, s.listPoints)
+	plain[hookIn, bodyOnly[health]](s, operation{
+		method: http.MethodPost, path: "/hooks/{carrier}/{token}", id: "receiveHook", tag: tagOps, open: true,
+		summary: "Receive a delivery company's webhook",
+		about:   "The token is the credential. Whatever is posted is kept and answered with 200 at once; it moves no order, but makes the server ask the company.",
+		codes:   []domain.Code{domain.CodeNotFound},
+	}, s.receiveHook)
+}
+
+// parcelRoutes are what is done with a parcel once it is booked.
+func (s *Server) parcelRoutes() {
 	handle(s, operation{
 		method: http.MethodPost, path: "/order/{order_id}/shipment/refusal", id: "refuseShipment", tag: tagShipments, status: http.StatusAccepted,
 		summary: "Return a parcel at a charge",
@@ -100,23 +122,6 @@ func (s *Server) shipmentRoutes() {
 		body:  shipping.Resolution{},
 		codes: []domain.Code{domain.CodeShipmentNotFound, domain.CodeIllegalTransition},
 	}, s.resolveShipment)
-	handle(s, operation{
-		method: http.MethodGet, path: "/carriers/{carrier}/quote", id: "quoteShipment", tag: tagShipments,
-		summary: "Get shipping prices and times",
-		about:   "By default from where orders are dropped off; to a city, a pick-up point or an order's address.",
-		codes:   []domain.Code{domain.CodeCarrierNotFound, domain.CodeOrderNotFound},
-	}, s.quoteShipment)
-	handle(s, operation{
-		method: http.MethodGet, path: "/carriers/{carrier}/points", id: "listPoints", tag: tagShipments,
-		summary: "List pick-up points", about: "Offices and parcel lockers of a city, or nearest first around a point.",
-		codes: []domain.Code{domain.CodeCarrierNotFound},
-	}, s.listPoints)
-	plain[hookIn, bodyOnly[health]](s, operation{
-		method: http.MethodPost, path: "/hooks/{carrier}/{token}", id: "receiveHook", tag: tagOps, open: true,
-		summary: "Receive a delivery company's webhook",
-		about:   "The token is the credential. Whatever is posted is kept and answered with 200 at once; it moves no order, but makes the server ask the company.",
-		codes:   []domain.Code{domain.CodeNotFound},
-	}, s.receiveHook)
 }
 
 type bookIn struct {
