@@ -23,12 +23,12 @@ type desk struct {
 
 func carrierCommand(e *env) *cobra.Command {
 	d := &desk{printer: printer{env: e}}
-	cmd := group("carrier", "Ask a delivery company: prices, parcels, offices")
+	cmd := group("carrier", "Query a delivery company: prices, parcels, pick-up points")
 	f := cmd.PersistentFlags()
 	f.StringVar(&d.carrier, "carrier", "cdek", "the delivery company's `code`")
 	f.StringVar(&d.file, "config", "", "YAML `file` with the account")
 	f.StringArrayVar(&d.sets, "set", nil, "any key of the configuration, `section.key=value`; may be repeated")
-	f.BoolVar(&d.sandbox, "sandbox-carriers", false, "ask an emulated company")
+	f.BoolVar(&d.sandbox, "sandbox-carriers", false, "use an emulated company")
 	f.BoolVar(&d.json, "json", false, "print JSON")
 	cmd.AddCommand(d.quote(), d.track(), d.points())
 	return cmd
@@ -89,19 +89,19 @@ func (d *desk) quote() *cobra.Command {
 	f.StringVar(&r.To.City, "to-city", "", "a `city`, or the company's code of it")
 	f.StringVar(&r.To.Address, "to-address", "", "an `address`")
 	f.StringVar(&r.To.Point, "to-point", "", "the `code` of an office or locker")
-	f.StringVar(&r.From.City, "from-city", "", "a `city`; else where the configuration says")
+	f.StringVar(&r.From.City, "from-city", "", "a `city`; default: from the configuration")
 	f.StringVar(&r.From.Point, "from-point", "", "the `code` of an office")
 	f.IntVar(&r.Packages[0].WeightG, "weight", 0, "`grams`")
 	f.IntVar(&r.Packages[0].LengthCm, "length", 0, "`centimetres`")
 	f.IntVar(&r.Packages[0].WidthCm, "width", 0, "`centimetres`")
 	f.IntVar(&r.Packages[0].HeightCm, "height", 0, "`centimetres`")
-	f.StringVar(&r.Tariff, "tariff", "", "this tariff only, by its `code`")
+	f.StringVar(&r.Tariff, "tariff", "", "only this tariff, by its `code`")
 	return cmd
 }
 
 func (d *desk) track() *cobra.Command {
 	return d.ask(&cobra.Command{
-		Use: "track NUMBER", Short: "Where a parcel is, by its tracking number",
+		Use: "track NUMBER", Short: "Track a parcel by its tracking number",
 	}, func(ctx context.Context, car app.Carrier, args []string) error {
 		tracker, err := app.Ability[app.CarrierTracker](car, "tracking")
 		if err != nil {
@@ -140,6 +140,6 @@ func (d *desk) points() *cobra.Command {
 			}
 		})
 	})
-	cmd.Flags().Var(&limit, "limit", "how many at `most`")
+	cmd.Flags().Var(&limit, "limit", "`maximum` number")
 	return cmd
 }

@@ -96,7 +96,7 @@ func newRoot(e *env) *cobra.Command {
 	root.SilenceErrors, root.SilenceUsage = true, true
 	serve := serveCommand(e)
 	serve.Use = "serve"
-	serve.Short = "Serve REST, gRPC and streams (what happens without a command)"
+	serve.Short = "Start the server (the default without a command)"
 	root.AddCommand(serve, orderCommand(e), courierCommand(e), watchCommand(e), importCommand(e), exportCommand(e),
 		demoCommand(e), simulateCommand(e), replayCommand(e), backupCommand(e), restoreCommand(e),
 		carrierCommand(e), keyCommand(e), auditCommand(e), migrateCommand(e), configCommand(e), mapCommand(e), healthcheckCommand(e), versionCommand(e))

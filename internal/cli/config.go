@@ -14,9 +14,9 @@ import (
 )
 
 func configCommand(e *env) *cobra.Command {
-	cmd := group("config", "Show, check and document the configuration of the server")
+	cmd := group("config", "Show, check and document the server's configuration")
 	cmd.AddCommand(
-		e.configured("print", "Print the configuration that serve would use, secrets hidden",
+		e.configured("print", "Print the effective configuration, with secrets hidden",
 			func(_ context.Context, cfg *config.Config) error {
 				text, err := cfg.YAML()
 				if err != nil {
@@ -25,7 +25,7 @@ func configCommand(e *env) *cobra.Command {
 				_, err = io.WriteString(e.stdout, text)
 				return err
 			}),
-		e.configured("check", "Say whether serve would accept the configuration",
+		e.configured("check", "Check the configuration",
 			func(context.Context, *config.Config) error {
 				_, err := fmt.Fprintln(e.stdout, "the configuration is fine")
 				return err

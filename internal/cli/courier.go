@@ -43,8 +43,8 @@ func courierEditFlags(cmd *cobra.Command) func() client.CourierEdit {
 	fs := cmd.Flags()
 	name := fs.String("name", "", "the courier's `name`")
 	phone := fs.String("phone", "", "the phone `number`")
-	vehicle := fs.String("vehicle", "", "foot, bicycle, motorbike, car or van: the `vehicle`")
-	capacity := fs.Int("capacity", 0, "how many active orders at `most`")
+	vehicle := fs.String("vehicle", "", "`vehicle`: foot, bicycle, motorbike, car or van")
+	capacity := fs.Int("capacity", 0, "`maximum` number of active orders")
 	onDuty := fs.Bool("on-duty", true, "whether the courier takes orders")
 	metadata := fs.StringToString("meta", nil, "metadata, `key=value`; may be repeated")
 	completeFlag(cmd, "vehicle", "foot", "bicycle", "motorbike", "car", "van")
@@ -108,7 +108,7 @@ func courierList(r *remote) *cobra.Command {
 func courierNear(r *remote) *cobra.Command {
 	var limit atLeastOne
 	cmd := &cobra.Command{Use: "near LAT,LON", Short: "List the couriers on duty nearest to a place"}
-	cmd.Flags().Var(&limit, "limit", "how many at `most`; else as many as the server tells")
+	cmd.Flags().Var(&limit, "limit", "`maximum` number; default: the server's")
 	return r.on(cmd, nil, func(ctx context.Context, c *client.Client, args []string) error {
 		at, err := point(args[0])
 		if err != nil {
@@ -127,7 +127,7 @@ func courierNear(r *remote) *cobra.Command {
 func courierLocate(r *remote) *cobra.Command {
 	var at *client.Point
 	cmd := r.on(&cobra.Command{
-		Use: "locate COURIER", Short: "Show where a courier is, or with --at report it",
+		Use: "locate COURIER", Short: "Show a courier's position, or report it with --at",
 	}, courierID, func(ctx context.Context, c *client.Client, args []string) error {
 		if at != nil {
 			got, err := c.ReportPositions(ctx, args[0], []client.Position{{Lat: at.Lat, Lon: at.Lon}})

@@ -36,7 +36,7 @@ type demonstration struct {
 func demoCommand(e *env) *cobra.Command {
 	d := &demonstration{env: e}
 	cmd := &cobra.Command{
-		Use: "demo", Short: "Show a day in Helsinki: a server of its own, with couriers who deliver along real streets",
+		Use: "demo", Short: "Show a day in Helsinki on a server of its own, with couriers delivering along real streets",
 		Example: `  order-tracking demo
   order-tracking demo --speed 1 --seed 7`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -53,11 +53,11 @@ func demoCommand(e *env) *cobra.Command {
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&d.addr, "http-addr", "", "where the pages are, `host:port` of this machine (default 127.0.0.1:8080, or a free port)")
-	f.Float64Var(&d.speed, "speed", 2, "how much `faster` than life, 0.1 to 10")
-	f.Uint64Var(&d.seed, "seed", 0, "the same `number` gives the same day; 0 is another one each time")
-	f.IntVar(&d.couriers, "couriers", 30, "how many couriers")
-	f.BoolVar(&d.keep, "keep", false, "leave the data folder when the demo ends")
+	f.StringVar(&d.addr, "http-addr", "", "address of the pages, `host:port` (default 127.0.0.1:8080, or a free port)")
+	f.Float64Var(&d.speed, "speed", 2, "speed-up `factor`, 0.1 to 10")
+	f.Uint64Var(&d.seed, "seed", 0, "the same `number` gives the same day; 0: a different one each time")
+	f.IntVar(&d.couriers, "couriers", 30, "number of couriers")
+	f.BoolVar(&d.keep, "keep", false, "keep the data folder after the demo")
 	f.BoolVar(&d.open, "open", terminal(e.stdout), "open the customer's page in the browser")
 	return cmd
 }

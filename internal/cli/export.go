@@ -17,13 +17,13 @@ import (
 func exportCommand(e *env) *cobra.Command {
 	var format, output string
 	cmd := &cobra.Command{
-		Use: "export", Short: "Write orders with their histories, and couriers, to a file",
+		Use: "export", Short: "Export orders with their histories, and couriers, to a file",
 		Example: `  order-tracking export --output orders.ndjson
   order-tracking export --format csv --status delivered --from -720h > orders.csv`,
 	}
 	r := e.remoteFlags(cmd)
 	filter := orderFilter(cmd)
-	cmd.Flags().StringVar(&format, "format", "", "ndjson, which has everything, or csv: the `format`; else by the file's name")
+	cmd.Flags().StringVar(&format, "format", "", "`format`: ndjson (complete) or csv; default: by the file name")
 	completeFlag(cmd, "format", "ndjson", "csv")
 	cmd.Flags().StringVarP(&output, "output", "o", "-", "`FILE` to write, - for the standard output")
 	return r.on(cmd, nil, func(ctx context.Context, c *client.Client, _ []string) error {

@@ -14,7 +14,7 @@ import (
 // healthcheckCommand asks the server that the same configuration describes whether
 // it can work: exit code 0 when it can. It is what containers run.
 func healthcheckCommand(e *env) *cobra.Command {
-	return e.configured("healthcheck", "Ask the local server whether it is ready", func(ctx context.Context, cfg *config.Config) error {
+	return e.configured("healthcheck", "Check whether the local server is ready", func(ctx context.Context, cfg *config.Config) error {
 		server, err := localURL(cfg.HTTP.Addr)
 		if err != nil {
 			return err

@@ -26,7 +26,7 @@ const shownErrors = 20
 func importCommand(e *env) *cobra.Command {
 	in := &importing{}
 	cmd := &cobra.Command{
-		Use: "import FILE|-", Short: "Take over orders and couriers from an export or a spreadsheet",
+		Use: "import FILE|-", Short: "Import orders and couriers from an export or a spreadsheet",
 		Long: `Takes over orders and couriers from a file of the formats that export writes. Rows that
 can't be taken are reported with their line; the others are kept. Rows that are there
 already and are the same are left alone, so an import that broke off can be run again. With
@@ -35,10 +35,10 @@ also when refused rows are corrected, each on its lines, and the file is importe
 	}
 	in.remote = e.remoteFlags(cmd)
 	fs := cmd.Flags()
-	fs.StringVar(&in.format, "format", "", "ndjson or csv: the `format`; else by the file's name")
+	fs.StringVar(&in.format, "format", "", "`format`: ndjson or csv; default: by the file name")
 	completeFlag(cmd, "format", "ndjson", "csv")
 	fs.StringVar(&in.resume, "resume", "", "`FILE` that remembers how far the import is; deleted when every row is taken")
-	fs.StringVar(&in.report, "report", "", "`FILE` to write every refused row to, as NDJSON; else the first are printed")
+	fs.StringVar(&in.report, "report", "", "`FILE` for all rejected rows, as NDJSON; by default the first ones are printed")
 	return in.on(cmd, nil, func(ctx context.Context, c *client.Client, args []string) error { return in.run(ctx, c, args[0]) })
 }
 

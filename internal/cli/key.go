@@ -34,13 +34,13 @@ func describeKey(w io.Writer, k *client.IssuedKey) {
 
 func keyCreate(r *remote) *cobra.Command {
 	var in client.NewKey
-	cmd := &cobra.Command{Use: "create", Short: "Make a key; it is shown once"}
+	cmd := &cobra.Command{Use: "create", Short: "Create a key; it is shown only once"}
 	fs := cmd.Flags()
-	fs.StringVar(&in.Name, "name", "", "what it is for, the key's `name`")
-	fs.StringVar(&in.Role, "role", "", "admin, dispatcher, merchant, courier, partner or monitor: the `role`")
+	fs.StringVar(&in.Name, "name", "", "the key's `name`")
+	fs.StringVar(&in.Role, "role", "", "`role`: admin, dispatcher, merchant, courier, partner or monitor")
 	fs.StringVar(&in.MerchantID, "merchant", "", "the `merchant` of a merchant's or a partner's key")
 	courier := fs.String("courier", "", "the `courier` of a courier's key, an id or a name")
-	momentVar(fs, &in.ExpiresAt, "expires", "when it ends, a `time` or how long from now")
+	momentVar(fs, &in.ExpiresAt, "expires", "expiry, a `time` or a duration from now")
 	completeFlag(cmd, "role", "admin", "dispatcher", "merchant", "courier", "partner", "monitor")
 	return ask(r, cmd, nil, func(ctx context.Context, c *client.Client, _ []string) (_ *client.IssuedKey, err error) {
 		if *courier != "" {
@@ -74,7 +74,7 @@ func maybe(t *time.Time) string {
 }
 
 func keyRotate(r *remote) *cobra.Command {
-	cmd := &cobra.Command{Use: "rotate KEY", Short: "Make another key in place of one; both work for a while"}
+	cmd := &cobra.Command{Use: "rotate KEY", Short: "Rotate a key; the old one stays valid for a while"}
 	overlap := cmd.Flags().Duration("overlap", 24*time.Hour, "how `long` the old one goes on")
 	return ask(r, cmd, nil, func(ctx context.Context, c *client.Client, args []string) (*client.IssuedKey, error) {
 		return c.RotateKey(ctx, args[0], *overlap)
@@ -82,7 +82,7 @@ func keyRotate(r *remote) *cobra.Command {
 }
 
 func keyRevoke(r *remote) *cobra.Command {
-	return r.on(&cobra.Command{Use: "revoke KEY", Short: "End a key, its sessions and its streams"}, nil,
+	return r.on(&cobra.Command{Use: "revoke KEY", Short: "Revoke a key and close its sessions and streams"}, nil,
 		func(ctx context.Context, c *client.Client, args []string) error {
 			if err := c.RevokeKey(ctx, args[0]); err != nil {
 				return err

@@ -13,9 +13,9 @@ import (
 )
 
 func mapCommand(e *env) *cobra.Command {
-	cmd := group("map", "Look at the file that the pages' maps are drawn on")
+	cmd := group("map", "Work with the file of the base map")
 	cmd.AddCommand(&cobra.Command{
-		Use: "check FILE", Short: "Say what a PMTiles file covers, and whether every tile of it can be read",
+		Use: "check FILE", Short: "Check a PMTiles file: what it covers, and whether every tile is readable",
 		RunE: func(_ *cobra.Command, args []string) error {
 			a, err := pmtiles.Open(args[0])
 			if err != nil {

@@ -15,11 +15,11 @@ import (
 )
 
 func migrateCommand(e *env) *cobra.Command {
-	cmd := group("migrate", "Bring the database's schema up or down; serve brings it up by itself")
+	cmd := group("migrate", "Migrate the database schema; serve does this automatically")
 	for _, step := range [][2]string{
-		{"up", "Bring the schema to this program's version"},
+		{"up", "Migrate the schema to this program's version"},
 		{"down", "Revert the newest migration, with the loss of its tables; asks first, except with --yes"},
-		{"status", "Show which migrations the database has"},
+		{"status", "List the migrations and which are applied"},
 	} {
 		sure := step[0] != string(app.MigrateDown)
 		one := e.configured(step[0], step[1], func(ctx context.Context, cfg *config.Config) error {

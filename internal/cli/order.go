@@ -95,7 +95,7 @@ func orderFilter(cmd *cobra.Command) func() client.OrderFilter {
 	momentVar(fs, &from, "from", "only created at this `time` or later: RFC 3339, or -24h")
 	momentVar(fs, &to, "to", "only created before this `time`")
 	completeFlag(cmd, "status", client.Statuses()...)
-	active := fs.Bool("active", false, "only those still on their way; --active=false: only finished ones")
+	active := fs.Bool("active", false, "only unfinished orders; --active=false: only finished ones")
 	return func() client.OrderFilter {
 		for _, s := range *statuses {
 			f.Statuses = append(f.Statuses, client.Status(s))
@@ -114,7 +114,7 @@ func orderFilter(cmd *cobra.Command) func() client.OrderFilter {
 func orderStatus(r *remote) *cobra.Command {
 	var in client.StatusChange
 	cmd := r.on(&cobra.Command{
-		Use: "status ORDER [STATUS]", Short: "Show where an order stands, or take it one step further",
+		Use: "status ORDER [STATUS]", Short: "Show or change an order's status",
 	}, orderID, func(ctx context.Context, c *client.Client, args []string) error {
 		if len(args) == 1 {
 			s, err := c.Status(ctx, args[0])
@@ -148,7 +148,7 @@ func orderStatus(r *remote) *cobra.Command {
 
 func orderCancel(r *remote) *cobra.Command {
 	var reason string
-	cmd := ask(r, &cobra.Command{Use: "cancel ORDER", Short: "Cancel an order before it is handed over"}, orderID,
+	cmd := ask(r, &cobra.Command{Use: "cancel ORDER", Short: "Cancel an order before a courier has picked it up"}, orderID,
 		func(ctx context.Context, c *client.Client, args []string) (*client.Order, error) {
 			return c.CancelOrder(ctx, args[0], reason)
 		}, describeOrder)
@@ -159,7 +159,7 @@ func orderCancel(r *remote) *cobra.Command {
 func orderAssign(r *remote) *cobra.Command {
 	var nearest bool
 	cmd := ask(r, &cobra.Command{
-		Use: "assign ORDER [COURIER]", Short: "Give an order to a courier, by id or name, or to the nearest",
+		Use: "assign ORDER [COURIER]", Short: "Assign an order to a courier, by id or name, or to the nearest",
 	}, orderID, func(ctx context.Context, c *client.Client, args []string) (*client.Order, error) {
 		switch {
 		case nearest == (len(args) == 2):
@@ -173,12 +173,12 @@ func orderAssign(r *remote) *cobra.Command {
 		}
 		return c.AssignCourier(ctx, args[0], courier)
 	}, describeOrder)
-	cmd.Flags().BoolVar(&nearest, "nearest", false, "to the nearest courier on duty that has room")
+	cmd.Flags().BoolVar(&nearest, "nearest", false, "to the nearest courier on duty with free capacity")
 	return cmd
 }
 
 func orderTrack(r *remote) *cobra.Command {
-	return ask(r, &cobra.Command{Use: "track ORDER", Short: "Show where an order is and how it came there"}, orderID,
+	return ask(r, &cobra.Command{Use: "track ORDER", Short: "Track an order: position, timeline, estimate"}, orderID,
 		func(ctx context.Context, c *client.Client, args []string) (*client.Track, error) {
 			return c.Track(ctx, args[0])
 		}, func(w io.Writer, t *client.Track) {
@@ -200,7 +200,7 @@ func orderTrack(r *remote) *cobra.Command {
 }
 
 func orderEvents(r *remote) *cobra.Command {
-	return r.on(&cobra.Command{Use: "events ORDER", Short: "Show the whole history of an order"}, orderID,
+	return r.on(&cobra.Command{Use: "events ORDER", Short: "Show an order's complete history"}, orderID,
 		func(ctx context.Context, c *client.Client, args []string) error {
 			events, err := c.Events(ctx, args[0])
 			if err != nil {
@@ -230,7 +230,7 @@ func by(e client.Event) string {
 func orderNotify(r *remote) *cobra.Command {
 	var in client.Notice
 	cmd := ask(r, &cobra.Command{
-		Use: "notify ORDER", Short: "Send the customer a message; without one, where the order stands",
+		Use: "notify ORDER", Short: "Send the customer a message; by default about the order's status",
 	}, orderID, func(ctx context.Context, c *client.Client, args []string) (*client.Notified, error) {
 		return c.Notify(ctx, args[0], in)
 	}, func(w io.Writer, n *client.Notified) {

@@ -159,7 +159,7 @@ func TestWatch(t *testing.T) {
 	} {
 		require.Contains(t, out.String(), text)
 	}
-	require.NotContains(t, out.String(), "\x1b", "nobody looks: no escapes")
+	require.NotContains(t, out.String(), "\x1b", "nobody watches: no escapes")
 	for _, text := range []string{`{"type":"snapshot",`, `{"type":"status",`, `"type":"order.created"`, `{"type":"position",`, `{"type":"end",`} {
 		require.Contains(t, asJSON.String(), text)
 	}

@@ -71,8 +71,8 @@ func (p *particulars) add(fs *pflag.FlagSet) {
 	p.dropoff.add(fs, "dropoff", "drop-off")
 	p.pickup.add(fs, "pickup", "pick-up")
 	fs.StringVar(&p.notes, "notes", "", "`notes`")
-	momentVar(fs, &p.edit.ReadyAt, "ready", "when it is ready at the pick-up, a `time`: RFC 3339, or 20m")
-	momentVar(fs, &p.edit.PromisedAt, "promised", "when it was promised, a `time`: RFC 3339, or 45m")
+	momentVar(fs, &p.edit.ReadyAt, "ready", "ready for pick-up at this `time`: RFC 3339, or 20m")
+	momentVar(fs, &p.edit.PromisedAt, "promised", "promised `time`: RFC 3339, or 45m")
 	fs.StringToStringVar(&p.edit.Metadata, "meta", nil, "metadata, `key=value`; may be repeated")
 }
 
@@ -95,7 +95,7 @@ func (p *particulars) change(customer client.Customer, pickup, dropoff *client.P
 func orderCreate(r *remote) *cobra.Command {
 	var p particulars
 	cmd := &cobra.Command{
-		Use: "create", Short: "Create an order of flags, or of JSON",
+		Use: "create", Short: "Create an order from flags or JSON",
 		Example: `  order-tracking order create --name Anna --dropoff "Main St 1"
   order-tracking order create --file order.json`,
 	}

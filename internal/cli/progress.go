@@ -10,7 +10,7 @@ import (
 )
 
 // progress is a bar of how many of total bytes went through, -1 for nobody knows. It
-// is nowhere when nobody looks, and one that can't be drawn stops nothing.
+// is nowhere when nobody watches, and one that can't be drawn stops nothing.
 func (e *env) progress(total int64, what string) *progressbar.ProgressBar {
 	w := io.Discard
 	if terminal(e.stderr) {

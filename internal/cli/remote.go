@@ -51,9 +51,9 @@ type remote struct {
 func (e *env) remoteFlags(cmd *cobra.Command) *remote {
 	r := &remote{printer: printer{env: e}, patience: 2 * time.Second}
 	f := cmd.PersistentFlags()
-	f.StringVar(&r.server, "server", "", "the server's `URL`; else "+envServer+", else the local server of the configuration")
-	f.StringVar(&r.key, "key", "", "the `key` to show it; else "+envKey)
-	f.BoolVar(&r.json, "json", false, "print JSON, of lists one object a line")
+	f.StringVar(&r.server, "server", "", "the server's `URL`; default "+envServer+", then the local server of the configuration")
+	f.StringVar(&r.key, "key", "", "the `key` to send; default "+envKey)
+	f.BoolVar(&r.json, "json", false, "print JSON, lists as one object per line; errors as JSON, too")
 	return r
 }
 
@@ -206,7 +206,7 @@ type listing struct {
 
 func (l *listing) flags(cmd *cobra.Command) {
 	l.limit = 20
-	cmd.Flags().Var(&l.limit, "limit", "how many at `most`")
+	cmd.Flags().Var(&l.limit, "limit", "`maximum` number")
 	cmd.Flags().BoolVar(&l.all, "all", false, "all of them")
 }
 

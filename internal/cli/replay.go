@@ -18,14 +18,14 @@ const replayBatch = 200
 
 func replayCommand(e *env) *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "replay FILE", Short: "Drive a courier along a recorded trail, a .gpx or .csv file",
+		Use: "replay FILE", Short: "Move a courier along a recorded track, a .gpx or .csv file",
 		Example: `  order-tracking replay monday.gpx --courier Ivan
   order-tracking replay monday.gpx --speed 4      four times as fast as it was
   order-tracking replay monday.csv --speed 0      at once, as if the last place were now`,
 	}
 	r := e.remoteFlags(cmd)
 	fs := cmd.Flags()
-	courier := fs.String("courier", "", "the `COURIER` to drive, by id or name; else a new one")
+	courier := fs.String("courier", "", "the `COURIER` to move, by id or name; default: a new one")
 	speed := fs.Float64("speed", 1, "how many `times` as fast as recorded; 0 sends all at once, in the past")
 	pace := fs.Float64("pace", 8, "metres per second where the file has no times")
 	r.patience = watchPatience

@@ -44,24 +44,24 @@ type simulation struct {
 func simulateCommand(e *env) *cobra.Command {
 	s := &simulation{}
 	cmd := &cobra.Command{
-		Use: "simulate", Short: "Make couriers and orders and drive them, for demonstrations and for load",
+		Use: "simulate", Short: "Simulate couriers and orders, as a demonstration or as load",
 		Example: `  order-tracking simulate
   order-tracking simulate --couriers 200 --orders 1000 --every 1s --speed 12
   order-tracking simulate --gpx monday.gpx,tuesday.gpx --forever`,
 	}
 	s.remote = e.remoteFlags(cmd)
 	fs := cmd.Flags()
-	fs.IntVar(&s.couriers, "couriers", 5, "how many couriers")
-	fs.IntVar(&s.orders, "orders", 10, "how many orders")
+	fs.IntVar(&s.couriers, "couriers", 5, "number of couriers")
+	fs.IntVar(&s.orders, "orders", 10, "number of orders")
 	s.middle = &client.Point{Lat: 55.7512, Lon: 37.6184}
-	pointVar(fs, &s.middle, "center", "the middle of the town, `LAT,LON` (default 55.7512,37.6184)")
-	fs.Float64Var(&s.radius, "radius", 1500, "how far from the middle places are, `metres`")
-	fs.Float64Var(&s.speed, "speed", 10, "how fast couriers drive, `metres` per second")
-	fs.DurationVar(&s.every, "every", 2*time.Second, "how often they report where they are")
-	fs.DurationVar(&s.handover, "handover", 5*time.Second, "how long picking up and handing over take")
+	pointVar(fs, &s.middle, "center", "centre of the town, `LAT,LON` (default 55.7512,37.6184)")
+	fs.Float64Var(&s.radius, "radius", 1500, "radius of the town, `metres`")
+	fs.Float64Var(&s.speed, "speed", 10, "speed of couriers, `metres` per second")
+	fs.DurationVar(&s.every, "every", 2*time.Second, "interval between position reports")
+	fs.DurationVar(&s.handover, "handover", 5*time.Second, "duration of a pick-up and of a handover")
 	fs.StringSliceVar(&s.gpx, "gpx", nil, "`files` with trails, .gpx or .csv: orders go from the beginning of one to its end")
-	fs.Uint64Var(&s.seed, "seed", 0, "the same number makes the same town; 0 is another one each time")
-	fs.BoolVar(&s.forever, "forever", false, "make orders until told to stop")
+	fs.Uint64Var(&s.seed, "seed", 0, "the same number gives the same town; 0: a different one each time")
+	fs.BoolVar(&s.forever, "forever", false, "keep creating orders until interrupted")
 	s.patience = watchPatience
 	return s.on(cmd, nil, func(ctx context.Context, c *client.Client, _ []string) error { return s.run(ctx, c) })
 }

@@ -19,12 +19,12 @@ const watchPatience = time.Minute
 func watchCommand(e *env) *cobra.Command {
 	var history bool
 	cmd := &cobra.Command{
-		Use: "watch ORDER", Short: "Follow one order as it goes, until it is finished",
+		Use: "watch ORDER", Short: "Watch an order live until it is finished",
 		Example: `  order-tracking watch A-1042
   order-tracking watch A-1042 --history --json | jq .type`,
 	}
 	r := e.remoteFlags(cmd)
-	cmd.Flags().BoolVar(&history, "history", false, "tell what happened before, too")
+	cmd.Flags().BoolVar(&history, "history", false, "show earlier events, too")
 	return r.on(cmd, orderID, func(ctx context.Context, _ *client.Client, args []string) error {
 		r.patience = watchPatience // looking the order up was not worth so much
 		c, err := r.connect()
