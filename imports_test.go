@@ -72,7 +72,7 @@ var arrows = []arrow{
 
 	// What a user sees, from outside; estimates and plans are also measured without a server.
 	{"tests", []string{"internal/app", "config", "pkg/*", "proto"}},
-	{"tools/realdata", []string{"internal/domain", "internal/eta", "internal/dispatch", "internal/app", "pkg/*", "proto", "tools/proc"}},
+	{"tools/realdata", []string{"internal/domain", "internal/eta", "internal/dispatch", "internal/app", "config", "pkg/*", "proto", "tools/proc"}},
 	{"tools/*", []string{"pkg/*", "proto", "tools/proc"}},
 }
 

@@ -41,6 +41,7 @@ type App struct {
 	cfg     *config.Config
 	log     *zap.Logger
 	version string
+	clock   domain.Clock
 	metrics *prometheus.Registry
 	measured
 
@@ -74,11 +75,21 @@ type App struct {
 	closers  []func() error // in the order of opening
 }
 
+// Option changes what New builds.
+type Option func(*App)
+
+// WithClock has the product live by another clock than the machine's. Intervals, such as
+// those at which it looks at something, stay real ones.
+func WithClock(c domain.Clock) Option { return func(a *App) { a.clock = c } }
+
 // New builds the product and starts listening, but does not answer yet. What failed
 // is closed again. The context bounds the start only.
-func New(ctx context.Context, cfg *config.Config, log *zap.Logger, version string) (*App, error) {
+func New(ctx context.Context, cfg *config.Config, log *zap.Logger, version string, options ...Option) (*App, error) {
 	log = explained(log)
-	a := &App{cfg: cfg, log: log, version: version, metrics: prometheus.NewRegistry()}
+	a := &App{cfg: cfg, log: log, version: version, clock: systemClock{}, metrics: prometheus.NewRegistry()}
+	for _, o := range options {
+		o(a)
+	}
 	a.measured = newMeasured(a.metrics)
 	for _, step := range []func(context.Context) error{a.listen, a.openParts, a.connect, a.restore, a.openCarriers, a.buildDoors} {
 		if err := step(ctx); err != nil {

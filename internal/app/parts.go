@@ -44,11 +44,11 @@ func (a *App) connect(ctx context.Context) (err error) {
 	a.closing(func() error { a.telemetry.Close(); return nil })
 	a.relay = outbox.New(a.store, a.producer, a.log)
 	a.relay.Forget = a.live.ForgetOlder
-	a.gate.documents = &access.Documents{Store: a.store, Clock: systemClock{}}
+	a.gate.documents = &access.Documents{Store: a.store, Clock: a.clock}
 	a.hub = push.New(push.Config{
 		ShowCourier: a.gate.documents.ShowCourier,
 		Queue:       a.cfg.Live.Queue, MaxSubscriptions: a.cfg.Live.MaxStreams, FleetTick: a.cfg.Live.FleetTick, Wakeups: a.wakeups,
-	}, a.store, a.live, systemClock{}, a.log)
+	}, a.store, a.live, a.clock, a.log)
 	if a.embedded != nil && a.embedded.SetAside() {
 		n, err := a.store.Republish(ctx)
 		if err != nil {
@@ -125,7 +125,7 @@ func (a *App) buildDoors(ctx context.Context) (err error) {
 	a.restAPI = httpserver.New(httpserver.Deps{
 		Orders: a.orders, Couriers: &tracking.Couriers{Service: a.tracking}, Tracking: a.tracking, Shipments: a.shipments, Dispatch: a.dispatch,
 		Tickets: a.gate.tickets, Keys: a.gate.keys, Audit: a.gate.audit, Shares: a.gate.shares, Sessions: a.gate.sessions, Documents: a.gate.documents, Hub: a.hub, Guard: a.gate.guard, Ready: a.ready, Registerer: a.metrics, Gatherer: a.metrics,
-		Log: a.log, Clock: systemClock{},
+		Log: a.log, Clock: a.clock,
 		Config: httpserver.Config{
 			MaxBodyBytes: h.MaxBodyBytes, MaxImportBytes: h.MaxImportBytes, AllowedOrigins: h.AllowedOrigins, AccessLog: h.AccessLog,
 			ReadTimeout: h.ReadTimeout, SpoolDir: a.cfg.Spool.Dir, SpoolMax: a.cfg.Spool.Max, PingEvery: a.cfg.Live.PingEvery, Version: a.version, PublicURL: h.PublicURL, Pages: pages,
@@ -137,7 +137,7 @@ func (a *App) buildDoors(ctx context.Context) (err error) {
 	}
 	a.grpcServer = grpcserver.New(grpcserver.Deps{
 		Orders: a.orders, Couriers: &tracking.Couriers{Service: a.tracking}, Tracking: a.tracking, Dispatch: a.dispatch,
-		Hub: a.hub, Guard: a.gate.guard, Ready: a.ready, Registerer: a.metrics, Log: a.log, Clock: systemClock{},
+		Hub: a.hub, Guard: a.gate.guard, Ready: a.ready, Registerer: a.metrics, Log: a.log, Clock: a.clock,
 		Config: grpcserver.Config{MaxMessageBytes: a.cfg.GRPC.MaxMessageBytes, PingEvery: a.cfg.Live.PingEvery, AccessLog: h.AccessLog},
 	})
 	return nil
@@ -145,15 +145,15 @@ func (a *App) buildDoors(ctx context.Context) (err error) {
 
 // buildServices makes what orders, couriers and parcels can do.
 func (a *App) buildServices() {
-	a.requests = idempotency.NewKeys(a.store, systemClock{})
+	a.requests = idempotency.NewKeys(a.store, a.clock)
 	keys, estimate := a.requests, estimateConfig(a.cfg.Estimate)
 	region, stale := a.cfg.Orders.PhoneRegion, a.cfg.Tracking.StaleAfter
 	a.orders = orders.New(orders.Deps{
-		Store: a.store, Live: a.counting(a.live), Clock: systemClock{}, Log: a.log, Keys: keys, Estimate: estimate,
+		Store: a.store, Live: a.counting(a.live), Clock: a.clock, Log: a.log, Keys: keys, Estimate: estimate,
 		PhoneRegion: region, ShowCourier: a.gate.documents.ShowCourier,
 	}, a.hub)
 	a.tracking = tracking.New(tracking.Deps{
-		Store: a.store, Live: a.live, Watchers: a.hub, Clock: systemClock{}, Log: a.log, Keys: keys, Orders: a.orders, Estimate: estimate,
+		Store: a.store, Live: a.live, Watchers: a.hub, Clock: a.clock, Log: a.log, Keys: keys, Orders: a.orders, Estimate: estimate,
 		PhoneRegion: region, StaleAfter: stale, Bus: a.telemetry, KeepHistory: a.cfg.Tracking.History, Alone: a.alone,
 		Plausible: domain.Plausibility{MaxSpeed: a.cfg.Tracking.MaxSpeed, MaxAccuracy: a.cfg.Tracking.MaxAccuracy},
 		Arrival:   tracking.Arrival(a.cfg.Arrival), NewPhoneToken: access.NewPhoneToken,
@@ -162,13 +162,13 @@ func (a *App) buildServices() {
 	planner := dispatch.DefaultConfig()
 	planner.Step, planner.Bundle, planner.Patience = d.Step, d.Bundle, d.Patience
 	a.dispatch = dispatch.New(dispatch.Deps{
-		Store: a.store, Live: a.live, Clock: systemClock{}, Log: a.log, Keys: keys, Orders: a.orders, Config: planner, Mode: d.Mode,
+		Store: a.store, Live: a.live, Clock: a.clock, Log: a.log, Keys: keys, Orders: a.orders, Config: planner, Mode: d.Mode,
 		Travel: dispatch.Straight(estimate.Speeds, estimate.Detour), Router: a.router(),
 		Offers:     dispatch.OfferConfig{ExpiresIn: d.OfferFor, Total: d.OfferTotal, AtOnce: d.OfferAtOnce, OnNoTaker: d.OnNoTaker},
 		PickupTime: d.PickupTime, DropoffTime: estimate.Handover, FreshFor: stale,
 	})
 	a.shipments = shipping.New(shipping.Deps{
-		Store: a.store, Clock: systemClock{}, Log: a.log, Keys: keys, Orders: a.orders, Carriers: a.carriers,
+		Store: a.store, Clock: a.clock, Log: a.log, Keys: keys, Orders: a.orders, Carriers: a.carriers,
 	})
 }
 

@@ -91,6 +91,12 @@ func TestTheFutureIsNotKnown(t *testing.T) {
 	require.Greater(t, len(whole), len(cut))
 }
 
+// The whole product delivers every order, about as soon as the planner alone says.
+func TestADayThroughTheProduct(t *testing.T) {
+	dir := invented(t, 12, 180)
+	require.Zero(t, Main(t.Context(), []string{"--instances", filepath.Dir(dir), "--live", "day"}))
+}
+
 func TestBadDaysAreRefused(t *testing.T) {
 	for name, c := range map[string]struct{ file, text string }{
 		"no number":        {"orders.txt", "order\tx\ty\tplacement_time\trestaurant\tready_time\no1\t1\tnan\t3\tr0\t5\n"},

@@ -16,8 +16,8 @@ import (
 
 // flags is where the days are and what becomes of them.
 type flags struct {
-	instances, out string
-	step           time.Duration
+	instances, out, live string
+	step                 time.Duration
 }
 
 func parse(args []string) (flags, error) {
@@ -25,13 +25,14 @@ func parse(args []string) (flags, error) {
 	set := flag.NewFlagSet("realdata dispatch", flag.ContinueOnError)
 	set.StringVar(&f.instances, "instances", "", "folder with a folder for each day (required)")
 	set.StringVar(&f.out, "out", "", "folder for the plans, NAME.tsv for each day (required)")
+	set.StringVar(&f.live, "live", "", "play this day through the whole product instead, by its API, and compare")
 	set.DurationVar(&f.step, "step", dispatch.DefaultConfig().Step, "how often is planned")
 	if err := set.Parse(args); err != nil {
 		return f, err
 	}
 	switch {
-	case f.instances == "" || f.out == "":
-		return f, errors.New("--instances and --out are required")
+	case f.instances == "" || (f.out == "") == (f.live == ""):
+		return f, errors.New("--instances is required, and either --out or --live")
 	case set.NArg() > 0:
 		return f, fmt.Errorf("what is %q?", set.Arg(0))
 	case f.step < time.Second || f.step > time.Hour:
@@ -58,6 +59,15 @@ func Main(ctx context.Context, args []string) int {
 }
 
 func run(ctx context.Context, f flags) error {
+	cfg := dispatch.DefaultConfig()
+	cfg.Step = f.step
+	if f.live != "" {
+		d, err := load(filepath.Join(f.instances, f.live))
+		if err != nil {
+			return err
+		}
+		return runLive(ctx, d, cfg)
+	}
 	folders, err := filepath.Glob(filepath.Join(f.instances, "*", "orders.txt"))
 	if err != nil {
 		return err
@@ -68,8 +78,6 @@ func run(ctx context.Context, f flags) error {
 	if err := os.MkdirAll(f.out, 0o750); err != nil {
 		return err
 	}
-	cfg := dispatch.DefaultConfig()
-	cfg.Step = f.step
 	for _, file := range folders {
 		d, err := load(filepath.Dir(file))
 		if err != nil {

@@ -25,13 +25,8 @@ const known = 2 * time.Hour
 
 // play plans the day step by step; at each the planner knows what was placed by then.
 func (d *day) play(ctx context.Context, cfg dispatch.Config) []route {
-	couriers := make([]dispatch.Courier, len(d.couriers))
-	end := midnight
-	for i, c := range d.couriers {
-		couriers[i] = dispatch.Courier{
-			ID: c.id, Vehicle: domain.VehicleCar, Capacity: cfg.Bundle, Room: cfg.Bundle,
-			FreeAt: c.on, At: c.at, LastPickup: c.off,
-		}
+	couriers, end := d.fleet(cfg), midnight
+	for _, c := range d.couriers {
 		end = later(end, c.off)
 	}
 	orders := slices.Clone(d.orders)
@@ -62,6 +57,18 @@ func (d *day) play(ctx context.Context, cfg dispatch.Config) []route {
 	return routes
 }
 
+// fleet is the couriers at the beginning of the day.
+func (d *day) fleet(cfg dispatch.Config) []dispatch.Courier {
+	couriers := make([]dispatch.Courier, len(d.couriers))
+	for i, c := range d.couriers {
+		couriers[i] = dispatch.Courier{
+			ID: c.id, Vehicle: domain.VehicleCar, Capacity: cfg.Bundle, Room: cfg.Bundle,
+			FreeAt: c.on, At: c.at, LastPickup: c.off,
+		}
+	}
+	return couriers
+}
+
 func (d *day) job(o order) dispatch.Job {
 	return dispatch.Job{
 		OrderID: o.id, Place: o.restaurant, Pickup: d.restaurants[o.restaurant], Dropoff: o.at,
@@ -85,8 +92,9 @@ func decide(now time.Time, p dispatch.Plan) []route {
 	return routes
 }
 
-// drive moves the courier to the end of a trip by the rules of the days.
-func (d *day) drive(couriers []dispatch.Courier, r route) {
+// drive moves the courier to the end of a trip by the rules of the days, and returns how
+// long its customers waited.
+func (d *day) drive(couriers []dispatch.Courier, r route) (waits []time.Duration) {
 	n := slices.IndexFunc(couriers, func(c dispatch.Courier) bool { return c.ID == r.courier })
 	c := &couriers[n]
 	var stops []order
@@ -100,10 +108,12 @@ func (d *day) drive(couriers []dispatch.Courier, r route) {
 	}
 	t = t.Add(d.pickup / 2)
 	for _, o := range stops {
-		t = t.Add(d.travel("", at, o.at) + d.dropoff)
-		at = o.at
+		t = t.Add(d.travel("", at, o.at) + d.dropoff/2)
+		waits = append(waits, t.Sub(o.placed))
+		t, at = t.Add(d.dropoff/2), o.at
 	}
 	c.FreeAt, c.At = t, at
+	return waits
 }
 
 func later(a, b time.Time) time.Time {
