@@ -63,11 +63,6 @@ func (s *shop) fix(courier string, lat, lon float64) {
 	s.rest("POST", "/courier/"+courier+"/location", object{"lat": lat, "lon": lon, "speed": 4, "heading": 270})
 }
 
-// offers says whether customers can do something on this server.
-func (s *shop) offers(what string) bool {
-	return get(s.rest("GET", "/openapi.json", nil), "paths", "/order/{order_id}/"+what) != nil
-}
-
 // look opens a page as a phone or a desk does and notes what its browser complains of.
 func look(t *testing.T, url string, width int64, before string) *tab {
 	p := openTab(t, strings.SplitN(strings.TrimPrefix(url, "http://"), "/", 2)[0])
@@ -128,12 +123,10 @@ func TestCustomerFollowsTheOrder(t *testing.T) {
 	require.LessOrEqual(t, first["n"], 40.0, "requests of the first view, with the page itself and its stream")
 	require.LessOrEqual(t, first["bytes"], 150.0*1024)
 
-	if s.offers("instructions") {
-		p.do(`(() => { const e = document.querySelector("textarea"); e.value = "Код 42"; e.dispatchEvent(new Event("input", { bubbles: true })); })()`)
-		p.until(`document.querySelector(".note button")`)
-		p.do(`document.querySelector(".note button").click()`)
-		eventually(t, "the note", func() bool { return get(s.rest("GET", "/order/"+id, nil), "instructions") == "Код 42" })
-	}
+	p.do(`(() => { const e = document.querySelector("textarea"); e.value = "Код 42"; e.dispatchEvent(new Event("input", { bubbles: true })); })()`)
+	p.until(`document.querySelector(".note button")`)
+	p.do(`document.querySelector(".note button").click()`)
+	eventually(t, "the note", func() bool { return get(s.rest("GET", "/order/"+id, nil), "instructions") == "Код 42" })
 	courier := s.hand(id, "Ivan Petrov")
 	p.says("Ivan уже везёт ваш заказ")
 	s.fix(courier, 60.1676, 24.9470)
@@ -156,11 +149,10 @@ func TestCustomerFollowsTheOrder(t *testing.T) {
 	w.reopen(t)
 	p.says("Заказ доставлен")
 	p.until(`!document.querySelector(".notice.offline")`)
-	if s.offers("rating") {
-		p.until(`document.querySelectorAll(".rating .stars button").length === 5`)
-		p.do(`document.querySelectorAll(".rating .stars button")[4].click()`)
-		eventually(t, "the rating", func() bool { return get(s.rest("GET", "/order/"+id, nil), "rating") != nil })
-	}
+	p.until(`document.querySelectorAll(".rating .stars button").length === 5`)
+	p.do(`document.querySelectorAll(".rating .stars button")[4].click()`)
+	eventually(t, "the rating", func() bool { return get(s.rest("GET", "/order/"+id, nil), "rating", "stars") == 5.0 })
+	p.says("Заказ доставлен")
 	p.until(`document.querySelectorAll(".timeline li").length >= 5`)
 	require.Empty(t, run[[]string](p, `complaints.filter(c => !/Failed to fetch|WebSocket/.test(c))`))
 }
@@ -261,18 +253,14 @@ func TestCustomersPageByKeyboard(t *testing.T) {
 		s.status(id, status)
 	}
 	p.says("Delivered")
-	wanted := []string{"map-ground"}
-	if s.offers("rating") {
-		p.until(`document.querySelectorAll(".rating .stars button").length === 5`)
-		wanted = append(wanted, "1 star", "5 stars")
-	}
+	p.until(`document.querySelectorAll(".rating .stars button").length === 5`)
 	var seen []string
 	for range 12 {
 		require.NoError(t, chromedp.Do(p.ctx, chromedp.KeyEvent(kb.Tab)))
 		require.Equal(t, 0, run[int](p, `document.querySelectorAll(".map-tools [aria-label='Back to the courier']").length`), "passing by moves no map")
 		seen = append(seen, run[string](p, `document.activeElement.getAttribute("aria-label") ?? document.activeElement.classList[0] ?? ""`))
 	}
-	for _, reached := range wanted {
+	for _, reached := range []string{"map-ground", "1 star", "5 stars"} {
 		require.Contains(t, seen, reached)
 	}
 	axe := os.Getenv("TEST_AXE")
@@ -283,4 +271,53 @@ func TestCustomersPageByKeyboard(t *testing.T) {
 	require.NoError(t, err)
 	p.do(`%s`, string(code)+";undefined")
 	require.Empty(t, run[[]string](p, `axe.run().then(r => r.violations.filter(v => ["serious", "critical"].includes(v.impact)).map(v => v.id + " " + v.nodes[0].target))`))
+}
+
+// What a customer may say of an order, and what not.
+func TestCustomersSayWhatTheyMay(t *testing.T) {
+	s := newShop(t)
+	id, token := s.pizza(nil)
+	other, _ := s.pizza(nil)
+	say := func(order, what, body string) (status int, code string) {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+s.http+"/order/"+order+"/"+what, strings.NewReader(body))
+		require.NoError(t, err)
+		req.Header.Set("Authorization", "Bearer "+token)
+		req.Header.Set("Content-Type", "application/json")
+		resp, err := http.DefaultClient.Do(req)
+		require.NoError(t, err)
+		var answer object
+		require.NoError(t, json.NewDecoder(resp.Body).Decode(&answer))
+		require.NoError(t, resp.Body.Close())
+		return resp.StatusCode, str(answer, "code")
+	}
+	for _, c := range []struct {
+		order, what, body string
+		status            int
+		code              string
+	}{
+		{id, "instructions", `{"text": "code 42"}`, 200, ""},
+		{id, "instructions", `{"text": "` + strings.Repeat("x", 501) + `"}`, 422, "validation_failed"},
+		{id, "instructions", `{"words": "code 42"}`, 422, "validation_failed"},
+		{other, "instructions", `{"text": "code 42"}`, 404, "order_not_found"},
+		{id, "rating", `{"stars": 5}`, 409, "illegal_transition"},
+		{id, "rating", `{"stars": 6}`, 422, "validation_failed"},
+		{id, "rating", `{}`, 422, "validation_failed"},
+		{id, "share", `{}`, 403, "forbidden"},
+		{id, "notify", `{}`, 403, "forbidden"},
+	} {
+		status, code := say(c.order, c.what, c.body)
+		require.Equal(t, c.status, status, "%+v", c)
+		require.Equal(t, c.code, code, "%+v", c)
+	}
+	require.Equal(t, "code 42", str(s.rest("GET", "/order/"+id, nil), "instructions"))
+	s.hand(id, "Ivan")
+	s.status(id, "delivered")
+	status, code := say(id, "instructions", `{"text": "too late"}`)
+	require.Equal(t, http.StatusConflict, status)
+	require.Equal(t, "order_finished", code)
+	for _, stars := range []string{"2", "5"} { // the later one counts
+		status, _ = say(id, "rating", `{"stars": `+stars+`, "text": "Спасибо"}`)
+		require.Equal(t, http.StatusOK, status)
+	}
+	require.Equal(t, object{"stars": 5.0, "text": "Спасибо"}, get(s.rest("GET", "/order/"+id, nil), "rating"))
 }

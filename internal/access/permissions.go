@@ -85,6 +85,8 @@ var table = []Operation{
 	{ID: "updateOrderStatus", RPC: "UpdateOrderStatus", Object: AnOrder, roles: staff | merchant | courier},
 	{ID: "assignCourier", RPC: "AssignCourier", Object: AnOrder, roles: staff},
 	{ID: "notifyCustomer", RPC: "NotifyCustomer", Object: AnOrder, roles: staff | merchant},
+	{ID: "instructCourier", Object: AnOrder, roles: staff | merchant | customer},
+	{ID: "rateOrder", Object: AnOrder, roles: admin | customer},
 	{ID: "importOrders", Object: Nothing, roles: staff},
 	{ID: "exportOrders", Object: Nothing, roles: staff},
 

@@ -32,12 +32,14 @@ const (
 	EventShipmentChanged EventType = "shipment.changed"
 	EventPaymentReceived EventType = "payment.received"
 	EventIntakeChanged   EventType = "intake.changed"
+	EventRated           EventType = "order.rated"
 )
 
 var (
 	changeTypes = []EventType{
 		EventCreated, EventStatusChanged, EventChanged, EventException, EventShipmentBooked, EventShipmentChanged, EventPaymentReceived,
 		EventIntakeChanged,
+		EventRated,
 	}
 	noteTypes = []EventType{EventReportLate, EventOrderLate, EventNotified, EventCourierNear, EventCourierSilent, EventUnassigned,
 		EventOfferMade, EventOfferAccepted, EventOfferDeclined, EventOfferExpired, EventOfferWithdrawn}

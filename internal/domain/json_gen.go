@@ -50,6 +50,14 @@ func appendOrder(b []byte, v *Order) []byte {
 		b = append(b, `,"notes":`...)
 		b = appendString(b, string(v.Notes))
 	}
+	if v.Instructions != "" {
+		b = append(b, `,"instructions":`...)
+		b = appendString(b, string(v.Instructions))
+	}
+	if v.Rating != nil {
+		b = append(b, `,"rating":`...)
+		b = appendRating(b, v.Rating)
+	}
 	if len(v.Metadata) > 0 {
 		b = append(b, `,"metadata":`...)
 		b = appendAny(b, v.Metadata)
@@ -293,6 +301,21 @@ func appendPayment(b []byte, v *Payment) []byte {
 	if v.Registry != "" {
 		b = append(b, `,"registry":`...)
 		b = appendString(b, string(v.Registry))
+	}
+	if len(b) == begin {
+		return append(b, "{}"...)
+	}
+	b[begin] = '{' // in place of the first comma
+	return append(b, '}')
+}
+
+func appendRating(b []byte, v *Rating) []byte {
+	begin := len(b)
+	b = append(b, `,"stars":`...)
+	b = strconv.AppendInt(b, int64(v.Stars), 10)
+	if v.Text != "" {
+		b = append(b, `,"text":`...)
+		b = appendString(b, string(v.Text))
 	}
 	if len(b) == begin {
 		return append(b, "{}"...)

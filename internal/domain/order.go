@@ -26,6 +26,8 @@ type Order struct {
 	Total         *Money            `json:"total,omitempty"`
 	Payment       *Payment          `json:"payment,omitempty" doc:"what the recipient pays on delivery"`
 	Notes         string            `json:"notes,omitempty"`
+	Instructions  string            `json:"instructions,omitempty" maxLength:"500" doc:"the customer's own, for the courier"`
+	Rating        *Rating           `json:"rating,omitempty" doc:"the customer's"`
 	Metadata      map[string]string `json:"metadata,omitempty"`
 	CourierID     string            `json:"courier_id,omitempty" format:"uuid"`
 	Shipment      *Shipment         `json:"shipment,omitempty"`

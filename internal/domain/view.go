@@ -236,7 +236,7 @@ func (o *Order) forCustomer() *Order {
 // forCustomer is the parcel as its customer sees it: its number, its scans and when it is
 // expected, without what it costs, whose contract it is and what went on with its papers.
 func (s *Shipment) forCustomer() *Shipment {
-	shown := &Shipment{Carrier: s.Carrier, TrackingNumber: s.TrackingNumber, Phase: s.Phase, Expected: s.Expected}
+	shown := &Shipment{Carrier: s.Carrier, TrackingNumber: s.TrackingNumber, Phase: s.Phase, Expected: s.Expected, Pickup: s.Pickup}
 	for _, e := range s.Events {
 		if e.Kind == CarrierScan && !e.Retracted {
 			shown.Events = append(shown.Events, CarrierEvent{

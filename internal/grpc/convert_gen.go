@@ -217,6 +217,8 @@ func init() {
 			ordertrackingv1Order.Priority = narrow((*source).Priority)
 			ordertrackingv1Order.Requirements = pDomainRequirementsToPOrdertrackingv1Requirements((*source).Requirements)
 			ordertrackingv1Order.Payment = pDomainPaymentToPOrdertrackingv1Payment((*source).Payment)
+			ordertrackingv1Order.Instructions = (*source).Instructions
+			ordertrackingv1Order.Rating = pDomainRatingToPOrdertrackingv1Rating((*source).Rating)
 			pOrdertrackingv1Order = &ordertrackingv1Order
 		}
 		return pOrdertrackingv1Order
@@ -567,6 +569,16 @@ func pDomainPointToPOrdertrackingv1Point(source *domain.Point) *v1.Point {
 		pOrdertrackingv1Point = &ordertrackingv1Point
 	}
 	return pOrdertrackingv1Point
+}
+func pDomainRatingToPOrdertrackingv1Rating(source *domain.Rating) *v1.Rating {
+	var pOrdertrackingv1Rating *v1.Rating
+	if source != nil {
+		var ordertrackingv1Rating v1.Rating
+		ordertrackingv1Rating.Stars = narrow((*source).Stars)
+		ordertrackingv1Rating.Text = (*source).Text
+		pOrdertrackingv1Rating = &ordertrackingv1Rating
+	}
+	return pOrdertrackingv1Rating
 }
 func pDomainRequirementsToPOrdertrackingv1Requirements(source *domain.Requirements) *v1.Requirements {
 	var pOrdertrackingv1Requirements *v1.Requirements

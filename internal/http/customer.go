@@ -9,12 +9,52 @@ import (
 	"github.com/order-tracking/order-tracking/internal/access"
 	"github.com/order-tracking/order-tracking/internal/domain"
 	"github.com/order-tracking/order-tracking/internal/tracking"
+	"github.com/order-tracking/order-tracking/internal/transport"
 )
 
 // previews are what a messenger shows of a customer's link: nothing of the order.
 var previews = map[string]page{
 	"en": {name: "customer", title: "Your order", about: "Where it is and when it arrives."},
 	"ru": {name: "customer", title: "Ваш заказ", about: "Где он сейчас и когда приедет."},
+}
+
+// customerRoutes are what customers do beside looking.
+func (s *Server) customerRoutes() {
+	handle(s, operation{
+		method: http.MethodPost, path: "/order/{order_id}/instructions", id: "instructCourier", tag: tagOrders,
+		summary: "Tell the courier something", about: "By the customer, until the courier is near. An empty text takes it away.",
+		body: domain.Instructions{}, codes: []domain.Code{domain.CodeOrderFinished},
+	}, func(ctx context.Context, in *wishIn) (*changedOut, error) {
+		body, err := request(in.JSONBody, in.check(), s.Orders.CheckInstructions)
+		if err != nil {
+			return nil, err
+		}
+		return wished(once(ctx, in.Idempotent, func(ctx context.Context) (*domain.Order, error) { return s.Orders.Instruct(ctx, in.ID, body) }))
+	})
+	handle(s, operation{
+		method: http.MethodPost, path: "/order/{order_id}/rating", id: "rateOrder", tag: tagOrders,
+		summary: "Rate a delivery", about: "By the customer, after it; a later rating takes the place of an earlier one.",
+		body: domain.Rating{}, codes: []domain.Code{domain.CodeIllegalTransition},
+	}, func(ctx context.Context, in *wishIn) (*changedOut, error) {
+		body, err := request(in.JSONBody, in.check(), s.Orders.CheckRating)
+		if err != nil {
+			return nil, err
+		}
+		return wished(once(ctx, in.Idempotent, func(ctx context.Context) (*domain.Order, error) { return s.Orders.Rate(ctx, in.ID, body) }))
+	})
+}
+
+type wishIn struct {
+	OrderPath
+	Idempotent
+	JSONBody
+}
+
+func wished(o *domain.Order, again string, err error) (*changedOut, error) {
+	if err != nil {
+		return nil, err
+	}
+	return &changedOut{ETag: transport.ETag(o.Version), Replayed: again, Body: o}, nil
 }
 
 // customerPage shows one order to who has its link. A link that is revoked, expired or

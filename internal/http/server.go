@@ -129,6 +129,7 @@ func New(d Deps) *Server {
 	s.shareRoutes()
 	s.sessionRoutes()
 	s.documentRoutes()
+	s.customerRoutes()
 	s.pageRoutes()
 	s.opsRoutes()
 	s.finishAPI()

@@ -75,6 +75,12 @@ type Item struct {
 	HeightCm int    `json:"height_cm,omitempty"`
 }
 
+// Rating is what a customer thought of a delivery.
+type Rating struct {
+	Stars int    `json:"stars"` // 1 to 5
+	Text  string `json:"text,omitempty"`
+}
+
 // Payment is what the recipient pays on delivery.
 type Payment struct {
 	Due             *Money `json:"due,omitempty"`      // for the goods, altogether
@@ -141,6 +147,8 @@ type Order struct {
 	Total         *Money            `json:"total,omitempty"`
 	Payment       *Payment          `json:"payment,omitempty"`
 	Notes         string            `json:"notes,omitempty"`
+	Instructions  string            `json:"instructions,omitempty"`
+	Rating        *Rating           `json:"rating,omitempty"`
 	Metadata      map[string]string `json:"metadata,omitempty"`
 	CourierID     string            `json:"courier_id,omitempty"`
 	Shipment      *Shipment         `json:"shipment,omitempty"` // its parcel at a delivery company

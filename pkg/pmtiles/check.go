@@ -106,11 +106,12 @@ func (a *Archive) walk(p Part, depth int, visit func(entry) error) error {
 		if end := e.offset + e.length; end < e.offset || end > inside.Length {
 			return fmt.Errorf("%s lies beyond its part of the file", kind)
 		}
-		if e.run > 0 {
+		switch {
+		case e.run > 0:
 			err = visit(e)
-		} else if depth < 3 {
+		case depth < 3:
 			err = a.walk(Part{a.Leaves.Offset + e.offset, e.length}, depth+1, visit)
-		} else {
+		default:
 			err = errors.New("directories lie too deep")
 		}
 		if err != nil {

@@ -1,12 +1,14 @@
-import { t } from "../i18n/index.js";
+import { lang, t } from "../i18n/index.js";
 import { Button } from "../parts/button.js";
 import { Icon } from "../parts/icon.js";
+import { date } from "../parts/time.js";
 import { say } from "../parts/toast.js";
 import { html } from "../vendor/preact.js";
 import { carrierName } from "./story.js";
 
-/** Who brings it: a courier or a carrier. @param {{store: import("./store.js").Store, order: import("./story.js").Order}} props */
-export const Bringer = ({ store, order }) => (order.shipment ? html`<${Parcel} order=${order} />` : html`<${Courier} store=${store} />`);
+/** Who brings it: a courier or a carrier. @param {{store: import("./store.js").Store, order: import("./story.js").Order, zone?: string}} props */
+export const Bringer = ({ store, order, zone }) =>
+  order.shipment ? html`<${Parcel} order=${order} /><${Office} order=${order} zone=${zone} />` : html`<${Courier} store=${store} />`;
 
 /** The courier who brings it. @param {{store: import("./store.js").Store}} props */
 function Courier({ store }) {
@@ -50,6 +52,24 @@ function Parcel({ order }) {
         ${number && html`<p class="small quiet"><span class="unseen">${t("parcel.number")} </span><span class="num">${number}</span></p>`}
       </div>
       ${number && navigator.clipboard && html`<${Button} icon="copy" label=${t("parcel.copy")} onClick=${copy} />`}
+    </section>
+  `;
+}
+
+/** Where the parcel is fetched, when, and until when. @param {{order: import("./story.js").Order, zone?: string}} props */
+function Office({ order, zone }) {
+  const office = order.shipment?.pickup;
+  if (!office?.address) return null;
+  const kept = office.kept_until && date(Date.parse(office.kept_until), { lang, zone });
+  return html`
+    <section class="card">
+      <h2>${t("office.title")}</h2>
+      <dl class="places office">
+        <dt>${t("office.address")}</dt><dd dir="auto">${[office.name, office.address].filter(Boolean).join(", ")}</dd>
+        ${office.hours && html`<dt>${t("office.hours")}</dt><dd dir="auto">${office.hours}</dd>`}
+        ${office.notes && html`<dt>${t("office.find")}</dt><dd dir="auto">${office.notes}</dd>`}
+        ${kept && html`<dt>${t("office.until")}</dt><dd class="strong">${kept}</dd>`}
+      </dl>
     </section>
   `;
 }

@@ -39,7 +39,7 @@ function Order({ boot, store, order }) {
         <${Brand} brand=${boot.brand} />
         <${Head} store=${store} order=${order} told=${told} zone=${zone} />
         ${order.status === "delivered" && html`<${Later} load=${() => import("./after.js")} part="After" store=${store} order=${order} />`}
-        <${Bringer} store=${store} order=${order} />
+        <${Bringer} store=${store} order=${order} zone=${zone} />
         <${Note} store=${store} order=${order} />
         <${Items} order=${order} />
         <${History} store=${store} order=${order} zone=${zone} />

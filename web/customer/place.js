@@ -11,7 +11,7 @@ import { html, useEffect, useState } from "../vendor/preact.js";
  * @param {import("./store.js").Store} store @param {import("./story.js").Order} order @returns {Places}
  */
 export function placesOf(store, order) {
-  const home = order.dropoff.location;
+  const home = order.shipment?.pickup?.location ?? order.dropoff.location;
   const shop = order.pickup?.location;
   const position = inCustody(order.status) ? store.position.value : undefined;
   /** @type {Places["pins"]} */

@@ -2,12 +2,10 @@
 import { has, t } from "../i18n/index.js";
 import { ended } from "../parts/status.js";
 
-/** @typedef {import("#api").components["schemas"]["Money"]} Money */
 /**
- * What the contract names and the server's document does not yet.
- * @typedef {{pin?: string, payment?: {due?: Money}, instructions?: string, timezone?: string, proof_required?: string[], rating?: {stars: number}}} More
+ * An order; what a handover asks for comes with the answers that customers get.
+ * @typedef {import("#api").components["schemas"]["Order"] & {pin?: string, proof_required?: string[]}} Order
  */
-/** @typedef {import("#api").components["schemas"]["Order"] & More} Order */
 /** @typedef {import("#api").components["schemas"]["Courier"]} Courier */
 /** @typedef {import("#api").components["schemas"]["Estimate"]} Estimate */
 
@@ -56,7 +54,7 @@ function sentences({ order, courier, near, city }) {
   const parcel = isParcel(order);
   const carrier = order.shipment ? carrierName(order.shipment.carrier) : "";
   const name = courier?.name ?? "";
-  const values = { name, carrier, city: city ?? "", address: order.dropoff.address ?? "", n: order.attempts ?? 0 };
+  const values = { name, carrier, city: city ?? "", address: order.shipment?.pickup?.address ?? order.dropoff.address ?? "", n: order.attempts ?? 0 };
   const key = keyOf(order, parcel);
   const variants = [
     near && order.status === "out_for_delivery" && name && "near",

@@ -159,4 +159,9 @@ export const texts = {
   "gone.text": "The link doesn’t work: it may be old, or a part of it got lost. Ask the shop for a new one.",
   "trouble.title": "The page can’t load just now",
   "trouble.text": "We keep trying. Nothing has happened to your order.",
+  "office.title": "Where to collect it",
+  "office.address": "Address",
+  "office.hours": "Open",
+  "office.find": "How to find it",
+  "office.until": "Kept until",
 };

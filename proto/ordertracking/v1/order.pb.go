@@ -191,7 +191,11 @@ type Order struct {
 	// What a courier must have to get it.
 	Requirements *Requirements `protobuf:"bytes,29,opt,name=requirements,proto3" json:"requirements,omitempty"`
 	// What the recipient pays on delivery.
-	Payment       *Payment `protobuf:"bytes,30,opt,name=payment,proto3" json:"payment,omitempty"`
+	Payment *Payment `protobuf:"bytes,30,opt,name=payment,proto3" json:"payment,omitempty"`
+	// What the customer tells the courier.
+	Instructions string `protobuf:"bytes,31,opt,name=instructions,proto3" json:"instructions,omitempty"`
+	// What the customer thought of the delivery.
+	Rating        *Rating `protobuf:"bytes,32,opt,name=rating,proto3" json:"rating,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -436,6 +440,75 @@ func (x *Order) GetPayment() *Payment {
 	return nil
 }
 
+func (x *Order) GetInstructions() string {
+	if x != nil {
+		return x.Instructions
+	}
+	return ""
+}
+
+func (x *Order) GetRating() *Rating {
+	if x != nil {
+		return x.Rating
+	}
+	return nil
+}
+
+// Rating is what a customer thought of a delivery.
+type Rating struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// 1 to 5.
+	Stars int32 `protobuf:"varint,1,opt,name=stars,proto3" json:"stars,omitempty"`
+	// In their words.
+	Text          string `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Rating) Reset() {
+	*x = Rating{}
+	mi := &file_ordertracking_v1_order_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Rating) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Rating) ProtoMessage() {}
+
+func (x *Rating) ProtoReflect() protoreflect.Message {
+	mi := &file_ordertracking_v1_order_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Rating.ProtoReflect.Descriptor instead.
+func (*Rating) Descriptor() ([]byte, []int) {
+	return file_ordertracking_v1_order_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Rating) GetStars() int32 {
+	if x != nil {
+		return x.Stars
+	}
+	return 0
+}
+
+func (x *Rating) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
 // Payment is what the recipient pays on delivery, and what of it was received.
 type Payment struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -459,7 +532,7 @@ type Payment struct {
 
 func (x *Payment) Reset() {
 	*x = Payment{}
-	mi := &file_ordertracking_v1_order_proto_msgTypes[1]
+	mi := &file_ordertracking_v1_order_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -471,7 +544,7 @@ func (x *Payment) String() string {
 func (*Payment) ProtoMessage() {}
 
 func (x *Payment) ProtoReflect() protoreflect.Message {
-	mi := &file_ordertracking_v1_order_proto_msgTypes[1]
+	mi := &file_ordertracking_v1_order_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -484,7 +557,7 @@ func (x *Payment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Payment.ProtoReflect.Descriptor instead.
 func (*Payment) Descriptor() ([]byte, []int) {
-	return file_ordertracking_v1_order_proto_rawDescGZIP(), []int{1}
+	return file_ordertracking_v1_order_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *Payment) GetDue() *Money {
@@ -549,7 +622,7 @@ type Requirements struct {
 
 func (x *Requirements) Reset() {
 	*x = Requirements{}
-	mi := &file_ordertracking_v1_order_proto_msgTypes[2]
+	mi := &file_ordertracking_v1_order_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -561,7 +634,7 @@ func (x *Requirements) String() string {
 func (*Requirements) ProtoMessage() {}
 
 func (x *Requirements) ProtoReflect() protoreflect.Message {
-	mi := &file_ordertracking_v1_order_proto_msgTypes[2]
+	mi := &file_ordertracking_v1_order_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -574,7 +647,7 @@ func (x *Requirements) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Requirements.ProtoReflect.Descriptor instead.
 func (*Requirements) Descriptor() ([]byte, []int) {
-	return file_ordertracking_v1_order_proto_rawDescGZIP(), []int{2}
+	return file_ordertracking_v1_order_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Requirements) GetSkills() []string {
@@ -609,7 +682,7 @@ type Customer struct {
 
 func (x *Customer) Reset() {
 	*x = Customer{}
-	mi := &file_ordertracking_v1_order_proto_msgTypes[3]
+	mi := &file_ordertracking_v1_order_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -621,7 +694,7 @@ func (x *Customer) String() string {
 func (*Customer) ProtoMessage() {}
 
 func (x *Customer) ProtoReflect() protoreflect.Message {
-	mi := &file_ordertracking_v1_order_proto_msgTypes[3]
+	mi := &file_ordertracking_v1_order_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -634,7 +707,7 @@ func (x *Customer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Customer.ProtoReflect.Descriptor instead.
 func (*Customer) Descriptor() ([]byte, []int) {
-	return file_ordertracking_v1_order_proto_rawDescGZIP(), []int{3}
+	return file_ordertracking_v1_order_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Customer) GetName() string {
@@ -680,7 +753,7 @@ type Place struct {
 
 func (x *Place) Reset() {
 	*x = Place{}
-	mi := &file_ordertracking_v1_order_proto_msgTypes[4]
+	mi := &file_ordertracking_v1_order_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -692,7 +765,7 @@ func (x *Place) String() string {
 func (*Place) ProtoMessage() {}
 
 func (x *Place) ProtoReflect() protoreflect.Message {
-	mi := &file_ordertracking_v1_order_proto_msgTypes[4]
+	mi := &file_ordertracking_v1_order_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -705,7 +778,7 @@ func (x *Place) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Place.ProtoReflect.Descriptor instead.
 func (*Place) Descriptor() ([]byte, []int) {
-	return file_ordertracking_v1_order_proto_rawDescGZIP(), []int{4}
+	return file_ordertracking_v1_order_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Place) GetAddress() string {
@@ -742,7 +815,7 @@ type Point struct {
 
 func (x *Point) Reset() {
 	*x = Point{}
-	mi := &file_ordertracking_v1_order_proto_msgTypes[5]
+	mi := &file_ordertracking_v1_order_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -754,7 +827,7 @@ func (x *Point) String() string {
 func (*Point) ProtoMessage() {}
 
 func (x *Point) ProtoReflect() protoreflect.Message {
-	mi := &file_ordertracking_v1_order_proto_msgTypes[5]
+	mi := &file_ordertracking_v1_order_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -767,7 +840,7 @@ func (x *Point) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Point.ProtoReflect.Descriptor instead.
 func (*Point) Descriptor() ([]byte, []int) {
-	return file_ordertracking_v1_order_proto_rawDescGZIP(), []int{5}
+	return file_ordertracking_v1_order_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Point) GetLat() float64 {
@@ -809,7 +882,7 @@ type Item struct {
 
 func (x *Item) Reset() {
 	*x = Item{}
-	mi := &file_ordertracking_v1_order_proto_msgTypes[6]
+	mi := &file_ordertracking_v1_order_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -821,7 +894,7 @@ func (x *Item) String() string {
 func (*Item) ProtoMessage() {}
 
 func (x *Item) ProtoReflect() protoreflect.Message {
-	mi := &file_ordertracking_v1_order_proto_msgTypes[6]
+	mi := &file_ordertracking_v1_order_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -834,7 +907,7 @@ func (x *Item) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Item.ProtoReflect.Descriptor instead.
 func (*Item) Descriptor() ([]byte, []int) {
-	return file_ordertracking_v1_order_proto_rawDescGZIP(), []int{6}
+	return file_ordertracking_v1_order_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Item) GetName() string {
@@ -906,7 +979,7 @@ type Money struct {
 
 func (x *Money) Reset() {
 	*x = Money{}
-	mi := &file_ordertracking_v1_order_proto_msgTypes[7]
+	mi := &file_ordertracking_v1_order_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -918,7 +991,7 @@ func (x *Money) String() string {
 func (*Money) ProtoMessage() {}
 
 func (x *Money) ProtoReflect() protoreflect.Message {
-	mi := &file_ordertracking_v1_order_proto_msgTypes[7]
+	mi := &file_ordertracking_v1_order_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -931,7 +1004,7 @@ func (x *Money) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Money.ProtoReflect.Descriptor instead.
 func (*Money) Descriptor() ([]byte, []int) {
-	return file_ordertracking_v1_order_proto_rawDescGZIP(), []int{7}
+	return file_ordertracking_v1_order_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Money) GetAmount() int64 {
@@ -963,7 +1036,7 @@ type Exception struct {
 
 func (x *Exception) Reset() {
 	*x = Exception{}
-	mi := &file_ordertracking_v1_order_proto_msgTypes[8]
+	mi := &file_ordertracking_v1_order_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -975,7 +1048,7 @@ func (x *Exception) String() string {
 func (*Exception) ProtoMessage() {}
 
 func (x *Exception) ProtoReflect() protoreflect.Message {
-	mi := &file_ordertracking_v1_order_proto_msgTypes[8]
+	mi := &file_ordertracking_v1_order_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -988,7 +1061,7 @@ func (x *Exception) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Exception.ProtoReflect.Descriptor instead.
 func (*Exception) Descriptor() ([]byte, []int) {
-	return file_ordertracking_v1_order_proto_rawDescGZIP(), []int{8}
+	return file_ordertracking_v1_order_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Exception) GetCode() string {
@@ -1055,7 +1128,7 @@ type Shipment struct {
 
 func (x *Shipment) Reset() {
 	*x = Shipment{}
-	mi := &file_ordertracking_v1_order_proto_msgTypes[9]
+	mi := &file_ordertracking_v1_order_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1067,7 +1140,7 @@ func (x *Shipment) String() string {
 func (*Shipment) ProtoMessage() {}
 
 func (x *Shipment) ProtoReflect() protoreflect.Message {
-	mi := &file_ordertracking_v1_order_proto_msgTypes[9]
+	mi := &file_ordertracking_v1_order_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1080,7 +1153,7 @@ func (x *Shipment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Shipment.ProtoReflect.Descriptor instead.
 func (*Shipment) Descriptor() ([]byte, []int) {
-	return file_ordertracking_v1_order_proto_rawDescGZIP(), []int{9}
+	return file_ordertracking_v1_order_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Shipment) GetCarrier() string {
@@ -1225,7 +1298,7 @@ type Intake struct {
 
 func (x *Intake) Reset() {
 	*x = Intake{}
-	mi := &file_ordertracking_v1_order_proto_msgTypes[10]
+	mi := &file_ordertracking_v1_order_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1237,7 +1310,7 @@ func (x *Intake) String() string {
 func (*Intake) ProtoMessage() {}
 
 func (x *Intake) ProtoReflect() protoreflect.Message {
-	mi := &file_ordertracking_v1_order_proto_msgTypes[10]
+	mi := &file_ordertracking_v1_order_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1250,7 +1323,7 @@ func (x *Intake) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Intake.ProtoReflect.Descriptor instead.
 func (*Intake) Descriptor() ([]byte, []int) {
-	return file_ordertracking_v1_order_proto_rawDescGZIP(), []int{10}
+	return file_ordertracking_v1_order_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Intake) GetId() string {
@@ -1327,7 +1400,7 @@ type PickupPoint struct {
 
 func (x *PickupPoint) Reset() {
 	*x = PickupPoint{}
-	mi := &file_ordertracking_v1_order_proto_msgTypes[11]
+	mi := &file_ordertracking_v1_order_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1339,7 +1412,7 @@ func (x *PickupPoint) String() string {
 func (*PickupPoint) ProtoMessage() {}
 
 func (x *PickupPoint) ProtoReflect() protoreflect.Message {
-	mi := &file_ordertracking_v1_order_proto_msgTypes[11]
+	mi := &file_ordertracking_v1_order_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1352,7 +1425,7 @@ func (x *PickupPoint) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PickupPoint.ProtoReflect.Descriptor instead.
 func (*PickupPoint) Descriptor() ([]byte, []int) {
-	return file_ordertracking_v1_order_proto_rawDescGZIP(), []int{11}
+	return file_ordertracking_v1_order_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *PickupPoint) GetCode() string {
@@ -1424,7 +1497,7 @@ type DeliveryPeriod struct {
 
 func (x *DeliveryPeriod) Reset() {
 	*x = DeliveryPeriod{}
-	mi := &file_ordertracking_v1_order_proto_msgTypes[12]
+	mi := &file_ordertracking_v1_order_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1436,7 +1509,7 @@ func (x *DeliveryPeriod) String() string {
 func (*DeliveryPeriod) ProtoMessage() {}
 
 func (x *DeliveryPeriod) ProtoReflect() protoreflect.Message {
-	mi := &file_ordertracking_v1_order_proto_msgTypes[12]
+	mi := &file_ordertracking_v1_order_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1449,7 +1522,7 @@ func (x *DeliveryPeriod) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeliveryPeriod.ProtoReflect.Descriptor instead.
 func (*DeliveryPeriod) Descriptor() ([]byte, []int) {
-	return file_ordertracking_v1_order_proto_rawDescGZIP(), []int{12}
+	return file_ordertracking_v1_order_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *DeliveryPeriod) GetEarliest() *timestamppb.Timestamp {
@@ -1479,7 +1552,7 @@ type CarrierMessage struct {
 
 func (x *CarrierMessage) Reset() {
 	*x = CarrierMessage{}
-	mi := &file_ordertracking_v1_order_proto_msgTypes[13]
+	mi := &file_ordertracking_v1_order_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1491,7 +1564,7 @@ func (x *CarrierMessage) String() string {
 func (*CarrierMessage) ProtoMessage() {}
 
 func (x *CarrierMessage) ProtoReflect() protoreflect.Message {
-	mi := &file_ordertracking_v1_order_proto_msgTypes[13]
+	mi := &file_ordertracking_v1_order_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1504,7 +1577,7 @@ func (x *CarrierMessage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CarrierMessage.ProtoReflect.Descriptor instead.
 func (*CarrierMessage) Descriptor() ([]byte, []int) {
-	return file_ordertracking_v1_order_proto_rawDescGZIP(), []int{13}
+	return file_ordertracking_v1_order_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *CarrierMessage) GetCode() string {
@@ -1559,7 +1632,7 @@ type CarrierEvent struct {
 
 func (x *CarrierEvent) Reset() {
 	*x = CarrierEvent{}
-	mi := &file_ordertracking_v1_order_proto_msgTypes[14]
+	mi := &file_ordertracking_v1_order_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1571,7 +1644,7 @@ func (x *CarrierEvent) String() string {
 func (*CarrierEvent) ProtoMessage() {}
 
 func (x *CarrierEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_ordertracking_v1_order_proto_msgTypes[14]
+	mi := &file_ordertracking_v1_order_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1584,7 +1657,7 @@ func (x *CarrierEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CarrierEvent.ProtoReflect.Descriptor instead.
 func (*CarrierEvent) Descriptor() ([]byte, []int) {
-	return file_ordertracking_v1_order_proto_rawDescGZIP(), []int{14}
+	return file_ordertracking_v1_order_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *CarrierEvent) GetId() string {
@@ -1713,7 +1786,7 @@ type Estimate struct {
 
 func (x *Estimate) Reset() {
 	*x = Estimate{}
-	mi := &file_ordertracking_v1_order_proto_msgTypes[15]
+	mi := &file_ordertracking_v1_order_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1725,7 +1798,7 @@ func (x *Estimate) String() string {
 func (*Estimate) ProtoMessage() {}
 
 func (x *Estimate) ProtoReflect() protoreflect.Message {
-	mi := &file_ordertracking_v1_order_proto_msgTypes[15]
+	mi := &file_ordertracking_v1_order_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1738,7 +1811,7 @@ func (x *Estimate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Estimate.ProtoReflect.Descriptor instead.
 func (*Estimate) Descriptor() ([]byte, []int) {
-	return file_ordertracking_v1_order_proto_rawDescGZIP(), []int{15}
+	return file_ordertracking_v1_order_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Estimate) GetOrderId() string {
@@ -1823,7 +1896,7 @@ type Proof struct {
 
 func (x *Proof) Reset() {
 	*x = Proof{}
-	mi := &file_ordertracking_v1_order_proto_msgTypes[16]
+	mi := &file_ordertracking_v1_order_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1835,7 +1908,7 @@ func (x *Proof) String() string {
 func (*Proof) ProtoMessage() {}
 
 func (x *Proof) ProtoReflect() protoreflect.Message {
-	mi := &file_ordertracking_v1_order_proto_msgTypes[16]
+	mi := &file_ordertracking_v1_order_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1848,7 +1921,7 @@ func (x *Proof) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Proof.ProtoReflect.Descriptor instead.
 func (*Proof) Descriptor() ([]byte, []int) {
-	return file_ordertracking_v1_order_proto_rawDescGZIP(), []int{16}
+	return file_ordertracking_v1_order_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Proof) GetRecipient() string {
@@ -1890,7 +1963,7 @@ var File_ordertracking_v1_order_proto protoreflect.FileDescriptor
 
 const file_ordertracking_v1_order_proto_rawDesc = "" +
 	"\n" +
-	"\x1cordertracking/v1/order.proto\x12\x10ordertracking.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xca\v\n" +
+	"\x1cordertracking/v1/order.proto\x12\x10ordertracking.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa0\f\n" +
 	"\x05Order\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
 	"\x06number\x18\x02 \x01(\tR\x06number\x12\x1f\n" +
@@ -1928,10 +2001,15 @@ const file_ordertracking_v1_order_proto_rawDesc = "" +
 	"\btimezone\x18\x1b \x01(\tR\btimezone\x12\x1a\n" +
 	"\bpriority\x18\x1c \x01(\x05R\bpriority\x12B\n" +
 	"\frequirements\x18\x1d \x01(\v2\x1e.ordertracking.v1.RequirementsR\frequirements\x123\n" +
-	"\apayment\x18\x1e \x01(\v2\x19.ordertracking.v1.PaymentR\apayment\x1a;\n" +
+	"\apayment\x18\x1e \x01(\v2\x19.ordertracking.v1.PaymentR\apayment\x12\"\n" +
+	"\finstructions\x18\x1f \x01(\tR\finstructions\x120\n" +
+	"\x06rating\x18  \x01(\v2\x18.ordertracking.v1.RatingR\x06rating\x1a;\n" +
 	"\rMetadataEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x99\x02\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"2\n" +
+	"\x06Rating\x12\x14\n" +
+	"\x05stars\x18\x01 \x01(\x05R\x05stars\x12\x12\n" +
+	"\x04text\x18\x02 \x01(\tR\x04text\"\x99\x02\n" +
 	"\aPayment\x12)\n" +
 	"\x03due\x18\x01 \x01(\v2\x17.ordertracking.v1.MoneyR\x03due\x12\x16\n" +
 	"\x06method\x18\x02 \x01(\tR\x06method\x12\x19\n" +
@@ -2088,78 +2166,80 @@ func file_ordertracking_v1_order_proto_rawDescGZIP() []byte {
 }
 
 var file_ordertracking_v1_order_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_ordertracking_v1_order_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
+var file_ordertracking_v1_order_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
 var file_ordertracking_v1_order_proto_goTypes = []any{
 	(OrderStatus)(0),              // 0: ordertracking.v1.OrderStatus
 	(*Order)(nil),                 // 1: ordertracking.v1.Order
-	(*Payment)(nil),               // 2: ordertracking.v1.Payment
-	(*Requirements)(nil),          // 3: ordertracking.v1.Requirements
-	(*Customer)(nil),              // 4: ordertracking.v1.Customer
-	(*Place)(nil),                 // 5: ordertracking.v1.Place
-	(*Point)(nil),                 // 6: ordertracking.v1.Point
-	(*Item)(nil),                  // 7: ordertracking.v1.Item
-	(*Money)(nil),                 // 8: ordertracking.v1.Money
-	(*Exception)(nil),             // 9: ordertracking.v1.Exception
-	(*Shipment)(nil),              // 10: ordertracking.v1.Shipment
-	(*Intake)(nil),                // 11: ordertracking.v1.Intake
-	(*PickupPoint)(nil),           // 12: ordertracking.v1.PickupPoint
-	(*DeliveryPeriod)(nil),        // 13: ordertracking.v1.DeliveryPeriod
-	(*CarrierMessage)(nil),        // 14: ordertracking.v1.CarrierMessage
-	(*CarrierEvent)(nil),          // 15: ordertracking.v1.CarrierEvent
-	(*Estimate)(nil),              // 16: ordertracking.v1.Estimate
-	(*Proof)(nil),                 // 17: ordertracking.v1.Proof
-	nil,                           // 18: ordertracking.v1.Order.MetadataEntry
-	(*timestamppb.Timestamp)(nil), // 19: google.protobuf.Timestamp
+	(*Rating)(nil),                // 2: ordertracking.v1.Rating
+	(*Payment)(nil),               // 3: ordertracking.v1.Payment
+	(*Requirements)(nil),          // 4: ordertracking.v1.Requirements
+	(*Customer)(nil),              // 5: ordertracking.v1.Customer
+	(*Place)(nil),                 // 6: ordertracking.v1.Place
+	(*Point)(nil),                 // 7: ordertracking.v1.Point
+	(*Item)(nil),                  // 8: ordertracking.v1.Item
+	(*Money)(nil),                 // 9: ordertracking.v1.Money
+	(*Exception)(nil),             // 10: ordertracking.v1.Exception
+	(*Shipment)(nil),              // 11: ordertracking.v1.Shipment
+	(*Intake)(nil),                // 12: ordertracking.v1.Intake
+	(*PickupPoint)(nil),           // 13: ordertracking.v1.PickupPoint
+	(*DeliveryPeriod)(nil),        // 14: ordertracking.v1.DeliveryPeriod
+	(*CarrierMessage)(nil),        // 15: ordertracking.v1.CarrierMessage
+	(*CarrierEvent)(nil),          // 16: ordertracking.v1.CarrierEvent
+	(*Estimate)(nil),              // 17: ordertracking.v1.Estimate
+	(*Proof)(nil),                 // 18: ordertracking.v1.Proof
+	nil,                           // 19: ordertracking.v1.Order.MetadataEntry
+	(*timestamppb.Timestamp)(nil), // 20: google.protobuf.Timestamp
 }
 var file_ordertracking_v1_order_proto_depIdxs = []int32{
 	0,  // 0: ordertracking.v1.Order.status:type_name -> ordertracking.v1.OrderStatus
-	4,  // 1: ordertracking.v1.Order.customer:type_name -> ordertracking.v1.Customer
-	5,  // 2: ordertracking.v1.Order.pickup:type_name -> ordertracking.v1.Place
-	5,  // 3: ordertracking.v1.Order.dropoff:type_name -> ordertracking.v1.Place
-	7,  // 4: ordertracking.v1.Order.items:type_name -> ordertracking.v1.Item
-	8,  // 5: ordertracking.v1.Order.total:type_name -> ordertracking.v1.Money
-	18, // 6: ordertracking.v1.Order.metadata:type_name -> ordertracking.v1.Order.MetadataEntry
-	19, // 7: ordertracking.v1.Order.ready_at:type_name -> google.protobuf.Timestamp
-	19, // 8: ordertracking.v1.Order.promised_at:type_name -> google.protobuf.Timestamp
-	16, // 9: ordertracking.v1.Order.eta:type_name -> ordertracking.v1.Estimate
-	9,  // 10: ordertracking.v1.Order.exception:type_name -> ordertracking.v1.Exception
-	19, // 11: ordertracking.v1.Order.created_at:type_name -> google.protobuf.Timestamp
-	19, // 12: ordertracking.v1.Order.updated_at:type_name -> google.protobuf.Timestamp
-	19, // 13: ordertracking.v1.Order.delivered_at:type_name -> google.protobuf.Timestamp
-	19, // 14: ordertracking.v1.Order.cancelled_at:type_name -> google.protobuf.Timestamp
-	10, // 15: ordertracking.v1.Order.shipment:type_name -> ordertracking.v1.Shipment
-	19, // 16: ordertracking.v1.Order.deliver_after:type_name -> google.protobuf.Timestamp
-	19, // 17: ordertracking.v1.Order.deliver_before:type_name -> google.protobuf.Timestamp
-	3,  // 18: ordertracking.v1.Order.requirements:type_name -> ordertracking.v1.Requirements
-	2,  // 19: ordertracking.v1.Order.payment:type_name -> ordertracking.v1.Payment
-	8,  // 20: ordertracking.v1.Payment.due:type_name -> ordertracking.v1.Money
-	8,  // 21: ordertracking.v1.Payment.delivery:type_name -> ordertracking.v1.Money
-	8,  // 22: ordertracking.v1.Payment.received:type_name -> ordertracking.v1.Money
-	6,  // 23: ordertracking.v1.Place.location:type_name -> ordertracking.v1.Point
-	8,  // 24: ordertracking.v1.Item.price:type_name -> ordertracking.v1.Money
-	19, // 25: ordertracking.v1.Exception.since:type_name -> google.protobuf.Timestamp
-	8,  // 26: ordertracking.v1.Shipment.price:type_name -> ordertracking.v1.Money
-	13, // 27: ordertracking.v1.Shipment.expected:type_name -> ordertracking.v1.DeliveryPeriod
-	14, // 28: ordertracking.v1.Shipment.warnings:type_name -> ordertracking.v1.CarrierMessage
-	15, // 29: ordertracking.v1.Shipment.events:type_name -> ordertracking.v1.CarrierEvent
-	2,  // 30: ordertracking.v1.Shipment.payment:type_name -> ordertracking.v1.Payment
-	12, // 31: ordertracking.v1.Shipment.pickup:type_name -> ordertracking.v1.PickupPoint
-	11, // 32: ordertracking.v1.Shipment.intake:type_name -> ordertracking.v1.Intake
-	6,  // 33: ordertracking.v1.PickupPoint.location:type_name -> ordertracking.v1.Point
-	19, // 34: ordertracking.v1.PickupPoint.kept_until:type_name -> google.protobuf.Timestamp
-	19, // 35: ordertracking.v1.DeliveryPeriod.earliest:type_name -> google.protobuf.Timestamp
-	19, // 36: ordertracking.v1.DeliveryPeriod.latest:type_name -> google.protobuf.Timestamp
-	0,  // 37: ordertracking.v1.CarrierEvent.status:type_name -> ordertracking.v1.OrderStatus
-	19, // 38: ordertracking.v1.CarrierEvent.occurred_at:type_name -> google.protobuf.Timestamp
-	19, // 39: ordertracking.v1.Estimate.eta:type_name -> google.protobuf.Timestamp
-	19, // 40: ordertracking.v1.Estimate.earliest:type_name -> google.protobuf.Timestamp
-	19, // 41: ordertracking.v1.Estimate.latest:type_name -> google.protobuf.Timestamp
-	19, // 42: ordertracking.v1.Estimate.computed_at:type_name -> google.protobuf.Timestamp
-	43, // [43:43] is the sub-list for method output_type
-	43, // [43:43] is the sub-list for method input_type
-	43, // [43:43] is the sub-list for extension type_name
-	43, // [43:43] is the sub-list for extension extendee
-	0,  // [0:43] is the sub-list for field type_name
+	5,  // 1: ordertracking.v1.Order.customer:type_name -> ordertracking.v1.Customer
+	6,  // 2: ordertracking.v1.Order.pickup:type_name -> ordertracking.v1.Place
+	6,  // 3: ordertracking.v1.Order.dropoff:type_name -> ordertracking.v1.Place
+	8,  // 4: ordertracking.v1.Order.items:type_name -> ordertracking.v1.Item
+	9,  // 5: ordertracking.v1.Order.total:type_name -> ordertracking.v1.Money
+	19, // 6: ordertracking.v1.Order.metadata:type_name -> ordertracking.v1.Order.MetadataEntry
+	20, // 7: ordertracking.v1.Order.ready_at:type_name -> google.protobuf.Timestamp
+	20, // 8: ordertracking.v1.Order.promised_at:type_name -> google.protobuf.Timestamp
+	17, // 9: ordertracking.v1.Order.eta:type_name -> ordertracking.v1.Estimate
+	10, // 10: ordertracking.v1.Order.exception:type_name -> ordertracking.v1.Exception
+	20, // 11: ordertracking.v1.Order.created_at:type_name -> google.protobuf.Timestamp
+	20, // 12: ordertracking.v1.Order.updated_at:type_name -> google.protobuf.Timestamp
+	20, // 13: ordertracking.v1.Order.delivered_at:type_name -> google.protobuf.Timestamp
+	20, // 14: ordertracking.v1.Order.cancelled_at:type_name -> google.protobuf.Timestamp
+	11, // 15: ordertracking.v1.Order.shipment:type_name -> ordertracking.v1.Shipment
+	20, // 16: ordertracking.v1.Order.deliver_after:type_name -> google.protobuf.Timestamp
+	20, // 17: ordertracking.v1.Order.deliver_before:type_name -> google.protobuf.Timestamp
+	4,  // 18: ordertracking.v1.Order.requirements:type_name -> ordertracking.v1.Requirements
+	3,  // 19: ordertracking.v1.Order.payment:type_name -> ordertracking.v1.Payment
+	2,  // 20: ordertracking.v1.Order.rating:type_name -> ordertracking.v1.Rating
+	9,  // 21: ordertracking.v1.Payment.due:type_name -> ordertracking.v1.Money
+	9,  // 22: ordertracking.v1.Payment.delivery:type_name -> ordertracking.v1.Money
+	9,  // 23: ordertracking.v1.Payment.received:type_name -> ordertracking.v1.Money
+	7,  // 24: ordertracking.v1.Place.location:type_name -> ordertracking.v1.Point
+	9,  // 25: ordertracking.v1.Item.price:type_name -> ordertracking.v1.Money
+	20, // 26: ordertracking.v1.Exception.since:type_name -> google.protobuf.Timestamp
+	9,  // 27: ordertracking.v1.Shipment.price:type_name -> ordertracking.v1.Money
+	14, // 28: ordertracking.v1.Shipment.expected:type_name -> ordertracking.v1.DeliveryPeriod
+	15, // 29: ordertracking.v1.Shipment.warnings:type_name -> ordertracking.v1.CarrierMessage
+	16, // 30: ordertracking.v1.Shipment.events:type_name -> ordertracking.v1.CarrierEvent
+	3,  // 31: ordertracking.v1.Shipment.payment:type_name -> ordertracking.v1.Payment
+	13, // 32: ordertracking.v1.Shipment.pickup:type_name -> ordertracking.v1.PickupPoint
+	12, // 33: ordertracking.v1.Shipment.intake:type_name -> ordertracking.v1.Intake
+	7,  // 34: ordertracking.v1.PickupPoint.location:type_name -> ordertracking.v1.Point
+	20, // 35: ordertracking.v1.PickupPoint.kept_until:type_name -> google.protobuf.Timestamp
+	20, // 36: ordertracking.v1.DeliveryPeriod.earliest:type_name -> google.protobuf.Timestamp
+	20, // 37: ordertracking.v1.DeliveryPeriod.latest:type_name -> google.protobuf.Timestamp
+	0,  // 38: ordertracking.v1.CarrierEvent.status:type_name -> ordertracking.v1.OrderStatus
+	20, // 39: ordertracking.v1.CarrierEvent.occurred_at:type_name -> google.protobuf.Timestamp
+	20, // 40: ordertracking.v1.Estimate.eta:type_name -> google.protobuf.Timestamp
+	20, // 41: ordertracking.v1.Estimate.earliest:type_name -> google.protobuf.Timestamp
+	20, // 42: ordertracking.v1.Estimate.latest:type_name -> google.protobuf.Timestamp
+	20, // 43: ordertracking.v1.Estimate.computed_at:type_name -> google.protobuf.Timestamp
+	44, // [44:44] is the sub-list for method output_type
+	44, // [44:44] is the sub-list for method input_type
+	44, // [44:44] is the sub-list for extension type_name
+	44, // [44:44] is the sub-list for extension extendee
+	0,  // [0:44] is the sub-list for field type_name
 }
 
 func init() { file_ordertracking_v1_order_proto_init() }
@@ -2167,15 +2247,15 @@ func file_ordertracking_v1_order_proto_init() {
 	if File_ordertracking_v1_order_proto != nil {
 		return
 	}
-	file_ordertracking_v1_order_proto_msgTypes[6].OneofWrappers = []any{}
-	file_ordertracking_v1_order_proto_msgTypes[15].OneofWrappers = []any{}
+	file_ordertracking_v1_order_proto_msgTypes[7].OneofWrappers = []any{}
+	file_ordertracking_v1_order_proto_msgTypes[16].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_ordertracking_v1_order_proto_rawDesc), len(file_ordertracking_v1_order_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   18,
+			NumMessages:   19,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
