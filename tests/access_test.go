@@ -18,6 +18,7 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
 	"google.golang.org/protobuf/types/dynamicpb"
 
 	"github.com/order-tracking/order-tracking/internal/access"
@@ -231,7 +232,7 @@ func (w *town) walkRoute(t *testing.T, op *access.Operation, method, path string
 
 // about says whether the operation is about one order or courier.
 func (w *town) about(op *access.Operation) bool {
-	return op.Object == access.AnOrder || op.Object == access.ACourier || op.Object == access.TheMerchant
+	return slices.Contains([]access.Object{access.AnOrder, access.ACourier, access.AnOffer, access.TheMerchant}, op.Object)
 }
 
 // hiddenCodes are what is answered for what is not there.
@@ -275,9 +276,7 @@ func TestEveryMethodForEveryRole(t *testing.T) {
 		t.Run(m.name, func(t *testing.T) {
 			t.Parallel()
 			w := newTown(t, m)
-			methods := service.Methods()
-			for i := range methods.Len() {
-				method := methods.Get(i)
+			for _, method := range allMethods() {
 				op, known := access.OperationOfRPC(string(method.Name()))
 				require.True(t, known, "%s has no row in the table of permissions", method.Name())
 				for _, role := range roles() {
@@ -290,11 +289,25 @@ func TestEveryMethodForEveryRole(t *testing.T) {
 	}
 }
 
+// allMethods lists the methods of every service of ours.
+func allMethods() (out []protoreflect.MethodDescriptor) {
+	protoregistry.GlobalFiles.RangeFilesByPackage("ordertracking.v1", func(file protoreflect.FileDescriptor) bool {
+		for i := range file.Services().Len() {
+			methods := file.Services().Get(i).Methods()
+			for j := range methods.Len() {
+				out = append(out, methods.Get(j))
+			}
+		}
+		return true
+	})
+	return out
+}
+
 func (w *town) walkMethod(t *testing.T, op *access.Operation, method protoreflect.MethodDescriptor, role domain.Role, whose possession) {
 	a := w.call(t, method, role, whose)
 	say := fmt.Sprintf("%s as %s about what is %s: %s %v", method.Name(), role, whose, a.code, a.body)
 	staff := role == domain.RoleAdmin || role == domain.RoleDispatcher
-	hidden := a.code == "order_not_found" || a.code == "courier_not_found"
+	hidden := slices.Contains(hiddenCodes, a.code)
 	switch {
 	case !op.Allows(role):
 		require.Equal(t, "forbidden", a.code, say)
@@ -317,7 +330,7 @@ func (w *town) walkMethod(t *testing.T, op *access.Operation, method protoreflec
 func (w *town) call(t *testing.T, m protoreflect.MethodDescriptor, role domain.Role, whose possession) answer {
 	in := object{}
 	for name, value := range map[string]any{
-		"order_id": w.orders[whose], "courier_id": w.couriers[whose], "status": "ORDER_STATUS_OUT_FOR_DELIVERY", "text": "Hello",
+		"order_id": w.orders[whose], "offer_id": w.offers[whose], "courier_id": w.couriers[whose], "status": "ORDER_STATUS_OUT_FOR_DELIVERY", "text": "Hello",
 		"customer": object{"name": "New"}, "dropoff": object{"address": "Here 1"},
 		"merchant_id": map[possession]string{own: "m1", foreign: "m2", absent: "m3"}[whose],
 		"positions":   []any{object{"lat": 55.75, "lon": 37.62}},
@@ -329,6 +342,8 @@ func (w *town) call(t *testing.T, m protoreflect.MethodDescriptor, role domain.R
 	switch m.Name() {
 	case "GetOrders":
 		in = object{}
+	case "OfferOrder":
+		in["courier_ids"] = []string{w.couriers[own]}
 	case "AssignCourier":
 		in["courier_id"] = w.couriers[own]
 	case "CreateOrders":
@@ -339,7 +354,7 @@ func (w *town) call(t *testing.T, m protoreflect.MethodDescriptor, role domain.R
 	require.NoError(t, protojson.Unmarshal(encode(t, in), req), "%s", m.Name())
 	ctx, cancel := context.WithTimeout(metadata.AppendToOutgoingContext(t.Context(), "authorization", "Bearer "+w.keys[role]), 20*time.Second)
 	defer cancel()
-	name := fmt.Sprintf("/%s/%s", service.FullName(), m.Name())
+	name := fmt.Sprintf("/%s/%s", m.Parent().FullName(), m.Name())
 	var err error
 	if m.IsStreamingClient() || m.IsStreamingServer() {
 		err = w.streamed(ctx, m, name, req, reply)

@@ -49,6 +49,7 @@ const (
 	AnOrder    Object = "an order"
 	SomeOrders Object = "orders"
 	ACourier   Object = "a courier"
+	AnOffer    Object = "an offer"
 	AMerchant  Object = "a merchant"
 	// TheMerchant is a merchant by its id.
 	TheMerchant Object = "the merchant"
@@ -134,8 +135,8 @@ var table = []Operation{
 	{ID: "runDispatch", RPC: "RunDispatch", Object: Nothing, roles: staff},
 	{ID: "offerOrder", RPC: "OfferOrder", Object: AnOrder, roles: staff},
 	{ID: "listOffers", RPC: "ListOffers", Object: ACourier, roles: staff | courier},
-	{ID: "acceptOffer", RPC: "AcceptOffer", Object: Nothing, roles: staff | courier},
-	{ID: "declineOffer", RPC: "DeclineOffer", Object: Nothing, roles: staff | courier},
+	{ID: "acceptOffer", RPC: "AcceptOffer", Object: AnOffer, roles: staff | courier},
+	{ID: "declineOffer", RPC: "DeclineOffer", Object: AnOffer, roles: staff | courier},
 	{ID: "getRoute", RPC: "GetRoute", Object: ACourier, roles: staff | courier},
 	{ID: "setRoute", Object: ACourier, roles: staff | courier},
 	{ID: "getShifts", Object: ACourier, roles: staff | courier},
