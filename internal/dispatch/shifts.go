@@ -125,7 +125,7 @@ func (s *Service) shifts(ctx context.Context, courierID string) (*Shifts, int64,
 // validation_failed.
 func (s *Service) SetShifts(ctx context.Context, courierID string, in Shifts) (*Shifts, error) {
 	courierID, err := s.known(ctx, courierID)
-	if err = errors.Join(err, in.normalize()); err != nil {
+	if err := errors.Join(err, in.normalize()); err != nil {
 		return nil, err
 	}
 	_, version, err := s.shifts(ctx, courierID)

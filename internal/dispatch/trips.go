@@ -61,7 +61,7 @@ func (s *search) schedule(c int32, trips []trip, tell visit) float64 {
 		if math.IsInf(end, 1) {
 			return never
 		}
-		last = trips[k].jobs[len(trips[k].jobs)-1]
+		last = trips[k].jobs[len(trips[k].jobs)-1] //nolint:gosec // a trip has jobs
 		t, at, cost = end, s.jobs[last].dropoff, cost+sum
 	}
 	if last >= 0 && w.Base != nil && t+s.travel(w, at, *w.Base) > w.until {
