@@ -129,11 +129,11 @@ func TestCustomerFollowsTheOrder(t *testing.T) {
 	eventually(t, "the note", func() bool { return get(s.rest("GET", "/order/"+id, nil), "instructions") == "Код 42" })
 	courier := s.hand(id, "Ivan Petrov")
 	p.says("Ivan уже везёт ваш заказ")
-	s.fix(courier, 60.1676, 24.9470)
+	s.fix(courier, 60.1676, 24.9490)
 	p.until(`document.querySelectorAll(".pin.courier").length === 1 && document.querySelectorAll(".pin.shop").length === 0`)
 	place := `document.querySelector(".pin.courier").style.transform`
 	was := run[string](p, "%s", place)
-	s.fix(courier, 60.1678, 24.9440)
+	s.fix(courier, 60.1678, 24.9472)
 	p.until(`%s !== %q`, place, was)
 
 	s.status(id, "out_for_delivery")
