@@ -146,7 +146,7 @@ func (w *town) bodies(whose possession) map[string]any {
 		"assignCourier": object{"courier_id": w.couriers[own]}, "notifyCustomer": object{"text": "Hello"},
 		"createCourier": object{"name": "Another"}, "editCourier": object{"on_duty": true},
 		"reportLocation": object{"lat": 55.75, "lon": 37.62}, "createKey": object{"name": "more", "role": "monitor"},
-		"bookShipment": object{"carrier": "cdek"}, "offerOrder": object{"courier_ids": []string{w.couriers[own]}},
+		"bookShipment": object{"carrier": "cdek"}, "rateOrder": object{"stars": 5}, "instructCourier": object{"text": "Ring twice"}, "offerOrder": object{"courier_ids": []string{w.couriers[own]}},
 	}
 }
 
