@@ -36,7 +36,7 @@ func parseOsmand(query string, body []byte) tracking.PhoneReport {
 	if len(body) > 0 && (body[0] == '{' || body[0] == '[') {
 		var doc any
 		if err := json.Unmarshal(body, &doc); err != nil {
-			drop(&r, domain.DropMalformed, 1)
+			drop(&r, domain.DropMalformed)
 			return r
 		}
 		if o, ok := doc.(map[string]any); !ok || len(o) > 0 || len(params) == 0 {
@@ -79,11 +79,11 @@ func unescaped(s string) string {
 	return s
 }
 
-func drop(r *tracking.PhoneReport, reason domain.DropReason, n int) {
+func drop(r *tracking.PhoneReport, reason domain.DropReason) {
 	if r.Unusable == nil {
 		r.Unusable = map[domain.DropReason]int{}
 	}
-	r.Unusable[reason] += n
+	r.Unusable[reason]++
 }
 
 // osmandDocument reads a JSON document: one report, or several as the app sends them
@@ -111,7 +111,7 @@ func objects(r *tracking.PhoneReport, doc any) (out []map[string]any) {
 		if o, ok := one.(map[string]any); ok {
 			out = append(out, o)
 		} else {
-			drop(r, domain.DropMalformed, 1)
+			drop(r, domain.DropMalformed)
 		}
 	}
 	return out
@@ -153,7 +153,7 @@ func osmandParams(r *tracking.PhoneReport, params map[string]any) {
 		lat, lon = splitLocation(both)
 	}
 	if valid, ok := flag(params["valid"]); ok && !valid {
-		drop(r, domain.DropPoorAccuracy, 1) // the receiver itself does not believe it
+		drop(r, domain.DropPoorAccuracy) // the receiver itself does not believe it
 		return
 	}
 	p, ok := place(r, lat, lon, params["timestamp"])
@@ -189,7 +189,7 @@ func place(r *tracking.PhoneReport, lat, lon, timestamp any) (p domain.Position,
 	y, x := measured(lat), measured(lon)
 	at, timed := deviceTime(timestamp)
 	if y == nil || x == nil || !timed {
-		drop(r, domain.DropMalformed, 1)
+		drop(r, domain.DropMalformed)
 		return p, false
 	}
 	return domain.Position{Lat: *y, Lon: *x, RecordedAt: at}, true

@@ -22,7 +22,7 @@ func parseOwnTracks(user, device string, body []byte) tracking.PhoneReport {
 	var doc map[string]any
 	if err := json.Unmarshal(body, &doc); err != nil {
 		if !json.Valid(body) {
-			drop(&r, domain.DropMalformed, 1)
+			drop(&r, domain.DropMalformed)
 		}
 		return r
 	}

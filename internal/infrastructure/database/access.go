@@ -13,7 +13,7 @@ import (
 )
 
 const credentialColumns = `id, kind, hash, COALESCE(parent_id, ''), prefix, name, role, merchant_id, courier_id,
-	COALESCE(order_id, ''), created_at, expires_at, last_used_at`
+	COALESCE(order_id, ''), created_at, expires_at, last_used_at` //nolint:gosec // names of columns
 
 func scanCredential(r *sql.Rows) (c domain.Credential, err error) {
 	var hash []byte

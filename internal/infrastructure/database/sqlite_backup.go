@@ -117,7 +117,7 @@ func copySQLite(ctx context.Context, from, to string) (part string, err error) {
 		}
 	}()
 	db, err := sql.Open("sqlite", sqliteDSN(from, url.Values{"_query_only": {"1"}}))
-	if err = errors.Join(err, f.Close()); err != nil {
+	if err := errors.Join(err, f.Close()); err != nil {
 		return "", err
 	}
 	defer db.Close() //nolint:errcheck // only read
@@ -147,7 +147,7 @@ func inSQLite(path, journal string, work func(*sql.DB) error) (err error) {
 	defer func() { err = errors.Join(err, db.Close()) }()
 	db.SetMaxOpenConns(1)
 	var verdict string
-	if err := db.QueryRow(`PRAGMA quick_check(1)`).Scan(&verdict); err != nil || verdict != "ok" {
+	if err := db.QueryRowContext(context.Background(), `PRAGMA quick_check(1)`).Scan(&verdict); err != nil || verdict != "ok" {
 		return fmt.Errorf("the copy is damaged: %w", cmp.Or(err, errors.New(verdict)))
 	}
 	return work(db)
