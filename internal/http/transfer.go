@@ -127,7 +127,11 @@ func (s *Server) importOrders(ctx context.Context, c *gin.Context) error {
 		return err
 	}
 	defer file.Close() //nolint:errcheck // what stays is removed at the next start
-	rows, err := importRows(file, isCSV, in.FirstLine.Value)
+	text, err := plainText(file)
+	if err != nil {
+		return err
+	}
+	rows, err := importRows(text, isCSV, in.FirstLine.Value)
 	if err != nil {
 		return err
 	}

@@ -18,6 +18,24 @@ const maxRow = 4 << 20
 // byteOrderMark tells spreadsheets that a file is UTF-8.
 const byteOrderMark = "\ufeff"
 
+// plainText refuses files that are no UTF-8 by what they are, as their beginning tells.
+func plainText(file io.Reader) (io.Reader, error) {
+	r := bufio.NewReader(file)
+	begin, err := r.Peek(4)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	for magic, what := range map[string]string{
+		"\xff\xfe": "in UTF-16; save it in UTF-8", "\xfe\xff": "in UTF-16; save it in UTF-8", "\x28\xb5\x2f\xfd": "compressed by zstd; unpack it, or send it with Content-Encoding: zstd",
+		"\x1f\x8b": "compressed by gzip; unpack it, or send it with Content-Encoding: gzip", "PK\x03\x04": "a ZIP archive or a spreadsheet; save the sheet as CSV in UTF-8",
+	} {
+		if bytes.HasPrefix(begin, []byte(magic)) {
+			return nil, domain.Errorf(domain.CodeUnsupportedMediaType, "the file is %s", what)
+		}
+	}
+	return r, nil
+}
+
 // fileLine is a line of a file without its end.
 type fileLine struct {
 	number  int64 // from 1

@@ -301,6 +301,20 @@ func TestBrokenCSV(t *testing.T) {
 	d.do("POST", "/orders/import?x=x", "", "Content-Type", csvType).problem(422, domain.CodeValidationFailed)
 }
 
+func TestFilesThatAreNoTextAreNamed(t *testing.T) {
+	d := open(t)
+	for begin, name := range map[string]string{
+		"\xff\xfe{\x00": "UTF-16", "\xfe\xff\x00{": "UTF-16", "\x1f\x8b\x08": "gzip", "\x28\xb5\x2f\xfd": "zstd", "PK\x03\x04": "spreadsheet",
+	} {
+		for _, media := range []string{ndjsonType, csvType} {
+			p := d.do("POST", "/orders/import", begin+minimal, "Content-Type", media).problem(415, domain.CodeUnsupportedMediaType)
+			require.Contains(t, p.Detail, name)
+		}
+	}
+	require.Equal(t, int64(1), d.imports(ndjsonType, "\ufeff"+minimal, "").last.Created)
+	d.imports(ndjsonType, "", "").last.tallyIs(t, 0)
+}
+
 func TestRowsWithoutNamesComeOnceUnderAKey(t *testing.T) {
 	d := open(t)
 	timed := `{"customer":{"name":"B"},"dropoff":{"address":"x"},"created_at":"2026-01-01T00:00:00Z"}`
