@@ -1,6 +1,7 @@
 package domaintest
 
 import (
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -77,7 +78,7 @@ var importTests = map[string]func(*testing.T, storeSuite){
 		for i := range errs { // at once, so that they meet in one group
 			again := *changes[i%orders]
 			order := *again.Order
-			again.Order = &order
+			again.Order, again.Events = &order, slices.Clone(again.Events)
 			wg.Go(func() { _, errs[i] = s.CreateOrder(t.Context(), &again) })
 		}
 		wg.Wait()

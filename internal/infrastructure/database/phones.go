@@ -45,8 +45,12 @@ func (s *Store) DropTokens(ctx context.Context, courierID, id string, idem *doma
 	if !isID(courierID) || id != "" && !isID(id) {
 		return nil, nil
 	}
+	one, args := "", []any{courierID}
+	if id != "" {
+		one, args = " AND id = $2", append(args, id)
+	}
 	err = s.d.job(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		rows, err := tx.QueryContext(ctx, `DELETE FROM courier_tokens WHERE courier_id = $1 AND (id = $2 OR $2 = '') RETURNING id`, courierID, id)
+		rows, err := tx.QueryContext(ctx, `DELETE FROM courier_tokens WHERE courier_id = $1`+one+` RETURNING id`, args...)
 		ids, err = collect(rows, err, scanOne[string])
 		if err == nil && (len(ids) > 0 || id == "") {
 			err = s.recordAnswer(ctx, tx, idem, ids)
