@@ -44,7 +44,7 @@ WALK_SEED ?= 1
 
 .PHONY: walk
 walk: ## Walk 200 parcels through a carrier's faults, with three kills; WALK_SEED chooses them
-	WALK_PARCELS=200 WALK_SEED=$(WALK_SEED) go test ./internal/shipping -v -count=1 -timeout 30m -run TestRandomWalkOfFaults
+	WALK_PARCELS=200 WALK_SEED=$(WALK_SEED) go test ./internal/shipping -v -count=1 -timeout 30m -run 'TestRandomWalkOfFaults|TestBadDays|TestNoStorm'
 
 .PHONY: fuzz
 fuzz: ## Run each fuzz test for FUZZTIME

@@ -58,10 +58,14 @@ func TestInvisibleCharactersInNumbers(t *testing.T) {
 	require.Empty(t, got)
 }
 
-// E.164 has no place for an extension, and a number without it reaches somebody else.
-func TestExtensionsAreRefused(t *testing.T) {
+// A number without its extension reaches somebody else.
+func TestExtensionsAreKept(t *testing.T) {
 	for _, s := range []string{"+7 495 123-45-67 ext. 12", "+7 495 123-45-67 доб. 12", "+7 495 123-45-67;ext=12", "tel:+7-495-123-45-67;ext=12", "+74951234567x12"} {
-		_, ok := NormalizePhone(s, "RU")
-		require.False(t, ok, s)
+		got, ok := NormalizePhone(s, "RU")
+		require.True(t, ok, s)
+		require.Equal(t, "+74951234567;ext=12", got)
+		again, ok := NormalizePhone(got, "RU")
+		require.True(t, ok)
+		require.Equal(t, got, again, "it is read back as it was written")
 	}
 }
