@@ -12,8 +12,9 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
+//nolint:gosec // names of columns, no credentials
 const credentialColumns = `id, kind, hash, COALESCE(parent_id, ''), prefix, name, role, merchant_id, courier_id,
-	COALESCE(order_id, ''), created_at, expires_at, last_used_at` //nolint:gosec // names of columns
+	COALESCE(order_id, ''), created_at, expires_at, last_used_at`
 
 func scanCredential(r *sql.Rows) (c domain.Credential, err error) {
 	var hash []byte
