@@ -11,22 +11,21 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// grpc-go answers by itself, with Internal and before any interceptor, when a message
-// can't be read. Here a message is therefore always "read", into an incoming, and
-// what is wrong with it is an error like any other: after the caller was let in, with
-// our code, details, request id and log.
+// When a message can't be decoded, grpc-go answers Internal before any interceptor runs. Here
+// decoding into an incoming therefore always succeeds, and a bad message is an error like
+// any other: reported after authorization, with our code, details, request id and log.
 
-// hardLimit is how many times the size that is accepted a message may have and still
-// be refused by us; a larger one grpc-go refuses before it is in memory.
+// hardLimit times the accepted message size is the largest message that we reject ourselves;
+// grpc-go rejects larger ones before reading them into memory.
 const hardLimit = 4
 
-// incoming is a message being read and why it can't be.
+// incoming is a message being decoded and the error of decoding it.
 type incoming struct {
 	message any
 	err     error
 }
 
-// codec is the proto codec that reads into an incoming too.
+// codec is the proto codec extended to decode into an incoming.
 type codec struct {
 	encoding.CodecV2
 	max int // bytes
@@ -55,8 +54,8 @@ func (c codec) read(data mem.BufferSlice, message any) error {
 	return c.CodecV2.Unmarshal(data, message)
 }
 
-// readable makes a service's unary methods read into an incoming; serverStream does
-// so for the streams.
+// readable makes a service's unary methods decode into an incoming; serverStream does the
+// same for streams.
 func readable(desc grpc.ServiceDesc) *grpc.ServiceDesc {
 	methods := make([]grpc.MethodDesc, len(desc.Methods))
 	for i, m := range desc.Methods {

@@ -18,9 +18,9 @@ import (
 
 //go:generate go tool -modfile=../../tools/goverter/go.mod goverter gen .
 
-// Messages become the domain's values as they are, and the other way round: what is wrong
-// with them the domain says, with all the other faults of the request. goverter writes the
-// conversions; one that misses a field is not generated.
+// Messages are converted to domain values unchecked, and back: the domain reports what is
+// wrong with them together with all other faults of the request. goverter generates the
+// conversions and fails when one misses a field.
 //
 // goverter:variables
 // goverter:ignoreUnexported yes
@@ -60,11 +60,11 @@ var (
 	stepFrom        func(*pb.UpdateOrderStatusRequest) orders.StatusChange
 )
 
-func narrow(n int) int32 { return int32(n) } //nolint:gosec // counts, of which the domain has limits
+func narrow(n int) int32 { return int32(n) } //nolint:gosec // counts, which the domain limits
 
 func widen(n int32) int { return int(n) }
 
-// weightTo leaves out an item's weight that is not known.
+// weightTo omits an item's unknown weight.
 func weightTo(grams int) *int32 {
 	if grams == 0 {
 		return nil
@@ -80,7 +80,7 @@ func quantityFrom(n *int32) int {
 	return int(*n)
 }
 
-// each converts a list; of an empty one it makes nil, which is the same to a message.
+// each converts a list; an empty list becomes nil, which is the same in a message.
 func each[A, B any](in []A, convert func(A) B) []B {
 	var out []B
 	if len(in) > 0 {
@@ -92,7 +92,7 @@ func each[A, B any](in []A, convert func(A) B) []B {
 	return out
 }
 
-// The enum's names are made of the statuses, so the look-ups are made of the names.
+// The enum's names derive from the statuses, so the lookup tables are built from the names.
 var (
 	protoStatus  = map[domain.Status]pb.OrderStatus{}
 	domainStatus = map[pb.OrderStatus]domain.Status{}
@@ -109,8 +109,8 @@ func init() {
 
 func statusTo(s domain.Status) pb.OrderStatus { return protoStatus[s] }
 
-// statusFrom returns the status that a number stands for; of one that stands for
-// none it returns something that the domain refuses by name.
+// statusFrom returns the status of an enum number; for an unknown number it returns a value
+// that the domain rejects by name.
 func statusFrom(n pb.OrderStatus) domain.Status {
 	if s, ok := domainStatus[n]; ok || n == pb.OrderStatus_ORDER_STATUS_UNSPECIFIED {
 		return s
@@ -132,8 +132,8 @@ func timePointerTo(t *time.Time) *timestamppb.Timestamp {
 	return timestamppb.New(*t)
 }
 
-// impossible stands for a timestamp that is none. The domain refuses every time
-// after the year 9999 at the place where it finds it.
+// impossible stands for an invalid timestamp. The domain rejects every time after the year
+// 9999 and reports its field.
 var impossible = time.Date(10_000, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // timeFrom returns the zero time for an absent timestamp.
@@ -151,7 +151,7 @@ func timePointerFrom(t *timestamppb.Timestamp) *time.Time {
 	return new(timeFrom(t))
 }
 
-// instant is the time of a timestamp's fields.
+// instant converts a timestamp's fields to a time.
 func instant(seconds int64, nanos int32) time.Time {
 	t := time.Unix(seconds, int64(nanos)).UTC()
 	if seconds < firstSecond || seconds >= endSecond || nanos < 0 || nanos > 999_999_999 || t.IsZero() {
@@ -160,13 +160,13 @@ func instant(seconds int64, nanos int32) time.Time {
 	return t
 }
 
-// A timestamp is from the beginning of the year 1 to the end of the year 9999.
+// A timestamp ranges from the start of the year 1 to the end of the year 9999.
 const (
 	firstSecond = -62_135_596_800
 	endSecond   = 253_402_300_800
 )
 
-// filterFrom refuses times that can't be; the rest of a filter the use case checks.
+// filterFrom rejects invalid times; the use case checks the rest of the filter.
 func filterFrom(r *pb.GetOrdersRequest) (domain.OrderFilter, error) {
 	f := orderFilterFrom(r)
 	var faults domain.Faults
@@ -178,8 +178,8 @@ func filterFrom(r *pb.GetOrdersRequest) (domain.OrderFilter, error) {
 	return f, faults.Err()
 }
 
-// structTo goes through JSON where the data holds more than JSON's own types, so
-// that both transports show the same.
+// structTo converts through JSON where the data holds more than JSON's own types, so that
+// both transports show the same.
 func structTo(data map[string]any) (*structpb.Struct, error) {
 	if len(data) == 0 {
 		return nil, nil
@@ -200,7 +200,7 @@ func attributesTo(a domain.Attributes) *structpb.Struct {
 	return s
 }
 
-// problemTo is an error inside of a reply that succeeded as a whole.
+// problemTo converts an error inside a response that succeeded as a whole.
 func problemTo(e *domain.Error) *pb.Problem {
 	out := &pb.Problem{Code: string(e.Code), Detail: valid(e.Message)}
 	for _, f := range e.Faults {

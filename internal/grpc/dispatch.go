@@ -7,7 +7,7 @@ import (
 	pb "github.com/order-tracking/order-tracking/proto/ordertracking/v1"
 )
 
-// dispatching is DispatchService over the use cases.
+// dispatching implements DispatchService on top of the use cases.
 type dispatching struct {
 	pb.UnimplementedDispatchServiceServer
 	*dispatch.Service

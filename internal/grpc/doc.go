@@ -1,9 +1,8 @@
-// Package grpcserver is the gRPC server: it turns RPCs into calls of the application packages and
-// what they return into messages. It decides nothing.
+// Package grpcserver is the gRPC server: it turns RPCs into calls of the application packages
+// and their results into messages. It makes no decisions of its own.
 //
-// Every call goes through one pair of interceptors (interceptors.go) which give it a
-// request id, let the caller in, survive a panic, turn errors into statuses
-// (errors.go) and write the access log. A live stream is a reader of the hub with no
-// queue of its own: a caller that reads slowly fills the subscription's queue, and
-// the hub ends it.
+// Every call goes through one pair of interceptors (interceptors.go) that assign a request
+// id, authorize the caller, recover from panics, turn errors into statuses (errors.go) and
+// write the access log. A live stream reads from the hub and has no queue of its own: a slow
+// caller fills the subscription's queue, and the hub ends the subscription.
 package grpcserver

@@ -17,7 +17,7 @@ import (
 	"github.com/order-tracking/order-tracking/internal/transport"
 )
 
-// errorDomain is who the reasons of ErrorInfo belong to.
+// errorDomain is the domain of the reasons in ErrorInfo.
 const errorDomain = "order-tracking"
 
 // Keys of ErrorInfo's metadata.
@@ -28,15 +28,14 @@ const (
 	metaFaults    = "faults"
 )
 
-// A status travels in a header, and some clients take 8 KiB of headers at most; so
-// many bytes of faults, before base64, leave room for the rest.
+// A status is sent in a header, and some clients accept at most 8 KiB of headers; this many
+// bytes of faults, before base64, leave room for the rest.
 const (
 	maxFaultBytes = 4000
 	maxFaultText  = 300
 )
 
-// failure is a domain error on its way out: with the reason that the caller reads and
-// what else belongs to it.
+// failure is a domain error to be sent, with its reason and further details for the caller.
 type failure struct {
 	reason string
 	meta   map[string]string
@@ -47,8 +46,8 @@ func (f *failure) Error() string { return f.err.Error() }
 
 func (f *failure) Unwrap() error { return f.err }
 
-// failureOf returns what the caller is told of an error. An unexpected one is told
-// nothing of: the log has it by the request id.
+// failureOf returns the part of an error that the caller sees. It reveals nothing of an
+// unexpected error: the log has it under the request id.
 func failureOf(err error) *failure {
 	var f *failure
 	if errors.As(err, &f) {
@@ -58,10 +57,10 @@ func failureOf(err error) *failure {
 	return &failure{reason: string(e.Code), err: e}
 }
 
-// statusOf turns an error into what the caller sees.
+// statusOf converts an error to the status that the caller sees.
 func statusOf(ctx context.Context, err error, requestID string) *status.Status {
 	var own interface{ GRPCStatus() *status.Status }
-	if errors.As(err, &own) { // of the transport
+	if errors.As(err, &own) { // an error of the transport
 		return own.GRPCStatus()
 	}
 	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
@@ -91,14 +90,14 @@ func (f *failure) status(requestID string) *status.Status {
 	}
 	plain := status.New(transport.StatusOf(f.err.Code).GRPC, valid(f.err.Message))
 	full, err := plain.WithDetails(details...)
-	if err != nil { // can't be: the details are ours and their text is valid
+	if err != nil { // impossible: the details are ours and their text is valid
 		return plain
 	}
 	return full
 }
 
-// violations returns the faults as gRPC tells them and, in the same order, their
-// JSON pointers; the first ones when there are more than fit.
+// violations returns the faults in gRPC form and, in the same order, their JSON pointers;
+// only the first ones when not all fit.
 func violations(faults []domain.Fault) (*errdetails.BadRequest, string) {
 	bad := &errdetails.BadRequest{}
 	var pointers []string
@@ -131,8 +130,8 @@ func valid(s string) string { return strings.ToValidUTF8(s, "") }
 
 var unescapePointer = strings.NewReplacer("~1", "/", "~0", "~")
 
-// fieldPath writes a JSON pointer as proto tools write fields: /items/0/price/amount
-// is items[0].price.amount, and /metadata/a~1b is metadata["a/b"].
+// fieldPath converts a JSON pointer to proto notation: /items/0/price/amount becomes
+// items[0].price.amount, and /metadata/a~1b becomes metadata["a/b"].
 func fieldPath(pointer string) string {
 	var b strings.Builder
 	previous := ""

@@ -10,28 +10,28 @@ import (
 	pb "github.com/order-tracking/order-tracking/proto/ordertracking/v1"
 )
 
-// envelope is a frame as the hub encodes it.
+// envelope is a frame as encoded by the hub.
 type envelope struct {
 	OrderID string          `json:"order_id"`
 	At      time.Time       `json:"at"`
 	Data    json.RawMessage `json:"data"`
 }
 
-// besides is what a snapshot has beside the order's own members.
+// besides holds a snapshot's members other than the order's own.
 type besides struct {
 	Courier  *domain.Courier  `json:"courier"`
 	Position *domain.Position `json:"position"`
 }
 
-// notification is the data of a message to the customer.
+// notification is the data of a customer notification.
 type notification struct {
 	ID      string `json:"notification_id"`
 	Channel string `json:"channel"`
 	Text    string `json:"text"`
 }
 
-// frameTo turns a frame into its message. One of a type that the proto does not have
-// keeps its type and version and has no data.
+// frameTo converts a frame to its message. A frame whose type the proto lacks keeps its type
+// and version and has no data.
 func frameTo(f *push.Frame) (*pb.WatchOrderResponse, error) {
 	out, err := f.Form(func(f *push.Frame) (any, error) { return encodeFrame(f) })
 	if err != nil {

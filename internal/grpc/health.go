@@ -11,16 +11,16 @@ import (
 	pb "github.com/order-tracking/order-tracking/proto/ordertracking/v1"
 )
 
-// healthEvery is how often a watched health is looked at.
+// healthEvery is how often a watched service's health is checked.
 const healthEvery = time.Second
 
-// health answers for the server ("") and for OrderService, which are ready together.
+// health reports on the server ("") and OrderService, which become ready together.
 type health struct {
 	grpc_health_v1.UnimplementedHealthServer
 	ready func(ctx context.Context) error
 }
 
-// Check says whether a service is ready, or NotFound for one that is not here.
+// Check reports whether a service is ready, or NotFound for an unknown one.
 func (h *health) Check(
 	ctx context.Context, r *grpc_health_v1.HealthCheckRequest,
 ) (*grpc_health_v1.HealthCheckResponse, error) {
@@ -31,7 +31,7 @@ func (h *health) Check(
 	return &grpc_health_v1.HealthCheckResponse{Status: now}, nil
 }
 
-// List says how every service is.
+// List returns the health of every service.
 func (h *health) List(
 	ctx context.Context, _ *grpc_health_v1.HealthListRequest,
 ) (*grpc_health_v1.HealthListResponse, error) {
@@ -41,7 +41,7 @@ func (h *health) List(
 	}}, nil
 }
 
-// Watch tells how a service is, and again whenever that changes.
+// Watch sends a service's health now and whenever it changes.
 func (h *health) Watch(r *grpc_health_v1.HealthCheckRequest, stream grpc_health_v1.Health_WatchServer) error {
 	ctx := stream.Context()
 	tick := time.NewTicker(healthEvery)

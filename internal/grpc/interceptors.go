@@ -19,7 +19,7 @@ import (
 	"github.com/order-tracking/order-tracking/internal/transport"
 )
 
-// Keys of a call's metadata, beside :authority, authorization and origin.
+// Metadata keys, besides :authority, authorization and origin.
 const (
 	headerRequestID   = "x-request-id"
 	headerIdempotency = "idempotency-key"
@@ -27,18 +27,18 @@ const (
 	headerIfMatch     = "if-match"
 )
 
-// call is one call on its way through the interceptor.
+// call is the state of one call.
 type call struct {
 	method string
 	id     string
 	md     metadata.MD
 	begun  time.Time
-	idem   idempotency.Request // its key is read once the caller is in
+	idem   idempotency.Request // its key is read after authorization
 }
 
 type callKey struct{}
 
-// callFrom returns the call that the interceptors began.
+// callFrom returns the call that the interceptor put into the context.
 func callFrom(ctx context.Context) *call {
 	if c, ok := ctx.Value(callKey{}).(*call); ok {
 		return c
@@ -54,7 +54,7 @@ func (c *call) header(key string) string {
 	return ""
 }
 
-// interceptor authenticates calls, counts and logs them, and converts their errors.
+// interceptor authorizes, counts and logs calls, and converts their errors.
 type interceptor struct {
 	guard *access.Guard
 	*telemetry
@@ -65,7 +65,7 @@ func (d *interceptor) unary(
 	ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler,
 ) (resp any, err error) {
 	ctx, c := begin(ctx, info.FullMethod)
-	_ = grpc.SetHeader(ctx, metadata.Pairs(headerRequestID, c.id)) // fails only when headers are out
+	_ = grpc.SetHeader(ctx, metadata.Pairs(headerRequestID, c.id)) // fails only after headers were sent
 	err = d.enter(ctx, c, func(ctx context.Context) error {
 		resp, err = handler(ctx, req)
 		return err
@@ -88,7 +88,7 @@ func (d *interceptor) stream(srv any, ss grpc.ServerStream, info *grpc.StreamSer
 	})
 }
 
-// serverStream is a stream with the context of its call and our errors of reading.
+// serverStream is a stream with its call's context; it reports read failures as our errors.
 type serverStream struct {
 	grpc.ServerStream
 	ctx context.Context
@@ -104,7 +104,7 @@ func (s *serverStream) RecvMsg(m any) error {
 	return in.err
 }
 
-// begin makes the call of what came in.
+// begin creates the call from the incoming metadata.
 func begin(ctx context.Context, method string) (context.Context, *call) {
 	md, _ := metadata.FromIncomingContext(ctx)
 	c := &call{method: method, md: md, begun: time.Now()}
@@ -112,8 +112,8 @@ func begin(ctx context.Context, method string) (context.Context, *call) {
 	return context.WithValue(ctx, callKey{}, c), c
 }
 
-// enter runs a call for a caller who may come in, survives its panic, logs it and
-// turns its error into a status.
+// enter authorizes and runs a call, recovers from its panic, logs it and turns its error
+// into a status.
 func (d *interceptor) enter(ctx context.Context, c *call, run func(context.Context) error) error {
 	err := d.admitted(ctx, c, run)
 	if err == nil {
@@ -128,7 +128,7 @@ func (d *interceptor) enter(ctx context.Context, c *call, run func(context.Conte
 	return st.Err()
 }
 
-// admitted lets the caller in and runs the call; a panic becomes an error.
+// admitted authorizes the caller and runs the call; a panic becomes an error.
 func (d *interceptor) admitted(ctx context.Context, c *call, run func(context.Context) error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -163,12 +163,12 @@ func (d *interceptor) admitted(ctx context.Context, c *call, run func(context.Co
 	return run(domain.WithCaller(ctx, caller))
 }
 
-// open says whether a method needs no key: health shows no more than /readyz, which
+// open reports whether a method needs no key: health shows no more than /readyz, which
 // needs none either.
 func open(method string) bool { return strings.HasPrefix(method, "/grpc.health.") }
 
-// permit refuses what the table of permissions does not let the caller do; what is not in
-// the table is nothing that can be called.
+// permit rejects calls that the permission table does not allow the caller; a method missing
+// from the table can't be called.
 func permit(caller *domain.Caller, method string) error {
 	name := method[strings.LastIndexByte(method, '/')+1:]
 	if strings.HasPrefix(method, "/grpc.reflection.") {
@@ -181,7 +181,7 @@ func permit(caller *domain.Caller, method string) error {
 	return access.Permit(caller, op)
 }
 
-// remoteOf is the address that a call came from, without its port.
+// remoteOf returns the caller's address without its port.
 func remoteOf(ctx context.Context) string {
 	p, ok := peer.FromContext(ctx)
 	if !ok {

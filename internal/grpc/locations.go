@@ -11,14 +11,14 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// locations is a ReportLocationsRequest read straight into positions: the messages that
-// the library would make of it cost more than all that is done with them. A stream
-// reads one after the other into the same value.
+// locations decodes a ReportLocationsRequest straight into positions: building the library's
+// messages would cost more than all further processing. A stream reuses one value for all of
+// its messages.
 type locations struct {
 	courierID string
 	positions []domain.Position
-	// room is for measurements, which positions point into. It is handed out in small
-	// pieces, so that the newest position of a courier does not keep much else.
+	// room holds the measurements that positions point into. It is allocated in small pieces,
+	// so that a courier's newest position does not keep much other memory alive.
 	room []float64
 }
 
@@ -26,7 +26,7 @@ const roomSize = 24 // measurements in one piece
 
 var errWire = errors.New("not protobuf, or invalid UTF-8")
 
-// read replaces what is there.
+// read decodes a message, replacing the previous one.
 func (l *locations) read(data mem.BufferSlice) error {
 	whole := data.MaterializeToBuffer(mem.DefaultBufferPool())
 	defer whole.Free()
@@ -48,7 +48,7 @@ func (l *locations) unmarshal(b []byte) error {
 		}
 		return nil
 	})
-	if l.courierID != string(courier) { // the next report is often the same courier's
+	if l.courierID != string(courier) { // consecutive reports often have the same courier
 		l.courierID = string(courier)
 	}
 	return err
@@ -72,7 +72,7 @@ func (l *locations) position(b []byte) error {
 			timed = true
 			return recorded.merge(value)
 		case num == 9 && typ == protowire.BytesType:
-			return received.merge(value) // only to say whether it can be read
+			return received.merge(value) // only to check that it can be decoded
 		}
 		return nil
 	})
@@ -95,7 +95,7 @@ type timestamp struct {
 	nanos   int32
 }
 
-// merge takes over the fields that are there.
+// merge sets the fields that are present.
 func (t *timestamp) merge(b []byte) error {
 	return eachField(b, func(num protowire.Number, typ protowire.Type, _ []byte, bits uint64) error {
 		switch {
@@ -108,8 +108,8 @@ func (t *timestamp) merge(b []byte) error {
 	})
 }
 
-// eachField goes through a message's fields: value is what a field of bytes holds, bits
-// what a number does. Fields that are not known must be well formed too.
+// eachField iterates over a message's fields: value holds the content of a bytes field, bits
+// that of a number. Unknown fields must be well formed too.
 func eachField(b []byte, field func(num protowire.Number, typ protowire.Type, value []byte, bits uint64) error) error {
 	for len(b) > 0 {
 		num, typ, n := protowire.ConsumeTag(b)

@@ -12,8 +12,8 @@ import (
 	pb "github.com/order-tracking/order-tracking/proto/ordertracking/v1"
 )
 
-// What each method does, and what it fails with, the proto file says. An answer beside an
-// error the interceptor drops.
+// The proto file documents what each method does and which errors it returns. The
+// interceptor drops a response returned together with an error.
 
 func (s *service) CreateOrder(ctx context.Context, r *pb.CreateOrderRequest) (*pb.CreateOrderResponse, error) {
 	o, err := s.Orders.Create(ctx, draftFrom(r))
@@ -113,8 +113,8 @@ func (s *service) NotifyCustomer(ctx context.Context, r *pb.NotifyCustomerReques
 	return notifiedTo(n), err
 }
 
-// expectedVersion returns the version that the caller knows: the field's, else that
-// of the metadata if-match, which may lack its quotes, else 0, which expects nothing.
+// expectedVersion returns the version that the caller requires: the field's, else that of
+// the if-match metadata, which may lack quotes, else 0, which means any.
 func (s *service) expectedVersion(ctx context.Context, orderID string, field *int64) (int64, error) {
 	if field != nil {
 		if *field < 1 {

@@ -8,7 +8,7 @@ import (
 	"go.uber.org/zap"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	_ "google.golang.org/grpc/encoding/gzip" // whoever sends it compressed is answered so
+	_ "google.golang.org/grpc/encoding/gzip" // responses to compressed requests are compressed too
 	"google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/reflection"
@@ -26,15 +26,15 @@ import (
 
 // Config sets up the server; zero values are the defaults.
 type Config struct {
-	// MaxMessageBytes is the largest message that is accepted; 4 MiB by default.
+	// MaxMessageBytes is the largest accepted message; default 4 MiB.
 	MaxMessageBytes int
-	// PingEvery is how long a live stream is silent before a ping; 25 s by default.
+	// PingEvery is how long a live stream is silent before a ping; default 25 s.
 	PingEvery time.Duration
-	// AccessLog is whether every call is logged.
+	// AccessLog enables a log line for every call.
 	AccessLog bool
 }
 
-// Deps is what the server works with.
+// Deps are the server's dependencies.
 type Deps struct {
 	Orders   *orders.Service
 	Couriers *tracking.Couriers
@@ -42,9 +42,9 @@ type Deps struct {
 	Dispatch *dispatch.Service
 	Hub      *push.Hub
 	Guard    *access.Guard
-	// Ready says whether the server can do its work; the health service tells it.
+	// Ready reports whether the server can work; the health service exposes it.
 	Ready func(ctx context.Context) error
-	// Registerer gets the metrics; nil leaves them out.
+	// Registerer receives the metrics; nil disables them.
 	Registerer prometheus.Registerer
 	Log        *zap.Logger
 	Clock      domain.Clock
@@ -71,8 +71,8 @@ func New(d Deps) *grpc.Server {
 		}),
 		grpc.ForceServerCodecV2(newCodec(d.Config.MaxMessageBytes)),
 		grpc.MaxRecvMsgSize(hardLimit*d.Config.MaxMessageBytes),
-		// A caller whose machine went away is noticed; one that pings more often than
-		// a mobile network could need is turned away.
+		// Detect callers whose machine went away, and reject callers that ping more often than a
+		// mobile network could need.
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: 30 * time.Second, Timeout: 20 * time.Second}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
 		grpc.ConnectionTimeout(20*time.Second),
@@ -87,7 +87,7 @@ func New(d Deps) *grpc.Server {
 	return s
 }
 
-// service is OrderService over the use cases.
+// service implements OrderService on top of the use cases.
 type service struct {
 	pb.UnimplementedOrderServiceServer
 	Deps

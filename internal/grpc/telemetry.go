@@ -16,16 +16,16 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// telemetry counts and logs calls: every one, also of methods that there are none.
+// telemetry counts and logs every call, including calls of unknown methods.
 type telemetry struct {
 	log       *zap.Logger
-	bursts    *zap.Logger // says each thing once a burst
+	bursts    *zap.Logger // logs each message at most once per burst
 	accessLog bool
 	handled   *prometheus.CounterVec
 	handling  *prometheus.HistogramVec
 	server    *grpc.Server
-	// methods are the names that become labels, whether the time of their calls says
-	// something: callers must not invent series, and streams last as long as they like.
+	// methods maps the names used as labels to whether their duration is measured: callers must
+	// not be able to create series, and a stream's duration means nothing.
 	methods func() map[string]bool
 }
 
@@ -55,7 +55,7 @@ func newTelemetry(d Deps, bursts *zap.Logger) *telemetry {
 	return o
 }
 
-// done is the end of every call.
+// done records the end of every call.
 func (o *telemetry) done(ctx context.Context, c *call, code codes.Code) {
 	took := time.Since(c.begun)
 	unary, known := o.methods()[c.method]
@@ -69,7 +69,7 @@ func (o *telemetry) done(ctx context.Context, c *call, code codes.Code) {
 	}
 	level := zap.InfoLevel
 	if !o.accessLog || strings.HasPrefix(c.method, "/grpc.health.") {
-		level = zap.DebugLevel // asked every few seconds by machines
+		level = zap.DebugLevel // probes call it every few seconds
 	}
 	if entry := o.log.Check(level, "gRPC call"); entry != nil {
 		remote := ""
@@ -81,8 +81,8 @@ func (o *telemetry) done(ctx context.Context, c *call, code codes.Code) {
 	}
 }
 
-// failed writes down what callers are not told: unexpected errors, and once a burst the
-// causes of what is unavailable.
+// failed logs what callers do not see: unexpected errors and, once per burst, causes of
+// unavailability.
 func (o *telemetry) failed(c *call, err error) {
 	fields := []zap.Field{zap.String("method", c.method), zap.String("request_id", c.id), zap.Error(domain.Explained(err))}
 	switch domain.CodeOf(err) {

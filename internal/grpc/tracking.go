@@ -33,9 +33,8 @@ func (s *service) ListCourierOrders(
 	return &pb.ListCourierOrdersResponse{Orders: each(orders, orderTo), NextPageToken: next}, err
 }
 
-// ReportLocations takes one batch after the other. The faults of a batch point into
-// its message; what went before is told with the error, so that the caller knows
-// where to go on.
+// ReportLocations handles one batch after another. A batch's faults point into its message;
+// the error includes the results so far, so that the caller knows where to resume.
 func (s *service) ReportLocations(stream pb.OrderService_ReportLocationsServer) error {
 	total := &pb.ReportLocationsResponse{}
 	var in locations
@@ -65,7 +64,7 @@ func (s *service) report(
 	return err
 }
 
-// batchFailure adds to an error of ours what became of the stream until then.
+// batchFailure adds the stream's results so far to a domain error.
 func batchFailure(err error, batch int, total *pb.ReportLocationsResponse) error {
 	var e *domain.Error
 	if !errors.As(err, &e) || e.Code == domain.CodeInternal {

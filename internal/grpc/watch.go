@@ -38,7 +38,7 @@ func (s *service) WatchOrder(r *pb.WatchOrderRequest, stream pb.OrderService_Wat
 	}
 }
 
-// nextFrame waits for a frame; when there is none for a while it is a ping.
+// nextFrame waits for a frame and returns a ping when none arrives in time.
 func (s *service) nextFrame(ctx context.Context, sub *push.Subscription, orderID string) (*pb.WatchOrderResponse, error) {
 	wait, cancel := context.WithTimeout(ctx, s.Config.PingEvery)
 	defer cancel()
@@ -55,7 +55,7 @@ func (s *service) nextFrame(ctx context.Context, sub *push.Subscription, orderID
 	return nil, err
 }
 
-// ended says in the callers' terms why a subscription ended.
+// ended converts the end of a subscription to an error for the caller.
 func ended(err error) error {
 	end, ok := transport.EndOf(err)
 	switch {

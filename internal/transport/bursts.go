@@ -7,11 +7,11 @@ import (
 	"go.uber.org/zap/zapcore"
 )
 
-// burst is for how long a message that was logged is not logged again.
+// burst is how long a repeated log message is suppressed.
 const burst = time.Minute
 
-// Bursts returns a logger for causes of what many requests are answered at once, such as
-// that a dependency is down: of each message it writes the first within a minute.
+// Bursts returns a logger for a cause that fails many requests at once, such as a dependency
+// that is down: it writes each message at most once a minute.
 func Bursts(log *zap.Logger) *zap.Logger {
 	return log.WithOptions(zap.WrapCore(func(c zapcore.Core) zapcore.Core {
 		return zapcore.NewSamplerWithOptions(c, burst, 1, 0)

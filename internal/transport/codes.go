@@ -11,14 +11,14 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// Status is what a code is on each transport.
+// Status is how an error code appears on each transport.
 type Status struct {
 	HTTP  int
 	GRPC  codes.Code
-	Title string // the kind of problem in words
+	Title string // a short title for the kind of problem
 }
 
-// statuses is the one table from codes to the transports.
+// statuses maps error codes to each transport; it is the only such table.
 var statuses = map[domain.Code]Status{
 	domain.CodeMalformed:            {http.StatusBadRequest, codes.InvalidArgument, "The request is malformed"},
 	domain.CodeUnauthenticated:      {http.StatusUnauthorized, codes.Unauthenticated, "Credentials are required"},
@@ -59,7 +59,7 @@ var statuses = map[domain.Code]Status{
 	domain.CodeInternal:             {http.StatusInternalServerError, codes.Internal, "Internal error"},
 }
 
-// StatusOf returns what a code is; one that is not in the table is an internal error.
+// StatusOf returns the status of a code; a code missing from the table is an internal error.
 func StatusOf(code domain.Code) Status {
 	if s, ok := statuses[code]; ok {
 		return s
@@ -67,8 +67,8 @@ func StatusOf(code domain.Code) Status {
 	return statuses[domain.CodeInternal]
 }
 
-// Visible returns what the caller is told of an error: its code and sentence, and when to
-// try again. Of an unexpected one nothing is told: the log has it by the request id.
+// Visible returns the part of an error that the caller sees: code, message and retry delay.
+// It reveals nothing of an unexpected error: the log has it under the request id.
 func Visible(err error) *domain.Error {
 	var e *domain.Error
 	switch {

@@ -1,4 +1,4 @@
-// Package transport is the kit of both servers, HTTP and gRPC: what each error code is on
-// the wire, what the headers that they share mean, and how live streams end. It serves
+// Package transport is shared by the HTTP and gRPC servers: it maps error codes to each
+// protocol, parses the headers that both use and decides how live streams end. It serves
 // nothing itself.
 package transport

@@ -8,14 +8,14 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// NoVersion stands for an entity tag that nothing has.
+// NoVersion stands for an entity tag that matches no version.
 const NoVersion = -1
 
-// ETag is the entity tag of a version.
+// ETag returns the entity tag of a version.
 func ETag(version int64) string { return `"v` + strconv.FormatInt(version, 10) + `"` }
 
-// ExpectedVersion returns the version that an If-Match header insists on: 0 for any. Of
-// several tags the current version's is taken, where it is among them.
+// ExpectedVersion returns the version that an If-Match header requires: 0 for any. Of
+// several tags it picks the current version's if present.
 func ExpectedVersion(ifMatch string, current func() (int64, error)) (int64, error) {
 	if ifMatch == "" {
 		return 0, nil
@@ -36,8 +36,8 @@ func ExpectedVersion(ifMatch string, current func() (int64, error)) (int64, erro
 	return NoVersion, nil
 }
 
-// Unchanged says whether an If-None-Match header names the version. One that can't be
-// read names nothing.
+// Unchanged reports whether an If-None-Match header contains the version. An unreadable
+// header matches nothing.
 func Unchanged(ifNoneMatch string, version int64) bool {
 	if ifNoneMatch == "" {
 		return false
@@ -46,8 +46,8 @@ func Unchanged(ifNoneMatch string, version int64) bool {
 	return ok && (anyOf || slices.Contains(versions, version))
 }
 
-// parseETags reads a list of entity tags or *. What is none of ours is NoVersion. Weak
-// tags count as strong ones: proxies that compress answers make W/"v7" of "v7".
+// parseETags reads a list of entity tags or *. A foreign tag becomes NoVersion. Weak tags
+// count as strong: proxies that compress answers turn "v7" into W/"v7".
 func parseETags(s string) (versions []int64, anyOf, ok bool) {
 	if strings.Trim(s, " \t") == "*" {
 		return nil, true, true

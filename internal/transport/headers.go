@@ -11,7 +11,7 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// requestIDs makes ids that are unique among processes by their prefix and cheap.
+// requestIDs generates request ids cheaply; a random prefix makes them unique across processes.
 var requestIDs = struct {
 	prefix [8]byte
 	next   atomic.Uint64
@@ -22,8 +22,8 @@ func randomPrefix() (p [8]byte) {
 	return p
 }
 
-// RequestID returns the id that the caller gave (X-Request-Id) when it may go into our log
-// and answer, else a new one.
+// RequestID returns the caller's X-Request-Id when it is safe to log and echo, else a new
+// id.
 func RequestID(given string) string {
 	if sane(given) {
 		return given
@@ -32,7 +32,7 @@ func RequestID(given string) string {
 	copy(raw[:], requestIDs.prefix[:6])
 	n := requestIDs.next.Add(1)
 	raw[6], raw[7] = byte(n>>40), byte(n>>32)
-	binary.BigEndian.PutUint32(raw[8:], uint32(n)) //nolint:gosec // the low half, the high one is before it
+	binary.BigEndian.PutUint32(raw[8:], uint32(n)) //nolint:gosec // the low half; the high half precedes it
 	var text [24]byte
 	hex.Encode(text[:], raw[:])
 	return string(text[:])
@@ -48,7 +48,7 @@ func sane(id string) bool {
 	return id != "" && len(id) <= domain.MaxKey
 }
 
-// TraceID returns the trace that a traceparent header (W3C Trace Context) names, or "".
+// TraceID returns the trace id of a traceparent header (W3C Trace Context), or "".
 func TraceID(traceparent string) string {
 	parts := strings.Split(traceparent, "-")
 	if len(parts) < 4 || len(parts[0]) != 2 || len(parts[1]) != 32 || len(parts[2]) != 16 || len(parts[3]) != 2 {
@@ -73,8 +73,8 @@ func Bearer(authorization string) string {
 	return ""
 }
 
-// Credential returns what an Authorization header shows: its token, or for one of another
-// scheme something that opens nothing. An absent header is "".
+// Credential returns the credential of an Authorization header: its bearer token, or for
+// another scheme a value that never authenticates. An absent header is "".
 func Credential(authorization string) string {
 	if token := Bearer(authorization); token != "" || authorization == "" {
 		return token
@@ -82,17 +82,17 @@ func Credential(authorization string) string {
 	return "no bearer token" // keys have no spaces
 }
 
-// Loopback says whether a caller's address, host and port, is on this machine.
+// Loopback reports whether a caller's address (host:port) is on this machine.
 func Loopback(remote string) bool {
-	if strings.HasPrefix(remote, "127.0.0.1:") { // the usual one needs no parsing
+	if strings.HasPrefix(remote, "127.0.0.1:") { // the usual address needs no parsing
 		return true
 	}
 	addr, err := netip.ParseAddrPort(remote)
 	return err == nil && addr.Addr().Unmap().IsLoopback()
 }
 
-// IdempotencyKey reads the header Idempotency-Key: a structured field string ("abc",
-// RFC 9651) or a bare key of visible ASCII and spaces inside. An absent one is "".
+// IdempotencyKey reads the Idempotency-Key header: a structured field string ("abc",
+// RFC 9651) or a bare key of visible ASCII with inner spaces. An absent header is "".
 func IdempotencyKey(header string) (string, error) {
 	if header == "" {
 		return "", nil

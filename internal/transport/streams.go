@@ -8,30 +8,30 @@ import (
 	"github.com/order-tracking/order-tracking/internal/push"
 )
 
-// Times of live streams, unless they are told others.
+// Default timings of live streams.
 const (
-	// PingEvery is how often an idle stream hears from us.
+	// PingEvery is the interval between pings on an idle stream.
 	PingEvery = 25 * time.Second
-	// WriteTimeout is how long a stream's client may take to accept what is written.
+	// WriteTimeout is how long a client may take to accept a write.
 	WriteTimeout = 30 * time.Second
 )
 
-// TypePing is the type of the frame that a server sends into an idle stream.
+// TypePing is the type of the frame that a server sends on an idle stream.
 const TypePing = "ping"
 
-// Close codes of WebSockets that no end of a subscription has.
+// WebSocket close codes that do not come from the end of a subscription.
 const (
 	CloseUnauthorized = 4001
 	CloseBadRequest   = 4400
 )
 
-// End is how a live stream ends: Close and Text on a WebSocket, Code and Text over gRPC.
-// Clients come back on 1001, 1006 and 4003.
+// End describes how a live stream ends: Close and Text on a WebSocket, Code and Text over
+// gRPC. Clients reconnect on 1001, 1006 and 4003.
 type End struct {
 	Close uint16
 	Text  string
-	Code  domain.Code // "" when it ends well
-	// Reason is for machines; the code unless it says more.
+	Code  domain.Code // "" for a normal end
+	// Reason is machine-readable; by default it is the code.
 	Reason string
 }
 
@@ -47,8 +47,8 @@ var (
 	}
 )
 
-// EndOf returns how a stream ends whose subscription ended with err; ok is false when err
-// is not a subscription's.
+// EndOf maps the error that ended a subscription to the end of its stream; ok is false when
+// err did not come from a subscription.
 func EndOf(err error) (end End, ok bool) {
 	for cause, end := range ends {
 		if errors.Is(err, cause) {
