@@ -33,7 +33,7 @@ func newTelemetry(d Deps, bursts *zap.Logger) *telemetry {
 	o := &telemetry{
 		log: d.Log, bursts: bursts, accessLog: d.Config.AccessLog,
 		handled: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "grpc_server_handled_total", Help: "RPCs completed, by their status code.",
+			Name: "grpc_server_handled_total", Help: "RPCs completed, by status code.",
 		}, []string{"grpc_service", "grpc_method", "grpc_code"}),
 		handling: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "grpc_server_handling_seconds", Help: "Time to answer a unary RPC.",

@@ -8,12 +8,12 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// KeyPath is the key that an operation is about.
+// KeyPath is the path parameter of a key.
 type KeyPath struct {
 	ID string `path:"key_id" format:"uuid" doc:"the key's id"`
 }
 
-// noStore is an answer that nothing on the way may keep.
+// noStore marks a response that no cache may keep.
 type noStore[T any] struct {
 	CacheControl string `header:"Cache-Control"`
 	Body         T
@@ -31,7 +31,7 @@ type auditPage struct {
 	Next    string              `json:"next_page_token,omitempty"`
 }
 
-// accessRoutes are keys, who one is, and the audit.
+// accessRoutes registers keys, the caller's identity and the audit log.
 func (s *Server) accessRoutes() {
 	handle(s, operation{
 		method: http.MethodPost, path: "/keys", id: "createKey", tag: tagAccess, status: http.StatusCreated,

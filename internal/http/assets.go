@@ -22,7 +22,7 @@ import (
 	"github.com/order-tracking/order-tracking/web"
 )
 
-// asset is a file that everybody gets alike, kept compressed.
+// asset is a file that is the same for everyone, kept compressed.
 type asset struct {
 	contentType, tag string
 	zipped           []byte
@@ -30,8 +30,8 @@ type asset struct {
 
 func newAsset(contentType string, content []byte) *asset {
 	var b bytes.Buffer
-	w, _ := gzip.NewWriterLevel(&b, gzip.BestCompression) // fails for unknown levels only
-	_, _ = w.Write(content)                               // into memory
+	w, _ := gzip.NewWriterLevel(&b, gzip.BestCompression) // fails only for unknown levels
+	_, _ = w.Write(content)                               // in memory
 	_ = w.Close()
 	return zippedAsset(contentType, b.Bytes())
 }
@@ -41,11 +41,11 @@ func zippedAsset(contentType string, zipped []byte) *asset {
 	return &asset{contentType, `W/"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`, zipped}
 }
 
-// serve answers with the file, or with 304 when the client has it already.
+// serve sends the file, or 304 when the client's copy is current.
 func (a *asset) serve(c *gin.Context) {
 	h := c.Writer.Header()
 	if h.Get("Cache-Control") == "" {
-		h.Set("Cache-Control", "no-cache") // ask whether it is still the same
+		h.Set("Cache-Control", "no-cache") // clients must revalidate
 	}
 	h.Set("ETag", a.tag)
 	h.Set("X-Content-Type-Options", "nosniff")
@@ -81,15 +81,15 @@ func acceptsGzip(header string) bool {
 	return false
 }
 
-// assets are the files of the pages. Their address holds the hash of the whole folder,
-// so browsers keep them for ever and a new version is another address.
+// assets are the files of the pages. Their URLs contain a hash of the whole folder, so
+// browsers cache them forever and a new version gets new URLs.
 type assets struct {
 	source fs.FS
 	hash   string
-	files  map[string]func() *asset // packed when somebody first asks
+	files  map[string]func() *asset // compressed on first request
 }
 
-// webAssets reads the folder once.
+// webAssets reads the folder once, on first use.
 var webAssets = sync.OnceValue(func() *assets { return newAssets(web.Files) })
 
 var assetTypes = map[string]string{
@@ -111,17 +111,17 @@ func newAssets(source fs.FS) *assets {
 		return err
 	})
 	if err != nil {
-		panic(err) // they are part of the binary
+		panic(err) // the files are embedded in the binary
 	}
 	a.joinStyles()
 	a.hash = hex.EncodeToString(sum.Sum(nil)[:8])
 	return a
 }
 
-// pageStyles are what every page looks like; its own main.css comes behind them.
+// pageStyles are shared by all pages; a page's own main.css follows them.
 var pageStyles = []string{"tokens.css", "base.css", "vendor/leaflet.css", "parts/parts.css"}
 
-// joinStyles gives each page, a folder with a main.css, all its styles as one file.
+// joinStyles joins all styles of each page (a folder with a main.css) into one file.
 func (a *assets) joinStyles() {
 	for name := range maps.Clone(a.files) {
 		if path.Base(name) != "main.css" {
@@ -132,7 +132,7 @@ func (a *assets) joinStyles() {
 			for _, style := range append(slices.Clone(pageStyles), name) {
 				content, err := fs.ReadFile(a.source, style)
 				if err != nil {
-					panic(err) // it is part of the binary
+					panic(err) // the file is embedded in the binary
 				}
 				all = append(append(all, content...), '\n')
 			}
@@ -141,11 +141,11 @@ func (a *assets) joinStyles() {
 	}
 }
 
-// url is the address of a file.
+// url returns the URL of a file.
 func (a *assets) url(name string) string { return "/assets/" + a.hash + "/" + name }
 
-// serve answers with a file. An address of another version gets today's file, to be
-// asked for again: a page that was open during an update may still need a part of it.
+// serve sends a file. A URL of another version gets the current file and must be
+// revalidated: a page left open during an update may still need it.
 func (a *assets) serve(c *gin.Context) {
 	f, ok := a.files[strings.TrimPrefix(c.Param("file"), "/")]
 	if !ok {
@@ -158,16 +158,16 @@ func (a *assets) serve(c *gin.Context) {
 	f().serve(c)
 }
 
-// imports finds what a module imports in any case; import() is not needed at first.
+// imports matches a module's static imports; import() is not needed for the first view.
 var imports = regexp.MustCompile(`(?m)^(?:import|export)\b[^;"'()]*?["'](\.{1,2}/[^"']+)["']|\}\s*from\s*["'](\.{1,2}/[^"']+)["']`)
 
-// modules lists the modules that the given ones need, themselves first, so that a page
-// can ask for all of them at once.
+// modules returns the given modules and all their imports, the given ones first, so that a
+// page can request all of them at once.
 func (a *assets) modules(names ...string) []string {
 	for i := 0; i < len(names); i++ {
 		source, err := fs.ReadFile(a.source, names[i])
 		if err != nil {
-			panic(err) // a test looks for what modules import
+			panic(err) // a test checks every import
 		}
 		for _, m := range imports.FindAllSubmatch(source, -1) {
 			name := path.Join(path.Dir(names[i]), string(m[1])+string(m[2]))

@@ -2,7 +2,7 @@ package httpserver
 
 import (
 	"bytes"
-	_ "embed" // for the document
+	_ "embed" // for asyncSkeleton
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,23 +15,23 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// asyncSkeleton is the AsyncAPI document without the schemas that Go types give.
+// asyncSkeleton is the AsyncAPI document without the schemas generated from Go types.
 //
 //go:embed asyncapi.yaml
 var asyncSkeleton []byte
 
 const yamlType = "application/yaml"
 
-// The payloads that no answer of REST has, as their senders encode them; the black-box
-// tests hold real messages against them.
+// Payloads that no REST response has, as their senders encode them; the black-box tests
+// compare real messages with them.
 type (
-	// orderEvent is the value of order_created and order_updated.
+	// orderEvent is the data of order_created and order_updated.
 	orderEvent struct {
 		domain.Event
 		Order     *domain.Order `json:"order,omitempty" doc:"the order after the event; always present unless truncated"`
 		Truncated bool          `json:"truncated,omitempty" doc:"true if the record would be too large for the brokers: the order is omitted; get it by GET /order/{order_id}"`
 	}
-	// courierLocation is the value of courier_location.
+	// courierLocation is the data of courier_location.
 	courierLocation struct {
 		domain.Fix
 		OrderIDs []string `json:"order_ids,omitempty" doc:"the orders the courier has"`
@@ -47,14 +47,14 @@ type (
 		Courier  *domain.Courier  `json:"courier"`
 		Position *domain.Position `json:"position,omitempty"`
 	}
-	// fleetPositions is where couriers are: all of them in the fleet's first frame,
-	// those that moved in the later ones.
+	// fleetPositions are couriers' positions: all of them in the fleet's first frame, the
+	// changed ones in later frames.
 	fleetPositions struct {
 		Couriers []domain.Fix `json:"couriers"`
 	}
 )
 
-// asyncDocument completes the skeleton with the product's version and the schemas.
+// asyncDocument adds the product's version and the schemas to the skeleton.
 func asyncDocument(version string) ([]byte, error) {
 	var doc yaml.Node
 	if err := yaml.Unmarshal(asyncSkeleton, &doc); err != nil {
@@ -80,7 +80,7 @@ func asyncDocument(version string) ([]byte, error) {
 	return out.Bytes(), err
 }
 
-// asyncSchemas are those of the types behind messages, with the domain's limits.
+// asyncSchemas returns the schemas of the message types, with the domain's limits.
 func asyncSchemas() huma.Registry {
 	r := newSchemas()
 	for _, t := range []reflect.Type{
@@ -93,7 +93,7 @@ func asyncSchemas() huma.Registry {
 	schemas := r.Map()
 	limitMetadata(r)
 	report := schemas["Report"]
-	report.AdditionalProperties = true // what we do not know is left alone
+	report.AdditionalProperties = true // unknown members are allowed
 	for _, reference := range []string{"order_id", "external_id", "tracking_number"} {
 		report.AnyOf = append(report.AnyOf, &huma.Schema{Required: []string{reference}})
 	}
@@ -101,13 +101,13 @@ func asyncSchemas() huma.Registry {
 	return r
 }
 
-// member returns the value of a key that is there.
+// member returns the value of a key that must exist.
 func member(object *yaml.Node, key string) *yaml.Node {
 	i := slices.IndexFunc(object.Content, func(n *yaml.Node) bool { return n.Value == key })
 	return object.Content[i+1]
 }
 
-// plainStyle makes YAML of what was read from JSON.
+// plainStyle resets nodes parsed from JSON to YAML's plain style.
 func plainStyle(n *yaml.Node) {
 	n.Style = 0
 	for _, c := range n.Content {

@@ -16,22 +16,22 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// What is left of the body of a request that was refused is read and thrown away, so that
-// clients that send all of it before they read the answer do read it: so much, for so long,
-// for so many connections at once.
+// The rest of a rejected request's body is read and discarded, so that clients that send
+// everything before reading the response do get it. These limit the bytes, the time and the
+// connections drained at once.
 const (
 	maxRefused   = 8 << 20
 	drainedFor   = 5 * time.Second
 	drainedAside = 64
 )
 
-// maxWindow bounds what a compressed body may make us remember.
+// maxWindow bounds the memory that decompressing a body may need.
 const maxWindow = 8 << 20
 
-// body is what a request sends, decompressed, up to a limit. What goes wrong with reading
-// it is an error that the caller may see.
+// body is a request body, decompressed, up to a limit. Read errors are fit for the caller to
+// see.
 type body struct {
-	wire  io.Reader // as it comes
+	wire  io.Reader // as sent
 	from  io.Reader // decompressed; nil until the first byte is read
 	open  func(io.Reader) (io.ReadCloser, error)
 	limit int64 // 0 for none
@@ -39,11 +39,11 @@ type body struct {
 	begun bool
 	ended bool // of wire
 
-	tooLarge bool // it says so itself
+	tooLarge bool // as stated by its Content-Length
 }
 
-// takeBody makes a body of the request's. It fails with unsupported_media_type; that a body
-// is too large is said when it is read, by when it is known whether the caller may ask at all.
+// takeBody wraps the request's body. It fails with unsupported_media_type; a body that is too
+// large is reported when it is read, after authorization.
 func takeBody(c *gin.Context, limit int64) error {
 	b := &body{wire: c.Request.Body, limit: limit, left: limit, tooLarge: limit > 0 && c.Request.ContentLength > limit}
 	r := new(*c.Request) // the server must find its own body in its own request
@@ -71,7 +71,7 @@ func takeBody(c *gin.Context, limit int64) error {
 	return nil
 }
 
-// Read returns errors of the domain.
+// Read returns domain errors.
 func (b *body) Read(p []byte) (int, error) {
 	if b.tooLarge {
 		return 0, bodyTooLarge(b.limit)
@@ -97,7 +97,7 @@ func (b *body) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Close lets go of what decompressing needed; the server closes the rest.
+// Close frees the decompressor; the server closes the rest.
 func (b *body) Close() error {
 	if closer, ok := b.from.(io.Closer); ok && b.open != nil {
 		return closer.Close()
@@ -105,7 +105,7 @@ func (b *body) Close() error {
 	return nil
 }
 
-// wire is a body as it comes.
+// wire is a body as sent.
 type wire body
 
 func (w *wire) Read(p []byte) (int, error) {
@@ -115,7 +115,7 @@ func (w *wire) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// readingError says what a failure to read a body is, without addresses.
+// readingError describes a read failure without addresses.
 func readingError(err error) error {
 	var known *domain.Error
 	switch {
@@ -131,7 +131,7 @@ func readingError(err error) error {
 	return errors.Join(domain.Errorf(domain.CodeMalformed, "the body ended before it was complete"), cut(err))
 }
 
-// cut keeps of a failure only that the body was cut off.
+// cut reduces a failure to the fact that the body was cut off.
 func cut(err error) error {
 	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, context.Canceled) {
 		return io.ErrUnexpectedEOF
@@ -139,14 +139,14 @@ func cut(err error) error {
 	return nil
 }
 
-// drain reads on after a refusal.
+// drain reads the rest of the body after a rejection.
 func (s *Server) drain(c *gin.Context) {
 	b, ok := c.Request.Body.(*body)
 	if !ok {
 		return
 	}
-	defer b.Close()                                           //nolint:errcheck // nothing is lost
-	waits := !b.begun && c.Request.Header.Get("Expect") != "" // and sends nothing without being told to
+	defer b.Close()                                           //nolint:errcheck // there is nothing to lose
+	waits := !b.begun && c.Request.Header.Get("Expect") != "" // the client sends no body without a 100 Continue
 	late := c.Writer.Status() == http.StatusRequestTimeout
 	if c.Writer.Status() < http.StatusBadRequest || b.ended || waits || late {
 		return
@@ -158,6 +158,6 @@ func (s *Server) drain(c *gin.Context) {
 		return
 	}
 	c.Writer.Flush()
-	_ = http.NewResponseController(c.Writer).SetReadDeadline(time.Now().Add(drainedFor)) // a connection without deadlines is cut by its size
+	_ = http.NewResponseController(c.Writer).SetReadDeadline(time.Now().Add(drainedFor)) // without deadlines the size limit applies
 	_, _ = io.CopyN(io.Discard, (*wire)(b), maxRefused)
 }

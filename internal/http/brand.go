@@ -14,7 +14,7 @@ import (
 const (
 	mapPath  = "/map.pmtiles"
 	logoPath = "/brand/logo"
-	// kept is for addresses that hold a version of what they name.
+	// kept is for URLs that contain a version of their content.
 	kept = "public, max-age=31536000, immutable"
 )
 
@@ -27,7 +27,7 @@ func (s *Server) brand() brand {
 	return b
 }
 
-// ground is what maps are drawn on: the operator's file, else tiles, else nothing.
+// ground is the background of maps: the operator's file, else tiles, else nothing.
 func (s *Server) ground() ground {
 	p := s.Config.Pages
 	if p.Map != nil {
@@ -36,7 +36,7 @@ func (s *Server) ground() ground {
 	return ground{Tiles: p.Tiles, Attribution: p.Attribution}
 }
 
-// brandRoutes serve the operator's own files: the logo, and the map in pieces.
+// brandRoutes serve the operator's own files: the logo and, in ranges, the map.
 func (s *Server) brandRoutes() {
 	p := s.Config.Pages
 	serve := func(path, contentType, version string, content func() io.ReadSeeker) {
@@ -45,7 +45,7 @@ func (s *Server) brandRoutes() {
 			h.Set("Cache-Control", kept)
 			h.Set("Content-Type", contentType)
 			h.Set("X-Content-Type-Options", "nosniff")
-			h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; sandbox") // of a picture that is opened by itself
+			h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; sandbox") // for an image opened directly
 			h.Set("ETag", `"`+version+`"`)
 			http.ServeContent(c.Writer, c.Request, "", time.Time{}, content())
 		})

@@ -14,7 +14,7 @@ import (
 	"github.com/order-tracking/order-tracking/internal/transport"
 )
 
-// editOrder changes what is present; null removes a member.
+// editOrder changes the members present in the body; null removes one.
 func (s *Server) editOrder(ctx context.Context, in *ChangeIn) (*changedOut, error) {
 	removed, rest := cutNulls[domain.Edit](in.RawBody)
 	edit, faults, err := decode[domain.Edit](JSONBody{in.ContentType, rest})
@@ -32,8 +32,7 @@ func (s *Server) editOrder(ctx context.Context, in *ChangeIn) (*changedOut, erro
 	return changed(ctx, in, func(ctx context.Context) (*domain.Order, error) { return s.Orders.Edit(ctx, in.ID, edit, expected) })
 }
 
-// cutNulls takes the members of a T that are null out of an object and returns their
-// names, in order.
+// cutNulls removes the null members of a T from an object and returns their names in order.
 func cutNulls[T any](body []byte) (names []string, rest []byte) {
 	var members map[string]jsontext.Value
 	if !bytes.Contains(body, []byte("null")) || json.Unmarshal(body, &members) != nil {
@@ -47,7 +46,7 @@ func cutNulls[T any](body []byte) (names []string, rest []byte) {
 		}
 	}
 	slices.Sort(names)
-	rest, _ = json.Marshal(members) // what was read is JSON
+	rest, _ = json.Marshal(members) // it was parsed from JSON
 	return names, rest
 }
 
@@ -61,7 +60,7 @@ func (s *Server) updateStatus(ctx context.Context, in *ChangeIn) (*changedOut, e
 	})
 }
 
-// cancellation is why an order is cancelled.
+// cancellation is the reason for cancelling an order.
 type cancellation struct {
 	Reason string `json:"reason,omitempty" maxLength:"2000" example:"ordered twice"`
 }
@@ -84,7 +83,7 @@ type changedOut struct {
 	Body     *domain.Order
 }
 
-// changed answers with the order that do made of another, or made before for the same key.
+// changed responds with the order returned by do, or with the result stored for the same key.
 func changed(ctx context.Context, in *ChangeIn, do func(context.Context) (*domain.Order, error)) (*changedOut, error) {
 	o, again, err := once(ctx, in.Idempotent, do)
 	if err != nil {

@@ -10,30 +10,30 @@ import (
 	"github.com/klauspost/compress/gzip"
 )
 
-// compressFrom is how long an answer must be to be worth it, in bytes.
+// compressFrom is the shortest response worth compressing, in bytes.
 const compressFrom = 1 << 10
 
 var zippers = sync.Pool{New: func() any {
-	w, _ := gzip.NewWriterLevel(nil, gzip.BestSpeed) // fails for unknown levels only
+	w, _ := gzip.NewWriterLevel(nil, gzip.BestSpeed) // fails only for unknown levels
 	return w
 }}
 
-// zipped is a writer that compresses answers that are long enough: it decides when it sees
-// the first bytes, which most answers are whole in.
+// zipped is a writer that compresses responses that are long enough: it decides on the first
+// write, which usually contains the whole response.
 type zipped struct {
 	gin.ResponseWriter
 	zip     *gzip.Writer
 	decided bool
 }
 
-// compress has what is written to a request compressed when its client takes that.
+// compress compresses the response if the client accepts it.
 func compress(c *gin.Context) (done func()) {
 	z := &zipped{ResponseWriter: c.Writer}
 	c.Writer = z
 	return z.close
 }
 
-// Unwrap is how http.ResponseController gets through.
+// Unwrap lets http.ResponseController reach the underlying writer.
 func (z *zipped) Unwrap() http.ResponseWriter { return z.ResponseWriter }
 
 func (z *zipped) Write(data []byte) (int, error) {
@@ -46,9 +46,9 @@ func (z *zipped) Write(data []byte) (int, error) {
 	return z.ResponseWriter.Write(data)
 }
 
-func (z *zipped) WriteString(s string) (int, error) { return z.Write([]byte(s)) } //nolint:gocritic // it would call itself
+func (z *zipped) WriteString(s string) (int, error) { return z.Write([]byte(s)) } //nolint:gocritic // io.WriteString would recurse
 
-// decide looks at the answer's headers and its first bytes.
+// decide looks at the response's headers and first bytes.
 func (z *zipped) decide(data []byte) {
 	z.decided = true
 	h := z.Header()
@@ -65,7 +65,7 @@ func (z *zipped) decide(data []byte) {
 	z.zip.Reset(z.ResponseWriter)
 }
 
-// streamed are the types of answers whose first bytes say nothing about their length.
+// streamed are the content types of responses whose first write does not show their length.
 var streamed = map[string]bool{ndjsonType: true, csvType: true}
 
 func compressible(contentType string) bool {
@@ -74,17 +74,17 @@ func compressible(contentType string) bool {
 		strings.HasSuffix(media, "javascript") || strings.HasSuffix(media, "yaml") || strings.HasSuffix(media, "xml"))
 }
 
-// Flush sends what there is.
+// Flush sends what is buffered.
 func (z *zipped) Flush() {
 	if z.zip != nil {
-		_ = z.zip.Flush() // an error comes again with the next write
+		_ = z.zip.Flush() // the next write returns the error again
 	}
 	z.ResponseWriter.Flush()
 }
 
 func (z *zipped) close() {
 	if z.zip != nil {
-		_ = z.zip.Close() // who is not there any more sees a cut answer
+		_ = z.zip.Close() // on failure the client sees a truncated response
 		zippers.Put(z.zip)
 		z.zip = nil
 	}

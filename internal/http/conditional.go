@@ -7,14 +7,14 @@ import (
 	"github.com/order-tracking/order-tracking/internal/transport"
 )
 
-// Types that inputs embed are exported because huma looks at exported fields only.
+// Types embedded in inputs are exported because huma reads exported fields only.
 
-// Idempotent is the header of every operation that makes something.
+// Idempotent is the header of every operation that creates something.
 type Idempotent struct {
 	Key string `header:"Idempotency-Key" doc:"Makes retries safe: for 24 hours, the same request with the same key gets the first response again. Bare or in double quotes." maxLength:"255" pattern:"^(\"([^\"\\\\]|\\\\[\"\\\\])+\"|[!#-~]([ !#-~]*[!#-~])?)$" example:"\"order-1042-try\""`
 }
 
-// enter puts the request's key into the context.
+// enter puts the request's idempotency key into the context.
 func (h Idempotent) enter(ctx context.Context) (context.Context, *idempotency.Request, error) {
 	key, err := transport.IdempotencyKey(h.Key)
 	i := &idempotency.Request{Key: key}

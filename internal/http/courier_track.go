@@ -32,18 +32,18 @@ type courierTrackOut struct {
 	Body        trackBody
 }
 
-// trackBody is a way, as one of ours or as GeoJSON.
+// trackBody is a track in our own format or as GeoJSON.
 type trackBody struct{ value any }
 
-// MarshalJSON encodes whichever it is.
+// MarshalJSON encodes whichever format is set.
 func (b trackBody) MarshalJSON() ([]byte, error) { return json.Marshal(b.value) }
 
-// Schema is that of ours.
+// Schema is that of our own format.
 func (trackBody) Schema(r huma.Registry) *huma.Schema {
 	return r.Schema(reflect.TypeFor[tracking.CourierTrack](), true, "")
 }
 
-// courierTrackRoutes tell dispatchers where couriers were.
+// courierTrackRoutes show dispatchers where couriers were.
 func (s *Server) courierTrackRoutes() {
 	const path = "/courier/{courier_id}/track"
 	handle(s, operation{
@@ -68,7 +68,7 @@ func (s *Server) courierTrack(ctx context.Context, in *courierTrackIn) (*courier
 	r := tracking.TrackRequest{From: in.From.Time, To: in.To.Time}
 	if in.Limit.Set {
 		if r.Limit = in.Limit.Value; r.Limit == 0 {
-			r.Limit = -1 // what was asked for, not what was left out
+			r.Limit = -1 // an explicit 0 is not an absent limit
 		}
 	}
 	t, err := s.Tracking.CourierTrack(ctx, in.ID, r)
@@ -81,7 +81,7 @@ func (s *Server) courierTrack(ctx context.Context, in *courierTrackIn) (*courier
 	return &courierTrackOut{ContentType: jsonType, Body: trackBody{t}}, nil
 }
 
-// prefersGeoJSON says whether GeoJSON is named before JSON.
+// prefersGeoJSON reports whether GeoJSON is listed before JSON.
 func prefersGeoJSON(accept string) bool {
 	for part := range strings.SplitSeq(accept, ",") {
 		media, _, err := mime.ParseMediaType(part)
@@ -92,8 +92,8 @@ func prefersGeoJSON(accept string) bool {
 	return false
 }
 
-// geoJSON is a way as a feature: a line, a point where there is only one place, or
-// nothing.
+// geoJSON converts a track to a feature: a line, a point when there is only one place, or no
+// geometry.
 type geoJSON struct {
 	Type       string         `json:"type"`
 	Geometry   *geometry      `json:"geometry"`
@@ -127,7 +127,7 @@ func geoJSONOf(t *tracking.CourierTrack) geoJSON {
 	return out
 }
 
-// cutAtDateLine cuts a way where it crosses 180°, as RFC 7946, 3.1.9, wants it.
+// cutAtDateLine splits a track where it crosses 180° (RFC 7946, 3.1.9).
 func cutAtDateLine(line [][2]float64) (parts [][][2]float64) {
 	part := [][2]float64{line[0]}
 	for i, to := range line[1:] {

@@ -12,12 +12,12 @@ import (
 	"github.com/order-tracking/order-tracking/internal/tracking"
 )
 
-// CourierPath is the courier that an operation is about.
+// CourierPath is the path parameter of a courier.
 type CourierPath struct {
 	ID string `path:"courier_id" format:"uuid" doc:"the courier's id" example:"0190b7a1-8f00-7a51-8d6e-1a2b3c4d5e6f"`
 }
 
-// check says whether the id can be one.
+// check validates the id.
 func (p CourierPath) check() error {
 	_, err := domain.ParseID("/courier_id", p.ID)
 	return err
@@ -34,7 +34,7 @@ type courierPage struct {
 	Next     string            `json:"next_page_token,omitempty"`
 }
 
-// courierRoutes are the operations on couriers.
+// courierRoutes registers the operations on couriers.
 func (s *Server) courierRoutes() {
 	handle(s, operation{
 		method: http.MethodPost, path: "/couriers", id: "createCourier", tag: tagCouriers, status: http.StatusCreated,
@@ -85,7 +85,7 @@ type createCourierIn struct {
 	JSONBody
 }
 
-// newCourier is what makes a courier: an edit whose name is required.
+// newCourier is the body that creates a courier: an edit with a required name.
 type newCourier struct {
 	Name string `json:"name" minLength:"1" maxLength:"200" example:"Ivan Sokolov"`
 	domain.CourierEdit
@@ -178,10 +178,10 @@ type reportIn struct {
 	JSONBody
 }
 
-// positionOrPositions describes the body of a report.
+// positionOrPositions describes the body of a location report.
 type positionOrPositions struct{}
 
-// Schema is one position or an array of them.
+// Schema describes one position or an array of them.
 func (positionOrPositions) Schema(r huma.Registry) *huma.Schema {
 	one := r.Schema(reflect.TypeFor[domain.Position](), true, "")
 	limit := domain.MaxPositions

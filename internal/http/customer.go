@@ -12,13 +12,13 @@ import (
 	"github.com/order-tracking/order-tracking/internal/transport"
 )
 
-// previews are what a messenger shows of a customer's link: nothing of the order.
+// previews are shown by messengers for a customer's link; they reveal nothing of the order.
 var previews = map[string]page{
 	"en": {name: "customer", title: "Your order", about: "Where it is and when it arrives."},
 	"ru": {name: "customer", title: "Ваш заказ", about: "Где он сейчас и когда приедет."},
 }
 
-// customerRoutes are what customers do beside looking.
+// customerRoutes are what customers can do besides viewing.
 func (s *Server) customerRoutes() {
 	handle(s, operation{
 		method: http.MethodPost, path: "/order/{order_id}/instructions", id: "instructCourier", tag: tagOrders,
@@ -57,8 +57,8 @@ func wished(o *domain.Order, again string, err error) (*changedOut, error) {
 	return &changedOut{ETag: transport.ETag(o.Version), Replayed: again, Body: o}, nil
 }
 
-// customerPage shows one order to who has its link. A link that is revoked, expired or
-// forged is answered 404 by a page that tells nothing.
+// customerPage shows one order to the holder of its link. A revoked, expired or forged link
+// gets a 404 page that reveals nothing.
 func (s *Server) customerPage(c *gin.Context) {
 	token := c.Param("token")
 	ctx, order, track, err := s.linked(c.Request.Context(), token)
@@ -85,13 +85,13 @@ func (s *Server) customerPage(c *gin.Context) {
 	s.showPage(c, status, p, b)
 }
 
-// linked returns the order of a link and how it came where it is, as customers see them.
+// linked returns a link's order and its history, as customers see them.
 func (s *Server) linked(ctx context.Context, token string) (context.Context, *domain.Order, *tracking.Track, error) {
 	caller, err := s.Guard.Authorize(ctx, access.Request{Credential: token})
 	if err != nil {
 		return ctx, nil, nil, err
 	}
-	if caller.Kind != domain.RoleCustomer { // somebody's key is no link
+	if caller.Kind != domain.RoleCustomer { // an API key is not a link
 		return ctx, nil, nil, domain.Errorf(domain.CodeNotFound, "there is no such link")
 	}
 	ctx = domain.WithCaller(ctx, caller)
@@ -103,7 +103,7 @@ func (s *Server) linked(ctx context.Context, token string) (context.Context, *do
 	return ctx, order, track, err
 }
 
-// offers are what customers can do beside looking, as far as this server has it.
+// offers lists what customers can do besides viewing, as far as this server supports it.
 func (s *Server) offers() (can []string) {
 	for _, what := range []string{"instructions", "rating", "proof"} {
 		if s.api.OpenAPI().Paths["/order/{order_id}/"+what] != nil {

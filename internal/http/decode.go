@@ -19,17 +19,17 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// JSONBody is the body of an operation's input, still encoded.
+// JSONBody is the undecoded body of an operation's input.
 type JSONBody struct {
 	ContentType string `header:"Content-Type" hidden:"true"`
 	RawBody     []byte `contentType:"application/json"`
 }
 
-// maxFaults bounds how many wrong values are looked for in one body.
+// maxFaults bounds how many faults are reported for one body.
 const maxFaults = 100
 
-// strict is how requests are read: names in their exact case and only once, no
-// unknown members, an item without a quantity is one, numbers that must be there are.
+// strict decodes requests: member names are case-sensitive and unique, unknown members are
+// rejected, an item's default quantity is 1 and required numbers must be present.
 var strict = json.JoinOptions(
 	json.RejectUnknownMembers(true),
 	json.WithUnmarshalers(json.JoinUnmarshalers(
@@ -54,7 +54,7 @@ var strict = json.JoinOptions(
 	)),
 )
 
-// The domain's types without their methods.
+// Domain types without their methods.
 type (
 	plainItem     domain.Item
 	plainPoint    domain.Point
@@ -62,10 +62,10 @@ type (
 	plainMoney    domain.Money
 )
 
-// none stands for a coordinate that is absent, and is out of the range of all that are there.
+// none stands for an absent coordinate; it is outside the valid range.
 const none = 1e300
 
-// needs reads into a value that has what is absent already; full tells what must be there.
+// needs decodes into a value preset with defaults; full checks what is required.
 func needs[P, T any](absent P, full func(P) (T, bool)) *json.Unmarshalers {
 	return json.UnmarshalFromFunc(func(dec *jsontext.Decoder, v *T) error {
 		p := absent
@@ -82,7 +82,7 @@ func needs[P, T any](absent P, full func(P) (T, bool)) *json.Unmarshalers {
 
 var errMissing = errors.New("a number is missing")
 
-// exact keeps the numbers of a document as they are written.
+// exact keeps numbers as they are written in the document.
 var exact = json.WithUnmarshalers(json.UnmarshalFromFunc(func(dec *jsontext.Decoder, v *any) error {
 	if dec.PeekKind() != '0' {
 		return json.SkipFunc
@@ -92,10 +92,10 @@ var exact = json.WithUnmarshalers(json.UnmarshalFromFunc(func(dec *jsontext.Deco
 	return err
 }))
 
-// decode reads a body as a T, in one pass. When that fails, everything that is wrong is
-// looked for: members of a wrong type and unknown ones are returned as faults, beside a T
-// of the others, so that the domain can say what is wrong with those; a body that is no
-// JSON is malformed. An empty body is a zero T.
+// decode reads a body as a T in one pass. Only if that fails does it look for all faults:
+// wrongly typed and unknown members are returned as faults, along with a T of the other
+// members, so that the domain can check those too; a body that is not JSON is malformed. An
+// empty body is a zero T.
 func decode[T any](in JSONBody) (v T, faults []domain.Fault, err error) {
 	body := in.RawBody
 	if len(body) == 0 {
@@ -104,7 +104,7 @@ func decode[T any](in JSONBody) (v T, faults []domain.Fault, err error) {
 	if !acceptable(in.ContentType) {
 		return v, nil, domain.Errorf(domain.CodeUnsupportedMediaType, "the body must be %s, not %q; set the Content-Type header", jsonType, in.ContentType)
 	}
-	// null is not always what it seems to the library
+	// the library treats some nulls differently
 	if !bytes.Contains(body, []byte("null")) && json.Unmarshal(body, &v, strict) == nil {
 		return v, nil, nil
 	}
@@ -125,7 +125,7 @@ func decode[T any](in JSONBody) (v T, faults []domain.Fault, err error) {
 	return v, w.faults, err
 }
 
-// acceptable says whether a content type is JSON. A missing one is taken for it.
+// acceptable reports whether a content type is JSON. A missing one counts as JSON.
 func acceptable(contentType string) bool {
 	if contentType == "" || contentType == jsonType {
 		return true
@@ -144,7 +144,7 @@ func malformedJSON(err error) error {
 	return domain.Errorf(domain.CodeMalformed, "the body is not JSON")
 }
 
-// walker looks for everything in a document that is not of the type that it must be.
+// walker finds everything in a document that has the wrong type.
 type walker struct{ faults []domain.Fault }
 
 func (w *walker) add(at, code, detail string) {
@@ -153,14 +153,14 @@ func (w *walker) add(at, code, detail string) {
 	}
 }
 
-// value returns what is right of a value, and false when nothing is.
+// value returns the valid part of a value, and false when there is none.
 func (w *walker) value(t reflect.Type, v any, at string) (any, bool) {
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
 	isStruct := t.Kind() == reflect.Struct && t != reflect.TypeFor[time.Time]()
 	if v == nil && at != "" && !isStruct {
-		return nil, true // as if it was not there
+		return nil, true // as if absent
 	}
 	switch is := v.(type) {
 	case map[string]any:
@@ -182,7 +182,7 @@ func (w *walker) value(t reflect.Type, v any, at string) (any, bool) {
 					w.add(pointer, "invalid_type", "must be "+nameOf(t.Elem()))
 				}
 				if is[i] = sound; !ok {
-					is[i] = nil // the others keep their place
+					is[i] = nil // keeps the indices of the others
 				}
 			}
 			return is, true
@@ -194,7 +194,7 @@ func (w *walker) value(t reflect.Type, v any, at string) (any, bool) {
 	return v, w.scalar(t, v, at)
 }
 
-// member looks at a member of an object and takes it out when nothing of it is right.
+// member checks a member of an object and removes it when none of it is valid.
 func (w *walker) member(of map[string]any, name string, v any, t reflect.Type, at string) {
 	sound, ok := w.value(t, v, at+"/"+escape.Replace(name))
 	if ok {
@@ -220,7 +220,7 @@ func (w *walker) object(t reflect.Type, members map[string]any, at string) any {
 		if members[name] != nil || !mustBeThere(fields[name]) {
 			continue
 		}
-		if !explained(w.faults, at+"/"+name) { // or it is wrong, as was said
+		if !explained(w.faults, at+"/"+name) { // else it is present but wrong, as already reported
 			w.add(at+"/"+name, "required", "is required")
 		}
 		members[name] = 0
@@ -228,15 +228,15 @@ func (w *walker) object(t reflect.Type, members map[string]any, at string) any {
 	return members
 }
 
-// mustBeThere says whether a member is a number without a value that it has by itself.
+// mustBeThere reports whether a member is a number without a default.
 func mustBeThere(f reflect.StructField) bool {
 	_, options, _ := strings.Cut(f.Tag.Get("json"), ",")
 	return options == "" && f.Tag.Get("minimum") != "" && f.Tag.Get("required") != "false"
 }
 
-var knownFields sync.Map // of map[string]reflect.StructField by type
+var knownFields sync.Map // map[string]reflect.StructField by type
 
-// fieldsOf returns the fields of a struct and of those that it embeds by their names in JSON.
+// fieldsOf returns the fields of a struct, embedded ones included, by JSON name.
 func fieldsOf(t reflect.Type) map[string]reflect.StructField {
 	if known, ok := knownFields.Load(t); ok {
 		return known.(map[string]reflect.StructField)
@@ -252,7 +252,7 @@ func fieldsOf(t reflect.Type) map[string]reflect.StructField {
 	return fields
 }
 
-// scalar reports a value that is not of the type, in the API's words.
+// scalar reports a value of the wrong type, in the API's terms.
 func (w *walker) scalar(t reflect.Type, v any, at string) bool {
 	encoded, err := json.Marshal(v)
 	if err == nil && v != nil {
@@ -291,8 +291,8 @@ func nameOf(t reflect.Type) string {
 	return "an object"
 }
 
-// refusal joins the faults of a body with what the domain says about the rest of
-// the request; nil when there is nothing to refuse.
+// refusal joins the faults of a body with the domain's faults for the rest of the request;
+// nil when there are none.
 func refusal(faults []domain.Fault, checks ...error) error {
 	for _, err := range checks {
 		var e *domain.Error
@@ -315,8 +315,8 @@ func refusal(faults []domain.Fault, checks ...error) error {
 	return &domain.Error{Code: domain.CodeValidationFailed, Message: "the request is not valid", Faults: faults}
 }
 
-// explained says whether a fault at the pointer only follows from a value of a wrong
-// type, which was left out: the same one, one around it or one in it.
+// explained reports whether a fault at the pointer only follows from a wrongly typed value
+// that was removed: at the same pointer, above it or below it.
 func explained(faults []domain.Fault, pointer string) bool {
 	for _, f := range faults {
 		if f.Code != "unknown_field" && (within(f.Pointer, pointer) || within(pointer, f.Pointer)) {

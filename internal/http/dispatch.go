@@ -8,7 +8,7 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// dispatchRoutes are the operations on plans and shifts.
+// dispatchRoutes registers the operations on plans and shifts.
 func (s *Server) dispatchRoutes() {
 	unknown := []domain.Code{domain.CodeOrderNotFound, domain.CodeCourierNotFound}
 	handle(s, operation{

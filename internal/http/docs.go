@@ -12,8 +12,8 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// docsRoutes are the OpenAPI and AsyncAPI documents and the API reference, which needs no
-// internet.
+// docsRoutes serve the OpenAPI and AsyncAPI documents and the API reference, which works
+// offline.
 func (s *Server) docsRoutes() {
 	plain[struct{}, struct{}](s, operation{
 		method: http.MethodGet, path: "/openapi.json", id: "openapi", tag: tagOps, open: true, unmodified: true,
@@ -25,7 +25,7 @@ func (s *Server) docsRoutes() {
 	}, document(yamlType, func() ([]byte, error) { return asyncDocument(cmp.Or(s.Config.Version, "dev")) }))
 	files := docsFiles()
 	s.engine.GET("/docs", func(c *gin.Context) {
-		// No other host, ever. Swagger UI sets styles of its own.
+		// No other host is allowed. Swagger UI sets inline styles.
 		c.Header("Content-Security-Policy", "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:")
 		files[""].serve(c)
 	})
@@ -45,11 +45,11 @@ var docsPage []byte
 //go:embed pages/docs.js
 var docsScript []byte
 
-// docsFiles are the page of the reference, at "", and what it loads.
+// docsFiles are the page of the reference, at "", and the files it loads.
 func docsFiles() map[string]*asset {
 	files := map[string]*asset{"": newAsset(htmlType, docsPage), "/page.js": newAsset(javaScriptType, docsScript)}
 	for name, contentType := range map[string]string{"/swagger-ui.css": "text/css; charset=utf-8", "/swagger-ui-bundle.js": javaScriptType} {
-		zipped, _ := swagger.FS.ReadFile(name[1:] + ".gz") // embedded; a test asks for each
+		zipped, _ := swagger.FS.ReadFile(name[1:] + ".gz") // embedded; a test checks each
 		files[name] = zippedAsset(contentType, zipped)
 	}
 	icon, _ := swagger.FS.ReadFile("favicon-32x32.png")
@@ -57,7 +57,7 @@ func docsFiles() map[string]*asset {
 	return files
 }
 
-// document serves what is made when somebody first asks for it.
+// document serves a document that is generated on first request.
 func document(contentType string, text func() ([]byte, error)) gin.HandlerFunc {
 	made := sync.OnceValues(func() (*asset, error) {
 		b, err := text()

@@ -10,7 +10,7 @@ import (
 	"github.com/order-tracking/order-tracking/internal/transport"
 )
 
-// MerchantPath is the merchant that an operation is about.
+// MerchantPath is the path parameter of a merchant.
 type MerchantPath struct {
 	ID string `path:"merchant_id" maxLength:"128" doc:"the merchant's id, as orders and keys name it"`
 }
@@ -25,7 +25,7 @@ type merchantPage struct {
 	Next      string             `json:"next_page_token,omitempty"`
 }
 
-// documentRoutes are merchants and settings.
+// documentRoutes registers merchants and settings.
 func (s *Server) documentRoutes() {
 	handle(s, operation{
 		method: http.MethodGet, path: "/merchants", id: "listMerchants", tag: tagAccess,

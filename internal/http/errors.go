@@ -16,7 +16,7 @@ import (
 	"github.com/order-tracking/order-tracking/internal/transport"
 )
 
-// problem is the answer to what went wrong (RFC 9457).
+// problem is an error response (RFC 9457).
 type problem struct {
 	Type      string         `json:"type" format:"uri" doc:"identifies the kind of problem: urn:order-tracking:problem: and the code"`
 	Title     string         `json:"title" doc:"the kind of problem in words"`
@@ -26,20 +26,20 @@ type problem struct {
 	Code      domain.Code    `json:"code" doc:"the kind of problem for machines"`
 	RequestID string         `json:"request_id,omitempty" doc:"the X-Request-Id of this response; also in the log"`
 	Errors    []domain.Fault `json:"errors,omitempty" doc:"all faults of the request"`
-	// Allowed is [] at the end of an order's life and absent where it means nothing.
+	// Allowed is [] for a final status and absent where it does not apply.
 	Allowed []domain.Status     `json:"allowed_transitions,omitzero" nullable:"false" doc:"if a step was rejected: the allowed steps"`
 	Terms   *domain.CancelTerms `json:"terms,omitempty" doc:"if cancelling costs money (paid_cancel_required): the terms"`
 
 	retryAfter time.Duration
 }
 
-// Error returns the sentence for people.
+// Error returns the human-readable message.
 func (p *problem) Error() string { return p.Detail }
 
 // GetStatus returns the HTTP status.
 func (p *problem) GetStatus() int { return p.Status }
 
-// ContentType says what a problem is sent as.
+// ContentType returns the media type of a problem.
 func (p *problem) ContentType(string) string { return problemType }
 
 const (
@@ -48,8 +48,8 @@ const (
 	typePrefix  = "urn:order-tracking:problem:"
 )
 
-// describe turns any error into a problem. What is not meant for the caller, the
-// cause, stays out of it.
+// describe converts any error to a problem, leaving out the cause, which is not meant for
+// the caller.
 func describe(err error) *problem {
 	e := transport.Visible(err)
 	as := transport.StatusOf(e.Code)
@@ -59,8 +59,8 @@ func describe(err error) *problem {
 	}
 }
 
-// problemFor describes err as the answer to this request and sets the headers that
-// belong to it. Causes are handed to the access log.
+// problemFor converts err to this request's response and sets the headers that belong to it.
+// Causes go to the access log.
 func problemFor(c *gin.Context, err error) *problem {
 	p := describe(err)
 	p.Instance, p.RequestID = c.Request.URL.Path, requestIDOf(c)
@@ -78,7 +78,7 @@ func problemFor(c *gin.Context, err error) *problem {
 	return p
 }
 
-// fail answers a request with a problem.
+// fail responds with a problem.
 func fail(c *gin.Context, err error) {
 	p := problemFor(c, err)
 	b, err := json.Marshal(p)
@@ -90,10 +90,10 @@ func fail(c *gin.Context, err error) {
 	c.Data(p.Status, problemType, b)
 }
 
-// init makes huma answer with our problems. Its hook is a variable of its package,
-// so this is the one place for it; every server shares it.
+// init makes huma respond with our problems. Its hook is a package variable, so it is set
+// once here for all servers.
 func init() {
-	huma.DefaultArrayNullable = false // we send and take [], not null
+	huma.DefaultArrayNullable = false // we send and accept [], not null
 	huma.NewError = func(status int, msg string, _ ...error) huma.StatusError {
 		return &problem{Status: status, Detail: msg}
 	}
@@ -102,9 +102,8 @@ func init() {
 	}
 }
 
-// humaError makes a domain error of what a handler returned, which huma passes
-// through, and of what huma itself refuses: parameters of a wrong type and bodies
-// that it can't read.
+// humaError returns the domain error that a handler returned, which huma passes through, or
+// makes one of huma's own: parameters of a wrong type and bodies that it can't read.
 func humaError(msg string, errs []error) error {
 	var faults []domain.Fault
 	for _, err := range errs {

@@ -11,23 +11,23 @@ import (
 	"github.com/order-tracking/order-tracking/internal/tracking"
 )
 
-// Phone apps send the head of their queue again for ever unless they get a 2xx. So
-// whatever will never be of use is answered 200, dropped and counted; a 4xx says only
-// that the token is worth nothing, a 5xx only that trying again can help.
+// Phone apps resend the head of their queue forever until they get a 2xx. So whatever can
+// never be accepted is answered 200, dropped and counted; a 4xx only means that the token is
+// invalid, a 5xx only that a retry can help.
 
-// ingestPrefix begins the paths of phone apps; their last part is the token.
+// ingestPrefix is the path prefix for phone apps; the last segment is the token.
 const ingestPrefix = "/ingest/"
 
-// What a phone may post at once: days of positions that waited for a network. What is
-// larger is refused, and not taken for good and forgotten.
+// Limits of one post from a phone: days of positions that waited for a network. A larger
+// body is rejected, never accepted and dropped.
 const (
 	maxPhoneBody = 32 << 20
-	// maxDrained is how many bytes of a body that is too large are read nevertheless, so
-	// that its sender gets to hear the answer.
+	// maxDrained is how many bytes of a body that is too large are still read, so that the
+	// sender gets the response.
 	maxDrained = 64 << 20
 )
 
-// IngestPath is the token that a phone shows.
+// IngestPath is the path parameter of a phone's token.
 type IngestPath struct {
 	Token string `path:"token" doc:"from POST /courier/{courier_id}/onboarding"`
 }
@@ -54,7 +54,7 @@ type ownTracksIn struct {
 	Device string `header:"X-Limit-D" doc:"the app's device; kept as an attribute"`
 }
 
-// ownTracksReply is what OwnTracks would do; we ask nothing of it.
+// ownTracksReply is a list of commands for OwnTracks; we send none.
 type ownTracksReply struct{}
 
 type ownTracksOut struct{ Body []ownTracksReply }
@@ -83,7 +83,7 @@ const aboutIngest = "Always 200 unless the token is unknown or revoked (401), th
 	"positions that can't be used are dropped and counted, and a report without one is a sign of life. " +
 	"What has no meaning here is kept as an attribute of the position."
 
-// ingestRoutes are where phone apps report.
+// ingestRoutes registers the endpoints for phone apps.
 func (s *Server) ingestRoutes() {
 	codes := []domain.Code{domain.CodeMalformed, domain.CodeUnauthenticated, domain.CodeTooLarge, domain.CodeUnavailable}
 	plain[osmandQuery, struct{}](s, operation{
@@ -118,7 +118,7 @@ func (s *Server) ingestOwnTracks(c *gin.Context) {
 	}
 }
 
-// ingest hands a report on and says whether the answer is yet to be written.
+// ingest passes a report on and reports whether a response must still be written.
 func (s *Server) ingest(c *gin.Context, report tracking.PhoneReport) bool {
 	if _, err := s.Tracking.Ingest(c.Request.Context(), c.Param("token"), report); err != nil {
 		fail(c, err)
@@ -127,14 +127,14 @@ func (s *Server) ingest(c *gin.Context, report tracking.PhoneReport) bool {
 	return true
 }
 
-// phoneBody reads a body; false when it is too large or was cut off, which is answered.
+// phoneBody reads a body; on false it was too large or cut off, and the response is sent.
 func (s *Server) phoneBody(c *gin.Context) ([]byte, bool) {
 	body, err := io.ReadAll(io.LimitReader(c.Request.Body, maxPhoneBody+1))
 	if err == nil && len(body) <= maxPhoneBody {
 		return body, true
 	}
 	if err == nil {
-		_, _ = io.CopyN(io.Discard, c.Request.Body, maxDrained) // whoever sends more is no phone
+		_, _ = io.CopyN(io.Discard, c.Request.Body, maxDrained) // no phone sends more
 		fail(c, domain.Errorf(domain.CodeTooLarge, "a report may have at most %d MiB", maxPhoneBody>>20))
 		return nil, false
 	}
@@ -142,5 +142,5 @@ func (s *Server) phoneBody(c *gin.Context) ([]byte, bool) {
 	return nil, false
 }
 
-// fromPhone says whether the request goes to a phone app's path.
+// fromPhone reports whether the request is for a phone app's path.
 func fromPhone(c *gin.Context) bool { return strings.HasPrefix(c.FullPath(), ingestPrefix) }

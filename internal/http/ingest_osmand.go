@@ -16,19 +16,19 @@ import (
 	"github.com/order-tracking/order-tracking/internal/tracking"
 )
 
-// Traccar Client and OsmAnd report in one of three forms: parameters in the query, the
-// same parameters as a form in the body, and a JSON document. https://www.traccar.org/osmand/
+// Traccar Client and OsmAnd report in one of three forms: query parameters, the same
+// parameters as a form body, or a JSON document. https://www.traccar.org/osmand/
 
 const (
 	metresPerSecondOfKnot = 1852.0 / 3600
-	// endOfSeconds is the first number that is no timestamp in seconds: from there on
-	// they are milliseconds.
+	// endOfSeconds is the first number read as milliseconds; smaller timestamps are in
+	// seconds.
 	endOfSeconds = 2147483647
-	// endOfMillis is far beyond every time that a device can mean.
+	// endOfMillis is far beyond any time that a device can mean.
 	endOfMillis = 1e17
 )
 
-// parseOsmand reads what was posted. It never fails: what can't be read is counted.
+// parseOsmand parses a post. It never fails: what can't be parsed is counted.
 func parseOsmand(query string, body []byte) tracking.PhoneReport {
 	var r tracking.PhoneReport
 	body = trimBody(body)
@@ -50,13 +50,13 @@ func parseOsmand(query string, body []byte) tracking.PhoneReport {
 	return r
 }
 
-// trimBody leaves out what some apps put around what they post, a byte order mark too.
+// trimBody removes what some apps add around the body, a byte order mark included.
 func trimBody(body []byte) []byte {
 	return bytes.TrimSpace(bytes.TrimPrefix(bytes.TrimSpace(body), []byte("\ufeff")))
 }
 
-// formOf reads a query or a form as leniently as it can be: phones send a bare per cent
-// sign and semicolons. Of a name that comes twice the first one counts.
+// formOf parses a query or form leniently: phones send bare percent signs and semicolons.
+// The first value of a repeated name counts.
 func formOf(text string) map[string]any {
 	params, separator := map[string]any{}, "&"
 	if !strings.Contains(text, "&") {
@@ -71,7 +71,7 @@ func formOf(text string) map[string]any {
 	return params
 }
 
-// unescaped is the text as it stands where it can't be unescaped.
+// unescaped returns the text as it is when it can't be unescaped.
 func unescaped(s string) string {
 	if plain, err := url.QueryUnescape(s); err == nil {
 		return plain
@@ -86,8 +86,8 @@ func drop(r *tracking.PhoneReport, reason domain.DropReason) {
 	r.Unusable[reason]++
 }
 
-// osmandDocument reads a JSON document: one report, or several as the app sends them
-// when it empties its buffer.
+// osmandDocument parses a JSON document: one report, or several when the app empties its
+// buffer.
 func osmandDocument(r *tracking.PhoneReport, doc any) {
 	for _, d := range objects(r, doc) {
 		switch location := d["location"].(type) {
@@ -101,7 +101,7 @@ func osmandDocument(r *tracking.PhoneReport, doc any) {
 	}
 }
 
-// objects are the one of a document, or all of its list. Whatever else is there is counted.
+// objects returns a document's object or its list of objects. Anything else is counted.
 func objects(r *tracking.PhoneReport, doc any) (out []map[string]any) {
 	list, ok := doc.([]any)
 	if !ok {
@@ -117,8 +117,8 @@ func objects(r *tracking.PhoneReport, doc any) (out []map[string]any) {
 	return out
 }
 
-// osmandLocation reads the location of a JSON document: metres per second, a level of 0
-// to 1, and −1 for what the phone does not know.
+// osmandLocation parses the location of a JSON document: speed in metres per second, battery
+// level from 0 to 1, and −1 for unknown values.
 func osmandLocation(r *tracking.PhoneReport, location map[string]any) {
 	coords, _ := location["coords"].(map[string]any)
 	battery, _ := location["battery"].(map[string]any)
@@ -140,9 +140,9 @@ func osmandLocation(r *tracking.PhoneReport, location map[string]any) {
 	r.Positions = append(r.Positions, p)
 }
 
-// osmandParams reads the parameters of a query, a form or a flat document: percent, and
-// knots. With unit=ms, which our link for OsmAnd has, the speed is in metres per second
-// and hdop is the accuracy in metres, as that app sends them.
+// osmandParams parses the parameters of a query, a form or a flat document: battery in
+// percent, speed in knots. With unit=ms, as in our link for OsmAnd, speed is in metres per
+// second and hdop is the accuracy in metres, as that app sends them.
 func osmandParams(r *tracking.PhoneReport, params map[string]any) {
 	if params["unit"] == "ms" {
 		params["accuracy"] = cmp.Or(params["accuracy"], params["hdop"])
@@ -153,7 +153,7 @@ func osmandParams(r *tracking.PhoneReport, params map[string]any) {
 		lat, lon = splitLocation(both)
 	}
 	if valid, ok := flag(params["valid"]); ok && !valid {
-		drop(r, domain.DropPoorAccuracy) // the receiver itself does not believe it
+		drop(r, domain.DropPoorAccuracy) // the receiver itself marks it invalid
 		return
 	}
 	p, ok := place(r, lat, lon, params["timestamp"])
@@ -180,8 +180,8 @@ func osmandParams(r *tracking.PhoneReport, params map[string]any) {
 	r.Positions = append(r.Positions, p)
 }
 
-// place reads where and when. It says false when that can't be read, which is counted,
-// and when there is nothing to read: a sign of life.
+// place parses position and time. It returns false when they can't be parsed, which is
+// counted, and when there are none: a heartbeat.
 func place(r *tracking.PhoneReport, lat, lon, timestamp any) (p domain.Position, ok bool) {
 	if lat == nil && lon == nil {
 		return p, false
@@ -195,7 +195,7 @@ func place(r *tracking.PhoneReport, lat, lon, timestamp any) (p domain.Position,
 	return domain.Position{Lat: *y, Lon: *x, RecordedAt: at}, true
 }
 
-// splitLocation reads "lat,lon", also where a comma is the decimal sign as well. It
+// splitLocation parses "lat,lon", also where the comma is the decimal separator too. It
 // returns nothing usable for anything else.
 func splitLocation(s string) (lat, lon any) {
 	parts := strings.Split(s, ",")
@@ -208,8 +208,8 @@ func splitLocation(s string) (lat, lon any) {
 	return "", ""
 }
 
-// measured is a number, sent as one or as text, in which a single comma is a decimal
-// sign: some phones write numbers as their owner does.
+// measured parses a number, sent as a number or as text, in which a single comma is a decimal
+// separator: some phones format numbers by locale.
 func measured(v any) *float64 {
 	switch v := v.(type) {
 	case float64:
@@ -226,7 +226,7 @@ func measured(v any) *float64 {
 	return nil
 }
 
-// known is a measurement in which −1 stands for none.
+// known returns a measurement, or none for −1.
 func known(v any) *float64 {
 	m := measured(v)
 	if m == nil || *m == -1 {
@@ -235,10 +235,10 @@ func known(v any) *float64 {
 	return m
 }
 
-// scaled is a measurement in another unit.
+// scaled converts a measurement to another unit.
 func scaled(v *float64, by float64) *float64 {
 	if v != nil {
-		*v = math.Round(*v*by*1e6) / 1e6 // 0.29 of a battery is 29 percent
+		*v = math.Round(*v*by*1e6) / 1e6 // a battery level of 0.29 is 29 percent
 	}
 	return v
 }
@@ -256,8 +256,8 @@ func flag(v any) (value, ok bool) {
 	return false, false
 }
 
-// keep makes attributes of all members but those that mean something to us, in the
-// order of their names, so that the same ones are kept where there are too many.
+// keep stores all members that we do not interpret as attributes, sorted by name, so that
+// the same ones are kept when there are too many.
 func keep(p *domain.Position, members map[string]any, but ...string) {
 	for _, name := range slices.Sorted(maps.Keys(members)) {
 		if !slices.Contains(but, name) {
@@ -266,13 +266,13 @@ func keep(p *domain.Position, members map[string]any, but ...string) {
 	}
 }
 
-// deviceTimes are the forms of a time in text; one without a zone is UTC.
+// deviceTimes are the accepted text formats of a time; one without a zone is UTC.
 var deviceTimes = []string{
 	time.RFC3339Nano, "2006-01-02T15:04:05.999999999Z0700", "2006-01-02T15:04:05.999999999", "2006-01-02 15:04:05.999999999",
 }
 
-// deviceTime reads a timestamp: seconds, milliseconds or text. An absent one is the
-// zero time.
+// deviceTime parses a timestamp: seconds, milliseconds or text. An absent one is the zero
+// time.
 func deviceTime(v any) (time.Time, bool) {
 	s, isText := v.(string)
 	if s = strings.TrimSpace(s); v == nil || isText && s == "" {
@@ -288,7 +288,7 @@ func deviceTime(v any) (time.Time, bool) {
 		}
 		return time.UnixMilli(int64(*n)).UTC(), true
 	}
-	if strings.Contains(s, "T") { // a plus that came through a query as a space
+	if strings.Contains(s, "T") { // a plus sign decoded as a space in the query
 		s = strings.Replace(s, " ", "+", 1)
 	}
 	for _, layout := range deviceTimes {

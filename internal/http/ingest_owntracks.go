@@ -7,13 +7,13 @@ import (
 	"github.com/order-tracking/order-tracking/internal/tracking"
 )
 
-// OwnTracks posts one JSON document a request. https://owntracks.org/booklet/tech/http/
+// OwnTracks posts one JSON document per request. https://owntracks.org/booklet/tech/http/
 // and https://owntracks.org/booklet/tech/json/
 
 const metresPerSecondOfKmh = 1 / 3.6
 
-// parseOwnTracks reads what was posted by a user's device. It never fails: what can't be
-// read is counted, and what is not about places is ignored, encrypted documents too.
+// parseOwnTracks parses a post of a user's device. It never fails: what can't be parsed is
+// counted, and anything but locations is ignored, encrypted documents included.
 func parseOwnTracks(user, device string, body []byte) tracking.PhoneReport {
 	var r tracking.PhoneReport
 	if body = trimBody(body); len(body) == 0 {
@@ -51,8 +51,8 @@ func ownTracksLocation(r *tracking.PhoneReport, doc map[string]any, user, device
 	r.Positions = append(r.Positions, p)
 }
 
-// ownTracksArrival is the phone's own geofence. Where it was is no position of the
-// track: the app sends that by itself.
+// ownTracksArrival is an event of the phone's own geofence. Its location is not part of the
+// track: the app sends that separately.
 func ownTracksArrival(r *tracking.PhoneReport, doc map[string]any) {
 	if p, ok := place(r, doc["lat"], doc["lon"], doc["tst"]); ok {
 		p.Accuracy = measured(doc["acc"])

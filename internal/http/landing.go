@@ -12,7 +12,7 @@ import (
 //go:embed pages/landing.html
 var landing string
 
-// landingRoute serves the page that says what is where.
+// landingRoute serves the start page.
 func (s *Server) landingRoute() {
 	s.engine.GET("/", func(c *gin.Context) {
 		c.Header("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
@@ -21,7 +21,7 @@ func (s *Server) landingRoute() {
 	})
 }
 
-// landing is the page at / of a server that is reached at an address.
+// landing renders the page at / for the address at which the server was reached.
 func (s *Server) landing(address string) string {
 	open := `<li><a href="orders">Orders</a>, <a href="couriers">couriers</a> and <a href="metrics">metrics</a>` + "\n"
 	header, withKey := "", ""

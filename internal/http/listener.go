@@ -12,8 +12,8 @@ import (
 	"github.com/order-tracking/order-tracking/internal/transport"
 )
 
-// Listener accepts the connections of a server that answers problems also where net/http
-// gives up before there is a request: headers that are too large, or are none.
+// Listener accepts the connections of a server that responds with problems even where
+// net/http gives up before there is a request: headers that are too large or invalid.
 func Listener(l net.Listener) net.Listener { return listener{l} }
 
 type listener struct{ net.Listener }
@@ -26,10 +26,10 @@ func (l listener) Accept() (net.Conn, error) {
 	return c, err
 }
 
-// conn is a connection on which net/http's own answers, which are plain texts, become problems.
+// conn is a connection that turns net/http's own plain-text responses into problems.
 type conn struct{ *net.TCPConn }
 
-// theirs is what net/http writes by itself between the status and a text that repeats it.
+// theirs is what net/http writes between the status and a text that repeats it.
 var theirs = []byte("\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n")
 
 func (c conn) Write(p []byte) (int, error) {

@@ -8,13 +8,13 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// metrics counts requests. What a request needs is looked up once per route,
-// method and status, so that counting costs little.
+// metrics counts requests. Series are looked up once per route, method and status, which
+// keeps counting cheap.
 type metrics struct {
 	requests *prometheus.CounterVec
 	duration *prometheus.HistogramVec
 	streams  *prometheus.GaugeVec
-	known    sync.Map // of series by seriesKey
+	known    sync.Map // series by seriesKey
 }
 
 type seriesKey struct {
@@ -24,7 +24,7 @@ type seriesKey struct {
 
 type series struct {
 	count    prometheus.Counter
-	duration prometheus.Observer // nil where the time says nothing
+	duration prometheus.Observer // nil where the duration means nothing
 }
 
 func newMetrics(r prometheus.Registerer) *metrics {
@@ -33,7 +33,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 			Name: "http_requests_total", Help: "Requests answered.",
 		}, []string{"route", "method", "status"}),
 		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "http_request_duration_seconds", Help: "Time to answer; streams are left out.",
+			Name: "http_request_duration_seconds", Help: "Time to answer a request; excludes streams.",
 			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
 		}, []string{"route", "method"}),
 		streams: prometheus.NewGaugeVec(prometheus.GaugeOpts{
@@ -56,7 +56,7 @@ func (m *metrics) observe(route, method string, status int, took time.Duration) 
 	}
 }
 
-// bounded keeps callers from inventing series.
+// bounded keeps callers from creating series.
 func (k seriesKey) bounded() seriesKey {
 	if k.route == "" {
 		k.route = "unknown"
@@ -77,7 +77,7 @@ func (m *metrics) series(k seriesKey) *series {
 	return s
 }
 
-// streaming are the routes that stay open.
+// streaming holds the routes that stay open.
 var streaming = map[string]bool{
 	"/order/:order_id/ws": true, "/order/:order_id/stream": true, "/ws": true,
 }

@@ -20,8 +20,8 @@ import (
 	"github.com/order-tracking/order-tracking/internal/transport"
 )
 
-// around is what happens to every request: it gets an id, its body a limit, and
-// what became of it is counted and logged. A panic becomes an answer.
+// around wraps every request: it assigns an id, limits the body, counts and logs the outcome,
+// and turns a panic into a response.
 func (s *Server) around(c *gin.Context) {
 	start := time.Now()
 	c.Writer.Header()[headerRequestID] = []string{transport.RequestID(c.Request.Header.Get(headerRequestID))}
@@ -40,7 +40,7 @@ func (s *Server) around(c *gin.Context) {
 	c.Next()
 }
 
-// acceptable looks at a request's headers and makes its body ready to be read.
+// acceptable checks a request's headers and prepares its body for reading.
 func (s *Server) acceptable(c *gin.Context) error {
 	size := len(c.Request.RequestURI)
 	for name, values := range c.Request.Header {
@@ -57,11 +57,11 @@ func (s *Server) acceptable(c *gin.Context) error {
 	return takeBody(c, s.bodyLimit(c))
 }
 
-// MaxHeaderBytes is how long the headers of a request may be, its first line counted.
+// MaxHeaderBytes is the largest total size of a request's line and headers.
 const MaxHeaderBytes = 64 << 10
 
-// bodyLimit is the largest body of a request in bytes; 0 is no limit. Imports stream,
-// and phones get another answer than that theirs is too large.
+// bodyLimit returns the largest body of a request in bytes; 0 is no limit. Imports are
+// streamed, and phones get a different response to a body that is too large.
 func (s *Server) bodyLimit(c *gin.Context) int64 {
 	if c.FullPath() == importPath {
 		return min(s.Config.MaxImportBytes, s.Config.SpoolMax)
@@ -72,7 +72,7 @@ func (s *Server) bodyLimit(c *gin.Context) int64 {
 	return s.Config.MaxBodyBytes
 }
 
-// finish is the end of every request, also of one that panicked.
+// finish runs at the end of every request, after a panic too.
 func (s *Server) finish(c *gin.Context, start time.Time) {
 	if cause := recover(); cause != nil {
 		err, _ := cause.(error)
@@ -81,11 +81,11 @@ func (s *Server) finish(c *gin.Context, start time.Time) {
 		}
 		s.Log.Error("a request panicked", zap.String("route", c.FullPath()),
 			zap.String("request_id", requestIDOf(c)), zap.Any("panic", cause), zap.ByteString("stack", debug.Stack()))
-		if c.Writer.Written() { // the answer has begun: all we can do is cut it
+		if c.Writer.Written() { // the response has begun: all we can do is cut it off
 			panic(http.ErrAbortHandler)
 		}
 		fail(c, fmt.Errorf("panic: %v", cause))
-		c.Errors = nil // logged already
+		c.Errors = nil // already logged
 	}
 	took := time.Since(start)
 	s.metrics.observe(c.FullPath(), c.Request.Method, c.Writer.Status(), took)
@@ -97,8 +97,8 @@ func (s *Server) finish(c *gin.Context, start time.Time) {
 	}
 }
 
-// failed writes down what callers are not told: unexpected errors, and once a burst the
-// causes of what is unavailable.
+// failed logs what callers do not see: unexpected errors and, once per burst, causes of
+// unavailability.
 func (s *Server) failed(c *gin.Context, err error) {
 	fields := []zap.Field{zap.String("route", c.FullPath()), zap.String("request_id", requestIDOf(c)), zap.Error(domain.Explained(err))}
 	switch {
@@ -111,11 +111,11 @@ func (s *Server) failed(c *gin.Context, err error) {
 	}
 }
 
-// access logs a request: neither its query nor its path, which may hold tokens.
+// access logs a request without its query and path, which may contain tokens.
 func (s *Server) access(c *gin.Context, took time.Duration) {
 	level := zap.InfoLevel
 	if c.FullPath() == "/healthz" || c.FullPath() == "/readyz" {
-		level = zap.DebugLevel // asked every few seconds by machines
+		level = zap.DebugLevel // probes request it every few seconds
 	}
 	entry := s.Log.Check(level, "request")
 	if entry == nil {
@@ -132,8 +132,8 @@ func (s *Server) access(c *gin.Context, took time.Duration) {
 	entry.Write(fields...)
 }
 
-// enter lets the caller in for the operation of the route and returns the context to work
-// in, or unauthenticated or forbidden.
+// enter authorizes the caller for the route's operation and returns the context to work in,
+// or unauthenticated or forbidden.
 func (s *Server) enter(c *gin.Context) (context.Context, error) {
 	r := c.Request
 	op := s.operationOf(c)
@@ -155,7 +155,7 @@ func (s *Server) enter(c *gin.Context) (context.Context, error) {
 	}
 	caller, err := s.Guard.Authorize(r.Context(), req)
 	if cookie && domain.CodeOf(err) == domain.CodeUnauthenticated {
-		setSession(c, "", time.Unix(1, 0)) // it has ended: without it the page is asked who it is
+		setSession(c, "", time.Unix(1, 0)) // it has expired: without the cookie the page asks for credentials
 	}
 	if err != nil {
 		return nil, s.Guard.Failed(addressOnly(r.RemoteAddr), err)
@@ -173,7 +173,7 @@ func (s *Server) enter(c *gin.Context) (context.Context, error) {
 	return ctx, nil
 }
 
-// count counts the call and tells the caller what is left (RateLimit header fields).
+// count applies the rate limit and sends what is left (RateLimit header fields).
 func (s *Server) count(c *gin.Context, caller *domain.Caller) error {
 	q, limited, err := s.Guard.Count(caller)
 	if !limited {
@@ -186,7 +186,7 @@ func (s *Server) count(c *gin.Context, caller *domain.Caller) error {
 	return err
 }
 
-// addressOnly is a remote address without its port.
+// addressOnly returns a remote address without its port.
 func addressOnly(remote string) string {
 	host, _, err := net.SplitHostPort(remote)
 	if err != nil {
@@ -195,8 +195,8 @@ func addressOnly(remote string) string {
 	return host
 }
 
-// credential is what the caller shows: in the header, for one order in the query, or in
-// the cookie of a page.
+// credential returns the caller's credential: from the header, from the query for one order,
+// or from a page's cookie.
 func (s *Server) credential(c *gin.Context, op *access.Operation) (credential string, cookie bool) {
 	if bearer := c.Request.Header.Get("Authorization"); bearer != "" {
 		return transport.Credential(bearer), false
@@ -214,10 +214,10 @@ func (s *Server) credential(c *gin.Context, op *access.Operation) (credential st
 	return found.Value, true
 }
 
-// route is how operations are found; HEAD is GET.
+// route identifies an operation; HEAD counts as GET.
 type route struct{ method, path string }
 
-// operationOf is the row of the table of permissions for the request's route.
+// operationOf returns the permission table's row for the request's route.
 func (s *Server) operationOf(c *gin.Context) *access.Operation {
 	r := route{c.Request.Method, c.FullPath()}
 	if r.method == http.MethodHead {
@@ -242,9 +242,8 @@ func (s *Server) guarded(h func(ctx context.Context, c *gin.Context) error) gin.
 	}
 }
 
-// crossOrigin tells browsers that pages of the configured origins may call, and
-// answers their question beforehand (true). Other origins hear nothing, which
-// makes the browser refuse.
+// crossOrigin allows browsers' calls from pages of the configured origins and answers their
+// preflight requests (true). Other origins get no headers, so the browser blocks the call.
 func (s *Server) crossOrigin(c *gin.Context) bool {
 	origin, h := c.Request.Header.Get("Origin"), c.Writer.Header()
 	h.Add("Vary", "Origin")

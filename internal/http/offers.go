@@ -8,7 +8,7 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// OfferPath is the offer that an operation is about.
+// OfferPath is the path parameter of an offer.
 type OfferPath struct {
 	ID string `path:"offer_id" format:"uuid" doc:"the offer's id"`
 }
@@ -28,12 +28,12 @@ type offeredOut struct {
 	Body     *dispatch.Offered
 }
 
-// refusalReason is why a courier declines.
+// refusalReason is a courier's reason for declining.
 type refusalReason struct {
 	Reason string `json:"reason,omitempty" maxLength:"2000"`
 }
 
-// offerRoutes are the operations on offers.
+// offerRoutes registers the operations on offers.
 func (s *Server) offerRoutes() {
 	gone := []domain.Code{domain.CodeOfferNotFound, domain.CodeOfferGone, domain.CodeCourierBusy}
 	handle(s, operation{

@@ -13,7 +13,7 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// onboarded is a new token of a phone, with the ways to get it there.
+// onboarded is a new phone token, with the ways to set up an app with it.
 type onboarded struct {
 	ID        string     `json:"id" doc:"identifies the token, for revoking it"`
 	Token     string     `json:"token" doc:"shown only once"`
@@ -21,7 +21,7 @@ type onboarded struct {
 	Apps      []phoneApp `json:"apps"`
 }
 
-// phone is a token that is in use.
+// phone is an active token.
 type phone struct {
 	ID        string    `json:"id"`
 	CreatedAt time.Time `json:"created_at"`
@@ -35,16 +35,16 @@ type revoked struct {
 	Revoked int `json:"revoked" doc:"number of tokens revoked"`
 }
 
-// ReachedAt is the address that the caller reached the server at.
+// ReachedAt is the address at which the caller reached the server.
 type ReachedAt struct{ address string }
 
-// Resolve reads it from the request.
+// Resolve derives it from the request.
 func (r *ReachedAt) Resolve(hc huma.Context) []error {
 	r.address = addressOf(hc.TLS() != nil, hc.Header("X-Forwarded-Proto"), hc.Host())
 	return nil
 }
 
-// addressOf is where a request reached the server, such as https://track.example.
+// addressOf returns the address at which a request reached the server, such as https://track.example.
 func addressOf(tls bool, forwardedProto, host string) string {
 	if tls || strings.EqualFold(forwardedProto, "https") {
 		return "https://" + host
@@ -52,7 +52,7 @@ func addressOf(tls bool, forwardedProto, host string) string {
 	return "http://" + host
 }
 
-// publicURL is the configured address of the server, else the one that it was reached at.
+// publicURL returns the server's configured address, else the one at which it was reached.
 func (s *Server) publicURL(address string) string {
 	return strings.TrimSuffix(cmp.Or(s.Config.PublicURL, address), "/")
 }
@@ -74,13 +74,13 @@ type revokePhoneIn struct {
 	Token string `path:"token_id" format:"uuid" doc:"the token to revoke"`
 }
 
-// onboardingRoutes set up couriers' phones.
+// onboardingRoutes registers the setup of couriers' phones.
 func (s *Server) onboardingRoutes() {
 	const path = "/courier/{courier_id}/onboarding"
 	gone := []domain.Code{domain.CodeNotFound}
 	revoke := func(ctx context.Context, key Idempotent, courier, token string) (*repeatable[revoked], error) {
 		ids, again, err := once(ctx, key, func(ctx context.Context) ([]string, error) { return s.Couriers.RevokePhones(ctx, courier, token) })
-		for _, id := range ids { // the courier's app on that phone is signed out, too
+		for _, id := range ids { // the courier's app on that phone is signed out too
 			err = errors.Join(err, s.Sessions.EndOf(ctx, id))
 		}
 		return &repeatable[revoked]{again, revoked{len(ids)}}, err

@@ -8,7 +8,7 @@ import (
 	"github.com/skip2/go-qrcode"
 )
 
-// phoneApp is how an app is set up.
+// phoneApp describes how to set up an app.
 type phoneApp struct {
 	App      string `json:"app" doc:"traccar, owntracks, osmand, or courier: the product's own, in a browser"`
 	URL      string `json:"url" doc:"URL the app reports to, for manual setup"`
@@ -16,11 +16,11 @@ type phoneApp struct {
 	QR       string `json:"qr" doc:"QR code for the app's scanner or the phone's camera, a PNG as a data: URI"`
 }
 
-// reportEvery is how often a phone is to report, in seconds.
+// reportEvery is the interval of a phone's reports, in seconds.
 const reportEvery = "10"
 
-// phoneApps returns how to set up each app for a token of a courier. base is the
-// address of the server, such as https://track.example; code signs the courier's own app in.
+// phoneApps returns how to set up each app with a courier's token. base is the address of
+// the server, such as https://track.example; code signs the courier in to our own app.
 func phoneApps(base, token, courierID, code string) ([]phoneApp, error) {
 	traccar, traccarCode := traccarApp(base+ingestPrefix+"osmand/"+token, courierID)
 	osmAnd := osmAndApp(base + ingestPrefix + "osmand/" + token)
@@ -35,18 +35,17 @@ func phoneApps(base, token, courierID, code string) ([]phoneApp, error) {
 		osmAnd.QR, err = qrCode(osmAnd.URL)
 	}
 	own := phoneApp{App: "courier", URL: base + "/courier-app"}
-	own.DeepLink = own.URL + "#code=" + code // behind the #, so that it is in no log
+	own.DeepLink = own.URL + "#code=" + code // in the fragment, which no log contains
 	if err == nil {
 		own.QR, err = qrCode(own.DeepLink)
 	}
 	return []phoneApp{traccar, ownTracks, osmAnd, own}, err
 }
 
-// traccarApp sets up Traccar Client. Its link is in a scheme of its own; its scanner
-// takes the server's address with the settings as parameters, in every version. With
-// the highest accuracy and without a distance, fixes come by time on both systems; the
-// heartbeat tells where a phone is that lies still.
-// https://www.traccar.org/client-configuration/
+// traccarApp sets up Traccar Client. Its link has a scheme of its own; its scanner takes the
+// server's address with the settings as parameters, in every version. With the highest
+// accuracy and no distance filter, both systems send fixes by time; the heartbeat reports
+// where a phone at rest is. https://www.traccar.org/client-configuration/
 func traccarApp(report, courierID string) (app phoneApp, code string) {
 	settings := url.Values{
 		"id": {courierID}, "interval": {reportEvery}, "fastest_interval": {reportEvery}, "distance": {"0"}, "angle": {"30"},
@@ -63,9 +62,9 @@ func osmAndApp(report string) phoneApp {
 	return phoneApp{App: "osmand", URL: report + "?unit=ms&lat={0}&lon={1}&timestamp={2}&hdop={3}&altitude={4}&speed={5}&bearing={6}"}
 }
 
-// ownTracksApp sets up OwnTracks, which keeps what it could not send by itself: over
-// HTTP (mode 3), in move mode (monitoring 2: always, with the best accuracy), with
-// battery and the like. https://owntracks.org/booklet/features/remoteconfig/
+// ownTracksApp sets up OwnTracks, which itself queues what it could not send: over HTTP
+// (mode 3), in move mode (monitoring 2: always, with the best accuracy), with extended data
+// such as the battery. https://owntracks.org/booklet/features/remoteconfig/
 func ownTracksApp(report, courierID string) (phoneApp, error) {
 	doc, err := json.Marshal(map[string]any{
 		"_type": "configuration", "mode": 3, "url": report, "auth": false, "deviceId": courierID, "tid": courierID[len(courierID)-2:],
@@ -79,7 +78,7 @@ func ownTracksApp(report, courierID string) (phoneApp, error) {
 	return phoneApp{App: "owntracks", URL: report, DeepLink: "owntracks:///config?inline=" + inline}, nil
 }
 
-// qrPixels is how large a module of a QR code is drawn.
+// qrPixels is the size of a QR code module.
 const qrPixels = -6
 
 func qrCode(content string) (string, error) {

@@ -22,7 +22,7 @@ import (
 	"github.com/order-tracking/order-tracking/internal/transport"
 )
 
-// The tags that the document is sorted by.
+// Tags that group the document.
 const (
 	tagOrders    = "Orders"
 	tagTracking  = "Tracking"
@@ -35,18 +35,18 @@ const (
 	tagAccess    = "Access"
 )
 
-// operation describes one for the document and for those who serve it.
+// operation describes an operation for the document and for routing.
 type operation struct {
-	method, path       string // path in OpenAPI's form, /order/{order_id}
+	method, path       string // path in OpenAPI form, /order/{order_id}
 	id, tag            string
 	summary, about     string
 	open               bool          // served without credentials
-	status             int           // of success; 0 for 200
+	status             int           // success status; 0 for 200
 	body               any           // a value of the body's type; nil for none
-	lenient            bool          // the body is never refused
-	replies, reply     string        // the media type of the answer and an example, where it is not JSON
+	lenient            bool          // the body is never rejected
+	replies, reply     string        // the response's media type and an example, unless it is JSON
 	unmodified, stream bool          // may answer 304; answers 101
-	codes              []domain.Code // what may go wrong, beside what always may
+	codes              []domain.Code // possible errors, besides those of every operation
 }
 
 // handle serves an operation with a typed handler.
@@ -71,13 +71,13 @@ func describeOperation[I, O any](s *Server, api huma.API, op operation, h func(c
 	op.describeBody(s, ho)
 }
 
-// shareToken is how who has a share link shows it in an address.
+// shareToken is the query parameter of a share link's token.
 var shareToken = &huma.Param{
 	Name: "token", In: "query", Description: "a share link's token, in place of the Authorization header",
 	Schema: &huma.Schema{Type: huma.TypeString},
 }
 
-// refusals are what may go wrong because of what an operation takes.
+// refusals are the errors that an operation can return because of its inputs.
 var refusals = map[reflect.Type][]domain.Code{
 	reflect.TypeFor[OrderPath]():   {domain.CodeOrderNotFound},
 	reflect.TypeFor[CourierPath](): {domain.CodeCourierNotFound},
@@ -93,7 +93,7 @@ func refusalsOf(input reflect.Type) []domain.Code {
 	return codes
 }
 
-// documentOnly is an API whose operations are described and not served.
+// documentOnly is an API whose operations are documented but not served.
 type documentOnly struct{ huma.API }
 
 func (documentOnly) Adapter() huma.Adapter { return noAdapter{} }
@@ -106,7 +106,7 @@ func ginPath(path string) string {
 	return strings.ReplaceAll(strings.ReplaceAll(path, "{", ":"), "}", "")
 }
 
-// newAPI makes the API that operations are added to.
+// newAPI creates the API that operations are added to.
 func (s *Server) newAPI() {
 	doc := &huma.OpenAPI{
 		OpenAPI: "3.1.0",
@@ -160,7 +160,7 @@ const apiDescription = "Creates, tracks and delivers orders.\n\n" +
 	"Lists are newest first and are paged by an opaque `page_token`. A body needs `Content-Type: application/json`; an empty one counts as `{}`. " +
 	"An `X-Request-Id` that is sent comes back, and the trace of a W3C `traceparent` is logged."
 
-// writeJSON encodes answers. Orders are encoded already.
+// writeJSON encodes responses. Orders are already encoded.
 func writeJSON(w io.Writer, v any) error {
 	var b []byte
 	var err error
@@ -178,7 +178,7 @@ func writeJSON(w io.Writer, v any) error {
 	return err
 }
 
-// huma is the operation in huma's terms, with what may go wrong.
+// huma converts the operation to huma's type and adds its possible errors.
 func (op operation) huma(s *Server) huma.Operation {
 	status := op.status
 	switch {
@@ -190,17 +190,17 @@ func (op operation) huma(s *Server) huma.Operation {
 	ho := huma.Operation{
 		Method: op.method, Path: op.path, OperationID: op.id, Tags: []string{op.tag},
 		Summary: op.summary, Description: op.about, DefaultStatus: status,
-		MaxBodyBytes: -1, BodyReadTimeout: s.Config.ReadTimeout, // the limit is takeBody's
-		SkipValidateParams: true, SkipValidateBody: true, // the domain is the one that decides
+		MaxBodyBytes: -1, BodyReadTimeout: s.Config.ReadTimeout, // takeBody enforces the limit
+		SkipValidateParams: true, SkipValidateBody: true, // the domain validates
 		Responses: map[string]*huma.Response{},
 	}
 	codes := op.codes
 	if op.open {
-		ho.Extensions = map[string]any{"security": []any{}} // which huma leaves out where it is empty
+		ho.Extensions = map[string]any{"security": []any{}} // huma omits Security when it is empty
 	} else {
 		ho.Security = []map[string][]string{{"bearer": {}}}
 		codes = append(codes, domain.CodeUnauthenticated, domain.CodeForbidden, domain.CodeUnavailable, domain.CodeRateLimited,
-			domain.CodeMalformed, domain.CodeValidationFailed) // of the query, if of nothing else
+			domain.CodeMalformed, domain.CodeValidationFailed) // at least the query can be wrong
 	}
 	if op.body != nil {
 		ho.RequestBody = &huma.RequestBody{}
@@ -217,7 +217,7 @@ func (op operation) huma(s *Server) huma.Operation {
 	if op.unmodified {
 		ho.Responses["304"] = &huma.Response{Description: "the order still has the version in If-None-Match"}
 	}
-	if op.replies != "" { // otherwise huma says what the output is
+	if op.replies != "" { // otherwise huma derives the response from the output
 		media := &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString}}
 		if op.replies == jsonType {
 			media.Schema.Type = huma.TypeObject
@@ -232,8 +232,8 @@ func (op operation) huma(s *Server) huma.Operation {
 	return ho
 }
 
-// describeBody says what the body is; the handler gets it undecoded. It is
-// required where a field is: an empty one is {}, and the domain says what is missing in that.
+// describeBody documents the body, which the handler gets undecoded. It is required when one
+// of its fields is: the domain reports what is missing in an empty one, which counts as {}.
 func (op operation) describeBody(s *Server, ho huma.Operation) {
 	if op.body == nil {
 		return
@@ -285,7 +285,7 @@ func problemExample(code domain.Code) *problem {
 	return p
 }
 
-// What the examples of the document tell of.
+// Values used in the document's examples.
 const (
 	exampleRequestID = "5f2b8c1de0a7000000000001"
 	exampleCourier   = "0190b7a1-8f00-7a51-8d6e-1a2b3c4d5e6f"
@@ -293,8 +293,8 @@ const (
 
 var exampleTime = time.Date(2026, 5, 4, 12, 30, 0, 0, time.UTC)
 
-// finishAPI completes the schemas once all operations are known, and arranges for
-// the document to be encoded when somebody asks for it.
+// finishAPI completes the schemas once all operations are registered, and sets up encoding
+// the document on first request.
 func (s *Server) finishAPI() {
 	s.completeSchemas()
 	s.addExamples()
@@ -316,7 +316,7 @@ func (s *Server) finishAPI() {
 }
 
 // document encodes the document, with JSON first where several media types are offered:
-// generators of clients take the first.
+// client generators take the first.
 func (s *Server) document() ([]byte, error) {
 	encoded, err := json.Marshal(s.api.OpenAPI())
 	if err != nil {
@@ -329,14 +329,14 @@ func (s *Server) document() ([]byte, error) {
 	for _, item := range doc["paths"].(map[string]any) {
 		for _, op := range item.(map[string]any) {
 			if op, ok := op.(map[string]any); ok && op["requestBody"] != nil && s.bodies[op["operationId"].(string)] {
-				op["requestBody"].(map[string]any)["required"] = true // which huma would hold requests against
+				op["requestBody"].(map[string]any)["required"] = true // set earlier, huma would enforce it
 			}
 		}
 	}
 	return appendSorted(nil, doc)
 }
 
-// appendSorted appends a document with its members sorted, but for JSON's media type.
+// appendSorted appends a document with sorted members, except that JSON's media type comes first.
 func appendSorted(b []byte, v any) (_ []byte, err error) {
 	switch v := v.(type) {
 	case map[string]any:
@@ -383,15 +383,15 @@ type optional[T any] struct {
 	Set   bool
 }
 
-// Schema is that of the value.
+// Schema is the value's schema.
 func (o optional[T]) Schema(r huma.Registry) *huma.Schema {
 	return huma.SchemaFromType(r, reflect.TypeFor[T]())
 }
 
-// Receiver is where huma puts the value.
+// Receiver returns the field that huma sets.
 func (o *optional[T]) Receiver() reflect.Value { return reflect.ValueOf(o).Elem().Field(0) }
 
-// OnParamSet is told by huma whether there is one.
+// OnParamSet is called by huma with whether the parameter is present.
 func (o *optional[T]) OnParamSet(set bool, _ any) { o.Set = set }
 
 func (o optional[T]) ptr() *T {

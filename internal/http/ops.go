@@ -12,15 +12,15 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// readyWithin bounds how long /readyz may think.
+// readyWithin bounds the checks of /readyz.
 const readyWithin = 2 * time.Second
 
-// health is what /healthz and /readyz answer.
+// health is the response of /healthz and /readyz.
 type health struct {
 	Status string `json:"status" enum:"ok"`
 }
 
-// opsRoutes are for those who run the product.
+// opsRoutes registers the endpoints for operators.
 func (s *Server) opsRoutes() {
 	ok := func(c *gin.Context) { c.Data(http.StatusOK, jsonType, []byte(`{"status":"ok"}`)) }
 	plain[struct{}, bodyOnly[health]](s, operation{
@@ -72,7 +72,7 @@ type profileIn struct {
 	Seconds int    `query:"seconds" minimum:"1" maximum:"600" doc:"how long profile and trace take; 30 and 1 unless given"`
 }
 
-// ready asks whether the product can work, without waiting for one that hangs.
+// ready checks whether the server can work, without waiting for a check that hangs.
 func (s *Server) ready(ctx context.Context) error {
 	answer := make(chan error, 1)
 	go func() { answer <- s.Ready(ctx) }()

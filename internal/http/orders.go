@@ -14,18 +14,18 @@ import (
 	"github.com/order-tracking/order-tracking/internal/transport"
 )
 
-// OrderPath is the order that an operation is about.
+// OrderPath is the path parameter of an order.
 type OrderPath struct {
 	ID string `path:"order_id" format:"uuid" doc:"the order's id" example:"0190b7a1-7d3c-7c1e-9f3a-2b1c5d6e7f80"`
 }
 
-// check says whether the id can be one.
+// check validates the id.
 func (p OrderPath) check() error {
 	_, err := domain.ParseID("/order_id", p.ID)
 	return err
 }
 
-// orderOut is an order as an answer.
+// orderOut is an order as a response.
 type orderOut struct {
 	ETag string `header:"ETag" doc:"the order's version, for If-Match and If-None-Match"`
 	Body *domain.Order
@@ -38,7 +38,7 @@ type createdOut struct {
 	Body     *domain.Order
 }
 
-// orderRoutes are the operations on orders.
+// orderRoutes registers the operations on orders.
 func (s *Server) orderRoutes() {
 	plain[createOrderIn, createdOut](s, operation{
 		method: http.MethodPost, path: "/order", id: "createOrder", tag: tagOrders, status: http.StatusCreated,
@@ -100,7 +100,7 @@ type createOrderIn struct {
 	JSONBody
 }
 
-// createOrder is the most frequent change, and written for that.
+// createOrder is the most frequent change and optimized for that.
 func (s *Server) createOrder(ctx context.Context, c *gin.Context) error {
 	if err := onlyQuery(c.Request.URL); err != nil {
 		return err
@@ -128,7 +128,7 @@ func (s *Server) createOrder(ctx context.Context, c *gin.Context) error {
 	return sendOrder(c, http.StatusCreated, o)
 }
 
-// sendOrder answers with an order.
+// sendOrder responds with an order.
 func sendOrder(c *gin.Context, status int, o *domain.Order) error {
 	body, err := o.Freeze()
 	if err != nil {
@@ -137,11 +137,11 @@ func sendOrder(c *gin.Context, status int, o *domain.Order) error {
 	h := c.Writer.Header()
 	h["Etag"] = []string{transport.ETag(o.Version)}
 	h["Content-Type"] = jsonHeader
-	if len(body) > 2000 { // shorter ones are counted by net/http
+	if len(body) > 2000 { // net/http sets Content-Length on shorter ones
 		h["Content-Length"] = []string{strconv.Itoa(len(body))}
 	}
 	c.Status(status)
-	_, _ = c.Writer.Write(body) // a caller who left needs no answer
+	_, _ = c.Writer.Write(body) // a client that disconnected needs no response
 	return nil
 }
 
@@ -150,7 +150,7 @@ type getOrderIn struct {
 	IfNoneMatch string `header:"If-None-Match" doc:"Return 304 if the order still has this ETag." example:"\"v3\""`
 }
 
-// getOrder is the hottest read, and written for that.
+// getOrder is the hottest read and optimized for that.
 func (s *Server) getOrder(ctx context.Context, c *gin.Context) error {
 	if err := onlyQuery(c.Request.URL, "token"); err != nil {
 		return err
@@ -169,7 +169,7 @@ func (s *Server) getOrder(ctx context.Context, c *gin.Context) error {
 
 var jsonHeader = []string{jsonType}
 
-// Paging is how all lists are paged.
+// Paging holds the paging parameters of all lists.
 type Paging struct {
 	Size  optional[int] `query:"page_size" doc:"maximum number; default 50" minimum:"1" maximum:"500"`
 	Token string        `query:"page_token" doc:"next_page_token of the previous page; the filters must be the same" maxLength:"1024"`
@@ -185,7 +185,7 @@ type orderPage struct {
 	Next   string          `json:"next_page_token,omitempty"`
 }
 
-// encode joins the orders, which are encoded already.
+// encode joins the orders, which are already encoded.
 func (p *orderPage) encode() ([]byte, error) {
 	out := []byte(`{"orders":[`)
 	for i, o := range p.Orders {
@@ -209,7 +209,7 @@ func (p *orderPage) encode() ([]byte, error) {
 	return append(out, '}'), nil
 }
 
-// OrderFilters narrow lists and exports of orders.
+// OrderFilters filter lists and exports of orders.
 type OrderFilters struct {
 	Status        []domain.Status `query:"status,explode" doc:"may be repeated: orders with any of these statuses"`
 	CourierID     string          `query:"courier_id" format:"uuid" doc:"assigned to this courier"`

@@ -20,26 +20,26 @@ const (
 	javaScriptType = "text/javascript; charset=utf-8"
 )
 
-// Pages is who the pages speak for and what their maps are drawn on.
+// Pages configures the pages: the operator's brand and the background of maps.
 type Pages struct {
-	// Name is the operator's and Accent its colour, #rrggbb; both may be empty.
+	// Name is the operator's name and Accent its colour, #rrggbb; both may be empty.
 	Name, Accent string
-	// Logo is a picture of the type LogoType, nil for none.
+	// Logo is an image of type LogoType, nil for none.
 	Logo     []byte
 	LogoType string
-	// Map is a PMTiles archive, nil for none; Tiles a template with {z}, {x} and {y} in its place.
+	// Map is a PMTiles archive, nil for none; Tiles is a template with {z}, {x} and {y}, used if Map is nil.
 	Map                MapFile
 	Tiles, Attribution string
 }
 
-// MapFile is an open archive.
+// MapFile is an open map archive.
 type MapFile interface {
 	io.ReaderAt
 	Size() int64
 	Version() string
 }
 
-// brand and ground are what pages are told of Pages.
+// brand and ground are the parts of Pages that pages receive.
 type brand struct {
 	Name   string `json:"name,omitempty"`
 	Logo   string `json:"logo,omitempty"`
@@ -52,7 +52,7 @@ type ground struct {
 	Attribution string `json:"attribution,omitempty"`
 }
 
-// boot is what a page knows from the start.
+// boot is the data embedded in a page.
 type boot struct {
 	Lang    string    `json:"lang"`
 	Brand   brand     `json:"brand"`
@@ -60,40 +60,40 @@ type boot struct {
 	Now     time.Time `json:"now"` // the phone's clock may be wrong
 	Token   string    `json:"token,omitempty"`
 	OrderID string    `json:"order_id,omitempty"`
-	Can     []string  `json:"can,omitempty"` // calls that customers may make
-	// Order and Track save a page its first calls.
+	Can     []string  `json:"can,omitempty"` // operations that customers may call
+	// Order and Track spare a page its first calls.
 	Order any `json:"order,omitempty"`
 	Track any `json:"track,omitempty"`
 }
 
-// page is what one page has of its own: its folder in web/, its title and what a
-// preview in a messenger says.
+// page is the part specific to one page: its folder in web/, its title and the description
+// for previews in messengers.
 type page struct {
 	name, title, about string
-	later              []string // modules that main.js imports when it has shown something
+	later              []string // modules that main.js imports after the first view
 }
 
-// languages of the pages; the first is for those who speak none.
+// languages of the pages; the first is the default.
 var languages = language.NewMatcher([]language.Tag{language.English, language.Russian})
 
-// pageShell is the document that every page begins with, and the icons inside it.
+// pageShell is the document of every page, and pageIcons the icons in it.
 var pageShell, pageIcons = webText("page.html"), webText("icons.svg")
 
 func webText(name string) string {
 	text, err := web.Files.ReadFile(name)
 	if err != nil {
-		panic(err) // it is part of the binary
+		panic(err) // the file is embedded in the binary
 	}
 	return string(text)
 }
 
-// withoutScript is what a page says to who runs no scripts.
+// withoutScript is shown when scripts are disabled.
 var withoutScript = map[string]string{
 	"en": "Please turn on JavaScript to see this page.", "ru": "Чтобы увидеть эту страницу, включите JavaScript.",
 }
 
-// pageRoutes serve what browsers get. Pages of other sites may load the client: it holds
-// no secrets, and their calls are still asked where they come from.
+// pageRoutes serve the browser's files. Pages of other sites may load the client: it holds
+// no secrets, and the origin of its calls is still checked.
 func (s *Server) pageRoutes() {
 	a := webAssets()
 	s.engine.GET("/client.js", func(c *gin.Context) {
@@ -110,15 +110,15 @@ func (s *Server) pageRoutes() {
 	})
 }
 
-// languageOf is the language of a page: what its address says, else what the customer
-// speaks, else what the browser asks for.
+// languageOf returns a page's language: from its URL, else the customer's, else from
+// Accept-Language.
 func languageOf(c *gin.Context, locale string) string {
 	tag, _ := language.MatchStrings(languages, c.Query("lang"), locale, c.GetHeader("Accept-Language"))
 	base, _ := tag.Base()
 	return base.String()
 }
 
-// showPage answers with a page. All that it needs at first is asked for at once.
+// showPage responds with a page, which preloads everything for its first view.
 func (s *Server) showPage(c *gin.Context, status int, p page, b boot) {
 	a := webAssets()
 	b.Brand, b.Map, b.Now = s.brand(), s.ground(), s.Clock.Now().UTC()
@@ -143,7 +143,7 @@ func (s *Server) showPage(c *gin.Context, status int, p page, b boot) {
 	c.Data(status, htmlType, body)
 }
 
-// modulesOf are the modules of a page's first view, the map's last: words come first.
+// modulesOf returns the modules of a page's first view; the map's come last, text first.
 func (s *Server) modulesOf(p page, b boot) []string {
 	a := webAssets()
 	all := a.modules(p.name+"/main.js", "i18n/"+b.Lang+".js")
@@ -157,7 +157,7 @@ func (s *Server) modulesOf(p page, b boot) []string {
 	return all
 }
 
-// pageHeaders keep a page to what this server sends, and its address to itself.
+// pageHeaders restrict a page to this server's content and keep its URL out of Referer.
 func (s *Server) pageHeaders(c *gin.Context) {
 	images := "'self' data:"
 	if origin := tileOrigin(s.ground().Tiles); origin != "" {
@@ -173,7 +173,7 @@ func (s *Server) pageHeaders(c *gin.Context) {
 	h.Set("Permissions-Policy", "camera=(self), geolocation=(self), microphone=()")
 }
 
-// tileOrigin is where the tiles of a template come from, as a CSP names it.
+// tileOrigin returns the origin of a tile template for the CSP.
 func tileOrigin(template string) string {
 	scheme, rest, found := strings.Cut(template, "://")
 	if !found {

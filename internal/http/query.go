@@ -13,7 +13,7 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// Moment is a time in a query.
+// Moment is a time in a query parameter.
 type Moment struct{ time.Time }
 
 // UnmarshalText reads RFC 3339.
@@ -22,15 +22,15 @@ func (m *Moment) UnmarshalText(text []byte) (err error) {
 	return err
 }
 
-// Schema is that of a time.
+// Schema is that of a date-time.
 func (Moment) Schema(huma.Registry) *huma.Schema {
 	return &huma.Schema{Type: huma.TypeString, Format: "date-time"}
 }
 
-// knownQuery refuses everything that is wrong with a query at once: parameters that the
-// operation does not have, that are empty or come twice, since a filter with a typo would
-// otherwise silently be none, and values of a wrong type. When there are such, values that
-// can't be are told with them; otherwise that is the domain's to say.
+// knownQuery reports everything wrong with a query at once: unknown, empty or repeated
+// parameters (a filter with a typo would otherwise silently not apply) and values of the
+// wrong type. Only if there are any does it also report other invalid values; otherwise the
+// domain does.
 func knownQuery(u *url.URL, op *huma.Operation) error {
 	known := map[string]*huma.Schema{}
 	for _, p := range op.Parameters {
@@ -41,7 +41,7 @@ func knownQuery(u *url.URL, op *huma.Operation) error {
 	return checkQuery(u, known)
 }
 
-// onlyQuery is knownQuery for handlers that look at the values themselves.
+// onlyQuery is knownQuery for handlers that check the values themselves.
 func onlyQuery(u *url.URL, names ...string) error {
 	known := map[string]*huma.Schema{}
 	for _, name := range names {
@@ -86,14 +86,14 @@ func checkQuery(u *url.URL, known map[string]*huma.Schema) error {
 	if formed && readable {
 		return nil
 	}
-	if e, ok := f.Err().(*domain.Error); ok && !readable { //nolint:errorlint // as it was made
+	if e, ok := f.Err().(*domain.Error); ok && !readable { //nolint:errorlint // Err does not wrap
 		e.Code, e.Message = domain.CodeMalformed, "the query can't be read"
 		return e
 	}
 	return f.Err()
 }
 
-// queryValue holds a value against its schema; false when it is not of the type at all.
+// queryValue checks a value against its schema; false if it does not even have the type.
 func queryValue(f *domain.Faults, name string, s *huma.Schema, value string) bool {
 	var err error
 	var number float64

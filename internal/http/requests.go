@@ -10,20 +10,20 @@ import (
 	"github.com/order-tracking/order-tracking/internal/transport"
 )
 
-// bodyOnly is an answer that is a body and nothing else.
+// bodyOnly is a response that consists of a body only.
 type bodyOnly[T any] struct{ Body T }
 
-// bodyOf makes an answer of what a use case returned.
+// bodyOf wraps the result of a use case in a response.
 func bodyOf[T any](v T, err error) (*bodyOnly[T], error) { return &bodyOnly[T]{v}, err }
 
-// repeatable is an answer that the same Idempotency-Key gets again.
+// repeatable is a response that is repeated for the same Idempotency-Key.
 type repeatable[T any] struct {
 	Replayed string `header:"Idempotent-Replayed" doc:"true if this is the stored response to an earlier request with the same key"`
 	Body     T
 }
 
-// once returns what do makes, or what it made for the same key before; again is then
-// the header that says so.
+// once returns the result of do, or the stored result for the same key; again is then the
+// value of Idempotent-Replayed.
 func once[T any](ctx context.Context, key Idempotent, do func(context.Context) (T, error)) (v T, again string, err error) {
 	ctx, idem, err := key.enter(ctx)
 	if err == nil {
@@ -32,7 +32,7 @@ func once[T any](ctx context.Context, key Idempotent, do func(context.Context) (
 	return v, replayed(idem), err
 }
 
-// readJSON reads a body for handlers that are not huma's.
+// readJSON reads a body for plain handlers.
 func readJSON(c *gin.Context) (JSONBody, error) {
 	r := c.Request
 	buf := bytes.NewBuffer(make([]byte, 0, bytes.MinRead+min(max(r.ContentLength, 0), 64<<10)))
@@ -40,9 +40,9 @@ func readJSON(c *gin.Context) (JSONBody, error) {
 	return JSONBody{ContentType: r.Header.Get("Content-Type"), RawBody: buf.Bytes()}, err
 }
 
-// request reads a body. Whatever is wrong with the request is told at once: what the
-// decoder found, an id that can't be one (idErr), and what check, the domain, says of
-// the rest.
+// request decodes a body. All faults of the request are reported at once: those of the
+// decoder, an invalid id (idErr), and those that check, the domain's validation, finds in the
+// rest.
 func request[T any](in JSONBody, idErr error, check func(T) error) (T, error) {
 	v, faults, err := decode[T](in)
 	if err == nil && (len(faults) > 0 || idErr != nil) {
@@ -59,8 +59,8 @@ type ChangeIn struct {
 	JSONBody
 }
 
-// change reads a change of an order, as request does, and the version that the caller
-// insists on.
+// change decodes a change of an order, as request does, and returns the version that the
+// caller requires.
 func change[T any](ctx context.Context, s *Server, in *ChangeIn, check func(T) error) (v T, expected int64, err error) {
 	if v, err = request(in.JSONBody, in.check(), check); err == nil {
 		expected, err = s.expectedOf(ctx, in)
@@ -68,7 +68,7 @@ func change[T any](ctx context.Context, s *Server, in *ChangeIn, check func(T) e
 	return v, expected, err
 }
 
-// expectedOf returns the version that the caller insists on.
+// expectedOf returns the version that the caller requires.
 func (s *Server) expectedOf(ctx context.Context, in *ChangeIn) (int64, error) {
 	return transport.ExpectedVersion(in.Tags, func() (int64, error) {
 		o, err := s.Orders.Get(ctx, in.ID)
@@ -79,14 +79,13 @@ func (s *Server) expectedOf(ctx context.Context, in *ChangeIn) (int64, error) {
 	})
 }
 
-// unchecked is for bodies of which the domain says what is wrong only when it is asked
-// to do something.
+// unchecked is for bodies that the domain validates only when it executes the operation.
 func unchecked[T any](T) error { return nil }
 
-// listed is a list as it is answered: [] when there is nothing.
+// listed returns a list for a response: [] when it is empty.
 func listed[T any](values []T) []T { return append([]T{}, values...) }
 
-// pair is a point of two parameters, nil when both are absent; one alone is refused.
+// pair combines two parameters into a point, nil when both are absent; one alone is rejected.
 func pair(name string, lat, lon optional[float64]) (*domain.Point, error) {
 	switch {
 	case lat.Set != lon.Set:

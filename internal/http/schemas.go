@@ -9,7 +9,7 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// enumeration is a type of the domain that has certain values only.
+// enumeration is a domain type with a fixed set of values.
 type enumeration struct {
 	of, as reflect.Type
 	values []any
@@ -36,7 +36,7 @@ func enumOf[T ~string](values []T) []any {
 	return out
 }
 
-// oneOf describes a T.
+// oneOf is the schema provider for T.
 type oneOf[T ~string] struct{}
 
 // Schema lists the values.
@@ -45,7 +45,7 @@ func (oneOf[T]) Schema(huma.Registry) *huma.Schema {
 	return &huma.Schema{Type: huma.TypeString, Enum: enumerations[i].values}
 }
 
-// newSchemas makes an empty registry. What fields may be, the tags of the types say.
+// newSchemas creates an empty registry. The types' tags hold the limits of fields.
 func newSchemas() huma.Registry {
 	r := huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer)
 	for _, e := range enumerations {
@@ -54,7 +54,7 @@ func newSchemas() huma.Registry {
 	return r
 }
 
-// limitMetadata says of every map of texts what its entries may be.
+// limitMetadata adds the limits of entries to every string map.
 func limitMetadata(r huma.Registry) {
 	for _, schema := range r.Map() {
 		for _, p := range schema.Properties {
@@ -65,15 +65,14 @@ func limitMetadata(r huma.Registry) {
 	}
 }
 
-// completeSchemas adds to the schemas, which huma made of the types, what types
-// can't say.
+// completeSchemas adds what types can't express to the schemas that huma derived from them.
 func (s *Server) completeSchemas() {
 	limitMetadata(s.schemas())
 	s.requireDropoff()
 	s.nullableInPatch()
 }
 
-// requireDropoff says what Go's type can't: a draft needs a drop-off, and that an
+// requireDropoff adds what Go types can't express: a draft needs a drop-off, which needs an
 // address or a location.
 func (s *Server) requireDropoff() {
 	draft := s.schemas().Map()["Draft"]
@@ -86,7 +85,7 @@ func (s *Server) requireDropoff() {
 	}
 }
 
-// nullableInPatch says which fields null removes.
+// nullableInPatch marks the fields that null removes.
 func (s *Server) nullableInPatch() {
 	patch := s.schemas().Map()["Edit"]
 	for _, field := range []string{"pickup", "notes", "ready_at", "promised_at", "deliver_after", "deliver_before",
@@ -99,8 +98,8 @@ func (s *Server) nullableInPatch() {
 	}
 }
 
-// example makes a value of the examples of a schema's fields: of those that must be there
-// and those that have one. It is nil when there is none.
+// example builds a value from the examples of a schema's fields: of required fields and of
+// those that have one. It is nil when there is none.
 func example(r huma.Registry, schema *huma.Schema, request bool) any {
 	switch {
 	case len(schema.Examples) > 0:
@@ -134,7 +133,7 @@ func example(r huma.Registry, schema *huma.Schema, request bool) any {
 	return nil
 }
 
-// anyOfType is a value for a field that has no example and must be there.
+// anyOfType returns a value for a required field without an example.
 func anyOfType(p *huma.Schema) any {
 	switch {
 	case len(p.Enum) > 0:
@@ -162,7 +161,7 @@ func deref[T any](p *T) (v T) {
 	return v
 }
 
-// addExamples gives every body in JSON an example.
+// addExamples adds an example to every JSON body.
 func (s *Server) addExamples() {
 	r := s.schemas()
 	for _, item := range s.api.OpenAPI().Paths {

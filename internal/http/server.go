@@ -21,7 +21,7 @@ import (
 	"github.com/order-tracking/order-tracking/internal/transport"
 )
 
-// Deps is what the server works with.
+// Deps are the server's dependencies.
 type Deps struct {
 	Orders    *orders.Service
 	Couriers  *tracking.Couriers
@@ -36,7 +36,7 @@ type Deps struct {
 	Documents *access.Documents
 	Hub       *push.Hub
 	Guard     *access.Guard
-	// Ready says whether the product can work; /readyz asks it.
+	// Ready reports whether the server can work; used by /readyz.
 	Ready      func(context.Context) error
 	Registerer prometheus.Registerer
 	Gatherer   prometheus.Gatherer
@@ -45,48 +45,48 @@ type Deps struct {
 	Config     Config
 }
 
-// Config sets up the server.
+// Config configures the server.
 type Config struct {
-	// MaxBodyBytes is the largest body of a request.
+	// MaxBodyBytes is the largest request body.
 	MaxBodyBytes int64
-	// ReadTimeout is how long a body may take; 30 s by default.
+	// ReadTimeout is how long a body may take; default 30 s.
 	ReadTimeout time.Duration
 	// MaxImportBytes is the largest body of an import; 0 is no limit.
 	MaxImportBytes int64
-	// SpoolDir is where uploads are kept until they were worked on, and SpoolMax how many
-	// bytes of them there may be.
+	// SpoolDir holds uploads until they are processed, and SpoolMax limits their total size in
+	// bytes.
 	SpoolDir string
 	SpoolMax int64
-	// AllowedOrigins are the origins of web pages (https://shop.example) that may
-	// call, beside the server's own.
+	// AllowedOrigins are the origins of web pages (https://shop.example) that may call, besides
+	// the server's own.
 	AllowedOrigins []string
 	AccessLog      bool
-	// Pages is who the pages speak for and what their maps are drawn on.
+	// Pages configures the pages: the operator's brand and the background of maps.
 	Pages Pages
-	// PublicURL is where clients reach the server, such as https://track.example; empty:
-	// where they asked.
+	// PublicURL is the address for clients, such as https://track.example; when empty, the
+	// address of the request is used.
 	PublicURL string
-	// PingEvery is how often an idle stream hears from us.
+	// PingEvery is the interval between pings on an idle stream.
 	PingEvery time.Duration
-	// Version is the product's, for the OpenAPI document.
+	// Version is the product's version, for the OpenAPI document.
 	Version string
 }
 
-// Server answers HTTP.
+// Server is the HTTP server.
 type Server struct {
 	Deps
 	engine     *gin.Engine
 	api        huma.API
 	metrics    *metrics
-	bursts     *zap.Logger // says each thing once a burst
+	bursts     *zap.Logger // logs each message at most once per burst
 	origins    map[string]bool
 	crossSite  *http.CrossOriginProtection
 	operations map[route]*access.Operation
 	sockets    sync.WaitGroup
 	writers    *writers
 	spool      *spool
-	bodies     map[string]bool // operations whose body must be there
-	draining   chan struct{}   // as many as read on after a refusal
+	bodies     map[string]bool // operations with a required body
+	draining   chan struct{}   // limits the requests drained at once
 	spec       func() ([]byte, error)
 }
 
@@ -133,7 +133,7 @@ func New(d Deps) *Server {
 	s.pageRoutes()
 	s.opsRoutes()
 	s.finishAPI()
-	for _, r := range s.engine.Routes() { // whatever can be got has a head
+	for _, r := range s.engine.Routes() { // every GET route serves HEAD too
 		if r.Method == http.MethodGet {
 			s.engine.HEAD(r.Path, r.HandlerFunc)
 		}
@@ -144,8 +144,8 @@ func New(d Deps) *Server {
 // ServeHTTP answers a request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.engine.ServeHTTP(w, r) }
 
-// Wait returns when no WebSocket is open any more, or when the context ends. The
-// hub's Close is what ends them.
+// Wait returns when no WebSocket is open any more, or when the context ends. The hub's Close
+// ends them.
 func (s *Server) Wait(ctx context.Context) error {
 	done := make(chan struct{})
 	go func() {

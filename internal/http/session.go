@@ -12,8 +12,8 @@ import (
 	"github.com/order-tracking/order-tracking/internal/transport"
 )
 
-// sessionCookie holds a page's session. The prefix makes browsers refuse it from other
-// hosts and over plain HTTP.
+// sessionCookie holds a page's session. The prefix makes browsers reject it from other hosts
+// and over plain HTTP.
 const sessionCookie = "__Host-session"
 
 // sessionRoutes sign pages in and out.
@@ -32,7 +32,7 @@ func (s *Server) sessionRoutes() {
 	}, s.answering(s.deleteSession))
 }
 
-// answering is guarded for who needs no credential.
+// answering is guarded without authorization.
 func (s *Server) answering(h func(ctx context.Context, c *gin.Context) error) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		if err := h(c.Request.Context(), c); err != nil {
@@ -79,7 +79,7 @@ func (s *Server) deleteSession(ctx context.Context, c *gin.Context) error {
 	return nil
 }
 
-// setSession sets the cookie; one that has expired takes it away.
+// setSession sets the cookie; a time in the past deletes it.
 func setSession(c *gin.Context, secret string, until time.Time) {
 	http.SetCookie(c.Writer, &http.Cookie{
 		Name: sessionCookie, Value: secret, Path: "/", Expires: until, Secure: true, HttpOnly: true, SameSite: http.SameSiteStrictMode,
@@ -87,14 +87,14 @@ func setSession(c *gin.Context, secret string, until time.Time) {
 	c.Header("Cache-Control", "no-store")
 }
 
-// secure says whether what is set in the answer to the request stays between us and the
+// secure reports whether a cookie set in the response stays between the server and the
 // browser.
 func secure(r *http.Request) bool {
 	return r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https" ||
 		transport.Loopback(r.RemoteAddr) && access.LoopbackHost(r.Host)
 }
 
-// sameSite refuses changes that pages of other sites ask for in somebody's name.
+// sameSite rejects changes requested by pages of other sites on the user's behalf.
 func (s *Server) sameSite(c *gin.Context) error {
 	if origin := c.Request.Header.Get("Origin"); s.origins[origin] {
 		return nil

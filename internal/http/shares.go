@@ -12,7 +12,7 @@ type shareList struct {
 	Shares []access.Share `json:"shares"`
 }
 
-// shareRoutes are links that show one order to whoever has them.
+// shareRoutes registers share links, which show one order to their holder.
 func (s *Server) shareRoutes() {
 	const path = "/order/{order_id}/share"
 	handle(s, operation{

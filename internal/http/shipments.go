@@ -21,7 +21,7 @@ type bookedOut struct {
 	Body     *domain.Shipment
 }
 
-// CarrierPath is the delivery company that an operation is about.
+// CarrierPath is the path parameter of a delivery company.
 type CarrierPath struct {
 	Carrier string `path:"carrier" doc:"the delivery company's code" example:"cdek"`
 }
@@ -34,7 +34,7 @@ type pointList struct {
 	Points []domain.DeliveryPoint `json:"points"`
 }
 
-// shipmentRoutes are the operations on parcels at delivery companies.
+// shipmentRoutes registers the operations on parcels at delivery companies.
 func (s *Server) shipmentRoutes() {
 	s.parcelRoutes()
 	found := []domain.Code{domain.CodeShipmentNotFound}
@@ -85,7 +85,7 @@ func (s *Server) shipmentRoutes() {
 	}, s.receiveHook)
 }
 
-// parcelRoutes are what is done with a parcel once it is booked.
+// parcelRoutes registers the operations on a booked parcel.
 func (s *Server) parcelRoutes() {
 	handle(s, operation{
 		method: http.MethodPost, path: "/order/{order_id}/shipment/refusal", id: "refuseShipment", tag: tagShipments, status: http.StatusAccepted,
@@ -199,7 +199,7 @@ func (s *Server) cancelIntake(ctx context.Context, in *cancelIntakeIn) (*bookedO
 	}))
 }
 
-// booked answers with an order's shipment.
+// booked responds with an order's shipment.
 func booked(o *domain.Order, again string, err error) (*bookedOut, error) {
 	if err != nil {
 		return nil, err
@@ -207,7 +207,7 @@ func booked(o *domain.Order, again string, err error) (*bookedOut, error) {
 	return &bookedOut{ETag: transport.ETag(o.Version), Location: "/order/" + o.ID + "/shipment", Replayed: again, Body: o.Shipment}, nil
 }
 
-// PaperQuery is what is printed and how.
+// PaperQuery selects a document to print and its format.
 type PaperQuery struct {
 	Kind   domain.LabelKind `query:"kind" enum:"barcode,waybill" default:"barcode" doc:"the paper"`
 	Format string           `query:"format" enum:"A4,A5,A6" doc:"size of barcodes; default A6"`
@@ -297,7 +297,7 @@ type pointsIn struct {
 	Code string            `query:"code" maxLength:"128" doc:"only this point"`
 	Kind domain.PointKind  `query:"kind" enum:"office,locker" doc:"only of this kind"`
 	COD  bool              `query:"cod" doc:"only where money is taken in from recipients"`
-	// What must fit.
+	// The parcel that the point must accept.
 	Weight int           `query:"weight_g" minimum:"0" maximum:"1000000" doc:"of a parcel that must be taken, grams"`
 	Length int           `query:"length_cm" minimum:"0" maximum:"1000" doc:"of a parcel that must fit, however it is turned"`
 	Width  int           `query:"width_cm" minimum:"0" maximum:"1000" doc:"centimetres"`
@@ -313,7 +313,7 @@ func (s *Server) listPoints(ctx context.Context, in *pointsIn) (*bodyOnly[pointL
 	q := domain.PointQuery{City: in.City, Code: in.Code, Kind: in.Kind, Limit: in.Limit.Value, Near: near, COD: in.COD}
 	q.Fits = domain.Package{WeightG: in.Weight, LengthCm: in.Length, WidthCm: in.Width, HeightCm: in.Height}
 	if in.Limit.Set && in.Limit.Value < 1 {
-		q.Limit = -1 // which the use case refuses
+		q.Limit = -1 // rejected by the use case
 	}
 	points, err := s.Shipments.Points(ctx, in.Carrier, q)
 	return bodyOf(pointList{listed(points)}, err)
@@ -324,8 +324,8 @@ type hookIn struct {
 	Token string `path:"token" doc:"in the company's own form"`
 }
 
-// receiveHook answers 200 to whoever knows the token, whatever was posted: companies
-// switch off who says no.
+// receiveHook answers 200 to any body sent with the right token: companies disable webhooks
+// that return errors.
 func (s *Server) receiveHook(c *gin.Context) {
 	body, readErr := io.ReadAll(c.Request.Body)
 	if err := s.Shipments.Receive(c.Request.Context(), c.Param("carrier"), c.Param("token"), c.Request.Header, c.Request.URL.Query(), body); err != nil {
@@ -333,7 +333,7 @@ func (s *Server) receiveHook(c *gin.Context) {
 		return
 	}
 	if readErr != nil {
-		s.Log.Warn("a carrier's hint was not read to its end", zap.String("carrier", c.Param("carrier")), zap.Error(readErr))
+		s.Log.Warn("a carrier's webhook body was not read completely", zap.String("carrier", c.Param("carrier")), zap.Error(readErr))
 	}
 	c.Data(http.StatusOK, jsonType, []byte(`{"status":"ok"}`))
 }

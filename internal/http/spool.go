@@ -12,40 +12,40 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// spoolPattern names the files of a spool.
+// spoolPattern matches the files of a spool.
 const spoolPattern = "import-*.part"
 
-// spool keeps uploads on disk until they were worked on: a proxy that passes the answer on
-// only when the whole request was sent, as most do, would otherwise cut long imports off.
+// spool keeps uploads on disk until they are processed: most proxies pass on the response
+// only after the whole request was sent, and would otherwise cut off long imports.
 type spool struct {
 	dir  string
-	most int64 // bytes at a time, of all uploads together
+	most int64 // limit in bytes for all uploads together
 	used atomic.Int64
 }
 
-// newSpool removes what a process that ended early left behind.
+// newSpool removes files left behind by a process that was killed.
 func newSpool(dir string, most int64) *spool {
-	left, _ := filepath.Glob(filepath.Join(dir, spoolPattern)) // the pattern is good
+	left, _ := filepath.Glob(filepath.Join(dir, spoolPattern)) // the pattern is valid
 	for _, file := range left {
-		_ = os.Remove(file) // one that stays takes room and does no harm
+		_ = os.Remove(file) // a leftover takes space and does no harm
 	}
 	return &spool{dir: dir, most: most}
 }
 
-// upload is a body on disk, to be read from its beginning and closed.
+// upload is a body on disk, to be read from the start and closed.
 type upload struct {
 	*os.File
 	spool *spool
 	size  int64
 }
 
-// take keeps a body that goes on within importIdle, or fails with unavailable when there is
-// no room.
+// take stores a body that never pauses longer than importIdle, or fails with unavailable
+// when there is no space.
 func (s *spool) take(body io.Reader, control *http.ResponseController) (*upload, error) {
 	err := os.MkdirAll(s.dir, 0o700)
 	var file *os.File
 	if err == nil {
-		file, err = os.CreateTemp(s.dir, spoolPattern) // with mode 0600
+		file, err = os.CreateTemp(s.dir, spoolPattern) // mode 0600
 	}
 	if err != nil {
 		return nil, domain.Unavailable("the room for uploads", err)
@@ -64,7 +64,7 @@ func (s *spool) take(body io.Reader, control *http.ResponseController) (*upload,
 
 var errSpoolFull = errors.New("spool.max is reached")
 
-// Write takes the room before it writes.
+// Write reserves space before it writes.
 func (u *upload) Write(p []byte) (n int, err error) {
 	err = errSpoolFull
 	if u.spool.used.Add(int64(len(p))) <= u.spool.most {
@@ -77,19 +77,19 @@ func (u *upload) Write(p []byte) (n int, err error) {
 	return n, err
 }
 
-// ReadFrom hides the file's own, which would not ask for room.
+// ReadFrom hides the file's own, which would not reserve space.
 func (u *upload) ReadFrom(r io.Reader) (int64, error) { return io.Copy(struct{ io.Writer }{u}, r) }
 
-// Close forgets the upload.
+// Close deletes the upload.
 func (u *upload) Close() error {
 	u.spool.used.Add(-u.size)
 	return errors.Join(u.File.Close(), os.Remove(u.Name()))
 }
 
-// importIdle is how long an upload may send nothing.
+// importIdle is the longest pause in an upload.
 const importIdle = 2 * time.Minute
 
-// patientBody lets a body take as long as it needs, if only it goes on.
+// patientBody allows a body any total time as long as data keeps coming.
 type patientBody struct {
 	io.Reader
 	control *http.ResponseController

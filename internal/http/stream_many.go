@@ -19,19 +19,19 @@ import (
 // maxTopics is how many topics one socket may watch.
 const maxTopics = 200
 
-// many is the topics of a socket on /ws. Its messages are handled one at a time, by
-// the goroutine that reads.
+// many holds the topics of a socket on /ws. Messages are handled one at a time, by the
+// goroutine that reads.
 type many struct {
 	*socket
-	ctx context.Context // the caller's, without the request
-	// staff is whether the caller may watch the fleet.
+	ctx context.Context // the caller's context, detached from the request
+	// staff means that the caller may watch the fleet.
 	staff bool
 
 	mu     sync.Mutex
-	topics []push.Topic // as subscribed, oldest first
+	topics []push.Topic // in the order of subscription
 }
 
-// watchMany serves many topics over one WebSocket.
+// watchMany serves several topics over one WebSocket.
 func (s *Server) watchMany(ctx context.Context, c *gin.Context, up *gws.Upgrader) error {
 	if err := onlyQuery(c.Request.URL, "ticket"); err != nil {
 		return err
@@ -62,7 +62,7 @@ type command struct {
 	Since       map[string]int64 `json:"since"`
 }
 
-// parseCommand reads a message: an object that asks for something.
+// parseCommand decodes a message: an object with at least one command.
 func parseCommand(data []byte) (command, error) {
 	var cmd command
 	if err := json.Unmarshal(data, &cmd, json.RejectUnknownMembers(true)); err != nil {
@@ -74,8 +74,8 @@ func parseCommand(data []byte) (command, error) {
 	return cmd, nil
 }
 
-// message does what a client asks for. One that can't be read ends the socket; a
-// topic that can't be watched is answered by an error frame.
+// message executes a client's message. An invalid message ends the socket; a topic that
+// can't be watched gets an error frame.
 func (m *many) message(data []byte) {
 	cmd, err := parseCommand(data)
 	if err != nil {
@@ -113,7 +113,7 @@ func (m *many) message(data []byte) {
 	}
 }
 
-// admit says whether the caller may watch the topic.
+// admit parses a topic and checks whether the caller may watch it.
 func (m *many) admit(name string) (push.Topic, error) {
 	topic, err := push.ParseTopic(name)
 	if err != nil {
@@ -138,7 +138,7 @@ func (m *many) admit(name string) (push.Topic, error) {
 	return topic, err
 }
 
-// remember says whether the topic is a new one.
+// remember adds the topic and reports whether it is new.
 func (m *many) remember(topic push.Topic) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -149,7 +149,7 @@ func (m *many) remember(topic push.Topic) bool {
 	return true
 }
 
-// forget says whether the topic was watched.
+// forget removes the topic and reports whether it was watched.
 func (m *many) forget(topic push.Topic) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -161,7 +161,7 @@ func (m *many) forget(topic push.Topic) bool {
 	return true
 }
 
-// acknowledge tells the client what is watched from now on.
+// acknowledge sends the client the list of watched topics.
 func (m *many) acknowledge() {
 	m.mu.Lock()
 	names := make([]string, len(m.topics))
@@ -172,7 +172,7 @@ func (m *many) acknowledge() {
 	_ = m.send(push.Encode(typeAck, "", 0, m.now(), map[string]any{"topics": names}))
 }
 
-// refuse tells the client that a topic can't be watched, and why.
+// refuse sends the client an error for a topic that it can't watch.
 func (m *many) refuse(name string, err error) {
 	p := describe(err)
 	p.Instance = name

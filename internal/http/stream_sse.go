@@ -15,8 +15,8 @@ import (
 	"github.com/order-tracking/order-tracking/internal/transport"
 )
 
-// streamOrder serves one order as server-sent events until it is finished, the
-// reader leaves or does not keep up, or the server goes away.
+// streamOrder serves one order as server-sent events until it is finished, the client leaves
+// or falls behind, or the server stops.
 func (s *Server) streamOrder(ctx context.Context, c *gin.Context, _ *gws.Upgrader) error {
 	if err := onlyQuery(c.Request.URL, "since", "ticket", "token"); err != nil {
 		return err
@@ -27,7 +27,7 @@ func (s *Server) streamOrder(ctx context.Context, c *gin.Context, _ *gws.Upgrade
 		return err
 	}
 	if o, err := s.Orders.Get(ctx, c.Param("order_id")); last != "" && err == nil && o.Status.Terminal() && o.Version == *since {
-		c.Status(http.StatusNoContent) // which makes browsers stop
+		c.Status(http.StatusNoContent) // browsers stop reconnecting
 		c.Writer.WriteHeaderNow()
 		return nil
 	}
@@ -55,7 +55,7 @@ func (s *Server) streamOrder(ctx context.Context, c *gin.Context, _ *gws.Upgrade
 	for {
 		frames, err = sub.Drain(frames[:0])
 		if out.frames(frames) != nil || err != nil {
-			return nil // the reader sees the end of the stream and comes back
+			return nil // the client sees the end of the stream and reconnects
 		}
 		select {
 		case <-readable:
@@ -69,8 +69,8 @@ func (s *Server) streamOrder(ctx context.Context, c *gin.Context, _ *gws.Upgrade
 	}
 }
 
-// eventWriter writes server-sent events. A reader that takes nothing for
-// transport.WriteTimeout is given up.
+// eventWriter writes server-sent events. It gives up on a client that accepts nothing for
+// transport.WriteTimeout.
 type eventWriter struct {
 	w       gin.ResponseWriter
 	control *http.ResponseController
@@ -82,9 +82,9 @@ func newEventWriter(c *gin.Context, since *int64) *eventWriter {
 	h := c.Writer.Header()
 	h.Set("Content-Type", "text/event-stream")
 	h.Set("Cache-Control", "no-store")
-	h.Set("X-Accel-Buffering", "no") // nginx passes it on at once
+	h.Set("X-Accel-Buffering", "no") // disables nginx's buffering
 	control := http.NewResponseController(c.Writer)
-	_ = control.SetReadDeadline(time.Time{}) // the request is read; the stream has no end to read by
+	_ = control.SetReadDeadline(time.Time{}) // the request is read; the stream has no deadline
 	return &eventWriter{w: c.Writer, control: control, since: since, buf: []byte("retry: 2000\n\n")}
 }
 
@@ -93,7 +93,7 @@ func (e *eventWriter) frames(frames []push.Frame) error {
 		if f.Type == push.TypeStatus || f.Type == push.TypeSnapshot {
 			id := f.Version
 			if f.Type == push.TypeSnapshot && e.since != nil {
-				id = *e.since // the replay from there is still to come
+				id = *e.since // the replay from that version is still to come
 			}
 			e.buf = append(strconv.AppendInt(append(e.buf, "id: "...), id, 10), '\n')
 		}

@@ -17,7 +17,7 @@ type ticketOut struct {
 	Body         *access.IssuedTicket
 }
 
-// ticketRoute hands out what opens a stream.
+// ticketRoute issues tickets that open a stream.
 func (s *Server) ticketRoute() {
 	handle(s, operation{
 		method: http.MethodPost, path: "/ws/ticket", id: "createTicket", tag: tagLive,
@@ -32,8 +32,8 @@ func (s *Server) ticketRoute() {
 	})
 }
 
-// streaming wraps a stream's handler in enter. A WebSocket whose ticket is not good is
-// opened to be closed with a code.
+// streaming wraps a stream's handler in enter. A WebSocket with an invalid ticket is accepted
+// and closed with a close code.
 func (s *Server) streaming(up *gws.Upgrader, h func(context.Context, *gin.Context, *gws.Upgrader) error) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		ctx, err := s.enterStream(c)
@@ -42,7 +42,7 @@ func (s *Server) streaming(up *gws.Upgrader, h func(context.Context, *gin.Contex
 		} else if up != nil && c.Query("ticket") != "" && domain.CodeOf(err) == domain.CodeUnauthenticated && s.upgradable(c) == nil {
 			c.Status(http.StatusSwitchingProtocols)
 			if conn, err := up.Upgrade(c.Writer, c.Request); err == nil {
-				_ = conn.WriteClose(transport.CloseUnauthorized, []byte("the ticket is unknown, used or expired")) // it may have gone
+				_ = conn.WriteClose(transport.CloseUnauthorized, []byte("the ticket is unknown, used or expired")) // the client may be gone
 			}
 			return
 		}
@@ -52,10 +52,10 @@ func (s *Server) streaming(up *gws.Upgrader, h func(context.Context, *gin.Contex
 	}
 }
 
-// enterStream is enter for those who may show a ticket instead of a key.
+// enterStream is enter for callers that may use a ticket instead of a key.
 func (s *Server) enterStream(c *gin.Context) (context.Context, error) {
 	ctx, ticket := c.Request.Context(), c.Query("ticket")
-	if ticket == "" || !s.Guard.Protected() { // who is not local is not let in with a ticket either
+	if ticket == "" || !s.Guard.Protected() { // in keyless mode a ticket does not admit remote callers either
 		local, err := s.enter(c)
 		if ticket == "" || err != nil {
 			return local, err

@@ -16,27 +16,27 @@ import (
 	"github.com/order-tracking/order-tracking/internal/transport"
 )
 
-// writeAtOnce is how many bytes of waiting frames are written together, about.
+// writeAtOnce is roughly how many bytes of waiting frames are written together.
 const writeAtOnce = 32 << 10
 
-// manySockets is how many sockets must wait for each writer before there is another one.
+// manySockets is the number of waiting sockets per writer at which another writer starts.
 const manySockets = 64
 
-// writers are the goroutines that write to WebSockets: at most one for two processors, and none
-// while there is nothing to write. They never wait for a client: what one does not take
-// at once is left to a goroutine of its own.
+// writers are the goroutines that write to WebSockets: at most one per two processors, and none
+// while there is nothing to write. They never wait for a client: what one does not accept at
+// once is left to a goroutine of its own.
 type writers struct {
 	most int
 
 	mu      sync.Mutex
 	waiting []*socket
-	next    int // in waiting
+	next    int // index into waiting
 	running int
 }
 
 func newWriters() *writers { return &writers{most: max(1, runtime.GOMAXPROCS(0)/2)} }
 
-// add has what waits for a socket written. It does not block.
+// add queues a socket for writing. It does not block.
 func (w *writers) add(k *socket) {
 	w.mu.Lock()
 	w.waiting = append(w.waiting, k)
@@ -72,7 +72,7 @@ func (w *writers) run() {
 	}
 }
 
-// batch is what a writer works with.
+// batch holds a writer's buffers.
 type batch struct {
 	frames []push.Frame
 	out    []byte
@@ -84,7 +84,7 @@ type batch struct {
 
 var batches = sync.Pool{New: func() any { return new(batch) }}
 
-// reset lets go of frames and of memory that was needed once.
+// reset releases frames and unusually large buffers.
 func (b *batch) reset() {
 	clear(b.frames)
 	if b.frames = b.frames[:0]; cap(b.out) > 2*writeAtOnce {
@@ -92,8 +92,8 @@ func (b *batch) reset() {
 	}
 }
 
-// work writes until there is nothing left. One at a time does, which pending, the
-// number of wakes not worked off, makes sure.
+// work writes until there is nothing left. Only one goroutine does so at a time: pending,
+// the number of unhandled wakes, ensures that.
 func (k *socket) work(b *batch) {
 	for {
 		seen := k.pending.Load()
@@ -109,7 +109,7 @@ func (k *socket) work(b *batch) {
 			}
 			if err != nil {
 				k.writing.Unlock()
-				k.hangUp() // pending stays up, nothing more is written
+				k.hangUp() // pending stays above 0, so nothing more is written
 				return
 			}
 			if taken < len(b.out) {
@@ -128,8 +128,8 @@ func (k *socket) work(b *batch) {
 	}
 }
 
-// encode makes messages of the first frames, as many as are written together, and
-// returns the others.
+// encode encodes messages from the first frames, as many as are written together, and
+// returns the remaining frames.
 func (b *batch) encode(k *socket, frames []push.Frame) []push.Frame {
 	b.out = b.out[:0]
 	for i, f := range frames {
@@ -144,7 +144,7 @@ func (b *batch) encode(k *socket, frames []push.Frame) []push.Frame {
 	return nil
 }
 
-// appendText appends a whole text message as a server sends it (RFC 6455, 5.2).
+// appendText appends an unfragmented text message as sent by a server (RFC 6455, 5.2).
 func appendText(out, text []byte) []byte {
 	const final = 0x80
 	out = append(out, final|byte(gws.OpcodeText))
@@ -159,12 +159,12 @@ func appendText(out, text []byte) []byte {
 	return append(out, text...)
 }
 
-// try writes what the client takes at once.
+// try writes what the client accepts without blocking.
 func (b *batch) try(raw syscall.RawConn) (taken int, err error) {
 	if raw == nil {
 		return 0, nil
 	}
-	if b.attempt == nil { // made once: it is called for every write
+	if b.attempt == nil { // allocated once: it is called for every write
 		b.attempt = func(fd uintptr) bool {
 			b.taken, b.failed = writeFD(fd, b.out)
 			return true
@@ -175,8 +175,8 @@ func (b *batch) try(raw syscall.RawConn) (taken int, err error) {
 	return b.taken, cmp.Or(err, b.failed)
 }
 
-// insist waits for the client to take the rest of what was begun and the frames after
-// it. locked says that the socket is, since a message was broken off.
+// insist waits for the client to accept the rest of a message and the frames after it.
+// locked means that the socket is already locked, since a message is partly written.
 func (k *socket) insist(locked bool, rest []byte, frames []push.Frame, end error) {
 	if !locked {
 		k.writing.Lock()
@@ -194,11 +194,11 @@ func (k *socket) insist(locked bool, rest []byte, frames []push.Frame, end error
 	case end != nil:
 		k.end(end)
 	default:
-		k.server.writers.add(k) // pending is still up
+		k.server.writers.add(k) // pending is still above 0
 	}
 }
 
-// writeAll waits until all is written, for transport.WriteTimeout at most; the socket is locked.
+// writeAll blocks until all is written, for at most transport.WriteTimeout; the socket is locked.
 func (k *socket) writeAll(data []byte) error {
 	return k.patiently(func() error {
 		_, err := k.conn.NetConn().Write(data)
@@ -206,25 +206,25 @@ func (k *socket) writeAll(data []byte) error {
 	})
 }
 
-// patiently writes something for transport.WriteTimeout at most; the socket is locked.
+// patiently runs a write with a deadline of transport.WriteTimeout; the socket is locked.
 func (k *socket) patiently(write func() error) error {
 	if err := k.conn.SetWriteDeadline(time.Now().Add(transport.WriteTimeout)); err != nil {
 		return err
 	}
 	err := write()
 	if err == nil {
-		err = k.conn.SetWriteDeadline(time.Time{}) // which writers would run into
+		err = k.conn.SetWriteDeadline(time.Time{}) // writers would run into the deadline
 	}
 	return err
 }
 
-// end says goodbye.
+// end closes the socket with a close code.
 func (k *socket) end(err error) {
-	if !errors.Is(err, push.ErrClosed) { // the reader has gone already
+	if !errors.Is(err, push.ErrClosed) { // otherwise the reader has already gone
 		how, _ := transport.EndOf(err)
 		k.close(how.Close, how.Text)
 	}
 }
 
-// hangUp breaks the connection; the goroutine that reads notices.
+// hangUp closes the connection; the goroutine that reads notices.
 func (k *socket) hangUp() { _ = k.conn.NetConn().Close() }

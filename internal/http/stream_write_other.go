@@ -2,5 +2,5 @@
 
 package httpserver
 
-// writeFD takes nothing: goroutines that may wait do all the writing.
+// writeFD writes nothing: goroutines that may block do all the writing.
 func writeFD(uintptr, []byte) (int, error) { return 0, nil }

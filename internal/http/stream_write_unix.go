@@ -7,7 +7,7 @@ import (
 	"syscall"
 )
 
-// writeFD writes what a file that does not block takes at once.
+// writeFD writes what a non-blocking file descriptor accepts at once.
 func writeFD(fd uintptr, data []byte) (int, error) {
 	for taken := 0; ; {
 		n, err := syscall.Write(int(fd), data[taken:])

@@ -18,37 +18,37 @@ import (
 	"github.com/order-tracking/order-tracking/internal/transport"
 )
 
-// maxMessage is the largest message that a client may send over a WebSocket.
+// maxMessage is the largest WebSocket message that a client may send.
 const maxMessage = 4 << 10
 
-// socket is one WebSocket. This file is the seam: nothing else knows gws.
+// socket is one WebSocket. Only this file depends on gws.
 //
-// An idle socket costs its reading goroutine and little else: when there is something
-// to write the hub wakes it, and the writers write until all is written.
+// An idle socket costs its reading goroutine and little else: the hub wakes it when there is
+// something to write, and the writers write until nothing is left.
 type socket struct {
 	server  *Server
 	conn    *gws.Conn
-	raw     syscall.RawConn // of conn, for writers; nil where there is none
+	raw     syscall.RawConn // of conn, for writers; nil if unavailable
 	writing sync.Mutex      // held from the first byte of a message to its last
 	sub     *push.Subscription
-	orderID string // of a socket for one order
-	many    *many  // of a socket for many topics
+	orderID string // for a socket on one order
+	many    *many  // for a socket on several topics
 	pending atomic.Int32
 	ping    *time.Timer
 }
 
-// newUpgrader makes what turns requests into sockets: small buffers, no compression.
+// newUpgrader creates the WebSocket upgrader: small buffers, no compression.
 func newUpgrader(log *zap.Logger) *gws.Upgrader {
 	return gws.NewUpgrader(events{}, &gws.ServerOption{
 		ReadMaxPayloadSize: maxMessage,
 		ReadBufferSize:     512,
 		ParallelGolimit:    1,
 		HandshakeTimeout:   transport.WriteTimeout,
-		CheckUtf8Enabled:   false, // we only send what is encoded JSON, and decode strictly
+		CheckUtf8Enabled:   false, // we send only encoded JSON, and decode strictly
 		NewSession:         func() gws.SessionStorage { return new(session) },
-		Recovery: func(gws.Logger) { // of what a message sets off
+		Recovery: func(gws.Logger) { // of message handlers
 			if cause := recover(); cause != nil {
-				log.Error("a WebSocket's message panicked", zap.Any("panic", cause), zap.ByteString("stack", debug.Stack()))
+				log.Error("a WebSocket message handler panicked", zap.Any("panic", cause), zap.ByteString("stack", debug.Stack()))
 			}
 		},
 	})
@@ -74,15 +74,15 @@ func (s *Server) watchOrder(ctx context.Context, c *gin.Context, up *gws.Upgrade
 	return nil
 }
 
-// newSocket makes a socket that is asleep until it is upgraded.
+// newSocket creates a socket that ignores wakes until it is upgraded.
 func (s *Server) newSocket() *socket {
 	k := &socket{server: s}
-	k.pending.Store(1) // as if it was writing
+	k.pending.Store(1) // as if it were writing
 	return k
 }
 
-// upgrade takes the connection over. Nothing of the request is kept; the handler
-// returns and its memory is free.
+// upgrade takes over the connection. Nothing of the request is kept: the handler returns and
+// its memory is freed.
 func (k *socket) upgrade(c *gin.Context, up *gws.Upgrader, kind string) {
 	c.Status(http.StatusSwitchingProtocols)
 	conn, err := up.Upgrade(c.Writer, c.Request)
@@ -118,7 +118,7 @@ func (k *socket) wake() {
 }
 
 // send writes one frame of the transport's own. A client that accepts nothing for
-// transport.WriteTimeout loses the connection.
+// transport.WriteTimeout is disconnected.
 func (k *socket) send(frame []byte) error { return k.say(gws.OpcodeText, frame) }
 
 func (k *socket) say(code gws.Opcode, payload []byte) error {
@@ -133,8 +133,8 @@ func (k *socket) close(code uint16, reason string) {
 	_ = k.patiently(func() error { return k.conn.WriteClose(code, []byte(reason)) })
 }
 
-// sendPing tells the client that we are here, in both languages: browsers answer
-// the protocol's ping by themselves but do not show it to the page.
+// sendPing sends both a frame and a protocol ping: browsers answer the latter themselves but
+// do not show it to the page.
 func (k *socket) sendPing() {
 	frame := push.Encode(transport.TypePing, k.orderID, 0, k.server.Clock.Now(), nil)
 	if k.send(frame) == nil && k.say(gws.OpcodePing, nil) == nil {
@@ -142,15 +142,15 @@ func (k *socket) sendPing() {
 	}
 }
 
-// alive gives the client time until the ping after the next to show signs of life.
+// alive extends the read deadline until the ping after the next.
 func (k *socket) alive() {
 	_ = k.conn.SetReadDeadline(time.Now().Add(k.server.Config.PingEvery*2 + transport.WriteTimeout))
 }
 
-// session is how a socket is found from its connection.
+// session links a connection to its socket.
 type session struct{ socket *socket }
 
-// Len is part of gws's session storage, of which only socket is used.
+// Len is part of gws's session storage; only the socket field is used.
 func (*session) Len() int { return 0 }
 
 // Load finds nothing.
@@ -165,23 +165,23 @@ func (*session) Store(string, any) {}
 // Range finds nothing.
 func (*session) Range(func(string, any) bool) {}
 
-// events is what gws tells us.
+// events handles gws callbacks.
 type events struct{ gws.BuiltinEventHandler }
 
 func (events) socketOf(c *gws.Conn) *socket { return c.Session().(*session).socket }
 
-// OnPing answers; the client is alive.
+// OnPing answers and counts as a sign of life.
 func (e events) OnPing(c *gws.Conn, payload []byte) {
 	k := e.socketOf(c)
 	k.alive()
 	_ = k.say(gws.OpcodePong, payload)
 }
 
-// OnPong is a sign of life.
+// OnPong counts as a sign of life.
 func (e events) OnPong(c *gws.Conn, _ []byte) { e.socketOf(c).alive() }
 
-// OnMessage hands messages to a socket with many topics. One for a single order has
-// nothing to be told.
+// OnMessage passes messages to a socket with several topics. A socket for one order ignores
+// them.
 func (e events) OnMessage(c *gws.Conn, m *gws.Message) {
 	defer m.Close()
 	k := e.socketOf(c)
@@ -191,5 +191,5 @@ func (e events) OnMessage(c *gws.Conn, m *gws.Message) {
 	}
 }
 
-// now is the time for frames.
+// now is the timestamp for frames.
 func (k *socket) now() time.Time { return domain.Timestamp(k.server.Clock.Now()) }

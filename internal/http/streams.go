@@ -15,20 +15,20 @@ import (
 	"github.com/order-tracking/order-tracking/internal/transport"
 )
 
-// The types of frames that the transport itself sends.
+// Types of frames that the transport itself sends.
 const (
 	typeAck   = "ack"
 	typeError = "error"
 )
 
-// StreamIn is what streams of one order take.
+// StreamIn are the inputs of a single order's streams.
 type StreamIn struct {
 	OrderPath
 	TicketIn
 	Since optional[int64] `query:"since" minimum:"0" doc:"the last version seen: later statuses are replayed after the snapshot"`
 }
 
-// TicketIn is how a page, which can't send headers, opens a stream.
+// TicketIn is the ticket of a page, which can't send headers, for opening a stream.
 type TicketIn struct {
 	Ticket string `query:"ticket" doc:"from POST /ws/ticket, instead of the Authorization header"`
 }
@@ -38,7 +38,7 @@ type sseIn struct {
 	LastEventID string `header:"Last-Event-ID" doc:"like since; browsers send it when they reconnect"`
 }
 
-// streamRoutes are the live streams.
+// streamRoutes registers the live streams.
 func (s *Server) streamRoutes() {
 	sockets := newUpgrader(s.Log)
 	s.ticketRoute()
@@ -65,7 +65,7 @@ func (s *Server) streamRoutes() {
 	}, s.streaming(sockets, s.watchMany))
 }
 
-// parseSince reads the last version seen; "" is none.
+// parseSince parses the last version seen; "" means none.
 func parseSince(since string) (*int64, error) {
 	if since == "" {
 		return nil, nil
@@ -80,8 +80,7 @@ func parseSince(since string) (*int64, error) {
 	return &v, nil
 }
 
-// openOrder starts a subscription to the order of the request, once the caller may
-// see it.
+// openOrder subscribes to the request's order, once the caller is authorized to see it.
 func (s *Server) openOrder(ctx context.Context, c *gin.Context, since *int64, wake func()) (*push.Subscription, string, error) {
 	caller, o, err := s.Orders.Reach(ctx, c.Param("order_id"))
 	if err != nil {
@@ -105,7 +104,7 @@ func (s *Server) openFor(caller *domain.Caller, wake func()) *push.Subscription 
 	return sub
 }
 
-// upgradable says why a request can't become a WebSocket.
+// upgradable returns why a request can't become a WebSocket, or nil.
 func (s *Server) upgradable(c *gin.Context) error {
 	r := c.Request
 	if !strings.EqualFold(r.Header.Get("Upgrade"), "websocket") || r.Header.Get("Sec-Websocket-Version") != "13" ||
@@ -120,7 +119,7 @@ func (s *Server) upgradable(c *gin.Context) error {
 	return nil
 }
 
-// sameHost says whether a page comes from this very server; no page at all does.
+// sameHost reports whether the calling page is from this server, or there is no Origin.
 func sameHost(origin, host string) bool {
 	u, err := url.Parse(origin)
 	return origin == "" || err == nil && strings.EqualFold(u.Host, host)

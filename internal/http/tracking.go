@@ -14,7 +14,7 @@ type eventList struct {
 	Events []domain.Event `json:"events"`
 }
 
-// statusAnswer is where an order stands.
+// statusAnswer is an order's current status.
 type statusAnswer struct {
 	OrderID   string          `json:"order_id"`
 	Status    domain.Status   `json:"status"`
@@ -28,7 +28,7 @@ type statusOut struct {
 	Body statusAnswer
 }
 
-// trackingRoutes are the operations that tell where orders are.
+// trackingRoutes registers the operations on orders' positions and statuses.
 func (s *Server) trackingRoutes() {
 	handle(s, operation{
 		method: http.MethodGet, path: "/order/{order_id}/status", id: "getOrderStatus", tag: tagTracking,

@@ -29,15 +29,15 @@ const (
 	ndjsonType = "application/x-ndjson"
 	csvType    = "text/csv"
 
-	// tallyEvery is how often a running import says how far it is; tallyIdle is how long
-	// it keeps that to itself when there is nothing more to do.
+	// tallyEvery is the interval between a running import's progress reports; tallyIdle is the
+	// delay of one when no further row is waiting.
 	tallyEvery = 200 * time.Millisecond
 	tallyIdle  = 20 * time.Millisecond
-	// exportChunk is how much of an export is sent at a time, in bytes.
+	// exportChunk is the size of the pieces in which an export is sent, in bytes.
 	exportChunk = 64 << 10
 )
 
-// importIn is what an import takes beside its body.
+// importIn are the inputs of an import besides its body.
 type importIn struct {
 	Key       string          `header:"Idempotency-Key" doc:"Imports rows without an id and external_id only once, however often the file is sent with the same key; remembered for 24 hours."`
 	FirstLine optional[int64] `query:"first_line" minimum:"1" doc:"number of the first line sent (for CSV after the header), if the lines before it were sent already"`
@@ -49,7 +49,7 @@ type exportIn struct {
 	Excel  bool   `query:"excel" doc:"CSV for spreadsheets, whatever the format: it begins with a byte order mark, and cells that a spreadsheet would run as formulas begin with an apostrophe, which imports remove again"`
 }
 
-// transferRoutes are import and export.
+// transferRoutes registers import and export.
 func (s *Server) transferRoutes() {
 	plain[importIn, struct{}](s, operation{
 		method: http.MethodPost, path: importPath, id: "importOrders", tag: tagOrders, replies: ndjsonType,
@@ -87,7 +87,7 @@ const (
 		"{\"line\":3,\"read\":3,\"created\":2,\"known\":0,\"failed\":1,\"finished\":true}\n"
 )
 
-// ImportTally is how far an import is. It is exported for the decoders of its readers.
+// ImportTally is the progress of an import. It is exported for clients' decoders.
 type ImportTally struct {
 	Read     int64 `json:"read"`
 	Created  int64 `json:"created"`
@@ -96,7 +96,7 @@ type ImportTally struct {
 	Finished bool  `json:"finished"`
 }
 
-// importReply is a line of the answer to an import.
+// importReply is a line of an import's response.
 type importReply struct {
 	Line  int64     `json:"line"`
 	Error *rowError `json:"error,omitempty"`
@@ -126,7 +126,7 @@ func (s *Server) importOrders(ctx context.Context, c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	defer file.Close() //nolint:errcheck // what stays is removed at the next start
+	defer file.Close() //nolint:errcheck // a leftover file is removed at the next start
 	text, err := plainText(file)
 	if err != nil {
 		return err
@@ -137,7 +137,7 @@ func (s *Server) importOrders(ctx context.Context, c *gin.Context) error {
 	}
 	run := newImportRun(c)
 	if run.begin() != nil {
-		return nil // nobody is there to be told
+		return nil // the client has disconnected
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -150,7 +150,7 @@ func (s *Server) importOrders(ctx context.Context, c *gin.Context) error {
 	return nil
 }
 
-// takeUpload takes the whole body in before anything is answered, or fails when the server
+// takeUpload receives the whole body before the response starts, or fails when the server
 // stops meanwhile.
 func (s *Server) takeUpload(ctx context.Context, c *gin.Context) (*upload, error) {
 	control := http.NewResponseController(c.Writer)
@@ -158,7 +158,7 @@ func (s *Server) takeUpload(ctx context.Context, c *gin.Context) (*upload, error
 	defer cancel(nil)
 	defer s.untilGoingAway(ctx, func(err error) {
 		cancel(err)
-		_ = control.SetReadDeadline(time.Unix(1, 0)) // which ends the body
+		_ = control.SetReadDeadline(time.Unix(1, 0)) // ends reading the body
 	})()
 	file, err := s.spool.take(c.Request.Body, control)
 	if cause := context.Cause(ctx); err != nil && domain.CodeOf(cause) == domain.CodeUnavailable {
@@ -167,8 +167,8 @@ func (s *Server) takeUpload(ctx context.Context, c *gin.Context) (*upload, error
 	return file, err
 }
 
-// importRows reads the body's rows, and at once the header of CSV. first is the number
-// of the first line, or 0.
+// importRows reads the body's rows, the header of a CSV right away. first is the number of
+// the first line, or 0.
 func importRows(body io.Reader, isCSV bool, first int64) (iter.Seq2[orders.ImportRow, error], error) {
 	if !isCSV {
 		return newFileLines(body, max(1, first)).rows(jsonRow), nil
@@ -181,7 +181,7 @@ func importRows(body io.Reader, isCSV bool, first int64) (iter.Seq2[orders.Impor
 	return r.lines.rows(r.row), nil
 }
 
-// importInput reads what comes before the body.
+// importInput parses the query and the headers.
 func importInput(c *gin.Context) (in importIn, isCSV bool, err error) {
 	if err := onlyQuery(c.Request.URL, "first_line"); err != nil {
 		return in, false, err
@@ -205,8 +205,8 @@ func importInput(c *gin.Context) (in importIn, isCSV bool, err error) {
 	return in, media == csvType, nil
 }
 
-// untilGoingAway calls stop when the server stops, unless the returned function was
-// called before: an import does not hold up a stop, it is sent again later.
+// untilGoingAway calls stop when the server stops, unless the returned function was called
+// before: an import does not delay shutdown; the client sends it again later.
 func (s *Server) untilGoingAway(ctx context.Context, stop func(error)) (done func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	var waiting sync.WaitGroup
@@ -220,19 +220,19 @@ func (s *Server) untilGoingAway(ctx context.Context, stop func(error)) (done fun
 	return func() { cancel(); waiting.Wait() }
 }
 
-// importRun is the answer to an import that is under way.
+// importRun is the response of a running import.
 type importRun struct {
 	w       gin.ResponseWriter
 	control *http.ResponseController
 
-	mu     sync.Mutex // the timer writes, too
+	mu     sync.Mutex // the timer writes too
 	buf    bytes.Buffer
 	json   *json.Encoder
 	line   int64
 	tally  ImportTally
 	sentAt time.Time
-	later  *time.Timer // sends a tally when no row comes
-	err    error       // the answer can't be written
+	later  *time.Timer // sends a tally when no more rows come
+	err    error       // why the response can't be written
 }
 
 func newImportRun(c *gin.Context) *importRun {
@@ -242,17 +242,17 @@ func newImportRun(c *gin.Context) *importRun {
 	return run
 }
 
-// begin sends the header, so that the caller knows that rows are read.
+// begin sends the headers, so that the client knows that rows are being read.
 func (r *importRun) begin() error {
 	h := r.w.Header()
 	h.Set("Content-Type", ndjsonType)
 	h.Set("Cache-Control", "no-store")
-	h.Set("X-Accel-Buffering", "no") // nginx passes it on at once
+	h.Set("X-Accel-Buffering", "no") // disables nginx's buffering
 	r.w.WriteHeaderNow()
 	return r.flush()
 }
 
-// report takes an outcome into the answer.
+// report adds a row's outcome to the response.
 func (r *importRun) report(out orders.Imported, idle bool) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -279,7 +279,7 @@ func (r *importRun) report(out orders.Imported, idle bool) error {
 		r.later = time.AfterFunc(tallyIdle, func() {
 			r.mu.Lock()
 			defer r.mu.Unlock()
-			if r.later != nil { // no tally was sent meanwhile
+			if r.later != nil { // no tally was sent in the meantime
 				r.err = r.sendTally(nil)
 			}
 		})
@@ -287,7 +287,7 @@ func (r *importRun) report(out orders.Imported, idle bool) error {
 	return nil
 }
 
-// sendTally sends how far the import is.
+// sendTally sends the import's progress.
 func (r *importRun) sendTally(stopped error) error {
 	if r.later != nil {
 		r.later.Stop()
@@ -304,7 +304,7 @@ func (r *importRun) end(err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.tally.Finished = err == nil
-	_ = r.sendTally(err) // who is not there any more sees a cut answer
+	_ = r.sendTally(err) // on failure the client sees a truncated response
 }
 
 func (r *importRun) flush() error {

@@ -16,14 +16,14 @@ import (
 type csvColumn struct {
 	name string
 	get  func(*orders.Exported) string
-	// set takes over a cell that is not empty; its error says what is wanted.
+	// set parses a non-empty cell; its error states what is expected.
 	set func(*domain.Restored, string) error
 }
 
-// cell is how values of a type are written.
+// cell formats and parses values of a type.
 type cell[T any] struct {
 	format func(T) string
-	parse  func(string) (T, error) // its error says what is wanted
+	parse  func(string) (T, error) // its error states what is expected
 }
 
 var (
@@ -34,7 +34,7 @@ var (
 	timeCell    = cell[time.Time]{formatTime, wanted("must be a time such as 2026-05-04T12:30:00Z (RFC 3339)", parseTime)}
 )
 
-// wanted says in words of people what a cell must be.
+// wanted replaces parse's error with a readable statement of what a cell must be.
 func wanted[T any](text string, parse func(string) (T, error)) func(string) (T, error) {
 	return func(s string) (T, error) {
 		v, err := parse(s)
@@ -82,10 +82,10 @@ func jsonCell[T any]() cell[T] {
 	}}
 }
 
-// finder finds a value of an order. What may be absent is nil unless it is to be made.
+// finder returns a value of an order. An absent optional value is nil, or is created if make is set.
 type finder[T any] func(o *domain.Order, make bool) *T
 
-// orNew is what p points to; nothing yet is made when it is to be.
+// orNew returns *p, which it creates first if it is nil and make is set.
 func orNew[T any](p **T, make bool) *T {
 	if *p == nil && make {
 		*p = new(T)
@@ -106,10 +106,10 @@ func column[T any](name string, c cell[T], of finder[T]) csvColumn {
 	}}
 }
 
-// stepPrefix begins the names of the columns with the times of statuses.
+// stepPrefix is the prefix of the columns with the times of statuses.
 const stepPrefix = "at."
 
-// csvColumns are the columns in the order of an export.
+// csvColumns are the columns in export order.
 var csvColumns = allColumns()
 
 func allColumns() []csvColumn {
@@ -151,14 +151,14 @@ func allColumns() []csvColumn {
 		column("updated_at", timeCell, func(o *domain.Order, _ bool) *time.Time { return &o.UpdatedAt }),
 	)
 	for _, s := range domain.Statuses() {
-		if s != domain.StatusCreated { // created_at says that
+		if s != domain.StatusCreated { // created_at has it
 			columns = append(columns, stepColumn(s))
 		}
 	}
 	return columns
 }
 
-// part finds a value of what may be absent itself.
+// part returns a value inside an optional value.
 func part[A, T any](whole finder[A], of func(a *A, make bool) *T) finder[T] {
 	return func(o *domain.Order, make bool) *T {
 		if a := whole(o, make); a != nil {
@@ -183,10 +183,10 @@ func placeColumns(name string, place finder[domain.Place]) []csvColumn {
 	}
 }
 
-// unset is a coordinate of which the row has only the other; the domain refuses it.
+// unset stands for a missing coordinate when the row has the other one; the domain rejects it.
 const unset = 1e9
 
-// stepColumn is when the order became s, the last time that it did.
+// stepColumn is the time at which the order last reached s.
 func stepColumn(s domain.Status) csvColumn {
 	name := stepPrefix + string(s)
 	return csvColumn{
@@ -206,15 +206,15 @@ func stepColumn(s domain.Status) csvColumn {
 	}
 }
 
-// formula says whether a spreadsheet takes a cell for a formula, once the apostrophes
-// before it are gone.
+// formula reports whether a spreadsheet would read a cell as a formula once its leading
+// apostrophes are removed.
 func formula(cell string) bool {
 	cell = strings.TrimLeft(cell, "'")
 	return cell != "" && strings.ContainsRune("=+-@\t\r", rune(cell[0]))
 }
 
-// escapeCell puts an apostrophe before what unescapeCell would take one from, and before
-// formulas for spreadsheets.
+// escapeCell prefixes an apostrophe to cells from which unescapeCell would remove one and,
+// for spreadsheets, to formulas.
 func escapeCell(cell string, excel bool) string {
 	if formula(cell) && (excel || cell[0] == '\'') {
 		return "'" + cell
@@ -229,7 +229,7 @@ func unescapeCell(cell string) string {
 	return cell
 }
 
-// csvHeader is the header of an export.
+// csvHeader returns the header of an export.
 func csvHeader() []string {
 	names := make([]string, len(csvColumns))
 	for i, c := range csvColumns {

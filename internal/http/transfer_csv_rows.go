@@ -20,7 +20,7 @@ type csvReader struct {
 }
 
 // newCSV reads the header, the first line. It fails with malformed, or with
-// validation_failed for columns that are not known or missing.
+// validation_failed for unknown or missing columns.
 func newCSV(body io.Reader) (*csvReader, error) {
 	r := &csvReader{lines: newFileLines(body, 1), comma: ','}
 	line, err := r.lines.next()
@@ -31,7 +31,7 @@ func newCSV(body io.Reader) (*csvReader, error) {
 		return nil, err
 	}
 	if bytes.Count(line.text, []byte(";")) > bytes.Count(line.text, []byte(",")) {
-		r.comma = ';' // what spreadsheets write where the comma is the decimal sign
+		r.comma = ';' // spreadsheets use it where the comma is the decimal separator
 	}
 	names, err := r.cells(line.text)
 	if err != nil {
@@ -61,7 +61,7 @@ func newCSV(body io.Reader) (*csvReader, error) {
 	return r, f.Err()
 }
 
-// cells reads one record.
+// cells parses one record.
 func (r *csvReader) cells(text []byte) ([]string, error) {
 	p := csv.NewReader(bytes.NewReader(text))
 	p.Comma, p.FieldsPerRecord = r.comma, -1
@@ -73,15 +73,15 @@ func (r *csvReader) cells(text []byte) ([]string, error) {
 	return cells, err
 }
 
-// A record may take several lines, when a cell in quotes does. This bounds how far the
-// end of one is looked for, so that a single stray quote does not swallow the file.
+// A quoted cell can make a record span several lines. These bound the search for the closing
+// quote, so that a single stray quote does not swallow the file.
 const (
 	maxRecordLines = 200
 	maxRecordBytes = 64 << 10
 )
 
-// row reads a record. One that can't be read costs its first line only: what follows
-// is read anew.
+// row reads a record. An invalid record costs only its first line: the lines after it are
+// read again as records of their own.
 func (r *csvReader) row(first fileLine, row *orders.ImportRow) error {
 	text, more, whole, err := r.record(first)
 	if err != nil {
@@ -117,8 +117,8 @@ func (r *csvReader) row(first fileLine, row *orders.ImportRow) error {
 	return nil
 }
 
-// record joins the lines up to where every quote is closed. whole is false when that
-// is nowhere near.
+// record joins lines until every quote is closed. whole is false when that does not happen
+// within the limits.
 func (r *csvReader) record(first fileLine) (text []byte, more []fileLine, whole bool, err error) {
 	text = first.text
 	open := bytes.Count(text, []byte(`"`))%2 == 1

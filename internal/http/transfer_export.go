@@ -32,7 +32,7 @@ func (s *Server) exportOrders(ctx context.Context, in *exportIn) (*huma.StreamRe
 		}
 		if in.Excel || in.Format == "csv" {
 			out.cells = csv.NewWriter(&out.buf)
-			_ = out.cells.Write(csvHeader()) // a buffer takes everything
+			_ = out.cells.Write(csvHeader()) // writing to a buffer never fails
 		}
 		if c.Request.Method == http.MethodHead {
 			out.header()
@@ -48,7 +48,7 @@ func (s *Server) exportOrders(ctx context.Context, in *exportIn) (*huma.StreamRe
 		}
 		if err != nil {
 			_ = c.Error(err)
-			panic(http.ErrAbortHandler) // so that the reader sees that it is not complete
+			panic(http.ErrAbortHandler) // so that the client sees that it is incomplete
 		}
 	}}, nil
 }
@@ -73,7 +73,7 @@ func (x *exportRun) header() {
 	h.Set("Cache-Control", "no-store")
 }
 
-// row takes a courier, which CSV does not have, or an order into the answer.
+// row adds an order or a courier, which CSV omits, to the response.
 func (x *exportRun) row(v orders.Exported) (err error) {
 	switch {
 	case x.cells != nil && v.Order != nil:
@@ -94,12 +94,12 @@ func (x *exportRun) row(v orders.Exported) (err error) {
 	return x.flush()
 }
 
-// courierLine is a line with a courier.
+// courierLine is a line that holds a courier.
 type courierLine struct {
 	Courier *domain.Courier `json:"courier"`
 }
 
-// jsonRow writes an order, which is encoded already, and its history into it.
+// jsonRow writes an order, which is already encoded, with its history inserted.
 func (x *exportRun) jsonRow(v orders.Exported) error {
 	order, err := v.Order.Freeze()
 	if err != nil {
@@ -116,19 +116,19 @@ func (x *exportRun) jsonRow(v orders.Exported) error {
 	return nil
 }
 
-// flush sends what was written.
+// flush sends the buffer.
 func (x *exportRun) flush() error {
 	if x.cells != nil {
 		x.cells.Flush()
 	}
 	if !x.w.Written() {
-		_ = x.control.SetReadDeadline(time.Time{}) // the request is read; the answer may take longer than it might
+		_ = x.control.SetReadDeadline(time.Time{}) // the request is read; the response may take longer than the read deadline
 		x.header()
 	}
 	return send(x.w, x.control, &x.buf)
 }
 
-// send writes a buffer out. A reader that takes nothing for transport.WriteTimeout is given up.
+// send writes a buffer. It gives up on a client that accepts nothing for transport.WriteTimeout.
 func send(w io.Writer, control *http.ResponseController, buf *bytes.Buffer) error {
 	err := control.SetWriteDeadline(time.Now().Add(transport.WriteTimeout))
 	if err != nil && !errors.Is(err, http.ErrNotSupported) {

@@ -12,13 +12,14 @@ import (
 	"github.com/order-tracking/order-tracking/internal/orders"
 )
 
-// maxRow bounds a row of an import in bytes; one that is longer is refused by itself.
+// maxRow is the largest row of an import in bytes; a longer row alone is rejected.
 const maxRow = 4 << 20
 
-// byteOrderMark tells spreadsheets that a file is UTF-8.
+// byteOrderMark marks a file as UTF-8 for spreadsheets.
 const byteOrderMark = "\ufeff"
 
-// plainText refuses files that are no UTF-8 by what they are, as their beginning tells.
+// plainText rejects files that are not UTF-8 text and names their format, which it detects
+// from the first bytes.
 func plainText(file io.Reader) (io.Reader, error) {
 	r := bufio.NewReader(file)
 	begin, err := r.Peek(4)
@@ -36,14 +37,14 @@ func plainText(file io.Reader) (io.Reader, error) {
 	return r, nil
 }
 
-// fileLine is a line of a file without its end.
+// fileLine is a line of a file without its line ending.
 type fileLine struct {
 	number  int64 // from 1
 	text    []byte
-	tooLong bool // the text is only its beginning
+	tooLong bool // the text is only the beginning
 }
 
-// fileLines reads lines one by one, and takes back some that were read too early.
+// fileLines reads a file line by line and can take lines back.
 type fileLines struct {
 	r      *bufio.Reader
 	number int64
@@ -51,8 +52,7 @@ type fileLines struct {
 	back   []fileLine
 }
 
-// newFileLines reads lines of which the first has this number. A byte order mark is
-// no part of them.
+// newFileLines reads lines, the first of which has this number. It skips a byte order mark.
 func newFileLines(r io.Reader, first int64) *fileLines {
 	return &fileLines{r: bufio.NewReaderSize(r, 64<<10), number: first - 1}
 }
@@ -67,7 +67,7 @@ func (l *fileLines) next() (fileLine, error) {
 	var line fileLine
 	for {
 		part, err := l.r.ReadSlice('\n')
-		if room := maxRow - len(line.text); len(part) > room+2 { // its end does not count
+		if room := maxRow - len(line.text); len(part) > room+2 { // not counting its line ending
 			line.tooLong = true
 		} else {
 			line.text = append(line.text, part...)
@@ -92,19 +92,19 @@ func (l *fileLines) next() (fileLine, error) {
 // putBack makes next return these lines again.
 func (l *fileLines) putBack(lines []fileLine) { l.back = append(lines, l.back...) }
 
-// importLine is a line of an NDJSON import: a courier, a new order, or an order as
-// the product shows it, with its history.
+// importLine is a line of an NDJSON import: a courier, a new order, or an order in the API's
+// form with its history.
 type importLine struct {
 	Courier *domain.Courier `json:"courier"`
 	OrderFields
 	Events []domain.Event `json:"events"`
 }
 
-// OrderFields is an order without its methods, so that its members can stand beside
-// others. It is exported for the decoder.
+// OrderFields is an order without its methods, so that it can be embedded next to other
+// members. It is exported for the decoder.
 type OrderFields domain.Order
 
-// rows reads the rows of a file: read fills one from each line that is not blank.
+// rows iterates over a file's rows; read fills one from each non-blank line.
 func (l *fileLines) rows(read func(fileLine, *orders.ImportRow) error) iter.Seq2[orders.ImportRow, error] {
 	return func(yield func(orders.ImportRow, error) bool) {
 		for {
@@ -129,7 +129,7 @@ func (l *fileLines) rows(read func(fileLine, *orders.ImportRow) error) iter.Seq2
 	}
 }
 
-// jsonRow reads a line of an NDJSON import.
+// jsonRow parses a line of an NDJSON import.
 func jsonRow(line fileLine, row *orders.ImportRow) error {
 	v, faults, err := decode[importLine](JSONBody{RawBody: line.text})
 	switch {
@@ -147,8 +147,7 @@ func jsonRow(line fileLine, row *orders.ImportRow) error {
 	return nil
 }
 
-// sortRow tells new orders from those that lived elsewhere: these have an id, a
-// history, a time, or a status that they did not begin with.
+// sortRow distinguishes new orders from existing ones: those have an id, a history, a time, or a status other than the initial one.
 func sortRow(row *orders.ImportRow, r domain.Restored) {
 	o := &r.Order
 	begun := o.Status == "" || o.Status == domain.StatusCreated
@@ -170,7 +169,7 @@ func sortRow(row *orders.ImportRow, r domain.Restored) {
 	row.Order = &r
 }
 
-// lastStep adds the step to the order's status, when its time is known, to the steps.
+// lastStep appends the step to the order's current status when its time is known.
 func lastStep(o *domain.Order, steps []domain.Step) []domain.Step {
 	at, pointer := &o.UpdatedAt, "/updated_at"
 	switch {
@@ -188,7 +187,7 @@ func lastStep(o *domain.Order, steps []domain.Step) []domain.Step {
 	return append(steps, domain.Step{Status: o.Status, At: *at, Pointer: pointer})
 }
 
-// onlyDraft refuses what a new order can't have.
+// onlyDraft rejects fields that a new order can't have.
 func onlyDraft(o *domain.Order) error {
 	var f domain.Faults
 	for pointer, present := range map[string]bool{
