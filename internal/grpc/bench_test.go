@@ -12,7 +12,7 @@ import (
 	pb "github.com/order-tracking/order-tracking/proto/ordertracking/v1"
 )
 
-// What the server costs per position: from the bytes to what the use case takes.
+// The server's cost per position: from the bytes to the use case's input.
 func BenchmarkReportedPosition(b *testing.B) {
 	now := time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
 	v := 5.0

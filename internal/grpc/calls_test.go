@@ -29,7 +29,7 @@ import (
 
 const adminKey = "0123456789abcdef0123456789abcdef"
 
-// raw sends bytes as they are; it says that they are proto.
+// raw sends bytes unchanged and labels them as proto.
 type raw struct{}
 
 func (raw) Name() string { return "proto" }
@@ -47,7 +47,7 @@ func (raw) Unmarshal(data mem.BufferSlice, v any) error {
 	return nil
 }
 
-// each calls every method of the service with a message of these bytes.
+// each calls every method of the service with these bytes as the message.
 func (r *rig) each(ctx context.Context, t *testing.T, data []byte, check func(method string, err error)) {
 	t.Helper()
 	for _, m := range pb.OrderService_ServiceDesc.Methods {
@@ -137,7 +137,7 @@ func TestTooLargeMessages(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// Nothing is asked for and no method calls that our own mistake.
+// Empty messages: no method reports an internal error.
 func TestEmptyMessages(t *testing.T) {
 	r := start(t, with{})
 	r.each(t.Context(), t, nil, func(method string, err error) {
@@ -231,13 +231,13 @@ func TestHealth(t *testing.T) {
 	require.Len(t, all.GetStatuses(), 2)
 }
 
-// listServices asks by reflection what there is.
+// listServices lists the services by reflection.
 func listServices(ctx context.Context, r *rig) (*grpc_reflection_v1.ServerReflectionResponse, error) {
 	stream, err := grpc_reflection_v1.NewServerReflectionClient(r.conn).ServerReflectionInfo(ctx)
 	if err != nil {
 		return nil, err
 	}
-	_ = stream.Send(&grpc_reflection_v1.ServerReflectionRequest{ // Recv tells what is wrong
+	_ = stream.Send(&grpc_reflection_v1.ServerReflectionRequest{ // Recv returns the error
 		MessageRequest: &grpc_reflection_v1.ServerReflectionRequest_ListServices{},
 	})
 	return stream.Recv()
@@ -267,7 +267,7 @@ func TestEveryCallIsCountedAndLogged(t *testing.T) {
 	require.NoError(t, err)
 	_, err = r.GetOrder(t.Context(), &pb.GetOrderRequest{OrderId: domain.NewID()})
 	refused(t, err, codes.NotFound, "order_not_found")
-	for i := range 3 { // series that callers can't invent
+	for i := range 3 { // callers can't create series
 		err = r.conn.Invoke(t.Context(), fmt.Sprintf("/nobody.v%d/Knows", i), &pb.GetOrderRequest{}, &pb.GetOrderResponse{})
 		require.Equal(t, codes.Unimplemented, status.Code(err))
 	}

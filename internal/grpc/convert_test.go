@@ -34,7 +34,7 @@ func TestStatusEnumIsTheTable(t *testing.T) {
 	}
 }
 
-// What REST shows as JSON, gRPC shows under the same names with the same values.
+// gRPC shows the same names and values as REST's JSON.
 func TestMessagesAreTwinsOfTheJSON(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		o := order.Draw(t, "order")
@@ -48,7 +48,7 @@ func TestMessagesAreTwinsOfTheJSON(t *testing.T) {
 	})
 }
 
-// A request's fields arrive in the order made of it.
+// A request's fields arrive in the created order.
 func TestDraftsKeepTheirFields(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		o := order.Draw(t, "order")
@@ -73,7 +73,7 @@ func TestPositionsKeepTheirFields(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		p := *position.Draw(t, "position")
 		m := wire(t, &pb.ReportLocationsRequest{Positions: []*pb.Position{positionTo(&p)}})
-		p.ReceivedAt = time.Time{} // the server's own
+		p.ReceivedAt = time.Time{} // set by the server
 		if diff := cmp.Diff([]domain.Position{p}, positionsFrom(m.GetPositions())); diff != "" {
 			t.Fatal(diff)
 		}
@@ -93,7 +93,7 @@ func TestAbsentMeasurementsStayAbsent(t *testing.T) {
 	require.Nil(t, estimateTo(&domain.Estimate{}).DistanceM)
 }
 
-// A timestamp that is none is found with everything else that is wrong.
+// An invalid timestamp is reported with all other faults.
 func TestBadTimestampsAreFaults(t *testing.T) {
 	for name, bad := range map[string]*timestamppb.Timestamp{
 		"nanos":     {Nanos: -1},
@@ -161,7 +161,7 @@ func FuzzRequests(f *testing.F) {
 	})
 }
 
-// wire sends a message through its encoding.
+// wire encodes and decodes a message.
 func wire[M proto.Message](t require.TestingT, m M) M {
 	b, err := proto.Marshal(m)
 	require.NoError(t, err)
@@ -181,7 +181,7 @@ func faults(t *testing.T, err error) map[string]string {
 	return out
 }
 
-// sameAsJSON compares a message with the JSON of the value that it was made of.
+// sameAsJSON compares a message with the JSON of the value that it was converted from.
 func sameAsJSON(t *rapid.T, v any, m proto.Message) {
 	b, err := json.Marshal(v)
 	require.NoError(t, err)
@@ -192,8 +192,8 @@ func sameAsJSON(t *rapid.T, v any, m proto.Message) {
 	}
 }
 
-// plain turns a message into what its JSON twin decodes to. like says which fields
-// without presence JSON shows although they are zero.
+// plain converts a message to the form that its JSON equivalent decodes to. like tells which
+// zero fields without presence appear in the JSON.
 func plain(t *rapid.T, m protoreflect.Message, like any) any {
 	switch v := m.Interface().(type) {
 	case *timestamppb.Timestamp:

@@ -99,7 +99,7 @@ func TestCallersOwnEndIsNotAFailure(t *testing.T) {
 	require.Equal(t, codes.Canceled, statusOf(ctx, err, "").Code())
 }
 
-// Some clients take 8 KiB of headers, in which the details travel as base64.
+// Some clients accept at most 8 KiB of headers, in which the details travel as base64.
 func TestManyFaultsFitIntoAHeader(t *testing.T) {
 	many := make([]domain.Fault, 20_000)
 	for i := range many {

@@ -8,8 +8,7 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// Generators of the domain's values, complete enough to meet every field both set
-// and absent.
+// Generators of domain values, complete enough to cover every field both set and absent.
 var (
 	text  = rapid.StringN(0, 12, -1)
 	id    = rapid.StringMatching(`[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-8[0-9a-f]{3}-[0-9a-f]{12}`)
@@ -121,5 +120,5 @@ func drawOrder(t *rapid.T) *domain.Order {
 	}
 }
 
-// maybe is a value or its absence.
+// maybe returns a value or nothing.
 func maybe[T any](g *rapid.Generator[T]) *rapid.Generator[*T] { return rapid.Ptr(g, true) }

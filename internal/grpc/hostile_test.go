@@ -18,7 +18,7 @@ import (
 	pb "github.com/order-tracking/order-tracking/proto/ordertracking/v1"
 )
 
-// Whatever a message says, the answer is never our own mistake.
+// No message causes an internal error.
 func TestHostileMessages(t *testing.T) {
 	r := start(t, with{queue: 10})
 	o := r.create(t, "A-1").GetId()
@@ -56,7 +56,7 @@ func encode(t *rapid.T, m proto.Message) []byte {
 	return b
 }
 
-// randomMessage fills some of a message's fields with what nobody should send.
+// randomMessage fills some of a message's fields with invalid values.
 func randomMessage(t *rapid.T, d protoreflect.MessageDescriptor, texts []string, depth int) proto.Message {
 	kind, err := protoregistry.GlobalTypes.FindMessageByName(d.FullName())
 	require.NoError(t, err)

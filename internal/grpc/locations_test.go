@@ -16,7 +16,7 @@ import (
 	pb "github.com/order-tracking/order-tracking/proto/ordertracking/v1"
 )
 
-// positionsFrom is what reading a message comes to, by way of the library's message.
+// positionsFrom decodes a message through the library's type.
 func positionsFrom(in []*pb.Position) []domain.Position {
 	out := make([]domain.Position, len(in))
 	for i, p := range in {
@@ -31,7 +31,7 @@ func positionsFrom(in []*pb.Position) []domain.Position {
 	return out
 }
 
-// sameAsLibrary wants bytes to be read, or refused, as the library does.
+// sameAsLibrary requires bytes to be decoded, or rejected, as by the library.
 func sameAsLibrary(t require.TestingT, l *locations, data []byte) {
 	var m pb.ReportLocationsRequest
 	wrong := proto.Unmarshal(data, &m)
@@ -51,14 +51,14 @@ func TestLocationsAreReadAsTheLibraryDoes(t *testing.T) {
 	texts := []string{"", "x", domain.NewID(), "я"}
 	rapid.Check(t, func(t *rapid.T) {
 		var l locations
-		for range 2 { // the second time into what the first one left
+		for range 2 { // the second time into the used value
 			m := randomMessage(t, (&pb.ReportLocationsRequest{}).ProtoReflect().Descriptor(), texts, 4)
 			sameAsLibrary(t, &l, append(encode(t, m), encode(t, m)...))
 		}
 	})
 }
 
-// A position that is kept does not change when the next message is read.
+// A position that was kept does not change when the next message is read.
 func TestReadPositionsStay(t *testing.T) {
 	var l locations
 	speed := 1.0
@@ -85,6 +85,6 @@ func FuzzLocations(f *testing.F) {
 	f.Add(protowire.AppendString(protowire.AppendTag(nil, 1, protowire.BytesType), "\xff"))
 	f.Add(protowire.AppendVarint(protowire.AppendTag(nil, 1, protowire.VarintType), 7))
 	f.Add(append(protowire.AppendTag(nil, 99, protowire.StartGroupType), protowire.AppendTag(nil, 99, protowire.EndGroupType)...))
-	f.Add([]byte("\x88\xf9\x9c\xd800")) // a field's number that can't be
+	f.Add([]byte("\x88\xf9\x9c\xd800")) // an invalid field number
 	f.Fuzz(func(t *testing.T, data []byte) { sameAsLibrary(t, &locations{}, data) })
 }

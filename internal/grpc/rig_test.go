@@ -35,7 +35,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// clock is a clock that stands still until it is told.
+// clock is a manual clock.
 type clock struct {
 	mu  sync.Mutex
 	now time.Time
@@ -53,8 +53,8 @@ func (c *clock) pass(d time.Duration) {
 	c.now = c.now.Add(d)
 }
 
-// rig is a real server on a socket of this machine with the real use cases over
-// SQLite in a temporary file.
+// rig is a real server on a local socket with the real use cases over SQLite in a temporary
+// file.
 type rig struct {
 	pb.OrderServiceClient
 	conn     *grpc.ClientConn
@@ -70,7 +70,7 @@ type rig struct {
 	deps    Deps
 }
 
-// interceptor is the interceptors of a server of the same parts.
+// interceptor returns the interceptors of a server with the same parts.
 func (r *rig) interceptor() *interceptor {
 	d := r.deps
 	d.Registerer = nil
@@ -79,11 +79,11 @@ func (r *rig) interceptor() *interceptor {
 	return &interceptor{telemetry: t}
 }
 
-// with changes how a rig is set up.
+// with are the options of a rig.
 type with struct {
 	key     string
 	queue   int
-	streams int // at once; 0 is any number
+	streams int // concurrent streams; 0 is unlimited
 	ready   func(context.Context) error
 	config  Config
 	options []grpc.DialOption
@@ -139,7 +139,7 @@ func start(t *testing.T, w with) *rig {
 	t.Cleanup(func() {
 		r.hub.Close()
 		r.server.Stop()
-		if err := <-served; !errors.Is(err, grpc.ErrServerStopped) { // stopped before it began
+		if err := <-served; !errors.Is(err, grpc.ErrServerStopped) { // stopped before it served
 			require.NoError(t, err)
 		}
 		endWork()
@@ -158,7 +158,7 @@ func (r *rig) dial(t *testing.T, options ...grpc.DialOption) *grpc.ClientConn {
 	return conn
 }
 
-// admin is a context for calling the use cases directly.
+// admin returns a context for calling the use cases directly.
 func admin() context.Context {
 	return domain.WithActor(context.Background(), domain.Actor{Kind: domain.RoleAdmin, ID: "test"})
 }
@@ -187,7 +187,7 @@ func (r *rig) courier(t *testing.T, capacity int) string {
 	return c.ID
 }
 
-// step moves an order on.
+// step advances an order.
 func (r *rig) step(t *testing.T, orderID string, to ...pb.OrderStatus) *pb.Order {
 	t.Helper()
 	var o *pb.Order
@@ -207,7 +207,7 @@ func (r *rig) report(ctx context.Context, courierID string, batches ...[]*pb.Pos
 	}
 	for _, b := range batches {
 		if err := stream.Send(&pb.ReportLocationsRequest{CourierId: courierID, Positions: b}); err != nil {
-			break // CloseAndRecv tells why
+			break // CloseAndRecv returns the error
 		}
 	}
 	return stream.CloseAndRecv()
@@ -224,7 +224,7 @@ func refused(t *testing.T, err error, code codes.Code, reason string) *errdetail
 	return info
 }
 
-// fields returns the refused fields of an error with their reasons.
+// fields returns the rejected fields of an error with their reasons.
 func fields(t *testing.T, err error) map[string]string {
 	t.Helper()
 	out := map[string]string{}

@@ -346,7 +346,7 @@ func TestBatches(t *testing.T) {
 	}
 }
 
-// Of several orders of a batch with one external id the first is made, each time.
+// Of several orders in a batch with one external id the first is created, each time.
 func TestBatchWithARepeatedExternalID(t *testing.T) {
 	r := start(t, with{})
 	for i := range 20 {
@@ -406,7 +406,7 @@ func TestRepeatedReportsAreReplayed(t *testing.T) {
 	ctx := metadata.AppendToOutgoingContext(t.Context(), "idempotency-key", "k")
 	_, err := r.report(ctx, courier, []*pb.Position{{Lat: math.NaN(), Lon: 1, Accuracy: new(math.Inf(1))}})
 	refused(t, err, codes.InvalidArgument, "validation_failed")
-	for range 2 { // without recorded_at only the key can tell a repeat
+	for range 2 { // without recorded_at only the key identifies a repeat
 		out, err := r.report(ctx, courier, []*pb.Position{{Lat: 1, Lon: 1}}, []*pb.Position{{}})
 		require.NoError(t, err)
 		require.Equal(t, int64(1), out.GetAccepted())

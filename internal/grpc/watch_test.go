@@ -25,7 +25,7 @@ func (r *rig) watch(t *testing.T, orderID string, since *int64) pb.OrderService_
 	return stream
 }
 
-// next returns the next frame that is of the type; others that coalesce may be before it.
+// next returns the next frame of the type, skipping others that coalesce.
 func next(t *testing.T, stream pb.OrderService_WatchOrderClient, typ string) *pb.WatchOrderResponse {
 	t.Helper()
 	for {
@@ -168,9 +168,9 @@ func TestServerGoesAway(t *testing.T) {
 	r.hub.Close()
 	_, err := stream.Recv()
 	refused(t, err, codes.Unavailable, "unavailable")
-	_, err = r.watch(t, o, nil).Recv() // and who comes later
+	_, err = r.watch(t, o, nil).Recv() // and for later callers
 	refused(t, err, codes.Unavailable, "unavailable")
-	r.server.GracefulStop() // waits for nobody
+	r.server.GracefulStop() // returns at once
 }
 
 func TestTooManyStreams(t *testing.T) {

@@ -10,8 +10,8 @@ import (
 	"github.com/order-tracking/order-tracking/internal/access"
 )
 
-// TestEveryRouteHasARow: a route that is no page has a row in the table of permissions,
-// and pages are the same for everybody.
+// TestEveryRouteHasARow: every route except pages has a row in the permission table, and
+// pages are the same for everyone.
 func TestEveryRouteHasARow(t *testing.T) {
 	d := open(t)
 	for _, r := range d.srv.engine.Routes() {
@@ -25,7 +25,7 @@ func TestEveryRouteHasARow(t *testing.T) {
 	}
 }
 
-// isPage says whether a path is that of a page or of what pages load.
+// isPage reports whether a path is that of a page or of a file that pages load.
 func isPage(path string) bool {
 	return path == "/" || slices.ContainsFunc([]string{"/docs", "/client.js", "/assets", "/t/", "/courier-app", "/brand", "/map", "/licences", "/parts", "/sw.js"}, func(p string) bool {
 		return strings.HasPrefix(path, p)

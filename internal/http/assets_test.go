@@ -38,7 +38,7 @@ func TestModulesAreListedWithAllThatTheyImport(t *testing.T) {
 	require.ElementsMatch(t, []string{"page/main.js", "page/own.js", "parts/a.js", "parts/x.js", "vendor/l.js"}, a.modules("page/main.js"))
 }
 
-// Whatever a module asks for is there: one slip and the page stays empty.
+// Every imported module exists: one typo and the page stays empty.
 func TestEveryImportOfThePagesExists(t *testing.T) {
 	a := webAssets()
 	asked := regexp.MustCompile(`(?:from\s*|import\s*\(?\s*)["'](\.{1,2}/[^"'$]+)["']`)

@@ -14,7 +14,7 @@ import (
 	"github.com/order-tracking/order-tracking/internal/transport"
 )
 
-// asyncapi gets the document from a server.
+// asyncapi fetches the document from a server.
 func asyncapi(t *testing.T) map[string]any {
 	d := open(t)
 	r := d.do("GET", "/asyncapi.yaml", nil)
@@ -35,7 +35,7 @@ func at(v any, path ...string) any {
 	return v
 }
 
-// Whatever the document refers to is in it.
+// Every reference in the document resolves.
 func TestAsyncReferencesLeadSomewhere(t *testing.T) {
 	doc := asyncapi(t)
 	followed := 0
@@ -61,7 +61,7 @@ func TestAsyncReferencesLeadSomewhere(t *testing.T) {
 	require.Greater(t, followed, 100)
 }
 
-// Every topic is described, every path that streams, and every type of frame.
+// Every topic, streaming path and frame type is documented.
 func TestAsyncDocumentIsComplete(t *testing.T) {
 	doc := asyncapi(t)
 	var addresses []string
@@ -91,7 +91,7 @@ func TestAsyncDocumentIsComplete(t *testing.T) {
 	}, frames)
 }
 
-// The types of events on the topics are those that change an order.
+// The event types on the topics are those that change an order.
 func TestAsyncEventTypesAreTheDomains(t *testing.T) {
 	doc := asyncapi(t)
 	var want []any
@@ -104,7 +104,7 @@ func TestAsyncEventTypesAreTheDomains(t *testing.T) {
 	require.ElementsMatch(t, want, at(headers[1], "properties", "ce_type", "enum"))
 }
 
-// The schemas are ones, and commands that the server takes are what they say.
+// The schemas compile, and the examples of commands match them.
 func TestAsyncSchemasCompile(t *testing.T) {
 	doc := asyncapi(t)
 	c := jsonschema.NewCompiler()

@@ -13,7 +13,7 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// discard is a response writer that keeps nothing.
+// discard is a response writer that drops everything.
 type discard struct{ h http.Header }
 
 func (d *discard) Header() http.Header         { return d.h }
@@ -41,7 +41,7 @@ func BenchmarkGetHotOrder(b *testing.B) {
 	}
 }
 
-// The whole way over loopback, where the server's own work hardly shows.
+// The full path over loopback, where the server's own work hardly shows.
 func BenchmarkGetHotOrderOverHTTP(b *testing.B) {
 	cfg := testConfig()
 	cfg.AccessLog = false

@@ -19,7 +19,7 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// raw sends a request whole, byte by byte as it is given, and only then reads the answer.
+// raw sends a request in full, byte for byte, and only then reads the response.
 func (d *testServer) raw(request string) *reply {
 	d.t.Helper()
 	c, err := net.Dial("tcp", d.Listener.Addr().String())
@@ -40,7 +40,7 @@ func (d *testServer) answer(c net.Conn) *reply {
 	return &reply{Response: resp, t: d.t, body: body}
 }
 
-// Clients that send their whole body before they read, as most do, read the refusal.
+// Clients that send the whole body before reading, as most do, get the rejection.
 func TestEarlyRefusalsAreReadable(t *testing.T) {
 	d := openWith(t, testConfig(), guardOf(strings.Repeat("k", 32)))
 	key := "Authorization: Bearer " + strings.Repeat("k", 32) + "\r\n"
@@ -65,7 +65,7 @@ func TestEarlyRefusalsAreReadable(t *testing.T) {
 	}
 }
 
-// Who waits for leave to send is told no, and sends nothing.
+// A client that waits for 100 Continue is rejected and sends no body.
 func TestRefusedBeforeTheBodyIsSent(t *testing.T) {
 	d := open(t)
 	d.raw("POST /nothing HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 5000000\r\n\r\n").problem(404, domain.CodeNotFound)
@@ -134,7 +134,7 @@ func TestLongAnswersAreCompressed(t *testing.T) {
 	require.Equal(t, 304, d.do("GET", "/order/"+long, nil, "Accept-Encoding", "gzip", "If-None-Match", `W/"v1"`).StatusCode)
 }
 
-// unread asks for an answer that is not decompressed on the way.
+// unread requests a response without transparent decompression.
 func (d *testServer) unread(method, path, accept string) *reply {
 	d.t.Helper()
 	req, err := http.NewRequest(method, d.URL+path, nil)
@@ -148,7 +148,7 @@ func (d *testServer) unread(method, path, accept string) *reply {
 	return &reply{Response: resp, t: d.t, body: body}
 }
 
-// What net/http answers by itself is a problem too.
+// net/http's own error responses are problems too.
 func TestHeadersThatAreTooLarge(t *testing.T) {
 	d := open(t)
 	for _, size := range []int{MaxHeaderBytes, 3 << 20} {

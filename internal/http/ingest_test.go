@@ -27,7 +27,7 @@ func unusable(reason domain.DropReason) tracking.PhoneReport {
 }
 
 var (
-	alive     = tracking.PhoneReport{} // a sign of life
+	alive     = tracking.PhoneReport{} // a heartbeat
 	malformed = unusable(domain.DropMalformed)
 	second    = time.Date(2026, 5, 4, 12, 30, 0, 0, time.UTC)
 )
@@ -37,7 +37,7 @@ func timed(p domain.Position, t time.Time) domain.Position {
 	return p
 }
 
-// The same report in each form, and what becomes of odd ones.
+// The same report in each form, and odd reports.
 func TestOsmandParameters(t *testing.T) {
 	full := timed(here(55.7512, 37.6184), second)
 	full.Speed, full.Heading, full.Altitude, full.Accuracy, full.Battery = num(10*1852.0/3600), num(90), num(156.5), num(4), num(57)
@@ -65,14 +65,14 @@ func TestOsmandParameters(t *testing.T) {
 		"decimal commas":                       {"lat=55,7512&lon=37,6184&speed=0,5", one(domain.Position{Lat: 55.7512, Lon: 37.6184, Speed: num(0.5 * 1852.0 / 3600)})},
 		"decimal commas in location":           {"location=55,7512,37,6184", one(here(55.7512, 37.6184))},
 		"a location of three":                  {"location=55,37,1", malformed},
-		"zero":                                 {"lat=0&lon=0", one(here(0, 0))}, // null island: the judge drops it
+		"zero":                                 {"lat=0&lon=0", one(here(0, 0))}, // null island: dropped by the plausibility filter
 		"91 degrees":                           {"lat=91&lon=0", one(here(91, 0))},
 		"no number":                            {"lat=north&lon=2", malformed},
 		"half a place":                         {"lat=1", malformed},
 		"no place":                             {"id=1&batt=50", tracking.PhoneReport{Battery: num(50)}},
 		"nothing":                              {"", alive},
 		"a receiver without a fix":             {"lat=1&lon=2&valid=false", unusable(domain.DropPoorAccuracy)},
-		"speed unknown":                        {"lat=1&lon=2&speed=-1", one(domain.Position{Lat: 1, Lon: 2, Speed: num(-1852.0 / 3600)})}, // left out later
+		"speed unknown":                        {"lat=1&lon=2&speed=-1", one(domain.Position{Lat: 1, Lon: 2, Speed: num(-1852.0 / 3600)})}, // omitted later
 		"measurements that are none":           {"lat=1&lon=2&speed=fast&batt=&accuracy=x", one(domain.Position{Lat: 1, Lon: 2, Attributes: nil})},
 		"twice the same":                       {"lat=1&lon=2&lat=3", one(here(1, 2))},
 		"a bare per cent sign":                 {"lat=1&lon=2&load=100%", one(with(here(1, 2), "load", "100%"))},
@@ -95,7 +95,7 @@ func with(p domain.Position, name string, value any) domain.Position {
 	return p
 }
 
-// equal compares reports: numbers as they were meant, what only the domain knows not at all.
+// equal compares reports: numbers by value, ignoring what only the domain sets.
 var equal = []cmp.Option{cmpopts.EquateApprox(0, 1e-6)}
 
 func TestOsmandJSON(t *testing.T) {
@@ -111,7 +111,7 @@ func TestOsmandJSON(t *testing.T) {
 			"is_moving":true,"odometer":1234.5,"event":"motionchange","battery":{"level":0.57,"is_charging":false},"activity":{"type":"walking"},"extras":{"shift":"B"},"_":"&id=1"}}`, one(full)},
 		"minus one is unknown": {`{"location":{` + coords + `,"accuracy":-1,"speed":-1,"heading":-1,"altitude":-1},"battery":{"level":-1}}}`, one(here(55.7512, 37.6184))},
 		"below the sea":        {`{"location":{` + coords + `,"altitude":-2.5}}}`, one(domain.Position{Lat: 55.7512, Lon: 37.6184, Altitude: num(-2.5)})},
-		"battery in percent":   {`{"location":{` + coords + `},"battery":{"level":57}}}`, one(domain.Position{Lat: 55.7512, Lon: 37.6184, Battery: num(5700)})}, // left out later
+		"battery in percent":   {`{"location":{` + coords + `},"battery":{"level":57}}}`, one(domain.Position{Lat: 55.7512, Lon: 37.6184, Battery: num(5700)})}, // omitted later
 		"no coords":            {`{"device_id":"1","location":{"timestamp":"2026-05-04T12:30:00Z","event":"providerchange"}}`, alive},
 		"empty coords":         {`{"location":{"coords":{}}}`, alive},
 		"coords of null":       {`{"location":{"coords":null}}`, alive},
@@ -172,8 +172,8 @@ func TestOwnTracks(t *testing.T) {
 	}
 }
 
-// What a phone sends can't break anything: every position that comes out can be
-// encoded, stored and judged.
+// No input from a phone breaks anything: every resulting position can be encoded, stored and
+// filtered.
 func checkReport(t *testing.T, r tracking.PhoneReport) {
 	t.Helper()
 	for _, p := range append(r.Positions, r.Arrivals...) {

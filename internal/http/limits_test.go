@@ -26,7 +26,7 @@ func TestCallersAndFailuresAreLimited(t *testing.T) {
 	}
 	d.do("GET", "/orders", nil).problem(http.StatusTooManyRequests, domain.CodeRateLimited)
 	d.key = houseKey
-	d.do("GET", "/orders", nil).ok(200) // not held up by who fails from the same address
+	d.do("GET", "/orders", nil).ok(200) // not limited by another caller's failures from the same address
 	r = d.do("GET", "/orders", nil)
 	r.problem(http.StatusTooManyRequests, domain.CodeRateLimited)
 	require.Equal(t, "1000", r.Header.Get("Retry-After"))

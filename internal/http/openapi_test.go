@@ -39,7 +39,7 @@ func TestDocumentIsServed(t *testing.T) {
 	}
 }
 
-// Whatever is served is described, but for pages.
+// Every route except pages is documented.
 func TestEveryRouteIsDescribed(t *testing.T) {
 	d := open(t)
 	params := regexp.MustCompile(`:(\w+)`)
@@ -67,7 +67,7 @@ func TestEveryRouteIsDescribed(t *testing.T) {
 	}
 }
 
-// Examples are what the schemas say.
+// Examples match their schemas.
 func TestExamplesAreValid(t *testing.T) {
 	d := open(t)
 	registry := d.srv.schemas()
@@ -111,8 +111,8 @@ func TestExamplesAreValid(t *testing.T) {
 	require.Greater(t, operations, 20)
 }
 
-// The document's limits are what the domain checks: at the limit a value passes,
-// one beyond it does not.
+// The document's limits are those that the domain checks: a value at the limit passes, one
+// beyond it does not.
 func TestLimitsAreTheDomains(t *testing.T) {
 	d := open(t)
 	draft := func(pointer string, value any) error {
@@ -146,7 +146,7 @@ func TestLimitsAreTheDomains(t *testing.T) {
 		v, faults := decodeWith[orders.Notice](t, map[string]any{}, pointer, value)
 		return refusal(faults, d.srv.Orders.CheckNotice(v))
 	}
-	// Where a schema's fields are in a request, and who checks it.
+	// Where a schema's fields are in a request, and what validates them.
 	checked := map[string]struct {
 		at    string
 		check func(string, any) error
@@ -175,7 +175,7 @@ func TestLimitsAreTheDomains(t *testing.T) {
 	require.Greater(t, tried, 50)
 }
 
-// samples are values at the limit and beyond it.
+// samples returns values at the limit and beyond it.
 func samples(s *huma.Schema) (good, bad []any) {
 	object := func(n int) map[string]string {
 		m := map[string]string{}
@@ -220,7 +220,7 @@ func samples(s *huma.Schema) (good, bad []any) {
 	return nil, nil
 }
 
-// decodeWith decodes a document in which the value at a pointer was replaced.
+// decodeWith decodes a document with the value at a pointer replaced.
 func decodeWith[T any](t *testing.T, doc any, pointer string, value any) (T, []domain.Fault) {
 	t.Helper()
 	b, err := json.Marshal(doc)

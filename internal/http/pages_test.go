@@ -29,8 +29,8 @@ func TestPagesNeedNoInternet(t *testing.T) {
 	}
 }
 
-// Files are sent compressed to clients that accept it, as they are to others, and not again
-// to those that have them.
+// Files are compressed for clients that accept it, plain for others, and not sent again to
+// clients that have them.
 func TestFilesAreCompressed(t *testing.T) {
 	d := open(t)
 	for _, path := range unprotectedPages[1:] {

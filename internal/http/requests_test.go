@@ -158,7 +158,7 @@ func TestBodyLimit(t *testing.T) {
 	chunked := func(n int) io.Reader { return io.MultiReader(strings.NewReader(padded(n))) } // of no known length
 	d.do("POST", "/order", chunked(1000)).ok(201)
 	d.do("POST", "/order", chunked(1001)).problem(413, "too_large")
-	d.do("GET", "/orders", chunked(100_000)).ok(200) // nobody reads it
+	d.do("GET", "/orders", chunked(100_000)).ok(200) // the body is ignored
 }
 
 func TestMethods(t *testing.T) {
@@ -469,7 +469,7 @@ func TestReadiness(t *testing.T) {
 	require.NotContains(t, string(r.body), "secret")
 	hang := make(chan struct{})
 	defer close(hang)
-	d.srv.Ready = func(context.Context) error { <-hang; return nil } // deaf to its context
+	d.srv.Ready = func(context.Context) error { <-hang; return nil } // ignores its context
 	start := time.Now()
 	d.do("GET", "/readyz", nil).problem(503, "unavailable")
 	require.Less(t, time.Since(start), readyWithin+time.Second)

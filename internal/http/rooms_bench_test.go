@@ -31,10 +31,10 @@ const (
 	benchRoomSize = 4
 )
 
-// BenchmarkRooms tells statuses to rooms of four WebSockets, by the hub and, in turns, by
-// writing prepared frames of the same bytes to as many sockets. Another process reads.
-// x-bare is how many deliveries a CPU-second are made, against the bare writes; `make
-// bench` runs it.
+// BenchmarkRooms publishes statuses to rooms of four WebSockets, alternating between the hub
+// and bare writes of prepared frames with the same bytes to as many sockets. Another process
+// reads. x-bare is the ratio of deliveries per CPU-second to the bare writes; `make bench`
+// runs it.
 func BenchmarkRooms(b *testing.B) {
 	cfg := testConfig()
 	cfg.AccessLog, cfg.PingEvery = false, time.Hour
@@ -85,7 +85,7 @@ func processCPU() int64 {
 	return u.Utime.Nano() + u.Stime.Nano()
 }
 
-// bareRooms is a server of WebSockets that has no hub.
+// bareRooms is a WebSocket server without a hub.
 type bareRooms struct {
 	*httptest.Server
 	gws.BuiltinEventHandler
@@ -139,7 +139,7 @@ type readers struct {
 
 const readersEnv = "HTTPDOOR_READERS"
 
-// newReaders starts this test's binary again as TestReaders.
+// newReaders starts this test binary again as TestReaders.
 func newReaders(b *testing.B, url string, paths []string) *readers {
 	cmd := exec.Command(os.Args[0], "-test.run=^TestReaders$", "-test.v=false")
 	cmd.Env = append(os.Environ(), readersEnv+"="+strings.TrimPrefix(url, "http://"))
@@ -161,7 +161,7 @@ func newReaders(b *testing.B, url string, paths []string) *readers {
 	return r
 }
 
-// wait returns once the readers have read that many frames more.
+// wait returns once the readers have read that many more frames.
 func (r *readers) wait(frames int) {
 	r.wanted += frames
 	_, err := fmt.Fprintln(r.in, r.wanted)
@@ -170,7 +170,7 @@ func (r *readers) wait(frames int) {
 	require.NoError(r.b, err)
 }
 
-// TestReaders is the process that reads; alone it has nothing to do.
+// TestReaders is the reading process; run on its own it does nothing.
 func TestReaders(t *testing.T) {
 	addr := os.Getenv(readersEnv)
 	if addr == "" {

@@ -38,7 +38,7 @@ type wallClock struct{}
 
 func (wallClock) Now() time.Time { return time.Now() }
 
-// testServer is a server over the real parts, asked from outside.
+// testServer is a server with the real parts, called from outside.
 type testServer struct {
 	*httptest.Server
 	t    testing.TB
@@ -50,12 +50,12 @@ type testServer struct {
 
 const houseKey = "house-house-house-house-house-house-house"
 
-// guardOf sets up the guard of an installation with an administrator's key, or of one without.
+// guardOf returns the authenticator config with an administrator key, or keyless.
 func guardOf(key string) access.GuardConfig {
 	return access.GuardConfig{BootstrapKey: key, Keyless: key == ""}
 }
 
-// testConfig is changed by tests that need something else.
+// testConfig returns the default configuration, which tests may change.
 func testConfig() Config {
 	return Config{MaxBodyBytes: 1 << 20, MaxImportBytes: 1 << 30, SpoolMax: 1 << 30, PingEvery: time.Minute, AccessLog: true, Version: "1.2.3"}
 }
@@ -67,7 +67,7 @@ func openWith(t testing.TB, cfg Config, config access.GuardConfig) *testServer {
 	return openHub(t, cfg, config, push.Config{})
 }
 
-// openHub opens a server whose streams have these bounds.
+// openHub starts a server with these limits for streams.
 func openHub(t testing.TB, cfg Config, config access.GuardConfig, bounds push.Config) *testServer {
 	t.Helper()
 	if cfg.SpoolDir == "" {
@@ -110,7 +110,7 @@ func openHub(t testing.TB, cfg Config, config access.GuardConfig, bounds push.Co
 	server.Listener = Listener(server.Listener)
 	server.Config.ReadTimeout = cfg.ReadTimeout
 	server.Config.ConnState = func(c net.Conn, state http.ConnState) {
-		if state == http.StateNew { // little room on the way, so that slow readers are seen soon
+		if state == http.StateNew { // small buffers, so that slow readers are detected soon
 			_ = c.(conn).SetWriteBuffer(8 << 10)
 		}
 	}
@@ -134,14 +134,14 @@ func openHub(t testing.TB, cfg Config, config access.GuardConfig, bounds push.Co
 	return d
 }
 
-// reply is an answer, read.
+// reply is a response with its body read.
 type reply struct {
 	*http.Response
 	t    testing.TB
 	body []byte
 }
 
-// do asks. Headers come in pairs; a body that is not a string is encoded.
+// do sends a request. Headers come in pairs; a body that is not a string is encoded.
 func (d *testServer) do(method, path string, body any, headers ...string) *reply {
 	d.t.Helper()
 	var r io.Reader
@@ -182,7 +182,7 @@ func (d *testServer) do(method, path string, body any, headers ...string) *reply
 	return &reply{Response: resp, t: d.t, body: b}
 }
 
-// conforms wants an answer to be one that the document describes.
+// conforms requires a response to match the document.
 func (d *testServer) conforms(req *http.Request, resp *http.Response, body []byte) {
 	d.t.Helper()
 	op := d.described(req.Method, req.URL.Path)
@@ -212,7 +212,7 @@ func (d *testServer) conforms(req *http.Request, resp *http.Response, body []byt
 	}
 }
 
-// described finds the operation behind a path.
+// described finds the operation of a path.
 func (d *testServer) described(method, path string) *huma.Operation {
 	paths := d.srv.api.OpenAPI().Paths
 	item := paths[path]
@@ -232,7 +232,7 @@ func (d *testServer) described(method, path string) *huma.Operation {
 	return map[string]*huma.Operation{"GET": item.Get, "POST": item.Post, "PATCH": item.Patch, "PUT": item.Put, "DELETE": item.Delete}[method]
 }
 
-// ok wants a status and returns the decoded body.
+// ok requires a status and returns the decoded body.
 func (r *reply) ok(status int) map[string]any {
 	r.t.Helper()
 	require.Equal(r.t, status, r.StatusCode, string(r.body))
@@ -243,7 +243,7 @@ func (r *reply) ok(status int) map[string]any {
 	return v
 }
 
-// problem wants a problem with a status and a code.
+// problem requires a problem with a status and a code.
 func (r *reply) problem(status int, code domain.Code) problem {
 	r.t.Helper()
 	require.Equal(r.t, status, r.StatusCode, string(r.body))
@@ -260,7 +260,7 @@ func (r *reply) problem(status int, code domain.Code) problem {
 	return p
 }
 
-// pointers returns where the faults are and what each is.
+// pointers maps the pointers of faults to their codes.
 func (p problem) pointers() map[string]string {
 	out := map[string]string{}
 	for _, f := range p.Errors {
@@ -271,7 +271,7 @@ func (p problem) pointers() map[string]string {
 
 const minimal = `{"customer":{"name":"Ann"},"dropoff":{"address":"1 High Street"}}`
 
-// order makes one and returns its id.
+// order creates an order and returns its id.
 func (d *testServer) order() string {
 	d.t.Helper()
 	return d.do("POST", "/order", minimal).ok(201)["id"].(string)

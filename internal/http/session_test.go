@@ -27,7 +27,7 @@ func (d *testServer) browser(t *testing.T) *browser {
 	return &browser{t, web, client}
 }
 
-// do asks as a page of a site does and returns the status and the answer's header.
+// do sends a request as a page of a site and returns the status and the response headers.
 func (b *browser) do(method, path, body, site string) (int, http.Header) {
 	b.t.Helper()
 	req, err := http.NewRequestWithContext(b.t.Context(), method, b.web.URL+path, strings.NewReader(body))

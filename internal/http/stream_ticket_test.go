@@ -14,7 +14,7 @@ import (
 
 const adminKey = "0123456789abcdef0123456789abcdef"
 
-// ticket asks for one as the administrator.
+// ticket requests a ticket as the administrator.
 func (d *testServer) ticket() string {
 	d.t.Helper()
 	d.key = adminKey
@@ -28,7 +28,7 @@ func (d *testServer) ticket() string {
 	return out["ticket"].(string)
 }
 
-// protected opens a server that wants a key, with an order behind it.
+// protected starts a server that requires a key and creates an order.
 func protected(t *testing.T) (d *testServer, orderID string) {
 	d = openWith(t, testConfig(), guardOf(adminKey))
 	d.key = adminKey
@@ -64,7 +64,7 @@ func TestATicketOpensNothingElse(t *testing.T) {
 	d.do("POST", "/ws/ticket", nil).problem(401, "unauthenticated")
 	d.do("GET", "/order/"+id+"?ticket="+d.ticket(), nil).problem(401, "unauthenticated")
 	d.do("GET", "/ws?ticket="+d.ticket(), nil, append(upgrade[:8:8], "Origin", "https://evil.example")...).problem(403, "forbidden")
-	d.do("GET", "/ws?ticket=invented", nil).problem(401, "unauthenticated") // not even a WebSocket
+	d.do("GET", "/ws?ticket=invented", nil).problem(401, "unauthenticated") // not a WebSocket request
 }
 
 func TestWhoIsNotLocalIsNotLetInByATicket(t *testing.T) {
@@ -72,7 +72,7 @@ func TestWhoIsNotLocalIsNotLetInByATicket(t *testing.T) {
 	var out struct{ Ticket string }
 	require.NoError(t, json.Unmarshal(d.do("POST", "/ws/ticket", nil).body, &out))
 	d.do("GET", "/ws?ticket="+out.Ticket, nil, append(upgrade[:8:8], "Origin", "https://evil.example")...).problem(403, "forbidden")
-	d.watch("/ws?ticket=" + out.Ticket).say(`{}`) // was not spent on it
+	d.watch("/ws?ticket=" + out.Ticket).say(`{}`) // did not use up the ticket
 }
 
 func TestTooManyStreams(t *testing.T) {
@@ -96,7 +96,7 @@ func TestTheBrowsersClient(t *testing.T) {
 	r := d.do("GET", "/client.js", nil) // without a key, which pages do not have
 	require.Equal(t, 200, r.StatusCode)
 	require.Contains(t, string(r.body), "export function watchOrder(")
-	require.Equal(t, "text/javascript; charset=utf-8", r.Header.Get("Content-Type")) // a module in no other
+	require.Equal(t, "text/javascript; charset=utf-8", r.Header.Get("Content-Type")) // browsers accept modules in no other type
 	require.Equal(t, "*", r.Header.Get("Access-Control-Allow-Origin"))
 	again := d.do("GET", "/client.js", nil, "If-None-Match", r.Header.Get("ETag"))
 	require.Equal(t, 304, again.StatusCode)

@@ -17,8 +17,8 @@ import (
 	"github.com/order-tracking/order-tracking/internal/push"
 )
 
-// A client that does not read for a while has messages broken off in the middle; pings
-// become due meanwhile. When it reads, all messages are whole and in order.
+// A client that does not read for a while leaves messages partly written; pings become due
+// meanwhile. Once it reads, all messages are complete and in order.
 func TestMessagesStayWholeWhileTheClientWaits(t *testing.T) {
 	cfg := testConfig()
 	cfg.PingEvery = 5 * time.Millisecond
@@ -51,7 +51,7 @@ func TestMessagesStayWholeWhileTheClientWaits(t *testing.T) {
 	require.Positive(t, pings)
 }
 
-// dialSlow opens a WebSocket whose client has little room for what it has not read.
+// dialSlow opens a WebSocket whose client has a small receive buffer.
 func (d *testServer) dialSlow(path string) (net.Conn, *bufio.Reader) {
 	conn, err := net.Dial("tcp", d.Listener.Addr().String())
 	require.NoError(d.t, err)
@@ -67,7 +67,7 @@ func (d *testServer) dialSlow(path string) (net.Conn, *bufio.Reader) {
 	return conn, r
 }
 
-// readFrame reads a frame that is a whole message of a server.
+// readFrame reads a frame that is a complete server message.
 func readFrame(t *testing.T, r io.Reader) (opcode byte, payload []byte) {
 	var head [2]byte
 	_, err := io.ReadFull(r, head[:])

@@ -24,7 +24,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// frame is one of a stream, decoded.
+// frame is a decoded frame of a stream.
 type frame struct {
 	Type    string          `json:"type"`
 	OrderID string          `json:"order_id"`
@@ -84,7 +84,7 @@ func (d *testServer) watch(path string, headers ...string) *watcher {
 	return w
 }
 
-// next wants a frame of a type.
+// next requires a frame of a type.
 func (w *watcher) next(typ string) frame {
 	w.t.Helper()
 	select {
@@ -120,7 +120,7 @@ func TestWatchAnOrderToItsEnd(t *testing.T) {
 	snapshot := w.next("snapshot")
 	require.Equal(t, id, snapshot.OrderID)
 	require.Equal(t, int64(1), snapshot.Version)
-	w.say(`{"subscribe":["fleet"]}`) // there is nothing to tell a socket for one order
+	w.say(`{"subscribe":["fleet"]}`) // a socket for one order ignores commands
 	d.move(id, domain.StatusConfirmed)
 	var ev domain.Event
 	f := w.next("status")
@@ -177,7 +177,7 @@ func TestPings(t *testing.T) {
 	require.Equal(t, ": ping", s.line())
 }
 
-// A client that shows no sign of life is dropped.
+// A client that shows no sign of life is disconnected.
 func TestDeadClientsAreDropped(t *testing.T) {
 	d := open(t)
 	w := d.watch("/order/" + d.order() + "/ws")
@@ -240,7 +240,7 @@ func TestManyTopics(t *testing.T) {
 	}
 }
 
-// A message that panics hurts nobody else, and not the socket either.
+// A message that panics affects no other socket, and not its own either.
 func TestPanicOfAMessage(t *testing.T) {
 	d := open(t)
 	courier := d.courier()
@@ -302,7 +302,7 @@ func TestGoingAway(t *testing.T) {
 	require.NoError(t, d.srv.Wait(ctx))
 }
 
-// However many watch, each sees every version once and in order.
+// Each of many watchers sees every version once and in order.
 func TestEveryWatcherSeesEveryVersion(t *testing.T) {
 	const watchers, rounds = 50, 40
 	d := open(t)
@@ -331,7 +331,7 @@ func TestEveryWatcherSeesEveryVersion(t *testing.T) {
 	}
 }
 
-// A reader that stalls is told so once it reads again, and comes back for the rest.
+// A reader that stalls learns so once it reads again, and reconnects for the rest.
 func TestSlowReaders(t *testing.T) {
 	d := openHub(t, testConfig(), guardOf(""), push.Config{Queue: 4})
 	id := d.order()
@@ -434,7 +434,7 @@ func TestServerSentEvents(t *testing.T) {
 	s.data("end")
 	require.Equal(t, "EOF", s.line())
 
-	back := d.stream("/order/"+id+"/stream?since=0", "Last-Event-ID", "2") // the header is newer than the address
+	back := d.stream("/order/"+id+"/stream?since=0", "Last-Event-ID", "2") // the header is newer than the query
 	require.Equal(t, "id: 2", back.line(), "the replay is still to come")
 	back.data("snapshot")
 	require.Equal(t, "id: 3", back.line())
@@ -454,7 +454,7 @@ func (s *sse) skipID() *sse {
 	return s
 }
 
-// Whatever changes nothing but is worth knowing reaches watchers as a note.
+// Note entries, which change nothing in the order, reach watchers as notes.
 func TestNotesReachWatchers(t *testing.T) {
 	d := open(t)
 	id := d.order()

@@ -147,7 +147,8 @@ func jsonRow(line fileLine, row *orders.ImportRow) error {
 	return nil
 }
 
-// sortRow distinguishes new orders from existing ones: those have an id, a history, a time, or a status other than the initial one.
+// sortRow distinguishes new orders from existing ones: those have an id, a history, a time,
+// or a status other than the initial one.
 func sortRow(row *orders.ImportRow, r domain.Restored) {
 	o := &r.Order
 	begun := o.Status == "" || o.Status == domain.StatusCreated

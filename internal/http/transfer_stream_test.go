@@ -18,10 +18,10 @@ import (
 	"github.com/order-tracking/order-tracking/internal/push"
 )
 
-// slowImport sends rows by hand.
+// slowImport sends rows manually.
 type slowImport struct {
 	rows     *io.PipeWriter
-	answered chan struct{} // then there is
+	answered chan struct{} // closed when there is a response
 	resp     *http.Response
 	in       *bufio.Scanner
 	err      error
@@ -43,7 +43,7 @@ func (d *testServer) slowImport() *slowImport {
 	return s
 }
 
-// uploads are the files of the spool with what they may be read by.
+// uploads returns the spool's files and their permissions.
 func (d *testServer) uploads() (modes []os.FileMode) {
 	files, err := filepath.Glob(filepath.Join(d.srv.Config.SpoolDir, "*"))
 	require.NoError(d.t, err)
@@ -65,7 +65,7 @@ func (s *slowImport) next(t *testing.T) importReply {
 	return v
 }
 
-// A proxy passes nothing of the answer on before it has the whole request.
+// A proxy passes on no part of the response before it has the whole request.
 func TestImportIsTakenInBeforeItIsAnswered(t *testing.T) {
 	d := open(t)
 	s := d.slowImport()
@@ -105,7 +105,7 @@ func TestUploadDoesNotHoldUpAStop(t *testing.T) {
 	require.Empty(t, d.uploads())
 }
 
-// An import is no stream: it runs when no more of them may be opened.
+// An import is not a stream: it runs even when the limit of streams is reached.
 func TestImportNeedsNoStream(t *testing.T) {
 	d := openHub(t, testConfig(), guardOf(""), push.Config{MaxSubscriptions: 1})
 	d.watch("/ws")
@@ -114,7 +114,7 @@ func TestImportNeedsNoStream(t *testing.T) {
 	require.Equal(t, "read 300 created 300 known 0 failed 0 finished true", got.tally())
 }
 
-// Two uploads that do not fit together: the one that comes too late is told to come again.
+// Of two uploads that do not fit together, the later one is told to retry.
 func TestSpoolHasALimit(t *testing.T) {
 	cfg := testConfig()
 	cfg.SpoolMax = 10_000
@@ -133,7 +133,7 @@ func TestSpoolHasALimit(t *testing.T) {
 	require.Eventually(t, func() bool { return d.srv.spool.used.Load() == 0 }, 5*time.Second, time.Millisecond)
 }
 
-// What a process that was killed left behind is removed at the next start.
+// Files left behind by a killed process are removed at the next start.
 func TestSpoolBeginsEmpty(t *testing.T) {
 	cfg := testConfig()
 	cfg.SpoolDir = t.TempDir()

@@ -13,8 +13,8 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// imported is the answer to an import: the codes of refused rows by line, what is
-// wrong with them by line, and the last tally.
+// imported is the response to an import: the codes and faults of rejected rows by line, and
+// the last tally.
 type imported struct {
 	codes    map[int64]domain.Code
 	pointers map[int64]map[string]string
@@ -53,7 +53,7 @@ func (d *testServer) exports(query string) string {
 	return string(r.body)
 }
 
-// life makes orders that went through different things.
+// life creates orders with different histories.
 func (d *testServer) life() {
 	courier, off := d.courier(), d.courier()
 	d.do("PATCH", "/courier/"+off, `{"on_duty":false,"metadata":{"shift":"night"}}`).ok(200)
@@ -88,7 +88,7 @@ func TestImportOfAnExportIsTheSame(t *testing.T) {
 	require.Equal(t, "read 6 created 0 known 6 failed 0 finished true", to.imports(ndjsonType, want, "").tally())
 	require.Equal(t, "read 6 created 0 known 6 failed 0 finished true", from.imports(ndjsonType, want, "").tally())
 
-	// Loads of couriers follow, and orders go on as if they had always been there.
+	// Couriers' loads follow, and orders continue as if they had always been there.
 	couriers := to.do("GET", "/couriers", nil).ok(200)["couriers"].([]any)
 	require.Len(t, couriers, 2)
 	courier := couriers[1].(map[string]any)
@@ -98,7 +98,7 @@ func TestImportOfAnExportIsTheSame(t *testing.T) {
 	courier = to.do("GET", "/courier/"+courier["id"].(string), nil).ok(200)
 	require.InDelta(t, 0, courier["active_orders"], 0)
 
-	// What has changed since is a conflict, not overwritten.
+	// An order that changed since is a conflict and is not overwritten.
 	again := to.imports(ndjsonType, want, "")
 	require.Equal(t, "read 6 created 0 known 5 failed 1 finished true", again.tally())
 	require.Equal(t, map[int64]domain.Code{6: domain.CodeVersionConflict}, again.codes)
@@ -322,7 +322,7 @@ func TestRowsWithoutNamesComeOnceUnderAKey(t *testing.T) {
 	key := []string{"Idempotency-Key", `"k1"`}
 	require.Equal(t, int64(3), d.imports(ndjsonType, file, "", key...).last.Created)
 	require.Equal(t, int64(3), d.imports(ndjsonType, file, "", key...).last.Known)
-	// From the middle, as after a break: lines keep their numbers.
+	// From the middle, as after an interruption: lines keep their numbers.
 	rest := strings.SplitAfterN(file, "\n", 2)[1]
 	got := d.imports(ndjsonType, rest+minimal+"\n{\n", "?first_line=2", key...)
 	require.Equal(t, "read 4 created 1 known 2 failed 1 finished true", got.tally())

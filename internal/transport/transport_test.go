@@ -23,7 +23,7 @@ func TestEveryCodeHasAStatus(t *testing.T) {
 	require.Equal(t, 500, StatusOf("brand_new").HTTP)
 }
 
-// The table as the contract prints it.
+// The table as printed in the contract.
 func TestStatusesOfTheContract(t *testing.T) {
 	for _, row := range []struct {
 		names string
@@ -56,7 +56,7 @@ func TestStatusesOfTheContract(t *testing.T) {
 	}
 }
 
-// Whatever ends a subscription has a code of its own on both transports.
+// Every end of a subscription has its own code on both transports.
 func TestEndsOfStreams(t *testing.T) {
 	for err, want := range map[error]End{
 		push.ErrFinished: {Close: 1000}, push.ErrGoingAway: {Close: 1001, Code: domain.CodeUnavailable, Reason: "unavailable"},
