@@ -13,7 +13,7 @@ import (
 	"github.com/order-tracking/order-tracking/internal/access"
 )
 
-// gate is who comes in and what is remembered of it.
+// gate holds the access services: authentication, keys, sessions and the audit log.
 type gate struct {
 	guard     *access.Guard
 	keys      *access.Keys
@@ -24,8 +24,8 @@ type gate struct {
 	documents *access.Documents
 }
 
-// openAccess sets up who comes in. Without a bootstrap key and without any administrator's
-// key in the database, local calls do.
+// openAccess sets up access control. Without a bootstrap key and without any administrator's
+// key in the database, only local calls are allowed.
 func (a *App) openAccess(ctx context.Context) error {
 	secret, err := a.secret(ctx)
 	if err != nil {
@@ -60,16 +60,16 @@ func (a *App) openAccess(ctx context.Context) error {
 	}
 	g.sessions = &access.Sessions{Store: a.store, Clock: clock, Guard: g.guard}
 	if keyless {
-		a.log.Warn("no administrator's key is set: local calls are let in as administrator, others are refused; see BOOTSTRAP_ADMIN_KEY")
+		a.log.Warn("no administrator key is set: local calls act as administrator, all others are rejected; see BOOTSTRAP_ADMIN_KEY")
 	}
 	if first == config.DevelopmentKey {
-		a.log.Warn("the administrator's key is the one that docker-compose.yml shows to everybody: set BOOTSTRAP_ADMIN_KEY")
+		a.log.Warn("the administrator key is the public one from docker-compose.yml: set BOOTSTRAP_ADMIN_KEY")
 	}
 	return nil
 }
 
-// secret is the key of this installation: the configured one, or one that is made once and
-// kept in the database.
+// secret returns the installation's secret key: the configured one, or one generated once
+// and stored in the database.
 func (a *App) secret(ctx context.Context) ([]byte, error) {
 	if s := a.cfg.Access.SecretKey; s != "" {
 		sum := sha256.Sum256([]byte(s))
@@ -80,13 +80,13 @@ func (a *App) secret(ctx context.Context) ([]byte, error) {
 	return a.store.Secret(ctx, "secret_key", fresh)
 }
 
-// runAccess does what goes on beside the servers until the context ends.
+// runAccess runs the background work of access control until the context ends.
 func (a *App) runAccess(ctx context.Context, g *errgroup.Group) {
 	g.Go(func() error { a.gate.guard.Run(ctx); return nil })
 	g.Go(func() error { a.gate.audit.Run(ctx); return nil })
 }
 
-// VerifyAudit checks the audit of the configured database.
+// VerifyAudit verifies the audit log of the configured database.
 func VerifyAudit(ctx context.Context, cfg *config.Config) (v access.Verified, err error) {
 	a := &App{cfg: cfg, log: zap.NewNop()}
 	store, err := a.openStore(ctx)

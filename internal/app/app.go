@@ -1,8 +1,8 @@
 // Package app wires the product together by hand: New builds every part from the
-// configuration, Run serves until its context ends and then stops in order, so that
-// no accepted request is cut and no event waits unpublished.
+// configuration, Run serves until its context ends and then shuts down gracefully, so that
+// accepted requests are finished and committed events published.
 //
-// It is the only package that sees all others.
+// It is the only package that may import all others.
 package app
 
 import (
@@ -13,7 +13,7 @@ import (
 	nethttp "net/http"
 	"sync/atomic"
 	"time"
-	_ "time/tzdata" // orders name time zones, also on machines without their table
+	_ "time/tzdata" // time zones also work on machines without a zone database
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
@@ -48,10 +48,10 @@ type App struct {
 	httpListener, grpcListener net.Listener
 
 	store    *database.Store
-	alone    bool // there is no other replica
+	alone    bool // there are no other replicas
 	live     domain.LiveStore
-	wakeups  domain.Wakeups // nil where there is one process
-	redis    *cache.Redis   // nil where there is none
+	wakeups  domain.Wakeups // nil with a single process
+	redis    *cache.Redis   // nil without Redis
 	embedded *broker.Broker
 	producer *messaging.Producer
 	// telemetry publishes positions.
@@ -78,12 +78,12 @@ type App struct {
 // Option changes what New builds.
 type Option func(*App)
 
-// WithClock has the product live by another clock than the machine's. Intervals, such as
-// those at which it looks at something, stay real ones.
+// WithClock replaces the machine's clock. Intervals, such as those of polling, stay real
+// time.
 func WithClock(c domain.Clock) Option { return func(a *App) { a.clock = c } }
 
-// New builds the product and starts listening, but does not answer yet. What failed
-// is closed again. The context bounds the start only.
+// New builds the product and starts listening, but does not serve yet. On an error it closes
+// everything that it opened. The context only bounds startup.
 func New(ctx context.Context, cfg *config.Config, log *zap.Logger, version string, options ...Option) (*App, error) {
 	log = explained(log)
 	a := &App{cfg: cfg, log: log, version: version, clock: systemClock{}, metrics: prometheus.NewRegistry()}
@@ -91,10 +91,10 @@ func New(ctx context.Context, cfg *config.Config, log *zap.Logger, version strin
 		o(a)
 	}
 	a.measured = newMeasured(a.metrics)
-	for _, step := range []func(context.Context) error{a.listen, a.openParts, a.connect, a.restore, a.openCarriers, a.buildDoors} {
+	for _, step := range []func(context.Context) error{a.listen, a.openParts, a.connect, a.restore, a.openCarriers, a.buildServers} {
 		if err := step(ctx); err != nil {
 			if closeErr := a.Close(); closeErr != nil {
-				log.Warn("what was opened did not close", zap.Error(closeErr))
+				log.Warn("cleanup after a failed start failed too", zap.Error(closeErr))
 			}
 			return nil, err
 		}
@@ -102,7 +102,7 @@ func New(ctx context.Context, cfg *config.Config, log *zap.Logger, version strin
 	return a, nil
 }
 
-// listen takes the addresses first: a port that is taken is the likeliest trouble.
+// listen binds the addresses first, since a busy port is the most likely problem.
 func (a *App) listen(ctx context.Context) (err error) {
 	var lc net.ListenConfig
 	if a.httpListener, err = lc.Listen(ctx, "tcp", a.cfg.HTTP.Addr); err != nil {
@@ -116,7 +116,7 @@ func (a *App) listen(ctx context.Context) (err error) {
 	return nil
 }
 
-// quiet closes what serving may have closed already.
+// quiet closes a listener that serving may have closed already.
 func quiet(closeFn func() error) func() error {
 	return func() error {
 		if err := closeFn(); err != nil && !errors.Is(err, net.ErrClosed) {
@@ -128,7 +128,7 @@ func quiet(closeFn func() error) func() error {
 
 func (a *App) closing(f func() error) { a.closers = append(a.closers, f) }
 
-// Close frees everything, last opened first. Run calls it.
+// Close releases everything, last opened first. Run calls it.
 func (a *App) Close() error {
 	var errs []error
 	for len(a.closers) > 0 {
@@ -139,10 +139,10 @@ func (a *App) Close() error {
 	return errors.Join(errs...)
 }
 
-// HTTPAddr is where REST and streams are served, host:port.
+// HTTPAddr is the address of REST and streams, host:port.
 func (a *App) HTTPAddr() string { return a.httpListener.Addr().String() }
 
-// GRPCAddr is where gRPC is served, host:port.
+// GRPCAddr is the address of gRPC, host:port.
 func (a *App) GRPCAddr() string { return a.grpcListener.Addr().String() }
 
 // Brokers are the Kafka brokers in use, host:port each.
@@ -153,11 +153,11 @@ func (a *App) Brokers() []string {
 	return a.cfg.Kafka.Brokers
 }
 
-// errStopping is why a server that is going away is not ready.
+// errStopping is the readiness error of a server that is shutting down.
 var errStopping = errors.New("the server is stopping")
 
-// ready says whether the product can work: whether the database takes writes.
-// Redis and Kafka may be away, orders are taken all the same.
+// ready fails while the server is stopping or the database does not accept writes. Redis and
+// Kafka may be down; orders are still accepted.
 func (a *App) ready(ctx context.Context) error {
 	if a.stopping.Load() {
 		return errStopping
@@ -165,10 +165,10 @@ func (a *App) ready(ctx context.Context) error {
 	return a.store.Ping(ctx)
 }
 
-// Run serves until the context ends or a server fails, then stops: it goes on answering
-// for shutdown.delay while /readyz says that it is not ready, refuses what is new, finishes
-// what runs, tells open streams to come back elsewhere, publishes what was committed and
-// closes everything.
+// Run serves until the context ends or a server fails, then shuts down: it keeps answering
+// for shutdown.delay while /readyz reports not ready, rejects new requests, finishes running
+// ones, tells open streams to reconnect elsewhere, publishes committed events and closes
+// everything.
 func (a *App) Run(ctx context.Context) error {
 	work, endWork := context.WithCancel(context.WithoutCancel(ctx))
 	defer endWork()
@@ -189,7 +189,7 @@ func (a *App) Run(ctx context.Context) error {
 	a.log.Info("stopping", zap.Duration("delay", a.cfg.Shutdown.Delay))
 	a.stopping.Store(true)
 	if failure == nil {
-		select { // answered as before, while others learn that it is not ready
+		select { // keep serving while load balancers see that it is not ready
 		case <-time.After(a.cfg.Shutdown.Delay):
 		case failure = <-failed:
 		}
@@ -205,7 +205,7 @@ func (a *App) Run(ctx context.Context) error {
 func (a *App) stop(ctx context.Context, endWork func(), background *errgroup.Group) {
 	var servers errgroup.Group
 	servers.Go(func() error {
-		// Those who watch come back elsewhere one after the other, not all at once.
+		// Spreads out the reconnects of open streams to other replicas.
 		spread := time.Duration(a.hub.Watchers()) * 2 * time.Millisecond
 		a.hub.Shutdown(ctx, min(spread, a.cfg.Shutdown.Timeout/3))
 		return nil
@@ -221,24 +221,24 @@ func (a *App) stop(ctx context.Context, endWork func(), background *errgroup.Gro
 		return ctx.Err()
 	})
 	if err := servers.Wait(); err != nil {
-		a.log.Warn("some requests were cut", zap.Error(err))
-		_ = a.httpServer.Close() // whatever is left
+		a.log.Warn("some requests were cut off", zap.Error(err))
+		_ = a.httpServer.Close() // closes the remaining connections
 	}
 	a.consumer.Close()
 	endWork()
-	_ = background.Wait() // its members log what they meet
+	_ = background.Wait() // its goroutines log their own errors
 	if err := a.relay.Drain(ctx); err != nil {
-		a.log.Warn("some events are not published yet; they will be after the next start", zap.Error(err))
+		a.log.Warn("some events are not published yet; the next start will publish them", zap.Error(err))
 	}
 }
 
-// startBackground starts what works beside the servers until ctx ends.
+// startBackground starts the background workers, which run until ctx ends.
 func (a *App) startBackground(ctx context.Context, g *errgroup.Group) {
 	g.Go(func() error { a.relay.Run(ctx); return nil })
 	g.Go(func() error { return a.hub.Run(ctx) })
 	g.Go(func() error {
 		if err := a.consumer.Run(ctx); err != nil && ctx.Err() == nil {
-			a.log.Error("the reader of "+domain.TopicStatusUpdates+" ended", zap.Error(err))
+			a.log.Error("the consumer of "+domain.TopicStatusUpdates+" stopped", zap.Error(err))
 		}
 		return nil
 	})
@@ -252,7 +252,7 @@ func (a *App) startBackground(ctx context.Context, g *errgroup.Group) {
 	a.runAccess(ctx, g)
 }
 
-// purge deletes what was kept long enough, again and again.
+// purge periodically deletes rows past their retention.
 func (a *App) purge(ctx context.Context) {
 	tick := time.NewTicker(a.cfg.Database.PurgeEvery)
 	defer tick.Stop()
@@ -261,7 +261,7 @@ func (a *App) purge(ctx context.Context) {
 		err := a.store.Purge(ctx, now.Add(-a.cfg.Database.IdempotencyFor),
 			now.Add(-a.cfg.Database.InboundFor), now.Add(-a.cfg.Tracking.HistoryFor), now)
 		if err != nil && ctx.Err() == nil {
-			a.log.Warn("old rows were not deleted; trying again later", zap.Error(err))
+			a.log.Warn("old rows could not be deleted; retrying later", zap.Error(err))
 		}
 		select {
 		case <-ctx.Done():

@@ -18,8 +18,8 @@ func Backup(ctx context.Context, cfg *config.Config, file string) error {
 	return database.BackupSQLite(ctx, path, file)
 }
 
-// Restore puts a backup in the place of the configured SQLite database, which no server may
-// be using, and returns where the database is that was there, "" when there was none.
+// Restore replaces the configured SQLite database, which no server may be using, with a
+// backup and returns the path to which the old database was moved, "" if there was none.
 func Restore(ctx context.Context, cfg *config.Config, file string) (kept string, err error) {
 	path, err := sqliteFile(cfg)
 	if err != nil {

@@ -23,19 +23,18 @@ import (
 	"github.com/order-tracking/order-tracking/internal/shipping"
 )
 
-// company is an adapter and what starts its emulator.
+// company is a carrier adapter and the function that starts its emulator.
 type company struct {
 	carrier.Company
 	sandbox func(ctx context.Context) (base string, done <-chan struct{}, err error)
 }
 
-// companies are the delivery companies that there are adapters for: a line each.
+// companies lists the carriers with an adapter, one per line.
 var companies = []company{
 	{cdek.Company, sandbox.Start},
 }
 
-// openCarriers sets up the accounts that are configured, with emulated companies where
-// that is wanted.
+// openCarriers opens the configured carrier accounts, with emulators where configured.
 func (a *App) openCarriers(ctx context.Context) error {
 	c := a.cfg.Carriers
 	m := newCarrierMetrics(a.metrics)
@@ -57,18 +56,18 @@ func (a *App) openCarriers(ctx context.Context) error {
 	}
 	if c.Emulated() {
 		a.carriers.HookBase = "http://" + reachable(a.HTTPAddr())
-		a.log.Warn("delivery companies are emulated: what is booked with them goes nowhere")
+		a.log.Warn("delivery companies are emulated: shipments booked with them are not real")
 	}
 	return nil
 }
 
-// opener opens accounts; those of one company share its emulator.
+// opener opens accounts; accounts of one carrier share its emulator.
 type opener struct {
 	carriers  config.Carriers
 	hooks     carrier.Hooks
-	life      context.Context //nolint:containedctx // that of the emulators
+	life      context.Context //nolint:containedctx // the emulators' lifetime
 	end       context.CancelFunc
-	emulators map[string]string // their addresses, by company
+	emulators map[string]string // addresses by carrier code
 	stopped   []<-chan struct{}
 }
 
@@ -86,7 +85,7 @@ func (o *opener) close() error {
 	return nil
 }
 
-// account opens one.
+// account opens one account.
 func (o *opener) account(set config.CarrierAccount) (domain.Carrier, error) {
 	for _, company := range companies {
 		if company.Code != set.Carrier {
@@ -132,19 +131,18 @@ func companyCodes() string {
 	return strings.Join(codes, ", ")
 }
 
-// hookToken makes what ends the address for an account's hints: the same after a
-// restart and on every replica, and known to nobody without the account's secret.
+// hookToken derives the secret last segment of an account's webhook URL: stable across
+// restarts and replicas, and not computable without the account's secret.
 func hookToken(set config.CarrierAccount) string {
 	mac := hmac.New(sha256.New, []byte(set.Secret))
 	mac.Write([]byte("hints of " + set.Carrier + " for " + set.Account))
-	if set.Name != "" { // two of one contract are two
+	if set.Name != "" { // several accounts of one contract differ
 		mac.Write([]byte("/" + set.Name))
 	}
 	return hex.EncodeToString(mac.Sum(nil)[:20])
 }
 
-// reachable is an address of this machine's that leads to a listener, which may be on
-// all addresses.
+// reachable returns a local address of a listener, which may be bound to all addresses.
 func reachable(listener string) string {
 	host, port, err := net.SplitHostPort(listener)
 	if ip := net.ParseIP(host); err != nil || ip != nil && ip.IsUnspecified() {
@@ -153,7 +151,7 @@ func reachable(listener string) string {
 	return listener
 }
 
-// carrierMetrics is what operators watch of delivery companies.
+// carrierMetrics are the metrics of carriers.
 type carrierMetrics struct {
 	calls    *prometheus.CounterVec
 	duration *prometheus.HistogramVec
@@ -171,13 +169,13 @@ func newCarrierMetrics(r prometheus.Registerer) *carrierMetrics {
 		return c
 	}
 	m := &carrierMetrics{
-		calls:   counter("calls_total", "Calls of a delivery company; class is empty for those that worked.", "carrier", "operation", "class"),
-		retries: counter("retries_total", "Further attempts at calls of a delivery company.", "carrier", "operation"),
-		limited: counter("limited_total", "Calls that got no turn within the company's rate limit.", "carrier"),
-		unknown: counter("unknown_codes_total", "Codes of a delivery company that are in none of our tables; the log has them.", "carrier"),
-		events:  counter("events_total", "What went wrong with hints and looks.", "carrier", "what"),
+		calls:   counter("calls_total", "Calls to a delivery company, by error class; class is empty for successful calls.", "carrier", "operation", "class"),
+		retries: counter("retries_total", "Retries of calls to a delivery company.", "carrier", "operation"),
+		limited: counter("limited_total", "Calls that were not sent because of the company's rate limit.", "carrier"),
+		unknown: counter("unknown_codes_total", "Status codes of a delivery company that the adapter does not know; they are logged.", "carrier"),
+		events:  counter("events_total", "Problems with webhooks and polls, by kind.", "carrier", "what"),
 		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "ordertracking_carrier_call_duration_seconds", Help: "Time of calls of a delivery company, retries included.",
+			Name: "ordertracking_carrier_call_duration_seconds", Help: "Duration of calls to a delivery company, retries included.",
 			Buckets: []float64{.05, .1, .25, .5, 1, 2.5, 5, 10, 30},
 		}, []string{"carrier", "operation"}),
 		open: prometheus.NewGaugeVec(prometheus.GaugeOpts{
@@ -195,7 +193,7 @@ func (m *carrierMetrics) hooks(log *zap.Logger) carrier.Hooks {
 		Call: func(code, operation string, class domain.ErrorClass, took time.Duration) {
 			m.calls.WithLabelValues(code, operation, string(class)).Inc()
 			m.duration.WithLabelValues(code, operation).Observe(took.Seconds())
-			m.open.WithLabelValues(code, operation) // 0 until it is suspended
+			m.open.WithLabelValues(code, operation) // exports 0 until it is suspended
 		},
 		Retry: func(code, operation string) { m.retries.WithLabelValues(code, operation).Inc() },
 		Breaker: func(code, operation, state string) {
@@ -208,34 +206,34 @@ func (m *carrierMetrics) hooks(log *zap.Logger) carrier.Hooks {
 		},
 		Limited: func(code string) { m.limited.WithLabelValues(code).Inc() },
 		Unknown: func(code, unknown string) {
-			log.Warn("a delivery company uses a code that is not known", zap.String("carrier", code), zap.String("code", unknown))
-			m.unknown.WithLabelValues(code).Inc() // what companies send makes no series
+			log.Warn("a delivery company sent an unknown code", zap.String("carrier", code), zap.String("code", unknown))
+			m.unknown.WithLabelValues(code).Inc() // codes are no label, to bound the number of series
 		},
 	}
 }
 
-// What the command line asks delivery companies with.
+// Aliases for the command line.
 type (
-	// Carrier is an account with a delivery company; Ability says what it can do.
+	// Carrier is an account with a delivery company; Ability returns its optional interfaces.
 	Carrier = domain.Carrier
-	// CarrierQuoter is one that knows prices.
+	// CarrierQuoter is a carrier that quotes prices.
 	CarrierQuoter = domain.CarrierQuoter
-	// CarrierTracker is one that knows where parcels are.
+	// CarrierTracker is a carrier that tracks parcels.
 	CarrierTracker = domain.CarrierTracker
-	// CarrierPoints is one that has offices.
+	// CarrierPoints is a carrier with pickup points.
 	CarrierPoints = domain.CarrierPoints
-	// QuoteRequest asks for prices of Packages.
+	// QuoteRequest requests prices for Packages.
 	QuoteRequest = domain.QuoteRequest
-	// Package is a parcel's weight and measures.
+	// Package is a parcel's weight and dimensions.
 	Package = domain.Package
-	// ShipmentRef names a parcel.
+	// ShipmentRef identifies a shipment.
 	ShipmentRef = domain.ShipmentRef
-	// PointQuery asks for offices.
+	// PointQuery searches for pickup points.
 	PointQuery = domain.PointQuery
 )
 
-// OpenCarrier opens the usual account with the delivery company of a code, without a
-// server; end stops what was started for it.
+// OpenCarrier opens the default account of the carrier with a code, without a server; end
+// stops what was started for it.
 func OpenCarrier(ctx context.Context, cfg *config.Config, code string) (car Carrier, end func() error, err error) {
 	if !slices.ContainsFunc(companies, func(c company) bool { return c.Code == code }) {
 		return nil, nil, errors.New("there is no delivery company " + code + "; there is " + companyCodes())
@@ -253,7 +251,7 @@ func OpenCarrier(ctx context.Context, cfg *config.Config, code string) (car Carr
 	return nil, nil, errors.Join(err, open.close())
 }
 
-// Ability returns one of the abilities of a carrier, or says that it has none.
+// Ability returns an optional interface of a carrier, or an error if it is not supported.
 func Ability[T any](car Carrier, what string) (T, error) {
 	able, ok := car.(T)
 	if !ok {

@@ -7,8 +7,8 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// explaining is a log in which every error says its causes too: the sentences of the
-// domain's errors are for callers and leave them out.
+// explaining is a log core that adds the causes to every error: the messages of domain
+// errors are for callers and omit them.
 type explaining struct{ zapcore.Core }
 
 func explained(log *zap.Logger) *zap.Logger {

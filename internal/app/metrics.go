@@ -14,13 +14,13 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// scrapeWithin is how long the metrics wait for the database and the brokers.
+// scrapeWithin limits how long a scrape waits for the database and the brokers.
 const scrapeWithin = time.Second
 
-// namespace begins the names of the product's own metrics.
+// namespace is the prefix of the product's own metrics.
 const namespace = "ordertracking"
 
-// measured are the metrics that parts report to; the others are asked when somebody looks.
+// measured holds the metrics updated by other parts; all others are collected on scrape.
 type measured struct {
 	commits   prometheus.Histogram
 	groups    prometheus.Histogram
@@ -31,31 +31,31 @@ type measured struct {
 func newMeasured(r prometheus.Registerer) measured {
 	m := measured{
 		commits: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Namespace: namespace, Name: "commit_duration_seconds", Help: "Time of transactions that change orders, each for a group of callers.",
+			Namespace: namespace, Name: "commit_duration_seconds", Help: "Duration of transactions that change orders, each shared by a group of callers.",
 			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
 		}),
 		groups: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Namespace: namespace, Name: "commit_group_size", Help: "Callers whose changes shared a transaction.",
+			Namespace: namespace, Name: "commit_group_size", Help: "Number of callers whose changes shared a transaction.",
 			Buckets: []float64{1, 2, 4, 8, 16, 32, 64},
 		}),
 		cacheHits: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Namespace: namespace, Name: "order_cache_requests_total", Help: "Orders asked of the cache, by result: hit or miss.",
+			Namespace: namespace, Name: "order_cache_requests_total", Help: "Order cache lookups, by result: hit or miss.",
 		}, []string{"result"}),
 		dead: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Namespace: namespace, Name: "dead_letters_total", Help: "Inbound messages that could not be applied, by error code.",
+			Namespace: namespace, Name: "dead_letters_total", Help: "Inbound messages moved to the dead-letter topic, by error code.",
 		}, []string{"code"}),
 	}
 	r.MustRegister(m.commits, m.groups, m.cacheHits, m.dead)
 	return m
 }
 
-// committed hears of each group that the database committed.
+// committed records a group committed by the database.
 func (m measured) committed(group int, took time.Duration) {
 	m.commits.Observe(took.Seconds())
 	m.groups.Observe(float64(group))
 }
 
-// countedCache counts what the cache of orders knows.
+// countedCache counts hits and misses of the order cache.
 type countedCache struct {
 	domain.LiveStore
 	hit, miss prometheus.Counter
@@ -75,27 +75,27 @@ func (c countedCache) CachedOrder(ctx context.Context, id string) (*domain.Order
 	return o, err
 }
 
-// registerMetrics adds what is asked of the parts when somebody looks.
+// registerMetrics registers the metrics that are collected on scrape.
 func (a *App) registerMetrics() {
 	counts := a.tracking.Counts()
 	for _, c := range []struct {
 		name, help string
 		value      func() int64
 	}{
-		{"events_published_total", "Events that the brokers acknowledged, repeats included.", a.relay.Published},
-		{"events_truncated_total", "Events that the brokers took only without their order, for its size.", a.relay.Truncated},
-		{"events_unpublished_total", "Events that the brokers never took.", a.relay.Unpublished},
-		{"positions_received_total", "Positions that came in.", counts.Received},
-		{"positions_stored_total", "Positions that are in the history.", counts.Stored},
-		{"positions_unpublished_total", "Positions that the brokers did not take in time.", counts.Unpublished},
-		{"phone_signs_of_life_total", "What phones sent without a position.", counts.SignsOfLife},
+		{"events_published_total", "Events acknowledged by the brokers, repeats included.", a.relay.Published},
+		{"events_truncated_total", "Events published without their order because the brokers rejected the full message.", a.relay.Truncated},
+		{"events_unpublished_total", "Events that the brokers rejected permanently.", a.relay.Unpublished},
+		{"positions_received_total", "Positions received.", counts.Received},
+		{"positions_stored_total", "Positions stored in the history.", counts.Stored},
+		{"positions_unpublished_total", "Positions that could not be published in time.", counts.Unpublished},
+		{"phone_signs_of_life_total", "Messages from phones without a position.", counts.SignsOfLife},
 	} {
 		a.metrics.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Namespace: namespace, Name: c.name, Help: c.help},
 			func() float64 { return float64(c.value()) }))
 	}
 	for _, r := range domain.DropReasons() {
 		a.metrics.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
-			Namespace: namespace, Name: "positions_dropped_total", Help: "Positions that were of no use.",
+			Namespace: namespace, Name: "positions_dropped_total", Help: "Positions dropped, by reason.",
 			ConstLabels: prometheus.Labels{"reason": string(r)},
 		}, func() float64 { return float64(counts.Dropped(r)) }))
 	}
@@ -117,12 +117,12 @@ func (a *App) buildInfo() prometheus.Collector {
 		}
 	}
 	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Namespace: namespace, Name: "build_info", Help: "1, with the build that runs.",
+		Namespace: namespace, Name: "build_info", Help: "Constant 1, labelled with the running build.",
 		ConstLabels: prometheus.Labels{"version": a.version, "revision": revision, "goversion": runtime.Version()},
 	}, func() float64 { return 1 })
 }
 
-// inspector asks the database, the brokers and the cache how they are.
+// inspector collects the state of the database, the brokers and the cache.
 type inspector struct{ a *App }
 
 func desc(name, help string, labels ...string) *prometheus.Desc {
@@ -130,15 +130,15 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 }
 
 var (
-	outboxPending = desc("outbox_pending", "Events that the brokers have not acknowledged yet; -1 when the database does not answer.")
-	outboxAge     = desc("outbox_oldest_age_seconds", "Age of the oldest event that the brokers have not acknowledged; 0 when there is none.")
-	activeOrders  = desc("orders", "Orders that are not finished, by status; each replica tells all.", "status")
+	outboxPending = desc("outbox_pending", "Events not yet acknowledged by the brokers; -1 if the database does not answer.")
+	outboxAge     = desc("outbox_oldest_age_seconds", "Age of the oldest event not yet acknowledged by the brokers; 0 if there is none.")
+	activeOrders  = desc("orders", "Unfinished orders by status; every replica reports all orders.", "status")
 	dependencyUp  = desc("dependency_up", "1 while a dependency answers, 0 while it does not.", "dependency")
-	consumerLag   = desc("consumer_lag_messages", "Inbound messages that this replica has not handled, by partition.", "partition")
-	poolMax       = desc("database_connections_max", "The most connections to the database that there may be.", "pool")
-	poolOpen      = desc("database_connections", "Connections to the database, by use: idle or in_use.", "pool", "state")
-	poolWaits     = desc("database_connection_waits_total", "How often a connection had to be waited for.", "pool")
-	poolWaited    = desc("database_connection_wait_seconds_total", "How long connections were waited for.", "pool")
+	consumerLag   = desc("consumer_lag_messages", "Inbound messages not yet handled by this replica, by partition.", "partition")
+	poolMax       = desc("database_connections_max", "Maximum number of database connections.", "pool")
+	poolOpen      = desc("database_connections", "Database connections by state: idle or in_use.", "pool", "state")
+	poolWaits     = desc("database_connection_waits_total", "Number of waits for a database connection.", "pool")
+	poolWaited    = desc("database_connection_wait_seconds_total", "Total time spent waiting for a database connection.", "pool")
 )
 
 // Describe implements prometheus.Collector.
@@ -150,7 +150,7 @@ func (i inspector) Describe(ch chan<- *prometheus.Desc) {
 	}
 }
 
-// Collect implements prometheus.Collector. What does not answer is left out.
+// Collect implements prometheus.Collector. Metrics of a dependency that is down are omitted.
 func (i inspector) Collect(ch chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), scrapeWithin)
 	defer cancel()

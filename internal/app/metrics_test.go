@@ -39,13 +39,13 @@ func metrics(t *testing.T, a *app.App) string {
 	return string(body)
 }
 
-// What operators look at is there, moves, and is named as Prometheus asks.
+// The operators' metrics exist, change, and follow Prometheus naming conventions.
 func TestMetrics(t *testing.T) {
 	a := running(t, t.TempDir())
 	base := "http://" + a.HTTPAddr()
 	require.Equal(t, http.StatusCreated, status(t, http.MethodPost, base+"/order", `{"customer":{"name":"Anna"},"dropoff":{"address":"Main St 1"}}`))
 
-	// Tombstones, empty values and rubbish are dead letters.
+	// Tombstones, empty values and garbage become dead letters.
 	c, err := kgo.NewClient(kgo.SeedBrokers(a.Brokers()...))
 	require.NoError(t, err)
 	defer c.Close()

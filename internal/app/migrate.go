@@ -15,15 +15,15 @@ import (
 // Direction is what Migrate does.
 type Direction string
 
-// The directions. Opening the product goes up by itself.
+// The directions. Starting the product migrates up automatically.
 const (
 	MigrateUp     Direction = "up"
 	MigrateDown   Direction = "down"
 	MigrateStatus Direction = "status"
 )
 
-// Migrate changes the schema of the configured database, or leaves it as it is, and
-// returns a line for each of its migrations, oldest first.
+// Migrate migrates the configured database in the direction and returns a line for each
+// migration, oldest first.
 func Migrate(ctx context.Context, cfg *config.Config, d Direction) (lines []string, err error) {
 	m, err := migrations(cfg, d)
 	if err != nil {

@@ -19,17 +19,17 @@ import (
 )
 
 const (
-	// startPatience is how long the start waits for what has its own start, such as the
-	// servers of a stack that comes up.
+	// startPatience is how long startup waits for dependencies that may still be starting,
+	// such as the servers of a compose stack.
 	startPatience = 30 * time.Second
-	// askEvery is how often it asks meanwhile, and says so.
+	// askEvery is the interval of its attempts, each with a log line.
 	askEvery = time.Second
-	// askWithin is how long Kafka's answer may take; the other clients have such a limit.
+	// askWithin limits a Kafka ping; the other clients have their own limit.
 	askWithin = 3 * time.Second
 )
 
-// openParts opens the database, the cache and the broker side by side: each reads files
-// or waits for a server.
+// openParts opens the database, the cache and the broker in parallel: each reads files or
+// waits for a server.
 func (a *App) openParts(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	var store *database.Store
@@ -39,7 +39,7 @@ func (a *App) openParts(ctx context.Context) error {
 	var inside *broker.Broker
 	g.Go(func() (err error) { inside, err = a.openBroker(ctx); return err })
 	err := g.Wait()
-	// What was opened is closed again, also when something else was not.
+	// Register what was opened for closing, even if another part failed.
 	if inside != nil {
 		a.embedded = inside
 		a.closing(inside.Close)
@@ -62,7 +62,7 @@ func (a *App) openStore(ctx context.Context) (s *database.Store, err error) {
 		return nil, err
 	}
 	o := database.Options{MaxGroup: a.cfg.Database.MaxGroup, Log: a.log, Committed: a.committed}
-	if engine == config.SQLite { // whose file belongs to one process
+	if engine == config.SQLite { // its file belongs to a single process
 		a.alone = true
 		s, err = database.OpenSQLite(ctx, target, o)
 	} else {
@@ -77,8 +77,8 @@ func (a *App) openStore(ctx context.Context) (s *database.Store, err error) {
 	return s, nil
 }
 
-// openRedis returns nil where everything stays in this process. The product works without
-// Redis, so the start does not fail when it is away.
+// openRedis returns nil if the cache is in memory. The product works without Redis, so
+// startup does not fail if it is down.
 func (a *App) openRedis(ctx context.Context) (*cache.Redis, error) {
 	if a.cfg.Redis.InMemory() {
 		return nil, nil
@@ -91,8 +91,8 @@ func (a *App) openRedis(ctx context.Context) (*cache.Redis, error) {
 	return r, nil
 }
 
-// openBroker starts the broker in this process, or waits for the ones outside and returns
-// nil. The product works while these are away.
+// openBroker starts the embedded broker, or waits for the external ones and returns nil.
+// The product works while these are down.
 func (a *App) openBroker(ctx context.Context) (*broker.Broker, error) {
 	if a.cfg.Kafka.Embedded() {
 		return broker.Start(ctx, broker.Config{
@@ -119,8 +119,8 @@ func (a *App) goOnWithout(what string, err error) {
 	}
 }
 
-// await asks until there is another answer than that something is unavailable, and gives
-// up after startPatience or when the context ends.
+// await repeats ask while it fails with unavailable, and gives up after startPatience or
+// when the context ends.
 func await(ctx context.Context, log *zap.Logger, what string, ask func(context.Context) error) error {
 	for begun := time.Now(); ; {
 		err := ask(ctx)

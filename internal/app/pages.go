@@ -17,8 +17,8 @@ const maxLogo = 256 << 10
 
 var logoTypes = map[string]string{".svg": "image/svg+xml", ".png": "image/png", ".webp": "image/webp"}
 
-// pages opens what the operator gave to the pages. A file that they could not use stops
-// the start: nobody would look at an empty map and find out why.
+// pages opens the operator's files for the web pages. An unusable file aborts startup, since
+// the cause of an empty map would be hard to find.
 func (a *App) pages() (httpserver.Pages, error) {
 	p := httpserver.Pages{
 		Name: a.cfg.Brand.Name, Accent: a.cfg.Brand.Accent, Tiles: a.cfg.Map.Tiles, Attribution: a.cfg.Map.Attribution,
@@ -33,7 +33,7 @@ func (a *App) pages() (httpserver.Pages, error) {
 			err = fmt.Errorf("%s has %d bytes and may have %d", path, info.Size(), maxLogo)
 		}
 		if err == nil {
-			p.Logo, err = os.ReadFile(path) //nolint:gosec // the operator names it
+			p.Logo, err = os.ReadFile(path) //nolint:gosec // the operator's own path
 		}
 		if err != nil {
 			return p, fmt.Errorf("brand.logo (%s): %w", a.cfg.Origin("brand.logo"), err)
@@ -46,7 +46,7 @@ func (a *App) pages() (httpserver.Pages, error) {
 		}
 		a.closing(archive.Close)
 		p.Map = archive
-		a.log.Info("maps are drawn on a file", zap.String("file", path), zap.Uint8("max_zoom", archive.MaxZoom),
+		a.log.Info("maps use a local tile file", zap.String("file", path), zap.Uint8("max_zoom", archive.MaxZoom),
 			zap.Float64s("west_south_east_north", []float64{archive.MinLon, archive.MinLat, archive.MaxLon, archive.MaxLat}))
 	}
 	return p, nil

@@ -30,14 +30,14 @@ type systemClock struct{}
 
 func (systemClock) Now() time.Time { return time.Now() }
 
-// connect sets up what talks to the broker, and what is kept in memory.
+// connect creates the Kafka clients and the in-memory parts.
 func (a *App) connect(ctx context.Context) (err error) {
 	client := a.kafkaClient()
 	if a.producer, err = messaging.NewProducer(client); err != nil {
 		return fmt.Errorf("kafka.brokers (KAFKA_BROKERS): %w", err)
 	}
 	a.closing(func() error { a.producer.Close(); return nil })
-	// Positions have a producer of their own: one that fails must not disturb events.
+	// Positions have a separate producer, so that its failures don't disturb events.
 	if a.telemetry, err = messaging.NewProducer(client); err != nil {
 		return fmt.Errorf("kafka.brokers (KAFKA_BROKERS): %w", err)
 	}
@@ -55,14 +55,14 @@ func (a *App) connect(ctx context.Context) (err error) {
 			return err
 		}
 		if n > 0 {
-			a.log.Warn("the broker's log was missing or incomplete; all events are published again", zap.Int64("events", n))
+			a.log.Warn("the embedded broker's log was missing or incomplete; all events are published again", zap.Int64("events", n))
 		}
 		return a.embedded.Restored()
 	}
 	return nil
 }
 
-// restore brings the couriers' newest positions back into memory.
+// restore loads the couriers' newest positions into memory.
 func (a *App) restore(ctx context.Context) error {
 	fixes, err := a.store.LatestFixes(ctx, time.Now().Add(-domain.MaxPositionAge))
 	if err != nil {
@@ -84,8 +84,8 @@ func (a *App) kafkaClient() messaging.ClientConfig {
 	return c
 }
 
-// ensureTopics creates the topics on brokers outside this process as soon as they
-// answer; the product works without them until then.
+// ensureTopics creates the topics on external brokers as soon as they answer; the product
+// works without them until then.
 func (a *App) ensureTopics(ctx context.Context) {
 	for pause, logged := time.Second, false; ; pause, logged = min(2*pause, time.Minute), true {
 		err := messaging.EnsureTopics(ctx, a.kafkaClient())
@@ -93,7 +93,7 @@ func (a *App) ensureTopics(ctx context.Context) {
 			return
 		}
 		if !logged {
-			a.log.Warn("the topics can't be looked after; trying again until they can", zap.Error(err))
+			a.log.Warn("the topics can't be checked or created; retrying until it works", zap.Error(err))
 		}
 		select {
 		case <-ctx.Done():
@@ -103,14 +103,14 @@ func (a *App) ensureTopics(ctx context.Context) {
 	}
 }
 
-func (a *App) buildDoors(ctx context.Context) (err error) {
+func (a *App) buildServers(ctx context.Context) (err error) {
 	a.buildServices()
 	a.consumer, err = messaging.NewConsumer(a.kafkaClient(), a.cfg.Kafka.Group, a.orders.HandleReport)
 	if err != nil {
 		return fmt.Errorf("kafka.group: %w", err)
 	}
 	a.consumer.Healthy = a.store.Ping
-	a.consumer.Buried = func(code domain.Code) { a.dead.WithLabelValues(string(code)).Inc() }
+	a.consumer.OnDeadLetter = func(code domain.Code) { a.dead.WithLabelValues(string(code)).Inc() }
 	a.closing(func() error { a.consumer.Close(); return nil })
 
 	if err := a.openAccess(ctx); err != nil {
@@ -143,7 +143,7 @@ func (a *App) buildDoors(ctx context.Context) (err error) {
 	return nil
 }
 
-// buildServices makes what orders, couriers and parcels can do.
+// buildServices creates the services for orders, couriers and shipments.
 func (a *App) buildServices() {
 	a.requests = idempotency.NewKeys(a.store, a.clock)
 	keys, estimate := a.requests, estimateConfig(a.cfg.Estimate)
@@ -172,7 +172,7 @@ func (a *App) buildServices() {
 	})
 }
 
-// router is the one that the configuration names, or none.
+// router returns the configured router, or none.
 func (a *App) router() domain.Router {
 	if a.cfg.Routing.URL == "" {
 		return nil

@@ -16,7 +16,7 @@ import (
 	"github.com/order-tracking/order-tracking/internal/app"
 )
 
-// disk mounts a small file system of its own, which takes an administrator.
+// disk mounts a small file system, which requires root.
 func disk(t *testing.T) (dir string, remount func(options string)) {
 	t.Helper()
 	dir = t.TempDir()
@@ -33,7 +33,7 @@ func disk(t *testing.T) (dir string, remount func(options string)) {
 	}
 }
 
-// fill takes all the room that is left.
+// fill uses up the remaining space.
 func fill(t *testing.T, dir string) (free func()) {
 	t.Helper()
 	name := filepath.Join(dir, "filling")
@@ -57,8 +57,8 @@ func TestAReadOnlyFolderDoesNotStart(t *testing.T) {
 	require.NotContains(t, err.Error(), "\n")
 }
 
-// A full disk is not ready and changes nothing; it is no damage, and with room everything
-// goes on where it was, with the broker's log.
+// A server on a full disk is not ready and changes nothing. Its data is undamaged, and with
+// free space it continues where it was, with the broker's log.
 func TestAFullDisk(t *testing.T) {
 	dir, _ := disk(t)
 	create := func(a *app.App) int {
@@ -70,7 +70,7 @@ func TestAFullDisk(t *testing.T) {
 		a := running(t, dir, "--set=shutdown.timeout=1s")
 		require.Equal(t, http.StatusCreated, create(a))
 		free := fill(t, dir)
-		for create(a) == http.StatusCreated { // what room there is in the log's last page
+		for create(a) == http.StatusCreated { // fills the free space in the log's last page
 		}
 		require.Equal(t, http.StatusServiceUnavailable, create(a))
 		require.Eventually(t, func() bool { return ready(a) == http.StatusServiceUnavailable }, patience, moment)

@@ -19,7 +19,7 @@ import (
 	"github.com/order-tracking/order-tracking/internal/infrastructure/database"
 )
 
-// How long something may take that others bring about, and how often it is looked at.
+// Timeout and polling interval for external effects.
 const (
 	patience = 20 * time.Second
 	moment   = 20 * time.Millisecond
@@ -30,7 +30,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/redis/rueidis.(*call).DelayDo.func1"))
 }
 
-// settings are those of a server with its data in a folder, on free ports.
+// settings configure a server with its data in a folder, on free ports.
 func settings(t *testing.T, dir string, more ...string) *config.Config {
 	t.Helper()
 	cfg, err := config.Load(more, []string{
@@ -42,7 +42,7 @@ func settings(t *testing.T, dir string, more ...string) *config.Config {
 	return cfg
 }
 
-// busy is an address that somebody else listens on.
+// busy returns an address that is in use.
 func busy(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -51,7 +51,7 @@ func busy(t *testing.T) string {
 	return l.Addr().String()
 }
 
-// away is an address that nobody listens on.
+// away returns an address that nothing listens on.
 func away(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -60,7 +60,7 @@ func away(t *testing.T) string {
 	return l.Addr().String()
 }
 
-// Whatever keeps the product from starting is one line that says what, and nothing stays open.
+// A failed start reports its cause in one line and leaves nothing open.
 func TestWhyItDoesNotStart(t *testing.T) {
 	for name, c := range map[string]struct {
 		prepare func(t *testing.T, dir string)
@@ -122,7 +122,7 @@ func TestWhyItDoesNotStart(t *testing.T) {
 			if c.flags != nil {
 				flags = c.flags(t, dir)
 			}
-			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second) // what is away is waited for longer
+			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second) // the wait for a dependency that is down is longer
 			defer cancel()
 			a, err := app.New(ctx, settings(t, dir, flags...), zap.NewNop(), "test")
 			require.Nil(t, a)
@@ -138,7 +138,7 @@ func write(t *testing.T, path, text string) {
 	require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
 }
 
-// newer leaves a database of a program that knows more.
+// newer creates the database of a newer program.
 func newer(t *testing.T, dir string) {
 	t.Helper()
 	path := filepath.Join(dir, "data", "orders.db")
@@ -153,7 +153,7 @@ func newer(t *testing.T, dir string) {
 	require.NoError(t, db.Close())
 }
 
-// running starts the product and stops it with the test.
+// running starts the product and stops it when the test ends.
 func running(t *testing.T, dir string, flags ...string) *app.App {
 	t.Helper()
 	a, err := app.New(t.Context(), settings(t, dir, flags...), zap.NewNop(), "test")
@@ -168,7 +168,7 @@ func running(t *testing.T, dir string, flags ...string) *app.App {
 	return a
 }
 
-// What is away is asked for again and again, with a line each time.
+// A dependency that is down is retried, with a log line each time.
 func TestWaitingIsSaid(t *testing.T) {
 	core, logs := observer.New(zap.WarnLevel)
 	ctx, cancel := context.WithTimeout(t.Context(), 2500*time.Millisecond)

@@ -17,18 +17,18 @@ func message(e domain.OutboxEntry) (domain.Message, error) {
 	return enclose(e.Event, event, `,"order":`+string(e.Order)+"}"), nil
 }
 
-// short is the message of an event without its order, for brokers that take no larger one.
+// short is an event's message without the order, for brokers with a lower size limit.
 func short(e domain.OutboxEntry) (domain.Message, error) {
 	event, err := json.Marshal(e.Event)
 	if err != nil {
 		return domain.Message{}, err
 	}
 	m := enclose(e.Event, event, `,"truncated":true}`)
-	m.Time = time.Time{} // now: it may have been the time that the brokers did not take
+	m.Time = time.Time{} // now, since the brokers may have rejected the event's own time
 	return m, nil
 }
 
-// enclose ends the event's JSON with what follows its own members.
+// enclose appends further members to the event's JSON object.
 func enclose(e domain.Event, event []byte, rest string) domain.Message {
 	value := make([]byte, 0, len(event)+len(rest))
 	value = append(value, event[:len(event)-1]...)

@@ -1,14 +1,14 @@
 // Package outbox relays committed events to the bus.
 //
-// Invariants: the oldest pending event goes first, none is ever skipped, and an
-// event is forgotten only after the bus acknowledged it. So first appearances are
-// in the order of the commits, and a crash between acknowledgement and forgetting
-// repeats events (with the same ce_id) and loses none.
+// Invariants: the oldest pending event is published first, none is ever skipped, and an
+// event is deleted only after the bus has acknowledged it. So events first appear in
+// commit order, and a crash between acknowledgement and deletion repeats events (with the
+// same ce_id) but loses none.
 //
 // Concurrency: of the processes that share an outbox one leads and relays; the others
-// try to take over every 500 ms. The lead only limits repeats, order does not depend on
-// it. Run is a Relay's only goroutine. Lifecycle: Run until its context ends, then Drain
-// once more when stopping in order. It depends on domain.Outbox and domain.Bus alone.
+// try to take over every 500 ms. Leadership only limits repeats; order does not depend on
+// it. Run is a Relay's only goroutine. Lifecycle: Run until its context ends, then one last
+// Drain in a graceful shutdown. It depends on domain.Outbox and domain.Bus alone.
 package outbox
 
 import (
@@ -31,9 +31,9 @@ const (
 
 // Relay drains an outbox to a bus.
 type Relay struct {
-	// Forget, when set before Run, is told the version to which each order has come, so
-	// that a cache drops what is older: whoever made the change may have been killed
-	// before it could do that.
+	// Forget, if set before Run, receives the newest version of each order, so that a cache
+	// drops older copies: the process that made the change may have been killed before it
+	// could do so.
 	Forget func(ctx context.Context, versions map[string]int64) error
 
 	box       domain.Outbox
@@ -41,11 +41,11 @@ type Relay struct {
 	log       *zap.Logger
 	published atomic.Int64
 	// truncated counts events published in short form, unpublished those that the brokers
-	// refused in that form too.
+	// rejected in that form too.
 	truncated, unpublished atomic.Int64
 
-	draining chan struct{} // held by who drains; guards what follows
-	led      domain.Outbox // what this process relays from while it leads
+	draining chan struct{} // held while draining; guards the fields below
+	led      domain.Outbox // the outbox of this process while it leads
 	resign   func()
 }
 
@@ -54,11 +54,11 @@ func New(box domain.Outbox, bus domain.Bus, log *zap.Logger) *Relay {
 	return &Relay{box: box, bus: bus, log: log, draining: make(chan struct{}, 1)}
 }
 
-// Published counts the events that the bus acknowledged, repeats included.
+// Published counts the events acknowledged by the bus, repeats included.
 func (r *Relay) Published() int64 { return r.published.Load() }
 
-// Truncated counts the events that the brokers took only without their order, and
-// Unpublished those that they did not take at all.
+// Truncated counts the events that the brokers accepted only without their order, and
+// Unpublished those that they rejected entirely.
 func (r *Relay) Truncated() int64   { return r.truncated.Load() }
 func (r *Relay) Unpublished() int64 { return r.unpublished.Load() } //nolint:revive // described above
 
@@ -73,17 +73,17 @@ func (r *Relay) Run(ctx context.Context) {
 		case ctx.Err() != nil:
 			return
 		case err != nil && !outage:
-			r.log.Warn("events are not relayed; trying again until they are", zap.Error(err))
+			r.log.Warn("publishing events failed; retrying until it works", zap.Error(err))
 			outage = true
 		case err == nil && outage:
-			r.log.Info("events are relayed again")
+			r.log.Info("events are published again")
 			outage = false
 		}
 		if err == nil {
 			pause = 0
 			wake := r.box.Committed()
 			if !leads {
-				wake = nil // not this process's to publish
+				wake = nil // another process publishes
 			}
 			select {
 			case <-ctx.Done():
@@ -109,7 +109,7 @@ func (r *Relay) Drain(ctx context.Context) error {
 	return err
 }
 
-// stepDown lets another process lead.
+// stepDown gives up leadership.
 func (r *Relay) stepDown() {
 	r.draining <- struct{}{}
 	defer func() { <-r.draining }()
@@ -123,8 +123,8 @@ func (r *Relay) giveUp() {
 	}
 }
 
-// drain publishes until nothing is pending and says whether this process leads. It
-// goes on leading unless something fails: then another may do better.
+// drain publishes until nothing is pending and reports whether this process leads. On a
+// failure it gives up leadership, since another process may succeed.
 func (r *Relay) drain(ctx context.Context) (leads bool, err error) {
 	select {
 	case r.draining <- struct{}{}:
@@ -169,15 +169,15 @@ func (r *Relay) publish(ctx context.Context) error {
 			return err
 		}
 		r.published.Add(int64(len(msgs)))
-		// What was acknowledged is forgotten even while stopping, to spare readers repeats.
+		// Acknowledged events are deleted even while stopping, to spare consumers repeats.
 		if err := r.led.Published(context.WithoutCancel(ctx), positions); err != nil {
 			return err
 		}
 	}
 }
 
-// oneByOne publishes messages of which the brokers refuse one for ever: that one in short
-// form, in its place, and when they refuse this too not at all. It must not hold up the rest.
+// oneByOne publishes a batch with a message that the brokers permanently reject: that one in
+// short form, in its place, or not at all if they reject this too. It must not block the rest.
 func (r *Relay) oneByOne(ctx context.Context, entries []domain.OutboxEntry, msgs []domain.Message) error {
 	for i, m := range msgs {
 		err := r.bus.Publish(ctx, []domain.Message{m})
@@ -187,13 +187,13 @@ func (r *Relay) oneByOne(ctx context.Context, entries []domain.OutboxEntry, msgs
 				zap.String("topic", m.Topic), zap.String("order_id", e.OrderID), zap.String("event_id", e.ID),
 				zap.Int("bytes", len(m.Value)), zap.Error(domain.Explained(err)),
 			}
-			r.log.Error("the brokers refuse an event: it is published without its order", about...)
+			r.log.Error("the brokers rejected an event; it is published without its order", about...)
 			r.truncated.Add(1)
 			if m, err = short(entries[i]); err == nil {
 				err = r.bus.Publish(ctx, []domain.Message{m})
 			}
 			if domain.CodeOf(err) == domain.CodeTooLarge {
-				r.log.Error("the brokers refuse an event even without its order: it is in no topic", about...)
+				r.log.Error("the brokers rejected an event even without its order; it is not published", about...)
 				r.unpublished.Add(1)
 				err = nil
 			}
@@ -205,8 +205,8 @@ func (r *Relay) oneByOne(ctx context.Context, entries []domain.OutboxEntry, msgs
 	return nil
 }
 
-// forget has older copies of the orders dropped. Of a new order there is none. A cache
-// that fails sees to it by itself.
+// forget makes the cache drop older copies of the orders; new orders have none. The cache
+// handles its own failures.
 func (r *Relay) forget(ctx context.Context, entries []domain.OutboxEntry) {
 	if r.Forget == nil {
 		return

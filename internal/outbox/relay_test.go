@@ -20,7 +20,7 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// box is an outbox in memory. Its signal is never sent unless asked for.
+// box is an in-memory outbox. It signals only on request.
 type box struct {
 	entries   []domain.OutboxEntry
 	committed chan struct{}
@@ -62,7 +62,7 @@ func (b *box) Republish(context.Context) (int64, error) { return 0, nil }
 func (b *box) Backlog(context.Context) (int64, error)   { return int64(len(b.entries)), nil }
 func (b *box) Committed() <-chan struct{}               { return b.committed }
 
-// bus takes messages; each outage makes one call fail after it took some of them.
+// bus accepts messages; each outage makes one call fail after accepting some of them.
 type bus struct {
 	got     []domain.Message
 	outages []int // of the next calls: how many messages got through before the failure
@@ -79,7 +79,7 @@ func (b *bus) Publish(_ context.Context, msgs []domain.Message) error {
 	return nil
 }
 
-// narrow is a bus that never takes more than so many bytes, nor a batch with such a message.
+// narrow is a bus that rejects messages above a size, and batches with such a message.
 type narrow struct {
 	bus
 	limit int
@@ -94,8 +94,8 @@ func (n *narrow) Publish(ctx context.Context, msgs []domain.Message) error {
 	return n.bus.Publish(ctx, msgs)
 }
 
-// What the brokers never take is in its place in short form, and one that they do not
-// take even so holds nothing up.
+// A permanently rejected message is published in its place in short form, and one that is
+// rejected even then blocks nothing.
 func TestAnEventThatBrokersNeverTake(t *testing.T) {
 	b := &box{}
 	for i := range int64(5) {
@@ -133,8 +133,8 @@ func entry(pos int64, order string, version int64) domain.OutboxEntry {
 	}
 }
 
-// Whatever fails and whenever, every event appears, first appearances of an order
-// in version order, and a second appearance carries the same id.
+// Whatever fails and whenever, every event is published, an order's events first appear in
+// version order, and repeats have the same id.
 func TestNothingLostNothingOutOfOrder(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		n := rapid.IntRange(0, 3*batch/2).Draw(t, "events")
@@ -220,7 +220,7 @@ func TestMessageIsABinaryCloudEvent(t *testing.T) {
 	}
 }
 
-// An outage is one line in the log however long it lasts, and one when it is over.
+// An outage of any length logs one line when it starts and one when it ends.
 func TestRunWaitsOutAnOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &box{entries: []domain.OutboxEntry{entry(1, "o", 1)}, committed: make(chan struct{}, 1)}
@@ -243,8 +243,8 @@ func TestRunWaitsOutAnOutage(t *testing.T) {
 	})
 }
 
-// While another process leads nothing is published, a wake-up does not change that,
-// and it takes over soon after the other is gone. Stopping lets others lead.
+// While another process leads, nothing is published, even after a wake-up; it takes over
+// soon after the other one ends. Stopping gives up leadership.
 func TestOneProcessLeads(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &box{entries: []domain.OutboxEntry{entry(1, "o", 1)}, committed: make(chan struct{}, 1)}
@@ -264,7 +264,7 @@ func TestOneProcessLeads(t *testing.T) {
 			t.Fatalf("drained %d: %v", len(out.got), err)
 		}
 		b.led.Store(false)
-		time.Sleep(900 * time.Millisecond) // not at the very moment of a poll
+		time.Sleep(900 * time.Millisecond) // not exactly at a poll
 		synctest.Wait()
 		if n := r.Published(); n != 1 {
 			t.Fatalf("%d published", n)
@@ -277,7 +277,7 @@ func TestOneProcessLeads(t *testing.T) {
 	})
 }
 
-// A failure of the bus gives the lead to whoever can reach it.
+// A bus failure gives up leadership to a process that can reach it.
 func TestAFailureGivesUpTheLead(t *testing.T) {
 	b := &box{entries: []domain.OutboxEntry{entry(1, "o", 1)}}
 	r := New(b, &bus{outages: []int{0}}, zap.NewNop())
@@ -289,8 +289,8 @@ func TestAFailureGivesUpTheLead(t *testing.T) {
 	}
 }
 
-// A cache hears how far each order has come before anybody reads of it elsewhere, and
-// its failure holds nothing up.
+// A cache gets each order's newest version before its events are published, and its failure
+// blocks nothing.
 func TestRelayTellsTheCache(t *testing.T) {
 	b := &box{entries: []domain.OutboxEntry{entry(1, "a", 1), entry(2, "b", 2), entry(3, "b", 3), entry(4, "c", 1)}}
 	out := &bus{}

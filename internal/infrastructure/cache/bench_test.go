@@ -17,8 +17,7 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// cpu is the processor time that the process has used, in nanoseconds: what a busy
-// machine does not distort.
+// cpu is the process's CPU time in nanoseconds, which a busy machine does not distort.
 func cpu() int64 {
 	var u syscall.Rusage
 	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u)
@@ -111,7 +110,7 @@ func BenchmarkNearest(b *testing.B) {
 	}
 }
 
-// BenchmarkNearestInRedis is the same search by GEO; the server's processor time counts.
+// BenchmarkNearestInRedis is the same search with GEO; it measures the server's CPU time.
 func BenchmarkNearestInRedis(b *testing.B) {
 	for _, clustered := range []bool{false, true} {
 		b.Run(fmt.Sprintf("clustered=%v", clustered), func(b *testing.B) {
@@ -139,7 +138,7 @@ func BenchmarkNearestInRedis(b *testing.B) {
 	}
 }
 
-// serverCPU is the processor time that the server has used, in nanoseconds.
+// serverCPU is the server's CPU time in nanoseconds.
 func serverCPU(b *testing.B, r *Redis) int64 {
 	info, err := r.client.Do(b.Context(), r.client.B().Info().Section("cpu").Build()).ToString()
 	if err != nil {

@@ -9,9 +9,8 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// vector is a place on the unit sphere. Straight distances between vectors order
-// places as distances over ground do, at the poles and the antimeridian as elsewhere,
-// and cost three multiplications.
+// vector is a point on the unit sphere. Chord lengths between vectors sort points like
+// ground distances, at the poles and the antimeridian too, and cost three multiplications.
 type vector [3]float64
 
 func vectorOf(p domain.Point) vector {
@@ -20,7 +19,7 @@ func vectorOf(p domain.Point) vector {
 	return vector{cosLat * cosLon, cosLat * sinLon, sinLat}
 }
 
-// distance returns the square of the straight distance.
+// distance returns the squared chord length.
 func (v vector) distance(w vector) float64 {
 	x, y, z := v[0]-w[0], v[1]-w[1], v[2]-w[2]
 	return x*x + y*y + z*z
@@ -28,25 +27,25 @@ func (v vector) distance(w vector) float64 {
 
 const (
 	fullLeaf  = 64              // points; a leaf with more is split
-	leastHalf = 1.0 / (1 << 27) // some centimetres: smaller cells are not split
+	leastHalf = 1.0 / (1 << 27) // a few centimetres: smaller cells are not split
 )
 
-// cells is a tree of cubes around the sphere, each cut into eight where it holds many
-// points, and gone when it holds none. Only those at the surface hold any, so it grows
-// like a quadtree of the ground, fine where couriers crowd and coarse where they don't.
+// cells is an octree around the sphere: a cube with many points is split into eight, an
+// empty one is removed. Only cubes at the surface hold points, so it grows like a quadtree
+// of the ground, fine where couriers are dense and coarse elsewhere.
 type cells struct {
-	couriers []courier // by number, so that none of the points holds a pointer
+	couriers []courier // by index, so that points hold no pointers
 	root     cell
 }
 
 type cell struct {
 	parent   *cell
-	children *[8]*cell // nil of a leaf
-	has      uint8     // which of the children there are, a bit each
+	children *[8]*cell // nil in a leaf
+	has      uint8     // which children exist, one bit each
 	points   []point   // of a leaf
-	count    int       // points in it and below
+	count    int       // points in this cell and below
 	center   vector
-	half     float64 // of the edge
+	half     float64 // half the edge length
 }
 
 // point is a courier in a leaf.
@@ -56,7 +55,7 @@ type point struct {
 	courier  uint32
 }
 
-// octant says in which of the cell's eight parts v is.
+// octant returns the index of the cell's octant that contains v.
 func (c *cell) octant(v vector) int {
 	i := 0
 	for axis := range v {
@@ -76,7 +75,7 @@ func (c *cell) contains(v vector) bool {
 	return true
 }
 
-// child returns the part of a branch in which v is, made when there is none.
+// child returns the child of a branch that contains v, creating it if missing.
 func (c *cell) child(v vector) *cell {
 	i := c.octant(v)
 	if c.children[i] == nil {
@@ -115,7 +114,7 @@ func (t *cells) add(c *cell, p point) {
 	c.points = append(c.points, p)
 }
 
-// split makes a leaf a branch and returns the part in which v is.
+// split turns a leaf into a branch and returns the child that contains v.
 func (t *cells) split(c *cell, v vector) *cell {
 	points := c.points
 	c.points, c.children = nil, new([8]*cell)
@@ -127,7 +126,7 @@ func (t *cells) split(c *cell, v vector) *cell {
 	return c.child(v)
 }
 
-// move brings a courier that is in the tree to another place.
+// move moves a courier within the tree.
 func (t *cells) move(p point) {
 	courier := &t.couriers[p.courier]
 	leaf := courier.leaf
@@ -147,7 +146,7 @@ func (t *cells) move(p point) {
 	t.insert(c, p)
 }
 
-// drop takes a point out of a leaf.
+// drop removes a point from a leaf.
 func (t *cells) drop(c *cell, slot int) {
 	last := len(c.points) - 1
 	c.points[slot] = c.points[last]
@@ -155,13 +154,13 @@ func (t *cells) drop(c *cell, slot int) {
 	c.points = c.points[:last]
 }
 
-// search looks for the nearest points.
+// search is a nearest-points query.
 type search struct {
 	at    vector
 	since int64   // microseconds since 1970: only points recorded later
-	worst float64 // nothing farther is wanted
+	worst float64 // farther points are ignored
 	limit int
-	found []candidate // in no order, fewer than two times the limit
+	found []candidate // unsorted, fewer than twice the limit
 }
 
 type candidate struct {
@@ -177,7 +176,7 @@ func (t *cells) nearest(at vector, since int64, limit int) []candidate {
 	return s.found
 }
 
-// trim keeps the nearest of what was found.
+// trim keeps the nearest candidates.
 func (s *search) trim() {
 	slices.SortFunc(s.found, func(a, b candidate) int { return cmp.Compare(a.distance, b.distance) })
 	if len(s.found) >= s.limit {
@@ -186,11 +185,11 @@ func (s *search) trim() {
 	}
 }
 
-// visit looks into the cell, its nearest parts first, and leaves out those that are
-// farther than all that was found.
+// visit searches the cell, nearest children first, and skips those farther than all
+// candidates.
 func (s *search) visit(c *cell) {
 	for c.has != 0 && c.has&(c.has-1) == 0 {
-		c = c.children[bits.TrailingZeros8(c.has)] // the only one
+		c = c.children[bits.TrailingZeros8(c.has)] // the only child
 	}
 	if c.children == nil {
 		for i := range c.points {
@@ -203,7 +202,7 @@ func (s *search) visit(c *cell) {
 		}
 		return
 	}
-	// How far the parts are follows from where c is; those that are left out are not touched.
+	// The children's distances follow from c's position, so skipped ones are not touched.
 	var low, high vector // along each axis to the half of c below and above its middle, squared
 	for axis := range s.at {
 		d := s.at[axis] - c.center[axis]

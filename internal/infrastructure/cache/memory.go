@@ -13,13 +13,13 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// MemoryOptions bounds a Memory.
+// MemoryOptions limits a Memory.
 type MemoryOptions struct {
-	// MaxOrders is how many orders are kept; default 20,000, some 100 MB.
+	// MaxOrders is how many orders are kept; default 20,000, about 100 MB.
 	MaxOrders int
 }
 
-// lockedFixes is how many positions are stored before others get the lock again.
+// lockedFixes is how many positions are stored per lock acquisition.
 const lockedFixes = 256
 
 // Memory is the live store of one process. It is safe for concurrent use, starts no
@@ -28,19 +28,19 @@ type Memory struct {
 	orders *otter.Cache[string, *orderCopy]
 
 	mu       sync.RWMutex
-	couriers map[string]uint32 // where in the tree's list
+	couriers map[string]uint32 // index in cells.couriers
 	contacts map[string]domain.Contact
 	cells    cells
 }
 
-// orderCopy is an order as this process knows it.
+// orderCopy is a cached order.
 type orderCopy struct {
 	order *domain.Order
-	raw   string       // what Redis holds of it, as far as known
-	seen  atomic.Int64 // nanoseconds: when it was known to be the newest in Redis
+	raw   string       // its known encoding in Redis
+	seen  atomic.Int64 // nanoseconds: when it was last known to be the newest in Redis
 }
 
-// courier is the newest position of one, and where in the tree it is.
+// courier is a courier's newest position and its place in the tree.
 type courier struct {
 	domain.Fix
 	leaf *cell
@@ -80,9 +80,9 @@ func (m *Memory) put(fix *domain.Fix, at vector) bool {
 	recorded := fix.RecordedAt.UnixMicro()
 	i, known := m.couriers[fix.CourierID]
 	if !known {
-		i = uint32(len(m.cells.couriers)) //nolint:gosec // there are not that many couriers
+		i = uint32(len(m.cells.couriers)) //nolint:gosec // far fewer couriers than that
 		c := courier{Fix: *fix}
-		c.CourierID = strings.Clone(c.CourierID) // it may be a part of a request
+		c.CourierID = strings.Clone(c.CourierID) // it may be a substring of a request
 		m.cells.couriers = append(m.cells.couriers, c)
 		m.couriers[c.CourierID] = i
 		m.cells.insert(&m.cells.root, point{at, recorded, i})
@@ -116,7 +116,7 @@ func (m *Memory) Positions(_ context.Context, ids []string) (map[string]*domain.
 	return found, nil
 }
 
-// PutContact notes when and how a courier's phone was heard of.
+// PutContact records when and how a courier's phone last made contact.
 func (m *Memory) PutContact(_ context.Context, courierID string, c domain.Contact) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -124,7 +124,7 @@ func (m *Memory) PutContact(_ context.Context, courierID string, c domain.Contac
 	return nil
 }
 
-// Contacts returns when and how couriers' phones were heard of, by the courier's id.
+// Contacts returns when and how couriers' phones last made contact, by courier id.
 func (m *Memory) Contacts(_ context.Context, ids []string) (map[string]*domain.Contact, error) {
 	found := make(map[string]*domain.Contact, len(ids))
 	m.mu.RLock()
@@ -166,7 +166,7 @@ func (m *Memory) Fixes(_ context.Context, since time.Time) ([]domain.Fix, error)
 	return out, nil
 }
 
-// CachedOrder returns the order kept under the id, or nil.
+// CachedOrder returns the cached order with the id, or nil.
 func (m *Memory) CachedOrder(_ context.Context, id string) (*domain.Order, error) {
 	if c, known := m.orders.GetIfPresent(id); known {
 		return c.order, nil
@@ -174,7 +174,7 @@ func (m *Memory) CachedOrder(_ context.Context, id string) (*domain.Order, error
 	return nil, nil
 }
 
-// CacheOrder keeps the order unless a newer one is kept.
+// CacheOrder caches the order unless a newer version is cached.
 func (m *Memory) CacheOrder(_ context.Context, o *domain.Order) error {
 	m.keep(&orderCopy{order: o})
 	return nil
@@ -189,7 +189,7 @@ func (m *Memory) keep(c *orderCopy) {
 	})
 }
 
-// ForgetOlder drops the copies that are older than these versions.
+// ForgetOlder drops cached orders older than these versions.
 func (m *Memory) ForgetOlder(_ context.Context, versions map[string]int64) error {
 	for id, version := range versions {
 		m.orders.ComputeIfPresent(id, func(old *orderCopy) (*orderCopy, otter.ComputeOp) {
@@ -202,7 +202,7 @@ func (m *Memory) ForgetOlder(_ context.Context, versions map[string]int64) error
 	return nil
 }
 
-// newer says whether a knows more than b: a note moves the history on and leaves the version.
+// newer reports whether a is newer than b: a note entry raises the seq but not the version.
 func newer(a, b *domain.Order) bool {
 	if a.Version != b.Version {
 		return a.Version > b.Version

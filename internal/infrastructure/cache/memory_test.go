@@ -17,7 +17,7 @@ func TestMain(m *testing.M) {
 	// rueidis closes the connections to a node that left the cluster five seconds later.
 	goleak.VerifyTestMain(m,
 		goleak.IgnoreAnyFunction("github.com/redis/rueidis.(*clusterClient)._refresh.func2"),
-		goleak.IgnoreAnyFunction("github.com/redis/rueidis.(*call).DelayDo.func1"), // waits to look at the cluster again
+		goleak.IgnoreAnyFunction("github.com/redis/rueidis.(*call).DelayDo.func1"), // waits to refresh the cluster state
 	)
 }
 

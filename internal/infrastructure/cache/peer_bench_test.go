@@ -14,9 +14,9 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// BenchmarkNearestAgainstRedis finds the ten nearest of 100,000 couriers who have moved,
-// here and by GEOSEARCH within 1 km, in turns. x-redis is how many times as many
-// searches a CPU-second does here, the server's CPU against ours. `make bench` runs it.
+// BenchmarkNearestAgainstRedis finds the ten nearest of 100,000 moving couriers, alternating
+// between this package and GEOSEARCH within 1 km. x-redis is the ratio of searches per
+// CPU-second, ours to the Redis server's. `make bench` runs it.
 func BenchmarkNearestAgainstRedis(b *testing.B) {
 	for _, clustered := range []bool{false, true} {
 		b.Run(fmt.Sprintf("clustered=%v", clustered), func(b *testing.B) {
@@ -59,7 +59,7 @@ func BenchmarkNearestAgainstRedis(b *testing.B) {
 	}
 }
 
-// exact compares a search with looking at everybody.
+// exact compares a search with a brute-force one.
 func exact(b *testing.B, m *Memory, f *fleet, at domain.Point) {
 	got, err := m.Nearest(b.Context(), at, time.Time{}, 10)
 	require.NoError(b, err)

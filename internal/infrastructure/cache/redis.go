@@ -22,55 +22,55 @@ import (
 )
 
 const (
-	opTimeout    = time.Second             // of one call
-	firstPause   = 50 * time.Millisecond   // before the server is tried again, then longer
-	refreshEvery = time.Second             // how often the servers' run ids are asked for
-	distrust     = 1500 * time.Millisecond // after an outage: others have deleted what they could not write by then
-	clusterParts = 64                      // hash tags that orders are spread over in a cluster
+	opTimeout    = time.Second             // per call
+	firstPause   = 50 * time.Millisecond   // before the first reconnect attempt; it grows
+	refreshEvery = time.Second             // how often the servers' run ids are checked
+	distrust     = 1500 * time.Millisecond // after an outage: by then others have deleted what they could not write
+	clusterParts = 64                      // hash tags that orders are sharded over in a cluster
 )
 
-// RedisOptions says how a Redis is used.
+// RedisOptions configures a Redis.
 type RedisOptions struct {
-	// Prefix begins all keys and channels.
+	// Prefix is the prefix of all keys and channels.
 	Prefix string
 	Log    *zap.Logger
 }
 
-// Redis is the live store of replicas that share a Redis or a Redis Cluster, and what
-// carries wake-ups between them. It is safe for concurrent use.
+// Redis is the live store of replicas that share a Redis or a Redis Cluster, and carries
+// wake-ups between them. It is safe for concurrent use.
 //
-// A Redis that does not answer is noticed by the first call that fails; from then on
-// calls fail at once, until a goroutine that tries again has reached it. Positions of
-// this replica are kept in the process too and answer meanwhile.
+// The first failing call detects a Redis that does not answer; from then on calls fail
+// immediately until a background goroutine has reconnected. Positions received by this
+// replica are also kept in the process and served meanwhile.
 type Redis struct {
 	prefix string
 	log    *zap.Logger
 	option rueidis.ClientOption
 
-	memory *Memory // decoded orders, and positions that passed through this replica
+	memory *Memory // decoded orders, and positions received by this replica
 
-	dials   atomic.Uint64 // connections made: after each the server may be another one
+	dials   atomic.Uint64 // connections made; each may lead to a different server
 	current atomic.Pointer[session]
-	renewed atomic.Pointer[chan struct{}] // closed when the session was renewed or lost
-	kick    chan struct{}                 // have the session renewed now
-	client  rueidis.Client                // belongs to the goroutine that renews
-	seeded  string                        // the run that has the positions of memory
+	renewed atomic.Pointer[chan struct{}] // closed when the session is renewed or lost
+	kick    chan struct{}                 // requests a renewal of the session now
+	client  rueidis.Client                // owned by the renewing goroutine
+	seeded  string                        // the run id of the server that has memory's positions
 
 	mu     sync.Mutex
-	missed map[string]time.Time // orders whose newest version could not be written, and when
-	outage bool                 // logged
+	missed map[string]time.Time // orders whose newest version could not be written, with the time
+	outage bool                 // an outage was logged
 
 	wakeups wakeups
 	cancel  context.CancelFunc
 	wg      sync.WaitGroup
 }
 
-// session is what is known of the servers while the connections stay as they are.
+// session is the known state of the servers while the connections stay unchanged.
 type session struct {
 	client rueidis.Client
 	dials  uint64
-	// runs is the run id of the server behind each hash tag. Keys of orders carry it, so
-	// that what a restarted server has loaded from its disk is not believed.
+	// runs is the run id of the server behind each hash tag. Order keys carry it, so that
+	// orders loaded from disk by a restarted server are ignored.
 	runs []string
 	// readable is when orders may be read again after an outage.
 	readable time.Time
@@ -79,8 +79,8 @@ type session struct {
 var errAway = domain.Unavailable("redis", errors.New("it did not answer lately"))
 
 // NewRedis connects to redis://[user:password@]host:port[/db], several nodes separated
-// by commas or by addr parameters; rediss:// is TLS. It fails when the URL is wrong; a
-// Redis that does not answer is waited for in the background.
+// by commas or by addr parameters; rediss:// is TLS. It fails only on a wrong URL; if Redis
+// does not answer, it keeps connecting in the background.
 func NewRedis(ctx context.Context, url string, o RedisOptions) (*Redis, error) {
 	option, err := parseRedisURL(url)
 	if err != nil {
@@ -104,13 +104,13 @@ func NewRedis(ctx context.Context, url string, o RedisOptions) (*Redis, error) {
 	return r, nil
 }
 
-// Ping says whether the servers answer.
+// Ping fails unless the servers answer.
 func (r *Redis) Ping(ctx context.Context) error {
 	_, err := r.session(ctx)
 	return err
 }
 
-// Close gives up the connections.
+// Close closes the connections.
 func (r *Redis) Close() error {
 	r.cancel()
 	r.wg.Wait()
@@ -122,7 +122,7 @@ func (r *Redis) Close() error {
 	return nil
 }
 
-// parseRedisURL understands what rueidis does and several hosts separated by commas.
+// parseRedisURL accepts the URLs of rueidis, plus several hosts separated by commas.
 func parseRedisURL(s string) (rueidis.ClientOption, error) {
 	scheme, rest, _ := strings.Cut(s, "://")
 	end := strings.IndexAny(rest, "/?")
@@ -133,7 +133,7 @@ func parseRedisURL(s string) (rueidis.ClientOption, error) {
 	hosts := strings.Split(rest[start:end], ",")
 	option, err := rueidis.ParseURL(scheme + "://" + rest[:start] + hosts[0] + rest[end:])
 	if err != nil {
-		return option, errors.New("is not a valid Redis URL, such as redis://localhost:6379") // its words repeat the password
+		return option, errors.New("is not a valid Redis URL, such as redis://localhost:6379") // rueidis's error repeats the password
 	}
 	for _, more := range hosts[1:] {
 		if strings.LastIndexByte(more, ':') <= strings.LastIndexByte(more, ']') {
@@ -143,15 +143,15 @@ func parseRedisURL(s string) (rueidis.ClientOption, error) {
 	}
 	option.Dialer.Timeout = opTimeout
 	option.ConnWriteTimeout = opTimeout
-	option.DisableRetry = true     // the database is the retry
-	option.AlwaysPipelining = true // otherwise a caller that gives up breaks the connection of all
+	option.DisableRetry = true     // callers fall back to the database
+	option.AlwaysPipelining = true // otherwise a caller that gives up breaks the shared connection
 	option.ReadBufferEachConn, option.WriteBufferEachConn = 64<<10, 64<<10
 	option.CacheSizeEachConn = 32 << 20
 	option.PipelineMultiplex = 1
 	return option, nil
 }
 
-// dial counts the connections: a new one may lead to a server that has restarted.
+// dial counts connections: a new one may lead to a restarted server.
 func (r *Redis) dial(ctx context.Context, addr string, dialer *net.Dialer, cfg *tls.Config) (net.Conn, error) {
 	r.dials.Add(1)
 	if cfg != nil {
@@ -160,8 +160,8 @@ func (r *Redis) dial(ctx context.Context, addr string, dialer *net.Dialer, cfg *
 	return dialer.DialContext(ctx, "tcp", addr)
 }
 
-// session returns the session, or unavailable while there is none. When a connection
-// was made it waits until it is known whose.
+// session returns the session, or unavailable while there is none. After a new connection
+// it waits until the server is identified.
 func (r *Redis) session(ctx context.Context) (*session, error) {
 	for {
 		renewed := *r.renewed.Load()
@@ -181,8 +181,8 @@ func (r *Redis) session(ctx context.Context) (*session, error) {
 	}
 }
 
-// still says whether the server that answered a call about the order is the one that
-// the session knew when the call began.
+// still reports whether the server that answered a call about the order is the one known
+// to the session when the call began.
 func (r *Redis) still(ctx context.Context, s *session, id string) bool {
 	if s.dials == r.dials.Load() {
 		return true
@@ -191,7 +191,7 @@ func (r *Redis) still(ctx context.Context, s *session, id string) bool {
 	return err == nil && len(now.runs) == len(s.runs) && now.runs[part(id, len(now.runs))] == s.runs[part(id, len(s.runs))]
 }
 
-// signalRenewed wakes those who wait for the session.
+// signalRenewed wakes callers that wait for the session.
 func (r *Redis) signalRenewed() {
 	next := make(chan struct{})
 	if old := r.renewed.Swap(&next); old != nil {
@@ -208,16 +208,16 @@ func (r *Redis) renewSoon() {
 
 var errSlow = errors.New("it did not answer in time")
 
-// within limits a call, so that fail can tell whose patience ended.
+// within sets a call's timeout, so that fail can tell it from the caller's own.
 func within(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
 	return context.WithTimeoutCause(ctx, d, errSlow)
 }
 
-// fail takes the error of a call: when the server does not answer, the session is over.
+// fail handles a call's error: if the server does not answer, it ends the session.
 func (r *Redis) fail(call context.Context, s *session, err error) error {
 	_, answered := rueidis.IsRedisErr(err)
 	if errors.Is(err, context.DeadlineExceeded) {
-		<-call.Done() // rueidis keeps the time by itself and may be a little early
+		<-call.Done() // rueidis has its own timer, which may fire slightly early
 	}
 	gaveUp := call.Err() != nil && !errors.Is(context.Cause(call), errSlow)
 	if !answered && !gaveUp && r.current.CompareAndSwap(s, nil) {
@@ -227,7 +227,7 @@ func (r *Redis) fail(call context.Context, s *session, err error) error {
 	return domain.Unavailable("redis", err)
 }
 
-// note logs the beginning and the end of an outage.
+// note logs the start and the end of an outage.
 func (r *Redis) note(err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -242,8 +242,8 @@ func (r *Redis) note(err error) {
 	}
 }
 
-// keep renews the session every second and when asked to; while the server does not
-// answer it waits longer from try to try, up to a second.
+// keep renews the session every second and on request; while the server does not answer
+// it backs off, up to a second.
 func (r *Redis) keep(ctx context.Context, err error) {
 	for pause := firstPause; ; {
 		if err == nil {
@@ -267,7 +267,7 @@ func (r *Redis) keep(ctx context.Context, err error) {
 	}
 }
 
-// wait pauses for about d, and says whether it did: not when the context ended.
+// wait pauses for about d; it returns false if the context ended first.
 func wait(ctx context.Context, d time.Duration) bool {
 	select {
 	case <-ctx.Done():
@@ -277,7 +277,7 @@ func wait(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// renew asks the servers who they are and makes a session of it.
+// renew queries the servers' run ids and creates a session.
 func (r *Redis) renew(ctx context.Context) error {
 	r.mu.Lock()
 	maps.DeleteFunc(r.missed, func(_ string, at time.Time) bool { return time.Since(at) > missedFor })
@@ -290,7 +290,7 @@ func (r *Redis) renew(ctx context.Context) error {
 		r.client = client
 		r.wakeups.client <- client
 	}
-	for range 5 { // asking may itself make connections
+	for range 5 { // the query itself may open connections
 		s, err := r.ask(ctx)
 		if err == nil {
 			err = r.forgetMissed(ctx, s)
@@ -318,7 +318,7 @@ func (r *Redis) renew(ctx context.Context) error {
 	return errors.New("its connections break again and again")
 }
 
-// ask learns the run id of the server behind each hash tag.
+// ask queries the run id of the server behind each hash tag.
 func (r *Redis) ask(ctx context.Context) (*session, error) {
 	s := &session{client: r.client, dials: r.dials.Load(), runs: make([]string, 1)}
 	if r.client.Mode() == rueidis.ClientModeCluster {
@@ -328,7 +328,7 @@ func (r *Redis) ask(ctx context.Context) (*session, error) {
 	defer cancel()
 	asks := make(rueidis.Commands, len(s.runs))
 	for i := range asks {
-		// A script goes where its key is; INFO alone would go anywhere.
+		// A script is routed to its key's node; a plain INFO could go to any node.
 		asks[i] = r.client.B().Eval().Script("return redis.call('INFO', 'server')").Numkeys(1).Key(r.tag(i)).Build()
 	}
 	for i, resp := range r.client.DoMulti(ctx, asks...) {
@@ -346,10 +346,10 @@ func (r *Redis) ask(ctx context.Context) (*session, error) {
 	return s, nil
 }
 
-// tag is the beginning of the keys of a hash tag.
+// tag is the key prefix of a hash tag.
 func (r *Redis) tag(part int) string { return r.prefix + ":{" + strconv.Itoa(part) + "}" }
 
-// part spreads ids over n hash tags.
+// part maps an id to one of n hash tags.
 func part(id string, n int) int {
 	if n == 1 {
 		return 0

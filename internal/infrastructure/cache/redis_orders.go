@@ -17,14 +17,14 @@ import (
 )
 
 const (
-	orderTTL  = time.Minute            // of an order in Redis; nobody's failure makes an order older than that
-	nearTTL   = 900 * time.Millisecond // of the client's copy, which the server also revokes
-	freshFor  = 50 * time.Millisecond  // how long a decoded copy is not even compared
-	missedFor = 2 * orderTTL           // after that Redis has forgotten an older one by itself
-	markTTL   = 10 * time.Second       // longer than between reading an order and caching it
+	orderTTL  = time.Minute            // of an order in Redis; no failure can make a read staler than that
+	nearTTL   = 900 * time.Millisecond // of client-side copies, which the server also invalidates
+	freshFor  = 50 * time.Millisecond  // how long a decoded copy is used without comparing
+	missedFor = 2 * orderTTL           // by then an older version has expired in Redis
+	markTTL   = 10 * time.Second       // longer than the time between reading an order and caching it
 )
 
-// putOrder writes an order unless a newer one is there.
+// putOrder writes an order unless a newer version is stored.
 var putOrder = rueidis.NewLuaScript(`
 local v, s = string.match(redis.call('GETRANGE', KEYS[1], 0, 40), '^(%d+) (%d+) ')
 if v then
@@ -34,8 +34,8 @@ end
 redis.call('SET', KEYS[1], ARGV[3], 'PX', ARGV[4])
 return 1`)
 
-// dropOlder puts a mark in the place of an order that is older than a version, or missing:
-// so nobody who read an older one from the database before can write it here afterwards.
+// dropOlder replaces an order that is missing or older than a version with a marker, so that
+// a reader that fetched an older one from the database earlier can't cache it afterwards.
 var dropOlder = rueidis.NewLuaScript(`
 local v = string.match(redis.call('GETRANGE', KEYS[1], 0, 40), '^(%d+) ')
 if v and tonumber(v) >= tonumber(ARGV[1]) then return 0 end
@@ -73,10 +73,10 @@ func (r *Redis) CachedOrder(ctx context.Context, id string) (*domain.Order, erro
 		return nil, nil
 	case err != nil:
 		return nil, r.fail(call, s, err)
-	case strings.HasSuffix(raw, " \n"): // a mark
+	case strings.HasSuffix(raw, " \n"): // a marker
 		return nil, nil
 	case !r.still(ctx, s, id):
-		return nil, nil // the answer may be another server's
+		return nil, nil // the answer may come from another server
 	}
 	if known != nil && known.raw == raw {
 		known.seen.Store(now.UnixNano())
@@ -87,8 +87,8 @@ func (r *Redis) CachedOrder(ctx context.Context, id string) (*domain.Order, erro
 		return nil, err
 	}
 	if known != nil && newer(known.order, o) {
-		// This replica has written a newer one. Either the news of it is still on the way
-		// back, or Redis has lost it, and whoever reads the database writes it again.
+		// This replica has written a newer version. Either its invalidation has not arrived
+		// yet, or Redis has lost it and the next database read caches it again.
 		if known.age(now) < time.Second {
 			return known.order, nil
 		}
@@ -98,7 +98,7 @@ func (r *Redis) CachedOrder(ctx context.Context, id string) (*domain.Order, erro
 	return o, nil
 }
 
-// CacheOrder keeps the order unless a newer one is kept.
+// CacheOrder caches the order unless a newer version is cached.
 func (r *Redis) CacheOrder(ctx context.Context, o *domain.Order) error {
 	raw, err := encodeOrder(o)
 	if err != nil {
@@ -125,7 +125,7 @@ func (r *Redis) CacheOrder(ctx context.Context, o *domain.Order) error {
 	return nil
 }
 
-// ForgetOlder drops the copies that are older than these versions, here and in Redis.
+// ForgetOlder drops cached orders older than these versions, here and in Redis.
 func (r *Redis) ForgetOlder(ctx context.Context, versions map[string]int64) error {
 	if err := r.memory.ForgetOlder(ctx, versions); err != nil {
 		return err
@@ -167,14 +167,14 @@ func (r *Redis) dropOlder(ctx context.Context, s *session, versions map[string]i
 	return nil
 }
 
-// remember keeps a decoded copy unless a newer one is kept.
+// remember keeps a decoded copy unless it has a newer one.
 func (r *Redis) remember(o *domain.Order, raw string) {
 	c := &orderCopy{order: o, raw: raw}
 	c.seen.Store(time.Now().UnixNano())
 	r.memory.keep(c)
 }
 
-// encodeOrder writes version and seq, ledger and order, each on a line.
+// encodeOrder writes version and seq, bookkeeping and order, one line each.
 func encodeOrder(o *domain.Order) (string, error) {
 	data, err := o.MarshalJSON()
 	if err != nil {
@@ -200,15 +200,15 @@ func decodeOrder(raw string) (*domain.Order, error) {
 	return domain.Thaw([]byte(data), ledger)
 }
 
-// miss remembers an order whose newest version Redis does not have.
+// miss records an order whose newest version could not be written to Redis.
 func (r *Redis) miss(id string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.missed[id] = time.Now()
 }
 
-// forgetMissed deletes the orders whose newest version could not be written, so that
-// nobody reads an older one.
+// forgetMissed deletes the orders whose newest version could not be written, so that no
+// replica reads an older one.
 func (r *Redis) forgetMissed(ctx context.Context, s *session) error {
 	r.mu.Lock()
 	missed := maps.Clone(r.missed)
@@ -228,7 +228,7 @@ func (r *Redis) forgetMissed(ctx context.Context, s *session) error {
 		}
 		r.mu.Lock()
 		for _, id := range ids {
-			if r.missed[id].Equal(missed[id]) { // and not once more meanwhile
+			if r.missed[id].Equal(missed[id]) { // not missed again meanwhile
 				delete(r.missed, id)
 			}
 		}

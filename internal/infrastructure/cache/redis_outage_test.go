@@ -19,7 +19,7 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain/domaintest"
 )
 
-// proxy stands between a store and its Redis and can take it away.
+// proxy sits between a store and its Redis and can simulate outages.
 type proxy struct {
 	listener net.Listener
 	to       string
@@ -98,7 +98,7 @@ func (p *proxy) copy(to, from net.Conn) {
 	}
 }
 
-// takeAway breaks all connections and refuses new ones, or lets them in again.
+// takeAway breaks all connections and rejects new ones, or accepts them again.
 func (p *proxy) takeAway(away bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -108,7 +108,7 @@ func (p *proxy) takeAway(away bool) {
 	}
 }
 
-// hold lets nothing pass any more, as a server does that is stopped.
+// hold stalls all traffic, like a suspended server.
 func (p *proxy) hold(held bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -162,7 +162,7 @@ func TestRedisAwayFromTheStart(t *testing.T) {
 	require.Equal(t, 2, logs.Len(), "and one when it is back")
 }
 
-// A replica that could not write through makes sure that others do not read the old.
+// A replica that could not write to Redis makes sure that others don't read the old version.
 func TestRedisOutageLeavesNothingOld(t *testing.T) {
 	url := redisURL(t)
 	p := newProxy(t, url)
@@ -190,7 +190,8 @@ func TestRedisOutageLeavesNothingOld(t *testing.T) {
 	require.Nil(t, o)
 }
 
-// A server that accepts and says nothing costs one call a second, and then nobody.
+// A server that accepts connections but never answers delays one call by a second; later
+// calls fail immediately.
 func TestRedisThatHangs(t *testing.T) {
 	url := redisURL(t)
 	p := newProxy(t, url)
@@ -212,7 +213,7 @@ func TestRedisThatHangs(t *testing.T) {
 	require.Equal(t, 2, logs.Len())
 }
 
-// A caller that gives up is not an outage.
+// A cancelled call is not an outage.
 func TestImpatientCaller(t *testing.T) {
 	url := redisURL(t)
 	p := newProxy(t, url)
@@ -272,7 +273,7 @@ func TestWakeupsComeBack(t *testing.T) {
 	hears("order:2", "still")
 }
 
-// server is a Redis of the test's own.
+// server is a Redis started by the test.
 type server struct {
 	cmd  *exec.Cmd
 	addr string
@@ -331,7 +332,7 @@ func (s *server) do(t *testing.T, words ...string) string {
 	return fmt.Sprint(answer)
 }
 
-// A server that was killed comes back with what its disk held, which is older.
+// A killed server restarts with older data from its disk.
 func TestRestartedRedisIsNotBelieved(t *testing.T) {
 	s := startServer(t, t.TempDir())
 	url := "redis://" + s.addr
@@ -353,7 +354,7 @@ func TestRestartedRedisIsNotBelieved(t *testing.T) {
 	s.start(t)
 	require.Contains(t, s.do(t, "KEYS", "*"), v1.ID, "the old one is there")
 
-	stranger, _ := open(t, url, "ot") // knows nothing but what Redis tells
+	stranger, _ := open(t, url, "ot") // has only what is in Redis
 	o, err := stranger.CachedOrder(t.Context(), v1.ID)
 	require.NoError(t, err)
 	require.Nil(t, o)
@@ -431,7 +432,7 @@ func TestRedisCluster(t *testing.T) {
 		for _, o := range orders {
 			got, err := stranger.CachedOrder(t.Context(), o.ID)
 			require.NoError(t, err)
-			if got != nil { // some were forgotten
+			if got != nil { // some were evicted
 				require.Equal(t, int64(2), got.Version)
 			}
 		}

@@ -16,18 +16,17 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// maxGeoLat is how far from the equator GEO reaches, in degrees. Couriers beyond are in
-// a set of their own, which is nearly always empty and looked at by every search.
+// maxGeoLat is the highest latitude that GEO supports, in degrees. Couriers beyond it are
+// in a separate set, which is nearly always empty and checked by every search.
 const maxGeoLat = 85
 
 // putBatch is how many positions go into one script.
 const putBatch = 500
 
-// searchRadii are how far a search looks, in metres, one after the other; the last is
-// the whole Earth.
+// searchRadii are the successive search radii in metres; the last covers the whole Earth.
 var searchRadii = []float64{2e3, 2e4, 2e5, 2e6, 2.1e7}
 
-// putFixes stores the positions that are newer than what is held and says which were.
+// putFixes stores positions newer than the stored ones and returns which were.
 var putFixes = rueidis.NewLuaScript(`
 local newer = {}
 for i = 1, #ARGV, 5 do
@@ -55,14 +54,14 @@ func (r *Redis) geoKey() string   { return r.tag(0) + ":geo" }
 func (r *Redis) polarKey() string { return r.tag(0) + ":polar" }
 
 // PutFixes stores positions that are newer by the device's clock; see domain.LiveStore.
-// Without Redis it knows of those that passed through this replica.
+// Without Redis it compares with the positions received by this replica.
 func (r *Redis) PutFixes(ctx context.Context, fixes []domain.Fix) ([]bool, error) {
 	newer, err := r.memory.PutFixes(ctx, fixes)
 	if err != nil {
 		return nil, err
 	}
 	if s, err := r.session(ctx); err == nil {
-		// An outage on the way leaves what memory said of the rest.
+		// After an outage midway, memory's results stand for the rest.
 		_ = r.put(ctx, s, fixes, newer)
 	}
 	return newer, nil
@@ -92,13 +91,13 @@ func (r *Redis) put(ctx context.Context, s *session, fixes []domain.Fix, newer [
 	return nil
 }
 
-// appendFix appends what the script wants to know of a position.
+// appendFix appends a position's script arguments.
 func appendFix(args []string, f *domain.Fix) []string {
 	at := strconv.FormatInt(f.RecordedAt.UnixMicro(), 10)
 	data, _ := json.Marshal(f.Position) // validated numbers always encode
 	lat, lon, mark := "", "", " "
 	if f.Lat > maxGeoLat || f.Lat < -maxGeoLat {
-		mark = "P" // for the script: it is in the set of the polar ones
+		mark = "P" // tells the script that it belongs to the polar set
 	} else {
 		lat = strconv.FormatFloat(f.Lat, 'f', -1, 64)
 		lon = strconv.FormatFloat(geoLon(f.Lon), 'f', -1, 64)
@@ -107,7 +106,7 @@ func appendFix(args []string, f *domain.Fix) []string {
 	return append(args, f.CourierID, at, lon, lat, at+mark+interval+string(data))
 }
 
-// geoLon gives the date line the one name by which GEO knows it.
+// geoLon maps the antimeridian to the longitude that GEO uses.
 func geoLon(lon float64) float64 {
 	if lon >= 180 {
 		return -180
@@ -122,7 +121,7 @@ func decodeFix(courierID, value string) (domain.Fix, error) {
 		return f, errors.New("a position in Redis can't be read")
 	}
 	if mark := strings.IndexAny(value[:i], " P"); mark >= 0 {
-		ms, _ := strconv.ParseInt(value[mark+1:i], 10, 64) // what an older version wrote has none
+		ms, _ := strconv.ParseInt(value[mark+1:i], 10, 64) // values from older versions have none
 		f.Interval = time.Duration(ms) * time.Millisecond
 	}
 	return f, json.Unmarshal([]byte(value[i:]), &f.Position)
@@ -153,7 +152,7 @@ func (r *Redis) Positions(ctx context.Context, ids []string) (map[string]*domain
 			found[f.CourierID] = &f.Position
 		}
 	}
-	if domain.CodeOf(err) == domain.CodeUnavailable { // those that passed through here
+	if domain.CodeOf(err) == domain.CodeUnavailable { // positions received by this replica
 		return found, ctx.Err()
 	}
 	return found, err
@@ -161,7 +160,7 @@ func (r *Redis) Positions(ctx context.Context, ids []string) (map[string]*domain
 
 func (r *Redis) contactsKey() string { return r.tag(0) + ":contacts" }
 
-// PutContact notes when and how a courier's phone was heard of, for all replicas.
+// PutContact records when and how a courier's phone last made contact, for all replicas.
 func (r *Redis) PutContact(ctx context.Context, courierID string, c domain.Contact) error {
 	_ = r.memory.PutContact(ctx, courierID, c)
 	s, err := r.session(ctx)
@@ -181,8 +180,8 @@ func (r *Redis) PutContact(ctx context.Context, courierID string, c domain.Conta
 	return nil
 }
 
-// Contacts returns when and how couriers' phones were heard of, by the courier's id.
-// Without Redis it knows of those that were heard here.
+// Contacts returns when and how couriers' phones last made contact, by courier id.
+// Without Redis it returns the contacts made with this replica.
 func (r *Redis) Contacts(ctx context.Context, ids []string) (map[string]*domain.Contact, error) {
 	found, err := r.memory.Contacts(ctx, ids)
 	if err != nil || len(ids) == 0 {
@@ -211,7 +210,7 @@ func (r *Redis) Contacts(ctx context.Context, ids []string) (map[string]*domain.
 }
 
 // Nearest returns the newest fixes around a point that were recorded after since,
-// nearest first, at most limit. GEO rounds places to half a metre.
+// nearest first, at most limit. GEO rounds coordinates to half a metre.
 func (r *Redis) Nearest(ctx context.Context, at domain.Point, since time.Time, limit int) ([]domain.Fix, error) {
 	if limit <= 0 {
 		return nil, nil
@@ -239,7 +238,7 @@ func (r *Redis) Nearest(ctx context.Context, at domain.Point, since time.Time, l
 	return found[:min(limit, len(found))], nil
 }
 
-// search finds at least the limit nearest, wider and wider, and all polar ones.
+// search finds at least the limit nearest, widening the radius, and all polar couriers.
 func (r *Redis) search(ctx context.Context, s *session, at domain.Point, since time.Time, limit int) ([]domain.Fix, error) {
 	ctx, cancel := within(ctx, 5*opTimeout)
 	defer cancel()
@@ -251,7 +250,7 @@ func (r *Redis) search(ctx context.Context, s *session, at domain.Point, since t
 	if err != nil {
 		return nil, err
 	}
-	count := int64(limit) + 16 // those at the edge may be a little nearer than GEO thinks
+	count := int64(limit) + 16 // those at the edge may be slightly nearer than GEO computes
 	for i := 0; i < len(searchRadii); {
 		ids, err := s.client.Do(ctx, s.client.B().Geosearch().Key(r.geoKey()).Fromlonlat(geoLon(at.Lon), at.Lat).
 			Byradius(searchRadii[i]).M().Asc().Count(count).Build()).AsStrSlice()
@@ -267,9 +266,9 @@ func (r *Redis) search(ctx context.Context, s *session, at domain.Point, since t
 		case len(fresh) >= limit, last && int64(len(ids)) < count:
 			return append(fresh, beyond...), nil
 		case int64(len(ids)) < count:
-			i++ // these are all within the radius
+			i++ // this radius has no more couriers
 		default:
-			count *= 4 // many of them are old
+			count *= 4 // many of them are stale
 		}
 	}
 	return nil, nil
@@ -330,7 +329,7 @@ func (r *Redis) Fixes(ctx context.Context, since time.Time) ([]domain.Fix, error
 	return slices.Collect(maps.Values(all)), nil
 }
 
-// scan reads the fixes of all couriers that were recorded after since, each once.
+// scan reads each courier's fix recorded after since, once.
 func (r *Redis) scan(ctx context.Context, s *session, since time.Time) ([]domain.Fix, error) {
 	ctx, cancel := within(ctx, 30*opTimeout)
 	defer cancel()
@@ -355,7 +354,7 @@ func (r *Redis) scan(ctx context.Context, s *session, since time.Time) ([]domain
 	}
 }
 
-// seed gives a server that has just started the positions that passed through here.
+// seed writes the positions received by this replica to a freshly started server.
 func (r *Redis) seed(ctx context.Context, s *session) error {
 	if r.seeded == s.runs[0] {
 		return nil

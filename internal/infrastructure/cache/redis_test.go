@@ -15,7 +15,7 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain/domaintest"
 )
 
-// redisURL is the server that tests use; they keep to keys of their own.
+// redisURL is the server for tests, which use their own keys.
 func redisURL(t testing.TB) string {
 	url := os.Getenv("TEST_REDIS_URL")
 	if url == "" {
@@ -24,7 +24,7 @@ func redisURL(t testing.TB) string {
 	return url
 }
 
-// newPrefix is where a test keeps its keys, which are deleted after it.
+// newPrefix returns a key prefix for a test; its keys are deleted afterwards.
 func newPrefix(t testing.TB, url string) string {
 	prefix := "test-" + domain.NewID()
 	t.Cleanup(func() {

@@ -14,21 +14,21 @@ import (
 )
 
 const (
-	clusterChannels = 16   // hash tags that channels are spread over in a cluster
-	maxUnsent       = 8192 // messages; what does not fit is lost
+	clusterChannels = 16   // hash tags that channels are sharded over in a cluster
+	maxUnsent       = 8192 // messages; the excess is dropped
 	sendBatch       = 256
 	subscribeBatch  = 256
 )
 
-// wakeups is sharded pub/sub. Each hash tag that has a watched topic has a connection
-// of its own, which is made again when it breaks.
+// wakeups is sharded pub/sub. Each hash tag with a watched topic has its own connection,
+// which is reopened when it breaks.
 type wakeups struct {
 	redis  *Redis
-	client chan rueidis.Client // holds the client from when there is one
+	client chan rueidis.Client // holds the client once there is one
 
 	mu      sync.Mutex
 	watched map[string]bool
-	parts   []*listener // one for each hash tag, once something receives
+	parts   []*listener // one per hash tag, once Receive runs
 
 	out chan wakeup
 }
@@ -38,7 +38,7 @@ type wakeup struct {
 	message []byte
 }
 
-// channels is how many hash tags the channels are spread over.
+// channels is the number of hash tags for channels.
 func channels(c rueidis.Client) int {
 	if c.Mode() == rueidis.ClientModeCluster {
 		return clusterChannels
@@ -46,21 +46,21 @@ func channels(c rueidis.Client) int {
 	return 1
 }
 
-// channelTag begins the channels of a hash tag.
+// channelTag is the channel prefix of a hash tag.
 func (r *Redis) channelTag(part int) string { return r.prefix + ":{w" + strconv.Itoa(part) + "}:" }
 
-// Publish hands a message to every replica that watches the topic; see domain.Wakeups.
+// Publish sends a message to every replica that watches the topic; see domain.Wakeups.
 func (r *Redis) Publish(topic string, message []byte) {
 	if r.current.Load() == nil {
 		return
 	}
 	select {
 	case r.wakeups.out <- wakeup{topic, message}:
-	default: // lost
+	default: // dropped
 	}
 }
 
-// send publishes what is queued until the context ends.
+// send publishes queued messages until the context ends.
 func (w *wakeups) send(ctx context.Context) {
 	batch := make([]wakeup, 0, sendBatch)
 	for {
@@ -71,11 +71,11 @@ func (w *wakeups) send(ctx context.Context) {
 			batch = append(batch[:0], first)
 		}
 		for len(batch) < sendBatch && len(w.out) > 0 {
-			batch = append(batch, <-w.out) // nobody else takes
+			batch = append(batch, <-w.out) // the only consumer
 		}
 		s := w.redis.current.Load()
 		if s == nil {
-			continue // lost
+			continue // dropped
 		}
 		cmds, n := make(rueidis.Commands, len(batch)), channels(s.client)
 		for i, m := range batch {
@@ -93,10 +93,10 @@ func (w *wakeups) send(ctx context.Context) {
 	}
 }
 
-// Watch begins to listen to a topic; see domain.Wakeups.
+// Watch subscribes to a topic; see domain.Wakeups.
 func (r *Redis) Watch(topic string) { r.wakeups.want(topic, true) }
 
-// Unwatch ends listening to a topic.
+// Unwatch unsubscribes from a topic.
 func (r *Redis) Unwatch(topic string) { r.wakeups.want(topic, false) }
 
 func (w *wakeups) want(topic string, wanted bool) {
@@ -139,17 +139,17 @@ func (r *Redis) Receive(ctx context.Context, fn func(topic string, message []byt
 	return ctx.Err()
 }
 
-// listener keeps the subscriptions of one hash tag.
+// listener manages the subscriptions of one hash tag.
 type listener struct {
 	wakeups *wakeups
 	prefix  string
-	changed chan struct{} // pending has something
+	changed chan struct{} // pending is not empty
 
-	// Under the lock of wakeups.
-	pending map[string]bool // topics to begin (true) and to end
+	// Guarded by the lock of wakeups.
+	pending map[string]bool // topics to subscribe to (true) and to unsubscribe from
 }
 
-// want notes a topic to begin or to end; the lock is held.
+// want queues a topic to subscribe to or unsubscribe from; the caller holds the lock.
 func (l *listener) want(topic string, wanted bool) {
 	l.pending[topic] = wanted
 	select {
@@ -158,8 +158,8 @@ func (l *listener) want(topic string, wanted bool) {
 	}
 }
 
-// run listens until the context ends; when the connection breaks it makes another and
-// subscribes again to all that is watched.
+// run listens until the context ends; if the connection breaks it opens another one and
+// resubscribes to all watched topics.
 func (l *listener) run(ctx context.Context, client rueidis.Client, fn func(string, []byte)) {
 	for pause := 2 * firstPause; ; pause = min(2*pause, time.Second) {
 		for !l.all() {
@@ -180,8 +180,7 @@ func (l *listener) run(ctx context.Context, client rueidis.Client, fn func(strin
 	}
 }
 
-// all has every watched topic subscribed on the next connection, and says whether there
-// is one.
+// all queues every watched topic for the next connection, and reports whether there is any.
 func (l *listener) all() bool {
 	w := l.wakeups
 	w.mu.Lock()
@@ -219,7 +218,7 @@ func (l *listener) listen(ctx context.Context, client rueidis.Client, fn func(st
 		select {
 		case <-l.changed:
 		case err := <-broken:
-			l.wakeups.redis.log.Debug("a connection of subscriptions broke", zap.Error(err))
+			l.wakeups.redis.log.Debug("a subscription connection broke", zap.Error(err))
 			return
 		case <-ctx.Done():
 			return
@@ -227,8 +226,8 @@ func (l *listener) listen(ctx context.Context, client rueidis.Client, fn func(st
 	}
 }
 
-// lost subscribes again to a topic that the server took away, as it does when a hash
-// slot moves to another node.
+// lost resubscribes to a topic that the server unsubscribed, as it does when a hash slot
+// moves to another node.
 func (l *listener) lost(topic string) {
 	l.wakeups.mu.Lock()
 	defer l.wakeups.mu.Unlock()
@@ -237,7 +236,7 @@ func (l *listener) lost(topic string) {
 	}
 }
 
-// apply subscribes and unsubscribes what is pending.
+// apply carries out the pending subscriptions and unsubscriptions.
 func (l *listener) apply(ctx context.Context, c rueidis.DedicatedClient) error {
 	l.wakeups.mu.Lock()
 	var begin, end []string

@@ -26,7 +26,7 @@ func scanCredential(r *sql.Rows) (c domain.Credential, err error) {
 	return c, err
 }
 
-// optional is nil for the zero time.
+// optional maps the zero time to nil.
 func optional(t time.Time) *time.Time {
 	if t.IsZero() {
 		return nil
@@ -76,7 +76,7 @@ func (s *Store) ChangeAccess(ctx context.Context, c domain.AccessChange) error {
 	}))
 }
 
-// endCredentials takes away what the change says, with the sessions opened by it.
+// endCredentials deletes or expires the change's credentials and the sessions they opened.
 func endCredentials(ctx context.Context, tx *sql.Tx, c domain.AccessChange) error {
 	for _, end := range []struct {
 		id, text string
@@ -104,7 +104,7 @@ func endCredentials(ctx context.Context, tx *sql.Tx, c domain.AccessChange) erro
 	return nil
 }
 
-// putDocument stores a document over the version before.
+// putDocument stores a document over its previous version.
 func putDocument(ctx context.Context, tx *sql.Tx, d *domain.Document) error {
 	by, err := json.Marshal(d.ChangedBy)
 	if err != nil {
@@ -121,7 +121,7 @@ func putDocument(ctx context.Context, tx *sql.Tx, d *domain.Document) error {
 	return err
 }
 
-// appendAudit gives the entry its position, one after the other.
+// appendAudit appends the entry at the next position.
 func appendAudit(ctx context.Context, tx *sql.Tx, e domain.AuditEntry) error {
 	err := tx.QueryRowContext(ctx, `UPDATE access_state SET audited = audited + 1 RETURNING audited`).Scan(&e.Position)
 	if err != nil {
@@ -160,7 +160,7 @@ func (s *Store) credential(ctx context.Context, column string, value any) (*doma
 	return &found[0], nil
 }
 
-// TakeCode forgets the code with this hash and returns it; see domain.AccessStore.
+// TakeCode deletes and returns the code with this hash; see domain.AccessStore.
 func (s *Store) TakeCode(ctx context.Context, hash [32]byte) (*domain.Credential, error) {
 	taken, err := changed(ctx, s, scanCredential, `DELETE FROM credentials WHERE hash = $1 AND kind = $2 RETURNING `+credentialColumns,
 		hash[:], domain.CredentialCode)
@@ -187,7 +187,7 @@ func (s *Store) Credentials(
 	})
 }
 
-// KnownCredentials returns when credentials expire, by id; see domain.AccessStore.
+// KnownCredentials returns expiry times by credential id; see domain.AccessStore.
 func (s *Store) KnownCredentials(ctx context.Context, ids []string) (map[string]*time.Time, error) {
 	out := make(map[string]*time.Time, len(ids))
 	_, err := list(ctx, s, func(r *sql.Rows) (none struct{}, err error) {
@@ -200,10 +200,10 @@ func (s *Store) KnownCredentials(ctx context.Context, ids []string) (map[string]
 	return out, err
 }
 
-// CredentialsUsed notes when credentials were used.
+// CredentialsUsed records when credentials were last used.
 func (s *Store) CredentialsUsed(ctx context.Context, at map[string]time.Time) error {
 	return failure(s.d.job(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		for _, id := range slices.Sorted(maps.Keys(at)) { // locked in one order by all
+		for _, id := range slices.Sorted(maps.Keys(at)) { // every transaction locks in the same order
 			_, err := tx.ExecContext(ctx, `UPDATE credentials SET last_used_at = $2
 				WHERE id = $1 AND (last_used_at IS NULL OR last_used_at < $2)`, id, micros(at[id]))
 			if err != nil {
@@ -214,7 +214,7 @@ func (s *Store) CredentialsUsed(ctx context.Context, at map[string]time.Time) er
 	}))
 }
 
-// Document returns a document, or nil.
+// Document returns a document, or nil if there is none.
 func (s *Store) Document(ctx context.Context, kind, id string) (*domain.Document, error) {
 	found, err := list(ctx, s, scanDocument, documentColumns+` WHERE kind = $1 AND id = $2`, kind, id)
 	if len(found) == 0 {

@@ -8,22 +8,22 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// rowName names a row of a table by its key of one or two texts.
+// rowName is the key of a row: one or two strings.
 type rowName struct {
 	table *table
 	a, b  string
 }
 
-// claim is a row that may exist already: of several who insert it one gets it.
+// claim is a unique row that may already exist: of several concurrent inserts one wins.
 type claim struct {
 	rowName
-	external rowName // of a new order, its other key
+	external rowName // the second key of a new order
 	call     *call
 	values   []any
 }
 
-// claimed are the tables of claims, in the order in which they are locked, and in
-// which a call that loses several is told of one.
+// claimed lists the tables of claims in locking order. A call that loses several claims
+// gets the error of the first.
 var claimed = []*table{idempotencyTable, inboundTable, ordersTable}
 
 // claimsOf lists what a change claims.
@@ -49,34 +49,34 @@ func claimsOf(c *call, ch *domain.Change) []claim {
 	return out
 }
 
-// lockKey sorts rows that may collide in the same order everywhere.
+// lockKey is the global locking order of rows that may collide.
 func (c claim) lockKey() [4]string { return [4]string{c.external.a, c.external.b, c.a, c.b} }
 
-// refusal is what who loses the row is told.
-func (c claim) refusal() error {
+// conflictError is the error of a call that loses the row.
+func (c claim) conflictError() error {
 	if c.table == ordersTable {
 		return duplicateExternalID(c.call.create.Order)
 	}
 	return domain.ErrRecorded
 }
 
-// lost says which calls wanted a row that is somebody else's, and what they are told.
-func (p *plan) lost(ours map[rowName]bool) map[*call]error {
+// lostClaims returns the calls that claimed a row another caller holds, with their errors.
+func (p *plan) lostClaims(ours map[rowName]bool) map[*call]error {
 	out := map[*call]error{}
 	for _, t := range claimed {
 		for _, c := range p.claims[t] {
 			if !ours[c.rowName] && out[c.call] == nil {
-				out[c.call] = c.refusal()
+				out[c.call] = c.conflictError()
 			}
 		}
 	}
 	return out
 }
 
-// refuse gives the losers their outcomes. All others, which may build on what was not
-// to be, have none: nothing of the plan is committed.
+// refuse sets the outcomes of the calls that lost a claim. The others may depend on their
+// changes, so they have no outcome yet: nothing in the plan is committed.
 func (p *plan) refuse(calls []*call, lost map[*call]error) {
-	failed := map[string]bool{} // orders with a loser, on which later calls were run in vain
+	failed := map[string]bool{} // orders with a lost claim; later calls on them have to run again
 	for i, c := range calls {
 		p.outcomes[i] = outcome{err: errAgain}
 		if err := lost[c]; err != nil && !failed[c.id] {
@@ -85,20 +85,20 @@ func (p *plan) refuse(calls []*call, lost map[*call]error) {
 	}
 }
 
-// move is an order's change of courier loads: one less for from, one more for to,
-// whether there is room or not when it is forced.
+// move is an order's change of courier loads: one less for from, one more for to.
+// A forced move ignores capacity.
 type move struct {
 	from, to string
 	forced   bool
 }
 
-// courierLoad is what decides whether a courier has room.
+// courierLoad is a courier's current load and capacity.
 type courierLoad struct{ capacity, active int }
 
 // noCourier is the capacity of a courier that does not exist.
 const noCourier = -1
 
-// book moves a place between couriers, or says why it can't.
+// book applies a move between couriers, or returns why it can't.
 func book(loads map[string]courierLoad, m move) error {
 	from, locked := loads[m.from]
 	if m.from != "" && !locked {
@@ -124,13 +124,13 @@ func book(loads map[string]courierLoad, m move) error {
 	return nil
 }
 
-// fits says whether the couriers have room for the plan.
+// fits reports whether the couriers have capacity for the plan.
 func (p *plan) fits(loads map[string]courierLoad) bool {
 	trial := maps.Clone(loads)
 	return !slices.ContainsFunc(p.moves, func(m move) bool { return book(trial, m) != nil })
 }
 
-// shifts sums up the moves by courier.
+// shifts sums the moves by courier.
 func (p *plan) shifts() map[string]int64 {
 	sum := map[string]int64{}
 	for _, m := range p.moves {

@@ -25,8 +25,7 @@ func (s *Store) CreateCourier(ctx context.Context, c *domain.Courier, idem *doma
 	}))
 }
 
-// courierValues encodes what is stored of a courier as such: its position and its
-// load are kept elsewhere.
+// courierValues encodes a courier's row; its position and load are stored elsewhere.
 func courierValues(c *domain.Courier) ([]any, error) {
 	stored := *c
 	stored.Position, stored.ActiveOrders = nil, 0
@@ -36,7 +35,7 @@ func courierValues(c *domain.Courier) ([]any, error) {
 
 const selectCourier = `SELECT data, active_orders FROM couriers WHERE id = $1`
 
-// courierOf reads the courier that has the id.
+// courierOf reads the courier with the id.
 func courierOf(id string, rows *sql.Rows, err error) (*domain.Courier, error) {
 	found, err := collect(rows, err, scanCourier)
 	if err != nil {
@@ -71,7 +70,7 @@ func (s *Store) UpdateCourier(ctx context.Context, id string, idem *domain.Idemp
 		if err := fn(out); err != nil {
 			return err
 		}
-		out.ID, out.ActiveOrders, out.Position = id, active, nil // not the closure's to change
+		out.ID, out.ActiveOrders, out.Position = id, active, nil // the closure must not change these
 		if err := s.recordAnswer(ctx, tx, idem, out); err != nil {
 			return err
 		}
@@ -96,7 +95,7 @@ func (s *Store) Courier(ctx context.Context, id string) (*domain.Courier, error)
 	return courierOf(id, rows, err)
 }
 
-// CouriersByID returns those of the couriers that exist; see domain.Store.
+// CouriersByID returns the couriers with these ids, skipping unknown ids; see domain.Store.
 func (s *Store) CouriersByID(ctx context.Context, ids []string) (map[string]*domain.Courier, error) {
 	ids = slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return !isID(id) })
 	if len(ids) == 0 {

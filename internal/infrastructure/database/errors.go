@@ -15,9 +15,9 @@ import (
 
 var errClosed = errors.New("the store is closed")
 
-// failure is what callers get when the database does not do its work: unavailable for
-// what passes by itself, internal for everything else, such as a constraint, a row that
-// can't be read, a bug. Errors of the domain pass as they are.
+// failure maps a database error to the caller's error: unavailable if it is transient,
+// internal for everything else, such as a constraint violation, an unreadable row or a
+// bug. Domain errors are returned unchanged.
 func failure(err error) error {
 	var known *domain.Error
 	switch {
@@ -29,8 +29,8 @@ func failure(err error) error {
 	return domain.Internal("the database failed", err)
 }
 
-// badRow is why a row could not be read. What decoding says of it is about the row, and
-// not for the caller.
+// badRow is the error for a row that could not be decoded. The decoding error describes
+// the row and must not reach the caller.
 func badRow(err error) error {
 	if err == nil {
 		return nil
@@ -38,8 +38,8 @@ func badRow(err error) error {
 	return domain.Internal("a stored row can't be read", err)
 }
 
-// passing says whether a failure is one that is known to pass: the database is away,
-// overloaded, full, read-only for a while, or whoever asked gave up.
+// passing reports whether a failure is known to be transient: the database is down,
+// overloaded, full or temporarily read-only, or the caller gave up.
 func passing(err error) bool {
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) {
@@ -63,7 +63,7 @@ func passing(err error) bool {
 
 const sqliteFull = 13
 
-// sqliteResult is the primary result code of an error of SQLite's, 0 for another error.
+// sqliteResult is the primary result code of an SQLite error, 0 for any other error.
 func sqliteResult(err error) int {
 	var lite interface{ Code() int }
 	if errors.As(err, &lite) {
@@ -72,14 +72,14 @@ func sqliteResult(err error) int {
 	return 0
 }
 
-// passingStates are SQLSTATEs, and classes of them, of what passes.
+// passingStates are the SQLSTATEs and SQLSTATE classes of transient failures.
 var passingStates = map[string]bool{
-	"08": true, "40": true, "53": true, "57": true, // connection, lost races, out of something (disk too), shutdown and timeouts
+	"08": true, "40": true, "53": true, "57": true, // connection, transaction rollback, insufficient resources (disk included), shutdown and timeouts
 	"25006": true, "55006": true, "55P03": true, // read-only (a standby), in use, lock not available
 }
 
-// passingResults are primary result codes of SQLite of what passes: busy, locked, out of
-// memory, read-only, interrupted, input or output, full, can't open, locking protocol.
+// passingResults are the primary SQLite result codes of transient failures: busy, locked,
+// out of memory, read-only, interrupted, I/O error, full, can't open, locking protocol.
 var passingResults = map[int]bool{5: true, 6: true, 7: true, 8: true, 9: true, 10: true, sqliteFull: true, 14: true, 15: true}
 
 func orderNotFound(id string) error {
@@ -94,9 +94,8 @@ func duplicateExternalID(o *domain.Order) error {
 	return domain.Errorf(domain.CodeDuplicateExternalID, "an order with the external_id %q exists", o.ExternalID)
 }
 
-// lostRace says whether a transaction that failed before its commit may do better
-// when it is tried again: it lost a deadlock, or its connection was gone. SQLite's wait
-// by themselves.
+// lostRace reports whether a transaction that failed before its commit is worth retrying:
+// it lost a deadlock or its connection. SQLite transactions wait for each other instead.
 func lostRace(err error) bool {
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) {
@@ -107,7 +106,7 @@ func lostRace(err error) bool {
 		return false
 	}
 	var refused *pgconn.ConnectError
-	if errors.As(err, &refused) { // nobody is there
+	if errors.As(err, &refused) { // nothing listens there
 		return false
 	}
 	var network net.Error

@@ -14,7 +14,7 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// result is an error of SQLite's with a result code.
+// result is an SQLite error with a result code.
 type result int
 
 func (r result) Error() string { return fmt.Sprint("result ", int(r)) }
@@ -58,7 +58,7 @@ func TestOnlyWhatPassesIsUnavailable(t *testing.T) {
 	}
 }
 
-// What can't be read in the database is our fault, whoever asks for it and however.
+// An unreadable row is an internal error for every kind of read.
 func TestABadRowIsInternal(t *testing.T) {
 	onBoth(t, func(t *testing.T, s *Store) {
 		o, err := s.CreateOrder(t.Context(), newChange(1))

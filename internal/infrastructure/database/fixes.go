@@ -10,12 +10,12 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// AppendFixes keeps positions as history; see domain.Store.
+// AppendFixes adds positions to the history; see domain.Store.
 func (s *Store) AppendFixes(ctx context.Context, fixes []domain.Fix, idem *domain.Idempotency) (int, error) {
 	if len(fixes) == 0 && idem == nil {
 		return 0, nil
 	}
-	// Sorted, so that two writers of the same positions can't wait for each other.
+	// Sorted, so that two writers of the same positions can't deadlock.
 	fixes = slices.Clone(fixes)
 	slices.SortFunc(fixes, func(a, b domain.Fix) int {
 		return cmp.Or(cmp.Compare(a.CourierID, b.CourierID), a.RecordedAt.Compare(b.RecordedAt))
@@ -63,7 +63,7 @@ func (s *Store) Trail(ctx context.Context, courierID string, from, to time.Time,
 
 // LatestFixes returns the newest position of every courier recorded after since.
 func (s *Store) LatestFixes(ctx context.Context, since time.Time) ([]domain.Fix, error) {
-	// By way of the couriers: one look into the index each, not a walk through the history.
+	// One index lookup per courier instead of a scan of the history.
 	return list(ctx, s, scanFix, `SELECT `+positionColumns+` FROM couriers c
 		JOIN courier_positions p ON p.courier_id = c.id AND p.recorded_at =
 			(SELECT q.recorded_at FROM courier_positions q WHERE q.courier_id = c.id AND q.recorded_at > $1

@@ -16,12 +16,12 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// call is one caller's change: of an order, or on SQLite a job of any kind that
-// rides along because there is one writer.
+// call is one caller's change: of an order, or on SQLite a job of any kind, which shares
+// the group because there is only one writer.
 type call struct {
 	id     string         // of the order
 	create *domain.Change // a new order,
-	row    *orderRow      // encoded by the caller, not one after the other by the committer
+	row    *orderRow      // encoded by the caller, in parallel, to spare the committer
 	events [][]any
 	fn     func(*domain.Change) error
 	job    txFunc
@@ -30,31 +30,30 @@ type call struct {
 	done    chan struct{} // closed once the outcome is known
 }
 
-// work is one transaction of a group, done the engine's way. Orders are locked first,
-// then couriers, then what is claimed, and each by key, so that no two groups can wait
-// for each other.
+// work is one transaction of a group, as the engine runs it. Orders are locked first,
+// then couriers, then claims, each in key order, so that two groups can't deadlock.
 type work struct {
-	// lock locks the rows of a query that ends in a column which is one of the ids, sorted,
-	// and tells of each that exists once it is in dest.
+	// lock runs a query that ends in an id column, locks its rows for the sorted ids, and
+	// calls back for each existing row once it is scanned into dest.
 	lock func(text string, ids []string, dest []any, read func()) error
-	// write stores the plan, its claims first, and returns those that lost: with any,
-	// the transaction is of no use.
+	// write stores the plan, claims first, and returns the calls that lost a claim; if there
+	// are any, the transaction must be rolled back.
 	write func(p *plan) (lost map[*call]error, err error)
-	// job runs a job apart from the others: when it errs nothing of it is stored.
+	// job runs a job in isolation: if it fails, nothing of it is stored.
 	job    func(txFunc) error
 	commit func() error
-	// rollback ends the transaction unless it was committed.
+	// rollback rolls the transaction back unless it was committed.
 	rollback func()
-	// settle waits, after a commit whose outcome is unknown, until the transaction is
-	// over one way or the other.
+	// settle waits, after a commit with an unknown outcome, until the transaction has
+	// either committed or rolled back.
 	settle func(context.Context) error
 }
 
-// errNotBegun marks a failure to get a transaction at all.
+// errNotBegun marks a failure to begin a transaction.
 var errNotBegun = errors.New("no transaction")
 
-// submit hands a call to a committer and waits for the outcome. Who gives up while
-// the call waits takes it back; once taken it is waited for.
+// submit hands a call to a committer and waits for the outcome. A caller may cancel while
+// the call is queued; once a committer has taken it, submit waits for the outcome.
 func (s *Store) submit(ctx context.Context, c *call) (*domain.Order, error) {
 	c.done = make(chan struct{})
 	if err := s.alive(ctx); err != nil {
@@ -71,10 +70,9 @@ func (s *Store) submit(ctx context.Context, c *call) (*domain.Order, error) {
 	return c.outcome.order, failure(c.outcome.err)
 }
 
-// commitLoop is a committer. It takes its turn to fill a group and write it, and lets
-// the next one have it when it only waits for its commit: so groups are as large as
-// can be, and the database is never idle. The queue has no buffer: a call that waits
-// is a caller that can still go away.
+// commitLoop runs a committer. It holds the turn while it fills and writes a group, and
+// passes it on while it waits for the commit: groups are as large as possible and the
+// database is never idle. The queue has no buffer, so a queued caller can still cancel.
 func (s *Store) commitLoop() {
 	group := make([]*call, 0, s.maxGroup)
 	for {
@@ -106,12 +104,12 @@ func (s *Store) commitLoop() {
 	}
 }
 
-// gatherFor is longer than a commit takes: one that hangs does not hold up the others.
+// gatherFor is longer than a normal commit, so that one that hangs does not block the others.
 const gatherFor = 20 * time.Millisecond
 
-// gather adds those that wait to a group, and while another group's commit is under way
-// those that come, up to half a group: few large groups cost the database less than many
-// small ones, and a group of one that is alone waits for nobody.
+// gather adds the waiting calls to a group and, while another group is committing, new
+// arrivals up to half a group: a few large groups cost the database less than many small
+// ones. A lone call does not wait.
 func (s *Store) gather(group []*call) []*call {
 	var enough <-chan time.Time
 	for yielded := false; len(group) < s.maxGroup; {
@@ -122,8 +120,8 @@ func (s *Store) gather(group []*call) []*call {
 		default:
 		}
 		if !yielded {
-			// Callers that just got their answers are about to come back: those that can
-			// run go first. With nobody there it costs nothing.
+			// Callers that just got their answers are likely to submit again: let runnable
+			// goroutines go first. Without any this costs nothing.
 			runtime.Gosched()
 			yielded = true
 			continue
@@ -149,20 +147,19 @@ func (s *Store) gather(group []*call) []*call {
 // shift is a committer's work on one group.
 type shift struct {
 	begun time.Time
-	// pass lets the next committer begin.
+	// pass hands the turn to the next committer.
 	pass func()
-	// standIn lets another go on in this one's place, which has to find out about a
-	// commit and may be long; it leaves when it is done.
+	// standIn starts a replacement while this committer resolves an unknown commit, which
+	// may take long; this one exits when it is done.
 	standIn  func()
 	relieved bool
 }
 
-// groupTries is how often a group is tried that lost against another transaction.
+// groupTries is how often a group is tried if it loses against another transaction.
 const groupTries = 3
 
-// commitGroup commits the calls together and tells each its outcome. When the
-// group fails and certainly was not committed, each runs alone, so that the one to
-// blame fails by itself.
+// commitGroup commits the calls together and sets each one's outcome. If the group fails
+// and was certainly not committed, each call runs alone, so that only the faulty one fails.
 func (s *Store) commitGroup(calls []*call, sh *shift) {
 	for tries := 1; len(calls) > 0; tries++ {
 		again, err := s.try(calls, sh)
@@ -177,7 +174,7 @@ func (s *Store) commitGroup(calls []*call, sh *shift) {
 			fail(calls, err)
 			return
 		default:
-			s.log.Warn("a group of changes failed; trying each alone", zap.Int("calls", len(calls)), zap.Error(err))
+			s.log.Warn("a group of changes failed; retrying each one separately", zap.Int("calls", len(calls)), zap.Error(err))
 			for _, c := range calls {
 				s.commitGroup([]*call{c}, sh)
 			}
@@ -193,8 +190,8 @@ func fail(calls []*call, err error) {
 	}
 }
 
-// try commits the calls in one transaction. It returns those that have to run
-// again, or why nothing was committed; nobody has an outcome then.
+// try commits the calls in one transaction. It returns the calls that have to run
+// again, or the error because of which nothing was committed; then no call has an outcome.
 func (s *Store) try(calls []*call, sh *shift) (again []*call, err error) {
 	ctx, cancel := s.d.workContext()
 	defer cancel()
@@ -232,7 +229,7 @@ func (s *Store) try(calls []*call, sh *shift) (again []*call, err error) {
 	return again, nil
 }
 
-// prepare locks what the calls change and plans it.
+// prepare locks the rows that the calls change and makes the plan.
 func (s *Store) prepare(w *work, calls []*call) (*plan, error) {
 	rows, err := w.orders(updated(calls))
 	if err != nil {
@@ -253,13 +250,13 @@ func (s *Store) prepare(w *work, calls []*call) (*plan, error) {
 	return p, nil
 }
 
-// The queries of rows to lock.
+// Queries that lock rows.
 const (
 	lockOrders   = `SELECT CAST(id AS text), data, ledger, status, CAST(courier_id AS text), version FROM orders WHERE id`
 	lockCouriers = `SELECT CAST(id AS text), capacity, active_orders FROM couriers WHERE id`
 )
 
-// orders locks the newest versions of those that exist.
+// orders locks the existing orders and reads their newest versions.
 func (w *work) orders(ids []string) (map[string]*orderRow, error) {
 	found := make(map[string]*orderRow, len(ids))
 	if len(ids) == 0 {
@@ -275,7 +272,7 @@ func (w *work) orders(ids []string) (map[string]*orderRow, error) {
 	return found, err
 }
 
-// couriers locks the loads of couriers.
+// couriers locks the couriers' loads.
 func (w *work) couriers(ids []string) (map[string]courierLoad, error) {
 	found := make(map[string]courierLoad, len(ids))
 	for _, id := range ids {
@@ -288,7 +285,7 @@ func (w *work) couriers(ids []string) (map[string]courierLoad, error) {
 	return found, err
 }
 
-// finish runs the jobs and commits them with what was written.
+// finish runs the jobs and commits them together with the plan.
 func (s *Store) finish(ctx context.Context, w *work, p *plan, calls []*call, sh *shift) error {
 	wrote := !p.empty()
 	for i, c := range calls {

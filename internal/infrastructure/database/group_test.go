@@ -26,7 +26,7 @@ func onBoth(t *testing.T, test func(t *testing.T, s *Store)) {
 	})
 }
 
-// together commits the calls as one group, as a committer does that found them waiting.
+// together commits the calls as one group, as a committer does with waiting calls.
 func together(s *Store, calls ...*call) []error {
 	for _, c := range calls {
 		c.done = make(chan struct{})
@@ -63,7 +63,7 @@ func reporting(order, message string) *call {
 	}}
 }
 
-// poison makes the database refuse orders of the merchant "poison", at once or at the commit.
+// poison makes the database reject orders of the merchant "poison", immediately or at the commit.
 func poison(t *testing.T, s *Store, atCommit bool) {
 	t.Helper()
 	text := `CREATE TRIGGER poison AFTER INSERT ON orders WHEN NEW.merchant_id = 'poison'
@@ -97,8 +97,8 @@ func poisoned() *domain.Change {
 	return &domain.Change{Order: o, Events: []domain.Event{ev}}
 }
 
-// One call that the database refuses fails by itself, whether at its statement or
-// only at the commit.
+// A call rejected by the database fails alone, whether at its statement or only at the
+// commit.
 func TestOneBadCallOfAGroup(t *testing.T) {
 	for name, atCommit := range map[string]bool{"at its statement": false, "at the commit": true} {
 		t.Run(name, func(t *testing.T) {
@@ -130,8 +130,8 @@ func TestOneBadCallOfAGroup(t *testing.T) {
 	}
 }
 
-// When the answer to a commit is lost the store finds out: what was committed is not
-// run again, what was not is.
+// If the answer to a commit is lost, the store checks the outcome: committed calls are not
+// run again, the others are.
 func TestLostAnswerOfACommit(t *testing.T) {
 	for name, committed := range map[string]bool{"committed": true, "not committed": false} {
 		t.Run(name, func(t *testing.T) {
@@ -172,8 +172,8 @@ func TestLostAnswerOfACommit(t *testing.T) {
 	}
 }
 
-// Calls that follow one which fails late, at its claims, don't fail with it; what the
-// loser had claimed is given back.
+// Calls after one that fails late, at its claims, don't fail with it; the loser's claims
+// are released.
 func TestLosersOfAGroup(t *testing.T) {
 	onBoth(t, func(t *testing.T, s *Store) {
 		name, one := "Courier", 1
@@ -225,7 +225,7 @@ func TestLosersOfAGroup(t *testing.T) {
 	})
 }
 
-// A place that an earlier call of the group frees can be taken by a later one.
+// Capacity freed by an earlier call of the group can be used by a later one.
 func TestAPlaceFreedInTheSameGroup(t *testing.T) {
 	onBoth(t, func(t *testing.T, s *Store) {
 		name, one := "Courier", 1

@@ -18,7 +18,7 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// victimPath names the database that this process is to write until it is killed.
+// victimPath is the variable with the database that this process writes until it is killed.
 const victimPath = "OT_TEST_VICTIM_DB"
 
 func TestMain(m *testing.M) {
@@ -33,8 +33,8 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// victim creates and changes orders from many goroutines and says on stdout what
-// was answered: the order's id and version.
+// victim creates and changes orders from many goroutines and prints each acknowledged
+// order's id and version.
 func victim(path string) {
 	s, err := OpenSQLite(context.Background(), path, Options{})
 	if err != nil {
@@ -63,8 +63,8 @@ func victim(path string) {
 	select {}
 }
 
-// What was answered is on disk: a process killed with -9 while it writes loses
-// nothing that it said, and its file opens again, three times over.
+// Acknowledged changes are on disk: a process killed with -9 while writing loses none of
+// them, and its file opens again, three times in a row.
 func TestKilledProcessLosesNothing(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "orders.db")

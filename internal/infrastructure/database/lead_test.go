@@ -17,10 +17,10 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// leaderURL names the database whose relay this process is to lead.
+// leaderURL is the variable with the database whose relay this process leads.
 const leaderURL = "OT_TEST_LEADER_URL"
 
-// leadOnly leads and says so, again and again, and what ended it.
+// leadOnly leads, prints so repeatedly, and prints the error that ended it.
 func leadOnly(url string) {
 	ctx := context.Background()
 	s, err := OpenPostgres(ctx, url, Options{})
@@ -43,11 +43,11 @@ func leadOnly(url string) {
 			os.Exit(0)
 		}
 		fmt.Println("leading", len(entries))
-		time.Sleep(50 * time.Millisecond) // a process of its own, with nothing to wait for
+		time.Sleep(50 * time.Millisecond) // a separate process, with no event to wait for
 	}
 }
 
-// startLeader starts a process that leads, and returns its lines once it does.
+// startLeader starts a leading process and returns its output lines once it leads.
 func startLeader(t *testing.T, url string) (*exec.Cmd, *bufio.Scanner) {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
@@ -78,8 +78,8 @@ func takesOver(t *testing.T, s *Store) (domain.Outbox, func(), time.Duration) {
 	return box, resign, time.Since(since)
 }
 
-// A leader that is killed or stopped is followed by another within five seconds; one
-// that wakes up again finds that it does not lead any more, and does no harm.
+// A killed or suspended leader is replaced within five seconds; one that resumes finds that
+// it no longer leads, and does no harm.
 func TestAnotherLeads(t *testing.T) {
 	t.Parallel()
 	for name, signal := range map[string]syscall.Signal{"killed": syscall.SIGKILL, "stopped": syscall.SIGSTOP} {
@@ -88,7 +88,7 @@ func TestAnotherLeads(t *testing.T) {
 			url := freshPostgres(t)
 			s := openPostgres(t, url, Options{})
 			cmd, lines := startLeader(t, url)
-			for range 3 { // as long as it works nobody else leads
+			for range 3 { // while it works no other process leads
 				require.True(t, lines.Scan())
 				box, _, err := s.Lead(t.Context())
 				require.NoError(t, err)
@@ -137,7 +137,7 @@ func TestLead(t *testing.T) {
 	require.NoError(t, err)
 	require.Zero(t, backlog)
 
-	// It is heard while nothing is asked of it for longer than the server's patience.
+	// Heartbeats keep its session while it is idle for longer than leadIdle.
 	time.Sleep(leadIdle + leadPulse) // real sockets: nothing else to wait for
 	_, err = box.Pending(t.Context(), 10)
 	require.NoError(t, err)

@@ -10,25 +10,25 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// A page of orders is put together from branches. Each is a range of one index,
-// already in the page's order and cut to the page's size, so that a page costs the
-// same whatever the planner thinks of a million orders: one branch per status where
-// statuses are asked for, one each for a courier's unfinished and finished orders.
+// A page of orders is a union of branches. Each is a range of one index, already in the
+// page's order and limited to the page's size, so that a page costs the same whatever the
+// planner assumes about a million orders: one branch per requested status, one each for a
+// courier's unfinished and finished orders.
 
-// listing is a query of a page that is being built.
+// listing builds the query of a page.
 type listing struct {
 	page  domain.Page
 	args  []any
 	where []string // of every branch
 }
 
-// newListing begins a query; its first parameter is one row more than the page has.
+// newListing starts a query; its first parameter is the page size plus one.
 func newListing(p domain.Page) *listing {
 	p.Size = max(1, p.Size)
 	return &listing{page: p, args: []any{p.Size + 1}}
 }
 
-// read runs the query, and makes the cursor of what follows out of the page's last row.
+// read runs the query and makes the next cursor from the page's last row.
 func read[T any](
 	ctx context.Context, s *Store, l *listing, text string, scan func(*sql.Rows) (T, error), cursor func(T) domain.Cursor,
 ) ([]T, *domain.Cursor, error) {
@@ -41,7 +41,7 @@ func read[T any](
 	return found[:l.page.Size], &next, nil
 }
 
-// arg adds a parameter and returns its place in the text.
+// arg adds a parameter and returns its placeholder.
 func (l *listing) arg(v any) string {
 	l.args = append(l.args, v)
 	return fmt.Sprintf("$%d", len(l.args))
@@ -49,17 +49,17 @@ func (l *listing) arg(v any) string {
 
 func (l *listing) and(format string, v any) { l.where = append(l.where, fmt.Sprintf(format, l.arg(v))) }
 
-// after is the keyset condition for what follows the cursor.
+// after is the keyset condition for rows after the cursor.
 func (l *listing) after(c domain.Cursor) string {
 	return fmt.Sprintf("(created_at, id) < (%s, %s)", l.arg(micros(c.CreatedAt)), l.arg(c.ID))
 }
 
-// newest reads columns of what the conditions let through, the newest first.
+// newest selects columns of the matching rows, newest first.
 func (l *listing) newest(columns, table string, conditions ...string) string {
 	return "SELECT " + columns + " FROM " + table + l.conditions(conditions...) + " ORDER BY created_at DESC, id DESC LIMIT $1"
 }
 
-// conditions is the WHERE of the common conditions and more.
+// conditions is the WHERE clause of the common conditions and more.
 func (l *listing) conditions(more ...string) string {
 	where := slices.Concat(l.where, more)
 	if len(where) == 0 {
@@ -68,11 +68,11 @@ func (l *listing) conditions(more ...string) string {
 	return " WHERE " + strings.Join(where, " AND ")
 }
 
-// branch is one range: its own conditions beside the common ones.
+// branch is one range: its own conditions in addition to the common ones.
 func (l *listing) branch(conditions ...string) string {
 	columns := "id, created_at"
 	if l.page.ActiveFirst {
-		columns += ", finished" // others can do without the row
+		columns += ", finished" // others need no table row
 	}
 	return "SELECT * FROM (" + l.newest(columns, "orders", conditions...) + ") b"
 }
@@ -108,7 +108,7 @@ func scanOrder(r *sql.Rows) (*domain.Order, error) {
 	return thaw(data, ledger)
 }
 
-// wanted lists the statuses that the filter lets through, and says whether that is all.
+// wanted lists the statuses that match the filter, and reports whether that is all of them.
 func wanted(f domain.OrderFilter) (statuses []domain.Status, all bool) {
 	for _, s := range domain.Statuses() {
 		if len(f.Statuses) > 0 && !slices.Contains(f.Statuses, s) || f.Active != nil && *f.Active == s.Terminal() {
@@ -126,7 +126,7 @@ func (l *listing) filter(f domain.OrderFilter, position string) {
 		condition string
 		value     any
 	}{
-		{f.MerchantID != "", "merchant_id = %s AND merchant_id <> ''", f.MerchantID}, // the second lets the partial index be used
+		{f.MerchantID != "", "merchant_id = %s AND merchant_id <> ''", f.MerchantID}, // the second condition makes the partial index usable
 		{f.ExternalID != "", "external_id = %s", f.ExternalID},
 		{f.CustomerPhone != "", "customer_phone = %s", f.CustomerPhone},
 		{f.CourierID != "", "courier_id = %s", f.CourierID},
@@ -151,8 +151,8 @@ func (l *listing) branches(f domain.OrderFilter, statuses []domain.Status, all b
 	if c := l.page.After; !c.CreatedAt.IsZero() {
 		l.where = append(l.where, l.after(c))
 	}
-	// Few orders have that number or phone; a search walks all by time, but those that
-	// are unfinished are few.
+	// Few orders have that number or phone; a search scans all orders by time, but few are
+	// unfinished.
 	few := f.ExternalID != "" || f.CustomerPhone != "" ||
 		f.Search != "" && slices.ContainsFunc(statuses, domain.Status.Terminal)
 	switch {
@@ -176,9 +176,9 @@ func (l *listing) among(statuses []domain.Status) string {
 	return "status IN (" + strings.Join(places, ", ") + ")"
 }
 
-// activeAndFinished reads unfinished orders and finished ones apart. Where they are
-// one list by time the cursor holds for both, where active ones come first for the
-// part that it is in.
+// activeAndFinished reads unfinished and finished orders as separate branches. In a list
+// sorted by time the cursor applies to both; where active orders come first, it applies to
+// the part it points into.
 func (l *listing) activeAndFinished() []string {
 	c := l.page.After
 	started := !c.CreatedAt.IsZero()
@@ -189,7 +189,7 @@ func (l *listing) activeAndFinished() []string {
 		case !started:
 		case !l.page.ActiveFirst || finished == c.Finished:
 			conditions = append(conditions, l.after(c))
-		case c.Finished: // the active ones are behind us
+		case c.Finished: // the active orders were already listed
 			l.args = l.args[:len(l.args)-1]
 			continue
 		}

@@ -19,22 +19,22 @@ import (
 //go:embed migrations
 var migrations embed.FS
 
-// Migrations is the schema of a database, for who looks after it by hand. Opening a
-// store brings the schema up to date by itself.
+// Migrations manages the schema of a database by hand. Opening a store migrates it
+// automatically.
 type Migrations struct {
 	db      *sql.DB
 	dialect goose.Dialect
 	folder  string
-	// hold keeps other processes away while the schema changes.
+	// hold locks out other processes while the schema changes.
 	hold func(context.Context) (release func() error, err error)
 }
 
-// Migration is one step of the schema.
+// Migration is one schema migration.
 type Migration struct {
 	Version int64
-	// Name is empty for a step that this program does not know.
+	// Name is empty for a migration unknown to this version of the program.
 	Name string
-	// AppliedAt is zero for a step that was not applied yet.
+	// AppliedAt is zero if the migration is not applied yet.
 	AppliedAt time.Time
 }
 
@@ -49,19 +49,19 @@ func MigrationsSQLite(path string) (*Migrations, error) {
 	return m, nil
 }
 
-// MigrationsPostgres connects to PostgreSQL when it is first used.
+// MigrationsPostgres connects to PostgreSQL on first use.
 func MigrationsPostgres(url string) (*Migrations, error) {
 	c, err := pgx.ParseConfig(url)
 	if err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)
 	}
-	// What begins with pool_ speaks to a pool and not to the server.
+	// Parameters that begin with pool_ configure the pool, not the server.
 	maps.DeleteFunc(c.RuntimeParams, func(name, _ string) bool { return strings.HasPrefix(name, "pool_") })
 	tune(c)
 	return postgresMigrations(c), nil
 }
 
-// sqliteMigrations are those of a file that this process has.
+// sqliteMigrations are the migrations of a file that this process has locked.
 func sqliteMigrations(db *sql.DB) *Migrations {
 	return &Migrations{
 		db: db, dialect: goose.DialectSQLite3, folder: "migrations/sqlite",
@@ -90,13 +90,13 @@ func postgresMigrations(c *pgx.ConnConfig) *Migrations {
 	return m
 }
 
-// Close lets go of the database.
+// Close closes the database.
 func (m *Migrations) Close() error { return m.db.Close() }
 
-// Up applies what is missing.
+// Up applies the missing migrations.
 func (m *Migrations) Up(ctx context.Context) error { return m.locked(ctx, migrateUp) }
 
-// Down takes the newest step back, with all that it keeps.
+// Down reverts the newest migration and deletes the data it holds.
 func (m *Migrations) Down(ctx context.Context) error {
 	return m.locked(ctx, func(ctx context.Context, p *goose.Provider) error {
 		_, err := p.Down(ctx)
@@ -104,7 +104,7 @@ func (m *Migrations) Down(ctx context.Context) error {
 	})
 }
 
-// Status lists every step, oldest first, those of a newer program too.
+// Status lists every migration, oldest first, including those of a newer program.
 func (m *Migrations) Status(ctx context.Context) ([]Migration, error) {
 	p, err := m.provider()
 	if err != nil {
@@ -128,7 +128,7 @@ func (m *Migrations) Status(ctx context.Context) ([]Migration, error) {
 	return append(out, more...), err
 }
 
-// locked changes the schema while nobody else does.
+// locked changes the schema under the lock.
 func (m *Migrations) locked(ctx context.Context, work func(context.Context, *goose.Provider) error) (err error) {
 	defer func() {
 		if err != nil {
@@ -155,8 +155,8 @@ func (m *Migrations) provider() (*goose.Provider, error) {
 	return goose.NewProvider(m.dialect, m.db, files, goose.WithDisableGlobalRegistry(true))
 }
 
-// migrateUp brings the schema to this program's version. A database of a newer
-// program is refused: this one does not know what its tables mean.
+// migrateUp migrates the schema to this program's version. It refuses the database of a
+// newer program, whose tables it does not know.
 func migrateUp(ctx context.Context, p *goose.Provider) error {
 	current, target, err := p.GetVersions(ctx)
 	if err != nil {

@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Every step can be taken back and applied again, on both engines, and a store opens
-// on what that leaves.
+// Every migration can be reverted and reapplied on both engines, and a store opens on the
+// result.
 func TestMigrations(t *testing.T) {
 	walk := func(t *testing.T, m *Migrations, err error) int {
 		t.Helper()

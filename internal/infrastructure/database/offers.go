@@ -8,7 +8,7 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// KeepOffers commits references; see domain.Offers.
+// KeepOffers commits offers; see domain.Offers.
 func (s *Store) KeepOffers(ctx context.Context, refs []domain.OfferRef) error {
 	return failure(s.d.job(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		for _, r := range refs {
@@ -22,7 +22,7 @@ func (s *Store) KeepOffers(ctx context.Context, refs []domain.OfferRef) error {
 	}))
 }
 
-// OfferOrder returns the order of an offer, or "".
+// OfferOrder returns the id of an offer's order, or "".
 func (s *Store) OfferOrder(ctx context.Context, offerID string) (orderID string, err error) {
 	if !isID(offerID) {
 		return "", nil
@@ -46,7 +46,7 @@ func (s *Store) CourierOffers(ctx context.Context, courierID string, limit int) 
 	return list(ctx, s, scanOffer, selectOffers+`WHERE courier_id = $1 ORDER BY id DESC LIMIT $2`, courierID, limit)
 }
 
-// DueOffers returns offers that are to be looked at.
+// DueOffers returns the offers that are due.
 func (s *Store) DueOffers(ctx context.Context, now time.Time, limit int) ([]domain.OfferRef, error) {
 	return list(ctx, s, scanOffer, selectOffers+`WHERE due_at <= $1 ORDER BY due_at, id LIMIT $2`, micros(now), limit)
 }
@@ -57,7 +57,7 @@ func (s *Store) NextOffer(ctx context.Context) (at time.Time, err error) {
 	return at, err
 }
 
-// PutOffOffers makes offers due later.
+// PutOffOffers postpones offers.
 func (s *Store) PutOffOffers(ctx context.Context, ids []string, until time.Time) error {
 	if len(ids) == 0 {
 		return nil
@@ -66,7 +66,7 @@ func (s *Store) PutOffOffers(ctx context.Context, ids []string, until time.Time)
 	return err
 }
 
-// DropOffers forgets offers.
+// DropOffers deletes offers.
 func (s *Store) DropOffers(ctx context.Context, ids []string) error {
 	if len(ids) == 0 {
 		return nil

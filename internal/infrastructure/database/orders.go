@@ -28,8 +28,8 @@ func (s *Store) UpdateOrder(ctx context.Context, id string, fn func(*domain.Chan
 	return s.submit(ctx, &call{id: id, fn: fn})
 }
 
-// isID says whether s can be the id of anything stored; PostgreSQL refuses to
-// compare a UUID with anything else.
+// isID reports whether s is a UUID and so can be a stored id; PostgreSQL refuses to compare
+// a UUID with anything else.
 func isID(s string) bool { return len(s) == 36 && uuid.Validate(s) == nil }
 
 // Order returns the newest committed version of an order, or order_not_found.
@@ -68,7 +68,7 @@ func (s *Store) Events(ctx context.Context, orderID string, afterSeq int64) ([]d
 	}, `SELECT data FROM order_events WHERE order_id = $1 AND seq > $2 ORDER BY seq`, orderID, afterSeq)
 }
 
-// Versions returns the version of each of the orders that exist.
+// Versions returns the versions of the existing orders.
 func (s *Store) Versions(ctx context.Context, orderIDs []string) (map[string]int64, error) {
 	ids := slices.DeleteFunc(slices.Clone(orderIDs), func(id string) bool { return !isID(id) })
 	out := make(map[string]int64, len(ids))

@@ -7,7 +7,7 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// Lead makes this process the one that relays; see domain.Outbox.
+// Lead makes this process the relaying leader; see domain.Outbox.
 func (s *Store) Lead(ctx context.Context) (domain.Outbox, func(), error) {
 	box, resign, err := s.d.lead(ctx)
 	return box, resign, failure(err)
@@ -15,12 +15,12 @@ func (s *Store) Lead(ctx context.Context) (domain.Outbox, func(), error) {
 
 const pendingPositions = `SELECT pos FROM outbox ORDER BY pos LIMIT $1`
 
-// pendingEvents reads the rows at positions; a join may walk the whole history.
+// pendingEvents reads the rows at positions; a join may scan the whole history.
 func (s *Store) pendingEvents() string {
 	return `SELECT pos, data, order_data FROM order_events WHERE pos` + s.d.among + ` ORDER BY pos`
 }
 
-// forget deletes positions from the outbox.
+// forget deletes outbox positions.
 func (s *Store) forget() string { return `DELETE FROM outbox WHERE pos` + s.d.among }
 
 // Pending returns the oldest unpublished events; see domain.Outbox.
@@ -35,7 +35,7 @@ func (s *Store) Pending(ctx context.Context, limit int) ([]domain.OutboxEntry, e
 	}, s.pendingEvents(), s.d.list(positions))
 }
 
-// Published forgets the entries at these positions.
+// Published deletes the entries at these positions.
 func (s *Store) Published(ctx context.Context, positions []int64) error {
 	if len(positions) == 0 {
 		return nil
@@ -44,9 +44,8 @@ func (s *Store) Published(ctx context.Context, positions []int64) error {
 	return err
 }
 
-// Republish makes every event that is to be published pending again and returns how
-// many were not. It is one statement: part of it would let newer events of an order
-// overtake older ones.
+// Republish makes every publishable event pending and returns how many were not. It is one
+// statement: a partial run would let newer events of an order overtake older ones.
 func (s *Store) Republish(ctx context.Context) (int64, error) {
 	added, err := s.changeBy(ctx, s.d.longJob, `INSERT INTO outbox (pos)
 		SELECT pos FROM order_events WHERE order_data IS NOT NULL ORDER BY pos ON CONFLICT (pos) DO NOTHING`)
@@ -63,12 +62,12 @@ func (s *Store) Backlog(ctx context.Context) (int64, error) {
 	return n, err
 }
 
-// Committed receives a signal, coalesced, when there may be something pending.
+// Committed receives a coalesced signal when events may be pending.
 func (s *Store) Committed() <-chan struct{} { return s.committed }
 
 func (s *Store) signal() { signal(s.committed) }
 
-// signal tells whoever waits on the channel, or will, coalesced.
+// signal wakes the current or next receiver of the channel; signals are coalesced.
 func signal(to chan<- struct{}) {
 	select {
 	case to <- struct{}{}:

@@ -10,29 +10,29 @@ import (
 	"go.uber.org/zap"
 )
 
-// errUnknown says that nobody could find out whether a commit happened. The caller
-// has to ask again, with its idempotency key.
+// errUnknown means that it could not be determined whether a commit happened. The caller
+// has to retry with its idempotency key.
 var errUnknown = errors.New("the outcome of the commit is unknown")
 
-// findOut is how long the outcome of a commit is searched for.
+// findOut limits how long the outcome of a commit is looked up.
 const findOut = 10 * time.Second
 
-// commit commits the plan. When that fails the outcome is unknown: the answer may
-// have been lost on its way. Then the database is asked for one of the rows, which
-// tells of all, as they were one transaction.
+// commit commits the plan. If that fails the outcome is unknown, since the answer may have
+// been lost in transit. Then it looks for one of the rows in the database, which decides
+// for all, as they were one transaction.
 func (s *Store) commit(ctx context.Context, w *work, p *plan, sh *shift) error {
 	err := w.commit()
 	if err == nil {
 		return nil
 	}
 	w.rollback()
-	if pgconn.SafeToRetry(err) || sqliteResult(err) == sqliteFull { // it did not reach the database, or found no room
+	if pgconn.SafeToRetry(err) || sqliteResult(err) == sqliteFull { // it did not reach the database, or the disk was full
 		return fmt.Errorf("commit: %w", err)
 	}
 	sh.standIn()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), findOut)
 	defer cancel()
-	s.log.Warn("a commit failed; looking whether it happened", zap.Error(err))
+	s.log.Warn("a commit failed; checking whether it took effect", zap.Error(err))
 	for pause := 50 * time.Millisecond; ; pause *= 2 {
 		happened, lookErr := s.happened(ctx, w, p)
 		if lookErr == nil && happened {
@@ -47,8 +47,8 @@ func (s *Store) commit(ctx context.Context, w *work, p *plan, sh *shift) error {
 	}
 }
 
-// happened says whether the plan's transaction was committed. Of every kind of row the
-// columns looked at are together like no others': a UUID or a time is among them.
+// happened reports whether the plan's transaction was committed. For every kind of row the
+// compared columns are unique together: they include a UUID or a time.
 func (s *Store) happened(ctx context.Context, w *work, p *plan) (bool, error) {
 	if err := w.settle(ctx); err != nil {
 		return false, err
@@ -69,5 +69,5 @@ func (s *Store) happened(ctx context.Context, w *work, p *plan) (bool, error) {
 	case len(inbound) > 0:
 		return there(inboundTable, inbound[0].values)
 	}
-	return false, nil // jobs alone, which may all run twice
+	return false, nil // only jobs, which may all run twice
 }

@@ -34,13 +34,13 @@ func (s *Store) Tokens(ctx context.Context, courierID string) ([]domain.PhoneTok
 	}, `SELECT id, hash, created_at FROM courier_tokens WHERE courier_id = $1 ORDER BY created_at DESC, id DESC`, courierID)
 }
 
-// TokenOwner returns the courier of the token with this hash, or "".
+// TokenOwner returns the id of the courier who owns the token with this hash, or "".
 func (s *Store) TokenOwner(ctx context.Context, hash [32]byte) (courierID string, err error) {
 	_, err = s.one(ctx, `SELECT courier_id FROM courier_tokens WHERE hash = $1`, []any{hash[:]}, &courierID)
 	return courierID, err
 }
 
-// DropTokens forgets a courier's tokens; see domain.PhoneTokens.
+// DropTokens deletes a courier's tokens; see domain.PhoneTokens.
 func (s *Store) DropTokens(ctx context.Context, courierID, id string, idem *domain.Idempotency) (ids []string, err error) {
 	if !isID(courierID) || id != "" && !isID(id) {
 		return nil, nil

@@ -12,36 +12,36 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// plan is what the calls of a group come to: the rows to write and each call's
-// outcome. It is made in memory, from the locked rows, by running the closures one
-// after the other; each gets an object of its own, decoded from the last good bytes.
+// plan is the result of a group's calls: the rows to write and each call's outcome. It is
+// computed in memory from the locked rows by running the closures sequentially; each gets
+// its own object, decoded from the last good bytes.
 type plan struct {
 	log      *zap.Logger
 	outcomes []outcome
-	claims   map[*table][]claim // each kind in the order in which it is locked
+	claims   map[*table][]claim // each table in locking order
 	updates  [][]any            // rows of orders by id; each order once
-	events   [][]any            // rows of the history, in order
+	events   [][]any            // rows of order_events, in order
 	shipping [][]any            // rows of shipments
 	moves    []move
 
-	rows    map[string]*orderRow   // the orders as the calls so far leave them
-	changed map[string]bool        // those of them to write
-	taken   map[rowName]bool       // what the calls so far claim
-	loads   map[string]courierLoad // the couriers as the calls so far leave them; nil when all have room
+	rows    map[string]*orderRow   // orders after the calls so far
+	changed map[string]bool        // which of them to write
+	taken   map[rowName]bool       // claims of the calls so far
+	loads   map[string]courierLoad // couriers after the calls so far; nil if all have room
 }
 
-// outcome is what becomes of a call once the group is committed.
+// outcome is the result of a call once the group is committed.
 type outcome struct {
 	order *domain.Order
 	err   error
 }
 
-// errAgain is the outcome of a call that has none yet: it depended on one that failed,
-// and runs in the next group.
+// errAgain is the provisional outcome of a call that depended on a failed one; it runs
+// again in the next group.
 var errAgain = errors.New("to be run again")
 
-// plan runs the calls, on the orders and couriers as they are locked. Without loads it
-// trusts that every courier has room.
+// plan runs the calls on the locked orders and couriers. Without loads it assumes that
+// every courier has room.
 func (s *Store) plan(calls []*call, rows map[string]*orderRow, loads map[string]courierLoad) *plan {
 	p := &plan{
 		log: s.log, outcomes: make([]outcome, len(calls)), claims: map[*table][]claim{},
@@ -64,7 +64,7 @@ func (s *Store) plan(calls []*call, rows map[string]*orderRow, loads map[string]
 	return p
 }
 
-// empty says whether there is nothing to write.
+// empty reports whether there is nothing to write.
 func (p *plan) empty() bool { return len(p.events) == 0 && len(p.claims) == 0 }
 
 func (p *plan) run(c *call) outcome {
@@ -90,14 +90,14 @@ func (p *plan) run(c *call) outcome {
 		}
 		return p.take(c, ch, before, after, events)
 	}
-	// Whatever was tried on the object, without an event the order is as it was.
+	// Without an event the order stays unchanged, whatever the closure did to the object.
 	if ch.Order, err = before.order(); err != nil {
 		return outcome{err: err}
 	}
 	return p.take(c, ch, before, before, nil)
 }
 
-// safely runs what somebody else wrote and turns its panic into an error.
+// safely runs a caller's function and turns a panic into an error.
 func safely(log *zap.Logger, about string, fn func() error) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -117,7 +117,7 @@ func encodeChange(ch *domain.Change) (*orderRow, [][]any, error) {
 	for i := range ch.Events {
 		e := &ch.Events[i]
 		order := row.data
-		if e.Version < ch.Order.Version && !ch.Imported { // with what came after it
+		if e.Version < ch.Order.Version && !ch.Imported { // the order has changed since
 			before, err := e.OrderJSON()
 			if err != nil {
 				return nil, nil, fmt.Errorf("encode order: %w", err)
@@ -129,13 +129,12 @@ func encodeChange(ch *domain.Change) (*orderRow, [][]any, error) {
 	return row, events, nil
 }
 
-// take adds a change to what is to be written, if it may be committed after those that
-// were taken before it.
+// take adds a change to the plan if it may be committed after the changes already taken.
 func (p *plan) take(c *call, ch *domain.Change, before, after *orderRow, events [][]any) outcome {
 	claims := claimsOf(c, ch)
 	for _, cl := range claims {
 		if p.taken[cl.rowName] || p.taken[cl.external] {
-			return outcome{err: cl.refusal()}
+			return outcome{err: cl.conflictError()}
 		}
 	}
 	var shipment []any
@@ -168,5 +167,5 @@ func (p *plan) take(c *call, ch *domain.Change, before, after *orderRow, events 
 	return outcome{order: ch.Order}
 }
 
-// publishes says whether the plan adds to the outbox.
+// publishes reports whether the plan adds to the outbox.
 func (p *plan) publishes() bool { return slices.ContainsFunc(p.events, published) }

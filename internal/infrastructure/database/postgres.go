@@ -15,23 +15,22 @@ import (
 )
 
 const (
-	// pgCommitters is how many groups are under way at once: one is written while the
-	// other's commit reaches the disk. With more, groups are smaller and cost more.
+	// pgCommitters is the number of concurrent groups: one is written while the other's
+	// commit is flushed to disk. More of them would make smaller, costlier groups.
 	pgCommitters = 2
-	// pgWriters is the most connections that write: the committers' and jobs'.
+	// pgWriters limits the write connections: those of committers and jobs.
 	pgWriters = pgCommitters + 4
-	// pgReaders is the most connections that read, unless the URL says pool_max_conns.
+	// pgReaders limits the read connections, unless the URL sets pool_max_conns.
 	pgReaders = 8
-	// pgWorkTime is the most that a transaction may take, its waits included.
+	// pgWorkTime limits a transaction, waits included.
 	pgWorkTime = 15 * time.Second
-	// pgJobTries is how often a job is tried whose transaction lost against another.
+	// pgJobTries is how often a job is tried if its transaction loses against another.
 	pgJobTries = 3
 )
 
-// OpenPostgres connects to PostgreSQL 14 or newer and brings the schema up to date;
-// of several replicas that start at once one does. It fails with unavailable while the
-// server is away. The URL takes what libpq takes,
-// and pool_max_conns for the connections that read.
+// OpenPostgres connects to PostgreSQL 14 or newer and migrates the schema; of several
+// replicas starting at once, one does. It fails with unavailable while the server is down.
+// The URL takes libpq's parameters, and pool_max_conns for the read connections.
 func OpenPostgres(ctx context.Context, url string, o Options) (*Store, error) {
 	e, err := newPostgres(url)
 	if err != nil {
@@ -42,8 +41,8 @@ func OpenPostgres(ctx context.Context, url string, o Options) (*Store, error) {
 		e.shut()
 		return nil, failure(err)
 	}
-	// Two installations may share a database, each in its schema: their locks and
-	// signals are apart.
+	// Installations that share a database, each in its own schema, have separate locks and
+	// signals.
 	err = e.read.QueryRowContext(ctx, `SELECT current_schema(), hashtextextended(current_schema(), 0)`).Scan(&e.schema, &e.lockKey)
 	if err != nil {
 		e.shut()
@@ -54,11 +53,11 @@ func OpenPostgres(ctx context.Context, url string, o Options) (*Store, error) {
 	return e.store, nil
 }
 
-// postgres is the engine.
+// postgres is the PostgreSQL engine.
 type postgres struct {
 	store   *Store
-	config  *pgx.ConnConfig // of every connection
-	pool    *pgxpool.Pool   // connections that write
+	config  *pgx.ConnConfig // for every connection
+	pool    *pgxpool.Pool   // write connections
 	write   *sql.DB         // the same ones for jobs
 	read    *sql.DB
 	schema  string
@@ -81,8 +80,8 @@ func newPostgres(url string) (*postgres, error) {
 	tune(e.config)
 
 	pc.ConnConfig = e.config.Copy()
-	// What the writers run goes by keys. A plan that was made while a table was empty
-	// must not walk it once it is full.
+	// Writers access rows by key. A plan cached while a table was empty must not scan it
+	// once it is full.
 	setDefaults(pc.ConnConfig, map[string]string{"enable_hashjoin": "off", "enable_mergejoin": "off"})
 	pc.MaxConns, pc.MinConns, pc.MinIdleConns = pgWriters, 0, 0
 	if e.pool, err = pgxpool.NewWithConfig(context.Background(), pc); err != nil {
@@ -96,24 +95,24 @@ func newPostgres(url string) (*postgres, error) {
 	return e, nil
 }
 
-// tune sets what every connection of the product relies on, unless the URL says otherwise.
+// tune sets the parameters that every connection relies on, unless the URL overrides them.
 func tune(c *pgx.ConnConfig) {
 	setDefaults(c, map[string]string{
 		"application_name":                    "order-tracking",
-		"synchronous_commit":                  "on", // an answered write survives a crash
+		"synchronous_commit":                  "on", // an acknowledged write survives a crash
 		"default_transaction_isolation":       "read committed",
 		"statement_timeout":                   "10s",
 		"lock_timeout":                        "3s",
 		"idle_in_transaction_session_timeout": "10s",
-		// Every query has its index; these keep the planner from other ideas about tables
-		// that were small when it planned.
+		// Every query has its index; these keep the planner from choosing other plans for
+		// tables that were small when it planned.
 		"enable_seqscan": "off",
 		"jit":            "off",
 	})
 	if c.ConnectTimeout == 0 {
 		c.ConnectTimeout = 3 * time.Second
 	}
-	// A host that vanished is noticed in ten seconds.
+	// A vanished host is detected within ten seconds.
 	dialer := &net.Dialer{KeepAliveConfig: net.KeepAliveConfig{
 		Enable: true, Idle: 4 * time.Second, Interval: 2 * time.Second, Count: 3,
 	}}
@@ -131,7 +130,7 @@ func (e *postgres) dialect() *dialect {
 		among:    " = ANY($1)",
 		list:     func(values any) any { return values },
 		position: "strpos",
-		// A list is planned for its values each time: what is rare is known then.
+		// List queries are planned for their actual values, so that rare ones use an index.
 		listMode: []any{pgx.QueryExecModeCacheDescribe},
 		begin:    e.begin,
 		workContext: func() (context.Context, context.CancelFunc) {
@@ -150,8 +149,8 @@ func (e *postgres) dialect() *dialect {
 	}
 }
 
-// job runs a transaction of its own. It is tried again when it lost against another
-// one or could not be started, but not once its commit was sent.
+// job runs a separate transaction. It retries if the transaction lost against another one
+// or could not begin, but never after the commit was sent.
 func (e *postgres) job(ctx context.Context, fn txFunc) error {
 	return e.limitedJob(ctx, pgWorkTime, fn)
 }
@@ -179,7 +178,7 @@ func (e *postgres) limitedJob(ctx context.Context, limit time.Duration, fn txFun
 	}
 }
 
-// tryJob waits for a connection as long as the caller does; what runs is finished.
+// tryJob waits for a connection until the caller's context ends; a started job is finished.
 func (e *postgres) tryJob(ctx, work context.Context, fn txFunc) (committing bool, err error) {
 	conn, err := e.write.Conn(ctx)
 	if err != nil {

@@ -10,19 +10,19 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// Positions are kept in a partition per day (UTC), so that old ones go by dropping
-// a table and not row by row.
+// Positions are partitioned by day (UTC), so that old ones are deleted by dropping a table
+// instead of row by row.
 
 const day = 24 * time.Hour
 
-// dayOf is the first microsecond of a time's day.
+// dayOf returns the first microsecond of the day.
 func dayOf(us int64) int64 {
 	d := day.Microseconds()
 	return us - ((us%d)+d)%d
 }
 
-// storeFixes runs a job that inserts rows of positions, and again once their partitions
-// exist if one does not: its day is new, or was dropped by another replica.
+// storeFixes runs a job that inserts positions. If a partition is missing, because the day
+// is new or another replica dropped it, it creates the partitions and runs the job again.
 func (e *postgres) storeFixes(ctx context.Context, rows [][]any, job func() error) error {
 	err := job()
 	var pg *pgconn.PgError
@@ -34,9 +34,9 @@ func (e *postgres) storeFixes(ctx context.Context, rows [][]any, job func() erro
 		at, _ := r[1].(int64)
 		starts[dayOf(at)] = true
 	}
-	// In a transaction of their own: making one locks the table.
+	// In a separate transaction: creating a partition locks the table.
 	err = e.job(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		// One at a time over all replicas: IF NOT EXISTS alone does not stand a race.
+		// One at a time across all replicas: IF NOT EXISTS alone is not race-free.
 		_, err := tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock($1)`, e.lockKey+1)
 		for start := range starts {
 			if err == nil {
@@ -53,8 +53,8 @@ func (e *postgres) storeFixes(ctx context.Context, rows [][]any, job func() erro
 	return job()
 }
 
-// purgeFixes drops the days that are over before the time and deletes what is older
-// in the day that it falls into.
+// purgeFixes drops the days that end before the time and deletes older rows of the day
+// that contains it.
 func (e *postgres) purgeFixes(ctx context.Context, before int64) error {
 	rows, err := e.read.QueryContext(ctx, `SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
 		WHERE i.inhparent = 'courier_positions'::regclass ORDER BY c.relname`)

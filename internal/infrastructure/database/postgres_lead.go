@@ -13,14 +13,14 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// One replica relays at a time: the one whose session holds an advisory lock. It
-// reads and forgets over that same session, so that a leader that lost it can't do
-// anything any more. A leader that is killed, stopped or cut off loses its session
-// within leadIdle: it must be heard that often.
+// One replica relays at a time: the one whose session holds an advisory lock. It reads and
+// deletes over that same session, so that a leader that lost it can't do anything. A leader
+// that is killed, suspended or cut off loses its session within leadIdle, so it must send
+// something that often.
 
 const (
-	leadIdle  = 3 * time.Second // the server drops a silent leader
-	leadPulse = time.Second     // how often a leader is heard, also while it talks to the bus
+	leadIdle  = 3 * time.Second // the server disconnects a silent leader
+	leadPulse = time.Second     // a leader's heartbeat interval, also while it publishes
 	leadWork  = 2500 * time.Millisecond
 )
 
@@ -29,14 +29,14 @@ var errNotLeading = errors.New("this process does not lead the relay any more")
 // election is this process's candidacy.
 type election struct {
 	mu   sync.Mutex
-	conn *pgx.Conn            // kept between tries
-	term atomic.Pointer[term] // while it leads
+	conn *pgx.Conn            // kept between attempts
+	term atomic.Pointer[term] // set while it leads
 }
 
-// term is the time for which this process leads. Its methods are those of an outbox.
+// term is one period of leadership. It implements the outbox.
 type term struct {
 	*Store
-	mu   sync.Mutex // of the connection
+	mu   sync.Mutex // guards the connection
 	conn *pgx.Conn
 	over context.Context //nolint:containedctx // ends with the term
 	end  context.CancelFunc
@@ -77,8 +77,8 @@ func (e *postgres) lead(ctx context.Context) (domain.Outbox, func(), error) {
 	return t, func() { r.resign(t) }, nil
 }
 
-// candidate is the configuration of the relay's connection. The server drops it when
-// it is silent, and when nothing arrives at the other end.
+// candidate is the configuration of the relay's connection. The server closes it when it
+// is silent or when the peer is unreachable.
 func (e *postgres) candidate() *pgx.ConnConfig {
 	c := e.config.Copy()
 	maps.Copy(c.RuntimeParams, map[string]string{
@@ -90,8 +90,8 @@ func (e *postgres) candidate() *pgx.ConnConfig {
 	return c
 }
 
-// resign ends a term, or with none the candidacy, by closing the session, which frees
-// the lock.
+// resign ends the term, or the candidacy if there is none, by closing the session, which
+// releases the lock.
 func (r *election) resign(t *term) {
 	if t != nil {
 		t.end()
@@ -105,7 +105,7 @@ func (r *election) resign(t *term) {
 	}
 }
 
-// pulse is heard by the server while the relay is busy elsewhere.
+// pulse sends heartbeats to the server while the relay is busy elsewhere.
 func (t *term) pulse() {
 	for wait(t.over, leadPulse) {
 		if t.do(t.over, t.conn.Ping) != nil {
@@ -114,8 +114,8 @@ func (t *term) pulse() {
 	}
 }
 
-// do uses the session, one use at a time. After an error the term is over: what the
-// session holds is unknown.
+// do uses the session, one call at a time. An error ends the term, since the session may
+// have lost the lock.
 func (t *term) do(ctx context.Context, fn func(context.Context) error) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -154,7 +154,7 @@ func (t *term) Pending(ctx context.Context, limit int) (entries []domain.OutboxE
 	return entries, err
 }
 
-// Published forgets the entries at these positions.
+// Published deletes the entries at these positions.
 func (t *term) Published(ctx context.Context, positions []int64) error {
 	if len(positions) == 0 {
 		return nil

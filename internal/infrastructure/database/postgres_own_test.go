@@ -17,8 +17,7 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// Two replicas that collide in every way keep all promises, and no transaction of
-// theirs ever loses a deadlock.
+// Two replicas that collide in every way keep all invariants and never deadlock.
 func TestReplicasCollide(t *testing.T) {
 	t.Parallel()
 	url := freshPostgres(t)
@@ -80,7 +79,7 @@ func TestReplicasCollide(t *testing.T) {
 	}
 }
 
-// collide does one thing that others do at the same time.
+// collide performs one operation that others perform concurrently.
 func collide(t *testing.T, s *Store, r *rand.Rand, orders, couriers []string) {
 	order, courier := orders[r.IntN(len(orders))], couriers[r.IntN(len(couriers))]
 	var err error
@@ -111,8 +110,8 @@ func collide(t *testing.T, s *Store, r *rand.Rand, orders, couriers []string) {
 	}
 }
 
-// Connections that the server closes under load cost callers at most an error: what
-// was answered is there once, what was refused is not, and work goes on.
+// If the server closes connections under load, callers at most get an error: acknowledged
+// changes are stored once, rejected ones are not, and work continues.
 func TestServerClosesConnections(t *testing.T) {
 	t.Parallel()
 	url := freshPostgres(t)
@@ -196,7 +195,7 @@ func TestCommitsWakeOtherReplicas(t *testing.T) {
 	}, 10*time.Second, 20*time.Millisecond)
 }
 
-// Positions are kept by the day, and old days go whole.
+// Positions are partitioned by day, and old days are dropped as a whole.
 func TestPositionsByDay(t *testing.T) {
 	t.Parallel()
 	url := freshPostgres(t)
@@ -226,7 +225,7 @@ func TestPositionsByDay(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, trail, 2)
 
-	added, err = stores[0].AppendFixes(t.Context(), at(-time.Microsecond), nil) // its day was dropped by the other
+	added, err = stores[0].AppendFixes(t.Context(), at(-time.Microsecond), nil) // the other store dropped its day
 	require.NoError(t, err)
 	require.Equal(t, 1, added)
 	require.Equal(t, 3, partitions())

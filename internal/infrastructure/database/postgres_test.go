@@ -15,7 +15,7 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain/domaintest"
 )
 
-// freshPostgres makes an empty schema and returns the URL that works in it.
+// freshPostgres creates an empty schema and returns a URL for it.
 func freshPostgres(t testing.TB) string {
 	t.Helper()
 	base := os.Getenv("TEST_DATABASE_URL")

@@ -9,19 +9,19 @@ import (
 	"go.uber.org/zap"
 )
 
-// waker carries the signal that something may be pending to the process that
-// relays. It is no part of a commit: a NOTIFY there would let commits wait for each
-// other. One that is lost costs the relay's poll interval.
+// waker notifies the relaying process that events may be pending. The notification is not
+// part of the commit: a NOTIFY there would serialize commits. A lost one delays the relay
+// by its poll interval.
 type waker struct {
-	due     chan struct{} // something was committed here
+	due     chan struct{} // signalled after a commit in this process
 	cancel  context.CancelFunc
 	running sync.WaitGroup
 }
 
-// notifyGap is the least time between two notifications.
+// notifyGap is the minimum interval between notifications.
 const notifyGap = 20 * time.Millisecond
 
-// channel is the name of the installation's notifications.
+// channel is the installation's notification channel.
 func (e *postgres) channel() string { return pgx.Identifier{"order_events_" + e.schema}.Sanitize() }
 
 func (e *postgres) start() {
@@ -37,8 +37,8 @@ func (e *postgres) stop() {
 	e.wake.running.Wait()
 }
 
-// wakeOthers asks for a notification unless the relay is this process, which has the
-// store's own signal. However many commits ask while one is under way, one follows.
+// wakeOthers requests a notification, unless this process relays: it has the store's own
+// signal. Requests made while one is being sent are coalesced into one.
 func (e *postgres) wakeOthers() {
 	if e.relay.term.Load() == nil {
 		signal(e.wake.due)
@@ -46,7 +46,7 @@ func (e *postgres) wakeOthers() {
 }
 
 func (e *postgres) notify(ctx context.Context) {
-	// Not worth a flush to disk: a crash that loses it wakes everybody anyway.
+	// No flush to disk: a crash that loses the notification wakes every replica anyway.
 	text := "BEGIN; SET LOCAL synchronous_commit = off; NOTIFY " + e.channel() + "; COMMIT"
 	for wait(ctx, notifyGap) {
 		select {
@@ -63,7 +63,7 @@ func (e *postgres) notify(ctx context.Context) {
 	}
 }
 
-// listen turns notifications into the store's signal, over a connection of its own.
+// listen turns notifications into the store's signal, over a dedicated connection.
 func (e *postgres) listen(ctx context.Context) {
 	for pause := time.Duration(0); wait(ctx, pause); pause = min(max(2*pause, 100*time.Millisecond), 5*time.Second) {
 		conn, err := pgx.ConnectConfig(ctx, e.config.Copy())
@@ -72,7 +72,7 @@ func (e *postgres) listen(ctx context.Context) {
 		}
 		if _, err = conn.Exec(ctx, "LISTEN "+e.channel()); err == nil {
 			pause = 0
-			e.store.signal() // whatever was missed
+			e.store.signal() // in case notifications were missed
 		}
 		for err == nil {
 			if _, err = conn.WaitForNotification(ctx); err == nil {
@@ -83,7 +83,7 @@ func (e *postgres) listen(ctx context.Context) {
 	}
 }
 
-// closeConn says goodbye to the server, but does not wait long for it.
+// closeConn closes the connection gracefully, with a short timeout.
 func closeConn(conn *pgx.Conn) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()

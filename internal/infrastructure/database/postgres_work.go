@@ -21,21 +21,21 @@ const (
 	pgTransaction = `SELECT pg_current_xact_id()::text`
 )
 
-// The statements of a group, each for all rows at once, in the order of the arrays.
+// The statements of a group; each handles all rows at once, in array order.
 var (
 	pgInserts = inserts(func(t *table) string { return "SELECT * FROM " + t.unnest() })
-	// An event and its place in the outbox are one statement.
+	// One statement inserts an event and its outbox entry.
 	pgInsertEvents = "WITH added AS (" + pgInserts[eventsTable] +
 		" RETURNING pos, order_data IS NOT NULL AS due) INSERT INTO outbox (pos) SELECT pos FROM added WHERE due"
 	pgUpdateOrders = "UPDATE orders t SET " + ordersTable.rest("%[1]s = v.%[1]s") +
 		" FROM " + ordersTable.unnest() + " AS v (" + ordersTable.list("%[1]s") + ") WHERE t.id = v.id"
 )
 
-// unnest makes rows of one array per column.
+// unnest turns one array per column into rows.
 func (t *table) unnest() string { return "unnest(" + t.list("$%[2]d::%[3]s[]") + ")" }
 
-// arrays turns rows into the arrays of their columns. They are no plain slices, which
-// pgx would walk by reflection.
+// arrays turns rows into one array per column. It avoids plain slices, which pgx would
+// encode by reflection.
 func (t *table) arrays(rows [][]any) []any {
 	out := make([]any, len(t.cols))
 	for i := range t.cols {
@@ -48,8 +48,8 @@ func (t *table) arrays(rows [][]any) []any {
 	return out
 }
 
-// pgWork is one transaction of a committer. What can be known without an answer is
-// sent together, so that a group takes one to three round trips and its commit.
+// pgWork is one transaction of a committer. Statements that do not depend on an answer are
+// pipelined, so that a group takes one to three round trips plus its commit.
 type pgWork struct {
 	e    *postgres
 	ctx  context.Context //nolint:containedctx // the transaction's own
@@ -57,7 +57,7 @@ type pgWork struct {
 
 	begun bool
 	over  bool
-	xid   string // of the transaction, known before the commit is sent
+	xid   string // the transaction's id, known before the commit is sent
 }
 
 func (e *postgres) begin(ctx context.Context) (*work, error) {
@@ -72,7 +72,7 @@ func (e *postgres) begin(ctx context.Context) (*work, error) {
 	}, nil
 }
 
-// send runs a batch in one round trip, the transaction's begin before the first.
+// send runs a batch in one round trip; the first one also begins the transaction.
 func (w *pgWork) send(b *pgx.Batch) error {
 	if !w.begun {
 		first := &pgx.Batch{}
@@ -92,7 +92,7 @@ func (w *pgWork) lock(text string, ids []string, dest []any, read func()) error 
 	return w.send(b)
 }
 
-// writePlan sends everything at once: that a claim is lost is rare.
+// writePlan sends everything at once, since lost claims are rare.
 func (w *pgWork) writePlan(p *plan) (map[*call]error, error) {
 	b := &pgx.Batch{}
 	ours := map[rowName]bool{}
@@ -129,22 +129,22 @@ func (w *pgWork) writePlan(p *plan) (map[*call]error, error) {
 	}
 	b.Queue(pgTransaction).QueryRow(func(r pgx.Row) error { return r.Scan(&w.xid) })
 	err := w.send(b)
-	if err == nil || eventExists(err) { // of an order that exists: its claim was lost before
-		if lost := p.lost(ours); len(lost) > 0 {
+	if err == nil || eventExists(err) { // the order exists already, so its claim was lost first
+		if lost := p.lostClaims(ours); len(lost) > 0 {
 			return lost, nil
 		}
 	}
 	return nil, err
 }
 
-// eventExists says whether a statement failed because an event of that order and seq is
-// there (unique_violation).
+// eventExists reports whether a statement failed because an event with that order and seq
+// exists (unique_violation).
 func eventExists(err error) bool {
 	var e *pgconn.PgError
 	return errors.As(err, &e) && e.Code == "23505" && e.TableName == eventsTable.name
 }
 
-// commit is a round trip of its own: an error before it means that nothing happened.
+// commit is a separate round trip, so an error before it means that nothing was committed.
 func (w *pgWork) commit() error {
 	tag, err := w.conn.Exec(w.ctx, "COMMIT")
 	if err == nil && tag.String() != "COMMIT" {
@@ -167,11 +167,11 @@ func (w *pgWork) rollback() {
 		defer cancel()
 		_, _ = w.conn.Exec(ctx, "ROLLBACK")
 	}
-	w.conn.Release() // one that is still in a transaction is thrown away
+	w.conn.Release() // the pool drops a connection that is still in a transaction
 }
 
-// settle waits until the server is through with the transaction. Its connection may
-// be gone while the server still commits.
+// settle waits until the server has finished the transaction. The connection may be lost
+// while the server is still committing.
 func (w *pgWork) settle(ctx context.Context) error {
 	if w.xid == "" {
 		return nil
@@ -179,7 +179,7 @@ func (w *pgWork) settle(ctx context.Context) error {
 	var status sql.NullString
 	if err := w.e.read.QueryRowContext(ctx, `SELECT pg_xact_status($1::text::xid8)`, w.xid).Scan(&status); err != nil {
 		var pg *pgconn.PgError
-		if errors.As(err, &pg) && pg.Code == "22023" { // in the future: a server that never saw it
+		if errors.As(err, &pg) && pg.Code == "22023" { // a transaction id in the future: this server never saw it
 			return nil
 		}
 		return err

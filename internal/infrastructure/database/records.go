@@ -10,7 +10,7 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// record stores an idempotency record with the transaction; ErrRecorded when the
+// record stores an idempotency record in the transaction; it returns ErrRecorded if the
 // key exists.
 func (s *Store) record(ctx context.Context, tx *sql.Tx, idem *domain.Idempotency) error {
 	if idem == nil {
@@ -23,7 +23,7 @@ func (s *Store) record(ctx context.Context, tx *sql.Tx, idem *domain.Idempotency
 	return err
 }
 
-// recordAnswer is record for an answer that is known only now.
+// recordAnswer is record for an answer that is known only inside the transaction.
 func (s *Store) recordAnswer(ctx context.Context, tx *sql.Tx, idem *domain.Idempotency, answer any) (err error) {
 	if idem == nil {
 		return nil
@@ -46,7 +46,7 @@ func (s *Store) Recorded(ctx context.Context, scope, key string) (*domain.Idempo
 	return rec, nil
 }
 
-// change runs one statement and returns how many rows it touched.
+// change runs one statement and returns the number of affected rows.
 func (s *Store) change(ctx context.Context, text string, args ...any) (int, error) {
 	return s.changeBy(ctx, s.d.job, text, args...)
 }
@@ -59,7 +59,7 @@ func (s *Store) changeBy(ctx context.Context, job func(context.Context, txFunc) 
 	return n, failure(err)
 }
 
-// affected is how many rows a statement touched.
+// affected is the number of rows affected by a statement.
 func affected(res sql.Result, err error) (int, error) {
 	if err != nil {
 		return 0, err
@@ -68,7 +68,7 @@ func affected(res sql.Result, err error) (int, error) {
 	return int(n), err
 }
 
-// changed runs one statement and returns its rows.
+// changed runs one writing statement and returns its rows.
 func changed[T any](ctx context.Context, s *Store, scan func(*sql.Rows) (T, error), text string, args ...any) (out []T, err error) {
 	err = s.d.job(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		rows, err := tx.QueryContext(ctx, text, args...)
@@ -78,10 +78,10 @@ func changed[T any](ctx context.Context, s *Store, scan func(*sql.Rows) (T, erro
 	return out, failure(err)
 }
 
-// purgeChunk is how many rows a transaction deletes: few enough to keep no writer waiting.
+// purgeChunk is how many rows a transaction deletes: few enough not to delay writers.
 const purgeChunk = 2000
 
-// Purge deletes what is older than the given times, in short transactions.
+// Purge deletes rows older than the given times, in short transactions.
 func (s *Store) Purge(ctx context.Context, idempotency, inbound, fixes, expired time.Time) error {
 	for _, old := range []struct {
 		table, key, at string
@@ -101,7 +101,7 @@ func (s *Store) Purge(ctx context.Context, idempotency, inbound, fixes, expired 
 	return failure(s.d.purgeFixes(ctx, micros(fixes)))
 }
 
-// purge repeats a DELETE until it finds less than a chunk. Its last parameter is the chunk's size.
+// purge repeats a DELETE until it affects less than a chunk. Its last parameter is the chunk size.
 func (s *Store) purge(ctx context.Context, text string, args ...any) error {
 	args = append(args, purgeChunk)
 	for {

@@ -9,20 +9,20 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// column is a column of a table that is written in bulk; kind is its PostgreSQL type.
+// column is a column of a bulk-written table; kind is its PostgreSQL type.
 type column struct{ name, kind string }
 
-// uuids makes arrays of ids out of arrays of text.
+// uuids casts arrays of text to arrays of ids.
 const uuids = "text[]::uuid"
 
-// table describes rows that are written in bulk, so that both engines write the
-// same columns in the same order.
+// table describes a bulk-written table, so that both engines write the same columns in the
+// same order.
 type table struct {
 	name string
 	cols []column
-	// conflict ends an INSERT whose rows may exist.
+	// conflict is the ON CONFLICT clause of an INSERT whose rows may exist.
 	conflict string
-	// key is two texts that name a row.
+	// key is two text expressions that identify a row.
 	key string
 }
 
@@ -35,7 +35,7 @@ var (
 		{"courier_id", uuids}, {"merchant_id", "text"}, {"external_id", "text"}, {"customer_phone", "text"},
 		{"ledger", "text"}, {"search", "text"}, {"data", "text"},
 	}}
-	// An event that exists is a fault that must fail.
+	// An existing event is a bug, so the insert must fail.
 	eventsTable = &table{name: "order_events", cols: []column{
 		{"order_id", uuids}, {"seq", "bigint"}, {"data", "text"}, {"order_data", "text"},
 	}}
@@ -53,7 +53,7 @@ var (
 	}}
 )
 
-// inserts makes the statement of each table that adds rows from a source.
+// inserts makes each table's INSERT from a source of rows.
 func inserts(source func(*table) string) map[*table]string {
 	out := map[*table]string{}
 	for _, t := range []*table{ordersTable, eventsTable, idempotencyTable, inboundTable, positionsTable} {
@@ -62,7 +62,7 @@ func inserts(source func(*table) string) map[*table]string {
 	return out
 }
 
-// list writes each column by a format of its name, its number and its kind.
+// list formats each column with its name, number and kind.
 func (t *table) list(format string) string {
 	out := make([]string, len(t.cols))
 	for i, c := range t.cols {
@@ -71,7 +71,7 @@ func (t *table) list(format string) string {
 	return strings.Join(out, ", ")
 }
 
-// rest is the list without the first column.
+// rest is list without the first column.
 func (t *table) rest(format string) string {
 	_, rest, _ := strings.Cut(t.list(format), ", ")
 	return rest
@@ -84,7 +84,7 @@ type orderRow struct {
 	courier      string
 	version      int64
 	data, ledger string
-	values       []any // of every column
+	values       []any // one per column
 }
 
 func newOrderRow(o *domain.Order) (*orderRow, error) {
@@ -108,12 +108,12 @@ func newOrderRow(o *domain.Order) (*orderRow, error) {
 	return r, nil
 }
 
-// order decodes the row into an object of its own.
+// order decodes the row into a new object.
 func (r *orderRow) order() (*domain.Order, error) {
 	return thaw([]byte(r.data), []byte(r.ledger))
 }
 
-// load is the courier whose active_orders the order counts in, "" for none.
+// load is the courier whose active_orders includes the order, "" for none.
 func (r *orderRow) load() string {
 	if r == nil || r.status.Terminal() {
 		return ""
@@ -121,8 +121,8 @@ func (r *orderRow) load() string {
 	return r.courier
 }
 
-// orderSearch is the text that OrderFilter.Search looks in. The parts are apart, so
-// that nothing is found across two of them.
+// orderSearch is the text that OrderFilter.Search matches. The parts are separated, so
+// that no match spans two of them.
 func orderSearch(o *domain.Order) string {
 	parts := []string{o.Number, o.ExternalID, o.Customer.Name, o.Dropoff.Address}
 	if o.Pickup != nil {
@@ -131,11 +131,11 @@ func orderSearch(o *domain.Order) string {
 	return searchText(parts...)
 }
 
-// searchText folds the case in Go: SQLite folds only ASCII.
+// searchText folds case in Go, since SQLite folds only ASCII.
 func searchText(parts ...string) string { return strings.ToLower(strings.Join(parts, "\n")) }
 
-// eventValues encodes an event; order is the order's JSON after it, which is kept of
-// events that go to the outbox.
+// eventValues encodes an event; order is the order's JSON after it, stored for events that
+// go to the outbox.
 func eventValues(e *domain.Event, order string, published bool) []any {
 	row := []any{e.OrderID, e.Seq, string(e.JSON()), nil}
 	if published {
@@ -144,7 +144,7 @@ func eventValues(e *domain.Event, order string, published bool) []any {
 	return row
 }
 
-// published says whether an event, as a row of its table, goes to the outbox.
+// published reports whether an event, as a row of its table, goes to the outbox.
 func published(event []any) bool { return event[3] != nil }
 
 func idempotencyValues(i *domain.Idempotency) []any {
@@ -159,7 +159,7 @@ func fixValues(f domain.Fix) []any {
 	}
 }
 
-// attributesJSON is NULL for none.
+// attributesJSON encodes attributes; NULL if there are none.
 func attributesJSON(a domain.Attributes) any {
 	if len(a) == 0 {
 		return nil
@@ -171,7 +171,7 @@ func attributesJSON(a domain.Attributes) any {
 	return string(b)
 }
 
-// null is NULL for an absent text.
+// null maps an empty string to NULL.
 func null(s string) any {
 	if s == "" {
 		return nil
@@ -205,7 +205,7 @@ func (i instant) Scan(src any) error {
 	return nil
 }
 
-// encoded reads what is stored as JSON; NULL leaves it as it is.
+// encoded decodes a JSON column; NULL leaves the target unchanged.
 type encoded struct{ to any }
 
 // Scan implements sql.Scanner.

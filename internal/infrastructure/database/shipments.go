@@ -13,8 +13,8 @@ import (
 
 const shipmentColumns = `order_id, carrier, account, ref, tracking_number, client_ref, more, due_at, since, looks, sent_at, cancelling, booking, failing_since`
 
-// upsertShipment is written with its order. Of the same client reference only the
-// names are taken over; another one begins anew.
+// upsertShipment runs with its order's change. For the same client reference it updates
+// only the names; another reference replaces the shipment.
 var upsertShipment = func() string {
 	text := `INSERT INTO shipments (` + shipmentColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
 		ON CONFLICT (order_id) DO UPDATE SET carrier = excluded.carrier, account = excluded.account, ref = excluded.ref,
@@ -42,7 +42,7 @@ func shipmentValues(j *domain.ShipmentJob) ([]any, error) {
 	}, err
 }
 
-// moreNames encodes what few carriers need of a shipment's names; NULL for nothing.
+// moreNames encodes the shipment names that only few carriers need; NULL for none.
 func moreNames(r domain.ShipmentRef) (any, error) {
 	r = domain.ShipmentRef{Sub: r.Sub, Version: r.Version, Cursor: r.Cursor}
 	if r == (domain.ShipmentRef{}) {
@@ -52,7 +52,7 @@ func moreNames(r domain.ShipmentRef) (any, error) {
 	return string(b), err
 }
 
-// nullTime is NULL for no time.
+// nullTime maps the zero time to NULL.
 func nullTime(t time.Time) any {
 	if t.IsZero() {
 		return nil
@@ -70,7 +70,7 @@ func scanShipment(r *sql.Rows) (j domain.ShipmentJob, err error) {
 	return j, err
 }
 
-// ShipmentJob returns what is remembered of an order's shipment, or nil.
+// ShipmentJob returns the stored state of an order's shipment, or nil.
 func (s *Store) ShipmentJob(ctx context.Context, orderID string) (*domain.ShipmentJob, error) {
 	if !isID(orderID) {
 		return nil, nil
@@ -82,7 +82,7 @@ func (s *Store) ShipmentJob(ctx context.Context, orderID string) (*domain.Shipme
 	return &jobs[0], nil
 }
 
-// ShipmentOrder returns the order of a tracking number, or order_not_found.
+// ShipmentOrder returns the order with a tracking number, or order_not_found.
 func (s *Store) ShipmentOrder(ctx context.Context, trackingNumber string) (id string, err error) {
 	found, err := s.one(ctx, `SELECT order_id FROM shipments WHERE tracking_number = $1 AND tracking_number <> ''
 		ORDER BY order_id DESC LIMIT 1`, []any{trackingNumber}, &id)
@@ -92,15 +92,15 @@ func (s *Store) ShipmentOrder(ctx context.Context, trackingNumber string) (id st
 	return id, err
 }
 
-// due is rows that several processes work on.
+// due describes a work queue table shared by several processes.
 type due[T any] struct {
 	table, key string
 	scan       func(*sql.Rows) (T, error)
 	id         func(T) string
 }
 
-// take returns the rows of a query and makes them due again at until, so that nobody
-// else takes them.
+// take returns the rows of a query and postpones them to until, so that no other process
+// takes them.
 func (d due[T]) take(ctx context.Context, s *Store, until time.Time, text string, args ...any) (out []T, err error) {
 	err = s.d.job(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		rows, err := tx.QueryContext(ctx, text+s.d.skipLocked, args...)
@@ -119,13 +119,13 @@ func (d due[T]) take(ctx context.Context, s *Store, until time.Time, text string
 
 var dueShipments = due[domain.ShipmentJob]{"shipments", "order_id", scanShipment, func(j domain.ShipmentJob) string { return j.OrderID }}
 
-// TakeShipments takes what is due; see domain.Shipping.
+// TakeShipments takes the due shipments; see domain.Shipping.
 func (s *Store) TakeShipments(ctx context.Context, a domain.CarrierAccount, now, until time.Time, limit int) ([]domain.ShipmentJob, error) {
 	return dueShipments.take(ctx, s, until, `SELECT `+shipmentColumns+` FROM shipments
 		WHERE carrier = $1 AND account = $2 AND due_at <= $3 AND due_at IS NOT NULL ORDER BY due_at LIMIT $4`, a.Carrier, a.Name, micros(now), limit)
 }
 
-// NextShipment returns when the next of the account's shipments is due, zero for none.
+// NextShipment returns when the account's next shipment is due, zero for none.
 func (s *Store) NextShipment(ctx context.Context, a domain.CarrierAccount) (time.Time, error) {
 	var at time.Time
 	_, err := s.one(ctx, `SELECT due_at FROM shipments WHERE carrier = $1 AND account = $2 AND due_at IS NOT NULL ORDER BY due_at LIMIT 1`,
@@ -133,7 +133,7 @@ func (s *Store) NextShipment(ctx context.Context, a domain.CarrierAccount) (time
 	return at, err
 }
 
-// PutOffShipment stores when a shipment that was taken is due next.
+// PutOffShipment stores when a taken shipment is due next.
 func (s *Store) PutOffShipment(ctx context.Context, job domain.ShipmentJob, until time.Time) error {
 	_, err := s.change(ctx, `UPDATE shipments SET due_at = $3, since = $4, looks = $5, failing_since = $6
 		WHERE order_id = $1 AND client_ref = $2 AND due_at = $7`,
@@ -141,13 +141,13 @@ func (s *Store) PutOffShipment(ctx context.Context, job domain.ShipmentJob, unti
 	return err
 }
 
-// HastenShipments makes shipments due; see domain.Shipping.
+// HastenShipments makes shipments due now; see domain.Shipping.
 func (s *Store) HastenShipments(ctx context.Context, a domain.CarrierAccount, refs []domain.ShipmentRef, at time.Time) (int, error) {
 	total := 0
 	for _, ref := range refs {
 		n, err := s.change(ctx, `UPDATE shipments SET due_at = $3 WHERE carrier = $1 AND account = $2 AND due_at IS NOT NULL
 			AND (ref IN ($4, $5, $6) AND ref <> '' OR tracking_number IN ($7, $8, $9) AND tracking_number <> '' OR client_ref = $10 AND client_ref <> '')`,
-			a.Carrier, a.Name, micros(at), ref.ID, strings.ToLower(ref.ID), strings.ToUpper(ref.ID), // hooks write them as they like
+			a.Carrier, a.Name, micros(at), ref.ID, strings.ToLower(ref.ID), strings.ToUpper(ref.ID), // webhooks use any letter case
 			ref.TrackingNumber, strings.ToLower(ref.TrackingNumber), strings.ToUpper(ref.TrackingNumber), ref.ClientRef)
 		if err != nil {
 			return total, err
@@ -157,7 +157,7 @@ func (s *Store) HastenShipments(ctx context.Context, a domain.CarrierAccount, re
 	return total, nil
 }
 
-// SendShipment notes that the carrier is about to hear of a shipment; false when it must not.
+// SendShipment records that a shipment is about to be sent to the carrier; false if it must not be.
 func (s *Store) SendShipment(ctx context.Context, orderID, clientRef string, at time.Time) (bool, error) {
 	n, err := s.change(ctx, `UPDATE shipments SET sent_at = $3
 		WHERE order_id = $1 AND client_ref = $2 AND NOT cancelling`, orderID, clientRef, micros(at))
@@ -175,7 +175,7 @@ func (s *Store) NameShipment(ctx context.Context, orderID string, ref domain.Shi
 	return err
 }
 
-// CancelShipment notes that a shipment is to be cancelled, or no more; see domain.Shipping.
+// CancelShipment requests or withdraws a shipment's cancellation; see domain.Shipping.
 func (s *Store) CancelShipment(ctx context.Context, orderID, clientRef string, cancelling bool, version int64, at time.Time) (bool, error) {
 	sent, err := changed(ctx, s, scanOne[bool], `UPDATE shipments SET cancelling = $3, due_at = $4 WHERE order_id = $1 AND client_ref = $2
 		AND (CAST($5 AS bigint) = 0 OR EXISTS (SELECT 1 FROM orders WHERE id = $1 AND version = $5)) RETURNING sent_at IS NOT NULL`,
@@ -186,7 +186,7 @@ func (s *Store) CancelShipment(ctx context.Context, orderID, clientRef string, c
 	return len(sent) > 0 && sent[0], err
 }
 
-// KeepHook stores what a carrier posted.
+// KeepHook stores a carrier's webhook.
 func (s *Store) KeepHook(ctx context.Context, h domain.HookMessage) error {
 	header, err := json.Marshal(h.Header)
 	if err != nil {
@@ -205,26 +205,26 @@ func scanHook(r *sql.Rows) (h domain.HookMessage, err error) {
 	return h, err
 }
 
-// TakeHooks returns the oldest hints that nobody else works on.
+// TakeHooks returns the oldest webhooks that no other process is handling.
 func (s *Store) TakeHooks(ctx context.Context, now, until time.Time, limit int) ([]domain.HookMessage, error) {
 	return dueHooks.take(ctx, s, until, `SELECT id, carrier, account, received_at, header, query, body FROM carrier_hooks
 		WHERE due_at <= $1 ORDER BY id LIMIT $2`, micros(now), limit)
 }
 
-// DropHook forgets a hint.
+// DropHook deletes a webhook.
 func (s *Store) DropHook(ctx context.Context, id string) error {
 	_, err := s.change(ctx, `DELETE FROM carrier_hooks WHERE id = $1`, id)
 	return err
 }
 
-// KeepLabel stores a paper of shipments, or who prints it.
+// KeepLabel stores a label document, or the carrier's job that prints it.
 func (s *Store) KeepLabel(ctx context.Context, l domain.Label) error {
 	_, err := s.change(ctx, `INSERT INTO carrier_papers (paper, job, since, pdf) VALUES ($1, $2, $3, $4)
 		ON CONFLICT (paper) DO UPDATE SET job = excluded.job, since = excluded.since, pdf = excluded.pdf`, l.Key, l.Job, micros(l.Since), l.PDF)
 	return err
 }
 
-// Label returns a paper, or nil.
+// Label returns a label document, or nil.
 func (s *Store) Label(ctx context.Context, key string) (*domain.Label, error) {
 	l := domain.Label{Key: key}
 	found, err := s.one(ctx, `SELECT job, since, pdf FROM carrier_papers WHERE paper = $1`, []any{key}, &l.Job, instant{&l.Since}, &l.PDF)

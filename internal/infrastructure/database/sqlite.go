@@ -13,12 +13,12 @@ import (
 	_ "modernc.org/sqlite" // the driver "sqlite"
 )
 
-// sqlite is the engine: one connection that writes, used by the committer alone.
+// sqlite is the SQLite engine: one write connection, used by the committer only.
 type sqlite struct {
 	store *Store
 	write *sql.DB
-	stmts map[string]*sql.Stmt // of the writer, by text
-	// unlock lets other processes have the file.
+	stmts map[string]*sql.Stmt // the writer's, by SQL text
+	// unlock releases the file for other processes.
 	unlock func() error
 }
 
@@ -28,18 +28,18 @@ func (e *sqlite) dialect() *dialect {
 		among:   " IN (SELECT value FROM json_each($1))",
 		list: func(values any) any {
 			b, err := json.Marshal(values)
-			if err != nil { // texts and integers always can be
+			if err != nil { // strings and integers always can be
 				panic(err)
 			}
 			return string(b)
 		},
 		position: "instr",
 		begin:    e.begin,
-		// No deadline: the file is local, and another process that writes is waited for
-		// by busy_timeout.
+		// No deadline: the file is local, and busy_timeout limits the wait for another
+		// process that writes.
 		workContext: func() (context.Context, context.CancelFunc) { return context.Background(), func() {} },
 		wakeOthers:  func() {},
-		// The file has one relay: that of the process.
+		// The file belongs to this process, so its relay always leads.
 		lead:       func(context.Context) (domain.Outbox, func(), error) { return e.store, func() {}, nil },
 		job:        e.job,
 		longJob:    e.job,
@@ -52,8 +52,8 @@ func (e *sqlite) dialect() *dialect {
 	}
 }
 
-// ping writes, since only that shows a full disk: a number in the file's header that
-// nobody reads. A commit within the last second says as much.
+// ping writes an unused number in the file's header, since only a write detects a full
+// disk. A commit within the last second proves the same.
 func (e *sqlite) ping(ctx context.Context) error {
 	now := time.Now()
 	if err := e.store.alive(ctx); err != nil || now.UnixNano()-e.store.wrote.Load() < int64(time.Second) {
@@ -72,7 +72,7 @@ func (e *sqlite) close() error {
 	return errors.Join(e.write.Close(), e.unlock())
 }
 
-// job queues up for the only writer.
+// job queues for the only writer.
 func (e *sqlite) job(ctx context.Context, fn txFunc) error {
 	_, err := e.store.submit(ctx, &call{job: fn})
 	return err

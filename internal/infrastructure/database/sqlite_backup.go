@@ -15,8 +15,8 @@ import (
 	driver "modernc.org/sqlite"
 )
 
-// BackupSQLite writes the database as it stands now to a file that only its owner may read,
-// and that is there once it is complete. A server may be using the database.
+// BackupSQLite writes the current database to a file that only its owner may read and that
+// appears once it is complete. A server may be using the database.
 func BackupSQLite(ctx context.Context, path, to string) error {
 	source, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -33,17 +33,17 @@ func BackupSQLite(ctx context.Context, path, to string) error {
 		return fmt.Errorf("back up the database: %w", err)
 	}
 	defer os.Remove(part) //nolint:errcheck // no longer there after a success
-	// Without a log of its own the backup is one file, also on a medium that can't be written.
+	// Without its own write-ahead log the backup is a single file that opens on read-only media too.
 	if err := inSQLite(part, "DELETE", func(db *sql.DB) error { return db.PingContext(ctx) }); err != nil {
 		return err
 	}
 	return moveFile(part, to)
 }
 
-// RestoreSQLite puts a backup in the place of the database, with its schema brought up to
-// date, and returns where it keeps the database that was there, "" when there was none. It
-// fails, and changes nothing, when another process uses the database or when the backup is
-// damaged, not of this product or of a newer version.
+// RestoreSQLite replaces the database with a backup, migrates its schema, and returns the
+// path to which the old database was moved, "" if there was none. It fails without changing
+// anything if another process uses the database or if the backup is damaged, from another
+// product or from a newer version.
 func RestoreSQLite(ctx context.Context, path, from string, now time.Time) (kept string, err error) {
 	if _, err := os.Stat(from); err != nil {
 		return "", fmt.Errorf("restore the database: %w", err)
@@ -73,18 +73,18 @@ func RestoreSQLite(ctx context.Context, path, from string, now time.Time) (kept 
 	return swapSQLite(part, path, now)
 }
 
-// swapSQLite puts the new file in the place of the database, which it keeps beside it.
+// swapSQLite replaces the database with the new file and keeps the old one beside it.
 func swapSQLite(part, path string, now time.Time) (kept string, err error) {
 	old, err := os.Stat(path)
 	if err != nil {
 		return "", err
 	}
-	if old.Size() == 0 { // made by taking its lock
+	if old.Size() == 0 { // created by taking the lock
 		return "", moveFile(part, path)
 	}
 	kept = path + now.UTC().Format(".before-restore-20060102T150405Z")
 	var moved []string
-	// The log holds commits that are not in the file yet: it belongs to the file.
+	// The write-ahead log holds commits that are not in the file yet, so it moves with the file.
 	for _, suffix := range []string{"-wal", "-shm", ""} {
 		if err = os.Rename(path+suffix, kept+suffix); err == nil {
 			moved = append(moved, suffix)
@@ -104,7 +104,7 @@ func swapSQLite(part, path string, now time.Time) (kept string, err error) {
 	return kept, nil
 }
 
-// copySQLite copies a database as it stands at one moment to a private file beside to.
+// copySQLite copies a consistent snapshot of a database to a private file beside to.
 func copySQLite(ctx context.Context, from, to string) (part string, err error) {
 	f, err := os.CreateTemp(filepath.Dir(to), "."+filepath.Base(to)+".*")
 	if err != nil {
@@ -133,12 +133,12 @@ func copySQLite(ctx context.Context, from, to string) (part string, err error) {
 		if err != nil {
 			return err
 		}
-		_, err = b.Step(-1) // in one go: a step at a time would start anew after each commit
+		_, err = b.Step(-1) // in one go: stepping would restart after each commit
 		return errors.Join(err, b.Finish())
 	})
 }
 
-// inSQLite works on a file that nobody else knows, and checks that it is sound.
+// inSQLite works on a private file and checks its integrity.
 func inSQLite(path, journal string, work func(*sql.DB) error) (err error) {
 	db, err := sql.Open("sqlite", sqliteDSN(path, url.Values{"_txlock": {"immediate"}, "_pragma": {"journal_mode(" + journal + ")"}}))
 	if err != nil {
@@ -153,7 +153,7 @@ func inSQLite(path, journal string, work func(*sql.DB) error) (err error) {
 	return work(db)
 }
 
-// moveFile gives a file, which is safely on disk then, its final name.
+// moveFile flushes a file to disk and renames it to its final name.
 func moveFile(from, to string) error {
 	f, err := os.OpenFile(from, os.O_RDWR, 0) //nolint:gosec // made by us
 	if err != nil {

@@ -12,8 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A backup that is made while orders come in has every order that was answered before it
-// began, and restores to a database that works.
+// A backup made while orders are created has every order acknowledged before it began, and
+// restores to a working database.
 func TestBackupWhileOrdersComeIn(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -59,7 +59,7 @@ func countOrders(t *testing.T, path string) (n int) {
 	return n
 }
 
-// What was there before a restore is kept, with the part of it that was only in its log.
+// A restore keeps the previous database, including commits only in its write-ahead log.
 func TestRestoreKeepsTheOldDatabase(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "orders.db")

@@ -13,9 +13,9 @@ import (
 	"github.com/gofrs/flock"
 )
 
-// OpenSQLite opens or creates the database file, with its folder, and brings its
-// schema up to date. Only the owner may read what it creates. The file belongs to this
-// process until the store is closed: it fails when another one has it.
+// OpenSQLite opens or creates the database file and its folder, and migrates the schema.
+// Only the owner may read what it creates. The file stays locked for this process until the
+// store is closed; opening fails if another process holds it.
 func OpenSQLite(ctx context.Context, path string, o Options) (*Store, error) {
 	unlock, err := LockSQLite(path)
 	if err != nil {
@@ -45,14 +45,14 @@ func OpenSQLite(ctx context.Context, path string, o Options) (*Store, error) {
 	return e.store, nil
 }
 
-// LockSQLite takes the database file, which it makes when it is missing, for this process;
-// whoever opens, migrates or replaces it holds that lock. It is a file beside the
-// database, since the database may be replaced by another one.
+// LockSQLite locks the database file for this process and creates it if missing; opening,
+// migrating and replacing it all require that lock. The lock is a file beside the database,
+// since the database file itself may be replaced.
 func LockSQLite(path string) (unlock func() error, err error) {
 	if err := createPrivate(path); err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)
 	}
-	if path, err = filepath.EvalSymlinks(path); err != nil { // of two names one file
+	if path, err = filepath.EvalSymlinks(path); err != nil { // two names may lead to one file
 		return nil, fmt.Errorf("open the database: %w", err)
 	}
 	lock := flock.New(path+".lock", flock.SetPermissions(0o600))
@@ -65,9 +65,9 @@ func LockSQLite(path string) (unlock func() error, err error) {
 	return lock.Unlock, nil
 }
 
-// sqliteWriter opens the one connection that writes. synchronous FULL: an answered
-// write survives a power cut. The log is copied back into the file seldom, every 64
-// MB, which gives a third more writes.
+// sqliteWriter opens the only write connection. synchronous FULL: an acknowledged write
+// survives a power cut. The write-ahead log is checkpointed only every 64 MB, which gives a
+// third more writes.
 func sqliteWriter(path string) (*sql.DB, error) {
 	err := createPrivate(path)
 	var db *sql.DB
@@ -85,7 +85,7 @@ func sqliteWriter(path string) (*sql.DB, error) {
 	return db, nil
 }
 
-// createPrivate makes the file and its folder; SQLite gives its other files the same mode.
+// createPrivate creates the file and its folder; SQLite gives its other files the same mode.
 func createPrivate(path string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err

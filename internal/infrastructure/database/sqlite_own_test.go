@@ -44,7 +44,7 @@ func TestSQLiteSettings(t *testing.T) {
 	require.Error(t, err, "readers can't write")
 }
 
-// A file belongs to one process at a time, by whatever name it is opened.
+// Only one process at a time can open a file, under whatever name.
 func TestTwoOpensOfOneFile(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

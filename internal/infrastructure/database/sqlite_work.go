@@ -8,7 +8,7 @@ import (
 	"slices"
 )
 
-// The statements that the writer keeps prepared, beside those that insert.
+// The writer's prepared statements, other than the inserts.
 const (
 	sqliteLock      = ` = $1`
 	sqliteLoad      = `UPDATE couriers SET active_orders = active_orders + $2 WHERE id = $1`
@@ -37,8 +37,8 @@ func (e *sqlite) prepare(ctx context.Context) error {
 	return nil
 }
 
-// sqliteWork is one transaction of the writer. The transaction holds the only
-// write lock there is, so what it reads stays true until it commits.
+// sqliteWork is one transaction of the writer. It holds the only write lock, so what it
+// reads stays valid until it commits.
 type sqliteWork struct {
 	e   *sqlite
 	ctx context.Context //nolint:containedctx // the transaction's own
@@ -59,7 +59,7 @@ func (e *sqlite) begin(ctx context.Context) (*work, error) {
 	}, nil
 }
 
-// exec runs a statement and says how many rows it touched.
+// exec runs a statement and returns the number of affected rows.
 func (w *sqliteWork) exec(text string, args ...any) (int, error) {
 	return w.e.each(w.ctx, w.tx, text, [][]any{args})
 }
@@ -88,7 +88,7 @@ func (w *sqliteWork) writePlan(p *plan) (map[*call]error, error) {
 			ours[c.rowName] = n > 0
 		}
 	}
-	if lost := p.lost(ours); len(lost) > 0 {
+	if lost := p.lostClaims(ours); len(lost) > 0 {
 		return lost, nil
 	}
 	for _, row := range p.events {
@@ -115,7 +115,7 @@ func (w *sqliteWork) writePlan(p *plan) (map[*call]error, error) {
 	return nil, nil
 }
 
-// each runs a statement with every row and says how many it touched.
+// each runs a statement once per row and returns the number of affected rows.
 func (e *sqlite) each(ctx context.Context, tx *sql.Tx, text string, rows [][]any) (touched int, err error) {
 	st := tx.StmtContext(ctx, e.stmts[text])
 	for _, row := range rows {
@@ -128,7 +128,7 @@ func (e *sqlite) each(ctx context.Context, tx *sql.Tx, text string, rows [][]any
 	return touched, nil
 }
 
-// job runs a job in a savepoint of its own.
+// job runs a job in its own savepoint.
 func (w *sqliteWork) job(fn txFunc) error {
 	if _, err := w.exec(sqliteSavepoint); err != nil {
 		return err
@@ -149,8 +149,8 @@ func (e *sqlite) insert(ctx context.Context, tx *sql.Tx, t *table, rows [][]any)
 	return e.each(ctx, tx, sqliteInserts[t], rows)
 }
 
-// purgeFixes goes courier by courier along the primary key: an index by time would
-// cost more with each position than it would save here.
+// purgeFixes deletes courier by courier along the primary key: an index by time would cost
+// more on each insert than it would save here.
 func (e *sqlite) purgeFixes(ctx context.Context, before int64) error {
 	for courier := ""; ; {
 		var oldest int64

@@ -8,26 +8,26 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// Pool is how the connections of one kind are used.
+// Pool holds the statistics of a connection pool.
 type Pool struct {
 	// Name is read or write.
 	Name string
-	// Max is the most connections that there may be, Open how many there are, InUse how many
-	// of them are being used.
+	// Max is the maximum number of connections, Open the current number, InUse how many of
+	// them are in use.
 	Max, Open, InUse int
-	// Waits counts who had to wait for a connection, Waited is how long altogether.
+	// Waits counts the waits for a connection, Waited is their total time.
 	Waits  int64
 	Waited time.Duration
 }
 
-// Pools returns how the connections are used.
+// Pools returns the connection pools' statistics.
 func (s *Store) Pools() []Pool { return []Pool{poolOf("read", s.read.Stats()), s.d.writing()} }
 
 func poolOf(name string, s sql.DBStats) Pool {
 	return Pool{Name: name, Max: s.MaxOpenConnections, Open: s.OpenConnections, InUse: s.InUse, Waits: s.WaitCount, Waited: s.WaitDuration}
 }
 
-// ActiveOrders counts the orders that are not finished, by status.
+// ActiveOrders counts unfinished orders by status.
 func (s *Store) ActiveOrders(ctx context.Context) (map[domain.Status]int, error) {
 	var active []string
 	for _, st := range domain.Statuses() {
@@ -45,8 +45,8 @@ func (s *Store) ActiveOrders(ctx context.Context) (map[domain.Status]int, error)
 	return counted, err
 }
 
-// OldestPending returns when the oldest event was recorded that the bus has not
-// acknowledged, zero when none waits.
+// OldestPending returns when the oldest event not yet acknowledged by the bus was
+// recorded, zero if there is none.
 func (s *Store) OldestPending(ctx context.Context) (time.Time, error) {
 	var e domain.Event
 	_, err := s.one(ctx, `SELECT data FROM order_events WHERE pos = (SELECT min(pos) FROM outbox)`, nil, encoded{&e})

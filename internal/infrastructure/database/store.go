@@ -15,12 +15,12 @@ import (
 
 // Options tunes a store.
 type Options struct {
-	// MaxGroup is how many callers share a commit at most, 1 to 64; 0 means 64.
+	// MaxGroup limits the callers that share a commit, 1 to 64; 0 means 64.
 	MaxGroup int
-	// Log gets what operators should know; nil means nowhere.
+	// Log receives messages for operators; nil discards them.
 	Log *zap.Logger
-	// Committed hears of each group that was committed: how many changes it held and how
-	// long it took.
+	// Committed is called after each committed group with its number of changes and its
+	// duration.
 	Committed func(group int, took time.Duration)
 }
 
@@ -34,12 +34,12 @@ type Store struct {
 	maxGroup int
 	observe  func(group int, took time.Duration)
 
-	stmts     sync.Map      // SQL text to *sql.Stmt, of texts that never vary
+	stmts     sync.Map      // constant SQL text to *sql.Stmt
 	waiting   chan *call    // callers, until a committer takes them
 	turn      chan struct{} // held by the committer that fills its group
-	flight    chan struct{} // closed when the latest group is committed; belongs to who has the turn
+	flight    chan struct{} // closed when the latest group is committed; owned by the holder of turn
 	committed chan struct{}
-	wrote     atomic.Int64 // when a group was committed last, nanoseconds since 1970
+	wrote     atomic.Int64 // time of the last group commit, nanoseconds since 1970
 	closing   chan struct{}
 	close     func() error
 	running   sync.WaitGroup
@@ -47,40 +47,40 @@ type Store struct {
 
 var _ domain.Store = (*Store)(nil)
 
-// txFunc works in a transaction; it may run several times.
+// txFunc runs in a transaction, possibly several times.
 type txFunc func(context.Context, *sql.Tx) error
 
-// dialect is the differences between the engines.
+// dialect holds the differences between the engines.
 type dialect struct {
-	// prepare says that statements should be kept prepared by the store.
+	// prepare makes the store keep statements prepared.
 	prepare bool
-	// forUpdate ends a SELECT that locks its rows, skipLocked one that passes over those
-	// that somebody else has.
+	// forUpdate ends a SELECT that locks its rows, skipLocked one that also skips rows locked
+	// by others.
 	forUpdate, skipLocked string
-	// among follows a column that is one of the list in the first parameter, as list passes it.
+	// among follows a column name: the column is in the list passed as the first parameter.
 	among string
 	list  func(any) any
-	// position is the function that finds a text in another: above zero when it is there.
+	// position is the SQL function that finds a substring; it returns zero if there is none.
 	position string
 	// listMode precedes the arguments of a query whose plan depends on their values.
 	listMode    []any
 	begin       func(context.Context) (*work, error)
 	workContext func() (context.Context, context.CancelFunc)
-	// wakeOthers tells other processes that something may be pending.
+	// wakeOthers notifies other processes that events may be pending.
 	wakeOthers func()
-	// lead is Store.Lead.
+	// lead implements Store.Lead.
 	lead func(context.Context) (domain.Outbox, func(), error)
-	// job runs a transaction that is not a change of an order, longJob one that may take minutes.
+	// job runs a transaction that does not change an order, longJob one that may take minutes.
 	job, longJob func(context.Context, txFunc) error
-	// insert stores rows and returns how many did not exist.
+	// insert stores rows and returns how many were new.
 	insert func(ctx context.Context, tx *sql.Tx, t *table, rows [][]any) (int, error)
-	// storeFixes runs a job that inserts rows of positions.
+	// storeFixes runs a job that inserts positions.
 	storeFixes func(ctx context.Context, rows [][]any, job func() error) error
 	// purgeFixes deletes positions recorded before a time (microseconds).
 	purgeFixes func(ctx context.Context, before int64) error
-	// writing is how the connections that write are used.
+	// writing returns the statistics of the write connections.
 	writing func() Pool
-	// ping fails unless the database takes writes.
+	// ping fails unless the database accepts writes.
 	ping  func(context.Context) error
 	close func() error
 }
@@ -114,18 +114,17 @@ func newStore(read *sql.DB, d *dialect, committers int, o Options) *Store {
 	return s
 }
 
-// Close waits for running commits and lets go of the database.
+// Close waits for running commits and closes the database.
 func (s *Store) Close() error { return s.close() }
 
-// Ping says whether the database answers and takes writes.
+// Ping fails unless the database answers and accepts writes.
 func (s *Store) Ping(ctx context.Context) error { return failure(s.d.ping(ctx)) }
 
-// readTries is how often a read is tried that met a broken connection: often enough
-// to get through a pool full of them.
+// readTries is how often a read is tried after a broken connection: enough to get through
+// a pool full of them.
 const readTries = 10
 
-// one reads the first row of a query with a text that never varies; false when there
-// is none.
+// one reads the first row of a query with constant SQL; false if there is none.
 func (s *Store) one(ctx context.Context, text string, args []any, dest ...any) (bool, error) {
 	rows, err := s.query(ctx, text, args...)
 	if err != nil {
@@ -142,7 +141,7 @@ func (s *Store) one(ctx context.Context, text string, args []any, dest ...any) (
 	return err == nil, failure(err)
 }
 
-// query reads with a text that never varies.
+// query runs a query with constant SQL.
 func (s *Store) query(ctx context.Context, text string, args ...any) (*sql.Rows, error) {
 	if s.d.prepare {
 		st, err := s.prepared(ctx, text)
@@ -154,7 +153,7 @@ func (s *Store) query(ctx context.Context, text string, args ...any) (*sql.Rows,
 	return s.queryVarying(ctx, text, args...)
 }
 
-// queryVarying reads with a text made for the occasion.
+// queryVarying runs a query with dynamically built SQL.
 func (s *Store) queryVarying(ctx context.Context, text string, args ...any) (*sql.Rows, error) {
 	if err := s.alive(ctx); err != nil {
 		return nil, err
@@ -167,7 +166,7 @@ func (s *Store) queryVarying(ctx context.Context, text string, args ...any) (*sq
 	}
 }
 
-// alive says why nothing can begin: the store is closed, or the caller gave up.
+// alive returns an error if the store is closed or the caller gave up.
 func (s *Store) alive(ctx context.Context) error {
 	select {
 	case <-s.closing:
@@ -212,7 +211,7 @@ func collect[T any](rows *sql.Rows, err error, scan func(*sql.Rows) (T, error)) 
 	return out, failure(rows.Err())
 }
 
-// list reads every row of a query with a text that never varies.
+// list reads every row of a query with constant SQL.
 func list[T any](ctx context.Context, s *Store, scan func(*sql.Rows) (T, error), text string, args ...any) ([]T, error) {
 	rows, err := s.query(ctx, text, args...)
 	return collect(rows, err, scan)
@@ -224,7 +223,7 @@ func scanOne[T any](r *sql.Rows) (v T, err error) {
 	return v, err
 }
 
-// wait lets time pass, and says whether the context lives on.
+// wait sleeps, and reports whether the context is still alive.
 func wait(ctx context.Context, d time.Duration) bool {
 	select {
 	case <-ctx.Done():

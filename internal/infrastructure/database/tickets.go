@@ -19,7 +19,7 @@ func (s *Store) KeepTicket(ctx context.Context, t domain.Ticket) error {
 	return err
 }
 
-// TakeTicket forgets the ticket with this hash and returns it; see domain.Tickets.
+// TakeTicket deletes and returns the ticket with this hash; see domain.Tickets.
 func (s *Store) TakeTicket(ctx context.Context, hash [32]byte) (*domain.Ticket, error) {
 	taken, err := changed(ctx, s, func(r *sql.Rows) (*domain.Ticket, error) {
 		t := &domain.Ticket{Hash: hash}

@@ -38,7 +38,7 @@ func clientConfig(t *testing.T, addrs ...string) messaging.ClientConfig {
 	return messaging.ClientConfig{Brokers: addrs, Partitions: 4, Replication: 1, Log: zap.NewNop()}
 }
 
-// realBrokers are the brokers of TEST_KAFKA_BROKERS, with the topics made.
+// realBrokers returns the brokers of TEST_KAFKA_BROKERS, with the topics created.
 func realBrokers(t *testing.T) []string {
 	t.Helper()
 	v := os.Getenv("TEST_KAFKA_BROKERS")
@@ -58,7 +58,7 @@ func producer(t *testing.T, addrs ...string) *messaging.Producer {
 	return p
 }
 
-// reader reads topics from the start with a client of its own.
+// reader reads topics from the start with its own client.
 func reader(addrs ...string) domaintest.ReadBus {
 	return func(t *testing.T, topic string, enough func(domain.Message) bool) {
 		t.Helper()
@@ -66,7 +66,7 @@ func reader(addrs ...string) domaintest.ReadBus {
 	}
 }
 
-// readRecords shows the records of a topic from its start until enough returns true.
+// readRecords reads a topic's records from its start until enough returns true.
 func readRecords(t *testing.T, addrs []string, topic string, enough func(*kgo.Record) bool) {
 	t.Helper()
 	c, err := kgo.NewClient(kgo.SeedBrokers(addrs...), kgo.ConsumeTopics(topic),

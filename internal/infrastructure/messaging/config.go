@@ -18,16 +18,16 @@ import (
 	"go.uber.org/zap"
 )
 
-// ClientConfig says how to reach the brokers and how topics are made there.
+// ClientConfig configures the connection to the brokers and the topics created there.
 type ClientConfig struct {
-	// Brokers are the host:port to start from.
+	// Brokers are the bootstrap addresses, host:port.
 	Brokers []string
-	// Partitions and Replication of a topic that has to be created; 0 takes the brokers' default.
+	// Partitions and Replication of created topics; 0 uses the brokers' default.
 	Partitions  int
 	Replication int
-	// DeliveryTimeout is how long messages may wait for their acknowledgement; 0 means 10 s.
+	// DeliveryTimeout limits the wait for a message's acknowledgement; 0 means 10 s.
 	DeliveryTimeout time.Duration
-	// Compression of what is published: gzip, snappy, lz4, zstd, or none ("" too).
+	// Compression of published messages: gzip, snappy, lz4, zstd, or none (also "").
 	Compression string
 	Log         *zap.Logger
 	TLS         TLS
@@ -37,15 +37,15 @@ type ClientConfig struct {
 // TLS encrypts the connections to the brokers.
 type TLS struct {
 	Enabled bool
-	// CAFile holds the authorities to trust, PEM; empty trusts the system's.
+	// CAFile holds the trusted CA certificates, PEM; empty means the system's.
 	CAFile string
 	// CertFile and KeyFile identify this client, PEM; both or neither.
 	CertFile, KeyFile string
-	// ServerName is the name to expect in the brokers' certificates, when it is not the host's.
+	// ServerName is the expected name in the brokers' certificates if it differs from the host.
 	ServerName string
 }
 
-// SASL identifies this client to the brokers by a password.
+// SASL authenticates this client to the brokers with a password.
 type SASL struct {
 	// Mechanism is PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512; empty for none.
 	Mechanism      string
@@ -56,12 +56,12 @@ const (
 	clientID     = "order-tracking"
 	dialTimeout  = 5 * time.Second
 	maxBackoff   = time.Second
-	metadataFast = 250 * time.Millisecond // after an outage, how soon to ask again
-	metadataSlow = 30 * time.Second       // otherwise, how old what we know may become
+	metadataFast = 250 * time.Millisecond // minimum age of metadata, for retries after an outage
+	metadataSlow = 30 * time.Second       // maximum age of metadata otherwise
 )
 
-// client makes a client with the options that producer, consumer and administration
-// share, and more. It does not connect, so it fails on a bad configuration only.
+// client makes a client with the options shared by producer, consumer and administration,
+// and more. It does not connect, so it fails only on a bad configuration.
 func (c ClientConfig) client(more ...kgo.Opt) (*kgo.Client, error) {
 	if len(c.Brokers) == 0 {
 		return nil, errors.New("no Kafka broker is configured")
@@ -105,13 +105,13 @@ func (c ClientConfig) log() *zap.Logger {
 	return c.Log
 }
 
-// backoff is the pause before the given try, doubling from 50 ms to a second.
+// backoff is the pause before the given attempt, doubling from 50 ms to a second.
 func backoff(try int) time.Duration {
 	return min(50*time.Millisecond<<min(try, 10), maxBackoff)
 }
 
-// dialer connects with the files as they are when it does, so that renewed certificates
-// need no restart; while they can't be read, with those that could.
+// dialer reads the certificate files on each connection, so that renewed certificates need
+// no restart; if they can't be read, it uses the last ones that could.
 func (t TLS) dialer(log *zap.Logger) (func(ctx context.Context, network, host string) (net.Conn, error), error) {
 	first, err := t.config()
 	if err != nil {
@@ -123,7 +123,7 @@ func (t TLS) dialer(log *zap.Logger) (func(ctx context.Context, network, host st
 		if now, err := t.config(); err == nil {
 			last.Store(now)
 		} else {
-			log.Warn("the files for TLS with Kafka can't be read; those read before are used", zap.Error(err))
+			log.Warn("the Kafka TLS files can't be read; using the ones read before", zap.Error(err))
 		}
 		d := tls.Dialer{NetDialer: &net.Dialer{Timeout: dialTimeout}, Config: last.Load()}
 		return d.DialContext(ctx, network, host)
@@ -164,8 +164,8 @@ func (s SASL) mechanism() (sasl.Mechanism, error) {
 	return nil, fmt.Errorf("unknown SASL mechanism %q; known are PLAIN, SCRAM-SHA-256 and SCRAM-SHA-512", s.Mechanism)
 }
 
-// clientLog passes what the Kafka client says to zap. Its retries are its own
-// business: who uses the client logs an outage once, so everything goes to debug but errors.
+// clientLog forwards the Kafka client's log to zap. Callers log an outage once, so the
+// client's retries and everything else except errors go to debug.
 type clientLog struct{ log *zap.Logger }
 
 // Level implements kgo.Logger.

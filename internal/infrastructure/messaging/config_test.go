@@ -21,7 +21,7 @@ import (
 	"github.com/order-tracking/order-tracking/internal/infrastructure/messaging"
 )
 
-// certificate makes a certificate of 127.0.0.1 and the file of its authority.
+// certificate makes a certificate for 127.0.0.1 and the file of its CA.
 func certificate(t *testing.T) (tls.Certificate, string) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

@@ -16,14 +16,14 @@ import (
 	"github.com/order-tracking/order-tracking/internal/infrastructure/messaging"
 )
 
-// bothBrokers runs the test on an embedded broker and, when there is one, on Kafka.
+// bothBrokers runs the test on an embedded broker and, if available, on Kafka.
 func bothBrokers(t *testing.T, run func(t *testing.T, addrs []string)) {
 	t.Helper()
 	t.Run("embedded", func(t *testing.T) { run(t, []string{start(t, t.TempDir()).Addr()}) })
 	t.Run("kafka", func(t *testing.T) { run(t, realBrokers(t)) })
 }
 
-// handler records what it is given, of the messages of one test.
+// handler records the messages of one test.
 type handler struct {
 	mark string // in the key of the test's messages
 	fn   func(ctx context.Context, m domain.Message) error
@@ -62,7 +62,7 @@ func (h *handler) handled() []domain.Message {
 	return append([]domain.Message(nil), h.got...)
 }
 
-// wait returns what was handled once enough says so.
+// wait returns the handled messages once enough returns true.
 func (h *handler) wait(t *testing.T, enough func([]domain.Message) bool) []domain.Message {
 	t.Helper()
 	timeout := time.After(30 * time.Second)

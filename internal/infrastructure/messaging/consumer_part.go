@@ -11,31 +11,31 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// What of a partition is taken and not yet committed is bounded: behind a message that
-// takes long others of other keys are handled, until so much waits that the partition pauses.
+// A partition's fetched but uncommitted messages are bounded: while a slow message is being
+// handled, messages of other keys go on until the window is full and the partition pauses.
 const (
 	windowRecords = 2000
 	windowBytes   = 16 * MiB
 )
 
-// part is a partition that this member owns.
+// part is a partition owned by this member.
 type part struct {
-	// owned ends when the partition leaves this member or the consumer stops.
+	// owned ends when this member loses the partition or the consumer stops.
 	owned   context.Context
 	release context.CancelFunc
-	// busy counts the keys that are being handled.
+	// busy counts the keys being handled.
 	busy sync.WaitGroup
 
 	mu      sync.Mutex
 	window  []*taken            // oldest first
-	bytes   int                 // of the window
-	waiting map[string][]*taken // behind the one that is being handled, by key
+	bytes   int                 // in the window
+	waiting map[string][]*taken // queued behind the one being handled, by key
 	paused  bool
-	next    int64 // the offset after what is done
-	end     int64 // the partition's, as of the last fetch
+	next    int64 // the offset after the handled messages
+	end     int64 // the partition's end offset, as of the last fetch
 }
 
-// taken is a record on its way.
+// taken is a record in progress.
 type taken struct {
 	*kgo.Record
 	done bool
@@ -43,8 +43,8 @@ type taken struct {
 
 func (t *taken) size() int { return len(t.Key) + len(t.Value) }
 
-// take has the records of a partition handled: keys at once, each key in order. Records
-// without a key count as of one.
+// take starts handling a partition's records: keys in parallel, each key in order. Records
+// without a key count as one key.
 func (k *Consumer) take(p *part, f kgo.FetchTopicPartition) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -68,20 +68,20 @@ func (k *Consumer) take(p *part, f kgo.FetchTopicPartition) {
 	}
 }
 
-// full says whether the window holds more than a share of what it may.
+// full reports whether the window holds more than a share of its limit.
 func (p *part) full(share int) bool {
 	return len(p.window)*share > windowRecords || p.bytes*share > windowBytes
 }
 
-// chain handles a record and those of its key that came meanwhile.
+// chain handles a record and those of its key that arrive meanwhile.
 func (k *Consumer) chain(p *part, key string, t *taken) {
 	for t != nil && p.owned.Err() == nil && k.one(p, t.Record) {
 		t = k.finish(p, key, t)
 	}
 }
 
-// finish marks what is done up to the first record that is not for the next commit, and
-// returns the next one of the key.
+// finish marks the records before the first unfinished one for the next commit, and returns
+// the key's next record.
 func (k *Consumer) finish(p *part, key string, t *taken) (next *taken) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -110,14 +110,14 @@ func (k *Consumer) finish(p *part, key string, t *taken) (next *taken) {
 	return behind[0]
 }
 
-// owned returns the partitions of this member.
+// owned returns this member's partitions.
 func (k *Consumer) owned() map[int32]*part {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return maps.Clone(k.parts)
 }
 
-// Lag returns how many messages of each partition that this member owns are not done with.
+// Lag returns the number of unhandled messages in each partition of this member.
 func (k *Consumer) Lag() map[int32]int64 {
 	lag := map[int32]int64{}
 	for id, p := range k.owned() {
@@ -136,11 +136,11 @@ func (k *Consumer) assigned(_ context.Context, client *kgo.Client, m map[string]
 		p.owned, p.release = context.WithCancel(k.stopping)
 		k.parts[id] = p
 	}
-	client.ResumeFetchPartitions(m) // whatever was paused when it left
+	client.ResumeFetchPartitions(m) // it may have been paused when it was revoked
 }
 
-// revoked stops the partitions, waits for the messages that are being handled and
-// commits them, so that the next owner starts where this one ended.
+// revoked stops the partitions, waits for the messages being handled and commits them, so
+// that the next owner continues where this one stopped.
 func (k *Consumer) revoked(ctx context.Context, client *kgo.Client, m map[string][]int32) {
 	k.lost(ctx, client, m)
 	ctx, cancel := context.WithTimeout(ctx, leaveTimeout)
@@ -150,8 +150,8 @@ func (k *Consumer) revoked(ctx context.Context, client *kgo.Client, m map[string
 	}
 }
 
-// lost stops partitions. Those that others own already the client forgets next, and what
-// was marked of them with it: nothing of them is committed any more.
+// lost stops partitions that others already own. The client then forgets them with their
+// marked offsets, so nothing more is committed for them.
 func (k *Consumer) lost(_ context.Context, _ *kgo.Client, m map[string][]int32) {
 	var left []*part
 	k.mu.Lock()

@@ -41,7 +41,7 @@ func TestConsumerHandlesOnceAndInOrder(t *testing.T) {
 			next[m.Key]++
 		}
 		stop()
-		// Everything was committed: the next member of the group sees what comes after.
+		// Everything was committed: the group's next member gets only later messages.
 		again := newHandler(nil)
 		again.mark = h.mark
 		consume(t, clientConfig(t, addrs...), group, again)
@@ -53,7 +53,7 @@ func TestConsumerHandlesOnceAndInOrder(t *testing.T) {
 }
 
 func TestConsumerHandlesKeysAtOnce(t *testing.T) {
-	// Of one partition all come together; of several, perhaps one after the other.
+	// One partition's messages arrive together; those of several possibly one by one.
 	addr := startWith(t, t.TempDir(), 1).Addr()
 	const n = 64
 	var running, most atomic.Int64
@@ -65,7 +65,7 @@ func TestConsumerHandlesKeysAtOnce(t *testing.T) {
 			close(all)
 		}
 		select {
-		case <-all: // only when all run together
+		case <-all: // only if all run concurrently
 			return nil
 		case <-ctx.Done(): // the test has failed
 			return ctx.Err()
@@ -103,7 +103,7 @@ func TestConsumerWaitsForWhatIsUnavailable(t *testing.T) {
 	})
 }
 
-// deadLetters reads the dead letters of a test until there are n.
+// deadLetters reads a test's dead letters until there are n.
 func deadLetters(t *testing.T, addrs []string, mark string, n int) []*kgo.Record {
 	t.Helper()
 	var dead []*kgo.Record
@@ -178,7 +178,7 @@ func TestConsumerBuriesWhatCantBeApplied(t *testing.T) {
 		require.Equal(t, huge, string(byKind["plain"][0].Value))
 		stop()
 
-		// They were committed, so nobody sees them again.
+		// They were committed, so they are not read again.
 		again := newHandler(nil)
 		again.mark = h.mark
 		consume(t, clientConfig(t, addrs...), group, again)
@@ -205,8 +205,8 @@ func TestConsumerTakesMessagesWithoutAKeyInOrder(t *testing.T) {
 	}
 }
 
-// TestConsumerCommitsUpToTheFirstThatIsNotDone: one message hangs while later ones of
-// other keys are done; none of those after it may count as committed.
+// TestConsumerCommitsUpToTheFirstThatIsNotDone: one message hangs while later ones with
+// other keys are handled; no offset after it may be committed.
 func TestConsumerCommitsUpToTheFirstThatIsNotDone(t *testing.T) {
 	addr := start(t, t.TempDir()).Addr()
 	h := newHandler(func(_ context.Context, m domain.Message) error {
@@ -230,8 +230,8 @@ func TestConsumerCommitsUpToTheFirstThatIsNotDone(t *testing.T) {
 	require.EqualValues(t, 1, committed(t, addr, "g"), "0 is done, 1 is not")
 }
 
-// One message that fails for ever delays no other key and no other partition, later ones
-// neither; when all else works it is given up.
+// A message that keeps failing delays no other key or partition, nor later messages; if its
+// dependencies work it becomes a dead letter.
 func TestOneMessageThatFailsForEver(t *testing.T) {
 	addr := start(t, t.TempDir()).Addr()
 	h := newHandler(func(_ context.Context, m domain.Message) error {
@@ -256,7 +256,7 @@ func TestOneMessageThatFailsForEver(t *testing.T) {
 	k, err := messaging.NewConsumer(cfg, "g", h.handle)
 	require.NoError(t, err)
 	buried := make(chan domain.Code, 1)
-	k.GiveUpAfter, k.Buried = time.Millisecond, func(c domain.Code) { buried <- c }
+	k.GiveUpAfter, k.OnDeadLetter = time.Millisecond, func(c domain.Code) { buried <- c }
 	k.Healthy = func(context.Context) error {
 		if healthy.Load() {
 			return nil
@@ -266,7 +266,7 @@ func TestOneMessageThatFailsForEver(t *testing.T) {
 	run(t, k)
 	send(0, "a", "stuck")
 	send(0, "a", "behind it")
-	for i := range 20 { // each a poll of its own
+	for i := range 20 { // one poll each
 		send(int32(i%2), fmt.Sprint("other", i), "x")
 		h.wait(t, atLeast(i+1))
 	}
@@ -283,7 +283,7 @@ func TestOneMessageThatFailsForEver(t *testing.T) {
 	require.Contains(t, letter[0].ContextMap()["error"], "a lock that nobody lets go")
 }
 
-// A window that is full pauses its partition and goes on where it was.
+// A full window pauses its partition, which later resumes at the same offset.
 func TestConsumerPausesWhenTooMuchWaits(t *testing.T) {
 	t.Parallel()
 	addr := startWith(t, t.TempDir(), 1).Addr()
@@ -342,8 +342,8 @@ func TestConsumerCloseFinishesTheRunningMessage(t *testing.T) {
 	require.EqualValues(t, 1, committed(t, addr, "g"))
 }
 
-// TestMembersShareAndTakeOver: members come and go; every message is handled, of each
-// key first in order, and nothing stands still when a member leaves.
+// TestMembersShareAndTakeOver: members join and leave; every message is handled, each key's
+// first deliveries in order, and nothing stalls when a member leaves.
 func TestMembersShareAndTakeOver(t *testing.T) {
 	t.Parallel()
 	bothBrokers(t, func(t *testing.T, addrs []string) {

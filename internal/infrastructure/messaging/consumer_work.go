@@ -22,8 +22,8 @@ const (
 	maxReason = 4096
 )
 
-// process has what was fetched handled, and does not wait for it: a message that takes
-// long delays no other key and no other partition.
+// process starts handling the fetched records without waiting: a slow message delays no
+// other key and no other partition.
 func (k *Consumer) process(fetched kgo.Fetches) {
 	fetched.EachPartition(func(f kgo.FetchTopicPartition) {
 		k.mu.Lock()
@@ -34,8 +34,8 @@ func (k *Consumer) process(fetched kgo.Fetches) {
 	})
 }
 
-// one has a record handled, or buried when it can't be; false when neither was possible
-// before the partition left or the consumer stopped.
+// one handles a record or, if that fails, publishes it as a dead letter; false if neither
+// was possible before the partition was lost or the consumer stopped.
 func (k *Consumer) one(p *part, r *kgo.Record) bool {
 	m, begun := message(r), time.Now()
 	return k.persist(p.owned, func() error {
@@ -46,16 +46,16 @@ func (k *Consumer) one(p *part, r *kgo.Record) bool {
 			return p.owned.Err()
 		}
 		err := k.safely(m)
-		if err == nil || k.work.Err() != nil || domain.CodeOf(err) == domain.CodeUnavailable && !k.hopeless(begun) {
+		if err == nil || k.work.Err() != nil || domain.CodeOf(err) == domain.CodeUnavailable && !k.shouldGiveUp(begun) {
 			return err
 		}
-		return k.dead(r, err)
+		return k.publishDeadLetter(r, err)
 	})
 }
 
-// hopeless says whether a message that is called unavailable since a time is the only
-// thing that fails: what it needs works.
-func (k *Consumer) hopeless(since time.Time) bool {
+// shouldGiveUp reports whether a message has been unavailable for GiveUpAfter although its
+// dependencies work.
+func (k *Consumer) shouldGiveUp(since time.Time) bool {
 	if time.Since(since) < k.GiveUpAfter || k.Healthy == nil {
 		return false
 	}
@@ -64,7 +64,7 @@ func (k *Consumer) hopeless(since time.Time) bool {
 	return k.Healthy(ctx) == nil
 }
 
-// persist calls try until it succeeds or owned ends.
+// persist retries until try succeeds or owned ends.
 func (k *Consumer) persist(owned context.Context, try func() error) bool {
 	err := try()
 	if err == nil {
@@ -80,7 +80,7 @@ func (k *Consumer) persist(owned context.Context, try func() error) bool {
 	return false
 }
 
-// safely calls the handler; a panic in it becomes an error.
+// safely calls the handler and turns a panic into an error.
 func (k *Consumer) safely(m domain.Message) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -91,8 +91,8 @@ func (k *Consumer) safely(m domain.Message) (err error) {
 	return k.handle(k.work, m)
 }
 
-// dead publishes the record as a dead letter and returns once that is acknowledged.
-func (k *Consumer) dead(r *kgo.Record, cause error) error {
+// publishDeadLetter publishes the record as a dead letter and waits for the acknowledgement.
+func (k *Consumer) publishDeadLetter(r *kgo.Record, cause error) error {
 	code := domain.CodeOf(cause)
 	why := reasons(code, cause.Error())
 	letter := &kgo.Record{
@@ -101,25 +101,25 @@ func (k *Consumer) dead(r *kgo.Record, cause error) error {
 	}
 	err := k.publish(letter)
 	if domain.CodeOf(err) == domain.CodeTooLarge {
-		// The brokers' limit for this topic is below that of the inbound one. The reason and
-		// the size are better than a partition that stands still.
-		k.log.Error("a dead letter is too large and loses its value", zap.Int("bytes", len(r.Value)), zap.Error(err))
+		// The brokers' limit for this topic is below that of the inbound one. Keeping only the
+		// reason and the size is better than a stalled partition.
+		k.log.Error("a dead letter is too large; it is published without its value", zap.Int("bytes", len(r.Value)), zap.Error(err))
 		letter.Value = nil
 		letter.Headers = append(why, kgo.RecordHeader{Key: "value_omitted", Value: fmt.Appendf(nil, "%d bytes", len(r.Value))})
 		err = k.publish(letter)
 	}
 	if err == nil {
-		k.buried(code, cause, zap.Int32("partition", r.Partition), zap.Int64("offset", r.Offset), zap.ByteString("key", r.Key))
+		k.reportDeadLetter(code, cause, zap.Int32("partition", r.Partition), zap.Int64("offset", r.Offset), zap.ByteString("key", r.Key))
 	}
 	return err
 }
 
-// buried tells of a dead letter.
-func (k *Consumer) buried(code domain.Code, cause error, where ...zap.Field) {
-	k.log.Warn("an inbound message can't be applied and is in "+domain.TopicStatusUpdatesFails,
+// reportDeadLetter logs a dead letter and calls OnDeadLetter.
+func (k *Consumer) reportDeadLetter(code domain.Code, cause error, where ...zap.Field) {
+	k.log.Warn("an inbound message can't be applied; it was moved to "+domain.TopicStatusUpdatesFails,
 		append(where, zap.String("error_code", string(code)), zap.Error(domain.Explained(cause)))...)
-	if k.Buried != nil {
-		k.Buried(code)
+	if k.OnDeadLetter != nil {
+		k.OnDeadLetter(code)
 	}
 }
 

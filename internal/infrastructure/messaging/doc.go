@@ -1,22 +1,22 @@
 // Package messaging is the Kafka side of the product: a producer that implements
-// domain.Bus, the consumer of order_status_updates, and the topics. They are the same
-// code against Apache Kafka and against the broker in this process (package broker).
+// domain.Bus, the consumer of order_status_updates, and the topics. The same code talks to
+// Apache Kafka and to the embedded broker (package broker).
 //
 // Invariants
 //
-//   - Publish: messages of one topic and key are first seen by readers in the order they
-//     were given. A batch is sent only when everything before it is acknowledged, and a
-//     partition has one batch in flight; so each batch is a run of the sequence that
-//     starts within what readers already have, and whatever the network does with it
-//     (lost, late, twice) can only repeat messages, never put one before another.
-//   - Consume: an offset is committed only when its message and all before it in the
-//     partition were handled or are in the dead-letter topic, acknowledged. So a crash
-//     repeats messages and loses none. Messages of one key are handled one after the other.
+//   - Publish: consumers first see messages of one topic and key in the order of
+//     publication. A batch is sent only after everything before it is acknowledged, and a
+//     partition has one batch in flight; so each batch continues the acknowledged sequence
+//     without a gap, and whatever the network does with it (lost, late, duplicated) can
+//     only repeat messages, never reorder them.
+//   - Consume: an offset is committed only after its message and all before it in the
+//     partition were handled or acknowledged in the dead-letter topic. So a crash repeats
+//     messages but loses none. Messages of one key are handled sequentially.
 //
-// Concurrency: Producer is safe for any number of goroutines; callers that need an
-// order between two Publish calls make the second after the first returned. A Consumer
-// runs up to 64 handlers at once, of different keys; rebalance callbacks of the Kafka
-// client stop and wait for the handlers of the partitions that leave.
+// Concurrency: Producer is safe for concurrent use; callers that need two Publish calls
+// ordered make the second after the first returned. A Consumer runs up to 64 handlers
+// concurrently, for different keys; the Kafka client's rebalance callbacks stop the
+// handlers of revoked partitions and wait for them.
 //
 // Lifecycle: EnsureTopics, NewProducer, NewConsumer and its Run; then stop Run, close
 // consumer and producer.

@@ -15,33 +15,33 @@ import (
 )
 
 const (
-	// handlers is how many messages are handled at once; the store commits them together.
+	// handlers is how many messages are handled concurrently; the store commits them together.
 	handlers = 64
 	// pollRecords is how many messages are taken from the client at a time.
 	pollRecords = 1000
-	// commitEvery is how often the offsets of what was handled are committed.
+	// commitEvery is how often the offsets of handled messages are committed.
 	commitEvery = 250 * time.Millisecond
-	// fetchBytes bounds what the client holds per broker.
+	// fetchBytes bounds the client's buffer per broker.
 	fetchBytes = 8 * MiB
-	// stopGrace is how long a stop waits for the messages that are being handled,
-	// leaveTimeout for the group to let go.
+	// stopGrace is how long a stop waits for messages being handled, leaveTimeout for leaving
+	// the group.
 	stopGrace    = 5 * time.Second
 	leaveTimeout = 3 * time.Second
-	// giveUpAfter is how long one message may fail that should pass while all else works.
+	// giveUpAfter is how long a message may stay unavailable while its dependencies work.
 	giveUpAfter = 2 * time.Minute
-	// sessionTimeout is after how long without a heartbeat others take over.
+	// sessionTimeout is the time without a heartbeat after which other members take over.
 	sessionTimeout = 10 * time.Second
 )
 
-// Consumer reads order_status_updates as a member of a consumer group and has each
-// message handled; see NewConsumer.
+// Consumer reads order_status_updates as a member of a consumer group and calls a handler
+// for each message; see NewConsumer.
 type Consumer struct {
-	// GiveUpAfter is how long a message may be called unavailable while Healthy says that
-	// what handling depends on works; then it goes to the dead letters. Set them before Run,
-	// and Buried, which hears the code of each dead letter.
-	GiveUpAfter time.Duration
-	Healthy     func(context.Context) error
-	Buried      func(domain.Code)
+	// GiveUpAfter is how long handling a message may fail with unavailable while Healthy
+	// reports that the handler's dependencies work; then it becomes a dead letter.
+	// OnDeadLetter receives the error code of each dead letter. Set them before Run.
+	GiveUpAfter  time.Duration
+	Healthy      func(context.Context) error
+	OnDeadLetter func(domain.Code)
 
 	client *kgo.Client
 	cfg    ClientConfig
@@ -50,10 +50,10 @@ type Consumer struct {
 
 	slots chan struct{} // one per running handler
 	work  context.Context
-	// stop ends the waiting and the polling, cut the handlers that outlast the grace.
+	// stop ends waiting and polling, cut cancels handlers that exceed the grace period.
 	stopping  context.Context
 	stop, cut context.CancelFunc
-	// abandon makes the client give up everything, for a broker that does not answer.
+	// abandon makes the client give up all requests, for a broker that does not answer.
 	abandon context.CancelFunc
 	running sync.Mutex // held by Run
 	closing sync.Once
@@ -61,20 +61,19 @@ type Consumer struct {
 	mu    sync.Mutex
 	parts map[int32]*part
 
-	trouble trouble // handlers that wait for something that is unavailable
+	trouble trouble // handlers that wait for an unavailable dependency
 	fetches trouble // fetching
 }
 
 // NewConsumer joins the group; Run then reads order_status_updates, from the earliest
-// message when the group is new. handle is called for one message after the other of a
-// key (and of all messages of a partition without a key), for up to 64 keys at once.
+// message if the group is new. handle is called sequentially for the messages of a key (and
+// for all messages of a partition without a key), and for up to 64 keys concurrently.
 //
-// An error of code unavailable means that it is called again with a growing pause and one
-// line in the log, for as long as it takes (see GiveUpAfter); messages of other keys are
-// handled meanwhile. After any other error, or a panic, the message goes to
-// order_status_updates.dlq with value, key and headers unchanged and the headers
-// error_code and error added. Only then is the message's offset committed, so a message
-// is handled at least once.
+// After an error with code unavailable, handle is retried with growing pauses and one log
+// line until it succeeds (see GiveUpAfter); messages of other keys are handled meanwhile.
+// After any other error or a panic, the message goes to order_status_updates.dlq with value,
+// key and headers unchanged and the headers error_code and error added. Only then is the
+// message's offset committed, so a message is handled at least once.
 func NewConsumer(c ClientConfig, group string, handle func(ctx context.Context, m domain.Message) error) (*Consumer, error) {
 	k := &Consumer{
 		cfg: c, log: c.log(), handle: handle,
@@ -113,9 +112,8 @@ func NewConsumer(c ClientConfig, group string, handle func(ctx context.Context, 
 	return k, nil
 }
 
-// Run reads until ctx ends or Close is called, and returns nil then: the messages that
-// were being handled are finished (for at most 5 s) and their offsets committed. It may
-// be called once.
+// Run reads until ctx ends or Close is called, then finishes the messages being handled (for
+// at most 5 s), commits their offsets and returns nil. It may be called once.
 func (k *Consumer) Run(ctx context.Context) error {
 	k.running.Lock()
 	defer k.running.Unlock()
@@ -134,7 +132,7 @@ func (k *Consumer) Run(ctx context.Context) error {
 	return nil
 }
 
-// halt makes Run end: nothing new is started, what runs gets the grace.
+// halt makes Run end: no new message is started, running handlers get the grace period.
 func (k *Consumer) halt() {
 	k.stop()
 	time.AfterFunc(stopGrace, k.cut)
@@ -151,16 +149,16 @@ func (k *Consumer) Close() {
 		ctx, cancel := context.WithTimeout(context.Background(), leaveTimeout)
 		defer cancel()
 		if err := k.client.CommitMarkedOffsets(ctx); err != nil {
-			k.log.Warn("the last offsets were not committed; some messages will be seen again", zap.Error(err))
+			k.log.Warn("the last offsets were not committed; some messages will be read again", zap.Error(err))
 		}
-		// Leaving runs the revoke callback; when the brokers are down nobody can be notified.
+		// Leaving runs the revoke callback; if the brokers are down they can't be notified.
 		_ = k.client.LeaveGroupContext(ctx) //nolint:errcheck // the session times out instead
 		k.abandon()
 		k.client.Close()
 	})
 }
 
-// failed reports what went wrong with fetching, and steps over what can never be read.
+// failed reports fetch errors and skips batches that can never be read.
 func (k *Consumer) failed(fetched kgo.Fetches) {
 	var first error
 	fetched.EachError(func(topic string, partition int32, err error) {
@@ -185,30 +183,30 @@ func (k *Consumer) failed(fetched kgo.Fetches) {
 	}
 }
 
-// skip steps over a batch that would unpack to more than fits: its messages can't be
-// handed on, what is known about them can.
+// skip skips a batch that would unpack beyond the limit and records it as a dead letter
+// without a value.
 func (k *Consumer) skip(bomb *kgo.ErrDecompressTooLarge) {
 	if p := k.owned()[bomb.Partition]; p != nil {
-		p.busy.Wait() // what came before it must not count as done with it
+		p.busy.Wait() // earlier messages must not be committed with it while unfinished
 	}
 	note := &kgo.Record{Topic: domain.TopicStatusUpdatesFails, Headers: reasons(domain.CodeTooLarge, bomb.Error())}
 	if !k.persist(k.stopping, func() error { return k.publish(note) }) {
 		return
 	}
-	k.buried(domain.CodeTooLarge, bomb, zap.Int32("partition", bomb.Partition))
+	k.reportDeadLetter(domain.CodeTooLarge, bomb, zap.Int32("partition", bomb.Partition))
 	k.client.SetOffsets(map[string]map[int32]kgo.EpochOffset{
 		bomb.Topic: {bomb.Partition: {Epoch: bomb.Epoch, Offset: bomb.NextOffset}},
 	})
 }
 
-// committed is called after every commit; a failed one is repeated with the next.
+// committed is called after every commit; the next commit also covers a failed one.
 func (k *Consumer) committed(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, _ *kmsg.OffsetCommitResponse, err error) {
 	if err != nil && k.stopping.Err() == nil {
 		k.log.Debug("offsets were not committed; trying again", zap.Error(err))
 	}
 }
 
-// trouble logs once when something begins to fail and once when it works again.
+// trouble logs once when an operation begins to fail and once when it recovers.
 type trouble struct {
 	log  *zap.Logger
 	what string
@@ -223,14 +221,14 @@ func (t *trouble) set(err error) {
 	switch failing := !t.since.IsZero(); {
 	case err != nil && !failing:
 		t.since = time.Now()
-		t.log.Warn(t.what+": waiting and trying again until it works", zap.Error(err))
+		t.log.Warn(t.what+": failed; retrying until it works", zap.Error(err))
 	case err == nil && failing:
 		t.log.Info(t.what+": works again", zap.Duration("after", time.Since(t.since)))
 		t.since = time.Time{}
 	}
 }
 
-// wait pauses for d and says whether it did: not when ctx ended.
+// wait pauses for d; it returns false if ctx ended first.
 func wait(ctx context.Context, d time.Duration) bool {
 	select {
 	case <-ctx.Done():

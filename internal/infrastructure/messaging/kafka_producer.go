@@ -14,21 +14,20 @@ import (
 )
 
 const (
-	// deliveryTimeout is how long a round may wait for its acknowledgements when nothing
-	// is configured. (The client's own option counts from the time in the record, which
-	// may be long ago.)
+	// deliveryTimeout is the default limit of a round's wait for acknowledgements. (The
+	// client's own option counts from the record's timestamp, which may be long ago.)
 	deliveryTimeout = 10 * time.Second
-	// produceTimeout and produceOverhead bound one request on a connection that hangs.
+	// produceTimeout and produceOverhead bound one request on a hanging connection.
 	produceTimeout  = 4 * time.Second
 	produceOverhead = 2 * time.Second
-	// gather is how long the client may hold messages back to fill a batch. Publish
-	// sends at once what it gathered, so this is only waited for at a topic's first use.
+	// gather is the client's linger time to fill a batch. Publish flushes immediately, so this
+	// only matters on a topic's first use.
 	gather = 50 * time.Millisecond
-	// roundBytes and roundCount bound what is in flight at once, so that the messages of
-	// a round for one partition fit one batch, also where Kafka's default of 1 MB holds.
+	// roundBytes and roundCount bound a round, so that its messages for one partition fit one
+	// batch, even with Kafka's default limit of 1 MB.
 	roundBytes = 900_000
 	roundCount = 5000
-	// perRecord is what a record takes in a batch beside key, value and headers, at most.
+	// perRecord is the maximum overhead of a record beyond key, value and headers.
 	perRecord = 64
 )
 
@@ -38,8 +37,8 @@ type Producer struct {
 	cfg    ClientConfig
 }
 
-// NewProducer makes a producer. It does not connect: brokers that are away show in
-// Ping and Publish. It fails on a bad configuration only.
+// NewProducer makes a producer. It does not connect: Ping and Publish report unreachable
+// brokers. It fails only on a bad configuration.
 func NewProducer(c ClientConfig) (*Producer, error) {
 	client, err := c.client(c.producing()...)
 	if err != nil {
@@ -48,12 +47,12 @@ func NewProducer(c ClientConfig) (*Producer, error) {
 	return &Producer{client: client, cfg: c}, nil
 }
 
-// codecs are the compressions by name; none where there is no name.
+// codecs maps names to compressions; no name means none.
 var codecs = map[string]kgo.CompressionCodec{
 	"gzip": kgo.GzipCompression(), "snappy": kgo.SnappyCompression(), "lz4": kgo.Lz4Compression(), "zstd": kgo.ZstdCompression(),
 }
 
-// producing are the options of everything that writes: idempotent (the client's
+// producing returns the options of every writer: idempotent (the client's
 // default), acknowledged by all in-sync replicas, partitioned by key as Java does.
 func (c ClientConfig) producing() []kgo.Opt {
 	return []kgo.Opt{
@@ -65,21 +64,21 @@ func (c ClientConfig) producing() []kgo.Opt {
 		kgo.ProduceRequestTimeout(produceTimeout),
 		kgo.RequestTimeoutOverhead(produceOverhead),
 		kgo.UnknownTopicRetries(2),
-		// Without it a message whose acknowledgement got lost would be waited for as long
-		// as the brokers are away. The order does not depend on it: see Publish.
+		// Without it a message whose acknowledgement was lost would block for as long as the
+		// brokers are down. Ordering does not depend on it: see Publish.
 		kgo.AllowIdempotentProduceCancellation(),
 	}
 }
 
 // Publish implements domain.Bus. It returns once every message is acknowledged by all
-// in-sync replicas, or fails with an Error of code unavailable (too_large for a message
-// that the brokers will never take) the delivery timeout
-// after the last progress, or soon after ctx ends.
+// in-sync replicas. It fails with code unavailable after the delivery timeout without
+// progress or soon after ctx ends, and with too_large for a message that the brokers will
+// never accept.
 //
-// On an error nothing stays behind in the client. Bytes already given to the network may
-// still arrive at the broker, after the caller published again; that is harmless: messages
-// go out in rounds, each waited for, at most one batch per partition and round. So a batch
-// continues what was acknowledged without a gap, and arriving late it only repeats.
+// After an error the client keeps no messages. Bytes already on the network may still reach
+// the broker after the caller has published again. That is harmless: messages go out in
+// rounds, each waited for, with at most one batch per partition and round. So a batch
+// continues the acknowledged sequence without a gap, and a late one only repeats messages.
 func (p *Producer) Publish(ctx context.Context, msgs []domain.Message) error {
 	for len(msgs) > 0 {
 		n := round(msgs)
@@ -91,7 +90,7 @@ func (p *Producer) Publish(ctx context.Context, msgs []domain.Message) error {
 	return nil
 }
 
-// round is how many of the messages go out together.
+// round returns how many of the messages fit into one round.
 func round(msgs []domain.Message) int {
 	size := 0
 	for i, m := range msgs {
@@ -111,7 +110,7 @@ func weight(m domain.Message) int {
 	return n
 }
 
-// send produces messages and waits for all of them. Errors are as Publish promises.
+// send produces messages and waits for all of them. Errors are those of Publish.
 func send[M any](ctx context.Context, client *kgo.Client, c ClientConfig, msgs []M, record func(M) *kgo.Record) error {
 	limit := c.DeliveryTimeout
 	if limit <= 0 {
@@ -120,7 +119,7 @@ func send[M any](ctx context.Context, client *kgo.Client, c ClientConfig, msgs [
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	produce := func() error {
-		records := make([]*kgo.Record, len(msgs)) // each time anew: the client writes into them
+		records := make([]*kgo.Record, len(msgs)) // new ones per attempt: the client modifies them
 		for i, m := range msgs {
 			records[i] = record(m)
 		}
@@ -128,7 +127,7 @@ func send[M any](ctx context.Context, client *kgo.Client, c ClientConfig, msgs [
 	}
 	err := produce()
 	if missingTopic(err) && ctx.Err() == nil {
-		// Somebody deleted a topic. What was of it is gone, so sending all again keeps the order.
+		// A topic was deleted along with its messages, so resending everything keeps the order.
 		c.log().Warn("a topic is missing and is created again", zap.Error(err))
 		if err := ensureTopics(ctx, client, c); err != nil {
 			return err
@@ -146,8 +145,8 @@ func send[M any](ctx context.Context, client *kgo.Client, c ClientConfig, msgs [
 	return unavailable(err)
 }
 
-// refusals are what brokers say to a message that they will never take: of its size, or
-// of a kind or a time that the topic's settings forbid.
+// refusals are the broker errors for messages that will never be accepted: too large, or
+// with a format or a timestamp that the topic's settings forbid.
 var refusals = []error{kerr.MessageTooLarge, kerr.RecordListTooLarge, kerr.InvalidRecord, kerr.InvalidTimestamp}
 
 func unavailable(err error) error {
@@ -172,8 +171,8 @@ func missingTopic(err error) bool {
 	return errors.Is(err, kerr.UnknownTopicOrPartition) || errors.Is(err, kerr.UnknownTopicID)
 }
 
-// Ping says whether a broker answers.
+// Ping fails unless a broker answers.
 func (p *Producer) Ping(ctx context.Context) error { return unavailable(p.client.Ping(ctx)) }
 
-// Close ends the connections; what is being published fails.
+// Close closes the connections; running Publish calls fail.
 func (p *Producer) Close() { p.client.Close() }

@@ -24,7 +24,7 @@ import (
 	"github.com/order-tracking/order-tracking/internal/infrastructure/messaging/broker"
 )
 
-// foreign runs a broker that is not the product's own, without the guard.
+// foreign runs a plain kfake broker, without the frame filter.
 func foreign(t *testing.T, opts ...kfake.Opt) *kfake.Cluster {
 	t.Helper()
 	c, err := kfake.NewCluster(append([]kfake.Opt{kfake.NumBrokers(1)}, opts...)...)
@@ -33,7 +33,7 @@ func foreign(t *testing.T, opts ...kfake.Opt) *kfake.Cluster {
 	return c
 }
 
-// TestPartitionIsJavas compares with what Apache Kafka's own tests say of its hash.
+// TestPartitionIsJavas compares with the hashes in Apache Kafka's own tests.
 func TestPartitionIsJavas(t *testing.T) {
 	bothBrokers(t, func(t *testing.T, addrs []string) {
 		for key, hash := range map[string]int32{
@@ -55,13 +55,13 @@ func TestPartitionIsJavas(t *testing.T) {
 
 func TestOldTimesAreNoTimeout(t *testing.T) {
 	addr := start(t, t.TempDir()).Addr()
-	old := time.Now().Add(-400 * 24 * time.Hour) // an outbox that waited long
+	old := time.Now().Add(-400 * 24 * time.Hour) // a long outbox backlog
 	require.NoError(t, producer(t, addr).Publish(t.Context(), []domain.Message{{Topic: domain.TopicOrderUpdated, Key: "k", Time: old}}))
 }
 
 func TestPublishIsBounded(t *testing.T) {
 	t.Parallel()
-	l, err := net.Listen("tcp", "127.0.0.1:0") // takes connections and never answers
+	l, err := net.Listen("tcp", "127.0.0.1:0") // accepts connections and never answers
 	require.NoError(t, err)
 	defer l.Close()
 	closed, err := net.Listen("tcp", "127.0.0.1:0")
@@ -126,8 +126,8 @@ func TestBrokerComesBack(t *testing.T) {
 	t.Log("back after", time.Since(back))
 }
 
-// TestLateBytesOnlyRepeat: what a Publish that failed had sent reaches the broker after
-// the messages, and more, were published again, by the same process or another one.
+// TestLateBytesOnlyRepeat: bytes sent by a failed Publish reach the broker after the same or
+// another process has published the messages again, and more.
 func TestLateBytesOnlyRepeat(t *testing.T) {
 	t.Parallel()
 	for name, another := range map[string]bool{"same": false, "another": true} {
@@ -179,11 +179,11 @@ func lateBytes(t *testing.T, another bool) {
 		}
 		return next == 5
 	})
-	// The broker fences the old bytes of the same producer, and takes those of another.
+	// The broker fences late bytes of the same producer, and accepts those of another.
 	require.Equal(t, another, repeats > 0, "%d repeats", repeats)
 }
 
-// produced is closed once the cluster got another produce request.
+// produced is closed once the cluster receives another produce request.
 func produced(c *kfake.Cluster) <-chan struct{} {
 	got := make(chan struct{})
 	c.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
@@ -253,8 +253,8 @@ func TestTooLargeForTheBrokers(t *testing.T) {
 	require.NoError(t, p.Publish(t.Context(), []domain.Message{{Topic: domain.TopicOrderUpdated, Key: "k"}}))
 }
 
-// TestARoundIsOneBatchPerPartition: with two batches of a partition on their way the
-// second could arrive without the first.
+// TestARoundIsOneBatchPerPartition: with two batches of a partition in flight the second
+// could arrive without the first.
 func TestARoundIsOneBatchPerPartition(t *testing.T) {
 	cluster := foreign(t)
 	addr := cluster.ListenAddrs()[0]

@@ -12,8 +12,8 @@ import (
 	"github.com/order-tracking/order-tracking/internal/infrastructure/messaging"
 )
 
-// stalling is a proxy that can hold back what clients send on the connections that
-// exist, while new ones pass.
+// stalling is a proxy that can hold back client data on existing connections while new ones
+// pass.
 type stalling struct {
 	net.Listener
 	to string
@@ -59,7 +59,7 @@ func (s *stalling) serve() {
 		i := len(s.gates)
 		s.gates = append(s.gates, open)
 		s.mu.Unlock()
-		s.wg.Go(func() { // what was sent arrives even when the client is gone
+		s.wg.Go(func() { // sent data arrives even after the client has gone
 			defer broker.Close()
 			buf := make([]byte, 64<<10)
 			for {
@@ -80,7 +80,7 @@ func (s *stalling) serve() {
 	}
 }
 
-// holdAll stalls every connection, those to come too, until the returned func is called.
+// holdAll stalls all present and future connections until the returned func is called.
 func (s *stalling) holdAll() (release func()) {
 	old := s.hold()
 	gate := make(chan struct{})
@@ -90,7 +90,7 @@ func (s *stalling) holdAll() (release func()) {
 	return sync.OnceFunc(func() { old(); close(gate) })
 }
 
-// hold stalls the connections that exist until the returned func is called.
+// hold stalls existing connections until the returned func is called.
 func (s *stalling) hold() (release func()) {
 	gate := make(chan struct{})
 	s.mu.Lock()

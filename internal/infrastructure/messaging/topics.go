@@ -19,8 +19,8 @@ const (
 	MiB = 1 << 20
 	// MaxInflated bounds what one batch may unpack to, in bytes.
 	MaxInflated = 32 * MiB
-	// maxMessage is the largest message. The largest order the domain lets in, escaped
-	// and inside its event, has about 1.3 MB, more than Kafka's default of 1 MB.
+	// maxMessage is the largest message. The largest order that the domain allows, escaped
+	// inside its event, takes about 1.3 MB, more than Kafka's default of 1 MB.
 	maxMessage = 2 * MiB
 	// maxDead leaves room for the two headers of a dead letter.
 	maxDead = maxMessage + 64*1024
@@ -43,14 +43,14 @@ func Topics() []Topic {
 	}
 }
 
-// configs are the topic's settings on real brokers, where the operator decides about retention.
+// configs are the topic's settings on external brokers, where the operator sets retention.
 func (t Topic) configs() map[string]*string {
 	size := strconv.Itoa(t.MaxMessage)
 	return map[string]*string{"max.message.bytes": &size}
 }
 
-// EnsureTopics creates the topics that the brokers do not have. Existing ones are left
-// as they are; that they have other partition counts than configured is logged.
+// EnsureTopics creates missing topics. Existing ones are left unchanged; a partition count
+// that differs from the configuration is logged.
 func EnsureTopics(ctx context.Context, c ClientConfig) error {
 	client, err := c.client()
 	if err != nil {
@@ -84,7 +84,7 @@ func ensureTopics(ctx context.Context, client *kgo.Client, c ClientConfig) error
 			return domain.Unavailable("Kafka", fmt.Errorf("look at topic %s: %w", t.Name, found.Err))
 		}
 		_, err := admin.CreateTopic(ctx, orDefault(c.Partitions), int16(orDefault(c.Replication)), t.configs(), t.Name) //nolint:gosec // configuration bounds it
-		if err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {                                                     // another replica was faster
+		if err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {                                                     // another replica created it first
 			return domain.Unavailable("Kafka", fmt.Errorf("create topic %s: %w", t.Name, err))
 		}
 	}

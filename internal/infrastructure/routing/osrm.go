@@ -1,5 +1,5 @@
-// Package routing asks a road router over the HTTP interface of OSRM: osrm-routed, or
-// anything that speaks as it does. https://project-osrm.org/docs/v5.24.0/api/
+// Package routing queries a road router over the OSRM HTTP API: osrm-routed or anything
+// compatible. https://project-osrm.org/docs/v5.24.0/api/
 package routing
 
 import (
@@ -19,17 +19,17 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// Options says where the router is.
+// Options configures the router client.
 type Options struct {
 	URL     string        // such as http://osrm:5000
-	Timeout time.Duration // of one question; 0 means a second
-	Client  *http.Client  // nil means one of its own
+	Timeout time.Duration // per request; 0 means a second
+	Client  *http.Client  // nil means a new one
 }
 
 const (
 	maxAnswer = 4 << 20 // bytes
-	// After so many failures in a row the router is left alone for a while, so that
-	// orders don't wait for one that is away.
+	// After this many consecutive failures the router is not called for a while, so that
+	// orders don't wait for a router that is down.
 	failures = 3
 	rest     = 5 * time.Second
 )
@@ -42,7 +42,7 @@ type OSRM struct {
 	breaker circuitbreaker.CircuitBreaker[any]
 }
 
-// New makes a client; it asks nothing yet.
+// New makes a client; it sends no request yet.
 func New(o Options) *OSRM {
 	if o.Timeout <= 0 {
 		o.Timeout = time.Second
@@ -56,10 +56,10 @@ func New(o Options) *OSRM {
 	}
 }
 
-// Close lets go of idle connections.
+// Close closes idle connections.
 func (o *OSRM) Close() { o.client.CloseIdleConnections() }
 
-// Table asks for the times by road from each place to each destination; see domain.Router.
+// Table queries the travel times by road from each place to each destination; see domain.Router.
 func (o *OSRM) Table(ctx context.Context, from, to []domain.Point) ([][]time.Duration, error) {
 	if len(from) == 0 || len(to) == 0 {
 		return nil, nil
@@ -67,7 +67,7 @@ func (o *OSRM) Table(ctx context.Context, from, to []domain.Point) ([][]time.Dur
 	path := "/table/v1/driving/" + coordinates(slices.Concat(from, to)) +
 		"?annotations=duration&sources=" + numbers(0, len(from)) + "&destinations=" + numbers(len(from), len(to))
 	var table struct {
-		Durations [][]*float64 `json:"durations"` // seconds; null where there is no way
+		Durations [][]*float64 `json:"durations"` // seconds; null if there is no route
 	}
 	if _, err := o.ask(ctx, path, &table); err != nil {
 		return nil, err
@@ -93,7 +93,7 @@ func (o *OSRM) Table(ctx context.Context, from, to []domain.Point) ([][]time.Dur
 	return out, nil
 }
 
-// numbers lists n numbers from the first on, as OSRM wants them.
+// numbers lists n numbers starting at first, in OSRM's format.
 func numbers(first, n int) string {
 	out := make([]string, n)
 	for i := range out {
@@ -102,7 +102,7 @@ func numbers(first, n int) string {
 	return strings.Join(out, ";")
 }
 
-// Route asks for the fastest way; see domain.Router.
+// Route queries the fastest route; see domain.Router.
 func (o *OSRM) Route(ctx context.Context, from, to domain.Point) (*domain.Road, error) {
 	var answer struct {
 		Routes []struct {
@@ -125,7 +125,7 @@ func (o *OSRM) Route(ctx context.Context, from, to domain.Point) (*domain.Road, 
 	return &domain.Road{Duration: d, DistanceM: r.Distance}, nil
 }
 
-// coordinates writes places as OSRM wants them: longitude first.
+// coordinates formats places for OSRM: longitude first.
 func coordinates(points []domain.Point) string {
 	var b strings.Builder
 	for i, p := range points {
@@ -137,7 +137,7 @@ func coordinates(points []domain.Point) string {
 	return b.String()
 }
 
-// seconds is -1 for what is no duration.
+// seconds returns -1 for an invalid duration.
 func seconds(s float64) time.Duration {
 	const most = 1e7 // a third of a year
 	if !(s >= 0 && s <= most) {
@@ -148,7 +148,7 @@ func seconds(s float64) time.Duration {
 
 func away(cause error) error { return domain.Unavailable("the router", cause) }
 
-// ask gets an answer; false when the router says that there is no way.
+// ask sends a request; false if the router answers that there is no route.
 func (o *OSRM) ask(ctx context.Context, path string, into any) (found bool, err error) {
 	if !o.breaker.TryAcquirePermit() {
 		return false, away(errors.New("it failed a moment ago"))
@@ -158,7 +158,7 @@ func (o *OSRM) ask(ctx context.Context, path string, into any) (found bool, err 
 	case err == nil:
 		o.breaker.RecordSuccess()
 		return found, nil
-	case ctx.Err() != nil: // whoever asked has gone; that says nothing of the router
+	case ctx.Err() != nil: // the caller gave up; that is no failure of the router
 		o.breaker.RecordSuccess()
 	default:
 		o.breaker.RecordFailure()

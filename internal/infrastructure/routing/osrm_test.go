@@ -16,7 +16,7 @@ import (
 
 var _ domain.Router = (*OSRM)(nil)
 
-// router answers every question with the text, and counts them.
+// router answers every request with the text, and counts requests.
 type router struct {
 	*httptest.Server
 	asked atomic.Int64
@@ -98,7 +98,7 @@ func TestWhatIsNoAnswer(t *testing.T) {
 	}
 }
 
-// A router that hangs costs its timeout, and after some failures nothing any more.
+// A hanging router costs its timeout, and after several failures nothing.
 func TestRouterThatHangs(t *testing.T) {
 	release := make(chan struct{})
 	var asked atomic.Int64

@@ -21,24 +21,24 @@ import (
 
 const (
 	clusterID = "order-tracking"
-	// retentionEvery is how often the partitions are cut to their size.
+	// retentionEvery is how often retention is applied.
 	retentionEvery = time.Second
 )
 
-// Config sets up the broker in this process.
+// Config configures the embedded broker.
 type Config struct {
 	// Listen is host:port. Port 0 takes a free one.
 	Listen string
-	// PortFixed makes a taken port an error; otherwise a free one is taken instead.
+	// PortFixed makes a busy port an error; otherwise a free one is used instead.
 	PortFixed bool
 	// Dir is where the log is kept; only one process may use it at a time.
 	Dir string
-	// Partitions of a topic that has to be created.
+	// Partitions of created topics.
 	Partitions int
 	Log        *zap.Logger
 }
 
-// Broker is a Kafka broker in this process; see the package's invariants.
+// Broker is an embedded Kafka broker; see the package's invariants.
 type Broker struct {
 	cluster  *kfake.Cluster
 	listener *filter
@@ -49,9 +49,8 @@ type Broker struct {
 }
 
 // Start starts the broker on the data in its directory. Data that can't be
-// loaded is renamed and the broker starts empty; see SetAside. It fails when another
-// process uses the directory, when the directory can't be written and when the port is
-// taken and fixed.
+// loaded is renamed and the broker starts empty; see SetAside. It fails if another process
+// uses the directory, the directory can't be written, or the fixed port is busy.
 func Start(ctx context.Context, c Config) (*Broker, error) {
 	if c.Log == nil {
 		c.Log = zap.NewNop()
@@ -97,12 +96,12 @@ func (b *Broker) start(ctx context.Context, c Config) error {
 		return err
 	}
 	b.cluster.ApplyRetention()
-	debug.FreeOSMemory() // loading reads every segment; the process may idle for days after it
+	debug.FreeOSMemory() // loading reads every segment; the process may then idle for days
 	b.listener.open()
 	return nil
 }
 
-// load starts the broker on the data or, when that fails, on an empty directory.
+// load starts the broker on the data or, if that fails, on an empty directory.
 func (b *Broker) load(ctx context.Context, inner net.Listener) error {
 	b.listener = newFilter(inner, b.log)
 	why := errUnloadable
@@ -111,7 +110,7 @@ func (b *Broker) load(ctx context.Context, inner net.Listener) error {
 			return nil
 		}
 	}
-	// What the machine does not let be written is no damage: it waits for the operator.
+	// A directory that can't be written is not damaged data: the operator has to fix it.
 	if err := b.dir.writable(); err != nil {
 		return errors.Join(err, quiet(b.listener.Close()))
 	}
@@ -134,7 +133,7 @@ func (b *Broker) load(ctx context.Context, inner net.Listener) error {
 	return nil
 }
 
-// quiet is what closing something that may be closed already says.
+// quiet drops the error of closing something that is already closed.
 func quiet(err error) error {
 	if errors.Is(err, net.ErrClosed) {
 		return nil
@@ -142,7 +141,7 @@ func quiet(err error) error {
 	return err
 }
 
-// prepare makes the topics and notes what was found missing, before anybody comes in.
+// prepare creates the topics and records missing data before connections are accepted.
 func (b *Broker) prepare(partitions int) error {
 	for _, t := range messaging.Topics() {
 		if b.cluster.TopicInfo(t.Name) != nil {
@@ -162,9 +161,9 @@ func (b *Broker) prepare(partitions int) error {
 	return nil
 }
 
-// topicConfigs bounds what stays of a topic by bytes: 8 MiB of positions and 32 MiB of
-// events per partition. Time does not expire messages: an emptied partition would forget
-// its offsets at a crash.
+// topicConfigs sets retention by bytes: 8 MiB of positions and 32 MiB of events per
+// partition. There is no retention by time: an emptied partition would lose its offsets in
+// a crash.
 func topicConfigs(t messaging.Topic) map[string]string {
 	retained := 32 * messaging.MiB
 	if t.Name == domain.TopicCourierLocation {
@@ -178,7 +177,7 @@ func topicConfigs(t messaging.Topic) map[string]string {
 	}
 }
 
-// listen takes the configured port or, when nobody insists on it, a free one.
+// listen binds the configured port or, if it is busy and not fixed, a free one.
 func listen(ctx context.Context, c Config) (net.Listener, error) {
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.Listen)
 	switch {
@@ -198,8 +197,8 @@ func listen(ctx context.Context, c Config) (net.Listener, error) {
 	return nil, fmt.Errorf("can't listen on %s: %w", c.Listen, err)
 }
 
-// retain cuts the partitions to their size, so that a restart or a burst never has
-// more than a second's worth above it.
+// retain applies retention every second, so that a partition exceeds its size by at most a
+// second's worth of messages.
 func (b *Broker) retain(ctx context.Context) {
 	tick := time.NewTicker(retentionEvery)
 	defer tick.Stop()
@@ -221,22 +220,23 @@ func (b *Broker) Addr() string {
 	return b.listener.Addr().String()
 }
 
-// SetAside reports that messages may be missing, so that what must be in the topics has
-// to be published again: the directory is new; the data could not be loaded, was renamed
-// and the topics started empty; a part was unreadable and cut off; or the machine went
-// down while the broker ran (noticed on Linux). It does so at every start until Restored.
+// SetAside reports whether messages may be missing, so that all events have to be published
+// again: the directory is new; the data could not be loaded and was renamed, so the topics
+// started empty; an unreadable part was cut off; or the machine went down while the broker
+// ran (detected on Linux). It stays true at every start until Restored.
 func (b *Broker) SetAside() bool { return b.lost }
 
-// Restored says that everything that may be missing is certain to be published again.
+// Restored records that all possibly missing messages are certain to be published again.
 func (b *Broker) Restored() error { return b.dir.remove(incompleteFile) }
 
-// Close ends the connections, writes what speeds up the next start and frees the directory.
+// Close closes the connections, writes state that speeds up the next start, and unlocks the
+// directory.
 func (b *Broker) Close() error { return b.close() }
 
-// truncating is how the broker says that it cuts off the rest of a segment.
+// truncating is the broker's log message when it cuts off the rest of a segment.
 const truncating = "partition %s-%d segment %d: truncating %d corrupt bytes"
 
-// brokerLog passes the broker's complaints to zap, and what it cut off to cutOff.
+// brokerLog forwards the broker's warnings to zap and truncations to cutOff.
 type brokerLog struct {
 	log    *zap.Logger
 	cutOff func(topic string, partition int32, base int64, n int)
@@ -245,7 +245,7 @@ type brokerLog struct {
 // Logf implements kfake.Logger.
 func (l brokerLog) Logf(level kfake.LogLevel, format string, args ...any) {
 	if level > kfake.LogLevelWarn || level == kfake.LogLevelNone {
-		return // its requests are of no interest
+		return // request logs are not needed
 	}
 	l.log.Warn("embedded Kafka broker: " + strings.TrimSpace(fmt.Sprintf(format, args...)))
 	if format == truncating && len(args) == 4 {

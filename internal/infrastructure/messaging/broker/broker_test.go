@@ -35,7 +35,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// childBroker runs a broker that publishes numbers and prints those acknowledged, until it is killed.
+// childBroker runs a broker, publishes numbers and prints the acknowledged ones until killed.
 func childBroker(dir string) {
 	ctx := context.Background()
 	e, err := broker.Start(ctx, broker.Config{Listen: "127.0.0.1:0", Dir: dir, Partitions: 2})
@@ -65,8 +65,8 @@ func childBroker(dir string) {
 	}
 }
 
-// killed runs a child broker, kills it after it acknowledged n messages and returns how
-// many it had acknowledged by then.
+// killed runs a child broker, kills it after n acknowledged messages and returns how many it
+// had acknowledged by then.
 func killed(t *testing.T, dir string, from, n int) int {
 	t.Helper()
 	cmd := exec.Command(os.Args[0], "-test.run=^$") //nolint:gosec // this test
@@ -180,7 +180,7 @@ func TestPortTaken(t *testing.T) {
 	require.ErrorContains(t, err, "can't listen on no such host.:1")
 }
 
-// used makes a directory with data in it.
+// used makes a directory with data.
 func used(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -240,7 +240,7 @@ func TestUnreadableDataIsSetAside(t *testing.T) {
 	}
 }
 
-// segments are the files of the one partition that used wrote to, oldest first.
+// segments returns the files of the partition written by used, oldest first.
 func segments(t *testing.T, dir string) []string {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(dir, "log", "partitions", domain.TopicOrderUpdated+"-*", "*.dat"))

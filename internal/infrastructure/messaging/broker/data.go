@@ -24,14 +24,14 @@ import (
 
 const (
 	lockFile = ".lock"
-	// attemptsFile counts the starts since the data was last loaded: a crash while
-	// loading must not become a crash at every start for ever.
+	// attemptsFile counts the starts since the data was last loaded, so that a crash while
+	// loading does not repeat at every start.
 	attemptsFile = ".loading"
 	maxAttempts  = 3
-	// runningFile exists while a broker runs and names the boot of the machine.
+	// runningFile exists while a broker runs and holds the machine's boot id.
 	runningFile = ".running"
-	// incompleteFile exists from when messages may be missing until they were published
-	// again, which may be a start later.
+	// incompleteFile exists while messages may be missing, until they were published again,
+	// possibly after another start.
 	incompleteFile = ".incomplete"
 	logDir         = "log"
 )
@@ -41,7 +41,7 @@ var (
 	errIncomplete = errors.New("files of it are missing")
 )
 
-// lockDir makes the directory and takes it for this process.
+// lockDir creates the directory and locks it for this process.
 func lockDir(dir string) (*flock.Flock, error) {
 	if err := os.MkdirAll(dir, 0o750); err != nil {
 		return nil, fmt.Errorf("make its directory: %w", err)
@@ -61,7 +61,7 @@ func lockDir(dir string) (*flock.Flock, error) {
 // dataDir is the locked directory of an embedded broker.
 type dataDir struct {
 	root string
-	// damaged says that the broker cut off a part of the data that it could not read.
+	// damaged is set if the broker cut off unreadable data.
 	damaged atomic.Bool
 }
 
@@ -74,9 +74,9 @@ func (d *dataDir) has(names ...string) bool {
 	return err == nil
 }
 
-// read returns what a note says, nothing when it is not there.
+// read returns a state file's text, "" if it does not exist.
 func (d *dataDir) read(name string) string {
-	text, _ := os.ReadFile(d.path(name)) //nolint:errcheck // what can't be read can't be written, which fails
+	text, _ := os.ReadFile(d.path(name)) //nolint:errcheck // an unreadable file can't be written either, and that fails
 	return strings.TrimSpace(string(text))
 }
 
@@ -91,14 +91,14 @@ func (d *dataDir) remove(name string) error {
 	return nil
 }
 
-// writable writes as much as loading may and says what is in the way, such as a full disk.
+// writable writes as much as loading may, to detect problems such as a full disk.
 func (d *dataDir) writable() error {
 	const probe = ".probe"
 	err := os.WriteFile(d.path(probe), make([]byte, messaging.MiB/4), 0o600)
 	return errors.Join(err, d.remove(probe))
 }
 
-// attempts is how many times in a row loading ended the process.
+// attempts is how many times in a row loading crashed the process.
 func (d *dataDir) attempts() int {
 	n, _ := strconv.Atoi(d.read(attemptsFile)) //nolint:errcheck // garbage counts as none
 	return n
@@ -106,7 +106,7 @@ func (d *dataDir) attempts() int {
 
 // load starts the broker on the data.
 func (d *dataDir) load(l *filter, log *zap.Logger) (*kfake.Cluster, error) {
-	// Without these files the broker would take the rest for nothing and write over it.
+	// Without these files the broker would treat the data as empty and overwrite it.
 	if d.has(logDir, "partitions") && (!d.has(logDir, "meta.json") || !d.has(logDir, "topics.json")) {
 		return nil, errIncomplete
 	}
@@ -133,9 +133,9 @@ func (d *dataDir) load(l *filter, log *zap.Logger) (*kfake.Cluster, error) {
 	return cluster, nil
 }
 
-// cutOff hears that the broker is about to cut off the last n bytes of a segment. When
-// they are the begin of a batch at the end of the last segment, a kill interrupted that
-// write and nobody was told that it is safe. Anything else is damage.
+// cutOff is called when the broker is about to cut off the last n bytes of a segment. If
+// they are the beginning of a batch at the end of the last segment, a kill interrupted that
+// write and it was never acknowledged. Anything else is damage.
 func (d *dataDir) cutOff(topic string, partition int32, base int64, n int) {
 	dir := d.path(logDir, "partitions", url.PathEscape(topic)+"-"+strconv.Itoa(int(partition)))
 	if !lastSegment(dir, base) || !beginOfBatch(filepath.Join(dir, strconv.FormatInt(base, 10)+".dat"), n) {
@@ -152,8 +152,8 @@ func lastSegment(dir string, base int64) bool {
 	})
 }
 
-// beginOfBatch says whether the last n bytes of the file are less than the batch that
-// they begin: its offset and its length lead it.
+// beginOfBatch reports whether the last n bytes of the file are an incomplete batch,
+// judging by the batch header's offset and length.
 func beginOfBatch(path string, n int) bool {
 	const head = 12
 	raw, err := os.ReadFile(path)
@@ -164,23 +164,23 @@ func beginOfBatch(path string, n int) bool {
 	return len(rest) < head || uint64(len(rest)) < head+uint64(binary.BigEndian.Uint32(rest[8:]))
 }
 
-// begin notes that a broker runs, and says whether the one before ended with the
-// machine: then the last seconds of what it had acknowledged, which the system had not
-// written to the disk, may be missing.
+// begin records that a broker runs, and reports whether the previous one ended in a machine
+// crash: then the last seconds of acknowledged messages, not yet flushed to disk by the
+// system, may be missing.
 func (d *dataDir) begin() (lostPower bool, err error) {
 	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	if err != nil {
-		boot = nil // no telling which boot this is
+		boot = nil // the boot id is unknown
 	}
 	now := strings.TrimSpace(string(boot))
 	lostPower = d.has(runningFile) && d.read(runningFile) != now
 	return lostPower, d.write(runningFile, now)
 }
 
-// setAside renames the data to a name that tells when.
+// setAside renames the data to a name with the time.
 func (d *dataDir) setAside(why error, log *zap.Logger) error {
 	aside := d.path(logDir) + ".unreadable-" + time.Now().UTC().Format("20060102T150405.000")
-	log.Error("the embedded Kafka broker can't load its data: it is set aside and the topics start empty",
+	log.Error("the embedded Kafka broker can't load its data; it was renamed and the topics start empty",
 		zap.String("kept_as", aside), zap.Error(why))
 	if err := os.Rename(d.path(logDir), aside); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("set aside data that can't be loaded (%w): %w", why, err)
@@ -188,7 +188,7 @@ func (d *dataDir) setAside(why error, log *zap.Logger) error {
 	return d.remove(attemptsFile)
 }
 
-// portTaken says that listening failed because another socket has the address.
+// portTaken reports whether listening failed because the address is in use.
 func portTaken(err error) bool {
 	const windowsInUse = syscall.Errno(10048) // WSAEADDRINUSE
 	return errors.Is(err, syscall.EADDRINUSE) || errors.Is(err, windowsInUse)

@@ -20,37 +20,37 @@ import (
 const (
 	// maxConns bounds the connections to the embedded broker.
 	maxConns = 256
-	// maxFrame bounds a frame with messages, maxSmall every other one.
+	// maxFrame limits a frame with messages, maxSmall any other frame.
 	maxFrame = 16 * messaging.MiB
 	maxSmall = 256 * 1024
 	// minFrame is the fixed part of a request header: key, version, correlation id.
 	minFrame = 8
-	// idleTimeout is how long a connection may say nothing, as with Kafka.
+	// idleTimeout is how long a connection may be idle, as in Kafka.
 	idleTimeout = 10 * time.Minute
-	// frameTimeout is how long the rest of a frame may take after its length.
+	// frameTimeout limits the time to receive a frame after its length.
 	frameTimeout = 30 * time.Second
-	// writeTimeout is how long a client may take to read an answer.
+	// writeTimeout is how long a client may take to read a response.
 	writeTimeout = 60 * time.Second
-	// chunk is how much of a frame is read at a time: what has not arrived takes no memory.
+	// chunk is how much of a frame is read at a time, so that memory grows only with received data.
 	chunk = 64 * 1024
 )
 
-// errRefused is why a connection is closed.
+// errRefused is the reason for closing a connection.
 var errRefused = errors.New("refused")
 
-// filter is a listener that lets nothing reach the broker but whole, bounded, parseable
-// frames of the requests that the product offers.
+// filter is a listener that passes only complete, size-limited, parseable frames of
+// supported requests to the broker.
 type filter struct {
 	net.Listener
 	log  *zap.Logger
-	open func() // lets connections in; those that came before wait in the kernel's queue
-	// anywhere says that the listener is not bound to one address.
+	open func() // starts accepting; earlier connections wait in the kernel's queue
+	// anywhere is set if the listener is bound to all addresses.
 	anywhere bool
 	opened   <-chan struct{}
 	conns    atomic.Int32
 
 	mu     sync.Mutex
-	groups map[string]bool // the consumer groups that were let in
+	groups map[string]bool // the admitted consumer groups
 }
 
 func newFilter(inner net.Listener, log *zap.Logger) *filter {
@@ -70,7 +70,7 @@ func (f *filter) Accept() (net.Conn, error) {
 		case errors.Is(err, net.ErrClosed):
 			return nil, err
 		case err != nil:
-			// Out of file descriptors, say: the broker would stop listening for good.
+			// Such as no file descriptors left: on an error the broker would stop listening for good.
 			if !failing {
 				f.log.Warn("embedded Kafka broker: connections can't be accepted", zap.Error(err))
 				failing = true
@@ -78,8 +78,8 @@ func (f *filter) Accept() (net.Conn, error) {
 			<-time.After(50 * time.Millisecond)
 		case f.conns.Add(1) > maxConns:
 			f.conns.Add(-1)
-			conn.Close() //nolint:errcheck,gosec // nothing was said yet
-			f.log.Warn("embedded Kafka broker: too many connections; one is refused", zap.Int("max", maxConns))
+			conn.Close() //nolint:errcheck,gosec // nothing was sent yet
+			f.log.Warn("embedded Kafka broker: too many connections; one was refused", zap.Int("max", maxConns))
 		default:
 			left := sync.OnceFunc(func() { f.conns.Add(-1) })
 			return &filteredConn{Conn: conn, filter: f, left: left, asked: map[int32]kmsg.Request{}}, nil
@@ -89,22 +89,22 @@ func (f *filter) Accept() (net.Conn, error) {
 
 // Close implements net.Listener.
 func (f *filter) Close() error {
-	f.open() // so that Accept sees that it is closed
+	f.open() // unblocks Accept
 	return f.Listener.Close()
 }
 
-// filteredConn hands the broker one checked frame after the other.
+// filteredConn passes checked frames to the broker one by one.
 type filteredConn struct {
 	net.Conn
 	filter *filter
-	left   func()       // it counts no more
-	frame  bytes.Reader // what of the current frame the broker has not read
+	left   func()       // ends its count as a connection
+	frame  bytes.Reader // the unread rest of the current frame
 
 	mu    sync.Mutex
-	asked map[int32]kmsg.Request // whose answers name the broker, by correlation id
+	asked map[int32]kmsg.Request // requests whose responses name the broker, by correlation id
 }
 
-// Read implements net.Conn. It returns bytes of frames that passed only.
+// Read implements net.Conn. It returns only bytes of accepted frames.
 func (c *filteredConn) Read(p []byte) (int, error) {
 	for c.frame.Len() == 0 {
 		b, err := c.next()
@@ -113,7 +113,7 @@ func (c *filteredConn) Read(p []byte) (int, error) {
 				c.filter.log.Debug("embedded Kafka broker: a connection is closed",
 					zap.Stringer("client", c.RemoteAddr()), zap.Error(err))
 			}
-			c.Close() //nolint:errcheck,gosec // the error that matters is err
+			c.Close() //nolint:errcheck,gosec // err matters more
 			return 0, err
 		}
 		c.frame.Reset(b)
@@ -159,7 +159,7 @@ func (c *filteredConn) next() ([]byte, error) {
 	return c.check(frame.Bytes())
 }
 
-// Write implements net.Conn. The broker writes one whole answer at a time.
+// Write implements net.Conn. The broker writes one complete response at a time.
 func (c *filteredConn) Write(p []byte) (int, error) {
 	if err := c.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
 		return 0, err

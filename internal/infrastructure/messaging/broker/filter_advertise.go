@@ -8,11 +8,11 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// When the broker listens on all addresses it has no name of its own to tell clients.
-// The address by which a client reached it is one that works for this client, so the
-// answers that name the broker are rewritten, each connection to its own address.
+// A broker that listens on all addresses has no single address to advertise. The address by
+// which a client connected works for that client, so responses that name the broker are
+// rewritten to the connection's own address.
 
-// advertise returns the answer with this connection's address in the broker's place.
+// advertise returns the response with the broker's address replaced by this connection's.
 func (c *filteredConn) advertise(answer []byte) ([]byte, error) {
 	const head = 8 // length and correlation id
 	if !c.filter.anywhere || len(answer) < head {
@@ -58,7 +58,7 @@ func (c *filteredConn) advertise(answer []byte) ([]byte, error) {
 	return out, nil
 }
 
-// everywhere says that the listener has no address of its own.
+// everywhere reports whether the listener is bound to all addresses.
 func everywhere(l net.Listener) bool {
 	a, ok := l.Addr().(*net.TCPAddr)
 	return ok && a.IP.IsUnspecified()

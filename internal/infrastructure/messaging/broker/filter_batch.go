@@ -17,11 +17,11 @@ const (
 	attrControl       = 0x20
 )
 
-// inflating bounds how many batches are unpacked at once, for their memory.
+// inflating limits concurrent decompression, to bound memory.
 var inflating = make(chan struct{}, 2)
 
-// inflate unpacks what a Kafka client packed, up to a bound: as the consumer will, by the
-// decompressor that a client makes for itself.
+// inflate decompresses a batch up to a size limit, with the Kafka client's own
+// decompressor, as the consumer will.
 var inflate = sync.OnceValue(func() func([]byte, kgo.CompressionCodecType) ([]byte, error) {
 	client, err := kgo.NewClient(kgo.MaxDecompressBatchBytes(messaging.MaxInflated))
 	if err != nil {
@@ -31,8 +31,8 @@ var inflate = sync.OnceValue(func() func([]byte, kgo.CompressionCodecType) ([]by
 	return client.OptValue(kgo.WithDecompressor).(kgo.Decompressor).Decompress //nolint:forcetypeassert // its type
 })
 
-// checkBatch unpacks the record batch of one partition. What is not a batch at all it
-// leaves to the broker, which answers that properly.
+// checkBatch decompresses the record batch of one partition. Data that is no batch at all is
+// left to the broker, which responds with a proper error.
 func checkBatch(raw []byte) error {
 	var b kmsg.RecordBatch
 	if b.ReadFrom(raw) != nil || b.Magic != 2 {

@@ -11,8 +11,8 @@ import (
 	"github.com/order-tracking/order-tracking/internal/infrastructure/messaging"
 )
 
-// FuzzFilter: whatever a frame holds, checking it returns, and what it lets through is a
-// frame that the broker can parse.
+// FuzzFilter: the check terminates for any frame, and accepted frames can be parsed by the
+// broker.
 func FuzzFilter(f *testing.F) {
 	for key, v := range offered {
 		req := kmsg.RequestForKey(key.Int16())
@@ -53,7 +53,7 @@ func FuzzFilter(f *testing.F) {
 	})
 }
 
-// FuzzInflate: whatever bytes claim to be packed, unpacking returns something bounded.
+// FuzzInflate: decompressing any bytes returns a bounded result.
 func FuzzInflate(f *testing.F) {
 	f.Add(int16(2), []byte{0x82, 'S', 'N', 'A', 'P', 'P', 'Y', 0})
 	f.Add(int16(1), []byte{0x1f, 0x8b})

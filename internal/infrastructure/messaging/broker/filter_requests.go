@@ -14,22 +14,22 @@ import (
 )
 
 const (
-	// maxTopics and maxPartitions bound a produce request, of which the product has 5 topics.
+	// maxTopics and maxPartitions limit a produce request; the product has 5 topics.
 	maxTopics, maxPartitions = 64, 1024
-	// maxGroups bounds the consumer groups that a process lets in, maxGroupName their names.
+	// maxGroups limits the number of consumer groups, maxGroupName the length of their names.
 	maxGroups, maxGroupName = 1000, 255
-	// maxNote bounds what a consumer may write beside an offset, as Kafka does.
+	// maxNote limits the metadata committed with an offset, as in Kafka.
 	maxNote = 4096
-	// maxFetch bounds an answer with messages.
+	// maxFetch limits a fetch response.
 	maxFetch = 16 * messaging.MiB
 )
 
-// versions is the range of a request that is let in.
+// versions is the accepted version range of a request.
 type versions struct{ min, max int16 }
 
-// offered is every request that the embedded broker answers: what producers, consumers,
-// groups and tools that look need. Topics are made by the product alone; transactions,
-// share groups, quotas and access lists it does not offer.
+// offered lists the requests that the embedded broker supports: those of producers,
+// consumers, groups and read-only tools. Only the product creates topics; transactions,
+// share groups, quotas and access lists are not supported.
 var offered = map[kmsg.Key]versions{
 	kmsg.Produce:              {3, 12},
 	kmsg.Fetch:                {4, 17},
@@ -51,13 +51,13 @@ var offered = map[kmsg.Key]versions{
 	kmsg.DescribeCluster:      {0, 2},
 }
 
-// admit decides by the header alone.
+// admit checks a request by its header.
 func admit(key kmsg.Key, version int16, size int) error {
 	v, known := offered[key]
 	switch {
 	case !known:
 		return fmt.Errorf("%w: request %d is not offered", errRefused, key)
-	case key == kmsg.ApiVersions && version >= 0: // a newer client asks first and is told what there is
+	case key == kmsg.ApiVersions && version >= 0: // a newer client asks first and gets the supported versions
 	case version < v.min || version > v.max:
 		return fmt.Errorf("%w: version %d of request %d is not offered", errRefused, version, key)
 	}
@@ -67,8 +67,8 @@ func admit(key kmsg.Key, version int16, size int) error {
 	return nil
 }
 
-// check looks at a whole frame, length included, as the broker will, and at what it
-// would trip over. It returns the frame to hand on, which may be another one.
+// check parses a complete frame, length included, as the broker will, and rejects what would
+// crash the broker. It returns the frame to pass on, which may be a replacement.
 func (c *filteredConn) check(frame []byte) (out []byte, err error) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -91,7 +91,7 @@ func (c *filteredConn) check(frame []byte) (out []byte, err error) {
 	case key == kmsg.Produce:
 		return frame, checkProduce(r, version)
 	case key == kmsg.ApiVersions && version > offered[key].max:
-		// Of a form that is not known here: the newest that is, which is answered as it should be.
+		// An unknown version is replaced with the newest known one, which gets the right response.
 		req.SetVersion(req.MaxVersion())
 		return kmsg.NewRequestFormatter().AppendRequest(nil, req, correlation), nil
 	}
@@ -126,8 +126,8 @@ func (c *filteredConn) check(frame []byte) (out []byte, err error) {
 	return frame, err
 }
 
-// checkJoin refuses what makes the broker's count of a group's protocols wrong, on which
-// it would panic: no protocol, or the same one twice.
+// checkJoin rejects joins that would corrupt the broker's count of a group's protocols and
+// make it panic: no protocol, or a duplicate one.
 func (f *filter) checkJoin(req *kmsg.JoinGroupRequest) error {
 	if len(req.Protocols) == 0 {
 		return fmt.Errorf("%w: a group member without a protocol", errRefused)
@@ -153,7 +153,7 @@ func (f *filter) checkCommit(req *kmsg.OffsetCommitRequest) error {
 	return f.checkGroup(req.Group)
 }
 
-// checkGroup bounds how many groups there are, since the broker remembers each.
+// checkGroup limits the number of groups, since the broker keeps each in memory.
 func (f *filter) checkGroup(name string) error {
 	if len(name) > maxGroupName {
 		return fmt.Errorf("%w: a group name of %d bytes", errRefused, len(name))
@@ -167,9 +167,9 @@ func (f *filter) checkGroup(name string) error {
 	return nil
 }
 
-// checkProduce walks a produce request without making anything of it and looks into the
-// batches, since the broker stores them unopened: what can't be unpacked would stop every
-// consumer of the partition.
+// checkProduce walks a produce request without decoding it into structs and checks the
+// batches, since the broker stores them unopened: a batch that can't be decompressed would
+// stop every consumer of the partition.
 func checkProduce(r kbin.Reader, version int16) error {
 	flexible := version >= 9
 	length := func() int {
@@ -223,11 +223,11 @@ func skipTags(r *kbin.Reader, flexible bool) {
 	}
 }
 
-// apiVersions answers what the filter lets in, which is less than the broker can do.
+// apiVersions returns the versions that the filter accepts, fewer than the broker supports.
 func apiVersions(asked *kmsg.ApiVersionsRequest) kmsg.Response {
 	resp := asked.ResponseKind().(*kmsg.ApiVersionsResponse) //nolint:forcetypeassert // its kind
 	if asked.Version > offered[kmsg.ApiVersions].max {
-		// KIP-511: the oldest form, with the error and the range to try again with.
+		// KIP-511: the oldest version, with the error and the range to retry with.
 		resp.Version = 0
 		resp.ErrorCode = kerr.UnsupportedVersion.Code
 	}

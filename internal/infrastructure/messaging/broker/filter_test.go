@@ -28,7 +28,7 @@ import (
 	"github.com/order-tracking/order-tracking/internal/infrastructure/messaging/broker"
 )
 
-// requireServes checks that the broker still takes and gives a message.
+// requireServes checks that the broker still accepts and delivers a message.
 func requireServes(t *testing.T, e *broker.Broker) {
 	t.Helper()
 	p := producer(t, e.Addr())
@@ -91,8 +91,8 @@ func TestFilterHangsUpOnWhatIsNotKafka(t *testing.T) {
 	requireServes(t, e)
 }
 
-// TestFilterKeepsOutWhatCrashesTheBroker has the requests on which the broker behind
-// the filter was seen to panic.
+// TestFilterKeepsOutWhatCrashesTheBroker sends requests that made the broker behind the
+// filter panic.
 func TestFilterKeepsOutWhatCrashesTheBroker(t *testing.T) {
 	e := start(t, t.TempDir())
 	join := kmsg.NewPtrJoinGroupRequest()
@@ -113,8 +113,8 @@ func TestFilterKeepsOutWhatCrashesTheBroker(t *testing.T) {
 	requireServes(t, e)
 }
 
-// TestBrokerSurvivesHostileRequests throws requests that parse and make no sense,
-// among them members of groups that answer what they are told.
+// TestBrokerSurvivesHostileRequests sends requests that parse but make no sense, including
+// group members that act on the responses.
 func TestBrokerSurvivesHostileRequests(t *testing.T) {
 	t.Parallel()
 	e := start(t, t.TempDir())
@@ -192,8 +192,8 @@ func produceFrame(batch []byte) []byte {
 	return frame(0, 7, false, req.AppendTo(nil))
 }
 
-// TestFilterOpensBatches: the broker stores batches unopened, so one that can't be opened
-// would stop every consumer.
+// TestFilterOpensBatches: the broker stores batches unopened, so one that can't be
+// decompressed would stop every consumer.
 func TestFilterOpensBatches(t *testing.T) {
 	e := start(t, t.TempDir())
 	var record bytes.Buffer

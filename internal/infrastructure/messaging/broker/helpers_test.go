@@ -30,7 +30,7 @@ func producer(t *testing.T, addr string) *messaging.Producer {
 	return p
 }
 
-// readRecords shows the records of a topic from its start until enough returns true.
+// readRecords reads a topic's records from its start until enough returns true.
 func readRecords(t *testing.T, addrs []string, topic string, enough func(*kgo.Record) bool) {
 	t.Helper()
 	c, err := kgo.NewClient(kgo.SeedBrokers(addrs...), kgo.ConsumeTopics(topic),

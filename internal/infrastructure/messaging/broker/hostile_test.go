@@ -33,7 +33,7 @@ func (h hostile) number() int64 {
 		math.MaxInt32, math.MinInt32, math.MaxInt64, math.MinInt64, h.Int64(), -h.Int64())
 }
 
-// fill sets everything in v, a struct of kmsg, to something.
+// fill sets every field of v, a kmsg struct, to a random value.
 func (h hostile) fill(v reflect.Value, depth int) {
 	if h.IntN(12) == 0 {
 		return // keep what is there
@@ -125,7 +125,7 @@ func frame(key, version int16, flexible bool, body []byte) []byte {
 	return b
 }
 
-// throw sends the frame on a connection of its own and waits shortly for what comes back.
+// throw sends the frame on a new connection and waits briefly for a response.
 func throw(addr string, raw []byte, patience time.Duration) error {
 	conn, err := net.Dial("tcp", addr)
 	if err != nil {
@@ -143,7 +143,7 @@ func throw(addr string, raw []byte, patience time.Duration) error {
 	return nil
 }
 
-// member takes part in a group, with an id that the broker gave, and behaves badly.
+// member joins a group with an id from the broker and misbehaves.
 func (h hostile) member(ctx context.Context, addr string) {
 	c, err := kgo.NewClient(kgo.SeedBrokers(addr), kgo.RequestRetries(0), kgo.DisableClientMetrics())
 	if err != nil {
