@@ -193,7 +193,7 @@ func (r *Relay) oneByOne(ctx context.Context, entries []domain.OutboxEntry, msgs
 				err = r.bus.Publish(ctx, []domain.Message{m})
 			}
 			if domain.CodeOf(err) == domain.CodeTooLarge {
-				r.log.Error("the brokers rejected an event even without its order; it is not published", about...)
+				r.log.Error("the brokers rejected an event even without its order; it is in no topic", about...)
 				r.unpublished.Add(1)
 				err = nil
 			}

@@ -116,7 +116,7 @@ func (k *Consumer) publishDeadLetter(r *kgo.Record, cause error) error {
 
 // reportDeadLetter logs a dead letter and calls OnDeadLetter.
 func (k *Consumer) reportDeadLetter(code domain.Code, cause error, where ...zap.Field) {
-	k.log.Warn("an inbound message can't be applied; it was moved to "+domain.TopicStatusUpdatesFails,
+	k.log.Warn("an inbound message can't be applied; it is in "+domain.TopicStatusUpdatesFails,
 		append(where, zap.String("error_code", string(code)), zap.Error(domain.Explained(cause)))...)
 	if k.OnDeadLetter != nil {
 		k.OnDeadLetter(code)

@@ -221,7 +221,7 @@ func (t *trouble) set(err error) {
 	switch failing := !t.since.IsZero(); {
 	case err != nil && !failing:
 		t.since = time.Now()
-		t.log.Warn(t.what+": failed; retrying until it works", zap.Error(err))
+		t.log.Warn(t.what+": failed; trying again until it works", zap.Error(err))
 	case err == nil && failing:
 		t.log.Info(t.what+": works again", zap.Duration("after", time.Since(t.since)))
 		t.since = time.Time{}
