@@ -1,4 +1,4 @@
-// Package background has what goroutines that work until they are stopped have in common.
+// Package background has helpers for goroutines that run until they are stopped.
 package background
 
 import (
@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Loop does something again and again until the context ends: after the pause, later after
-// what it returns, or when woken.
+// Loop calls a function repeatedly until the context ends: after the pause, later after
+// the duration it returns, or when woken.
 func Loop(ctx context.Context, wake <-chan struct{}, pause time.Duration, do func() time.Duration) {
 	t := time.NewTimer(pause)
 	defer t.Stop()
@@ -22,7 +22,7 @@ func Loop(ctx context.Context, wake <-chan struct{}, pause time.Duration, do fun
 	}
 }
 
-// Sleep waits, and returns false when the context ended first.
+// Sleep waits, and returns false if the context ended first.
 func Sleep(ctx context.Context, d time.Duration) bool {
 	select {
 	case <-ctx.Done():
@@ -32,7 +32,7 @@ func Sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// Wake signals a waiting goroutine; one signal that waits is enough.
+// Wake signals a waiting goroutine; signals are coalesced.
 func Wake(c chan<- struct{}) {
 	select {
 	case c <- struct{}{}:

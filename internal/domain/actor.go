@@ -1,6 +1,6 @@
 package domain
 
-// Role says what an actor may do.
+// Role decides what an actor may do.
 type Role string
 
 // The roles.
@@ -9,22 +9,22 @@ const (
 	RoleDispatcher Role = "dispatcher"
 	RoleMerchant   Role = "merchant"
 	RoleCourier    Role = "courier"
-	// RolePartner reads what one merchant has, without phone numbers and e-mail addresses.
+	// RolePartner reads one merchant's data, without phone numbers and e-mail addresses.
 	RolePartner Role = "partner"
 	// RoleMonitor reads metrics.
 	RoleMonitor Role = "monitor"
-	// RoleCustomer sees one order, by a share link.
+	// RoleCustomer sees one order, through a share link.
 	RoleCustomer Role = "customer"
 	// RoleSystem is the product itself: inbound messages, timers, fences.
 	RoleSystem Role = "system"
 )
 
-// Roles lists every role, those that callers may have before the product's own.
+// Roles lists every role: those that callers may have, then the product's own.
 func Roles() []Role {
 	return []Role{RoleAdmin, RoleDispatcher, RoleMerchant, RoleCourier, RolePartner, RoleMonitor, RoleCustomer, RoleSystem}
 }
 
-// Actor is who did something.
+// Actor identifies the author of a change.
 type Actor struct {
 	Kind Role   `json:"kind" doc:"a role" example:"dispatcher"`
 	ID   string `json:"id,omitempty"`

@@ -5,25 +5,25 @@ import (
 	"time"
 )
 
-// State is where an order stands: what must be known of it to tell of it.
+// State is a snapshot of an order: what is needed to announce a change of it.
 type State struct {
 	Seq       int64  `json:"seq"`
 	Version   int64  `json:"version"`
 	Status    Status `json:"status"`
 	CourierID string `json:"courier_id,omitempty"`
 	Priority  int    `json:"priority,omitempty"`
-	// What decides who sees where the courier is.
+	// These decide who sees the courier's position.
 	MerchantID string     `json:"merchant_id,omitempty"`
 	CustodyAt  *time.Time `json:"custody_at,omitempty"`
 	Dropoff    *Point     `json:"dropoff,omitempty"`
 }
 
-// Glimpse is Order.Glimpse of an order in this state.
+// Glimpse is Order.Glimpse for an order in this state.
 func (s State) Glimpse(rule ShowCourier) Glimpse {
 	return Glimpse{Status: s.Status, CustodyAt: s.CustodyAt, Dropoff: s.Dropoff, Rule: rule}
 }
 
-// State returns where the order stands.
+// State returns the order's current state.
 func (o *Order) State() State {
 	return State{
 		Seq: o.Bookkeeping.Seq, Version: o.Version, Status: o.Status, CourierID: o.CourierID, Priority: o.Priority,
@@ -31,15 +31,14 @@ func (o *Order) State() State {
 	}
 }
 
-// Announcement is what one commit did to an order, as everybody is told of it: the
-// entries that it made, oldest first and at least one, each with the state after it and
-// its JSON, which is encoded once for all.
+// Announcement describes what one commit did to an order: the entries it added (at least
+// one, oldest first), each with the state after it and its JSON, encoded once for all readers.
 type Announcement struct {
 	OrderID string
 	Events  []Event
 }
 
-// Announce makes the announcement of a committed change, which may not be changed any more.
+// Announce builds the announcement of a committed change; the change must not be modified afterwards.
 func Announce(o *Order, events []Event) Announcement {
 	for i := range events {
 		e := &events[i]
@@ -55,14 +54,14 @@ func Announce(o *Order, events []Event) Announcement {
 	return Announcement{OrderID: o.ID, Events: events}
 }
 
-// Heard is an entry as another process announced it: these bytes, in this state.
+// Heard restores an entry that another process announced, with the same bytes and state.
 func Heard(e Event, wire []byte, after State) Event {
 	e.wire, e.state = wire, &after
 	return e
 }
 
-// After returns where the order stood after the entry; false for one that was read back
-// from the history, which does not say it.
+// After returns the order's state after the entry; false for an entry read back from the
+// history, which does not store it.
 func (e *Event) After() (State, bool) {
 	if e.state == nil {
 		return State{}, false
@@ -70,8 +69,8 @@ func (e *Event) After() (State, bool) {
 	return *e.state, true
 }
 
-// JSON returns the entry as the contract shows it, encoded when first asked for; it must
-// not be changed. Announced entries are safe for concurrent readers.
+// JSON returns the entry as defined in the contract, encoded on first use; the bytes must
+// not be modified. Announced entries are safe for concurrent readers.
 func (e *Event) JSON() []byte {
 	if e.wire == nil {
 		e.wire = e.AppendJSON(make([]byte, 0, 512))
@@ -82,7 +81,7 @@ func (e *Event) JSON() []byte {
 // OrderJSON returns the order as it stood after an entry that was just made.
 func (e *Event) OrderJSON() ([]byte, error) { return e.after.MarshalJSON() }
 
-// copied is the order as it stands, untouched by what its verbs do to it later.
+// copied is a copy of the order that later changes do not touch.
 func (o *Order) copied() *Order {
 	c := *o
 	c.wire = nil

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Caller is who asks and how far they reach. It travels in the context from the
-// transport to the event. The zero Caller is nobody.
+// Caller is the authenticated caller and its scope. It travels in the context from the
+// transport to the event. The zero Caller is anonymous.
 type Caller struct {
 	Actor
 	Name string `json:"name,omitempty"`
@@ -15,10 +15,10 @@ type Caller struct {
 	MerchantID string `json:"merchant_id,omitempty"`
 	CourierID  string `json:"courier_id,omitempty"`
 	OrderID    string `json:"order_id,omitempty"`
-	// Credential is the id of the stored credential that was shown; empty for the bootstrap
-	// key, local calls and JWTs, which nobody can revoke here.
+	// Credential is the id of the stored credential that was presented; empty for the
+	// bootstrap key, local calls and JWTs, which can't be revoked here.
 	Credential string `json:"credential,omitempty"`
-	// ExpiresAt is when the credential ends; zero for never.
+	// ExpiresAt is when the credential expires; zero for never.
 	ExpiresAt time.Time `json:"expires_at,omitzero"`
 	// Remote is the address that the call came from, without its port.
 	Remote string `json:"-"`
@@ -31,12 +31,12 @@ func WithCaller(ctx context.Context, c *Caller) context.Context {
 	return context.WithValue(ctx, callerKey{}, c)
 }
 
-// WithActor is WithCaller for who has a role and no scope: staff and the product itself.
+// WithActor is WithCaller for a role without a scope: staff and the product itself.
 func WithActor(ctx context.Context, a Actor) context.Context {
 	return WithCaller(ctx, &Caller{Actor: a})
 }
 
-// CallerFrom returns the caller of the context, or unauthenticated when nobody was let in.
+// CallerFrom returns the caller of the context, or unauthenticated when there is none.
 func CallerFrom(ctx context.Context) (*Caller, error) {
 	if c, ok := ctx.Value(callerKey{}).(*Caller); ok && c.Kind != "" {
 		return c, nil
@@ -53,12 +53,12 @@ func ActorFrom(ctx context.Context) (Actor, error) {
 	return c.Actor, nil
 }
 
-// Staff says whether the caller reaches everything there is.
+// Staff reports whether the caller has access to everything.
 func (c *Caller) Staff() bool {
 	return c.Kind == RoleAdmin || c.Kind == RoleDispatcher || c.Kind == RoleSystem
 }
 
-// Reaches says whether the order is one of the caller's: the ownership rule of every
+// Reaches reports whether the caller may access the order: the ownership rule of every
 // operation on orders.
 func (c *Caller) Reaches(o *Order) bool {
 	switch c.Kind {
@@ -74,17 +74,17 @@ func (c *Caller) Reaches(o *Order) bool {
 	return false
 }
 
-// ReachesCourier says whether the caller may see and act for the courier.
+// ReachesCourier reports whether the caller may see the courier and act for it.
 func (c *Caller) ReachesCourier(id string) bool {
 	return c.Staff() || c.Kind == RoleCourier && c.CourierID != "" && c.CourierID == id
 }
 
-// ReachesMerchant says whether the caller may see what belongs to the merchant as a whole.
+// ReachesMerchant reports whether the caller may see everything that belongs to the merchant.
 func (c *Caller) ReachesMerchant(id string) bool {
 	return c.Staff() || c.Kind == RoleMerchant && c.MerchantID != "" && c.MerchantID == id
 }
 
-// Narrow leaves of a filter what the caller reaches. It returns false when that is nothing.
+// Narrow restricts a filter to the caller's scope. It returns false when nothing is left.
 func (c *Caller) Narrow(f *OrderFilter) bool {
 	own := func(field *string, id string) bool {
 		if id == "" || *field != "" && *field != id {
@@ -104,16 +104,16 @@ func (c *Caller) Narrow(f *OrderFilter) bool {
 	return false
 }
 
-// ShareAfterEnd is how long a share link without an expiry of its own is good after its
+// ShareAfterEnd is how long a share link without its own expiry stays valid after its
 // order ended.
 const ShareAfterEnd = 24 * time.Hour
 
-// Expired says whether a link to the order has outlived it.
+// Expired reports whether a share link to the order has expired.
 func (c *Caller) Expired(o *Order, now time.Time) bool {
 	return c.Kind == RoleCustomer && c.ExpiresAt.IsZero() && !o.Active() && now.After(o.UpdatedAt.Add(ShareAfterEnd))
 }
 
-// Own makes a new order the caller's merchant's, or refuses one that is to be another's.
+// Own assigns a new order to the caller's merchant, or rejects an order of another merchant.
 func (c *Caller) Own(d *Draft) error {
 	if c.Staff() {
 		return nil
@@ -125,8 +125,8 @@ func (c *Caller) Own(d *Draft) error {
 	return nil
 }
 
-// MayMove says whether a role may take an order from one status to another: merchants
-// confirm what is new and cancel, couriers do everything but cancel; forbidden otherwise.
+// MayMove reports whether a role may make a transition: merchants confirm new orders and
+// cancel, couriers do everything but cancel; otherwise forbidden.
 func (r Role) MayMove(from, to Status) error {
 	switch {
 	case from == to:

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// Stop is an end of a shipment's way: an office of the carrier, or a place.
+// Stop is an endpoint of a shipment: an office of the carrier, or an address.
 type Stop struct {
 	Place
 	City     string `json:"city,omitempty" maxLength:"200" doc:"its name or the company's code"`
@@ -20,7 +20,7 @@ type Stop struct {
 	Point    string `json:"point,omitempty" maxLength:"128" doc:"the company's code of an office or parcel locker"`
 }
 
-// Package is one parcel. Absent measures are for the carrier's adapter to fill.
+// Package is one parcel. The carrier's adapter fills in missing measures.
 type Package struct {
 	WeightG  int `json:"weight_g,omitempty" minimum:"0" maximum:"1000000" doc:"grams" example:"1500"`
 	LengthCm int `json:"length_cm,omitempty" minimum:"0" maximum:"1000" doc:"centimetres"`
@@ -30,7 +30,7 @@ type Package struct {
 	Items []PackedItem `json:"items,omitempty" maxItems:"500" doc:"the goods in it; what no package names is in the first that names nothing"`
 }
 
-// PackedItem is some pieces of an order's item in a package.
+// PackedItem is a number of pieces of an order's item in a package.
 type PackedItem struct {
 	Item     int `json:"item" minimum:"0" maximum:"499" doc:"index in the order's items, from 0"`
 	Quantity int `json:"quantity" minimum:"1" maximum:"1000000"`
@@ -38,8 +38,8 @@ type PackedItem struct {
 	Marks []string `json:"marks,omitempty" maxItems:"999" doc:"marking codes, one per piece"`
 }
 
-// PackItems returns what each package holds of the items, and adds a fault for every piece
-// that is in too many packages or in none.
+// PackItems returns the contents of each package, and adds a fault for every piece that is
+// in too many packages or in none.
 func PackItems(f *Faults, packages []Package, items []Item) [][]PackedItem {
 	out, open := make([][]PackedItem, len(packages)), -1
 	left := make([]int, len(items))
@@ -77,8 +77,8 @@ func PackItems(f *Faults, packages []Package, items []Item) [][]PackedItem {
 	return out
 }
 
-// Packages returns the parcels to send these items in when nobody said: one that weighs
-// what they weigh and holds them when they are stacked, or none when nothing is known.
+// Packages returns the default parcels for items: one with their total weight, large
+// enough to hold them stacked, or none when nothing is known.
 func Packages(items []Item) []Package {
 	var p Package
 	known := false
@@ -99,36 +99,36 @@ func Packages(items []Item) []Package {
 	return []Package{p}
 }
 
-// MaxPackageCm is how long a package is at most.
+// MaxPackageCm is the maximum length of a package.
 const MaxPackageCm = 1000
 
-// QuoteRequest asks what sending packages costs; a tariff means that one only, without
-// one all that fit.
+// QuoteRequest asks for the price of sending packages: with one tariff, or with all that
+// fit when none is named.
 type QuoteRequest = Booking
 
-// Quote is one tariff's offer.
+// Quote is the offer of one tariff.
 type Quote struct {
 	Carrier string `json:"carrier"`
 	Tariff  string `json:"tariff"` // the code to book with
 	Name    string `json:"name"`
 	Mode    string `json:"mode,omitempty"` // such as door-door, door-office
 	Price   Money  `json:"price"`
-	// The days that delivery takes, working ones when Working is set.
+	// Delivery time in days; working days when Working is set.
 	DaysMin  int            `json:"days_min"`
 	DaysMax  int            `json:"days_max"`
 	Working  bool           `json:"working_days,omitempty"`
 	Expected DeliveryPeriod `json:"expected"`
 }
 
-// The tariffs that a quote chooses.
+// Tariff names that let a quote choose.
 const (
 	TariffCheapest = "cheapest"
 	TariffFastest  = "fastest"
 )
 
-// ChooseQuote returns the cheapest or fastest of the offers, the other measure and
-// then the tariff's code breaking ties. Any other wish is a tariff's code. ok is
-// false when no offer fits. Prices are compared as numbers: a carrier quotes in one currency.
+// ChooseQuote returns the cheapest or fastest of the offers; ties are broken by the other
+// measure, then by the tariff's code. Any other value is a tariff's code. ok is false when
+// no offer fits. Prices are compared as numbers: a carrier quotes in one currency.
 func ChooseQuote(quotes []Quote, wish string) (q Quote, ok bool) {
 	price := func(a, b Quote) int { return cmp.Compare(a.Price.Amount, b.Price.Amount) }
 	speed := func(a, b Quote) int { return a.Expected.Latest.Compare(b.Expected.Latest) }
@@ -150,7 +150,7 @@ func ChooseQuote(quotes []Quote, wish string) (q Quote, ok bool) {
 
 // ShipmentRequest books a shipment.
 type ShipmentRequest struct {
-	// ClientRef names the shipment for ever: the same one never makes a second parcel.
+	// ClientRef identifies the shipment permanently: repeating it never creates a second parcel.
 	ClientRef string // at most 32 ASCII characters
 	Tariff    string // a code of the carrier
 	Sender    *Customer
@@ -159,98 +159,98 @@ type ShipmentRequest struct {
 	Packages  []Package
 	Items     []Item // in packages as these say
 	Comment   string
-	Notes     string   // of the order, for whoever delivers
-	Payment   *Payment // what the carrier takes in, when it does
+	Notes     string   // the order's, for whoever delivers
+	Payment   *Payment // cash on delivery, when the carrier collects it
 	Seller    *Seller
 	Services  []CarrierService
 	Invoice   *Invoice
 }
 
-// Seller is the true seller of the goods, when it is not who sends.
+// Seller is the actual seller of the goods, when it is not the sender.
 type Seller struct {
 	Name  string `json:"name" minLength:"1" maxLength:"200"`
 	TIN   string `json:"tin,omitempty" maxLength:"20" doc:"the tax number (ИНН)" example:"7701234567"`
 	Phone string `json:"phone,omitempty" maxLength:"40"`
-	// Ownership is the carrier's code of the form of ownership.
+	// Ownership is the carrier's code of the legal form.
 	Ownership int    `json:"ownership,omitempty" minimum:"0" maximum:"1000" doc:"the company's code of the form of ownership"`
 	Address   string `json:"address,omitempty" maxLength:"255"`
 }
 
-// Invoice is what customs want to know of a parcel that leaves the country.
+// Invoice is the customs data of a parcel that leaves the country.
 type Invoice struct {
 	Date           string `json:"date" format:"date" doc:"of the invoice" example:"2026-05-04"`
 	Shipper        string `json:"shipper" minLength:"1" maxLength:"200"`
 	ShipperAddress string `json:"shipper_address" minLength:"1" maxLength:"255"`
 }
 
-// CarrierService is something that is done beside carrying.
+// CarrierService is an additional service.
 type CarrierService struct {
 	Code string `json:"code" minLength:"1" maxLength:"64" doc:"insurance, try_on, partial_delivery, inspection_ban, sms, lift_by_hand, lift_by_elevator, or a code of the company's" example:"try_on"`
-	// Parameter is what the service takes: a sum insured, a phone number, floors.
+	// Parameter of the service: a sum insured, a phone number, floors.
 	Parameter string `json:"parameter,omitempty" maxLength:"255" doc:"its parameter: a sum, a phone number, floors"`
 }
 
-// CancelTerms is what cancelling a shipment takes.
+// CancelTerms are the conditions of cancelling a shipment.
 type CancelTerms struct {
 	Kind CancelKind `json:"kind"`
-	// Price is what the carrier charges, where it says so beforehand.
+	// Price is the carrier's charge, if it is known beforehand.
 	Price  *Money `json:"price,omitempty"`
 	Detail string `json:"detail,omitempty"` // for people
 }
 
-// CancelKind is what a cancellation costs.
+// CancelKind tells what a cancellation costs.
 type CancelKind string
 
 // The kinds.
 const (
 	CancelFree       CancelKind = "free"
 	CancelPaid       CancelKind = "paid"       // the carrier names its price
-	CancelUnknown    CancelKind = "unknown"    // it costs, and the carrier does not say how much
+	CancelUnknown    CancelKind = "unknown"    // it costs, but the carrier does not say how much
 	CancelImpossible CancelKind = "impossible" // it is too far on
 	CancelEnded      CancelKind = "ended"      // there is nothing to cancel
 )
 
-// Costs says whether it takes money.
+// Costs reports whether cancelling costs money.
 func (k CancelKind) Costs() bool { return k == CancelPaid || k == CancelUnknown }
 
-// CancelOutcome is what came of cancelling a shipment.
+// CancelOutcome is the result of cancelling a shipment.
 type CancelOutcome struct {
 	Result CancelResult
 	Detail string // for people
 }
 
-// CancelResult is one of the ways in which a cancellation ends.
+// CancelResult is a possible outcome of a cancellation.
 type CancelResult string
 
 // The results.
 const (
 	CancelDone       CancelResult = "done"        // it will never travel
-	CancelPending    CancelResult = "pending"     // asked for; a look tells how it ended
+	CancelPending    CancelResult = "pending"     // requested; a later poll shows the outcome
 	CancelWillReturn CancelResult = "will_return" // refused on the recipient's behalf: it comes back
 )
 
-// LabelKind is a paper to print for a shipment.
+// LabelKind is a kind of printable document for a shipment.
 type LabelKind string
 
-// The papers.
+// The kinds of documents.
 const (
 	LabelBarcode LabelKind = "barcode" // to stick onto the parcel
 	LabelWaybill LabelKind = "waybill" // to accompany it
 )
 
-// Paper is what is printed and how.
+// Paper describes what to print and how.
 type Paper struct {
 	Kind   LabelKind `json:"kind"`
 	Format string    `json:"format,omitempty"` // A4, A5 or A6; of barcodes only
 }
 
-// PaperFormats are the sizes of barcodes.
+// PaperFormats are the sizes of barcode labels.
 var PaperFormats = []string{"A4", "A5", "A6"}
 
-// Label is a paper of one or several shipments, printed or being printed.
+// Label is a document for one or more shipments, printed or being printed.
 type Label struct {
-	Key string // of the shipments and the paper
-	// Job is the carrier's id of the printing, asked for at Since; PDF is what came of it.
+	Key string // identifies the shipments and the document
+	// Job is the carrier's id of the print job, requested at Since; PDF is its result.
 	Job   string
 	Since time.Time
 	PDF   []byte
@@ -263,13 +263,13 @@ type PointQuery struct {
 	Code  string // one office
 	Kind  PointKind
 	Limit int
-	// COD wants points where money is taken in; Fits those that take a parcel of the weight
-	// and measures given.
+	// COD selects points that accept payment; Fits those that accept a parcel of the given
+	// weight and measures.
 	COD  bool
 	Fits Package
 }
 
-// Takes says whether a point suits what is looked for.
+// Takes reports whether a point matches the query.
 func (q PointQuery) Takes(p DeliveryPoint) bool {
 	if q.COD && !p.COD || q.Fits.WeightG > 0 && p.MaxWeightG > 0 && q.Fits.WeightG > p.MaxWeightG {
 		return false
@@ -277,7 +277,7 @@ func (q PointQuery) Takes(p DeliveryPoint) bool {
 	return len(p.Cells) == 0 || slices.ContainsFunc(p.Cells, q.Fits.goesInto)
 }
 
-// goesInto says whether a package fits a cell, however it is turned.
+// goesInto reports whether a package fits a cell in any orientation.
 func (p Package) goesInto(c Cell) bool {
 	box, cell := []int{p.LengthCm, p.WidthCm, p.HeightCm}, []int{c.LengthCm, c.WidthCm, c.HeightCm}
 	slices.Sort(box)
@@ -292,7 +292,7 @@ type Cell struct {
 	HeightCm int `json:"height_cm"`
 }
 
-// PointKind is what kind of a delivery point it is.
+// PointKind is the kind of a delivery point.
 type PointKind string
 
 // The kinds.
@@ -301,7 +301,7 @@ const (
 	PointLocker PointKind = "locker"
 )
 
-// DeliveryPoint is where a carrier hands out or takes in parcels.
+// DeliveryPoint is a place where a carrier hands out or accepts parcels.
 type DeliveryPoint struct {
 	Carrier      string    `json:"carrier"`
 	Code         string    `json:"code"`
@@ -317,15 +317,15 @@ type DeliveryPoint struct {
 	TakesIn      bool      `json:"takes_in"`
 	Cash         bool      `json:"cash"`
 	Cards        bool      `json:"cards"`
-	COD          bool      `json:"cod"` // takes in what recipients pay
+	COD          bool      `json:"cod"` // accepts payment from recipients
 	MaxWeightG   int       `json:"max_weight_g,omitempty"`
 	Cells        []Cell    `json:"cells,omitempty"` // of a locker
 	DistanceM    *float64  `json:"distance_m,omitempty"`
 	FittingRooms bool      `json:"fitting_rooms,omitempty"`
 }
 
-// NearestPoints brings points into the order of their distance from a place, when
-// there is one, and cuts the list; no limit for zero.
+// NearestPoints sorts points by distance from a place, if there is one, and cuts the list;
+// zero is no limit.
 func NearestPoints(points []DeliveryPoint, near *Point, limit int) []DeliveryPoint {
 	if near != nil {
 		for i := range points {
@@ -351,14 +351,14 @@ func distance(p DeliveryPoint) float64 {
 	return *p.DistanceM
 }
 
-// Handover is money of one shipment that a carrier handed on.
+// Handover is the money of one shipment that a carrier remitted.
 type Handover struct {
 	TrackingNumber string
 	Registry       string // the carrier's number of the paper
 	Received       *Money
 }
 
-// Slot is a stretch of time.
+// Slot is a time interval.
 type Slot struct {
 	From time.Time `json:"from"`
 	To   time.Time `json:"to"`
@@ -367,79 +367,77 @@ type Slot struct {
 // CarrierAccount is a contract with a delivery company: a merchant may have one of its own.
 type CarrierAccount struct {
 	Carrier string // the company's code, such as cdek
-	Name    string // ours for the contract; "" for the one that is used when nothing is said
+	Name    string // our name of the contract; "" for the default one
 }
 
 // String returns carrier/name.
 func (a CarrierAccount) String() string { return strings.TrimSuffix(a.Carrier+"/"+a.Name, "/") }
 
-// CarrierTraits are what callers must know of a company's ways.
+// CarrierTraits describe how a company's API behaves.
 type CarrierTraits struct {
-	// Zone is that of the company's dates and clock times that have none.
+	// Zone is the time zone of the company's dates and times that have none.
 	Zone *time.Location
 	Pace Pace
-	// KeepsReference says that a shipment is found by its ClientRef and that the company
-	// itself refuses a second one of the same: a booking whose answer was lost may be handed
-	// in again.
+	// KeepsReference is set when a shipment can be found by its ClientRef and the company
+	// itself rejects a duplicate: a booking whose response was lost may be sent again.
 	KeepsReference bool
 }
 
-// Pace is how long after a look at a shipment the next one makes sense.
+// Pace is the polling schedule: how long after one poll of a shipment the next one makes sense.
 type Pace struct {
 	// Pending is the first pause while the carrier decides, doubling up to PendingMax.
 	Pending, PendingMax time.Duration
 	Fresh               time.Duration // in the hour after the booking, until it is handed over
 	Transit             time.Duration
-	Near                time.Duration // in the last half day, and where somebody waits
-	Delivering          time.Duration // in the courier's hands
-	// Ended goes on for EndedFor: final reports can be taken back.
+	Near                time.Duration // half a day before the expected delivery, or awaiting the recipient, a retry or an intake
+	Delivering          time.Duration // out for delivery
+	// Ended applies for EndedFor: final reports can be retracted.
 	Ended, EndedFor time.Duration
 }
 
-// UsualPace suits companies that carry parcels for days.
+// UsualPace suits companies whose deliveries take days.
 var UsualPace = Pace{
 	Pending: time.Second, PendingMax: 2 * time.Minute, Fresh: 5 * time.Minute, Transit: 2 * time.Hour,
 	Near: 30 * time.Minute, Delivering: 5 * time.Minute, Ended: 12 * time.Hour, EndedFor: 72 * time.Hour,
 }
 
-// CarrierHook is what a carrier told unasked. It is a hint to look, never the truth:
-// anybody may have sent it.
+// CarrierHook is a decoded webhook. It is a hint to poll, never the truth: anybody may have sent it.
 type CarrierHook struct {
 	Event CarrierEvent
-	// Shipments are those that it is about: of a return, also the parcel that comes
-	// back. Empty when only the carrier can say (CarrierWebhooks.Affected).
+	// Shipments are the ones it is about; for a return also the parcel that comes back.
+	// Empty when only the carrier can tell (CarrierWebhooks.Affected).
 	Shipments []ShipmentRef
-	// About is the carrier's id of the paper or list that the hint is about, if it is one.
+	// About is the carrier's id of the document or list that the hint is about, if any.
 	About string
 }
 
-// ErrorClass says what to do about a carrier's failure.
+// ErrorClass tells how to handle a carrier's failure.
 type ErrorClass string
 
 // The classes.
 const (
-	ClassRetryable   ErrorClass = "retryable" // later
+	ClassRetryable   ErrorClass = "retryable" // try again later
 	ClassAuth        ErrorClass = "auth"      // an operator must look at the account
 	ClassNotFound    ErrorClass = "not_found"
-	ClassValidation  ErrorClass = "validation" // what was asked for is wrong
-	ClassConflict    ErrorClass = "conflict"   // it exists already, or is too far on
+	ClassValidation  ErrorClass = "validation" // the request is wrong
+	ClassConflict    ErrorClass = "conflict"   // it exists already, or is too far along
 	ClassUnsupported ErrorClass = "unsupported"
 	ClassPermanent   ErrorClass = "permanent"
 )
 
-// CarrierError is how the abilities of a carrier fail.
+// CarrierError is the error of every carrier operation.
 type CarrierError struct {
 	Carrier   string
 	Class     ErrorClass
 	Code      string // the carrier's
 	Message   string // the carrier's words
 	RequestID string
-	// RetryAfter, when positive, is when the carrier wants to be asked again.
+	// RetryAfter, when positive, is the pause that the carrier asked for.
 	RetryAfter time.Duration
-	// Unsent says that the request certainly did nothing, so that it can be sent again, and
-	// Refused that the carrier itself, in its own words, will not do it.
+	// Unsent is set when the request certainly had no effect, so that it can be sent
+	// again; Refused when the carrier itself explicitly rejected it.
 	Unsent, Refused bool
-	// Candidates are what the carrier took the request's words for, where it can't decide.
+	// Candidates are the carrier's interpretations of an ambiguous request.
 	Candidates []string
 	Cause      error
 }
@@ -456,8 +454,7 @@ func (e *CarrierError) Error() string {
 // Unwrap returns the cause.
 func (e *CarrierError) Unwrap() error { return e.Cause }
 
-// ClassOf returns the class of a carrier's failure: retryable for an error that has
-// none, "" for nil.
+// ClassOf returns the class of a carrier's failure: retryable for an error without one, "" for nil.
 func ClassOf(err error) ErrorClass {
 	if err == nil {
 		return ""
@@ -468,7 +465,7 @@ func ClassOf(err error) ErrorClass {
 	return ClassRetryable
 }
 
-// Unsupported is the failure of an ability that the carrier has not.
+// Unsupported is the error of an operation that the carrier does not have.
 func Unsupported(carrier, what string) error {
 	return &CarrierError{Carrier: carrier, Class: ClassUnsupported, Message: what + " is not something it offers"}
 }

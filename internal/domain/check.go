@@ -12,24 +12,24 @@ import (
 	"time"
 )
 
-// The tags of a struct's fields say what they may be. Check holds values against them, and
-// the OpenAPI and AsyncAPI documents show the same ones:
+// The tags of a struct's fields are its validation rules. Check applies them, and the
+// OpenAPI and AsyncAPI documents show the same ones:
 //
-//	minLength, maxLength    of a text, in characters; one with minLength must not be blank
+//	minLength, maxLength    of a string, in characters; with minLength it must not be blank
 //	format                  email, locale, currency or timezone
-//	enum                    what a text may be; types with Valid know that themselves
+//	enum                    allowed values; types with Valid know them themselves
 //	minimum, maximum        of a number
 //	maxItems, maxProperties entries of a list or map
-//	readOnly                not looked at
+//	readOnly                not checked
 //
-// A field with omitempty that is empty is absent. A time is checked without a tag.
+// An empty field with omitempty counts as absent. Times are checked without a tag.
 
-// rule is what one value must be.
+// rule is the validation rule of one value.
 type rule struct {
-	pointer   string // below the struct or entry of a list that is checked
+	pointer   string // relative to the checked struct or list entry
 	index     int    // of the field
 	kind      reflect.Kind
-	name      string // of what it is, for the code unknown_name
+	name      string // of its type, for the code unknown_name
 	optional  bool
 	isPointer bool
 	isTime    bool
@@ -50,7 +50,7 @@ var (
 	plans     sync.Map // of *rule by the type of the struct
 )
 
-// Check records what is wrong with the fields of a struct, which v points to.
+// Check records the faults in the fields of the struct that v points to.
 func (f *Faults) Check(pointer string, v any) {
 	value := reflect.ValueOf(v).Elem()
 	plan, ok := plans.Load(value.Type())
@@ -64,14 +64,14 @@ func (f *Faults) Check(pointer string, v any) {
 	f.below(pointer, before)
 }
 
-// below puts a pointer before those of the faults from the given one on.
+// below prefixes the pointers of the faults from the given one on.
 func (f *Faults) below(pointer string, from int) {
 	for i := from; i < len(f.list); i++ {
 		f.list[i].Pointer = pointer + f.list[i].Pointer
 	}
 }
 
-// of completes the rule of a value by its type.
+// of completes a rule from the value's type.
 func (r *rule) of(t reflect.Type, tag reflect.StructTag) {
 	if t.Kind() == reflect.Pointer {
 		r.isPointer, t = true, t.Elem()
@@ -103,7 +103,7 @@ func (r *rule) of(t reflect.Type, tag reflect.StructTag) {
 	}
 }
 
-// listedText is what a text in a list must be.
+// listedText is the rule of strings in lists.
 const listedText reflect.StructTag = `minLength:"1" maxLength:"128"`
 
 // field adds the rule of a struct's field.
@@ -151,7 +151,7 @@ func (f *Faults) value(r *rule, v reflect.Value) {
 }
 
 func (r *rule) within(f *Faults, v float64) {
-	if r.high != "" && !(v >= r.min && v <= r.max) { // NaN is not
+	if r.high != "" && !(v >= r.min && v <= r.max) { // NaN fails
 		f.Add(r.pointer, "out_of_range", "must be between %s and %s", r.low, r.high)
 	}
 }
@@ -193,10 +193,10 @@ func (f *Faults) text(r *rule, v reflect.Value) {
 	}
 }
 
-// localeShape is that of a BCP 47 tag: letters and digits joined by hyphens.
+// localeShape matches a BCP 47 tag: letters and digits joined by hyphens.
 var localeShape = regexp.MustCompile(`^[[:alnum:]]{1,8}(-[[:alnum:]]{1,8})*$`)
 
-// formats are the shapes of texts, and what people are told who miss them.
+// formats are the patterns of strings, each with the error message for a mismatch.
 var formats = map[string]struct {
 	fits func(string) bool
 	text string
@@ -212,7 +212,7 @@ func isEmail(s string) bool {
 	return err == nil && a.Address == s
 }
 
-// texts checks metadata: its keys and values have limits of their own.
+// texts checks metadata, whose keys and values have their own limits.
 func (f *Faults) texts(pointer string, m map[string]string, limit int) {
 	if len(m) > limit {
 		f.Add(pointer, "too_many", "must have at most %d entries", limit)

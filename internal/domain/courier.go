@@ -19,12 +19,12 @@ const (
 	VehicleVan       Vehicle = "van"
 )
 
-// Vehicles lists the vehicles from the slowest.
+// Vehicles lists the vehicles, slowest first.
 func Vehicles() []Vehicle {
 	return []Vehicle{VehicleFoot, VehicleBicycle, VehicleMotorbike, VehicleCar, VehicleVan}
 }
 
-// Valid says whether v is one of the vehicles.
+// Valid reports whether v is one of the vehicles.
 func (v Vehicle) Valid() bool { return slices.Contains(Vehicles(), v) }
 
 // DefaultCapacity is the default maximum number of active orders of a courier.
@@ -40,28 +40,28 @@ type Courier struct {
 	Skills   []string `json:"skills,omitempty" maxItems:"50" doc:"skills that orders may require"`
 	Base     *Point   `json:"base,omitempty" doc:"where the courier starts from and returns to"`
 	OnDuty   bool     `json:"on_duty" required:"false"`
-	// ActiveOrders counts the orders in hand; the store keeps it with each change of an order.
+	// ActiveOrders counts the orders in hand; the store updates it with each change of an order.
 	ActiveOrders int       `json:"active_orders" required:"false"`
 	Position     *Position `json:"position,omitempty"` // the newest known; not stored with the courier
-	// LastContact is when and how its phone was last heard of; not stored with the courier.
+	// LastContact is the last contact with the courier's phone; not stored with the courier.
 	LastContact *Contact          `json:"last_contact,omitempty" readOnly:"true"`
 	Metadata    map[string]string `json:"metadata,omitempty" maxProperties:"50"`
 	CreatedAt   time.Time         `json:"created_at" required:"false"`
 	UpdatedAt   time.Time         `json:"updated_at" required:"false"`
 }
 
-// Contact is when and how a courier's phone was heard of.
+// Contact describes the last contact with a courier's phone.
 type Contact struct {
 	At   time.Time   `json:"at" doc:"by the server's clock"`
 	Kind ContactKind `json:"kind" enum:"position,heartbeat" doc:"heartbeat: a message without a position"`
-	// DroppedReason is why the last position was of no use.
+	// DroppedReason is why the last position was dropped.
 	DroppedReason DropReason `json:"dropped_reason,omitempty" doc:"why the last position was dropped"`
 	// ClockOffS is how far the phone's clock is ahead, in seconds.
 	ClockOffS float64  `json:"clock_off_s,omitempty" doc:"how far the phone's clock is ahead, seconds"`
 	Battery   *float64 `json:"battery,omitempty" doc:"percent"`
 }
 
-// ContactKind is how a phone was heard of.
+// ContactKind is the kind of a contact.
 type ContactKind string
 
 // The kinds of contacts.
@@ -70,8 +70,8 @@ const (
 	ContactHeartbeat ContactKind = "heartbeat"
 )
 
-// MarshalJSON returns the courier as the contract shows it; of one without a capacity,
-// which For made, only who it is.
+// MarshalJSON encodes the courier as defined in the contract; one without a capacity, as
+// returned by For, has only its identity.
 func (c *Courier) MarshalJSON() ([]byte, error) {
 	if c.Capacity == 0 {
 		return json.Marshal(struct {
@@ -85,7 +85,7 @@ func (c *Courier) MarshalJSON() ([]byte, error) {
 	return json.Marshal((*plain)(c))
 }
 
-// CourierEdit is what a client sends to make or change a courier; nil stays as it is.
+// CourierEdit is a client's request to create or change a courier; nil fields stay unchanged.
 type CourierEdit struct {
 	Name     *string   `json:"name,omitempty" minLength:"1" maxLength:"200"`
 	Phone    *string   `json:"phone,omitempty" maxLength:"40" doc:"returned in E.164"`
@@ -98,8 +98,8 @@ type CourierEdit struct {
 	Metadata map[string]string `json:"metadata,omitempty" maxProperties:"50"`
 }
 
-// NewCourier makes a courier, on duty in a car unless the edit says otherwise. The
-// name is required. It refuses with validation_failed.
+// NewCourier makes a courier, by default on duty and in a car. The name is required. It
+// fails with validation_failed.
 func NewCourier(e CourierEdit, region string, now time.Time) (*Courier, error) {
 	now = Timestamp(now)
 	c := &Courier{
@@ -109,7 +109,7 @@ func NewCourier(e CourierEdit, region string, now time.Time) (*Courier, error) {
 	return c, c.Edit(e, region, now)
 }
 
-// Edit applies the edit or refuses with validation_failed.
+// Edit applies the edit or fails with validation_failed.
 func (c *Courier) Edit(e CourierEdit, region string, now time.Time) error {
 	next := *c
 	set(&next.Name, e.Name)

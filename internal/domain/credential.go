@@ -2,26 +2,25 @@ package domain
 
 import "time"
 
-// CredentialKind is what a credential is for.
+// CredentialKind is the purpose of a credential.
 type CredentialKind string
 
 // The kinds of stored credentials.
 const (
-	CredentialKey     CredentialKind = "key"     // a program's
-	CredentialLink    CredentialKind = "link"    // shows one order to whoever has it
+	CredentialKey     CredentialKind = "key"     // for a program
+	CredentialLink    CredentialKind = "link"    // shows one order to its holder
 	CredentialSession CredentialKind = "session" // a page's, in a cookie
 	CredentialCode    CredentialKind = "code"    // opens one session
 )
 
-// Credential is something that lets its holder in. The secret itself is shown once and
-// not kept.
+// Credential authenticates its holder. The secret itself is shown once and not stored.
 type Credential struct {
 	ID   string         `json:"id" format:"uuid"`
 	Kind CredentialKind `json:"-"`
 	Hash [32]byte       `json:"-"` // of the secret, see HashToken
-	// ParentID is the credential that a session was opened with: both end together.
+	// ParentID is the credential that opened the session: both end together.
 	ParentID string `json:"-"`
-	// Prefix is how the secret begins, to tell keys apart.
+	// Prefix is the beginning of the secret, to tell keys apart.
 	Prefix     string     `json:"prefix,omitempty"`
 	Name       string     `json:"name,omitempty"`
 	Role       Role       `json:"role" example:"merchant"`
@@ -30,11 +29,11 @@ type Credential struct {
 	OrderID    string     `json:"order_id,omitempty"`
 	CreatedAt  time.Time  `json:"created_at"`
 	ExpiresAt  *time.Time `json:"expires_at,omitempty"`
-	// LastUsedAt is right to a minute.
+	// LastUsedAt has a precision of one minute.
 	LastUsedAt *time.Time `json:"last_used_at,omitempty"`
 }
 
-// Caller is who comes in with the credential.
+// Caller returns the caller that the credential authenticates.
 func (c *Credential) Caller() *Caller {
 	who := &Caller{
 		Actor: Actor{Kind: c.Role, ID: c.ID}, Name: c.Name, Credential: c.ID,
@@ -52,27 +51,27 @@ func (c *Credential) Caller() *Caller {
 	return who
 }
 
-// Live says whether the credential has not expired.
+// Live reports whether the credential has not expired.
 func (c *Credential) Live(now time.Time) bool { return c.ExpiresAt == nil || now.Before(*c.ExpiresAt) }
 
-// AccessChange is one change of who may do what, committed as a whole. Empty fields
-// change nothing.
+// AccessChange is one change of access rights, committed as a whole. Empty fields change nothing.
 type AccessChange struct {
-	// Keep is a new credential.
+	// Keep is a new credential to store.
 	Keep *Credential
-	// Drop is the id of a credential that ends now, with every session opened by it.
+	// Drop is the id of a credential to revoke, together with every session it opened.
 	Drop string
-	// Expire is the id of a credential that ends at ExpireAt at the latest, sessions too.
+	// Expire is the id of a credential that ends at ExpireAt at the latest, its sessions too.
 	Expire   string
 	ExpireAt time.Time
-	// Document is stored when its version is one above what is stored.
+	// Document is stored if its version is one above the stored one.
 	Document *Document
 	Audit    *AuditEntry
-	// Idempotency is remembered with the change; when it is already, the change fails with ErrRecorded.
+	// Idempotency is recorded with the change; if it was recorded before, the change fails
+	// with ErrRecorded.
 	Idempotency *Idempotency
 }
 
-// TakesAway says whether what was read before may not be true any more.
+// TakesAway reports whether cached access data may be outdated by the change.
 func (c *AccessChange) TakesAway() bool { return c.Drop != "" || c.Expire != "" || c.Document != nil }
 
 // The kinds of documents.
@@ -81,21 +80,21 @@ const (
 	DocumentSettings = "settings"
 )
 
-// Document is what staff set up while the product runs: a merchant, the settings.
+// Document is configuration that staff change at run time: a merchant, the settings.
 type Document struct {
 	Kind    string
 	ID      string // the merchant's; empty for the settings
 	Version int64  // from 1
 	Data    []byte // JSON
-	// UpdatedAt and ChangedBy say when this version was made, and by whom.
+	// UpdatedAt and ChangedBy are the time and author of this version.
 	UpdatedAt time.Time
 	ChangedBy Actor
 }
 
-// AuditEntry is one line of who changed access, settings and personal data. It holds
-// ids and keyed hashes only, so that erasing a person leaves it as it is.
+// AuditEntry records a change of access, settings or personal data. It holds ids and keyed
+// hashes only, so that erasing a person does not change it.
 type AuditEntry struct {
-	// Position orders the entries; the store gives it.
+	// Position orders the entries; the store assigns it.
 	Position int64     `json:"position"`
 	At       time.Time `json:"at"`
 	Actor    Actor     `json:"actor"`
@@ -106,15 +105,15 @@ type AuditEntry struct {
 	Data   map[string]string `json:"data,omitempty"`
 }
 
-// AuditFilter narrows a list of audit entries; zero fields do not.
+// AuditFilter narrows a list of audit entries; zero fields match everything.
 type AuditFilter struct {
 	ActorID  string
 	Object   string
 	From, To time.Time // To is exclusive
 }
 
-// AuditSeal closes a batch of audit entries: its hash is over the hash of the seal before
-// and the entries after that, so that none can be changed or left out unnoticed.
+// AuditSeal closes a batch of audit entries: its hash covers the previous seal's hash and
+// the entries since, so that changed or missing entries are noticed.
 type AuditSeal struct {
 	Number       int64 // from 1
 	LastPosition int64 // of the newest entry in it

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Draft is what a client sends to create an order.
+// Draft is a client's request to create an order.
 type Draft struct {
 	ExternalID    string            `json:"external_id,omitempty" maxLength:"128" doc:"the shop's own number; unique per merchant"`
 	MerchantID    string            `json:"merchant_id,omitempty" maxLength:"128"`
@@ -26,8 +26,8 @@ type Draft struct {
 	Requirements  *Requirements     `json:"requirements,omitempty"`
 }
 
-// Normalize returns the draft with its phone number in E.164 and its times as stores
-// keep them, or every fault of it. region is the country of phone numbers without a country code.
+// Normalize returns the draft with its phone number in E.164 and its times in the stores'
+// precision, or all its faults. region is the country of phone numbers without a country code.
 func (d Draft) Normalize(region string) (Draft, error) {
 	var f Faults
 	f.Check("", &d)
@@ -42,14 +42,14 @@ func (d Draft) Normalize(region string) (Draft, error) {
 	return d, f.Err()
 }
 
-// dropoff is a place that somebody must be able to find.
+// dropoff checks a place that has to be found by a courier.
 func (f *Faults) dropoff(p *Place) {
 	if p == nil || (strings.TrimSpace(p.Address) == "" && p.Location == nil) {
 		f.Add("/dropoff", "required", "needs an address or a location")
 	}
 }
 
-// Proof is what shows that goods changed hands.
+// Proof is the evidence that goods changed hands.
 type Proof struct {
 	Recipient    string `json:"recipient,omitempty" maxLength:"200" doc:"who received the goods" example:"Anna"`
 	Code         string `json:"code,omitempty" maxLength:"128" doc:"the code given by the recipient"`
@@ -67,7 +67,7 @@ func (p *Proof) data() map[string]any {
 	})}
 }
 
-// given adds to an event's data the texts that are there.
+// given adds the non-empty strings to an event's data.
 func given(data map[string]any, texts map[string]string) map[string]any {
 	for k, v := range texts {
 		if v != "" {

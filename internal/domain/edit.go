@@ -8,8 +8,7 @@ import (
 	"time"
 )
 
-// Edit is a change of an order's particulars: a nil field stays as it is. Where a
-// field can be taken away, Clear names it.
+// Edit changes an order's details: nil fields stay unchanged. Clear names the fields to remove.
 type Edit struct {
 	Customer      *Customer      `json:"customer,omitempty"`
 	Pickup        *Place         `json:"pickup,omitempty"`
@@ -36,8 +35,8 @@ type ExceptionEdit struct {
 	Detail string `json:"detail,omitempty" maxLength:"2000"`
 }
 
-// Edit applies the edit; one that changes nothing causes no event. It refuses with
-// validation_failed, or order_finished when the order can't change any more.
+// Edit applies the edit; one that changes nothing causes no event. It fails with
+// validation_failed, or with order_finished when the order can't change any more.
 func (o *Order) Edit(e Edit, region string, by By) ([]Event, error) {
 	if err := e.normalize(region); err != nil {
 		return nil, err
@@ -45,7 +44,7 @@ func (o *Order) Edit(e Edit, region string, by By) ([]Event, error) {
 	next := *o
 	e.apply(&next, Timestamp(by.Now))
 	var f Faults
-	f.Check("", &Edit{Metadata: next.Metadata}) // merged it may be too much
+	f.Check("", &Edit{Metadata: next.Metadata}) // the merged map may be too large
 	if f.window(next.DeliverAfter, next.DeliverBefore); f.Err() != nil {
 		return nil, f.Err()
 	}
@@ -68,7 +67,7 @@ func (o *Order) Edit(e Edit, region string, by By) ([]Event, error) {
 	return []Event{o.change(kind, by, data)}, nil
 }
 
-// normalize checks what the edit gives by the rules of drafts.
+// normalize checks the edit's values by the rules of drafts.
 func (e *Edit) normalize(region string) error {
 	var f Faults
 	f.Check("", e)
@@ -90,7 +89,7 @@ func (e *Edit) normalize(region string) error {
 	return f.Err()
 }
 
-// clearable is how each field that may be taken away is.
+// clearable has a function for each field that can be removed.
 var clearable = map[string]func(*Order){
 	"pickup":         func(o *Order) { o.Pickup = nil },
 	"notes":          func(o *Order) { o.Notes = "" },
@@ -126,7 +125,7 @@ func (e *Edit) apply(o *Order, now time.Time) {
 	}
 }
 
-// set takes over a value that is given.
+// set assigns a value that is given.
 func set[T any](to, given *T) {
 	if given != nil {
 		*to = *given
@@ -148,7 +147,7 @@ func merge(into, m map[string]string) map[string]string {
 	return out
 }
 
-// changedFields names the visible fields in which the orders differ, by their JSON names.
+// changedFields returns the JSON names of the visible fields in which the orders differ.
 func changedFields(a, b *Order) []string {
 	var names []string
 	other := reflect.ValueOf(*b)

@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// Code names a failure for machines. internal/transport maps every code to both protocols.
+// Code identifies a failure for programs. internal/transport maps every code to both protocols.
 type Code string
 
-// Every code the product answers with.
+// All codes in the product's responses.
 const (
 	CodeMalformed            Code = "malformed"
 	CodeUnauthenticated      Code = "unauthenticated"
@@ -48,14 +48,14 @@ const (
 	CodeUnavailable          Code = "unavailable"
 	CodeInternal             Code = "internal"
 
-	// CodeImpossibleTime is a fault's code in a request and an inbound report's
-	// reason for the dead-letter queue.
+	// CodeImpossibleTime is a fault's code in a request, and an inbound report's reason in
+	// the dead-letter queue.
 	CodeImpossibleTime Code = "impossible_time"
-	// CodeAmbiguousReference: an inbound report's external_id names several orders.
+	// CodeAmbiguousReference: an inbound report's external_id matches several orders.
 	CodeAmbiguousReference Code = "ambiguous_reference"
 )
 
-// Codes lists every code, so that the mapping can be proved complete.
+// Codes lists every code, so that the mapping can be tested for completeness.
 func Codes() []Code {
 	return []Code{
 		CodeMalformed, CodeUnauthenticated, CodeForbidden, CodeNotFound, CodeMethodNotAllowed,
@@ -70,30 +70,31 @@ func Codes() []Code {
 	}
 }
 
-// Error is a failure with a code for machines, a sentence for people and, apart
-// from both, a cause for operators.
+// Error is a failure with a code for programs, a message for people and, separate from
+// both, a cause for operators.
 type Error struct {
 	Code    Code
 	Message string
-	// Faults lists what is wrong with a request, all of it at once.
+	// Faults lists everything wrong with a request at once.
 	Faults []Fault
-	// Allowed lists the steps that were possible; set (maybe empty) where a step was refused.
+	// Allowed lists the possible steps; set (maybe empty) when a step was rejected.
 	Allowed []Status
-	// Terms are what cancelling takes; set where it costs (paid_cancel_required).
+	// Terms are the cancellation terms; set when cancelling costs money
+	// (paid_cancel_required).
 	Terms *CancelTerms
-	// RetryAfter, when positive, says when trying again makes sense.
+	// RetryAfter, when positive, is the pause after which a retry makes sense.
 	RetryAfter time.Duration
 	cause      error
 }
 
-// Fault is one thing wrong with a request.
+// Fault is a single error in a request.
 type Fault struct {
 	Pointer string `json:"pointer" doc:"JSON pointer (RFC 6901) into the body, or to a parameter"`
 	Code    string `json:"code"`
 	Detail  string `json:"detail"`
 }
 
-// Error returns the sentence and, where there are faults, what they are.
+// Error returns the message, followed by the faults if there are any.
 func (e *Error) Error() string {
 	if len(e.Faults) == 0 {
 		return e.Message
@@ -108,32 +109,30 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.cause }
 
-// Errorf makes an Error whose sentence is formatted as fmt.Sprintf does.
+// Errorf makes an Error with a message formatted as by fmt.Sprintf.
 func Errorf(code Code, format string, args ...any) *Error {
 	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
 }
 
-// Unavailable reports that something the product needs does not answer; the
-// caller may try again after a second.
+// Unavailable reports that a dependency does not respond; the caller may retry after a second.
 func Unavailable(what string, cause error) *Error {
 	return &Error{Code: CodeUnavailable, Message: what + " is unavailable", RetryAfter: time.Second, cause: cause}
 }
 
-// Internal reports a failure of our own: a bug, a bad row, a broken promise of something
-// that the product relies on. Trying again does not help, and the cause belongs in the log.
+// Internal reports an internal failure: a bug, a bad row, unexpected behaviour of a
+// dependency. Retrying does not help, and the cause belongs in the log.
 func Internal(what string, cause error) *Error {
 	return &Error{Code: CodeInternal, Message: what, cause: cause}
 }
 
-// Explained says what err does and then the causes that sentences for callers leave out:
-// for logs.
+// Explained formats err for logs, including the causes that messages for callers leave out.
 func Explained(err error) error {
 	e, ok := errors.AsType[*Error](err)
 	if !ok || e.cause == nil {
 		return err
 	}
 	cause := Explained(e.cause)
-	if strings.Contains(err.Error(), cause.Error()) { // said already
+	if strings.Contains(err.Error(), cause.Error()) { // included already
 		return err
 	}
 	return fmt.Errorf("%w: %w", err, cause)

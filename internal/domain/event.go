@@ -5,10 +5,10 @@ import (
 	"time"
 )
 
-// EventType names what happened to an order.
+// EventType is the type of an event.
 type EventType string
 
-// The types of events. Those that do not change the order are notes: they have a
+// The types of events. Those that do not change the order are note entries: they have a
 // seq and keep the order's version.
 const (
 	EventCreated        EventType = "order.created"
@@ -25,7 +25,7 @@ const (
 	EventOfferDeclined  EventType = "offer.declined"
 	EventOfferExpired   EventType = "offer.expired"
 	EventOfferWithdrawn EventType = "offer.withdrawn"
-	// EventUnassigned says why nobody gets an order.
+	// EventUnassigned gives the reason why no courier was found for an order.
 	EventUnassigned EventType = "order.unassigned"
 
 	EventShipmentBooked  EventType = "shipment.booked"
@@ -57,32 +57,32 @@ type Event struct {
 	// Version is the order's version after the event.
 	Version        int64     `json:"version"`
 	Type           EventType `json:"type" example:"order.created"`
-	Status         Status    `json:"status,omitempty"` // after the event; of a late report, what it reported
+	Status         Status    `json:"status,omitempty"` // after the event; for a late report, the reported one
 	PreviousStatus Status    `json:"previous_status,omitempty"`
 	OccurredAt     time.Time `json:"occurred_at"`
 	RecordedAt     time.Time `json:"recorded_at"`
 	Actor          Actor     `json:"actor,omitzero"`
-	// Source is the channel: api, or what an inbound report named itself.
+	// Source is the channel: api, or the name that an inbound report gave itself.
 	Source   string         `json:"source,omitempty"`
 	Reason   string         `json:"reason,omitempty"`
 	Location *Point         `json:"location,omitempty"`
 	Data     map[string]any `json:"data,omitempty"`
 
-	after *Order // as the entry left it, until the change is committed
-	state *State // after the entry, of an announced one
+	after *Order // the order after the entry, until the change is committed
+	state *State // after the entry, for an announced one
 	wire  []byte // its JSON once encoded
 }
 
-// Note says whether the event left the order as it was.
+// Note reports whether the event is a note entry, which left the order unchanged.
 func (e Event) Note() bool { return !slices.Contains(changeTypes, e.Type) }
 
-// By is who does something to an order, when and where.
+// By describes the actor, time, source and place of a change.
 type By struct {
 	Actor  Actor
 	Source string
 	// Now is the time of recording.
 	Now time.Time
-	// OccurredAt is when it happened in the world; zero means Now.
+	// OccurredAt is when it actually happened; zero means Now.
 	OccurredAt time.Time
 	Reason     string
 	Location   *Point

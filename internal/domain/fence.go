@@ -5,53 +5,52 @@ import (
 	"time"
 )
 
-// Fence is a circle around a place where a courier is to arrive.
+// Fence is a circle around a place where a courier is expected.
 type Fence struct {
 	Center  Point
 	RadiusM float64
-	// Dwell is how long the courier must stay for it to be an arrival and not a
-	// drive past.
+	// Dwell is how long the courier must stay for it to be an arrival and not a drive past.
 	Dwell time.Duration
-	// SpeedMPS is how fast the courier drives as a rule, in m/s over the road; 0 when unknown.
+	// SpeedMPS is the courier's usual driving speed, in m/s over the road; 0 when unknown.
 	SpeedMPS float64
 }
 
 const (
-	// exitFactor makes leaving harder than entering, so that a fix that jitters around the
-	// edge does not restart the dwell.
+	// exitFactor makes the exit radius larger than the entry radius, so that a jittering
+	// fix at the edge does not restart the dwell.
 	exitFactor = 1.5
-	// driftMPS is how fast a device at rest may seem to move, in m/s, beside the error of its
-	// fixes: slower than anybody walks.
+	// driftMPS is the apparent speed of a device at rest, in m/s, in addition to the error
+	// of its fixes: slower than walking.
 	driftMPS = 0.3
-	// minErrorM and maxErrorM bound what the accuracy of fixes explains of a move, in metres:
-	// with more, somebody who walks past would seem to stand.
+	// minErrorM and maxErrorM bound how much of a move the accuracy of fixes can explain,
+	// in metres: with more, a person walking past would seem to stand.
 	minErrorM, maxErrorM = 10, 20
-	// standingMPS is the greatest speed that a device reports while it stands, in m/s.
+	// standingMPS is the maximum speed that a device reports while it stands, in m/s.
 	standingMPS = 1
-	// unsaidFactor is how many times the dwell must be left where no speed was reported.
+	// unsaidFactor multiplies the dwell that must be left when no speed was reported.
 	unsaidFactor = 2
-	// detour is how much longer the road is than the straight line.
+	// detour is the ratio of road distance to straight-line distance.
 	detour = 1.3
-	// fallbackMPS is the speed of a courier of whom none is known, in m/s.
+	// fallbackMPS is the speed of a courier whose own is unknown, in m/s.
 	fallbackMPS = 8
-	// insideFixes bounds the fixes that are remembered of a stay.
+	// insideFixes bounds the fixes remembered of a stay.
 	insideFixes = 32
 )
 
-// FenceState is how a courier stands to one fence. Its zero value is outside.
+// FenceState is a courier's state relative to one fence. Its zero value is outside.
 type FenceState struct {
 	stay    []Position // fixes since it came in, oldest first
 	arrived bool
 }
 
-// Pass tells the state the next fix, with the one before it when there is one, and
-// returns whether this is the arrival, which happens once.
+// Pass feeds the next fix to the state, with the previous one if there is one, and reports
+// whether this is the arrival, which happens once.
 //
-// To arrive is to stop, and a fix must say that the courier was there. Either two fixes
-// inside are at least the dwell apart and he has hardly moved between them; or between a
-// fix inside and its neighbour there was time left for the stop after driving the way
-// between them. Who crosses the fence, however slowly and however sparse the fixes, has
-// not arrived. A fix less exact than the fence is wide says nothing.
+// An arrival is a stop, and a fix must show that the courier was there. Either two fixes
+// inside are at least the dwell apart and the courier hardly moved between them; or
+// between a fix inside and its neighbour there was time left for the stop after driving
+// the distance between them. Crossing the fence, however slowly and however sparse the
+// fixes, is not an arrival. A fix less exact than the fence is wide is ignored.
 func (s *FenceState) Pass(f Fence, previous *Position, fix Position) bool {
 	if s.arrived || fix.vague(f.RadiusM) {
 		return false
@@ -78,7 +77,7 @@ func (s *FenceState) Pass(f Fence, previous *Position, fix Position) bool {
 	return s.arrived
 }
 
-// stayed is whether the courier stands about where it stood a dwell ago.
+// stayed reports whether the courier stands about where it stood a dwell ago.
 func (s *FenceState) stayed(f Fence, fix Position) bool {
 	if fix.Point().DistanceM(f.Center) > f.RadiusM {
 		return false
@@ -91,8 +90,8 @@ func (s *FenceState) stayed(f Fence, fix Position) bool {
 	return false
 }
 
-// stoppedBetween is whether there was time for the stop between two fixes of which one is
-// inside.
+// stoppedBetween reports whether there was time for the stop between two fixes of which
+// one is inside.
 func stoppedBetween(f Fence, a, b Position) bool {
 	at := a
 	if b.Point().DistanceM(f.Center) <= f.RadiusM {
@@ -113,7 +112,7 @@ func stoppedBetween(f Fence, a, b Position) bool {
 	return b.RecordedAt.Sub(a.RecordedAt)-time.Duration(way/speed*float64(time.Second)) >= need
 }
 
-// errorM is how far apart two fixes of one place may be, in metres.
+// errorM is the possible distance between two fixes of one place, in metres.
 func errorM(a, b Position) float64 {
 	sum := 0.0
 	for _, p := range []Position{a, b} {
@@ -124,5 +123,5 @@ func errorM(a, b Position) float64 {
 	return min(max(sum/2, minErrorM), maxErrorM)
 }
 
-// vague is whether the fix may be further from the truth than the radius.
+// vague reports whether the error of the fix may exceed the radius.
 func (p Position) vague(radiusM float64) bool { return p.Accuracy != nil && *p.Accuracy > radiusM }

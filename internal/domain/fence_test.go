@@ -35,7 +35,7 @@ func arrivals(f Fence, way []seen, more ...func(*Position)) (at []int) {
 	return at
 }
 
-// past is a drive through the fence at a steady speed, with a fix each so many seconds,
+// past is a drive through the fence at a steady speed, with a fix every so many seconds,
 // one of them that many metres from the middle.
 func past(mps float64, every int, offset float64) (way []seen) {
 	for i := -10; i <= 10; i++ {
@@ -107,7 +107,7 @@ func TestToStopIsToArriveAndToDrivePastIsNot(t *testing.T) {
 	}
 }
 
-// A phone says that it stands, or that it drives.
+// A phone reports that it stands, or that it drives.
 func TestReportedSpeed(t *testing.T) {
 	way := []seen{{-300, 0}, {0, 90}, {400, 120}}
 	for speed, want := range map[float64]int{0: 1, 13: 0} {

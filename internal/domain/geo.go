@@ -14,7 +14,7 @@ type Point struct {
 	Lon float64 `json:"lon" minimum:"-180" maximum:"180" example:"37.6137"`
 }
 
-// Valid says whether the point is on the globe; NaN and infinities are not.
+// Valid reports whether the point is on the globe; NaN and infinities are not.
 func (p Point) Valid() bool {
 	return p.Lat >= -90 && p.Lat <= 90 && p.Lon >= -180 && p.Lon <= 180
 }
@@ -27,7 +27,7 @@ func (p Point) DistanceM(q Point) float64 {
 	return 2 * EarthRadiusM * math.Asin(math.Min(1, math.Sqrt(a)))
 }
 
-// Road is a way by road.
+// Road is a driving distance and duration.
 type Road struct {
 	Duration  time.Duration
 	DistanceM float64

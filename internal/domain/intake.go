@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-// Intake is a visit of the carrier's courier who collects a parcel.
+// Intake is a pickup by the carrier's courier.
 type Intake struct {
 	ID     string `json:"id"`               // the carrier's
-	Number string `json:"number,omitempty"` // what people are told
+	Number string `json:"number,omitempty"` // the one shown to people
 	Date   string `json:"date"`             // 2006-01-02
 	From   string `json:"from"`             // 15:04, at the place
 	To     string `json:"to"`
@@ -19,7 +19,7 @@ type Intake struct {
 	StatusText string       `json:"status_text,omitempty"`
 }
 
-// IntakeStatus is how far an intake has come.
+// IntakeStatus is the status of an intake.
 type IntakeStatus string
 
 // The statuses.
@@ -32,12 +32,12 @@ const (
 	IntakeRejected  IntakeStatus = "rejected"
 )
 
-// Live says whether somebody may still come.
+// Live reports whether the intake may still happen.
 func (i *Intake) Live() bool {
 	return i != nil && (i.Status == IntakeOpen || i.Status == IntakeAssigned || i.Status == IntakeProblem)
 }
 
-// IntakeRequest asks for a courier who collects a parcel.
+// IntakeRequest requests a courier to collect a parcel.
 type IntakeRequest struct {
 	Date     string `json:"date" format:"date" doc:"at most 31 days ahead" example:"2026-05-05"`
 	From     string `json:"from" maxLength:"5" doc:"15:04, at the place" example:"10:00"`
@@ -67,10 +67,11 @@ func (r *IntakeRequest) Validate() error {
 	return f.Err()
 }
 
-// WarnNoIntake is the code of the warning that a parcel waits at a door to which nobody is coming.
+// WarnNoIntake is the code of the warning that a parcel has to be collected but no courier
+// was requested.
 const WarnNoIntake = "no_intake"
 
-// KeepIntake takes over what is known of the shipment's intake. It causes no event when
+// KeepIntake stores the latest data of the shipment's intake. It causes no event when
 // nothing is new.
 func (o *Order) KeepIntake(i Intake, by By) []Event {
 	if o.Shipment == nil || o.Shipment.Intake != nil && *o.Shipment.Intake == i {
@@ -86,14 +87,14 @@ func (o *Order) KeepIntake(i Intake, by By) []Event {
 	}))}
 }
 
-// ShipmentEdit changes a booked parcel; an absent field stays as it is.
+// ShipmentEdit changes a booked parcel; absent fields stay unchanged.
 type ShipmentEdit struct {
 	Recipient *Customer `json:"recipient,omitempty"`
 	To        *Stop     `json:"to,omitempty"`
 	Comment   *string   `json:"comment,omitempty" maxLength:"255"`
 }
 
-// Validate returns every fault of the edit, and reads the phone number.
+// Validate returns every fault of the edit, and normalizes the phone number.
 func (e *ShipmentEdit) Validate(region string) error {
 	var f Faults
 	f.Check("", e)
@@ -117,7 +118,7 @@ func (e *ShipmentEdit) fields() (names []string) {
 	return names
 }
 
-// EditedShipment notes that the parcel was changed with the carrier.
+// EditedShipment records in the history that the parcel was changed with the carrier.
 func (o *Order) EditedShipment(e ShipmentEdit, by By) []Event {
 	if o.Shipment == nil {
 		return nil

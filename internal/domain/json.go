@@ -11,12 +11,11 @@ import (
 
 //go:generate go run ../../tools/jsongen json_gen.go Order Event
 
-// AppendJSON appends the JSON that json.Marshal makes of the event, several times as
-// fast: each change of an order is encoded, and it is most of what a status costs its
-// watchers before it is written.
+// AppendJSON appends the JSON that json.Marshal makes of the event, several times as fast:
+// each change of an order is encoded, and encoding is most of the cost of publishing a status.
 func (e *Event) AppendJSON(b []byte) []byte { return appendEvent(b, e) }
 
-// appendString quotes a text; what has to be escaped is left to the library.
+// appendString quotes a string; escaping is left to the library.
 func appendString(b []byte, s string) []byte {
 	for i := range len(s) {
 		if c := s[i]; c < ' ' || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' {
@@ -36,12 +35,12 @@ func appendTime(b []byte, t time.Time) []byte {
 func appendAny(b []byte, v any) []byte {
 	raw, err := json.Marshal(v)
 	if err != nil {
-		raw = []byte("null") // nothing that the domain validated gets here
+		raw = []byte("null") // can't happen for validated data
 	}
 	return append(b, raw...)
 }
 
-// appendFloat writes a number as the library does where that is without an exponent.
+// appendFloat formats numbers like the library where that needs no exponent.
 func appendFloat(b []byte, f float64) []byte {
 	if a := math.Abs(f); a != 0 && (a < 1e-6 || a >= 1e21) {
 		return appendAny(b, f)

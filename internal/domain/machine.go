@@ -5,10 +5,9 @@ import (
 	"time"
 )
 
-// Move takes the order to a status as a person or an app asks: strictly by the
-// table. Asking for the status that the order is in changes nothing. It refuses
-// with illegal_transition or cancel_after_pickup, listing what is allowed, or with
-// validation_failed.
+// Move takes the order to a status at the request of a person or an app: strictly by the
+// table. Requesting the current status changes nothing. It fails with illegal_transition
+// or cancel_after_pickup, which list the allowed steps, or with validation_failed.
 func (o *Order) Move(to Status, proof *Proof, by By) ([]Event, error) {
 	var f Faults
 	switch {
@@ -36,7 +35,7 @@ func (o *Order) Move(to Status, proof *Proof, by By) ([]Event, error) {
 // Cancel is Move to cancelled.
 func (o *Order) Cancel(by By) ([]Event, error) { return o.Move(StatusCancelled, nil, by) }
 
-// Assign gives the order to a courier. The courier that it has already changes nothing.
+// Assign gives the order to a courier. Its current courier changes nothing.
 func (o *Order) Assign(courierID string, by By) ([]Event, error) {
 	switch {
 	case o.Status == StatusAssigned && o.CourierID == courierID:
@@ -63,12 +62,12 @@ func (o *Order) refuse(to Status) error {
 	return &Error{Code: code, Message: text, Allowed: o.Status.Next()}
 }
 
-// handsOver says whether the step gives the goods into a courier's or carrier's hands.
+// handsOver reports whether the step hands the goods to a courier or carrier.
 func handsOver(from, to Status) bool {
 	return from.BeforeCustody() && !to.BeforeCustody() && to != StatusCancelled
 }
 
-// enter makes the step; that it is allowed has been checked.
+// enter makes a step that was checked to be allowed.
 func (o *Order) enter(to Status, by By, data map[string]any) Event {
 	previous, at := o.Status, by.occurred()
 	if handsOver(previous, to) {
@@ -95,8 +94,8 @@ func (o *Order) enter(to Status, by By, data map[string]any) Event {
 	return ev
 }
 
-// Report is what a machine saw happen to an order: a message from Kafka, a scan
-// of a carrier, a fence that a courier crossed.
+// Report is a status reported by a machine: a Kafka message, a carrier scan, a courier
+// entering a fence.
 type Report struct {
 	EventID        string    `json:"event_id" minLength:"1" maxLength:"128" doc:"identifies the report, which is applied once"`
 	OrderID        string    `json:"order_id,omitempty"`
@@ -108,7 +107,7 @@ type Report struct {
 	Source         string    `json:"source" minLength:"1" maxLength:"128" doc:"source of the report; of the reports of one source the newest counts"`
 	Reason         string    `json:"reason,omitempty" maxLength:"2000"`
 	Location       *Point    `json:"location,omitempty"`
-	// Data goes into the entry as it is; only our own adapters set it.
+	// Data is stored in the entry unchanged; only our own adapters set it.
 	Data map[string]any `json:"-"`
 }
 
@@ -130,10 +129,10 @@ func (r *Report) Validate(now time.Time) error {
 	return f.Err()
 }
 
-// Observe applies a report. It may skip forward along any path of the table. A
-// report is late when no path leads to its status or when its source has already
-// reported something newer; one that repeats the status tells nothing new. Both
-// enter the history and leave the order as it is.
+// Observe applies a report. It may skip forward along any path of the table. A report is
+// late when no path leads to its status or when its source has already reported something
+// newer; one that repeats the status is a duplicate. Both are added to the history and
+// leave the order unchanged.
 func (o *Order) Observe(r Report, by By) []Event {
 	by.Source, by.OccurredAt, by.Reason, by.Location = r.Source, Timestamp(r.OccurredAt), r.Reason, r.Location
 	newest := o.newestOf(r.Source, by.OccurredAt)
@@ -145,14 +144,14 @@ func (o *Order) Observe(r Report, by By) []Event {
 	return []Event{ev}
 }
 
-// newestOf remembers that a source reported something of that time, and says whether
-// it has reported nothing newer.
+// newestOf remembers the time of a source's report, and reports whether the source has
+// reported nothing newer.
 func (o *Order) newestOf(source string, at time.Time) bool {
 	if newest, known := o.Bookkeeping.Reported[source]; known && newest.After(at) {
 		return false
 	}
 	reported := with(o.Bookkeeping.Reported, source, at)
-	for len(reported) > maxReporters { // who names itself anew each time makes nothing grow
+	for len(reported) > maxReporters { // bounded, even if each report has a new source
 		silent := source
 		for name, last := range reported {
 			if last.Before(reported[silent]) || last.Equal(reported[silent]) && name < silent {
@@ -165,6 +164,6 @@ func (o *Order) newestOf(source string, at time.Time) bool {
 	return true
 }
 
-// maxReporters is of how many sources an order remembers what they reported last: those
-// with the newest times.
+// maxReporters is for how many sources, those with the newest times, an order remembers
+// the time of the last report.
 const maxReporters = 32

@@ -35,8 +35,7 @@ func step(o *Order, to Status, by By) ([]Event, error) {
 	return o.Move(to, nil, by)
 }
 
-// The table of the contract, written again so that a slip of the hand in one of
-// them shows.
+// The table of the contract, written again so that a typo in one of them shows.
 func TestTableIsTheContracts(t *testing.T) {
 	const want = `created: confirmed assigned cancelled
 confirmed: assigned cancelled
@@ -94,9 +93,9 @@ func TestCustody(t *testing.T) {
 	}
 }
 
-// Under any walk of moves, edits, assignments and reports: versions grow by one per
-// change and not otherwise, seq is contiguous, nothing leaves an end, a refused step
-// leaves the order untouched and lists what is allowed.
+// Under any sequence of moves, edits, assignments and reports: versions grow by one per
+// change and not otherwise, seq is contiguous, nothing leaves a final status, a rejected
+// step leaves the order unchanged and lists the allowed ones.
 func TestRandomWalks(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		o := newOrder(t)
@@ -176,8 +175,8 @@ func TestShuffledReportsEndTheSame(t *testing.T) {
 		walk := []Report{report(0, StatusPickedUp)}
 		length := rapid.IntRange(1, 12).Draw(t, "length") // walks that end nowhere in particular too
 		for at := StatusPickedUp; len(walk) < length && !at.Terminal(); {
-			// What cannot be left for a status of the way comes last, so that most walks go
-			// to and fro: there, which report is the newest counts.
+			// Statuses that can't be left for another of the walk come last, so that most
+			// walks go to and fro: there the newest report decides.
 			next := slices.DeleteFunc(at.Next(), func(s Status) bool {
 				return len(walk) < length-1 && !s.Leads(StatusInTransit)
 			})
@@ -250,7 +249,7 @@ func TestObserve(t *testing.T) {
 	}
 }
 
-// However many names reports come under, an order remembers a bounded number, the newest.
+// However many sources report, an order remembers a bounded number, the newest.
 func TestReportersAreBounded(t *testing.T) {
 	o, _ := NewOrder(Draft{Customer: Customer{Name: "Anna"}, Dropoff: &Place{Address: "Main St 1"}}, By{Now: noon})
 	for i := range 200 {

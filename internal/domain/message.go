@@ -8,7 +8,7 @@ type Message struct {
 	Key     string
 	Value   []byte
 	Headers []Header
-	// Time is when the fact behind the message was recorded; zero means now.
+	// Time is when the event behind the message was recorded; zero means now.
 	Time time.Time
 }
 
@@ -24,11 +24,11 @@ const (
 	TopicStatusUpdatesFails = "order_status_updates.dlq"
 )
 
-// ceSource is the CloudEvents source of everything that the product publishes.
+// ceSource is the CloudEvents source of everything the product publishes.
 const ceSource = "/order-tracking"
 
-// CloudEventHeaders are the attributes of a CloudEvents 1.0 message in binary mode, as
-// its Kafka protocol binding writes them. kind is the type without its prefix.
+// CloudEventHeaders are the attributes of a CloudEvents 1.0 message in binary mode, as its
+// Kafka protocol binding writes them. kind is the type without its prefix.
 func CloudEventHeaders(id, kind string, at time.Time, subject string) []Header {
 	return []Header{
 		{Key: "ce_specversion", Value: "1.0"},

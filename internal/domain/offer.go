@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// OfferStatus is how an offer stands.
+// OfferStatus is the status of an offer.
 type OfferStatus string
 
 // The statuses of offers; all but open are final.
@@ -17,7 +17,7 @@ const (
 	OfferWithdrawn OfferStatus = "withdrawn"
 )
 
-// Offer asks a courier whether he takes an order.
+// Offer is an order offered to a courier.
 type Offer struct {
 	ID        string      `json:"id" format:"uuid"`
 	OrderID   string      `json:"order_id" format:"uuid"`
@@ -27,22 +27,21 @@ type Offer struct {
 	Reason    string      `json:"reason,omitempty" doc:"why it was declined"`
 }
 
-// OfferRef is how an offer is found: the order knows how it stands. At DueAt it is looked
-// at again.
+// OfferRef locates an offer, whose status is in its order. It is processed again at DueAt.
 type OfferRef struct {
 	ID, OrderID, CourierID string
 	DueAt                  time.Time
 }
 
-// Search is what remains of offering an order: it goes on until Until, to couriers who are
-// not in its offers yet.
+// Search is the rest of an order's search for a courier: it continues until Until, with
+// couriers who have not had an offer yet.
 type Search struct {
 	Until time.Time `json:"until"`
 	For   int       `json:"for"` // seconds that an offer is open
 	Wide  bool      `json:"wide,omitempty"`
 }
 
-// waits refuses an order that has a courier or needs none any more.
+// waits fails if the order has a courier or needs none any more.
 func (o *Order) waits() error {
 	if o.CourierID != "" || !o.Status.CanMove(StatusAssigned) {
 		return o.refuse(StatusAssigned)
@@ -50,8 +49,8 @@ func (o *Order) waits() error {
 	return nil
 }
 
-// Offer makes offers to couriers, which the caller has named; one who has an open offer
-// gets no other. It refuses with illegal_transition.
+// Offer makes offers to the given couriers; one with an open offer gets no other. It fails
+// with illegal_transition.
 func (o *Order) Offer(offers []Offer, by By) ([]Event, error) {
 	if err := o.waits(); err != nil {
 		return nil, err
@@ -73,8 +72,8 @@ func offerData(f Offer) map[string]any {
 	return given(data, map[string]string{"reason": f.Reason})
 }
 
-// OfferOf returns the offer as it stands now, or nil. An open one of an order that has a
-// courier, or of which the time is over, is not open any more.
+// OfferOf returns the offer with its current status, or nil. An open offer whose order has
+// a courier, or whose time is over, counts as closed.
 func (o *Order) OfferOf(id string, now time.Time) *Offer {
 	n := slices.IndexFunc(o.Bookkeeping.Offers, func(f Offer) bool { return f.ID == id })
 	if n < 0 {
@@ -92,7 +91,7 @@ func (o *Order) OfferOf(id string, now time.Time) *Offer {
 }
 
 // AcceptOffer gives the order to the courier of the offer and withdraws all others. It
-// refuses with offer_gone. Accepting again what one has changes nothing.
+// fails with offer_gone. Accepting again changes nothing.
 func (o *Order) AcceptOffer(id string, by By) ([]Event, error) {
 	f := o.OfferOf(id, by.Now)
 	switch {
@@ -108,7 +107,7 @@ func (o *Order) AcceptOffer(id string, by By) ([]Event, error) {
 	return append(events, assigned...), err
 }
 
-// DeclineOffer notes that the courier does not want the order, or refuses with offer_gone.
+// DeclineOffer records that the courier declined the order, or fails with offer_gone.
 func (o *Order) DeclineOffer(id, reason string, by By) ([]Event, error) {
 	f := o.OfferOf(id, by.Now)
 	switch {
@@ -127,7 +126,7 @@ func offerGone(f *Offer) error {
 	return Errorf(CodeOfferGone, "the offer is %s", f.Status)
 }
 
-// EndOffers closes the offers whose time is over, and all when the order does not wait any more.
+// EndOffers closes expired offers, and all offers once the order does not wait any more.
 func (o *Order) EndOffers(by By) []Event {
 	if o.waits() != nil {
 		o.Bookkeeping.Search = nil

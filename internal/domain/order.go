@@ -10,8 +10,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// Order is one delivery. Fields are read freely and written only by the methods
-// of Order, each of which returns the events that it caused.
+// Order is one delivery. Fields can be read freely and are written only by the methods of
+// Order, each of which returns the events it caused.
 type Order struct {
 	ID            string            `json:"id" format:"uuid" example:"0190b7a1-7d3c-7c1e-9f3a-2b1c5d6e7f80"`
 	Number        string            `json:"number" doc:"short, for people" example:"7K2-9QF-M4X"`
@@ -39,7 +39,7 @@ type Order struct {
 	Priority      int               `json:"priority,omitempty" minimum:"0" maximum:"9" doc:"higher is first"`
 	Requirements  *Requirements     `json:"requirements,omitempty"`
 	ETA           *Estimate         `json:"eta,omitempty" doc:"as of this version"`
-	// Attempts counts tries to hand the goods over: failed ones and the one that succeeded.
+	// Attempts counts delivery attempts: failed ones and the one that succeeded.
 	Attempts    int        `json:"attempts"`
 	Exception   *Exception `json:"exception,omitempty"`
 	CreatedAt   time.Time  `json:"created_at"`
@@ -47,7 +47,7 @@ type Order struct {
 	DeliveredAt *time.Time `json:"delivered_at,omitempty"`
 	CancelledAt *time.Time `json:"cancelled_at,omitempty"`
 
-	// Bookkeeping is what the order must remember to enforce its rules; stored, never shown.
+	// Bookkeeping is the internal state that enforces the order's rules; stored, never shown.
 	Bookkeeping Bookkeeping `json:"-"`
 
 	wire []byte // the JSON of this version once frozen
@@ -57,22 +57,22 @@ type Order struct {
 type Bookkeeping struct {
 	// Seq is the seq of the newest event.
 	Seq int64 `json:"seq"`
-	// Reported is the newest occurred_at that each source has reported.
+	// Reported is the newest occurred_at reported by each source.
 	Reported map[string]time.Time `json:"reported,omitempty"`
 	// AssignedAt is when the courier got the order.
 	AssignedAt *time.Time `json:"assigned_at,omitempty"`
-	// SilentSince is when the courier was last heard before the silence that was told last.
+	// SilentSince is the courier's last contact before the most recent silence that was noted.
 	SilentSince *time.Time `json:"silent_since,omitempty"`
 	// CustodyAt is when the goods were handed over, the start of the order's trail.
 	CustodyAt *time.Time `json:"custody_at,omitempty"`
-	// SentOnce marks the notes that were sent and are not sent again until the courier changes.
+	// SentOnce marks the note entries that are not sent again until the courier changes.
 	SentOnce map[string]bool `json:"told,omitempty"`
-	// Offers are all that were made, and Search is whether more are to come.
+	// Offers are all offers so far, and Search is set while more are to come.
 	Offers []Offer `json:"offers,omitempty"`
 	Search *Search `json:"search,omitempty"`
 }
 
-// Customer is who receives the order.
+// Customer is the recipient of the order.
 type Customer struct {
 	Name   string `json:"name" minLength:"1" maxLength:"200" example:"Anna Petrova"`
 	Phone  string `json:"phone,omitempty" maxLength:"40" doc:"returned in E.164" example:"+79161234567"`
@@ -80,7 +80,7 @@ type Customer struct {
 	Locale string `json:"locale,omitempty" format:"locale" maxLength:"35" doc:"a language tag (BCP 47)" example:"ru"`
 }
 
-// Place is where goods are picked up or dropped off.
+// Place is a pickup or drop-off location.
 type Place struct {
 	Address  string `json:"address,omitempty" maxLength:"500" example:"Tverskaya 7, Moscow"`
 	Location *Point `json:"location,omitempty"`
@@ -110,15 +110,14 @@ func (i *Item) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// Exception is something wrong with an order that is not a state of its own: on
-// hold, customs, wrong address, damaged.
+// Exception is a problem that is not a status of its own: on hold, customs, wrong address, damaged.
 type Exception struct {
 	Code   string    `json:"code" minLength:"1" maxLength:"128" example:"wrong_address"`
 	Detail string    `json:"detail,omitempty" maxLength:"2000"`
 	Since  time.Time `json:"since"`
 }
 
-// Estimate is when an order is expected. [Earliest, Latest] is an 80 % interval.
+// Estimate is the expected delivery time. [Earliest, Latest] is an 80 % interval.
 type Estimate struct {
 	OrderID          string         `json:"order_id" format:"uuid"`
 	ETA              time.Time      `json:"eta"`
@@ -131,10 +130,10 @@ type Estimate struct {
 	ComputedAt       time.Time      `json:"computed_at"`
 }
 
-// EstimateMethod says what an estimate was made from.
+// EstimateMethod tells what an estimate is based on.
 type EstimateMethod string
 
-// The methods, from the best informed to the least; actual is what happened.
+// The methods, most precise first; actual is the time of the delivery itself.
 const (
 	MethodLive     EstimateMethod = "live"
 	MethodRoute    EstimateMethod = "route"
@@ -145,7 +144,7 @@ const (
 	MethodActual   EstimateMethod = "actual"
 )
 
-// NewOrder makes an order of a draft that Normalize has returned.
+// NewOrder makes an order from a draft returned by Normalize.
 func NewOrder(d Draft, by By) (*Order, Event) {
 	id := uuid.Must(uuid.NewV7())
 	now := Timestamp(by.Now)
@@ -160,27 +159,27 @@ func NewOrder(d Draft, by By) (*Order, Event) {
 	return o, o.change(EventCreated, by, nil)
 }
 
-// crockford is a base 32 without letters that are easily confused.
+// crockford is a base 32 alphabet without easily confused letters.
 var crockford = base32.NewEncoding("0123456789ABCDEFGHJKMNPQRSTVWXYZ").WithPadding(base32.NoPadding)
 
-// orderNumber writes 45 random bits of the id as nine characters.
+// orderNumber encodes 45 random bits of the id as nine characters.
 func orderNumber(id uuid.UUID) string {
 	var c [10]byte
 	crockford.Encode(c[:], id[10:])
 	return string(c[:3]) + "-" + string(c[3:6]) + "-" + string(c[6:9])
 }
 
-// Active says whether the order can still change its status.
+// Active reports whether the order can still change its status.
 func (o *Order) Active() bool { return !o.Status.Terminal() }
 
-// change makes the event of a change of the order: version and seq grow.
+// change makes an event that changes the order: version and seq grow.
 func (o *Order) change(t EventType, by By, data map[string]any) Event {
 	o.Version++
 	o.UpdatedAt = Timestamp(by.Now)
 	return o.Note(t, by, data)
 }
 
-// Note adds an entry to the history that does not change the order.
+// Note adds a note entry to the history; the order stays unchanged.
 func (o *Order) Note(t EventType, by By, data map[string]any) Event {
 	o.wire = nil
 	o.Bookkeeping.Seq++
@@ -200,10 +199,10 @@ func (o *Order) Once(what string) (first bool) {
 	return true
 }
 
-// comingAgain is what is said anew at the next attempt to deliver.
+// comingAgain lists the note entries that may be sent again at the next delivery attempt.
 var comingAgain = []string{string(EventCourierNear), string(StatusAtDropoff)}
 
-// forget unmarks what was said once.
+// forget removes sent-once marks.
 func (o *Order) forget(said ...string) {
 	told := maps.Clone(o.Bookkeeping.SentOnce)
 	for _, what := range said {
@@ -212,7 +211,7 @@ func (o *Order) forget(said ...string) {
 	o.Bookkeeping.SentOnce = told
 }
 
-// NoteSilence notes that the courier has not been heard since a time, once each time.
+// NoteSilence records that the courier has been silent since a time, once per silence.
 func (o *Order) NoteSilence(since time.Time, by By) []Event {
 	if told := o.Bookkeeping.SilentSince; told != nil && !since.After(*told) {
 		return nil
@@ -222,7 +221,7 @@ func (o *Order) NoteSilence(since time.Time, by By) []Event {
 	return []Event{o.Note(EventCourierSilent, by, map[string]any{"courier_id": o.CourierID, "last_heard_at": since})}
 }
 
-// NoteOnce is Note for notes that are sent once.
+// NoteOnce is Note for entries that are sent once.
 func (o *Order) NoteOnce(t EventType, by By, data map[string]any) []Event {
 	if !o.Once(string(t)) {
 		return nil
@@ -230,7 +229,7 @@ func (o *Order) NoteOnce(t EventType, by By, data map[string]any) []Event {
 	return []Event{o.Note(t, by, data)}
 }
 
-// with is a copy of a map with one more entry.
+// with returns a copy of a map with one more entry.
 func with[V any](m map[string]V, key string, value V) map[string]V {
 	out := make(map[string]V, len(m)+1)
 	maps.Copy(out, m)
@@ -238,13 +237,13 @@ func with[V any](m map[string]V, key string, value V) map[string]V {
 	return out
 }
 
-// SetETA keeps the estimate as of the version just made.
+// SetETA stores the estimate as of the version just made.
 func (o *Order) SetETA(e *Estimate) {
 	o.ETA = e
 	o.wire = nil
 }
 
-// Freeze encodes the order once for all its readers; from then on it must not change.
+// Freeze encodes the order once for all readers; it must not change afterwards.
 func (o *Order) Freeze() (wire []byte, err error) {
 	if o.wire == nil {
 		o.wire, err = o.MarshalJSON()
@@ -252,7 +251,7 @@ func (o *Order) Freeze() (wire []byte, err error) {
 	return o.wire, err
 }
 
-// Thaw decodes an order that Freeze encoded; data is kept and must not change.
+// Thaw decodes an order encoded by Freeze; data is retained and must not change.
 func Thaw(data []byte, b Bookkeeping) (*Order, error) {
 	o := new(Order)
 	if err := json.Unmarshal(data, o); err != nil {
@@ -262,7 +261,7 @@ func Thaw(data []byte, b Bookkeeping) (*Order, error) {
 	return o, nil
 }
 
-// MarshalJSON returns the order as the contract shows it, encoded once when frozen.
+// MarshalJSON encodes the order as defined in the contract, once when frozen.
 func (o *Order) MarshalJSON() ([]byte, error) {
 	if o.wire != nil {
 		return o.wire, nil

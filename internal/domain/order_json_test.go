@@ -12,7 +12,7 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// plainOrder is an order whose encoding is the library's.
+// plainOrder is an order encoded by the library.
 type plainOrder domain.Order
 
 func TestEventsAndOrdersAreEncodedAsTheLibraryDoes(t *testing.T) {
@@ -43,7 +43,7 @@ var (
 	anyNumber = rapid.OneOf(rapid.Float64Range(-1e22, 1e22), rapid.Float64Range(-180, 180), rapid.Float64Range(-1e-6, 1e-6))
 )
 
-// fill sets every field to something, so that one which is new is noticed.
+// fill sets every field to some value, so that new fields are noticed.
 func fill(t *rapid.T, v reflect.Value, name string) {
 	switch {
 	case v.Type() == reflect.TypeFor[time.Time]():

@@ -1,24 +1,24 @@
 package domain
 
-// Payment is what the recipient pays on delivery, and what of it was received.
+// Payment is the cash on delivery that is due and received.
 type Payment struct {
-	// Due is for the goods, altogether; absent or zero when they are paid for.
+	// Due is the total for the goods; absent or zero when they are paid for.
 	Due     *Money `json:"due,omitempty" doc:"for the goods, in total"`
 	Method  string `json:"method,omitempty" enum:"prepaid,cash,card" doc:"payment method; any if omitted" example:"cash"`
 	VATRate string `json:"vat_rate,omitempty" enum:"none,0,5,7,10,16,22" doc:"percent that the amount contains" example:"22"`
-	// Delivery is for the delivery, beside the goods.
+	// Delivery is the delivery fee, in addition to the goods.
 	Delivery        *Money `json:"delivery,omitempty" doc:"for the delivery, beside the goods"`
 	DeliveryVATRate string `json:"delivery_vat_rate,omitempty" enum:"none,0,5,7,10,16,22" doc:"percent that it contains"`
-	// Received is what the carrier or courier took in, and Registry the carrier's number of
-	// the paper with which it handed it on.
+	// Received is the amount collected by the carrier or courier, and Registry the
+	// carrier's number of the remittance document.
 	Received *Money `json:"received,omitempty" readOnly:"true" doc:"amount received"`
 	Registry string `json:"registry,omitempty" readOnly:"true" doc:"the company's number of the paper with which it was handed on"`
 }
 
-// PrepaidMethod says that nothing is due.
+// PrepaidMethod means that nothing is due.
 const PrepaidMethod = "prepaid"
 
-// Collects says whether somebody is to take money in.
+// Collects reports whether money is to be collected.
 func (p *Payment) Collects() bool {
 	if p == nil || p.Method == PrepaidMethod {
 		return false
@@ -26,7 +26,7 @@ func (p *Payment) Collects() bool {
 	return p.Due != nil && p.Due.Amount > 0 || p.Delivery != nil && p.Delivery.Amount > 0
 }
 
-// rules adds the faults that tags can't tell.
+// rules adds the faults that tags can't express.
 func (p *Payment) rules(f *Faults, pointer string) {
 	if p == nil {
 		return
@@ -39,7 +39,7 @@ func (p *Payment) rules(f *Faults, pointer string) {
 	}
 }
 
-// asked is what a client says of a payment: not what was taken in.
+// asked keeps the fields that a client may set: not the received amount.
 func (p *Payment) asked() *Payment {
 	if p == nil || p.Received == nil && p.Registry == "" {
 		return p
@@ -49,8 +49,8 @@ func (p *Payment) asked() *Payment {
 	return &out
 }
 
-// receive takes over what the carrier has taken in, and says whether it is more or other
-// than was known.
+// receive stores the amount the carrier collected, and reports whether it is more than, or
+// differs from, what was known.
 func (p *Payment) receive(received *Money, registry string) (next *Payment, news bool) {
 	if received == nil && registry == "" {
 		return p, false

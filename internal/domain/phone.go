@@ -35,8 +35,8 @@ func NormalizePhone(s, region string) (e164 string, ok bool) {
 	return e164, true
 }
 
-// shown drops characters that nobody sees, which come with numbers that are copied from
-// pages and address books: marks of direction, joiners, variation selectors.
+// shown drops invisible characters that come with numbers copied from pages and address
+// books: directional marks, joiners, variation selectors.
 func shown(r rune) rune {
 	if unicode.In(r, unicode.Cf, unicode.Variation_Selector) {
 		return -1
@@ -44,8 +44,8 @@ func shown(r rune) rune {
 	return r
 }
 
-// prefixes are the countries' calling codes with what may stand before their national
-// numbers; nil for nothing.
+// prefixes are the countries' calling codes with the prefixes allowed before national
+// numbers; nil for none.
 var prefixes = sync.OnceValue(func() map[int32]*regexp.Regexp {
 	all, err := phonenumbers.MetadataCollection()
 	if err != nil {
@@ -54,7 +54,7 @@ var prefixes = sync.OnceValue(func() map[int32]*regexp.Regexp {
 	out := map[int32]*regexp.Regexp{}
 	for _, m := range all.GetMetadata() {
 		code := m.GetCountryCode()
-		if phonenumbers.GetRegionCodeForCountryCode(int(code)) != m.GetId() { // the rules of parsing are another one's
+		if phonenumbers.GetRegionCodeForCountryCode(int(code)) != m.GetId() { // another region's rules apply
 			continue
 		}
 		out[code] = nil
@@ -65,15 +65,15 @@ var prefixes = sync.OnceValue(func() map[int32]*regexp.Regexp {
 	return out
 })
 
-// isE164 says whether parsing would leave s as it is, as it does with nearly all numbers
-// that other systems send: a country's code and a possible number, with nothing before it
-// that parsing would take away. Parsing takes a tenth of what a new order costs.
-// False is no statement about s.
+// isE164 reports whether parsing would leave s unchanged, as it does with nearly all
+// numbers sent by other systems: a country code and a possible number, without a prefix
+// that parsing would remove. Parsing takes a tenth of the cost of a new order. False
+// proves nothing about s.
 func isE164(s string) bool {
 	if len(s) < 8 || len(s) > 16 || s[0] != '+' || strings.Trim(s[1:], "0123456789") != "" {
 		return false
 	}
-	for n := 2; n <= 4; n++ { // no country's code begins another's
+	for n := 2; n <= 4; n++ { // no country code is a prefix of another
 		code, _ := strconv.ParseInt(s[1:n], 10, 32) // digits
 		country := int32(code)                      //nolint:gosec // at most three digits
 		prefix, known := prefixes()[country]
@@ -87,7 +87,7 @@ func isE164(s string) bool {
 	return false
 }
 
-// phone normalises in place and records a fault when it can't.
+// phone normalizes in place and records a fault when it can't.
 func (f *Faults) phone(pointer string, s *string, region string) {
 	e164, ok := NormalizePhone(*s, region)
 	if !ok {

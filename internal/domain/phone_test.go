@@ -11,7 +11,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// What is not parsed is what parsing would return.
+// The fast path returns what parsing would return.
 func TestNumbersThatAreNotParsed(t *testing.T) {
 	codes := slices.Sorted(maps.Keys(prefixes()))
 	require.Len(t, codes, len(phonenumbers.GetSupportedCallingCodes()))
@@ -44,7 +44,7 @@ func TestNumbersThatAreNotParsed(t *testing.T) {
 	}
 }
 
-// Numbers come from pages and address books with marks that nobody sees.
+// Numbers copied from pages and address books contain invisible characters.
 func TestInvisibleCharactersInNumbers(t *testing.T) {
 	for _, mark := range []string{"\u202a", "\u202b", "\u202c", "\u202d", "\u202e", "\u2066", "\u2067", "\u2068", "\u2069", "\ufe0f", "\u200e", "\u200b", "\ufeff"} {
 		for _, s := range []string{mark + "+79161234567" + mark, "+7" + mark + " 916 123-45-67", mark + "8 916 123-45-67"} {

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// PhoneToken lets a phone report the positions of one courier. The token itself is
-// shown once and not kept.
+// PhoneToken authorizes a phone to report the positions of one courier. The token itself
+// is shown once and not stored.
 type PhoneToken struct {
 	ID        string            `json:"id"`
 	CourierID string            `json:"courier_id"`
@@ -14,6 +14,6 @@ type PhoneToken struct {
 	CreatedAt time.Time         `json:"created_at"`
 }
 
-// HashToken is what is kept of a token. Tokens are random and long, so there is
-// nothing to guess and a plain hash does.
+// HashToken returns the stored hash of a token. Tokens are long and random, so a plain
+// hash is enough.
 func HashToken(token string) [sha256.Size]byte { return sha256.Sum256([]byte(token)) }

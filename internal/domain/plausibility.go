@@ -6,22 +6,22 @@ import (
 	"time"
 )
 
-// DropReason says why a position is of no use. Such positions are dropped and
-// counted, never refused: a phone would send them for ever.
+// DropReason is why a position was dropped. Unusable positions are dropped and counted,
+// never rejected: a phone would resend them forever.
 type DropReason string
 
-// The reasons. Positions out of range are refused where a person can read the
-// answer, and dropped where only a phone is listening.
+// The reasons. Positions out of range are rejected where a person reads the response, and
+// dropped when they come from a phone.
 const (
 	DropOutOfRange      DropReason = "out_of_range"
-	DropNullIsland      DropReason = "null_island" // 0, 0: what a receiver without a fix reports
+	DropNullIsland      DropReason = "null_island" // 0, 0: reported by receivers without a fix
 	DropFuture          DropReason = "future"
 	DropTooOld          DropReason = "too_old"
 	DropPoorAccuracy    DropReason = "poor_accuracy"
 	DropDuplicate       DropReason = "duplicate"
 	DropImpossibleSpeed DropReason = "impossible_speed"
 	DropOffDuty         DropReason = "off_duty"
-	DropMalformed       DropReason = "malformed" // what a phone sent can't be read
+	DropMalformed       DropReason = "malformed" // unreadable
 )
 
 // DropReasons lists every reason.
@@ -32,18 +32,18 @@ func DropReasons() []DropReason {
 	}
 }
 
-// Plausibility is what a courier's device is believed to be able to do.
+// Plausibility holds the limits of what a courier's device can plausibly report.
 type Plausibility struct {
 	MaxSpeed    float64 // m/s
-	MaxAccuracy float64 // metres; a fix with a larger radius says too little
+	MaxAccuracy float64 // metres; fixes with a larger radius are too vague
 }
 
-// jitterM is how far two fixes of a device at rest may be apart, in metres, when the
-// device does not say how exact they are.
+// jitterM is the possible distance between two fixes of a device at rest, in metres, when
+// the device reports no accuracy.
 const jitterM = 200
 
-// A fix whose radius is larger than coarseM, in metres, does not take the place of an
-// exact one for as long as that says where the courier is.
+// A fix with a radius larger than coarseM, in metres, does not replace an exact one while
+// that is still current.
 const (
 	coarseM  = 200
 	exactFor = 2 * time.Minute
@@ -51,33 +51,33 @@ const (
 
 func (p Position) coarse() bool { return p.Accuracy != nil && *p.Accuracy > coarseM }
 
-// longestDegreeM is more than a degree of latitude or longitude is anywhere, in metres.
+// longestDegreeM is an upper bound of the length of a degree of latitude or longitude, in metres.
 const longestDegreeM = 111_400
 
-// PlausibilityFilter is the plausibility filter of one courier: it decides, one after the
-// other, which positions are of use. Its zero value knows nothing of the courier yet.
+// PlausibilityFilter is the plausibility filter of one courier: it decides for each
+// position in turn whether it is accepted. Its zero value knows nothing about the courier.
 type PlausibilityFilter struct {
 	newest  Position
 	some    bool
-	suspect *Position // the last fix that was too far away
-	recent  [32]int64 // when the last ones taken were recorded by the device's clock, in microseconds; a ring
+	suspect *Position // the last fix rejected as too far away
+	recent  [32]int64 // device times of the last accepted ones, in microseconds; a ring buffer
 	next    int
 
-	interval time.Duration // usually between two positions
+	interval time.Duration // usual time between two positions
 }
 
-// Seed tells what is known already of where the courier is.
+// Seed initializes the filter with the courier's last known position.
 func (f *PlausibilityFilter) Seed(p Position) {
 	if !f.some || p.RecordedAt.After(f.newest.RecordedAt) {
 		f.newest, f.some = p, true
 	}
 }
 
-// Newest returns the newest position taken, or false when there is none.
+// Newest returns the newest accepted position, or false when there is none.
 func (f *PlausibilityFilter) Newest() (Position, bool) { return f.newest, f.some }
 
-// Take returns why a position is dropped, or "" and whether it moves the courier. A late
-// one does not, and neither does a coarse one soon after one that was exact.
+// Take returns the reason for dropping a position, or "" and whether it moves the courier.
+// A late position does not, and neither does a coarse one soon after an exact one.
 func (f *PlausibilityFilter) Take(p Position, now time.Time, limits Plausibility) (drop DropReason, moves bool) {
 	switch {
 	case math.Abs(p.Lat) < 1e-9 && math.Abs(p.Lon) < 1e-9:
@@ -99,10 +99,10 @@ func (f *PlausibilityFilter) Take(p Position, now time.Time, limits Plausibility
 		f.remember(p)
 		return "", false
 	}
-	// Without a time of the device's own there is no telling how fast it was.
+	// Without a device time the speed can't be computed.
 	timed := !p.RecordedAt.Equal(p.ReceivedAt)
 	if f.some && timed && speed(f.newest, p) > limits.MaxSpeed && !f.confirms(p, limits) {
-		suspect := p // a copy, so that only suspects are kept beyond this call
+		suspect := p // a copy, so that only suspects outlive this call
 		f.suspect = &suspect
 		return DropImpossibleSpeed, false
 	}
@@ -113,15 +113,14 @@ func (f *PlausibilityFilter) Take(p Position, now time.Time, limits Plausibility
 	return "", true
 }
 
-// confirms says whether the position agrees with the one that was not believed
-// before: then it was the older one that was wrong, or the device did not report on
-// the way.
+// confirms reports whether the position agrees with the suspect before it: then the older
+// position was wrong, or the device did not report on the way.
 func (f *PlausibilityFilter) confirms(p Position, limits Plausibility) bool {
 	return f.suspect != nil && p.RecordedAt.After(f.suspect.RecordedAt) && speed(*f.suspect, p) <= limits.MaxSpeed
 }
 
 func (f *PlausibilityFilter) known(p Position) bool {
-	// The beginning of 1970, which a place not yet used stands for, is too old to get here.
+	// Positions from the beginning of 1970, the value of unused slots, are too old to get here.
 	return f.some && p.RecordedAt.Equal(f.newest.RecordedAt) || slices.Contains(f.recent[:], p.deviceTime().UnixMicro())
 }
 
@@ -130,7 +129,7 @@ func (f *PlausibilityFilter) remember(p Position) {
 	f.next = (f.next + 1) % len(f.recent)
 }
 
-// usualInterval is the time between positions as it is of late; one pause says little.
+// usualInterval is the recent time between positions; a single pause has little influence.
 func usualInterval(usual time.Duration, before, p Position) time.Duration {
 	passed := p.RecordedAt.Sub(before.RecordedAt)
 	switch {
@@ -142,7 +141,7 @@ func usualInterval(usual time.Duration, before, p Position) time.Duration {
 	return usual + (passed-usual)/4
 }
 
-// speed is the least speed in m/s that explains both fixes, given how exact they are.
+// speed is the lowest speed in m/s that explains both fixes, given their accuracy.
 func speed(a, b Position) float64 {
 	slack := float64(jitterM)
 	if a.Accuracy != nil {
@@ -151,7 +150,7 @@ func speed(a, b Position) float64 {
 	if b.Accuracy != nil {
 		slack += *b.Accuracy
 	}
-	if (math.Abs(a.Lat-b.Lat)+math.Abs(a.Lon-b.Lon))*longestDegreeM <= slack { // as it nearly always is
+	if (math.Abs(a.Lat-b.Lat)+math.Abs(a.Lon-b.Lon))*longestDegreeM <= slack { // nearly always
 		return 0
 	}
 	metres := max(0, a.Point().DistanceM(b.Point())-slack)

@@ -63,8 +63,8 @@ func TestPlausibilityFilter(t *testing.T) {
 	}
 }
 
-// Whatever is reported: the newest time only grows, what moves is the newest, what is
-// dropped does not move, and the same positions again change nothing.
+// Whatever is reported: the newest time only grows, only the newest position moves the
+// courier, dropped ones do not, and repeats change nothing.
 func TestPlausibilityFilterNeverGoesBack(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var j PlausibilityFilter
@@ -95,7 +95,7 @@ func TestPlausibilityFilterNeverGoesBack(t *testing.T) {
 	})
 }
 
-// Leaving the exact distance out where the places are near changes no speed.
+// Skipping the exact distance for near places changes no speed.
 func TestSpeedOfNearPlaces(t *testing.T) {
 	accuracy := rapid.OneOf(rapid.Just[*float64](nil), rapid.Map(rapid.Float64Range(0, 2000), func(v float64) *float64 { return &v }))
 	rapid.Check(t, func(t *rapid.T) {

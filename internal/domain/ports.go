@@ -8,22 +8,22 @@ import (
 // Clock tells the time.
 type Clock interface{ Now() time.Time }
 
-// Store keeps what must never be lost. What a method answered is on disk. Methods
-// fail with an Error of code unavailable when the database does not answer.
+// Store is the durable store. What a method has returned is on disk. Methods fail with an
+// Error of code unavailable when the database does not respond.
 //
-// A caller may give up (its context ends) while a change waits for its turn; once
-// the change is running the caller waits for its outcome.
+// A caller may give up (its context ends) while a change is queued; once the change is
+// running the caller waits for its outcome.
 type Store interface {
 	// CreateOrder commits a new order with its events and side rows. It fails with
 	// duplicate_external_id when (merchant_id, external_id) or the id exists, and ErrRecorded.
 	CreateOrder(ctx context.Context, c *Change) (*Order, error)
-	// UpdateOrder loads the order, runs the closure and commits what it did. The
-	// closure is pure and may run several times, each time on a fresh Change; when it
-	// errs or panics nothing is stored and the caller gets its error. A change with
-	// neither events nor side rows is not an error and returns the order as it is.
-	// A courier's active_orders follow the order by themselves: when the new courier
-	// has no free capacity it fails with courier_busy, when there is none of that id
-	// with courier_not_found. It fails with order_not_found and ErrRecorded.
+	// UpdateOrder loads the order, runs the closure and commits the result. The closure is
+	// pure and may run several times, each time on a fresh Change; when it fails or panics
+	// nothing is stored and the caller gets its error. A change with neither events nor
+	// side rows is not an error and returns the order unchanged. A courier's active_orders
+	// are updated automatically: it fails with courier_busy when the new courier has no
+	// free capacity, and with courier_not_found when it does not exist. It fails with
+	// order_not_found and ErrRecorded.
 	UpdateOrder(ctx context.Context, id string, fn func(*Change) error) (*Order, error)
 	// Order returns the newest committed version, or order_not_found.
 	Order(ctx context.Context, id string) (*Order, error)
@@ -31,25 +31,26 @@ type Store interface {
 	Orders(ctx context.Context, f OrderFilter, p Page) ([]*Order, *Cursor, error)
 	// Events returns the order's entries with a seq above afterSeq, oldest first.
 	Events(ctx context.Context, orderID string, afterSeq int64) ([]Event, error)
-	// Versions returns the version of each of the orders that exist.
+	// Versions returns the versions of those of the orders that exist.
 	Versions(ctx context.Context, orderIDs []string) (map[string]int64, error)
 
 	// CreateCourier commits a courier and, when set, the idempotency record; ErrRecorded as above.
 	CreateCourier(ctx context.Context, c *Courier, idem *Idempotency) error
-	// UpdateCourier runs the closure on the stored courier and commits, with the idempotency
-	// record when it is set, whose answer is the courier; or courier_not_found. ErrRecorded as above.
+	// UpdateCourier runs the closure on the stored courier and commits, together with the
+	// idempotency record when set, whose answer is the courier; or courier_not_found.
+	// ErrRecorded as above.
 	UpdateCourier(ctx context.Context, id string, idem *Idempotency, fn func(*Courier) error) (*Courier, error)
 	// Courier returns the courier without its position, or courier_not_found.
 	Courier(ctx context.Context, id string) (*Courier, error)
-	// OrdersInHand returns the active orders of couriers, by the courier's id.
+	// OrdersInHand returns the couriers' active orders, by courier id.
 	OrdersInHand(ctx context.Context, courierIDs []string) (map[string][]*Order, error)
-	// CouriersByID returns those of the couriers that exist, by id, without their positions.
+	// CouriersByID returns the couriers that exist, by id, without their positions.
 	CouriersByID(ctx context.Context, ids []string) (map[string]*Courier, error)
 	// Couriers returns a page, newest first, and the cursor of the next one, nil at the end.
 	Couriers(ctx context.Context, f CourierFilter, p Page) ([]*Courier, *Cursor, error)
 
-	// AppendFixes keeps positions as history, together with the idempotency record
-	// when set; a (courier, recorded_at) that exists is skipped. It returns how many were new.
+	// AppendFixes stores positions as history, together with the idempotency record when
+	// set; a (courier, recorded_at) that exists is skipped. It returns how many were new.
 	AppendFixes(ctx context.Context, fixes []Fix, idem *Idempotency) (int, error)
 	// Trail returns a courier's positions with from <= recorded_at <= to, oldest first, at most limit.
 	Trail(ctx context.Context, courierID string, from, to time.Time, limit int) ([]Position, error)
@@ -68,31 +69,31 @@ type Store interface {
 	// Purge deletes idempotency records, inbound ids and positions older than the given
 	// times, and tickets and credentials that expired before theirs.
 	Purge(ctx context.Context, idempotency, inbound, fixes, expired time.Time) error
-	// Ping says whether the database answers and takes writes.
+	// Ping checks that the database responds and accepts writes.
 	Ping(ctx context.Context) error
 	Close() error
 }
 
-// Outbox is the events that the bus has not acknowledged yet.
+// Outbox holds the events that the bus has not acknowledged yet.
 type Outbox interface {
-	// Lead makes this process the one that relays, of all that share the outbox, and
-	// returns the outbox to relay from: its methods fail with unavailable once another
-	// may lead. The caller resigns when it stops or anything fails. It returns a nil
-	// outbox while another process leads.
+	// Lead makes this process the leader of all that share the outbox, and returns the
+	// outbox to relay from: its methods fail with unavailable once another process may
+	// lead. The caller resigns when it stops or anything fails. It returns a nil outbox
+	// while another process leads.
 	Lead(ctx context.Context) (box Outbox, resign func(), err error)
 	// Pending returns the oldest unpublished events, at most limit, in order.
 	Pending(ctx context.Context, limit int) ([]OutboxEntry, error)
-	// Published forgets the entries at these positions.
+	// Published removes the entries at these positions.
 	Published(ctx context.Context, positions []int64) error
-	// Republish makes every event that is to be published pending again; for a bus that lost its data.
+	// Republish makes every publishable event pending again; for a bus that lost its data.
 	Republish(ctx context.Context) (int64, error)
 	// Backlog returns how many events are pending.
 	Backlog(ctx context.Context) (int64, error)
-	// Committed receives a signal, coalesced, when there may be something pending.
+	// Committed receives a coalesced signal when events may be pending.
 	Committed() <-chan struct{}
 }
 
-// PhoneTokens remembers which phones may report which couriers' positions.
+// PhoneTokens stores which phones may report which couriers' positions.
 type PhoneTokens interface {
 	// KeepToken commits a token, or fails with courier_not_found.
 	KeepToken(ctx context.Context, t PhoneToken) error
@@ -100,134 +101,132 @@ type PhoneTokens interface {
 	Tokens(ctx context.Context, courierID string) ([]PhoneToken, error)
 	// TokenOwner returns the courier of the token with this hash, or "".
 	TokenOwner(ctx context.Context, hash [32]byte) (string, error)
-	// DropTokens forgets a courier's token of the id, or all of them when id is empty,
-	// and returns the ids of those that there were.
+	// DropTokens removes a courier's token by id, or all of them when id is empty, and
+	// returns the ids of the removed tokens.
 	DropTokens(ctx context.Context, courierID, id string, idem *Idempotency) ([]string, error)
 }
 
-// Offers finds the offers that orders hold, so that a crash loses none.
+// Offers indexes the offers held by orders, so that a crash loses none.
 type Offers interface {
 	// KeepOffers commits the references of offers that are about to be made.
 	KeepOffers(ctx context.Context, refs []OfferRef) error
-	// OfferOrder returns the order that holds the offer, or "".
+	// OfferOrder returns the id of the order that holds the offer, or "".
 	OfferOrder(ctx context.Context, offerID string) (orderID string, err error)
 	// CourierOffers returns the references of a courier's offers, newest first, at most limit.
 	CourierOffers(ctx context.Context, courierID string, limit int) ([]OfferRef, error)
-	// DueOffers returns the references that are due, the longest due first, at most limit.
+	// DueOffers returns the references that are due, longest overdue first, at most limit.
 	DueOffers(ctx context.Context, now time.Time, limit int) ([]OfferRef, error)
 	// NextOffer returns when the next reference is due, zero for none.
 	NextOffer(ctx context.Context) (time.Time, error)
-	// PutOffOffers makes references due at another time.
+	// PutOffOffers reschedules references.
 	PutOffOffers(ctx context.Context, ids []string, until time.Time) error
-	// DropOffers forgets references.
+	// DropOffers removes references.
 	DropOffers(ctx context.Context, ids []string) error
 }
 
-// Tickets remembers tickets until they are used.
+// Tickets stores tickets until they are used.
 type Tickets interface {
 	// KeepTicket commits a ticket.
 	KeepTicket(ctx context.Context, t Ticket) error
-	// TakeTicket forgets the ticket with this hash and returns it, or nil when there is
-	// none: of several callers one gets it.
+	// TakeTicket removes and returns the ticket with this hash, or returns nil when there
+	// is none; of several callers one gets it.
 	TakeTicket(ctx context.Context, hash [32]byte) (*Ticket, error)
 }
 
-// AccessStore remembers who may do what, and who changed that.
+// AccessStore stores credentials, documents and the audit log.
 type AccessStore interface {
 	// ChangeAccess commits the change. It fails with not_found when the credential to drop
-	// or to expire is not there, and with version_conflict when the document has moved on.
+	// or expire does not exist, and with version_conflict when the document has changed.
 	ChangeAccess(ctx context.Context, c AccessChange) error
-	// AccessEpoch grows with every change that takes something away from somebody, and with
-	// every change of a document: what was read before may not be true any more.
+	// AccessEpoch grows with every change that revokes access and with every change of a
+	// document: data read before may be outdated.
 	AccessEpoch(ctx context.Context) (int64, error)
-	// CredentialByHash returns the credential with this hash, also when it has expired, or nil.
+	// CredentialByHash returns the credential with this hash, even an expired one, or nil.
 	CredentialByHash(ctx context.Context, hash [32]byte) (*Credential, error)
-	// TakeCode forgets the code with this hash and returns it, or nil when there is none: of
-	// several callers one gets it.
+	// TakeCode removes and returns the code with this hash, or returns nil when there is
+	// none; of several callers one gets it.
 	TakeCode(ctx context.Context, hash [32]byte) (*Credential, error)
-	// Credential returns the credential of the id, or nil.
+	// Credential returns the credential by id, or nil.
 	Credential(ctx context.Context, id string) (*Credential, error)
-	// Credentials returns a page of the kind's credentials, newest first, those of an order
-	// only when orderID is set, and the cursor of the next page, nil at the end.
+	// Credentials returns a page of the kind's credentials, newest first, limited to an
+	// order when orderID is set, and the cursor of the next page, nil at the end.
 	Credentials(ctx context.Context, kind CredentialKind, orderID string, p Page) ([]Credential, *Cursor, error)
-	// KnownCredentials returns those of the credentials that exist, with when they expire, by id.
+	// KnownCredentials returns the expiry times of the credentials that exist, by id.
 	KnownCredentials(ctx context.Context, ids []string) (map[string]*time.Time, error)
-	// CredentialsUsed notes when credentials, by id, were used.
+	// CredentialsUsed records when credentials, by id, were used.
 	CredentialsUsed(ctx context.Context, at map[string]time.Time) error
 	// Document returns a document, or nil.
 	Document(ctx context.Context, kind, id string) (*Document, error)
-	// Documents returns those of a kind with an id after the given one, by id, at most limit.
+	// Documents returns the documents of a kind with an id after the given one, by id, at most limit.
 	Documents(ctx context.Context, kind, after string, limit int) ([]Document, error)
-	// Secret returns the installation's secret of the name; the first caller's proposal becomes it.
+	// Secret returns the installation's secret by name; the first caller's proposal is stored.
 	Secret(ctx context.Context, name string, proposal []byte) ([]byte, error)
-	// AuditEntries returns entries with a position below before, newest first, at most limit;
-	// before is 0 for the newest of all.
+	// AuditEntries returns entries with a position below before, newest first, at most
+	// limit; before = 0 starts at the newest.
 	AuditEntries(ctx context.Context, f AuditFilter, before int64, limit int) ([]AuditEntry, error)
 	// AuditAfter returns entries with a position above after, oldest first, at most limit.
 	AuditAfter(ctx context.Context, after int64, limit int) ([]AuditEntry, error)
 	// AuditSeals returns the seals with a number above after, oldest first, at most limit.
 	AuditSeals(ctx context.Context, after int64, limit int) ([]AuditSeal, error)
-	// SealAudit commits the next seal; of several callers with the same number one succeeds
-	// (true).
+	// SealAudit commits the next seal; of several callers with the same number one gets true.
 	SealAudit(ctx context.Context, s AuditSeal) (bool, error)
 }
 
-// Router knows the roads. What it can't answer in time fails with unavailable, and its
-// callers go on by the straight line.
+// Router computes routes by road. It fails with unavailable when it can't answer in time;
+// callers then fall back to straight lines.
 type Router interface {
-	// Table returns how long it takes by road from each place, a row each, to each of the
-	// destinations; negative where there is no way.
+	// Table returns driving times from each place (rows) to each destination; negative
+	// where there is no route.
 	Table(ctx context.Context, from, to []Point) ([][]time.Duration, error)
-	// Route returns the fastest way, or nil when there is none.
+	// Route returns the fastest route, or nil when there is none.
 	Route(ctx context.Context, from, to Point) (*Road, error)
 }
 
-// Bus carries messages out. Publish returns nil once every message is acknowledged
-// durably; messages of one key keep their order. On an error any of them may or may
-// not have been published: publish all again, oldest first.
+// Bus publishes messages. Publish returns nil once every message is durably acknowledged;
+// messages with the same key keep their order. After an error any of them may or may not
+// have been published: publish all again, oldest first.
 type Bus interface {
 	Publish(ctx context.Context, msgs []Message) error
 }
 
-// LiveStore holds the newest position of each courier and copies of hot orders. It
-// decides nothing: everything in it can be lost and comes back.
+// LiveStore holds the newest position of each courier and copies of hot orders. Nothing is
+// decided by it: all its contents may be lost and are rebuilt.
 type LiveStore interface {
-	// PutFixes stores positions where they are newer by the device's clock than what
-	// is held, and says for each whether it was.
+	// PutFixes stores positions that are newer by device time than the stored ones, and
+	// reports for each whether it was.
 	PutFixes(ctx context.Context, fixes []Fix) ([]bool, error)
 	// Position returns the newest position of a courier, or nil.
 	Position(ctx context.Context, courierID string) (*Position, error)
-	// Positions returns the newest positions of those of the couriers that have one, by id.
+	// Positions returns the newest positions of the couriers that have one, by id.
 	Positions(ctx context.Context, courierIDs []string) (map[string]*Position, error)
-	// PutContact notes when and how a courier's phone was last heard of, Contacts returns it
-	// of those of the couriers who were, by id.
+	// PutContact stores the last contact with a courier's phone; Contacts returns the
+	// stored ones of the couriers, by id.
 	PutContact(ctx context.Context, courierID string, c Contact) error
 	Contacts(ctx context.Context, courierIDs []string) (map[string]*Contact, error)
-	// Nearest returns the newest fixes around a point, nearest first, that were
-	// recorded after since, at most limit.
+	// Nearest returns the newest fixes around a point that were recorded after since,
+	// nearest first, at most limit.
 	Nearest(ctx context.Context, at Point, since time.Time, limit int) ([]Fix, error)
-	// Fixes returns the newest fix of each courier that was recorded after since, in no order.
+	// Fixes returns the newest fix of each courier that was recorded after since, unordered.
 	Fixes(ctx context.Context, since time.Time) ([]Fix, error)
 	// CachedOrder returns a copy of a recent version of an order, or nil.
 	CachedOrder(ctx context.Context, id string) (*Order, error)
 	// CacheOrder keeps the order unless a newer version is held.
 	CacheOrder(ctx context.Context, o *Order) error
-	// ForgetOlder drops the copies of orders that are older than these versions, and where
-	// replicas share copies keeps older ones out for a while; for changes whose writer may
-	// have been killed before it cached them.
+	// ForgetOlder drops copies of orders older than these versions, and where replicas
+	// share copies rejects older ones for a while; for changes whose writer may have been
+	// killed before it cached them.
 	ForgetOlder(ctx context.Context, versions map[string]int64) error
 }
 
-// Audience is told what happened, after it was committed, to tell those who watch.
-// It never blocks.
+// Audience receives committed changes and passes them on to watchers. It never blocks.
 type Audience interface {
 	// OrderChanged announces what a commit did to an order.
 	OrderChanged(a Announcement)
-	// CourierChanged announces that a courier, or which orders it has, was changed.
+	// CourierChanged announces a change of a courier or of its orders.
 	CourierChanged(courierID string)
 }
 
-// Watchers are told where couriers are, beside what is stored. It never blocks.
+// Watchers receives courier positions, which are not stored with orders. It never blocks.
 type Watchers interface {
 	// CourierMoved announces a courier's newest position and the orders in its custody.
 	CourierMoved(fix Fix, orderIDs []string)
@@ -235,175 +234,173 @@ type Watchers interface {
 	Estimated(e Estimate)
 }
 
-// Chooser knows who should carry an order.
+// Chooser picks couriers for orders.
 type Chooser interface {
-	// Choose returns the courier, who is none of those, and why, in words; it fails with
-	// no_courier_available.
+	// Choose returns a courier other than the given ones, and the reason in words; it
+	// fails with no_courier_available.
 	Choose(ctx context.Context, o *Order, not []string) (courierID, reason string, err error)
 }
 
 // Parcels ends the shipments of orders.
 type Parcels interface {
-	// Release ends the shipment of an order that is to be cancelled, which must have the
-	// expected version unless that is zero: then the version was checked when the shipment
-	// was given up, and the order may have changed since. It returns whether there was one.
-	// It spends nothing: it fails with paid_cancel_required when the carrier charges for it,
-	// with cancel_after_pickup when the parcel is too far on, with booking_unknown when a
-	// person must say first whether there is a parcel, and with unavailable while the carrier
-	// has not confirmed: then both are cancelled as soon as it does.
+	// Release ends the shipment of an order that is to be cancelled and must have the
+	// expected version. Zero means that the version was checked when the shipment was
+	// released; the order may have changed since. It reports whether there was a shipment.
+	// It spends no money: it fails with paid_cancel_required when the carrier charges for
+	// it, with cancel_after_pickup when the parcel is too far along, with booking_unknown
+	// when a person must first confirm whether there is a parcel, and with unavailable
+	// while the carrier has not confirmed: then both are cancelled once it does.
 	Release(ctx context.Context, orderID string, expected int64) (ended bool, err error)
 }
 
-// Wakeups carries messages between replicas that watch the same things. What it loses,
-// repeats or reorders costs its readers time and nothing else.
+// Wakeups carries messages between replicas that watch the same topics. Lost, repeated or
+// reordered messages cost readers time and nothing else.
 type Wakeups interface {
-	// Publish hands a message to every replica that watches the topic, this one too. It
-	// never blocks and never fails: a message that can't be sent is lost.
+	// Publish sends a message to every replica that watches the topic, including this one.
+	// It never blocks and never fails: a message that can't be sent is lost.
 	Publish(topic string, message []byte)
-	// Watch begins and Unwatch ends listening to a topic. Neither blocks; messages may
-	// come a little later than that.
+	// Watch subscribes to a topic and Unwatch unsubscribes. Neither blocks; delivery may
+	// start a little later.
 	Watch(topic string)
 	Unwatch(topic string)
-	// Receive calls fn with each message of a watched topic, one at a time for each topic,
-	// until the context ends; it waits out whatever carries them. fn must not block.
+	// Receive calls fn with each message of a watched topic, one at a time per topic,
+	// until the context ends; it waits out outages of the transport. fn must not block.
 	Receive(ctx context.Context, fn func(topic string, message []byte)) error
 }
 
-// Shipping remembers what is to be done about shipments, beside their orders
-// (Change.Shipment), so that a crash delays it only.
+// Shipping stores the jobs of shipments beside their orders (Change.Shipment), so that a
+// crash only delays them.
 type Shipping interface {
-	// ShipmentJob returns what is remembered of an order's shipment, or nil.
+	// ShipmentJob returns the job of an order's shipment, or nil.
 	ShipmentJob(ctx context.Context, orderID string) (*ShipmentJob, error)
-	// ShipmentOrder returns the order of a tracking number, or order_not_found; the
-	// newest of several.
+	// ShipmentOrder returns the order with a tracking number, the newest of several, or order_not_found.
 	ShipmentOrder(ctx context.Context, trackingNumber string) (string, error)
-	// TakeShipments returns the account's shipments that are due, the longest due first,
-	// at most limit, and makes them due again at until, so that nobody else takes them.
+	// TakeShipments returns the account's due shipments, longest overdue first, at most
+	// limit, and makes them due again at until, so that nobody else takes them.
 	TakeShipments(ctx context.Context, account CarrierAccount, now, until time.Time, limit int) ([]ShipmentJob, error)
-	// NextShipment returns when the next of the account's shipments is due, zero for none.
+	// NextShipment returns when the account's next shipment is due, zero for none.
 	NextShipment(ctx context.Context, account CarrierAccount) (time.Time, error)
-	// PutOffShipment stores when a shipment that was taken is due next (job.Due), with
-	// job.Since, job.Looks and job.FailingSince, unless it was hastened or booked anew since
-	// it was taken to be due at until.
+	// PutOffShipment stores when a taken shipment is due next (job.Due), with job.Since,
+	// job.Looks and job.FailingSince, unless it was hastened or rebooked since it was
+	// taken with this until.
 	PutOffShipment(ctx context.Context, job ShipmentJob, until time.Time) error
-	// HastenShipments makes the account's unfinished shipments that any of the names fits
+	// HastenShipments makes the account's unfinished shipments that match any of the names
 	// due at the given time, and returns how many.
 	HastenShipments(ctx context.Context, account CarrierAccount, refs []ShipmentRef, at time.Time) (int, error)
-	// SendShipment notes that the carrier is about to hear of a shipment at that time. It
-	// says false when it is to be cancelled, or was booked anew: then nothing must be sent.
+	// SendShipment records that the shipment is about to be sent to the carrier at that
+	// time. It returns false when it is to be cancelled, or was rebooked: then nothing must be sent.
 	SendShipment(ctx context.Context, orderID, clientRef string, at time.Time) (bool, error)
-	// NameShipment stores the names by which the carrier knows a shipment, unless it was
-	// booked anew; with unsent also that the carrier has not heard of it.
+	// NameShipment stores the carrier's names of a shipment, unless it was rebooked; with
+	// unsent also that the carrier has not received it.
 	NameShipment(ctx context.Context, orderID string, ref ShipmentRef, unsent bool) error
-	// CancelShipment notes that a shipment is to be cancelled, or no more, makes it due at
-	// the given time, and says whether the carrier may have heard of it. It fails with
-	// version_conflict, and notes nothing, when the order has not the version; any for zero.
+	// CancelShipment sets or clears the wish to cancel a shipment, makes it due at the
+	// given time, and reports whether the carrier may have received it. It fails with
+	// version_conflict, and stores nothing, when the order does not have the version; zero matches any.
 	CancelShipment(ctx context.Context, orderID, clientRef string, cancelling bool, version int64, at time.Time) (sent bool, err error)
 
-	// KeepHook stores what a carrier posted. TakeHooks returns the oldest, at most limit,
-	// that nobody else has taken until now, and DropHook forgets one.
+	// KeepHook stores a webhook. TakeHooks returns the oldest, at most limit, that nobody
+	// else has taken until now, and DropHook deletes one.
 	KeepHook(ctx context.Context, h HookMessage) error
 	TakeHooks(ctx context.Context, now, until time.Time, limit int) ([]HookMessage, error)
 	DropHook(ctx context.Context, id string) error
 
-	// KeepLabel stores a paper of shipments: the job that prints it, or the PDF once there
-	// is one. Label returns it, or nil.
+	// KeepLabel stores a document of shipments: its print job, or the PDF once there is
+	// one. Label returns it, or nil.
 	KeepLabel(ctx context.Context, l Label) error
 	Label(ctx context.Context, key string) (*Label, error)
 }
 
-// Carrier is an account with a delivery company. Beside this core it has those of the
-// abilities below that it implements: ask by a type assertion, answer Unsupported when
-// it fails. All of them fail with *CarrierError. Its Class says when to try again and
-// never that a parcel has ended: only a snapshot's phase does.
+// Carrier is an account with a delivery company. Besides this core it implements any of
+// the interfaces below: use a type assertion, and return Unsupported when it fails. All of
+// them fail with *CarrierError. Its Class tells when to retry and never that a parcel has
+// ended: only a snapshot's phase does.
 type Carrier interface {
-	// Account names the company and the contract with it.
+	// Account identifies the company and the contract with it.
 	Account() CarrierAccount
-	// Traits returns what callers must know of the company's ways.
+	// Traits describes how the company's API behaves.
 	Traits() CarrierTraits
 }
 
-// CarrierQuoter knows prices.
+// CarrierQuoter quotes prices.
 type CarrierQuoter interface {
-	// Quote returns an offer per tariff that can serve the way; validation when none can.
+	// Quote returns an offer per tariff that serves the route; validation when none does.
 	Quote(ctx context.Context, r QuoteRequest) ([]Quote, error)
 }
 
 // CarrierShipper books shipments.
 type CarrierShipper interface {
-	// CreateShipment hands a booking in, once, and does not wait for the carrier to decide:
-	// as a rule the answer is pending. A failure that is Unsent made no parcel, and one
-	// that is Refused never will; after any other one the parcel may exist.
+	// CreateShipment submits a booking once and does not wait for the carrier's decision:
+	// the result is usually pending. After an Unsent failure no parcel exists, and after a
+	// Refused one it never will; after any other failure the parcel may exist.
 	CreateShipment(ctx context.Context, r ShipmentRequest) (ShipmentSnapshot, error)
-	// CheckShipment returns, as validation_failed, what is wrong with a booking as far as can
-	// be seen without asking: nothing of it is ever left out silently.
+	// CheckShipment returns the errors of a booking that can be found without asking the
+	// carrier, as validation_failed; no part of a booking is ever dropped silently.
 	CheckShipment(r ShipmentRequest) error
-	// FindShipment looks for a shipment by the name that we gave it (ref.ClientRef); not_found
-	// while the carrier shows none.
+	// FindShipment looks a shipment up by our name (ref.ClientRef); not_found while the
+	// carrier shows none.
 	FindShipment(ctx context.Context, ref ShipmentRef) (ShipmentSnapshot, error)
-	// CancelTerms asks what cancelling a shipment takes, and changes nothing.
+	// CancelTerms returns the conditions of cancelling a shipment, and changes nothing.
 	CancelTerms(ctx context.Context, ref ShipmentRef) (CancelTerms, error)
-	// CancelShipment cancels on the terms that were agreed: on free ones nothing that costs.
-	// It fails with conflict when they hold no more.
+	// CancelShipment cancels on the agreed terms: on free ones nothing that costs. It
+	// fails with conflict when the terms no longer hold.
 	CancelShipment(ctx context.Context, ref ShipmentRef, agreed CancelTerms) (CancelOutcome, error)
 }
 
-// CarrierTracker knows where shipments are, also those booked elsewhere.
+// CarrierTracker tracks shipments, also those booked elsewhere.
 type CarrierTracker interface {
 	TrackShipment(ctx context.Context, ref ShipmentRef) (ShipmentSnapshot, error)
 }
 
-// CarrierPerformer knows where whoever carries a shipment is now.
+// CarrierPerformer locates the courier who carries a shipment.
 type CarrierPerformer interface {
-	// PerformerPosition returns the position, or nil while nobody carries it.
+	// PerformerPosition returns the courier's position, or nil while there is none.
 	PerformerPosition(ctx context.Context, ref ShipmentRef) (*Position, error)
 }
 
-// CarrierWebhooks tells unasked.
+// CarrierWebhooks handles a carrier's webhooks.
 type CarrierWebhooks interface {
-	// VerifyHook says whether the company posted it, as far as can be told without
+	// VerifyHook reports whether the webhook is authentic, as far as can be told without
 	// asking; nil for companies that sign nothing.
 	VerifyHook(h HookMessage) error
-	// ParseHook decodes what was posted to us.
+	// ParseHook decodes a webhook.
 	ParseHook(h HookMessage) ([]CarrierHook, error)
 	// Affected returns the shipments that a hint is about.
 	Affected(ctx context.Context, h CarrierHook) ([]ShipmentRef, error)
-	// EnsureHooks sees to it that hints are sent to the URL, and to no other address that
-	// ends in the same way, which was ours before; it returns which kinds are.
+	// EnsureHooks subscribes the URL to webhooks and removes our former addresses with the
+	// same ending; it returns the subscribed kinds.
 	EnsureHooks(ctx context.Context, url string) ([]string, error)
 }
 
-// CarrierLabeler prints.
+// CarrierLabeler prints documents.
 type CarrierLabeler interface {
-	// RequestLabel has a paper of several shipments printed.
+	// RequestLabel starts printing a document of several shipments.
 	RequestLabel(ctx context.Context, refs []ShipmentRef, p Paper) (id string, err error)
 	// FetchLabel returns the PDF, or nil while it is not ready; not_found when the carrier
-	// has it no more, so that it must be printed anew.
+	// no longer has it, so that it must be printed again.
 	FetchLabel(ctx context.Context, id string, p Paper) ([]byte, error)
 }
 
-// CarrierIntakes sends couriers who collect.
+// CarrierIntakes orders couriers who collect parcels.
 type CarrierIntakes interface {
-	// BookIntake asks for a courier; repeated for the same shipment it returns the intake
-	// that is open.
+	// BookIntake requests a courier; repeated for the same shipment it returns the open intake.
 	BookIntake(ctx context.Context, ref ShipmentRef, r IntakeRequest) (Intake, error)
-	// TrackIntake returns what is known of one.
+	// TrackIntake returns the current data of an intake.
 	TrackIntake(ctx context.Context, id string) (Intake, error)
 	CancelIntake(ctx context.Context, id string) error
 }
 
-// CarrierEditor changes booked parcels, while it still can: conflict afterwards.
+// CarrierEditor changes booked parcels while that is possible: conflict afterwards.
 type CarrierEditor interface {
 	EditShipment(ctx context.Context, ref ShipmentRef, e ShipmentEdit) error
 }
 
-// CarrierCollector takes money in.
+// CarrierCollector collects cash on delivery.
 type CarrierCollector interface {
-	// Handovers returns what the carrier handed on of a day.
+	// Handovers returns the carrier's remittances of a day.
 	Handovers(ctx context.Context, day time.Time) ([]Handover, error)
 }
 
-// CarrierPoints has offices.
+// CarrierPoints lists delivery points.
 type CarrierPoints interface {
 	Points(ctx context.Context, q PointQuery) ([]DeliveryPoint, error)
 }

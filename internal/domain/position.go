@@ -9,7 +9,7 @@ import (
 	"unicode/utf8"
 )
 
-// Position is where a device was at RecordedAt.
+// Position is a device's location at RecordedAt.
 type Position struct {
 	Lat        float64   `json:"lat" minimum:"-90" maximum:"90" doc:"degrees" example:"55.7551"`
 	Lon        float64   `json:"lon" minimum:"-180" maximum:"180" doc:"degrees" example:"37.6052"`
@@ -20,9 +20,9 @@ type Position struct {
 	Battery    *float64  `json:"battery,omitempty" minimum:"0" maximum:"100" doc:"percent"`
 	RecordedAt time.Time `json:"recorded_at" required:"false" doc:"by the device's clock; in a report default now" example:"2026-05-04T12:30:00Z"`
 	ReceivedAt time.Time `json:"received_at" readOnly:"true" doc:"by the server's clock"`
-	// Attributes is what a phone app said beside: its odometer, activity, alarm.
+	// Attributes are additional data from a phone app: odometer, activity, alarm.
 	Attributes Attributes `json:"attributes,omitempty" readOnly:"true" doc:"other values from a phone app: strings, numbers and booleans"`
-	// Stale says, in an order's views, that the courier should have been heard of since.
+	// Stale is set in an order's views when the courier should have reported since.
 	Stale bool `json:"stale,omitempty" readOnly:"true" doc:"in views of an order: older than expected of this courier"`
 
 	// Interval is the usual time between the device's positions, 0 when not known yet.
@@ -31,15 +31,14 @@ type Position struct {
 	ClockAhead time.Duration `json:"-"`
 }
 
-// Point returns the place alone.
+// Point returns the coordinates alone.
 func (p Position) Point() Point { return Point{Lat: p.Lat, Lon: p.Lon} }
 
 // deviceTime is RecordedAt by the device's own clock.
 func (p Position) deviceTime() time.Time { return p.RecordedAt.Add(p.ClockAhead) }
 
-// CorrectClock brings positions of a device whose clock is ahead, by at most
-// FutureTolerance, to ours, and returns by how much: otherwise they would hold out against
-// all later ones.
+// CorrectClock shifts positions of a device whose clock is ahead, by at most
+// FutureTolerance, to our time, and returns the shift: otherwise they would outrank all later ones.
 func CorrectClock(in []Position, now time.Time) (ahead time.Duration) {
 	for _, p := range in {
 		if by := p.RecordedAt.Sub(now); by <= FutureTolerance {
@@ -54,19 +53,19 @@ func CorrectClock(in []Position, now time.Time) (ahead time.Duration) {
 	return ahead
 }
 
-// Mocked is whether the phone itself says that the position is made up.
+// Mocked reports whether the phone itself marked the position as fake.
 func (p Position) Mocked() bool { return p.Attributes["mock"] == true }
 
-// Fix is a position of a courier.
+// Fix is a courier's position.
 type Fix struct {
-	CourierID string `json:"courier_id" required:"false"` // customers are not told
+	CourierID string `json:"courier_id" required:"false"` // hidden from customers
 	Position
 }
 
-// Attributes are named strings, numbers and booleans. Add makes them.
+// Attributes are named strings, numbers and booleans, added by Add.
 type Attributes map[string]any
 
-// Limits of attributes, so that a phone can't fill the history. Strings are counted in
+// Limits of attributes, so that a phone can't fill the history. String lengths are in
 // bytes.
 const (
 	MaxAttributes     = 32
@@ -74,8 +73,8 @@ const (
 	MaxAttributeValue = 256
 )
 
-// Add keeps an attribute if it is a string, a finite number or a boolean, there is
-// room for it, and it is within the limits; otherwise it is left out.
+// Add stores a string, a finite number or a boolean that is within the limits; anything
+// else is omitted.
 func (a *Attributes) Add(name string, value any) {
 	text := func(s string, limit int) bool {
 		return s != "" && len(s) <= limit && utf8.ValidString(s) && !strings.ContainsRune(s, 0)
@@ -98,12 +97,12 @@ func (a *Attributes) Add(name string, value any) {
 	(*a)[name] = value
 }
 
-// MaxPositionAge is how old a position may be to be worth keeping.
+// MaxPositionAge is the maximum age of a position worth storing.
 const MaxPositionAge = 48 * time.Hour
 
-// NormalizePositions checks a request's positions and stamps them where they are: an
-// absent recorded_at is now, and attributes are left to phone apps. single says that the
-// request was one object and not an array, which the pointers of the faults follow.
+// NormalizePositions validates a request's positions and stamps them in place: an absent
+// recorded_at is now, and attributes are accepted from phone apps only. single is set when
+// the request was one object and not an array, which changes the pointers of the faults.
 func NormalizePositions(in []Position, single bool, now time.Time) ([]Position, error) {
 	var f Faults
 	if len(in) > MaxPositions {
@@ -124,7 +123,7 @@ func NormalizePositions(in []Position, single bool, now time.Time) ([]Position, 
 	return in, f.Err()
 }
 
-// stamp says when the position was received; an absent recorded_at is then.
+// stamp sets when the position was received, and an absent recorded_at to the same.
 func (p *Position) stamp(now time.Time) {
 	p.ReceivedAt = Timestamp(now)
 	if p.RecordedAt.IsZero() {
@@ -133,7 +132,7 @@ func (p *Position) stamp(now time.Time) {
 	p.RecordedAt = Timestamp(p.RecordedAt)
 }
 
-// measures are the optional measurements, and bounds what their tags say of them.
+// measures are the optional measurements, and bounds their limits from the tags.
 func (p *Position) measures() [5]**float64 {
 	return [...]**float64{&p.Accuracy, &p.Speed, &p.Heading, &p.Altitude, &p.Battery}
 }
@@ -148,10 +147,10 @@ var bounds = func() (out [5][2]float64) {
 	return out
 }()
 
-// possible says whether the i-th measurement is what it may be.
+// possible reports whether the i-th measurement is within its limits.
 func possible(i int, v *float64) bool { return v == nil || *v >= bounds[i][0] && *v <= bounds[i][1] }
 
-// sound is what Check says of a position, without its words: positions come by the million.
+// sound is Check of a position without messages: positions come by the million.
 func (p *Position) sound() bool {
 	for i, m := range p.measures() {
 		if !possible(i, *m) {
@@ -162,8 +161,8 @@ func (p *Position) sound() bool {
 	return p.Point().Valid() && (p.RecordedAt.IsZero() || y >= 1970 && y <= 9999)
 }
 
-// Clean is for positions of devices, which can't be told to correct them: it stamps them,
-// leaves out the measurements that can't be, and says false when the place itself can't.
+// Clean is for positions of devices, which can't act on errors: it stamps them, removes
+// impossible measurements, and returns false when the location itself is impossible.
 func (p Position) Clean(now time.Time) (Position, bool) {
 	for i, m := range p.measures() {
 		if !possible(i, *m) {
@@ -174,7 +173,7 @@ func (p Position) Clean(now time.Time) (Position, bool) {
 	return p, p.Point().Valid()
 }
 
-// CourierIDs returns whose fixes these are, in their order.
+// CourierIDs returns the couriers of the fixes, in order.
 func CourierIDs(fixes []Fix) []string {
 	ids := make([]string, len(fixes))
 	for i, f := range fixes {

@@ -2,26 +2,26 @@ package domain
 
 import "time"
 
-// OrderFilter narrows a list of orders; zero fields do not.
+// OrderFilter narrows a list of orders; zero fields match everything.
 type OrderFilter struct {
 	Statuses      []Status
 	CourierID     string
 	MerchantID    string
 	ExternalID    string
 	CustomerPhone string // E.164
-	Search        string // part of the number, external id, customer's name or address; any case
+	Search        string // part of the number, external id, customer's name or address; case-insensitive
 	CreatedFrom   time.Time
 	CreatedTo     time.Time // exclusive
 	Active        *bool
 }
 
-// Cursor is where a page of a list ended: lists go by (created_at, id), newest first.
+// Cursor is the position of a page in a list, ordered by (created_at, id), newest first.
 type Cursor struct {
 	CreatedAt time.Time `json:"t"`
 	ID        string    `json:"i"`
-	// Finished is set on a courier's orders, where active ones come first.
+	// Finished is set in lists of a courier's orders, where active ones come first.
 	Finished bool `json:"f,omitempty"`
-	// Position is set in the audit, which goes by it.
+	// Position is set in the audit log, which is ordered by it.
 	Position int64 `json:"p,omitempty"`
 }
 
@@ -33,15 +33,15 @@ type Page struct {
 	ActiveFirst bool
 }
 
-// CourierFilter narrows a list of couriers; zero fields do not.
+// CourierFilter narrows a list of couriers; zero fields match everything.
 type CourierFilter struct {
 	OnDuty *bool
-	Search string // part of the name or phone; any case
+	Search string // part of the name or phone; case-insensitive
 }
 
-// Idempotency is the memory of an answered request, committed with what it did.
+// Idempotency is the record of an answered request, committed with its changes.
 type Idempotency struct {
-	Scope string // whose key it is
+	Scope string // owner of the key
 	Key   string
 	Hash  string // of the operation and its input
 	// Result is the answer, encoded by the use case.
@@ -49,9 +49,9 @@ type Idempotency struct {
 	CreatedAt time.Time
 }
 
-// OutboxEntry is an event that the bus has not acknowledged yet.
+// OutboxEntry is an event not yet acknowledged by the bus.
 type OutboxEntry struct {
-	// Position orders the entries: those of one order by version.
+	// Position orders the entries; entries of one order are in version order.
 	Position int64
 	Event    Event
 	// Order is the JSON of the order as it stood after the event.

@@ -9,29 +9,29 @@ import (
 	"github.com/google/uuid"
 )
 
-// Restored is an order that lived elsewhere: as the product shows it, with its whole
+// Restored is an order from another system: in the product's format, with its whole
 // history or with the times at which it reached its statuses.
 type Restored struct {
 	Order Order
 	// Events is the whole history, oldest first. It must lead to the order.
 	Events []Event
-	// Steps are what is known where there are no events; a history is made of them.
+	// Steps are the known times when there are no events; a history is built from them.
 	Steps []Step
 }
 
-// Step is a status that an order reached. Pointer is where it stands in the input.
+// Step is a status that an order reached. Pointer locates it in the input.
 type Step struct {
 	Status  Status
 	At      time.Time
 	Pointer string
 }
 
-// SourceImport is the source of a history that was made of times.
+// SourceImport is the source of a history built from times.
 const SourceImport = "import"
 
-// Restore returns the change that brings the order into a store as it was, or every
-// fault of it. An absent id and number are made up. region is the country of phone
-// numbers without a country code; by is who imports, and when.
+// Restore returns the change that stores the order as it was, or all its faults. A missing
+// id and number are generated. region is the country of phone numbers without a country
+// code; by describes the importer and the time.
 func (r Restored) Restore(region string, by By) (*Change, error) {
 	var f Faults
 	o := r.Order
@@ -53,11 +53,11 @@ func (r Restored) Restore(region string, by By) (*Change, error) {
 	return &Change{Order: &o, Events: events, Imported: true}, nil
 }
 
-// name checks what the order is known by.
+// name checks the order's identifiers.
 func (o *Order) name(f *Faults) {
 	o.ID = cmp.Or(o.ID, NewID())
 	f.ID("/id", &o.ID)
-	id, _ := uuid.Parse(o.ID) // what is none has been found
+	id, _ := uuid.Parse(o.ID) // an invalid one was reported already
 	o.Number = cmp.Or(o.Number, orderNumber(id))
 	f.Required("/number", o.Number, MaxKey)
 	if o.CourierID != "" {
@@ -77,7 +77,7 @@ func (o *Order) particulars(f *Faults, region string) {
 	o.Requirements = d.Requirements
 }
 
-// Draft returns the draft that makes an order of the same particulars.
+// Draft returns a draft with the order's details.
 func (o *Order) Draft() Draft {
 	return Draft{
 		ExternalID: o.ExternalID, MerchantID: o.MerchantID, Customer: o.Customer, Pickup: o.Pickup, Dropoff: &o.Dropoff,
@@ -86,7 +86,7 @@ func (o *Order) Draft() Draft {
 	}
 }
 
-// state checks what a draft does not have, once the history was looked at.
+// state checks the fields that a draft does not have, after the history was checked.
 func (o *Order) state(f *Faults, now time.Time) {
 	f.Status("/status", o.Status)
 	f.past("/created_at", &o.CreatedAt, now)
@@ -109,7 +109,7 @@ func (o *Order) state(f *Faults, now time.Time) {
 	o.estimated(f)
 }
 
-// past checks a time that has to be there and brings it to what stores keep.
+// past checks a required time and brings it to the stores' precision.
 func (f *Faults) past(pointer string, t *time.Time, now time.Time) {
 	if t.IsZero() {
 		f.Add(pointer, "required", "is required")
@@ -119,7 +119,7 @@ func (f *Faults) past(pointer string, t *time.Time, now time.Time) {
 	*t = Timestamp(*t)
 }
 
-// ending checks the time of an end that the order has come to, or has not.
+// ending checks that an end time is set exactly when the order has ended that way.
 func (f *Faults) ending(pointer string, t *time.Time, reached bool, now time.Time) {
 	switch {
 	case reached && t == nil:
@@ -155,9 +155,9 @@ func (o *Order) estimated(f *Faults) {
 	Within(f, "/eta/confidence", e.Confidence, 0, 1)
 }
 
-// history makes events of the steps, by the rules of reports: they may skip forward
-// along any path of the table. Of two steps the earlier one comes first, but where the
-// table knows one order only it is that: people report late, and their times overlap.
+// history builds events from the steps, by the rules of reports: they may skip forward
+// along any path of the table. The earlier of two steps comes first, unless the table
+// allows only the other order: people report late, and their times overlap.
 func (r Restored) history(o *Order, f *Faults, by By) []Event {
 	steps := slices.Clone(r.Steps)
 	slices.SortStableFunc(steps, func(a, b Step) int {
@@ -183,7 +183,7 @@ func (r Restored) history(o *Order, f *Faults, by By) []Event {
 			f.Add(s.Pointer, string(CodeIllegalTransition), "an order that is %s can't become %s", o.Status, s.Status)
 		default:
 			f.notFuture(s.Pointer, s.At, by.Now)
-			o.CourierID = "" // who had it when is not known
+			o.CourierID = "" // the courier at that time is unknown
 			at := by.at(s.At)
 			if at.Now.Before(o.UpdatedAt) { // it may have happened before it was recorded here
 				at.Now = o.UpdatedAt
@@ -202,13 +202,13 @@ func (r Restored) history(o *Order, f *Faults, by By) []Event {
 	return events
 }
 
-// at is the same at another time.
+// at returns by at another time.
 func (b By) at(t time.Time) By {
 	b.Now, b.OccurredAt = t, t
 	return b
 }
 
-// depth is how many statuses can only be before s.
+// depth is the number of statuses that must come before s.
 func (s Status) depth() int {
 	n := 0
 	for _, t := range transitions {
@@ -219,13 +219,13 @@ func (s Status) depth() int {
 	return n
 }
 
-// rank is the place of the status in the table.
+// rank is the index of the status in the table.
 func (s Status) rank() int {
 	return slices.IndexFunc(transitions, func(t Transition) bool { return t.From == s })
 }
 
-// history checks that the events are a whole history and lead to the order, and
-// brings them to what stores keep.
+// history checks that the events are a complete history that leads to the order, and
+// brings them to the stores' precision.
 func (f *Faults) history(o *Order, events []Event, now time.Time) {
 	at := &Order{ID: o.ID}
 	seen := make(map[string]bool, len(events))
@@ -248,7 +248,7 @@ func (f *Faults) history(o *Order, events []Event, now time.Time) {
 	}
 }
 
-// entry checks an event by itself.
+// entry checks an event on its own.
 func (f *Faults) entry(e *Event, orderID string, now time.Time) {
 	f.ID("/id", &e.ID)
 	e.OrderID = cmp.Or(strings.ToLower(e.OrderID), orderID)
@@ -269,7 +269,7 @@ func (f *Faults) entry(e *Event, orderID string, now time.Time) {
 	f.Point("/location", e.Location)
 }
 
-// follows checks that an event can come next after what o has come to, and takes o there.
+// follows checks that an event can follow the current state of o, and applies it.
 func (f *Faults) follows(o *Order, e *Event) {
 	o.Bookkeeping.Seq++
 	if e.Seq != o.Bookkeeping.Seq {
@@ -293,7 +293,7 @@ func (f *Faults) follows(o *Order, e *Event) {
 	case first:
 		was = StatusCreated
 	case e.Type == EventReportLate:
-		return // its status is what was reported
+		return // its status is the reported one
 	case e.Type == EventStatusChanged:
 		if e.PreviousStatus != o.Status {
 			f.Add("/previous_status", "conflict", "must be %s", o.Status)
@@ -339,7 +339,7 @@ func (o *Order) remember(events []Event) {
 	}
 }
 
-// instantOf reads a time of an event's data, as it was put there or as JSON has it.
+// instantOf reads a time from an event's data, in memory or JSON form.
 func instantOf(v any) *time.Time {
 	switch at := v.(type) {
 	case time.Time:
@@ -352,8 +352,8 @@ func instantOf(v any) *time.Time {
 	return nil
 }
 
-// RestoreCourier returns a courier from elsewhere as it was, without position and
-// load, which are not its own; or every fault of it.
+// RestoreCourier returns an imported courier unchanged but for position and load, which
+// are derived; or all its faults.
 func RestoreCourier(c Courier, region string, now time.Time) (*Courier, error) {
 	created, updated := c.CreatedAt, c.UpdatedAt
 	var f Faults

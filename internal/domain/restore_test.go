@@ -14,7 +14,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// moved sends an order with its history through JSON, as an export does.
+// moved encodes an order with its history to JSON and back, as an export and import do.
 func moved(t interface{ Fatal(...any) }, o *Order, events []Event) Restored {
 	b, err := json.Marshal(map[string]any{"order": o, "events": events})
 	if err != nil {
@@ -30,7 +30,7 @@ func moved(t interface{ Fatal(...any) }, o *Order, events []Event) Restored {
 	return Restored{Order: v.Order, Events: v.Events}
 }
 
-// Whatever an order went through, it comes back as it was, with its memory.
+// Whatever an order went through, it is restored unchanged, including its bookkeeping.
 func TestRestoredOrderIsTheSame(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		region, now := "RU", noon
@@ -170,7 +170,7 @@ func TestHistoryIsMadeOfTimes(t *testing.T) {
 		{StatusDelivered, at(90), "/at.delivered"}, {StatusPickedUp, at(30), "/at.picked_up"},
 		{StatusAtDropoff, at(90), "/at.at_dropoff"}, {StatusDeliveryFailed, at(60), "/at.delivery_failed"},
 	}}
-	// at_dropoff after delivery_failed is no path of the table but by out_for_delivery, which is left out.
+	// at_dropoff after delivery_failed is possible only through out_for_delivery, which is missing.
 	ch, err := r.Restore("RU", by)
 	if err != nil {
 		t.Fatal(err)
@@ -188,7 +188,7 @@ func TestHistoryIsMadeOfTimes(t *testing.T) {
 	if diff := cmp.Diff(want, told); diff != "" {
 		t.Error(diff)
 	}
-	// What was made can be told again.
+	// The restored order can be exported again.
 	if _, err := moved(t, got, ch.Events).Restore("RU", by); err != nil {
 		t.Error(err, pointers(err))
 	}
@@ -243,7 +243,7 @@ func TestRestoredCourier(t *testing.T) {
 	}
 }
 
-// Lists of names are whole: they are compared with the constants in the source.
+// Lists of names are complete: they are compared with the constants in the source.
 func TestListsOfNamesAreWhole(t *testing.T) {
 	for _, c := range []struct {
 		file, prefix string

@@ -2,7 +2,7 @@ package domain
 
 import "time"
 
-// StopKind is what a courier does at a stop.
+// StopKind is the kind of a route stop.
 type StopKind string
 
 // The kinds of stops.
@@ -11,10 +11,10 @@ const (
 	StopDropoff StopKind = "dropoff"
 )
 
-// Valid says whether k is one of the kinds.
+// Valid reports whether k is one of the kinds.
 func (k StopKind) Valid() bool { return k == StopPickup || k == StopDropoff }
 
-// RouteStop is a place on a courier's route.
+// RouteStop is a stop on a courier's route.
 type RouteStop struct {
 	OrderID  string     `json:"order_id" format:"uuid"`
 	Kind     StopKind   `json:"kind" enum:"pickup,dropoff"`
@@ -25,13 +25,13 @@ type RouteStop struct {
 	Done     bool       `json:"done"`
 }
 
-// Window is from when until when something is to happen; either may be open.
+// Window is a time window; either end may be open.
 type Window struct {
 	From *time.Time `json:"from,omitempty"`
 	To   *time.Time `json:"to,omitempty"`
 }
 
-// Route is a courier's stops in their order.
+// Route is the ordered list of a courier's stops.
 type Route struct {
 	CourierID string      `json:"courier_id" format:"uuid"`
 	Version   int64       `json:"version" doc:"grows when a dispatcher reorders the stops"`

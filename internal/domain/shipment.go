@@ -9,18 +9,18 @@ import (
 // Shipment is an order's parcel at a delivery company.
 type Shipment struct {
 	Carrier string `json:"carrier" minLength:"1" maxLength:"128" example:"cdek"`
-	// Account is the contract that it was booked with; absent for the usual one.
+	// Account is the contract it was booked with; absent for the default one.
 	Account        string `json:"account,omitempty" maxLength:"128" doc:"the contract it was booked with; omitted for the default one"`
 	TrackingNumber string `json:"tracking_number,omitempty" maxLength:"128" example:"1106094897"`
-	// Reference is our name for it, which the carrier shows beside its own number.
+	// Reference is our name for it, shown by the carrier beside its own number.
 	Reference string `json:"reference,omitempty"`
-	// CarrierStatus is the carrier's own code and CarrierStatusText its own words.
+	// CarrierStatus is the carrier's own code and CarrierStatusText its text.
 	CarrierStatus     string        `json:"carrier_status,omitempty"`
 	CarrierStatusText string        `json:"carrier_status_text,omitempty"`
 	Phase             ShipmentPhase `json:"phase" example:"registered"`
 	Tariff            string        `json:"tariff,omitempty"`
 	Price             *Money        `json:"price,omitempty"`
-	// Payment is what the carrier takes in, and what it has.
+	// Payment is the cash on delivery, due and collected.
 	Payment      *Payment         `json:"payment,omitempty"`
 	Pickup       *PickupPoint     `json:"pickup,omitempty"`
 	Intake       *Intake          `json:"intake,omitempty"`
@@ -43,69 +43,68 @@ type PickupPoint struct {
 	KeptUntil *time.Time `json:"kept_until,omitempty" doc:"returned to the sender after this time"`
 }
 
-// ShipmentPhase is how far the paperwork with the carrier has come; where the
-// parcel is, the order's status says.
+// ShipmentPhase is the status of the booking; the parcel's progress is the order's status.
 type ShipmentPhase string
 
 // The phases. Rejected and cancelled ones never travel.
 const (
-	PhasePending    ShipmentPhase = "pending" // asked for; the carrier has not decided
+	PhasePending    ShipmentPhase = "pending" // requested; the carrier has not decided
 	PhaseRegistered ShipmentPhase = "registered"
 	PhaseRejected   ShipmentPhase = "rejected"
 	PhaseCancelled  ShipmentPhase = "cancelled"
 )
 
-// Live says whether a parcel of this phase exists or may come to exist.
+// Live reports whether a parcel in this phase exists or may come to exist.
 func (p ShipmentPhase) Live() bool { return p == PhasePending || p == PhaseRegistered }
 
-// ShipmentRef is how a carrier is asked about a shipment: by whichever of its
-// names are known, its own id first.
+// ShipmentRef identifies a shipment to a carrier by any of its known names, the carrier's
+// own id first.
 type ShipmentRef struct {
 	ID             string        `json:"id,omitempty"`              // the carrier's key
-	TrackingNumber string        `json:"tracking_number,omitempty"` // what people are told
-	ClientRef      string        `json:"client_ref,omitempty"`      // the name that we gave it
-	Sub            string        `json:"sub,omitempty"`             // the carrier behind one that passes parcels on
-	Version        string        `json:"version,omitempty"`         // of the carrier's record, where its changes must name one
+	TrackingNumber string        `json:"tracking_number,omitempty"` // shown to people
+	ClientRef      string        `json:"client_ref,omitempty"`      // our name
+	Sub            string        `json:"sub,omitempty"`             // the actual carrier behind an aggregator
+	Version        string        `json:"version,omitempty"`         // of the carrier's record, where changes must name it
 	Cursor         string        `json:"cursor,omitempty"`          // how far the carrier's journal of it was read
 	Phase          ShipmentPhase `json:"phase,omitempty"`
 }
 
-// DeliveryPeriod is when a carrier means to deliver.
+// DeliveryPeriod is the carrier's planned delivery period.
 type DeliveryPeriod struct {
 	Earliest time.Time `json:"earliest"`
 	Latest   time.Time `json:"latest"`
 }
 
-// CarrierMessage is what a carrier remarked: a warning, or why it refused.
+// CarrierMessage is a carrier's warning or reason for a rejection.
 type CarrierMessage struct {
 	Code    string `json:"code"`
 	Message string `json:"message,omitempty"`
 }
 
-// CarrierEventKind says what a carrier's event is about.
+// CarrierEventKind is the kind of a carrier's event.
 type CarrierEventKind string
 
 // The kinds of events. Only a scan can move an order.
 const (
 	CarrierScan      CarrierEventKind = "scan"      // a status of the parcel
-	CarrierProblem   CarrierEventKind = "problem"   // something in the way of handing it over
+	CarrierProblem   CarrierEventKind = "problem"   // an obstacle to the delivery
 	CarrierEstimate  CarrierEventKind = "estimate"  // another delivery date, in Value
-	CarrierModified  CarrierEventKind = "modified"  // another particular, its new value in Value
-	CarrierCourier   CarrierEventKind = "courier"   // who collects or brings it, in Value
+	CarrierModified  CarrierEventKind = "modified"  // another detail, its new value in Value
+	CarrierCourier   CarrierEventKind = "courier"   // the courier who collects or delivers, in Value
 	CarrierAgreement CarrierEventKind = "agreement" // a delivery window agreed with the recipient
-	CarrierDocument  CarrierEventKind = "document"  // a paper or picture, its address in Value
+	CarrierDocument  CarrierEventKind = "document"  // a document or picture, its address in Value
 	CarrierOffice    CarrierEventKind = "office"    // an office opened or closed, its code in Value
-	CarrierOther     CarrierEventKind = "other"     // nothing that is understood here; kept as it came
+	CarrierOther     CarrierEventKind = "other"     // not recognized; stored as received
 )
 
-// CarrierEvent is one thing that a carrier told about a shipment.
+// CarrierEvent is one event of a shipment reported by a carrier.
 type CarrierEvent struct {
-	// ID is the same however often and by whichever way the fact is told.
+	// ID is the same however often and by whichever channel the event is reported.
 	ID   string           `json:"id"`
 	Kind CarrierEventKind `json:"kind"`
-	Code string           `json:"code"`           // as the carrier spells it
+	Code string           `json:"code"`           // in the carrier's spelling
 	Text string           `json:"text,omitempty"` // in the carrier's words
-	// Status is what it means for the order; absent when nothing.
+	// Status is the order status it stands for; absent when there is none.
 	Status     Status    `json:"status,omitempty"`
 	Detail     string    `json:"detail,omitempty"`
 	ReasonCode string    `json:"reason_code,omitempty"` // the carrier's
@@ -114,44 +113,43 @@ type CarrierEvent struct {
 	OccurredAt time.Time `json:"occurred_at"`
 	City       string    `json:"city,omitempty"`
 	Value      string    `json:"value,omitempty"`
-	// Unknown says that the code is not in the carrier's tables.
+	// Unknown is set when the code is not in the carrier's tables.
 	Unknown bool `json:"unknown,omitempty"`
-	// Retracted says that the carrier took it back.
+	// Retracted is set when the carrier withdrew it.
 	Retracted bool `json:"retracted,omitempty"`
 }
 
-// ShipmentSnapshot is all that a carrier knows of a shipment.
+// ShipmentSnapshot is everything a carrier knows about a shipment.
 type ShipmentSnapshot struct {
 	Ref      ShipmentRef     `json:"ref"`
 	Tariff   string          `json:"tariff,omitempty"`
-	Status   string          `json:"carrier_status,omitempty"` // the carrier's code of where the parcel is now
+	Status   string          `json:"carrier_status,omitempty"` // the carrier's code of the current status
 	Text     string          `json:"carrier_status_text,omitempty"`
 	Price    *Money          `json:"price,omitempty"`
 	Expected *DeliveryPeriod `json:"expected,omitempty"`
 	LabelURL string          `json:"-"` // of ours; adapters leave it empty
-	// Received is what the carrier has taken in from the recipient, and Registry the number
-	// of the paper with which it hands it on.
+	// Received is the amount collected from the recipient, and Registry the number of the
+	// remittance document.
 	Received *Money `json:"received,omitempty"`
 	Registry string `json:"registry,omitempty"`
-	// Pickup is where the recipient fetches it.
+	// Pickup is the point where the recipient collects the parcel.
 	Pickup       *PickupPoint `json:"pickup,omitempty"`
 	ReturnNumber string       `json:"return_number,omitempty"`
-	// FromDoor says that a courier must collect it, for whom nothing else asks.
+	// FromDoor is set when a courier must collect the parcel and has to be requested separately.
 	FromDoor bool             `json:"-"`
 	Warnings []CarrierMessage `json:"warnings,omitempty"`
 	Errors   []CarrierMessage `json:"errors,omitempty"` // why it was rejected
-	Events   []CarrierEvent   `json:"events,omitempty"` // in the order in which they count
-	// Duplicate says that the carrier refused it because it has a shipment of our name for
-	// it already: that one is the order's.
+	Events   []CarrierEvent   `json:"events,omitempty"` // in the order in which they apply
+	// Duplicate is set when the carrier rejected it because a shipment with our name for
+	// it exists already: that one belongs to the order.
 	Duplicate bool `json:"-"`
-	// Reverse says that the parcel goes from the customer to the shop; it tells
-	// nothing about the order that was delivered before.
+	// Reverse is set when the parcel goes from the customer to the shop; it does not
+	// affect the order, which was delivered before.
 	Reverse bool `json:"reverse,omitempty"`
 }
 
-// Learn takes over what the carrier now knows and returns the events that are new
-// or newly retracted, in the order in which they count. A price, period or label
-// once known is not forgotten because an answer lacks it.
+// Learn merges a snapshot and returns the events that are new or newly retracted, in the
+// order in which they apply. A known price, period or label is kept when a response lacks it.
 func (s *Shipment) Learn(snap ShipmentSnapshot) []CarrierEvent {
 	s.Phase = cmp.Or(snap.Ref.Phase, s.Phase)
 	s.TrackingNumber = cmp.Or(snap.Ref.TrackingNumber, s.TrackingNumber)
@@ -162,7 +160,7 @@ func (s *Shipment) Learn(snap ShipmentSnapshot) []CarrierEvent {
 	}
 	s.ReturnNumber = cmp.Or(snap.ReturnNumber, s.ReturnNumber)
 	s.Payment, _ = s.Payment.receive(snap.Received, snap.Registry)
-	s.Pickup = s.Pickup.told(snap.Pickup)
+	s.Pickup = s.Pickup.merged(snap.Pickup)
 	s.Price = cmp.Or(snap.Price, s.Price)
 	s.Expected = cmp.Or(snap.Expected, s.Expected)
 	warnings := slices.Clone(s.Warnings)
@@ -178,20 +176,20 @@ func (s *Shipment) Learn(snap ShipmentSnapshot) []CarrierEvent {
 	return s.record(snap.Events)
 }
 
-// told is what is known of the point after an answer: of the same one nothing is forgotten.
-func (p *PickupPoint) told(now *PickupPoint) *PickupPoint {
+// merged returns the point after a response; missing details of the same point are kept.
+func (p *PickupPoint) merged(now *PickupPoint) *PickupPoint {
 	if now == nil || p == nil || now.Code != p.Code {
 		return cmp.Or(now, p)
 	}
 	next := *now
-	if next.Address == "" { // its particulars could not be asked for
+	if next.Address == "" { // its details could not be fetched
 		next = *p
 	}
 	next.KeptUntil = cmp.Or(now.KeptUntil, p.KeptUntil)
 	return &next
 }
 
-// problems are the exceptions that couriers reported.
+// problems are the exceptions reported by couriers.
 func (s *Shipment) problems() (codes []string) {
 	for _, ev := range s.Events {
 		if ev.Kind == CarrierProblem && ev.Exception != "" {
@@ -201,36 +199,36 @@ func (s *Shipment) problems() (codes []string) {
 	return codes
 }
 
-// record merges events into the timeline and returns those that told something. Those of
-// one second stand as the carrier orders them, behind those that it does not tell any more.
+// record merges events into the timeline and returns those that are new or newly
+// retracted. Events of the same second keep the carrier's order, after those it no longer reports.
 func (s *Shipment) record(events []CarrierEvent) []CarrierEvent {
 	timeline := slices.Clone(s.Events)
-	var fresh, told []CarrierEvent
+	var fresh, current []CarrierEvent
 	for _, ev := range events {
 		at := slices.IndexFunc(timeline, func(known CarrierEvent) bool { return known.ID == ev.ID })
 		if at >= 0 {
 			known := timeline[at]
 			timeline = slices.Delete(timeline, at, at+1)
 			if known.Retracted || !ev.Retracted {
-				told = append(told, known)
+				current = append(current, known)
 				continue
 			}
 			known.Retracted = true
 			ev = known
-		} else if slices.ContainsFunc(told, func(known CarrierEvent) bool { return known.ID == ev.ID }) {
+		} else if slices.ContainsFunc(current, func(known CarrierEvent) bool { return known.ID == ev.ID }) {
 			continue
 		}
-		told, fresh = append(told, ev), append(fresh, ev)
+		current, fresh = append(current, ev), append(fresh, ev)
 	}
-	timeline = append(timeline, told...)
+	timeline = append(timeline, current...)
 	slices.SortStableFunc(timeline, func(a, b CarrierEvent) int { return a.OccurredAt.Compare(b.OccurredAt) })
 	s.Events = timeline
 	return fresh
 }
 
-// PollAfter returns how long after a look at a shipment the next one makes sense. It is
-// zero when nothing more is to come. since is when the shipment last told anything new,
-// looks how often it was looked at since.
+// PollAfter returns the pause between a poll of a shipment and the next one, or zero when
+// nothing more is to come. since is when the shipment last had any news, looks the number
+// of polls since.
 func (p Pace) PollAfter(o *Order, now, since time.Time, looks int) time.Duration {
 	s := o.Shipment
 	retracted := o.Exception != nil && o.Exception.Code == ExceptionRetracted

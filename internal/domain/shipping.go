@@ -20,7 +20,7 @@ type Booking struct {
 	Packages []Package `json:"packages,omitempty" maxItems:"255"`
 	Comment  string    `json:"comment,omitempty" maxLength:"2000"`
 	Sender   *Customer `json:"sender,omitempty" doc:"the sender, if not the one the company has on file"`
-	// Payment is what the recipient pays; the order's when absent.
+	// Payment is the cash on delivery; the order's when absent.
 	Payment  *Payment         `json:"payment,omitempty" doc:"what the recipient pays on delivery; default: the order's"`
 	Seller   *Seller          `json:"seller,omitempty" doc:"the actual seller, if not the sender"`
 	Services []CarrierService `json:"services,omitempty" maxItems:"30" doc:"additional services"`
@@ -35,7 +35,7 @@ func (b *Booking) Validate() error {
 	return f.Err()
 }
 
-// Rules adds the faults that tags can't tell.
+// Rules adds the faults that tags can't express.
 func (b *Booking) Rules(f *Faults) {
 	for at, s := range map[string]Stop{"/from": b.From, "/to": b.To} {
 		if s.Country != "" && (len(s.Country) != 2 || strings.Trim(s.Country, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "") {
@@ -48,42 +48,41 @@ func (b *Booking) Rules(f *Faults) {
 	}
 }
 
-// ShipmentJob is what the product must remember to do about a shipment. It is kept
-// beside the order and shown nowhere.
+// ShipmentJob is the pending work on a shipment. It is stored beside the order and never shown.
 type ShipmentJob struct {
 	OrderID string
 	Account CarrierAccount
 	Ref     ShipmentRef // without its phase
-	// Booking is what is to be booked; nil for a parcel that somebody else booked.
+	// Booking is the request to send; nil for a parcel that somebody else booked.
 	Booking *Booking
-	// SentAt is since when the carrier may have heard of it, zero when it can't have.
+	// SentAt is since when the carrier may have received it, zero when it can't have.
 	SentAt time.Time
-	// Cancelling says that it is to be cancelled.
+	// Cancelling is set when it is to be cancelled.
 	Cancelling bool
-	// Due is when to look at it next, zero for never; Since when it last told anything
-	// new, and Looks how often it was looked at since.
+	// Due is the time of the next poll, zero for never; Since that of the last news, and
+	// Looks the number of polls since.
 	Due   time.Time
 	Since time.Time
 	Looks int
-	// FailingSince is since when every look has failed, zero when the last one did not.
+	// FailingSince is since when every poll has failed, zero when the last one succeeded.
 	FailingSince time.Time
 }
 
-// HookMessage is a hint of a carrier as it came, kept until it has been worked on.
+// HookMessage is a webhook as received, stored until it has been processed.
 type HookMessage struct {
 	ID         string
 	Account    CarrierAccount
 	ReceivedAt time.Time
 	Header     map[string][]string
-	Query      string // of the URL that was called, encoded
+	Query      string // of the called URL, encoded
 	Body       []byte
 }
 
-// MaxClientRef is how long the name of a shipment is at most: what carriers take.
+// MaxClientRef is the maximum length of a client reference: a limit of carriers.
 const MaxClientRef = 32
 
-// ClientRef makes the name under which a carrier knows a shipment of the order that
-// is booked now: unique for ever, readable by people, letters, digits and dashes only.
+// ClientRef makes the carrier's reference for a shipment of the order that is booked now:
+// permanently unique, readable, letters, digits and dashes only.
 func (o *Order) ClientRef(now time.Time) string {
 	suffix := "-" + strings.ToUpper(strconv.FormatInt(now.UnixMilli(), 36))
 	plain := strings.Map(func(r rune) rune {
@@ -99,7 +98,7 @@ func (o *Order) ClientRef(now time.Time) string {
 	return strings.TrimLeft(plain+suffix, "-")
 }
 
-// Of is the booking with what follows from the order where it says nothing.
+// Of returns the booking with its missing values taken from the order.
 func (b Booking) Of(o *Order) Booking {
 	if o.Pickup != nil {
 		b.From.Place = fill(b.From.Place, *o.Pickup)
@@ -114,7 +113,7 @@ func (b Booking) Of(o *Order) Booking {
 	return b
 }
 
-// Request is the booking as a carrier takes it.
+// Request returns the booking as a carrier's request.
 func (b Booking) Request(o *Order, clientRef string) ShipmentRequest {
 	b = b.Of(o)
 	return ShipmentRequest{
@@ -124,7 +123,7 @@ func (b Booking) Request(o *Order, clientRef string) ShipmentRequest {
 	}
 }
 
-// fill takes a place from the order when the booking names none.
+// fill takes a place from the order when the booking has none.
 func fill(p, of Place) Place {
 	if p.Address == "" && p.Location == nil {
 		return of
@@ -132,9 +131,9 @@ func fill(p, of Place) Place {
 	return p
 }
 
-// Book gives the order a shipment. It refuses with order_finished, shipment_exists
-// while one is alive, and illegal_transition when a parcel is to be booked of goods
-// that were handed over already; a parcel that is followed may be on its way.
+// Book gives the order a shipment. It fails with order_finished, with shipment_exists
+// while one is alive, and with illegal_transition when a new parcel is booked for goods
+// already handed over; a parcel that is only tracked may be on its way.
 func (o *Order) Book(s Shipment, follow bool, by By) ([]Event, error) {
 	switch {
 	case o.Status.Terminal():
@@ -149,14 +148,14 @@ func (o *Order) Book(s Shipment, follow bool, by By) ([]Event, error) {
 	}
 	o.Shipment = &s
 	if x := o.Exception; x != nil && (x.Code == ExceptionRejected || x.Code == ExceptionCancelled) {
-		o.Exception = nil // answered by this booking
+		o.Exception = nil // resolved by this booking
 	}
 	data := given(map[string]any{"carrier": s.Carrier}, map[string]string{"tariff": s.Tariff, "tracking_number": s.TrackingNumber})
 	return []Event{o.change(EventShipmentBooked, by, data)}, nil
 }
 
-// DropShipment marks the shipment as cancelled, as a part of the change that cancels
-// its order; it causes no event of its own.
+// DropShipment marks the shipment as cancelled, as part of the change that cancels its
+// order; it causes no event of its own.
 func (o *Order) DropShipment() {
 	if o.Shipment != nil && o.Shipment.Phase.Live() {
 		dropped := *o.Shipment
@@ -165,21 +164,21 @@ func (o *Order) DropShipment() {
 	}
 }
 
-// The exceptions that a shipment raises as such.
+// The exceptions raised for the shipment itself.
 const (
 	ExceptionRejected  = "shipment_rejected"
 	ExceptionCancelled = "shipment_cancelled"
 	ExceptionRetracted = "delivery_retracted"
-	// ExceptionBookingUnknown: nobody but a person can tell whether the carrier has the booking.
+	// ExceptionBookingUnknown: only a person can find out whether the carrier has the booking.
 	ExceptionBookingUnknown = "booking_unknown"
-	// ExceptionSilent: for an hour the carrier has told nothing of the parcel.
+	// ExceptionSilent: the carrier has given no information on the parcel for an hour.
 	ExceptionSilent = "carrier_silent"
-	// ExceptionPaidCancel: it was to be cancelled, and that costs.
+	// ExceptionPaidCancel: it was to be cancelled, but that costs money.
 	ExceptionPaidCancel = "paid_cancel_required"
 )
 
 // Doubt raises an exception about the order's shipment; a carrier's silence does not
-// hide another one.
+// replace another one.
 func (o *Order) Doubt(code, detail string, by By) []Event {
 	if o.Shipment == nil || code == ExceptionSilent && o.Exception != nil {
 		return nil
@@ -188,9 +187,8 @@ func (o *Order) Doubt(code, detail string, by By) []Event {
 	return o.raise(code, detail, by, map[string]any{"carrier": o.Shipment.Carrier})
 }
 
-// ResolveBooking takes over what a person says of a booking of which the carrier could
-// not be asked: its names from now on. It refuses with illegal_transition when nobody
-// was asked.
+// ResolveBooking stores a person's answer about a booking with an unknown outcome: the
+// names to use from now on. It fails with illegal_transition when no answer is needed.
 func (o *Order) ResolveBooking(ref ShipmentRef, by By) ([]Event, error) {
 	asked := o.Exception != nil && (o.Exception.Code == ExceptionBookingUnknown || o.Exception.Code == ExceptionSilent)
 	if o.Shipment == nil || o.Shipment.Phase != PhasePending || !asked {
@@ -202,7 +200,7 @@ func (o *Order) ResolveBooking(ref ShipmentRef, by By) ([]Event, error) {
 	return o.settle(by, o.Exception.Code), nil
 }
 
-// RefuseShipment notes that the shipment was refused on the recipient's behalf, for money.
+// RefuseShipment records that the shipment was refused on the recipient's behalf, for money.
 func (o *Order) RefuseShipment(terms CancelTerms, by By) []Event {
 	if o.Shipment == nil {
 		return nil
@@ -215,7 +213,7 @@ func (o *Order) RefuseShipment(terms CancelTerms, by By) []Event {
 	return append(o.settle(by, ExceptionPaidCancel), o.change(EventShipmentChanged, by, data))
 }
 
-// settle ends an exception that no longer holds.
+// settle clears an exception that no longer holds.
 func (o *Order) settle(by By, codes ...string) []Event {
 	if o.Exception == nil || !slices.Contains(codes, o.Exception.Code) {
 		return nil
@@ -225,23 +223,22 @@ func (o *Order) settle(by By, codes ...string) []Event {
 	return []Event{o.change(EventException, by, map[string]any{"ended": ended, "carrier": o.Shipment.Carrier})}
 }
 
-// LearnShipment takes over what a carrier now knows of the order's shipment: its
-// scans are observed, what stands in the way becomes an exception, and a shipment
-// that ended before the goods were handed over makes the order ready for another
-// carrier. It causes no event when nothing is new.
+// LearnShipment applies a carrier's snapshot to the order: scans are observed, problems
+// become an exception, and a shipment that ended before the goods were handed over makes
+// the order ready for another carrier. It causes no event when nothing is new.
 func (o *Order) LearnShipment(snap ShipmentSnapshot, by By) []Event {
 	if o.Shipment == nil {
 		return nil
 	}
 	by.Source = o.Shipment.Carrier
 	next := *o.Shipment
-	// Events dated ahead of our clock are applied when their time has come.
+	// Events dated ahead of our clock are applied once their time has come.
 	snap.Events = slices.DeleteFunc(slices.Clone(snap.Events), func(ev CarrierEvent) bool {
 		return ev.OccurredAt.After(by.Now.Add(FutureTolerance))
 	})
 	fresh := next.Learn(snap)
 	changed := !reflect.DeepEqual(*o.Shipment, next)
-	moved := !reflect.DeepEqual(o.Shipment.Pickup, next.Pickup) // where to fetch it is told in the history
+	moved := !reflect.DeepEqual(o.Shipment.Pickup, next.Pickup) // a new pickup point is added to the history
 	ended := o.Shipment.Phase.Live() && !next.Phase.Live()
 	o.Shipment = &next
 	var out []Event
@@ -250,13 +247,13 @@ func (o *Order) LearnShipment(snap ShipmentSnapshot, by By) []Event {
 	}
 	out = append(out, o.receivePayment(snap, by)...)
 	out = append(out, o.settle(by, ExceptionSilent, ExceptionBookingUnknown)...)
-	if o.Status == StatusDelivered { // problems on the way are over
+	if o.Status == StatusDelivered { // earlier problems are over
 		out = append(out, o.settle(by, next.problems()...)...)
 	}
 	if ended {
 		out = append(out, o.endShipment(snap, by)...)
 	}
-	// A change carries the shipment as it now is.
+	// A change carries the shipment as it is now.
 	if changed && !slices.ContainsFunc(out, func(ev Event) bool { return !ev.Note() }) || moved {
 		data := map[string]any{
 			"carrier": next.Carrier, "carrier_status": next.CarrierStatus, "phase": string(next.Phase), "tracking_number": next.TrackingNumber,
@@ -269,7 +266,7 @@ func (o *Order) LearnShipment(snap ShipmentSnapshot, by By) []Event {
 	return out
 }
 
-// receivePayment takes over what the carrier has taken in for the order.
+// receivePayment stores what the carrier has collected for the order.
 func (o *Order) receivePayment(snap ShipmentSnapshot, by By) []Event {
 	next, news := o.Payment.receive(snap.Received, snap.Registry)
 	if !news {
@@ -298,7 +295,7 @@ func (o *Order) applyCarrierEvent(ev CarrierEvent, reverse bool, by By) []Event 
 	switch {
 	case ev.Status == "" || reverse:
 	case ev.Status == o.Status && o.newestOf(o.Shipment.Carrier, Timestamp(ev.OccurredAt)):
-		// Another scan of a parcel that is where the order says.
+		// Another scan with the order's current status.
 		by.OccurredAt = ev.OccurredAt
 		out = append(out, o.change(EventShipmentChanged, by, data))
 	default:
@@ -314,7 +311,7 @@ func (o *Order) applyCarrierEvent(ev CarrierEvent, reverse bool, by By) []Event 
 	return out
 }
 
-// data is what an entry of the history keeps of a carrier's event, raw.
+// data returns the fields of a carrier's event that the history keeps, unchanged.
 func (ev CarrierEvent) data(carrier string) map[string]any {
 	m := given(map[string]any{"carrier": carrier, "code": ev.Code, "source_id": ev.ID}, map[string]string{
 		"text": ev.Text, "detail": ev.Detail, "city": ev.City, "reason_code": ev.ReasonCode, "value": ev.Value,
@@ -325,7 +322,7 @@ func (ev CarrierEvent) data(carrier string) map[string]any {
 	return m
 }
 
-// raise sets an exception that is not there already; a finished order can have one too.
+// raise sets an exception unless it is set already; a finished order can have one too.
 func (o *Order) raise(code, detail string, by By, data map[string]any) []Event {
 	if x := o.Exception; x != nil && x.Code == code && x.Detail == detail {
 		return nil

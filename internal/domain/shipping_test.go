@@ -22,7 +22,7 @@ func scanned(id string, minute int, s Status) CarrierEvent {
 	return CarrierEvent{ID: id, Kind: CarrierScan, Code: strings.ToUpper(id), Text: "Слово", Status: s, OccurredAt: noon.Add(time.Duration(minute) * time.Minute)}
 }
 
-func told(phase ShipmentPhase, events ...CarrierEvent) ShipmentSnapshot {
+func snapshot(phase ShipmentPhase, events ...CarrierEvent) ShipmentSnapshot {
 	return ShipmentSnapshot{Ref: ShipmentRef{ID: "x", TrackingNumber: "T1", Phase: phase}, Status: "S", Events: events}
 }
 
@@ -38,14 +38,14 @@ func types(events []Event) string {
 func TestLearnShipment(t *testing.T) {
 	now := By{Actor: Actor{Kind: RoleSystem}, Now: noon.Add(time.Hour)}
 	o := bookedOrder(t)
-	events := o.LearnShipment(told(PhaseRegistered), now)
+	events := o.LearnShipment(snapshot(PhaseRegistered), now)
 	if got := types(events); got != "shipment.changed" || o.Shipment.TrackingNumber != "T1" || o.Version != 3 {
 		t.Fatalf("registered: %s, %+v", got, o.Shipment)
 	}
-	if events := o.LearnShipment(told(PhaseRegistered), now); len(events) != 0 || o.Version != 3 {
+	if events := o.LearnShipment(snapshot(PhaseRegistered), now); len(events) != 0 || o.Version != 3 {
 		t.Errorf("nothing new: %v", events)
 	}
-	events = o.LearnShipment(told(PhaseRegistered, scanned("a", 1, StatusPickedUp), scanned("b", 2, StatusInTransit)), now)
+	events = o.LearnShipment(snapshot(PhaseRegistered, scanned("a", 1, StatusPickedUp), scanned("b", 2, StatusInTransit)), now)
 	if got := types(events); got != "order.status_changed order.status_changed" || o.Status != StatusInTransit || o.Version != 5 {
 		t.Fatalf("scans: %s %s %d", got, o.Status, o.Version)
 	}
@@ -58,17 +58,17 @@ func TestLearnShipment(t *testing.T) {
 	late := scanned("late", 1, StatusPickedUp)
 	unknown := CarrierEvent{ID: "u", Kind: CarrierScan, Code: "NEW", Unknown: true, OccurredAt: noon}
 	future := scanned("f", 600, StatusDelivered)
-	if got := types(o.LearnShipment(told(PhaseRegistered, late, unknown, future), now)); got != "order.report_late shipment.changed" || o.Status != StatusInTransit {
+	if got := types(o.LearnShipment(snapshot(PhaseRegistered, late, unknown, future), now)); got != "order.report_late shipment.changed" || o.Status != StatusInTransit {
 		t.Errorf("late, unknown and from the future: %s %s", got, o.Status)
 	}
 	if len(o.Shipment.Events) != 4 {
 		t.Errorf("all but what is to come are kept: %+v", o.Shipment.Events)
 	}
 	wrong := CarrierEvent{ID: "p", Kind: CarrierProblem, Code: "47", Exception: "wrong_address", Text: "Адреса нет", OccurredAt: noon}
-	if got := types(o.LearnShipment(told(PhaseRegistered, wrong), now)); got != "order.exception" || o.Exception.Code != "wrong_address" {
+	if got := types(o.LearnShipment(snapshot(PhaseRegistered, wrong), now)); got != "order.exception" || o.Exception.Code != "wrong_address" {
 		t.Errorf("a problem: %s %+v", got, o.Exception)
 	}
-	reverse := told(PhaseRegistered, scanned("r", 9, StatusDelivered))
+	reverse := snapshot(PhaseRegistered, scanned("r", 9, StatusDelivered))
 	reverse.Reverse = true
 	if o.LearnShipment(reverse, now); o.Status != StatusInTransit {
 		t.Errorf("a parcel the other way says nothing: %s", o.Status)
@@ -78,17 +78,17 @@ func TestLearnShipment(t *testing.T) {
 func TestRetractionLeavesTheStatusAndSaysSo(t *testing.T) {
 	now := By{Now: noon.Add(time.Hour)}
 	o := bookedOrder(t)
-	o.LearnShipment(told(PhaseRegistered, scanned("a", 1, StatusPickedUp), scanned("d", 3, StatusDelivered)), now)
+	o.LearnShipment(snapshot(PhaseRegistered, scanned("a", 1, StatusPickedUp), scanned("d", 3, StatusDelivered)), now)
 	gone := scanned("d", 3, StatusDelivered)
 	gone.Retracted = true
-	events := o.LearnShipment(told(PhaseRegistered, scanned("a", 1, StatusPickedUp), gone), now)
+	events := o.LearnShipment(snapshot(PhaseRegistered, scanned("a", 1, StatusPickedUp), gone), now)
 	if got := types(events); got != "order.report_late order.exception" {
 		t.Fatalf("got %s", got)
 	}
 	if o.Status != StatusDelivered || o.Exception.Code != ExceptionRetracted || !o.Shipment.Events[1].Retracted {
 		t.Errorf("%s %+v", o.Status, o.Exception)
 	}
-	if events := o.LearnShipment(told(PhaseRegistered, gone), now); len(events) != 0 {
+	if events := o.LearnShipment(snapshot(PhaseRegistered, gone), now); len(events) != 0 {
 		t.Errorf("again: %s", types(events))
 	}
 }
@@ -105,8 +105,8 @@ func TestALostShipmentNeverEndsTheOrder(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := bookedOrder(t)
-			o.LearnShipment(told(PhaseRegistered, scanned("c", 1, StatusAssigned)), now)
-			snap := told(tc.phase, CarrierEvent{ID: "i", Kind: CarrierScan, Code: "INVALID", Exception: ExceptionRejected, OccurredAt: noon})
+			o.LearnShipment(snapshot(PhaseRegistered, scanned("c", 1, StatusAssigned)), now)
+			snap := snapshot(tc.phase, CarrierEvent{ID: "i", Kind: CarrierScan, Code: "INVALID", Exception: ExceptionRejected, OccurredAt: noon})
 			if tc.why != "" {
 				snap.Errors = []CarrierMessage{{Code: "e", Message: tc.why}}
 			}
@@ -123,8 +123,8 @@ func TestALostShipmentNeverEndsTheOrder(t *testing.T) {
 		})
 	}
 	o := bookedOrder(t)
-	o.LearnShipment(told(PhaseRegistered, scanned("a", 1, StatusPickedUp)), now)
-	if events := o.LearnShipment(told(PhaseCancelled), now); o.Status != StatusPickedUp || o.Exception != nil || types(events) != "shipment.changed" {
+	o.LearnShipment(snapshot(PhaseRegistered, scanned("a", 1, StatusPickedUp)), now)
+	if events := o.LearnShipment(snapshot(PhaseCancelled), now); o.Status != StatusPickedUp || o.Exception != nil || types(events) != "shipment.changed" {
 		t.Errorf("on its way: %s %s", types(events), o.Status)
 	}
 }

@@ -2,7 +2,7 @@ package domain
 
 import "slices"
 
-// Status is where an order stands.
+// Status is the status of an order.
 type Status string
 
 // The statuses, in the order of the table.
@@ -24,7 +24,7 @@ const (
 	StatusFailed         Status = "failed"
 )
 
-// Transition is one row of the status table: where an order may go from From.
+// Transition is one row of the status table: the statuses that may follow From.
 type Transition struct {
 	From Status
 	To   []Status
@@ -35,7 +35,7 @@ type Transition struct {
 var transitions = []Transition{
 	{StatusCreated, []Status{StatusConfirmed, StatusAssigned, StatusCancelled}},
 	{StatusConfirmed, []Status{StatusAssigned, StatusCancelled}},
-	// assigned to assigned is another courier, to confirmed is unassigned or declined.
+	// assigned to assigned is a change of courier, to confirmed is unassigned or declined.
 	{StatusAssigned, []Status{StatusAssigned, StatusConfirmed, StatusAtPickup, StatusPickedUp, StatusCancelled}},
 	{StatusAtPickup, []Status{StatusPickedUp, StatusConfirmed, StatusCancelled}},
 	{StatusPickedUp, []Status{StatusInTransit, StatusOutForDelivery, StatusDelivered, StatusReturning, StatusFailed}},
@@ -56,7 +56,7 @@ var transitions = []Transition{
 	{StatusFailed, nil},
 }
 
-// The table turned into look-ups, made once at start.
+// Look-up tables built from the status table at start.
 var (
 	nextOf    = map[Status][]Status{}
 	reachable = map[Status]map[Status]bool{}
@@ -90,7 +90,7 @@ func Statuses() []Status {
 	return all
 }
 
-// Valid says whether s is one of the statuses.
+// Valid reports whether s is one of the statuses.
 func (s Status) Valid() bool {
 	_, ok := reachable[s]
 	return ok
@@ -99,19 +99,19 @@ func (s Status) Valid() bool {
 // Next returns the statuses that may follow s, in table order; empty, never nil, at the end.
 func (s Status) Next() []Status { return append([]Status{}, nextOf[s]...) }
 
-// Terminal says whether nothing can follow s.
+// Terminal reports whether s is final.
 func (s Status) Terminal() bool { return s.Valid() && len(nextOf[s]) == 0 }
 
-// CanMove says whether the table has the step from s to to.
+// CanMove reports whether the table has the step from s to to.
 func (s Status) CanMove(to Status) bool { return slices.Contains(nextOf[s], to) }
 
-// Leads says whether some path of at least one step leads from s to to.
+// Leads reports whether a path of at least one step leads from s to to.
 func (s Status) Leads(to Status) bool { return reachable[s][to] }
 
-// BeforeCustody says whether nobody has taken the goods from the sender yet;
-// only such an order can be cancelled.
+// BeforeCustody reports whether the goods are still with the sender; only such an order
+// can be cancelled.
 func (s Status) BeforeCustody() bool { return s.Leads(StatusPickedUp) }
 
-// InCustody says whether a courier or carrier holds the goods: from picked_up to
-// the end. Positions flow to watchers only then.
+// InCustody reports whether a courier or carrier holds the goods: from picked_up to the
+// end. Watchers receive positions only then.
 func (s Status) InCustody() bool { return s.Valid() && !s.BeforeCustody() && !s.Terminal() }

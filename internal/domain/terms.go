@@ -5,13 +5,13 @@ import (
 	"time"
 )
 
-// Requirements is what a courier must have to get an order; empty lists ask for nothing.
+// Requirements are the capabilities a courier needs for an order; empty lists require nothing.
 type Requirements struct {
 	Skills  []string  `json:"skills,omitempty" maxItems:"50" doc:"the courier has all of them" example:"[\"fridge\"]"`
 	Vehicle []Vehicle `json:"vehicle,omitempty" maxItems:"5" doc:"the courier has one of them" example:"[\"car\"]"`
 }
 
-// orNone is nil for requirements that require nothing.
+// orNone returns nil for empty requirements.
 func (r *Requirements) orNone() *Requirements {
 	if r == nil || len(r.Skills)+len(r.Vehicle) == 0 {
 		return nil
@@ -19,20 +19,20 @@ func (r *Requirements) orNone() *Requirements {
 	return r
 }
 
-// window checks that a time to deliver in is one.
+// window checks a delivery window.
 func (f *Faults) window(after, before *time.Time) {
 	if after != nil && before != nil && !before.After(*after) {
 		f.Add("/deliver_before", "conflict", "must be after deliver_after")
 	}
 }
 
-// isTimezone knows the names of the IANA table, and no others.
+// isTimezone accepts the names of the IANA database only.
 func isTimezone(s string) bool {
 	_, err := time.LoadLocation(s)
 	return err == nil && s != "Local"
 }
 
-// Zone is the time zone of the order's customer; UTC when it is not known.
+// Zone is the time zone of the order's customer; UTC when unknown.
 func (o *Order) Zone() *time.Location {
 	if zone, err := time.LoadLocation(o.Timezone); err == nil {
 		return zone
@@ -40,7 +40,7 @@ func (o *Order) Zone() *time.Location {
 	return time.UTC
 }
 
-// Suits is whether a courier has what an order requires.
+// Suits reports whether a courier meets the requirements of an order.
 func (c *Courier) Suits(r *Requirements) bool {
 	if r == nil {
 		return true

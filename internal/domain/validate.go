@@ -28,10 +28,10 @@ const (
 	MaxSearch      = 200
 )
 
-// FutureTolerance is how far ahead of our clock somebody else's may be.
+// FutureTolerance is how far ahead of our clock another clock may be.
 const FutureTolerance = 5 * time.Minute
 
-// Faults collects everything wrong with a request, so that all is reported at once.
+// Faults collects everything wrong with a request, so that it is reported at once.
 type Faults struct{ list []Fault }
 
 // Add records a fault at a JSON pointer.
@@ -67,7 +67,7 @@ func (f *Faults) Text(pointer, s string, limit int) {
 	}
 }
 
-// Required is text that must not be blank.
+// Required checks a string that must not be blank.
 func (f *Faults) Required(pointer, s string, limit int) {
 	if strings.TrimSpace(s) == "" {
 		f.Add(pointer, "required", "is required")
@@ -76,7 +76,7 @@ func (f *Faults) Required(pointer, s string, limit int) {
 	f.Text(pointer, s, limit)
 }
 
-// Include adds the faults of a validation_failed error, below a pointer.
+// Include adds the faults of a validation_failed error under a pointer.
 func (f *Faults) Include(pointer string, err error) {
 	if e, ok := errors.AsType[*Error](err); ok {
 		for _, fault := range e.Faults {
@@ -93,21 +93,21 @@ func (f *Faults) includeAt(list string, i int, err error) {
 	}
 }
 
-// ID brings an id to its canonical form.
+// ID normalizes an id to its canonical form.
 func (f *Faults) ID(pointer string, s *string) {
 	id, err := ParseID(pointer, *s)
 	f.Include("", err)
 	*s = id
 }
 
-// Status checks that a status is one of the table.
+// Status checks that a status is in the table.
 func (f *Faults) Status(pointer string, s Status) {
 	if !s.Valid() {
 		f.Add(pointer, "unknown_status", "must be one of the statuses, such as %s", StatusPickedUp)
 	}
 }
 
-// Within checks that a number is between two others; NaN is not.
+// Within checks that a number is within bounds; NaN is not.
 func Within[T int | float64](f *Faults, pointer string, v, low, high T) {
 	if within := v >= low && v <= high; !within {
 		f.Add(pointer, "out_of_range", "must be between %v and %v", low, high)
@@ -121,7 +121,7 @@ func (f *Faults) Point(pointer string, p *Point) {
 	}
 }
 
-// notFuture refuses a time more than FutureTolerance ahead of now, or none at all.
+// notFuture rejects a missing time and one more than FutureTolerance ahead of now.
 func (f *Faults) notFuture(pointer string, t, now time.Time) {
 	f.ahead(pointer, t, now)
 	f.year(pointer, t)
@@ -133,14 +133,14 @@ func (f *Faults) ahead(pointer string, t, now time.Time) {
 	}
 }
 
-// year is Time where zero says that there is none.
+// year is Time, with zero for an absent time.
 func (f *Faults) year(pointer string, t time.Time) {
 	if !t.IsZero() {
 		f.Time(pointer, &t)
 	}
 }
 
-// Time checks an optional time, of which none is too early or late to be kept.
+// Time checks that an optional time is within the storable range.
 func (f *Faults) Time(pointer string, t *time.Time) {
 	if t == nil {
 		return
@@ -153,17 +153,17 @@ func (f *Faults) Time(pointer string, t *time.Time) {
 // NewID returns a new UUIDv7: unique everywhere and increasing within the process.
 func NewID() string { return uuid.Must(uuid.NewV7()).String() }
 
-// ParseID returns the canonical form of an id, or a fault at the pointer. Only
-// the 36-character form is taken.
+// ParseID returns the canonical form of an id, or a fault at the pointer. Only the
+// 36-character form is accepted.
 func ParseID(pointer, s string) (string, error) {
 	if len(s) != 36 || uuid.Validate(s) != nil {
 		return "", Invalid(pointer, "invalid_id", "must be a UUID")
 	}
-	return strings.ToLower(s), nil // as it is, as a rule
+	return strings.ToLower(s), nil // usually unchanged
 }
 
-// ParseTime reads a time in RFC 3339, in either case of its letters and with leap
-// seconds, which are counted into the next minute.
+// ParseTime reads an RFC 3339 time, in upper or lower case and with leap seconds, which
+// count into the next minute.
 func ParseTime(s string) (t time.Time, err error) {
 	if len(s) > 19 && s[17:19] == "60" {
 		t, err = ParseTime(s[:17] + "59" + s[19:])
@@ -172,7 +172,7 @@ func ParseTime(s string) (t time.Time, err error) {
 	return t, t.UnmarshalText([]byte(strings.ToUpper(s)))
 }
 
-// Timestamp brings a time to what every store keeps: UTC, microseconds.
+// Timestamp rounds a time to the precision of every store: UTC, microseconds.
 func Timestamp(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
 
 func timestamp(t *time.Time) *time.Time {

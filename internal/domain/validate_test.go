@@ -13,7 +13,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// pointers returns where err found faults and with which codes.
+// pointers returns the pointers and codes of the faults in err.
 func pointers(err error) map[string]string {
 	var e *Error
 	if !errors.As(err, &e) {

@@ -8,17 +8,17 @@ import (
 	"time"
 )
 
-// View is for whose eyes something is made. What each sees is decided here, where the
-// data is made, and not where it is sent.
+// View is an audience of the data. What each audience sees is decided here, where the data
+// is made, and not where it is sent.
 type View uint8
 
 // The views.
 const (
 	ViewStaff    View = iota // everything
-	ViewMerchant             // its orders, and of couriers who they are
-	ViewCourier              // the orders in hand, as whoever carries them needs
+	ViewMerchant             // its orders, and the identity of couriers
+	ViewCourier              // the orders in hand, with what their delivery needs
 	ViewPartner              // as a merchant, without phone numbers and e-mail addresses
-	ViewCustomer             // one order, without those who work on it
+	ViewCustomer             // one order, without the people who work on it
 	Views        = iota
 )
 
@@ -37,14 +37,14 @@ func (c *Caller) View() View {
 	return ViewCustomer
 }
 
-// stage is what an order's views show while it stands so; status, window and timeline
-// they always do.
+// stage tells what an order's views show in a status, besides status, window and timeline,
+// which they always show.
 type stage struct {
-	courier bool // who carries it: customers see a first name and a vehicle
-	place   bool // where that is; customers by the merchant's rule
+	courier bool // the courier: customers see a first name and a vehicle
+	place   bool // its position; for customers by the merchant's rule
 }
 
-// stages is the one table of what is seen when. A status that is not in it shows neither.
+// stages is the only table of what is visible when. A missing status shows neither.
 var stages = map[Status]stage{
 	StatusAssigned:       {courier: true},
 	StatusAtPickup:       {courier: true},
@@ -57,21 +57,21 @@ var stages = map[Status]stage{
 	StatusDelivered:      {courier: true},
 }
 
-// ShowsPlace says whether an order's views tell where its courier is, in this status.
+// ShowsPlace reports whether an order's views show its courier's position in this status.
 func (s Status) ShowsPlace() bool { return stages[s].place }
 
-// MaxShownAge is how old a position may be to be shown in an order's views.
+// MaxShownAge is the maximum age of a position shown in an order's views.
 const MaxShownAge = 30 * time.Minute
 
-// Views call a position stale once it is older than so many of the courier's usual
-// intervals, and than staleFloor.
+// A position is stale once it is older than this many of the courier's usual intervals,
+// and than staleFloor.
 const (
 	staleFloor     = time.Minute
 	staleIntervals = 3
 )
 
-// ShowCourier is a merchant's rule of when customers see where the courier is; the zero
-// rule is custody.
+// ShowCourier is a merchant's rule for showing the courier's position to customers; the
+// zero rule is custody.
 type ShowCourier struct {
 	name  string
 	value float64
@@ -111,8 +111,8 @@ func (r ShowCourier) String() string {
 	return r.name
 }
 
-// Holds says whether customers may see a courier who is at a place while the order has
-// the status and goes to dropoff.
+// Holds reports whether customers may see a courier at a place while the order has the
+// status and goes to dropoff.
 func (r ShowCourier) Holds(s Status, at Point, dropoff *Point) bool {
 	switch {
 	case !s.ShowsPlace():
@@ -125,7 +125,7 @@ func (r ShowCourier) Holds(s Status, at Point, dropoff *Point) bool {
 	return true
 }
 
-// Glimpse is what decides whether an order's views show where its courier is.
+// Glimpse is the data that decides whether an order's views show its courier's position.
 type Glimpse struct {
 	Status    Status
 	CustodyAt *time.Time
@@ -133,12 +133,11 @@ type Glimpse struct {
 	Rule      ShowCourier
 }
 
-// Glimpse is the order's, under the rule of its merchant.
+// Glimpse returns the order's, under the rule of its merchant.
 func (o *Order) Glimpse(rule ShowCourier) Glimpse { return o.State().Glimpse(rule) }
 
-// Position returns what the view shows of the courier's position, or nil for nothing:
-// not before custody nor of before custody, not when it is too old, to customers by the
-// rule only.
+// Position returns the part of the courier's position that the view shows, or nil: none
+// before custody or recorded before it, none that is too old, for customers by the rule only.
 func (g Glimpse) Position(v View, p *Position, now time.Time) *Position {
 	if p == nil || !g.Status.ShowsPlace() || g.CustodyAt == nil || p.RecordedAt.Before(*g.CustodyAt) ||
 		now.Sub(p.RecordedAt) > MaxShownAge {
@@ -149,16 +148,15 @@ func (g Glimpse) Position(v View, p *Position, now time.Time) *Position {
 	}
 	shown := *p
 	shown.Stale = now.Sub(p.RecordedAt) > max(staleFloor, staleIntervals*p.Interval)
-	shown.Attributes = nil // what a phone says beside is for dispatchers and not for those who wait
+	shown.Attributes = nil // additional phone data is for dispatchers, not for customers
 	if v == ViewCustomer {
 		shown.Battery, shown.Altitude = nil, nil
 	}
 	return &shown
 }
 
-// Trail returns what the view shows of where the courier was: while the order is under way
-// the custody's positions, of which customers see those at which the rule held. After
-// the end only staff see them.
+// Trail returns the positions that the view shows: while the order is under way those in
+// custody, for customers those at which the rule held. After the end only staff see them.
 func (g Glimpse) Trail(v View, trail []Position, history []Event) []Position {
 	out := []Position{}
 	if v != ViewStaff && (g.Status.Terminal() || !g.Status.ShowsPlace()) {
@@ -177,7 +175,7 @@ func (g Glimpse) Trail(v View, trail []Position, history []Event) []Position {
 	return out
 }
 
-// statusAt is how the order stood at a time, by when things happened.
+// statusAt returns the order's status at a time, by occurrence.
 func statusAt(history []Event, at time.Time) (s Status) {
 	for _, e := range history {
 		if !e.Note() && !e.OccurredAt.After(at) {
@@ -187,7 +185,7 @@ func statusAt(history []Event, at time.Time) (s Status) {
 	return s
 }
 
-// For returns the order as the view shows it. It may be the order itself.
+// For returns the order as the view shows it, possibly the order itself.
 func (o *Order) For(v View) *Order {
 	if v != ViewPartner && v != ViewCustomer {
 		return o
@@ -206,7 +204,7 @@ func (o *Order) For(v View) *Order {
 	return o.forCustomer()
 }
 
-// forCustomer lists what customers see, so that what an order gets later is not among it.
+// forCustomer lists the visible fields explicitly, so that new fields stay hidden.
 func (o *Order) forCustomer() *Order {
 	c := o.Customer
 	shown := &Order{
@@ -225,7 +223,7 @@ func (o *Order) forCustomer() *Order {
 	if o.Shipment != nil {
 		shown.Shipment = o.Shipment.forCustomer()
 	}
-	if o.ETA != nil { // how far away it was is a place, too
+	if o.ETA != nil { // the distance reveals the position, too
 		eta := *o.ETA
 		eta.DistanceM = nil
 		shown.ETA = &eta
@@ -233,8 +231,8 @@ func (o *Order) forCustomer() *Order {
 	return shown
 }
 
-// forCustomer is the parcel as its customer sees it: its number, its scans and when it is
-// expected, without what it costs, whose contract it is and what went on with its papers.
+// forCustomer returns the customer's view of the parcel: its number, scans and expected
+// time, without costs, contract and paperwork.
 func (s *Shipment) forCustomer() *Shipment {
 	shown := &Shipment{Carrier: s.Carrier, TrackingNumber: s.TrackingNumber, Phase: s.Phase, Expected: s.Expected, Pickup: s.Pickup}
 	for _, e := range s.Events {
@@ -247,10 +245,10 @@ func (s *Shipment) forCustomer() *Shipment {
 	return shown
 }
 
-// forCustomers are the events that customers hear of.
+// forCustomers are the events visible to customers.
 var forCustomers = []EventType{EventCreated, EventStatusChanged, EventCourierNear, EventOrderLate}
 
-// For returns the event as the view shows it; false when it does not.
+// For returns the event as the view shows it; false when it is hidden.
 func (e Event) For(v View) (Event, bool) {
 	if v == ViewStaff {
 		return e, true
@@ -263,7 +261,7 @@ func (e Event) For(v View) (Event, bool) {
 		e.Actor, e.Source, e.Reason, e.Location, e.Data = Actor{}, "", "", nil, nil
 		return e, true
 	}
-	if e.Actor.Kind != RoleMerchant { // which of the staff it was is theirs
+	if e.Actor.Kind != RoleMerchant { // staff identities are internal
 		e.Actor.ID = ""
 	}
 	return e, true
@@ -283,8 +281,7 @@ func History(events []Event, v View) []Event {
 	return out
 }
 
-// For returns the courier of an order in the status as the view shows them; nil when it
-// does not.
+// For returns the courier of an order in the status as the view shows it; nil when hidden.
 func (c *Courier) For(v View, s Status) *Courier {
 	if c == nil || v == ViewStaff {
 		return c
@@ -304,8 +301,8 @@ func (c *Courier) For(v View, s Status) *Courier {
 	return shown
 }
 
-// For returns the estimate as the view shows it. Customers hear how far away the order is
-// only where they see it, which place tells.
+// For returns the estimate as the view shows it. Customers see the distance only while
+// they see the position, as given by place.
 func (e Estimate) For(v View, place bool) Estimate {
 	if v == ViewCustomer && !place {
 		e.DistanceM = nil
@@ -313,7 +310,7 @@ func (e Estimate) For(v View, place bool) Estimate {
 	return e
 }
 
-// MaskPhone leaves the last two digits of a phone number.
+// MaskPhone keeps the last two digits of a phone number.
 func MaskPhone(s string) string {
 	if len(s) <= 2 {
 		return strings.Repeat("*", len(s))
@@ -321,7 +318,7 @@ func MaskPhone(s string) string {
 	return strings.Repeat("*", len(s)-2) + s[len(s)-2:]
 }
 
-// MaskEmail leaves the first character of an e-mail address and its domain.
+// MaskEmail keeps the first character of an e-mail address and its domain.
 func MaskEmail(s string) string {
 	name, host, ok := strings.Cut(s, "@")
 	if !ok || name == "" {

@@ -15,7 +15,7 @@ var secretly = By{
 	Location: &Point{Lat: 11.111111, Lon: 22.222222}, Now: time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC),
 }
 
-// secretOrder is an order each of whose fields that customers must not see says so.
+// secretOrder is an order with a recognizable value in each field that is hidden from customers.
 func secretOrder() *Order {
 	distance := 4321.5
 	return &Order{
@@ -77,7 +77,7 @@ func TestCustomersHearOfTheirOrderAndNotOfStaff(t *testing.T) {
 	}
 }
 
-// TestPlacesByStage is the walk over every status, view, rule and time.
+// TestPlacesByStage checks every status, view, rule and time.
 func TestPlacesByStage(t *testing.T) {
 	drop := Point{Lat: 55.76, Lon: 37.61}
 	rapid.Check(t, func(t *rapid.T) {

@@ -1,5 +1,5 @@
-// Package eta says when an order will arrive. It is pure maths: whoever calls it
-// brings the facts and the time.
+// Package eta estimates delivery times. It has no I/O and no clock: the caller supplies
+// the data and the time.
 package eta
 
 import (
@@ -9,39 +9,38 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// Config is what estimates are made from as long as nothing better is known.
+// Config holds the defaults for estimates when nothing better is known.
 type Config struct {
 	// Speeds in m/s by vehicle, over the road, stops in traffic included.
 	Speeds map[domain.Vehicle]float64
-	// Detour is the length of the road over that of the straight line.
+	// Detour is the ratio of road distance to straight-line distance.
 	Detour float64
-	// Handover is spent on every delivery besides driving: parking, stairs, the door.
+	// Handover is the time per delivery besides driving: parking, stairs, the door.
 	Handover time.Duration
-	// Dispatch is spent before the goods are handed over: finding a courier, driving
-	// to the pick-up, waiting there.
+	// Dispatch is the time before the goods are handed over: finding a courier, driving to
+	// the pick-up, waiting there.
 	Dispatch time.Duration
-	// Default is how long an order takes when neither distance nor promise is known.
+	// Default is the duration of an order when neither distance nor promise is known.
 	Default time.Duration
-	// FreshFor is how long a position says where the courier is.
+	// FreshFor is how long a position counts as current.
 	FreshFor time.Duration
 }
 
-// The 80 % interval around an estimate that is made from distance and speed alone.
-// Measured on 15,900 motorbike deliveries: the tenth and the ninetieth percentile of
-// the real duration over the estimated one were 0.64 and 1.99 from the hand-over,
-// 0.59 and 1.81 from the order.
+// The 80 % interval around an estimate from distance and speed alone. Measured on 15,900
+// motorbike deliveries: the tenth and the ninetieth percentile of actual over estimated
+// duration were 0.64 and 1.99 from the hand-over, 0.59 and 1.81 from the order.
 const (
 	lowFactor  = 0.6
 	highFactor = 1.95
 )
 
-// farthest bounds how much later than estimated something can be.
+// farthest is the maximum delay over the estimate.
 const farthest = 366 * 24 * time.Hour
 
-// shortStop is the least that an unfinished delivery can still take.
+// shortStop is the minimum remaining time of an unfinished delivery.
 const shortStop = 2 * time.Minute
 
-// Facts is what is known of an order at Now.
+// Facts is the known data of an order at Now.
 type Facts struct {
 	Order    *domain.Order
 	Vehicle  domain.Vehicle   // "" when nobody has the order yet
@@ -49,8 +48,8 @@ type Facts struct {
 	Now      time.Time
 }
 
-// Estimate returns when the order is expected, or what happened when it was
-// delivered; an order that ended otherwise fails with order_finished.
+// Estimate returns when the order is expected, or the actual time once it was delivered;
+// an order that ended otherwise fails with order_finished.
 func (c Config) Estimate(f Facts) (domain.Estimate, error) {
 	o := f.Order
 	e := domain.Estimate{OrderID: o.ID, ComputedAt: domain.Timestamp(f.Now)}
@@ -72,7 +71,7 @@ func (c Config) Estimate(f Facts) (domain.Estimate, error) {
 		e.Method, e.Confidence = domain.MethodLive, 0.8
 		c.span(&e, f, o.UpdatedAt, c.Handover)
 	case located && c.known(f):
-		// He has driven on since the position was recorded.
+		// The courier has driven on since the position was recorded.
 		e.Method, e.Confidence = domain.MethodLive, 0.6
 		if !c.live(f) {
 			e.Method, e.Confidence = domain.MethodRoute, 0.3
@@ -84,7 +83,7 @@ func (c Config) Estimate(f Facts) (domain.Estimate, error) {
 	case o.PromisedAt != nil && o.PromisedAt.After(f.Now):
 		e.Method, e.Confidence = domain.MethodPromised, 0.3
 		c.span(&e, f, f.Now, o.PromisedAt.Sub(f.Now))
-		e.ETA = *o.PromisedAt // exactly; so far ahead that a duration can't say it too
+		e.ETA = *o.PromisedAt // exactly; it may be too far ahead for a duration
 		e.Earliest, e.Latest = minTime(e.Earliest, e.ETA), maxTime(e.Latest, e.ETA)
 	default:
 		e.Method, e.Confidence = domain.MethodDefault, 0.1
@@ -97,8 +96,8 @@ func (c Config) Estimate(f Facts) (domain.Estimate, error) {
 	return e, nil
 }
 
-// carriers is when the delivery company means to deliver, nil when none has the order
-// or it does not say.
+// carriers returns the delivery company's planned period, nil when no company has the
+// order or it gives none.
 func carriers(o *domain.Order) *domain.DeliveryPeriod {
 	if o.Shipment == nil || !o.Shipment.Phase.Live() || o.CourierID != "" {
 		return nil
@@ -106,8 +105,8 @@ func carriers(o *domain.Order) *domain.DeliveryPeriod {
 	return o.Shipment.Expected
 }
 
-// byCarrier takes over a carrier's period. What has passed of it narrows it; once all
-// has, the parcel is late by nobody knows how much, a day in most cases.
+// byCarrier uses a carrier's period. Its past part is cut off; once it has passed, the
+// parcel is late by an unknown time, a day in most cases.
 func byCarrier(e *domain.Estimate, p domain.DeliveryPeriod, now time.Time) {
 	e.Method, e.Confidence = domain.MethodCarrier, 0.5
 	if now.After(p.Latest) {
@@ -121,19 +120,19 @@ func byCarrier(e *domain.Estimate, p domain.DeliveryPeriod, now time.Time) {
 	e.MinutesRemaining = int(math.Ceil(max(0, e.ETA.Sub(now).Minutes())))
 }
 
-// live says whether the courier's position can be trusted to tell the rest.
+// live reports whether the courier's position is current enough for the rest of the estimate.
 func (c Config) live(f Facts) bool {
 	return f.Position != nil && f.Now.Sub(f.Position.RecordedAt) <= c.FreshFor
 }
 
-// known says whether the position tells from where the rest is to be driven. In custody an
-// old one does too: by silence the way does not become longer again.
+// known reports whether the position is a usable starting point for the rest of the route.
+// In custody an old one is too: silence does not make the route longer.
 func (c Config) known(f Facts) bool {
 	custody := f.Order.Bookkeeping.CustodyAt
 	return c.live(f) || f.Position != nil && custody != nil && !f.Position.RecordedAt.Before(*custody)
 }
 
-// distance is what is left to drive in metres by road.
+// distance returns the remaining road distance in metres.
 func (c Config) distance(f Facts) (metres float64, ok bool) {
 	o, to := f.Order, f.Order.Dropoff.Location
 	if to == nil {
@@ -154,7 +153,7 @@ func (c Config) distance(f Facts) (metres float64, ok bool) {
 	return 0, false
 }
 
-// drive is the time for a distance with the hand-over at the end.
+// drive is the time for a distance including the hand-over.
 func (c Config) drive(v domain.Vehicle, metres float64) time.Duration {
 	speed := c.Speeds[v]
 	if speed <= 0 {
@@ -163,7 +162,7 @@ func (c Config) drive(v domain.Vehicle, metres float64) time.Duration {
 	return time.Duration(metres/speed*float64(time.Second)) + c.Handover
 }
 
-// start is when the stage that the estimate covers began, or will begin.
+// start is when the estimated stage began, or will begin.
 func (c Config) start(f Facts) time.Time {
 	o := f.Order
 	at := o.CreatedAt
@@ -183,7 +182,7 @@ func (c Config) dispatch(f Facts) time.Duration {
 	return 0
 }
 
-// waiting is how long the goods will not be ready yet when the courier comes.
+// waiting is how long the courier will wait for the goods.
 func (c Config) waiting(f Facts) time.Duration {
 	o := f.Order
 	if o.ReadyAt == nil || !o.Status.BeforeCustody() {
@@ -192,12 +191,12 @@ func (c Config) waiting(f Facts) time.Duration {
 	return max(0, o.ReadyAt.Sub(f.Now))
 }
 
-// span fills in the times of something that takes total from start on. What has
-// passed of it narrows nothing: a delivery that is late is no more certain.
+// span fills in the times of something that takes total from start on. Elapsed time does
+// not narrow the interval: a late delivery is no more certain.
 func (c Config) span(e *domain.Estimate, f Facts, start time.Time, total time.Duration) {
 	remaining := max(start.Add(total).Sub(f.Now), shortStop)
 	scale := func(k float64) time.Time {
-		off := min((k-1)*float64(remaining), float64(farthest)) // a promise may be ages away
+		off := min((k-1)*float64(remaining), float64(farthest)) // a promise may be very far away
 		return domain.Timestamp(f.Now.Add(remaining).Add(time.Duration(off)))
 	}
 	e.ETA, e.Earliest, e.Latest = scale(1), scale(lowFactor), scale(highFactor)

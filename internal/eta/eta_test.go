@@ -142,8 +142,8 @@ func TestEnds(t *testing.T) {
 	}
 }
 
-// Whatever is known, the interval is around the estimate, ahead of now, and the
-// estimate never says that something unfinished is about to end in the past.
+// Whatever is known, the interval contains the estimate and lies ahead of now, and the
+// estimate for an unfinished order is never in the past.
 func TestIntervals(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		o := order(rapid.SampledFrom([]domain.Status{

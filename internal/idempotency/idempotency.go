@@ -1,5 +1,5 @@
-// Package idempotency answers a repeated request with its first answer: the key and the
-// answer are committed together with what the request changed.
+// Package idempotency answers a repeated request with its first response: the key and the
+// response are committed together with the request's changes.
 package idempotency
 
 import (
@@ -14,18 +14,18 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// Keys keeps the answers of requests that carry an idempotency key.
+// Keys stores the responses of requests with an idempotency key.
 type Keys struct {
 	store   domain.Store
 	clock   domain.Clock
-	running sync.Map // keys that have a request running in this process
+	running sync.Map // keys with a running request in this process
 }
 
-// NewKeys keeps answers in the store.
+// NewKeys stores responses in the store.
 func NewKeys(store domain.Store, clock domain.Clock) *Keys { return &Keys{store: store, clock: clock} }
 
-// Request is a request's idempotency key; Replayed is set when the answer is
-// that of an earlier request with the same key.
+// Request is a request's idempotency key; Replayed is set when the response is that of an
+// earlier request with the same key.
 type Request struct {
 	Key      string
 	Replayed bool
@@ -33,15 +33,15 @@ type Request struct {
 
 type contextKey struct{}
 
-// With puts a key into the context of one request. The transport reads
-// Replayed from what it passed in once the use case has answered.
+// With adds the key of one request to the context. The transport reads Replayed from its
+// argument after the call.
 func With(ctx context.Context, i *Request) context.Context {
 	return context.WithValue(ctx, contextKey{}, i)
 }
 
-// Once runs do unless the request's key was answered before: then it returns that
-// answer. do must commit the record that it gets together with what it does; for a
-// request without a key the record is nil. op and in identify the request.
+// Once runs do unless the request's key was answered before: then it returns the stored
+// response. do must commit the record it receives together with its changes; without a key
+// the record is nil. op and in identify the request.
 func Once[T any](
 	ctx context.Context, k *Keys, op string, in any, do func(rec *domain.Idempotency) (T, error),
 ) (T, error) {
@@ -77,7 +77,7 @@ func Once[T any](
 	return answer, err
 }
 
-// replay looks for the answer that an earlier request with the key got.
+// replay returns the response of an earlier request with the key.
 func replay[T any](ctx context.Context, k *Keys, rec *domain.Idempotency) (answer T, found bool, err error) {
 	stored, err := k.store.Recorded(ctx, rec.Scope, rec.Key)
 	if err != nil || stored == nil {
@@ -90,17 +90,17 @@ func replay[T any](ctx context.Context, k *Keys, rec *domain.Idempotency) (answe
 	return answer, true, err
 }
 
-// Hash identifies a request: what it does and with which input.
+// Hash identifies a request by its operation and input.
 func Hash(op string, in any) string {
 	b, err := json.Marshal(in)
-	if err != nil { // no number, say, which protobuf can carry: such a request is refused and its hash kept nowhere
+	if err != nil { // e.g. NaN, which protobuf can carry: such a request is rejected and its hash never stored
 		b = []byte(err.Error())
 	}
 	sum := sha256.Sum256(append([]byte(op+"\x00"), b...))
 	return hex.EncodeToString(sum[:])
 }
 
-// Answer sets what is replayed for the record, where there is one.
+// Answer sets the stored response of the record, if there is one.
 func Answer(rec *domain.Idempotency, result any) (err error) {
 	if rec != nil {
 		rec.Result, err = json.Marshal(result)
@@ -108,7 +108,7 @@ func Answer(rec *domain.Idempotency, result any) (err error) {
 	return err
 }
 
-// Record puts a copy of the record into the change, which may be made several times. Its
+// Record adds a copy of the record to the change, whose closure may run several times. Its
 // answer is the finished order, unless it has one.
 func Record(ch *domain.Change, rec *domain.Idempotency) (err error) {
 	if rec == nil {

@@ -7,7 +7,7 @@ import (
 	"github.com/order-tracking/order-tracking/internal/idempotency"
 )
 
-// Assignment names the courier, or asks for the one who is planned to be there first.
+// Assignment names a courier, or requests the one planned to arrive first.
 type Assignment struct {
 	CourierID string `json:"courier_id,omitempty" format:"uuid" example:"0190b7a1-8f00-7a51-8d6e-1a2b3c4d5e6f"`
 	Auto      bool   `json:"auto,omitempty"`
@@ -44,19 +44,19 @@ func (s *Service) Assign(ctx context.Context, id string, in Assignment, expected
 	})
 }
 
-// mostChosen is how many couriers are tried one after the other when those chosen are
-// taken in the meantime.
+// mostChosen is the maximum number of couriers tried in turn when the chosen ones get busy
+// in the meantime.
 const mostChosen = 20
 
-// assignChosen tries the couriers that the chooser names. That one has room is decided by
-// the commit, so two orders never share the last place.
+// assignChosen tries the couriers picked by the chooser. The commit checks their capacity,
+// so two orders never share the last place.
 func (s *Service) assignChosen(ctx context.Context, known *domain.Order, give func(courierID, reason string) (*domain.Order, error)) (*domain.Order, error) {
-	// The copy may be old, and what is decided by it must hold for the order itself.
+	// The cached copy may be old; decisions based on it are checked on the order itself.
 	known, err := s.Store.Order(ctx, known.ID)
 	if err != nil {
 		return nil, err
 	}
-	if !known.Status.CanMove(domain.StatusAssigned) { // let the machine say what is wrong
+	if !known.Status.CanMove(domain.StatusAssigned) { // let the status machine report the error
 		return give("", "")
 	}
 	var tried []string

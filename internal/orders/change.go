@@ -8,8 +8,8 @@ import (
 	"github.com/order-tracking/order-tracking/internal/idempotency"
 )
 
-// courierFacts returns what an estimate needs to know of a courier; what can't be
-// had is left out, an estimate is never a reason to refuse.
+// courierFacts returns the courier data for an estimate; unavailable data is omitted,
+// since an estimate is never a reason to reject a change.
 func (s *Service) courierFacts(ctx context.Context, courierID string) eta.Facts {
 	f := eta.Facts{Now: s.Clock.Now()}
 	if courierID == "" {
@@ -24,8 +24,8 @@ func (s *Service) courierFacts(ctx context.Context, courierID string) eta.Facts 
 	return f
 }
 
-// courierUnlessFinal is whose position an estimate needs when the order may take the
-// status: nobody's at the end of an order.
+// courierUnlessFinal returns the courier whose position an estimate needs when the order
+// may take the status: none for a final status.
 func courierUnlessFinal(o *domain.Order, to domain.Status) string {
 	if to.Terminal() {
 		return ""
@@ -33,14 +33,14 @@ func courierUnlessFinal(o *domain.Order, to domain.Status) string {
 	return o.CourierID
 }
 
-// Expect computes when the order is expected, from now on.
+// Expect computes the expected delivery time, as of now.
 func (s *Service) Expect(ctx context.Context, o *domain.Order) (domain.Estimate, error) {
 	f := s.courierFacts(ctx, o.CourierID)
 	f.Order = o
 	return s.Estimate.Estimate(f)
 }
 
-// estimateInto keeps in the order what is expected as of the version just made.
+// estimateInto stores the estimate in the order, as of the version just made.
 func (s *Service) estimateInto(o *domain.Order, f eta.Facts) {
 	f.Order = o
 	if e, err := s.Estimate.Estimate(f); err == nil {
@@ -51,8 +51,8 @@ func (s *Service) estimateInto(o *domain.Order, f eta.Facts) {
 }
 
 // Update changes an order and announces the change: the only way an order changes.
-// courierID is who has or gets the order, for the estimate. rec, when there is one, is
-// recorded with the order as its answer, unless it has another.
+// courierID is the current or new courier, for the estimate. rec, when set, is recorded
+// with the order as its answer, unless it has another.
 func (s *Service) Update(
 	ctx context.Context, id, courierID string, rec *domain.Idempotency, fn func(*domain.Change) error,
 ) (*domain.Order, error) {
@@ -88,7 +88,7 @@ func (s *Service) announce(o *domain.Order, events []domain.Event) {
 	}
 }
 
-// Change is Update by one verb of the order, which must have the expected version.
+// Change is Update with a single method of the order, which must have the expected version.
 func (s *Service) Change(
 	ctx context.Context, id, courierID string, expected int64, rec *domain.Idempotency, verb func(*domain.Order) ([]domain.Event, error),
 ) (*domain.Order, error) {
@@ -102,8 +102,7 @@ func (s *Service) Change(
 	})
 }
 
-// CheckVersion refuses a change made for another version than the order has; zero
-// expects nothing.
+// CheckVersion fails when the order's version is not the expected one; zero expects nothing.
 func CheckVersion(o *domain.Order, expected int64) error {
 	if expected != 0 && o.Version != expected {
 		return domain.Errorf(domain.CodeVersionConflict, "the order has changed; it is at version %d now", o.Version)

@@ -2,29 +2,29 @@ package orders
 
 import "github.com/order-tracking/order-tracking/internal/domain"
 
-// The Check methods say everything that is wrong with an input and do nothing. They
-// are for a transport whose request is wrong in form already, so that it can report both
-// at once; a request that goes through needs no check of its own.
+// The Check methods report every fault of an input and change nothing. A transport calls
+// them when a request is malformed, to report both kinds of errors at once; a well-formed
+// request needs no separate check.
 
-// CheckDraft checks what Create takes.
+// CheckDraft checks the input of Create.
 func (s *Service) CheckDraft(d domain.Draft) error {
 	_, err := d.Normalize(s.PhoneRegion)
 	return err
 }
 
-// CheckStatus checks what UpdateStatus takes.
+// CheckStatus checks the input of UpdateStatus.
 func (s *Service) CheckStatus(in StatusChange) error {
 	_, err := new(domain.Order).Move(in.Status, in.Proof, in.by(domain.By{Now: s.Clock.Now()}))
 	return onlyInvalid(err)
 }
 
-// CheckEdit checks what Edit takes.
+// CheckEdit checks the input of Edit.
 func (s *Service) CheckEdit(in domain.Edit) error {
 	_, err := new(domain.Order).Edit(in, s.PhoneRegion, domain.By{Now: s.Clock.Now()})
 	return onlyInvalid(err)
 }
 
-// CheckNotice checks what Notify takes.
+// CheckNotice checks the input of Notify.
 func (s *Service) CheckNotice(in Notice) error { return in.validate() }
 
 // onlyInvalid drops errors that depend on the order.

@@ -13,7 +13,7 @@ import (
 
 const (
 	exportPage  = 200
-	exportReads = 8 // histories read at once
+	exportReads = 8 // concurrent reads of histories
 )
 
 // Exported is one row of an export: a courier, or an order with its whole history.
@@ -24,8 +24,8 @@ type Exported struct {
 }
 
 // Export passes every order of the filter to emit, newest first, with its history. A
-// courier comes before the orders that it has or had; without a filter all couriers
-// come, first of all. It fails with forbidden, validation_failed or emit's error.
+// courier comes before its current and past orders; without a filter all couriers come
+// first. It fails with forbidden, validation_failed or emit's error.
 func (s *Service) Export(ctx context.Context, f domain.OrderFilter, emit func(Exported) error) error {
 	if _, err := s.staff(ctx); err != nil {
 		return err
@@ -71,7 +71,7 @@ func (x *exporter) allCouriers(ctx context.Context) error {
 	return nil
 }
 
-// courier passes a courier on without what follows from its orders and positions.
+// courier emits a courier without the data derived from its orders and positions.
 func (x *exporter) courier(c *domain.Courier) error {
 	x.exported[c.ID] = true
 	shown := *c
@@ -101,7 +101,7 @@ func (x *exporter) orders(ctx context.Context, orders []*domain.Order) error {
 	return nil
 }
 
-// histories reads the events of each order up to the version that was read.
+// histories reads each order's events up to the version that was read.
 func (x *exporter) histories(ctx context.Context, orders []*domain.Order) ([][]domain.Event, error) {
 	out := make([][]domain.Event, len(orders))
 	reads, ctx := errgroup.WithContext(ctx)

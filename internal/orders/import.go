@@ -18,53 +18,52 @@ import (
 )
 
 const (
-	// importWindow is how many rows are under way at once: some groups of commits.
+	// importWindow is the number of rows processed concurrently: a few commit groups.
 	importWindow = 256
-	// importPatience is how long a row waits for a database that is away before the
-	// import is given up.
+	// importPatience is how long a row waits for an unavailable database before the import is aborted.
 	importPatience = 15 * time.Second
-	// importCouriers bounds how many couriers are remembered as existing.
+	// importCouriers bounds the cache of known couriers.
 	importCouriers = 100_000
 )
 
-// ImportRow is one row of an import: a courier, a new order or an order from elsewhere.
+// ImportRow is one row of an import: a courier, a new order or an order from another system.
 type ImportRow struct {
-	// From and To are the lines of the file that it takes, counted from 1.
+	// From and To are its lines in the file, counted from 1.
 	From, To int64
-	// Err is what is wrong with its form; such a row is reported and nothing else.
+	// Err is a format error; such a row is only reported.
 	Err     error
 	Courier *domain.Courier
 	Draft   *domain.Draft
 	Order   *domain.Restored
 }
 
-// Imported is what became of a row.
+// Imported is the result of a row.
 type Imported struct {
 	From, To int64
-	// Known says that it was there already, and the same.
+	// Known is set when an identical row was stored already.
 	Known bool
 	Err   error
 }
 
-// Import is a file that is taken over.
+// Import is a file to import.
 type Import struct {
-	// Key, when not empty, makes rows without an id and external_id come once, however
-	// often the same file is sent under it.
+	// Key, when not empty, makes rows without an id and external_id idempotent, however
+	// often the same file is sent with it.
 	Key string
-	// Rows yields the rows; an error is the last thing that it yields.
+	// Rows yields the rows; an error ends them.
 	Rows iter.Seq2[ImportRow, error]
-	// Report is called for every row in the order of the file; idle says that the next one
-	// is not decided yet. An error ends the import.
+	// Report is called for every row in file order; idle is set when the result of the
+	// next row is not ready yet. An error ends the import.
 	Report func(r Imported, idle bool) error
 }
 
-// Import takes over couriers and orders. Rows are worked on side by side and reported
-// in their order, each once; what is wrong with one does not stop the others. Rows that
-// are there already are known when they are the same, and version_conflict or
-// duplicate_external_id otherwise: so an import that broke off can be run again.
+// Import imports couriers and orders. Rows are processed concurrently and reported in
+// order, each once; errors of one row do not stop the others. Existing rows are reported
+// as known when they are identical, and as version_conflict or duplicate_external_id
+// otherwise: so an interrupted import can be run again.
 //
-// It fails with forbidden, or with unavailable when the database is away for long; what
-// was reported until then is done.
+// It fails with forbidden, or with unavailable when the database is down for long; rows
+// reported until then are done.
 func (s *Service) Import(ctx context.Context, in Import) error {
 	by, err := s.staff(ctx)
 	if err != nil {
@@ -78,11 +77,11 @@ func (s *Service) Import(ctx context.Context, in Import) error {
 	go func() {
 		var err error
 		for job := range pending {
-			<-job.done // what was begun ends by itself
+			<-job.done // started rows finish by themselves
 			if err != nil {
 				continue
 			}
-			// A database that is away is not the row's fault: it and what follows are to be sent again.
+			// An unavailable database is not the row's fault: this row and the rest must be sent again.
 			if err = job.out.Err; domain.CodeOf(err) != domain.CodeUnavailable {
 				err = in.Report(job.out, len(pending) == 0)
 			}
@@ -97,7 +96,7 @@ func (s *Service) Import(ctx context.Context, in Import) error {
 	return cmp.Or(<-reported, readErr)
 }
 
-// staff says who acts, or forbidden to those who may not move all orders.
+// staff returns the actor, or forbidden for those who may not change all orders.
 func (s *Service) staff(ctx context.Context) (domain.By, error) {
 	by, err := s.by(ctx)
 	if err != nil {
@@ -110,34 +109,34 @@ func (s *Service) staff(ctx context.Context) (domain.By, error) {
 	return by, domain.Errorf(domain.CodeForbidden, "only administrators and dispatchers may import and export")
 }
 
-// courierChanged announces that a courier, or what it has in hand, is not as it was read.
+// courierChanged announces that a courier or its orders changed.
 func (s *Service) courierChanged(id string) {
 	for _, a := range s.audience {
 		a.CourierChanged(id)
 	}
 }
 
-// importer is a running import. Its reader starts the jobs, and is alone in that.
+// importer is a running import. Only its reader starts jobs.
 type importer struct {
 	*Service
 	by  domain.By
 	key string
 
-	exist            *otter.Cache[string, bool] // couriers that were seen
-	couriers, orders sync.WaitGroup             // rows under way
+	exist            *otter.Cache[string, bool] // couriers known to exist
+	couriers, orders sync.WaitGroup             // rows in progress
 }
 
-// importJob is a row under way.
+// importJob is a row in progress.
 type importJob struct {
 	row   ImportRow
 	out   Imported
-	after []*importJob // earlier rows that share a name with it
+	after []*importJob // earlier rows that share an identifier with it
 	done  chan struct{}
 }
 
 // read starts a job for each row.
 func (im *importer) read(ctx context.Context, rows iter.Seq2[ImportRow, error], pending chan<- *importJob) error {
-	latest := map[string]*importJob{} // by their names
+	latest := map[string]*importJob{} // by their identifiers
 	for row, err := range rows {
 		if err := cmp.Or(err, ctx.Err()); err != nil {
 			return err
@@ -160,7 +159,7 @@ func (im *importer) read(ctx context.Context, rows iter.Seq2[ImportRow, error], 
 		switch {
 		case row.Err != nil:
 			close(job.done)
-		// An order may be in the hands of a courier: of one that is above it, and of no other.
+		// An order may refer to its courier: only to one above it in the file.
 		case row.Courier != nil:
 			im.orders.Wait()
 			im.couriers.Go(func() { im.work(ctx, job) })
@@ -172,7 +171,7 @@ func (im *importer) read(ctx context.Context, rows iter.Seq2[ImportRow, error], 
 	return nil
 }
 
-// over says whether nothing is done about the row any more.
+// over reports whether the row needs no more work.
 func (j *importJob) over() bool {
 	select {
 	case <-j.done:
@@ -182,7 +181,7 @@ func (j *importJob) over() bool {
 	}
 }
 
-// names are what must not be worked on twice at once.
+// names are the identifiers that must not be processed concurrently.
 func (r *ImportRow) names() (names []string) {
 	merchant, external := "", ""
 	switch {
@@ -202,13 +201,13 @@ func (r *ImportRow) names() (names []string) {
 	return names
 }
 
-// work decides a row, once earlier ones of the same names are decided: of two that collide
-// it is always the later one which does.
+// work processes a row after the earlier ones with the same identifiers: of two
+// conflicting rows it is always the later one that fails.
 func (im *importer) work(ctx context.Context, job *importJob) {
 	defer close(job.done)
 	defer func() {
 		if v := recover(); v != nil {
-			im.Log.Error("an imported row panicked", zap.Int64("line", job.row.From), zap.Any("panic", v), zap.ByteString("stack", debug.Stack()))
+			im.Log.Error("panic while importing a row", zap.Int64("line", job.row.From), zap.Any("panic", v), zap.ByteString("stack", debug.Stack()))
 			job.out.Err = domain.Errorf(domain.CodeInternal, "the row failed unexpectedly")
 		}
 	}()
@@ -219,7 +218,7 @@ func (im *importer) work(ctx context.Context, job *importJob) {
 	for pause, waited := 50*time.Millisecond, time.Duration(0); ; pause = min(2*pause, 2*time.Second) {
 		job.out.Known, job.out.Err = im.take(ctx, job.row)
 		code := domain.CodeOf(job.out.Err)
-		// In progress is a row of an import that was cut a moment ago and is sent again.
+		// In progress means that the row of a just interrupted import was sent again.
 		if code != domain.CodeUnavailable && code != domain.CodeIdempotencyRunning || waited > importPatience || !background.Sleep(ctx, pause) {
 			return
 		}
@@ -237,7 +236,7 @@ func (im *importer) take(ctx context.Context, row ImportRow) (known bool, err er
 	return im.restore(ctx, row)
 }
 
-// keyed gives a key to a row that only its line distinguishes from others.
+// keyed assigns a key to a row that only its line distinguishes from others.
 func (im *importer) keyed(ctx context.Context, row ImportRow) (context.Context, *idempotency.Request) {
 	idem := &idempotency.Request{}
 	if im.key != "" && len(row.names()) == 0 {
@@ -291,7 +290,7 @@ func (im *importer) restore(ctx context.Context, row ImportRow) (known bool, err
 	return false, err
 }
 
-// knowCourier refuses an order whose courier does not exist.
+// knowCourier rejects an order whose courier does not exist.
 func (im *importer) knowCourier(ctx context.Context, id string) error {
 	if id == "" {
 		return nil

@@ -10,7 +10,7 @@ import (
 	"github.com/order-tracking/order-tracking/internal/paging"
 )
 
-// compare looks at the order that is there already.
+// compare compares the row with the existing order.
 func (im *importer) compare(ctx context.Context, row ImportRow, ch *domain.Change, taken error) (known bool, err error) {
 	given := &row.Order.Order
 	var stored *domain.Order
@@ -27,7 +27,7 @@ func (im *importer) compare(ctx context.Context, row ImportRow, ch *domain.Chang
 	}
 	ours := *ch.Order
 	if len(row.Order.Events) == 0 {
-		// What the row does not say does not differ.
+		// Fields missing in the row count as equal.
 		ours.ID, ours.Version, ours.ETA = stored.ID, stored.Version, stored.ETA
 		if given.Number == "" {
 			ours.Number = stored.Number
@@ -39,7 +39,7 @@ func (im *importer) compare(ctx context.Context, row ImportRow, ch *domain.Chang
 			ours.CreatedAt = stored.CreatedAt
 		}
 	}
-	ours.SetETA(ours.ETA) // forget the encoding
+	ours.SetETA(ours.ETA) // drop the cached encoding
 	same, err := sameJSON(&ours, stored)
 	if err == nil && same && len(row.Order.Events) > 0 {
 		var events []domain.Event
@@ -56,7 +56,7 @@ func (im *importer) compare(ctx context.Context, row ImportRow, ch *domain.Chang
 	return false, domain.Errorf(domain.CodeVersionConflict, "a different order with this id exists, at version %d", stored.Version)
 }
 
-// external finds an order by its merchant's name for it; nil when there is none.
+// external finds an order by its external id; nil when there is none.
 func (im *importer) external(ctx context.Context, merchant, external string) (*domain.Order, error) {
 	of := domain.OrderFilter{MerchantID: merchant, ExternalID: external}
 	for orders, err := range paging.Pages(ctx, of, domain.MaxPageSize, im.Store.Orders) {

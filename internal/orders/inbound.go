@@ -8,8 +8,8 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// HandleReport applies one message of order_status_updates, once per event_id. An error
-// of code unavailable means try again; any other that the message can't be applied.
+// HandleReport applies one message of order_status_updates, once per event_id. The error
+// code unavailable means retry; any other means that the message can't be applied.
 func (s *Service) HandleReport(ctx context.Context, m domain.Message) error {
 	r, err := parseReport(m.Value)
 	if err != nil {
@@ -46,7 +46,7 @@ func parseReport(value []byte) (domain.Report, error) {
 	return r, nil
 }
 
-// find resolves what the report calls the order.
+// find resolves the order reference of a report.
 func (s *Service) find(ctx context.Context, r domain.Report) (*domain.Order, error) {
 	switch {
 	case r.OrderID != "":

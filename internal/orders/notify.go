@@ -7,30 +7,30 @@ import (
 	"github.com/order-tracking/order-tracking/internal/idempotency"
 )
 
-// ChannelLive is the order's own live stream, which everyone who watches it reads.
+// ChannelLive is the order's live stream, read by everyone who watches it.
 const ChannelLive = "live"
 
-// Notice is a message to the customer: a template's text, or one written by hand.
-// With neither it is about the order's status.
+// Notice is a message to the customer: from a template, or written by hand. With neither
+// it is about the order's status.
 type Notice struct {
 	Channel  string `json:"channel,omitempty" enum:"live"`
 	Template string `json:"template,omitempty" enum:"arriving,delayed,status" example:"arriving"`
 	Text     string `json:"text,omitempty" maxLength:"2000"`
 }
 
-// Notified is what became of a notice.
+// Notified is the result of a notice.
 type Notified struct {
 	NotificationID string     `json:"notification_id" format:"uuid" example:"0190b7a2-1111-7aaa-8bbb-0123456789ab"`
 	Deliveries     []Delivery `json:"deliveries"`
 }
 
-// Delivery is what became of a notice on one channel.
+// Delivery is the result of a notice on one channel.
 type Delivery struct {
 	Channel string `json:"channel" example:"live"`
 	Status  string `json:"status" example:"sent"`
 }
 
-// Notify sends the customer a message; it enters the order's history. It fails
+// Notify sends the customer a message, which is added to the order's history. It fails
 // with validation_failed or order_not_found.
 func (s *Service) Notify(ctx context.Context, id string, in Notice) (Notified, error) {
 	by, known, err := s.Authorize(ctx, id)

@@ -13,7 +13,7 @@ import (
 	"github.com/order-tracking/order-tracking/internal/paging"
 )
 
-// MaxBatch is how many orders CreateMany takes at once.
+// MaxBatch is the maximum number of orders in one CreateMany.
 const MaxBatch = 100
 
 // Create makes an order. It fails with validation_failed, duplicate_external_id or
@@ -42,19 +42,19 @@ func (s *Service) Create(ctx context.Context, d domain.Draft) (*domain.Order, er
 		if err != nil {
 			return nil, err
 		}
-		s.announce(o, ch.Events) // nobody has an older one: it is cached once it is read
+		s.announce(o, ch.Events) // no older copy exists: it is cached on first read
 		return o, nil
 	})
 }
 
-// Created is the outcome of one draft of a batch.
+// Created is the result of one draft of a batch.
 type Created struct {
 	Order *domain.Order
 	Err   error
 }
 
-// CreateMany makes the orders of a batch, each on its own: one that fails does not
-// stop the others, and of several with one external id the first is made. An idempotency
+// CreateMany creates the orders of a batch independently: a failure does not stop the
+// others, and of several with the same external id the first is created. An idempotency
 // key covers the batch draft by draft.
 func (s *Service) CreateMany(ctx context.Context, drafts []domain.Draft) ([]Created, error) {
 	if len(drafts) == 0 || len(drafts) > MaxBatch {
@@ -62,7 +62,7 @@ func (s *Service) CreateMany(ctx context.Context, drafts []domain.Draft) ([]Crea
 	}
 	key := idempotency.KeyOf(ctx)
 	out := make([]Created, len(drafts))
-	chains := map[string][]int{} // drafts of one external id go one after the other
+	chains := map[string][]int{} // drafts with the same external id run in sequence
 	for i, d := range drafts {
 		name := strconv.Itoa(i)
 		if d.ExternalID != "" {
@@ -115,12 +115,12 @@ func (s *Service) List(ctx context.Context, f domain.OrderFilter, p paging.Reque
 	return found, next, err
 }
 
-// noOrders is the list of who reaches none of what was asked for.
+// noOrders is the empty list of a caller without access to the requested orders.
 func noOrders(context.Context, domain.OrderFilter, domain.Page) ([]*domain.Order, *domain.Cursor, error) {
 	return nil, nil, nil
 }
 
-// checkFilter validates a filter and brings its phone number to E.164.
+// checkFilter validates a filter and normalizes its phone number to E.164.
 func (s *Service) checkFilter(f domain.OrderFilter) (domain.OrderFilter, error) {
 	var faults domain.Faults
 	for _, s := range f.Statuses {
@@ -141,7 +141,7 @@ func (s *Service) checkFilter(f domain.OrderFilter) (domain.OrderFilter, error) 
 	return f, faults.Err()
 }
 
-// StatusChange asks for a step of an order.
+// StatusChange requests a transition of an order.
 type StatusChange struct {
 	Status     domain.Status `json:"status" example:"confirmed"`
 	Reason     string        `json:"reason,omitempty" maxLength:"2000"`
@@ -150,7 +150,7 @@ type StatusChange struct {
 	Proof      *domain.Proof `json:"proof,omitempty"`
 }
 
-// by adds when, where and why to who acts.
+// by adds the time, reason and place of the change to the actor.
 func (s StatusChange) by(by domain.By) domain.By {
 	by.Reason, by.Location = s.Reason, s.Location
 	if s.OccurredAt != nil {
@@ -159,9 +159,9 @@ func (s StatusChange) by(by domain.By) domain.By {
 	return by
 }
 
-// UpdateStatus takes an order one step along the table; expected, when not zero, is
-// the version that the caller knows. It fails with illegal_transition,
-// cancel_after_pickup, version_conflict, validation_failed or order_not_found.
+// UpdateStatus takes an order one step along the table; expected, when not zero, is the
+// version known to the caller. It fails with illegal_transition, cancel_after_pickup,
+// version_conflict, validation_failed or order_not_found.
 func (s *Service) UpdateStatus(ctx context.Context, id string, in StatusChange, expected int64) (*domain.Order, error) {
 	by, known, err := s.Authorize(ctx, id)
 	if err != nil {
@@ -177,7 +177,7 @@ func (s *Service) UpdateStatus(ctx context.Context, id string, in StatusChange, 
 				return nil, err
 			}
 		}
-		if drop { // which was given up on the expected version
+		if drop { // which was released on the expected version
 			expected = 0
 		}
 		return s.Change(ctx, known.ID, courierUnlessFinal(known, in.Status), expected, rec, func(o *domain.Order) ([]domain.Event, error) {
@@ -189,14 +189,14 @@ func (s *Service) UpdateStatus(ctx context.Context, id string, in StatusChange, 
 	})
 }
 
-// Cancel ends an order before its goods are handed over, its shipment first;
-// otherwise it fails with cancel_after_pickup, or with unavailable while the carrier
-// has not confirmed (then the order is cancelled as soon as it does). An order that is cancelled already stays so.
+// Cancel cancels an order before its goods are handed over, its shipment first; otherwise
+// it fails with cancel_after_pickup, or with unavailable while the carrier has not
+// confirmed (the order is cancelled once it does). A cancelled order stays cancelled.
 func (s *Service) Cancel(ctx context.Context, id, reason string, expected int64) (*domain.Order, error) {
 	return s.UpdateStatus(ctx, id, StatusChange{Status: domain.StatusCancelled, Reason: reason}, expected)
 }
 
-// Edit changes an order's particulars; order_finished when it can't change any more.
+// Edit changes an order's details; order_finished when it can't change any more.
 func (s *Service) Edit(ctx context.Context, id string, in domain.Edit, expected int64) (*domain.Order, error) {
 	by, known, err := s.Authorize(ctx, id)
 	if err != nil {
@@ -209,8 +209,7 @@ func (s *Service) Edit(ctx context.Context, id string, in domain.Edit, expected 
 	})
 }
 
-// Events returns the history of an order, oldest first: whole, as far as the caller may
-// see it.
+// Events returns the history of an order, oldest first and complete, as far as the caller may see it.
 func (s *Service) Events(ctx context.Context, id string) ([]domain.Event, error) {
 	caller, o, err := s.Reach(ctx, id)
 	if err != nil {
@@ -220,7 +219,7 @@ func (s *Service) Events(ctx context.Context, id string) ([]domain.Event, error)
 	return domain.History(events, caller.View()), err
 }
 
-// DeliveryTime returns when the order is expected, computed now, or what happened;
+// DeliveryTime returns the expected delivery time, computed now, or the actual one;
 // order_finished for an order that ended otherwise.
 func (s *Service) DeliveryTime(ctx context.Context, id string) (domain.Estimate, error) {
 	caller, o, err := s.Reach(ctx, id)
@@ -235,8 +234,8 @@ func (s *Service) DeliveryTime(ctx context.Context, id string) (domain.Estimate,
 	return e.For(domain.ViewCustomer, place != nil), err
 }
 
-// Glimpse returns where the courier of an order is, as far as the view shows it; nil for
-// not at all.
+// Glimpse returns the position of an order's courier as far as the view shows it; nil when
+// it is hidden.
 func (s *Service) Glimpse(ctx context.Context, o *domain.Order, v domain.View) (*domain.Position, error) {
 	if o.CourierID == "" || !o.Status.ShowsPlace() {
 		return nil, nil
@@ -248,12 +247,12 @@ func (s *Service) Glimpse(ctx context.Context, o *domain.Order, v domain.View) (
 	return o.Glimpse(s.rule(o)).Position(v, p, s.Clock.Now()), nil
 }
 
-// Trail returns what the view shows of where the courier of an order was.
+// Trail returns the positions of an order's courier that the view shows.
 func (s *Service) Trail(o *domain.Order, v domain.View, trail []domain.Position, history []domain.Event) []domain.Position {
 	return o.Glimpse(s.rule(o)).Trail(v, trail, history)
 }
 
-// rule says when customers see the courier of the order.
+// rule returns the rule for showing the order's courier to customers.
 func (s *Service) rule(o *domain.Order) domain.ShowCourier {
 	if s.ShowCourier == nil {
 		return domain.ShowCourier{}

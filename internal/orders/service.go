@@ -1,6 +1,6 @@
-// Package orders has the verbs on orders: create, edit, move, cancel, assign, notify,
-// reports of other systems, import and export. Its Update is the only way an order
-// changes, also for the packages that build on this one.
+// Package orders implements the operations on orders: create, edit, move, cancel, assign,
+// notify, inbound reports, import and export. Its Update is the only way an order changes,
+// also for the packages built on this one.
 //
 // Every method takes its actor from the context and fails with domain errors.
 package orders
@@ -17,7 +17,7 @@ import (
 	"github.com/order-tracking/order-tracking/internal/idempotency"
 )
 
-// Deps is what orders need.
+// Deps are the dependencies of the service.
 type Deps struct {
 	Store    domain.Store
 	Live     domain.LiveStore
@@ -27,12 +27,12 @@ type Deps struct {
 	Estimate eta.Config
 	// PhoneRegion is the country (ISO 3166-1 alpha-2) of phone numbers without a country code.
 	PhoneRegion string
-	// ShowCourier returns a merchant's rule of when customers see the courier; without one
-	// it is custody.
+	// ShowCourier returns a merchant's rule for showing the courier to customers; the
+	// default is custody.
 	ShowCourier func(merchantID string) domain.ShowCourier
 }
 
-// Service is the verbs on orders.
+// Service implements the operations on orders.
 type Service struct {
 	Deps
 	changes  changeCounts
@@ -41,21 +41,21 @@ type Service struct {
 	chooser  domain.Chooser
 }
 
-// New makes the verbs. Announcements go to the audience.
+// New makes the service. Announcements go to the audience.
 func New(d Deps, audience ...domain.Audience) *Service { return &Service{Deps: d, audience: audience} }
 
 // Announce adds to the audience. It must not be called once requests are served.
 func (s *Service) Announce(to domain.Audience) { s.audience = append(s.audience, to) }
 
-// ReleaseParcels names who ends the shipments of orders that are cancelled. It must not be
-// called once requests are served.
+// ReleaseParcels sets what ends the shipments of cancelled orders. It must not be called
+// once requests are served.
 func (s *Service) ReleaseParcels(by domain.Parcels) { s.parcels = by }
 
-// ChooseBy names who chooses couriers for orders that are to be assigned to anybody. It must
-// not be called once requests are served.
+// ChooseBy sets what picks couriers for orders assigned without naming one. It must not be
+// called once requests are served.
 func (s *Service) ChooseBy(by domain.Chooser) { s.chooser = by }
 
-// System is the product itself acting through one of its parts, now.
+// System describes the product itself as the actor, through one of its parts, now.
 func (s *Service) System(part string) domain.By {
 	return domain.By{Actor: domain.Actor{Kind: domain.RoleSystem, ID: part}, Source: part, Now: s.Clock.Now()}
 }
@@ -66,8 +66,8 @@ func (s *Service) by(ctx context.Context) (domain.By, error) {
 	return domain.By{Actor: actor, Source: domain.SourceAPI, Now: s.Clock.Now()}, err
 }
 
-// Authorize returns who acts and the order to act on, as it is. It fails with
-// order_not_found also for an order that is not the caller's.
+// Authorize returns the actor and the current order. It fails with order_not_found also
+// for another caller's order.
 func (s *Service) Authorize(ctx context.Context, id string) (by domain.By, o *domain.Order, err error) {
 	if by, err = s.by(ctx); err == nil {
 		_, o, err = s.Reach(ctx, id)
@@ -75,9 +75,9 @@ func (s *Service) Authorize(ctx context.Context, id string) (by domain.By, o *do
 	return by, o, err
 }
 
-// Reach returns who asks and an order that is theirs, as it is: what they see of it is for
-// their view to say. It fails with order_not_found, which an order that is somebody
-// else's takes as long to answer as one that is not there.
+// Reach returns the caller and one of its orders, unfiltered: the view decides what is
+// visible. It fails with order_not_found, which takes equally long for another caller's
+// order and for a missing one.
 func (s *Service) Reach(ctx context.Context, id string) (*domain.Caller, *domain.Order, error) {
 	caller, err := domain.CallerFrom(ctx)
 	if err != nil {
@@ -100,7 +100,7 @@ func (s *Service) Reach(ctx context.Context, id string) (*domain.Caller, *domain
 	return caller, o, nil
 }
 
-// Load returns an order from the cache or the store, whoever asks.
+// Load returns an order from the cache or the store, without access checks.
 func (s *Service) Load(ctx context.Context, id string) (*domain.Order, error) {
 	id, err := domain.ParseID("/order_id", id)
 	if err != nil {
@@ -115,13 +115,13 @@ func (s *Service) Load(ctx context.Context, id string) (*domain.Order, error) {
 	if err != nil {
 		return nil, err
 	}
-	if changes.Load() == before { // otherwise it may be old already
+	if changes.Load() == before { // otherwise it may be outdated
 		s.cache(ctx, o)
 	}
 	return o, nil
 }
 
-// changeCounts counts changes that were committed, by orders; some share a count.
+// changeCounts counts committed changes by order; some orders share a counter.
 type changeCounts [1024]atomic.Uint32
 
 func (c *changeCounts) of(id string) *atomic.Uint32 {
@@ -130,7 +130,7 @@ func (c *changeCounts) of(id string) *atomic.Uint32 {
 
 var countsSeed = maphash.MakeSeed()
 
-// cache keeps an order for readers; a cache that fails costs them a query.
+// cache stores an order in the cache; a failure costs readers a query.
 func (s *Service) cache(ctx context.Context, o *domain.Order) {
 	if err := s.Live.CacheOrder(context.WithoutCancel(ctx), o); err != nil {
 		s.Log.Debug("order not cached", zap.String("order_id", o.ID), zap.Error(err))

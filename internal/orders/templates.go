@@ -12,8 +12,8 @@ import (
 // templateStatus is the template about the order's status.
 const templateStatus = "status"
 
-// templates holds the texts by template and language; {number} and {status} are
-// filled in. English is what a customer gets whose language is missing.
+// templates holds the texts by template and language; {number} and {status} are filled in.
+// English is the fallback for other languages.
 var templates = map[string]map[string]string{
 	templateStatus: {
 		"en": "Your order {number}: {status}.",
@@ -29,7 +29,7 @@ var templates = map[string]map[string]string{
 	},
 }
 
-// statusTexts says each status in words.
+// statusTexts describes each status in words.
 var statusTexts = map[string]map[domain.Status]string{
 	"en": {
 		domain.StatusCreated: "received", domain.StatusConfirmed: "confirmed",
@@ -53,12 +53,12 @@ var statusTexts = map[string]map[domain.Status]string{
 	},
 }
 
-// Templates returns the names of the notices' templates.
+// Templates returns the names of the notice templates.
 func Templates() []string { return slices.Sorted(maps.Keys(templates)) }
 
 func (n Notice) template() string { return cmp.Or(n.Template, templateStatus) }
 
-// render writes the notice in the customer's language.
+// render formats the notice in the customer's language.
 func (n Notice) render(o *domain.Order) string {
 	if n.Text != "" {
 		return n.Text
@@ -75,10 +75,10 @@ func (n Notice) render(o *domain.Order) string {
 	return text
 }
 
-// pickupTexts say until when a parcel is kept, and how dates are written.
+// pickupTexts are the texts for the storage deadline of a parcel, and their date formats.
 var pickupTexts = map[string][2]string{"en": {"Kept until", "2 January"}, "ru": {"Хранится до", "02.01"}}
 
-// pickup says where to fetch a parcel, when, and until which day.
+// pickup describes where, when and until which day to fetch a parcel.
 func pickup(p *domain.PickupPoint, lang string) string {
 	var facts []string
 	for _, fact := range []string{cmp.Or(p.Address, p.Name, p.Code), p.Hours, p.Notes} {

@@ -6,10 +6,10 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// CheckInstructions checks what Instruct takes.
+// CheckInstructions checks the input of Instruct.
 func (s *Service) CheckInstructions(in domain.Instructions) error { return checked(&in) }
 
-// CheckRating checks what Rate takes.
+// CheckRating checks the input of Rate.
 func (s *Service) CheckRating(in domain.Rating) error { return checked(&in) }
 
 func checked(in any) error {
@@ -18,13 +18,13 @@ func checked(in any) error {
 	return f.Err()
 }
 
-// Instruct keeps what the customer tells the courier; order_finished when nobody would
-// read it any more. The answer is what the caller sees of the order.
+// Instruct stores the customer's instructions; order_finished when nobody would read them
+// any more. It returns the caller's view of the order.
 func (s *Service) Instruct(ctx context.Context, id string, in domain.Instructions) (*domain.Order, error) {
 	return s.wish(ctx, id, checked(&in), func(o *domain.Order, by domain.By) ([]domain.Event, error) { return o.Instruct(in, by) })
 }
 
-// Rate keeps the customer's rating of a delivery; illegal_transition before there was one.
+// Rate stores the customer's rating of a delivery; illegal_transition before the delivery.
 func (s *Service) Rate(ctx context.Context, id string, in domain.Rating) (*domain.Order, error) {
 	return s.wish(ctx, id, checked(&in), func(o *domain.Order, by domain.By) ([]domain.Event, error) { return o.Rate(in, by) })
 }

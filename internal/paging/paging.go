@@ -1,4 +1,4 @@
-// Package paging answers lists page by page: a token is bound to the list and its filter.
+// Package paging pages lists: a token is bound to the list and its filter.
 package paging
 
 import (
@@ -11,23 +11,23 @@ import (
 	"github.com/order-tracking/order-tracking/internal/idempotency"
 )
 
-// Request asks for a page of a list. A nil Size is the default.
+// Request requests a page of a list. A nil Size is the default.
 type Request struct {
 	Size  *int
 	Token string
 }
 
-// pageToken is what a token holds: where to go on, and which list it belongs to.
+// pageToken is the content of a token: the position, and the list it belongs to.
 type pageToken struct {
 	After  domain.Cursor `json:"a"`
 	Filter string        `json:"f"`
 }
 
-// Query is a list of the store.
+// Query reads a list from the store.
 type Query[T, F any] func(context.Context, F, domain.Page) ([]T, *domain.Cursor, error)
 
-// Page answers a request for a page: the token is bound to the list's name and filter. It
-// fails with validation_failed for a bad size, malformed for a bad token.
+// Page returns a page of a list and the next token, which is bound to the list's name and
+// filter. It fails with validation_failed for a bad size, malformed for a bad token.
 func Page[T, F any](
 	ctx context.Context, p Request, list string, filter F, activeFirst bool, read Query[T, F],
 ) (rows []T, token string, err error) {
@@ -75,7 +75,7 @@ func parseToken(token, bound string) (domain.Cursor, error) {
 	return t.After, nil
 }
 
-// Pages yields all pages of a list; an error is the last thing that it yields.
+// Pages yields all pages of a list; an error ends them.
 func Pages[T, F any](ctx context.Context, filter F, size int, read Query[T, F]) iter.Seq2[[]T, error] {
 	return func(yield func([]T, error) bool) {
 		at := domain.Page{Size: size}

@@ -9,8 +9,7 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// What a phone says beside its position is on no stream, neither at the beginning nor
-// later.
+// Additional phone data appears on no stream, neither in snapshots nor later.
 func TestStreamsShowNoAttributes(t *testing.T) {
 	w := newWorld(t, Config{})
 	c := w.courier()

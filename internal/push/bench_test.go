@@ -10,8 +10,8 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// BenchmarkDeliver tells a status to rooms of different sizes; each reader takes it
-// when it is woken. Encoding is a part of it, sockets are not.
+// BenchmarkDeliver publishes a status to rooms of different sizes; each reader takes it
+// when it is woken. Encoding is included, sockets are not.
 func BenchmarkDeliver(b *testing.B) {
 	for _, size := range []int{4, 1000, 9000} {
 		b.Run(fmt.Sprintf("room=%d", size), func(b *testing.B) {
@@ -45,7 +45,7 @@ func BenchmarkDeliver(b *testing.B) {
 	}
 }
 
-// BenchmarkFleet ends ticks in which 30 couriers moved, before 200 watchers.
+// BenchmarkFleet publishes ticks in which 30 couriers moved to 200 watchers.
 func BenchmarkFleet(b *testing.B) {
 	w := newWorld(b, Config{})
 	buf := make([]Frame, 0, 4)

@@ -12,11 +12,11 @@ import (
 )
 
 const (
-	catchers     = 4 // goroutines that read what was missed, at most
+	catchers     = 4 // maximum number of goroutines that read missed entries
 	storeTimeout = 5 * time.Second
 )
 
-// catchup is the rooms that must read from the store.
+// catchup is the queue of rooms that must read from the store.
 type catchup struct {
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -31,7 +31,7 @@ type catchup struct {
 
 func (c *catchup) init() { c.ctx, c.cancel = context.WithCancel(context.Background()) }
 
-// close gives up what is being read and waits for it.
+// close abandons the reads in progress and waits for them to stop.
 func (c *catchup) close() {
 	c.mu.Lock()
 	c.closed = true
@@ -40,7 +40,7 @@ func (c *catchup) close() {
 	c.wg.Wait()
 }
 
-// add has a room, which is locked, read what it lacks.
+// add schedules a read of the missing entries for a room, which is locked.
 func (c *catchup) add(r *room) {
 	if r.track.queued {
 		return
@@ -58,7 +58,7 @@ func (c *catchup) add(r *room) {
 	}
 }
 
-// work reads for rooms until none is left.
+// work reads for queued rooms until none is left.
 func (c *catchup) work() {
 	for {
 		c.mu.Lock()
@@ -75,8 +75,8 @@ func (c *catchup) work() {
 	}
 }
 
-// catchUp reads and publishes what the room has missed. When the store does not answer,
-// the next check tries again.
+// catchUp reads and publishes the entries the room has missed. When the store does not
+// respond, the next check retries.
 func (r *room) catchUp(ctx context.Context) {
 	r.mu.Lock()
 	t := r.track
@@ -84,7 +84,7 @@ func (r *room) catchUp(ctx context.Context) {
 	after, needed := t.seq, t.begun && !r.dead && (t.behind || len(t.ahead) > 0)
 	r.mu.Unlock()
 	if !needed {
-		return // what was missing has been announced meanwhile
+		return // the missing entries were announced meanwhile
 	}
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
@@ -101,7 +101,7 @@ func (r *room) catchUp(ctx context.Context) {
 	w.fire()
 }
 
-// missed returns an order's entries after one, the last of them with the state after it.
+// missed returns an order's entries after a seq, the last of them with the state after it.
 func (h *Hub) missed(ctx context.Context, id string, after int64) ([]domain.Event, error) {
 	o, err := h.store.Order(ctx, id)
 	if err != nil {
@@ -115,7 +115,7 @@ func (h *Hub) missed(ctx context.Context, id string, after int64) ([]domain.Even
 	return events, err
 }
 
-// check compares the watched orders with the store and has read what was missed.
+// check compares the watched orders with the store and schedules reads of missed entries.
 func (h *Hub) check(ctx context.Context) {
 	rooms := h.watched()
 	if len(rooms) == 0 {
@@ -139,8 +139,8 @@ func (h *Hub) check(ctx context.Context) {
 	}
 }
 
-// watched returns the rooms of orders that can still change and lets go of those that
-// nobody needs any more.
+// watched returns the rooms of orders that can still change and retires those that are no
+// longer needed.
 func (h *Hub) watched() []*room {
 	rooms := h.orders.all()
 	kept := rooms[:0]
@@ -155,7 +155,7 @@ func (h *Hub) watched() []*room {
 	return kept
 }
 
-// noteOutage logs the beginning and the end of an outage of the store.
+// noteOutage logs the start and end of a store outage.
 func (h *Hub) noteOutage(err error) {
 	c := &h.catchup
 	c.mu.Lock()
@@ -165,8 +165,8 @@ func (h *Hub) noteOutage(err error) {
 	}
 	c.outage = err != nil
 	if c.outage {
-		h.log.Warn("watched orders can't be compared with the database; trying again every second", zap.Error(err))
+		h.log.Warn("can't compare watched orders with the database; retrying every second", zap.Error(err))
 	} else {
-		h.log.Info("watched orders are compared with the database again")
+		h.log.Info("comparing watched orders with the database again")
 	}
 }

@@ -8,14 +8,15 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// fleet is the room of those who watch everything: the moves of all couriers, put
-// together tick by tick, and the statuses of all orders at once.
+// fleet is the room of the fleet's watchers: the moves of all couriers, merged per tick,
+// and the statuses of all orders at once.
 type fleet struct {
 	room
 	watchers atomic.Int32
 
-	// Under the room's lock: the newest position of each courier that moved while
-	// somebody watched, with the tick that publishes it, and who moved in the coming tick.
+	// Under the room's lock: the newest position of each courier that moved while the
+	// fleet was watched, with the tick that publishes it, and the couriers that moved
+	// since the last tick.
 	moves map[string]move
 	due   []string
 	tick  int64
@@ -31,13 +32,13 @@ type couriers struct {
 	Couriers []domain.Fix `json:"couriers"`
 }
 
-// watched says whether anybody watches the fleet.
+// watched reports whether the fleet has watchers.
 func (f *fleet) watched() bool { return f.watchers.Load() > 0 }
 
-// reset forgets the moves when the last watcher has left; the room is locked.
+// reset clears the moves when the last watcher has left; the room is locked.
 func (f *fleet) reset() { f.moves, f.due = nil, nil }
 
-// moved notes a position for the tick to come, unless a newer one is known.
+// moved records a position for the next tick, unless a newer one is known.
 func (f *fleet) moved(fix domain.Fix) {
 	if !f.watched() {
 		return
@@ -60,7 +61,7 @@ func (f *fleet) moved(fix domain.Fix) {
 	f.moves[fix.CourierID] = move{fix, f.tick + 1}
 }
 
-// turn publishes in one frame all couriers that moved since the last one.
+// turn publishes all couriers that moved since the last tick in one frame.
 func (f *fleet) turn() {
 	if !f.watched() {
 		return
@@ -80,16 +81,16 @@ func (f *fleet) turn() {
 	w.fire()
 }
 
-// frame encodes moves that were made after a tick.
+// frame encodes the moves after a tick.
 func (f *fleet) frame(moved couriers, after int64) *Frame {
 	return &Frame{
-		Type: TypePositions, Topic: f.topic, lane: lanePosition, mark: after,
+		Type: TypePositions, Topic: f.topic, key: keyPosition, mark: after,
 		JSON: Encode(TypePositions, "", 0, f.hub.clock.Now(), moved),
 	}
 }
 
-// publishOrder tells a status of an order, whose room is locked, to those who do not
-// watch that order by itself as well.
+// publishOrder publishes a status of an order, whose room is locked, to the fleet's
+// watchers who do not also watch that order itself.
 func (f *fleet) publishOrder(r *room, status *Frame, w *wakes) {
 	bare := *status
 	bare.mark = 0 // a seq counts within one order only
@@ -109,12 +110,12 @@ func (f *fleet) publishOrder(r *room, status *Frame, w *wakes) {
 	}
 }
 
-// watches says whether the subscription is in the room.
+// watches reports whether the subscription is in the room.
 func (s *Subscription) watches(r *room) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.members) < 2 {
-		return false // the fleet alone
+		return false // it watches only the fleet
 	}
 	for _, m := range s.members {
 		if m.room == r {
@@ -124,7 +125,7 @@ func (s *Subscription) watches(r *room) bool {
 	return false
 }
 
-// resolve encodes what stands for several ticks when its reader takes it.
+// resolve encodes a merged frame of several ticks when its reader takes it.
 func (h *Hub) resolve(f *Frame) {
 	if f.JSON != nil {
 		return
@@ -140,7 +141,7 @@ func (h *Hub) resolve(f *Frame) {
 	f.JSON = h.fleet.frame(moved, f.mark).JSON
 }
 
-// joinFleet gives the member where everybody is.
+// joinFleet gives the member the positions of all couriers.
 func (h *Hub) joinFleet(ctx context.Context, m *member) error {
 	now := h.clock.Now()
 	since := now.Add(-domain.MaxPositionAge)

@@ -56,26 +56,26 @@ func TestFleet(t *testing.T) {
 
 	turn := w.hub.fleet.turn
 	turn()
-	require.Empty(t, told(t, s), "nothing moved")
+	require.Empty(t, drained(t, s), "nothing moved")
 	w.moved(fixOf(a, at.Add(1*time.Second), 2))
 	w.moved(fixOf(a, at.Add(2*time.Second), 3))
 	w.hub.CourierMoved(fixOf(a, at.Add(1*time.Second), 2), nil)
-	require.Empty(t, told(t, s), "not before the tick")
+	require.Empty(t, drained(t, s), "not before the tick")
 	turn()
-	require.Equal(t, []string{"positions 3"}, told(t, s))
+	require.Equal(t, []string{"positions 3"}, drained(t, s))
 	turn()
-	require.Empty(t, told(t, s))
-	// A reader that is behind gets the newest of each, and of those alone that moved.
+	require.Empty(t, drained(t, s))
+	// A slow reader gets the newest position of each courier that moved, and no others.
 	w.moved(fixOf(a, at.Add(3*time.Second), 4))
 	turn()
 	w.moved(fixOf(b, at.Add(3*time.Second), 10))
 	turn()
 	w.moved(fixOf(b, at.Add(4*time.Second), 11))
 	turn()
-	require.Equal(t, []string{"positions 4 11"}, told(t, s))
+	require.Equal(t, []string{"positions 4 11"}, drained(t, s))
 	w.moved(fixOf(b, at.Add(5*time.Second), 12))
 	turn()
-	require.Equal(t, []string{"positions 12"}, told(t, s))
+	require.Equal(t, []string{"positions 12"}, drained(t, s))
 	s.Close()
 	w.moved(fixOf(b, at.Add(6*time.Second), 13))
 	require.Nil(t, w.hub.fleet.moves, "nobody watches, nothing is kept")
@@ -85,19 +85,19 @@ func TestFleet(t *testing.T) {
 func TestFleetHearsOfOrders(t *testing.T) {
 	w := newWorld(t, Config{})
 	s := w.watch(FleetTopic())
-	told(t, s)
+	drained(t, s)
 	o := w.create()
 	w.hub.OrderChanged(domain.Announce(o, w.db.events[o.ID]))
 	w.announced(o.ID, notice)
 	w.hub.Estimated(domain.Estimate{OrderID: o.ID})
-	require.Equal(t, []string{"status 1"}, told(t, s), "statuses, nothing else")
+	require.Equal(t, []string{"status 1"}, drained(t, s), "statuses, nothing else")
 	o2, e2 := w.change(o.ID, edit)
 	o3, e3 := w.change(o.ID, moveTo(t, domain.StatusCancelled))
 	w.hub.OrderChanged(domain.Announce(o3, e3))
 	w.settle()
 	w.hub.OrderChanged(domain.Announce(o2, e2))
 	w.hub.OrderChanged(domain.Announce(o3, e3))
-	require.Equal(t, []string{"status 2", "status 3"}, told(t, s), "each once, in order")
+	require.Equal(t, []string{"status 2", "status 3"}, drained(t, s), "each once, in order")
 }
 
 func TestFleetAndOneOrderTogether(t *testing.T) {
@@ -105,23 +105,23 @@ func TestFleetAndOneOrderTogether(t *testing.T) {
 	o := w.create()
 	s := w.watch(FleetTopic())
 	require.NoError(t, s.Add(t.Context(), OrderTopic(o.ID), nil))
-	told(t, s)
+	drained(t, s)
 	w.announced(o.ID, edit)
-	require.Equal(t, []string{"status 2"}, told(t, s), "not twice")
+	require.Equal(t, []string{"status 2"}, drained(t, s), "not twice")
 	s.Remove(OrderTopic(o.ID))
 	w.announced(o.ID, edit)
-	require.Equal(t, []string{"status 3"}, told(t, s))
+	require.Equal(t, []string{"status 3"}, drained(t, s))
 	s.Remove(FleetTopic())
 	w.announced(o.ID, edit)
-	require.Empty(t, told(t, s))
+	require.Empty(t, drained(t, s))
 }
 
-// Somebody asks for an order while the fleet's watchers hear of it.
+// An order is read while the fleet's watchers receive its change.
 func TestFleetAndReaderThatJoins(t *testing.T) {
 	w := newWorld(t, Config{})
 	id, c := w.carried()
 	all := w.watch(FleetTopic())
-	told(t, all)
+	drained(t, all)
 	done := false
 	w.db.before = func(method string) {
 		if method == "Courier" && !done {
@@ -130,10 +130,10 @@ func TestFleetAndReaderThatJoins(t *testing.T) {
 		}
 	}
 	s := w.watch(OrderTopic(id))
-	require.Equal(t, []string{"snapshot 3", "status 4"}, told(t, s))
-	require.Equal(t, []string{"status 4"}, told(t, all))
+	require.Equal(t, []string{"snapshot 3", "status 4"}, drained(t, s))
+	require.Equal(t, []string{"status 4"}, drained(t, all))
 	w.moved(fixOf(c, time.Now(), 7), id)
-	require.Equal(t, []string{"position 7"}, told(t, s))
+	require.Equal(t, []string{"position 7"}, drained(t, s))
 }
 
 func TestFleetFindsWhatWasNotAnnounced(t *testing.T) {
@@ -143,17 +143,17 @@ func TestFleetFindsWhatWasNotAnnounced(t *testing.T) {
 		defer cancel()
 		go func() { _ = w.hub.Run(ctx) }()
 		s := w.watch(FleetTopic())
-		told(t, s)
+		drained(t, s)
 		o := w.create()
 		w.hub.OrderChanged(domain.Announce(o, w.db.events[o.ID]))
 		w.change(o.ID, edit)
 		c := w.courier()
 		w.moved(fixOf(c, time.Now(), 1))
 		time.Sleep(250 * time.Millisecond)
-		require.Equal(t, []string{"status 1", "positions 1"}, told(t, s))
+		require.Equal(t, []string{"status 1", "positions 1"}, drained(t, s))
 		time.Sleep(checkEvery)
 		synctest.Wait()
-		require.Equal(t, []string{"status 2"}, told(t, s))
+		require.Equal(t, []string{"status 2"}, drained(t, s))
 		time.Sleep(2 * fleetHold)
 		require.Empty(t, w.hub.orders.all(), "its place is not kept for ever")
 		s.Close()
@@ -161,7 +161,7 @@ func TestFleetFindsWhatWasNotAnnounced(t *testing.T) {
 	})
 }
 
-// Without the live store the map starts with what the database knows.
+// Without the live store the map starts with the positions in the database.
 func TestFleetWithoutTheLiveStore(t *testing.T) {
 	w := newWorld(t, Config{})
 	w.hub.live = brokenLive{w.live}
@@ -172,7 +172,7 @@ func TestFleetWithoutTheLiveStore(t *testing.T) {
 	require.NoError(t, json.Unmarshal(decode(t, frames[0]).Data, &all))
 	require.Equal(t, 5.0, all.Couriers[0].Lat)
 	id, _ := w.carried()
-	require.Equal(t, []string{"snapshot 3"}, told(t, w.watch(OrderTopic(id))), "an order without its position")
+	require.Equal(t, []string{"snapshot 3"}, drained(t, w.watch(OrderTopic(id))), "an order without its position")
 }
 
 type brokenLive struct{ domain.LiveStore }

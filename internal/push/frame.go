@@ -10,7 +10,7 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// Kind is what a topic is about.
+// Kind is the kind of a topic.
 type Kind string
 
 // The kinds of topics.
@@ -20,7 +20,7 @@ const (
 	KindFleet   Kind = "fleet"
 )
 
-// Topic is something to watch. ID is empty for the fleet.
+// Topic is the subject of a subscription. ID is empty for the fleet.
 type Topic struct {
 	Kind Kind
 	ID   string
@@ -35,7 +35,7 @@ func CourierTopic(id string) Topic { return Topic{KindCourier, id} }
 // FleetTopic is the topic of all couriers and of the statuses of all orders.
 func FleetTopic() Topic { return Topic{Kind: KindFleet} }
 
-// ParseTopic reads "order:<uuid>", "courier:<uuid>" or "fleet"; anything else is
+// ParseTopic parses "order:<uuid>", "courier:<uuid>" or "fleet"; anything else is
 // validation_failed.
 func ParseTopic(s string) (Topic, error) {
 	kind, id, _ := strings.Cut(s, ":")
@@ -49,7 +49,7 @@ func ParseTopic(s string) (Topic, error) {
 	return t.canonical()
 }
 
-// canonical brings the id to the form in which events name it.
+// canonical normalizes the id to the form used in events.
 func (t Topic) canonical() (Topic, error) {
 	if t.Kind == KindFleet {
 		return FleetTopic(), nil
@@ -66,7 +66,7 @@ func (t Topic) String() string {
 	return string(t.Kind) + ":" + t.ID
 }
 
-// The types of frames that the hub makes; ping, ack and error are made by the transports.
+// The types of frames made by the hub; ping, ack and error are made by the transports.
 const (
 	TypeSnapshot     = "snapshot"
 	TypeStatus       = "status"
@@ -81,27 +81,27 @@ const (
 // Frame is one message, encoded once for all its readers.
 type Frame struct {
 	Type  string
-	Topic Topic // what the frame is about; the fleet gets frames of orders under their own topics
-	// Version is the order's, on snapshots and statuses; 0 on other frames.
+	Topic Topic // the fleet gets frames of orders under their own topics
+	// Version is the order's version on snapshots and statuses; 0 on other frames.
 	Version int64
-	// JSON is the whole object; it is shared and must not be changed.
+	// JSON is the whole object; it is shared and must not be modified.
 	JSON []byte
 
-	form *form // shared by all who read the frame; nil where there is one reader
-	lane lane
-	// mark is the seq of a fact in its order's history; of positions of the fleet, the tick before.
+	form *form // shared by all readers of the frame; nil for a single reader
+	key  key
+	// mark is an entry's seq in its order's history; for positions of the fleet, the previous tick.
 	mark int64
 }
 
-// form is a frame as a transport sends it where that is not JSON.
+// form caches the encoding of a frame for a transport that does not use JSON.
 type form struct {
 	once  sync.Once
 	value any
 	err   error
 }
 
-// Form returns what encode makes of the frame, which is made once for all its readers and
-// must not be changed. There is one transport that sends another form than JSON.
+// Form returns the result of encode, which is called once for all readers; it must not be
+// modified. Only one transport uses another encoding than JSON.
 func (f *Frame) Form(encode func(*Frame) (any, error)) (any, error) {
 	if f.form == nil {
 		return encode(f)
@@ -110,24 +110,24 @@ func (f *Frame) Form(encode func(*Frame) (any, error)) (any, error) {
 	return f.form.value, f.form.err
 }
 
-// lane says what becomes of an unread frame when a newer one comes.
-type lane uint8
+// key is a frame's conflation key: of unread frames with the same key only the newest is kept.
+type key uint8
 
 const (
-	laneFact     lane = iota // both are kept
-	lanePosition             // the newer one takes its place, or they are merged
-	laneEstimate             // the newer one takes its place
-	lanes        = iota
+	keyNone     key = iota // no conflation: all are kept
+	keyPosition            // the newer one replaces the older, or they are merged
+	keyEstimate            // the newer one replaces the older
+	keys        = iota
 )
 
 // Encode returns a frame's JSON object: {"type","order_id","version","at","data"}.
-// An empty orderID, a zero version and nil data are left out.
+// Empty fields (orderID, version, data) are omitted.
 func Encode(typ, orderID string, version int64, at time.Time, data any) []byte {
 	raw, ok := data.(json.RawMessage)
 	if !ok && data != nil {
 		var err error
 		if raw, err = json.Marshal(data); err != nil {
-			raw = []byte("null") // nothing that the domain validated gets here
+			raw = []byte("null") // can't happen for validated data
 		}
 	}
 	b := appendHead(make([]byte, 0, len(raw)+160), typ, orderID, version, at)
@@ -138,7 +138,7 @@ func Encode(typ, orderID string, version int64, at time.Time, data any) []byte {
 	return append(b, '}')
 }
 
-// appendHead appends a frame's members up to its data.
+// appendHead appends a frame's fields up to its data.
 func appendHead(b []byte, typ, orderID string, version int64, at time.Time) []byte {
 	b = append(b, `{"type":"`...)
 	b = append(b, typ...)
@@ -156,8 +156,8 @@ func appendHead(b []byte, typ, orderID string, version int64, at time.Time) []by
 	return append(b, '"')
 }
 
-// eventFrame returns how watchers of the order with a view hear of an entry of its
-// history, or nil for one that is not for them.
+// eventFrame returns a history entry as a frame for watchers of the order with this view,
+// or nil if it is hidden from them.
 func eventFrame(e *domain.Event, v domain.View) *Frame {
 	t := OrderTopic(e.OrderID)
 	switch {
@@ -170,7 +170,7 @@ func eventFrame(e *domain.Event, v domain.View) *Frame {
 			e = &shown
 		}
 		event, typ, version := e.JSON(), TypeStatus, e.Version
-		if e.Note() { // which changed nothing
+		if e.Note() { // the order did not change
 			typ, version = TypeNote, 0
 		}
 		b := appendHead(make([]byte, 0, len(event)+160), typ, e.OrderID, version, e.RecordedAt)
@@ -193,7 +193,7 @@ func eventFrame(e *domain.Event, v domain.View) *Frame {
 	return nil
 }
 
-// endFrame says that the order is finished.
+// endFrame marks the end of a finished order.
 func endFrame(orderID string, at time.Time) *Frame {
 	return &Frame{Type: TypeEnd, Topic: OrderTopic(orderID), JSON: Encode(TypeEnd, orderID, 0, at, nil)}
 }

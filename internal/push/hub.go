@@ -11,25 +11,24 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// Config bounds what a subscription may cost.
+// Config limits the cost of subscriptions.
 type Config struct {
-	// Queue is how many unread facts a subscription may have; default 256.
+	// Queue is the maximum number of unread frames without a conflation key; default 256.
 	Queue int
-	// MaxSubscriptions is how many may be open at once; 0 is no limit.
+	// MaxSubscriptions is the maximum number of open subscriptions; 0 is no limit.
 	MaxSubscriptions int
-	// FleetTick is how often the fleet's moves are published; default 100 ms.
+	// FleetTick is the interval at which the fleet's moves are published; default 100 ms.
 	FleetTick time.Duration
-	// Wakeups carries what happens here to the other replicas and back; nil where there
-	// is one process.
+	// Wakeups exchanges changes with the other replicas; nil for a single process.
 	Wakeups domain.Wakeups
-	// ShowCourier returns a merchant's rule of when customers see the courier; nil is custody.
+	// ShowCourier returns a merchant's rule for showing the courier to customers; nil is custody.
 	ShowCourier func(merchantID string) domain.ShowCourier
 }
 
-// checkEvery is how often watched orders are compared with the store.
+// checkEvery is the interval at which watched orders are compared with the store.
 const checkEvery = time.Second
 
-// Hub passes on what happens to subscriptions. It implements domain.Audience and domain.Watchers.
+// Hub distributes changes to subscriptions. It implements domain.Audience and domain.Watchers.
 type Hub struct {
 	cfg   Config
 	store domain.Store
@@ -41,14 +40,14 @@ type Hub struct {
 	couriers table
 	fleet    fleet
 	catchup  catchup
-	peers    *peers // nil where there is one process
+	peers    *peers // nil for a single process
 
 	mu     sync.Mutex
 	subs   map[*Subscription]struct{}
 	closed chan struct{}
 }
 
-// New makes a hub; Run must run for it to notice what was not announced.
+// New makes a hub; Run must run for it to detect changes that were not announced.
 func New(cfg Config, store domain.Store, live domain.LiveStore, clock domain.Clock, log *zap.Logger) *Hub {
 	if cfg.Queue <= 0 {
 		cfg.Queue = 256
@@ -70,13 +69,13 @@ func New(cfg Config, store domain.Store, live domain.LiveStore, clock domain.Clo
 	return h
 }
 
-// Open is OpenFor staff.
+// Open is OpenFor with the view of staff.
 func (h *Hub) Open(wake func()) *Subscription { return h.OpenFor(domain.ViewStaff, wake) }
 
-// OpenFor starts a subscription without topics whose reader has this view of orders; one that may not be fails with ErrFull or
-// ErrGoingAway when it is used. wake, when not nil, is called when the
-// subscription goes from nothing to read to something to read: never concurrently
-// with itself, and it must not block.
+// OpenFor opens a subscription without topics, whose reader has this view of orders; a
+// rejected one fails with ErrFull or ErrGoingAway when it is used. wake, when not nil, is
+// called when the subscription gets its first unread frame: never concurrently with
+// itself, and it must not block.
 func (h *Hub) OpenFor(view domain.View, wake func()) *Subscription {
 	s := &Subscription{hub: h, view: view, wake: wake}
 	s.queue = s.inline[:0]
@@ -94,7 +93,7 @@ func (h *Hub) OpenFor(view domain.View, wake func()) *Subscription {
 	return s
 }
 
-// glimpse says who sees where the courier of an order in the state is.
+// glimpse returns the data that decides who sees the courier of an order in the state.
 func (h *Hub) glimpse(s domain.State) domain.Glimpse {
 	if h.cfg.ShowCourier == nil {
 		return s.Glimpse(domain.ShowCourier{})
@@ -102,7 +101,7 @@ func (h *Hub) glimpse(s domain.State) domain.Glimpse {
 	return s.Glimpse(h.cfg.ShowCourier(s.MerchantID))
 }
 
-// Watchers returns how many subscriptions are open.
+// Watchers returns the number of open subscriptions.
 func (h *Hub) Watchers() int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -115,8 +114,8 @@ func (h *Hub) forget(s *Subscription) {
 	h.mu.Unlock()
 }
 
-// GoingAway is closed once the hub goes away, for those who wait for that and need no
-// subscription, of which there may be no more.
+// GoingAway is closed once the hub shuts down, for readers without a subscription, which
+// can't be opened any more.
 func (h *Hub) GoingAway() <-chan struct{} { return h.closed }
 
 func (h *Hub) goesAway() bool {
@@ -128,12 +127,12 @@ func (h *Hub) goesAway() bool {
 	}
 }
 
-// Close ends every subscription with ErrGoingAway, later ones too, and waits for the
-// hub's goroutines.
+// Close ends every subscription with ErrGoingAway, later ones too, and waits for the hub's
+// goroutines.
 func (h *Hub) Close() { h.Shutdown(context.Background(), 0) }
 
-// Shutdown is Close with the ends spread evenly over a time, so that those who come
-// back do not come all at once. It hurries when the context ends.
+// Shutdown is Close spread evenly over a period, so that clients do not all reconnect at
+// once. It hurries when the context ends.
 func (h *Hub) Shutdown(ctx context.Context, spread time.Duration) {
 	h.mu.Lock()
 	if !h.goesAway() {
@@ -188,7 +187,7 @@ func every(ctx context.Context, d time.Duration, fn func()) {
 	}
 }
 
-// turn ends a tick: it publishes who moved in it.
+// turn ends a tick: it publishes the moves.
 func (h *Hub) turn() {
 	h.fleet.turn()
 	if h.peers != nil {
@@ -196,7 +195,7 @@ func (h *Hub) turn() {
 	}
 }
 
-// table finds the rooms of a kind of topics.
+// table is the index of the rooms of one topic kind.
 type table struct {
 	seed   maphash.Seed
 	make   func(id string) *room
@@ -213,7 +212,7 @@ func (t *table) init(makeRoom func(id string) *room) {
 	}
 }
 
-// get returns the room of the id, or nil; it may die before it is locked.
+// get returns a room by id, or nil; it may be removed before it is locked.
 func (t *table) get(id string) *room {
 	sh := &t.shards[maphash.String(t.seed, id)%uint64(len(t.shards))]
 	sh.Lock()
@@ -221,8 +220,8 @@ func (t *table) get(id string) *room {
 	return sh.rooms[id]
 }
 
-// lock returns the room of the id alive and locked, made when there is none and
-// create says so; otherwise nil.
+// lock returns a live room by id, locked; if there is none it is created when create is
+// set, otherwise nil.
 func (t *table) lock(id string, create bool) *room {
 	sh := &t.shards[maphash.String(t.seed, id)%uint64(len(t.shards))]
 	for {
@@ -240,11 +239,11 @@ func (t *table) lock(id string, create bool) *room {
 		if !r.dead {
 			return r
 		}
-		r.mu.Unlock() // its last user is about to remove it, or has
+		r.mu.Unlock() // its last user is removing it, or has
 	}
 }
 
-// remove forgets a room, which is locked, for good.
+// remove removes a room, which is locked, permanently.
 func (t *table) remove(r *room) {
 	r.dead = true
 	sh := &t.shards[maphash.String(t.seed, r.topic.ID)%uint64(len(t.shards))]
@@ -255,7 +254,7 @@ func (t *table) remove(r *room) {
 	sh.Unlock()
 }
 
-// all returns the rooms that there are.
+// all returns all rooms.
 func (t *table) all() []*room {
 	var out []*room
 	for i := range t.shards {

@@ -4,7 +4,7 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// CourierChanged is of no interest to watchers: they see couriers through positions and orders.
+// CourierChanged is ignored: watchers see couriers through positions and orders.
 func (h *Hub) CourierChanged(string) {}
 
 // CourierMoved announces a courier's newest position and the orders in its custody.
@@ -46,7 +46,7 @@ func (h *Hub) movedOrder(id string, fix domain.Fix) {
 	w.fire()
 }
 
-// publishFix tells a position; the room is locked.
+// publishFix publishes a position; the room is locked.
 func (r *room) publishFix(fix domain.Fix, w *wakes) {
 	r.latest = fix.RecordedAt
 	if len(r.members) == 0 {
@@ -54,7 +54,7 @@ func (r *room) publishFix(fix domain.Fix, w *wakes) {
 	}
 	frame := func(orderID string, data any) *Frame {
 		return &Frame{
-			Type: TypePosition, Topic: r.topic, lane: lanePosition, form: new(form),
+			Type: TypePosition, Topic: r.topic, key: keyPosition, form: new(form),
 			JSON: Encode(TypePosition, orderID, 0, fix.ReceivedAt, data),
 		}
 	}
@@ -69,7 +69,7 @@ func (r *room) publishFix(fix domain.Fix, w *wakes) {
 		switch {
 		case p == nil:
 			return nil
-		case v == domain.ViewCustomer: // who it is, is not theirs to know
+		case v == domain.ViewCustomer: // customers must not learn the courier's identity
 			return frame(r.topic.ID, p)
 		}
 		return frame(r.topic.ID, domain.Fix{CourierID: fix.CourierID, Position: *p})
@@ -95,7 +95,7 @@ func (h *Hub) estimated(e domain.Estimate) {
 		r.publishViews(w, func(v domain.View) *Frame {
 			place := v != domain.ViewCustomer || h.glimpse(t.state).Position(v, t.last, now) != nil
 			return &Frame{
-				Type: TypeETA, Topic: r.topic, lane: laneEstimate, form: new(form),
+				Type: TypeETA, Topic: r.topic, key: keyEstimate, form: new(form),
 				JSON: Encode(TypeETA, e.OrderID, 0, now, e.For(v, place)),
 			}
 		})

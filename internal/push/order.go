@@ -10,39 +10,38 @@ import (
 )
 
 const (
-	// maxAhead bounds the entries that wait for an earlier one; what does not fit is read
-	// from the store again.
+	// maxAhead bounds the entries that wait for an earlier one; the rest is read from the store again.
 	maxAhead = 256
-	// fleetHold is how long the fleet's watchers keep an order's place in its history
-	// after it changed: longer than two checks.
+	// fleetHold is how long an order's room is kept for the fleet's watchers after a
+	// change: longer than two checks.
 	fleetHold = 3 * time.Second
 )
 
-// track is how far the room's order was published. It belongs to the room's lock.
+// track is the publishing progress of the room's order. It is protected by the room's lock.
 type track struct {
-	// state is where the order stood after the newest published entry.
+	// state is the order's state after the newest published entry.
 	state domain.State
-	// seq is that entry, once the account has begun.
+	// seq is that entry's, once publishing has begun.
 	seq   int64
 	begun bool
-	// ahead holds the entries that must wait for an earlier one, oldest first.
+	// ahead holds entries that wait for an earlier one, oldest first.
 	ahead []domain.Event
-	// behind means that the store has more than was published.
+	// behind is set when the store has entries that were not published.
 	behind    bool
 	queued    bool // for catching up
 	heldUntil time.Time
-	// waiting is a position that came before the state was known.
+	// waiting is a position that arrived before the state was known.
 	waiting *domain.Fix
-	// last is the newest published position, by the rules of who sees it.
+	// last is the newest published position, for the visibility rules.
 	last *domain.Position
 }
 
-// held says whether the fleet's watchers still need the room of the order.
+// held reports whether the fleet's watchers still need the room of the order.
 func (r *room) held() bool {
 	return r.hub.fleet.watched() && r.hub.clock.Now().Before(r.track.heldUntil)
 }
 
-// carriedBy says whether the fix moves the order: it is in the custody of that courier.
+// carriedBy reports whether the fix moves the order: it is in the custody of that courier.
 func (r *room) carriedBy(fix domain.Fix) bool {
 	t := r.track
 	if !t.begun {
@@ -53,7 +52,7 @@ func (r *room) carriedBy(fix domain.Fix) bool {
 		(t.state.CustodyAt == nil || !fix.RecordedAt.Before(*t.state.CustodyAt))
 }
 
-// OrderChanged announces what a commit did to an order. Racing announcements may come
+// OrderChanged announces a commit's changes of an order. Concurrent announcements may come
 // in any order.
 func (h *Hub) OrderChanged(a domain.Announcement) {
 	h.changed(a.OrderID, a.Events)
@@ -62,8 +61,7 @@ func (h *Hub) OrderChanged(a domain.Announcement) {
 	}
 }
 
-// changed offers entries to the order's room, if there is one or the fleet's watchers
-// need one.
+// changed offers entries to the order's room, if there is one or the fleet's watchers need one.
 func (h *Hub) changed(orderID string, events []domain.Event) {
 	fleet := h.fleet.watched()
 	r := h.orders.lock(orderID, fleet)
@@ -84,8 +82,8 @@ func (h *Hub) changed(orderID string, events []domain.Event) {
 	w.fire()
 }
 
-// offer takes entries of the history, publishes what can be published and has the rest
-// fetched; the room is locked.
+// offer accepts history entries, publishes those that are next and schedules a read of
+// missing ones; the room is locked.
 func (r *room) offer(events []domain.Event, w *wakes) {
 	t := r.track
 	for i := range events {
@@ -93,7 +91,7 @@ func (r *room) offer(events []domain.Event, w *wakes) {
 		if e.Seq <= t.seq {
 			continue
 		}
-		if t.begun && e.Seq == t.seq+1 && len(t.ahead) == 0 { // as it nearly always is
+		if t.begun && e.Seq == t.seq+1 && len(t.ahead) == 0 { // nearly always
 			r.next(e, w)
 			continue
 		}
@@ -107,7 +105,7 @@ func (r *room) offer(events []domain.Event, w *wakes) {
 	r.advance(w)
 }
 
-// advance publishes the entries whose turn has come; the room is locked.
+// advance publishes the entries that are next in sequence; the room is locked.
 func (r *room) advance(w *wakes) {
 	t := r.track
 	n := 0
@@ -128,7 +126,7 @@ func (r *room) advance(w *wakes) {
 	}
 }
 
-// next publishes the entry whose turn it is; the room is locked.
+// next publishes the next entry in sequence; the room is locked.
 func (r *room) next(e *domain.Event, w *wakes) {
 	r.track.seq = e.Seq
 	if after, ok := e.After(); ok {
@@ -161,8 +159,8 @@ func (r *room) announce(e *domain.Event, w *wakes) {
 	}
 }
 
-// finish ends the topic for all who have its snapshot; the others see the end when
-// they enter. The room is locked.
+// finish ends the topic for all members that have its snapshot; the others see the end
+// when they enter. The room is locked.
 func (r *room) finish(w *wakes) {
 	var end *Frame
 	for i := 0; i < len(r.members); {
@@ -179,7 +177,7 @@ func (r *room) finish(w *wakes) {
 	r.retire()
 }
 
-// finish sends the member the end and takes it out of the room, which is locked.
+// finish sends the end frame to the member and removes it from the room, which is locked.
 func (m *member) finish(end *Frame, w *wakes) {
 	if m.sub.finish(m, end) {
 		w.add(m.sub)
@@ -187,7 +185,7 @@ func (m *member) finish(end *Frame, w *wakes) {
 	m.room.remove(m)
 }
 
-// joinOrder gives the member the order as it stands and what it missed.
+// joinOrder gives the member the current order and the entries it missed.
 func (h *Hub) joinOrder(ctx context.Context, m *member, since *int64) error {
 	o, err := h.order(ctx, m.room.topic.ID, since)
 	if err != nil {
@@ -216,14 +214,14 @@ func (h *Hub) joinOrder(ctx context.Context, m *member, since *int64) error {
 	return nil
 }
 
-// framesAfter appends the member's frames of an order's entries after one, of those that are wanted. It
+// framesAfter appends the member's frames for an order's wanted entries after a seq. It
 // returns the order as it stood after the last of them.
 func (h *Hub) framesAfter(
 	ctx context.Context, m *member, o *domain.Order, to []*Frame, after int64, wanted func(*domain.Event) bool,
 ) (*domain.Order, []*Frame, error) {
 	events, err := h.store.Events(ctx, o.ID, after)
 	if n := len(events); err == nil && n > 0 && events[n-1].Seq > o.Bookkeeping.Seq {
-		// The order first and the rest of its history afterwards: so nothing is missing.
+		// Reading the order before the rest of its history leaves no gap.
 		if o, err = h.store.Order(ctx, o.ID); err == nil {
 			var rest []domain.Event
 			rest, err = h.store.Events(ctx, o.ID, events[n-1].Seq)
@@ -243,7 +241,7 @@ func (h *Hub) framesAfter(
 	return o, to, nil
 }
 
-// order returns the order, not older than what the reader has seen.
+// order returns the order, no older than the version the reader has seen.
 func (h *Hub) order(ctx context.Context, id string, since *int64) (*domain.Order, error) {
 	o, err := h.live.CachedOrder(ctx, id)
 	if err == nil && o != nil && (since == nil || *since <= o.Version) {
@@ -252,8 +250,8 @@ func (h *Hub) order(ctx context.Context, id string, since *int64) (*domain.Order
 	return h.store.Order(ctx, id)
 }
 
-// enterOrder gives the member its first frames, which tell the order's history up to
-// the state. It returns false when the room is further than that.
+// enterOrder gives the member its first frames, which cover the order's history up to the
+// state. It returns false when the room is ahead of that.
 func (m *member) enterOrder(first []*Frame, st domain.State) bool {
 	r, t, seq := m.room, m.room.track, st.Seq
 	w := newWakes()
@@ -266,12 +264,12 @@ func (m *member) enterOrder(first []*Frame, st domain.State) bool {
 	if m.joined > seq {
 		return false
 	}
-	if !t.begun { // the first to know begins the room's account
+	if !t.begun { // the first member with a state starts the room's publishing
 		t.state, t.begun, t.seq = st, true, seq
-		if len(t.ahead) > 0 { // the fleet's watchers have not got these
+		if len(t.ahead) > 0 { // not yet sent to the fleet's watchers
 			t.seq = min(seq, t.ahead[0].Seq-1)
 		}
-		for _, other := range r.members { // those still reading did not get what came before
+		for _, other := range r.members { // members still reading missed the earlier entries
 			other.joined = max(other.joined, t.seq)
 		}
 		r.advance(w)
@@ -294,8 +292,7 @@ func (m *member) enterOrder(first []*Frame, st domain.State) bool {
 	return true
 }
 
-// orderSnapshot is the order with its courier and, in custody, its position beside, as
-// the view shows them.
+// orderSnapshot is the order with its courier and, in custody, its position, as the view shows them.
 func (h *Hub) orderSnapshot(ctx context.Context, o *domain.Order, v domain.View) (*Frame, error) {
 	data, err := o.For(v).MarshalJSON()
 	if err != nil {
@@ -320,7 +317,7 @@ func (h *Hub) orderSnapshot(ctx context.Context, o *domain.Order, v domain.View)
 		if err != nil {
 			return nil, err
 		}
-		// Two objects become one: the order's members, a comma, the others.
+		// Merges two objects: the order's fields, a comma, the others.
 		data = slices.Concat(data[:len(data)-1], []byte(","), more[1:])
 	}
 	return &Frame{

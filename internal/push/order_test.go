@@ -18,14 +18,14 @@ func TestSnapshotThenWhatHappens(t *testing.T) {
 	w := newWorld(t, Config{})
 	o := w.create()
 	s := w.watch(OrderTopic(o.ID))
-	require.Equal(t, []string{"snapshot 1"}, told(t, s))
-	require.Empty(t, told(t, s))
+	require.Equal(t, []string{"snapshot 1"}, drained(t, s))
+	require.Empty(t, drained(t, s))
 	w.announced(o.ID, moveTo(t, domain.StatusConfirmed))
 	w.announced(o.ID, late)
 	w.announced(o.ID, notice)
 	w.announced(o.ID, edit)
 	w.hub.Estimated(domain.Estimate{OrderID: o.ID, Method: domain.MethodLive})
-	require.Equal(t, []string{"status 2", "note", "notification", "status 3", "eta"}, told(t, s))
+	require.Equal(t, []string{"status 2", "note", "notification", "status 3", "eta"}, drained(t, s))
 	require.Zero(t, w.db.reads, "announcements are enough")
 }
 
@@ -78,18 +78,18 @@ func TestResume(t *testing.T) {
 		}
 		return out
 	}
-	require.Equal(t, statuses(3, 20), told(t, w.watch(OrderTopic(o.ID), 2)), "more than the bound, by the reader's wish")
-	require.Equal(t, statuses(20, 20), told(t, w.watch(OrderTopic(o.ID), 19)))
-	require.Equal(t, statuses(1, 20), told(t, w.watch(OrderTopic(o.ID), 0)))
-	require.Equal(t, statuses(1, 20), told(t, w.watch(OrderTopic(o.ID), -7)))
-	require.Equal(t, statuses(21, 20), told(t, w.watch(OrderTopic(o.ID), 20)))
+	require.Equal(t, statuses(3, 20), drained(t, w.watch(OrderTopic(o.ID), 2)), "more than the bound, by the reader's wish")
+	require.Equal(t, statuses(20, 20), drained(t, w.watch(OrderTopic(o.ID), 19)))
+	require.Equal(t, statuses(1, 20), drained(t, w.watch(OrderTopic(o.ID), 0)))
+	require.Equal(t, statuses(1, 20), drained(t, w.watch(OrderTopic(o.ID), -7)))
+	require.Equal(t, statuses(21, 20), drained(t, w.watch(OrderTopic(o.ID), 20)))
 	s := w.watch(OrderTopic(o.ID), 1000)
-	require.Equal(t, statuses(21, 20), told(t, s), "a version that never was")
+	require.Equal(t, statuses(21, 20), drained(t, s), "a version that never was")
 	w.announced(o.ID, edit)
-	require.Equal(t, []string{"status 21"}, told(t, s))
+	require.Equal(t, []string{"status 21"}, drained(t, s))
 }
 
-// A replica's copy may be older than what the reader has seen elsewhere.
+// A replica's copy may be older than the version the reader has seen elsewhere.
 func TestResumeOverAnOldCopy(t *testing.T) {
 	w := newWorld(t, Config{})
 	o := w.create()
@@ -97,27 +97,27 @@ func TestResumeOverAnOldCopy(t *testing.T) {
 	for range 4 {
 		w.change(o.ID, edit)
 	}
-	require.Equal(t, []string{"snapshot 5", "status 5"}, told(t, w.watch(OrderTopic(o.ID), 4)))
+	require.Equal(t, []string{"snapshot 5", "status 5"}, drained(t, w.watch(OrderTopic(o.ID), 4)))
 	s := w.watch(OrderTopic(o.ID), 1)
-	require.Equal(t, []string{"snapshot 1", "status 2", "status 3", "status 4", "status 5"}, told(t, s))
-	plain := w.watch(OrderTopic(o.ID)) // the room is further than its copy
-	require.Equal(t, []string{"snapshot 1", "status 2", "status 3", "status 4", "status 5"}, told(t, plain))
+	require.Equal(t, []string{"snapshot 1", "status 2", "status 3", "status 4", "status 5"}, drained(t, s))
+	plain := w.watch(OrderTopic(o.ID)) // the room is ahead of its copy
+	require.Equal(t, []string{"snapshot 1", "status 2", "status 3", "status 4", "status 5"}, drained(t, plain))
 	w.announced(o.ID, edit)
-	require.Equal(t, []string{"status 6"}, told(t, s))
-	require.Equal(t, []string{"status 6"}, told(t, plain))
+	require.Equal(t, []string{"status 6"}, drained(t, s))
+	require.Equal(t, []string{"status 6"}, drained(t, plain))
 }
 
-// An old copy that nobody corrects is corrected by the check.
+// The check replaces an outdated copy.
 func TestCheckCorrectsAnOldCopy(t *testing.T) {
 	w := newWorld(t, Config{})
 	o := w.create()
 	require.NoError(t, w.live.CacheOrder(t.Context(), o))
 	w.change(o.ID, edit)
 	s := w.watch(OrderTopic(o.ID))
-	require.Equal(t, []string{"snapshot 1"}, told(t, s))
+	require.Equal(t, []string{"snapshot 1"}, drained(t, s))
 	w.hub.check(t.Context())
 	w.settle()
-	require.Equal(t, []string{"status 2"}, told(t, s))
+	require.Equal(t, []string{"status 2"}, drained(t, s))
 	reads := w.db.reads
 	w.hub.check(t.Context())
 	w.settle()
@@ -128,29 +128,29 @@ func TestAnnouncementsOutOfOrder(t *testing.T) {
 	w := newWorld(t, Config{})
 	o := w.create()
 	s := w.watch(OrderTopic(o.ID))
-	told(t, s)
+	drained(t, s)
 	o2, e2 := w.change(o.ID, edit)
 	o3, e3 := w.change(o.ID, notice)
 	o4, e4 := w.change(o.ID, edit)
-	w.db.before = func(string) { w.hub.OrderChanged(domain.Announce(o3, e3)) } // what is read may be announced meanwhile
+	w.db.before = func(string) { w.hub.OrderChanged(domain.Announce(o3, e3)) } // entries being read may be announced meanwhile
 	w.hub.OrderChanged(domain.Announce(o4, e4))
 	w.settle()
 	w.db.before = nil
 	w.hub.OrderChanged(domain.Announce(o2, e2))
 	w.hub.OrderChanged(domain.Announce(o4, e4))
-	require.Equal(t, []string{"status 2", "notification", "status 3"}, told(t, s))
+	require.Equal(t, []string{"status 2", "notification", "status 3"}, drained(t, s))
 }
 
 func TestGapIsReadFromTheStore(t *testing.T) {
 	w := newWorld(t, Config{})
 	o := w.create()
 	s := w.watch(OrderTopic(o.ID))
-	told(t, s)
+	drained(t, s)
 	w.change(o.ID, edit)
 	w.change(o.ID, notice)
 	w.announced(o.ID, edit)
 	w.settle()
-	require.Equal(t, []string{"status 2", "notification", "status 3"}, told(t, s))
+	require.Equal(t, []string{"status 2", "notification", "status 3"}, drained(t, s))
 }
 
 func TestWhatHappensWhileTheSnapshotIsRead(t *testing.T) {
@@ -170,7 +170,7 @@ func TestWhatHappensWhileTheSnapshotIsRead(t *testing.T) {
 			s := w.watch(OrderTopic(id), since...)
 			w.db.before = nil
 			w.settle()
-			got := told(t, s)
+			got := drained(t, s)
 			require.Contains(t, got[0], "snapshot")
 			first, last := w.db.orders[id].Version, w.db.orders[id].Version
 			require.Greater(t, last, int64(3))
@@ -193,15 +193,15 @@ func TestWhatHappensWhileTheSnapshotIsRead(t *testing.T) {
 	}
 }
 
-// A position that came between the reading of the snapshot and its telling is told.
-// One reads the order, it changes, another reads it and begins the room's account
-// there: the first one hears of the change all the same.
+// A position that arrives while the snapshot is read is published. One reader reads the
+// order, it changes, another reads it and starts the room's publishing there: the first
+// one still gets the change.
 func TestTwoJoinWhileTheOrderChanges(t *testing.T) {
 	for name, since := range map[string][]int64{"from now": nil, "resumed": {2}} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, Config{})
 			o, c := w.create(), w.courier()
-			w.change(o.ID, assign(t, c)) // 2; its snapshot takes a look at the courier
+			w.change(o.ID, assign(t, c)) // 2; its snapshot reads the courier
 			held := "Courier"
 			if since != nil {
 				held = "Events"
@@ -219,8 +219,8 @@ func TestTwoJoinWhileTheOrderChanges(t *testing.T) {
 			}
 			first := w.watch(OrderTopic(o.ID), since...)
 			w.hub.OrderChanged(domain.Announce(changed, events))
-			require.Equal(t, []string{"snapshot 3"}, told(t, second))
-			require.Equal(t, []string{"snapshot 2", "status 3"}, told(t, first))
+			require.Equal(t, []string{"snapshot 3"}, drained(t, second))
+			require.Equal(t, []string{"snapshot 2", "status 3"}, drained(t, first))
 		})
 	}
 }
@@ -239,7 +239,7 @@ func TestLastPositionIsNotLost(t *testing.T) {
 				w.moved(fixOf(c, time.Now(), 42), id)
 			}
 		}
-		require.Equal(t, []string{"snapshot 3", "position 42"}, told(t, w.watch(OrderTopic(id), 3)))
+		require.Equal(t, []string{"snapshot 3", "position 42"}, drained(t, w.watch(OrderTopic(id), 3)))
 	}
 }
 
@@ -250,27 +250,27 @@ func TestEnd(t *testing.T) {
 	w.announced(o.ID, moveTo(t, domain.StatusCancelled))
 	w.announced(o.ID, notice)
 	w.hub.Estimated(domain.Estimate{OrderID: o.ID})
-	require.Equal(t, []string{"snapshot 1", "status 2", "end", ErrFinished.Error()}, told(t, s))
-	require.Equal(t, []string{ErrFinished.Error()}, told(t, s))
+	require.Equal(t, []string{"snapshot 1", "status 2", "end", ErrFinished.Error()}, drained(t, s))
+	require.Equal(t, []string{ErrFinished.Error()}, drained(t, s))
 	_, err := s.Next(t.Context())
 	require.Equal(t, ErrFinished, err)
 	require.Nil(t, w.hub.orders.get(o.ID), "the room is forgotten")
 
 	s = w.watch(OrderTopic(o.ID), 1)
-	require.Equal(t, []string{"snapshot 2", "status 2", "end", ErrFinished.Error()}, told(t, s))
+	require.Equal(t, []string{"snapshot 2", "status 2", "end", ErrFinished.Error()}, drained(t, s))
 	s = w.watch(OrderTopic(o.ID))
-	require.Equal(t, []string{"snapshot 2", "end", ErrFinished.Error()}, told(t, s))
+	require.Equal(t, []string{"snapshot 2", "end", ErrFinished.Error()}, drained(t, s))
 	require.ErrorIs(t, s.Add(t.Context(), FleetTopic(), nil), ErrFinished)
 }
 
-// The copy is from before the end, the history is not.
+// The cached copy is from before the end, the history is not.
 func TestEndFoundOnResume(t *testing.T) {
 	w := newWorld(t, Config{})
 	o := w.create()
 	require.NoError(t, w.live.CacheOrder(t.Context(), o))
 	w.change(o.ID, moveTo(t, domain.StatusCancelled))
 	s := w.watch(OrderTopic(o.ID), 1)
-	require.Equal(t, []string{"snapshot 1", "status 2", "end", ErrFinished.Error()}, told(t, s))
+	require.Equal(t, []string{"snapshot 1", "status 2", "end", ErrFinished.Error()}, drained(t, s))
 }
 
 func TestEndWhileTheSnapshotIsRead(t *testing.T) {
@@ -289,7 +289,7 @@ func TestEndWhileTheSnapshotIsRead(t *testing.T) {
 		}
 		s := w.watch(OrderTopic(id))
 		w.settle()
-		require.Equal(t, []string{"snapshot 3", "status 4", "end", ErrFinished.Error()}, told(t, s))
+		require.Equal(t, []string{"snapshot 3", "status 4", "end", ErrFinished.Error()}, drained(t, s))
 		require.Nil(t, w.hub.orders.get(id))
 	}
 }
@@ -304,14 +304,14 @@ func TestOneOfSeveralTopicsEnds(t *testing.T) {
 			o, other := w.create(), w.create()
 			s := w.watch(OrderTopic(o.ID))
 			begin(s, w)
-			told(t, s)
+			drained(t, s)
 			w.announced(o.ID, moveTo(t, domain.StatusCancelled))
-			require.Equal(t, []string{"status 2", "end"}, told(t, s))
+			require.Equal(t, []string{"status 2", "end"}, drained(t, s))
 			require.NoError(t, s.Add(t.Context(), OrderTopic(other.ID), nil))
 			w.announced(other.ID, moveTo(t, domain.StatusConfirmed))
-			require.Equal(t, []string{"snapshot 1", "status 2"}, told(t, s))
+			require.Equal(t, []string{"snapshot 1", "status 2"}, drained(t, s))
 			require.NoError(t, s.Add(t.Context(), OrderTopic(o.ID), nil), "once more")
-			require.Equal(t, []string{"snapshot 2", "end"}, told(t, s))
+			require.Equal(t, []string{"snapshot 2", "end"}, drained(t, s))
 		})
 	}
 }
@@ -330,22 +330,22 @@ func TestPositionsFlowInCustodyOnly(t *testing.T) {
 	step(other)
 	w.announced(o.ID, assign(t, c))
 	step(c)
-	require.Equal(t, []string{"snapshot 1", "status 2", "status 3"}, told(t, s))
+	require.Equal(t, []string{"snapshot 1", "status 2", "status 3"}, drained(t, s))
 	w.announced(o.ID, moveTo(t, domain.StatusPickedUp))
 	step(other)
-	require.Equal(t, []string{"status 4"}, told(t, s), "somebody else's")
+	require.Equal(t, []string{"status 4"}, drained(t, s), "somebody else's")
 	step(c)
-	require.Equal(t, []string{"position 50"}, told(t, s))
+	require.Equal(t, []string{"position 50"}, drained(t, s))
 	w.hub.CourierMoved(fixOf(c, at.Add(-time.Hour), 1), []string{o.ID})
 	w.hub.CourierMoved(fixOf(c, at, 1), []string{o.ID})
-	require.Empty(t, told(t, s), "older than what was told")
+	require.Empty(t, drained(t, s), "older than what was told")
 	step(c)
 	w.announced(o.ID, moveTo(t, domain.StatusDelivered))
 	step(c)
-	require.Equal(t, []string{"position 50", "status 5", "end", ErrFinished.Error()}, told(t, s))
+	require.Equal(t, []string{"position 50", "status 5", "end", ErrFinished.Error()}, drained(t, s))
 }
 
-// What is known of the courier comes from the history alone when it was read.
+// Courier data comes from the history alone when it was read.
 func TestPositionsAfterCatchingUp(t *testing.T) {
 	w := newWorld(t, Config{})
 	o, c, other := w.create(), w.courier(), w.courier()
@@ -356,10 +356,10 @@ func TestPositionsAfterCatchingUp(t *testing.T) {
 	w.change(o.ID, moveTo(t, domain.StatusPickedUp))
 	w.hub.check(t.Context())
 	w.settle()
-	told(t, s)
+	drained(t, s)
 	w.moved(fixOf(other, time.Now(), 1), o.ID)
 	w.moved(fixOf(c, time.Now(), 2), o.ID)
-	require.Equal(t, []string{"position 2"}, told(t, s))
+	require.Equal(t, []string{"position 2"}, drained(t, s))
 }
 
 func TestUnreadPositionsCoalesce(t *testing.T) {
@@ -367,7 +367,7 @@ func TestUnreadPositionsCoalesce(t *testing.T) {
 	id, c := w.carried()
 	s := w.watch(OrderTopic(id))
 	require.NoError(t, s.Add(t.Context(), CourierTopic(c), nil))
-	told(t, s)
+	drained(t, s)
 	at := time.Now()
 	for i := range 50 {
 		w.moved(fixOf(c, at.Add(time.Duration(i)*time.Second), float64(i)), id)
@@ -375,9 +375,9 @@ func TestUnreadPositionsCoalesce(t *testing.T) {
 	}
 	w.announced(id, edit)
 	w.moved(fixOf(c, at.Add(time.Hour), 60), id)
-	require.Equal(t, []string{"position 60", "position 60", "eta", "status 4"}, told(t, s))
+	require.Equal(t, []string{"position 60", "position 60", "eta", "status 4"}, drained(t, s))
 	w.moved(fixOf(c, at.Add(2*time.Hour), 61), id)
-	require.Equal(t, []string{"position 61", "position 61"}, told(t, s))
+	require.Equal(t, []string{"position 61", "position 61"}, drained(t, s))
 }
 
 func TestMissingThings(t *testing.T) {
@@ -395,14 +395,14 @@ func TestMissingThings(t *testing.T) {
 	w.db.refuse(errAway)
 	require.Equal(t, domain.CodeUnavailable, domain.CodeOf(s.Add(t.Context(), OrderTopic(o.ID), nil)))
 	w.db.refuse(nil)
-	require.Empty(t, told(t, s))
+	require.Empty(t, drained(t, s))
 	require.NoError(t, s.Add(t.Context(), OrderTopic(o.ID), nil), "nothing is left of the failures")
 	require.NoError(t, s.Add(t.Context(), OrderTopic(o.ID), nil), "twice is once")
-	require.Equal(t, []string{"snapshot 1"}, told(t, s))
+	require.Equal(t, []string{"snapshot 1"}, drained(t, s))
 	s.Remove(OrderTopic(o.ID))
 	s.Remove(OrderTopic(o.ID))
 	w.announced(o.ID, edit)
-	require.Empty(t, told(t, s))
+	require.Empty(t, drained(t, s))
 	require.Empty(t, w.hub.orders.all())
 	require.Empty(t, w.hub.couriers.all())
 }
@@ -420,7 +420,7 @@ func TestParseTopic(t *testing.T) {
 	}
 }
 
-// An outage of the store delays and is logged once.
+// A store outage delays frames and is logged once.
 func TestOutageOfTheStore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, Config{})
@@ -429,21 +429,21 @@ func TestOutageOfTheStore(t *testing.T) {
 		go func() { _ = w.hub.Run(ctx) }()
 		o := w.create()
 		s := w.watch(OrderTopic(o.ID))
-		told(t, s)
+		drained(t, s)
 		w.db.refuse(errAway)
 		w.change(o.ID, edit)
 		w.announced(o.ID, edit) // there is a gap that can't be read
 		time.Sleep(10 * checkEvery)
-		require.Empty(t, told(t, s))
+		require.Empty(t, drained(t, s))
 		w.db.refuse(nil)
 		time.Sleep(checkEvery)
 		synctest.Wait()
-		require.Equal(t, []string{"status 2", "status 3"}, told(t, s))
+		require.Equal(t, []string{"status 2", "status 3"}, drained(t, s))
 		require.Equal(t, 2, w.logs.Len(), "its beginning and its end")
 		w.change(o.ID, edit)
 		time.Sleep(checkEvery)
 		synctest.Wait()
-		require.Equal(t, []string{"status 4"}, told(t, s), "a change that was never announced")
+		require.Equal(t, []string{"status 4"}, drained(t, s), "a change that was never announced")
 		s.Close()
 		w.hub.Close()
 	})
@@ -495,7 +495,7 @@ func TestEveryVersionOnceInOrder(t *testing.T) {
 				if rapid.Bool().Draw(rt, "cached") {
 					_ = w.live.CacheOrder(t.Context(), changed)
 				}
-			case 3, 4, 5: // one of the announcements, perhaps not for the last time
+			case 3, 4, 5: // one of the announcements, possibly repeated later
 				if len(waiting) > 0 {
 					i := rapid.IntRange(0, len(waiting)-1).Draw(rt, "which")
 					w.hub.OrderChanged(domain.Announce(waiting[i].order, waiting[i].events))
@@ -503,7 +503,7 @@ func TestEveryVersionOnceInOrder(t *testing.T) {
 						waiting = append(waiting[:i], waiting[i+1:]...)
 					}
 				}
-			case 6: // a reader comes, new or back
+			case 6: // a reader subscribes, new or resuming
 				s := w.hub.Open(nil)
 				if rapid.Bool().Draw(rt, "resume") {
 					since := rapid.Int64Range(0, version).Draw(rt, "since")

@@ -13,23 +13,23 @@ import (
 )
 
 const (
-	// maxMoves is how many couriers' moves go into one message.
+	// maxMoves is the maximum number of couriers' moves in one message.
 	maxMoves = 500
 	// maxEvents is the same for entries of orders' histories.
 	maxEvents = 100
-	// fleetPause is how long entries are gathered for the fleet's watchers elsewhere after
-	// some were published.
+	// fleetPause is the time for which entries for other replicas' fleet watchers are
+	// batched after a message.
 	fleetPause = 5 * time.Millisecond
 )
 
-// peers is the other replicas: what is announced here is published to those that
-// watch it, and what they publish is passed on here. Messages carry the events themselves,
-// so that in the usual case nobody has to read them; they are offered to the order's
-// room like announcements, which puts them in order and reads what is missing.
+// peers is the connection to the other replicas: announcements made here are published to
+// replicas that watch the topic, and theirs are passed on here. Messages carry the events
+// themselves, so that usually nothing has to be read; they are offered to the order's room
+// like announcements, which restores their order and reads missing ones.
 type peers struct {
 	hub     *Hub
 	wakeups domain.Wakeups
-	id      string // of this replica, before each message: a replica receives its own messages
+	id      string // of this replica, sent before each message: a replica receives its own messages
 
 	mu      sync.Mutex
 	moves   map[string]domain.Fix // for the fleet's watchers elsewhere, since the last tick
@@ -37,7 +37,7 @@ type peers struct {
 	pausing bool
 }
 
-// peerMessage is what replicas send to each other.
+// peerMessage is a message between replicas.
 type peerMessage struct {
 	Events   []peerEntry      `json:"events,omitempty"` // those of an order side by side
 	Fixes    []domain.Fix     `json:"fixes,omitempty"`
@@ -47,7 +47,7 @@ type peerMessage struct {
 func (p *peers) publish(m peerMessage, topics ...Topic) {
 	data, err := json.Marshal(m)
 	if err != nil {
-		return // nothing that the domain validated gets here
+		return // can't happen for validated data
 	}
 	data = append([]byte(p.id), data...)
 	for _, t := range topics {
@@ -75,8 +75,8 @@ func (p *peers) changed(a domain.Announcement) {
 	}
 }
 
-// publishFleet publishes what has gathered for the fleet's watchers, and again after a
-// pause, until there is nothing.
+// publishFleet publishes the batched entries for other replicas' fleet watchers, and again
+// after a pause, until none are left.
 func (p *peers) publishFleet() {
 	p.mu.Lock()
 	events := p.events
@@ -92,7 +92,7 @@ func (p *peers) publishFleet() {
 	time.AfterFunc(fleetPause, p.publishFleet)
 }
 
-// publishEvents is publish for what happens most.
+// publishEvents is publish for the most frequent message.
 func (p *peers) publishEvents(t Topic, events []domain.Event) {
 	b := append(make([]byte, 0, 64+600*len(events)), p.id...)
 	b = append(b, `{"events":`...)
@@ -130,7 +130,7 @@ func (p *peers) moved(fix domain.Fix, orderIDs []string) {
 	}
 }
 
-// turn publishes who moved since the last one.
+// turn publishes the moves since the last tick.
 func (p *peers) turn() {
 	p.mu.Lock()
 	moves := p.moves
@@ -151,11 +151,11 @@ func (p *peers) turn() {
 // run receives until the context ends.
 func (p *peers) run(ctx context.Context) {
 	if err := p.wakeups.Receive(ctx, p.receive); err != nil && ctx.Err() == nil {
-		p.hub.log.Error("other replicas can't be reached any more; statuses arrive by polling the database only", zap.Error(err))
+		p.hub.log.Error("lost the connection to other replicas; their statuses now arrive only by polling the database", zap.Error(err))
 	}
 }
 
-// receive passes on what another replica published.
+// receive applies a message of another replica.
 func (p *peers) receive(topic string, message []byte) {
 	if len(message) < len(p.id) || string(message[:len(p.id)]) == p.id {
 		return
@@ -166,7 +166,7 @@ func (p *peers) receive(topic string, message []byte) {
 	}
 	var m peerMessage
 	if err := json.Unmarshal(message[len(p.id):], &m); err != nil {
-		p.hub.log.Debug("a replica's message can't be read", zap.String("topic", topic), zap.Error(err))
+		p.hub.log.Debug("unreadable message from another replica", zap.String("topic", topic), zap.Error(err))
 		return
 	}
 	for _, fix := range m.Fixes {
@@ -193,7 +193,7 @@ func (p *peers) receive(topic string, message []byte) {
 	}
 }
 
-// entries decodes the entries of a message; one that can't be read is found by the check.
+// entries decodes a message's entries; the check makes up for unreadable ones.
 func (m *peerMessage) entries() []domain.Event {
 	out := make([]domain.Event, 0, len(m.Events))
 	for _, h := range m.Events {

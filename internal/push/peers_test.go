@@ -14,7 +14,7 @@ import (
 	"github.com/order-tracking/order-tracking/internal/infrastructure/cache"
 )
 
-// ether joins the replicas of a test. Messages arrive at once, or not at all.
+// ether connects the replicas of a test. Messages arrive at once, or not at all.
 type ether struct {
 	mu    sync.Mutex
 	ends  []*etherEnd
@@ -84,7 +84,7 @@ func (e *etherEnd) Receive(ctx context.Context, fn func(string, []byte)) error {
 	return ctx.Err()
 }
 
-// replicas are two hubs over one journal, each with a live store of its own.
+// replicas are two hubs over one journal, each with its own live store.
 func replicas(t testing.TB, e *ether) (here, there *world) {
 	here = newWorld(t, Config{})
 	here.hub.Close()
@@ -99,17 +99,17 @@ func replicas(t testing.TB, e *ether) (here, there *world) {
 	return here, there
 }
 
-// A note that another replica announces says where the order stands: who opens its page
-// right after sees the courier move.
+// A note entry announced by another replica carries the order's state: a reader who
+// subscribes right afterwards sees the courier move.
 func TestPositionsAfterANoteFromElsewhere(t *testing.T) {
 	here, there := replicas(t, &ether{})
 	id, c := here.carried()
 	there.watch(FleetTopic())
 	here.announced(id, notice) // the fleet's watchers there have the order's room opened
 	s := there.watch(OrderTopic(id))
-	require.Equal(t, []string{"snapshot 3"}, told(t, s))
+	require.Equal(t, []string{"snapshot 3"}, drained(t, s))
 	there.moved(fixOf(c, time.Now(), 56), id)
-	require.Equal(t, []string{"position 56"}, told(t, s))
+	require.Equal(t, []string{"position 56"}, drained(t, s))
 }
 
 func TestReplicasHearEachOther(t *testing.T) {
@@ -119,20 +119,20 @@ func TestReplicasHearEachOther(t *testing.T) {
 	near, far := here.watch(OrderTopic(id)), there.watch(OrderTopic(id))
 	courier, fleet := there.watch(CourierTopic(c)), there.watch(FleetTopic())
 	for _, s := range []*Subscription{near, far, courier, fleet} {
-		told(t, s)
+		drained(t, s)
 	}
 	here.announced(id, edit)
 	here.announced(id, notice)
 	here.moved(fixOf(c, time.Now(), 42), id)
 	here.hub.Estimated(domain.Estimate{OrderID: id})
 	want := []string{"status 4", "notification", "position 42", "eta"}
-	require.Equal(t, want, told(t, near))
-	require.Equal(t, want, told(t, far))
-	require.Equal(t, []string{"position 42"}, told(t, courier))
-	require.Equal(t, []string{"status 4"}, told(t, fleet))
+	require.Equal(t, want, drained(t, near))
+	require.Equal(t, want, drained(t, far))
+	require.Equal(t, []string{"position 42"}, drained(t, courier))
+	require.Equal(t, []string{"status 4"}, drained(t, fleet))
 	here.hub.turn()
 	there.hub.turn()
-	require.Equal(t, []string{"positions 42"}, told(t, fleet))
+	require.Equal(t, []string{"positions 42"}, drained(t, fleet))
 	require.Zero(t, here.db.reads, "nobody had to read")
 
 	require.Equal(t, map[string]int{
@@ -140,8 +140,8 @@ func TestReplicasHearEachOther(t *testing.T) {
 	}, e.ends[1].watched, "what is watched, and nothing else")
 	there.announced(id, moveTo(t, domain.StatusDelivered))
 	end := []string{"status 5", "end", ErrFinished.Error()}
-	require.Equal(t, end, told(t, near))
-	require.Equal(t, end, told(t, far))
+	require.Equal(t, end, drained(t, near))
+	require.Equal(t, end, drained(t, far))
 	courier.Close()
 	fleet.Close()
 	require.Empty(t, e.ends[0].watched)
@@ -152,7 +152,7 @@ func TestReplicasFleetInManyMessages(t *testing.T) {
 	e := &ether{}
 	here, there := replicas(t, e)
 	s := there.watch(FleetTopic())
-	told(t, s)
+	drained(t, s)
 	for range maxMoves*2 + 1 {
 		here.moved(fixOf(domain.NewID(), time.Now(), 1))
 	}
@@ -165,32 +165,32 @@ func TestReplicasFleetInManyMessages(t *testing.T) {
 	require.Equal(t, 3, e.count-before, "nothing moved, nothing sent")
 }
 
-// What happens to many orders at once is told at once and then together.
+// A burst of changes is published at once first and then in batches.
 func TestReplicasGatherWhatTheFleetHears(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := &ether{}
 		here, there := replicas(t, e)
 		first, second := here.create(), here.create()
 		s := there.watch(FleetTopic())
-		told(t, s)
+		drained(t, s)
 		here.announced(first.ID, edit)
-		require.Equal(t, []string{"status 2"}, told(t, s))
+		require.Equal(t, []string{"status 2"}, drained(t, s))
 		sent := e.sent()
 		for range 3 {
 			here.announced(second.ID, edit)
 			here.announced(first.ID, edit)
 		}
 		require.Equal(t, 6, e.sent()-sent, "to those who watch the orders")
-		require.Empty(t, told(t, s))
+		require.Empty(t, drained(t, s))
 		time.Sleep(fleetPause)
 		synctest.Wait()
 		require.Equal(t, 7, e.sent()-sent)
-		require.Equal(t, []string{"status 2", "status 3", "status 3", "status 4", "status 4", "status 5"}, told(t, s))
-		time.Sleep(fleetPause) // nothing more: whatever comes next is told at once
+		require.Equal(t, []string{"status 2", "status 3", "status 3", "status 4", "status 4", "status 5"}, drained(t, s))
+		time.Sleep(fleetPause) // idle: the next change is published at once
 		synctest.Wait()
 		require.Equal(t, 7, e.sent()-sent)
 		here.announced(first.ID, edit)
-		require.Equal(t, []string{"status 6"}, told(t, s))
+		require.Equal(t, []string{"status 6"}, drained(t, s))
 		time.Sleep(2 * fleetPause)
 		s.Close()
 		here.hub.Close()
@@ -198,7 +198,7 @@ func TestReplicasGatherWhatTheFleetHears(t *testing.T) {
 	})
 }
 
-// With every message lost, a status comes within a second all the same.
+// With every message lost, a status still arrives within a second.
 func TestReplicasWithoutMessages(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := &ether{lose: func() bool { return true }}
@@ -208,12 +208,12 @@ func TestReplicasWithoutMessages(t *testing.T) {
 		wg.Go(func() { _ = there.hub.Run(ctx) })
 		o := here.create()
 		s := there.watch(OrderTopic(o.ID))
-		told(t, s)
+		drained(t, s)
 		for v := range 5 {
 			here.announced(o.ID, edit)
 			time.Sleep(checkEvery)
 			synctest.Wait()
-			require.Equal(t, []string{"status " + trim(float64(v+2))}, told(t, s))
+			require.Equal(t, []string{"status " + trim(float64(v+2))}, drained(t, s))
 		}
 		cancel()
 		wg.Wait()
@@ -227,11 +227,11 @@ func TestStrangeMessagesAreIgnored(t *testing.T) {
 	here, _ := replicas(t, &ether{})
 	o := here.create()
 	s := here.watch(OrderTopic(o.ID))
-	told(t, s)
+	drained(t, s)
 	other := domain.NewID()
 	for _, m := range []string{"", "short", other, other + "{", other + "[]", other + `{"events":[{"seq":-5}]}`, other + `{"fixes":[{}]}`} {
 		here.hub.peers.receive(OrderTopic(o.ID).String(), []byte(m))
 	}
 	here.hub.peers.receive("nonsense", []byte(other+"{}"))
-	require.Empty(t, told(t, s))
+	require.Empty(t, drained(t, s))
 }

@@ -70,7 +70,7 @@ func TestReplicasOverRedis(t *testing.T) {
 	}
 	wg.Wait()
 	require.Eventually(t, func() bool {
-		for _, f := range told(t, fleet) {
+		for _, f := range drained(t, fleet) {
 			if f == fmt.Sprintf("positions %d", changes-1) {
 				return true
 			}

@@ -8,34 +8,34 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// room is a topic with those who watch it.
+// room is a topic and its members.
 type room struct {
 	hub   *Hub
 	topic Topic
 
 	mu      sync.Mutex
-	dead    bool // no longer in its table
+	dead    bool // removed from its table
 	members []*member
 	track   *track    // of an order
-	latest  time.Time // the device's clock at the newest published position
+	latest  time.Time // device time of the newest published position
 }
 
-// member is a subscription in a room. Its fields belong to the room's lock.
+// member is a subscription in a room. Its fields are protected by the room's lock.
 type member struct {
 	sub     *Subscription
 	room    *room
-	at      int           // where in room.members
-	slots   [lanes]uint64 // where in the queue the unread frame of a lane is
-	seq     int64         // of an order: the newest entry sent to it
-	joined  int64         // of an order: the newest entry the room had published when it joined
-	joining *[]*Frame     // what was published while its snapshot is being read; nil afterwards
+	at      int          // index in room.members
+	slots   [keys]uint64 // queue places of the unread frames by conflation key
+	seq     int64        // of the newest history entry sent to it
+	joined  int64        // of the newest entry the room had published when it joined
+	joining *[]*Frame    // frames published while its snapshot is being read; nil afterwards
 	left    bool
 }
 
-// Add begins with a topic: its snapshot is queued first; with since, each status
-// frame of the order with a later version follows; then what happens from now on. A
-// topic that the subscription has is left as it is. It fails with order_not_found,
-// courier_not_found, validation_failed, or why the subscription has ended.
+// Add subscribes to a topic: its snapshot is queued first; with since, each status frame
+// of the order with a later version follows; then live frames. An existing topic is left
+// unchanged. It fails with order_not_found, courier_not_found, validation_failed, or the
+// reason why the subscription ended.
 func (s *Subscription) Add(ctx context.Context, t Topic, since *int64) error {
 	t, err := t.canonical()
 	if err != nil {
@@ -59,7 +59,7 @@ func (s *Subscription) Add(ctx context.Context, t Topic, since *int64) error {
 	return err
 }
 
-// Remove stops a topic; frames of it that are queued stay so.
+// Remove unsubscribes from a topic; its queued frames stay queued.
 func (s *Subscription) Remove(t Topic) {
 	t, err := t.canonical()
 	if err != nil {
@@ -79,7 +79,7 @@ func (s *Subscription) Remove(t Topic) {
 	}
 }
 
-// drop takes the member out of the subscription's list.
+// drop removes the member from the subscription's list.
 func (s *Subscription) drop(m *member) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -93,8 +93,8 @@ func (s *Subscription) drop(m *member) {
 	}
 }
 
-// join makes the subscription a member of the topic's room, which holds frames for
-// it until enter. It returns nil when it is one already or has ended.
+// join makes the subscription a member of the topic's room, which holds frames for it
+// until enter. It returns nil when it is a member already or has ended.
 func (s *Subscription) join(t Topic) (*member, error) {
 	r := s.hub.room(t)
 	defer r.mu.Unlock()
@@ -137,7 +137,7 @@ func (h *Hub) room(t Topic) *room {
 	return &h.fleet.room
 }
 
-// leave takes the member out of the room.
+// leave removes the member from the room.
 func (r *room) leave(m *member) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -167,7 +167,7 @@ func (r *room) remove(m *member) {
 	r.retire()
 }
 
-// retire lets go of a room that nobody needs; it is locked.
+// retire removes a room that nobody needs; it is locked.
 func (r *room) retire() {
 	if len(r.members) > 0 || r.dead {
 		return
@@ -184,19 +184,19 @@ func (r *room) retire() {
 	}
 }
 
-// publish gives a frame to every member; the room is locked.
+// publish sends a frame to every member; the room is locked.
 func (r *room) publish(f *Frame, w *wakes) {
 	for i := 0; i < len(r.members); {
 		if m := r.members[i]; !m.take(f, w) {
-			r.remove(m) // another one is in its place now
+			r.remove(m) // another member is in its place now
 			continue
 		}
 		i++
 	}
 }
 
-// publishViews gives every member what its view shows, which frame makes: once a view, nil
-// for nothing. The room is locked.
+// publishViews sends every member the frame for its view, made once per view, nil for
+// none. The room is locked.
 func (r *room) publishViews(w *wakes, frame func(domain.View) *Frame) {
 	var frames [domain.Views]*Frame
 	var made [domain.Views]bool
@@ -207,18 +207,18 @@ func (r *room) publishViews(w *wakes, frame func(domain.View) *Frame) {
 			frames[v], made[v] = frame(v), true
 		}
 		if f := frames[v]; f != nil && !m.take(f, w) {
-			r.remove(m) // another one is in its place now
+			r.remove(m) // another member is in its place now
 			continue
 		}
 		i++
 	}
 }
 
-// take gives a frame to the member and says whether it goes on.
+// take queues a frame for the member and reports whether the member stays.
 func (m *member) take(f *Frame, w *wakes) bool {
 	var slot *uint64
-	if f.lane != laneFact {
-		slot = &m.slots[f.lane]
+	if f.key != keyNone {
+		slot = &m.slots[f.key]
 	} else if f.mark != 0 {
 		if f.mark <= m.seq {
 			return true
@@ -237,15 +237,15 @@ func (m *member) take(f *Frame, w *wakes) bool {
 
 // hold keeps a frame until the member has its snapshot.
 func (m *member) hold(f *Frame, w *wakes) bool {
-	if f.lane != laneFact {
+	if f.key != keyNone {
 		for i, old := range *m.joining {
-			if old.lane == f.lane {
+			if old.key == f.key {
 				(*m.joining)[i] = merge(old, f)
 				return true
 			}
 		}
 	}
-	if len(*m.joining) >= m.sub.hub.cfg.Queue+lanes {
+	if len(*m.joining) >= m.sub.hub.cfg.Queue+keys {
 		if m.sub.fail(ErrTooSlow) {
 			w.add(m.sub)
 		}
@@ -255,8 +255,8 @@ func (m *member) hold(f *Frame, w *wakes) bool {
 	return true
 }
 
-// enter gives a member its first frames and what was held for it, without the entries
-// of the history up to seq; the room is locked.
+// enter gives a member its first frames and the held ones, without history entries up to
+// seq; the room is locked.
 func (m *member) enter(w *wakes, seq int64, first ...*Frame) {
 	held := *m.joining
 	m.joining, m.seq = nil, max(m.seq, seq)
@@ -264,12 +264,12 @@ func (m *member) enter(w *wakes, seq int64, first ...*Frame) {
 		w.add(m.sub)
 	}
 	for _, f := range held {
-		if f.lane == laneFact && f.mark != 0 && f.mark <= seq {
+		if f.key == keyNone && f.mark != 0 && f.mark <= seq {
 			continue
 		}
 		var slot *uint64
-		if f.lane != laneFact {
-			slot = &m.slots[f.lane]
+		if f.key != keyNone {
+			slot = &m.slots[f.key]
 		}
 		if wake, _ := m.sub.put(f, slot); wake {
 			w.add(m.sub)
@@ -277,7 +277,7 @@ func (m *member) enter(w *wakes, seq int64, first ...*Frame) {
 	}
 }
 
-// joinCourier gives the member the courier as it stands.
+// joinCourier gives the member the current courier.
 func (h *Hub) joinCourier(ctx context.Context, m *member) error {
 	id := m.room.topic.ID
 	c, err := h.store.Courier(ctx, id)
@@ -305,14 +305,14 @@ func (m *member) enterSimple(snapshot *Frame) {
 	w.fire()
 }
 
-// position returns the courier's newest position or nil; a live store that does not
-// answer leaves the dot off the map until it does.
+// position returns the courier's newest position or nil; during an outage of the live
+// store the courier is not on the map.
 func (h *Hub) position(ctx context.Context, courierID string) *domain.Position {
 	p, err := h.live.Position(ctx, courierID)
 	if err != nil || p == nil {
 		return nil
 	}
 	shown := *p
-	shown.Attributes = nil // what a phone says beside is not for those who wait for an order
+	shown.Attributes = nil // additional phone data is hidden from watchers of an order
 	return &shown
 }

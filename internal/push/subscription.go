@@ -9,14 +9,14 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// Why a subscription ended.
+// Reasons why a subscription ended.
 var (
 	ErrFinished  = errors.New("the order is finished")
 	ErrTooSlow   = errors.New("the reader is too slow")
 	ErrGoingAway = errors.New("the server is going away")
 	ErrRevoked   = errors.New("access was revoked")
 	ErrFull      = errors.New("too many streams are open")
-	// ErrClosed is what reading returns after the reader's own Close.
+	// ErrClosed is returned by reads after the reader's own Close.
 	ErrClosed = errors.New("the subscription is closed")
 )
 
@@ -25,30 +25,30 @@ type Subscription struct {
 	hub   *Hub
 	view  domain.View
 	wake  func()
-	wakes atomic.Int32 // calls of wake that are due or running
+	wakes atomic.Int32 // pending or running calls of wake
 
 	mu      sync.Mutex
 	queue   []*Frame      // unread, oldest first; starts in inline
 	inline  [2]*Frame     // so that a reader that keeps up never allocates
-	base    uint64        // how many frames were taken before queue[0]
-	facts   int           // how many in queue do not coalesce
-	replay  int           // how many facts above the bound are there by the reader's own wish
+	base    uint64        // number of frames taken before queue[0]
+	facts   int           // number of queued frames without a conflation key
+	replay  int           // number of those above the bound because the reader requested them
 	err     error         // why it ended
-	ready   chan struct{} // made by the first Next that has to wait
+	ready   chan struct{} // made by the first blocking Next
 	members []*member
-	topics  int  // how many it ever had
-	keep    bool // it outlives its order
+	topics  int  // number of topics ever added
+	keep    bool // stays open after its order ended
 	closed  func()
 }
 
-// OnClose has fn called once when the reader closes the subscription.
+// OnClose sets fn to be called once when the reader closes the subscription.
 func (s *Subscription) OnClose(fn func()) {
 	s.mu.Lock()
 	s.closed = fn
 	s.mu.Unlock()
 }
 
-// KeepOpen makes the subscription go on after its only order is finished; for transports
+// KeepOpen keeps the subscription open after its only order is finished; for transports
 // whose readers may add topics at any time.
 func (s *Subscription) KeepOpen() {
 	s.mu.Lock()
@@ -56,9 +56,9 @@ func (s *Subscription) KeepOpen() {
 	s.mu.Unlock()
 }
 
-// Drain appends to buf what is queued now and returns it; it never blocks. Like an
+// Drain appends the queued frames to buf and returns it; it never blocks. Like an
 // io.Reader it may return the last frames together with the error that ended the
-// subscription. Afterwards wake is called again when there is more.
+// subscription. Afterwards wake is called again when there are new frames.
 func (s *Subscription) Drain(buf []Frame) ([]Frame, error) {
 	from := len(buf)
 	s.mu.Lock()
@@ -76,8 +76,8 @@ func (s *Subscription) Drain(buf []Frame) ([]Frame, error) {
 	return buf, err
 }
 
-// Next returns the next frame; it blocks until there is one, the subscription ends
-// or ctx does. Frames that were queued before the end come first.
+// Next returns the next frame; it blocks until there is one, the subscription ends or ctx
+// does. Frames queued before the end come first.
 func (s *Subscription) Next(ctx context.Context) (Frame, error) {
 	for {
 		s.mu.Lock()
@@ -105,11 +105,11 @@ func (s *Subscription) Next(ctx context.Context) (Frame, error) {
 	}
 }
 
-// Close ends the subscription; what is queued is forgotten. It may be called more
-// than once, also from wake.
+// Close ends the subscription and discards queued frames. It may be called more than once,
+// also from wake.
 func (s *Subscription) Close() { s.close(ErrClosed) }
 
-// End ends the subscription with an error that its reader gets after what is queued.
+// End ends the subscription with an error that its reader gets after the queued frames.
 func (s *Subscription) End(err error) {
 	s.mu.Lock()
 	due := s.end(err)
@@ -146,13 +146,13 @@ func (s *Subscription) leaveAll() {
 	}
 }
 
-// pop takes the oldest frame; mu is held and there is one.
+// pop removes the oldest frame; mu is held and there is one.
 func (s *Subscription) pop() Frame {
 	f := *s.queue[0]
 	s.queue[0] = nil
 	s.queue = s.queue[1:]
 	s.base++
-	if f.lane == laneFact {
+	if f.key == keyNone {
 		s.facts--
 	}
 	if len(s.queue) == 0 {
@@ -161,14 +161,13 @@ func (s *Subscription) pop() Frame {
 	return f
 }
 
-// emptied makes the queue small again; mu is held.
+// emptied shrinks the queue; mu is held.
 func (s *Subscription) emptied() {
 	s.queue, s.facts, s.replay = s.inline[:0], 0, 0
 }
 
-// put queues a frame. slot, for frames that coalesce, is where the place of an unread
-// one is remembered. It says whether the reader is to be woken and whether the
-// subscription goes on.
+// put queues a frame. slot, for frames with a conflation key, holds the place of an unread
+// one. It reports whether to wake the reader and whether the subscription goes on.
 func (s *Subscription) put(f *Frame, slot *uint64) (wake, alive bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -184,7 +183,7 @@ func (s *Subscription) put(f *Frame, slot *uint64) (wake, alive bool) {
 		s.facts++
 		return s.push(f), true
 	}
-	if *slot > s.base { // slot is one more than the frame's number
+	if *slot > s.base { // slot is the frame's number plus one
 		i := *slot - s.base - 1
 		s.queue[i] = merge(s.queue[i], f)
 		return false, true
@@ -194,7 +193,7 @@ func (s *Subscription) put(f *Frame, slot *uint64) (wake, alive bool) {
 	return wake, true
 }
 
-// putOwn queues frames that the reader asked for, whatever the bound.
+// putOwn queues frames that the reader requested, regardless of the bound.
 func (s *Subscription) putOwn(frames []*Frame) (wake bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -209,8 +208,7 @@ func (s *Subscription) putOwn(frames []*Frame) (wake bool) {
 	return wake
 }
 
-// finish queues the end of a topic and forgets it; a subscription that was for it
-// alone ends.
+// finish queues the end of a topic and removes it; a subscription with no other topic ends.
 func (s *Subscription) finish(m *member, end *Frame) (wake bool) {
 	s.drop(m)
 	s.mu.Lock()
@@ -227,7 +225,7 @@ func (s *Subscription) finish(m *member, end *Frame) (wake bool) {
 	return wake
 }
 
-// fail ends the subscription with what is queued forgotten.
+// fail ends the subscription and discards queued frames.
 func (s *Subscription) fail(err error) (wake bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -238,23 +236,21 @@ func (s *Subscription) fail(err error) (wake bool) {
 	return s.end(err)
 }
 
-// merge returns what stands for two frames that coalesce. The fleet's moves are put
-// together only when the reader comes to take them.
+// merge conflates two frames. The fleet's moves are merged only when the reader takes them.
 func merge(old, f *Frame) *Frame {
 	if f.Type != TypePositions {
 		return f
 	}
-	return &Frame{Type: f.Type, Topic: f.Topic, lane: f.lane, mark: old.mark}
+	return &Frame{Type: f.Type, Topic: f.Topic, key: f.key, mark: old.mark}
 }
 
-// push appends to the queue and says whether the reader is to be woken; mu is held.
+// push appends to the queue and reports whether to wake the reader; mu is held.
 func (s *Subscription) push(f *Frame) (wake bool) {
 	s.queue = append(s.queue, f)
 	return len(s.queue) == 1 && s.signal()
 }
 
-// end sets why there will be nothing more, once, and says whether the reader is to
-// be woken; mu is held.
+// end sets why the subscription ended, once, and reports whether to wake the reader; mu is held.
 func (s *Subscription) end(err error) (wake bool) {
 	if s.err != nil {
 		return false
@@ -263,7 +259,7 @@ func (s *Subscription) end(err error) (wake bool) {
 	return len(s.queue) == 0 && s.signal()
 }
 
-// signal frees a waiting Next and says whether wake is to be called; mu is held.
+// signal wakes a blocked Next and reports whether to call wake; mu is held.
 func (s *Subscription) signal() bool {
 	if s.ready != nil {
 		select {
@@ -287,7 +283,7 @@ func (s *Subscription) fire() {
 	}
 }
 
-// wakes collects whom to wake once the locks are released.
+// wakes collects the subscriptions to wake once the locks are released.
 type wakes struct{ subs []*Subscription }
 
 var wakesPool = sync.Pool{New: func() any { return new(wakes) }}
@@ -296,7 +292,7 @@ func newWakes() *wakes { return wakesPool.Get().(*wakes) }
 
 func (w *wakes) add(s *Subscription) { w.subs = append(w.subs, s) }
 
-// fire wakes all and gives w back.
+// fire wakes all and resets w.
 func (w *wakes) fire() {
 	for _, s := range w.subs {
 		s.fire()

@@ -23,21 +23,21 @@ func TestTooSlow(t *testing.T) {
 	w := newWorld(t, Config{Queue: 5})
 	o := w.create()
 	slow, quick := w.watch(OrderTopic(o.ID)), w.watch(OrderTopic(o.ID))
-	require.Equal(t, []string{"snapshot 1"}, told(t, slow))
+	require.Equal(t, []string{"snapshot 1"}, drained(t, slow))
 	for range 5 {
 		w.announced(o.ID, edit)
-		told(t, quick)
+		drained(t, quick)
 	}
-	require.Equal(t, []string{"status 2", "status 3", "status 4", "status 5", "status 6"}, told(t, slow), "as many as fit")
+	require.Equal(t, []string{"status 2", "status 3", "status 4", "status 5", "status 6"}, drained(t, slow), "as many as fit")
 	for range 6 {
 		w.announced(o.ID, edit)
-		told(t, quick)
+		drained(t, quick)
 	}
-	require.Equal(t, []string{ErrTooSlow.Error()}, told(t, slow))
+	require.Equal(t, []string{ErrTooSlow.Error()}, drained(t, slow))
 	require.Len(t, w.hub.orders.get(o.ID).members, 1, "it is out of the room")
 	w.announced(o.ID, edit)
-	require.Equal(t, []string{"status 13"}, told(t, quick), "others do not notice")
-	back := told(t, w.watch(OrderTopic(o.ID), 6))
+	require.Equal(t, []string{"status 13"}, drained(t, quick), "others do not notice")
+	back := drained(t, w.watch(OrderTopic(o.ID), 6))
 	require.Equal(t, []string{"snapshot 13", "status 7", "status 8"}, back[:3])
 	require.Len(t, back, 8)
 }
@@ -114,7 +114,7 @@ func TestWakeAtTheEdge(t *testing.T) {
 	require.Equal(t, 1, woken)
 	w.announced(o.ID, edit)
 	require.Equal(t, 1, woken, "it has not read yet")
-	told(t, s)
+	drained(t, s)
 	require.Equal(t, 1, woken)
 	w.announced(o.ID, edit)
 	require.Equal(t, 2, woken)
@@ -124,26 +124,26 @@ func TestWakeAtTheEdge(t *testing.T) {
 		w.announced(o.ID, edit)
 	}
 	require.Equal(t, 4, woken, "for the first and for the end")
-	require.Equal(t, []string{ErrTooSlow.Error()}, told(t, s))
+	require.Equal(t, []string{ErrTooSlow.Error()}, drained(t, s))
 
 	s = w.hub.Open(func() { woken++ })
 	s.End(ErrRevoked)
 	s.End(ErrGoingAway)
 	require.Equal(t, 5, woken)
-	require.Equal(t, []string{ErrRevoked.Error()}, told(t, s), "the first reason stays")
+	require.Equal(t, []string{ErrRevoked.Error()}, drained(t, s), "the first reason stays")
 	s.Close()
 }
 
-// What was queued before the end is still read.
+// Frames queued before the end are still read.
 func TestEndKeepsWhatIsQueued(t *testing.T) {
 	w := newWorld(t, Config{})
 	s := w.watch(OrderTopic(w.create().ID))
 	s.End(ErrRevoked)
-	require.Equal(t, []string{"snapshot 1", ErrRevoked.Error()}, told(t, s))
+	require.Equal(t, []string{"snapshot 1", ErrRevoked.Error()}, drained(t, s))
 	require.Empty(t, w.hub.orders.all())
 }
 
-// Wake may use the subscription, end it too, and never runs twice at a time.
+// Wake may use the subscription, even end it, and never runs concurrently with itself.
 func TestWakeMayReadAndClose(t *testing.T) {
 	w := newWorld(t, Config{})
 	o := w.create()
@@ -186,9 +186,9 @@ func TestClose(t *testing.T) {
 	s := w.watch(OrderTopic(o.ID))
 	require.Equal(t, 1, w.hub.Watchers())
 	w.hub.Close()
-	require.Equal(t, []string{"snapshot 1", ErrGoingAway.Error()}, told(t, s))
+	require.Equal(t, []string{"snapshot 1", ErrGoingAway.Error()}, drained(t, s))
 	later := w.hub.Open(nil)
-	require.Equal(t, []string{ErrGoingAway.Error()}, told(t, later))
+	require.Equal(t, []string{ErrGoingAway.Error()}, drained(t, later))
 	require.Equal(t, ErrGoingAway, later.Add(t.Context(), OrderTopic(o.ID), nil))
 	later.Close()
 	s.Close()
@@ -225,9 +225,9 @@ func TestOneEncodingForAll(t *testing.T) {
 	w := newWorld(t, Config{})
 	id, c := w.carried()
 	a, b, all := w.watch(OrderTopic(id)), w.watch(OrderTopic(id)), w.watch(FleetTopic())
-	told(t, a)
-	told(t, b)
-	told(t, all)
+	drained(t, a)
+	drained(t, b)
+	drained(t, all)
 	w.announced(id, edit)
 	w.moved(fixOf(c, time.Now(), 1), id)
 	fa, _ := a.Drain(nil)
@@ -240,7 +240,7 @@ func TestOneEncodingForAll(t *testing.T) {
 	require.Same(t, &fa[0].JSON[0], &fleet[0].JSON[0])
 }
 
-// An idle reader of an order of its own costs little beside its socket.
+// An idle reader of its own order costs little besides its socket.
 func TestIdleSubscriptionIsSmall(t *testing.T) {
 	const n = 5000
 	w := newWorld(t, Config{})
@@ -271,8 +271,8 @@ func TestIdleSubscriptionIsSmall(t *testing.T) {
 	require.Empty(t, w.hub.orders.all())
 }
 
-// Changes from many goroutines, announcements that race or are lost, readers that come
-// and go, over the real store: whoever stays has every version once, in order.
+// Changes from many goroutines, concurrent or lost announcements, readers that come and
+// go, over the real store: a reader that stays gets every version once, in order.
 func TestStress(t *testing.T) {
 	db, err := database.OpenSQLite(t.Context(), filepath.Join(t.TempDir(), "push.db"), database.Options{Log: zap.NewNop()})
 	require.NoError(t, err)
@@ -334,7 +334,7 @@ func TestStress(t *testing.T) {
 	wg.Wait()
 }
 
-// follow reads an order's statuses after seen until last; when hasty, it leaves soon.
+// follow reads an order's statuses after seen until last; when hasty, it leaves early.
 func follow(ctx context.Context, hub *Hub, id string, seen *int64, last int64, hasty bool) error {
 	s := hub.Open(nil)
 	defer s.Close()

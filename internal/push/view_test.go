@@ -24,7 +24,7 @@ func (w *world) watchAs(v domain.View, t Topic, since ...int64) *Subscription {
 	return s
 }
 
-// secretly moves an order with a reason that customers must not read.
+// secretly moves an order with a reason that must be hidden from customers.
 func secretly(t testing.TB, to domain.Status) func(*domain.Order) []domain.Event {
 	return func(o *domain.Order) []domain.Event {
 		by := by()
@@ -106,8 +106,8 @@ func TestCustomersHearOfStatusesOnly(t *testing.T) {
 	w.announced(o.ID, assign(t, c)) // 3
 	w.announced(o.ID, notice)
 	w.announced(o.ID, late)
-	require.Equal(t, []string{"snapshot 1", "status 3", "notification"}, told(t, customer))
-	require.Equal(t, []string{"snapshot 3", "status 1", "status 3"}, told(t, w.watchAs(domain.ViewCustomer, OrderTopic(o.ID), 0)))
+	require.Equal(t, []string{"snapshot 1", "status 3", "notification"}, drained(t, customer))
+	require.Equal(t, []string{"snapshot 3", "status 1", "status 3"}, drained(t, w.watchAs(domain.ViewCustomer, OrderTopic(o.ID), 0)))
 }
 
 // TestTheRuleOfTheMerchant: customers see the courier by their merchant's rule, others always.
@@ -123,11 +123,11 @@ func TestTheRuleOfTheMerchant(t *testing.T) {
 	id, c := w.carried()
 	customer, merchant := w.watchAs(domain.ViewCustomer, OrderTopic(id)), w.watchAs(domain.ViewMerchant, OrderTopic(id))
 	w.moved(fixOf(c, time.Now().UTC(), 1), id)
-	require.Equal(t, []string{"snapshot 3"}, told(t, customer))
-	require.Equal(t, []string{"snapshot 3", "position 1"}, told(t, merchant))
+	require.Equal(t, []string{"snapshot 3"}, drained(t, customer))
+	require.Equal(t, []string{"snapshot 3", "position 1"}, drained(t, merchant))
 	w.announced(id, moveTo(t, domain.StatusOutForDelivery))
 	w.moved(fixOf(c, time.Now().UTC(), 2), id)
 	for _, s := range []*Subscription{customer, merchant} {
-		require.Equal(t, []string{"status 4", "position 2"}, told(t, s))
+		require.Equal(t, []string{"status 4", "position 2"}, drained(t, s))
 	}
 }

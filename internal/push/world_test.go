@@ -24,8 +24,7 @@ type wall struct{}
 
 func (wall) Now() time.Time { return time.Now() }
 
-// journal is a store's orders, couriers and histories, whose answers a test can hold
-// up or refuse.
+// journal is a store of orders, couriers and histories whose responses a test can delay or fail.
 type journal struct {
 	domain.Store
 
@@ -35,8 +34,8 @@ type journal struct {
 	couriers map[string]*domain.Courier
 	err      error
 	reads    int                 // of histories
-	before   func(method string) // runs before an answer
-	after    func(method string) // runs when it is known, before it is told
+	before   func(method string) // runs before a response
+	after    func(method string) // runs after the read, before the response is returned
 }
 
 func (j *journal) enter(method string) (func(), error) {
@@ -145,7 +144,7 @@ func (w *world) commit(o *domain.Order, events []domain.Event) {
 	w.db.mu.Unlock()
 }
 
-// change commits a change without telling anybody.
+// change commits a change without announcing it.
 func (w *world) change(id string, fn func(*domain.Order) []domain.Event) (*domain.Order, []domain.Event) {
 	w.db.mu.Lock()
 	old := w.db.orders[id]
@@ -183,7 +182,7 @@ func assign(t testing.TB, courier string) func(*domain.Order) []domain.Event {
 	}
 }
 
-// edit makes a version that is not a status: the n-th.
+// edit makes the n-th version that is not a status.
 func edit(o *domain.Order) []domain.Event {
 	notes := time.Now().String() + string(rune('a'+o.Version%26))
 	events, err := o.Edit(domain.Edit{Notes: &notes}, "RU", by())
@@ -250,8 +249,8 @@ func (w *world) watch(t Topic, since ...int64) *Subscription {
 // settle waits until nothing is being read from the store.
 func (w *world) settle() { w.hub.catchup.wg.Wait() }
 
-// told drains the subscription and names its frames: "snapshot 3", "status 4", "eta".
-func told(t testing.TB, s *Subscription) []string {
+// drained drains the subscription and names its frames: "snapshot 3", "status 4", "eta".
+func drained(t testing.TB, s *Subscription) []string {
 	t.Helper()
 	frames, err := s.Drain(nil)
 	out := []string{}

@@ -10,7 +10,7 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// Arrival says what is concluded from where couriers are.
+// Arrival configures what is inferred from courier positions.
 type Arrival struct {
 	// Automatic moves orders to at_pickup and at_dropoff when their courier arrives.
 	Automatic     bool
@@ -19,40 +19,40 @@ type Arrival struct {
 	Dwell         time.Duration
 	// Near is the distance in metres from the drop-off at which a courier is near.
 	Near float64
-	// SilentAfter is how long a courier who carries an order may be silent.
+	// SilentAfter is how long a courier carrying an order may be silent.
 	SilentAfter time.Duration
 }
 
-// sourceFence is who reports what fences see.
+// sourceFence is the source of reports from fences.
 const sourceFence = "fence"
 
-// arrivalQueue is how many conclusions may wait to be written down; while it is full
-// new ones are drawn again from the next position.
+// arrivalQueue bounds the queue of conclusions; while it is full new ones are dropped and
+// inferred again from the next position.
 const arrivalQueue = 1024
 
-// arrivals writes down what positions show: that a courier is near, or has arrived.
+// arrivals records what positions show: that a courier is near, or has arrived.
 type arrivals struct {
 	*Deps
 	queue chan conclusion
 }
 
-// conclusion is something that a position shows about an order.
+// conclusion is an event inferred from a position.
 type conclusion struct {
 	orderID  string
-	status   domain.Status // that an arrival means; none for a courier that is near
+	status   domain.Status // of an arrival; empty for a courier that is near
 	fix      domain.Fix
 	distance float64
 }
 
-// orderFences is how a courier stands to the places of one order, at one attempt to deliver.
+// orderFences is a courier's fence states for one order and delivery attempt.
 type orderFences struct {
 	attempts        int
-	left            bool // since the attempt before, so that coming again is news
+	left            bool // since the previous attempt, so that coming again counts
 	pickup, dropoff domain.FenceState
 	near            bool
 }
 
-// pass looks at the way from the position before to the fix; t is locked.
+// pass processes the fix and the position before it; t is locked.
 func (pl *pipeline) pass(t *tracked, before domain.Position, known bool, fix domain.Fix) {
 	var previous *domain.Position
 	if known {
@@ -68,8 +68,8 @@ func (pl *pipeline) pass(t *tracked, before domain.Position, known bool, fix dom
 	}
 }
 
-// before is whether the fix was recorded before the courier had the order, or the goods:
-// then it says nothing about it. Phones tell time in whole seconds.
+// before reports whether the fix was recorded before the courier got the order, or the
+// goods: then it is ignored. Phone times are in whole seconds.
 func before(o *domain.Order, fix domain.Fix) bool {
 	since := o.Bookkeeping.AssignedAt
 	if o.Status.InCustody() {
@@ -78,8 +78,8 @@ func before(o *domain.Order, fix domain.Fix) bool {
 	return since != nil && fix.RecordedAt.Before(since.Truncate(time.Second))
 }
 
-// destination is where the courier of an order is to arrive next, nil where that is not
-// known, and what the arrival means.
+// destination returns the place where the courier of an order is expected next, nil when
+// unknown, and the status of the arrival.
 func destination(o *domain.Order) (*domain.Point, domain.Status) {
 	switch {
 	case o.Status.BeforeCustody() && o.Pickup != nil:
@@ -126,7 +126,7 @@ func (a *arrivals) conclude(c conclusion) bool {
 	}
 }
 
-// run writes conclusions down until the context ends.
+// run records conclusions until the context ends.
 func (a *arrivals) run(ctx context.Context) {
 	for {
 		select {
@@ -138,13 +138,13 @@ func (a *arrivals) run(ctx context.Context) {
 				err = a.write(ctx, c)
 			}
 			if err != nil && ctx.Err() == nil {
-				a.Log.Warn("an arrival was not written down", zap.String("order_id", c.orderID), zap.Error(err))
+				a.Log.Warn("arrival not recorded", zap.String("order_id", c.orderID), zap.Error(err))
 			}
 		}
 	}
 }
 
-// courierOf is whose position an estimate needs: that a courier is near changes none.
+// courierOf returns the courier whose position an estimate needs: none for a courier that is near.
 func courierOf(c conclusion) string {
 	if c.status == "" {
 		return ""
@@ -152,7 +152,7 @@ func courierOf(c conclusion) string {
 	return c.fix.CourierID
 }
 
-// write is done once per order and courier, whichever replica saw it.
+// write is done once per order and courier, whichever replica inferred it.
 func (a *arrivals) write(ctx context.Context, c conclusion) error {
 	at := c.fix.Point()
 	by := a.Orders.System(sourceFence)

@@ -8,11 +8,11 @@ import (
 	"github.com/order-tracking/order-tracking/internal/paging"
 )
 
-// Couriers is the verbs on couriers.
+// Couriers implements the operations on couriers.
 type Couriers struct{ *Service }
 
-// Create makes a courier; the name is required. It fails with validation_failed or
-// one of the idempotency codes.
+// Create makes a courier; the name is required. It fails with validation_failed or one of
+// the idempotency codes.
 func (s *Couriers) Create(ctx context.Context, in domain.CourierEdit) (*domain.Courier, error) {
 	return idempotency.Once(ctx, s.Keys, "create_courier", in, func(rec *domain.Idempotency) (*domain.Courier, error) {
 		c, err := domain.NewCourier(in, s.PhoneRegion, s.Clock.Now())
@@ -26,7 +26,7 @@ func (s *Couriers) Create(ctx context.Context, in domain.CourierEdit) (*domain.C
 	})
 }
 
-// Get returns a courier with the newest position, or courier_not_found.
+// Get returns a courier with its newest position, or courier_not_found.
 func (s *Couriers) Get(ctx context.Context, id string) (*domain.Courier, error) {
 	c, err := s.known(ctx, id)
 	if err != nil {
@@ -93,8 +93,7 @@ func (s *Service) known(ctx context.Context, id string) (*domain.Courier, error)
 	return s.Store.Courier(ctx, id)
 }
 
-// hidden answers for a courier who is not the caller's as for one who is not there, and
-// after as much work.
+// hidden answers for an inaccessible courier as for a missing one, after the same amount of work.
 func (s *Service) hidden(ctx context.Context, id string) (*domain.Courier, error) {
 	_, err := s.Store.Courier(ctx, domain.NewID())
 	if domain.CodeOf(err) == domain.CodeCourierNotFound {
@@ -135,7 +134,7 @@ func (s *Service) withPositions(ctx context.Context, couriers ...*domain.Courier
 	return out, nil
 }
 
-// CheckEdit checks what Edit takes or, for a new courier, Create.
+// CheckEdit checks the input of Edit or, for a new courier, Create.
 func (s *Couriers) CheckEdit(in domain.CourierEdit, isNew bool) error {
 	if !isNew && in.Name == nil {
 		in.Name = new("-")

@@ -12,13 +12,12 @@ import (
 
 const (
 	feedEvery   = 500 * time.Millisecond
-	feedLimit   = 100_000 // couriers whose position may wait for the bus
+	feedLimit   = 100_000 // couriers with a position waiting for the bus
 	feedTimeout = 5 * time.Second
 )
 
-// feed publishes positions to courier_location in batches, of each courier the newest
-// since the batch before. Positions are telemetry: what the bus does not take in time is
-// lost, and counted.
+// feed publishes positions to courier_location in batches, with only the newest of each
+// courier. Positions are telemetry: what the bus does not accept in time is lost, and counted.
 type feed struct {
 	*Deps
 	counts  *Counts
@@ -33,7 +32,7 @@ type located struct {
 	OrderIDs []string `json:"order_ids,omitempty"`
 }
 
-// add takes the newest position of a courier, who has these orders.
+// add queues the newest position of a courier, with its orders.
 func (f *feed) add(fix domain.Fix, orderIDs []string) {
 	if f.Bus == nil {
 		return

@@ -13,13 +13,13 @@ import (
 
 const (
 	historyEvery = 250 * time.Millisecond // between commits, while positions come in
-	historyBatch = 2000                   // positions in one commit, at most
-	historyLimit = 200_000                // positions that may wait for the database
+	historyBatch = 2000                   // positions per commit, at most
+	historyLimit = 200_000                // positions waiting for the database
 	historyRetry = time.Second
 )
 
-// history puts positions into the store in batches. When the database is away they
-// wait; when too many wait, new ones are refused, so that their senders keep them.
+// history stores positions in batches. While the database is down they wait; when too many
+// wait, new ones are rejected, so that their senders keep them.
 type history struct {
 	*Deps
 	counts *Counts
@@ -28,7 +28,7 @@ type history struct {
 	waiting []domain.Fix
 }
 
-// room says whether n more positions may come, or unavailable.
+// room checks that n more positions fit, or returns unavailable.
 func (h *history) room(n int) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -47,9 +47,8 @@ func (h *history) add(fixes []domain.Fix) {
 	h.mu.Unlock()
 }
 
-// known returns which of the positions that are older than the courier's newest are in the
-// history already, by when they were recorded in microseconds. The filter remembers only
-// the last ones.
+// known returns which of the positions older than the courier's newest are stored already,
+// by recording time in microseconds. The filter remembers only the last ones.
 func (h *history) known(ctx context.Context, courierID string, positions []domain.Position, f domain.PlausibilityFilter) (map[int64]bool, error) {
 	newest, some := f.Newest()
 	var from, to time.Time
@@ -90,7 +89,7 @@ func (h *history) known(ctx context.Context, courierID string, positions []domai
 	}
 }
 
-// run commits what comes in until the context ends, then what is left.
+// run commits incoming positions until the context ends, then the rest.
 func (h *history) run(ctx context.Context) {
 	outage := false
 	background.Loop(ctx, nil, historyEvery, func() time.Duration {
@@ -109,11 +108,11 @@ func (h *history) run(ctx context.Context) {
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	if err := h.flush(last); err != nil {
-		h.Log.Warn("the last positions were not kept", zap.Error(err))
+		h.Log.Warn("last positions not stored", zap.Error(err))
 	}
 }
 
-// flush commits all that waits.
+// flush commits all waiting positions.
 func (h *history) flush(ctx context.Context) error {
 	for {
 		h.mu.Lock()
@@ -128,14 +127,14 @@ func (h *history) flush(ctx context.Context) error {
 		}
 		h.mu.Lock()
 		if h.waiting = h.waiting[n:]; len(h.waiting) == 0 {
-			h.waiting = nil // what was taken can be freed
+			h.waiting = nil // so that stored positions can be freed
 		}
 		h.mu.Unlock()
 	}
 }
 
-// keep commits positions. Of those that the database refuses for a reason that does not
-// pass, one is found by halves and dropped: it must not hold up the others.
+// keep commits positions. A position that the database permanently rejects is found by
+// bisection and dropped, so that it does not block the others.
 func (h *history) keep(ctx context.Context, batch []domain.Fix) error {
 	added, err := h.Store.AppendFixes(ctx, batch, nil)
 	switch {

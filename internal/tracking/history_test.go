@@ -12,7 +12,7 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// picky is a store that refuses positions of one latitude, for ever.
+// picky is a store that permanently rejects positions of one latitude.
 type picky struct {
 	domain.Store
 	kept []domain.Fix
@@ -28,7 +28,7 @@ func (p *picky) AppendFixes(_ context.Context, fixes []domain.Fix, _ *domain.Ide
 	return len(fixes), nil
 }
 
-// A position that the database never takes is dropped alone and holds up no other.
+// A position that the database never accepts is dropped alone and blocks no other.
 func TestAPositionThatCantBeKept(t *testing.T) {
 	core, logs := observer.New(zap.InfoLevel)
 	store := &picky{}

@@ -7,22 +7,22 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// PhoneReport is what a phone app posted, in the domain's units.
+// PhoneReport is a post from a phone app, in the domain's units.
 type PhoneReport struct {
-	// Positions have what the device said; a zero RecordedAt is now.
+	// Positions are as reported by the device; a zero RecordedAt is now.
 	Positions []domain.Position
-	// Unusable counts positions that can't be used whatever is in them, by reason.
+	// Unusable counts unusable positions, by reason.
 	Unusable map[domain.DropReason]int
-	// Battery is in percent, of a report without a position.
+	// Battery is in percent, for a report without a position.
 	Battery *float64
-	// Arrivals is where and when the phone itself noticed that it came to a place it watches.
+	// Arrivals are the places and times at which the phone itself detected an arrival.
 	Arrivals []domain.Position
 }
 
-// Ingest takes what a phone posted with its token. Whatever can never be of use is
-// dropped and counted, so that the phone does not send it again; a report without
-// anything is a sign of life. It fails with unauthenticated for a token that is unknown
-// or revoked, and with unavailable when trying again can help; nothing was taken then.
+// Ingest accepts a phone's post, authenticated by its token. Unusable data is dropped and
+// counted, so that the phone does not send it again; an empty report is a heartbeat. It
+// fails with unauthenticated for an unknown or revoked token, and with unavailable when a
+// retry can help; nothing was stored then.
 func (s *Service) Ingest(ctx context.Context, token string, r PhoneReport) (Received, error) {
 	courierID, err := s.tokenOwner(ctx, token)
 	if err != nil {
@@ -59,7 +59,7 @@ func (s *Service) Ingest(ctx context.Context, token string, r PhoneReport) (Rece
 	return out, nil
 }
 
-// heartbeat notes that a phone was heard of that sent no usable position.
+// heartbeat records contact with a phone that sent no usable position.
 func (pl *pipeline) heartbeat(ctx context.Context, courierID string, r PhoneReport, got Received, now time.Time) error {
 	c := domain.Contact{At: domain.Timestamp(now), Kind: domain.ContactHeartbeat, Battery: r.Battery}
 	if got.Dropped > 0 {
@@ -75,12 +75,12 @@ func (pl *pipeline) heartbeat(ctx context.Context, courierID string, r PhoneRepo
 		return err
 	}
 	defer t.mu.Unlock()
-	pl.heard(ctx, t, courierID, c)
+	pl.noteContact(ctx, t, courierID, c)
 	return nil
 }
 
-// arrivedBy draws from what a phone noticed by itself the conclusion that fences draw
-// from positions: that an order's courier has come to its drop-off.
+// arrivedBy handles an arrival detected by the phone like one detected by fences: an
+// order's courier has come to its drop-off.
 func (pl *pipeline) arrivedBy(ctx context.Context, courierID string, arrivals []domain.Position, now time.Time) error {
 	if len(arrivals) == 0 || !pl.Arrival.Automatic {
 		return nil
@@ -105,7 +105,7 @@ func (pl *pipeline) arrivedBy(ctx context.Context, courierID string, arrivals []
 	return nil
 }
 
-// arriveAt says false when the arrival can't be written down now; t is locked.
+// arriveAt returns false when the arrival can't be recorded now; t is locked.
 func (pl *pipeline) arriveAt(t *tracked, fix domain.Fix) bool {
 	reach := pl.Arrival.DropoffRadius
 	if fix.Accuracy != nil {

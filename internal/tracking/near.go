@@ -13,17 +13,17 @@ const (
 	DefaultNear = 10
 	MaxNear     = 100
 
-	// nearTried is among how many around the point those on duty are looked for.
+	// nearTried is how many couriers around the point are searched for those on duty.
 	nearTried = 100
 )
 
-// Nearby is a courier and how far away it is, in a straight line.
+// Nearby is a courier and its straight-line distance.
 type Nearby struct {
 	*domain.Courier
 	DistanceM float64 `json:"distance_m"`
 }
 
-// MarshalJSON returns the courier's members and the distance.
+// MarshalJSON encodes the courier's fields and the distance.
 func (n Nearby) MarshalJSON() ([]byte, error) {
 	b, err := json.Marshal(n.Courier)
 	if err != nil {
@@ -32,8 +32,8 @@ func (n Nearby) MarshalJSON() ([]byte, error) {
 	return fmt.Appendf(b[:len(b)-1], `,"distance_m":%v}`, n.DistanceM), nil
 }
 
-// Near returns the couriers on duty around a point that reported lately, nearest
-// first; never nil. It fails with validation_failed.
+// Near returns the couriers on duty around a point that reported recently, nearest first;
+// never nil. It fails with validation_failed.
 func (s *Couriers) Near(ctx context.Context, at domain.Point, limit int) ([]Nearby, error) {
 	if _, err := domain.ActorFrom(ctx); err != nil {
 		return nil, err

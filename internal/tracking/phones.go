@@ -9,14 +9,14 @@ import (
 	"github.com/order-tracking/order-tracking/internal/idempotency"
 )
 
-// Onboarding is a new token of a courier's phone, which is shown this once.
+// Onboarding is a new token for a courier's phone, shown only once.
 type Onboarding struct {
 	domain.PhoneToken
 	Token string `json:"token"`
 }
 
-// Onboard makes a token with which a phone reports a courier's positions. Doing it
-// again makes another one. It fails with courier_not_found.
+// Onboard makes a token with which a phone reports a courier's positions. Each call makes
+// another one. It fails with courier_not_found.
 func (s *Couriers) Onboard(ctx context.Context, courierID string) (*Onboarding, error) {
 	courier, err := s.known(ctx, courierID)
 	if err != nil {
@@ -40,9 +40,9 @@ func (s *Couriers) Phones(ctx context.Context, courierID string) ([]domain.Phone
 	return append([]domain.PhoneToken{}, tokens...), err
 }
 
-// RevokePhones makes a token worthless, or all of a courier's when tokenID is empty,
-// and returns the ids of those: at once on this replica, within seconds on others.
-// It fails with courier_not_found, and not_found when there is no token of the id.
+// RevokePhones revokes a token, or all of a courier's when tokenID is empty, and returns
+// the revoked ids: effective at once on this replica, within seconds on others. It fails
+// with courier_not_found, and with not_found when the token does not exist.
 func (s *Couriers) RevokePhones(ctx context.Context, courierID, tokenID string) ([]string, error) {
 	courier, err := s.known(ctx, courierID)
 	if err != nil {
@@ -56,22 +56,22 @@ func (s *Couriers) RevokePhones(ctx context.Context, courierID, tokenID string) 
 	ids, err := idempotency.Once(ctx, s.Keys, "revoke_phones:"+courier.ID, tokenID, func(rec *domain.Idempotency) ([]string, error) {
 		return s.Store.DropTokens(ctx, courier.ID, tokenID, rec)
 	})
-	s.phones.Store(new(phoneTokens)) // also when it is not known whether they were dropped
+	s.phones.Store(new(phoneTokens)) // also when it is unknown whether they were deleted
 	if err == nil && len(ids) == 0 && tokenID != "" {
 		err = domain.Errorf(domain.CodeNotFound, "the courier has no token %s", tokenID)
 	}
 	return ids, err
 }
 
-// tokenFresh is how long a token's owner is believed.
+// tokenFresh is how long a token's owner is cached.
 const tokenFresh = 5 * time.Second
 
-// phoneTokens remembers whose the tokens are that were used lately, so that not every
-// position costs a query. It is begun anew when it is old and with each revocation; an
-// answer that was asked for before that is remembered where nobody looks any more.
+// phoneTokens caches the owners of recently used tokens, to save a query per position. It
+// is replaced when it is old and with each revocation; a result queried before that goes
+// to the discarded cache.
 type phoneTokens struct {
 	began  time.Time
-	owners sync.Map // couriers by the hash of the token
+	owners sync.Map // courier ids by token hash
 }
 
 // tokenOwner returns the courier whose phone has the token, or unauthenticated.

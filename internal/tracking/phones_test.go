@@ -19,7 +19,7 @@ import (
 	"github.com/order-tracking/order-tracking/internal/tracking"
 )
 
-// handClock goes on when it is told to.
+// handClock is a clock advanced by the test.
 type handClock struct {
 	mu  sync.Mutex
 	now time.Time
@@ -37,7 +37,7 @@ func (c *handClock) pass(d time.Duration) {
 	c.now = c.now.Add(d)
 }
 
-// fleet is the use cases over a real store, at a time of the test's choosing.
+// fleet is the services over a real store, at a time of the test's choosing.
 type fleet struct {
 	*replica
 	store domain.Store
@@ -56,7 +56,7 @@ func newFleet(t *testing.T, change func(*tracking.Deps)) *fleet {
 	return f
 }
 
-// replica is a process over the store, as far as these verbs go.
+// replica is another process over the store, for these operations.
 type replica struct {
 	Orders   *orders.Service
 	Couriers *tracking.Couriers
@@ -154,8 +154,8 @@ func TestIngestDropsWhatIsOfNoUse(t *testing.T) {
 	require.EqualValues(t, 1, counts.Dropped(domain.DropOffDuty))
 }
 
-// A revoked token is worth nothing at once where it was revoked, and within ten
-// seconds elsewhere; others of the courier stay.
+// A revoked token is rejected at once where it was revoked, and within ten seconds
+// elsewhere; the courier's other tokens stay valid.
 func TestRevocation(t *testing.T) {
 	f := newFleet(t, nil)
 	other := f.open(nil)
@@ -186,7 +186,7 @@ func TestRevocation(t *testing.T) {
 	refused(t, domain.CodeUnavailable, try(other, second.Token))
 }
 
-// carrying makes an order with a drop-off that the courier has in hand.
+// carrying makes an order with a drop-off for the courier.
 func (f *fleet) carrying(courierID string, to domain.Point) *domain.Order {
 	f.t.Helper()
 	o, err := f.Orders.Create(f.ctx, domain.Draft{Customer: domain.Customer{Name: "Ann"}, Dropoff: &domain.Place{Location: &to}})
@@ -200,7 +200,7 @@ func (f *fleet) carrying(courierID string, to domain.Point) *domain.Order {
 	return o
 }
 
-// What a phone notices by itself counts as arrival, where arrivals are automatic.
+// An arrival detected by the phone counts, if arrivals are automatic.
 func TestPhonesNoticeArrivals(t *testing.T) {
 	for _, automatic := range []bool{true, false} {
 		f := newFleet(t, func(d *tracking.Deps) { d.Arrival.Automatic = automatic })
@@ -245,7 +245,7 @@ func TestPhonesNoticeArrivals(t *testing.T) {
 	}
 }
 
-// What a phone says beside its position is for dispatchers, not for who waits for an order.
+// Additional phone data is for dispatchers, not for customers.
 func TestOrdersShowNoAttributes(t *testing.T) {
 	f := newFleet(t, nil)
 	c := f.courier("Ann")

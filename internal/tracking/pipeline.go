@@ -12,8 +12,8 @@ import (
 	"github.com/order-tracking/order-tracking/internal/eta"
 )
 
-// pipeline is the way of positions: plausibility filter, live store, watchers, fences,
-// history. It answers before the history is on disk, which takes less than a second.
+// pipeline is the ingest pipeline of positions: plausibility filter, live store, watchers,
+// fences, history. It responds before the history is on disk, which takes less than a second.
 type pipeline struct {
 	*Deps
 	history *history
@@ -21,12 +21,12 @@ type pipeline struct {
 	arrival *arrivals
 	counts  Counts
 
-	mu       sync.Mutex // taken for moments; who holds it waits for no courier
+	mu       sync.Mutex // held briefly; its holder never waits for a courier
 	couriers map[string]*tracked
-	old      map[string]*tracked // those that are to be read again
+	old      map[string]*tracked // couriers to read again
 }
 
-// Counts is what became of positions since the start.
+// Counts counts positions by outcome since the start.
 type Counts struct {
 	received atomic.Int64
 	stored   atomic.Int64
@@ -35,19 +35,19 @@ type Counts struct {
 	dropped  map[domain.DropReason]*atomic.Int64
 }
 
-// Received counts positions that came in.
+// Received counts incoming positions.
 func (c *Counts) Received() int64 { return c.received.Load() }
 
-// Stored counts positions that are in the history.
+// Stored counts positions stored in the history.
 func (c *Counts) Stored() int64 { return c.stored.Load() }
 
-// Unpublished counts positions that the bus did not take in time.
+// Unpublished counts positions that the bus did not accept in time.
 func (c *Counts) Unpublished() int64 { return c.lost.Load() }
 
-// SignsOfLife counts what phones sent without a position.
+// SignsOfLife counts phone reports without a position.
 func (c *Counts) SignsOfLife() int64 { return c.alive.Load() }
 
-// Dropped counts positions that were of no use, by reason.
+// Dropped counts dropped positions, by reason.
 func (c *Counts) Dropped(r domain.DropReason) int64 { return c.dropped[r].Load() }
 
 func (c *Counts) drop(r domain.DropReason, n int64) { c.dropped[r].Add(n) }
@@ -64,8 +64,8 @@ func newPipeline(d *Deps) *pipeline {
 	return pl
 }
 
-// report filters positions of a courier and passes on what is of use. It fails with
-// courier_not_found, or unavailable while the history takes no more or can't be asked.
+// report filters a courier's positions and passes on the accepted ones. It fails with
+// courier_not_found, or with unavailable while the history is full or can't be read.
 func (pl *pipeline) report(ctx context.Context, courierID string, positions []domain.Position, now time.Time) (Received, error) {
 	if err := pl.history.room(len(positions)); err != nil {
 		return Received{}, err
@@ -86,12 +86,12 @@ func (pl *pipeline) report(ctx context.Context, courierID string, positions []do
 		newest, _ := t.filter.Newest()
 		pl.show(ctx, t, domain.Fix{CourierID: courierID, Position: newest})
 	}
-	pl.heard(ctx, t, courierID, contact)
+	pl.noteContact(ctx, t, courierID, contact)
 	return Received{Accepted: len(kept), Dropped: len(positions) - len(kept)}, nil
 }
 
-// filter returns the positions that are of use, and whether they move the courier, who is
-// locked. The contact is told what the device said beside, and why a position was dropped.
+// filter returns the accepted positions, and whether they move the courier, who is locked.
+// It adds the battery level and the drop reason to the contact.
 func (pl *pipeline) filter(
 	t *tracked, positions []domain.Position, known map[int64]bool, now time.Time, contact *domain.Contact,
 ) (kept []domain.Fix, moved bool) {
@@ -132,8 +132,8 @@ func (pl *pipeline) filter(
 	return kept, moved
 }
 
-// show moves the courier on the map and for those who wait for its orders. What is
-// shown heals with the next position, so failures are not the reporter's.
+// show updates the courier's position for watchers. Failures heal with the next position,
+// so they are not reported to the sender.
 func (pl *pipeline) show(ctx context.Context, t *tracked, newest domain.Fix) {
 	moved, err := pl.Live.PutFixes(context.WithoutCancel(ctx), []domain.Fix{newest})
 	if err != nil {
@@ -159,7 +159,7 @@ func (pl *pipeline) show(ctx context.Context, t *tracked, newest domain.Fix) {
 	}
 }
 
-// sweep forgets couriers who have been silent for long.
+// sweep forgets couriers that have been silent for long.
 func (pl *pipeline) sweep(now time.Time) {
 	pl.mu.Lock()
 	defer pl.mu.Unlock()

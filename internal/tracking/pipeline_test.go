@@ -19,7 +19,7 @@ import (
 	"github.com/order-tracking/order-tracking/internal/orders"
 )
 
-// clock is set by hand.
+// clock is set by the test.
 type clock struct {
 	mu  sync.Mutex
 	now time.Time
@@ -37,7 +37,7 @@ func (c *clock) add(d time.Duration) {
 	c.now = c.now.Add(d)
 }
 
-// watchers remember what they are told.
+// watchers records what it receives.
 type watchers struct {
 	mu     sync.Mutex
 	moves  []domain.Fix
@@ -57,7 +57,7 @@ func (a *watchers) Estimated(domain.Estimate) {
 	a.etas++
 }
 
-// bus takes messages, or fails.
+// bus accepts messages, or fails.
 type bus struct {
 	got []domain.Message
 	err error
@@ -137,8 +137,8 @@ func (w *world) move(t *testing.T, id string, to domain.Status) {
 	require.NoError(t, err)
 }
 
-// drive reports where the courier is now, with the device's own time, and lets
-// everything that follows from it happen.
+// drive reports the courier's current position, with the device's own time, and waits for
+// everything that follows from it.
 func (w *world) drive(t *testing.T, courierID string, to domain.Point) Received {
 	at := w.clock.Now().Add(-time.Millisecond)
 	got, err := w.Tracking.Report(w.ctx, courierID, []domain.Position{{Lat: to.Lat, Lon: to.Lon, RecordedAt: at}}, true)
@@ -256,7 +256,7 @@ func TestLateAndSilent(t *testing.T) {
 	}, w.types(t, o.ID), "each told once")
 }
 
-// A silence is told each time it happens; a heartbeat ends one too.
+// Each silence is noted once; a heartbeat ends one too.
 func TestSilentAgain(t *testing.T) {
 	w := newWorld(t)
 	c := w.courier(t)
@@ -293,8 +293,8 @@ func TestSilentAgain(t *testing.T) {
 	require.Equal(t, 2, silences())
 }
 
-// After a failed attempt the courier comes again: near and at the door are told again, once
-// he has been away.
+// After a failed attempt the courier comes again: near and at_dropoff are noted again,
+// once it has been away.
 func TestComesAgainAfterAFailedAttempt(t *testing.T) {
 	w := newWorld(t)
 	c := w.courier(t)
@@ -328,7 +328,7 @@ func TestComesAgainAfterAFailedAttempt(t *testing.T) {
 	require.Equal(t, 2, near)
 }
 
-// What was recorded before the goods were handed over says nothing about the order.
+// Positions recorded before the goods were handed over are ignored for the order.
 func TestStoredPositionsFromBeforeCustody(t *testing.T) {
 	w := newWorld(t)
 	c := w.courier(t)
@@ -346,7 +346,7 @@ func TestStoredPositionsFromBeforeCustody(t *testing.T) {
 	require.Equal(t, domain.StatusPickedUp, w.status(t, o.ID))
 }
 
-// A clock that is ahead neither freezes the courier nor goes unseen.
+// A clock that is ahead is reported and does not freeze the courier.
 func TestClockAhead(t *testing.T) {
 	w := newWorld(t)
 	c := w.courier(t)
@@ -367,7 +367,7 @@ func TestClockAhead(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 240.0, courier.LastContact.ClockOffS)
 	w.clock.add(10 * time.Second)
-	report(0, 90) // the clock was set right
+	report(0, 90) // the clock was corrected
 	got, err = w.Tracking.Position(w.ctx, c.ID)
 	require.NoError(t, err)
 	require.Equal(t, north(shopAt, 90), got.Point(), "it is not from before the one of the fast clock")
@@ -393,7 +393,7 @@ func TestWhatAPhoneCallsMockedMovesNoFence(t *testing.T) {
 	require.Equal(t, true, got.Position.Attributes["mock"], "dispatchers see it")
 }
 
-// A whole day that waited for a network is kept; the same sent again is dropped.
+// A whole day of positions sent after an outage is stored; a repeat is dropped.
 func TestAnOfflineDayAndTheSameAgain(t *testing.T) {
 	w := newWorld(t)
 	c := w.courier(t)
@@ -416,7 +416,7 @@ func TestAnOfflineDayAndTheSameAgain(t *testing.T) {
 	require.Equal(t, Received{Dropped: 8640}, got)
 }
 
-// What was read before a change of this replica does not come over it.
+// Data read before a change of this replica does not overwrite it.
 func TestRereadingDoesNotUndoWhatWasChangedMeanwhile(t *testing.T) {
 	w := newWorld(t)
 	w.Tracking.Alone = false
@@ -447,7 +447,7 @@ func TestRereadingDoesNotUndoWhatWasChangedMeanwhile(t *testing.T) {
 
 type couriersKnown = map[string]*tracked
 
-// meanwhile is a store during whose answer something happens.
+// meanwhile is a store that runs a function during a read.
 type meanwhile struct {
 	domain.Store
 	happens func()

@@ -1,6 +1,6 @@
-// Package tracking has where couriers and orders are: it takes positions in, filters what
-// is implausible, keeps the live view and the history, watches fences, draws arrivals
-// from them and publishes courier_location. It also has the verbs on couriers.
+// Package tracking handles positions: it ingests and filters them, keeps the live view and
+// the history, watches fences, infers arrivals and publishes courier_location. It also
+// implements the operations on couriers.
 //
 // Every method takes its actor from the context and fails with domain errors.
 package tracking
@@ -20,7 +20,7 @@ import (
 	"github.com/order-tracking/order-tracking/internal/orders"
 )
 
-// Deps is what tracking needs.
+// Deps are the dependencies of the service.
 type Deps struct {
 	Store    domain.Store
 	Live     domain.LiveStore
@@ -37,24 +37,24 @@ type Deps struct {
 	// Bus takes courier_location; without one positions are not published.
 	Bus       domain.Bus
 	Plausible domain.Plausibility
-	// KeepHistory is whether positions are kept beyond the newest.
+	// KeepHistory is set when positions are stored beyond the newest.
 	KeepHistory bool
-	// Alone says that there is no other replica, so that what was read of couriers stays
-	// true until it is changed here.
+	// Alone is set when there is no other replica, so that cached couriers stay current
+	// until they are changed here.
 	Alone   bool
 	Arrival Arrival
-	// NewPhoneToken makes the secret of a phone; without one it is a random text.
+	// NewPhoneToken generates a phone's secret; the default is random text.
 	NewPhoneToken func() string
 }
 
-// Service is the reports and reads of positions. It implements domain.Audience.
+// Service implements reports and reads of positions. It implements domain.Audience.
 type Service struct {
 	Deps
 	pipeline *pipeline
 	phones   atomic.Pointer[phoneTokens]
 }
 
-// New makes the service and subscribes it to changes of orders. Run must run.
+// New makes the service and subscribes it to order changes. Run must be running.
 func New(d Deps) *Service {
 	if d.NewPhoneToken == nil {
 		d.NewPhoneToken = rand.Text // 130 bits
@@ -66,8 +66,8 @@ func New(d Deps) *Service {
 	return s
 }
 
-// Run keeps and publishes positions, and concludes from them what happened to orders,
-// until the context ends.
+// Run stores and publishes positions, and records what they show about orders, until the
+// context ends.
 func (s *Service) Run(ctx context.Context) {
 	var wg sync.WaitGroup
 	p := s.pipeline
@@ -77,5 +77,5 @@ func (s *Service) Run(ctx context.Context) {
 	wg.Wait()
 }
 
-// Counts returns what became of reported positions since the start.
+// Counts returns the outcomes of reported positions since the start.
 func (s *Service) Counts() *Counts { return &s.pipeline.counts }

@@ -8,24 +8,24 @@ import (
 	"github.com/order-tracking/order-tracking/internal/idempotency"
 )
 
-// Located is a courier's position with how old it is.
+// Located is a courier's position with its age.
 type Located struct {
 	domain.Position
 	AgeSeconds float64 `json:"age_seconds"`
 	Stale      bool    `json:"stale"`
 }
 
-// Received counts what became of reported positions.
+// Received counts reported positions by outcome.
 type Received struct {
 	Accepted int `json:"accepted"`
 	Dropped  int `json:"dropped"`
 }
 
-// Report takes positions of a courier. What is implausible or known already is
-// dropped and counted; what is accepted is shown at once and in the history within a
-// second. in is changed. single says that the request held one position and not an array. It fails
+// Report ingests a courier's positions. Implausible and known ones are dropped and
+// counted; accepted ones are shown at once and in the history within a second. in is
+// modified. single is set when the request held one position and not an array. It fails
 // with courier_not_found, validation_failed, or unavailable while the history can't be
-// written for so long that no more positions fit into memory.
+// written and no more positions fit into memory.
 func (s *Service) Report(ctx context.Context, courierID string, in []domain.Position, single bool) (Received, error) {
 	caller, err := domain.CallerFrom(ctx)
 	if err != nil {
@@ -75,7 +75,7 @@ func (s *Service) Position(ctx context.Context, courierID string) (Located, erro
 	return Located{Position: *p, AgeSeconds: age.Round(time.Millisecond).Seconds(), Stale: age > s.StaleAfter}, nil
 }
 
-// Track is everything there is to see of an order.
+// Track is everything visible of an order.
 type Track struct {
 	OrderID  string            `json:"order_id"`
 	Status   domain.Status     `json:"status"`
@@ -88,9 +88,9 @@ type Track struct {
 	ETA      *domain.Estimate `json:"eta,omitempty"`
 }
 
-// Track returns where an order is and how it came there, as far as the caller may see it:
+// Track returns where an order is and how it got there, as far as the caller may see it:
 // its history, the courier and, from custody to the end, the position and the trail,
-// simplified to at most 500 places.
+// simplified to at most 500 points.
 func (s *Service) Track(ctx context.Context, id string) (*Track, error) {
 	caller, o, err := s.Orders.Reach(ctx, id)
 	if err != nil {

@@ -14,17 +14,17 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// What the pipeline knows of couriers is true for what this replica changes. What others
-// change is known a little later: those who report are read again, many in one query.
+// The pipeline's courier data is current for changes by this replica. Changes by others
+// arrive a little later: reporting couriers are read again, many in one query.
 const (
 	believedFor    = 500 * time.Millisecond
 	rereadEvery    = 250 * time.Millisecond
 	rereadTimeout  = 5 * time.Second
-	forgottenAfter = time.Hour       // a courier who is silent for so long is forgotten
-	contactEvery   = 5 * time.Second // how often a courier who reports as always is noted as heard
+	forgottenAfter = time.Hour       // silence after which a courier is forgotten
+	contactEvery   = 5 * time.Second // minimum time between contacts recorded without news
 )
 
-// tracked is what the pipeline knows of one courier.
+// tracked is the pipeline's state of one courier.
 type tracked struct {
 	mu      sync.Mutex
 	filter  domain.PlausibilityFilter
@@ -33,14 +33,14 @@ type tracked struct {
 	carried []string        // ids of those in its custody
 	fences  map[string]*orderFences
 	read    time.Time // when courier and orders were read; zero: never
-	reads   int       // how often, so that an older answer is told from a newer one
+	reads   int       // number of reads, to detect outdated answers
 	used    time.Time
-	contact domain.Contact // the last that was noted
+	contact domain.Contact // the last one recorded
 
-	changed atomic.Bool // something of it was changed by this replica
+	changed atomic.Bool // this replica changed the courier or its orders
 }
 
-// courier returns what is known of the courier, locked and read at least once; or
+// courier returns the state of the courier, locked and read at least once; or
 // courier_not_found.
 func (pl *pipeline) courier(ctx context.Context, id string, now time.Time) (*tracked, error) {
 	pl.mu.Lock()
@@ -104,7 +104,7 @@ func (pl *pipeline) readCouriers(ctx context.Context, ids []string) (map[string]
 	return couriers, orders, err
 }
 
-// reread reads again what other replicas may have changed, until the context ends.
+// reread refreshes data that other replicas may have changed, until the context ends.
 func (pl *pipeline) reread(ctx context.Context) {
 	background.Loop(ctx, nil, rereadEvery, func() time.Duration {
 		pl.mu.Lock()
@@ -130,13 +130,13 @@ func (pl *pipeline) rereadSome(ctx context.Context, ids []string, old map[string
 	defer cancel()
 	couriers, orders, err := pl.readCouriers(ctx, ids)
 	if err != nil {
-		return // they are tried again with their next positions
+		return // retried with their next positions
 	}
 	now := pl.Clock.Now()
 	for _, id := range ids {
 		t := old[id]
 		t.mu.Lock()
-		// What this replica changed or read meanwhile is newer than the answer.
+		// Data changed or read by this replica meanwhile is newer than the answer.
 		if couriers[id] != nil && t.reads == reads[id] && !t.changed.Load() {
 			t.take(couriers[id], orders[id], now)
 		}
@@ -158,9 +158,9 @@ func (t *tracked) take(courier *domain.Courier, orders []*domain.Order, now time
 	})
 }
 
-// heard notes that the courier's phone was heard of, who is locked: at once when what it
-// says is news, now and then otherwise. A failure costs operators a hint.
-func (pl *pipeline) heard(ctx context.Context, t *tracked, courierID string, c domain.Contact) {
+// noteContact records contact with the phone of the courier, who is locked: at once when
+// it brings news, now and then otherwise. A failure costs operators a hint.
+func (pl *pipeline) noteContact(ctx context.Context, t *tracked, courierID string, c domain.Contact) {
 	last := t.contact
 	if c.Kind == last.Kind && c.DroppedReason == last.DroppedReason && c.At.Sub(last.At) < contactEvery {
 		return
@@ -170,11 +170,11 @@ func (pl *pipeline) heard(ctx context.Context, t *tracked, courierID string, c d
 	}
 	t.contact = c
 	if err := pl.Live.PutContact(context.WithoutCancel(ctx), courierID, c); err != nil {
-		pl.Log.Debug("a phone's contact was not noted", zap.String("courier_id", courierID), zap.Error(err))
+		pl.Log.Debug("phone contact not recorded", zap.String("courier_id", courierID), zap.Error(err))
 	}
 }
 
-// CourierChanged has the courier and its orders read again before its next position.
+// CourierChanged makes the courier and its orders be read again before its next position.
 func (s *Service) CourierChanged(id string) {
 	pl := s.pipeline
 	pl.mu.Lock()
@@ -184,7 +184,7 @@ func (s *Service) CourierChanged(id string) {
 	}
 }
 
-// OrderChanged is CourierChanged for those who have or had the order.
+// OrderChanged is CourierChanged for the previous and current couriers of the order.
 func (s *Service) OrderChanged(a domain.Announcement) {
 	for _, e := range a.Events {
 		if after, ok := e.After(); ok {

@@ -12,18 +12,18 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// maxTrail is how many places a simplified trail has at most.
+// maxTrail is the maximum number of points of a simplified trail.
 const maxTrail = 500
 
 const (
 	trailPage = 10_000 // positions read at a time
-	// trailThin is to how many a long trail is thinned while it is read, so that one of
-	// weeks fits into memory.
+	// trailThin is the number of points to which a long trail is thinned while it is read,
+	// so that weeks of positions fit into memory.
 	trailThin = 5_000
 )
 
-// trail returns a courier's way between two times, simplified to at most limit places
-// of which the first and the last are always there; never nil.
+// trail returns a courier's trail between two times, simplified to at most limit points
+// including the first and the last; never nil.
 func (s *Service) trail(ctx context.Context, courierID string, from, to time.Time, limit int) ([]domain.Position, error) {
 	way := []domain.Position{}
 	for {
@@ -42,13 +42,12 @@ func (s *Service) trail(ctx context.Context, courierID string, from, to time.Tim
 	}
 }
 
-// thin leaves out those places without which the way changes its shape least
-// (Visvalingam), until there are at most limit.
+// thin removes the points that change the shape least (Visvalingam), until at most limit are left.
 func thin(way []domain.Position, limit int) []domain.Position {
 	if len(way) <= limit {
 		return way
 	}
-	// Degrees of longitude are as long as those of latitude once scaled.
+	// Scales degrees of longitude to the length of those of latitude.
 	scale := math.Max(math.Cos(way[0].Lat*math.Pi/180), 1e-6)
 	line := make(orb.LineString, len(way))
 	for i, p := range way {
@@ -68,8 +67,8 @@ func thin(way []domain.Position, limit int) []domain.Position {
 	return append(out, way[len(way)-1])
 }
 
-// encodePolyline writes a way in Google's polyline format with a precision of 5
-// decimals: differences between places, zigzag coded, five bits a character.
+// encodePolyline encodes points in Google's polyline format with a precision of 5
+// decimals: differences between points, zigzag coded, five bits a character.
 // https://developers.google.com/maps/documentation/utilities/polylinealgorithm
 func encodePolyline(way []domain.Position) string {
 	out := make([]byte, 0, 8*len(way))
@@ -92,35 +91,35 @@ func appendPolyline(out []byte, v int64) []byte {
 	return append(out, byte(u)+63)
 }
 
-// CourierTrack is a courier's way between two times.
+// CourierTrack is a courier's trail between two times.
 type CourierTrack struct {
 	CourierID string            `json:"courier_id"`
 	From      time.Time         `json:"from"`
 	To        time.Time         `json:"to"`
 	Trail     []domain.Position `json:"trail"`
 	Polyline  string            `json:"polyline,omitempty"`
-	// Complete says whether the trail has every position that was kept.
+	// Complete is set when the trail has every stored position.
 	Complete bool `json:"complete"`
 }
 
-// How much of a courier's way is shown.
+// Limits of a courier's trail.
 const (
-	// trackFor is how far a way goes back that is asked for without a beginning.
+	// trackFor is the default period of a trail.
 	trackFor = 24 * time.Hour
-	// DefaultTrackLimit and MaxTrackLimit are how many places it may have.
+	// DefaultTrackLimit and MaxTrackLimit are its numbers of points.
 	DefaultTrackLimit = 5_000
 	MaxTrackLimit     = 50_000
 )
 
-// TrackRequest asks for a courier's way. Zero times are the last day, a zero limit
+// TrackRequest requests a courier's trail. Zero times select the last day, a zero limit
 // the default.
 type TrackRequest struct {
 	From, To time.Time
 	Limit    int
 }
 
-// CourierTrack returns where a courier was between two times, oldest first, simplified
-// when there are more places than the limit. It fails with courier_not_found or
+// CourierTrack returns a courier's positions between two times, oldest first, simplified
+// when there are more than the limit. It fails with courier_not_found or
 // validation_failed.
 func (s *Service) CourierTrack(ctx context.Context, courierID string, r TrackRequest) (*CourierTrack, error) {
 	courier, err := s.known(ctx, courierID)
@@ -144,7 +143,7 @@ func (s *Service) CourierTrack(ctx context.Context, courierID string, r TrackReq
 	if err := f.Err(); err != nil {
 		return nil, err
 	}
-	// One more than the limit shows whether anything is left out.
+	// One more than the limit shows whether anything is omitted.
 	t := &CourierTrack{CourierID: courier.ID, From: domain.Timestamp(r.From), To: domain.Timestamp(r.To)}
 	if t.Trail, err = s.trail(ctx, courier.ID, t.From, t.To, r.Limit+1); err != nil {
 		return nil, err

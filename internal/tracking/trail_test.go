@@ -20,13 +20,13 @@ func way(points ...[2]float64) []domain.Position {
 }
 
 func TestPolyline(t *testing.T) {
-	// The example of the format's description.
+	// The example from the format's documentation.
 	require.Equal(t, "_p~iF~ps|U_ulLnnqC_mqNvxq`@", encodePolyline(way([2]float64{38.5, -120.2}, [2]float64{40.7, -120.95}, [2]float64{43.252, -126.453})))
 	require.Empty(t, encodePolyline(nil))
 	require.Equal(t, "??", encodePolyline(way([2]float64{0, 0})))
 }
 
-// decodePolyline is the reverse, written from the description.
+// decodePolyline is the inverse, written from the documentation.
 func decodePolyline(s string) (out [][2]float64) {
 	var sums [2]int64
 	for i := 0; i < len(s); {
@@ -69,8 +69,8 @@ func TestPolylineHoldsEveryPlace(t *testing.T) {
 	})
 }
 
-// A thinned way has at most so many places, the first and the last among them, each
-// one of the way and in its order.
+// A thinned trail has at most that many points, including the first and the last, all from
+// the trail and in order.
 func TestThin(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		n, limit := rapid.IntRange(0, 120).Draw(t, "n"), rapid.IntRange(2, 60).Draw(t, "limit")

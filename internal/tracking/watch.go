@@ -16,12 +16,12 @@ const (
 	sourceTimer = "timer"
 )
 
-// watch looks at all active orders again and again: which have missed their promise,
-// and whose courier has fallen silent. Every replica may do it; each order gets one note.
+// watch checks all active orders periodically for missed promises and silent couriers.
+// Every replica may do it; each order gets one note entry.
 func (pl *pipeline) watch(ctx context.Context) {
 	background.Loop(ctx, nil, watchEvery, func() time.Duration {
 		if err := pl.watchOnce(ctx); err != nil && ctx.Err() == nil {
-			pl.Log.Debug("active orders were not looked at", zap.Error(err))
+			pl.Log.Debug("active orders not checked", zap.Error(err))
 		}
 		pl.sweep(pl.Clock.Now())
 		return watchEvery
@@ -52,7 +52,7 @@ func (pl *pipeline) lookAt(ctx context.Context, o *domain.Order) error {
 		if err != nil {
 			return err
 		}
-		// Who has never reported can't fall silent. What was heard of the order itself counts too.
+		// A courier who never reported can't fall silent. Events of the order count as contact.
 		if !heard.IsZero() {
 			if since = o.UpdatedAt; heard.After(since) {
 				since = heard
@@ -77,8 +77,8 @@ func (pl *pipeline) lookAt(ctx context.Context, o *domain.Order) error {
 	return err
 }
 
-// lastHeard returns when the courier's phone was last heard of, a heartbeat included; zero
-// when it never was.
+// lastHeard returns the last contact with the courier's phone, heartbeats included; zero
+// when there was none.
 func (pl *pipeline) lastHeard(ctx context.Context, courierID string) (at time.Time, err error) {
 	p, err := pl.Live.Position(ctx, courierID)
 	if err != nil {

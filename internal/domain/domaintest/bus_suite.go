@@ -16,12 +16,12 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// ReadBus shows the messages of a topic from its start, those of each key in order, until
+// ReadBus reads the messages of a topic from its start, those of each key in order, until
 // enough returns true; the test fails when that takes too long.
 type ReadBus func(t *testing.T, topic string, enough func(domain.Message) bool)
 
-// Bus checks what domain.Bus promises of an implementation whose topics exist. They may
-// hold messages of others.
+// Bus is the conformance suite of domain.Bus, for an implementation whose topics exist.
+// They may hold other messages.
 func Bus(t *testing.T, bus domain.Bus, read ReadBus) {
 	t.Helper()
 	for _, c := range []struct {
@@ -47,10 +47,10 @@ func busContext(t *testing.T) context.Context {
 	return ctx
 }
 
-// mark tells apart the messages of one subtest, since topics are shared.
+// mark identifies the messages of one subtest, since topics are shared.
 func mark() string { return uuid.NewString() }
 
-// readMarked returns the n marked messages, each at its first appearance in place of its
+// readMarked returns the n marked messages, each at its first appearance, without its
 // repeats, which have the same key and value.
 func readMarked(t *testing.T, read ReadBus, topic string, n int, m string) []domain.Message {
 	t.Helper()
@@ -151,7 +151,7 @@ func busEmpty(t *testing.T, bus domain.Bus, _ ReadBus) {
 
 func busValues(t *testing.T, bus domain.Bus, read ReadBus) {
 	m := mark()
-	// As large as the largest order the domain lets in, and hard to compress.
+	// As large as the largest order the domain accepts, and hard to compress.
 	large := make([]byte, 0, 1_500_000)
 	for x := uint32(1); len(large) < cap(large); x = x*1664525 + 1013904223 {
 		large = append(large, byte(x>>24)) //nolint:gosec // a pseudo-random byte
@@ -190,7 +190,7 @@ func busGivenUp(t *testing.T, bus domain.Bus, read ReadBus) {
 	gone, cancel := context.WithCancel(busContext(t))
 	cancel()
 	require.Error(t, bus.Publish(gone, msgs))
-	// And once more while it is on its way.
+	// And once more while it is being sent.
 	for d := 50 * time.Microsecond; d < 20*time.Millisecond; d *= 2 {
 		short, cancel := context.WithTimeout(busContext(t), d)
 		_ = bus.Publish(short, msgs) //nolint:errcheck // it may or may not make it

@@ -17,13 +17,13 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// LiveOptions says what an implementation of domain.LiveStore may do differently.
+// LiveOptions are the permitted deviations of an implementation of domain.LiveStore.
 type LiveOptions struct {
-	// ToleranceM is by how many metres the order of the nearest may be wrong.
+	// ToleranceM is the permitted sorting error of Nearest, in metres.
 	ToleranceM float64
 }
 
-// Live checks what domain.LiveStore promises. open returns an empty store.
+// Live is the conformance suite of domain.LiveStore. open returns an empty store.
 func Live(t *testing.T, o LiveOptions, open func(*testing.T) domain.LiveStore) {
 	t.Helper()
 	for _, c := range []struct {
@@ -217,7 +217,7 @@ func liveNearestEdges(t *testing.T, _ LiveOptions, s domain.LiveStore) {
 	}
 }
 
-// checkNearest compares an answer with a look at all of them.
+// checkNearest compares a result with a linear search.
 func checkNearest(t require.TestingT, o LiveOptions, s domain.LiveStore, all map[string]domain.Fix, at domain.Point, limit int) {
 	near, err := s.Nearest(context.Background(), at, time.Time{}, limit)
 	require.NoError(t, err)
@@ -244,7 +244,7 @@ func checkNearest(t require.TestingT, o LiveOptions, s domain.LiveStore, all map
 	}
 }
 
-// drawPoint makes points that like to be close together, on edges and on each other.
+// drawPoint draws points that tend to be close together, on edges and identical.
 func drawPoint(t *rapid.T, label string) domain.Point {
 	kind := rapid.IntRange(0, 4).Draw(t, label)
 	lat, lon := rapid.Float64Range(-90, 90), rapid.Float64Range(-180, 180)
@@ -262,7 +262,7 @@ func drawPoint(t *rapid.T, label string) domain.Point {
 }
 
 func liveNearestProperty(t *testing.T, o LiveOptions, s domain.LiveStore) {
-	all := map[string]domain.Fix{} // the store is the same in all runs and only fills up
+	all := map[string]domain.Fix{} // the store is shared by all runs and only fills up
 	at := liveTime().Add(-time.Hour)
 	rapid.Check(t, func(t *rapid.T) {
 		for range rapid.IntRange(1, 40).Draw(t, "puts") {
@@ -342,8 +342,8 @@ func liveOrders(t *testing.T, _ LiveOptions, s domain.LiveStore) {
 	}
 	keep(3, 3, 3, 3)
 	keep(2, 2, 3, 3) // older
-	keep(3, 4, 3, 4) // a note more
-	keep(3, 3, 3, 4) // a note less
+	keep(3, 4, 3, 4) // one more note entry
+	keep(3, 3, 3, 4) // one note entry less
 	keep(10, 12, 10, 12)
 	keep(9, 13, 10, 12)
 }
@@ -394,7 +394,7 @@ func liveConcurrent(t *testing.T, o LiveOptions, s domain.LiveStore) {
 	var wg sync.WaitGroup
 	errs := make(chan error, writers*2)
 	for w := range writers {
-		wg.Go(func() { // all write all couriers; who is newest is decided by the device's clock alone
+		wg.Go(func() { // all write all couriers; device time alone decides which is newest
 			rng := rand.New(rand.NewPCG(uint64(w), 7)) //nolint:gosec // the same walk every time
 			for step := range steps {
 				batch := make([]domain.Fix, couriers)

@@ -1,5 +1,5 @@
 // Package domaintest holds one conformance suite for each port of the domain. Every
-// implementation runs the suite of its port; new promises land here.
+// implementation runs the suite of its port; new guarantees are added here.
 package domaintest
 
 import (
@@ -19,11 +19,11 @@ import (
 type StoreBackend struct {
 	// Open returns an empty store that is closed when the test ends.
 	Open func(t *testing.T) domain.Store
-	// Reopen closes the store and opens what it kept.
+	// Reopen closes the store and opens it again with the same data.
 	Reopen func(t *testing.T, s domain.Store) domain.Store
 }
 
-// Store runs the suite: a subtest per promise of domain.Store and domain.Outbox.
+// Store runs the suite: a subtest per guarantee of domain.Store and domain.Outbox.
 func Store(t *testing.T, b StoreBackend) {
 	groups := map[string]map[string]func(*testing.T, storeSuite){
 		"create": createTests, "update": updateTests, "race": raceTests, "couriers": courierTests,
@@ -49,7 +49,7 @@ type storeSuite struct {
 	domain.Store
 }
 
-// start is the time at which the suite's orders begin.
+// start is the creation time of the suite's first orders.
 var start = time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
 
 func by(now time.Time) domain.By {
@@ -64,7 +64,7 @@ func draft() domain.Draft {
 	}
 }
 
-// change is that of a new order.
+// change returns the change of a new order.
 func change(d domain.Draft, now time.Time) *domain.Change {
 	o, ev := domain.NewOrder(d, by(now))
 	return &domain.Change{Order: o, Events: []domain.Event{ev}}
@@ -109,7 +109,7 @@ func (s storeSuite) active(t *testing.T, courier string) int {
 	return c.ActiveOrders
 }
 
-// untouched says that the stored order is exactly o, with its history as long as it was.
+// untouched checks that the stored order is exactly o, with an unchanged history.
 func (s storeSuite) untouched(t *testing.T, o *domain.Order, events int) {
 	t.Helper()
 	stored, err := s.Order(t.Context(), o.ID)
@@ -140,7 +140,7 @@ func requireCode(t *testing.T, code domain.Code, err error) {
 	require.Equal(t, code, domain.CodeOf(err), "%v", err)
 }
 
-// together runs fn n times at once and returns the errors.
+// together runs fn n times concurrently and returns the errors.
 func together(n int, fn func(i int) error) []error {
 	errs := make([]error, n)
 	ready := make(chan struct{})
@@ -156,7 +156,7 @@ func together(n int, fn func(i int) error) []error {
 	return errs
 }
 
-// count says how many of the errors are nil and how many have the code.
+// count returns how many of the errors are nil and how many have the code.
 func count(errs []error, code domain.Code) (ok, failed int, other error) {
 	for _, err := range errs {
 		switch {

@@ -98,7 +98,7 @@ var courierTests = map[string]func(*testing.T, storeSuite){
 		require.NoError(t, err)
 		off := false
 		changed, err := s.UpdateCourier(t.Context(), c.ID, nil, func(c *domain.Courier) error {
-			c.ActiveOrders = 77 // follows the orders, not the closure
+			c.ActiveOrders = 77 // derived from the orders, not set by the closure
 			return c.Edit(domain.CourierEdit{OnDuty: &off}, "RU", start.Add(time.Hour))
 		})
 		require.NoError(t, err)
@@ -146,7 +146,7 @@ var courierTests = map[string]func(*testing.T, storeSuite){
 		_, err := s.assign(t.Context(), o3.ID, a.ID)
 		requireCode(t, domain.CodeCourierBusy, err)
 		s.untouched(t, o3, 1)
-		must(s.assign(t.Context(), o1.ID, a.ID)) // the one it has
+		must(s.assign(t.Context(), o1.ID, a.ID)) // its current courier
 		must(s.assign(t.Context(), o1.ID, b.ID)) // to another
 		loads(1, 1)
 		_, err = s.assign(t.Context(), o2.ID, b.ID)

@@ -12,7 +12,7 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// restored is the change of an order that comes from elsewhere with a history of four.
+// restored is the change of an imported order with a history of four entries.
 func restored(t *testing.T, courier string) *domain.Change {
 	t.Helper()
 	o, ev := domain.NewOrder(draft(), by(start))
@@ -75,7 +75,7 @@ var importTests = map[string]func(*testing.T, storeSuite){
 		for i := range changes {
 			changes[i] = restored(t, c.ID)
 		}
-		for i := range errs { // at once, so that they meet in one group
+		for i := range errs { // concurrently, so that they share a commit group
 			again := *changes[i%orders]
 			order := *again.Order
 			again.Order, again.Events = &order, slices.Clone(again.Events)

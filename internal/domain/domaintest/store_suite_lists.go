@@ -32,7 +32,7 @@ func (s storeSuite) pages(t *testing.T, f domain.OrderFilter, p domain.Page) []s
 	return nil
 }
 
-// found reads a list in pages of two and of fifty, which must be the same.
+// found reads a list in pages of two and of fifty, which must give the same result.
 func (s storeSuite) found(t *testing.T, f domain.OrderFilter) []string {
 	t.Helper()
 	small, large := s.pages(t, f, domain.Page{Size: 2}), s.pages(t, f, domain.Page{Size: 50})
@@ -214,7 +214,7 @@ func search(t *testing.T, s storeSuite) {
 			continue
 		}
 		if q == "web_100%\nёлкина" {
-			continue // how the fields are kept apart is the store's own business
+			continue // field separation is up to the store
 		}
 		require.Empty(t, s.found(t, domain.OrderFilter{Search: q}), q)
 	}

@@ -25,7 +25,7 @@ func (s storeSuite) pending(t *testing.T) []domain.OutboxEntry {
 	return entries
 }
 
-// requireEvents compares what was written with what is read.
+// requireEvents compares written with read events.
 func requireEvents(t *testing.T, want, got []domain.Event) {
 	t.Helper()
 	a, err := json.Marshal(want)
@@ -141,7 +141,7 @@ var outboxTests = map[string]func(*testing.T, storeSuite){
 		for want := 3; want > 0; want-- {
 			var box domain.Outbox
 			var resign func()
-			require.Eventually(t, func() bool { // a database may take a moment to see that the last one is gone
+			require.Eventually(t, func() bool { // a database may take a moment to notice that the last leader is gone
 				var err error
 				box, resign, err = s.Lead(t.Context())
 				require.NoError(t, err)

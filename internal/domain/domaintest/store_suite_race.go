@@ -223,7 +223,7 @@ var raceTests = map[string]func(*testing.T, storeSuite){
 		blocker := s.create(t, draft(), start)
 		running, release := make(chan struct{}), make(chan struct{})
 		first := make(chan error, 1)
-		go func() { // closures are not meant to block; this one makes the others wait
+		go func() { // closures must not block; this one does, to queue the others
 			once := false
 			_, err := s.UpdateOrder(t.Context(), blocker.ID, func(*domain.Change) error {
 				if !once {

@@ -11,7 +11,7 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// account is the usual contract with a carrier.
+// account is the default contract with a carrier.
 func account(carrier string) domain.CarrierAccount { return domain.CarrierAccount{Carrier: carrier} }
 
 // ship books a shipment of an order under a client reference, due at once.
@@ -30,7 +30,7 @@ func (s storeSuite) ship(t *testing.T, o *domain.Order, carrier, ref string) {
 	require.NoError(t, err)
 }
 
-// learn stores the names that a carrier gave a shipment.
+// learn stores a carrier's names of a shipment.
 func (s storeSuite) learn(t *testing.T, o *domain.Order, carrier string, ref domain.ShipmentRef) {
 	t.Helper()
 	_, err := s.UpdateOrder(t.Context(), o.ID, func(ch *domain.Change) error {

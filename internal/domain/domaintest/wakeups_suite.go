@@ -12,22 +12,22 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// heard collects what one replica receives.
-type heard struct {
+// inbox collects the messages received by one replica.
+type inbox struct {
 	domain.Wakeups
 	mu       sync.Mutex
 	messages map[string][]string // by topic
 }
 
-func (h *heard) of(topic string) []string {
+func (h *inbox) of(topic string) []string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return append([]string(nil), h.messages[topic]...)
 }
 
-// until publishes by from, again and again, until the topic is heard here: listening may
-// begin late.
-func (h *heard) until(t *testing.T, from domain.Wakeups, topic string) {
+// until publishes from a replica repeatedly, until the topic's messages are received here:
+// a watch may start late.
+func (h *inbox) until(t *testing.T, from domain.Wakeups, topic string) {
 	t.Helper()
 	require.Eventually(t, func() bool {
 		from.Publish(topic, []byte("are you there?"))
@@ -35,8 +35,8 @@ func (h *heard) until(t *testing.T, from domain.Wakeups, topic string) {
 	}, 20*time.Second, 10*time.Millisecond, topic)
 }
 
-// has waits until the topic was heard to say the message.
-func (h *heard) has(t *testing.T, topic, message string) {
+// has waits until the message was received on the topic.
+func (h *inbox) has(t *testing.T, topic, message string) {
 	t.Helper()
 	require.Eventually(t, func() bool {
 		for _, m := range h.of(topic) {
@@ -48,12 +48,12 @@ func (h *heard) has(t *testing.T, topic, message string) {
 	}, 20*time.Second, 5*time.Millisecond, topic)
 }
 
-// Wakeups checks what domain.Wakeups promises. open returns two replicas.
+// Wakeups is the conformance suite of domain.Wakeups. open returns two replicas.
 func Wakeups(t *testing.T, open func(*testing.T) (a, b domain.Wakeups)) {
 	t.Helper()
 	for _, c := range []struct {
 		name string
-		run  func(t *testing.T, a, b *heard)
+		run  func(t *testing.T, a, b *inbox)
 	}{
 		{"a watched topic is heard, by its publisher too", wakeupsReach},
 		{"what is not watched is not heard", wakeupsUnwatched},
@@ -68,9 +68,9 @@ func Wakeups(t *testing.T, open func(*testing.T) (a, b domain.Wakeups)) {
 	}
 }
 
-// listenTo receives until the test ends, and checks that receiving ends then.
-func listenTo(t *testing.T, w domain.Wakeups) *heard {
-	h := &heard{Wakeups: w, messages: map[string][]string{}}
+// listenTo receives until the test ends, and checks that Receive returns then.
+func listenTo(t *testing.T, w domain.Wakeups) *inbox {
+	h := &inbox{Wakeups: w, messages: map[string][]string{}}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() {
@@ -87,7 +87,7 @@ func listenTo(t *testing.T, w domain.Wakeups) *heard {
 	return h
 }
 
-func wakeupsReach(t *testing.T, a, b *heard) {
+func wakeupsReach(t *testing.T, a, b *inbox) {
 	a.Watch("order:1")
 	b.Watch("order:1")
 	a.until(t, a, "order:1")
@@ -97,7 +97,7 @@ func wakeupsReach(t *testing.T, a, b *heard) {
 	b.has(t, "order:1", "from b")
 }
 
-func wakeupsUnwatched(t *testing.T, a, b *heard) {
+func wakeupsUnwatched(t *testing.T, a, b *inbox) {
 	a.Publish("order:1", []byte("to nobody"))
 	b.Watch("order:1")
 	b.Watch("order:2")
@@ -122,7 +122,7 @@ func wakeupsUnwatched(t *testing.T, a, b *heard) {
 	}, 20*time.Second, 10*time.Millisecond)
 }
 
-func wakeupsBytes(t *testing.T, a, b *heard) {
+func wakeupsBytes(t *testing.T, a, b *inbox) {
 	b.Watch("fleet")
 	b.until(t, a, "fleet")
 	a.Publish("fleet", []byte("start"))
@@ -142,7 +142,7 @@ func wakeupsBytes(t *testing.T, a, b *heard) {
 	require.Equal(t, want, got[len(got)-len(want):])
 }
 
-func wakeupsMany(t *testing.T, a, b *heard) {
+func wakeupsMany(t *testing.T, a, b *inbox) {
 	const n = 3000
 	for i := range n {
 		b.Watch(fmt.Sprint("order:", i))

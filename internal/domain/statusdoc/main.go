@@ -23,7 +23,7 @@ func main() {
 	}
 }
 
-// meanings says each status in words.
+// meanings describes each status in words.
 var meanings = map[domain.Status]string{
 	domain.StatusCreated:        "the order is known",
 	domain.StatusConfirmed:      "somebody will see to it; no courier yet",
