@@ -17,7 +17,7 @@ import (
 	"github.com/order-tracking/order-tracking/internal/paging"
 )
 
-// clock is set by hand.
+// clock is set manually.
 type clock struct {
 	mu sync.Mutex
 	at time.Time
@@ -37,7 +37,7 @@ func (c *clock) pass(d time.Duration) {
 	c.mu.Unlock()
 }
 
-// house is an installation with its parts, over a database of its own.
+// house is an installation with its own database.
 type house struct {
 	*testing.T
 	store domain.Store
@@ -152,8 +152,8 @@ func TestARotatedKeyAndItsSuccessorAreGoodUntilTheOverlapEnds(t *testing.T) {
 	require.Equal(t, domain.CodeValidationFailed, domain.CodeOf(err))
 }
 
-// What one replica takes away the others forget within freshFor, also when they could
-// not ask.
+// A credential revoked on one replica is forgotten by the others within freshFor, even if
+// they cannot query the database.
 func TestRevokedElsewhere(t *testing.T) {
 	h := newHouse(t)
 	other := h.replica()
@@ -211,7 +211,7 @@ func TestStreamsEndWithWhatOpenedThem(t *testing.T) {
 	h.clock.pass(10 * time.Second)
 	check(map[string]int{"revoked": 1, "expiring": 1})
 
-	// Let in right before it was revoked, held right after that was noticed.
+	// Authorized just before it was revoked, its stream registered just after the revocation was noticed.
 	c, err := other.Authorize(t.Context(), Request{Credential: kept.Key})
 	require.NoError(t, err)
 	require.NoError(t, h.keys.Revoke(h.admin(), kept.ID))
@@ -381,7 +381,7 @@ func TestTheAuditShowsWhoDidWhatAndWasNotChanged(t *testing.T) {
 	}
 }
 
-// altered is a store in which somebody changed the audit.
+// altered is a store whose audit log was tampered with.
 type altered struct {
 	domain.AccessStore
 	change func([]domain.AuditEntry) []domain.AuditEntry

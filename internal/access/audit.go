@@ -19,13 +19,13 @@ import (
 const (
 	// sealEvery is how often new entries are sealed.
 	sealEvery = time.Minute
-	// sealBatch is how many entries a seal has at most.
+	// sealBatch is the maximum number of entries in a seal.
 	sealBatch = 1000
 )
 
-// Audit is who changed access, settings and personal data. Entries are sealed in batches
-// by a chain of hashes whose head is logged, so that what was changed or deleted later is
-// found by Verify.
+// Audit is the log of changes to access, settings and personal data. Entries are sealed in
+// batches by a hash chain whose head is logged, so Verify detects later edits and
+// deletions.
 type Audit struct {
 	Store domain.AccessStore
 	Clock domain.Clock
@@ -36,12 +36,12 @@ type Audit struct {
 
 type remoteKey struct{}
 
-// WithRemote says in the context where the call came from.
+// WithRemote stores the caller's network address in the context.
 func WithRemote(ctx context.Context, address string) context.Context {
 	return context.WithValue(ctx, remoteKey{}, address)
 }
 
-// entry makes an entry of what the caller does.
+// entry returns an audit entry for the caller's action.
 func (a *Audit) entry(ctx context.Context, action, object string, data map[string]string) (*domain.AuditEntry, error) {
 	c, err := domain.CallerFrom(ctx)
 	if err != nil {
@@ -55,8 +55,8 @@ func (a *Audit) entry(ctx context.Context, action, object string, data map[strin
 	return e, nil
 }
 
-// Mark stands for something personal: the same for the same, and nothing to whoever does
-// not have the installation's key.
+// Mark returns a keyed hash of a personal value: equal values give equal marks, and without
+// the installation's key a mark reveals nothing.
 func (a *Audit) Mark(personal string) string {
 	h := hmac.New(sha256.New, a.Secret)
 	h.Write([]byte("audit\x00" + personal))
@@ -82,13 +82,13 @@ func (a *Audit) List(ctx context.Context, f domain.AuditFilter, p paging.Request
 	})
 }
 
-// Run seals what is new until the context ends.
+// Run seals new entries until the context ends.
 func (a *Audit) Run(ctx context.Context) {
 	tick := time.NewTicker(sealEvery)
 	defer tick.Stop()
 	for {
 		if err := a.Seal(ctx); err != nil && ctx.Err() == nil {
-			a.Log.Warn("the audit was not sealed; trying again in a minute", zap.Error(err))
+			a.Log.Warn("cannot seal the audit log; retrying in a minute", zap.Error(err))
 		}
 		select {
 		case <-ctx.Done():
@@ -98,7 +98,7 @@ func (a *Audit) Run(ctx context.Context) {
 	}
 }
 
-// Seal seals what no seal has yet. Any replica may do it.
+// Seal seals all unsealed entries. Any replica may call it.
 func (a *Audit) Seal(ctx context.Context) error {
 	last, err := a.lastSeal(ctx)
 	if err != nil {
@@ -114,9 +114,9 @@ func (a *Audit) Seal(ctx context.Context) error {
 			SealedAt: domain.Timestamp(a.Clock.Now()),
 		}
 		if ours, err := a.Store.SealAudit(ctx, next); err != nil || !ours {
-			return err // another replica is at it
+			return err // another replica is sealing
 		}
-		a.Log.Info("the audit was sealed", zap.Int64("seal", next.Number), zap.Int64("position", next.LastPosition),
+		a.Log.Info("audit log sealed", zap.Int64("seal", next.Number), zap.Int64("position", next.LastPosition),
 			zap.String("hash", hex.EncodeToString(next.Hash)))
 		last = next
 	}
@@ -132,7 +132,7 @@ func (a *Audit) lastSeal(ctx context.Context) (last domain.AuditSeal, err error)
 	}
 }
 
-// sealOf is the hash over the seal before and the entries.
+// sealOf hashes the previous seal and the entries.
 func sealOf(before []byte, entries []domain.AuditEntry) []byte {
 	h := sha256.New()
 	h.Write(before)
@@ -147,16 +147,16 @@ func sealOf(before []byte, entries []domain.AuditEntry) []byte {
 	return h.Sum(nil)
 }
 
-// Verified is what was found in the audit.
+// Verified is the result of Verify.
 type Verified struct {
 	Entries  int64  `json:"entries"`
 	Seals    int64  `json:"seals"`
 	Unsealed int64  `json:"unsealed"`       // entries after the last seal
-	Head     string `json:"head,omitempty"` // the last seal's hash, which the log has too
+	Head     string `json:"head,omitempty"` // the last seal's hash, also in the server log
 }
 
-// Verify reads the whole audit and fails at the first entry that is missing or not as it
-// was sealed.
+// Verify reads the whole audit log and fails at the first entry that is missing or differs
+// from what was sealed.
 func (a *Audit) Verify(ctx context.Context) (v Verified, err error) {
 	var before domain.AuditSeal
 	for {

@@ -11,32 +11,32 @@ import (
 	"github.com/order-tracking/order-tracking/internal/idempotency"
 )
 
-// Documents are what staff set up while the product runs: merchants and the settings.
+// Documents are the records that staff edit at run time: merchants and the settings.
 type Documents struct {
 	Store    domain.AccessStore
 	Clock    domain.Clock
 	Audit    *Audit
 	Requests *idempotency.Keys
 	Guard    *Guard
-	// Defaults are what the configuration says where the settings say nothing.
+	// Defaults are the configured values, used where the settings are empty.
 	Defaults Settings
 
 	rules atomic.Pointer[rules]
 }
 
-// rules are the merchants' rules of when customers see couriers.
+// rules are the merchants' courier visibility rules.
 type rules struct {
-	other domain.ShowCourier // of merchants without one
+	other domain.ShowCourier // default for merchants without a rule
 	of    map[string]domain.ShowCourier
 }
 
-// Privacy is who sees what.
+// Privacy is a merchant's visibility rules.
 type Privacy struct {
-	// ShowCourier is when customers see where the courier is.
+	// ShowCourier defines when customers see the courier's position.
 	ShowCourier *string `json:"show_courier,omitempty" doc:"custody, out_for_delivery or metres:<number>" example:"metres:3000"`
 }
 
-// MerchantEdit is what a client sends to change a merchant; nil stays as it is.
+// MerchantEdit is a partial update of a merchant; nil fields are unchanged.
 type MerchantEdit struct {
 	Name          *string  `json:"name,omitempty" maxLength:"200"`
 	Locale        *string  `json:"locale,omitempty" format:"locale" maxLength:"35" example:"ru"`
@@ -45,7 +45,7 @@ type MerchantEdit struct {
 	ProofRequired []string `json:"proof_required,omitempty" maxItems:"3" doc:"of photo, signature and pin; [] for none"`
 }
 
-// Merchant is who sends orders.
+// Merchant is a sender of orders.
 type Merchant struct {
 	ID string `json:"id" maxLength:"128" example:"shop"`
 	MerchantEdit
@@ -53,22 +53,22 @@ type Merchant struct {
 	UpdatedAt time.Time `json:"updated_at,omitzero"`
 }
 
-// SettingsEdit is what a client sends to change the settings; nil stays as it is.
+// SettingsEdit is a partial update of the settings; nil fields are unchanged.
 type SettingsEdit struct {
 	Privacy *Privacy `json:"privacy,omitempty"`
 }
 
-// Settings are what may change while the product runs. What they say goes over the configuration.
+// Settings can be changed at run time and override the configuration.
 type Settings struct {
 	SettingsEdit
 	Version   int64     `json:"version"`
 	UpdatedAt time.Time `json:"updated_at,omitzero"`
 }
 
-// proofs are the ways to prove a delivery.
+// proofs are the kinds of proof of delivery.
 var proofs = []string{"photo", "signature", "pin"}
 
-// Check checks an edit of a merchant.
+// Check validates an edit of a merchant.
 func (e MerchantEdit) Check() error {
 	var f domain.Faults
 	f.Check("", &e)
@@ -81,7 +81,7 @@ func (e MerchantEdit) Check() error {
 	return f.Err()
 }
 
-// Check checks an edit of the settings.
+// Check validates an edit of the settings.
 func (e SettingsEdit) Check() error {
 	var f domain.Faults
 	e.Privacy.check(&f)
@@ -96,15 +96,15 @@ func (p *Privacy) check(f *domain.Faults) {
 	f.Include("", err)
 }
 
-// merge writes what the edit has over what there is.
+// merge overwrites into with from, if set.
 func merge[T any](into **T, from *T) {
 	if from != nil {
 		*into = from
 	}
 }
 
-// Merchant returns a merchant, or not_found; somebody else's, too. A merchant who has a key
-// and was not set up is there, with nothing said.
+// Merchant returns a merchant, or not_found if it is unknown or belongs to another caller.
+// A merchant that has a key but no record is returned empty.
 func (d *Documents) Merchant(ctx context.Context, id string) (*Merchant, error) {
 	caller, err := domain.CallerFrom(ctx)
 	if err != nil {
@@ -127,7 +127,7 @@ func merchantOf(doc *domain.Document) (*Merchant, error) {
 	return m, json.Unmarshal(doc.Data, &m.MerchantEdit)
 }
 
-// Merchants returns the merchants with an id after the given one, by id, at most limit.
+// Merchants returns up to limit merchants with ids after the given one, ordered by id.
 func (d *Documents) Merchants(ctx context.Context, after string, limit int) ([]*Merchant, error) {
 	caller, err := domain.CallerFrom(ctx)
 	if err != nil {
@@ -153,8 +153,8 @@ func (d *Documents) Merchants(ctx context.Context, after string, limit int) ([]*
 	return out, nil
 }
 
-// EditMerchant changes a merchant, or sets it up; expected, when not zero, is the version
-// that the caller knows.
+// EditMerchant changes or creates a merchant; expected, if not zero, is the version that
+// the caller has seen.
 func (d *Documents) EditMerchant(ctx context.Context, id string, e MerchantEdit, expected int64) (*Merchant, error) {
 	caller, err := domain.CallerFrom(ctx)
 	if err != nil {
@@ -188,7 +188,7 @@ func (d *Documents) EditMerchant(ctx context.Context, id string, e MerchantEdit,
 	return m, nil
 }
 
-// Settings returns the settings, with the configuration's where they say nothing.
+// Settings returns the settings, filled in from the configuration.
 func (d *Documents) Settings(ctx context.Context) (*Settings, error) {
 	s := d.Defaults
 	doc, err := d.Store.Document(ctx, domain.DocumentSettings, "")
@@ -199,7 +199,7 @@ func (d *Documents) Settings(ctx context.Context) (*Settings, error) {
 	return &s, json.Unmarshal(doc.Data, &s.SettingsEdit)
 }
 
-// EditSettings changes the settings; expected as in EditMerchant.
+// EditSettings changes the settings; expected works as in EditMerchant.
 func (d *Documents) EditSettings(ctx context.Context, e SettingsEdit, expected int64) (*Settings, error) {
 	if err := e.Check(); err != nil {
 		return nil, err
@@ -211,7 +211,7 @@ func (d *Documents) EditSettings(ctx context.Context, e SettingsEdit, expected i
 	return d.Settings(ctx)
 }
 
-// change reads a document into v, lets edit change that, and commits it as the next version.
+// change reads a document into v, applies edit and commits the result as the next version.
 func (d *Documents) change(ctx context.Context, kind, id string, expected int64, v any, edit func()) (*domain.Document, error) {
 	caller, err := domain.CallerFrom(ctx)
 	if err != nil {
@@ -240,7 +240,7 @@ func (d *Documents) change(ctx context.Context, kind, id string, expected int64,
 	return next, d.Guard.Commit(ctx, domain.AccessChange{Document: next, Audit: entry})
 }
 
-// ShowCourier returns a merchant's rule of when customers see the courier, from memory.
+// ShowCourier returns a merchant's cached courier visibility rule.
 func (d *Documents) ShowCourier(merchantID string) domain.ShowCourier {
 	r := d.rules.Load()
 	if r == nil {
@@ -252,7 +252,7 @@ func (d *Documents) ShowCourier(merchantID string) domain.ShowCourier {
 	return r.other
 }
 
-// Load reads the rules anew; the guard calls it when a document has changed.
+// Load reloads the rules; the authenticator calls it when a document has changed.
 func (d *Documents) Load(ctx context.Context) error {
 	settings, err := d.Settings(ctx)
 	if err != nil {

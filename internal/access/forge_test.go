@@ -17,7 +17,7 @@ import (
 
 var forgeries = flag.Int("forge", 20_000, "how many forged credentials to try; make forge tries a million")
 
-// counting is a store that nobody should have to ask.
+// counting is a store that counts queries; none are expected.
 type counting struct {
 	domain.AccessStore
 	asked int
@@ -28,7 +28,7 @@ func (c *counting) CredentialByHash(context.Context, [32]byte) (*domain.Credenti
 	return nil, nil
 }
 
-// TestForgedCredentials tries what people try: none is accepted and none costs a query.
+// TestForgedCredentials tries typical forgeries: none is accepted and none costs a query.
 func TestForgedCredentials(t *testing.T) {
 	store := &counting{}
 	g := NewGuard(store, newClock(), zap.NewNop(), GuardConfig{BootstrapKey: bootstrapKey})
@@ -51,8 +51,8 @@ func TestForgedCredentials(t *testing.T) {
 	require.Less(t, p99, time.Millisecond)
 }
 
-// forge makes a credential that is none out of a good key, which is not stored anyway,
-// and of the bootstrap key.
+// forge makes an invalid credential from a valid-looking key, which is not stored anyway,
+// or from the bootstrap key.
 func forge(r *rand.Rand, good string) string {
 	b := []byte(good)
 	switch r.IntN(6) {

@@ -1,6 +1,6 @@
-// Package access says who comes in and what they may do: keys and other credentials, the
-// table of permissions, streams that end with what opened them, the audit. It knows no
-// protocol: each transport fills in a Request.
+// Package access authenticates and authorizes callers: keys and other credentials, the
+// permission table, streams that end with their credential, and the audit log. It is
+// independent of the protocol: each transport fills in a Request.
 package access
 
 import (
@@ -21,83 +21,83 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// Request is what a transport knows of a caller.
+// Request describes a caller to be authenticated.
 type Request struct {
-	// Credential is what the caller shows: a key, a token, a session; "" for nothing.
+	// Credential is a key, token or session; "" if there is none.
 	Credential string
-	Host       string // the Host or :authority that the caller asked for
-	Origin     string // of a browser's call
-	// Local says that the call came from this machine, and over no proxy.
+	Host       string // the Host or :authority of the request
+	Origin     string // header of a browser's request
+	// Local reports whether the call came from this machine and not through a proxy.
 	Local bool
 }
 
-// Verifier knows tokens of others: JWTs of an issuer.
+// Verifier verifies third-party tokens: JWTs of an issuer.
 type Verifier interface {
-	// Verify returns who shows the token, or unauthenticated.
+	// Verify returns the token's caller, or unauthenticated.
 	Verify(ctx context.Context, token string) (*domain.Caller, error)
 }
 
 const (
-	// checkEvery is how often a replica asks whether something was taken away from
-	// somebody, freshFor how long it goes by what it knows after an answer.
+	// checkEvery is the interval at which a replica polls for revocations; freshFor is how
+	// long cached credentials may be used after a successful poll.
 	checkEvery = 400 * time.Millisecond
 	freshFor   = 900 * time.Millisecond
-	// usedEvery is how often the last use of a credential is written.
+	// usedEvery is how often the last use of a credential is stored.
 	usedEvery = time.Minute
-	// maxKnown bounds the credentials that are remembered; beyond, they are read again.
+	// maxKnown bounds the cache of credentials; beyond it they are read again.
 	maxKnown = 100_000
 )
 
-// Guard decides who comes in. Credentials that were seen lately are remembered; what was
-// taken away by any replica is forgotten within a second, also while Redis is away, and
-// while the database does not answer nothing is remembered that long.
+// Guard is the authenticator. It caches recently used credentials; revocations on any
+// replica take effect within a second, even while Redis is down, and while the database is
+// down cached credentials are used no longer than that.
 type Guard struct {
 	store domain.AccessStore
 	clock domain.Clock
 	log   *zap.Logger
-	// jwt judges what has the form of a JWT; nil refuses it.
+	// jwt verifies credentials in JWT form; nil rejects them.
 	jwt       Verifier
 	bootstrap [sha256.Size]byte
-	hasKey    bool // there is a bootstrap key
+	hasKey    bool // a bootstrap key is configured
 	keyless   bool
-	// first is the caller that the bootstrap key is, local who calls without a credential.
+	// first is the caller behind the bootstrap key, local the caller without a credential.
 	first, local *domain.Caller
 
-	// OnChange is called by Check when something was taken away or a document has changed;
-	// it must be set before.
+	// OnChange is called by Check after a revocation or a change of a document; it must be
+	// set before Check is called.
 	OnChange func(context.Context) error
 
 	mu    sync.RWMutex
 	known map[[sha256.Size]byte]*known
 	epoch int64
-	gen   atomic.Uint64 // grows whenever known is forgotten
-	// confirmed is when the epoch was last read, in nanoseconds of the clock.
+	gen   atomic.Uint64 // incremented whenever the cache is dropped
+	// confirmed is when the epoch was last read, in clock nanoseconds.
 	confirmed atomic.Int64
 	streams   streams
 
 	callers, addresses *Limiter
 }
 
-// known is a credential that was read.
+// known is a cached credential.
 type known struct {
 	caller *domain.Caller
-	used   atomic.Int64 // last use, in nanoseconds; 0 when it was written
+	used   atomic.Int64 // last use, in nanoseconds; 0 once stored
 	wrote  atomic.Int64
 }
 
-// GuardConfig sets up a guard.
+// GuardConfig configures the authenticator.
 type GuardConfig struct {
-	// BootstrapKey is the first administrator's key; empty for none.
+	// BootstrapKey is the first administrator's key; empty if there is none.
 	BootstrapKey string
-	// Keyless lets local calls in that show no credential.
+	// Keyless authorizes local calls without a credential.
 	Keyless bool
 	JWT     Verifier
-	// PerCaller limits the calls of each key, session and link; PerAddress the failed ones
-	// from an address. Local calls without a key have no limit.
+	// PerCaller limits the calls of each key, session and link, PerAddress the failed calls
+	// from an address. Local calls without a key are not limited.
 	PerCaller, PerAddress Limit
 }
 
-// NewGuard makes a guard over what the store knows.
+// NewGuard returns an authenticator over the store.
 func NewGuard(store domain.AccessStore, clock domain.Clock, log *zap.Logger, c GuardConfig) *Guard {
 	g := &Guard{
 		store: store, clock: clock, log: log, jwt: c.JWT,
@@ -111,10 +111,11 @@ func NewGuard(store domain.AccessStore, clock domain.Clock, log *zap.Logger, c G
 	return g
 }
 
-// Protected says whether everybody has to show a credential.
+// Protected reports whether every call needs a credential.
 func (g *Guard) Protected() bool { return !g.keyless }
 
-// BootstrapParent names the bootstrap key as the parent of sessions: another key ends them.
+// BootstrapParent names the bootstrap key as the parent of its sessions, so that changing
+// the key ends them.
 func (g *Guard) BootstrapParent() string { return "bootstrap-" + hex.EncodeToString(g.bootstrap[:8]) }
 
 var (
@@ -125,9 +126,9 @@ var (
 	errOrigin = domain.Errorf(domain.CodeForbidden, "calls from other web sites are refused")
 )
 
-// Authorize returns who the caller is, or unauthenticated or forbidden. The caller is
-// shared and must not be changed. A credential is judged whatever else may be true: a
-// bad one is unauthenticated also for local calls of an installation without keys.
+// Authorize returns the caller, or unauthenticated or forbidden. The caller is shared and
+// must not be modified. An invalid credential is always unauthenticated, even for local
+// calls to an installation without keys.
 func (g *Guard) Authorize(ctx context.Context, r Request) (*domain.Caller, error) {
 	if r.Credential != "" {
 		return g.identify(ctx, r.Credential)
@@ -143,7 +144,8 @@ func (g *Guard) Authorize(ctx context.Context, r Request) (*domain.Caller, error
 	return g.local, nil
 }
 
-// identify returns whose credential it is. One with a wrong form or checksum costs no look-up.
+// identify returns the credential's caller. A malformed credential or wrong checksum costs
+// no look-up.
 func (g *Guard) identify(ctx context.Context, credential string) (*domain.Caller, error) {
 	sum := sha256.Sum256([]byte(credential))
 	if g.hasKey && subtle.ConstantTimeCompare(sum[:], g.bootstrap[:]) == 1 {
@@ -167,7 +169,8 @@ func (g *Guard) identify(ctx context.Context, credential string) (*domain.Caller
 	return k.caller, nil
 }
 
-// find returns the credential with the hash, from memory while that is surely true.
+// find returns the credential with the hash, from the cache while that is known to be
+// current.
 func (g *Guard) find(ctx context.Context, sum [sha256.Size]byte) (*known, error) {
 	fresh := g.clock.Now().UnixNano()-g.confirmed.Load() < int64(freshFor)
 	if fresh {
@@ -204,19 +207,18 @@ func (g *Guard) find(ctx context.Context, sum [sha256.Size]byte) (*known, error)
 	return k, nil
 }
 
-// parentLives says whether a session of the bootstrap key is of today's.
+// parentLives reports whether a session of the bootstrap key belongs to the current key.
 func (g *Guard) parentLives(c *domain.Credential) bool {
 	return !strings.HasPrefix(c.ParentID, "bootstrap-") || g.hasKey && c.ParentID == g.BootstrapParent()
 }
 
-// forget drops what is remembered; mu is held.
+// forget drops the cache; mu is held.
 func (g *Guard) forget() {
 	g.gen.Add(1)
 	clear(g.known)
 }
 
-// Run looks again and again whether something was taken away from somebody, and writes
-// down what was used, until the context ends.
+// Run polls for revocations and stores last uses until the context ends.
 func (g *Guard) Run(ctx context.Context) {
 	tick := time.NewTicker(checkEvery)
 	defer tick.Stop()
@@ -228,7 +230,7 @@ func (g *Guard) Run(ctx context.Context) {
 		}
 		if outage != (err != nil) {
 			if outage = err != nil; outage {
-				g.log.Warn("whether keys were revoked can't be asked; each is read anew until it can", zap.Error(err))
+				g.log.Warn("cannot poll for revoked keys; every key is read from the database until polling works", zap.Error(err))
 			}
 		}
 		select {
@@ -240,8 +242,8 @@ func (g *Guard) Run(ctx context.Context) {
 	}
 }
 
-// Commit commits a change of who may do what; this process goes by it when it returns,
-// others within a second.
+// Commit commits an access change; it is in effect in this process on return, in others
+// within a second.
 func (g *Guard) Commit(ctx context.Context, c domain.AccessChange) error {
 	err := g.store.ChangeAccess(ctx, c)
 	if err == nil && c.TakesAway() {
@@ -250,8 +252,7 @@ func (g *Guard) Commit(ctx context.Context, c domain.AccessChange) error {
 	return err
 }
 
-// Check asks once whether something was taken away, and ends the streams of those who
-// lost it.
+// Check polls once for revocations and ends the streams of callers who lost access.
 func (g *Guard) Check(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
@@ -273,17 +274,17 @@ func (g *Guard) Check(ctx context.Context) error {
 	}
 	if err != nil {
 		g.mu.Lock()
-		g.epoch = 0 // and again
+		g.epoch = 0 // force another check
 		g.mu.Unlock()
 		return err
 	}
-	g.streams.expire(asked) // as it is known by now
+	g.streams.expire(asked) // check updated the expiry times
 	g.confirmed.Store(asked.UnixNano())
 	g.writeUses(ctx, usedEvery)
 	return nil
 }
 
-// writeUses writes when credentials were used, of those that were not written lately.
+// writeUses stores the last uses of credentials that were not stored within every.
 func (g *Guard) writeUses(ctx context.Context, every time.Duration) {
 	uses := map[string]time.Time{}
 	g.mu.RLock()
@@ -299,15 +300,15 @@ func (g *Guard) writeUses(ctx context.Context, every time.Duration) {
 		return
 	}
 	if err := g.store.CredentialsUsed(ctx, uses); err != nil && ctx.Err() == nil {
-		g.log.Debug("when keys were used was not written", zap.Error(err))
+		g.log.Debug("cannot store the last use of keys", zap.Error(err))
 	}
 }
 
-// LoopbackHost says whether a host, with or without a port, is a name of this
-// machine that no DNS server can point elsewhere.
+// LoopbackHost reports whether a host, with or without a port, is a name of this machine
+// that no DNS server can redirect.
 func LoopbackHost(host string) bool {
 	if port, ok := strings.CutPrefix(host, "127.0.0.1:"); ok && len(port) <= 5 && strings.Trim(port, "0123456789") == "" {
-		return true // the usual one, on every request
+		return true // fast path for the common case
 	}
 	if h, _, err := net.SplitHostPort(host); err == nil {
 		host = h
@@ -325,7 +326,7 @@ func loopbackOrigin(origin string) bool {
 	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && LoopbackHost(u.Host)
 }
 
-// Count counts a call of somebody who was let in; false says that there is no limit.
+// Count counts a call of an authenticated caller; limited is false if there is no limit.
 func (g *Guard) Count(c *domain.Caller) (q Quota, limited bool, err error) {
 	if g.callers == nil || c == g.local {
 		return q, false, nil
@@ -338,8 +339,8 @@ func (g *Guard) Count(c *domain.Caller) (q Quota, limited bool, err error) {
 	return q, true, err
 }
 
-// Failed counts a call from an address that showed something bad, and returns what to
-// answer: err, or rate_limited after too many of them. Good calls from there are not held up.
+// Failed counts a failed call from an address and returns the error to answer: err, or
+// rate_limited after too many. Valid calls from that address are not limited.
 func (g *Guard) Failed(address string, err error) error {
 	if g.addresses == nil || domain.CodeOf(err) != domain.CodeUnauthenticated {
 		return err
@@ -350,8 +351,8 @@ func (g *Guard) Failed(address string, err error) error {
 	return err
 }
 
-// Forwarded says whether a request came over a proxy, as far as a proxy tells: such a
-// call is not local, wherever the proxy runs.
+// Forwarded reports whether a request came through a proxy, according to its headers; such
+// a call is not local, wherever the proxy runs.
 func Forwarded(proto string, header func(string) string) bool {
 	return proto == "HTTP/1.0" || cmp.Or(header("Forwarded"), header("X-Forwarded-For"), header("X-Forwarded-Host"),
 		header("X-Forwarded-Proto"), header("X-Real-Ip"), header("Via")) != ""

@@ -10,7 +10,7 @@ import (
 	"github.com/order-tracking/order-tracking/internal/paging"
 )
 
-// Keys are programs' credentials. Only administrators have to do with them.
+// Keys manages API keys. Only administrators may use it.
 type Keys struct {
 	Store    domain.Store
 	Clock    domain.Clock
@@ -19,7 +19,7 @@ type Keys struct {
 	Guard    *Guard
 }
 
-// NewKey asks for a key.
+// NewKey is a request for a key.
 type NewKey struct {
 	Name       string      `json:"name" example:"shop"`
 	Role       domain.Role `json:"role" example:"merchant"`
@@ -28,18 +28,18 @@ type NewKey struct {
 	ExpiresAt  *time.Time  `json:"expires_at,omitempty"`
 }
 
-// IssuedKey is a new key, which is shown this once.
+// IssuedKey is a new key; its secret is shown only once.
 type IssuedKey struct {
 	domain.Credential
 	Key string `json:"key" example:"ot_mer_…"`
 }
 
-// keyRoles are the roles that keys may have.
+// keyRoles are the roles a key may have.
 var keyRoles = []domain.Role{
 	domain.RoleAdmin, domain.RoleDispatcher, domain.RoleMerchant, domain.RoleCourier, domain.RolePartner, domain.RoleMonitor,
 }
 
-// How long a rotated key stays valid: by default, and at most.
+// How long a rotated key stays valid: the default and the maximum.
 const (
 	defaultOverlap = 24 * time.Hour
 	maxOverlap     = 30 * 24 * time.Hour
@@ -68,7 +68,7 @@ func (n *NewKey) validate(now time.Time) error {
 	return f.Err()
 }
 
-// expires checks the time at which something is to end.
+// expires validates an expiry time.
 func expires(f *domain.Faults, at *time.Time, now time.Time) {
 	f.Time("/expires_at", at)
 	if at != nil && !at.After(now) {
@@ -76,11 +76,11 @@ func expires(f *domain.Faults, at *time.Time, now time.Time) {
 	}
 }
 
-// Check checks what Create takes.
+// Check validates the input of Create.
 func (k *Keys) Check(in NewKey) error { return in.validate(k.Clock.Now()) }
 
-// secretly is idempotency.Once for what shows a secret: the answer is not kept, and a
-// repeat fails with secret_not_repeated.
+// secretly is idempotency.Once for answers with a secret: the answer is not stored, and a
+// repeated request fails with secret_not_repeated.
 func secretly[T any](
 	ctx context.Context, requests *idempotency.Keys, op string, in any, do func(rec *domain.Idempotency) (*T, error),
 ) (*T, error) {
@@ -96,8 +96,8 @@ func secretly[T any](
 	return v, err
 }
 
-// Create makes a key. It fails with validation_failed, courier_not_found or one of the
-// idempotency codes.
+// Create creates a key. It fails with validation_failed, courier_not_found or an
+// idempotency code.
 func (k *Keys) Create(ctx context.Context, in NewKey) (*IssuedKey, error) {
 	return secretly(ctx, k.Requests, "create_key", in, func(rec *domain.Idempotency) (*IssuedKey, error) {
 		return k.create(ctx, in, rec)
@@ -127,7 +127,7 @@ func (k *Keys) create(ctx context.Context, in NewKey, rec *domain.Idempotency) (
 	return issued, k.Guard.Commit(ctx, domain.AccessChange{Keep: &issued.Credential, Audit: entry, Idempotency: rec})
 }
 
-// issue gives a credential its secret and its id.
+// issue gives a credential a secret and an id.
 func issue(c domain.Credential, kind string) *IssuedKey {
 	secret := newSecret(kind)
 	c.ID, c.Hash, c.Prefix = domain.NewID(), domain.HashToken(secret), secret[:prefixLength]
@@ -151,13 +151,13 @@ func (k *Keys) read(ctx context.Context, _ string, p domain.Page) ([]domain.Cred
 	return k.Store.Credentials(ctx, domain.CredentialKey, "", p)
 }
 
-// Rotation asks for another key in place of one.
+// Rotation is a request to replace a key.
 type Rotation struct {
 	// OverlapSeconds is how long the old key stays valid; default a day.
 	OverlapSeconds *int `json:"overlap_seconds,omitempty"`
 }
 
-// Check checks what Rotate takes.
+// Check validates the input of Rotate.
 func (r Rotation) Check() error {
 	var f domain.Faults
 	if r.OverlapSeconds != nil {
@@ -166,8 +166,8 @@ func (r Rotation) Check() error {
 	return f.Err()
 }
 
-// Rotate makes another key for the same: both are good until the overlap is over. It
-// fails with not_found for a key that is not there or has expired.
+// Rotate creates a replacement key: both are valid until the overlap ends. It fails with
+// not_found if the key is unknown or has expired.
 func (k *Keys) Rotate(ctx context.Context, id string, in Rotation) (*IssuedKey, error) {
 	if err := in.Check(); err != nil {
 		return nil, err
@@ -198,7 +198,7 @@ func (k *Keys) rotate(ctx context.Context, id string, overlap time.Duration, rec
 	})
 }
 
-// Revoke ends a key, its sessions and its streams; not_found when it is not there.
+// Revoke revokes a key and ends its sessions and streams; not_found if the key is unknown.
 func (k *Keys) Revoke(ctx context.Context, id string) error {
 	old, err := k.get(ctx, id)
 	if err != nil {
@@ -211,7 +211,7 @@ func (k *Keys) Revoke(ctx context.Context, id string) error {
 	return k.Guard.Commit(ctx, domain.AccessChange{Drop: old.ID, Audit: entry})
 }
 
-// get returns a key that is good.
+// get returns a valid key.
 func (k *Keys) get(ctx context.Context, id string) (*domain.Credential, error) {
 	id, err := domain.ParseID("/id", id)
 	if err != nil {
@@ -224,7 +224,7 @@ func (k *Keys) get(ctx context.Context, id string) (*domain.Credential, error) {
 	return c, err
 }
 
-// AnyAdmin says whether somebody has a good key of an administrator.
+// AnyAdmin reports whether a valid administrator key exists.
 func (k *Keys) AnyAdmin(ctx context.Context) (bool, error) {
 	for found, err := range paging.Pages(ctx, "", domain.MaxPageSize, k.read) {
 		if err != nil {
@@ -239,7 +239,7 @@ func (k *Keys) AnyAdmin(ctx context.Context) (bool, error) {
 	return false, nil
 }
 
-// Myself is who somebody is and what they may do.
+// Myself describes the caller and their permissions.
 type Myself struct {
 	Role        domain.Role `json:"role" example:"merchant"`
 	Name        string      `json:"name,omitempty"`
@@ -250,7 +250,7 @@ type Myself struct {
 	Permissions []string    `json:"permissions" example:"[\"createOrder\"]"`
 }
 
-// Me says who the caller is.
+// Me returns the caller's description.
 func Me(ctx context.Context) (*Myself, error) {
 	c, err := domain.CallerFrom(ctx)
 	if err != nil {

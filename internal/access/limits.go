@@ -8,14 +8,14 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// Limit is how often somebody may call: Rate a second on average, and Burst at once. A
-// zero rate is no limit.
+// Limit is a rate limit: Rate calls a second on average and up to Burst at once. A zero
+// rate means no limit.
 type Limit struct {
 	Rate  float64
 	Burst int
 }
 
-// Limiter counts calls of each caller in this process (GCRA: one time for each of them).
+// Limiter counts each caller's calls in this process (GCRA: one timestamp per caller).
 type Limiter struct {
 	limit Limit
 	every time.Duration // between calls at the rate
@@ -23,12 +23,12 @@ type Limiter struct {
 	seed  maphash.Seed
 	parts [16]struct {
 		sync.Mutex
-		next map[string]time.Time // when all of the burst is there again
-		kept int                  // how many are looked through for those who may be forgotten
+		next map[string]time.Time // when the full burst is available again
+		kept int                  // map size at which stale entries are removed
 	}
 }
 
-// NewLimiter makes a limiter, or nil, which counts nobody, for no limit.
+// NewLimiter returns a limiter, or nil, which never limits, if there is no limit.
 func NewLimiter(clock domain.Clock, l Limit) *Limiter {
 	if l.Rate <= 0 || l.Burst < 1 {
 		return nil
@@ -40,15 +40,16 @@ func NewLimiter(clock domain.Clock, l Limit) *Limiter {
 	return out
 }
 
-// Quota is what a caller has left.
+// Quota is a caller's remaining quota.
 type Quota struct {
 	Limit     Limit
 	Remaining int
-	// Reset is when all of the burst is there again, Retry when the next call is, if it is not now.
+	// Reset is when the full burst is available again, Retry when the next call is allowed
+	// if it is not now.
 	Reset, Retry time.Duration
 }
 
-// Take counts a call and returns what is left; rate_limited when nothing was.
+// Take counts a call and returns the remaining quota; rate_limited if none was left.
 func (l *Limiter) Take(who string) (Quota, error) {
 	now := l.clock.Now()
 	part := &l.parts[maphash.String(l.seed, who)%uint64(len(l.parts))]

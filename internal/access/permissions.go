@@ -2,7 +2,7 @@ package access
 
 import "github.com/order-tracking/order-tracking/internal/domain"
 
-// roles is a set of roles; staff of every kind and the product itself are in it by their bits.
+// roles is a bit set of roles.
 type roles uint16
 
 const (
@@ -18,7 +18,7 @@ const (
 	everyone = staff | merchant | courier | partner | monitor | customer
 )
 
-// bit is the role in a set. It allocates nothing.
+// bit returns the role's bit. It does not allocate.
 func bit(r domain.Role) roles {
 	switch r {
 	case domain.RoleAdmin:
@@ -39,11 +39,12 @@ func bit(r domain.Role) roles {
 	return 0
 }
 
-// Object is what an operation is about, which says what is whose.
+// Object is the kind of object that an operation acts on; it determines the ownership
+// check.
 type Object string
 
-// The kinds of objects and their owners: an order is its merchant's, its courier's and
-// that of whoever has a link to it; staff have everything.
+// The kinds of objects. An order belongs to its merchant, its courier and anyone with a
+// link to it; staff own everything.
 const (
 	Nothing    Object = "–"
 	AnOrder    Object = "an order"
@@ -51,31 +52,33 @@ const (
 	ACourier   Object = "a courier"
 	AnOffer    Object = "an offer"
 	AMerchant  Object = "a merchant"
-	// TheMerchant is a merchant by its id.
+	// TheMerchant is a merchant identified by its id.
 	TheMerchant Object = "the merchant"
-	// TheHouse is the installation itself: what is done to it is audited, with from where.
+	// TheHouse is the installation itself: operations on it are audited, with the caller's
+	// address.
 	TheHouse Object = "the installation"
 )
 
-// Operation is a row of the table: who may do something, as far as the objects are theirs.
+// Operation is a row of the permission table: the roles that may perform it on their own
+// objects.
 type Operation struct {
 	// ID is the operationId of the OpenAPI document.
 	ID string
-	// RPC is the method of gRPC that does the same, or "".
+	// RPC is the equivalent gRPC method, or "".
 	RPC    string
 	Object Object
-	// Open says that nobody has to show a credential, or that the address holds one.
+	// Open reports that no credential is needed, or that the address contains one.
 	Open  bool
 	roles roles
 }
 
-// Allows says whether the role may do it to what is its own. It allocates nothing.
+// Allows reports whether the role may perform it on its own objects. It does not allocate.
 func (o *Operation) Allows(r domain.Role) bool { return o.Open || o.roles&bit(r) != 0 }
 
-// Shared says whether a share link opens it.
+// Shared reports whether a share link permits it.
 func (o *Operation) Shared() bool { return o.roles&customer != 0 }
 
-// table is the one list of who may do what. What is not in it nobody may do.
+// table is the only list of permissions. Operations missing from it are forbidden.
 var table = []Operation{
 	{ID: "createOrder", RPC: "CreateOrder", Object: AMerchant, roles: staff | merchant},
 	{RPC: "CreateOrders", Object: AMerchant, roles: staff | merchant},
@@ -104,7 +107,7 @@ var table = []Operation{
 	{ID: "bookShipment", Object: AnOrder, roles: staff | merchant},
 	{ID: "getShipment", Object: AnOrder, roles: staff | merchant | partner},
 	{ID: "getShipmentLabel", Object: AnOrder, roles: staff | merchant},
-	{ID: "getShipmentLabels", Object: Nothing, roles: staff | merchant}, // of each order it is asked again
+	{ID: "getShipmentLabels", Object: Nothing, roles: staff | merchant}, // checked again for each order
 	{ID: "refuseShipment", Object: AnOrder, roles: staff | merchant},
 	{ID: "editShipment", Object: AnOrder, roles: staff | merchant},
 	{ID: "bookIntake", Object: AnOrder, roles: staff | merchant},
@@ -170,7 +173,7 @@ var table = []Operation{
 	{ID: "asyncapi", Object: Nothing, Open: true},
 }
 
-// Table returns every operation in the order of the documentation.
+// Table returns all operations in documentation order.
 func Table() []Operation { return append([]Operation{}, table...) }
 
 var byID, byRPC = index()
@@ -188,10 +191,11 @@ func index() (ids, rpcs map[string]*Operation) {
 	return ids, rpcs
 }
 
-// nobody is the operation that is not in the table.
+// nobody is the operation that no role may perform.
 var nobody = &Operation{Object: Nothing}
 
-// OperationOf returns the row of an operationId; nobody may do what has none.
+// OperationOf returns the row for an operationId; an unknown one is forbidden to every
+// role.
 func OperationOf(id string) *Operation {
 	if o := byID[id]; o != nil {
 		return o
@@ -199,13 +203,13 @@ func OperationOf(id string) *Operation {
 	return nobody
 }
 
-// OperationOfRPC returns the row of a method of gRPC, and whether there is one.
+// OperationOfRPC returns the row for a gRPC method, if there is one.
 func OperationOfRPC(method string) (*Operation, bool) {
 	o := byRPC[method]
 	return o, o != nil
 }
 
-// Permissions lists the ids of what a role may do, in the table's order.
+// Permissions lists the operation ids a role may use, in table order.
 func Permissions(r domain.Role) []string {
 	out := []string{}
 	for _, o := range table {
@@ -216,7 +220,8 @@ func Permissions(r domain.Role) []string {
 	return out
 }
 
-// Permit refuses with forbidden what the caller's role may not do, whosever it is.
+// Permit returns forbidden if the caller's role may not perform the operation on any
+// object.
 func Permit(c *domain.Caller, o *Operation) error {
 	if o.Allows(c.Kind) {
 		return nil

@@ -10,27 +10,27 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// A secret is written ot_<kind>_<30 base62><6 base62 CRC-32 of what is before it>. The
-// checksum distinguishes a typo, and most invented secrets, from a real one without
-// looking it up; scanners of repositories know secrets by their form.
+// A secret has the form ot_<kind>_<30 base62><6 base62 CRC-32 of the preceding text>. The
+// checksum rejects typos and most made-up secrets without a look-up; secret scanners
+// recognise the form.
 const (
 	secretStart  = "ot_"
 	secretRandom = 30 // 178 bits
 	secretSum    = 6
 	secretLength = len(secretStart) + 3 + 1 + secretRandom + secretSum
-	// prefixLength is how much of a secret is kept to tell it from others.
+	// prefixLength is how much of a secret is stored to tell it apart from others.
 	prefixLength = len(secretStart) + 3 + 1 + 4
 
 	base62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 )
 
-// kindOf is how secrets of each role begin.
+// kindOf is the secret kind of each role.
 var kindOf = map[domain.Role]string{
 	domain.RoleAdmin: "adm", domain.RoleDispatcher: "dsp", domain.RoleMerchant: "mer", domain.RoleCourier: "cou",
 	domain.RolePartner: "prt", domain.RoleMonitor: "mon", domain.RoleCustomer: "shr",
 }
 
-// The kinds that are no role's.
+// Kinds that belong to no role.
 const (
 	kindPhone   = "phn"
 	kindSession = "ses"
@@ -40,7 +40,7 @@ const (
 // NewPhoneToken makes the secret of a courier's phone.
 func NewPhoneToken() string { return newSecret(kindPhone) }
 
-// newSecret makes a secret of random bytes.
+// newSecret makes a random secret.
 func newSecret(kind string) string {
 	var raw [2 * secretRandom]byte
 	for {
@@ -51,8 +51,7 @@ func newSecret(kind string) string {
 	}
 }
 
-// linkSecret is the secret of a share link: whoever has the key of this installation can
-// make it again from the link's id.
+// linkSecret derives a share link's secret from its id and the installation's key.
 func linkSecret(key []byte, linkID string) (string, error) {
 	raw, err := hkdf.Expand(sha256.New, key, "share link "+linkID, 4*secretRandom)
 	if err != nil {
@@ -65,8 +64,8 @@ func linkSecret(key []byte, linkID string) (string, error) {
 	return s, nil
 }
 
-// compose writes a secret out of random bytes; those that would make some letters more
-// likely than others are passed over, and false says that too few were left.
+// compose encodes random bytes as a secret. It skips bytes that would bias the letters, and
+// returns false if too few are left.
 func compose(kind string, random []byte) (string, bool) {
 	b := make([]byte, 0, secretLength)
 	b = append(append(append(b, secretStart...), kind...), '_')
@@ -86,7 +85,7 @@ func compose(kind string, random []byte) (string, bool) {
 	return string(append(b, sum[:]...)), true
 }
 
-// checksum writes the CRC-32 (IEEE) of a secret's beginning.
+// checksum returns the CRC-32 (IEEE) of a secret's beginning.
 func checksum(s string) (out [secretSum]byte) {
 	sum := crc32.ChecksumIEEE([]byte(s))
 	for i := secretSum - 1; i >= 0; i-- {
@@ -96,7 +95,7 @@ func checksum(s string) (out [secretSum]byte) {
 	return out
 }
 
-// wellFormed says whether s has the form of a secret and the checksum that belongs to it.
+// wellFormed reports whether s has the form of a secret and a valid checksum.
 func wellFormed(s string) bool {
 	if len(s) != secretLength || !strings.HasPrefix(s, secretStart) || s[len(secretStart)+3] != '_' {
 		return false

@@ -8,28 +8,28 @@ import (
 )
 
 const (
-	// sessionFor is how long a page stays signed in, courierFor how long a courier's.
+	// sessionFor is the lifetime of a page's session, courierFor of a courier's.
 	sessionFor = 12 * time.Hour
 	courierFor = 30 * 24 * time.Hour
-	// CodeFor is how long a code opens a session.
+	// CodeFor is how long a sign-in code is valid.
 	CodeFor = 15 * time.Minute
 )
 
-// Sessions are how pages stay signed in: a key, or a code that works once, becomes a
-// secret in a cookie. A session ends with the key, and with the phone, that it came from.
+// Sessions keep pages signed in: a key or a one-time code is exchanged for a secret in a
+// cookie. A session ends with the key or the phone that opened it.
 type Sessions struct {
 	Store domain.Store
 	Clock domain.Clock
 	Guard *Guard
 }
 
-// SignIn opens a session: with a key, or with a code.
+// SignIn opens a session with a key or a code.
 type SignIn struct {
 	Key  string `json:"key,omitempty" maxLength:"4096"`
 	Code string `json:"code,omitempty" maxLength:"64" doc:"from a courier's onboarding; works once"`
 }
 
-// Check checks what Open takes.
+// Check validates the input of Open.
 func (in SignIn) Check() error {
 	if (in.Key == "") == (in.Code == "") {
 		return domain.Invalid("", "required", "key or code is required, and not both")
@@ -37,14 +37,14 @@ func (in SignIn) Check() error {
 	return nil
 }
 
-// Session is a secret for a cookie, and when it ends.
+// Session is a cookie's secret and its expiry.
 type Session struct {
 	Secret    string
 	ExpiresAt time.Time
 }
 
-// Open opens a session; unauthenticated when the key or the code is not good, forbidden
-// for keys of monitors and customers' links, which pages have no use for.
+// Open opens a session; unauthenticated if the key or code is invalid, forbidden for
+// monitor keys and customer links, which pages do not use.
 func (s *Sessions) Open(ctx context.Context, in SignIn) (*Session, error) {
 	if err := in.Check(); err != nil {
 		return nil, err
@@ -59,7 +59,7 @@ func (s *Sessions) Open(ctx context.Context, in SignIn) (*Session, error) {
 	return s.For(ctx, caller)
 }
 
-// For opens a session for a caller who was let in otherwise.
+// For opens a session for a caller who was authenticated in another way.
 func (s *Sessions) For(ctx context.Context, caller *domain.Caller) (*Session, error) {
 	switch caller.Kind {
 	case domain.RoleMonitor, domain.RoleCustomer:
@@ -85,8 +85,8 @@ func (s *Sessions) keep(ctx context.Context, c domain.Credential, until time.Tim
 	return &Session{issued.Key, until}, s.Store.ChangeAccess(ctx, domain.AccessChange{Keep: &issued.Credential})
 }
 
-// NewCode makes a code with which a courier's own phone signs in, once. The session ends
-// when the phone's token, of the id, is revoked.
+// NewCode makes a one-time sign-in code for a courier's own phone. The session ends when
+// the phone token with the id is revoked.
 func (s *Sessions) NewCode(ctx context.Context, courierID, phoneID string) (string, error) {
 	until := domain.Timestamp(s.Clock.Now().Add(CodeFor))
 	issued := issue(domain.Credential{
@@ -116,7 +116,7 @@ func (s *Sessions) byCode(ctx context.Context, code string) (*Session, error) {
 	}, s.Clock.Now().Add(courierFor))
 }
 
-// Close ends a session by its secret; one that is not there has ended.
+// Close ends the session with the secret; an unknown session is not an error.
 func (s *Sessions) Close(ctx context.Context, secret string) error {
 	if !wellFormed(secret) {
 		return nil
@@ -128,7 +128,7 @@ func (s *Sessions) Close(ctx context.Context, secret string) error {
 	return s.end(ctx, c.ID)
 }
 
-// EndOf ends the sessions that were opened with something of the id.
+// EndOf ends the sessions opened with the credential of that id.
 func (s *Sessions) EndOf(ctx context.Context, parentID string) error { return s.end(ctx, parentID) }
 
 func (s *Sessions) end(ctx context.Context, id string) error {

@@ -8,23 +8,23 @@ import (
 	"github.com/order-tracking/order-tracking/internal/idempotency"
 )
 
-// Shares are links that show one order to whoever has them. Their tokens can be made again
-// from their ids by whoever has the installation's secret, so that every message about an
-// order shows the same link.
+// Shares are links that show one order to anyone who has them. Tokens are derived from the
+// link's id and the installation's secret, so every message about an order contains the
+// same link.
 //
-// Who calls has seen to it that the order is the caller's.
+// The caller has already checked access to the order.
 type Shares struct {
 	Store    domain.AccessStore
 	Clock    domain.Clock
 	Requests *idempotency.Keys
 	Guard    *Guard
-	// Secret makes the tokens.
+	// Secret derives the tokens.
 	Secret []byte
 }
 
-// NewShare asks for a link.
+// NewShare is a request for a link.
 type NewShare struct {
-	// ExpiresAt is when the link expires; default a day after its order ends.
+	// ExpiresAt is when the link expires; default: one day after the order ends.
 	ExpiresAt *time.Time `json:"expires_at,omitempty"`
 }
 
@@ -40,21 +40,21 @@ type Share struct {
 type IssuedShare struct {
 	ID        string     `json:"id" format:"uuid"`
 	Token     string     `json:"token" example:"ot_shr_k3Jb…"`
-	URL       string     `json:"url" doc:"the customer's page" example:"https://track.example/t/ot_shr_k3Jb…"` // for the transport to set
+	URL       string     `json:"url" doc:"the customer's page" example:"https://track.example/t/ot_shr_k3Jb…"` // set by the transport
 	ExpiresAt *time.Time `json:"expires_at,omitempty"`
 }
 
-// MaxShares is how many links an order may have at once.
+// MaxShares is the maximum number of links per order.
 const MaxShares = 100
 
-// Check checks what Create takes.
+// Check validates the input of Create.
 func (s *Shares) Check(in NewShare) error {
 	var f domain.Faults
 	expires(&f, in.ExpiresAt, s.Clock.Now())
 	return f.Err()
 }
 
-// Create makes a link to the order.
+// Create creates a link to the order.
 func (s *Shares) Create(ctx context.Context, o *domain.Order, in NewShare) (*IssuedShare, error) {
 	if err := s.Check(in); err != nil {
 		return nil, err
@@ -83,7 +83,7 @@ func (s *Shares) keep(ctx context.Context, o *domain.Order, in NewShare, rec *do
 	}})
 }
 
-// List returns the order's links that are good, newest first.
+// List returns the order's valid links, newest first.
 func (s *Shares) List(ctx context.Context, o *domain.Order) ([]Share, error) {
 	found, _, err := s.Store.Credentials(ctx, domain.CredentialLink, o.ID, domain.Page{Size: domain.MaxPageSize})
 	out := []Share{}
@@ -95,7 +95,8 @@ func (s *Shares) List(ctx context.Context, o *domain.Order) ([]Share, error) {
 	return out, err
 }
 
-// Revoke ends a link of the order and its streams; not_found when the order has no such link.
+// Revoke revokes a link of the order and ends its streams; not_found if the order has no
+// such link.
 func (s *Shares) Revoke(ctx context.Context, o *domain.Order, id string) error {
 	id, err := domain.ParseID("/share_id", id)
 	if err != nil {

@@ -10,22 +10,22 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// streams is the open streams, which end with the credential that opened them.
+// streams is the set of open streams; each ends with the credential that opened it.
 type streams struct {
 	mu   sync.Mutex
 	open map[*stream]struct{}
 }
 
-// stream is one open stream. Its fields belong to the lock of streams.
+// stream is an open stream, guarded by the lock of streams.
 type stream struct {
 	credential string
 	expires    time.Time // zero for never
-	checked    bool      // since it opened: what was revoked right before is known
+	checked    bool      // checked since it opened, so a revocation just before is noticed
 	end        func()
 }
 
-// Hold calls end, once, when the caller loses access: their credential was revoked or
-// has expired. The caller of Hold calls forget when the stream ends by itself.
+// Hold calls end, once, when the caller loses access: the credential was revoked or has
+// expired. If the stream ends first, the caller of Hold calls forget.
 func (g *Guard) Hold(c *domain.Caller, end func()) (forget func()) {
 	if c.Credential == "" && c.ExpiresAt.IsZero() {
 		return func() {}
@@ -42,13 +42,13 @@ func (g *Guard) Hold(c *domain.Caller, end func()) (forget func()) {
 	}
 }
 
-// expire ends the streams whose time is over.
+// expire ends the streams whose credential has expired.
 func (s *streams) expire(now time.Time) {
 	s.finish(func(st *stream) bool { return !st.expires.IsZero() && !now.Before(st.expires) })
 }
 
-// check ends the streams whose credential is not there any more, and learns when the
-// others' expire: of all streams, or of those only that were not checked yet.
+// check ends the streams whose credential is gone and updates the expiry of the others: of
+// all streams, or only of those not checked yet.
 func (s *streams) check(ctx context.Context, store domain.AccessStore, all bool) error {
 	checking := map[*stream]bool{}
 	var ids []string
@@ -85,7 +85,7 @@ func (s *streams) check(ctx context.Context, store domain.AccessStore, all bool)
 	return nil
 }
 
-// finish ends the streams that over names.
+// finish ends the streams for which over returns true.
 func (s *streams) finish(over func(*stream) bool) {
 	var ended []*stream
 	s.mu.Lock()

@@ -1,4 +1,3 @@
-// Package access lets callers in.
 package access
 
 import (
@@ -9,20 +8,20 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// Tickets let pages open streams without showing a key.
+// Tickets let pages open streams without exposing a key.
 type Tickets struct {
 	Store domain.Tickets
 	Clock domain.Clock
 }
 
-// IssuedTicket is a new ticket, which is shown this once.
+// IssuedTicket is a new ticket; it is shown only once.
 type IssuedTicket struct {
 	Ticket    string    `json:"ticket"`
 	ExpiresAt time.Time `json:"expires_at"`
 }
 
-// Issue makes a ticket with which the caller opens one stream, on any replica,
-// within domain.TicketTTL.
+// Issue makes a ticket with which the caller can open one stream, on any replica, within
+// domain.TicketTTL.
 func (t *Tickets) Issue(ctx context.Context) (*IssuedTicket, error) {
 	caller, err := domain.CallerFrom(ctx)
 	if err != nil {
@@ -32,8 +31,8 @@ func (t *Tickets) Issue(ctx context.Context) (*IssuedTicket, error) {
 	return issued, t.Store.KeepTicket(ctx, domain.Ticket{Hash: domain.HashToken(issued.Ticket), Caller: *caller, ExpiresAt: issued.ExpiresAt})
 }
 
-// Redeem returns who asked for the ticket, once; later, and when it has expired,
-// the ticket is unauthenticated.
+// Redeem returns the caller the ticket was issued to. A ticket that was already used or has
+// expired is unauthenticated.
 func (t *Tickets) Redeem(ctx context.Context, ticket string) (*domain.Caller, error) {
 	kept, err := t.Store.TakeTicket(ctx, domain.HashToken(ticket))
 	if err != nil {

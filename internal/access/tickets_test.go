@@ -13,7 +13,7 @@ import (
 	"github.com/order-tracking/order-tracking/internal/infrastructure/database"
 )
 
-// clock is set by hand.
+// clock is set manually.
 type clock struct{ now time.Time }
 
 func (c *clock) Now() time.Time { return c.now }

@@ -1,5 +1,5 @@
-// Command accessdoc writes docs/access.md from the table of permissions: what people read
-// can't differ from what the product does.
+// Command accessdoc generates docs/access.md from the permission table, so that the
+// document cannot differ from the code.
 //
 //go:generate go run . ../../../docs/access.md
 package main
