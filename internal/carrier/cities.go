@@ -16,29 +16,29 @@ type City struct {
 	Name, Region, SubRegion string
 }
 
-// String is how people tell it from others of its name.
+// String distinguishes the town from others of the same name.
 func (c City) String() string { return Join(", ", c.Name, c.SubRegion, c.Region) }
 
-// CityQuery asks a directory for towns by what is set.
+// CityQuery searches a directory for towns by the fields that are set.
 type CityQuery struct {
 	Name, Postcode, Country string
 	Office                  string
 	At                      *domain.Point
 }
 
-// Cities finds a company's codes of cities and remembers those that it found. What is not
-// found today may be there tomorrow.
+// Cities finds and caches a company's city codes. Misses are not cached: a town may be
+// added tomorrow.
 type Cities struct {
-	// Ask returns the towns that fit.
+	// Ask returns the matching towns.
 	Ask func(ctx context.Context, q CityQuery) ([]City, error)
 
 	memo Memo[[]City]
 }
 
-// Find returns the code of a stop's city: by its own code, its office, or by its name or
-// address together with its postcode and region. Zero leaves it to the company, which
-// reads the address: nobody guesses. A city that the stop names and that can be several
-// is a failure with the candidates.
+// Find returns the code of a stop's city: from its own code, its office, or its name or
+// address together with postcode and region. Zero means that it is unknown and the company
+// reads the address; nothing is guessed. A city named by the stop that is ambiguous is an
+// error listing the candidates.
 func (c *Cities) Find(ctx context.Context, s domain.Stop) (int, error) {
 	switch {
 	case Number(s.City) > 0:
@@ -60,7 +60,7 @@ func (c *Cities) Find(ctx context.Context, s domain.Stop) (int, error) {
 	for _, name := range CityNames(s.Address) {
 		found, err := c.named(ctx, name, postcode, s)
 		if err != nil || len(found) > 0 {
-			if len(found) > 1 { // not sure: the company reads the address
+			if len(found) > 1 { // ambiguous: the company reads the address
 				return 0, nil
 			}
 			return first(found, err)
@@ -77,7 +77,7 @@ func (c *Cities) Find(ctx context.Context, s domain.Stop) (int, error) {
 	return 0, nil
 }
 
-// named returns the towns of a name that fit what else is known.
+// named returns the towns of a name that match the rest of the stop.
 func (c *Cities) named(ctx context.Context, name, postcode string, s domain.Stop) ([]City, error) {
 	found, err := c.ask(ctx, CityQuery{Name: name, Country: s.Country})
 	if err != nil || len(found) < 2 {
@@ -107,7 +107,7 @@ func (c *Cities) named(ctx context.Context, name, postcode string, s domain.Stop
 	return found, nil
 }
 
-// around returns the town at a place.
+// around returns the town at a location.
 func (c *Cities) around(ctx context.Context, at domain.Point) ([]City, error) {
 	return c.ask(ctx, CityQuery{At: &domain.Point{Lat: round(at.Lat), Lon: round(at.Lon)}})
 }
@@ -119,8 +119,8 @@ func common(a, b []City) []City {
 	})
 }
 
-// narrowed returns the towns whose region the text names; a region that is called like
-// the town itself says nothing.
+// narrowed returns the towns whose region the text names; a region with the same name as
+// the town is ignored.
 func narrowed(found []City, text string) []City {
 	return slices.DeleteFunc(slices.Clone(found), func(c City) bool {
 		region := stem(c.Region)
@@ -128,7 +128,7 @@ func narrowed(found []City, text string) []City {
 	})
 }
 
-// Ends returns the codes of both ends' cities.
+// Ends returns the city codes of both ends.
 func (c *Cities) Ends(ctx context.Context, from, to domain.Stop) (a, b int, err error) {
 	if a, err = c.Find(ctx, from); err == nil {
 		b, err = c.Find(ctx, to)
@@ -136,7 +136,7 @@ func (c *Cities) Ends(ctx context.Context, from, to domain.Stop) (a, b int, err 
 	return a, b, err
 }
 
-// ask remembers the towns that the company has, never that it has none.
+// ask queries the directory and caches non-empty results.
 func (c *Cities) ask(ctx context.Context, q CityQuery) ([]City, error) {
 	key := fmt.Sprintf("%q %q %q %q %v", fold(q.Name), q.Postcode, q.Country, q.Office, q.At)
 	if found, known := c.memo.Get(key); known {
@@ -144,7 +144,7 @@ func (c *Cities) ask(ctx context.Context, q CityQuery) ([]City, error) {
 	}
 	found, err := c.Ask(ctx, q)
 	if class := domain.ClassOf(err); class == domain.ClassNotFound || class == domain.ClassValidation {
-		return nil, nil // it is sure to have no such town, and may have it tomorrow
+		return nil, nil // no such town today, perhaps tomorrow
 	}
 	if err == nil && len(found) > 0 {
 		c.memo.Put(key, found)
@@ -159,7 +159,7 @@ func first(found []City, err error) (int, error) {
 	return found[0].Code, nil
 }
 
-// ambiguous asks which of several towns is meant.
+// ambiguous returns an error that lists the candidate towns.
 func ambiguous(name string, found []City) error {
 	e := &domain.CarrierError{Class: domain.ClassValidation, Message: fmt.Sprintf("there are several towns %q: name the region or the postcode", name), Unsent: true, Refused: true}
 	for _, c := range found {
@@ -170,20 +170,21 @@ func ambiguous(name string, found []City) error {
 
 var (
 	postcodes = regexp.MustCompile(`\b\d{6}\b`)
-	// settlement is what stands before the name of a town, and notATown begins or ends what is none.
+	// settlement matches a prefix of a town's name; notATown matches parts of an address
+	// that are not towns.
 	settlement = regexp.MustCompile(`(?i)^(?:г|гор|город|пос|посёлок|поселок|пгт|рп|с|село|дер|деревня|ст-ца|станица)(?:\.\s*|\s+)`)
 	notATown   = regexp.MustCompile(`(?i)^(?:ул|улица|пр|пр-т|проспект|пер|переулок|наб|набережная|ш|шоссе|пл|площадь|б-р|бульвар|россия|рф)(?:[.\s]|$)|(?:область|обл\.?|край|республика|респ\.?|район|р-н|округ|ул\.?|улица|проспект|пр-т|переулок|набережная|шоссе)$|^(?:республика|респ\.)`)
 	regional   = regexp.MustCompile(`(?i)(?:^|\s)(?:область|обл\.?|край|республика|респ\.?|автономный округ|ао)(?:\s|$)`)
 )
 
-// CityName is a town's name as directories have it: "г. Казань " is Казань.
+// CityName normalises a town's name to its directory form: "г. Казань " becomes Казань.
 func CityName(s string) string {
 	s = strings.Join(strings.Fields(s), " ")
 	return strings.TrimSpace(settlement.ReplaceAllString(s, ""))
 }
 
-// CityNames are the parts of an address that may name a city, at most three, those that
-// say so first.
+// CityNames are the parts of an address that may name a city, at most three, explicitly
+// marked ones first.
 func CityNames(address string) []string {
 	var sure, maybe []string
 	for part := range strings.SplitSeq(address, ",") {
@@ -201,13 +202,13 @@ func CityNames(address string) []string {
 	return names[:min(len(names), 3)]
 }
 
-// fold makes spellings of a name equal.
+// fold normalises spellings of a name.
 func fold(s string) string { return strings.ReplaceAll(strings.ToLower(s), "ё", "е") }
 
-// stem is what of a region's name its spellings share: Московская область is московская.
+// stem is the common part of a region's spellings: Московская область becomes московская.
 func stem(region string) string {
 	return strings.TrimSpace(regional.ReplaceAllString(fold(region), " "))
 }
 
-// round brings degrees to about a kilometre, which is near enough for a city.
+// round rounds degrees down to about a kilometre, precise enough for a city.
 func round(degrees float64) float64 { return float64(int(degrees*100)) / 100 }

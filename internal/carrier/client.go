@@ -17,28 +17,28 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// MaxReply is the longest answer that is read, in bytes: a directory of offices of
-// one city is a few megabytes.
+// MaxReply is the maximum size of an answer, in bytes: the offices of one city are a few
+// megabytes.
 const MaxReply = 32 << 20
 
-// Client calls a company that speaks JSON over HTTP.
+// Client calls a company's JSON API over HTTP.
 type Client struct {
-	Carrier string
-	Base    string // the URL before every path, without a slash at its end
-	HTTP    *http.Client
-	Guard   *Guard
-	Auth    Auth // signs calls; nil for none
-	// Fault reads what an answer of 400 and above says was wrong. Carrier, RequestID,
-	// RetryAfter and, for 4xx answers, Unsent are filled in by the client, and a Class
-	// that the adapter leaves empty follows from the status.
+	Carrier   string
+	Base      string // base URL, without a trailing slash
+	HTTP      *http.Client
+	Resilient *Resilient
+	Auth      Auth // authenticates calls; nil for none
+	// Fault decodes the error from an answer with status 400 or above. The client fills in
+	// Carrier, RequestID, RetryAfter and, for 4xx answers, Unsent; a Class left empty is
+	// derived from the status.
 	Fault func(body Node) *domain.CarrierError
 
 	unknown *Memo[bool]
 }
 
-// NewClient returns a client; Auth is the caller's to set.
-func NewClient(carrier, base string, h *http.Client, g *Guard, fault func(Node) *domain.CarrierError) *Client {
-	return &Client{Carrier: carrier, Base: base, HTTP: cmp.Or(h, http.DefaultClient), Guard: g, Fault: fault, unknown: &Memo[bool]{}}
+// NewClient returns a client; the caller may set Auth.
+func NewClient(carrier, base string, h *http.Client, r *Resilient, fault func(Node) *domain.CarrierError) *Client {
+	return &Client{Carrier: carrier, Base: base, HTTP: cmp.Or(h, http.DefaultClient), Resilient: r, Fault: fault, unknown: &Memo[bool]{}}
 }
 
 // Call is one request.
@@ -48,35 +48,35 @@ type Call struct {
 	Path   string // below the base; ids escaped
 	Query  url.Values
 	Body   any // sent as JSON; url.Values as a form
-	// Safe says that sending it twice does no harm.
+	// Safe reports that the call can be repeated without harm.
 	Safe bool
 }
 
-// Get is a call that only reads.
+// Get is a read-only call.
 func Get(op, path string, query url.Values) Call {
 	return Call{Op: op, Method: http.MethodGet, Path: path, Query: query, Safe: true}
 }
 
-// Post is a call that may have an effect.
+// Post is a call that may have side effects.
 func Post(op, path string, body any) Call {
 	return Call{Op: op, Method: http.MethodPost, Path: path, Body: body}
 }
 
-// JSON makes a call and reads its answer.
+// JSON makes a call and parses its answer.
 func (c *Client) JSON(ctx context.Context, call Call) (Node, error) {
 	body, err := c.Do(ctx, call)
 	if err != nil {
 		return Node{}, err
 	}
 	n, err := Parse(body)
-	if err != nil { // the page of a proxy, or nothing at all
+	if err != nil { // a proxy's page, or an empty answer
 		return n, &domain.CarrierError{Carrier: c.Carrier, Class: domain.ClassRetryable, Message: "its answer can't be read", Cause: err}
 	}
 	return n, nil
 }
 
-// Do makes a call, again where that is safe, and returns the body of the answer. A
-// refused credential is renewed once: such an answer proves that the call did nothing.
+// Do makes a call, retries it where that is safe, and returns the answer's body. Rejected
+// credentials are renewed once: such an answer proves that the call had no effect.
 func (c *Client) Do(ctx context.Context, call Call) ([]byte, error) {
 	if c.Auth == nil {
 		return c.do(ctx, call, nil)
@@ -98,15 +98,16 @@ func (c *Client) Do(ctx context.Context, call Call) ([]byte, error) {
 	}
 }
 
-// Fail makes a failure that the adapter itself found.
+// Fail returns an error that the adapter itself detected.
 func (c *Client) Fail(class domain.ErrorClass, message string) error {
 	return &domain.CarrierError{Carrier: c.Carrier, Class: class, Message: message, Unsent: class == domain.ClassValidation, Refused: class == domain.ClassValidation}
 }
 
-// CountUnknown tells the hooks of codes that are in none of the adapter's tables, once per event.
+// CountUnknown reports codes missing from the adapter's tables to the hooks, once per
+// event.
 func (c *Client) CountUnknown(events ...domain.CarrierEvent) {
 	for _, ev := range events {
-		if hook := c.Guard.hooks.Unknown; ev.Unknown && c.unknown.Put(ev.ID, true) && hook != nil {
+		if hook := c.Resilient.hooks.Unknown; ev.Unknown && c.unknown.Put(ev.ID, true) && hook != nil {
 			hook(c.Carrier, ev.Code)
 		}
 	}
@@ -121,7 +122,7 @@ func (c *Client) do(ctx context.Context, call Call, signature http.Header) ([]by
 	if len(call.Query) > 0 {
 		target += "?" + call.Query.Encode()
 	}
-	return c.Guard.Do(ctx, call.Op, call.Safe, func(attempt context.Context) ([]byte, error) {
+	return c.Resilient.Do(ctx, call.Op, call.Safe, func(attempt context.Context) ([]byte, error) {
 		req, err := http.NewRequestWithContext(attempt, call.Method, target, bytes.NewReader(body))
 		if err != nil {
 			return nil, &domain.CarrierError{Carrier: c.Carrier, Class: domain.ClassPermanent, Message: "the address is not valid", Unsent: true}
@@ -148,7 +149,7 @@ func encode(body any) (data []byte, contentType string, err error) {
 	return data, "application/json", err
 }
 
-// send makes one attempt. caller is the context without the attempt's own time limit.
+// send makes one attempt. caller is the context without the attempt's timeout.
 func (c *Client) send(caller context.Context, req *http.Request) ([]byte, error) {
 	resp, err := c.HTTP.Do(req)
 	if err != nil {
@@ -166,16 +167,16 @@ func (c *Client) send(caller context.Context, req *http.Request) ([]byte, error)
 	if status < 400 {
 		return body, nil
 	}
-	told, _ := Parse(body) // not JSON: the status must do
+	told, _ := Parse(body) // if it is not JSON, the status decides
 	fault := c.Fault(told)
 	fault.Carrier, fault.Class = c.Carrier, cmp.Or(fault.Class, classOf(status))
-	if fault.Code == "" && status == http.StatusConflict { // a gateway's, which knows nothing of conflicts
+	if fault.Code == "" && status == http.StatusConflict { // from a gateway, not a real conflict
 		fault.Class = domain.ClassRetryable
 	}
 	fault.Message = cmp.Or(fault.Message, http.StatusText(status))
 	fault.RequestID = resp.Header.Get("X-Request-Id")
 	fault.RetryAfter = retryAfter(resp.Header.Get("Retry-After"))
-	// An answer of 4xx says that nothing was done; only in the company's own words it says
+	// A 4xx answer means that nothing was done; only one in the company's own format means
 	// that nothing will be.
 	fault.Unsent = fault.Unsent || status < 500 && status != http.StatusRequestTimeout && status != http.StatusConflict
 	fault.Refused = fault.Unsent && fault.Code != "" && fault.Class == domain.ClassValidation
@@ -185,7 +186,7 @@ func (c *Client) send(caller context.Context, req *http.Request) ([]byte, error)
 	return nil, fault
 }
 
-// classOf is what a status says when the answer does not say more.
+// classOf derives the class from a status when the answer says no more.
 func classOf(status int) domain.ErrorClass {
 	switch status {
 	case http.StatusTooManyRequests, http.StatusRequestTimeout:
@@ -205,25 +206,26 @@ func classOf(status int) domain.ErrorClass {
 	return domain.ClassValidation
 }
 
-// broken is a request that got no answer. One that never left can be sent again.
+// broken returns the error for a request without an answer. One that was never sent can be
+// repeated.
 func (c *Client) broken(caller context.Context, err error) error {
 	var address *url.Error
-	if errors.As(err, &address) { // whose query may hold more than a log should
+	if errors.As(err, &address) { // its query may contain data that must not be logged
 		err = address.Err
 	}
 	e := &domain.CarrierError{Carrier: c.Carrier, Class: domain.ClassRetryable, Message: "it can't be reached", Cause: errors.Join(errDown, err)}
 	var op *net.OpError
 	e.Unsent = errors.As(err, &op) && op.Op == "dial"
 	if caller.Err() != nil {
-		e.Message, e.Cause = "the call was given up", caller.Err() // which says nothing about the company
+		e.Message, e.Cause = "the call was given up", caller.Err() // not the company's failure
 	}
 	return e
 }
 
-// maxRetryAfter is how long a company is left alone at most, however long it asks for.
+// maxRetryAfter caps the delay that a company may ask for.
 const maxRetryAfter = time.Hour
 
-// retryAfter reads the header in either of its forms.
+// retryAfter parses the header in either of its forms.
 func retryAfter(header string) time.Duration {
 	if seconds, err := strconv.ParseUint(strings.TrimSpace(header), 10, 64); err == nil {
 		return time.Duration(min(seconds, uint64(maxRetryAfter/time.Second))) * time.Second //nolint:gosec // at most an hour

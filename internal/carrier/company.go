@@ -2,22 +2,22 @@ package carrier
 
 import "github.com/order-tracking/order-tracking/internal/domain"
 
-// Company is an adapter as the product sets it up.
+// Company registers an adapter with the product.
 type Company struct {
 	Code string
-	// URLs are the names that stand for addresses of the company's, such as production.
+	// URLs maps names such as production to the company's base URLs.
 	URLs map[string]string
-	// Open returns an account with the company, without calling it.
+	// Open returns an account with the company without calling it.
 	Open func(Account) domain.Carrier
 }
 
-// Account is a contract with a company, as it is configured.
+// Account is the configuration of a contract with a company.
 type Account struct {
-	Name       string // ours for it; "" for the usual one
+	Name       string // our name for it; "" for the default one
 	ID, Secret string
 	BaseURL    string
-	Freight    bool // the contract is an ordinary one and not an online shop's
-	// Sender and From are who sends and from where, when an order does not say.
+	Freight    bool // an ordinary contract, not an online shop's
+	// Sender and From are the default sender and origin of orders.
 	Sender domain.Customer
 	From   domain.Stop
 	Limits Limits

@@ -11,7 +11,7 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// What is assumed of a parcel of which nothing is known: a shoe box.
+// Defaults for a parcel without dimensions: a shoe box.
 const (
 	usualWeightG  = 1000
 	usualLengthCm = 30
@@ -19,7 +19,7 @@ const (
 	usualHeightCm = 12
 )
 
-// Boxes fills in what is not known of packages; there is always at least one.
+// Boxes fills in missing dimensions of packages and returns at least one package.
 func Boxes(in []domain.Package) []domain.Package {
 	if len(in) == 0 {
 		in = make([]domain.Package, 1)
@@ -34,20 +34,20 @@ func Boxes(in []domain.Package) []domain.Package {
 	return out
 }
 
-// PackLimits are what a company takes of goods, and its words.
+// PackLimits are a company's limits and wording for goods.
 type PackLimits struct {
 	Rows, Pieces int    // rows of a package, pieces of a row
 	SKU          int    // characters
 	Currency     string // of values
-	Unnamed      string // goods of which nothing is known
-	Part         string // a format: the name of goods that need several packages, and which of them it is
+	Unnamed      string // name for unspecified goods
+	Part         string // format for goods split over packages: name and part number
 }
 
-// Pack lists what each package holds: what it says itself, and in the first that says
-// nothing everything else. A package for which nothing is left holds a part of the last
-// item. Rows of too many pieces are split. What is not known is filled in: equal shares
-// of the package's weight, no value. It fails with validation_failed when something would
-// have to be left out.
+// Pack lists the contents of each package: its own declared contents; the first package
+// without any gets all remaining goods. A package left without goods holds a part of the
+// last item. Rows with too many pieces are split. Missing values are filled in: equal
+// shares of the package's weight, no value. It fails with validation_failed if something
+// would have to be omitted.
 func Pack(packages []domain.Package, items []domain.Item, l PackLimits) ([][]Row, error) {
 	boxes := Boxes(packages)
 	if len(items) == 0 {
@@ -94,7 +94,7 @@ func list(goods []domain.PackedItem, items []domain.Item, weightG int, l PackLim
 		if it.Price == nil {
 			it.Price = &domain.Money{Currency: l.Currency}
 		}
-		for _, mark := range g.Marks { // a marked piece has a row of its own
+		for _, mark := range g.Marks { // each marked piece gets its own row
 			it.Quantity = 1
 			out = append(out, Row{Item: it, Mark: mark})
 		}
@@ -106,20 +106,21 @@ func list(goods []domain.PackedItem, items []domain.Item, weightG int, l PackLim
 	return out
 }
 
-// Row is goods of one kind in a package.
+// Row is one kind of goods in a package.
 type Row struct {
 	domain.Item
 	Mark string // the marking code of its one piece
 }
 
-// Priced is a row with what the recipient pays for one piece of it.
+// Priced is a row with the amount the recipient pays per piece.
 type Priced struct {
 	Row
 	Due int64
 }
 
-// Share spreads an amount over goods by their prices, or over their pieces where they have
-// none; pieces that can't have equal shares become two rows. The shares make the amount exactly.
+// Share spreads an amount over goods by price, or by piece count if they have no prices;
+// pieces that cannot have equal shares become two rows. The shares add up to the amount
+// exactly.
 func Share(packages [][]Row, amount int64) [][]Priced {
 	worth, pieces := big.NewInt(0), int64(0)
 	weigh := func(r Row, priced bool) *big.Int {
@@ -140,7 +141,7 @@ func Share(packages [][]Row, amount int64) [][]Priced {
 		worth.SetInt64(pieces)
 	}
 	out := make([][]Priced, len(packages))
-	so, given := big.NewInt(0), int64(0) // up to and with this row
+	so, given := big.NewInt(0), int64(0) // running totals including this row
 	for i, goods := range packages {
 		for _, r := range goods {
 			so.Add(so, weigh(r, priced))
@@ -160,7 +161,7 @@ func Share(packages [][]Row, amount int64) [][]Priced {
 	return out
 }
 
-// Contents names goods in a few words.
+// Contents summarises goods in a few words.
 func Contents(items []Row) string {
 	var names []string
 	for _, it := range items {
@@ -169,7 +170,7 @@ func Contents(items []Row) string {
 	return Clip(strings.Join(names, ", "), 255)
 }
 
-// Join writes the texts that are not empty one after the other.
+// Join joins the non-empty texts.
 func Join(separator string, texts ...string) string {
 	return strings.Join(slices.DeleteFunc(texts, func(s string) bool { return s == "" }), separator)
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// ParseHooks decodes what a company posted: one hint, or an array of them.
+// ParseHooks decodes a company's webhook: one message or an array of them.
 func (c *Client) ParseHooks(raw []byte, decode func(Node) domain.CarrierHook) ([]domain.CarrierHook, error) {
 	n, err := Parse(raw)
 	if err != nil {
@@ -28,8 +28,8 @@ func (c *Client) ParseHooks(raw []byte, decode func(Node) domain.CarrierHook) ([
 	return out, nil
 }
 
-// Subscribe asks for the kinds of hints that are not active yet, the most useful
-// first. Companies limit how many there may be: only a failure of the first is an error.
+// Subscribe subscribes to the kinds of webhooks that are not active yet, most useful first.
+// Companies limit their number, so only a failure of the first is an error.
 func Subscribe(ctx context.Context, wanted, active []string, subscribe func(ctx context.Context, kind string) error) ([]string, error) {
 	var out []string
 	for _, kind := range wanted {
@@ -46,8 +46,8 @@ func Subscribe(ctx context.Context, wanted, active []string, subscribe func(ctx 
 	return out, nil
 }
 
-// SameHook says whether two addresses end in the same path and secret: one of a server
-// that has moved.
+// SameHook reports whether two URLs end in the same path and secret, as those of a server
+// that has moved do.
 func SameHook(a, b string) bool {
 	one, errA := url.Parse(a)
 	two, errB := url.Parse(b)

@@ -14,12 +14,11 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// Node is a value of somebody else's JSON, read without trust: what is a string in
-// one answer is a number in the next, and what should be there may not be. A Node
-// that is absent or of another kind reads as empty.
+// Node is a value of untrusted JSON: a field may be a string in one answer and a number in
+// the next, or missing. A Node that is absent or of another kind reads as empty.
 type Node struct{ value any }
 
-// Parse reads JSON; only what is not JSON fails.
+// Parse parses JSON; it fails only if the data is not JSON.
 func Parse(data []byte) (Node, error) {
 	dec := json.NewDecoder(bytes.NewReader(bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))))
 	dec.UseNumber()
@@ -33,7 +32,7 @@ func Parse(data []byte) (Node, error) {
 	return n, nil
 }
 
-// At walks down the members of objects.
+// At follows a path of object members.
 func (n Node) At(names ...string) Node {
 	for _, name := range names {
 		object, _ := n.value.(map[string]any)
@@ -74,7 +73,7 @@ func (n Node) Text(names ...string) string {
 	return ""
 }
 
-// Float returns a number, be it told as text, or 0.
+// Float returns a number, also if written as text, or 0.
 func (n Node) Float(names ...string) float64 {
 	f, err := strconv.ParseFloat(n.Text(names...), 64)
 	if err != nil || math.IsInf(f, 0) || math.IsNaN(f) {
@@ -91,13 +90,13 @@ func (n Node) Int(names ...string) int {
 	return 0
 }
 
-// True says whether it is true, be it told as text.
+// True reports whether it is true, also if written as text.
 func (n Node) True(names ...string) bool { return strings.EqualFold(n.Text(names...), "true") }
 
 // Time returns a date-time, or false.
 func (n Node) Time(names ...string) (time.Time, bool) { return ParseTime(n.Text(names...)) }
 
-// Money returns an amount told in units of the currency, or nil.
+// Money returns an amount given in currency units, or nil.
 func (n Node) Money(currency string, names ...string) *domain.Money {
 	return ParseMoney(n.Text(names...), currency)
 }
@@ -105,7 +104,7 @@ func (n Node) Money(currency string, names ...string) *domain.Money {
 // Body is a JSON object to send.
 type Body map[string]any
 
-// MarshalJSON leaves out what is empty: "", 0, nil. A json.Number is always sent.
+// MarshalJSON omits empty values: "", 0, nil. A json.Number is always sent.
 func (b Body) MarshalJSON() ([]byte, error) {
 	filled := maps.Clone(map[string]any(b))
 	maps.DeleteFunc(filled, func(_ string, v any) bool {

@@ -9,20 +9,20 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// Meaning is what a code of a company says in our terms.
+// Meaning is our interpretation of a company's code.
 type Meaning struct {
 	Code      string // its first spelling
-	Rank      int    // progress, to break ties of time
+	Rank      int    // progress, breaks ties between equal times
 	Status    domain.Status
 	Detail    string
 	Exception string
-	Text      string // the company's words
+	Text      string // the company's wording
 }
 
-// Meanings are a table of codes.
+// Meanings is a table of codes.
 type Meanings map[string]Meaning
 
-// Rank is how far a code's parcel has come; -1 for a code that is not in the table.
+// Rank returns how far a code's parcel has progressed; -1 for a code not in the table.
 func (m Meanings) Rank(code string) int {
 	if found, known := m[code]; known {
 		return found.Rank
@@ -30,8 +30,8 @@ func (m Meanings) Rank(code string) int {
 	return -1
 }
 
-// Between says whether any scan that stands is of a rank from one code's up to, and
-// without, another's.
+// Between reports whether an event that is not retracted has a rank from one code's up to,
+// but excluding, another's.
 func (m Meanings) Between(events []domain.CarrierEvent, from, before string) bool {
 	return slices.ContainsFunc(events, func(ev domain.CarrierEvent) bool {
 		rank := m.Rank(ev.Code)
@@ -39,7 +39,7 @@ func (m Meanings) Between(events []domain.CarrierEvent, from, before string) boo
 	})
 }
 
-// LoadMeanings reads a table of: rank | status of the order | detail | exception |
+// LoadMeanings reads a table with the columns: rank | order status | detail | exception |
 // spellings of the code | text.
 func LoadMeanings(files fs.FS, name string) Meanings {
 	m := Meanings{}
@@ -52,7 +52,7 @@ func LoadMeanings(files fs.FS, name string) Meanings {
 	return m
 }
 
-// LoadWords reads a table of: what it means | words that mean it.
+// LoadWords reads a table with the columns: meaning | words for it.
 func LoadWords(files fs.FS, name string) map[string]string {
 	m := map[string]string{}
 	for _, r := range Table(files, name) {
@@ -63,7 +63,7 @@ func LoadWords(files fs.FS, name string) map[string]string {
 	return m
 }
 
-// LoadPairs reads a table of: our word | the company's.
+// LoadPairs reads a table with the columns: our word | the company's.
 func LoadPairs(files fs.FS, name string) map[string]string {
 	m := map[string]string{}
 	for _, r := range Table(files, name) {
@@ -72,8 +72,8 @@ func LoadPairs(files fs.FS, name string) map[string]string {
 	return m
 }
 
-// Table reads a table of data out of a file: a row a line, fields between bars, #
-// before remarks, a dash for nothing. The files are embedded: a missing one panics.
+// Table reads a data table: one row per line, fields separated by bars, # for comments, a
+// dash for an empty field. The files are embedded: a missing one panics.
 func Table(files fs.FS, name string) [][]string {
 	data, err := fs.ReadFile(files, name)
 	if err != nil {

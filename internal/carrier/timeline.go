@@ -10,15 +10,15 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// EventID names a fact the same way by whichever spelling and channel it comes; at
+// EventID returns the same id for an event regardless of its spelling and channel, in at
 // most 110 characters.
 func EventID(shipment, code string, at time.Time, where string) string {
 	return strings.Join([]string{Clip(shipment, 36), Clip(code, 40), at.UTC().Format("20060102T150405Z"), Clip(where, 15)}, ":")
 }
 
-// Timeline brings events into the order of their times; those of one second stay in the
-// order in which they are told, but for ends (of the rank given and above), which come
-// last. What is told twice is kept once, standing rather than retracted.
+// Timeline sorts events by time. Events of the same second keep their order, except final
+// ones (rank of ends and above), which come last. Duplicates are merged; a standing event
+// wins over a retracted one.
 func Timeline(events []domain.CarrierEvent, rank Meanings, ends int) []domain.CarrierEvent {
 	var out []domain.CarrierEvent
 	for _, ev := range events {
@@ -37,8 +37,8 @@ func Timeline(events []domain.CarrierEvent, rank Meanings, ends int) []domain.Ca
 	return out
 }
 
-// OldestFirst brings a list that a company tells in either direction into that of time.
-// When all its times are one, progress tells the direction.
+// OldestFirst puts a list reported in either direction oldest first. If all times are
+// equal, progress determines the direction.
 func OldestFirst(events []domain.CarrierEvent, rank Meanings) []domain.CarrierEvent {
 	if len(events) == 0 {
 		return events
@@ -50,8 +50,8 @@ func OldestFirst(events []domain.CarrierEvent, rank Meanings) []domain.CarrierEv
 	return events
 }
 
-// Current returns the newest status that stands, but for those that say less than any
-// other whatever their time.
+// Current returns the newest status that is not retracted; weakest counts only if there is
+// no other, whatever the times.
 func Current(timeline []domain.CarrierEvent, weakest string) (code, text string) {
 	for _, ev := range timeline {
 		if ev.Kind == domain.CarrierScan && !ev.Retracted && (ev.Code != weakest || code == "") {
@@ -61,7 +61,7 @@ func Current(timeline []domain.CarrierEvent, weakest string) (code, text string)
 	return code, text
 }
 
-// Explain gives an event the reason that was reported last before it.
+// Explain gives an event the reason last reported before it.
 func Explain(ev *domain.CarrierEvent, obstacles []domain.CarrierEvent) {
 	var last time.Time
 	for _, why := range obstacles {
@@ -71,7 +71,7 @@ func Explain(ev *domain.CarrierEvent, obstacles []domain.CarrierEvent) {
 	}
 }
 
-// Memo remembers what was found out, at most maxMemo of it: then it starts anew.
+// Memo is a cache of at most maxMemo entries; when full it is cleared.
 type Memo[V any] struct {
 	mu   sync.Mutex
 	seen map[string]V
@@ -79,7 +79,7 @@ type Memo[V any] struct {
 
 const maxMemo = 4096
 
-// Get returns what is remembered.
+// Get returns the cached value.
 func (m *Memo[V]) Get(key string) (V, bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -87,7 +87,7 @@ func (m *Memo[V]) Get(key string) (V, bool) {
 	return v, ok
 }
 
-// Put remembers and says whether there was nothing before.
+// Put stores a value and reports whether the key is new.
 func (m *Memo[V]) Put(key string, v V) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()

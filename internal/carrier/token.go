@@ -12,17 +12,17 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// TokenTimeout bounds a fetch of a token, its retries included.
+// TokenTimeout bounds a token fetch, including retries.
 const TokenTimeout = 30 * time.Second
 
-// TokenLeeway is how long before its end a token is renewed, or a fifth of its life
-// when that is less.
+// TokenLeeway is how long before its expiry a token is renewed; a fifth of its lifetime if
+// that is shorter.
 const TokenLeeway = time.Minute
 
-// Tokens keeps an access token: one fetch at a time however many ask, renewed in the
-// background before it ends, so that nobody waits but at the start.
+// Tokens caches an access token: concurrent callers share one fetch, and it is renewed in
+// the background before it expires, so only the first callers wait.
 type Tokens struct {
-	// Fetch gets a new token and how long it lives.
+	// Fetch gets a new token and its lifetime.
 	Fetch func(ctx context.Context) (token string, lifetime time.Duration, err error)
 
 	fetches singleflight.Group
@@ -32,14 +32,14 @@ type Tokens struct {
 	expires time.Time
 }
 
-// Header signs a call with a token that is valid now.
+// Header returns the header with a valid token.
 func (t *Tokens) Header(ctx context.Context) (http.Header, error) {
 	token, err := t.Get(ctx)
 	return Bearer(token), err
 }
 
-// Refused forgets a token that was refused, unless it has been renewed since; another
-// try makes sense.
+// Refused drops a rejected token unless it has been renewed since, and reports that a retry
+// makes sense.
 func (t *Tokens) Refused(signature http.Header) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -49,14 +49,14 @@ func (t *Tokens) Refused(signature http.Header) bool {
 	return true
 }
 
-// Get returns a token that is valid now.
+// Get returns a valid token.
 func (t *Tokens) Get(ctx context.Context) (string, error) {
 	token, fresh, valid := t.look()
 	if fresh {
 		return token, nil
 	}
 	fetched := t.fetches.DoChan("", func() (any, error) {
-		// Whoever asked first may give up; the others still want it.
+		// The first caller may give up; the others still need the token.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), TokenTimeout)
 		defer cancel()
 		return t.fetch(ctx)
@@ -73,7 +73,7 @@ func (t *Tokens) Get(ctx context.Context) (string, error) {
 	}
 }
 
-// look returns the token, and whether it needs no renewal yet and whether it serves.
+// look returns the token, whether it needs no renewal yet, and whether it is still valid.
 func (t *Tokens) look() (token string, fresh, valid bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -82,7 +82,7 @@ func (t *Tokens) look() (token string, fresh, valid bool) {
 }
 
 func (t *Tokens) fetch(ctx context.Context) (string, error) {
-	if token, fresh, _ := t.look(); fresh { // somebody's fetch ended while we came
+	if token, fresh, _ := t.look(); fresh { // another fetch has just finished
 		return token, nil
 	}
 	token, lifetime, err := t.Fetch(ctx)
@@ -97,15 +97,16 @@ func (t *Tokens) fetch(ctx context.Context) (string, error) {
 	return token, nil
 }
 
-// Signed returns the client with tokens of its own, which it fetches through itself.
+// Signed returns the client with its own tokens, which it fetches through itself.
 func (c *Client) Signed(fetch func(context.Context) (string, time.Duration, error)) *Client {
 	signed := *c
 	signed.Auth = &Tokens{Fetch: fetch}
 	return &signed
 }
 
-// ClientCredentials fetches tokens as OAuth 2 describes it (RFC 6749, 4.4), with the
-// secret in the body, where no access log sees it. c has no Auth of its own.
+// ClientCredentials fetches tokens by the OAuth 2 client credentials grant (RFC 6749, 4.4),
+// with the secret in the body, so it never appears in access logs. c has no Auth of its
+// own.
 func ClientCredentials(c *Client, path, id, secret string) func(context.Context) (string, time.Duration, error) {
 	form := url.Values{"grant_type": {"client_credentials"}, "client_id": {id}, "client_secret": {secret}}
 	return func(ctx context.Context) (string, time.Duration, error) {

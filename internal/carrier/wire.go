@@ -10,15 +10,15 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// layouts are the date-times seen, RFC 3339 and its relatives; a fraction of a second
-// may always follow.
+// layouts are the date-time formats in use, RFC 3339 and variants; fractional seconds are
+// always accepted.
 var layouts = []string{
 	time.RFC3339, "2006-01-02T15:04:05Z0700", "2006-01-02T15:04:05Z07", "2006-01-02T15:04Z07:00",
 	"2006-01-02T15:04Z0700", "2006-01-02 15:04:05Z07:00",
 }
 
-// ParseTime reads a date-time with its offset. One that makes no sense (years before
-// 2000 or after 2199) is not a time.
+// ParseTime parses a date-time with its offset. Years before 2000 or after 2199 are
+// rejected.
 func ParseTime(s string) (time.Time, bool) {
 	for _, layout := range layouts {
 		if t, err := time.Parse(layout, s); err == nil {
@@ -28,7 +28,7 @@ func ParseTime(s string) (time.Time, bool) {
 	return time.Time{}, false
 }
 
-// ParseDate reads a date, alone or at the start of a date-time, as its midnight in loc.
+// ParseDate parses a date, alone or at the start of a date-time, as midnight in loc.
 func ParseDate(s string, loc *time.Location) (time.Time, bool) {
 	if len(s) < len(time.DateOnly) {
 		return time.Time{}, false
@@ -39,10 +39,10 @@ func ParseDate(s string, loc *time.Location) (time.Time, bool) {
 
 func sensible(t time.Time) bool { return t.Year() >= 2000 && t.Year() < 2200 }
 
-// Moscow is the zone of dates that have none.
+// Moscow is the default time zone of dates.
 var Moscow = time.FixedZone("MSK", 3*60*60)
 
-// Zone returns the zone of a name, Moscow when there is none.
+// Zone returns the named time zone, or Moscow if there is none.
 func Zone(name string) *time.Location {
 	if loc, err := time.LoadLocation(name); err == nil && name != "" {
 		return loc
@@ -50,8 +50,8 @@ func Zone(name string) *time.Location {
 	return Moscow
 }
 
-// Window is a stretch of a day between two times such as 09:00 or 09:00:00, in UTC;
-// from nine to nine where none are told.
+// Window is the interval between two times of a day such as 09:00 or 09:00:00, in UTC;
+// default from nine to nine.
 func Window(date, from, to string, loc *time.Location) (domain.Slot, bool) {
 	day, ok := ParseDate(date, loc)
 	if !ok {
@@ -69,8 +69,8 @@ func Window(date, from, to string, loc *time.Location) (domain.Slot, bool) {
 	return domain.Slot{From: at(from, 9), To: at(to, 21)}, true
 }
 
-// AfterDays is the window of the day that follows in so many days; working days leave
-// out weekends.
+// AfterDays is the window of the day after the given number of days; working skips
+// weekends.
 func AfterDays(now time.Time, days int, working bool, loc *time.Location) domain.Slot {
 	day := now.In(loc)
 	for days = min(days, 366); days > 0; days-- {
@@ -83,7 +83,7 @@ func AfterDays(now time.Time, days int, working bool, loc *time.Location) domain
 	return w
 }
 
-// Day is the window of a day that is stated, or else of the one that follows in so many.
+// Day is the window of the stated day, or else of the day after the given number of days.
 func Day(stated string, now time.Time, days int, working bool, loc *time.Location) domain.Slot {
 	if w, ok := Window(stated, "", "", loc); ok {
 		return w
@@ -91,8 +91,8 @@ func Day(stated string, now time.Time, days int, working bool, loc *time.Locatio
 	return AfterDays(now, days, working, loc)
 }
 
-// ParseMoney reads a decimal amount in currency units, rounded half up to minor
-// units; nil when it is not a number, is negative or is absurd.
+// ParseMoney parses a decimal amount in currency units, rounded half up to minor units; nil
+// if it is not a number, negative or absurdly large.
 func ParseMoney(amount, currency string) *domain.Money {
 	if amount == "" || len(amount) > 32 || strings.ContainsAny(amount, "eEpPxX/_") {
 		return nil
@@ -110,7 +110,7 @@ func ParseMoney(amount, currency string) *domain.Money {
 	return &domain.Money{Amount: whole.Int64(), Currency: currency}
 }
 
-// FormatMoney writes an amount in currency units, exactly.
+// FormatMoney formats an amount in currency units, exactly.
 func FormatMoney(m domain.Money) json.Number {
 	unit := minorUnits(m.Currency)
 	digits := len(strconv.FormatInt(unit, 10)) - 1
@@ -130,7 +130,7 @@ func minorUnits(currency string) int64 {
 	return 100
 }
 
-// Clip shortens a text to a number of characters.
+// Clip truncates a text to a number of characters.
 func Clip(s string, limit int) string {
 	if r := []rune(s); len(r) > limit {
 		return string(r[:limit])

@@ -178,7 +178,8 @@ func TestGoodsAndBoxes(t *testing.T) {
 	}
 }
 
-// However an amount is spread, the shares make it, and pieces of one row cost the same.
+// However an amount is spread, the shares add up to it, and pieces of one row cost the
+// same.
 func TestSharesMakeTheAmount(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		amount := rapid.Int64Range(0, domain.MaxAmount).Draw(t, "amount")

@@ -8,21 +8,21 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// Carriers is the accounts with delivery companies that orders can be sent with.
+// Carriers are the configured accounts with delivery companies.
 type Carriers struct {
 	ByAccount map[domain.CarrierAccount]domain.Carrier
-	// Merchants are those whose account it is; an account that has none is everybody's.
+	// Merchants are the merchants an account belongs to; an account without any is shared.
 	Merchants map[domain.CarrierAccount][]string
-	// HookTokens end the address that each account's carrier posts to; nobody else may know them.
+	// HookTokens are the secret ends of the webhook URLs, by account.
 	HookTokens map[domain.CarrierAccount]string
-	// HookBase is our own address as carriers reach it, such as https://track.shop.example;
-	// "" when they can't.
+	// HookBase is our public base URL for webhooks, such as https://track.shop.example; ""
+	// if carriers cannot reach us.
 	HookBase string
-	// Count is told of what operators watch: hooks that could not be read, failed looks.
+	// Count counts events for operators: unreadable webhooks, failed polls.
 	Count func(carrier, what string)
 }
 
-// Accounts returns the accounts, the usual one of a company first.
+// Accounts returns the accounts, a company's default one first.
 func (c Carriers) Accounts() []domain.CarrierAccount {
 	out := make([]domain.CarrierAccount, 0, len(c.ByAccount))
 	for a := range c.ByAccount {
@@ -34,8 +34,8 @@ func (c Carriers) Accounts() []domain.CarrierAccount {
 	return out
 }
 
-// choose returns the account to send a merchant's parcel with: the named one, else the
-// merchant's own, else the usual one. A carrier may be left out where there is only one.
+// choose returns the account for a merchant's parcel: the named one, else the merchant's
+// own, else the default. The carrier may be omitted if there is only one.
 func (c Carriers) choose(carrier, name, merchantID string) (domain.Carrier, error) {
 	var companies, open []domain.CarrierAccount
 	for _, a := range c.Accounts() {
@@ -54,12 +54,12 @@ func (c Carriers) choose(carrier, name, merchantID string) (domain.Carrier, erro
 		return nil, domain.Errorf(domain.CodeCarrierNotFound, "delivery company %q is not configured; see the section carriers of the configuration",
 			domain.CarrierAccount{Carrier: carrier, Name: name})
 	}
-	// One's own goes before what is everybody's; of those the usual one is first.
+	// The merchant's own accounts go before shared ones; of those the default is first.
 	slices.SortStableFunc(open, func(a, b domain.CarrierAccount) int { return cmp.Compare(len(c.Merchants[b]), len(c.Merchants[a])) })
 	return c.ByAccount[open[0]], nil
 }
 
-// ability is what a delivery company can do, where it can.
+// ability returns an optional capability of a carrier, or an error.
 func ability[T any](car domain.Carrier, what string) (T, error) {
 	able, ok := car.(T)
 	if !ok {
@@ -68,8 +68,8 @@ func ability[T any](car domain.Carrier, what string) (T, error) {
 	return able, nil
 }
 
-// failure turns what a carrier says into what the caller is told: what is wrong with
-// the request in the carrier's words, anything else as unavailable.
+// failure converts a carrier's error for the caller: faults of the request in the carrier's
+// words, anything else as unavailable.
 func failure(err error) error {
 	if err == nil {
 		return nil

@@ -11,23 +11,24 @@ import (
 	"github.com/order-tracking/order-tracking/internal/idempotency"
 )
 
-// What keeps a booking from becoming two parcels. That a carrier is about to hear of it
-// is committed before it does. The id of the first answer is stored before anything else,
-// and asked by from then on. When no answer came, the parcel may exist: it is looked for
-// under our name for seekFor. A carrier that keeps our names then gets the booking once
+// How a booking never becomes two parcels: the attempt is committed before the carrier is
+// called. The id in the first answer is stored before anything else and used from then on.
+// Without an answer the parcel may exist: it is searched for by our name for seekFor. A
+// carrier that keeps our names then gets the booking again, because it rejects a duplicate;
+// for any other a person must resolve it.
 // more, because it refuses a duplicate; of any other a person must say what became of it.
 
-// seekFor is how long a booking of which no answer came is looked for.
+// seekFor is how long a booking without an answer is searched for.
 const seekFor = 10 * time.Minute
 
 var (
-	// errHeld says that a shipment must not be sent any more.
+	// errHeld means that a shipment must no longer be sent.
 	errHeld = errors.New("it is to be cancelled")
-	// errAsked says that a person was asked.
+	// errAsked means that a person was asked to resolve a booking.
 	errAsked = errors.New("a person must say what became of it")
 )
 
-// handIn hands a booking to the carrier.
+// handIn sends a booking to the carrier.
 func (w *worker) handIn(ctx context.Context, o *domain.Order, job *domain.ShipmentJob) (snap domain.ShipmentSnapshot, err error) {
 	shipper, err := ability[domain.CarrierShipper](w.car, "booking")
 	if err != nil {
@@ -41,7 +42,7 @@ func (w *worker) handIn(ctx context.Context, o *domain.Order, job *domain.Shipme
 		}
 		b.Tariff = q.Tariff
 	}
-	// From here on the carrier may know of it, whatever becomes of us.
+	// From here on the carrier may know of it, even if we crash.
 	sentAt := domain.Timestamp(w.Clock.Now())
 	send, err := w.Store.SendShipment(ctx, o.ID, job.Ref.ClientRef, sentAt)
 	if err != nil {
@@ -70,7 +71,7 @@ func (w *worker) handIn(ctx context.Context, o *domain.Order, job *domain.Shipme
 	return snap, nil
 }
 
-// name stores what the carrier calls a shipment. It does so even when the caller gives up.
+// name stores the carrier's identifiers of a shipment, even if the caller gives up.
 func (w *worker) name(ctx context.Context, job *domain.ShipmentJob, told domain.ShipmentRef) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
@@ -78,8 +79,8 @@ func (w *worker) name(ctx context.Context, job *domain.ShipmentJob, told domain.
 	return w.Store.NameShipment(ctx, job.OrderID, job.Ref, false)
 }
 
-// duplicate goes back from a booking that the carrier refused because it has it already
-// to looking for that one.
+// duplicate switches a booking that the carrier rejected as a duplicate back to searching
+// for the existing one.
 func (w *worker) duplicate(ctx context.Context, job *domain.ShipmentJob) (domain.ShipmentSnapshot, error) {
 	job.Ref = domain.ShipmentRef{ClientRef: job.Ref.ClientRef}
 	if err := w.Store.NameShipment(ctx, job.OrderID, job.Ref, false); err != nil {
@@ -90,7 +91,7 @@ func (w *worker) duplicate(ctx context.Context, job *domain.ShipmentJob) (domain
 	}
 }
 
-// seek looks for a booking of which no answer came.
+// seek searches for a booking without an answer.
 func (w *worker) seek(ctx context.Context, o *domain.Order, job *domain.ShipmentJob) (domain.ShipmentSnapshot, error) {
 	shipper, err := ability[domain.CarrierShipper](w.car, "booking")
 	if err != nil {
@@ -103,7 +104,7 @@ func (w *worker) seek(ctx context.Context, o *domain.Order, job *domain.Shipment
 	case domain.ClassOf(err) != domain.ClassNotFound || w.Clock.Now().Sub(job.SentAt) < seekFor:
 		if e, ok := errors.AsType[*domain.CarrierError](err); ok {
 			looked := *e
-			looked.Refused = false // it was only looked for
+			looked.Refused = false // this was only a search
 			err = &looked
 		}
 		return snap, err
@@ -114,18 +115,18 @@ func (w *worker) seek(ctx context.Context, o *domain.Order, job *domain.Shipment
 	return snap, errAsked
 }
 
-// askPerson asks what became of a booking.
+// askPerson asks a person to resolve a booking.
 func (w *worker) askPerson(ctx context.Context, o *domain.Order, job *domain.ShipmentJob) {
 	w.count(w.account, domain.ExceptionBookingUnknown)
 	w.doubt(ctx, o, job.Ref.ClientRef, domain.ExceptionBookingUnknown,
 		"no answer came to the booking, and "+w.account.Carrier+" can't be asked: look there, and say that it exists, with its id, or to try again")
 }
 
-// Resolution says what became of a booking of which nobody but a person can tell.
+// Resolution is a person's answer about a booking with an unknown outcome.
 type Resolution struct {
 	// Action is retry or exists.
 	Action string `json:"action" enum:"retry,exists" example:"exists" doc:"retry: there is no parcel, book again; exists: it is the one of this id or number"`
-	// ID is the carrier's id of it, or else TrackingNumber its number.
+	// ID is the carrier's id of the shipment, or else TrackingNumber its number.
 	ID             string `json:"id,omitempty" maxLength:"128" doc:"the company's id of the parcel"`
 	TrackingNumber string `json:"tracking_number,omitempty" maxLength:"128" doc:"the company's number of the parcel" example:"1106094897"`
 }
@@ -136,7 +137,7 @@ const (
 	ResolveExists = "exists"
 )
 
-// CheckResolution returns every fault of a resolution.
+// CheckResolution validates a resolution and returns all faults.
 func (sv *Service) CheckResolution(in Resolution) error {
 	var f domain.Faults
 	f.Check("", &in)
@@ -146,8 +147,8 @@ func (sv *Service) CheckResolution(in Resolution) error {
 	return f.Err()
 }
 
-// Resolve takes over what a person says of a booking that is unknown. It fails with
-// shipment_not_found, and with illegal_transition when nobody was asked.
+// Resolve applies a person's resolution of an unknown booking. It fails with
+// shipment_not_found, and with illegal_transition if none was requested.
 func (sv *Service) Resolve(ctx context.Context, id string, in Resolution) (*domain.Order, error) {
 	by, o, err := sv.Orders.Authorize(ctx, id)
 	if err != nil {
@@ -167,7 +168,8 @@ func (sv *Service) Resolve(ctx context.Context, id string, in Resolution) (*doma
 		next := *job
 		next.Due = domain.Timestamp(sv.Clock.Now())
 		next.Since = next.Due
-		// A new name begins anew: nothing that still happens to the old one can touch it.
+		// A new name starts afresh: nothing that still happens to the old one can affect
+		// it.
 		next.Ref = domain.ShipmentRef{ClientRef: o.ClientRef(next.Due), ID: in.ID, TrackingNumber: in.TrackingNumber}
 		if in.Action == ResolveRetry {
 			next.Ref.ID, next.Ref.TrackingNumber, next.SentAt, next.Cancelling = "", "", time.Time{}, false

@@ -13,33 +13,33 @@ import (
 	"github.com/order-tracking/order-tracking/internal/orders"
 )
 
-// Cancelling asks first and acts second. What is free is done at once; what costs is only
-// ever done by Refuse, after a person has agreed to the terms.
+// Cancelling first asks for the terms. Free cancellations are done at once; paid ones only
+// by Refuse, after a person has agreed to the terms.
 
 // cancelWithin is how long a caller waits for a carrier to end a shipment.
 const cancelWithin = 6 * time.Second
 
-// Release ends the shipment of an order that is to be cancelled; see domain.Parcels.
+// Release cancels the shipment of an order to be cancelled; see domain.Parcels.
 func (sv *Service) Release(ctx context.Context, id string, expected int64) (ended bool, err error) {
 	o, job, w, err := sv.toCancel(ctx, id, expected)
 	if err != nil || job == nil {
 		return false, err
 	}
 	if w == nil {
-		sv.Log.Warn("the order of a delivery company that is not set up any more is cancelled without asking it",
+		sv.Log.Warn("cancelling an order without its carrier: the account is no longer configured",
 			zap.String("order_id", o.ID), zap.Stringer("carrier", job.Account))
 		return true, nil
 	}
 	limited, cancel := context.WithTimeout(ctx, cancelWithin)
 	defer cancel()
 	terms := domain.CancelTerms{Kind: domain.CancelFree}
-	if !job.SentAt.IsZero() { // otherwise the carrier knows nothing of it
+	if !job.SentAt.IsZero() { // otherwise it was never sent
 		terms, err = w.terms(limited, o, job)
 	}
 	switch {
 	case domain.CodeOf(err) == domain.CodeBookingUnknown:
 		return false, err
-	case err != nil: // it does not answer: the worker goes on as soon as it does
+	case err != nil: // no answer: the worker continues once there is one
 	case terms.Kind.Costs():
 		return false, costs(job, terms)
 	case terms.Kind == domain.CancelImpossible:
@@ -56,11 +56,11 @@ func (sv *Service) Release(ctx context.Context, id string, expected int64) (ende
 			return true, nil
 		}
 	}
-	if domain.ClassOf(err) == domain.ClassConflict { // it has moved meanwhile
+	if domain.ClassOf(err) == domain.ClassConflict { // it has moved in the meantime
 		return false, sv.keep(ctx, o, job, w)
 	}
 	if err != nil {
-		sv.Log.Info("a shipment is not cancelled yet", zap.String("order_id", o.ID), zap.Error(err))
+		sv.Log.Info("shipment not cancelled yet", zap.String("order_id", o.ID), zap.Error(err))
 	}
 	background.Wake(sv.wake[job.Account])
 	return false, &domain.Error{
@@ -69,8 +69,8 @@ func (sv *Service) Release(ctx context.Context, id string, expected int64) (ende
 	}
 }
 
-// toCancel returns what there is to cancel: no job when nothing is, no worker when the
-// account is not set up any more.
+// toCancel returns the shipment to cancel: the job is nil if there is none, the worker if
+// the account is no longer configured.
 func (sv *Service) toCancel(ctx context.Context, id string, expected int64) (*domain.Order, *domain.ShipmentJob, *worker, error) {
 	o, err := sv.Store.Order(ctx, id)
 	if err != nil {
@@ -84,7 +84,7 @@ func (sv *Service) toCancel(ctx context.Context, id string, expected int64) (*do
 	}
 	job, err := sv.Store.ShipmentJob(ctx, o.ID)
 	if err != nil || job == nil || job.Booking == nil || job.Ref.ClientRef != o.Shipment.Reference {
-		return o, nil, nil, err // a parcel that is only followed is not ours to cancel
+		return o, nil, nil, err // a parcel that is only tracked cannot be cancelled
 	}
 	car, known := sv.ByAccount[job.Account]
 	if !known {
@@ -93,8 +93,8 @@ func (sv *Service) toCancel(ctx context.Context, id string, expected int64) (*do
 	return o, job, &worker{Service: sv, car: car, account: job.Account}, nil
 }
 
-// terms asks what cancelling a shipment takes. Of one whose booking was not answered it
-// finds out first whether there is one; not_found while that can't be told.
+// terms fetches the cancellation terms of a shipment. For an unanswered booking it first
+// finds out whether the shipment exists; not_found while that is unknown.
 func (w *worker) terms(ctx context.Context, o *domain.Order, job *domain.ShipmentJob) (domain.CancelTerms, error) {
 	shipper, err := ability[domain.CarrierShipper](w.car, "cancelling")
 	if err != nil {
@@ -119,7 +119,7 @@ func (w *worker) terms(ctx context.Context, o *domain.Order, job *domain.Shipmen
 	return shipper.CancelTerms(ctx, job.Ref)
 }
 
-// cancelFree cancels what costs nothing and watches for a while what comes of it.
+// cancelFree cancels at no cost and briefly polls for the outcome.
 func (w *worker) cancelFree(ctx context.Context, job *domain.ShipmentJob, watch time.Duration) (ended bool, err error) {
 	shipper, err := ability[domain.CarrierShipper](w.car, "cancelling")
 	if err != nil {
@@ -141,7 +141,7 @@ func (w *worker) cancelFree(ctx context.Context, job *domain.ShipmentJob, watch 
 	return false, nil
 }
 
-// costs says that cancelling takes money, and what else it takes.
+// costs returns the error that cancelling is not free, with the terms.
 func costs(job *domain.ShipmentJob, terms domain.CancelTerms) error {
 	message := job.Account.Carrier + " cancels it for money only: " + terms.Detail
 	if terms.Price != nil {
@@ -150,7 +150,7 @@ func costs(job *domain.ShipmentJob, terms domain.CancelTerms) error {
 	return &domain.Error{Code: domain.CodePaidCancelRequired, Message: message, Terms: &terms}
 }
 
-// tooLate says that the carrier can't cancel any more.
+// tooLate returns the error that the carrier can no longer cancel.
 func tooLate(o *domain.Order, job *domain.ShipmentJob, terms domain.CancelTerms) error {
 	return &domain.Error{
 		Code: domain.CodeCancelAfterPickup, Allowed: o.Status.Next(),
@@ -158,7 +158,7 @@ func tooLate(o *domain.Order, job *domain.ShipmentJob, terms domain.CancelTerms)
 	}
 }
 
-// keep takes back that a shipment is to be cancelled, and says why.
+// keep withdraws a shipment's cancellation and returns the reason.
 func (sv *Service) keep(ctx context.Context, o *domain.Order, job *domain.ShipmentJob, w *worker) error {
 	if _, err := sv.Store.CancelShipment(ctx, o.ID, job.Ref.ClientRef, false, 0, sv.Clock.Now()); err != nil {
 		return err
@@ -174,9 +174,9 @@ func (sv *Service) keep(ctx context.Context, o *domain.Order, job *domain.Shipme
 	return tooLate(o, job, terms)
 }
 
-// finishCancel goes on with a cancellation that nobody waits for any more.
+// finishCancel continues a cancellation in the background.
 func (w *worker) finishCancel(ctx context.Context, o *domain.Order, job *domain.ShipmentJob, until time.Time) (after, rest time.Duration) {
-	if !job.Cancelling { // from now on nothing is sent
+	if !job.Cancelling { // stop sending from now on
 		if _, err := w.Store.CancelShipment(ctx, o.ID, job.Ref.ClientRef, true, 0, until); err != nil {
 			return asTaken, 0
 		}
@@ -216,7 +216,7 @@ func (w *worker) finishCancel(ctx context.Context, o *domain.Order, job *domain.
 	return never, 0
 }
 
-// notCancelled is a cancellation that is tried again.
+// notCancelled schedules another attempt to cancel.
 func (w *worker) notCancelled(ctx context.Context, o *domain.Order, job *domain.ShipmentJob, err error) (after, rest time.Duration) {
 	e, ok := errors.AsType[*domain.CarrierError](err)
 	if !ok {
@@ -226,9 +226,9 @@ func (w *worker) notCancelled(ctx context.Context, o *domain.Order, job *domain.
 	return max(e.RetryAfter, w.failing(ctx, o, job, e)), e.RetryAfter
 }
 
-// goesOn follows a parcel again that was to be cancelled and can't be for free, and notifies people.
+// goesOn resumes tracking a parcel that cannot be cancelled for free, and notifies people.
 func (w *worker) goesOn(ctx context.Context, o *domain.Order, job *domain.ShipmentJob, terms domain.CancelTerms) (after, rest time.Duration) {
-	if o.Status != domain.StatusCancelled { // that of a cancelled order is not asked for again
+	if o.Status != domain.StatusCancelled { // a cancelled order's is not withdrawn
 		if _, err := w.Store.CancelShipment(ctx, o.ID, job.Ref.ClientRef, false, 0, w.Clock.Now()); err != nil {
 			return asTaken, 0
 		}
@@ -237,17 +237,17 @@ func (w *worker) goesOn(ctx context.Context, o *domain.Order, job *domain.Shipme
 	if o.Status == domain.StatusCancelled {
 		return time.Hour, 0
 	}
-	return asTaken, 0 // hastened just now
+	return asTaken, 0 // it was just made due
 }
 
-// Refusal agrees to what cancelling takes.
+// Refusal is the consent to a paid cancellation.
 type Refusal struct {
 	Confirm bool `json:"confirm" doc:"must be true: it costs money" example:"true"`
-	// Price is that of the terms, where they name one.
+	// Price is the price in the terms, if they have one.
 	Price *domain.Money `json:"price,omitempty" doc:"that of the terms, where they name one"`
 }
 
-// CheckRefusal returns every fault of a refusal.
+// CheckRefusal validates a refusal and returns all faults.
 func (sv *Service) CheckRefusal(in Refusal) error {
 	var f domain.Faults
 	f.Check("", &in)
@@ -257,10 +257,10 @@ func (sv *Service) CheckRefusal(in Refusal) error {
 	return f.Err()
 }
 
-// Refuse has a parcel sent back that can't be cancelled for free. It fails with
-// paid_cancel_required when the terms are others than those agreed to, with
-// illegal_transition when cancelling is free, with cancel_after_pickup when it is too
-// late, and with shipment_not_found. It may be repeated after any failure: nothing is paid twice.
+// Refuse returns a parcel that cannot be cancelled for free. It fails with
+// paid_cancel_required if the terms differ from those agreed to, illegal_transition if
+// cancelling is free, cancel_after_pickup if it is too late, and shipment_not_found. It may
+// be repeated after any failure: nothing is paid twice.
 func (sv *Service) Refuse(ctx context.Context, id string, in Refusal, expected int64) (*domain.Order, error) {
 	by, o, err := sv.Orders.Authorize(ctx, id)
 	if err != nil {
@@ -292,7 +292,7 @@ func (sv *Service) Refuse(ctx context.Context, id string, in Refusal, expected i
 		after, err := sv.Orders.Change(ctx, o.ID, o.CourierID, 0, rec, func(o *domain.Order) ([]domain.Event, error) {
 			return o.RefuseShipment(terms, by), nil
 		})
-		if err == nil { // look once what was asked for has been done
+		if err == nil { // poll once the request is done
 			_, err = sv.Store.CancelShipment(ctx, o.ID, job.Ref.ClientRef, false, 0, sv.Clock.Now().Add(cancelWithin))
 			background.Wake(sv.wake[job.Account])
 		}
@@ -300,7 +300,7 @@ func (sv *Service) Refuse(ctx context.Context, id string, in Refusal, expected i
 	})
 }
 
-// agree pays for the end of a shipment on the terms that were agreed to.
+// agree ends a shipment on the agreed terms.
 func (w *worker) agree(ctx context.Context, o *domain.Order, job *domain.ShipmentJob, in Refusal) (domain.CancelTerms, error) {
 	terms, err := w.terms(ctx, o, job)
 	if err != nil {

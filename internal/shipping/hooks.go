@@ -14,9 +14,9 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// Receive takes what a carrier posted. All that it does is store it: carriers switch
-// off who is slow or says no. It fails only with not_found, for who does not know the
-// address or can't prove to be the carrier.
+// Receive stores a carrier's webhook and does nothing else: carriers disable slow or
+// failing receivers. It fails only with not_found, for an unknown URL or an unverified
+// sender.
 func (sv *Service) Receive(ctx context.Context, carrier, token string, header http.Header, query url.Values, body []byte) error {
 	h := domain.HookMessage{
 		ID: domain.NewID(), ReceivedAt: domain.Timestamp(sv.Clock.Now()), Header: kept(header), Query: query.Encode(), Body: body,
@@ -36,14 +36,14 @@ func (sv *Service) Receive(ctx context.Context, carrier, token string, header ht
 	}
 	if err := sv.Store.KeepHook(ctx, h); err != nil {
 		// A lost webhook only delays polling; the next poll gets the same.
-		sv.Log.Warn("a carrier's hint was not stored", zap.Stringer("carrier", h.Account), zap.Error(err))
+		sv.Log.Warn("cannot store a carrier's webhook", zap.Stringer("carrier", h.Account), zap.Error(err))
 		sv.count(h.Account, "hook_lost")
 	}
-	background.Wake(sv.mail)
+	background.Wake(sv.webhooks)
 	return nil
 }
 
-// kept are the headers that a hint is kept with: those that may be a carrier's own.
+// kept are the headers stored with a webhook: those that may be the carrier's own.
 func kept(header http.Header) map[string][]string {
 	out := map[string][]string{}
 	for name, values := range header {
@@ -55,31 +55,31 @@ func kept(header http.Header) map[string][]string {
 }
 
 const (
-	mailAtOnce = 50
-	mailTaken  = time.Minute
-	// staleMail is how old a hint may be to be of any use.
-	staleMail = 24 * time.Hour
+	webhooksAtOnce = 50
+	webhooksTaken  = time.Minute
+	// staleWebhook is the age at which a webhook is dropped.
+	staleWebhook = 24 * time.Hour
 )
 
-// readMail works on the hints that have come and returns how long to rest.
-func (sv *Service) readMail(ctx context.Context) time.Duration {
+// readWebhooks handles stored webhooks and returns how long to rest.
+func (sv *Service) readWebhooks(ctx context.Context) time.Duration {
 	now := sv.Clock.Now()
-	mail, err := sv.Store.TakeHooks(ctx, now, domain.Timestamp(now.Add(mailTaken)), mailAtOnce)
+	messages, err := sv.Store.TakeHooks(ctx, now, domain.Timestamp(now.Add(webhooksTaken)), webhooksAtOnce)
 	if err != nil {
 		return 5 * time.Second
 	}
-	for _, m := range mail {
-		if sv.handleWebhook(ctx, m) || now.Sub(m.ReceivedAt) > staleMail {
+	for _, m := range messages {
+		if sv.handleWebhook(ctx, m) || now.Sub(m.ReceivedAt) > staleWebhook {
 			if err := sv.Store.DropHook(ctx, m.ID); err != nil {
-				sv.Log.Debug("a hint was not dropped", zap.Error(err))
+				sv.Log.Debug("cannot delete a handled webhook", zap.Error(err))
 			}
 		}
 	}
 	switch {
-	case len(mail) == mailAtOnce:
+	case len(messages) == webhooksAtOnce:
 		return 0
-	case len(mail) > 0:
-		return mailTaken + time.Second // some may have to be tried again
+	case len(messages) > 0:
+		return webhooksTaken + time.Second // some may need another try
 	}
 	return idleEvery
 }
@@ -92,7 +92,7 @@ func (sv *Service) handleWebhook(ctx context.Context, m domain.HookMessage) (don
 	}
 	hints, err := car.ParseHook(m)
 	if err != nil {
-		sv.Log.Warn("a carrier's hint can't be read", zap.Stringer("carrier", m.Account), zap.Error(err))
+		sv.Log.Warn("cannot parse a carrier's webhook", zap.Stringer("carrier", m.Account), zap.Error(err))
 		sv.count(m.Account, "hook_unreadable")
 		return true
 	}
@@ -118,8 +118,8 @@ func (sv *Service) handleWebhook(ctx context.Context, m domain.HookMessage) (don
 	return true
 }
 
-// note keeps what only hints tell: who comes to collect, pictures, agreed windows.
-// What a look tells better is left to it.
+// note applies data found only in webhooks: the courier who collects, photos, agreed
+// windows. Everything else is left to polling.
 func (sv *Service) note(ctx context.Context, account domain.CarrierAccount, h domain.CarrierHook, refs []domain.ShipmentRef) error {
 	switch h.Event.Kind {
 	case domain.CarrierCourier, domain.CarrierAgreement, domain.CarrierDocument:
@@ -152,14 +152,14 @@ func (sv *Service) note(ctx context.Context, account domain.CarrierAccount, h do
 	return nil
 }
 
-// subscribe makes sure that a carrier sends hints, and returns when to do so again.
+// subscribe ensures webhook subscriptions with a carrier and returns when to do so again.
 func (sv *Service) subscribe(ctx context.Context, account domain.CarrierAccount, hooks domain.CarrierWebhooks) time.Duration {
 	kinds, err := hooks.EnsureHooks(ctx, sv.HookBase+"/hooks/"+account.Carrier+"/"+sv.HookTokens[account])
 	if err != nil {
-		sv.Log.Warn("a carrier does not send hints; shipments are looked at all the same", zap.Stringer("carrier", account), zap.Error(err))
+		sv.Log.Warn("cannot subscribe to a carrier's webhooks; shipments are still polled", zap.Stringer("carrier", account), zap.Error(err))
 		sv.count(account, "subscribe_failed")
 		return resubscribe / 12
 	}
-	sv.Log.Debug("a carrier sends hints", zap.Stringer("carrier", account), zap.Strings("kinds", kinds))
+	sv.Log.Debug("subscribed to a carrier's webhooks", zap.Stringer("carrier", account), zap.Strings("kinds", kinds))
 	return resubscribe
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/order-tracking/order-tracking/internal/orders"
 )
 
-// registered returns the order's parcel that the carrier has registered, and its carrier.
+// registered returns the order's shipment registered with the carrier, and its carrier.
 func (sv *Service) registered(ctx context.Context, o *domain.Order) (*domain.ShipmentJob, domain.Carrier, error) {
 	if o.Shipment == nil || !o.Shipment.Phase.Live() {
 		return nil, nil, domain.Errorf(domain.CodeShipmentNotFound, "the order goes with no delivery company")
@@ -28,9 +28,9 @@ func (sv *Service) registered(ctx context.Context, o *domain.Order) (*domain.Shi
 	return job, car, nil
 }
 
-// BookIntake asks for a courier who collects an order's parcel. It fails with
+// BookIntake requests a courier to collect an order's parcel. It fails with
 // shipment_not_found, and with illegal_transition while the parcel is not registered or a
-// courier is to come already.
+// courier is already booked.
 func (sv *Service) BookIntake(ctx context.Context, id string, in domain.IntakeRequest) (*domain.Order, error) {
 	by, o, err := sv.Orders.Authorize(ctx, id)
 	if err != nil {
@@ -61,7 +61,7 @@ func (sv *Service) BookIntake(ctx context.Context, id string, in domain.IntakeRe
 	})
 }
 
-// CancelIntake tells the courier not to come; shipment_not_found when nobody is to.
+// CancelIntake cancels the courier's visit; shipment_not_found if none is booked.
 func (sv *Service) CancelIntake(ctx context.Context, id string) (*domain.Order, error) {
 	by, o, err := sv.Orders.Authorize(ctx, id)
 	if err != nil {
@@ -90,8 +90,8 @@ func (sv *Service) CancelIntake(ctx context.Context, id string) (*domain.Order, 
 	})
 }
 
-// watchIntake brings into the order what has become of its intake, while somebody may
-// still come. What it fails with is tried again at the next look.
+// watchIntake polls a pending intake and updates the order. Failures are retried at the
+// next poll.
 func (w *worker) watchIntake(ctx context.Context, o *domain.Order) {
 	able, ok := w.car.(domain.CarrierIntakes)
 	if !ok || o.Shipment == nil || !o.Shipment.Intake.Live() || !o.Status.BeforeCustody() {
@@ -118,8 +118,8 @@ func (w *worker) watchIntake(ctx context.Context, o *domain.Order) {
 }
 
 // Edit changes a booked parcel while the carrier allows it. It fails with
-// shipment_not_found, with version_conflict, and with illegal_transition when the carrier
-// does not allow it, or not yet.
+// shipment_not_found, version_conflict, or illegal_transition if the carrier does not allow
+// it (yet).
 func (sv *Service) Edit(ctx context.Context, id string, in domain.ShipmentEdit, expected int64) (*domain.Order, error) {
 	by, o, err := sv.Orders.Authorize(ctx, id)
 	if err != nil {
@@ -158,8 +158,8 @@ func (sv *Service) Edit(ctx context.Context, id string, in domain.ShipmentEdit, 
 	})
 }
 
-// CheckEdit returns every fault of an edit.
+// CheckEdit validates an edit and returns all faults.
 func (sv *Service) CheckEdit(in domain.ShipmentEdit) error { return in.Validate("RU") }
 
-// CheckIntake returns every fault of a request for a courier.
+// CheckIntake validates an intake request and returns all faults.
 func (sv *Service) CheckIntake(in domain.IntakeRequest) error { return in.Validate() }

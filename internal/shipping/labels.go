@@ -13,18 +13,18 @@ import (
 )
 
 const (
-	// labelWithin is how long a caller waits for a paper to be printed.
+	// labelWithin is how long a caller waits for a label.
 	labelWithin = 10 * time.Second
-	// printWithin is after how long a printing that is not ready is begun anew.
+	// printWithin is when an unfinished print job is restarted.
 	printWithin = 15 * time.Minute
-	// MaxLabels is how many orders' papers fit into one file.
+	// MaxLabels is the maximum number of orders in one file.
 	MaxLabels = 100
 )
 
-// Label returns a printed paper of orders' shipments as one PDF. It is printed when it is
-// first asked for, and kept; who asks again while the carrier prints gets that printing.
-// It fails with shipment_not_found, with validation_failed when the orders do not go with
-// one account, and with unavailable while the carrier prints.
+// Label returns the labels of orders' shipments as one PDF. It is printed on first request
+// and cached; requests during printing share the print job. It fails with
+// shipment_not_found, validation_failed if the orders use different accounts, and
+// unavailable while the carrier prints.
 func (sv *Service) Label(ctx context.Context, ids []string, p domain.Paper) ([]byte, error) {
 	if err := checkPaper(ids, p); err != nil {
 		return nil, err
@@ -75,7 +75,7 @@ func checkPaper(ids []string, p domain.Paper) error {
 	return f.Err()
 }
 
-// printable returns the shipments of orders and the one account that they go with.
+// printable returns the shipments of orders and their common account.
 func (sv *Service) printable(ctx context.Context, ids []string) (account domain.CarrierAccount, refs []domain.ShipmentRef, err error) {
 	for i, id := range ids {
 		s, err := sv.Get(ctx, id)
@@ -101,7 +101,7 @@ func (sv *Service) printable(ctx context.Context, ids []string) (account domain.
 	return account, refs, nil
 }
 
-// labelKey names a paper of shipments.
+// labelKey is the cache key of shipments' labels.
 func labelKey(refs []domain.ShipmentRef, p domain.Paper) string {
 	var names []string
 	for _, ref := range refs {
@@ -110,7 +110,7 @@ func labelKey(refs []domain.ShipmentRef, p domain.Paper) string {
 	return strings.Join(append(names, strings.TrimSuffix(string(p.Kind)+"/"+p.Format, "/")), "/")
 }
 
-// print has a paper printed, unless that is under way, and waits for it while the context lasts.
+// print starts a print job, unless one is running, and waits for it until the context ends.
 func (sv *Service) print(ctx context.Context, printer domain.CarrierLabeler, refs []domain.ShipmentRef, p domain.Paper, l *domain.Label) error {
 	for wait := 250 * time.Millisecond; ; wait = min(2*wait, 2*time.Second) {
 		if l.Job == "" {
@@ -128,7 +128,7 @@ func (sv *Service) print(ctx context.Context, printer domain.CarrierLabeler, ref
 		}
 		pdf, err := printer.FetchLabel(ctx, l.Job, p)
 		switch {
-		case domain.ClassOf(err) == domain.ClassNotFound: // it has gone: print it anew
+		case domain.ClassOf(err) == domain.ClassNotFound: // it has expired: print again
 			l.Job = ""
 		case err != nil && ctx.Err() == nil:
 			return err
@@ -139,7 +139,7 @@ func (sv *Service) print(ctx context.Context, printer domain.CarrierLabeler, ref
 	}
 }
 
-// formatMoney writes an amount for people.
+// formatMoney formats an amount for people.
 func formatMoney(m domain.Money) string {
 	return strconv.FormatFloat(float64(m.Amount)/100, 'f', 2, 64) + " " + m.Currency
 }

@@ -9,14 +9,14 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// The papers with which a carrier hands money on are read this often, for so many days back.
+// Interval of reading the carriers' money registries, and the number of past days read.
 const (
 	handoverEvery = 6 * time.Hour
 	handoverDays  = 4
 )
 
-// handovers brings into the orders with which papers their money was handed on, and
-// returns when to look again.
+// handovers applies the carrier's money registries to the orders and returns when to read
+// them again.
 func (sv *Service) handovers(ctx context.Context, account domain.CarrierAccount, from domain.CarrierCollector) time.Duration {
 	for back := range handoverDays {
 		list, err := from.Handovers(ctx, sv.Clock.Now().AddDate(0, 0, -back))
@@ -26,7 +26,7 @@ func (sv *Service) handovers(ctx context.Context, account domain.CarrierAccount,
 		}
 		for _, h := range list {
 			if err := sv.handedOn(ctx, account, h); err != nil {
-				sv.Log.Warn("money that a carrier handed on was not noted", zap.Stringer("carrier", account),
+				sv.Log.Warn("cannot record a carrier's payout", zap.Stringer("carrier", account),
 					zap.String("tracking_number", h.TrackingNumber), zap.Error(err))
 				return handoverEvery / 6
 			}
@@ -35,7 +35,7 @@ func (sv *Service) handovers(ctx context.Context, account domain.CarrierAccount,
 	return handoverEvery
 }
 
-// handedOn notes what was handed on of one shipment; one of nobody's here is left out.
+// handedOn records the payout for one shipment; unknown shipments are skipped.
 func (sv *Service) handedOn(ctx context.Context, account domain.CarrierAccount, h domain.Handover) error {
 	id, err := sv.Store.ShipmentOrder(ctx, h.TrackingNumber)
 	if domain.CodeOf(err) == domain.CodeOrderNotFound {

@@ -1,5 +1,5 @@
-// Package shipping has parcels at delivery companies: booking, following, cancelling,
-// labels, and what carriers post.
+// Package shipping manages shipments with delivery companies: booking, tracking,
+// cancelling, labels and webhooks.
 package shipping
 
 import (
@@ -16,7 +16,7 @@ import (
 	"github.com/order-tracking/order-tracking/internal/orders"
 )
 
-// Deps is what shipping needs.
+// Deps are the dependencies of Service.
 type Deps struct {
 	Store  domain.Store
 	Clock  domain.Clock
@@ -26,21 +26,21 @@ type Deps struct {
 	Carriers
 }
 
-// Service is what can be done with parcels at delivery companies. It implements
-// domain.Parcels.
+// Service manages shipments with delivery companies. It implements domain.Parcels.
 //
-// Booking stores what is wanted and returns; a worker per account (worker.go) does it.
-// Truth comes from looking, again and again, as often as makes sense; what carriers
-// send unasked only makes the next poll come sooner.
+// Booking stores the request and returns; a worker per account (worker.go) carries it out.
+// Polling at sensible intervals is the source of truth; webhooks only trigger an early
+// poll.
 type Service struct {
 	Deps
-	wake map[domain.CarrierAccount]chan struct{} // of each account's worker
-	mail chan struct{}                           // of who works on hints
+	wake     map[domain.CarrierAccount]chan struct{} // wakes each account's worker
+	webhooks chan struct{}                           // wakes the webhook handler
 }
 
-// New makes the service, which ends the shipments of cancelled orders. Run must run.
+// New returns the service, registered to end the shipments of cancelled orders. Run must
+// run.
 func New(d Deps) *Service {
-	sv := &Service{Deps: d, wake: map[domain.CarrierAccount]chan struct{}{}, mail: make(chan struct{}, 1)}
+	sv := &Service{Deps: d, wake: map[domain.CarrierAccount]chan struct{}{}, webhooks: make(chan struct{}, 1)}
 	for account := range d.ByAccount {
 		sv.wake[account] = make(chan struct{}, 1)
 	}
@@ -48,23 +48,22 @@ func New(d Deps) *Service {
 	return sv
 }
 
-// ShipmentDraft asks for a shipment: to be booked, or with a tracking number to be
-// followed.
+// ShipmentDraft requests a shipment: to book one, or to track one by its number.
 type ShipmentDraft struct {
-	// Carrier may be absent where there is only one.
+	// Carrier may be omitted if there is only one.
 	Carrier        string `json:"carrier,omitempty" maxLength:"128" doc:"the delivery company's code; optional if there is only one" example:"cdek"`
 	Account        string `json:"account,omitempty" maxLength:"128" doc:"the contract with the company; default: the merchant's own, else the default one"`
 	TrackingNumber string `json:"tracking_number,omitempty" maxLength:"128" doc:"of a parcel booked elsewhere, which is tracked"`
 	domain.Booking
 }
 
-// quoteWithin is how long a booking waits for prices: a carrier that hangs does not make
-// callers hang. Without them it is accepted and the worker asks again.
+// quoteWithin is how long a booking waits for prices, so that a hanging carrier does not
+// block callers. Without prices it is accepted and the worker asks again.
 const quoteWithin = 120 * time.Millisecond
 
-// Book gives an order a shipment. The carrier has not decided when it returns. It
-// fails with carrier_not_found, shipment_exists, order_finished, illegal_transition,
-// or validation_failed when the carrier says at once that it can't be.
+// Book gives an order a shipment. It returns before the carrier has decided. It fails with
+// carrier_not_found, shipment_exists, order_finished, illegal_transition, or
+// validation_failed if the carrier rejects it at once.
 func (sv *Service) Book(ctx context.Context, id string, in ShipmentDraft) (*domain.Order, error) {
 	by, known, err := sv.Orders.Authorize(ctx, id)
 	if err != nil {
@@ -100,7 +99,7 @@ func (sv *Service) Book(ctx context.Context, id string, in ShipmentDraft) (*doma
 	})
 }
 
-// Check returns every fault of a draft.
+// Check validates a draft and returns all faults.
 func (sv *Service) Check(in ShipmentDraft) error {
 	var f domain.Faults
 	f.Check("", &in)
@@ -108,8 +107,8 @@ func (sv *Service) Check(in ShipmentDraft) error {
 	return f.Err()
 }
 
-// prepare makes the shipment and what is to be done about it. The carrier is asked for
-// the price, and so finds most of what can't be while somebody waits for the answer.
+// prepare returns the shipment and its job. It asks the carrier for the price, which finds
+// most faults while the caller still waits.
 func (sv *Service) prepare(ctx context.Context, o *domain.Order, car domain.Carrier, in ShipmentDraft) (domain.Shipment, domain.ShipmentJob, error) {
 	now := domain.Timestamp(sv.Clock.Now())
 	account := car.Account()
@@ -149,7 +148,7 @@ func (sv *Service) prepare(ctx context.Context, o *domain.Order, car domain.Carr
 	return s, job, nil
 }
 
-// choose asks for the offer that a booking wishes for.
+// choose fetches the offer that matches a booking's wish.
 func choose(ctx context.Context, car domain.Carrier, o *domain.Order, b domain.Booking) (domain.Quote, error) {
 	quotes, err := offers(ctx, car, o, b)
 	if err != nil {
@@ -162,7 +161,7 @@ func choose(ctx context.Context, car domain.Carrier, o *domain.Order, b domain.B
 	return q, nil
 }
 
-// offers asks what a booking costs, of an order when there is one.
+// offers fetches prices for a booking, of an order if there is one.
 func offers(ctx context.Context, car domain.Carrier, o *domain.Order, b domain.Booking) ([]domain.Quote, error) {
 	quoter, err := ability[domain.CarrierQuoter](car, "quoting prices")
 	if err != nil {
@@ -177,7 +176,7 @@ func offers(ctx context.Context, car domain.Carrier, o *domain.Order, b domain.B
 	return quoter.Quote(ctx, b)
 }
 
-// wish says whether a tariff is still to be chosen.
+// wish reports whether the tariff is still to be chosen.
 func wish(tariff string) bool {
 	return tariff == "" || tariff == domain.TariffCheapest || tariff == domain.TariffFastest
 }
@@ -219,7 +218,7 @@ func (sv *Service) Quote(ctx context.Context, carrier, orderID string, b domain.
 	return quotes, failure(err)
 }
 
-// MaxPoints is how many points are returned at most.
+// MaxPoints is the maximum number of points returned.
 const MaxPoints = 500
 
 // Points returns a carrier's offices and lockers.

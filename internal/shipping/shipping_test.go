@@ -29,8 +29,7 @@ type clock struct{}
 
 func (clock) Now() time.Time { return time.Now() }
 
-// shop is the use cases over a real store and an emulated carrier, in a bubble where
-// time passes when all wait.
+// shop is the use cases over a real store and an emulated carrier, in a synctest bubble.
 type shop struct {
 	*testing.T
 	carrier *sandbox.Server
@@ -52,7 +51,7 @@ const hookToken = "0123456789abcdef"
 
 func inShop(t *testing.T, o sandbox.Options, test func(*shop)) {
 	t.Helper()
-	// Not the test's own folder: its files are on the disk, which is not in the bubble.
+	// Not the test's own directory: its files are on disk, outside the bubble.
 	path := filepath.Join(t.TempDir(), "test.db")
 	synctest.Test(t, func(t *testing.T) {
 		s := &shop{T: t, path: path, counted: map[string]int{}}
@@ -70,7 +69,7 @@ func inShop(t *testing.T, o sandbox.Options, test func(*shop)) {
 	})
 }
 
-// open starts the product, as after a crash when it ran before.
+// open starts the product, or restarts it after a crash.
 func (s *shop) open() {
 	store, err := database.OpenSQLite(s.Context(), s.path, database.Options{})
 	require.NoError(s, err)
@@ -106,7 +105,7 @@ func (s *shop) open() {
 	s.stop = func() { cancel(); wg.Wait() }
 }
 
-// shut ends it, whatever is under way.
+// shut stops the product, whatever is in progress.
 func (s *shop) shut() {
 	s.stop()
 	require.NoError(s, s.store.Close())
@@ -116,8 +115,8 @@ func (s *shop) ctx() context.Context {
 	return domain.WithActor(s.Context(), domain.Actor{Kind: domain.RoleAdmin, ID: "test"})
 }
 
-// warm asks for a price, so that tokens and towns are known and a booking's own question
-// is answered at once.
+// warm fetches a price, so that tokens and towns are cached and a booking's own quote
+// returns at once.
 func (s *shop) warm() {
 	_, err := s.shipments.Quote(s.ctx(), "cdek", "", domain.Booking{To: domain.Stop{City: "270"}})
 	require.NoError(s, err)
@@ -147,8 +146,7 @@ func (s *shop) get(o *domain.Order) *domain.Order {
 	return o
 }
 
-// direct are the orders that the carrier holds, without those that bring others back
-// and rejected ones.
+// direct are the orders at the carrier, without returns and rejected ones.
 func (s *shop) direct() []sandbox.Booked {
 	var out []sandbox.Booked
 	for _, b := range s.carrier.Booked() {
@@ -208,7 +206,7 @@ func TestBookedAndDelivered(t *testing.T) {
 		pdf, err := s.shipments.Label(s.ctx(), []string{o.ID}, domain.Paper{Kind: domain.LabelBarcode})
 		require.NoError(s, err)
 		require.True(s, strings.HasPrefix(string(pdf), "%PDF-"))
-		pass(2 * time.Hour) // the link is dead by now
+		pass(2 * time.Hour) // the link has expired
 		again, err := s.shipments.Label(s.ctx(), []string{o.ID}, domain.Paper{Kind: domain.LabelBarcode})
 		require.NoError(s, err)
 		require.Equal(s, pdf, again)
@@ -216,7 +214,7 @@ func TestBookedAndDelivered(t *testing.T) {
 	})
 }
 
-// Without hints the looks alone find everything, with patience.
+// Polling alone, without webhooks, eventually finds everything.
 func TestLooksAloneFindEverything(t *testing.T) {
 	inShop(t, sandbox.Options{Travel: func(bool) []sandbox.Step {
 		return []sandbox.Step{
@@ -237,7 +235,7 @@ func TestLooksAloneFindEverything(t *testing.T) {
 	})
 }
 
-// A crash at any moment of a booking makes no second shipment.
+// A crash at any point of a booking creates no second shipment.
 func TestKilledWhileBooking(t *testing.T) {
 	for name, f := range map[string]sandbox.Fault{
 		"after the call":    {Kind: sandbox.Lost, Method: "POST", Path: "/v2/orders"},
@@ -261,7 +259,7 @@ func TestKilledWhileBooking(t *testing.T) {
 	}
 }
 
-// A carrier that is down for a day costs nothing but delay.
+// A carrier that is down for a day causes only delay.
 func TestCarrierDownForADay(t *testing.T) {
 	inShop(t, sandbox.Options{}, func(s *shop) {
 		s.carrier.Fail(sandbox.Fault{Kind: sandbox.Page, Times: 1 << 30})
@@ -291,7 +289,7 @@ func TestRejectedGoesToAnotherTariff(t *testing.T) {
 		requireCode(s, domain.CodeValidationFailed, err)
 		require.Nil(s, s.get(o).Shipment, "the carrier said so at once")
 
-		// A point that is not there is found out later.
+		// A missing pick-up point is detected later.
 		s.carrier.Fail(sandbox.Fault{Kind: sandbox.Page, Path: "/calculator", Times: 3})
 		_, err = s.shipments.Book(s.ctx(), o.ID, shipping.ShipmentDraft{Booking: domain.Booking{Tariff: "7"}})
 		require.NoError(s, err)
@@ -330,7 +328,7 @@ func TestFollowsAParcelBookedElsewhere(t *testing.T) {
 	})
 }
 
-// A carrier that knows nothing of a parcel is asked again and again; people are told.
+// A parcel unknown to the carrier is polled again and again; people are notified.
 func TestUnknownForDaysIsTold(t *testing.T) {
 	inShop(t, sandbox.Options{}, func(s *shop) {
 		o, err := s.shipments.Book(s.ctx(), s.order().ID, shipping.ShipmentDraft{TrackingNumber: "404"})
@@ -376,7 +374,7 @@ func TestCancelWhatTheCarrierHasComesBackAndCosts(t *testing.T) {
 		o := s.book(s.order())
 		pass(5 * time.Second)
 		s.carrier.Report(s.direct()[0].UUID, "RECEIVED_AT_SHIPMENT_WAREHOUSE", "", "Москва")
-		_, err := s.orders.Cancel(s.ctx(), o.ID, "", 0) // we have not looked yet
+		_, err := s.orders.Cancel(s.ctx(), o.ID, "", 0) // not polled yet
 		requireCode(s, domain.CodePaidCancelRequired, err)
 		require.ErrorContains(s, err, "CDEK charges")
 		var e *domain.Error
@@ -398,8 +396,7 @@ func TestCancelWhatTheCarrierHasComesBackAndCosts(t *testing.T) {
 	})
 }
 
-// A carrier that does not answer keeps the order from being cancelled, and not from
-// being cancelled later.
+// While a carrier does not answer, an order cannot be cancelled; later it can.
 func TestCancelWhileTheCarrierIsAway(t *testing.T) {
 	inShop(t, sandbox.Options{}, func(s *shop) {
 		o := s.book(s.order())
@@ -514,7 +511,7 @@ func TestBookingIsIdempotentAndChecked(t *testing.T) {
 	})
 }
 
-// Money and the point are in the order, its history and the messages to the customer.
+// Money and the point are in the order, its history and the customer's messages.
 func TestMoneyAndPointAreTold(t *testing.T) {
 	inShop(t, sandbox.Options{}, func(s *shop) {
 		rub := func(n int64) *domain.Money { return &domain.Money{Amount: n, Currency: "RUB"} }

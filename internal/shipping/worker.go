@@ -17,26 +17,27 @@ import (
 )
 
 const (
-	// A worker sleeps until something is due, between these; bookings and hints wake it.
-	// The longer one finds what another replica died over.
+	// A worker sleeps until the next job is due, within these bounds; bookings and webhooks
+	// wake it. The longer one finds jobs of a crashed replica.
 	lookEvery, idleEvery = 200 * time.Millisecond, 5 * time.Minute
-	// taken is for how long a shipment that is being looked at is nobody else's; a look
-	// ends before that, so that no two can ever send the same booking.
+	// taken is how long a shipment is leased to a worker; a poll ends before that, so the
+	// same booking is never sent twice.
 	taken, lookWithin = 45 * time.Second, 35 * time.Second
-	// atOnce is how many shipments of an account are taken, and a few of them looked at, at once.
+	// atOnce is how many shipments of an account are leased at once, sideBySide how many
+	// are polled in parallel.
 	atOnce, sideBySide = 16, 4
 	// silentAfter is how long polling may fail before people are notified.
 	silentAfter = time.Hour
-	// failPause and maxFailPause are how long after a look that failed the next one is made,
-	// growing with how long they have failed.
+	// failPause and maxFailPause bound the pause after a failed poll, which grows with the
+	// duration of the failure.
 	failPause, maxFailPause = 10 * time.Second, 15 * time.Minute
-	// maxAway is how long a carrier that is away is left alone at most.
+	// maxAway is the longest pause while a carrier is down.
 	maxAway = 5 * time.Minute
-	// resubscribe is how often it is made sure that carriers still send hints.
+	// resubscribe is how often webhook subscriptions are checked.
 	resubscribe = time.Hour
 )
 
-// Run books, watches and cancels shipments until the context ends.
+// Run books, tracks and cancels shipments until the context ends.
 func (sv *Service) Run(ctx context.Context) {
 	var wg sync.WaitGroup
 	for account, car := range sv.ByAccount {
@@ -56,7 +57,7 @@ func (sv *Service) Run(ctx context.Context) {
 		}
 	}
 	if len(sv.ByAccount) > 0 {
-		wg.Go(func() { background.Loop(ctx, sv.mail, 0, func() time.Duration { return sv.readMail(ctx) }) })
+		wg.Go(func() { background.Loop(ctx, sv.webhooks, 0, func() time.Duration { return sv.readWebhooks(ctx) }) })
 	}
 	wg.Wait()
 }
@@ -67,16 +68,16 @@ func (sv *Service) count(account domain.CarrierAccount, what string) {
 	}
 }
 
-// worker looks after one account's shipments.
+// worker handles one account's shipments.
 type worker struct {
 	*Service
 	car     domain.Carrier
 	account domain.CarrierAccount
-	away    int // rounds in a row that found the carrier away: then one shipment at a time is tried
+	away    int // consecutive rounds with the carrier down: then one shipment at a time is tried
 }
 
-// round looks at the shipments that are due and returns how long to rest. While a
-// carrier is away none are taken: it costs them delay and nobody work.
+// round polls the due shipments and returns how long to rest. While a carrier is down none
+// are leased: they are only delayed.
 func (w *worker) round(ctx context.Context) time.Duration {
 	now := w.Clock.Now()
 	until := domain.Timestamp(now.Add(taken))
@@ -97,7 +98,7 @@ func (w *worker) round(ctx context.Context) time.Duration {
 			return nil
 		})
 	}
-	_ = looks.Wait() // there are no errors
+	_ = looks.Wait() // never fails
 	if rest := slices.Max(append(rests, 0)); rest > 0 {
 		w.away++
 		return min(rest<<min(w.away-1, 10), maxAway)
@@ -110,15 +111,15 @@ func (w *worker) round(ctx context.Context) time.Duration {
 	return min(max(next.Sub(w.Clock.Now()), lookEvery), idleEvery)
 }
 
-// What becomes of a shipment that was taken, beside being due again after some time.
+// Special pauses of a leased shipment.
 const (
 	never time.Duration = 0
-	// asTaken leaves it due again once nobody else is kept from it any more.
+	// asTaken leaves it due again when its lease ends.
 	asTaken time.Duration = -1
 )
 
-// look does what is due about one shipment and puts it off. It returns for how long
-// the carrier wants to be left alone.
+// look does what is due for one shipment and reschedules it. It returns how long the
+// carrier asked for a pause.
 func (w *worker) look(ctx context.Context, job domain.ShipmentJob, until time.Time) (rest time.Duration) {
 	ctx, cancel := context.WithDeadline(ctx, until.Add(lookWithin-taken))
 	defer cancel()
@@ -127,17 +128,17 @@ func (w *worker) look(ctx context.Context, job domain.ShipmentJob, until time.Ti
 		return rest
 	}
 	job.Due = time.Time{}
-	if after != never { // a little apart from the others
+	if after != never { // with jitter
 		spread := time.Duration(rand.Int64N(int64(after)/5 + 1)) //nolint:gosec // no secret
 		job.Due = domain.Timestamp(w.Clock.Now().Add(after - after/10 + spread))
 	}
 	if err := w.Store.PutOffShipment(ctx, job, until); err != nil {
-		w.Log.Debug("a shipment was not put off", zap.String("order_id", job.OrderID), zap.Error(err))
+		w.Log.Debug("cannot reschedule a shipment", zap.String("order_id", job.OrderID), zap.Error(err))
 	}
 	return rest
 }
 
-// see returns after which time to look again.
+// see returns the time until the next poll.
 func (w *worker) see(ctx context.Context, job *domain.ShipmentJob, until time.Time) (after, rest time.Duration) {
 	o, err := w.Store.Order(ctx, job.OrderID)
 	if err != nil {
@@ -147,7 +148,8 @@ func (w *worker) see(ctx context.Context, job *domain.ShipmentJob, until time.Ti
 	if o.Shipment == nil || o.Shipment.Reference != job.Ref.ClientRef {
 		return never, 0
 	}
-	// An order that was cancelled while its shipment was being booked takes it along.
+	// If the order was cancelled while its shipment was being booked, cancel the shipment
+	// too.
 	if job.Cancelling || o.Status == domain.StatusCancelled && job.Booking != nil && o.Shipment.Phase.Live() {
 		return w.finishCancel(ctx, o, job, until)
 	}
@@ -171,7 +173,7 @@ func (w *worker) see(ctx context.Context, job *domain.ShipmentJob, until time.Ti
 	return w.car.Traits().Pace.PollAfter(o, now, job.Since, job.Looks), 0
 }
 
-// poll looks at a shipment, or does what is next about a booking that the carrier has not
+// poll polls a shipment, or takes the next step of a booking that the carrier has not
 // answered yet.
 func (w *worker) poll(ctx context.Context, o *domain.Order, job *domain.ShipmentJob) (domain.ShipmentSnapshot, error) {
 	switch {
@@ -192,12 +194,12 @@ func (w *worker) poll(ctx context.Context, o *domain.Order, job *domain.Shipment
 	return snap, err
 }
 
-// named says whether the carrier can be asked about a shipment by its own names.
+// named reports whether the carrier's own identifiers of a shipment are known.
 func named(job *domain.ShipmentJob) bool {
 	return job.Booking == nil || job.Ref.ID != "" || job.Ref.TrackingNumber != ""
 }
 
-// learn brings what the carrier said into the order, and says whether it was new.
+// learn applies a carrier's answer to the order, and reports whether it was new.
 func (w *worker) learn(
 	ctx context.Context, o *domain.Order, job domain.ShipmentJob, snap domain.ShipmentSnapshot,
 ) (after *domain.Order, news bool, err error) {
@@ -205,7 +207,7 @@ func (w *worker) learn(
 		snap.LabelURL = "/order/" + o.ID + "/shipment/label"
 	}
 	by := w.Orders.System(w.account.Carrier)
-	if tentative := *o; len(tentative.LearnShipment(snap, by)) == 0 { // as most looks find
+	if tentative := *o; len(tentative.LearnShipment(snap, by)) == 0 { // as in most polls
 		return o, false, nil
 	}
 	after, err = w.Orders.Update(ctx, o.ID, o.CourierID, nil, func(ch *domain.Change) error {
@@ -223,7 +225,7 @@ func (w *worker) learn(
 		return nil
 	})
 	if err != nil {
-		w.Log.Debug("a carrier's news was not stored", zap.String("order_id", o.ID), zap.Error(err))
+		w.Log.Debug("cannot store a carrier's update", zap.String("order_id", o.ID), zap.Error(err))
 	}
 	return after, news, err
 }
@@ -236,11 +238,11 @@ func mergeRef(before, reported domain.ShipmentRef) domain.ShipmentRef {
 	}
 }
 
-// failed decides when to try again. Nothing but the carrier's own word about the booking
-// that we handed in ends a shipment.
+// failed schedules the next attempt. Only the carrier's own rejection of our booking ends a
+// shipment.
 func (w *worker) failed(ctx context.Context, o *domain.Order, job *domain.ShipmentJob, err error) (after, rest time.Duration) {
 	e, ok := errors.AsType[*domain.CarrierError](err)
-	if !ok { // our own database, or a cancellation that came between
+	if !ok { // a database error, or a concurrent cancellation
 		return time.Second, 0
 	}
 	w.count(w.account, "look_"+string(e.Class))
@@ -261,31 +263,30 @@ func (w *worker) failed(ctx context.Context, o *domain.Order, job *domain.Shipme
 	case domain.ClassRetryable:
 		rest = e.RetryAfter
 	case domain.ClassAuth:
-		w.Log.Error("a carrier refuses our account", zap.Stringer("carrier", w.account), zap.Error(err))
+		w.Log.Error("a carrier rejects our credentials", zap.Stringer("carrier", w.account), zap.Error(err))
 		rest = time.Minute
 	}
 	return max(rest, w.failing(ctx, o, job, e)), rest
 }
 
-// failing returns after how long to try again what has failed, and notifies people when it
-// has for long.
+// failing returns the pause after a failure, and notifies people after a long one.
 func (w *worker) failing(ctx context.Context, o *domain.Order, job *domain.ShipmentJob, why error) time.Duration {
 	now := domain.Timestamp(w.Clock.Now())
 	if job.FailingSince.IsZero() {
 		job.FailingSince = now
 	}
 	failed := now.Sub(job.FailingSince)
-	limit := max(maxFailPause, failed/24) // what has failed for days is in no hurry
+	limit := max(maxFailPause, failed/24) // failures lasting days are retried rarely
 	if failed >= silentAfter {
 		w.doubt(ctx, o, job.Ref.ClientRef, domain.ExceptionSilent, "the carrier gives no information on the parcel: "+why.Error())
 	}
-	if job.Cancelling || job.Booking != nil && o.Shipment.Phase == domain.PhasePending { // somebody waits
+	if job.Cancelling || job.Booking != nil && o.Shipment.Phase == domain.PhasePending { // someone is waiting
 		limit = maxAway
 	}
 	return min(max(failed/2, failPause), limit)
 }
 
-// doubt raises an exception of an order's shipment.
+// doubt raises an exception on an order's shipment.
 func (w *worker) doubt(ctx context.Context, o *domain.Order, clientRef, code, detail string) {
 	by := w.Orders.System(w.account.Carrier)
 	if tentative := *o; len(tentative.Doubt(code, detail, by)) == 0 {
@@ -298,6 +299,6 @@ func (w *worker) doubt(ctx context.Context, o *domain.Order, clientRef, code, de
 		return o.Doubt(code, detail, by), nil
 	})
 	if err != nil {
-		w.Log.Warn("an exception of a shipment was not stored", zap.String("order_id", o.ID), zap.String("exception", code), zap.Error(err))
+		w.Log.Warn("cannot store a shipment's exception", zap.String("order_id", o.ID), zap.String("exception", code), zap.Error(err))
 	}
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// What CDEK takes at most of goods in one package and of texts, and its currency.
+// CDEK's limits for goods in a package and for texts, and its currency.
 const (
 	maxRows    = 126
 	maxPieces  = 999
@@ -22,7 +22,7 @@ const (
 	currency   = "RUB"
 )
 
-// place writes an end of the way; city is CDEK's code of it, zero when unknown.
+// place encodes an end of the route; city is its CDEK code, zero if unknown.
 func place(s domain.Stop, city int) carrier.Body {
 	b := carrier.Body{"code": city, "postal_code": s.Postcode, "region": s.Region, "country_code": s.Country, "address": s.Address}
 	if carrier.Number(s.City) == 0 {
@@ -37,7 +37,7 @@ func place(s domain.Stop, city int) carrier.Body {
 	return b
 }
 
-// parcels writes packages; numbered where they are booked.
+// parcels encodes packages; they are numbered in bookings.
 func parcels(in []domain.Package, numbered bool) []carrier.Body {
 	var out []carrier.Body
 	for i, p := range carrier.Boxes(in) {
@@ -50,8 +50,8 @@ func parcels(in []domain.Package, numbered bool) []carrier.Body {
 	return out
 }
 
-// encodeOrder writes a booking; from and to are the codes of the cities. It fails with
-// validation_failed when something would have to be left out.
+// encodeOrder encodes a booking; from and to are city codes. It fails with
+// validation_failed if something would have to be omitted.
 func encodeOrder(r domain.ShipmentRequest, freight bool, from, to int) (carrier.Body, error) {
 	var f domain.Faults
 	comment := carrier.Join(". ", r.Comment, r.To.Notes, r.Notes)
@@ -66,7 +66,7 @@ func encodeOrder(r domain.ShipmentRequest, freight bool, from, to int) (carrier.
 	if r.Sender != nil && r.Sender.Name != "" {
 		b["sender"] = person(*r.Sender)
 	}
-	if r.From.Point == "" { // an office excludes a place
+	if r.From.Point == "" { // an office and a location are mutually exclusive
 		b["from_location"] = place(r.From, from)
 	}
 	if r.To.Point == "" {
@@ -101,7 +101,7 @@ func encodeOrder(r domain.ShipmentRequest, freight bool, from, to int) (carrier.
 	return b, nil
 }
 
-// extras writes what few bookings have.
+// extras encodes the rarely used fields.
 func extras(f *domain.Faults, b carrier.Body, r domain.ShipmentRequest) {
 	if p := r.Payment; p.Collects() {
 		for at, m := range map[string]*domain.Money{"/payment/due": p.Due, "/payment/delivery": p.Delivery} {
@@ -128,7 +128,7 @@ func extras(f *domain.Faults, b carrier.Body, r domain.ShipmentRequest) {
 	}
 }
 
-// cost writes an amount and the tax that it contains.
+// cost encodes an amount and the tax included in it.
 func cost(m domain.Money, rate string) carrier.Body {
 	b := carrier.Body{"value": carrier.FormatMoney(m)}
 	if percent, err := strconv.ParseInt(rate, 10, 64); err == nil {
@@ -138,7 +138,8 @@ func cost(m domain.Money, rate string) carrier.Body {
 	return b
 }
 
-// person writes who sends or receives, a phone's extension apart from its number.
+// person encodes the sender or recipient, with a phone's extension separate from its
+// number.
 func person(c domain.Customer) carrier.Body {
 	b := carrier.Body{"name": c.Name, "email": c.Email}
 	if number, extension, _ := strings.Cut(c.Phone, domain.PhoneExtension); number != "" {
@@ -147,7 +148,7 @@ func person(c domain.Customer) carrier.Body {
 	return b
 }
 
-// rows lists goods with what is taken in for one piece of each.
+// rows encodes goods with the payment due per piece.
 func rows(goods []carrier.Priced, p *domain.Payment) []carrier.Body {
 	rate := ""
 	if p.Collects() {
@@ -163,7 +164,7 @@ func rows(goods []carrier.Priced, p *domain.Payment) []carrier.Body {
 	return out
 }
 
-// invalid is a fault of a booking as a failure of the carrier's.
+// invalid wraps a validation error of a booking as a CarrierError.
 func (c *Carrier) invalid(err error) error {
 	if _, ok := errors.AsType[*domain.Error](err); !ok {
 		return err

@@ -1,8 +1,8 @@
 // Package cdek books and tracks shipments with CDEK (СДЭК) over its API v2.
 //
-// The conversions between its JSON and the domain are pure; what its codes mean
-// stands in tables/. Where a parcel is follows from the statuses of its entity alone,
-// never from the state of a request about it.
+// The conversions between its JSON and the domain are pure; the meanings of its codes are
+// in tables/. A parcel's status depends only on its entity's statuses, never on the state
+// of a request about it.
 package cdek
 
 import (
@@ -19,22 +19,22 @@ import (
 // Code is the carrier's name in requests.
 const Code = "cdek"
 
-// The addresses of the service.
+// The service's base URLs.
 const (
 	ProductionURL = "https://api.cdek.ru/v2"
 	TestURL       = "https://api.edu.cdek.ru/v2"
 )
 
-// Config is how to work with CDEK; Account and Secret come from the contract with it.
+// Config configures a CDEK contract; Account and Secret come from the contract.
 type Config struct {
-	Name    string // ours for the contract; "" for the usual one
+	Name    string // our name for the contract; "" for the default one
 	BaseURL string // ProductionURL when empty
 	Account string
 	Secret  string
-	// Freight says that the contract is an ordinary one (CDEK's type 2), not an online shop's.
+	// Freight reports an ordinary contract (CDEK's type 2), not an online shop's.
 	Freight bool
-	// Sender and From are who sends and where the parcels are handed over, when an
-	// order does not say. From.Point is an office that takes them in.
+	// Sender and From are the default sender and hand-over address of orders. From.Point is
+	// an office that accepts parcels.
 	Sender domain.Customer
 	From   domain.Stop
 	Limits carrier.Limits
@@ -43,27 +43,27 @@ type Config struct {
 	Now    func() time.Time // time.Now when nil
 }
 
-// Carrier is CDEK. It quotes, ships, tracks, tells by webhooks, prints, and has offices.
+// Carrier is the CDEK adapter: quotes, bookings, tracking, webhooks, labels and offices.
 type Carrier struct {
 	cfg    Config
 	client *carrier.Client
 	cities *carrier.Cities
-	// offices are those that parcels go to, by code and day.
+	// offices caches destination offices by code and day.
 	offices carrier.Memo[domain.DeliveryPoint]
 }
 
-// New returns CDEK, without calling it.
+// New returns a CDEK adapter without calling the service.
 func New(cfg Config) *Carrier {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	open := carrier.NewClient(Code, cmp.Or(cfg.BaseURL, ProductionURL), cfg.HTTP, carrier.NewGuard(Code, cfg.Limits, cfg.Hooks), fault)
+	open := carrier.NewClient(Code, cmp.Or(cfg.BaseURL, ProductionURL), cfg.HTTP, carrier.NewResilient(Code, cfg.Limits, cfg.Hooks), fault)
 	c := &Carrier{cfg: cfg, client: open.Signed(carrier.ClientCredentials(open, "/oauth/token", cfg.Account, cfg.Secret))}
 	c.cities = &carrier.Cities{Ask: c.city}
 	return c
 }
 
-// Company is CDEK as the product sets it up.
+// Company registers CDEK with the product.
 var Company = carrier.Company{
 	Code: Code, URLs: map[string]string{"production": ProductionURL, "test": TestURL},
 	Open: func(a carrier.Account) domain.Carrier {
@@ -74,23 +74,23 @@ var Company = carrier.Company{
 	},
 }
 
-// Account names the contract.
+// Account identifies the contract.
 func (c *Carrier) Account() domain.CarrierAccount {
 	return domain.CarrierAccount{Carrier: Code, Name: c.cfg.Name}
 }
 
-// Traits returns CDEK's: it counts in Moscow's time and keeps a shop's names for its orders.
+// Traits returns CDEK's traits: Moscow time; shop orders keep our names.
 func (c *Carrier) Traits() domain.CarrierTraits {
 	return domain.CarrierTraits{Zone: carrier.Moscow, Pace: domain.UsualPace, KeepsReference: !c.cfg.Freight}
 }
 
-// Guard returns what stands between us and CDEK.
-func (c *Carrier) Guard() *carrier.Guard { return c.client.Guard }
+// Resilient returns the resilient client that calls CDEK.
+func (c *Carrier) Resilient() *carrier.Resilient { return c.client.Resilient }
 
 //go:embed tables/*.txt
 var files embed.FS
 
-// What CDEK's codes mean.
+// The meanings of CDEK's codes.
 var (
 	statuses = carrier.LoadMeanings(files, "tables/statuses.txt")
 	reasons  = carrier.LoadMeanings(files, "tables/reasons.txt")
@@ -102,7 +102,7 @@ var (
 	hooks    = carrier.Table(files, "tables/hooks.txt")
 )
 
-// fault finds what is wrong in an answer, in whichever of CDEK's shapes it is told.
+// fault finds the error in an answer, in any of CDEK's formats.
 func fault(n carrier.Node) *domain.CarrierError {
 	told := n.At("errors").List()
 	for _, q := range n.At("requests").List() {
@@ -119,14 +119,14 @@ func fault(n carrier.Node) *domain.CarrierError {
 	return e
 }
 
-// refusal is one of CDEK's messages as an error.
+// refusal converts a CDEK message to an error.
 func refusal(m carrier.Node) *domain.CarrierError {
 	code := m.Text("code")
 	return &domain.CarrierError{Carrier: Code, Class: classOf(code), Code: code, Message: m.Text("message")}
 }
 
-// classOf is the class of an error code, empty for one that is in no table. CDEK's
-// parts differ in the case of its letters and in v2_ before it.
+// classOf is the class of an error code, empty for an unknown one. CDEK's services differ
+// in letter case and in a v2_ prefix.
 func classOf(code string) domain.ErrorClass {
 	return domain.ErrorClass(classes[strings.TrimPrefix(strings.ToLower(code), "v2_")])
 }

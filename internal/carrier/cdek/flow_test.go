@@ -16,7 +16,7 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// bench is CDEK and its emulator, joined without a network, in a bubble of time.
+// bench is the adapter and its emulator, connected without a network, in a synctest bubble.
 type bench struct {
 	*testing.T
 	*sandbox.Server
@@ -26,7 +26,7 @@ type bench struct {
 	retries int
 }
 
-// onBench runs a test in a bubble where the clock moves when all wait.
+// onBench runs a test in a synctest bubble.
 func onBench(t *testing.T, o sandbox.Options, test func(*bench)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -80,7 +80,7 @@ func (b *bench) track(ref domain.ShipmentRef) domain.ShipmentSnapshot {
 	return snap
 }
 
-// decided looks as the poller does until the carrier has decided.
+// decided polls until the carrier has decided.
 func (b *bench) decided(ref domain.ShipmentRef) domain.ShipmentSnapshot {
 	b.Helper()
 	start, s := time.Now(), domain.Shipment{Phase: domain.PhasePending}
@@ -134,7 +134,7 @@ func TestRejectedWithReasons(t *testing.T) {
 	})
 }
 
-// A failed booking says whether a parcel may exist, and whether CDEK itself refused it.
+// A failed booking reports whether a parcel may exist and whether CDEK itself rejected it.
 func TestWhatAFailedBookingMeans(t *testing.T) {
 	orders := func(f sandbox.Fault) sandbox.Fault { f.Method, f.Path, f.Times = "POST", "/orders", 9; return f }
 	for name, tc := range map[string]struct {
@@ -171,8 +171,8 @@ func TestWhatAFailedBookingMeans(t *testing.T) {
 	}
 }
 
-// A shop's number that is taken is no refusal of the parcel, at once or later; a look by
-// the number never shows the second order.
+// A duplicate shop number is not a rejection of the parcel, at once or later; a search by
+// the number never returns the second order.
 func TestADuplicateIsSaidToBeOne(t *testing.T) {
 	for _, atOnce := range []bool{false, true} {
 		onBench(t, sandbox.Options{Decide: time.Second}, func(b *bench) {
@@ -195,7 +195,7 @@ func TestADuplicateIsSaidToBeOne(t *testing.T) {
 	}
 }
 
-// What the look at a parcel's way back fails with says nothing about the parcel.
+// A failure to fetch the return order does not affect the parcel.
 func TestAForbiddenReturnIsLeftOut(t *testing.T) {
 	onBench(t, sandbox.Options{}, func(b *bench) {
 		made := b.decided(b.book("A-1").Ref)
@@ -220,7 +220,7 @@ func TestCancelDeletesWhatHasNotMoved(t *testing.T) {
 		_, err := b.cdek.CancelShipment(b.Context(), made.Ref, free)
 		require.Equal(b, domain.ClassRetryable, domain.ClassOf(err), "not while CDEK still decides")
 		pass(10 * time.Second)
-		for range 2 { // of which the second finds the first at work
+		for range 2 { // the second finds the first in progress
 			out, err := b.cdek.CancelShipment(b.Context(), made.Ref, free)
 			require.NoError(b, err)
 			require.Equal(b, domain.CancelPending, out.Result)
@@ -281,8 +281,7 @@ func TestDeliveredCanNotBeCancelled(t *testing.T) {
 	})
 }
 
-// The journey of the sandbox, seen through an order of which nothing is known but a
-// name and an address.
+// The sandbox's journey, for an order with only a name and an address.
 func TestSandboxJourney(t *testing.T) {
 	for _, point := range []string{"", "NSK1"} {
 		t.Run("to "+point, func(t *testing.T) {
@@ -321,7 +320,7 @@ func TestTokensAreRenewedEarlyAndOnce(t *testing.T) {
 				})
 			}
 			wg.Wait()
-			pass(10 * time.Second) // a renewal in the background waits for its turn too
+			pass(10 * time.Second) // a background renewal also passes the rate limiter
 		}
 		all()
 		require.Equal(b, 1, b.Issued())
@@ -462,7 +461,7 @@ func TestHooksAreOrderedAndHeard(t *testing.T) {
 		},
 	}, func(made *bench) {
 		b = made
-		for range 2 { // the second time all are there
+		for range 2 { // the second time all exist
 			active, err := b.cdek.EnsureHooks(b.Context(), "https://shop.example/hooks/cdek/t")
 			require.NoError(b, err)
 			require.Contains(b, active, "ORDER_STATUS")
@@ -482,13 +481,13 @@ func TestHooksAreOrderedAndHeard(t *testing.T) {
 			require.Equal(b, ref.ID, refs[0].ID)
 			seen[h.Event.ID]++
 		}
-		for _, ev := range b.track(ref).Events[1:] { // ACCEPTED is not told
+		for _, ev := range b.track(ref).Events[1:] { // ACCEPTED is not sent
 			require.Equal(b, 2, seen[ev.ID], "the hint and the look name %s alike", ev.Code)
 		}
 	})
 }
 
-// A server that moves takes its subscriptions along, and leaves those of others alone.
+// A server that moves replaces its own subscriptions and leaves those of others alone.
 func TestHooksOfOurOldAddressAreEnded(t *testing.T) {
 	onBench(t, sandbox.Options{}, func(b *bench) {
 		for _, url := range []string{"https://other.example/hooks/cdek/o", "https://old.example/hooks/cdek/t", "https://new.example/hooks/cdek/t"} {

@@ -10,8 +10,8 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// BookIntake asks for a courier. CDEK refuses a second one for an order: then, and when no
-// answer came, the one that is there is the answer.
+// BookIntake requests a courier. CDEK rejects a second one for an order: in that case, or
+// if no answer came, the existing intake is returned.
 func (c *Carrier) BookIntake(ctx context.Context, ref domain.ShipmentRef, r domain.IntakeRequest) (domain.Intake, error) {
 	body := carrier.Body{
 		"order_uuid": ref.ID, "intake_date": r.Date, "intake_time_from": r.From, "intake_time_to": r.To, "comment": r.Comment, "need_call": r.NeedCall,
@@ -32,7 +32,7 @@ func (c *Carrier) BookIntake(ctx context.Context, ref domain.ShipmentRef, r doma
 	return domain.Intake{ID: id, Date: r.Date, From: r.From, To: r.To, Status: domain.IntakeOpen}, err
 }
 
-// openIntake finds the intake of an order to which somebody may still come.
+// openIntake finds an order's intake that is still pending.
 func (c *Carrier) openIntake(ctx context.Context, ref domain.ShipmentRef) (domain.Intake, bool) {
 	n, err := c.client.JSON(ctx, carrier.Get("intakes", "/orders/"+url.PathEscape(ref.ID)+"/intakes", nil))
 	if err != nil {
@@ -46,7 +46,7 @@ func (c *Carrier) openIntake(ctx context.Context, ref domain.ShipmentRef) (domai
 	return domain.Intake{}, false
 }
 
-// TrackIntake returns what CDEK knows of an intake.
+// TrackIntake returns the state of an intake.
 func (c *Carrier) TrackIntake(ctx context.Context, id string) (domain.Intake, error) {
 	n, err := c.client.JSON(ctx, carrier.Get("intake_look", "/intakes/"+url.PathEscape(id), nil))
 	if err == nil && n.Text("entity", "uuid") == "" {
@@ -55,7 +55,7 @@ func (c *Carrier) TrackIntake(ctx context.Context, id string) (domain.Intake, er
 	return decodeIntake(n.At("entity")), err
 }
 
-// CancelIntake tells the courier not to come.
+// CancelIntake cancels the courier's visit.
 func (c *Carrier) CancelIntake(ctx context.Context, id string) error {
 	_, err := c.client.Do(ctx, carrier.Call{Op: "intake_delete", Method: http.MethodDelete, Path: "/intakes/" + url.PathEscape(id), Safe: true})
 	if domain.ClassOf(err) == domain.ClassNotFound {
@@ -64,7 +64,7 @@ func (c *Carrier) CancelIntake(ctx context.Context, id string) error {
 	return err
 }
 
-// decodeIntake reads an intake; its newest status counts.
+// decodeIntake decodes an intake; its newest status counts.
 func decodeIntake(e carrier.Node) domain.Intake {
 	i := domain.Intake{
 		ID: e.Text("uuid"), Number: e.Text("intake_number"), Date: e.Text("intake_date"),
@@ -79,17 +79,17 @@ func decodeIntake(e carrier.Node) domain.Intake {
 			i.Status = domain.IntakeStatus(intakes[strings.ToUpper(st.Text("code"))])
 		}
 	}
-	if i.Status == "" { // a code that is in no table: somebody may come
+	if i.Status == "" { // unknown code: a courier may still come
 		i.Status = domain.IntakeOpen
 	}
 	return i
 }
 
-// clock cuts the seconds off a time of day.
+// clock removes the seconds from a time of day.
 func clock(s string) string { return s[:min(len(s), 5)] }
 
-// EditShipment changes an order's recipient, address or comment; nothing else of it is
-// sent, so that nothing else changes.
+// EditShipment changes an order's recipient, address or comment; nothing else is sent, so
+// nothing else changes.
 func (c *Carrier) EditShipment(ctx context.Context, ref domain.ShipmentRef, e domain.ShipmentEdit) error {
 	body := carrier.Body{"uuid": ref.ID}
 	if ref.ID == "" {

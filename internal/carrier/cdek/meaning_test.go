@@ -40,7 +40,7 @@ func TestHooksOfTheSamples(t *testing.T) {
 			domain.CarrierScan, "20-08-10 14:32:12 RECEIVED_AT_SHIPMENT_WAREHOUSE =picked_up", "",
 			[]domain.ShipmentRef{ref(62, "1400000486", "")}, "", "Принят на склад отправителя",
 		},
-		"webhook_order_status_return": { // it touches two parcels: the one that comes back, and the one that was sent
+		"webhook_order_status_return": { // it concerns two parcels: the returned one and the original
 			domain.CarrierScan, "26-02-01 07:44:40 DELIVERED =returned detail:return", "",
 			[]domain.ShipmentRef{ref(61, "1400000227", "SHOP-8"), ref(37, "1400000190", "")}, "", "Вручен",
 		},
@@ -96,7 +96,7 @@ func TestHooksOfTheSamples(t *testing.T) {
 	}
 }
 
-// told is a status as polling tells it.
+// told is a status as polling returns it.
 type told struct {
 	Code    string `json:"code"`
 	At      string `json:"date_time"`
@@ -114,7 +114,7 @@ func (s told) scan(t *testing.T, isReturn, reverse bool) domain.CarrierEvent {
 	return scan("u", isReturn, reverse, n, "")
 }
 
-// Polling and webhooks spell the same event differently; it is one all the same.
+// Polling and webhooks spell the same event differently; it is still one event.
 func TestSpellingsAreOneEvent(t *testing.T) {
 	for _, pair := range [][2]string{
 		{"TAKEN_BY_COURIER", "ISSUED_FOR_DELIVERY"}, {"SENT_TO_RECIPIENT_CITY", "SEND_TO_RECIPIENT_OFFICE"},
@@ -158,8 +158,7 @@ func TestMeaningsOfStatuses(t *testing.T) {
 	require.Empty(t, undated.Status, "a report that has no place in time moves nothing")
 }
 
-// The meanings of the statuses, written again so that a slip of the hand in one of
-// them shows.
+// The meanings of the statuses, written a second time so that a typo in either is detected.
 func TestStatusesMeanWhatTheyShould(t *testing.T) {
 	got := map[domain.Status][]string{}
 	for code, m := range statuses {
@@ -194,7 +193,7 @@ func TestStatusesMeanWhatTheyShould(t *testing.T) {
 	require.Empty(t, got)
 }
 
-// Every status that the tables name is one of ours, and every exception a short name.
+// Every status in the tables is one of ours, and every exception a short name.
 func TestTablesAreSound(t *testing.T) {
 	require.Len(t, hooks, 11)
 	for name, table := range map[string]carrier.Meanings{"statuses": statuses, "reasons": reasons, "problems": problems} {

@@ -13,8 +13,8 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// CreateShipment hands an order in, once. Of a shop's orders CDEK keeps our name, and
-// rejects a second one of the same name, at once or later; of others it does not.
+// CreateShipment books an order once. For shop contracts CDEK keeps our order name and
+// rejects a duplicate, at once or later; for other contracts it does not.
 func (c *Carrier) CreateShipment(ctx context.Context, r domain.ShipmentRequest) (domain.ShipmentSnapshot, error) {
 	r.From, r.Sender = c.sender(r.From, r.Sender)
 	body, err := c.encode(ctx, r)
@@ -22,7 +22,7 @@ func (c *Carrier) CreateShipment(ctx context.Context, r domain.ShipmentRequest) 
 		return domain.ShipmentSnapshot{}, err
 	}
 	made, err := c.client.JSON(ctx, carrier.Post("create", "/orders", body))
-	if err == nil && made.Text("entity", "uuid") == "" { // whatever the status was
+	if err == nil && made.Text("entity", "uuid") == "" { // regardless of the status
 		e := fault(made)
 		e.Carrier, e.Message, e.Unsent = Code, cmp.Or(e.Message, "its answer names no order"), e.Code != ""
 		if e.Class == "" {
@@ -41,8 +41,8 @@ func (c *Carrier) CreateShipment(ctx context.Context, r domain.ShipmentRequest) 
 	return snap, nil
 }
 
-// refused tells what an answer other than a new order means: CDEK's own words refuse the
-// booking, anything else says nothing about it.
+// refused interprets a booking answer that contains no new order: CDEK's own error rejects
+// the booking, anything else leaves the outcome unknown.
 func refused(err error, ref string) (domain.ShipmentSnapshot, error) {
 	e, ok := errors.AsType[*domain.CarrierError](err)
 	if !ok {
@@ -54,13 +54,13 @@ func refused(err error, ref string) (domain.ShipmentSnapshot, error) {
 	return domain.ShipmentSnapshot{}, e
 }
 
-// CheckShipment returns what is wrong with a booking as far as can be seen without asking.
+// CheckShipment validates a booking without calling CDEK.
 func (c *Carrier) CheckShipment(r domain.ShipmentRequest) error {
 	_, err := encodeOrder(r, c.cfg.Freight, 0, 0)
 	return err
 }
 
-// encode writes a booking, once the codes of its cities are known.
+// encode encodes a booking after resolving its city codes.
 func (c *Carrier) encode(ctx context.Context, r domain.ShipmentRequest) (carrier.Body, error) {
 	from, to, err := c.ends(ctx, r.From, r.To)
 	if err != nil {
@@ -70,8 +70,8 @@ func (c *Carrier) encode(ctx context.Context, r domain.ShipmentRequest) (carrier
 	return body, c.invalid(err)
 }
 
-// ends returns the codes of both ends' cities. Whatever the directory fails with, nothing
-// was sent, and nothing refused but a name of which nobody can tell what town it means.
+// ends returns both city codes. If the directory fails, nothing was sent; only an ambiguous
+// town name rejects the booking.
 func (c *Carrier) ends(ctx context.Context, a, b domain.Stop) (from, to int, err error) {
 	from, to, err = c.cities.Ends(ctx, a, b)
 	if e, ok := errors.AsType[*domain.CarrierError](err); ok {
@@ -82,7 +82,7 @@ func (c *Carrier) ends(ctx context.Context, a, b domain.Stop) (from, to int, err
 	return from, to, err
 }
 
-// sender fills in who sends and from where, when the order does not say.
+// sender fills in the default sender and origin.
 func (c *Carrier) sender(from domain.Stop, who *domain.Customer) (domain.Stop, *domain.Customer) {
 	if from.Point == "" && from.Address == "" && from.Location == nil && from.City == "" {
 		from = c.cfg.From
@@ -93,8 +93,8 @@ func (c *Carrier) sender(from domain.Stop, who *domain.Customer) (domain.Stop, *
 	return from, who
 }
 
-// FindShipment finds an order by the name that we gave it. An answer about another is
-// none, and so is one about an order that was rejected because the name is taken.
+// FindShipment finds an order by our name for it. It ignores an answer about another order
+// and orders rejected because the name is taken.
 func (c *Carrier) FindShipment(ctx context.Context, ref domain.ShipmentRef) (domain.ShipmentSnapshot, error) {
 	n, err := c.order(ctx, domain.ShipmentRef{ClientRef: ref.ClientRef})
 	var snap domain.ShipmentSnapshot
@@ -110,7 +110,7 @@ func (c *Carrier) FindShipment(ctx context.Context, ref domain.ShipmentRef) (dom
 	return snap, nil
 }
 
-// order reads an order by the best of its names.
+// order fetches an order by its most specific identifier.
 func (c *Carrier) order(ctx context.Context, ref domain.ShipmentRef) (carrier.Node, error) {
 	call := carrier.Get("order", "/orders", nil)
 	switch {
@@ -130,8 +130,8 @@ func (c *Carrier) order(ctx context.Context, ref domain.ShipmentRef) (carrier.No
 	return n, err
 }
 
-// TrackShipment tells all that CDEK knows. Of an order that comes back it also asks
-// for the order that brings it: its end is the end of this one.
+// TrackShipment returns everything that CDEK knows. For an order being returned it also
+// fetches the return order, whose end is the end of this one.
 func (c *Carrier) TrackShipment(ctx context.Context, ref domain.ShipmentRef) (domain.ShipmentSnapshot, error) {
 	n, err := c.order(ctx, ref)
 	if err != nil {
@@ -142,7 +142,7 @@ func (c *Carrier) TrackShipment(ctx context.Context, ref domain.ShipmentRef) (do
 		if rel.Text("type") != "return_order" || rel.Text("uuid") == "" {
 			continue
 		}
-		// What is not told of the way back today, be it forbidden, is told at a later look.
+		// If the return cannot be fetched now, even with a 403, a later poll gets it.
 		if back, err := c.order(ctx, domain.ShipmentRef{ID: rel.Text("uuid")}); err == nil {
 			snap.Events = append(snap.Events, events(back.At("entity"), true, snap.Reverse)...)
 		}
@@ -155,8 +155,8 @@ func (c *Carrier) TrackShipment(ctx context.Context, ref domain.ShipmentRef) (do
 	return snap, nil
 }
 
-// pickup adds the particulars of an office or locker, which are asked for once a day;
-// without them its code must do.
+// pickup adds the details of an office or locker, fetched once a day; without them only the
+// code is known.
 func (c *Carrier) pickup(ctx context.Context, p domain.PickupPoint) *domain.PickupPoint {
 	key := p.Code + c.cfg.Now().Format(time.DateOnly)
 	at, known := c.offices.Get(key)
@@ -173,7 +173,7 @@ func (c *Carrier) pickup(ctx context.Context, p domain.PickupPoint) *domain.Pick
 	return &p
 }
 
-// Handovers returns with which papers CDEK handed on the money that it took in, of a day.
+// Handovers returns the registries in which CDEK paid out collected money on a day.
 func (c *Carrier) Handovers(ctx context.Context, day time.Time) ([]domain.Handover, error) {
 	n, err := c.client.JSON(ctx, carrier.Get("registries", "/registries", url.Values{"date": {day.In(carrier.Moscow).Format(time.DateOnly)}}))
 	return decodeRegistries(n), err
@@ -183,9 +183,9 @@ func nameTaken(m domain.CarrierMessage) bool {
 	return classOf(m.Code) == domain.ClassConflict
 }
 
-// CancelTerms looks where an order is: deleting one that has not moved is free. One that
-// has moved can be refused in the recipient's name: it comes back, and CDEK charges its
-// way without saying beforehand how much.
+// CancelTerms checks where an order is: deleting one that has not moved is free. One that
+// has moved can be refused on the recipient's behalf: it is returned, and CDEK charges for
+// the return without announcing the price.
 func (c *Carrier) CancelTerms(ctx context.Context, ref domain.ShipmentRef) (domain.CancelTerms, error) {
 	snap, err := c.TrackShipment(ctx, ref)
 	if err != nil {
@@ -208,7 +208,7 @@ func termsOf(snap domain.ShipmentSnapshot) domain.CancelTerms {
 	return domain.CancelTerms{Kind: domain.CancelFree, Detail: "it has not moved"}
 }
 
-// CancelShipment deletes an order on free terms and refuses it on others.
+// CancelShipment deletes an order on free terms and refuses it on paid ones.
 func (c *Carrier) CancelShipment(ctx context.Context, ref domain.ShipmentRef, agreed domain.CancelTerms) (domain.CancelOutcome, error) {
 	n, err := c.order(ctx, ref)
 	if err != nil {
@@ -220,7 +220,7 @@ func (c *Carrier) CancelShipment(ctx context.Context, ref domain.ShipmentRef, ag
 	switch {
 	case now.Kind == domain.CancelEnded:
 		return domain.CancelOutcome{Result: domain.CancelDone, Detail: now.Detail}, nil
-	case agreed.Kind.Costs() && (snap.Status == "NOT_DELIVERED" || underWay(n, "CREATE_REFUSAL")): // of which no answer came
+	case agreed.Kind.Costs() && (snap.Status == "NOT_DELIVERED" || underWay(n, "CREATE_REFUSAL")): // an earlier attempt without an answer
 		return domain.CancelOutcome{Result: domain.CancelWillReturn}, nil
 	case now.Kind != agreed.Kind:
 		return domain.CancelOutcome{}, c.client.Fail(domain.ClassConflict, now.Detail)
@@ -234,7 +234,7 @@ func (c *Carrier) CancelShipment(ctx context.Context, ref domain.ShipmentRef, ag
 	return domain.CancelOutcome{Result: domain.CancelPending, Detail: "its deletion was asked for, which costs nothing"}, err
 }
 
-// underWay says whether a request of the kind is being worked on, or has succeeded.
+// underWay reports whether a request of the kind is in progress or has succeeded.
 func underWay(n carrier.Node, kind string) bool {
 	return slices.ContainsFunc(n.At("requests").List(), func(q carrier.Node) bool {
 		return q.Text("type") == kind && q.Text("state") != "INVALID"

@@ -15,8 +15,8 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// Quote asks the calculator, for one tariff or for all of those that fit the ends: a
-// door unless an office or locker is named.
+// Quote asks the calculator for one tariff or for all that match the ends: door delivery
+// unless an office or locker is given.
 func (c *Carrier) Quote(ctx context.Context, r domain.QuoteRequest) ([]domain.Quote, error) {
 	r.From, _ = c.sender(r.From, nil)
 	from, to, err := c.ends(ctx, r.From, r.To)
@@ -64,7 +64,7 @@ func (c *Carrier) Quote(ctx context.Context, r domain.QuoteRequest) ([]domain.Qu
 	return quotes, err
 }
 
-// city asks the directory for towns.
+// city searches the directory for towns.
 func (c *Carrier) city(ctx context.Context, q carrier.CityQuery) ([]carrier.City, error) {
 	path, filter := "/location/cities", url.Values{"size": {"100"}, "page": {"0"}, "country_codes": {cmp.Or(q.Country, "RU")}}
 	for name, value := range map[string]string{"city": q.Name, "postal_code": q.Postcode} {
@@ -82,7 +82,7 @@ func (c *Carrier) city(ctx context.Context, q carrier.CityQuery) ([]carrier.City
 	return decodeCities(n), err
 }
 
-// decodeCities reads towns, one of them, or the towns of offices.
+// decodeCities decodes towns: a list, a single one, or those of offices.
 func decodeCities(n carrier.Node) []carrier.City {
 	list := n.List()
 	if len(list) == 0 {
@@ -99,8 +99,8 @@ func decodeCities(n carrier.Node) []carrier.City {
 	return out
 }
 
-// Points lists offices and lockers, the nearest first where a place is named. Without
-// a city it refuses: all of them are tens of megabytes.
+// Points lists offices and lockers, nearest first if a location is given. A city is
+// required: the full list is tens of megabytes.
 func (c *Carrier) Points(ctx context.Context, q domain.PointQuery) ([]domain.DeliveryPoint, error) {
 	kinds := map[domain.PointKind]string{domain.PointOffice: "PVZ", domain.PointLocker: "POSTAMAT"}
 	filter := url.Values{"type": {cmp.Or(kinds[q.Kind], "ALL")}}
@@ -146,10 +146,10 @@ func decodePoint(n carrier.Node) domain.DeliveryPoint {
 	return p
 }
 
-// papers are where CDEK prints what.
+// papers maps label kinds to CDEK's print resources.
 var papers = map[domain.LabelKind]string{domain.LabelBarcode: "/print/barcodes", domain.LabelWaybill: "/print/orders"}
 
-// RequestLabel has a paper printed; printing it twice does no harm.
+// RequestLabel requests a printed label; printing it twice does no harm.
 func (c *Carrier) RequestLabel(ctx context.Context, refs []domain.ShipmentRef, p domain.Paper) (string, error) {
 	path, known := papers[p.Kind]
 	if !known {
@@ -174,8 +174,8 @@ func (c *Carrier) RequestLabel(ctx context.Context, refs []domain.ShipmentRef, p
 	return n.Text("entity", "uuid"), err
 }
 
-// FetchLabel downloads a paper once it is printed. The link of the answer is not
-// followed: it may be plain http, and the token goes to CDEK's own address only.
+// FetchLabel downloads a label once it is printed. The link in the answer is not followed:
+// it may be plain http, and the token is sent only to CDEK's own address.
 func (c *Carrier) FetchLabel(ctx context.Context, id string, p domain.Paper) ([]byte, error) {
 	path := papers[p.Kind] + "/" + url.PathEscape(id)
 	n, err := c.client.JSON(ctx, carrier.Get("printed", path, nil))
@@ -192,7 +192,8 @@ func (c *Carrier) FetchLabel(ctx context.Context, id string, p domain.Paper) ([]
 	return pdf, err
 }
 
-// decodeLabel says whether a paper is ready, or why it never will be: ask for it again.
+// decodeLabel reports whether a label is ready, or fails if it never will be and must be
+// requested again.
 func decodeLabel(n carrier.Node) (ready bool, err error) {
 	seen := map[string]bool{}
 	for _, st := range n.At("entity", "statuses").List() {
@@ -211,12 +212,12 @@ func decodeLabel(n carrier.Node) (ready bool, err error) {
 	return false, e
 }
 
-// wantedHooks are the hints that shorten polls, the most useful first: CDEK may not
-// allow all of them at a time.
+// wantedHooks are the webhooks that trigger early polls, most useful first: CDEK may not
+// allow all of them at once.
 var wantedHooks = []string{"ORDER_STATUS", "ORDER_MODIFIED", "DELIV_PROBLEM", "COURIER_INFO", "PREALERT_CLOSED"}
 
-// EnsureHooks subscribes to what is not subscribed yet, after it has ended what goes to
-// an address that was ours before. Only a refused ORDER_STATUS is an error.
+// EnsureHooks removes subscriptions for our previous addresses and adds missing ones. Only
+// a rejected ORDER_STATUS is an error.
 func (c *Carrier) EnsureHooks(ctx context.Context, target string) ([]string, error) {
 	n, err := c.client.JSON(ctx, carrier.Get("hooks", "/webhooks", nil))
 	if err != nil {
@@ -240,15 +241,16 @@ func (c *Carrier) EnsureHooks(ctx context.Context, target string) ([]string, err
 	})
 }
 
-// VerifyHook accepts everything: CDEK signs nothing, and what it tells is only a hint.
+// VerifyHook accepts everything: CDEK does not sign webhooks, and they only trigger a poll.
 func (c *Carrier) VerifyHook(domain.HookMessage) error { return nil }
 
-// ParseHook decodes what CDEK posted.
+// ParseHook decodes a CDEK webhook.
 func (c *Carrier) ParseHook(h domain.HookMessage) ([]domain.CarrierHook, error) {
 	return c.client.ParseHooks(h.Body, decodeHook)
 }
 
-// Affected returns the shipments of a hint; of one about a paper, those that it lists.
+// Affected returns the shipments of a webhook; if it is about a document, those listed in
+// the document.
 func (c *Carrier) Affected(ctx context.Context, h domain.CarrierHook) ([]domain.ShipmentRef, error) {
 	if h.About == "" {
 		return h.Shipments, nil

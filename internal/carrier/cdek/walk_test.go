@@ -27,7 +27,7 @@ func newOrder(t require.TestingT) *domain.Order {
 	return o
 }
 
-// observe tells the order events as a look or a hint brings them.
+// observe applies events to the order as a poll or a webhook does.
 func observe(o *domain.Order, events []domain.CarrierEvent) []domain.Event {
 	now := start.Add(24 * time.Hour)
 	for _, ev := range events {
@@ -56,13 +56,13 @@ func TestShuffledHintsEndTheSame(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var walk []string
 		at := domain.StatusPickedUp
-		length := rapid.IntRange(1, 12).Draw(t, "length") // walks that end nowhere in particular too
+		length := rapid.IntRange(1, 12).Draw(t, "length") // including unfinished walks
 		for i := 0; ; i++ {
 			code := rapid.SampledFrom(spellings[at]).Draw(t, "spelling")
 			walk = append(walk, fmt.Sprintf(
 				`{"type":"ORDER_STATUS","uuid":"u","attributes":{"cdek_number":7,"code":"%s","status_date_time":%q,"city_name":"Казань"}}`,
 				code, start.Add(time.Duration(i)*time.Minute).Format("2006-01-02T15:04:05-0700")))
-			// Ends come last, so that most walks go to and fro for a while.
+			// Final statuses come last, so that most walks go back and forth for a while.
 			next := slices.DeleteFunc(at.Next(), func(s domain.Status) bool {
 				ends := s == domain.StatusDelivered || s == domain.StatusReturning || s == domain.StatusReadyForPickup
 				return spellings[s] == nil || ends && len(walk) < length-1
@@ -88,8 +88,8 @@ func TestShuffledHintsEndTheSame(t *testing.T) {
 	})
 }
 
-// run feeds hints one at a time and returns where the order ended and its timelines by
-// (occurred_at, source id): that of its history and that of its shipment.
+// run applies webhooks one at a time and returns the order's final status and its timelines
+// by (occurred_at, source id): of its history and of its shipment.
 func run(t require.TestingT, c *cdek.Carrier, hints []string) (domain.Status, []string) {
 	o := newOrder(t)
 	var lines []string

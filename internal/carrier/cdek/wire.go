@@ -10,7 +10,7 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// decodeOrder reads all that an answer about an order tells.
+// decodeOrder decodes an answer about an order.
 func decodeOrder(n carrier.Node) domain.ShipmentSnapshot {
 	e := n.At("entity")
 	s := domain.ShipmentSnapshot{
@@ -37,13 +37,13 @@ func decodeOrder(n carrier.Node) domain.ShipmentSnapshot {
 		if kind := q.Text("type"); kind == "CREATE" {
 			created = q.Text("state")
 			s.Errors = append(s.Errors, carrier.Remarks(q.At("errors"))...)
-		} else { // what fails later leaves the order
+		} else { // a later failure does not affect the order
 			deleted = deleted || kind == "DELETE" && q.Text("state") == "SUCCESSFUL"
 			s.Warnings = append(s.Warnings, carrier.Remarks(q.At("errors"))...)
 		}
 		s.Warnings = append(s.Warnings, carrier.Remarks(q.At("warnings"))...)
 	}
-	// ACCEPTED only says that something was handed in, and may be dated after CREATED.
+	// ACCEPTED only means that a request was received, and may be dated after CREATED.
 	s.Status, s.Text = carrier.Current(s.Events, "ACCEPTED")
 	switch {
 	case s.Status == "REMOVED" || deleted:
@@ -61,7 +61,7 @@ func decodeOrder(n carrier.Node) domain.ShipmentSnapshot {
 	return s
 }
 
-// events reads what happened to a parcel.
+// events decodes a parcel's history.
 func events(e carrier.Node, isReturn, reverse bool) []domain.CarrierEvent {
 	id := e.Text("uuid")
 	var out []domain.CarrierEvent
@@ -86,8 +86,8 @@ func events(e carrier.Node, isReturn, reverse bool) []domain.CarrierEvent {
 	return append(out, scans...)
 }
 
-// scan reads one status of the parcel that has the id, in the words of polling or of
-// webhooks; sent is its time when it tells none.
+// scan decodes one status of the parcel with the id, in the vocabulary of polling or of
+// webhooks; sent is its time if it has none of its own.
 func scan(id string, isReturn, reverse bool, n carrier.Node, sent string) domain.CarrierEvent {
 	code, city := strings.ToUpper(n.Text("code")), cmp.Or(n.Text("city"), n.Text("city_name"))
 	m, known := statuses[code]
@@ -99,7 +99,7 @@ func scan(id string, isReturn, reverse bool, n carrier.Node, sent string) domain
 	if reason := cmp.Or(n.Text("reason_code"), n.Text("status_reason_code")); reason != "" && reason != "0" {
 		why, known := reasons[reason]
 		ev.ReasonCode, ev.Reason, ev.Unknown = reason, why.Text, ev.Unknown || !known
-		if known && m.Rank == statuses.Rank("DELIVERED") { // reasons speak of the end only
+		if known && m.Rank == statuses.Rank("DELIVERED") { // reasons apply to final statuses only
 			ev.Detail, ev.Exception = why.Detail, why.Exception
 			if code == "NOT_DELIVERED" && why.Status != domain.StatusDelivered {
 				ev.Status = why.Status
@@ -108,7 +108,7 @@ func scan(id string, isReturn, reverse bool, n carrier.Node, sent string) domain
 	}
 	switch {
 	case reverse || !dated:
-		ev.Status = "" // not the order's parcel, or no place in time
+		ev.Status = "" // not the order's parcel, or no valid time
 	case isReturn && ev.Status == domain.StatusDelivered:
 		ev.Status, ev.Detail = domain.StatusReturned, "return"
 	case isReturn && ev.Status != "" && ev.Status != domain.StatusFailed:
@@ -117,7 +117,7 @@ func scan(id string, isReturn, reverse bool, n carrier.Node, sent string) domain
 	return ev
 }
 
-// obstacle reads what a courier reports to be in the way.
+// obstacle decodes a delivery problem reported by a courier.
 func obstacle(id, code, created string) domain.CarrierEvent {
 	m, known := problems[code]
 	at, _ := carrier.ParseTime(created)
@@ -127,12 +127,12 @@ func obstacle(id, code, created string) domain.CarrierEvent {
 	}
 }
 
-// taken says whether the recipient has paid: until then the sums are those to come.
+// taken reports whether the recipient has paid; until then the amounts are still due.
 func taken(e carrier.Node) bool {
 	return len(e.At("delivery_detail", "payment_info").List()) > 0 || e.Text("delivery_detail", "date") != ""
 }
 
-// keptUntil is the end of the last day on which a parcel waits to be fetched.
+// keptUntil is the end of the last day on which a parcel is held for collection.
 func keptUntil(n carrier.Node) *time.Time {
 	text := n.Text("entity", "keep_free_until")
 	if at, ok := carrier.ParseTime(text); ok {
@@ -145,7 +145,7 @@ func keptUntil(n carrier.Node) *time.Time {
 	return nil
 }
 
-// decodeRegistries reads with which papers money was handed on, by CDEK's numbers of orders.
+// decodeRegistries decodes money registries, by CDEK order number.
 func decodeRegistries(n carrier.Node) []domain.Handover {
 	var out []domain.Handover
 	for _, r := range n.At("registries").List() {
@@ -158,7 +158,7 @@ func decodeRegistries(n carrier.Node) []domain.Handover {
 	return out
 }
 
-// price is what the shop pays, all in; CDEK knows it once the parcel was weighed.
+// price is the shop's total price; known once the parcel has been weighed.
 func price(e carrier.Node) *domain.Money {
 	currency := cmp.Or(e.Text("recipient_currency"), "RUB")
 	for _, sum := range []string{"total_sum", "delivery_sum"} {
@@ -169,8 +169,8 @@ func price(e carrier.Node) *domain.Money {
 	return nil
 }
 
-// expected is when CDEK means to deliver: in the window agreed with the recipient, or
-// on the planned day.
+// expected is the planned delivery: the window agreed with the recipient, or the planned
+// day.
 func expected(n carrier.Node) *domain.DeliveryPeriod {
 	zone := carrier.Zone(n.Text("entity", "to_location", "time_zone"))
 	w, ok := carrier.Window(n.Text("entity", "planned_delivery_date"), "", "", zone)
@@ -188,7 +188,7 @@ func expected(n carrier.Node) *domain.DeliveryPeriod {
 	return &domain.DeliveryPeriod{Earliest: w.From, Latest: w.To}
 }
 
-// decodeHook reads a webhook of any type.
+// decodeHook decodes a webhook of any type.
 func decodeHook(n carrier.Node) domain.CarrierHook {
 	id, kind, a := n.Text("uuid"), n.Text("type"), n.At("attributes")
 	known := slices.IndexFunc(hooks, func(row []string) bool { return row[0] == kind })
@@ -228,13 +228,13 @@ func decodeHook(n carrier.Node) domain.CarrierHook {
 	switch out.Event.Detail {
 	case "planed_delivery_date_changed", "planned_delivery_date_changed":
 		out.Event.Kind = domain.CarrierEstimate
-	case "demand": // somebody comes to collect
+	case "demand": // a courier will collect the parcel
 		out.Event.Status = domain.StatusAssigned
 	}
 	return out
 }
 
-// decodeQuotes reads the calculator's answer, for one tariff or for all.
+// decodeQuotes decodes the calculator's answer, for one tariff or for all.
 func decodeQuotes(n carrier.Node, code string, now time.Time) ([]domain.Quote, error) {
 	var out []domain.Quote
 	for _, t := range append(n.At("tariff_codes").List(), n) {
@@ -266,9 +266,9 @@ func decodeQuotes(n carrier.Node, code string, now time.Time) ([]domain.Quote, e
 		e.Unsent, e.Refused = true, e.Class == domain.ClassValidation
 		return nil, e
 	}
-	// The calculator now and then has nothing to say where it had a minute ago.
+	// The calculator sometimes returns nothing where it had an answer a minute before.
 	return nil, &domain.CarrierError{Carrier: Code, Class: domain.ClassRetryable, Message: "it offers no tariffs"}
 }
 
-// ends are the words for a way's ends in the names of tariffs.
+// ends translates the route ends in tariff names.
 var ends = strings.NewReplacer("дверь", "door", "склад", "office", "постамат", "locker")

@@ -30,10 +30,10 @@ func node(t testing.TB, name string) carrier.Node {
 	return n
 }
 
-// id is the n-th of the samples' made-up ids.
+// id is the n-th made-up id of the samples.
 func id(n int) string { return fmt.Sprintf("0a000000-0000-4000-8000-%012d", n) }
 
-// lines writes events one a line: time, code, what it means, and what else it says.
+// lines formats events one per line: time, code, meaning and other fields.
 func lines(events []domain.CarrierEvent) string {
 	var b strings.Builder
 	for _, ev := range events {
@@ -78,13 +78,13 @@ func TestOrdersOfTheSamples(t *testing.T) {
 			ref:    domain.ShipmentRef{ID: id(29), TrackingNumber: "1400000042", ClientRef: "SHOP-2", Phase: domain.PhaseRegistered},
 			tariff: "246", status: "CREATED", text: "Создан", events: "20-03-27 07:24:45 ACCEPTED\n20-03-27 07:24:46 CREATED\n",
 		},
-		// CREATED is dated before ACCEPTED, and no request is told.
+		// CREATED is dated before ACCEPTED, and no request is listed.
 		"order_created_2": {
 			ref:    domain.ShipmentRef{ID: id(16), TrackingNumber: "1400000079", ClientRef: "SHOP-3", Phase: domain.PhaseRegistered},
 			tariff: "139", status: "CREATED", text: "Создан", price: &domain.Money{Amount: 218340, Currency: "RUB"},
 			events: "24-10-21 18:26:59 CREATED\n24-10-21 18:27:08 ACCEPTED\n",
 		},
-		// Two statuses of one time, told newest first; a part of the order was handed over.
+		// Two statuses at the same time, newest first; a part of the order was handed over.
 		"order_delivered_synth": {
 			ref:    domain.ShipmentRef{ID: id(31), TrackingNumber: "1400000116", ClientRef: "SHOP-4", Phase: domain.PhaseRegistered},
 			tariff: "368", status: "DELIVERED", text: "Вручен", price: &domain.Money{Amount: 25050, Currency: "RUB"},
@@ -136,8 +136,8 @@ func TestOrdersOfTheSamples(t *testing.T) {
 	}
 }
 
-// A long history with repeated codes, a spelling of old, a junk date and neither
-// requests nor a type.
+// A long history with repeated codes, an old spelling and an invalid date, without requests
+// or a type.
 func TestHistoryOfTheSamples(t *testing.T) {
 	got := decodeOrder(node(t, "order_history_1"))
 	require.Len(t, got.Events, 18)
@@ -257,7 +257,7 @@ func TestPlacesOfTheSamples(t *testing.T) {
 }
 
 func TestPapersOfTheSamples(t *testing.T) {
-	for _, name := range []string{"print_ready_1", "print_ready_2"} { // of which one has three statuses of one time
+	for _, name := range []string{"print_ready_1", "print_ready_2"} { // one of them has three statuses at the same time
 		ready, err := decodeLabel(node(t, name))
 		require.True(t, ready, name)
 		require.NoError(t, err)

@@ -5,14 +5,14 @@ import (
 	"time"
 )
 
-// Booked is an order as tests see it.
+// Booked is an order as seen by tests.
 type Booked struct {
 	UUID, Number, CdekNumber, Status string
 	Input                            map[string]any
 	Return                           bool
 }
 
-// Booked returns every order that the server holds, rejected ones included.
+// Booked returns all orders, including rejected ones.
 func (s *Server) Booked() []Booked {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -24,7 +24,7 @@ func (s *Server) Booked() []Booked {
 	return out
 }
 
-// Report gives an order a status now. It says whether there is such an order.
+// Report gives an order a status now. It reports whether the order exists.
 func (s *Server) Report(id, code, reason, city string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -36,7 +36,7 @@ func (s *Server) Report(id, code, reason, city string) bool {
 	return o != nil
 }
 
-// Problem has a courier report what is in the way.
+// Problem adds a courier's delivery problem to an order.
 func (s *Server) Problem(id, code string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -47,7 +47,7 @@ func (s *Server) Problem(id, code string) bool {
 	return o != nil
 }
 
-// Retract takes back the last status of that code.
+// Retract retracts the last status with the code.
 func (s *Server) Retract(id, code string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -65,15 +65,15 @@ func (s *Server) Retract(id, code string) bool {
 	return true
 }
 
-// Duplicate hands in an order once more under its name, as a client would that never
-// heard of the first; it returns the second one's id.
+// Duplicate books an order again under the same name, like a client that never got the
+// first answer; it returns the second order's id.
 func (s *Server) Duplicate(id string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.newOrder(s.byID(id).input, s.opt.Now()).uuid
 }
 
-// Lose makes the server know nothing of an order for a while.
+// Lose makes an order unfindable for a while.
 func (s *Server) Lose(id string, d time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -82,7 +82,7 @@ func (s *Server) Lose(id string, d time.Duration) {
 	}
 }
 
-// Charged counts the orders that were sent back for money.
+// Charged counts the orders returned at the sender's expense.
 func (s *Server) Charged() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -28,7 +28,7 @@ var offices = []office{
 	{"SPB1", "PVZ", "пр. Первый, 1", cities[1]}, {"NSK1", "PVZ", "ул. Сибирская, 1", cities[2]}, {"NSK900", "POSTAMAT", "ул. Сибирская, 9", cities[2]},
 }
 
-// cells are the sizes of a locker's cells.
+// cells are a locker's cell sizes.
 func (f office) cells() []object {
 	if f.kind == "PVZ" {
 		return nil
@@ -49,7 +49,7 @@ var tariffs = []tariffRow{
 	{231, 1, "Экономичная посылка дверь-дверь", 350, 6, 9}, {480, 1, "Экспресс дверь-дверь", 1674.21, 1, 2}, {483, 4, "Экспресс склад-склад", 1610.91, 1, 2},
 }
 
-// names are the words for statuses; others are told without.
+// names are the names of statuses; others are reported without one.
 var names = map[string]string{
 	"ACCEPTED": "Принят", "CREATED": "Создан", "REMOVED": "Удален", "INVALID": "Некорректный заказ",
 	"RECEIVED_AT_SHIPMENT_WAREHOUSE": "Принят на склад отправителя", "READY_FOR_SHIPMENT_IN_SENDER_CITY": "Выдан на отправку в г. отправителе",
@@ -126,7 +126,7 @@ func (t tariffRow) offer(body object) object {
 	}
 }
 
-// unplaced names an end of the way of which nothing is known.
+// unplaced returns the error for a route end without a usable location.
 func unplaced(body object) (code, message string) {
 	for _, end := range []string{"from", "to"} {
 		place, _ := body[end+"_location"].(object)
@@ -162,7 +162,7 @@ func (s *Server) tariff(w http.ResponseWriter, r *http.Request) {
 	for _, t := range tariffs {
 		if strconv.Itoa(t.code) == text(body, "tariff_code") {
 			out := t.offer(body)
-			delete(out, "tariff_code") // the answer does not repeat it
+			delete(out, "tariff_code") // not repeated in the answer
 			delete(out, "tariff_name")
 			out["total_sum"], out["currency"], out["weight_calc"] = out["delivery_sum"], "RUB", 1000
 			answer(w, http.StatusOK, out)

@@ -8,10 +8,10 @@ import (
 	"time"
 )
 
-// FaultKind is a way in which a call goes wrong.
+// FaultKind is a way in which a call fails.
 type FaultKind string
 
-// The faults.
+// The kinds of faults.
 const (
 	TooMany      FaultKind = "too_many"      // 429
 	Spring       FaultKind = "spring"        // 500 with the framework's body
@@ -21,38 +21,38 @@ const (
 	Errors       FaultKind = "errors"        // 200 with errors in the body
 	Empty        FaultKind = "empty"         // 200 with an empty list
 	Hang         FaultKind = "hang"          // no answer until the caller gives up
-	Lost         FaultKind = "lost"          // the call works and its answer is lost
-	Late         FaultKind = "late"          // the call works and its answer does not come until the caller gives up
-	Cut          FaultKind = "cut"           // the connection ends before the call works
+	Lost         FaultKind = "lost"          // the call takes effect, but its answer is lost
+	Late         FaultKind = "late"          // the call takes effect, but its answer comes too late
+	Cut          FaultKind = "cut"           // the connection breaks before the call takes effect
 	TokenExpired FaultKind = "token_expired" // 401
 )
 
-// Fault makes calls go wrong.
+// Fault makes matching calls fail.
 type Fault struct {
 	Kind   FaultKind `json:"kind"`
 	Method string    `json:"method"` // any when empty
-	Path   string    `json:"path"`   // a part of it
+	Path   string    `json:"path"`   // substring
 	Times  int       `json:"times"`  // 1 when zero
 	After  string    `json:"after"`  // Retry-After
 	Status int       `json:"status"` // of Refuse; 403 when zero
 	Code   string    `json:"code"`   // of Refuse and Errors
 }
 
-// Habits are how the service behaves on a bad day without any call going wrong.
+// Habits are degraded behaviour in which no single call fails.
 type Habits struct {
-	// NumberLag is how long an order can't be found by the shop's number, StatusLag how long
-	// a status is not told.
+	// NumberLag is how long an order cannot be found by the shop's number, StatusLag how
+	// long a status is not reported.
 	NumberLag time.Duration `json:"number_lag"`
 	StatusLag time.Duration `json:"status_lag"`
-	// RefuseAtOnce answers a repeated number with an error; otherwise it is found out later.
+	// RefuseAtOnce rejects a duplicate number at once; otherwise it is rejected later.
 	RefuseAtOnce bool `json:"refuse_at_once"`
-	// Forget keeps no shop's numbers at all, as for orders of type 2 always.
+	// Forget does not keep shop numbers, as always for orders of type 2.
 	Forget bool `json:"forget"`
-	// ForbidReturns answers 403 about orders that bring others back.
+	// ForbidReturns answers 403 about return orders.
 	ForbidReturns bool `json:"forbid_returns"`
-	// Slow is how long a call takes before it works, and again until its answer comes.
+	// Slow delays a call before it takes effect, and again before its answer.
 	Slow time.Duration `json:"slow"`
-	// Repeat tells every webhook and status twice, Shuffle in any order.
+	// Repeat sends every webhook and status twice, Shuffle in random order.
 	Repeat  bool `json:"repeat"`
 	Shuffle bool `json:"shuffle"`
 }
@@ -64,7 +64,7 @@ func (s *Server) Behave(h Habits) {
 	s.habits = h
 }
 
-// Fail makes the next calls that fit go wrong.
+// Fail makes the next matching calls fail.
 func (s *Server) Fail(f Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -79,14 +79,14 @@ func (s *Server) Heal() {
 	s.faults, s.habits = nil, Habits{}
 }
 
-// Refused counts the calls that a fault met.
+// Refused counts the calls that a fault hit.
 func (s *Server) Refused() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.refused
 }
 
-// fault takes the next fault that fits a request, or nil.
+// fault takes the next fault that matches a request, or nil.
 func (s *Server) fault(r *http.Request) *Fault {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -144,8 +144,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// serve answers, slowly where that is a habit: a caller that gives up meanwhile does not
-// know whether the call has worked.
+// serve answers, slowly if configured: a caller that gives up in between does not know
+// whether the call took effect.
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	slow := s.habits.Slow
@@ -174,7 +174,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// page answers as a firewall in front of the service does.
+// page answers like a firewall in front of the service.
 func page(w http.ResponseWriter, status int) {
 	w.Header().Set("Content-Type", "text/html")
 	w.WriteHeader(status)

@@ -12,7 +12,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// What CDEK promises about webhooks.
+// CDEK's webhook guarantees.
 const (
 	hookTimeout  = 15 * time.Second
 	hookTries    = 12
@@ -33,7 +33,7 @@ type delivery struct {
 	tries int
 }
 
-// spellings are the names that webhooks use where polling has others.
+// spellings are the names of statuses in webhooks where they differ from polling.
 var spellings = map[string]string{
 	"READY_FOR_SHIPMENT_IN_SENDER_CITY": "READY_TO_SHIP_AT_SENDING_OFFICE", "TAKEN_BY_TRANSPORTER_FROM_SENDER_CITY": "PASSED_TO_CARRIER_AT_SENDING_OFFICE",
 	"SENT_TO_RECIPIENT_CITY": "SEND_TO_RECIPIENT_OFFICE", "ACCEPTED_IN_RECIPIENT_CITY": "MET_AT_RECIPIENT_OFFICE",
@@ -83,7 +83,7 @@ func (s *Server) dropHook(w http.ResponseWriter, r *http.Request) {
 	fail(w, http.StatusBadRequest, "v2_entity_not_found", "Entity is not found")
 }
 
-// announce queues the webhooks of a status. It runs under the lock.
+// announce queues a status's webhooks. The lock is held.
 func (s *Server) announce(o *order, st status) {
 	code := st.code
 	if alias := spellings[code]; alias != "" {
@@ -115,8 +115,7 @@ func (s *Server) announce(o *order, st status) {
 	}
 }
 
-// Run sends webhooks, and lets time pass for orders that nobody looks at, until the
-// context ends.
+// Run sends webhooks and advances orders until the context ends.
 func (s *Server) Run(ctx context.Context) {
 	t := time.NewTicker(tick)
 	defer t.Stop()
@@ -130,7 +129,7 @@ func (s *Server) Run(ctx context.Context) {
 	}
 }
 
-// Tick sends the webhooks that are due.
+// Tick sends the due webhooks.
 func (s *Server) Tick(ctx context.Context) {
 	s.mu.Lock()
 	s.settle()
@@ -155,7 +154,8 @@ func (s *Server) Tick(ctx context.Context) {
 	}
 }
 
-// send makes one try. A timeout is tried again; another answer than 200 ends the subscription.
+// send makes one attempt. A timeout is retried; any answer other than 200 ends the
+// subscription.
 func (s *Server) send(ctx context.Context, d *delivery) {
 	limited, cancel := context.WithTimeout(ctx, hookTimeout)
 	defer cancel()

@@ -59,7 +59,7 @@ func (s *Server) intakeByID(id string) *intake {
 	return nil
 }
 
-// show writes an intake: a courier is appointed an hour after it was asked for.
+// showIntake encodes an intake: a courier is appointed an hour after the request.
 func (s *Server) showIntake(i *intake) object {
 	e := maps.Clone(i.input)
 	e["uuid"], e["intake_number"] = i.id, strconv.Itoa(i.number)
@@ -105,7 +105,7 @@ func (s *Server) deleteIntake(w http.ResponseWriter, r *http.Request) {
 	answer(w, http.StatusOK, object{"entity": object{"uuid": i.id}})
 }
 
-// editOrder changes what is named of an order that has not moved.
+// editOrder changes the given fields of an order that has not moved.
 func (s *Server) editOrder(w http.ResponseWriter, r *http.Request) {
 	body, ok := read(w, r)
 	if !ok {

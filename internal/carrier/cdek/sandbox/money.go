@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// due is what the recipient of an order pays.
+// due is the amount that the recipient of an order pays.
 func (o *order) due() float64 {
 	sum := number(o.input, "delivery_recipient_cost", "value")
 	packages, _ := o.input["packages"].([]any)
@@ -22,7 +22,7 @@ func (o *order) due() float64 {
 	return math.Round(sum*100) / 100
 }
 
-// number reads a number somewhere below an object.
+// number reads a nested number of an object.
 func number(o object, names ...string) float64 {
 	for _, name := range names[:len(names)-1] {
 		o, _ = o[name].(object)
@@ -34,7 +34,7 @@ func number(o object, names ...string) float64 {
 	return f
 }
 
-// deliveredAt is when an order was handed over, zero when it was not.
+// deliveredAt is the delivery time of an order, zero if it was not delivered.
 func (o *order) deliveredAt() (at time.Time) {
 	for _, st := range o.statuses {
 		if st.code == "DELIVERED" && !st.deleted {
@@ -44,7 +44,7 @@ func (o *order) deliveredAt() (at time.Time) {
 	return at
 }
 
-// detail is what is told of the money of an order.
+// detail encodes an order's payment details.
 func (s *Server) detail(o *order) object {
 	out := object{"delivery_sum": 435, "total_sum": 522, "payment_info": []object{}}
 	if at := o.deliveredAt(); !at.IsZero() && o.due() > 0 {
@@ -54,10 +54,10 @@ func (s *Server) detail(o *order) object {
 	return out
 }
 
-// keptFor is how long a parcel waits at a point.
+// keptFor is how long a parcel is held at a pick-up point.
 const keptFor = 7 * 24 * time.Hour
 
-// keptUntil is until when an order waits at a point, or "".
+// keptUntil is the end of an order's storage at a pick-up point, or "".
 func (s *Server) keptUntil(o *order) string {
 	for _, st := range o.statuses {
 		if st.code == "ACCEPTED_AT_PICK_UP_POINT" || st.code == "POSTOMAT_POSTED" {
@@ -67,8 +67,7 @@ func (s *Server) keptUntil(o *order) string {
 	return ""
 }
 
-// registries lists with which paper the money of a day was handed on: the day's date is
-// its number.
+// registries lists a day's money registries; a registry's number is the date.
 func (s *Server) registries(w http.ResponseWriter, r *http.Request) {
 	day, out := r.URL.Query().Get("date"), []object{}
 	var rows []object
@@ -83,7 +82,7 @@ func (s *Server) registries(w http.ResponseWriter, r *http.Request) {
 	answer(w, http.StatusOK, object{"registries": out})
 }
 
-// Move has another point agreed on with the recipient of an order.
+// Move changes an order's pick-up point, as agreed with the recipient.
 func (s *Server) Move(id, point string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

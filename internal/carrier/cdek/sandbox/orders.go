@@ -11,12 +11,12 @@ import (
 	"github.com/google/uuid"
 )
 
-// order is an order as the server keeps it.
+// order is a stored order.
 type order struct {
 	uuid, number, cdekNumber string
 	input                    object
 	created                  time.Time
-	registered               time.Time // zero until then
+	registered               time.Time // zero until registered
 	statuses                 []status
 	requests                 []*request
 	travelled                int // steps of the journey taken
@@ -24,7 +24,7 @@ type order struct {
 	back                     *order
 	planned                  string
 	problems                 []object
-	lost                     time.Time // nothing is known of it until then
+	lost                     time.Time // cannot be found until then
 	charged                  bool
 }
 
@@ -54,7 +54,7 @@ func (o *order) final() bool {
 	return slices.Contains([]string{"DELIVERED", "NOT_DELIVERED", "REMOVED", "INVALID"}, o.last())
 }
 
-// add appends a status and has the webhooks told.
+// add appends a status and queues its webhooks.
 func (s *Server) add(o *order, st status) {
 	o.statuses = append(o.statuses, st)
 	if st.code != "ACCEPTED" {
@@ -69,10 +69,10 @@ func (s *Server) add(o *order, st status) {
 	}
 }
 
-// settle works out what has happened by now. It runs under the lock.
+// settle computes what has happened by now. The lock is held.
 func (s *Server) settle() {
 	now := s.opt.Now()
-	for i := 0; i < len(s.orders); i++ { // a return may join while we look
+	for i := 0; i < len(s.orders); i++ { // a return may be appended in the loop
 		o := s.orders[i]
 		for _, q := range o.requests {
 			if at := q.at.Add(s.opt.Decide); q.state == "ACCEPTED" && !now.Before(at) {
@@ -83,7 +83,7 @@ func (s *Server) settle() {
 	}
 }
 
-// decide ends a request.
+// decide completes a request.
 func (s *Server) decide(o *order, q *request, at time.Time) {
 	q.state = "SUCCESSFUL"
 	switch q.kind {
@@ -114,14 +114,14 @@ func (s *Server) decide(o *order, q *request, at time.Time) {
 
 const numberTaken = "error_validate_im_dep_number_has_already_had_integration"
 
-// taken says whether another order has the shop's number. It knows of registered ones only.
+// taken reports whether another registered order has the shop's number.
 func (s *Server) taken(number string, but *order) bool {
 	return number != "" && slices.ContainsFunc(s.orders, func(other *order) bool {
 		return other != but && other.number == number && other.returns == nil && other.cdekNumber != ""
 	})
 }
 
-// objection is why an order can't be, or nothing.
+// objection is the reason to reject an order, or empty.
 func (s *Server) objection(o *order) (code, message string) {
 	if o.returns == nil && s.taken(o.number, o) {
 		return numberTaken, "Введенный номер отправления ИМ не уникальный. Введите уникальный номер."
@@ -132,7 +132,7 @@ func (s *Server) objection(o *order) (code, message string) {
 	return "", ""
 }
 
-// travel takes the steps of the journey that are due.
+// travel takes the journey's due steps.
 func (s *Server) travel(o *order, now time.Time) {
 	if o.registered.IsZero() {
 		return
@@ -189,7 +189,7 @@ func (s *Server) createOrder(w http.ResponseWriter, r *http.Request) {
 	s.accepted(w, o, o.requests[0])
 }
 
-// validate is what CDEK checks before it answers.
+// validate is CDEK's validation before it answers.
 func validate(body object) (code, message string) {
 	packages, _ := body["packages"].([]any)
 	recipient, _ := body["recipient"].(object)
@@ -221,7 +221,7 @@ func validate(body object) (code, message string) {
 	return "", ""
 }
 
-// accepted answers a request that will be worked on.
+// accepted answers a request that will be processed.
 func (s *Server) accepted(w http.ResponseWriter, o *order, q *request) {
 	answer(w, http.StatusAccepted, object{
 		"entity": object{"uuid": o.uuid}, "requests": []object{s.requestOf(q)}, "related_entities": []object{},
@@ -261,8 +261,8 @@ func (s *Server) getOrder(w http.ResponseWriter, r *http.Request) {
 	answer(w, http.StatusOK, s.show(o))
 }
 
-// findOrder looks orders up by a number; of several of the shop's it knows the one
-// that is valid.
+// findOrder finds orders by a number; of several with the same shop number it returns the
+// valid one.
 func (s *Server) findOrder(w http.ResponseWriter, r *http.Request) {
 	cdek, shop := r.URL.Query().Get("cdek_number"), r.URL.Query().Get("im_number")
 	var found *order
@@ -315,11 +315,11 @@ func (s *Server) ask(o *order, kind string) *request {
 	return q
 }
 
-// show writes an order as polling tells it.
+// show encodes an order as polling returns it.
 func (s *Server) show(o *order) object {
 	e := maps.Clone(o.input)
 	e["uuid"], e["number"], e["delivery_problem"] = o.uuid, o.number, o.problems
-	if o.cdekNumber != "" { // while ACCEPTED these are not there
+	if o.cdekNumber != "" { // absent while ACCEPTED
 		e["cdek_number"], e["is_return"], e["is_reverse"], e["is_client_return"] = o.cdekNumber, o.returns != nil, false, false
 		e["delivery_detail"] = s.detail(o)
 		for _, t := range tariffs {

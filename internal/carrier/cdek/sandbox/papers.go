@@ -16,7 +16,7 @@ type paper struct {
 	of   *order
 }
 
-// linkLife is how long a printed paper can be fetched.
+// linkLife is how long a printed document can be downloaded.
 const linkLife = time.Hour
 
 func (s *Server) print(w http.ResponseWriter, r *http.Request) {
@@ -81,7 +81,7 @@ func (s *Server) printed(w http.ResponseWriter, r *http.Request) {
 	answer(w, http.StatusOK, object{"entity": entity, "requests": []object{request}})
 }
 
-// pdf writes a document of one page with one line of text.
+// pdf returns a one-page document with one line of text.
 func pdf(line string) []byte {
 	content := "BT /F1 18 Tf 20 60 Td (" + line + ") Tj ET"
 	parts := []string{

@@ -24,20 +24,20 @@ type Options struct {
 	TokenLife time.Duration // 3599 s
 	// Decide is how long a request stays ACCEPTED.
 	Decide time.Duration
-	// Travel returns what happens by itself to an order once it is registered; nil: nothing.
+	// Travel returns the automatic journey of a registered order; nil: none.
 	Travel func(toPoint bool) []Step
-	// ReturnTravel is what happens to an order that brings another back.
+	// ReturnTravel is the journey of a return order.
 	ReturnTravel []Step
-	// NewestFirst and Colons choose between the two ways in which statuses are told:
-	// the order of the array, and +00:00 instead of +0000.
+	// NewestFirst and Colons select how statuses are reported: the array's order, and
+	// +00:00 instead of +0000.
 	NewestFirst bool
 	Colons      bool
-	// Deliver posts a webhook and returns the status of the answer; over HTTP with a
-	// time limit of 15 seconds when nil.
+	// Deliver posts a webhook and returns the answer's status; nil means over HTTP with a
+	// timeout of 15 seconds.
 	Deliver func(ctx context.Context, url string, body []byte) (int, error)
 }
 
-// Step is a status that an order comes to have so long after its registration.
+// Step is a status that an order gets some time after its registration.
 type Step struct {
 	After  time.Duration
 	Code   string
@@ -45,7 +45,7 @@ type Step struct {
 	Reason string
 }
 
-// Journey is a way of 17 seconds, to a door or to a point.
+// Journey is a 17-second journey to an address or a pick-up point.
 func Journey(toPoint bool) []Step {
 	last := []Step{
 		{11 * time.Second, "ACCEPTED_AT_RECIPIENT_CITY_WAREHOUSE", "Новосибирск", ""},
@@ -63,8 +63,8 @@ func Journey(toPoint bool) []Step {
 	}, last...), Step{17 * time.Second, "DELIVERED", "Новосибирск", ""})
 }
 
-// Start runs an emulator on a loopback port until the context ends: what is booked
-// with it travels by itself, in seconds. done is closed once it has stopped.
+// Start runs an emulator on a loopback port until the context ends; booked orders are
+// delivered automatically, within seconds. done is closed once it has stopped.
 func Start(ctx context.Context) (base string, done <-chan struct{}, err error) {
 	return New(Options{
 		Travel: Journey, ReturnTravel: []Step{{After: 5 * time.Second, Code: "DELIVERED", City: "Москва"}},
@@ -91,7 +91,7 @@ type Server struct {
 	habits   Habits
 }
 
-// New returns a Server that has no orders.
+// New returns a Server without orders.
 func New(o Options) *Server {
 	o.TokenLife, o.Decide = cmp.Or(o.TokenLife, 3599*time.Second), cmp.Or(o.Decide, 300*time.Millisecond)
 	if o.Now == nil {
@@ -129,8 +129,8 @@ func (s *Server) Listen(ctx context.Context) (base string, done <-chan struct{},
 	return "http://" + l.Addr().String() + "/v2", stopped, nil
 }
 
-// Client returns a client that calls the server without a network in between; any
-// base URL will do. A lost answer is an error of it.
+// Client returns a client that calls the server without a network, with any base URL. A
+// lost answer becomes an error.
 func (s *Server) Client() *http.Client { return &http.Client{Transport: transport{s}} }
 
 type transport struct{ s *Server }
@@ -153,7 +153,7 @@ func (t transport) RoundTrip(r *http.Request) (resp *http.Response, err error) {
 	}, nil
 }
 
-// recorder keeps an answer.
+// recorder records an answer.
 type recorder struct {
 	status int
 	header http.Header
@@ -166,22 +166,22 @@ func (r *recorder) Header() http.Header         { return r.header }
 func (r *recorder) WriteHeader(status int)      { r.status = status }
 func (r *recorder) Write(p []byte) (int, error) { return r.body.Write(p) }
 
-// Calls returns how often a route was called, such as "POST /v2/orders"; a call that
-// a fault kept from working does not count.
+// Calls returns how often a route was called, such as "POST /v2/orders"; calls stopped by a
+// fault do not count.
 func (s *Server) Calls(route string) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.calls[route]
 }
 
-// ExpireTokens makes every token handed out so far invalid, and Issued counts them.
+// ExpireTokens invalidates all tokens issued so far.
 func (s *Server) ExpireTokens() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	clear(s.tokens)
 }
 
-// Issued returns how many tokens were handed out.
+// Issued returns the number of tokens issued.
 func (s *Server) Issued() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -233,7 +233,7 @@ func (s *Server) token(w http.ResponseWriter, r *http.Request) {
 
 func (s *Server) authorised(w http.ResponseWriter, r *http.Request) bool {
 	header := r.Header.Get("Authorization")
-	if header == "" { // so does the original
+	if header == "" { // as the original answers
 		spring(w, s.opt.Now(), r.URL.Path, "Не найден HTTP заголовок Authorization")
 		return false
 	}
@@ -265,7 +265,7 @@ func spring(w http.ResponseWriter, now time.Time, path, message string) {
 	})
 }
 
-// read decodes a request's body; a bad one is answered.
+// read decodes a request's body; it answers a malformed one.
 func read(w http.ResponseWriter, r *http.Request) (object, bool) {
 	var body object
 	if err := json.NewDecoder(io.LimitReader(r.Body, 1<<20)).Decode(&body); err != nil {
@@ -275,7 +275,7 @@ func read(w http.ResponseWriter, r *http.Request) (object, bool) {
 	return body, true
 }
 
-// text returns a member as text; numbers may come as text and the other way round.
+// text returns a member as text, whether it is a string or a number.
 func text(o object, name string) string {
 	switch v := o[name].(type) {
 	case string:
@@ -286,7 +286,7 @@ func text(o object, name string) string {
 	return ""
 }
 
-// stamp writes a time as CDEK does.
+// stamp formats a time as CDEK does.
 func (s *Server) stamp(t time.Time) string {
 	if s.opt.Colons {
 		return t.UTC().Format("2006-01-02T15:04:05+00:00")

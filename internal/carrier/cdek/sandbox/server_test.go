@@ -22,7 +22,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 const booking = `{"type":1,"number":"A","tariff_code":139,"recipient":{"name":"A"},"from_location":{"address":"x"},"to_location":{"address":"y"},
 	"packages":[{"number":"1","weight":"1000","items":[{"name":"g"}]}]}`
 
-// caller speaks to the server as the description of the API says.
+// caller calls the server as the API's description specifies.
 type caller struct {
 	t     *testing.T
 	http  *http.Client
@@ -43,7 +43,7 @@ func (c *caller) do(method, path, body string) (int, map[string]any, string) {
 	raw, err := io.ReadAll(resp.Body)
 	require.NoError(c.t, err)
 	var v map[string]any
-	_ = json.Unmarshal(raw, &v) // arrays and papers are looked at as they are
+	_ = json.Unmarshal(raw, &v) // arrays and documents are checked in raw form
 	return resp.StatusCode, v, string(raw)
 }
 
@@ -87,8 +87,8 @@ func dig(v any, path ...any) any {
 	return v
 }
 
-// The wire over a real socket: tokens by form and by query, a booking that is worked
-// on after its answer, both styles of statuses.
+// The wire format over a real socket: tokens by form and by query, a booking that is
+// processed after its answer, both styles of statuses.
 func TestOverLoopback(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	s := New(Options{Account: "a", Secret: "b", NewestFirst: true, Colons: true, Decide: 10 * time.Millisecond})
@@ -124,7 +124,7 @@ func TestOverLoopback(t *testing.T) {
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 }
 
-// inBubble runs a test where time passes when all wait.
+// inBubble runs a test in a synctest bubble.
 func inBubble(t *testing.T, o Options, test func(t *testing.T, s *Server, c *caller)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -203,7 +203,7 @@ func TestFaults(t *testing.T) {
 	})
 }
 
-// Hints are tried twelve times when nobody answers and stopped when somebody says no.
+// Webhooks are tried twelve times without an answer and stopped after a rejection.
 func TestWebhooksAreTriedAndSwitchedOff(t *testing.T) {
 	for name, tt := range map[string]struct {
 		status int

@@ -21,7 +21,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// answers is a company that answers as a function says.
+// answers is a fake company.
 type answers func(n int, r *http.Request) (*http.Response, error)
 
 type company struct {
@@ -46,12 +46,12 @@ func reply(status int, body string, headers ...string) (*http.Response, error) {
 	return &http.Response{StatusCode: status, Header: h, Body: io.NopCloser(strings.NewReader(body))}, nil
 }
 
-// onClient runs a test in a bubble of time against a company.
+// onClient runs a test in a synctest bubble against a fake company.
 func onClient(t *testing.T, l Limits, h Hooks, a answers, test func(t *testing.T, c *Client, co *company)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		co := &company{answer: a}
-		c := NewClient("acme", "http://acme.test", &http.Client{Transport: co}, NewGuard("acme", l, h), func(n Node) *domain.CarrierError {
+		c := NewClient("acme", "http://acme.test", &http.Client{Transport: co}, NewResilient("acme", l, h), func(n Node) *domain.CarrierError {
 			return &domain.CarrierError{Code: n.Text("code"), Message: n.Text("message")}
 		})
 		test(t, c, co)
@@ -116,8 +116,8 @@ func TestWaitsAsLongAsItIsTold(t *testing.T) {
 	})
 }
 
-// A company that is down for a day costs delay only: after a few failures in a row it
-// is probed once in a while, and calls fail at once meanwhile.
+// A company that is down for a day costs only delay: after consecutive failures it is
+// probed now and then, and calls fail at once meanwhile.
 func TestACompanyThatIsDownIsLeftAlone(t *testing.T) {
 	var states []string
 	up := false
@@ -139,23 +139,23 @@ func TestACompanyThatIsDownIsLeftAlone(t *testing.T) {
 				start := time.Now()
 				err := ask()
 				var e *domain.CarrierError
-				if c.Guard.State("x") == "open" && errors.As(err, &e) && e.Unsent {
+				if c.Resilient.State("x") == "open" && errors.As(err, &e) && e.Unsent {
 					require.Less(t, time.Since(start), time.Second)
 					require.Positive(t, e.RetryAfter)
 				}
 				<-time.After(59 * time.Second)
 			}
 			require.LessOrEqual(t, co.asked, 24*60+10)
-			require.Equal(t, "open", c.Guard.State("x"))
+			require.Equal(t, "open", c.Resilient.State("x"))
 			up = true
 			<-time.After(time.Minute)
 			require.NoError(t, ask())
-			require.Equal(t, "closed", c.Guard.State("x"))
+			require.Equal(t, "closed", c.Resilient.State("x"))
 			require.Equal(t, "open", states[0])
 		})
 }
 
-// What the caller gives up, and what the company refuses, says nothing about it.
+// Calls abandoned by the caller or rejected by the company do not open the breaker.
 func TestOnlyTheCompanysFailuresCutItOff(t *testing.T) {
 	onClient(t, Limits{}, Hooks{}, func(n int, r *http.Request) (*http.Response, error) {
 		if n < 50 {
@@ -170,7 +170,7 @@ func TestOnlyTheCompanysFailuresCutItOff(t *testing.T) {
 			cancel()
 			require.Error(t, err)
 		}
-		require.Equal(t, "closed", c.Guard.State("x"))
+		require.Equal(t, "closed", c.Resilient.State("x"))
 	})
 }
 
