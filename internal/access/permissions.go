@@ -67,7 +67,7 @@ type Operation struct {
 	// RPC is the equivalent gRPC method, or "".
 	RPC    string
 	Object Object
-	// Open reports that no credential is needed, or that the address contains one.
+	// Open means that no credential is needed, or that the address contains one.
 	Open  bool
 	roles roles
 }

@@ -48,7 +48,7 @@ type Call struct {
 	Path   string // below the base; ids escaped
 	Query  url.Values
 	Body   any // sent as JSON; url.Values as a form
-	// Safe reports that the call can be repeated without harm.
+	// Safe means that the call can be repeated without harm.
 	Safe bool
 }
 

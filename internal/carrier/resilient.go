@@ -100,7 +100,7 @@ func (r *Resilient) breaker(operation string) circuitbreaker.CircuitBreaker[[]by
 // State returns the state of an operation's circuit breaker: closed, open or half-open.
 func (r *Resilient) State(operation string) string { return r.breaker(operation).State().String() }
 
-// Do runs one call. safe reports that repeating it does no harm.
+// Do runs one call. safe means that repeating it does no harm.
 func (r *Resilient) Do(ctx context.Context, operation string, safe bool, fn func(context.Context) ([]byte, error)) ([]byte, error) {
 	start, breaker := time.Now(), r.breaker(operation)
 	body, err := failsafe.With[[]byte](r.retries(operation, safe), r.limiter, breaker, r.timeout).WithContext(ctx).

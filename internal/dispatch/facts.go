@@ -10,22 +10,22 @@ import (
 	"github.com/order-tracking/order-tracking/internal/paging"
 )
 
-// facts is what is stored that a plan is made of.
+// facts is the stored data that a plan is made from.
 type facts struct {
 	now      time.Time
 	waiting  []*domain.Order
 	carried  map[string][]*domain.Order // by courier
 	couriers []*domain.Courier
-	asked    map[string]bool // ids of the orders that were named
+	asked    map[string]bool // ids of the requested orders
 }
 
-// waits is whether an order in the status has no courier yet.
+// waits reports whether an order in the status has no courier yet.
 func waits(s domain.Status) bool { return s == domain.StatusCreated || s == domain.StatusConfirmed }
 
-// parcel is whether a delivery company carries the order.
+// parcel reports whether a delivery company carries the order.
 func parcel(o *domain.Order) bool { return o.Shipment != nil && o.Shipment.Phase.Live() }
 
-// plan plans for what is stored, and returns the versions of the orders that it knew.
+// plan plans from stored data and returns the versions of the orders it used.
 func (s *Service) plan(ctx context.Context, ask Ask) (Plan, map[string]int64, error) {
 	f, err := s.read(ctx, ask)
 	if err != nil {
@@ -46,7 +46,7 @@ func (s *Service) plan(ctx context.Context, ask Ask) (Plan, map[string]int64, er
 	return plan, known, nil
 }
 
-// read loads the orders and couriers that a plan is about.
+// read loads the orders and couriers for a plan.
 func (s *Service) read(ctx context.Context, ask Ask) (*facts, error) {
 	f := &facts{now: s.Clock.Now(), carried: map[string][]*domain.Order{}, asked: map[string]bool{}}
 	if err := s.check(ctx, ask, f); err != nil {
@@ -79,7 +79,7 @@ func (s *Service) read(ctx context.Context, ask Ask) (*facts, error) {
 	return f, nil
 }
 
-// Check refuses ids that can't be.
+// Check rejects malformed ids.
 func (a Ask) Check() error {
 	var f domain.Faults
 	f.Check("", &a)
@@ -91,7 +91,7 @@ func (a Ask) Check() error {
 	return f.Err()
 }
 
-// check refuses ids that can't be, and those of nobody.
+// check rejects malformed and unknown ids.
 func (s *Service) check(ctx context.Context, ask Ask, f *facts) error {
 	if err := ask.Check(); err != nil {
 		return err
@@ -114,7 +114,7 @@ func (s *Service) check(ctx context.Context, ask Ask, f *facts) error {
 	return err
 }
 
-// problem makes the planner's problem of the facts.
+// problem converts the facts to the planner's problem.
 func (s *Service) problem(ctx context.Context, f *facts) (Problem, error) {
 	p := Problem{Now: f.now}
 	for _, o := range f.waiting {
@@ -165,7 +165,7 @@ func (s *Service) problem(ctx context.Context, f *facts) (Problem, error) {
 	return p, nil
 }
 
-// mostDemand is how many pick-ups are looked at to tell where orders come from.
+// mostDemand is the number of pick-ups sampled to estimate demand.
 const mostDemand = 60
 
 func pickupOf(o *domain.Order) *domain.Point {
@@ -175,11 +175,10 @@ func pickupOf(o *domain.Order) *domain.Point {
 	return nil
 }
 
-// nowhereAt is a place that is not known.
+// nowhereAt is an unknown location.
 var nowhereAt = domain.Point{Lat: never}
 
-// job is an order as the planner sees it. Without a pick-up the goods are taken where
-// they go.
+// job converts an order for the planner. Without a pick-up the drop-off is used for both.
 func (s *Service) job(o *domain.Order) Job {
 	j := Job{
 		OrderID: o.ID, Pickup: nowhereAt, Dropoff: nowhereAt, PickupService: s.PickupTime, DropoffService: s.DropoffTime,
@@ -205,9 +204,9 @@ func timeOf(t *time.Time) time.Time {
 	return *t
 }
 
-// courier is a courier as the planner sees him: done with what he has, where he drops the
-// last of it off. Without a fresh position he is where he was last known to have a stop,
-// or at his base; false when nothing is known.
+// courier converts a courier for the planner: free after his current stops, at the last
+// drop-off. Without a fresh position he is at his last known stop or at his base; false if
+// neither is known.
 func (s *Service) courier(c *domain.Courier, carried []*domain.Order, at *domain.Position, set []StopRef, now time.Time) (Courier, bool) {
 	out := Courier{
 		ID: c.ID, Vehicle: c.Vehicle, Skills: c.Skills, Capacity: c.Capacity, Room: c.Capacity - c.ActiveOrders, FreeAt: now, Base: c.Base,
@@ -229,7 +228,7 @@ func (s *Service) courier(c *domain.Courier, carried []*domain.Order, at *domain
 	return out, true
 }
 
-// stops are what a courier still has to do for the orders that he has.
+// stops are a courier's remaining stops for the orders he carries.
 func (s *Service) stops(carried []*domain.Order) (out []Stop) {
 	for _, o := range carried {
 		up := pickupOf(o)

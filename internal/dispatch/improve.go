@@ -6,17 +6,17 @@ import (
 	"slices"
 )
 
-// The effort of improving a plan, in tries of putting a job in with a courier. It is
-// counted and not timed, so that equal problems have equal plans.
+// The effort of improving a plan, in insertion attempts. It is counted, not timed, so that
+// equal problems have equal plans.
 const (
 	triesPerJob  = 4_000
 	mostTries    = 40_000
-	nearCouriers = 24 // who can get a job that is moved, beside those who go to its place
+	nearCouriers = 24 // candidates for a moved job, besides those going to its place
 	mostRemoved  = 7
-	mostNoise    = 120 // seconds by which a courier can seem dearer, to try others
+	mostNoise    = 120 // random cost in seconds added to a courier, for diversity
 )
 
-// improve takes some jobs out and puts them in again, and keeps what is no worse.
+// improve removes some jobs, reinserts them and keeps the result if it is no worse.
 func (s *search) improve() {
 	if len(s.jobs) < 2 {
 		return
@@ -51,7 +51,7 @@ func (s *search) improve() {
 	}
 }
 
-// gain is how much the changes since undo was emptied have saved.
+// gain is the cost saved by the changes since undo was emptied.
 func (s *search) gain(out, owners []int32) float64 {
 	sum := 0.0
 	seen := make(map[int32]bool, len(s.undo))
@@ -72,11 +72,11 @@ func (s *search) gain(out, owners []int32) float64 {
 	return sum
 }
 
-// leftOut is what an order costs that nobody gets, seconds.
+// leftOut is the cost of an unassigned order, seconds.
 const leftOut = 30_000
 
-// related picks jobs that could change places: near each other, with couriers near each
-// other, or any.
+// related picks jobs that could swap: close to each other, with couriers close to each
+// other, or random ones.
 func (s *search) related(rng *rand.Rand) []int32 {
 	n := int32(len(s.jobs)) //nolint:gosec // there are fewer jobs
 	seed, how := rng.Int32N(n), rng.IntN(3)
@@ -113,10 +113,10 @@ func (s *search) related(rng *rand.Rand) []int32 {
 	return out
 }
 
-// apart is roughly how many seconds are between two jobs' pick-ups.
+// apart is the approximate travel time between two jobs' pick-ups, in seconds.
 func apart(a, b *job) float64 { return a.pickup.DistanceM(b.pickup) / 5 }
 
-// nearest is the couriers who can be at a job's place first.
+// nearest returns the couriers who can reach a job's place first.
 func (s *search) nearest(i int32) []int32 {
 	j := &s.jobs[i]
 	at := func(c int32) float64 { return max(0, s.couriers[c].free) + float64(s.toPlace[c][j.place]) }
@@ -133,7 +133,7 @@ func (s *search) nearest(i int32) []int32 {
 	return out
 }
 
-// withPlace adds the couriers who go to the place anyway.
+// withPlace adds the couriers who already go to the place.
 func (s *search) withPlace(near []int32, place int32) []int32 {
 	near = near[:len(near):len(near)]
 	for _, i := range s.byPlace[place] {

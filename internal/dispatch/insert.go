@@ -7,20 +7,20 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// worthIt is how much sooner than the plan an order must be there, less what others wait
-// for it, to be put into a tour under way.
+// worthIt is the minimum time that an order must gain over the plan, minus the delay of
+// other orders, to be inserted into a running tour.
 const worthIt = 2 * time.Minute
 
-// detour is a job put into a tour under way.
+// detour is the insertion of a job into a running tour.
 type detour struct {
 	courier         *Courier
 	picked, dropped time.Time
 	stopsBefore     int
-	others          time.Duration // how much longer all others of the tour wait
+	others          time.Duration // total delay of the tour's other orders
 }
 
-// divert moves planned jobs into tours under way where they are there sooner and nobody's
-// promise suffers. What else its courier was to do is planned anew at the next step.
+// divert moves planned jobs into running tours where that is faster and breaks no promise.
+// The courier's other planned jobs are planned again at the next step.
 func (s *search) divert(asked []*Job, plan *Plan) {
 	byID := map[string]*Job{}
 	for _, j := range asked {
@@ -61,8 +61,8 @@ func (s *search) bestDetour(j *Job, taken map[string]bool) *detour {
 	return best
 }
 
-// detour puts a job into a courier's tour where it costs least, or returns nil. The stop
-// that he is on his way to stays the first.
+// detour inserts a job into a courier's tour at the lowest cost, or returns nil. The stop
+// he is driving to stays first.
 func (s *search) detour(j *Job, c *Courier) (best *detour) {
 	tour := Tour{Vehicle: c.Vehicle, At: c.Position, Start: s.problem.Now, Travel: s.problem.Travel, Stops: c.Tour}
 	before, _, _ := tour.Times()

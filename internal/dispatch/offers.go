@@ -12,36 +12,36 @@ import (
 	"github.com/order-tracking/order-tracking/internal/idempotency"
 )
 
-// What happens to an order that no courier takes.
+// What to do with an order that no courier accepts.
 const (
-	NoTakerWiden  = "widen"  // it is offered to everybody at once, and then somebody is alerted
-	NoTakerAssign = "assign" // it is assigned to whom it is planned for
-	NoTakerAlert  = "alert"  // the order gets the exception no_taker
+	NoTakerWiden  = "widen"  // offer it to everyone at once, then alert
+	NoTakerAssign = "assign" // assign it to the planned courier
+	NoTakerAlert  = "alert"  // raise the exception no_taker
 )
 
-// OfferConfig is how orders are offered.
+// OfferConfig configures offers.
 type OfferConfig struct {
 	ExpiresIn time.Duration // of one offer
 	Total     time.Duration // of all offers of an order, unless it is assigned by then
-	AtOnce    int           // couriers who are asked at the same time
+	AtOnce    int           // couriers asked at the same time
 	OnNoTaker string
 }
 
 const (
-	offersKept = 48 * time.Hour // after their end offers can still be answered about
-	offersMost = 100            // looked at at once, and of a courier
-	offersWide = 50             // couriers who are asked when the search is widened
+	offersKept = 48 * time.Hour // how long ended offers are kept
+	offersMost = 100            // maximum per batch and per courier
+	offersWide = 50             // couriers asked in a widened search
 	offersIdle = time.Minute
 )
 
-// OfferAsk says to whom an order is offered: to those named, or to those it is planned for.
+// OfferAsk requests offers to named couriers or to those the order is planned for.
 type OfferAsk struct {
 	CourierIDs []string `json:"courier_ids,omitempty" maxItems:"50" doc:"to all of them at once"`
 	Auto       bool     `json:"auto,omitempty" doc:"to the couriers it is planned for, one round after the other"`
 	ExpiresInS int      `json:"expires_in_s,omitempty" minimum:"1" maximum:"86400" doc:"how long each offer is open; absent: as configured"`
 }
 
-// Check says what is wrong with it.
+// Check validates the request.
 func (a OfferAsk) Check() error {
 	var f domain.Faults
 	f.Check("", &a)
@@ -52,13 +52,13 @@ func (a OfferAsk) Check() error {
 	return f.Err()
 }
 
-// Offered is an offer, and those that were made with it.
+// Offered is an offer and the others made with it.
 type Offered struct {
 	domain.Offer
 	Others []domain.Offer `json:"others,omitempty" doc:"offers of the same order that were made with it"`
 }
 
-// search is how an order is offered by itself.
+// search returns the default parameters of automatic offers.
 func (s *Service) search() *domain.Search {
 	return &domain.Search{Until: domain.Timestamp(s.Clock.Now().Add(s.Offers.Total)), For: int(s.Offers.ExpiresIn.Seconds())}
 }
@@ -86,7 +86,7 @@ func (s *Service) Offer(ctx context.Context, orderID string, ask OfferAsk) (*Off
 				return nil, err
 			}
 		} else {
-			search.Until = time.Time{} // those who were named, and nobody else
+			search.Until = time.Time{} // the named couriers only
 		}
 		var made *Offered
 		err := s.offer(ctx, o.ID, couriers, search, func(offers []domain.Offer) error {
@@ -97,7 +97,7 @@ func (s *Service) Offer(ctx context.Context, orderID string, ask OfferAsk) (*Off
 	})
 }
 
-// chooseMany returns the n couriers that an order is best planned for, beside those.
+// chooseMany returns the n best couriers for an order, excluding those in not.
 func (s *Service) chooseMany(ctx context.Context, o *domain.Order, not []string, n int) (found []string, err error) {
 	for len(found) < max(n, 1) {
 		id, _, err := s.Choose(ctx, o, slices.Concat(not, found))
@@ -112,8 +112,8 @@ func (s *Service) chooseMany(ctx context.Context, o *domain.Order, not []string,
 	return found, nil
 }
 
-// offer makes offers to couriers. How they are found is stored first: of a crash in
-// between there remains what leads to no offer.
+// offer makes offers to couriers. References are stored first: after a crash in between
+// there may be references without an offer, but no offer without a reference.
 func (s *Service) offer(
 	ctx context.Context, orderID string, couriers []string, search *domain.Search, told func([]domain.Offer) error, by domain.By, rec ...*domain.Idempotency,
 ) error {
@@ -147,14 +147,14 @@ func (s *Service) offer(
 		ch.Add(events...)
 		return err
 	})
-	if err != nil && domain.CodeOf(err) != domain.CodeUnavailable { // then the offers may have been made
-		_ = s.Store.DropOffers(ctx, ids) // they are also dropped when they are due
+	if err != nil && domain.CodeOf(err) != domain.CodeUnavailable { // if unavailable, the offers may have been made
+		_ = s.Store.DropOffers(ctx, ids) // otherwise dropped when due
 	}
 	background.Wake(s.offered)
 	return err
 }
 
-// CourierOffers returns the offers that a courier can accept, newest first.
+// CourierOffers returns a courier's open offers, newest first.
 func (s *Service) CourierOffers(ctx context.Context, courierID string) ([]domain.Offer, error) {
 	courierID, err := s.known(ctx, courierID)
 	if err != nil {
@@ -174,15 +174,15 @@ func (s *Service) CourierOffers(ctx context.Context, courierID string) ([]domain
 	return out, err
 }
 
-// Accept gives the order to the courier of the offer: of several who accept one gets it,
-// the others offer_gone. It fails with offer_not_found and courier_busy too.
+// Accept assigns the order to the offer's courier: of several accepting couriers one gets
+// it, the others get offer_gone. It also fails with offer_not_found and courier_busy.
 func (s *Service) Accept(ctx context.Context, offerID string) (*domain.Offer, error) {
 	return s.answer(ctx, offerID, "accept_offer", func(o *domain.Order, id string, by domain.By) ([]domain.Event, error) {
 		return o.AcceptOffer(id, by)
 	})
 }
 
-// Decline notes that the courier does not want the order, and why.
+// Decline records that the courier declined the offer, and the reason.
 func (s *Service) Decline(ctx context.Context, offerID, reason string) (*domain.Offer, error) {
 	var f domain.Faults
 	if f.Text("/reason", reason, domain.MaxText); f.Err() != nil {
@@ -240,13 +240,12 @@ func (s *Service) answer(
 	})
 }
 
-// watchOffers ends the offers whose time is over, by the times that are stored, until the
-// context ends. Every replica may do it.
+// watchOffers ends expired offers until the context ends. Every replica may run it.
 func (s *Service) watchOffers(ctx context.Context) {
 	background.Loop(ctx, s.offered, 0, func() time.Duration {
 		if err := s.dueOffers(ctx); err != nil {
 			if ctx.Err() == nil {
-				s.Log.Warn("offers were not ended; trying again", zap.Error(err))
+				s.Log.Warn("cannot end expired offers; retrying", zap.Error(err))
 			}
 			return time.Second
 		}
@@ -301,8 +300,8 @@ func (s *Service) endOffers(ctx context.Context, orderID string) error {
 	return err
 }
 
-// goOn makes the next offers of an order that has none open, or does what is to be done
-// when nobody takes it. What fails is tried again when the next offer is due.
+// goOn makes the next offers of an order without open ones, or handles an order that no
+// courier accepts. Failures are retried when the next offer is due.
 func (s *Service) goOn(ctx context.Context, orderID string) {
 	o, err := s.Store.Order(ctx, orderID)
 	if err != nil || o.Bookkeeping.Search == nil {
@@ -329,7 +328,7 @@ func (s *Service) goOn(ctx context.Context, orderID string) {
 		}
 	}
 	if err := s.noTaker(ctx, o, search, unwilling, by); err != nil && ctx.Err() == nil {
-		s.Log.Warn("nobody takes an order, and that could not be handled", zap.String("order_id", orderID), zap.Error(err))
+		s.Log.Warn("cannot handle an order that no courier accepted", zap.String("order_id", orderID), zap.Error(err))
 	}
 }
 

@@ -16,12 +16,12 @@ import (
 	"github.com/order-tracking/order-tracking/internal/orders"
 )
 
-// as is the context of a courier.
+// as returns a courier's context.
 func (f *fleet) as(courierID string) context.Context {
 	return domain.WithCaller(f.t.Context(), &domain.Caller{Actor: domain.Actor{Kind: domain.RoleCourier, ID: courierID}, CourierID: courierID})
 }
 
-// offered is the ids of the open offers of couriers, by courier.
+// offered returns the ids of couriers' open offers, by courier.
 func (f *fleet) offered(couriers ...string) map[string]string {
 	f.t.Helper()
 	out := map[string]string{}
@@ -119,7 +119,7 @@ func TestOffersGoOnUntilTheTimeIsOver(t *testing.T) {
 			declined := f.events(o)[2]
 			require.Equal(t, domain.EventOfferDeclined, declined.Type)
 			require.Equal(t, "my bicycle is broken", declined.Data["reason"])
-			// Two days later nothing is left of them.
+			// Two days later they are deleted.
 			f.clock.pass(100 * time.Hour)
 			f.settle()
 			next, err := f.store.NextOffer(t.Context())
@@ -129,7 +129,7 @@ func TestOffersGoOnUntilTheTimeIsOver(t *testing.T) {
 	}
 }
 
-// settle has a new process, as after a crash, do what is due until nothing is.
+// settle restarts the process, as after a crash, and does everything that is due.
 func (f *fleet) settle() {
 	f.t.Helper()
 	deps := f.deps
@@ -162,8 +162,8 @@ func TestOffersAreChecked(t *testing.T) {
 	require.Equal(t, domain.CodeOfferNotFound, domain.CodeOf(err))
 }
 
-// OFFER_RACES says how many races are run; "make offers" runs many, over two replicas on
-// PostgreSQL where there is one.
+// OFFER_RACES is the number of races; "make offers" runs many, over two replicas on
+// PostgreSQL if there is one.
 func TestOffersHaveOneWinner(t *testing.T) {
 	races := 100
 	if n, err := strconv.Atoi(os.Getenv("OFFER_RACES")); err == nil {
@@ -205,7 +205,7 @@ func TestOffersHaveOneWinner(t *testing.T) {
 	}
 }
 
-// onPostgres is two replicas on one database.
+// onPostgres returns two replicas on one database.
 func (f *fleet) onPostgres(url string) (*fleet, *dispatch.Service) {
 	var both []*fleet
 	for range 2 {

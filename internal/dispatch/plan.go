@@ -7,7 +7,7 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// Plan says who carries what. Each job is in the plan, or explained. It is pure.
+// Plan assigns jobs to couriers. Each job is either assigned or explained. It is pure.
 func (cfg Config) Plan(p Problem) Plan {
 	var plan Plan
 	s := &search{cfg: cfg, problem: &p}
@@ -27,12 +27,12 @@ func (cfg Config) Plan(p Problem) Plan {
 	}
 	s.insertAll(list)
 	s.improve()
-	s.tell(asked, &plan)
+	s.writePlan(asked, &plan)
 	s.divert(asked, &plan)
 	return plan
 }
 
-// readCouriers keeps those who are free soon enough and somewhere.
+// readCouriers keeps the couriers who are free soon enough and have a known location.
 func (s *search) readCouriers() {
 	now := s.problem.Now
 	for i := range s.problem.Couriers {
@@ -52,7 +52,7 @@ func (s *search) readCouriers() {
 	}
 }
 
-// stray is how far a place is from where orders come from, in seconds.
+// stray is the mean travel time from a location to where orders come from, in seconds.
 func (s *search) stray(v domain.Vehicle, at domain.Point) float64 {
 	sum, n := 0.0, 0
 	for _, d := range s.problem.Demand {
@@ -63,7 +63,7 @@ func (s *search) stray(v domain.Vehicle, at domain.Point) float64 {
 	return sum / float64(max(n, 1))
 }
 
-// readJobs keeps the jobs that can be planned, returns which they are, and explains the others.
+// readJobs keeps and returns the plannable jobs, and explains the others.
 func (s *search) readJobs(plan *Plan) []*Job {
 	p, now := s.problem, s.problem.Now
 	places, kinds := map[place]int32{}, map[string]int32{}

@@ -17,13 +17,13 @@ import (
 
 var noon = time.Date(2026, time.May, 4, 12, 0, 0, 0, time.UTC)
 
-// metres is a point so far east and north of where degrees are the same length.
+// metres is a point the given metres east and north of the origin.
 func metres(east, north float64) domain.Point {
 	const degree = domain.EarthRadiusM * math.Pi / 180
 	return domain.Point{Lat: north / degree, Lon: east / degree}
 }
 
-// drive is 10 m/s in a straight line.
+// drive is straight-line travel at 10 m/s.
 var drive = dispatch.Straight(map[domain.Vehicle]float64{domain.VehicleMotorbike: 10}, 1)
 
 func job(id string, pickup, dropoff domain.Point) dispatch.Job {
@@ -42,7 +42,7 @@ func plan(p dispatch.Problem) dispatch.Plan {
 	return dispatch.DefaultConfig().Plan(p)
 }
 
-// problems draws problems with everything in them.
+// problems generates problems with every feature.
 func problems(t *rapid.T) dispatch.Problem {
 	at := func(label string) domain.Point {
 		if rapid.IntRange(0, 30).Draw(t, label+" unknown") == 0 {
@@ -89,7 +89,7 @@ func problems(t *rapid.T) dispatch.Problem {
 	return p
 }
 
-// TestPlanHoldsItsRules drives each courier's assignments anew, by the rules alone.
+// TestPlanHoldsItsRules simulates each courier's assignments independently of the planner.
 func TestPlanHoldsItsRules(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		p := problems(t)
@@ -175,7 +175,8 @@ func follow(t *rapid.T, c dispatch.Courier, jobs map[string]dispatch.Job, mine [
 	require.LessOrEqual(t, given, c.Room)
 }
 
-// TestPlanIsAsGoodAsTheBestAssignment compares with all ways of giving one order each.
+// TestPlanIsAsGoodAsTheBestAssignment compares with every assignment of one order per
+// courier.
 func TestPlanIsAsGoodAsTheBestAssignment(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	for range 100 {
@@ -195,7 +196,7 @@ func TestPlanIsAsGoodAsTheBestAssignment(t *testing.T) {
 	}
 }
 
-// bestOf is the least sum of waiting when each courier gets one order.
+// bestOf is the least total waiting time with one order per courier.
 func bestOf(p dispatch.Problem, taken []int) time.Duration {
 	n := len(taken)
 	if n == len(p.Jobs) {

@@ -7,126 +7,128 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// Job is an order that waits for a courier. Times that are zero are not known.
+// Job is an order waiting for a courier. Zero times are unknown.
 type Job struct {
 	OrderID string
-	// Place names where it is picked up: orders of one place and point can be taken together.
+	// Place names the pick-up: orders of one place and point can share a trip.
 	Place           string
 	Pickup, Dropoff domain.Point
-	// PickupService and DropoffService are spent at the two places; the hand-over itself
-	// is in the middle of each.
+	// PickupService and DropoffService are the service times at the two places; the
+	// hand-over is in the middle of each.
 	PickupService, DropoffService time.Duration
 
 	Placed        time.Time
-	Ready         time.Time // not picked up before
-	Promised      time.Time // later costs more
-	DeliverAfter  time.Time // not dropped off before
-	DeliverBefore time.Time // later costs much more
-	Priority      int       // 0 to 9: its time counts 1 + Priority/2 times
+	Ready         time.Time // earliest pick-up
+	Promised      time.Time // promised drop-off; lateness costs more
+	DeliverAfter  time.Time // earliest drop-off
+	DeliverBefore time.Time // latest drop-off; lateness costs much more
+	Priority      int       // 0 to 9: weight 1 + Priority/2
 	Vehicles      []domain.Vehicle
 	Skills        []string
-	Zone          *time.Location // of the times that reasons name; nil: UTC
+	Zone          *time.Location // time zone of reasons; nil: UTC
 }
 
-// Courier is somebody who can carry orders, as he will be once he is done with what he has.
+// Courier is an available courier in the state after his current stops.
 type Courier struct {
 	ID       string
 	Vehicle  domain.Vehicle
 	Skills   []string
 	Capacity int // orders on one trip
-	Room     int // orders that he may be given now, beside those that he has
-	// FreeAt is when he is done with what he has, or comes on duty, and At where.
+	Room     int // further orders that he may be assigned now
+	// FreeAt is when he finishes his current stops or comes on duty; At is where.
 	FreeAt time.Time
 	At     domain.Point
-	// Tour is the stops that he has, in their order, and Position where he is; without them
-	// nothing is put into his tour.
+	// Tour is his current stops in order, and Position his location; without them nothing
+	// is inserted into his tour.
 	Tour     []Stop
 	Position domain.Point
-	// Until is the end of his shift: nothing is dropped off later, and when he has a base
-	// he is back there. LastPickup, instead, ends picking up. Zero: no end.
+	// Until is the end of his shift: no drop-off is later, and he is back at his base if he
+	// has one. LastPickup limits only the last pick-up. Zero: no end.
 	Until, LastPickup time.Time
 	Base              *domain.Point
 	Breaks            []Interval
 }
 
-// Interval is a time in which a courier drives no trip.
+// Interval is a break, in which a courier drives no trip.
 type Interval struct{ From, To time.Time }
 
-// Travel says how long the way takes; negative where there is none. It must be pure.
+// Travel returns the travel time; negative if there is no route. It must be pure.
 type Travel func(v domain.Vehicle, from, to domain.Point) time.Duration
 
-// Problem is what a plan is made of.
+// Problem is the input of a plan.
 type Problem struct {
 	Now      time.Time
 	Jobs     []Job
 	Couriers []Courier
 	Travel   Travel
-	// Demand is where orders have lately been picked up: a courier who ends up near is
-	// worth a little more.
+	// Demand is where orders were recently picked up: ending a trip nearby is a small
+	// advantage.
 	Demand []domain.Point
 }
 
-// Config is how plans are made.
+// Config configures the planner.
 type Config struct {
-	// Step is how long it takes until the next plan: who must leave earlier is given his orders.
+	// Step is the time until the next plan: couriers who must leave before it are assigned
+	// their orders now.
 	Step time.Duration
-	// Bundle is how many orders one trip can have, Trips how many trips ahead are planned.
+	// Bundle is the maximum number of orders per trip, Trips the number of trips planned
+	// ahead.
 	Bundle, Trips int
-	// Horizon is how soon a courier must be free to be planned with.
+	// Horizon is how soon a courier must be free to be included.
 	Horizon time.Duration
-	// Patience is how long a customer waits gladly when nothing was promised.
+	// Patience is the acceptable waiting time if nothing was promised.
 	Patience time.Duration
 }
 
-// DefaultConfig is measured on days of a food delivery service.
+// DefaultConfig was tuned on days of a food delivery service.
 func DefaultConfig() Config {
 	return Config{Step: 2 * time.Minute, Bundle: 3, Trips: 4, Horizon: 30 * time.Minute, Patience: time.Hour}
 }
 
-// Assignment is where a plan puts an order.
+// Assignment is an order's place in a plan.
 type Assignment struct {
 	OrderID, CourierID string
-	PickupAt           time.Time // the goods are handed to the courier
-	DropoffAt          time.Time // and to the customer
-	// StopsBefore is how many stops of this plan the courier has before the drop-off.
+	PickupAt           time.Time // hand-over to the courier
+	DropoffAt          time.Time // hand-over to the customer
+	// StopsBefore is the number of the courier's stops in this plan before the drop-off.
 	StopsBefore int
-	// LeaveAt is when the courier must leave at the latest for nothing to come later; the
-	// order is to be given Now when that is before the next plan.
+	// LeaveAt is the latest departure that delays nothing; the order is assigned Now if
+	// that is before the next plan.
 	LeaveAt time.Time
 	Now     bool
-	Reason  string // why him, in words
+	Reason  string // why this courier, in words
 }
 
-// Unassigned is an order that no courier gets, and why.
+// Unassigned is an order without a courier, and the reason.
 type Unassigned struct {
 	OrderID string
 	Code    Reason
 	Reason  string // in words
 }
 
-// Reason is why an order is not assigned, for machines.
+// Reason is a machine-readable reason why an order is not assigned.
 type Reason string
 
 // The reasons.
 const (
-	ReasonNoLocation Reason = "no_location"   // it is not known where it goes
-	ReasonNoCourier  Reason = "no_courier"    // nobody is on duty soon
-	ReasonVehicle    Reason = "vehicle"       // nobody has the vehicle
-	ReasonSkills     Reason = "skills"        // nobody has the skills
-	ReasonNoWay      Reason = "no_way"        // no way leads there
-	ReasonShiftEnd   Reason = "shift_end"     // nobody can finish it in his shift
-	ReasonBusy       Reason = "couriers_busy" // all who could have their hands full
-	ReasonNotWaiting Reason = "not_waiting"   // it waits for no courier
-	ReasonEarly      Reason = "too_early"     // there is time enough
+	ReasonNoLocation Reason = "no_location"   // the destination is unknown
+	ReasonNoCourier  Reason = "no_courier"    // no courier is on duty soon
+	ReasonVehicle    Reason = "vehicle"       // no courier has the vehicle
+	ReasonSkills     Reason = "skills"        // no courier has the skills
+	ReasonNoWay      Reason = "no_way"        // there is no route
+	ReasonShiftEnd   Reason = "shift_end"     // no courier can finish it within the shift
+	ReasonBusy       Reason = "couriers_busy" // all suitable couriers are full
+	ReasonNotWaiting Reason = "not_waiting"   // it is not waiting for a courier
+	ReasonEarly      Reason = "too_early"     // there is enough time
 )
 
-// Plan is who carries what: each job of the problem is in one of the two lists.
+// Plan is the result: each job of the problem is in one of the two lists.
 type Plan struct {
-	Assignments []Assignment // of a courier in the order of his stops
+	Assignments []Assignment // per courier in stop order
 	Unassigned  []Unassigned
 }
 
-// seconds is t after the start of the plan; what is zero becomes otherwise.
+// seconds converts t to seconds since start; a zero t becomes otherwise.
 func seconds(t, start time.Time, otherwise float64) float64 {
 	if t.IsZero() {
 		return otherwise
@@ -134,5 +136,5 @@ func seconds(t, start time.Time, otherwise float64) float64 {
 	return t.Sub(start).Seconds()
 }
 
-// never is a time that does not come and a cost that nothing is worth.
+// never is an infinite time or cost.
 var never = math.Inf(1)

@@ -55,7 +55,7 @@ func TestReasonBusy(t *testing.T) {
 	require.Contains(t, got.Assignments[1].Reason, "after another trip")
 }
 
-// An order waits until its courier must leave: he may be needed elsewhere before.
+// An order waits until its courier must leave: he may be needed elsewhere first.
 func TestAnOrderIsGivenWhenItsCourierMustLeave(t *testing.T) {
 	p := dispatch.Problem{Jobs: []dispatch.Job{job("o", metres(3000, 0), metres(0, 0))}, Couriers: []dispatch.Courier{courier("c", metres(0, 0))}}
 	p.Jobs[0].Ready = noon.Add(10 * time.Minute) // he needs 5 minutes and half a minute at the door

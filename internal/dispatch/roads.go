@@ -10,20 +10,20 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// How the router is asked.
+// Limits of router requests.
 const (
 	roadBatch    = 50              // places on each side of a table
 	roadPatience = 2 * time.Second // for all tables of a plan
-	// A way by road that is so much faster or slower than the straight line is not believed.
+	// Road times outside these multiples of the straight-line time are rejected.
 	roadFastest, roadSlowest = .3, 8
 )
 
-// leg is a way that the router was asked for.
+// leg is a route requested from the router.
 type leg struct{ from, to domain.Point }
 
-// byRoad makes the problem's travel times those of the router: of couriers to pick-ups and
-// of pick-ups to drop-offs. What it does not answer in time, or what can't be, stays the
-// straight line, by the detour that the answers show.
+// byRoad replaces the problem's travel times by the router's: from couriers to pick-ups and
+// from pick-ups to drop-offs. Missing, late or implausible ones stay straight-line times,
+// scaled by the detour factor of the others.
 func (s *Service) byRoad(ctx context.Context, p *Problem) {
 	if s.Router == nil || len(p.Jobs) == 0 {
 		return
@@ -48,7 +48,7 @@ func (s *Service) byRoad(ctx context.Context, p *Problem) {
 		return err
 	}
 	if err := askAll(p, ask); err != nil {
-		s.Log.Debug("some ways are straight lines", zap.Error(errors.Join(err, errors.Unwrap(err))))
+		s.Log.Debug("some travel times are straight-line estimates", zap.Error(errors.Join(err, errors.Unwrap(err))))
 	}
 	detour := 1.0
 	if line > 0 {
@@ -59,7 +59,7 @@ func (s *Service) byRoad(ctx context.Context, p *Problem) {
 		d, ok := known[leg{from, to}]
 		switch {
 		case v != domain.VehicleCar && v != domain.VehicleVan && v != domain.VehicleMotorbike:
-			return straight(v, from, to) // the router knows roads for cars
+			return straight(v, from, to) // the router knows only car roads
 		case ok:
 			return d
 		}
@@ -67,7 +67,8 @@ func (s *Service) byRoad(ctx context.Context, p *Problem) {
 	}
 }
 
-// askAll asks in batches for all couriers to all pick-ups, and for each pick-up to its drop-offs.
+// askAll requests, in batches, the routes from all couriers to all pick-ups and from each
+// pick-up to its drop-offs.
 func askAll(p *Problem, ask func(from, to []domain.Point) error) error {
 	var couriers, pickups []domain.Point
 	drops := map[domain.Point][]domain.Point{}

@@ -9,7 +9,7 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// documentRoute is the order of stops that somebody has set for a courier.
+// documentRoute is a manually set order of a courier's stops.
 const documentRoute = "route"
 
 // StopRef names a stop.
@@ -18,12 +18,12 @@ type StopRef struct {
 	Kind    domain.StopKind `json:"kind" enum:"pickup,dropoff"`
 }
 
-// RouteOrder is stops in an order; those that are not in it come after them.
+// RouteOrder is an order of stops; unlisted stops come last.
 type RouteOrder struct {
 	Stops []StopRef `json:"stops" maxItems:"500"`
 }
 
-// Check says what is wrong with it.
+// Check validates the order.
 func (r RouteOrder) Check() error {
 	var f domain.Faults
 	f.Check("", &r)
@@ -44,8 +44,7 @@ func (r RouteOrder) Check() error {
 
 func (s Stop) ref() StopRef { return StopRef{s.OrderID, s.Kind} }
 
-// arrange puts a tour into the order that was set, as far as that goes, and the rest of it
-// into the best one.
+// arrange applies a manual order to a tour as far as possible, and optimises the rest.
 func (t Tour) arrange(set []StopRef) Tour {
 	var first, rest []Stop
 	for _, ref := range set {
@@ -62,8 +61,8 @@ func (t Tour) arrange(set []StopRef) Tour {
 	return t.Sequence(len(first))
 }
 
-// Route returns what a courier still has to do, in the order and with the times that are
-// planned, or courier_not_found.
+// Route returns a courier's remaining stops in planned order with planned times, or
+// courier_not_found.
 func (s *Service) Route(ctx context.Context, courierID string) (*domain.Route, error) {
 	courierID, err := s.known(ctx, courierID)
 	if err != nil {
@@ -87,7 +86,7 @@ func (s *Service) Route(ctx context.Context, courierID string) (*domain.Route, e
 	}
 	now := s.Clock.Now()
 	planned, known := s.courier(courier, carried, positions[courierID], set.Stops, now)
-	if !known { // without a place there are no times, but an order
+	if !known { // without a location there is an order but no times
 		planned.Tour = Tour{Start: now, Travel: s.Travel, Stops: s.stops(carried)}.arrange(set.Stops).Stops
 	}
 	out := &domain.Route{CourierID: courierID, Version: version, Stops: []domain.RouteStop{}, UpdatedAt: domain.Timestamp(now)}
@@ -136,8 +135,8 @@ func (s *Service) routeOrder(ctx context.Context, courierID string) (set RouteOr
 	return set, stored.Version, json.Unmarshal(stored.Data, &set)
 }
 
-// SetRoute puts a courier's stops into an order. It fails with courier_not_found, and with
-// validation_failed for stops that the courier does not have and a drop-off before its pick-up.
+// SetRoute sets the order of a courier's stops. It fails with courier_not_found, and with
+// validation_failed for stops that are not the courier's or a drop-off before its pick-up.
 func (s *Service) SetRoute(ctx context.Context, courierID string, in RouteOrder) (*domain.Route, error) {
 	if err := in.Check(); err != nil {
 		return nil, err
@@ -167,7 +166,7 @@ func (s *Service) SetRoute(ctx context.Context, courierID string, in RouteOrder)
 	return s.Route(ctx, courierID)
 }
 
-// keep stores a document of ours over the version before.
+// keep stores a document as the successor of a version.
 func (s *Service) keep(ctx context.Context, kind, id string, version int64, v any) error {
 	actor, err := domain.ActorFrom(ctx)
 	if err != nil {

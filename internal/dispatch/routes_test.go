@@ -16,7 +16,7 @@ import (
 	"github.com/order-tracking/order-tracking/internal/orders"
 )
 
-// tours draws a tour of so many orders with windows.
+// tours generates a tour of up to the given number of orders, with windows.
 func tours(t *rapid.T, most int) dispatch.Tour {
 	at := func() domain.Point {
 		return metres(rapid.Float64Range(0, 5000).Draw(t, "x"), rapid.Float64Range(0, 5000).Draw(t, "y"))
@@ -36,7 +36,7 @@ func tours(t *rapid.T, most int) dispatch.Tour {
 	return tour
 }
 
-// cost is what a tour is judged by: when it is done, and lateness three times.
+// cost is the objective of a tour: its end plus three times the lateness.
 func cost(t dispatch.Tour) time.Duration {
 	at, end, _ := t.Times()
 	sum := end.Sub(t.Start)
@@ -62,7 +62,7 @@ func TestSequenceKeepsItsRules(t *testing.T) {
 	})
 }
 
-// Up to nine stops it is the best of all orders.
+// With up to nine stops the order is optimal.
 func TestSequenceIsExact(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		tour := tours(t, 3)
@@ -91,7 +91,7 @@ func permute(t dispatch.Tour, k int, fn func(dispatch.Tour)) {
 	}
 }
 
-// 25 stops on a circle are visited round it.
+// 25 stops on a circle are visited in circular order.
 func TestSequenceGoesRound(t *testing.T) {
 	tour := dispatch.Tour{At: metres(5000, 0), Start: noon, Travel: drive}
 	for n := range 25 {
@@ -140,7 +140,7 @@ func TestRouteOfACourier(t *testing.T) {
 	require.Equal(t, []dispatch.StopRef{ref(near, "dropoff"), ref(far, "pickup"), ref(far, "dropoff")}, refs(r))
 	require.Equal(t, int64(1), r.Version)
 
-	// What is picked up is done.
+	// A completed pick-up is no longer in the route.
 	_, err = f.orders.UpdateStatus(f.ctx, far.ID, orders.StatusChange{Status: domain.StatusPickedUp}, 0)
 	require.NoError(t, err)
 	r, err = f.Route(f.ctx, id)

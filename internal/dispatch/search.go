@@ -5,22 +5,22 @@ import (
 	"slices"
 )
 
-// search is a plan in the making. Jobs, couriers and places are known by their index.
+// search is a plan under construction. Jobs, couriers and places are identified by index.
 type search struct {
 	cfg      Config
 	problem  *Problem
 	jobs     []job
 	couriers []courier
 	byPlace  [][]int32   // by place: its jobs
-	may      [][]bool    // by kind of requirements and courier: whether he fits
-	toPlace  [][]float32 // by courier and place: the way from where he will be free, seconds
+	may      [][]bool    // by kind of requirements and courier: whether the courier qualifies
+	toPlace  [][]float32 // by courier and place: travel time from where he will be free, seconds
 
 	trips [][]trip  // by courier
 	cost  []float64 // of a courier's trips
 	owner []int32   // by job: its courier, or nobody
 	undo  []undoTrip
 
-	singles []int32 // each job once, so that a list of one is a part of it
+	singles []int32 // each job once; one-job lists are slices of it
 	spare   []trip
 }
 
@@ -32,8 +32,8 @@ type undoTrip struct {
 	cost    float64
 }
 
-// entry is where a job would be put into a courier's trips, and what that costs: into
-// trip k as its stop pos, or as a trip of its own before trip k when pos is ownTrip.
+// entry is an insertion position and its cost: into trip k as stop pos, or as a separate
+// trip before trip k if pos is ownTrip.
 type entry struct {
 	delta  float32
 	k, pos int8
@@ -43,7 +43,7 @@ const ownTrip = -1
 
 var nowhere = entry{delta: float32(math.Inf(1))}
 
-// best finds the cheapest way to put a job into a courier's trips.
+// best finds the cheapest insertion of a job into a courier's trips.
 func (s *search) best(i, c int32) entry {
 	if !s.may[s.jobs[i].kind][c] {
 		return nowhere
@@ -71,7 +71,7 @@ func (s *search) best(i, c int32) entry {
 	return found
 }
 
-// put appends to out the trips with job i put in.
+// put appends to out the trips with job i inserted.
 func (s *search) put(trips []trip, i int32, k, pos int, out []trip) []trip {
 	if pos == ownTrip {
 		out = append(append(out, trips[:k]...), trip{s.jobs[i].place, s.own(i)})
@@ -82,7 +82,7 @@ func (s *search) put(trips []trip, i int32, k, pos int, out []trip) []trip {
 	return out
 }
 
-// own is a list of this job only.
+// own returns a list of only this job.
 func (s *search) own(i int32) []int32 { return s.singles[i : i+1 : i+1] }
 
 func (s *search) change(c int32, trips []trip) {
@@ -95,7 +95,7 @@ func (s *search) insert(i, c int32, e entry) {
 	s.owner[i] = c
 }
 
-// remove takes a job out of its courier's trips.
+// remove removes a job from its courier's trips.
 func (s *search) remove(i int32) {
 	c := s.owner[i]
 	if c == nobody {
@@ -112,7 +112,7 @@ func (s *search) remove(i int32) {
 	s.owner[i] = nobody
 }
 
-// rollback undoes all changes since undo was emptied; the jobs are the ones removed.
+// rollback undoes all changes since undo was emptied; jobs are the removed ones.
 func (s *search) rollback(jobs, owners []int32) {
 	for _, u := range slices.Backward(s.undo) {
 		s.trips[u.courier], s.cost[u.courier] = u.trips, u.cost
@@ -122,18 +122,18 @@ func (s *search) rollback(jobs, owners []int32) {
 	}
 }
 
-// waiting is a job that is to be put in, with what each of its couriers would cost.
+// waiting is a job to be inserted, with its cost for each candidate courier.
 type waiting struct {
 	job           int32
 	couriers      []int32
 	entries       []entry
-	first, second int // the cheapest two, by index; nobody when there is none
+	first, second int // indexes of the cheapest two; nobody if there is none
 	regret        float32
 }
 
 // rank finds the two cheapest couriers.
 func (w *waiting) rank() {
-	const most = 60_000 // seconds: of those that only one courier can take the cheapest goes first
+	const most = 60_000 // seconds: of the jobs with a single candidate the cheapest goes first
 	one, two := nowhere.delta, nowhere.delta
 	w.first, w.second = nobody, nobody
 	for n, e := range w.entries {
@@ -148,8 +148,8 @@ func (w *waiting) rank() {
 	w.regret = min(two, most) - 1.01*one
 }
 
-// insertAll puts jobs in, each time the one that would lose most if its best courier
-// were given another. Those that nobody can take stay out.
+// insertAll inserts jobs, each time the one that would lose most by going to its second
+// best courier. Jobs without a candidate stay out.
 func (s *search) insertAll(list []waiting) {
 	for n := range list {
 		list[n].rank()
@@ -165,7 +165,7 @@ func (s *search) insertAll(list []waiting) {
 		if w.first == nobody {
 			return
 		}
-		// Rows are told of changes of their two best couriers only.
+		// Rows are refreshed only when one of their two best couriers changed.
 		c := w.couriers[w.first]
 		e := s.best(w.job, c)
 		if e.delta > w.entries[w.first].delta {
@@ -181,7 +181,7 @@ func (s *search) insertAll(list []waiting) {
 	}
 }
 
-// refresh looks again at a courier whose trips have changed.
+// refresh recomputes costs for a courier whose trips have changed.
 func (s *search) refresh(list []waiting, c, place int32) {
 	for n := range list {
 		w := &list[n]

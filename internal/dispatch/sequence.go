@@ -7,17 +7,17 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// Stop is where a courier has something to do.
+// Stop is a stop of a courier's tour.
 type Stop struct {
 	OrderID string
 	Kind    domain.StopKind
 	At      domain.Point
-	// Earliest and Latest are its window; what comes later than Latest costs. Zero: none.
+	// Earliest and Latest are its time window; arriving after Latest costs. Zero: none.
 	Earliest, Latest time.Time
-	Service          time.Duration // spent there; the hand-over is in its middle
+	Service          time.Duration // service time; the hand-over is in the middle
 }
 
-// Tour is a courier's way through stops.
+// Tour is a courier's route through stops.
 type Tour struct {
 	Vehicle domain.Vehicle
 	At      domain.Point
@@ -27,11 +27,11 @@ type Tour struct {
 }
 
 const (
-	exactStops = 9 // up to so many are put into the best of all orders
-	tourLate   = 3 // a second of lateness costs so many seconds of way
+	exactStops = 9 // up to this many stops are solved exactly
+	tourLate   = 3 // cost of a second of lateness, in seconds of travel
 )
 
-// Times says when each stop is reached in their order, and when and where the tour ends.
+// Times returns the arrival time at each stop, and the time and place of the tour's end.
 func (t Tour) Times() (at []time.Time, end time.Time, where domain.Point) {
 	end, where = t.Start, t.At
 	at = make([]time.Time, len(t.Stops))
@@ -46,10 +46,9 @@ func (t Tour) Times() (at []time.Time, end time.Time, where domain.Point) {
 	return at, end, where
 }
 
-// Sequence returns the tour with its stops in the best order: the soonest done with the
-// least lateness. A drop-off never comes before its pick-up; the first fixed stops stay
-// where they are. It is exact up to nine stops, and beyond that as good as moving stops
-// and turning parts round can make it.
+// Sequence returns the tour with its stops in the best order: earliest end, least lateness.
+// A drop-off never precedes its pick-up; the first fixed stops keep their places. It is
+// exact up to nine stops, and a local optimum (moves and reversals) beyond.
 func (t Tour) Sequence(fixed int) Tour {
 	s := newSequencer(t, fixed)
 	if len(t.Stops)-fixed <= exactStops {
@@ -67,18 +66,18 @@ func (t Tour) Sequence(fixed int) Tour {
 	return t
 }
 
-// sequencer looks for the best order of a tour's stops, by their index.
+// sequencer searches for the best order of a tour's stops, by index.
 type sequencer struct {
-	way         [][]float64 // from a stop, or the start (the last row), to each; seconds
+	way         [][]float64 // travel time from a stop, or the start (the last row), to each; seconds
 	early, late []float64
-	half        []float64 // of the service
-	before      []int     // the pick-up that a drop-off has to wait for, or -1
+	half        []float64 // half of the service time
+	before      []int     // the pick-up that must precede a drop-off, or -1
 	fixed       int
 	best        []int
 	bestCost    float64
 }
 
-// progress is how far a tour has come.
+// progress is the state of a partial tour.
 type progress struct {
 	at         int // the stop, or the number of stops for the start
 	time, cost float64
@@ -119,7 +118,7 @@ func newSequencer(t Tour, fixed int) *sequencer {
 	return s
 }
 
-// next goes on to a stop.
+// next moves on to a stop.
 func (s *sequencer) next(p progress, stop int) progress {
 	t := max(p.time+s.way[p.at][stop]+s.half[stop], s.early[stop])
 	cost := p.cost + tourLate*max(0, t-s.late[stop]) + t + s.half[stop] - p.time
@@ -134,7 +133,7 @@ func (s *sequencer) state(order []int) progress {
 	return p
 }
 
-// exact tries every order that can still be better than the best.
+// exact tries every order that can still beat the best.
 func (s *sequencer) exact(order []int, p progress) {
 	if p.cost >= s.bestCost {
 		return
@@ -151,7 +150,7 @@ func (s *sequencer) exact(order []int, p progress) {
 	}
 }
 
-// legal is whether no drop-off comes before its pick-up.
+// legal reports whether every drop-off follows its pick-up.
 func (s *sequencer) legal(order []int) bool {
 	for i, stop := range order {
 		if s.before[stop] >= 0 && !slices.Contains(order[:i], s.before[stop]) {
@@ -161,8 +160,8 @@ func (s *sequencer) legal(order []int) bool {
 	return true
 }
 
-// insertion builds a tour by putting in stop after stop where it costs least, if that is
-// better than what there is.
+// insertion builds a tour by cheapest insertion, and keeps it if it is better than the
+// current one.
 func (s *sequencer) insertion() {
 	order := slices.Clone(s.best[:s.fixed])
 	for _, stop := range s.best[s.fixed:] {
@@ -186,7 +185,7 @@ func (s *sequencer) take(order []int) bool {
 	return false
 }
 
-// improve turns a part round or moves it, to the first place where that is better.
+// improve reverses or moves a part of the tour at the first place where that is better.
 func (s *sequencer) improve() bool {
 	for i := s.fixed; i < len(s.best); i++ {
 		for j := i + 1; j <= len(s.best); j++ {

@@ -13,7 +13,7 @@ import (
 	"github.com/order-tracking/order-tracking/internal/orders"
 )
 
-// The modes: what is done with a plan. Manual and suggest make one when asked only.
+// Modes of dispatch. Manual and suggest plan only on request.
 const (
 	ModeManual  = "manual"
 	ModeSuggest = "suggest"
@@ -21,7 +21,7 @@ const (
 	ModeOffer   = "offer"
 )
 
-// Deps is what dispatching needs.
+// Deps are the dependencies of Service.
 type Deps struct {
 	Store  domain.Store
 	Live   domain.LiveStore
@@ -31,25 +31,25 @@ type Deps struct {
 	Orders *orders.Service
 	Config Config
 	Mode   string
-	// Travel says how long ways take in a straight line; Router, where there is one, by road.
+	// Travel estimates straight-line travel times; Router, if set, road travel times.
 	Travel Travel
 	Router domain.Router
-	// PickupTime and DropoffTime are spent at the stops.
+	// PickupTime and DropoffTime are the service times at stops.
 	PickupTime, DropoffTime time.Duration
 	Offers                  OfferConfig
-	// FreshFor is how long a position says where a courier is.
+	// FreshFor is how long a position counts as current.
 	FreshFor time.Duration
 }
 
-// Service plans for what is stored. It is safe for concurrent use; Work must run.
+// Service plans from stored data. It is safe for concurrent use; Work must run.
 type Service struct {
 	Deps
-	running sync.Mutex // one plan is carried out at a time
+	running sync.Mutex // only one plan is carried out at a time
 	wake    chan struct{}
 	offered chan struct{} // an offer was made
 }
 
-// New makes the service and has it choose couriers for orders.
+// New returns the service, registered to choose couriers for orders.
 func New(d Deps) *Service {
 	s := &Service{Deps: d, wake: make(chan struct{}, 1), offered: make(chan struct{}, 1)}
 	d.Orders.ChooseBy(s)
@@ -57,19 +57,19 @@ func New(d Deps) *Service {
 	return s
 }
 
-// Ask limits a plan to orders and couriers; empty lists are all.
+// Ask limits a plan to orders and couriers; an empty list means all.
 type Ask struct {
 	OrderIDs   []string `json:"order_ids,omitempty" maxItems:"2000" doc:"only these orders"`
 	CourierIDs []string `json:"courier_ids,omitempty" maxItems:"2000" doc:"only these couriers"`
 }
 
-// Proposal is a plan as it is shown.
+// Proposal is a plan for display.
 type Proposal struct {
 	Assignments []Proposed  `json:"assignments"`
 	Unassigned  []Explained `json:"unassigned"`
 }
 
-// Proposed is an order that a courier is to have.
+// Proposed is an order proposed for a courier.
 type Proposed struct {
 	OrderID     string    `json:"order_id" format:"uuid"`
 	CourierID   string    `json:"courier_id" format:"uuid"`
@@ -80,18 +80,18 @@ type Proposed struct {
 	Detail      string    `json:"detail" doc:"why this courier, in words"`
 }
 
-// Explained is an order that nobody is to have now, and why.
+// Explained is an order without a courier, and the reason.
 type Explained struct {
 	OrderID string `json:"order_id" format:"uuid"`
 	Reason  Reason `json:"reason" doc:"for machines" example:"no_location"`
 	Detail  string `json:"detail" doc:"in words"`
 }
 
-// ReasonLater is of orders that a run leaves for a later one.
+// ReasonLater marks orders that a run leaves for a later one.
 const ReasonLater Reason = "later"
 
-// Plan says who would carry what, and changes nothing. It fails with validation_failed for
-// bad ids and order_not_found or courier_not_found for unknown ones.
+// Plan returns a plan without changing anything. It fails with validation_failed for
+// malformed ids and order_not_found or courier_not_found for unknown ones.
 func (s *Service) Plan(ctx context.Context, ask Ask) (*Proposal, error) {
 	plan, _, err := s.plan(ctx, ask)
 	if err != nil {
@@ -119,8 +119,8 @@ func proposed(a Assignment) Proposed {
 	}
 }
 
-// Run plans and assigns what is to be given now; orders that were named are given in any
-// case. What is left for later is explained with the others.
+// Run plans and assigns the orders that are due; requested orders are always assigned.
+// Orders left for later are explained with the others.
 func (s *Service) Run(ctx context.Context, ask Ask) (*Proposal, error) {
 	actor, err := domain.ActorFrom(ctx)
 	if err != nil {
@@ -163,14 +163,14 @@ func (s *Service) run(ctx context.Context, ask Ask, by domain.By) (*Proposal, er
 			out.Assignments = append(out.Assignments, proposed(a))
 		case code == domain.CodeUnavailable || ctx.Err() != nil:
 			return nil, err
-		default: // somebody was faster
+		default: // changed concurrently
 			later(err.Error())
 		}
 	}
 	return out, nil
 }
 
-// OrderChanged has urgent orders planned at once; see domain.Audience.
+// OrderChanged triggers a plan for urgent orders; see domain.Audience.
 func (s *Service) OrderChanged(a domain.Announcement) {
 	state, ok := a.Events[len(a.Events)-1].After()
 	if ok && state.Priority >= urgent && waits(state.Status) {
@@ -178,14 +178,14 @@ func (s *Service) OrderChanged(a domain.Announcement) {
 	}
 }
 
-// CourierChanged is nothing to hurry for; see domain.Audience.
+// CourierChanged does nothing; see domain.Audience.
 func (s *Service) CourierChanged(string) {}
 
-// urgent is the priority from which an order is planned at once.
+// urgent is the priority from which an order triggers a plan at once.
 const urgent = 7
 
-// Work plans again and again until the context ends, in the modes in which plans are
-// carried out. Of several replicas one does it, each time.
+// Work plans periodically until the context ends, in the modes that carry out plans. At
+// each step only one replica plans.
 func (s *Service) Work(ctx context.Context) {
 	var offers sync.WaitGroup
 	defer offers.Wait()
@@ -195,7 +195,7 @@ func (s *Service) Work(ctx context.Context) {
 	}
 	background.Loop(ctx, s.wake, s.Config.Step, func() time.Duration {
 		if err := s.step(ctx); err != nil && ctx.Err() == nil {
-			s.Log.Warn("no plan was made; trying again at the next step", zap.Error(err))
+			s.Log.Warn("cannot plan; retrying at the next step", zap.Error(err))
 		}
 		return s.Config.Step
 	})

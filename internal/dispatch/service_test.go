@@ -23,7 +23,7 @@ import (
 	"github.com/order-tracking/order-tracking/internal/orders"
 )
 
-// clock stands still until it is moved.
+// clock stands still until moved.
 type clock struct{ later atomic.Int64 }
 
 func (c *clock) Now() time.Time { return noon.Add(time.Duration(c.later.Load())) }
@@ -63,7 +63,7 @@ func newFleet(t *testing.T, router domain.Router) *fleet {
 	return f
 }
 
-// at puts a new courier somewhere.
+// at creates a courier at a location.
 func (f *fleet) at(name string, where domain.Point, edit domain.CourierEdit) string {
 	f.t.Helper()
 	edit.Name = &name
@@ -96,8 +96,8 @@ func (f *fleet) auto(o *domain.Order) (string, error) {
 	return o.CourierID, nil
 }
 
-// The nearest courier is across the river: the one with the shortest way by road gets the
-// order, and while the router is away, or lies, the straight line decides.
+// The nearest courier is across the river: the order goes to the shortest road route, and
+// while the router is down or wrong, the straight line decides.
 func TestAutoGoesByRoad(t *testing.T) {
 	answer := ""
 	router := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -205,7 +205,7 @@ func TestUnknownIDsAreRefused(t *testing.T) {
 	require.Error(t, err)
 }
 
-// Two runs at once, as of two replicas, assign nobody twice and lose nobody.
+// Two concurrent runs, as on two replicas, assign no order twice and lose none.
 func TestRunsAtOnceAssignNobodyTwice(t *testing.T) {
 	f := newFleet(t, nil)
 	other := dispatch.New(f.deps)
@@ -234,7 +234,7 @@ func TestRunsAtOnceAssignNobodyTwice(t *testing.T) {
 	require.Len(t, has, 8)
 }
 
-// Of the replicas one plans at a step; an order that nobody gets says so in its history, once.
+// Only one replica plans at a step; an unassigned order is explained once in its history.
 func TestAStepIsOneReplicas(t *testing.T) {
 	f := newFleet(t, nil)
 	lost := f.order(domain.Draft{Dropoff: &domain.Place{Address: "nobody knows where"}})
@@ -309,7 +309,7 @@ func TestShiftsBind(t *testing.T) {
 	require.Equal(t, domain.CodeCourierNotFound, domain.CodeOf(err))
 }
 
-// A courier on his way to a customer passes by another pick-up.
+// A courier on his way to a customer passes another pick-up.
 func TestAnOrderIsPutIntoATourUnderWay(t *testing.T) {
 	f := newFleet(t, nil)
 	id := f.at("Ivan", metres(0, 0), domain.CourierEdit{})
@@ -322,7 +322,7 @@ func TestAnOrderIsPutIntoATourUnderWay(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, id, plan.Assignments[0].CourierID)
 	require.Contains(t, plan.Assignments[0].Detail, "passes by")
-	// Not when the customer before would get his later than promised.
+	// Not if that breaks the promise to the previous customer.
 	_, err = f.orders.Edit(f.ctx, far.ID, domain.Edit{PromisedAt: new(noon.Add(17*time.Minute + 30*time.Second))}, 0)
 	require.NoError(t, err)
 	plan, err = f.Plan(f.ctx, dispatch.Ask{})

@@ -10,29 +10,29 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// Shift is a planned time of work. A courier who has shifts is planned with only within
-// them, and only while the app says that he is on duty.
+// Shift is a planned working time. A courier with shifts is planned only within them, and
+// only while on duty in the app.
 type Shift struct {
 	Start  time.Time `json:"start"`
 	End    time.Time `json:"end"`
 	Breaks []Break   `json:"breaks,omitempty" maxItems:"10"`
 }
 
-// Break is a part of a shift without work.
+// Break is a break within a shift.
 type Break struct {
 	Start time.Time `json:"start"`
 	End   time.Time `json:"end"`
 }
 
-// Shifts are a courier's, in the order of their start.
+// Shifts are a courier's shifts, ordered by start.
 type Shifts struct {
 	Shifts []Shift `json:"shifts" maxItems:"100"`
 }
 
-// Check says what is wrong with the shifts.
+// Check validates the shifts.
 func (s Shifts) Check() error { return s.normalize() }
 
-// normalize checks the shifts and puts them in order.
+// normalize validates and sorts the shifts.
 func (s *Shifts) normalize() error {
 	var f domain.Faults
 	f.Check("", s)
@@ -60,8 +60,8 @@ func (s *Shifts) normalize() error {
 	return f.Err()
 }
 
-// bind puts a courier's shifts into the problem; false when he has some and none of them is
-// under way or soon.
+// bind applies a courier's shifts to the problem; false if he has shifts and none is
+// current or soon.
 func (s *Shifts) bind(c *Courier, now time.Time) bool {
 	if s == nil || len(s.Shifts) == 0 {
 		return true
@@ -78,7 +78,7 @@ func (s *Shifts) bind(c *Courier, now time.Time) bool {
 			c.Breaks = append(c.Breaks, Interval{b.Start, b.End})
 		}
 		if now.Before(one.Start) {
-			c.Room, c.Tour = 0, nil // he is planned with, and given nothing yet
+			c.Room, c.Tour = 0, nil // plan for him, but assign nothing yet
 		}
 		return true
 	}
@@ -95,7 +95,7 @@ func (s *Service) Shifts(ctx context.Context, courierID string) (*Shifts, error)
 	return out, err
 }
 
-// known checks that the courier exists and is the caller's to see.
+// known checks that the courier exists and the caller may see him.
 func (s *Service) known(ctx context.Context, courierID string) (string, error) {
 	caller, err := domain.CallerFrom(ctx)
 	if err != nil {

@@ -8,22 +8,21 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// source is what the history calls us.
+// source is the source of our history entries.
 const source = "dispatch"
 
-// Kinds of documents: the turn that a replica has, and the shifts of couriers.
+// Kinds of documents: a replica's turn and couriers' shifts.
 const (
 	documentTurn   = "dispatch_turn"
 	documentShifts = "shifts"
 )
 
-// turn is until when nobody else plans.
+// turn is the time until which no other replica plans.
 type turn struct {
 	Until time.Time `json:"until"`
 }
 
-// takeTurn says whether it is for this replica to plan now: of several that ask within a
-// step one is.
+// takeTurn reports whether this replica plans now: one replica per step does.
 func (s *Service) takeTurn(ctx context.Context, now time.Time) (bool, error) {
 	stored, err := s.Store.Document(ctx, documentTurn, "")
 	if err != nil {
@@ -47,8 +46,8 @@ func (s *Service) takeTurn(ctx context.Context, now time.Time) (bool, error) {
 	return err == nil, err
 }
 
-// step is one turn: it plans, carries out what is due, and writes into the histories of
-// orders that nobody gets why.
+// step is one turn: it plans, carries out what is due, and explains unassigned orders in
+// their histories.
 func (s *Service) step(ctx context.Context) error {
 	mine, err := s.takeTurn(ctx, s.Clock.Now())
 	if err != nil || !mine {
@@ -70,7 +69,7 @@ func (s *Service) step(ctx context.Context) error {
 	return nil
 }
 
-// explain writes into the history why nobody gets an order, once for each reason.
+// explain records in the history why an order is unassigned, once per reason.
 func (s *Service) explain(ctx context.Context, u Explained) error {
 	by := s.Orders.System(source)
 	by.Reason = u.Detail

@@ -7,8 +7,8 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// Straight is the way in a straight line, made longer by the detour that roads are, at
-// the vehicle's speed in m/s; a vehicle that has none goes as a motorbike.
+// Straight estimates travel times from the straight line, a detour factor and the vehicle's
+// speed in m/s; a vehicle without a speed counts as a motorbike.
 func Straight(speeds map[domain.Vehicle]float64, detour float64) Travel {
 	return func(v domain.Vehicle, from, to domain.Point) time.Duration {
 		speed := speeds[v]
@@ -19,7 +19,7 @@ func Straight(speeds map[domain.Vehicle]float64, detour float64) Travel {
 	}
 }
 
-// metresBetween is the distance, on a plane where the globe is flat enough.
+// metresBetween is the distance in a flat approximation.
 func metresBetween(a, b domain.Point) float64 {
 	lat, lon := b.Lat-a.Lat, b.Lon-a.Lon
 	if math.Abs(lat)+math.Abs(lon) > .5 || math.Abs(a.Lat) > 70 {

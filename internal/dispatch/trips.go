@@ -6,34 +6,34 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// trip is a way from where a courier is to one pick-up place and from there to the
-// drop-offs of jobs of that place. Trips are never changed in place.
+// trip is a route from a courier's location to one pick-up place and then to the drop-offs
+// of jobs from that place. Trips are immutable.
 type trip struct {
 	place int32
 	jobs  []int32
 }
 
-// What costs beside a second of waiting.
+// Costs in addition to a second of waiting.
 const (
-	lateCost    = 1   // a second after the promise, on top
-	brokenCost  = 10  // a second after deliver_before, on top
-	strayCost   = .05 // a second of way from the last drop-off to where orders come from
-	prioritised = .5  // how much more a second counts for each step of priority
+	lateCost    = 1   // extra, per second after the promise
+	brokenCost  = 10  // extra, per second after deliver_before
+	strayCost   = .05 // per second of travel from the last drop-off to where orders come from
+	prioritised = .5  // extra weight of a second per step of priority
 )
 
-// job is a Job in seconds from now.
+// job is a Job with times in seconds from now.
 type job struct {
 	place, kind            int32
 	pickup, dropoff        domain.Point
-	beforePick, beforeDrop float64 // half of the service: before the hand-over and after it
+	beforePick, beforeDrop float64 // half of the service times: before and after the hand-over
 	placed, ready, late    float64
 	after, before          float64
 	weight                 float64
 	stray                  float64
-	direct                 []float64 // the way from its place, by the vehicles' index
+	direct                 []float64 // travel time from its place, by vehicle index
 }
 
-// courier is a Courier in seconds from now.
+// courier is a Courier with times in seconds from now.
 type courier struct {
 	*Courier
 	free, until, lastPick float64
@@ -43,11 +43,12 @@ type courier struct {
 	stray                 float64
 }
 
-// visit is told each hand-over of a schedule.
+// visit receives each hand-over of a schedule.
 type visit func(trip int, job int32, picked, dropped, leave float64)
 
-// schedule drives a courier's trips and returns what they cost, never when he can't.
-func (s *search) schedule(c int32, trips []trip, tell visit) float64 {
+// schedule simulates a courier's trips and returns their cost, or never if they are
+// impossible.
+func (s *search) schedule(c int32, trips []trip, report visit) float64 {
 	w := &s.couriers[c]
 	t, at, cost, last := max(w.free, 0), w.At, 0.0, int32(-1)
 	for k := range trips {
@@ -57,7 +58,7 @@ func (s *search) schedule(c int32, trips []trip, tell visit) float64 {
 				begin = pause[1]
 			}
 		}
-		end, sum := s.drive(w, c, k, trips, begin, at, tell)
+		end, sum := s.drive(w, c, k, trips, begin, at, report)
 		if math.IsInf(end, 1) {
 			return never
 		}
@@ -73,8 +74,8 @@ func (s *search) schedule(c int32, trips []trip, tell visit) float64 {
 	return cost
 }
 
-// drive drives trip k from a place and time and returns when it ends and what it costs.
-func (s *search) drive(w *courier, c int32, k int, trips []trip, begin float64, at domain.Point, tell visit) (end, cost float64) {
+// drive simulates trip k from a place and time and returns its end and cost.
+func (s *search) drive(w *courier, c int32, k int, trips []trip, begin float64, at domain.Point, report visit) (end, cost float64) {
 	tr := trips[k]
 	first := &s.jobs[tr.jobs[0]]
 	way := 0.0
@@ -102,8 +103,8 @@ func (s *search) drive(w *courier, c int32, k int, trips []trip, begin float64, 
 		}
 		t, at = max(t, j.after), j.dropoff
 		cost += j.weight * (t - j.placed + lateCost*max(0, t-j.late) + brokenCost*max(0, t-j.before))
-		if tell != nil {
-			tell(k, i, pick, t, begin+slack)
+		if report != nil {
+			report(k, i, pick, t, begin+slack)
 		}
 		t += j.beforeDrop
 	}
@@ -113,7 +114,7 @@ func (s *search) drive(w *courier, c int32, k int, trips []trip, begin float64, 
 	return t, cost
 }
 
-// travel is the way in seconds, never where there is none.
+// travel is the travel time in seconds, or never if there is no route.
 func (s *search) travel(w *courier, from, to domain.Point) float64 {
 	d := s.problem.Travel(w.Vehicle, from, to)
 	if d < 0 {

@@ -31,7 +31,7 @@ type Config struct {
 	BaseURL string // ProductionURL when empty
 	Account string
 	Secret  string
-	// Freight reports an ordinary contract (CDEK's type 2), not an online shop's.
+	// Freight marks an ordinary contract (CDEK's type 2), not an online shop's.
 	Freight bool
 	// Sender and From are the default sender and hand-over address of orders. From.Point is
 	// an office that accepts parcels.

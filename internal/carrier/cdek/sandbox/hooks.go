@@ -143,7 +143,7 @@ func (s *Server) Tick(ctx context.Context) {
 		return ready || d.sub.off
 	})
 	if s.habits.Shuffle {
-		rand.Shuffle(len(due), func(i, j int) { due[i], due[j] = due[j], due[i] }) //nolint:gosec // no secret //nolint:gosec // no secret
+		rand.Shuffle(len(due), func(i, j int) { due[i], due[j] = due[j], due[i] }) //nolint:gosec // no secret
 	}
 	s.mu.Unlock()
 	for _, d := range due {

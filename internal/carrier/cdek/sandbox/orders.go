@@ -352,7 +352,7 @@ func (s *Server) show(o *order) object {
 		statuses = append(statuses, statuses...)
 	}
 	if s.habits.Shuffle {
-		rand.Shuffle(len(statuses), func(i, j int) { statuses[i], statuses[j] = statuses[j], statuses[i] }) //nolint:gosec // no secret //nolint:gosec // no secret
+		rand.Shuffle(len(statuses), func(i, j int) { statuses[i], statuses[j] = statuses[j], statuses[i] }) //nolint:gosec // no secret
 	}
 	e["statuses"] = statuses
 	var requests []object

@@ -15,7 +15,7 @@ type place struct {
 	at   domain.Point
 }
 
-// index numbers keys as they come.
+// index numbers keys in order of first use.
 func index[K comparable](known map[K]int32, key K) int32 {
 	n, ok := known[key]
 	if !ok {
@@ -25,12 +25,12 @@ func index[K comparable](known map[K]int32, key K) int32 {
 	return n
 }
 
-// span is seconds as a duration, to the millisecond.
+// span converts seconds to a duration, to the millisecond.
 func span(seconds float64) time.Duration {
 	return time.Duration(math.Round(seconds*1000)) * time.Millisecond
 }
 
-// clock writes a time for people, in the zone that the job is in.
+// clock formats a time for people, in the job's time zone.
 func clock(j *Job, t time.Time) string {
 	if j.Zone != nil {
 		return t.In(j.Zone).Format("15:04")
@@ -42,7 +42,7 @@ func (p *Plan) leave(orderID string, code Reason, why string) {
 	p.Unassigned = append(p.Unassigned, Unassigned{orderID, code, why})
 }
 
-// prepare makes the empty plan.
+// prepare sets up the empty plan.
 func (s *search) prepare() {
 	s.trips, s.cost = make([][]trip, len(s.couriers)), make([]float64, len(s.couriers))
 	s.owner, s.singles = make([]int32, len(s.jobs)), make([]int32, len(s.jobs))
@@ -74,7 +74,7 @@ func (s *search) prepare() {
 	}
 }
 
-// fit says which couriers have what the job requires.
+// fit reports which couriers meet a job's requirements.
 func (s *search) fit(j *Job) []bool {
 	out := make([]bool, len(s.couriers))
 	for c := range s.couriers {
@@ -88,7 +88,7 @@ func suits(j *Job, c *Courier) bool {
 	return (len(j.Vehicles) == 0 || slices.Contains(j.Vehicles, c.Vehicle)) && !slices.ContainsFunc(j.Skills, lacks)
 }
 
-// unfit says why nobody suits.
+// unfit explains why no courier meets a job's requirements.
 func (s *search) unfit(j *Job) (Reason, string) {
 	vehicle := len(j.Vehicles) == 0 || slices.ContainsFunc(s.couriers, func(c courier) bool { return slices.Contains(j.Vehicles, c.Vehicle) })
 	if !vehicle {
@@ -105,8 +105,8 @@ func list[S ~string](words []S) string {
 	return strings.Join(out, ", ")
 }
 
-// tell writes the plan down.
-func (s *search) tell(asked []*Job, plan *Plan) {
+// writePlan converts the search's result to a plan.
+func (s *search) writePlan(asked []*Job, plan *Plan) {
 	for n, trips := range s.trips {
 		c := int32(n) //nolint:gosec // there are fewer couriers
 		w := &s.couriers[c]
@@ -114,7 +114,7 @@ func (s *search) tell(asked []*Job, plan *Plan) {
 		s.schedule(c, trips, func(k int, i int32, picked, dropped, leave float64) {
 			j, together := asked[i], len(trips[k].jobs)
 			if k != seen {
-				stops, seen = stops+together, k // each is picked up
+				stops, seen = stops+together, k // one stop per pick-up
 			}
 			at := func(t float64) time.Time { return s.problem.Now.Add(span(t)) }
 			plan.Assignments = append(plan.Assignments, Assignment{
@@ -133,7 +133,7 @@ func (s *search) tell(asked []*Job, plan *Plan) {
 	}
 }
 
-// why says in words why a courier has an order.
+// why explains in words why a courier gets an order.
 func (s *search) why(w *courier, j *Job, trip, together int, dropped time.Time) string {
 	how := "he can drop it off soonest without making others wait longer"
 	if together > 1 {
@@ -156,7 +156,7 @@ func (s *search) why(w *courier, j *Job, trip, together int, dropped time.Time) 
 	return how + when + ", at " + clock(j, dropped) + late
 }
 
-// stranded says why nobody can take a job that somebody suits.
+// stranded explains why no suitable courier can take a job.
 func (s *search) stranded(i int32) (Reason, string) {
 	j := &s.jobs[i]
 	way, time := false, false
