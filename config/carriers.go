@@ -12,9 +12,9 @@ import (
 // CarrierAccount is a contract with a delivery company.
 type CarrierAccount struct {
 	Carrier string `json:"carrier"`
-	// Name is ours for it; "" for the one of the section of the company.
+	// Name is our name for it; "" for the account in the company's section.
 	Name string `json:"name"`
-	// Merchants are those whose account it is; everybody's when there are none.
+	// Merchants are the merchants who use it; empty means all.
 	Merchants   []string `json:"merchants"`
 	Account     string   `json:"account"`
 	Secret      string   `json:"secret"`
@@ -28,7 +28,7 @@ type CarrierAccount struct {
 	PerSecond   int      `json:"per_second"`
 }
 
-// All returns every account: that of the section of CDEK, when it is set up, and those of
+// All returns every account: the one in the cdek section, if configured, and those of
 // the file.
 func (c Carriers) All() []CarrierAccount {
 	s, out := c.CDEK, []CarrierAccount(nil)
@@ -41,7 +41,7 @@ func (c Carriers) All() []CarrierAccount {
 	return append(out, c.Accounts...)
 }
 
-// readCarrierAccounts takes the accounts from their file when one is named.
+// readCarrierAccounts reads the accounts file, if one is configured.
 func (c *Config) readCarrierAccounts() error {
 	const key = "carriers.accounts_file"
 	if c.Carriers.AccountsFile == "" {
@@ -57,7 +57,7 @@ func (c *Config) readCarrierAccounts() error {
 	return nil
 }
 
-// parseCarrierAccounts reads a list of accounts. Its errors hold no secret.
+// parseCarrierAccounts parses a list of accounts. Its errors contain no secrets.
 func parseCarrierAccounts(text []byte, perSecond int) ([]CarrierAccount, error) {
 	tree, err := yaml.Parser().Unmarshal(text)
 	if err != nil {

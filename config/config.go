@@ -1,7 +1,7 @@
-// Package config holds the configuration of the product, its defaults and where it
-// comes from: config.yaml < the file named by --config < the environment < flags.
+// Package config loads the product's configuration, later sources overriding earlier
+// ones: config.yaml (the defaults), the file named by --config, the environment, flags.
 //
-// config.yaml documents every key; a test keeps it and Config the same.
+// config.yaml documents every key; a test keeps it in step with Config.
 package config
 
 import (
@@ -11,7 +11,7 @@ import (
 	"github.com/knadh/koanf/v2"
 )
 
-// Config is the whole configuration. config.yaml says what each key means.
+// Config is the whole configuration. config.yaml documents the keys.
 type Config struct {
 	Database Database `koanf:"database"`
 	Redis    Redis    `koanf:"redis"`
@@ -35,14 +35,14 @@ type Config struct {
 	Privacy  Privacy  `koanf:"privacy"`
 	Limits   Limits   `koanf:"limits"`
 
-	// KafkaListenExplicit is whether somebody chose kafka.listen, so that another
-	// port must not be taken in its place.
+	// KafkaListenExplicit reports whether kafka.listen was set, so that no other port
+	// may be used instead.
 	KafkaListenExplicit bool `koanf:"-"`
 
 	origins map[string]string
 }
 
-// Database says where orders are kept and for how long their side rows.
+// Database configures the database and the retention of auxiliary rows.
 type Database struct {
 	URL            string        `koanf:"url" secret:"url"`
 	MaxGroup       int           `koanf:"max_group" min:"1" max:"64"`
@@ -51,13 +51,13 @@ type Database struct {
 	PurgeEvery     time.Duration `koanf:"purge_every" min:"1s"`
 }
 
-// Redis says where replicas share what is hot.
+// Redis configures the cache that replicas share.
 type Redis struct {
 	URL    string `koanf:"url" secret:"url"`
 	Prefix string `koanf:"prefix"`
 }
 
-// Kafka names the brokers, or sets up the one in this process.
+// Kafka configures the brokers, or the embedded one.
 type Kafka struct {
 	Brokers     []string `koanf:"brokers"`
 	Listen      string   `koanf:"listen"`
@@ -82,14 +82,14 @@ type KafkaTLS struct {
 	ServerName string `koanf:"server_name"`
 }
 
-// KafkaSASL identifies the product to the brokers.
+// KafkaSASL authenticates the product to the brokers.
 type KafkaSASL struct {
 	Mechanism string `koanf:"mechanism"`
 	User      string `koanf:"user"`
 	Password  string `koanf:"password" secret:"all"`
 }
 
-// Embedded is whether the broker runs in this process.
+// Embedded reports whether the broker runs in this process.
 func (k Kafka) Embedded() bool { return len(k.Brokers) == 0 }
 
 // HTTP configures the server for REST and streams.
@@ -105,7 +105,7 @@ type HTTP struct {
 	AccessLog         bool          `koanf:"access_log"`
 }
 
-// Spool is where uploads wait.
+// Spool configures temporary storage of uploads.
 type Spool struct {
 	Dir string `koanf:"dir"`
 	Max int64  `koanf:"max" min:"1048576" max:"1125899906842624"`
@@ -117,26 +117,26 @@ type GRPC struct {
 	MaxMessageBytes int    `koanf:"max_message_bytes" min:"1024" max:"1073741824"`
 }
 
-// Log says what is logged and how it looks.
+// Log configures the log's level and format.
 type Log struct {
 	Level  string `koanf:"level"`
 	Format string `koanf:"format"`
 }
 
-// Access holds the key of the first administrator. After Load, BootstrapAdminKey has
-// it also when it came from the file; empty means protected mode.
+// Access holds the first administrator's key. Load sets BootstrapAdminKey also from the
+// key file; empty means protected mode.
 type Access struct {
 	BootstrapAdminKey     string `koanf:"bootstrap_admin_key" secret:"all"`
 	BootstrapAdminKeyFile string `koanf:"bootstrap_admin_key_file"`
 	SecretKey             string `koanf:"secret_key" secret:"all"`
 }
 
-// Orders is about what orders hold.
+// Orders configures orders.
 type Orders struct {
 	PhoneRegion string `koanf:"phone_region"`
 }
 
-// Tracking is about the positions of couriers.
+// Tracking configures couriers' positions.
 type Tracking struct {
 	StaleAfter  time.Duration `koanf:"stale_after" min:"1s"`
 	History     bool          `koanf:"history"`
@@ -145,7 +145,7 @@ type Tracking struct {
 	MaxAccuracy float64       `koanf:"max_accuracy" min:"1" max:"10000000"`
 }
 
-// Arrival is about what is concluded from where couriers are.
+// Arrival configures what is derived from couriers' positions.
 type Arrival struct {
 	Automatic     bool          `koanf:"automatic"`
 	PickupRadius  float64       `koanf:"pickup_radius" min:"1" max:"100000"`
@@ -155,13 +155,13 @@ type Arrival struct {
 	SilentAfter   time.Duration `koanf:"silent_after" min:"1s"`
 }
 
-// Routing names a router that knows the roads.
+// Routing configures a road router.
 type Routing struct {
 	URL     string        `koanf:"url" secret:"url"`
 	Timeout time.Duration `koanf:"timeout" min:"1ms"`
 }
 
-// Estimate is what arrival times are estimated from.
+// Estimate configures the estimates of arrival times.
 type Estimate struct {
 	Speeds   Speeds        `koanf:"speeds"`
 	Detour   float64       `koanf:"detour" min:"1" max:"10"`
@@ -171,7 +171,7 @@ type Estimate struct {
 	FreshFor time.Duration `koanf:"fresh_for" min:"1s"`
 }
 
-// Speeds holds a courier's speed by vehicle in metres per second.
+// Speeds holds couriers' speeds by vehicle in metres per second.
 type Speeds struct {
 	Foot      float64 `koanf:"foot" min:"0.1" max:"100"`
 	Bicycle   float64 `koanf:"bicycle" min:"0.1" max:"100"`
@@ -180,7 +180,7 @@ type Speeds struct {
 	Van       float64 `koanf:"van" min:"0.1" max:"100"`
 }
 
-// Dispatch is how couriers are chosen for orders.
+// Dispatch configures how couriers are chosen for orders.
 type Dispatch struct {
 	Mode        string        `koanf:"mode"`
 	Step        time.Duration `koanf:"step" min:"1s"`
@@ -193,7 +193,7 @@ type Dispatch struct {
 	OnNoTaker   string        `koanf:"on_no_taker"`
 }
 
-// Live sets up the streams to those who watch.
+// Live configures live streams.
 type Live struct {
 	Queue      int           `koanf:"queue" min:"1" max:"1048576"`
 	PingEvery  time.Duration `koanf:"ping_every" min:"1s"`
@@ -201,17 +201,17 @@ type Live struct {
 	FleetTick  time.Duration `koanf:"fleet_tick" min:"1ms"`
 }
 
-// Carriers are the delivery companies that orders can be sent with.
+// Carriers configures the delivery companies.
 type Carriers struct {
 	Sandbox bool   `koanf:"sandbox"`
 	HookURL string `koanf:"hook_url"`
-	// AccountsFile names a file with further accounts, and Accounts are what it holds.
+	// AccountsFile names a file with further accounts; Accounts is its content.
 	AccountsFile string           `koanf:"accounts_file"`
 	Accounts     []CarrierAccount `koanf:"-"`
 	CDEK         CDEK             `koanf:"cdek"`
 }
 
-// CDEK is the contract with CDEK and who sends.
+// CDEK holds the contract with CDEK and the sender.
 type CDEK struct {
 	Account     string `koanf:"account"`
 	Secret      string `koanf:"secret" secret:"all"`
@@ -225,31 +225,31 @@ type CDEK struct {
 	PerSecond   int    `koanf:"per_second" min:"1" max:"1000"`
 }
 
-// Names of base_url that stand for addresses.
+// Values of base_url that stand for URLs.
 const (
 	CarrierProduction = "production"
 	CarrierTest       = "test"
 	CarrierEmulator   = "emulator"
 )
 
-// Emulated is whether CDEK is the emulator in this process.
+// Emulated reports whether CDEK is the emulator in this process.
 func (c Carriers) Emulated() bool { return c.Sandbox || c.CDEK.BaseURL == CarrierEmulator }
 
-// Map is the ground of the pages' maps: a file, else tiles, else none.
+// Map configures the base map of the pages: a file, else tiles, else none.
 type Map struct {
 	PMTiles     string `koanf:"pmtiles"`
 	Tiles       string `koanf:"tiles"`
 	Attribution string `koanf:"attribution"`
 }
 
-// Brand is who the pages speak for. Logo is a file.
+// Brand configures the pages' name, logo (a file) and colour.
 type Brand struct {
 	Name   string `koanf:"name"`
 	Logo   string `koanf:"logo"`
 	Accent string `koanf:"accent"`
 }
 
-// Limits is how often callers may call this process.
+// Limits configures the rate limits of this process.
 type Limits struct {
 	KeyRate     float64 `koanf:"key_rate" min:"0" max:"1000000"`
 	KeyBurst    int     `koanf:"key_burst" min:"1" max:"10000000"`
@@ -257,12 +257,12 @@ type Limits struct {
 	FailedBurst int     `koanf:"failed_burst" min:"1" max:"10000000"`
 }
 
-// Privacy is who sees what, unless the settings say otherwise.
+// Privacy holds the default privacy rules; stored settings override them.
 type Privacy struct {
 	ShowCourier string `koanf:"show_courier"`
 }
 
-// Shutdown is about the graceful stop.
+// Shutdown configures the graceful stop.
 type Shutdown struct {
 	Delay   time.Duration `koanf:"delay" min:"0s"`
 	Timeout time.Duration `koanf:"timeout" min:"1s"`
@@ -272,9 +272,9 @@ type Shutdown struct {
 var defaults []byte
 
 // Load builds the configuration from flags (without the program's name) and an
-// environment as os.Environ returns it. Of the outside it reads only the files that
-// these name. Asked for --help it returns pflag.ErrHelp; every other error is one
-// line that names the key and where its value came from, and holds no secret.
+// environment as os.Environ returns it, and the files that these name. For --help it
+// returns pflag.ErrHelp; every other error is one line that names the key and the
+// source of its value, and contains no secrets.
 func Load(args, environ []string) (*Config, error) {
 	fromFlags, path, err := flagLayer(args)
 	if err != nil {
@@ -305,7 +305,7 @@ func Load(args, environ []string) (*Config, error) {
 	return c, c.validate()
 }
 
-// merge lays the layers over each other, the last one on top.
+// merge merges the layers; later ones override earlier ones.
 func merge(layers ...layer) (*Config, error) {
 	c := &Config{origins: map[string]string{}}
 	k := koanf.New(".")
@@ -324,11 +324,11 @@ func merge(layers ...layer) (*Config, error) {
 	return c, nil
 }
 
-// Origin says where the value of a key such as "http.addr" came from: "default",
+// Origin returns the source of the value of a key such as "http.addr": "default",
 // "file NAME", "environment NAME" or "flag --NAME".
 func (c *Config) Origin(key string) string { return c.origins[key] }
 
-// Explicit is whether somebody set the key, be it to its default.
+// Explicit reports whether the key was set, even to its default.
 func (c *Config) Explicit(key string) bool {
 	origin, known := c.origins[key]
 	return known && origin != originDefault

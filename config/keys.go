@@ -12,18 +12,18 @@ import (
 	"time"
 )
 
-// keySpec is what is known of one key from its field in Config.
+// keySpec describes a key, as derived from its field in Config.
 type keySpec struct {
 	index []int // of the field
 	kind  reflect.Type
-	// secret is "all" when the value must not be shown, "url" when it may hold a password.
+	// secret is "all" if the value must not be shown, "url" if it may contain a password.
 	secret string
 	// min and max are the limits of a number or a duration, as text.
 	min, max string
 }
 
-// maxDuration is the limit of durations without one of their own: ten years, so that sums
-// of durations and times can't overflow.
+// maxDuration is the default limit of durations: ten years, so that sums of durations
+// and times can't overflow.
 const maxDuration = "87600h"
 
 // keys holds every key, such as "http.addr".
@@ -48,14 +48,14 @@ func keysOf(prefix string, t reflect.Type, above ...int) map[string]keySpec {
 	return found
 }
 
-// limits wants a value between the key's limits, if it has some.
+// limits checks a value against the key's limits, if any.
 func (s keySpec) limits(v reflect.Value) error {
 	if s.min == "" {
 		return nil
 	}
 	least, err := s.parseScalar(s.min)
 	if err != nil {
-		return err // a test looks at every limit
+		return err // a test checks every limit
 	}
 	most, err := s.parseScalar(s.max)
 	if err != nil {
@@ -63,14 +63,14 @@ func (s keySpec) limits(v reflect.Value) error {
 	}
 	low, high := reflect.ValueOf(least), reflect.ValueOf(most)
 	inside := v.CanInt() && low.Int() <= v.Int() && v.Int() <= high.Int() ||
-		v.CanFloat() && low.Float() <= v.Float() && v.Float() <= high.Float() // which NaN is not
+		v.CanFloat() && low.Float() <= v.Float() && v.Float() <= high.Float() // false for NaN
 	if !inside {
 		return fmt.Errorf("must be between %v and %v and is %v", least, most, v)
 	}
 	return nil
 }
 
-// isSection is whether the key has keys below it.
+// isSection reports whether the key has keys below it.
 func isSection(key string) bool {
 	for k := range keys {
 		if strings.HasPrefix(k, key+".") {
@@ -80,8 +80,8 @@ func isSection(key string) bool {
 	return false
 }
 
-// parse turns what a source holds, text or a YAML value, into the key's type. Its
-// errors say what is wanted and do not repeat the value.
+// parse converts a source's value, text or YAML, to the key's type. Its errors name the
+// expected form and do not repeat the value.
 func (s keySpec) parse(v any) (any, error) {
 	if v == nil {
 		return nil, fmt.Errorf("has no value")
@@ -119,7 +119,7 @@ func (s keySpec) parseScalar(text string) (any, error) {
 	return nil, fmt.Errorf("has the unknown type %s", s.kind) // a test sets every key
 }
 
-// scalar parses text; its error says what is wanted.
+// scalar parses text; its error names the expected form.
 func scalar[T any](text, wanted string, parse func(string) (T, error)) (any, error) {
 	v, err := parse(text)
 	if err != nil {
@@ -128,7 +128,7 @@ func scalar[T any](text, wanted string, parse func(string) (T, error)) (any, err
 	return v, nil
 }
 
-// parseList reads a YAML list of text, or text with commas.
+// parseList parses a YAML list of strings, or comma-separated text.
 func parseList(v any) ([]string, error) {
 	list := []string{}
 	switch v := v.(type) {

@@ -12,7 +12,7 @@ import (
 
 //go:generate go run ../cmd/main.go config reference --output ../docs/configuration.md
 
-// tree is the built-in file with its comments, in its order.
+// tree returns the built-in file with its comments, in its order.
 func tree() (*yaml.Node, error) {
 	var doc yaml.Node
 	if err := yaml.Unmarshal(defaults, &doc); err != nil {
@@ -38,8 +38,8 @@ func eachKey(prefix string, mapping *yaml.Node, fn func(key string, name, value 
 	return nil
 }
 
-// YAML returns the whole configuration, secrets hidden, with where each value came
-// from. It could be read again as a file, but for what is hidden.
+// YAML returns the whole configuration with the source of each value and secrets
+// hidden. Apart from the secrets it can be loaded as a file.
 func (c *Config) YAML() (string, error) {
 	root, err := tree()
 	if err != nil {
@@ -80,7 +80,7 @@ func valueAt(config reflect.Value, key string) reflect.Value {
 	return config.FieldByIndex(keys[key].index)
 }
 
-// plain is a value as people write it.
+// plain returns a value as people write it.
 func plain(v reflect.Value) any {
 	if d, ok := v.Interface().(time.Duration); ok {
 		return shortDuration(d)
@@ -88,7 +88,7 @@ func plain(v reflect.Value) any {
 	return v.Interface()
 }
 
-// shortDuration leaves out the zeros at the end: 24h and not 24h0m0s.
+// shortDuration drops trailing zero units: 24h, not 24h0m0s.
 func shortDuration(d time.Duration) string {
 	text := d.String()
 	for _, zero := range []struct{ suffix, cut string }{{"m0s", "0s"}, {"h0m", "0m"}} {
@@ -99,8 +99,8 @@ func shortDuration(d time.Duration) string {
 	return text
 }
 
-// Reference returns the documentation of every key as Markdown, made of Config and the
-// comments of config.yaml.
+// Reference returns the documentation of every key as Markdown, generated from Config
+// and the comments of config.yaml.
 func Reference() (string, error) {
 	root, err := tree()
 	if err != nil {
@@ -169,7 +169,7 @@ func shownDefault(v reflect.Value) string {
 	return "empty"
 }
 
-// settersOf lists what sets a key.
+// settersOf lists the variables and flags that set a key.
 func settersOf(key string) []string {
 	var out []string
 	for name, k := range shortNames {
@@ -186,13 +186,13 @@ func settersOf(key string) []string {
 	return out
 }
 
-// alsoNamed is how comments end with the short name and the flag of their key.
+// alsoNamed matches the short name and flag at the end of a key's comment.
 var alsoNamed = regexp.MustCompile(`\s*(\b[A-Z]+_[A-Z_]+)?(, )?(--[a-z-]+)?$`)
 
-// examples are the indented lines of a comment.
+// examples matches the indented lines of a comment.
 var examples = regexp.MustCompile(`(?m)(^  .*\n)+`)
 
-// prose makes Markdown of a comment: indented lines are examples.
+// prose converts a comment to Markdown: indented lines are examples.
 func prose(comment string) string {
 	var b strings.Builder
 	for line := range strings.Lines(comment) {

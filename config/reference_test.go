@@ -26,7 +26,7 @@ func TestReferenceIsCurrent(t *testing.T) {
 	require.Zero(t, strings.Count(want, "```")%2, "every block of code is closed")
 }
 
-// What is printed is what a file would have to hold.
+// The printed configuration can be loaded as a file.
 func TestPrintedConfigurationCanBeRead(t *testing.T) {
 	environ := []string{
 		"OT_HTTP__READ_TIMEOUT=90s", "OT_ESTIMATE__HANDOVER=1h0m30s", "OT_DATABASE__PURGE_EVERY=10m", "KAFKA_BROKERS=a:1,b:2",

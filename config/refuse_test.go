@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// hush stands for a secret in every test of a refusal.
+// hush is the secret in every test of a rejected configuration.
 const hush = "hush-hush-hush"
 
 func requireOneLine(t *testing.T, err error, parts ...string) {
@@ -84,7 +84,7 @@ func TestProtectedMode(t *testing.T) {
 	for _, env := range [][]string{
 		{"HTTP_ADDR=127.9.9.9:1", "GRPC_ADDR=LOCALHOST:2", "KAFKA_LISTEN=[::1]:3"},
 		{"HTTP_ADDR=:8080", "GRPC_ADDR=0.0.0.0:9090", "KAFKA_LISTEN=myhost:9092", "BOOTSTRAP_ADMIN_KEY=" + adminKey},
-		// Nothing listens there when the brokers are elsewhere.
+		// With external brokers nothing listens there.
 		{"KAFKA_LISTEN=:9092", "KAFKA_BROKERS=kafka:9092"},
 		{"HTTP_ADDR=127.0.0.1:0", "GRPC_ADDR=127.0.0.1:0", "KAFKA_LISTEN=127.0.0.1:0"},
 	} {
@@ -158,8 +158,8 @@ func TestRefusedFile(t *testing.T) {
 	})
 }
 
-// FuzzLoad throws a file and an environment at the loader. Whatever comes, there is
-// either one line that keeps the secret or a configuration that may start.
+// FuzzLoad loads an arbitrary file and environment: the result is a valid configuration
+// or a one-line error that doesn't reveal the secret.
 func FuzzLoad(f *testing.F) {
 	f.Add("http:\n  addr: 127.0.0.1:1", "OT_LIVE__QUEUE=3", "LOG_LEVEL=info", "a")
 	f.Add("estimate: {speeds: {car: .inf}}", "DATABASE_URL=sqlite://x", "KAFKA_BROKERS=,", "%")

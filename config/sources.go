@@ -18,7 +18,7 @@ import (
 
 const originDefault = "default"
 
-// maxFileBytes is far above any honest configuration file.
+// maxFileBytes is far above the size of any real configuration file.
 const maxFileBytes = 1 << 20
 
 // setting is a value and where it came from.
@@ -27,11 +27,10 @@ type setting struct {
 	origin string
 }
 
-// layer is what one source sets, by key.
+// layer holds the values of one source by key.
 type layer map[string]setting
 
-// set keeps a value. The same key twice in one source is an error, because which of
-// them was meant can't be known.
+// set stores a value. The same key twice in one source is an error, as it is ambiguous.
 func (l layer) set(key, origin string, raw any) error {
 	spec, known := keys[key]
 	if !known {
@@ -64,7 +63,7 @@ var shortNames = map[string]string{
 
 const envPrefix = "OT_"
 
-// envLayer reads the environment. An empty variable is an absent one, as Compose and
+// envLayer reads the environment. An empty variable counts as unset, as Compose and
 // shells pass it, except for lists, where empty is a value.
 func envLayer(environ []string) (layer, error) {
 	l := layer{}
@@ -88,7 +87,7 @@ func envLayer(environ []string) (layer, error) {
 	return l, nil
 }
 
-// flagNames are the flags beside --config and --set, in the order of the help.
+// flagNames are the flags besides --config and --set, in the order of the help.
 var flagNames = []struct{ name, key, usage string }{
 	{"http-addr", "http.addr", "address of REST and streams, `host:port`"},
 	{"grpc-addr", "grpc.addr", "address of gRPC, `host:port`"},
@@ -115,7 +114,7 @@ func flagSet() (fs *pflag.FlagSet, file *string, sets *[]string) {
 	return fs, file, sets
 }
 
-// Usage is the text for --help.
+// Usage returns the text for --help.
 func Usage() string {
 	fs, _, _ := flagSet()
 	return "Usage: order-tracking [flags]\n\n" + fs.FlagUsages() +
@@ -123,7 +122,7 @@ func Usage() string {
 		"OT_<SECTION>__<KEY>, such as OT_HTTP__MAX_BODY_BYTES.\n"
 }
 
-// flagLayer reads the flags, and the name of the configuration file among them.
+// flagLayer reads the flags, including the name of the configuration file.
 func flagLayer(args []string) (l layer, path string, err error) {
 	fs, file, sets := flagSet()
 	if err := fs.Parse(args); err != nil {
@@ -155,8 +154,8 @@ func flagLayer(args []string) (l layer, path string, err error) {
 	return l, *file, nil
 }
 
-// flagError says what is wrong with the flags without repeating their values, which
-// pflag's own messages do.
+// flagError describes an error in the flags without repeating their values, as pflag's
+// own messages do.
 func flagError(err error) error {
 	var unknown *pflag.NotExistError
 	var noValue *pflag.ValueRequiredError
@@ -186,8 +185,8 @@ func fileLayer(path string) (layer, error) {
 
 var yamlLine = regexp.MustCompile(`line (\d+)`)
 
-// yamlLayer reads YAML. What is wrong with the syntax is told by its line only: the
-// parser's messages quote the text, which may be a secret.
+// yamlLayer reads YAML. For syntax errors it reports only the line: the parser's
+// messages quote the text, which may contain a secret.
 func yamlLayer(origin string, text []byte) (layer, error) {
 	tree, err := yaml.Parser().Unmarshal(text)
 	if err != nil {
@@ -207,8 +206,8 @@ func printable(name string) string {
 	return quoted[1 : len(quoted)-1]
 }
 
-// walk sets every key of a YAML mapping, in order, so that of several faults always
-// the same one is told.
+// walk sets every key of a YAML mapping, in order, so that of several errors always
+// the same one is reported.
 func (l layer) walk(origin, prefix string, tree map[string]any) error {
 	for _, name := range slices.Sorted(maps.Keys(tree)) {
 		key, value := prefix+name, tree[name]
@@ -246,7 +245,7 @@ func readFile(path string, limit int64) ([]byte, error) {
 	return text, nil
 }
 
-// oneLine quotes the name in a file error, which may hold anything.
+// oneLine quotes the file name in an error, which may contain any characters.
 func oneLine(err error) error {
 	var pathErr *os.PathError
 	if errors.As(err, &pathErr) {

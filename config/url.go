@@ -17,9 +17,9 @@ const (
 	Postgres Engine = "postgres"
 )
 
-// ParseURL reads the database URL. For SQLite target is the path of the file, for
-// PostgreSQL the URL as it stands. Its errors do not repeat the URL, which may hold
-// a password.
+// ParseURL parses the database URL. For SQLite target is the path of the file, for
+// PostgreSQL the unchanged URL. Its errors do not repeat the URL, which may contain a
+// password.
 func (d Database) ParseURL() (engine Engine, target string, err error) {
 	scheme, rest, ok := strings.Cut(d.URL, "://")
 	switch {
@@ -49,7 +49,7 @@ func sqlitePath(rest string) (string, error) {
 	return filepath.FromSlash(path), nil
 }
 
-// InMemory is whether what is hot stays in this process.
+// InMemory reports whether the cache is in this process.
 func (r Redis) InMemory() bool { return r.URL == "memory://" }
 
 func (r Redis) check() error {
@@ -69,8 +69,8 @@ func (r Redis) check() error {
 	return nil
 }
 
-// checkURL says that a URL can't be parsed, or that a # in its password cut it short;
-// net/url's own words repeat it.
+// checkURL reports a URL that can't be parsed or is cut short by a # in its password;
+// net/url's own errors would repeat it.
 func checkURL(s string) error {
 	if u, err := url.Parse(s); err != nil || u.Fragment != "" {
 		return errors.New("is not a valid URL; in a password write special characters in %XX form, such as %23 for #")
@@ -84,7 +84,7 @@ const hidden = "xxxxx"
 // redactURL returns the URL with its passwords replaced.
 func redactURL(s string) string {
 	if strings.HasPrefix(s, "sqlite://") {
-		return s // a file name has no password, and need not be a URL for net/url
+		return s // a file name has no password and need not be a valid URL
 	}
 	u, err := url.Parse(s)
 	if err != nil {
@@ -104,7 +104,7 @@ func redactURL(s string) string {
 	return u.Redacted()
 }
 
-// Redacted returns a copy that can be shown: secrets and passwords are replaced.
+// Redacted returns a copy with secrets and passwords replaced, safe to show.
 func (c *Config) Redacted() *Config {
 	shown := *c
 	values := reflect.ValueOf(&shown).Elem()

@@ -16,17 +16,17 @@ import (
 	"github.com/nyaruka/phonenumbers"
 )
 
-// DevelopmentKey is the administrator's key of docker-compose.yml, which everybody can
-// read there; the start warns about it.
+// DevelopmentKey is the public administrator's key of docker-compose.yml; the server
+// warns about it at startup.
 const DevelopmentKey = "development-key-known-to-everybody"
 
-// MinAdminKey is the least number of characters of an administrator's key.
+// MinAdminKey is the minimum length of an administrator's key.
 const MinAdminKey = 32
 
-// maxAdminKey is what fits into a header without trouble.
+// maxAdminKey is a length that fits safely into a header.
 const maxAdminKey = 512
 
-// readAdminKey takes the key from its file when one is named.
+// readAdminKey reads the key file, if one is configured.
 func (c *Config) readAdminKey() error {
 	const key = "access.bootstrap_admin_key_file"
 	path := c.Access.BootstrapAdminKeyFile
@@ -48,7 +48,7 @@ func (c *Config) readAdminKey() error {
 	return nil
 }
 
-// fault names the key, and where its value came from, before what is wrong with it.
+// fault prefixes an error with the key and the source of its value.
 func (c *Config) fault(key string, err error) error {
 	if err == nil {
 		return nil
@@ -56,8 +56,8 @@ func (c *Config) fault(key string, err error) error {
 	return fmt.Errorf("%s (%s) %w", key, c.Origin(key), err)
 }
 
-// validate returns the first broken rule. A value of the right type can still be
-// one that the product can't work with.
+// validate returns the first broken rule: a value of the right type can still be
+// unusable.
 func (c *Config) validate() error {
 	values := reflect.ValueOf(c).Elem()
 	for _, key := range slices.Sorted(maps.Keys(keys)) {
@@ -111,8 +111,8 @@ func (c *Config) validate() error {
 	return c.checkListeners()
 }
 
-// checkListeners looks at the addresses together: no two alike, and on loopback
-// only as long as there is no key.
+// checkListeners checks the addresses together: no duplicates, and only loopback
+// without a key.
 func (c *Config) checkListeners() error {
 	listeners := [][2]string{{"http.addr", c.HTTP.Addr}, {"grpc.addr", c.GRPC.Addr}}
 	if c.Kafka.Embedded() {
@@ -134,8 +134,8 @@ func (c *Config) checkListeners() error {
 	return nil
 }
 
-// loopback is whether only this machine can reach an address. Names other than
-// localhost don't count: what they stand for can change.
+// loopback reports whether only this machine can reach an address. Names other than
+// localhost don't count, as they may resolve differently later.
 func loopback(addr string) bool {
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {
@@ -148,7 +148,7 @@ func loopback(addr string) bool {
 	return err == nil && ip.IsLoopback()
 }
 
-// checkAddr wants host:port with a port of at least minPort; the host may be empty.
+// checkAddr requires host:port with a port of at least minPort; the host may be empty.
 func checkAddr(addr string, minPort int) error {
 	wrong := fmt.Errorf("must be host:port, such as 127.0.0.1:8080, and is %q", addr)
 	host, port, err := net.SplitHostPort(addr)
@@ -186,8 +186,8 @@ func checkOrigins(origins ...string) error {
 	return nil
 }
 
-// checkCarrierURL wants a name or an address; the secret must not travel in the clear
-// beyond this machine.
+// checkCarrierURL requires a known name or a URL that doesn't send the secret
+// unencrypted beyond this machine.
 func checkCarrierURL(text string) error {
 	if slices.Contains([]string{CarrierProduction, CarrierTest, CarrierEmulator}, text) {
 		return nil
@@ -198,7 +198,7 @@ func checkCarrierURL(text string) error {
 	return nil
 }
 
-// checkBase wants an address that paths can be added to.
+// checkBase requires a URL that paths can be appended to.
 func checkBase(base string) error {
 	if u, ok := webAddress(base); !ok || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
 		return fmt.Errorf("must be an address such as https://track.example and is %q", base)
@@ -206,7 +206,7 @@ func checkBase(base string) error {
 	return nil
 }
 
-// ifSet is a rule for what may be empty.
+// ifSet makes a rule accept an empty value.
 func ifSet(text string, check func(string) error) error {
 	if text == "" {
 		return nil
@@ -214,7 +214,7 @@ func ifSet(text string, check func(string) error) error {
 	return check(text)
 }
 
-// checkAdminKey wants what can travel in an Authorization header as it stands.
+// checkAdminKey requires characters that an Authorization header can carry unescaped.
 func checkAdminKey(key string) error {
 	if strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r > '~' }) {
 		return errors.New("may hold ASCII letters, digits and signs only, no spaces")
@@ -250,7 +250,7 @@ func oneOf(v string, allowed ...string) error {
 	return fmt.Errorf("must be one of %s and is %q", strings.Join(allowed, ", "), v)
 }
 
-// checkTiles wants an address of pictures by zoom level and place.
+// checkTiles requires a tile URL template.
 func checkTiles(template string) error {
 	if _, ok := webAddress(template); !ok || !strings.Contains(template, "{z}") || !strings.Contains(template, "{x}") || !strings.Contains(template, "{y}") {
 		return fmt.Errorf("must be an address with {z}, {x} and {y}, such as https://tiles.example/{z}/{x}/{y}.png, and is %q", template)
@@ -267,7 +267,7 @@ func checkColor(text string) error {
 	return nil
 }
 
-// needs wants the other value where there is the first.
+// needs requires the second value if the first is set.
 func needs(a, b, otherKey string) error {
 	if a != "" && b == "" {
 		return fmt.Errorf("needs %s, which is empty", otherKey)
@@ -275,7 +275,7 @@ func needs(a, b, otherKey string) error {
 	return nil
 }
 
-// together wants both values or neither.
+// together requires both values or neither.
 func together(a, b, otherKey string) error {
 	if (a == "") != (b == "") {
 		return fmt.Errorf("and %s go together: set both or neither", otherKey)
@@ -283,7 +283,7 @@ func together(a, b, otherKey string) error {
 	return nil
 }
 
-// plainText wants printable text of 1 to limit bytes.
+// plainText requires printable text of 1 to limit bytes.
 func plainText(s string, limit int) error {
 	if s == "" || len(s) > limit || strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f }) {
 		return fmt.Errorf("must be text of 1 to %d characters", limit)

@@ -12,8 +12,8 @@ import (
 	"github.com/order-tracking/order-tracking/internal/app"
 )
 
-// desk is what the carrier commands share: they ask a delivery company itself, with
-// the account of the configuration, and need no server.
+// desk is shared by the carrier commands, which call a delivery company directly with
+// the configured account and need no server.
 type desk struct {
 	printer
 	carrier, file string
@@ -34,7 +34,7 @@ func carrierCommand(e *env) *cobra.Command {
 	return cmd
 }
 
-// ask makes a command that asks the company.
+// ask builds a command that calls the company.
 func (d *desk) ask(cmd *cobra.Command, run func(ctx context.Context, car app.Carrier, args []string) error) *cobra.Command {
 	cmd.RunE = func(cmd *cobra.Command, args []string) (err error) {
 		var flags []string
@@ -61,11 +61,11 @@ func (d *desk) ask(cmd *cobra.Command, run func(ctx context.Context, car app.Car
 	return cmd
 }
 
-// row writes a line of a table; a tabwriter fails when it is flushed.
+// row writes a line of a table; a tabwriter reports errors on Flush.
 func row(w io.Writer, format string, args ...any) { _, _ = fmt.Fprintf(w, format+"\n", args...) }
 
 func (d *desk) quote() *cobra.Command {
-	r := app.QuoteRequest{Packages: make([]app.Package, 1)} // absent ends and measures are the usual ones
+	r := app.QuoteRequest{Packages: make([]app.Package, 1)} // missing addresses and sizes get defaults
 	cmd := d.ask(&cobra.Command{
 		Use: "quote", Short: "Get shipping prices and times",
 		Example: "  order-tracking carrier quote --sandbox-carriers --to-city Новосибирск --weight 1500",

@@ -1,5 +1,5 @@
-// Package cli is the command line: one binary that serves and that talks to a
-// running server.
+// Package cli is the command line: one binary that is the server and a client of
+// running servers.
 package cli
 
 import (
@@ -17,8 +17,8 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// Build says which build this is; what the linker did not stamp is taken from what
-// the Go toolchain recorded.
+// Build describes the build; values not set by the linker come from the build info of
+// the Go toolchain.
 type Build struct{ Version, Commit string }
 
 func (b Build) withDefaults() Build {
@@ -39,17 +39,17 @@ func (b Build) withDefaults() Build {
 	return b
 }
 
-// env is what a command works with besides its arguments.
+// env holds a command's inputs and outputs besides its arguments.
 type env struct {
 	build          Build
 	environ        []string
 	stdin          io.Reader
 	stdout, stderr io.Writer
-	// remoteServer and remoteKey are the server to talk to, from the environment.
+	// remoteServer and remoteKey are the server to call, from the environment.
 	remoteServer, remoteKey string
 }
 
-// newEnv takes from the environment what is not the server's.
+// newEnv reads the environment variables that are not the server's configuration.
 func newEnv(build Build, environ []string, stdin io.Reader, stdout, stderr io.Writer) *env {
 	e := &env{build: build.withDefaults(), stdin: stdin, stdout: stdout, stderr: stderr}
 	for _, entry := range environ {
@@ -65,13 +65,13 @@ func newEnv(build Build, environ []string, stdin io.Reader, stdout, stderr io.Wr
 	return e
 }
 
-// Main runs the command that args (without the program's name) ask for until it is
-// done or the process is told to stop, and returns the exit code: 0, or that of the error,
-// which was printed.
+// Main runs the command given by args (without the program's name) until it is done
+// or interrupted, and returns the exit code: 0, or that of the error, which it has
+// printed.
 func Main(build Build, args, environ []string, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	// A second signal ends the process at once, should stopping take too long.
+	// A second signal ends the process at once if stopping takes too long.
 	context.AfterFunc(ctx, stop)
 
 	return newEnv(build, environ, os.Stdin, stdout, stderr).run(ctx, args)
@@ -104,7 +104,7 @@ func newRoot(e *env) *cobra.Command {
 	return root
 }
 
-// group is a command that only holds others.
+// group builds a command that only has subcommands.
 func group(name, short string) *cobra.Command {
 	return &cobra.Command{
 		Use: name, Short: short, Args: func(cmd *cobra.Command, args []string) error {

@@ -27,7 +27,7 @@ func TestMain(m *testing.M) {
 
 const adminKey = "an-administrators-key-of-some-length"
 
-// rig is the product in this process and a command line beside it.
+// rig is the product in this process and a command line that calls it.
 type rig struct {
 	t      *testing.T
 	server string
@@ -64,7 +64,7 @@ type output struct {
 	out, errors string
 }
 
-// lockedBuffer is written by a command and read by the test meanwhile.
+// lockedBuffer is written by a command while the test reads it.
 type lockedBuffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer
@@ -94,14 +94,14 @@ func (r *rig) runWith(stdin string, args ...string) output {
 	return output{r.t, code, out.String(), errs.String()}
 }
 
-// ok wants success and returns what was printed.
+// ok requires success and returns the output.
 func (o output) ok() string {
 	o.t.Helper()
 	require.Zero(o.t, o.code, o.out+o.errors)
 	return o.out
 }
 
-// fails wants a failure and one line that holds all of these.
+// fails requires a failure with one line that contains all the given texts.
 func (o output) fails(words ...string) {
 	o.t.Helper()
 	require.NotZero(o.t, o.code, o.out)
@@ -112,7 +112,7 @@ func (o output) fails(words ...string) {
 	}
 }
 
-// failsWith is fails with this exit code.
+// failsWith is fails with an exit code.
 func (o output) failsWith(code int, words ...string) {
 	o.t.Helper()
 	o.fails(words...)
@@ -164,7 +164,7 @@ func TestConfigCommands(t *testing.T) {
 	require.Equal(t, "the configuration is fine\n", mainOf(t, nil, "config", "check").ok())
 	mainOf(t, []string{"HTTP_ADDR=0.0.0.0:80"}, "config", "check").failsWith(2, "http.addr (environment HTTP_ADDR)", "BOOTSTRAP_ADMIN_KEY")
 	mainOf(t, nil, "config", "check", "--set", "http.adr=x").fails("http.adr")
-	// What tells the commands where the server is is no key of the server's.
+	// The commands' own environment variables are no configuration keys.
 	mainOf(t, []string{"OT_SERVER=http://x", "OT_KEY=y"}, "config", "check").ok()
 
 	printed := mainOf(t, []string{"BOOTSTRAP_ADMIN_KEY=" + adminKey, "DATABASE_URL=postgres://u:secret@h/d"},
@@ -205,7 +205,7 @@ func TestMigrate(t *testing.T) {
 func TestWhichServer(t *testing.T) {
 	r := start(t)
 	local := strings.TrimPrefix(r.server, "http://")
-	// Without a name it is the server of the same configuration, with its key.
+	// Without --server: the server of the local configuration, with its key.
 	mainOf(t, []string{"HTTP_ADDR=" + local, "BOOTSTRAP_ADMIN_KEY=" + adminKey}, "order", "list").ok()
 	mainOf(t, []string{"BOOTSTRAP_ADMIN_KEY=" + adminKey}, "order", "list", "--server", local).failsWith(3, "unauthenticated")
 	mainOf(t, nil, "order", "list", "--server", local, "--key", adminKey).ok()

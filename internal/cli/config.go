@@ -35,7 +35,7 @@ func configCommand(e *env) *cobra.Command {
 	return cmd
 }
 
-// configured makes a command that takes the flags of serve.
+// configured builds a command with the flags of serve.
 func (e *env) configured(name, short string, run func(context.Context, *config.Config) error) *cobra.Command {
 	return &cobra.Command{
 		Use: name + " [flags of serve]", Short: short, DisableFlagParsing: true,
@@ -53,8 +53,8 @@ func (e *env) configured(name, short string, run func(context.Context, *config.C
 	}
 }
 
-// configuredFile makes a command that takes a file and the flags of serve, and opens no
-// listener: it needs no administrator's key, whatever the addresses are.
+// configuredFile builds a command that takes a file and the flags of serve. It opens no
+// listener, so it needs no administrator's key for any address.
 func (e *env) configuredFile(name, short string, run func(ctx context.Context, cfg *config.Config, file string) error) *cobra.Command {
 	file := ""
 	cmd := e.configured(name+" FILE", short, func(ctx context.Context, cfg *config.Config) error { return run(ctx, cfg, file) })

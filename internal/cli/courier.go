@@ -37,8 +37,8 @@ func yes(b bool) string {
 	return "no"
 }
 
-// courierEditFlags adds the flags for what a courier is, and returns what they say once
-// they are read.
+// courierEditFlags adds the flags for a courier's fields and returns a function that
+// reads them after parsing.
 func courierEditFlags(cmd *cobra.Command) func() client.CourierEdit {
 	fs := cmd.Flags()
 	name := fs.String("name", "", "the courier's `name`")

@@ -23,7 +23,7 @@ import (
 	"github.com/order-tracking/order-tracking/pkg/logger"
 )
 
-// demonstration is a server of its own with a city that uses it.
+// demonstration is a separate server with a simulated city.
 type demonstration struct {
 	*env
 	addr       string
@@ -95,7 +95,7 @@ func (d *demonstration) run(ctx context.Context) (err error) {
 	if err != nil {
 		return errors.Join(err, server.Close())
 	}
-	// The couriers stop first, so that the server is not asked while it stops.
+	// The couriers stop first, so that the stopping server gets no requests.
 	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	g, driving := errgroup.WithContext(ctx)
@@ -107,13 +107,13 @@ func (d *demonstration) run(ctx context.Context) (err error) {
 	return g.Wait()
 }
 
-// flags configure the server; nothing of the environment does, which may name real data.
+// flags configures the server; the environment is ignored, as it may point to real data.
 func (d *demonstration) flags(dir string) []string {
 	path := func(name string) string { return filepath.ToSlash(filepath.Join(dir, name)) }
 	flags := []string{
 		"--http-addr=" + d.addr, "--grpc-addr=127.0.0.1:0", "--kafka-listen=127.0.0.1:0", "--sandbox-carriers", "--log-level=error",
 	}
-	// Estimates know how fast this city is.
+	// Speeds in this city, for estimates.
 	number := func(v float64) string { return strconv.FormatFloat(v, 'f', 3, 64) }
 	shorter := func(t time.Duration) string { return time.Duration(float64(t) / d.speed).String() }
 	for key, value := range map[string]string{
@@ -129,7 +129,7 @@ func (d *demonstration) flags(dir string) []string {
 
 func (d *demonstration) drive(ctx context.Context, c *client.Client, base string) error {
 	say := func(at time.Time, text string) {
-		_, _ = fmt.Fprintf(d.stdout, "%s  %s\n", at.Local().Format(time.TimeOnly), text) // a lost line stops nobody
+		_, _ = fmt.Fprintf(d.stdout, "%s  %s\n", at.Local().Format(time.TimeOnly), text) // output errors are ignored
 	}
 	_, err := fmt.Fprintf(d.stdout, `
 A day in Helsinki: %d couriers, 12 kitchens, %g times as fast as life; --seed %d repeats it. Ctrl-C ends it.
@@ -157,18 +157,18 @@ Map and streets: © OpenStreetMap contributors.
 	})
 }
 
-// freeAddr is the address if nobody listens there, else one with any free port.
+// freeAddr returns the address if it is free, otherwise one with any free port.
 func freeAddr(ctx context.Context, addr string) string {
 	var l net.ListenConfig
 	probe, err := l.Listen(ctx, "tcp", addr)
 	if err != nil {
 		return "127.0.0.1:0"
 	}
-	_ = probe.Close() // it served its purpose
+	_ = probe.Close() // only a probe
 	return addr
 }
 
-// browse opens a page in the browser of whoever sits at this machine, if there is one.
+// browse opens a page in the local user's browser, if there is one.
 func browse(ctx context.Context, page string) {
 	command, args := "xdg-open", []string{page}
 	switch runtime.GOOS {
@@ -179,6 +179,6 @@ func browse(ctx context.Context, page string) {
 	}
 	cmd := exec.CommandContext(context.WithoutCancel(ctx), command, args...) //nolint:gosec // a page of our own
 	if cmd.Start() == nil {
-		go func() { _ = cmd.Wait() }() // what the browser says of itself is of no interest
+		go func() { _ = cmd.Wait() }() // the browser's exit status doesn't matter
 	}
 }

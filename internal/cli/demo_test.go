@@ -15,8 +15,8 @@ import (
 	"github.com/order-tracking/order-tracking/internal/demo"
 )
 
-// The demo starts, says where to look, stops when told to, and leaves nothing behind unless
-// it is to be kept.
+// The demo starts, prints its addresses, stops when interrupted, and removes its data
+// unless asked to keep it.
 func TestDemo(t *testing.T) {
 	for _, keep := range []bool{false, true} {
 		dir := t.TempDir()
@@ -29,7 +29,7 @@ func TestDemo(t *testing.T) {
 		}
 		code := make(chan int, 1)
 		go func() {
-			// A database that the environment names is none of its business.
+			// A database in the environment is ignored.
 			environ := []string{"DATABASE_URL=postgres://127.0.0.1:1/none"}
 			code <- newEnv(Build{Version: "1.2.3"}, environ, strings.NewReader(""), &out, &errs).run(ctx, args)
 		}()

@@ -16,7 +16,7 @@ import (
 	"github.com/order-tracking/order-tracking/pkg/client"
 )
 
-// The exit codes. Anything else that goes wrong is exitFailed.
+// Exit codes. Any other failure is exitFailed.
 const (
 	exitFailed      = 1
 	exitUsage       = 2 // the command line or the configuration is wrong
@@ -24,7 +24,7 @@ const (
 	exitUnavailable = 4 // the server can't be reached or can't work: try again later
 )
 
-// exitError is an error whose exit code is known where it happens.
+// exitError is an error with its exit code.
 type exitError struct {
 	error
 	code int
@@ -32,12 +32,12 @@ type exitError struct {
 
 func (e exitError) Unwrap() error { return e.error }
 
-// usagef is a mistake in the command line.
+// usagef returns a usage error.
 func usagef(format string, args ...any) error {
 	return exitError{fmt.Errorf(format, args...), exitUsage}
 }
 
-// exitCode is what kind of failure an error is.
+// exitCode returns the exit code of an error.
 func exitCode(err error) int {
 	var p *client.Problem
 	var known exitError
@@ -46,7 +46,7 @@ func exitCode(err error) int {
 	switch {
 	case errors.As(err, &known):
 		return known.code
-	case strings.HasPrefix(err.Error(), "unknown command "): // cobra's, of no type
+	case strings.HasPrefix(err.Error(), "unknown command "): // cobra's untyped error
 		return exitUsage
 	case errors.As(err, &p):
 		switch p.Status {
@@ -78,11 +78,11 @@ func (e *env) fail(err error, asJSON bool) int {
 	errors.As(err, &failure.Problem)
 	enc := json.NewEncoder(e.stderr)
 	enc.SetEscapeHTML(false)
-	_ = enc.Encode(map[string]any{"error": failure}) // nobody is left to tell
+	_ = enc.Encode(map[string]any{"error": failure}) // nowhere to report it
 	return code
 }
 
-// wantsJSON says whether a command line asks for JSON; it may be too wrong to be parsed.
+// wantsJSON reports whether a command line, perhaps an invalid one, asks for JSON.
 func wantsJSON(args []string) bool {
 	if i := slices.Index(args, "--"); i >= 0 {
 		args = args[:i]
@@ -90,8 +90,8 @@ func wantsJSON(args []string) bool {
 	return slices.Contains(args, "--json") || slices.Contains(args, "--json=true")
 }
 
-// checkUsage makes the commands say what is missing or too much, by the names in their
-// usage: words in brackets are optional.
+// checkUsage makes commands name missing or extra arguments as in their usage, where
+// words in brackets are optional.
 func checkUsage(cmd *cobra.Command) {
 	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usagef("%w; %s --help lists the flags", err, cmd.CommandPath())

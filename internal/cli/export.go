@@ -46,7 +46,7 @@ func formatOf(format, file string) client.Format {
 	return cmp.Or(client.Format(format), client.NDJSON)
 }
 
-// writeWhole writes a file that is there only once it is complete.
+// writeWhole writes a file atomically.
 func writeWhole(file string, write func(io.Writer) error) error {
 	f, err := os.CreateTemp(filepath.Dir(file), "."+filepath.Base(file)+".*")
 	if err != nil {
@@ -57,7 +57,7 @@ func writeWhole(file string, write func(io.Writer) error) error {
 		err = os.Rename(f.Name(), file)
 	}
 	if err != nil {
-		_ = os.Remove(f.Name()) // half of it is of no use
+		_ = os.Remove(f.Name()) // incomplete
 	}
 	return err
 }

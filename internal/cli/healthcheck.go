@@ -11,8 +11,8 @@ import (
 	"github.com/order-tracking/order-tracking/config"
 )
 
-// healthcheckCommand asks the server that the same configuration describes whether
-// it can work: exit code 0 when it can. It is what containers run.
+// healthcheckCommand checks that the configured server is ready: exit code 0 when it
+// is. Containers run it.
 func healthcheckCommand(e *env) *cobra.Command {
 	return e.configured("healthcheck", "Check whether the local server is ready", func(ctx context.Context, cfg *config.Config) error {
 		server, err := localURL(cfg.HTTP.Addr)

@@ -20,7 +20,7 @@ import (
 	"github.com/order-tracking/order-tracking/pkg/client"
 )
 
-// shownErrors is how many refused rows are printed; a report file has all.
+// shownErrors limits the rejected rows that are printed; a report file has all.
 const shownErrors = 20
 
 func importCommand(e *env) *cobra.Command {
@@ -42,7 +42,7 @@ also when refused rows are corrected, each on its lines, and the file is importe
 	return in.on(cmd, nil, func(ctx context.Context, c *client.Client, args []string) error { return in.run(ctx, c, args[0]) })
 }
 
-// importing is an import as the command sees it.
+// importing is the state of a running import command.
 type importing struct {
 	*remote
 	format, resume, report string
@@ -53,18 +53,18 @@ type importing struct {
 	bar     *progressbar.ProgressBar
 	pace    pace
 	refused io.Writer
-	held    []client.ImportReport // refused rows that the state does not cover yet
+	held    []client.ImportReport // rejected rows not yet covered by the saved state
 	shown   int64
 }
 
-// importState is what is remembered of an import that broke off.
+// importState is the saved state of an interrupted import.
 type importState struct {
 	File string `json:"file"`
 	Size int64  `json:"size"`
 	Key  string `json:"key"`
-	Line int64  `json:"line"` // everything up to it is decided
-	// Began is when the first row was sent, Lines how many the file has; they are for a
-	// file that is imported again because rows were refused.
+	Line int64  `json:"line"` // everything up to it is processed
+	// Began is when the first row was sent, Lines the number of lines in the file; they
+	// are for a file that is imported again because rows were rejected.
 	Began time.Time `json:"began"`
 	Lines int64     `json:"lines"`
 	client.ImportTally
@@ -82,7 +82,7 @@ func (in *importing) run(ctx context.Context, c *client.Client, file string) err
 	if in.report != "" {
 		mode := os.O_TRUNC
 		if in.state.Line > 0 {
-			mode = os.O_APPEND // to what an earlier part of the same import reported
+			mode = os.O_APPEND // an earlier part of the same import wrote to it
 		}
 		f, err := os.OpenFile(in.report, os.O_CREATE|os.O_WRONLY|mode, 0o600)
 		if err != nil {
@@ -133,7 +133,7 @@ func (in *importing) open(file string) (io.ReadCloser, int64, error) {
 	return f, info.Size(), nil
 }
 
-// load reads what is remembered, or begins anew.
+// load reads the saved state or starts afresh.
 func (in *importing) load(file string, size int64) error {
 	if abs, err := filepath.Abs(file); err == nil {
 		file = abs
@@ -166,16 +166,16 @@ func (in *importing) load(file string, size int64) error {
 	}
 	in.state = state
 	if state.Finished {
-		in.state.Line, in.state.ImportTally = 0, client.ImportTally{} // all again, under the same key
+		in.state.Line, in.state.ImportTally = 0, client.ImportTally{} // start over under the same key
 	}
 	return nil
 }
 
-// rememberedFor is how long a server surely remembers the rows of a key; it is 24 hours.
+// rememberedFor is safely below the 24 hours for which a server remembers the rows of a key.
 const rememberedFor = 23 * time.Hour
 
-// again checks that a file of which rows were refused has the others where they were:
-// without names of their own they are known by their lines.
+// again checks that a file with rejected rows has kept the other rows on their lines:
+// rows without ids are identified by line.
 func (s *importState) again(file string, now time.Time) error {
 	if now.Sub(s.Began) > rememberedFor {
 		return fmt.Errorf("its rows came more than %s ago, and would come twice; import those that were refused from a file of their own", rememberedFor)
@@ -198,8 +198,8 @@ func countLines(file string) (int64, error) {
 	return p.lines.Load(), err
 }
 
-// save remembers how far the import is, and tells the refused rows up to there: those
-// after it will be refused again.
+// save stores the import's progress and reports the rejected rows up to there; later
+// ones will be rejected again.
 func (in *importing) save() error {
 	in.saved = time.Now()
 	if err := in.reportRefused(); err != nil || in.resume == "" {
@@ -208,7 +208,7 @@ func (in *importing) save() error {
 	return writeWhole(in.resume, func(w io.Writer) error { return json.NewEncoder(w).Encode(in.state) })
 }
 
-// skip leaves out the lines that are decided, of CSV all but the header.
+// skip skips the lines already processed, except a CSV header.
 func (in *importing) skip(r io.Reader, format client.Format) (io.Reader, error) {
 	if in.state.Line == 0 {
 		return r, nil
@@ -227,8 +227,8 @@ func (in *importing) skip(r io.Reader, format client.Format) (io.Reader, error) 
 	return io.MultiReader(bytes.NewReader(header), lines), nil
 }
 
-// take shows and remembers what the server reports. before is what earlier parts of
-// the import came to.
+// take shows and saves the server's report. before is the tally of earlier parts of
+// the import.
 func (in *importing) take(r client.ImportReport, before client.ImportTally) error {
 	if r.Error != nil {
 		in.held = append(in.held, r)
@@ -278,12 +278,12 @@ func (in *importing) refuse(r client.ImportReport) error {
 	return err
 }
 
-// end says what came of it.
+// end prints the result.
 func (in *importing) end(err error) error {
 	s := in.state
 	var refusal *client.Problem
 	if s.Line == 0 && errors.As(err, &refusal) {
-		return err // of the whole, before any row
+		return err // the whole import was rejected before any row
 	}
 	if in.json {
 		err = cmp.Or(err, in.printJSON(s.ImportTally))

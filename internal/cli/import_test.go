@@ -22,7 +22,7 @@ import (
 	"github.com/order-tracking/order-tracking/pkg/client"
 )
 
-// filled is a product with orders that went through something.
+// filled starts a product with orders that have histories.
 func filled(t *testing.T) *rig {
 	r := start(t)
 	r.run("courier", "create", "--name", "Ivan").ok()
@@ -97,7 +97,7 @@ func TestImportShowsWhatIsRefused(t *testing.T) {
 	require.Equal(t, "/customer/name", row.Error.Errors[0].Pointer)
 }
 
-// brittle passes requests on and cuts every body after some bytes, until it is told not to.
+// brittle is a proxy that cuts every body after some bytes, until switched off.
 func brittle(t *testing.T, target string, after int64) (server string, mend func()) {
 	t.Helper()
 	u, err := url.Parse(target)

@@ -65,7 +65,7 @@ func keyList(r *remote) *cobra.Command {
 	})
 }
 
-// maybe is a time that may be absent.
+// maybe formats an optional time.
 func maybe(t *time.Time) string {
 	if t == nil {
 		return "-"

@@ -47,7 +47,7 @@ func migrateCommand(e *env) *cobra.Command {
 	return cmd
 }
 
-// confirmDown asks whether the newest migration is really to be taken back.
+// confirmDown asks for confirmation before reverting the newest migration.
 func (e *env) confirmDown(ctx context.Context, cfg *config.Config) error {
 	steps, err := app.Migrate(ctx, cfg, app.MigrateStatus)
 	if err != nil {
@@ -55,7 +55,7 @@ func (e *env) confirmDown(ctx context.Context, cfg *config.Config) error {
 	}
 	_, _ = fmt.Fprintf(e.stdout, "%s\nTaking the newest migration back deletes its tables and columns with all that they hold. Type yes to do it: \n",
 		strings.Join(steps, "\n"))
-	answer, _ := bufio.NewReader(e.stdin).ReadString('\n') //nolint:errcheck // no answer is no yes
+	answer, _ := bufio.NewReader(e.stdin).ReadString('\n') //nolint:errcheck // no answer means no
 	if strings.TrimSpace(answer) != "yes" {
 		return usagef("nothing was changed; answer yes, or say --yes")
 	}

@@ -80,8 +80,8 @@ func orderRow(o *client.Order) string {
 	}, "\t")
 }
 
-// orderFilter adds the flags that narrow lists and exports, and returns what they say
-// once they are read.
+// orderFilter adds the filter flags of lists and exports and returns a function that
+// reads them after parsing.
 func orderFilter(cmd *cobra.Command) func() client.OrderFilter {
 	var f client.OrderFilter
 	var from, to *time.Time
@@ -210,7 +210,7 @@ func orderEvents(r *remote) *cobra.Command {
 		})
 }
 
-// eventRow tells an event: when, what, by whom and why.
+// eventRow formats an event: time, change, actor and reason.
 func eventRow(e client.Event) string {
 	what := e.Type
 	if e.Type == "order.status_changed" {

@@ -165,7 +165,7 @@ func TestWatch(t *testing.T) {
 	}
 	r.run("watch", "nobody").fails("nobody")
 
-	// Told to stop, it stops in peace.
+	// When interrupted, it ends without an error.
 	r.run("order", "create", "--name", "Anna", "--dropoff", "Main St 1", "--external-id", "W-2").ok()
 	ctx, cancel := context.WithCancel(t.Context())
 	var second lockedBuffer
@@ -175,7 +175,7 @@ func TestWatch(t *testing.T) {
 	require.Zero(t, <-done, second.String())
 }
 
-// On a terminal the last line is written over.
+// On a terminal the last line is overwritten.
 func TestWatchOnATerminal(t *testing.T) {
 	var out lockedBuffer
 	v := &viewer{printer: printer{env: newEnv(Build{}, nil, nil, &out, &out)}, live: true, position: "1,2"}

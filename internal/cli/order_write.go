@@ -19,16 +19,16 @@ import (
 	"github.com/order-tracking/order-tracking/pkg/client"
 )
 
-// particulars are the flags for what an order is about.
+// particulars holds the flags for an order's fields.
 type particulars struct {
 	flags           *pflag.FlagSet
 	customer        client.Customer
 	pickup, dropoff placeFlags
-	edit            client.Edit // what needs no order to start from
+	edit            client.Edit // fields that don't depend on the current order
 	notes           string
 }
 
-// placeFlags are those of a place.
+// placeFlags holds the flags of a place.
 type placeFlags struct {
 	client.Place
 	name string
@@ -41,7 +41,7 @@ func (p *placeFlags) add(fs *pflag.FlagSet, name, what string) {
 	fs.StringVar(&p.Notes, name+"-notes", "", what+": `notes`")
 }
 
-// change is the place after the flags that were given; nil when none was.
+// change returns the place with the given flags applied; nil when none was given.
 func (p *placeFlags) change(fs *pflag.FlagSet, place *client.Place) *client.Place {
 	address, notes := fs.Changed(p.name), fs.Changed(p.name+"-notes")
 	if !address && !notes && p.Location == nil {
@@ -52,7 +52,7 @@ func (p *placeFlags) change(fs *pflag.FlagSet, place *client.Place) *client.Plac
 		changed = *place
 	}
 	if address && changed.Address != p.Address {
-		changed.Address, changed.Location = p.Address, nil // the location was the old address's
+		changed.Address, changed.Location = p.Address, nil // the location belonged to the old address
 	}
 	if notes {
 		changed.Notes = p.Notes
@@ -76,7 +76,7 @@ func (p *particulars) add(fs *pflag.FlagSet) {
 	fs.StringToStringVar(&p.edit.Metadata, "meta", nil, "metadata, `key=value`; may be repeated")
 }
 
-// change is what the flags change of an order of this customer and these places.
+// change returns the edit that the flags make to an order with this customer and these places.
 func (p *particulars) change(customer client.Customer, pickup, dropoff *client.Place) client.Edit {
 	e := p.edit
 	for name, pair := range map[string][2]*string{
@@ -118,7 +118,7 @@ func orderCreate(r *remote) *cobra.Command {
 	}, describeOrder)
 }
 
-// into is the draft with what the flags say.
+// into applies the flags to a draft.
 func (p *particulars) into(d client.Draft) client.Draft {
 	e := p.change(d.Customer, d.Pickup, d.Dropoff)
 	d.Customer = *cmp.Or(e.Customer, &d.Customer)
@@ -132,10 +132,10 @@ func (p *particulars) into(d client.Draft) client.Draft {
 	return d
 }
 
-// maxDraft bounds an order's file in bytes; the server takes no more.
+// maxDraft is the server's limit of an order's body in bytes.
 const maxDraft = 1 << 20
 
-// readDraft reads the order of a file, - for the standard input; without one it is empty.
+// readDraft reads an order from a file, - for standard input; without a file it is empty.
 func readDraft(stdin io.Reader, file string) (d client.Draft, err error) {
 	var text []byte
 	switch file {
@@ -187,7 +187,7 @@ func orderEdit(r *remote) *cobra.Command {
 		if reflect.ValueOf(e).IsZero() {
 			return nil, usagef("nothing to change: %s --help lists the flags", cmd.CommandPath())
 		}
-		// Parts of a customer or place were taken from this version.
+		// The edit contains parts of the customer or a place from this version.
 		return c.EditOrder(ctx, args[0], e, client.IfMatch(o.Version))
 	}, describeOrder)
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/schollz/progressbar/v3"
 )
 
-// progress is a bar of how many of total bytes went through, -1 for nobody knows. It
-// is nowhere when nobody watches, and one that can't be drawn stops nothing.
+// progress is a progress bar over total bytes, -1 when unknown. It is shown only on a
+// terminal, and errors in drawing it are ignored.
 func (e *env) progress(total int64, what string) *progressbar.ProgressBar {
 	w := io.Discard
 	if terminal(e.stderr) {
@@ -23,19 +23,19 @@ func (e *env) progress(total int64, what string) *progressbar.ProgressBar {
 	)
 }
 
-// pace tells how much of a file is decided, of what was read of it: what was only sent
-// is no progress.
+// pace estimates how many bytes of a file were processed by the server: bytes that were
+// only sent don't count.
 type pace struct{ lines, bytes atomic.Int64 }
 
-// Write counts what was read.
+// Write counts the bytes read.
 func (p *pace) Write(b []byte) (int, error) {
 	p.lines.Add(int64(bytes.Count(b, []byte("\n"))))
 	p.bytes.Add(int64(len(b)))
 	return len(b), nil
 }
 
-// upTo returns how many bytes are decided when the line is, as if all lines read were
-// of one length.
+// upTo returns the bytes processed up to the line, assuming that all lines read have the
+// same length.
 func (p *pace) upTo(line int64) int64 {
 	lines := max(p.lines.Load(), line, 1)
 	return int64(float64(p.bytes.Load()) * float64(line) / float64(lines))

@@ -27,27 +27,27 @@ import (
 	"github.com/order-tracking/order-tracking/pkg/client"
 )
 
-// The environment of commands that talk to a server. They are no keys of the
-// configuration, which is the server's.
+// Environment variables of commands that call a server. They are not configuration
+// keys: the configuration is the server's.
 const (
 	envServer = "OT_SERVER"
 	envKey    = "OT_KEY"
 )
 
-// printer prints answers: as JSON, or for people.
+// printer prints results as JSON or for people.
 type printer struct {
 	*env
 	json bool
 }
 
-// remote is what a command that talks to a server works with.
+// remote holds the client and output of a command that calls a server.
 type remote struct {
 	printer
 	server, key string
-	patience    time.Duration // how long a server that does not answer is waited for
+	patience    time.Duration // how long to retry an unreachable server
 }
 
-// remoteFlags adds the flags that such commands share.
+// remoteFlags adds the flags shared by such commands.
 func (e *env) remoteFlags(cmd *cobra.Command) *remote {
 	r := &remote{printer: printer{env: e}, patience: 2 * time.Second}
 	f := cmd.PersistentFlags()
@@ -57,8 +57,8 @@ func (e *env) remoteFlags(cmd *cobra.Command) *remote {
 	return r
 }
 
-// connect makes the client. Without a name it is the server that the same
-// configuration would start here, and its administrator's key.
+// connect creates the client. Without --server it uses the server that the local
+// configuration would start, and its administrator's key.
 func (r *remote) connect() (*client.Client, error) {
 	server, key := cmp.Or(r.server, r.remoteServer), cmp.Or(r.key, r.remoteKey)
 	if server == "" {
@@ -75,7 +75,7 @@ func (r *remote) connect() (*client.Client, error) {
 		client.WithRetryFor(r.patience))
 }
 
-// localURL is where a server of this machine that listens at addr is found.
+// localURL returns the URL of a local server that listens on addr.
 func localURL(addr string) (string, error) {
 	_, port, err := net.SplitHostPort(addr)
 	if err != nil {
@@ -87,11 +87,11 @@ func localURL(addr string) (string, error) {
 	return "http://" + reachable(addr), nil
 }
 
-// finder finds the id of what somebody means by a name.
+// finder resolves a name to an id.
 type finder func(ctx context.Context, c *client.Client, name string) (id string, err error)
 
-// on makes a command that talks to the server about what its first argument names, of
-// which it gets the id; about nothing when find is nil.
+// on builds a command that calls the server with the id that its first argument
+// resolves to; without an id when find is nil.
 func (r *remote) on(
 	cmd *cobra.Command, find finder, run func(ctx context.Context, c *client.Client, args []string) error,
 ) *cobra.Command {
@@ -108,7 +108,7 @@ func (r *remote) on(
 	return cmd
 }
 
-// ask makes such a command that shows one answer.
+// ask builds such a command that prints one result.
 func ask[T any](
 	r *remote, cmd *cobra.Command, find finder, get func(ctx context.Context, c *client.Client, args []string) (T, error),
 	human func(w io.Writer, got T),
@@ -122,7 +122,7 @@ func ask[T any](
 	})
 }
 
-// explain is an error in one line: with what a refused order may do instead.
+// explain formats an error in one line, with the allowed steps of a rejected transition.
 func explain(err error) string {
 	text := err.Error()
 	var p *client.Problem
@@ -148,20 +148,20 @@ func stringsOf[T ~string](values []T) []string {
 	return out
 }
 
-// terminal says whether somebody looks at w.
+// terminal reports whether w is a terminal.
 func terminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
 	return ok && isatty.IsTerminal(f.Fd())
 }
 
-// printJSON prints a value on a line.
+// printJSON prints a value as one line.
 func (r printer) printJSON(v any) error {
 	enc := json.NewEncoder(r.stdout)
 	enc.SetEscapeHTML(false)
 	return enc.Encode(v)
 }
 
-// show prints a value: as JSON, or for people.
+// show prints a value as JSON or for people.
 func (r printer) show(v any, human func(w io.Writer)) error {
 	if r.json {
 		return r.printJSON(v)
@@ -171,7 +171,7 @@ func (r printer) show(v any, human func(w io.Writer)) error {
 	return w.Flush()
 }
 
-// atLeastOne is a flag for how many.
+// atLeastOne is a flag for a positive number.
 type atLeastOne int
 
 func (n *atLeastOne) String() string { return strconv.Itoa(int(*n)) }
@@ -194,11 +194,11 @@ func choices[T ~string](values ...T) cobra.CompletionFunc {
 // completeFlag makes the shell complete a flag of the command.
 func completeFlag[T ~string](cmd *cobra.Command, flag string, values ...T) {
 	if err := cmd.RegisterFlagCompletionFunc(flag, choices(values...)); err != nil {
-		panic(err) // there is no such flag: a mistake in this package
+		panic(err) // no such flag: a bug in this package
 	}
 }
 
-// listing is how much of a list is shown; its zero value shows all.
+// listing limits the entries shown of a list; the zero value shows all.
 type listing struct {
 	limit atLeastOne
 	all   bool
@@ -210,8 +210,8 @@ func (l *listing) flags(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&l.all, "all", false, "all of them")
 }
 
-// page is how many entries to ask for at a time: one more than are shown, to see
-// whether there are more.
+// page returns the page size to request: one more than is shown, to see whether
+// there are more.
 func (l *listing) page() int {
 	if l.all || l.limit <= 0 {
 		return 500
@@ -219,8 +219,8 @@ func (l *listing) page() int {
 	return min(int(l.limit)+1, 500)
 }
 
-// list prints entries. For people it is a table; a line at its end says when there
-// is more.
+// list prints entries, for people as a table whose last line tells when there are
+// more.
 func list[T any](r *remote, entries iter.Seq2[T, error], l listing, header string, row func(T) string) error {
 	w := tabwriter.NewWriter(r.stdout, 0, 4, 2, ' ', 0)
 	n := 0
@@ -240,7 +240,7 @@ func list[T any](r *remote, entries iter.Seq2[T, error], l listing, header strin
 			}
 		} else {
 			if n == 0 {
-				_, _ = fmt.Fprintln(w, header) // a tabwriter tells when it is flushed
+				_, _ = fmt.Fprintln(w, header) // a tabwriter reports errors on Flush
 			}
 			_, _ = fmt.Fprintln(w, row(v))
 		}
@@ -252,7 +252,7 @@ func list[T any](r *remote, entries iter.Seq2[T, error], l listing, header strin
 	return w.Flush()
 }
 
-// each are the entries of a list that is there as a whole.
+// each iterates over a complete list.
 func each[T any](values []T) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		for _, v := range values {
@@ -263,8 +263,7 @@ func each[T any](values []T) iter.Seq2[T, error] {
 	}
 }
 
-// orderID finds the order that somebody means by its id, its external id or the
-// number that is for people.
+// orderID finds an order by its id, external id or number.
 func orderID(ctx context.Context, c *client.Client, name string) (string, error) {
 	if uuid.Validate(name) == nil {
 		return name, nil
@@ -288,7 +287,7 @@ func orderID(ctx context.Context, c *client.Client, name string) (string, error)
 	}
 }
 
-// courierID finds the courier that somebody means by id or name.
+// courierID finds a courier by id or name.
 func courierID(ctx context.Context, c *client.Client, name string) (string, error) {
 	if uuid.Validate(name) == nil {
 		return name, nil
@@ -313,7 +312,7 @@ func courierID(ctx context.Context, c *client.Client, name string) (string, erro
 	return found, nil
 }
 
-// momentVar adds a flag for a time: RFC 3339, or how long from now, such as 45m or -2h.
+// momentVar adds a flag for a time: RFC 3339 or relative to now, such as 45m or -2h.
 func momentVar(fs *pflag.FlagSet, into **time.Time, name, usage string) {
 	fs.Func(name, usage, func(text string) error {
 		if t, err := time.Parse(time.RFC3339, text); err == nil {
@@ -348,7 +347,7 @@ func point(text string) (*client.Point, error) {
 	return &client.Point{Lat: la, Lon: lo}, nil
 }
 
-// given is the value of a flag, nil when it was not given.
+// given returns the value of a flag, nil when it was not set.
 func given[T any](fs *pflag.FlagSet, name string, value *T) *T {
 	if fs.Changed(name) {
 		return value
@@ -356,7 +355,7 @@ func given[T any](fs *pflag.FlagSet, name string, value *T) *T {
 	return nil
 }
 
-// The looks of values in tables.
+// Formatting of values in tables.
 
 func clock(t time.Time) string {
 	if t.IsZero() {
@@ -386,10 +385,10 @@ func where(p *client.Place) string {
 	return "-"
 }
 
-// field prints a line of a description; empty values are left out.
+// field prints a line of a description; empty values are omitted.
 func field(w io.Writer, name, value string) {
 	if value = dash(value); value != "-" {
-		_, _ = fmt.Fprintf(w, "%s\t%s\n", name, value) // a tabwriter tells when it is flushed
+		_, _ = fmt.Fprintf(w, "%s\t%s\n", name, value) // a tabwriter reports errors on Flush
 	}
 }
 

@@ -13,7 +13,7 @@ import (
 	"github.com/order-tracking/order-tracking/pkg/client"
 )
 
-// replayBatch is how many positions are sent at a time when nobody waits for the clock.
+// replayBatch is the number of positions per request when not replaying in real time.
 const replayBatch = 200
 
 func replayCommand(e *env) *cobra.Command {
@@ -66,7 +66,7 @@ func replayCourier(ctx context.Context, c *client.Client, name, file string) (st
 	return made.ID, nil
 }
 
-// setTimes gives a trail without times those of a steady pace. Half of them are no use.
+// setTimes gives a trail without times those of a steady pace. A trail with only some times is an error.
 func setTimes(trail []client.Position, pace float64) error {
 	timed := 0
 	for i, p := range trail {
@@ -94,8 +94,8 @@ func setTimes(trail []client.Position, pace float64) error {
 	return nil
 }
 
-// replayTrail reports the places of a trail, each when its time has come. With a speed
-// of 0 the last one is now, and nobody waits.
+// replayTrail reports the places of a trail, each at its time. With a speed of 0 it
+// doesn't wait and the last one is now.
 func replayTrail(ctx context.Context, c *client.Client, id string, trail []client.Position, speed float64) (client.Received, error) {
 	var total client.Received
 	send := func(batch []client.Position) error {
@@ -120,7 +120,7 @@ func replayTrail(ctx context.Context, c *client.Client, id string, trail []clien
 	for i, p := range trail {
 		due := start.Add(time.Duration(float64(p.RecordedAt.Sub(trail[0].RecordedAt)) / speed))
 		if sleep(ctx, time.Until(due)) != nil {
-			return total, nil // told to stop
+			return total, nil // interrupted
 		}
 		p.RecordedAt = due
 		if i > 0 {

@@ -23,13 +23,12 @@ import (
 	"github.com/order-tracking/order-tracking/pkg/logger"
 )
 
-// collectAt is how much the heap grows between collections, in percent of what is in
-// use. Little is: collecting half as often as Go does by itself costs a few megabytes
-// under load and spares a twentieth of the processor.
+// collectAt is the GC percent. The live heap is small: collecting half as often as by
+// default costs a few megabytes under load and saves 5 % of CPU.
 const collectAt = 200
 
-// serveCommand serves until told to stop. The configuration parses the flags, since
-// it knows every key.
+// serveCommand serves until it is interrupted. The configuration parses the flags,
+// since it knows every key.
 func serveCommand(e *env) *cobra.Command {
 	return &cobra.Command{
 		DisableFlagParsing: true,
@@ -68,15 +67,15 @@ func (e *env) serve(cmd *cobra.Command, args []string) error {
 		return err
 	}
 	defer e.reloading(args, level, log)()
-	if cfg.Log.Format != "json" { // which is for machines
+	if cfg.Log.Format != "json" { // JSON is for machines
 		greet(e.stderr, cfg, a, e.build.Version, time.Since(started))
 	}
 	return a.Run(cmd.Context())
 }
 
-// reloading reads the configuration again on SIGHUP and takes from it what can change
-// while the server runs, which is the log level. (Certificates for Kafka are read with
-// each connection.) A configuration that can't be read changes nothing.
+// reloading reloads the configuration on SIGHUP and applies the log level, the only key
+// that can change at run time. (Certificates for Kafka are read for each connection.)
+// An invalid configuration changes nothing.
 func (e *env) reloading(args []string, level zap.AtomicLevel, log *zap.Logger) (stop func()) {
 	asked := make(chan os.Signal, 1)
 	signal.Notify(asked, syscall.SIGHUP)
@@ -117,15 +116,15 @@ func (e *env) help(cmd *cobra.Command) error {
 	return err
 }
 
-// greet tells a person where everything is. On stderr, where the log is too: what is
-// printed for programs goes to stdout.
+// greet prints the server's addresses for people, on stderr like the log: stdout is for
+// output that programs read.
 func greet(w io.Writer, cfg *config.Config, a *app.App, version string, took time.Duration) {
 	kafka := strings.Join(a.Brokers(), ",")
 	if cfg.Kafka.Embedded() {
 		kafka += "    in this process"
 	}
 	http, grpc := a.HTTPAddr(), a.GRPCAddr()
-	// Not a template: text/template would keep the linker from leaving unused methods out.
+	// Not a template: text/template would keep the linker from removing unused methods.
 	const places = `
 order-tracking %s is up, after %s.
 
@@ -139,7 +138,7 @@ order-tracking %s is up, after %s.
 		_, _ = fmt.Fprintf(w, places, version, took.Round(time.Millisecond), rest, rpc, kafka, cfg.Redacted().Database.URL)
 	}
 	if !strings.HasPrefix(http, "127.") && !strings.HasPrefix(http, "[::1]") {
-		// Others reach it by an address that only the operator knows, a container by another port too.
+		// The outside address, and a container's published port, are known only to the operator.
 		_, httpPort, _ := net.SplitHostPort(http) //nolint:errcheck // a listener's
 		_, grpcPort, _ := net.SplitHostPort(grpc) //nolint:errcheck // a listener's
 		shown(cmp.Or(cfg.HTTP.PublicURL, "port "+httpPort+" of this host or container")+"    reference: /docs", "port "+grpcPort)

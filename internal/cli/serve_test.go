@@ -19,7 +19,7 @@ import (
 
 const patience, moment = 20 * time.Second, 10 * time.Millisecond
 
-// serving runs the server as its command does and returns what it writes.
+// serving runs the serve command and returns its output.
 func serving(t *testing.T, environ []string, flags ...string) (stdout, stderr *lockedBuffer, stop func()) {
 	t.Helper()
 	dir := t.TempDir()
@@ -76,7 +76,7 @@ func TestGreeting(t *testing.T) {
 	})
 }
 
-// A stop goes on answering for shutdown.delay, and says that it is not ready.
+// During shutdown.delay the server keeps answering, but is not ready.
 func TestShutdownDelay(t *testing.T) {
 	_, errs, stop := serving(t, nil, "--set=shutdown.delay=1500ms")
 	base := "http://" + regexp.MustCompile(`"http":"([^"]+)"`).FindStringSubmatch(errs.String())[1]

@@ -17,7 +17,7 @@ import (
 	"github.com/order-tracking/order-tracking/pkg/client"
 )
 
-// simulation is a town in which couriers deliver orders.
+// simulation runs couriers who deliver orders in a simulated town.
 type simulation struct {
 	*remote
 	client *client.Client
@@ -33,10 +33,10 @@ type simulation struct {
 
 	middle    *client.Point
 	trails    [][]client.Point // from files
-	next      atomic.Int64     // counts orders that were begun
+	next      atomic.Int64     // number of orders started
 	begun     time.Time
 	delivered atomic.Int64
-	driven    atomic.Int64 // nanoseconds that couriers spent on orders that they delivered
+	driven    atomic.Int64 // nanoseconds spent on delivered orders
 	accepted  atomic.Int64
 	dropped   atomic.Int64
 }
@@ -125,7 +125,7 @@ func (s *simulation) run(ctx context.Context, c *client.Client) error {
 	})
 }
 
-// courier is one of them at work.
+// courier runs one courier.
 func (s *simulation) courier(ctx context.Context, n int) error {
 	luck := rand.New(rand.NewPCG(s.seed, uint64(n))) //nolint:gosec // a town, not a secret
 	vehicles := []string{"bicycle", "motorbike", "car", "van"}
@@ -148,7 +148,7 @@ func (s *simulation) courier(ctx context.Context, n int) error {
 	return nil
 }
 
-// place is one in the town.
+// place returns a random place in the town.
 func (s *simulation) place(luck *rand.Rand) client.Point {
 	r, a := s.radius*math.Sqrt(luck.Float64()), 2*math.Pi*luck.Float64()
 	return offset(*s.middle, r*math.Cos(a), r*math.Sin(a))

@@ -9,7 +9,7 @@ import (
 	"github.com/order-tracking/order-tracking/pkg/client"
 )
 
-// drive is a courier on the way.
+// drive is a simulated courier at work.
 type drive struct {
 	*simulation
 	courier, name string
@@ -23,7 +23,7 @@ var (
 	goods      = []string{"Pizza", "Books", "Flowers", "Groceries", "Phone", "Shoes"}
 )
 
-// deliver takes one order from its creation to its end.
+// deliver takes one order from creation to delivery.
 func (d *drive) deliver(ctx context.Context) error {
 	started := time.Now()
 	from, to, way := d.job()
@@ -65,7 +65,7 @@ func (d *drive) deliver(ctx context.Context) error {
 	return nil
 }
 
-// job is where an order goes from and to, and the way between.
+// job is an order's pickup, drop-off and route.
 func (d *drive) job() (from, to client.Point, way []client.Point) {
 	if len(d.trails) > 0 {
 		way = d.trails[d.luck.IntN(len(d.trails))]
@@ -75,8 +75,7 @@ func (d *drive) job() (from, to client.Point, way []client.Point) {
 	return from, to, streets(d.luck, from, to)
 }
 
-// step moves the order, unless it has moved there by itself, as it does where arrivals
-// are automatic.
+// step changes the order's status, unless automatic arrival has done so already.
 func (d *drive) step(ctx context.Context, id string, to client.Status) error {
 	now := d.at
 	change := client.StatusChange{Status: to, Location: &now}
@@ -87,7 +86,7 @@ func (d *drive) step(ctx context.Context, id string, to client.Status) error {
 	return err
 }
 
-// wait stands still and says so.
+// wait stands still and keeps reporting the position.
 func (d *drive) wait(ctx context.Context) error {
 	for end := time.Now().Add(d.handover); ; {
 		if err := d.report(ctx, 0, 0); err != nil {
@@ -100,7 +99,7 @@ func (d *drive) wait(ctx context.Context) error {
 	}
 }
 
-// travel drives along a way.
+// travel moves along a route.
 func (d *drive) travel(ctx context.Context, way []client.Point) error {
 	w, last := newWalker(way), time.Now()
 	for {
@@ -120,7 +119,7 @@ func (d *drive) travel(ctx context.Context, way []client.Point) error {
 	}
 }
 
-// report says where the courier is, as exactly as phones do.
+// report reports the courier's position with a phone's accuracy.
 func (d *drive) report(ctx context.Context, speed, heading float64) error {
 	const accuracy = 5.0
 	d.battery = max(5, d.battery-0.002)

@@ -8,8 +8,8 @@ import (
 	"github.com/order-tracking/order-tracking/pkg/client"
 )
 
-// showProgress says what is going to happen, and until done how far it is: on a terminal in a
-// line that changes each second, else in a line now and then.
+// showProgress prints the plan and then the progress: on a terminal one line that is
+// updated each second, otherwise an occasional line.
 func (s *simulation) showProgress(done <-chan struct{}) {
 	if s.json || s.orders == 0 && !s.forever {
 		return
@@ -37,7 +37,7 @@ func (s *simulation) showProgress(done <-chan struct{}) {
 	}
 }
 
-// clearProgress takes the line away that changes.
+// clearProgress erases the progress line.
 func (s *simulation) clearProgress() {
 	if !s.json && terminal(s.stderr) {
 		_, _ = fmt.Fprint(s.stderr, "\r\x1b[K")
@@ -58,7 +58,7 @@ func counted(n int, what string) string {
 	return fmt.Sprintf("%d %s", n, what)
 }
 
-// progressLine is how far the simulation is after a time, and how long the rest takes.
+// progressLine formats the progress after a time and the time left.
 func (s *simulation) progressLine(after time.Duration) string {
 	delivered := s.delivered.Load()
 	if s.forever {
@@ -73,9 +73,8 @@ func (s *simulation) progressLine(after time.Duration) string {
 	return fmt.Sprintf("%d of %d delivered, %s", delivered, s.orders, text)
 }
 
-// wholeTime is how long the simulation takes from its beginning: as long as the couriers need
-// for their rounds of orders. How long an order takes is computed first, and measured as
-// soon as some are delivered.
+// wholeTime estimates the simulation's total time from the couriers' rounds of orders.
+// The time per order is computed at first, and measured once some are delivered.
 func (s *simulation) wholeTime() time.Duration {
 	perOrder := s.computedOrderTime()
 	if n := s.delivered.Load(); n > 0 {
@@ -85,12 +84,12 @@ func (s *simulation) wholeTime() time.Duration {
 	return time.Duration(rounds) * perOrder
 }
 
-// computedOrderTime is the time of an average order: to its pick-up, the handover, its way,
-// the handover. Each leg ends with a report.
+// computedOrderTime returns the time of an average order: to the pickup, the handover,
+// to the drop-off, the handover. Each leg ends with a report.
 func (s *simulation) computedOrderTime() time.Duration {
 	const (
-		betweenPlaces = 128 / (45 * math.Pi) // mean distance of two places of a disc, in radii
-		corners       = 4 / math.Pi          // how much longer a way along streets is
+		betweenPlaces = 128 / (45 * math.Pi) // mean distance between two points of a disc, in radii
+		corners       = 4 / math.Pi          // detour factor of streets
 	)
 	approach := betweenPlaces * corners * s.radius
 	way := approach

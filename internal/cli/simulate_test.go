@@ -46,8 +46,8 @@ func TestSimulate(t *testing.T) {
 	}
 }
 
-// What is left is told from the first second, computed before anything is delivered and
-// measured afterwards.
+// The time left is shown from the first second, computed before anything is delivered
+// and measured afterwards.
 func TestSimulationTellsHowLongItTakes(t *testing.T) {
 	s := &simulation{couriers: 5, orders: 12, radius: 1500, speed: 10, every: 2 * time.Second, handover: 5 * time.Second}
 	// Two ways of 0.9054 radii, 4/π times that along streets, at 10 m/s.
@@ -107,8 +107,8 @@ func TestReplay(t *testing.T) {
 	r.run("replay", file, "--courier", "Nobody").fails(`"Nobody"`)
 }
 
-// A way through the town begins and ends where it should, turns at corners only, and
-// whoever walks it gets there.
+// A route through the town has the right ends, turns only at corners, and a walker
+// reaches its end.
 func TestStreets(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		a := client.Point{Lat: rapid.Float64Range(-80, 80).Draw(t, "lat"), Lon: rapid.Float64Range(-180, 180).Draw(t, "lon")}

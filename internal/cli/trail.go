@@ -135,28 +135,28 @@ func csvTime(text string) (time.Time, error) {
 
 func pointOf(p client.Position) client.Point { return client.Point{Lat: p.Lat, Lon: p.Lon} }
 
-// apart is how far b is north and east of a in metres, on a plane: they are near.
+// apart returns how far b is north and east of a in metres, on a plane, since they are near.
 func apart(a, b client.Point) (north, east float64) {
 	return (b.Lat - a.Lat) * metresPerDegree, math.Remainder(b.Lon-a.Lon, 360) * metresPerDegree * math.Cos(a.Lat*math.Pi/180)
 }
 
-// distanceM is the way between near places in metres.
+// distanceM returns the distance between near places in metres.
 func distanceM(a, b client.Point) float64 { return math.Hypot(apart(a, b)) }
 
-// headingOf is the direction from a to b in degrees clockwise from north.
+// headingOf returns the direction from a to b in degrees clockwise from north.
 func headingOf(a, b client.Point) float64 {
 	north, east := apart(a, b)
 	return math.Mod(math.Atan2(east, north)*180/math.Pi+360, 360)
 }
 
-// offset is the place so many metres north and east of p.
+// offset returns the place the given metres north and east of p.
 func offset(p client.Point, north, east float64) client.Point {
 	lon := p.Lon + east/(metresPerDegree*max(math.Cos(p.Lat*math.Pi/180), 0.01))
 	return client.Point{Lat: max(-90, min(90, p.Lat+north/metresPerDegree)), Lon: math.Remainder(lon, 360)}
 }
 
-// streets is a way from a to b as a town's blocks allow it: corners and the places on
-// the way to them are turned by the town's angle.
+// streets returns a route from a to b along a grid of blocks that is rotated by the
+// town's angle.
 func streets(r *rand.Rand, a, b client.Point) []client.Point {
 	const block, angle = 110.0, 0.35
 	north, east := apart(a, b)
@@ -164,7 +164,7 @@ func streets(r *rand.Rand, a, b client.Point) []client.Point {
 	way := []client.Point{a}
 	var u, v float64
 	for u != along || v != across {
-		// Whole blocks, with some luck in turning; the rest at the end of each axis.
+		// Whole blocks with random turns; the rest at the end of each axis.
 		if v == across || (u != along && r.IntN(2) == 0) {
 			u = approach(u, along, block)
 		} else {
@@ -183,16 +183,16 @@ func approach(from, to, step float64) float64 {
 	return from + math.Copysign(step, to-from)
 }
 
-// walker goes along a way.
+// walker moves along a route.
 type walker struct {
 	way  []client.Point
-	next int     // the place it goes to
-	done float64 // metres behind it since the place before
+	next int     // index of the next place
+	done float64 // metres covered since the previous place
 }
 
 func newWalker(way []client.Point) *walker { return &walker{way: way, next: 1} }
 
-// walk goes on by so many metres and returns where that is and in which direction; false
+// walk moves on by the given metres and returns the new place and direction; false
 // at the end.
 func (w *walker) walk(metres float64) (at client.Point, heading float64, more bool) {
 	w.done += metres

@@ -13,7 +13,7 @@ import (
 	"github.com/order-tracking/order-tracking/pkg/client"
 )
 
-// watchPatience is how long a watch waits for a server that went away.
+// watchPatience is how long a watch retries an unreachable server.
 const watchPatience = time.Minute
 
 func watchCommand(e *env) *cobra.Command {
@@ -26,7 +26,7 @@ func watchCommand(e *env) *cobra.Command {
 	r := e.remoteFlags(cmd)
 	cmd.Flags().BoolVar(&history, "history", false, "show earlier events, too")
 	return r.on(cmd, orderID, func(ctx context.Context, _ *client.Client, args []string) error {
-		r.patience = watchPatience // looking the order up was not worth so much
+		r.patience = watchPatience // the lookup of the order used the shorter default
 		c, err := r.connect()
 		if err != nil {
 			return err
@@ -39,7 +39,7 @@ func watchCommand(e *env) *cobra.Command {
 		defer v.clear()
 		for frame, err := range c.Watch(ctx, args[0], since) {
 			if ctx.Err() != nil {
-				return nil // told to stop
+				return nil // interrupted
 			}
 			if err != nil {
 				return err
@@ -52,12 +52,12 @@ func watchCommand(e *env) *cobra.Command {
 	})
 }
 
-// viewer shows a live stream. On a terminal where the order is stays on the last line,
-// which is written over.
+// viewer prints a live stream. On a terminal the order's position stays on the last
+// line, which is overwritten.
 type viewer struct {
 	printer
 	live     bool
-	met      bool   // there was a snapshot
+	met      bool   // a snapshot was received
 	last     string // the last line, when live
 	position string
 	expected string
@@ -92,7 +92,7 @@ func (v *viewer) show(f client.Frame) error {
 	return nil
 }
 
-// snapshot is the order at the start; after a break only what is not told otherwise.
+// snapshot prints the order at the start; after a reconnect only what no other frame reports.
 func (v *viewer) snapshot(f client.Frame) error {
 	s := f.Snapshot
 	if s.Position != nil {
@@ -140,7 +140,7 @@ func (v *viewer) event(e *client.Event) string {
 	return text
 }
 
-// line prints a line that stays.
+// line prints a permanent line.
 func (v *viewer) line(at time.Time, text string) error {
 	v.clear()
 	if _, err := fmt.Fprintf(v.stdout, "%s  %s\n", at.Local().Format("15:04:05"), dash(text)); err != nil {
@@ -149,7 +149,7 @@ func (v *viewer) line(at time.Time, text string) error {
 	return v.foot()
 }
 
-// moving prints what changes all the time: on a terminal in the last line.
+// moving prints values that change constantly, on a terminal on the last line.
 func (v *viewer) moving(at time.Time, text string) error {
 	if v.live {
 		return v.foot()
@@ -175,10 +175,10 @@ func (v *viewer) foot() error {
 	return err
 }
 
-// clear takes the last line of a terminal away.
+// clear erases the last line of a terminal.
 func (v *viewer) clear() {
 	if v.live && v.last != "" {
-		_, _ = fmt.Fprint(v.stdout, "\r\x1b[K") // the next line tells whether anybody is there
+		_, _ = fmt.Fprint(v.stdout, "\r\x1b[K") // a write error shows on the next line
 		v.last = ""
 	}
 }
