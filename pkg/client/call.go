@@ -18,16 +18,16 @@ import (
 
 const headerKey = "Idempotency-Key"
 
-// maxReply bounds a reply in bytes; the longest that the server sends is a page of orders.
+// maxReply limits a response in bytes; the server's longest is a page of orders.
 const maxReply = 64 << 20
 
-// call is one request with all its repetitions.
+// call is one request with all its retries.
 type call struct {
 	method, path string
 	query        url.Values
 	header       http.Header
 	body         []byte
-	repeatable   bool // whether doing it twice is doing it once
+	repeatable   bool // whether it is idempotent
 }
 
 func newCall(method, path string, in any, opts []CallOption) (*call, error) {
@@ -50,7 +50,7 @@ func newCall(method, path string, in any, opts []CallOption) (*call, error) {
 	return k, nil
 }
 
-// do runs a call of the API and decodes its reply.
+// do makes a call of the API and decodes the response.
 func do[T any](ctx context.Context, c *Client, method, path string, in any, opts ...CallOption) (T, error) {
 	var out T
 	k, err := newCall(method, path, in, opts)
@@ -67,7 +67,7 @@ func do[T any](ctx context.Context, c *Client, method, path string, in any, opts
 	return out, nil
 }
 
-// run tries the call until it gets an answer that another try would not change.
+// run retries the call until a response is final.
 func (c *Client) run(ctx context.Context, k *call) ([]byte, error) {
 	start := time.Now()
 	for try := 0; ; try++ {
@@ -82,8 +82,8 @@ func (c *Client) run(ctx context.Context, k *call) ([]byte, error) {
 	}
 }
 
-// again says whether another try makes sense. What may have been done already is
-// repeated only when that does no harm; 429 says that nothing was done.
+// again reports whether to retry. A call that may have been executed is retried only if
+// it is idempotent; after 429 nothing was executed.
 func (k *call) again(err error) bool {
 	var p *Problem
 	if !errors.As(err, &p) {
@@ -142,7 +142,7 @@ func (c *Client) introduce(h http.Header) {
 	}
 }
 
-// url joins a path whose segments are escaped already.
+// url joins a path whose segments are already escaped.
 func (c *Client) url(path string, query url.Values) string {
 	u := c.base.String() + path
 	if len(query) > 0 {
@@ -151,8 +151,8 @@ func (c *Client) url(path string, query url.Values) string {
 	return u
 }
 
-// backoff doubles pauses from first to longest; half of each is random, so that
-// clients who were cut off together don't return together.
+// backoff doubles pauses from first to longest; half of each is random, so that clients
+// disconnected together don't reconnect together.
 type backoff struct{ first, longest time.Duration }
 
 func (b backoff) wait(try int) time.Duration {

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// Client speaks to one server. Make it with New.
+// Client calls one server. Create it with New.
 type Client struct {
 	base      *url.URL
 	key       string
@@ -21,39 +21,39 @@ type Client struct {
 	silence   time.Duration
 }
 
-// Option changes a Client that New makes.
+// Option configures a Client.
 type Option func(*Client)
 
 // WithKey sends the key, or a token, as Authorization: Bearer.
 func WithKey(key string) Option { return func(c *Client) { c.key = key } }
 
-// WithHTTPClient makes the calls through h. Its Timeout would also end streams: bound
+// WithHTTPClient makes calls through h. Its Timeout would also end streams: limit
 // single calls by their context instead.
 func WithHTTPClient(h *http.Client) Option { return func(c *Client) { c.http = h } }
 
-// WithUserAgent names the caller to the server.
+// WithUserAgent sets the User-Agent.
 func WithUserAgent(agent string) Option { return func(c *Client) { c.agent = agent } }
 
-// WithRetryFor says how long after its start a call may begin another try; zero or
-// less tries once. The default is 15 seconds. A context that ends earlier ends the call.
+// WithRetryFor sets how long after its start a call may be retried; zero or less means
+// one attempt. The default is 15 seconds. The call ends earlier if its context does.
 func WithRetryFor(d time.Duration) Option { return func(c *Client) { c.retryFor = d } }
 
-// WithPauses sets the pause before the first repetition and the longest one. The
+// WithPauses sets the pause before the first retry and the longest one. The
 // defaults are 100 milliseconds and 5 seconds; half of every pause is random.
 func WithPauses(first, longest time.Duration) Option {
 	return func(c *Client) { c.pause = backoff{first, longest} }
 }
 
 // WithWebSocket makes Watch use a WebSocket; otherwise it reads server-sent events.
-// The socket takes its TLS settings from the HTTP client and no proxy.
+// The socket uses the HTTP client's TLS settings and no proxy.
 func WithWebSocket() Option { return func(c *Client) { c.websocket = true } }
 
-// WithSilence says after how long without a frame or ping a stream counts as dead.
-// The default is 75 seconds, three pings of a server that keeps its default.
+// WithSilence sets how long a stream may be silent, without a frame or ping, before it counts as dead.
+// The default is 75 seconds, three default ping intervals.
 func WithSilence(d time.Duration) Option { return func(c *Client) { c.silence = d } }
 
-// New makes a client of the server at base, such as http://127.0.0.1:8080; without a
-// scheme it means http. It connects to nothing yet.
+// New creates a client of the server at base, such as http://127.0.0.1:8080; the default
+// scheme is http. It makes no connection yet.
 func New(base string, opts ...Option) (*Client, error) {
 	if !strings.Contains(base, "://") {
 		base = "http://" + base
@@ -76,12 +76,12 @@ func New(base string, opts ...Option) (*Client, error) {
 	return c, nil
 }
 
-// CallOption changes a single call.
+// CallOption configures a single call.
 type CallOption func(*call)
 
-// IfMatch makes a change only while the order has this version; otherwise it fails
-// with version_conflict. Such a call is not repeated: after a broken connection its
-// own success would look like a conflict.
+// IfMatch makes a change conditional on the order's version; otherwise it fails with
+// version_conflict. Such a call is not retried: after a broken connection its own
+// success would look like a conflict.
 func IfMatch(version int64) CallOption {
 	return func(c *call) {
 		c.header.Set("If-Match", fmt.Sprintf(`"v%d"`, version))
@@ -89,13 +89,13 @@ func IfMatch(version int64) CallOption {
 	}
 }
 
-// IdempotencyKey is the key of a POST, for callers who repeat calls over restarts of
-// their own; otherwise each call makes one.
+// IdempotencyKey sets a POST's key, for callers who retry across their own restarts;
+// by default each call generates one.
 func IdempotencyKey(key string) CallOption {
 	return func(c *call) { c.header.Set(headerKey, key) }
 }
 
-// RequestID is the X-Request-Id under which the server logs the call.
+// RequestID sets the X-Request-Id under which the server logs the call.
 func RequestID(id string) CallOption {
 	return func(c *call) { c.header.Set("X-Request-Id", id) }
 }

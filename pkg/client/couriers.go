@@ -9,30 +9,30 @@ import (
 	"strconv"
 )
 
-// CreateCourier makes a courier; the name is required. Refusals: validation_failed.
+// CreateCourier creates a courier; the name is required. Errors: validation_failed.
 func (c *Client) CreateCourier(ctx context.Context, in CourierEdit, opts ...CallOption) (*Courier, error) {
 	return do[*Courier](ctx, c, http.MethodPost, "/couriers", in, opts...)
 }
 
-// Courier returns a courier with the newest position. Refusals: courier_not_found.
+// Courier returns a courier with the newest position. Errors: courier_not_found.
 func (c *Client) Courier(ctx context.Context, id string, opts ...CallOption) (*Courier, error) {
 	return do[*Courier](ctx, c, http.MethodGet, courierPath(id, ""), nil, opts...)
 }
 
-// EditCourier changes a courier. Refusals: validation_failed, courier_not_found.
+// EditCourier changes a courier. Errors: validation_failed, courier_not_found.
 func (c *Client) EditCourier(ctx context.Context, id string, in CourierEdit, opts ...CallOption) (*Courier, error) {
 	return do[*Courier](ctx, c, http.MethodPatch, courierPath(id, ""), in, opts...)
 }
 
-// CourierFilter narrows a list of couriers; zero fields do not.
+// CourierFilter filters a list of couriers; zero fields are ignored.
 type CourierFilter struct {
 	OnDuty   *bool
 	Search   string
 	PageSize int // couriers fetched at a time, at most 500; zero is the server's default
 }
 
-// Couriers goes through the couriers, newest first, fetching a page at a time. An
-// error is the last thing that it yields.
+// Couriers iterates over the couriers, newest first, fetching a page at a time. An
+// error ends the iteration.
 func (c *Client) Couriers(ctx context.Context, f CourierFilter) iter.Seq2[*Courier, error] {
 	q := url.Values{}
 	if f.Search != "" {
@@ -43,21 +43,21 @@ func (c *Client) Couriers(ctx context.Context, f CourierFilter) iter.Seq2[*Couri
 	return pages[*Courier](ctx, c, "/couriers", "couriers", q)
 }
 
-// CourierOrders goes through a courier's orders, active ones first, pageSize at a
-// time (zero is the server's default). An error is the last thing that it yields.
+// CourierOrders iterates over a courier's orders, active ones first, pageSize at a
+// time (zero is the server's default). An error ends the iteration.
 func (c *Client) CourierOrders(ctx context.Context, id string, pageSize int) iter.Seq2[*Order, error] {
 	q := url.Values{}
 	setSize(q, pageSize)
 	return pages[*Order](ctx, c, courierPath(id, "/orders"), "orders", q)
 }
 
-// CourierLocation returns a courier's newest position. Refusals: position_not_found
+// CourierLocation returns a courier's newest position. Errors: position_not_found
 // when there is none yet, courier_not_found.
 func (c *Client) CourierLocation(ctx context.Context, id string, opts ...CallOption) (*LocatedPosition, error) {
 	return do[*LocatedPosition](ctx, c, http.MethodGet, courierPath(id, "/location"), nil, opts...)
 }
 
-// ReportPositions hands in positions of a courier. Refusals: validation_failed,
+// ReportPositions reports positions of a courier. Errors: validation_failed,
 // courier_not_found.
 func (c *Client) ReportPositions(ctx context.Context, id string, in []Position, opts ...CallOption) (Received, error) {
 	if in == nil {
@@ -66,7 +66,7 @@ func (c *Client) ReportPositions(ctx context.Context, id string, in []Position, 
 	return do[Received](ctx, c, http.MethodPost, courierPath(id, "/location"), in, opts...)
 }
 
-// Nearby is a courier and how far away it is.
+// Nearby is a courier with the distance.
 type Nearby struct {
 	Courier
 	DistanceM float64 `json:"distance_m"`

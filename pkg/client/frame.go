@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-// FrameType names what a frame of a live stream holds.
+// FrameType is the type of a live stream's frame.
 type FrameType string
 
-// The types of frames. Pings are answered and not shown.
+// Frame types. Pings are answered and not passed on.
 const (
 	FrameSnapshot     FrameType = "snapshot"
 	FrameStatus       FrameType = "status"
@@ -22,12 +22,12 @@ const (
 	frameError FrameType = "error"
 )
 
-// Frame is one message of an order's live stream. The field of its type is set; Data
-// is what the server sent.
+// Frame is one message of an order's live stream. The field for its type is set; Data
+// is the raw data as sent.
 type Frame struct {
 	Type    FrameType
 	OrderID string
-	Version int64 // of the order; zero where the frame has none
+	Version int64 // of the order; zero if the frame has none
 	At      time.Time
 
 	Snapshot     *Snapshot        // of snapshot
@@ -40,28 +40,28 @@ type Frame struct {
 	problem *Problem
 }
 
-// Snapshot is the order as it stands when a stream begins or comes back, with its
-// courier and, in custody, where that is.
+// Snapshot is the order's current state when a stream starts or resumes, with its
+// courier and, in custody, the courier's position.
 type Snapshot struct {
 	Order
 	Courier  *Courier  `json:"courier,omitempty"`
 	Position *Position `json:"position,omitempty"`
 }
 
-// CourierPosition is where the order's courier is.
+// CourierPosition is the position of the order's courier.
 type CourierPosition struct {
 	CourierID string `json:"courier_id"`
 	Position
 }
 
-// Notification is a message that the customer got.
+// Notification is a message sent to the customer.
 type Notification struct {
 	NotificationID string `json:"notification_id"`
 	Channel        string `json:"channel"`
 	Text           string `json:"text"`
 }
 
-// decodeFrame reads a frame; one of a type that is not known keeps its Data only.
+// decodeFrame decodes a frame; one of an unknown type has only Data.
 func decodeFrame(b []byte) (Frame, error) {
 	var raw struct {
 		Type    FrameType       `json:"type"`
@@ -97,7 +97,7 @@ func decodeFrame(b []byte) (Frame, error) {
 	return f, nil
 }
 
-// badFrame is what a server of this API does not send; coming back would not help.
+// badFrame is a frame that violates the API; reconnecting would not help.
 type badFrame struct{ cause error }
 
 func (e *badFrame) Error() string {

@@ -19,16 +19,16 @@ type Key struct {
 	CourierID  string     `json:"courier_id,omitempty"`
 	CreatedAt  time.Time  `json:"created_at"`
 	ExpiresAt  *time.Time `json:"expires_at,omitempty"`
-	LastUsedAt *time.Time `json:"last_used_at,omitempty"` // right to a minute
+	LastUsedAt *time.Time `json:"last_used_at,omitempty"` // accurate to a minute
 }
 
-// IssuedKey is a new key; Key is shown this once.
+// IssuedKey is a new key; Key is shown only once.
 type IssuedKey struct {
 	Key
 	Secret string `json:"key"`
 }
 
-// NewKey asks for a key. A merchant's and a partner's needs MerchantID, a courier's CourierID.
+// NewKey describes a key to create. Merchants and partners need MerchantID, couriers CourierID.
 type NewKey struct {
 	Name       string     `json:"name"`
 	Role       string     `json:"role"`
@@ -37,28 +37,28 @@ type NewKey struct {
 	ExpiresAt  *time.Time `json:"expires_at,omitempty"`
 }
 
-// CreateKey makes a key. Refusals: validation_failed, courier_not_found, secret_not_repeated
-// when the answer to an earlier try was lost.
+// CreateKey creates a key. Errors: validation_failed, courier_not_found,
+// secret_not_repeated if the response to an earlier try was lost.
 func (c *Client) CreateKey(ctx context.Context, in NewKey, opts ...CallOption) (*IssuedKey, error) {
 	return do[*IssuedKey](ctx, c, http.MethodPost, "/keys", in, opts...)
 }
 
-// Keys goes through the keys, newest first, pageSize at a time (zero is the server's
-// default). An error is the last thing that it yields.
+// Keys iterates over the keys, newest first, pageSize at a time (zero is the server's
+// default). An error ends the iteration.
 func (c *Client) Keys(ctx context.Context, pageSize int) iter.Seq2[*Key, error] {
 	q := url.Values{}
 	setSize(q, pageSize)
 	return pages[*Key](ctx, c, "/keys", "keys", q)
 }
 
-// RotateKey makes another key for the same; the old one ends after the overlap, in whole
-// seconds. Refusals: not_found, validation_failed, secret_not_repeated.
+// RotateKey issues a replacement key; the old one expires after the overlap, in whole
+// seconds. Errors: not_found, validation_failed, secret_not_repeated.
 func (c *Client) RotateKey(ctx context.Context, id string, overlap time.Duration, opts ...CallOption) (*IssuedKey, error) {
 	in := map[string]int{"overlap_seconds": int(overlap / time.Second)}
 	return do[*IssuedKey](ctx, c, http.MethodPost, "/keys/"+url.PathEscape(id)+"/rotate", in, opts...)
 }
 
-// RevokeKey ends a key with its sessions and streams. Refusals: not_found.
+// RevokeKey revokes a key and ends its sessions and streams. Errors: not_found.
 func (c *Client) RevokeKey(ctx context.Context, id string, opts ...CallOption) error {
 	k, err := newCall(http.MethodDelete, "/keys/"+url.PathEscape(id), nil, opts)
 	if err == nil {
@@ -67,7 +67,7 @@ func (c *Client) RevokeKey(ctx context.Context, id string, opts ...CallOption) e
 	return err
 }
 
-// Share is a link that shows one order to its customer; Token is shown this once.
+// Share is a link that shows one order to its customer; Token is shown only once.
 type Share struct {
 	ID        string     `json:"id"`
 	Token     string     `json:"token,omitempty"`
@@ -75,8 +75,8 @@ type Share struct {
 	ExpiresAt *time.Time `json:"expires_at,omitempty"`
 }
 
-// ShareOrder makes a link to an order, which by default expires a day after the order ends.
-// Refusals: order_not_found, validation_failed, secret_not_repeated.
+// ShareOrder creates a link to an order, which by default expires a day after the order ends.
+// Errors: order_not_found, validation_failed, secret_not_repeated.
 func (c *Client) ShareOrder(ctx context.Context, orderID string, expiresAt *time.Time, opts ...CallOption) (*Share, error) {
 	in := struct {
 		ExpiresAt *time.Time `json:"expires_at,omitempty"`

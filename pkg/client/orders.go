@@ -9,17 +9,17 @@ import (
 	"time"
 )
 
-// CreateOrder makes an order. Refusals: validation_failed, duplicate_external_id.
+// CreateOrder creates an order. Errors: validation_failed, duplicate_external_id.
 func (c *Client) CreateOrder(ctx context.Context, d Draft, opts ...CallOption) (*Order, error) {
 	return do[*Order](ctx, c, http.MethodPost, "/order", d, opts...)
 }
 
-// Order returns an order. Refusals: order_not_found.
+// Order returns an order. Errors: order_not_found.
 func (c *Client) Order(ctx context.Context, id string, opts ...CallOption) (*Order, error) {
 	return do[*Order](ctx, c, http.MethodGet, orderPath(id, ""), nil, opts...)
 }
 
-// OrderFilter narrows a list of orders; zero fields do not.
+// OrderFilter filters a list of orders; zero fields are ignored.
 type OrderFilter struct {
 	Statuses      []Status
 	CourierID     string
@@ -52,31 +52,31 @@ func (f OrderFilter) query() url.Values {
 	return q
 }
 
-// Orders goes through all orders of the filter, newest first, fetching a page at a
-// time. An error is the last thing that it yields.
+// Orders iterates over all orders that match the filter, newest first, fetching a page
+// at a time. An error ends the iteration.
 func (c *Client) Orders(ctx context.Context, f OrderFilter) iter.Seq2[*Order, error] {
 	return pages[*Order](ctx, c, "/orders", "orders", f.query())
 }
 
-// Status returns where an order stands and where it may go. Refusals: order_not_found.
+// Status returns an order's status and its allowed transitions. Errors: order_not_found.
 func (c *Client) Status(ctx context.Context, id string, opts ...CallOption) (*OrderStatus, error) {
 	return do[*OrderStatus](ctx, c, http.MethodGet, orderPath(id, "/status"), nil, opts...)
 }
 
-// UpdateStatus takes an order one step along the table; the status that it has is no
-// step and changes nothing. Refusals: illegal_transition and cancel_after_pickup with
+// UpdateStatus moves an order one step of the status table; its current status
+// changes nothing. Errors: illegal_transition and cancel_after_pickup with
 // AllowedTransitions, version_conflict, validation_failed, order_not_found.
 func (c *Client) UpdateStatus(ctx context.Context, id string, in StatusChange, opts ...CallOption) (*Order, error) {
 	return do[*Order](ctx, c, http.MethodPatch, orderPath(id, "/status"), in, opts...)
 }
 
-// Track returns where an order is and how it came there. Refusals: order_not_found.
+// Track returns an order's position and trail. Errors: order_not_found.
 func (c *Client) Track(ctx context.Context, id string, opts ...CallOption) (*Track, error) {
 	return do[*Track](ctx, c, http.MethodGet, orderPath(id, "/track"), nil, opts...)
 }
 
 // CancelOrder ends an order before its goods are handed over; reason may be empty.
-// Refusals: cancel_after_pickup, illegal_transition, version_conflict, order_not_found.
+// Errors: cancel_after_pickup, illegal_transition, version_conflict, order_not_found.
 func (c *Client) CancelOrder(ctx context.Context, id, reason string, opts ...CallOption) (*Order, error) {
 	var in any
 	if reason != "" {
@@ -85,38 +85,38 @@ func (c *Client) CancelOrder(ctx context.Context, id, reason string, opts ...Cal
 	return do[*Order](ctx, c, http.MethodDelete, orderPath(id, ""), in, opts...)
 }
 
-// DeliveryTime returns when an order is expected or was delivered. Refusals:
+// DeliveryTime returns the expected or actual time of delivery. Errors:
 // order_finished for one that ended otherwise, order_not_found.
 func (c *Client) DeliveryTime(ctx context.Context, id string, opts ...CallOption) (*Estimate, error) {
 	return do[*Estimate](ctx, c, http.MethodGet, orderPath(id, "/delivery-time"), nil, opts...)
 }
 
-// AssignCourier gives an order to a courier. Refusals: courier_not_found, courier_busy,
+// AssignCourier assigns an order to a courier. Errors: courier_not_found, courier_busy,
 // illegal_transition, version_conflict, order_not_found.
 func (c *Client) AssignCourier(ctx context.Context, id, courierID string, opts ...CallOption) (*Order, error) {
 	in := map[string]string{"courier_id": courierID}
 	return do[*Order](ctx, c, http.MethodPost, orderPath(id, "/assign-courier"), in, opts...)
 }
 
-// AssignNearest gives an order to the nearest courier on duty that has room. Refusals:
+// AssignNearest assigns an order to the nearest courier on duty with free capacity. Errors:
 // no_courier_available, illegal_transition, version_conflict, order_not_found.
 func (c *Client) AssignNearest(ctx context.Context, id string, opts ...CallOption) (*Order, error) {
 	in := map[string]bool{"auto": true}
 	return do[*Order](ctx, c, http.MethodPost, orderPath(id, "/assign-courier"), in, opts...)
 }
 
-// Notify sends the customer a message. Refusals: validation_failed, order_not_found.
+// Notify sends the customer a message. Errors: validation_failed, order_not_found.
 func (c *Client) Notify(ctx context.Context, id string, n Notice, opts ...CallOption) (*Notified, error) {
 	return do[*Notified](ctx, c, http.MethodPost, orderPath(id, "/notify"), n, opts...)
 }
 
-// EditOrder changes an order's particulars. Refusals: order_finished,
+// EditOrder changes an order's fields. Errors: order_finished,
 // version_conflict, validation_failed, order_not_found.
 func (c *Client) EditOrder(ctx context.Context, id string, e Edit, opts ...CallOption) (*Order, error) {
 	return do[*Order](ctx, c, http.MethodPatch, orderPath(id, ""), e, opts...)
 }
 
-// Events returns the whole history of an order, oldest first. Refusals: order_not_found.
+// Events returns the whole history of an order, oldest first. Errors: order_not_found.
 func (c *Client) Events(ctx context.Context, id string, opts ...CallOption) ([]Event, error) {
 	out, err := do[struct {
 		Events []Event `json:"events"`

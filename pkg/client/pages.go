@@ -10,7 +10,7 @@ import (
 	"net/url"
 )
 
-// pages goes through a list whose pages hold their entries in the member called list.
+// pages iterates over a list whose pages hold their entries in the member named list.
 func pages[T any](ctx context.Context, c *Client, path, list string, query url.Values) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var none T

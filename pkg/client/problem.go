@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Codes of refusals that callers decide by; Problem.Code may hold any of the API's.
+// Error codes that callers often handle; Problem.Code may be any code of the API.
 const (
 	CodeMalformed             = "malformed"
 	CodeUnauthenticated       = "unauthenticated"
@@ -30,18 +30,18 @@ const (
 	CodeUnavailable           = "unavailable"
 )
 
-// Problem is a refusal as the API words it (RFC 9457). It is returned as an error.
+// Problem is an error response of the API (RFC 9457). It implements error.
 type Problem struct {
 	Type               string        `json:"type,omitempty"`
 	Title              string        `json:"title,omitempty"`
-	Status             int           `json:"status"` // of HTTP
+	Status             int           `json:"status"` // HTTP status
 	Detail             string        `json:"detail,omitempty"`
 	Instance           string        `json:"instance,omitempty"`
 	Code               string        `json:"code,omitempty"`
 	RequestID          string        `json:"request_id,omitempty"`
 	Errors             []Fault       `json:"errors,omitempty"`
 	AllowedTransitions []Status      `json:"allowed_transitions,omitempty"`
-	RetryAfter         time.Duration `json:"-"` // zero: the server did not say
+	RetryAfter         time.Duration `json:"-"` // zero if not given
 }
 
 // Fault is one thing wrong with a request.
@@ -51,7 +51,7 @@ type Fault struct {
 	Detail  string `json:"detail"`
 }
 
-// Error says what was refused and, where the request was at fault, why.
+// Error returns the problem's title and detail, with the faults of the request.
 func (p *Problem) Error() string {
 	text := p.Detail
 	if text == "" {
@@ -69,7 +69,7 @@ func (p *Problem) Error() string {
 	return text
 }
 
-// CodeOf returns the code of a refusal, "" for any other error and for nil.
+// CodeOf returns the code of a Problem, "" for any other error and for nil.
 func CodeOf(err error) string {
 	var p *Problem
 	if errors.As(err, &p) {
@@ -78,8 +78,8 @@ func CodeOf(err error) string {
 	return ""
 }
 
-// problemOf reads a refusal; one that is not a problem document, such as that of a
-// proxy, keeps its status and the start of its text.
+// problemOf decodes an error response; one that is not a problem document, such as a
+// proxy's, keeps its status and the start of its text.
 func problemOf(resp *http.Response, body []byte) *Problem {
 	p := new(Problem)
 	if err := json.Unmarshal(body, p); err != nil {

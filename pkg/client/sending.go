@@ -6,15 +6,15 @@ import (
 	"sync"
 )
 
-// sending is a body that remembers why it could not be read: the HTTP client's own
-// error about that says less.
+// sending is a body that keeps its read error: the HTTP client's own error is less
+// specific.
 type sending struct {
 	io.Reader
 	mu  sync.Mutex
 	err error
 }
 
-// Read reads on and remembers.
+// Read reads and records an error.
 func (s *sending) Read(p []byte) (int, error) {
 	n, err := s.Reader.Read(p)
 	if err != nil && !errors.Is(err, io.EOF) {

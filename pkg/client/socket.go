@@ -13,8 +13,8 @@ import (
 	"github.com/lxzan/gws"
 )
 
-// socket reads one WebSocket. Its methods run in the goroutine of ReadLoop, which is
-// the reader's: while the reader is busy nothing is read, and the server notices.
+// socket reads one WebSocket. Its methods run in the goroutine of ReadLoop, which is the
+// reader's: while the reader is busy nothing is read, so the server sees backpressure.
 type socket struct {
 	gws.BuiltinEventHandler
 	w       *watcher
@@ -35,11 +35,11 @@ func (c *Client) readSocket(ctx context.Context, orderID string, w *watcher) err
 		NewDialer:          func() (gws.Dialer, error) { return dialer{ctx}, nil },
 	})
 	if resp != nil {
-		defer func() { _ = resp.Body.Close() }() // of a refusal; a socket's answer has none
+		defer func() { _ = resp.Body.Close() }() // only a failed handshake has a body
 	}
 	if err != nil {
 		if resp != nil && resp.StatusCode != http.StatusSwitchingProtocols {
-			body, _ := io.ReadAll(io.LimitReader(resp.Body, maxReply)) // as far as it arrived with the headers
+			body, _ := io.ReadAll(io.LimitReader(resp.Body, maxReply)) // the part that arrived with the headers
 			return problemOf(resp, body)
 		}
 		return err
@@ -66,16 +66,16 @@ func (d dialer) Dial(network, addr string) (net.Conn, error) {
 }
 
 func (s *socket) OnMessage(conn *gws.Conn, m *gws.Message) {
-	defer func() { _ = m.Close() }() // gives the buffer back
+	defer func() { _ = m.Close() }() // returns the buffer to the pool
 	_ = conn.SetReadDeadline(time.Now().Add(s.silence))
 	if s.err != nil {
 		return
 	}
 	if s.err = s.w.take(m.Bytes()); s.err != nil {
-		_ = conn.WriteClose(1000, nil) // an end either way; the server may have gone already
+		_ = conn.WriteClose(1000, nil) // best effort; the server may be gone
 		return
 	}
-	_ = conn.SetReadDeadline(time.Now().Add(s.silence)) // the reader may have taken its time
+	_ = conn.SetReadDeadline(time.Now().Add(s.silence)) // the reader may have been slow
 }
 
 func (s *socket) OnPing(conn *gws.Conn, payload []byte) {

@@ -12,12 +12,12 @@ import (
 	"time"
 )
 
-// maxFrame bounds a frame of a stream in bytes.
+// maxFrame limits a frame in bytes.
 const maxFrame = 16 << 20
 
 var errTooLong = &badFrame{errors.New("it is too long")}
 
-// streamQuery asks for the changes after the last one that was seen.
+// streamQuery requests the changes after the last one received.
 func (w *watcher) streamQuery() url.Values {
 	q := url.Values{}
 	if w.since >= 0 {
@@ -44,12 +44,12 @@ func (c *Client) readEvents(ctx context.Context, orderID string, w *watcher) err
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		body, _ := io.ReadAll(io.LimitReader(resp.Body, maxReply)) // a refusal that was cut short still has its status
+		body, _ := io.ReadAll(io.LimitReader(resp.Body, maxReply)) // even a truncated error response has its status
 		return problemOf(resp, body)
 	}
 	alive := func() { w.heard = time.Now(); watchdog.Reset(c.silence) }
 	return scanEvents(resp.Body, alive, func(frame []byte) error {
-		watchdog.Stop() // the reader may take its time
+		watchdog.Stop() // the reader may be slow
 		defer watchdog.Reset(c.silence)
 		return w.take(frame)
 	})

@@ -13,10 +13,10 @@ import (
 	"strconv"
 )
 
-// Format is what the rows of an import or export are.
+// Format is the format of an import or export.
 type Format string
 
-// The formats: NDJSON has couriers and whole histories, CSV an order a row.
+// The formats: NDJSON has couriers and whole histories, CSV one order per row.
 const (
 	NDJSON Format = "ndjson"
 	CSV    Format = "csv"
@@ -32,10 +32,10 @@ func (f Format) mediaType() (string, error) {
 	return "", fmt.Errorf("unknown format %q", string(f))
 }
 
-// ImportReport is what the server says while it imports: a refused row, or how far it is.
+// ImportReport is a report during an import: a rejected row or the progress.
 type ImportReport struct {
-	// Line is, of an error, the line that the row begins in; of a tally, the last line
-	// that is decided. Lines count from 1.
+	// Line is the first line of a rejected row or, in a tally, the last line processed.
+	// Lines count from 1.
 	Line  int64        `json:"line"`
 	Error *ImportError `json:"error,omitempty"`
 	*ImportTally
@@ -45,26 +45,26 @@ type ImportReport struct {
 type ImportTally struct {
 	Read    int64 `json:"read"`
 	Created int64 `json:"created"`
-	Known   int64 `json:"known"` // there already, and the same
+	Known   int64 `json:"known"` // already present and identical
 	Failed  int64 `json:"failed"`
-	// Finished says that every row was decided.
+	// Finished reports that every row was processed.
 	Finished bool `json:"finished"`
 }
 
-// ImportError says why a row was refused or why an import stopped.
+// ImportError is the reason why a row was rejected or an import stopped.
 type ImportError struct {
 	Code   string  `json:"code"`
 	Detail string  `json:"detail"`
 	Errors []Fault `json:"errors,omitempty"`
 }
 
-// Error returns the detail and what is wrong with each field.
+// Error returns the detail and the faults of the fields.
 func (e *ImportError) Error() string {
 	return (&Problem{Code: e.Code, Detail: e.Detail, Errors: e.Errors}).Error()
 }
 
-// FirstLine says which number the first line of an import has, of CSV after the
-// header, when those before it were sent in an earlier call.
+// FirstLine sets the number of an import's first line (in CSV, after the header) when
+// earlier lines were sent in another call.
 func FirstLine(n int64) CallOption {
 	return func(k *call) {
 		if k.query == nil {
@@ -74,16 +74,16 @@ func FirstLine(n int64) CallOption {
 	}
 }
 
-// ErrImportCut says that the connection broke before the import was finished: what was
-// reported is done, and the rest can be sent again.
+// ErrImportCut is returned when the connection breaks during an import: reported rows
+// are done, and the rest can be sent again.
 var ErrImportCut = errors.New("the connection broke before the import was finished")
 
-// Import sends rows and yields what the server reports meanwhile, each refused row
-// once, in the order of the file. The last report has a tally that is Finished; anything
-// else ends with an error: *ImportError when the server stopped, ErrImportCut, or a
-// refusal of the whole, such as forbidden and unsupported_media_type. It is never
-// repeated by itself. With an IdempotencyKey rows that have neither id nor external_id
-// come once however often they are sent.
+// Import sends rows and yields the server's reports, each rejected row once, in the
+// order of the file. The last report has a Finished tally; otherwise an error ends the
+// iteration: *ImportError if the server stopped, ErrImportCut, or a *Problem that rejects
+// the whole import, such as forbidden and unsupported_media_type. It is never retried
+// automatically. With an IdempotencyKey, rows with neither id nor external_id are
+// imported once however often they are sent.
 func (c *Client) Import(ctx context.Context, rows io.Reader, format Format, opts ...CallOption) iter.Seq2[ImportReport, error] {
 	return func(yield func(ImportReport, error) bool) {
 		if err := c.importRows(ctx, rows, format, opts, yield); err != nil {
@@ -92,7 +92,7 @@ func (c *Client) Import(ctx context.Context, rows io.Reader, format Format, opts
 	}
 }
 
-// importRows returns nil also when the reader has enough.
+// importRows also returns nil when the reader stops.
 func (c *Client) importRows(
 	ctx context.Context, rows io.Reader, format Format, opts []CallOption, yield func(ImportReport, error) bool,
 ) error {
@@ -105,7 +105,7 @@ func (c *Client) importRows(
 		return err
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	defer cancel() // a reader that has enough ends the import
+	defer cancel() // a reader that stops ends the import
 	req, err := c.request(ctx, k)
 	if err != nil {
 		return err
@@ -119,7 +119,7 @@ func (c *Client) importRows(
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		reply, _ := io.ReadAll(io.LimitReader(resp.Body, maxReply)) // a refusal that was cut short still has its status
+		reply, _ := io.ReadAll(io.LimitReader(resp.Body, maxReply)) // even a truncated error response has its status
 		return problemOf(resp, reply)
 	}
 	lines := bufio.NewReader(resp.Body)
@@ -155,8 +155,8 @@ func firstOf(errs ...error) error {
 	return nil
 }
 
-// Export writes every order of the filter to w, newest first; without one, every
-// courier too. What was written before an error is not complete. Refusals: forbidden,
+// Export writes every order that matches the filter to w, newest first; without a
+// filter, also every courier. After an error the output is incomplete. Errors: forbidden,
 // validation_failed.
 func (c *Client) Export(ctx context.Context, format Format, f OrderFilter, w io.Writer, opts ...CallOption) error {
 	if _, err := format.mediaType(); err != nil {

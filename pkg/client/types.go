@@ -5,10 +5,10 @@ import (
 	"time"
 )
 
-// Status is where an order stands.
+// Status is the status of an order.
 type Status string
 
-// The statuses. Nothing follows the last four.
+// The statuses. The last four are final.
 const (
 	StatusCreated        Status = "created"
 	StatusConfirmed      Status = "confirmed"
@@ -48,10 +48,10 @@ type Money struct {
 	Currency string `json:"currency"`
 }
 
-// Customer is who receives an order.
+// Customer is the recipient of an order.
 type Customer struct {
 	Name   string `json:"name"`
-	Phone  string `json:"phone,omitempty"` // E.164 in replies
+	Phone  string `json:"phone,omitempty"` // E.164 in responses
 	Email  string `json:"email,omitempty"`
 	Locale string `json:"locale,omitempty"` // BCP 47
 }
@@ -75,7 +75,7 @@ type Item struct {
 	HeightCm int    `json:"height_cm,omitempty"`
 }
 
-// Rating is what a customer thought of a delivery.
+// Rating is a customer's rating of a delivery.
 type Rating struct {
 	Stars int    `json:"stars"` // 1 to 5
 	Text  string `json:"text,omitempty"`
@@ -83,16 +83,16 @@ type Rating struct {
 
 // Payment is what the recipient pays on delivery.
 type Payment struct {
-	Due             *Money `json:"due,omitempty"`      // for the goods, altogether
+	Due             *Money `json:"due,omitempty"`      // total for the goods
 	Method          string `json:"method,omitempty"`   // prepaid, cash or card
 	VATRate         string `json:"vat_rate,omitempty"` // percent, or none
-	Delivery        *Money `json:"delivery,omitempty"` // beside the goods
+	Delivery        *Money `json:"delivery,omitempty"` // delivery fee on top of the goods
 	DeliveryVATRate string `json:"delivery_vat_rate,omitempty"`
-	Received        *Money `json:"received,omitempty"` // what was taken in; only in answers
-	Registry        string `json:"registry,omitempty"` // the company's paper with which it was handed on
+	Received        *Money `json:"received,omitempty"` // amount collected; only in responses
+	Registry        string `json:"registry,omitempty"` // number of the company's payment document
 }
 
-// PickupPoint is an office or parcel locker where a recipient fetches a parcel.
+// PickupPoint is an office or parcel locker where a recipient collects a parcel.
 type PickupPoint struct {
 	Code      string     `json:"code"`
 	Kind      string     `json:"kind,omitempty"` // office or locker
@@ -126,7 +126,7 @@ type Draft struct {
 	Requirements  *Requirements     `json:"requirements,omitempty"`
 }
 
-// Requirements is what a courier must have to get an order.
+// Requirements a courier must meet to get an order.
 type Requirements struct {
 	Skills  []string `json:"skills,omitempty"`  // all of them
 	Vehicle []string `json:"vehicle,omitempty"` // one of them: foot, bicycle, motorbike, car, van
@@ -168,7 +168,7 @@ type Order struct {
 	CancelledAt   *time.Time        `json:"cancelled_at,omitempty"`
 }
 
-// Exception is something wrong with an order that is not a status of its own.
+// Exception is a problem with an order that is not a status.
 type Exception struct {
 	Code   string    `json:"code"`
 	Detail string    `json:"detail,omitempty"`
@@ -178,7 +178,7 @@ type Exception struct {
 // Shipment is an order's parcel at a delivery company.
 type Shipment struct {
 	Carrier           string           `json:"carrier"`           // the company's code
-	Account           string           `json:"account,omitempty"` // the contract with it; empty for the usual one
+	Account           string           `json:"account,omitempty"` // the contract; empty for the default one
 	TrackingNumber    string           `json:"tracking_number,omitempty"`
 	Reference         string           `json:"reference,omitempty"`      // the server's name for it
 	CarrierStatus     string           `json:"carrier_status,omitempty"` // the company's code
@@ -189,14 +189,14 @@ type Shipment struct {
 	Payment           *Payment         `json:"payment,omitempty"`
 	Pickup            *PickupPoint     `json:"pickup,omitempty"`
 	Intake            *Intake          `json:"intake,omitempty"`
-	ReturnNumber      string           `json:"return_number,omitempty"` // of the parcel that brings it back
+	ReturnNumber      string           `json:"return_number,omitempty"` // number of the return parcel
 	LabelURL          string           `json:"label_url,omitempty"`
 	Expected          *DeliveryPeriod  `json:"expected,omitempty"`
 	Warnings          []CarrierMessage `json:"warnings,omitempty"`
 	Events            []CarrierEvent   `json:"events,omitempty"` // oldest first
 }
 
-// Intake is a visit of the company's courier who collects a parcel.
+// Intake is a visit of the company's courier to collect a parcel.
 type Intake struct {
 	ID         string `json:"id"` // the company's
 	Number     string `json:"number,omitempty"`
@@ -207,38 +207,38 @@ type Intake struct {
 	StatusText string `json:"status_text,omitempty"`
 }
 
-// DeliveryPeriod is when a delivery company means to deliver.
+// DeliveryPeriod is a delivery company's planned time of delivery.
 type DeliveryPeriod struct {
 	Earliest time.Time `json:"earliest"`
 	Latest   time.Time `json:"latest"`
 }
 
-// CarrierMessage is a delivery company's warning, or why it refused.
+// CarrierMessage is a delivery company's warning or reason for rejection.
 type CarrierMessage struct {
 	Code    string `json:"code"`
 	Message string `json:"message,omitempty"`
 }
 
-// CarrierEvent is one thing that a delivery company told about a parcel; codes, text
-// and reason are in its own words.
+// CarrierEvent is one report of a delivery company about a parcel; codes, text and
+// reason are the company's.
 type CarrierEvent struct {
 	ID         string    `json:"id"`
 	Kind       string    `json:"kind"` // scan, problem, estimate, modified, courier, agreement, document, office or other
 	Code       string    `json:"code"`
 	Text       string    `json:"text,omitempty"`
-	Status     Status    `json:"status,omitempty"` // what it means for the order; absent when nothing
+	Status     Status    `json:"status,omitempty"` // the order's status that it implies, if any
 	Detail     string    `json:"detail,omitempty"`
 	ReasonCode string    `json:"reason_code,omitempty"`
 	Reason     string    `json:"reason,omitempty"`
 	Exception  string    `json:"exception,omitempty"` // code of the exception that it raises
 	OccurredAt time.Time `json:"occurred_at"`
 	City       string    `json:"city,omitempty"`
-	Value      string    `json:"value,omitempty"`     // what it brings; which thing, Kind says
+	Value      string    `json:"value,omitempty"`     // new value; its meaning depends on Kind
 	Unknown    bool      `json:"unknown,omitempty"`   // the code is not in the company's tables
-	Retracted  bool      `json:"retracted,omitempty"` // the company took it back
+	Retracted  bool      `json:"retracted,omitempty"` // withdrawn by the company
 }
 
-// Edit changes an order's particulars; what is nil stays as it is.
+// Edit changes an order's fields; nil fields stay unchanged.
 type Edit struct {
 	Customer      *Customer     `json:"customer,omitempty"`
 	Pickup        *Place        `json:"pickup,omitempty"`
@@ -276,7 +276,7 @@ func (e Edit) MarshalJSON() ([]byte, error) {
 	return json.Marshal(fields)
 }
 
-// StatusChange asks for a step of an order.
+// StatusChange requests a status transition.
 type StatusChange struct {
 	Status     Status     `json:"status"`
 	Reason     string     `json:"reason,omitempty"`
@@ -285,7 +285,7 @@ type StatusChange struct {
 	Proof      *Proof     `json:"proof,omitempty"`
 }
 
-// Proof is what shows that goods changed hands.
+// Proof is the proof of a handover.
 type Proof struct {
 	Recipient    string `json:"recipient,omitempty"`
 	Code         string `json:"code,omitempty"`
@@ -294,7 +294,7 @@ type Proof struct {
 	SignatureURL string `json:"signature_url,omitempty"`
 }
 
-// OrderStatus is where an order stands and where it may go.
+// OrderStatus is an order's status with the allowed transitions.
 type OrderStatus struct {
 	OrderID            string    `json:"order_id"`
 	Status             Status    `json:"status"`
@@ -303,7 +303,7 @@ type OrderStatus struct {
 	AllowedTransitions []Status  `json:"allowed_transitions"`
 }
 
-// Actor is who did something.
+// Actor is the originator of a change.
 type Actor struct {
 	Kind string `json:"kind"` // admin, dispatcher, merchant, courier, customer or system
 	ID   string `json:"id,omitempty"`
@@ -327,7 +327,7 @@ type Event struct {
 	Data           map[string]any `json:"data,omitempty"`
 }
 
-// Estimate is when an order is expected; [Earliest, Latest] is an 80 % interval.
+// Estimate is an expected delivery time; [Earliest, Latest] is an 80 % interval.
 type Estimate struct {
 	OrderID          string    `json:"order_id"`
 	ETA              time.Time `json:"eta"`
@@ -340,7 +340,7 @@ type Estimate struct {
 	ComputedAt       time.Time `json:"computed_at"`
 }
 
-// Position is where a device was at RecordedAt; metres, metres per second, degrees
+// Position is a device's position at RecordedAt; metres, metres per second, degrees
 // clockwise from north, percent.
 type Position struct {
 	Lat        float64   `json:"lat"`
@@ -378,7 +378,7 @@ type Courier struct {
 	UpdatedAt    time.Time         `json:"updated_at"`
 }
 
-// CourierEdit makes or changes a courier; what is nil stays as it is. A new courier
+// CourierEdit creates or changes a courier; nil fields stay unchanged. A new courier
 // needs a name.
 type CourierEdit struct {
 	Name     *string   `json:"name,omitempty"`
@@ -392,7 +392,7 @@ type CourierEdit struct {
 	Metadata map[string]string `json:"metadata,omitempty"`
 }
 
-// Track is everything there is to see of an order on its way.
+// Track is all tracking data of an order.
 type Track struct {
 	OrderID  string     `json:"order_id"`
 	Status   Status     `json:"status"`
@@ -404,30 +404,30 @@ type Track struct {
 	ETA      *Estimate  `json:"eta,omitempty"`
 }
 
-// Notice is a message to the customer: a template or a text; with neither it tells
-// where the order stands.
+// Notice is a message to the customer: a template or a text; with neither it announces
+// the order's status.
 type Notice struct {
 	Channel  string `json:"channel,omitempty"`
 	Template string `json:"template,omitempty"`
 	Text     string `json:"text,omitempty"`
 }
 
-// Notified is what became of a notice.
+// Notified is the result of a notice.
 type Notified struct {
 	NotificationID string     `json:"notification_id"`
 	Deliveries     []Delivery `json:"deliveries"`
 }
 
-// Delivery is what became of a notice on one channel.
+// Delivery is the result of a notice on one channel.
 type Delivery struct {
 	Channel string `json:"channel"`
 	Status  string `json:"status"`
 }
 
-// Received counts what became of reported positions.
+// Received counts the results of reported positions.
 type Received struct {
 	Accepted int `json:"accepted"`
-	Dropped  int `json:"dropped"` // implausible or known already
+	Dropped  int `json:"dropped"` // implausible or duplicate
 }
 
 // Ptr returns a pointer to v, for the optional fields of requests.

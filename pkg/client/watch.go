@@ -9,18 +9,17 @@ import (
 	"time"
 )
 
-// FromNow is the since of a Watch that wants no earlier changes.
+// FromNow is the since value for a Watch without earlier changes.
 const FromNow int64 = -1
 
 // Watch follows an order until it is finished: a snapshot, then, when since is not
-// FromNow, each change with a later version (0 is the whole history), then what
-// happens. It ends after the end frame.
+// FromNow, each change with a later version (0 is the whole history), then live
+// frames. It ends after the end frame.
 //
-// A stream that breaks or that the server closes because it stops or because the
-// reader was too slow is taken up again from the last change that was seen: there is
-// another snapshot, and no change is missing or comes twice. When the server refuses
-// the caller or can't be reached for the time of WithRetryFor, the error is the last
-// thing that it yields; so is the context's error.
+// A stream that breaks, or that the server closes because it stops or the reader was
+// too slow, resumes from the last change received: there is another snapshot, and no
+// change is lost or duplicated. An error ends the iteration: when the server rejects
+// the caller, can't be reached for the time of WithRetryFor, or the context ends.
 func (c *Client) Watch(ctx context.Context, orderID string, since int64) iter.Seq2[Frame, error] {
 	return func(yield func(Frame, error) bool) {
 		w := &watcher{since: since, yield: yield}
@@ -30,34 +29,34 @@ func (c *Client) Watch(ctx context.Context, orderID string, since int64) iter.Se
 	}
 }
 
-// Ticket opens one stream, as the one who asked for it; it is shown this once.
+// Ticket opens one stream with its requester's permissions; it is shown only once.
 type Ticket struct {
 	Ticket    string    `json:"ticket"`
 	ExpiresAt time.Time `json:"expires_at"`
 }
 
-// Ticket asks for a ticket to hand to a web page of yours, which opens a stream with it
-// (?ticket=) and never sees the key.
+// Ticket creates a ticket for your web page, which opens a stream with it (?ticket=)
+// and never sees the key.
 func (c *Client) Ticket(ctx context.Context, opts ...CallOption) (*Ticket, error) {
 	return do[*Ticket](ctx, c, http.MethodPost, "/ws/ticket", nil, opts...)
 }
 
-// watcher is where a Watch stands, across its connections.
+// watcher is the state of a Watch across its connections.
 type watcher struct {
-	since   int64 // the newest version that was seen, FromNow before there is one
+	since   int64 // the newest version received, FromNow before the first
 	yield   func(Frame, error) bool
-	heard   time.Time // when the server last said something
+	heard   time.Time // when the server last sent anything
 	ended   bool      // the order is finished
-	stopped bool      // the reader has enough
+	stopped bool      // the reader stopped
 }
 
-// errClosed ends a connection that is worth taking up again.
+// errClosed ends a connection that should be reopened.
 var errClosed = errors.New("the stream was closed")
 
-// errDone ends a connection for good, in peace.
+// errDone ends the watch without an error.
 var errDone = errors.New("done")
 
-// follow connects again and again; nil when there is nothing more to follow.
+// follow reconnects until the stream is finished, then returns nil.
 func (c *Client) follow(ctx context.Context, orderID string, w *watcher) error {
 	w.heard = time.Now()
 	for try := 0; ; try++ {
@@ -89,7 +88,7 @@ func (c *Client) follow(ctx context.Context, orderID string, w *watcher) error {
 	}
 }
 
-// final says whether coming back after err is of no use.
+// final reports whether reconnecting after err is useless.
 func final(err error) bool {
 	var bad *badFrame
 	var p *Problem
@@ -125,14 +124,14 @@ func (w *watcher) take(b []byte) error {
 		w.ended = true
 	}
 	w.stopped = !w.yield(f, nil)
-	w.heard = time.Now() // the reader may have taken its time
+	w.heard = time.Now() // the reader may have been slow
 	if w.ended || w.stopped {
 		return errDone
 	}
 	return nil
 }
 
-// closed turns the code of a WebSocket's close frame into what Watch does about it.
+// closed maps a WebSocket's close code to an error that decides whether to reconnect.
 func closed(code uint16, reason string) error {
 	switch code {
 	case 1000:
@@ -147,7 +146,7 @@ func closed(code uint16, reason string) error {
 	return errClosed
 }
 
-// broken makes an error of a connection one that says that the stream was cut.
+// broken wraps a connection error as a broken stream.
 func broken(err error) error {
 	if err == nil || errors.Is(err, io.EOF) {
 		return errClosed

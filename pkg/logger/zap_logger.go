@@ -1,4 +1,4 @@
-// Package logger builds the product's zap logger, and nothing around it.
+// Package logger builds the product's zap logger.
 package logger
 
 import (
@@ -12,8 +12,8 @@ import (
 	"go.uber.org/zap/zapcore"
 )
 
-// New returns a logger that writes to w, which is os.Stderr in the product: what is
-// printed for people and programs goes to stdout. level is debug, info, warn or
+// New returns a logger that writes to w, os.Stderr in the product: stdout is for the
+// output of commands. level is debug, info, warn or
 // error; format is console, json, or auto: console when w is a terminal and JSON
 // otherwise. Times are ISO 8601 in UTC. It is safe for concurrent use.
 func New(level, format string, w io.Writer) (*zap.Logger, error) {
@@ -24,7 +24,7 @@ func New(level, format string, w io.Writer) (*zap.Logger, error) {
 	return NewAt(least, format, w)
 }
 
-// NewAt is New with a level that may be changed while the logger is used.
+// NewAt is New with a level that can be changed at run time.
 func NewAt(level zapcore.LevelEnabler, format string, w io.Writer) (*zap.Logger, error) {
 	encoder, err := newEncoder(format, terminal(w))
 	if err != nil {

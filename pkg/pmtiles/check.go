@@ -7,13 +7,13 @@ import (
 	"math/bits"
 )
 
-// entry says where a run of tiles lies; a run of none is a directory below.
+// entry locates a run of tiles; a run of length 0 is a leaf directory.
 type entry struct {
 	id, run        uint64
 	offset, length uint64
 }
 
-// parseDirectory reads a directory that is unpacked.
+// parseDirectory parses an unpacked directory.
 func parseDirectory(raw []byte) ([]entry, error) {
 	wrong := errors.New("it is cut off")
 	next := func() (uint64, error) {
@@ -65,14 +65,14 @@ func (a *Archive) directory(p Part) ([]entry, error) {
 	return parseDirectory(raw)
 }
 
-// Zoom is what a file has of one zoom level.
+// Zoom counts the tiles of one zoom level.
 type Zoom struct {
 	Tiles uint64 // addressed
-	Bytes uint64 // of those that differ
+	Bytes uint64 // of distinct tiles
 }
 
-// Check reads every directory and every tile and returns what there is by zoom level. It
-// fails at the first tile that browsers could not read.
+// Check reads every directory and tile and returns the counts by zoom level. It fails at
+// the first tile that browsers could not read.
 func (a *Archive) Check() (map[int]Zoom, error) {
 	found := map[int]Zoom{}
 	seen := map[uint64]bool{}
@@ -133,5 +133,5 @@ func (a *Archive) checkTile(e entry) error {
 	return err
 }
 
-// zoomOf is the zoom level of a tile: those before it have (4^z - 1) / 3 tiles.
+// zoomOf returns the zoom level of a tile: lower levels have (4^z - 1) / 3 tiles.
 func zoomOf(id uint64) int { return (bits.Len64(3*id+1) - 1) / 2 }

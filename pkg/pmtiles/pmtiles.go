@@ -1,5 +1,5 @@
-// Package pmtiles reads PMTiles archives (version 3): what they are and what they cover.
-// Browsers read the tiles themselves; a server has to know that they can.
+// Package pmtiles reads the headers, metadata and directories of PMTiles archives
+// (version 3). Browsers read the tiles; the server checks that they can.
 package pmtiles
 
 import (
@@ -17,22 +17,22 @@ import (
 
 const (
 	headerSize = 127
-	// maxPart bounds directories and metadata once unpacked, in bytes.
+	// maxPart limits unpacked directories and metadata, in bytes.
 	maxPart = 16 << 20
 	maxZoom = 26
 )
 
-// Compressions and tile types, as headers number them.
+// Compressions and tile types by their numbers in headers.
 const (
 	compressionNone = 1
 	compressionGzip = 2
 	typeVector      = 1
 )
 
-// Header is what an archive says of itself.
+// Header is an archive's header.
 type Header struct {
 	Root, Metadata, Leaves, Tiles Part
-	// Addressed is how many tiles there are, Distinct how many of them differ.
+	// Addressed is the number of tiles, Distinct the number of distinct ones.
 	Addressed, Distinct            uint64
 	Internal, Compression, Type    byte
 	MinZoom, MaxZoom               byte
@@ -45,8 +45,8 @@ type Part struct{ Offset, Length uint64 }
 // Archive is an open file that browsers can draw a map from.
 type Archive struct {
 	Header
-	// Layers are the names of what tiles hold, Name and Attribution what the file calls
-	// itself and whom it names; empty where it does not say.
+	// Layers are the names of the tiles' layers; Name and Attribution come from the
+	// metadata and may be empty.
 	Layers            []string
 	Name, Attribution string
 	file              *os.File
@@ -54,7 +54,7 @@ type Archive struct {
 	size              int64
 }
 
-// required are layers of Protomaps' schema without which there is no map.
+// required are the layers of Protomaps' schema that a map needs.
 var required = []string{"earth", "water", "roads"}
 
 // Open opens an archive and checks that pages can draw it: vector tiles in Protomaps'
@@ -86,10 +86,10 @@ func (a *Archive) Close() error { return a.file.Close() }
 // ReadAt reads the bytes of the file.
 func (a *Archive) ReadAt(p []byte, offset int64) (int, error) { return a.content.ReadAt(p, offset) }
 
-// Size is the file's, in bytes.
+// Size returns the file's size in bytes.
 func (a *Archive) Size() int64 { return a.size }
 
-// Version tells files apart: by size and time.
+// Version identifies the file's content by size and time.
 func (a *Archive) Version() string {
 	info, err := a.file.Stat()
 	if err != nil {
