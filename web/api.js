@@ -1,6 +1,6 @@
-// REST calls of the pages. What the server refuses is thrown as a Refusal.
+// REST calls of the pages. An error response is thrown as a Refusal.
 
-/** A problem that the server answered, or none of it: status 0 when there was no answer. */
+/** A problem from the server; status 0 without a response. */
 export class Refusal extends Error {
   /** @param {number} status @param {{code?: string, detail?: string, title?: string}} [problem] */
   constructor(status, problem = {}) {
@@ -9,7 +9,7 @@ export class Refusal extends Error {
     this.code = problem.code ?? "";
   }
 
-  /** Whether asking again is of no use: what was asked for is not there, or not for us. */
+  /** Whether a retry is useless: not found or not permitted. */
   get final() {
     return [401, 403, 404, 410].includes(this.status);
   }
@@ -19,8 +19,8 @@ const PATIENCE = 15_000; // milliseconds
 
 /**
  * @param {string} method @param {string} path
- * @param {{token?: string, body?: unknown, key?: string}} [options] key makes a repeat of the call harmless
- * @returns {Promise<any>} the answer; undefined when it is empty
+ * @param {{token?: string, body?: unknown, key?: string}} [options] key an idempotency key
+ * @returns {Promise<any>} the response; undefined when it is empty
  */
 export async function call(method, path, { token, body, key } = {}) {
   /** @type {Record<string, string>} */

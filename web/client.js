@@ -12,9 +12,9 @@
 //   live.subscribe("fleet");
 //   live.subscribe(`order:${id}`, 3); // and every status after version 3
 //
-// Both come back by themselves, with growing, jittered pauses, when the connection
-// breaks, the server goes away or the page was too slow. Whatever happens, the statuses
-// of a watched order come in version order, none missing, none twice.
+// Both reconnect automatically, with exponential, jittered backoff, when the connection
+// breaks, the server stops or the page was too slow. The statuses of a watched order
+// always arrive in version order, with nothing lost or duplicated.
 
 /**
  * @typedef {object} Frame
@@ -36,22 +36,22 @@
  * @typedef {{code: string, status: number, title: string, detail?: string, instance?: string, retryAfter?: number}} Problem RFC 9457
  *
  * @typedef {object} Options
- * @property {string} [base]    the server's address; this script's when absent
+ * @property {string} [base]    the server's address; default: this script's origin
  * @property {string} [key]     a key or JWT of the caller
  * @property {string} [token]   of a share link, in place of a key
- * @property {() => Promise<string>} [ticket] gets a ticket from the page's own server, which has the key
- * @property {Record<string, (frame: Frame) => void>} [on] what to do with frames, by type; "*" is all of them
+ * @property {() => Promise<string>} [ticket] fetches a ticket from the page's own server, which has the key
+ * @property {Record<string, (frame: Frame) => void>} [on] handlers of frames by type; "*" handles all
  * @property {(state: "connecting"|"open"|"waiting"|"closed") => void} [state]
- * @property {(why: Problem|null) => void} [ended] called when it ended by itself: null when the order is finished
- * @property {number} [silence] milliseconds without a word after which the connection counts as broken
+ * @property {(why: Problem|null) => void} [ended] called when the stream ends on its own; null: the order is finished
+ * @property {number} [silence] milliseconds of silence after which the connection counts as broken
  */
 
-// Milliseconds: the first pause, the longest one, and after how long a connection was a good one.
+// Milliseconds: the first pause, the longest pause, and the age at which a connection counts as stable.
 const FIRST = 500,
   LONGEST = 30_000,
   STEADY = 5_000;
-// The server speaks at least every 25 seconds: a connection that was silent for longer when the
-// page is looked at again was lost while it slept.
+// The server sends something at least every 25 seconds: if a page becomes visible again after a
+// longer silence, its connection was lost while it slept.
 const ASLEEP = 28_000;
 const TOPICS_A_MESSAGE = 40; // the server reads messages of at most 4 KiB
 
@@ -62,7 +62,7 @@ const CLOSINGS = {
   4400: { status: 400, code: "malformed", title: "Bad request" },
 };
 
-/** Whether coming back is of no use after the problem. @param {Partial<Problem>} problem */
+/** Whether reconnecting after the problem is useless. @param {Partial<Problem>} problem */
 const final = ({ status = 0 }) => status >= 400 && status < 500 && status !== 429;
 
 /** Reads a refusal of REST. @param {Response} reply @returns {Promise<Problem>} */
@@ -71,7 +71,7 @@ async function problemOf(reply) {
   return { status: reply.status, title: reply.statusText, ...body, retryAfter: 1000 * Number(reply.headers.get("Retry-After")) };
 }
 
-/** A connection that is taken up again until it is closed or there is no use. */
+/** A connection that reconnects until it is closed or reconnecting is useless. */
 class Connection {
   #path;
   /** @type {WebSocket | undefined} */
@@ -106,7 +106,7 @@ class Connection {
     this.#wait(0);
   }
 
-  /** Ends the connection for good. */
+  /** Closes the connection permanently. */
   close() {
     if (this.#closed) return;
     this.#closed = true;
@@ -117,15 +117,15 @@ class Connection {
     this.options.state?.("closed");
   }
 
-  // What the two kinds of connections differ in.
+  // Overridden by the two kinds of connections.
 
-  /** What is added to the address. @returns {Record<string, unknown>} */
+  /** Extra query parameters. @returns {Record<string, unknown>} */
   query() {
     return {};
   }
   /** Called with each new connection. */
   opened() {}
-  /** Called with each frame; false keeps it from the page. @param {Frame} _frame */
+  /** Called with each frame; false hides it from the page. @param {Frame} _frame */
   take(_frame) {
     return true;
   }
@@ -139,7 +139,7 @@ class Connection {
     if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(message));
   }
 
-  /** Asks REST, with the page's key or token. @param {string} path @param {string} [method] */
+  /** Calls REST with the page's key or token. @param {string} path @param {string} [method] */
   request(path, method) {
     const bearer = this.options.key ?? this.options.token;
     return fetch(this.options.base + path, { method, headers: bearer ? { Authorization: `Bearer ${bearer}` } : {} });
@@ -152,7 +152,7 @@ class Connection {
       const credentials = await this.#credentials();
       for (const [name, value] of Object.entries({ ...this.query(), ...credentials })) url.searchParams.set(name, String(value));
     } catch (problem) {
-      // of the network, too
+      // network errors, too
       return this.#failed(/** @type {Problem} */ (problem));
     }
     if (this.#closed || this.#socket) return; // meanwhile
@@ -190,7 +190,7 @@ class Connection {
     this.options.on["*"]?.(frame);
   }
 
-  /** The server lives; it says so at least every 25 seconds. */
+  /** The server is alive; it sends something at least every 25 seconds. */
   #heard() {
     this.#heardAt = Date.now();
     clearTimeout(this.#silence);
@@ -200,7 +200,7 @@ class Connection {
     }, this.options.silence);
   }
 
-  /** The socket is closed, or never opened. @param {CloseEvent} event */
+  /** The socket was closed or failed to open. @param {CloseEvent} event */
   async #lost({ code, reason }) {
     const opened = this.#since > 0;
     this.#drop();
@@ -208,7 +208,7 @@ class Connection {
     const known = CLOSINGS[code];
     /** @type {Partial<Problem>} */
     const problem = known ? { ...known, detail: reason } : opened ? {} : ((await this.refusal().catch(() => {})) ?? {});
-    // A ticket may have expired on its way; another one will do.
+    // The ticket may have expired in transit; retry with a new one.
     if (code === 4001 && !this.options.token && ++this.#refused < 3) return this.#wait();
     this.#failed(problem);
   }
@@ -226,7 +226,7 @@ class Connection {
     this.options.ended?.(why);
   }
 
-  /** Lets go of the socket, which may be dead. */
+  /** Drops the socket, which may be dead. */
   #drop() {
     clearTimeout(this.#silence);
     const socket = this.#socket;
@@ -236,7 +236,7 @@ class Connection {
     this.#since = 0;
   }
 
-  /** Connects after a pause of at least so many milliseconds. @param {number} [least] */
+  /** Connects after a pause of at least the given milliseconds. @param {number} [least] */
   #wait(least) {
     if (this.#closed) return;
     const pause = Math.min(LONGEST, FIRST * 2 ** this.#tries) * (0.5 + Math.random() / 2);
@@ -249,7 +249,7 @@ class Connection {
   }
 }
 
-/** Follows the versions of orders, so that each status comes once. */
+/** Tracks the versions of orders, so that each status is passed on once. */
 class Versions {
   /** @type {Map<string | undefined, number | undefined>} */
   #seen = new Map();
@@ -266,7 +266,7 @@ class Versions {
     this.#seen.delete(id);
   }
 
-  /** Whether the frame is news. @param {Frame} frame */
+  /** Whether the frame is new. @param {Frame} frame */
   take({ type, order_id: id, version }) {
     if (type === "snapshot" && this.#seen.has(id)) this.#seen.set(id, this.#seen.get(id) ?? version);
     if (type !== "status" || !this.#seen.has(id)) return true;
@@ -306,8 +306,8 @@ class OrderWatch extends Connection {
 }
 
 /**
- * Watches one order until it is finished: a snapshot, then what happens. With `since` the
- * statuses after that version are told again; 0 is the whole history.
+ * Watches one order until it is finished: a snapshot, then live frames. With `since` the
+ * statuses after that version are sent first; 0 is the whole history.
  * @param {string} id @param {Options & {since?: number}} [options]
  * @returns {{close(): void}}
  */
@@ -317,9 +317,9 @@ export function watchOrder(id, options = {}) {
 
 /**
  * Many topics over one connection: `order:<id>`, `courier:<id>` and `fleet`. A topic that
- * can't be watched is answered by an `error` frame whose data.instance is the topic. What
- * happened on the fleet while there was no connection is not told again: `state` says
- * "open" each time there is a new one.
+ * can't be watched results in an `error` frame whose data.instance is the topic. Fleet
+ * frames missed while disconnected are not sent again: `state` is "open" for each new
+ * connection.
  */
 export class Live extends Connection {
   /** @type {Set<string>} */

@@ -1,24 +1,24 @@
-// The beginning of every page: what the server said, the language and the accent.
+// Page startup: the server's data, the language and the accent colour.
 import { speak } from "./i18n/index.js";
 import { render } from "./vendor/preact.js";
 
 /**
- * What a page knows from the start.
+ * Data embedded in a page by the server.
  * @typedef {object} Boot
  * @property {string} lang
  * @property {{name?: string, logo?: string, accent?: string}} brand
  * @property {import("./parts/map/base.js").Base} map
- * @property {string} now of the server's clock
+ * @property {string} now the server's time
  * @property {string} [token]
  * @property {string} [order_id]
  * @property {string} [timezone]
- * @property {string[]} [can] what may be done beside looking
+ * @property {string[]} [can] permitted actions besides viewing
  * @property {object} [order] the customer's
  * @property {object} [track] of that order
  */
 
 /**
- * Starts a page with what makes it of the server's words.
+ * Starts a page: renders it from the server's data.
  * @param {(boot: Boot) => any} page
  */
 export async function start(page) {

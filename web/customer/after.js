@@ -7,13 +7,13 @@ import { html, useEffect, useState } from "../vendor/preact.js";
 
 const LIMIT = 1000;
 
-/** What comes after the end. @param {{store: import("./store.js").Store, order: import("./story.js").Order}} props */
+/** Shown after the delivery. @param {{store: import("./store.js").Store, order: import("./story.js").Order}} props */
 export const After = ({ store, order }) => html`
   ${store.can.has("rating") && html`<${Rating} store=${store} order=${order} />`}
   ${store.can.has("proof") && html`<${Proof} store=${store} order=${order} />`}
 `;
 
-/** One press after the end, and a sentence for who wants. @param {{store: import("./store.js").Store, order: import("./story.js").Order}} props */
+/** The rating: one tap and an optional comment. @param {{store: import("./store.js").Store, order: import("./story.js").Order}} props */
 function Rating({ store, order }) {
   const [stars, setStars] = useState(0);
   const [text, setText] = useState("");

@@ -35,7 +35,7 @@ function distance(metres) {
   return t("courier.away", { distance: text }).replaceAll(" ", "\u00a0");
 }
 
-/** A number that can be called; one that is masked can't. @param {string} [phone] */
+/** Whether a phone number can be called, that is, isn't masked. @param {string} [phone] */
 const dialable = phone => (phone && /^\+?[\d ()-]{5,}$/.test(phone) ? phone.replace(/[^\d+]/g, "") : "");
 
 /** The parcel's carrier and number. @param {{order: import("./story.js").Order}} props */
@@ -56,7 +56,7 @@ function Parcel({ order }) {
   `;
 }
 
-/** Where the parcel is fetched, when, and until when. @param {{order: import("./story.js").Order, zone?: string}} props */
+/** The pickup point, its hours and the last day of storage. @param {{order: import("./story.js").Order, zone?: string}} props */
 function Office({ order, zone }) {
   const office = order.shipment?.pickup;
   if (!office?.address) return null;

@@ -1,7 +1,7 @@
 import { Empty } from "../parts/notice.js";
 import { html } from "../vendor/preact.js";
 
-/** Who the page speaks for. @param {{brand: {name?: string, logo?: string}}} props */
+/** The operator's name and logo. @param {{brand: {name?: string, logo?: string}}} props */
 export function Brand({ brand }) {
   if (!brand.name && !brand.logo) return null;
   return html`
@@ -12,12 +12,12 @@ export function Brand({ brand }) {
   `;
 }
 
-/** A page with nothing but a sentence. @param {{boot: import("../start.js").Boot, icon: string, title: string, text: string}} props */
+/** A page with only a message. @param {{boot: import("../start.js").Boot, icon: string, title: string, text: string}} props */
 export const Alone = ({ boot, icon, title, text }) => html`
   <div class="page mapless"><main class="sheet"><${Brand} brand=${boot.brand} /><${Empty} icon=${icon} title=${title}>${text}<//></main></div>
 `;
 
-/** The shape of what comes. @param {{boot: import("../start.js").Boot}} props */
+/** The loading skeleton. @param {{boot: import("../start.js").Boot}} props */
 export const Bones = ({ boot }) => html`
   <div class="page" aria-busy="true">
     <div class="place bare map"></div>

@@ -6,7 +6,7 @@ import { TimeWindow } from "../parts/time-window.js";
 import { html } from "../vendor/preact.js";
 
 /**
- * What a person came for: one sentence and one time.
+ * The headline: one sentence and one time.
  * @param {{store: import("./store.js").Store, order: import("./story.js").Order, told: import("./story.js").Story, zone?: string}} props
  */
 export function Head({ store, order, told, zone }) {

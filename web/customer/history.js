@@ -3,7 +3,7 @@ import { groupOf } from "../parts/status.js";
 import { Timeline } from "../parts/timeline.js";
 import { html } from "../vendor/preact.js";
 
-/** What happened, the parcel's scans among it. @param {{store: import("./store.js").Store, order: import("./story.js").Order, zone?: string}} props */
+/** The timeline, including the parcel's scans. @param {{store: import("./store.js").Store, order: import("./story.js").Order, zone?: string}} props */
 export function History({ store, order, zone }) {
   const entries = [...changes(store.timeline.value), ...scans(order)].sort((a, b) => b.at - a.at);
   if (!entries.length) return null;

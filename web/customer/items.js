@@ -2,7 +2,7 @@ import { lang, t } from "../i18n/index.js";
 import { money } from "../parts/money.js";
 import { html } from "../vendor/preact.js";
 
-/** What was ordered, from where and to where. @param {{order: import("./story.js").Order}} props */
+/** The ordered items, the pickup and the drop-off. @param {{order: import("./story.js").Order}} props */
 export function Items({ order }) {
   const items = order.items ?? [];
   const due = order.payment?.due;

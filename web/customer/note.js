@@ -9,7 +9,7 @@ import { html, useState } from "../vendor/preact.js";
 const LIMIT = 500;
 const open = new Set(["created", "confirmed", "assigned", "at_pickup", "picked_up", "in_transit", "out_for_delivery", "delivery_failed"]);
 
-/** What the courier should know; editable until they are near. @param {{store: import("./store.js").Store, order: import("./story.js").Order}} props */
+/** Instructions for the courier; editable until they are near. @param {{store: import("./store.js").Store, order: import("./story.js").Order}} props */
 export function Note({ store, order }) {
   const kept = order.instructions ?? "";
   const [text, setText] = useState(/** @type {string | undefined} */ (undefined));

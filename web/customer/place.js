@@ -6,8 +6,8 @@ import { html, useEffect, useState } from "../vendor/preact.js";
 /** @typedef {{pins: import("../parts/map/marker.js").Pin[], trail: [number, number][], ahead: [number, number][]}} Places */
 
 /**
- * What of the order is on the map: the shop and the door; while it is on its way, the
- * courier and the door.
+ * The order's pins on the map: the shop and the customer; on the way, the courier and
+ * the customer.
  * @param {import("./store.js").Store} store @param {import("./story.js").Order} order @returns {Places}
  */
 export function placesOf(store, order) {

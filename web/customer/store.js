@@ -1,5 +1,5 @@
-// What the page knows of the order, kept up to date by the live stream. After every gap
-// (a dead zone, a restart, a night asleep) the stream begins with the order as it stands.
+// The page's state of the order, updated by the live stream. After every gap (no network,
+// a restart, a sleeping page) the stream starts with the order's current state.
 import { call, Refusal } from "../api.js";
 import { watchOrder } from "../client.js";
 import { decode } from "../parts/map/glide.js";
@@ -77,7 +77,7 @@ export class Store {
     setTimeout(() => this.tick(), QUIET + 50);
   }
 
-  /** Whether the connection is away for so long that people should know. */
+  /** Whether the connection has been down long enough to tell the user. */
   get offline() {
     return this.lostAt.value > 0 && this.now.value - this.lostAt.value > QUIET;
   }
@@ -85,7 +85,7 @@ export class Store {
   /** @param {import("../client.js").Frame} frame */
   snapshot(frame) {
     const sample = Date.parse(frame.at) - Date.now();
-    // The way here takes time, so the largest difference is the truest.
+    // Frames are delayed by the network, so the largest difference is the most accurate.
     this.offset = Math.abs(sample - this.offset) > SKEW ? sample : Math.max(sample, this.offset);
     const { courier, position, ...order } = frame.data;
     const known = this.order.value;
@@ -117,7 +117,7 @@ export class Store {
     this.trail.value = [...this.trail.value.slice(-499), [position.lat, position.lon]];
   }
 
-  /** Asks for the whole order soon; many changes at once ask once. */
+  /** Schedules a reload of the whole order; concurrent changes share one. */
   later() {
     clearTimeout(this.soon);
     this.soon = setTimeout(() => this.load(), SOON);
@@ -152,7 +152,7 @@ export class Store {
     this.soon = setTimeout(() => this.load(), TICK);
   }
 
-  /** The link does not work any more: nothing of the order stays on the page. */
+  /** The link is no longer valid: all order data is removed from the page. */
   leave() {
     this.watch?.close();
     clearTimeout(this.soon);
@@ -166,10 +166,10 @@ export class Store {
   }
 }
 
-// What begins a way to the door anew.
+// Statuses that start a new delivery attempt.
 const AFRESH = new Set(["assigned", "delivery_failed", "returning"]);
 
-/** Whether the courier came near on their way to the door. @param {Event[]} timeline */
+/** Whether the courier has come near in the current attempt. @param {Event[]} timeline */
 export function isNear(timeline) {
   const event = timeline.findLast(e => e.type === "courier.near" || (e.type === "order.status_changed" && AFRESH.has(e.status ?? "")));
   return event?.type === "courier.near";

@@ -1,4 +1,4 @@
-// What a customer is told of an order: pure, so that every sentence can be tested.
+// The texts that a customer sees for an order; pure, so that every text can be tested.
 import { has, t } from "../i18n/index.js";
 import { ended } from "../parts/status.js";
 
@@ -25,7 +25,7 @@ import { ended } from "../parts/status.js";
  * @property {{earliest: number, latest: number, days?: boolean, happened?: boolean}} [when]
  * @property {string[]} steps
  * @property {number} at      the step under way; -1: there are none to show
- * @property {boolean} stopped it does not go on by itself
+ * @property {boolean} stopped progress has stopped
  */
 
 const MINUTE = 60_000;
@@ -84,7 +84,7 @@ function keyOf(order, parcel) {
 /** @param {string} id */
 export const carrierName = id => (has(`carrier.${id}`) ? t(`carrier.${id}`) : id.charAt(0).toUpperCase() + id.slice(1));
 
-/** Whether nothing is on its way of which a time could be told. @param {string} status */
+/** Whether nothing is under way, so there is no time to show. @param {string} status */
 const timeless = status => ended(status) || ["at_dropoff", "ready_for_pickup", "delivery_failed", "returning"].includes(status);
 
 /** @param {Facts} facts @returns {Story["when"]} */
@@ -99,7 +99,7 @@ function when({ order, eta, now }) {
   return { earliest: days ? Math.max(earliest, Math.min(now, latest)) : earliest, latest, days };
 }
 
-/** Whether it comes later than was promised. @param {Facts} facts */
+/** Whether it is later than promised. @param {Facts} facts */
 function lateness({ order, eta, now }) {
   if (!order.promised_at || timeless(order.status)) return false;
   const promised = Date.parse(order.promised_at);

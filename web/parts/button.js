@@ -2,7 +2,7 @@ import { html } from "../vendor/preact.js";
 import { Icon } from "./icon.js";
 
 /**
- * A button, or a link that looks like one. While busy it keeps its size and takes no press.
+ * A button, or a link that looks like one. While busy it keeps its size and ignores clicks.
  * @param {{kind?: "main"|"plain"|"quiet"|"danger", size?: "large", icon?: string, label?: string, href?: string, busy?: boolean,
  *   disabled?: boolean, type?: "button"|"submit", onClick?: (event: Event) => void, children?: any}} props
  *   label names a button that only has an icon

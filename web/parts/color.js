@@ -52,14 +52,14 @@ const css = rgb =>
     )
     .join("")}`;
 
-// The least contrast of text, and the grounds on which accents stand: --accent-soft by day,
-// --raised by night.
+// The minimum contrast of text, and the backgrounds of accents: --accent-soft in light mode,
+// --raised in dark mode.
 const LEAST = 4.6;
 const DAY = linear("#efeef0");
 const NIGHT = linear("#2b2825");
 
 /**
- * The colour for both themes; undefined when it is none.
+ * The colour for both themes; undefined if it is invalid.
  * @param {string} [hex] "#rrggbb"
  * @returns {{light: string, dark: string} | undefined}
  */

@@ -3,8 +3,8 @@ import { html, useEffect, useId, useRef } from "../vendor/preact.js";
 import { Button } from "./button.js";
 
 /**
- * A question or a form above the page; on a phone it is a sheet from below. The browser
- * keeps the keyboard inside, and Escape, the ground and the cross close it.
+ * A modal dialog; on a phone a bottom sheet. The browser keeps the focus inside; Escape,
+ * the backdrop and the cross close it.
  * @param {{open: boolean, title: string, onClose: () => void, children?: any, actions?: any, side?: boolean}} props
  *   side: a drawer at the side of a wide page
  */

@@ -1,7 +1,7 @@
 import { html, useId } from "../vendor/preact.js";
 
 /**
- * A text with its label, what is wrong with it, and how much room is left near the limit.
+ * A text field with its label, error, and the characters left near the limit.
  * @param {{label: string, value: string, onInput: (value: string) => void, rows?: number, limit?: number, error?: string, hint?: string,
  *   placeholder?: string, type?: string, unlabelled?: boolean}} props
  */

@@ -1,7 +1,7 @@
 import { html } from "../vendor/preact.js";
 
 /**
- * A sign of icons.svg. With a label it says something, without one it is decoration.
+ * An icon of icons.svg; decorative without a label.
  * @param {{name: string, label?: string, class?: string}} props
  */
 export const Icon = ({ name, label, class: more = "" }) => html`

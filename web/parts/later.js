@@ -1,8 +1,8 @@
 import { html, useEffect, useState } from "../vendor/preact.js";
 
 /**
- * A part that the page can begin without, shown when its module is there.
- * @param {{load: () => Promise<any>, part: string, [more: string]: any}} props part is what the module calls it
+ * A lazily loaded component, shown once its module is loaded.
+ * @param {{load: () => Promise<any>, part: string, [more: string]: any}} props part is the module's export
  */
 export function Later({ load, part, ...props }) {
   const [found, setFound] = useState(/** @type {any} */ (undefined));

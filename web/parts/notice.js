@@ -4,9 +4,9 @@ import { Icon } from "./icon.js";
 const signs = { info: "info", late: "clock", bad: "bad", offline: "offline", good: "check" };
 
 /**
- * A sentence about the state of things, and at most one action.
+ * A notice with at most one action.
  * @param {{kind?: keyof typeof signs, title?: any, children?: any, action?: any, live?: boolean}} props
- *   live says it to screen readers when it comes
+ *   live announces it to screen readers
  */
 export const Notice = ({ kind = "info", title, children, action, live }) => html`
   <div class=${`notice ${kind}`} role=${live ? "status" : undefined}>
@@ -17,7 +17,7 @@ export const Notice = ({ kind = "info", title, children, action, live }) => html
 `;
 
 /**
- * What stands where there is nothing yet, or no more.
+ * The empty state of a list or page.
  * @param {{icon: string, title: any, children?: any, action?: any}} props
  */
 export const Empty = ({ icon, title, children, action }) => html`

@@ -2,9 +2,9 @@ import { t } from "../i18n/index.js";
 import { html } from "../vendor/preact.js";
 
 /**
- * A few steps, of which some are done and one is under way.
+ * A progress bar of steps.
  * @param {{steps: string[], at: number, stopped?: boolean}} props at is the step under way;
- *   steps.length when all are done; stopped when it will not go on
+ *   steps.length when all are done; stopped when progress has stopped
  */
 export const Progress = ({ steps, at, stopped }) => html`
   <ol class=${`progress ${stopped ? "stopped" : ""}`} aria-label=${t("progress.label")}>

@@ -4,7 +4,7 @@ import { Icon } from "./icon.js";
 
 /**
  * One to five stars, each a button.
- * @param {{value: number, onPick?: (stars: number) => void, busy?: boolean}} props without onPick they only show
+ * @param {{value: number, onPick?: (stars: number) => void, busy?: boolean}} props read-only without onPick
  */
 export function Stars({ value, onPick, busy }) {
   if (!onPick) {

@@ -1,4 +1,4 @@
-// How statuses look: five groups, each with a colour and a mark. Colour never says it alone.
+// The looks of statuses: five groups, each with a colour and a mark, as colour alone is not accessible.
 
 /** @typedef {"idle"|"with"|"door"|"done"|"bad"} Group */
 
@@ -30,7 +30,7 @@ export const groupOf = status => groups[status] ?? "idle";
 const ends = new Set(["delivered", "returned", "cancelled", "failed"]);
 const before = new Set(["created", "confirmed", "assigned", "at_pickup"]);
 
-/** Whether nothing follows. @param {string} status */
+/** Whether the status is final. @param {string} status */
 export const ended = status => ends.has(status);
 
 /** Whether a courier or carrier has the goods. @param {string} status */

@@ -9,7 +9,7 @@ import { html, useLayoutEffect, useRef, useState } from "../vendor/preact.js";
 const ROW = 36;
 
 /**
- * Rows of one height, of which only those in view exist: ten thousand cost what forty do.
+ * A virtualised table: rows have one height and only visible ones are rendered.
  * @template R
  * @param {{rows: R[], columns: Column<R>[], id: (row: R) => string, label: string, selected?: string, onPick?: (row: R) => void, empty?: any}} props
  */

@@ -3,8 +3,8 @@ import { html } from "../vendor/preact.js";
 import { clock, dates, day, daysAway, roundOut, span } from "./time.js";
 
 /**
- * When something arrives: a window of five minutes' grain, a day where days are all that
- * is known, or when it happened.
+ * An arrival time: a window in steps of five minutes, a day if no more is known, or the
+ * actual time.
  * @param {{earliest: number, latest: number, now: number, zone?: string, days?: boolean, happened?: boolean}} props
  *   milliseconds
  */

@@ -1,4 +1,4 @@
-// Times as people read them. Pure: the time zone, the language and now are passed in.
+// Formatting of times. Pure: the time zone, the language and now are passed in.
 
 const MINUTE = 60_000;
 const DAY = 24 * 60 * MINUTE;
@@ -58,8 +58,8 @@ export function day(at, now, where) {
 }
 
 /**
- * A window rounded out to five minutes; its beginning is not before now. Over is that it
- * has passed.
+ * A window rounded outwards to five minutes; it doesn't start before now. `over` means
+ * that it has passed.
  * @param {number} earliest @param {number} latest @param {number} now
  * @returns {{from: number, to: number, over: boolean}}
  */

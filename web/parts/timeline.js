@@ -6,7 +6,7 @@ import { clock, daysAway, shortDate } from "./time.js";
 /** @typedef {{id: string, at: number, text: string, detail?: string, group?: import("./status.js").Group}} Entry */
 
 /**
- * What happened, newest first. Days are named where they change.
+ * A timeline, newest first, with a heading for each day.
  * @param {{entries: Entry[], now: number, zone?: string}} props
  */
 export function Timeline({ entries, now, zone }) {

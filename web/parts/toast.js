@@ -4,12 +4,12 @@ import { Button } from "./button.js";
 
 /** @typedef {{id: number, text: string, kind: "plain"|"bad", undo?: () => void}} Toast */
 
-/** What is being said; the oldest first. */
+/** The visible toasts, oldest first. */
 export const toasts = signal(/** @type {Toast[]} */ ([]));
 let last = 0;
 
 /**
- * Says that something was done, or that it failed, for a few seconds; longer where it can be undone.
+ * Shows the result of an action for a few seconds; longer if it can be undone.
  * @param {string} text @param {{kind?: "plain"|"bad", undo?: () => void, stay?: boolean}} [options]
  */
 export function say(text, { kind = "plain", undo, stay } = {}) {

@@ -42,7 +42,7 @@ const eta = (from, to) => ({
 const ivan = { name: "Ivan", vehicle: "bicycle" };
 const parcel = (phase, more = {}) => ({ shipment: { carrier: "cdek", tracking_number: "1523", phase, ...more } });
 
-/** Everything a customer can be told, by name. */
+/** Every situation a customer can see, by name. */
 const scenes = [
   ...statuses.map(status => [status, { order: order(status), eta: eta(11, 23) }]),
   ...["assigned", "at_pickup", "picked_up", "out_for_delivery", "at_dropoff"].map(status => [

@@ -1,13 +1,13 @@
-// How a dot goes from one fix to the next. Pure.
+// Animation of a pin between two fixes. Pure.
 
 /** @typedef {{lat: number, lon: number}} Point */
 /** @typedef {{from: Point, to: Point, start: number, took: number}} Glide start and took in milliseconds of the page's clock */
 
-/** The longest way that is glided, in time. */
+/** The longest animated move, in time. */
 export const LONGEST = 5000;
 
 /**
- * Where the dot is. The whole way is gone when the time is up, never later.
+ * The pin's position now; it arrives when the time is up, never later.
  * @param {Glide} glide @param {number} now @returns {Point}
  */
 export function at({ from, to, start, took }, now) {
@@ -16,9 +16,9 @@ export function at({ from, to, start, took }, now) {
 }
 
 /**
- * The way to a new fix: it takes as long as lay between the last two.
+ * The animation to a new fix; it takes the time between the last two fixes.
  * @param {Glide | undefined} was @param {Point} to @param {number} between milliseconds between the fixes
- * @param {number} now @param {boolean} still jump instead
+ * @param {number} now @param {boolean} still whether to jump instead
  * @returns {Glide}
  */
 export function towards(was, to, between, now, still) {
@@ -55,7 +55,7 @@ export function metres(a, b) {
   return 6_371_000 * Math.hypot(x, (b.lat - a.lat) * rad);
 }
 
-/** The longest round distance that is at most so many metres: 1, 2 or 5 times a power of ten. @param {number} limit */
+/** The longest round distance of at most the given metres: 1, 2 or 5 times a power of ten. @param {number} limit */
 export function round(limit) {
   const power = 10 ** Math.floor(Math.log10(limit));
   return [5, 2, 1].map(n => n * power).find(n => n <= limit) ?? power;

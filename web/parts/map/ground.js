@@ -1,5 +1,5 @@
 // The operator's city from a PMTiles file in Protomaps' schema, drawn in the colours of
-// tokens.css, so that it has a night side too.
+// tokens.css, so that it has a dark style too.
 import { lang } from "../../i18n/index.js";
 import {
   CenteredTextSymbolizer,
@@ -11,7 +11,7 @@ import {
   PolygonSymbolizer,
 } from "../../vendor/protomaps.js";
 
-/** A file whose tiles are gaps where they can't be read: the rest of the page lives on. */
+/** A file whose unreadable tiles are left blank, so that the rest of the page works. */
 class City extends PMTiles {
   /** @param {number} z @param {number} x @param {number} y @param {AbortSignal} [signal] */
   async getZxy(z, x, y, signal) {
@@ -61,7 +61,7 @@ export async function addGround(map, url) {
   };
 }
 
-/** Reads colours as the theme has them there. @param {HTMLElement} box @returns {(name: string) => string} */
+/** Reads the theme's colours. @param {HTMLElement} box @returns {(name: string) => string} */
 function reader(box) {
   const probe = box.appendChild(document.createElement("span"));
   /** @type {Record<string, string>} */

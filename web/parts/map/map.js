@@ -10,17 +10,17 @@ import { Scale } from "./scale.js";
  * @typedef {object} Props
  * @property {string} label
  * @property {import("./marker.js").Pin[]} pins
- * @property {[number, number][]} [trail]  the way that was gone: latitude and longitude
- * @property {[number, number][]} [ahead]  a line to where it goes
+ * @property {[number, number][]} [trail]  the travelled route: latitude and longitude
+ * @property {[number, number][]} [ahead]  a line to the destination
  * @property {import("./base.js").Base} base
- * @property {{top?: number, right?: number, bottom?: number, left?: number}} [inset] what lies over the map, pixels
+ * @property {{top?: number, right?: number, bottom?: number, left?: number}} [inset] margins covered by other elements, pixels
  */
 
 const CLOSEST = 16;
 const KEYS = /^(Arrow.*|[-+=])$/; // that move the map
 const EDGE = 56; // pixels between a pin and the edge
 
-/** A map that keeps its pins in view until somebody moves it. @param {Props} props */
+/** A map that keeps its pins in view until the user moves it. @param {Props} props */
 export function MapView({ label, pins, trail = [], ahead = [], base, inset = {} }) {
   const box = useRef(/** @type {HTMLElement | null} */ (null));
   const view = useRef(/** @type {View | null} */ (null));
@@ -53,7 +53,7 @@ export function MapView({ label, pins, trail = [], ahead = [], base, inset = {} 
   `;
 }
 
-/** Leaflet's side of it. */
+/** The Leaflet part. */
 class View {
   /** @param {HTMLElement} box @param {import("./base.js").Base} base @param {(moved: boolean) => void} moved */
   constructor(box, base, moved) {
@@ -133,7 +133,7 @@ class View {
     return [...this.pins.values()].map(({ pin }) => new LatLng(pin.lat, pin.lon));
   }
 
-  /** Whether a pin is out of the free part of the map, or all of them are too close together. */
+  /** Whether a pin is outside the uncovered part of the map, or all are too close together. */
   badly() {
     const size = this.map.getSize();
     const { top, right, bottom, left } = this.inset;

@@ -2,16 +2,16 @@ import { Icon, Marker } from "../../vendor/leaflet.js";
 import { at, metres, towards } from "./glide.js";
 
 /**
- * What stands on a map.
+ * A pin on a map.
  * @typedef {object} Pin
  * @property {string} id
  * @property {number} lat
  * @property {number} lon
  * @property {"courier"|"home"|"shop"|"office"|"stop"} kind
- * @property {string} label   what screen readers say
- * @property {string} [sign]  of icons.svg; by kind when absent
+ * @property {string} label   text for screen readers
+ * @property {string} [sign]  icon of icons.svg; by default by kind
  * @property {number} [heading] degrees clockwise from north
- * @property {number} [seen]  when it was there, milliseconds; of what moves
+ * @property {number} [seen]  time of the position, milliseconds; of moving pins
  * @property {boolean} [stale]
  */
 

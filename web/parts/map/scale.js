@@ -4,7 +4,7 @@ import { round } from "./glide.js";
 
 const LONGEST = 90; // pixels
 
-/** How long a way is on the map. @param {{map: import("leaflet").Map}} props */
+/** The map's scale bar. @param {{map: import("leaflet").Map}} props */
 export function Scale({ map }) {
   const [scale, setScale] = useState({ metres: 0, pixels: 0 });
   useEffect(() => {
