@@ -27,7 +27,7 @@ import (
 
 const adminKey = "walk-walk-walk-walk-walk-walk-walk-walk"
 
-// possession says whose something is.
+// possession tells whose resource a request is about.
 type possession string
 
 const (
@@ -36,7 +36,7 @@ const (
 	absent  possession = "absent"
 )
 
-// town is a server with two of everything, and somebody of each role who has the first.
+// town is a server with two of each resource, and a caller of each role who owns the first.
 type town struct {
 	*server
 	keys     map[domain.Role]string
@@ -86,7 +86,7 @@ func newTown(t testing.TB, m mode) *town {
 	return w
 }
 
-// ask makes one request as whoever has the key.
+// ask makes one request with the key.
 func (w *town) ask(t testing.TB, key, method, path string, body any) (int, object) {
 	t.Helper()
 	var raw io.Reader
@@ -129,7 +129,7 @@ func (w *town) made(t testing.TB, key, path string, body any) object {
 	return got
 }
 
-// roles of those who may come in, most powerful first.
+// roles lists the roles, most powerful first.
 func roles() []domain.Role {
 	return []domain.Role{
 		domain.RoleAdmin, domain.RoleDispatcher, domain.RoleMerchant, domain.RolePartner, domain.RoleCourier,
@@ -137,7 +137,7 @@ func roles() []domain.Role {
 	}
 }
 
-// bodies are good requests of operations that take one; {} is good for the others.
+// bodies are valid request bodies by operation; {} is valid for the others.
 func (w *town) bodies(whose possession) map[string]any {
 	merchant := map[possession]string{own: "m1", foreign: "m2", absent: "m3"}[whose]
 	draft := object{"merchant_id": merchant, "customer": object{"name": "New"}, "dropoff": object{"address": "Here 1"}}
@@ -150,14 +150,14 @@ func (w *town) bodies(whose possession) map[string]any {
 	}
 }
 
-// queries are what operations can't do without.
+// queries are the required query parameters by operation.
 var queries = map[string]string{
 	"nearCouriers": "?lat=55.75&lon=37.62", "listPoints": "?city=Moscow", "trackCourier": "?from=2026-01-01T00:00:00Z",
 }
 
-// TestEveryRouteForEveryRole asks for every route as every role, about what is the
-// caller's, what is somebody else's and what is not there, and compares with the table of
-// permissions. A route without a row fails it.
+// TestEveryRouteForEveryRole calls every route as every role, for the caller's own,
+// somebody else's and missing resources, and compares with the permission table. A route
+// without a row fails.
 func TestEveryRouteForEveryRole(t *testing.T) {
 	for _, m := range modes() {
 		t.Run(m.name, func(t *testing.T) {
@@ -230,16 +230,16 @@ func (w *town) walkRoute(t *testing.T, op *access.Operation, method, path string
 	}
 }
 
-// about says whether the operation is about one order or courier.
+// about reports whether the operation is about one order or courier.
 func (w *town) about(op *access.Operation) bool {
 	return slices.Contains([]access.Object{access.AnOrder, access.ACourier, access.AnOffer, access.TheMerchant}, op.Object)
 }
 
-// hiddenCodes are what is answered for what is not there.
+// hiddenCodes are the error codes for missing resources.
 var hiddenCodes = []string{"order_not_found", "courier_not_found", "offer_not_found"}
 
-// requireNothingOf says that an answer holds nothing of what is somebody else's, and of
-// the caller's own only what their role sees.
+// requireNothingOf requires a response without anything of somebody else's, and with only
+// those of the caller's own fields that the role may see.
 func requireNothingOf(t testing.TB, got object, w *town, role domain.Role, say string) {
 	text := string(encode(t, without(got, "instance", "detail")))
 	for _, foreign := range []string{w.orders[foreign], w.couriers[foreign], "Anna m2", "Oleg m2", "Shop m2", "ext-m2"} {
@@ -270,7 +270,7 @@ func lastID(path string) string {
 	return "nothing"
 }
 
-// TestEveryMethodForEveryRole is the same walk over gRPC.
+// TestEveryMethodForEveryRole is the same over gRPC.
 func TestEveryMethodForEveryRole(t *testing.T) {
 	for _, m := range modes() {
 		t.Run(m.name, func(t *testing.T) {
@@ -289,7 +289,7 @@ func TestEveryMethodForEveryRole(t *testing.T) {
 	}
 }
 
-// allMethods lists the methods of every service of ours.
+// allMethods lists the methods of all our services.
 func allMethods() (out []protoreflect.MethodDescriptor) {
 	protoregistry.GlobalFiles.RangeFilesByPackage("ordertracking.v1", func(file protoreflect.FileDescriptor) bool {
 		for i := range file.Services().Len() {
@@ -326,7 +326,7 @@ func (w *town) walkMethod(t *testing.T, op *access.Operation, method protoreflec
 	}
 }
 
-// call calls a method with a good request about what is somebody's.
+// call calls a method with a valid request about somebody's resource.
 func (w *town) call(t *testing.T, m protoreflect.MethodDescriptor, role domain.Role, whose possession) answer {
 	in := object{}
 	for name, value := range map[string]any{
@@ -384,8 +384,8 @@ func (w *town) streamed(ctx context.Context, m protoreflect.MethodDescriptor, na
 	return stream.RecvMsg(reply)
 }
 
-// TestListsLeaveOutWhatIsNotTheCallers looks for somebody else's order in every way that
-// lists and searches have.
+// TestListsLeaveOutWhatIsNotTheCallers tries to find somebody else's order with every
+// list and search.
 func TestListsLeaveOutWhatIsNotTheCallers(t *testing.T) {
 	for _, m := range modes() {
 		t.Run(m.name, func(t *testing.T) {
@@ -465,8 +465,8 @@ func TestTopicsForEveryRole(t *testing.T) {
 	}
 }
 
-// TestRevokedStreamsEndWithinASecond opens every kind of stream with a key and with a link
-// on one replica and takes both away on another.
+// TestRevokedStreamsEndWithinASecond opens every kind of stream with a key and a link on
+// one replica and revokes both on another.
 func TestRevokedStreamsEndWithinASecond(t *testing.T) {
 	for _, m := range modes() {
 		t.Run(m.name, func(t *testing.T) {
@@ -515,7 +515,7 @@ func (w *town) ticketAt(t testing.TB, s *server, credential string) string {
 	return str(at.made(t, credential, "/ws/ticket", object{}), "ticket")
 }
 
-// openSSE opens a stream by the token in the address and returns it behind its first frame.
+// openSSE opens a stream with a token in the URL and returns it after its first frame.
 func (w *town) openSSE(t testing.TB, s *server, credential, order string) io.Reader {
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+s.http+"/order/"+order+"/stream", nil)
 	require.NoError(t, err)
@@ -531,7 +531,7 @@ func (w *town) openSSE(t testing.TB, s *server, credential, order string) io.Rea
 	return resp.Body
 }
 
-// openWatch opens a stream over gRPC and returns what waits for its end and says how it was.
+// openWatch opens a stream over gRPC and returns a function that waits for its end and returns its error.
 func (w *town) openWatch(t testing.TB, s *server, credential, order string) (end func() string) {
 	m := service.Methods().ByName("WatchOrder")
 	req, reply := dynamicpb.NewMessage(m.Input()), dynamicpb.NewMessage(m.Output())

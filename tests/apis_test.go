@@ -34,8 +34,7 @@ type call struct {
 	expected int64  // version that the order must have, If-Match
 }
 
-// answer is what an API answered, in the words of the contract: the reply's fields with
-// everything absent or empty left out, or how it failed.
+// answer is an API's normalised response: its non-empty fields, or the error.
 type answer struct {
 	body     object
 	code     string
@@ -50,8 +49,8 @@ type api interface {
 	do(t testing.TB, c call) answer
 }
 
-// bothAPIs runs a scenario through REST and through gRPC, in every mode and on a server
-// of its own each, and compares what was said, step by step.
+// bothAPIs runs a scenario over REST and gRPC, in every mode and each on its own server,
+// and compares the responses step by step.
 func bothAPIs(t *testing.T, scenario func(t *testing.T, s *server, d api)) {
 	var first []answer
 	for _, m := range modes() {
@@ -71,7 +70,7 @@ func bothAPIs(t *testing.T, scenario func(t *testing.T, s *server, d api)) {
 	}
 }
 
-// recorder remembers what an API answered, with what differs from run to run masked.
+// recorder records an API's responses, with values that differ between runs masked.
 type recorder struct {
 	api
 	said []answer
@@ -88,7 +87,7 @@ func (r *recorder) do(t testing.TB, c call) answer {
 	return a
 }
 
-// mask replaces what no two runs share: ids, times and what is computed from them.
+// mask replaces values that differ between runs: ids, times and values derived from them.
 func mask(key string, v any) any {
 	switch v := v.(type) {
 	case object:
@@ -119,17 +118,16 @@ func mask(key string, v any) any {
 
 func (s *server) api(name string) api {
 	if name == "REST" {
-		return restDoor{s}
+		return restAPI{s}
 	}
-	return grpcDoor{s}
+	return grpcAPI{s}
 }
 
-// restDoor speaks HTTP.
-type restDoor struct{ s *server }
+// restAPI speaks HTTP.
+type restAPI struct{ s *server }
 
-// route says how an operation is called by REST: which fields of the request go into
-// the path, whether the rest is query or body, and under which name of the gRPC reply
-// the resource would stand.
+// route maps an operation to REST: the request fields in the path, whether the rest is
+// query or body, and the name of the resource in the gRPC response.
 var routes = map[string]struct{ method, path, rest, wrap string }{
 	"CreateOrder":        {"POST", "/order", "body", "order"},
 	"GetOrder":           {"GET", "/order/{order_id}", "", "order"},
@@ -145,7 +143,7 @@ var routes = map[string]struct{ method, path, rest, wrap string }{
 	"NotifyCustomer":     {"POST", "/order/{order_id}/notify", "body", ""},
 }
 
-func (d restDoor) do(t testing.TB, c call) answer {
+func (d restAPI) do(t testing.TB, c call) answer {
 	r := routes[c.op]
 	path, rest := r.path, object{}
 	for k, v := range c.in {
@@ -203,8 +201,8 @@ func (d restDoor) do(t testing.TB, c call) answer {
 	return a
 }
 
-// rest makes one HTTP request and returns the answer with its whole body, which has
-// to be what the OpenAPI document says.
+// rest makes one HTTP request and returns the response with its body, which must match
+// the OpenAPI document.
 func (s *server) rest(t testing.TB, method, path string, body []byte, header http.Header) (*http.Response, []byte) {
 	req, err := http.NewRequestWithContext(t.Context(), method, "http://"+s.http+path, bytes.NewReader(body))
 	require.NoError(t, err)
@@ -232,12 +230,12 @@ func (s *server) rest(t testing.TB, method, path string, body []byte, header htt
 	return resp, raw
 }
 
-// grpcDoor speaks gRPC.
-type grpcDoor struct{ s *server }
+// grpcAPI speaks gRPC.
+type grpcAPI struct{ s *server }
 
 var service = ordertrackingv1.File_ordertracking_v1_order_service_proto.Services().ByName("OrderService")
 
-func (d grpcDoor) do(t testing.TB, c call) answer {
+func (d grpcAPI) do(t testing.TB, c call) answer {
 	m := service.Methods().ByName(protoreflect.Name(c.op))
 	require.NotNil(t, m, c.op)
 	in := object{}
@@ -289,7 +287,7 @@ func grpcFailure(t testing.TB, err error) answer {
 	return a
 }
 
-// pointer turns a proto field path into the JSON pointer of the same place.
+// pointer converts a proto field path to a JSON pointer.
 func pointer(field string) string {
 	return "/" + strings.NewReplacer(".", "/", "[", "/", "]", "").Replace(field)
 }
@@ -311,8 +309,8 @@ func enumNames(v any) any {
 // int64 fields, which protojson writes as strings.
 var whole = map[string]bool{"version": true, "seq": true, "amount": true, "accepted": true, "dropped": true}
 
-// tidy brings what both APIs answer to one form: empty values left out, times to the
-// microsecond, statuses and whole numbers as REST writes them.
+// tidy normalises responses of both APIs: empty values omitted, times to the microsecond,
+// statuses and integers as in REST.
 func tidy(v any) any {
 	switch v := v.(type) {
 	case object:

@@ -13,14 +13,14 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// wrongTypes are JSON values that are not of a kind.
+// wrongTypes returns JSON values of other types than kind.
 var wrongTypes = map[string][]string{
 	"string": {`7`, `true`, `{}`, `[]`}, "number": {`"7"`, `true`, `{}`, `[]`}, "integer": {`"7"`, `1.5`, `{}`},
 	"object": {`7`, `"x"`, `[]`, `true`}, "array": {`7`, `"x"`, `{}`}, "time": {`7`, `"yesterday"`, `{}`, `"2026-13-01T00:00:00Z"`},
 	"boolean": {`"true"`, `7`, `{}`},
 }
 
-// field is one field of a request: its kind, and values of the kind that are refused.
+// field is one field of a request: its type, and invalid values of that type.
 type field struct {
 	pointer, kind string
 	bad           []string
@@ -80,7 +80,7 @@ func with(t testing.TB, base object, pointer, raw string) []byte {
 	return out.Bytes()
 }
 
-// refused checks that a request was refused with a client's fault at the pointer.
+// refused requires a 4xx error with a fault at the pointer.
 func refused(t *testing.T, resp *http.Response, body []byte, pointer string) {
 	t.Helper()
 	require.Contains(t, []int{400, 422}, resp.StatusCode, "%s", body)
@@ -102,7 +102,7 @@ func refused(t *testing.T, resp *http.Response, body []byte, pointer string) {
 	t.Errorf("no fault at %s: %s", pointer, body)
 }
 
-// badFields sends every field wrongly typed, each of its bad values, and an unknown field.
+// badFields sends every field with wrong types and invalid values, and an unknown field.
 func badFields(t *testing.T, s *server, method, path string, base object, fields []field) {
 	for _, f := range fields {
 		for _, raw := range append(append([]string{}, wrongTypes[f.kind]...), f.bad...) {
@@ -246,7 +246,7 @@ func TestBadRequests(t *testing.T) {
 	}
 }
 
-// What is no HTTP at all ends the connection and nothing else.
+// Input that is not HTTP only ends its own connection.
 func TestGarbageOnEveryPort(t *testing.T) {
 	s := start(t)
 	for _, addr := range []string{s.http, s.grpc, s.kafka[0]} {

@@ -43,7 +43,7 @@ func openTab(t *testing.T, addr string) *tab {
 	return p
 }
 
-// run evaluates JavaScript, waits for what it promises and returns the outcome.
+// run evaluates JavaScript, awaits its promise and returns the result.
 func run[T any](p *tab, script string, args ...any) T {
 	p.t.Helper()
 	out, err := chromedp.Run(p.ctx, chromedp.Evaluate[T](fmt.Sprintf(script, args...), chromedp.EvalAwaitPromise))
@@ -51,7 +51,7 @@ func run[T any](p *tab, script string, args ...any) T {
 	return out
 }
 
-// do is run for what returns nothing.
+// do is run without a result.
 func (p *tab) do(script string, args ...any) {
 	p.t.Helper()
 	run[chromedp.Void](p, script, args...)
@@ -65,7 +65,7 @@ func (p *tab) until(condition string, args ...any) {
 	require.NoError(p.t, err, condition)
 }
 
-// wire is a way to the server that can be cut.
+// wire is a TCP proxy to the server that can be cut.
 type wire struct {
 	listener net.Listener
 	to       string
@@ -87,7 +87,7 @@ func newWire(t *testing.T, to string) *wire {
 	return w
 }
 
-// reopen is for a wire whose listener was closed: it is found where it was.
+// reopen listens again on the same address.
 func (w *wire) reopen(t *testing.T) {
 	l, err := net.Listen("tcp", w.listener.Addr().String())
 	require.NoError(t, err)
@@ -120,7 +120,7 @@ func (w *wire) carry(l net.Listener) {
 	})
 }
 
-// cut breaks all connections, without a word to either side.
+// cut breaks all connections without notifying either side.
 func (w *wire) cut() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -131,7 +131,7 @@ func (w *wire) cut() {
 	clear(w.open)
 }
 
-// shop is a server that wants a key, and who has it.
+// shop is a server that requires a key, with its clients.
 type shop struct {
 	*server
 	*client.Client
@@ -161,7 +161,7 @@ func (s *shop) change(id string, n int) {
 	require.NoError(s.t, err)
 }
 
-// Connections break, the server restarts, and the page still hears of each change once.
+// Connections break, the server restarts, and the page still gets each change once.
 func TestBrowserHearsEachStatusOnce(t *testing.T) {
 	s := newShop(t)
 	w := newWire(t, s.http)
@@ -195,7 +195,7 @@ func TestBrowserHearsEachStatusOnce(t *testing.T) {
 	require.Equal(t, 4, run[int](p, `snapshots`))
 }
 
-// Topics come and go on one connection, also across its end.
+// Topics are subscribed and unsubscribed on one connection and across reconnects.
 func TestBrowserWatchesManyTopics(t *testing.T) {
 	s := newShop(t)
 	w := newWire(t, s.http)
@@ -235,7 +235,7 @@ func TestBrowserWatchesManyTopics(t *testing.T) {
 	p.do(`live.close()`)
 }
 
-// What is no use to try again is told instead.
+// Permanent errors are reported instead of retried.
 func TestBrowserIsToldWhyNot(t *testing.T) {
 	s := newShop(t)
 	p := openTab(t, s.http)
@@ -257,8 +257,8 @@ func TestBrowserIsToldWhyNot(t *testing.T) {
 	}
 }
 
-// The reference keeps its key over a reload, finds operations by their words, and lets the
-// same operation be tried twice.
+// The API reference keeps its key across a reload, has search, and can execute an
+// operation twice.
 func TestBrowserTriesTheReference(t *testing.T) {
 	s := newShop(t)
 	p := openTab(t, s.http)
@@ -291,7 +291,7 @@ func TestBrowserTriesTheReference(t *testing.T) {
 	}
 }
 
-// Nothing on the page of a running server is wider than a phone.
+// The landing page fits a phone's width.
 func TestBrowserShowsTheLandingPageOnAPhone(t *testing.T) {
 	s := newShop(t)
 	p := openTab(t, s.http)

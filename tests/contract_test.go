@@ -19,9 +19,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// contract is what the product says of itself in /openapi.json and /asyncapi.yaml.
-// Every answer of REST, every live frame and every message of Kafka that a test reads
-// is held against it.
+// contract is the content of /openapi.json and /asyncapi.yaml. Every REST response,
+// live frame and Kafka message that a test reads is validated against it.
 type contract struct {
 	openapi, asyncapi object
 
@@ -35,7 +34,7 @@ var (
 	contractRead *contract
 )
 
-// contract reads the documents from the first server that is asked.
+// contract reads the documents from the first server that a test starts.
 func (s *server) contract(t testing.TB) *contract {
 	t.Helper()
 	contractOnce.Do(func() {
@@ -65,7 +64,7 @@ func (s *server) document(t testing.TB, path string) []byte {
 	return text
 }
 
-// validate holds a JSON value against the schema at a place of a document.
+// validate validates a JSON value against the schema at a location in a document.
 func (c *contract) validate(document, pointer string, raw []byte) error {
 	c.mu.Lock()
 	where := "urn:" + document + "#" + pointer
@@ -86,13 +85,13 @@ func (c *contract) validate(document, pointer string, raw []byte) error {
 	return schema.Validate(v)
 }
 
-// token writes a key as a part of a JSON pointer in a fragment.
+// token escapes a key for a JSON pointer in a URI fragment.
 func token(key string) string {
 	return "/" + strings.NewReplacer("~", "~0", "/", "~1", "{", "%7B", "}", "%7D").Replace(key)
 }
 
-// answers wants an answer to be one that the OpenAPI document describes. What has no
-// operation, such as an unknown path, it says nothing of.
+// answers requires a response to match the OpenAPI document. Requests without an
+// operation, such as unknown paths, are not checked.
 func (c *contract) answers(t testing.TB, req *http.Request, resp *http.Response, body []byte) {
 	t.Helper()
 	path := c.pathOf(req.URL.Path)
@@ -122,7 +121,7 @@ func (c *contract) answers(t testing.TB, req *http.Request, resp *http.Response,
 	require.NoError(t, c.validate("openapi", pointer, body), where)
 }
 
-// pathOf finds the path of the document that a request's path is one of.
+// pathOf finds the document's path template for a request's path.
 func (c *contract) pathOf(path string) string {
 	paths, _ := c.openapi["paths"].(object)
 	if paths[path] != nil {
@@ -141,7 +140,7 @@ func (c *contract) pathOf(path string) string {
 	return ""
 }
 
-// channel returns the name of the channel at an address of the AsyncAPI document.
+// channel returns the name of the AsyncAPI channel with an address.
 func (c *contract) channel(address string) string {
 	for name, channel := range c.asyncapi["channels"].(object) {
 		if str(channel, "address") == address {
@@ -151,8 +150,7 @@ func (c *contract) channel(address string) string {
 	return ""
 }
 
-// frame says whether a channel of the AsyncAPI document has such a frame, and which
-// message it is.
+// frame finds the message of an AsyncAPI channel that matches a frame.
 func (c *contract) frame(address string, raw []byte) (message string, err error) {
 	var f object
 	if err := json.Unmarshal(raw, &f); err != nil {
@@ -170,7 +168,7 @@ func (c *contract) frame(address string, raw []byte) (message string, err error)
 	return "", fmt.Errorf("%s has no such frame: %.500s", address, raw)
 }
 
-// record wants a message of Kafka to be one that the AsyncAPI document describes.
+// record requires a Kafka message to match the AsyncAPI document.
 func (c *contract) record(t testing.TB, r *kgo.Record) (message string) {
 	t.Helper()
 	messages, _ := get(c.asyncapi, "channels", c.channel(r.Topic), "messages").(object)
@@ -195,7 +193,7 @@ func (c *contract) record(t testing.TB, r *kgo.Record) (message string) {
 	return message
 }
 
-// The checks above would not notice if they let everything pass.
+// The checks above reject what they should.
 func TestContractRefuses(t *testing.T) {
 	s := start(t)
 	c := s.contract(t)

@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// rest asks the shop's server as its administrator.
+// rest calls the shop's server as its administrator.
 func (s *shop) rest(method, path string, body any) object {
 	s.t.Helper()
 	encoded, err := json.Marshal(body)
@@ -30,7 +30,7 @@ func (s *shop) rest(method, path string, body any) object {
 	return readObject(resp)
 }
 
-// pizza makes an order in Helsinki, and a link to it.
+// pizza creates an order in Helsinki and a share link.
 func (s *shop) pizza(more object) (id, token string) {
 	in := object{
 		"customer": object{"name": "Anna", "phone": "+358401234567"},
@@ -47,7 +47,7 @@ func (s *shop) pizza(more object) (id, token string) {
 	return id, str(s.rest("POST", "/order/"+id+"/share", object{}), "token")
 }
 
-// hand gives the order to a courier who has the goods.
+// hand assigns the order to a courier who has picked it up.
 func (s *shop) hand(id, name string) (courier string) {
 	courier = str(s.rest("POST", "/couriers", object{"name": name, "vehicle": "bicycle"}), "id")
 	s.rest("POST", "/order/"+id+"/assign-courier", object{"courier_id": courier})
@@ -63,7 +63,7 @@ func (s *shop) fix(courier string, lat, lon float64) {
 	s.rest("POST", "/courier/"+courier+"/location", object{"lat": lat, "lon": lon, "speed": 4, "heading": 270})
 }
 
-// look opens a page as a phone or a desk does and notes what its browser complains of.
+// look opens a page on a phone or desktop screen and records the browser's errors.
 func look(t *testing.T, url string, width int64, before string) *tab {
 	p := openTab(t, strings.SplitN(strings.TrimPrefix(url, "http://"), "/", 2)[0])
 	_, err := chromedp.Call(p.ctx, cdp.AddScriptToEvaluateOnNewDocument, cdp.AddScriptToEvaluateOnNewDocumentParams{Source: `
@@ -91,13 +91,13 @@ func (p *tab) open(url string) {
 	require.NoError(p.t, chromedp.Do(p.ctx, chromedp.Navigate(url)))
 }
 
-// says waits for the page's one sentence.
+// says waits for the page's headline.
 func (p *tab) says(headline string) {
 	p.t.Helper()
 	p.until(`document.querySelector("h1, h2")?.textContent === %q`, headline)
 }
 
-// calm wants a page that did nothing wrong and asked nobody else.
+// calm requires a page without errors or requests to other hosts.
 func (p *tab) calm() {
 	p.t.Helper()
 	require.Empty(p.t, run[[]string](p, `complaints`))
@@ -105,7 +105,7 @@ func (p *tab) calm() {
 	require.LessOrEqual(p.t, run[int](p, `document.documentElement.scrollWidth - innerWidth`), 0, "it scrolls sideways")
 }
 
-// A whole delivery, watched; the server is restarted amid it and the network is cut.
+// A whole delivery on the page, with a server restart and a network outage.
 func TestCustomerFollowsTheOrder(t *testing.T) {
 	s := newShop(t)
 	s.args = append(s.args, "--set=map.pmtiles="+helsinki)
@@ -157,7 +157,7 @@ func TestCustomerFollowsTheOrder(t *testing.T) {
 	require.Empty(t, run[[]string](p, `complaints.filter(c => !/Failed to fetch|WebSocket/.test(c))`))
 }
 
-// A laptop's lid, and a phone whose clock is five hours wrong.
+// A sleeping laptop, and a phone whose clock is five hours off.
 func TestCustomersPageWakesUp(t *testing.T) {
 	s := newShop(t)
 	id, token := s.pizza(object{"promised_at": time.Now().Add(40 * time.Minute).UTC().Format(time.RFC3339)})
@@ -179,7 +179,7 @@ func TestCustomersPageWakesUp(t *testing.T) {
 	p.calm()
 }
 
-// What people write is text, however long and in whichever direction.
+// User input is shown as text: markup, long texts, right-to-left.
 func TestCustomersPageShowsTextAsText(t *testing.T) {
 	s := newShop(t)
 	p := look(t, "http://"+s.http+"/t/x", 360, "")
@@ -212,7 +212,7 @@ func TestCustomersPageShowsTextAsText(t *testing.T) {
 	}
 }
 
-// What does not work says nothing, and what was taken away is gone from the page.
+// Invalid links reveal nothing, and a revoked link clears the page.
 func TestLinksThatDoNotWork(t *testing.T) {
 	s := newShop(t)
 	id, token := s.pizza(nil)
@@ -242,7 +242,7 @@ func TestLinksThatDoNotWork(t *testing.T) {
 	require.Equal(t, "There’s nothing here", run[string](p, `document.title`))
 }
 
-// The page is walked with the keyboard, and axe finds nothing serious.
+// The page works with the keyboard, and axe finds no serious issues.
 func TestCustomersPageByKeyboard(t *testing.T) {
 	s := newShop(t)
 	id, token := s.pizza(nil)
@@ -273,7 +273,7 @@ func TestCustomersPageByKeyboard(t *testing.T) {
 	require.Empty(t, run[[]string](p, `axe.run().then(r => r.violations.filter(v => ["serious", "critical"].includes(v.impact)).map(v => v.id + " " + v.nodes[0].target))`))
 }
 
-// What a customer may say of an order, and what not.
+// What a customer may and may not change on an order.
 func TestCustomersSayWhatTheyMay(t *testing.T) {
 	s := newShop(t)
 	id, token := s.pizza(nil)

@@ -14,10 +14,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// page is one document, from the project's root.
+// page is one document, named by its path from the project's root.
 type page struct{ name, text string }
 
-// pages are the documents that people read: those of the root and of docs.
+// pages returns the documents in the root and in docs.
 func pages(t *testing.T) []page {
 	var out []page
 	for _, pattern := range []string{"../*.md", "../docs/*.md"} {
@@ -42,7 +42,7 @@ var (
 	title  = regexp.MustCompile(`(?m)^#+ (.*)$`)
 )
 
-// anchors are the places of a document that links can lead to, named as GitHub does.
+// anchors returns a document's link anchors, named as GitHub does.
 func anchors(text string) []string {
 	var out []string
 	for _, m := range title.FindAllStringSubmatch(fenced.ReplaceAllString(text, ""), -1) {
@@ -87,7 +87,7 @@ func TestLinksOfTheDocumentsLeadSomewhere(t *testing.T) {
 	require.Greater(t, followed, 30)
 }
 
-// files are all of the project's, by path.
+// files returns the paths of all files of the project.
 func files(t *testing.T) []string {
 	var out []string
 	require.NoError(t, filepath.WalkDir("..", func(name string, d fs.DirEntry, err error) error {
@@ -104,7 +104,7 @@ func files(t *testing.T) []string {
 	return out
 }
 
-// alternatives writes out {a,b}.
+// alternatives expands {a,b}.
 func alternatives(name string) []string {
 	before, rest, ok := strings.Cut(name, "{")
 	if !ok {
@@ -118,8 +118,8 @@ func alternatives(name string) []string {
 	return out
 }
 
-// Files and folders that the documents name exist. A path may leave out what it begins
-// with, as in outbox/relay.go.
+// Files and folders named in the documents exist. Leading folders of a path may be
+// omitted, as in outbox/relay.go.
 func TestFilesOfTheDocumentsExist(t *testing.T) {
 	looksLike := regexp.MustCompile(`^[\w.*{},/-]+(\.(go|md|sql|proto|ya?ml|sh|txt)|/)$`)
 	running := []string{"data/", "kafka/"} // folders of a running server
@@ -148,8 +148,8 @@ func TestFilesOfTheDocumentsExist(t *testing.T) {
 	require.Greater(t, named, 80)
 }
 
-// Operations, metrics, make targets and keys of the configuration that the documents
-// name exist, and every metric is documented.
+// Operations, metrics, make targets and configuration keys named in the documents exist,
+// and every metric is documented.
 func TestNamesOfTheDocumentsExist(t *testing.T) {
 	s := start(t, "--sandbox-carriers")
 	create(t, s.api("REST"))
@@ -187,7 +187,7 @@ func TestNamesOfTheDocumentsExist(t *testing.T) {
 	}
 }
 
-// What the alerts watch is there to be watched.
+// Every metric in the alerts exists.
 func TestMetricsOfTheAlertsExist(t *testing.T) {
 	s := start(t, "--sandbox-carriers")
 	create(t, s.api("REST"))

@@ -1,5 +1,5 @@
-// Package tests is the black box: it starts the product on free ports and speaks to
-// it as a user does, by REST, gRPC, WebSocket, SSE and Kafka, through real sockets.
+// Package tests holds black-box tests: they start the product on free ports and use it
+// over real sockets, by REST, gRPC, WebSocket, SSE and Kafka.
 package tests
 
 import (
@@ -44,15 +44,15 @@ type server struct {
 	stop  func(testing.TB)
 }
 
-// mode is what the product keeps its data in: files, or PostgreSQL and Redis. Kafka is
-// the broker in the process in both, since a test reads its topics whole; the suites of
-// the adapters and tools/faults run on Apache Kafka.
+// mode is the product's storage: files, or PostgreSQL and Redis. Both use the embedded
+// Kafka broker, since tests read whole topics; the adapters' tests and tools/faults use
+// Apache Kafka.
 type mode struct {
 	name string
 	args func(t testing.TB) []string
 }
 
-// modes are those that this machine can run: set TEST_DATABASE_URL and TEST_REDIS_URL
+// modes returns the modes available on this machine: set TEST_DATABASE_URL and TEST_REDIS_URL
 // (see scripts/services.sh) for both.
 func modes() []mode {
 	all := []mode{{"embedded", func(testing.TB) []string { return nil }}}
@@ -66,7 +66,7 @@ func modes() []mode {
 	return all
 }
 
-// ownSchema makes a schema of the test's own and returns the URL that uses it.
+// ownSchema creates a schema for the test and returns its URL.
 func ownSchema(t testing.TB, url, id string) string {
 	db, err := sql.Open("pgx", url)
 	require.NoError(t, err)
@@ -84,16 +84,16 @@ func ownSchema(t testing.TB, url, id string) string {
 	return url + joint + "search_path=" + name
 }
 
-// start runs the product on free ports with its data in a folder of the test.
+// start runs the product on free ports with its data in the test's folder.
 func start(t testing.TB, args ...string) *server {
 	s := &server{dir: t.TempDir(), args: args}
-	// Before the server starts: what it runs on is cleaned up after it has ended.
+	// Before the server starts, so that its resources are cleaned up after it has ended.
 	t.Cleanup(func() { s.down(t) })
 	s.up(t)
 	return s
 }
 
-// flags are those of a server on free ports with its data in its folder.
+// flags returns the flags of a server on free ports with its data in its folder.
 func (s *server) flags() []string {
 	return append([]string{
 		"--http-addr=127.0.0.1:0", "--grpc-addr=127.0.0.1:0", "--kafka-listen=127.0.0.1:0",
@@ -135,13 +135,13 @@ func (s *server) down(t testing.TB) {
 	}
 }
 
-// restart stops the product in order and starts it again on the same data.
+// restart stops the product gracefully and starts it again on the same data.
 func (s *server) restart(t testing.TB) {
 	s.down(t)
 	s.up(t)
 }
 
-// eventually waits for something that another process of the product brings about.
+// eventually waits for an asynchronous effect.
 func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
 	require.Eventually(t, ok, 20*time.Second, 10*time.Millisecond, what)
@@ -185,7 +185,7 @@ func decode(t testing.TB, b []byte) object {
 	return o
 }
 
-// readObject reads an answer's JSON object; nil when it was cut off or is an error.
+// readObject reads a response's JSON object; nil if it is truncated or an error.
 func readObject(resp *http.Response) object {
 	defer func() { _ = resp.Body.Close() }()
 	var o object

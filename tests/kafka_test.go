@@ -18,8 +18,8 @@ func kafkaClient(t testing.TB, s *server, opts ...kgo.Opt) *kgo.Client {
 	return c
 }
 
-// records reads topics from the start until enough says so. Each has to be what the
-// AsyncAPI document says.
+// records reads topics from the start until enough returns true. Each record must match
+// the AsyncAPI document.
 func records(t testing.TB, s *server, enough func([]*kgo.Record) bool, topics ...string) []*kgo.Record {
 	c := kafkaClient(t, s, kgo.ConsumeTopics(topics...), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)

@@ -9,7 +9,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// watched is a socket whose frames are named as in the AsyncAPI document.
+// watched is a WebSocket whose frames are named by AsyncAPI message.
 type watched struct {
 	*stream
 	seen map[string]bool
@@ -35,7 +35,7 @@ func (w watched) until(t testing.TB, kind string) object {
 	}
 }
 
-// One delivery makes every message that the AsyncAPI document has, each as it says.
+// One delivery produces every message of the AsyncAPI document, each matching it.
 func TestEveryMessageOfTheDocument(t *testing.T) {
 	s := start(t)
 	d := s.api("REST")

@@ -116,7 +116,7 @@ func TestWithoutAKeyForeignPagesAreRefused(t *testing.T) {
 	require.Equal(t, 403, resp.StatusCode, "a name that DNS could point here")
 }
 
-// Two hundred retries of twenty requests, all at once, make twenty orders.
+// Two hundred concurrent retries of twenty requests create twenty orders.
 func TestRetriesMakeNoSecondOrder(t *testing.T) {
 	s := start(t)
 	var mu sync.Mutex
@@ -149,7 +149,7 @@ func TestRetriesMakeNoSecondOrder(t *testing.T) {
 	require.Len(t, all["orders"], 20)
 }
 
-// The power cord: what was answered before SIGKILL is there after the start.
+// After SIGKILL and a restart, everything acknowledged is present.
 func TestKilledServerLosesNothingItAcknowledged(t *testing.T) {
 	if testing.Short() {
 		t.Skip("-short: builds and kills real processes")
@@ -203,7 +203,7 @@ func TestKilledServerLosesNothingItAcknowledged(t *testing.T) {
 	require.NotContains(t, p.Log(), "panic")
 }
 
-// tryOrder creates and confirms an order; "" when the server is gone.
+// tryOrder creates and confirms an order; "" if the server is down.
 func tryOrder(t *testing.T, s *server) (id string, version float64) {
 	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	send := func(method, path, body string) object {

@@ -17,7 +17,7 @@ import (
 
 const helsinki = "../internal/demo/helsinki/map.pmtiles"
 
-// A file that pages could not use stops the start with one line that names the key.
+// A file that pages can't use aborts startup with one line that names the key.
 func TestBadFilesForPagesStopTheStart(t *testing.T) {
 	city, err := os.ReadFile(helsinki)
 	require.NoError(t, err)
@@ -49,7 +49,7 @@ func TestBadFilesForPagesStopTheStart(t *testing.T) {
 	}
 }
 
-// Browsers ask for pieces of the map.
+// Browsers request ranges of the map file.
 func TestTheMapIsServedInPieces(t *testing.T) {
 	s := start(t, "--set=map.pmtiles="+helsinki)
 	city, err := os.ReadFile(helsinki)

@@ -30,7 +30,7 @@ func (s *server) phone(t testing.TB) phone {
 	return p
 }
 
-// osmand and owntracks report and want the answer that those apps get.
+// osmand and owntracks report a position and require the apps' response.
 func (p phone) osmand(t testing.TB, method, query, body string) {
 	t.Helper()
 	resp, got := p.s.rest(t, method, "/ingest/osmand/"+p.token+query, raw(body), http.Header{"Content-Type": {"text/plain"}})
@@ -52,7 +52,7 @@ func raw(body string) []byte {
 	return []byte(body)
 }
 
-// trail is the way that is kept, once it has so many places.
+// trail returns the stored trail once it has the given number of points.
 func (p phone) trail(t testing.TB, n int) []any {
 	t.Helper()
 	var trail []any
@@ -104,7 +104,7 @@ func TestPhonesSpeakTheirOwnWay(t *testing.T) {
 	p.trail(t, 6)
 }
 
-// Whatever can never be of use is answered as if it were, and is not there afterwards.
+// Useless positions are acknowledged, so that apps don't resend them, but not stored.
 func TestPhonesAreNeverToldToTryAgainInVain(t *testing.T) {
 	s := start(t)
 	p := s.phone(t)
@@ -154,7 +154,7 @@ func TestPhonesAreNeverToldToTryAgainInVain(t *testing.T) {
 	p.trail(t, 4)
 }
 
-// A phone that says that it is at the door delivers no order, but takes it there.
+// A phone's transition event moves the order to at_dropoff, never to delivered.
 func TestPhoneNoticesTheDropOff(t *testing.T) {
 	s := start(t, "--set=arrival.automatic=true")
 	d := s.api("REST")
@@ -176,7 +176,7 @@ func TestPhoneNoticesTheDropOff(t *testing.T) {
 	require.Equal(t, "delivered", str(move(t, d, id, "delivered"), "order", "status"))
 }
 
-// An order shows its own part of the way and no more, whichever API is asked.
+// An order shows only its own part of the trail, over both APIs.
 func TestTrailOfAnOrder(t *testing.T) {
 	bothAPIs(t, func(t *testing.T, s *server, d api) {
 		p := s.phone(t)
@@ -206,7 +206,7 @@ func TestTrailOfAnOrder(t *testing.T) {
 	})
 }
 
-// A million positions at once are refused whole, where somebody reads the answer.
+// A million positions at once are rejected as a whole, with a readable response.
 func TestAMillionPositions(t *testing.T) {
 	s := start(t)
 	courier := s.courier(t, object{"name": "Boris"})

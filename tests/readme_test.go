@@ -15,10 +15,10 @@ import (
 	"github.com/order-tracking/order-tracking/config"
 )
 
-// block is a block of code of the README's tour with what it prints.
+// block is a code block of the README's tour with its output.
 type block struct{ code, prints string }
 
-// tour reads the blocks between the tour's marks.
+// tour reads the blocks between the tour's markers.
 func tour(t *testing.T, file string) []block {
 	text, err := os.ReadFile(file)
 	require.NoError(t, err)
@@ -39,8 +39,8 @@ func tour(t *testing.T, file string) []block {
 	return blocks
 }
 
-// printed turns what a README shows into an expression: an ellipsis is anything, and
-// on a line of its own any lines, or none.
+// printed converts output shown in a README to a regular expression: an ellipsis matches
+// anything, and on its own line any number of lines.
 func printed(shown string) *regexp.Regexp {
 	var b strings.Builder
 	for line := range strings.Lines(shown) {
@@ -57,8 +57,8 @@ func printed(shown string) *regexp.Regexp {
 	return regexp.MustCompile(`\A` + b.String() + `\z`)
 }
 
-// The tour of the README works as it stands; only the addresses are those of a server
-// of the test's own.
+// The README's tour works unchanged, except for the addresses, which are those of the
+// test's server.
 func TestTourOfTheReadme(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("skipped: the tour is for a Unix shell")
@@ -105,7 +105,7 @@ func TestTourOfTheReadme(t *testing.T) {
 	}
 }
 
-// missing returns a program that the block needs and the machine has not.
+// missing returns a program that the block needs and that is not installed.
 func missing(code string) string {
 	for _, tool := range []string{"grpcurl", "kcat", "websocat"} {
 		if strings.HasPrefix(code, tool+" ") || strings.Contains(code, "\n"+tool+" ") {

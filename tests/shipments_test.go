@@ -11,8 +11,8 @@ import (
 	"github.com/order-tracking/order-tracking/tools/proc"
 )
 
-// A newcomer books a shipment for an order of which nothing is known but a name and an
-// address, and watches it travel.
+// A shipment is booked for an order with only a name and an address, and followed to its
+// delivery.
 func TestSandboxShipment(t *testing.T) {
 	t.Parallel() // it waits for most of its time
 	s := start(t, "--sandbox-carriers")
@@ -69,7 +69,7 @@ func TestSandboxShipment(t *testing.T) {
 	require.Contains(t, string(body), `ordertracking_carrier_calls_total{carrier="cdek",class="",operation="create"}`)
 }
 
-// The power cord between a booking's call and its answer: there is one shipment.
+// A crash between a booking's call and its response leaves exactly one shipment.
 func TestKilledWhileBookingMakesNoSecondShipment(t *testing.T) {
 	if testing.Short() {
 		t.Skip("-short: builds and kills real processes")
@@ -99,7 +99,7 @@ func TestKilledWhileBookingMakesNoSecondShipment(t *testing.T) {
 	_, err = p.Start(t.Context())
 	require.NoError(t, err)
 	s = &server{http: p.HTTP}
-	// Who died holds it for a while.
+	// The killed process's claim lasts for a while.
 	resp, body = s.rest(t, "GET", "/order/"+id+"/shipment", nil, nil)
 	require.Equal(t, 200, resp.StatusCode, "%s", body)
 	require.Equal(t, "pending", str(decode(t, body), "phase"))

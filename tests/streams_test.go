@@ -19,8 +19,8 @@ import (
 	ordertrackingv1 "github.com/order-tracking/order-tracking/proto/ordertracking/v1"
 )
 
-// stream is an open live stream; frames is closed when the stream has ended, and how
-// it ended is then in end: a WebSocket's close code, or 1000 for any orderly end.
+// stream is an open live stream. frames is closed when the stream ends; end is then the
+// WebSocket's close code, or 1000 for any orderly end.
 type stream struct {
 	frames chan object
 	end    chan uint16
@@ -30,8 +30,7 @@ type stream struct {
 	address  string // of its channel in the AsyncAPI document
 }
 
-// take passes a frame on. One that is not as the AsyncAPI document says fails the test
-// that waits for another.
+// take passes a frame on. A frame that violates the AsyncAPI document fails the test.
 func (s *stream) take(raw []byte) object {
 	var f object
 	_, err := s.contract.frame(s.address, raw)
@@ -62,7 +61,7 @@ func (s *stream) next(t testing.TB) object {
 	}
 }
 
-// until returns the next frame of a type, and fails on a status that is passed over.
+// until returns the next frame of a type and fails if it would skip a status.
 func (s *stream) until(t testing.TB, kind string) object {
 	t.Helper()
 	for {
@@ -74,7 +73,7 @@ func (s *stream) until(t testing.TB, kind string) object {
 	}
 }
 
-// streams are the three ways to an order's live frames.
+// streams opens an order's live stream by each of the three transports.
 var streams = map[string]func(t testing.TB, s *server, id string, since int64) *stream{
 	"WebSocket": webSocket, "SSE": sse, "WatchOrder": watchOrder,
 }
@@ -205,7 +204,7 @@ func watchOrder(t testing.TB, s *server, id string, since int64) *stream {
 	return out
 }
 
-// grpcFrame brings a frame of WatchOrder to the JSON of the others.
+// grpcFrame converts a WatchOrder frame to the other transports' JSON.
 func grpcFrame(m *ordertrackingv1.WatchOrderResponse) object {
 	raw, err := protojson.MarshalOptions{UseProtoNames: true}.Marshal(m)
 	var f object
