@@ -81,7 +81,7 @@ func (r rule) kindOf(tags osm.Tags) string {
 	return r.kind
 }
 
-// features are what the map shows, in the order in which they are drawn.
+// features returns the map's features in drawing order.
 func features(x *extract) []feature {
 	land, sea := x.landAndSea()
 	out := []feature{{"earth", 10, land, geojson.Properties{"kind": "earth"}}}
@@ -102,7 +102,7 @@ func features(x *extract) []feature {
 	return sorted(merged(out))
 }
 
-// append adds what the tags say of an area or of lines.
+// append adds the features that an area's or line's tags describe.
 func (x *extract) append(out []feature, tags osm.Tags, area orb.MultiPolygon, lines []orb.LineString) []feature {
 	isArea := area != nil && tags.Find("area") != "no"
 	if tags.Find("highway") != "" && lines != nil { // a closed street is a loop unless it says otherwise
@@ -159,7 +159,7 @@ func point(out []feature, tags osm.Tags, at orb.Point) []feature {
 	return out
 }
 
-// hidden is what nobody sees from above.
+// hidden reports whether a feature can't be seen from above.
 func hidden(tags osm.Tags) bool {
 	layer, _ := strconv.Atoi(tags.Find("layer"))
 	tunnel := tags.Find("tunnel")

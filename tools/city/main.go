@@ -1,10 +1,10 @@
-// Command city makes what the demo needs of a city from an OpenStreetMap extract: a base
-// map (map.pmtiles), streets to ride along, kitchens and doors (city.json.gz).
+// Command city generates the demo's data from an OpenStreetMap extract: a base map
+// (map.pmtiles), and streets, restaurants and addresses (city.json.gz).
 //
 //	go -C tools/city run . -name Helsinki -timezone Europe/Helsinki -out ../../internal/demo/helsinki Helsinki.osm.pbf
 //
-// The extract may be cut anywhere: what it lacks beyond the box is closed against the box.
-// What comes out is derived from OpenStreetMap and therefore under the ODbL.
+// The extract may be cut anywhere: shapes cut by the box are closed along its edges.
+// The output is derived from OpenStreetMap and therefore under the ODbL.
 package main
 
 import (

@@ -113,8 +113,8 @@ func (s *streets) kitchens(x *extract, n int) []place {
 	return out
 }
 
-// apart is how far p is from the nearest of others, in metres; of the first place, how near
-// it is to the middle.
+// apart returns the distance from p to the nearest of others in metres; for the first place, the closeness
+// to the centre.
 func apart(p place, others []place, middle orb.Point) float64 {
 	if len(others) == 0 {
 		return 1e6 - geo.Distance(p.at, middle)
@@ -149,7 +149,7 @@ func (s *streets) doors(x *extract, n int) []place {
 	return out
 }
 
-// into writes the streets into a city, without nodes that nobody comes to.
+// into writes the streets into a city, without unreachable nodes.
 func (s *streets) into(c *city) {
 	short := func(p orb.Point) (lat, lon int) {
 		return int(math.Round((p[1] - c.Bounds[1]) * 1e6)), int(math.Round((p[0] - c.Bounds[0]) * 1e6))

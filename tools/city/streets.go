@@ -11,12 +11,12 @@ import (
 	"github.com/paulmach/osm"
 )
 
-// The bits of an edge's use: who may ride along it, and who against it.
+// The bits of an edge's use: kinds of couriers allowed along it and against it.
 const (
 	foot = 1 << iota
 	bicycle
 	motor
-	against = 3 // how far the bits of those who may ride against it are shifted
+	against = 3 // shift of the bits for the reverse direction
 )
 
 // edge is a piece of street between two places.
@@ -34,8 +34,8 @@ type streets struct {
 	edges  []edge
 }
 
-// newStreets makes the graph of what lies in the box. Of each kind of courier, only the part
-// stays in which everything can be reached from everywhere.
+// newStreets builds the graph of the streets in the box. For each kind of courier only the
+// largest strongly connected part is kept.
 func newStreets(x *extract) *streets {
 	s := &streets{}
 	number := map[osm.NodeID]int{}
@@ -70,7 +70,7 @@ func newStreets(x *extract) *streets {
 	return s
 }
 
-// useOf is who may use a way: which kinds along it, which against it.
+// useOf returns the kinds of couriers allowed along a way and against it.
 func useOf(tags osm.Tags) int {
 	var along int
 	switch tags.Find("highway") {
@@ -106,7 +106,7 @@ func useOf(tags osm.Tags) int {
 	return along | back<<against
 }
 
-// permit changes who may by what a tag says of some.
+// permit applies an access tag for some kinds.
 func permit(may int, value string, whom int) int {
 	switch value {
 	case "no", "private", "use_sidepath", "agricultural", "forestry", "emergency":
@@ -119,7 +119,7 @@ func permit(may int, value string, whom int) int {
 	return may
 }
 
-// kmhOf is how fast a way may be ridden.
+// kmhOf returns a way's speed limit.
 func kmhOf(tags osm.Tags) int {
 	if v, err := strconv.Atoi(tags.Find("maxspeed")); err == nil && v > 0 {
 		return v
@@ -133,8 +133,8 @@ func kmhOf(tags osm.Tags) int {
 	return 40
 }
 
-// keepConnected takes away a kind's right to edges outside of the largest part of the graph
-// in which it comes from everywhere to everywhere (Kosaraju's algorithm).
+// keepConnected removes a kind from edges outside its largest strongly connected component
+// (Kosaraju's algorithm).
 func (s *streets) keepConnected(who int) {
 	out, in := make([][]int, len(s.at)), make([][]int, len(s.at))
 	link := func(a, b int) { out[a], in[b] = append(out[a], b), append(in[b], a) }
@@ -173,8 +173,8 @@ func (s *streets) keepConnected(who int) {
 	}
 }
 
-// reach goes wherever it can from a node that was not seen yet and returns the nodes in the
-// order in which they were left.
+// reach visits the unseen nodes reachable from a node, depth first, and returns them in
+// post-order.
 func reach(from int, next [][]int, seen []bool) []int {
 	if seen[from] {
 		return nil
@@ -199,8 +199,8 @@ func reach(from int, next [][]int, seen []bool) []int {
 	return left
 }
 
-// nearest are the nodes nearest to p that couriers on foot, on a bicycle and on a moped come
-// to; false when one of them has none within so many metres.
+// nearest returns the nodes nearest to p for couriers on foot, on a bicycle and on a moped;
+// false if one of them has none within the given metres.
 func (s *streets) nearest(p orb.Point, metres float64) (out [3]int, ok bool) {
 	best := [3]float64{math.Inf(1), math.Inf(1), math.Inf(1)}
 	for _, e := range s.edges {

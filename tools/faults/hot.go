@@ -15,21 +15,21 @@ import (
 	"github.com/order-tracking/order-tracking/pkg/client"
 )
 
-// edit is what a client asks of the hot order: a change, made only at a version when
-// that is not zero; or nothing, which reads the history.
+// edit is a client's operation on the hot order: a change, conditional on the version if
+// it is not zero; or a read of the history.
 type edit struct {
 	notes string
 	match int64
 }
 
-// edited is the answer: the version after it and the notes, or a conflict.
+// edited is the result: the new version and the notes, or a conflict.
 type edited struct {
 	version  int64
 	conflict bool
 }
 
-// hotModel is an order as one client alone would see it: each change makes the next
-// version, and one made for another version than the order has is refused.
+// hotModel is the sequential model of an order: each change makes the next version, and
+// a change for a different version is rejected.
 var hotModel = porcupine.Model{
 	Init: func() any { return int64(1) },
 	Step: func(state, input, output any) (bool, any) {

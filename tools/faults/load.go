@@ -17,8 +17,8 @@ import (
 	"github.com/order-tracking/order-tracking/pkg/client"
 )
 
-// load is clients that create orders and move them, over all replicas, and remember
-// what was acknowledged.
+// load runs clients that create and change orders over all replicas and record what was
+// acknowledged.
 type load struct {
 	clients []*client.Client
 	cancel  context.CancelFunc
@@ -32,8 +32,8 @@ type load struct {
 	wrong    error
 }
 
-// startLoad starts workers, each of which makes one change after the other and pauses
-// in between; a call that fails is tried on another replica until it succeeds.
+// startLoad starts workers that make changes one by one with pauses in between; a
+// failed call is retried on another replica until it succeeds.
 func startLoad(ctx context.Context, c *cluster, workers int, pause time.Duration) (*load, error) {
 	l := &load{versions: map[string]int64{}, keys: map[string]string{}}
 	for _, s := range c.replicas {
@@ -60,7 +60,7 @@ func startLoad(ctx context.Context, c *cluster, workers int, pause time.Duration
 	return l, nil
 }
 
-// stop ends the load, once what is under way is finished.
+// stop ends the load after pending calls have finished.
 func (l *load) stop() error {
 	l.cancel()
 	l.wg.Wait()
@@ -73,7 +73,7 @@ func (l *load) fail(err error) {
 	l.wrong = errors.Join(l.wrong, err)
 }
 
-// order takes one order two steps far.
+// order creates an order and moves it two steps.
 func (l *load) order(ctx context.Context, n int) error {
 	key := uuid.NewString()
 	draft := client.Draft{Customer: client.Customer{Name: "Anna"}, Dropoff: &client.Place{Address: "Main St 1"}}
@@ -106,8 +106,8 @@ func (l *load) order(ctx context.Context, n int) error {
 	return nil
 }
 
-// insist makes a call until it succeeds, one replica after the other. A refusal that
-// is no outage is an error.
+// insist retries a call over the replicas until it succeeds. A rejection that is not an
+// outage is an error.
 func (l *load) insist(ctx context.Context, n int, call func(*client.Client) (*client.Order, error)) (*client.Order, error) {
 	for try := 0; ; try++ {
 		begun := time.Now()
@@ -142,7 +142,7 @@ func (l *load) acknowledge(o *client.Order) {
 	l.versions[o.ID] = max(l.versions[o.ID], o.Version)
 }
 
-// numbers is what the load has done so far.
+// numbers summarises the load so far.
 func (l *load) numbers() (orders, calls, refused int, p99 time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

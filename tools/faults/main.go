@@ -1,12 +1,12 @@
 //go:build unix
 
 // Command faults stops and kills parts of a running cluster (two replicas of the
-// product on real PostgreSQL, Redis and Apache Kafka) while clients work, and looks at
-// what is lost: `go run ./tools/faults [name ...]`, from the project's root.
+// product on real PostgreSQL, Redis and Apache Kafka) under load and checks that nothing
+// is lost: `go run ./tools/faults [name ...]`, from the project's root.
 //
-// Everything runs as processes of its own on loopback ports, started by
-// scripts/services.sh; every fault is bounded in time. The last line is PASS, or FAIL
-// with what was found.
+// Everything runs as separate processes on loopback ports, started by
+// scripts/services.sh; every fault is limited in time. The last line is PASS, or FAIL
+// with the findings.
 package main
 
 import (
@@ -27,7 +27,7 @@ import (
 	"github.com/order-tracking/order-tracking/tools/proc"
 )
 
-// fault is one way to break things. It returns what it found wrong.
+// fault injects one kind of failure and returns its findings.
 type fault struct {
 	name, what string
 	run        func(ctx context.Context, c *cluster) error
@@ -102,7 +102,7 @@ func run(ctx context.Context, long time.Duration, names []string) error {
 	return nil
 }
 
-// services runs scripts/services.sh on a set of its own.
+// services runs scripts/services.sh with its own set of services.
 func services(ctx context.Context, args ...string) error {
 	cmd := exec.CommandContext(ctx, "scripts/services.sh", args...)
 	cmd.Env = append(os.Environ(), "SERVICES=faults")
@@ -110,7 +110,7 @@ func services(ctx context.Context, args ...string) error {
 	return cmd.Run()
 }
 
-// serviceEnv is where the services are, by the names that the tests know.
+// serviceEnv returns the services' addresses as the tests' environment variables.
 func serviceEnv(ctx context.Context) (map[string]string, error) {
 	cmd := exec.CommandContext(ctx, "scripts/services.sh", "env")
 	cmd.Env = append(os.Environ(), "SERVICES=faults")
@@ -162,7 +162,7 @@ func newCluster(ctx context.Context, bin, dir string, env map[string]string, lon
 	return c, nil
 }
 
-// restart starts the replicas again with something more in their environment.
+// restart restarts the replicas with additional environment variables.
 func (c *cluster) restart(ctx context.Context, env ...string) error {
 	for _, s := range c.replicas {
 		if err := s.Stop(); err != nil {

@@ -64,8 +64,8 @@ func faultRedis(ctx context.Context, c *cluster) error {
 	return nil
 }
 
-// freshness changes an order on one replica and reads it on both: on the same one it
-// must be new at once, on the other within a second.
+// freshness changes an order on one replica and reads it on both: the change must be
+// visible on the same one at once, on the other within a second.
 func freshness(ctx context.Context, l *load) error {
 	o, err := l.clients[0].CreateOrder(ctx, client.Draft{Customer: client.Customer{Name: "F"}, Dropoff: &client.Place{Address: "x"}})
 	if err != nil {
@@ -256,8 +256,8 @@ func faultKills(ctx context.Context, c *cluster) error {
 	return nil
 }
 
-// faultStall stops the replica that publishes, as a machine does that hangs, and
-// measures how long the events of the other one wait.
+// faultStall freezes the publishing replica, like a hanging machine, and measures how
+// long the other one's events wait.
 func faultStall(ctx context.Context, c *cluster) error {
 	t, err := startTail(ctx, c.brokers)
 	if err != nil {

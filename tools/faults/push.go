@@ -18,7 +18,7 @@ import (
 	"github.com/order-tracking/order-tracking/pkg/client"
 )
 
-// Of the push fault: every change of an order is a status frame to each who watches it.
+// Constants of the push fault: every change of an order is a status frame to each watcher.
 const (
 	pushOrders   = 20
 	pushChanges  = 500  // of each order, its end not counted
@@ -28,8 +28,8 @@ const (
 	pushQueue    = 16   // frames that wait for a slow reader, so that they overflow
 )
 
-// faultPush changes orders while replicas are killed, and looks at what those see who
-// watch: every version once and in order, to the end.
+// faultPush changes orders while replicas are killed and checks that every watcher gets
+// every version once and in order, to the end.
 func faultPush(ctx context.Context, c *cluster) error {
 	if err := c.restart(ctx, fmt.Sprint("OT_LIVE__QUEUE=", pushQueue)); err != nil {
 		return err
@@ -70,7 +70,7 @@ func faultPush(ctx context.Context, c *cluster) error {
 	return w.verdict(kills, calmly, hanging)
 }
 
-// killUntil kills one replica after the other until the changes are made.
+// killUntil kills the replicas in turn until the changes are made.
 func killUntil(ctx context.Context, c *cluster, over <-chan error) (kills int, err error) {
 	for ; ; kills++ {
 		select {
@@ -88,7 +88,7 @@ func killUntil(ctx context.Context, c *cluster, over <-chan error) (kills int, e
 	}
 }
 
-// watchers are those who watch, each by a Watch that comes back by itself.
+// watchers are clients with a reconnecting Watch each.
 type watchers struct {
 	orders []string
 	all    []*watcher
@@ -140,7 +140,7 @@ func newWatchers(ctx context.Context, c *cluster, l *load, lines []*line) (*watc
 	return w, nil
 }
 
-// watch follows all orders and returns what is closed when all have ended.
+// watch follows all orders; the returned channel is closed when all have ended.
 func (w *watchers) watch(ctx context.Context) <-chan struct{} {
 	done := make(chan struct{})
 	var wg sync.WaitGroup
@@ -198,7 +198,7 @@ func (w *watchers) change(ctx context.Context, l *load, over time.Duration) erro
 	return errors.Join(errs...)
 }
 
-// comebacks is how often those came back whose lines are good, and those whose hang.
+// comebacks counts the reconnects over good connections and over hanging ones.
 func (w *watchers) comebacks() (good, hanging int64) {
 	for _, v := range w.all {
 		back := max(0, v.snapshots.Load()-1)
@@ -211,7 +211,7 @@ func (w *watchers) comebacks() (good, hanging int64) {
 	return good, hanging
 }
 
-// verdict says what was seen. calmly and hanging are the comebacks before the kills.
+// verdict reports the result. calmly and hanging are the reconnects before the kills.
 func (w *watchers) verdict(kills int, calmly, hanging int64) error {
 	const last = 1 + pushChanges + 1 // created, changed, cancelled
 	frames, failed := 0, 0
@@ -239,8 +239,8 @@ func (w *watchers) verdict(kills int, calmly, hanging int64) error {
 	return nil
 }
 
-// line is a bad connection to a replica: small buffers, and for most of the time nothing
-// comes through from the server.
+// line is a bad connection to a replica: small buffers, and most of the time nothing
+// arrives from the server.
 type line struct {
 	net.Listener
 	server string
@@ -271,10 +271,10 @@ func closeLines(lines []*line) {
 
 func (l *line) addr() string { return l.Addr().String() }
 
-// clear lets everything through from now on.
+// clear passes everything from now on.
 func (l *line) clear() { close(l.over) }
 
-// hang stops the line again and again, for a quarter of the fault's time.
+// hang repeatedly stops the line, for a quarter of the fault's time.
 func (l *line) hang(long time.Duration) {
 	for {
 		l.hangs.Store(true)
@@ -330,8 +330,8 @@ func (l *line) carry(from net.Conn) {
 	}
 }
 
-// narrow makes a connection's way from the server small, as a phone's is: the kernel
-// would otherwise keep megabytes for it.
+// narrow limits a connection's receive buffers to those of a phone: by default the
+// kernel buffers megabytes.
 func narrow(_, _ string, conn syscall.RawConn) error {
 	var set error
 	err := conn.Control(func(fd uintptr) {

@@ -14,9 +14,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// tail reads the outgoing topics from where they end now and checks what it reads: an
-// event that repeats has the same ce_id, and first appearances of an order are in
-// version order, without gaps.
+// tail reads the outgoing topics from their current ends and checks that repeated events
+// have the same ce_id and that first appearances of an order's events are in version
+// order, without gaps.
 type tail struct {
 	client *kgo.Client
 	cancel context.CancelFunc
@@ -46,7 +46,7 @@ func startTail(ctx context.Context, brokers string) (*tail, error) {
 	return t, nil
 }
 
-// ends is where the topics end now; a product that has just started makes them first.
+// ends returns the topics' current ends; a product that has just started creates them first.
 func ends(ctx context.Context, admin *kadm.Client) (map[string]map[int32]kgo.Offset, error) {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
@@ -124,7 +124,7 @@ func (t *tail) take(r *kgo.Record, waiting map[string]map[int64]bool) error {
 	return nil
 }
 
-// caughtUp waits until every acknowledged version was read.
+// caughtUp waits until every acknowledged version has been read.
 func (t *tail) caughtUp(ctx context.Context, l *load, within time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()

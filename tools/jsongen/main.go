@@ -6,7 +6,7 @@
 //
 //	jsongen json_gen.go Order Event
 //
-// easyjson, which is known for the same, writes maps in any order and lets times allocate.
+// easyjson, the usual choice, writes maps in random order and allocates for times.
 package main
 
 import (
@@ -117,7 +117,7 @@ func (g *generator) member(field *ast.Ident, f *ast.Field) {
 	}
 }
 
-// present is the condition under which omitempty leaves a value in; "" is always.
+// present is the condition under which omitempty keeps a value; "" means always.
 func (g *generator) present(t ast.Expr, value string) string {
 	switch t := g.underlying(t).(type) {
 	case *ast.StarExpr:

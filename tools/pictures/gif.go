@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// writeGIF writes an endless animation in which each frame holds what changed since the one
-// before; all share a palette, so that nothing flickers.
+// writeGIF writes an endless animation in which each frame holds only the changes since the
+// previous one; all share a palette, so that nothing flickers.
 func writeGIF(w io.Writer, frames []image.Image, pause time.Duration) error {
 	palette := paletteOf(frames)
 	index := map[color.RGBA]uint8{}

@@ -12,8 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Whoever plays the animation sees the frames as they were: few colours stay exact, what did
-// not change is not sent again, and a frame like the one before only lasts longer.
+// The animation plays back the frames: few colours stay exact, unchanged pixels are not
+// repeated, and a frame equal to the previous one only lasts longer.
 func TestGIF(t *testing.T) {
 	frame := func(dot int) image.Image {
 		img := image.NewRGBA(image.Rect(0, 0, 40, 20))

@@ -1,6 +1,6 @@
-// Command pictures makes the README's pictures of the demo: it runs the demo, opens the
-// customer's page in a headless browser, and keeps a screenshot of it by night and a short
-// animation of a delivery by day.
+// Command pictures generates the README's pictures of the demo: it runs the demo, opens the
+// customer's page in a headless browser, and saves a screenshot in dark mode and a short
+// animation of a delivery in light mode.
 //
 //	go run ./tools/pictures -out docs/img
 //
@@ -67,7 +67,7 @@ func run(ctx context.Context, out, url string) error {
 	return nil
 }
 
-// withPage calls take with the page, or else with one of a demo that has just begun.
+// withPage calls take with the page, or with one of a new demo.
 func withPage(ctx context.Context, url string, take func(url string) error) error {
 	if url != "" {
 		return take(url)
@@ -103,7 +103,7 @@ func animation(ctx context.Context, url, out string) error {
 	return os.WriteFile(filepath.Join(out, "demo.gif"), b.Bytes(), 0o644) //nolint:gosec // for everybody to read
 }
 
-// startDemo runs the demo and returns the page that it says to follow.
+// startDemo runs the demo and returns the URL of the customer's page that it prints.
 func startDemo(ctx context.Context) (url string, stop func(), err error) {
 	dir, err := os.MkdirTemp("", "pictures-")
 	if err != nil {

@@ -1,5 +1,5 @@
-// Package proc builds the product and runs it as a process of its own, as a user
-// does, for the tools that measure it and that break it.
+// Package proc builds the product and runs it as a separate process, for benchmarks and
+// fault injection.
 package proc
 
 import (
@@ -36,7 +36,7 @@ type Server struct {
 	Env  []string // beside the addresses and the data
 	HTTP string   // host:port
 	GRPC string
-	// Kafka is the broker in the process, host:port; unused when Env has KAFKA_BROKERS.
+	// Kafka is the embedded broker, host:port; unused if Env has KAFKA_BROKERS.
 	Kafka string
 
 	cmd    *exec.Cmd
@@ -58,7 +58,7 @@ func New(bin, dir string, env ...string) (*Server, error) {
 	return s, nil
 }
 
-// Start runs the server and returns once it is ready, and how long that took.
+// Start runs the server, waits until it is ready and returns how long that took.
 func (s *Server) Start(ctx context.Context) (time.Duration, error) {
 	s.log.Reset()
 	s.cmd = exec.Command(s.Bin)
@@ -94,7 +94,7 @@ func (s *Server) Start(ctx context.Context) (time.Duration, error) {
 	}
 }
 
-// Kill ends the server as a power cut would, SIGKILL.
+// Kill ends the server with SIGKILL, like a power cut.
 func (s *Server) Kill() error { return s.signal(syscall.SIGKILL) }
 
 // Stop asks the server to stop and waits until it has.
@@ -112,10 +112,10 @@ func (s *Server) signal(sig syscall.Signal) error {
 	return err
 }
 
-// Log is what the server has written to stderr; read it once the server has ended.
+// Log returns the server's stderr; call it after the server has ended.
 func (s *Server) Log() string { return s.log.String() }
 
-// CPU is the user and system time that the server has used.
+// CPU returns the server's user and system time.
 func (s *Server) CPU() (time.Duration, error) { return CPU(s.cmd.Process.Pid) }
 
 // RSS is the server's resident memory in bytes.
