@@ -127,7 +127,7 @@ func (b *bareServer) stop() {
 // CPU is the user and system time that the process has used.
 func (b *bareServer) CPU() (time.Duration, error) { return proc.CPU(b.cmd.Process.Pid) }
 
-// publish has a message written to every socket, so many times.
+// publish writes a message to every socket the given number of times.
 func (b *bareServer) publish(ctx context.Context, body string, times, perSecond int) error {
 	return call(ctx, http.MethodPost, fmt.Sprintf("http://%s/publish?times=%d&per_second=%d", b.addr, times, perSecond), body)
 }

@@ -97,7 +97,7 @@ type delivery struct {
 
 func (d delivery) p99() time.Duration { return outcome{latencies: d.took}.quantile(0.99) }
 
-// publisher is a side of a broadcast: its server's CPU and how it is told to publish.
+// publisher is a side of a broadcast: its server's CPU and its publish function.
 type publisher struct {
 	*fanOut
 	cpu func() (time.Duration, error)
@@ -140,10 +140,10 @@ func (p publisher) alone(ctx context.Context, d time.Duration, perSecond float64
 	return (after - before).Seconds() / float64(max(1, n)), err
 }
 
-// benchBroadcast compares telling a change of one order to everybody who watches it
-// with writing a prepared frame of the same bytes to as many sockets, as often. Times
-// begin when the change is asked for, so ours hold its commit. Of our CPU, what as many
-// changes take that nobody watches is not a delivery's.
+// benchBroadcast compares publishing a change of one order to all its watchers with
+// writing a prepared frame of the same bytes to as many sockets, as often. Times start
+// with the request, so ours include the commit. The CPU of as many unwatched changes is
+// subtracted from ours.
 func benchBroadcast(ctx context.Context, b *bench) error {
 	if err := raiseFiles(20_000); err != nil {
 		return err

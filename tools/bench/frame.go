@@ -17,8 +17,8 @@ var (
 	recordedMark = []byte(`"recorded_at":"`)
 )
 
-// benchFrame measures from the moment in which a phone sends its position, over gRPC,
-// to the frame on the WebSocket of somebody who watches the order.
+// benchFrame measures the time from sending a phone's position over gRPC to the frame on
+// a WebSocket that watches the order.
 func benchFrame(ctx context.Context, b *bench) error {
 	const (
 		couriers  = 200
@@ -82,7 +82,7 @@ func benchFrame(ctx context.Context, b *bench) error {
 	return c.close()
 }
 
-// age says how old the position of a frame is.
+// age returns the age of a frame's position.
 func age(message []byte) (time.Duration, bool) {
 	if !bytes.HasPrefix(message, positionMark) {
 		return 0, false

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// benchIdle measures the memory that sockets take which have their snapshot and then
-// hear nothing: 50 to an order.
+// benchIdle measures the memory of sockets that get no frames after their snapshot, 50
+// per order.
 func benchIdle(ctx context.Context, b *bench) error {
 	const (
 		sockets  = 5000

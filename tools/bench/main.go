@@ -3,8 +3,8 @@
 // Command bench measures the running product against a limit or a peer in the same
 // run and prints ratios: `go run ./tools/bench [name ...]`, from the project's root.
 //
-// Every comparison starts both sides as processes of their own, takes turns over
-// several rounds and quotes the medians, since machines are small, shared and noisy.
+// Every comparison runs both sides as separate processes, alternates them over several
+// rounds and reports the medians, since machines are small, shared and noisy.
 package main
 
 import (
@@ -20,7 +20,7 @@ import (
 	"github.com/order-tracking/order-tracking/tools/proc"
 )
 
-// bench is what the benchmarks share.
+// bench is shared by the benchmarks.
 type bench struct {
 	bin    string
 	dir    string
@@ -115,7 +115,7 @@ func run(ctx context.Context, bin string, rounds int, each time.Duration, names 
 	return nil
 }
 
-// verdict prints a measured figure beside what is asked.
+// verdict prints a measured figure with the required one.
 func verdict(what string, got float64, unit, limit string, ok bool) {
 	word := "ok"
 	if !ok {

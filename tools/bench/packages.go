@@ -11,8 +11,8 @@ import (
 	"strconv"
 )
 
-// Some parts can only be compared inside the process. Their benchmarks belong to their
-// packages; here they are run, and their figures judged.
+// Some parts can only be compared in one process. Their benchmarks are in their packages;
+// here they are run and their figures compared with limits.
 
 // testBench runs a package's benchmark several times and returns the medians of a
 // metric by sub-benchmark.
@@ -60,7 +60,7 @@ func benchNearest(ctx context.Context, b *bench) error {
 	return nil
 }
 
-// benchRooms compares telling statuses to rooms of four sockets with bare writes.
+// benchRooms compares publishing statuses to rooms of four sockets with bare writes.
 func benchRooms(ctx context.Context, b *bench) error {
 	got, err := b.testBench(ctx, "./internal/http", "BenchmarkRooms", "x-bare")
 	if err != nil {

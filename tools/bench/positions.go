@@ -24,7 +24,7 @@ const (
 	perReport = 16     // positions a message
 )
 
-// benchPositions compares the server's CPU per position, decoding and judging
+// benchPositions compares the server's CPU per position, decoding and filtering
 // included, with that of Redis storing positions by GEOADD, one command each, pipelined.
 func benchPositions(ctx context.Context, b *bench) error {
 	if err := b.services.up(ctx); err != nil {

@@ -1,5 +1,5 @@
-// Command realdata drives real data through a running product from outside, as its
-// users would, and verifies what the product made of it.
+// Command realdata replays real data through a running product's public interfaces and
+// verifies the results.
 //
 //	go run ./tools/realdata orders --file FILE --http HOST:PORT --grpc HOST:PORT --kafka HOST:PORT
 //	go run ./tools/realdata pings --file FILE --http HOST:PORT --grpc HOST:PORT --via grpc|osmand
@@ -21,7 +21,7 @@ import (
 	"github.com/order-tracking/order-tracking/tools/realdata/pings"
 )
 
-// commands are the data sets and what is done with each.
+// commands are the replays by data set.
 var commands = map[string]func(ctx context.Context, args []string) int{
 	"dispatch": dispatch.Main,
 	"orders":   orders.Main,

@@ -72,7 +72,7 @@ func TestADayIsPlayedToItsEnd(t *testing.T) {
 	}
 }
 
-// What is decided up to a time does not hang on what is placed later.
+// Decisions up to a time do not depend on orders placed later.
 func TestTheFutureIsNotKnown(t *testing.T) {
 	const end = 90
 	whole, cut := played(t, invented(t, 40, 180)), played(t, invented(t, 40, end+1))

@@ -218,7 +218,7 @@ func (l *live) place(ctx context.Context, o *order) error {
 	return err
 }
 
-// goOn has a courier say what he has done by now, and set out for his next stop.
+// goOn reports what a courier has done by now and starts the way to the next stop.
 func (l *live) goOn(ctx context.Context, c *driver, now time.Time) error {
 	for c.kind != "" && !c.done.After(now) {
 		if !c.told {
@@ -236,7 +236,7 @@ func (l *live) goOn(ctx context.Context, c *driver, now time.Time) error {
 	return nil
 }
 
-// tell says that a stop is done.
+// tell reports that a stop is done.
 func (l *live) tell(ctx context.Context, c *driver) error {
 	c.told = true
 	status := "delivered"

@@ -1,5 +1,5 @@
 // Package dispatch plays days of a delivery service through the product's planner and
-// writes down who was given what and when.
+// records the assignments with their times.
 package dispatch
 
 import (
@@ -14,7 +14,7 @@ import (
 	"github.com/order-tracking/order-tracking/internal/dispatch"
 )
 
-// flags is where the days are and what becomes of them.
+// flags holds the input and output folders and the options.
 type flags struct {
 	instances, out, live string
 	step                 time.Duration

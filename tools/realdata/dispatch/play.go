@@ -76,7 +76,7 @@ func (d *day) job(o order) dispatch.Job {
 	}
 }
 
-// decide is what of a plan is to be given now.
+// decide returns the assignments of a plan that are due now.
 func decide(now time.Time, p dispatch.Plan) []route {
 	var routes []route
 	for _, a := range p.Assignments {

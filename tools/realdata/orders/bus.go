@@ -19,7 +19,7 @@ const (
 	topicRefused = "order_status_updates.dlq"
 )
 
-// bus sends reports and knows how far they were read.
+// bus sends reports and tracks how far the product has read them.
 type bus struct {
 	client *kgo.Client
 	admin  *kadm.Client
@@ -28,7 +28,7 @@ type bus struct {
 	sent   atomic.Int64
 }
 
-// options make a Kafka client that outlives its broker.
+// options configure a Kafka client that survives broker restarts.
 func options(broker string, more ...kgo.Opt) []kgo.Opt {
 	return append([]kgo.Opt{
 		kgo.SeedBrokers(broker),
@@ -41,10 +41,9 @@ func options(broker string, more ...kgo.Opt) []kgo.Opt {
 	}, more...)
 }
 
-// newBus connects a producer that keeps the order of a key's messages over its own
-// repetitions: one request at a time, and no sequence numbers that a broker which was
-// killed might not know any more. That a message may come twice is no harm: it counts
-// once by its event_id.
+// newBus connects a producer that keeps the order of a key's messages across its own
+// retries: one request at a time, and no sequence numbers, which a killed broker might
+// have lost. Duplicates are harmless, as the event_id identifies them.
 func newBus(broker, group string, within time.Duration) (*bus, error) {
 	c, err := kgo.NewClient(options(broker,
 		kgo.DisableIdempotentWrite(),
@@ -61,7 +60,7 @@ func newBus(broker, group string, within time.Duration) (*bus, error) {
 
 func (b *bus) close() { b.client.Close() }
 
-// send hands reports on an order to the broker, in order, and returns when all are there.
+// send publishes an order's reports in order and returns when all are acknowledged.
 func (b *bus) send(ctx context.Context, orderID string, reports []report) error {
 	records := make([]*kgo.Record, len(reports))
 	for i, r := range reports {
@@ -90,7 +89,7 @@ func recordOf(orderID string, r report) (*kgo.Record, error) {
 	return &kgo.Record{Topic: topicReports, Key: []byte(orderID), Value: value}, err
 }
 
-// drained waits until the product has read everything that lies in the topic now.
+// drained waits until the product has read everything now in the topic.
 func (b *bus) drained(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, b.within)
 	defer cancel()

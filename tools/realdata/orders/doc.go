@@ -1,9 +1,9 @@
-// Package orders drives recorded motorbike orders through the running product and
-// compares all that it shows afterwards with what the rows say.
+// Package orders replays recorded motorbike orders through the running product and
+// compares everything it returns afterwards with the recorded rows.
 //
-// # What a row becomes
+// # How a row is replayed
 //
-// The rider becomes a courier, the row an order with its coordinates, made by REST.
+// The rider becomes a courier, the row an order with its coordinates, created over REST.
 // placed and confirmed, then, after AssignCourier over gRPC, at_pickup and picked_up are
 // reports on the topic order_status_updates, each with its own occurred_at, all from
 // one source. The driver waits until the order got there (it reads order_updated)
@@ -14,27 +14,27 @@
 //
 // Every fourth row sends its reports twice, every eighth in another order, and when
 // all orders are delivered a fifth of all reports is sent once more, shuffled over
-// all orders, with the event ids that they had. All this must change nothing.
+// all orders, with their original event ids. None of this may change anything.
 //
-// # What is expected of times that run backwards
+// # Times that run backwards
 //
-// The product compares the reports of one source by time and what people and apps do
-// not. Row by row, from the row's own times:
+// The product compares the times of one source's reports, but not those of people and
+// apps. For each row, from its own times:
 //
-//   - placed is a report of created, which the order is already: it tells nothing new
-//     and enters the history as order.report_late.
-//   - A report older than one that the source sent before is late, whatever it says:
+//   - placed is a report of created, the order's current status, and enters the history
+//     as order.report_late.
+//   - A report older than an earlier one of the source is late, whatever its status:
 //     order.report_late, the order stays as it is. So where a row was confirmed before
 //     it was placed, confirmed is late and the order goes from created straight to assigned.
-//   - A report to whose status no path leads is late too: at_pickup after picked_up.
+//   - A report of an unreachable status is late too: at_pickup after picked_up.
 //   - Equal times are not older.
 //   - Where picked_up was late, the driver takes the order to picked_up as a person, by
 //     PATCH with the recorded time, which no rule compares, and then delivers.
-//   - delivered is a person's step: its time is kept as it is, also when it is before
+//   - delivered is a person's step: its time is kept unchanged, even if it is before
 //     picked_up.
 //
 // A late report changes no version and is not published; a report counts once, by its
-// event_id, when it comes the first time.
+// event_id, when it first arrives.
 //
 // # What is compared
 //
@@ -46,10 +46,10 @@
 // version order, CloudEvents headers, the order as it stood; the dead-letter topic,
 // which must have nothing of the run; each courier's orders and free hands.
 //
-// # Servers that die
+// # Killed servers
 //
-// Every call is repeated until a deadline: POSTs and AssignCourier with the same
-// idempotency key, steps to a status because repeating them is no step, reports because
-// their event_id makes them count once. So the product may be killed and started again
-// at any moment, and the same is expected of it. See with-kills.sh.
+// Every call is retried until a deadline: POSTs and AssignCourier with the same
+// idempotency key; repeated status changes have no effect, and repeated reports are
+// recognised by their event_id. So the product may be killed and restarted at any moment
+// with the same expected results. See with-kills.sh.
 package orders

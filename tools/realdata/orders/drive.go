@@ -16,7 +16,7 @@ import (
 	"github.com/order-tracking/order-tracking/pkg/client"
 )
 
-// driver takes the rows through the product.
+// driver replays the rows through the product.
 type driver struct {
 	rest        *client.Client
 	rpc         *rpc
@@ -35,14 +35,14 @@ type driver struct {
 	applied latencies // from a report's acknowledgement by the broker to what it published
 }
 
-// driven is a row that went through.
+// driven is a replayed row.
 type driven struct {
 	*plan
 	orderID string
 }
 
-// each runs do for every index below n, as many at a time as the driver may. What fails
-// is a fault; too many end it.
+// each runs do for every index below n with the driver's concurrency. Failures are
+// recorded as faults; too many end the run.
 func (d *driver) each(ctx context.Context, n int, do func(context.Context, int) error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -63,7 +63,7 @@ func (d *driver) each(ctx context.Context, n int, do func(context.Context, int) 
 	_ = g.Wait() // what failed is among the faults
 }
 
-// hire makes a courier of each rider.
+// hire creates a courier for each rider.
 func (d *driver) hire(ctx context.Context, plans []*plan) {
 	var first []*plan
 	d.couriers = map[string]string{}
@@ -157,7 +157,7 @@ func (d *driver) report(ctx context.Context, r *driven, reports []report, w wait
 	return nil
 }
 
-// awaitEntries waits for a history of so many entries: a note is not published.
+// awaitEntries waits until the history has n entries, since note entries are not published.
 func (d *driver) awaitEntries(ctx context.Context, orderID string, entries int) error {
 	for wait := 10 * time.Millisecond; ; wait = min(2*wait, time.Second) {
 		events, err := d.rest.Events(ctx, orderID)
@@ -170,7 +170,7 @@ func (d *driver) awaitEntries(ctx context.Context, orderID string, entries int) 
 	}
 }
 
-// repeat sends a fifth of all reports once more, over all orders in no order at all.
+// repeat resends a fifth of all reports, shuffled over all orders.
 func (d *driver) repeat(ctx context.Context) error {
 	var all []*kgo.Record
 	for _, r := range d.driven {

@@ -5,10 +5,10 @@ import (
 	"sync"
 )
 
-// maxFaults is how many differences are shown, and after how many a run is given up.
+// maxFaults limits the differences shown and ends a run with more.
 const maxFaults = 20
 
-// faults collects what is not as expected; the first ones in words.
+// faults counts differences and keeps descriptions of the first ones.
 type faults struct {
 	mu    sync.Mutex
 	total int

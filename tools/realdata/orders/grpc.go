@@ -18,7 +18,7 @@ import (
 	pb "github.com/order-tracking/order-tracking/proto/ordertracking/v1"
 )
 
-// rpc calls the gRPC API and repeats calls until a deadline.
+// rpc calls the gRPC API with retries until a deadline.
 type rpc struct {
 	conn    *grpc.ClientConn
 	orders  pb.OrderServiceClient
@@ -43,7 +43,7 @@ func newRPC(addr, key string, within time.Duration) (*rpc, error) {
 
 func (r *rpc) close() { _ = r.conn.Close() }
 
-// assign gives an order to a courier.
+// assign assigns an order to a courier.
 func (r *rpc) assign(ctx context.Context, orderID, courierID, idempotencyKey string) error {
 	ctx = metadata.AppendToOutgoingContext(ctx, "idempotency-key", idempotencyKey)
 	return r.call(ctx, func(ctx context.Context) error {
@@ -55,7 +55,7 @@ func (r *rpc) assign(ctx context.Context, orderID, courierID, idempotencyKey str
 	})
 }
 
-// deliver says that an order was delivered.
+// deliver marks an order as delivered.
 func (r *rpc) deliver(ctx context.Context, orderID string, c client.StatusChange) error {
 	return r.call(ctx, func(ctx context.Context) error {
 		reply, err := r.orders.UpdateOrderStatus(ctx, &pb.UpdateOrderStatusRequest{
@@ -77,8 +77,7 @@ func expect(method, orderID, want, gotID, got string) error {
 	return nil
 }
 
-// call repeats what may be repeated: each call is one that the server does once
-// however often it hears it.
+// call retries idempotent calls.
 func (r *rpc) call(ctx context.Context, do func(context.Context) error) error {
 	if r.key != "" {
 		ctx = metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer "+r.key)

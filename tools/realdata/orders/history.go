@@ -28,8 +28,8 @@ type entry struct {
 	data             map[string]any
 }
 
-// history says what the product makes of an order's steps. It is written from the
-// contract and knows nothing of how the product does it.
+// history predicts an order's history from its steps. It is written from the contract,
+// independently of the product's code.
 type history struct {
 	status  client.Status
 	version int64
@@ -49,7 +49,7 @@ var steps = map[client.Status][]client.Status{
 	client.StatusPickedUp:  {client.StatusDelivered},
 }
 
-// leads says whether a path of at least one step leads from one status to another.
+// leads reports whether a path of at least one step leads from one status to another.
 func leads(from, to client.Status) bool {
 	seen := map[client.Status]bool{}
 	for queue := steps[from]; len(queue) > 0; queue = queue[1:] {

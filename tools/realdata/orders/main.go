@@ -19,7 +19,7 @@ import (
 	"github.com/order-tracking/order-tracking/pkg/client"
 )
 
-// flags is where the product is and what to do with it.
+// flags holds the product's addresses and the options.
 type flags struct {
 	file, http, grpc, kafka, key, group string
 	limit, concurrency                  int
@@ -70,8 +70,8 @@ func Main(ctx context.Context, args []string) int {
 	return 1
 }
 
-// run drives the rows and says whether all is as expected; an error when it did not
-// come to an end.
+// run replays and verifies the rows and reports whether all is as expected; an error if
+// it could not finish.
 func run(ctx context.Context, f flags, out io.Writer) (bool, error) {
 	rows, err := readFile(f.file, f.limit)
 	if err != nil {
@@ -152,7 +152,7 @@ func (d *driver) phases(ctx context.Context, out io.Writer, plans []*plan) time.
 	return took
 }
 
-// tell writes a line; that nobody reads it is no reason to stop.
+// tell prints a line and ignores write errors.
 func tell(out io.Writer, format string, args ...any) { _, _ = fmt.Fprintf(out, format+"\n", args...) }
 
 // tick calls do again and again until the function that it returns is called.
@@ -174,7 +174,7 @@ func tick(every time.Duration, do func()) (stop func()) {
 	return func() { close(quit); <-gone }
 }
 
-// describe says what is in store.
+// describe prints the plan.
 func describe(out io.Writer, plans []*plan) {
 	var late, byHand, entries, changes, reports int
 	for _, p := range plans {

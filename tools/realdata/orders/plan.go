@@ -9,7 +9,7 @@ import (
 	"github.com/order-tracking/order-tracking/pkg/client"
 )
 
-// source is who sends the reports: one, so that their times are compared.
+// source is the source of all reports, so that their times are compared.
 const source = "rider-app"
 
 // pickupReason is what the driver says when it takes an order to picked_up itself.
@@ -27,7 +27,7 @@ type report struct {
 	Location   *client.Point `json:"location,omitempty"`
 }
 
-// plan is all that will be done with a row and what must come of it.
+// plan holds a row's calls and reports and the expected results.
 type plan struct {
 	row
 	run        string
@@ -103,7 +103,7 @@ func (p *plan) draft() client.Draft {
 	return d
 }
 
-// phone invents a number of the customer's, since the data has none: Kenyan, and the
+// phone generates the customer's number, since the data has none: Kenyan, and the
 // same for the same customer.
 func (p *plan) phone() string { return fmt.Sprintf("+254712%06d", hash(p.user)%1_000_000) }
 

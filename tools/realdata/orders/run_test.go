@@ -23,7 +23,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// product runs the product in this process and says where it is.
+// product runs the product in this process and returns its addresses.
 func product(t *testing.T) flags {
 	t.Helper()
 	dir := t.TempDir()
@@ -81,7 +81,7 @@ func TestTheProductDoesWhatIsExpected(t *testing.T) {
 	}
 }
 
-// A comparison is worth what it finds: each of these must be found, and where it is.
+// The comparison finds each of these manipulations and names its place.
 func TestDifferencesAreFound(t *testing.T) {
 	f := product(t)
 	victim := func(d *driver, plans []*plan) *published { return d.tail.orders[d.driven[plans[4].externalID].orderID] }

@@ -36,7 +36,7 @@ type standing struct {
 	fixed       string // the JSON of the rest
 }
 
-// published is what came for one order.
+// published holds the messages of one order.
 type published struct {
 	messages []message // in the order of their coming
 	newest   int64     // version

@@ -11,7 +11,7 @@ import (
 	"github.com/order-tracking/order-tracking/pkg/client"
 )
 
-// verify reads everything back and compares. What differs is a fault.
+// verify reads everything back and records differences as faults.
 func (d *driver) verify(ctx context.Context, plans []*plan) {
 	d.awaitTail(ctx)
 	d.verifyBus(plans)
@@ -41,7 +41,7 @@ func (d *driver) awaitTail(ctx context.Context) {
 	}
 }
 
-// verifyBus looks for what was published beside what was expected.
+// verifyBus checks for unexpected messages.
 func (d *driver) verifyBus(plans []*plan) {
 	d.tail.mu.Lock()
 	defer d.tail.mu.Unlock()

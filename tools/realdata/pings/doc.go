@@ -1,5 +1,5 @@
-// Package pings replays a day of real taxis through a running product and verifies what
-// it made of it.
+// Package pings replays a day of real taxi positions through a running product and
+// verifies the results.
 //
 //	go run ./tools/realdata pings --file cab_replay.csv.gz --http HOST:PORT --grpc HOST:PORT --via grpc
 //

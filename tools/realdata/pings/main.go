@@ -21,7 +21,7 @@ import (
 	pb "github.com/order-tracking/order-tracking/proto/ordertracking/v1"
 )
 
-// flags is where the product is and how to replay.
+// flags holds the product's addresses and the options.
 type flags struct {
 	file, http, grpc, key, via string
 	limit, connections, batch  int
@@ -74,7 +74,7 @@ func Main(ctx context.Context, args []string) int {
 	return 1
 }
 
-// tell writes a line; that nobody reads it is no reason to stop.
+// tell prints a line and ignores write errors.
 func tell(out io.Writer, format string, args ...any) { _, _ = fmt.Fprintf(out, format+"\n", args...) }
 
 // driver replays one file.
@@ -95,8 +95,8 @@ type driver struct {
 	progress atomic.Int64
 }
 
-// run replays the file and says whether all is as expected; an error when it did not
-// come to an end.
+// run replays the file and reports whether all is as expected; an error if it could not
+// finish.
 func run(ctx context.Context, f flags, out io.Writer) (bool, error) {
 	return runWith(ctx, f, out, nil)
 }
@@ -167,7 +167,7 @@ func (d *driver) expected() string {
 	return strings.Join(parts, ", ")
 }
 
-// hire makes a courier of each cab, with a phone if need be.
+// hire creates a courier for each cab, with a phone if needed.
 func (d *driver) hire(ctx context.Context, cabs []*cab) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(16)
@@ -233,7 +233,7 @@ func (d *driver) replay(ctx context.Context, out io.Writer, cabs []*cab) (sums, 
 	return total, err
 }
 
-// report tells how far it is, now and then.
+// report prints the progress from time to time.
 func (d *driver) report(ctx context.Context, out io.Writer) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	gone := make(chan struct{})

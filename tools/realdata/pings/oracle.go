@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// The rules for positions, written from the documentation and not from the product's
-// code: a device's positions are judged one after the other.
+// The plausibility rules for positions, written from the documentation and not from the
+// product's code: a device's positions are filtered one by one.
 
 const (
 	maxAge       = 48 * time.Hour
@@ -17,7 +17,7 @@ const (
 	earthRadiusM = 6371008.8
 )
 
-// fate is what becomes of a ping.
+// fate is the expected result of a ping.
 type fate string
 
 const (
@@ -33,7 +33,7 @@ const (
 
 func (f fate) dropped() bool { return f != moves && f != history }
 
-// oracle knows of a cab what the product knows.
+// oracle is the filter's state for one cab.
 type oracle struct {
 	newest  *ping
 	suspect *ping
@@ -41,7 +41,7 @@ type oracle struct {
 	kept    map[int64]ping // the history, by unix second
 }
 
-// take says what becomes of a ping that arrives at the given time.
+// take returns the expected result of a ping that arrives at the given time.
 func (o *oracle) take(p ping, now time.Time) fate {
 	f := o.judge(p, now)
 	if f.dropped() {
@@ -79,7 +79,7 @@ func (o *oracle) judge(p ping, now time.Time) fate {
 		return history
 	}
 	if o.newest != nil && speed(*o.newest, p) > maxSpeed {
-		// Believed only when it agrees with the last one that was not.
+		// Accepted only if it agrees with the last rejected one.
 		if o.suspect == nil || !p.at.After(o.suspect.at) || speed(*o.suspect, p) > maxSpeed {
 			o.suspect = &p
 			return impossibleSpeed

@@ -24,7 +24,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// product runs the product in this process and says where it is.
+// product runs the product in this process and returns its addresses.
 func product(t *testing.T) flags {
 	t.Helper()
 	dir := t.TempDir()
@@ -83,8 +83,8 @@ func TestTheProductDoesWhatIsExpected(t *testing.T) {
 	}
 }
 
-// The oracle was written from the rules' description. Whatever comes, it says what the
-// product's own judge says.
+// The oracle, written from the documented rules, agrees with the product's plausibility
+// filter on arbitrary input.
 func TestOracleAgreesWithTheJudge(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		now := time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
@@ -112,7 +112,7 @@ func TestOracleAgreesWithTheJudge(t *testing.T) {
 	})
 }
 
-// Each difference is found.
+// Every kind of difference is detected.
 func TestDifferencesAreFound(t *testing.T) {
 	f := product(t)
 	f.via = "grpc"

@@ -30,8 +30,8 @@ type sender interface {
 	sums() sums
 }
 
-// unanswered is how many batches may be on their way in a stream before it is closed to
-// hear what became of them.
+// unanswered is how many batches are sent on a stream before it is closed to get their
+// results.
 const unanswered = 2000
 
 func dial(addr string) (*grpc.ClientConn, error) {

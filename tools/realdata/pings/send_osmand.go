@@ -34,8 +34,8 @@ func (s *osmandSender) send(ctx context.Context, c *cab, batch []ping) error {
 	return nil
 }
 
-// one sends a ping until it is answered 200. The app's answer is always empty: what was
-// dropped only the metrics tell.
+// one sends a ping until the response is 200. The response is always empty: dropped
+// positions show only in the metrics.
 func (s *osmandSender) one(ctx context.Context, c *cab, p ping) error {
 	s.n++
 	until := time.Now().Add(s.within)

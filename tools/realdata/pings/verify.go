@@ -20,7 +20,7 @@ import (
 
 const maxFaults = 20
 
-// faults collects what is not as expected; the first ones in words.
+// faults counts differences and keeps descriptions of the first ones.
 type faults struct {
 	mu    sync.Mutex
 	total int
