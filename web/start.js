@@ -32,7 +32,9 @@ export async function start(page) {
 /** Sets the operator's accent. @param {string} accent */
 async function paint(accent) {
   const { accents } = await import("./parts/color.js");
-  const found = accents(accent);
+  const tokens = getComputedStyle(document.documentElement);
+  const ground = (/** @type {string} */ theme) => tokens.getPropertyValue(`--accent-ground-${theme}`).trim();
+  const found = accents(accent, { light: ground("light"), dark: ground("dark") });
   if (!found) return;
   document.documentElement.style.setProperty("--accent-light", found.light);
   document.documentElement.style.setProperty("--accent-dark", found.dark);

@@ -315,7 +315,7 @@ func TestWithoutKeysOnlyLocalCallsComeIn(t *testing.T) {
 	}
 	c, err := g.Authorize(t.Context(), Request{Credential: k.Key, Host: "127.0.0.1", Local: true})
 	require.NoError(t, err)
-	require.Equal(t, domain.RoleMonitor, c.Kind, "judged by what it shows, not by where it is")
+	require.Equal(t, domain.RoleMonitor, c.Kind, "authenticated by what it shows, not by where it is")
 }
 
 func TestForwardedCallsAreNotLocal(t *testing.T) {

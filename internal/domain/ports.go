@@ -128,28 +128,23 @@ type Offers interface {
 type Tickets interface {
 	// KeepTicket commits a ticket.
 	KeepTicket(ctx context.Context, t Ticket) error
-	// TakeTicket removes and returns the ticket with this hash, or returns nil when there
-	// is none; of several callers one gets it.
+	// TakeTicket removes and returns the ticket with this hash, or nil; of several callers one gets it.
 	TakeTicket(ctx context.Context, hash [32]byte) (*Ticket, error)
 }
 
 // AccessStore stores credentials, documents and the audit log.
 type AccessStore interface {
-	// ChangeAccess commits the change. It fails with not_found when the credential to drop
-	// or expire does not exist, and with version_conflict when the document has changed.
+	// ChangeAccess commits the change, or fails with not_found (the credential to drop or expire) or version_conflict.
 	ChangeAccess(ctx context.Context, c AccessChange) error
-	// AccessEpoch grows with every change that revokes access and with every change of a
-	// document: data read before may be outdated.
+	// AccessEpoch grows when access is revoked or a document changes: data read before may be outdated.
 	AccessEpoch(ctx context.Context) (int64, error)
 	// CredentialByHash returns the credential with this hash, even an expired one, or nil.
 	CredentialByHash(ctx context.Context, hash [32]byte) (*Credential, error)
-	// TakeCode removes and returns the code with this hash, or returns nil when there is
-	// none; of several callers one gets it.
+	// TakeCode removes and returns the code with this hash, or nil; of several callers one gets it.
 	TakeCode(ctx context.Context, hash [32]byte) (*Credential, error)
 	// Credential returns the credential by id, or nil.
 	Credential(ctx context.Context, id string) (*Credential, error)
-	// Credentials returns a page of the kind's credentials, newest first, limited to an
-	// order when orderID is set, and the cursor of the next page, nil at the end.
+	// Credentials returns a page of a kind's credentials (of an order, if set), newest first, and the next cursor.
 	Credentials(ctx context.Context, kind CredentialKind, orderID string, p Page) ([]Credential, *Cursor, error)
 	// KnownCredentials returns the expiry times of the credentials that exist, by id.
 	KnownCredentials(ctx context.Context, ids []string) (map[string]*time.Time, error)
@@ -161,8 +156,7 @@ type AccessStore interface {
 	Documents(ctx context.Context, kind, after string, limit int) ([]Document, error)
 	// Secret returns the installation's secret by name; the first caller's proposal is stored.
 	Secret(ctx context.Context, name string, proposal []byte) ([]byte, error)
-	// AuditEntries returns entries with a position below before, newest first, at most
-	// limit; before = 0 starts at the newest.
+	// AuditEntries returns entries below a position (0: all), newest first, at most limit.
 	AuditEntries(ctx context.Context, f AuditFilter, before int64, limit int) ([]AuditEntry, error)
 	// AuditAfter returns entries with a position above after, oldest first, at most limit.
 	AuditAfter(ctx context.Context, after int64, limit int) ([]AuditEntry, error)

@@ -52,23 +52,22 @@ const css = rgb =>
     )
     .join("")}`;
 
-// The minimum contrast of text, and the backgrounds of accents: --accent-soft in light mode,
-// --raised in dark mode.
+// The minimum contrast of text.
 const LEAST = 4.6;
-const DAY = linear("#efeef0");
-const NIGHT = linear("#2b2825");
 
 /**
  * The colour for both themes; undefined if it is invalid.
- * @param {string} [hex] "#rrggbb"
+ * @param {string} hex "#rrggbb"
+ * @param {{light: string, dark: string}} grounds what it is read on: --accent-ground-light and -dark of tokens.css
  * @returns {{light: string, dark: string} | undefined}
  */
-export function accents(hex = "") {
+export function accents(hex, grounds) {
   if (!/^#[0-9a-f]{6}$/i.test(hex)) return undefined;
   const [L, a, b] = toLab(linear(hex));
+  const [day, night] = [linear(grounds.light), linear(grounds.dark)];
   let light = L;
   let dark = L;
-  while (light > 0 && contrast(fromLab([light, a, b]), DAY) < LEAST) light -= 0.01;
-  while (dark < 1 && contrast(fromLab([dark, a, b]), NIGHT) < LEAST) dark += 0.01;
+  while (light > 0 && contrast(fromLab([light, a, b]), day) < LEAST) light -= 0.01;
+  while (dark < 1 && contrast(fromLab([dark, a, b]), night) < LEAST) dark += 0.01;
   return { light: css(fromLab([light, a, b])), dark: css(fromLab([dark, a, b])) };
 }

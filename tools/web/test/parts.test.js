@@ -1,19 +1,25 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { accents, contrast, linear } from "../../../web/parts/color.js";
 import { at, decode, metres, round, towards } from "../../../web/parts/map/glide.js";
 import { money } from "../../../web/parts/money.js";
 import { ended, groupOf, inCustody, statuses } from "../../../web/parts/status.js";
 
+// What tokens.css says, so that this test and the pages can't disagree.
+const tokens = readFileSync(new URL("../../../web/tokens.css", import.meta.url), "utf8");
+const ground = theme => tokens.match(`--accent-ground-${theme}: (#[0-9a-f]{6});`)[1];
+const grounds = { light: ground("light"), dark: ground("dark") };
+
 test("any accent can be read on both grounds, and one that can stays", () => {
   for (const hex of ["#ffffff", "#ffff00", "#000000", "#ff0000", "#00ff88", "#3355ff", "#808080", "#123456"]) {
-    const { light, dark } = accents(hex);
+    const { light, dark } = accents(hex, grounds);
     assert.ok(contrast(linear(light), linear("#f7f5f2")) >= 4.5, `${hex} by day: ${light}`);
     assert.ok(contrast(linear(light), linear("#ffffff")) >= 4.5, `white on ${light}`);
     assert.ok(contrast(linear(dark), linear("#1f1c19")) >= 4.5, `${hex} at night: ${dark}`);
   }
-  assert.equal(accents("#1a4f9c").light, "#1a4f9c");
-  for (const bad of [undefined, "", "red", "#12345", "url(x)", "#12345g"]) assert.equal(accents(bad), undefined);
+  assert.equal(accents("#1a4f9c", grounds).light, "#1a4f9c");
+  for (const bad of ["", "red", "#12345", "url(x)", "#12345g"]) assert.equal(accents(bad, grounds), undefined);
 });
 
 test("a dot is where it was at first and where it goes in the end, never later than the fix allows", () => {
