@@ -49,7 +49,7 @@ var arrows = []arrow{
 	{"internal/carrier/*/sandbox", nil},
 	{"internal/carrier/*", []string{"internal/domain", "internal/carrier"}},
 	{"internal/carrier", []string{"internal/domain"}},
-	{"internal/notify", []string{"internal/domain"}},
+	{"internal/notify", []string{"internal/domain", "internal/infrastructure/outbound"}},
 
 	{"internal/http", []string{"internal/domain", "internal/orders", "internal/tracking", "internal/shipping", "internal/dispatch", "internal/access", "internal/idempotency", "internal/paging", "internal/push", "internal/transport", "web"}},
 	{"internal/grpc", []string{"internal/domain", "internal/orders", "internal/tracking", "internal/shipping", "internal/dispatch", "internal/access", "internal/idempotency", "internal/paging", "internal/push", "internal/transport", "proto"}},
@@ -121,6 +121,7 @@ func TestImportsCheckerSeesBrokenArrows(t *testing.T) {
 		"an adapter may not use another":             {"internal/infrastructure/database/a.go", ours("internal/infrastructure/cache"), "internal/infrastructure/database/a.go imports internal/infrastructure/cache"},
 		"an adapter may not use a use case":          {"internal/infrastructure/messaging/deep/a.go", ours("internal/orders"), "internal/infrastructure/messaging/deep/a.go imports internal/orders"},
 		"an adapter does not read the configuration": {"internal/notify/a.go", ours("config"), "internal/notify/a.go imports config"},
+		"users' addresses are called guarded":        {"internal/notify/a.go", ours("internal/infrastructure/outbound"), ""},
 		"a carrier may use what carriers share":      {"internal/carrier/cdek/a.go", ours("internal/carrier", "internal/domain"), ""},
 		"a carrier may not use another":              {"internal/carrier/cdek/a.go", ours("internal/carrier/dpd"), "internal/carrier/cdek/a.go imports internal/carrier/dpd"},
 		"what carriers share knows none of them":     {"internal/carrier/a.go", ours("internal/carrier/cdek"), "internal/carrier/a.go imports internal/carrier/cdek"},

@@ -6,6 +6,7 @@ package config
 
 import (
 	_ "embed"
+	"net/netip"
 	"time"
 
 	"github.com/knadh/koanf/v2"
@@ -34,6 +35,7 @@ type Config struct {
 	Shutdown Shutdown `koanf:"shutdown"`
 	Privacy  Privacy  `koanf:"privacy"`
 	Limits   Limits   `koanf:"limits"`
+	Webhooks Webhooks `koanf:"webhooks"`
 
 	// KafkaListenExplicit reports whether kafka.listen was set, so that no other port
 	// may be used instead.
@@ -255,6 +257,22 @@ type Limits struct {
 	KeyBurst    int     `koanf:"key_burst" min:"1" max:"10000000"`
 	FailedRate  float64 `koanf:"failed_rate" min:"0" max:"1000000"`
 	FailedBurst int     `koanf:"failed_burst" min:"1" max:"10000000"`
+}
+
+// Webhooks configures the webhooks that merchants register.
+type Webhooks struct {
+	Allow []string `koanf:"allow"`
+}
+
+// AllowedNetworks returns webhooks.allow, which Load has checked.
+func (w Webhooks) AllowedNetworks() []netip.Prefix {
+	out := make([]netip.Prefix, 0, len(w.Allow))
+	for _, text := range w.Allow {
+		if p, err := netip.ParsePrefix(text); err == nil {
+			out = append(out, p)
+		}
+	}
+	return out
 }
 
 // Privacy holds the default privacy rules; stored settings override them.

@@ -60,6 +60,8 @@ func TestRefusedEnvironment(t *testing.T) {
 		{"router without a scheme", []string{"OT_ROUTING__URL=osrm:5000"}, []string{"routing.url"}},
 		{"public address without a scheme", []string{"OT_HTTP__PUBLIC_URL=track.example"}, []string{"http.public_url"}},
 		{"public address with a query", []string{"OT_HTTP__PUBLIC_URL=https://track.example/?a=b"}, []string{"http.public_url"}},
+		{"network", []string{"OT_WEBHOOKS__ALLOW=10.0.0.0/8,10.0.0.1"}, []string{"webhooks.allow", `"10.0.0.1"`}},
+		{"network with a host", []string{"OT_WEBHOOKS__ALLOW=10.0.0.1/8"}, []string{"webhooks.allow"}},
 		{"any origin", []string{"OT_HTTP__ALLOWED_ORIGINS=*"}, []string{"http.allowed_origins"}},
 		{"region", []string{"OT_ORDERS__PHONE_REGION=ke"}, []string{"orders.phone_region", "KE"}},
 		{"short key", []string{"BOOTSTRAP_ADMIN_KEY=" + hush}, []string{"access.bootstrap_admin_key", "BOOTSTRAP_ADMIN_KEY", "32"}},

@@ -83,6 +83,7 @@ func (c *Config) validate() error {
 		{"kafka.compression", oneOf(c.Kafka.Compression, "none", "gzip", "snappy", "lz4", "zstd")},
 		{"http.addr", checkAddr(c.HTTP.Addr, 0)},
 		{"http.allowed_origins", checkOrigins(c.HTTP.AllowedOrigins...)},
+		{"webhooks.allow", checkNetworks(c.Webhooks.Allow)},
 		{"http.public_url", ifSet(c.HTTP.PublicURL, checkBase)},
 		{"spool.dir", plainText(c.Spool.Dir, 4096)},
 		{"grpc.addr", checkAddr(c.GRPC.Addr, 0)},
@@ -166,6 +167,17 @@ func checkBrokers(brokers []string) error {
 	for _, b := range brokers {
 		if err := checkAddr(b, 1); err != nil || strings.HasPrefix(b, ":") {
 			return fmt.Errorf("must be host:port,host:port,... and has %q", b)
+		}
+	}
+	return nil
+}
+
+// checkNetworks requires networks whose address is the first of them: 10.0.0.1/8 is
+// probably a typo.
+func checkNetworks(networks []string) error {
+	for _, text := range networks {
+		if p, err := netip.ParsePrefix(text); err != nil || p != p.Masked() || p.Addr().Is4In6() {
+			return fmt.Errorf("must hold networks such as 10.20.0.0/16 or fd00::/8 and has one that is not: %q", text)
 		}
 	}
 	return nil
