@@ -148,7 +148,7 @@ func (s *Server) enter(c *gin.Context) (context.Context, error) {
 	}
 	req := access.Request{
 		Credential: credential, Host: r.Host, Origin: r.Header.Get("Origin"),
-		Local: transport.Loopback(r.RemoteAddr) && !access.Forwarded(r.Proto, r.Header.Get),
+		Local: transport.Loopback(r.RemoteAddr) && !access.Forwarded(r.Proto, canonical(r.Header)),
 	}
 	if s.origins[req.Origin] {
 		req.Origin = ""
@@ -171,6 +171,16 @@ func (s *Server) enter(c *gin.Context) (context.Context, error) {
 		ctx = access.WithRemote(ctx, addressOnly(r.RemoteAddr))
 	}
 	return ctx, nil
+}
+
+// canonical reads headers by names that are in their canonical form already.
+func canonical(h http.Header) func(name string) string {
+	return func(name string) string {
+		if values := h[name]; len(values) > 0 {
+			return values[0]
+		}
+		return ""
+	}
 }
 
 // count applies the rate limit and sends what is left (RateLimit header fields).
