@@ -26,35 +26,35 @@ func main() {
 
 const before = "<!-- Generated from internal/access/permissions.go and internal/domain/view.go by `go generate ./...`; do not edit. -->\n\n" + `# Who may do what
 
-Everybody who calls has a role: by the key, session, JWT or link that they show. A role may do what the table says and
-nothing else (403 *forbidden*), and only to what is its own: what belongs to somebody else answers as if it were not
-there (404), and lists, searches and counts leave it out.
+Every caller has a role, given by its key, session, JWT or share link. A role may do what the table allows and nothing
+else (403 *forbidden*), and only to what it owns: what belongs to somebody else looks as if it did not exist (404), and
+lists, searches and counts leave it out.
 
-| role | what is its own |
+| role | owns |
 | --- | --- |
 | admin, dispatcher | everything |
 | merchant | orders of its merchant, and the merchant |
-| partner | orders of its merchant, to read, without phone numbers and e-mail addresses |
+| partner | orders of its merchant: read-only, without phone numbers and e-mail addresses |
 | courier | itself, and the orders assigned to it |
-| customer | the one order that the share link shows |
+| customer | the order of its share link |
 | monitor | nothing; it reads metrics |
 
 ## Operations
 
-● may · – may not. "Open" needs no credential, or its address holds one.
+● allowed · – not allowed. "Open" operations need no credential, or have one in their URL.
 
 | operation | gRPC | about | admin | dispatcher | merchant | partner | courier | customer | monitor |
 | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
 `
 
 const between = `
-## What an order's views show
+## What the views of an order show
 
-Staff see everything. Merchants and couriers see who carries the order, and where that is from custody to the end.
-Customers see the order's status, window and timeline, and beside them what this table says; of the timeline, changes of
-the status, *courier.near* and *order.late*, without who did it, why and where. Positions are shown to customers as far
-as the merchant's rule says (privacy.show_courier: custody, out_for_delivery or metres:N), to nobody when they were
-recorded before custody or more than 30 minutes ago, and after the end to nobody but staff.
+Staff see everything. Merchants and couriers see the order's courier, and the courier's position from custody to the end.
+Customers see the order's status, time window and timeline, and what this table adds. Their timeline contains status changes,
+*courier.near* and *order.late*, without actor, reason and place. Customers see positions as far as the merchant's
+rule allows (privacy.show_courier: custody, out_for_delivery or metres:N). Nobody sees positions that were recorded
+before custody or more than 30 minutes ago, and only staff see positions after the end.
 
 | status | courier's first name and vehicle | courier's position |
 | --- | --- | --- |

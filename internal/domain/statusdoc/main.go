@@ -25,20 +25,20 @@ func main() {
 
 // meanings describes each status in words.
 var meanings = map[domain.Status]string{
-	domain.StatusCreated:        "the order is known",
-	domain.StatusConfirmed:      "somebody will see to it; no courier yet",
-	domain.StatusAssigned:       "a courier or carrier has it to do",
-	domain.StatusAtPickup:       "the courier is where the goods are",
+	domain.StatusCreated:        "the order exists; nobody has looked at it yet",
+	domain.StatusConfirmed:      "accepted by the shop; no courier yet",
+	domain.StatusAssigned:       "given to a courier or carrier",
+	domain.StatusAtPickup:       "the courier is at the pickup address",
 	domain.StatusPickedUp:       "the goods were handed to the courier or carrier",
-	domain.StatusInTransit:      "between places, such as a carrier's depots",
+	domain.StatusInTransit:      "under way, for example between a carrier's depots",
 	domain.StatusOutForDelivery: "on the way to the customer",
 	domain.StatusAtDropoff:      "the courier is at the customer's door",
-	domain.StatusReadyForPickup: "waits at a pick-up point for the customer",
-	domain.StatusDeliveryFailed: "a try to hand it over failed; another may follow",
+	domain.StatusReadyForPickup: "waiting for the customer at a pickup point",
+	domain.StatusDeliveryFailed: "a delivery attempt failed; another may follow",
 	domain.StatusReturning:      "on the way back to the sender",
 	domain.StatusDelivered:      "the customer has it",
-	domain.StatusReturned:       "the sender has it again",
-	domain.StatusCancelled:      "called off before the goods were handed over",
+	domain.StatusReturned:       "back with the sender",
+	domain.StatusCancelled:      "cancelled before the goods were handed over",
 	domain.StatusFailed:         "lost, destroyed or given up",
 }
 
@@ -51,28 +51,27 @@ stateDiagram-v2
 
 const between = "```" + `
 
-| status | what it means | what may follow | goods |
+| status | meaning | next statuses | goods |
 | --- | --- | --- | --- |
 `
 
 const after = `
-"Goods" says who holds them: the sender, the courier or carrier on the order's behalf, or nobody any more because
-the order is finished. An order can be cancelled only while the sender holds them; afterwards it is sent *returning*.
-Positions of the courier are shown only while the courier holds them.
+"Goods" is who holds them: the sender, or the courier or carrier; a finished order is in nobody's hands.
+An order can be cancelled only while the sender holds the goods; after that it can be sent *returning*. The courier's
+position is shown only while the courier holds them.
 
 ## People move, machines observe
 
-People and apps (REST, gRPC) take the steps of the table and no others: an illegal step is refused with the steps
-that are possible (409 ` + "`illegal_transition`" + `, or ` + "`cancel_after_pickup`" + `). Asking for the status
-that the order has changes nothing and is no error. *assigned* needs a courier, so the assign-courier operation does it;
-*confirmed* takes the courier away.
+People and apps (REST, gRPC) follow the table strictly: an illegal step is rejected, and the error lists the allowed
+steps (409 ` + "`illegal_transition`" + ` or ` + "`cancel_after_pickup`" + `). Requesting the current status
+is a no-op. *assigned* needs a courier and is set by the assign-courier operation; *confirmed* unassigns the courier.
 
-Machines (messages of ` + "`order_status_updates`" + `, carriers, fences around places) report what happened. A report may skip
-forward along any path of the table. It is *late* when no path leads from where the order stands to its status, or when
-the same source has already reported something newer; it then enters the history and leaves the order alone. So the
-scans of one carrier after the pick-up, shuffled and repeated, end in the same status as in their own order.
+Machines (messages of ` + "`order_status_updates`" + `, carriers, geofences) report what happened. A report may skip
+forward along any path of the table. It is *late* if no path leads from the current status to the reported one, or if
+the same source has already reported something newer; a late report is kept in the history and does not change the order.
+So the scans of one carrier after pickup end in the same status in whatever order, and however often, they arrive.
 
-"On hold", "wrong address", "damaged" are no statuses: an order has an ` + "`exception`" + ` beside its status.
+"On hold", "wrong address" and "damaged" are not statuses: an order has an ` + "`exception`" + ` in addition to its status.
 `
 
 // document is the whole file.
@@ -109,7 +108,7 @@ func label(from, to domain.Status) string {
 
 func list(statuses []domain.Status) string {
 	if len(statuses) == 0 {
-		return "nothing"
+		return "none"
 	}
 	names := make([]string, len(statuses))
 	for i, s := range statuses {
