@@ -18,11 +18,11 @@ import (
 	"time"
 )
 
-// Build compiles the product into dir and returns the binary's path. It works anywhere
-// in the project.
+// Build compiles the product into dir, as it is released (see the Makefile), and returns the
+// binary's path. It works anywhere in the project.
 func Build(ctx context.Context, dir string) (string, error) {
 	bin := filepath.Join(dir, "order-tracking")
-	cmd := exec.CommandContext(ctx, "go", "build", "-o", bin, "github.com/order-tracking/order-tracking/cmd")
+	cmd := exec.CommandContext(ctx, "go", "build", "-tags", "grpcnotrace,nomsgpack", "-ldflags", "-s -w", "-o", bin, "github.com/order-tracking/order-tracking/cmd")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("go build: %w\n%s", err, out)
 	}
