@@ -171,8 +171,20 @@ func (d *Documents) EditMerchant(ctx context.Context, id string, e MerchantEdit,
 	if err := e.Check(); err != nil {
 		return nil, err
 	}
+	return idempotency.Once(ctx, d.Requests, "edit_merchant:"+id, editing{e, expected}, func(rec *domain.Idempotency) (*Merchant, error) {
+		return d.editMerchant(ctx, id, e, expected, rec)
+	})
+}
+
+// editing identifies an edit.
+type editing struct {
+	Edit     any   `json:"edit"`
+	Expected int64 `json:"expected"`
+}
+
+func (d *Documents) editMerchant(ctx context.Context, id string, e MerchantEdit, expected int64, rec *domain.Idempotency) (*Merchant, error) {
 	m := &Merchant{ID: id}
-	doc, err := d.change(ctx, domain.DocumentMerchant, id, expected, &m.MerchantEdit, func() {
+	return m, d.change(ctx, domain.DocumentMerchant, id, expected, &m.MerchantEdit, rec, func(next *domain.Document) any {
 		merge(&m.Name, e.Name)
 		merge(&m.Locale, e.Locale)
 		merge(&m.Timezone, e.Timezone)
@@ -180,12 +192,9 @@ func (d *Documents) EditMerchant(ctx context.Context, id string, e MerchantEdit,
 		if e.ProofRequired != nil {
 			m.ProofRequired = e.ProofRequired
 		}
+		m.Version, m.UpdatedAt = next.Version, next.UpdatedAt
+		return m
 	})
-	if err != nil {
-		return nil, err
-	}
-	m.Version, m.UpdatedAt = doc.Version, doc.UpdatedAt
-	return m, nil
 }
 
 // Settings returns the settings, filled in from the configuration.
@@ -204,18 +213,26 @@ func (d *Documents) EditSettings(ctx context.Context, e SettingsEdit, expected i
 	if err := e.Check(); err != nil {
 		return nil, err
 	}
-	var s SettingsEdit
-	if _, err := d.change(ctx, domain.DocumentSettings, "", expected, &s, func() { merge(&s.Privacy, e.Privacy) }); err != nil {
-		return nil, err
-	}
-	return d.Settings(ctx)
+	return idempotency.Once(ctx, d.Requests, "edit_settings", editing{e, expected}, func(rec *domain.Idempotency) (*Settings, error) {
+		s := d.Defaults
+		var stored SettingsEdit
+		return &s, d.change(ctx, domain.DocumentSettings, "", expected, &stored, rec, func(next *domain.Document) any {
+			merge(&stored.Privacy, e.Privacy)
+			merge(&s.Privacy, stored.Privacy)
+			s.Version, s.UpdatedAt = next.Version, next.UpdatedAt
+			return s
+		})
+	})
 }
 
-// change reads a document into v, applies edit and commits the result as the next version.
-func (d *Documents) change(ctx context.Context, kind, id string, expected int64, v any, edit func()) (*domain.Document, error) {
+// change reads a document into v, applies edit, which returns the answer, and commits the
+// result as the next version.
+func (d *Documents) change(
+	ctx context.Context, kind, id string, expected int64, v any, rec *domain.Idempotency, edit func(next *domain.Document) any,
+) error {
 	caller, err := domain.CallerFrom(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	next := &domain.Document{Kind: kind, ID: id, Version: 1, UpdatedAt: domain.Timestamp(d.Clock.Now()), ChangedBy: caller.Actor}
 	old, err := d.Store.Document(ctx, kind, id)
@@ -227,17 +244,19 @@ func (d *Documents) change(ctx context.Context, kind, id string, expected int64,
 		err = domain.Errorf(domain.CodeVersionConflict, "it has moved on to version %d", next.Version-1)
 	}
 	if err != nil {
-		return nil, err
+		return err
 	}
-	edit()
+	if err := idempotency.Answer(rec, edit(next)); err != nil {
+		return err
+	}
 	if next.Data, err = json.Marshal(v); err != nil {
-		return nil, err
+		return err
 	}
 	entry, err := d.Audit.entry(ctx, kind+".changed", kind+":"+id, nil)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return next, d.Guard.Commit(ctx, domain.AccessChange{Document: next, Audit: entry})
+	return d.Guard.Commit(ctx, domain.AccessChange{Document: next, Audit: entry, Idempotency: rec})
 }
 
 // ShowCourier returns a merchant's cached courier visibility rule.

@@ -6,11 +6,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
+	"github.com/order-tracking/order-tracking/internal/idempotency"
 )
 
 func (h *house) documents() *Documents {
 	standard := "custody"
-	d := &Documents{Store: h.store, Clock: h.clock, Audit: h.audit, Guard: h.replica()}
+	d := &Documents{Store: h.store, Clock: h.clock, Audit: h.audit, Guard: h.replica(), Requests: idempotency.NewKeys(h.store, h.clock)}
 	d.Defaults.Privacy = &Privacy{ShowCourier: &standard}
 	d.Guard.OnChange = d.Load
 	require.NoError(h, d.Guard.Check(h.Context()))

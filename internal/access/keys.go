@@ -79,27 +79,10 @@ func expires(f *domain.Faults, at *time.Time, now time.Time) {
 // Check validates the input of Create.
 func (k *Keys) Check(in NewKey) error { return in.validate(k.Clock.Now()) }
 
-// secretly is idempotency.Once for answers with a secret: the answer is not stored, and a
-// repeated request fails with secret_not_repeated.
-func secretly[T any](
-	ctx context.Context, requests *idempotency.Keys, op string, in any, do func(rec *domain.Idempotency) (*T, error),
-) (*T, error) {
-	v, err := idempotency.Once(ctx, requests, op, in, func(rec *domain.Idempotency) (*T, error) {
-		if rec != nil {
-			rec.Result = []byte("null")
-		}
-		return do(rec)
-	})
-	if err == nil && v == nil {
-		err = domain.Errorf(domain.CodeSecretNotRepeated, "this was done already, and its secret is shown only once")
-	}
-	return v, err
-}
-
 // Create creates a key. It fails with validation_failed, courier_not_found or an
 // idempotency code.
 func (k *Keys) Create(ctx context.Context, in NewKey) (*IssuedKey, error) {
-	return secretly(ctx, k.Requests, "create_key", in, func(rec *domain.Idempotency) (*IssuedKey, error) {
+	return idempotency.Secret(ctx, k.Requests, "create_key", in, func(rec *domain.Idempotency) (*IssuedKey, error) {
 		return k.create(ctx, in, rec)
 	})
 }
@@ -172,7 +155,7 @@ func (k *Keys) Rotate(ctx context.Context, id string, in Rotation) (*IssuedKey, 
 	if err := in.Check(); err != nil {
 		return nil, err
 	}
-	return secretly(ctx, k.Requests, "rotate_key:"+id, in, func(rec *domain.Idempotency) (*IssuedKey, error) {
+	return idempotency.Secret(ctx, k.Requests, "rotate_key:"+id, in, func(rec *domain.Idempotency) (*IssuedKey, error) {
 		overlap := defaultOverlap
 		if in.OverlapSeconds != nil {
 			overlap = time.Duration(*in.OverlapSeconds) * time.Second
@@ -200,15 +183,17 @@ func (k *Keys) rotate(ctx context.Context, id string, overlap time.Duration, rec
 
 // Revoke revokes a key and ends its sessions and streams; not_found if the key is unknown.
 func (k *Keys) Revoke(ctx context.Context, id string) error {
-	old, err := k.get(ctx, id)
-	if err != nil {
-		return err
-	}
-	entry, err := k.Audit.entry(ctx, "key.revoked", "key:"+old.ID, nil)
-	if err != nil {
-		return err
-	}
-	return k.Guard.Commit(ctx, domain.AccessChange{Drop: old.ID, Audit: entry})
+	return idempotency.Do(ctx, k.Requests, "revoke_key", id, func(rec *domain.Idempotency) error {
+		old, err := k.get(ctx, id)
+		if err != nil {
+			return err
+		}
+		entry, err := k.Audit.entry(ctx, "key.revoked", "key:"+old.ID, nil)
+		if err != nil {
+			return err
+		}
+		return k.Guard.Commit(ctx, domain.AccessChange{Drop: old.ID, Audit: entry, Idempotency: rec})
+	})
 }
 
 // get returns a valid key.

@@ -59,7 +59,7 @@ func (s *Shares) Create(ctx context.Context, o *domain.Order, in NewShare) (*Iss
 	if err := s.Check(in); err != nil {
 		return nil, err
 	}
-	return secretly(ctx, s.Requests, "share:"+o.ID, in, func(rec *domain.Idempotency) (*IssuedShare, error) {
+	return idempotency.Secret(ctx, s.Requests, "share:"+o.ID, in, func(rec *domain.Idempotency) (*IssuedShare, error) {
 		there, err := s.List(ctx, o)
 		if err == nil && len(there) >= MaxShares {
 			err = domain.Invalid("", "too_many", "an order has at most %d links at once", MaxShares)
@@ -102,12 +102,14 @@ func (s *Shares) Revoke(ctx context.Context, o *domain.Order, id string) error {
 	if err != nil {
 		return err
 	}
-	c, err := s.Store.Credential(ctx, id)
-	if err == nil && (c == nil || c.Kind != domain.CredentialLink || c.OrderID != o.ID) {
-		err = domain.Errorf(domain.CodeNotFound, "the order has no link %s", id)
-	}
-	if err != nil {
-		return err
-	}
-	return s.Guard.Commit(ctx, domain.AccessChange{Drop: id})
+	return idempotency.Do(ctx, s.Requests, "revoke_share:"+o.ID, id, func(rec *domain.Idempotency) error {
+		c, err := s.Store.Credential(ctx, id)
+		if err == nil && (c == nil || c.Kind != domain.CredentialLink || c.OrderID != o.ID) {
+			err = domain.Errorf(domain.CodeNotFound, "the order has no link %s", id)
+		}
+		if err != nil {
+			return err
+		}
+		return s.Guard.Commit(ctx, domain.AccessChange{Drop: id, Idempotency: rec})
+	})
 }

@@ -2,13 +2,20 @@ package cli
 
 import (
 	"context"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/order-tracking/order-tracking/pkg/client"
 )
 
 func TestOrderCommands(t *testing.T) {
@@ -186,4 +193,42 @@ func TestWatchOnATerminal(t *testing.T) {
 	require.NoError(t, v.line(at, "delivered"))
 	v.clear()
 	require.Equal(t, "at 1,2\r\x1b[Kat 3,4\r\x1b[K12:00:00  delivered\nat 3,4\r\x1b[K", out.String())
+}
+
+// A command whose answer was lost is repeated and changes nothing twice.
+func TestCommandsOutliveLostAnswers(t *testing.T) {
+	r := start(t)
+	target, err := url.Parse(r.server)
+	require.NoError(t, err)
+	forward := httputil.NewSingleHostReverseProxy(target)
+	var seen sync.Map // keys of changes
+	lossy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		if _, again := seen.LoadOrStore(req.Header.Get("Idempotency-Key"), nil); req.Method == http.MethodGet || again {
+			forward.ServeHTTP(w, req)
+			return
+		}
+		forward.ServeHTTP(httptest.NewRecorder(), req)
+		panic(http.ErrAbortHandler)
+	}))
+	defer lossy.Close()
+	r.server = lossy.URL
+	r.run("order", "create", "--name", "Anna", "--dropoff", "Main St 1", "--external-id", "A-1").ok()
+	r.run("order", "create", "--name", "Anna", "--dropoff", "Main St 1").ok()
+	r.run("courier", "create", "--name", "Ivan").ok()
+	r.run("courier", "edit", "Ivan", "--capacity", "3").ok()
+	r.run("order", "status", "A-1", "confirmed").ok()
+	r.run("order", "edit", "A-1", "--notes", "ring").ok()
+	r.run("order", "assign", "A-1", "Ivan").ok()
+	r.run("order", "notify", "A-1", "--text", "soon").ok()
+	r.run("order", "cancel", "A-1", "--reason", "x").ok()
+	var orders []*client.Order
+	for o, err := range r.client.Orders(t.Context(), client.OrderFilter{}) {
+		require.NoError(t, err)
+		orders = append(orders, o)
+	}
+	require.Len(t, orders, 2)
+	events, err := r.client.Events(t.Context(), orders[1].ID)
+	require.NoError(t, err)
+	require.Len(t, events, 6)
+	require.Equal(t, client.StatusCancelled, events[5].Status)
 }

@@ -127,8 +127,16 @@ func (s *Service) Run(ctx context.Context, ask Ask) (*Proposal, error) {
 		return nil, err
 	}
 	by := domain.By{Actor: actor, Source: domain.SourceAPI}
-	return idempotency.Once(ctx, s.Keys, "dispatch_run", ask, func(*domain.Idempotency) (*Proposal, error) {
-		return s.run(ctx, ask, by)
+	return idempotency.Once(ctx, s.Keys, "dispatch_run", ask, func(rec *domain.Idempotency) (*Proposal, error) {
+		done, err := s.run(ctx, ask, by)
+		if err != nil || rec == nil {
+			return done, err
+		}
+		if err := idempotency.Answer(rec, done); err != nil {
+			return nil, err
+		}
+		_, err = s.Store.AppendFixes(ctx, nil, rec) // each assignment is a commit of its own
+		return done, err
 	})
 }
 

@@ -96,7 +96,7 @@ type Outbox interface {
 // PhoneTokens stores which phones may report which couriers' positions.
 type PhoneTokens interface {
 	// KeepToken commits a token, or fails with courier_not_found.
-	KeepToken(ctx context.Context, t PhoneToken) error
+	KeepToken(ctx context.Context, t PhoneToken, idem *Idempotency) error
 	// Tokens returns a courier's tokens, newest first.
 	Tokens(ctx context.Context, courierID string) ([]PhoneToken, error)
 	// TokenOwner returns the courier of the token with this hash, or "".

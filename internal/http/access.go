@@ -60,7 +60,13 @@ func (s *Server) accessRoutes() {
 		method: http.MethodDelete, path: "/keys/{key_id}", id: "revokeKey", tag: tagAccess, status: http.StatusNoContent,
 		summary: "Revoke a key", about: "Its sessions and open streams are closed within a second, on every replica.",
 		codes: []domain.Code{domain.CodeNotFound},
-	}, func(ctx context.Context, in *KeyPath) (*struct{}, error) { return nil, s.Keys.Revoke(ctx, in.ID) })
+	}, func(ctx context.Context, in *struct {
+		KeyPath
+		Idempotent
+	},
+	) (*done, error) {
+		return onceDone(ctx, in.Idempotent, func(ctx context.Context) error { return s.Keys.Revoke(ctx, in.ID) })
+	})
 	handle(s, operation{
 		method: http.MethodGet, path: "/me", id: "getMe", tag: tagAccess,
 		summary: "Get the caller's role and permissions", about: "`permissions` are operationIds of this document.",

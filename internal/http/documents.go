@@ -16,8 +16,9 @@ type MerchantPath struct {
 }
 
 type documentOut[T any] struct {
-	ETag string `header:"ETag" doc:"the version, for If-Match"`
-	Body T
+	ETag     string `header:"ETag" doc:"the version, for If-Match"`
+	Replayed string `header:"Idempotent-Replayed" doc:"true if this is the stored response to an earlier request with the same key"`
+	Body     T
 }
 
 type merchantPage struct {
@@ -35,7 +36,8 @@ func (s *Server) documentRoutes() {
 		method: http.MethodGet, path: "/merchants/{merchant_id}", id: "getMerchant", tag: tagAccess,
 		summary: "Get a merchant", codes: []domain.Code{domain.CodeNotFound},
 	}, func(ctx context.Context, in *MerchantPath) (*documentOut[*access.Merchant], error) {
-		return merchantOut(s.Documents.Merchant(ctx, in.ID))
+		m, err := s.Documents.Merchant(ctx, in.ID)
+		return merchantOut(m, "", err)
 	})
 	handle(s, operation{
 		method: http.MethodPatch, path: "/merchants/{merchant_id}", id: "editMerchant", tag: tagAccess,
@@ -46,7 +48,8 @@ func (s *Server) documentRoutes() {
 		method: http.MethodGet, path: "/settings", id: "getSettings", tag: tagAccess,
 		summary: "What may change while the product runs", about: "What is set here goes over the configuration.",
 	}, func(ctx context.Context, _ *struct{}) (*documentOut[*access.Settings], error) {
-		return settingsOut(s.Documents.Settings(ctx))
+		v, err := s.Documents.Settings(ctx)
+		return settingsOut(v, "", err)
 	})
 	handle(s, operation{
 		method: http.MethodPatch, path: "/settings", id: "editSettings", tag: tagAccess,
@@ -54,18 +57,18 @@ func (s *Server) documentRoutes() {
 	}, s.editSettings)
 }
 
-func merchantOut(m *access.Merchant, err error) (*documentOut[*access.Merchant], error) {
+func merchantOut(m *access.Merchant, again string, err error) (*documentOut[*access.Merchant], error) {
 	if err != nil {
 		return nil, err
 	}
-	return &documentOut[*access.Merchant]{transport.ETag(m.Version), m}, nil
+	return &documentOut[*access.Merchant]{transport.ETag(m.Version), again, m}, nil
 }
 
-func settingsOut(v *access.Settings, err error) (*documentOut[*access.Settings], error) {
+func settingsOut(v *access.Settings, again string, err error) (*documentOut[*access.Settings], error) {
 	if err != nil {
 		return nil, err
 	}
-	return &documentOut[*access.Settings]{transport.ETag(v.Version), v}, nil
+	return &documentOut[*access.Settings]{transport.ETag(v.Version), again, v}, nil
 }
 
 func (s *Server) listMerchants(ctx context.Context, in *Paging) (*bodyOnly[merchantPage], error) {
@@ -94,6 +97,7 @@ func (s *Server) listMerchants(ctx context.Context, in *Paging) (*bodyOnly[merch
 type editMerchantIn struct {
 	MerchantPath
 	IfMatch
+	Idempotent
 	JSONBody
 }
 
@@ -112,11 +116,14 @@ func (s *Server) editMerchant(ctx context.Context, in *editMerchantIn) (*documen
 	if err != nil {
 		return nil, err
 	}
-	return merchantOut(s.Documents.EditMerchant(ctx, in.ID, edit, expected))
+	return merchantOut(once(ctx, in.Idempotent, func(ctx context.Context) (*access.Merchant, error) {
+		return s.Documents.EditMerchant(ctx, in.ID, edit, expected)
+	}))
 }
 
 type editSettingsIn struct {
 	IfMatch
+	Idempotent
 	JSONBody
 }
 
@@ -135,5 +142,7 @@ func (s *Server) editSettings(ctx context.Context, in *editSettingsIn) (*documen
 	if err != nil {
 		return nil, err
 	}
-	return settingsOut(s.Documents.EditSettings(ctx, edit, expected))
+	return settingsOut(once(ctx, in.Idempotent, func(ctx context.Context) (*access.Settings, error) {
+		return s.Documents.EditSettings(ctx, edit, expected)
+	}))
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
+	"github.com/order-tracking/order-tracking/internal/tracking"
 )
 
 // onboarded is a new phone token, with the ways to set up an app with it.
@@ -59,6 +60,7 @@ func (s *Server) publicURL(address string) string {
 
 type onboardIn struct {
 	CourierPath
+	Idempotent
 	ReachedAt
 }
 
@@ -89,7 +91,8 @@ func (s *Server) onboardingRoutes() {
 		method: http.MethodPost, path: path, id: "onboardCourier", tag: tagPhones, status: http.StatusCreated,
 		summary: "Connect a courier's phone",
 		about: "Creates a token and returns how to configure an app with it, by link or QR code. The token is shown only once. " +
-			"Idempotency-Key is of no use here, since answers with secrets are not kept: doing it again makes another token.",
+			"A repeat with the same Idempotency-Key is 409 `secret_not_repeated`.",
+		codes: []domain.Code{domain.CodeSecretNotRepeated},
 	}, s.onboard)
 	handle(s, operation{
 		method: http.MethodGet, path: path, id: "listPhones", tag: tagPhones, summary: "List a courier's phone tokens",
@@ -112,7 +115,7 @@ func (s *Server) onboardingRoutes() {
 }
 
 func (s *Server) onboard(ctx context.Context, in *onboardIn) (*bodyOnly[onboarded], error) {
-	o, err := s.Couriers.Onboard(ctx, in.ID)
+	o, _, err := once(ctx, in.Idempotent, func(ctx context.Context) (*tracking.Onboarding, error) { return s.Couriers.Onboard(ctx, in.ID) })
 	if err != nil {
 		return nil, err
 	}

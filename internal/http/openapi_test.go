@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"math"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -65,6 +66,27 @@ func TestEveryRouteIsDescribed(t *testing.T) {
 			}
 		}
 	}
+}
+
+// What changes something honours Idempotency-Key, but for what is listed here.
+func TestChangesHaveIdempotencyKeys(t *testing.T) {
+	without := map[string]string{
+		"setRoute": "replaces the whole", "setShifts": "replaces the whole", "planDispatch": "changes nothing",
+		"createTicket": "lasts half a minute", "createSession": "a cookie for the caller only", "deleteSession": "nothing is left to end",
+		"ingestOsmand": "known positions are dropped", "ingestOwnTracks": "known positions are dropped", "receiveHook": "only asks the company sooner",
+	}
+	d := open(t)
+	for path, item := range d.srv.api.OpenAPI().Paths {
+		for _, op := range []*huma.Operation{item.Post, item.Put, item.Patch, item.Delete} {
+			if op == nil {
+				continue
+			}
+			has := slices.ContainsFunc(op.Parameters, func(p *huma.Param) bool { return p.Name == "Idempotency-Key" })
+			require.Equal(t, without[op.OperationID] == "", has, "%s %s", op.Method, path)
+			delete(without, op.OperationID)
+		}
+	}
+	require.Empty(t, without, "no such operations")
 }
 
 // Examples match their schemas.

@@ -22,6 +22,17 @@ type repeatable[T any] struct {
 	Body     T
 }
 
+// done is a response without a body.
+type done struct {
+	Replayed string `header:"Idempotent-Replayed" doc:"true if an earlier request with the same key did it"`
+}
+
+// onceDone is once for changes without a result.
+func onceDone(ctx context.Context, key Idempotent, do func(context.Context) error) (*done, error) {
+	_, again, err := once(ctx, key, func(ctx context.Context) (struct{}, error) { return struct{}{}, do(ctx) })
+	return &done{again}, err
+}
+
 // once returns the result of do, or the stored result for the same key; again is then the
 // value of Idempotent-Replayed.
 func once[T any](ctx context.Context, key Idempotent, do func(context.Context) (T, error)) (v T, again string, err error) {

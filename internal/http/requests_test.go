@@ -286,6 +286,35 @@ func TestIdempotency(t *testing.T) {
 		}
 	}
 
+	id = d.order()
+	courier := d.courier()
+	share := d.do("POST", "/order/"+id+"/share", `{}`).ok(201)["id"].(string)
+	key := d.do("POST", "/keys", `{"name":"shop","role":"dispatcher"}`).ok(201)["id"].(string)
+	for _, c := range []struct{ method, path, body, other string }{
+		{"DELETE", "/order/" + id + "/share/" + share, ``, ``},
+		{"DELETE", "/keys/" + key, ``, ``},
+		{"PATCH", "/merchants/shop", `{"name":"Shop"}`, `{"name":"Other"}`},
+		{"PATCH", "/settings", `{"privacy":{"show_courier":"custody"}}`, `{}`},
+		{"POST", "/dispatch/run", `{}`, `{"order_ids":["` + id + `"]}`},
+		{"PATCH", "/order/" + id + "/status", `{"status":"created"}`, `{"status":"cancelled"}`}, // which it is already
+	} {
+		done := d.do(c.method, c.path, c.body, "Idempotency-Key", c.method+c.path)
+		require.Less(t, done.StatusCode, 300, c.path+string(done.body))
+		again := d.do(c.method, c.path, c.body, "Idempotency-Key", c.method+c.path)
+		require.Equal(t, done.StatusCode, again.StatusCode, c.path)
+		require.Equal(t, string(done.body), string(again.body), c.path)
+		require.Equal(t, "true", again.Header.Get("Idempotent-Replayed"), c.path)
+		require.Equal(t, done.Header.Get("ETag"), again.Header.Get("ETag"), c.path)
+		if c.other != c.body {
+			d.do(c.method, c.path, c.other, "Idempotency-Key", c.method+c.path).problem(422, "idempotency_key_reused")
+		}
+	}
+	for _, path := range []string{"/courier/" + courier + "/onboarding", "/order/" + id + "/share"} {
+		d.do("POST", path, nil, "Idempotency-Key", path).ok(201)
+		d.do("POST", path, nil, "Idempotency-Key", path).problem(409, "secret_not_repeated")
+	}
+	require.Len(t, d.do("GET", "/courier/"+courier+"/onboarding", nil).ok(200)["tokens"], 1)
+
 	for _, path := range []string{
 		"/couriers|" + `{"name":"Ivan"}`, "/order/" + d.order() + "/notify|" + `{}`,
 		"/courier/" + d.courier() + "/location|" + `{"lat":1,"lon":2}`,

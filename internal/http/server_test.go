@@ -97,11 +97,14 @@ func openHub(t testing.TB, cfg Config, config access.GuardConfig, bounds push.Co
 		Travel: dispatch.Straight(map[domain.Vehicle]float64{domain.VehicleMotorbike: 8}, 1.3),
 	})
 	guard := access.NewGuard(store, wallClock{}, log, config)
+	audit := &access.Audit{Store: store, Clock: wallClock{}}
 	srv := New(Deps{
-		Sessions: &access.Sessions{Store: store, Clock: wallClock{}, Guard: guard},
-		Dispatch: planner,
-		Orders:   verbs, Tracking: positions, Couriers: &tracking.Couriers{Service: positions},
-		Keys:      &access.Keys{Store: store, Clock: wallClock{}, Guard: guard, Requests: keys, Audit: &access.Audit{Store: store, Clock: wallClock{}}},
+		Shares:    &access.Shares{Store: store, Clock: wallClock{}, Requests: keys, Guard: guard, Secret: []byte("secret")},
+		Documents: &access.Documents{Store: store, Clock: wallClock{}, Requests: keys, Guard: guard, Audit: audit},
+		Sessions:  &access.Sessions{Store: store, Clock: wallClock{}, Guard: guard},
+		Dispatch:  planner,
+		Orders:    verbs, Tracking: positions, Couriers: &tracking.Couriers{Service: positions},
+		Keys:      &access.Keys{Store: store, Clock: wallClock{}, Guard: guard, Requests: keys, Audit: audit},
 		Shipments: shipping.New(shipping.Deps{Store: store, Clock: wallClock{}, Log: log, Keys: keys, Orders: verbs}),
 		Tickets:   &access.Tickets{Store: store, Clock: wallClock{}}, Hub: hub, Guard: guard, Ready: store.Ping, Registerer: registry, Gatherer: registry,
 		Log: log, Clock: wallClock{}, Config: cfg,

@@ -38,17 +38,18 @@ func (s *Server) shareRoutes() {
 		method: http.MethodDelete, path: path + "/{share_id}", id: "revokeShare", tag: tagAccess, status: http.StatusNoContent,
 		summary: "Revoke a link", about: "Its open streams are closed within a second, on every replica.",
 		codes: []domain.Code{domain.CodeNotFound},
-	}, func(ctx context.Context, in *revokeShareIn) (*struct{}, error) {
+	}, func(ctx context.Context, in *revokeShareIn) (*done, error) {
 		_, o, err := s.Orders.Reach(ctx, in.ID)
 		if err != nil {
 			return nil, err
 		}
-		return nil, s.Shares.Revoke(ctx, o, in.Share)
+		return onceDone(ctx, in.Idempotent, func(ctx context.Context) error { return s.Shares.Revoke(ctx, o, in.Share) })
 	})
 }
 
 type revokeShareIn struct {
 	OrderPath
+	Idempotent
 	Share string `path:"share_id" format:"uuid" doc:"the link's id"`
 }
 

@@ -77,6 +77,32 @@ func Once[T any](
 	return answer, err
 }
 
+// Secret is Once for answers with a secret: the answer is not stored, and a repeated
+// request fails with secret_not_repeated.
+func Secret[T any](ctx context.Context, k *Keys, op string, in any, do func(rec *domain.Idempotency) (*T, error)) (*T, error) {
+	v, err := Once(ctx, k, op, in, func(rec *domain.Idempotency) (*T, error) {
+		if rec != nil {
+			rec.Result = []byte("null")
+		}
+		return do(rec)
+	})
+	if err == nil && v == nil {
+		err = domain.Errorf(domain.CodeSecretNotRepeated, "this was done already, and its secret is shown only once")
+	}
+	return v, err
+}
+
+// Do is Once for changes without an answer.
+func Do(ctx context.Context, k *Keys, op string, in any, do func(rec *domain.Idempotency) error) error {
+	_, err := Once(ctx, k, op, in, func(rec *domain.Idempotency) (struct{}, error) {
+		if rec != nil {
+			rec.Result = []byte("{}")
+		}
+		return struct{}{}, do(rec)
+	})
+	return err
+}
+
 // replay returns the response of an earlier request with the key.
 func replay[T any](ctx context.Context, k *Keys, rec *domain.Idempotency) (answer T, found bool, err error) {
 	stored, err := k.store.Recorded(ctx, rec.Scope, rec.Key)

@@ -16,17 +16,20 @@ type Onboarding struct {
 }
 
 // Onboard makes a token with which a phone reports a courier's positions. Each call makes
-// another one. It fails with courier_not_found.
+// another one, but for those with the same idempotency key: secret_not_repeated. It also
+// fails with courier_not_found.
 func (s *Couriers) Onboard(ctx context.Context, courierID string) (*Onboarding, error) {
 	courier, err := s.known(ctx, courierID)
 	if err != nil {
 		return nil, err
 	}
-	token := s.NewPhoneToken()
-	o := &Onboarding{Token: token, PhoneToken: domain.PhoneToken{
-		ID: domain.NewID(), CourierID: courier.ID, Hash: domain.HashToken(token), CreatedAt: domain.Timestamp(s.Clock.Now()),
-	}}
-	return o, s.Store.KeepToken(ctx, o.PhoneToken)
+	return idempotency.Secret(ctx, s.Keys, "onboard", courier.ID, func(rec *domain.Idempotency) (*Onboarding, error) {
+		token := s.NewPhoneToken()
+		o := &Onboarding{Token: token, PhoneToken: domain.PhoneToken{
+			ID: domain.NewID(), CourierID: courier.ID, Hash: domain.HashToken(token), CreatedAt: domain.Timestamp(s.Clock.Now()),
+		}}
+		return o, s.Store.KeepToken(ctx, o.PhoneToken, rec)
+	})
 }
 
 // Phones returns the tokens of a courier's phones, newest first, never nil; or

@@ -27,11 +27,10 @@ type call struct {
 	query        url.Values
 	header       http.Header
 	body         []byte
-	repeatable   bool // whether it is idempotent
 }
 
 func newCall(method, path string, in any, opts []CallOption) (*call, error) {
-	k := &call{method: method, path: path, header: http.Header{}, repeatable: true}
+	k := &call{method: method, path: path, header: http.Header{}}
 	k.header.Set("Accept", "application/json, application/problem+json")
 	if in != nil {
 		b, err := json.Marshal(in)
@@ -41,7 +40,7 @@ func newCall(method, path string, in any, opts []CallOption) (*call, error) {
 		k.body = b
 		k.header.Set("Content-Type", "application/json")
 	}
-	if method == http.MethodPost {
+	if method != http.MethodGet {
 		k.header.Set(headerKey, uuid.NewString())
 	}
 	for _, o := range opts {
@@ -72,7 +71,7 @@ func (c *Client) run(ctx context.Context, k *call) ([]byte, error) {
 	start := time.Now()
 	for try := 0; ; try++ {
 		reply, err := c.once(ctx, k)
-		if err == nil || ctx.Err() != nil || !k.again(err) {
+		if err == nil || ctx.Err() != nil || !again(err) {
 			return reply, err
 		}
 		wait := max(c.pause.wait(try), retryAfter(err))
@@ -82,20 +81,18 @@ func (c *Client) run(ctx context.Context, k *call) ([]byte, error) {
 	}
 }
 
-// again reports whether to retry. A call that may have been executed is retried only if
-// it is idempotent; after 429 nothing was executed.
-func (k *call) again(err error) bool {
+// again reports whether to retry. A change that may have been executed is safe to send
+// again: its key gets the first response.
+func again(err error) bool {
 	var p *Problem
 	if !errors.As(err, &p) {
-		return k.repeatable
+		return true
 	}
 	switch p.Status {
-	case http.StatusTooManyRequests:
+	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		return true
-	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
-		return k.repeatable
 	}
-	return p.Code == CodeIdempotencyInProgress && k.repeatable
+	return p.Code == CodeIdempotencyInProgress
 }
 
 func (c *Client) once(ctx context.Context, k *call) ([]byte, error) {

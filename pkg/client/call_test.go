@@ -115,10 +115,9 @@ func TestWhatIsNotRepeated(t *testing.T) {
 		step http.HandlerFunc
 		opts []CallOption
 	}{
-		"a refusal":                         {answer(409, nil, `{"code":"illegal_transition"}`), nil},
-		"a fault of the server":             {answer(500, nil, `{"code":"internal"}`), nil},
-		"broken while it depends on itself": {cut, []CallOption{IfMatch(3)}},
-		"503 while it depends on itself":    {answer(503, nil, unavailable), []CallOption{IfMatch(3)}},
+		"a refusal":             {answer(409, nil, `{"code":"illegal_transition"}`), nil},
+		"a fault of the server": {answer(500, nil, `{"code":"internal"}`), nil},
+		"a version":             {answer(412, nil, `{"code":"version_conflict"}`), []CallOption{IfMatch(3)}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c, s := serve(t, []http.HandlerFunc{tc.step})
@@ -129,12 +128,13 @@ func TestWhatIsNotRepeated(t *testing.T) {
 	}
 }
 
-func TestIfMatchIsRepeatedWhenNothingWasDone(t *testing.T) {
-	c, s := serve(t, []http.HandlerFunc{answer(429, nil, `{}`), answer(200, nil, `{}`)})
+func TestIfMatchIsRepeatedWithItsKey(t *testing.T) {
+	c, s := serve(t, []http.HandlerFunc{answer(429, nil, `{}`), cut, answer(200, nil, `{}`)})
 	_, err := c.EditOrder(t.Context(), "1", Edit{Notes: Ptr("x")}, IfMatch(3))
 	require.NoError(t, err)
-	require.Len(t, s.got(), 2)
-	require.Equal(t, `"v3"`, s.got()[1].Header.Get("If-Match"))
+	require.Len(t, s.got(), 3)
+	require.Equal(t, `"v3"`, s.got()[2].Header.Get("If-Match"))
+	require.Equal(t, s.got()[0].Header.Get("Idempotency-Key"), s.got()[2].Header.Get("Idempotency-Key"))
 }
 
 func TestRetryAfterIsHonoured(t *testing.T) {

@@ -80,16 +80,12 @@ func New(base string, opts ...Option) (*Client, error) {
 type CallOption func(*call)
 
 // IfMatch makes a change conditional on the order's version; otherwise it fails with
-// version_conflict. Such a call is not retried: after a broken connection its own
-// success would look like a conflict.
+// version_conflict.
 func IfMatch(version int64) CallOption {
-	return func(c *call) {
-		c.header.Set("If-Match", fmt.Sprintf(`"v%d"`, version))
-		c.repeatable = false
-	}
+	return func(c *call) { c.header.Set("If-Match", fmt.Sprintf(`"v%d"`, version)) }
 }
 
-// IdempotencyKey sets a POST's key, for callers who retry across their own restarts;
+// IdempotencyKey sets a change's key, for callers who retry across their own restarts;
 // by default each call generates one.
 func IdempotencyKey(key string) CallOption {
 	return func(c *call) { c.header.Set(headerKey, key) }

@@ -132,7 +132,7 @@ func TestOperations(t *testing.T) {
 			} else {
 				require.JSONEq(t, tc.body, r.Body)
 			}
-			require.Equal(t, strings.HasPrefix(tc.line, "POST "), r.Header.Get("Idempotency-Key") != "")
+			require.Equal(t, !strings.HasPrefix(tc.line, "GET "), r.Header.Get("Idempotency-Key") != "")
 		})
 	}
 }

@@ -19,7 +19,7 @@ var phoneTests = map[string]func(*testing.T, storeSuite){
 		c, other := s.courier(t, 1), s.courier(t, 1)
 		first, second := phoneToken(c.ID, "one", start), phoneToken(c.ID, "two", start.Add(time.Second))
 		for _, token := range []domain.PhoneToken{first, second, phoneToken(other.ID, "three", start)} {
-			require.NoError(t, s.KeepToken(t.Context(), token))
+			require.NoError(t, s.KeepToken(t.Context(), token, nil))
 		}
 		list, err := s.Tokens(t.Context(), c.ID)
 		require.NoError(t, err)
@@ -30,7 +30,7 @@ var phoneTests = map[string]func(*testing.T, storeSuite){
 			require.Equal(t, owner, got, token)
 		}
 		for _, id := range []string{domain.NewID(), "nobody", ""} {
-			requireCode(t, domain.CodeCourierNotFound, s.KeepToken(t.Context(), phoneToken(id, "five", start)))
+			requireCode(t, domain.CodeCourierNotFound, s.KeepToken(t.Context(), phoneToken(id, "five", start), nil))
 			list, err := s.Tokens(t.Context(), id)
 			require.NoError(t, err)
 			require.Empty(t, list)
@@ -42,8 +42,14 @@ var phoneTests = map[string]func(*testing.T, storeSuite){
 		for _, token := range []domain.PhoneToken{
 			first, phoneToken(c.ID, "two", start), phoneToken(c.ID, "three", start), phoneToken(other.ID, "four", start),
 		} {
-			require.NoError(t, s.KeepToken(t.Context(), token))
+			require.NoError(t, s.KeepToken(t.Context(), token, nil))
 		}
+		kept := key("s", "keep")
+		require.NoError(t, s.KeepToken(t.Context(), phoneToken(other.ID, "five", start), kept))
+		require.ErrorIs(t, s.KeepToken(t.Context(), phoneToken(other.ID, "six", start), kept), domain.ErrRecorded)
+		owner, err := s.TokenOwner(t.Context(), domain.HashToken("six"))
+		require.NoError(t, err)
+		require.Empty(t, owner, "a repeated request makes no token")
 		drop := func(courier, id string, want int) {
 			t.Helper()
 			ids, err := s.DropTokens(t.Context(), courier, id, nil)
@@ -58,7 +64,7 @@ var phoneTests = map[string]func(*testing.T, storeSuite){
 		drop(c.ID, "x", 0)
 		drop("x", "", 0)
 		drop(c.ID, first.ID, 1)
-		owner, err := s.TokenOwner(t.Context(), first.Hash)
+		owner, err = s.TokenOwner(t.Context(), first.Hash)
 		require.NoError(t, err)
 		require.Empty(t, owner)
 		_, err = s.DropTokens(t.Context(), c.ID, "", key("s", "drop"))
@@ -77,7 +83,7 @@ var phoneTests = map[string]func(*testing.T, storeSuite){
 	},
 	"tokens are there after a restart": func(t *testing.T, s storeSuite) {
 		c := s.courier(t, 1)
-		require.NoError(t, s.KeepToken(t.Context(), phoneToken(c.ID, "one", start)))
+		require.NoError(t, s.KeepToken(t.Context(), phoneToken(c.ID, "one", start), nil))
 		s.Store = s.backend.Reopen(t, s.Store)
 		owner, err := s.TokenOwner(t.Context(), domain.HashToken("one"))
 		require.NoError(t, err)

@@ -8,16 +8,21 @@ import (
 )
 
 // KeepToken commits a token; see domain.PhoneTokens.
-func (s *Store) KeepToken(ctx context.Context, t domain.PhoneToken) error {
+func (s *Store) KeepToken(ctx context.Context, t domain.PhoneToken, idem *domain.Idempotency) error {
 	if !isID(t.CourierID) {
 		return courierNotFound(t.CourierID)
 	}
-	n, err := s.change(ctx, `INSERT INTO courier_tokens (id, courier_id, hash, created_at)
-		SELECT $2, id, $3, $4 FROM couriers WHERE id = $1`, t.CourierID, t.ID, t.Hash[:], micros(t.CreatedAt))
-	if err == nil && n == 0 {
-		return courierNotFound(t.CourierID)
-	}
-	return err
+	return failure(s.d.job(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		n, err := affected(tx.ExecContext(ctx, `INSERT INTO courier_tokens (id, courier_id, hash, created_at)
+			SELECT $2, id, $3, $4 FROM couriers WHERE id = $1`, t.CourierID, t.ID, t.Hash[:], micros(t.CreatedAt)))
+		switch {
+		case err != nil:
+			return err
+		case n == 0:
+			return courierNotFound(t.CourierID)
+		}
+		return s.record(ctx, tx, idem)
+	}))
 }
 
 // Tokens returns a courier's tokens, newest first.
