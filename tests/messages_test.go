@@ -53,6 +53,9 @@ func TestEveryMessageOfTheDocument(t *testing.T) {
 	say(object{"subscribe": []string{"order:" + id, "courier:" + courier, "fleet", "order:" + newID()}, "since": object{"order:" + id: 0}})
 	all.until(t, "error")
 	all.until(t, "ping")
+	resp, body := s.rest(t, "POST", "/order/"+create(t, d)+"/offers", encode(t, object{"courier_ids": []string{courier}}), nil)
+	require.Equal(t, 201, resp.StatusCode, "%s", body)
+	all.until(t, "offer")
 
 	ok(t, d.do(t, call{op: "AssignCourier", in: object{"order_id": id, "courier_id": courier}}))
 	move(t, d, id, "picked_up")
@@ -60,7 +63,7 @@ func TestEveryMessageOfTheDocument(t *testing.T) {
 	all.until(t, "positions")
 	ok(t, d.do(t, call{op: "NotifyCustomer", in: object{"order_id": id, "text": "soon"}}))
 	all.until(t, "notification")
-	resp, body := s.rest(t, "PATCH", "/order/"+id, encode(t, object{"exception": object{"code": "wrong_address"}}), nil)
+	resp, body = s.rest(t, "PATCH", "/order/"+id, encode(t, object{"exception": object{"code": "wrong_address"}}), nil)
 	require.Equal(t, 200, resp.StatusCode, "%s", body)
 	c := kafkaClient(t, s)
 	feed(t, c, id, encode(t, object{
@@ -90,7 +93,7 @@ func TestEveryMessageOfTheDocument(t *testing.T) {
 	}))
 	topics := []string{"order_created", "order_updated", "courier_location", "order_status_updates", "order_status_updates.dlq"}
 	for _, topic := range topics {
-		want := map[string]int{"order_created": 2, "order_updated": 5, "courier_location": 1, "order_status_updates": 3, "order_status_updates.dlq": 1}[topic]
+		want := map[string]int{"order_created": 3, "order_updated": 5, "courier_location": 1, "order_status_updates": 3, "order_status_updates.dlq": 1}[topic]
 		for _, r := range records(t, s, func(rs []*kgo.Record) bool { return len(rs) >= want }, topic) {
 			seen[s.contract(t).record(t, r)] = true
 		}

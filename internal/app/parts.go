@@ -46,8 +46,8 @@ func (a *App) connect(ctx context.Context) (err error) {
 	a.relay.Forget = a.live.ForgetOlder
 	a.gate.documents = &access.Documents{Store: a.store, Clock: a.clock}
 	a.hub = push.New(push.Config{
-		ShowCourier: a.gate.documents.ShowCourier,
-		Queue:       a.cfg.Live.Queue, MaxSubscriptions: a.cfg.Live.MaxStreams, FleetTick: a.cfg.Live.FleetTick, Wakeups: a.wakeups,
+		ShowCourier: a.gate.documents.ShowCourier, Duties: a.duties,
+		Queue: a.cfg.Live.Queue, MaxSubscriptions: a.cfg.Live.MaxStreams, FleetTick: a.cfg.Live.FleetTick, Wakeups: a.wakeups,
 	}, a.store, a.live, a.clock, a.log)
 	if a.embedded != nil && a.embedded.SetAside() {
 		n, err := a.store.Republish(ctx)
@@ -60,6 +60,12 @@ func (a *App) connect(ctx context.Context) (err error) {
 		return a.embedded.Restored()
 	}
 	return nil
+}
+
+// duties are a courier's route and offers; the hub reads them once it runs.
+func (a *App) duties(ctx context.Context, courierID string) (d push.Duties, err error) {
+	d.Route, d.Offers, err = a.dispatch.Duties(ctx, courierID)
+	return d, err
 }
 
 // restore loads the couriers' newest positions into memory.

@@ -7,8 +7,6 @@
 // (first the order that would lose most by waiting), then parts of the plan are removed and
 // reinserted where that improves it. The objective is the time from placing an order to its
 // drop-off, weighted by priority, plus a penalty for lateness.
-// priority, and more once it is later than promised.
 // An order is assigned only when its courier must leave, because a later plan knows more;
 // until then the plan is only a forecast.
-// again with less known than could be: until then it is told where it will probably go.
 package dispatch

@@ -28,10 +28,11 @@ type OfferConfig struct {
 }
 
 const (
-	offersKept = 48 * time.Hour // how long ended offers are kept
-	offersMost = 100            // maximum per batch and per courier
-	offersWide = 50             // couriers asked in a widened search
-	offersIdle = time.Minute
+	offersKept  = 48 * time.Hour // how long ended offers are kept
+	offersMost  = 100            // maximum per batch and per courier
+	offersWide  = 50             // couriers asked in a widened search
+	offersShown = 20             // newest ones of a courier that his watchers see change
+	offersIdle  = time.Minute
 )
 
 // OfferAsk requests offers to named couriers or to those the order is planned for.
@@ -160,14 +161,22 @@ func (s *Service) CourierOffers(ctx context.Context, courierID string) ([]domain
 	if err != nil {
 		return nil, err
 	}
-	refs, err := s.Store.CourierOffers(ctx, courierID, offersMost)
+	out, err := s.offersOf(ctx, courierID, offersMost, s.Orders.Load)
+	return slices.DeleteFunc(out, func(f domain.Offer) bool { return f.Status != domain.OfferOpen }), err
+}
+
+// offersOf returns the newest offers to a courier, whatever became of them.
+func (s *Service) offersOf(
+	ctx context.Context, courierID string, most int, load func(context.Context, string) (*domain.Order, error),
+) ([]domain.Offer, error) {
+	refs, err := s.Store.CourierOffers(ctx, courierID, most)
 	out := []domain.Offer{}
 	for _, r := range refs {
-		o, err := s.Orders.Load(ctx, r.OrderID)
+		o, err := load(ctx, r.OrderID)
 		if err != nil {
 			return nil, err
 		}
-		if f := o.OfferOf(r.ID, s.Clock.Now()); f != nil && f.Status == domain.OfferOpen {
+		if f := o.OfferOf(r.ID, s.Clock.Now()); f != nil {
 			out = append(out, *f)
 		}
 	}

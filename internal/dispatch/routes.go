@@ -68,6 +68,21 @@ func (s *Service) Route(ctx context.Context, courierID string) (*domain.Route, e
 	if err != nil {
 		return nil, err
 	}
+	return s.route(ctx, courierID)
+}
+
+// Duties returns a courier's route and his newest offers with their current status, for
+// those who may see them.
+func (s *Service) Duties(ctx context.Context, courierID string) (*domain.Route, []domain.Offer, error) {
+	route, err := s.route(ctx, courierID)
+	if err != nil {
+		return nil, nil, err
+	}
+	offers, err := s.offersOf(ctx, courierID, offersShown, s.Store.Order)
+	return route, offers, err
+}
+
+func (s *Service) route(ctx context.Context, courierID string) (*domain.Route, error) {
 	courier, err := s.Store.Courier(ctx, courierID)
 	if err != nil {
 		return nil, err
@@ -163,7 +178,8 @@ func (s *Service) SetRoute(ctx context.Context, courierID string, in RouteOrder)
 	if err := s.keep(ctx, documentRoute, now.CourierID, now.Version+1, in); err != nil {
 		return nil, err
 	}
-	return s.Route(ctx, courierID)
+	s.Orders.CourierChanged(now.CourierID)
+	return s.route(ctx, now.CourierID)
 }
 
 // keep stores a document as the successor of a version.

@@ -72,6 +72,30 @@ func offerData(f Offer) map[string]any {
 	return given(data, map[string]string{"reason": f.Reason})
 }
 
+// OfferIn returns the offer that an entry of the history is about, as it stood then; false
+// for other entries.
+func OfferIn(e *Event) (Offer, bool) {
+	f := Offer{OrderID: e.OrderID}
+	for status, typ := range offerEvents {
+		if typ == e.Type {
+			f.Status = status
+		}
+	}
+	if f.Status == "" {
+		return f, false
+	}
+	f.ID, _ = e.Data["offer_id"].(string)
+	f.CourierID, _ = e.Data["courier_id"].(string)
+	f.Reason, _ = e.Data["reason"].(string)
+	switch at := e.Data["expires_at"].(type) {
+	case time.Time:
+		f.ExpiresAt = at
+	case string: // read back
+		f.ExpiresAt, _ = time.Parse(time.RFC3339Nano, at)
+	}
+	return f, true
+}
+
 // OfferOf returns the offer with its current status, or nil. An open offer whose order has
 // a courier, or whose time is over, counts as closed.
 func (o *Order) OfferOf(id string, now time.Time) *Offer {
@@ -145,7 +169,7 @@ func (o *Order) closeOffers(to OfferStatus, by By, which func(Offer) bool) (even
 }
 
 var offerEvents = map[OfferStatus]EventType{
-	OfferAccepted: EventOfferAccepted, OfferDeclined: EventOfferDeclined, OfferExpired: EventOfferExpired, OfferWithdrawn: EventOfferWithdrawn,
+	OfferOpen: EventOfferMade, OfferAccepted: EventOfferAccepted, OfferDeclined: EventOfferDeclined, OfferExpired: EventOfferExpired, OfferWithdrawn: EventOfferWithdrawn,
 }
 
 func (o *Order) closeOffer(id string, to OfferStatus, reason string, by By) Event {

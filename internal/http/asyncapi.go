@@ -86,7 +86,7 @@ func asyncSchemas() huma.Registry {
 	for _, t := range []reflect.Type{
 		reflect.TypeFor[orderEvent](), reflect.TypeFor[courierLocation](), reflect.TypeFor[orderSnapshot](),
 		reflect.TypeFor[courierSnapshot](), reflect.TypeFor[fleetPositions](), reflect.TypeFor[domain.Event](), reflect.TypeFor[domain.Estimate](),
-		reflect.TypeFor[problem](), reflect.TypeFor[domain.Report](),
+		reflect.TypeFor[problem](), reflect.TypeFor[domain.Report](), reflect.TypeFor[domain.Offer](), reflect.TypeFor[domain.Route](),
 	} {
 		r.Schema(t, true, "")
 	}

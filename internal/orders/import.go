@@ -109,8 +109,8 @@ func (s *Service) staff(ctx context.Context) (domain.By, error) {
 	return by, domain.Errorf(domain.CodeForbidden, "only administrators and dispatchers may import and export")
 }
 
-// courierChanged announces that a courier or its orders changed.
-func (s *Service) courierChanged(id string) {
+// CourierChanged announces that a courier, its orders or its route changed.
+func (s *Service) CourierChanged(id string) {
 	for _, a := range s.audience {
 		a.CourierChanged(id)
 	}
@@ -282,7 +282,7 @@ func (im *importer) restore(ctx context.Context, row ImportRow) (known bool, err
 	})
 	switch {
 	case err == nil:
-		im.courierChanged(ch.Order.CourierID)
+		im.CourierChanged(ch.Order.CourierID)
 		return idem.Replayed, nil
 	case domain.CodeOf(err) == domain.CodeDuplicateExternalID:
 		return im.compare(ctx, row, ch, err)
@@ -316,7 +316,7 @@ func (im *importer) courier(ctx context.Context, given domain.Courier) (known bo
 	switch {
 	case domain.CodeOf(err) == domain.CodeCourierNotFound:
 		err := im.Store.CreateCourier(ctx, c, nil)
-		im.courierChanged(c.ID)
+		im.CourierChanged(c.ID)
 		return false, err
 	case err != nil:
 		return false, err

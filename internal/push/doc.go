@@ -19,6 +19,9 @@
 //   - Frames without a conflation key are never dropped. A subscription with more
 //     unread ones than its bound ends with ErrTooSlow; its reader resumes from the last
 //     version it saw.
+//   - A courier's route and offers are read, not announced: a change of one of the orders
+//     is only the cause to read them, and what differs from what was sent is sent. They
+//     are also read every 15 seconds. The fleet's watchers get offers from the history.
 //   - Positions are sent while an order is in custody, and only those of its courier.
 //   - After the terminal status of an order comes its end frame and nothing more of it.
 //

@@ -90,7 +90,7 @@ func (f *fleet) frame(moved couriers, after int64) *Frame {
 }
 
 // publishOrder publishes a status of an order, whose room is locked, to the fleet's
-// watchers who do not also watch that order itself.
+// watchers who do not also watch that order itself; there, an offer is a note.
 func (f *fleet) publishOrder(r *room, status *Frame, w *wakes) {
 	bare := *status
 	bare.mark = 0 // a seq counts within one order only
@@ -98,7 +98,7 @@ func (f *fleet) publishOrder(r *room, status *Frame, w *wakes) {
 	defer f.mu.Unlock()
 	for i := 0; i < len(f.members); {
 		m := f.members[i]
-		if m.sub.watches(r) {
+		if status.Type != TypeOffer && m.sub.watches(r) {
 			i++
 			continue
 		}
@@ -161,8 +161,7 @@ func (h *Hub) joinFleet(ctx context.Context, m *member) error {
 	if err != nil {
 		return err
 	}
-	m.enterSimple(&Frame{
-		Type: TypeSnapshot, Topic: m.room.topic, JSON: Encode(TypeSnapshot, "", 0, now, json.RawMessage(data)),
-	})
+	snapshot := &Frame{Type: TypeSnapshot, Topic: m.room.topic, JSON: Encode(TypeSnapshot, "", 0, now, json.RawMessage(data))}
+	m.enterSimple(func(*wakes) []*Frame { return []*Frame{snapshot} })
 	return nil
 }

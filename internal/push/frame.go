@@ -75,6 +75,8 @@ const (
 	TypeETA          = "eta"
 	TypeNotification = "notification"
 	TypeNote         = "note"
+	TypeOffer        = "offer"
+	TypeRoute        = "route"
 	TypeEnd          = "end"
 )
 
@@ -117,6 +119,7 @@ const (
 	keyNone     key = iota // no conflation: all are kept
 	keyPosition            // the newer one replaces the older, or they are merged
 	keyEstimate            // the newer one replaces the older
+	keyRoute               // the newer one replaces the older
 	keys        = iota
 )
 

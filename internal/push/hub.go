@@ -23,6 +23,8 @@ type Config struct {
 	Wakeups domain.Wakeups
 	// ShowCourier returns a merchant's rule for showing the courier to customers; nil is custody.
 	ShowCourier func(merchantID string) domain.ShowCourier
+	// Duties returns a courier's route and offers; nil publishes none.
+	Duties func(ctx context.Context, courierID string) (Duties, error)
 }
 
 // checkEvery is the interval at which watched orders are compared with the store.
@@ -40,6 +42,7 @@ type Hub struct {
 	couriers table
 	fleet    fleet
 	catchup  catchup
+	duties   dutyQueue
 	peers    *peers // nil for a single process
 
 	mu     sync.Mutex
@@ -57,7 +60,7 @@ func New(cfg Config, store domain.Store, live domain.LiveStore, clock domain.Clo
 	}
 	h := &Hub{
 		cfg: cfg, store: store, live: live, clock: clock, log: log, subs: map[*Subscription]struct{}{},
-		closed: make(chan struct{}),
+		closed: make(chan struct{}), duties: dutyQueue{due: map[string]bool{}, wake: make(chan struct{}, 1)},
 	}
 	h.orders.init(func(id string) *room { return &room{hub: h, topic: OrderTopic(id), track: new(track)} })
 	h.couriers.init(func(id string) *room { return &room{hub: h, topic: CourierTopic(id)} })
@@ -169,6 +172,7 @@ func (h *Hub) Run(ctx context.Context) error {
 	if h.peers != nil {
 		wg.Go(func() { h.peers.run(ctx) })
 	}
+	wg.Go(func() { h.readDuties(ctx) })
 	every(ctx, checkEvery, func() { h.check(ctx) })
 	wg.Wait()
 	return nil

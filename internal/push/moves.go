@@ -4,9 +4,6 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// CourierChanged is ignored: watchers see couriers through positions and orders.
-func (h *Hub) CourierChanged(string) {}
-
 // CourierMoved announces a courier's newest position and the orders in its custody.
 func (h *Hub) CourierMoved(fix domain.Fix, orderIDs []string) {
 	fix.Attributes = nil

@@ -59,6 +59,9 @@ func (h *Hub) OrderChanged(a domain.Announcement) {
 	if h.peers != nil {
 		h.peers.changed(a)
 	}
+	for id := range couriersOf(a.Events) {
+		h.CourierChanged(id)
+	}
 }
 
 // changed offers entries to the order's room, if there is one or the fleet's watchers need one.
@@ -152,6 +155,9 @@ func (r *room) announce(e *domain.Event, w *wakes) {
 		return eventFrame(e, v)
 	})
 	if fleet && f.Type != TypeNotification {
+		if offer, ok := domain.OfferIn(e); ok {
+			f = r.offerFrame(offer)
+		}
 		r.hub.fleet.publishOrder(r, f, w)
 	}
 	if f.Type == TypeStatus && e.Status.Terminal() {

@@ -42,6 +42,7 @@ type peerMessage struct {
 	Events   []peerEntry      `json:"events,omitempty"` // those of an order side by side
 	Fixes    []domain.Fix     `json:"fixes,omitempty"`
 	Estimate *domain.Estimate `json:"estimate,omitempty"`
+	Duties   bool             `json:"duties,omitempty"` // the courier's may have changed
 }
 
 func (p *peers) publish(m peerMessage, topics ...Topic) {
@@ -190,6 +191,9 @@ func (p *peers) receive(topic string, message []byte) {
 	}
 	if m.Estimate != nil {
 		p.hub.estimated(*m.Estimate)
+	}
+	if m.Duties && t.Kind == KindCourier {
+		p.hub.dutiesChanged(t.ID)
 	}
 }
 

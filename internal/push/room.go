@@ -2,6 +2,7 @@ package push
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -16,8 +17,9 @@ type room struct {
 	mu      sync.Mutex
 	dead    bool // removed from its table
 	members []*member
-	track   *track    // of an order
-	latest  time.Time // device time of the newest published position
+	track   *track     // of an order
+	latest  time.Time  // device time of the newest published position
+	duties  *published // of a courier; nil before the first read
 }
 
 // member is a subscription in a room. Its fields are protected by the room's lock.
@@ -277,7 +279,7 @@ func (m *member) enter(w *wakes, seq int64, first ...*Frame) {
 	}
 }
 
-// joinCourier gives the member the current courier.
+// joinCourier gives the member the current courier, its route and its open offers.
 func (h *Hub) joinCourier(ctx context.Context, m *member) error {
 	id := m.room.topic.ID
 	c, err := h.store.Courier(ctx, id)
@@ -288,18 +290,23 @@ func (h *Hub) joinCourier(ctx context.Context, m *member) error {
 		Courier  *domain.Courier  `json:"courier"`
 		Position *domain.Position `json:"position,omitempty"`
 	}{c, h.position(ctx, id)}
-	m.enterSimple(&Frame{
-		Type: TypeSnapshot, Topic: m.room.topic, JSON: Encode(TypeSnapshot, "", 0, h.clock.Now(), snapshot),
+	at, d := h.clock.Now(), h.dutiesOf(ctx, id)
+	first := &Frame{Type: TypeSnapshot, Topic: m.room.topic, JSON: Encode(TypeSnapshot, "", 0, at, snapshot)}
+	m.enterSimple(func(w *wakes) []*Frame {
+		m.room.publishDuties(d, at, w)
+		// The member gets all that was published, not what came while it was joining.
+		*m.joining = slices.DeleteFunc(*m.joining, func(f *Frame) bool { return f.Type == TypeRoute || f.Type == TypeOffer })
+		return append([]*Frame{first}, m.room.dutyFrames()...)
 	})
 	return nil
 }
 
-// enterSimple is enter for topics without a history.
-func (m *member) enterSimple(snapshot *Frame) {
+// enterSimple is enter for topics without a history; first is called with the room locked.
+func (m *member) enterSimple(first func(w *wakes) []*Frame) {
 	w := newWakes()
 	m.room.mu.Lock()
 	if !m.left {
-		m.enter(w, 0, snapshot)
+		m.enter(w, 0, first(w)...)
 	}
 	m.room.mu.Unlock()
 	w.fire()

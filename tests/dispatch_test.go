@@ -1,0 +1,106 @@
+package tests
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/lxzan/gws"
+	"github.com/stretchr/testify/require"
+)
+
+// watch opens a socket on a server and subscribes it to topics.
+func (s *server) watch(t testing.TB, topics ...string) *stream {
+	st, conn := dial(t, s, "/ws")
+	require.NoError(t, conn.WriteMessage(gws.OpcodeText, encode(t, object{"subscribe": topics})))
+	for range topics {
+		st.until(t, "snapshot")
+	}
+	return st
+}
+
+// routed waits for a route with these stops, in this order.
+func (s *stream) routed(t testing.TB, orders ...string) object {
+	t.Helper()
+	for {
+		f := s.until(t, "route")
+		var got []string
+		for _, stop := range get(f, "data", "stops").([]any) {
+			got = append(got, str(stop, "kind")+" "+str(stop, "order_id"))
+		}
+		var want []string
+		for _, id := range orders {
+			want = append(want, "dropoff "+id)
+		}
+		if slices.Equal(got, want) {
+			return f
+		}
+	}
+}
+
+// offered waits for an offer's status.
+func (s *stream) offered(t testing.TB, orderID, status string) string {
+	t.Helper()
+	f := s.until(t, "offer")
+	for str(f, "data", "order_id") != orderID || str(f, "data", "status") != status {
+		f = s.until(t, "offer")
+	}
+	require.Equal(t, orderID, str(f, "order_id"))
+	return str(f, "data", "id")
+}
+
+// Offers and routes reach those who watch a courier, and offers those who watch the fleet,
+// whichever replica they and those who change something are at.
+func TestOffersAndRoutesAreLive(t *testing.T) {
+	for _, m := range modes() {
+		t.Run(m.name, func(t *testing.T) {
+			args := m.args(t)
+			s := start(t, args...)
+			other := s
+			if m.name == "replica" {
+				other = start(t, args...)
+			}
+			boris, vera := s.courier(t, object{"name": "Boris"}), s.courier(t, object{"name": "Vera"})
+			s.locate(t, boris, 55.75, 37.60)
+			d := s.api("REST")
+			at := func(lat float64) string {
+				return str(ok(t, d.do(t, call{op: "CreateOrder", in: object{
+					"customer": object{"name": "Anna"}, "dropoff": object{"location": object{"lat": lat, "lon": 37.60}},
+				}})), "order", "id")
+			}
+			near, far := at(55.751), at(55.76)
+			here, there := s.watch(t, "courier:"+boris), other.watch(t, "courier:"+boris)
+			hers, fleet := other.watch(t, "courier:"+vera), other.watch(t, "fleet")
+			for _, st := range []*stream{here, there, hers} {
+				st.routed(t)
+			}
+
+			resp, body := s.rest(t, "POST", "/order/"+far+"/offers", encode(t, object{"courier_ids": []string{boris, vera}}), nil)
+			require.Equal(t, 201, resp.StatusCode, "%s", body)
+			id := here.offered(t, far, "open")
+			require.Equal(t, id, there.offered(t, far, "open"))
+			require.NotEqual(t, id, hers.offered(t, far, "open"))
+			fleet.offered(t, far, "open")
+			resp, body = other.rest(t, "POST", "/offer/"+id+"/accept", nil, nil)
+			require.Equal(t, 200, resp.StatusCode, "%s", body)
+			fleet.offered(t, far, "accepted")
+			hers.offered(t, far, "withdrawn")
+			for _, st := range []*stream{here, there} {
+				st.routed(t, far)
+			}
+			ok(t, d.do(t, call{op: "AssignCourier", in: object{"order_id": near, "courier_id": boris}}))
+			for _, st := range []*stream{here, there} {
+				st.routed(t, near, far)
+			}
+			resp, body = other.rest(t, "PUT", "/courier/"+boris+"/route", encode(t, object{"stops": []object{{"order_id": far, "kind": "dropoff"}}}), nil)
+			require.Equal(t, 200, resp.StatusCode, "%s", body)
+			for _, st := range []*stream{here, there} {
+				st.routed(t, far, near)
+			}
+			require.Equal(t, "route", other.watch(t, "courier:"+boris).next(t)["type"], "who comes late gets it too")
+			ok(t, d.do(t, call{op: "CancelOrder", in: object{"order_id": far}}))
+			for _, st := range []*stream{here, there} {
+				st.routed(t, near)
+			}
+		})
+	}
+}
