@@ -52,11 +52,16 @@ type api interface {
 // bothAPIs runs a scenario over REST and gRPC, in every mode and each on its own server,
 // and compares the responses step by step.
 func bothAPIs(t *testing.T, scenario func(t *testing.T, s *server, d api)) {
+	bothAPIsWith(t, func(testing.TB) []string { return nil }, scenario)
+}
+
+// bothAPIsWith is the same with further flags of the servers.
+func bothAPIsWith(t *testing.T, flags func(t testing.TB) []string, scenario func(t *testing.T, s *server, d api)) {
 	var first []answer
 	for _, m := range modes() {
 		for _, name := range []string{"REST", "gRPC"} {
 			t.Run(m.name+"/"+name, func(t *testing.T) {
-				s := start(t, m.args(t)...)
+				s := start(t, append(m.args(t), flags(t)...)...)
 				rec := &recorder{api: s.api(name)}
 				scenario(t, s, rec)
 				if first == nil {
@@ -107,7 +112,7 @@ func mask(key string, v any) any {
 	}
 	switch key {
 	case "id", "order_id", "courier_id", "previous_courier_id", "notification_id", "number", "next_page_token",
-		"eta", "earliest", "latest", "minutes_remaining", "age_seconds", "text":
+		"eta", "earliest", "latest", "minutes_remaining", "age_seconds", "text", "tracking_number", "reference", "label_url", "date", "expected":
 		return "<" + key + ">"
 	}
 	if strings.HasSuffix(key, "_at") || key == "since" {
@@ -141,6 +146,16 @@ var routes = map[string]struct{ method, path, rest, wrap string }{
 	"GetCourierLocation": {"GET", "/courier/{courier_id}/location", "", ""},
 	"ListCourierOrders":  {"GET", "/courier/{courier_id}/orders", "query", ""},
 	"NotifyCustomer":     {"POST", "/order/{order_id}/notify", "body", ""},
+
+	"BookShipment":    {"POST", "/order/{order_id}/shipment", "body", "shipment"},
+	"GetShipment":     {"GET", "/order/{order_id}/shipment", "", "shipment"},
+	"EditShipment":    {"PATCH", "/order/{order_id}/shipment", "body", "shipment"},
+	"RefuseShipment":  {"POST", "/order/{order_id}/shipment/refusal", "body", "shipment"},
+	"ResolveShipment": {"POST", "/order/{order_id}/shipment/resolution", "body", "shipment"},
+	"BookIntake":      {"POST", "/order/{order_id}/shipment/intake", "body", "shipment"},
+	"CancelIntake":    {"DELETE", "/order/{order_id}/shipment/intake", "", "shipment"},
+	"QuoteShipment":   {"GET", "/carriers/{carrier}/quote", "query", ""},
+	"ListPoints":      {"GET", "/carriers/{carrier}/points", "query", ""},
 }
 
 func (d restAPI) do(t testing.TB, c call) answer {
@@ -235,8 +250,15 @@ type grpcAPI struct{ s *server }
 
 var service = ordertrackingv1.File_ordertracking_v1_order_service_proto.Services().ByName("OrderService")
 
+var parcelService = ordertrackingv1.File_ordertracking_v1_shipment_proto.Services().ByName("ShipmentService")
+
 func (d grpcAPI) do(t testing.TB, c call) answer {
+	service := service
 	m := service.Methods().ByName(protoreflect.Name(c.op))
+	if m == nil {
+		service = parcelService
+		m = service.Methods().ByName(protoreflect.Name(c.op))
+	}
 	require.NotNil(t, m, c.op)
 	in := object{}
 	for k, v := range c.in {
@@ -289,6 +311,9 @@ func grpcFailure(t testing.TB, err error) answer {
 
 // pointer converts a proto field path to a JSON pointer.
 func pointer(field string) string {
+	if field == "" { // the message as a whole
+		return ""
+	}
 	return "/" + strings.NewReplacer(".", "/", "[", "/", "]", "").Replace(field)
 }
 

@@ -104,17 +104,17 @@ var table = []Operation{
 	{ID: "watchMany", Object: Nothing, roles: staff | merchant | courier | partner},
 	{ID: "createTicket", Object: Nothing, roles: everyone &^ monitor},
 
-	{ID: "bookShipment", Object: AnOrder, roles: staff | merchant},
-	{ID: "getShipment", Object: AnOrder, roles: staff | merchant | partner},
+	{ID: "bookShipment", RPC: "BookShipment", Object: AnOrder, roles: staff | merchant},
+	{ID: "getShipment", RPC: "GetShipment", Object: AnOrder, roles: staff | merchant | partner},
 	{ID: "getShipmentLabel", Object: AnOrder, roles: staff | merchant},
-	{ID: "getShipmentLabels", Object: Nothing, roles: staff | merchant}, // checked again for each order
-	{ID: "refuseShipment", Object: AnOrder, roles: staff | merchant},
-	{ID: "editShipment", Object: AnOrder, roles: staff | merchant},
-	{ID: "bookIntake", Object: AnOrder, roles: staff | merchant},
-	{ID: "cancelIntake", Object: AnOrder, roles: staff | merchant},
-	{ID: "resolveShipment", Object: AnOrder, roles: staff | merchant},
-	{ID: "quoteShipment", Object: Nothing, roles: staff | merchant},
-	{ID: "listPoints", Object: Nothing, roles: staff | merchant},
+	{ID: "getShipmentLabels", RPC: "GetShipmentLabels", Object: Nothing, roles: staff | merchant}, // checked again for each order
+	{ID: "refuseShipment", RPC: "RefuseShipment", Object: AnOrder, roles: staff | merchant},
+	{ID: "editShipment", RPC: "EditShipment", Object: AnOrder, roles: staff | merchant},
+	{ID: "bookIntake", RPC: "BookIntake", Object: AnOrder, roles: staff | merchant},
+	{ID: "cancelIntake", RPC: "CancelIntake", Object: AnOrder, roles: staff | merchant},
+	{ID: "resolveShipment", RPC: "ResolveShipment", Object: AnOrder, roles: staff | merchant},
+	{ID: "quoteShipment", RPC: "QuoteShipment", Object: Nothing, roles: staff | merchant},
+	{ID: "listPoints", RPC: "ListPoints", Object: Nothing, roles: staff | merchant},
 
 	{ID: "createCourier", Object: Nothing, roles: staff},
 	{ID: "listCouriers", Object: Nothing, roles: staff},

@@ -142,7 +142,7 @@ func (a *App) buildServers(ctx context.Context) (err error) {
 		ErrorLog: zap.NewStdLog(a.log.Named("http")),
 	}
 	a.grpcServer = grpcserver.New(grpcserver.Deps{
-		Orders: a.orders, Couriers: &tracking.Couriers{Service: a.tracking}, Tracking: a.tracking, Dispatch: a.dispatch,
+		Orders: a.orders, Couriers: &tracking.Couriers{Service: a.tracking}, Tracking: a.tracking, Dispatch: a.dispatch, Parcels: a.shipments,
 		Hub: a.hub, Guard: a.gate.guard, Ready: a.ready, Registerer: a.metrics, Log: a.log, Clock: a.clock,
 		Config: grpcserver.Config{MaxMessageBytes: a.cfg.GRPC.MaxMessageBytes, PingEvery: a.cfg.Live.PingEvery, AccessLog: h.AccessLog},
 	})

@@ -71,8 +71,10 @@ func Explain(ev *domain.CarrierEvent, obstacles []domain.CarrierEvent) {
 	}
 }
 
-// Memo is a cache of at most maxMemo entries; when full it is cleared.
+// Memo is a cache that is cleared when it is full.
 type Memo[V any] struct {
+	Max int // entries; maxMemo when zero
+
 	mu   sync.Mutex
 	seen map[string]V
 }
@@ -92,7 +94,7 @@ func (m *Memo[V]) Put(key string, v V) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	_, known := m.seen[key]
-	if m.seen == nil || len(m.seen) >= maxMemo {
+	if m.seen == nil || len(m.seen) >= cmp.Or(m.Max, maxMemo) {
 		m.seen = map[string]V{}
 	}
 	m.seen[key] = v

@@ -3,7 +3,7 @@ package domain
 import (
 	"cmp"
 	"errors"
-	"math"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -32,8 +32,8 @@ type DeliveryPoint struct {
 	FittingRooms bool      `json:"fitting_rooms,omitempty"`
 }
 
-// NearestPoints sorts points by distance from a place, if there is one, and cuts the list;
-// zero is no limit.
+// NearestPoints sorts points by distance from a place, if there is one, and by code, and
+// cuts the list; zero is no limit.
 func NearestPoints(points []DeliveryPoint, near *Point, limit int) []DeliveryPoint {
 	if near != nil {
 		for i := range points {
@@ -42,21 +42,21 @@ func NearestPoints(points []DeliveryPoint, near *Point, limit int) []DeliveryPoi
 				points[i].DistanceM = &d
 			}
 		}
-		slices.SortStableFunc(points, func(a, b DeliveryPoint) int {
-			return cmp.Compare(distance(a), distance(b))
-		})
 	}
+	slices.SortFunc(points, func(a, b DeliveryPoint) int { return cmp.Compare(a.Key(), b.Key()) })
 	if limit > 0 && len(points) > limit {
 		points = points[:limit]
 	}
 	return points
 }
 
-func distance(p DeliveryPoint) float64 {
-	if p.DistanceM == nil {
-		return math.Inf(1)
+// Key sorts points: by distance where that is known, then by code.
+func (p DeliveryPoint) Key() string {
+	metres := 99_999_999.0 // further than any place on the globe
+	if p.DistanceM != nil {
+		metres = *p.DistanceM
 	}
-	return *p.DistanceM
+	return fmt.Sprintf("%012.3f %s", metres, p.Code)
 }
 
 // Handover is the money of one shipment that a carrier remitted.

@@ -12,6 +12,7 @@ import (
 	"github.com/order-tracking/order-tracking/internal/dispatch"
 	"github.com/order-tracking/order-tracking/internal/domain"
 	"github.com/order-tracking/order-tracking/internal/orders"
+	"github.com/order-tracking/order-tracking/internal/shipping"
 	"github.com/order-tracking/order-tracking/internal/tracking"
 	pb "github.com/order-tracking/order-tracking/proto/ordertracking/v1"
 )
@@ -30,7 +31,7 @@ import (
 // goverter:enum no
 // goverter:output:file ./convert_gen.go
 // goverter:extend timeTo timePointerTo statusTo structTo attributesTo narrow
-// goverter:extend timeFrom timePointerFrom statusFrom widen
+// goverter:extend timeFrom timePointerFrom statusFrom widen stopFrom stopPointerFrom
 var (
 	orderTo    func(*domain.Order) *pb.Order
 	estimateTo func(*domain.Estimate) *pb.Estimate
@@ -48,6 +49,24 @@ var (
 	routeTo func(*domain.Route) *pb.Route
 	// goverter:map WeightG | weightTo
 	itemTo func(domain.Item) *pb.Item
+
+	shipmentTo func(*domain.Shipment) *pb.Shipment
+	// goverter:map Working WorkingDays
+	quoteTo func(domain.Quote) *pb.Quote
+	// goverter:map MaxWeightG | narrow
+	deliveryPointTo func(domain.DeliveryPoint) *pb.DeliveryPoint
+
+	bookingFrom func(*pb.BookShipmentRequest) domain.Booking
+	// goverter:ignore Comment Sender Payment Seller Services Invoice
+	quoteFrom        func(*pb.QuoteShipmentRequest) domain.Booking
+	placeOfStopFrom  func(*pb.Stop) domain.Place
+	shipmentEditFrom func(*pb.EditShipmentRequest) domain.ShipmentEdit
+	refusalFrom      func(*pb.RefuseShipmentRequest) shipping.Refusal
+	resolutionFrom   func(*pb.ResolveShipmentRequest) shipping.Resolution
+	intakeFrom       func(*pb.BookIntakeRequest) domain.IntakeRequest
+	// goverter:ignore Limit
+	// goverter:map . Fits | fitsFrom
+	pointQueryFrom func(*pb.ListPointsRequest) domain.PointQuery
 
 	draftFrom func(*pb.CreateOrderRequest) domain.Draft
 	pointFrom func(*pb.Point) *domain.Point
@@ -78,6 +97,27 @@ func quantityFrom(n *int32) int {
 		return 1
 	}
 	return int(*n)
+}
+
+// stopFrom reads an end of a parcel's way.
+func stopFrom(m *pb.Stop) domain.Stop {
+	return domain.Stop{
+		Place: placeOfStopFrom(m), City: m.GetCity(), Region: m.GetRegion(), Postcode: m.GetPostcode(), Country: m.GetCountry(), Point: m.GetPoint(),
+	}
+}
+
+func stopPointerFrom(m *pb.Stop) *domain.Stop {
+	if m == nil {
+		return nil
+	}
+	return new(stopFrom(m))
+}
+
+// fitsFrom reads the parcel that a point must accept.
+func fitsFrom(r *pb.ListPointsRequest) domain.Package {
+	return domain.Package{
+		WeightG: widen(r.GetWeightG()), LengthCm: widen(r.GetLengthCm()), WidthCm: widen(r.GetWidthCm()), HeightCm: widen(r.GetHeightCm()),
+	}
 }
 
 // each converts a list; an empty list becomes nil, which is the same in a message.

@@ -7,11 +7,38 @@ import (
 	dispatch "github.com/order-tracking/order-tracking/internal/dispatch"
 	domain "github.com/order-tracking/order-tracking/internal/domain"
 	orders "github.com/order-tracking/order-tracking/internal/orders"
+	shipping "github.com/order-tracking/order-tracking/internal/shipping"
 	tracking "github.com/order-tracking/order-tracking/internal/tracking"
 	v1 "github.com/order-tracking/order-tracking/proto/ordertracking/v1"
 )
 
 func init() {
+	bookingFrom = func(source *v1.BookShipmentRequest) domain.Booking {
+		var domainBooking domain.Booking
+		if source != nil {
+			domainBooking.Tariff = (*source).Tariff
+			domainBooking.From = stopFrom((*source).From)
+			domainBooking.To = stopFrom((*source).To)
+			if (*source).Packages != nil {
+				domainBooking.Packages = make([]domain.Package, len((*source).Packages))
+				for i := 0; i < len((*source).Packages); i++ {
+					domainBooking.Packages[i] = pOrdertrackingv1PackageToDomainPackage((*source).Packages[i])
+				}
+			}
+			domainBooking.Comment = (*source).Comment
+			domainBooking.Sender = pOrdertrackingv1CustomerToPDomainCustomer((*source).Sender)
+			domainBooking.Payment = pOrdertrackingv1PaymentToPDomainPayment((*source).Payment)
+			domainBooking.Seller = pOrdertrackingv1SellerToPDomainSeller((*source).Seller)
+			if (*source).Services != nil {
+				domainBooking.Services = make([]domain.CarrierService, len((*source).Services))
+				for j := 0; j < len((*source).Services); j++ {
+					domainBooking.Services[j] = pOrdertrackingv1CarrierServiceToDomainCarrierService((*source).Services[j])
+				}
+			}
+			domainBooking.Invoice = pOrdertrackingv1InvoiceToPDomainInvoice((*source).Invoice)
+		}
+		return domainBooking
+	}
 	courierTo = func(source *domain.Courier) *v1.Courier {
 		var pOrdertrackingv1Courier *v1.Courier
 		if source != nil {
@@ -33,6 +60,34 @@ func init() {
 			pOrdertrackingv1Courier = &ordertrackingv1Courier
 		}
 		return pOrdertrackingv1Courier
+	}
+	deliveryPointTo = func(source domain.DeliveryPoint) *v1.DeliveryPoint {
+		var ordertrackingv1DeliveryPoint v1.DeliveryPoint
+		ordertrackingv1DeliveryPoint.Carrier = source.Carrier
+		ordertrackingv1DeliveryPoint.Code = source.Code
+		ordertrackingv1DeliveryPoint.Kind = string(source.Kind)
+		ordertrackingv1DeliveryPoint.Name = source.Name
+		ordertrackingv1DeliveryPoint.Address = source.Address
+		ordertrackingv1DeliveryPoint.City = source.City
+		ordertrackingv1DeliveryPoint.Location = pDomainPointToPOrdertrackingv1Point(source.Location)
+		ordertrackingv1DeliveryPoint.Hours = source.Hours
+		ordertrackingv1DeliveryPoint.Phones = source.Phones
+		ordertrackingv1DeliveryPoint.Notes = source.Notes
+		ordertrackingv1DeliveryPoint.HandsOut = source.HandsOut
+		ordertrackingv1DeliveryPoint.TakesIn = source.TakesIn
+		ordertrackingv1DeliveryPoint.Cash = source.Cash
+		ordertrackingv1DeliveryPoint.Cards = source.Cards
+		ordertrackingv1DeliveryPoint.Cod = source.COD
+		ordertrackingv1DeliveryPoint.MaxWeightG = narrow(source.MaxWeightG)
+		if source.Cells != nil {
+			ordertrackingv1DeliveryPoint.Cells = make([]*v1.Cell, len(source.Cells))
+			for i := 0; i < len(source.Cells); i++ {
+				ordertrackingv1DeliveryPoint.Cells[i] = domainCellToPOrdertrackingv1Cell(source.Cells[i])
+			}
+		}
+		ordertrackingv1DeliveryPoint.DistanceM = source.DistanceM
+		ordertrackingv1DeliveryPoint.FittingRooms = source.FittingRooms
+		return &ordertrackingv1DeliveryPoint
 	}
 	draftFrom = func(source *v1.CreateOrderRequest) domain.Draft {
 		var domainDraft domain.Draft
@@ -100,6 +155,17 @@ func init() {
 		}
 		ordertrackingv1Event.Data = pStructpbStruct
 		return &ordertrackingv1Event, nil
+	}
+	intakeFrom = func(source *v1.BookIntakeRequest) domain.IntakeRequest {
+		var domainIntakeRequest domain.IntakeRequest
+		if source != nil {
+			domainIntakeRequest.Date = (*source).Date
+			domainIntakeRequest.From = (*source).From
+			domainIntakeRequest.To = (*source).To
+			domainIntakeRequest.Comment = (*source).Comment
+			domainIntakeRequest.NeedCall = (*source).NeedCall
+		}
+		return domainIntakeRequest
 	}
 	itemFrom = func(source *v1.Item) domain.Item {
 		var domainItem domain.Item
@@ -210,7 +276,7 @@ func init() {
 			ordertrackingv1Order.UpdatedAt = timeTo((*source).UpdatedAt)
 			ordertrackingv1Order.DeliveredAt = timePointerTo((*source).DeliveredAt)
 			ordertrackingv1Order.CancelledAt = timePointerTo((*source).CancelledAt)
-			ordertrackingv1Order.Shipment = pDomainShipmentToPOrdertrackingv1Shipment((*source).Shipment)
+			ordertrackingv1Order.Shipment = shipmentTo((*source).Shipment)
 			ordertrackingv1Order.DeliverAfter = timePointerTo((*source).DeliverAfter)
 			ordertrackingv1Order.DeliverBefore = timePointerTo((*source).DeliverBefore)
 			ordertrackingv1Order.Timezone = (*source).Timezone
@@ -222,6 +288,15 @@ func init() {
 			pOrdertrackingv1Order = &ordertrackingv1Order
 		}
 		return pOrdertrackingv1Order
+	}
+	placeOfStopFrom = func(source *v1.Stop) domain.Place {
+		var domainPlace domain.Place
+		if source != nil {
+			domainPlace.Address = (*source).Address
+			domainPlace.Location = pointFrom((*source).Location)
+			domainPlace.Notes = (*source).Notes
+		}
+		return domainPlace
 	}
 	planTo = func(source *dispatch.Proposal) *v1.PlanDispatchResponse {
 		var pOrdertrackingv1PlanDispatchResponse *v1.PlanDispatchResponse
@@ -252,6 +327,18 @@ func init() {
 			pDomainPoint = &domainPoint
 		}
 		return pDomainPoint
+	}
+	pointQueryFrom = func(source *v1.ListPointsRequest) domain.PointQuery {
+		var domainPointQuery domain.PointQuery
+		if source != nil {
+			domainPointQuery.City = (*source).City
+			domainPointQuery.Near = pointFrom((*source).Near)
+			domainPointQuery.Code = (*source).Code
+			domainPointQuery.Kind = domain.PointKind((*source).Kind)
+			domainPointQuery.COD = (*source).Cod
+			domainPointQuery.Fits = fitsFrom(source)
+		}
+		return domainPointQuery
 	}
 	positionTo = func(source *domain.Position) *v1.Position {
 		var pOrdertrackingv1Position *v1.Position
@@ -285,6 +372,34 @@ func init() {
 		}
 		return pDomainProof
 	}
+	quoteFrom = func(source *v1.QuoteShipmentRequest) domain.Booking {
+		var domainBooking domain.Booking
+		if source != nil {
+			domainBooking.Tariff = (*source).Tariff
+			domainBooking.From = stopFrom((*source).From)
+			domainBooking.To = stopFrom((*source).To)
+			if (*source).Packages != nil {
+				domainBooking.Packages = make([]domain.Package, len((*source).Packages))
+				for i := 0; i < len((*source).Packages); i++ {
+					domainBooking.Packages[i] = pOrdertrackingv1PackageToDomainPackage((*source).Packages[i])
+				}
+			}
+		}
+		return domainBooking
+	}
+	quoteTo = func(source domain.Quote) *v1.Quote {
+		var ordertrackingv1Quote v1.Quote
+		ordertrackingv1Quote.Carrier = source.Carrier
+		ordertrackingv1Quote.Tariff = source.Tariff
+		ordertrackingv1Quote.Name = source.Name
+		ordertrackingv1Quote.Mode = source.Mode
+		ordertrackingv1Quote.Price = domainMoneyToPOrdertrackingv1Money(source.Price)
+		ordertrackingv1Quote.DaysMin = narrow(source.DaysMin)
+		ordertrackingv1Quote.DaysMax = narrow(source.DaysMax)
+		ordertrackingv1Quote.WorkingDays = source.Working
+		ordertrackingv1Quote.Expected = domainDeliveryPeriodToPOrdertrackingv1DeliveryPeriod(source.Expected)
+		return &ordertrackingv1Quote
+	}
 	ranTo = func(source *dispatch.Proposal) *v1.RunDispatchResponse {
 		var pOrdertrackingv1RunDispatchResponse *v1.RunDispatchResponse
 		if source != nil {
@@ -305,6 +420,23 @@ func init() {
 		}
 		return pOrdertrackingv1RunDispatchResponse
 	}
+	refusalFrom = func(source *v1.RefuseShipmentRequest) shipping.Refusal {
+		var shippingRefusal shipping.Refusal
+		if source != nil {
+			shippingRefusal.Confirm = (*source).Confirm
+			shippingRefusal.Price = pOrdertrackingv1MoneyToPDomainMoney((*source).Price)
+		}
+		return shippingRefusal
+	}
+	resolutionFrom = func(source *v1.ResolveShipmentRequest) shipping.Resolution {
+		var shippingResolution shipping.Resolution
+		if source != nil {
+			shippingResolution.Action = (*source).Action
+			shippingResolution.ID = (*source).Id
+			shippingResolution.TrackingNumber = (*source).TrackingNumber
+		}
+		return shippingResolution
+	}
 	routeTo = func(source *domain.Route) *v1.Route {
 		var pOrdertrackingv1Route *v1.Route
 		if source != nil {
@@ -321,6 +453,50 @@ func init() {
 			pOrdertrackingv1Route = &ordertrackingv1Route
 		}
 		return pOrdertrackingv1Route
+	}
+	shipmentEditFrom = func(source *v1.EditShipmentRequest) domain.ShipmentEdit {
+		var domainShipmentEdit domain.ShipmentEdit
+		if source != nil {
+			domainShipmentEdit.Recipient = pOrdertrackingv1CustomerToPDomainCustomer((*source).Recipient)
+			domainShipmentEdit.To = stopPointerFrom((*source).To)
+			domainShipmentEdit.Comment = (*source).Comment
+		}
+		return domainShipmentEdit
+	}
+	shipmentTo = func(source *domain.Shipment) *v1.Shipment {
+		var pOrdertrackingv1Shipment *v1.Shipment
+		if source != nil {
+			var ordertrackingv1Shipment v1.Shipment
+			ordertrackingv1Shipment.Carrier = (*source).Carrier
+			ordertrackingv1Shipment.TrackingNumber = (*source).TrackingNumber
+			ordertrackingv1Shipment.Reference = (*source).Reference
+			ordertrackingv1Shipment.CarrierStatus = (*source).CarrierStatus
+			ordertrackingv1Shipment.CarrierStatusText = (*source).CarrierStatusText
+			ordertrackingv1Shipment.Phase = string((*source).Phase)
+			ordertrackingv1Shipment.Tariff = (*source).Tariff
+			ordertrackingv1Shipment.Price = pDomainMoneyToPOrdertrackingv1Money((*source).Price)
+			ordertrackingv1Shipment.LabelUrl = (*source).LabelURL
+			ordertrackingv1Shipment.Expected = pDomainDeliveryPeriodToPOrdertrackingv1DeliveryPeriod((*source).Expected)
+			if (*source).Warnings != nil {
+				ordertrackingv1Shipment.Warnings = make([]*v1.CarrierMessage, len((*source).Warnings))
+				for i := 0; i < len((*source).Warnings); i++ {
+					ordertrackingv1Shipment.Warnings[i] = domainCarrierMessageToPOrdertrackingv1CarrierMessage((*source).Warnings[i])
+				}
+			}
+			if (*source).Events != nil {
+				ordertrackingv1Shipment.Events = make([]*v1.CarrierEvent, len((*source).Events))
+				for j := 0; j < len((*source).Events); j++ {
+					ordertrackingv1Shipment.Events[j] = domainCarrierEventToPOrdertrackingv1CarrierEvent((*source).Events[j])
+				}
+			}
+			ordertrackingv1Shipment.Account = (*source).Account
+			ordertrackingv1Shipment.Payment = pDomainPaymentToPOrdertrackingv1Payment((*source).Payment)
+			ordertrackingv1Shipment.Pickup = pDomainPickupPointToPOrdertrackingv1PickupPoint((*source).Pickup)
+			ordertrackingv1Shipment.ReturnNumber = (*source).ReturnNumber
+			ordertrackingv1Shipment.Intake = pDomainIntakeToPOrdertrackingv1Intake((*source).Intake)
+			pOrdertrackingv1Shipment = &ordertrackingv1Shipment
+		}
+		return pOrdertrackingv1Shipment
 	}
 	stepFrom = func(source *v1.UpdateOrderStatusRequest) orders.StatusChange {
 		var ordersStatusChange orders.StatusChange
@@ -423,6 +599,13 @@ func domainCarrierMessageToPOrdertrackingv1CarrierMessage(source domain.CarrierM
 	ordertrackingv1CarrierMessage.Message = source.Message
 	return &ordertrackingv1CarrierMessage
 }
+func domainCellToPOrdertrackingv1Cell(source domain.Cell) *v1.Cell {
+	var ordertrackingv1Cell v1.Cell
+	ordertrackingv1Cell.LengthCm = narrow(source.LengthCm)
+	ordertrackingv1Cell.WidthCm = narrow(source.WidthCm)
+	ordertrackingv1Cell.HeightCm = narrow(source.HeightCm)
+	return &ordertrackingv1Cell
+}
 func domainCustomerToPOrdertrackingv1Customer(source domain.Customer) *v1.Customer {
 	var ordertrackingv1Customer v1.Customer
 	ordertrackingv1Customer.Name = source.Name
@@ -430,6 +613,18 @@ func domainCustomerToPOrdertrackingv1Customer(source domain.Customer) *v1.Custom
 	ordertrackingv1Customer.Email = source.Email
 	ordertrackingv1Customer.Locale = source.Locale
 	return &ordertrackingv1Customer
+}
+func domainDeliveryPeriodToPOrdertrackingv1DeliveryPeriod(source domain.DeliveryPeriod) *v1.DeliveryPeriod {
+	var ordertrackingv1DeliveryPeriod v1.DeliveryPeriod
+	ordertrackingv1DeliveryPeriod.Earliest = timeTo(source.Earliest)
+	ordertrackingv1DeliveryPeriod.Latest = timeTo(source.Latest)
+	return &ordertrackingv1DeliveryPeriod
+}
+func domainMoneyToPOrdertrackingv1Money(source domain.Money) *v1.Money {
+	var ordertrackingv1Money v1.Money
+	ordertrackingv1Money.Amount = source.Amount
+	ordertrackingv1Money.Currency = source.Currency
+	return &ordertrackingv1Money
 }
 func domainPlaceToPOrdertrackingv1Place(source domain.Place) *v1.Place {
 	var ordertrackingv1Place v1.Place
@@ -595,41 +790,6 @@ func pDomainRequirementsToPOrdertrackingv1Requirements(source *domain.Requiremen
 	}
 	return pOrdertrackingv1Requirements
 }
-func pDomainShipmentToPOrdertrackingv1Shipment(source *domain.Shipment) *v1.Shipment {
-	var pOrdertrackingv1Shipment *v1.Shipment
-	if source != nil {
-		var ordertrackingv1Shipment v1.Shipment
-		ordertrackingv1Shipment.Carrier = (*source).Carrier
-		ordertrackingv1Shipment.TrackingNumber = (*source).TrackingNumber
-		ordertrackingv1Shipment.Reference = (*source).Reference
-		ordertrackingv1Shipment.CarrierStatus = (*source).CarrierStatus
-		ordertrackingv1Shipment.CarrierStatusText = (*source).CarrierStatusText
-		ordertrackingv1Shipment.Phase = string((*source).Phase)
-		ordertrackingv1Shipment.Tariff = (*source).Tariff
-		ordertrackingv1Shipment.Price = pDomainMoneyToPOrdertrackingv1Money((*source).Price)
-		ordertrackingv1Shipment.LabelUrl = (*source).LabelURL
-		ordertrackingv1Shipment.Expected = pDomainDeliveryPeriodToPOrdertrackingv1DeliveryPeriod((*source).Expected)
-		if (*source).Warnings != nil {
-			ordertrackingv1Shipment.Warnings = make([]*v1.CarrierMessage, len((*source).Warnings))
-			for i := 0; i < len((*source).Warnings); i++ {
-				ordertrackingv1Shipment.Warnings[i] = domainCarrierMessageToPOrdertrackingv1CarrierMessage((*source).Warnings[i])
-			}
-		}
-		if (*source).Events != nil {
-			ordertrackingv1Shipment.Events = make([]*v1.CarrierEvent, len((*source).Events))
-			for j := 0; j < len((*source).Events); j++ {
-				ordertrackingv1Shipment.Events[j] = domainCarrierEventToPOrdertrackingv1CarrierEvent((*source).Events[j])
-			}
-		}
-		ordertrackingv1Shipment.Account = (*source).Account
-		ordertrackingv1Shipment.Payment = pDomainPaymentToPOrdertrackingv1Payment((*source).Payment)
-		ordertrackingv1Shipment.Pickup = pDomainPickupPointToPOrdertrackingv1PickupPoint((*source).Pickup)
-		ordertrackingv1Shipment.ReturnNumber = (*source).ReturnNumber
-		ordertrackingv1Shipment.Intake = pDomainIntakeToPOrdertrackingv1Intake((*source).Intake)
-		pOrdertrackingv1Shipment = &ordertrackingv1Shipment
-	}
-	return pOrdertrackingv1Shipment
-}
 func pDomainWindowToPOrdertrackingv1TimeWindow(source *domain.Window) *v1.TimeWindow {
 	var pOrdertrackingv1TimeWindow *v1.TimeWindow
 	if source != nil {
@@ -639,6 +799,14 @@ func pDomainWindowToPOrdertrackingv1TimeWindow(source *domain.Window) *v1.TimeWi
 		pOrdertrackingv1TimeWindow = &ordertrackingv1TimeWindow
 	}
 	return pOrdertrackingv1TimeWindow
+}
+func pOrdertrackingv1CarrierServiceToDomainCarrierService(source *v1.CarrierService) domain.CarrierService {
+	var domainCarrierService domain.CarrierService
+	if source != nil {
+		domainCarrierService.Code = (*source).Code
+		domainCarrierService.Parameter = (*source).Parameter
+	}
+	return domainCarrierService
 }
 func pOrdertrackingv1CustomerToDomainCustomer(source *v1.Customer) domain.Customer {
 	var domainCustomer domain.Customer
@@ -650,6 +818,29 @@ func pOrdertrackingv1CustomerToDomainCustomer(source *v1.Customer) domain.Custom
 	}
 	return domainCustomer
 }
+func pOrdertrackingv1CustomerToPDomainCustomer(source *v1.Customer) *domain.Customer {
+	var pDomainCustomer *domain.Customer
+	if source != nil {
+		var domainCustomer domain.Customer
+		domainCustomer.Name = (*source).Name
+		domainCustomer.Phone = (*source).Phone
+		domainCustomer.Email = (*source).Email
+		domainCustomer.Locale = (*source).Locale
+		pDomainCustomer = &domainCustomer
+	}
+	return pDomainCustomer
+}
+func pOrdertrackingv1InvoiceToPDomainInvoice(source *v1.Invoice) *domain.Invoice {
+	var pDomainInvoice *domain.Invoice
+	if source != nil {
+		var domainInvoice domain.Invoice
+		domainInvoice.Date = (*source).Date
+		domainInvoice.Shipper = (*source).Shipper
+		domainInvoice.ShipperAddress = (*source).ShipperAddress
+		pDomainInvoice = &domainInvoice
+	}
+	return pDomainInvoice
+}
 func pOrdertrackingv1MoneyToPDomainMoney(source *v1.Money) *domain.Money {
 	var pDomainMoney *domain.Money
 	if source != nil {
@@ -659,6 +850,31 @@ func pOrdertrackingv1MoneyToPDomainMoney(source *v1.Money) *domain.Money {
 		pDomainMoney = &domainMoney
 	}
 	return pDomainMoney
+}
+func pOrdertrackingv1PackageToDomainPackage(source *v1.Package) domain.Package {
+	var domainPackage domain.Package
+	if source != nil {
+		domainPackage.WeightG = widen((*source).WeightG)
+		domainPackage.LengthCm = widen((*source).LengthCm)
+		domainPackage.WidthCm = widen((*source).WidthCm)
+		domainPackage.HeightCm = widen((*source).HeightCm)
+		if (*source).Items != nil {
+			domainPackage.Items = make([]domain.PackedItem, len((*source).Items))
+			for i := 0; i < len((*source).Items); i++ {
+				domainPackage.Items[i] = pOrdertrackingv1PackedItemToDomainPackedItem((*source).Items[i])
+			}
+		}
+	}
+	return domainPackage
+}
+func pOrdertrackingv1PackedItemToDomainPackedItem(source *v1.PackedItem) domain.PackedItem {
+	var domainPackedItem domain.PackedItem
+	if source != nil {
+		domainPackedItem.Item = widen((*source).Item)
+		domainPackedItem.Quantity = widen((*source).Quantity)
+		domainPackedItem.Marks = (*source).Marks
+	}
+	return domainPackedItem
 }
 func pOrdertrackingv1PaymentToPDomainPayment(source *v1.Payment) *domain.Payment {
 	var pDomainPayment *domain.Payment
@@ -700,4 +916,17 @@ func pOrdertrackingv1RequirementsToPDomainRequirements(source *v1.Requirements) 
 		pDomainRequirements = &domainRequirements
 	}
 	return pDomainRequirements
+}
+func pOrdertrackingv1SellerToPDomainSeller(source *v1.Seller) *domain.Seller {
+	var pDomainSeller *domain.Seller
+	if source != nil {
+		var domainSeller domain.Seller
+		domainSeller.Name = (*source).Name
+		domainSeller.TIN = (*source).Tin
+		domainSeller.Phone = (*source).Phone
+		domainSeller.Ownership = widen((*source).Ownership)
+		domainSeller.Address = (*source).Address
+		pDomainSeller = &domainSeller
+	}
+	return pDomainSeller
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 	"github.com/order-tracking/order-tracking/internal/orders"
 	"github.com/order-tracking/order-tracking/internal/push"
+	"github.com/order-tracking/order-tracking/internal/shipping"
 	"github.com/order-tracking/order-tracking/internal/tracking"
 	"github.com/order-tracking/order-tracking/internal/transport"
 	pb "github.com/order-tracking/order-tracking/proto/ordertracking/v1"
@@ -40,6 +41,7 @@ type Deps struct {
 	Couriers *tracking.Couriers
 	Tracking *tracking.Service
 	Dispatch *dispatch.Service
+	Parcels  *shipping.Service
 	Hub      *push.Hub
 	Guard    *access.Guard
 	// Ready reports whether the server can work; the health service exposes it.
@@ -80,7 +82,9 @@ func New(d Deps) *grpc.Server {
 		grpc.WaitForHandlers(true),
 	)
 	seen.server = s
-	s.RegisterService(readable(pb.OrderService_ServiceDesc), &service{Deps: d, seen: seen})
+	orders := &service{Deps: d, seen: seen}
+	s.RegisterService(readable(pb.OrderService_ServiceDesc), orders)
+	s.RegisterService(readable(pb.ShipmentService_ServiceDesc), &parcels{Service: d.Parcels, orders: orders})
 	s.RegisterService(readable(pb.DispatchService_ServiceDesc), &dispatching{Service: d.Dispatch})
 	grpc_health_v1.RegisterHealthServer(s, &health{ready: d.Ready})
 	reflection.Register(s)

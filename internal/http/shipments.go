@@ -32,6 +32,7 @@ type quoteList struct {
 
 type pointList struct {
 	Points []domain.DeliveryPoint `json:"points"`
+	Next   string                 `json:"next_page_token,omitempty"`
 }
 
 // shipmentRoutes registers the operations on parcels at delivery companies.
@@ -74,7 +75,7 @@ func (s *Server) shipmentRoutes() {
 	}, s.quoteShipment)
 	handle(s, operation{
 		method: http.MethodGet, path: "/carriers/{carrier}/points", id: "listPoints", tag: tagShipments,
-		summary: "List pick-up points", about: "Offices and parcel lockers of a city, or nearest first around a point.",
+		summary: "List pick-up points", about: "Offices and parcel lockers of a city, in the order of their codes, or nearest first around a point.",
 		codes: []domain.Code{domain.CodeCarrierNotFound},
 	}, s.listPoints)
 	plain[hookIn, bodyOnly[health]](s, operation{
@@ -298,11 +299,11 @@ type pointsIn struct {
 	Kind domain.PointKind  `query:"kind" enum:"office,locker" doc:"only of this kind"`
 	COD  bool              `query:"cod" doc:"only where money is taken in from recipients"`
 	// The parcel that the point must accept.
-	Weight int           `query:"weight_g" minimum:"0" maximum:"1000000" doc:"of a parcel that must be taken, grams"`
-	Length int           `query:"length_cm" minimum:"0" maximum:"1000" doc:"of a parcel that must fit, however it is turned"`
-	Width  int           `query:"width_cm" minimum:"0" maximum:"1000" doc:"centimetres"`
-	Height int           `query:"height_cm" minimum:"0" maximum:"1000" doc:"centimetres"`
-	Limit  optional[int] `query:"limit" minimum:"1" maximum:"500" doc:"maximum number; default 50"`
+	Weight int `query:"weight_g" minimum:"0" maximum:"1000000" doc:"of a parcel that must be taken, grams"`
+	Length int `query:"length_cm" minimum:"0" maximum:"1000" doc:"of a parcel that must fit, however it is turned"`
+	Width  int `query:"width_cm" minimum:"0" maximum:"1000" doc:"centimetres"`
+	Height int `query:"height_cm" minimum:"0" maximum:"1000" doc:"centimetres"`
+	Paging
 }
 
 func (s *Server) listPoints(ctx context.Context, in *pointsIn) (*bodyOnly[pointList], error) {
@@ -310,13 +311,10 @@ func (s *Server) listPoints(ctx context.Context, in *pointsIn) (*bodyOnly[pointL
 	if err != nil {
 		return nil, err
 	}
-	q := domain.PointQuery{City: in.City, Code: in.Code, Kind: in.Kind, Limit: in.Limit.Value, Near: near, COD: in.COD}
+	q := domain.PointQuery{City: in.City, Code: in.Code, Kind: in.Kind, Near: near, COD: in.COD}
 	q.Fits = domain.Package{WeightG: in.Weight, LengthCm: in.Length, WidthCm: in.Width, HeightCm: in.Height}
-	if in.Limit.Set && in.Limit.Value < 1 {
-		q.Limit = -1 // rejected by the use case
-	}
-	points, err := s.Shipments.Points(ctx, in.Carrier, q)
-	return bodyOf(pointList{listed(points)}, err)
+	points, next, err := s.Shipments.Points(ctx, in.Carrier, q, in.request())
+	return bodyOf(pointList{listed(points), next}, err)
 }
 
 type hookIn struct {

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"iter"
+	"slices"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
 	"github.com/order-tracking/order-tracking/internal/idempotency"
@@ -34,13 +35,8 @@ func Page[T, F any](
 	if _, err := domain.ActorFrom(ctx); err != nil {
 		return nil, "", err
 	}
-	dp := domain.Page{Size: domain.DefaultPage, ActiveFirst: activeFirst}
-	if p.Size != nil {
-		dp.Size = *p.Size
-	}
-	var f domain.Faults
-	domain.Within(&f, "/page_size", dp.Size, 1, domain.MaxPageSize)
-	if err := f.Err(); err != nil {
+	dp := domain.Page{ActiveFirst: activeFirst}
+	if dp.Size, err = p.size(); err != nil {
 		return nil, "", err
 	}
 	bound := idempotency.Hash(list, filter)[:16]
@@ -55,6 +51,62 @@ func Page[T, F any](
 	}
 	b, err := json.Marshal(pageToken{After: *next, Filter: bound})
 	return rows, base64.RawURLEncoding.EncodeToString(b), err
+}
+
+// size returns the number of rows wanted, or validation_failed.
+func (p Request) size() (int, error) {
+	n := domain.DefaultPage
+	if p.Size != nil {
+		n = *p.Size
+	}
+	var f domain.Faults
+	domain.Within(&f, "/page_size", n, 1, domain.MaxPageSize)
+	return n, f.Err()
+}
+
+// rowToken is a token of Rows: the last row's key, and the list it belongs to.
+type rowToken struct {
+	Key    string `json:"k"`
+	Filter string `json:"f"`
+}
+
+// Rows returns a page of a list that somebody else keeps and can only be read as a whole.
+// Keys sort like the rows, so that a page goes on where the last one ended even if the list
+// has changed. Errors are those of Page, and read's.
+func Rows[T, F any](ctx context.Context, p Request, list string, filter F, read func(context.Context) ([]T, error), key func(T) string) ([]T, string, error) {
+	size, err := p.size()
+	if err != nil {
+		return nil, "", err
+	}
+	bound, last := idempotency.Hash(list, filter)[:16], rowToken{}
+	if p.Token != "" {
+		b, err := base64.RawURLEncoding.DecodeString(p.Token)
+		if err == nil {
+			err = json.Unmarshal(b, &last)
+		}
+		switch {
+		case err != nil || last.Key == "" || len(p.Token) > domain.MaxPageToken:
+			return nil, "", domain.Errorf(domain.CodeMalformed, "page_token is invalid")
+		case last.Filter != bound:
+			return nil, "", domain.Errorf(domain.CodeMalformed, "page_token belongs to a list with different filters")
+		}
+	}
+	rows, err := read(ctx)
+	if err != nil {
+		return nil, "", err
+	}
+	if last.Key != "" {
+		at := slices.IndexFunc(rows, func(r T) bool { return key(r) > last.Key })
+		if at < 0 {
+			at = len(rows)
+		}
+		rows = rows[at:]
+	}
+	if len(rows) <= size {
+		return rows, "", nil
+	}
+	b, err := json.Marshal(rowToken{key(rows[size-1]), bound})
+	return rows[:size], base64.RawURLEncoding.EncodeToString(b), err
 }
 
 func parseToken(token, bound string) (domain.Cursor, error) {

@@ -14,6 +14,7 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 	"github.com/order-tracking/order-tracking/internal/idempotency"
 	"github.com/order-tracking/order-tracking/internal/orders"
+	"github.com/order-tracking/order-tracking/internal/paging"
 )
 
 // Deps are the dependencies of Service.
@@ -218,13 +219,10 @@ func (sv *Service) Quote(ctx context.Context, carrier, orderID string, b domain.
 	return quotes, failure(err)
 }
 
-// MaxPoints is the maximum number of points returned.
-const MaxPoints = 500
-
-// Points returns a carrier's offices and lockers.
-func (sv *Service) Points(ctx context.Context, carrier string, q domain.PointQuery) ([]domain.DeliveryPoint, error) {
+// Points returns a page of a carrier's offices and lockers, and the next page's token.
+func (sv *Service) Points(ctx context.Context, carrier string, q domain.PointQuery, p paging.Request) ([]domain.DeliveryPoint, string, error) {
 	if _, err := domain.ActorFrom(ctx); err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	var f domain.Faults
 	f.Text("/city", q.City, domain.MaxName)
@@ -238,19 +236,23 @@ func (sv *Service) Points(ctx context.Context, carrier string, q domain.PointQue
 	if q.City == "" && q.Near == nil && q.Code == "" {
 		f.Add("/city", "required", "city, lat and lon, or code is required")
 	}
-	q.Limit = cmp.Or(q.Limit, domain.DefaultPage)
-	domain.Within(&f, "/limit", q.Limit, 1, MaxPoints)
+	domain.Within(&f, "/weight_g", q.Fits.WeightG, 0, domain.MaxWeightG)
+	for at, cm := range map[string]int{"/length_cm": q.Fits.LengthCm, "/width_cm": q.Fits.WidthCm, "/height_cm": q.Fits.HeightCm} {
+		domain.Within(&f, at, cm, 0, domain.MaxPackageCm)
+	}
 	if err := f.Err(); err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	car, err := sv.choose(carrier, "", "")
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	finder, err := ability[domain.CarrierPoints](car, "handing out at offices")
 	if err != nil {
-		return nil, failure(err)
+		return nil, "", failure(err)
 	}
-	points, err := finder.Points(ctx, q)
-	return points, failure(err)
+	return paging.Rows(ctx, p, "points:"+carrier, q, func(ctx context.Context) ([]domain.DeliveryPoint, error) {
+		points, err := finder.Points(ctx, q)
+		return points, failure(err)
+	}, domain.DeliveryPoint.Key)
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/order-tracking/order-tracking/internal/infrastructure/cache"
 	"github.com/order-tracking/order-tracking/internal/infrastructure/database"
 	"github.com/order-tracking/order-tracking/internal/orders"
+	"github.com/order-tracking/order-tracking/internal/paging"
 	"github.com/order-tracking/order-tracking/internal/shipping"
 )
 
@@ -503,10 +504,19 @@ func TestBookingIsIdempotentAndChecked(t *testing.T) {
 		requireCode(s, domain.CodeShipmentNotFound, err)
 		_, err = s.shipments.Quote(s.ctx(), "cdek", "", domain.Booking{To: domain.Stop{City: "Новосибирск"}})
 		require.NoError(s, err)
-		points, err := s.shipments.Points(s.ctx(), "cdek", domain.PointQuery{City: "Москва"})
+		points, next, err := s.shipments.Points(s.ctx(), "cdek", domain.PointQuery{City: "Москва"}, paging.Request{Size: new(2)})
 		require.NoError(s, err)
-		require.Len(s, points, 3)
-		_, err = s.shipments.Points(s.ctx(), "cdek", domain.PointQuery{Kind: "ship", Limit: -1})
+		require.Equal(s, []string{"MSK5", "MSK6"}, []string{points[0].Code, points[1].Code})
+		rest, last, err := s.shipments.Points(s.ctx(), "cdek", domain.PointQuery{City: "Москва"}, paging.Request{Size: new(2), Token: next})
+		require.NoError(s, err)
+		require.Equal(s, []string{"MSK900"}, []string{rest[0].Code})
+		require.Empty(s, last)
+		require.Equal(s, 1, s.carrier.Calls("GET /v2/deliverypoints"), "a list is fetched once a day")
+		_, _, err = s.shipments.Points(s.ctx(), "cdek", domain.PointQuery{City: "Москва", COD: true}, paging.Request{Token: next})
+		requireCode(s, domain.CodeMalformed, err)
+		_, _, err = s.shipments.Points(s.ctx(), "cdek", domain.PointQuery{City: "Москва"}, paging.Request{Size: new(0)})
+		requireCode(s, domain.CodeValidationFailed, err)
+		_, _, err = s.shipments.Points(s.ctx(), "cdek", domain.PointQuery{Kind: "ship"}, paging.Request{})
 		requireCode(s, domain.CodeValidationFailed, err)
 	})
 }

@@ -48,8 +48,8 @@ type Carrier struct {
 	cfg    Config
 	client *carrier.Client
 	cities *carrier.Cities
-	// offices caches destination offices by code and day.
-	offices carrier.Memo[domain.DeliveryPoint]
+	// points caches lists of offices and lockers, by filter and day.
+	points carrier.Memo[[]domain.DeliveryPoint]
 }
 
 // New returns a CDEK adapter without calling the service.
@@ -59,6 +59,7 @@ func New(cfg Config) *Carrier {
 	}
 	open := carrier.NewClient(Code, cmp.Or(cfg.BaseURL, ProductionURL), cfg.HTTP, carrier.NewResilient(Code, cfg.Limits, cfg.Hooks), fault)
 	c := &Carrier{cfg: cfg, client: open.Signed(carrier.ClientCredentials(open, "/oauth/token", cfg.Account, cfg.Secret))}
+	c.points.Max = 256 // a large city has a thousand
 	c.cities = &carrier.Cities{Ask: c.city}
 	return c
 }

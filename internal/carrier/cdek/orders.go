@@ -155,19 +155,13 @@ func (c *Carrier) TrackShipment(ctx context.Context, ref domain.ShipmentRef) (do
 	return snap, nil
 }
 
-// pickup adds the details of an office or locker, fetched once a day; without them only the
-// code is known.
+// pickup adds the details of an office or locker; without them only the code is known.
 func (c *Carrier) pickup(ctx context.Context, p domain.PickupPoint) *domain.PickupPoint {
-	key := p.Code + c.cfg.Now().Format(time.DateOnly)
-	at, known := c.offices.Get(key)
-	if !known {
-		found, err := c.Points(ctx, domain.PointQuery{Code: p.Code, Limit: 1})
-		if err != nil || len(found) == 0 {
-			return &p
-		}
-		at = found[0]
-		c.offices.Put(key, at)
+	found, err := c.Points(ctx, domain.PointQuery{Code: p.Code, Limit: 1})
+	if err != nil || len(found) == 0 {
+		return &p
 	}
+	at := found[0]
 	p.Kind, p.Name, p.Location, p.Hours, p.Notes = at.Kind, at.Name, at.Location, at.Hours, at.Notes
 	p.Address = carrier.Join(", ", at.City, at.Address)
 	return &p

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/order-tracking/order-tracking/internal/carrier"
 	"github.com/order-tracking/order-tracking/internal/domain"
@@ -116,12 +117,30 @@ func (c *Carrier) Points(ctx context.Context, q domain.PointQuery) ([]domain.Del
 		}
 		filter.Set("city_code", strconv.Itoa(city))
 	}
+	points, err := c.listed(ctx, filter)
+	if err != nil {
+		return nil, err
+	}
+	points = slices.DeleteFunc(slices.Clone(points), func(p domain.DeliveryPoint) bool { return !q.Takes(p) })
+	return domain.NearestPoints(points, q.Near, q.Limit), nil
+}
+
+// listed fetches offices and lockers, each list once a day as CDEK recommends; an empty one
+// is not remembered.
+func (c *Carrier) listed(ctx context.Context, filter url.Values) ([]domain.DeliveryPoint, error) {
+	key := filter.Encode() + c.cfg.Now().Format(time.DateOnly)
+	if points, known := c.points.Get(key); known {
+		return points, nil
+	}
 	n, err := c.client.JSON(ctx, carrier.Get("points", "/deliverypoints", filter))
 	if err != nil {
 		return nil, err
 	}
-	points := slices.DeleteFunc(carrier.Each(n, decodePoint), func(p domain.DeliveryPoint) bool { return !q.Takes(p) })
-	return domain.NearestPoints(points, q.Near, q.Limit), nil
+	points := carrier.Each(n, decodePoint)
+	if len(points) > 0 {
+		c.points.Put(key, points)
+	}
+	return points, nil
 }
 
 func decodePoint(n carrier.Node) domain.DeliveryPoint {

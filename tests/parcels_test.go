@@ -1,0 +1,94 @@
+package tests
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/order-tracking/order-tracking/internal/carrier/cdek/sandbox"
+	ordertrackingv1 "github.com/order-tracking/order-tracking/proto/ordertracking/v1"
+)
+
+// emulated starts an emulator whose parcels move only when told, and returns it with the
+// flags of a server that uses it.
+func emulated(t testing.TB) (*sandbox.Server, []string) {
+	life, end := context.WithCancel(context.WithoutCancel(t.Context()))
+	emulator := sandbox.New(sandbox.Options{})
+	base, done, err := emulator.Listen(life)
+	require.NoError(t, err)
+	t.Cleanup(func() { end(); <-done })
+	return emulator, []string{
+		"--set=carriers.cdek.base_url=" + base, "--set=carriers.cdek.account=a", "--set=carriers.cdek.secret=b",
+		"--set=carriers.cdek.from_city=44", "--set=carriers.cdek.from_address=x",
+	}
+}
+
+// Both APIs do the same with a parcel, from the booking to the paid refusal.
+func TestParcels(t *testing.T) {
+	t.Parallel() // it waits for most of its time
+	var emulator *sandbox.Server
+	flags := func(t testing.TB) (flags []string) {
+		emulator, flags = emulated(t)
+		return flags
+	}
+	bothAPIsWith(t, flags, func(t *testing.T, s *server, d api) {
+		shipment := func() object {
+			_, body := s.rest(t, "GET", "/orders?external_id=A1", nil, nil)
+			out, _ := get(decode(t, body), "orders").([]any)
+			parcel, _ := get(out[0], "shipment").(object)
+			return parcel
+		}
+		made := d.do(t, call{op: "CreateOrder", in: object{
+			"external_id": "A1", "customer": object{"name": "Anna", "phone": "+79161234567"}, "dropoff": object{"address": "ул. Ленина, 1"},
+			"items": []any{object{"name": "Tea", "quantity": 2.0, "weight_g": 500.0, "price": object{"amount": 50000.0, "currency": "RUB"}}},
+		}})
+		id := str(made.body, "order", "id")
+		require.Equal(t, "shipment_not_found", d.do(t, call{op: "GetShipment", in: object{"order_id": id}}).code)
+		d.do(t, call{op: "QuoteShipment", in: object{"carrier": "cdek", "order_id": id, "tariff": "139"}})
+		d.do(t, call{op: "QuoteShipment", in: object{"carrier": "pigeon", "order_id": id}})
+		points := d.do(t, call{op: "ListPoints", in: object{"carrier": "cdek", "city": "Москва", "kind": "office", "cod": true, "weight_g": 2000.0, "page_size": 1.0}})
+		require.Len(t, points.body["points"], 1)
+		d.do(t, call{op: "ListPoints", in: object{
+			"carrier": "cdek", "city": "Москва", "kind": "office", "cod": true, "weight_g": 2000.0, "page_token": str(points.body, "next_page_token"),
+		}})
+		d.do(t, call{op: "ListPoints", in: object{"carrier": "cdek", "city": "Москва", "page_token": str(points.body, "next_page_token")}})
+
+		booking := object{
+			"order_id": id, "carrier": "cdek", "tariff": "139", "comment": "call first",
+			"to":       object{"address": "ул. Ленина, 1", "city": "Новосибирск"},
+			"packages": []any{object{"weight_g": 1200.0, "length_cm": 20.0, "width_cm": 10.0, "height_cm": 10.0}},
+			"services": []any{object{"code": "sms", "parameter": "+79161234567"}},
+		}
+		d.do(t, call{op: "BookShipment", in: object{"order_id": id, "carrier": "pigeon"}})
+		d.do(t, call{op: "BookShipment", in: object{"order_id": id, "packages": []any{object{"weight_g": -1.0}}, "to": object{"country": "kz"}}})
+		require.Equal(t, "139", str(d.do(t, call{op: "BookShipment", in: booking, key: "book-1"}).body, "shipment", "tariff"))
+		require.True(t, d.do(t, call{op: "BookShipment", in: booking, key: "book-1"}).replayed)
+		require.Equal(t, "shipment_exists", d.do(t, call{op: "BookShipment", in: booking}).code)
+		eventually(t, "it is registered", func() bool { return str(shipment(), "phase") == "registered" })
+		d.do(t, call{op: "GetShipment", in: object{"order_id": id}})
+
+		d.do(t, call{op: "BookIntake", in: object{"order_id": id, "date": "tomorrow", "from": "10", "to": "9:00"}})
+		day := time.Now().AddDate(0, 0, 1).Format(time.DateOnly)
+		require.Equal(t, "open", str(d.do(t, call{op: "BookIntake", in: object{"order_id": id, "date": day, "from": "10:00", "to": "17:00"}}).body, "shipment", "intake", "status"))
+		d.do(t, call{op: "BookIntake", in: object{"order_id": id, "date": day, "from": "10:00", "to": "17:00"}})
+		d.do(t, call{op: "CancelIntake", in: object{"order_id": id}})
+		d.do(t, call{op: "CancelIntake", in: object{"order_id": id}})
+		d.do(t, call{op: "EditShipment", in: object{"order_id": id}})
+		d.do(t, call{op: "EditShipment", in: object{"order_id": id, "comment": "leave at the door"}})
+		require.Equal(t, "leave at the door", emulator.Booked()[0].Input["comment"])
+		require.Equal(t, "version_conflict", d.do(t, call{op: "EditShipment", in: object{"order_id": id, "comment": "x"}, expected: 1}).code)
+		require.Equal(t, "illegal_transition", d.do(t, call{op: "ResolveShipment", in: object{"order_id": id, "action": "retry"}}).code)
+
+		require.True(t, emulator.Report(emulator.Booked()[0].UUID, "RECEIVED_AT_SHIPMENT_WAREHOUSE", "", "Москва"))
+		require.Equal(t, "paid_cancel_required", d.do(t, call{op: "CancelOrder", in: object{"order_id": id}}).code)
+		d.do(t, call{op: "RefuseShipment", in: object{"order_id": id}})
+		require.Zero(t, emulator.Charged())
+		require.Empty(t, d.do(t, call{op: "RefuseShipment", in: object{"order_id": id, "confirm": true}}).code)
+		eventually(t, "it is charged once", func() bool { emulator.Booked(); return emulator.Charged() == 1 })
+		labels, err := ordertrackingv1.NewShipmentServiceClient(s.conn).GetShipmentLabels(t.Context(), &ordertrackingv1.GetShipmentLabelsRequest{OrderIds: []string{id}})
+		require.NoError(t, err)
+		require.Equal(t, "%PDF-", string(labels.GetPdf()[:5]))
+	})
+}
