@@ -37,6 +37,8 @@ type Config struct {
 	Limits   Limits   `koanf:"limits"`
 	Webhooks Webhooks `koanf:"webhooks"`
 
+	Retention Retention `koanf:"retention"`
+
 	// KafkaListenExplicit reports whether kafka.listen was set, so that no other port
 	// may be used instead.
 	KafkaListenExplicit bool `koanf:"-"`
@@ -278,6 +280,11 @@ func (w Webhooks) AllowedNetworks() []netip.Prefix {
 // Privacy holds the default privacy rules; stored settings override them.
 type Privacy struct {
 	ShowCourier string `koanf:"show_courier"`
+}
+
+// Retention configures how long customers' data is kept; stored settings override it.
+type Retention struct {
+	Personal time.Duration `koanf:"personal" min:"0s"`
 }
 
 // Shutdown configures the graceful stop.

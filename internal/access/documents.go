@@ -3,9 +3,7 @@ package access
 import (
 	"context"
 	"encoding/json"
-	"slices"
 	"sync/atomic"
-	"time"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
 	"github.com/order-tracking/order-tracking/internal/idempotency"
@@ -20,87 +18,17 @@ type Documents struct {
 	Guard    *Guard
 	// Defaults are the configured values, used where the settings are empty.
 	Defaults Settings
+	// Accounts are the names of the configured accounts with delivery companies.
+	Accounts []string
 
-	rules atomic.Pointer[rules]
+	current atomic.Pointer[current]
 }
 
-// rules are the merchants' courier visibility rules.
-type rules struct {
-	other domain.ShowCourier // default for merchants without a rule
-	of    map[string]domain.ShowCourier
-}
-
-// Privacy is a merchant's visibility rules.
-type Privacy struct {
-	// ShowCourier defines when customers see the courier's position.
-	ShowCourier *string `json:"show_courier,omitempty" doc:"custody, out_for_delivery or metres:<number>" example:"metres:3000"`
-}
-
-// MerchantEdit is a partial update of a merchant; nil fields are unchanged.
-type MerchantEdit struct {
-	Name          *string  `json:"name,omitempty" maxLength:"200"`
-	Locale        *string  `json:"locale,omitempty" format:"locale" maxLength:"35" example:"ru"`
-	Timezone      *string  `json:"timezone,omitempty" format:"timezone" maxLength:"64" example:"Europe/Moscow"`
-	Privacy       *Privacy `json:"privacy,omitempty"`
-	ProofRequired []string `json:"proof_required,omitempty" maxItems:"3" doc:"of photo, signature and pin; [] for none"`
-}
-
-// Merchant is a sender of orders.
-type Merchant struct {
-	ID string `json:"id" maxLength:"128" example:"shop"`
-	MerchantEdit
-	Version   int64     `json:"version"`
-	UpdatedAt time.Time `json:"updated_at,omitzero"`
-}
-
-// SettingsEdit is a partial update of the settings; nil fields are unchanged.
-type SettingsEdit struct {
-	Privacy *Privacy `json:"privacy,omitempty"`
-}
-
-// Settings can be changed at run time and override the configuration.
-type Settings struct {
-	SettingsEdit
-	Version   int64     `json:"version"`
-	UpdatedAt time.Time `json:"updated_at,omitzero"`
-}
-
-// proofs are the kinds of proof of delivery.
-var proofs = []string{"photo", "signature", "pin"}
-
-// Check validates an edit of a merchant.
-func (e MerchantEdit) Check() error {
-	var f domain.Faults
-	f.Check("", &e)
-	for _, p := range e.ProofRequired {
-		if !slices.Contains(proofs, p) {
-			f.Add("/proof_required", "unknown_proof", "must be of photo, signature and pin")
-		}
-	}
-	e.Privacy.check(&f)
-	return f.Err()
-}
-
-// Check validates an edit of the settings.
-func (e SettingsEdit) Check() error {
-	var f domain.Faults
-	e.Privacy.check(&f)
-	return f.Err()
-}
-
-func (p *Privacy) check(f *domain.Faults) {
-	if p == nil || p.ShowCourier == nil {
-		return
-	}
-	_, err := domain.ParseShowCourier(*p.ShowCourier)
-	f.Include("", err)
-}
-
-// merge overwrites into with from, if set.
-func merge[T any](into **T, from *T) {
-	if from != nil {
-		*into = from
-	}
+// current is the cached content of all documents, without logos.
+type current struct {
+	settings SettingsEdit
+	other    domain.Profile // of merchants without a document
+	of       map[string]domain.Profile
 }
 
 // Merchant returns a merchant, or not_found if it is unknown or belongs to another caller.
@@ -171,6 +99,9 @@ func (d *Documents) EditMerchant(ctx context.Context, id string, e MerchantEdit,
 	if err := e.Check(); err != nil {
 		return nil, err
 	}
+	if err := d.checkAccounts(caller, e.CarrierAccounts); err != nil {
+		return nil, err
+	}
 	return idempotency.Once(ctx, d.Requests, "edit_merchant:"+id, editing{e, expected}, func(rec *domain.Idempotency) (*Merchant, error) {
 		return d.editMerchant(ctx, id, e, expected, rec)
 	})
@@ -185,16 +116,22 @@ type editing struct {
 func (d *Documents) editMerchant(ctx context.Context, id string, e MerchantEdit, expected int64, rec *domain.Idempotency) (*Merchant, error) {
 	m := &Merchant{ID: id}
 	return m, d.change(ctx, domain.DocumentMerchant, id, expected, &m.MerchantEdit, rec, func(next *domain.Document) any {
-		merge(&m.Name, e.Name)
-		merge(&m.Locale, e.Locale)
-		merge(&m.Timezone, e.Timezone)
-		merge(&m.Privacy, e.Privacy)
-		if e.ProofRequired != nil {
-			m.ProofRequired = e.ProofRequired
-		}
+		m.merge(e)
 		m.Version, m.UpdatedAt = next.Version, next.UpdatedAt
 		return m
 	})
+}
+
+// checkAccounts checks that accounts exist. Only administrators name them, because a parcel
+// is paid for by the account that it goes with.
+func (d *Documents) checkAccounts(c *domain.Caller, accounts []string) error {
+	var f domain.Faults
+	if accounts != nil && !c.Staff() {
+		f.Add("/carrier_accounts", "not_yours", "is set by administrators")
+	} else {
+		listed(&f, "/carrier_accounts", "account", accounts, d.Accounts)
+	}
+	return f.Err()
 }
 
 // Settings returns the settings, filled in from the configuration.
@@ -204,8 +141,9 @@ func (d *Documents) Settings(ctx context.Context) (*Settings, error) {
 	if err != nil || doc == nil {
 		return &s, err
 	}
-	s.Version, s.UpdatedAt = doc.Version, doc.UpdatedAt
-	return &s, json.Unmarshal(doc.Data, &s.SettingsEdit)
+	var stored SettingsEdit
+	err = json.Unmarshal(doc.Data, &stored)
+	return &Settings{over(s.SettingsEdit, stored), doc.Version, doc.UpdatedAt}, err
 }
 
 // EditSettings changes the settings; expected works as in EditMerchant.
@@ -217,8 +155,8 @@ func (d *Documents) EditSettings(ctx context.Context, e SettingsEdit, expected i
 		s := d.Defaults
 		var stored SettingsEdit
 		return &s, d.change(ctx, domain.DocumentSettings, "", expected, &stored, rec, func(next *domain.Document) any {
-			merge(&stored.Privacy, e.Privacy)
-			merge(&s.Privacy, stored.Privacy)
+			stored = over(stored, e)
+			s.SettingsEdit = over(s.SettingsEdit, stored)
 			s.Version, s.UpdatedAt = next.Version, next.UpdatedAt
 			return s
 		})
@@ -261,26 +199,65 @@ func (d *Documents) change(
 
 // ShowCourier returns a merchant's cached courier visibility rule.
 func (d *Documents) ShowCourier(merchantID string) domain.ShowCourier {
-	r := d.rules.Load()
-	if r == nil {
-		return domain.ShowCourier{}
-	}
-	if rule, ok := r.of[merchantID]; ok {
-		return rule
-	}
-	return r.other
+	return d.Profile(merchantID).ShowCourier
 }
 
-// Load reloads the rules; the authenticator calls it when a document has changed.
+// Profile returns what a merchant has set up, from memory: a change takes effect within a
+// second on every replica.
+func (d *Documents) Profile(merchantID string) domain.Profile {
+	c := d.current.Load()
+	if c == nil {
+		return domain.Profile{}
+	}
+	if p, ok := c.of[merchantID]; ok {
+		return p
+	}
+	return c.other
+}
+
+// Current returns the settings from memory, filled in from the configuration and without
+// the logo.
+func (d *Documents) Current() SettingsEdit {
+	if c := d.current.Load(); c != nil {
+		return c.settings
+	}
+	return d.Defaults.SettingsEdit
+}
+
+// BrandOf returns the brand of a merchant, completed from the settings.
+func (d *Documents) BrandOf(ctx context.Context, merchantID string) (b Brand, err error) {
+	settings, err := d.Settings(ctx)
+	if err != nil {
+		return b, err
+	}
+	if settings.Brand != nil {
+		b = *settings.Brand
+	}
+	doc, err := d.Store.Document(ctx, domain.DocumentMerchant, merchantID)
+	if doc == nil || err != nil {
+		return b, err
+	}
+	m, err := merchantOf(doc)
+	if err == nil && m.Brand != nil {
+		b = over(b, *m.Brand)
+	}
+	if err == nil && m.Name != nil && (m.Brand == nil || m.Brand.Name == nil) {
+		b.Name = m.Name
+	}
+	return b, err
+}
+
+// Load reads all documents again; the authenticator calls it when one has changed.
 func (d *Documents) Load(ctx context.Context) error {
 	settings, err := d.Settings(ctx)
 	if err != nil {
 		return err
 	}
-	next := &rules{of: map[string]domain.ShowCourier{}}
-	if rule, ok := settings.Privacy.rule(); ok {
-		next.other = rule
+	next := &current{settings: over(settings.SettingsEdit, SettingsEdit{}), of: map[string]domain.Profile{}}
+	if next.settings.Brand != nil {
+		next.settings.Brand.Logo = nil
 	}
+	next.other = MerchantEdit{Privacy: settings.Privacy}.profile(domain.Profile{})
 	for after, limit := "", 500; ; {
 		docs, err := d.Store.Documents(ctx, domain.DocumentMerchant, after, limit)
 		if err != nil {
@@ -291,22 +268,12 @@ func (d *Documents) Load(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			if rule, ok := m.Privacy.rule(); ok {
-				next.of[m.ID] = rule
-			}
+			next.of[m.ID] = m.profile(next.other)
 			after = m.ID
 		}
 		if len(docs) < limit {
-			d.rules.Store(next)
+			d.current.Store(next)
 			return nil
 		}
 	}
-}
-
-func (p *Privacy) rule() (domain.ShowCourier, bool) {
-	if p == nil || p.ShowCourier == nil {
-		return domain.ShowCourier{}, false
-	}
-	r, err := domain.ParseShowCourier(*p.ShowCourier)
-	return r, err == nil
 }

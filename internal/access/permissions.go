@@ -91,8 +91,8 @@ var table = []Operation{
 	{ID: "notifyCustomer", RPC: "NotifyCustomer", Object: AnOrder, roles: staff | merchant},
 	{ID: "instructCourier", Object: AnOrder, roles: staff | merchant | customer},
 	{ID: "rateOrder", Object: AnOrder, roles: admin | customer},
-	{ID: "importOrders", Object: Nothing, roles: staff},
-	{ID: "exportOrders", Object: Nothing, roles: staff},
+	{ID: "importOrders", Object: AMerchant, roles: staff | merchant},
+	{ID: "exportOrders", Object: SomeOrders, roles: staff | merchant},
 
 	{ID: "getOrderStatus", RPC: "GetOrderStatus", Object: AnOrder, roles: everyone &^ monitor},
 	{ID: "getOrderEvents", Object: AnOrder, roles: everyone &^ monitor},

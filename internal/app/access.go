@@ -5,12 +5,15 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"errors"
+	"math"
+	"time"
 
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/order-tracking/order-tracking/config"
 	"github.com/order-tracking/order-tracking/internal/access"
+	"github.com/order-tracking/order-tracking/internal/dispatch"
 )
 
 // gate holds the access services: authentication, keys, sessions and the audit log.
@@ -53,7 +56,10 @@ func (a *App) openAccess(ctx context.Context) error {
 	})
 	g.keys.Guard, g.shares.Guard = g.guard, g.guard
 	g.documents.Audit, g.documents.Requests, g.documents.Guard = g.audit, a.requests, g.guard
-	g.documents.Defaults.Privacy = &access.Privacy{ShowCourier: &a.cfg.Privacy.ShowCourier}
+	g.documents.Defaults.SettingsEdit = defaultSettings(a.cfg)
+	for _, account := range a.carriers.Accounts() {
+		g.documents.Accounts = append(g.documents.Accounts, account.String())
+	}
 	g.guard.OnChange = g.documents.Load
 	if err := g.guard.Check(ctx); err != nil {
 		return err
@@ -66,6 +72,33 @@ func (a *App) openAccess(ctx context.Context) error {
 		a.log.Warn("the administrator key is the public one from docker-compose.yml: set BOOTSTRAP_ADMIN_KEY")
 	}
 	return nil
+}
+
+// defaultSettings are the configured values of what may change at run time.
+func defaultSettings(c *config.Config) access.SettingsEdit {
+	seconds := func(d time.Duration) *int { return new(int(math.Ceil(d.Seconds()))) }
+	days := func(d time.Duration) *int { return new(int(math.Ceil(d.Hours() / 24))) }
+	s := access.SettingsEdit{
+		Privacy: &access.Privacy{ShowCourier: &c.Privacy.ShowCourier},
+		Dispatch: &access.Dispatch{
+			Mode: &c.Dispatch.Mode, Bundle: &c.Dispatch.Bundle, OfferForS: seconds(c.Dispatch.OfferFor),
+			OfferTotalS: seconds(c.Dispatch.OfferTotal), OfferAtOnce: &c.Dispatch.OfferAtOnce, OnNoTaker: &c.Dispatch.OnNoTaker,
+		},
+		Retention: &access.Retention{PositionsDays: days(c.Tracking.HistoryFor), PersonalDays: days(c.Retention.Personal)},
+	}
+	if c.Brand.Name != "" || c.Brand.Accent != "" {
+		s.Brand = &access.Brand{Name: &c.Brand.Name, Accent: &c.Brand.Accent}
+	}
+	return s
+}
+
+// tuning is what the settings say about dispatch now.
+func (a *App) tuning() dispatch.Tuning {
+	d := a.gate.documents.Current().Dispatch
+	seconds := func(n *int) time.Duration { return time.Duration(*n) * time.Second }
+	return dispatch.Tuning{Mode: *d.Mode, Bundle: *d.Bundle, Offers: dispatch.OfferConfig{
+		ExpiresIn: seconds(d.OfferForS), Total: seconds(d.OfferTotalS), AtOnce: *d.OfferAtOnce, OnNoTaker: *d.OnNoTaker,
+	}}
 }
 
 // secret returns the installation's secret key: the configured one, or one generated once

@@ -41,6 +41,7 @@ func (a *App) openCarriers(ctx context.Context) error {
 	a.carriers = shipping.Carriers{
 		ByAccount: map[domain.CarrierAccount]domain.Carrier{}, HookTokens: map[domain.CarrierAccount]string{},
 		Merchants: map[domain.CarrierAccount][]string{}, HookBase: strings.TrimSuffix(c.HookURL, "/"), Count: m.count,
+		Chosen: func(merchantID string) []string { return a.gate.documents.Profile(merchantID).CarrierAccounts },
 	}
 	open := newOpener(ctx, c, m.hooks(a.log))
 	a.closing(open.close)

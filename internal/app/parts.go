@@ -171,7 +171,7 @@ func (a *App) buildServices() {
 		Store: a.store, Live: a.live, Clock: a.clock, Log: a.log, Keys: keys, Orders: a.orders, Config: planner, Mode: d.Mode,
 		Travel: dispatch.Straight(estimate.Speeds, estimate.Detour), Router: a.router(),
 		Offers:     dispatch.OfferConfig{ExpiresIn: d.OfferFor, Total: d.OfferTotal, AtOnce: d.OfferAtOnce, OnNoTaker: d.OnNoTaker},
-		PickupTime: d.PickupTime, DropoffTime: estimate.Handover, FreshFor: stale,
+		PickupTime: d.PickupTime, DropoffTime: estimate.Handover, FreshFor: stale, Tune: a.tuning,
 	})
 	a.shipments = shipping.New(shipping.Deps{
 		Store: a.store, Clock: a.clock, Log: a.log, Keys: keys, Orders: a.orders, Carriers: a.carriers,

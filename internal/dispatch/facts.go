@@ -35,7 +35,9 @@ func (s *Service) plan(ctx context.Context, ask Ask) (Plan, map[string]int64, er
 	if err != nil {
 		return Plan{}, nil, err
 	}
-	plan, known := s.Config.Plan(p), map[string]int64{}
+	config := s.Config
+	config.Bundle = s.tuning().Bundle
+	plan, known := config.Plan(p), map[string]int64{}
 	for _, o := range f.waiting {
 		known[o.ID] = o.Version
 		delete(f.asked, o.ID)

@@ -61,7 +61,8 @@ type Offered struct {
 
 // search returns the default parameters of automatic offers.
 func (s *Service) search() *domain.Search {
-	return &domain.Search{Until: domain.Timestamp(s.Clock.Now().Add(s.Offers.Total)), For: int(s.Offers.ExpiresIn.Seconds())}
+	offers := s.tuning().Offers
+	return &domain.Search{Until: domain.Timestamp(s.Clock.Now().Add(offers.Total)), For: int(offers.ExpiresIn.Seconds())}
 }
 
 // Offer offers an order to couriers. It fails with validation_failed, order_not_found,
@@ -83,7 +84,7 @@ func (s *Service) Offer(ctx context.Context, orderID string, ask OfferAsk) (*Off
 			search.For = ask.ExpiresInS
 		}
 		if ask.Auto {
-			if couriers, err = s.chooseMany(ctx, o, nil, s.Offers.AtOnce); err != nil {
+			if couriers, err = s.chooseMany(ctx, o, nil, s.tuning().Offers.AtOnce); err != nil {
 				return nil, err
 			}
 		} else {
@@ -328,7 +329,7 @@ func (s *Service) goOn(ctx context.Context, orderID string) {
 	}
 	by := s.Orders.System(source)
 	if now.Before(search.Until) && !search.Wide {
-		couriers, err := s.chooseMany(ctx, o, asked, s.Offers.AtOnce)
+		couriers, err := s.chooseMany(ctx, o, asked, s.tuning().Offers.AtOnce)
 		if err == nil {
 			err = s.offer(ctx, orderID, couriers, &search, nil, by)
 		}
@@ -342,13 +343,13 @@ func (s *Service) goOn(ctx context.Context, orderID string) {
 }
 
 func (s *Service) noTaker(ctx context.Context, o *domain.Order, search domain.Search, unwilling []string, by domain.By) error {
-	if s.Offers.OnNoTaker == NoTakerWiden && !search.Wide {
+	if s.tuning().Offers.OnNoTaker == NoTakerWiden && !search.Wide {
 		if couriers, err := s.chooseMany(ctx, o, unwilling, offersWide); err == nil {
-			search.Wide, search.Until = true, domain.Timestamp(by.Now.Add(s.Offers.Total))
+			search.Wide, search.Until = true, domain.Timestamp(by.Now.Add(s.tuning().Offers.Total))
 			return s.offer(ctx, o.ID, couriers, &search, nil, by)
 		}
 	}
-	if s.Offers.OnNoTaker == NoTakerAssign {
+	if s.tuning().Offers.OnNoTaker == NoTakerAssign {
 		if courierID, reason, err := s.Choose(ctx, o, unwilling); err == nil {
 			by.Reason = reason
 			_, err = s.Orders.Change(ctx, o.ID, courierID, 0, nil, func(o *domain.Order) ([]domain.Event, error) {

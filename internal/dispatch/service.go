@@ -39,6 +39,22 @@ type Deps struct {
 	Offers                  OfferConfig
 	// FreshFor is how long a position counts as current.
 	FreshFor time.Duration
+	// Tune, if set, replaces Mode, Offers and Config.Bundle by what the settings say now.
+	Tune func() Tuning
+}
+
+// Tuning is what may change at run time.
+type Tuning struct {
+	Mode   string
+	Bundle int
+	Offers OfferConfig
+}
+
+func (d *Deps) tuning() Tuning {
+	if d.Tune != nil {
+		return d.Tune()
+	}
+	return Tuning{d.Mode, d.Config.Bundle, d.Offers}
 }
 
 // Service plans from stored data. It is safe for concurrent use; Work must run.
@@ -155,7 +171,7 @@ func (s *Service) run(ctx context.Context, ask Ask, by domain.By) (*Proposal, er
 			continue
 		}
 		by.Now, by.Reason = s.Clock.Now(), a.Reason
-		if s.Mode == ModeOffer && by.Actor.Kind == domain.RoleSystem {
+		if s.tuning().Mode == ModeOffer && by.Actor.Kind == domain.RoleSystem {
 			if err := s.offer(ctx, a.OrderID, []string{a.CourierID}, s.search(), nil, by); err != nil {
 				later(err.Error())
 			} else {
@@ -198,10 +214,10 @@ func (s *Service) Work(ctx context.Context) {
 	var offers sync.WaitGroup
 	defer offers.Wait()
 	offers.Go(func() { s.watchOffers(ctx) })
-	if s.Mode != ModeAssign && s.Mode != ModeOffer {
-		return
-	}
 	background.Loop(ctx, s.wake, s.Config.Step, func() time.Duration {
+		if mode := s.tuning().Mode; mode != ModeAssign && mode != ModeOffer {
+			return s.Config.Step
+		}
 		if err := s.step(ctx); err != nil && ctx.Err() == nil {
 			s.Log.Warn("cannot plan; retrying at the next step", zap.Error(err))
 		}

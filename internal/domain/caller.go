@@ -110,7 +110,7 @@ const ShareAfterEnd = 24 * time.Hour
 
 // Expired reports whether a share link to the order has expired.
 func (c *Caller) Expired(o *Order, now time.Time) bool {
-	return c.Kind == RoleCustomer && c.ExpiresAt.IsZero() && !o.Active() && now.After(o.UpdatedAt.Add(ShareAfterEnd))
+	return c.Kind == RoleCustomer && c.ExpiresAt.IsZero() && !o.Active() && now.After(o.EndedAt().Add(ShareAfterEnd))
 }
 
 // Own assigns a new order to the caller's merchant, or rejects an order of another merchant.

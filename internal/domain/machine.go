@@ -73,7 +73,9 @@ func (o *Order) enter(to Status, by By, data map[string]any) Event {
 	if handsOver(previous, to) {
 		o.Bookkeeping.CustodyAt = &at
 	}
-	o.Status = to
+	if o.Status = to; to.Terminal() {
+		o.Bookkeeping.EndedAt = &at
+	}
 	switch to {
 	case StatusConfirmed:
 		if o.CourierID != "" {

@@ -1,6 +1,7 @@
 package domain
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -338,5 +339,45 @@ func TestSideEffectsOfSteps(t *testing.T) {
 	}
 	if diff := cmp.Diff(map[string]any{"proof": map[string]any{"recipient": "Anna"}}, events[0].Data); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// A rating after the delivery, or anything else that changes a finished order, does not
+// make its share links last longer.
+func TestALinkLastsADayFromTheEndOfItsOrder(t *testing.T) {
+	link := Caller{Actor: Actor{Kind: RoleCustomer}}
+	for status, steps := range map[Status][]Status{
+		StatusDelivered: {StatusAssigned, StatusPickedUp, StatusDelivered},
+		StatusFailed:    {StatusAssigned, StatusPickedUp, StatusFailed},
+		StatusReturned:  {StatusAssigned, StatusPickedUp, StatusReturning, StatusReturned},
+		StatusCancelled: {StatusCancelled},
+	} {
+		o := newOrder(t)
+		for i, to := range steps {
+			if _, err := step(o, to, byPerson(noon.Add(time.Duration(i)*time.Minute))); err != nil {
+				t.Fatal(err)
+			}
+		}
+		end := noon.Add(time.Duration(len(steps)-1) * time.Minute)
+		later := byPerson(end.Add(23 * time.Hour))
+		if status == StatusDelivered {
+			if _, err := o.Rate(Rating{Stars: 5}, later); err != nil {
+				t.Fatal(err)
+			}
+		} else {
+			o.change(EventChanged, later, nil)
+		}
+		stored, err := json.Marshal(o.Bookkeeping)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var kept Bookkeeping
+		if err := json.Unmarshal(stored, &kept); err != nil {
+			t.Fatal(err)
+		}
+		o.Bookkeeping = kept
+		if link.Expired(o, end.Add(ShareAfterEnd)) || !link.Expired(o, end.Add(ShareAfterEnd+time.Microsecond)) {
+			t.Errorf("%s: a link must last until %v, a day after %v", status, end.Add(ShareAfterEnd), o.EndedAt())
+		}
 	}
 }

@@ -65,6 +65,8 @@ type Bookkeeping struct {
 	SilentSince *time.Time `json:"silent_since,omitempty"`
 	// CustodyAt is when the goods were handed over, the start of the order's trail.
 	CustodyAt *time.Time `json:"custody_at,omitempty"`
+	// EndedAt is when the order reached its final status.
+	EndedAt *time.Time `json:"ended_at,omitempty"`
 	// SentOnce marks the note entries that are not sent again until the courier changes.
 	SentOnce map[string]bool `json:"told,omitempty"`
 	// Offers are all offers so far, and Search is set while more are to come.
@@ -171,6 +173,17 @@ func orderNumber(id uuid.UUID) string {
 
 // Active reports whether the order can still change its status.
 func (o *Order) Active() bool { return !o.Status.Terminal() }
+
+// EndedAt returns when the order reached its final status; later changes, such as a rating,
+// do not move it. Of an order that is not final it is the time of the last change.
+func (o *Order) EndedAt() time.Time {
+	for _, at := range []*time.Time{o.Bookkeeping.EndedAt, o.DeliveredAt, o.CancelledAt} {
+		if at != nil {
+			return *at
+		}
+	}
+	return o.UpdatedAt
+}
 
 // change makes an event that changes the order: version and seq grow.
 func (o *Order) change(t EventType, by By, data map[string]any) Event {

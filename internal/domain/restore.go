@@ -330,6 +330,9 @@ func (o *Order) remember(events []Event) {
 		if handsOver(e.PreviousStatus, e.Status) {
 			o.Bookkeeping.CustodyAt = new(e.OccurredAt)
 		}
+		if e.Status.Terminal() {
+			o.Bookkeeping.EndedAt = new(e.OccurredAt)
+		}
 		if e.Status == StatusAssigned && e.Data["courier_id"] != nil {
 			o.Bookkeeping.SentOnce, o.Bookkeeping.AssignedAt = nil, new(e.RecordedAt)
 		}

@@ -2,6 +2,7 @@ package httpserver
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"io"
@@ -18,7 +19,27 @@ const (
 	kept = "public, max-age=31536000, immutable"
 )
 
-func (s *Server) brand() brand {
+// brand returns the brand of a merchant, or with "" that of the installation: what was set
+// up at run time, else the configuration.
+func (s *Server) brand(ctx context.Context, merchantID string) brand {
+	b := s.ownBrand()
+	stored, err := s.Documents.BrandOf(ctx, merchantID)
+	if err != nil { // the page works without
+		return b
+	}
+	for _, text := range []struct {
+		from *string
+		to   *string
+	}{{stored.Name, &b.Name}, {stored.Accent, &b.Accent}, {stored.Logo, &b.Logo}} {
+		if text.from != nil {
+			*text.to = *text.from
+		}
+	}
+	return b
+}
+
+// ownBrand is the brand of the configuration.
+func (s *Server) ownBrand() brand {
 	b := brand{Name: s.Config.Pages.Name, Accent: s.Config.Pages.Accent}
 	if logo := s.Config.Pages.Logo; logo != nil {
 		sum := sha256.Sum256(logo)
@@ -51,7 +72,7 @@ func (s *Server) brandRoutes() {
 		})
 	}
 	if p.Logo != nil {
-		serve(logoPath, p.LogoType, s.brand().Logo, func() io.ReadSeeker { return bytes.NewReader(p.Logo) })
+		serve(logoPath, p.LogoType, s.ownBrand().Logo, func() io.ReadSeeker { return bytes.NewReader(p.Logo) })
 	}
 	if p.Map != nil {
 		serve(mapPath, "application/vnd.pmtiles", p.Map.Version(), func() io.ReadSeeker { return io.NewSectionReader(p.Map, 0, p.Map.Size()) })

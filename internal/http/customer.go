@@ -1,6 +1,7 @@
 package httpserver
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 
@@ -67,7 +68,9 @@ func (s *Server) customerPage(c *gin.Context) {
 	switch {
 	case err == nil:
 		status = http.StatusOK
-		b.Lang = languageOf(c, order.Customer.Locale)
+		merchant := s.Documents.Profile(order.MerchantID)
+		b.Lang = languageOf(c, cmp.Or(order.Customer.Locale, merchant.Locale))
+		b.Brand, b.Timezone = s.brand(ctx, order.MerchantID), merchant.Timezone
 		b.Token, b.OrderID, b.Order, b.Track, b.Can = token, order.ID, order, track, s.offers()
 	case domain.CodeOf(err) == domain.CodeUnavailable || ctx.Err() != nil:
 		fail(c, err)
@@ -79,8 +82,11 @@ func (s *Server) customerPage(c *gin.Context) {
 	if err == nil {
 		p.later = []string{"parts/map/map.js"}
 	}
-	if name := s.Config.Pages.Name; name != "" {
-		p.title += " · " + name
+	if b.Brand == (brand{}) {
+		b.Brand = s.brand(ctx, "")
+	}
+	if b.Brand.Name != "" {
+		p.title += " · " + b.Brand.Name
 	}
 	s.showPage(c, status, p, b)
 }

@@ -60,7 +60,9 @@ type boot struct {
 	Now     time.Time `json:"now"` // the phone's clock may be wrong
 	Token   string    `json:"token,omitempty"`
 	OrderID string    `json:"order_id,omitempty"`
-	Can     []string  `json:"can,omitempty"` // operations that customers may call
+	// Timezone is the merchant's, for orders without one.
+	Timezone string   `json:"timezone,omitempty"`
+	Can      []string `json:"can,omitempty"` // operations that customers may call
 	// Order and Track spare a page its first calls.
 	Order any `json:"order,omitempty"`
 	Track any `json:"track,omitempty"`
@@ -121,7 +123,10 @@ func languageOf(c *gin.Context, locale string) string {
 // showPage responds with a page, which preloads everything for its first view.
 func (s *Server) showPage(c *gin.Context, status int, p page, b boot) {
 	a := webAssets()
-	b.Brand, b.Map, b.Now = s.brand(), s.ground(), s.Clock.Now().UTC()
+	b.Map, b.Now = s.ground(), s.Clock.Now().UTC()
+	if b.Brand == (brand{}) {
+		b.Brand = s.brand(c.Request.Context(), "")
+	}
 	encoded, err := json.Marshal(b)
 	if err != nil {
 		fail(c, err)

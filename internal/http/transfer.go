@@ -77,10 +77,11 @@ const (
 		"The file is taken in first; then the answer streams while rows are worked on, one JSON object a line: `{line, error}` for each row " +
 		"that is refused, `{line, read, created, known, failed, finished}` now and then; everything up to `line` is decided. The last " +
 		"one has `finished: true`; otherwise the import stopped, as its `error` or a cut connection shows, and can be sent again: rows " +
-		"that are there already, and the same, are `known`. Restored history is kept and is no news: one `order_created` is published for each order."
+		"that are there already, and the same, are `known`. Restored history is kept and is no news: one `order_created` is published for each order.\n\n" +
+		"A merchant imports its own orders: `merchant_id` comes from its key, and rows of another merchant, couriers, and active orders with a `courier_id` are refused."
 	exportAbout = "Every order of the filters, newest first. NDJSON has each order with its whole history in `events`, and before the " +
 		"orders the couriers, as `{\"courier\":{…}}`; importing it gives the same again. CSV has an order a row, with the last time of each status. " +
-		"An answer that is cut is not complete."
+		"An answer that is cut is not complete. Merchants get their own orders, as they see them, without couriers."
 	importExample      = "{\"external_id\":\"shop-1042\",\"customer\":{\"name\":\"Anna\"},\"dropoff\":{\"address\":\"Tverskaya 7\"}}\n"
 	importCSVExample   = "external_id,customer.name,dropoff.address,created_at,at.delivered\nshop-1042,Anna,Tverskaya 7,2026-05-04T12:30:00Z,2026-05-04T13:10:00Z\n"
 	importReplyExample = "{\"line\":2,\"error\":{\"code\":\"validation_failed\",\"detail\":\"the request is not valid\",\"errors\":[…]}}\n" +

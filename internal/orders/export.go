@@ -25,17 +25,20 @@ type Exported struct {
 
 // Export passes every order of the filter to emit, newest first, with its history. A
 // courier comes before its current and past orders; without a filter all couriers come
-// first. It fails with forbidden, validation_failed or emit's error.
+// first. Merchants export their own orders, as they see them and without couriers. It fails with forbidden, validation_failed or emit's error.
 func (s *Service) Export(ctx context.Context, f domain.OrderFilter, emit func(Exported) error) error {
-	if _, err := s.staff(ctx); err != nil {
-		return err
-	}
-	f, err := s.checkFilter(f)
+	caller, _, err := s.mayTransfer(ctx)
 	if err != nil {
 		return err
 	}
-	x := &exporter{Service: s, emit: emit, exported: map[string]bool{}}
-	if reflect.ValueOf(f).IsZero() {
+	if f, err = s.checkFilter(f); err != nil {
+		return err
+	}
+	if !caller.Narrow(&f) {
+		return nil
+	}
+	x := &exporter{Service: s, view: caller.View(), emit: emit, exported: map[string]bool{}}
+	if x.view == domain.ViewStaff && reflect.ValueOf(f).IsZero() {
 		if err := x.allCouriers(ctx); err != nil {
 			return err
 		}
@@ -53,6 +56,7 @@ func (s *Service) Export(ctx context.Context, f domain.OrderFilter, emit func(Ex
 
 type exporter struct {
 	*Service
+	view     domain.View
 	emit     func(Exported) error
 	exported map[string]bool // couriers
 }
@@ -85,7 +89,7 @@ func (x *exporter) orders(ctx context.Context, orders []*domain.Order) error {
 		return err
 	}
 	for i, o := range orders {
-		if id := o.CourierID; id != "" && !x.exported[id] {
+		if id := o.CourierID; x.view == domain.ViewStaff && id != "" && !x.exported[id] {
 			c, err := x.Store.Courier(ctx, id)
 			if err != nil {
 				return err
@@ -94,7 +98,7 @@ func (x *exporter) orders(ctx context.Context, orders []*domain.Order) error {
 				return err
 			}
 		}
-		if err := x.emit(Exported{Order: o, Events: histories[i]}); err != nil {
+		if err := x.emit(Exported{Order: o.For(x.view), Events: domain.History(histories[i], x.view)}); err != nil {
 			return err
 		}
 	}

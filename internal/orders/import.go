@@ -65,13 +65,13 @@ type Import struct {
 // It fails with forbidden, or with unavailable when the database is down for long; rows
 // reported until then are done.
 func (s *Service) Import(ctx context.Context, in Import) error {
-	by, err := s.staff(ctx)
+	caller, by, err := s.mayTransfer(ctx)
 	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	im := &importer{Service: s, by: by, key: in.Key, exist: otter.Must(&otter.Options[string, bool]{MaximumSize: importCouriers})}
+	im := &importer{Service: s, caller: caller, by: by, key: in.Key, exist: otter.Must(&otter.Options[string, bool]{MaximumSize: importCouriers})}
 	pending := make(chan *importJob, importWindow)
 	reported := make(chan error, 1)
 	go func() {
@@ -96,17 +96,18 @@ func (s *Service) Import(ctx context.Context, in Import) error {
 	return cmp.Or(<-reported, readErr)
 }
 
-// staff returns the actor, or forbidden for those who may not change all orders.
-func (s *Service) staff(ctx context.Context) (domain.By, error) {
-	by, err := s.by(ctx)
+// mayTransfer returns the caller of an import or export, or forbidden.
+func (s *Service) mayTransfer(ctx context.Context) (*domain.Caller, domain.By, error) {
+	caller, err := domain.CallerFrom(ctx)
 	if err != nil {
-		return by, err
+		return nil, domain.By{}, err
 	}
-	switch by.Actor.Kind {
-	case domain.RoleAdmin, domain.RoleDispatcher:
-		return by, nil
+	by, err := s.by(ctx)
+	switch caller.Kind {
+	case domain.RoleAdmin, domain.RoleDispatcher, domain.RoleMerchant:
+		return caller, by, err
 	}
-	return by, domain.Errorf(domain.CodeForbidden, "only administrators and dispatchers may import and export")
+	return nil, by, domain.Errorf(domain.CodeForbidden, "only administrators, dispatchers and merchants may import and export")
 }
 
 // CourierChanged announces that a courier, its orders or its route changed.
@@ -119,8 +120,9 @@ func (s *Service) CourierChanged(id string) {
 // importer is a running import. Only its reader starts jobs.
 type importer struct {
 	*Service
-	by  domain.By
-	key string
+	caller *domain.Caller
+	by     domain.By
+	key    string
 
 	exist            *otter.Cache[string, bool] // couriers known to exist
 	couriers, orders sync.WaitGroup             // rows in progress
@@ -140,6 +142,9 @@ func (im *importer) read(ctx context.Context, rows iter.Seq2[ImportRow, error], 
 	for row, err := range rows {
 		if err := cmp.Or(err, ctx.Err()); err != nil {
 			return err
+		}
+		if row.Err == nil {
+			row.Err = row.own(im.caller)
 		}
 		job := &importJob{row: row, out: Imported{From: row.From, To: row.To, Err: row.Err}, done: make(chan struct{})}
 		select {
@@ -179,6 +184,28 @@ func (j *importJob) over() bool {
 	default:
 		return false
 	}
+}
+
+// own gives the row to the caller's merchant, or rejects what is not the merchant's to
+// import. Staff import everything.
+func (r *ImportRow) own(c *domain.Caller) error {
+	switch {
+	case c.Staff():
+		return nil
+	case r.Courier != nil:
+		return domain.Invalid("/courier", "not_yours", "only administrators and dispatchers import couriers")
+	case r.Draft != nil:
+		return c.Own(r.Draft)
+	}
+	o := &r.Order.Order
+	d := domain.Draft{MerchantID: o.MerchantID}
+	var f domain.Faults
+	f.Include("", c.Own(&d))
+	if o.CourierID != "" && o.Active() {
+		f.Add("/courier_id", "not_yours", "must be absent while the order is active: only administrators and dispatchers assign")
+	}
+	o.MerchantID = d.MerchantID
+	return f.Err()
 }
 
 // names are the identifiers that must not be processed concurrently.

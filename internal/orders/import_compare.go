@@ -25,6 +25,9 @@ func (im *importer) compare(ctx context.Context, row ImportRow, ch *domain.Chang
 	if err != nil {
 		return false, err
 	}
+	if !im.caller.Reaches(stored) {
+		return false, taken
+	}
 	ours := *ch.Order
 	if len(row.Order.Events) == 0 {
 		// Fields missing in the row count as equal.
@@ -44,7 +47,7 @@ func (im *importer) compare(ctx context.Context, row ImportRow, ch *domain.Chang
 	if err == nil && same && len(row.Order.Events) > 0 {
 		var events []domain.Event
 		if events, err = im.Store.Events(ctx, stored.ID, 0); err == nil {
-			same, err = sameJSON(ch.Events, events)
+			same, err = sameJSON(ch.Events, domain.History(events, im.caller.View()))
 		}
 	}
 	switch {

@@ -13,6 +13,10 @@ type Carriers struct {
 	ByAccount map[domain.CarrierAccount]domain.Carrier
 	// Merchants are the merchants an account belongs to; an account without any is shared.
 	Merchants map[domain.CarrierAccount][]string
+	// Chosen returns the accounts that a merchant's parcels must go with, as
+	// CarrierAccount.String writes them, the preferred one first; empty for any that is open
+	// to it. It may be nil.
+	Chosen func(merchantID string) []string
 	// HookTokens are the secret ends of the webhook URLs, by account.
 	HookTokens map[domain.CarrierAccount]string
 	// HookBase is our public base URL for webhooks, such as https://track.shop.example; ""
@@ -38,12 +42,20 @@ func (c Carriers) Accounts() []domain.CarrierAccount {
 // own, else the default. The carrier may be omitted if there is only one.
 func (c Carriers) choose(carrier, name, merchantID string) (domain.Carrier, error) {
 	var companies, open []domain.CarrierAccount
+	var chosen []string
+	if c.Chosen != nil {
+		chosen = c.Chosen(merchantID)
+	}
 	for _, a := range c.Accounts() {
 		if !slices.ContainsFunc(companies, func(known domain.CarrierAccount) bool { return known.Carrier == a.Carrier }) {
 			companies = append(companies, a)
 		}
 		owners := c.Merchants[a]
-		if (carrier == "" || a.Carrier == carrier) && (name == "" || a.Name == name) && (len(owners) == 0 || slices.Contains(owners, merchantID)) {
+		mayUse := len(owners) == 0 || slices.Contains(owners, merchantID)
+		if len(chosen) > 0 {
+			mayUse = slices.Contains(chosen, a.String())
+		}
+		if (carrier == "" || a.Carrier == carrier) && (name == "" || a.Name == name) && mayUse {
 			open = append(open, a)
 		}
 	}
@@ -55,7 +67,12 @@ func (c Carriers) choose(carrier, name, merchantID string) (domain.Carrier, erro
 			domain.CarrierAccount{Carrier: carrier, Name: name})
 	}
 	// The merchant's own accounts go before shared ones; of those the default is first.
-	slices.SortStableFunc(open, func(a, b domain.CarrierAccount) int { return cmp.Compare(len(c.Merchants[b]), len(c.Merchants[a])) })
+	slices.SortStableFunc(open, func(a, b domain.CarrierAccount) int {
+		if len(chosen) > 0 {
+			return cmp.Compare(slices.Index(chosen, a.String()), slices.Index(chosen, b.String()))
+		}
+		return cmp.Compare(len(c.Merchants[b]), len(c.Merchants[a]))
+	})
 	return c.ByAccount[open[0]], nil
 }
 

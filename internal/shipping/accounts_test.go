@@ -21,6 +21,9 @@ func TestWhichAccountABookingGoesWith(t *testing.T) {
 		a := domain.CarrierAccount{Carrier: carrier, Name: account}
 		c.ByAccount[a], c.Merchants[a] = company{a}, merchants
 	}
+	c.Chosen = func(merchant string) []string {
+		return map[string][]string{"wine": {"acme/tea", "acme"}, "books": {}}[merchant]
+	}
 	for name, tc := range map[string]struct{ carrier, account, merchant, want string }{
 		"the usual one":              {"acme", "", "books", "acme"},
 		"one's own":                  {"acme", "", "tea", "acme/tea"},
@@ -28,6 +31,8 @@ func TestWhichAccountABookingGoesWith(t *testing.T) {
 		"another's is not there":     {"acme", "tea", "books", ""},
 		"a company only for another": {"other", "", "tea", ""},
 		"a company only for oneself": {"other", "", "coffee", "other/coffee"},
+		"those chosen for it":        {"acme", "", "wine", "acme/tea"},
+		"one not chosen for it":      {"acme", "spare", "wine", ""},
 		"no company":                 {"none", "", "tea", ""},
 		"which company must be said": {"", "", "tea", ""},
 	} {
