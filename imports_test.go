@@ -46,7 +46,8 @@ var arrows = []arrow{
 	{"internal/transport", []string{"internal/domain", "internal/push"}},
 
 	{"internal/infrastructure/*", []string{"internal/domain"}},
-	{"internal/carrier/*/sandbox", nil},
+	{"internal/carrier/*/sandbox", []string{"internal/carrier/emulator"}},
+	{"internal/carrier/emulator", nil},
 	{"internal/carrier/*", []string{"internal/domain", "internal/carrier"}},
 	{"internal/carrier", []string{"internal/domain"}},
 	{"internal/notify", []string{"internal/domain", "internal/infrastructure/outbound"}},

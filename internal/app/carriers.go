@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"net"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -44,6 +45,7 @@ func (a *App) openCarriers(ctx context.Context) error {
 		Chosen: func(merchantID string) []string { return a.gate.documents.Profile(merchantID).CarrierAccounts },
 	}
 	open := newOpener(ctx, c, m.hooks(a.log))
+	open.log = a.log
 	a.closing(open.close)
 	for _, set := range c.All() {
 		car, err := open.account(set)
@@ -70,6 +72,7 @@ type opener struct {
 	end       context.CancelFunc
 	emulators map[string]string // addresses by carrier code
 	stopped   []<-chan struct{}
+	log       *zap.Logger // nil for none
 }
 
 func newOpener(ctx context.Context, c config.Carriers, h carrier.Hooks) *opener {
@@ -120,6 +123,10 @@ func (o *opener) emulator(code string, start func(context.Context) (string, <-ch
 	base, done, err := start(o.life)
 	if err == nil {
 		o.emulators[code], o.stopped = base, append(o.stopped, done)
+		if at, err := url.Parse(base); err == nil && o.log != nil {
+			o.log.Info("a delivery company is emulated; its bad days are made at the control address",
+				zap.String("carrier", code), zap.String("control", "http://"+at.Host+"/control"))
+		}
 	}
 	return base, err
 }

@@ -60,7 +60,7 @@ type ShipmentDraft struct {
 
 // quoteWithin is how long a booking waits for prices, so that a hanging carrier does not
 // block callers. Without prices it is accepted and the worker asks again.
-const quoteWithin = 120 * time.Millisecond
+const quoteWithin = 100 * time.Millisecond
 
 // Book gives an order a shipment. It returns before the carrier has decided. It fails with
 // carrier_not_found, shipment_exists, order_finished, illegal_transition, or

@@ -68,10 +68,10 @@ func TestHooksOfTheSamples(t *testing.T) {
 			domain.CarrierDocument, "23-11-28 09:03:31 PRINT_FORM detail:barcode", "http://api.cdek.ru/v2/print/barcodes/" + id(64) + ".pdf", nil, id(64), "",
 		},
 		"webhook_prealert_closed_1": {
-			domain.CarrierDocument, "23-01-23 10:20:02 PREALERT_CLOSED", "PA/1/2", nil, id(63), "",
+			domain.CarrierDocument, "23-01-23 10:20:02 PREALERT_CLOSED", "PA/1/2 NSK1", nil, id(63), "",
 		},
 		"webhook_accompanying_waybill_1": {
-			domain.CarrierDocument, "24-08-01 05:40:09 ACCOMPANYING_WAYBILL", "S511111",
+			domain.CarrierDocument, "24-08-01 05:40:09 ACCOMPANYING_WAYBILL", "S511111 A1111111 B5263589 2024-08-05T13:00:00+0000",
 			[]domain.ShipmentRef{ref(50, "1400000301", "")}, "", "",
 		},
 		"webhook_download_photo_1": {

@@ -26,9 +26,11 @@ func decodeOrder(n carrier.Node) domain.ShipmentSnapshot {
 	if got := e.Money(currency, "delivery_detail", "payment_sum"); got != nil && got.Amount > 0 && taken(e) {
 		s.Received = got
 	}
-	for _, rel := range n.At("related_entities").List() {
-		if rel.Text("type") == "return_order" {
-			s.ReturnNumber = rel.Text("cdek_number")
+	for _, kind := range []string{"reverse_order", "client_return_order", "return_order"} { // the last of them is the newest
+		for _, rel := range n.At("related_entities").List() {
+			if rel.Text("type") == kind {
+				s.ReturnNumber = cmp.Or(rel.Text("cdek_number"), s.ReturnNumber)
+			}
 		}
 	}
 	s.Events = carrier.Timeline(events(e, e.True("is_return"), s.Reverse), statuses, statuses.Rank("POSTOMAT_RECEIVED"))
@@ -216,8 +218,11 @@ func decodeHook(n carrier.Node) domain.CarrierHook {
 	}
 	var values []string
 	for _, name := range strings.Fields(row[3]) {
-		if v := a.Text(strings.Split(name, ".")...); v != "" {
-			values = append(values, v)
+		at := a.At(strings.Split(name, ".")...)
+		for _, v := range append(carrier.Each(at, func(one carrier.Node) string { return one.Text() }), at.Text()) {
+			if v != "" {
+				values = append(values, v)
+			}
 		}
 	}
 	at, _ := n.Time("date_time")

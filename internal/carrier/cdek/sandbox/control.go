@@ -5,11 +5,14 @@ import (
 	"time"
 )
 
-// Booked is an order as seen by tests.
+// Booked is an order as tests and the control address show it.
 type Booked struct {
-	UUID, Number, CdekNumber, Status string
-	Input                            map[string]any
-	Return                           bool
+	UUID       string         `json:"id"`
+	Number     string         `json:"number"`
+	CdekNumber string         `json:"cdek_number"`
+	Status     string         `json:"status"`
+	Input      map[string]any `json:"input"`
+	Return     bool           `json:"return"`
 }
 
 // Booked returns all orders, including rejected ones.
@@ -17,7 +20,7 @@ func (s *Server) Booked() []Booked {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.settle()
-	var out []Booked
+	out := []Booked{}
 	for _, o := range s.orders {
 		out = append(out, Booked{o.uuid, o.number, o.cdekNumber, o.last(), o.input, o.returns != nil})
 	}

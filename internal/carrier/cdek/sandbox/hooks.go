@@ -1,7 +1,6 @@
 package sandbox
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"math/rand/v2"
@@ -115,20 +114,6 @@ func (s *Server) announce(o *order, st status) {
 	}
 }
 
-// Run sends webhooks and advances orders until the context ends.
-func (s *Server) Run(ctx context.Context) {
-	t := time.NewTicker(tick)
-	defer t.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-t.C:
-			s.Tick(ctx)
-		}
-	}
-}
-
 // Tick sends the due webhooks.
 func (s *Server) Tick(ctx context.Context) {
 	s.mu.Lock()
@@ -171,18 +156,4 @@ func (s *Server) send(ctx context.Context, d *delivery) {
 	default:
 		d.sub.off = true
 	}
-}
-
-// post delivers over HTTP.
-func post(ctx context.Context, url string, body []byte) (int, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
-	if err != nil {
-		return 0, err
-	}
-	req.Header.Set("Content-Type", "application/json")
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return 0, err
-	}
-	return resp.StatusCode, resp.Body.Close()
 }

@@ -1,19 +1,19 @@
 package sandbox
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/order-tracking/order-tracking/internal/carrier/emulator"
 )
 
 // Options make a Server; zero fields take the defaults.
@@ -73,6 +73,8 @@ func Start(ctx context.Context) (base string, done <-chan struct{}, err error) {
 
 // Server is the emulator. It is an http.Handler; requests go below /v2.
 type Server struct {
+	emulator.Faults
+
 	opt Options
 	mux *http.ServeMux
 
@@ -84,10 +86,8 @@ type Server struct {
 	intakes  []*intake
 	subs     []*subscription
 	outgoing []*delivery
-	faults   []*Fault
 	calls    map[string]int
 	number   int
-	refused  int
 	habits   Habits
 }
 
@@ -102,69 +102,37 @@ func New(o Options) *Server {
 		calls: map[string]int{}, number: 1100000000,
 	}
 	if s.opt.Deliver == nil {
-		s.opt.Deliver = post
+		s.opt.Deliver = func(ctx context.Context, url string, body []byte) (int, error) {
+			return emulator.Post(ctx, url, nil, body)
+		}
+	}
+	s.Faults = emulator.Faults{
+		Internal: "v2_internal_error", Expired: "v2_token_expired", Slow: func() time.Duration { return s.current().Slow },
+		Error: func(w http.ResponseWriter, status int, code string) { fail(w, status, code, "Ошибка") },
+		Crash: func(w http.ResponseWriter, r *http.Request) {
+			spring(w, s.opt.Now(), r.URL.Path, "Внутренняя ошибка сервера")
+		},
 	}
 	s.routes()
 	return s
 }
 
 // Listen serves on a free loopback port until the context ends, sends webhooks, and
-// returns the base URL. done is closed once everything has stopped.
+// returns the base URL; /control beside it steers the emulator. done is closed once
+// everything has stopped.
 func (s *Server) Listen(ctx context.Context) (base string, done <-chan struct{}, err error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", nil, err
+	control := emulator.Control[Habits]{
+		Faults: &s.Faults, Habits: s.current, Behave: s.Behave, Parcels: func() any { return s.Booked() }, Report: s.Report,
 	}
-	srv := &http.Server{Handler: s, ReadHeaderTimeout: 5 * time.Second, BaseContext: func(net.Listener) context.Context { return ctx }}
-	stopped := make(chan struct{})
-	var wg sync.WaitGroup
-	wg.Go(func() { _ = srv.Serve(l) })
-	wg.Go(func() { s.Run(ctx) })
-	go func() {
-		<-ctx.Done()
-		_ = srv.Close()
-		wg.Wait()
-		close(stopped)
-	}()
-	return "http://" + l.Addr().String() + "/v2", stopped, nil
+	base, done, err = emulator.Listen(ctx, s, control, func(ctx context.Context) { emulator.Every(ctx, tick, s.Tick) })
+	return base + "/v2", done, err
 }
 
-// Client returns a client that calls the server without a network, with any base URL. A
-// lost answer becomes an error.
-func (s *Server) Client() *http.Client { return &http.Client{Transport: transport{s}} }
+// Run sends webhooks and advances orders until the context ends.
+func (s *Server) Run(ctx context.Context) { emulator.Every(ctx, tick, s.Tick) }
 
-type transport struct{ s *Server }
-
-// RoundTrip serves the request in this goroutine.
-func (t transport) RoundTrip(r *http.Request) (resp *http.Response, err error) {
-	defer func() {
-		if recover() != nil { // http.ErrAbortHandler: the answer was lost
-			resp, err = nil, io.ErrUnexpectedEOF
-		}
-	}()
-	rec := newRecorder()
-	t.s.ServeHTTP(rec, r)
-	if err := r.Context().Err(); err != nil {
-		return nil, err
-	}
-	return &http.Response{
-		StatusCode: rec.status, Header: rec.header, Body: io.NopCloser(&rec.body), Request: r,
-		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-	}, nil
-}
-
-// recorder records an answer.
-type recorder struct {
-	status int
-	header http.Header
-	body   bytes.Buffer
-}
-
-func newRecorder() *recorder { return &recorder{status: http.StatusOK, header: http.Header{}} }
-
-func (r *recorder) Header() http.Header         { return r.header }
-func (r *recorder) WriteHeader(status int)      { r.status = status }
-func (r *recorder) Write(p []byte) (int, error) { return r.body.Write(p) }
+// Client returns a client that calls the server without a network.
+func (s *Server) Client() *http.Client { return emulator.Client(s) }
 
 // Calls returns how often a route was called, such as "POST /v2/orders"; calls stopped by a
 // fault do not count.

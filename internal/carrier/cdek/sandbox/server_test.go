@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/order-tracking/order-tracking/internal/carrier/emulator"
 	"go.uber.org/goleak"
 )
 
@@ -179,7 +181,7 @@ func TestNumbersAreUniqueAndRulesKept(t *testing.T) {
 
 func TestFaults(t *testing.T) {
 	inBubble(t, Options{}, func(t *testing.T, s *Server, c *caller) {
-		for kind, want := range map[FaultKind]int{TooMany: 429, Spring: 500, Page: 502, TokenExpired: 401} {
+		for kind, want := range map[emulator.FaultKind]int{TooMany: 429, Spring: 500, Page: 502, TokenExpired: 401} {
 			s.Fail(Fault{Kind: kind, Path: "/calculator", Times: 2})
 			for range 2 {
 				status, _, _ := c.do("POST", "/calculator/tarifflist", "{}")
