@@ -62,6 +62,10 @@ forge: ## Try a million forged keys and tokens
 bench: ## Measure the product against limits and peers; ARGS=-h lists what there is
 	go run ./tools/bench $(ARGS)
 
+.PHONY: eta
+eta: ## Measure the delivery-time estimates on recorded deliveries; DATA=DIR, TASK=A1 for one
+	go run ./tools/realdata eta --validate $(DATA) $(if $(TASK),--task $(TASK))
+
 .PHONY: faults
 faults: ## Stop and kill parts of a running cluster and look at what is lost
 	go run ./tools/faults $(ARGS)
