@@ -48,6 +48,8 @@ require (
 
 require code.dny.dev/ssrf v0.3.0
 
+require github.com/standard-webhooks/standard-webhooks/libraries v0.0.1
+
 require (
 	github.com/beorn7/perks v1.0.1 // indirect
 	github.com/bits-and-blooms/bitset v1.24.4 // indirect

@@ -50,9 +50,9 @@ var arrows = []arrow{
 	{"internal/carrier/emulator", nil},
 	{"internal/carrier/*", []string{"internal/domain", "internal/carrier"}},
 	{"internal/carrier", []string{"internal/domain"}},
-	{"internal/notify", []string{"internal/domain", "internal/infrastructure/outbound"}},
+	{"internal/notify", []string{"internal/domain", "internal/idempotency", "internal/paging", "internal/background", "internal/infrastructure/outbound"}},
 
-	{"internal/http", []string{"internal/domain", "internal/orders", "internal/tracking", "internal/shipping", "internal/dispatch", "internal/access", "internal/idempotency", "internal/paging", "internal/push", "internal/transport", "web"}},
+	{"internal/http", []string{"internal/domain", "internal/notify", "internal/orders", "internal/tracking", "internal/shipping", "internal/dispatch", "internal/access", "internal/idempotency", "internal/paging", "internal/push", "internal/transport", "web"}},
 	{"internal/grpc", []string{"internal/domain", "internal/orders", "internal/tracking", "internal/shipping", "internal/dispatch", "internal/access", "internal/idempotency", "internal/paging", "internal/push", "internal/transport", "proto"}},
 
 	{"internal/app", []string{

@@ -6,6 +6,7 @@ package config
 
 import (
 	_ "embed"
+	"fmt"
 	"net/netip"
 	"time"
 
@@ -264,6 +265,28 @@ type Limits struct {
 // Webhooks configures the webhooks that merchants register.
 type Webhooks struct {
 	Allow []string `koanf:"allow"`
+	// Tries are the pauses before the second and later tries; see Pauses.
+	Tries        []string      `koanf:"tries"`
+	Timeout      time.Duration `koanf:"timeout" min:"1s" max:"1m"`
+	AtOnce       int           `koanf:"at_once" min:"1" max:"64"`
+	DisableAfter time.Duration `koanf:"disable_after" min:"1m"`
+	Keep         time.Duration `koanf:"keep" min:"1h"`
+}
+
+// Pauses returns webhooks.tries.
+func (w Webhooks) Pauses() ([]time.Duration, error) {
+	out := make([]time.Duration, len(w.Tries))
+	for i, text := range w.Tries {
+		d, err := time.ParseDuration(text)
+		if err != nil || d < 0 || d > 30*24*time.Hour {
+			return nil, fmt.Errorf("must hold durations such as 5s or 2h and has one that is not: %q", text)
+		}
+		out[i] = d
+	}
+	if len(out) > 50 {
+		return nil, fmt.Errorf("must hold at most 50 durations")
+	}
+	return out, nil
 }
 
 // AllowedNetworks returns webhooks.allow, which Load has checked.

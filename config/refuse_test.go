@@ -61,6 +61,7 @@ func TestRefusedEnvironment(t *testing.T) {
 		{"public address without a scheme", []string{"OT_HTTP__PUBLIC_URL=track.example"}, []string{"http.public_url"}},
 		{"public address with a query", []string{"OT_HTTP__PUBLIC_URL=https://track.example/?a=b"}, []string{"http.public_url"}},
 		{"network", []string{"OT_WEBHOOKS__ALLOW=10.0.0.0/8,10.0.0.1"}, []string{"webhooks.allow", `"10.0.0.1"`}},
+		{"pause", []string{"OT_WEBHOOKS__TRIES=5s,soon"}, []string{"webhooks.tries", `"soon"`}},
 		{"network with a host", []string{"OT_WEBHOOKS__ALLOW=10.0.0.1/8"}, []string{"webhooks.allow"}},
 		{"any origin", []string{"OT_HTTP__ALLOWED_ORIGINS=*"}, []string{"http.allowed_origins"}},
 		{"region", []string{"OT_ORDERS__PHONE_REGION=ke"}, []string{"orders.phone_region", "KE"}},

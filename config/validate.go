@@ -66,6 +66,7 @@ func (c *Config) validate() error {
 		}
 	}
 	_, _, databaseErr := c.Database.ParseURL()
+	_, pausesErr := c.Webhooks.Pauses()
 	for _, rule := range []struct {
 		key string
 		err error
@@ -84,6 +85,7 @@ func (c *Config) validate() error {
 		{"http.addr", checkAddr(c.HTTP.Addr, 0)},
 		{"http.allowed_origins", checkOrigins(c.HTTP.AllowedOrigins...)},
 		{"webhooks.allow", checkNetworks(c.Webhooks.Allow)},
+		{"webhooks.tries", pausesErr},
 		{"http.public_url", ifSet(c.HTTP.PublicURL, checkBase)},
 		{"spool.dir", plainText(c.Spool.Dir, 4096)},
 		{"grpc.addr", checkAddr(c.GRPC.Addr, 0)},

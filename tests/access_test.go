@@ -146,7 +146,8 @@ func (w *town) bodies(whose possession) map[string]any {
 		"assignCourier": object{"courier_id": w.couriers[own]}, "notifyCustomer": object{"text": "Hello"},
 		"createCourier": object{"name": "Another"}, "editCourier": object{"on_duty": true},
 		"reportLocation": object{"lat": 55.75, "lon": 37.62}, "createKey": object{"name": "more", "role": "monitor"},
-		"bookShipment": object{"carrier": "cdek"}, "rateOrder": object{"stars": 5}, "instructCourier": object{"text": "Ring twice"}, "offerOrder": object{"courier_ids": []string{w.couriers[own]}},
+		"createWebhook": object{"url": "https://192.0.43.8/hook", "merchant_id": merchant},
+		"bookShipment":  object{"carrier": "cdek"}, "rateOrder": object{"stars": 5}, "instructCourier": object{"text": "Ring twice"}, "offerOrder": object{"courier_ids": []string{w.couriers[own]}},
 	}
 }
 
@@ -258,7 +259,7 @@ func requireNothingOf(t testing.TB, got object, w *town, role domain.Role, say s
 
 func (w *town) address(path string, whose possession) string {
 	return strings.NewReplacer("{order_id}", w.orders[whose], "{courier_id}", w.couriers[whose], "{carrier}", "cdek",
-		"{offer_id}", w.offers[whose], "{merchant_id}", map[possession]string{own: "m1", foreign: "m2", absent: newID()}[whose], "{key_id}", w.orders[absent], "{share_id}", w.orders[absent], "{token_id}", w.orders[absent], "{token}", "x").Replace(path)
+		"{offer_id}", w.offers[whose], "{merchant_id}", map[possession]string{own: "m1", foreign: "m2", absent: newID()}[whose], "{key_id}", w.orders[absent], "{webhook_id}", w.orders[absent], "{delivery_id}", w.orders[absent], "{share_id}", w.orders[absent], "{token_id}", w.orders[absent], "{token}", "x").Replace(path)
 }
 
 func lastID(path string) string {

@@ -52,6 +52,7 @@ const (
 	ACourier   Object = "a courier"
 	AnOffer    Object = "an offer"
 	AMerchant  Object = "a merchant"
+	AWebhook   Object = "a webhook"
 	// TheMerchant is a merchant identified by its id.
 	TheMerchant Object = "the merchant"
 	// TheHouse is the installation itself: operations on it are audited, with the caller's
@@ -155,6 +156,16 @@ var table = []Operation{
 	{ID: "editMerchant", Object: TheMerchant, roles: admin | merchant},
 	{ID: "getSettings", Object: TheHouse, roles: admin},
 	{ID: "editSettings", Object: TheHouse, roles: admin},
+	{ID: "createWebhook", Object: AMerchant, roles: admin | merchant},
+	{ID: "listWebhooks", Object: Nothing, roles: admin | merchant},
+	{ID: "getWebhook", Object: AWebhook, roles: admin | merchant},
+	{ID: "editWebhook", Object: AWebhook, roles: admin | merchant},
+	{ID: "deleteWebhook", Object: AWebhook, roles: admin | merchant},
+	{ID: "rotateWebhook", Object: AWebhook, roles: admin | merchant},
+	{ID: "testWebhook", Object: AWebhook, roles: admin | merchant},
+	{ID: "listDeliveries", Object: AWebhook, roles: admin | merchant},
+	{ID: "retryDelivery", Object: AWebhook, roles: admin | merchant},
+	{ID: "replayWebhook", Object: AWebhook, roles: admin | merchant},
 	{ID: "createSession", Object: Nothing, Open: true},
 	{ID: "deleteSession", Object: Nothing, Open: true},
 	{ID: "getMe", Object: Nothing, roles: everyone &^ monitor},

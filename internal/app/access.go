@@ -60,7 +60,10 @@ func (a *App) openAccess(ctx context.Context) error {
 	for _, account := range a.carriers.Accounts() {
 		g.documents.Accounts = append(g.documents.Accounts, account.String())
 	}
-	g.guard.OnChange = g.documents.Load
+	g.guard.OnChange = func(ctx context.Context) error { return errors.Join(g.documents.Load(ctx), a.notify.Load(ctx)) }
+	if err := a.openNotify(ctx, secret); err != nil {
+		return err
+	}
 	if err := g.guard.Check(ctx); err != nil {
 		return err
 	}

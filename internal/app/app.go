@@ -29,6 +29,7 @@ import (
 	"github.com/order-tracking/order-tracking/internal/infrastructure/database"
 	"github.com/order-tracking/order-tracking/internal/infrastructure/messaging"
 	"github.com/order-tracking/order-tracking/internal/infrastructure/messaging/broker"
+	"github.com/order-tracking/order-tracking/internal/notify"
 	"github.com/order-tracking/order-tracking/internal/orders"
 	"github.com/order-tracking/order-tracking/internal/outbox"
 	"github.com/order-tracking/order-tracking/internal/push"
@@ -60,6 +61,7 @@ type App struct {
 	tracking  *tracking.Service
 	shipments *shipping.Service
 	dispatch  *dispatch.Service
+	notify    *notify.Service
 	consumer  *messaging.Consumer
 	relay     *outbox.Relay
 	hub       *push.Hub
@@ -250,6 +252,7 @@ func (a *App) startBackground(ctx context.Context, g *errgroup.Group) {
 	}
 	g.Go(func() error { a.purge(ctx); return nil })
 	a.runAccess(ctx, g)
+	a.runNotify(ctx, g)
 }
 
 // purge periodically deletes rows past their retention.
@@ -260,6 +263,7 @@ func (a *App) purge(ctx context.Context) {
 		now := time.Now()
 		err := a.store.Purge(ctx, now.Add(-a.cfg.Database.IdempotencyFor),
 			now.Add(-a.cfg.Database.InboundFor), now.Add(-a.cfg.Tracking.HistoryFor), now)
+		err = errors.Join(err, a.notify.Purge(ctx))
 		if err != nil && ctx.Err() == nil {
 			a.log.Warn("old rows could not be deleted; retrying later", zap.Error(err))
 		}

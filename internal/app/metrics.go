@@ -88,6 +88,10 @@ func (a *App) registerMetrics() {
 		{"positions_received_total", "Positions received.", counts.Received},
 		{"positions_stored_total", "Positions stored in the history.", counts.Stored},
 		{"positions_unpublished_total", "Positions that could not be published in time.", counts.Unpublished},
+		{"deliveries_sent_total", "Webhooks and messages taken by their receivers.", a.notify.Sent},
+		{"deliveries_failed_total", "Tries of webhooks and messages that failed.", a.notify.Failed},
+		{"deliveries_exhausted_total", "Webhooks and messages given up after their last try.", a.notify.Exhausted},
+		{"webhooks_disabled_total", "Webhooks disabled because they were gone or only failed.", a.notify.Disabled},
 		{"phone_signs_of_life_total", "Messages from phones without a position.", counts.SignsOfLife},
 	} {
 		a.metrics.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Namespace: namespace, Name: c.name, Help: c.help},
@@ -132,6 +136,8 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 var (
 	outboxPending = desc("outbox_pending", "Events not yet acknowledged by the brokers; -1 if the database does not answer.")
 	outboxAge     = desc("outbox_oldest_age_seconds", "Age of the oldest event not yet acknowledged by the brokers; 0 if there is none.")
+	deliveryAge   = desc("deliveries_oldest_age_seconds", "How long the most overdue webhook or message is due; 0 if there is none.")
+	failing       = desc("receivers_failing", "Webhooks and channels whose latest try failed.")
 	activeOrders  = desc("orders", "Unfinished orders by status; every replica reports all orders.", "status")
 	dependencyUp  = desc("dependency_up", "1 while a dependency answers, 0 while it does not.", "dependency")
 	consumerLag   = desc("consumer_lag_messages", "Inbound messages not yet handled by this replica, by partition.", "partition")
@@ -144,7 +150,7 @@ var (
 // Describe implements prometheus.Collector.
 func (i inspector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		outboxPending, outboxAge, activeOrders, dependencyUp, consumerLag, poolMax, poolOpen, poolWaits, poolWaited,
+		outboxPending, outboxAge, deliveryAge, failing, activeOrders, dependencyUp, consumerLag, poolMax, poolOpen, poolWaits, poolWaited,
 	} {
 		ch <- d
 	}
@@ -203,6 +209,14 @@ func (i inspector) database(ctx context.Context, gauge func(*prometheus.Desc, fl
 			age = max(0, time.Since(oldest).Seconds())
 		}
 		gauge(outboxAge, age)
+	}
+	if waits, err := s.DeliveryBacklog(ctx); err == nil {
+		age := 0.0
+		if !waits.Oldest.IsZero() {
+			age = max(0, time.Since(waits.Oldest).Seconds())
+		}
+		gauge(deliveryAge, age)
+		gauge(failing, float64(waits.Failing))
 	}
 	if orders, err := s.ActiveOrders(ctx); err == nil {
 		for _, st := range domain.Statuses() {

@@ -16,6 +16,8 @@ type Change struct {
 	// shipment. A different client reference replaces the stored job; the same one only
 	// updates its names.
 	Shipment *ShipmentJob
+	// Deliveries are the messages that the events cause; without events they are not stored.
+	Deliveries []Delivery
 	// Imported is set for a new order that comes with a history from elsewhere. Its events
 	// are stored but only the first one is published, with the order as it stands. Its
 	// courier takes it without a capacity check.

@@ -78,14 +78,15 @@ func (c *AccessChange) TakesAway() bool { return c.Drop != "" || c.Expire != "" 
 const (
 	DocumentMerchant = "merchant"
 	DocumentSettings = "settings"
+	DocumentWebhook  = "webhook"
 )
 
-// Document is configuration that staff change at run time: a merchant, the settings.
+// Document is configuration that staff change at run time: a merchant, the settings, a webhook.
 type Document struct {
 	Kind    string
-	ID      string // the merchant's; empty for the settings
+	ID      string // the merchant's or webhook's; empty for the settings
 	Version int64  // from 1
-	Data    []byte // JSON
+	Data    []byte // JSON; empty to delete the version before
 	// UpdatedAt and ChangedBy are the time and author of this version.
 	UpdatedAt time.Time
 	ChangedBy Actor

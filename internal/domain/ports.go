@@ -65,6 +65,7 @@ type Store interface {
 	Tickets
 	Offers
 	AccessStore
+	Deliveries
 
 	// Purge deletes idempotency records, inbound ids and positions older than the given
 	// times, and tickets and credentials that expired before theirs.
@@ -122,6 +123,38 @@ type Offers interface {
 	PutOffOffers(ctx context.Context, ids []string, until time.Time) error
 	// DropOffers removes references.
 	DropOffers(ctx context.Context, ids []string) error
+}
+
+// Deliveries stores messages to receivers, which are committed with the change that causes
+// them (Change.Deliveries). A receiver has one sender at a time.
+type Deliveries interface {
+	// KeepReceivers makes receivers known. DropReceiver forgets one and its deliveries.
+	KeepReceivers(ctx context.Context, names []string) error
+	DropReceiver(ctx context.Context, name string) error
+	// LeaseReceivers makes the owner the only sender, until the given time, to the receivers
+	// that have something due and no sender, but for some, and returns them.
+	LeaseReceivers(ctx context.Context, owner string, except []string, now, until time.Time) ([]Receiver, error)
+	// RenewReceivers moves the ends of the owner's leases and returns those that it still had.
+	RenewReceivers(ctx context.Context, owner string, names []string, until time.Time) ([]string, error)
+	// ReceiverFailing stores since when a receiver fails; zero for not at all.
+	ReceiverFailing(ctx context.Context, name string, since time.Time) error
+	// DueDeliveries returns a receiver's due deliveries, longest overdue first, at most limit.
+	DueDeliveries(ctx context.Context, receiver string, now time.Time, limit int) ([]Delivery, error)
+	// DeliveryContents returns what the deliveries tell, in their order.
+	DeliveryContents(ctx context.Context, of []Delivery) ([]DeliveryContent, error)
+	// SettleDeliveries stores how deliveries stand after a try. What was held meanwhile stays so, unless it was sent.
+	SettleDeliveries(ctx context.Context, tried []Delivery) error
+	// DeliveryLog returns a page of deliveries, newest event first, and the next cursor.
+	DeliveryLog(ctx context.Context, f DeliveryFilter, p Page) ([]Delivery, *Cursor, error)
+	// OrderDeliveries returns the receivers' deliveries about an order, by seq.
+	OrderDeliveries(ctx context.Context, orderID string, receivers []string) ([]Delivery, error)
+	// RetryDeliveries makes the deliveries due at a time with all their tries ahead, and
+	// returns how many. HoldDeliveries holds a receiver's waiting ones.
+	RetryDeliveries(ctx context.Context, f DeliveryFilter, at time.Time) (int, error)
+	HoldDeliveries(ctx context.Context, receiver string) error
+	// DeliveryBacklog tells what waits. PurgeDeliveries deletes those about events before a time.
+	DeliveryBacklog(ctx context.Context) (DeliveryBacklog, error)
+	PurgeDeliveries(ctx context.Context, before time.Time) error
 }
 
 // Tickets stores tickets until they are used.
@@ -226,6 +259,15 @@ type Watchers interface {
 	CourierMoved(fix Fix, orderIDs []string)
 	// Estimated announces a changed estimate.
 	Estimated(e Estimate)
+}
+
+// Notifier makes deliveries of events.
+type Notifier interface {
+	// Match adds to a change the deliveries that its events cause. It is quick, and called
+	// within the change.
+	Match(ch *Change)
+	// Committed announces deliveries that were just committed. It never blocks.
+	Committed(list []Delivery)
 }
 
 // Chooser picks couriers for orders.

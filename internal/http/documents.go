@@ -71,21 +71,27 @@ func settingsOut(v *access.Settings, again string, err error) (*documentOut[*acc
 	return &documentOut[*access.Settings]{transport.ETag(v.Version), again, v}, nil
 }
 
-func (s *Server) listMerchants(ctx context.Context, in *Paging) (*bodyOnly[merchantPage], error) {
-	size := domain.DefaultPage
-	if in.Size.Set {
-		size = in.Size.Value
+// byID reads the request for a page of a list by id.
+func (p Paging) byID() (size int, after string, err error) {
+	size = domain.DefaultPage
+	if p.Size.Set {
+		size = p.Size.Value
 	}
 	var f domain.Faults
 	domain.Within(&f, "/page_size", size, 1, domain.MaxPageSize)
-	after, err := base64.RawURLEncoding.DecodeString(in.Token)
+	token, err := base64.RawURLEncoding.DecodeString(p.Token)
 	if err != nil {
-		return nil, domain.Errorf(domain.CodeMalformed, "page_token is not one of ours")
+		return 0, "", domain.Errorf(domain.CodeMalformed, "page_token is not one of ours")
 	}
-	if err := f.Err(); err != nil {
+	return size, string(token), f.Err()
+}
+
+func (s *Server) listMerchants(ctx context.Context, in *Paging) (*bodyOnly[merchantPage], error) {
+	size, after, err := in.byID()
+	if err != nil {
 		return nil, err
 	}
-	found, err := s.Documents.Merchants(ctx, string(after), size+1)
+	found, err := s.Documents.Merchants(ctx, after, size+1)
 	page := merchantPage{Merchants: listed(found)}
 	if len(found) > size {
 		page.Merchants = page.Merchants[:size]

@@ -32,6 +32,7 @@ const (
 	tagOps       = "Operation"
 	tagPhones    = "Phones"
 	tagAccess    = "Access"
+	tagWebhooks  = "Webhooks"
 )
 
 // operation describes an operation for the document and for routing.
@@ -129,6 +130,7 @@ func (s *Server) newAPI() {
 			{Name: tagPhones, Description: "Positions from existing phone apps: Traccar Client, OsmAnd, OwnTracks."},
 			{Name: tagLive, Description: "Live updates: one JSON object per frame, `{type, order_id, version?, at, data}`."},
 			{Name: tagAccess, Description: "Keys, permissions and the audit log."},
+			{Name: tagWebhooks, Description: "Other systems are told of events, by Standard Webhooks 1.0."},
 			{Name: tagOps, Description: "For operators."},
 		},
 	}

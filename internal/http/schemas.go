@@ -21,6 +21,7 @@ var enumerations = []enumeration{
 		domain.MethodLive, domain.MethodRoute, domain.MethodHistory, domain.MethodCarrier,
 		domain.MethodPromised, domain.MethodDefault, domain.MethodActual,
 	}),
+	valuesOf(domain.DeliveryStates()),
 	valuesOf([]domain.ShipmentPhase{domain.PhasePending, domain.PhaseRegistered, domain.PhaseRejected, domain.PhaseCancelled}),
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/order-tracking/order-tracking/internal/access"
 	"github.com/order-tracking/order-tracking/internal/dispatch"
 	"github.com/order-tracking/order-tracking/internal/domain"
+	"github.com/order-tracking/order-tracking/internal/notify"
 	"github.com/order-tracking/order-tracking/internal/orders"
 	"github.com/order-tracking/order-tracking/internal/push"
 	"github.com/order-tracking/order-tracking/internal/shipping"
@@ -34,6 +35,7 @@ type Deps struct {
 	Shares    *access.Shares
 	Sessions  *access.Sessions
 	Documents *access.Documents
+	Notify    *notify.Service
 	Hub       *push.Hub
 	Guard     *access.Guard
 	// Ready reports whether the server can work; used by /readyz.
@@ -129,6 +131,7 @@ func New(d Deps) *Server {
 	s.shareRoutes()
 	s.sessionRoutes()
 	s.documentRoutes()
+	s.webhookRoutes()
 	s.customerRoutes()
 	s.pageRoutes()
 	s.opsRoutes()

@@ -58,6 +58,7 @@ func (s *Service) Update(
 ) (*domain.Order, error) {
 	facts := s.courierFacts(ctx, courierID)
 	var events []domain.Event
+	var deliveries []domain.Delivery
 	o, err := s.Store.UpdateOrder(ctx, id, func(ch *domain.Change) error {
 		before := ch.Order.Version
 		if err := fn(ch); err != nil {
@@ -66,7 +67,8 @@ func (s *Service) Update(
 		if ch.Order.Version != before {
 			s.estimateInto(ch.Order, facts)
 		}
-		events = ch.Events
+		s.match(ch)
+		events, deliveries = ch.Events, ch.Deliveries
 		return idempotency.Record(ch, rec)
 	})
 	if err != nil {
@@ -74,13 +76,16 @@ func (s *Service) Update(
 	}
 	s.changes.of(o.ID).Add(1)
 	s.cache(ctx, o)
-	s.announce(o, events)
+	s.announce(o, events, deliveries)
 	return o, nil
 }
 
-func (s *Service) announce(o *domain.Order, events []domain.Event) {
+func (s *Service) announce(o *domain.Order, events []domain.Event, deliveries []domain.Delivery) {
 	if len(events) == 0 {
 		return
+	}
+	if len(deliveries) > 0 {
+		s.notifier.Committed(deliveries)
 	}
 	announcement := domain.Announce(o, events)
 	for _, a := range s.audience {

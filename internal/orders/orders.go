@@ -35,6 +35,7 @@ func (s *Service) Create(ctx context.Context, d domain.Draft) (*domain.Order, er
 		o, ev := domain.NewOrder(valid, by)
 		s.estimateInto(o, eta.Facts{Now: by.Now})
 		ch := &domain.Change{Order: o, Events: []domain.Event{ev}}
+		s.match(ch)
 		if err := idempotency.Record(ch, rec); err != nil {
 			return nil, err
 		}
@@ -42,7 +43,7 @@ func (s *Service) Create(ctx context.Context, d domain.Draft) (*domain.Order, er
 		if err != nil {
 			return nil, err
 		}
-		s.announce(o, ch.Events) // no older copy exists: it is cached on first read
+		s.announce(o, ch.Events, ch.Deliveries) // no older copy exists: it is cached on first read
 		return o, nil
 	})
 }

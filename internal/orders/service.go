@@ -39,6 +39,7 @@ type Service struct {
 	audience []domain.Audience
 	parcels  domain.Parcels
 	chooser  domain.Chooser
+	notifier domain.Notifier
 }
 
 // New makes the service. Announcements go to the audience.
@@ -54,6 +55,16 @@ func (s *Service) ReleaseParcels(by domain.Parcels) { s.parcels = by }
 // ChooseBy sets what picks couriers for orders assigned without naming one. It must not be
 // called once requests are served.
 func (s *Service) ChooseBy(by domain.Chooser) { s.chooser = by }
+
+// NotifyBy sets what tells others of events. It must not be called once requests are served.
+func (s *Service) NotifyBy(n domain.Notifier) { s.notifier = n }
+
+// match adds the deliveries of a change's events.
+func (s *Service) match(ch *domain.Change) {
+	if s.notifier != nil && len(ch.Events) > 0 {
+		s.notifier.Match(ch)
+	}
+}
 
 // System describes the product itself as the actor, through one of its parts, now.
 func (s *Service) System(part string) domain.By {

@@ -28,7 +28,7 @@ func Store(t *testing.T, b StoreBackend) {
 	groups := map[string]map[string]func(*testing.T, storeSuite){
 		"create": createTests, "update": updateTests, "race": raceTests, "couriers": courierTests,
 		"list": listTests, "fixes": fixTests, "outbox": outboxTests, "keeping": keepingTests, "shipments": shipmentTests, "import": importTests,
-		"phones": phoneTests, "offers": offerTests,
+		"phones": phoneTests, "offers": offerTests, "deliveries": deliveryTests,
 		"tickets": ticketTests, "access": accessTests, "audit": auditTests,
 	}
 	for group, tests := range groups {

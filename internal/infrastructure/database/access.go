@@ -104,8 +104,16 @@ func endCredentials(ctx context.Context, tx *sql.Tx, c domain.AccessChange) erro
 	return nil
 }
 
-// putDocument stores a document over its previous version.
+// putDocument stores a document over its previous version, or deletes that one.
 func putDocument(ctx context.Context, tx *sql.Tx, d *domain.Document) error {
+	conflict := domain.Errorf(domain.CodeVersionConflict, "it has changed since version %d", d.Version-1)
+	if len(d.Data) == 0 {
+		n, err := affected(tx.ExecContext(ctx, `DELETE FROM documents WHERE kind = $1 AND id = $2 AND version = $3`, d.Kind, d.ID, d.Version-1))
+		if err == nil && n == 0 {
+			return conflict
+		}
+		return err
+	}
 	by, err := json.Marshal(d.ChangedBy)
 	if err != nil {
 		return err
@@ -116,7 +124,7 @@ func putDocument(ctx context.Context, tx *sql.Tx, d *domain.Document) error {
 		changed_by = excluded.changed_by, data = excluded.data WHERE documents.version = excluded.version - 1`,
 		d.Kind, d.ID, d.Version, micros(d.UpdatedAt), string(by), string(d.Data)))
 	if err == nil && n == 0 {
-		err = domain.Errorf(domain.CodeVersionConflict, "it has changed since version %d", d.Version-1)
+		return conflict
 	}
 	return err
 }

@@ -22,6 +22,7 @@ type plan struct {
 	updates  [][]any            // rows of orders by id; each order once
 	events   [][]any            // rows of order_events, in order
 	shipping [][]any            // rows of shipments
+	messages [][]any            // rows of deliveries
 	moves    []move
 
 	rows    map[string]*orderRow   // orders after the calls so far
@@ -161,6 +162,11 @@ func (p *plan) take(c *call, ch *domain.Change, before, after *orderRow, events 
 		p.shipping = append(p.shipping, shipment)
 	}
 	p.events = append(p.events, events...)
+	if len(events) > 0 {
+		for i := range ch.Deliveries {
+			p.messages = append(p.messages, deliveryValues(&ch.Deliveries[i]))
+		}
+	}
 	if c.create == nil && len(events) > 0 {
 		p.rows[c.id], p.changed[c.id] = after, true
 	}

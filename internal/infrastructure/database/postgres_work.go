@@ -116,6 +116,9 @@ func (w *pgWork) writePlan(p *plan) (map[*call]error, error) {
 	if len(p.events) > 0 {
 		b.Queue(pgInsertEvents, eventsTable.arrays(p.events)...)
 	}
+	if len(p.messages) > 0 {
+		b.Queue(pgInserts[deliveriesTable], deliveriesTable.arrays(p.messages)...)
+	}
 	for _, row := range p.shipping {
 		b.Queue(upsertShipment, row...)
 	}

@@ -45,6 +45,10 @@ var (
 	inboundTable = &table{name: "inbound", conflict: skip, key: "id, ''", cols: []column{
 		{"id", "text"}, {"recorded_at", "bigint"},
 	}}
+	deliveriesTable = &table{name: "deliveries", conflict: skip, cols: []column{
+		{"receiver", "text"}, {"order_id", uuids}, {"seq", "bigint"}, {"part", "bigint"}, {"event_id", uuids}, {"type", "text"},
+		{"template", "text"}, {"state", "text"}, {"due_at", "bigint"}, {"tries", "bigint"}, {"tried_at", "bigint"}, {"code", "bigint"}, {"error", "text"},
+	}}
 	positionsTable = &table{name: "courier_positions", conflict: skip, cols: []column{
 		{"courier_id", uuids}, {"recorded_at", "bigint"}, {"received_at", "bigint"},
 		{"lat", "double precision"}, {"lon", "double precision"}, {"accuracy", "double precision"},
@@ -56,7 +60,7 @@ var (
 // inserts makes each table's INSERT from a source of rows.
 func inserts(source func(*table) string) map[*table]string {
 	out := map[*table]string{}
-	for _, t := range []*table{ordersTable, eventsTable, idempotencyTable, inboundTable, positionsTable} {
+	for _, t := range []*table{ordersTable, eventsTable, idempotencyTable, inboundTable, positionsTable, deliveriesTable} {
 		out[t] = "INSERT INTO " + t.name + " (" + t.list("%[1]s") + ") " + source(t) + t.conflict
 	}
 	return out

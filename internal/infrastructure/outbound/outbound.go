@@ -141,6 +141,7 @@ func (g *Guard) Dialer() *net.Dialer {
 type Limits struct {
 	Timeout time.Duration // of all of it, the answer's body included; 0 is 15 s
 	Answer  int64         // bytes of the answer's body, decompressed; 0 is 64 KiB
+	PerHost int           // idle connections kept to each host; 0 is 4
 }
 
 // Client returns a client that connects to permitted addresses only. It returns a
@@ -152,6 +153,9 @@ func (g *Guard) Client(l Limits) *http.Client {
 	if l.Answer <= 0 {
 		l.Answer = 64 << 10
 	}
+	if l.PerHost <= 0 {
+		l.PerHost = 4
+	}
 	return &http.Client{
 		Timeout:       l.Timeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -162,7 +166,7 @@ func (g *Guard) Client(l Limits) *http.Client {
 			ResponseHeaderTimeout:  l.Timeout,
 			MaxResponseHeaderBytes: 64 << 10,
 			MaxIdleConns:           256,
-			MaxIdleConnsPerHost:    4,
+			MaxIdleConnsPerHost:    l.PerHost,
 			IdleConnTimeout:        30 * time.Second,
 		}},
 	}

@@ -1,0 +1,179 @@
+package database
+
+import (
+	"context"
+	"database/sql"
+	"time"
+
+	"github.com/order-tracking/order-tracking/internal/domain"
+)
+
+const deliveryColumns = `receiver, order_id, seq, part, event_id, type, template, state, due_at, tries, tried_at, code, error`
+
+func deliveryValues(d *domain.Delivery) []any {
+	return []any{
+		d.Receiver, d.OrderID, d.Seq, int64(d.Part), d.EventID, string(d.Type), d.Template, string(d.State), nullTime(d.DueAt),
+		int64(d.Tries), nullTime(d.TriedAt), int64(d.Code), d.Error,
+	}
+}
+
+func deliveryTargets(d *domain.Delivery) []any {
+	return []any{
+		&d.Receiver, &d.OrderID, &d.Seq, &d.Part, &d.EventID, &d.Type, &d.Template, &d.State, instant{&d.DueAt},
+		&d.Tries, instant{&d.TriedAt}, &d.Code, &d.Error,
+	}
+}
+
+func scanDelivery(r *sql.Rows) (d domain.Delivery, err error) {
+	return d, r.Scan(deliveryTargets(&d)...)
+}
+
+// DueDeliveries returns a receiver's due deliveries; see domain.Deliveries.
+func (s *Store) DueDeliveries(ctx context.Context, receiver string, now time.Time, limit int) ([]domain.Delivery, error) {
+	return list(ctx, s, func(r *sql.Rows) (d domain.Delivery, err error) {
+		return d, r.Scan(append(deliveryTargets(&d), instant{&d.LaneDue})...)
+	}, `SELECT `+deliveryColumns+`, (SELECT max(h.due_at) FROM deliveries h WHERE h.receiver = d.receiver AND h.order_id = d.order_id
+			AND h.seq <= d.seq AND h.due_at IS NOT NULL)
+		FROM deliveries d WHERE receiver = $1 AND due_at <= $2 AND due_at IS NOT NULL ORDER BY due_at, order_id, seq, part LIMIT $3`,
+		receiver, micros(now), limit)
+}
+
+// DeliveryContents returns events and orders; see domain.Deliveries. A note's order is that of the change before it.
+func (s *Store) DeliveryContents(ctx context.Context, of []domain.Delivery) ([]domain.DeliveryContent, error) {
+	out := make([]domain.DeliveryContent, len(of))
+	for i, d := range of {
+		_, err := s.one(ctx, `SELECT e.data, COALESCE(e.order_data, (SELECT b.order_data FROM order_events b
+				WHERE b.order_id = $1 AND b.seq < $2 AND b.order_data IS NOT NULL ORDER BY b.seq DESC LIMIT 1))
+			FROM order_events e WHERE e.order_id = $1 AND e.seq = $2`,
+			[]any{d.OrderID, d.Seq}, encoded{&out[i].Event}, &out[i].Order)
+		if err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// settleDelivery leaves what is held, unless it was sent.
+const settleDelivery = `UPDATE deliveries SET state = $5, due_at = $6, tries = $7, tried_at = $8, code = $9, error = $10
+	WHERE receiver = $1 AND order_id = $2 AND seq = $3 AND part = $4 AND (due_at IS NOT NULL OR $5 = 'sent')`
+
+// SettleDeliveries stores the results of tries; see domain.Deliveries. Most were sent at the
+// first try: those take one statement.
+func (s *Store) SettleDeliveries(ctx context.Context, tried []domain.Delivery) error {
+	type same struct {
+		receiver string
+		code     int
+	}
+	sent := map[same][]string{}
+	var others []domain.Delivery
+	at := time.Time{}
+	for _, d := range tried {
+		if d.State == domain.DeliverySent && d.Tries == 1 && d.Part == 0 && d.Error == "" {
+			key := same{d.Receiver, d.Code}
+			sent[key], at = append(sent[key], d.EventID), d.TriedAt
+		} else {
+			others = append(others, d)
+		}
+	}
+	return failure(s.d.job(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		for key, ids := range sent {
+			_, err := tx.ExecContext(ctx, `UPDATE deliveries SET state = 'sent', due_at = NULL, tries = 1, tried_at = $3, code = $4, error = ''
+				WHERE event_id`+s.d.among+` AND receiver = $2 AND part = 0`, s.d.list(ids), key.receiver, micros(at), int64(key.code))
+			if err != nil {
+				return err
+			}
+		}
+		for _, d := range others {
+			_, err := tx.ExecContext(ctx, settleDelivery, d.Receiver, d.OrderID, d.Seq, int64(d.Part), string(d.State), nullTime(d.DueAt),
+				int64(d.Tries), nullTime(d.TriedAt), int64(d.Code), d.Error)
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+}
+
+// logged adds the filter's conditions.
+func (l *listing) logged(f domain.DeliveryFilter) {
+	for _, c := range []struct {
+		asked     bool
+		condition string
+		value     any
+	}{
+		{true, "receiver = %s", f.Receiver},
+		{f.EventID != "", "event_id = %s", f.EventID},
+		{f.State != "", "state = %s", string(f.State)},
+		{!f.From.IsZero(), "event_id >= %s", domain.EventIDAt(f.From)},
+		{!f.To.IsZero(), "event_id < %s", domain.EventIDAt(f.To)},
+	} {
+		if c.asked {
+			l.and(c.condition, c.value)
+		}
+	}
+}
+
+// DeliveryLog returns a page of a receiver's deliveries; see domain.Deliveries.
+func (s *Store) DeliveryLog(ctx context.Context, f domain.DeliveryFilter, p domain.Page) ([]domain.Delivery, *domain.Cursor, error) {
+	l := newListing(p)
+	l.logged(f)
+	if c := p.After; c.ID != "" {
+		l.and("event_id < %s", c.ID)
+	}
+	text := `SELECT ` + deliveryColumns + ` FROM deliveries` + l.conditions() + ` ORDER BY event_id DESC, part LIMIT $1`
+	return read(ctx, s, l, text, scanDelivery, func(d domain.Delivery) domain.Cursor {
+		return domain.Cursor{CreatedAt: domain.EventTime(d.EventID), ID: d.EventID}
+	})
+}
+
+// OrderDeliveries returns the deliveries about an order; see domain.Deliveries.
+func (s *Store) OrderDeliveries(ctx context.Context, orderID string, receivers []string) ([]domain.Delivery, error) {
+	return list(ctx, s, scanDelivery, `SELECT `+deliveryColumns+` FROM deliveries WHERE receiver`+s.d.among+`
+		AND order_id = $2 ORDER BY seq, receiver, part`, s.d.list(receivers), orderID)
+}
+
+// RetryDeliveries makes deliveries due; see domain.Deliveries. It changes a chunk per
+// transaction, along the events, so that writers are not held up.
+func (s *Store) RetryDeliveries(ctx context.Context, f domain.DeliveryFilter, at time.Time) (total int, err error) {
+	for after := ""; ; {
+		l := newListing(domain.Page{Size: purgeChunk - 1})
+		l.logged(f)
+		if after != "" {
+			l.and("event_id > %s", after)
+		}
+		rows, err := s.queryVarying(ctx, `SELECT event_id FROM deliveries`+l.conditions()+` ORDER BY event_id LIMIT $1`, l.args...)
+		ids, err := collect(rows, err, scanOne[string])
+		if err != nil || len(ids) == 0 {
+			return total, err
+		}
+		n, err := s.change(ctx, `UPDATE deliveries SET state = 'waiting', due_at = $3, tries = 0, code = 0, error = '' WHERE event_id`+s.d.among+`
+			AND receiver = $2`, s.d.list(ids), f.Receiver, micros(at))
+		if total += n; err != nil || len(ids) < purgeChunk {
+			return total, err
+		}
+		after = ids[len(ids)-1]
+	}
+}
+
+// HoldDeliveries holds a receiver's waiting deliveries.
+func (s *Store) HoldDeliveries(ctx context.Context, receiver string) error {
+	return s.purge(ctx, `UPDATE deliveries SET state = 'held', due_at = NULL WHERE (receiver, order_id, seq, part) IN
+		(SELECT receiver, order_id, seq, part FROM deliveries WHERE receiver = $1 AND due_at IS NOT NULL LIMIT $2)`, receiver)
+}
+
+// PurgeDeliveries deletes old deliveries; see domain.Deliveries. It goes from receiver to
+// receiver along the index, so that those of forgotten receivers are found too.
+func (s *Store) PurgeDeliveries(ctx context.Context, before time.Time) error {
+	bound := domain.EventIDAt(before)
+	for receiver := ""; ; {
+		found, err := s.one(ctx, `SELECT receiver FROM deliveries WHERE receiver > $1 ORDER BY receiver LIMIT 1`, []any{receiver}, &receiver)
+		if err != nil || !found {
+			return err
+		}
+		err = s.purge(ctx, `DELETE FROM deliveries WHERE (receiver, order_id, seq, part) IN (SELECT receiver, order_id, seq, part FROM deliveries
+			WHERE receiver = $1 AND event_id < $2 ORDER BY event_id LIMIT $3)`, receiver, bound)
+		if err != nil {
+			return err
+		}
+	}
+}

@@ -1,0 +1,325 @@
+package notify
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/order-tracking/order-tracking/internal/background"
+	"github.com/order-tracking/order-tracking/internal/domain"
+)
+
+const (
+	// refillBy is how many deliveries a queue reads at once, and maxWindow how many it holds.
+	refillBy  = 64
+	maxWindow = 2 * refillBy
+	// failingAfter is after how many failures in a row a receiver gets one request at a time.
+	failingAfter = 5
+)
+
+// queue sends to one receiver, whose lease this process holds. It holds the oldest due
+// deliveries, in lanes: one per order, each sent in order.
+type queue struct {
+	s     *Service
+	name  string
+	ctx   context.Context //nolint:containedctx // the queue's own: it ends with the lease
+	stop  context.CancelFunc
+	wake  chan struct{}
+	until atomic.Int64 // the end of the lease, nanoseconds since 1970
+
+	mu       sync.Mutex
+	window   map[key]bool      // what is in a lane or not settled yet
+	lanes    map[string][]item // by order; the first is being sent if the order is busy
+	busy     map[string]bool
+	blocked  map[string]bool // orders with a failed delivery that is not settled yet
+	ready    []string        // orders with a lane that is not busy, in the order of arrival
+	settled  []domain.Delivery
+	failures int // in a row
+	failing  time.Time
+	workers  sync.WaitGroup
+}
+
+// key identifies a delivery within its receiver.
+type key struct {
+	order string
+	seq   int64
+	part  int
+}
+
+// item is a delivery with what it tells.
+type item struct {
+	domain.Delivery
+	content domain.DeliveryContent
+}
+
+func keyOf(d *domain.Delivery) key { return key{d.OrderID, d.Seq, d.Part} }
+
+func newQueue(ctx context.Context, s *Service, r domain.Receiver, until time.Time) *queue {
+	q := &queue{
+		s: s, name: r.Name, failing: r.FailingSince, wake: make(chan struct{}, 1),
+		window: map[key]bool{}, lanes: map[string][]item{}, busy: map[string]bool{}, blocked: map[string]bool{},
+	}
+	q.ctx, q.stop = context.WithCancel(ctx)
+	q.until.Store(until.UnixNano())
+	return q
+}
+
+// run sends until the lease is lost, nothing was due for a while, or the context ends. What
+// is being sent is waited for and stored.
+func (q *queue) run() {
+	defer q.stop()
+	idle := q.s.Clock.Now()
+	background.Loop(q.ctx, q.wake, 0, func() time.Duration {
+		more, err := q.turn()
+		now := q.s.Clock.Now()
+		switch {
+		case err != nil:
+			return 4 * q.s.Config.Poll // whoever looks for receivers logs it
+		case more:
+			idle = now
+		case now.Sub(idle) > lingerFor:
+			q.stop()
+		}
+		return q.s.Config.Poll
+	})
+	q.workers.Wait()
+	if err := q.settle(context.WithoutCancel(q.ctx)); err != nil {
+		q.s.Log.Warn("results of deliveries were not stored; they will be repeated", zap.String("receiver", q.name), zap.Error(err))
+	}
+}
+
+// turn stores results, reads what is due and starts sending; more is false when there is
+// nothing to do.
+func (q *queue) turn() (more bool, err error) {
+	if err := q.settle(q.ctx); err != nil {
+		return true, err
+	}
+	if err := q.refill(); err != nil {
+		return true, err
+	}
+	q.start()
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.window) > 0, nil
+}
+
+// settle stores the results so far.
+func (q *queue) settle(ctx context.Context) error {
+	q.mu.Lock()
+	done := q.settled
+	q.settled = nil
+	q.mu.Unlock()
+	if len(done) == 0 {
+		return nil
+	}
+	if err := q.s.Store.SettleDeliveries(ctx, done); err != nil {
+		q.mu.Lock()
+		q.settled = append(done, q.settled...)
+		q.mu.Unlock()
+		return err
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for i := range done {
+		delete(q.window, keyOf(&done[i]))
+		delete(q.blocked, done[i].OrderID)
+	}
+	return nil
+}
+
+// refill reads the oldest due deliveries. One whose order has an earlier one that is due
+// later is put off until then.
+func (q *queue) refill() error {
+	q.mu.Lock()
+	known := len(q.window)
+	q.mu.Unlock()
+	if known > maxWindow-refillBy {
+		return nil
+	}
+	due, err := q.s.Store.DueDeliveries(q.ctx, q.name, q.s.Clock.Now(), known+refillBy)
+	if err != nil {
+		return err
+	}
+	var late, fresh []domain.Delivery
+	behind := map[string]bool{} // orders with one that is put off
+	q.mu.Lock()
+	for _, d := range due {
+		switch {
+		case q.window[keyOf(&d)]:
+		case q.ordered() && (d.LaneDue.After(d.DueAt) || behind[d.OrderID] || q.blocked[d.OrderID]):
+			behind[d.OrderID] = true
+			if d.LaneDue.After(d.DueAt) {
+				d.DueAt = d.LaneDue
+				late = append(late, d)
+			}
+		default:
+			fresh = append(fresh, d)
+		}
+	}
+	q.mu.Unlock()
+	if len(late) > 0 {
+		if err := q.s.Store.SettleDeliveries(q.ctx, late); err != nil {
+			return err
+		}
+	}
+	contents, err := q.s.Store.DeliveryContents(q.ctx, fresh)
+	if err != nil {
+		return err
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for i, d := range fresh {
+		q.window[keyOf(&d)] = true
+		if len(q.lanes[d.OrderID]) == 0 && !q.busy[d.OrderID] {
+			q.ready = append(q.ready, d.OrderID)
+		}
+		q.lanes[d.OrderID] = append(q.lanes[d.OrderID], item{d, contents[i]})
+	}
+	return nil
+}
+
+// ordered reports whether a failed delivery holds up the later ones about its order.
+func (q *queue) ordered() bool { return true }
+
+// start begins to work on lanes as far as the receiver's limit allows.
+func (q *queue) start() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	limit := q.s.Config.AtOnce
+	if q.failures >= failingAfter {
+		limit = 1
+	}
+	for len(q.ready) > 0 && len(q.busy) < limit {
+		order := q.ready[0]
+		q.ready = q.ready[1:]
+		q.busy[order] = true
+		q.workers.Go(func() { q.work(order) })
+	}
+}
+
+// work sends the deliveries of a lane until it is empty or one fails; then the receiver's
+// next lane.
+func (q *queue) work(order string) {
+	for {
+		q.mu.Lock()
+		lane := q.lanes[order]
+		if len(lane) == 0 || !q.mayBegin() {
+			delete(q.busy, order)
+			q.forgetLane(order)
+			if len(q.ready) == 0 || q.failures >= failingAfter || q.ctx.Err() != nil {
+				q.mu.Unlock()
+				background.Wake(q.wake)
+				return
+			}
+			order, q.ready = q.ready[0], q.ready[1:]
+			q.busy[order] = true
+			q.mu.Unlock()
+			continue
+		}
+		it := lane[0]
+		q.mu.Unlock()
+		out := q.s.send(q.ctx, &it.Delivery, it.content)
+		q.result(it.Delivery, out)
+	}
+}
+
+// mayBegin reports whether the lease lasts long enough for another try.
+func (q *queue) mayBegin() bool {
+	left := time.Unix(0, q.until.Load()).Sub(q.s.Clock.Now())
+	return q.ctx.Err() == nil && left > q.s.Config.Timeout+margin
+}
+
+// forgetLane gives up the rest of a lane; it is read again once it is due. mu is held.
+func (q *queue) forgetLane(order string) {
+	for i := range q.lanes[order] {
+		delete(q.window, keyOf(&q.lanes[order][i].Delivery))
+	}
+	delete(q.lanes, order)
+}
+
+// result decides what becomes of a delivery after a try.
+func (q *queue) result(d domain.Delivery, out outcome) {
+	now := domain.Timestamp(q.s.Clock.Now())
+	aborted := out.err != nil && q.ctx.Err() != nil
+	disabled := errors.Is(out.err, errDisabled)
+	var disable string
+	q.mu.Lock()
+	q.lanes[d.OrderID] = q.lanes[d.OrderID][1:]
+	if aborted || disabled { // whoever sends it next counts the try
+		delete(q.window, keyOf(&d))
+		q.forgetLane(d.OrderID)
+		q.mu.Unlock()
+		if disabled {
+			q.s.settleDisabled(q.ctx, q.name)
+		}
+		return
+	}
+	d.Tries, d.TriedAt, d.Code, d.Error, d.DueAt = d.Tries+1, now, out.code, brief(out.err), time.Time{}
+	changed := false
+	if out.err == nil {
+		d.State = domain.DeliverySent
+		q.s.sent.Add(1)
+		changed, q.failures, q.failing = !q.failing.IsZero(), 0, time.Time{}
+	} else {
+		q.s.failed.Add(1)
+		q.failed(&d, out, now)
+		q.failures++
+		if q.failing.IsZero() {
+			changed, q.failing = true, now
+		}
+		switch {
+		case out.gone:
+			disable = "gone"
+		case now.Sub(q.failing) >= q.s.Config.DisableAfter:
+			disable = "failing"
+		}
+		if d.State == domain.DeliveryWaiting {
+			q.blocked[d.OrderID] = true
+			q.forgetLane(d.OrderID)
+		}
+	}
+	failing := q.failing
+	q.settled = append(q.settled, d)
+	enough := len(q.settled) >= refillBy/4 || len(q.ready) == 0
+	q.mu.Unlock()
+	if changed {
+		q.note(failing)
+	}
+	if disable != "" {
+		_ = q.settle(q.ctx) // so that the log shows why; it is tried again if it fails
+		q.s.disable(q.ctx, q.name, disable)
+	}
+	if enough {
+		background.Wake(q.wake)
+	}
+}
+
+// failed sets when a failed delivery is tried next, if at all.
+func (q *queue) failed(d *domain.Delivery, out outcome, now time.Time) {
+	tries := q.s.Config.Tries
+	switch {
+	case out.final:
+		d.State = domain.DeliveryRefused
+	case d.Tries > len(tries):
+		d.State = domain.DeliveryExhausted
+		q.s.exhausted.Add(1)
+	default:
+		pause := tries[d.Tries-1]
+		if pause > 0 {
+			pause += rand.N(pause/10 + 1) //nolint:gosec // jitter, not a secret
+		}
+		d.DueAt = domain.Timestamp(now.Add(max(pause, out.after)))
+	}
+}
+
+// note stores since when the receiver fails.
+func (q *queue) note(since time.Time) {
+	if err := q.s.Store.ReceiverFailing(q.ctx, q.name, since); err != nil {
+		q.s.Log.Debug("a receiver's failure was not stored", zap.String("receiver", q.name), zap.Error(err))
+	}
+}
