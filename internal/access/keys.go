@@ -21,10 +21,10 @@ type Keys struct {
 
 // NewKey is a request for a key.
 type NewKey struct {
-	Name       string      `json:"name" example:"shop"`
-	Role       domain.Role `json:"role" example:"merchant"`
-	MerchantID string      `json:"merchant_id,omitempty" example:"shop"`
-	CourierID  string      `json:"courier_id,omitempty"`
+	Name       string      `json:"name" minLength:"1" maxLength:"200" example:"shop"`
+	Role       domain.Role `json:"role" enum:"admin,dispatcher,merchant,courier,partner,monitor" example:"merchant"`
+	MerchantID string      `json:"merchant_id,omitempty" maxLength:"128" example:"shop" doc:"required for merchants and partners"`
+	CourierID  string      `json:"courier_id,omitempty" format:"uuid" doc:"required for couriers"`
 	ExpiresAt  *time.Time  `json:"expires_at,omitempty"`
 }
 
@@ -137,7 +137,7 @@ func (k *Keys) read(ctx context.Context, _ string, p domain.Page) ([]domain.Cred
 // Rotation is a request to replace a key.
 type Rotation struct {
 	// OverlapSeconds is how long the old key stays valid; default a day.
-	OverlapSeconds *int `json:"overlap_seconds,omitempty"`
+	OverlapSeconds *int `json:"overlap_seconds,omitempty" minimum:"0" maximum:"2592000" doc:"default: a day"`
 }
 
 // Check validates the input of Rotate.

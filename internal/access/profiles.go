@@ -52,7 +52,7 @@ type MerchantEdit struct {
 	Locale            *string                   `json:"locale,omitempty" format:"locale" maxLength:"35" example:"ru"`
 	Timezone          *string                   `json:"timezone,omitempty" format:"timezone" maxLength:"64" example:"Europe/Moscow"`
 	Privacy           *Privacy                  `json:"privacy,omitempty"`
-	ProofRequired     []string                  `json:"proof_required,omitzero" nullable:"false" maxItems:"3" doc:"of photo, signature and pin; [] for none"`
+	ProofRequired     []string                  `json:"proof_required,omitzero" enum:"photo,signature,pin" nullable:"false" maxItems:"3" doc:"[] for none"`
 	Promise           *string                   `json:"promise,omitempty" enum:"none,p90" doc:"which estimate becomes promised_at"`
 	CarrierAccounts   []string                  `json:"carrier_accounts,omitzero" nullable:"false" maxItems:"50" doc:"the delivery companies' accounts that its parcels go with, the preferred one first, as carrier or carrier/name; set by administrators; [] for those of the configuration" example:"[\"cdek\"]"`
 	NotificationRules []domain.NotificationRule `json:"notification_rules,omitzero" nullable:"false" maxItems:"100" doc:"[] for no messages"`

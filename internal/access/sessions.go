@@ -25,8 +25,8 @@ type Sessions struct {
 
 // SignIn opens a session with a key or a code.
 type SignIn struct {
-	Key  string `json:"key,omitempty" maxLength:"4096"`
-	Code string `json:"code,omitempty" maxLength:"64" doc:"from a courier's onboarding; works once"`
+	Key  string `json:"key,omitempty" minLength:"1" maxLength:"4096" example:"ot_dsp_…"`
+	Code string `json:"code,omitempty" minLength:"1" maxLength:"64" doc:"from a courier's onboarding; works once"`
 }
 
 // Check validates the input of Open.

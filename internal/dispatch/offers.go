@@ -37,8 +37,8 @@ const (
 
 // OfferAsk requests offers to named couriers or to those the order is planned for.
 type OfferAsk struct {
-	CourierIDs []string `json:"courier_ids,omitempty" maxItems:"50" doc:"to all of them at once"`
-	Auto       bool     `json:"auto,omitempty" doc:"to the couriers it is planned for, one round after the other"`
+	CourierIDs []string `json:"courier_ids,omitempty" format:"uuid" minItems:"1" maxItems:"50" doc:"to all of them at once"`
+	Auto       bool     `json:"auto,omitempty" example:"true" doc:"to the couriers it is planned for, one round after the other"`
 	ExpiresInS int      `json:"expires_in_s,omitempty" minimum:"1" maximum:"86400" doc:"how long each offer is open; absent: as configured"`
 }
 

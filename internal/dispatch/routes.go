@@ -27,6 +27,9 @@ type RouteOrder struct {
 func (r RouteOrder) Check() error {
 	var f domain.Faults
 	f.Check("", &r)
+	if r.Stops == nil {
+		f.Add("/stops", "required", "is required")
+	}
 	seen := map[StopRef]bool{}
 	for i := range r.Stops {
 		at := "/stops/" + strconv.Itoa(i)

@@ -75,8 +75,8 @@ func New(d Deps) *Service {
 
 // Ask limits a plan to orders and couriers; an empty list means all.
 type Ask struct {
-	OrderIDs   []string `json:"order_ids,omitempty" maxItems:"2000" doc:"only these orders"`
-	CourierIDs []string `json:"courier_ids,omitempty" maxItems:"2000" doc:"only these couriers"`
+	OrderIDs   []string `json:"order_ids,omitempty" format:"uuid" maxItems:"2000" doc:"only these orders"`
+	CourierIDs []string `json:"courier_ids,omitempty" format:"uuid" maxItems:"2000" doc:"only these couriers"`
 }
 
 // Proposal is a plan for display.

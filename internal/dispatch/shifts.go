@@ -36,6 +36,9 @@ func (s Shifts) Check() error { return s.normalize() }
 func (s *Shifts) normalize() error {
 	var f domain.Faults
 	f.Check("", s)
+	if s.Shifts == nil {
+		f.Add("/shifts", "required", "is required; [] for none")
+	}
 	for i := range s.Shifts {
 		one := &s.Shifts[i]
 		one.Start, one.End = domain.Timestamp(one.Start), domain.Timestamp(one.End)

@@ -11,7 +11,7 @@ import (
 
 // Idempotent is the header of every operation that creates something.
 type Idempotent struct {
-	Key string `header:"Idempotency-Key" doc:"Makes retries safe: for 24 hours, the same request with the same key gets the first response again. Bare or in double quotes." maxLength:"255" pattern:"^(\"([^\"\\\\]|\\\\[\"\\\\])+\"|[!#-~]([ !#-~]*[!#-~])?)$" example:"\"order-1042-try\""`
+	Key string `header:"Idempotency-Key" doc:"Makes retries safe: for 24 hours, the same request with the same key gets the first response again. Bare or in double quotes." minLength:"1" maxLength:"255" pattern:"^(\"([^\"\\\\]|\\\\[\"\\\\])+\"|[!#-~]([ !#-~]*[!#-~])?)$" example:"\"order-1042-try\""`
 }
 
 // enter puts the request's idempotency key into the context.
@@ -34,5 +34,5 @@ func replayed(i *idempotency.Request) string {
 
 // IfMatch is the header of every change of an order.
 type IfMatch struct {
-	Tags string `header:"If-Match" doc:"Change the order only if it still has this ETag; otherwise 412." pattern:"^([*]|(W/)?\"[!#-~]*\"([ \t]*,[ \t]*(W/)?\"[!#-~]*\")*)$" example:"\"v3\""`
+	Tags string `header:"If-Match" doc:"Change the order only if it still has this ETag; otherwise 412." minLength:"1" pattern:"^([*]|(W/)?\"[!#-~]*\"( *, *(W/)?\"[!#-~]*\")*)$" example:"\"v3\""`
 }

@@ -191,6 +191,9 @@ func (w *walker) value(t reflect.Type, v any, at string) (any, bool) {
 	if t.Kind() == reflect.Interface {
 		return v, true
 	}
+	if number, ok := v.(jsontext.Value); ok && isInteger(t) {
+		v = whole(number)
+	}
 	return v, w.scalar(t, v, at)
 }
 
@@ -271,6 +274,16 @@ func (w *walker) scalar(t reflect.Type, v any, at string) bool {
 		w.add(at, "invalid_type", "must be "+nameOf(t))
 	}
 	return false
+}
+
+// whole returns an integer that is written with a fraction or an exponent, such as 3.0, in
+// plain digits.
+func whole(number jsontext.Value) jsontext.Value {
+	f, err := strconv.ParseFloat(string(number), 64)
+	if err != nil || f != math.Trunc(f) || math.Abs(f) >= 1<<53 || !bytes.ContainsAny(number, ".eE") {
+		return number
+	}
+	return strconv.AppendInt(nil, int64(f), 10)
 }
 
 func isInteger(t reflect.Type) bool { return t.Kind() >= reflect.Int && t.Kind() <= reflect.Uint64 }

@@ -98,6 +98,15 @@ func TestDecodeKeepsTheRest(t *testing.T) {
 	require.Equal(t, domain.Item{Name: "x", Quantity: 1}, d.Items[1], "in its place, one of it")
 }
 
+// JSON Schema and some clients write whole numbers with a fraction or an exponent.
+func TestDecodeReadsWholeNumbers(t *testing.T) {
+	d, faults, err := decode[domain.Draft](JSONBody{RawBody: []byte(`{"items":[{"name":"x","quantity":2.0,"weight_g":1e3}],"total":{"amount":129900.00,"currency":"RUB"}}`)})
+	require.NoError(t, err)
+	require.Empty(t, faults)
+	require.Equal(t, domain.Item{Name: "x", Quantity: 2, WeightG: 1000}, d.Items[0])
+	require.Equal(t, int64(129900), d.Total.Amount)
+}
+
 func TestDecodeBoundsItsWork(t *testing.T) {
 	var b strings.Builder
 	for i := range 5000 {

@@ -166,6 +166,9 @@ func (s *Server) enter(c *gin.Context) (context.Context, error) {
 	if err := access.Permit(caller, op); err != nil {
 		return nil, err
 	}
+	if err := headersOnce(r.Header); err != nil {
+		return nil, err
+	}
 	ctx := domain.WithCaller(r.Context(), caller)
 	if op.Object == access.TheHouse || op.Object == access.TheMerchant {
 		ctx = access.WithRemote(ctx, addressOnly(r.RemoteAddr))

@@ -74,7 +74,7 @@ func describeOperation[I, O any](s *Server, api huma.API, op operation, h func(c
 // shareToken is the query parameter of a share link's token.
 var shareToken = &huma.Param{
 	Name: "token", In: "query", Description: "a share link's token, in place of the Authorization header",
-	Schema: &huma.Schema{Type: huma.TypeString},
+	Schema: &huma.Schema{Type: huma.TypeString, MinLength: new(1)},
 }
 
 // refusals are the errors that an operation can return because of its inputs.
@@ -157,7 +157,7 @@ func (s *Server) newAPI() {
 const apiDescription = "Creates, tracks and delivers orders.\n\n" +
 	"Errors are `application/problem+json` (RFC 9457) with a `code` for machines. Input is strict: unknown fields and " +
 	"unknown query parameters are refused (422), and everything that is wrong with a request is listed at once, each " +
-	"with a JSON pointer. Members that are null count as absent, except in `PATCH /order/{order_id}`, where null removes. " +
+	"with a JSON pointer. Texts are UTF-8 without control characters. Members that are null count as absent, except in `PATCH /order/{order_id}`, where null removes. " +
 	"Lists are newest first and are paged by an opaque `page_token`. A body needs `Content-Type: application/json`; an empty one counts as `{}`. " +
 	"An `X-Request-Id` that is sent comes back, and the trace of a W3C `traceparent` is logged."
 
@@ -220,7 +220,7 @@ func (op operation) huma(s *Server) huma.Operation {
 	}
 	if op.replies != "" { // otherwise huma derives the response from the output
 		media := &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString}}
-		if op.replies == jsonType {
+		if op.replies == jsonType || op.replies == yamlType {
 			media.Schema.Type = huma.TypeObject
 		}
 		if op.reply != "" {
@@ -299,19 +299,27 @@ var exampleTime = time.Date(2026, 5, 4, 12, 30, 0, 0, time.UTC)
 func (s *Server) finishAPI() {
 	s.completeSchemas()
 	s.addExamples()
+	s.describeQueries()
 	id := &huma.Param{Description: "identifies this request in the log", Schema: &huma.Schema{Type: huma.TypeString}}
-	for _, item := range s.api.OpenAPI().Paths {
-		for _, op := range []*huma.Operation{item.Get, item.Post, item.Patch, item.Delete} {
-			if op == nil {
-				continue
+	for _, op := range s.everyOperation() {
+		for _, response := range op.Responses {
+			if response.Headers == nil {
+				response.Headers = map[string]*huma.Param{}
 			}
-			for _, response := range op.Responses {
-				if response.Headers == nil {
-					response.Headers = map[string]*huma.Param{}
-				}
-				response.Headers[headerRequestID] = id
-			}
+			response.Headers[headerRequestID] = id
 		}
 	}
 	s.spec = s.document
+}
+
+// everyOperation lists the document's operations.
+func (s *Server) everyOperation() (ops []*huma.Operation) {
+	for _, item := range s.api.OpenAPI().Paths {
+		for _, op := range []*huma.Operation{item.Get, item.Post, item.Put, item.Patch, item.Delete} {
+			if op != nil {
+				ops = append(ops, op)
+			}
+		}
+	}
+	return ops
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/http/pprof"
+	"strconv"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -52,6 +53,12 @@ func (s *Server) opsRoutes() {
 		method: http.MethodGet, path: "/debug/pprof/{profile}", id: "profile", tag: tagOps,
 		summary: "A profile of the process for go tool pprof", about: "For administrators.", replies: "application/octet-stream",
 	}, s.guarded(func(_ context.Context, c *gin.Context) error {
+		if err := knownQuery(c.Request.URL, s.api.OpenAPI().Paths["/debug/pprof/{profile}"].Get); err != nil {
+			return err
+		}
+		if n, _ := strconv.Atoi(c.DefaultQuery("seconds", "1")); n < 1 || n > 600 {
+			return domain.Invalid("/seconds", "out_of_range", "must be between 1 and 600")
+		}
 		switch name := c.Param("profile"); name {
 		case "profile":
 			pprof.Profile(c.Writer, c.Request)
@@ -70,6 +77,8 @@ func (s *Server) opsRoutes() {
 type profileIn struct {
 	Profile string `path:"profile" enum:"allocs,block,goroutine,heap,mutex,profile,threadcreate,trace" doc:"which; profile is of the processor"`
 	Seconds int    `query:"seconds" minimum:"1" maximum:"600" doc:"how long profile and trace take; 30 and 1 unless given"`
+	Debug   int    `query:"debug" minimum:"0" maximum:"2" doc:"above 0: as text"`
+	GC      int    `query:"gc" minimum:"0" maximum:"1" doc:"1: collect garbage first (heap)"`
 }
 
 // ready checks whether the server can work, without waiting for a check that hangs.

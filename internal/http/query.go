@@ -2,9 +2,11 @@ package httpserver
 
 import (
 	"maps"
+	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -25,6 +27,37 @@ func (m *Moment) UnmarshalText(text []byte) (err error) {
 // Schema is that of a date-time.
 func (Moment) Schema(huma.Registry) *huma.Schema {
 	return &huma.Schema{Type: huma.TypeString, Format: "date-time"}
+}
+
+// describeQueries documents that no query parameter may be empty.
+func (s *Server) describeQueries() {
+	for _, op := range s.everyOperation() {
+		for _, p := range op.Parameters {
+			schema := p.Schema
+			if schema.Type == huma.TypeArray {
+				schema = schema.Items
+			}
+			if p.In == "query" && schema.Type == huma.TypeString && len(schema.Enum) == 0 && schema.Format == "" {
+				schema.MinLength = new(1)
+			}
+		}
+	}
+}
+
+// headersOnce rejects headers that hold a condition or a key when they are empty or repeated:
+// otherwise the change would be made without it.
+func headersOnce(h http.Header) error {
+	for _, name := range []string{"Idempotency-Key", "If-Match"} {
+		values, there := h[name]
+		switch {
+		case !there:
+		case len(values) > 1 && name != "If-Match": // which is a list
+			return domain.Errorf(domain.CodeMalformed, "%s may come only once", name)
+		case strings.Trim(values[0], " \t") == "":
+			return domain.Errorf(domain.CodeMalformed, "%s is empty; leave it out where nothing is meant", name)
+		}
+	}
+	return nil
 }
 
 // knownQuery reports everything wrong with a query at once: unknown, empty or repeated

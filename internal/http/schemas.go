@@ -71,6 +71,54 @@ func (s *Server) completeSchemas() {
 	limitMetadata(s.schemas())
 	s.requireDropoff()
 	s.nullableInPatch()
+	s.oneOrTheOther()
+	s.limitEntries()
+}
+
+// oneOrTheOther documents bodies that need one of their members, and not both.
+func (s *Server) oneOrTheOther() {
+	schemas := s.schemas().Map()
+	with := func(required ...string) *huma.Schema { return &huma.Schema{Type: huma.TypeObject, Required: required} }
+	only := func(this string, others ...string) *huma.Schema {
+		one := with(this)
+		for _, other := range others {
+			one.AllOf = append(one.AllOf, &huma.Schema{Not: with(other)})
+		}
+		return one
+	}
+	rule := func(name string, alternatives ...*huma.Schema) {
+		schemas[name].AllOf = append(schemas[name].AllOf, &huma.Schema{OneOf: alternatives})
+	}
+	is := func(s *huma.Schema, roles ...domain.Role) *huma.Schema {
+		s.Properties = map[string]*huma.Schema{"role": {Type: huma.TypeString, Enum: enumOf(roles)}}
+		return s
+	}
+	rule("SignIn", only("key", "code"), only("code", "key"))
+	schemas["Notice"].Not = with("template", "text")
+	for name, id := range map[string]string{"Assignment": "courier_id", "OfferAsk": "courier_ids"} {
+		named, auto := with(id), only("auto", id)
+		named.Properties = map[string]*huma.Schema{"auto": {Type: huma.TypeBoolean, Enum: []any{false}}}
+		auto.Properties = map[string]*huma.Schema{"auto": {Type: huma.TypeBoolean, Enum: []any{true}}}
+		rule(name, named, auto)
+	}
+	schemas["ShipmentEdit"].MinProperties = new(1)
+	for _, id := range []string{"createSession", "assignCourier", "offerOrder", "editShipment", "reportLocation"} {
+		s.bodies[id] = true
+	}
+	neither := &huma.Schema{Type: huma.TypeObject, AllOf: []*huma.Schema{{Not: with("merchant_id")}, {Not: with("courier_id")}}}
+	rule("NewKey", is(neither, domain.RoleAdmin, domain.RoleDispatcher, domain.RoleMonitor),
+		is(only("merchant_id", "courier_id"), domain.RoleMerchant, domain.RolePartner), is(only("courier_id", "merchant_id"), domain.RoleCourier))
+}
+
+// limitEntries adds the limits of strings in lists, which have no tags.
+func (s *Server) limitEntries() {
+	for _, schema := range s.schemas().Map() {
+		for _, p := range schema.Properties {
+			if entry := p.Items; entry != nil && entry.Type == huma.TypeString && entry.Format == "" && len(entry.Enum) == 0 && p.MaxItems != nil {
+				entry.MinLength, entry.MaxLength = new(1), new(domain.MaxKey)
+			}
+		}
+	}
 }
 
 // requireDropoff adds what Go types can't express: a draft needs a drop-off, which needs an
@@ -81,7 +129,10 @@ func (s *Server) requireDropoff() {
 	draft.Properties["dropoff"] = &huma.Schema{
 		AllOf: []*huma.Schema{
 			draft.Properties["dropoff"],
-			{AnyOf: []*huma.Schema{{Required: []string{"address"}}, {Required: []string{"location"}}}},
+			{AnyOf: []*huma.Schema{
+				{Required: []string{"address"}, Properties: map[string]*huma.Schema{"address": {Type: huma.TypeString, MinLength: new(1)}}},
+				{Required: []string{"location"}},
+			}},
 		},
 	}
 }
@@ -107,7 +158,7 @@ func example(r huma.Registry, schema *huma.Schema, request bool) any {
 		return schema.Examples[0]
 	case schema.Ref != "":
 		return example(r, r.SchemaFromRef(schema.Ref), request)
-	case len(schema.OneOf)+len(schema.AllOf)+len(schema.AnyOf) > 0:
+	case len(schema.OneOf)+len(schema.AllOf)+len(schema.AnyOf) > 0 && schema.Properties == nil:
 		return example(r, slices.Concat(schema.OneOf, schema.AllOf, schema.AnyOf)[0], request)
 	case schema.Type == huma.TypeArray:
 		if entry := example(r, schema.Items, request); entry != nil {
@@ -165,17 +216,12 @@ func deref[T any](p *T) (v T) {
 // addExamples adds an example to every JSON body.
 func (s *Server) addExamples() {
 	r := s.schemas()
-	for _, item := range s.api.OpenAPI().Paths {
-		for _, op := range []*huma.Operation{item.Get, item.Post, item.Patch, item.Delete} {
-			if op == nil {
-				continue
-			}
-			if op.RequestBody != nil {
-				complete(r, op.RequestBody.Content[jsonType], true)
-			}
-			for _, response := range op.Responses {
-				complete(r, response.Content[jsonType], false)
-			}
+	for _, op := range s.everyOperation() {
+		if op.RequestBody != nil {
+			complete(r, op.RequestBody.Content[jsonType], true)
+		}
+		for _, response := range op.Responses {
+			complete(r, response.Content[jsonType], false)
 		}
 	}
 }

@@ -24,7 +24,7 @@ func (s *Server) sessionRoutes() {
 		about: "With a key, or with the code of a courier's onboarding, which works once. The session is a cookie that scripts " +
 			"can't read; it ends after 12 hours (a courier's after 30 days), and with the key or the phone that it came from.",
 		body:  access.SignIn{},
-		codes: []domain.Code{domain.CodeUnauthenticated, domain.CodeForbidden, domain.CodeHTTPSRequired, domain.CodeValidationFailed, domain.CodeUnavailable, domain.CodeRateLimited},
+		codes: []domain.Code{domain.CodeMalformed, domain.CodeUnauthenticated, domain.CodeForbidden, domain.CodeHTTPSRequired, domain.CodeValidationFailed, domain.CodeUnavailable, domain.CodeRateLimited},
 	}, s.answering(s.createSession))
 	plain[struct{}, struct{}](s, operation{
 		method: http.MethodDelete, path: "/session", id: "deleteSession", tag: tagAccess, open: true, status: http.StatusNoContent,
