@@ -46,7 +46,11 @@ require (
 	pgregory.net/rapid v1.3.0
 )
 
-require code.dny.dev/ssrf v0.3.0
+require (
+	code.dny.dev/ssrf v0.3.0
+	github.com/go-jose/go-jose/v4 v4.1.9
+	golang.org/x/oauth2 v0.38.0
+)
 
 require github.com/standard-webhooks/standard-webhooks/libraries v0.0.1
 

@@ -23,6 +23,7 @@ type Config struct {
 	GRPC     GRPC     `koanf:"grpc"`
 	Log      Log      `koanf:"log"`
 	Access   Access   `koanf:"access"`
+	OIDC     OIDC     `koanf:"oidc"`
 	Orders   Orders   `koanf:"orders"`
 	Tracking Tracking `koanf:"tracking"`
 	Arrival  Arrival  `koanf:"arrival"`

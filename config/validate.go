@@ -111,6 +111,9 @@ func (c *Config) validate() error {
 			return c.fault(rule.key, rule.err)
 		}
 	}
+	if err := c.checkOIDC(); err != nil {
+		return err
+	}
 	return c.checkListeners()
 }
 
@@ -128,7 +131,7 @@ func (c *Config) checkListeners() error {
 			return c.fault(key, fmt.Errorf("is the address of %s too: %q", other, addr))
 		}
 		taken[addr] = key
-		if c.Access.BootstrapAdminKey == "" && !loopback(addr) {
+		if c.Access.BootstrapAdminKey == "" && c.OIDC.Issuer == "" && !loopback(addr) {
 			return c.fault(key, fmt.Errorf("is %q, which others can reach, and there is no administrator's key: "+
 				"set BOOTSTRAP_ADMIN_KEY (%d characters or more), or %s to a loopback address such as 127.0.0.1",
 				addr, MinAdminKey, strings.ToUpper(strings.ReplaceAll(key, ".", "_"))))

@@ -31,12 +31,6 @@ type Request struct {
 	Local bool
 }
 
-// Verifier verifies third-party tokens: JWTs of an issuer.
-type Verifier interface {
-	// Verify returns the token's caller, or unauthenticated.
-	Verify(ctx context.Context, token string) (*domain.Caller, error)
-}
-
 const (
 	// checkEvery is the interval at which a replica polls for revocations; freshFor is how
 	// long cached credentials may be used after a successful poll.
@@ -55,8 +49,8 @@ type Guard struct {
 	store domain.AccessStore
 	clock domain.Clock
 	log   *zap.Logger
-	// jwt verifies credentials in JWT form; nil rejects them.
-	jwt       Verifier
+	// issuer verifies credentials in JWT form; nil rejects them.
+	issuer    domain.Issuer
 	bootstrap [sha256.Size]byte
 	hasKey    bool // a bootstrap key is configured
 	keyless   bool
@@ -91,7 +85,8 @@ type GuardConfig struct {
 	BootstrapKey string
 	// Keyless authorizes local calls without a credential.
 	Keyless bool
-	JWT     Verifier
+	// Issuer is the identity provider; nil for none.
+	Issuer domain.Issuer
 	// PerCaller limits the calls of each key, session and link, PerAddress the failed calls
 	// from an address. Local calls without a key are not limited.
 	PerCaller, PerAddress Limit
@@ -100,7 +95,7 @@ type GuardConfig struct {
 // NewGuard returns an authenticator over the store.
 func NewGuard(store domain.AccessStore, clock domain.Clock, log *zap.Logger, c GuardConfig) *Guard {
 	g := &Guard{
-		store: store, clock: clock, log: log, jwt: c.JWT,
+		store: store, clock: clock, log: log, issuer: c.Issuer,
 		bootstrap: sha256.Sum256([]byte(c.BootstrapKey)), hasKey: c.BootstrapKey != "", keyless: c.Keyless,
 		first:   &domain.Caller{Actor: domain.Actor{Kind: domain.RoleAdmin, ID: "bootstrap"}, Name: "bootstrap"},
 		local:   &domain.Caller{Actor: domain.Actor{Kind: domain.RoleAdmin, ID: "local"}, Name: "local"},
@@ -152,8 +147,8 @@ func (g *Guard) identify(ctx context.Context, credential string) (*domain.Caller
 		return g.first, nil
 	}
 	if !wellFormed(credential) {
-		if g.jwt != nil && strings.Count(credential, ".") == 2 {
-			return g.jwt.Verify(ctx, credential)
+		if g.issuer != nil && strings.Count(credential, ".") == 2 {
+			return g.issuer.Verify(ctx, credential)
 		}
 		return nil, errInvalid
 	}
@@ -207,8 +202,12 @@ func (g *Guard) find(ctx context.Context, sum [sha256.Size]byte) (*known, error)
 	return k, nil
 }
 
-// parentLives reports whether a session of the bootstrap key belongs to the current key.
+// parentLives reports whether a session of the bootstrap key belongs to the current key, and
+// one of an identity provider to an installation that has one.
 func (g *Guard) parentLives(c *domain.Credential) bool {
+	if strings.HasPrefix(c.ParentID, "oidc:") {
+		return g.issuer != nil
+	}
 	return !strings.HasPrefix(c.ParentID, "bootstrap-") || g.hasKey && c.ParentID == g.BootstrapParent()
 }
 

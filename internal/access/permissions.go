@@ -168,6 +168,8 @@ var table = []Operation{
 	{ID: "replayWebhook", Object: AWebhook, roles: admin | merchant},
 	{ID: "createSession", Object: Nothing, Open: true},
 	{ID: "deleteSession", Object: Nothing, Open: true},
+	{ID: "beginLogin", Object: Nothing, Open: true},
+	{ID: "finishLogin", Object: Nothing, Open: true},
 	{ID: "getMe", Object: Nothing, roles: everyone &^ monitor},
 
 	{ID: "metrics", Object: Nothing, roles: admin | monitor},

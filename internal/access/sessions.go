@@ -1,7 +1,9 @@
 package access
 
 import (
+	"cmp"
 	"context"
+	"crypto/rand"
 	"time"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
@@ -65,7 +67,7 @@ func (s *Sessions) For(ctx context.Context, caller *domain.Caller) (*Session, er
 	case domain.RoleMonitor, domain.RoleCustomer:
 		return nil, domain.Errorf(domain.CodeForbidden, "this key opens no pages")
 	}
-	parent := caller.Credential
+	parent := cmp.Or(caller.Credential, caller.ID) // a provider's user has no credential here
 	if caller == s.Guard.first {
 		parent = s.Guard.BootstrapParent()
 	}
@@ -76,6 +78,29 @@ func (s *Sessions) For(ctx context.Context, caller *domain.Caller) (*Session, er
 	return s.keep(ctx, domain.Credential{
 		ParentID: parent, Name: caller.Name, Role: caller.Kind, MerchantID: caller.MerchantID, CourierID: caller.CourierID,
 	}, until)
+}
+
+// BeginLogin begins a sign-in at the identity provider and returns its page; not_found if
+// none is configured.
+func (s *Sessions) BeginLogin(ctx context.Context, redirectURL string) (l domain.Login, page string, err error) {
+	if s.Guard.issuer == nil {
+		return l, "", domain.Errorf(domain.CodeNotFound, "there is no identity provider to sign in at; see oidc.issuer of the configuration")
+	}
+	l = domain.Login{State: rand.Text(), Nonce: rand.Text(), Verifier: rand.Text() + rand.Text(), RedirectURL: redirectURL}
+	page, err = s.Guard.issuer.LoginURL(ctx, l)
+	return l, page, err
+}
+
+// FinishLogin opens a session for who signed in at the identity provider.
+func (s *Sessions) FinishLogin(ctx context.Context, l domain.Login, code string) (*Session, error) {
+	if s.Guard.issuer == nil {
+		return nil, errInvalid
+	}
+	caller, err := s.Guard.issuer.Redeem(ctx, l, code)
+	if err != nil {
+		return nil, err
+	}
+	return s.For(ctx, caller)
 }
 
 func (s *Sessions) keep(ctx context.Context, c domain.Credential, until time.Time) (*Session, error) {

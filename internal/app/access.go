@@ -40,8 +40,8 @@ func (a *App) openAccess(ctx context.Context) error {
 	g.keys = &access.Keys{Store: a.store, Clock: clock, Audit: g.audit, Requests: a.requests}
 	g.shares = &access.Shares{Store: a.store, Clock: clock, Requests: a.requests, Secret: secret}
 	g.tickets = &access.Tickets{Store: a.store, Clock: clock}
-	first := a.cfg.Access.BootstrapAdminKey
-	keyless := first == ""
+	first, issuer := a.cfg.Access.BootstrapAdminKey, a.issuer()
+	keyless := first == "" && issuer == nil
 	if keyless {
 		has, err := g.keys.AnyAdmin(ctx)
 		if err != nil {
@@ -50,7 +50,7 @@ func (a *App) openAccess(ctx context.Context) error {
 		keyless = !has
 	}
 	g.guard = access.NewGuard(a.store, clock, a.log, access.GuardConfig{
-		BootstrapKey: first, Keyless: keyless,
+		BootstrapKey: first, Keyless: keyless, Issuer: issuer,
 		PerCaller:  access.Limit{Rate: a.cfg.Limits.KeyRate, Burst: a.cfg.Limits.KeyBurst},
 		PerAddress: access.Limit{Rate: a.cfg.Limits.FailedRate, Burst: a.cfg.Limits.FailedBurst},
 	})

@@ -54,6 +54,15 @@ func (c *Credential) Caller() *Caller {
 // Live reports whether the credential has not expired.
 func (c *Credential) Live(now time.Time) bool { return c.ExpiresAt == nil || now.Before(*c.ExpiresAt) }
 
+// Login is a sign-in at an identity provider that is under way.
+type Login struct {
+	// State ties the provider's answer to the browser, Nonce the token to the sign-in, and
+	// Verifier proves that who redeems the code began it (PKCE).
+	State, Nonce, Verifier string
+	// RedirectURL is where the provider sends the browser back to.
+	RedirectURL string
+}
+
 // AccessChange is one change of access rights, committed as a whole. Empty fields change nothing.
 type AccessChange struct {
 	// Keep is a new credential to store.

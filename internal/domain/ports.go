@@ -199,6 +199,19 @@ type AccessStore interface {
 	SealAudit(ctx context.Context, s AuditSeal) (bool, error)
 }
 
+// Issuer is an OpenID Connect provider that authenticates callers. Its methods fail with
+// unavailable while nothing is known about the provider because it does not answer.
+type Issuer interface {
+	// Verify returns the caller of a bearer token (a JWT). It fails with unauthenticated, or
+	// with forbidden if a valid token gives no role.
+	Verify(ctx context.Context, token string) (*Caller, error)
+	// LoginURL returns the provider's page where people sign in.
+	LoginURL(ctx context.Context, l Login) (string, error)
+	// Redeem exchanges the code of a sign-in for its caller, whose expiry is the page's; it
+	// fails like Verify.
+	Redeem(ctx context.Context, l Login, code string) (*Caller, error)
+}
+
 // Router computes routes by road. It fails with unavailable when it can't answer in time;
 // callers then fall back to straight lines.
 type Router interface {

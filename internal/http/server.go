@@ -130,6 +130,7 @@ func New(d Deps) *Server {
 	s.accessRoutes()
 	s.shareRoutes()
 	s.sessionRoutes()
+	s.loginRoutes()
 	s.documentRoutes()
 	s.webhookRoutes()
 	s.customerRoutes()

@@ -54,7 +54,7 @@ func (s *Server) createSession(ctx context.Context, c *gin.Context) error {
 		return err
 	}
 	if !secure(c.Request) {
-		return domain.Errorf(domain.CodeHTTPSRequired, "sessions need HTTPS, or a browser on this machine that asks for localhost")
+		return errHTTPS
 	}
 	session, err := s.Sessions.Open(ctx, in)
 	if err != nil {
@@ -78,6 +78,8 @@ func (s *Server) deleteSession(ctx context.Context, c *gin.Context) error {
 	c.Status(http.StatusNoContent)
 	return nil
 }
+
+var errHTTPS = domain.Errorf(domain.CodeHTTPSRequired, "sessions need HTTPS, or a browser on this machine that asks for localhost")
 
 // setSession sets the cookie; a time in the past deletes it.
 func setSession(c *gin.Context, secret string, until time.Time) {

@@ -28,7 +28,8 @@ const before = "<!-- Generated from internal/access/permissions.go and internal/
 
 Every caller has a role, given by its key, session, JWT or share link. A role may do what the table allows and nothing
 else (403 *forbidden*), and only to what it owns: what belongs to somebody else looks as if it did not exist (404), and
-lists, searches and counts leave it out.
+lists, searches and counts leave it out. The role of an account at an identity provider comes from its tokens:
+[signing in](sign-in.md).
 
 | role | owns |
 | --- | --- |

@@ -30,14 +30,14 @@ import (
 )
 
 var (
-	// ErrMalformed: the text is not an address that a request can be sent to.
+	// ErrMalformed is the error of a text that is not an address of a server.
 	ErrMalformed = errors.New("must be an address such as https://shop.example/hook")
-	// ErrRefused: the address is in a network that requests may not be sent to. Requests
-	// fail with it too; it is in the chain of the client's error.
+	// ErrRefused is the error of an address in a network that requests may not be sent to.
+	// It is in the chain of the client's errors, too.
 	ErrRefused = errors.New("is in a private or reserved network, which is not allowed")
-	// ErrUnresolved: the name can't be resolved now.
+	// ErrUnresolved is the error of a name that can't be resolved now.
 	ErrUnresolved = errors.New("has a host whose address can't be found")
-	// ErrTooLarge: reading an answer beyond the limit fails with it.
+	// ErrTooLarge is the error of reading an answer beyond the limit.
 	ErrTooLarge = errors.New("the answer is too large")
 )
 
