@@ -238,6 +238,7 @@ func (a *App) stop(ctx context.Context, endWork func(), background *errgroup.Gro
 func (a *App) startBackground(ctx context.Context, g *errgroup.Group) {
 	g.Go(func() error { a.relay.Run(ctx); return nil })
 	g.Go(func() error { return a.hub.Run(ctx) })
+	g.Go(func() error { a.indexSearch(ctx); return nil })
 	g.Go(func() error {
 		if err := a.consumer.Run(ctx); err != nil && ctx.Err() == nil {
 			a.log.Error("the consumer of "+domain.TopicStatusUpdates+" stopped", zap.Error(err))
@@ -253,6 +254,29 @@ func (a *App) startBackground(ctx context.Context, g *errgroup.Group) {
 	g.Go(func() error { a.purge(ctx); return nil })
 	a.runAccess(ctx, g)
 	a.runNotify(ctx, g)
+}
+
+// indexEvery is how often new orders are looked for. Searches scan those that are not
+// indexed yet, so that it bounds their cost and not what they find.
+const indexEvery = time.Second
+
+// indexSearch feeds the index of searches.
+func (a *App) indexSearch(ctx context.Context) {
+	for failing := false; ; {
+		more, err := a.store.IndexSearch(ctx)
+		if err != nil && ctx.Err() == nil && !failing {
+			a.log.Warn("the search index can't be extended; retrying until it works", zap.Error(err))
+		}
+		pause := indexEvery
+		if failing = err != nil; more && !failing {
+			pause = 0
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(pause):
+		}
+	}
 }
 
 // purge periodically deletes rows past their retention.

@@ -91,7 +91,7 @@ func orderFilter(cmd *cobra.Command) func() client.OrderFilter {
 	fs.StringVar(&f.MerchantID, "merchant", "", "only of this `merchant`")
 	fs.StringVar(&f.ExternalID, "external-id", "", "only with this external `id`")
 	fs.StringVar(&f.CustomerPhone, "phone", "", "only of the customer with this phone `number`")
-	fs.StringVarP(&f.Search, "search", "q", "", "only with this `text` in the number, external id, name or address")
+	fs.StringVarP(&f.Search, "search", "q", "", "only with these `words` in the number, external id, name, phone or address")
 	momentVar(fs, &from, "from", "only created at this `time` or later: RFC 3339, or -24h")
 	momentVar(fs, &to, "to", "only created before this `time`")
 	completeFlag(cmd, "status", client.Statuses()...)

@@ -242,6 +242,14 @@ func (o *Order) NoteOnce(t EventType, by By, data map[string]any) []Event {
 	return []Event{o.Note(t, by, data)}
 }
 
+// LateAt is when the order's promise will have been broken without a note of it; zero for never.
+func (o *Order) LateAt() time.Time {
+	if !o.Active() || o.PromisedAt == nil || o.Bookkeeping.SentOnce[string(EventOrderLate)] {
+		return time.Time{}
+	}
+	return *o.PromisedAt
+}
+
 // with returns a copy of a map with one more entry.
 func with[V any](m map[string]V, key string, value V) map[string]V {
 	out := make(map[string]V, len(m)+1)

@@ -28,6 +28,8 @@ type Store interface {
 	// Order returns the newest committed version, or order_not_found.
 	Order(ctx context.Context, id string) (*Order, error)
 	// Orders returns a page, newest first, and the cursor of the next one, nil at the end.
+	// A search finds what was committed before it, whether indexed or not; it fails with
+	// unavailable when it would have to read too many orders that are not indexed yet.
 	Orders(ctx context.Context, f OrderFilter, p Page) ([]*Order, *Cursor, error)
 	// Events returns the order's entries with a seq above afterSeq, oldest first.
 	Events(ctx context.Context, orderID string, afterSeq int64) ([]Event, error)
@@ -44,6 +46,11 @@ type Store interface {
 	Courier(ctx context.Context, id string) (*Courier, error)
 	// OrdersInHand returns the couriers' active orders, by courier id.
 	OrdersInHand(ctx context.Context, courierIDs []string) (map[string][]*Order, error)
+	// LateOrders returns the ids of the unfinished orders that were promised before now and
+	// have no note of it, longest overdue first, at most limit.
+	LateOrders(ctx context.Context, now time.Time, limit int) ([]string, error)
+	// BusyCouriers returns the ids of the couriers with active orders.
+	BusyCouriers(ctx context.Context) ([]string, error)
 	// CouriersByID returns the couriers that exist, by id, without their positions.
 	CouriersByID(ctx context.Context, ids []string) (map[string]*Courier, error)
 	// Couriers returns a page, newest first, and the cursor of the next one, nil at the end.
@@ -60,6 +67,7 @@ type Store interface {
 	// Recorded returns the record of an idempotency key, or nil.
 	Recorded(ctx context.Context, scope, key string) (*Idempotency, error)
 	Outbox
+	SearchIndex
 	Shipping
 	PhoneTokens
 	Tickets
@@ -92,6 +100,13 @@ type Outbox interface {
 	Backlog(ctx context.Context) (int64, error)
 	// Committed receives a coalesced signal when events may be pending.
 	Committed() <-chan struct{}
+}
+
+// SearchIndex makes searches fast. One process at a time feeds it.
+type SearchIndex interface {
+	// IndexSearch takes a step towards an index of all orders, and reports whether there is
+	// more to do now. It does nothing while another process feeds the index.
+	IndexSearch(ctx context.Context) (more bool, err error)
 }
 
 // PhoneTokens stores which phones may report which couriers' positions.

@@ -9,10 +9,14 @@ type OrderFilter struct {
 	MerchantID    string
 	ExternalID    string
 	CustomerPhone string // E.164
-	Search        string // part of the number, external id, customer's name or address; case-insensitive
-	CreatedFrom   time.Time
-	CreatedTo     time.Time // exclusive
-	Active        *bool
+	// Search is words that are each part of the number, external id, customer's name or
+	// phone, or an address; or all together part of a number, external id or phone. Words of
+	// one or two characters are beginnings. Case, composition and е or ё make no difference, nor
+	// do separators within a number.
+	Search      string
+	CreatedFrom time.Time
+	CreatedTo   time.Time // exclusive
+	Active      *bool
 }
 
 // Cursor is the position of a page in a list, ordered by (created_at, id), newest first.
@@ -36,7 +40,7 @@ type Page struct {
 // CourierFilter narrows a list of couriers; zero fields match everything.
 type CourierFilter struct {
 	OnDuty *bool
-	Search string // part of the name or phone; case-insensitive
+	Search string // parts of the name or phone, as in OrderFilter
 }
 
 // Idempotency is the record of an answered request, committed with its changes.

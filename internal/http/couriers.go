@@ -107,7 +107,7 @@ func (s *Server) createCourier(ctx context.Context, in *createCourierIn) (*couri
 
 type listCouriersIn struct {
 	OnDuty optional[bool] `query:"on_duty" doc:"whether the courier is on duty"`
-	Search string         `query:"q" maxLength:"200" doc:"part of the name or the phone number"`
+	Search string         `query:"q" maxLength:"200" doc:"parts of the name or the phone number, as in lists of orders"`
 	Paging
 }
 

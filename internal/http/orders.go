@@ -216,7 +216,7 @@ type OrderFilters struct {
 	MerchantID    string          `query:"merchant_id" maxLength:"128" doc:"of this merchant"`
 	ExternalID    string          `query:"external_id" maxLength:"128" doc:"the shop's own number"`
 	CustomerPhone string          `query:"customer_phone" maxLength:"40" doc:"the customer's phone number" example:"+79161234567"`
-	Search        string          `query:"q" maxLength:"200" doc:"part of the number, the external id, the customer's name or an address"`
+	Search        string          `query:"q" maxLength:"200" doc:"words that are each part of the number, the external id, the customer's name or phone, or an address; those of one or two characters are beginnings; case, е or ё and separators make no difference"`
 	CreatedFrom   Moment          `query:"created_from" doc:"created at or after this time (RFC 3339)"`
 	CreatedTo     Moment          `query:"created_to" doc:"created before this time (RFC 3339)"`
 	Active        optional[bool]  `query:"active" doc:"true: only unfinished orders; false: only finished ones"`

@@ -2,13 +2,15 @@ package tracking
 
 import (
 	"context"
+	"errors"
+	"maps"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
 
 	"github.com/order-tracking/order-tracking/internal/background"
 	"github.com/order-tracking/order-tracking/internal/domain"
-	"github.com/order-tracking/order-tracking/internal/paging"
 )
 
 const (
@@ -16,8 +18,8 @@ const (
 	sourceTimer = "timer"
 )
 
-// watch checks all active orders periodically for missed promises and silent couriers.
-// Every replica may do it; each order gets one note entry.
+// watch looks periodically for broken promises and silent couriers. Every replica may do it;
+// each order gets one note entry.
 func (pl *pipeline) watch(ctx context.Context) {
 	background.Loop(ctx, nil, watchEvery, func() time.Duration {
 		if err := pl.watchOnce(ctx); err != nil && ctx.Err() == nil {
@@ -29,67 +31,104 @@ func (pl *pipeline) watch(ctx context.Context) {
 }
 
 func (pl *pipeline) watchOnce(ctx context.Context) error {
-	for orders, err := range paging.Pages(ctx, domain.OrderFilter{Active: new(true)}, domain.MaxPageSize, pl.Store.Orders) {
+	return errors.Join(pl.watchPromises(ctx), pl.watchCouriers(ctx))
+}
+
+// watchPromises notes which orders are late. It reads only those that became so.
+func (pl *pipeline) watchPromises(ctx context.Context) error {
+	now := pl.Clock.Now()
+	for {
+		late, err := pl.Store.LateOrders(ctx, now, domain.MaxPageSize)
 		if err != nil {
 			return err
 		}
-		for _, o := range orders {
-			if err := pl.lookAt(ctx, o); err != nil {
+		for _, id := range late {
+			_, err := pl.Orders.Change(ctx, id, "", 0, nil, func(o *domain.Order) ([]domain.Event, error) {
+				if at := o.LateAt(); at.IsZero() || !now.After(at) {
+					return nil, nil
+				}
+				return o.NoteOnce(domain.EventOrderLate, pl.Orders.System(sourceTimer), map[string]any{"promised_at": o.PromisedAt}), nil
+			})
+			if err != nil {
 				return err
+			}
+		}
+		if len(late) < domain.MaxPageSize {
+			return nil
+		}
+	}
+}
+
+// watchCouriers notes which couriers are silent. It reads the orders of those only.
+func (pl *pipeline) watchCouriers(ctx context.Context) error {
+	busy, err := pl.Store.BusyCouriers(ctx)
+	if err != nil {
+		return err
+	}
+	for ids := range slices.Chunk(busy, domain.MaxPageSize) {
+		heard, err := pl.silent(ctx, ids)
+		if err != nil {
+			return err
+		}
+		carried, err := pl.Store.OrdersInHand(ctx, slices.Collect(maps.Keys(heard)))
+		if err != nil {
+			return err
+		}
+		for courier, orders := range carried {
+			for _, o := range orders {
+				if err := pl.noteSilence(ctx, o, heard[courier]); err != nil {
+					return err
+				}
 			}
 		}
 	}
 	return nil
 }
 
-func (pl *pipeline) lookAt(ctx context.Context, o *domain.Order) error {
-	now := pl.Clock.Now()
-	late := o.PromisedAt != nil && now.After(*o.PromisedAt) && !o.Bookkeeping.SentOnce[string(domain.EventOrderLate)]
-	silent := false
-	var since time.Time
-	if o.Status.InCustody() && o.CourierID != "" {
-		heard, err := pl.lastHeard(ctx, o.CourierID)
-		if err != nil {
-			return err
+// silent returns which couriers' phones fell silent, and when they were last heard,
+// heartbeats included. A courier who never reported can't fall silent.
+func (pl *pipeline) silent(ctx context.Context, ids []string) (map[string]time.Time, error) {
+	positions, err := pl.Live.Positions(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	contacts, err := pl.Live.Contacts(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	before := pl.Clock.Now().Add(-pl.Arrival.SilentAfter)
+	out := map[string]time.Time{}
+	for _, id := range ids {
+		var at time.Time
+		if p := positions[id]; p != nil {
+			at = p.ReceivedAt
 		}
-		// A courier who never reported can't fall silent. Events of the order count as contact.
-		if !heard.IsZero() {
-			if since = o.UpdatedAt; heard.After(since) {
-				since = heard
-			}
-			told := o.Bookkeeping.SilentSince
-			silent = now.Sub(since) > pl.Arrival.SilentAfter && (told == nil || since.After(*told))
+		if c := contacts[id]; c != nil && c.At.After(at) {
+			at = c.At
+		}
+		if !at.IsZero() && at.Before(before) {
+			out[id] = at
 		}
 	}
-	if !late && !silent {
-		return nil
-	}
-	by := pl.Orders.System(sourceTimer)
-	_, err := pl.Orders.Change(ctx, o.ID, "", 0, nil, func(current *domain.Order) (out []domain.Event, err error) {
-		if late && current.Active() && current.PromisedAt != nil && now.After(*current.PromisedAt) {
-			out = current.NoteOnce(domain.EventOrderLate, by, map[string]any{"promised_at": current.PromisedAt})
-		}
-		if silent && current.Status.InCustody() && current.CourierID == o.CourierID {
-			out = append(out, current.NoteSilence(since, by)...)
-		}
-		return out, nil
-	})
-	return err
+	return out, nil
 }
 
-// lastHeard returns the last contact with the courier's phone, heartbeats included; zero
-// when there was none.
-func (pl *pipeline) lastHeard(ctx context.Context, courierID string) (at time.Time, err error) {
-	p, err := pl.Live.Position(ctx, courierID)
-	if err != nil {
-		return at, err
+// noteSilence adds the note, once for each silence, to an order in the courier's custody.
+// Events of the order count as contact.
+func (pl *pipeline) noteSilence(ctx context.Context, o *domain.Order, heard time.Time) error {
+	since := o.UpdatedAt
+	if heard.After(since) {
+		since = heard
 	}
-	if p != nil {
-		at = p.ReceivedAt
+	told := o.Bookkeeping.SilentSince
+	if !o.Status.InCustody() || pl.Clock.Now().Sub(since) <= pl.Arrival.SilentAfter || told != nil && !since.After(*told) {
+		return nil
 	}
-	contacts, err := pl.Live.Contacts(ctx, []string{courierID})
-	if c := contacts[courierID]; c != nil && c.At.After(at) {
-		at = c.At
-	}
-	return at, err
+	_, err := pl.Orders.Change(ctx, o.ID, "", 0, nil, func(current *domain.Order) ([]domain.Event, error) {
+		if !current.Status.InCustody() || current.CourierID != o.CourierID {
+			return nil, nil
+		}
+		return current.NoteSilence(since, pl.Orders.System(sourceTimer)), nil
+	})
+	return err
 }

@@ -27,6 +27,9 @@ type bench struct {
 	rounds int
 	each   time.Duration // length of one round of one side
 
+	orders  int    // that are searched
+	engines string // that searches run on
+
 	services *services
 }
 
@@ -50,6 +53,7 @@ var benches = map[string]one{
 	"broadcast": {"a status to 1,000 and 9,000 sockets over bare writes", benchBroadcast},
 	"rooms":     {"statuses to rooms of 4 over bare writes (go test -bench)", benchRooms},
 	"fleet":     {"moves to 200 dispatchers over a write each", benchFleet},
+	"search":    {"searches and lists over many made orders", benchSearch},
 	"idle":      {"memory of an idle socket", benchIdle},
 }
 
@@ -57,6 +61,8 @@ func main() {
 	rounds := flag.Int("rounds", 5, "how often the sides take turns")
 	each := flag.Duration("each", 3*time.Second, "how long a side runs in a round")
 	bin := flag.String("bin", "", "measure this program; otherwise the product is built from here")
+	orders := flag.Int("orders", 5_000_000, "how many orders are searched; below a million what is found is checked instead of timed")
+	engines := flag.String("engines", "sqlite,postgres", "where they are searched")
 	flag.Usage = func() {
 		out := flag.CommandLine.Output()
 		_, _ = fmt.Fprintln(out, "usage: bench [flags] [name ...]")
@@ -76,39 +82,38 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, *bin, *rounds, *each, flag.Args()); err != nil {
+	if err := run(ctx, bench{bin: *bin, rounds: *rounds, each: *each, orders: *orders, engines: *engines}, flag.Args()); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, bin string, rounds int, each time.Duration, names []string) error {
+func run(ctx context.Context, b bench, names []string) error {
 	dir, err := os.MkdirTemp("", "ot-bench-*")
 	if err != nil {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	if bin == "" {
-		if bin, err = proc.Build(ctx, dir); err != nil {
+	if b.bin == "" {
+		if b.bin, err = proc.Build(ctx, dir); err != nil {
 			return err
 		}
 	}
 	if len(names) == 0 {
 		names = slices.Sorted(maps.Keys(benches))
 	}
-	shared := &services{}
-	defer shared.down(context.WithoutCancel(ctx))
+	b.services = &services{}
+	defer b.services.down(context.WithoutCancel(ctx))
 	for _, name := range names {
 		one, known := benches[name]
 		if !known {
 			return fmt.Errorf("there is no benchmark %q", name)
 		}
-		sub, err := os.MkdirTemp(dir, name+"-*")
-		if err != nil {
+		if b.dir, err = os.MkdirTemp(dir, name+"-*"); err != nil {
 			return err
 		}
 		fmt.Printf("== %s: %s\n", name, one.what)
-		if err := one.run(ctx, &bench{bin: bin, dir: sub, rounds: rounds, each: each, services: shared}); err != nil {
+		if err := one.run(ctx, &b); err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 	}

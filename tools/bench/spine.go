@@ -130,7 +130,11 @@ func benchGet(ctx context.Context, b *bench) error {
 }
 
 func createOne(ctx context.Context, addr string) ([]byte, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+addr+"/order", strings.NewReader(orderBody))
+	return createOrder(ctx, addr, orderBody)
+}
+
+func createOrder(ctx context.Context, addr, body string) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+addr+"/order", strings.NewReader(body))
 	if err != nil {
 		return nil, err
 	}
@@ -140,11 +144,11 @@ func createOne(ctx context.Context, addr string) ([]byte, error) {
 		return nil, err
 	}
 	defer func() { _ = resp.Body.Close() }()
-	body, err := io.ReadAll(resp.Body)
+	answer, err := io.ReadAll(resp.Body)
 	if err == nil && resp.StatusCode != http.StatusCreated {
-		err = fmt.Errorf("create: %s: %s", resp.Status, body)
+		err = fmt.Errorf("create: %s: %s", resp.Status, answer)
 	}
-	return body, err
+	return answer, err
 }
 
 func reachable(ctx context.Context, addr string) error {

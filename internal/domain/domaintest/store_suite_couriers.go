@@ -44,6 +44,40 @@ var courierTests = map[string]func(*testing.T, storeSuite){
 		require.Len(t, got, 1)
 		require.ElementsMatch(t, []string{want[1].ID, want[2].ID}, []string{got[busy.ID][0].ID, got[busy.ID][1].ID})
 	},
+	"those with orders, and what is late": func(t *testing.T, s storeSuite) {
+		busy, idle := s.courier(t, 5), s.courier(t, 5)
+		now := start.Add(time.Hour)
+		promised := func(at time.Time) *domain.Order {
+			d := draft()
+			d.PromisedAt = &at
+			return s.create(t, d, start)
+		}
+		s.create(t, draft(), start)
+		late, later, done := promised(now.Add(-time.Second)), promised(now.Add(-time.Minute)), promised(start)
+		promised(now)
+		_, err := s.assign(t.Context(), late.ID, busy.ID)
+		require.NoError(t, err)
+		_, err = s.assign(t.Context(), done.ID, idle.ID)
+		require.NoError(t, err)
+		_, err = s.move(t.Context(), done.ID, domain.StatusCancelled)
+		require.NoError(t, err)
+		ids, err := s.BusyCouriers(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, []string{busy.ID}, ids)
+		for limit, want := range map[int][]string{1: {later.ID}, 10: {later.ID, late.ID}} {
+			ids, err = s.LateOrders(t.Context(), now, limit)
+			require.NoError(t, err)
+			require.Equal(t, want, ids)
+		}
+		_, err = s.UpdateOrder(t.Context(), later.ID, func(ch *domain.Change) error {
+			ch.Add(ch.Order.NoteOnce(domain.EventOrderLate, by(now), nil)...)
+			return nil
+		})
+		require.NoError(t, err)
+		ids, err = s.LateOrders(t.Context(), now, 10)
+		require.NoError(t, err)
+		require.Equal(t, []string{late.ID}, ids, "noted once")
+	},
 	"read by ids": func(t *testing.T, s storeSuite) {
 		one, two := s.courier(t, 1), s.courier(t, 2)
 		got, err := s.CouriersByID(t.Context(), []string{two.ID, domain.NewID(), "not an id", one.ID, two.ID})
@@ -217,7 +251,7 @@ var courierTests = map[string]func(*testing.T, storeSuite){
 		require.Equal(t, []string{"Владимир", "Анна"}, list(domain.CourierFilter{OnDuty: &yes}, 1))
 		require.Equal(t, []string{"Galina", "Boris_1"}, list(domain.CourierFilter{OnDuty: &no}, 50))
 		require.Equal(t, []string{"Анна"}, list(domain.CourierFilter{Search: "АНН"}, 50))
-		require.Equal(t, []string{"Boris_1"}, list(domain.CourierFilter{Search: "s_1"}, 50))
+		require.Equal(t, []string{"Boris_1"}, list(domain.CourierFilter{Search: "is_1"}, 50))
 		require.Empty(t, list(domain.CourierFilter{Search: "n_"}, 50))
 		require.Equal(t, []string{"Владимир"}, list(domain.CourierFilter{Search: "5550002"}, 50))
 	},

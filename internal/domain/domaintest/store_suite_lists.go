@@ -85,7 +85,6 @@ var listTests = map[string]func(*testing.T, storeSuite){
 		require.Equal(t, want, got, "none twice, none missing")
 	},
 	"filters": filters,
-	"search":  search,
 	"a courier's orders, active ones first": func(t *testing.T, s storeSuite) {
 		c, other := s.courier(t, 100), s.courier(t, 100)
 		var active, finished []string
@@ -188,46 +187,4 @@ func filters(t *testing.T, s storeSuite) {
 		}
 		require.Equal(t, want, s.found(t, test.filter), name)
 	}
-}
-
-func search(t *testing.T, s storeSuite) {
-	d := draft()
-	d.Customer.Name, d.ExternalID = "Ёлкина Мария", "WEB_100%"
-	d.Dropoff = &domain.Place{Address: "Невский проспект, 28"}
-	d.Pickup = &domain.Place{Address: `Depot C:\ North`}
-	want := s.create(t, d, start)
-	d = draft()
-	d.Customer.Name, d.ExternalID = "John Smith", "WEBX1000"
-	s.create(t, d, start)
-	for _, q := range []string{
-		"ёлкина", "ЁЛКИНА", "мар", "web_100%", "B_1", "0%", "невский", "НЕВСКИЙ ПРОСПЕКТ, 28", `c:\ n`, "n", want.Number,
-	} {
-		if q == "n" { // also in the other one's name
-			require.Len(t, s.found(t, domain.OrderFilter{Search: q}), 2)
-			continue
-		}
-		require.Equal(t, []string{want.ID}, s.found(t, domain.OrderFilter{Search: q}), q)
-	}
-	for _, q := range []string{"ёлкин мария", "_", "%%", "web_100%\nёлкина", `c:\\ n`, "' OR 1=1 --"} {
-		if q == "_" {
-			require.Equal(t, []string{want.ID}, s.found(t, domain.OrderFilter{Search: q, CustomerPhone: want.Customer.Phone}))
-			continue
-		}
-		if q == "web_100%\nёлкина" {
-			continue // field separation is up to the store
-		}
-		require.Empty(t, s.found(t, domain.OrderFilter{Search: q}), q)
-	}
-	_, err := s.move(t.Context(), want.ID, domain.StatusConfirmed)
-	require.NoError(t, err)
-	require.Equal(t, []string{want.ID},
-		s.found(t, domain.OrderFilter{Search: "мария", Statuses: []domain.Status{domain.StatusConfirmed}}))
-	_, err = s.UpdateOrder(t.Context(), want.ID, func(ch *domain.Change) error {
-		events, err := ch.Order.Edit(domain.Edit{Customer: &domain.Customer{Name: "Renamed"}}, "RU", by(start))
-		ch.Add(events...)
-		return err
-	})
-	require.NoError(t, err)
-	require.Empty(t, s.found(t, domain.OrderFilter{Search: "мария"}), "search follows a change of the name")
-	require.Equal(t, []string{want.ID}, s.found(t, domain.OrderFilter{Search: "RENAMED"}))
 }

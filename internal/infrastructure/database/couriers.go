@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"encoding/json"
 	"slices"
+	"strings"
+	"time"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
@@ -30,7 +32,7 @@ func courierValues(c *domain.Courier) ([]any, error) {
 	stored := *c
 	stored.Position, stored.ActiveOrders = nil, 0
 	b, err := json.Marshal(stored)
-	return []any{c.ID, c.OnDuty, c.Capacity, searchText(c.Name, c.Phone), string(b)}, err
+	return []any{c.ID, c.OnDuty, c.Capacity, courierSearch(c), string(b)}, err
 }
 
 const selectCourier = `SELECT data, active_orders FROM couriers WHERE id = $1`
@@ -120,6 +122,16 @@ func (s *Store) OrdersInHand(ctx context.Context, courierIDs []string) (map[stri
 	return out, err
 }
 
+// LateOrders returns the ids of orders that are late; see domain.Store.
+func (s *Store) LateOrders(ctx context.Context, now time.Time, limit int) ([]string, error) {
+	return list(ctx, s, scanOne[string], `SELECT CAST(id AS text) FROM orders WHERE watch_at < $1 ORDER BY watch_at LIMIT $2`, micros(now), limit)
+}
+
+// BusyCouriers returns the ids of the couriers with active orders.
+func (s *Store) BusyCouriers(ctx context.Context) ([]string, error) {
+	return list(ctx, s, scanOne[string], `SELECT CAST(id AS text) FROM couriers WHERE active_orders > 0 ORDER BY id`)
+}
+
 // Couriers returns a page of couriers; see domain.Store.
 func (s *Store) Couriers(ctx context.Context, f domain.CourierFilter, p domain.Page) ([]*domain.Courier, *domain.Cursor, error) {
 	l := newListing(p)
@@ -127,7 +139,13 @@ func (s *Store) Couriers(ctx context.Context, f domain.CourierFilter, p domain.P
 		l.and("on_duty = %s", *f.OnDuty)
 	}
 	if f.Search != "" {
-		l.and(s.d.position+"(search, %s) > 0", searchText(f.Search))
+		alternatives := parseSearch(f.Search)
+		if len(alternatives) == 0 {
+			return nil, nil, nil
+		}
+		// Couriers stored by older versions have no folded text until they change.
+		old := s.d.position + "(search, " + l.arg(strings.ToLower(f.Search)) + ") > 0"
+		l.where = append(l.where, l.searchCondition(s.d.position, old, alternatives))
 	}
 	if !p.After.CreatedAt.IsZero() {
 		l.where = append(l.where, l.after(p.After))

@@ -252,7 +252,7 @@ func (s *Store) prepare(w *work, calls []*call) (*plan, error) {
 
 // Queries that lock rows.
 const (
-	lockOrders   = `SELECT CAST(id AS text), data, ledger, status, CAST(courier_id AS text), version FROM orders WHERE id`
+	lockOrders   = `SELECT CAST(id AS text), data, ledger, status, CAST(courier_id AS text), version, search FROM orders WHERE id`
 	lockCouriers = `SELECT CAST(id AS text), capacity, active_orders FROM couriers WHERE id`
 )
 
@@ -264,7 +264,7 @@ func (w *work) orders(ids []string) (map[string]*orderRow, error) {
 	}
 	var r orderRow
 	var courier sql.NullString
-	err := w.lock(lockOrders, ids, []any{&r.id, &r.data, &r.ledger, &r.status, &courier, &r.version}, func() {
+	err := w.lock(lockOrders, ids, []any{&r.id, &r.data, &r.ledger, &r.status, &courier, &r.version, &r.search}, func() {
 		row := r
 		row.courier = courier.String
 		found[r.id] = &row

@@ -23,6 +23,8 @@ type plan struct {
 	events   [][]any            // rows of order_events, in order
 	shipping [][]any            // rows of shipments
 	messages [][]any            // rows of deliveries
+	unsought [][]any            // rows of search_queue, of orders whose text changed
+	created  [][]any            // the same of new orders, in case they are older than the newest segment
 	moves    []move
 
 	rows    map[string]*orderRow   // orders after the calls so far
@@ -167,8 +169,14 @@ func (p *plan) take(c *call, ch *domain.Change, before, after *orderRow, events 
 			p.messages = append(p.messages, deliveryValues(&ch.Deliveries[i]))
 		}
 	}
-	if c.create == nil && len(events) > 0 {
+	switch entry := after.searchEntry(); {
+	case c.create != nil:
+		p.created = append(p.created, entry)
+	case len(events) > 0:
 		p.rows[c.id], p.changed[c.id] = after, true
+		if before.search != after.search && before.foldedText() != after.search {
+			p.unsought = append(p.unsought, entry)
+		}
 	}
 	return outcome{order: ch.Order}
 }

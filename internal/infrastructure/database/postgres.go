@@ -138,6 +138,18 @@ func (e *postgres) dialect() *dialect {
 		},
 		wakeOthers: e.wakeOthers,
 		lead:       e.lead,
+		leadFeed:   e.leadFeed,
+		holdOrders: e.holdOrders,
+		snapshot:   &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true},
+		searchParts: `SELECT p.segment, p.part, p.data FROM unnest($1::bigint[], $2::bigint[]) AS k (segment, part)
+			JOIN search_parts p ON p.segment = k.segment AND p.part = k.part`,
+		pairs: func(pairs [][2]int64) []any {
+			segments, parts := make([]int64, len(pairs)), make([]int64, len(pairs))
+			for i, p := range pairs {
+				segments[i], parts[i] = p[0], p[1]
+			}
+			return []any{segments, parts}
+		},
 		job:        e.job,
 		longJob:    e.longJob,
 		insert:     e.insert,

@@ -68,10 +68,10 @@ func postgresBackend(o Options) domaintest.StoreBackend {
 
 func TestPostgres(t *testing.T) {
 	t.Parallel()
-	for name, size := range map[string]int{"groups": maxGroup, "one at a time": 1} {
+	for name, o := range suiteOptions {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			domaintest.Store(t, postgresBackend(Options{MaxGroup: size}))
+			domaintest.Store(t, postgresBackend(o))
 		})
 	}
 }

@@ -122,6 +122,13 @@ func (w *pgWork) writePlan(p *plan) (map[*call]error, error) {
 	for _, row := range p.shipping {
 		b.Queue(upsertShipment, row...)
 	}
+	if len(p.unsought) > 0 {
+		b.Queue(pgInserts[searchQueue], searchQueue.arrays(p.unsought)...)
+	}
+	if len(p.created) > 0 {
+		b.Queue(pgShareOrders, w.e.ordersKey())
+		b.Queue(pgQueueLate, searchQueue.arrays(p.created)...)
+	}
 	if shifts := p.shifts(); len(shifts) > 0 {
 		ids := slices.Collect(maps.Keys(shifts))
 		changes := make([]int64, len(ids))

@@ -33,7 +33,7 @@ var (
 	ordersTable = &table{name: "orders", conflict: skip, key: "id::text, ''", cols: []column{
 		{"id", uuids}, {"created_at", "bigint"}, {"status", "text"}, {"finished", "boolean"}, {"version", "bigint"},
 		{"courier_id", uuids}, {"merchant_id", "text"}, {"external_id", "text"}, {"customer_phone", "text"},
-		{"ledger", "text"}, {"search", "text"}, {"data", "text"},
+		{"ledger", "text"}, {"search", "text"}, {"data", "text"}, {"watch_at", "bigint"},
 	}}
 	// An existing event is a bug, so the insert must fail.
 	eventsTable = &table{name: "order_events", cols: []column{
@@ -55,12 +55,18 @@ var (
 		{"speed", "double precision"}, {"heading", "double precision"}, {"altitude", "double precision"},
 		{"battery", "double precision"}, {"attributes", "text"},
 	}}
+	searchParts = &table{name: "search_parts", cols: []column{
+		{"segment", "bigint"}, {"part", "bigint"}, {"data", "bytea"},
+	}}
+	searchQueue = &table{name: "search_queue", cols: []column{
+		{"order_id", uuids}, {"created_at", "bigint"}, {"queued_at", "bigint"},
+	}}
 )
 
 // inserts makes each table's INSERT from a source of rows.
 func inserts(source func(*table) string) map[*table]string {
 	out := map[*table]string{}
-	for _, t := range []*table{ordersTable, eventsTable, idempotencyTable, inboundTable, positionsTable, deliveriesTable} {
+	for _, t := range []*table{ordersTable, eventsTable, idempotencyTable, inboundTable, positionsTable, deliveriesTable, searchParts, searchQueue} {
 		out[t] = "INSERT INTO " + t.name + " (" + t.list("%[1]s") + ") " + source(t) + t.conflict
 	}
 	return out
@@ -88,6 +94,8 @@ type orderRow struct {
 	courier      string
 	version      int64
 	data, ledger string
+	search       string
+	key          doc
 	values       []any // one per column
 }
 
@@ -102,12 +110,12 @@ func newOrderRow(o *domain.Order) (*orderRow, error) {
 	}
 	r := &orderRow{
 		id: o.ID, status: o.Status, courier: o.CourierID, version: o.Version,
-		data: string(data), ledger: string(ledger),
+		data: string(data), ledger: string(ledger), search: orderSearch(o), key: docOf(o),
 	}
 	r.values = []any{
 		o.ID, micros(o.CreatedAt), string(o.Status), !o.Active(), o.Version,
 		null(o.CourierID), o.MerchantID, null(o.ExternalID), null(o.Customer.Phone),
-		r.ledger, orderSearch(o), r.data,
+		r.ledger, r.search, r.data, watchAt(o),
 	}
 	return r, nil
 }
@@ -125,18 +133,13 @@ func (r *orderRow) load() string {
 	return r.courier
 }
 
-// orderSearch is the text that OrderFilter.Search matches. The parts are separated, so
-// that no match spans two of them.
-func orderSearch(o *domain.Order) string {
-	parts := []string{o.Number, o.ExternalID, o.Customer.Name, o.Dropoff.Address}
-	if o.Pickup != nil {
-		parts = append(parts, o.Pickup.Address)
+// watchAt is when the order has to be looked at; NULL for never.
+func watchAt(o *domain.Order) any {
+	if at := o.LateAt(); !at.IsZero() {
+		return micros(at)
 	}
-	return searchText(parts...)
+	return nil
 }
-
-// searchText folds case in Go, since SQLite folds only ASCII.
-func searchText(parts ...string) string { return strings.ToLower(strings.Join(parts, "\n")) }
 
 // eventValues encodes an event; order is the order's JSON after it, stored for events that
 // go to the outbox.

@@ -24,15 +24,9 @@ type sqlite struct {
 
 func (e *sqlite) dialect() *dialect {
 	return &dialect{
-		prepare: true,
-		among:   " IN (SELECT value FROM json_each($1))",
-		list: func(values any) any {
-			b, err := json.Marshal(values)
-			if err != nil { // strings and integers always can be
-				panic(err)
-			}
-			return string(b)
-		},
+		prepare:  true,
+		among:    " IN (SELECT value FROM json_each($1))",
+		list:     func(values any) any { return asJSON(values) },
 		position: "instr",
 		begin:    e.begin,
 		// No deadline: the file is local, and busy_timeout limits the wait for another
@@ -41,6 +35,11 @@ func (e *sqlite) dialect() *dialect {
 		wakeOthers:  func() {},
 		// The file belongs to this process, so its relay always leads.
 		lead:       func(context.Context) (domain.Outbox, func(), error) { return e.store, func() {}, nil },
+		leadFeed:   func(context.Context) (func(), error) { return func() {}, nil },
+		holdOrders: func(context.Context, *sql.Tx) error { return nil }, // there is one writer
+		searchParts: `SELECT p.segment, p.part, p.data FROM json_each($1) k CROSS JOIN search_parts p
+			ON p.segment = json_extract(k.value, '$[0]') AND p.part = json_extract(k.value, '$[1]')`,
+		pairs:      func(pairs [][2]int64) []any { return []any{asJSON(pairs)} },
 		job:        e.job,
 		longJob:    e.job,
 		insert:     e.insert,
@@ -50,6 +49,14 @@ func (e *sqlite) dialect() *dialect {
 		ping:       e.ping,
 		close:      e.close,
 	}
+}
+
+func asJSON(values any) string {
+	b, err := json.Marshal(values)
+	if err != nil { // strings and integers always can be
+		panic(err)
+	}
+	return string(b)
 }
 
 // ping writes an unused number in the file's header, since only a write detects a full

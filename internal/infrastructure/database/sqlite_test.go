@@ -4,6 +4,7 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -17,6 +18,13 @@ func openSQLite(t testing.TB, path string, o Options) *Store {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	return s
+}
+
+// suiteOptions are what the suite runs with. Segments are small, so that there are some; one
+// store builds them again at once when orders have changed, the other one later.
+var suiteOptions = map[string]Options{
+	"groups":        {MaxGroup: maxGroup, Segment: 16, SearchQueue: time.Nanosecond},
+	"one at a time": {MaxGroup: 1, Segment: 64},
 }
 
 // sqliteBackend opens each test's store on a file of its own.
@@ -39,10 +47,10 @@ func sqliteBackend(o Options) domaintest.StoreBackend {
 
 func TestSQLite(t *testing.T) {
 	t.Parallel()
-	for name, size := range map[string]int{"groups": maxGroup, "one at a time": 1} {
+	for name, o := range suiteOptions {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			domaintest.Store(t, sqliteBackend(Options{MaxGroup: size}))
+			domaintest.Store(t, sqliteBackend(o))
 		})
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"maps"
 	"slices"
+
+	"github.com/google/uuid"
 )
 
 // The writer's prepared statements, other than the inserts.
@@ -13,6 +15,7 @@ const (
 	sqliteLock      = ` = $1`
 	sqliteLoad      = `UPDATE couriers SET active_orders = active_orders + $2 WHERE id = $1`
 	sqliteOutbox    = `INSERT INTO outbox (pos) VALUES (last_insert_rowid())`
+	sqliteSealed    = `SELECT sealed_at, sealed_id FROM search_state`
 	sqliteSavepoint = `SAVEPOINT job`
 	sqliteRelease   = `RELEASE job`
 	sqliteBack      = `ROLLBACK TO job`
@@ -25,7 +28,7 @@ var (
 
 func (e *sqlite) prepare(ctx context.Context) error {
 	texts := append(slices.Collect(maps.Values(sqliteInserts)), lockOrders+sqliteLock, lockCouriers+sqliteLock, sqliteLoad,
-		sqliteOutbox, sqliteSavepoint, sqliteRelease, sqliteBack, sqliteUpdateOrder, upsertShipment)
+		sqliteOutbox, sqliteSealed, sqliteSavepoint, sqliteRelease, sqliteBack, sqliteUpdateOrder, upsertShipment)
 	e.stmts = make(map[string]*sql.Stmt, len(texts))
 	for _, text := range texts {
 		st, err := e.write.PrepareContext(ctx, text)
@@ -112,7 +115,25 @@ func (w *sqliteWork) writePlan(p *plan) (map[*call]error, error) {
 			return nil, err
 		}
 	}
-	return nil, nil
+	return nil, w.queueSearch(p)
+}
+
+// queueSearch queues the changed orders, and new ones older than the newest segment.
+func (w *sqliteWork) queueSearch(p *plan) error {
+	rows := p.unsought
+	if len(p.created) > 0 {
+		var sealed doc
+		if err := w.tx.StmtContext(w.ctx, w.e.stmts[sqliteSealed]).QueryRowContext(w.ctx).Scan(&sealed.at, &sealed.id); err != nil {
+			return err
+		}
+		for _, row := range p.created {
+			if key := (doc{row[1].(int64), uuid.MustParse(row[0].(string))}); key.compare(sealed) <= 0 {
+				rows = append(rows, row)
+			}
+		}
+	}
+	_, err := w.e.insert(w.ctx, w.tx, searchQueue, rows)
+	return err
 }
 
 // each runs a statement once per row and returns the number of affected rows.

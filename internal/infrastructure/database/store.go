@@ -17,6 +17,10 @@ import (
 type Options struct {
 	// MaxGroup limits the callers that share a commit, 1 to 64; 0 means 64.
 	MaxGroup int
+	// Segment is the largest number of orders in a segment of the search index, and SearchQueue how long a
+	// changed order may be queued for it; 0 means the defaults.
+	Segment     int
+	SearchQueue time.Duration
 	// Log receives messages for operators; nil discards them.
 	Log *zap.Logger
 	// Committed is called after each committed group with its number of changes and its
@@ -33,6 +37,8 @@ type Store struct {
 	log      *zap.Logger
 	maxGroup int
 	observe  func(group int, took time.Duration)
+	segment  int
+	patience time.Duration
 
 	stmts     sync.Map      // constant SQL text to *sql.Stmt
 	waiting   chan *call    // callers, until a committer takes them
@@ -72,6 +78,16 @@ type dialect struct {
 	lead func(context.Context) (domain.Outbox, func(), error)
 	// job runs a transaction that does not change an order, longJob one that may take minutes.
 	job, longJob func(context.Context, txFunc) error
+	// leadFeed makes this process the only one that feeds the search index, until release is
+	// called. It returns nil while another one does.
+	leadFeed func(context.Context) (release func(), err error)
+	// holdOrders lets no order be committed until the transaction ends.
+	holdOrders func(context.Context, *sql.Tx) error
+	// snapshot are the options of a transaction that reads one state of the database.
+	snapshot *sql.TxOptions
+	// searchParts reads parts of the search index, listed by pairs.
+	searchParts string
+	pairs       func([][2]int64) []any
 	// insert stores rows and returns how many were new.
 	insert func(ctx context.Context, tx *sql.Tx, t *table, rows [][]any) (int, error)
 	// storeFixes runs a job that inserts positions.
@@ -96,7 +112,14 @@ func newStore(read *sql.DB, d *dialect, committers int, o Options) *Store {
 	if o.MaxGroup < 1 || o.MaxGroup > maxGroup {
 		o.MaxGroup = maxGroup
 	}
+	if o.Segment == 0 {
+		o.Segment = fullSegment
+	}
+	if o.SearchQueue == 0 {
+		o.SearchQueue = queueTime
+	}
 	s := &Store{
+		segment: max(smallSegments, o.Segment), patience: o.SearchQueue,
 		read: read, d: d, log: o.Log, maxGroup: o.MaxGroup, observe: o.Committed,
 		waiting: make(chan *call), turn: make(chan struct{}, 1),
 		committed: make(chan struct{}, 1), closing: make(chan struct{}), flight: make(chan struct{}),

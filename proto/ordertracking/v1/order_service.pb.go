@@ -671,7 +671,8 @@ type GetOrdersRequest struct {
 	ExternalId string `protobuf:"bytes,4,opt,name=external_id,json=externalId,proto3" json:"external_id,omitempty"`
 	// In any usual form.
 	CustomerPhone string `protobuf:"bytes,5,opt,name=customer_phone,json=customerPhone,proto3" json:"customer_phone,omitempty"`
-	// Part of the number, external id, customer's name or address; any case.
+	// Words that are each part of the number, external id, customer's name or phone, or an address.
+	// Words of one or two characters are beginnings. Case, е or ё and separators make no difference.
 	Q string `protobuf:"bytes,6,opt,name=q,proto3" json:"q,omitempty"`
 	// Made at this time or later.
 	CreatedFrom *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=created_from,json=createdFrom,proto3" json:"created_from,omitempty"`

@@ -1,0 +1,236 @@
+package database
+
+import (
+	"encoding/binary"
+	"hash/fnv"
+	"math/bits"
+
+	"github.com/google/uuid"
+)
+
+// A segment of the search index covers a range of orders, in the order of lists (created_at,
+// id). Its parts are, by number: for each gram that occurs, which of its orders have it; and
+// below zero the orders' keys, in pages. Grams are three letters in a row within a word, the
+// first one and two letters of a word, and the merchant.
+
+const (
+	runeBits = 21
+	// These are in the place of a gram's first letter, above all letters.
+	gramBeginning = 0x110000
+	gramMerchant  = 0x110001
+
+	docsPerPage = 32
+	docBytes    = 8 + 16
+)
+
+// doc is the key of an order.
+type doc struct {
+	at int64
+	id uuid.UUID
+}
+
+func gram(a, b, c rune) int64 { return int64(a)<<(2*runeBits) | int64(b)<<runeBits | int64(c) }
+
+// merchantGram is the gram of a merchant's orders; that of two merchants may be the same.
+func merchantGram(merchant string) int64 {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(merchant))
+	return gramMerchant<<(2*runeBits) | int64(h.Sum64()>>(64-2*runeBits)) //nolint:gosec // 42 bits
+}
+
+// grams calls add for each gram of folded text; some are repeated.
+func grams(text string, add func(int64)) {
+	var a, b rune // the previous letters of the word
+	n := 0
+	for _, r := range text {
+		if r == ' ' {
+			n = 0
+			continue
+		}
+		switch n {
+		case 0:
+			add(gram(gramBeginning, r, 0))
+		case 1:
+			add(gram(gramBeginning, b, r))
+		default:
+			add(gram(a, b, r))
+		}
+		a, b, n = b, r, n+1
+	}
+}
+
+// maxTermGrams limits what is looked up for a term: more would find hardly fewer candidates.
+const maxTermGrams = 6
+
+// termGrams are grams that every text with the term has.
+func termGrams(term string) (out []int64) {
+	letters := []rune(term)
+	if len(letters) < 3 {
+		grams(term, func(g int64) { out = []int64{g} }) // the last one is the most exact
+		return out
+	}
+	last := len(letters) - 3
+	n := min(last+1, maxTermGrams)
+	for i := range n {
+		at := 0
+		if n > 1 {
+			at = i * last / (n - 1) // evenly spread, both ends included
+		}
+		out = append(out, gram(letters[at], letters[at+1], letters[at+2]))
+	}
+	return out
+}
+
+// segmentBuilder collects the parts of a segment; orders are added in order.
+type segmentBuilder struct {
+	docs  []doc
+	index map[int64]int
+	lists []postingList
+}
+
+// postingList is a list of ordinals, each encoded as the distance to the one before.
+type postingList struct {
+	gram int64
+	last int // 0 for none, else ordinal plus one
+	n    int
+	data []byte
+}
+
+func newSegmentBuilder() *segmentBuilder { return &segmentBuilder{index: map[int64]int{}} }
+
+func (b *segmentBuilder) add(d doc, text, merchant string) {
+	b.docs = append(b.docs, d)
+	grams(text, b.post)
+	if merchant != "" {
+		b.post(merchantGram(merchant))
+	}
+}
+
+// post notes that the newest document has the gram.
+func (b *segmentBuilder) post(g int64) {
+	i, known := b.index[g]
+	if !known {
+		i = len(b.lists)
+		b.index[g] = i
+		b.lists = append(b.lists, postingList{gram: g})
+	}
+	l := &b.lists[i]
+	if l.last == len(b.docs) {
+		return
+	}
+	l.data = binary.AppendUvarint(l.data, uint64(len(b.docs)-l.last)) //nolint:gosec // positive
+	l.last = len(b.docs)
+	l.n++
+}
+
+// parts calls emit with each part's number and content.
+func (b *segmentBuilder) parts(emit func(part int64, data []byte) error) error {
+	for page := 0; page*docsPerPage < len(b.docs); page++ {
+		var data []byte
+		for _, d := range b.docs[page*docsPerPage : min((page+1)*docsPerPage, len(b.docs))] {
+			data = binary.BigEndian.AppendUint64(data, uint64(d.at)) //nolint:gosec // kept as bits
+			data = append(data, d.id[:]...)
+		}
+		if err := emit(docPage(page*docsPerPage), data); err != nil {
+			return err
+		}
+	}
+	for i := range b.lists {
+		l := &b.lists[i]
+		data := append([]byte{postingsList}, l.data...)
+		if size := (len(b.docs) + 7) / 8; size < len(l.data) {
+			set := newBitmap(len(b.docs))
+			set.read(data)
+			data = append([]byte{postingsBitmap}, set.bytes()[:size]...)
+		}
+		if err := emit(l.gram, data); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// docPage is the part with an order's key.
+func docPage(ordinal int) int64 { return -1 - int64(ordinal/docsPerPage) }
+
+// docAt reads an order's key from its page.
+func docAt(page []byte, ordinal int) (d doc, ok bool) {
+	at := ordinal % docsPerPage * docBytes
+	if at+docBytes > len(page) {
+		return d, false
+	}
+	d.at = int64(binary.BigEndian.Uint64(page[at:])) //nolint:gosec // kept as bits
+	copy(d.id[:], page[at+8:])
+	return d, true
+}
+
+// The first byte of postings says how they are encoded.
+const (
+	postingsList   = 0
+	postingsBitmap = 1
+)
+
+// bitmap is a set of ordinals.
+type bitmap []uint64
+
+func newBitmap(docs int) bitmap { return make(bitmap, (docs+63)/64) }
+
+// read adds encoded postings to the set; ordinals beyond its size are ignored.
+func (b bitmap) read(data []byte) {
+	if len(data) == 0 {
+		return
+	}
+	kind, data := data[0], data[1:]
+	if kind == postingsBitmap {
+		for i, v := range data {
+			if i/8 < len(b) {
+				b[i/8] |= uint64(v) << (i % 8 * 8)
+			}
+		}
+		return
+	}
+	for next := uint64(0); len(data) > 0; {
+		step, n := binary.Uvarint(data)
+		if n <= 0 {
+			return
+		}
+		data = data[n:]
+		next += step // ordinal plus one
+		if i := (next - 1) / 64; i < uint64(len(b)) {
+			b[i] |= 1 << ((next - 1) % 64)
+		}
+	}
+}
+
+func (b bitmap) bytes() []byte {
+	out := make([]byte, 0, 8*len(b))
+	for _, v := range b {
+		out = binary.LittleEndian.AppendUint64(out, v)
+	}
+	return out
+}
+
+func (b bitmap) and(other bitmap) {
+	for i := range b {
+		b[i] &= other[i]
+	}
+}
+
+func (b bitmap) or(other bitmap) {
+	for i := range b {
+		b[i] |= other[i]
+	}
+}
+
+// last removes and returns the largest ordinal, -1 if there is none. It looks at words up
+// to *from, and moves that down.
+func (b bitmap) last(from *int) int {
+	for ; *from >= 0; *from-- {
+		if v := b[*from]; v != 0 {
+			top := bits.Len64(v) - 1
+			b[*from] &^= 1 << top
+			return *from*64 + top
+		}
+	}
+	return -1
+}
