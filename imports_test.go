@@ -48,6 +48,7 @@ var arrows = []arrow{
 	{"internal/infrastructure/*", []string{"internal/domain"}},
 	{"internal/carrier/*/sandbox", []string{"internal/carrier/emulator"}},
 	{"internal/carrier/emulator", nil},
+	{"internal/carrier/carriertest", []string{"internal/domain", "internal/carrier/emulator"}},
 	{"internal/carrier/*", []string{"internal/domain", "internal/carrier"}},
 	{"internal/carrier", []string{"internal/domain"}},
 	{"internal/notify", []string{"internal/domain", "internal/idempotency", "internal/paging", "internal/background", "internal/infrastructure/outbound"}},

@@ -19,7 +19,9 @@ import (
 	"github.com/order-tracking/order-tracking/config"
 	"github.com/order-tracking/order-tracking/internal/carrier"
 	"github.com/order-tracking/order-tracking/internal/carrier/cdek"
-	"github.com/order-tracking/order-tracking/internal/carrier/cdek/sandbox"
+	cdekbox "github.com/order-tracking/order-tracking/internal/carrier/cdek/sandbox"
+	"github.com/order-tracking/order-tracking/internal/carrier/easypost"
+	easypostbox "github.com/order-tracking/order-tracking/internal/carrier/easypost/sandbox"
 	"github.com/order-tracking/order-tracking/internal/domain"
 	"github.com/order-tracking/order-tracking/internal/shipping"
 )
@@ -32,7 +34,8 @@ type company struct {
 
 // companies lists the carriers with an adapter, one per line.
 var companies = []company{
-	{cdek.Company, sandbox.Start},
+	{cdek.Company, cdekbox.Start},
+	{easypost.Company, easypostbox.Start},
 }
 
 // openCarriers opens the configured carrier accounts, with emulators where configured.
@@ -42,6 +45,7 @@ func (a *App) openCarriers(ctx context.Context) error {
 	a.carriers = shipping.Carriers{
 		ByAccount: map[domain.CarrierAccount]domain.Carrier{}, HookTokens: map[domain.CarrierAccount]string{},
 		Merchants: map[domain.CarrierAccount][]string{}, HookBase: strings.TrimSuffix(c.HookURL, "/"), Count: m.count,
+		Detect: carrier.DetectNumber,
 		Chosen: func(merchantID string) []string { return a.gate.documents.Profile(merchantID).CarrierAccounts },
 	}
 	open := newOpener(ctx, c, m.hooks(a.log))
@@ -57,8 +61,8 @@ func (a *App) openCarriers(ctx context.Context) error {
 		a.carriers.Merchants[account] = set.Merchants
 		a.carriers.HookTokens[account] = hookToken(set)
 	}
-	if c.Emulated() {
-		a.carriers.HookBase = "http://" + reachable(a.HTTPAddr())
+	if len(open.emulators) > 0 {
+		a.carriers.HookBase = cmp.Or(a.carriers.HookBase, "http://"+reachable(a.HTTPAddr()))
 		a.log.Warn("delivery companies are emulated: shipments booked with them are not real")
 	}
 	return nil

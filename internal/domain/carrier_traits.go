@@ -89,6 +89,17 @@ type CarrierTraits struct {
 	// KeepsReference is set when a shipment can be found by its ClientRef and the company
 	// itself rejects a duplicate: a booking whose response was lost may be sent again.
 	KeepsReference bool
+	// Follows are the companies whose parcels an aggregator tracks: our word for them, as
+	// detection uses it, and the aggregator's (ShipmentRef.Sub).
+	Follows map[string]string
+}
+
+// NumberGuess is a company whose tracking number a text may be.
+type NumberGuess struct {
+	Company string // our word for it
+	Number  string // in the company's form: without spaces, in its letter case
+	// Certain is set when its form and check digit leave no other company.
+	Certain bool
 }
 
 // Pace is the polling schedule: how long after one poll of a shipment the next one makes sense.

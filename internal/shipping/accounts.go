@@ -22,6 +22,8 @@ type Carriers struct {
 	// HookBase is our public base URL for webhooks, such as https://track.shop.example; ""
 	// if carriers cannot reach us.
 	HookBase string
+	// Detect returns the companies whose tracking number it may be, likeliest first.
+	Detect func(number string) []domain.NumberGuess
 	// Count counts events for operators: unreadable webhooks, failed polls.
 	Count func(carrier, what string)
 }
@@ -59,7 +61,7 @@ func (c Carriers) choose(carrier, name, merchantID string) (domain.Carrier, erro
 			open = append(open, a)
 		}
 	}
-	if carrier == "" && len(companies) > 1 {
+	if carrier == "" && len(c.companies()) > 1 {
 		return nil, domain.Invalid("/carrier", "required", "is required where there are several delivery companies")
 	}
 	if len(open) == 0 {
@@ -74,6 +76,58 @@ func (c Carriers) choose(carrier, name, merchantID string) (domain.Carrier, erro
 		return cmp.Compare(len(c.Merchants[b]), len(c.Merchants[a]))
 	})
 	return c.ByAccount[open[0]], nil
+}
+
+// detect returns the account that follows a number booked elsewhere, with the number in its
+// company's form. It is chosen only when the number is certain; otherwise the candidates
+// are in the error, and the caller names the carrier.
+func (c Carriers) detect(number, name, merchantID string) (domain.Carrier, domain.ShipmentRef, error) {
+	ref := domain.ShipmentRef{TrackingNumber: number}
+	var guesses []domain.NumberGuess
+	if c.Detect != nil {
+		guesses = c.Detect(number)
+	}
+	f := domain.Faults{}
+	for _, g := range guesses {
+		for _, company := range c.companies() {
+			car, err := c.choose(company, name, merchantID)
+			if err != nil {
+				continue
+			}
+			sub, follows := car.Traits().Follows[g.Company]
+			switch {
+			case company != g.Company && !follows:
+				continue
+			case g.Certain:
+				ref.TrackingNumber, ref.Sub = g.Number, sub
+				return car, ref, nil
+			case follows:
+				f.Add("/carrier", "candidate", "%s: a number of %s", company, g.Company)
+			default:
+				f.Add("/carrier", "candidate", "%s", company)
+			}
+		}
+	}
+	if only := c.companies(); len(only) == 1 && (len(guesses) == 0 || !guesses[0].Certain) {
+		car, err := c.choose(only[0], name, merchantID) // nobody else could be meant
+		return car, ref, err
+	}
+	if len(guesses) > 0 && guesses[0].Certain {
+		f.Add("/carrier", "required", "it is a number of %s, whose parcels no company that is set up follows", guesses[0].Company)
+	} else {
+		f.Add("/carrier", "required", "whose number it is can't be told for certain: name the carrier")
+	}
+	return nil, ref, f.Err()
+}
+
+// companies returns the codes of the configured companies.
+func (c Carriers) companies() (codes []string) {
+	for _, a := range c.Accounts() {
+		if !slices.Contains(codes, a.Carrier) {
+			codes = append(codes, a.Carrier)
+		}
+	}
+	return codes
 }
 
 // ability returns an optional capability of a carrier, or an error.

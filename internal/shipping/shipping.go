@@ -54,7 +54,7 @@ type ShipmentDraft struct {
 	// Carrier may be omitted if there is only one.
 	Carrier        string `json:"carrier,omitempty" maxLength:"128" doc:"the delivery company's code; optional if there is only one" example:"cdek"`
 	Account        string `json:"account,omitempty" maxLength:"128" doc:"the contract with the company; default: the merchant's own, else the default one"`
-	TrackingNumber string `json:"tracking_number,omitempty" maxLength:"128" doc:"of a parcel booked elsewhere, which is tracked"`
+	TrackingNumber string `json:"tracking_number,omitempty" maxLength:"128" doc:"of a parcel booked elsewhere, which is tracked; its company is detected if no carrier is named"`
 	domain.Booking
 }
 
@@ -73,7 +73,14 @@ func (sv *Service) Book(ctx context.Context, id string, in ShipmentDraft) (*doma
 	if err := sv.Check(in); err != nil {
 		return nil, err
 	}
-	car, err := sv.choose(in.Carrier, in.Account, known.MerchantID)
+	var ref domain.ShipmentRef
+	var car domain.Carrier
+	if in.Carrier == "" && in.TrackingNumber != "" {
+		car, ref, err = sv.detect(in.TrackingNumber, in.Account, known.MerchantID)
+	} else {
+		ref.TrackingNumber = in.TrackingNumber
+		car, err = sv.choose(in.Carrier, in.Account, known.MerchantID)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -83,7 +90,7 @@ func (sv *Service) Book(ctx context.Context, id string, in ShipmentDraft) (*doma
 		if _, err := tentative.Book(domain.Shipment{}, follow, by); err != nil {
 			return nil, err
 		}
-		s, job, err := sv.prepare(ctx, known, car, in)
+		s, job, err := sv.prepare(ctx, known, car, ref, in)
 		if err != nil {
 			return nil, err
 		}
@@ -110,15 +117,17 @@ func (sv *Service) Check(in ShipmentDraft) error {
 
 // prepare returns the shipment and its job. It asks the carrier for the price, which finds
 // most faults while the caller still waits.
-func (sv *Service) prepare(ctx context.Context, o *domain.Order, car domain.Carrier, in ShipmentDraft) (domain.Shipment, domain.ShipmentJob, error) {
+func (sv *Service) prepare(
+	ctx context.Context, o *domain.Order, car domain.Carrier, ref domain.ShipmentRef, in ShipmentDraft,
+) (domain.Shipment, domain.ShipmentJob, error) {
 	now := domain.Timestamp(sv.Clock.Now())
 	account := car.Account()
 	s := domain.Shipment{
-		Carrier: account.Carrier, Account: account.Name, Phase: domain.PhasePending, Reference: o.ClientRef(now), TrackingNumber: in.TrackingNumber,
+		Carrier: account.Carrier, Account: account.Name, Phase: domain.PhasePending, Reference: o.ClientRef(now), TrackingNumber: ref.TrackingNumber,
 	}
+	ref.ClientRef = s.Reference
 	job := domain.ShipmentJob{
-		OrderID: o.ID, Account: account, Due: now, Since: now,
-		Ref: domain.ShipmentRef{ClientRef: s.Reference, TrackingNumber: in.TrackingNumber},
+		OrderID: o.ID, Account: account, Due: now, Since: now, Ref: ref,
 	}
 	if in.TrackingNumber != "" {
 		_, err := ability[domain.CarrierTracker](car, "tracking")

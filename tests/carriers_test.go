@@ -1,0 +1,75 @@
+package tests
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// manyCarriers are the flags of a server with emulated accounts of several companies.
+func manyCarriers(t testing.TB) []string {
+	file := filepath.Join(t.TempDir(), "accounts.yaml")
+	require.NoError(t, os.WriteFile(file, []byte(`accounts:
+  - {carrier: easypost, name: world, account: main, secret: key, base_url: emulator}
+`), 0o600))
+	return []string{"--sandbox-carriers", "--set=carriers.accounts_file=" + file}
+}
+
+// A number of UPS, given without a company, is followed through EasyPost to its delivery:
+// over REST, the timeline and Kafka.
+func TestANumberFromAnywhere(t *testing.T) {
+	t.Parallel() // it waits for most of its time
+	s := start(t, manyCarriers(t)...)
+	create := func() string {
+		resp, body := s.rest(t, "POST", "/order", encode(t, object{"customer": object{"name": "Anna"}, "dropoff": object{"address": "Main St 1"}}), nil)
+		require.Equal(t, 201, resp.StatusCode, "%s", body)
+		return str(decode(t, body), "id")
+	}
+	id := create()
+	follow := func(id, number string) (int, object) {
+		resp, body := s.rest(t, "POST", "/order/"+id+"/shipment", encode(t, object{"tracking_number": number}), nil)
+		return resp.StatusCode, decode(t, body)
+	}
+	status, body := follow(id, "1106094897") // CDEK's, or DHL's
+	require.Equal(t, 422, status, "%v", body)
+	require.Equal(t, "cdek", str(list(body["errors"])[0], "detail"))
+	require.Equal(t, "candidate", str(list(body["errors"])[0], "code"))
+	status, body = follow(id, "LK123456785FI")
+	require.Equal(t, 422, status, "nobody follows the Finnish post: %v", body)
+
+	status, body = follow(id, "1z 999 aa1 0123456784")
+	require.Equal(t, 202, status, "%v", body)
+	require.Equal(t, "easypost", str(body, "carrier"))
+	require.Equal(t, "1Z999AA10123456784", str(body, "tracking_number"))
+	require.Eventually(t, func() bool {
+		_, body := s.rest(t, "GET", "/order/"+id+"/status", nil, nil)
+		return str(decode(t, body), "status") == "delivered"
+	}, time.Minute, 200*time.Millisecond)
+	require.Equal(t, []string{"created", "picked_up", "in_transit", "out_for_delivery", "delivered"}, timeline(t, s, id))
+	requireOnKafka(t, s, id, "delivered")
+}
+
+// timeline returns the statuses of an order's history.
+func timeline(t testing.TB, s *server, id string) (out []string) {
+	_, body := s.rest(t, "GET", "/order/"+id+"/events", nil, nil)
+	for _, ev := range list(decode(t, body)["events"]) {
+		if status := str(ev, "status"); status != "" && (len(out) == 0 || out[len(out)-1] != status) {
+			out = append(out, status)
+		}
+	}
+	return out
+}
+
+// requireOnKafka waits until Kafka has an order's event with the status.
+func requireOnKafka(t testing.TB, s *server, id, status string) {
+	records(t, s, func(rs []*kgo.Record) bool {
+		return slices.ContainsFunc(rs, func(r *kgo.Record) bool {
+			return string(r.Key) == id && str(decode(t, r.Value), "status") == status
+		})
+	}, "order_updated")
+}
