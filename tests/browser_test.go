@@ -297,7 +297,7 @@ func TestBrowserShowsTheLandingPageOnAPhone(t *testing.T) {
 	p := openTab(t, s.http)
 	_, err := chromedp.Run(p.ctx, chromedp.EmulateViewport(360, 640))
 	require.NoError(t, err)
-	_, err = chromedp.Run(p.ctx, chromedp.Navigate("http://"+s.http+"/"))
+	_, err = chromedp.Run(p.ctx, chromedp.Navigate("http://"+s.http+"/welcome"))
 	require.NoError(t, err)
 	require.LessOrEqual(t, run[int](p, `document.documentElement.scrollWidth`), 360)
 	require.Contains(t, run[string](p, `document.body.innerText`), `curl http://`+s.http+`/orders -H "Authorization: Bearer $KEY"`)

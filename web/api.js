@@ -2,11 +2,12 @@
 
 /** A problem from the server; status 0 without a response. */
 export class Refusal extends Error {
-  /** @param {number} status @param {{code?: string, detail?: string, title?: string}} [problem] */
+  /** @param {number} status @param {{code?: string, detail?: string, title?: string, [more: string]: any}} [problem] */
   constructor(status, problem = {}) {
     super(problem.detail ?? problem.title ?? problem.code ?? String(status));
     this.status = status;
     this.code = problem.code ?? "";
+    this.problem = problem;
   }
 
   /** Whether a retry is useless: not found or not permitted. */
@@ -19,15 +20,17 @@ const PATIENCE = 15_000; // milliseconds
 
 /**
  * @param {string} method @param {string} path
- * @param {{token?: string, body?: unknown, key?: string}} [options] key an idempotency key
+ * @param {{token?: string, body?: unknown, key?: string, version?: number}} [options] key an idempotency key;
+ *   version what a change applies to (If-Match)
  * @returns {Promise<any>} the response; undefined when it is empty
  */
-export async function call(method, path, { token, body, key } = {}) {
+export async function call(method, path, { token, body, key, version } = {}) {
   /** @type {Record<string, string>} */
   const headers = { Accept: "application/json" };
   if (token) headers.Authorization = `Bearer ${token}`;
   if (body !== undefined) headers["Content-Type"] = "application/json";
   if (key) headers["Idempotency-Key"] = key;
+  if (version) headers["If-Match"] = `"v${version}"`;
   let reply;
   try {
     reply = await fetch(path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body), signal: AbortSignal.timeout(PATIENCE) });

@@ -12,6 +12,7 @@ import { render } from "./vendor/preact.js";
  * @property {string} [token]
  * @property {string} [order_id]
  * @property {string} [timezone]
+ * @property {boolean} [login] whether there is an identity provider to sign in with
  * @property {string[]} [can] permitted actions besides viewing
  * @property {object} [order] the customer's
  * @property {object} [track] of that order
@@ -19,12 +20,12 @@ import { render } from "./vendor/preact.js";
 
 /**
  * Starts a page: renders it from the server's data.
- * @param {(boot: Boot) => any} page
+ * @param {(boot: Boot) => any} page @param {string} [own] a folder in i18n with the page's own texts
  */
-export async function start(page) {
+export async function start(page, own) {
   const boot = /** @type {Boot} */ (JSON.parse(document.body.dataset.boot ?? "{}"));
-  const { texts } = await import(`./i18n/${boot.lang}.js`);
-  speak(boot.lang, texts);
+  const [common, more] = await Promise.all([import(`./i18n/${boot.lang}.js`), own && import(`./i18n/${own}/${boot.lang}.js`)]);
+  speak(boot.lang, { ...common.texts, ...more?.texts });
   if (boot.brand.accent) await paint(boot.brand.accent);
   render(page(boot), /** @type {HTMLElement} */ (document.getElementById("app")));
 }

@@ -6,5 +6,5 @@ import "embed"
 
 // Files are the pages. Folders are named, so that a new one is served on purpose.
 //
-//go:embed *.js *.css *.html *.svg i18n parts vendor customer
+//go:embed *.js *.css *.html *.svg i18n parts vendor customer board
 var Files embed.FS

@@ -12,16 +12,16 @@ import (
 //go:embed pages/landing.html
 var landing string
 
-// landingRoute serves the start page.
+// landingRoute serves the first steps for developers.
 func (s *Server) landingRoute() {
-	s.engine.GET("/", func(c *gin.Context) {
+	s.engine.GET("/welcome", func(c *gin.Context) {
 		c.Header("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
 		address := s.publicURL(addressOf(c.Request.TLS != nil, c.GetHeader("X-Forwarded-Proto"), c.Request.Host))
 		c.Data(http.StatusOK, htmlType, []byte(s.landing(address)))
 	})
 }
 
-// landing renders the page at / for the address at which the server was reached.
+// landing renders that page for the address at which the server was reached.
 func (s *Server) landing(address string) string {
 	open := `<li><a href="orders">Orders</a>, <a href="couriers">couriers</a> and <a href="metrics">metrics</a>` + "\n"
 	header, withKey := "", ""

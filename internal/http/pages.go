@@ -1,6 +1,7 @@
 package httpserver
 
 import (
+	"cmp"
 	"encoding/json"
 	"html"
 	"io"
@@ -73,6 +74,7 @@ type boot struct {
 type page struct {
 	name, title, about string
 	later              []string // modules that main.js imports after the first view
+	texts              bool     // it has texts of its own, in i18n/<name>
 }
 
 // languages of the pages; the first is the default.
@@ -105,6 +107,10 @@ func (s *Server) pageRoutes() {
 	s.engine.GET("/assets/:hash/*file", a.serve)
 	s.engine.GET("/licences", func(c *gin.Context) { a.files["vendor/licences.txt"]().serve(c) })
 	s.landingRoute()
+	s.engine.GET("/", func(c *gin.Context) {
+		title := cmp.Or(s.Config.Pages.Name, "Order tracking")
+		s.showPage(c, http.StatusOK, page{name: "board", title: title, texts: true, later: []string{"parts/map/map.js"}}, boot{Lang: languageOf(c, "")})
+	})
 	s.brandRoutes()
 	s.engine.GET("/t/:token", s.customerPage)
 	s.engine.GET("/parts", func(c *gin.Context) {
@@ -152,6 +158,9 @@ func (s *Server) showPage(c *gin.Context, status int, p page, b boot) {
 func (s *Server) modulesOf(p page, b boot) []string {
 	a := webAssets()
 	all := a.modules(p.name+"/main.js", "i18n/"+b.Lang+".js")
+	if p.texts {
+		all = append(all, "i18n/"+p.name+"/"+b.Lang+".js")
+	}
 	if b.Brand.Accent != "" {
 		all = a.modules(append(all, "parts/color.js")...)
 	}

@@ -54,14 +54,14 @@ func TestFilesAreCompressed(t *testing.T) {
 }
 
 func TestLandingShowsCommandsThatWork(t *testing.T) {
-	keyless := string(open(t).do("GET", "/", nil, "Host", "localhost:81").body)
+	keyless := string(open(t).do("GET", "/welcome", nil, "Host", "localhost:81").body)
 	require.Contains(t, keyless, "curl http://localhost:81/orders</code>")
 	require.Contains(t, keyless, `href="orders"`)
 	require.NotContains(t, keyless, "Bearer")
 
 	d, _ := protected(t)
-	keyed := string(d.do("GET", "/", nil, "X-Forwarded-Proto", "https", "Host", "track.example").body)
+	keyed := string(d.do("GET", "/welcome", nil, "X-Forwarded-Proto", "https", "Host", "track.example").body)
 	require.Contains(t, keyed, `curl https://track.example/orders -H "Authorization: Bearer $KEY"`)
 	require.NotContains(t, keyed, `href="orders"`, "a browser has no key to show")
-	require.Contains(t, string(d.do("GET", "/", nil, "Host", "a&b.example").body), "http://a&amp;b.example/order")
+	require.Contains(t, string(d.do("GET", "/welcome", nil, "Host", "a&b.example").body), "http://a&amp;b.example/order")
 }

@@ -11,9 +11,11 @@ const ROW = 36;
 /**
  * A virtualised table: rows have one height and only visible ones are rendered.
  * @template R
- * @param {{rows: R[], columns: Column<R>[], id: (row: R) => string, label: string, selected?: string, onPick?: (row: R) => void, empty?: any}} props
+ * @param {{rows: R[], columns: Column<R>[], id: (row: R) => string, label: string, selected?: string,
+ *   marked?: Set<string>, onPick?: (row: R) => void, empty?: any}} props
+ *   selected is kept in view; marked rows are those chosen for an action
  */
-export function Table({ rows, columns, id, label, selected, onPick, empty }) {
+export function Table({ rows, columns, id, label, selected, marked, onPick, empty }) {
   const ref = useRef(/** @type {HTMLElement | null} */ (null));
   const [view, setView] = useState({ from: 0, count: 40 });
   useLayoutEffect(() => {
@@ -31,6 +33,13 @@ export function Table({ rows, columns, id, label, selected, onPick, empty }) {
       box.removeEventListener("scroll", look);
     };
   }, []);
+  useLayoutEffect(() => {
+    const at = selected ? rows.findIndex(row => id(row) === selected) : -1;
+    const box = ref.current;
+    if (!box || at < 0) return;
+    if (at * ROW < box.scrollTop) box.scrollTop = at * ROW;
+    else if ((at + 2) * ROW > box.scrollTop + box.clientHeight) box.scrollTop = (at + 2) * ROW - box.clientHeight;
+  }, [selected]);
   const tracks = columns.map(c => c.width ?? "minmax(0, 1fr)").join(" ");
   const shown = rows.slice(view.from, view.from + view.count);
   return html`
@@ -42,7 +51,7 @@ export function Table({ rows, columns, id, label, selected, onPick, empty }) {
       <div role="rowgroup" class="table-body" style=${{ blockSize: `${rows.length * ROW}px` }}>
         ${shown.map(
           (row, i) => html`
-            <div role="row" key=${id(row)} aria-rowindex=${view.from + i + 2} class=${`table-row ${id(row) === selected ? "selected" : ""} ${onPick ? "pick" : ""}`}
+            <div role="row" key=${id(row)} aria-rowindex=${view.from + i + 2} aria-selected=${marked ? (marked.has(id(row)) ? "true" : "false") : undefined} class=${`table-row ${id(row) === selected ? "selected" : ""} ${marked?.has(id(row)) ? "marked" : ""} ${onPick ? "pick" : ""}`}
               style=${{ gridTemplateColumns: tracks, transform: `translateY(${(view.from + i) * ROW}px)` }} onClick=${() => onPick?.(row)}>
               ${columns.map(c => html`<span role="cell" class=${c.end ? "end num" : ""}>${c.cell(row)}</span>`)}
             </div>

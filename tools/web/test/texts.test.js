@@ -2,9 +2,14 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
-import { texts as en } from "../../../web/i18n/en.js";
+import { texts as boardEn } from "../../../web/i18n/board/en.js";
+import { texts as boardRu } from "../../../web/i18n/board/ru.js";
+import { texts as pageEn } from "../../../web/i18n/en.js";
 import { speak, t } from "../../../web/i18n/index.js";
-import { texts as ru } from "../../../web/i18n/ru.js";
+import { texts as pageRu } from "../../../web/i18n/ru.js";
+
+const en = { ...pageEn, ...boardEn };
+const ru = { ...pageRu, ...boardRu };
 
 const web = path.join(import.meta.dirname, "../../../web");
 const sources = walk(web);

@@ -13,15 +13,19 @@ import { Scale } from "./scale.js";
  * @property {[number, number][]} [trail]  the travelled route: latitude and longitude
  * @property {[number, number][]} [ahead]  a line to the destination
  * @property {import("./base.js").Base} base
+ * @property {[number, number][][]} [ghosts] lines of what is only proposed
  * @property {{top?: number, right?: number, bottom?: number, left?: number}} [inset] margins covered by other elements, pixels
+ * @property {boolean} [steady] fit the pins once and don't follow them
+ * @property {(at: {lat: number, lon: number}) => void} [onTap]
  */
 
 const CLOSEST = 16;
 const KEYS = /^(Arrow.*|[-+=])$/; // that move the map
 const EDGE = 56; // pixels between a pin and the edge
+const MANY = 200; // pins; more are drawn as one layer
 
 /** A map that keeps its pins in view until the user moves it. @param {Props} props */
-export function MapView({ label, pins, trail = [], ahead = [], base, inset = {} }) {
+export function MapView({ label, pins, trail = [], ahead = [], ghosts = [], base, inset = {}, steady = false, onTap }) {
   const box = useRef(/** @type {HTMLElement | null} */ (null));
   const view = useRef(/** @type {View | null} */ (null));
   const [map, setMap] = useState(/** @type {LeafletMap | undefined} */ (undefined));
@@ -33,7 +37,13 @@ export function MapView({ label, pins, trail = [], ahead = [], base, inset = {} 
     return () => made.remove();
   }, []);
   const { top = 0, right = 0, bottom = 0, left = 0 } = inset;
-  useEffect(() => view.current?.show(pins, trail, ahead, { top, right, bottom, left }));
+  useEffect(() => {
+    const shown = /** @type {View} */ (view.current);
+    shown.tapped = onTap;
+    shown.steady = steady;
+    shown.show(pins, trail, ahead, { top, right, bottom, left });
+    shown.ghosts.setLatLngs(ghosts);
+  });
   return html`
     <section class=${`map ${base.pmtiles || base.tiles ? "" : "bare"}`} aria-label=${label}
       style=${{ "--inset-top": `${top}px`, "--inset-right": `${right}px`, "--inset-bottom": `${bottom}px`, "--inset-left": `${left}px` }}>
@@ -64,14 +74,23 @@ class View {
     this.pins = new Map();
     this.following = true;
     this.fitted = false;
+    this.steady = false;
+    /** @type {import("./marker.js").Pin[]} */
+    this.many = [];
     this.moved = moved;
+    /** @type {((at: {lat: number, lon: number}) => void) | undefined} */
+    this.tapped = undefined;
     this.inset = { top: 0, right: 0, bottom: 0, left: 0 };
     const style = { smoothFactor: 1, interactive: false };
     this.trail = new Polyline([], { ...style, className: "trail" }).addTo(this.map);
     this.ahead = new Polyline([], { ...style, className: "ahead" }).addTo(this.map);
+    this.ghosts = new Polyline([], { ...style, className: "ahead ghost" }).addTo(this.map);
+    /** @type {import("./crowd.js").Crowd | undefined} */
+    this.crowd = undefined;
     box.addEventListener("wheel", () => this.left(), { passive: true });
     box.addEventListener("keydown", e => KEYS.test(e.key) && this.left());
     this.map.on("dragstart", () => this.left());
+    this.map.on("click", e => this.tapped?.({ lat: Number(e.latlng.lat.toFixed(6)), lon: Number(e.latlng.wrap().lng.toFixed(6)) }));
     this.resized = new ResizeObserver(() => {
       this.map.invalidateSize({ animate: false });
       if (this.following) this.fit(false);
@@ -109,7 +128,10 @@ class View {
   show(pins, trail, ahead, inset) {
     const gone = new Set(this.pins.keys());
     let came = false;
-    for (const pin of pins) {
+    const many = pins.length > MANY;
+    this.many = many ? pins : [];
+    if (many || this.crowd) this.gather();
+    for (const pin of many ? [] : pins) {
       gone.delete(pin.id);
       const there = this.pins.get(pin.id);
       if (there) there.update(pin);
@@ -124,20 +146,31 @@ class View {
     this.ahead.setLatLngs(ahead);
     const shifted = JSON.stringify(inset) !== JSON.stringify(this.inset);
     this.inset = inset;
-    if (!this.following) return;
+    if (!this.following || (this.steady && this.fitted)) return;
     if (!this.fitted) this.fit(false);
     else if (came || gone.size || shifted || this.badly()) this.fit(true);
   }
 
+  /** Draws the many pins; the code for it is loaded when it is needed. */
+  async gather() {
+    const { Crowd } = await import("./crowd.js");
+    if (this.gone) return;
+    this.crowd ??= new Crowd(this.map);
+    this.crowd.show(this.many);
+  }
+
   points() {
-    return [...this.pins.values()].map(({ pin }) => new LatLng(pin.lat, pin.lon));
+    const shown = this.many.length ? this.many : [...this.pins.values()].map(({ pin }) => pin);
+    return shown.map(pin => new LatLng(pin.lat, pin.lon));
   }
 
   /** Whether a pin is outside the uncovered part of the map, or all are too close together. */
   badly() {
     const size = this.map.getSize();
     const { top, right, bottom, left } = this.inset;
-    const out = this.points().some(p => {
+    const points = this.points();
+    if (!points.length) return false;
+    const out = points.some(p => {
       const { x, y } = this.map.latLngToContainerPoint(p);
       return x < left + EDGE / 2 || y < top + EDGE / 2 || x > size.x - right - EDGE / 2 || y > size.y - bottom - EDGE / 2;
     });
@@ -171,6 +204,7 @@ class View {
     this.resized.disconnect();
     this.lift();
     for (const pin of this.pins.values()) pin.remove();
+    this.crowd?.remove();
     this.map.remove();
   }
 }

@@ -1,0 +1,168 @@
+package tests
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+	"github.com/stretchr/testify/require"
+)
+
+// keys types into the page, as a person without a mouse does.
+func (p *tab) keys(keys string) {
+	p.t.Helper()
+	require.NoError(p.t, chromedp.Do(p.ctx, chromedp.KeyEvent(keys)))
+}
+
+// board opens the board, signed in with a key.
+func (s *shop) board(path, key string) *tab {
+	p := look(s.t, "http://"+s.http+"/?lang=en"+path, 1440, "")
+	p.until(`document.querySelector(".login input")`)
+	p.do(`document.querySelector(".login input").focus()`)
+	p.keys(key + kb.Enter)
+	p.until(`document.querySelector(".board-main:not([aria-busy])")`)
+	return p
+}
+
+// rows returns the texts of the list's rows.
+func (p *tab) rows() []string {
+	return run[[]string](p, `[...document.querySelectorAll(".table-body .table-row")].map(r => r.innerText.replace(/\s+/g, " "))`)
+}
+
+// A day's work without a mouse: sign in, enter an order, assign it, take it further, find it again.
+func TestBoardIsWorkedFromTheKeyboard(t *testing.T) {
+	s := newShop(t)
+	courier := str(s.rest("POST", "/couriers", object{"name": "Olga Petrova", "vehicle": "bicycle"}), "id")
+	p := s.board("", s.key)
+	p.until(`document.querySelector(".empty")`)
+	p.keys("n")
+	p.until(`document.querySelector("dialog[open] form")`)
+	p.do(`document.querySelector("dialog[open] form input").focus()`)
+	p.keys("Anna Virtanen" + kb.Tab + "+358401234567" + kb.Tab + "Kalevankatu 12")
+	p.keys(kb.Enter)
+	p.until(`document.querySelector(".drawer h2") && !document.querySelector("dialog[open]")`)
+	orders := s.rest("GET", "/orders", nil)["orders"].([]any)
+	require.Len(t, orders, 1)
+	id := str(orders[0].(object), "id")
+	require.Equal(t, "Kalevankatu 12", orders[0].(object)["dropoff"].(object)["address"])
+
+	p.keys("a")
+	p.until(`document.querySelector("dialog[open] .assign-list button")`)
+	p.keys("olg" + kb.Enter)
+	p.until(`document.querySelector(".drawer .mark")?.innerText === "Courier assigned"`)
+	got := s.rest("GET", "/order/"+id, nil)
+	require.Equal(t, "assigned", got["status"])
+	require.Equal(t, courier, got["courier_id"])
+	p.until(`document.querySelector(".toast button")`) // an undo
+
+	s.status(id, "picked_up") // by the courier's phone: the board shows it by itself
+	p.until(`document.querySelector(".drawer .mark")?.innerText === "Picked up"`)
+	p.keys(kb.Escape)
+	p.until(`!document.querySelector(".drawer")`)
+	for range 3 {
+		s.pizza(nil)
+	}
+	p.until(`document.querySelectorAll(".table-body .table-row").length === 4`)
+	p.keys("/")
+	p.until(`document.activeElement.matches("input.search")`)
+	p.do(`document.activeElement.select()`) // a real keyboard's slash does not arrive in the field
+	p.keys("virtanen")
+	p.until(`document.querySelectorAll(".table-body .table-row").length === 1`)
+	require.Contains(t, p.rows()[0], "Olga Petrova")
+	require.Contains(t, run[string](p, `location.search`), "q=virtanen")
+	p.do(`document.activeElement.blur()`)
+	p.keys("gc")
+	p.until(`document.querySelector(".couriers .table-row.pick")`)
+	p.calm()
+}
+
+// Several orders at once: each has its result, and what failed stays selected.
+func TestBoardChangesManyOrders(t *testing.T) {
+	s := newShop(t)
+	courier := str(s.rest("POST", "/couriers", object{"name": "Bo", "vehicle": "car", "capacity": 20}), "id")
+	var ids []string
+	for range 12 {
+		id, _ := s.pizza(nil)
+		ids = append(ids, id)
+	}
+	gone, _ := s.pizza(nil)
+	p := s.board("", s.key)
+	p.until(`document.querySelectorAll(".table-body .table-row").length === 13`)
+	p.keys("*a")
+	p.until(`document.querySelector("dialog[open] .assign-list button")`)
+	s.rest("DELETE", "/order/"+gone, object{}) // somebody else was faster
+	p.keys("bo" + kb.Enter)
+	p.until(`document.querySelectorAll(".outcome li").length === 13`)
+	require.Equal(t, 1, run[int](p, `document.querySelectorAll(".outcome .bad").length`))
+	for _, id := range ids {
+		require.Equal(t, courier, s.rest("GET", "/order/"+id, nil)["courier_id"])
+	}
+	p.do(`document.querySelector("dialog[open] .dialog-actions button").click()`) // undo
+	p.until(`document.querySelector(".toast")`)
+	for _, id := range ids {
+		require.Equal(t, "confirmed", s.rest("GET", "/order/"+id, nil)["status"])
+	}
+	p.calm()
+}
+
+// Two boards decide on the same versions at once: one wins each time, and the other is told.
+func TestBoardsNeverOverwriteEachOther(t *testing.T) {
+	s := newShop(t)
+	id, _ := s.pizza(nil)
+	one, two := s.board("", s.key), s.board("", s.key)
+	for _, p := range []*tab{one, two} {
+		p.do(`import(document.querySelector("script[type=module]").src.replace("main.js", "actions.js")).then(m => { window.actions = m; })`)
+	}
+	const edit = `(window.told = undefined, void actions.apply({ put() {}, fetch: async () => {}, clock: Date.now, nameOf: () => "" },
+		{ id: %q, version: %d }, { method: "PATCH", path: "", body: { notes: %q } }).then(() => told = 200, e => told = e.status))`
+	const rounds = 25
+	for n := range rounds {
+		version := n + 1
+		one.do(edit, id, version, fmt.Sprint("one ", n))
+		two.do(edit, id, version, fmt.Sprint("two ", n))
+		one.until(`told !== undefined`)
+		two.until(`told !== undefined`)
+		told := []int{run[int](one, `told`), run[int](two, `told`)}
+		winner := slices.Index(told, http.StatusOK)
+		require.GreaterOrEqual(t, winner, 0)
+		require.Equal(t, http.StatusPreconditionFailed, told[1-winner])
+		got := s.rest("GET", "/order/"+id, nil)
+		require.Equal(t, fmt.Sprint([]string{"one ", "two "}[winner], n), got["notes"], "the loser changed nothing")
+	}
+}
+
+// A wrong key is refused, a merchant sees its own orders and no couriers.
+func TestBoardShowsEachRoleItsOwn(t *testing.T) {
+	s := newShop(t)
+	s.pizza(object{"merchant_id": "soma"})
+	s.pizza(object{"merchant_id": "other"})
+	key := str(s.rest("POST", "/keys", object{"name": "Soma", "role": "merchant", "merchant_id": "soma"}), "key")
+	p := look(t, "http://"+s.http+"/?lang=en", 1280, "")
+	p.until(`document.querySelector(".login input")`)
+	p.do(`document.querySelector(".login input").focus()`)
+	p.keys(strings.Repeat("x", 40) + kb.Enter)
+	p.until(`document.querySelector(".field-error")`)
+	p.do(`(document.querySelector(".login input").focus(), document.querySelector(".login input").select())`)
+	p.keys(key + kb.Enter)
+	p.until(`document.querySelectorAll(".table-body .table-row").length === 1`)
+	require.Equal(t, []string{"Orders", "Alerts", "Settings", "Find", "Keys"},
+		run[[]string](p, `[...document.querySelectorAll(".rail-place > span:not(.badge)")].map(e => e.innerText)`))
+	require.Equal(t, 0, run[int](p, `document.querySelectorAll(".keys-list").length`))
+}
+
+// The server restarts while the board is open: it catches up by itself.
+func TestBoardCatchesUpAfterARestart(t *testing.T) {
+	s := newShop(t)
+	id, _ := s.pizza(nil)
+	p := s.board("", s.key)
+	p.until(`document.querySelectorAll(".table-body .table-row").length === 1`)
+	s.restart(t)
+	s.rest("DELETE", "/order/"+id, object{})
+	second, _ := s.pizza(nil)
+	number := str(s.rest("GET", "/order/"+second, nil), "number")
+	p.until(`document.querySelectorAll(".table-body .table-row").length === 1 && document.querySelector(".table-body .table-row").innerText.includes(%q)`, number)
+}

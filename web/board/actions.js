@@ -1,0 +1,104 @@
+// What people do to orders. Every change names the version that it was decided on.
+import { call, Refusal } from "../api.js";
+import { lang, t } from "../i18n/index.js";
+import { ago } from "../parts/time.js";
+import { say } from "../parts/toast.js";
+
+/** @typedef {import("./groups.js").Order} Order */
+/** @typedef {{method: string, path: string, body?: any}} Step a call on one order; its path follows /order/<id> */
+
+/** @type {(courier: string) => Step} */
+export const assignTo = courier => ({ method: "POST", path: "/assign-courier", body: courier ? { courier_id: courier } : { auto: true } });
+/** @type {(status: string, reason?: string) => Step} */
+export const moveTo = (status, reason) => ({ method: "PATCH", path: "/status", body: { status, ...(reason && { reason }) } });
+/** @type {(reason?: string) => Step} */
+export const cancel = reason => ({ method: "DELETE", path: "", body: reason ? { reason } : undefined });
+
+/**
+ * Applies a step to an order as the user saw it. A conflict tells who was faster and shows the newest order.
+ * @param {import("./board.js").Board} board @param {Order} order @param {Step} step @returns {Promise<Order>}
+ */
+export async function apply(board, order, { method, path, body }) {
+  try {
+    const changed = await call(method, `/order/${order.id}${path}`, { body, version: order.version, key: crypto.randomUUID() });
+    if (changed?.version) board.put(changed);
+    return changed;
+  } catch (reason) {
+    if (reason instanceof Refusal && [404, 409, 412].includes(reason.status)) await board.fetch(order.id).catch(() => {});
+    throw reason;
+  }
+}
+
+/** What went wrong, for people. @param {unknown} reason @param {import("./board.js").Board} board */
+export function whyNot(reason, board) {
+  if (!(reason instanceof Refusal) || reason.status === 0) return t("failed.network");
+  if (reason.status === 412) {
+    const { changed_by, changed_at } = reason.problem;
+    const who = nameOf(changed_by, board);
+    const when = changed_at ? ago(Date.parse(changed_at), board.clock(), { lang }) : "";
+    return who && when ? t("failed.conflict.who", { who, when }) : t("failed.conflict");
+  }
+  if (reason.code === "paid_cancel_required") return t("failed.paid");
+  if (reason.status === 403) return t("failed.forbidden");
+  const faults = (reason.problem.errors ?? []).map((/** @type {any} */ e) => `${e.pointer} ${e.detail}`).join("; ");
+  return faults || reason.message;
+}
+
+/** @param {any} actor @param {import("./board.js").Board} board */
+export function nameOf(actor, board) {
+  if (!actor) return "";
+  if (typeof actor === "string") return actor;
+  return actor.name ?? (actor.kind === "courier" ? board.nameOf(actor.id) : "") ?? "";
+}
+
+/**
+ * Applies a step and says how it went, with an undo where there is one.
+ * @param {import("./board.js").Board} board @param {Order} order @param {Step} step @param {string} done
+ */
+export async function act(board, order, step, done) {
+  try {
+    const changed = await apply(board, order, step);
+    const back = undoOf(order, changed);
+    say(done, { undo: back && (() => act(board, changed, back, t("done.undone"))) });
+    return true;
+  } catch (reason) {
+    say(whyNot(reason, board), { kind: "bad" });
+    return false;
+  }
+}
+
+/** The step that takes a step back; the status machine has few. @param {Order} was @param {Order} now @returns {Step | undefined} */
+function undoOf(was, now) {
+  if (now?.status !== "assigned") return undefined;
+  if (was.status === "assigned" && was.courier_id) return assignTo(was.courier_id);
+  return ["created", "confirmed"].includes(was.status) ? moveTo("confirmed") : undefined;
+}
+
+const AT_ONCE = 8;
+
+/**
+ * Applies a step to many orders, several at once.
+ * @param {import("./board.js").Board} board @param {Order[]} orders @param {Step} step @param {(done: number) => void} progress
+ * @returns {Promise<{order: Order, error?: string, back?: () => Promise<Order>}[]>} in the order given
+ */
+export async function applyAll(board, orders, step, progress) {
+  /** @type {{order: Order, error?: string, back?: () => Promise<Order>}[]} */
+  const results = [];
+  let next = 0;
+  let done = 0;
+  const work = async () => {
+    while (next < orders.length) {
+      const i = next++;
+      try {
+        const changed = await apply(board, orders[i], step);
+        const back = undoOf(orders[i], changed);
+        results[i] = { order: changed ?? orders[i], back: back && (() => apply(board, changed, back)) };
+      } catch (reason) {
+        results[i] = { order: orders[i], error: whyNot(reason, board) };
+      }
+      progress(++done);
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, work));
+  return results;
+}

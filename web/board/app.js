@@ -1,0 +1,59 @@
+import { t } from "../i18n/index.js";
+import { Empty, Notice } from "../parts/notice.js";
+import { Toasts } from "../parts/toast.js";
+import { html, useEffect, useState } from "../vendor/preact.js";
+import { Alerts } from "./alerts.js";
+import { Commands } from "./commands.js";
+import { Couriers } from "./couriers.js";
+import { Create } from "./create.js";
+import { Drawer } from "./drawer.js";
+import { Login } from "./login.js";
+import { Orders } from "./orders.js";
+import { Help, Palette } from "./palette.js";
+import { Plan } from "./plan.js";
+import { Rail } from "./rail.js";
+import { route } from "./route.js";
+import { Settings } from "./settings.js";
+
+/** @typedef {{boot: import("../start.js").Boot, session: import("./session.js").Session, board: import("./board.js").Board, commands: Commands}} Props what every view gets */
+
+const views = { orders: Orders, couriers: Couriers, plan: Plan, alerts: Alerts, settings: Settings };
+
+/** @param {{boot: import("../start.js").Boot, session: import("./session.js").Session, board: import("./board.js").Board}} props */
+export function App({ boot, session, board }) {
+  const state = session.state.value;
+  if (state === "out") return html`<${Login} boot=${boot} session=${session} />`;
+  if (state === "trouble")
+    return html`<main class="board-alone"><${Empty} icon="offline" title=${t("board.unreachable")}>${t("board.unreachable.text")}<//></main>`;
+  if (state === "loading") return html`<${Bones} />`;
+  return html`<${Shell} boot=${boot} session=${session} board=${board} />`;
+}
+
+/** @param {{boot: import("../start.js").Boot, session: import("./session.js").Session, board: import("./board.js").Board}} props */
+function Shell({ boot, session, board }) {
+  const [commands] = useState(() => new Commands(board, session));
+  useEffect(() => commands.listen(), []);
+  const { view = "orders", order } = route.value;
+  const found = views[/** @type {keyof typeof views} */ (view)] ?? Orders;
+  const props = { boot, session, board, commands };
+  return html`
+    <div class="board">
+      <${Rail} ...${props} />
+      <main class="board-main" aria-busy=${board.state.value === "loading" ? "true" : undefined}>
+        ${board.live.value === "waiting" && html`<${Notice} kind="offline" live>${t("board.offline")}<//>`}
+        <${found} ...${props} />
+      </main>
+      ${order && html`<${Drawer} key=${order} id=${order} ...${props} />`}
+      <${Palette} ...${props} /><${Help} ...${props} /><${Create} ...${props} />
+      <${Toasts} />
+    </div>
+  `;
+}
+
+/** The shape of what comes. */
+const Bones = () => html`
+  <div class="board" aria-busy="true">
+    <nav class="rail"></nav>
+    <main class="board-main"><div class="bones">${[...Array(14)].map(() => html`<div class="bone"></div>`)}</div></main>
+  </div>
+`;

@@ -1,0 +1,198 @@
+import { call, Refusal } from "../api.js";
+import { Live } from "../client.js";
+import { ended } from "../parts/status.js";
+import { batch, computed, effect, signal } from "../vendor/preact.js";
+import { count, listed } from "./groups.js";
+import { route } from "./route.js";
+
+/** @typedef {import("#api").components["schemas"]["Order"]} Order */
+/** @typedef {import("#api").components["schemas"]["Courier"] & {id: string}} Courier */
+
+const PAGE = 500;
+const TICK = 10_000; // milliseconds between looks at the clock
+const SOON = 150; // milliseconds in which changes are gathered
+const AT_ONCE = 6; // requests for changed orders
+
+/** The orders and couriers of the board, kept current by the live stream. */
+export class Board {
+  /** @param {import("../start.js").Boot} boot @param {import("./session.js").Session} session */
+  constructor(boot, session) {
+    this.session = session;
+    this.offset = Date.parse(boot.now) - Date.now();
+    this.now = signal(this.clock());
+    this.state = signal(/** @type {"loading"|"ready"|"trouble"} */ ("loading"));
+    this.live = signal(/** @type {"connecting"|"open"|"waiting"|"closed"} */ ("connecting"));
+    /** @type {Map<string, Order>} */
+    this.orders = new Map();
+    /** @type {Map<string, Courier>} */
+    this.couriers = new Map();
+    this.changed = signal(0); // grows with every change of orders or couriers
+    this.moved = signal(0); // grows with every position
+    this.cursor = signal(""); // the row that keys act on
+    this.selected = signal(/** @type {Set<string>} */ (new Set()));
+    /** @type {Set<string>} */
+    this.stale = new Set();
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    this.drawing = undefined;
+    this.rows = computed(() => {
+      this.changed.value;
+      const { group, q, late, view, courier } = route.value;
+      return listed(this.orders.values(), { group, q, late: late === "1", courier: view === "couriers" ? undefined : courier }, this.now.value);
+    });
+    this.counts = computed(() => {
+      this.changed.value;
+      return count(this.orders.values(), this.now.value);
+    });
+    effect(() => {
+      if (session.state.value === "in") this.start();
+    });
+  }
+
+  /** The server's time, milliseconds. */
+  clock() {
+    return Date.now() + this.offset;
+  }
+
+  start() {
+    if (this.stream) return;
+    setInterval(() => {
+      this.now.value = this.clock();
+    }, TICK);
+    this.load();
+    this.stream = new Live({
+      state: state => this.connection(state),
+      ended: why => why?.status === 401 && this.session.start(),
+      on: {
+        status: frame => this.heard(frame.data),
+        note: frame => this.touch(frame.data.order_id),
+        snapshot: frame => this.positions(frame.data?.couriers),
+        positions: frame => this.positions(frame.data?.couriers),
+        reset: () => this.load(),
+      },
+    });
+    this.stream.subscribe(this.session.staff ? "fleet" : "orders");
+  }
+
+  /** @param {"connecting"|"open"|"waiting"|"closed"} state */
+  connection(state) {
+    const again = state === "open" && this.lost;
+    this.lost = state !== "open" && this.state.value === "ready";
+    this.live.value = state;
+    if (again) this.load(); // what happened meanwhile is not sent again
+  }
+
+  /** Loads everything that is not finished, page by page; what was open and is not among it is read once more. */
+  async load() {
+    const open = new Set([...this.orders.values()].filter(o => !ended(o.status)).map(o => o.id));
+    const take = (/** @type {Order} */ o) => {
+      open.delete(o.id);
+      this.put(o, true);
+    };
+    try {
+      await Promise.all([this.pages("/orders?active=true", "orders", take), this.loadCouriers()]);
+      for (const id of open) this.touch(id);
+      this.state.value = "ready";
+    } catch (reason) {
+      if (reason instanceof Refusal && reason.status === 401) return this.session.start();
+      if (this.state.value === "loading") this.state.value = "trouble";
+      setTimeout(() => this.load(), 20 * SOON);
+    }
+    this.redraw();
+  }
+
+  async loadCouriers() {
+    if (!this.session.can("listCouriers")) return;
+    await this.pages("/couriers?", "couriers", c => this.couriers.set(c.id, { ...this.couriers.get(c.id), ...c }));
+  }
+
+  /** @param {string} path @param {string} name @param {(item: any) => void} take */
+  async pages(path, name, take) {
+    let next = "";
+    do {
+      const page = await call("GET", `${path}&page_size=${PAGE}${next && `&page_token=${encodeURIComponent(next)}`}`.replace("?&", "?"));
+      for (const item of page[name]) take(item);
+      this.redraw();
+      next = page.next_page_token ?? "";
+    } while (next);
+  }
+
+  /** Finished orders that match the search, newest first. @param {string} [q] */
+  async loadDone(q) {
+    const found = await call("GET", `/orders?active=false&page_size=200${q ? `&q=${encodeURIComponent(q)}` : ""}`);
+    for (const order of found.orders) this.put(order);
+    this.redraw();
+  }
+
+  /** Keeps an order unless a newer one is known. @param {Order} order @param {boolean} [quiet] */
+  put(order, quiet) {
+    const known = this.orders.get(order.id);
+    if (known && known.version > order.version) return;
+    this.orders.set(order.id, order);
+    if (!quiet) this.redraw();
+  }
+
+  /** Something happened to an order. @param {{order_id: string, version: number, status: string}} event */
+  heard(event) {
+    const known = this.orders.get(event.order_id);
+    if (known && known.version >= event.version) return;
+    if (known) this.orders.set(known.id, { ...known, status: /** @type {Order["status"]} */ (event.status) });
+    this.touch(event.order_id);
+    this.redraw();
+  }
+
+  /** Reads an order again soon. @param {string | undefined} id */
+  touch(id) {
+    if (!id) return;
+    this.stale.add(id);
+    this.soon ??= setTimeout(() => this.refresh(), SOON);
+  }
+
+  async refresh() {
+    const ids = [...this.stale].slice(0, AT_ONCE);
+    for (const id of ids) this.stale.delete(id);
+    await Promise.all(ids.map(id => this.fetch(id).catch(() => {}))); // the next change brings it
+    this.soon = this.stale.size ? setTimeout(() => this.refresh(), 0) : undefined;
+  }
+
+  /** @param {string} id @returns {Promise<Order>} the newest version */
+  async fetch(id) {
+    const order = await call("GET", `/order/${id}`);
+    this.put(order);
+    return order;
+  }
+
+  /** @param {any[]} [fixes] */
+  positions(fixes) {
+    if (!Array.isArray(fixes)) return;
+    for (const { courier_id, ...position } of fixes) {
+      const known = this.couriers.get(courier_id);
+      if (known) known.position = position;
+      else this.unknown = true;
+    }
+    this.moved.value++;
+    if (!this.unknown) return;
+    this.unknown = false;
+    this.loadCouriers().catch(() => {}); // a new courier; the next position asks again
+  }
+
+  /** Redraws once for many changes. */
+  redraw() {
+    this.drawing ??= setTimeout(() => {
+      this.drawing = undefined;
+      batch(() => {
+        this.changed.value++;
+        this.now.value = this.clock();
+      });
+    }, SOON / 3);
+  }
+
+  /** The courier's name. @param {string} [id] */
+  nameOf(id) {
+    return (id && this.couriers.get(id)?.name) || "";
+  }
+
+  /** The unfinished orders of a courier. @param {string} id */
+  ordersOf(id) {
+    return [...this.orders.values()].filter(o => o.courier_id === id && !ended(o.status));
+  }
+}

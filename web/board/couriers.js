@@ -1,0 +1,95 @@
+import { lang, t } from "../i18n/index.js";
+import { Button } from "../parts/button.js";
+import { Icon } from "../parts/icon.js";
+import { Later } from "../parts/later.js";
+import { Empty } from "../parts/notice.js";
+import { Table } from "../parts/table.js";
+import { ago } from "../parts/time.js";
+import { html, useEffect, useState } from "../vendor/preact.js";
+import { CourierDrawer } from "./courier.js";
+import { fold } from "./groups.js";
+import { NewCourier } from "./new-courier.js";
+import { courierPin } from "./places.js";
+import { go, route } from "./route.js";
+
+/** @typedef {import("./board.js").Courier} Courier */
+
+const SILENT = 5 * 60_000; // milliseconds without a word from somebody who carries an order
+
+/** When a courier's phone was heard last, milliseconds; NaN if never. @param {Courier} c */
+export const heardAt = c =>
+  Math.max(Date.parse(c.last_contact?.at ?? "") || 0, Date.parse(c.position?.received_at ?? c.position?.recorded_at ?? "") || 0) || Number.NaN;
+
+/** Whether a courier with orders is not heard of. @param {Courier} c @param {number} now */
+export const silent = (c, now) => Boolean(c.on_duty && c.active_orders && now - heardAt(c) > SILENT);
+
+/** The couriers: list and map. @param {import("./app.js").Props} props */
+export function Couriers(props) {
+  const { board, boot, session } = props;
+  const [text, setText] = useState("");
+  const [adding, setAdding] = useState(false);
+  const [trail, setTrail] = useState(/** @type {[number, number][]} */ ([]));
+  const { courier } = route.value;
+  useEffect(() => {
+    board.loadCouriers().then(
+      () => board.redraw(),
+      () => {}, // the stream keeps the list; only its loads are older
+    );
+  }, []);
+  useEffect(() => setTrail([]), [courier]);
+  board.changed.value;
+  board.moved.value;
+  const now = board.now.value;
+  const rows = [...board.couriers.values()]
+    .filter(c => fold(`${c.name} ${c.phone ?? ""}`).includes(fold(text)))
+    .sort((a, b) => Number(silent(b, now)) - Number(silent(a, now)) || Number(b.on_duty) - Number(a.on_duty) || a.name.localeCompare(b.name, lang));
+  const pins = rows.filter(c => c.on_duty || c.id === courier).flatMap(c => courierPin(c) ?? []);
+  return html`
+    <div class="orders couriers">
+      <section class="orders-list" aria-label=${t("rail.couriers")}>
+        <div class="orders-bar">
+          <label class="search-box"><${Icon} name="search" /><span class="unseen">${t("couriers.find")}</span>
+            <input class="search" type="search" value=${text} placeholder=${t("couriers.find")} onInput=${(/** @type {any} */ e) => setText(e.target.value)} /></label>
+          ${session.can("createCourier") && html`<${Button} kind="main" icon="plus" onClick=${() => setAdding(true)}>${t("couriers.add")}<//>`}
+        </div>
+        <${Table} rows=${rows} columns=${columns(now)} id=${(/** @type {Courier} */ c) => c.id} label=${t("rail.couriers")} selected=${courier}
+          onPick=${(/** @type {Courier} */ c) => go({ courier: c.id })} empty=${board.state.value === "ready" && html`<${Empty} icon="people" title=${t("couriers.empty")}>${t("couriers.empty.text")}<//>`} />
+      </section>
+      <div class="orders-map">
+        <${Later} load=${() => import("../parts/map/map.js")} part="MapView" label=${t("map.title")} base=${boot.map} pins=${pins} trail=${trail} steady />
+      </div>
+      ${courier && html`<${CourierDrawer} key=${courier} id=${courier} show=${setTrail} ...${props} />`}
+      <${NewCourier} open=${adding} close=${() => setAdding(false)} board=${board} />
+    </div>
+  `;
+}
+
+/** @param {number} now @returns {import("../parts/table.js").Column<Courier>[]} */
+const columns = now => [
+  {
+    key: "vehicle",
+    title: "",
+    width: "28px",
+    cell: c =>
+      html`<span class=${c.on_duty ? "with" : "idle"}><${Icon} name=${c.vehicle ?? "people"} label=${t(c.on_duty ? "courier.on" : "courier.off")} /></span>`,
+  },
+  { key: "name", title: t("column.courier"), cell: c => html`<span dir="auto">${c.name}</span>` },
+  { key: "load", title: t("column.load"), width: "72px", end: true, cell: c => t("assign.load", { n: c.active_orders ?? 0, of: c.capacity ?? 0 }) },
+  { key: "battery", title: t("column.battery"), width: "80px", end: true, cell: c => battery(c) },
+  {
+    key: "heard",
+    title: t("column.heard"),
+    width: "140px",
+    end: true,
+    cell: c => html`<span class=${silent(c, now) ? "late-mark" : ""}>${heard(c, now)}</span>`,
+  },
+];
+
+/** @param {Courier} c */
+export function battery(c) {
+  const percent = c.position?.battery ?? c.last_contact?.battery;
+  return percent === undefined ? "" : `${Math.round(percent)}\u00a0%`;
+}
+
+/** @param {Courier} c @param {number} now */
+export const heard = (c, now) => (Number.isNaN(heardAt(c)) ? t("courier.never") : ago(Math.min(heardAt(c), now), now, { lang }));

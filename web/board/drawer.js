@@ -1,0 +1,79 @@
+import { call, Refusal } from "../api.js";
+import { t } from "../i18n/index.js";
+import { Button } from "../parts/button.js";
+import { Empty } from "../parts/notice.js";
+import { ended } from "../parts/status.js";
+import { StatusMark } from "../parts/status-mark.js";
+import { html, useEffect, useRef, useState } from "../vendor/preact.js";
+import { act, cancel, moveTo } from "./actions.js";
+import { lateWord } from "./columns.js";
+import { Facts } from "./drawer-facts.js";
+import { Story } from "./drawer-story.js";
+import { go } from "./route.js";
+import { Sharing } from "./sharing.js";
+import { Sure } from "./sure.js";
+
+/** One order: what it is, what happened, what can be done. @param {import("./app.js").Props & {id: string}} props */
+export function Drawer({ id, ...props }) {
+  const { board } = props;
+  board.changed.value; // redraws with the order
+  const order = board.orders.get(id);
+  const [gone, setGone] = useState(false);
+  const head = useRef(/** @type {HTMLElement | null} */ (null));
+  useEffect(() => {
+    board.fetch(id).catch(reason => setGone(reason instanceof Refusal && reason.final));
+    head.current?.focus({ preventScroll: true });
+  }, [id]);
+  return html`
+    <aside class="drawer" aria-label=${t("page.order", { number: order?.number ?? "" })}>
+      <header class="drawer-head" tabindex="-1" ref=${head}>
+        ${order && html`<h2 class="num">${order.number}</h2><${StatusMark} status=${order.status} />`}
+        <span class="late-mark small">${order && lateWord(order, board.now.value)}</span>
+        <${Button} kind="quiet" icon="close" label=${t("close")} onClick=${() => go({ order: "" })} />
+      </header>
+      ${gone && html`<${Empty} icon="box" title=${t("drawer.gone")} />`}
+      ${order && html`<${Actions} order=${order} ...${props} /><div class="drawer-body"><${Facts} order=${order} ...${props} /><${Sharing} order=${order} ...${props} /><${Story} order=${order} ...${props} /></div>`}
+    </aside>
+  `;
+}
+
+/** @param {import("./app.js").Props & {order: import("./groups.js").Order}} props */
+function Actions({ order, board, session, commands }) {
+  const [steps, setSteps] = useState(/** @type {string[]} */ ([]));
+  const [asking, setAsking] = useState("");
+  useEffect(() => {
+    if (ended(order.status)) return setSteps([]);
+    call("GET", `/order/${order.id}/status`).then(
+      told => setSteps(told.allowed_transitions ?? []),
+      () => {}, // without it there are fewer buttons
+    );
+  }, [order.id, order.status]);
+  const next = steps.filter(s => !["assigned", "cancelled"].includes(s));
+  const grave = ["returning", "failed", "returned", "delivery_failed"];
+  const take = (/** @type {string} */ status) => (grave.includes(status) ? setAsking(status) : act(board, order, moveTo(status), t(`mark.${status}`)));
+  const main = next.find(s => !grave.includes(s) && !(s === "confirmed" && order.status !== "created"));
+  const rest = next.filter(s => s !== main);
+  const may = session.can("updateOrderStatus");
+  return html`
+    <div class="drawer-actions">
+      ${steps.includes("assigned") && session.can("assignCourier") && html`<${Button} kind=${order.courier_id ? "plain" : "main"} icon="people" onClick=${() => commands.assign([order.id])}>${t(order.courier_id ? "order.reassign" : "command.assign")}<//>`}
+      ${may && main && html`<${Button} onClick=${() => take(main)}>${t(`mark.${main}`)}<//>`}
+      ${
+        may &&
+        rest.length > 0 &&
+        html`
+          <select class="choice" aria-label=${t("order.more")} onChange=${(/** @type {any} */ e) => {
+            if (e.target.value) take(e.target.value);
+            e.target.value = "";
+          }}>
+            <option value="">${t("order.more")}</option>
+            ${rest.map(s => html`<option value=${s}>${s === "confirmed" && order.courier_id ? t("order.unassign") : t(`mark.${s}`)}</option>`)}
+          </select>
+        `
+      }
+      ${steps.includes("cancelled") && session.can("cancelOrder") && html`<${Button} kind="danger" onClick=${() => setAsking("cancelled")}>${t("order.cancel")}<//>`}
+      <${Sure} what=${asking} order=${order} close=${() => setAsking("")} sure=${(/** @type {string} */ reason) =>
+        act(board, order, asking === "cancelled" ? cancel(reason) : moveTo(asking, reason), t(`mark.${asking}`))} />
+    </div>
+  `;
+}

@@ -1,0 +1,52 @@
+// What the board's maps show.
+import { t } from "../i18n/index.js";
+import { inCustody } from "../parts/status.js";
+
+/** @typedef {import("../parts/map/marker.js").Pin} Pin */
+
+const MOST = 150; // doors on a map; more are no help
+
+/** @param {import("./board.js").Courier} courier @returns {Pin | undefined} */
+export function courierPin(courier) {
+  const p = courier.position;
+  if (!p) return undefined;
+  const heading = (p.speed ?? 0) > 0.5 ? p.heading : undefined;
+  return {
+    id: courier.id,
+    kind: "courier",
+    lat: p.lat,
+    lon: p.lon,
+    heading,
+    sign: courier.vehicle,
+    seen: Date.parse(p.recorded_at ?? ""),
+    stale: p.stale,
+    label: courier.name,
+  };
+}
+
+/**
+ * The couriers and the doors of the listed orders.
+ * @param {import("./board.js").Board} board @param {import("./groups.js").Order[]} rows
+ */
+export function pinsOf(board, rows) {
+  board.moved.value; // redraws with every move
+  const chosen = board.cursor.value;
+  /** @type {Pin[]} */
+  const pins = [];
+  for (const courier of board.couriers.values()) {
+    const pin = courier.on_duty ? courierPin(courier) : undefined;
+    if (pin) pins.push(pin);
+  }
+  for (const o of rows.slice(0, MOST)) {
+    if (o.dropoff?.location)
+      pins.push({ id: o.id, kind: o.id === chosen ? "home" : "stop", ...o.dropoff.location, label: t("map.door", { number: o.number ?? "" }) });
+  }
+  const order = board.orders.get(chosen);
+  const from = order && (inCustody(order.status) ? board.couriers.get(order.courier_id ?? "")?.position : order.pickup?.location);
+  if (order?.pickup?.location) pins.push({ id: "pickup", kind: "shop", ...order.pickup.location, label: t("map.shop") });
+  const to = order?.dropoff?.location;
+  return { pins, ahead: from && to ? [at(from), at(to)] : [] };
+}
+
+/** @param {{lat: number, lon: number}} p @returns {[number, number]} */
+const at = p => [p.lat, p.lon];

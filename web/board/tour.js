@@ -1,0 +1,46 @@
+import { call } from "../api.js";
+import { lang, t } from "../i18n/index.js";
+import { Button } from "../parts/button.js";
+import { Icon } from "../parts/icon.js";
+import { clock } from "../parts/time.js";
+import { say } from "../parts/toast.js";
+import { html, useEffect, useState } from "../vendor/preact.js";
+import { whyNot } from "./actions.js";
+
+/** The stops of a courier in their order, which can be changed. @param {import("./app.js").Props & {id: string}} props */
+export function Tour({ id, board, session, commands }) {
+  const [tour, setTour] = useState(/** @type {any} */ (undefined));
+  const changed = board.changed.value;
+  useEffect(() => {
+    call("GET", `/courier/${id}/route`).then(setTour, () => setTour(undefined));
+  }, [id, changed]);
+  const open = (tour?.stops ?? []).filter((/** @type {any} */ s) => !s.done);
+  if (!open.length) return null;
+  const swap = async (/** @type {number} */ i) => {
+    const stops = open.map((/** @type {any} */ s) => ({ order_id: s.order_id, kind: s.kind }));
+    [stops[i - 1], stops[i]] = [stops[i], stops[i - 1]];
+    try {
+      setTour(await call("PUT", `/courier/${id}/route`, { body: { stops }, version: tour.version }));
+    } catch (reason) {
+      say(whyNot(reason, board), { kind: "bad" });
+      setTour(await call("GET", `/courier/${id}/route`).catch(() => tour));
+    }
+  };
+  return html`
+    <section class="card">
+      <h3>${t("tour.title")}</h3>
+      <ol class="tour">
+        ${open.map(
+          (/** @type {any} */ s, /** @type {number} */ i) => html`
+            <li>
+              <${Icon} name=${s.kind === "pickup" ? "shop" : "home"} label=${t(s.kind === "pickup" ? "fact.from" : "fact.to")} />
+              <button type="button" class="link" onClick=${() => commands.show(s.order_id)}><span dir="auto">${s.address || board.orders.get(s.order_id)?.number}</span></button>
+              <span class="num quiet">${s.eta && clock(Date.parse(s.eta), { lang })}</span>
+              ${session.can("setRoute") && i > 0 && html`<${Button} kind="quiet" icon="up" label=${t("tour.earlier")} onClick=${() => swap(i)} />`}
+            </li>
+          `,
+        )}
+      </ol>
+    </section>
+  `;
+}
