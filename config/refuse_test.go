@@ -70,10 +70,7 @@ func TestRefusedEnvironment(t *testing.T) {
 		{"key with a space", []string{"BOOTSTRAP_ADMIN_KEY=" + adminKey + " " + hush}, []string{"access.bootstrap_admin_key"}},
 		{"key and file", []string{"BOOTSTRAP_ADMIN_KEY=" + adminKey, "BOOTSTRAP_ADMIN_KEY_FILE=/x"}, []string{"access.bootstrap_admin_key_file"}},
 		{"no key file", []string{"BOOTSTRAP_ADMIN_KEY_FILE=/no/such\nfile"}, []string{"access.bootstrap_admin_key_file", "no such file"}},
-		{"protected HTTP", []string{"HTTP_ADDR=:8080"}, []string{"http.addr", "HTTP_ADDR", "BOOTSTRAP_ADMIN_KEY", "127.0.0.1"}},
-		{"protected gRPC", []string{"GRPC_ADDR=0.0.0.0:9090"}, []string{"grpc.addr", "GRPC_ADDR", "BOOTSTRAP_ADMIN_KEY"}},
 		{"protected Kafka", []string{"KAFKA_LISTEN=[::]:9092"}, []string{"kafka.listen", "KAFKA_LISTEN", "BOOTSTRAP_ADMIN_KEY"}},
-		{"protected, by name", []string{"HTTP_ADDR=myhost:8080"}, []string{"http.addr", "BOOTSTRAP_ADMIN_KEY"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -180,9 +177,7 @@ func FuzzLoad(f *testing.F) {
 			return
 		}
 		require.NoError(t, c.validate())
-		if c.Access.BootstrapAdminKey == "" {
-			require.True(t, loopback(c.HTTP.Addr) && loopback(c.GRPC.Addr))
-		}
+		require.Equal(t, loopback(c.HTTP.Addr) && loopback(c.GRPC.Addr), c.CheckKeyless() == nil)
 		require.NotContains(t, c.Redacted().Database.URL, ":"+password+hush+"@")
 	})
 }
@@ -206,4 +201,18 @@ func loadText(file string, environ []string) (*Config, error) {
 		return nil, err
 	}
 	return c, c.validate()
+}
+
+func TestOnlyLoopbackWithoutKeys(t *testing.T) {
+	for env, key := range map[string]string{
+		"HTTP_ADDR=:8080": "http.addr", "HTTP_ADDR=myhost:8080": "http.addr", "GRPC_ADDR=0.0.0.0:9090": "grpc.addr", "GRPC_ADDR=[::]:9090": "grpc.addr",
+	} {
+		c, err := Load(nil, []string{env})
+		require.NoError(t, err, "there may be a key in the database")
+		name, _, _ := strings.Cut(env, "=")
+		requireOneLine(t, c.CheckKeyless(), key, name, "BOOTSTRAP_ADMIN_KEY", "127.0.0.1")
+	}
+	c, err := Load(nil, []string{"HTTP_ADDR=localhost:8080", "GRPC_ADDR=[::1]:9090"})
+	require.NoError(t, err)
+	require.NoError(t, c.CheckKeyless())
 }

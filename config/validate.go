@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -117,8 +118,8 @@ func (c *Config) validate() error {
 	return c.checkListeners()
 }
 
-// checkListeners checks the addresses together: no duplicates, and only loopback
-// without a key.
+// checkListeners checks the addresses together: no duplicates, and the embedded broker, which
+// opens before the database, only on loopback without a key.
 func (c *Config) checkListeners() error {
 	listeners := [][2]string{{"http.addr", c.HTTP.Addr}, {"grpc.addr", c.GRPC.Addr}}
 	if c.Kafka.Embedded() {
@@ -131,13 +132,26 @@ func (c *Config) checkListeners() error {
 			return c.fault(key, fmt.Errorf("is the address of %s too: %q", other, addr))
 		}
 		taken[addr] = key
-		if c.Access.BootstrapAdminKey == "" && c.OIDC.Issuer == "" && !loopback(addr) {
-			return c.fault(key, fmt.Errorf("is %q, which others can reach, and there is no administrator's key: "+
-				"set BOOTSTRAP_ADMIN_KEY (%d characters or more), or %s to a loopback address such as 127.0.0.1",
-				addr, MinAdminKey, strings.ToUpper(strings.ReplaceAll(key, ".", "_"))))
-		}
+	}
+	if c.Kafka.Embedded() && c.Access.BootstrapAdminKey == "" && c.OIDC.Issuer == "" {
+		return c.onlyLoopback("kafka.listen", c.Kafka.Listen)
 	}
 	return nil
+}
+
+// CheckKeyless fails if others could reach a server that has no keys. Whether there are keys
+// is known once the database is open.
+func (c *Config) CheckKeyless() error {
+	return cmp.Or(c.onlyLoopback("http.addr", c.HTTP.Addr), c.onlyLoopback("grpc.addr", c.GRPC.Addr))
+}
+
+func (c *Config) onlyLoopback(key, addr string) error {
+	if loopback(addr) {
+		return nil
+	}
+	return c.fault(key, fmt.Errorf("is %q, which others can reach, and there is no administrator's key: "+
+		"set BOOTSTRAP_ADMIN_KEY (%d characters or more), or %s to a loopback address such as 127.0.0.1",
+		addr, MinAdminKey, strings.ToUpper(strings.ReplaceAll(key, ".", "_"))))
 }
 
 // loopback reports whether only this machine can reach an address. Names other than

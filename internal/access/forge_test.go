@@ -83,7 +83,12 @@ func FuzzCredential(f *testing.F) {
 	f.Add(newSecret("adm"))
 	f.Add("a.b.c")
 	f.Add("ot_adm_")
-	g := NewGuard(&counting{}, newClock(), zap.NewNop(), GuardConfig{BootstrapKey: bootstrapKey})
+	c := newClock()
+	tokens := newForger(f, c)
+	for _, bad := range tokens.bad {
+		f.Add(bad)
+	}
+	g := NewGuard(&counting{}, c, zap.NewNop(), GuardConfig{BootstrapKey: bootstrapKey, Issuer: tokens.provider})
 	f.Fuzz(func(t *testing.T, s string) {
 		if s == "" || s == bootstrapKey {
 			return

@@ -142,7 +142,7 @@ func (g *Guard) Authorize(ctx context.Context, r Request) (*domain.Caller, error
 // identify returns the credential's caller. A malformed credential or wrong checksum costs
 // no look-up.
 func (g *Guard) identify(ctx context.Context, credential string) (*domain.Caller, error) {
-	sum := sha256.Sum256([]byte(credential))
+	sum := sha256.Sum256(append(make([]byte, 0, 128), credential...)) // on the stack
 	if g.hasKey && subtle.ConstantTimeCompare(sum[:], g.bootstrap[:]) == 1 {
 		return g.first, nil
 	}

@@ -87,7 +87,11 @@ func compose(kind string, random []byte) (string, bool) {
 
 // checksum returns the CRC-32 (IEEE) of a secret's beginning.
 func checksum(s string) (out [secretSum]byte) {
-	sum := crc32.ChecksumIEEE([]byte(s))
+	sum := ^uint32(0) // as crc32.ChecksumIEEE does, which needs a copy on the heap
+	for i := range len(s) {
+		sum = crc32.IEEETable[byte(sum)^s[i]] ^ sum>>8
+	}
+	sum = ^sum
 	for i := secretSum - 1; i >= 0; i-- {
 		out[i] = base62[sum%uint32(len(base62))]
 		sum /= uint32(len(base62))

@@ -69,6 +69,9 @@ func (a *App) openAccess(ctx context.Context) error {
 	}
 	g.sessions = &access.Sessions{Store: a.store, Clock: clock, Guard: g.guard}
 	if keyless {
+		if err := a.cfg.CheckKeyless(); err != nil {
+			return err
+		}
 		a.log.Warn("no administrator key is set: local calls act as administrator, all others are rejected; see BOOTSTRAP_ADMIN_KEY")
 	}
 	if first == config.DevelopmentKey {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"testing"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/order-tracking/order-tracking/config"
 	"github.com/order-tracking/order-tracking/internal/app"
+	"github.com/order-tracking/order-tracking/internal/domain"
 	"github.com/order-tracking/order-tracking/internal/infrastructure/database"
 )
 
@@ -136,6 +138,28 @@ func write(t *testing.T, path, text string) {
 	t.Helper()
 	require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o700))
 	require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+}
+
+// TestAStoredKeyOpensTheServerToOthers: an administrator's key in the database protects it
+// as the configured one does.
+func TestAStoredKeyOpensTheServerToOthers(t *testing.T) {
+	dir, everywhere := t.TempDir(), []string{"--http-addr=0.0.0.0:0", "--grpc-addr=[::]:0"}
+	_, err := app.New(t.Context(), settings(t, dir, everywhere...), zap.NewNop(), "test")
+	require.ErrorContains(t, err, "http.addr (flag --http-addr) is \"0.0.0.0:0\", which others can reach")
+
+	store, err := database.OpenSQLite(t.Context(), filepath.Join(dir, "data", "orders.db"), database.Options{})
+	require.NoError(t, err)
+	require.NoError(t, store.ChangeAccess(t.Context(), domain.AccessChange{Keep: &domain.Credential{
+		ID: domain.NewID(), Kind: domain.CredentialKey, Hash: domain.HashToken("ot_adm_x"), Name: "ops", Role: domain.RoleAdmin, CreatedAt: time.Now(),
+	}}))
+	require.NoError(t, store.Close())
+	a := running(t, dir, everywhere...)
+	_, port, err := net.SplitHostPort(a.HTTPAddr())
+	require.NoError(t, err)
+	resp, err := http.Get("http://127.0.0.1:" + port + "/orders")
+	require.NoError(t, err)
+	require.NoError(t, resp.Body.Close())
+	require.Equal(t, http.StatusUnauthorized, resp.StatusCode, "local calls need a key too")
 }
 
 // newer creates the database of a newer program.

@@ -162,7 +162,7 @@ func TestVersionHelpAndCompletion(t *testing.T) {
 
 func TestConfigCommands(t *testing.T) {
 	require.Equal(t, "the configuration is fine\n", mainOf(t, nil, "config", "check").ok())
-	mainOf(t, []string{"HTTP_ADDR=0.0.0.0:80"}, "config", "check").failsWith(2, "http.addr (environment HTTP_ADDR)", "BOOTSTRAP_ADMIN_KEY")
+	mainOf(t, []string{"KAFKA_LISTEN=0.0.0.0:80"}, "config", "check").failsWith(2, "kafka.listen (environment KAFKA_LISTEN)", "BOOTSTRAP_ADMIN_KEY")
 	mainOf(t, nil, "config", "check", "--set", "http.adr=x").fails("http.adr")
 	// The commands' own environment variables are no configuration keys.
 	mainOf(t, []string{"OT_SERVER=http://x", "OT_KEY=y"}, "config", "check").ok()
