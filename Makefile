@@ -82,7 +82,7 @@ smoke: ## Start, use, stop and start the product as a stranger would
 lint: ## Look for mistakes in the Go code, the scripts and the workflows
 	$(lint_tool) golangci-lint run
 	go tool -modfile=tools/actionlint/go.mod actionlint
-	shellcheck .ci/run scripts/*.sh
+	shellcheck -x .ci/run scripts/*.sh scripts/http/lib.sh
 
 .PHONY: lint-web
 lint-web: ## Check the pages: format, lint, types, and that web/vendor is what is pinned; needs Node 20
