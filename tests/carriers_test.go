@@ -1,9 +1,11 @@
 package tests
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -16,6 +18,7 @@ func manyCarriers(t testing.TB) []string {
 	file := filepath.Join(t.TempDir(), "accounts.yaml")
 	require.NoError(t, os.WriteFile(file, []byte(`accounts:
   - {carrier: easypost, name: world, account: main, secret: key, base_url: emulator}
+  - {carrier: yandex, name: moscow, account: main, secret: token, base_url: emulator, from_city: Москва, from_address: "ул. Складская, 1", sender_name: Shop, sender_phone: "+74951234567"}
 `), 0o600))
 	return []string{"--sandbox-carriers", "--set=carriers.accounts_file=" + file}
 }
@@ -51,6 +54,36 @@ func TestANumberFromAnywhere(t *testing.T) {
 		return str(decode(t, body), "status") == "delivered"
 	}, time.Minute, 200*time.Millisecond)
 	require.Equal(t, []string{"created", "picked_up", "in_transit", "out_for_delivery", "delivered"}, timeline(t, s, id))
+	requireOnKafka(t, s, id, "delivered")
+}
+
+// A claim of Yandex Delivery is booked, accepted, carried and delivered: over REST, the
+// timeline and Kafka; the journal and the webhooks make the server look in time.
+func TestExpressClaim(t *testing.T) {
+	t.Parallel() // it waits for most of its time
+	s := start(t, manyCarriers(t)...)
+	resp, body := s.rest(t, "POST", "/order", encode(t, object{
+		"customer": object{"name": "Anna", "phone": "+79161234567"}, "dropoff": object{"address": "Москва, ул. Ленина, 1"},
+		"items": []any{object{"name": "Чай", "quantity": 2}},
+	}), nil)
+	require.Equal(t, 201, resp.StatusCode, "%s", body)
+	id := str(decode(t, body), "id")
+	resp, body = s.rest(t, "POST", "/order/"+id+"/shipment", encode(t, object{"carrier": "yandex", "to": object{"point": "X"}}), nil)
+	require.Equal(t, 422, resp.StatusCode, "%s", body)
+	resp, body = s.rest(t, "POST", "/order/"+id+"/shipment", encode(t, object{"carrier": "yandex", "tariff": "express"}), nil)
+	require.Equal(t, 202, resp.StatusCode, "%s", body)
+	require.Eventually(t, func() bool {
+		_, body := s.rest(t, "GET", "/order/"+id+"/status", nil, nil)
+		return str(decode(t, body), "status") == "delivered"
+	}, time.Minute, 200*time.Millisecond)
+	told := timeline(t, s, id)
+	require.Equal(t, []string{"created", "assigned", "picked_up", "out_for_delivery", "at_dropoff", "delivered"}, told)
+	_, body = s.rest(t, "GET", "/order/"+id+"/shipment", nil, nil)
+	shipment := decode(t, body)
+	require.Equal(t, "318.60", fmt.Sprintf("%.2f", get(shipment, "price", "amount").(float64)/100))
+	require.True(t, slices.ContainsFunc(list(shipment["events"]), func(ev any) bool {
+		return str(ev, "kind") == "courier" && strings.Contains(str(ev, "value"), "Lada")
+	}), "who carries it: %s", body)
 	requireOnKafka(t, s, id, "delivered")
 }
 

@@ -22,6 +22,8 @@ import (
 	cdekbox "github.com/order-tracking/order-tracking/internal/carrier/cdek/sandbox"
 	"github.com/order-tracking/order-tracking/internal/carrier/easypost"
 	easypostbox "github.com/order-tracking/order-tracking/internal/carrier/easypost/sandbox"
+	"github.com/order-tracking/order-tracking/internal/carrier/yandex"
+	yandexbox "github.com/order-tracking/order-tracking/internal/carrier/yandex/sandbox"
 	"github.com/order-tracking/order-tracking/internal/domain"
 	"github.com/order-tracking/order-tracking/internal/shipping"
 )
@@ -36,6 +38,7 @@ type company struct {
 var companies = []company{
 	{cdek.Company, cdekbox.Start},
 	{easypost.Company, easypostbox.Start},
+	{yandex.Company, yandexbox.Start},
 }
 
 // openCarriers opens the configured carrier accounts, with emulators where configured.

@@ -89,6 +89,9 @@ type CarrierTraits struct {
 	// KeepsReference is set when a shipment can be found by its ClientRef and the company
 	// itself rejects a duplicate: a booking whose response was lost may be sent again.
 	KeepsReference bool
+	// Idempotent is set when booking again under the same ClientRef returns the first
+	// parcel: a booking whose response was lost is sent again at once.
+	Idempotent bool
 	// Follows are the companies whose parcels an aggregator tracks: our word for them, as
 	// detection uses it, and the aggregator's (ShipmentRef.Sub).
 	Follows map[string]string

@@ -368,6 +368,11 @@ type Shipping interface {
 	TakeHooks(ctx context.Context, now, until time.Time, limit int) ([]HookMessage, error)
 	DropHook(ctx context.Context, id string) error
 
+	// KeepCarrierCursor stores how far the account's journal was read, and CarrierCursor
+	// returns it: "" for not at all.
+	KeepCarrierCursor(ctx context.Context, account CarrierAccount, cursor string) error
+	CarrierCursor(ctx context.Context, account CarrierAccount) (string, error)
+
 	// KeepLabel stores a document of shipments: its print job, or the PDF once there is
 	// one. Label returns it, or nil.
 	KeepLabel(ctx context.Context, l Label) error

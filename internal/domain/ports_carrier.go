@@ -66,6 +66,14 @@ type CarrierWebhooks interface {
 	EnsureHooks(ctx context.Context, url string) ([]string, error)
 }
 
+// CarrierJournal tells what happened to all of an account's shipments.
+type CarrierJournal interface {
+	// Journal returns the shipments with news since the cursor, "" being the beginning, the
+	// next cursor, and whether there is more now. A cursor that the company no longer takes
+	// starts again from the beginning. Like a webhook it only triggers polls.
+	Journal(ctx context.Context, cursor string) (refs []ShipmentRef, next string, more bool, err error)
+}
+
 // CarrierLabeler prints documents.
 type CarrierLabeler interface {
 	// RequestLabel starts printing a document of several shipments.

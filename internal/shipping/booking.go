@@ -15,8 +15,7 @@ import (
 // called. The id in the first answer is stored before anything else and used from then on.
 // Without an answer the parcel may exist: it is searched for by our name for seekFor. A
 // carrier that keeps our names then gets the booking again, because it rejects a duplicate;
-// for any other a person must resolve it.
-// more, because it refuses a duplicate; of any other a person must say what became of it.
+// for any other a person must resolve it. One that is idempotent gets it again at once.
 
 // seekFor is how long a booking without an answer is searched for.
 const seekFor = 10 * time.Minute
@@ -96,6 +95,9 @@ func (w *worker) seek(ctx context.Context, o *domain.Order, job *domain.Shipment
 	shipper, err := ability[domain.CarrierShipper](w.car, "booking")
 	if err != nil {
 		return domain.ShipmentSnapshot{}, err
+	}
+	if w.car.Traits().Idempotent {
+		return w.handIn(ctx, o, job)
 	}
 	snap, err := shipper.FindShipment(ctx, job.Ref)
 	switch {

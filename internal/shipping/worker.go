@@ -50,6 +50,11 @@ func (sv *Service) Run(ctx context.Context) {
 		}
 	}
 	for account, car := range sv.ByAccount {
+		if journal, ok := car.(domain.CarrierJournal); ok {
+			wg.Go(func() {
+				background.Loop(ctx, nil, 0, func() time.Duration { return sv.readJournal(ctx, account, journal) })
+			})
+		}
 		if collector, ok := car.(domain.CarrierCollector); ok {
 			wg.Go(func() {
 				background.Loop(ctx, nil, time.Minute, func() time.Duration { return sv.handovers(ctx, account, collector) })

@@ -287,6 +287,21 @@ var shipmentTests = map[string]func(*testing.T, storeSuite){
 		require.NoError(t, err)
 		require.Len(t, again, 2)
 	},
+	"how far journals were read survives": func(t *testing.T, s storeSuite) {
+		other := domain.CarrierAccount{Carrier: "swift", Name: "tea"}
+		none, err := s.CarrierCursor(t.Context(), account("swift"))
+		require.NoError(t, err)
+		require.Empty(t, none)
+		require.NoError(t, s.KeepCarrierCursor(t.Context(), account("swift"), "c-1"))
+		require.NoError(t, s.KeepCarrierCursor(t.Context(), other, "x"))
+		require.NoError(t, s.KeepCarrierCursor(t.Context(), account("swift"), "c-2"))
+		s.Store = s.backend.Reopen(t, s.Store)
+		for a, want := range map[domain.CarrierAccount]string{account("swift"): "c-2", other: "x"} {
+			got, err := s.CarrierCursor(t.Context(), a)
+			require.NoError(t, err)
+			require.Equal(t, want, got)
+		}
+	},
 	"papers are kept, and who prints them": func(t *testing.T, s storeSuite) {
 		none, err := s.Label(t.Context(), "r1/barcode")
 		require.NoError(t, err)

@@ -217,6 +217,20 @@ func (s *Store) DropHook(ctx context.Context, id string) error {
 	return err
 }
 
+// KeepCarrierCursor stores how far an account's journal was read.
+func (s *Store) KeepCarrierCursor(ctx context.Context, a domain.CarrierAccount, cursor string) error {
+	_, err := s.change(ctx, `INSERT INTO carrier_cursors (carrier, account, cursor) VALUES ($1, $2, $3)
+		ON CONFLICT (carrier, account) DO UPDATE SET cursor = excluded.cursor`, a.Carrier, a.Name, cursor)
+	return err
+}
+
+// CarrierCursor returns how far an account's journal was read, "" for not at all.
+func (s *Store) CarrierCursor(ctx context.Context, a domain.CarrierAccount) (string, error) {
+	cursor := ""
+	_, err := s.one(ctx, `SELECT cursor FROM carrier_cursors WHERE carrier = $1 AND account = $2`, []any{a.Carrier, a.Name}, &cursor)
+	return cursor, err
+}
+
 // KeepLabel stores a label document, or the carrier's job that prints it.
 func (s *Store) KeepLabel(ctx context.Context, l domain.Label) error {
 	_, err := s.change(ctx, `INSERT INTO carrier_papers (paper, job, since, pdf) VALUES ($1, $2, $3, $4)
