@@ -1,6 +1,7 @@
 package tests
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -11,6 +12,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	emulate "github.com/order-tracking/order-tracking/internal/carrier/emulator"
+	"github.com/order-tracking/order-tracking/internal/carrier/yandex/sandbox"
 )
 
 // manyCarriers are the flags of a server with emulated accounts of several companies.
@@ -85,6 +89,53 @@ func TestExpressClaim(t *testing.T) {
 		return str(ev, "kind") == "courier" && strings.Contains(str(ev, "value"), "Lada")
 	}), "who carries it: %s", body)
 	requireOnKafka(t, s, id, "delivered")
+}
+
+// A claim whose answer is lost is made again at once, and is the same one.
+func TestAClaimWithoutAnAnswerIsOne(t *testing.T) {
+	t.Parallel() // it waits for most of its time
+	life, end := context.WithCancel(context.WithoutCancel(t.Context()))
+	emulator := sandbox.New(sandbox.Options{})
+	base, done, err := emulator.Listen(life)
+	require.NoError(t, err)
+	t.Cleanup(func() { end(); <-done })
+	file := filepath.Join(t.TempDir(), "accounts.yaml")
+	require.NoError(t, os.WriteFile(file, []byte(`accounts:
+  - {carrier: yandex, name: moscow, account: main, secret: token, base_url: "`+base+`", from_address: "ул. Складская, 1", sender_name: Shop, sender_phone: "+74951234567"}
+`), 0o600))
+	s := start(t, "--set=carriers.accounts_file="+file)
+	resp, body := s.rest(t, "POST", "/order", encode(t, object{
+		"customer": object{"name": "Anna", "phone": "+79161234567"}, "dropoff": object{"address": "Москва, ул. Ленина, 1"},
+	}), nil)
+	require.Equal(t, 201, resp.StatusCode, "%s", body)
+	id := str(decode(t, body), "id")
+	emulator.Fail(emulate.Fault{Kind: emulate.Lost, Path: "/claims/create", Times: 3})
+	resp, body = s.rest(t, "POST", "/order/"+id+"/shipment", encode(t, object{"tariff": "express"}), nil)
+	require.Equal(t, 202, resp.StatusCode, "%s", body)
+	require.Eventually(t, func() bool {
+		_, body := s.rest(t, "GET", "/order/"+id+"/shipment", nil, nil)
+		return str(decode(t, body), "phase") == "registered"
+	}, time.Minute, 200*time.Millisecond)
+	require.Len(t, emulator.Claims(), 1)
+	require.True(t, emulator.Report(emulator.Claims()[0].ID, "pickup_arrived"))
+	eventually(t, "the courier has come", func() bool {
+		_, body := s.rest(t, "GET", "/order/"+id+"/status", nil, nil)
+		return str(decode(t, body), "status") == "assigned"
+	})
+	resp, body = s.rest(t, "DELETE", "/order/"+id, nil, nil)
+	require.Equal(t, 409, resp.StatusCode)
+	require.Equal(t, "paid_cancel_required", str(decode(t, body), "code"))
+	price := get(decode(t, body), "terms", "price")
+	require.Zero(t, emulator.Paid())
+	resp, body = s.rest(t, "POST", "/order/"+id+"/shipment/refusal", encode(t, object{"confirm": true}), nil)
+	require.Equal(t, 409, resp.StatusCode, "the price must be repeated: %s", body)
+	resp, body = s.rest(t, "POST", "/order/"+id+"/shipment/refusal", encode(t, object{"confirm": true, "price": price}), nil)
+	require.Equal(t, 202, resp.StatusCode, "%s", body)
+	require.Equal(t, 1, emulator.Paid())
+	eventually(t, "the order waits for another company", func() bool {
+		_, body := s.rest(t, "GET", "/order/"+id, nil, nil)
+		return str(decode(t, body), "status") == "confirmed" && str(decode(t, body), "shipment", "phase") == "cancelled"
+	})
 }
 
 // timeline returns the statuses of an order's history.
