@@ -112,7 +112,7 @@ func mask(key string, v any) any {
 	}
 	switch key {
 	case "id", "order_id", "courier_id", "previous_courier_id", "notification_id", "number", "next_page_token",
-		"eta", "earliest", "latest", "minutes_remaining", "age_seconds", "text", "tracking_number", "reference", "label_url", "date", "expected":
+		"eta", "earliest", "latest", "minutes_remaining", "age_seconds", "text", "tracking_number", "return_number", "reference", "label_url", "date", "expected":
 		return "<" + key + ">"
 	}
 	if strings.HasSuffix(key, "_at") || key == "since" {
@@ -147,15 +147,18 @@ var routes = map[string]struct{ method, path, rest, wrap string }{
 	"ListCourierOrders":  {"GET", "/courier/{courier_id}/orders", "query", ""},
 	"NotifyCustomer":     {"POST", "/order/{order_id}/notify", "body", ""},
 
-	"BookShipment":    {"POST", "/order/{order_id}/shipment", "body", "shipment"},
-	"GetShipment":     {"GET", "/order/{order_id}/shipment", "", "shipment"},
-	"EditShipment":    {"PATCH", "/order/{order_id}/shipment", "body", "shipment"},
-	"RefuseShipment":  {"POST", "/order/{order_id}/shipment/refusal", "body", "shipment"},
-	"ResolveShipment": {"POST", "/order/{order_id}/shipment/resolution", "body", "shipment"},
-	"BookIntake":      {"POST", "/order/{order_id}/shipment/intake", "body", "shipment"},
-	"CancelIntake":    {"DELETE", "/order/{order_id}/shipment/intake", "", "shipment"},
-	"QuoteShipment":   {"GET", "/carriers/{carrier}/quote", "query", ""},
-	"ListPoints":      {"GET", "/carriers/{carrier}/points", "query", ""},
+	"BookShipment":          {"POST", "/order/{order_id}/shipment", "body", "shipment"},
+	"GetShipment":           {"GET", "/order/{order_id}/shipment", "", "shipment"},
+	"EditShipment":          {"PATCH", "/order/{order_id}/shipment", "body", "shipment"},
+	"RefuseShipment":        {"POST", "/order/{order_id}/shipment/refusal", "body", "shipment"},
+	"ResolveShipment":       {"POST", "/order/{order_id}/shipment/resolution", "body", "shipment"},
+	"BookIntake":            {"POST", "/order/{order_id}/shipment/intake", "body", "shipment"},
+	"CancelIntake":          {"DELETE", "/order/{order_id}/shipment/intake", "", "shipment"},
+	"ReturnShipment":        {"POST", "/order/{order_id}/shipment/return", "body", "shipment"},
+	"AgreeDelivery":         {"POST", "/order/{order_id}/shipment/agreement", "body", "shipment"},
+	"QuoteShipment":         {"GET", "/carriers/{carrier}/quote", "query", ""},
+	"ListDeliveryIntervals": {"GET", "/order/{order_id}/shipment/intervals", "", ""},
+	"ListPoints":            {"GET", "/carriers/{carrier}/points", "query", ""},
 }
 
 func (d restAPI) do(t testing.TB, c call) answer {

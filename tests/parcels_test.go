@@ -81,6 +81,12 @@ func TestParcels(t *testing.T) {
 		require.Equal(t, "version_conflict", d.do(t, call{op: "EditShipment", in: object{"order_id": id, "comment": "x"}, expected: 1}).code)
 		require.Equal(t, "illegal_transition", d.do(t, call{op: "ResolveShipment", in: object{"order_id": id, "action": "retry"}}).code)
 
+		days := d.do(t, call{op: "ListDeliveryIntervals", in: object{"order_id": id}})
+		require.Len(t, days.body["intervals"], 6)
+		d.do(t, call{op: "AgreeDelivery", in: object{"order_id": id, "date": "soon", "from": "18:00", "to": "14:00"}})
+		require.Empty(t, d.do(t, call{op: "AgreeDelivery", in: object{"order_id": id, "date": day, "from": "14:00", "to": "18:00"}}).code)
+		require.Equal(t, "illegal_transition", d.do(t, call{op: "ReturnShipment", in: object{"order_id": id}}).code)
+
 		require.True(t, emulator.Report(emulator.Booked()[0].UUID, "RECEIVED_AT_SHIPMENT_WAREHOUSE", "", "Москва"))
 		require.Equal(t, "paid_cancel_required", d.do(t, call{op: "CancelOrder", in: object{"order_id": id}}).code)
 		d.do(t, call{op: "RefuseShipment", in: object{"order_id": id}})
@@ -90,5 +96,40 @@ func TestParcels(t *testing.T) {
 		labels, err := ordertrackingv1.NewShipmentServiceClient(s.conn).GetShipmentLabels(t.Context(), &ordertrackingv1.GetShipmentLabelsRequest{OrderIds: []string{id}})
 		require.NoError(t, err)
 		require.Equal(t, "%PDF-", string(labels.GetPdf()[:5]))
+	})
+}
+
+// What a customer sends back has its number in the order, which stays delivered.
+func TestCustomersReturn(t *testing.T) {
+	t.Parallel() // it waits for most of its time
+	var emulator *sandbox.Server
+	flags := func(t testing.TB) (flags []string) {
+		emulator, flags = emulated(t)
+		return flags
+	}
+	bothAPIsWith(t, flags, func(t *testing.T, s *server, d api) {
+		made := d.do(t, call{op: "CreateOrder", in: object{"customer": object{"name": "Anna"}, "dropoff": object{"address": "ул. Ленина, 1"}}})
+		id := str(made.body, "order", "id")
+		d.do(t, call{op: "BookShipment", in: object{"order_id": id, "tariff": "139", "to": object{"address": "ул. Ленина, 1", "city": "Новосибирск"}}})
+		seen := func(path ...any) any {
+			_, body := s.rest(t, "GET", "/order/"+id, nil, nil)
+			return get(decode(t, body), path...)
+		}
+		eventually(t, "it is registered", func() bool { return seen("shipment", "phase") == "registered" })
+		day := time.Now().AddDate(0, 0, 1).Format(time.DateOnly)
+		d.do(t, call{op: "AgreeDelivery", in: object{"order_id": id, "date": day, "from": "14:00", "to": "18:00"}})
+		require.True(t, emulator.Report(emulator.Booked()[0].UUID, "RECEIVED_AT_SHIPMENT_WAREHOUSE", "", "Москва"))
+		require.True(t, emulator.Report(emulator.Booked()[0].UUID, "DELIVERED", "", "Новосибирск"))
+		eventually(t, "it is delivered", func() bool { return seen("status") == "delivered" })
+		require.Equal(t, day+"T11:00:00Z", seen("shipment", "expected", "earliest"), "what was agreed, in Moscow's time")
+		require.Empty(t, d.do(t, call{op: "ReturnShipment", in: object{"order_id": id, "tariff": "137"}, key: "back"}).code)
+		require.True(t, d.do(t, call{op: "ReturnShipment", in: object{"order_id": id, "tariff": "137"}, key: "back"}).replayed)
+		eventually(t, "its number is known", func() bool {
+			return seen("shipment", "return_number") != "" && seen("shipment", "return_number") != nil
+		})
+		require.Equal(t, "illegal_transition", d.do(t, call{op: "ReturnShipment", in: object{"order_id": id}}).code)
+		require.Equal(t, "order_finished", d.do(t, call{op: "AgreeDelivery", in: object{"order_id": id, "date": day, "from": "14:00", "to": "18:00"}}).code)
+		require.Equal(t, "delivered", seen("status"))
+		require.Len(t, emulator.Booked(), 2)
 	})
 }

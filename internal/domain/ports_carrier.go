@@ -97,6 +97,22 @@ type CarrierEditor interface {
 	EditShipment(ctx context.Context, ref ShipmentRef, e ShipmentEdit) error
 }
 
+// CarrierReturns takes delivered goods back from customers.
+type CarrierReturns interface {
+	// ReturnShipment books the way back of a delivered parcel and returns the number of the
+	// parcel that brings it, "" while the carrier has not given it one. conflict when it was
+	// not delivered.
+	ReturnShipment(ctx context.Context, ref ShipmentRef, tariff string) (number string, err error)
+}
+
+// CarrierAgreements agrees with the recipient on when a parcel is delivered.
+type CarrierAgreements interface {
+	// Intervals returns when the parcel can be delivered.
+	Intervals(ctx context.Context, ref ShipmentRef) ([]DeliveryInterval, error)
+	// AgreeDelivery asks for a delivery in the interval; a snapshot shows what became of it.
+	AgreeDelivery(ctx context.Context, ref ShipmentRef, a DeliveryAgreement) error
+}
+
 // CarrierCollector collects cash on delivery.
 type CarrierCollector interface {
 	// Handovers returns the carrier's remittances of a day.

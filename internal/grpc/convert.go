@@ -51,6 +51,7 @@ var (
 	itemTo func(domain.Item) *pb.Item
 
 	shipmentTo func(*domain.Shipment) *pb.Shipment
+	intervalTo func(domain.DeliveryInterval) *pb.DeliveryInterval
 	// goverter:map Working WorkingDays
 	quoteTo func(domain.Quote) *pb.Quote
 	// goverter:map MaxWeightG | narrow

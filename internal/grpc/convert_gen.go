@@ -167,6 +167,13 @@ func init() {
 		}
 		return domainIntakeRequest
 	}
+	intervalTo = func(source domain.DeliveryInterval) *v1.DeliveryInterval {
+		var ordertrackingv1DeliveryInterval v1.DeliveryInterval
+		ordertrackingv1DeliveryInterval.Date = source.Date
+		ordertrackingv1DeliveryInterval.From = source.From
+		ordertrackingv1DeliveryInterval.To = source.To
+		return &ordertrackingv1DeliveryInterval
+	}
 	itemFrom = func(source *v1.Item) domain.Item {
 		var domainItem domain.Item
 		if source != nil {

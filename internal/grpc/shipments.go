@@ -69,6 +69,25 @@ func (s *parcels) CancelIntake(ctx context.Context, r *pb.CancelIntakeRequest) (
 	return &pb.CancelIntakeResponse{Shipment: p}, err
 }
 
+func (s *parcels) ReturnShipment(ctx context.Context, r *pb.ReturnShipmentRequest) (*pb.ReturnShipmentResponse, error) {
+	p, err := parcelOf(s.Return(ctx, r.GetOrderId(), domain.ShipmentReturn{Tariff: r.GetTariff()}))
+	return &pb.ReturnShipmentResponse{Shipment: p}, err
+}
+
+func (s *parcels) ListDeliveryIntervals(
+	ctx context.Context, r *pb.ListDeliveryIntervalsRequest,
+) (*pb.ListDeliveryIntervalsResponse, error) {
+	list, err := s.Intervals(ctx, r.GetOrderId())
+	return &pb.ListDeliveryIntervalsResponse{Intervals: each(list, intervalTo)}, err
+}
+
+func (s *parcels) AgreeDelivery(ctx context.Context, r *pb.AgreeDeliveryRequest) (*pb.AgreeDeliveryResponse, error) {
+	p, err := parcelOf(s.Service.AgreeDelivery(ctx, r.GetOrderId(), domain.DeliveryAgreement{
+		DeliveryInterval: domain.DeliveryInterval{Date: r.GetDate(), From: r.GetFrom(), To: r.GetTo()}, Comment: r.GetComment(),
+	}))
+	return &pb.AgreeDeliveryResponse{Shipment: p}, err
+}
+
 func (s *parcels) GetShipmentLabels(ctx context.Context, r *pb.GetShipmentLabelsRequest) (*pb.GetShipmentLabelsResponse, error) {
 	pdf, err := s.Label(ctx, r.GetOrderIds(), domain.Paper{
 		Kind: cmp.Or(domain.LabelKind(r.GetKind()), domain.LabelBarcode), Format: r.GetFormat(),

@@ -115,6 +115,7 @@ func (s *Server) parcelRoutes() {
 		method: http.MethodDelete, path: "/order/{order_id}/shipment/intake", id: "cancelIntake", tag: tagShipments,
 		summary: "Tell the courier not to come", codes: []domain.Code{domain.CodeShipmentNotFound, domain.CodeIllegalTransition, domain.CodeCarrierNotFound},
 	}, s.cancelIntake)
+	s.returnRoutes()
 	handle(s, operation{
 		method: http.MethodPost, path: "/order/{order_id}/shipment/resolution", id: "resolveShipment", tag: tagShipments,
 		summary: "Resolve an unknown booking",

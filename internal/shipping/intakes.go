@@ -3,7 +3,6 @@ package shipping
 import (
 	"context"
 
-	"github.com/order-tracking/order-tracking/internal/background"
 	"github.com/order-tracking/order-tracking/internal/domain"
 	"github.com/order-tracking/order-tracking/internal/idempotency"
 	"github.com/order-tracking/order-tracking/internal/orders"
@@ -146,15 +145,7 @@ func (sv *Service) Edit(ctx context.Context, id string, in domain.ShipmentEdit, 
 		if err != nil {
 			return nil, failure(err)
 		}
-		after, err := sv.Orders.Change(ctx, o.ID, o.CourierID, 0, rec, func(o *domain.Order) ([]domain.Event, error) {
-			return o.EditedShipment(in, by), nil
-		})
-		if err == nil {
-			if _, hastened := sv.Store.HastenShipments(ctx, job.Account, []domain.ShipmentRef{job.Ref}, domain.Timestamp(sv.Clock.Now().Add(cancelWithin))); hastened == nil {
-				background.Wake(sv.wake[job.Account])
-			}
-		}
-		return after, err
+		return sv.changed(ctx, o, job, rec, func(o *domain.Order) []domain.Event { return o.EditedShipment(in, by) })
 	})
 }
 

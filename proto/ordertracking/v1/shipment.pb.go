@@ -917,6 +917,391 @@ func (x *CancelIntakeResponse) GetShipment() *Shipment {
 	return nil
 }
 
+// ReturnShipmentRequest books the way back of delivered goods.
+type ReturnShipmentRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// UUID of the order.
+	OrderId string `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
+	// The company's code of a service; that of the way there when absent.
+	Tariff        string `protobuf:"bytes,2,opt,name=tariff,proto3" json:"tariff,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReturnShipmentRequest) Reset() {
+	*x = ReturnShipmentRequest{}
+	mi := &file_ordertracking_v1_shipment_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReturnShipmentRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReturnShipmentRequest) ProtoMessage() {}
+
+func (x *ReturnShipmentRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_ordertracking_v1_shipment_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReturnShipmentRequest.ProtoReflect.Descriptor instead.
+func (*ReturnShipmentRequest) Descriptor() ([]byte, []int) {
+	return file_ordertracking_v1_shipment_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *ReturnShipmentRequest) GetOrderId() string {
+	if x != nil {
+		return x.OrderId
+	}
+	return ""
+}
+
+func (x *ReturnShipmentRequest) GetTariff() string {
+	if x != nil {
+		return x.Tariff
+	}
+	return ""
+}
+
+// ReturnShipmentResponse has the parcel; return_number may follow later.
+type ReturnShipmentResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The parcel.
+	Shipment      *Shipment `protobuf:"bytes,1,opt,name=shipment,proto3" json:"shipment,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReturnShipmentResponse) Reset() {
+	*x = ReturnShipmentResponse{}
+	mi := &file_ordertracking_v1_shipment_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReturnShipmentResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReturnShipmentResponse) ProtoMessage() {}
+
+func (x *ReturnShipmentResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_ordertracking_v1_shipment_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReturnShipmentResponse.ProtoReflect.Descriptor instead.
+func (*ReturnShipmentResponse) Descriptor() ([]byte, []int) {
+	return file_ordertracking_v1_shipment_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *ReturnShipmentResponse) GetShipment() *Shipment {
+	if x != nil {
+		return x.Shipment
+	}
+	return nil
+}
+
+// ListDeliveryIntervalsRequest names an order.
+type ListDeliveryIntervalsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// UUID of the order.
+	OrderId       string `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListDeliveryIntervalsRequest) Reset() {
+	*x = ListDeliveryIntervalsRequest{}
+	mi := &file_ordertracking_v1_shipment_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListDeliveryIntervalsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListDeliveryIntervalsRequest) ProtoMessage() {}
+
+func (x *ListDeliveryIntervalsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_ordertracking_v1_shipment_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListDeliveryIntervalsRequest.ProtoReflect.Descriptor instead.
+func (*ListDeliveryIntervalsRequest) Descriptor() ([]byte, []int) {
+	return file_ordertracking_v1_shipment_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *ListDeliveryIntervalsRequest) GetOrderId() string {
+	if x != nil {
+		return x.OrderId
+	}
+	return ""
+}
+
+// ListDeliveryIntervalsResponse has the times at which the company can deliver.
+type ListDeliveryIntervalsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// By day and time.
+	Intervals     []*DeliveryInterval `protobuf:"bytes,1,rep,name=intervals,proto3" json:"intervals,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListDeliveryIntervalsResponse) Reset() {
+	*x = ListDeliveryIntervalsResponse{}
+	mi := &file_ordertracking_v1_shipment_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListDeliveryIntervalsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListDeliveryIntervalsResponse) ProtoMessage() {}
+
+func (x *ListDeliveryIntervalsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_ordertracking_v1_shipment_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListDeliveryIntervalsResponse.ProtoReflect.Descriptor instead.
+func (*ListDeliveryIntervalsResponse) Descriptor() ([]byte, []int) {
+	return file_ordertracking_v1_shipment_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *ListDeliveryIntervalsResponse) GetIntervals() []*DeliveryInterval {
+	if x != nil {
+		return x.Intervals
+	}
+	return nil
+}
+
+// DeliveryInterval is a time of a day at the recipient's place.
+type DeliveryInterval struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The day, such as 2026-05-05.
+	Date string `protobuf:"bytes,1,opt,name=date,proto3" json:"date,omitempty"`
+	// From this time of day, such as 10:00.
+	From string `protobuf:"bytes,2,opt,name=from,proto3" json:"from,omitempty"`
+	// To this one.
+	To            string `protobuf:"bytes,3,opt,name=to,proto3" json:"to,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeliveryInterval) Reset() {
+	*x = DeliveryInterval{}
+	mi := &file_ordertracking_v1_shipment_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeliveryInterval) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeliveryInterval) ProtoMessage() {}
+
+func (x *DeliveryInterval) ProtoReflect() protoreflect.Message {
+	mi := &file_ordertracking_v1_shipment_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeliveryInterval.ProtoReflect.Descriptor instead.
+func (*DeliveryInterval) Descriptor() ([]byte, []int) {
+	return file_ordertracking_v1_shipment_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *DeliveryInterval) GetDate() string {
+	if x != nil {
+		return x.Date
+	}
+	return ""
+}
+
+func (x *DeliveryInterval) GetFrom() string {
+	if x != nil {
+		return x.From
+	}
+	return ""
+}
+
+func (x *DeliveryInterval) GetTo() string {
+	if x != nil {
+		return x.To
+	}
+	return ""
+}
+
+// AgreeDeliveryRequest is an interval agreed with the recipient.
+type AgreeDeliveryRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// UUID of the order.
+	OrderId string `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
+	// The day, such as 2026-05-05.
+	Date string `protobuf:"bytes,2,opt,name=date,proto3" json:"date,omitempty"`
+	// From this time of day, such as 10:00.
+	From string `protobuf:"bytes,3,opt,name=from,proto3" json:"from,omitempty"`
+	// To this one.
+	To string `protobuf:"bytes,4,opt,name=to,proto3" json:"to,omitempty"`
+	// For the courier.
+	Comment       string `protobuf:"bytes,5,opt,name=comment,proto3" json:"comment,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AgreeDeliveryRequest) Reset() {
+	*x = AgreeDeliveryRequest{}
+	mi := &file_ordertracking_v1_shipment_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AgreeDeliveryRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AgreeDeliveryRequest) ProtoMessage() {}
+
+func (x *AgreeDeliveryRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_ordertracking_v1_shipment_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AgreeDeliveryRequest.ProtoReflect.Descriptor instead.
+func (*AgreeDeliveryRequest) Descriptor() ([]byte, []int) {
+	return file_ordertracking_v1_shipment_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *AgreeDeliveryRequest) GetOrderId() string {
+	if x != nil {
+		return x.OrderId
+	}
+	return ""
+}
+
+func (x *AgreeDeliveryRequest) GetDate() string {
+	if x != nil {
+		return x.Date
+	}
+	return ""
+}
+
+func (x *AgreeDeliveryRequest) GetFrom() string {
+	if x != nil {
+		return x.From
+	}
+	return ""
+}
+
+func (x *AgreeDeliveryRequest) GetTo() string {
+	if x != nil {
+		return x.To
+	}
+	return ""
+}
+
+func (x *AgreeDeliveryRequest) GetComment() string {
+	if x != nil {
+		return x.Comment
+	}
+	return ""
+}
+
+// AgreeDeliveryResponse has the parcel.
+type AgreeDeliveryResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The parcel.
+	Shipment      *Shipment `protobuf:"bytes,1,opt,name=shipment,proto3" json:"shipment,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AgreeDeliveryResponse) Reset() {
+	*x = AgreeDeliveryResponse{}
+	mi := &file_ordertracking_v1_shipment_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AgreeDeliveryResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AgreeDeliveryResponse) ProtoMessage() {}
+
+func (x *AgreeDeliveryResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_ordertracking_v1_shipment_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AgreeDeliveryResponse.ProtoReflect.Descriptor instead.
+func (*AgreeDeliveryResponse) Descriptor() ([]byte, []int) {
+	return file_ordertracking_v1_shipment_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *AgreeDeliveryResponse) GetShipment() *Shipment {
+	if x != nil {
+		return x.Shipment
+	}
+	return nil
+}
+
 // GetShipmentLabelsRequest says what to print.
 type GetShipmentLabelsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -932,7 +1317,7 @@ type GetShipmentLabelsRequest struct {
 
 func (x *GetShipmentLabelsRequest) Reset() {
 	*x = GetShipmentLabelsRequest{}
-	mi := &file_ordertracking_v1_shipment_proto_msgTypes[14]
+	mi := &file_ordertracking_v1_shipment_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -944,7 +1329,7 @@ func (x *GetShipmentLabelsRequest) String() string {
 func (*GetShipmentLabelsRequest) ProtoMessage() {}
 
 func (x *GetShipmentLabelsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ordertracking_v1_shipment_proto_msgTypes[14]
+	mi := &file_ordertracking_v1_shipment_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -957,7 +1342,7 @@ func (x *GetShipmentLabelsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetShipmentLabelsRequest.ProtoReflect.Descriptor instead.
 func (*GetShipmentLabelsRequest) Descriptor() ([]byte, []int) {
-	return file_ordertracking_v1_shipment_proto_rawDescGZIP(), []int{14}
+	return file_ordertracking_v1_shipment_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *GetShipmentLabelsRequest) GetOrderIds() []string {
@@ -992,7 +1377,7 @@ type GetShipmentLabelsResponse struct {
 
 func (x *GetShipmentLabelsResponse) Reset() {
 	*x = GetShipmentLabelsResponse{}
-	mi := &file_ordertracking_v1_shipment_proto_msgTypes[15]
+	mi := &file_ordertracking_v1_shipment_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1004,7 +1389,7 @@ func (x *GetShipmentLabelsResponse) String() string {
 func (*GetShipmentLabelsResponse) ProtoMessage() {}
 
 func (x *GetShipmentLabelsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ordertracking_v1_shipment_proto_msgTypes[15]
+	mi := &file_ordertracking_v1_shipment_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1017,7 +1402,7 @@ func (x *GetShipmentLabelsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetShipmentLabelsResponse.ProtoReflect.Descriptor instead.
 func (*GetShipmentLabelsResponse) Descriptor() ([]byte, []int) {
-	return file_ordertracking_v1_shipment_proto_rawDescGZIP(), []int{15}
+	return file_ordertracking_v1_shipment_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *GetShipmentLabelsResponse) GetPdf() []byte {
@@ -1048,7 +1433,7 @@ type QuoteShipmentRequest struct {
 
 func (x *QuoteShipmentRequest) Reset() {
 	*x = QuoteShipmentRequest{}
-	mi := &file_ordertracking_v1_shipment_proto_msgTypes[16]
+	mi := &file_ordertracking_v1_shipment_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1060,7 +1445,7 @@ func (x *QuoteShipmentRequest) String() string {
 func (*QuoteShipmentRequest) ProtoMessage() {}
 
 func (x *QuoteShipmentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ordertracking_v1_shipment_proto_msgTypes[16]
+	mi := &file_ordertracking_v1_shipment_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1073,7 +1458,7 @@ func (x *QuoteShipmentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QuoteShipmentRequest.ProtoReflect.Descriptor instead.
 func (*QuoteShipmentRequest) Descriptor() ([]byte, []int) {
-	return file_ordertracking_v1_shipment_proto_rawDescGZIP(), []int{16}
+	return file_ordertracking_v1_shipment_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *QuoteShipmentRequest) GetCarrier() string {
@@ -1129,7 +1514,7 @@ type QuoteShipmentResponse struct {
 
 func (x *QuoteShipmentResponse) Reset() {
 	*x = QuoteShipmentResponse{}
-	mi := &file_ordertracking_v1_shipment_proto_msgTypes[17]
+	mi := &file_ordertracking_v1_shipment_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1141,7 +1526,7 @@ func (x *QuoteShipmentResponse) String() string {
 func (*QuoteShipmentResponse) ProtoMessage() {}
 
 func (x *QuoteShipmentResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ordertracking_v1_shipment_proto_msgTypes[17]
+	mi := &file_ordertracking_v1_shipment_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1154,7 +1539,7 @@ func (x *QuoteShipmentResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QuoteShipmentResponse.ProtoReflect.Descriptor instead.
 func (*QuoteShipmentResponse) Descriptor() ([]byte, []int) {
-	return file_ordertracking_v1_shipment_proto_rawDescGZIP(), []int{17}
+	return file_ordertracking_v1_shipment_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *QuoteShipmentResponse) GetQuotes() []*Quote {
@@ -1197,7 +1582,7 @@ type ListPointsRequest struct {
 
 func (x *ListPointsRequest) Reset() {
 	*x = ListPointsRequest{}
-	mi := &file_ordertracking_v1_shipment_proto_msgTypes[18]
+	mi := &file_ordertracking_v1_shipment_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1209,7 +1594,7 @@ func (x *ListPointsRequest) String() string {
 func (*ListPointsRequest) ProtoMessage() {}
 
 func (x *ListPointsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ordertracking_v1_shipment_proto_msgTypes[18]
+	mi := &file_ordertracking_v1_shipment_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1222,7 +1607,7 @@ func (x *ListPointsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPointsRequest.ProtoReflect.Descriptor instead.
 func (*ListPointsRequest) Descriptor() ([]byte, []int) {
-	return file_ordertracking_v1_shipment_proto_rawDescGZIP(), []int{18}
+	return file_ordertracking_v1_shipment_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *ListPointsRequest) GetCarrier() string {
@@ -1322,7 +1707,7 @@ type ListPointsResponse struct {
 
 func (x *ListPointsResponse) Reset() {
 	*x = ListPointsResponse{}
-	mi := &file_ordertracking_v1_shipment_proto_msgTypes[19]
+	mi := &file_ordertracking_v1_shipment_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1334,7 +1719,7 @@ func (x *ListPointsResponse) String() string {
 func (*ListPointsResponse) ProtoMessage() {}
 
 func (x *ListPointsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ordertracking_v1_shipment_proto_msgTypes[19]
+	mi := &file_ordertracking_v1_shipment_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1347,7 +1732,7 @@ func (x *ListPointsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPointsResponse.ProtoReflect.Descriptor instead.
 func (*ListPointsResponse) Descriptor() ([]byte, []int) {
-	return file_ordertracking_v1_shipment_proto_rawDescGZIP(), []int{19}
+	return file_ordertracking_v1_shipment_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *ListPointsResponse) GetPoints() []*DeliveryPoint {
@@ -1389,7 +1774,7 @@ type Stop struct {
 
 func (x *Stop) Reset() {
 	*x = Stop{}
-	mi := &file_ordertracking_v1_shipment_proto_msgTypes[20]
+	mi := &file_ordertracking_v1_shipment_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1401,7 +1786,7 @@ func (x *Stop) String() string {
 func (*Stop) ProtoMessage() {}
 
 func (x *Stop) ProtoReflect() protoreflect.Message {
-	mi := &file_ordertracking_v1_shipment_proto_msgTypes[20]
+	mi := &file_ordertracking_v1_shipment_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1414,7 +1799,7 @@ func (x *Stop) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Stop.ProtoReflect.Descriptor instead.
 func (*Stop) Descriptor() ([]byte, []int) {
-	return file_ordertracking_v1_shipment_proto_rawDescGZIP(), []int{20}
+	return file_ordertracking_v1_shipment_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Stop) GetAddress() string {
@@ -1492,7 +1877,7 @@ type Package struct {
 
 func (x *Package) Reset() {
 	*x = Package{}
-	mi := &file_ordertracking_v1_shipment_proto_msgTypes[21]
+	mi := &file_ordertracking_v1_shipment_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1504,7 +1889,7 @@ func (x *Package) String() string {
 func (*Package) ProtoMessage() {}
 
 func (x *Package) ProtoReflect() protoreflect.Message {
-	mi := &file_ordertracking_v1_shipment_proto_msgTypes[21]
+	mi := &file_ordertracking_v1_shipment_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1517,7 +1902,7 @@ func (x *Package) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Package.ProtoReflect.Descriptor instead.
 func (*Package) Descriptor() ([]byte, []int) {
-	return file_ordertracking_v1_shipment_proto_rawDescGZIP(), []int{21}
+	return file_ordertracking_v1_shipment_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Package) GetWeightG() int32 {
@@ -1570,7 +1955,7 @@ type PackedItem struct {
 
 func (x *PackedItem) Reset() {
 	*x = PackedItem{}
-	mi := &file_ordertracking_v1_shipment_proto_msgTypes[22]
+	mi := &file_ordertracking_v1_shipment_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1582,7 +1967,7 @@ func (x *PackedItem) String() string {
 func (*PackedItem) ProtoMessage() {}
 
 func (x *PackedItem) ProtoReflect() protoreflect.Message {
-	mi := &file_ordertracking_v1_shipment_proto_msgTypes[22]
+	mi := &file_ordertracking_v1_shipment_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1595,7 +1980,7 @@ func (x *PackedItem) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PackedItem.ProtoReflect.Descriptor instead.
 func (*PackedItem) Descriptor() ([]byte, []int) {
-	return file_ordertracking_v1_shipment_proto_rawDescGZIP(), []int{22}
+	return file_ordertracking_v1_shipment_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *PackedItem) GetItem() int32 {
@@ -1638,7 +2023,7 @@ type Seller struct {
 
 func (x *Seller) Reset() {
 	*x = Seller{}
-	mi := &file_ordertracking_v1_shipment_proto_msgTypes[23]
+	mi := &file_ordertracking_v1_shipment_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1650,7 +2035,7 @@ func (x *Seller) String() string {
 func (*Seller) ProtoMessage() {}
 
 func (x *Seller) ProtoReflect() protoreflect.Message {
-	mi := &file_ordertracking_v1_shipment_proto_msgTypes[23]
+	mi := &file_ordertracking_v1_shipment_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1663,7 +2048,7 @@ func (x *Seller) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Seller.ProtoReflect.Descriptor instead.
 func (*Seller) Descriptor() ([]byte, []int) {
-	return file_ordertracking_v1_shipment_proto_rawDescGZIP(), []int{23}
+	return file_ordertracking_v1_shipment_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Seller) GetName() string {
@@ -1715,7 +2100,7 @@ type CarrierService struct {
 
 func (x *CarrierService) Reset() {
 	*x = CarrierService{}
-	mi := &file_ordertracking_v1_shipment_proto_msgTypes[24]
+	mi := &file_ordertracking_v1_shipment_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1727,7 +2112,7 @@ func (x *CarrierService) String() string {
 func (*CarrierService) ProtoMessage() {}
 
 func (x *CarrierService) ProtoReflect() protoreflect.Message {
-	mi := &file_ordertracking_v1_shipment_proto_msgTypes[24]
+	mi := &file_ordertracking_v1_shipment_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1740,7 +2125,7 @@ func (x *CarrierService) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CarrierService.ProtoReflect.Descriptor instead.
 func (*CarrierService) Descriptor() ([]byte, []int) {
-	return file_ordertracking_v1_shipment_proto_rawDescGZIP(), []int{24}
+	return file_ordertracking_v1_shipment_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *CarrierService) GetCode() string {
@@ -1772,7 +2157,7 @@ type Invoice struct {
 
 func (x *Invoice) Reset() {
 	*x = Invoice{}
-	mi := &file_ordertracking_v1_shipment_proto_msgTypes[25]
+	mi := &file_ordertracking_v1_shipment_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1784,7 +2169,7 @@ func (x *Invoice) String() string {
 func (*Invoice) ProtoMessage() {}
 
 func (x *Invoice) ProtoReflect() protoreflect.Message {
-	mi := &file_ordertracking_v1_shipment_proto_msgTypes[25]
+	mi := &file_ordertracking_v1_shipment_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1797,7 +2182,7 @@ func (x *Invoice) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Invoice.ProtoReflect.Descriptor instead.
 func (*Invoice) Descriptor() ([]byte, []int) {
-	return file_ordertracking_v1_shipment_proto_rawDescGZIP(), []int{25}
+	return file_ordertracking_v1_shipment_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Invoice) GetDate() string {
@@ -1848,7 +2233,7 @@ type Quote struct {
 
 func (x *Quote) Reset() {
 	*x = Quote{}
-	mi := &file_ordertracking_v1_shipment_proto_msgTypes[26]
+	mi := &file_ordertracking_v1_shipment_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1860,7 +2245,7 @@ func (x *Quote) String() string {
 func (*Quote) ProtoMessage() {}
 
 func (x *Quote) ProtoReflect() protoreflect.Message {
-	mi := &file_ordertracking_v1_shipment_proto_msgTypes[26]
+	mi := &file_ordertracking_v1_shipment_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1873,7 +2258,7 @@ func (x *Quote) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Quote.ProtoReflect.Descriptor instead.
 func (*Quote) Descriptor() ([]byte, []int) {
-	return file_ordertracking_v1_shipment_proto_rawDescGZIP(), []int{26}
+	return file_ordertracking_v1_shipment_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *Quote) GetCarrier() string {
@@ -1986,7 +2371,7 @@ type DeliveryPoint struct {
 
 func (x *DeliveryPoint) Reset() {
 	*x = DeliveryPoint{}
-	mi := &file_ordertracking_v1_shipment_proto_msgTypes[27]
+	mi := &file_ordertracking_v1_shipment_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1998,7 +2383,7 @@ func (x *DeliveryPoint) String() string {
 func (*DeliveryPoint) ProtoMessage() {}
 
 func (x *DeliveryPoint) ProtoReflect() protoreflect.Message {
-	mi := &file_ordertracking_v1_shipment_proto_msgTypes[27]
+	mi := &file_ordertracking_v1_shipment_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2011,7 +2396,7 @@ func (x *DeliveryPoint) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeliveryPoint.ProtoReflect.Descriptor instead.
 func (*DeliveryPoint) Descriptor() ([]byte, []int) {
-	return file_ordertracking_v1_shipment_proto_rawDescGZIP(), []int{27}
+	return file_ordertracking_v1_shipment_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *DeliveryPoint) GetCarrier() string {
@@ -2162,7 +2547,7 @@ type Cell struct {
 
 func (x *Cell) Reset() {
 	*x = Cell{}
-	mi := &file_ordertracking_v1_shipment_proto_msgTypes[28]
+	mi := &file_ordertracking_v1_shipment_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2174,7 +2559,7 @@ func (x *Cell) String() string {
 func (*Cell) ProtoMessage() {}
 
 func (x *Cell) ProtoReflect() protoreflect.Message {
-	mi := &file_ordertracking_v1_shipment_proto_msgTypes[28]
+	mi := &file_ordertracking_v1_shipment_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2187,7 +2572,7 @@ func (x *Cell) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cell.ProtoReflect.Descriptor instead.
 func (*Cell) Descriptor() ([]byte, []int) {
-	return file_ordertracking_v1_shipment_proto_rawDescGZIP(), []int{28}
+	return file_ordertracking_v1_shipment_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *Cell) GetLengthCm() int32 {
@@ -2276,6 +2661,27 @@ const file_ordertracking_v1_shipment_proto_rawDesc = "" +
 	"\x13CancelIntakeRequest\x12\x19\n" +
 	"\border_id\x18\x01 \x01(\tR\aorderId\"N\n" +
 	"\x14CancelIntakeResponse\x126\n" +
+	"\bshipment\x18\x01 \x01(\v2\x1a.ordertracking.v1.ShipmentR\bshipment\"J\n" +
+	"\x15ReturnShipmentRequest\x12\x19\n" +
+	"\border_id\x18\x01 \x01(\tR\aorderId\x12\x16\n" +
+	"\x06tariff\x18\x02 \x01(\tR\x06tariff\"P\n" +
+	"\x16ReturnShipmentResponse\x126\n" +
+	"\bshipment\x18\x01 \x01(\v2\x1a.ordertracking.v1.ShipmentR\bshipment\"9\n" +
+	"\x1cListDeliveryIntervalsRequest\x12\x19\n" +
+	"\border_id\x18\x01 \x01(\tR\aorderId\"a\n" +
+	"\x1dListDeliveryIntervalsResponse\x12@\n" +
+	"\tintervals\x18\x01 \x03(\v2\".ordertracking.v1.DeliveryIntervalR\tintervals\"J\n" +
+	"\x10DeliveryInterval\x12\x12\n" +
+	"\x04date\x18\x01 \x01(\tR\x04date\x12\x12\n" +
+	"\x04from\x18\x02 \x01(\tR\x04from\x12\x0e\n" +
+	"\x02to\x18\x03 \x01(\tR\x02to\"\x83\x01\n" +
+	"\x14AgreeDeliveryRequest\x12\x19\n" +
+	"\border_id\x18\x01 \x01(\tR\aorderId\x12\x12\n" +
+	"\x04date\x18\x02 \x01(\tR\x04date\x12\x12\n" +
+	"\x04from\x18\x03 \x01(\tR\x04from\x12\x0e\n" +
+	"\x02to\x18\x04 \x01(\tR\x02to\x12\x18\n" +
+	"\acomment\x18\x05 \x01(\tR\acomment\"O\n" +
+	"\x15AgreeDeliveryResponse\x126\n" +
 	"\bshipment\x18\x01 \x01(\v2\x1a.ordertracking.v1.ShipmentR\bshipment\"c\n" +
 	"\x18GetShipmentLabelsRequest\x12\x1b\n" +
 	"\torder_ids\x18\x01 \x03(\tR\borderIds\x12\x12\n" +
@@ -2382,7 +2788,8 @@ const file_ordertracking_v1_shipment_proto_rawDesc = "" +
 	"\x04Cell\x12\x1b\n" +
 	"\tlength_cm\x18\x01 \x01(\x05R\blengthCm\x12\x19\n" +
 	"\bwidth_cm\x18\x02 \x01(\x05R\awidthCm\x12\x1b\n" +
-	"\theight_cm\x18\x03 \x01(\x05R\bheightCm2\xd9\a\n" +
+	"\theight_cm\x18\x03 \x01(\x05R\bheightCm2\x9a\n" +
+	"\n" +
 	"\x0fShipmentService\x12]\n" +
 	"\fBookShipment\x12%.ordertracking.v1.BookShipmentRequest\x1a&.ordertracking.v1.BookShipmentResponse\x12Z\n" +
 	"\vGetShipment\x12$.ordertracking.v1.GetShipmentRequest\x1a%.ordertracking.v1.GetShipmentResponse\x12]\n" +
@@ -2391,7 +2798,10 @@ const file_ordertracking_v1_shipment_proto_rawDesc = "" +
 	"\x0fResolveShipment\x12(.ordertracking.v1.ResolveShipmentRequest\x1a).ordertracking.v1.ResolveShipmentResponse\x12W\n" +
 	"\n" +
 	"BookIntake\x12#.ordertracking.v1.BookIntakeRequest\x1a$.ordertracking.v1.BookIntakeResponse\x12]\n" +
-	"\fCancelIntake\x12%.ordertracking.v1.CancelIntakeRequest\x1a&.ordertracking.v1.CancelIntakeResponse\x12l\n" +
+	"\fCancelIntake\x12%.ordertracking.v1.CancelIntakeRequest\x1a&.ordertracking.v1.CancelIntakeResponse\x12c\n" +
+	"\x0eReturnShipment\x12'.ordertracking.v1.ReturnShipmentRequest\x1a(.ordertracking.v1.ReturnShipmentResponse\x12x\n" +
+	"\x15ListDeliveryIntervals\x12..ordertracking.v1.ListDeliveryIntervalsRequest\x1a/.ordertracking.v1.ListDeliveryIntervalsResponse\x12`\n" +
+	"\rAgreeDelivery\x12&.ordertracking.v1.AgreeDeliveryRequest\x1a'.ordertracking.v1.AgreeDeliveryResponse\x12l\n" +
 	"\x11GetShipmentLabels\x12*.ordertracking.v1.GetShipmentLabelsRequest\x1a+.ordertracking.v1.GetShipmentLabelsResponse\x12`\n" +
 	"\rQuoteShipment\x12&.ordertracking.v1.QuoteShipmentRequest\x1a'.ordertracking.v1.QuoteShipmentResponse\x12W\n" +
 	"\n" +
@@ -2409,100 +2819,116 @@ func file_ordertracking_v1_shipment_proto_rawDescGZIP() []byte {
 	return file_ordertracking_v1_shipment_proto_rawDescData
 }
 
-var file_ordertracking_v1_shipment_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
+var file_ordertracking_v1_shipment_proto_msgTypes = make([]protoimpl.MessageInfo, 36)
 var file_ordertracking_v1_shipment_proto_goTypes = []any{
-	(*BookShipmentRequest)(nil),       // 0: ordertracking.v1.BookShipmentRequest
-	(*BookShipmentResponse)(nil),      // 1: ordertracking.v1.BookShipmentResponse
-	(*GetShipmentRequest)(nil),        // 2: ordertracking.v1.GetShipmentRequest
-	(*GetShipmentResponse)(nil),       // 3: ordertracking.v1.GetShipmentResponse
-	(*EditShipmentRequest)(nil),       // 4: ordertracking.v1.EditShipmentRequest
-	(*EditShipmentResponse)(nil),      // 5: ordertracking.v1.EditShipmentResponse
-	(*RefuseShipmentRequest)(nil),     // 6: ordertracking.v1.RefuseShipmentRequest
-	(*RefuseShipmentResponse)(nil),    // 7: ordertracking.v1.RefuseShipmentResponse
-	(*ResolveShipmentRequest)(nil),    // 8: ordertracking.v1.ResolveShipmentRequest
-	(*ResolveShipmentResponse)(nil),   // 9: ordertracking.v1.ResolveShipmentResponse
-	(*BookIntakeRequest)(nil),         // 10: ordertracking.v1.BookIntakeRequest
-	(*BookIntakeResponse)(nil),        // 11: ordertracking.v1.BookIntakeResponse
-	(*CancelIntakeRequest)(nil),       // 12: ordertracking.v1.CancelIntakeRequest
-	(*CancelIntakeResponse)(nil),      // 13: ordertracking.v1.CancelIntakeResponse
-	(*GetShipmentLabelsRequest)(nil),  // 14: ordertracking.v1.GetShipmentLabelsRequest
-	(*GetShipmentLabelsResponse)(nil), // 15: ordertracking.v1.GetShipmentLabelsResponse
-	(*QuoteShipmentRequest)(nil),      // 16: ordertracking.v1.QuoteShipmentRequest
-	(*QuoteShipmentResponse)(nil),     // 17: ordertracking.v1.QuoteShipmentResponse
-	(*ListPointsRequest)(nil),         // 18: ordertracking.v1.ListPointsRequest
-	(*ListPointsResponse)(nil),        // 19: ordertracking.v1.ListPointsResponse
-	(*Stop)(nil),                      // 20: ordertracking.v1.Stop
-	(*Package)(nil),                   // 21: ordertracking.v1.Package
-	(*PackedItem)(nil),                // 22: ordertracking.v1.PackedItem
-	(*Seller)(nil),                    // 23: ordertracking.v1.Seller
-	(*CarrierService)(nil),            // 24: ordertracking.v1.CarrierService
-	(*Invoice)(nil),                   // 25: ordertracking.v1.Invoice
-	(*Quote)(nil),                     // 26: ordertracking.v1.Quote
-	(*DeliveryPoint)(nil),             // 27: ordertracking.v1.DeliveryPoint
-	(*Cell)(nil),                      // 28: ordertracking.v1.Cell
-	(*Customer)(nil),                  // 29: ordertracking.v1.Customer
-	(*Payment)(nil),                   // 30: ordertracking.v1.Payment
-	(*Shipment)(nil),                  // 31: ordertracking.v1.Shipment
-	(*Money)(nil),                     // 32: ordertracking.v1.Money
-	(*Point)(nil),                     // 33: ordertracking.v1.Point
-	(*DeliveryPeriod)(nil),            // 34: ordertracking.v1.DeliveryPeriod
+	(*BookShipmentRequest)(nil),           // 0: ordertracking.v1.BookShipmentRequest
+	(*BookShipmentResponse)(nil),          // 1: ordertracking.v1.BookShipmentResponse
+	(*GetShipmentRequest)(nil),            // 2: ordertracking.v1.GetShipmentRequest
+	(*GetShipmentResponse)(nil),           // 3: ordertracking.v1.GetShipmentResponse
+	(*EditShipmentRequest)(nil),           // 4: ordertracking.v1.EditShipmentRequest
+	(*EditShipmentResponse)(nil),          // 5: ordertracking.v1.EditShipmentResponse
+	(*RefuseShipmentRequest)(nil),         // 6: ordertracking.v1.RefuseShipmentRequest
+	(*RefuseShipmentResponse)(nil),        // 7: ordertracking.v1.RefuseShipmentResponse
+	(*ResolveShipmentRequest)(nil),        // 8: ordertracking.v1.ResolveShipmentRequest
+	(*ResolveShipmentResponse)(nil),       // 9: ordertracking.v1.ResolveShipmentResponse
+	(*BookIntakeRequest)(nil),             // 10: ordertracking.v1.BookIntakeRequest
+	(*BookIntakeResponse)(nil),            // 11: ordertracking.v1.BookIntakeResponse
+	(*CancelIntakeRequest)(nil),           // 12: ordertracking.v1.CancelIntakeRequest
+	(*CancelIntakeResponse)(nil),          // 13: ordertracking.v1.CancelIntakeResponse
+	(*ReturnShipmentRequest)(nil),         // 14: ordertracking.v1.ReturnShipmentRequest
+	(*ReturnShipmentResponse)(nil),        // 15: ordertracking.v1.ReturnShipmentResponse
+	(*ListDeliveryIntervalsRequest)(nil),  // 16: ordertracking.v1.ListDeliveryIntervalsRequest
+	(*ListDeliveryIntervalsResponse)(nil), // 17: ordertracking.v1.ListDeliveryIntervalsResponse
+	(*DeliveryInterval)(nil),              // 18: ordertracking.v1.DeliveryInterval
+	(*AgreeDeliveryRequest)(nil),          // 19: ordertracking.v1.AgreeDeliveryRequest
+	(*AgreeDeliveryResponse)(nil),         // 20: ordertracking.v1.AgreeDeliveryResponse
+	(*GetShipmentLabelsRequest)(nil),      // 21: ordertracking.v1.GetShipmentLabelsRequest
+	(*GetShipmentLabelsResponse)(nil),     // 22: ordertracking.v1.GetShipmentLabelsResponse
+	(*QuoteShipmentRequest)(nil),          // 23: ordertracking.v1.QuoteShipmentRequest
+	(*QuoteShipmentResponse)(nil),         // 24: ordertracking.v1.QuoteShipmentResponse
+	(*ListPointsRequest)(nil),             // 25: ordertracking.v1.ListPointsRequest
+	(*ListPointsResponse)(nil),            // 26: ordertracking.v1.ListPointsResponse
+	(*Stop)(nil),                          // 27: ordertracking.v1.Stop
+	(*Package)(nil),                       // 28: ordertracking.v1.Package
+	(*PackedItem)(nil),                    // 29: ordertracking.v1.PackedItem
+	(*Seller)(nil),                        // 30: ordertracking.v1.Seller
+	(*CarrierService)(nil),                // 31: ordertracking.v1.CarrierService
+	(*Invoice)(nil),                       // 32: ordertracking.v1.Invoice
+	(*Quote)(nil),                         // 33: ordertracking.v1.Quote
+	(*DeliveryPoint)(nil),                 // 34: ordertracking.v1.DeliveryPoint
+	(*Cell)(nil),                          // 35: ordertracking.v1.Cell
+	(*Customer)(nil),                      // 36: ordertracking.v1.Customer
+	(*Payment)(nil),                       // 37: ordertracking.v1.Payment
+	(*Shipment)(nil),                      // 38: ordertracking.v1.Shipment
+	(*Money)(nil),                         // 39: ordertracking.v1.Money
+	(*Point)(nil),                         // 40: ordertracking.v1.Point
+	(*DeliveryPeriod)(nil),                // 41: ordertracking.v1.DeliveryPeriod
 }
 var file_ordertracking_v1_shipment_proto_depIdxs = []int32{
-	20, // 0: ordertracking.v1.BookShipmentRequest.from:type_name -> ordertracking.v1.Stop
-	20, // 1: ordertracking.v1.BookShipmentRequest.to:type_name -> ordertracking.v1.Stop
-	21, // 2: ordertracking.v1.BookShipmentRequest.packages:type_name -> ordertracking.v1.Package
-	29, // 3: ordertracking.v1.BookShipmentRequest.sender:type_name -> ordertracking.v1.Customer
-	30, // 4: ordertracking.v1.BookShipmentRequest.payment:type_name -> ordertracking.v1.Payment
-	23, // 5: ordertracking.v1.BookShipmentRequest.seller:type_name -> ordertracking.v1.Seller
-	24, // 6: ordertracking.v1.BookShipmentRequest.services:type_name -> ordertracking.v1.CarrierService
-	25, // 7: ordertracking.v1.BookShipmentRequest.invoice:type_name -> ordertracking.v1.Invoice
-	31, // 8: ordertracking.v1.BookShipmentResponse.shipment:type_name -> ordertracking.v1.Shipment
-	31, // 9: ordertracking.v1.GetShipmentResponse.shipment:type_name -> ordertracking.v1.Shipment
-	29, // 10: ordertracking.v1.EditShipmentRequest.recipient:type_name -> ordertracking.v1.Customer
-	20, // 11: ordertracking.v1.EditShipmentRequest.to:type_name -> ordertracking.v1.Stop
-	31, // 12: ordertracking.v1.EditShipmentResponse.shipment:type_name -> ordertracking.v1.Shipment
-	32, // 13: ordertracking.v1.RefuseShipmentRequest.price:type_name -> ordertracking.v1.Money
-	31, // 14: ordertracking.v1.RefuseShipmentResponse.shipment:type_name -> ordertracking.v1.Shipment
-	31, // 15: ordertracking.v1.ResolveShipmentResponse.shipment:type_name -> ordertracking.v1.Shipment
-	31, // 16: ordertracking.v1.BookIntakeResponse.shipment:type_name -> ordertracking.v1.Shipment
-	31, // 17: ordertracking.v1.CancelIntakeResponse.shipment:type_name -> ordertracking.v1.Shipment
-	20, // 18: ordertracking.v1.QuoteShipmentRequest.from:type_name -> ordertracking.v1.Stop
-	20, // 19: ordertracking.v1.QuoteShipmentRequest.to:type_name -> ordertracking.v1.Stop
-	21, // 20: ordertracking.v1.QuoteShipmentRequest.packages:type_name -> ordertracking.v1.Package
-	26, // 21: ordertracking.v1.QuoteShipmentResponse.quotes:type_name -> ordertracking.v1.Quote
-	33, // 22: ordertracking.v1.ListPointsRequest.near:type_name -> ordertracking.v1.Point
-	27, // 23: ordertracking.v1.ListPointsResponse.points:type_name -> ordertracking.v1.DeliveryPoint
-	33, // 24: ordertracking.v1.Stop.location:type_name -> ordertracking.v1.Point
-	22, // 25: ordertracking.v1.Package.items:type_name -> ordertracking.v1.PackedItem
-	32, // 26: ordertracking.v1.Quote.price:type_name -> ordertracking.v1.Money
-	34, // 27: ordertracking.v1.Quote.expected:type_name -> ordertracking.v1.DeliveryPeriod
-	33, // 28: ordertracking.v1.DeliveryPoint.location:type_name -> ordertracking.v1.Point
-	28, // 29: ordertracking.v1.DeliveryPoint.cells:type_name -> ordertracking.v1.Cell
-	0,  // 30: ordertracking.v1.ShipmentService.BookShipment:input_type -> ordertracking.v1.BookShipmentRequest
-	2,  // 31: ordertracking.v1.ShipmentService.GetShipment:input_type -> ordertracking.v1.GetShipmentRequest
-	4,  // 32: ordertracking.v1.ShipmentService.EditShipment:input_type -> ordertracking.v1.EditShipmentRequest
-	6,  // 33: ordertracking.v1.ShipmentService.RefuseShipment:input_type -> ordertracking.v1.RefuseShipmentRequest
-	8,  // 34: ordertracking.v1.ShipmentService.ResolveShipment:input_type -> ordertracking.v1.ResolveShipmentRequest
-	10, // 35: ordertracking.v1.ShipmentService.BookIntake:input_type -> ordertracking.v1.BookIntakeRequest
-	12, // 36: ordertracking.v1.ShipmentService.CancelIntake:input_type -> ordertracking.v1.CancelIntakeRequest
-	14, // 37: ordertracking.v1.ShipmentService.GetShipmentLabels:input_type -> ordertracking.v1.GetShipmentLabelsRequest
-	16, // 38: ordertracking.v1.ShipmentService.QuoteShipment:input_type -> ordertracking.v1.QuoteShipmentRequest
-	18, // 39: ordertracking.v1.ShipmentService.ListPoints:input_type -> ordertracking.v1.ListPointsRequest
-	1,  // 40: ordertracking.v1.ShipmentService.BookShipment:output_type -> ordertracking.v1.BookShipmentResponse
-	3,  // 41: ordertracking.v1.ShipmentService.GetShipment:output_type -> ordertracking.v1.GetShipmentResponse
-	5,  // 42: ordertracking.v1.ShipmentService.EditShipment:output_type -> ordertracking.v1.EditShipmentResponse
-	7,  // 43: ordertracking.v1.ShipmentService.RefuseShipment:output_type -> ordertracking.v1.RefuseShipmentResponse
-	9,  // 44: ordertracking.v1.ShipmentService.ResolveShipment:output_type -> ordertracking.v1.ResolveShipmentResponse
-	11, // 45: ordertracking.v1.ShipmentService.BookIntake:output_type -> ordertracking.v1.BookIntakeResponse
-	13, // 46: ordertracking.v1.ShipmentService.CancelIntake:output_type -> ordertracking.v1.CancelIntakeResponse
-	15, // 47: ordertracking.v1.ShipmentService.GetShipmentLabels:output_type -> ordertracking.v1.GetShipmentLabelsResponse
-	17, // 48: ordertracking.v1.ShipmentService.QuoteShipment:output_type -> ordertracking.v1.QuoteShipmentResponse
-	19, // 49: ordertracking.v1.ShipmentService.ListPoints:output_type -> ordertracking.v1.ListPointsResponse
-	40, // [40:50] is the sub-list for method output_type
-	30, // [30:40] is the sub-list for method input_type
-	30, // [30:30] is the sub-list for extension type_name
-	30, // [30:30] is the sub-list for extension extendee
-	0,  // [0:30] is the sub-list for field type_name
+	27, // 0: ordertracking.v1.BookShipmentRequest.from:type_name -> ordertracking.v1.Stop
+	27, // 1: ordertracking.v1.BookShipmentRequest.to:type_name -> ordertracking.v1.Stop
+	28, // 2: ordertracking.v1.BookShipmentRequest.packages:type_name -> ordertracking.v1.Package
+	36, // 3: ordertracking.v1.BookShipmentRequest.sender:type_name -> ordertracking.v1.Customer
+	37, // 4: ordertracking.v1.BookShipmentRequest.payment:type_name -> ordertracking.v1.Payment
+	30, // 5: ordertracking.v1.BookShipmentRequest.seller:type_name -> ordertracking.v1.Seller
+	31, // 6: ordertracking.v1.BookShipmentRequest.services:type_name -> ordertracking.v1.CarrierService
+	32, // 7: ordertracking.v1.BookShipmentRequest.invoice:type_name -> ordertracking.v1.Invoice
+	38, // 8: ordertracking.v1.BookShipmentResponse.shipment:type_name -> ordertracking.v1.Shipment
+	38, // 9: ordertracking.v1.GetShipmentResponse.shipment:type_name -> ordertracking.v1.Shipment
+	36, // 10: ordertracking.v1.EditShipmentRequest.recipient:type_name -> ordertracking.v1.Customer
+	27, // 11: ordertracking.v1.EditShipmentRequest.to:type_name -> ordertracking.v1.Stop
+	38, // 12: ordertracking.v1.EditShipmentResponse.shipment:type_name -> ordertracking.v1.Shipment
+	39, // 13: ordertracking.v1.RefuseShipmentRequest.price:type_name -> ordertracking.v1.Money
+	38, // 14: ordertracking.v1.RefuseShipmentResponse.shipment:type_name -> ordertracking.v1.Shipment
+	38, // 15: ordertracking.v1.ResolveShipmentResponse.shipment:type_name -> ordertracking.v1.Shipment
+	38, // 16: ordertracking.v1.BookIntakeResponse.shipment:type_name -> ordertracking.v1.Shipment
+	38, // 17: ordertracking.v1.CancelIntakeResponse.shipment:type_name -> ordertracking.v1.Shipment
+	38, // 18: ordertracking.v1.ReturnShipmentResponse.shipment:type_name -> ordertracking.v1.Shipment
+	18, // 19: ordertracking.v1.ListDeliveryIntervalsResponse.intervals:type_name -> ordertracking.v1.DeliveryInterval
+	38, // 20: ordertracking.v1.AgreeDeliveryResponse.shipment:type_name -> ordertracking.v1.Shipment
+	27, // 21: ordertracking.v1.QuoteShipmentRequest.from:type_name -> ordertracking.v1.Stop
+	27, // 22: ordertracking.v1.QuoteShipmentRequest.to:type_name -> ordertracking.v1.Stop
+	28, // 23: ordertracking.v1.QuoteShipmentRequest.packages:type_name -> ordertracking.v1.Package
+	33, // 24: ordertracking.v1.QuoteShipmentResponse.quotes:type_name -> ordertracking.v1.Quote
+	40, // 25: ordertracking.v1.ListPointsRequest.near:type_name -> ordertracking.v1.Point
+	34, // 26: ordertracking.v1.ListPointsResponse.points:type_name -> ordertracking.v1.DeliveryPoint
+	40, // 27: ordertracking.v1.Stop.location:type_name -> ordertracking.v1.Point
+	29, // 28: ordertracking.v1.Package.items:type_name -> ordertracking.v1.PackedItem
+	39, // 29: ordertracking.v1.Quote.price:type_name -> ordertracking.v1.Money
+	41, // 30: ordertracking.v1.Quote.expected:type_name -> ordertracking.v1.DeliveryPeriod
+	40, // 31: ordertracking.v1.DeliveryPoint.location:type_name -> ordertracking.v1.Point
+	35, // 32: ordertracking.v1.DeliveryPoint.cells:type_name -> ordertracking.v1.Cell
+	0,  // 33: ordertracking.v1.ShipmentService.BookShipment:input_type -> ordertracking.v1.BookShipmentRequest
+	2,  // 34: ordertracking.v1.ShipmentService.GetShipment:input_type -> ordertracking.v1.GetShipmentRequest
+	4,  // 35: ordertracking.v1.ShipmentService.EditShipment:input_type -> ordertracking.v1.EditShipmentRequest
+	6,  // 36: ordertracking.v1.ShipmentService.RefuseShipment:input_type -> ordertracking.v1.RefuseShipmentRequest
+	8,  // 37: ordertracking.v1.ShipmentService.ResolveShipment:input_type -> ordertracking.v1.ResolveShipmentRequest
+	10, // 38: ordertracking.v1.ShipmentService.BookIntake:input_type -> ordertracking.v1.BookIntakeRequest
+	12, // 39: ordertracking.v1.ShipmentService.CancelIntake:input_type -> ordertracking.v1.CancelIntakeRequest
+	14, // 40: ordertracking.v1.ShipmentService.ReturnShipment:input_type -> ordertracking.v1.ReturnShipmentRequest
+	16, // 41: ordertracking.v1.ShipmentService.ListDeliveryIntervals:input_type -> ordertracking.v1.ListDeliveryIntervalsRequest
+	19, // 42: ordertracking.v1.ShipmentService.AgreeDelivery:input_type -> ordertracking.v1.AgreeDeliveryRequest
+	21, // 43: ordertracking.v1.ShipmentService.GetShipmentLabels:input_type -> ordertracking.v1.GetShipmentLabelsRequest
+	23, // 44: ordertracking.v1.ShipmentService.QuoteShipment:input_type -> ordertracking.v1.QuoteShipmentRequest
+	25, // 45: ordertracking.v1.ShipmentService.ListPoints:input_type -> ordertracking.v1.ListPointsRequest
+	1,  // 46: ordertracking.v1.ShipmentService.BookShipment:output_type -> ordertracking.v1.BookShipmentResponse
+	3,  // 47: ordertracking.v1.ShipmentService.GetShipment:output_type -> ordertracking.v1.GetShipmentResponse
+	5,  // 48: ordertracking.v1.ShipmentService.EditShipment:output_type -> ordertracking.v1.EditShipmentResponse
+	7,  // 49: ordertracking.v1.ShipmentService.RefuseShipment:output_type -> ordertracking.v1.RefuseShipmentResponse
+	9,  // 50: ordertracking.v1.ShipmentService.ResolveShipment:output_type -> ordertracking.v1.ResolveShipmentResponse
+	11, // 51: ordertracking.v1.ShipmentService.BookIntake:output_type -> ordertracking.v1.BookIntakeResponse
+	13, // 52: ordertracking.v1.ShipmentService.CancelIntake:output_type -> ordertracking.v1.CancelIntakeResponse
+	15, // 53: ordertracking.v1.ShipmentService.ReturnShipment:output_type -> ordertracking.v1.ReturnShipmentResponse
+	17, // 54: ordertracking.v1.ShipmentService.ListDeliveryIntervals:output_type -> ordertracking.v1.ListDeliveryIntervalsResponse
+	20, // 55: ordertracking.v1.ShipmentService.AgreeDelivery:output_type -> ordertracking.v1.AgreeDeliveryResponse
+	22, // 56: ordertracking.v1.ShipmentService.GetShipmentLabels:output_type -> ordertracking.v1.GetShipmentLabelsResponse
+	24, // 57: ordertracking.v1.ShipmentService.QuoteShipment:output_type -> ordertracking.v1.QuoteShipmentResponse
+	26, // 58: ordertracking.v1.ShipmentService.ListPoints:output_type -> ordertracking.v1.ListPointsResponse
+	46, // [46:59] is the sub-list for method output_type
+	33, // [33:46] is the sub-list for method input_type
+	33, // [33:33] is the sub-list for extension type_name
+	33, // [33:33] is the sub-list for extension extendee
+	0,  // [0:33] is the sub-list for field type_name
 }
 
 func init() { file_ordertracking_v1_shipment_proto_init() }
@@ -2513,15 +2939,15 @@ func file_ordertracking_v1_shipment_proto_init() {
 	file_ordertracking_v1_order_proto_init()
 	file_ordertracking_v1_shipment_proto_msgTypes[4].OneofWrappers = []any{}
 	file_ordertracking_v1_shipment_proto_msgTypes[6].OneofWrappers = []any{}
-	file_ordertracking_v1_shipment_proto_msgTypes[18].OneofWrappers = []any{}
-	file_ordertracking_v1_shipment_proto_msgTypes[27].OneofWrappers = []any{}
+	file_ordertracking_v1_shipment_proto_msgTypes[25].OneofWrappers = []any{}
+	file_ordertracking_v1_shipment_proto_msgTypes[34].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_ordertracking_v1_shipment_proto_rawDesc), len(file_ordertracking_v1_shipment_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   29,
+			NumMessages:   36,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

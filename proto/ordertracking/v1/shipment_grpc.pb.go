@@ -19,16 +19,19 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	ShipmentService_BookShipment_FullMethodName      = "/ordertracking.v1.ShipmentService/BookShipment"
-	ShipmentService_GetShipment_FullMethodName       = "/ordertracking.v1.ShipmentService/GetShipment"
-	ShipmentService_EditShipment_FullMethodName      = "/ordertracking.v1.ShipmentService/EditShipment"
-	ShipmentService_RefuseShipment_FullMethodName    = "/ordertracking.v1.ShipmentService/RefuseShipment"
-	ShipmentService_ResolveShipment_FullMethodName   = "/ordertracking.v1.ShipmentService/ResolveShipment"
-	ShipmentService_BookIntake_FullMethodName        = "/ordertracking.v1.ShipmentService/BookIntake"
-	ShipmentService_CancelIntake_FullMethodName      = "/ordertracking.v1.ShipmentService/CancelIntake"
-	ShipmentService_GetShipmentLabels_FullMethodName = "/ordertracking.v1.ShipmentService/GetShipmentLabels"
-	ShipmentService_QuoteShipment_FullMethodName     = "/ordertracking.v1.ShipmentService/QuoteShipment"
-	ShipmentService_ListPoints_FullMethodName        = "/ordertracking.v1.ShipmentService/ListPoints"
+	ShipmentService_BookShipment_FullMethodName          = "/ordertracking.v1.ShipmentService/BookShipment"
+	ShipmentService_GetShipment_FullMethodName           = "/ordertracking.v1.ShipmentService/GetShipment"
+	ShipmentService_EditShipment_FullMethodName          = "/ordertracking.v1.ShipmentService/EditShipment"
+	ShipmentService_RefuseShipment_FullMethodName        = "/ordertracking.v1.ShipmentService/RefuseShipment"
+	ShipmentService_ResolveShipment_FullMethodName       = "/ordertracking.v1.ShipmentService/ResolveShipment"
+	ShipmentService_BookIntake_FullMethodName            = "/ordertracking.v1.ShipmentService/BookIntake"
+	ShipmentService_CancelIntake_FullMethodName          = "/ordertracking.v1.ShipmentService/CancelIntake"
+	ShipmentService_ReturnShipment_FullMethodName        = "/ordertracking.v1.ShipmentService/ReturnShipment"
+	ShipmentService_ListDeliveryIntervals_FullMethodName = "/ordertracking.v1.ShipmentService/ListDeliveryIntervals"
+	ShipmentService_AgreeDelivery_FullMethodName         = "/ordertracking.v1.ShipmentService/AgreeDelivery"
+	ShipmentService_GetShipmentLabels_FullMethodName     = "/ordertracking.v1.ShipmentService/GetShipmentLabels"
+	ShipmentService_QuoteShipment_FullMethodName         = "/ordertracking.v1.ShipmentService/QuoteShipment"
+	ShipmentService_ListPoints_FullMethodName            = "/ordertracking.v1.ShipmentService/ListPoints"
 )
 
 // ShipmentServiceClient is the client API for ShipmentService service.
@@ -61,6 +64,15 @@ type ShipmentServiceClient interface {
 	BookIntake(ctx context.Context, in *BookIntakeRequest, opts ...grpc.CallOption) (*BookIntakeResponse, error)
 	// CancelIntake tells the courier not to come. shipment_not_found.
 	CancelIntake(ctx context.Context, in *CancelIntakeRequest, opts ...grpc.CallOption) (*CancelIntakeResponse, error)
+	// ReturnShipment has a delivered parcel brought back from the customer.
+	// shipment_not_found, illegal_transition, validation_failed.
+	ReturnShipment(ctx context.Context, in *ReturnShipmentRequest, opts ...grpc.CallOption) (*ReturnShipmentResponse, error)
+	// ListDeliveryIntervals returns when a parcel can be delivered. shipment_not_found,
+	// illegal_transition.
+	ListDeliveryIntervals(ctx context.Context, in *ListDeliveryIntervalsRequest, opts ...grpc.CallOption) (*ListDeliveryIntervalsResponse, error)
+	// AgreeDelivery asks for a delivery in an interval agreed with the recipient.
+	// shipment_not_found, illegal_transition, order_finished, validation_failed.
+	AgreeDelivery(ctx context.Context, in *AgreeDeliveryRequest, opts ...grpc.CallOption) (*AgreeDeliveryResponse, error)
 	// GetShipmentLabels returns the labels of one or more parcels as one file; unavailable
 	// while the company prints. order_not_found, shipment_not_found, validation_failed.
 	GetShipmentLabels(ctx context.Context, in *GetShipmentLabelsRequest, opts ...grpc.CallOption) (*GetShipmentLabelsResponse, error)
@@ -151,6 +163,36 @@ func (c *shipmentServiceClient) CancelIntake(ctx context.Context, in *CancelInta
 	return out, nil
 }
 
+func (c *shipmentServiceClient) ReturnShipment(ctx context.Context, in *ReturnShipmentRequest, opts ...grpc.CallOption) (*ReturnShipmentResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ReturnShipmentResponse)
+	err := c.cc.Invoke(ctx, ShipmentService_ReturnShipment_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *shipmentServiceClient) ListDeliveryIntervals(ctx context.Context, in *ListDeliveryIntervalsRequest, opts ...grpc.CallOption) (*ListDeliveryIntervalsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListDeliveryIntervalsResponse)
+	err := c.cc.Invoke(ctx, ShipmentService_ListDeliveryIntervals_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *shipmentServiceClient) AgreeDelivery(ctx context.Context, in *AgreeDeliveryRequest, opts ...grpc.CallOption) (*AgreeDeliveryResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(AgreeDeliveryResponse)
+	err := c.cc.Invoke(ctx, ShipmentService_AgreeDelivery_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *shipmentServiceClient) GetShipmentLabels(ctx context.Context, in *GetShipmentLabelsRequest, opts ...grpc.CallOption) (*GetShipmentLabelsResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(GetShipmentLabelsResponse)
@@ -211,6 +253,15 @@ type ShipmentServiceServer interface {
 	BookIntake(context.Context, *BookIntakeRequest) (*BookIntakeResponse, error)
 	// CancelIntake tells the courier not to come. shipment_not_found.
 	CancelIntake(context.Context, *CancelIntakeRequest) (*CancelIntakeResponse, error)
+	// ReturnShipment has a delivered parcel brought back from the customer.
+	// shipment_not_found, illegal_transition, validation_failed.
+	ReturnShipment(context.Context, *ReturnShipmentRequest) (*ReturnShipmentResponse, error)
+	// ListDeliveryIntervals returns when a parcel can be delivered. shipment_not_found,
+	// illegal_transition.
+	ListDeliveryIntervals(context.Context, *ListDeliveryIntervalsRequest) (*ListDeliveryIntervalsResponse, error)
+	// AgreeDelivery asks for a delivery in an interval agreed with the recipient.
+	// shipment_not_found, illegal_transition, order_finished, validation_failed.
+	AgreeDelivery(context.Context, *AgreeDeliveryRequest) (*AgreeDeliveryResponse, error)
 	// GetShipmentLabels returns the labels of one or more parcels as one file; unavailable
 	// while the company prints. order_not_found, shipment_not_found, validation_failed.
 	GetShipmentLabels(context.Context, *GetShipmentLabelsRequest) (*GetShipmentLabelsResponse, error)
@@ -251,6 +302,15 @@ func (UnimplementedShipmentServiceServer) BookIntake(context.Context, *BookIntak
 }
 func (UnimplementedShipmentServiceServer) CancelIntake(context.Context, *CancelIntakeRequest) (*CancelIntakeResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method CancelIntake not implemented")
+}
+func (UnimplementedShipmentServiceServer) ReturnShipment(context.Context, *ReturnShipmentRequest) (*ReturnShipmentResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ReturnShipment not implemented")
+}
+func (UnimplementedShipmentServiceServer) ListDeliveryIntervals(context.Context, *ListDeliveryIntervalsRequest) (*ListDeliveryIntervalsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListDeliveryIntervals not implemented")
+}
+func (UnimplementedShipmentServiceServer) AgreeDelivery(context.Context, *AgreeDeliveryRequest) (*AgreeDeliveryResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method AgreeDelivery not implemented")
 }
 func (UnimplementedShipmentServiceServer) GetShipmentLabels(context.Context, *GetShipmentLabelsRequest) (*GetShipmentLabelsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetShipmentLabels not implemented")
@@ -408,6 +468,60 @@ func _ShipmentService_CancelIntake_Handler(srv interface{}, ctx context.Context,
 	return interceptor(ctx, in, info, handler)
 }
 
+func _ShipmentService_ReturnShipment_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ReturnShipmentRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ShipmentServiceServer).ReturnShipment(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ShipmentService_ReturnShipment_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ShipmentServiceServer).ReturnShipment(ctx, req.(*ReturnShipmentRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ShipmentService_ListDeliveryIntervals_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListDeliveryIntervalsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ShipmentServiceServer).ListDeliveryIntervals(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ShipmentService_ListDeliveryIntervals_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ShipmentServiceServer).ListDeliveryIntervals(ctx, req.(*ListDeliveryIntervalsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ShipmentService_AgreeDelivery_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(AgreeDeliveryRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ShipmentServiceServer).AgreeDelivery(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ShipmentService_AgreeDelivery_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ShipmentServiceServer).AgreeDelivery(ctx, req.(*AgreeDeliveryRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _ShipmentService_GetShipmentLabels_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(GetShipmentLabelsRequest)
 	if err := dec(in); err != nil {
@@ -496,6 +610,18 @@ var ShipmentService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "CancelIntake",
 			Handler:    _ShipmentService_CancelIntake_Handler,
+		},
+		{
+			MethodName: "ReturnShipment",
+			Handler:    _ShipmentService_ReturnShipment_Handler,
+		},
+		{
+			MethodName: "ListDeliveryIntervals",
+			Handler:    _ShipmentService_ListDeliveryIntervals_Handler,
+		},
+		{
+			MethodName: "AgreeDelivery",
+			Handler:    _ShipmentService_AgreeDelivery_Handler,
 		},
 		{
 			MethodName: "GetShipmentLabels",

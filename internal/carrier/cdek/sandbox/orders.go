@@ -21,6 +21,9 @@ type order struct {
 	requests                 []*request
 	travelled                int // steps of the journey taken
 	returns                  *order
+	broughtBack              *order // the customer's return
+	client                   bool   // is one
+	agreed                   object
 	back                     *order
 	planned                  string
 	problems                 []object
@@ -320,7 +323,7 @@ func (s *Server) show(o *order) object {
 	e := maps.Clone(o.input)
 	e["uuid"], e["number"], e["delivery_problem"] = o.uuid, o.number, o.problems
 	if o.cdekNumber != "" { // absent while ACCEPTED
-		e["cdek_number"], e["is_return"], e["is_reverse"], e["is_client_return"] = o.cdekNumber, o.returns != nil, false, false
+		e["cdek_number"], e["is_return"], e["is_reverse"], e["is_client_return"] = o.cdekNumber, o.returns != nil, false, o.client
 		e["delivery_detail"] = s.detail(o)
 		for _, t := range tariffs {
 			if strconv.Itoa(t.code) == text(o.input, "tariff_code") {
@@ -365,6 +368,12 @@ func (s *Server) show(o *order) object {
 	}
 	if o.returns != nil {
 		related = append(related, object{"uuid": o.returns.uuid, "type": "direct_order", "cdek_number": o.returns.cdekNumber})
+	}
+	if back := o.broughtBack; back != nil {
+		related = append(related, object{"uuid": back.uuid, "type": "client_return_order", "cdek_number": back.cdekNumber, "create_time": s.stamp(back.created)})
+	}
+	if o.agreed != nil {
+		related = append(related, o.agreed)
 	}
 	return object{"entity": e, "requests": requests, "related_entities": related}
 }

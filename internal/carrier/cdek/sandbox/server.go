@@ -165,8 +165,9 @@ func (s *Server) routes() {
 		"POST /v2/calculator/tarifflist": s.tariffs, "POST /v2/calculator/tariff": s.tariff,
 		"GET /v2/deliverypoints": s.points, "GET /v2/location/cities": s.cities, "GET /v2/location/coordinates": s.coordinates,
 		"POST /v2/print/{kind}": s.print, "GET /v2/print/{kind}/{id}": s.printed,
-		"GET /v2/registries": s.registries,
-		"POST /v2/intakes":   s.addIntake, "GET /v2/intakes/{id}": s.getIntake, "DELETE /v2/intakes/{id}": s.deleteIntake,
+		"GET /v2/registries": s.registries, "POST /v2/orders/{id}/clientReturn": s.clientReturn,
+		"GET /v2/delivery/intervals": s.intervals, "POST /v2/delivery": s.agree,
+		"POST /v2/intakes": s.addIntake, "GET /v2/intakes/{id}": s.getIntake, "DELETE /v2/intakes/{id}": s.deleteIntake,
 		"GET /v2/orders/{id}/intakes": s.orderIntakes, "PATCH /v2/orders": s.editOrder,
 		"GET /v2/webhooks": s.listHooks, "POST /v2/webhooks": s.addHook, "DELETE /v2/webhooks/{id}": s.dropHook,
 	} {
