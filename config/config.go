@@ -21,6 +21,7 @@ type Config struct {
 	HTTP     HTTP     `koanf:"http"`
 	Spool    Spool    `koanf:"spool"`
 	GRPC     GRPC     `koanf:"grpc"`
+	TLS      TLS      `koanf:"tls"`
 	Log      Log      `koanf:"log"`
 	Access   Access   `koanf:"access"`
 	OIDC     OIDC     `koanf:"oidc"`

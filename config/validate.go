@@ -80,6 +80,7 @@ func (c *Config) validate() error {
 		{"kafka.dir", plainText(c.Kafka.Dir, 4096)},
 		{"kafka.group", plainText(c.Kafka.Group, 255)},
 		{"kafka.tls.cert_file", together(c.Kafka.TLS.CertFile, c.Kafka.TLS.KeyFile, "kafka.tls.key_file")},
+		{"tls.cert_file", together(c.TLS.CertFile, c.TLS.KeyFile, "tls.key_file")},
 		{"kafka.sasl.mechanism", oneOf(c.Kafka.SASL.Mechanism, "", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")},
 		{"kafka.sasl.user", together(c.Kafka.SASL.Mechanism, c.Kafka.SASL.User, "kafka.sasl.mechanism")},
 		{"kafka.compression", oneOf(c.Kafka.Compression, "none", "gzip", "snappy", "lz4", "zstd")},

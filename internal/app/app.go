@@ -71,7 +71,10 @@ type App struct {
 	httpServer *nethttp.Server
 	grpcServer *grpc.Server
 	gate       gate
-	requests   *idempotency.Keys
+	// certificate is nil without TLS; reloads asks for it to be loaded again.
+	certificate *certificate
+	reloads     chan chan<- error
+	requests    *idempotency.Keys
 
 	stopping atomic.Bool
 	closers  []func() error // in the order of opening
@@ -88,12 +91,12 @@ func WithClock(c domain.Clock) Option { return func(a *App) { a.clock = c } }
 // everything that it opened. The context only bounds startup.
 func New(ctx context.Context, cfg *config.Config, log *zap.Logger, version string, options ...Option) (*App, error) {
 	log = explained(log)
-	a := &App{cfg: cfg, log: log, version: version, clock: systemClock{}, metrics: prometheus.NewRegistry()}
+	a := &App{cfg: cfg, log: log, version: version, clock: systemClock{}, metrics: prometheus.NewRegistry(), reloads: make(chan chan<- error)}
 	for _, o := range options {
 		o(a)
 	}
 	a.measured = newMeasured(a.metrics)
-	for _, step := range []func(context.Context) error{a.listen, a.openParts, a.connect, a.restore, a.openCarriers, a.buildServers} {
+	for _, step := range []func(context.Context) error{a.openTLS, a.listen, a.openParts, a.connect, a.restore, a.openCarriers, a.buildServers} {
 		if err := step(ctx); err != nil {
 			if closeErr := a.Close(); closeErr != nil {
 				log.Warn("cleanup after a failed start failed too", zap.Error(closeErr))
@@ -178,7 +181,7 @@ func (a *App) Run(ctx context.Context) error {
 	a.startBackground(work, &background)
 
 	failed := make(chan error, 2)
-	go func() { failed <- a.httpServer.Serve(httpserver.Listener(a.httpListener)) }()
+	go func() { failed <- a.serveHTTP() }()
 	go func() { failed <- a.grpcServer.Serve(a.grpcListener) }()
 	a.log.Info("serving", zap.String("http", a.HTTPAddr()), zap.String("grpc", a.GRPCAddr()),
 		zap.Strings("kafka", a.Brokers()), zap.String("version", a.version))
@@ -202,6 +205,15 @@ func (a *App) Run(ctx context.Context) error {
 	err := errors.Join(failure, a.Close())
 	a.log.Info("stopped")
 	return err
+}
+
+// serveHTTP serves REST and streams.
+func (a *App) serveHTTP() error {
+	l := httpserver.Listener(a.httpListener)
+	if a.certificate == nil {
+		return a.httpServer.Serve(l)
+	}
+	return a.httpServer.ServeTLS(l, "", "")
 }
 
 func (a *App) stop(ctx context.Context, endWork func(), background *errgroup.Group) {
@@ -252,6 +264,10 @@ func (a *App) startBackground(ctx context.Context, g *errgroup.Group) {
 		g.Go(func() error { a.ensureTopics(ctx); return nil })
 	}
 	g.Go(func() error { a.purge(ctx); return nil })
+	if a.certificate != nil {
+		tick := time.NewTicker(lookEvery)
+		g.Go(func() error { defer tick.Stop(); a.watchCertificate(ctx, tick.C); return nil })
+	}
 	a.runAccess(ctx, g)
 	a.runNotify(ctx, g)
 }

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -66,7 +67,7 @@ func (e *env) serve(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
-	defer e.reloading(args, level, log)()
+	defer e.reloading(args, level, log, a.Reload)()
 	if cfg.Log.Format != "json" { // JSON is for machines
 		greet(e.stderr, cfg, a, e.build.Version, time.Since(started))
 	}
@@ -74,15 +75,17 @@ func (e *env) serve(cmd *cobra.Command, args []string) error {
 }
 
 // reloading reloads the configuration on SIGHUP and applies the log level, the only key
-// that can change at run time. (Certificates for Kafka are read for each connection.)
-// An invalid configuration changes nothing.
-func (e *env) reloading(args []string, level zap.AtomicLevel, log *zap.Logger) (stop func()) {
+// that can change at run time, and the server's certificate. (Certificates for Kafka are
+// read for each connection.) What is invalid changes nothing.
+func (e *env) reloading(args []string, level zap.AtomicLevel, log *zap.Logger, reload func(context.Context) error) (stop func()) {
 	asked := make(chan os.Signal, 1)
 	signal.Notify(asked, syscall.SIGHUP)
 	done := make(chan struct{})
+	ctx, cancel := context.WithCancel(context.Background())
 	go func() {
 		defer close(done)
 		for range asked {
+			_ = reload(ctx) // logs its errors
 			cfg, err := e.load(args)
 			if err == nil {
 				err = level.UnmarshalText([]byte(cfg.Log.Level))
@@ -95,6 +98,7 @@ func (e *env) reloading(args []string, level zap.AtomicLevel, log *zap.Logger) (
 		}
 	}()
 	return func() {
+		cancel()
 		signal.Stop(asked)
 		close(asked)
 		<-done
@@ -144,20 +148,24 @@ order-tracking %s is up, after %s.
 		shown(cmp.Or(cfg.HTTP.PublicURL, "port "+httpPort+" of this host or container")+"    reference: /docs", "port "+grpcPort)
 		return
 	}
-	shown("http://"+http+"    reference: http://"+http+"/docs", grpc+"    with reflection")
+	scheme, plain := "http", " -plaintext"
+	if cfg.TLS.Enabled() {
+		scheme, plain = "https", ""
+	}
+	shown(scheme+"://"+http+"    reference: "+scheme+"://"+http+"/docs", grpc+"    with reflection")
 	export, header, metadata := "", "", ""
 	if cfg.Access.BootstrapAdminKey != "" {
 		export = "\n  export KEY=...   # the administrator's key"
 		header, metadata = ` -H "Authorization: Bearer $KEY"`, ` -H "authorization: Bearer $KEY"`
 	}
 	_, _ = fmt.Fprintf(w, `Try, in another terminal:%[1]s
-  curl http://%[4]s/order%[2]s -H 'Content-Type: application/json' \
+  curl %[7]s://%[4]s/order%[2]s -H 'Content-Type: application/json' \
     -d '{"customer":{"name":"Anna"},"dropoff":{"address":"Main St 1"}}'
-  curl http://%[4]s/orders%[2]s
-  grpcurl%[3]s -plaintext %[5]s list
+  curl %[7]s://%[4]s/orders%[2]s
+  grpcurl%[3]s%[8]s %[5]s list
   kcat -b %[6]s -C -t order_created
 
-`, export, header, metadata, http, grpc, a.Brokers()[0])
+`, export, header, metadata, http, grpc, a.Brokers()[0], scheme, plain)
 }
 
 // reachable is an address as somebody on this machine would write it.

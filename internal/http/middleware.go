@@ -20,11 +20,17 @@ import (
 	"github.com/order-tracking/order-tracking/internal/transport"
 )
 
+// hsts makes browsers use HTTPS for a year. Behind a proxy it is the proxy's to say.
+var hsts = []string{"max-age=31536000"}
+
 // around wraps every request: it assigns an id, limits the body, counts and logs the outcome,
 // and turns a panic into a response.
 func (s *Server) around(c *gin.Context) {
 	start := time.Now()
 	c.Writer.Header()[headerRequestID] = []string{transport.RequestID(c.Request.Header.Get(headerRequestID))}
+	if c.Request.TLS != nil {
+		c.Writer.Header()["Strict-Transport-Security"] = hsts
+	}
 	defer s.drain(c)
 	if acceptsGzip(c.Request.Header.Get("Accept-Encoding")) && !streaming[c.FullPath()] {
 		defer compress(c)()
