@@ -258,14 +258,14 @@ func checkAdminKey(key string) error {
 }
 
 func checkShowCourier(rule string) error {
-	if metres, ok := strings.CutPrefix(rule, "metres:"); ok {
-		if n, err := strconv.ParseFloat(metres, 64); err == nil && n > 0 && n <= 1e6 {
+	if name, number, ok := strings.Cut(rule, ":"); ok && (name == "metres" || name == "minutes") {
+		if n, err := strconv.ParseFloat(number, 64); err == nil && n > 0 && n <= 1e6 {
 			return nil
 		}
 	} else if rule == "custody" || rule == "out_for_delivery" {
 		return nil
 	}
-	return fmt.Errorf("must be custody, out_for_delivery or metres:<number>, and is %q", rule)
+	return fmt.Errorf("must be custody, out_for_delivery, metres:<number> or minutes:<number>, and is %q", rule)
 }
 
 func checkRegion(region string) error {

@@ -95,6 +95,8 @@ var table = []Operation{
 	{ID: "importOrders", Object: AMerchant, roles: staff | merchant},
 	{ID: "exportOrders", Object: SomeOrders, roles: staff | merchant},
 
+	{ID: "reportEstimates", Object: SomeOrders, roles: staff | merchant},
+
 	{ID: "getOrderStatus", RPC: "GetOrderStatus", Object: AnOrder, roles: everyone &^ monitor},
 	{ID: "getOrderEvents", Object: AnOrder, roles: everyone &^ monitor},
 	{ID: "trackOrder", RPC: "TrackOrder", Object: AnOrder, roles: everyone &^ monitor},

@@ -23,6 +23,7 @@ import (
 	"github.com/order-tracking/order-tracking/config"
 	"github.com/order-tracking/order-tracking/internal/dispatch"
 	"github.com/order-tracking/order-tracking/internal/domain"
+	"github.com/order-tracking/order-tracking/internal/eta"
 	httpserver "github.com/order-tracking/order-tracking/internal/http"
 	"github.com/order-tracking/order-tracking/internal/idempotency"
 	"github.com/order-tracking/order-tracking/internal/infrastructure/cache"
@@ -78,6 +79,8 @@ type App struct {
 
 	stopping atomic.Bool
 	closers  []func() error // in the order of opening
+
+	estimate eta.Config
 }
 
 // Option changes what New builds.

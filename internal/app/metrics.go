@@ -138,6 +138,11 @@ var (
 	outboxAge     = desc("outbox_oldest_age_seconds", "Age of the oldest event not yet acknowledged by the brokers; 0 if there is none.")
 	deliveryAge   = desc("deliveries_oldest_age_seconds", "How long the most overdue webhook or message is due; 0 if there is none.")
 	failing       = desc("receivers_failing", "Webhooks and channels whose latest try failed.")
+	etaOrders     = desc("eta_orders", "Delivered orders of the last 7 days whose first estimate is known, by all and the worst merchants, carriers and zones.", "by", "group")
+	etaCoverage   = desc("eta_coverage_ratio", "Share of these that came within the first 80 % window.", "by", "group")
+	etaLate       = desc("eta_late_ratio", "Share of these that came after it.", "by", "group")
+	etaError      = desc("eta_absolute_error_seconds", "Mean absolute error of their first estimates.", "by", "group")
+	etaBias       = desc("eta_bias_seconds", "Mean of expected minus actual.", "by", "group")
 	activeOrders  = desc("orders", "Unfinished orders by status; every replica reports all orders.", "status")
 	dependencyUp  = desc("dependency_up", "1 while a dependency answers, 0 while it does not.", "dependency")
 	consumerLag   = desc("consumer_lag_messages", "Inbound messages not yet handled by this replica, by partition.", "partition")
@@ -150,7 +155,7 @@ var (
 // Describe implements prometheus.Collector.
 func (i inspector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		outboxPending, outboxAge, deliveryAge, failing, activeOrders, dependencyUp, consumerLag, poolMax, poolOpen, poolWaits, poolWaited,
+		outboxPending, outboxAge, deliveryAge, failing, etaOrders, etaCoverage, etaLate, etaError, etaBias, activeOrders, dependencyUp, consumerLag, poolMax, poolOpen, poolWaits, poolWaited,
 	} {
 		ch <- d
 	}
@@ -175,6 +180,16 @@ func (i inspector) Collect(ch chan<- prometheus.Metric) {
 		})
 	}
 	wg.Go(func() { i.database(ctx, gauge) })
+	for by, groups := range i.a.tracking.Quality() {
+		for _, g := range groups {
+			labels := []string{string(by), g.Group}
+			gauge(etaOrders, float64(g.Orders), labels...)
+			gauge(etaCoverage, g.Coverage, labels...)
+			gauge(etaLate, g.LateShare, labels...)
+			gauge(etaError, 60*g.MAE, labels...)
+			gauge(etaBias, 60*g.Bias, labels...)
+		}
+	}
 	for partition, n := range i.a.consumer.Lag() {
 		gauge(consumerLag, float64(n), strconv.Itoa(int(partition)))
 	}

@@ -45,9 +45,10 @@ func (a *App) connect(ctx context.Context) (err error) {
 	a.closing(func() error { a.telemetry.Close(); return nil })
 	a.relay = outbox.New(a.store, a.producer, a.log)
 	a.relay.Forget = a.live.ForgetOlder
+	a.estimate = estimateConfig(a.cfg.Estimate)
 	a.gate.documents = &access.Documents{Store: a.store, Clock: a.clock}
 	a.hub = push.New(push.Config{
-		ShowCourier: a.gate.documents.ShowCourier, Duties: a.duties,
+		ShowCourier: a.showCourier, Duties: a.duties,
 		Queue: a.cfg.Live.Queue, MaxSubscriptions: a.cfg.Live.MaxStreams, FleetTick: a.cfg.Live.FleetTick, Wakeups: a.wakeups,
 	}, a.store, a.live, a.clock, a.log)
 	if a.embedded != nil && a.embedded.SetAside() {
@@ -61,6 +62,13 @@ func (a *App) connect(ctx context.Context) (err error) {
 		return a.embedded.Restored()
 	}
 	return nil
+}
+
+// showCourier is a merchant's rule for showing the courier, with the estimates that some need.
+func (a *App) showCourier(merchantID string) domain.ShowCourier {
+	return a.gate.documents.ShowCourier(merchantID).By(func(from, to domain.Point) time.Duration {
+		return a.estimate.Drive(from, to, a.clock.Now())
+	})
 }
 
 // duties are a courier's route and offers; the hub reads them once it runs.
@@ -159,7 +167,7 @@ func (a *App) buildServers(ctx context.Context) (err error) {
 // buildServices creates the services for orders, couriers and shipments.
 func (a *App) buildServices() {
 	a.requests = idempotency.NewKeys(a.store, a.clock)
-	keys, estimate := a.requests, estimateConfig(a.cfg.Estimate)
+	keys, estimate := a.requests, a.estimate
 	region, stale := a.cfg.Orders.PhoneRegion, a.cfg.Tracking.StaleAfter
 	a.orders = orders.New(orders.Deps{
 		Store: a.store, Live: a.counting(a.live), Clock: a.clock, Log: a.log, Keys: keys, Estimate: estimate,
@@ -171,6 +179,8 @@ func (a *App) buildServices() {
 		Plausible: domain.Plausibility{MaxSpeed: a.cfg.Tracking.MaxSpeed, MaxAccuracy: a.cfg.Tracking.MaxAccuracy},
 		Arrival:   tracking.Arrival(a.cfg.Arrival), NewPhoneToken: access.NewPhoneToken,
 	})
+	a.orders.ShowCourier = a.showCourier
+	a.orders.Promise = func(merchantID string) string { return a.gate.documents.Profile(merchantID).Promise }
 	d := a.cfg.Dispatch
 	planner := dispatch.DefaultConfig()
 	planner.Step, planner.Bundle, planner.Patience = d.Step, d.Bundle, d.Patience
@@ -202,6 +212,6 @@ func estimateConfig(c config.Estimate) eta.Config {
 			domain.VehicleFoot: s.Foot, domain.VehicleBicycle: s.Bicycle, domain.VehicleMotorbike: s.Motorbike,
 			domain.VehicleCar: s.Car, domain.VehicleVan: s.Van,
 		},
-		Detour: c.Detour, Handover: c.Handover, Dispatch: c.Dispatch, Default: c.Default, FreshFor: c.FreshFor,
+		Detour: c.Detour, Handover: c.Handover, Dispatch: c.Dispatch, Default: c.Default, FreshFor: c.FreshFor, Book: eta.NewBook(),
 	}
 }

@@ -72,6 +72,16 @@ type Bookkeeping struct {
 	// Offers are all offers so far, and Search is set while more are to come.
 	Offers []Offer `json:"offers,omitempty"`
 	Search *Search `json:"search,omitempty"`
+	// First is the first estimate of more than a default; for a parcel the first with it.
+	First *FirstEstimate `json:"first,omitempty"`
+}
+
+// FirstEstimate is what people were told first, for reports.
+type FirstEstimate struct {
+	ETA      time.Time `json:"eta"`
+	Earliest time.Time `json:"earliest"`
+	Latest   time.Time `json:"latest"`
+	Carrier  string    `json:"carrier,omitempty"`
 }
 
 // Customer is the recipient of the order.
@@ -130,6 +140,19 @@ type Estimate struct {
 	Method           EstimateMethod `json:"method" example:"route"`
 	Confidence       float64        `json:"confidence" minimum:"0" maximum:"1"`
 	ComputedAt       time.Time      `json:"computed_at"`
+}
+
+// An estimate is shown again when it has moved by this much: a tenth of the rest, but at
+// least a minute, and at most three.
+const (
+	leastMove = time.Minute
+	mostMove  = 3 * time.Minute
+)
+
+// Moved reports whether the estimate differs enough from an earlier one to be shown again.
+func (e Estimate) Moved(from Estimate) bool {
+	tenth := from.ETA.Sub(e.ComputedAt) / 10
+	return e.ETA.Sub(from.ETA).Abs() >= min(max(tenth, leastMove), mostMove)
 }
 
 // EstimateMethod tells what an estimate is based on.
@@ -250,6 +273,22 @@ func (o *Order) LateAt() time.Time {
 	return *o.PromisedAt
 }
 
+// NoteLate records, once, that the order is late: its promise has passed, or lies before the
+// whole window of its estimate, so that it hardly can be kept.
+func (o *Order) NoteLate(e *Estimate, by By) []Event {
+	at := o.LateAt()
+	if at.IsZero() || !by.Now.After(at) && !e.Misses(at) {
+		return nil
+	}
+	return o.NoteOnce(EventOrderLate, by, map[string]any{"promised_at": o.PromisedAt})
+}
+
+// Misses reports whether the whole window, made from what is known of the delivery, lies
+// after a promise.
+func (e *Estimate) Misses(promised time.Time) bool {
+	return e != nil && (e.Method == MethodLive || e.Method == MethodHistory) && e.Earliest.After(promised)
+}
+
 // with returns a copy of a map with one more entry.
 func with[V any](m map[string]V, key string, value V) map[string]V {
 	out := make(map[string]V, len(m)+1)
@@ -262,6 +301,16 @@ func with[V any](m map[string]V, key string, value V) map[string]V {
 func (o *Order) SetETA(e *Estimate) {
 	o.ETA = e
 	o.wire = nil
+	if e == nil || e.Method == MethodDefault || e.Method == MethodPromised || e.Method == MethodActual {
+		return
+	}
+	carrier := ""
+	if o.Shipment != nil {
+		carrier = o.Shipment.Carrier
+	}
+	if first := o.Bookkeeping.First; first == nil || first.Carrier != carrier && carrier != "" {
+		o.Bookkeeping.First = &FirstEstimate{ETA: e.ETA, Earliest: e.Earliest, Latest: e.Latest, Carrier: carrier}
+	}
 }
 
 // Freeze encodes the order once for all readers; it must not change afterwards.

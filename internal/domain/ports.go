@@ -72,6 +72,7 @@ type Store interface {
 	PhoneTokens
 	Tickets
 	Offers
+	Lessons
 	AccessStore
 	Deliveries
 
@@ -170,6 +171,28 @@ type Deliveries interface {
 	// DeliveryBacklog tells what waits. PurgeDeliveries deletes those about events before a time.
 	DeliveryBacklog(ctx context.Context) (DeliveryBacklog, error)
 	PurgeDeliveries(ctx context.Context, before time.Time) error
+}
+
+// Lessons stores what orders teach the estimates. A lesson is noted in the transaction that
+// books a parcel or ends an order, once, worked out later, and then read by every replica
+// in the same sequence.
+type Lessons interface {
+	// PendingLessons returns the lessons to work out, oldest orders first, at most limit.
+	PendingLessons(ctx context.Context, limit int) ([]LessonRef, error)
+	// KeepLessons commits worked-out lessons and gives them the next places, in order; those
+	// that have one already are skipped.
+	KeepLessons(ctx context.Context, lessons []Lesson) error
+	// LessonsAfter returns the lessons behind a place, in order, at most limit. What it has
+	// passed stays complete: no lesson appears before one that was returned.
+	LessonsAfter(ctx context.Context, place int64, limit int) ([]Lesson, error)
+	// KeepBook commits a snapshot of what was learned up to a place, unless there is a
+	// later one; Book returns it, nil for none.
+	KeepBook(ctx context.Context, place int64, data []byte) error
+	Book(ctx context.Context) ([]byte, error)
+	// EstimateReport returns how well first estimates held for the orders that ended in
+	// [from, to), by group: those whose windows held least first, a few orders counting for
+	// little, at most limit. A merchant narrows it, unless empty.
+	EstimateReport(ctx context.Context, by EstimateReportBy, merchantID string, from, to time.Time, limit int) ([]EstimateGroup, error)
 }
 
 // Tickets stores tickets until they are used.

@@ -75,6 +75,7 @@ const (
 type ShowCourier struct {
 	name  string
 	value float64
+	drive func(from, to Point) time.Duration
 }
 
 // The names of rules.
@@ -82,9 +83,10 @@ const (
 	showCustody        = "custody"
 	showOutForDelivery = "out_for_delivery"
 	showMetres         = "metres"
+	showMinutes        = "minutes"
 )
 
-// ParseShowCourier reads custody, out_for_delivery or metres:N; "" is custody.
+// ParseShowCourier reads custody, out_for_delivery, metres:N or minutes:N; "" is custody.
 func ParseShowCourier(s string) (ShowCourier, error) {
 	name, number, has := strings.Cut(s, ":")
 	switch {
@@ -92,12 +94,19 @@ func ParseShowCourier(s string) (ShowCourier, error) {
 		return ShowCourier{}, nil
 	case s == showOutForDelivery:
 		return ShowCourier{name: s}, nil
-	case name == showMetres && has:
+	case (name == showMetres || name == showMinutes) && has:
 		if n, err := strconv.ParseFloat(number, 64); err == nil && n > 0 && n <= 1e6 {
-			return ShowCourier{name, n}, nil
+			return ShowCourier{name: name, value: n}, nil
 		}
 	}
-	return ShowCourier{}, Invalid("/privacy/show_courier", "unknown_rule", "must be custody, out_for_delivery or metres:<number>")
+	return ShowCourier{}, Invalid("/privacy/show_courier", "unknown_rule", "must be custody, out_for_delivery, metres:<number> or minutes:<number>")
+}
+
+// By returns the rule with what estimates the drive between two places, which minutes:N
+// needs: without it that rule never holds.
+func (r ShowCourier) By(drive func(from, to Point) time.Duration) ShowCourier {
+	r.drive = drive
+	return r
 }
 
 // String is the inverse of ParseShowCourier.
@@ -105,7 +114,7 @@ func (r ShowCourier) String() string {
 	switch r.name {
 	case "":
 		return showCustody
-	case showMetres:
+	case showMetres, showMinutes:
 		return fmt.Sprintf("%s:%v", r.name, r.value)
 	}
 	return r.name
@@ -121,6 +130,8 @@ func (r ShowCourier) Holds(s Status, at Point, dropoff *Point) bool {
 		return s == StatusOutForDelivery || s == StatusAtDropoff
 	case r.name == showMetres:
 		return dropoff != nil && at.DistanceM(*dropoff) <= r.value
+	case r.name == showMinutes:
+		return dropoff != nil && r.drive != nil && r.drive(at, *dropoff).Minutes() <= r.value
 	}
 	return true
 }

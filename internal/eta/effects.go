@@ -16,6 +16,7 @@ const (
 	lvGlobal level = iota
 	lvNow          // the same as global, with a short memory
 	lvDistance
+	lvExpected
 	lvHour
 	lvWeekday
 	lvTariff
@@ -37,7 +38,7 @@ const (
 
 // kappa are the pseudo-counts that pull a level's effects to zero.
 var kappa = [levels]float64{
-	lvGlobal: 1, lvNow: 20, lvDistance: 15, lvHour: 20, lvWeekday: 20, lvTariff: 10, lvCarrier: 10, lvCategory: 20, lvVehicle: 10,
+	lvGlobal: 1, lvNow: 20, lvDistance: 15, lvExpected: 15, lvHour: 20, lvWeekday: 20, lvTariff: 10, lvCarrier: 10, lvCategory: 20, lvVehicle: 10,
 	lvFrom: 10, lvTo: 10, lvPair: 15, lvFromFine: 10, lvToFine: 10, lvPairFine: 15, lvToNow: 20, lvSender: 5, lvReceiver: 8, lvCourier: 8,
 }
 
@@ -66,7 +67,7 @@ type effects struct {
 }
 
 // wide is by how much more the sizes of residuals are shrunk than their means.
-const wide = 4
+const wide = 2
 
 func (s *Settings) halfLife(l level) time.Duration {
 	if l == lvNow || l == lvToNow {

@@ -47,17 +47,17 @@ type Settings struct {
 // Minutes are the settings of deliveries that take minutes or hours.
 func Minutes() Settings {
 	return Settings{
-		Unit: 4 * time.Minute, HalfLife: 45 * 24 * time.Hour, Fast: 2 * time.Hour,
-		Fine: 0.02, Coarse: 0.06, Typical: 12 * time.Minute, PerLog: 0.5,
+		Unit: 4 * time.Minute, HalfLife: 90 * 24 * time.Hour, Fast: 2 * time.Hour,
+		Fine: 0.01, Coarse: 0.04, Typical: 12 * time.Minute, PerLog: 0.5,
 	}
 }
 
 // Days are the settings of parcels.
 func Days() Settings {
 	return Settings{
-		Unit: 24 * time.Hour, HalfLife: 90 * 24 * time.Hour, Fast: 10 * 24 * time.Hour,
+		Unit: 24 * time.Hour, HalfLife: 120 * 24 * time.Hour, Fast: 5 * 24 * time.Hour,
 		Fine: 0.5, Coarse: 2, Typical: 4 * 24 * time.Hour, PerLog: 0.15,
-		Censored: true, Recent: 30 * 24 * time.Hour,
+		Censored: true, Recent: 7 * 24 * time.Hour,
 	}
 }
 
@@ -155,7 +155,7 @@ func (m *Model) learn(id string, now time.Time, qs []Query, took []Amount) {
 	for i := range qs {
 		_, base, sum := m.point(&qs[i], now)
 		m.effects.learn(&qs[i], now, took[i].log()-base, sum, w, &m.set)
-		m.base.learn(&qs[i].x, took[i].log(), w, now, m.set.HalfLife)
+		m.base.learn(&qs[i].x, took[i].log()-sum, w, now, m.set.HalfLife)
 	}
 	m.effects.prune(now, &m.set)
 	m.learned++

@@ -70,7 +70,12 @@ func (t *Trip) query(s *Settings) Query {
 		q.x[xDistance], q.x[xRoot] = math.Log1p(km), math.Sqrt(min(km, 5000))
 		q.keys[lvDistance] = hash(uint64(4*math.Log2(1+km)), 1)
 	}
-	q.x[xExpected] = logOf(t.Expected.Minutes(), 1, year)
+	// A delivery company's promise changes with its policy: it is a group, whose effect decays.
+	if x := logOf(t.Expected.Minutes(), 1, year); s.Censored && !math.IsNaN(x) {
+		q.keys[lvExpected] = hash(uint64(5*x), 1)
+	} else {
+		q.x[xExpected] = x
+	}
 	if t.Elapsed > 0 {
 		q.x[xElapsed] = math.Log1p(min(t.Elapsed.Minutes(), year))
 	}

@@ -120,6 +120,7 @@ func New(d Deps) *Server {
 	s.transferRoutes()
 	s.courierRoutes()
 	s.trackingRoutes()
+	s.reportRoutes()
 	s.shipmentRoutes()
 	s.dispatchRoutes()
 	s.offerRoutes()

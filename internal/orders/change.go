@@ -8,6 +8,9 @@ import (
 	"github.com/order-tracking/order-tracking/internal/idempotency"
 )
 
+// sourceEstimate is the source of notes that an estimate causes.
+const sourceEstimate = "estimate"
+
 // courierFacts returns the courier data for an estimate; unavailable data is omitted,
 // since an estimate is never a reason to reject a change.
 func (s *Service) courierFacts(ctx context.Context, courierID string) eta.Facts {
@@ -66,6 +69,7 @@ func (s *Service) Update(
 		}
 		if ch.Order.Version != before {
 			s.estimateInto(ch.Order, facts)
+			ch.Add(ch.Order.NoteLate(ch.Order.ETA, s.System(sourceEstimate))...)
 		}
 		s.match(ch)
 		events, deliveries = ch.Events, ch.Deliveries

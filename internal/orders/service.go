@@ -30,6 +30,8 @@ type Deps struct {
 	// ShowCourier returns a merchant's rule for showing the courier to customers; the
 	// default is custody.
 	ShowCourier func(merchantID string) domain.ShowCourier
+	// Promise returns which estimate a merchant promises; the default is none.
+	Promise func(merchantID string) string
 }
 
 // Service implements the operations on orders.

@@ -42,6 +42,7 @@ type conclusion struct {
 	status   domain.Status // of an arrival; empty for a courier that is near
 	fix      domain.Fix
 	distance float64
+	late     *domain.Estimate // which misses the promise; then the rest but the courier is empty
 }
 
 // orderFences is a courier's fence states for one order and delivery attempt.
@@ -49,7 +50,7 @@ type orderFences struct {
 	attempts        int
 	left            bool // since the previous attempt, so that coming again counts
 	pickup, dropoff domain.FenceState
-	near            bool
+	near, late      bool
 }
 
 // pass processes the fix and the position before it; t is locked.
@@ -161,6 +162,8 @@ func (a *arrivals) write(ctx context.Context, c conclusion) error {
 		switch {
 		case o.CourierID != c.fix.CourierID || !o.Active():
 			return nil, nil
+		case c.late != nil:
+			return o.NoteLate(c.late, a.Orders.System(sourceTimer)), nil
 		case c.status == "":
 			return o.NoteOnce(domain.EventCourierNear, by, map[string]any{"courier_id": o.CourierID, "distance_m": int(c.distance)}), nil
 		case o.Status.Leads(c.status) && o.Once(string(c.status)):

@@ -153,8 +153,15 @@ func (pl *pipeline) show(ctx context.Context, t *tracked, newest domain.Fix) {
 			continue
 		}
 		facts.Order = o
-		if e, err := pl.Estimate.Estimate(facts); err == nil {
+		e, err := pl.Estimate.Estimate(facts)
+		if err != nil {
+			continue
+		}
+		if t.shows(o, e) {
 			pl.Watchers.Estimated(e)
+		}
+		if at := o.LateAt(); !at.IsZero() && e.Misses(at) && t.fences[o.ID] != nil && !t.fences[o.ID].late {
+			t.fences[o.ID].late = pl.arrival.conclude(conclusion{orderID: o.ID, fix: newest, late: &e})
 		}
 	}
 }

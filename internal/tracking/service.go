@@ -51,6 +51,7 @@ type Deps struct {
 type Service struct {
 	Deps
 	pipeline *pipeline
+	learner  *learner
 	phones   atomic.Pointer[phoneTokens]
 }
 
@@ -62,6 +63,7 @@ func New(d Deps) *Service {
 	s := &Service{Deps: d}
 	s.phones.Store(new(phoneTokens))
 	s.pipeline = newPipeline(&s.Deps)
+	s.learner = &learner{Deps: &s.Deps, wake: make(chan struct{}, 1)}
 	d.Orders.Announce(s)
 	return s
 }
@@ -71,7 +73,7 @@ func New(d Deps) *Service {
 func (s *Service) Run(ctx context.Context) {
 	var wg sync.WaitGroup
 	p := s.pipeline
-	for _, work := range []func(context.Context){p.history.run, p.feed.run, p.arrival.run, p.watch, p.reread} {
+	for _, work := range []func(context.Context){p.history.run, p.feed.run, p.arrival.run, p.watch, p.reread, s.learner.run} {
 		wg.Go(func() { work(ctx) })
 	}
 	wg.Wait()

@@ -32,8 +32,9 @@ type tracked struct {
 	orders  []*domain.Order // in its hands
 	carried []string        // ids of those in its custody
 	fences  map[string]*orderFences
-	read    time.Time // when courier and orders were read; zero: never
-	reads   int       // number of reads, to detect outdated answers
+	shown   map[string]domain.Estimate // the last estimate that watchers were told, by order
+	read    time.Time                  // when courier and orders were read; zero: never
+	reads   int                        // number of reads, to detect outdated answers
 	used    time.Time
 	contact domain.Contact // the last one recorded
 
@@ -46,7 +47,7 @@ func (pl *pipeline) courier(ctx context.Context, id string, now time.Time) (*tra
 	pl.mu.Lock()
 	t := pl.couriers[id]
 	if t == nil {
-		t = &tracked{fences: map[string]*orderFences{}}
+		t = &tracked{fences: map[string]*orderFences{}, shown: map[string]domain.Estimate{}}
 		pl.couriers[id] = t
 	}
 	pl.mu.Unlock()
@@ -153,9 +154,25 @@ func (t *tracked) take(courier *domain.Courier, orders []*domain.Order, now time
 			t.carried = append(t.carried, o.ID)
 		}
 	}
-	maps.DeleteFunc(t.fences, func(id string, _ *orderFences) bool {
+	gone := func(id string) bool {
 		return !slices.ContainsFunc(orders, func(o *domain.Order) bool { return o.ID == id })
-	})
+	}
+	maps.DeleteFunc(t.fences, func(id string, _ *orderFences) bool { return gone(id) })
+	maps.DeleteFunc(t.shown, func(id string, _ domain.Estimate) bool { return gone(id) })
+}
+
+// shows reports whether the estimate differs enough from the one that watchers know to be
+// worth a frame, and then takes it for shown. They know that of the order's version, too.
+func (t *tracked) shows(o *domain.Order, e domain.Estimate) bool {
+	last, told := t.shown[o.ID]
+	if o.ETA != nil && (!told || o.ETA.ComputedAt.After(last.ComputedAt)) {
+		last, told = *o.ETA, true
+	}
+	if told && !e.Moved(last) {
+		return false
+	}
+	t.shown[o.ID] = e
+	return true
 }
 
 // noteContact records contact with the phone of the courier, who is locked: at once when
@@ -189,6 +206,9 @@ func (s *Service) OrderChanged(a domain.Announcement) {
 	for _, e := range a.Events {
 		if after, ok := e.After(); ok {
 			s.CourierChanged(after.CourierID)
+			if after.Status.Terminal() {
+				background.Wake(s.learner.wake)
+			}
 		}
 		if previous, ok := e.Data["previous_courier_id"].(string); ok {
 			s.CourierChanged(previous)

@@ -44,10 +44,7 @@ func (pl *pipeline) watchPromises(ctx context.Context) error {
 		}
 		for _, id := range late {
 			_, err := pl.Orders.Change(ctx, id, "", 0, nil, func(o *domain.Order) ([]domain.Event, error) {
-				if at := o.LateAt(); at.IsZero() || !now.After(at) {
-					return nil, nil
-				}
-				return o.NoteOnce(domain.EventOrderLate, pl.Orders.System(sourceTimer), map[string]any{"promised_at": o.PromisedAt}), nil
+				return o.NoteLate(nil, pl.Orders.System(sourceTimer)), nil
 			})
 			if err != nil {
 				return err
