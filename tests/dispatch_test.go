@@ -1,8 +1,10 @@
 package tests
 
 import (
+	"net/http"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/lxzan/gws"
 	"github.com/stretchr/testify/require"
@@ -100,6 +102,66 @@ func TestOffersAndRoutesAreLive(t *testing.T) {
 			ok(t, d.do(t, call{op: "CancelOrder", in: object{"order_id": far}}))
 			for _, st := range []*stream{here, there} {
 				st.routed(t, near)
+			}
+		})
+	}
+}
+
+// The third customer of a tour waits for the first two: their ways and hand-overs are in the
+// estimate, which is the same asked for, pushed and on the route, at each replica.
+func TestEstimatesCountTheStopsBefore(t *testing.T) {
+	for _, m := range modes() {
+		t.Run(m.name, func(t *testing.T) {
+			args := m.args(t)
+			s := start(t, args...)
+			other := s
+			if m.name == "replica" {
+				other = start(t, args...)
+			}
+			boris := s.courier(t, object{"name": "Boris", "vehicle": "foot"})
+			d := s.api("REST")
+			var orders []string
+			for n := range 3 {
+				id := str(ok(t, d.do(t, call{op: "CreateOrder", in: object{
+					"customer": object{"name": "Anna"}, "dropoff": object{"location": object{"lat": 55.75 + .01*float64(n+1), "lon": 37.60}},
+				}})), "order", "id")
+				ok(t, d.do(t, call{op: "AssignCourier", in: object{"order_id": id, "courier_id": boris}}))
+				move(t, d, id, "picked_up")
+				orders = append(orders, id)
+			}
+			expected := func(at *server, id string) time.Time {
+				resp, body := at.rest(t, "GET", "/order/"+id+"/delivery-time", nil, nil)
+				require.Equal(t, 200, resp.StatusCode, "%s", body)
+				when, err := time.Parse(time.RFC3339Nano, str(decode(t, body), "eta"))
+				require.NoError(t, err)
+				return when
+			}
+			last := webSocket(t, other, orders[2], -1)
+			s.locate(t, boris, 55.75, 37.60)
+			pushed, err := time.Parse(time.RFC3339Nano, str(last.until(t, "eta"), "data", "eta"))
+			require.NoError(t, err)
+			for _, at := range []*server{s, other} {
+				require.Equal(t, pushed, expected(at, orders[2]), "asked for as pushed")
+				alone := expected(at, orders[1]).Sub(expected(at, orders[0])) // a kilometre and a hand-over
+				require.InDelta(t, alone.Seconds(), pushed.Sub(expected(at, orders[1])).Seconds(), 5)
+				require.Greater(t, alone, 10*time.Minute, "a kilometre on foot")
+			}
+			resp, body := s.rest(t, "GET", "/courier/"+boris+"/route", nil, nil)
+			require.Equal(t, 200, resp.StatusCode, "%s", body)
+			require.Equal(t, `"v1"`, resp.Header.Get("ETag"))
+			require.Equal(t, orders[2], str(decode(t, body), "stops", 2, "order_id"))
+			onRoute, err := time.Parse(time.RFC3339Nano, str(decode(t, body), "stops", 2, "eta"))
+			require.NoError(t, err)
+			require.Equal(t, pushed, onRoute)
+
+			first := encode(t, object{"stops": []object{{"order_id": orders[2], "kind": "dropoff"}}})
+			resp, body = other.rest(t, "PUT", "/courier/"+boris+"/route", first, http.Header{"If-Match": {`"v2"`}})
+			require.Equal(t, 412, resp.StatusCode, "%s", body)
+			resp, body = other.rest(t, "PUT", "/courier/"+boris+"/route", first, http.Header{"If-Match": {`"v1"`}})
+			require.Equal(t, 200, resp.StatusCode, "%s", body)
+			require.Equal(t, `"v2"`, resp.Header.Get("ETag"))
+			for _, at := range []*server{s, other} {
+				eventually(t, "the order that was set counts", func() bool { return expected(at, orders[2]).Before(expected(at, orders[0])) })
 			}
 		})
 	}

@@ -145,11 +145,11 @@ func (s *Service) problem(ctx context.Context, f *facts) (Problem, error) {
 	if err != nil {
 		return p, err
 	}
-	shifts, err := documents[Shifts](ctx, s.Store, documentShifts)
+	shifts, err := documents[Shifts](ctx, s.Store, documentShifts, nil)
 	if err != nil {
 		return p, err
 	}
-	routes, err := documents[RouteOrder](ctx, s.Store, documentRoute)
+	routes, err := documents[RouteOrder](ctx, s.Store, documentRoute, nil)
 	if err != nil {
 		return p, err
 	}

@@ -58,13 +58,18 @@ func (s *Service) byRoad(ctx context.Context, p *Problem) {
 	p.Travel = func(v domain.Vehicle, from, to domain.Point) time.Duration {
 		d, ok := known[leg{from, to}]
 		switch {
-		case v != domain.VehicleCar && v != domain.VehicleVan && v != domain.VehicleMotorbike:
-			return straight(v, from, to) // the router knows only car roads
+		case !motorised(v):
+			return straight(v, from, to)
 		case ok:
 			return d
 		}
 		return time.Duration(detour * float64(straight(v, from, to)))
 	}
+}
+
+// motorised reports whether the router's roads, which are for cars, are the vehicle's.
+func motorised(v domain.Vehicle) bool {
+	return v == domain.VehicleCar || v == domain.VehicleVan || v == domain.VehicleMotorbike
 }
 
 // askAll requests, in batches, the routes from all couriers to all pick-ups and from each

@@ -45,18 +45,18 @@ func (r RouteOrder) Check() error {
 	return f.Err()
 }
 
-func (s Stop) ref() StopRef { return StopRef{s.OrderID, s.Kind} }
+func refOf(s Stop) StopRef { return StopRef{s.OrderID, s.Kind} }
 
 // arrange applies a manual order to a tour as far as possible, and optimises the rest.
 func (t Tour) arrange(set []StopRef) Tour {
 	var first, rest []Stop
 	for _, ref := range set {
-		if n := slices.IndexFunc(t.Stops, func(s Stop) bool { return s.ref() == ref }); n >= 0 {
+		if n := slices.IndexFunc(t.Stops, func(s Stop) bool { return refOf(s) == ref }); n >= 0 {
 			first = append(first, t.Stops[n])
 		}
 	}
 	for _, s := range t.Stops {
-		if !slices.Contains(set, s.ref()) {
+		if !slices.Contains(set, refOf(s)) {
 			rest = append(rest, s)
 		}
 	}
@@ -90,11 +90,11 @@ func (s *Service) route(ctx context.Context, courierID string) (*domain.Route, e
 	if err != nil {
 		return nil, err
 	}
-	carried, _, err := s.Store.Orders(ctx, domain.OrderFilter{CourierID: courierID, Active: new(true)}, domain.Page{Size: domain.MaxPageSize})
+	inHand, err := s.Store.OrdersInHand(ctx, []string{courierID})
 	if err != nil {
 		return nil, err
 	}
-	set, version, err := s.routeOrder(ctx, courierID)
+	set, err := s.routeOrder(ctx, courierID)
 	if err != nil {
 		return nil, err
 	}
@@ -102,12 +102,9 @@ func (s *Service) route(ctx context.Context, courierID string) (*domain.Route, e
 	if err != nil {
 		return nil, err
 	}
-	now := s.Clock.Now()
-	planned, known := s.courier(courier, carried, positions[courierID], set.Stops, now)
-	if !known { // without a location there is an order but no times
-		planned.Tour = Tour{Start: now, Travel: s.Travel, Stops: s.stops(carried)}.arrange(set.Stops).Stops
-	}
-	out := &domain.Route{CourierID: courierID, Version: version, Stops: []domain.RouteStop{}, UpdatedAt: domain.Timestamp(now)}
+	now, carried, at := s.Clock.Now(), inHand[courierID], positions[courierID]
+	tour, known := s.tours.plan(s, courier, carried, at, now)
+	out := &domain.Route{CourierID: courierID, Version: 1 + set.Version, Stops: []domain.RouteStop{}, UpdatedAt: domain.Timestamp(now)}
 	orders := map[string]*domain.Order{}
 	for _, o := range carried {
 		if orders[o.ID] = o; !o.Status.BeforeCustody() && o.Pickup != nil {
@@ -116,15 +113,41 @@ func (s *Service) route(ctx context.Context, courierID string) (*domain.Route, e
 			})
 		}
 	}
-	at, _, _ := Tour{Vehicle: courier.Vehicle, At: planned.Position, Start: now, Travel: s.Travel, Stops: planned.Tour}.Times()
-	for i, stop := range planned.Tour {
+	times, _, _ := tour.Times()
+	asked := s.Orders.Tour(courier, carried, at, now)
+	for i, stop := range tour.Stops {
 		one := shownStop(orders[stop.OrderID], stop)
 		if known {
-			one.ETA = new(domain.Timestamp(at[i]))
+			one.ETA = new(domain.Timestamp(times[i]))
+		}
+		if e, err := s.Orders.ExpectOnTour(orders[stop.OrderID], courier, at, asked, now); err == nil && known && stop.Kind == domain.StopDropoff && at != nil {
+			one.ETA = &e.ETA // as for the customer
 		}
 		out.Stops = append(out.Stops, one)
 	}
+	if known {
+		out.Polyline = s.polyline(ctx, tour)
+	}
 	return out, nil
+}
+
+// mostPlaces is how many places a router is asked for a way through.
+const mostPlaces = 100
+
+// polyline is a tour's way by road, empty if there is no router or no answer.
+func (s *Service) polyline(ctx context.Context, t Tour) string {
+	if s.Router == nil || !motorised(t.Vehicle) || len(t.Stops) == 0 || len(t.Stops) >= mostPlaces {
+		return ""
+	}
+	through := []domain.Point{t.At}
+	for _, stop := range t.Stops {
+		through = append(through, stop.At)
+	}
+	road, err := s.Router.Route(ctx, through)
+	if err != nil || road == nil {
+		return ""
+	}
+	return road.Polyline
 }
 
 func shownStop(o *domain.Order, s Stop) domain.RouteStop {
@@ -145,17 +168,10 @@ func shownStop(o *domain.Order, s Stop) domain.RouteStop {
 	return out
 }
 
-func (s *Service) routeOrder(ctx context.Context, courierID string) (set RouteOrder, version int64, err error) {
-	stored, err := s.Store.Document(ctx, documentRoute, courierID)
-	if err != nil || stored == nil {
-		return set, 0, err
-	}
-	return set, stored.Version, json.Unmarshal(stored.Data, &set)
-}
-
-// SetRoute sets the order of a courier's stops. It fails with courier_not_found, and with
+// SetRoute sets the order of a courier's stops, whose route must have the expected version;
+// zero expects nothing. It fails with courier_not_found, version_conflict, and with
 // validation_failed for stops that are not the courier's or a drop-off before its pick-up.
-func (s *Service) SetRoute(ctx context.Context, courierID string, in RouteOrder) (*domain.Route, error) {
+func (s *Service) SetRoute(ctx context.Context, courierID string, in RouteOrder, expected int64) (*domain.Route, error) {
 	if err := in.Check(); err != nil {
 		return nil, err
 	}
@@ -163,26 +179,39 @@ func (s *Service) SetRoute(ctx context.Context, courierID string, in RouteOrder)
 	if err != nil {
 		return nil, err
 	}
+	if expected != 0 && now.Version != expected {
+		return nil, domain.Errorf(domain.CodeVersionConflict, "the route has changed; it is at version %d now", now.Version)
+	}
+	if err := in.fits(now); err != nil {
+		return nil, err
+	}
+	err = s.keep(ctx, documentRoute, now.CourierID, now.Version, in)
+	if domain.CodeOf(err) == domain.CodeVersionConflict && expected == 0 {
+		return s.SetRoute(ctx, courierID, in, 0) // somebody else was faster; the last one wins
+	}
+	if err != nil {
+		return nil, err
+	}
+	s.tours.remember(now.CourierID, setRoute{in, now.Version})
+	s.Orders.CourierChanged(now.CourierID)
+	return s.route(ctx, now.CourierID)
+}
+
+// fits fails if the order does not suit the route.
+func (r RouteOrder) fits(now *domain.Route) error {
 	var f domain.Faults
-	for i, ref := range in.Stops {
+	for i, ref := range r.Stops {
 		has := func(stop domain.RouteStop) bool { return !stop.Done && ref == StopRef{stop.OrderID, stop.Kind} }
 		up := StopRef{ref.OrderID, domain.StopPickup}
 		waits := func(stop domain.RouteStop) bool { return !stop.Done && up == StopRef{stop.OrderID, stop.Kind} }
 		switch {
 		case !slices.ContainsFunc(now.Stops, has):
 			f.Add("/stops/"+strconv.Itoa(i), "unknown_stop", "the courier has no such stop before him")
-		case ref.Kind == domain.StopDropoff && slices.ContainsFunc(now.Stops, waits) && !slices.Contains(in.Stops[:i], up):
+		case ref.Kind == domain.StopDropoff && slices.ContainsFunc(now.Stops, waits) && !slices.Contains(r.Stops[:i], up):
 			f.Add("/stops/"+strconv.Itoa(i), "conflict", "a drop-off must come after the pick-up of its order")
 		}
 	}
-	if err := f.Err(); err != nil {
-		return nil, err
-	}
-	if err := s.keep(ctx, documentRoute, now.CourierID, now.Version+1, in); err != nil {
-		return nil, err
-	}
-	s.Orders.CourierChanged(now.CourierID)
-	return s.route(ctx, now.CourierID)
+	return f.Err()
 }
 
 // keep stores a document as the successor of a version.
@@ -201,7 +230,7 @@ func (s *Service) keep(ctx context.Context, kind, id string, version int64, v an
 }
 
 // documents returns all documents of a kind, by id.
-func documents[T any](ctx context.Context, store domain.Store, kind string) (map[string]*T, error) {
+func documents[T any](ctx context.Context, store domain.Store, kind string, read func(*T, domain.Document)) (map[string]*T, error) {
 	const page = 500
 	out := map[string]*T{}
 	for after := ""; ; {
@@ -213,6 +242,9 @@ func documents[T any](ctx context.Context, store domain.Store, kind string) (map
 			one := new(T)
 			if err := json.Unmarshal(d.Data, one); err != nil {
 				return nil, err
+			}
+			if read != nil {
+				read(one, d)
 			}
 			out[d.ID], after = one, d.ID
 		}

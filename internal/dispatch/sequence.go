@@ -8,14 +8,7 @@ import (
 )
 
 // Stop is a stop of a courier's tour.
-type Stop struct {
-	OrderID string
-	Kind    domain.StopKind
-	At      domain.Point
-	// Earliest and Latest are its time window; arriving after Latest costs. Zero: none.
-	Earliest, Latest time.Time
-	Service          time.Duration // service time; the hand-over is in the middle
-}
+type Stop = domain.TourStop
 
 // Tour is a courier's route through stops.
 type Tour struct {

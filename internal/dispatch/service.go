@@ -63,12 +63,15 @@ type Service struct {
 	running sync.Mutex // only one plan is carried out at a time
 	wake    chan struct{}
 	offered chan struct{} // an offer was made
+	tours   tours
 }
 
-// New returns the service, registered to choose couriers for orders.
+// New returns the service, registered to choose couriers for orders and to order their stops.
 func New(d Deps) *Service {
 	s := &Service{Deps: d, wake: make(chan struct{}, 1), offered: make(chan struct{}, 1)}
+	s.tours = tours{set: map[string]setRoute{}, planned: map[string]plannedTour{}, epoch: -1}
 	d.Orders.ChooseBy(s)
+	d.Orders.PlanToursBy(s)
 	d.Orders.Announce(s)
 	return s
 }
@@ -211,9 +214,10 @@ const urgent = 7
 // Work plans periodically until the context ends, in the modes that carry out plans. At
 // each step only one replica plans.
 func (s *Service) Work(ctx context.Context) {
-	var offers sync.WaitGroup
-	defer offers.Wait()
-	offers.Go(func() { s.watchOffers(ctx) })
+	var others sync.WaitGroup
+	defer others.Wait()
+	others.Go(func() { s.watchOffers(ctx) })
+	others.Go(func() { s.watchRoutes(ctx) })
 	background.Loop(ctx, s.wake, s.Config.Step, func() time.Duration {
 		if mode := s.tuning().Mode; mode != ModeAssign && mode != ModeOffer {
 			return s.Config.Step

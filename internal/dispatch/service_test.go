@@ -16,6 +16,7 @@ import (
 
 	"github.com/order-tracking/order-tracking/internal/dispatch"
 	"github.com/order-tracking/order-tracking/internal/domain"
+	"github.com/order-tracking/order-tracking/internal/eta"
 	"github.com/order-tracking/order-tracking/internal/idempotency"
 	"github.com/order-tracking/order-tracking/internal/infrastructure/cache"
 	"github.com/order-tracking/order-tracking/internal/infrastructure/database"
@@ -53,7 +54,10 @@ func newFleet(t *testing.T, router domain.Router) *fleet {
 	}
 	f.clock = &clock{}
 	keys := idempotency.NewKeys(store, f.clock)
-	f.orders = orders.New(orders.Deps{Store: store, Live: f.live, Clock: f.clock, Log: zap.NewNop(), Keys: keys})
+	f.orders = orders.New(orders.Deps{Store: store, Live: f.live, Clock: f.clock, Log: zap.NewNop(), Keys: keys, Estimate: eta.Config{
+		Speeds: map[domain.Vehicle]float64{domain.VehicleMotorbike: 10}, Detour: 1, Handover: time.Minute, Dispatch: time.Minute,
+		Default: time.Hour, FreshFor: time.Hour,
+	}})
 	f.deps = dispatch.Deps{
 		Store: store, Live: f.live, Clock: f.clock, Log: zap.NewNop(), Keys: keys, Orders: f.orders, Config: dispatch.DefaultConfig(),
 		Mode: dispatch.ModeAssign, Travel: drive, Router: router, PickupTime: time.Minute, DropoffTime: time.Minute, FreshFor: time.Hour,

@@ -31,4 +31,5 @@ func (p Point) DistanceM(q Point) float64 {
 type Road struct {
 	Duration  time.Duration
 	DistanceM float64
+	Polyline  string // in Google's format, precision 5
 }

@@ -256,8 +256,9 @@ type Router interface {
 	// Table returns driving times from each place (rows) to each destination; negative
 	// where there is no route.
 	Table(ctx context.Context, from, to []Point) ([][]time.Duration, error)
-	// Route returns the fastest route, or nil when there is none.
-	Route(ctx context.Context, from, to Point) (*Road, error)
+	// Route returns the fastest route through the places in this order, or nil when there
+	// is none.
+	Route(ctx context.Context, through []Point) (*Road, error)
 }
 
 // Bus publishes messages. Publish returns nil once every message is durably acknowledged;
@@ -326,6 +327,13 @@ type Chooser interface {
 	// Choose returns a courier other than the given ones, and the reason in words; it
 	// fails with no_courier_available.
 	Choose(ctx context.Context, o *Order, not []string) (courierID, reason string, err error)
+}
+
+// Tours plans the order in which a courier visits his stops.
+type Tours interface {
+	// Tour returns the remaining stops of a courier who has these orders, in the planned
+	// order; none when his place is unknown. It does no I/O.
+	Tour(c *Courier, orders []*Order, at *Position, now time.Time) []TourStop
 }
 
 // Parcels ends the shipments of orders.

@@ -1,6 +1,9 @@
 package domain
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // StopKind is the kind of a route stop.
 type StopKind string
@@ -34,7 +37,25 @@ type Window struct {
 // Route is the ordered list of a courier's stops.
 type Route struct {
 	CourierID string      `json:"courier_id" format:"uuid"`
-	Version   int64       `json:"version" doc:"grows when a dispatcher reorders the stops"`
+	Version   int64       `json:"version" doc:"starts at 1 and grows when somebody reorders the stops"`
 	Stops     []RouteStop `json:"stops"`
+	Polyline  string      `json:"polyline,omitempty" doc:"the way by road from the courier through the remaining stops, in Google's polyline format, precision 5; only with a road router"`
 	UpdatedAt time.Time   `json:"updated_at"`
+}
+
+// TourStop is a stop of a planned tour.
+type TourStop struct {
+	OrderID string
+	Kind    StopKind
+	At      Point
+	// Earliest and Latest are its time window; arriving after Latest costs. Zero: none.
+	Earliest, Latest time.Time
+	Service          time.Duration // service time; the hand-over is in the middle
+}
+
+// StopsBefore returns the stops of a tour before the drop-off of an order; none for an
+// order that is not on it.
+func StopsBefore(tour []TourStop, orderID string) []TourStop {
+	n := slices.IndexFunc(tour, func(s TourStop) bool { return s.OrderID == orderID && s.Kind == StopDropoff })
+	return tour[:max(n, 0)]
 }

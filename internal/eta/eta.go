@@ -49,6 +49,9 @@ type Facts struct {
 	Vehicle  domain.Vehicle   // "" when nobody has the order yet
 	Position *domain.Position // of its courier; nil when unknown
 	Now      time.Time
+	// Before is the courier's stops before the drop-off, in their order, the order's own
+	// pick-up among them; empty for a courier with nothing else to do.
+	Before []domain.TourStop
 }
 
 // Estimate returns when the order is expected, or the actual time once it was delivered;
@@ -149,6 +152,12 @@ func (c Config) distance(f Facts) (metres float64, ok bool) {
 		pickup = o.Pickup.Location
 	}
 	switch {
+	case c.known(f) && len(f.Before) > 0:
+		at := f.Position.Point()
+		for _, stop := range f.Before {
+			metres, at = metres+c.Detour*at.DistanceM(stop.At), stop.At
+		}
+		return metres + c.Detour*at.DistanceM(*to), true
 	case c.live(f) && o.Status.BeforeCustody() && pickup != nil:
 		return c.Detour * (f.Position.Point().DistanceM(*pickup) + pickup.DistanceM(*to)), true
 	case c.known(f):
@@ -161,11 +170,16 @@ func (c Config) distance(f Facts) (metres float64, ok bool) {
 
 // drive is the time for a distance including the hand-over.
 func (c Config) drive(v domain.Vehicle, metres float64) time.Duration {
+	return c.way(v, metres) + c.Handover
+}
+
+// way is the time for a distance.
+func (c Config) way(v domain.Vehicle, metres float64) time.Duration {
 	speed := c.Speeds[v]
 	if speed <= 0 {
 		speed = c.Speeds[domain.VehicleMotorbike]
 	}
-	return time.Duration(metres/speed*float64(time.Second)) + c.Handover
+	return time.Duration(metres / speed * float64(time.Second))
 }
 
 // start is when the estimated stage began, or will begin.
@@ -188,8 +202,18 @@ func (c Config) dispatch(f Facts) time.Duration {
 	return 0
 }
 
-// waiting is how long the courier will wait for the goods.
+// waiting is how long the courier will be held up: by the stops before the drop-off, and
+// until the goods are ready.
 func (c Config) waiting(f Facts) time.Duration {
+	if len(f.Before) > 0 {
+		now, held, at := f.Position.RecordedAt, time.Duration(0), f.Position.Point()
+		for _, stop := range f.Before {
+			now, at = now.Add(c.way(f.Vehicle, c.Detour*at.DistanceM(stop.At))), stop.At
+			wait := max(0, stop.Earliest.Sub(now)) + stop.Service
+			now, held = now.Add(wait), held+wait
+		}
+		return held
+	}
 	o := f.Order
 	if o.ReadyAt == nil || !o.Status.BeforeCustody() {
 		return 0

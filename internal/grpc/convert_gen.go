@@ -457,6 +457,7 @@ func init() {
 				}
 			}
 			ordertrackingv1Route.UpdatedAt = timeTo((*source).UpdatedAt)
+			ordertrackingv1Route.Polyline = (*source).Polyline
 			pOrdertrackingv1Route = &ordertrackingv1Route
 		}
 		return pOrdertrackingv1Route

@@ -6,6 +6,7 @@ import (
 
 	"github.com/order-tracking/order-tracking/internal/dispatch"
 	"github.com/order-tracking/order-tracking/internal/domain"
+	"github.com/order-tracking/order-tracking/internal/transport"
 )
 
 // dispatchRoutes registers the operations on plans and shifts.
@@ -29,20 +30,14 @@ func (s *Server) dispatchRoutes() {
 		method: http.MethodGet, path: "/courier/{courier_id}/route", id: "getRoute", tag: tagDispatch,
 		summary: "What a courier has before him",
 		about:   "The stops of all orders that the courier has, in the order that is planned: the one that was set, else the one that is done soonest with the least lateness.",
-	}, func(ctx context.Context, in *CourierPath) (*bodyOnly[*domain.Route], error) {
-		return bodyOf(s.Dispatch.Route(ctx, in.ID))
+	}, func(ctx context.Context, in *CourierPath) (*routeOut, error) {
+		return routed(s.Dispatch.Route(ctx, in.ID))
 	})
 	handle(s, operation{
 		method: http.MethodPut, path: "/courier/{courier_id}/route", id: "setRoute", tag: tagDispatch,
 		summary: "Put a courier's stops into an order", about: "Stops that are not named come after those that are. A drop-off never comes before its pick-up.",
 		body: dispatch.RouteOrder{}, codes: []domain.Code{domain.CodeVersionConflict},
-	}, func(ctx context.Context, in *routeIn) (*bodyOnly[*domain.Route], error) {
-		order, err := request(in.JSONBody, in.check(), dispatch.RouteOrder.Check)
-		if err != nil {
-			return nil, err
-		}
-		return bodyOf(s.Dispatch.SetRoute(ctx, in.ID, order))
-	})
+	}, s.setRoute)
 	handle(s, operation{
 		method: http.MethodGet, path: "/courier/{courier_id}/shifts", id: "getShifts", tag: tagDispatch,
 		summary: "Get a courier's shifts",
@@ -84,7 +79,38 @@ func (s *Server) runDispatch(ctx context.Context, in *askIn) (*repeatable[*dispa
 
 type routeIn struct {
 	CourierPath
+	IfMatch
 	JSONBody
+}
+
+type routeOut struct {
+	ETag string `header:"ETag" doc:"the version, for If-Match"`
+	Body *domain.Route
+}
+
+func routed(r *domain.Route, err error) (*routeOut, error) {
+	if err != nil {
+		return nil, err
+	}
+	return &routeOut{transport.ETag(r.Version), r}, nil
+}
+
+func (s *Server) setRoute(ctx context.Context, in *routeIn) (*routeOut, error) {
+	order, err := request(in.JSONBody, in.check(), dispatch.RouteOrder.Check)
+	if err != nil {
+		return nil, err
+	}
+	expected, err := transport.ExpectedVersion(in.Tags, func() (int64, error) {
+		r, err := s.Dispatch.Route(ctx, in.ID)
+		if err != nil {
+			return 0, err
+		}
+		return r.Version, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return routed(s.Dispatch.SetRoute(ctx, in.ID, order, expected))
 }
 
 type shiftsIn struct {

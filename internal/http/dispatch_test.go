@@ -77,7 +77,7 @@ func TestRoute(t *testing.T) {
 	stop := d.do("GET", path, nil).ok(200)["stops"].([]any)[0].(map[string]any)
 	require.Equal(t, "dropoff", stop["kind"])
 	require.Equal(t, "Door 1", stop["address"])
-	require.EqualValues(t, 1, d.do("PUT", path, `{"stops":[{"order_id":"`+order+`","kind":"dropoff"}]}`).ok(200)["version"])
+	require.EqualValues(t, 2, d.do("PUT", path, `{"stops":[{"order_id":"`+order+`","kind":"dropoff"}]}`).ok(200)["version"])
 	d.do("PUT", path, `{"stops":[{"order_id":"`+order+`","kind":"pickup"}]}`).problem(422, "validation_failed")
 	d.do("PUT", path, `{"stops":[{"order_id":"`+order+`","kind":"nap"}]}`).problem(422, "validation_failed")
 }

@@ -2,6 +2,8 @@ package orders
 
 import (
 	"context"
+	"slices"
+	"time"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
 	"github.com/order-tracking/order-tracking/internal/eta"
@@ -11,20 +13,66 @@ import (
 // sourceEstimate is the source of notes that an estimate causes.
 const sourceEstimate = "estimate"
 
+// courierFacts is the courier data for estimates.
+type courierFacts struct {
+	courier  *domain.Courier // nil: none, or unknown
+	position *domain.Position
+	orders   []*domain.Order // that the courier has
+	now      time.Time
+}
+
 // courierFacts returns the courier data for an estimate; unavailable data is omitted,
 // since an estimate is never a reason to reject a change.
-func (s *Service) courierFacts(ctx context.Context, courierID string) eta.Facts {
-	f := eta.Facts{Now: s.Clock.Now()}
+func (s *Service) courierFacts(ctx context.Context, courierID string) courierFacts {
+	f := courierFacts{now: s.Clock.Now()}
 	if courierID == "" {
 		return f
 	}
 	if courier, err := s.Store.Courier(ctx, courierID); err == nil {
-		f.Vehicle = courier.Vehicle
+		f.courier = courier
 	}
 	if p, err := s.Live.Position(ctx, courierID); err == nil {
-		f.Position = p
+		f.position = p
+	}
+	if f.courier != nil && f.courier.ActiveOrders > 0 && s.tours != nil {
+		if all, err := s.Store.OrdersInHand(ctx, []string{courierID}); err == nil {
+			f.orders = all[courierID]
+		}
 	}
 	return f
+}
+
+// estimate returns the expected delivery time of the order. It does no I/O.
+func (s *Service) estimate(o *domain.Order, f courierFacts) (domain.Estimate, error) {
+	var tour []domain.TourStop
+	if f.courier != nil && o.CourierID == f.courier.ID {
+		others := slices.DeleteFunc(slices.Clone(f.orders), func(other *domain.Order) bool { return other.ID == o.ID })
+		if len(others) > 0 {
+			tour = s.Tour(f.courier, append(others, o), f.position, f.now)
+		}
+	}
+	return s.ExpectOnTour(o, f.courier, f.position, tour, f.now)
+}
+
+// Tour returns the planned stops of a courier who has these orders; none for a single
+// order, whose way is known without a plan. It does no I/O.
+func (s *Service) Tour(c *domain.Courier, orders []*domain.Order, at *domain.Position, now time.Time) []domain.TourStop {
+	if s.tours == nil || len(orders) < 2 {
+		return nil
+	}
+	return s.tours.Tour(c, orders, at, now)
+}
+
+// ExpectOnTour computes the expected delivery time of an order on its courier's tour. It
+// does no I/O.
+func (s *Service) ExpectOnTour(
+	o *domain.Order, c *domain.Courier, at *domain.Position, tour []domain.TourStop, now time.Time,
+) (domain.Estimate, error) {
+	f := eta.Facts{Order: o, Position: at, Now: now, Before: domain.StopsBefore(tour, o.ID)}
+	if c != nil {
+		f.Vehicle = c.Vehicle
+	}
+	return s.Estimate.Estimate(f)
 }
 
 // courierUnlessFinal returns the courier whose position an estimate needs when the order
@@ -38,15 +86,12 @@ func courierUnlessFinal(o *domain.Order, to domain.Status) string {
 
 // Expect computes the expected delivery time, as of now.
 func (s *Service) Expect(ctx context.Context, o *domain.Order) (domain.Estimate, error) {
-	f := s.courierFacts(ctx, o.CourierID)
-	f.Order = o
-	return s.Estimate.Estimate(f)
+	return s.estimate(o, s.courierFacts(ctx, o.CourierID))
 }
 
 // estimateInto stores the estimate in the order, as of the version just made.
-func (s *Service) estimateInto(o *domain.Order, f eta.Facts) {
-	f.Order = o
-	if e, err := s.Estimate.Estimate(f); err == nil {
+func (s *Service) estimateInto(o *domain.Order, f courierFacts) {
+	if e, err := s.estimate(o, f); err == nil {
 		o.SetETA(&e)
 	} else {
 		o.SetETA(nil)

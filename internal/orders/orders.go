@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
-	"github.com/order-tracking/order-tracking/internal/eta"
 	"github.com/order-tracking/order-tracking/internal/idempotency"
 	"github.com/order-tracking/order-tracking/internal/paging"
 )
@@ -34,7 +33,7 @@ func (s *Service) Create(ctx context.Context, d domain.Draft) (*domain.Order, er
 	return idempotency.Once(ctx, s.Keys, "create_order", d, func(rec *domain.Idempotency) (*domain.Order, error) {
 		s.promise(&valid, by)
 		o, ev := domain.NewOrder(valid, by)
-		s.estimateInto(o, eta.Facts{Now: by.Now})
+		s.estimateInto(o, courierFacts{now: by.Now})
 		ch := &domain.Change{Order: o, Events: []domain.Event{ev}}
 		s.match(ch)
 		if err := idempotency.Record(ch, rec); err != nil {

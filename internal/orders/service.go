@@ -42,6 +42,7 @@ type Service struct {
 	parcels  domain.Parcels
 	chooser  domain.Chooser
 	notifier domain.Notifier
+	tours    domain.Tours
 }
 
 // New makes the service. Announcements go to the audience.
@@ -67,6 +68,10 @@ func (s *Service) match(ch *domain.Change) {
 		s.notifier.Match(ch)
 	}
 }
+
+// PlanToursBy sets what orders the stops of couriers with several orders. It must not be
+// called once requests are served.
+func (s *Service) PlanToursBy(by domain.Tours) { s.tours = by }
 
 // System describes the product itself as the actor, through one of its parts, now.
 func (s *Service) System(part string) domain.By {

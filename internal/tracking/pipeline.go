@@ -9,7 +9,6 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
-	"github.com/order-tracking/order-tracking/internal/eta"
 )
 
 // pipeline is the ingest pipeline of positions: plausibility filter, live store, watchers,
@@ -147,13 +146,13 @@ func (pl *pipeline) show(ctx context.Context, t *tracked, newest domain.Fix) {
 	if len(t.carried) == 0 {
 		return
 	}
-	facts := eta.Facts{Vehicle: t.courier.Vehicle, Position: &newest.Position, Now: pl.Clock.Now()}
+	now := pl.Clock.Now()
+	tour := pl.Orders.Tour(t.courier, t.orders, &newest.Position, now)
 	for _, o := range t.orders {
 		if !o.Status.InCustody() {
 			continue
 		}
-		facts.Order = o
-		e, err := pl.Estimate.Estimate(facts)
+		e, err := pl.Orders.ExpectOnTour(o, t.courier, &newest.Position, tour, now)
 		if err != nil {
 			continue
 		}

@@ -103,14 +103,15 @@ func numbers(first, n int) string {
 }
 
 // Route queries the fastest route; see domain.Router.
-func (o *OSRM) Route(ctx context.Context, from, to domain.Point) (*domain.Road, error) {
+func (o *OSRM) Route(ctx context.Context, through []domain.Point) (*domain.Road, error) {
 	var answer struct {
 		Routes []struct {
 			Duration float64 `json:"duration"` // seconds
 			Distance float64 `json:"distance"` // metres
+			Geometry string  `json:"geometry"` // a polyline of precision 5
 		} `json:"routes"`
 	}
-	found, err := o.ask(ctx, "/route/v1/driving/"+coordinates([]domain.Point{from, to})+"?overview=false", &answer)
+	found, err := o.ask(ctx, "/route/v1/driving/"+coordinates(through)+"?overview=full&geometries=polyline", &answer)
 	if err != nil || !found {
 		return nil, err
 	}
@@ -122,7 +123,7 @@ func (o *OSRM) Route(ctx context.Context, from, to domain.Point) (*domain.Road, 
 	if d < 0 || !(r.Distance >= 0) {
 		return nil, away(fmt.Errorf("a way of %v seconds and %v metres", r.Duration, r.Distance))
 	}
-	return &domain.Road{Duration: d, DistanceM: r.Distance}, nil
+	return &domain.Road{Duration: d, DistanceM: r.Distance, Polyline: r.Geometry}, nil
 }
 
 // coordinates formats places for OSRM: longitude first.

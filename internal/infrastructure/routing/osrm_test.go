@@ -61,14 +61,14 @@ func TestTable(t *testing.T) {
 }
 
 func TestRoute(t *testing.T) {
-	r := answering(t, 200, `{"code":"Ok","routes":[{"duration":600,"distance":3500.5},{"duration":700,"distance":1}]}`)
-	road, err := client(t, r.URL, 0).Route(t.Context(), arbat, kremlin)
+	r := answering(t, 200, `{"code":"Ok","routes":[{"duration":600,"distance":3500.5,"geometry":"_p~iF~ps|U"},{"duration":700,"distance":1}]}`)
+	road, err := client(t, r.URL, 0).Route(t.Context(), []domain.Point{arbat, kremlin})
 	require.NoError(t, err)
-	require.Equal(t, &domain.Road{Duration: 10 * time.Minute, DistanceM: 3500.5}, road)
-	require.Equal(t, "/route/v1/driving/37.595600,55.750700;37.617500,55.752000?overview=false", r.last.Load())
+	require.Equal(t, &domain.Road{Duration: 10 * time.Minute, DistanceM: 3500.5, Polyline: "_p~iF~ps|U"}, road)
+	require.Equal(t, "/route/v1/driving/37.595600,55.750700;37.617500,55.752000?overview=full&geometries=polyline", r.last.Load())
 
 	none := answering(t, 400, `{"code":"NoRoute","message":"Impossible route"}`)
-	road, err = client(t, none.URL, 0).Route(t.Context(), arbat, island)
+	road, err = client(t, none.URL, 0).Route(t.Context(), []domain.Point{arbat, island})
 	require.NoError(t, err)
 	require.Nil(t, road)
 }
@@ -92,7 +92,7 @@ func TestWhatIsNoAnswer(t *testing.T) {
 	} {
 		t.Run("route: "+name, func(t *testing.T) {
 			r := answering(t, 200, text)
-			_, err := client(t, r.URL, 0).Route(t.Context(), arbat, kremlin)
+			_, err := client(t, r.URL, 0).Route(t.Context(), []domain.Point{arbat, kremlin})
 			require.Equal(t, domain.CodeUnavailable, domain.CodeOf(err))
 		})
 	}

@@ -1007,12 +1007,15 @@ type Route struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The courier.
 	CourierId string `protobuf:"bytes,1,opt,name=courier_id,json=courierId,proto3" json:"courier_id,omitempty"`
-	// Grows when somebody orders the stops by hand.
+	// Starts at 1 and grows when somebody reorders the stops.
 	Version int64 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
 	// The stops.
 	Stops []*RouteStop `protobuf:"bytes,3,rep,name=stops,proto3" json:"stops,omitempty"`
 	// When this was planned.
-	UpdatedAt     *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=updated_at,json=updatedAt,proto3" json:"updated_at,omitempty"`
+	UpdatedAt *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=updated_at,json=updatedAt,proto3" json:"updated_at,omitempty"`
+	// The way by road through the remaining stops, in Google's polyline format, precision 5.
+	// Only with a road router.
+	Polyline      string `protobuf:"bytes,5,opt,name=polyline,proto3" json:"polyline,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1073,6 +1076,13 @@ func (x *Route) GetUpdatedAt() *timestamppb.Timestamp {
 		return x.UpdatedAt
 	}
 	return nil
+}
+
+func (x *Route) GetPolyline() string {
+	if x != nil {
+		return x.Polyline
+	}
+	return ""
 }
 
 // RouteStop is a place on a route.
@@ -1306,14 +1316,15 @@ const file_ordertracking_v1_dispatch_proto_rawDesc = "" +
 	"\n" +
 	"courier_id\x18\x01 \x01(\tR\tcourierId\"A\n" +
 	"\x10GetRouteResponse\x12-\n" +
-	"\x05route\x18\x01 \x01(\v2\x17.ordertracking.v1.RouteR\x05route\"\xae\x01\n" +
+	"\x05route\x18\x01 \x01(\v2\x17.ordertracking.v1.RouteR\x05route\"\xca\x01\n" +
 	"\x05Route\x12\x1d\n" +
 	"\n" +
 	"courier_id\x18\x01 \x01(\tR\tcourierId\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\x03R\aversion\x121\n" +
 	"\x05stops\x18\x03 \x03(\v2\x1b.ordertracking.v1.RouteStopR\x05stops\x129\n" +
 	"\n" +
-	"updated_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\tupdatedAt\"\x81\x02\n" +
+	"updated_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\tupdatedAt\x12\x1a\n" +
+	"\bpolyline\x18\x05 \x01(\tR\bpolyline\"\x81\x02\n" +
 	"\tRouteStop\x12\x19\n" +
 	"\border_id\x18\x01 \x01(\tR\aorderId\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x123\n" +
