@@ -40,6 +40,8 @@ type Config struct {
 	Limits   Limits   `koanf:"limits"`
 	Webhooks Webhooks `koanf:"webhooks"`
 
+	Geocoding Geocoding `koanf:"geocoding"`
+
 	Retention Retention `koanf:"retention"`
 
 	// KafkaListenExplicit reports whether kafka.listen was set, so that no other port
@@ -166,6 +168,17 @@ type Arrival struct {
 type Routing struct {
 	URL     string        `koanf:"url" secret:"url"`
 	Timeout time.Duration `koanf:"timeout" min:"1ms"`
+}
+
+// Geocoding configures the server that finds addresses.
+type Geocoding struct {
+	URL       string        `koanf:"url" secret:"url"`
+	API       string        `koanf:"api"`
+	Every     time.Duration `koanf:"every" min:"1ms" max:"1h"`
+	Timeout   time.Duration `koanf:"timeout" min:"1ms" max:"1m"`
+	UserAgent string        `koanf:"user_agent"`
+	Language  string        `koanf:"language"`
+	Countries []string      `koanf:"countries"`
 }
 
 // Estimate configures the estimates of arrival times.

@@ -100,6 +100,11 @@ func (c *Config) validate() error {
 		{"privacy.show_courier", checkShowCourier(c.Privacy.ShowCourier)},
 		{"orders.phone_region", ifSet(c.Orders.PhoneRegion, checkRegion)},
 		{"routing.url", ifSet(c.Routing.URL, checkBase)},
+		{"geocoding.url", ifSet(c.Geocoding.URL, checkBase)},
+		{"geocoding.api", oneOf(c.Geocoding.API, "nominatim", "photon")},
+		{"geocoding.user_agent", ifSet(c.Geocoding.UserAgent, func(text string) error { return plainText(text, 200) })},
+		{"geocoding.language", ifSet(c.Geocoding.Language, func(text string) error { return plainText(text, 35) })},
+		{"geocoding.countries", checkRegions(c.Geocoding.Countries)},
 		{"carriers.hook_url", ifSet(c.Carriers.HookURL, func(base string) error { return checkOrigins(strings.TrimSuffix(base, "/")) })},
 		{"carriers.cdek.account", together(c.Carriers.CDEK.Account, c.Carriers.CDEK.Secret, "carriers.cdek.secret")},
 		{"map.tiles", ifSet(c.Map.Tiles, checkTiles)},
@@ -271,6 +276,15 @@ func checkShowCourier(rule string) error {
 func checkRegion(region string) error {
 	if !phonenumbers.GetSupportedRegions()[region] {
 		return fmt.Errorf("must be a country as ISO 3166-1 alpha-2, such as KE, and is %q", region)
+	}
+	return nil
+}
+
+func checkRegions(regions []string) error {
+	for _, region := range regions {
+		if err := checkRegion(region); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	nethttp "net/http"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -17,6 +18,7 @@ import (
 	grpcserver "github.com/order-tracking/order-tracking/internal/grpc"
 	httpserver "github.com/order-tracking/order-tracking/internal/http"
 	"github.com/order-tracking/order-tracking/internal/idempotency"
+	"github.com/order-tracking/order-tracking/internal/infrastructure/geocoding"
 	"github.com/order-tracking/order-tracking/internal/infrastructure/messaging"
 	"github.com/order-tracking/order-tracking/internal/infrastructure/routing"
 	"github.com/order-tracking/order-tracking/internal/orders"
@@ -186,7 +188,7 @@ func (a *App) buildServices() {
 	planner.Step, planner.Bundle, planner.Patience = d.Step, d.Bundle, d.Patience
 	a.dispatch = dispatch.New(dispatch.Deps{
 		Store: a.store, Live: a.live, Clock: a.clock, Log: a.log, Keys: keys, Orders: a.orders, Config: planner, Mode: d.Mode,
-		Travel: dispatch.Straight(estimate.Speeds, estimate.Detour), Router: a.router(),
+		Travel: dispatch.Straight(estimate.Speeds, estimate.Detour), Router: a.router(), Geocoder: a.geocoder(), GeocodeEvery: a.cfg.Geocoding.Every,
 		Offers:     dispatch.OfferConfig{ExpiresIn: d.OfferFor, Total: d.OfferTotal, AtOnce: d.OfferAtOnce, OnNoTaker: d.OnNoTaker},
 		PickupTime: d.PickupTime, DropoffTime: estimate.Handover, FreshFor: stale, Tune: a.tuning,
 	})
@@ -203,6 +205,23 @@ func (a *App) router() domain.Router {
 	r := routing.New(routing.Options{URL: a.cfg.Routing.URL, Timeout: a.cfg.Routing.Timeout})
 	a.closing(func() error { r.Close(); return nil })
 	return r
+}
+
+// geocoder returns the configured geocoder, or none.
+func (a *App) geocoder() domain.Geocoder {
+	g := a.cfg.Geocoding
+	if g.URL == "" {
+		return nil
+	}
+	agent := g.UserAgent
+	if agent == "" {
+		agent = strings.TrimSpace("order-tracking/" + a.version + " " + a.cfg.HTTP.PublicURL)
+	}
+	c := geocoding.New(geocoding.Options{
+		URL: g.URL, API: g.API, UserAgent: agent, Language: g.Language, Countries: strings.ToLower(strings.Join(g.Countries, ",")), Timeout: g.Timeout,
+	})
+	a.closing(func() error { c.Close(); return nil })
+	return c
 }
 
 func estimateConfig(c config.Estimate) eta.Config {

@@ -34,6 +34,9 @@ type Deps struct {
 	// Travel estimates straight-line travel times; Router, if set, road travel times.
 	Travel Travel
 	Router domain.Router
+	// Geocoder, if set, finds the locations of addresses; it is asked once per GeocodeEvery.
+	Geocoder     domain.Geocoder
+	GeocodeEvery time.Duration
 	// PickupTime and DropoffTime are the service times at stops.
 	PickupTime, DropoffTime time.Duration
 	Offers                  OfferConfig
@@ -64,12 +67,14 @@ type Service struct {
 	wake    chan struct{}
 	offered chan struct{} // an offer was made
 	tours   tours
+	places  places
 }
 
 // New returns the service, registered to choose couriers for orders and to order their stops.
 func New(d Deps) *Service {
 	s := &Service{Deps: d, wake: make(chan struct{}, 1), offered: make(chan struct{}, 1)}
 	s.tours = tours{set: map[string]setRoute{}, planned: map[string]plannedTour{}, epoch: -1}
+	s.places = places{queued: map[string]bool{}, wake: make(chan struct{}, 1), holder: domain.NewID()}
 	d.Orders.ChooseBy(s)
 	d.Orders.PlanToursBy(s)
 	d.Orders.Announce(s)
@@ -197,8 +202,10 @@ func (s *Service) run(ctx context.Context, ask Ask, by domain.By) (*Proposal, er
 	return out, nil
 }
 
-// OrderChanged triggers a plan for urgent orders; see domain.Audience.
+// OrderChanged triggers a plan for urgent orders and the search for addresses; see
+// domain.Audience.
 func (s *Service) OrderChanged(a domain.Announcement) {
+	s.placesChanged(a)
 	state, ok := a.Events[len(a.Events)-1].After()
 	if ok && state.Priority >= urgent && waits(state.Status) {
 		background.Wake(s.wake)
@@ -218,6 +225,7 @@ func (s *Service) Work(ctx context.Context) {
 	defer others.Wait()
 	others.Go(func() { s.watchOffers(ctx) })
 	others.Go(func() { s.watchRoutes(ctx) })
+	others.Go(func() { s.watchPlaces(ctx) })
 	background.Loop(ctx, s.wake, s.Config.Step, func() time.Duration {
 		if mode := s.tuning().Mode; mode != ModeAssign && mode != ModeOffer {
 			return s.Config.Step

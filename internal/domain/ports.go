@@ -73,6 +73,8 @@ type Store interface {
 	Tickets
 	Offers
 	Lessons
+	Places
+	Leases
 	AccessStore
 	Deliveries
 
@@ -195,6 +197,21 @@ type Lessons interface {
 	EstimateReport(ctx context.Context, by EstimateReportBy, merchantID string, from, to time.Time, limit int) ([]EstimateGroup, error)
 }
 
+// Places stores what a geocoder answered.
+type Places interface {
+	// FoundPlace returns what was found for an address, or nil if it was not asked for.
+	FoundPlace(ctx context.Context, address string) (*FoundPlace, error)
+	// KeepPlace commits what was found for an address, instead of an earlier answer.
+	KeepPlace(ctx context.Context, address string, p FoundPlace) error
+}
+
+// Leases stores who does what only one replica does at a time.
+type Leases interface {
+	// TakeLease takes a lease until a time, or extends the holder's own; false while
+	// another has it. A holder gives it up by taking it until now.
+	TakeLease(ctx context.Context, name, holder string, now, until time.Time) (bool, error)
+}
+
 // Tickets stores tickets until they are used.
 type Tickets interface {
 	// KeepTicket commits a ticket.
@@ -259,6 +276,12 @@ type Router interface {
 	// Route returns the fastest route through the places in this order, or nil when there
 	// is none.
 	Route(ctx context.Context, through []Point) (*Road, error)
+}
+
+// Geocoder finds addresses. It fails with unavailable when it can't answer in time.
+type Geocoder interface {
+	// Find returns the places that an address may mean, the most likely one first.
+	Find(ctx context.Context, address string) ([]FoundPlace, error)
 }
 
 // Bus publishes messages. Publish returns nil once every message is durably acknowledged;

@@ -1,0 +1,32 @@
+-- +goose Up
+-- What the geocoder answered, by address; quality is empty when it found nothing.
+CREATE TABLE places (
+    address  TEXT NOT NULL PRIMARY KEY,
+    lat      REAL NOT NULL,
+    lon      REAL NOT NULL,
+    quality  TEXT NOT NULL,
+    found_at INTEGER NOT NULL
+);
+-- Who may do what only one replica does at a time, and until when.
+CREATE TABLE leases (
+    name   TEXT NOT NULL PRIMARY KEY,
+    holder TEXT NOT NULL,
+    until  INTEGER NOT NULL
+);
+-- Decayed sums of what was measured, and the orders that are in them.
+CREATE TABLE averages (
+    name   TEXT NOT NULL PRIMARY KEY,
+    weight REAL NOT NULL,
+    total  REAL NOT NULL
+);
+CREATE TABLE averaged (
+    sample TEXT NOT NULL PRIMARY KEY,
+    at     INTEGER NOT NULL
+);
+CREATE INDEX averaged_at ON averaged (at);
+
+-- +goose Down
+DROP TABLE averaged;
+DROP TABLE averages;
+DROP TABLE leases;
+DROP TABLE places;
