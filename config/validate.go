@@ -267,10 +267,14 @@ func checkShowCourier(rule string) error {
 		if n, err := strconv.ParseFloat(number, 64); err == nil && n > 0 && n <= 1e6 {
 			return nil
 		}
+	} else if stops, ok := strings.CutPrefix(rule, "stops_before:"); ok {
+		if n, err := strconv.Atoi(stops); err == nil && n >= 0 && n <= 1000 {
+			return nil
+		}
 	} else if rule == "custody" || rule == "out_for_delivery" {
 		return nil
 	}
-	return fmt.Errorf("must be custody, out_for_delivery, metres:<number> or minutes:<number>, and is %q", rule)
+	return fmt.Errorf("must be custody, out_for_delivery, metres:<number>, minutes:<number> or stops_before:<number>, and is %q", rule)
 }
 
 func checkRegion(region string) error {

@@ -8,6 +8,9 @@ import (
 
 	"github.com/lxzan/gws"
 	"github.com/stretchr/testify/require"
+	"google.golang.org/grpc/metadata"
+
+	ordertrackingv1 "github.com/order-tracking/order-tracking/proto/ordertracking/v1"
 )
 
 // watch opens a socket on a server and subscribes it to topics.
@@ -163,6 +166,70 @@ func TestEstimatesCountTheStopsBefore(t *testing.T) {
 			for _, at := range []*server{s, other} {
 				eventually(t, "the order that was set counts", func() bool { return expected(at, orders[2]).Before(expected(at, orders[0])) })
 			}
+		})
+	}
+}
+
+// Under stops_before:0 the customer sees the courier, by whichever way, only once nobody is
+// served before.
+func TestNobodyBeforeTheCustomer(t *testing.T) {
+	for _, m := range modes() {
+		t.Run(m.name, func(t *testing.T) {
+			args := append(m.args(t), "--set=privacy.show_courier=stops_before:0")
+			s := start(t, args...)
+			other := s
+			if m.name == "replica" {
+				other = start(t, args...)
+			}
+			boris := s.courier(t, object{"name": "Boris", "vehicle": "foot"})
+			d := s.api("REST")
+			var orders []string
+			for n := range 2 {
+				id := str(ok(t, d.do(t, call{op: "CreateOrder", in: object{
+					"customer": object{"name": "Anna"}, "dropoff": object{"location": object{"lat": 55.75 + .01*float64(n+1), "lon": 37.60}},
+				}})), "order", "id")
+				ok(t, d.do(t, call{op: "AssignCourier", in: object{"order_id": id, "courier_id": boris}}))
+				move(t, d, id, "picked_up")
+				orders = append(orders, id)
+			}
+			id := orders[1]
+			_, body := s.rest(t, "POST", "/order/"+id+"/share", []byte(`{}`), nil)
+			token := str(decode(t, body), "token")
+			shown := func(at *server) map[string]bool {
+				out := map[string]bool{}
+				for _, path := range []string{"/order/" + id + "/track", "/order/" + id + "/delivery-time"} {
+					_, body := at.rest(t, "GET", path+"?token="+token, nil, nil)
+					out[path] = get(decode(t, body), "position") != nil || get(decode(t, body), "distance_m") != nil || get(decode(t, body), "eta", "distance_m") != nil
+					require.Empty(t, get(decode(t, body), "trail"))
+				}
+				ws, _ := dial(t, at, "/order/"+id+"/ws?token="+token)
+				out["WebSocket"] = get(ws.until(t, "snapshot"), "data", "position") != nil
+				ws.close()
+				ctx := metadata.AppendToOutgoingContext(t.Context(), "authorization", "Bearer "+token)
+				track, err := ordertrackingv1.NewOrderServiceClient(at.conn).TrackOrder(ctx, &ordertrackingv1.TrackOrderRequest{OrderId: id})
+				require.NoError(t, err)
+				out["gRPC"] = track.GetPosition() != nil
+				return out
+			}
+			watching, _ := dial(t, other, "/order/"+id+"/ws?token="+token)
+			watching.until(t, "snapshot")
+			s.locate(t, boris, 55.75, 37.60)
+			eta := watching.next(t)
+			require.Equal(t, "eta", eta["type"], "and no position")
+			require.Nil(t, get(eta, "data", "distance_m"))
+			for _, at := range []*server{s, other} {
+				for way, is := range shown(at) {
+					require.False(t, is, way)
+				}
+			}
+			move(t, d, orders[0], "delivered")
+			for _, at := range []*server{s, other} {
+				for way, is := range shown(at) {
+					require.True(t, is, way)
+				}
+			}
+			s.locate(t, boris, 55.751, 37.60)
+			watching.until(t, "position")
 		})
 	}
 }

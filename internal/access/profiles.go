@@ -26,7 +26,7 @@ const maxLogo = 32 << 10
 // Privacy is a merchant's visibility rules.
 type Privacy struct {
 	// ShowCourier defines when customers see the courier's position.
-	ShowCourier *string `json:"show_courier,omitempty" doc:"custody, out_for_delivery, metres:<number> or minutes:<number>" example:"metres:3000"`
+	ShowCourier *string `json:"show_courier,omitempty" doc:"custody, out_for_delivery, metres:<number>, minutes:<number> or stops_before:<number> of the courier's stops before the order's" example:"metres:3000"`
 }
 
 // Dispatch is how couriers are chosen for orders, as far as it may change at run time.

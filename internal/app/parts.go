@@ -51,7 +51,8 @@ func (a *App) connect(ctx context.Context) (err error) {
 	a.gate.documents = &access.Documents{Store: a.store, Clock: a.clock}
 	a.hub = push.New(push.Config{
 		ShowCourier: a.showCourier, Duties: a.duties,
-		Queue: a.cfg.Live.Queue, MaxSubscriptions: a.cfg.Live.MaxStreams, FleetTick: a.cfg.Live.FleetTick, Wakeups: a.wakeups,
+		StopsBefore: func(ctx context.Context, o *domain.Order) *int { return a.orders.StopsBefore(ctx, o) },
+		Queue:       a.cfg.Live.Queue, MaxSubscriptions: a.cfg.Live.MaxStreams, FleetTick: a.cfg.Live.FleetTick, Wakeups: a.wakeups,
 	}, a.store, a.live, a.clock, a.log)
 	if a.embedded != nil && a.embedded.SetAside() {
 		n, err := a.store.Republish(ctx)

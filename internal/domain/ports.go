@@ -331,7 +331,7 @@ type Audience interface {
 // Watchers receives courier positions, which are not stored with orders. It never blocks.
 type Watchers interface {
 	// CourierMoved announces a courier's newest position and the orders in its custody.
-	CourierMoved(fix Fix, orderIDs []string)
+	CourierMoved(fix Fix, orders []Carried)
 	// Estimated announces a changed estimate.
 	Estimated(e Estimate)
 }

@@ -53,6 +53,12 @@ type TourStop struct {
 	Service          time.Duration // service time; the hand-over is in the middle
 }
 
+// Carried is an order in a courier's custody.
+type Carried struct {
+	OrderID string
+	Stops   *int // before its drop-off; nil: unknown
+}
+
 // StopsBefore returns the stops of a tour before the drop-off of an order; none for an
 // order that is not on it.
 func StopsBefore(tour []TourStop, orderID string) []TourStop {

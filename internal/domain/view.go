@@ -84,9 +84,11 @@ const (
 	showOutForDelivery = "out_for_delivery"
 	showMetres         = "metres"
 	showMinutes        = "minutes"
+	showStops          = "stops_before"
 )
 
-// ParseShowCourier reads custody, out_for_delivery, metres:N or minutes:N; "" is custody.
+// ParseShowCourier reads custody, out_for_delivery, metres:N, minutes:N or stops_before:N;
+// "" is custody.
 func ParseShowCourier(s string) (ShowCourier, error) {
 	name, number, has := strings.Cut(s, ":")
 	switch {
@@ -98,8 +100,13 @@ func ParseShowCourier(s string) (ShowCourier, error) {
 		if n, err := strconv.ParseFloat(number, 64); err == nil && n > 0 && n <= 1e6 {
 			return ShowCourier{name: name, value: n}, nil
 		}
+	case name == showStops && has:
+		if n, err := strconv.Atoi(number); err == nil && n >= 0 && n <= 1000 {
+			return ShowCourier{name: name, value: float64(n)}, nil
+		}
 	}
-	return ShowCourier{}, Invalid("/privacy/show_courier", "unknown_rule", "must be custody, out_for_delivery, metres:<number> or minutes:<number>")
+	return ShowCourier{}, Invalid("/privacy/show_courier", "unknown_rule",
+		"must be custody, out_for_delivery, metres:<number>, minutes:<number> or stops_before:<number>")
 }
 
 // By returns the rule with what estimates the drive between two places, which minutes:N
@@ -114,15 +121,18 @@ func (r ShowCourier) String() string {
 	switch r.name {
 	case "":
 		return showCustody
-	case showMetres, showMinutes:
+	case showMetres, showMinutes, showStops:
 		return fmt.Sprintf("%s:%v", r.name, r.value)
 	}
 	return r.name
 }
 
+// CountsStops reports whether the rule depends on the courier's stops before the order's.
+func (r ShowCourier) CountsStops() bool { return r.name == showStops }
+
 // Holds reports whether customers may see a courier at a place while the order has the
-// status and goes to dropoff.
-func (r ShowCourier) Holds(s Status, at Point, dropoff *Point) bool {
+// status, goes to dropoff and has this number of stops before it, nil if unknown.
+func (r ShowCourier) Holds(s Status, at Point, dropoff *Point, stops *int) bool {
 	switch {
 	case !s.ShowsPlace():
 		return false
@@ -132,6 +142,8 @@ func (r ShowCourier) Holds(s Status, at Point, dropoff *Point) bool {
 		return dropoff != nil && at.DistanceM(*dropoff) <= r.value
 	case r.name == showMinutes:
 		return dropoff != nil && r.drive != nil && r.drive(at, *dropoff).Minutes() <= r.value
+	case r.name == showStops:
+		return stops != nil && float64(*stops) <= r.value
 	}
 	return true
 }
@@ -142,6 +154,8 @@ type Glimpse struct {
 	CustodyAt *time.Time
 	Dropoff   *Point
 	Rule      ShowCourier
+	// Stops is how many stops the courier has before the order's drop-off now; nil: unknown.
+	Stops *int
 }
 
 // Glimpse returns the order's, under the rule of its merchant.
@@ -154,7 +168,7 @@ func (g Glimpse) Position(v View, p *Position, now time.Time) *Position {
 		now.Sub(p.RecordedAt) > MaxShownAge {
 		return nil
 	}
-	if v == ViewCustomer && !g.Rule.Holds(g.Status, p.Point(), g.Dropoff) {
+	if v == ViewCustomer && !g.Rule.Holds(g.Status, p.Point(), g.Dropoff, g.Stops) {
 		return nil
 	}
 	shown := *p
@@ -167,14 +181,15 @@ func (g Glimpse) Position(v View, p *Position, now time.Time) *Position {
 }
 
 // Trail returns the positions that the view shows: while the order is under way those in
-// custody, for customers those at which the rule held. After the end only staff see them.
+// custody, for customers those at which the rule held; how many stops were before the order
+// then is not stored. After the end only staff see them.
 func (g Glimpse) Trail(v View, trail []Position, history []Event) []Position {
 	out := []Position{}
 	if v != ViewStaff && (g.Status.Terminal() || !g.Status.ShowsPlace()) {
 		return out
 	}
 	for _, p := range trail {
-		if v == ViewCustomer && !g.Rule.Holds(statusAt(history, p.RecordedAt), p.Point(), g.Dropoff) {
+		if v == ViewCustomer && !g.Rule.Holds(statusAt(history, p.RecordedAt), p.Point(), g.Dropoff, nil) {
 			continue
 		}
 		p.Attributes = nil

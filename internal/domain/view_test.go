@@ -84,7 +84,7 @@ func TestPlacesByStage(t *testing.T) {
 		now := secretly.Now
 		custody := now.Add(-time.Duration(rapid.IntRange(0, 120).Draw(t, "custody")) * time.Minute)
 		at := now.Add(-time.Duration(rapid.IntRange(0, 120).Draw(t, "age")) * time.Minute)
-		rule := rapid.SampledFrom([]string{"custody", "out_for_delivery", "metres:500"}).Draw(t, "rule")
+		rule := rapid.SampledFrom([]string{"custody", "out_for_delivery", "metres:500", "stops_before:2"}).Draw(t, "rule")
 		parsed, err := ParseShowCourier(rule)
 		if err != nil {
 			t.Fatal(err)
@@ -93,7 +93,10 @@ func TestPlacesByStage(t *testing.T) {
 		battery := 50.0
 		p := &Position{Lat: rapid.Float64Range(55.74, 55.78).Draw(t, "lat"), Lon: 37.61, RecordedAt: at, Battery: &battery, Attributes: Attributes{"a": 1}}
 		v := View(rapid.IntRange(0, Views-1).Draw(t, "view")) //nolint:gosec // few
-		got := o.Glimpse(parsed).Position(v, p, now)
+		stops := rapid.Ptr(rapid.IntRange(0, 4), true).Draw(t, "stops")
+		glimpse := o.Glimpse(parsed)
+		glimpse.Stops = stops
+		got := glimpse.Position(v, p, now)
 
 		s := o.Status
 		want := s.InCustody() && s != StatusReadyForPickup && !at.Before(custody) && now.Sub(at) <= 30*time.Minute
@@ -103,6 +106,8 @@ func TestPlacesByStage(t *testing.T) {
 				want = want && (s == StatusOutForDelivery || s == StatusAtDropoff)
 			case "metres:500":
 				want = want && p.Point().DistanceM(drop) <= 500
+			case "stops_before:2":
+				want = want && stops != nil && *stops <= 2
 			}
 		}
 		if (got != nil) != want {
@@ -164,12 +169,12 @@ func TestCouriersByStage(t *testing.T) {
 }
 
 func TestRulesOfShowingCouriers(t *testing.T) {
-	for _, s := range []string{"custody", "out_for_delivery", "metres:300", "metres:0.5"} {
+	for _, s := range []string{"custody", "out_for_delivery", "metres:300", "metres:0.5", "stops_before:0", "stops_before:12"} {
 		r, err := ParseShowCourier(s)
 		require.NoError(t, err)
 		require.Equal(t, s, r.String())
 	}
-	for _, s := range []string{"always", "metres:", "metres:-1", "metres:x", "metres:NaN", "custody:1", "metres"} {
+	for _, s := range []string{"always", "metres:", "metres:-1", "metres:x", "metres:NaN", "custody:1", "metres", "stops_before", "stops_before:", "stops_before:-1", "stops_before:1.5"} {
 		_, err := ParseShowCourier(s)
 		require.Equal(t, CodeValidationFailed, CodeOf(err), s)
 	}

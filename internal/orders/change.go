@@ -44,14 +44,38 @@ func (s *Service) courierFacts(ctx context.Context, courierID string) courierFac
 
 // estimate returns the expected delivery time of the order. It does no I/O.
 func (s *Service) estimate(o *domain.Order, f courierFacts) (domain.Estimate, error) {
-	var tour []domain.TourStop
-	if f.courier != nil && o.CourierID == f.courier.ID {
-		others := slices.DeleteFunc(slices.Clone(f.orders), func(other *domain.Order) bool { return other.ID == o.ID })
-		if len(others) > 0 {
-			tour = s.Tour(f.courier, append(others, o), f.position, f.now)
-		}
-	}
+	tour := s.Tour(f.courier, f.with(o), f.position, f.now)
 	return s.ExpectOnTour(o, f.courier, f.position, tour, f.now)
+}
+
+// with returns the courier's orders, this one as it is now.
+func (f courierFacts) with(o *domain.Order) []*domain.Order {
+	if f.courier == nil || o.CourierID != f.courier.ID {
+		return nil
+	}
+	others := slices.DeleteFunc(slices.Clone(f.orders), func(other *domain.Order) bool { return other.ID == o.ID })
+	return append(others, o)
+}
+
+// StopsBefore returns how many stops the order's courier has before its drop-off; nil if
+// that is not known.
+func (s *Service) StopsBefore(ctx context.Context, o *domain.Order) *int {
+	f := s.courierFacts(ctx, o.CourierID)
+	orders := f.with(o)
+	if len(orders) == 0 {
+		return nil
+	}
+	return Stops(o.ID, orders, s.Tour(f.courier, orders, f.position, f.now))
+}
+
+// Stops counts the stops before an order's drop-off on the tour of a courier with these
+// orders; nil if that is not known.
+func Stops(orderID string, orders []*domain.Order, tour []domain.TourStop) *int {
+	n := len(domain.StopsBefore(tour, orderID))
+	if n == 0 && len(orders) > 1 && (len(tour) == 0 || tour[0].OrderID != orderID) {
+		return nil
+	}
+	return &n
 }
 
 // Tour returns the planned stops of a courier who has these orders; none for a single

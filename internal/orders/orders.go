@@ -258,7 +258,11 @@ func (s *Service) Glimpse(ctx context.Context, o *domain.Order, v domain.View) (
 	if err != nil {
 		return nil, err
 	}
-	return o.Glimpse(s.rule(o)).Position(v, p, s.Clock.Now()), nil
+	g := o.Glimpse(s.rule(o))
+	if v == domain.ViewCustomer && g.Rule.CountsStops() {
+		g.Stops = s.StopsBefore(ctx, o)
+	}
+	return g.Position(v, p, s.Clock.Now()), nil
 }
 
 // Trail returns the positions of an order's courier that the view shows.

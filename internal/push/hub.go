@@ -23,6 +23,9 @@ type Config struct {
 	Wakeups domain.Wakeups
 	// ShowCourier returns a merchant's rule for showing the courier to customers; nil is custody.
 	ShowCourier func(merchantID string) domain.ShowCourier
+	// StopsBefore returns how many stops an order's courier has before its drop-off, nil if
+	// that is not known; for rules that depend on it.
+	StopsBefore func(ctx context.Context, o *domain.Order) *int
 	// Duties returns a courier's route and offers; nil publishes none.
 	Duties func(ctx context.Context, courierID string) (Duties, error)
 }
@@ -96,12 +99,16 @@ func (h *Hub) OpenFor(view domain.View, wake func()) *Subscription {
 	return s
 }
 
-// glimpse returns the data that decides who sees the courier of an order in the state.
-func (h *Hub) glimpse(s domain.State) domain.Glimpse {
-	if h.cfg.ShowCourier == nil {
-		return s.Glimpse(domain.ShowCourier{})
+// glimpse returns the data that decides who sees the courier of an order in the state, with
+// this number of stops before it.
+func (h *Hub) glimpse(s domain.State, stops *int) domain.Glimpse {
+	var rule domain.ShowCourier
+	if h.cfg.ShowCourier != nil {
+		rule = h.cfg.ShowCourier(s.MerchantID)
 	}
-	return s.Glimpse(h.cfg.ShowCourier(s.MerchantID))
+	g := s.Glimpse(rule)
+	g.Stops = stops
+	return g
 }
 
 // Watchers returns the number of open subscriptions.

@@ -5,15 +5,15 @@ import (
 )
 
 // CourierMoved announces a courier's newest position and the orders in its custody.
-func (h *Hub) CourierMoved(fix domain.Fix, orderIDs []string) {
+func (h *Hub) CourierMoved(fix domain.Fix, orders []domain.Carried) {
 	fix.Attributes = nil
 	h.movedCourier(fix)
-	for _, id := range orderIDs {
-		h.movedOrder(id, fix)
+	for _, o := range orders {
+		h.movedOrder(o, fix)
 	}
 	h.fleet.moved(fix)
 	if h.peers != nil {
-		h.peers.moved(fix, orderIDs)
+		h.peers.moved(fix, orders)
 	}
 }
 
@@ -30,12 +30,13 @@ func (h *Hub) movedCourier(fix domain.Fix) {
 	w.fire()
 }
 
-func (h *Hub) movedOrder(id string, fix domain.Fix) {
-	r := h.orders.lock(id, false)
+func (h *Hub) movedOrder(o domain.Carried, fix domain.Fix) {
+	r := h.orders.lock(o.OrderID, false)
 	if r == nil {
 		return
 	}
 	w := newWakes()
+	r.track.stops = o.Stops
 	if r.carriedBy(fix) {
 		r.publishFix(fix, w)
 	}
@@ -60,7 +61,7 @@ func (r *room) publishFix(fix domain.Fix, w *wakes) {
 		return
 	}
 	r.track.last = &fix.Position
-	glimpse, now := r.hub.glimpse(r.track.state), r.hub.clock.Now()
+	glimpse, now := r.hub.glimpse(r.track.state, r.track.stops), r.hub.clock.Now()
 	r.publishViews(w, func(v domain.View) *Frame {
 		p := glimpse.Position(v, &fix.Position, now)
 		switch {
@@ -90,7 +91,7 @@ func (h *Hub) estimated(e domain.Estimate) {
 	if t := r.track; len(r.members) > 0 && !t.state.Status.Terminal() {
 		now := h.clock.Now()
 		r.publishViews(w, func(v domain.View) *Frame {
-			place := v != domain.ViewCustomer || h.glimpse(t.state).Position(v, t.last, now) != nil
+			place := v != domain.ViewCustomer || h.glimpse(t.state, t.stops).Position(v, t.last, now) != nil
 			return &Frame{
 				Type: TypeETA, Topic: r.topic, key: keyEstimate, form: new(form),
 				JSON: Encode(TypeETA, e.OrderID, 0, now, e.For(v, place)),

@@ -34,6 +34,8 @@ type track struct {
 	waiting *domain.Fix
 	// last is the newest published position, for the visibility rules.
 	last *domain.Position
+	// stops is how many the courier had before the order's then; nil: unknown.
+	stops *int
 }
 
 // held reports whether the fleet's watchers still need the room of the order.
@@ -315,7 +317,11 @@ func (h *Hub) orderSnapshot(ctx context.Context, o *domain.Order, v domain.View)
 		}
 		extra.Courier = extra.Courier.For(v, o.Status)
 		if o.Status.ShowsPlace() {
-			extra.Position = h.glimpse(o.State()).Position(v, h.position(ctx, o.CourierID), h.clock.Now())
+			g := h.glimpse(o.State(), nil)
+			if v == domain.ViewCustomer && g.Rule.CountsStops() && h.cfg.StopsBefore != nil {
+				g.Stops = h.cfg.StopsBefore(ctx, o)
+			}
+			extra.Position = g.Position(v, h.position(ctx, o.CourierID), h.clock.Now())
 		}
 	}
 	if extra.Courier != nil || extra.Position != nil {

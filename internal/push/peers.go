@@ -42,6 +42,7 @@ type peerMessage struct {
 	Events   []peerEntry      `json:"events,omitempty"` // those of an order side by side
 	Fixes    []domain.Fix     `json:"fixes,omitempty"`
 	Estimate *domain.Estimate `json:"estimate,omitempty"`
+	Stops    map[string]*int  `json:"stops,omitempty"`  // before the drop-offs of the courier's orders, by order
 	Duties   bool             `json:"duties,omitempty"` // the courier's may have changed
 }
 
@@ -114,13 +115,15 @@ func (p *peers) estimated(e domain.Estimate) {
 	p.publish(peerMessage{Estimate: &e}, OrderTopic(e.OrderID))
 }
 
-func (p *peers) moved(fix domain.Fix, orderIDs []string) {
-	topics := make([]Topic, 0, len(orderIDs)+1)
+func (p *peers) moved(fix domain.Fix, orders []domain.Carried) {
+	topics := make([]Topic, 0, len(orders)+1)
 	topics = append(topics, CourierTopic(fix.CourierID))
-	for _, id := range orderIDs {
-		topics = append(topics, OrderTopic(id))
+	stops := make(map[string]*int, len(orders))
+	for _, o := range orders {
+		topics = append(topics, OrderTopic(o.OrderID))
+		stops[o.OrderID] = o.Stops
 	}
-	p.publish(peerMessage{Fixes: []domain.Fix{fix}}, topics...)
+	p.publish(peerMessage{Fixes: []domain.Fix{fix}, Stops: stops}, topics...)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.moves == nil {
@@ -173,7 +176,7 @@ func (p *peers) receive(topic string, message []byte) {
 	for _, fix := range m.Fixes {
 		switch t.Kind {
 		case KindOrder:
-			p.hub.movedOrder(t.ID, fix)
+			p.hub.movedOrder(domain.Carried{OrderID: t.ID, Stops: m.Stops[t.ID]}, fix)
 		case KindCourier:
 			p.hub.movedCourier(fix)
 		case KindFleet:

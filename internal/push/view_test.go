@@ -3,6 +3,7 @@ package push
 import (
 	"context"
 	"encoding/json"
+	"strings"
 	"testing"
 	"time"
 
@@ -108,6 +109,38 @@ func TestCustomersHearOfStatusesOnly(t *testing.T) {
 	w.announced(o.ID, late)
 	require.Equal(t, []string{"snapshot 1", "status 3", "notification"}, drained(t, customer))
 	require.Equal(t, []string{"snapshot 3", "status 1", "status 3"}, drained(t, w.watchAs(domain.ViewCustomer, OrderTopic(o.ID), 0)))
+}
+
+// Under stops_before customers see the courier, and how far he is, once few stops are left
+// before theirs, and never while the number is not known.
+func TestFewStopsBefore(t *testing.T) {
+	two, err := domain.ParseShowCourier("stops_before:2")
+	require.NoError(t, err)
+	var known *int
+	w := newWorld(t, Config{
+		ShowCourier: func(string) domain.ShowCourier { return two },
+		StopsBefore: func(context.Context, *domain.Order) *int { return known },
+	})
+	id, c := w.carried()
+	customer, staff := w.watchAs(domain.ViewCustomer, OrderTopic(id)), w.watch(OrderTopic(id))
+	drained(t, customer)
+	drained(t, staff)
+	at, metres := time.Now().UTC(), 100.0
+	for n, want := range []*int{nil, new(3), new(2), new(0), new(5)} {
+		w.stops = want
+		w.moved(fixOf(c, at.Add(time.Duration(n)*time.Millisecond), float64(n)), id)
+		w.hub.Estimated(domain.Estimate{OrderID: id, DistanceM: &metres})
+		frames, err := customer.Drain(nil)
+		require.NoError(t, err)
+		shown := want != nil && *want <= 2
+		require.Equal(t, shown, strings.Contains(string(frames[len(frames)-1].JSON), "distance_m"))
+		require.Equal(t, shown, len(frames) == 2, "a position and an estimate")
+		require.Len(t, drained(t, staff), 2)
+		known = want
+		first, err := w.watchAs(domain.ViewCustomer, OrderTopic(id)).Drain(nil)
+		require.NoError(t, err)
+		require.Equal(t, shown, strings.Contains(string(first[0].JSON), `"position"`), "in the snapshot")
+	}
 }
 
 // TestTheRuleOfTheMerchant: customers see the courier by their merchant's rule, others always.

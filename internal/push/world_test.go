@@ -106,6 +106,8 @@ type world struct {
 	db   *journal
 	live *cache.Memory
 	logs *observer.ObservedLogs
+	// stops come before the orders of couriers that move.
+	stops *int
 }
 
 func newWorld(t testing.TB, cfg Config) *world {
@@ -230,7 +232,11 @@ func (w *world) moved(fix domain.Fix, orders ...string) {
 	newer, err := w.live.PutFixes(context.Background(), []domain.Fix{fix})
 	require.NoError(w.t, err)
 	if newer[0] {
-		w.hub.CourierMoved(fix, orders)
+		var carried []domain.Carried
+		for _, id := range orders {
+			carried = append(carried, domain.Carried{OrderID: id, Stops: w.stops})
+		}
+		w.hub.CourierMoved(fix, carried)
 	}
 }
 

@@ -83,7 +83,7 @@ func (f *fleet) open(change func(*tracking.Deps)) *replica {
 // nobody watches.
 type nobody struct{}
 
-func (nobody) CourierMoved(domain.Fix, []string) {}
+func (nobody) CourierMoved(domain.Fix, []domain.Carried) {}
 func (nobody) Estimated(domain.Estimate)         {}
 
 func (f *fleet) courier(name string) *domain.Courier {

@@ -9,6 +9,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
+	"github.com/order-tracking/order-tracking/internal/orders"
 )
 
 // pipeline is the ingest pipeline of positions: plausibility filter, live store, watchers,
@@ -141,13 +142,18 @@ func (pl *pipeline) show(ctx context.Context, t *tracked, newest domain.Fix) {
 	if err == nil && !moved[0] {
 		return // another replica has a newer one
 	}
-	pl.Watchers.CourierMoved(newest, t.carried)
 	pl.feed.add(newest, t.carried)
 	if len(t.carried) == 0 {
+		pl.Watchers.CourierMoved(newest, nil)
 		return
 	}
 	now := pl.Clock.Now()
 	tour := pl.Orders.Tour(t.courier, t.orders, &newest.Position, now)
+	carried := make([]domain.Carried, len(t.carried))
+	for i, id := range t.carried {
+		carried[i] = domain.Carried{OrderID: id, Stops: orders.Stops(id, t.orders, tour)}
+	}
+	pl.Watchers.CourierMoved(newest, carried)
 	for _, o := range t.orders {
 		if !o.Status.InCustody() {
 			continue

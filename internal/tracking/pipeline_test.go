@@ -45,9 +45,13 @@ type watchers struct {
 	etas   int
 }
 
-func (a *watchers) CourierMoved(f domain.Fix, orders []string) {
+func (a *watchers) CourierMoved(f domain.Fix, carried []domain.Carried) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	var orders []string
+	for _, o := range carried {
+		orders = append(orders, o.OrderID)
+	}
 	a.moves, a.orders = append(a.moves, f), append(a.orders, orders)
 }
 

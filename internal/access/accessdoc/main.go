@@ -54,7 +54,7 @@ const between = `
 Staff see everything. Merchants and couriers see the order's courier, and the courier's position from custody to the end.
 Customers see the order's status, time window and timeline, and what this table adds. Their timeline contains status changes,
 *courier.near* and *order.late*, without actor, reason and place. Customers see positions as far as the merchant's
-rule allows (privacy.show_courier: custody, out_for_delivery, metres:N or minutes:N). Nobody sees positions that were recorded
+rule allows (privacy.show_courier: custody, out_for_delivery, metres:N, minutes:N or stops_before:N). Nobody sees positions that were recorded
 before custody or more than 30 minutes ago, and only staff see positions after the end.
 
 | status | courier's first name and vehicle | courier's position |
