@@ -85,7 +85,7 @@ var table = []Operation{
 	{RPC: "CreateOrders", Object: AMerchant, roles: staff | merchant},
 	{ID: "getOrder", RPC: "GetOrder", Object: AnOrder, roles: everyone &^ monitor},
 	{ID: "listOrders", RPC: "GetOrders", Object: SomeOrders, roles: staff | merchant | partner},
-	{ID: "editOrder", Object: AnOrder, roles: staff | merchant},
+	{ID: "editOrder", RPC: "EditOrder", Object: AnOrder, roles: staff | merchant},
 	{ID: "cancelOrder", RPC: "CancelOrder", Object: AnOrder, roles: staff | merchant},
 	{ID: "updateOrderStatus", RPC: "UpdateOrderStatus", Object: AnOrder, roles: staff | merchant | courier},
 	{ID: "assignCourier", RPC: "AssignCourier", Object: AnOrder, roles: staff},
@@ -98,7 +98,7 @@ var table = []Operation{
 	{ID: "reportEstimates", Object: SomeOrders, roles: staff | merchant},
 
 	{ID: "getOrderStatus", RPC: "GetOrderStatus", Object: AnOrder, roles: everyone &^ monitor},
-	{ID: "getOrderEvents", Object: AnOrder, roles: everyone &^ monitor},
+	{ID: "getOrderEvents", RPC: "ListEvents", Object: AnOrder, roles: everyone &^ monitor},
 	{ID: "trackOrder", RPC: "TrackOrder", Object: AnOrder, roles: everyone &^ monitor},
 	{ID: "estimateDelivery", RPC: "EstimateDelivery", Object: AnOrder, roles: everyone &^ monitor},
 
@@ -122,11 +122,11 @@ var table = []Operation{
 	{ID: "quoteShipment", RPC: "QuoteShipment", Object: Nothing, roles: staff | merchant},
 	{ID: "listPoints", RPC: "ListPoints", Object: Nothing, roles: staff | merchant},
 
-	{ID: "createCourier", Object: Nothing, roles: staff},
-	{ID: "listCouriers", Object: Nothing, roles: staff},
-	{ID: "nearCouriers", Object: Nothing, roles: staff},
-	{ID: "getCourier", Object: ACourier, roles: staff | courier},
-	{ID: "editCourier", Object: ACourier, roles: staff},
+	{ID: "createCourier", RPC: "CreateCourier", Object: Nothing, roles: staff},
+	{ID: "listCouriers", RPC: "ListCouriers", Object: Nothing, roles: staff},
+	{ID: "nearCouriers", RPC: "NearCouriers", Object: Nothing, roles: staff},
+	{ID: "getCourier", RPC: "GetCourier", Object: ACourier, roles: staff | courier},
+	{ID: "editCourier", RPC: "EditCourier", Object: ACourier, roles: staff},
 	{ID: "listCourierOrders", RPC: "ListCourierOrders", Object: ACourier, roles: staff | courier},
 	{ID: "reportLocation", RPC: "ReportLocations", Object: ACourier, roles: staff | courier},
 	{ID: "getCourierLocation", RPC: "GetCourierLocation", Object: ACourier, roles: staff | courier},
@@ -147,7 +147,7 @@ var table = []Operation{
 	{ID: "acceptOffer", RPC: "AcceptOffer", Object: AnOffer, roles: staff | courier},
 	{ID: "declineOffer", RPC: "DeclineOffer", Object: AnOffer, roles: staff | courier},
 	{ID: "getRoute", RPC: "GetRoute", Object: ACourier, roles: staff | courier},
-	{ID: "setRoute", Object: ACourier, roles: staff | courier},
+	{ID: "setRoute", RPC: "SetRoute", Object: ACourier, roles: staff | courier},
 	{ID: "getShifts", Object: ACourier, roles: staff | courier},
 	{ID: "setShifts", Object: ACourier, roles: staff},
 

@@ -96,6 +96,8 @@ type CourierEdit struct {
 	OnDuty   *bool     `json:"on_duty,omitempty"`
 	// Metadata is merged into the courier's; an empty value removes the entry.
 	Metadata map[string]string `json:"metadata,omitempty" maxProperties:"50"`
+	// Clear names fields to remove: phone, skills, base, metadata.
+	Clear []string `json:"-"`
 }
 
 // NewCourier makes a courier, by default on duty and in a car. The name is required. It
@@ -122,6 +124,20 @@ func (c *Courier) Edit(e CourierEdit, region string, now time.Time) error {
 	next.Metadata = merge(c.Metadata, e.Metadata)
 	next.UpdatedAt = Timestamp(now)
 	var f Faults
+	for _, field := range e.Clear {
+		switch field {
+		case "phone":
+			next.Phone = ""
+		case "skills":
+			next.Skills = nil
+		case "base":
+			next.Base = nil
+		case "metadata":
+			next.Metadata = nil
+		default:
+			f.Add("/"+escapePointer(field), "required", "can't be removed")
+		}
+	}
 	f.Check("", &next)
 	f.phone("/phone", &next.Phone, region)
 	if err := f.Err(); err != nil {

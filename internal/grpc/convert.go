@@ -31,7 +31,7 @@ import (
 // goverter:enum no
 // goverter:output:file ./convert_gen.go
 // goverter:extend timeTo timePointerTo statusTo structTo attributesTo narrow
-// goverter:extend timeFrom timePointerFrom statusFrom widen stopFrom stopPointerFrom
+// goverter:extend vehicleFrom widenPointer timeFrom timePointerFrom statusFrom widen stopFrom stopPointerFrom
 var (
 	orderTo    func(*domain.Order) *pb.Order
 	estimateTo func(*domain.Estimate) *pb.Estimate
@@ -70,8 +70,14 @@ var (
 	pointQueryFrom func(*pb.ListPointsRequest) domain.PointQuery
 
 	draftFrom func(*pb.CreateOrderRequest) domain.Draft
-	pointFrom func(*pb.Point) *domain.Point
-	proofFrom func(*pb.Proof) *domain.Proof
+	editFrom  func(*pb.EditOrderRequest) domain.Edit
+	// goverter:map Skills | skillsFrom
+	courierEditFrom func(*pb.EditCourierRequest) domain.CourierEdit
+	// goverter:map Skills | skillsFrom
+	// goverter:ignore Clear
+	newCourierFrom func(*pb.CreateCourierRequest) domain.CourierEdit
+	pointFrom      func(*pb.Point) *domain.Point
+	proofFrom      func(*pb.Proof) *domain.Proof
 	// goverter:map Quantity | quantityFrom
 	itemFrom func(*pb.Item) domain.Item
 	// goverter:map Q Search
@@ -83,6 +89,28 @@ var (
 func narrow(n int) int32 { return int32(n) } //nolint:gosec // counts, which the domain limits
 
 func widen(n int32) int { return int(n) }
+
+func widenPointer(n *int32) *int {
+	if n == nil {
+		return nil
+	}
+	return new(int(*n))
+}
+
+func vehicleFrom(v *string) *domain.Vehicle {
+	if v == nil {
+		return nil
+	}
+	return new(domain.Vehicle(*v))
+}
+
+// skillsFrom reads no skills as unchanged ones.
+func skillsFrom(skills []string) *[]string {
+	if len(skills) == 0 {
+		return nil
+	}
+	return &skills
+}
 
 // weightTo omits an item's unknown weight.
 func weightTo(grams int) *int32 {

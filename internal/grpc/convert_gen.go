@@ -39,6 +39,21 @@ func init() {
 		}
 		return domainBooking
 	}
+	courierEditFrom = func(source *v1.EditCourierRequest) domain.CourierEdit {
+		var domainCourierEdit domain.CourierEdit
+		if source != nil {
+			domainCourierEdit.Name = (*source).Name
+			domainCourierEdit.Phone = (*source).Phone
+			domainCourierEdit.Vehicle = vehicleFrom((*source).Vehicle)
+			domainCourierEdit.Capacity = widenPointer((*source).Capacity)
+			domainCourierEdit.Skills = skillsFrom((*source).Skills)
+			domainCourierEdit.Base = pointFrom((*source).Base)
+			domainCourierEdit.OnDuty = (*source).OnDuty
+			domainCourierEdit.Metadata = (*source).Metadata
+			domainCourierEdit.Clear = (*source).Clear
+		}
+		return domainCourierEdit
+	}
 	courierTo = func(source *domain.Courier) *v1.Courier {
 		var pOrdertrackingv1Courier *v1.Courier
 		if source != nil {
@@ -116,6 +131,26 @@ func init() {
 			domainDraft.Requirements = pOrdertrackingv1RequirementsToPDomainRequirements((*source).Requirements)
 		}
 		return domainDraft
+	}
+	editFrom = func(source *v1.EditOrderRequest) domain.Edit {
+		var domainEdit domain.Edit
+		if source != nil {
+			domainEdit.Customer = pOrdertrackingv1CustomerToPDomainCustomer((*source).Customer)
+			domainEdit.Pickup = pOrdertrackingv1PlaceToPDomainPlace((*source).Pickup)
+			domainEdit.Dropoff = pOrdertrackingv1PlaceToPDomainPlace((*source).Dropoff)
+			domainEdit.Notes = (*source).Notes
+			domainEdit.ReadyAt = timePointerFrom((*source).ReadyAt)
+			domainEdit.PromisedAt = timePointerFrom((*source).PromisedAt)
+			domainEdit.DeliverAfter = timePointerFrom((*source).DeliverAfter)
+			domainEdit.DeliverBefore = timePointerFrom((*source).DeliverBefore)
+			domainEdit.Timezone = (*source).Timezone
+			domainEdit.Priority = widenPointer((*source).Priority)
+			domainEdit.Requirements = pOrdertrackingv1RequirementsToPDomainRequirements((*source).Requirements)
+			domainEdit.Exception = pOrdertrackingv1ExceptionEditToPDomainExceptionEdit((*source).Exception)
+			domainEdit.Metadata = (*source).Metadata
+			domainEdit.Clear = (*source).Clear
+		}
+		return domainEdit
 	}
 	estimateTo = func(source *domain.Estimate) *v1.Estimate {
 		var pOrdertrackingv1Estimate *v1.Estimate
@@ -209,6 +244,20 @@ func init() {
 		ordertrackingv1GetCourierLocationResponse.AgeSeconds = source.AgeSeconds
 		ordertrackingv1GetCourierLocationResponse.Stale = source.Stale
 		return &ordertrackingv1GetCourierLocationResponse
+	}
+	newCourierFrom = func(source *v1.CreateCourierRequest) domain.CourierEdit {
+		var domainCourierEdit domain.CourierEdit
+		if source != nil {
+			domainCourierEdit.Name = (*source).Name
+			domainCourierEdit.Phone = (*source).Phone
+			domainCourierEdit.Vehicle = vehicleFrom((*source).Vehicle)
+			domainCourierEdit.Capacity = widenPointer((*source).Capacity)
+			domainCourierEdit.Skills = skillsFrom((*source).Skills)
+			domainCourierEdit.Base = pointFrom((*source).Base)
+			domainCourierEdit.OnDuty = (*source).OnDuty
+			domainCourierEdit.Metadata = (*source).Metadata
+		}
+		return domainCourierEdit
 	}
 	notifiedTo = func(source orders.Notified) *v1.NotifyCustomerResponse {
 		var ordertrackingv1NotifyCustomerResponse v1.NotifyCustomerResponse
@@ -837,6 +886,16 @@ func pOrdertrackingv1CustomerToPDomainCustomer(source *v1.Customer) *domain.Cust
 		pDomainCustomer = &domainCustomer
 	}
 	return pDomainCustomer
+}
+func pOrdertrackingv1ExceptionEditToPDomainExceptionEdit(source *v1.ExceptionEdit) *domain.ExceptionEdit {
+	var pDomainExceptionEdit *domain.ExceptionEdit
+	if source != nil {
+		var domainExceptionEdit domain.ExceptionEdit
+		domainExceptionEdit.Code = (*source).Code
+		domainExceptionEdit.Detail = (*source).Detail
+		pDomainExceptionEdit = &domainExceptionEdit
+	}
+	return pDomainExceptionEdit
 }
 func pOrdertrackingv1InvoiceToPDomainInvoice(source *v1.Invoice) *domain.Invoice {
 	var pDomainInvoice *domain.Invoice

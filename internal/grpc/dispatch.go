@@ -32,29 +32,3 @@ func (s *dispatching) OfferOrder(ctx context.Context, r *pb.OfferOrderRequest) (
 	}
 	return &pb.OfferOrderResponse{Offer: offerTo(made.Offer), Others: each(made.Others, offerTo)}, nil
 }
-
-func (s *dispatching) ListOffers(ctx context.Context, r *pb.ListOffersRequest) (*pb.ListOffersResponse, error) {
-	offers, err := s.CourierOffers(ctx, r.GetCourierId())
-	return &pb.ListOffersResponse{Offers: each(offers, offerTo)}, err
-}
-
-func (s *dispatching) AcceptOffer(ctx context.Context, r *pb.AcceptOfferRequest) (*pb.AcceptOfferResponse, error) {
-	f, err := s.Accept(ctx, r.GetOfferId())
-	if err != nil {
-		return nil, err
-	}
-	return &pb.AcceptOfferResponse{Offer: offerTo(*f)}, nil
-}
-
-func (s *dispatching) DeclineOffer(ctx context.Context, r *pb.DeclineOfferRequest) (*pb.DeclineOfferResponse, error) {
-	f, err := s.Decline(ctx, r.GetOfferId(), r.GetReason())
-	if err != nil {
-		return nil, err
-	}
-	return &pb.DeclineOfferResponse{Offer: offerTo(*f)}, nil
-}
-
-func (s *dispatching) GetRoute(ctx context.Context, r *pb.GetRouteRequest) (*pb.GetRouteResponse, error) {
-	route, err := s.Route(ctx, r.GetCourierId())
-	return &pb.GetRouteResponse{Route: routeTo(route)}, err
-}

@@ -113,6 +113,28 @@ func (s *service) NotifyCustomer(ctx context.Context, r *pb.NotifyCustomerReques
 	return notifiedTo(n), err
 }
 
+func (s *service) EditOrder(ctx context.Context, r *pb.EditOrderRequest) (*pb.EditOrderResponse, error) {
+	expected, err := s.expectedVersion(ctx, r.GetOrderId(), r.IfMatch)
+	if err != nil {
+		return nil, err
+	}
+	o, err := s.Orders.Edit(ctx, r.GetOrderId(), editFrom(r), expected)
+	return &pb.EditOrderResponse{Order: orderTo(o)}, err
+}
+
+func (s *service) ListEvents(ctx context.Context, r *pb.ListEventsRequest) (*pb.ListEventsResponse, error) {
+	events, err := s.Orders.Events(ctx, r.GetOrderId())
+	out := &pb.ListEventsResponse{}
+	for _, e := range events {
+		one, convertErr := eventTo(e)
+		if convertErr != nil {
+			return nil, convertErr
+		}
+		out.Events = append(out.Events, one)
+	}
+	return out, err
+}
+
 // expectedVersion returns the version that the caller requires: the field's, else that of
 // the if-match metadata, which may lack quotes, else 0, which means any.
 func (s *service) expectedVersion(ctx context.Context, orderID string, field *int64) (int64, error) {

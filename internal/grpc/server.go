@@ -96,6 +96,7 @@ func New(d Deps) *grpc.Server {
 	s.RegisterService(readable(pb.OrderService_ServiceDesc), orders)
 	s.RegisterService(readable(pb.ShipmentService_ServiceDesc), &parcels{Service: d.Parcels, orders: orders})
 	s.RegisterService(readable(pb.DispatchService_ServiceDesc), &dispatching{Service: d.Dispatch})
+	s.RegisterService(readable(pb.CourierService_ServiceDesc), &couriers{Couriers: d.Couriers, dispatch: d.Dispatch})
 	grpc_health_v1.RegisterHealthServer(s, &health{ready: d.Ready})
 	reflection.Register(s)
 	return s

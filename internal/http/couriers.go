@@ -57,7 +57,7 @@ func (s *Server) courierRoutes() {
 	})
 	handle(s, operation{
 		method: http.MethodPatch, path: "/courier/{courier_id}", id: "editCourier", tag: tagCouriers,
-		summary: "Change a courier", about: "Missing fields stay as they are. Metadata is merged; an empty value removes an entry.",
+		summary: "Change a courier", about: "Missing fields stay as they are; null removes `phone`, `skills`, `base` or `metadata`. Metadata is merged; an empty value removes an entry.",
 		body: domain.CourierEdit{},
 	}, s.editCourier)
 	handle(s, operation{
@@ -152,10 +152,15 @@ type editCourierIn struct {
 }
 
 func (s *Server) editCourier(ctx context.Context, in *editCourierIn) (*repeatable[*domain.Courier], error) {
-	edit, err := request(in.JSONBody, in.check(), func(e domain.CourierEdit) error { return s.Couriers.CheckEdit(e, false) })
+	removed, rest := cutNulls[domain.CourierEdit](in.RawBody)
+	edit, err := request(JSONBody{in.ContentType, rest}, in.check(), func(e domain.CourierEdit) error {
+		e.Clear = removed
+		return s.Couriers.CheckEdit(e, false)
+	})
 	if err != nil {
 		return nil, err
 	}
+	edit.Clear = removed
 	c, again, err := once(ctx, in.Idempotent, func(ctx context.Context) (*domain.Courier, error) {
 		return s.Couriers.Edit(ctx, in.ID, edit)
 	})

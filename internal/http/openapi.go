@@ -157,7 +157,7 @@ func (s *Server) newAPI() {
 const apiDescription = "Creates, tracks and delivers orders.\n\n" +
 	"Errors are `application/problem+json` (RFC 9457) with a `code` for machines. Input is strict: unknown fields and " +
 	"unknown query parameters are refused (422), and everything that is wrong with a request is listed at once, each " +
-	"with a JSON pointer. Texts are UTF-8 without control characters. Members that are null count as absent, except in `PATCH /order/{order_id}`, where null removes. " +
+	"with a JSON pointer. Texts are UTF-8 without control characters. Members that are null count as absent, except in `PATCH /order/{order_id}` and `PATCH /courier/{courier_id}`, where null removes. " +
 	"Lists are newest first and are paged by an opaque `page_token`. A body needs `Content-Type: application/json`; an empty one counts as `{}`. " +
 	"An `X-Request-Id` that is sent comes back, and the trace of a W3C `traceparent` is logged."
 

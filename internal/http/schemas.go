@@ -139,13 +139,19 @@ func (s *Server) requireDropoff() {
 
 // nullableInPatch marks the fields that null removes.
 func (s *Server) nullableInPatch() {
-	patch := s.schemas().Map()["Edit"]
-	for _, field := range []string{"pickup", "notes", "ready_at", "promised_at", "deliver_after", "deliver_before",
-		"timezone", "priority", "requirements", "exception", "metadata"} {
-		if p := patch.Properties[field]; p.Ref == "" {
-			p.Nullable = true
-		} else {
-			patch.Properties[field] = &huma.Schema{AnyOf: []*huma.Schema{p, {Type: "null"}}}
+	for name, fields := range map[string][]string{
+		"Edit": {
+			"pickup", "notes", "ready_at", "promised_at", "deliver_after", "deliver_before", "timezone", "priority", "requirements", "exception", "metadata",
+		},
+		"CourierEdit": {"phone", "skills", "base", "metadata"},
+	} {
+		patch := s.schemas().Map()[name]
+		for _, field := range fields {
+			if p := patch.Properties[field]; p.Ref == "" {
+				p.Nullable = true
+			} else {
+				patch.Properties[field] = &huma.Schema{AnyOf: []*huma.Schema{p, {Type: "null"}}}
+			}
 		}
 	}
 }

@@ -84,7 +84,7 @@ func (f *fleet) open(change func(*tracking.Deps)) *replica {
 type nobody struct{}
 
 func (nobody) CourierMoved(domain.Fix, []domain.Carried) {}
-func (nobody) Estimated(domain.Estimate)         {}
+func (nobody) Estimated(domain.Estimate)                 {}
 
 func (f *fleet) courier(name string) *domain.Courier {
 	f.t.Helper()

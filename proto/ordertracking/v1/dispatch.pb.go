@@ -625,383 +625,6 @@ func (x *Offer) GetReason() string {
 	return ""
 }
 
-// ListOffersRequest names a courier.
-type ListOffersRequest struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// The courier.
-	CourierId     string `protobuf:"bytes,1,opt,name=courier_id,json=courierId,proto3" json:"courier_id,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *ListOffersRequest) Reset() {
-	*x = ListOffersRequest{}
-	mi := &file_ordertracking_v1_dispatch_proto_msgTypes[9]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *ListOffersRequest) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*ListOffersRequest) ProtoMessage() {}
-
-func (x *ListOffersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ordertracking_v1_dispatch_proto_msgTypes[9]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use ListOffersRequest.ProtoReflect.Descriptor instead.
-func (*ListOffersRequest) Descriptor() ([]byte, []int) {
-	return file_ordertracking_v1_dispatch_proto_rawDescGZIP(), []int{9}
-}
-
-func (x *ListOffersRequest) GetCourierId() string {
-	if x != nil {
-		return x.CourierId
-	}
-	return ""
-}
-
-// ListOffersResponse has the courier's open offers.
-type ListOffersResponse struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// Newest first.
-	Offers        []*Offer `protobuf:"bytes,1,rep,name=offers,proto3" json:"offers,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *ListOffersResponse) Reset() {
-	*x = ListOffersResponse{}
-	mi := &file_ordertracking_v1_dispatch_proto_msgTypes[10]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *ListOffersResponse) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*ListOffersResponse) ProtoMessage() {}
-
-func (x *ListOffersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ordertracking_v1_dispatch_proto_msgTypes[10]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use ListOffersResponse.ProtoReflect.Descriptor instead.
-func (*ListOffersResponse) Descriptor() ([]byte, []int) {
-	return file_ordertracking_v1_dispatch_proto_rawDescGZIP(), []int{10}
-}
-
-func (x *ListOffersResponse) GetOffers() []*Offer {
-	if x != nil {
-		return x.Offers
-	}
-	return nil
-}
-
-// AcceptOfferRequest names an offer.
-type AcceptOfferRequest struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// The offer.
-	OfferId       string `protobuf:"bytes,1,opt,name=offer_id,json=offerId,proto3" json:"offer_id,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *AcceptOfferRequest) Reset() {
-	*x = AcceptOfferRequest{}
-	mi := &file_ordertracking_v1_dispatch_proto_msgTypes[11]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *AcceptOfferRequest) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*AcceptOfferRequest) ProtoMessage() {}
-
-func (x *AcceptOfferRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ordertracking_v1_dispatch_proto_msgTypes[11]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use AcceptOfferRequest.ProtoReflect.Descriptor instead.
-func (*AcceptOfferRequest) Descriptor() ([]byte, []int) {
-	return file_ordertracking_v1_dispatch_proto_rawDescGZIP(), []int{11}
-}
-
-func (x *AcceptOfferRequest) GetOfferId() string {
-	if x != nil {
-		return x.OfferId
-	}
-	return ""
-}
-
-// AcceptOfferResponse has the offer as it stands.
-type AcceptOfferResponse struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// The offer.
-	Offer         *Offer `protobuf:"bytes,1,opt,name=offer,proto3" json:"offer,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *AcceptOfferResponse) Reset() {
-	*x = AcceptOfferResponse{}
-	mi := &file_ordertracking_v1_dispatch_proto_msgTypes[12]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *AcceptOfferResponse) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*AcceptOfferResponse) ProtoMessage() {}
-
-func (x *AcceptOfferResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ordertracking_v1_dispatch_proto_msgTypes[12]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use AcceptOfferResponse.ProtoReflect.Descriptor instead.
-func (*AcceptOfferResponse) Descriptor() ([]byte, []int) {
-	return file_ordertracking_v1_dispatch_proto_rawDescGZIP(), []int{12}
-}
-
-func (x *AcceptOfferResponse) GetOffer() *Offer {
-	if x != nil {
-		return x.Offer
-	}
-	return nil
-}
-
-// DeclineOfferRequest names an offer.
-type DeclineOfferRequest struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// The offer.
-	OfferId string `protobuf:"bytes,1,opt,name=offer_id,json=offerId,proto3" json:"offer_id,omitempty"`
-	// Why, at most 2000 characters.
-	Reason        string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *DeclineOfferRequest) Reset() {
-	*x = DeclineOfferRequest{}
-	mi := &file_ordertracking_v1_dispatch_proto_msgTypes[13]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *DeclineOfferRequest) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*DeclineOfferRequest) ProtoMessage() {}
-
-func (x *DeclineOfferRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ordertracking_v1_dispatch_proto_msgTypes[13]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use DeclineOfferRequest.ProtoReflect.Descriptor instead.
-func (*DeclineOfferRequest) Descriptor() ([]byte, []int) {
-	return file_ordertracking_v1_dispatch_proto_rawDescGZIP(), []int{13}
-}
-
-func (x *DeclineOfferRequest) GetOfferId() string {
-	if x != nil {
-		return x.OfferId
-	}
-	return ""
-}
-
-func (x *DeclineOfferRequest) GetReason() string {
-	if x != nil {
-		return x.Reason
-	}
-	return ""
-}
-
-// DeclineOfferResponse has the offer as it stands.
-type DeclineOfferResponse struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// The offer.
-	Offer         *Offer `protobuf:"bytes,1,opt,name=offer,proto3" json:"offer,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *DeclineOfferResponse) Reset() {
-	*x = DeclineOfferResponse{}
-	mi := &file_ordertracking_v1_dispatch_proto_msgTypes[14]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *DeclineOfferResponse) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*DeclineOfferResponse) ProtoMessage() {}
-
-func (x *DeclineOfferResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ordertracking_v1_dispatch_proto_msgTypes[14]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use DeclineOfferResponse.ProtoReflect.Descriptor instead.
-func (*DeclineOfferResponse) Descriptor() ([]byte, []int) {
-	return file_ordertracking_v1_dispatch_proto_rawDescGZIP(), []int{14}
-}
-
-func (x *DeclineOfferResponse) GetOffer() *Offer {
-	if x != nil {
-		return x.Offer
-	}
-	return nil
-}
-
-// GetRouteRequest names a courier.
-type GetRouteRequest struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// The courier.
-	CourierId     string `protobuf:"bytes,1,opt,name=courier_id,json=courierId,proto3" json:"courier_id,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *GetRouteRequest) Reset() {
-	*x = GetRouteRequest{}
-	mi := &file_ordertracking_v1_dispatch_proto_msgTypes[15]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *GetRouteRequest) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*GetRouteRequest) ProtoMessage() {}
-
-func (x *GetRouteRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ordertracking_v1_dispatch_proto_msgTypes[15]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use GetRouteRequest.ProtoReflect.Descriptor instead.
-func (*GetRouteRequest) Descriptor() ([]byte, []int) {
-	return file_ordertracking_v1_dispatch_proto_rawDescGZIP(), []int{15}
-}
-
-func (x *GetRouteRequest) GetCourierId() string {
-	if x != nil {
-		return x.CourierId
-	}
-	return ""
-}
-
-// GetRouteResponse has the courier's route.
-type GetRouteResponse struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// The route.
-	Route         *Route `protobuf:"bytes,1,opt,name=route,proto3" json:"route,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *GetRouteResponse) Reset() {
-	*x = GetRouteResponse{}
-	mi := &file_ordertracking_v1_dispatch_proto_msgTypes[16]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *GetRouteResponse) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*GetRouteResponse) ProtoMessage() {}
-
-func (x *GetRouteResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ordertracking_v1_dispatch_proto_msgTypes[16]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use GetRouteResponse.ProtoReflect.Descriptor instead.
-func (*GetRouteResponse) Descriptor() ([]byte, []int) {
-	return file_ordertracking_v1_dispatch_proto_rawDescGZIP(), []int{16}
-}
-
-func (x *GetRouteResponse) GetRoute() *Route {
-	if x != nil {
-		return x.Route
-	}
-	return nil
-}
-
 // Route is a courier's stops in their order.
 type Route struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1022,7 +645,7 @@ type Route struct {
 
 func (x *Route) Reset() {
 	*x = Route{}
-	mi := &file_ordertracking_v1_dispatch_proto_msgTypes[17]
+	mi := &file_ordertracking_v1_dispatch_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1034,7 +657,7 @@ func (x *Route) String() string {
 func (*Route) ProtoMessage() {}
 
 func (x *Route) ProtoReflect() protoreflect.Message {
-	mi := &file_ordertracking_v1_dispatch_proto_msgTypes[17]
+	mi := &file_ordertracking_v1_dispatch_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1047,7 +670,7 @@ func (x *Route) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Route.ProtoReflect.Descriptor instead.
 func (*Route) Descriptor() ([]byte, []int) {
-	return file_ordertracking_v1_dispatch_proto_rawDescGZIP(), []int{17}
+	return file_ordertracking_v1_dispatch_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Route) GetCourierId() string {
@@ -1108,7 +731,7 @@ type RouteStop struct {
 
 func (x *RouteStop) Reset() {
 	*x = RouteStop{}
-	mi := &file_ordertracking_v1_dispatch_proto_msgTypes[18]
+	mi := &file_ordertracking_v1_dispatch_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1120,7 +743,7 @@ func (x *RouteStop) String() string {
 func (*RouteStop) ProtoMessage() {}
 
 func (x *RouteStop) ProtoReflect() protoreflect.Message {
-	mi := &file_ordertracking_v1_dispatch_proto_msgTypes[18]
+	mi := &file_ordertracking_v1_dispatch_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1133,7 +756,7 @@ func (x *RouteStop) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RouteStop.ProtoReflect.Descriptor instead.
 func (*RouteStop) Descriptor() ([]byte, []int) {
-	return file_ordertracking_v1_dispatch_proto_rawDescGZIP(), []int{18}
+	return file_ordertracking_v1_dispatch_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *RouteStop) GetOrderId() string {
@@ -1198,7 +821,7 @@ type TimeWindow struct {
 
 func (x *TimeWindow) Reset() {
 	*x = TimeWindow{}
-	mi := &file_ordertracking_v1_dispatch_proto_msgTypes[19]
+	mi := &file_ordertracking_v1_dispatch_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1210,7 +833,7 @@ func (x *TimeWindow) String() string {
 func (*TimeWindow) ProtoMessage() {}
 
 func (x *TimeWindow) ProtoReflect() protoreflect.Message {
-	mi := &file_ordertracking_v1_dispatch_proto_msgTypes[19]
+	mi := &file_ordertracking_v1_dispatch_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1223,7 +846,7 @@ func (x *TimeWindow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TimeWindow.ProtoReflect.Descriptor instead.
 func (*TimeWindow) Descriptor() ([]byte, []int) {
-	return file_ordertracking_v1_dispatch_proto_rawDescGZIP(), []int{19}
+	return file_ordertracking_v1_dispatch_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *TimeWindow) GetFrom() *timestamppb.Timestamp {
@@ -1297,26 +920,7 @@ const file_ordertracking_v1_dispatch_proto_rawDesc = "" +
 	"\x06status\x18\x04 \x01(\tR\x06status\x129\n" +
 	"\n" +
 	"expires_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\texpiresAt\x12\x16\n" +
-	"\x06reason\x18\x06 \x01(\tR\x06reason\"2\n" +
-	"\x11ListOffersRequest\x12\x1d\n" +
-	"\n" +
-	"courier_id\x18\x01 \x01(\tR\tcourierId\"E\n" +
-	"\x12ListOffersResponse\x12/\n" +
-	"\x06offers\x18\x01 \x03(\v2\x17.ordertracking.v1.OfferR\x06offers\"/\n" +
-	"\x12AcceptOfferRequest\x12\x19\n" +
-	"\boffer_id\x18\x01 \x01(\tR\aofferId\"D\n" +
-	"\x13AcceptOfferResponse\x12-\n" +
-	"\x05offer\x18\x01 \x01(\v2\x17.ordertracking.v1.OfferR\x05offer\"H\n" +
-	"\x13DeclineOfferRequest\x12\x19\n" +
-	"\boffer_id\x18\x01 \x01(\tR\aofferId\x12\x16\n" +
-	"\x06reason\x18\x02 \x01(\tR\x06reason\"E\n" +
-	"\x14DeclineOfferResponse\x12-\n" +
-	"\x05offer\x18\x01 \x01(\v2\x17.ordertracking.v1.OfferR\x05offer\"0\n" +
-	"\x0fGetRouteRequest\x12\x1d\n" +
-	"\n" +
-	"courier_id\x18\x01 \x01(\tR\tcourierId\"A\n" +
-	"\x10GetRouteResponse\x12-\n" +
-	"\x05route\x18\x01 \x01(\v2\x17.ordertracking.v1.RouteR\x05route\"\xca\x01\n" +
+	"\x06reason\x18\x06 \x01(\tR\x06reason\"\xca\x01\n" +
 	"\x05Route\x12\x1d\n" +
 	"\n" +
 	"courier_id\x18\x01 \x01(\tR\tcourierId\x12\x18\n" +
@@ -1336,17 +940,12 @@ const file_ordertracking_v1_dispatch_proto_rawDesc = "" +
 	"\n" +
 	"TimeWindow\x12.\n" +
 	"\x04from\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x04from\x12*\n" +
-	"\x02to\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x02to2\x8c\x05\n" +
+	"\x02to\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x02to2\xa5\x02\n" +
 	"\x0fDispatchService\x12]\n" +
 	"\fPlanDispatch\x12%.ordertracking.v1.PlanDispatchRequest\x1a&.ordertracking.v1.PlanDispatchResponse\x12Z\n" +
 	"\vRunDispatch\x12$.ordertracking.v1.RunDispatchRequest\x1a%.ordertracking.v1.RunDispatchResponse\x12W\n" +
 	"\n" +
-	"OfferOrder\x12#.ordertracking.v1.OfferOrderRequest\x1a$.ordertracking.v1.OfferOrderResponse\x12W\n" +
-	"\n" +
-	"ListOffers\x12#.ordertracking.v1.ListOffersRequest\x1a$.ordertracking.v1.ListOffersResponse\x12Z\n" +
-	"\vAcceptOffer\x12$.ordertracking.v1.AcceptOfferRequest\x1a%.ordertracking.v1.AcceptOfferResponse\x12]\n" +
-	"\fDeclineOffer\x12%.ordertracking.v1.DeclineOfferRequest\x1a&.ordertracking.v1.DeclineOfferResponse\x12Q\n" +
-	"\bGetRoute\x12!.ordertracking.v1.GetRouteRequest\x1a\".ordertracking.v1.GetRouteResponseBQZOgithub.com/order-tracking/order-tracking/proto/ordertracking/v1;ordertrackingv1b\x06proto3"
+	"OfferOrder\x12#.ordertracking.v1.OfferOrderRequest\x1a$.ordertracking.v1.OfferOrderResponseBQZOgithub.com/order-tracking/order-tracking/proto/ordertracking/v1;ordertrackingv1b\x06proto3"
 
 var (
 	file_ordertracking_v1_dispatch_proto_rawDescOnce sync.Once
@@ -1360,7 +959,7 @@ func file_ordertracking_v1_dispatch_proto_rawDescGZIP() []byte {
 	return file_ordertracking_v1_dispatch_proto_rawDescData
 }
 
-var file_ordertracking_v1_dispatch_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
+var file_ordertracking_v1_dispatch_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
 var file_ordertracking_v1_dispatch_proto_goTypes = []any{
 	(*PlanDispatchRequest)(nil),   // 0: ordertracking.v1.PlanDispatchRequest
 	(*PlanDispatchResponse)(nil),  // 1: ordertracking.v1.PlanDispatchResponse
@@ -1371,61 +970,41 @@ var file_ordertracking_v1_dispatch_proto_goTypes = []any{
 	(*OfferOrderRequest)(nil),     // 6: ordertracking.v1.OfferOrderRequest
 	(*OfferOrderResponse)(nil),    // 7: ordertracking.v1.OfferOrderResponse
 	(*Offer)(nil),                 // 8: ordertracking.v1.Offer
-	(*ListOffersRequest)(nil),     // 9: ordertracking.v1.ListOffersRequest
-	(*ListOffersResponse)(nil),    // 10: ordertracking.v1.ListOffersResponse
-	(*AcceptOfferRequest)(nil),    // 11: ordertracking.v1.AcceptOfferRequest
-	(*AcceptOfferResponse)(nil),   // 12: ordertracking.v1.AcceptOfferResponse
-	(*DeclineOfferRequest)(nil),   // 13: ordertracking.v1.DeclineOfferRequest
-	(*DeclineOfferResponse)(nil),  // 14: ordertracking.v1.DeclineOfferResponse
-	(*GetRouteRequest)(nil),       // 15: ordertracking.v1.GetRouteRequest
-	(*GetRouteResponse)(nil),      // 16: ordertracking.v1.GetRouteResponse
-	(*Route)(nil),                 // 17: ordertracking.v1.Route
-	(*RouteStop)(nil),             // 18: ordertracking.v1.RouteStop
-	(*TimeWindow)(nil),            // 19: ordertracking.v1.TimeWindow
-	(*timestamppb.Timestamp)(nil), // 20: google.protobuf.Timestamp
-	(*Point)(nil),                 // 21: ordertracking.v1.Point
+	(*Route)(nil),                 // 9: ordertracking.v1.Route
+	(*RouteStop)(nil),             // 10: ordertracking.v1.RouteStop
+	(*TimeWindow)(nil),            // 11: ordertracking.v1.TimeWindow
+	(*timestamppb.Timestamp)(nil), // 12: google.protobuf.Timestamp
+	(*Point)(nil),                 // 13: ordertracking.v1.Point
 }
 var file_ordertracking_v1_dispatch_proto_depIdxs = []int32{
 	4,  // 0: ordertracking.v1.PlanDispatchResponse.assignments:type_name -> ordertracking.v1.Assignment
 	5,  // 1: ordertracking.v1.PlanDispatchResponse.unassigned:type_name -> ordertracking.v1.Unassigned
 	4,  // 2: ordertracking.v1.RunDispatchResponse.assignments:type_name -> ordertracking.v1.Assignment
 	5,  // 3: ordertracking.v1.RunDispatchResponse.unassigned:type_name -> ordertracking.v1.Unassigned
-	20, // 4: ordertracking.v1.Assignment.pickup_at:type_name -> google.protobuf.Timestamp
-	20, // 5: ordertracking.v1.Assignment.dropoff_at:type_name -> google.protobuf.Timestamp
-	20, // 6: ordertracking.v1.Assignment.leave_at:type_name -> google.protobuf.Timestamp
+	12, // 4: ordertracking.v1.Assignment.pickup_at:type_name -> google.protobuf.Timestamp
+	12, // 5: ordertracking.v1.Assignment.dropoff_at:type_name -> google.protobuf.Timestamp
+	12, // 6: ordertracking.v1.Assignment.leave_at:type_name -> google.protobuf.Timestamp
 	8,  // 7: ordertracking.v1.OfferOrderResponse.offer:type_name -> ordertracking.v1.Offer
 	8,  // 8: ordertracking.v1.OfferOrderResponse.others:type_name -> ordertracking.v1.Offer
-	20, // 9: ordertracking.v1.Offer.expires_at:type_name -> google.protobuf.Timestamp
-	8,  // 10: ordertracking.v1.ListOffersResponse.offers:type_name -> ordertracking.v1.Offer
-	8,  // 11: ordertracking.v1.AcceptOfferResponse.offer:type_name -> ordertracking.v1.Offer
-	8,  // 12: ordertracking.v1.DeclineOfferResponse.offer:type_name -> ordertracking.v1.Offer
-	17, // 13: ordertracking.v1.GetRouteResponse.route:type_name -> ordertracking.v1.Route
-	18, // 14: ordertracking.v1.Route.stops:type_name -> ordertracking.v1.RouteStop
-	20, // 15: ordertracking.v1.Route.updated_at:type_name -> google.protobuf.Timestamp
-	21, // 16: ordertracking.v1.RouteStop.location:type_name -> ordertracking.v1.Point
-	19, // 17: ordertracking.v1.RouteStop.window:type_name -> ordertracking.v1.TimeWindow
-	20, // 18: ordertracking.v1.RouteStop.eta:type_name -> google.protobuf.Timestamp
-	20, // 19: ordertracking.v1.TimeWindow.from:type_name -> google.protobuf.Timestamp
-	20, // 20: ordertracking.v1.TimeWindow.to:type_name -> google.protobuf.Timestamp
-	0,  // 21: ordertracking.v1.DispatchService.PlanDispatch:input_type -> ordertracking.v1.PlanDispatchRequest
-	2,  // 22: ordertracking.v1.DispatchService.RunDispatch:input_type -> ordertracking.v1.RunDispatchRequest
-	6,  // 23: ordertracking.v1.DispatchService.OfferOrder:input_type -> ordertracking.v1.OfferOrderRequest
-	9,  // 24: ordertracking.v1.DispatchService.ListOffers:input_type -> ordertracking.v1.ListOffersRequest
-	11, // 25: ordertracking.v1.DispatchService.AcceptOffer:input_type -> ordertracking.v1.AcceptOfferRequest
-	13, // 26: ordertracking.v1.DispatchService.DeclineOffer:input_type -> ordertracking.v1.DeclineOfferRequest
-	15, // 27: ordertracking.v1.DispatchService.GetRoute:input_type -> ordertracking.v1.GetRouteRequest
-	1,  // 28: ordertracking.v1.DispatchService.PlanDispatch:output_type -> ordertracking.v1.PlanDispatchResponse
-	3,  // 29: ordertracking.v1.DispatchService.RunDispatch:output_type -> ordertracking.v1.RunDispatchResponse
-	7,  // 30: ordertracking.v1.DispatchService.OfferOrder:output_type -> ordertracking.v1.OfferOrderResponse
-	10, // 31: ordertracking.v1.DispatchService.ListOffers:output_type -> ordertracking.v1.ListOffersResponse
-	12, // 32: ordertracking.v1.DispatchService.AcceptOffer:output_type -> ordertracking.v1.AcceptOfferResponse
-	14, // 33: ordertracking.v1.DispatchService.DeclineOffer:output_type -> ordertracking.v1.DeclineOfferResponse
-	16, // 34: ordertracking.v1.DispatchService.GetRoute:output_type -> ordertracking.v1.GetRouteResponse
-	28, // [28:35] is the sub-list for method output_type
-	21, // [21:28] is the sub-list for method input_type
-	21, // [21:21] is the sub-list for extension type_name
-	21, // [21:21] is the sub-list for extension extendee
-	0,  // [0:21] is the sub-list for field type_name
+	12, // 9: ordertracking.v1.Offer.expires_at:type_name -> google.protobuf.Timestamp
+	10, // 10: ordertracking.v1.Route.stops:type_name -> ordertracking.v1.RouteStop
+	12, // 11: ordertracking.v1.Route.updated_at:type_name -> google.protobuf.Timestamp
+	13, // 12: ordertracking.v1.RouteStop.location:type_name -> ordertracking.v1.Point
+	11, // 13: ordertracking.v1.RouteStop.window:type_name -> ordertracking.v1.TimeWindow
+	12, // 14: ordertracking.v1.RouteStop.eta:type_name -> google.protobuf.Timestamp
+	12, // 15: ordertracking.v1.TimeWindow.from:type_name -> google.protobuf.Timestamp
+	12, // 16: ordertracking.v1.TimeWindow.to:type_name -> google.protobuf.Timestamp
+	0,  // 17: ordertracking.v1.DispatchService.PlanDispatch:input_type -> ordertracking.v1.PlanDispatchRequest
+	2,  // 18: ordertracking.v1.DispatchService.RunDispatch:input_type -> ordertracking.v1.RunDispatchRequest
+	6,  // 19: ordertracking.v1.DispatchService.OfferOrder:input_type -> ordertracking.v1.OfferOrderRequest
+	1,  // 20: ordertracking.v1.DispatchService.PlanDispatch:output_type -> ordertracking.v1.PlanDispatchResponse
+	3,  // 21: ordertracking.v1.DispatchService.RunDispatch:output_type -> ordertracking.v1.RunDispatchResponse
+	7,  // 22: ordertracking.v1.DispatchService.OfferOrder:output_type -> ordertracking.v1.OfferOrderResponse
+	20, // [20:23] is the sub-list for method output_type
+	17, // [17:20] is the sub-list for method input_type
+	17, // [17:17] is the sub-list for extension type_name
+	17, // [17:17] is the sub-list for extension extendee
+	0,  // [0:17] is the sub-list for field type_name
 }
 
 func init() { file_ordertracking_v1_dispatch_proto_init() }
@@ -1440,7 +1019,7 @@ func file_ordertracking_v1_dispatch_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_ordertracking_v1_dispatch_proto_rawDesc), len(file_ordertracking_v1_dispatch_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   20,
+			NumMessages:   12,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

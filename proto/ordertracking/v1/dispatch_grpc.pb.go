@@ -22,10 +22,6 @@ const (
 	DispatchService_PlanDispatch_FullMethodName = "/ordertracking.v1.DispatchService/PlanDispatch"
 	DispatchService_RunDispatch_FullMethodName  = "/ordertracking.v1.DispatchService/RunDispatch"
 	DispatchService_OfferOrder_FullMethodName   = "/ordertracking.v1.DispatchService/OfferOrder"
-	DispatchService_ListOffers_FullMethodName   = "/ordertracking.v1.DispatchService/ListOffers"
-	DispatchService_AcceptOffer_FullMethodName  = "/ordertracking.v1.DispatchService/AcceptOffer"
-	DispatchService_DeclineOffer_FullMethodName = "/ordertracking.v1.DispatchService/DeclineOffer"
-	DispatchService_GetRoute_FullMethodName     = "/ordertracking.v1.DispatchService/GetRoute"
 )
 
 // DispatchServiceClient is the client API for DispatchService service.
@@ -43,16 +39,6 @@ type DispatchServiceClient interface {
 	// OfferOrder offers an order to couriers. order_not_found, courier_not_found,
 	// no_courier_available, illegal_transition, validation_failed.
 	OfferOrder(ctx context.Context, in *OfferOrderRequest, opts ...grpc.CallOption) (*OfferOrderResponse, error)
-	// ListOffers returns the offers that a courier can accept, newest first. courier_not_found,
-	// validation_failed.
-	ListOffers(ctx context.Context, in *ListOffersRequest, opts ...grpc.CallOption) (*ListOffersResponse, error)
-	// AcceptOffer takes an offered order: of several couriers one gets it. offer_not_found,
-	// offer_gone, courier_busy.
-	AcceptOffer(ctx context.Context, in *AcceptOfferRequest, opts ...grpc.CallOption) (*AcceptOfferResponse, error)
-	// DeclineOffer refuses an offered order. offer_not_found, offer_gone.
-	DeclineOffer(ctx context.Context, in *DeclineOfferRequest, opts ...grpc.CallOption) (*DeclineOfferResponse, error)
-	// GetRoute returns what a courier has before him. courier_not_found, validation_failed.
-	GetRoute(ctx context.Context, in *GetRouteRequest, opts ...grpc.CallOption) (*GetRouteResponse, error)
 }
 
 type dispatchServiceClient struct {
@@ -93,46 +79,6 @@ func (c *dispatchServiceClient) OfferOrder(ctx context.Context, in *OfferOrderRe
 	return out, nil
 }
 
-func (c *dispatchServiceClient) ListOffers(ctx context.Context, in *ListOffersRequest, opts ...grpc.CallOption) (*ListOffersResponse, error) {
-	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	out := new(ListOffersResponse)
-	err := c.cc.Invoke(ctx, DispatchService_ListOffers_FullMethodName, in, out, cOpts...)
-	if err != nil {
-		return nil, err
-	}
-	return out, nil
-}
-
-func (c *dispatchServiceClient) AcceptOffer(ctx context.Context, in *AcceptOfferRequest, opts ...grpc.CallOption) (*AcceptOfferResponse, error) {
-	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	out := new(AcceptOfferResponse)
-	err := c.cc.Invoke(ctx, DispatchService_AcceptOffer_FullMethodName, in, out, cOpts...)
-	if err != nil {
-		return nil, err
-	}
-	return out, nil
-}
-
-func (c *dispatchServiceClient) DeclineOffer(ctx context.Context, in *DeclineOfferRequest, opts ...grpc.CallOption) (*DeclineOfferResponse, error) {
-	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	out := new(DeclineOfferResponse)
-	err := c.cc.Invoke(ctx, DispatchService_DeclineOffer_FullMethodName, in, out, cOpts...)
-	if err != nil {
-		return nil, err
-	}
-	return out, nil
-}
-
-func (c *dispatchServiceClient) GetRoute(ctx context.Context, in *GetRouteRequest, opts ...grpc.CallOption) (*GetRouteResponse, error) {
-	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	out := new(GetRouteResponse)
-	err := c.cc.Invoke(ctx, DispatchService_GetRoute_FullMethodName, in, out, cOpts...)
-	if err != nil {
-		return nil, err
-	}
-	return out, nil
-}
-
 // DispatchServiceServer is the server API for DispatchService service.
 // All implementations must embed UnimplementedDispatchServiceServer
 // for forward compatibility.
@@ -148,16 +94,6 @@ type DispatchServiceServer interface {
 	// OfferOrder offers an order to couriers. order_not_found, courier_not_found,
 	// no_courier_available, illegal_transition, validation_failed.
 	OfferOrder(context.Context, *OfferOrderRequest) (*OfferOrderResponse, error)
-	// ListOffers returns the offers that a courier can accept, newest first. courier_not_found,
-	// validation_failed.
-	ListOffers(context.Context, *ListOffersRequest) (*ListOffersResponse, error)
-	// AcceptOffer takes an offered order: of several couriers one gets it. offer_not_found,
-	// offer_gone, courier_busy.
-	AcceptOffer(context.Context, *AcceptOfferRequest) (*AcceptOfferResponse, error)
-	// DeclineOffer refuses an offered order. offer_not_found, offer_gone.
-	DeclineOffer(context.Context, *DeclineOfferRequest) (*DeclineOfferResponse, error)
-	// GetRoute returns what a courier has before him. courier_not_found, validation_failed.
-	GetRoute(context.Context, *GetRouteRequest) (*GetRouteResponse, error)
 	mustEmbedUnimplementedDispatchServiceServer()
 }
 
@@ -176,18 +112,6 @@ func (UnimplementedDispatchServiceServer) RunDispatch(context.Context, *RunDispa
 }
 func (UnimplementedDispatchServiceServer) OfferOrder(context.Context, *OfferOrderRequest) (*OfferOrderResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method OfferOrder not implemented")
-}
-func (UnimplementedDispatchServiceServer) ListOffers(context.Context, *ListOffersRequest) (*ListOffersResponse, error) {
-	return nil, status.Error(codes.Unimplemented, "method ListOffers not implemented")
-}
-func (UnimplementedDispatchServiceServer) AcceptOffer(context.Context, *AcceptOfferRequest) (*AcceptOfferResponse, error) {
-	return nil, status.Error(codes.Unimplemented, "method AcceptOffer not implemented")
-}
-func (UnimplementedDispatchServiceServer) DeclineOffer(context.Context, *DeclineOfferRequest) (*DeclineOfferResponse, error) {
-	return nil, status.Error(codes.Unimplemented, "method DeclineOffer not implemented")
-}
-func (UnimplementedDispatchServiceServer) GetRoute(context.Context, *GetRouteRequest) (*GetRouteResponse, error) {
-	return nil, status.Error(codes.Unimplemented, "method GetRoute not implemented")
 }
 func (UnimplementedDispatchServiceServer) mustEmbedUnimplementedDispatchServiceServer() {}
 func (UnimplementedDispatchServiceServer) testEmbeddedByValue()                         {}
@@ -264,78 +188,6 @@ func _DispatchService_OfferOrder_Handler(srv interface{}, ctx context.Context, d
 	return interceptor(ctx, in, info, handler)
 }
 
-func _DispatchService_ListOffers_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
-	in := new(ListOffersRequest)
-	if err := dec(in); err != nil {
-		return nil, err
-	}
-	if interceptor == nil {
-		return srv.(DispatchServiceServer).ListOffers(ctx, in)
-	}
-	info := &grpc.UnaryServerInfo{
-		Server:     srv,
-		FullMethod: DispatchService_ListOffers_FullMethodName,
-	}
-	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
-		return srv.(DispatchServiceServer).ListOffers(ctx, req.(*ListOffersRequest))
-	}
-	return interceptor(ctx, in, info, handler)
-}
-
-func _DispatchService_AcceptOffer_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
-	in := new(AcceptOfferRequest)
-	if err := dec(in); err != nil {
-		return nil, err
-	}
-	if interceptor == nil {
-		return srv.(DispatchServiceServer).AcceptOffer(ctx, in)
-	}
-	info := &grpc.UnaryServerInfo{
-		Server:     srv,
-		FullMethod: DispatchService_AcceptOffer_FullMethodName,
-	}
-	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
-		return srv.(DispatchServiceServer).AcceptOffer(ctx, req.(*AcceptOfferRequest))
-	}
-	return interceptor(ctx, in, info, handler)
-}
-
-func _DispatchService_DeclineOffer_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
-	in := new(DeclineOfferRequest)
-	if err := dec(in); err != nil {
-		return nil, err
-	}
-	if interceptor == nil {
-		return srv.(DispatchServiceServer).DeclineOffer(ctx, in)
-	}
-	info := &grpc.UnaryServerInfo{
-		Server:     srv,
-		FullMethod: DispatchService_DeclineOffer_FullMethodName,
-	}
-	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
-		return srv.(DispatchServiceServer).DeclineOffer(ctx, req.(*DeclineOfferRequest))
-	}
-	return interceptor(ctx, in, info, handler)
-}
-
-func _DispatchService_GetRoute_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
-	in := new(GetRouteRequest)
-	if err := dec(in); err != nil {
-		return nil, err
-	}
-	if interceptor == nil {
-		return srv.(DispatchServiceServer).GetRoute(ctx, in)
-	}
-	info := &grpc.UnaryServerInfo{
-		Server:     srv,
-		FullMethod: DispatchService_GetRoute_FullMethodName,
-	}
-	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
-		return srv.(DispatchServiceServer).GetRoute(ctx, req.(*GetRouteRequest))
-	}
-	return interceptor(ctx, in, info, handler)
-}
-
 // DispatchService_ServiceDesc is the grpc.ServiceDesc for DispatchService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -354,22 +206,6 @@ var DispatchService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "OfferOrder",
 			Handler:    _DispatchService_OfferOrder_Handler,
-		},
-		{
-			MethodName: "ListOffers",
-			Handler:    _DispatchService_ListOffers_Handler,
-		},
-		{
-			MethodName: "AcceptOffer",
-			Handler:    _DispatchService_AcceptOffer_Handler,
-		},
-		{
-			MethodName: "DeclineOffer",
-			Handler:    _DispatchService_DeclineOffer_Handler,
-		},
-		{
-			MethodName: "GetRoute",
-			Handler:    _DispatchService_GetRoute_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

@@ -2663,6 +2663,381 @@ func (x *ReportLocationsResponse) GetDropped() int64 {
 	return 0
 }
 
+// EditOrderRequest changes an order; what is not set stays as it is.
+type EditOrderRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The order.
+	OrderId string `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
+	// Who receives it, as a whole.
+	Customer *Customer `protobuf:"bytes,2,opt,name=customer,proto3" json:"customer,omitempty"`
+	// Where the goods are taken from, as a whole.
+	Pickup *Place `protobuf:"bytes,3,opt,name=pickup,proto3" json:"pickup,omitempty"`
+	// Where they go, as a whole.
+	Dropoff *Place `protobuf:"bytes,4,opt,name=dropoff,proto3" json:"dropoff,omitempty"`
+	// Free text, at most 2000 characters.
+	Notes *string `protobuf:"bytes,5,opt,name=notes,proto3,oneof" json:"notes,omitempty"`
+	// When the goods are ready.
+	ReadyAt *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=ready_at,json=readyAt,proto3" json:"ready_at,omitempty"`
+	// When the customer was promised them.
+	PromisedAt *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=promised_at,json=promisedAt,proto3" json:"promised_at,omitempty"`
+	// Not delivered before this time.
+	DeliverAfter *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=deliver_after,json=deliverAfter,proto3" json:"deliver_after,omitempty"`
+	// To be delivered by this time.
+	DeliverBefore *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=deliver_before,json=deliverBefore,proto3" json:"deliver_before,omitempty"`
+	// The customer's (IANA).
+	Timezone *string `protobuf:"bytes,10,opt,name=timezone,proto3,oneof" json:"timezone,omitempty"`
+	// 0 to 9; higher is first.
+	Priority *int32 `protobuf:"varint,11,opt,name=priority,proto3,oneof" json:"priority,omitempty"`
+	// What the courier must have.
+	Requirements *Requirements `protobuf:"bytes,12,opt,name=requirements,proto3" json:"requirements,omitempty"`
+	// Raises an exception.
+	Exception *ExceptionEdit `protobuf:"bytes,13,opt,name=exception,proto3" json:"exception,omitempty"`
+	// Merged into the order's; an empty value removes the entry.
+	Metadata map[string]string `protobuf:"bytes,14,rep,name=metadata,proto3" json:"metadata,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Fields to remove: pickup, notes, ready_at, promised_at, deliver_after, deliver_before,
+	// timezone, priority, requirements, exception, metadata.
+	Clear []string `protobuf:"bytes,15,rep,name=clear,proto3" json:"clear,omitempty"`
+	// Only if the order still has this version.
+	IfMatch       *int64 `protobuf:"varint,16,opt,name=if_match,json=ifMatch,proto3,oneof" json:"if_match,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EditOrderRequest) Reset() {
+	*x = EditOrderRequest{}
+	mi := &file_ordertracking_v1_order_service_proto_msgTypes[39]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EditOrderRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EditOrderRequest) ProtoMessage() {}
+
+func (x *EditOrderRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_ordertracking_v1_order_service_proto_msgTypes[39]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EditOrderRequest.ProtoReflect.Descriptor instead.
+func (*EditOrderRequest) Descriptor() ([]byte, []int) {
+	return file_ordertracking_v1_order_service_proto_rawDescGZIP(), []int{39}
+}
+
+func (x *EditOrderRequest) GetOrderId() string {
+	if x != nil {
+		return x.OrderId
+	}
+	return ""
+}
+
+func (x *EditOrderRequest) GetCustomer() *Customer {
+	if x != nil {
+		return x.Customer
+	}
+	return nil
+}
+
+func (x *EditOrderRequest) GetPickup() *Place {
+	if x != nil {
+		return x.Pickup
+	}
+	return nil
+}
+
+func (x *EditOrderRequest) GetDropoff() *Place {
+	if x != nil {
+		return x.Dropoff
+	}
+	return nil
+}
+
+func (x *EditOrderRequest) GetNotes() string {
+	if x != nil && x.Notes != nil {
+		return *x.Notes
+	}
+	return ""
+}
+
+func (x *EditOrderRequest) GetReadyAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ReadyAt
+	}
+	return nil
+}
+
+func (x *EditOrderRequest) GetPromisedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.PromisedAt
+	}
+	return nil
+}
+
+func (x *EditOrderRequest) GetDeliverAfter() *timestamppb.Timestamp {
+	if x != nil {
+		return x.DeliverAfter
+	}
+	return nil
+}
+
+func (x *EditOrderRequest) GetDeliverBefore() *timestamppb.Timestamp {
+	if x != nil {
+		return x.DeliverBefore
+	}
+	return nil
+}
+
+func (x *EditOrderRequest) GetTimezone() string {
+	if x != nil && x.Timezone != nil {
+		return *x.Timezone
+	}
+	return ""
+}
+
+func (x *EditOrderRequest) GetPriority() int32 {
+	if x != nil && x.Priority != nil {
+		return *x.Priority
+	}
+	return 0
+}
+
+func (x *EditOrderRequest) GetRequirements() *Requirements {
+	if x != nil {
+		return x.Requirements
+	}
+	return nil
+}
+
+func (x *EditOrderRequest) GetException() *ExceptionEdit {
+	if x != nil {
+		return x.Exception
+	}
+	return nil
+}
+
+func (x *EditOrderRequest) GetMetadata() map[string]string {
+	if x != nil {
+		return x.Metadata
+	}
+	return nil
+}
+
+func (x *EditOrderRequest) GetClear() []string {
+	if x != nil {
+		return x.Clear
+	}
+	return nil
+}
+
+func (x *EditOrderRequest) GetIfMatch() int64 {
+	if x != nil && x.IfMatch != nil {
+		return *x.IfMatch
+	}
+	return 0
+}
+
+// ExceptionEdit is an exception to raise.
+type ExceptionEdit struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A name for machines.
+	Code string `protobuf:"bytes,1,opt,name=code,proto3" json:"code,omitempty"`
+	// A sentence for people.
+	Detail        string `protobuf:"bytes,2,opt,name=detail,proto3" json:"detail,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExceptionEdit) Reset() {
+	*x = ExceptionEdit{}
+	mi := &file_ordertracking_v1_order_service_proto_msgTypes[40]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExceptionEdit) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExceptionEdit) ProtoMessage() {}
+
+func (x *ExceptionEdit) ProtoReflect() protoreflect.Message {
+	mi := &file_ordertracking_v1_order_service_proto_msgTypes[40]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExceptionEdit.ProtoReflect.Descriptor instead.
+func (*ExceptionEdit) Descriptor() ([]byte, []int) {
+	return file_ordertracking_v1_order_service_proto_rawDescGZIP(), []int{40}
+}
+
+func (x *ExceptionEdit) GetCode() string {
+	if x != nil {
+		return x.Code
+	}
+	return ""
+}
+
+func (x *ExceptionEdit) GetDetail() string {
+	if x != nil {
+		return x.Detail
+	}
+	return ""
+}
+
+// EditOrderResponse has the order as it is now.
+type EditOrderResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The order.
+	Order         *Order `protobuf:"bytes,1,opt,name=order,proto3" json:"order,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EditOrderResponse) Reset() {
+	*x = EditOrderResponse{}
+	mi := &file_ordertracking_v1_order_service_proto_msgTypes[41]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EditOrderResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EditOrderResponse) ProtoMessage() {}
+
+func (x *EditOrderResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_ordertracking_v1_order_service_proto_msgTypes[41]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EditOrderResponse.ProtoReflect.Descriptor instead.
+func (*EditOrderResponse) Descriptor() ([]byte, []int) {
+	return file_ordertracking_v1_order_service_proto_rawDescGZIP(), []int{41}
+}
+
+func (x *EditOrderResponse) GetOrder() *Order {
+	if x != nil {
+		return x.Order
+	}
+	return nil
+}
+
+// ListEventsRequest names an order.
+type ListEventsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The order.
+	OrderId       string `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListEventsRequest) Reset() {
+	*x = ListEventsRequest{}
+	mi := &file_ordertracking_v1_order_service_proto_msgTypes[42]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListEventsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListEventsRequest) ProtoMessage() {}
+
+func (x *ListEventsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_ordertracking_v1_order_service_proto_msgTypes[42]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListEventsRequest.ProtoReflect.Descriptor instead.
+func (*ListEventsRequest) Descriptor() ([]byte, []int) {
+	return file_ordertracking_v1_order_service_proto_rawDescGZIP(), []int{42}
+}
+
+func (x *ListEventsRequest) GetOrderId() string {
+	if x != nil {
+		return x.OrderId
+	}
+	return ""
+}
+
+// ListEventsResponse has the order's history.
+type ListEventsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Oldest first.
+	Events        []*Event `protobuf:"bytes,1,rep,name=events,proto3" json:"events,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListEventsResponse) Reset() {
+	*x = ListEventsResponse{}
+	mi := &file_ordertracking_v1_order_service_proto_msgTypes[43]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListEventsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListEventsResponse) ProtoMessage() {}
+
+func (x *ListEventsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_ordertracking_v1_order_service_proto_msgTypes[43]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListEventsResponse.ProtoReflect.Descriptor instead.
+func (*ListEventsResponse) Descriptor() ([]byte, []int) {
+	return file_ordertracking_v1_order_service_proto_rawDescGZIP(), []int{43}
+}
+
+func (x *ListEventsResponse) GetEvents() []*Event {
+	if x != nil {
+		return x.Events
+	}
+	return nil
+}
+
 var File_ordertracking_v1_order_service_proto protoreflect.FileDescriptor
 
 const file_ordertracking_v1_order_service_proto_rawDesc = "" +
@@ -2864,7 +3239,42 @@ const file_ordertracking_v1_order_service_proto_rawDesc = "" +
 	"\tpositions\x18\x02 \x03(\v2\x1a.ordertracking.v1.PositionR\tpositions\"O\n" +
 	"\x17ReportLocationsResponse\x12\x1a\n" +
 	"\baccepted\x18\x01 \x01(\x03R\baccepted\x12\x18\n" +
-	"\adropped\x18\x02 \x01(\x03R\adropped2\xd0\v\n" +
+	"\adropped\x18\x02 \x01(\x03R\adropped\"\x93\a\n" +
+	"\x10EditOrderRequest\x12\x19\n" +
+	"\border_id\x18\x01 \x01(\tR\aorderId\x126\n" +
+	"\bcustomer\x18\x02 \x01(\v2\x1a.ordertracking.v1.CustomerR\bcustomer\x12/\n" +
+	"\x06pickup\x18\x03 \x01(\v2\x17.ordertracking.v1.PlaceR\x06pickup\x121\n" +
+	"\adropoff\x18\x04 \x01(\v2\x17.ordertracking.v1.PlaceR\adropoff\x12\x19\n" +
+	"\x05notes\x18\x05 \x01(\tH\x00R\x05notes\x88\x01\x01\x125\n" +
+	"\bready_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\areadyAt\x12;\n" +
+	"\vpromised_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"promisedAt\x12?\n" +
+	"\rdeliver_after\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\fdeliverAfter\x12A\n" +
+	"\x0edeliver_before\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\rdeliverBefore\x12\x1f\n" +
+	"\btimezone\x18\n" +
+	" \x01(\tH\x01R\btimezone\x88\x01\x01\x12\x1f\n" +
+	"\bpriority\x18\v \x01(\x05H\x02R\bpriority\x88\x01\x01\x12B\n" +
+	"\frequirements\x18\f \x01(\v2\x1e.ordertracking.v1.RequirementsR\frequirements\x12=\n" +
+	"\texception\x18\r \x01(\v2\x1f.ordertracking.v1.ExceptionEditR\texception\x12L\n" +
+	"\bmetadata\x18\x0e \x03(\v20.ordertracking.v1.EditOrderRequest.MetadataEntryR\bmetadata\x12\x14\n" +
+	"\x05clear\x18\x0f \x03(\tR\x05clear\x12\x1e\n" +
+	"\bif_match\x18\x10 \x01(\x03H\x03R\aifMatch\x88\x01\x01\x1a;\n" +
+	"\rMetadataEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\b\n" +
+	"\x06_notesB\v\n" +
+	"\t_timezoneB\v\n" +
+	"\t_priorityB\v\n" +
+	"\t_if_match\";\n" +
+	"\rExceptionEdit\x12\x12\n" +
+	"\x04code\x18\x01 \x01(\tR\x04code\x12\x16\n" +
+	"\x06detail\x18\x02 \x01(\tR\x06detail\"B\n" +
+	"\x11EditOrderResponse\x12-\n" +
+	"\x05order\x18\x01 \x01(\v2\x17.ordertracking.v1.OrderR\x05order\".\n" +
+	"\x11ListEventsRequest\x12\x19\n" +
+	"\border_id\x18\x01 \x01(\tR\aorderId\"E\n" +
+	"\x12ListEventsResponse\x12/\n" +
+	"\x06events\x18\x01 \x03(\v2\x17.ordertracking.v1.EventR\x06events2\xff\f\n" +
 	"\fOrderService\x12Z\n" +
 	"\vCreateOrder\x12$.ordertracking.v1.CreateOrderRequest\x1a%.ordertracking.v1.CreateOrderResponse\x12]\n" +
 	"\fCreateOrders\x12%.ordertracking.v1.CreateOrdersRequest\x1a&.ordertracking.v1.CreateOrdersResponse\x12Q\n" +
@@ -2879,7 +3289,10 @@ const file_ordertracking_v1_order_service_proto_rawDesc = "" +
 	"\rAssignCourier\x12&.ordertracking.v1.AssignCourierRequest\x1a'.ordertracking.v1.AssignCourierResponse\x12o\n" +
 	"\x12GetCourierLocation\x12+.ordertracking.v1.GetCourierLocationRequest\x1a,.ordertracking.v1.GetCourierLocationResponse\x12l\n" +
 	"\x11ListCourierOrders\x12*.ordertracking.v1.ListCourierOrdersRequest\x1a+.ordertracking.v1.ListCourierOrdersResponse\x12c\n" +
-	"\x0eNotifyCustomer\x12'.ordertracking.v1.NotifyCustomerRequest\x1a(.ordertracking.v1.NotifyCustomerResponse\x12Y\n" +
+	"\x0eNotifyCustomer\x12'.ordertracking.v1.NotifyCustomerRequest\x1a(.ordertracking.v1.NotifyCustomerResponse\x12T\n" +
+	"\tEditOrder\x12\".ordertracking.v1.EditOrderRequest\x1a#.ordertracking.v1.EditOrderResponse\x12W\n" +
+	"\n" +
+	"ListEvents\x12#.ordertracking.v1.ListEventsRequest\x1a$.ordertracking.v1.ListEventsResponse\x12Y\n" +
 	"\n" +
 	"WatchOrder\x12#.ordertracking.v1.WatchOrderRequest\x1a$.ordertracking.v1.WatchOrderResponse0\x01\x12h\n" +
 	"\x0fReportLocations\x12(.ordertracking.v1.ReportLocationsRequest\x1a).ordertracking.v1.ReportLocationsResponse(\x01BQZOgithub.com/order-tracking/order-tracking/proto/ordertracking/v1;ordertrackingv1b\x06proto3"
@@ -2896,7 +3309,7 @@ func file_ordertracking_v1_order_service_proto_rawDescGZIP() []byte {
 	return file_ordertracking_v1_order_service_proto_rawDescData
 }
 
-var file_ordertracking_v1_order_service_proto_msgTypes = make([]protoimpl.MessageInfo, 40)
+var file_ordertracking_v1_order_service_proto_msgTypes = make([]protoimpl.MessageInfo, 46)
 var file_ordertracking_v1_order_service_proto_goTypes = []any{
 	(*CreateOrderRequest)(nil),         // 0: ordertracking.v1.CreateOrderRequest
 	(*CreateOrderResponse)(nil),        // 1: ordertracking.v1.CreateOrderResponse
@@ -2937,116 +3350,138 @@ var file_ordertracking_v1_order_service_proto_goTypes = []any{
 	(*Ping)(nil),                       // 36: ordertracking.v1.Ping
 	(*ReportLocationsRequest)(nil),     // 37: ordertracking.v1.ReportLocationsRequest
 	(*ReportLocationsResponse)(nil),    // 38: ordertracking.v1.ReportLocationsResponse
-	nil,                                // 39: ordertracking.v1.CreateOrderRequest.MetadataEntry
-	(*Customer)(nil),                   // 40: ordertracking.v1.Customer
-	(*Place)(nil),                      // 41: ordertracking.v1.Place
-	(*Item)(nil),                       // 42: ordertracking.v1.Item
-	(*Money)(nil),                      // 43: ordertracking.v1.Money
-	(*timestamppb.Timestamp)(nil),      // 44: google.protobuf.Timestamp
-	(*Requirements)(nil),               // 45: ordertracking.v1.Requirements
-	(*Payment)(nil),                    // 46: ordertracking.v1.Payment
-	(*Order)(nil),                      // 47: ordertracking.v1.Order
-	(OrderStatus)(0),                   // 48: ordertracking.v1.OrderStatus
-	(*Point)(nil),                      // 49: ordertracking.v1.Point
-	(*Proof)(nil),                      // 50: ordertracking.v1.Proof
-	(*Courier)(nil),                    // 51: ordertracking.v1.Courier
-	(*Position)(nil),                   // 52: ordertracking.v1.Position
-	(*Event)(nil),                      // 53: ordertracking.v1.Event
-	(*Estimate)(nil),                   // 54: ordertracking.v1.Estimate
+	(*EditOrderRequest)(nil),           // 39: ordertracking.v1.EditOrderRequest
+	(*ExceptionEdit)(nil),              // 40: ordertracking.v1.ExceptionEdit
+	(*EditOrderResponse)(nil),          // 41: ordertracking.v1.EditOrderResponse
+	(*ListEventsRequest)(nil),          // 42: ordertracking.v1.ListEventsRequest
+	(*ListEventsResponse)(nil),         // 43: ordertracking.v1.ListEventsResponse
+	nil,                                // 44: ordertracking.v1.CreateOrderRequest.MetadataEntry
+	nil,                                // 45: ordertracking.v1.EditOrderRequest.MetadataEntry
+	(*Customer)(nil),                   // 46: ordertracking.v1.Customer
+	(*Place)(nil),                      // 47: ordertracking.v1.Place
+	(*Item)(nil),                       // 48: ordertracking.v1.Item
+	(*Money)(nil),                      // 49: ordertracking.v1.Money
+	(*timestamppb.Timestamp)(nil),      // 50: google.protobuf.Timestamp
+	(*Requirements)(nil),               // 51: ordertracking.v1.Requirements
+	(*Payment)(nil),                    // 52: ordertracking.v1.Payment
+	(*Order)(nil),                      // 53: ordertracking.v1.Order
+	(OrderStatus)(0),                   // 54: ordertracking.v1.OrderStatus
+	(*Point)(nil),                      // 55: ordertracking.v1.Point
+	(*Proof)(nil),                      // 56: ordertracking.v1.Proof
+	(*Courier)(nil),                    // 57: ordertracking.v1.Courier
+	(*Position)(nil),                   // 58: ordertracking.v1.Position
+	(*Event)(nil),                      // 59: ordertracking.v1.Event
+	(*Estimate)(nil),                   // 60: ordertracking.v1.Estimate
 }
 var file_ordertracking_v1_order_service_proto_depIdxs = []int32{
-	40, // 0: ordertracking.v1.CreateOrderRequest.customer:type_name -> ordertracking.v1.Customer
-	41, // 1: ordertracking.v1.CreateOrderRequest.pickup:type_name -> ordertracking.v1.Place
-	41, // 2: ordertracking.v1.CreateOrderRequest.dropoff:type_name -> ordertracking.v1.Place
-	42, // 3: ordertracking.v1.CreateOrderRequest.items:type_name -> ordertracking.v1.Item
-	43, // 4: ordertracking.v1.CreateOrderRequest.total:type_name -> ordertracking.v1.Money
-	39, // 5: ordertracking.v1.CreateOrderRequest.metadata:type_name -> ordertracking.v1.CreateOrderRequest.MetadataEntry
-	44, // 6: ordertracking.v1.CreateOrderRequest.ready_at:type_name -> google.protobuf.Timestamp
-	44, // 7: ordertracking.v1.CreateOrderRequest.promised_at:type_name -> google.protobuf.Timestamp
-	44, // 8: ordertracking.v1.CreateOrderRequest.deliver_after:type_name -> google.protobuf.Timestamp
-	44, // 9: ordertracking.v1.CreateOrderRequest.deliver_before:type_name -> google.protobuf.Timestamp
-	45, // 10: ordertracking.v1.CreateOrderRequest.requirements:type_name -> ordertracking.v1.Requirements
-	46, // 11: ordertracking.v1.CreateOrderRequest.payment:type_name -> ordertracking.v1.Payment
-	47, // 12: ordertracking.v1.CreateOrderResponse.order:type_name -> ordertracking.v1.Order
+	46, // 0: ordertracking.v1.CreateOrderRequest.customer:type_name -> ordertracking.v1.Customer
+	47, // 1: ordertracking.v1.CreateOrderRequest.pickup:type_name -> ordertracking.v1.Place
+	47, // 2: ordertracking.v1.CreateOrderRequest.dropoff:type_name -> ordertracking.v1.Place
+	48, // 3: ordertracking.v1.CreateOrderRequest.items:type_name -> ordertracking.v1.Item
+	49, // 4: ordertracking.v1.CreateOrderRequest.total:type_name -> ordertracking.v1.Money
+	44, // 5: ordertracking.v1.CreateOrderRequest.metadata:type_name -> ordertracking.v1.CreateOrderRequest.MetadataEntry
+	50, // 6: ordertracking.v1.CreateOrderRequest.ready_at:type_name -> google.protobuf.Timestamp
+	50, // 7: ordertracking.v1.CreateOrderRequest.promised_at:type_name -> google.protobuf.Timestamp
+	50, // 8: ordertracking.v1.CreateOrderRequest.deliver_after:type_name -> google.protobuf.Timestamp
+	50, // 9: ordertracking.v1.CreateOrderRequest.deliver_before:type_name -> google.protobuf.Timestamp
+	51, // 10: ordertracking.v1.CreateOrderRequest.requirements:type_name -> ordertracking.v1.Requirements
+	52, // 11: ordertracking.v1.CreateOrderRequest.payment:type_name -> ordertracking.v1.Payment
+	53, // 12: ordertracking.v1.CreateOrderResponse.order:type_name -> ordertracking.v1.Order
 	0,  // 13: ordertracking.v1.CreateOrdersRequest.orders:type_name -> ordertracking.v1.CreateOrderRequest
 	4,  // 14: ordertracking.v1.CreateOrdersResponse.results:type_name -> ordertracking.v1.CreateOrdersResult
-	47, // 15: ordertracking.v1.CreateOrdersResult.order:type_name -> ordertracking.v1.Order
+	53, // 15: ordertracking.v1.CreateOrdersResult.order:type_name -> ordertracking.v1.Order
 	5,  // 16: ordertracking.v1.CreateOrdersResult.error:type_name -> ordertracking.v1.Problem
 	6,  // 17: ordertracking.v1.Problem.errors:type_name -> ordertracking.v1.Fault
-	47, // 18: ordertracking.v1.GetOrderResponse.order:type_name -> ordertracking.v1.Order
-	48, // 19: ordertracking.v1.GetOrdersRequest.status:type_name -> ordertracking.v1.OrderStatus
-	44, // 20: ordertracking.v1.GetOrdersRequest.created_from:type_name -> google.protobuf.Timestamp
-	44, // 21: ordertracking.v1.GetOrdersRequest.created_to:type_name -> google.protobuf.Timestamp
-	47, // 22: ordertracking.v1.GetOrdersResponse.orders:type_name -> ordertracking.v1.Order
-	48, // 23: ordertracking.v1.GetOrderStatusResponse.status:type_name -> ordertracking.v1.OrderStatus
-	44, // 24: ordertracking.v1.GetOrderStatusResponse.updated_at:type_name -> google.protobuf.Timestamp
-	48, // 25: ordertracking.v1.GetOrderStatusResponse.allowed_transitions:type_name -> ordertracking.v1.OrderStatus
-	48, // 26: ordertracking.v1.UpdateOrderStatusRequest.status:type_name -> ordertracking.v1.OrderStatus
-	44, // 27: ordertracking.v1.UpdateOrderStatusRequest.occurred_at:type_name -> google.protobuf.Timestamp
-	49, // 28: ordertracking.v1.UpdateOrderStatusRequest.location:type_name -> ordertracking.v1.Point
-	50, // 29: ordertracking.v1.UpdateOrderStatusRequest.proof:type_name -> ordertracking.v1.Proof
-	47, // 30: ordertracking.v1.UpdateOrderStatusResponse.order:type_name -> ordertracking.v1.Order
-	48, // 31: ordertracking.v1.TrackOrderResponse.status:type_name -> ordertracking.v1.OrderStatus
-	51, // 32: ordertracking.v1.TrackOrderResponse.courier:type_name -> ordertracking.v1.Courier
-	52, // 33: ordertracking.v1.TrackOrderResponse.position:type_name -> ordertracking.v1.Position
-	52, // 34: ordertracking.v1.TrackOrderResponse.trail:type_name -> ordertracking.v1.Position
-	53, // 35: ordertracking.v1.TrackOrderResponse.timeline:type_name -> ordertracking.v1.Event
-	54, // 36: ordertracking.v1.TrackOrderResponse.eta:type_name -> ordertracking.v1.Estimate
-	47, // 37: ordertracking.v1.CancelOrderResponse.order:type_name -> ordertracking.v1.Order
-	54, // 38: ordertracking.v1.EstimateDeliveryResponse.estimate:type_name -> ordertracking.v1.Estimate
-	47, // 39: ordertracking.v1.AssignCourierResponse.order:type_name -> ordertracking.v1.Order
-	52, // 40: ordertracking.v1.GetCourierLocationResponse.position:type_name -> ordertracking.v1.Position
-	47, // 41: ordertracking.v1.ListCourierOrdersResponse.orders:type_name -> ordertracking.v1.Order
+	53, // 18: ordertracking.v1.GetOrderResponse.order:type_name -> ordertracking.v1.Order
+	54, // 19: ordertracking.v1.GetOrdersRequest.status:type_name -> ordertracking.v1.OrderStatus
+	50, // 20: ordertracking.v1.GetOrdersRequest.created_from:type_name -> google.protobuf.Timestamp
+	50, // 21: ordertracking.v1.GetOrdersRequest.created_to:type_name -> google.protobuf.Timestamp
+	53, // 22: ordertracking.v1.GetOrdersResponse.orders:type_name -> ordertracking.v1.Order
+	54, // 23: ordertracking.v1.GetOrderStatusResponse.status:type_name -> ordertracking.v1.OrderStatus
+	50, // 24: ordertracking.v1.GetOrderStatusResponse.updated_at:type_name -> google.protobuf.Timestamp
+	54, // 25: ordertracking.v1.GetOrderStatusResponse.allowed_transitions:type_name -> ordertracking.v1.OrderStatus
+	54, // 26: ordertracking.v1.UpdateOrderStatusRequest.status:type_name -> ordertracking.v1.OrderStatus
+	50, // 27: ordertracking.v1.UpdateOrderStatusRequest.occurred_at:type_name -> google.protobuf.Timestamp
+	55, // 28: ordertracking.v1.UpdateOrderStatusRequest.location:type_name -> ordertracking.v1.Point
+	56, // 29: ordertracking.v1.UpdateOrderStatusRequest.proof:type_name -> ordertracking.v1.Proof
+	53, // 30: ordertracking.v1.UpdateOrderStatusResponse.order:type_name -> ordertracking.v1.Order
+	54, // 31: ordertracking.v1.TrackOrderResponse.status:type_name -> ordertracking.v1.OrderStatus
+	57, // 32: ordertracking.v1.TrackOrderResponse.courier:type_name -> ordertracking.v1.Courier
+	58, // 33: ordertracking.v1.TrackOrderResponse.position:type_name -> ordertracking.v1.Position
+	58, // 34: ordertracking.v1.TrackOrderResponse.trail:type_name -> ordertracking.v1.Position
+	59, // 35: ordertracking.v1.TrackOrderResponse.timeline:type_name -> ordertracking.v1.Event
+	60, // 36: ordertracking.v1.TrackOrderResponse.eta:type_name -> ordertracking.v1.Estimate
+	53, // 37: ordertracking.v1.CancelOrderResponse.order:type_name -> ordertracking.v1.Order
+	60, // 38: ordertracking.v1.EstimateDeliveryResponse.estimate:type_name -> ordertracking.v1.Estimate
+	53, // 39: ordertracking.v1.AssignCourierResponse.order:type_name -> ordertracking.v1.Order
+	58, // 40: ordertracking.v1.GetCourierLocationResponse.position:type_name -> ordertracking.v1.Position
+	53, // 41: ordertracking.v1.ListCourierOrdersResponse.orders:type_name -> ordertracking.v1.Order
 	29, // 42: ordertracking.v1.NotifyCustomerResponse.deliveries:type_name -> ordertracking.v1.Delivery
-	44, // 43: ordertracking.v1.WatchOrderResponse.at:type_name -> google.protobuf.Timestamp
+	50, // 43: ordertracking.v1.WatchOrderResponse.at:type_name -> google.protobuf.Timestamp
 	32, // 44: ordertracking.v1.WatchOrderResponse.snapshot:type_name -> ordertracking.v1.Snapshot
-	53, // 45: ordertracking.v1.WatchOrderResponse.status:type_name -> ordertracking.v1.Event
+	59, // 45: ordertracking.v1.WatchOrderResponse.status:type_name -> ordertracking.v1.Event
 	33, // 46: ordertracking.v1.WatchOrderResponse.position:type_name -> ordertracking.v1.CourierPosition
-	54, // 47: ordertracking.v1.WatchOrderResponse.eta:type_name -> ordertracking.v1.Estimate
+	60, // 47: ordertracking.v1.WatchOrderResponse.eta:type_name -> ordertracking.v1.Estimate
 	34, // 48: ordertracking.v1.WatchOrderResponse.notification:type_name -> ordertracking.v1.Notification
 	35, // 49: ordertracking.v1.WatchOrderResponse.end:type_name -> ordertracking.v1.End
 	36, // 50: ordertracking.v1.WatchOrderResponse.ping:type_name -> ordertracking.v1.Ping
-	53, // 51: ordertracking.v1.WatchOrderResponse.note:type_name -> ordertracking.v1.Event
-	47, // 52: ordertracking.v1.Snapshot.order:type_name -> ordertracking.v1.Order
-	51, // 53: ordertracking.v1.Snapshot.courier:type_name -> ordertracking.v1.Courier
-	52, // 54: ordertracking.v1.Snapshot.position:type_name -> ordertracking.v1.Position
-	52, // 55: ordertracking.v1.CourierPosition.position:type_name -> ordertracking.v1.Position
-	52, // 56: ordertracking.v1.ReportLocationsRequest.positions:type_name -> ordertracking.v1.Position
-	0,  // 57: ordertracking.v1.OrderService.CreateOrder:input_type -> ordertracking.v1.CreateOrderRequest
-	2,  // 58: ordertracking.v1.OrderService.CreateOrders:input_type -> ordertracking.v1.CreateOrdersRequest
-	7,  // 59: ordertracking.v1.OrderService.GetOrder:input_type -> ordertracking.v1.GetOrderRequest
-	9,  // 60: ordertracking.v1.OrderService.GetOrders:input_type -> ordertracking.v1.GetOrdersRequest
-	11, // 61: ordertracking.v1.OrderService.GetOrderStatus:input_type -> ordertracking.v1.GetOrderStatusRequest
-	13, // 62: ordertracking.v1.OrderService.UpdateOrderStatus:input_type -> ordertracking.v1.UpdateOrderStatusRequest
-	15, // 63: ordertracking.v1.OrderService.TrackOrder:input_type -> ordertracking.v1.TrackOrderRequest
-	17, // 64: ordertracking.v1.OrderService.CancelOrder:input_type -> ordertracking.v1.CancelOrderRequest
-	19, // 65: ordertracking.v1.OrderService.EstimateDelivery:input_type -> ordertracking.v1.EstimateDeliveryRequest
-	21, // 66: ordertracking.v1.OrderService.AssignCourier:input_type -> ordertracking.v1.AssignCourierRequest
-	23, // 67: ordertracking.v1.OrderService.GetCourierLocation:input_type -> ordertracking.v1.GetCourierLocationRequest
-	25, // 68: ordertracking.v1.OrderService.ListCourierOrders:input_type -> ordertracking.v1.ListCourierOrdersRequest
-	27, // 69: ordertracking.v1.OrderService.NotifyCustomer:input_type -> ordertracking.v1.NotifyCustomerRequest
-	30, // 70: ordertracking.v1.OrderService.WatchOrder:input_type -> ordertracking.v1.WatchOrderRequest
-	37, // 71: ordertracking.v1.OrderService.ReportLocations:input_type -> ordertracking.v1.ReportLocationsRequest
-	1,  // 72: ordertracking.v1.OrderService.CreateOrder:output_type -> ordertracking.v1.CreateOrderResponse
-	3,  // 73: ordertracking.v1.OrderService.CreateOrders:output_type -> ordertracking.v1.CreateOrdersResponse
-	8,  // 74: ordertracking.v1.OrderService.GetOrder:output_type -> ordertracking.v1.GetOrderResponse
-	10, // 75: ordertracking.v1.OrderService.GetOrders:output_type -> ordertracking.v1.GetOrdersResponse
-	12, // 76: ordertracking.v1.OrderService.GetOrderStatus:output_type -> ordertracking.v1.GetOrderStatusResponse
-	14, // 77: ordertracking.v1.OrderService.UpdateOrderStatus:output_type -> ordertracking.v1.UpdateOrderStatusResponse
-	16, // 78: ordertracking.v1.OrderService.TrackOrder:output_type -> ordertracking.v1.TrackOrderResponse
-	18, // 79: ordertracking.v1.OrderService.CancelOrder:output_type -> ordertracking.v1.CancelOrderResponse
-	20, // 80: ordertracking.v1.OrderService.EstimateDelivery:output_type -> ordertracking.v1.EstimateDeliveryResponse
-	22, // 81: ordertracking.v1.OrderService.AssignCourier:output_type -> ordertracking.v1.AssignCourierResponse
-	24, // 82: ordertracking.v1.OrderService.GetCourierLocation:output_type -> ordertracking.v1.GetCourierLocationResponse
-	26, // 83: ordertracking.v1.OrderService.ListCourierOrders:output_type -> ordertracking.v1.ListCourierOrdersResponse
-	28, // 84: ordertracking.v1.OrderService.NotifyCustomer:output_type -> ordertracking.v1.NotifyCustomerResponse
-	31, // 85: ordertracking.v1.OrderService.WatchOrder:output_type -> ordertracking.v1.WatchOrderResponse
-	38, // 86: ordertracking.v1.OrderService.ReportLocations:output_type -> ordertracking.v1.ReportLocationsResponse
-	72, // [72:87] is the sub-list for method output_type
-	57, // [57:72] is the sub-list for method input_type
-	57, // [57:57] is the sub-list for extension type_name
-	57, // [57:57] is the sub-list for extension extendee
-	0,  // [0:57] is the sub-list for field type_name
+	59, // 51: ordertracking.v1.WatchOrderResponse.note:type_name -> ordertracking.v1.Event
+	53, // 52: ordertracking.v1.Snapshot.order:type_name -> ordertracking.v1.Order
+	57, // 53: ordertracking.v1.Snapshot.courier:type_name -> ordertracking.v1.Courier
+	58, // 54: ordertracking.v1.Snapshot.position:type_name -> ordertracking.v1.Position
+	58, // 55: ordertracking.v1.CourierPosition.position:type_name -> ordertracking.v1.Position
+	58, // 56: ordertracking.v1.ReportLocationsRequest.positions:type_name -> ordertracking.v1.Position
+	46, // 57: ordertracking.v1.EditOrderRequest.customer:type_name -> ordertracking.v1.Customer
+	47, // 58: ordertracking.v1.EditOrderRequest.pickup:type_name -> ordertracking.v1.Place
+	47, // 59: ordertracking.v1.EditOrderRequest.dropoff:type_name -> ordertracking.v1.Place
+	50, // 60: ordertracking.v1.EditOrderRequest.ready_at:type_name -> google.protobuf.Timestamp
+	50, // 61: ordertracking.v1.EditOrderRequest.promised_at:type_name -> google.protobuf.Timestamp
+	50, // 62: ordertracking.v1.EditOrderRequest.deliver_after:type_name -> google.protobuf.Timestamp
+	50, // 63: ordertracking.v1.EditOrderRequest.deliver_before:type_name -> google.protobuf.Timestamp
+	51, // 64: ordertracking.v1.EditOrderRequest.requirements:type_name -> ordertracking.v1.Requirements
+	40, // 65: ordertracking.v1.EditOrderRequest.exception:type_name -> ordertracking.v1.ExceptionEdit
+	45, // 66: ordertracking.v1.EditOrderRequest.metadata:type_name -> ordertracking.v1.EditOrderRequest.MetadataEntry
+	53, // 67: ordertracking.v1.EditOrderResponse.order:type_name -> ordertracking.v1.Order
+	59, // 68: ordertracking.v1.ListEventsResponse.events:type_name -> ordertracking.v1.Event
+	0,  // 69: ordertracking.v1.OrderService.CreateOrder:input_type -> ordertracking.v1.CreateOrderRequest
+	2,  // 70: ordertracking.v1.OrderService.CreateOrders:input_type -> ordertracking.v1.CreateOrdersRequest
+	7,  // 71: ordertracking.v1.OrderService.GetOrder:input_type -> ordertracking.v1.GetOrderRequest
+	9,  // 72: ordertracking.v1.OrderService.GetOrders:input_type -> ordertracking.v1.GetOrdersRequest
+	11, // 73: ordertracking.v1.OrderService.GetOrderStatus:input_type -> ordertracking.v1.GetOrderStatusRequest
+	13, // 74: ordertracking.v1.OrderService.UpdateOrderStatus:input_type -> ordertracking.v1.UpdateOrderStatusRequest
+	15, // 75: ordertracking.v1.OrderService.TrackOrder:input_type -> ordertracking.v1.TrackOrderRequest
+	17, // 76: ordertracking.v1.OrderService.CancelOrder:input_type -> ordertracking.v1.CancelOrderRequest
+	19, // 77: ordertracking.v1.OrderService.EstimateDelivery:input_type -> ordertracking.v1.EstimateDeliveryRequest
+	21, // 78: ordertracking.v1.OrderService.AssignCourier:input_type -> ordertracking.v1.AssignCourierRequest
+	23, // 79: ordertracking.v1.OrderService.GetCourierLocation:input_type -> ordertracking.v1.GetCourierLocationRequest
+	25, // 80: ordertracking.v1.OrderService.ListCourierOrders:input_type -> ordertracking.v1.ListCourierOrdersRequest
+	27, // 81: ordertracking.v1.OrderService.NotifyCustomer:input_type -> ordertracking.v1.NotifyCustomerRequest
+	39, // 82: ordertracking.v1.OrderService.EditOrder:input_type -> ordertracking.v1.EditOrderRequest
+	42, // 83: ordertracking.v1.OrderService.ListEvents:input_type -> ordertracking.v1.ListEventsRequest
+	30, // 84: ordertracking.v1.OrderService.WatchOrder:input_type -> ordertracking.v1.WatchOrderRequest
+	37, // 85: ordertracking.v1.OrderService.ReportLocations:input_type -> ordertracking.v1.ReportLocationsRequest
+	1,  // 86: ordertracking.v1.OrderService.CreateOrder:output_type -> ordertracking.v1.CreateOrderResponse
+	3,  // 87: ordertracking.v1.OrderService.CreateOrders:output_type -> ordertracking.v1.CreateOrdersResponse
+	8,  // 88: ordertracking.v1.OrderService.GetOrder:output_type -> ordertracking.v1.GetOrderResponse
+	10, // 89: ordertracking.v1.OrderService.GetOrders:output_type -> ordertracking.v1.GetOrdersResponse
+	12, // 90: ordertracking.v1.OrderService.GetOrderStatus:output_type -> ordertracking.v1.GetOrderStatusResponse
+	14, // 91: ordertracking.v1.OrderService.UpdateOrderStatus:output_type -> ordertracking.v1.UpdateOrderStatusResponse
+	16, // 92: ordertracking.v1.OrderService.TrackOrder:output_type -> ordertracking.v1.TrackOrderResponse
+	18, // 93: ordertracking.v1.OrderService.CancelOrder:output_type -> ordertracking.v1.CancelOrderResponse
+	20, // 94: ordertracking.v1.OrderService.EstimateDelivery:output_type -> ordertracking.v1.EstimateDeliveryResponse
+	22, // 95: ordertracking.v1.OrderService.AssignCourier:output_type -> ordertracking.v1.AssignCourierResponse
+	24, // 96: ordertracking.v1.OrderService.GetCourierLocation:output_type -> ordertracking.v1.GetCourierLocationResponse
+	26, // 97: ordertracking.v1.OrderService.ListCourierOrders:output_type -> ordertracking.v1.ListCourierOrdersResponse
+	28, // 98: ordertracking.v1.OrderService.NotifyCustomer:output_type -> ordertracking.v1.NotifyCustomerResponse
+	41, // 99: ordertracking.v1.OrderService.EditOrder:output_type -> ordertracking.v1.EditOrderResponse
+	43, // 100: ordertracking.v1.OrderService.ListEvents:output_type -> ordertracking.v1.ListEventsResponse
+	31, // 101: ordertracking.v1.OrderService.WatchOrder:output_type -> ordertracking.v1.WatchOrderResponse
+	38, // 102: ordertracking.v1.OrderService.ReportLocations:output_type -> ordertracking.v1.ReportLocationsResponse
+	86, // [86:103] is the sub-list for method output_type
+	69, // [69:86] is the sub-list for method input_type
+	69, // [69:69] is the sub-list for extension type_name
+	69, // [69:69] is the sub-list for extension extendee
+	0,  // [0:69] is the sub-list for field type_name
 }
 
 func init() { file_ordertracking_v1_order_service_proto_init() }
@@ -3077,13 +3512,14 @@ func file_ordertracking_v1_order_service_proto_init() {
 		(*WatchOrderResponse_Ping)(nil),
 		(*WatchOrderResponse_Note)(nil),
 	}
+	file_ordertracking_v1_order_service_proto_msgTypes[39].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_ordertracking_v1_order_service_proto_rawDesc), len(file_ordertracking_v1_order_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   40,
+			NumMessages:   46,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

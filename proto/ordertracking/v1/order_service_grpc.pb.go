@@ -32,6 +32,8 @@ const (
 	OrderService_GetCourierLocation_FullMethodName = "/ordertracking.v1.OrderService/GetCourierLocation"
 	OrderService_ListCourierOrders_FullMethodName  = "/ordertracking.v1.OrderService/ListCourierOrders"
 	OrderService_NotifyCustomer_FullMethodName     = "/ordertracking.v1.OrderService/NotifyCustomer"
+	OrderService_EditOrder_FullMethodName          = "/ordertracking.v1.OrderService/EditOrder"
+	OrderService_ListEvents_FullMethodName         = "/ordertracking.v1.OrderService/ListEvents"
 	OrderService_WatchOrder_FullMethodName         = "/ordertracking.v1.OrderService/WatchOrder"
 	OrderService_ReportLocations_FullMethodName    = "/ordertracking.v1.OrderService/ReportLocations"
 )
@@ -115,6 +117,12 @@ type OrderServiceClient interface {
 	ListCourierOrders(ctx context.Context, in *ListCourierOrdersRequest, opts ...grpc.CallOption) (*ListCourierOrdersResponse, error)
 	// NotifyCustomer sends the customer a message. order_not_found, validation_failed.
 	NotifyCustomer(ctx context.Context, in *NotifyCustomerRequest, opts ...grpc.CallOption) (*NotifyCustomerResponse, error)
+	// EditOrder changes the fields that are set. version_conflict, order_finished,
+	// order_not_found, validation_failed.
+	EditOrder(ctx context.Context, in *EditOrderRequest, opts ...grpc.CallOption) (*EditOrderResponse, error)
+	// ListEvents returns the history of an order, oldest first and complete, as far as the
+	// caller may see it. order_not_found, validation_failed.
+	ListEvents(ctx context.Context, in *ListEventsRequest, opts ...grpc.CallOption) (*ListEventsResponse, error)
 	// WatchOrder streams what happens to an order: a snapshot first, then, with
 	// since_version, every later status that the caller missed, then live. Statuses are
 	// never dropped or reordered; positions may be coalesced. The stream ends with OK
@@ -268,6 +276,26 @@ func (c *orderServiceClient) NotifyCustomer(ctx context.Context, in *NotifyCusto
 	return out, nil
 }
 
+func (c *orderServiceClient) EditOrder(ctx context.Context, in *EditOrderRequest, opts ...grpc.CallOption) (*EditOrderResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(EditOrderResponse)
+	err := c.cc.Invoke(ctx, OrderService_EditOrder_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *orderServiceClient) ListEvents(ctx context.Context, in *ListEventsRequest, opts ...grpc.CallOption) (*ListEventsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListEventsResponse)
+	err := c.cc.Invoke(ctx, OrderService_ListEvents_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *orderServiceClient) WatchOrder(ctx context.Context, in *WatchOrderRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchOrderResponse], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	stream, err := c.cc.NewStream(ctx, &OrderService_ServiceDesc.Streams[0], OrderService_WatchOrder_FullMethodName, cOpts...)
@@ -379,6 +407,12 @@ type OrderServiceServer interface {
 	ListCourierOrders(context.Context, *ListCourierOrdersRequest) (*ListCourierOrdersResponse, error)
 	// NotifyCustomer sends the customer a message. order_not_found, validation_failed.
 	NotifyCustomer(context.Context, *NotifyCustomerRequest) (*NotifyCustomerResponse, error)
+	// EditOrder changes the fields that are set. version_conflict, order_finished,
+	// order_not_found, validation_failed.
+	EditOrder(context.Context, *EditOrderRequest) (*EditOrderResponse, error)
+	// ListEvents returns the history of an order, oldest first and complete, as far as the
+	// caller may see it. order_not_found, validation_failed.
+	ListEvents(context.Context, *ListEventsRequest) (*ListEventsResponse, error)
 	// WatchOrder streams what happens to an order: a snapshot first, then, with
 	// since_version, every later status that the caller missed, then live. Statuses are
 	// never dropped or reordered; positions may be coalesced. The stream ends with OK
@@ -440,6 +474,12 @@ func (UnimplementedOrderServiceServer) ListCourierOrders(context.Context, *ListC
 }
 func (UnimplementedOrderServiceServer) NotifyCustomer(context.Context, *NotifyCustomerRequest) (*NotifyCustomerResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method NotifyCustomer not implemented")
+}
+func (UnimplementedOrderServiceServer) EditOrder(context.Context, *EditOrderRequest) (*EditOrderResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method EditOrder not implemented")
+}
+func (UnimplementedOrderServiceServer) ListEvents(context.Context, *ListEventsRequest) (*ListEventsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListEvents not implemented")
 }
 func (UnimplementedOrderServiceServer) WatchOrder(*WatchOrderRequest, grpc.ServerStreamingServer[WatchOrderResponse]) error {
 	return status.Error(codes.Unimplemented, "method WatchOrder not implemented")
@@ -702,6 +742,42 @@ func _OrderService_NotifyCustomer_Handler(srv interface{}, ctx context.Context, 
 	return interceptor(ctx, in, info, handler)
 }
 
+func _OrderService_EditOrder_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(EditOrderRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OrderServiceServer).EditOrder(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: OrderService_EditOrder_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OrderServiceServer).EditOrder(ctx, req.(*EditOrderRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _OrderService_ListEvents_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListEventsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OrderServiceServer).ListEvents(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: OrderService_ListEvents_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OrderServiceServer).ListEvents(ctx, req.(*ListEventsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _OrderService_WatchOrder_Handler(srv interface{}, stream grpc.ServerStream) error {
 	m := new(WatchOrderRequest)
 	if err := stream.RecvMsg(m); err != nil {
@@ -778,6 +854,14 @@ var OrderService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "NotifyCustomer",
 			Handler:    _OrderService_NotifyCustomer_Handler,
+		},
+		{
+			MethodName: "EditOrder",
+			Handler:    _OrderService_EditOrder_Handler,
+		},
+		{
+			MethodName: "ListEvents",
+			Handler:    _OrderService_ListEvents_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{

@@ -1,0 +1,88 @@
+package grpcserver
+
+import (
+	"context"
+
+	"github.com/order-tracking/order-tracking/internal/dispatch"
+	"github.com/order-tracking/order-tracking/internal/domain"
+	"github.com/order-tracking/order-tracking/internal/tracking"
+	pb "github.com/order-tracking/order-tracking/proto/ordertracking/v1"
+)
+
+// couriers implements CourierService on top of the use cases.
+type couriers struct {
+	pb.UnimplementedCourierServiceServer
+	*tracking.Couriers
+	dispatch *dispatch.Service
+}
+
+func (s *couriers) CreateCourier(ctx context.Context, r *pb.CreateCourierRequest) (*pb.CreateCourierResponse, error) {
+	c, err := s.Create(ctx, newCourierFrom(r))
+	return &pb.CreateCourierResponse{Courier: courierTo(c)}, err
+}
+
+func (s *couriers) GetCourier(ctx context.Context, r *pb.GetCourierRequest) (*pb.GetCourierResponse, error) {
+	c, err := s.Get(ctx, r.GetCourierId())
+	return &pb.GetCourierResponse{Courier: courierTo(c)}, err
+}
+
+func (s *couriers) EditCourier(ctx context.Context, r *pb.EditCourierRequest) (*pb.EditCourierResponse, error) {
+	c, err := s.Edit(ctx, r.GetCourierId(), courierEditFrom(r))
+	return &pb.EditCourierResponse{Courier: courierTo(c)}, err
+}
+
+func (s *couriers) ListCouriers(ctx context.Context, r *pb.ListCouriersRequest) (*pb.ListCouriersResponse, error) {
+	list, next, err := s.List(ctx, domain.CourierFilter{OnDuty: r.OnDuty, Search: r.GetQ()}, pageFrom(r.PageSize, r.GetPageToken()))
+	return &pb.ListCouriersResponse{Couriers: each(list, courierTo), NextPageToken: next}, err
+}
+
+func (s *couriers) NearCouriers(ctx context.Context, r *pb.NearCouriersRequest) (*pb.NearCouriersResponse, error) {
+	limit := tracking.DefaultNear
+	if r.Limit != nil {
+		limit = widen(*r.Limit)
+	}
+	near, err := s.Near(ctx, domain.Point{Lat: r.GetLat(), Lon: r.GetLon()}, limit)
+	return &pb.NearCouriersResponse{Couriers: each(near, func(n tracking.Nearby) *pb.NearCourier {
+		return &pb.NearCourier{Courier: courierTo(n.Courier), DistanceM: n.DistanceM}
+	})}, err
+}
+
+func (s *couriers) SetRoute(ctx context.Context, r *pb.SetRouteRequest) (*pb.SetRouteResponse, error) {
+	var expected int64
+	if r.IfMatch != nil {
+		if expected = r.GetIfMatch(); expected < 1 {
+			return nil, domain.Invalid("/if_match", "out_of_range", "must be a version, 1 or more")
+		}
+	}
+	order := dispatch.RouteOrder{Stops: each(r.GetStops(), func(stop *pb.RouteStopRef) dispatch.StopRef {
+		return dispatch.StopRef{OrderID: stop.GetOrderId(), Kind: domain.StopKind(stop.GetKind())}
+	})}
+	route, err := s.dispatch.SetRoute(ctx, r.GetCourierId(), order, expected)
+	return &pb.SetRouteResponse{Route: routeTo(route)}, err
+}
+
+func (s *couriers) ListOffers(ctx context.Context, r *pb.ListOffersRequest) (*pb.ListOffersResponse, error) {
+	offers, err := s.dispatch.CourierOffers(ctx, r.GetCourierId())
+	return &pb.ListOffersResponse{Offers: each(offers, offerTo)}, err
+}
+
+func (s *couriers) AcceptOffer(ctx context.Context, r *pb.AcceptOfferRequest) (*pb.AcceptOfferResponse, error) {
+	f, err := s.dispatch.Accept(ctx, r.GetOfferId())
+	if err != nil {
+		return nil, err
+	}
+	return &pb.AcceptOfferResponse{Offer: offerTo(*f)}, nil
+}
+
+func (s *couriers) DeclineOffer(ctx context.Context, r *pb.DeclineOfferRequest) (*pb.DeclineOfferResponse, error) {
+	f, err := s.dispatch.Decline(ctx, r.GetOfferId(), r.GetReason())
+	if err != nil {
+		return nil, err
+	}
+	return &pb.DeclineOfferResponse{Offer: offerTo(*f)}, nil
+}
+
+func (s *couriers) GetRoute(ctx context.Context, r *pb.GetRouteRequest) (*pb.GetRouteResponse, error) {
+	route, err := s.dispatch.Route(ctx, r.GetCourierId())
+	return &pb.GetRouteResponse{Route: routeTo(route)}, err
+}
