@@ -54,9 +54,10 @@ func (s *couriers) SetRoute(ctx context.Context, r *pb.SetRouteRequest) (*pb.Set
 			return nil, domain.Invalid("/if_match", "out_of_range", "must be a version, 1 or more")
 		}
 	}
-	order := dispatch.RouteOrder{Stops: each(r.GetStops(), func(stop *pb.RouteStopRef) dispatch.StopRef {
-		return dispatch.StopRef{OrderID: stop.GetOrderId(), Kind: domain.StopKind(stop.GetKind())}
-	})}
+	order := dispatch.RouteOrder{Stops: []dispatch.StopRef{}} // none: as planned
+	for _, stop := range r.GetStops() {
+		order.Stops = append(order.Stops, dispatch.StopRef{OrderID: stop.GetOrderId(), Kind: domain.StopKind(stop.GetKind())})
+	}
 	route, err := s.dispatch.SetRoute(ctx, r.GetCourierId(), order, expected)
 	return &pb.SetRouteResponse{Route: routeTo(route)}, err
 }
