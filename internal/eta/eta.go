@@ -72,7 +72,7 @@ func (c Config) Estimate(f Facts) (domain.Estimate, error) {
 		e.DistanceM = new(math.Round(distance))
 	}
 	switch period := carriers(o); {
-	case c.learned(&e, f):
+	case len(f.Before) == 0 && c.learned(&e, f): // what was learned knows nothing of a tour
 		e.Method = domain.MethodHistory
 		if located && c.live(f) && o.Status.InCustody() || o.Status == domain.StatusAtDropoff {
 			e.Method = domain.MethodLive

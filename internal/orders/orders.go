@@ -55,7 +55,7 @@ func (s *Service) promise(d *domain.Draft, by domain.By) {
 		return
 	}
 	o, _ := domain.NewOrder(*d, by)
-	if e, err := s.Estimate.Estimate(eta.Facts{Order: o, Now: by.Now}); err == nil {
+	if e, err := s.estimate(o, courierFacts{now: by.Now}); err == nil {
 		const step = 5 * time.Minute
 		d.PromisedAt = new(e.Latest.Add(step - 1).Truncate(step))
 	}
