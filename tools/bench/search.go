@@ -208,7 +208,7 @@ func (b *bench) searchOn(ctx context.Context, engine string, made rows) (err err
 	if made.n < bigSearch {
 		return compareSearches(ctx, s.HTTP, made)
 	}
-	if err := measureSearches(ctx, s.HTTP, engine, made); err != nil {
+	if err := measureSearches(ctx, s, engine, made); err != nil {
 		return err
 	}
 	return b.measureFreshness(ctx, s.HTTP, engine)
@@ -240,22 +240,30 @@ func ask(ctx context.Context, addr string, v url.Values) ([]string, error) {
 	return ids, nil
 }
 
-func measureSearches(ctx context.Context, addr, engine string, made rows) error {
+func measureSearches(ctx context.Context, s *proc.Server, engine string, made rows) error {
 	g := rand.New(rand.NewPCG(1, 2))
-	fmt.Printf("%-10s %-38s %8s %9s %9s\n", "", "", "found", "p50 ms", "p99 ms")
+	fmt.Printf("%-10s %-38s %8s %9s %9s %9s\n", "", "", "found", "p50 ms", "p99 ms", "CPU ms")
 	slow := 0
 	for _, kind := range questions {
 		var took []time.Duration
 		found := 0
+		before, err := s.CPU()
+		if err != nil {
+			return err
+		}
 		for range kind.times {
 			v := kind.ask(made.at(g.IntN(made.n)), g)
 			begun := time.Now()
-			ids, err := ask(ctx, addr, v)
+			ids, err := ask(ctx, s.HTTP, v)
 			if err != nil {
 				return err
 			}
 			took = append(took, time.Since(begun))
 			found += len(ids)
+		}
+		after, err := s.CPU()
+		if err != nil {
+			return err
 		}
 		slices.Sort(took)
 		out := outcome{latencies: took}
@@ -264,8 +272,9 @@ func measureSearches(ctx context.Context, addr, engine string, made rows) error 
 			slow++
 			word = "   MISSED"
 		}
-		fmt.Printf("%-10s %-38s %8.1f %9.1f %9.1f%s\n", engine, kind.name, float64(found)/float64(kind.times),
-			float64(out.quantile(0.5).Microseconds())/1000, float64(p99.Microseconds())/1000, word)
+		fmt.Printf("%-10s %-38s %8.1f %9.1f %9.1f %9.1f%s\n", engine, kind.name, float64(found)/float64(kind.times),
+			float64(out.quantile(0.5).Microseconds())/1000, float64(p99.Microseconds())/1000,
+			float64((after-before).Microseconds())/1000/float64(kind.times), word)
 	}
 	verdict(engine+": kinds of lists over 60 ms (searches) or 20 ms", float64(slow), "", "0", slow == 0)
 	return nil

@@ -141,7 +141,10 @@ func (e *postgres) dialect() *dialect {
 		leadFeed:   e.leadFeed,
 		holdOrders: e.holdOrders,
 		snapshot:   &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true},
-		searchParts: `SELECT p.segment, p.part, p.data FROM unnest($1::bigint[], $2::bigint[]) AS k (segment, part)
+		searchGrams: `SELECT p.segment, p.part, p.data
+			FROM unnest($1::bigint[]) AS s (segment) CROSS JOIN unnest($2::bigint[]) AS g (part)
+			JOIN search_parts p ON p.segment = s.segment AND p.part = g.part`,
+		searchPages: `SELECT p.segment, p.part, p.data FROM unnest($1::bigint[], $2::bigint[]) AS k (segment, part)
 			JOIN search_parts p ON p.segment = k.segment AND p.part = k.part`,
 		pairs: func(pairs [][2]int64) []any {
 			segments, parts := make([]int64, len(pairs)), make([]int64, len(pairs))

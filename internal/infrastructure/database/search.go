@@ -76,6 +76,7 @@ type searching struct {
 	page         domain.Page
 	alternatives []searchTerms
 	tx           *sql.Tx
+	plans        []gramPlan // one an alternative, once a segment was looked at
 
 	seen map[string]bool
 	hits []*domain.Order
@@ -268,7 +269,12 @@ type candidate struct {
 
 // searchSegments checks the candidates of segments in order, in growing chunks.
 func (q *searching) searchSegments(ctx context.Context, batch []segment) error {
-	sets, err := q.candidates(ctx, batch)
+	if q.plans == nil {
+		if err := q.plan(ctx, batch[0]); err != nil {
+			return err
+		}
+	}
+	found, err := q.first(ctx, batch)
 	if err != nil {
 		return err
 	}
@@ -282,13 +288,17 @@ func (q *searching) searchSegments(ctx context.Context, batch []segment) error {
 		chunk, limit = chunk[:0], min(maxChecked, 2*limit)
 		return err
 	}
-	for i, set := range sets {
+	for _, g := range batch {
+		set, err := q.candidates(ctx, g, found)
+		if err != nil {
+			return err
+		}
 		for from := len(set) - 1; ; {
 			ordinal := set.last(&from)
 			if ordinal < 0 {
 				break
 			}
-			if chunk = append(chunk, candidate{batch[i].id, ordinal}); len(chunk) < limit {
+			if chunk = append(chunk, candidate{g.id, ordinal}); len(chunk) < limit {
 				continue
 			}
 			if err := flush(); err != nil || q.full() {
@@ -299,87 +309,120 @@ func (q *searching) searchSegments(ctx context.Context, batch []segment) error {
 	return flush()
 }
 
-// candidates returns for each segment which of its orders have all grams of an alternative.
-func (q *searching) candidates(ctx context.Context, batch []segment) ([]bitmap, error) {
-	needed := make([][]int64, len(q.alternatives))
-	var wanted []int64
-	for i, terms := range q.alternatives {
-		for _, t := range terms {
-			needed[i] = append(needed[i], termGrams(t)...)
-		}
+// gramPlan is what to look up for an alternative.
+type gramPlan struct {
+	all []int64
+	// first are those that leave few candidates: they are read of many segments at once.
+	first, rest []int64
+}
+
+const (
+	minGrams, maxFirst = 4, 6
+	// manyCandidates is from how many candidates of a segment the rest is read too: reading an
+	// order costs more than that.
+	manyCandidates = 16
+)
+
+// plan chooses the grams that are looked up first, by how they would do in a segment.
+func (q *searching) plan(ctx context.Context, g segment) error {
+	for _, terms := range q.alternatives {
+		all := gramsOf(terms)
 		if q.f.MerchantID != "" {
-			needed[i] = append(needed[i], merchantGram(q.f.MerchantID))
+			all = append(all, merchantGram(q.f.MerchantID))
 		}
-		slices.Sort(needed[i])
-		needed[i] = slices.Compact(needed[i])
-		wanted = append(wanted, needed[i]...)
-	}
-	slices.Sort(wanted)
-	wanted = slices.Compact(wanted)
-	var pairs [][2]int64
-	for _, g := range batch {
-		for _, part := range wanted {
-			pairs = append(pairs, [2]int64{g.id, part})
+		found, err := q.parts(ctx, q.s.d.searchGrams, q.s.d.list([]int64{g.id}), q.s.d.list(all))
+		if err != nil {
+			return err
 		}
+		p := gramPlan{all: all, rest: slices.Clone(all)}
+		set := newBitmap(g.docs)
+		set.fill(g.docs)
+		for left := g.docs; len(p.rest) > 0 && len(p.first) < maxFirst && (left > 0 || len(p.first) < minGrams); {
+			best, fewest, size := 0, left+1, 0
+			for i, part := range p.rest {
+				n, data := set.both(found[[2]int64{g.id, part}], g.docs), len(found[[2]int64{g.id, part}])
+				if n < fewest || n == fewest && data < size {
+					best, fewest, size = i, n, data
+				}
+			}
+			part := p.rest[best]
+			set.and(postings(found[[2]int64{g.id, part}], g.docs))
+			p.first, p.rest, left = append(p.first, part), slices.Delete(p.rest, best, best+1), fewest
+		}
+		q.plans = append(q.plans, p)
 	}
-	parts, err := q.parts(ctx, pairs)
-	if err != nil {
-		return nil, err
+	return nil
+}
+
+// first reads the grams that are looked up first.
+func (q *searching) first(ctx context.Context, batch []segment) (map[[2]int64][]byte, error) {
+	var grams []int64
+	for _, p := range q.plans {
+		grams = append(grams, p.first...)
 	}
-	out := make([]bitmap, len(batch))
+	ids := make([]int64, len(batch))
 	for i, g := range batch {
-		out[i] = newBitmap(g.docs)
-		for _, all := range needed {
-			out[i].or(intersection(g, all, parts))
+		ids[i] = g.id
+	}
+	return q.parts(ctx, q.s.d.searchGrams, q.s.d.list(ids), q.s.d.list(grams))
+}
+
+// candidates returns which orders of a segment may have all grams of an alternative.
+func (q *searching) candidates(ctx context.Context, g segment, found map[[2]int64][]byte) (bitmap, error) {
+	out := newBitmap(g.docs)
+	for _, p := range q.plans {
+		set := intersection(g, p.first, found)
+		if len(p.rest) > 0 && set.more(manyCandidates) {
+			more, err := q.parts(ctx, q.s.d.searchGrams, q.s.d.list([]int64{g.id}), q.s.d.list(p.rest))
+			if err != nil {
+				return nil, err
+			}
+			set.and(intersection(g, p.rest, more))
 		}
+		out.or(set)
 	}
 	return out, nil
 }
 
 // intersection is which orders of a segment have all of the grams.
 func intersection(g segment, all []int64, parts map[[2]int64][]byte) bitmap {
-	set := newBitmap(g.docs)
 	for _, part := range all { // mostly a rare one is missing
-		if parts[[2]int64{g.id, part}] == nil {
-			return set
+		if len(parts[[2]int64{g.id, part}]) == 0 {
+			return newBitmap(g.docs)
 		}
 	}
-	for i, part := range all {
-		if i == 0 {
-			set.read(parts[[2]int64{g.id, part}])
-			continue
-		}
-		other := newBitmap(g.docs)
-		other.read(parts[[2]int64{g.id, part}])
-		set.and(other)
+	set := newBitmap(g.docs)
+	set.fill(g.docs)
+	for _, part := range all {
+		set.and(postings(parts[[2]int64{g.id, part}], g.docs))
 	}
 	return set
 }
 
 // parts reads parts by segment and number.
-func (q *searching) parts(ctx context.Context, pairs [][2]int64) (map[[2]int64][]byte, error) {
-	out := make(map[[2]int64][]byte, len(pairs))
-	if len(pairs) == 0 {
-		return out, nil
-	}
+func (q *searching) parts(ctx context.Context, text string, args ...any) (map[[2]int64][]byte, error) {
+	out := map[[2]int64][]byte{}
 	_, err := readAt(ctx, q, func(r *sql.Rows) (key [2]int64, err error) {
 		var data []byte
 		err = r.Scan(&key[0], &key[1], &data)
 		out[key] = data
 		return key, err
-	}, q.s.d.searchParts, q.s.d.pairs(pairs)...)
+	}, text, args...)
 	return out, err
 }
 
 // resolve returns the ids of candidates.
 func (q *searching) resolve(ctx context.Context, chunk []candidate) ([]string, error) {
+	if len(chunk) == 0 {
+		return nil, nil
+	}
 	var pages [][2]int64
 	for _, c := range chunk {
 		if page := [2]int64{c.segment, docPage(c.ordinal)}; len(pages) == 0 || pages[len(pages)-1] != page {
 			pages = append(pages, page)
 		}
 	}
-	parts, err := q.parts(ctx, pages)
+	parts, err := q.parts(ctx, q.s.d.searchPages, q.s.d.pairs(pages)...)
 	if err != nil {
 		return nil, err
 	}

@@ -66,7 +66,7 @@ func TestSearchIndexForgets(t *testing.T) {
 	t.Parallel()
 	onBothIndexed(t, func(t *testing.T, s *Store, orders []*domain.Order) {
 		const parts = `SELECT count(*) FROM search_parts WHERE part = $1`
-		gone := termGrams("кржи")
+		gone := gramsOf(searchTerms{"кржи"})
 		rename := func(name string) {
 			_, err := s.UpdateOrder(t.Context(), orders[3].ID, func(ch *domain.Change) error {
 				by := domain.By{Actor: domain.Actor{Kind: domain.RoleAdmin}, Source: domain.SourceAPI, Now: ch.Order.UpdatedAt}
@@ -194,8 +194,7 @@ func TestPostings(t *testing.T) {
 		}
 		parts := map[int64][]byte{}
 		require.NoError(t, b.parts(func(part int64, data []byte) error { parts[part] = data; return nil }))
-		set := newBitmap(1000)
-		set.read(parts[termGrams("йод")[0]])
+		set := postings(parts[gramsOf(searchTerms{"йод"})[0]], 1000)
 		for from, i := len(set)-1, (999/every)*every; i >= -every; i -= every {
 			require.Equal(t, max(i, -1), set.last(&from), "every %d", every)
 			if i < 0 {
@@ -205,6 +204,6 @@ func TestPostings(t *testing.T) {
 			require.True(t, ok)
 			require.Equal(t, int64(i), d.at)
 		}
-		require.LessOrEqual(t, len(parts[termGrams("йод")[0]]), 126)
+		require.LessOrEqual(t, len(parts[gramsOf(searchTerms{"йод"})[0]]), 126)
 	}
 }

@@ -3,7 +3,9 @@ package database
 import (
 	"encoding/binary"
 	"hash/fnv"
+	"math"
 	"math/bits"
+	"slices"
 
 	"github.com/google/uuid"
 )
@@ -59,18 +61,28 @@ func grams(text string, add func(int64)) {
 	}
 }
 
-// maxTermGrams limits what is looked up for a term: more would find hardly fewer candidates.
-const maxTermGrams = 6
+// maxGrams and maxTermGrams limit what is looked up for a query: more would hardly exclude
+// more orders.
+const maxGrams, maxTermGrams = 24, 6
 
-// termGrams are grams that every text with the term has.
-func termGrams(term string) (out []int64) {
+// gramsOf are grams that every text with all of the terms has.
+func gramsOf(terms searchTerms) (out []int64) {
+	for _, t := range terms {
+		out = append(out, termGrams(t, min(maxTermGrams, max(2, maxGrams/len(terms))))...)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// termGrams are at most limit grams that every text with the term has.
+func termGrams(term string, limit int) (out []int64) {
 	letters := []rune(term)
 	if len(letters) < 3 {
 		grams(term, func(g int64) { out = []int64{g} }) // the last one is the most exact
 		return out
 	}
 	last := len(letters) - 3
-	n := min(last+1, maxTermGrams)
+	n := min(last+1, limit)
 	for i := range n {
 		at := 0
 		if n > 1 {
@@ -139,9 +151,7 @@ func (b *segmentBuilder) parts(emit func(part int64, data []byte) error) error {
 		l := &b.lists[i]
 		data := append([]byte{postingsList}, l.data...)
 		if size := (len(b.docs) + 7) / 8; size < len(l.data) {
-			set := newBitmap(len(b.docs))
-			set.read(data)
-			data = append([]byte{postingsBitmap}, set.bytes()[:size]...)
+			data = append([]byte{postingsBitmap}, postings(data, len(b.docs)).bytes()[:size]...)
 		}
 		if err := emit(l.gram, data); err != nil {
 			return err
@@ -175,10 +185,11 @@ type bitmap []uint64
 
 func newBitmap(docs int) bitmap { return make(bitmap, (docs+63)/64) }
 
-// read adds encoded postings to the set; ordinals beyond its size are ignored.
-func (b bitmap) read(data []byte) {
+// postings decodes a part; ordinals beyond the number of orders are ignored.
+func postings(data []byte, docs int) bitmap {
+	b := newBitmap(docs)
 	if len(data) == 0 {
-		return
+		return b
 	}
 	kind, data := data[0], data[1:]
 	if kind == postingsBitmap {
@@ -187,12 +198,12 @@ func (b bitmap) read(data []byte) {
 				b[i/8] |= uint64(v) << (i % 8 * 8)
 			}
 		}
-		return
+		return b
 	}
 	for next := uint64(0); len(data) > 0; {
 		step, n := binary.Uvarint(data)
 		if n <= 0 {
-			return
+			return b
 		}
 		data = data[n:]
 		next += step // ordinal plus one
@@ -200,6 +211,7 @@ func (b bitmap) read(data []byte) {
 			b[i] |= 1 << ((next - 1) % 64)
 		}
 	}
+	return b
 }
 
 func (b bitmap) bytes() []byte {
@@ -208,6 +220,34 @@ func (b bitmap) bytes() []byte {
 		out = binary.LittleEndian.AppendUint64(out, v)
 	}
 	return out
+}
+
+// fill adds all ordinals.
+func (b bitmap) fill(docs int) {
+	for i := range b {
+		b[i] = math.MaxUint64
+	}
+	if rest := docs % 64; rest > 0 {
+		b[len(b)-1] = 1<<rest - 1
+	}
+}
+
+// more reports whether the set has more than n ordinals.
+func (b bitmap) more(n int) bool {
+	for _, v := range b {
+		if n -= bits.OnesCount64(v); n < 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// both is how many ordinals are also in the postings.
+func (b bitmap) both(data []byte, docs int) (n int) {
+	for i, v := range postings(data, docs) {
+		n += bits.OnesCount64(v & b[i])
+	}
+	return n
 }
 
 func (b bitmap) and(other bitmap) {

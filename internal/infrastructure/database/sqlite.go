@@ -37,7 +37,9 @@ func (e *sqlite) dialect() *dialect {
 		lead:       func(context.Context) (domain.Outbox, func(), error) { return e.store, func() {}, nil },
 		leadFeed:   func(context.Context) (func(), error) { return func() {}, nil },
 		holdOrders: func(context.Context, *sql.Tx) error { return nil }, // there is one writer
-		searchParts: `SELECT p.segment, p.part, p.data FROM json_each($1) k CROSS JOIN search_parts p
+		searchGrams: `SELECT p.segment, p.part, p.data
+			FROM json_each($1) s CROSS JOIN json_each($2) g CROSS JOIN search_parts p ON p.segment = s.value AND p.part = g.value`,
+		searchPages: `SELECT p.segment, p.part, p.data FROM json_each($1) k CROSS JOIN search_parts p
 			ON p.segment = json_extract(k.value, '$[0]') AND p.part = json_extract(k.value, '$[1]')`,
 		pairs:      func(pairs [][2]int64) []any { return []any{asJSON(pairs)} },
 		job:        e.job,

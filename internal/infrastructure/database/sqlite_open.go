@@ -32,7 +32,7 @@ func OpenSQLite(ctx context.Context, path string, o Options) (*Store, error) {
 	var read *sql.DB
 	if err = e.prepare(ctx); err == nil {
 		read, err = sql.Open("sqlite", sqliteDSN(path, url.Values{
-			"_query_only": {"1"}, "_pragma": {"temp_store(MEMORY)", "cache_size(-2000)"},
+			"_query_only": {"1"}, "_pragma": {"temp_store(MEMORY)", "cache_size(-8000)"},
 		}))
 	}
 	if err != nil {

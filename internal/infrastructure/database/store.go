@@ -85,9 +85,10 @@ type dialect struct {
 	holdOrders func(context.Context, *sql.Tx) error
 	// snapshot are the options of a transaction that reads one state of the database.
 	snapshot *sql.TxOptions
-	// searchParts reads parts of the search index, listed by pairs.
-	searchParts string
-	pairs       func([][2]int64) []any
+	// searchGrams reads parts of the search index by lists of segments and of numbers;
+	// searchPages reads parts listed by pairs.
+	searchGrams, searchPages string
+	pairs                    func([][2]int64) []any
 	// insert stores rows and returns how many were new.
 	insert func(ctx context.Context, tx *sql.Tx, t *table, rows [][]any) (int, error)
 	// storeFixes runs a job that inserts positions.
