@@ -3,6 +3,7 @@ package database
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -41,13 +42,15 @@ func (s *Store) searchOrders(ctx context.Context, f domain.OrderFilter, p domain
 	if !all {
 		q.statuses = statuses
 	}
-	var err error
-	if scan {
+	err := errRareStatus
+	if !scan {
+		err = q.snapshot(ctx)
+	}
+	if errors.Is(err, errRareStatus) {
+		q.seen, q.hits, q.inOrder = map[string]bool{}, nil, 0
 		err = q.scan(func(at domain.Page) ([]*domain.Order, *domain.Cursor, error) {
 			return s.listOrders(ctx, f, at, alternatives)
 		})
-	} else {
-		err = q.snapshot(ctx)
 	}
 	if err != nil {
 		return nil, nil, failure(err)
@@ -55,6 +58,9 @@ func (s *Store) searchOrders(ctx context.Context, f domain.OrderFilter, p domain
 	found, next := q.result()
 	return found, next, nil
 }
+
+// errRareStatus means that fewer orders have the statuses than the words.
+var errRareStatus = errors.New("few orders have these statuses")
 
 // few reports whether at most limit orders have one of the statuses.
 func (s *Store) few(ctx context.Context, statuses []domain.Status, limit int) (bool, error) {
@@ -82,6 +88,11 @@ type searching struct {
 	hits []*domain.Order
 	// inOrder is how many hits were found newest first; the others were queued.
 	inOrder int
+	// checked is how many candidates were read; frequent is set when many orders have the words.
+	checked  int
+	frequent bool
+	until    int64               // no order that is asked for is newer
+	pages    map[[2]int64][]byte // read last by cut
 }
 
 func (q *searching) full() bool { return q.inOrder > q.page.Size }
@@ -236,206 +247,4 @@ func (q *searching) check(ctx context.Context, ids []string, inOrder bool) error
 	found, err := readAt(ctx, q, scanOrder, "SELECT data, ledger FROM orders"+l.conditions("id"+q.s.d.among), l.args...)
 	q.take(found, inOrder)
 	return err
-}
-
-// segments searches segment by segment.
-func (q *searching) segments(ctx context.Context) error {
-	live, err := readAt(ctx, q, scanSegment, liveSegments)
-	if err != nil {
-		return err
-	}
-	live = slices.DeleteFunc(live, func(g segment) bool {
-		c := q.page.After
-		return !q.f.CreatedFrom.IsZero() && g.to.at < micros(q.f.CreatedFrom) ||
-			!q.f.CreatedTo.IsZero() && g.from.at >= micros(q.f.CreatedTo) ||
-			!c.CreatedAt.IsZero() && g.from.at > micros(c.CreatedAt)
-	})
-	// Most searches find enough in the newest orders.
-	for n := 1; len(live) > 0; n *= 4 {
-		n = min(n, len(live))
-		if err := q.searchSegments(ctx, live[:n]); err != nil || q.full() {
-			return err
-		}
-		live = live[n:]
-	}
-	return nil
-}
-
-// candidate is an order of a segment.
-type candidate struct {
-	segment int64
-	ordinal int
-}
-
-// searchSegments checks the candidates of segments in order, in growing chunks.
-func (q *searching) searchSegments(ctx context.Context, batch []segment) error {
-	if q.plans == nil {
-		if err := q.plan(ctx, batch[0]); err != nil {
-			return err
-		}
-	}
-	found, err := q.first(ctx, batch)
-	if err != nil {
-		return err
-	}
-	var chunk []candidate
-	limit := min(maxChecked, q.page.Size+q.page.Size/4+1)
-	flush := func() error {
-		ids, err := q.resolve(ctx, chunk)
-		if err == nil && len(ids) > 0 {
-			err = q.check(ctx, ids, true)
-		}
-		chunk, limit = chunk[:0], min(maxChecked, 2*limit)
-		return err
-	}
-	for _, g := range batch {
-		set, err := q.candidates(ctx, g, found)
-		if err != nil {
-			return err
-		}
-		for from := len(set) - 1; ; {
-			ordinal := set.last(&from)
-			if ordinal < 0 {
-				break
-			}
-			if chunk = append(chunk, candidate{g.id, ordinal}); len(chunk) < limit {
-				continue
-			}
-			if err := flush(); err != nil || q.full() {
-				return err
-			}
-		}
-	}
-	return flush()
-}
-
-// gramPlan is what to look up for an alternative.
-type gramPlan struct {
-	all []int64
-	// first are those that leave few candidates: they are read of many segments at once.
-	first, rest []int64
-}
-
-const (
-	minGrams, maxFirst = 4, 6
-	// manyCandidates is from how many candidates of a segment the rest is read too: reading an
-	// order costs more than that.
-	manyCandidates = 16
-)
-
-// plan chooses the grams that are looked up first, by how they would do in a segment.
-func (q *searching) plan(ctx context.Context, g segment) error {
-	for _, terms := range q.alternatives {
-		all := gramsOf(terms)
-		if q.f.MerchantID != "" {
-			all = append(all, merchantGram(q.f.MerchantID))
-		}
-		found, err := q.parts(ctx, q.s.d.searchGrams, q.s.d.list([]int64{g.id}), q.s.d.list(all))
-		if err != nil {
-			return err
-		}
-		p := gramPlan{all: all, rest: slices.Clone(all)}
-		set := newBitmap(g.docs)
-		set.fill(g.docs)
-		for left := g.docs; len(p.rest) > 0 && len(p.first) < maxFirst && (left > 0 || len(p.first) < minGrams); {
-			best, fewest, size := 0, left+1, 0
-			for i, part := range p.rest {
-				n, data := set.both(found[[2]int64{g.id, part}], g.docs), len(found[[2]int64{g.id, part}])
-				if n < fewest || n == fewest && data < size {
-					best, fewest, size = i, n, data
-				}
-			}
-			part := p.rest[best]
-			set.and(postings(found[[2]int64{g.id, part}], g.docs))
-			p.first, p.rest, left = append(p.first, part), slices.Delete(p.rest, best, best+1), fewest
-		}
-		q.plans = append(q.plans, p)
-	}
-	return nil
-}
-
-// first reads the grams that are looked up first.
-func (q *searching) first(ctx context.Context, batch []segment) (map[[2]int64][]byte, error) {
-	var grams []int64
-	for _, p := range q.plans {
-		grams = append(grams, p.first...)
-	}
-	ids := make([]int64, len(batch))
-	for i, g := range batch {
-		ids[i] = g.id
-	}
-	return q.parts(ctx, q.s.d.searchGrams, q.s.d.list(ids), q.s.d.list(grams))
-}
-
-// candidates returns which orders of a segment may have all grams of an alternative.
-func (q *searching) candidates(ctx context.Context, g segment, found map[[2]int64][]byte) (bitmap, error) {
-	out := newBitmap(g.docs)
-	for _, p := range q.plans {
-		set := intersection(g, p.first, found)
-		if len(p.rest) > 0 && set.more(manyCandidates) {
-			more, err := q.parts(ctx, q.s.d.searchGrams, q.s.d.list([]int64{g.id}), q.s.d.list(p.rest))
-			if err != nil {
-				return nil, err
-			}
-			set.and(intersection(g, p.rest, more))
-		}
-		out.or(set)
-	}
-	return out, nil
-}
-
-// intersection is which orders of a segment have all of the grams.
-func intersection(g segment, all []int64, parts map[[2]int64][]byte) bitmap {
-	for _, part := range all { // mostly a rare one is missing
-		if len(parts[[2]int64{g.id, part}]) == 0 {
-			return newBitmap(g.docs)
-		}
-	}
-	set := newBitmap(g.docs)
-	set.fill(g.docs)
-	for _, part := range all {
-		set.and(postings(parts[[2]int64{g.id, part}], g.docs))
-	}
-	return set
-}
-
-// parts reads parts by segment and number.
-func (q *searching) parts(ctx context.Context, text string, args ...any) (map[[2]int64][]byte, error) {
-	out := map[[2]int64][]byte{}
-	_, err := readAt(ctx, q, func(r *sql.Rows) (key [2]int64, err error) {
-		var data []byte
-		err = r.Scan(&key[0], &key[1], &data)
-		out[key] = data
-		return key, err
-	}, text, args...)
-	return out, err
-}
-
-// resolve returns the ids of candidates.
-func (q *searching) resolve(ctx context.Context, chunk []candidate) ([]string, error) {
-	if len(chunk) == 0 {
-		return nil, nil
-	}
-	var pages [][2]int64
-	for _, c := range chunk {
-		if page := [2]int64{c.segment, docPage(c.ordinal)}; len(pages) == 0 || pages[len(pages)-1] != page {
-			pages = append(pages, page)
-		}
-	}
-	parts, err := q.parts(ctx, q.s.d.searchPages, q.s.d.pairs(pages)...)
-	if err != nil {
-		return nil, err
-	}
-	ids := make([]string, 0, len(chunk))
-	for _, c := range chunk {
-		d, ok := docAt(parts[[2]int64{c.segment, docPage(c.ordinal)}], c.ordinal)
-		if !ok {
-			return nil, badRow(fmt.Errorf("segment %d of the search index has no order %d", c.segment, c.ordinal))
-		}
-		if c := q.page.After; !c.CreatedAt.IsZero() && d.at > micros(c.CreatedAt) {
-			continue // listed on a page before
-		}
-		ids = append(ids, d.id.String())
-	}
-	return ids, nil
 }

@@ -232,6 +232,17 @@ func (b bitmap) fill(docs int) {
 	}
 }
 
+// cut removes ordinals from n on.
+func (b bitmap) cut(n int) {
+	for i := range b {
+		if rest := n - 64*i; rest <= 0 {
+			b[i] = 0
+		} else if rest < 64 {
+			b[i] &= 1<<rest - 1
+		}
+	}
+}
+
 // more reports whether the set has more than n ordinals.
 func (b bitmap) more(n int) bool {
 	for _, v := range b {
