@@ -82,11 +82,15 @@ func (q *searching) searchSegments(ctx context.Context, batch []segment) error {
 	var chunk []candidate
 	limit := min(maxChecked, q.page.Size+q.page.Size/4+1)
 	flush := func() error {
-		ids, err := q.resolve(ctx, chunk)
+		docs, err := q.resolve(ctx, chunk)
+		var ids []string
+		if err == nil {
+			ids, err = q.narrow(ctx, docs)
+		}
 		if err == nil && len(ids) > 0 {
 			err = q.check(ctx, ids, true)
-			q.checked += len(ids)
 		}
+		q.checked += len(docs)
 		if err == nil && q.statuses != nil && q.frequent && q.checked > wrongWay && q.inOrder < q.checked/8 {
 			err = errRareStatus
 		}
@@ -241,8 +245,25 @@ func (q *searching) cut(ctx context.Context, g segment, set bitmap) (err error) 
 	return err
 }
 
-// resolve returns the ids of candidates.
-func (q *searching) resolve(ctx context.Context, chunk []candidate) ([]string, error) {
+// narrow returns the ids of the orders with the statuses. It reads an index that has all it needs.
+func (q *searching) narrow(ctx context.Context, docs []doc) ([]string, error) {
+	if len(docs) == 0 {
+		return nil, nil
+	}
+	if q.statuses == nil {
+		ids := make([]string, len(docs))
+		for i, d := range docs {
+			ids[i] = d.id.String()
+		}
+		return ids, nil
+	}
+	l := &listing{args: q.s.d.keys(docs)}
+	return readAt(ctx, q, scanOne[string], `SELECT CAST(o.id AS text) FROM `+q.s.d.searchKeys+
+		` ON o.created_at = k.created_at AND o.id = k.id AND o.`+l.among(q.statuses), l.args...)
+}
+
+// resolve returns the keys of candidates.
+func (q *searching) resolve(ctx context.Context, chunk []candidate) ([]doc, error) {
 	if len(chunk) == 0 {
 		return nil, nil
 	}
@@ -256,13 +277,13 @@ func (q *searching) resolve(ctx context.Context, chunk []candidate) ([]string, e
 	if err != nil {
 		return nil, err
 	}
-	ids := make([]string, 0, len(chunk))
+	docs := make([]doc, 0, len(chunk))
 	for _, c := range chunk {
 		d, ok := docAt(parts[[2]int64{c.segment, docPage(c.ordinal)}], c.ordinal)
 		if !ok {
 			return nil, badRow(fmt.Errorf("segment %d of the search index has no order %d", c.segment, c.ordinal))
 		}
-		ids = append(ids, d.id.String())
+		docs = append(docs, d)
 	}
-	return ids, nil
+	return docs, nil
 }
