@@ -18,7 +18,7 @@
 
 /**
  * @typedef {object} Frame
- * @property {"snapshot"|"status"|"note"|"position"|"positions"|"eta"|"notification"|"offer"|"route"|"ping"|"end"|"ack"|"error"} type
+ * @property {"snapshot"|"status"|"note"|"position"|"positions"|"eta"|"notification"|"offer"|"route"|"ping"|"end"|"ack"|"error"|"reset"} type
  * @property {string} [order_id]
  * @property {number} [version] the order's; on snapshots and statuses
  * @property {string} at        RFC 3339
@@ -316,15 +316,17 @@ export function watchOrder(id, options = {}) {
 }
 
 /**
- * Many topics over one connection: `order:<id>`, `courier:<id>` and `fleet`. A topic that
- * can't be watched results in an `error` frame whose data.instance is the topic. Fleet
- * frames missed while disconnected are not sent again: `state` is "open" for each new
- * connection.
+ * Many topics over one connection: `order:<id>`, `courier:<id>`, `fleet` and `orders`. A
+ * topic that can't be watched results in an `error` frame whose data.instance is the topic.
+ * Statuses of `orders` missed while disconnected are sent again, or a `reset` frame says
+ * that it was too long. Fleet frames are not: `state` is "open" for each new connection.
  */
 export class Live extends Connection {
   /** @type {Set<string>} */
   #topics = new Set();
   #versions = new Versions();
+  /** The newest entry of the topic "orders". @type {string | undefined} */
+  #cursor;
 
   /** @param {Options} [options] */
   constructor(options = {}) {
@@ -363,13 +365,14 @@ export class Live extends Connection {
       this.#topics.delete(`order:${frame.order_id}`);
       this.#versions.delete(frame.order_id);
     }
+    if (this.#topics.has("orders")) this.#cursor = frame.data?.cursor ?? (/^(status|note)$/.test(frame.type) ? frame.data?.id : undefined) ?? this.#cursor;
     return this.#versions.take(frame);
   }
 
   /** @param {string[]} topics */
   #ask(topics) {
-    /** @type {Record<string, number>} */
-    const since = {};
+    /** @type {Record<string, number | string>} */
+    const since = this.#cursor && topics.includes("orders") ? { orders: this.#cursor } : {};
     for (const topic of topics) {
       const version = this.#versions.get(orderOf(topic));
       if (version !== undefined) since[topic] = version;

@@ -87,7 +87,7 @@ func TestAsyncDocumentIsComplete(t *testing.T) {
 	}
 	require.ElementsMatch(t, []string{
 		push.TypeSnapshot, push.TypeStatus, push.TypePosition, push.TypePositions, push.TypeETA, push.TypeNotification, push.TypeNote,
-		push.TypeOffer, push.TypeRoute, push.TypeEnd, transport.TypePing, typeAck, typeError,
+		push.TypeOffer, push.TypeRoute, push.TypeEnd, push.TypeReset, transport.TypePing, typeAck, typeError,
 	}, frames)
 }
 

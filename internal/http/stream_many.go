@@ -9,6 +9,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/lxzan/gws"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
@@ -26,6 +27,8 @@ type many struct {
 	ctx context.Context // the caller's context, detached from the request
 	// staff means that the caller may watch the fleet.
 	staff bool
+	// merchant means that the caller may watch all orders of its merchant.
+	merchant bool
 
 	mu     sync.Mutex
 	topics []push.Topic // in the order of subscription
@@ -44,9 +47,12 @@ func (s *Server) watchMany(ctx context.Context, c *gin.Context, up *gws.Upgrader
 		return err
 	}
 	k := s.newSocket()
-	k.many = &many{socket: k, ctx: domain.WithCaller(context.Background(), caller), staff: caller.Staff()}
+	k.many = &many{socket: k, ctx: domain.WithCaller(context.Background(), caller), staff: caller.Staff(), merchant: caller.Kind == domain.RoleMerchant || caller.Kind == domain.RolePartner}
 	k.sub = s.openFor(caller, k.wake)
 	k.sub.KeepOpen()
+	if !caller.Staff() {
+		k.sub.Own(caller.MerchantID)
+	}
 	if _, err := k.sub.Drain(nil); err != nil {
 		k.sub.Close()
 		return domain.Unavailable("the stream", err)
@@ -57,9 +63,9 @@ func (s *Server) watchMany(ctx context.Context, c *gin.Context, up *gws.Upgrader
 
 // command is a client's message.
 type command struct {
-	Subscribe   []string         `json:"subscribe"`
-	Unsubscribe []string         `json:"unsubscribe"`
-	Since       map[string]int64 `json:"since"`
+	Subscribe   []string                  `json:"subscribe"`
+	Unsubscribe []string                  `json:"unsubscribe"`
+	Since       map[string]jsontext.Value `json:"since"` // an order's version, the cursor of orders
 }
 
 // parseCommand decodes a message: an object with at least one command.
@@ -90,27 +96,44 @@ func (m *many) message(data []byte) {
 		}
 	}
 	var wanted []push.Topic
-	since := map[push.Topic]*int64{}
+	since := map[push.Topic]jsontext.Value{}
 	for _, name := range cmd.Subscribe {
 		topic, err := m.admit(name)
 		if err != nil {
 			m.refuse(name, err)
 			continue
 		}
-		if v, ok := cmd.Since[name]; ok {
-			since[topic] = &v
-		}
+		since[topic] = cmd.Since[name]
 		if m.remember(topic) {
 			wanted = append(wanted, topic)
 		}
 	}
 	m.acknowledge()
 	for _, topic := range wanted {
-		if err := m.sub.Add(m.ctx, topic, since[topic]); err != nil {
+		if err := m.add(topic, since[topic]); err != nil {
 			m.forget(topic)
 			m.refuse(topic.String(), err)
 		}
 	}
+}
+
+// add subscribes to a topic, from a version of an order or a cursor of all orders if there is one.
+func (m *many) add(topic push.Topic, since jsontext.Value) error {
+	if topic.Kind == push.KindOrders {
+		var cursor string
+		if len(since) > 0 && json.Unmarshal(since, &cursor) != nil {
+			return domain.Invalid("/since/orders", "bad_type", "must be a cursor, which is a string")
+		}
+		return m.sub.AddOrders(m.ctx, cursor)
+	}
+	if len(since) == 0 {
+		return m.sub.Add(m.ctx, topic, nil)
+	}
+	var version int64
+	if json.Unmarshal(since, &version) != nil {
+		return domain.Invalid("/since/"+topic.String(), "bad_type", "must be a version, which is an integer")
+	}
+	return m.sub.Add(m.ctx, topic, &version)
 }
 
 // admit parses a topic and checks whether the caller may watch it.
@@ -129,6 +152,10 @@ func (m *many) admit(name string) (push.Topic, error) {
 	case push.KindFleet:
 		if !m.staff {
 			err = domain.Errorf(domain.CodeForbidden, "the fleet is for dispatchers")
+		}
+	case push.KindOrders:
+		if !m.staff && !m.merchant {
+			err = domain.Errorf(domain.CodeForbidden, "all orders are for dispatchers, merchants and partners")
 		}
 	case push.KindOrder:
 		_, err = m.server.Orders.Get(m.ctx, topic.ID)

@@ -90,7 +90,7 @@ func (f *fleet) frame(moved couriers, after int64) *Frame {
 }
 
 // publishOrder publishes a status of an order, whose room is locked, to the fleet's
-// watchers who do not also watch that order itself; there, an offer is a note.
+// watchers who do not also watch that order itself or all orders; there, an offer is a note.
 func (f *fleet) publishOrder(r *room, status *Frame, w *wakes) {
 	bare := *status
 	bare.mark = 0 // a seq counts within one order only
@@ -98,7 +98,7 @@ func (f *fleet) publishOrder(r *room, status *Frame, w *wakes) {
 	defer f.mu.Unlock()
 	for i := 0; i < len(f.members); {
 		m := f.members[i]
-		if status.Type != TypeOffer && m.sub.watches(r) {
+		if status.Type != TypeOffer && (m.sub.watches(r) || m.sub.watches(&f.hub.feed.room)) {
 			i++
 			continue
 		}

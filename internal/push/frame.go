@@ -18,9 +18,10 @@ const (
 	KindOrder   Kind = "order"
 	KindCourier Kind = "courier"
 	KindFleet   Kind = "fleet"
+	KindOrders  Kind = "orders"
 )
 
-// Topic is the subject of a subscription. ID is empty for the fleet.
+// Topic is the subject of a subscription. ID is empty for the fleet and for all orders.
 type Topic struct {
 	Kind Kind
 	ID   string
@@ -35,24 +36,27 @@ func CourierTopic(id string) Topic { return Topic{KindCourier, id} }
 // FleetTopic is the topic of all couriers and of the statuses of all orders.
 func FleetTopic() Topic { return Topic{Kind: KindFleet} }
 
-// ParseTopic parses "order:<uuid>", "courier:<uuid>" or "fleet"; anything else is
+// OrdersTopic is the topic of all orders that a reader may see; see Subscription.AddOrders.
+func OrdersTopic() Topic { return Topic{Kind: KindOrders} }
+
+// ParseTopic parses "order:<uuid>", "courier:<uuid>", "fleet" or "orders"; anything else is
 // validation_failed.
 func ParseTopic(s string) (Topic, error) {
 	kind, id, _ := strings.Cut(s, ":")
 	t := Topic{Kind(kind), id}
-	if s == string(KindFleet) {
+	if s == string(KindFleet) || s == string(KindOrders) {
 		return t, nil
 	}
 	if t.Kind != KindOrder && t.Kind != KindCourier {
-		return Topic{}, domain.Invalid("/topic", "unknown_topic", "must be order:<id>, courier:<id> or fleet")
+		return Topic{}, domain.Invalid("/topic", "unknown_topic", "must be order:<id>, courier:<id>, fleet or orders")
 	}
 	return t.canonical()
 }
 
 // canonical normalizes the id to the form used in events.
 func (t Topic) canonical() (Topic, error) {
-	if t.Kind == KindFleet {
-		return FleetTopic(), nil
+	if t.Kind == KindFleet || t.Kind == KindOrders {
+		return Topic{Kind: t.Kind}, nil
 	}
 	id, err := domain.ParseID("/topic", t.ID)
 	return Topic{t.Kind, id}, err
@@ -60,7 +64,7 @@ func (t Topic) canonical() (Topic, error) {
 
 // String is the inverse of ParseTopic.
 func (t Topic) String() string {
-	if t.Kind == KindFleet {
+	if t.Kind == KindFleet || t.Kind == KindOrders {
 		return string(t.Kind)
 	}
 	return string(t.Kind) + ":" + t.ID
@@ -78,6 +82,7 @@ const (
 	TypeOffer        = "offer"
 	TypeRoute        = "route"
 	TypeEnd          = "end"
+	TypeReset        = "reset" // the cursor of the orders topic is too old
 )
 
 // Frame is one message, encoded once for all its readers.

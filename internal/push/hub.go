@@ -44,6 +44,7 @@ type Hub struct {
 	orders   table
 	couriers table
 	fleet    fleet
+	feed     feed
 	catchup  catchup
 	duties   dutyQueue
 	peers    *peers // nil for a single process
@@ -68,6 +69,7 @@ func New(cfg Config, store domain.Store, live domain.LiveStore, clock domain.Clo
 	h.orders.init(func(id string) *room { return &room{hub: h, topic: OrderTopic(id), track: new(track)} })
 	h.couriers.init(func(id string) *room { return &room{hub: h, topic: CourierTopic(id)} })
 	h.fleet.room = room{hub: h, topic: FleetTopic()}
+	h.feed.room = room{hub: h, topic: OrdersTopic()}
 	h.catchup.init()
 	if cfg.Wakeups != nil {
 		h.peers = &peers{hub: h, wakeups: cfg.Wakeups, id: domain.NewID()}
@@ -180,7 +182,7 @@ func (h *Hub) Run(ctx context.Context) error {
 		wg.Go(func() { h.peers.run(ctx) })
 	}
 	wg.Go(func() { h.readDuties(ctx) })
-	every(ctx, checkEvery, func() { h.check(ctx) })
+	every(ctx, checkEvery, func() { h.check(ctx); h.feed.turn() })
 	wg.Wait()
 	return nil
 }

@@ -40,7 +40,7 @@ type track struct {
 
 // held reports whether the fleet's watchers still need the room of the order.
 func (r *room) held() bool {
-	return r.hub.fleet.watched() && r.hub.clock.Now().Before(r.track.heldUntil)
+	return r.hub.watchesAll() && r.hub.clock.Now().Before(r.track.heldUntil)
 }
 
 // carriedBy reports whether the fix moves the order: it is in the custody of that courier.
@@ -68,7 +68,7 @@ func (h *Hub) OrderChanged(a domain.Announcement) {
 
 // changed offers entries to the order's room, if there is one or the fleet's watchers need one.
 func (h *Hub) changed(orderID string, events []domain.Event) {
-	fleet := h.fleet.watched()
+	fleet := h.watchesAll()
 	r := h.orders.lock(orderID, fleet)
 	if r == nil {
 		return
@@ -142,8 +142,8 @@ func (r *room) next(e *domain.Event, w *wakes) {
 
 // announce publishes one entry; the room is locked.
 func (r *room) announce(e *domain.Event, w *wakes) {
-	fleet := r.hub.fleet.watched()
-	if len(r.members) == 0 && !fleet {
+	fleet, feed := r.hub.fleet.watched(), r.hub.feed.watched()
+	if len(r.members) == 0 && !fleet && !feed {
 		return
 	}
 	f := eventFrame(e, domain.ViewStaff)
@@ -156,6 +156,9 @@ func (r *room) announce(e *domain.Event, w *wakes) {
 		}
 		return eventFrame(e, v)
 	})
+	if feed {
+		r.hub.feed.publishOrder(r, e, w)
+	}
 	if fleet && f.Type != TypeNotification {
 		if offer, ok := domain.OfferIn(e); ok {
 			f = r.offerFrame(offer)

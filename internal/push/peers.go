@@ -35,6 +35,32 @@ type peers struct {
 	moves   map[string]domain.Fix // for the fleet's watchers elsewhere, since the last tick
 	events  []domain.Event        // for them, since the last message
 	pausing bool
+	all     int // rooms that want the entries of all orders: those of the fleet and of all orders
+}
+
+// watch asks the other replicas for what the topic's room needs, and unwatch no longer.
+func (p *peers) watch(t Topic) {
+	if t.Kind != KindFleet && t.Kind != KindOrders {
+		p.wakeups.Watch(t.String())
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.all++; p.all == 1 {
+		p.wakeups.Watch(FleetTopic().String())
+	}
+}
+
+func (p *peers) unwatch(t Topic) {
+	if t.Kind != KindFleet && t.Kind != KindOrders {
+		p.wakeups.Unwatch(t.String())
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.all--; p.all == 0 {
+		p.wakeups.Unwatch(FleetTopic().String())
+	}
 }
 
 // peerMessage is a message between replicas.

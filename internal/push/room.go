@@ -54,6 +54,8 @@ func (s *Subscription) Add(ctx context.Context, t Topic, since *int64) error {
 		err = s.hub.joinCourier(ctx, m)
 	case KindFleet:
 		err = s.hub.joinFleet(ctx, m)
+	case KindOrders:
+		err = domain.Invalid("/topic", "unknown_topic", "is added by AddOrders")
 	}
 	if err != nil {
 		s.Remove(t)
@@ -118,11 +120,14 @@ func (s *Subscription) join(t Topic) (*member, error) {
 	r.members = append(r.members, m)
 	s.members = append(s.members, m)
 	s.topics++
-	if t.Kind == KindFleet {
+	switch t.Kind {
+	case KindFleet:
 		s.hub.fleet.watchers.Add(1)
+	case KindOrders:
+		s.hub.feed.watchers.Add(1)
 	}
 	if len(r.members) == 1 && s.hub.peers != nil {
-		s.hub.peers.wakeups.Watch(t.String())
+		s.hub.peers.watch(t)
 	}
 	return m, nil
 }
@@ -135,8 +140,12 @@ func (h *Hub) room(t Topic) *room {
 	case KindCourier:
 		return h.couriers.lock(t.ID, true)
 	}
-	h.fleet.mu.Lock()
-	return &h.fleet.room
+	r := &h.fleet.room
+	if t.Kind == KindOrders {
+		r = &h.feed.room
+	}
+	r.mu.Lock()
+	return r
 }
 
 // leave removes the member from the room.
@@ -160,11 +169,17 @@ func (r *room) remove(m *member) {
 	if last < cap(r.members)/4 && cap(r.members) > 16 {
 		r.members = append(make([]*member, 0, last*2), r.members...)
 	}
-	if r.topic.Kind == KindFleet {
+	switch r.topic.Kind {
+	case KindFleet:
 		r.hub.fleet.watchers.Add(-1)
+	case KindOrders:
+		r.hub.feed.watchers.Add(-1)
+		if last == 0 {
+			r.hub.feed.linger() // before the other replicas are told that nobody listens
+		}
 	}
 	if last == 0 && r.hub.peers != nil {
-		r.hub.peers.wakeups.Unwatch(r.topic.String())
+		r.hub.peers.unwatch(r.topic)
 	}
 	r.retire()
 }

@@ -22,10 +22,11 @@ var (
 
 // Subscription is one reader's queue of frames.
 type Subscription struct {
-	hub   *Hub
-	view  domain.View
-	wake  func()
-	wakes atomic.Int32 // pending or running calls of wake
+	hub      *Hub
+	view     domain.View
+	merchant *string // whose orders its feed has; nil for all
+	wake     func()
+	wakes    atomic.Int32 // pending or running calls of wake
 
 	mu      sync.Mutex
 	queue   []*Frame      // unread, oldest first; starts in inline

@@ -70,15 +70,13 @@ export class Board {
         reset: () => this.load(),
       },
     });
-    this.stream.subscribe(this.session.staff ? "fleet" : "orders");
+    this.stream.subscribe("orders");
+    if (this.session.staff) this.stream.subscribe("fleet");
   }
 
   /** @param {"connecting"|"open"|"waiting"|"closed"} state */
   connection(state) {
-    const again = state === "open" && this.lost;
-    this.lost = state !== "open" && this.state.value === "ready";
     this.live.value = state;
-    if (again) this.load(); // what happened meanwhile is not sent again
   }
 
   /** Loads everything that is not finished, page by page; what was open and is not among it is read once more. */
