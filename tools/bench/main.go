@@ -53,6 +53,7 @@ var benches = map[string]one{
 	"broadcast": {"a status to 1,000 and 9,000 sockets over bare writes", benchBroadcast},
 	"rooms":     {"statuses to rooms of 4 over bare writes (go test -bench)", benchRooms},
 	"fleet":     {"moves to 200 dispatchers over a write each", benchFleet},
+	"parcels":   {"CPU of following 10,000 parcels (go test -bench)", benchParcels},
 	"search":    {"searches and lists over many made orders", benchSearch},
 	"idle":      {"memory of an idle socket", benchIdle},
 }
