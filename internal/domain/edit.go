@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"maps"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 )
@@ -21,11 +22,12 @@ type Edit struct {
 	Timezone      *string        `json:"timezone,omitempty" format:"timezone" doc:"the customer's (IANA)" example:"Europe/Moscow"`
 	Priority      *int           `json:"priority,omitempty" minimum:"0" maximum:"9" doc:"higher is first"`
 	Requirements  *Requirements  `json:"requirements,omitempty"`
+	Payment       *Payment       `json:"payment,omitempty" doc:"what the recipient pays on delivery; not while a parcel carries it"`
 	Exception     *ExceptionEdit `json:"exception,omitempty"`
 	// Metadata is merged into the order's; an empty value removes the entry.
 	Metadata map[string]string `json:"metadata,omitempty" maxProperties:"50"`
 	// Clear names fields to remove: pickup, notes, ready_at, promised_at, deliver_after,
-	// deliver_before, timezone, priority, requirements, exception, metadata.
+	// deliver_before, timezone, priority, requirements, payment, exception, metadata.
 	Clear []string `json:"-"`
 }
 
@@ -55,6 +57,9 @@ func (o *Order) Edit(e Edit, region string, by By) ([]Event, error) {
 	if o.Status.Terminal() {
 		return nil, Errorf(CodeOrderFinished, "an order that is %s can't be changed any more", o.Status)
 	}
+	if p := o.Shipment; p != nil && p.Phase.Live() && slices.Contains(changed, "payment") {
+		return nil, &Error{Code: CodeIllegalTransition, Allowed: o.Status.Next(), Message: "the parcel at " + p.Carrier + " carries the payment: it can be changed before the booking"}
+	}
 	*o = next
 	kind := EventChanged
 	data := map[string]any{"fields": changed}
@@ -78,6 +83,7 @@ func (e *Edit) normalize(region string) error {
 	if e.Dropoff != nil {
 		f.dropoff(e.Dropoff)
 	}
+	e.Payment.rules(&f, "/payment")
 	for _, t := range []**time.Time{&e.ReadyAt, &e.PromisedAt, &e.DeliverAfter, &e.DeliverBefore} {
 		*t = timestamp(*t)
 	}
@@ -100,6 +106,7 @@ var clearable = map[string]func(*Order){
 	"timezone":       func(o *Order) { o.Timezone = "" },
 	"priority":       func(o *Order) { o.Priority = 0 },
 	"requirements":   func(o *Order) { o.Requirements = nil },
+	"payment":        func(o *Order) { o.Payment = o.Payment.changed(nil) },
 	"exception":      func(o *Order) { o.Exception = nil },
 	"metadata":       func(o *Order) { o.Metadata = nil },
 }
@@ -116,6 +123,9 @@ func (e *Edit) apply(o *Order, now time.Time) {
 	set(&o.Timezone, e.Timezone)
 	set(&o.Priority, e.Priority)
 	o.Requirements = cmp.Or(e.Requirements, o.Requirements).orNone()
+	if e.Payment != nil {
+		o.Payment = o.Payment.changed(e.Payment)
+	}
 	if x := e.Exception; x != nil && (o.Exception == nil || o.Exception.Code != x.Code || o.Exception.Detail != x.Detail) {
 		o.Exception = &Exception{Code: x.Code, Detail: x.Detail, Since: now}
 	}

@@ -49,6 +49,20 @@ func (p *Payment) asked() *Payment {
 	return &out
 }
 
+// changed returns the payment after an edit to what is asked: what was received stays.
+func (p *Payment) changed(asked *Payment) *Payment {
+	asked = asked.asked()
+	if p == nil || p.Received == nil && p.Registry == "" {
+		return asked
+	}
+	var next Payment
+	if asked != nil {
+		next = *asked
+	}
+	next.Received, next.Registry = p.Received, p.Registry
+	return &next
+}
+
 // receive stores the amount the carrier collected, and reports whether it is more than, or
 // differs from, what was known.
 func (p *Payment) receive(received *Money, registry string) (next *Payment, news bool) {

@@ -75,3 +75,25 @@ func TestCouriersHaveSkillsAndABase(t *testing.T) {
 	require.Equal(t, base, *c.Base)
 	require.Error(t, c.Edit(domain.CourierEdit{Base: &domain.Point{Lat: 99}}, "", time.Now()))
 }
+
+// The payment is changed until a parcel carries it; what was received stays.
+func TestPaymentIsEditedBeforeTheBooking(t *testing.T) {
+	by := domain.By{Now: time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)}
+	o := &domain.Order{ID: domain.NewID(), Status: domain.StatusCreated, Version: 1, Payment: &domain.Payment{Due: &domain.Money{Amount: 100, Currency: "RUB"}, Received: &domain.Money{Amount: 50, Currency: "RUB"}}}
+	events, err := o.Edit(domain.Edit{Payment: &domain.Payment{Due: &domain.Money{Amount: 300, Currency: "KZT"}, Method: "card"}}, "RU", by)
+	require.NoError(t, err)
+	require.Len(t, events, 1)
+	require.Equal(t, &domain.Payment{Due: &domain.Money{Amount: 300, Currency: "KZT"}, Method: "card", Received: &domain.Money{Amount: 50, Currency: "RUB"}}, o.Payment)
+	_, err = o.Edit(domain.Edit{Payment: &domain.Payment{Due: &domain.Money{Amount: 1, Currency: "RUB"}, Method: domain.PrepaidMethod}}, "RU", by)
+	require.Equal(t, domain.CodeValidationFailed, domain.CodeOf(err))
+
+	o.Shipment = &domain.Shipment{Carrier: "cdek", Phase: domain.PhaseRegistered}
+	_, err = o.Edit(domain.Edit{Payment: &domain.Payment{Due: &domain.Money{Amount: 1, Currency: "RUB"}}}, "RU", by)
+	require.Equal(t, domain.CodeIllegalTransition, domain.CodeOf(err))
+	_, err = o.Edit(domain.Edit{Clear: []string{"payment"}}, "RU", by)
+	require.Equal(t, domain.CodeIllegalTransition, domain.CodeOf(err))
+	o.Shipment.Phase = domain.PhaseCancelled
+	_, err = o.Edit(domain.Edit{Clear: []string{"payment"}}, "RU", by)
+	require.NoError(t, err)
+	require.Equal(t, &domain.Payment{Received: &domain.Money{Amount: 50, Currency: "RUB"}}, o.Payment)
+}

@@ -59,9 +59,9 @@ func (s *Server) orderRoutes() {
 		method: http.MethodPatch, path: "/order/{order_id}", id: "editOrder", tag: tagOrders,
 		summary: "Edit an order",
 		about: "Fields in the request replace those of the order, missing fields stay as they are. Null removes `pickup`, `notes`, " +
-			"`ready_at`, `promised_at`, `deliver_after`, `deliver_before`, `timezone`, `priority`, `requirements`, `exception` or `metadata`. Metadata is merged entry by entry; an empty or null value removes one.",
+			"`ready_at`, `promised_at`, `deliver_after`, `deliver_before`, `timezone`, `priority`, `requirements`, `payment`, `exception` or `metadata`. Metadata is merged entry by entry; an empty or null value removes one.",
 		body:  domain.Edit{},
-		codes: []domain.Code{domain.CodeOrderFinished},
+		codes: []domain.Code{domain.CodeOrderFinished, domain.CodeIllegalTransition},
 	}, s.editOrder)
 	handle(s, operation{
 		method: http.MethodDelete, path: "/order/{order_id}", id: "cancelOrder", tag: tagOrders,
