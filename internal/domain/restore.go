@@ -156,8 +156,8 @@ func (o *Order) estimated(f *Faults) {
 }
 
 // history builds events from the steps, by the rules of reports: they may skip forward
-// along any path of the table. The earlier of two steps comes first, unless the table
-// allows only the other order: people report late, and their times overlap.
+// along any path of the table. Of two steps that may follow each other the earlier one comes
+// first. Times in another order than the table's are rejected, but for what clocks may differ.
 func (r Restored) history(o *Order, f *Faults, by By) []Event {
 	steps := slices.Clone(r.Steps)
 	slices.SortStableFunc(steps, func(a, b Step) int {
@@ -173,7 +173,7 @@ func (r Restored) history(o *Order, f *Faults, by By) []Event {
 	o.CreatedAt = Timestamp(o.CreatedAt)
 	by.Source = SourceImport
 	o.Status, o.Version, o.Attempts, o.DeliveredAt, o.CancelledAt = StatusCreated, 0, 0, nil, nil
-	courier, faults := o.CourierID, len(f.list)
+	courier, faults, last := o.CourierID, len(f.list), o.CreatedAt
 	events := []Event{o.change(EventCreated, by.at(o.CreatedAt), nil)}
 	for _, s := range steps {
 		switch {
@@ -183,6 +183,7 @@ func (r Restored) history(o *Order, f *Faults, by By) []Event {
 			f.Add(s.Pointer, string(CodeIllegalTransition), "an order that is %s can't become %s", o.Status, s.Status)
 		default:
 			f.notFuture(s.Pointer, s.At, by.Now)
+			f.notBefore(s.Pointer, s.At, &last)
 			o.CourierID = "" // the courier at that time is unknown
 			at := by.at(s.At)
 			if at.Now.Before(o.UpdatedAt) { // it may have happened before it was recorded here
@@ -199,7 +200,21 @@ func (r Restored) history(o *Order, f *Faults, by By) []Event {
 	if !given.UpdatedAt.IsZero() {
 		o.UpdatedAt = given.UpdatedAt
 	}
+	if o.DeliveredAt != nil && given.DeliveredAt != nil { // which a report may tell later than another step
+		o.DeliveredAt = given.DeliveredAt
+	}
 	return events
+}
+
+// notBefore rejects a time that precedes the last one by more than clocks may differ, and
+// remembers the later of both.
+func (f *Faults) notBefore(pointer string, t time.Time, last *time.Time) {
+	if t.Before(last.Add(-FutureTolerance)) {
+		f.Add(pointer, string(CodeImpossibleTime), "must not be before %s, the time of what came before it", last.UTC().Format(time.RFC3339))
+	}
+	if t.After(*last) {
+		*last = t
+	}
 }
 
 // at returns by at another time.
@@ -229,10 +244,12 @@ func (s Status) rank() int {
 func (f *Faults) history(o *Order, events []Event, now time.Time) {
 	at := &Order{ID: o.ID}
 	seen := make(map[string]bool, len(events))
+	var last time.Time
 	for i := range events {
 		var of Faults
 		e := &events[i]
 		of.entry(e, o.ID, now)
+		of.notBefore("/recorded_at", e.RecordedAt, &last) // when it occurred may be told late
 		if seen[e.ID] {
 			of.Add("/id", "duplicate", "is the id of an earlier event")
 		}

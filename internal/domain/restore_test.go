@@ -148,6 +148,7 @@ func TestRestoreReportsEveryFault(t *testing.T) {
 		"event's status": {func(r *Restored) { r.Events[3].Status = StatusCreated }, map[string]string{"/events/3/status": "conflict"}},
 		"event's time":   {func(r *Restored) { r.Events[3].OccurredAt = time.Time{} }, map[string]string{"/events/3/occurred_at": "required"}},
 		"event's actor":  {func(r *Restored) { r.Events[3].Actor.Kind = "ghost" }, map[string]string{"/events/3/actor/kind": "unknown_role"}},
+		"event's order":  {func(r *Restored) { r.Events[3].RecordedAt = r.Events[2].RecordedAt.Add(-6 * time.Minute) }, map[string]string{"/events/3/recorded_at": "impossible_time"}},
 		"event's place":  {func(r *Restored) { r.Events[3].Location = &Point{Lat: 91} }, map[string]string{"/events/3/location/lat": "out_of_range"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -200,7 +201,10 @@ func TestHistoryIsMadeOfTimes(t *testing.T) {
 		"only a status":    {func(r *Restored) { r.Steps, r.Order.Status = nil, StatusPickedUp }, map[string]string{"/status": "conflict"}},
 		"another status":   {func(r *Restored) { r.Order.Status = StatusFailed }, map[string]string{"/status": "conflict"}},
 		"before the start": {func(r *Restored) { r.Steps[1].At = at(-1) }, nil},
-		"after the end":    {func(r *Restored) { r.Steps[1].At = at(100) }, nil},
+		"long before it":   {func(r *Restored) { r.Steps[1].At = at(-6) }, map[string]string{"/at.picked_up": "impossible_time"}},
+		"after the next":   {func(r *Restored) { r.Steps[1].At = at(64) }, nil},
+		"long after it":    {func(r *Restored) { r.Steps[1].At = at(66) }, map[string]string{"/at.delivery_failed": "impossible_time"}},
+		"at the end first": {func(r *Restored) { r.Steps[0].At, r.Steps[2].At = at(20), at(20) }, map[string]string{"/at.at_dropoff": "impossible_time", "/at.delivered": "impossible_time"}},
 		"two ends":         {func(r *Restored) { r.Steps[3].Status = StatusFailed }, map[string]string{"/at.delivery_failed": "illegal_transition"}},
 		"in the future":    {func(r *Restored) { r.Steps[0].At = at(700) }, map[string]string{"/at.delivered": "impossible_time", "/updated_at": "impossible_time", "/delivered_at": "impossible_time"}},
 		"no such status":   {func(r *Restored) { r.Steps[0].Status = "lost" }, map[string]string{"/at.delivered": "unknown_status"}},

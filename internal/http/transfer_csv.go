@@ -3,7 +3,6 @@ package httpserver
 import (
 	"encoding/json"
 	"errors"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -186,17 +185,25 @@ func placeColumns(name string, place finder[domain.Place]) []csvColumn {
 // unset stands for a missing coordinate when the row has the other one; the domain rejects it.
 const unset = 1e9
 
-// stepColumn is the time at which the order last reached s.
+// stepColumn is the time at which the order last reached s, or that of an earlier step where
+// it was said to have happened before: an import takes times in order only.
 func stepColumn(s domain.Status) csvColumn {
 	name := stepPrefix + string(s)
 	return csvColumn{
 		name, func(x *orders.Exported) string {
-			for _, e := range slices.Backward(x.Events) {
-				if e.Type == domain.EventStatusChanged && e.Status == s {
-					return formatTime(e.OccurredAt)
+			at, last := "", x.Order.CreatedAt
+			for _, e := range x.Events {
+				if e.Type != domain.EventStatusChanged {
+					continue
+				}
+				if e.OccurredAt.After(last) {
+					last = e.OccurredAt
+				}
+				if e.Status == s {
+					at = formatTime(last)
 				}
 			}
-			return ""
+			return at
 		},
 		func(r *domain.Restored, cell string) error {
 			t, err := timeCell.parse(cell)
