@@ -41,13 +41,8 @@ func WithRemote(ctx context.Context, address string) context.Context {
 	return context.WithValue(ctx, remoteKey{}, address)
 }
 
-// Entry returns an audit entry for the caller's action, to be committed with it.
+// Entry returns an audit entry for the caller's action.
 func (a *Audit) Entry(ctx context.Context, action, object string, data map[string]string) (*domain.AuditEntry, error) {
-	return a.entry(ctx, action, object, data)
-}
-
-// entry returns an audit entry for the caller's action.
-func (a *Audit) entry(ctx context.Context, action, object string, data map[string]string) (*domain.AuditEntry, error) {
 	c, err := domain.CallerFrom(ctx)
 	if err != nil {
 		return nil, err

@@ -190,7 +190,7 @@ func (d *Documents) change(
 	if next.Data, err = json.Marshal(v); err != nil {
 		return err
 	}
-	entry, err := d.Audit.entry(ctx, kind+".changed", kind+":"+id, nil)
+	entry, err := d.Audit.Entry(ctx, kind+".changed", kind+":"+id, nil)
 	if err != nil {
 		return err
 	}

@@ -101,7 +101,7 @@ func (k *Keys) create(ctx context.Context, in NewKey, rec *domain.Idempotency) (
 		Kind: domain.CredentialKey, Name: in.Name, Role: in.Role, MerchantID: in.MerchantID, CourierID: in.CourierID,
 		CreatedAt: now, ExpiresAt: utc(in.ExpiresAt),
 	}, kindOf[in.Role])
-	entry, err := k.Audit.entry(ctx, "key.created", "key:"+issued.ID, map[string]string{
+	entry, err := k.Audit.Entry(ctx, "key.created", "key:"+issued.ID, map[string]string{
 		"role": string(in.Role), "merchant_id": in.MerchantID, "courier_id": in.CourierID,
 	})
 	if err != nil {
@@ -172,7 +172,7 @@ func (k *Keys) rotate(ctx context.Context, id string, overlap time.Duration, rec
 	next := *old
 	next.CreatedAt, next.LastUsedAt = domain.Timestamp(k.Clock.Now()), nil
 	issued := issue(next, kindOf[old.Role])
-	entry, err := k.Audit.entry(ctx, "key.rotated", "key:"+old.ID, map[string]string{"successor": issued.ID})
+	entry, err := k.Audit.Entry(ctx, "key.rotated", "key:"+old.ID, map[string]string{"successor": issued.ID})
 	if err != nil {
 		return nil, err
 	}
@@ -188,7 +188,7 @@ func (k *Keys) Revoke(ctx context.Context, id string) error {
 		if err != nil {
 			return err
 		}
-		entry, err := k.Audit.entry(ctx, "key.revoked", "key:"+old.ID, nil)
+		entry, err := k.Audit.Entry(ctx, "key.revoked", "key:"+old.ID, nil)
 		if err != nil {
 			return err
 		}

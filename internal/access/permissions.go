@@ -55,6 +55,8 @@ const (
 	AWebhook   Object = "a webhook"
 	// TheMerchant is a merchant identified by its id.
 	TheMerchant Object = "the merchant"
+	// Customers are those with orders of the caller: operations on them are audited.
+	Customers Object = "customers"
 	// TheHouse is the installation itself: operations on it are audited, with the caller's
 	// address.
 	TheHouse Object = "the installation"
@@ -75,6 +77,11 @@ type Operation struct {
 
 // Allows reports whether the role may perform it on its own objects. It does not allocate.
 func (o *Operation) Allows(r domain.Role) bool { return o.Open || o.roles&bit(r) != 0 }
+
+// Audited reports whether calls are recorded in the audit log, with the caller's address.
+func (o *Operation) Audited() bool {
+	return o.Object == TheHouse || o.Object == TheMerchant || o.Object == Customers
+}
 
 // Shared reports whether a share link permits it.
 func (o *Operation) Shared() bool { return o.roles&customer != 0 }
@@ -156,6 +163,8 @@ var table = []Operation{
 	{ID: "rotateKey", Object: TheHouse, roles: admin},
 	{ID: "revokeKey", Object: TheHouse, roles: admin},
 	{ID: "listAudit", Object: TheHouse, roles: admin},
+	{ID: "eraseCustomer", Object: Customers, roles: admin | merchant},
+	{ID: "exportCustomer", Object: Customers, roles: admin | merchant},
 	{ID: "listMerchants", Object: Nothing, roles: staff | merchant},
 	{ID: "getMerchant", Object: TheMerchant, roles: staff | merchant},
 	{ID: "editMerchant", Object: TheMerchant, roles: admin | merchant},

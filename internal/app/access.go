@@ -14,6 +14,7 @@ import (
 	"github.com/order-tracking/order-tracking/config"
 	"github.com/order-tracking/order-tracking/internal/access"
 	"github.com/order-tracking/order-tracking/internal/dispatch"
+	"github.com/order-tracking/order-tracking/internal/privacy"
 )
 
 // gate holds the access services: authentication, keys, sessions and the audit log.
@@ -67,6 +68,11 @@ func (a *App) openAccess(ctx context.Context) error {
 	if err := g.guard.Check(ctx); err != nil {
 		return err
 	}
+	a.privacy = privacy.New(privacy.Deps{
+		Store: a.store, Clock: a.clock, Log: a.log, Keys: a.requests, Orders: a.orders, PhoneRegion: a.cfg.Orders.PhoneRegion,
+		Entry: g.audit.Entry, Mark: g.audit.Mark, Every: a.cfg.Database.PurgeEvery,
+		KeepFor: func() time.Duration { _, personal := a.retention(); return personal },
+	})
 	g.sessions = &access.Sessions{Store: a.store, Clock: clock, Guard: g.guard}
 	if keyless {
 		if err := a.cfg.CheckKeyless(); err != nil {
@@ -96,6 +102,20 @@ func defaultSettings(c *config.Config) access.SettingsEdit {
 		s.Brand = &access.Brand{Name: &c.Brand.Name, Accent: &c.Brand.Accent}
 	}
 	return s
+}
+
+// retention returns how long positions and customers' data are kept now; zero is for ever.
+// The configuration's precise durations hold unless the settings have others.
+func (a *App) retention() (positions, personal time.Duration) {
+	now, configured := a.gate.documents.Current().Retention, a.gate.documents.Defaults.Retention
+	positions, personal = a.cfg.Tracking.HistoryFor, a.cfg.Retention.Personal
+	if *now.PositionsDays != *configured.PositionsDays {
+		positions = time.Duration(*now.PositionsDays) * 24 * time.Hour
+	}
+	if *now.PersonalDays != *configured.PersonalDays {
+		personal = time.Duration(*now.PersonalDays) * 24 * time.Hour
+	}
+	return positions, personal
 }
 
 // tuning is what the settings say about dispatch now.

@@ -33,6 +33,7 @@ import (
 	"github.com/order-tracking/order-tracking/internal/notify"
 	"github.com/order-tracking/order-tracking/internal/orders"
 	"github.com/order-tracking/order-tracking/internal/outbox"
+	"github.com/order-tracking/order-tracking/internal/privacy"
 	"github.com/order-tracking/order-tracking/internal/push"
 	"github.com/order-tracking/order-tracking/internal/shipping"
 	"github.com/order-tracking/order-tracking/internal/tracking"
@@ -63,6 +64,7 @@ type App struct {
 	shipments *shipping.Service
 	dispatch  *dispatch.Service
 	notify    *notify.Service
+	privacy   *privacy.Service
 	consumer  *messaging.Consumer
 	relay     *outbox.Relay
 	hub       *push.Hub
@@ -263,6 +265,7 @@ func (a *App) startBackground(ctx context.Context, g *errgroup.Group) {
 	g.Go(func() error { a.tracking.Run(ctx); return nil })
 	g.Go(func() error { a.shipments.Run(ctx); return nil })
 	g.Go(func() error { a.dispatch.Work(ctx); return nil })
+	g.Go(func() error { a.privacy.Run(ctx); return nil })
 	if a.embedded == nil {
 		g.Go(func() error { a.ensureTopics(ctx); return nil })
 	}
@@ -298,15 +301,17 @@ func (a *App) indexSearch(ctx context.Context) {
 	}
 }
 
-// purge periodically deletes rows past their retention.
+// purge periodically deletes rows past their retention; one replica does so at a time.
 func (a *App) purge(ctx context.Context) {
 	tick := time.NewTicker(a.cfg.Database.PurgeEvery)
 	defer tick.Stop()
 	for {
-		now := time.Now()
-		err := a.store.Purge(ctx, now.Add(-a.cfg.Database.IdempotencyFor),
-			now.Add(-a.cfg.Database.InboundFor), now.Add(-a.cfg.Tracking.HistoryFor), now)
-		err = errors.Join(err, a.notify.Purge(ctx))
+		mine, err := a.orders.TakeTurn(ctx, "purge", a.cfg.Database.PurgeEvery/2)
+		if now := a.clock.Now(); mine && err == nil {
+			positions, _ := a.retention()
+			err = a.store.Purge(ctx, now.Add(-a.cfg.Database.IdempotencyFor), now.Add(-a.cfg.Database.InboundFor), now.Add(-positions), now)
+			err = errors.Join(err, a.notify.Purge(ctx))
+		}
 		if err != nil && ctx.Err() == nil {
 			a.log.Warn("old rows could not be deleted; retrying later", zap.Error(err))
 		}

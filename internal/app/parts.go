@@ -141,7 +141,7 @@ func (a *App) buildServers(ctx context.Context) (err error) {
 	}
 	h := a.cfg.HTTP
 	a.restAPI = httpserver.New(httpserver.Deps{
-		Orders: a.orders, Couriers: &tracking.Couriers{Service: a.tracking}, Tracking: a.tracking, Shipments: a.shipments, Dispatch: a.dispatch,
+		Orders: a.orders, Couriers: &tracking.Couriers{Service: a.tracking}, Tracking: a.tracking, Shipments: a.shipments, Dispatch: a.dispatch, Privacy: a.privacy,
 		Tickets: a.gate.tickets, Keys: a.gate.keys, Audit: a.gate.audit, Shares: a.gate.shares, Sessions: a.gate.sessions, Documents: a.gate.documents, Notify: a.notify, Hub: a.hub, Guard: a.gate.guard, Ready: a.ready, Registerer: a.metrics, Gatherer: a.metrics,
 		Log: a.log, Clock: a.clock,
 		Config: httpserver.Config{

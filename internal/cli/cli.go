@@ -97,7 +97,7 @@ func newRoot(e *env) *cobra.Command {
 	serve := serveCommand(e)
 	serve.Use = "serve"
 	serve.Short = "Start the server (the default without a command)"
-	root.AddCommand(serve, orderCommand(e), courierCommand(e), watchCommand(e), importCommand(e), exportCommand(e),
+	root.AddCommand(serve, orderCommand(e), courierCommand(e), customerCommand(e), watchCommand(e), importCommand(e), exportCommand(e),
 		demoCommand(e), simulateCommand(e), replayCommand(e), backupCommand(e), restoreCommand(e),
 		carrierCommand(e), reportCommand(e), keyCommand(e), auditCommand(e), migrateCommand(e), configCommand(e), mapCommand(e), healthcheckCommand(e), versionCommand(e))
 	checkUsage(root)

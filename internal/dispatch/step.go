@@ -2,8 +2,6 @@ package dispatch
 
 import (
 	"context"
-	"encoding/json"
-	"time"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
@@ -11,45 +9,13 @@ import (
 // source is the source of our history entries.
 const source = "dispatch"
 
-// Kinds of documents: a replica's turn and couriers' shifts.
-const (
-	documentTurn   = "dispatch_turn"
-	documentShifts = "shifts"
-)
-
-// turn is the time until which no other replica plans.
-type turn struct {
-	Until time.Time `json:"until"`
-}
-
-// takeTurn reports whether this replica plans now: one replica per step does.
-func (s *Service) takeTurn(ctx context.Context, now time.Time) (bool, error) {
-	stored, err := s.Store.Document(ctx, documentTurn, "")
-	if err != nil {
-		return false, err
-	}
-	next := domain.Document{Kind: documentTurn, Version: 1, UpdatedAt: now, ChangedBy: domain.Actor{Kind: domain.RoleSystem, ID: source}}
-	if stored != nil {
-		var t turn
-		if json.Unmarshal(stored.Data, &t) == nil && now.Before(t.Until) {
-			return false, nil
-		}
-		next.Version = stored.Version + 1
-	}
-	if next.Data, err = json.Marshal(turn{now.Add(s.Config.Step / 2)}); err != nil {
-		return false, err
-	}
-	err = s.Store.ChangeAccess(ctx, domain.AccessChange{Document: &next})
-	if domain.CodeOf(err) == domain.CodeVersionConflict {
-		return false, nil
-	}
-	return err == nil, err
-}
+// documentShifts are couriers' shifts.
+const documentShifts = "shifts"
 
 // step is one turn: it plans, carries out what is due, and explains unassigned orders in
 // their histories.
 func (s *Service) step(ctx context.Context) error {
-	mine, err := s.takeTurn(ctx, s.Clock.Now())
+	mine, err := s.Orders.TakeTurn(ctx, source, s.Config.Step/2)
 	if err != nil || !mine {
 		return err
 	}

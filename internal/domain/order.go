@@ -67,6 +67,8 @@ type Bookkeeping struct {
 	CustodyAt *time.Time `json:"custody_at,omitempty"`
 	// EndedAt is when the order reached its final status.
 	EndedAt *time.Time `json:"ended_at,omitempty"`
+	// ErasedAt is when the customer's data was erased.
+	ErasedAt *time.Time `json:"erased_at,omitempty"`
 	// SentOnce marks the note entries that are not sent again until the courier changes.
 	SentOnce map[string]bool `json:"told,omitempty"`
 	// Offers are all offers so far, and Search is set while more are to come.
@@ -219,6 +221,11 @@ func (o *Order) change(t EventType, by By, data map[string]any) Event {
 func (o *Order) Note(t EventType, by By, data map[string]any) Event {
 	o.wire = nil
 	o.Bookkeeping.Seq++
+	if o.Erased() { // nothing personal comes back
+		o.anonymize()
+		by.Reason, by.Location = "", nil
+		data, _ = harmless(data).(map[string]any)
+	}
 	return Event{
 		ID: NewID(), OrderID: o.ID, Seq: o.Bookkeeping.Seq, Version: o.Version, Type: t, Status: o.Status,
 		OccurredAt: by.occurred(), RecordedAt: Timestamp(by.Now), Actor: by.Actor, Source: by.Source,

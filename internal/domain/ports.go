@@ -77,6 +77,7 @@ type Store interface {
 	Leases
 	AccessStore
 	Deliveries
+	Privacy
 
 	// Purge deletes idempotency records, inbound ids and positions older than the given
 	// times, and tickets and credentials that expired before theirs.
@@ -265,6 +266,25 @@ type Issuer interface {
 	// Redeem exchanges the code of a sign-in for its caller, whose expiry is the page's; it
 	// fails like Verify.
 	Redeem(ctx context.Context, l Login, code string) (*Caller, error)
+}
+
+// Privacy stores whose data is to be erased, and erases what orders leave elsewhere.
+type Privacy interface {
+	// KeepErasures remembers orders to be erased, together with the audit entry and the
+	// idempotency record when set; ErrRecorded as above.
+	KeepErasures(ctx context.Context, list []Erasure, audit *AuditEntry, idem *Idempotency) error
+	// DueErasures returns the remembered orders that are final, at most limit, and whether
+	// any orders are remembered.
+	DueErasures(ctx context.Context, limit int) (due []Erasure, waiting bool, err error)
+	// OldOrders returns the ids of final orders created before a time whose customers' data
+	// was not erased, oldest first, after the cursor, at most limit.
+	OldOrders(ctx context.Context, before time.Time, after Cursor, limit int) ([]Cursor, error)
+	// EraseTraces erases everything about orders that are Erased themselves: their history,
+	// events not yet published, remembered answers, shipments' papers, links. It forgets
+	// their erasures and commits the audit entry with that, unless another replica did.
+	EraseTraces(ctx context.Context, orderIDs []string, audit *AuditEntry) error
+	// Traces returns everything that is held about an order beside itself and its events, by table.
+	Traces(ctx context.Context, orderID string) (map[string][]map[string]any, error)
 }
 
 // Router computes routes by road. It fails with unavailable when it can't answer in time;

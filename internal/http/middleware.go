@@ -176,7 +176,7 @@ func (s *Server) enter(c *gin.Context) (context.Context, error) {
 		return nil, err
 	}
 	ctx := domain.WithCaller(r.Context(), caller)
-	if op.Object == access.TheHouse || op.Object == access.TheMerchant {
+	if op.Audited() {
 		ctx = access.WithRemote(ctx, addressOnly(r.RemoteAddr))
 	}
 	return ctx, nil

@@ -16,6 +16,7 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 	"github.com/order-tracking/order-tracking/internal/notify"
 	"github.com/order-tracking/order-tracking/internal/orders"
+	"github.com/order-tracking/order-tracking/internal/privacy"
 	"github.com/order-tracking/order-tracking/internal/push"
 	"github.com/order-tracking/order-tracking/internal/shipping"
 	"github.com/order-tracking/order-tracking/internal/tracking"
@@ -29,6 +30,7 @@ type Deps struct {
 	Tracking  *tracking.Service
 	Shipments *shipping.Service
 	Dispatch  *dispatch.Service
+	Privacy   *privacy.Service
 	Tickets   *access.Tickets
 	Keys      *access.Keys
 	Audit     *access.Audit
@@ -134,6 +136,7 @@ func New(d Deps) *Server {
 	s.loginRoutes()
 	s.documentRoutes()
 	s.webhookRoutes()
+	s.customerDataRoutes()
 	s.customerRoutes()
 	s.pageRoutes()
 	s.opsRoutes()

@@ -113,6 +113,7 @@ func changesOf(ctx context.Context, c *client.Client) []change {
 		{"RevokePhones", func() (err error) { _, err = c.RevokePhones(ctx, courier.ID, ""); return }},
 		{"CreateKey", func() (err error) { key, err = c.CreateKey(ctx, client.NewKey{Name: "k", Role: "dispatcher"}); return }},
 		{"RotateKey", func() (err error) { _, err = c.RotateKey(ctx, keyOf(ctx, c, key), time.Hour); return }},
+		{"EraseCustomer", func() (err error) { _, err = c.EraseCustomer(ctx, "+254712345678"); return }},
 		{"RevokeKey", func() (err error) { return c.RevokeKey(ctx, keyOf(ctx, c, key)) }},
 	}
 }

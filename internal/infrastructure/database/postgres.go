@@ -129,7 +129,7 @@ func (e *postgres) dialect() *dialect {
 		forUpdate: " FOR UPDATE", skipLocked: " FOR UPDATE SKIP LOCKED",
 		among:    " = ANY($1)",
 		list:     func(values any) any { return values },
-		position: "strpos",
+		position: "strpos", bytesAsText: "convert_from(result, 'UTF8')",
 		// List queries are planned for their actual values, so that rare ones use an index.
 		listMode: []any{pgx.QueryExecModeCacheDescribe},
 		begin:    e.begin,

@@ -32,7 +32,7 @@ const skip = " ON CONFLICT DO NOTHING"
 var (
 	ordersTable = &table{name: "orders", conflict: skip, key: "id::text, ''", cols: []column{
 		{"id", uuids}, {"created_at", "bigint"}, {"status", "text"}, {"finished", "boolean"}, {"version", "bigint"},
-		{"courier_id", uuids}, {"merchant_id", "text"}, {"external_id", "text"}, {"customer_phone", "text"},
+		{"courier_id", uuids}, {"merchant_id", "text"}, {"external_id", "text"}, {"customer_phone", "text"}, {"erased", "boolean"},
 		{"ledger", "text"}, {"search", "text"}, {"data", "text"}, {"watch_at", "bigint"},
 	}}
 	// An existing event is a bug, so the insert must fail.
@@ -114,7 +114,7 @@ func newOrderRow(o *domain.Order) (*orderRow, error) {
 	}
 	r.values = []any{
 		o.ID, micros(o.CreatedAt), string(o.Status), !o.Active(), o.Version,
-		null(o.CourierID), o.MerchantID, null(o.ExternalID), null(o.Customer.Phone),
+		null(o.CourierID), o.MerchantID, null(o.ExternalID), null(o.Customer.Phone), o.Erased(),
 		r.ledger, r.search, r.data, watchAt(o),
 	}
 	return r, nil

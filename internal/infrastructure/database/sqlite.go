@@ -27,8 +27,8 @@ func (e *sqlite) dialect() *dialect {
 		prepare:  true,
 		among:    " IN (SELECT value FROM json_each($1))",
 		list:     func(values any) any { return asJSON(values) },
-		position: "instr",
-		begin:    e.begin,
+		position: "instr", bytesAsText: "CAST(result AS TEXT)",
+		begin: e.begin,
 		// No deadline: the file is local, and busy_timeout limits the wait for another
 		// process that writes.
 		workContext: func() (context.Context, context.CancelFunc) { return context.Background(), func() {} },

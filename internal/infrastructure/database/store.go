@@ -68,6 +68,8 @@ type dialect struct {
 	list  func(any) any
 	// position is the SQL function that finds a substring; it returns zero if there is none.
 	position string
+	// bytesAsText is the column result, which holds bytes, as text.
+	bytesAsText string
 	// listMode precedes the arguments of a query whose plan depends on their values.
 	listMode    []any
 	begin       func(context.Context) (*work, error)

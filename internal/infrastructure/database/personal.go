@@ -1,0 +1,223 @@
+package database
+
+import (
+	"context"
+	"database/sql"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/order-tracking/order-tracking/internal/domain"
+)
+
+// place is a table and what its texts and bytes say about customers. A test compares the
+// list of places with the schema: a new column fails it until it is classified.
+type place struct {
+	table string
+	// personal columns hold customers' data and are covered by erase.
+	personal string
+	// harmless columns hold ids, codes, hashes and names that staff gave; staff columns
+	// hold data of couriers and other staff, which no customer's erasure concerns.
+	harmless, staff string
+	// erase removes what is held about an order whose customer's data has been erased; it
+	// may run several times. Empty personal columns need none.
+	erase func(ctx context.Context, s *Store, tx *sql.Tx, orderID string) error
+	// held selects what is held about the order $1, for the customer's export.
+	held string
+}
+
+// places is the only list of where personal data is stored. Orders themselves are erased by
+// domain.Order.Erase, which also renews every cached copy.
+var places = []place{
+	{
+		table: "orders", personal: "data search customer_phone ledger", harmless: "id status merchant_id external_id courier_id",
+		erase: checkErased,
+	},
+	{table: "order_events", personal: "data order_data", harmless: "order_id", erase: eraseEvents},
+	{table: "idempotency", personal: "result", harmless: "scope idem_key hash", erase: eraseAnswers},
+	// Before the names of the shipment are needed no longer.
+	{table: "carrier_hooks", personal: "body header query", harmless: "id carrier account", erase: eraseHooks},
+	{
+		table: "carrier_papers", personal: "pdf", harmless: "paper job",
+		erase: run(`DELETE FROM carrier_papers WHERE EXISTS (SELECT 1 FROM shipments s WHERE s.order_id = $1 AND s.client_ref <> ''
+			AND '/' || carrier_papers.paper LIKE '%/' || s.client_ref || '/%')`),
+		held: `SELECT p.paper, p.pdf FROM carrier_papers p JOIN shipments s ON '/' || p.paper LIKE '%/' || s.client_ref || '/%'
+			WHERE s.order_id = $1 AND s.client_ref <> ''`,
+	},
+	{
+		table: "shipments", personal: "booking", harmless: "order_id carrier ref tracking_number client_ref account more",
+		erase: run(`UPDATE shipments SET booking = NULL, due_at = NULL WHERE order_id = $1`),
+		held:  `SELECT carrier, account, tracking_number, booking FROM shipments WHERE order_id = $1`,
+	},
+	{
+		// Links to an order are withdrawn with its customer's data.
+		table: "credentials", harmless: "id kind hash parent_id prefix role merchant_id courier_id order_id", staff: "name",
+		erase: eraseLinks,
+		held:  `SELECT id, created_at, expires_at, last_used_at FROM credentials WHERE order_id = $1`,
+	},
+	{
+		// What they tell is in order_events; a receiver's answer may repeat it.
+		table: "deliveries", personal: "error", harmless: "receiver order_id event_id type template state",
+		erase: run(`UPDATE deliveries SET error = '' WHERE order_id = $1`),
+		held:  `SELECT receiver, type, template, state, tried_at, error FROM deliveries WHERE order_id = $1`,
+	},
+
+	// Groups of three letters and numbers of the orders that had them, until the segment is built anew.
+	{table: "search_parts", harmless: "data"},
+	{table: "search_queue", harmless: "order_id"},
+	{table: "search_segments", harmless: "from_id to_id"},
+	{table: "search_state", harmless: "sealed_id"},
+	{table: "delivery_receivers", harmless: "name owner"},
+	{table: "erasures", harmless: "order_id mark"},
+	{table: "outbox"}, // positions of order_events
+	{table: "inbound", harmless: "id"},
+	{table: "offers", harmless: "id order_id courier_id"},
+	{table: "couriers", harmless: "id", staff: "search data"},
+	{table: "courier_positions", harmless: "courier_id", staff: "attributes"},
+	{table: "courier_tokens", harmless: "id courier_id hash"},
+	{table: "tickets", harmless: "hash", staff: "caller"},
+	{table: "access_state"},
+	{table: "documents", harmless: "kind id data", staff: "changed_by"},
+	{table: "secrets", harmless: "name value"},
+	{table: "audit", harmless: "object data", staff: "actor_id"}, // ids and keyed hashes only
+	{table: "audit_seals", harmless: "hash"},
+}
+
+// run makes an eraser of a statement about the order $1.
+func run(text string) func(context.Context, *Store, *sql.Tx, string) error {
+	return func(ctx context.Context, _ *Store, tx *sql.Tx, orderID string) error {
+		_, err := tx.ExecContext(ctx, text, orderID)
+		return err
+	}
+}
+
+// checkErased refuses to erase the traces of an order that still has its customer's data.
+func checkErased(ctx context.Context, _ *Store, tx *sql.Tx, orderID string) error {
+	var erased bool
+	err := tx.QueryRowContext(ctx, `SELECT erased FROM orders WHERE id = $1`, orderID).Scan(&erased)
+	if err == nil && !erased {
+		err = domain.Errorf(domain.CodeInternal, "the order %s is not erased", orderID)
+	}
+	return err
+}
+
+// storedEvent is an event's row.
+type storedEvent struct {
+	pos   int64
+	data  []byte
+	order sql.NullString
+}
+
+func orderEvents(ctx context.Context, tx *sql.Tx, orderID string) ([]storedEvent, error) {
+	rows, err := tx.QueryContext(ctx, `SELECT pos, data, order_data FROM order_events WHERE order_id = $1 ORDER BY seq`, orderID)
+	return collect(rows, err, func(r *sql.Rows) (e storedEvent, err error) { return e, r.Scan(&e.pos, &e.data, &e.order) })
+}
+
+// eraseEvents rewrites the history; events that wait for the bus are published as it is then.
+func eraseEvents(ctx context.Context, _ *Store, tx *sql.Tx, orderID string) error {
+	events, err := orderEvents(ctx, tx, orderID)
+	if err != nil {
+		return err
+	}
+	for _, e := range events {
+		data, _, err := domain.EraseEventJSON(e.data)
+		if err != nil {
+			return badRow(err)
+		}
+		var order any
+		if e.order.Valid {
+			erased, err := domain.EraseOrderJSON([]byte(e.order.String))
+			if err != nil {
+				return badRow(err)
+			}
+			order = string(erased)
+		}
+		if _, err := tx.ExecContext(ctx, `UPDATE order_events SET data = $2, order_data = $3 WHERE pos = $1`, e.pos, string(data), order); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// answersWithin is how far the time of a remembered answer may be from that of its event.
+const answersWithin = 10 * time.Minute
+
+// eraseAnswers rewrites the answers that mention the order. They were given when it changed,
+// so only those times are searched.
+func eraseAnswers(ctx context.Context, s *Store, tx *sql.Tx, orderID string) error {
+	events, err := orderEvents(ctx, tx, orderID)
+	if err != nil || len(events) == 0 {
+		return err
+	}
+	var oldest int64
+	if err := tx.QueryRowContext(ctx, `SELECT COALESCE(min(created_at), 0) FROM idempotency`).Scan(&oldest); err != nil || oldest == 0 {
+		return err
+	}
+	for _, e := range events {
+		_, at, err := domain.EraseEventJSON(e.data)
+		if err != nil {
+			return badRow(err)
+		}
+		if to := micros(at.Add(answersWithin)); to >= oldest {
+			if err := s.eraseAnswersOf(ctx, tx, orderID, micros(at.Add(-answersWithin)), to); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (s *Store) eraseAnswersOf(ctx context.Context, tx *sql.Tx, orderID string, from, to int64) error {
+	type answer struct {
+		scope, key string
+		result     []byte
+	}
+	rows, err := tx.QueryContext(ctx, `SELECT scope, idem_key, result FROM idempotency WHERE created_at BETWEEN $1 AND $2
+		AND `+s.d.position+`(`+s.d.bytesAsText+`, $3) > 0`, from, to, orderID)
+	answers, err := collect(rows, err, func(r *sql.Rows) (a answer, err error) { return a, r.Scan(&a.scope, &a.key, &a.result) })
+	if err != nil {
+		return err
+	}
+	for _, a := range answers {
+		erased, err := domain.EraseAnswerJSON(a.result)
+		if err != nil {
+			return badRow(err)
+		}
+		if _, err := tx.ExecContext(ctx, `UPDATE idempotency SET result = $3 WHERE scope = $1 AND idem_key = $2`, a.scope, a.key, erased); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// eraseHooks deletes messages about the order's shipment that were not worked on. They are
+// few, and only hasten what polling finds too.
+func eraseHooks(ctx context.Context, _ *Store, tx *sql.Tx, orderID string) error {
+	rows, err := tx.QueryContext(ctx, `SELECT h.id, h.body, h.header, h.query, s.ref, s.tracking_number, s.client_ref
+		FROM carrier_hooks h JOIN shipments s ON h.carrier = s.carrier WHERE s.order_id = $1`, orderID)
+	found, err := collect(rows, err, func(r *sql.Rows) (id string, err error) {
+		var hook, name [3]string
+		if err = r.Scan(&id, &hook[0], &hook[1], &hook[2], &name[0], &name[1], &name[2]); err != nil {
+			return "", err
+		}
+		if !slices.ContainsFunc(name[:], func(n string) bool { return n != "" && strings.Contains(strings.Join(hook[:], "\n"), n) }) {
+			id = ""
+		}
+		return id, nil
+	})
+	for _, id := range found {
+		if err == nil && id != "" {
+			_, err = tx.ExecContext(ctx, `DELETE FROM carrier_hooks WHERE id = $1`, id)
+		}
+	}
+	return err
+}
+
+// eraseLinks revokes the order's links and ends their streams.
+func eraseLinks(ctx context.Context, _ *Store, tx *sql.Tx, orderID string) error {
+	n, err := affected(tx.ExecContext(ctx, `DELETE FROM credentials WHERE order_id = $1`, orderID))
+	if err == nil && n > 0 {
+		_, err = tx.ExecContext(ctx, `UPDATE access_state SET epoch = epoch + 1`)
+	}
+	return err
+}
