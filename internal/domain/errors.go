@@ -31,6 +31,7 @@ const (
 	CodeIllegalTransition    Code = "illegal_transition"
 	CodeCancelAfterPickup    Code = "cancel_after_pickup"
 	CodeOrderFinished        Code = "order_finished"
+	CodeOrderReassigned      Code = "order_reassigned"
 	CodeOfferGone            Code = "offer_gone"
 	CodeOfferNotFound        Code = "offer_not_found"
 	CodeNoCourierAvailable   Code = "no_courier_available"
@@ -65,7 +66,7 @@ func Codes() []Code {
 		CodeCancelAfterPickup, CodeOrderFinished, CodeNoCourierAvailable, CodeCourierBusy,
 		CodeDuplicateExternalID, CodeIdempotencyRunning, CodeIdempotencyReused, CodeVersionConflict,
 		CodeTooLarge, CodeUnsupportedMediaType, CodeValidationFailed, CodeRateLimited,
-		CodeSecretNotRepeated, CodeHTTPSRequired, CodeOfferGone, CodeOfferNotFound,
+		CodeSecretNotRepeated, CodeHTTPSRequired, CodeOrderReassigned, CodeOfferGone, CodeOfferNotFound,
 		CodeUnavailable, CodeInternal, CodeImpossibleTime, CodeAmbiguousReference,
 	}
 }
@@ -82,6 +83,9 @@ type Error struct {
 	// Terms are the cancellation terms; set when cancelling costs money
 	// (paid_cancel_required).
 	Terms *CancelTerms
+	// Conflict is set for a version_conflict, Reassigned for order_reassigned.
+	Conflict   *Conflict
+	Reassigned *Reassigned
 	// RetryAfter, when positive, is the pause after which a retry makes sense.
 	RetryAfter time.Duration
 	cause      error

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"strconv"
 	"strings"
+	"time"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/status"
@@ -78,6 +79,7 @@ func (f *failure) status(requestID string) *status.Status {
 		names := each(f.err.Allowed, func(s domain.Status) string { return string(s) })
 		info.Metadata[metaAllowed] = strings.Join(names, ",")
 	}
+	explain(f.err, info.Metadata)
 	details := []protoadapt.MessageV1{info}
 	if len(f.err.Faults) > 0 {
 		bad, pointers := violations(f.err.Faults)
@@ -94,6 +96,23 @@ func (f *failure) status(requestID string) *status.Status {
 		return plain
 	}
 	return full
+}
+
+// explain adds how a resource has changed, under the names that REST has.
+func explain(e *domain.Error, meta map[string]string) {
+	if c := e.Conflict; c != nil {
+		meta["current_version"] = strconv.FormatInt(c.CurrentVersion, 10)
+		if len(c.Changed) > 0 {
+			meta["changed"] = strings.Join(c.Changed, ",")
+		}
+		if !c.ChangedAt.IsZero() {
+			meta["changed_at"] = c.ChangedAt.Format(time.RFC3339Nano)
+			meta["changed_by"] = strings.TrimSuffix(string(c.ChangedBy.Kind)+":"+c.ChangedBy.ID, ":")
+		}
+	}
+	if r := e.Reassigned; r != nil {
+		meta["reassigned_to"], meta["reassigned_at"] = r.To, r.At.Format(time.RFC3339Nano)
+	}
 }
 
 // violations returns the faults in gRPC form and, in the same order, their JSON pointers;

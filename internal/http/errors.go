@@ -29,6 +29,13 @@ type problem struct {
 	// Allowed is [] for a final status and absent where it does not apply.
 	Allowed []domain.Status     `json:"allowed_transitions,omitzero" nullable:"false" doc:"if a step was rejected: the allowed steps"`
 	Terms   *domain.CancelTerms `json:"terms,omitempty" doc:"if cancelling costs money (paid_cancel_required): the terms"`
+	// These tell how a resource has changed (version_conflict).
+	CurrentVersion int64         `json:"current_version,omitempty" doc:"if the version was another (version_conflict): the current one"`
+	ChangedBy      *domain.Actor `json:"changed_by,omitempty" doc:"who made it"`
+	ChangedAt      *time.Time    `json:"changed_at,omitempty" doc:"when it was made"`
+	Changed        []string      `json:"changed,omitempty" doc:"what has changed since, as far as that is known"`
+	// Reassigned is who has the order now.
+	Reassigned *domain.Reassigned `json:"reassigned,omitempty" doc:"if the order went to another courier (order_reassigned): to whom, and when"`
 
 	retryAfter time.Duration
 }
@@ -53,10 +60,17 @@ const (
 func describe(err error) *problem {
 	e := transport.Visible(err)
 	as := transport.StatusOf(e.Code)
-	return &problem{
+	p := &problem{
 		Type: typePrefix + string(e.Code), Title: as.Title, Status: as.HTTP, Detail: e.Message, Code: e.Code,
-		Errors: e.Faults, Allowed: e.Allowed, Terms: e.Terms, retryAfter: e.RetryAfter,
+		Errors: e.Faults, Allowed: e.Allowed, Terms: e.Terms, Reassigned: e.Reassigned, retryAfter: e.RetryAfter,
 	}
+	if c := e.Conflict; c != nil {
+		p.CurrentVersion, p.Changed = c.CurrentVersion, c.Changed
+		if !c.ChangedAt.IsZero() {
+			p.ChangedBy, p.ChangedAt = &c.ChangedBy, &c.ChangedAt
+		}
+	}
+	return p
 }
 
 // problemFor converts err to this request's response and sets the headers that belong to it.

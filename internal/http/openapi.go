@@ -79,7 +79,7 @@ var shareToken = &huma.Param{
 
 // refusals are the errors that an operation can return because of its inputs.
 var refusals = map[reflect.Type][]domain.Code{
-	reflect.TypeFor[OrderPath]():   {domain.CodeOrderNotFound},
+	reflect.TypeFor[OrderPath]():   {domain.CodeOrderNotFound, domain.CodeOrderReassigned},
 	reflect.TypeFor[CourierPath](): {domain.CodeCourierNotFound},
 	reflect.TypeFor[IfMatch]():     {domain.CodeVersionConflict},
 	reflect.TypeFor[Idempotent]():  {domain.CodeIdempotencyRunning, domain.CodeIdempotencyReused},
@@ -280,6 +280,14 @@ func problemExample(code domain.Code) *problem {
 		e.Allowed = domain.StatusPickedUp.Next()
 	case domain.CodePaidCancelRequired:
 		e.Message, e.Terms = "cdek cancels it for money only: it has moved", &domain.CancelTerms{Kind: domain.CancelUnknown, Detail: "it has moved"}
+	}
+	switch code {
+	case domain.CodeVersionConflict:
+		e.Conflict = &domain.Conflict{
+			CurrentVersion: 4, ChangedBy: domain.Actor{Kind: domain.RoleDispatcher, ID: exampleCourier}, ChangedAt: exampleTime, Changed: []string{"notes"},
+		}
+	case domain.CodeOrderReassigned:
+		e.Reassigned = &domain.Reassigned{To: "Ivan", At: exampleTime}
 	}
 	p := describe(e)
 	p.RequestID = exampleRequestID

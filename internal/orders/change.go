@@ -2,6 +2,7 @@ package orders
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -170,7 +171,7 @@ func (s *Service) announce(o *domain.Order, events []domain.Event, deliveries []
 func (s *Service) Change(
 	ctx context.Context, id, courierID string, expected int64, rec *domain.Idempotency, verb func(*domain.Order) ([]domain.Event, error),
 ) (*domain.Order, error) {
-	return s.Update(ctx, id, courierID, rec, func(ch *domain.Change) error {
+	o, err := s.Update(ctx, id, courierID, rec, func(ch *domain.Change) error {
 		if err := CheckVersion(ch.Order, expected); err != nil {
 			return err
 		}
@@ -178,12 +179,31 @@ func (s *Service) Change(
 		ch.Add(events...)
 		return err
 	})
+	return o, s.explainConflict(ctx, id, expected, err)
+}
+
+// explainConflict adds to a version_conflict who changed what since the expected version.
+func (s *Service) explainConflict(ctx context.Context, id string, expected int64, err error) error {
+	caller, callerErr := domain.CallerFrom(ctx)
+	e, ok := errors.AsType[*domain.Error](err)
+	if !ok || callerErr != nil || e.Code != domain.CodeVersionConflict || e.Conflict == nil {
+		return err
+	}
+	history, readErr := s.Store.Events(ctx, id, 0)
+	if readErr != nil {
+		return err
+	}
+	explained := *e
+	explained.Conflict = domain.ConflictSince(history, expected, e.Conflict.CurrentVersion, caller.View())
+	return &explained
 }
 
 // CheckVersion fails when the order's version is not the expected one; zero expects nothing.
 func CheckVersion(o *domain.Order, expected int64) error {
 	if expected != 0 && o.Version != expected {
-		return domain.Errorf(domain.CodeVersionConflict, "the order has changed; it is at version %d now", o.Version)
+		err := domain.Errorf(domain.CodeVersionConflict, "the order has changed; it is at version %d now", o.Version)
+		err.Conflict = &domain.Conflict{CurrentVersion: o.Version}
+		return err
 	}
 	return nil
 }

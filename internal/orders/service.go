@@ -106,6 +106,9 @@ func (s *Service) Reach(ctx context.Context, id string) (*domain.Caller, *domain
 		return nil, nil, err
 	}
 	if !caller.Reaches(o) {
+		if err := s.reassigned(ctx, caller, o); err != nil {
+			return nil, nil, err
+		}
 		_, err := s.Store.Order(ctx, domain.NewID())
 		if domain.CodeOf(err) == domain.CodeOrderNotFound {
 			err = domain.Errorf(domain.CodeOrderNotFound, "no order has the id %s", o.ID)
@@ -116,6 +119,28 @@ func (s *Service) Reach(ctx context.Context, id string) (*domain.Caller, *domain
 		return nil, nil, domain.Errorf(domain.CodeUnauthenticated, "the link has expired")
 	}
 	return caller, o, nil
+}
+
+// reassigned returns order_reassigned to a courier whose order recently went to another.
+func (s *Service) reassigned(ctx context.Context, caller *domain.Caller, o *domain.Order) error {
+	if caller.Kind != domain.RoleCourier || o.CourierID == "" {
+		return nil
+	}
+	history, err := s.Store.Events(ctx, o.ID, 0)
+	if err != nil {
+		return err
+	}
+	at := domain.TakenFrom(history, caller.CourierID)
+	if at.IsZero() || s.Clock.Now().Sub(at) > domain.ReassignedFor {
+		return nil
+	}
+	courier, err := s.Store.Courier(ctx, o.CourierID)
+	if err != nil {
+		return err
+	}
+	e := domain.Errorf(domain.CodeOrderReassigned, "the order went to another courier")
+	e.Reassigned = &domain.Reassigned{To: courier.For(domain.ViewCustomer, domain.StatusAssigned).Name, At: at}
+	return e
 }
 
 // Load returns an order from the cache or the store, without access checks.

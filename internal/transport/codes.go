@@ -44,6 +44,7 @@ var statuses = map[domain.Code]Status{
 	domain.CodeDuplicateExternalID:  {http.StatusConflict, codes.AlreadyExists, "The external id is taken"},
 	domain.CodeIdempotencyRunning:   {http.StatusConflict, codes.Aborted, "The first request with this key is still running"},
 	domain.CodeSecretNotRepeated:    {http.StatusConflict, codes.FailedPrecondition, "The secret was shown already"},
+	domain.CodeOrderReassigned:      {http.StatusConflict, codes.FailedPrecondition, "The order went to another courier"},
 	domain.CodeOfferGone:            {http.StatusConflict, codes.FailedPrecondition, "The offer is gone"},
 	domain.CodeOfferNotFound:        {http.StatusNotFound, codes.NotFound, "No such offer"},
 	domain.CodeHTTPSRequired:        {http.StatusConflict, codes.FailedPrecondition, "This needs HTTPS"},
