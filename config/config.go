@@ -269,7 +269,7 @@ type Brand struct {
 	Accent string `koanf:"accent"`
 }
 
-// Limits configures the rate limits of this process.
+// Limits configures the rate limits of callers.
 type Limits struct {
 	KeyRate     float64 `koanf:"key_rate" min:"0" max:"1000000"`
 	KeyBurst    int     `koanf:"key_burst" min:"1" max:"10000000"`

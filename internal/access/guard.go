@@ -36,6 +36,8 @@ const (
 	// long cached credentials may be used after a successful poll.
 	checkEvery = 400 * time.Millisecond
 	freshFor   = 900 * time.Millisecond
+	// countEvery is the number of polls between two counts of the replicas.
+	countEvery = 25
 	// usedEvery is how often the last use of a credential is stored.
 	usedEvery = time.Minute
 	// maxKnown bounds the cache of credentials; beyond it they are read again.
@@ -70,6 +72,7 @@ type Guard struct {
 	streams   streams
 
 	callers, addresses *Limiter
+	quotas             domain.Quotas
 }
 
 // known is a cached credential.
@@ -90,6 +93,8 @@ type GuardConfig struct {
 	// PerCaller limits the calls of each key, session and link, PerAddress the failed calls
 	// from an address. Local calls without a key are not limited.
 	PerCaller, PerAddress Limit
+	// Quotas shares the limits between replicas; nil for a single process.
+	Quotas domain.Quotas
 }
 
 // NewGuard returns an authenticator over the store.
@@ -100,7 +105,8 @@ func NewGuard(store domain.AccessStore, clock domain.Clock, log *zap.Logger, c G
 		first:   &domain.Caller{Actor: domain.Actor{Kind: domain.RoleAdmin, ID: "bootstrap"}, Name: "bootstrap"},
 		local:   &domain.Caller{Actor: domain.Actor{Kind: domain.RoleAdmin, ID: "local"}, Name: "local"},
 		known:   map[[sha256.Size]byte]*known{},
-		callers: NewLimiter(clock, c.PerCaller), addresses: NewLimiter(clock, c.PerAddress),
+		callers: NewLimiter(clock, c.PerCaller, "caller ", c.Quotas), addresses: NewLimiter(clock, c.PerAddress, "address ", c.Quotas),
+		quotas: c.Quotas,
 	}
 	g.streams.open = map[*stream]struct{}{}
 	return g
@@ -222,7 +228,10 @@ func (g *Guard) Run(ctx context.Context) {
 	tick := time.NewTicker(checkEvery)
 	defer tick.Stop()
 	outage := false
-	for {
+	for round := 0; ; round++ {
+		if round%countEvery == 0 {
+			g.countReplicas(ctx)
+		}
 		err := g.Check(ctx)
 		if ctx.Err() != nil {
 			return
@@ -237,6 +246,20 @@ func (g *Guard) Run(ctx context.Context) {
 			g.writeUses(context.WithoutCancel(ctx), 0)
 			return
 		case <-tick.C:
+		}
+	}
+}
+
+// countReplicas asks how many replicas share the limits. While the answer is unavailable the
+// last one stands.
+func (g *Guard) countReplicas(ctx context.Context) {
+	if g.quotas == nil {
+		return
+	}
+	n, err := g.quotas.Replicas(ctx)
+	for _, l := range []*Limiter{g.callers, g.addresses} {
+		if err == nil && l != nil {
+			l.replicas.Store(int64(max(1, n)))
 		}
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/order-tracking/order-tracking/config"
 	"github.com/order-tracking/order-tracking/internal/access"
 	"github.com/order-tracking/order-tracking/internal/dispatch"
+	"github.com/order-tracking/order-tracking/internal/domain"
 	"github.com/order-tracking/order-tracking/internal/privacy"
 )
 
@@ -50,8 +51,12 @@ func (a *App) openAccess(ctx context.Context) error {
 		}
 		keyless = !has
 	}
+	var quotas domain.Quotas
+	if a.redis != nil {
+		quotas = a.redis
+	}
 	g.guard = access.NewGuard(a.store, clock, a.log, access.GuardConfig{
-		BootstrapKey: first, Keyless: keyless, Issuer: issuer,
+		BootstrapKey: first, Keyless: keyless, Issuer: issuer, Quotas: quotas,
 		PerCaller:  access.Limit{Rate: a.cfg.Limits.KeyRate, Burst: a.cfg.Limits.KeyBurst},
 		PerAddress: access.Limit{Rate: a.cfg.Limits.FailedRate, Burst: a.cfg.Limits.FailedBurst},
 	})

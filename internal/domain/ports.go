@@ -287,6 +287,15 @@ type Privacy interface {
 	Traces(ctx context.Context, orderID string) (map[string][]map[string]any, error)
 }
 
+// Quotas counts calls for all replicas together. Its methods fail with unavailable.
+type Quotas interface {
+	// TakeQuota takes up to n calls from a quota of full/every calls, one of which comes back
+	// every so often. It returns how many it got and how long until the quota is full again.
+	TakeQuota(ctx context.Context, who string, every, full time.Duration, n int) (got int, reset time.Duration, err error)
+	// Replicas announces this process and returns how many share the quotas.
+	Replicas(ctx context.Context) (int, error)
+}
+
 // Router computes routes by road. It fails with unavailable when it can't answer in time;
 // callers then fall back to straight lines.
 type Router interface {

@@ -44,8 +44,10 @@ type RedisOptions struct {
 // replica are also kept in the process and served meanwhile.
 type Redis struct {
 	prefix string
-	log    *zap.Logger
-	option rueidis.ClientOption
+	// replica identifies this process among those that share the Redis.
+	replica string
+	log     *zap.Logger
+	option  rueidis.ClientOption
 
 	memory *Memory // decoded orders, and positions received by this replica
 
@@ -87,7 +89,7 @@ func NewRedis(ctx context.Context, url string, o RedisOptions) (*Redis, error) {
 		return nil, err
 	}
 	r := &Redis{
-		prefix: o.Prefix, log: o.Log, option: option, memory: NewMemory(MemoryOptions{}),
+		prefix: o.Prefix, replica: domain.NewID(), log: o.Log, option: option, memory: NewMemory(MemoryOptions{}),
 		kick: make(chan struct{}, 1), missed: map[string]time.Time{},
 	}
 	r.option.DialCtxFn = r.dial
