@@ -39,6 +39,7 @@ type Config struct {
 	Privacy  Privacy  `koanf:"privacy"`
 	Limits   Limits   `koanf:"limits"`
 	Webhooks Webhooks `koanf:"webhooks"`
+	Notify   Notify   `koanf:"notify"`
 
 	Geocoding Geocoding `koanf:"geocoding"`
 
@@ -286,6 +287,43 @@ type Webhooks struct {
 	AtOnce       int           `koanf:"at_once" min:"1" max:"64"`
 	DisableAfter time.Duration `koanf:"disable_after" min:"1m"`
 	Keep         time.Duration `koanf:"keep" min:"1h"`
+}
+
+// Notify configures the channels to customers.
+type Notify struct {
+	SMTP     SMTP `koanf:"smtp"`
+	Telegram Bot  `koanf:"telegram"`
+	Max      Bot  `koanf:"max"`
+	SMS      SMS  `koanf:"sms"`
+	// Webpush is the contact that push services demand; empty means off.
+	Webpush string `koanf:"webpush"`
+}
+
+// Bot is a bot of a messenger.
+type Bot struct {
+	Name  string `koanf:"name"`
+	Token string `koanf:"token" secret:"all"`
+	API   string `koanf:"api"`
+}
+
+// SMS is the HTTP interface of a provider.
+type SMS struct {
+	URL         string `koanf:"url" secret:"url"`
+	Method      string `koanf:"method"`
+	ContentType string `koanf:"content_type"`
+	Body        string `koanf:"body" secret:"all"`
+	Header      string `koanf:"header" secret:"all"`
+	Accepted    string `koanf:"accepted"`
+}
+
+// SMTP is the mail server for messages to customers.
+type SMTP struct {
+	Host     string `koanf:"host"`
+	Port     int    `koanf:"port" min:"1" max:"65535"`
+	Security string `koanf:"security"`
+	User     string `koanf:"user"`
+	Password string `koanf:"password" secret:"all"`
+	From     string `koanf:"from"`
 }
 
 // Pauses returns webhooks.tries.

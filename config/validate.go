@@ -88,6 +88,14 @@ func (c *Config) validate() error {
 		{"http.allowed_origins", checkOrigins(c.HTTP.AllowedOrigins...)},
 		{"webhooks.allow", checkNetworks(c.Webhooks.Allow)},
 		{"webhooks.tries", pausesErr},
+		{"notify.telegram.name", together(c.Notify.Telegram.Name, c.Notify.Telegram.Token, "notify.telegram.token")},
+		{"notify.telegram.api", checkBase(c.Notify.Telegram.API)},
+		{"notify.max.name", together(c.Notify.Max.Name, c.Notify.Max.Token, "notify.max.token")},
+		{"notify.max.api", checkBase(c.Notify.Max.API)},
+		{"notify.sms.method", oneOf(c.Notify.SMS.Method, "GET", "POST")},
+		{"notify.sms.accepted", checkPattern(c.Notify.SMS.Accepted)},
+		{"notify.smtp.security", oneOf(c.Notify.SMTP.Security, "starttls", "tls", "none")},
+		{"notify.smtp.from", needs(c.Notify.SMTP.Host, c.Notify.SMTP.From, "notify.smtp.from")},
 		{"http.public_url", ifSet(c.HTTP.PublicURL, checkBase)},
 		{"spool.dir", plainText(c.Spool.Dir, 4096)},
 		{"grpc.addr", checkAddr(c.GRPC.Addr, 0)},
@@ -337,6 +345,13 @@ func together(a, b, otherKey string) error {
 func plainText(s string, limit int) error {
 	if s == "" || len(s) > limit || strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f }) {
 		return fmt.Errorf("must be text of 1 to %d characters", limit)
+	}
+	return nil
+}
+
+func checkPattern(text string) error {
+	if _, err := regexp.Compile(text); err != nil {
+		return fmt.Errorf("must be a regular expression: %w", err)
 	}
 	return nil
 }

@@ -146,6 +146,7 @@ func (w *town) bodies(whose possession) map[string]any {
 		"assignCourier": object{"courier_id": w.couriers[own]}, "notifyCustomer": object{"text": "Hello"},
 		"createCourier": object{"name": "Another"}, "editCourier": object{"on_duty": true},
 		"reportLocation": object{"lat": 55.75, "lon": 37.62}, "createKey": object{"name": "more", "role": "monitor"},
+		"connectCustomer": object{"channel": "webpush"}, "putNotificationRules": object{"channels": object{"email": object{"enabled": false}}}, "previewNotification": object{"name": "late"},
 		"createWebhook": object{"url": "https://192.0.43.8/hook", "merchant_id": merchant},
 		"bookShipment":  object{"carrier": "cdek"}, "rateOrder": object{"stars": 5}, "setRoute": object{"stops": []any{}}, "setShifts": object{"shifts": []any{}}, "instructCourier": object{"text": "Ring twice"}, "offerOrder": object{"courier_ids": []string{w.couriers[own]}},
 	}

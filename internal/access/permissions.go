@@ -170,6 +170,14 @@ var table = []Operation{
 	{ID: "editMerchant", Object: TheMerchant, roles: admin | merchant},
 	{ID: "getSettings", Object: TheHouse, roles: admin},
 	{ID: "editSettings", Object: TheHouse, roles: admin},
+	{ID: "connectCustomer", Object: AnOrder, roles: staff | merchant | customer},
+	{ID: "updateBot", Object: Nothing, Open: true},
+	{ID: "listNotifications", Object: AnOrder, roles: staff | merchant},
+	{ID: "previewNotification", Object: Nothing, roles: staff | merchant},  // checked again for the order
+	{ID: "getNotificationRules", Object: Nothing, roles: staff | merchant}, // checked again for the merchant
+	{ID: "putNotificationRules", Object: Nothing, roles: admin | merchant},
+	{ID: "showOptOut", Object: Nothing, Open: true},
+	{ID: "optOut", Object: Nothing, Open: true},
 	{ID: "createWebhook", Object: AMerchant, roles: admin | merchant},
 	{ID: "listWebhooks", Object: Nothing, roles: admin | merchant},
 	{ID: "getWebhook", Object: AWebhook, roles: admin | merchant},

@@ -87,7 +87,7 @@ func (e MerchantEdit) Check() error {
 	f.Check("", &e)
 	listed(&f, "/proof_required", "proof", e.ProofRequired, domain.ProofKinds())
 	for i := range e.NotificationRules {
-		checkRule(&f, &e.NotificationRules[i], "/notification_rules/"+strconv.Itoa(i))
+		e.NotificationRules[i].Check(&f, "/notification_rules/"+strconv.Itoa(i))
 	}
 	e.Brand.check(&f)
 	e.Privacy.check(&f)
@@ -101,13 +101,6 @@ func (e SettingsEdit) Check() error {
 	e.Brand.check(&f)
 	e.Privacy.check(&f)
 	return f.Err()
-}
-
-func checkRule(f *domain.Faults, r *domain.NotificationRule, at string) {
-	if !slices.Contains(domain.EventTypes(), r.Event) {
-		f.Add(at+"/event", "unknown_event", "must be a type of event such as order.status_changed")
-	}
-	listed(f, at+"/channels", "channel", r.Channels, domain.NotificationChannels())
 }
 
 // listed checks that each entry is one of the known ones and comes once.

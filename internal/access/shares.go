@@ -71,14 +71,40 @@ func (s *Shares) Create(ctx context.Context, o *domain.Order, in NewShare) (*Iss
 	})
 }
 
+// forMessages is the name of an order's link in messages to its customer.
+const forMessages = "messages"
+
+// ForMessages returns the token of the link that messages about the order show: the same one
+// in all of them.
+func (s *Shares) ForMessages(ctx context.Context, o *domain.Order) (string, error) {
+	found, _, err := s.Store.Credentials(ctx, domain.CredentialLink, o.ID, domain.Page{Size: domain.MaxPageSize})
+	if err != nil {
+		return "", err
+	}
+	for i := range found {
+		if c := &found[i]; c.Name == forMessages && c.Live(s.Clock.Now()) {
+			return linkSecret(s.Secret, c.ID)
+		}
+	}
+	made, err := s.keepNamed(ctx, o, NewShare{}, forMessages, nil)
+	if err != nil {
+		return "", err
+	}
+	return made.Token, nil
+}
+
 func (s *Shares) keep(ctx context.Context, o *domain.Order, in NewShare, rec *domain.Idempotency) (*IssuedShare, error) {
+	return s.keepNamed(ctx, o, in, "", rec)
+}
+
+func (s *Shares) keepNamed(ctx context.Context, o *domain.Order, in NewShare, name string, rec *domain.Idempotency) (*IssuedShare, error) {
 	out := &IssuedShare{ID: domain.NewID(), ExpiresAt: utc(in.ExpiresAt)}
 	var err error
 	if out.Token, err = linkSecret(s.Secret, out.ID); err != nil {
 		return nil, err
 	}
 	return out, s.Guard.Commit(ctx, domain.AccessChange{Idempotency: rec, Keep: &domain.Credential{
-		ID: out.ID, Kind: domain.CredentialLink, Hash: domain.HashToken(out.Token), Prefix: out.Token[:prefixLength],
+		ID: out.ID, Kind: domain.CredentialLink, Hash: domain.HashToken(out.Token), Prefix: out.Token[:prefixLength], Name: name,
 		Role: domain.RoleCustomer, OrderID: o.ID, CreatedAt: domain.Timestamp(s.Clock.Now()), ExpiresAt: out.ExpiresAt,
 	}})
 }

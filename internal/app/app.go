@@ -65,6 +65,7 @@ type App struct {
 	dispatch  *dispatch.Service
 	notify    *notify.Service
 	privacy   *privacy.Service
+	pushKey   notify.VAPID
 	consumer  *messaging.Consumer
 	relay     *outbox.Relay
 	hub       *push.Hub

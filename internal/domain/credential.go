@@ -88,6 +88,7 @@ const (
 	DocumentMerchant = "merchant"
 	DocumentSettings = "settings"
 	DocumentWebhook  = "webhook"
+	DocumentRules    = "notification_rules"
 )
 
 // Document is configuration that staff change at run time: a merchant, the settings, a webhook.

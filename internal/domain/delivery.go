@@ -67,6 +67,13 @@ type DeliveryContent struct {
 	Order []byte
 }
 
+// Reach is whether a channel reaches an order's customer.
+type Reach struct {
+	Channel string
+	// Obstacle tells why not: off, no_address; empty if it does.
+	Obstacle string
+}
+
 // Receiver is the state of a leased receiver.
 type Receiver struct {
 	Name string

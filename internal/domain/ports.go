@@ -171,6 +171,12 @@ type Deliveries interface {
 	// returns how many. HoldDeliveries holds a receiver's waiting ones.
 	RetryDeliveries(ctx context.Context, f DeliveryFilter, at time.Time) (int, error)
 	HoldDeliveries(ctx context.Context, receiver string) error
+	// CountMessage counts a message of a merchant on a day, or returns false when there have
+	// been as many as the limit.
+	CountMessage(ctx context.Context, merchantID, channel, day string, limit int) (bool, error)
+	// OptOut stores for ever that an address, as a keyed hash, gets no messages; OptedOut reports it.
+	OptOut(ctx context.Context, mark string, at time.Time) error
+	OptedOut(ctx context.Context, mark string) (bool, error)
 	// DeliveryBacklog tells what waits. PurgeDeliveries deletes those about events before a time.
 	DeliveryBacklog(ctx context.Context) (DeliveryBacklog, error)
 	PurgeDeliveries(ctx context.Context, before time.Time) error
@@ -372,6 +378,10 @@ type Notifier interface {
 	Match(ch *Change)
 	// Committed announces deliveries that were just committed. It never blocks.
 	Committed(list []Delivery)
+	// Reach tells how the customer of an order is reached: by one channel, or by all when it is empty.
+	Reach(o *Order, channel string) []Reach
+	// Text returns the text of a template for the order's customer.
+	Text(o *Order, template string) string
 }
 
 // Chooser picks couriers for orders.

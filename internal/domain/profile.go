@@ -1,5 +1,12 @@
 package domain
 
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
 // Profile is what a merchant has set up, completed from the installation's settings. The
 // zero Profile has no requirements.
 type Profile struct {
@@ -46,4 +53,35 @@ type NotificationRule struct {
 	Channels []string  `json:"channels" maxItems:"7" doc:"of live, email, telegram, max, webpush, sms and webhook, in the order of preference; [] for none"`
 	Template string    `json:"template,omitempty" maxLength:"2000" doc:"absent: the built-in text"`
 	DelayS   int       `json:"delay_s,omitempty" minimum:"0" maximum:"604800" doc:"seconds after the event"`
+	Quiet    string    `json:"quiet,omitempty" maxLength:"11" doc:"not between these times of the order's time zone; put off to their end" example:"22:00-08:00"`
+	Again    bool      `json:"again,omitempty" doc:"every time that it happens; otherwise once per order"`
+}
+
+// Check records what is wrong with the rule beyond its tags.
+func (r *NotificationRule) Check(f *Faults, at string) {
+	if !slices.Contains(EventTypes(), r.Event) {
+		f.Add(at+"/event", "unknown_event", "must be a type of event such as order.status_changed")
+	}
+	for i, c := range r.Channels {
+		switch {
+		case !slices.Contains(NotificationChannels(), c):
+			f.Add(at+"/channels/"+strconv.Itoa(i), "unknown_channel", "must be one of %s", strings.Join(NotificationChannels(), ", "))
+		case slices.Contains(r.Channels[:i], c):
+			f.Add(at+"/channels/"+strconv.Itoa(i), "duplicate", "is there already")
+		}
+	}
+	if _, _, ok := ParseQuiet(r.Quiet); !ok {
+		f.Add(at+"/quiet", "invalid_time", "must be two times such as 22:00-08:00")
+	}
+}
+
+// ParseQuiet reads quiet hours, in minutes since midnight; both are zero for none.
+func ParseQuiet(s string) (from, to int, ok bool) {
+	if s == "" {
+		return 0, 0, true
+	}
+	a, b, _ := strings.Cut(s, "-")
+	begin, err := time.Parse("15:04", a)
+	end, err2 := time.Parse("15:04", b)
+	return begin.Hour()*60 + begin.Minute(), end.Hour()*60 + end.Minute(), err == nil && err2 == nil && a != b
 }

@@ -38,3 +38,16 @@ func (o *Order) Rate(r Rating, by By) ([]Event, error) {
 	o.Rating = &r
 	return []Event{o.change(EventRated, by, map[string]any{"stars": r.Stars})}, nil
 }
+
+// SetContact stores where a channel reaches the customer; order_finished when nothing more
+// is to be told.
+func (o *Order) SetContact(channel, address string, by By) ([]Event, error) {
+	switch {
+	case o.Bookkeeping.Contacts[channel] == address:
+		return nil, nil
+	case o.Status.Terminal():
+		return nil, Errorf(CodeOrderFinished, "an order that is %s sends no messages any more", o.Status)
+	}
+	o.Bookkeeping.Contacts = with(o.Bookkeeping.Contacts, channel, address)
+	return []Event{o.change(EventChanged, by, map[string]any{"fields": []string{"contacts"}})}, nil
+}

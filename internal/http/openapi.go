@@ -33,6 +33,7 @@ const (
 	tagPhones    = "Phones"
 	tagAccess    = "Access"
 	tagWebhooks  = "Webhooks"
+	tagMessages  = "Notifications"
 )
 
 // operation describes an operation for the document and for routing.
@@ -131,6 +132,7 @@ func (s *Server) newAPI() {
 			{Name: tagLive, Description: "Live updates: one JSON object per frame, `{type, order_id, version?, at, data}`."},
 			{Name: tagAccess, Description: "Keys, permissions and the audit log."},
 			{Name: tagWebhooks, Description: "Other systems are told of events, by Standard Webhooks 1.0."},
+			{Name: tagMessages, Description: "What customers are told, by which channel."},
 			{Name: tagOps, Description: "For operators."},
 		},
 	}

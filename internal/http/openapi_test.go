@@ -72,7 +72,7 @@ func TestEveryRouteIsDescribed(t *testing.T) {
 // What changes something honours Idempotency-Key, but for what is listed here.
 func TestChangesHaveIdempotencyKeys(t *testing.T) {
 	without := map[string]string{
-		"setRoute": "replaces the whole", "setShifts": "replaces the whole", "planDispatch": "changes nothing", "testWebhook": "changes nothing",
+		"setRoute": "replaces the whole", "setShifts": "replaces the whole", "planDispatch": "changes nothing", "testWebhook": "changes nothing", "connectCustomer": "a link of its own, or the same contact", "updateBot": "codes are used once", "previewNotification": "changes nothing", "optOut": "once is enough",
 		"createTicket": "lasts half a minute", "createSession": "a cookie for the caller only", "deleteSession": "nothing is left to end",
 		"ingestOsmand": "known positions are dropped", "ingestOwnTracks": "known positions are dropped", "receiveHook": "only asks the company sooner",
 	}

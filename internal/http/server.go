@@ -137,6 +137,7 @@ func New(d Deps) *Server {
 	s.documentRoutes()
 	s.webhookRoutes()
 	s.customerDataRoutes()
+	s.notificationRoutes()
 	s.customerRoutes()
 	s.pageRoutes()
 	s.opsRoutes()

@@ -30,13 +30,14 @@ const (
 	maxRetryAfter = 24 * time.Hour
 )
 
-// outcome is the result of a try.
-type outcome struct {
+// Outcome is the result of a try.
+type Outcome struct {
+	// Err is nil when the receiver took it.
+	Err  error
 	code int
-	// err is nil when the receiver took it.
-	err error
-	// gone means that there is nobody any more, final that another try would fail too.
-	gone, final bool
+	// gone means that there is nobody any more, final that another try would fail too, and skip
+	// that it was not to be sent any more.
+	gone, final, skip bool
 	// after is the pause that the receiver asked for.
 	after time.Duration
 }
@@ -76,21 +77,21 @@ func body(c domain.DeliveryContent) ([]byte, error) {
 }
 
 // post sends a signed body to a webhook.
-func (s *Service) post(ctx context.Context, e *endpoint, id string, body []byte) outcome {
+func (s *Service) post(ctx context.Context, e *endpoint, id string, body []byte) Outcome {
 	ctx, cancel := context.WithTimeout(ctx, s.Config.Timeout)
 	defer cancel()
 	now := s.Clock.Now()
 	secrets, err := e.secrets(s.seals, now)
 	if err != nil {
-		return outcome{err: err}
+		return Outcome{Err: err}
 	}
 	signature, err := sign(secrets, id, now, body)
 	if err != nil {
-		return outcome{err: err}
+		return Outcome{Err: err}
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, e.URL, bytes.NewReader(body))
 	if err != nil {
-		return outcome{err: errors.New("the address is invalid"), final: true}
+		return Outcome{Err: errors.New("the address is invalid"), final: true}
 	}
 	req.Header = http.Header{
 		"Content-Type": {"application/json"}, "User-Agent": {"order-tracking"},
@@ -98,19 +99,19 @@ func (s *Service) post(ctx context.Context, e *endpoint, id string, body []byte)
 	}
 	resp, err := s.Client.Do(req)
 	if err != nil {
-		return outcome{err: reason(err)}
+		return Outcome{Err: reason(err)}
 	}
 	defer func() { _ = resp.Body.Close() }()
 	_, readErr := io.CopyN(io.Discard, resp.Body, maxAnswer)
-	out := outcome{code: resp.StatusCode, gone: resp.StatusCode == http.StatusGone}
+	out := Outcome{code: resp.StatusCode, gone: resp.StatusCode == http.StatusGone}
 	switch {
 	case resp.StatusCode/100 == 2: // taken, even if the connection broke afterwards
 	case resp.StatusCode/100 == 3:
-		out.err = fmt.Errorf("answered %d; redirects are not followed", resp.StatusCode)
+		out.Err = fmt.Errorf("answered %d; redirects are not followed", resp.StatusCode)
 	default:
-		out.err = fmt.Errorf("answered %d", resp.StatusCode)
+		out.Err = fmt.Errorf("answered %d", resp.StatusCode)
 		if readErr != nil && !errors.Is(readErr, io.EOF) {
-			out.err = fmt.Errorf("answered %d and closed early", resp.StatusCode)
+			out.Err = fmt.Errorf("answered %d and closed early", resp.StatusCode)
 		}
 	}
 	out.after = retryAfter(resp.Header.Get("Retry-After"), now)
@@ -196,7 +197,11 @@ func (s *Service) Test(ctx context.Context, id string) (*WebhookTest, error) {
 	}
 	out := s.post(ctx, e, domain.NewID(), text)
 	return &WebhookTest{
-		Delivered: out.err == nil, Code: out.code, Error: brief(out.err),
+		Delivered: out.Err == nil, Code: out.code, Error: brief(out.Err),
 		DurationMS: cmp.Or(time.Since(begun).Milliseconds(), 1),
 	}, nil
 }
+
+// Final reports whether another try would fail too, and After is the pause that the receiver asked for.
+func (o Outcome) Final() bool          { return o.final }
+func (o Outcome) After() time.Duration { return o.after } //nolint:revive // described above

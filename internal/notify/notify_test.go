@@ -71,6 +71,11 @@ func newRig(t testing.TB, edit ...func(*notify.Deps)) *rig {
 		}},
 		Allowed: func(context.Context, string) error { return nil },
 	}
+	d.Profile = func(string) domain.Profile { return domain.Profile{Name: "Corner Shop"} }
+	d.Link = func(_ context.Context, o *domain.Order) (string, error) {
+		return "https://track.example/t/" + o.Number, nil
+	}
+	d.Config.PublicURL, d.Config.MessageTries = "https://track.example", []time.Duration{time.Minute, time.Hour}
 	for _, e := range edit {
 		e(&d)
 	}
@@ -80,6 +85,13 @@ func newRig(t testing.TB, edit ...func(*notify.Deps)) *rig {
 	r.orders = orders.New(orders.Deps{Store: store, Live: cache.NewMemory(cache.MemoryOptions{}), Clock: r.clock, Log: zap.NewNop(), Keys: keys})
 	r.orders.NotifyBy(r.Service)
 	r.ctx = as(t, domain.Caller{Actor: domain.Actor{Kind: domain.RoleAdmin, ID: "boss"}})
+	require.NoError(t, r.Start(t.Context(), func(ctx context.Context, id string, data map[string]any) error {
+		_, err := r.orders.Update(ctx, id, "", nil, func(ch *domain.Change) error {
+			ch.Add(ch.Order.Note(domain.EventNotified, r.orders.System("notify"), data))
+			return nil
+		})
+		return err
+	}))
 	return r
 }
 

@@ -183,8 +183,9 @@ func (q *queue) refill() error {
 	return nil
 }
 
-// ordered reports whether a failed delivery holds up the later ones about its order.
-func (q *queue) ordered() bool { return true }
+// ordered reports whether a failed delivery holds up the later ones about its order: a message
+// to a customer does not, since a delay may be meant.
+func (q *queue) ordered() bool { return q.s.channels[q.name] == nil }
 
 // start begins to work on lanes as far as the receiver's limit allows.
 func (q *queue) start() {
@@ -243,10 +244,10 @@ func (q *queue) forgetLane(order string) {
 }
 
 // result decides what becomes of a delivery after a try.
-func (q *queue) result(d domain.Delivery, out outcome) {
+func (q *queue) result(d domain.Delivery, out Outcome) {
 	now := domain.Timestamp(q.s.Clock.Now())
-	aborted := out.err != nil && q.ctx.Err() != nil
-	disabled := errors.Is(out.err, errDisabled)
+	aborted := out.Err != nil && q.ctx.Err() != nil
+	disabled := errors.Is(out.Err, errDisabled)
 	var disable string
 	q.mu.Lock()
 	q.lanes[d.OrderID] = q.lanes[d.OrderID][1:]
@@ -259,23 +260,26 @@ func (q *queue) result(d domain.Delivery, out outcome) {
 		}
 		return
 	}
-	d.Tries, d.TriedAt, d.Code, d.Error, d.DueAt = d.Tries+1, now, out.code, brief(out.err), time.Time{}
+	d.Tries, d.TriedAt, d.Code, d.Error, d.DueAt = d.Tries+1, now, out.code, brief(out.Err), time.Time{}
 	changed := false
-	if out.err == nil {
+	if out.Err == nil {
 		d.State = domain.DeliverySent
 		q.s.sent.Add(1)
 		changed, q.failures, q.failing = !q.failing.IsZero(), 0, time.Time{}
 	} else {
-		q.s.failed.Add(1)
 		q.failed(&d, out, now)
-		q.failures++
-		if q.failing.IsZero() {
-			changed, q.failing = true, now
+		if !out.final && !out.skip {
+			q.s.failed.Add(1)
+			q.failures++
+			if q.failing.IsZero() {
+				changed, q.failing = true, now
+			}
 		}
 		switch {
+		case !q.ordered():
 		case out.gone:
 			disable = "gone"
-		case now.Sub(q.failing) >= q.s.Config.DisableAfter:
+		case !q.failing.IsZero() && now.Sub(q.failing) >= q.s.Config.DisableAfter:
 			disable = "failing"
 		}
 		if d.State == domain.DeliveryWaiting {
@@ -300,9 +304,14 @@ func (q *queue) result(d domain.Delivery, out outcome) {
 }
 
 // failed sets when a failed delivery is tried next, if at all.
-func (q *queue) failed(d *domain.Delivery, out outcome, now time.Time) {
+func (q *queue) failed(d *domain.Delivery, out Outcome, now time.Time) {
 	tries := q.s.Config.Tries
+	if !q.ordered() {
+		tries = q.s.Config.MessageTries
+	}
 	switch {
+	case out.skip:
+		d.State, d.Tries = domain.DeliverySkipped, d.Tries-1
 	case out.final:
 		d.State = domain.DeliveryRefused
 	case d.Tries > len(tries):

@@ -140,14 +140,17 @@ func (s *Service) release(ctx context.Context, name string) {
 }
 
 // send makes one try.
-func (s *Service) send(ctx context.Context, d *domain.Delivery, c domain.DeliveryContent) outcome {
+func (s *Service) send(ctx context.Context, d *domain.Delivery, c domain.DeliveryContent) Outcome {
+	if channel := s.channels[d.Receiver]; channel != nil {
+		return s.message(ctx, channel, d, c)
+	}
 	e := s.routes.Load().byID[d.Receiver]
 	if e == nil || e.Disabled != nil {
-		return outcome{err: errDisabled}
+		return Outcome{Err: errDisabled}
 	}
 	text, err := body(c)
 	if err != nil {
-		return outcome{err: err, final: true}
+		return Outcome{Err: err, final: true}
 	}
 	return s.post(ctx, e, d.EventID, text)
 }

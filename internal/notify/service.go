@@ -2,6 +2,8 @@ package notify
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"net/http"
 	"slices"
 	"sync/atomic"
@@ -17,6 +19,10 @@ import (
 type Config struct {
 	// Tries are the pauses before the second and later tries of a webhook's delivery.
 	Tries []time.Duration
+	// MessageTries are the same of a message to a customer.
+	MessageTries []time.Duration
+	// PublicURL is the address of the customers' pages; empty if it is not known.
+	PublicURL string
 	// Timeout limits one try.
 	Timeout time.Duration
 	// AtOnce is how many requests one webhook gets at once.
@@ -44,6 +50,15 @@ type Deps struct {
 	Commit func(ctx context.Context, c domain.AccessChange) error
 	// Audit returns an audit entry of the caller's action.
 	Audit func(ctx context.Context, action, object string, data map[string]string) (*domain.AuditEntry, error)
+	// Channels are those that are set up, live aside.
+	Channels []*Channel
+	// Bots are channels too, and Push is the key of webpush.
+	Bots []*Bot
+	Push VAPID
+	// Profile returns what a merchant has set up.
+	Profile func(merchantID string) domain.Profile
+	// Link returns a link to the customer's page; empty if there is none.
+	Link func(ctx context.Context, o *domain.Order) (string, error)
 	// Client calls webhooks. It must refuse private networks, and follow no redirects.
 	Client *http.Client
 	// Allowed returns why a webhook must not have an address.
@@ -53,8 +68,10 @@ type Deps struct {
 // Service turns events into deliveries and sends them.
 type Service struct {
 	Deps
-	seals  sealer
-	routes atomic.Pointer[routes]
+	seals    sealer
+	channels map[string]*Channel
+	bots     map[string]*Bot
+	routes   atomic.Pointer[routes]
 	senders
 	counts
 }
@@ -64,11 +81,19 @@ type routes struct {
 	byID map[string]*endpoint
 	all  []*endpoint // of every merchant's orders
 	of   map[string][]*endpoint
+	// rules are what merchants have set.
+	rules map[string]*RulesEdit
 }
 
 // New makes the service; Load must be called before the first change.
 func New(d Deps) (*Service, error) {
-	s := &Service{Deps: d}
+	s := &Service{Deps: d, channels: map[string]*Channel{}, bots: map[string]*Bot{}}
+	for _, b := range d.Bots {
+		s.channels[b.Name], s.bots[b.Name] = b.Channel, b
+	}
+	for _, c := range d.Channels {
+		s.channels[c.Name] = c
+	}
 	s.senders.init()
 	s.routes.Store(&routes{})
 	var err error
@@ -76,41 +101,73 @@ func New(d Deps) (*Service, error) {
 	return s, err
 }
 
-// Load reads the webhooks; to be called whenever a document has changed.
+// Load reads the webhooks and rules; to be called whenever a document has changed.
 func (s *Service) Load(ctx context.Context) error {
-	next := &routes{byID: map[string]*endpoint{}, of: map[string][]*endpoint{}}
-	var names []string
-	for after, limit := "", 500; ; {
-		docs, err := s.Store.Documents(ctx, domain.DocumentWebhook, after, limit)
+	next := &routes{byID: map[string]*endpoint{}, of: map[string][]*endpoint{}, rules: map[string]*RulesEdit{}}
+	err := s.documents(ctx, domain.DocumentWebhook, func(doc *domain.Document) error {
+		e, err := endpointOf(doc)
+		if err != nil {
+			return err
+		}
+		next.byID[e.id] = e
+		if e.MerchantID == "" {
+			next.all = append(next.all, e)
+		} else {
+			next.of[e.MerchantID] = append(next.of[e.MerchantID], e)
+		}
+		return nil
+	})
+	if err == nil {
+		err = s.documents(ctx, domain.DocumentRules, func(doc *domain.Document) error {
+			r := new(RulesEdit)
+			next.rules[doc.ID] = r
+			return json.Unmarshal(doc.Data, r)
+		})
+	}
+	if err == nil {
+		s.routes.Store(next)
+	}
+	return err
+}
+
+// documents reads all documents of a kind.
+func (s *Service) documents(ctx context.Context, kind string, read func(*domain.Document) error) error {
+	if kind == domain.DocumentRules { // those of no merchant have no id, and are not listed after one
+		if doc, err := s.Store.Document(ctx, kind, ""); err != nil || doc != nil && read(doc) != nil {
+			return err
+		}
+	}
+	for after, limit := "", domain.MaxPageSize; ; {
+		docs, err := s.Store.Documents(ctx, kind, after, limit)
 		if err != nil {
 			return err
 		}
 		for i := range docs {
-			e, err := endpointOf(&docs[i])
-			if err != nil {
+			if err := read(&docs[i]); err != nil {
 				return err
 			}
-			next.byID[e.id] = e
-			names = append(names, e.id)
-			if e.MerchantID == "" {
-				next.all = append(next.all, e)
-			} else {
-				next.of[e.MerchantID] = append(next.of[e.MerchantID], e)
-			}
-			after = e.id
+			after = docs[i].ID
 		}
 		if len(docs) < limit {
-			break
+			return nil
 		}
 	}
-	s.routes.Store(next)
-	return nil
+}
+
+// Start makes the channels known as receivers; note adds an entry to an order's history.
+func (s *Service) Start(ctx context.Context, note func(ctx context.Context, orderID string, data map[string]any) error) error {
+	s.channels[channelLive] = Live(note)
+	return errors.Join(s.Store.KeepReceivers(ctx, s.available()), s.Load(ctx))
 }
 
 // Match adds to a change the deliveries that its events cause. It is pure and quick.
 func (s *Service) Match(ch *domain.Change) {
 	r := s.routes.Load()
-	if ch.Imported || len(r.byID) == 0 {
+	if ch.Imported {
+		return
+	}
+	s.tell(ch)
+	if len(r.byID) == 0 {
 		return
 	}
 	hooks := slices.Concat(r.all, r.of[ch.Order.MerchantID])

@@ -1,8 +1,12 @@
 package orders
 
 import (
+	"cmp"
 	"context"
+	"slices"
+	"time"
 
+	"github.com/order-tracking/order-tracking/internal/background"
 	"github.com/order-tracking/order-tracking/internal/domain"
 	"github.com/order-tracking/order-tracking/internal/idempotency"
 )
@@ -10,11 +14,19 @@ import (
 // ChannelLive is the order's live stream, read by everyone who watches it.
 const ChannelLive = "live"
 
+const (
+	// maxNotices limits the messages by hand about an order within an hour, if they go beyond the live stream.
+	maxNotices = 20
+	// noticeWait is how long Notify waits for the outcome.
+	noticeWait = 5 * time.Second
+	noticePoll = 25 * time.Millisecond
+)
+
 // Notice is a message to the customer: from a template, or written by hand. With neither
 // it is about the order's status.
 type Notice struct {
-	Channel  string `json:"channel,omitempty" enum:"live"`
-	Template string `json:"template,omitempty" enum:"arriving,delayed,status" example:"arriving"`
+	Channel  string `json:"channel,omitempty" enum:"live,email,telegram,max,webpush,sms,webhook" doc:"absent: every one that reaches the customer"`
+	Template string `json:"template,omitempty" enum:"accepted,arriving,at_the_door,cancelled,delayed,delivered,failed_attempt,late,near,on_its_way,ready_for_pickup,status" example:"near"`
 	Text     string `json:"text,omitempty" maxLength:"2000"`
 }
 
@@ -27,11 +39,12 @@ type Notified struct {
 // Delivery is the result of a notice on one channel.
 type Delivery struct {
 	Channel string `json:"channel" example:"live"`
-	Status  string `json:"status" example:"sent"`
+	Status  string `json:"status" example:"sent" doc:"sent; nobody_watching (live reached nobody); queued (it will be tried again); refused, exhausted or skipped; off (the channel is not set up or not turned on); no_address"`
 }
 
-// Notify sends the customer a message, which is added to the order's history. It fails
-// with validation_failed or order_not_found.
+// Notify sends the customer a message now, which is added to the order's history, and tells
+// what came of it on each channel. It fails with validation_failed, order_not_found or
+// rate_limited.
 func (s *Service) Notify(ctx context.Context, id string, in Notice) (Notified, error) {
 	by, known, err := s.Authorize(ctx, id)
 	if err != nil {
@@ -40,27 +53,113 @@ func (s *Service) Notify(ctx context.Context, id string, in Notice) (Notified, e
 	if err := in.validate(); err != nil {
 		return Notified{}, err
 	}
-	return idempotency.Once(ctx, s.Keys, "notify:"+known.ID, in, func(rec *domain.Idempotency) (Notified, error) {
-		out := Notified{
-			NotificationID: domain.NewID(),
-			Deliveries:     []Delivery{{Channel: ChannelLive, Status: "sent"}},
-		}
-		if err := idempotency.Answer(rec, out); err != nil {
-			return Notified{}, err
-		}
-		_, err := s.Update(ctx, known.ID, "", rec, func(ch *domain.Change) error {
-			data := map[string]any{
-				"notification_id": out.NotificationID, "channel": ChannelLive, "text": in.render(ch.Order),
+	out, err := idempotency.Once(ctx, s.Keys, "notify:"+known.ID, in, func(rec *domain.Idempotency) (Notified, error) {
+		reach := s.reach(known, in.Channel)
+		if slices.ContainsFunc(reach, func(r domain.Reach) bool { return r.Channel != ChannelLive && r.Obstacle == "" }) {
+			if err := s.limitNotices(ctx, known.ID, by.Now); err != nil {
+				return Notified{}, err
 			}
-			if in.Text == "" {
-				data["template"] = in.template()
-			}
-			ch.Add(ch.Order.Note(domain.EventNotified, by, data))
-			return nil
-		})
-		return out, err
+		}
+		return s.notice(ctx, known, in, reach, by, rec)
 	})
+	if err == nil {
+		err = s.outcome(ctx, known.ID, &out)
+	}
+	return out, err
 }
+
+// limitNotices fails with rate_limited when an order had too many messages by hand.
+func (s *Service) limitNotices(ctx context.Context, id string, now time.Time) error {
+	events, err := s.Store.Events(ctx, id, 0)
+	if err != nil {
+		return err
+	}
+	n := 0
+	for i := range events {
+		if events[i].Type == domain.EventNotified && now.Sub(events[i].RecordedAt) < time.Hour {
+			n++
+		}
+	}
+	if n < maxNotices {
+		return nil
+	}
+	e := domain.Errorf(domain.CodeRateLimited, "an order has at most %d messages an hour", maxNotices)
+	e.RetryAfter = 10 * time.Minute
+	return e
+}
+
+// notice commits the message, its deliveries and the answer.
+func (s *Service) notice(ctx context.Context, known *domain.Order, in Notice, reach []domain.Reach, by domain.By, rec *domain.Idempotency) (out Notified, err error) {
+	_, err = s.Update(ctx, known.ID, "", rec, func(ch *domain.Change) error {
+		data := map[string]any{"channel": cmp.Or(in.Channel, ChannelLive), "text": in.Text}
+		if in.Text == "" {
+			data["template"] = in.template()
+			if s.notifier != nil {
+				data["text"] = s.notifier.Text(ch.Order, in.template())
+			}
+		}
+		note := ch.Order.Note(domain.EventNotified, by, data)
+		data["notification_id"] = note.ID
+		out = Notified{NotificationID: note.ID, Deliveries: make([]Delivery, len(reach))}
+		for i, r := range reach {
+			out.Deliveries[i] = Delivery{r.Channel, cmp.Or(r.Obstacle, "queued")}
+			switch {
+			case r.Channel == ChannelLive:
+				if out.Deliveries[i].Status = "sent"; s.Watching != nil && !s.Watching(known.ID) {
+					out.Deliveries[i].Status = "nobody_watching"
+				}
+			case r.Obstacle == "" && r.Channel != "webhook": // which hear of the entry like of any other
+				d := domain.NewDelivery(r.Channel, &note, by.Now)
+				if in.Text == "" {
+					d.Template = in.template()
+				}
+				ch.Deliveries = append(ch.Deliveries, d)
+			}
+		}
+		ch.Add(note)
+		return idempotency.Answer(rec, out)
+	})
+	return out, err
+}
+
+// reach lists the channels of a message.
+func (s *Service) reach(o *domain.Order, channel string) []domain.Reach {
+	if s.notifier == nil {
+		return []domain.Reach{{Channel: ChannelLive}}
+	}
+	return s.notifier.Reach(o, channel)
+}
+
+// outcome waits for the first try on each channel; what takes longer stays queued.
+func (s *Service) outcome(ctx context.Context, orderID string, out *Notified) error {
+	var channels []string
+	for _, d := range out.Deliveries {
+		if d.Status == "queued" && d.Channel != "webhook" {
+			channels = append(channels, d.Channel)
+		}
+	}
+	for waited := time.Duration(0); len(channels) > 0; waited += noticePoll {
+		found, err := s.Store.OrderDeliveries(ctx, orderID, channels)
+		if err != nil {
+			return err
+		}
+		open := false
+		for _, d := range found {
+			for i := range out.Deliveries {
+				if o := &out.Deliveries[i]; d.EventID == out.NotificationID && o.Channel == d.Receiver && d.State != domain.DeliveryWaiting {
+					o.Status = string(d.State)
+				}
+			}
+			open = open || d.EventID == out.NotificationID && d.State == domain.DeliveryWaiting && d.Tries == 0
+		}
+		if !open || waited >= noticeWait || !background.Sleep(ctx, noticePoll) {
+			return nil
+		}
+	}
+	return nil
+}
+
+func (n Notice) template() string { return cmp.Or(n.Template, "status") }
 
 func (n Notice) validate() error {
 	var f domain.Faults
@@ -69,4 +168,18 @@ func (n Notice) validate() error {
 		f.Add("/text", "conflict", "either template or text, not both")
 	}
 	return f.Err()
+}
+
+// SetContact stores where a channel reaches an order's customer. The caller was checked.
+func (s *Service) SetContact(ctx context.Context, id, channel, address string) error {
+	by := s.System("customer")
+	if actor, err := domain.ActorFrom(ctx); err == nil {
+		by.Actor = actor
+	}
+	_, err := s.Update(ctx, id, "", nil, func(ch *domain.Change) error {
+		events, err := ch.Order.SetContact(channel, address, by)
+		ch.Add(events...)
+		return err
+	})
+	return err
 }

@@ -27,6 +27,8 @@ type Deps struct {
 	Estimate eta.Config
 	// PhoneRegion is the country (ISO 3166-1 alpha-2) of phone numbers without a country code.
 	PhoneRegion string
+	// Watching reports whether anybody watches an order; nil if that is not known.
+	Watching func(orderID string) bool
 	// ShowCourier returns a merchant's rule for showing the courier to customers; the
 	// default is custody.
 	ShowCourier func(merchantID string) domain.ShowCourier

@@ -120,6 +120,16 @@ func (h *Hub) Watchers() int {
 	return len(h.subs)
 }
 
+// Watching reports whether anybody watches an order in this process.
+func (h *Hub) Watching(orderID string) bool {
+	r := h.orders.lock(orderID, false)
+	if r == nil {
+		return false
+	}
+	defer r.mu.Unlock()
+	return len(r.members) > 0
+}
+
 func (h *Hub) forget(s *Subscription) {
 	h.mu.Lock()
 	delete(h.subs, s)

@@ -228,6 +228,30 @@ var deliveryTests = map[string]func(*testing.T, storeSuite){
 		require.Empty(t, s.due(t, "other", start))
 		require.Empty(t, s.due(t, "third", start))
 	},
+	"CountMessage counts up to the limit of a day": func(t *testing.T, s storeSuite) {
+		for i, want := range []bool{true, true, false} {
+			ok, err := s.CountMessage(t.Context(), "shop", "sms", "2026-03-01", 2)
+			require.NoError(t, err)
+			require.Equal(t, want, ok, i)
+		}
+		for _, other := range [][3]string{{"other", "sms", "2026-03-01"}, {"shop", "telegram", "2026-03-01"}, {"shop", "sms", "2026-03-02"}} {
+			ok, err := s.CountMessage(t.Context(), other[0], other[1], other[2], 1)
+			require.NoError(t, err)
+			require.True(t, ok)
+		}
+		ok, err := s.CountMessage(t.Context(), "none", "sms", "2026-03-01", 0)
+		require.NoError(t, err)
+		require.False(t, ok)
+	},
+	"OptOut is for ever": func(t *testing.T, s storeSuite) {
+		require.NoError(t, s.OptOut(t.Context(), "a", start))
+		require.NoError(t, s.OptOut(t.Context(), "a", start.Add(time.Hour)))
+		for mark, want := range map[string]bool{"a": true, "b": false} {
+			out, err := s.OptedOut(t.Context(), mark)
+			require.NoError(t, err)
+			require.Equal(t, want, out)
+		}
+	},
 	"A document without data deletes the one before": func(t *testing.T, s storeSuite) {
 		doc := func(version int64, data string) error {
 			return s.ChangeAccess(t.Context(), domain.AccessChange{Document: &domain.Document{

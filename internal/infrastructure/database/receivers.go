@@ -64,6 +64,26 @@ func (s *Store) ReceiverFailing(ctx context.Context, name string, since time.Tim
 	return err
 }
 
+// CountMessage counts a message up to a limit.
+func (s *Store) CountMessage(ctx context.Context, merchantID, channel, day string, limit int) (bool, error) {
+	n, err := s.change(ctx, `INSERT INTO message_counts (merchant_id, channel, day, messages) SELECT $1, $2, $3, 1 WHERE CAST($4 AS bigint) > 0
+		ON CONFLICT (merchant_id, channel, day) DO UPDATE SET messages = message_counts.messages + 1 WHERE message_counts.messages < $4`,
+		merchantID, channel, day, int64(limit))
+	return n > 0, err
+}
+
+// OptOut stores that an address gets no messages.
+func (s *Store) OptOut(ctx context.Context, mark string, at time.Time) error {
+	_, err := s.change(ctx, `INSERT INTO opt_outs (mark, at) VALUES ($1, $2) ON CONFLICT (mark) DO NOTHING`, mark, micros(at))
+	return err
+}
+
+// OptedOut reports whether an address gets no messages.
+func (s *Store) OptedOut(ctx context.Context, mark string) (bool, error) {
+	var one int
+	return s.one(ctx, `SELECT 1 FROM opt_outs WHERE mark = $1`, []any{mark}, &one)
+}
+
 // DeliveryBacklog tells what waits, with one look into the index per receiver.
 func (s *Store) DeliveryBacklog(ctx context.Context) (b domain.DeliveryBacklog, err error) {
 	_, err = s.one(ctx, `SELECT min((SELECT min(d.due_at) FROM deliveries d WHERE d.receiver = r.name AND d.due_at IS NOT NULL)),

@@ -1,0 +1,178 @@
+package httpserver
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/order-tracking/order-tracking/internal/domain"
+	"github.com/order-tracking/order-tracking/internal/notify"
+	"github.com/order-tracking/order-tracking/internal/transport"
+)
+
+type notificationList struct {
+	Notifications []notify.Notification `json:"notifications"`
+}
+
+// MerchantQuery names the merchant that staff mean.
+type MerchantQuery struct {
+	Merchant string `query:"merchant_id" maxLength:"128" doc:"whose; absent: the caller's, for staff those of orders without a merchant"`
+}
+
+// notificationRoutes registers the operations on messages to customers.
+func (s *Server) notificationRoutes() {
+	s.optOutRoutes()
+	s.contactRoutes()
+	handle(s, operation{
+		method: http.MethodGet, path: "/order/{order_id}/notifications", id: "listNotifications", tag: tagMessages,
+		summary: "List the messages to an order's customer", about: "By the event that they are about, with what became of them and what is still to be sent.",
+	}, func(ctx context.Context, in *OrderPath) (*bodyOnly[notificationList], error) {
+		_, o, err := s.Orders.Reach(ctx, in.ID)
+		if err != nil {
+			return nil, err
+		}
+		found, err := s.Notify.Notifications(ctx, o.ID)
+		return bodyOf(notificationList{listed(found)}, err)
+	})
+	handle(s, operation{
+		method: http.MethodGet, path: "/notification-rules", id: "getNotificationRules", tag: tagMessages,
+		summary: "Get what a merchant's customers are told", codes: []domain.Code{domain.CodeNotFound},
+	}, func(ctx context.Context, in *MerchantQuery) (*documentOut[*notify.Rules], error) {
+		r, err := s.Notify.GetRules(ctx, in.Merchant)
+		return rulesOut(r, "", err)
+	})
+	handle(s, operation{
+		method: http.MethodPut, path: "/notification-rules", id: "putNotificationRules", tag: tagMessages,
+		summary: "Set what a merchant's customers are told",
+		about: "Replaces all of it. Texts are checked: unknown variables are refused. Channels that cost money or leave the country " +
+			"are off until they are turned on here, and have a daily limit.",
+		body: notify.RulesEdit{}, codes: []domain.Code{domain.CodeNotFound},
+	}, s.putRules)
+	handle(s, operation{
+		method: http.MethodPost, path: "/notification-rules/preview", id: "previewNotification", tag: tagMessages,
+		summary: "See how a text looks", about: "Filled in for an order or a made-up one, with the number of SMS it takes and what is wrong with it.",
+		body: notify.Preview{}, codes: []domain.Code{domain.CodeOrderNotFound},
+	}, s.previewText)
+}
+
+type putRulesIn struct {
+	MerchantQuery
+	IfMatch
+	Idempotent
+	JSONBody
+}
+
+func rulesOut(r *notify.Rules, again string, err error) (*documentOut[*notify.Rules], error) {
+	if err != nil {
+		return nil, err
+	}
+	return &documentOut[*notify.Rules]{transport.ETag(r.Version), again, r}, nil
+}
+
+func (s *Server) putRules(ctx context.Context, in *putRulesIn) (*documentOut[*notify.Rules], error) {
+	body, err := request(in.JSONBody, nil, notify.RulesEdit.Check)
+	if err != nil {
+		return nil, err
+	}
+	expected, err := transport.ExpectedVersion(in.Tags, func() (int64, error) {
+		r, err := s.Notify.GetRules(ctx, in.Merchant)
+		if err != nil {
+			return 0, err
+		}
+		return r.Version, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return rulesOut(once(ctx, in.Idempotent, func(ctx context.Context) (*notify.Rules, error) {
+		return s.Notify.PutRules(ctx, in.Merchant, body, expected)
+	}))
+}
+
+func (s *Server) previewText(ctx context.Context, in *struct{ JSONBody }) (*bodyOnly[*notify.Previewed], error) {
+	body, err := request(in.JSONBody, nil, unchecked[notify.Preview])
+	if err != nil {
+		return nil, err
+	}
+	o := notify.Sample(s.Clock.Now())
+	if body.OrderID != "" {
+		if _, o, err = s.Orders.Reach(ctx, body.OrderID); err != nil {
+			return nil, err
+		}
+	}
+	return bodyOf(s.Notify.Preview(o, body))
+}
+
+// optOutPage asks before it ends messages: mail scanners follow links, and people press buttons.
+const optOutPage = `<!doctype html><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Unsubscribe</title>` +
+	`<body style="font:18px/1.5 sans-serif;margin:2em"><form method="post"><p>No more messages about orders to this address?</p>` +
+	`<p lang="ru">Больше не присылать сообщений о заказах на этот адрес?</p><button style="font:inherit;padding:.5em 1em">Unsubscribe · Отписаться</button></form>`
+
+type optOutIn struct {
+	Token string `path:"token" doc:"from a message"`
+}
+
+// optOutRoutes registers the link in messages by which customers end them.
+func (s *Server) optOutRoutes() {
+	op := operation{
+		method: http.MethodGet, path: "/opt-out/{token}", id: "showOptOut", tag: tagMessages, open: true,
+		summary: "Ask whether to end messages", about: "The page behind the link in messages.", replies: "text/html",
+	}
+	plain[optOutIn, struct{}](s, op, func(c *gin.Context) { c.Data(http.StatusOK, "text/html; charset=utf-8", []byte(optOutPage)) })
+	op.method, op.id, op.replies = http.MethodPost, "optOut", "text/plain"
+	op.summary, op.about = "End messages to an address", "One click (RFC 8058); for ever, on this channel."
+	op.codes = []domain.Code{domain.CodeNotFound}
+	plain[optOutIn, struct{}](s, op, func(c *gin.Context) {
+		if err := s.Notify.OptOut(c.Request.Context(), c.Param("token")); err != nil {
+			fail(c, err)
+			return
+		}
+		c.String(http.StatusOK, "Done. Готово.\n")
+	})
+}
+
+type contactIn struct {
+	OrderPath
+	JSONBody
+}
+
+// contactRoutes registers how customers hand over a chat or a browser.
+func (s *Server) contactRoutes() {
+	handle(s, operation{
+		method: http.MethodPost, path: "/order/{order_id}/contacts", id: "connectCustomer", tag: tagMessages,
+		summary: "Let a customer be reached by a messenger or a browser",
+		about: "For telegram and max it answers with a link that starts the bot, for one use within 15 minutes. For webpush it answers with the key to " +
+			"subscribe with, and stores a `subscription`. What is stored is used for this order only.",
+		body: notify.CustomerContact{}, codes: []domain.Code{domain.CodeOrderFinished},
+	}, func(ctx context.Context, in *contactIn) (*noStore[*notify.ContactOffer], error) {
+		body, err := request(in.JSONBody, in.check(), notify.CustomerContact.Check)
+		if err != nil {
+			return nil, err
+		}
+		_, o, err := s.Orders.Reach(ctx, in.ID)
+		if err != nil {
+			return nil, err
+		}
+		return secretOf(s.Notify.Connect(ctx, o.ID, body, s.Orders.SetContact))
+	})
+	plain[botIn, struct{}](s, operation{
+		method: http.MethodPost, path: "/bots/{channel}", id: "updateBot", tag: tagOps, open: true,
+		summary: "Receive a messenger's webhook", about: "Its header has the secret that it was registered with.", replies: "text/plain",
+		codes: []domain.Code{domain.CodeNotFound},
+	}, func(c *gin.Context) {
+		body, err := readJSON(c)
+		if err == nil {
+			err = s.Notify.Update(c.Request.Context(), c.Param("channel"), c.Request.Header.Get, body.RawBody, s.Orders.SetContact)
+		}
+		if err != nil {
+			fail(c, err)
+			return
+		}
+		c.String(http.StatusOK, "ok")
+	})
+}
+
+type botIn struct {
+	Channel string `path:"channel" doc:"telegram or max"`
+}

@@ -1,0 +1,283 @@
+package notify_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/order-tracking/order-tracking/internal/domain"
+	"github.com/order-tracking/order-tracking/internal/notify"
+	"github.com/order-tracking/order-tracking/internal/orders"
+)
+
+func takesAll(string) string { return "" }
+
+func with(channels ...*notify.Channel) func(*notify.Deps) {
+	return func(d *notify.Deps) { d.Channels = channels }
+}
+
+// sent lists an order's messages as "channel text status error".
+func (r *rig) sent(orderID string) []string {
+	found, err := r.Notifications(r.ctx, orderID)
+	require.NoError(r.t, err)
+	out := []string{}
+	for _, n := range found {
+		out = append(out, strings.TrimSpace(fmt.Sprint(n.Channel, " ", n.Text, " ", n.Status, " ", n.Error)))
+	}
+	return out
+}
+
+func TestEmailOverTLS(t *testing.T) {
+	for security, fromTheStart := range map[string]bool{"starttls": false, "tls": true} {
+		t.Run(security, func(t *testing.T) {
+			post := newSMTP(t, fromTheStart, takesAll)
+			r := newRig(t, with(post.channel(t, security)))
+			o := r.order("shop")
+			r.runs()
+			awaits(t, []string{"email accepted sent"}, func() []string { return r.sent(o.ID) })
+			mail := post.got()[0]
+			require.False(t, post.plain, "nothing goes without TLS")
+			for _, want := range []string{
+				"To: <anna@example.com>", "From: \"Corner Shop\" <orders@shop.example>", "Subject: We have your order " + o.Number,
+				"Auto-Submitted: auto-generated", "List-Unsubscribe: <https://track.example/opt-out/", "List-Unsubscribe-Post: List-Unsubscribe=One-Click",
+				"text/plain", "text/html", "Message-ID: <", "Hello Anna", `<a href=3D"https://track.example/t/`,
+			} {
+				require.Contains(t, strings.NewReplacer("\r\n ", " ", "=\r\n", "").Replace(mail), want)
+			}
+		})
+	}
+}
+
+func TestEmailIsNotSentUnencrypted(t *testing.T) {
+	post := newSMTP(t, false, takesAll)
+	c := post.channel(t, "starttls")
+	post.pool.ServerName = "somebody.else" // the certificate is not the server's
+	out := c.Send(t.Context(), notify.Message{To: "a@example.com", Subject: "s", Text: "t"})
+	require.Error(t, out.Err)
+	require.Empty(t, post.got())
+}
+
+func TestEmailRefusals(t *testing.T) {
+	greylisted := map[string]int{}
+	post := newSMTP(t, false, func(address string) string {
+		switch address {
+		case "unknown@example.com":
+			return "550 5.1.1 no such user"
+		case "full@example.com":
+			return "452 4.2.2 mailbox full"
+		}
+		if greylisted[address]++; greylisted[address] == 1 {
+			return "451 4.7.1 try again later"
+		}
+		return ""
+	})
+	r := newRig(t, with(post.channel(t, "starttls")))
+	order := func(email string) string {
+		o, err := r.orders.Create(r.ctx, domain.Draft{Customer: domain.Customer{Name: "A", Email: email}, Dropoff: &domain.Place{Address: "B"}})
+		require.NoError(t, err)
+		return o.ID
+	}
+	unknown, full, grey := order("unknown@example.com"), order("full@example.com"), order("grey@example.com")
+	r.runs()
+	state := func(id string) func() string {
+		return func() string {
+			parts := strings.Fields(strings.Join(r.sent(id), " "))
+			return strings.Join(parts[:3], " ")
+		}
+	}
+	awaits(t, "email accepted refused", state(unknown))
+	awaits(t, true, func() bool { return strings.Contains(r.sent(grey)[0], "451") })
+	r.clock.skip(2 * time.Minute)
+	awaits(t, "email accepted sent", state(grey))
+	awaits(t, 2, func() int {
+		found, err := r.Notifications(r.ctx, full)
+		require.NoError(t, err)
+		return found[0].Tries
+	})
+	r.clock.skip(2 * time.Hour)
+	awaits(t, "email accepted exhausted", state(full))
+}
+
+func TestMessagesFollowTheRules(t *testing.T) {
+	var got recorder
+	r := newRig(t, with(got.channel("email", false), got.channel("sms", true)))
+	r.runs()
+	o := r.order("")
+	r.moves(o.ID, domain.StatusConfirmed, domain.StatusCancelled)
+	awaits(t, []string{"email accepted"}, func() []string { return got.names(o.ID) })
+
+	_, err := r.PutRules(r.ctx, "shop", notify.RulesEdit{
+		Channels: map[string]notify.ChannelSetting{"sms": {Enabled: true, DailyCap: 1}, "email": {Enabled: false}},
+		Rules: []domain.NotificationRule{
+			{Event: domain.EventCreated, Channels: []string{"email", "sms"}, Template: "Hi {{name}}"},
+			{Event: domain.EventStatusChanged, Status: domain.StatusConfirmed, Channels: []string{"live"}},
+		},
+	}, 0)
+	require.NoError(t, err)
+	a := r.order("shop")
+	awaits(t, []string{"sms accepted sent"}, func() []string { return r.sent(a.ID) })
+	b := r.order("shop")
+	awaits(t, []string{"sms accepted skipped the daily limit of the channel is reached"}, func() []string { return r.sent(b.ID) })
+	r.moves(a.ID, domain.StatusConfirmed)
+	awaits(t, []string{"live status sent", "sms accepted sent"}, func() []string { s := r.sent(a.ID); return []string{s[len(s)-1], s[0]} })
+	require.Equal(t, "Hi Anna", got.texts(a.ID)[0])
+	events, err := r.store.Events(t.Context(), a.ID, 0)
+	require.NoError(t, err)
+	require.Equal(t, domain.EventNotified, events[2].Type, "live messages are in the history")
+}
+
+func TestMessagesThatNoLongerHoldAreSkipped(t *testing.T) {
+	var got recorder
+	r := newRig(t, with(got.channel("email", false)))
+	moved := domain.EventStatusChanged
+	_, err := r.PutRules(r.ctx, "", notify.RulesEdit{Rules: []domain.NotificationRule{
+		{Event: moved, Status: domain.StatusOutForDelivery, Channels: []string{"email"}},
+		{Event: moved, Status: domain.StatusDelivered, Channels: []string{"email"}},
+	}}, 0)
+	require.NoError(t, err)
+	o := r.order("")
+	name, capacity := "Oleg", 5
+	c, err := domain.NewCourier(domain.CourierEdit{Name: &name, Capacity: &capacity}, "RU", time.Now())
+	require.NoError(t, err)
+	require.NoError(t, r.store.CreateCourier(t.Context(), c, nil))
+	_, err = r.orders.Assign(r.ctx, o.ID, orders.Assignment{CourierID: c.ID}, 0)
+	require.NoError(t, err)
+	r.moves(o.ID, domain.StatusPickedUp, domain.StatusOutForDelivery, domain.StatusDelivered)
+	r.runs()
+	awaits(t, []string{"email on_its_way skipped it no longer holds: the order is delivered", "email delivered sent"}, func() []string { return r.sent(o.ID) })
+}
+
+func TestQuietHoursAreThoseOfTheOrder(t *testing.T) {
+	var got recorder
+	r := newRig(t, with(got.channel("email", false)))
+	_, err := r.PutRules(r.ctx, "", notify.RulesEdit{Rules: []domain.NotificationRule{
+		{Event: domain.EventCreated, Channels: []string{"email"}, Quiet: "22:00-08:00"},
+	}}, 0)
+	require.NoError(t, err)
+	for at, want := range map[string]string{
+		"2026-05-04T20:00:00Z": "2026-05-05T05:00:00Z", // 23:00 in Moscow
+		"2026-05-04T02:00:00Z": "2026-05-04T05:00:00Z", // 05:00
+		"2026-05-04T12:00:00Z": "2026-05-04T12:00:00Z",
+	} {
+		now, err := time.Parse(time.RFC3339, at)
+		require.NoError(t, err)
+		o, ev := domain.NewOrder(domain.Draft{
+			Customer: domain.Customer{Name: "A", Email: "a@example.com"}, Dropoff: &domain.Place{Address: "B"}, Timezone: "Europe/Moscow",
+		}, domain.By{Now: now})
+		ch := &domain.Change{Order: o, Events: []domain.Event{ev}}
+		r.Match(ch)
+		require.Len(t, ch.Deliveries, 1)
+		require.Equal(t, want, ch.Deliveries[0].DueAt.Format(time.RFC3339), at)
+	}
+}
+
+func TestOptOutIsForEver(t *testing.T) {
+	var got recorder
+	r := newRig(t, with(got.channel("email", false)))
+	r.runs()
+	a := r.order("")
+	awaits(t, 1, func() int { return len(got.all()) })
+	link := got.all()[0].OptOut
+	require.Equal(t, domain.CodeNotFound, domain.CodeOf(r.OptOut(r.ctx, "bm90IG91cnM")))
+	require.NoError(t, r.OptOut(r.ctx, link[strings.LastIndex(link, "/")+1:]))
+	b := r.order("")
+	awaits(t, []string{"email accepted skipped the customer wants no messages"}, func() []string { return r.sent(b.ID) })
+	require.Equal(t, []string{"email accepted sent"}, r.sent(a.ID))
+}
+
+func TestNotifyTellsTheOutcomeOfEachChannel(t *testing.T) {
+	post := newSMTP(t, false, func(address string) string {
+		if strings.HasPrefix(address, "unknown") {
+			return "550 no such user"
+		}
+		return ""
+	})
+	var got recorder
+	r := newRig(t, with(post.channel(t, "starttls"), got.channel("sms", true)))
+	r.runs()
+	o := r.order("")
+	n, err := r.orders.Notify(r.ctx, o.ID, orders.Notice{Text: "See you soon"})
+	require.NoError(t, err)
+	require.Equal(t, []orders.Delivery{{Channel: "live", Status: "sent"}, {Channel: "email", Status: "sent"}}, n.Deliveries)
+	for channel, want := range map[string]string{"sms": "off", "telegram": "off", "webhook": "off"} {
+		n, err := r.orders.Notify(r.ctx, o.ID, orders.Notice{Text: "Hi", Channel: channel})
+		require.NoError(t, err)
+		require.Equal(t, []orders.Delivery{{Channel: channel, Status: want}}, n.Deliveries)
+	}
+	lost, err := r.orders.Create(r.ctx, domain.Draft{Customer: domain.Customer{Name: "A", Email: "unknown@example.com"}, Dropoff: &domain.Place{Address: "B"}})
+	require.NoError(t, err)
+	n, err = r.orders.Notify(r.ctx, lost.ID, orders.Notice{Template: "late", Channel: "email"})
+	require.NoError(t, err)
+	require.Equal(t, []orders.Delivery{{Channel: "email", Status: "refused"}}, n.Deliveries)
+	awaits(t, true, func() bool { return strings.Contains(strings.Join(post.got(), ""), "See you soon") })
+}
+
+func TestTextsAreChecked(t *testing.T) {
+	r := newRig(t)
+	_, err := r.PutRules(r.ctx, "", notify.RulesEdit{
+		Channels: map[string]notify.ChannelSetting{"pigeon": {}},
+		Rules:    []domain.NotificationRule{{Event: domain.EventCreated, Channels: []string{"sms"}, Template: "{{nmae}}", Quiet: "late"}},
+		Texts:    map[string]map[string]notify.Text{"love": {"en": {Text: "x"}}, "late": {"fr": {Text: "{{x}}"}}},
+	}, 0)
+	var e *domain.Error
+	require.ErrorAs(t, err, &e)
+	codes := []string{}
+	for _, f := range e.Faults {
+		codes = append(codes, f.Pointer+" "+f.Code)
+	}
+	require.ElementsMatch(t, []string{
+		"/channels/pigeon unknown_channel", "/rules/0/template unknown_variable", "/rules/0/quiet invalid_time",
+		"/texts/love unknown_text", "/texts/late/fr unknown_language", "/texts/late/fr/text unknown_variable",
+	}, codes)
+}
+
+func TestPreview(t *testing.T) {
+	r := newRig(t)
+	for _, c := range []struct {
+		in       notify.Preview
+		want     string
+		segments int
+		unknown  []string
+	}{
+		{notify.Preview{Text: "Hello {{name}}, {{nmae}}!"}, "Hello Anna, !", 1, []string{"nmae"}},
+		{notify.Preview{Text: strings.Repeat("a", 161)}, strings.Repeat("a", 161), 2, []string{}},
+		{notify.Preview{Text: strings.Repeat("ж", 70)}, strings.Repeat("ж", 70), 1, []string{}},
+		{notify.Preview{Text: strings.Repeat("ж", 71)}, strings.Repeat("ж", 71), 2, []string{}},
+		{notify.Preview{Text: "first\n{{external_id}}{{window}}\nlast", Locale: "ru"}, "", 1, []string{}},
+		{notify.Preview{Name: "at_the_door", Locale: "ru"}, "Курьер с вашим заказом 7K2-9QF-M4X у вашей двери.", 1, []string{}},
+	} {
+		got, err := r.Preview(notify.Sample(time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)), c.in)
+		require.NoError(t, err)
+		if c.want != "" {
+			require.Equal(t, c.want, got.Text)
+		}
+		require.Equal(t, c.segments, got.Segments, c.in.Text)
+		require.Equal(t, c.unknown, got.Unknown)
+	}
+	o := notify.Sample(time.Now())
+	o.Shipment, o.ETA = nil, nil
+	got, err := r.Preview(o, notify.Preview{Name: "late", Text: "A\nWindow {{window}}.\nB"})
+	require.NoError(t, err)
+	require.Equal(t, "A\nB", got.Text, "a line without its facts is left out")
+}
+
+// TestEveryTextHasItsVariablesAndLanguages proves the built-in texts.
+func TestEveryTextHasItsVariablesAndLanguages(t *testing.T) {
+	r := newRig(t)
+	for _, name := range notify.Names() {
+		seen := map[string]bool{}
+		for _, lang := range []string{"en", "ru"} {
+			got, err := r.Preview(notify.Sample(time.Now()), notify.Preview{Name: name, Locale: lang})
+			require.NoError(t, err)
+			require.NotEmpty(t, got.Text, name)
+			require.NotEmpty(t, got.Subject, name)
+			require.NotContains(t, got.Text+got.Subject, "{{", name)
+			require.LessOrEqual(t, got.Segments, 4, name)
+			seen[got.Text] = true
+		}
+		require.Len(t, seen, 2, name)
+	}
+}

@@ -1,0 +1,216 @@
+package notify_test
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/ecdh"
+	"crypto/hkdf"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/order-tracking/order-tracking/internal/domain"
+	"github.com/order-tracking/order-tracking/internal/notify"
+	"github.com/order-tracking/order-tracking/internal/orders"
+)
+
+func says(code int, body string, header ...string) func(http.ResponseWriter, *http.Request) {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		for i := 0; i+1 < len(header); i += 2 {
+			w.Header().Set(header[i], header[i+1])
+		}
+		w.WriteHeader(code)
+		_, _ = w.Write([]byte(body))
+	}
+}
+
+// TestChannels is what every channel over HTTP holds to, against an emulator of its provider.
+func TestChannels(t *testing.T) {
+	rc := newReceiver(t, nil)
+	browser := newBrowser(t, rc.URL+"/push")
+	bot := notify.BotConfig{API: rc.URL, Token: "t0ken", Name: "shop_bot", Client: http.DefaultClient}
+	raw, err := notify.NewVAPID()
+	require.NoError(t, err)
+	var vapid notify.VAPID
+	require.NoError(t, json.Unmarshal(raw, &vapid))
+	sms := func(contentType, body string) *notify.Channel {
+		return notify.SMS(notify.SMSConfig{
+			URL: rc.URL + "/send?to={{to}}", Method: http.MethodPost, ContentType: contentType, Body: body,
+			Header: "Authorization: Basic eA==", Accepted: regexp.MustCompile(`"id"`), Client: http.DefaultClient,
+		})
+	}
+	for name, c := range map[string]struct {
+		*notify.Channel
+		to   string
+		good string
+		lies []string // answers with status 200 that are no success
+		text func(c call) string
+	}{
+		"telegram": {
+			notify.Telegram(bot).Channel, "42", `{"ok":true,"result":{"message_id":1}}`,
+			[]string{`{"ok":false,"error_code":403,"description":"bot was blocked by the user"}`, `<html>login</html>`, `{"ok":true}`},
+			func(c call) string { return field(c.body, "text") },
+		},
+		"max": {
+			notify.Max(bot).Channel, "42", `{"message":{"body":{"mid":"m1"}}}`, []string{`{}`, `<html>`},
+			func(c call) string { return field(c.body, "text") },
+		},
+		"sms form": {
+			sms("application/x-www-form-urlencoded", "phones={{phone}}&mes={{text}}&id={{id}}"), "+79161234567", `{"id":1}`,
+			[]string{`{"error":"no money"}`},
+			func(c call) string { v, _ := url.ParseQuery(string(c.body)); return v.Get("mes") },
+		},
+		"sms json": {
+			sms("application/json", `{"to":"{{to}}","body":"{{text}}"}`), "+79161234567", `{"id":1}`, []string{``},
+			func(c call) string { return field(c.body, "body") },
+		},
+		"webpush": {
+			notify.WebPush(vapid, "mailto:a@shop.example", http.DefaultClient), browser.subscription(t), "", nil,
+			func(c call) string { return browser.decrypt(t, c.body).Notification.Body },
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := notify.Message{ID: domain.NewID(), To: c.to, Subject: "Coming", Text: "Привет \"Anna\" & co\n100%", Link: "https://track.example/t/x", Lang: "ru", OrderID: domain.NewID()}
+			send := func(answer func(http.ResponseWriter, *http.Request)) notify.Outcome {
+				rc.answers(answer)
+				return c.Send(t.Context(), m)
+			}
+			require.NoError(t, send(says(http.StatusOK, c.good)).Err)
+			calls := rc.got()
+			require.Equal(t, m.Text, c.text(calls[len(calls)-1]), "the text arrives as it is")
+			for _, lie := range c.lies {
+				require.Error(t, send(says(http.StatusOK, lie)).Err, lie)
+			}
+			limited := send(says(http.StatusTooManyRequests, `{"ok":false,"error_code":429,"parameters":{"retry_after":7}}`, "Retry-After", "7"))
+			require.Error(t, limited.Err)
+			require.False(t, limited.Final())
+			require.Equal(t, "7s", limited.After().String())
+			require.False(t, send(says(http.StatusBadGateway, "x")).Final(), "an outage passes")
+			gone := send(says(http.StatusForbidden, `{"ok":false,"error_code":403,"description":"bot was blocked by the user"}`))
+			require.True(t, gone.Final())
+			require.NotContains(t, gone.Err.Error(), "t0ken")
+		})
+	}
+}
+
+func field(body []byte, name string) string {
+	var v map[string]any
+	_ = json.Unmarshal(body, &v)
+	s, _ := v[name].(string)
+	return s
+}
+
+// browser is the other end of a push service.
+type browser struct {
+	endpoint string
+	key      *ecdh.PrivateKey
+	auth     []byte
+}
+
+func newBrowser(t *testing.T, endpoint string) *browser {
+	key, err := ecdh.P256().GenerateKey(rand.Reader)
+	require.NoError(t, err)
+	b := &browser{endpoint, key, make([]byte, 16)}
+	_, _ = rand.Read(b.auth)
+	return b
+}
+
+func (b *browser) subscription(t *testing.T) string {
+	var s notify.PushSubscription
+	s.Endpoint = b.endpoint
+	s.Keys.Auth = base64.RawURLEncoding.EncodeToString(b.auth)
+	s.Keys.P256dh = base64.RawURLEncoding.EncodeToString(b.key.PublicKey().Bytes())
+	text, err := json.Marshal(s)
+	require.NoError(t, err)
+	return string(text)
+}
+
+type pushed struct {
+	WebPush      int `json:"web_push"`
+	Notification struct{ Title, Body, Navigate string }
+}
+
+// decrypt reads a message as RFC 8291 and RFC 8188 describe it.
+func (b *browser) decrypt(t *testing.T, body []byte) (out pushed) {
+	salt, size := body[:16], int(body[20])
+	sender, err := ecdh.P256().NewPublicKey(body[21 : 21+size])
+	require.NoError(t, err)
+	require.Positive(t, binary.BigEndian.Uint32(body[16:20]))
+	shared, err := b.key.ECDH(sender)
+	require.NoError(t, err)
+	derive := func(secret, salt []byte, info string, n int) []byte {
+		k, err := hkdf.Key(sha256.New, secret, salt, info, n)
+		require.NoError(t, err)
+		return k
+	}
+	ikm := derive(shared, b.auth, "WebPush: info\x00"+string(b.key.PublicKey().Bytes())+string(sender.Bytes()), 32)
+	block, err := aes.NewCipher(derive(ikm, salt, "Content-Encoding: aes128gcm\x00", 16))
+	require.NoError(t, err)
+	gcm, err := cipher.NewGCM(block)
+	require.NoError(t, err)
+	plain, err := gcm.Open(nil, derive(ikm, salt, "Content-Encoding: nonce\x00", 12), body[21+size:], nil)
+	require.NoError(t, err)
+	plain = []byte(strings.TrimRight(string(plain), "\x00"))
+	require.NoError(t, json.Unmarshal(plain[:len(plain)-1], &out), "padding ends with 2")
+	require.Equal(t, 8030, out.WebPush)
+	return out
+}
+
+func TestBotsReachWhoStartedThem(t *testing.T) {
+	for name, c := range map[string]struct {
+		make   func(notify.BotConfig) *notify.Bot
+		update func(code string) string
+		good   string
+	}{
+		"telegram": {notify.Telegram, func(code string) string {
+			return `{"message":{"text":"/start ` + code + `","chat":{"id":42,"type":"private"}}}`
+		}, `{"ok":true,"result":{}}`},
+		"max": {notify.Max, func(code string) string {
+			return `{"update_type":"bot_started","chat_id":42,"payload":"` + code + `"}`
+		}, `{"message":{}}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			rc := newReceiver(t, says(http.StatusOK, c.good))
+			bot := c.make(notify.BotConfig{API: rc.URL, Token: "t", Name: "shop_bot", Client: http.DefaultClient})
+			r := newRig(t, func(d *notify.Deps) { d.Bots = []*notify.Bot{bot} })
+			_, err := r.PutRules(r.ctx, "", notify.RulesEdit{Channels: map[string]notify.ChannelSetting{name: {Enabled: true}}}, 0)
+			require.NoError(t, err)
+			o := r.order("")
+			offer, err := r.Connect(r.ctx, o.ID, notify.CustomerContact{Channel: name}, r.orders.SetContact)
+			require.NoError(t, err)
+			_, code, _ := strings.Cut(offer.URL, "start=")
+			update := func(secret, code string) error {
+				return r.Update(t.Context(), name, func(h string) string {
+					if h == bot.Header {
+						return secret
+					}
+					return ""
+				}, []byte(c.update(code)), r.orders.SetContact)
+			}
+			contacts := func() map[string]string {
+				stored, err := r.store.Order(t.Context(), o.ID)
+				require.NoError(t, err)
+				return stored.Bookkeeping.Contacts
+			}
+			require.Equal(t, domain.CodeNotFound, domain.CodeOf(update("forged", code)))
+			require.NoError(t, update(r.BotSecret(name), "guessed"))
+			require.Empty(t, contacts())
+			require.NoError(t, update(r.BotSecret(name), code))
+			require.Equal(t, map[string]string{name: "42"}, contacts())
+			require.NoError(t, update(r.BotSecret(name), code), "a code is used once")
+			r.runs()
+			n, err := r.orders.Notify(r.ctx, o.ID, orders.Notice{Text: "Hi", Channel: name})
+			require.NoError(t, err)
+			require.Equal(t, []orders.Delivery{{Channel: name, Status: "sent"}}, n.Deliveries)
+		})
+	}
+}
