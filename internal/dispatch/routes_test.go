@@ -139,7 +139,7 @@ func TestRouteOfACourier(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []dispatch.StopRef{ref(near, "dropoff"), ref(far, "pickup"), ref(far, "dropoff")}, refs(r))
 	require.Equal(t, int64(2), r.Version)
-	_, err = f.SetRoute(f.as(id), id, dispatch.RouteOrder{}, 1)
+	_, err = f.SetRoute(f.as(id), id, dispatch.RouteOrder{Stops: []dispatch.StopRef{}}, 1)
 	require.Equal(t, domain.CodeVersionConflict, domain.CodeOf(err))
 
 	// A completed pick-up is no longer in the route.
