@@ -47,7 +47,7 @@ func TestEveryRouteIsDescribed(t *testing.T) {
 	params := regexp.MustCompile(`:(\w+)`)
 	pages := map[string]bool{
 		"/": true, "/client.js": true, "/docs": true, "/docs/*asset": true,
-		"/assets/:hash/*file": true, "/licences": true, "/parts": true, "/t/:token": true, "/map.pmtiles": true, "/brand/logo": true,
+		"/assets/:hash/*file": true, "/licences": true, "/parts": true, "/t/:token": true, "/map.pmtiles": true, "/brand/logo": true, "/welcome": true,
 	}
 	for _, r := range d.srv.engine.Routes() {
 		if pages[r.Path] || r.Method == "HEAD" {
