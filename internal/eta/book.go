@@ -80,7 +80,7 @@ func Finish(s Stage, cases ...Case) Lesson {
 //
 // What planners use of it: Predict(StagePickup, …) and Predict(StageDoor, …) are the
 // service times by shop, courier and zone; Predict(StageRest, …) is the time of a drive
-// between two places; Detour is the ratio of a way to the straight line.
+// between two places.
 type Book struct {
 	mu     sync.RWMutex
 	place  int64

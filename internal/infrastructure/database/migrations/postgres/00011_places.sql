@@ -13,20 +13,7 @@ CREATE TABLE leases (
     holder TEXT NOT NULL,
     until  bigint NOT NULL
 );
--- Decayed sums of what was measured, and the orders that are in them.
-CREATE TABLE averages (
-    name   TEXT NOT NULL PRIMARY KEY,
-    weight double precision NOT NULL,
-    total  double precision NOT NULL
-);
-CREATE TABLE averaged (
-    sample TEXT NOT NULL PRIMARY KEY,
-    at     bigint NOT NULL
-);
-CREATE INDEX averaged_at ON averaged (at);
 
 -- +goose Down
-DROP TABLE averaged;
-DROP TABLE averages;
 DROP TABLE leases;
 DROP TABLE places;

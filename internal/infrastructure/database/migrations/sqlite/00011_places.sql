@@ -13,20 +13,7 @@ CREATE TABLE leases (
     holder TEXT NOT NULL,
     until  INTEGER NOT NULL
 );
--- Decayed sums of what was measured, and the orders that are in them.
-CREATE TABLE averages (
-    name   TEXT NOT NULL PRIMARY KEY,
-    weight REAL NOT NULL,
-    total  REAL NOT NULL
-);
-CREATE TABLE averaged (
-    sample TEXT NOT NULL PRIMARY KEY,
-    at     INTEGER NOT NULL
-);
-CREATE INDEX averaged_at ON averaged (at);
 
 -- +goose Down
-DROP TABLE averaged;
-DROP TABLE averages;
 DROP TABLE leases;
 DROP TABLE places;
