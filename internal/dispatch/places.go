@@ -201,7 +201,7 @@ func (s *Service) locate(ctx context.Context, orderID string) (asked, again bool
 		return false, false, err
 	}
 	for _, address := range unlocated(o) {
-		key := normalAddress(address)
+		key := domain.NormalAddress(address)
 		found, err := s.Store.FoundPlace(ctx, key)
 		if err != nil {
 			return asked, false, err
@@ -304,6 +304,3 @@ func hasHouse(address, house string) bool {
 func words(s string) []string {
 	return strings.FieldsFunc(strings.ToLower(s), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
 }
-
-// normalAddress is the key under which an address is kept.
-func normalAddress(s string) string { return strings.Join(strings.Fields(strings.ToLower(s)), " ") }

@@ -1,6 +1,9 @@
 package domain
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // PlaceQuality is how exactly a geocoder knows a place.
 type PlaceQuality string
@@ -21,3 +24,6 @@ type FoundPlace struct {
 	House   string // the house number, if it has one
 	FoundAt time.Time
 }
+
+// NormalAddress is the key under which an address is kept.
+func NormalAddress(s string) string { return strings.Join(strings.Fields(strings.ToLower(s)), " ") }

@@ -146,6 +146,7 @@ func init() {
 			domainEdit.Timezone = (*source).Timezone
 			domainEdit.Priority = widenPointer((*source).Priority)
 			domainEdit.Requirements = pOrdertrackingv1RequirementsToPDomainRequirements((*source).Requirements)
+			domainEdit.Payment = pOrdertrackingv1PaymentToPDomainPayment((*source).Payment)
 			domainEdit.Exception = pOrdertrackingv1ExceptionEditToPDomainExceptionEdit((*source).Exception)
 			domainEdit.Metadata = (*source).Metadata
 			domainEdit.Clear = (*source).Clear

@@ -3,6 +3,7 @@ package database
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"slices"
 	"strings"
 	"time"
@@ -33,6 +34,8 @@ var places = []place{
 		table: "orders", personal: "data search customer_phone ledger", harmless: "id status merchant_id external_id courier_id",
 		erase: checkErased,
 	},
+	// Before the history is rewritten, which has the addresses.
+	{table: "places", personal: "address", harmless: "quality", erase: erasePlaces},
 	{table: "order_events", personal: "data order_data", harmless: "order_id", erase: eraseEvents},
 	{table: "idempotency", personal: "result", harmless: "scope idem_key hash", erase: eraseAnswers},
 	// Before the names of the shipment are needed no longer.
@@ -67,7 +70,14 @@ var places = []place{
 	{table: "search_queue", harmless: "order_id"},
 	{table: "search_segments", harmless: "from_id to_id"},
 	{table: "search_state", harmless: "sealed_id"},
+	{table: "carrier_cursors", harmless: "carrier account cursor"},
+	// What orders taught the estimates: hashes of groups, numbers.
+	{table: "lessons", harmless: "order_id data merchant_id carrier zone"},
+	{table: "estimates", harmless: "name data"},
+	{table: "leases", harmless: "name holder"},
 	{table: "delivery_receivers", harmless: "name owner"},
+	{table: "message_counts", harmless: "merchant_id channel day"},
+	{table: "opt_outs", harmless: "mark"}, // kept for ever: a keyed hash
 	{table: "erasures", harmless: "order_id mark"},
 	{table: "outbox"}, // positions of order_events
 	{table: "inbound", harmless: "id"},
@@ -111,6 +121,29 @@ type storedEvent struct {
 func orderEvents(ctx context.Context, tx *sql.Tx, orderID string) ([]storedEvent, error) {
 	rows, err := tx.QueryContext(ctx, `SELECT pos, data, order_data FROM order_events WHERE order_id = $1 ORDER BY seq`, orderID)
 	return collect(rows, err, func(r *sql.Rows) (e storedEvent, err error) { return e, r.Scan(&e.pos, &e.data, &e.order) })
+}
+
+// erasePlaces forgets where the order's addresses were found.
+func erasePlaces(ctx context.Context, _ *Store, tx *sql.Tx, orderID string) error {
+	events, err := orderEvents(ctx, tx, orderID)
+	if err != nil {
+		return err
+	}
+	for _, e := range events {
+		var o struct{ Pickup, Dropoff struct{ Address string } }
+		if !e.order.Valid {
+			continue
+		}
+		if err := json.Unmarshal([]byte(e.order.String), &o); err != nil {
+			return badRow(err)
+		}
+		for _, address := range []string{o.Pickup.Address, o.Dropoff.Address} {
+			if _, err := tx.ExecContext(ctx, `DELETE FROM places WHERE address = $1`, domain.NormalAddress(address)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // eraseEvents rewrites the history; events that wait for the bus are published as it is then.

@@ -115,8 +115,8 @@ func TestErasedDataIsNowhere(t *testing.T) {
 	onBoth(t, func(t *testing.T, s *Store) {
 		erased, other := finishedOrder(t, s, "+79165550001"), finishedOrder(t, s, "+79165550002")
 		before := dump(t, s)
-		for _, table := range []string{"orders", "order_events", "idempotency", "carrier_hooks", "carrier_papers", "shipments"} {
-			require.Contains(t, before[table], planted, table)
+		for _, table := range []string{"orders", "order_events", "idempotency", "carrier_hooks", "carrier_papers", "shipments", "places"} {
+			require.Contains(t, strings.ToUpper(before[table]), planted, table)
 		}
 		held, err := s.Traces(t.Context(), erased)
 		require.NoError(t, err)
@@ -222,6 +222,7 @@ func finishedOrder(t *testing.T, s *Store, phone string) string {
 		ID: domain.NewID(), Account: domain.CarrierAccount{Carrier: "acme"}, ReceivedAt: now, Body: []byte(`{"number":"track` + o.ID + `","name":"` + planted + `"}`),
 	}))
 	require.NoError(t, s.KeepLabel(t.Context(), domain.Label{Key: "first/" + ref + "/barcode/A4", Since: now, PDF: []byte("%PDF " + planted)}))
+	require.NoError(t, s.KeepPlace(t.Context(), domain.NormalAddress(planted+" "), domain.FoundPlace{FoundAt: now}))
 	link := domain.Credential{ID: domain.NewID(), Kind: domain.CredentialLink, Hash: domain.HashToken(o.ID), Role: domain.RoleCustomer, OrderID: o.ID, CreatedAt: now}
 	require.NoError(t, s.ChangeAccess(t.Context(), domain.AccessChange{Keep: &link}))
 	return o.ID

@@ -2695,10 +2695,12 @@ type EditOrderRequest struct {
 	// Merged into the order's; an empty value removes the entry.
 	Metadata map[string]string `protobuf:"bytes,14,rep,name=metadata,proto3" json:"metadata,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// Fields to remove: pickup, notes, ready_at, promised_at, deliver_after, deliver_before,
-	// timezone, priority, requirements, exception, metadata.
+	// timezone, priority, requirements, payment, exception, metadata.
 	Clear []string `protobuf:"bytes,15,rep,name=clear,proto3" json:"clear,omitempty"`
 	// Only if the order still has this version.
-	IfMatch       *int64 `protobuf:"varint,16,opt,name=if_match,json=ifMatch,proto3,oneof" json:"if_match,omitempty"`
+	IfMatch *int64 `protobuf:"varint,16,opt,name=if_match,json=ifMatch,proto3,oneof" json:"if_match,omitempty"`
+	// What the recipient pays on delivery; not while a parcel carries it (illegal_transition).
+	Payment       *Payment `protobuf:"bytes,17,opt,name=payment,proto3" json:"payment,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2843,6 +2845,13 @@ func (x *EditOrderRequest) GetIfMatch() int64 {
 		return *x.IfMatch
 	}
 	return 0
+}
+
+func (x *EditOrderRequest) GetPayment() *Payment {
+	if x != nil {
+		return x.Payment
+	}
+	return nil
 }
 
 // ExceptionEdit is an exception to raise.
@@ -3239,7 +3248,7 @@ const file_ordertracking_v1_order_service_proto_rawDesc = "" +
 	"\tpositions\x18\x02 \x03(\v2\x1a.ordertracking.v1.PositionR\tpositions\"O\n" +
 	"\x17ReportLocationsResponse\x12\x1a\n" +
 	"\baccepted\x18\x01 \x01(\x03R\baccepted\x12\x18\n" +
-	"\adropped\x18\x02 \x01(\x03R\adropped\"\x93\a\n" +
+	"\adropped\x18\x02 \x01(\x03R\adropped\"\xc8\a\n" +
 	"\x10EditOrderRequest\x12\x19\n" +
 	"\border_id\x18\x01 \x01(\tR\aorderId\x126\n" +
 	"\bcustomer\x18\x02 \x01(\v2\x1a.ordertracking.v1.CustomerR\bcustomer\x12/\n" +
@@ -3258,7 +3267,8 @@ const file_ordertracking_v1_order_service_proto_rawDesc = "" +
 	"\texception\x18\r \x01(\v2\x1f.ordertracking.v1.ExceptionEditR\texception\x12L\n" +
 	"\bmetadata\x18\x0e \x03(\v20.ordertracking.v1.EditOrderRequest.MetadataEntryR\bmetadata\x12\x14\n" +
 	"\x05clear\x18\x0f \x03(\tR\x05clear\x12\x1e\n" +
-	"\bif_match\x18\x10 \x01(\x03H\x03R\aifMatch\x88\x01\x01\x1a;\n" +
+	"\bif_match\x18\x10 \x01(\x03H\x03R\aifMatch\x88\x01\x01\x123\n" +
+	"\apayment\x18\x11 \x01(\v2\x19.ordertracking.v1.PaymentR\apayment\x1a;\n" +
 	"\rMetadataEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\b\n" +
@@ -3441,47 +3451,48 @@ var file_ordertracking_v1_order_service_proto_depIdxs = []int32{
 	51, // 64: ordertracking.v1.EditOrderRequest.requirements:type_name -> ordertracking.v1.Requirements
 	40, // 65: ordertracking.v1.EditOrderRequest.exception:type_name -> ordertracking.v1.ExceptionEdit
 	45, // 66: ordertracking.v1.EditOrderRequest.metadata:type_name -> ordertracking.v1.EditOrderRequest.MetadataEntry
-	53, // 67: ordertracking.v1.EditOrderResponse.order:type_name -> ordertracking.v1.Order
-	59, // 68: ordertracking.v1.ListEventsResponse.events:type_name -> ordertracking.v1.Event
-	0,  // 69: ordertracking.v1.OrderService.CreateOrder:input_type -> ordertracking.v1.CreateOrderRequest
-	2,  // 70: ordertracking.v1.OrderService.CreateOrders:input_type -> ordertracking.v1.CreateOrdersRequest
-	7,  // 71: ordertracking.v1.OrderService.GetOrder:input_type -> ordertracking.v1.GetOrderRequest
-	9,  // 72: ordertracking.v1.OrderService.GetOrders:input_type -> ordertracking.v1.GetOrdersRequest
-	11, // 73: ordertracking.v1.OrderService.GetOrderStatus:input_type -> ordertracking.v1.GetOrderStatusRequest
-	13, // 74: ordertracking.v1.OrderService.UpdateOrderStatus:input_type -> ordertracking.v1.UpdateOrderStatusRequest
-	15, // 75: ordertracking.v1.OrderService.TrackOrder:input_type -> ordertracking.v1.TrackOrderRequest
-	17, // 76: ordertracking.v1.OrderService.CancelOrder:input_type -> ordertracking.v1.CancelOrderRequest
-	19, // 77: ordertracking.v1.OrderService.EstimateDelivery:input_type -> ordertracking.v1.EstimateDeliveryRequest
-	21, // 78: ordertracking.v1.OrderService.AssignCourier:input_type -> ordertracking.v1.AssignCourierRequest
-	23, // 79: ordertracking.v1.OrderService.GetCourierLocation:input_type -> ordertracking.v1.GetCourierLocationRequest
-	25, // 80: ordertracking.v1.OrderService.ListCourierOrders:input_type -> ordertracking.v1.ListCourierOrdersRequest
-	27, // 81: ordertracking.v1.OrderService.NotifyCustomer:input_type -> ordertracking.v1.NotifyCustomerRequest
-	39, // 82: ordertracking.v1.OrderService.EditOrder:input_type -> ordertracking.v1.EditOrderRequest
-	42, // 83: ordertracking.v1.OrderService.ListEvents:input_type -> ordertracking.v1.ListEventsRequest
-	30, // 84: ordertracking.v1.OrderService.WatchOrder:input_type -> ordertracking.v1.WatchOrderRequest
-	37, // 85: ordertracking.v1.OrderService.ReportLocations:input_type -> ordertracking.v1.ReportLocationsRequest
-	1,  // 86: ordertracking.v1.OrderService.CreateOrder:output_type -> ordertracking.v1.CreateOrderResponse
-	3,  // 87: ordertracking.v1.OrderService.CreateOrders:output_type -> ordertracking.v1.CreateOrdersResponse
-	8,  // 88: ordertracking.v1.OrderService.GetOrder:output_type -> ordertracking.v1.GetOrderResponse
-	10, // 89: ordertracking.v1.OrderService.GetOrders:output_type -> ordertracking.v1.GetOrdersResponse
-	12, // 90: ordertracking.v1.OrderService.GetOrderStatus:output_type -> ordertracking.v1.GetOrderStatusResponse
-	14, // 91: ordertracking.v1.OrderService.UpdateOrderStatus:output_type -> ordertracking.v1.UpdateOrderStatusResponse
-	16, // 92: ordertracking.v1.OrderService.TrackOrder:output_type -> ordertracking.v1.TrackOrderResponse
-	18, // 93: ordertracking.v1.OrderService.CancelOrder:output_type -> ordertracking.v1.CancelOrderResponse
-	20, // 94: ordertracking.v1.OrderService.EstimateDelivery:output_type -> ordertracking.v1.EstimateDeliveryResponse
-	22, // 95: ordertracking.v1.OrderService.AssignCourier:output_type -> ordertracking.v1.AssignCourierResponse
-	24, // 96: ordertracking.v1.OrderService.GetCourierLocation:output_type -> ordertracking.v1.GetCourierLocationResponse
-	26, // 97: ordertracking.v1.OrderService.ListCourierOrders:output_type -> ordertracking.v1.ListCourierOrdersResponse
-	28, // 98: ordertracking.v1.OrderService.NotifyCustomer:output_type -> ordertracking.v1.NotifyCustomerResponse
-	41, // 99: ordertracking.v1.OrderService.EditOrder:output_type -> ordertracking.v1.EditOrderResponse
-	43, // 100: ordertracking.v1.OrderService.ListEvents:output_type -> ordertracking.v1.ListEventsResponse
-	31, // 101: ordertracking.v1.OrderService.WatchOrder:output_type -> ordertracking.v1.WatchOrderResponse
-	38, // 102: ordertracking.v1.OrderService.ReportLocations:output_type -> ordertracking.v1.ReportLocationsResponse
-	86, // [86:103] is the sub-list for method output_type
-	69, // [69:86] is the sub-list for method input_type
-	69, // [69:69] is the sub-list for extension type_name
-	69, // [69:69] is the sub-list for extension extendee
-	0,  // [0:69] is the sub-list for field type_name
+	52, // 67: ordertracking.v1.EditOrderRequest.payment:type_name -> ordertracking.v1.Payment
+	53, // 68: ordertracking.v1.EditOrderResponse.order:type_name -> ordertracking.v1.Order
+	59, // 69: ordertracking.v1.ListEventsResponse.events:type_name -> ordertracking.v1.Event
+	0,  // 70: ordertracking.v1.OrderService.CreateOrder:input_type -> ordertracking.v1.CreateOrderRequest
+	2,  // 71: ordertracking.v1.OrderService.CreateOrders:input_type -> ordertracking.v1.CreateOrdersRequest
+	7,  // 72: ordertracking.v1.OrderService.GetOrder:input_type -> ordertracking.v1.GetOrderRequest
+	9,  // 73: ordertracking.v1.OrderService.GetOrders:input_type -> ordertracking.v1.GetOrdersRequest
+	11, // 74: ordertracking.v1.OrderService.GetOrderStatus:input_type -> ordertracking.v1.GetOrderStatusRequest
+	13, // 75: ordertracking.v1.OrderService.UpdateOrderStatus:input_type -> ordertracking.v1.UpdateOrderStatusRequest
+	15, // 76: ordertracking.v1.OrderService.TrackOrder:input_type -> ordertracking.v1.TrackOrderRequest
+	17, // 77: ordertracking.v1.OrderService.CancelOrder:input_type -> ordertracking.v1.CancelOrderRequest
+	19, // 78: ordertracking.v1.OrderService.EstimateDelivery:input_type -> ordertracking.v1.EstimateDeliveryRequest
+	21, // 79: ordertracking.v1.OrderService.AssignCourier:input_type -> ordertracking.v1.AssignCourierRequest
+	23, // 80: ordertracking.v1.OrderService.GetCourierLocation:input_type -> ordertracking.v1.GetCourierLocationRequest
+	25, // 81: ordertracking.v1.OrderService.ListCourierOrders:input_type -> ordertracking.v1.ListCourierOrdersRequest
+	27, // 82: ordertracking.v1.OrderService.NotifyCustomer:input_type -> ordertracking.v1.NotifyCustomerRequest
+	39, // 83: ordertracking.v1.OrderService.EditOrder:input_type -> ordertracking.v1.EditOrderRequest
+	42, // 84: ordertracking.v1.OrderService.ListEvents:input_type -> ordertracking.v1.ListEventsRequest
+	30, // 85: ordertracking.v1.OrderService.WatchOrder:input_type -> ordertracking.v1.WatchOrderRequest
+	37, // 86: ordertracking.v1.OrderService.ReportLocations:input_type -> ordertracking.v1.ReportLocationsRequest
+	1,  // 87: ordertracking.v1.OrderService.CreateOrder:output_type -> ordertracking.v1.CreateOrderResponse
+	3,  // 88: ordertracking.v1.OrderService.CreateOrders:output_type -> ordertracking.v1.CreateOrdersResponse
+	8,  // 89: ordertracking.v1.OrderService.GetOrder:output_type -> ordertracking.v1.GetOrderResponse
+	10, // 90: ordertracking.v1.OrderService.GetOrders:output_type -> ordertracking.v1.GetOrdersResponse
+	12, // 91: ordertracking.v1.OrderService.GetOrderStatus:output_type -> ordertracking.v1.GetOrderStatusResponse
+	14, // 92: ordertracking.v1.OrderService.UpdateOrderStatus:output_type -> ordertracking.v1.UpdateOrderStatusResponse
+	16, // 93: ordertracking.v1.OrderService.TrackOrder:output_type -> ordertracking.v1.TrackOrderResponse
+	18, // 94: ordertracking.v1.OrderService.CancelOrder:output_type -> ordertracking.v1.CancelOrderResponse
+	20, // 95: ordertracking.v1.OrderService.EstimateDelivery:output_type -> ordertracking.v1.EstimateDeliveryResponse
+	22, // 96: ordertracking.v1.OrderService.AssignCourier:output_type -> ordertracking.v1.AssignCourierResponse
+	24, // 97: ordertracking.v1.OrderService.GetCourierLocation:output_type -> ordertracking.v1.GetCourierLocationResponse
+	26, // 98: ordertracking.v1.OrderService.ListCourierOrders:output_type -> ordertracking.v1.ListCourierOrdersResponse
+	28, // 99: ordertracking.v1.OrderService.NotifyCustomer:output_type -> ordertracking.v1.NotifyCustomerResponse
+	41, // 100: ordertracking.v1.OrderService.EditOrder:output_type -> ordertracking.v1.EditOrderResponse
+	43, // 101: ordertracking.v1.OrderService.ListEvents:output_type -> ordertracking.v1.ListEventsResponse
+	31, // 102: ordertracking.v1.OrderService.WatchOrder:output_type -> ordertracking.v1.WatchOrderResponse
+	38, // 103: ordertracking.v1.OrderService.ReportLocations:output_type -> ordertracking.v1.ReportLocationsResponse
+	87, // [87:104] is the sub-list for method output_type
+	70, // [70:87] is the sub-list for method input_type
+	70, // [70:70] is the sub-list for extension type_name
+	70, // [70:70] is the sub-list for extension extendee
+	0,  // [0:70] is the sub-list for field type_name
 }
 
 func init() { file_ordertracking_v1_order_service_proto_init() }
