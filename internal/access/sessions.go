@@ -80,10 +80,13 @@ func (s *Sessions) For(ctx context.Context, caller *domain.Caller) (*Session, er
 	}, until)
 }
 
+// HasProvider reports whether people can sign in at an identity provider.
+func (s *Sessions) HasProvider() bool { return s.Guard.issuer != nil }
+
 // BeginLogin begins a sign-in at the identity provider and returns its page; not_found if
 // none is configured.
 func (s *Sessions) BeginLogin(ctx context.Context, redirectURL string) (l domain.Login, page string, err error) {
-	if s.Guard.issuer == nil {
+	if !s.HasProvider() {
 		return l, "", domain.Errorf(domain.CodeNotFound, "there is no identity provider to sign in at; see oidc.issuer of the configuration")
 	}
 	l = domain.Login{State: rand.Text(), Nonce: rand.Text(), Verifier: rand.Text() + rand.Text(), RedirectURL: redirectURL}

@@ -64,6 +64,8 @@ type boot struct {
 	// Timezone is the merchant's, for orders without one.
 	Timezone string   `json:"timezone,omitempty"`
 	Can      []string `json:"can,omitempty"` // operations that customers may call
+	// Login: there is an identity provider to sign in at.
+	Login bool `json:"login,omitempty"`
 	// Order and Track spare a page its first calls.
 	Order any `json:"order,omitempty"`
 	Track any `json:"track,omitempty"`
@@ -109,7 +111,7 @@ func (s *Server) pageRoutes() {
 	s.landingRoute()
 	s.engine.GET("/", func(c *gin.Context) {
 		title := cmp.Or(s.Config.Pages.Name, "Order tracking")
-		s.showPage(c, http.StatusOK, page{name: "board", title: title, texts: true, later: []string{"parts/map/map.js"}}, boot{Lang: languageOf(c, "")})
+		s.showPage(c, http.StatusOK, page{name: "board", title: title, texts: true, later: []string{"parts/map/map.js"}}, boot{Lang: languageOf(c, ""), Login: s.Sessions.HasProvider()})
 	})
 	s.brandRoutes()
 	s.engine.GET("/t/:token", s.customerPage)
