@@ -57,6 +57,39 @@ func (c *Config) fault(key string, err error) error {
 	return fmt.Errorf("%s (%s) %w", key, c.Origin(key), err)
 }
 
+// rule is what was found of a key's value.
+type rule struct {
+	key string
+	err error
+}
+
+// outwardRules are those of what others see or are asked: messages, maps, geocoding.
+func (c *Config) outwardRules() []rule {
+	_, pausesErr := c.Webhooks.Pauses()
+	return []rule{
+		{"webhooks.allow", checkNetworks(c.Webhooks.Allow)},
+		{"webhooks.tries", pausesErr},
+		{"notify.telegram.name", together(c.Notify.Telegram.Name, c.Notify.Telegram.Token, "notify.telegram.token")},
+		{"notify.telegram.api", checkBase(c.Notify.Telegram.API)},
+		{"notify.max.name", together(c.Notify.Max.Name, c.Notify.Max.Token, "notify.max.token")},
+		{"notify.max.api", checkBase(c.Notify.Max.API)},
+		{"notify.sms.method", oneOf(c.Notify.SMS.Method, "GET", "POST")},
+		{"notify.sms.accepted", checkPattern(c.Notify.SMS.Accepted)},
+		{"notify.smtp.security", oneOf(c.Notify.SMTP.Security, "starttls", "tls", "none")},
+		{"notify.smtp.from", needs(c.Notify.SMTP.Host, c.Notify.SMTP.From, "notify.smtp.from")},
+		{"geocoding.url", ifSet(c.Geocoding.URL, checkBase)},
+		{"geocoding.api", oneOf(c.Geocoding.API, "nominatim", "photon")},
+		{"geocoding.user_agent", ifSet(c.Geocoding.UserAgent, func(text string) error { return plainText(text, 200) })},
+		{"geocoding.language", ifSet(c.Geocoding.Language, func(text string) error { return plainText(text, 35) })},
+		{"geocoding.countries", checkRegions(c.Geocoding.Countries)},
+		{"map.tiles", ifSet(c.Map.Tiles, checkTiles)},
+		{"map.attribution", ifSet(c.Map.Attribution, func(text string) error { return plainText(text, 200) })},
+		{"map.tiles", needs(c.Map.Tiles, c.Map.Attribution, "map.attribution")},
+		{"brand.name", ifSet(c.Brand.Name, func(text string) error { return plainText(text, 60) })},
+		{"brand.accent", ifSet(c.Brand.Accent, checkColor)},
+	}
+}
+
 // validate returns the first broken rule: a value of the right type can still be
 // unusable.
 func (c *Config) validate() error {
@@ -67,11 +100,7 @@ func (c *Config) validate() error {
 		}
 	}
 	_, _, databaseErr := c.Database.ParseURL()
-	_, pausesErr := c.Webhooks.Pauses()
-	for _, rule := range []struct {
-		key string
-		err error
-	}{
+	for _, r := range append([]rule{
 		{"database.url", databaseErr},
 		{"redis.url", c.Redis.check()},
 		{"redis.prefix", plainText(c.Redis.Prefix, 64)},
@@ -86,16 +115,6 @@ func (c *Config) validate() error {
 		{"kafka.compression", oneOf(c.Kafka.Compression, "none", "gzip", "snappy", "lz4", "zstd")},
 		{"http.addr", checkAddr(c.HTTP.Addr, 0)},
 		{"http.allowed_origins", checkOrigins(c.HTTP.AllowedOrigins...)},
-		{"webhooks.allow", checkNetworks(c.Webhooks.Allow)},
-		{"webhooks.tries", pausesErr},
-		{"notify.telegram.name", together(c.Notify.Telegram.Name, c.Notify.Telegram.Token, "notify.telegram.token")},
-		{"notify.telegram.api", checkBase(c.Notify.Telegram.API)},
-		{"notify.max.name", together(c.Notify.Max.Name, c.Notify.Max.Token, "notify.max.token")},
-		{"notify.max.api", checkBase(c.Notify.Max.API)},
-		{"notify.sms.method", oneOf(c.Notify.SMS.Method, "GET", "POST")},
-		{"notify.sms.accepted", checkPattern(c.Notify.SMS.Accepted)},
-		{"notify.smtp.security", oneOf(c.Notify.SMTP.Security, "starttls", "tls", "none")},
-		{"notify.smtp.from", needs(c.Notify.SMTP.Host, c.Notify.SMTP.From, "notify.smtp.from")},
 		{"http.public_url", ifSet(c.HTTP.PublicURL, checkBase)},
 		{"spool.dir", plainText(c.Spool.Dir, 4096)},
 		{"grpc.addr", checkAddr(c.GRPC.Addr, 0)},
@@ -108,22 +127,12 @@ func (c *Config) validate() error {
 		{"privacy.show_courier", checkShowCourier(c.Privacy.ShowCourier)},
 		{"orders.phone_region", ifSet(c.Orders.PhoneRegion, checkRegion)},
 		{"routing.url", ifSet(c.Routing.URL, checkBase)},
-		{"geocoding.url", ifSet(c.Geocoding.URL, checkBase)},
-		{"geocoding.api", oneOf(c.Geocoding.API, "nominatim", "photon")},
-		{"geocoding.user_agent", ifSet(c.Geocoding.UserAgent, func(text string) error { return plainText(text, 200) })},
-		{"geocoding.language", ifSet(c.Geocoding.Language, func(text string) error { return plainText(text, 35) })},
-		{"geocoding.countries", checkRegions(c.Geocoding.Countries)},
 		{"carriers.hook_url", ifSet(c.Carriers.HookURL, func(base string) error { return checkOrigins(strings.TrimSuffix(base, "/")) })},
 		{"carriers.cdek.account", together(c.Carriers.CDEK.Account, c.Carriers.CDEK.Secret, "carriers.cdek.secret")},
-		{"map.tiles", ifSet(c.Map.Tiles, checkTiles)},
-		{"map.attribution", ifSet(c.Map.Attribution, func(text string) error { return plainText(text, 200) })},
-		{"map.tiles", needs(c.Map.Tiles, c.Map.Attribution, "map.attribution")},
-		{"brand.name", ifSet(c.Brand.Name, func(text string) error { return plainText(text, 60) })},
-		{"brand.accent", ifSet(c.Brand.Accent, checkColor)},
 		{"carriers.cdek.base_url", checkCarrierURL(c.Carriers.CDEK.BaseURL)},
-	} {
-		if rule.err != nil {
-			return c.fault(rule.key, rule.err)
+	}, c.outwardRules()...) {
+		if r.err != nil {
+			return c.fault(r.key, r.err)
 		}
 	}
 	if err := c.checkOIDC(); err != nil {

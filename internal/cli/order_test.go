@@ -64,7 +64,7 @@ func TestOrderCommands(t *testing.T) {
 	r.run("order", "status", "A-1", "picked_up").ok()
 	r.run("order", "cancel", "A-1", "--reason", "x").fails("cancel_after_pickup", "allowed: in_transit")
 	require.Contains(t, r.run("order", "track", "A-1").ok(), "Ivan (van)")
-	require.Contains(t, r.run("order", "notify", "A-1", "--text", "soon").ok(), "sent")
+	require.Contains(t, r.run("order", "notify", "A-1", "--text", "soon").ok(), "nobody_watching")
 	events := r.run("order", "events", "A-1").ok()
 	require.Contains(t, events, "picked_up")
 	require.Equal(t, 8, strings.Count(events, "\n"), events) // a header and seven

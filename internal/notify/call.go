@@ -104,9 +104,9 @@ func (s *Service) post(ctx context.Context, e *endpoint, id string, body []byte)
 	defer func() { _ = resp.Body.Close() }()
 	_, readErr := io.CopyN(io.Discard, resp.Body, maxAnswer)
 	out := Outcome{code: resp.StatusCode, gone: resp.StatusCode == http.StatusGone}
-	switch {
-	case resp.StatusCode/100 == 2: // taken, even if the connection broke afterwards
-	case resp.StatusCode/100 == 3:
+	switch resp.StatusCode / 100 {
+	case 2: // taken, even if the connection broke afterwards
+	case 3:
 		out.Err = fmt.Errorf("answered %d; redirects are not followed", resp.StatusCode)
 	default:
 		out.Err = fmt.Errorf("answered %d", resp.StatusCode)

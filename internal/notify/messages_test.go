@@ -219,7 +219,7 @@ func TestTextsAreChecked(t *testing.T) {
 	r := newRig(t)
 	_, err := r.PutRules(r.ctx, "", notify.RulesEdit{
 		Channels: map[string]notify.ChannelSetting{"pigeon": {}},
-		Rules:    []domain.NotificationRule{{Event: domain.EventCreated, Channels: []string{"sms"}, Template: "{{nmae}}", Quiet: "late"}},
+		Rules:    []domain.NotificationRule{{Event: domain.EventCreated, Channels: []string{"sms"}, Template: "{{nickname}}", Quiet: "late"}},
 		Texts:    map[string]map[string]notify.Text{"love": {"en": {Text: "x"}}, "late": {"fr": {Text: "{{x}}"}}},
 	}, 0)
 	var e *domain.Error
@@ -242,7 +242,7 @@ func TestPreview(t *testing.T) {
 		segments int
 		unknown  []string
 	}{
-		{notify.Preview{Text: "Hello {{name}}, {{nmae}}!"}, "Hello Anna, !", 1, []string{"nmae"}},
+		{notify.Preview{Text: "Hello {{name}}, {{nickname}}!"}, "Hello Anna, !", 1, []string{"nickname"}},
 		{notify.Preview{Text: strings.Repeat("a", 161)}, strings.Repeat("a", 161), 2, []string{}},
 		{notify.Preview{Text: strings.Repeat("ж", 70)}, strings.Repeat("ж", 70), 1, []string{}},
 		{notify.Preview{Text: strings.Repeat("ж", 71)}, strings.Repeat("ж", 71), 2, []string{}},

@@ -94,7 +94,7 @@ func New(d Deps) (*Service, error) {
 	for _, c := range d.Channels {
 		s.channels[c.Name] = c
 	}
-	s.senders.init()
+	s.init()
 	s.routes.Store(&routes{})
 	var err error
 	s.seals, err = newSealer(d.Secret)

@@ -85,15 +85,12 @@ func (f *feed) publishOrder(r *room, e *domain.Event, w *wakes) {
 			i++
 			continue
 		}
-		frame := &frames[m.sub.view]
-		if *frame == nil {
-			if *frame = feedFrame(e, m.sub.view); *frame == nil {
-				i++
-				continue
-			}
+		v := m.sub.view
+		if frames[v] == nil {
+			frames[v] = feedFrame(e, v)
 		}
-		if !m.take(*frame, w) {
-			f.remove(m)
+		if frames[v] != nil && !m.take(frames[v], w) {
+			f.remove(m) // another member is in its place now
 			continue
 		}
 		i++

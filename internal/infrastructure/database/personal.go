@@ -228,9 +228,9 @@ func (s *Store) eraseAnswersOf(ctx context.Context, tx *sql.Tx, orderID string, 
 func eraseHooks(ctx context.Context, _ *Store, tx *sql.Tx, orderID string) error {
 	rows, err := tx.QueryContext(ctx, `SELECT h.id, h.body, h.header, h.query, s.ref, s.tracking_number, s.client_ref
 		FROM carrier_hooks h JOIN shipments s ON h.carrier = s.carrier WHERE s.order_id = $1`, orderID)
-	found, err := collect(rows, err, func(r *sql.Rows) (id string, err error) {
+	found, err := collect(rows, err, func(r *sql.Rows) (id string, _ error) {
 		var hook, name [3]string
-		if err = r.Scan(&id, &hook[0], &hook[1], &hook[2], &name[0], &name[1], &name[2]); err != nil {
+		if err := r.Scan(&id, &hook[0], &hook[1], &hook[2], &name[0], &name[1], &name[2]); err != nil {
 			return "", err
 		}
 		if !slices.ContainsFunc(name[:], func(n string) bool { return n != "" && strings.Contains(strings.Join(hook[:], "\n"), n) }) {

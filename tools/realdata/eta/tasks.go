@@ -1,7 +1,6 @@
 package eta
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
@@ -50,16 +49,6 @@ func (in *input) run(task string) ([]answer, error) {
 		return play(m, answers), nil
 	}
 	return play(m, all), nil
-}
-
-// find returns the table with a column.
-func find(tables []*table, column string) (*table, error) {
-	for _, t := range tables {
-		if t.has(column) {
-			return t, nil
-		}
-	}
-	return nil, fmt.Errorf("no file has a column %q", column)
 }
 
 // asked are the ids of a table: its rows are not learned from elsewhere.

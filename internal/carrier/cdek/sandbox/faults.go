@@ -8,10 +8,10 @@ import (
 )
 
 // Fault makes matching calls fail, in a way of its kind.
-type (
-	Fault     = emulator.Fault
-	FaultKind = emulator.FaultKind
-)
+type Fault = emulator.Fault
+
+// FaultKind is the kind of a fault.
+type FaultKind = emulator.FaultKind
 
 // The kinds of faults.
 const (
