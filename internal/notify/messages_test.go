@@ -106,8 +106,9 @@ func TestMessagesFollowTheRules(t *testing.T) {
 	r := newRig(t, with(got.channel("email", false), got.channel("sms", true)))
 	r.runs()
 	o := r.order("")
+	awaits(t, []string{"email accepted sent"}, func() []string { return r.sent(o.ID) }) // before it is cancelled
 	r.moves(o.ID, domain.StatusConfirmed, domain.StatusCancelled)
-	awaits(t, []string{"email accepted"}, func() []string { return got.names(o.ID) })
+	require.Equal(t, []string{"email accepted"}, got.names(o.ID))
 
 	_, err := r.PutRules(r.ctx, "shop", notify.RulesEdit{
 		Channels: map[string]notify.ChannelSetting{"sms": {Enabled: true, DailyCap: 1}, "email": {Enabled: false}},

@@ -124,7 +124,7 @@ func TestWebhookIsGivenUpAfterItsTriesAndTheNextGoesOn(t *testing.T) {
 		r.clock.skip(10 * time.Minute)
 	}
 	awaits(t, "order.status_changed", func() string { types := rc.types(); return types[len(types)-1] })
-	require.Equal(t, int64(1), r.Exhausted())
+	awaits(t, int64(1), r.Exhausted)
 }
 
 func TestWebhookThatIsGoneIsDisabledAndReplayedLater(t *testing.T) {
@@ -166,7 +166,7 @@ func TestWebhookThatOnlyFailsForDaysIsDisabled(t *testing.T) {
 	awaits(t, "order.created waiting 2 500", func() string { return r.log(w.ID)[0] })
 	r.clock.skip(2 * time.Hour)
 	awaits(t, false, func() bool { v, _ := r.Webhook(r.ctx, w.ID); return v.Enabled })
-	require.Equal(t, int64(1), r.Disabled())
+	awaits(t, int64(1), r.Disabled)
 }
 
 func TestWebhookSecretsOverlap(t *testing.T) {
