@@ -66,11 +66,14 @@ func finding(t *testing.T, w *town) (f *fleet, run func() (kill func())) {
 	g := geocoding.New(geocoding.Options{URL: w.URL, API: geocoding.Nominatim})
 	t.Cleanup(g.Close)
 	f.deps.Geocoder, f.deps.GeocodeEvery, f.deps.Mode = g, asksEvery, dispatch.ModeManual
+	// Both replicas of these tests share the services below, so they are made before one runs.
+	replicas := []*dispatch.Service{dispatch.New(f.deps), dispatch.New(f.deps)}
 	return f, func() func() {
-		f.Service = dispatch.New(f.deps)
+		f.Service, replicas = replicas[0], replicas[1:]
+		service := f.Service
 		ctx, cancel := context.WithCancel(f.ctx)
 		var running sync.WaitGroup
-		running.Go(func() { f.Work(ctx) })
+		running.Go(func() { service.Work(ctx) })
 		return func() { cancel(); running.Wait() }
 	}
 }

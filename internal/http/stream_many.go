@@ -77,6 +77,17 @@ func parseCommand(data []byte) (command, error) {
 	if cmd.Subscribe == nil && cmd.Unsubscribe == nil {
 		return cmd, errors.New("neither subscribe nor unsubscribe")
 	}
+	for name, since := range cmd.Since {
+		var version int64
+		var cursor string
+		into := any(&version)
+		if name == string(push.KindOrders) {
+			into = &cursor
+		}
+		if err := json.Unmarshal(since, into); err != nil {
+			return cmd, err
+		}
+	}
 	return cmd, nil
 }
 
@@ -117,12 +128,13 @@ func (m *many) message(data []byte) {
 	}
 }
 
-// add subscribes to a topic, from a version of an order or a cursor of all orders if there is one.
+// add subscribes to a topic, from a version of an order or a cursor of all orders if there
+// is one; parseCommand has checked their types.
 func (m *many) add(topic push.Topic, since jsontext.Value) error {
 	if topic.Kind == push.KindOrders {
 		var cursor string
-		if len(since) > 0 && json.Unmarshal(since, &cursor) != nil {
-			return domain.Invalid("/since/orders", "bad_type", "must be a cursor, which is a string")
+		if len(since) > 0 {
+			_ = json.Unmarshal(since, &cursor)
 		}
 		return m.sub.AddOrders(m.ctx, cursor)
 	}
@@ -130,9 +142,7 @@ func (m *many) add(topic push.Topic, since jsontext.Value) error {
 		return m.sub.Add(m.ctx, topic, nil)
 	}
 	var version int64
-	if json.Unmarshal(since, &version) != nil {
-		return domain.Invalid("/since/"+topic.String(), "bad_type", "must be a version, which is an integer")
-	}
+	_ = json.Unmarshal(since, &version)
 	return m.sub.Add(m.ctx, topic, &version)
 }
 
