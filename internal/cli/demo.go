@@ -134,13 +134,12 @@ func (d *demonstration) drive(ctx context.Context, c *client.Client, base string
 	_, err := fmt.Fprintf(d.stdout, `
 A day in Helsinki: %d couriers, 12 kitchens, %g times as fast as life; --seed %d repeats it. Ctrl-C ends it.
 
-  orders    %s/orders
-  couriers  %s/couriers
-  API       %s/docs
+  the dispatcher's board  %s/
+  the API                 %s/docs
 
 Map and streets: © OpenStreetMap contributors.
 
-`, d.couriers, d.speed, d.seed, base, base, base)
+`, d.couriers, d.speed, d.seed, base, base)
 	if err != nil {
 		return err
 	}

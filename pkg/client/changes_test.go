@@ -192,12 +192,15 @@ func TestLostAnswerUndoesNothing(t *testing.T) {
 
 // Each method that is no GET sends a key and repeats the call with it, and is in changesOf.
 func TestEveryChangeKeepsItsKey(t *testing.T) {
+	var mu sync.Mutex
 	var seen []http.Header
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodGet {
 			_, _ = io.WriteString(w, "{}")
 			return
 		}
+		mu.Lock()
+		defer mu.Unlock()
 		if seen = append(seen, r.Header.Clone()); len(seen) == 1 {
 			panic(http.ErrAbortHandler)
 		}
@@ -228,8 +231,13 @@ func TestEveryChangeKeepsItsKey(t *testing.T) {
 		for n := 1; n < method.Type().NumIn()-1; n++ { // without the options
 			args = append(args, reflect.Zero(method.Type().In(n)))
 		}
+		mu.Lock()
 		seen = nil
+		mu.Unlock()
 		method.Call(args)
+		mu.Lock()
+		seen := seen
+		mu.Unlock()
 		if len(seen) == 0 {
 			continue
 		}

@@ -1,6 +1,6 @@
 // Command pictures generates the README's pictures of the demo: it runs the demo, opens the
 // customer's page in a headless browser, and saves a screenshot in dark mode and a short
-// animation of a delivery in light mode.
+// animation of a delivery in light mode; and a screenshot of the dispatcher's board.
 //
 //	go run ./tools/pictures -out docs/img
 //
@@ -58,7 +58,7 @@ func run(ctx context.Context, out, url string) error {
 	defer cancel()
 	tab, cancel := chromedp.NewContext(browser)
 	defer cancel()
-	for _, take := range []func(ctx context.Context, url, out string) error{still, animation} {
+	for _, take := range []func(ctx context.Context, url, out string) error{still, animation, board} {
 		err := withPage(ctx, url, func(url string) error { return take(tab, url, out) })
 		if err != nil {
 			return err
@@ -101,6 +101,27 @@ func animation(ctx context.Context, url, out string) error {
 		return err
 	}
 	return os.WriteFile(filepath.Join(out, "demo.gif"), b.Bytes(), 0o644) //nolint:gosec // for everybody to read
+}
+
+// The picture of a desk.
+const boardWidth, boardHeight = 1280, 720
+
+// board is the dispatcher's board with an order open.
+func board(ctx context.Context, url, out string) error {
+	base, _, _ := strings.Cut(url, "/t/")
+	day := emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: "light"}}}
+	if _, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, day); err != nil {
+		return err
+	}
+	if err := chromedp.Do(ctx, chromedp.EmulateViewport(boardWidth, boardHeight), chromedp.Navigate(base+"/?lang=en"),
+		chromedp.WaitVisible(".table-body .table-row"), chromedp.Sleep(8*time.Second)); err != nil {
+		return err
+	}
+	shot, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(out, "board.png"), shot, 0o644) //nolint:gosec // for everybody to read
 }
 
 // startDemo runs the demo and returns the URL of the customer's page that it prints.

@@ -1,4 +1,5 @@
 import { lang, t } from "../i18n/index.js";
+import { Icon } from "../parts/icon.js";
 import { StatusMark } from "../parts/status-mark.js";
 import { clock, daysAway, shortDate } from "../parts/time.js";
 import { html } from "../vendor/preact.js";
@@ -35,7 +36,7 @@ export function columns({ board, commands }) {
         board.cursor.value = o.id;
         if (e.shiftKey) commands.range();
         else commands.toggle(o.id);
-      }} /></label>`;
+      }} /><${Icon} name="check" /></label>`;
   return [
     { key: "box", title: "", width: "24px", cell: box },
     { key: "mark", title: "", width: "28px", cell: o => html`<${StatusMark} status=${o.exception ? "failed" : o.status} bare />` },
