@@ -66,16 +66,18 @@ func describeOperation[I, O any](s *Server, api huma.API, op operation, h func(c
 	ho := op.huma(s)
 	may := access.OperationOf(op.id)
 	if s.operations[route{op.method, ginPath(op.path)}] = may; may.Shared() {
-		ho.Parameters = append(ho.Parameters, shareToken)
+		ho.Parameters = append(ho.Parameters, shareToken())
 	}
 	huma.Register(api, ho, h)
 	op.describeBody(s, ho)
 }
 
 // shareToken is the query parameter of a share link's token.
-var shareToken = &huma.Param{
-	Name: "token", In: "query", Description: "a share link's token, in place of the Authorization header",
-	Schema: &huma.Schema{Type: huma.TypeString, MinLength: new(1)},
+func shareToken() *huma.Param {
+	return &huma.Param{
+		Name: "token", In: "query", Description: "a share link's token, in place of the Authorization header",
+		Schema: &huma.Schema{Type: huma.TypeString, MinLength: new(1)},
+	}
 }
 
 // refusals are the errors that an operation can return because of its inputs.
