@@ -3,6 +3,7 @@ package httpserver
 import (
 	"context"
 	"net/http"
+	"unicode/utf8"
 
 	"github.com/gin-gonic/gin"
 
@@ -18,6 +19,14 @@ type notificationList struct {
 // MerchantQuery names the merchant that staff mean.
 type MerchantQuery struct {
 	Merchant string `query:"merchant_id" maxLength:"128" doc:"whose; absent: the caller's, for staff those of orders without a merchant"`
+}
+
+// check validates the merchant's id.
+func (q MerchantQuery) check() error {
+	if utf8.RuneCountInString(q.Merchant) > domain.MaxKey {
+		return domain.Invalid("/merchant_id", "too_long", "must have at most %d characters", domain.MaxKey)
+	}
+	return nil
 }
 
 // notificationRoutes registers the operations on messages to customers.
@@ -39,6 +48,9 @@ func (s *Server) notificationRoutes() {
 		method: http.MethodGet, path: "/notification-rules", id: "getNotificationRules", tag: tagMessages,
 		summary: "Get what a merchant's customers are told", codes: []domain.Code{domain.CodeNotFound},
 	}, func(ctx context.Context, in *MerchantQuery) (*documentOut[*notify.Rules], error) {
+		if err := in.check(); err != nil {
+			return nil, err
+		}
 		r, err := s.Notify.GetRules(ctx, in.Merchant)
 		return rulesOut(r, "", err)
 	})
@@ -71,7 +83,7 @@ func rulesOut(r *notify.Rules, again string, err error) (*documentOut[*notify.Ru
 }
 
 func (s *Server) putRules(ctx context.Context, in *putRulesIn) (*documentOut[*notify.Rules], error) {
-	body, err := request(in.JSONBody, nil, notify.RulesEdit.Check)
+	body, err := request(in.JSONBody, in.check(), notify.RulesEdit.Check)
 	if err != nil {
 		return nil, err
 	}
@@ -96,8 +108,8 @@ func (s *Server) previewText(ctx context.Context, in *struct{ JSONBody }) (*body
 		return nil, err
 	}
 	o := notify.Sample(s.Clock.Now())
-	if body.OrderID != "" {
-		if _, o, err = s.Orders.Reach(ctx, body.OrderID); err != nil {
+	if body.OrderID != nil {
+		if _, o, err = s.Orders.Reach(ctx, *body.OrderID); err != nil {
 			return nil, err
 		}
 	}

@@ -228,10 +228,10 @@ func (s *Service) Notifications(ctx context.Context, orderID string) ([]Notifica
 
 // Preview asks how a text would look.
 type Preview struct {
-	Text    string `json:"text,omitempty" maxLength:"2000" doc:"a text of yours; absent: the built-in one" example:"Hello {{name}}"`
-	Name    string `json:"name,omitempty" maxLength:"40" doc:"of a built-in text" example:"on_its_way"`
-	Locale  string `json:"locale,omitempty" format:"locale" maxLength:"35" example:"ru"`
-	OrderID string `json:"order_id,omitempty" format:"uuid" doc:"with its data; absent: made-up data"`
+	Text    string  `json:"text,omitempty" maxLength:"2000" doc:"a text of yours; absent: the built-in one" example:"Hello {{name}}"`
+	Name    string  `json:"name,omitempty" maxLength:"40" doc:"of a built-in text" example:"on_its_way"`
+	Locale  string  `json:"locale,omitempty" format:"locale" maxLength:"35" example:"ru"`
+	OrderID *string `json:"order_id,omitempty" format:"uuid" doc:"with its data; absent: made-up data"`
 }
 
 // Previewed is a text filled in, and what is to be said about it.

@@ -35,6 +35,7 @@ BEYOND_SCHEMAS = {
     "unknown_channel",
     "unknown_event",
     "unknown_stop",
+    "unknown_text",
     "unknown_type",
     "use_assign_courier",
 }
@@ -49,6 +50,7 @@ DEPENDENT = {
     "quoteShipment",
     "refuseShipment",
     "replayWebhook",
+    "reportEstimates",
     "resolveShipment",
     "trackCourier",
 }
