@@ -47,6 +47,7 @@ DEPENDENT = {
     "getShipmentLabels",
     "importOrders",
     "listPoints",
+    "putNotificationRules",
     "quoteShipment",
     "refuseShipment",
     "replayWebhook",
