@@ -132,27 +132,29 @@ func greet(w io.Writer, cfg *config.Config, a *app.App, version string, took tim
 	const places = `
 order-tracking %s is up, after %s.
 
+  board                  %s
   REST, WebSocket, SSE   %s
   gRPC                   %s
   Kafka                  %s
   orders                 %s
 
 `
-	shown := func(rest, rpc string) {
-		_, _ = fmt.Fprintf(w, places, version, took.Round(time.Millisecond), rest, rpc, kafka, cfg.Redacted().Database.URL)
+	shown := func(base, rpc string) {
+		_, _ = fmt.Fprintf(w, places, version, took.Round(time.Millisecond), base+"/", base+"    reference: "+base+"/docs",
+			rpc, kafka, cfg.Redacted().Database.URL)
 	}
 	if !strings.HasPrefix(http, "127.") && !strings.HasPrefix(http, "[::1]") {
 		// The outside address, and a container's published port, are known only to the operator.
 		_, httpPort, _ := net.SplitHostPort(http) //nolint:errcheck // a listener's
 		_, grpcPort, _ := net.SplitHostPort(grpc) //nolint:errcheck // a listener's
-		shown(cmp.Or(cfg.HTTP.PublicURL, "port "+httpPort+" of this host or container")+"    reference: /docs", "port "+grpcPort)
+		shown(cmp.Or(strings.TrimSuffix(cfg.HTTP.PublicURL, "/"), "http://<this host or container>:"+httpPort), "port "+grpcPort)
 		return
 	}
 	scheme, plain := "http", " -plaintext"
 	if cfg.TLS.Enabled() {
 		scheme, plain = "https", ""
 	}
-	shown(scheme+"://"+http+"    reference: "+scheme+"://"+http+"/docs", grpc+"    with reflection")
+	shown(scheme+"://"+http, grpc+"    with reflection")
 	export, header, metadata := "", "", ""
 	if cfg.Access.BootstrapAdminKey != "" {
 		export = "\n  export KEY=...   # the administrator's key"

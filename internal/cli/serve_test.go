@@ -63,7 +63,7 @@ func TestGreeting(t *testing.T) {
 	})
 	t.Run("in a container", func(t *testing.T) {
 		_, errs, _ := serving(t, []string{"BOOTSTRAP_ADMIN_KEY=" + adminKey}, "--http-addr=:0", "--grpc-addr=:0")
-		require.Regexp(t, `REST, WebSocket, SSE   port \d+ of this host or container`, errs.String())
+		require.Regexp(t, `board                  http://<this host or container>:\d+/`, errs.String())
 		require.NotContains(t, errs.String(), "curl ", "an address from here may not be one from there")
 	})
 	t.Run("behind a proxy", func(t *testing.T) {

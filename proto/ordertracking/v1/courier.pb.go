@@ -23,7 +23,7 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// Courier carries orders.
+// Courier delivers orders.
 type Courier struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// UUIDv7.
@@ -32,27 +32,27 @@ type Courier struct {
 	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
 	// E.164.
 	Phone string `protobuf:"bytes,3,opt,name=phone,proto3" json:"phone,omitempty"`
-	// How the courier travels: foot, bicycle, motorbike, car or van.
+	// foot, bicycle, motorbike, car or van.
 	Vehicle string `protobuf:"bytes,4,opt,name=vehicle,proto3" json:"vehicle,omitempty"`
-	// How many active orders fit at a time.
+	// Maximum number of active orders.
 	Capacity int32 `protobuf:"varint,5,opt,name=capacity,proto3" json:"capacity,omitempty"`
-	// Whether the courier works now.
+	// Whether the courier is on duty.
 	OnDuty bool `protobuf:"varint,6,opt,name=on_duty,json=onDuty,proto3" json:"on_duty,omitempty"`
-	// How many orders are in hand.
+	// Number of active orders.
 	ActiveOrders int32 `protobuf:"varint,7,opt,name=active_orders,json=activeOrders,proto3" json:"active_orders,omitempty"`
-	// The newest known position.
+	// The latest position.
 	Position *Position `protobuf:"bytes,8,opt,name=position,proto3" json:"position,omitempty"`
-	// The client's own pairs.
+	// The client's own key-value pairs.
 	Metadata map[string]string `protobuf:"bytes,9,rep,name=metadata,proto3" json:"metadata,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	// When the courier was made.
+	// When the courier was created.
 	CreatedAt *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
-	// When the courier changed last.
+	// When the courier last changed.
 	UpdatedAt *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=updated_at,json=updatedAt,proto3" json:"updated_at,omitempty"`
-	// What orders may require of a courier.
+	// Skills that orders can require.
 	Skills []string `protobuf:"bytes,12,rep,name=skills,proto3" json:"skills,omitempty"`
 	// Where the courier starts from and returns to.
 	Base *Point `protobuf:"bytes,13,opt,name=base,proto3" json:"base,omitempty"`
-	// When and how its phone was last heard of.
+	// Last contact with the courier's phone.
 	LastContact   *Contact `protobuf:"bytes,14,opt,name=last_contact,json=lastContact,proto3" json:"last_contact,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -186,31 +186,31 @@ func (x *Courier) GetLastContact() *Contact {
 	return nil
 }
 
-// Position is where a device was at recorded_at. Measurements that the device does
-// not give are unset.
+// Position is a device's position at recorded_at. Values that the device does not
+// report are unset.
 type Position struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// WGS 84 degrees, -90 to 90.
 	Lat float64 `protobuf:"fixed64,1,opt,name=lat,proto3" json:"lat,omitempty"`
 	// WGS 84 degrees, -180 to 180.
 	Lon float64 `protobuf:"fixed64,2,opt,name=lon,proto3" json:"lon,omitempty"`
-	// Radius of the circle that the device believes to be in, metres.
+	// Accuracy radius, metres.
 	Accuracy *float64 `protobuf:"fixed64,3,opt,name=accuracy,proto3,oneof" json:"accuracy,omitempty"`
 	// Metres per second.
 	Speed *float64 `protobuf:"fixed64,4,opt,name=speed,proto3,oneof" json:"speed,omitempty"`
 	// Degrees clockwise from north, 0 to 360.
 	Heading *float64 `protobuf:"fixed64,5,opt,name=heading,proto3,oneof" json:"heading,omitempty"`
-	// Metres above the ellipsoid or the sea, as the device has it.
+	// Altitude, metres, as reported by the device.
 	Altitude *float64 `protobuf:"fixed64,6,opt,name=altitude,proto3,oneof" json:"altitude,omitempty"`
 	// Percent, 0 to 100.
 	Battery *float64 `protobuf:"fixed64,7,opt,name=battery,proto3,oneof" json:"battery,omitempty"`
-	// The device's clock; in a report, absent means now.
+	// Device time; in a report, default now.
 	RecordedAt *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=recorded_at,json=recordedAt,proto3" json:"recorded_at,omitempty"`
-	// The server's clock; ignored in a report.
+	// Server time; ignored in a report.
 	ReceivedAt *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=received_at,json=receivedAt,proto3" json:"received_at,omitempty"`
-	// What a phone app said beside: strings, numbers and booleans; ignored in a report.
+	// Other values sent by the phone app: strings, numbers and booleans; ignored in a report.
 	Attributes *structpb.Struct `protobuf:"bytes,10,opt,name=attributes,proto3" json:"attributes,omitempty"`
-	// In an order's views: the courier should have been heard of since; ignored in a report.
+	// In an order's views: a newer position was expected by now; ignored in a report.
 	Stale         bool `protobuf:"varint,11,opt,name=stale,proto3" json:"stale,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -323,18 +323,18 @@ func (x *Position) GetStale() bool {
 	return false
 }
 
-// When and how a courier's phone was last heard of.
+// LastContact is the last contact with a courier's phone.
 type Contact struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// By the server's clock.
+	// Server time.
 	At *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=at,proto3" json:"at,omitempty"`
-	// position, or heartbeat: the phone said nothing of where it is.
+	// position, or heartbeat for a contact without coordinates.
 	Kind string `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
-	// Why the last position was of no use.
+	// Why the last position was dropped.
 	DroppedReason string `protobuf:"bytes,3,opt,name=dropped_reason,json=droppedReason,proto3" json:"dropped_reason,omitempty"`
-	// How far the phone's clock is ahead, seconds.
+	// How far the phone's clock is ahead, seconds; negative if it is behind.
 	ClockOffS float64 `protobuf:"fixed64,4,opt,name=clock_off_s,json=clockOffS,proto3" json:"clock_off_s,omitempty"`
-	// Percent.
+	// Battery, percent.
 	Battery       *float64 `protobuf:"fixed64,5,opt,name=battery,proto3,oneof" json:"battery,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -21,12 +21,12 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// CreateCourierRequest is a courier to make; only the name is required.
+// CreateCourierRequest is a courier to create; only the name is required.
 type CreateCourierRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// At most 200 characters.
 	Name *string `protobuf:"bytes,1,opt,name=name,proto3,oneof" json:"name,omitempty"`
-	// Any usual form; returned in E.164.
+	// Any common notation; returned in E.164.
 	Phone *string `protobuf:"bytes,2,opt,name=phone,proto3,oneof" json:"phone,omitempty"`
 	// foot, bicycle, motorbike, car or van.
 	Vehicle *string `protobuf:"bytes,3,opt,name=vehicle,proto3,oneof" json:"vehicle,omitempty"`
@@ -36,9 +36,9 @@ type CreateCourierRequest struct {
 	Skills []string `protobuf:"bytes,5,rep,name=skills,proto3" json:"skills,omitempty"`
 	// Where the courier starts from and returns to.
 	Base *Point `protobuf:"bytes,6,opt,name=base,proto3" json:"base,omitempty"`
-	// Whether the courier works now.
+	// Whether the courier is on duty.
 	OnDuty *bool `protobuf:"varint,7,opt,name=on_duty,json=onDuty,proto3,oneof" json:"on_duty,omitempty"`
-	// The client's own pairs, at most 50.
+	// The client's own key-value pairs, at most 50.
 	Metadata      map[string]string `protobuf:"bytes,8,rep,name=metadata,proto3" json:"metadata,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -130,7 +130,7 @@ func (x *CreateCourierRequest) GetMetadata() map[string]string {
 	return nil
 }
 
-// CreateCourierResponse has the new courier.
+// CreateCourierResponse contains the new courier.
 type CreateCourierResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The courier.
@@ -222,7 +222,7 @@ func (x *GetCourierRequest) GetCourierId() string {
 	return ""
 }
 
-// GetCourierResponse has the courier.
+// GetCourierResponse contains the courier.
 type GetCourierResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The courier.
@@ -268,26 +268,26 @@ func (x *GetCourierResponse) GetCourier() *Courier {
 	return nil
 }
 
-// EditCourierRequest changes a courier; what is not set stays as it is.
+// EditCourierRequest changes a courier; unset fields stay unchanged.
 type EditCourierRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The courier.
 	CourierId string `protobuf:"bytes,1,opt,name=courier_id,json=courierId,proto3" json:"courier_id,omitempty"`
 	// At most 200 characters.
 	Name *string `protobuf:"bytes,2,opt,name=name,proto3,oneof" json:"name,omitempty"`
-	// Any usual form; returned in E.164.
+	// Any common notation; returned in E.164.
 	Phone *string `protobuf:"bytes,3,opt,name=phone,proto3,oneof" json:"phone,omitempty"`
 	// foot, bicycle, motorbike, car or van.
 	Vehicle *string `protobuf:"bytes,4,opt,name=vehicle,proto3,oneof" json:"vehicle,omitempty"`
 	// Maximum number of active orders, 1 to 1,000.
 	Capacity *int32 `protobuf:"varint,5,opt,name=capacity,proto3,oneof" json:"capacity,omitempty"`
-	// Skills that orders may require, in place of the present ones, unless empty.
+	// Skills that orders can require; replaces the current ones unless empty.
 	Skills []string `protobuf:"bytes,6,rep,name=skills,proto3" json:"skills,omitempty"`
 	// Where the courier starts from and returns to.
 	Base *Point `protobuf:"bytes,7,opt,name=base,proto3" json:"base,omitempty"`
-	// Whether the courier works now.
+	// Whether the courier is on duty.
 	OnDuty *bool `protobuf:"varint,8,opt,name=on_duty,json=onDuty,proto3,oneof" json:"on_duty,omitempty"`
-	// Merged into the courier's; an empty value removes the entry.
+	// Merged into the courier's metadata; an empty value removes the entry.
 	Metadata map[string]string `protobuf:"bytes,9,rep,name=metadata,proto3" json:"metadata,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// Fields to remove: phone, skills, base, metadata.
 	Clear         []string `protobuf:"bytes,10,rep,name=clear,proto3" json:"clear,omitempty"`
@@ -395,7 +395,7 @@ func (x *EditCourierRequest) GetClear() []string {
 	return nil
 }
 
-// EditCourierResponse has the courier as it is now.
+// EditCourierResponse contains the changed courier.
 type EditCourierResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The courier.
@@ -514,7 +514,7 @@ func (x *ListCouriersRequest) GetPageToken() string {
 	return ""
 }
 
-// ListCouriersResponse has a page of couriers.
+// ListCouriersResponse contains a page of couriers.
 type ListCouriersResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Newest first.
@@ -633,7 +633,7 @@ func (x *NearCouriersRequest) GetLimit() int32 {
 	return 0
 }
 
-// NearCouriersResponse has the couriers around the point.
+// NearCouriersResponse contains the couriers around the point.
 type NearCouriersResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Nearest first.
@@ -734,12 +734,12 @@ func (x *NearCourier) GetDistanceM() float64 {
 	return 0
 }
 
-// SetRouteRequest orders a courier's stops.
+// SetRouteRequest reorders a courier's stops.
 type SetRouteRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The courier.
 	CourierId string `protobuf:"bytes,1,opt,name=courier_id,json=courierId,proto3" json:"courier_id,omitempty"`
-	// In this order; stops that are not named come after them.
+	// The new sequence; unnamed stops follow.
 	Stops []*RouteStopRef `protobuf:"bytes,2,rep,name=stops,proto3" json:"stops,omitempty"`
 	// Only if the route still has this version.
 	IfMatch       *int64 `protobuf:"varint,3,opt,name=if_match,json=ifMatch,proto3,oneof" json:"if_match,omitempty"`
@@ -853,7 +853,7 @@ func (x *RouteStopRef) GetKind() string {
 	return ""
 }
 
-// SetRouteResponse has the route as it is now.
+// SetRouteResponse contains the changed route.
 type SetRouteResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The route.
@@ -945,7 +945,7 @@ func (x *ListOffersRequest) GetCourierId() string {
 	return ""
 }
 
-// ListOffersResponse has the courier's open offers.
+// ListOffersResponse contains the courier's open offers.
 type ListOffersResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Newest first.
@@ -1037,7 +1037,7 @@ func (x *AcceptOfferRequest) GetOfferId() string {
 	return ""
 }
 
-// AcceptOfferResponse has the offer as it stands.
+// AcceptOfferResponse contains the accepted offer.
 type AcceptOfferResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The offer.
@@ -1088,7 +1088,7 @@ type DeclineOfferRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The offer.
 	OfferId string `protobuf:"bytes,1,opt,name=offer_id,json=offerId,proto3" json:"offer_id,omitempty"`
-	// Why, at most 2000 characters.
+	// Reason, at most 2000 characters.
 	Reason        string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1138,7 +1138,7 @@ func (x *DeclineOfferRequest) GetReason() string {
 	return ""
 }
 
-// DeclineOfferResponse has the offer as it stands.
+// DeclineOfferResponse contains the declined offer.
 type DeclineOfferResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The offer.
@@ -1230,7 +1230,7 @@ func (x *GetRouteRequest) GetCourierId() string {
 	return ""
 }
 
-// GetRouteResponse has the courier's route.
+// GetRouteResponse contains the courier's route.
 type GetRouteResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The route.

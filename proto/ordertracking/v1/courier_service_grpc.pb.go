@@ -38,11 +38,11 @@ const (
 // CourierService is the twin of the REST API's operations on couriers, their routes and the
 // offers to them. Its errors and metadata are those of OrderService.
 type CourierServiceClient interface {
-	// CreateCourier makes a courier, by default on duty, with a car and a capacity of 10
+	// CreateCourier creates a courier, by default on duty, with a car and a capacity of 10
 	// orders. The name is required. validation_failed, idempotency_key_reused,
 	// idempotency_in_progress.
 	CreateCourier(ctx context.Context, in *CreateCourierRequest, opts ...grpc.CallOption) (*CreateCourierResponse, error)
-	// GetCourier returns a courier with the newest position. courier_not_found,
+	// GetCourier returns a courier with the latest position. courier_not_found,
 	// validation_failed.
 	GetCourier(ctx context.Context, in *GetCourierRequest, opts ...grpc.CallOption) (*GetCourierResponse, error)
 	// EditCourier changes the fields that are set. courier_not_found, validation_failed.
@@ -56,16 +56,17 @@ type CourierServiceClient interface {
 	// GetRoute returns a courier's remaining stops in the planned order. courier_not_found,
 	// validation_failed.
 	GetRoute(ctx context.Context, in *GetRouteRequest, opts ...grpc.CallOption) (*GetRouteResponse, error)
-	// SetRoute puts the stops into another order; those not named come last. A drop-off never
+	// SetRoute reorders the stops; unnamed ones come last. A drop-off never
 	// comes before its pick-up. courier_not_found, version_conflict, validation_failed.
 	SetRoute(ctx context.Context, in *SetRouteRequest, opts ...grpc.CallOption) (*SetRouteResponse, error)
 	// ListOffers returns the offers that a courier can accept, newest first. courier_not_found,
 	// validation_failed.
 	ListOffers(ctx context.Context, in *ListOffersRequest, opts ...grpc.CallOption) (*ListOffersResponse, error)
-	// AcceptOffer takes an offered order: of several couriers one gets it. offer_not_found,
+	// AcceptOffer accepts an offer; if several couriers were asked, exactly one gets the
+	// order. offer_not_found,
 	// offer_gone, courier_busy.
 	AcceptOffer(ctx context.Context, in *AcceptOfferRequest, opts ...grpc.CallOption) (*AcceptOfferResponse, error)
-	// DeclineOffer refuses an offered order. offer_not_found, offer_gone.
+	// DeclineOffer declines an offer. offer_not_found, offer_gone.
 	DeclineOffer(ctx context.Context, in *DeclineOfferRequest, opts ...grpc.CallOption) (*DeclineOfferResponse, error)
 }
 
@@ -184,11 +185,11 @@ func (c *courierServiceClient) DeclineOffer(ctx context.Context, in *DeclineOffe
 // CourierService is the twin of the REST API's operations on couriers, their routes and the
 // offers to them. Its errors and metadata are those of OrderService.
 type CourierServiceServer interface {
-	// CreateCourier makes a courier, by default on duty, with a car and a capacity of 10
+	// CreateCourier creates a courier, by default on duty, with a car and a capacity of 10
 	// orders. The name is required. validation_failed, idempotency_key_reused,
 	// idempotency_in_progress.
 	CreateCourier(context.Context, *CreateCourierRequest) (*CreateCourierResponse, error)
-	// GetCourier returns a courier with the newest position. courier_not_found,
+	// GetCourier returns a courier with the latest position. courier_not_found,
 	// validation_failed.
 	GetCourier(context.Context, *GetCourierRequest) (*GetCourierResponse, error)
 	// EditCourier changes the fields that are set. courier_not_found, validation_failed.
@@ -202,16 +203,17 @@ type CourierServiceServer interface {
 	// GetRoute returns a courier's remaining stops in the planned order. courier_not_found,
 	// validation_failed.
 	GetRoute(context.Context, *GetRouteRequest) (*GetRouteResponse, error)
-	// SetRoute puts the stops into another order; those not named come last. A drop-off never
+	// SetRoute reorders the stops; unnamed ones come last. A drop-off never
 	// comes before its pick-up. courier_not_found, version_conflict, validation_failed.
 	SetRoute(context.Context, *SetRouteRequest) (*SetRouteResponse, error)
 	// ListOffers returns the offers that a courier can accept, newest first. courier_not_found,
 	// validation_failed.
 	ListOffers(context.Context, *ListOffersRequest) (*ListOffersResponse, error)
-	// AcceptOffer takes an offered order: of several couriers one gets it. offer_not_found,
+	// AcceptOffer accepts an offer; if several couriers were asked, exactly one gets the
+	// order. offer_not_found,
 	// offer_gone, courier_busy.
 	AcceptOffer(context.Context, *AcceptOfferRequest) (*AcceptOfferResponse, error)
-	// DeclineOffer refuses an offered order. offer_not_found, offer_gone.
+	// DeclineOffer declines an offer. offer_not_found, offer_gone.
 	DeclineOffer(context.Context, *DeclineOfferRequest) (*DeclineOfferResponse, error)
 	mustEmbedUnimplementedCourierServiceServer()
 }

@@ -22,7 +22,7 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// PlanDispatchRequest limits a plan; empty lists are all.
+// PlanDispatchRequest limits a plan; empty lists mean all.
 type PlanDispatchRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Only these orders.
@@ -77,12 +77,12 @@ func (x *PlanDispatchRequest) GetCourierIds() []string {
 	return nil
 }
 
-// PlanDispatchResponse has each order in one of the lists.
+// PlanDispatchResponse contains each order in one of the lists.
 type PlanDispatchResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Who is to carry what.
+	// Planned assignments.
 	Assignments []*Assignment `protobuf:"bytes,1,rep,name=assignments,proto3" json:"assignments,omitempty"`
-	// What nobody is to carry now, and why.
+	// Orders that stay unassigned, and why.
 	Unassigned    []*Unassigned `protobuf:"bytes,2,rep,name=unassigned,proto3" json:"unassigned,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -132,10 +132,10 @@ func (x *PlanDispatchResponse) GetUnassigned() []*Unassigned {
 	return nil
 }
 
-// RunDispatchRequest limits a run; empty lists are all.
+// RunDispatchRequest limits a run; empty lists mean all.
 type RunDispatchRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// These orders, in any case.
+	// These orders, assigned in any case.
 	OrderIds []string `protobuf:"bytes,1,rep,name=order_ids,json=orderIds,proto3" json:"order_ids,omitempty"`
 	// Only these couriers.
 	CourierIds    []string `protobuf:"bytes,2,rep,name=courier_ids,json=courierIds,proto3" json:"courier_ids,omitempty"`
@@ -187,12 +187,12 @@ func (x *RunDispatchRequest) GetCourierIds() []string {
 	return nil
 }
 
-// RunDispatchResponse has each order in one of the lists.
+// RunDispatchResponse contains each order in one of the lists.
 type RunDispatchResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// What was assigned.
+	// Assigned orders.
 	Assignments []*Assignment `protobuf:"bytes,1,rep,name=assignments,proto3" json:"assignments,omitempty"`
-	// What was not, and why.
+	// Orders that stay unassigned, and why.
 	Unassigned    []*Unassigned `protobuf:"bytes,2,rep,name=unassigned,proto3" json:"unassigned,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -242,22 +242,22 @@ func (x *RunDispatchResponse) GetUnassigned() []*Unassigned {
 	return nil
 }
 
-// Assignment is an order that a courier is to have.
+// Assignment is a planned order of a courier.
 type Assignment struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The order.
 	OrderId string `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
 	// The courier.
 	CourierId string `protobuf:"bytes,2,opt,name=courier_id,json=courierId,proto3" json:"courier_id,omitempty"`
-	// When it is handed to the courier.
+	// Planned pick-up time.
 	PickupAt *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=pickup_at,json=pickupAt,proto3" json:"pickup_at,omitempty"`
-	// When it is handed to the customer.
+	// Planned delivery time.
 	DropoffAt *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=dropoff_at,json=dropoffAt,proto3" json:"dropoff_at,omitempty"`
-	// How many stops the courier has before that.
+	// Number of stops before the delivery.
 	StopsBefore int32 `protobuf:"varint,5,opt,name=stops_before,json=stopsBefore,proto3" json:"stops_before,omitempty"`
 	// When the courier must leave at the latest.
 	LeaveAt *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=leave_at,json=leaveAt,proto3" json:"leave_at,omitempty"`
-	// Why this courier, in words.
+	// Human-readable reason.
 	Detail        string `protobuf:"bytes,7,opt,name=detail,proto3" json:"detail,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -342,14 +342,14 @@ func (x *Assignment) GetDetail() string {
 	return ""
 }
 
-// Unassigned is an order that nobody is to have now.
+// Unassigned is an order that stays unassigned for now.
 type Unassigned struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The order.
 	OrderId string `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
-	// Why, for machines, such as no_location.
+	// Machine-readable reason, such as no_location.
 	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
-	// Why, in words.
+	// Human-readable reason.
 	Detail        string `protobuf:"bytes,3,opt,name=detail,proto3" json:"detail,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -406,16 +406,16 @@ func (x *Unassigned) GetDetail() string {
 	return ""
 }
 
-// OfferOrderRequest names couriers, or asks for those it is planned for.
+// OfferOrderRequest names couriers or lets the planner choose.
 type OfferOrderRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The order.
 	OrderId string `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
 	// To all of them at once.
 	CourierIds []string `protobuf:"bytes,2,rep,name=courier_ids,json=courierIds,proto3" json:"courier_ids,omitempty"`
-	// To the couriers it is planned for, one round after the other.
+	// To the couriers chosen by the planner, round by round.
 	Auto bool `protobuf:"varint,3,opt,name=auto,proto3" json:"auto,omitempty"`
-	// How long each offer is open; 0: as configured.
+	// How long each offer stays open; 0 means as configured.
 	ExpiresInS    int32 `protobuf:"varint,4,opt,name=expires_in_s,json=expiresInS,proto3" json:"expires_in_s,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -479,12 +479,12 @@ func (x *OfferOrderRequest) GetExpiresInS() int32 {
 	return 0
 }
 
-// OfferOrderResponse has the offers made.
+// OfferOrderResponse contains the new offers.
 type OfferOrderResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The first of them.
+	// The first offer.
 	Offer *Offer `protobuf:"bytes,1,opt,name=offer,proto3" json:"offer,omitempty"`
-	// The others.
+	// The other offers.
 	Others        []*Offer `protobuf:"bytes,2,rep,name=others,proto3" json:"others,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -534,7 +534,7 @@ func (x *OfferOrderResponse) GetOthers() []*Offer {
 	return nil
 }
 
-// Offer asks a courier whether he takes an order.
+// Offer asks a courier to accept an order.
 type Offer struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// UUIDv7.
@@ -545,9 +545,9 @@ type Offer struct {
 	CourierId string `protobuf:"bytes,3,opt,name=courier_id,json=courierId,proto3" json:"courier_id,omitempty"`
 	// open, accepted, declined, expired or withdrawn.
 	Status string `protobuf:"bytes,4,opt,name=status,proto3" json:"status,omitempty"`
-	// Until when it can be accepted.
+	// Acceptance deadline.
 	ExpiresAt *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"`
-	// Why it was declined.
+	// Reason for declining.
 	Reason        string `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -625,19 +625,19 @@ func (x *Offer) GetReason() string {
 	return ""
 }
 
-// Route is a courier's stops in their order.
+// Route is a courier's stops in sequence.
 type Route struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The courier.
 	CourierId string `protobuf:"bytes,1,opt,name=courier_id,json=courierId,proto3" json:"courier_id,omitempty"`
-	// Starts at 1 and grows when somebody reorders the stops.
+	// Starts at 1 and increases when the stops are reordered.
 	Version int64 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
 	// The stops.
 	Stops []*RouteStop `protobuf:"bytes,3,rep,name=stops,proto3" json:"stops,omitempty"`
-	// When this was planned.
+	// When the route was planned.
 	UpdatedAt *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=updated_at,json=updatedAt,proto3" json:"updated_at,omitempty"`
-	// The way by road through the remaining stops, in Google's polyline format, precision 5.
-	// Only with a road router.
+	// Road geometry through the remaining stops, Google encoded polyline, precision 5.
+	// Only with a routing engine.
 	Polyline      string `protobuf:"bytes,5,opt,name=polyline,proto3" json:"polyline,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -711,19 +711,19 @@ func (x *Route) GetPolyline() string {
 // RouteStop is a place on a route.
 type RouteStop struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The order that it is about.
+	// The order.
 	OrderId string `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
 	// pickup or dropoff.
 	Kind string `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
-	// Where it is.
+	// Address.
 	Location *Point `protobuf:"bytes,3,opt,name=location,proto3" json:"location,omitempty"`
-	// As people write it.
+	// Postal address in one line.
 	Address string `protobuf:"bytes,4,opt,name=address,proto3" json:"address,omitempty"`
-	// When to be there; either end may be open.
+	// Time window; either end may be open.
 	Window *TimeWindow `protobuf:"bytes,5,opt,name=window,proto3" json:"window,omitempty"`
-	// When the courier is expected.
+	// Expected arrival.
 	Eta *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=eta,proto3" json:"eta,omitempty"`
-	// Whether it lies behind him.
+	// Whether the stop is done.
 	Done          bool `protobuf:"varint,7,opt,name=done,proto3" json:"done,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -808,12 +808,12 @@ func (x *RouteStop) GetDone() bool {
 	return false
 }
 
-// TimeWindow is from when until when; either may be unset.
+// TimeWindow is a period; either end may be unset.
 type TimeWindow struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// From when.
+	// Start.
 	From *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=from,proto3" json:"from,omitempty"`
-	// Until when.
+	// End.
 	To            *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=to,proto3" json:"to,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

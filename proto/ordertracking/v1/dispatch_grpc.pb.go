@@ -28,12 +28,12 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// DispatchService says who carries what. Its errors and metadata are those of OrderService.
+// DispatchService plans and assigns orders to couriers. Its errors and metadata are those of OrderService.
 type DispatchServiceClient interface {
-	// PlanDispatch says who would carry what and changes nothing. order_not_found,
+	// PlanDispatch returns a plan without changing anything. order_not_found,
 	// courier_not_found, validation_failed.
 	PlanDispatch(ctx context.Context, in *PlanDispatchRequest, opts ...grpc.CallOption) (*PlanDispatchResponse, error)
-	// RunDispatch plans and assigns what has to be given now; orders that are named are
+	// RunDispatch plans and assigns what is due now; named orders are
 	// assigned in any case. order_not_found, courier_not_found, validation_failed.
 	RunDispatch(ctx context.Context, in *RunDispatchRequest, opts ...grpc.CallOption) (*RunDispatchResponse, error)
 	// OfferOrder offers an order to couriers. order_not_found, courier_not_found,
@@ -83,12 +83,12 @@ func (c *dispatchServiceClient) OfferOrder(ctx context.Context, in *OfferOrderRe
 // All implementations must embed UnimplementedDispatchServiceServer
 // for forward compatibility.
 //
-// DispatchService says who carries what. Its errors and metadata are those of OrderService.
+// DispatchService plans and assigns orders to couriers. Its errors and metadata are those of OrderService.
 type DispatchServiceServer interface {
-	// PlanDispatch says who would carry what and changes nothing. order_not_found,
+	// PlanDispatch returns a plan without changing anything. order_not_found,
 	// courier_not_found, validation_failed.
 	PlanDispatch(context.Context, *PlanDispatchRequest) (*PlanDispatchResponse, error)
-	// RunDispatch plans and assigns what has to be given now; orders that are named are
+	// RunDispatch plans and assigns what is due now; named orders are
 	// assigned in any case. order_not_found, courier_not_found, validation_failed.
 	RunDispatch(context.Context, *RunDispatchRequest) (*RunDispatchResponse, error)
 	// OfferOrder offers an order to couriers. order_not_found, courier_not_found,

@@ -32,29 +32,29 @@ type Event struct {
 	OrderId string `protobuf:"bytes,2,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
 	// Counts all entries of the order from 1, without gaps.
 	Seq int64 `protobuf:"varint,3,opt,name=seq,proto3" json:"seq,omitempty"`
-	// The order's version after the event; a note keeps the version that was.
+	// The order's version after the event; notes do not increase it.
 	Version int64 `protobuf:"varint,4,opt,name=version,proto3" json:"version,omitempty"`
 	// What happened: order.created, order.status_changed, order.changed,
 	// order.exception, order.report_late, order.late, order.notified, courier.near,
-	// courier.silent and, in time, more.
+	// courier.silent and others; ignore unknown types.
 	Type string `protobuf:"bytes,5,opt,name=type,proto3" json:"type,omitempty"`
-	// The status after the event; of a late report, what it reported.
+	// The status after the event; for a late report, the reported status.
 	Status OrderStatus `protobuf:"varint,6,opt,name=status,proto3,enum=ordertracking.v1.OrderStatus" json:"status,omitempty"`
-	// The status before; unspecified when the event did not change it.
+	// The previous status; unspecified if unchanged.
 	PreviousStatus OrderStatus `protobuf:"varint,7,opt,name=previous_status,json=previousStatus,proto3,enum=ordertracking.v1.OrderStatus" json:"previous_status,omitempty"`
-	// When it happened in the world.
+	// When it happened.
 	OccurredAt *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=occurred_at,json=occurredAt,proto3" json:"occurred_at,omitempty"`
-	// When the system learned of it.
+	// When it was recorded.
 	RecordedAt *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=recorded_at,json=recordedAt,proto3" json:"recorded_at,omitempty"`
 	// Who did it.
 	Actor *Actor `protobuf:"bytes,10,opt,name=actor,proto3" json:"actor,omitempty"`
-	// The channel: api, or what an inbound report named itself.
+	// Where it came from: api, or the source named in an inbound report.
 	Source string `protobuf:"bytes,11,opt,name=source,proto3" json:"source,omitempty"`
-	// Why, in the words of whoever did it.
+	// Reason given by the actor.
 	Reason string `protobuf:"bytes,12,opt,name=reason,proto3" json:"reason,omitempty"`
 	// Where it happened.
 	Location *Point `protobuf:"bytes,13,opt,name=location,proto3" json:"location,omitempty"`
-	// What else belongs to the type.
+	// Additional data, depending on the type.
 	Data          *structpb.Struct `protobuf:"bytes,14,opt,name=data,proto3" json:"data,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -193,7 +193,7 @@ type Actor struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// admin, dispatcher, merchant, courier, customer or system.
 	Kind string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
-	// Which one.
+	// Id of the actor.
 	Id            string `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

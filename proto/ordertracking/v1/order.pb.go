@@ -28,35 +28,35 @@ const (
 type OrderStatus int32
 
 const (
-	// Not a status. In a request it is refused with validation_failed.
+	// Not a status: rejected with validation_failed in requests.
 	OrderStatus_ORDER_STATUS_UNSPECIFIED OrderStatus = 0
-	// Taken, nobody has looked at it yet.
+	// Created, not yet confirmed.
 	OrderStatus_ORDER_STATUS_CREATED OrderStatus = 1
-	// Confirmed by a person or the shop; nobody carries it.
+	// Confirmed by the shop or an operator; no courier yet.
 	OrderStatus_ORDER_STATUS_CONFIRMED OrderStatus = 2
-	// A courier was named. Set by AssignCourier, never by UpdateOrderStatus.
+	// A courier is assigned. Set by AssignCourier, never by UpdateOrderStatus.
 	OrderStatus_ORDER_STATUS_ASSIGNED OrderStatus = 3
-	// The courier waits at the sender's.
+	// The courier is at the pick-up place.
 	OrderStatus_ORDER_STATUS_AT_PICKUP OrderStatus = 4
 	// Handed to the courier. From here on the order can't be cancelled.
 	OrderStatus_ORDER_STATUS_PICKED_UP OrderStatus = 5
-	// Between places: a carrier's network, or the road.
+	// On the way, for example inside a carrier's network.
 	OrderStatus_ORDER_STATUS_IN_TRANSIT OrderStatus = 6
 	// On the last leg to the customer.
 	OrderStatus_ORDER_STATUS_OUT_FOR_DELIVERY OrderStatus = 7
 	// The courier is at the customer's door.
 	OrderStatus_ORDER_STATUS_AT_DROPOFF OrderStatus = 8
-	// Waits for the customer at a pick-up point.
+	// Waiting for the customer at a pick-up point.
 	OrderStatus_ORDER_STATUS_READY_FOR_PICKUP OrderStatus = 9
-	// A try to hand the goods over failed; more may follow.
+	// A delivery attempt failed; more may follow.
 	OrderStatus_ORDER_STATUS_DELIVERY_FAILED OrderStatus = 10
 	// On its way back to the sender.
 	OrderStatus_ORDER_STATUS_RETURNING OrderStatus = 11
-	// Terminal: the customer has the goods.
+	// Terminal: delivered to the customer.
 	OrderStatus_ORDER_STATUS_DELIVERED OrderStatus = 12
-	// Terminal: the sender has the goods back.
+	// Terminal: back at the sender.
 	OrderStatus_ORDER_STATUS_RETURNED OrderStatus = 13
-	// Terminal: called off before the goods were handed over.
+	// Terminal: cancelled before pick-up.
 	OrderStatus_ORDER_STATUS_CANCELLED OrderStatus = 14
 	// Terminal: lost, destroyed or given up.
 	OrderStatus_ORDER_STATUS_FAILED OrderStatus = 15
@@ -129,72 +129,72 @@ func (OrderStatus) EnumDescriptor() ([]byte, []int) {
 	return file_ordertracking_v1_order_proto_rawDescGZIP(), []int{0}
 }
 
-// Order is one delivery. Absent values are empty or unset.
+// Order is one delivery. Unknown values are empty or unset.
 type Order struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// UUIDv7.
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	// Short, for people: nine characters of Crockford's base 32 in three groups.
+	// Short number for people: nine characters of Crockford's base 32 in three groups.
 	Number string `protobuf:"bytes,2,opt,name=number,proto3" json:"number,omitempty"`
 	// The shop's own number; unique together with merchant_id.
 	ExternalId string `protobuf:"bytes,3,opt,name=external_id,json=externalId,proto3" json:"external_id,omitempty"`
-	// Whose order it is; an absent one counts as one merchant.
+	// The merchant that owns the order; all orders without one share one namespace.
 	MerchantId string `protobuf:"bytes,4,opt,name=merchant_id,json=merchantId,proto3" json:"merchant_id,omitempty"`
-	// Where it stands.
+	// The current status.
 	Status OrderStatus `protobuf:"varint,5,opt,name=status,proto3,enum=ordertracking.v1.OrderStatus" json:"status,omitempty"`
-	// Starts at 1 and grows by one with every change of the order itself.
+	// Starts at 1 and increases by one with every change of the order itself.
 	Version int64 `protobuf:"varint,6,opt,name=version,proto3" json:"version,omitempty"`
 	// Who receives the order.
 	Customer *Customer `protobuf:"bytes,7,opt,name=customer,proto3" json:"customer,omitempty"`
-	// Where the goods are taken from.
+	// Pick-up place.
 	Pickup *Place `protobuf:"bytes,8,opt,name=pickup,proto3" json:"pickup,omitempty"`
-	// Where they go.
+	// Delivery place.
 	Dropoff *Place `protobuf:"bytes,9,opt,name=dropoff,proto3" json:"dropoff,omitempty"`
-	// What is in it.
+	// Order lines.
 	Items []*Item `protobuf:"bytes,10,rep,name=items,proto3" json:"items,omitempty"`
-	// What the customer pays for all of it.
+	// Total price of the order.
 	Total *Money `protobuf:"bytes,11,opt,name=total,proto3" json:"total,omitempty"`
-	// Free text for whoever handles the order.
+	// Notes for staff and courier.
 	Notes string `protobuf:"bytes,12,opt,name=notes,proto3" json:"notes,omitempty"`
-	// The client's own pairs.
+	// The client's own key-value pairs.
 	Metadata map[string]string `protobuf:"bytes,13,rep,name=metadata,proto3" json:"metadata,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	// UUID of the courier who has the order, if one does.
+	// UUID of the assigned courier, if any.
 	CourierId string `protobuf:"bytes,14,opt,name=courier_id,json=courierId,proto3" json:"courier_id,omitempty"`
-	// When the goods can be taken.
+	// When the goods are ready for pick-up.
 	ReadyAt *timestamppb.Timestamp `protobuf:"bytes,15,opt,name=ready_at,json=readyAt,proto3" json:"ready_at,omitempty"`
-	// When the customer was told to expect them.
+	// The delivery time promised to the customer.
 	PromisedAt *timestamppb.Timestamp `protobuf:"bytes,16,opt,name=promised_at,json=promisedAt,proto3" json:"promised_at,omitempty"`
-	// When the order is expected, as of this version; EstimateDelivery computes it anew.
+	// The delivery estimate as of this version; EstimateDelivery computes a current one.
 	Eta *Estimate `protobuf:"bytes,17,opt,name=eta,proto3" json:"eta,omitempty"`
-	// Tries to hand the goods over: failed ones and the one that succeeded.
+	// Number of delivery attempts, including the successful one.
 	Attempts int32 `protobuf:"varint,18,opt,name=attempts,proto3" json:"attempts,omitempty"`
-	// Something wrong that is not a status of its own.
+	// A problem that is not a status of its own.
 	Exception *Exception `protobuf:"bytes,19,opt,name=exception,proto3" json:"exception,omitempty"`
-	// When the order was made.
+	// When the order was created.
 	CreatedAt *timestamppb.Timestamp `protobuf:"bytes,20,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
-	// When it changed last.
+	// When it last changed.
 	UpdatedAt *timestamppb.Timestamp `protobuf:"bytes,21,opt,name=updated_at,json=updatedAt,proto3" json:"updated_at,omitempty"`
-	// When the customer got the goods.
+	// When it was delivered.
 	DeliveredAt *timestamppb.Timestamp `protobuf:"bytes,22,opt,name=delivered_at,json=deliveredAt,proto3" json:"delivered_at,omitempty"`
-	// When it was called off.
+	// When it was cancelled.
 	CancelledAt *timestamppb.Timestamp `protobuf:"bytes,23,opt,name=cancelled_at,json=cancelledAt,proto3" json:"cancelled_at,omitempty"`
-	// Its parcel at a delivery company, if one carries it.
+	// The parcel at a carrier, if a carrier delivers the order.
 	Shipment *Shipment `protobuf:"bytes,24,opt,name=shipment,proto3" json:"shipment,omitempty"`
-	// It is not handed over before.
+	// Earliest delivery time.
 	DeliverAfter *timestamppb.Timestamp `protobuf:"bytes,25,opt,name=deliver_after,json=deliverAfter,proto3" json:"deliver_after,omitempty"`
-	// It is to be handed over by then.
+	// Latest delivery time.
 	DeliverBefore *timestamppb.Timestamp `protobuf:"bytes,26,opt,name=deliver_before,json=deliverBefore,proto3" json:"deliver_before,omitempty"`
 	// The customer's time zone (IANA), such as Europe/Moscow.
 	Timezone string `protobuf:"bytes,27,opt,name=timezone,proto3" json:"timezone,omitempty"`
-	// 0 to 9; higher goes first.
+	// 0 to 9; higher is more urgent.
 	Priority int32 `protobuf:"varint,28,opt,name=priority,proto3" json:"priority,omitempty"`
-	// What a courier must have to get it.
+	// What a courier needs to be assigned.
 	Requirements *Requirements `protobuf:"bytes,29,opt,name=requirements,proto3" json:"requirements,omitempty"`
-	// What the recipient pays on delivery.
+	// Cash on delivery.
 	Payment *Payment `protobuf:"bytes,30,opt,name=payment,proto3" json:"payment,omitempty"`
-	// What the customer tells the courier.
+	// The customer's instructions for the courier.
 	Instructions string `protobuf:"bytes,31,opt,name=instructions,proto3" json:"instructions,omitempty"`
-	// What the customer thought of the delivery.
+	// The customer's rating.
 	Rating        *Rating `protobuf:"bytes,32,opt,name=rating,proto3" json:"rating,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -454,12 +454,12 @@ func (x *Order) GetRating() *Rating {
 	return nil
 }
 
-// Rating is what a customer thought of a delivery.
+// Rating is a customer's rating of a delivery.
 type Rating struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// 1 to 5.
+	// Stars, 1 to 5.
 	Stars int32 `protobuf:"varint,1,opt,name=stars,proto3" json:"stars,omitempty"`
-	// In their words.
+	// The customer's comment.
 	Text          string `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -509,22 +509,22 @@ func (x *Rating) GetText() string {
 	return ""
 }
 
-// Payment is what the recipient pays on delivery, and what of it was received.
+// Payment is the amount due on delivery and what has been collected.
 type Payment struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// For the goods, altogether.
+	// Amount due for the goods.
 	Due *Money `protobuf:"bytes,1,opt,name=due,proto3" json:"due,omitempty"`
-	// How it is to be paid: prepaid, cash or card; any way when empty.
+	// prepaid, cash or card; empty means any.
 	Method string `protobuf:"bytes,2,opt,name=method,proto3" json:"method,omitempty"`
-	// Percent of value added tax that the amount contains: none, 0, 5, 7, 10, 16 or 22.
+	// VAT rate included in the amount, percent: none, 0, 5, 7, 10, 16 or 22.
 	VatRate string `protobuf:"bytes,3,opt,name=vat_rate,json=vatRate,proto3" json:"vat_rate,omitempty"`
-	// For the delivery, beside the goods.
+	// Delivery charge, in addition to the goods.
 	Delivery *Money `protobuf:"bytes,4,opt,name=delivery,proto3" json:"delivery,omitempty"`
-	// Percent that it contains.
+	// VAT rate included in the delivery charge, percent.
 	DeliveryVatRate string `protobuf:"bytes,5,opt,name=delivery_vat_rate,json=deliveryVatRate,proto3" json:"delivery_vat_rate,omitempty"`
-	// What was taken in; read only.
+	// Amount collected; read only.
 	Received *Money `protobuf:"bytes,6,opt,name=received,proto3" json:"received,omitempty"`
-	// The delivery company's number of the paper with which it was handed on; read only.
+	// Number of the carrier's payment registry that transferred the money; read only.
 	Registry      string `protobuf:"bytes,7,opt,name=registry,proto3" json:"registry,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -609,12 +609,12 @@ func (x *Payment) GetRegistry() string {
 	return ""
 }
 
-// Requirements is what a courier must have to get an order.
+// Requirements restricts which couriers can be assigned.
 type Requirements struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// All of these skills, at most 50.
+	// All of these skills are required; at most 50.
 	Skills []string `protobuf:"bytes,1,rep,name=skills,proto3" json:"skills,omitempty"`
-	// One of these vehicles: foot, bicycle, motorbike, car or van.
+	// One of these vehicles is required: foot, bicycle, motorbike, car or van.
 	Vehicle       []string `protobuf:"bytes,2,rep,name=vehicle,proto3" json:"vehicle,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -664,13 +664,13 @@ func (x *Requirements) GetVehicle() []string {
 	return nil
 }
 
-// Customer is who receives an order.
+// Customer is the recipient of an order.
 type Customer struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// At most 200 characters; required.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// E.164 in replies; a request may give any usual form, read as a number of the
-	// configured country when it has no country code.
+	// E.164 in responses. Requests may use any common notation; numbers without a
+	// country code are read as numbers of the configured country.
 	Phone string `protobuf:"bytes,2,opt,name=phone,proto3" json:"phone,omitempty"`
 	// An e-mail address.
 	Email string `protobuf:"bytes,3,opt,name=email,proto3" json:"email,omitempty"`
@@ -738,14 +738,14 @@ func (x *Customer) GetLocale() string {
 	return ""
 }
 
-// Place is where goods are picked up or dropped off.
+// Place is a pick-up or delivery place.
 type Place struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// As people write it, at most 500 characters.
+	// Postal address in one line, at most 500 characters.
 	Address string `protobuf:"bytes,1,opt,name=address,proto3" json:"address,omitempty"`
-	// Where that is.
+	// Coordinates.
 	Location *Point `protobuf:"bytes,2,opt,name=location,proto3" json:"location,omitempty"`
-	// Door codes, floors and the like.
+	// Door codes, floor and so on.
 	Notes         string `protobuf:"bytes,3,opt,name=notes,proto3" json:"notes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -802,7 +802,7 @@ func (x *Place) GetNotes() string {
 	return ""
 }
 
-// Point is a place on the WGS 84 ellipsoid.
+// Point is a WGS 84 coordinate.
 type Point struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Degrees, -90 to 90.
@@ -862,13 +862,13 @@ type Item struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// At most 200 characters; required.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// The shop's article number.
+	// Stock-keeping unit.
 	Sku string `protobuf:"bytes,2,opt,name=sku,proto3" json:"sku,omitempty"`
-	// How many, 1 to 1,000,000; absent is one.
+	// 1 to 1,000,000; default 1.
 	Quantity *int32 `protobuf:"varint,3,opt,name=quantity,proto3,oneof" json:"quantity,omitempty"`
-	// Of one.
+	// Price per unit.
 	Price *Money `protobuf:"bytes,4,opt,name=price,proto3" json:"price,omitempty"`
-	// Of one, grams.
+	// Weight per unit, grams.
 	WeightG *int32 `protobuf:"varint,5,opt,name=weight_g,json=weightG,proto3,oneof" json:"weight_g,omitempty"`
 	// Of one, centimetres; 0 when not known.
 	LengthCm int32 `protobuf:"varint,6,opt,name=length_cm,json=lengthCm,proto3" json:"length_cm,omitempty"`
@@ -966,7 +966,7 @@ func (x *Item) GetHeightCm() int32 {
 	return 0
 }
 
-// Money is an amount of a currency, without fractions.
+// Money is an amount in minor units of a currency.
 type Money struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Minor units (kopecks, cents), 0 to 10^15.
@@ -1021,14 +1021,14 @@ func (x *Money) GetCurrency() string {
 	return ""
 }
 
-// Exception is something wrong with an order: on hold, customs, wrong address, damaged.
+// Exception is a problem with an order: on hold, customs, wrong address, damaged.
 type Exception struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// A name for machines.
+	// Machine-readable code.
 	Code string `protobuf:"bytes,1,opt,name=code,proto3" json:"code,omitempty"`
-	// A sentence for people.
+	// Human-readable text.
 	Detail string `protobuf:"bytes,2,opt,name=detail,proto3" json:"detail,omitempty"`
-	// Since when.
+	// When it was raised.
 	Since         *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=since,proto3" json:"since,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1085,42 +1085,42 @@ func (x *Exception) GetSince() *timestamppb.Timestamp {
 	return nil
 }
 
-// Shipment is an order's parcel at a delivery company.
+// Shipment is an order's parcel at a carrier.
 type Shipment struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The company's code, such as cdek.
+	// The carrier's code, such as cdek.
 	Carrier string `protobuf:"bytes,1,opt,name=carrier,proto3" json:"carrier,omitempty"`
-	// The company's number of the parcel, which people are told.
+	// The carrier's public tracking number.
 	TrackingNumber string `protobuf:"bytes,2,opt,name=tracking_number,json=trackingNumber,proto3" json:"tracking_number,omitempty"`
-	// Our name for it, which the company shows beside its own number.
+	// Our reference, which the carrier shows next to its own number.
 	Reference string `protobuf:"bytes,3,opt,name=reference,proto3" json:"reference,omitempty"`
-	// The company's code of where the parcel is.
+	// The carrier's status code.
 	CarrierStatus string `protobuf:"bytes,4,opt,name=carrier_status,json=carrierStatus,proto3" json:"carrier_status,omitempty"`
-	// The same in the company's words.
+	// The carrier's text for the status.
 	CarrierStatusText string `protobuf:"bytes,5,opt,name=carrier_status_text,json=carrierStatusText,proto3" json:"carrier_status_text,omitempty"`
-	// How far the paperwork has come: pending, registered, rejected or cancelled.
+	// Booking phase: pending, registered, rejected or cancelled.
 	Phase string `protobuf:"bytes,6,opt,name=phase,proto3" json:"phase,omitempty"`
-	// The company's code of the service that was booked.
+	// The carrier's code for the booked service.
 	Tariff string `protobuf:"bytes,7,opt,name=tariff,proto3" json:"tariff,omitempty"`
-	// What the company charges.
+	// The carrier's price.
 	Price *Money `protobuf:"bytes,8,opt,name=price,proto3" json:"price,omitempty"`
-	// Where the paper to print is; absent until one can be asked for.
+	// URL of the label; empty until one is available.
 	LabelUrl string `protobuf:"bytes,9,opt,name=label_url,json=labelUrl,proto3" json:"label_url,omitempty"`
-	// When the company means to deliver.
+	// The carrier's planned delivery period.
 	Expected *DeliveryPeriod `protobuf:"bytes,10,opt,name=expected,proto3" json:"expected,omitempty"`
-	// What the company remarked, or why it refused.
+	// The carrier's warnings, or why it rejected the booking.
 	Warnings []*CarrierMessage `protobuf:"bytes,11,rep,name=warnings,proto3" json:"warnings,omitempty"`
-	// What the company told, by time; what it told of one second in its own order.
+	// The carrier's tracking events, by time; events of the same second keep the carrier's order.
 	Events []*CarrierEvent `protobuf:"bytes,12,rep,name=events,proto3" json:"events,omitempty"`
-	// The contract that it was booked with; empty for the usual one.
+	// The carrier account used for the booking; empty for the default one.
 	Account string `protobuf:"bytes,13,opt,name=account,proto3" json:"account,omitempty"`
-	// What the company takes in from the recipient, and what it has.
+	// Cash on delivery collected by the carrier.
 	Payment *Payment `protobuf:"bytes,14,opt,name=payment,proto3" json:"payment,omitempty"`
-	// The office or locker where the recipient fetches it.
+	// The pick-up point where the recipient collects the parcel.
 	Pickup *PickupPoint `protobuf:"bytes,15,opt,name=pickup,proto3" json:"pickup,omitempty"`
-	// The company's number of the parcel that brings it back.
+	// Tracking number of the return parcel.
 	ReturnNumber string `protobuf:"bytes,16,opt,name=return_number,json=returnNumber,proto3" json:"return_number,omitempty"`
-	// The courier who is to collect it.
+	// The carrier's pick-up (intake) of the parcel.
 	Intake        *Intake `protobuf:"bytes,17,opt,name=intake,proto3" json:"intake,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1275,22 +1275,22 @@ func (x *Shipment) GetIntake() *Intake {
 	return nil
 }
 
-// Intake is a visit of a delivery company's courier who collects a parcel.
+// Intake is a pick-up of a parcel by the carrier's courier.
 type Intake struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The company's id.
+	// The carrier's id.
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	// The company's number, which people are told.
+	// The carrier's public number.
 	Number string `protobuf:"bytes,2,opt,name=number,proto3" json:"number,omitempty"`
-	// The day, such as 2026-05-05.
+	// Date, such as 2026-05-05.
 	Date string `protobuf:"bytes,3,opt,name=date,proto3" json:"date,omitempty"`
-	// From this time of day, such as 10:00.
+	// Start of the time window, such as 10:00.
 	From string `protobuf:"bytes,4,opt,name=from,proto3" json:"from,omitempty"`
-	// To this one.
+	// End of the time window.
 	To string `protobuf:"bytes,5,opt,name=to,proto3" json:"to,omitempty"`
 	// open, assigned, done, problem, cancelled or rejected.
 	Status string `protobuf:"bytes,6,opt,name=status,proto3" json:"status,omitempty"`
-	// The same in the company's words.
+	// The carrier's text for the status.
 	StatusText    string `protobuf:"bytes,7,opt,name=status_text,json=statusText,proto3" json:"status_text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1375,24 +1375,24 @@ func (x *Intake) GetStatusText() string {
 	return ""
 }
 
-// PickupPoint is an office or parcel locker where a recipient fetches a parcel.
+// PickupPoint is an office or parcel locker where the recipient collects a parcel.
 type PickupPoint struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The company's code of it.
+	// The carrier's code.
 	Code string `protobuf:"bytes,1,opt,name=code,proto3" json:"code,omitempty"`
 	// office or locker.
 	Kind string `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
-	// Its name.
+	// Name.
 	Name string `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
-	// Where it is.
+	// Address.
 	Address string `protobuf:"bytes,4,opt,name=address,proto3" json:"address,omitempty"`
-	// The same as a point.
+	// Coordinates.
 	Location *Point `protobuf:"bytes,5,opt,name=location,proto3" json:"location,omitempty"`
-	// When it is open, in the company's words.
+	// Opening hours as the carrier writes them.
 	Hours string `protobuf:"bytes,6,opt,name=hours,proto3" json:"hours,omitempty"`
-	// How to find it.
+	// Directions.
 	Notes string `protobuf:"bytes,7,opt,name=notes,proto3" json:"notes,omitempty"`
-	// The parcel goes back after this.
+	// Stored until this time, then returned.
 	KeptUntil     *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=kept_until,json=keptUntil,proto3" json:"kept_until,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1484,12 +1484,12 @@ func (x *PickupPoint) GetKeptUntil() *timestamppb.Timestamp {
 	return nil
 }
 
-// DeliveryPeriod is when a delivery company means to deliver.
+// DeliveryPeriod is a carrier's planned delivery period.
 type DeliveryPeriod struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Not before.
+	// Earliest date.
 	Earliest *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=earliest,proto3" json:"earliest,omitempty"`
-	// Not after.
+	// Latest date.
 	Latest        *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=latest,proto3" json:"latest,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1539,12 +1539,12 @@ func (x *DeliveryPeriod) GetLatest() *timestamppb.Timestamp {
 	return nil
 }
 
-// CarrierMessage is what a delivery company remarked: a warning, or why it refused.
+// CarrierMessage is a carrier's warning or reason for a rejection.
 type CarrierMessage struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The company's name of it for machines.
+	// The carrier's code.
 	Code string `protobuf:"bytes,1,opt,name=code,proto3" json:"code,omitempty"`
-	// The company's words.
+	// The carrier's text.
 	Message       string `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1594,37 +1594,37 @@ func (x *CarrierMessage) GetMessage() string {
 	return ""
 }
 
-// CarrierEvent is one thing that a delivery company told about a parcel.
+// CarrierEvent is one tracking event from a carrier.
 type CarrierEvent struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The same however often and by whichever way the fact is told.
+	// Stable id of the fact, whether it arrives by webhook or polling, once or repeatedly.
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	// What it is about: scan, problem, estimate, modified, courier, agreement,
-	// document, office or other. Only a scan can move an order.
+	// Kind: scan, problem, estimate, modified, courier, agreement,
+	// document, office or other. Only a scan can change the order's status.
 	Kind string `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
-	// As the company spells it.
+	// The carrier's code.
 	Code string `protobuf:"bytes,3,opt,name=code,proto3" json:"code,omitempty"`
-	// In the company's words.
+	// The carrier's text.
 	Text string `protobuf:"bytes,4,opt,name=text,proto3" json:"text,omitempty"`
-	// What it means for the order; unspecified when nothing.
+	// The resulting order status; unspecified if none.
 	Status OrderStatus `protobuf:"varint,5,opt,name=status,proto3,enum=ordertracking.v1.OrderStatus" json:"status,omitempty"`
-	// More of what it means.
+	// More detailed meaning.
 	Detail string `protobuf:"bytes,6,opt,name=detail,proto3" json:"detail,omitempty"`
-	// The company's code of why.
+	// The carrier's reason code.
 	ReasonCode string `protobuf:"bytes,7,opt,name=reason_code,json=reasonCode,proto3" json:"reason_code,omitempty"`
-	// Why, in the company's words.
+	// The carrier's text for the reason.
 	Reason string `protobuf:"bytes,8,opt,name=reason,proto3" json:"reason,omitempty"`
-	// Code of the exception that it raises.
+	// Code of the exception it raises.
 	Exception string `protobuf:"bytes,9,opt,name=exception,proto3" json:"exception,omitempty"`
 	// When it happened.
 	OccurredAt *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=occurred_at,json=occurredAt,proto3" json:"occurred_at,omitempty"`
 	// Where it happened.
 	City string `protobuf:"bytes,11,opt,name=city,proto3" json:"city,omitempty"`
-	// What it brings: a date, an address, a number; which one, kind says.
+	// Additional data, depending on kind: a date, an address, a number.
 	Value string `protobuf:"bytes,12,opt,name=value,proto3" json:"value,omitempty"`
-	// The code is not in the company's published tables.
+	// True if the code is not in the carrier's published tables.
 	Unknown bool `protobuf:"varint,13,opt,name=unknown,proto3" json:"unknown,omitempty"`
-	// The company took it back.
+	// True if the carrier retracted it.
 	Retracted     bool `protobuf:"varint,14,opt,name=retracted,proto3" json:"retracted,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1758,27 +1758,27 @@ func (x *CarrierEvent) GetRetracted() bool {
 	return false
 }
 
-// Estimate is when an order is expected.
+// Estimate is an estimated delivery time.
 type Estimate struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// UUID of the order.
 	OrderId string `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
-	// The best single guess.
+	// Most likely time.
 	Eta *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=eta,proto3" json:"eta,omitempty"`
-	// Start of the interval that holds the delivery in 80 % of cases.
+	// Start of the 80 % interval.
 	Earliest *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=earliest,proto3" json:"earliest,omitempty"`
 	// End of that interval.
 	Latest *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=latest,proto3" json:"latest,omitempty"`
-	// Whole minutes from computed_at to eta, never negative.
+	// Whole minutes from computed_at to eta; never negative.
 	MinutesRemaining int32 `protobuf:"varint,5,opt,name=minutes_remaining,json=minutesRemaining,proto3" json:"minutes_remaining,omitempty"`
-	// What is left of the way, metres; unset when nobody knows.
+	// Remaining distance, metres; unset if unknown.
 	DistanceM *float64 `protobuf:"fixed64,6,opt,name=distance_m,json=distanceM,proto3,oneof" json:"distance_m,omitempty"`
-	// What it was made from: live, route, history, carrier, promised, default, or
-	// actual when the order was delivered (then all three times are when it was).
+	// Method: live, route, history, carrier, promised, default, or
+	// actual after delivery (all three times are the delivery time).
 	Method string `protobuf:"bytes,7,opt,name=method,proto3" json:"method,omitempty"`
 	// 0 to 1.
 	Confidence float64 `protobuf:"fixed64,8,opt,name=confidence,proto3" json:"confidence,omitempty"`
-	// When it was computed.
+	// When the estimate was computed.
 	ComputedAt    *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=computed_at,json=computedAt,proto3" json:"computed_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -22,43 +22,43 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// CreateOrderRequest is an order to make: customer.name and an address or a location
+// CreateOrderRequest is an order to create: customer.name and an address or a location
 // of dropoff are required.
 type CreateOrderRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The shop's own number, at most 128 characters; unique together with merchant_id.
 	ExternalId string `protobuf:"bytes,1,opt,name=external_id,json=externalId,proto3" json:"external_id,omitempty"`
-	// Whose order it is.
+	// The merchant that owns the order.
 	MerchantId string `protobuf:"bytes,2,opt,name=merchant_id,json=merchantId,proto3" json:"merchant_id,omitempty"`
-	// Who receives it.
+	// Recipient.
 	Customer *Customer `protobuf:"bytes,3,opt,name=customer,proto3" json:"customer,omitempty"`
-	// Where the goods are taken from.
+	// Pick-up place.
 	Pickup *Place `protobuf:"bytes,4,opt,name=pickup,proto3" json:"pickup,omitempty"`
-	// Where they go.
+	// Delivery place.
 	Dropoff *Place `protobuf:"bytes,5,opt,name=dropoff,proto3" json:"dropoff,omitempty"`
-	// What is in it, at most 500 lines.
+	// Order lines, at most 500.
 	Items []*Item `protobuf:"bytes,6,rep,name=items,proto3" json:"items,omitempty"`
-	// What the customer pays for all of it.
+	// Total price of the order.
 	Total *Money `protobuf:"bytes,7,opt,name=total,proto3" json:"total,omitempty"`
-	// Free text, at most 2000 characters.
+	// At most 2000 characters.
 	Notes string `protobuf:"bytes,8,opt,name=notes,proto3" json:"notes,omitempty"`
-	// At most 50 pairs; keys up to 128 characters, values up to 500.
+	// At most 50 pairs; keys up to 128 characters, values up to 500 characters.
 	Metadata map[string]string `protobuf:"bytes,9,rep,name=metadata,proto3" json:"metadata,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	// When the goods can be taken.
+	// When the goods are ready for pick-up.
 	ReadyAt *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=ready_at,json=readyAt,proto3" json:"ready_at,omitempty"`
-	// When the customer was told to expect them.
+	// The delivery time promised to the customer.
 	PromisedAt *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=promised_at,json=promisedAt,proto3" json:"promised_at,omitempty"`
-	// It is not handed over before.
+	// Earliest delivery time.
 	DeliverAfter *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=deliver_after,json=deliverAfter,proto3" json:"deliver_after,omitempty"`
-	// It is to be handed over by then.
+	// Latest delivery time.
 	DeliverBefore *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=deliver_before,json=deliverBefore,proto3" json:"deliver_before,omitempty"`
 	// The customer's time zone (IANA), such as Europe/Moscow.
 	Timezone string `protobuf:"bytes,14,opt,name=timezone,proto3" json:"timezone,omitempty"`
-	// 0 to 9; higher goes first.
+	// 0 to 9; higher is more urgent.
 	Priority int32 `protobuf:"varint,15,opt,name=priority,proto3" json:"priority,omitempty"`
-	// What a courier must have to get it.
+	// What a courier needs to be assigned.
 	Requirements *Requirements `protobuf:"bytes,16,opt,name=requirements,proto3" json:"requirements,omitempty"`
-	// What the recipient pays on delivery.
+	// Cash on delivery.
 	Payment       *Payment `protobuf:"bytes,17,opt,name=payment,proto3" json:"payment,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -213,7 +213,7 @@ func (x *CreateOrderRequest) GetPayment() *Payment {
 	return nil
 }
 
-// CreateOrderResponse has the order made.
+// CreateOrderResponse contains the new order.
 type CreateOrderResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The order.
@@ -259,7 +259,7 @@ func (x *CreateOrderResponse) GetOrder() *Order {
 	return nil
 }
 
-// CreateOrdersRequest is a batch of orders to make.
+// CreateOrdersRequest is a batch of orders to create.
 type CreateOrdersRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// 1 to 100 orders.
@@ -305,10 +305,10 @@ func (x *CreateOrdersRequest) GetOrders() []*CreateOrderRequest {
 	return nil
 }
 
-// CreateOrdersResponse has one result for each order asked for, in the same order.
+// CreateOrdersResponse contains one result per requested order, in the same sequence.
 type CreateOrdersResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// What became of each.
+	// One per requested order.
 	Results       []*CreateOrdersResult `protobuf:"bytes,1,rep,name=results,proto3" json:"results,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -351,10 +351,10 @@ func (x *CreateOrdersResponse) GetResults() []*CreateOrdersResult {
 	return nil
 }
 
-// CreateOrdersResult is what became of one order of a batch.
+// CreateOrdersResult is the result for one order of a batch.
 type CreateOrdersResult struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Either, or.
+	// The order or an error.
 	//
 	// Types that are valid to be assigned to Result:
 	//
@@ -425,12 +425,12 @@ type isCreateOrdersResult_Result interface {
 }
 
 type CreateOrdersResult_Order struct {
-	// The order made.
+	// The new order.
 	Order *Order `protobuf:"bytes,1,opt,name=order,proto3,oneof"`
 }
 
 type CreateOrdersResult_Error struct {
-	// Why it was not made; pointers start at the one order.
+	// Why it was rejected; pointers are relative to this order.
 	Error *Problem `protobuf:"bytes,2,opt,name=error,proto3,oneof"`
 }
 
@@ -438,14 +438,14 @@ func (*CreateOrdersResult_Order) isCreateOrdersResult_Result() {}
 
 func (*CreateOrdersResult_Error) isCreateOrdersResult_Result() {}
 
-// Problem is an error inside of a reply that succeeded as a whole.
+// Problem is an error inside an otherwise successful response.
 type Problem struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The error's code, such as validation_failed.
 	Code string `protobuf:"bytes,1,opt,name=code,proto3" json:"code,omitempty"`
-	// A sentence for people.
+	// Human-readable text.
 	Detail string `protobuf:"bytes,2,opt,name=detail,proto3" json:"detail,omitempty"`
-	// What is wrong with the input.
+	// The invalid fields.
 	Errors        []*Fault `protobuf:"bytes,3,rep,name=errors,proto3" json:"errors,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -502,14 +502,14 @@ func (x *Problem) GetErrors() []*Fault {
 	return nil
 }
 
-// Fault is one thing wrong with an input.
+// Fault is one invalid field.
 type Fault struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// JSON pointer (RFC 6901) into the input.
 	Pointer string `protobuf:"bytes,1,opt,name=pointer,proto3" json:"pointer,omitempty"`
-	// A name for machines, such as too_long.
+	// Machine-readable code, such as too_long.
 	Code string `protobuf:"bytes,2,opt,name=code,proto3" json:"code,omitempty"`
-	// A sentence for people.
+	// Human-readable text.
 	Detail        string `protobuf:"bytes,3,opt,name=detail,proto3" json:"detail,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -612,7 +612,7 @@ func (x *GetOrderRequest) GetOrderId() string {
 	return ""
 }
 
-// GetOrderResponse has the order.
+// GetOrderResponse contains the order.
 type GetOrderResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The order.
@@ -658,31 +658,31 @@ func (x *GetOrderResponse) GetOrder() *Order {
 	return nil
 }
 
-// GetOrdersRequest asks for a page of orders; a filter that is absent does not narrow.
+// GetOrdersRequest requests a page of orders; unset filters match everything.
 type GetOrdersRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Any of these.
+	// Any of these statuses.
 	Status []OrderStatus `protobuf:"varint,1,rep,packed,name=status,proto3,enum=ordertracking.v1.OrderStatus" json:"status,omitempty"`
 	// UUID of the courier.
 	CourierId string `protobuf:"bytes,2,opt,name=courier_id,json=courierId,proto3" json:"courier_id,omitempty"`
-	// Whose orders.
+	// UUID or name of the merchant.
 	MerchantId string `protobuf:"bytes,3,opt,name=merchant_id,json=merchantId,proto3" json:"merchant_id,omitempty"`
 	// The shop's own number.
 	ExternalId string `protobuf:"bytes,4,opt,name=external_id,json=externalId,proto3" json:"external_id,omitempty"`
-	// In any usual form.
+	// In any common notation.
 	CustomerPhone string `protobuf:"bytes,5,opt,name=customer_phone,json=customerPhone,proto3" json:"customer_phone,omitempty"`
-	// Words that are each part of the number, external id, customer's name or phone, or an address.
-	// Words of one or two characters are beginnings. Case, е or ё and separators make no difference.
+	// Words that must each occur in the number, external id, customer's name or phone, or an address.
+	// Words of one or two characters match the beginning of a word. Case, е/ё and separators are ignored.
 	Q string `protobuf:"bytes,6,opt,name=q,proto3" json:"q,omitempty"`
-	// Made at this time or later.
+	// Created at or after this time.
 	CreatedFrom *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=created_from,json=createdFrom,proto3" json:"created_from,omitempty"`
-	// Made before this time.
+	// Created before this time.
 	CreatedTo *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=created_to,json=createdTo,proto3" json:"created_to,omitempty"`
-	// Whether the order can still change its status.
+	// Only orders whose status is, or is not, terminal.
 	Active *bool `protobuf:"varint,9,opt,name=active,proto3,oneof" json:"active,omitempty"`
-	// 1 to 500; absent is 50.
+	// 1 to 500; default 50.
 	PageSize *int32 `protobuf:"varint,10,opt,name=page_size,json=pageSize,proto3,oneof" json:"page_size,omitempty"`
-	// next_page_token of the page before, with the same filters.
+	// next_page_token of the previous page; filters must be the same.
 	PageToken     string `protobuf:"bytes,11,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -850,7 +850,7 @@ func (x *GetOrdersResponse) GetNextPageToken() string {
 	return ""
 }
 
-// GetOrderStatusRequest asks where an order stands.
+// GetOrderStatusRequest names an order.
 type GetOrderStatusRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// UUID of the order.
@@ -896,18 +896,18 @@ func (x *GetOrderStatusRequest) GetOrderId() string {
 	return ""
 }
 
-// GetOrderStatusResponse says where an order stands.
+// GetOrderStatusResponse contains an order's status.
 type GetOrderStatusResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// UUID of the order.
 	OrderId string `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
-	// Where it stands.
+	// The current status.
 	Status OrderStatus `protobuf:"varint,2,opt,name=status,proto3,enum=ordertracking.v1.OrderStatus" json:"status,omitempty"`
 	// The order's version.
 	Version int64 `protobuf:"varint,3,opt,name=version,proto3" json:"version,omitempty"`
-	// When the order changed last.
+	// When the order last changed.
 	UpdatedAt *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=updated_at,json=updatedAt,proto3" json:"updated_at,omitempty"`
-	// What may follow, in the order of the table; empty at the end.
+	// Allowed next statuses, in table order; empty for a terminal status.
 	AllowedTransitions []OrderStatus `protobuf:"varint,5,rep,packed,name=allowed_transitions,json=allowedTransitions,proto3,enum=ordertracking.v1.OrderStatus" json:"allowed_transitions,omitempty"`
 	unknownFields      protoimpl.UnknownFields
 	sizeCache          protoimpl.SizeCache
@@ -978,22 +978,22 @@ func (x *GetOrderStatusResponse) GetAllowedTransitions() []OrderStatus {
 	return nil
 }
 
-// UpdateOrderStatusRequest asks for a step of an order.
+// UpdateOrderStatusRequest requests a transition.
 type UpdateOrderStatusRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// UUID of the order.
 	OrderId string `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
-	// Where to. Assigned is refused: AssignCourier does that.
+	// The new status. Assigned is rejected: use AssignCourier.
 	Status OrderStatus `protobuf:"varint,2,opt,name=status,proto3,enum=ordertracking.v1.OrderStatus" json:"status,omitempty"`
-	// Why, at most 2000 characters.
+	// Reason, at most 2000 characters.
 	Reason string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
-	// When it happened; absent is now. At most five minutes ahead, else impossible_time.
+	// When it happened; default now. More than five minutes ahead is impossible_time.
 	OccurredAt *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=occurred_at,json=occurredAt,proto3" json:"occurred_at,omitempty"`
 	// Where it happened.
 	Location *Point `protobuf:"bytes,5,opt,name=location,proto3" json:"location,omitempty"`
-	// What shows that goods changed hands.
+	// Proof of delivery.
 	Proof *Proof `protobuf:"bytes,6,opt,name=proof,proto3" json:"proof,omitempty"`
-	// The version that the caller knows; version_conflict when the order has moved on.
+	// Expected version; version_conflict if the order has changed since.
 	IfMatch       *int64 `protobuf:"varint,7,opt,name=if_match,json=ifMatch,proto3,oneof" json:"if_match,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1078,7 +1078,7 @@ func (x *UpdateOrderStatusRequest) GetIfMatch() int64 {
 	return 0
 }
 
-// UpdateOrderStatusResponse has the order after the step.
+// UpdateOrderStatusResponse contains the order after the transition.
 type UpdateOrderStatusResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The order.
@@ -1124,7 +1124,7 @@ func (x *UpdateOrderStatusResponse) GetOrder() *Order {
 	return nil
 }
 
-// TrackOrderRequest asks for everything there is to see of an order.
+// TrackOrderRequest names an order.
 type TrackOrderRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// UUID of the order.
@@ -1170,22 +1170,22 @@ func (x *TrackOrderRequest) GetOrderId() string {
 	return ""
 }
 
-// TrackOrderResponse is everything there is to see of an order.
+// TrackOrderResponse is the tracking view of an order.
 type TrackOrderResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// UUID of the order.
 	OrderId string `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
-	// Where it stands.
+	// The current status.
 	Status OrderStatus `protobuf:"varint,2,opt,name=status,proto3,enum=ordertracking.v1.OrderStatus" json:"status,omitempty"`
-	// Who has it.
+	// The courier.
 	Courier *Courier `protobuf:"bytes,3,opt,name=courier,proto3" json:"courier,omitempty"`
-	// Where the courier is; only while the order is in custody.
+	// The courier's position; only from pick-up to the end.
 	Position *Position `protobuf:"bytes,4,opt,name=position,proto3" json:"position,omitempty"`
-	// Where the courier was since custody, oldest first; simplified to at most 500 places.
+	// The courier's trail since pick-up, oldest first; simplified to at most 500 points.
 	Trail []*Position `protobuf:"bytes,5,rep,name=trail,proto3" json:"trail,omitempty"`
 	// The whole history, oldest first.
 	Timeline []*Event `protobuf:"bytes,6,rep,name=timeline,proto3" json:"timeline,omitempty"`
-	// When it is expected; unset when it ended without delivery.
+	// Delivery estimate; unset if it ended without delivery.
 	Eta *Estimate `protobuf:"bytes,7,opt,name=eta,proto3" json:"eta,omitempty"`
 	// The trail as a Google encoded polyline, precision 5.
 	Polyline      string `protobuf:"bytes,8,opt,name=polyline,proto3" json:"polyline,omitempty"`
@@ -1279,14 +1279,14 @@ func (x *TrackOrderResponse) GetPolyline() string {
 	return ""
 }
 
-// CancelOrderRequest asks to end an order.
+// CancelOrderRequest cancels an order.
 type CancelOrderRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// UUID of the order.
 	OrderId string `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
-	// Why, at most 2000 characters.
+	// Reason, at most 2000 characters.
 	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
-	// The version that the caller knows; version_conflict when the order has moved on.
+	// Expected version; version_conflict if the order has changed since.
 	IfMatch       *int64 `protobuf:"varint,3,opt,name=if_match,json=ifMatch,proto3,oneof" json:"if_match,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1343,7 +1343,7 @@ func (x *CancelOrderRequest) GetIfMatch() int64 {
 	return 0
 }
 
-// CancelOrderResponse has the cancelled order.
+// CancelOrderResponse contains the cancelled order.
 type CancelOrderResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The order.
@@ -1389,7 +1389,7 @@ func (x *CancelOrderResponse) GetOrder() *Order {
 	return nil
 }
 
-// EstimateDeliveryRequest asks when an order is expected.
+// EstimateDeliveryRequest names an order.
 type EstimateDeliveryRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// UUID of the order.
@@ -1435,7 +1435,7 @@ func (x *EstimateDeliveryRequest) GetOrderId() string {
 	return ""
 }
 
-// EstimateDeliveryResponse says when an order is expected.
+// EstimateDeliveryResponse contains the delivery estimate.
 type EstimateDeliveryResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The estimate.
@@ -1481,16 +1481,16 @@ func (x *EstimateDeliveryResponse) GetEstimate() *Estimate {
 	return nil
 }
 
-// AssignCourierRequest names the courier or asks for the nearest; one of the two.
+// AssignCourierRequest names a courier or sets auto; exactly one of the two.
 type AssignCourierRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// UUID of the order.
 	OrderId string `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
 	// UUID of the courier.
 	CourierId string `protobuf:"bytes,2,opt,name=courier_id,json=courierId,proto3" json:"courier_id,omitempty"`
-	// The nearest courier on duty that has room.
+	// The courier who would deliver it soonest, queue included.
 	Auto bool `protobuf:"varint,3,opt,name=auto,proto3" json:"auto,omitempty"`
-	// The version that the caller knows; version_conflict when the order has moved on.
+	// Expected version; version_conflict if the order has changed since.
 	IfMatch       *int64 `protobuf:"varint,4,opt,name=if_match,json=ifMatch,proto3,oneof" json:"if_match,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1554,7 +1554,7 @@ func (x *AssignCourierRequest) GetIfMatch() int64 {
 	return 0
 }
 
-// AssignCourierResponse has the order with its courier.
+// AssignCourierResponse contains the order with its courier.
 type AssignCourierResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The order.
@@ -1600,7 +1600,7 @@ func (x *AssignCourierResponse) GetOrder() *Order {
 	return nil
 }
 
-// GetCourierLocationRequest asks where a courier is.
+// GetCourierLocationRequest names a courier.
 type GetCourierLocationRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// UUID of the courier.
@@ -1646,14 +1646,14 @@ func (x *GetCourierLocationRequest) GetCourierId() string {
 	return ""
 }
 
-// GetCourierLocationResponse says where a courier is.
+// GetCourierLocationResponse contains a courier's position.
 type GetCourierLocationResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The newest position by the device's clock.
+	// The latest position by the device's clock.
 	Position *Position `protobuf:"bytes,1,opt,name=position,proto3" json:"position,omitempty"`
-	// How old it is, seconds.
+	// Age, seconds.
 	AgeSeconds float64 `protobuf:"fixed64,2,opt,name=age_seconds,json=ageSeconds,proto3" json:"age_seconds,omitempty"`
-	// Whether it is too old to be believed.
+	// Whether it is too old to be relied on.
 	Stale         bool `protobuf:"varint,3,opt,name=stale,proto3" json:"stale,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1710,14 +1710,14 @@ func (x *GetCourierLocationResponse) GetStale() bool {
 	return false
 }
 
-// ListCourierOrdersRequest asks for a page of a courier's orders.
+// ListCourierOrdersRequest requests a page of a courier's orders.
 type ListCourierOrdersRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// UUID of the courier.
 	CourierId string `protobuf:"bytes,1,opt,name=courier_id,json=courierId,proto3" json:"courier_id,omitempty"`
-	// 1 to 500; absent is 50.
+	// 1 to 500; default 50.
 	PageSize *int32 `protobuf:"varint,2,opt,name=page_size,json=pageSize,proto3,oneof" json:"page_size,omitempty"`
-	// next_page_token of the page before.
+	// next_page_token of the previous page.
 	PageToken     string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1829,17 +1829,17 @@ func (x *ListCourierOrdersResponse) GetNextPageToken() string {
 	return ""
 }
 
-// NotifyCustomerRequest is a message to the customer: a template or a text; with
-// neither it tells where the order stands.
+// NotifyCustomerRequest is a message to the customer: a template or a text; without
+// either, the message describes the order's status.
 type NotifyCustomerRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// UUID of the order.
 	OrderId string `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
-	// Which way it goes; absent is every way there is.
+	// Channel; default all channels.
 	Channel string `protobuf:"bytes,2,opt,name=channel,proto3" json:"channel,omitempty"`
-	// A prepared text: status, delayed or arriving.
+	// Template: status, delayed or arriving.
 	Template string `protobuf:"bytes,3,opt,name=template,proto3" json:"template,omitempty"`
-	// A text of one's own, at most 2000 characters.
+	// Custom text, at most 2000 characters.
 	Text          string `protobuf:"bytes,4,opt,name=text,proto3" json:"text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1903,12 +1903,12 @@ func (x *NotifyCustomerRequest) GetText() string {
 	return ""
 }
 
-// NotifyCustomerResponse says what became of the message.
+// NotifyCustomerResponse contains the outcome per channel.
 type NotifyCustomerResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// UUID of the notification.
 	NotificationId string `protobuf:"bytes,1,opt,name=notification_id,json=notificationId,proto3" json:"notification_id,omitempty"`
-	// What became of it on each channel.
+	// One per channel.
 	Deliveries    []*Delivery `protobuf:"bytes,2,rep,name=deliveries,proto3" json:"deliveries,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1958,12 +1958,12 @@ func (x *NotifyCustomerResponse) GetDeliveries() []*Delivery {
 	return nil
 }
 
-// Delivery is what became of a message on one channel.
+// Delivery is the outcome on one channel.
 type Delivery struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The channel.
 	Channel string `protobuf:"bytes,1,opt,name=channel,proto3" json:"channel,omitempty"`
-	// Such as sent.
+	// Outcome, such as sent.
 	Status        string `protobuf:"bytes,2,opt,name=status,proto3" json:"status,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2013,13 +2013,13 @@ func (x *Delivery) GetStatus() string {
 	return ""
 }
 
-// WatchOrderRequest asks to follow an order.
+// WatchOrderRequest names an order to watch.
 type WatchOrderRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// UUID of the order.
 	OrderId string `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
-	// The last version seen: every status frame with a later one is replayed after the
-	// snapshot, none missing, none twice. Absent: only what happens from now on.
+	// The last version received: status frames with a later version are replayed after the
+	// snapshot, with nothing lost or duplicated. Unset: live frames only.
 	SinceVersion  *int64 `protobuf:"varint,2,opt,name=since_version,json=sinceVersion,proto3,oneof" json:"since_version,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2072,16 +2072,16 @@ func (x *WatchOrderRequest) GetSinceVersion() int64 {
 // WatchOrderResponse is one frame.
 type WatchOrderResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The name of the frame: snapshot, status, position, eta, notification, ping or
-	// end. Skip those that you do not know.
+	// Frame type: snapshot, status, position, eta, notification, note, ping or
+	// end. Ignore unknown types.
 	Type string `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
 	// UUID of the order.
 	OrderId string `protobuf:"bytes,2,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
 	// The order's version, on frames that have one.
 	Version *int64 `protobuf:"varint,3,opt,name=version,proto3,oneof" json:"version,omitempty"`
-	// When the frame was made.
+	// When the content of the frame was recorded.
 	At *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=at,proto3" json:"at,omitempty"`
-	// What the frame says.
+	// The content of the frame.
 	//
 	// Types that are valid to be assigned to Data:
 	//
@@ -2250,7 +2250,7 @@ type WatchOrderResponse_Status struct {
 }
 
 type WatchOrderResponse_Position struct {
-	// Where the courier is, from custody to the end.
+	// The courier's position, from pick-up to the end.
 	Position *CourierPosition `protobuf:"bytes,7,opt,name=position,proto3,oneof"`
 }
 
@@ -2270,13 +2270,13 @@ type WatchOrderResponse_End struct {
 }
 
 type WatchOrderResponse_Ping struct {
-	// Nothing happened for a while.
+	// Keep-alive.
 	Ping *Ping `protobuf:"bytes,11,opt,name=ping,proto3,oneof"`
 }
 
 type WatchOrderResponse_Note struct {
-	// An entry of the history that changes nothing: the courier is near or silent, the order
-	// is late, a report came late.
+	// A history entry that does not change the order: the courier is near or silent, the order
+	// is late, a report arrived late.
 	Note *Event `protobuf:"bytes,12,opt,name=note,proto3,oneof"`
 }
 
@@ -2296,14 +2296,14 @@ func (*WatchOrderResponse_Ping) isWatchOrderResponse_Data() {}
 
 func (*WatchOrderResponse_Note) isWatchOrderResponse_Data() {}
 
-// Snapshot is how things stand when a stream begins.
+// Snapshot is the state when the stream starts.
 type Snapshot struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The order.
 	Order *Order `protobuf:"bytes,1,opt,name=order,proto3" json:"order,omitempty"`
-	// Who has it.
+	// The courier.
 	Courier *Courier `protobuf:"bytes,2,opt,name=courier,proto3" json:"courier,omitempty"`
-	// Where the courier is; only while the order is in custody.
+	// The courier's position; only from pick-up to the end.
 	Position      *Position `protobuf:"bytes,3,opt,name=position,proto3" json:"position,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2360,12 +2360,12 @@ func (x *Snapshot) GetPosition() *Position {
 	return nil
 }
 
-// CourierPosition is where a courier is.
+// CourierPosition is a courier's position.
 type CourierPosition struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// UUID of the courier.
 	CourierId string `protobuf:"bytes,1,opt,name=courier_id,json=courierId,proto3" json:"courier_id,omitempty"`
-	// The newest position.
+	// The latest position.
 	Position      *Position `protobuf:"bytes,2,opt,name=position,proto3" json:"position,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2420,9 +2420,9 @@ type Notification struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// UUID of the notification.
 	NotificationId string `protobuf:"bytes,1,opt,name=notification_id,json=notificationId,proto3" json:"notification_id,omitempty"`
-	// Which way it went.
+	// Channel.
 	Channel string `protobuf:"bytes,2,opt,name=channel,proto3" json:"channel,omitempty"`
-	// What it says.
+	// Text.
 	Text          string `protobuf:"bytes,3,opt,name=text,proto3" json:"text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2479,7 +2479,7 @@ func (x *Notification) GetText() string {
 	return ""
 }
 
-// End says that the order is finished.
+// End means that the order is finished.
 type End struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -2516,7 +2516,7 @@ func (*End) Descriptor() ([]byte, []int) {
 	return file_ordertracking_v1_order_service_proto_rawDescGZIP(), []int{35}
 }
 
-// Ping says that the stream is alive.
+// Ping keeps the stream alive.
 type Ping struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -2608,12 +2608,12 @@ func (x *ReportLocationsRequest) GetPositions() []*Position {
 	return nil
 }
 
-// ReportLocationsResponse counts what became of all batches.
+// ReportLocationsResponse counts the positions of all batches.
 type ReportLocationsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// New: shown at once, in the history within a second.
+	// New ones: visible at once, stored within a second.
 	Accepted int64 `protobuf:"varint,1,opt,name=accepted,proto3" json:"accepted,omitempty"`
-	// Implausible (no place, the future, too old) or known already.
+	// Implausible (no coordinates, in the future, too old) or already known.
 	Dropped       int64 `protobuf:"varint,2,opt,name=dropped,proto3" json:"dropped,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2663,43 +2663,43 @@ func (x *ReportLocationsResponse) GetDropped() int64 {
 	return 0
 }
 
-// EditOrderRequest changes an order; what is not set stays as it is.
+// EditOrderRequest changes an order; unset fields stay unchanged.
 type EditOrderRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The order.
 	OrderId string `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
-	// Who receives it, as a whole.
+	// Recipient; replaces the whole object.
 	Customer *Customer `protobuf:"bytes,2,opt,name=customer,proto3" json:"customer,omitempty"`
-	// Where the goods are taken from, as a whole.
+	// Pick-up place; replaces the whole object.
 	Pickup *Place `protobuf:"bytes,3,opt,name=pickup,proto3" json:"pickup,omitempty"`
-	// Where they go, as a whole.
+	// Delivery place; replaces the whole object.
 	Dropoff *Place `protobuf:"bytes,4,opt,name=dropoff,proto3" json:"dropoff,omitempty"`
-	// Free text, at most 2000 characters.
+	// At most 2000 characters.
 	Notes *string `protobuf:"bytes,5,opt,name=notes,proto3,oneof" json:"notes,omitempty"`
 	// When the goods are ready.
 	ReadyAt *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=ready_at,json=readyAt,proto3" json:"ready_at,omitempty"`
-	// When the customer was promised them.
+	// The delivery time promised to the customer.
 	PromisedAt *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=promised_at,json=promisedAt,proto3" json:"promised_at,omitempty"`
-	// Not delivered before this time.
+	// Earliest delivery time.
 	DeliverAfter *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=deliver_after,json=deliverAfter,proto3" json:"deliver_after,omitempty"`
-	// To be delivered by this time.
+	// Latest delivery time.
 	DeliverBefore *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=deliver_before,json=deliverBefore,proto3" json:"deliver_before,omitempty"`
-	// The customer's (IANA).
+	// The customer's time zone (IANA).
 	Timezone *string `protobuf:"bytes,10,opt,name=timezone,proto3,oneof" json:"timezone,omitempty"`
-	// 0 to 9; higher is first.
+	// 0 to 9; higher is more urgent.
 	Priority *int32 `protobuf:"varint,11,opt,name=priority,proto3,oneof" json:"priority,omitempty"`
-	// What the courier must have.
+	// What a courier needs to be assigned.
 	Requirements *Requirements `protobuf:"bytes,12,opt,name=requirements,proto3" json:"requirements,omitempty"`
 	// Raises an exception.
 	Exception *ExceptionEdit `protobuf:"bytes,13,opt,name=exception,proto3" json:"exception,omitempty"`
-	// Merged into the order's; an empty value removes the entry.
+	// Merged into the order's metadata; an empty value removes the entry.
 	Metadata map[string]string `protobuf:"bytes,14,rep,name=metadata,proto3" json:"metadata,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// Fields to remove: pickup, notes, ready_at, promised_at, deliver_after, deliver_before,
 	// timezone, priority, requirements, payment, exception, metadata.
 	Clear []string `protobuf:"bytes,15,rep,name=clear,proto3" json:"clear,omitempty"`
 	// Only if the order still has this version.
 	IfMatch *int64 `protobuf:"varint,16,opt,name=if_match,json=ifMatch,proto3,oneof" json:"if_match,omitempty"`
-	// What the recipient pays on delivery; not while a parcel carries it (illegal_transition).
+	// Cash on delivery; can't be changed once a parcel is booked (illegal_transition).
 	Payment       *Payment `protobuf:"bytes,17,opt,name=payment,proto3" json:"payment,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2857,9 +2857,9 @@ func (x *EditOrderRequest) GetPayment() *Payment {
 // ExceptionEdit is an exception to raise.
 type ExceptionEdit struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// A name for machines.
+	// Machine-readable code.
 	Code string `protobuf:"bytes,1,opt,name=code,proto3" json:"code,omitempty"`
-	// A sentence for people.
+	// Human-readable text.
 	Detail        string `protobuf:"bytes,2,opt,name=detail,proto3" json:"detail,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2909,7 +2909,7 @@ func (x *ExceptionEdit) GetDetail() string {
 	return ""
 }
 
-// EditOrderResponse has the order as it is now.
+// EditOrderResponse contains the changed order.
 type EditOrderResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The order.
@@ -3001,7 +3001,7 @@ func (x *ListEventsRequest) GetOrderId() string {
 	return ""
 }
 
-// ListEventsResponse has the order's history.
+// ListEventsResponse contains the order's history.
 type ListEventsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Oldest first.

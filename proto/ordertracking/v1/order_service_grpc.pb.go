@@ -45,12 +45,12 @@ const (
 // OrderService is the twin of the REST API: the same operations, names, rules and errors.
 //
 // Errors carry a google.rpc.ErrorInfo of domain "order-tracking" whose reason is the
-// error's code, such as order_not_found. Its metadata has request_id; where a step
-// was refused allowed_transitions (comma-separated, "" at the end); and where fields
-// were refused pointers (a JSON array with the JSON pointer of each violation). A
-// google.rpc.BadRequest names each field, with the fault's code as the reason; of
-// very many the first ones are listed, and metadata faults has the number of all. A
-// google.rpc.RetryInfo says when trying again makes sense.
+// error's code, such as order_not_found. Its metadata contains request_id; for a
+// rejected transition allowed_transitions (comma-separated, "" for a terminal status);
+// for invalid fields pointers (a JSON array with the JSON pointer of each violation). A
+// google.rpc.BadRequest lists each field, with the error's code as the reason; if there
+// are many, only the first are listed and metadata faults is the total. A
+// google.rpc.RetryInfo says when to retry.
 //
 //	InvalidArgument     malformed, validation_failed, idempotency_key_reused
 //	Unauthenticated     unauthenticated
@@ -60,57 +60,57 @@ const (
 //	                    no_courier_available, courier_busy
 //	AlreadyExists       duplicate_external_id
 //	Aborted             idempotency_in_progress, version_conflict
-//	ResourceExhausted   too_large, rate_limited, too_slow (a watcher that does not read)
-//	Unavailable         unavailable, also from a server that goes away
-//	Internal            internal; details are in the server's log under the request_id
+//	ResourceExhausted   too_large, rate_limited, too_slow (the client reads too slowly)
+//	Unavailable         unavailable, also while the server shuts down
+//	Internal            internal; the server logs the details under the request_id
 //
 // Every call may fail with unauthenticated, forbidden, unavailable and internal;
-// each method lists what else it may fail with.
+// each method lists its further errors.
 //
-// Metadata of a request: authorization ("Bearer <key>"), x-request-id (echoed; made
-// when absent), idempotency-key (on CreateOrder, CreateOrders, AssignCourier,
-// NotifyCustomer and ReportLocations; the others may be repeated as they are): the
-// first answer to the key is replayed for 24 hours, that of one order with the header
-// idempotent-replayed: true; if-match (a version, such as "v3"): the same as the field
-// if_match, which goes first.
+// Request metadata: authorization ("Bearer <key>"), x-request-id (echoed; generated
+// if unset), idempotency-key (on CreateOrder, CreateOrders, AssignCourier,
+// NotifyCustomer and ReportLocations; the others are safe to repeat): the
+// first response to the key is replayed for 24 hours, for single orders with the header
+// idempotent-replayed: true; if-match (a version, such as "v3"): same as the field
+// if_match, which takes precedence.
 //
-// Fields that the server does not know are ignored, as is usual with protobuf.
+// Unknown fields are ignored, as usual with protobuf.
 type OrderServiceClient interface {
-	// CreateOrder makes an order. validation_failed, duplicate_external_id,
+	// CreateOrder creates an order. validation_failed, duplicate_external_id,
 	// idempotency_key_reused, idempotency_in_progress.
 	CreateOrder(ctx context.Context, in *CreateOrderRequest, opts ...grpc.CallOption) (*CreateOrderResponse, error)
-	// CreateOrders makes up to 100 orders, each on its own: one that fails does not stop
+	// CreateOrders creates up to 100 orders independently: one failure does not stop
 	// the others. An idempotency-key covers the batch, entry by entry.
-	// validation_failed when there are none or too many.
+	// validation_failed if there are none or too many.
 	CreateOrders(ctx context.Context, in *CreateOrdersRequest, opts ...grpc.CallOption) (*CreateOrdersResponse, error)
 	// GetOrder returns an order. order_not_found, validation_failed.
 	GetOrder(ctx context.Context, in *GetOrderRequest, opts ...grpc.CallOption) (*GetOrderResponse, error)
 	// GetOrders returns a page of orders, newest first. validation_failed, malformed
-	// for a page_token that is not ours or belongs to other filters.
+	// for an unknown page_token or one issued for other filters.
 	GetOrders(ctx context.Context, in *GetOrdersRequest, opts ...grpc.CallOption) (*GetOrdersResponse, error)
-	// GetOrderStatus returns where an order stands and what may follow. order_not_found,
+	// GetOrderStatus returns an order's status and the allowed transitions. order_not_found,
 	// validation_failed.
 	GetOrderStatus(ctx context.Context, in *GetOrderStatusRequest, opts ...grpc.CallOption) (*GetOrderStatusResponse, error)
-	// UpdateOrderStatus takes an order one step along the table. Asking for the status
-	// that it has changes nothing. illegal_transition, cancel_after_pickup,
+	// UpdateOrderStatus moves an order one step through the status table. Requesting the status
+	// that it already has changes nothing. illegal_transition, cancel_after_pickup,
 	// version_conflict, order_not_found, validation_failed.
 	UpdateOrderStatus(ctx context.Context, in *UpdateOrderStatusRequest, opts ...grpc.CallOption) (*UpdateOrderStatusResponse, error)
-	// TrackOrder returns everything there is to see of an order: the courier, the
-	// position and trail from custody to the end, the history, the estimate.
+	// TrackOrder returns the tracking view of an order: the courier, the
+	// position and trail from pick-up to the end, the history, the estimate.
 	// order_not_found, validation_failed.
 	TrackOrder(ctx context.Context, in *TrackOrderRequest, opts ...grpc.CallOption) (*TrackOrderResponse, error)
-	// CancelOrder ends an order before its goods are handed over. cancel_after_pickup,
+	// CancelOrder cancels an order before pick-up. cancel_after_pickup,
 	// illegal_transition, version_conflict, order_not_found, validation_failed.
 	CancelOrder(ctx context.Context, in *CancelOrderRequest, opts ...grpc.CallOption) (*CancelOrderResponse, error)
-	// EstimateDelivery says when an order is expected, computed now, or what happened.
-	// order_finished when it ended without delivery, order_not_found, validation_failed.
+	// EstimateDelivery computes the current delivery estimate, or returns the actual time.
+	// order_finished if it ended without delivery, order_not_found, validation_failed.
 	EstimateDelivery(ctx context.Context, in *EstimateDeliveryRequest, opts ...grpc.CallOption) (*EstimateDeliveryResponse, error)
-	// AssignCourier gives an order to a courier or to the nearest one on duty that has
-	// room. courier_not_found, courier_busy, no_courier_available, illegal_transition,
+	// AssignCourier assigns an order to a courier, or to the one who would deliver it soonest,
+	// queue included. courier_not_found, courier_busy, no_courier_available, illegal_transition,
 	// version_conflict, order_not_found, validation_failed.
 	AssignCourier(ctx context.Context, in *AssignCourierRequest, opts ...grpc.CallOption) (*AssignCourierResponse, error)
-	// GetCourierLocation returns a courier's newest position. courier_not_found,
-	// position_not_found when there is none yet, validation_failed.
+	// GetCourierLocation returns a courier's latest position. courier_not_found,
+	// position_not_found if there is none yet, validation_failed.
 	GetCourierLocation(ctx context.Context, in *GetCourierLocationRequest, opts ...grpc.CallOption) (*GetCourierLocationResponse, error)
 	// ListCourierOrders returns a page of a courier's orders, active ones first, then
 	// newest first. courier_not_found, validation_failed, malformed for a bad page_token.
@@ -123,17 +123,17 @@ type OrderServiceClient interface {
 	// ListEvents returns the history of an order, oldest first and complete, as far as the
 	// caller may see it. order_not_found, validation_failed.
 	ListEvents(ctx context.Context, in *ListEventsRequest, opts ...grpc.CallOption) (*ListEventsResponse, error)
-	// WatchOrder streams what happens to an order: a snapshot first, then, with
-	// since_version, every later status that the caller missed, then live. Statuses are
+	// WatchOrder streams an order's live frames: a snapshot first, then, with
+	// since_version, every later status that the client missed, then live frames. Statuses are
 	// never dropped or reordered; positions may be coalesced. The stream ends with OK
-	// after the end frame of a finished order. Come back with the last version seen on
-	// Unavailable (the server goes away) and ResourceExhausted (the caller reads too
+	// after the end frame of a finished order. Reconnect with the last version received on
+	// Unavailable (the server shuts down) and ResourceExhausted (the client reads too
 	// slowly). order_not_found, validation_failed.
 	WatchOrder(ctx context.Context, in *WatchOrderRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchOrderResponse], error)
-	// ReportLocations takes batches of positions. What is implausible or known already
-	// is dropped and counted; what was accepted is in the history within a second. A batch that is not valid
-	// ends the stream; the batches before it were kept, ErrorInfo's metadata has the
-	// number of the batch (from 0) and what was accepted and dropped until then.
+	// ReportLocations accepts batches of positions. Implausible and known ones are
+	// dropped and counted; accepted ones are stored within a second. An invalid batch
+	// ends the stream; the batches before it are kept, and ErrorInfo's metadata contains the
+	// number of the batch (from 0) and the counts of accepted and dropped positions so far.
 	// courier_not_found, validation_failed.
 	ReportLocations(ctx context.Context, opts ...grpc.CallOption) (grpc.ClientStreamingClient[ReportLocationsRequest, ReportLocationsResponse], error)
 }
@@ -335,12 +335,12 @@ type OrderService_ReportLocationsClient = grpc.ClientStreamingClient[ReportLocat
 // OrderService is the twin of the REST API: the same operations, names, rules and errors.
 //
 // Errors carry a google.rpc.ErrorInfo of domain "order-tracking" whose reason is the
-// error's code, such as order_not_found. Its metadata has request_id; where a step
-// was refused allowed_transitions (comma-separated, "" at the end); and where fields
-// were refused pointers (a JSON array with the JSON pointer of each violation). A
-// google.rpc.BadRequest names each field, with the fault's code as the reason; of
-// very many the first ones are listed, and metadata faults has the number of all. A
-// google.rpc.RetryInfo says when trying again makes sense.
+// error's code, such as order_not_found. Its metadata contains request_id; for a
+// rejected transition allowed_transitions (comma-separated, "" for a terminal status);
+// for invalid fields pointers (a JSON array with the JSON pointer of each violation). A
+// google.rpc.BadRequest lists each field, with the error's code as the reason; if there
+// are many, only the first are listed and metadata faults is the total. A
+// google.rpc.RetryInfo says when to retry.
 //
 //	InvalidArgument     malformed, validation_failed, idempotency_key_reused
 //	Unauthenticated     unauthenticated
@@ -350,57 +350,57 @@ type OrderService_ReportLocationsClient = grpc.ClientStreamingClient[ReportLocat
 //	                    no_courier_available, courier_busy
 //	AlreadyExists       duplicate_external_id
 //	Aborted             idempotency_in_progress, version_conflict
-//	ResourceExhausted   too_large, rate_limited, too_slow (a watcher that does not read)
-//	Unavailable         unavailable, also from a server that goes away
-//	Internal            internal; details are in the server's log under the request_id
+//	ResourceExhausted   too_large, rate_limited, too_slow (the client reads too slowly)
+//	Unavailable         unavailable, also while the server shuts down
+//	Internal            internal; the server logs the details under the request_id
 //
 // Every call may fail with unauthenticated, forbidden, unavailable and internal;
-// each method lists what else it may fail with.
+// each method lists its further errors.
 //
-// Metadata of a request: authorization ("Bearer <key>"), x-request-id (echoed; made
-// when absent), idempotency-key (on CreateOrder, CreateOrders, AssignCourier,
-// NotifyCustomer and ReportLocations; the others may be repeated as they are): the
-// first answer to the key is replayed for 24 hours, that of one order with the header
-// idempotent-replayed: true; if-match (a version, such as "v3"): the same as the field
-// if_match, which goes first.
+// Request metadata: authorization ("Bearer <key>"), x-request-id (echoed; generated
+// if unset), idempotency-key (on CreateOrder, CreateOrders, AssignCourier,
+// NotifyCustomer and ReportLocations; the others are safe to repeat): the
+// first response to the key is replayed for 24 hours, for single orders with the header
+// idempotent-replayed: true; if-match (a version, such as "v3"): same as the field
+// if_match, which takes precedence.
 //
-// Fields that the server does not know are ignored, as is usual with protobuf.
+// Unknown fields are ignored, as usual with protobuf.
 type OrderServiceServer interface {
-	// CreateOrder makes an order. validation_failed, duplicate_external_id,
+	// CreateOrder creates an order. validation_failed, duplicate_external_id,
 	// idempotency_key_reused, idempotency_in_progress.
 	CreateOrder(context.Context, *CreateOrderRequest) (*CreateOrderResponse, error)
-	// CreateOrders makes up to 100 orders, each on its own: one that fails does not stop
+	// CreateOrders creates up to 100 orders independently: one failure does not stop
 	// the others. An idempotency-key covers the batch, entry by entry.
-	// validation_failed when there are none or too many.
+	// validation_failed if there are none or too many.
 	CreateOrders(context.Context, *CreateOrdersRequest) (*CreateOrdersResponse, error)
 	// GetOrder returns an order. order_not_found, validation_failed.
 	GetOrder(context.Context, *GetOrderRequest) (*GetOrderResponse, error)
 	// GetOrders returns a page of orders, newest first. validation_failed, malformed
-	// for a page_token that is not ours or belongs to other filters.
+	// for an unknown page_token or one issued for other filters.
 	GetOrders(context.Context, *GetOrdersRequest) (*GetOrdersResponse, error)
-	// GetOrderStatus returns where an order stands and what may follow. order_not_found,
+	// GetOrderStatus returns an order's status and the allowed transitions. order_not_found,
 	// validation_failed.
 	GetOrderStatus(context.Context, *GetOrderStatusRequest) (*GetOrderStatusResponse, error)
-	// UpdateOrderStatus takes an order one step along the table. Asking for the status
-	// that it has changes nothing. illegal_transition, cancel_after_pickup,
+	// UpdateOrderStatus moves an order one step through the status table. Requesting the status
+	// that it already has changes nothing. illegal_transition, cancel_after_pickup,
 	// version_conflict, order_not_found, validation_failed.
 	UpdateOrderStatus(context.Context, *UpdateOrderStatusRequest) (*UpdateOrderStatusResponse, error)
-	// TrackOrder returns everything there is to see of an order: the courier, the
-	// position and trail from custody to the end, the history, the estimate.
+	// TrackOrder returns the tracking view of an order: the courier, the
+	// position and trail from pick-up to the end, the history, the estimate.
 	// order_not_found, validation_failed.
 	TrackOrder(context.Context, *TrackOrderRequest) (*TrackOrderResponse, error)
-	// CancelOrder ends an order before its goods are handed over. cancel_after_pickup,
+	// CancelOrder cancels an order before pick-up. cancel_after_pickup,
 	// illegal_transition, version_conflict, order_not_found, validation_failed.
 	CancelOrder(context.Context, *CancelOrderRequest) (*CancelOrderResponse, error)
-	// EstimateDelivery says when an order is expected, computed now, or what happened.
-	// order_finished when it ended without delivery, order_not_found, validation_failed.
+	// EstimateDelivery computes the current delivery estimate, or returns the actual time.
+	// order_finished if it ended without delivery, order_not_found, validation_failed.
 	EstimateDelivery(context.Context, *EstimateDeliveryRequest) (*EstimateDeliveryResponse, error)
-	// AssignCourier gives an order to a courier or to the nearest one on duty that has
-	// room. courier_not_found, courier_busy, no_courier_available, illegal_transition,
+	// AssignCourier assigns an order to a courier, or to the one who would deliver it soonest,
+	// queue included. courier_not_found, courier_busy, no_courier_available, illegal_transition,
 	// version_conflict, order_not_found, validation_failed.
 	AssignCourier(context.Context, *AssignCourierRequest) (*AssignCourierResponse, error)
-	// GetCourierLocation returns a courier's newest position. courier_not_found,
-	// position_not_found when there is none yet, validation_failed.
+	// GetCourierLocation returns a courier's latest position. courier_not_found,
+	// position_not_found if there is none yet, validation_failed.
 	GetCourierLocation(context.Context, *GetCourierLocationRequest) (*GetCourierLocationResponse, error)
 	// ListCourierOrders returns a page of a courier's orders, active ones first, then
 	// newest first. courier_not_found, validation_failed, malformed for a bad page_token.
@@ -413,17 +413,17 @@ type OrderServiceServer interface {
 	// ListEvents returns the history of an order, oldest first and complete, as far as the
 	// caller may see it. order_not_found, validation_failed.
 	ListEvents(context.Context, *ListEventsRequest) (*ListEventsResponse, error)
-	// WatchOrder streams what happens to an order: a snapshot first, then, with
-	// since_version, every later status that the caller missed, then live. Statuses are
+	// WatchOrder streams an order's live frames: a snapshot first, then, with
+	// since_version, every later status that the client missed, then live frames. Statuses are
 	// never dropped or reordered; positions may be coalesced. The stream ends with OK
-	// after the end frame of a finished order. Come back with the last version seen on
-	// Unavailable (the server goes away) and ResourceExhausted (the caller reads too
+	// after the end frame of a finished order. Reconnect with the last version received on
+	// Unavailable (the server shuts down) and ResourceExhausted (the client reads too
 	// slowly). order_not_found, validation_failed.
 	WatchOrder(*WatchOrderRequest, grpc.ServerStreamingServer[WatchOrderResponse]) error
-	// ReportLocations takes batches of positions. What is implausible or known already
-	// is dropped and counted; what was accepted is in the history within a second. A batch that is not valid
-	// ends the stream; the batches before it were kept, ErrorInfo's metadata has the
-	// number of the batch (from 0) and what was accepted and dropped until then.
+	// ReportLocations accepts batches of positions. Implausible and known ones are
+	// dropped and counted; accepted ones are stored within a second. An invalid batch
+	// ends the stream; the batches before it are kept, and ErrorInfo's metadata contains the
+	// number of the batch (from 0) and the counts of accepted and dropped positions so far.
 	// courier_not_found, validation_failed.
 	ReportLocations(grpc.ClientStreamingServer[ReportLocationsRequest, ReportLocationsResponse]) error
 	mustEmbedUnimplementedOrderServiceServer()

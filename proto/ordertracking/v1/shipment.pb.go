@@ -21,36 +21,36 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// BookShipmentRequest books a parcel; what is absent is taken from the order.
+// BookShipmentRequest books a parcel; unset fields are taken from the order.
 type BookShipmentRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// UUID of the order.
 	OrderId string `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
-	// The company's code; may be absent when there is only one.
+	// The carrier's code; optional if only one is configured.
 	Carrier string `protobuf:"bytes,2,opt,name=carrier,proto3" json:"carrier,omitempty"`
-	// The contract with the company; the merchant's own when absent, else the usual one.
+	// Carrier account; default the merchant's, else the default account.
 	Account string `protobuf:"bytes,3,opt,name=account,proto3" json:"account,omitempty"`
-	// Of a parcel that was booked elsewhere.
+	// Tracking number of a parcel booked elsewhere.
 	TrackingNumber string `protobuf:"bytes,4,opt,name=tracking_number,json=trackingNumber,proto3" json:"tracking_number,omitempty"`
-	// The company's code of a service, cheapest (the default) or fastest.
+	// The carrier's code of a service, cheapest (the default) or fastest.
 	Tariff string `protobuf:"bytes,5,opt,name=tariff,proto3" json:"tariff,omitempty"`
-	// Where it is handed over.
+	// Hand-over place.
 	From *Stop `protobuf:"bytes,6,opt,name=from,proto3" json:"from,omitempty"`
-	// Where it goes.
+	// Delivery place.
 	To *Stop `protobuf:"bytes,7,opt,name=to,proto3" json:"to,omitempty"`
-	// The parcels; made from the items when absent. At most 255.
+	// Packages, at most 255; derived from the items if unset.
 	Packages []*Package `protobuf:"bytes,8,rep,name=packages,proto3" json:"packages,omitempty"`
-	// For the company.
+	// Comment for the carrier.
 	Comment string `protobuf:"bytes,9,opt,name=comment,proto3" json:"comment,omitempty"`
-	// Who sends it.
+	// Sender.
 	Sender *Customer `protobuf:"bytes,10,opt,name=sender,proto3" json:"sender,omitempty"`
-	// What the recipient pays; the order's when absent.
+	// Cash on delivery; the order's if unset.
 	Payment *Payment `protobuf:"bytes,11,opt,name=payment,proto3" json:"payment,omitempty"`
-	// Who really sells the goods.
+	// The true seller of the goods.
 	Seller *Seller `protobuf:"bytes,12,opt,name=seller,proto3" json:"seller,omitempty"`
-	// Services beside carrying, at most 30.
+	// Additional services, at most 30.
 	Services []*CarrierService `protobuf:"bytes,13,rep,name=services,proto3" json:"services,omitempty"`
-	// Makes it an international parcel.
+	// For international parcels.
 	Invoice       *Invoice `protobuf:"bytes,14,opt,name=invoice,proto3" json:"invoice,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -184,7 +184,7 @@ func (x *BookShipmentRequest) GetInvoice() *Invoice {
 	return nil
 }
 
-// BookShipmentResponse has the parcel as booked.
+// BookShipmentResponse contains the parcel as booked.
 type BookShipmentResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The parcel.
@@ -276,7 +276,7 @@ func (x *GetShipmentRequest) GetOrderId() string {
 	return ""
 }
 
-// GetShipmentResponse has the order's parcel.
+// GetShipmentResponse contains the order's parcel.
 type GetShipmentResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The parcel.
@@ -322,18 +322,18 @@ func (x *GetShipmentResponse) GetShipment() *Shipment {
 	return nil
 }
 
-// EditShipmentRequest changes a parcel; what is absent stays.
+// EditShipmentRequest changes a parcel; unset fields stay unchanged.
 type EditShipmentRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// UUID of the order.
 	OrderId string `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
-	// Version that the order must have; any when absent.
+	// Version that the order must have; unset means any.
 	IfMatch *int64 `protobuf:"varint,2,opt,name=if_match,json=ifMatch,proto3,oneof" json:"if_match,omitempty"`
-	// Who receives it.
+	// Recipient.
 	Recipient *Customer `protobuf:"bytes,3,opt,name=recipient,proto3" json:"recipient,omitempty"`
-	// Where it goes.
+	// Delivery place.
 	To *Stop `protobuf:"bytes,4,opt,name=to,proto3" json:"to,omitempty"`
-	// For the company.
+	// Comment for the carrier.
 	Comment       *string `protobuf:"bytes,5,opt,name=comment,proto3,oneof" json:"comment,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -404,7 +404,7 @@ func (x *EditShipmentRequest) GetComment() string {
 	return ""
 }
 
-// EditShipmentResponse has the parcel.
+// EditShipmentResponse contains the parcel.
 type EditShipmentResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The parcel.
@@ -450,16 +450,16 @@ func (x *EditShipmentResponse) GetShipment() *Shipment {
 	return nil
 }
 
-// RefuseShipmentRequest agrees to a paid cancellation.
+// RefuseShipmentRequest confirms a paid cancellation.
 type RefuseShipmentRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// UUID of the order.
 	OrderId string `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
-	// Version that the order must have; any when absent.
+	// Version that the order must have; unset means any.
 	IfMatch *int64 `protobuf:"varint,2,opt,name=if_match,json=ifMatch,proto3,oneof" json:"if_match,omitempty"`
-	// Must be true: it costs money.
+	// Must be true, because it costs money.
 	Confirm bool `protobuf:"varint,3,opt,name=confirm,proto3" json:"confirm,omitempty"`
-	// The price that the terms named, if they named one.
+	// The price from the terms, if they contain one.
 	Price         *Money `protobuf:"bytes,4,opt,name=price,proto3" json:"price,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -523,7 +523,7 @@ func (x *RefuseShipmentRequest) GetPrice() *Money {
 	return nil
 }
 
-// RefuseShipmentResponse has the parcel.
+// RefuseShipmentResponse contains the parcel.
 type RefuseShipmentResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The parcel.
@@ -569,16 +569,16 @@ func (x *RefuseShipmentResponse) GetShipment() *Shipment {
 	return nil
 }
 
-// ResolveShipmentRequest says what became of a booking.
+// ResolveShipmentRequest resolves a booking.
 type ResolveShipmentRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// UUID of the order.
 	OrderId string `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
 	// retry: there is no parcel, book again; exists: it is the one named here.
 	Action string `protobuf:"bytes,2,opt,name=action,proto3" json:"action,omitempty"`
-	// The company's id of the parcel.
+	// The carrier's id of the parcel.
 	Id string `protobuf:"bytes,3,opt,name=id,proto3" json:"id,omitempty"`
-	// The company's number of the parcel.
+	// The carrier's number of the parcel.
 	TrackingNumber string `protobuf:"bytes,4,opt,name=tracking_number,json=trackingNumber,proto3" json:"tracking_number,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
@@ -642,7 +642,7 @@ func (x *ResolveShipmentRequest) GetTrackingNumber() string {
 	return ""
 }
 
-// ResolveShipmentResponse has the parcel.
+// ResolveShipmentResponse contains the parcel.
 type ResolveShipmentResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The parcel.
@@ -688,20 +688,20 @@ func (x *ResolveShipmentResponse) GetShipment() *Shipment {
 	return nil
 }
 
-// BookIntakeRequest says when a courier is to come.
+// BookIntakeRequest is the requested pick-up time.
 type BookIntakeRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// UUID of the order.
 	OrderId string `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
-	// The day, such as 2026-05-05; at most 31 days ahead.
+	// Date, such as 2026-05-05; at most 31 days ahead.
 	Date string `protobuf:"bytes,2,opt,name=date,proto3" json:"date,omitempty"`
-	// From this time of day at the place, such as 10:00.
+	// Start of the time window, local time, such as 10:00.
 	From string `protobuf:"bytes,3,opt,name=from,proto3" json:"from,omitempty"`
-	// To this one; three hours later or more.
+	// End of the time window; at least three hours later.
 	To string `protobuf:"bytes,4,opt,name=to,proto3" json:"to,omitempty"`
-	// For the courier.
+	// Comment for the courier.
 	Comment string `protobuf:"bytes,5,opt,name=comment,proto3" json:"comment,omitempty"`
-	// The courier calls before.
+	// The courier calls ahead.
 	NeedCall      bool `protobuf:"varint,6,opt,name=need_call,json=needCall,proto3" json:"need_call,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -779,7 +779,7 @@ func (x *BookIntakeRequest) GetNeedCall() bool {
 	return false
 }
 
-// BookIntakeResponse has the parcel with its intake.
+// BookIntakeResponse contains the parcel with its intake.
 type BookIntakeResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The parcel.
@@ -871,7 +871,7 @@ func (x *CancelIntakeRequest) GetOrderId() string {
 	return ""
 }
 
-// CancelIntakeResponse has the parcel.
+// CancelIntakeResponse contains the parcel.
 type CancelIntakeResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The parcel.
@@ -917,12 +917,12 @@ func (x *CancelIntakeResponse) GetShipment() *Shipment {
 	return nil
 }
 
-// ReturnShipmentRequest books the way back of delivered goods.
+// ReturnShipmentRequest books the return of delivered goods.
 type ReturnShipmentRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// UUID of the order.
 	OrderId string `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
-	// The company's code of a service; that of the way there when absent.
+	// The carrier's code of a service; default the one of the outbound parcel.
 	Tariff        string `protobuf:"bytes,2,opt,name=tariff,proto3" json:"tariff,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -972,7 +972,7 @@ func (x *ReturnShipmentRequest) GetTariff() string {
 	return ""
 }
 
-// ReturnShipmentResponse has the parcel; return_number may follow later.
+// ReturnShipmentResponse contains the parcel; return_number may follow later.
 type ReturnShipmentResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The parcel.
@@ -1064,10 +1064,10 @@ func (x *ListDeliveryIntervalsRequest) GetOrderId() string {
 	return ""
 }
 
-// ListDeliveryIntervalsResponse has the times at which the company can deliver.
+// ListDeliveryIntervalsResponse contains the carrier's delivery intervals.
 type ListDeliveryIntervalsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// By day and time.
+	// Sorted by date and time.
 	Intervals     []*DeliveryInterval `protobuf:"bytes,1,rep,name=intervals,proto3" json:"intervals,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1110,14 +1110,14 @@ func (x *ListDeliveryIntervalsResponse) GetIntervals() []*DeliveryInterval {
 	return nil
 }
 
-// DeliveryInterval is a time of a day at the recipient's place.
+// DeliveryInterval is an interval in the recipient's local time.
 type DeliveryInterval struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The day, such as 2026-05-05.
+	// Date, such as 2026-05-05.
 	Date string `protobuf:"bytes,1,opt,name=date,proto3" json:"date,omitempty"`
-	// From this time of day, such as 10:00.
+	// Start of the time window, such as 10:00.
 	From string `protobuf:"bytes,2,opt,name=from,proto3" json:"from,omitempty"`
-	// To this one.
+	// End of the time window.
 	To            string `protobuf:"bytes,3,opt,name=to,proto3" json:"to,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1179,13 +1179,13 @@ type AgreeDeliveryRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// UUID of the order.
 	OrderId string `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
-	// The day, such as 2026-05-05.
+	// Date, such as 2026-05-05.
 	Date string `protobuf:"bytes,2,opt,name=date,proto3" json:"date,omitempty"`
-	// From this time of day, such as 10:00.
+	// Start of the time window, such as 10:00.
 	From string `protobuf:"bytes,3,opt,name=from,proto3" json:"from,omitempty"`
-	// To this one.
+	// End of the time window.
 	To string `protobuf:"bytes,4,opt,name=to,proto3" json:"to,omitempty"`
-	// For the courier.
+	// Comment for the courier.
 	Comment       string `protobuf:"bytes,5,opt,name=comment,proto3" json:"comment,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1256,7 +1256,7 @@ func (x *AgreeDeliveryRequest) GetComment() string {
 	return ""
 }
 
-// AgreeDeliveryResponse has the parcel.
+// AgreeDeliveryResponse contains the parcel.
 type AgreeDeliveryResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The parcel.
@@ -1302,14 +1302,14 @@ func (x *AgreeDeliveryResponse) GetShipment() *Shipment {
 	return nil
 }
 
-// GetShipmentLabelsRequest says what to print.
+// GetShipmentLabelsRequest selects labels to print.
 type GetShipmentLabelsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The orders, 1 to 100, which go with one company and contract.
+	// 1 to 100 orders of one carrier and account.
 	OrderIds []string `protobuf:"bytes,1,rep,name=order_ids,json=orderIds,proto3" json:"order_ids,omitempty"`
 	// barcode (the default) or waybill.
 	Kind string `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
-	// A4, A5 or A6, of barcodes only.
+	// A4, A5 or A6; for barcodes only.
 	Format        string `protobuf:"bytes,3,opt,name=format,proto3" json:"format,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1366,7 +1366,7 @@ func (x *GetShipmentLabelsRequest) GetFormat() string {
 	return ""
 }
 
-// GetShipmentLabelsResponse has the file.
+// GetShipmentLabelsResponse contains the file.
 type GetShipmentLabelsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// A PDF.
@@ -1412,18 +1412,18 @@ func (x *GetShipmentLabelsResponse) GetPdf() []byte {
 	return nil
 }
 
-// QuoteShipmentRequest describes a parcel; of an order what is absent is taken from it.
+// QuoteShipmentRequest describes a parcel; with an order, unset fields are taken from it.
 type QuoteShipmentRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The company's code.
+	// The carrier's code.
 	Carrier string `protobuf:"bytes,1,opt,name=carrier,proto3" json:"carrier,omitempty"`
 	// UUID of an order.
 	OrderId string `protobuf:"bytes,2,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
 	// Only this service.
 	Tariff string `protobuf:"bytes,3,opt,name=tariff,proto3" json:"tariff,omitempty"`
-	// Where it is handed over.
+	// Hand-over place.
 	From *Stop `protobuf:"bytes,4,opt,name=from,proto3" json:"from,omitempty"`
-	// Where it goes.
+	// Delivery place.
 	To *Stop `protobuf:"bytes,5,opt,name=to,proto3" json:"to,omitempty"`
 	// The parcels.
 	Packages      []*Package `protobuf:"bytes,6,rep,name=packages,proto3" json:"packages,omitempty"`
@@ -1503,10 +1503,10 @@ func (x *QuoteShipmentRequest) GetPackages() []*Package {
 	return nil
 }
 
-// QuoteShipmentResponse has the company's offers.
+// QuoteShipmentResponse contains the carrier's quotes.
 type QuoteShipmentResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// One for each service.
+	// One per service.
 	Quotes        []*Quote `protobuf:"bytes,1,rep,name=quotes,proto3" json:"quotes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1552,21 +1552,21 @@ func (x *QuoteShipmentResponse) GetQuotes() []*Quote {
 // ListPointsRequest selects offices and lockers.
 type ListPointsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The company's code.
+	// The carrier's code.
 	Carrier string `protobuf:"bytes,1,opt,name=carrier,proto3" json:"carrier,omitempty"`
-	// Of this town: its name or the company's code.
+	// Town: its name or the carrier's code.
 	City string `protobuf:"bytes,2,opt,name=city,proto3" json:"city,omitempty"`
 	// Nearest first around this point; also finds the town.
 	Near *Point `protobuf:"bytes,3,opt,name=near,proto3" json:"near,omitempty"`
-	// Only this one.
+	// Only this point.
 	Code string `protobuf:"bytes,4,opt,name=code,proto3" json:"code,omitempty"`
 	// Only of this kind: office or locker.
 	Kind string `protobuf:"bytes,5,opt,name=kind,proto3" json:"kind,omitempty"`
-	// Only where money is taken from recipients.
+	// Only points that accept cash on delivery.
 	Cod bool `protobuf:"varint,6,opt,name=cod,proto3" json:"cod,omitempty"`
-	// Of a parcel that must be accepted, grams.
+	// Only points that accept this weight, grams.
 	WeightG int32 `protobuf:"varint,7,opt,name=weight_g,json=weightG,proto3" json:"weight_g,omitempty"`
-	// Of a parcel that must fit, however it is turned, centimetres.
+	// Only points that accept this size in any orientation; length, centimetres.
 	LengthCm int32 `protobuf:"varint,8,opt,name=length_cm,json=lengthCm,proto3" json:"length_cm,omitempty"`
 	// Centimetres.
 	WidthCm int32 `protobuf:"varint,9,opt,name=width_cm,json=widthCm,proto3" json:"width_cm,omitempty"`
@@ -1574,7 +1574,7 @@ type ListPointsRequest struct {
 	HeightCm int32 `protobuf:"varint,10,opt,name=height_cm,json=heightCm,proto3" json:"height_cm,omitempty"`
 	// 1 to 500, default 50.
 	PageSize *int32 `protobuf:"varint,11,opt,name=page_size,json=pageSize,proto3,oneof" json:"page_size,omitempty"`
-	// next_page_token of the page before; the filters must be the same.
+	// next_page_token of the previous page; the filters must be the same.
 	PageToken     string `protobuf:"bytes,12,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1749,24 +1749,24 @@ func (x *ListPointsResponse) GetNextPageToken() string {
 	return ""
 }
 
-// Stop is an end of a parcel's way: an address, or a point of the company.
+// Stop is the origin or destination of a parcel: an address or a carrier's point.
 type Stop struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// As people write it.
+	// Postal address in one line.
 	Address string `protobuf:"bytes,1,opt,name=address,proto3" json:"address,omitempty"`
-	// Where that is.
+	// Coordinates.
 	Location *Point `protobuf:"bytes,2,opt,name=location,proto3" json:"location,omitempty"`
-	// Door codes, floors and the like.
+	// Door codes, floor and so on.
 	Notes string `protobuf:"bytes,3,opt,name=notes,proto3" json:"notes,omitempty"`
-	// The town's name or the company's code of it.
+	// The town's name or the carrier's code of it.
 	City string `protobuf:"bytes,4,opt,name=city,proto3" json:"city,omitempty"`
-	// Tells towns of one name apart.
+	// Region, distinguishes towns of the same name.
 	Region string `protobuf:"bytes,5,opt,name=region,proto3" json:"region,omitempty"`
-	// The postcode.
+	// Postcode.
 	Postcode string `protobuf:"bytes,6,opt,name=postcode,proto3" json:"postcode,omitempty"`
-	// ISO 3166-1 alpha-2; the company's own when absent.
+	// ISO 3166-1 alpha-2; default the carrier's home country.
 	Country string `protobuf:"bytes,7,opt,name=country,proto3" json:"country,omitempty"`
-	// The company's code of an office or locker.
+	// The carrier's code of an office or locker.
 	Point         string `protobuf:"bytes,8,opt,name=point,proto3" json:"point,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1858,7 +1858,7 @@ func (x *Stop) GetPoint() string {
 	return ""
 }
 
-// Package is one parcel; measures that are absent are the usual ones.
+// Package is one parcel; unset measures use the configured defaults.
 type Package struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Grams.
@@ -1869,7 +1869,7 @@ type Package struct {
 	WidthCm int32 `protobuf:"varint,3,opt,name=width_cm,json=widthCm,proto3" json:"width_cm,omitempty"`
 	// Centimetres.
 	HeightCm int32 `protobuf:"varint,4,opt,name=height_cm,json=heightCm,proto3" json:"height_cm,omitempty"`
-	// The goods in it; what no package names is in the first that names nothing.
+	// Contents; items not listed in any package go into the first package without contents.
 	Items         []*PackedItem `protobuf:"bytes,5,rep,name=items,proto3" json:"items,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1945,9 +1945,9 @@ type PackedItem struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Index in the order's items, from 0.
 	Item int32 `protobuf:"varint,1,opt,name=item,proto3" json:"item,omitempty"`
-	// How many.
+	// Quantity.
 	Quantity int32 `protobuf:"varint,2,opt,name=quantity,proto3" json:"quantity,omitempty"`
-	// Marking codes of the pieces, one each.
+	// Marking codes, one per piece.
 	Marks         []string `protobuf:"bytes,3,rep,name=marks,proto3" json:"marks,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2004,7 +2004,7 @@ func (x *PackedItem) GetMarks() []string {
 	return nil
 }
 
-// Seller is who really sells the goods.
+// Seller is the true seller of the goods.
 type Seller struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The name.
@@ -2013,7 +2013,7 @@ type Seller struct {
 	Tin string `protobuf:"bytes,2,opt,name=tin,proto3" json:"tin,omitempty"`
 	// The phone number.
 	Phone string `protobuf:"bytes,3,opt,name=phone,proto3" json:"phone,omitempty"`
-	// The company's code of the legal form.
+	// The carrier's code of the legal form.
 	Ownership int32 `protobuf:"varint,4,opt,name=ownership,proto3" json:"ownership,omitempty"`
 	// The address.
 	Address       string `protobuf:"bytes,5,opt,name=address,proto3" json:"address,omitempty"`
@@ -2086,13 +2086,13 @@ func (x *Seller) GetAddress() string {
 	return ""
 }
 
-// CarrierService is a service beside carrying.
+// CarrierService is an additional service.
 type CarrierService struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// insurance, try_on, partial_delivery, inspection_ban, sms, lift_by_hand,
-	// lift_by_elevator, or a code of the company's.
+	// lift_by_elevator, or a code of the carrier's.
 	Code string `protobuf:"bytes,1,opt,name=code,proto3" json:"code,omitempty"`
-	// A sum, a phone number, floors.
+	// Depends on the service: an amount, a phone number, floors.
 	Parameter     string `protobuf:"bytes,2,opt,name=parameter,proto3" json:"parameter,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2142,12 +2142,12 @@ func (x *CarrierService) GetParameter() string {
 	return ""
 }
 
-// Invoice is what customs want to know of a parcel that leaves the country.
+// Invoice contains the customs data of an international parcel.
 type Invoice struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Its day, such as 2026-05-04.
+	// Date, such as 2026-05-04.
 	Date string `protobuf:"bytes,1,opt,name=date,proto3" json:"date,omitempty"`
-	// Who exports the goods.
+	// The exporter.
 	Shipper string `protobuf:"bytes,2,opt,name=shipper,proto3" json:"shipper,omitempty"`
 	// The exporter's address.
 	ShipperAddress string `protobuf:"bytes,3,opt,name=shipper_address,json=shipperAddress,proto3" json:"shipper_address,omitempty"`
@@ -2206,26 +2206,26 @@ func (x *Invoice) GetShipperAddress() string {
 	return ""
 }
 
-// Quote is a company's offer of one service.
+// Quote is a carrier's quote for one service.
 type Quote struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The company's code.
+	// The carrier's code.
 	Carrier string `protobuf:"bytes,1,opt,name=carrier,proto3" json:"carrier,omitempty"`
-	// The code to book with.
+	// Service code to book with.
 	Tariff string `protobuf:"bytes,2,opt,name=tariff,proto3" json:"tariff,omitempty"`
-	// What the company calls it.
+	// The carrier's name of it.
 	Name string `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
-	// Between what it carries, such as door-office.
+	// Delivery mode, such as door-office.
 	Mode string `protobuf:"bytes,4,opt,name=mode,proto3" json:"mode,omitempty"`
-	// What it costs.
+	// Price.
 	Price *Money `protobuf:"bytes,5,opt,name=price,proto3" json:"price,omitempty"`
-	// Days at least.
+	// Minimum days.
 	DaysMin int32 `protobuf:"varint,6,opt,name=days_min,json=daysMin,proto3" json:"days_min,omitempty"`
-	// Days at most.
+	// Maximum days.
 	DaysMax int32 `protobuf:"varint,7,opt,name=days_max,json=daysMax,proto3" json:"days_max,omitempty"`
 	// The days are working days.
 	WorkingDays bool `protobuf:"varint,8,opt,name=working_days,json=workingDays,proto3" json:"working_days,omitempty"`
-	// When that is.
+	// The same as dates.
 	Expected      *DeliveryPeriod `protobuf:"bytes,9,opt,name=expected,proto3" json:"expected,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2324,44 +2324,44 @@ func (x *Quote) GetExpected() *DeliveryPeriod {
 	return nil
 }
 
-// DeliveryPoint is an office or parcel locker of a company.
+// DeliveryPoint is a carrier's office or parcel locker.
 type DeliveryPoint struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The company's code.
+	// The carrier's code.
 	Carrier string `protobuf:"bytes,1,opt,name=carrier,proto3" json:"carrier,omitempty"`
-	// The company's code of the point.
+	// The carrier's code of the point.
 	Code string `protobuf:"bytes,2,opt,name=code,proto3" json:"code,omitempty"`
 	// office or locker.
 	Kind string `protobuf:"bytes,3,opt,name=kind,proto3" json:"kind,omitempty"`
-	// Its name.
+	// Name.
 	Name string `protobuf:"bytes,4,opt,name=name,proto3" json:"name,omitempty"`
-	// Where it is.
+	// Address.
 	Address string `protobuf:"bytes,5,opt,name=address,proto3" json:"address,omitempty"`
 	// The town.
 	City string `protobuf:"bytes,6,opt,name=city,proto3" json:"city,omitempty"`
-	// The same as a point.
+	// Coordinates.
 	Location *Point `protobuf:"bytes,7,opt,name=location,proto3" json:"location,omitempty"`
-	// When it is open, in the company's words.
+	// Opening hours as the carrier writes them.
 	Hours string `protobuf:"bytes,8,opt,name=hours,proto3" json:"hours,omitempty"`
 	// Its phone numbers.
 	Phones []string `protobuf:"bytes,9,rep,name=phones,proto3" json:"phones,omitempty"`
-	// How to find it.
+	// Directions.
 	Notes string `protobuf:"bytes,10,opt,name=notes,proto3" json:"notes,omitempty"`
-	// Recipients fetch parcels there.
+	// Recipients can collect parcels.
 	HandsOut bool `protobuf:"varint,11,opt,name=hands_out,json=handsOut,proto3" json:"hands_out,omitempty"`
-	// Senders bring parcels there.
+	// Senders can drop off parcels.
 	TakesIn bool `protobuf:"varint,12,opt,name=takes_in,json=takesIn,proto3" json:"takes_in,omitempty"`
-	// Takes banknotes.
+	// Accepts cash.
 	Cash bool `protobuf:"varint,13,opt,name=cash,proto3" json:"cash,omitempty"`
-	// Takes cards.
+	// Accepts cards.
 	Cards bool `protobuf:"varint,14,opt,name=cards,proto3" json:"cards,omitempty"`
-	// Takes payment for parcels.
+	// Accepts cash on delivery.
 	Cod bool `protobuf:"varint,15,opt,name=cod,proto3" json:"cod,omitempty"`
-	// The heaviest parcel, grams; 0 when not known.
+	// Maximum weight, grams; 0 if unknown.
 	MaxWeightG int32 `protobuf:"varint,16,opt,name=max_weight_g,json=maxWeightG,proto3" json:"max_weight_g,omitempty"`
 	// A locker's cells.
 	Cells []*Cell `protobuf:"bytes,17,rep,name=cells,proto3" json:"cells,omitempty"`
-	// From the point of the request, metres.
+	// Distance from the requested point, metres.
 	DistanceM *float64 `protobuf:"fixed64,18,opt,name=distance_m,json=distanceM,proto3,oneof" json:"distance_m,omitempty"`
 	// Has fitting rooms.
 	FittingRooms  bool `protobuf:"varint,19,opt,name=fitting_rooms,json=fittingRooms,proto3" json:"fitting_rooms,omitempty"`
@@ -2532,7 +2532,7 @@ func (x *DeliveryPoint) GetFittingRooms() bool {
 	return false
 }
 
-// Cell is a place for one parcel in a locker.
+// Cell is one compartment of a locker.
 type Cell struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Centimetres.

@@ -38,48 +38,48 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// ShipmentService sends orders with delivery companies. Its errors and metadata are those
-// of OrderService. Beside the codes below, a method of which the company is asked fails with
-// unavailable while it does not answer, and with validation_failed in its own words.
+// ShipmentService ships orders with carriers. Its errors and metadata are those
+// of OrderService. In addition to the codes below, methods that call the carrier fail with
+// unavailable if it does not respond, and with validation_failed and its message if it rejects the request.
 type ShipmentServiceClient interface {
-	// BookShipment gives an order a parcel and returns before the company has decided: phase
-	// tells. With a tracking number it follows a parcel that was booked elsewhere.
+	// BookShipment books a shipment and returns before the carrier has decided; see phase.
+	// With a tracking number it tracks a parcel booked elsewhere.
 	// order_not_found, carrier_not_found, shipment_exists, order_finished,
 	// illegal_transition, validation_failed.
 	BookShipment(ctx context.Context, in *BookShipmentRequest, opts ...grpc.CallOption) (*BookShipmentResponse, error)
 	// GetShipment returns an order's parcel. order_not_found, shipment_not_found.
 	GetShipment(ctx context.Context, in *GetShipmentRequest, opts ...grpc.CallOption) (*GetShipmentResponse, error)
-	// EditShipment changes a booked parcel while the company allows it. shipment_not_found,
+	// EditShipment changes a booked parcel while the carrier allows it. shipment_not_found,
 	// illegal_transition, version_conflict, validation_failed.
 	EditShipment(ctx context.Context, in *EditShipmentRequest, opts ...grpc.CallOption) (*EditShipmentResponse, error)
-	// RefuseShipment has a parcel sent back for money, after CancelOrder failed with
+	// RefuseShipment has a parcel returned at a charge, after CancelOrder failed with
 	// paid_cancel_required. shipment_not_found, paid_cancel_required when the terms have
 	// changed, cancel_after_pickup, illegal_transition, booking_unknown, version_conflict.
 	RefuseShipment(ctx context.Context, in *RefuseShipmentRequest, opts ...grpc.CallOption) (*RefuseShipmentResponse, error)
-	// ResolveShipment says what became of a booking that got no answer. shipment_not_found,
+	// ResolveShipment resolves a booking that got no response. shipment_not_found,
 	// illegal_transition, validation_failed.
 	ResolveShipment(ctx context.Context, in *ResolveShipmentRequest, opts ...grpc.CallOption) (*ResolveShipmentResponse, error)
-	// BookIntake has the company's courier collect a parcel. shipment_not_found,
+	// BookIntake books a pick-up by the carrier's courier. shipment_not_found,
 	// illegal_transition, validation_failed.
 	BookIntake(ctx context.Context, in *BookIntakeRequest, opts ...grpc.CallOption) (*BookIntakeResponse, error)
-	// CancelIntake tells the courier not to come. shipment_not_found.
+	// CancelIntake cancels the pick-up. shipment_not_found.
 	CancelIntake(ctx context.Context, in *CancelIntakeRequest, opts ...grpc.CallOption) (*CancelIntakeResponse, error)
-	// ReturnShipment has a delivered parcel brought back from the customer.
+	// ReturnShipment books the return of a delivered parcel.
 	// shipment_not_found, illegal_transition, validation_failed.
 	ReturnShipment(ctx context.Context, in *ReturnShipmentRequest, opts ...grpc.CallOption) (*ReturnShipmentResponse, error)
-	// ListDeliveryIntervals returns when a parcel can be delivered. shipment_not_found,
+	// ListDeliveryIntervals returns the intervals in which a parcel can be delivered. shipment_not_found,
 	// illegal_transition.
 	ListDeliveryIntervals(ctx context.Context, in *ListDeliveryIntervalsRequest, opts ...grpc.CallOption) (*ListDeliveryIntervalsResponse, error)
-	// AgreeDelivery asks for a delivery in an interval agreed with the recipient.
+	// AgreeDelivery schedules the delivery interval agreed with the recipient.
 	// shipment_not_found, illegal_transition, order_finished, validation_failed.
 	AgreeDelivery(ctx context.Context, in *AgreeDeliveryRequest, opts ...grpc.CallOption) (*AgreeDeliveryResponse, error)
 	// GetShipmentLabels returns the labels of one or more parcels as one file; unavailable
-	// while the company prints. order_not_found, shipment_not_found, validation_failed.
+	// while the carrier is printing. order_not_found, shipment_not_found, validation_failed.
 	GetShipmentLabels(ctx context.Context, in *GetShipmentLabelsRequest, opts ...grpc.CallOption) (*GetShipmentLabelsResponse, error)
-	// QuoteShipment returns a company's prices and times. carrier_not_found, order_not_found,
+	// QuoteShipment returns a carrier's prices and times. carrier_not_found, order_not_found,
 	// validation_failed.
 	QuoteShipment(ctx context.Context, in *QuoteShipmentRequest, opts ...grpc.CallOption) (*QuoteShipmentResponse, error)
-	// ListPoints returns a company's offices and parcel lockers, nearest first around a
+	// ListPoints returns a carrier's offices and parcel lockers, nearest first around a
 	// point, otherwise in the order of their codes. carrier_not_found, validation_failed,
 	// malformed page_token.
 	ListPoints(ctx context.Context, in *ListPointsRequest, opts ...grpc.CallOption) (*ListPointsResponse, error)
@@ -227,48 +227,48 @@ func (c *shipmentServiceClient) ListPoints(ctx context.Context, in *ListPointsRe
 // All implementations must embed UnimplementedShipmentServiceServer
 // for forward compatibility.
 //
-// ShipmentService sends orders with delivery companies. Its errors and metadata are those
-// of OrderService. Beside the codes below, a method of which the company is asked fails with
-// unavailable while it does not answer, and with validation_failed in its own words.
+// ShipmentService ships orders with carriers. Its errors and metadata are those
+// of OrderService. In addition to the codes below, methods that call the carrier fail with
+// unavailable if it does not respond, and with validation_failed and its message if it rejects the request.
 type ShipmentServiceServer interface {
-	// BookShipment gives an order a parcel and returns before the company has decided: phase
-	// tells. With a tracking number it follows a parcel that was booked elsewhere.
+	// BookShipment books a shipment and returns before the carrier has decided; see phase.
+	// With a tracking number it tracks a parcel booked elsewhere.
 	// order_not_found, carrier_not_found, shipment_exists, order_finished,
 	// illegal_transition, validation_failed.
 	BookShipment(context.Context, *BookShipmentRequest) (*BookShipmentResponse, error)
 	// GetShipment returns an order's parcel. order_not_found, shipment_not_found.
 	GetShipment(context.Context, *GetShipmentRequest) (*GetShipmentResponse, error)
-	// EditShipment changes a booked parcel while the company allows it. shipment_not_found,
+	// EditShipment changes a booked parcel while the carrier allows it. shipment_not_found,
 	// illegal_transition, version_conflict, validation_failed.
 	EditShipment(context.Context, *EditShipmentRequest) (*EditShipmentResponse, error)
-	// RefuseShipment has a parcel sent back for money, after CancelOrder failed with
+	// RefuseShipment has a parcel returned at a charge, after CancelOrder failed with
 	// paid_cancel_required. shipment_not_found, paid_cancel_required when the terms have
 	// changed, cancel_after_pickup, illegal_transition, booking_unknown, version_conflict.
 	RefuseShipment(context.Context, *RefuseShipmentRequest) (*RefuseShipmentResponse, error)
-	// ResolveShipment says what became of a booking that got no answer. shipment_not_found,
+	// ResolveShipment resolves a booking that got no response. shipment_not_found,
 	// illegal_transition, validation_failed.
 	ResolveShipment(context.Context, *ResolveShipmentRequest) (*ResolveShipmentResponse, error)
-	// BookIntake has the company's courier collect a parcel. shipment_not_found,
+	// BookIntake books a pick-up by the carrier's courier. shipment_not_found,
 	// illegal_transition, validation_failed.
 	BookIntake(context.Context, *BookIntakeRequest) (*BookIntakeResponse, error)
-	// CancelIntake tells the courier not to come. shipment_not_found.
+	// CancelIntake cancels the pick-up. shipment_not_found.
 	CancelIntake(context.Context, *CancelIntakeRequest) (*CancelIntakeResponse, error)
-	// ReturnShipment has a delivered parcel brought back from the customer.
+	// ReturnShipment books the return of a delivered parcel.
 	// shipment_not_found, illegal_transition, validation_failed.
 	ReturnShipment(context.Context, *ReturnShipmentRequest) (*ReturnShipmentResponse, error)
-	// ListDeliveryIntervals returns when a parcel can be delivered. shipment_not_found,
+	// ListDeliveryIntervals returns the intervals in which a parcel can be delivered. shipment_not_found,
 	// illegal_transition.
 	ListDeliveryIntervals(context.Context, *ListDeliveryIntervalsRequest) (*ListDeliveryIntervalsResponse, error)
-	// AgreeDelivery asks for a delivery in an interval agreed with the recipient.
+	// AgreeDelivery schedules the delivery interval agreed with the recipient.
 	// shipment_not_found, illegal_transition, order_finished, validation_failed.
 	AgreeDelivery(context.Context, *AgreeDeliveryRequest) (*AgreeDeliveryResponse, error)
 	// GetShipmentLabels returns the labels of one or more parcels as one file; unavailable
-	// while the company prints. order_not_found, shipment_not_found, validation_failed.
+	// while the carrier is printing. order_not_found, shipment_not_found, validation_failed.
 	GetShipmentLabels(context.Context, *GetShipmentLabelsRequest) (*GetShipmentLabelsResponse, error)
-	// QuoteShipment returns a company's prices and times. carrier_not_found, order_not_found,
+	// QuoteShipment returns a carrier's prices and times. carrier_not_found, order_not_found,
 	// validation_failed.
 	QuoteShipment(context.Context, *QuoteShipmentRequest) (*QuoteShipmentResponse, error)
-	// ListPoints returns a company's offices and parcel lockers, nearest first around a
+	// ListPoints returns a carrier's offices and parcel lockers, nearest first around a
 	// point, otherwise in the order of their codes. carrier_not_found, validation_failed,
 	// malformed page_token.
 	ListPoints(context.Context, *ListPointsRequest) (*ListPointsResponse, error)
