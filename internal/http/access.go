@@ -13,6 +13,8 @@ type KeyPath struct {
 	ID string `path:"key_id" format:"uuid" doc:"the key's id"`
 }
 
+func (p KeyPath) named() (string, error) { return p.ID, nil }
+
 // noStore marks a response that no cache may keep.
 type noStore[T any] struct {
 	CacheControl string `header:"Cache-Control"`
@@ -20,6 +22,8 @@ type noStore[T any] struct {
 }
 
 func secretOf[T any](v T, err error) (*noStore[T], error) { return &noStore[T]{"no-store", v}, err }
+
+func secretOnce[T any](v T, _ string, err error) (*noStore[T], error) { return secretOf(v, err) }
 
 type keyPage struct {
 	Keys []domain.Credential `json:"keys"`
@@ -41,7 +45,7 @@ func (s *Server) accessRoutes() {
 			"Idempotency-Key is 409 `secret_not_repeated`.",
 		body:  access.NewKey{},
 		codes: []domain.Code{domain.CodeCourierNotFound, domain.CodeSecretNotRepeated},
-	}, s.createKey)
+	}, creating(s.Keys.Check, secretOnce, s.Keys.Create))
 	handle(s, operation{
 		method: http.MethodGet, path: "/keys", id: "listKeys", tag: tagAccess,
 		summary: "List keys", about: "Newest first, without the keys themselves.",
@@ -55,7 +59,7 @@ func (s *Server) accessRoutes() {
 		about:   "Both work until `overlap_seconds` have passed (default: a day); then the old one expires.",
 		body:    access.Rotation{},
 		codes:   []domain.Code{domain.CodeNotFound, domain.CodeSecretNotRepeated},
-	}, s.rotateKey)
+	}, posting[rotateKeyIn](access.Rotation.Check, secretOnce, s.Keys.Rotate))
 	handle(s, operation{
 		method: http.MethodDelete, path: "/keys/{key_id}", id: "revokeKey", tag: tagAccess, status: http.StatusNoContent,
 		summary: "Revoke a key", about: "Its sessions and open streams are closed within a second, on every replica.",
@@ -80,33 +84,10 @@ func (s *Server) accessRoutes() {
 	}, s.listAudit)
 }
 
-type createKeyIn struct {
-	Idempotent
-	JSONBody
-}
-
-func (s *Server) createKey(ctx context.Context, in *createKeyIn) (*noStore[*access.IssuedKey], error) {
-	body, err := request(in.JSONBody, nil, s.Keys.Check)
-	if err != nil {
-		return nil, err
-	}
-	k, _, err := once(ctx, in.Idempotent, func(ctx context.Context) (*access.IssuedKey, error) { return s.Keys.Create(ctx, body) })
-	return secretOf(k, err)
-}
-
 type rotateKeyIn struct {
 	KeyPath
 	Idempotent
 	JSONBody
-}
-
-func (s *Server) rotateKey(ctx context.Context, in *rotateKeyIn) (*noStore[*access.IssuedKey], error) {
-	body, err := request(in.JSONBody, nil, access.Rotation.Check)
-	if err != nil {
-		return nil, err
-	}
-	k, _, err := once(ctx, in.Idempotent, func(ctx context.Context) (*access.IssuedKey, error) { return s.Keys.Rotate(ctx, in.ID, body) })
-	return secretOf(k, err)
 }
 
 type auditIn struct {

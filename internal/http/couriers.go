@@ -23,6 +23,8 @@ func (p CourierPath) check() error {
 	return err
 }
 
+func (p CourierPath) named() (string, error) { return p.ID, p.check() }
+
 type courierOut struct {
 	Replayed string `header:"Idempotent-Replayed" doc:"true if this is the stored response to an earlier request with the same key"`
 	Location string `header:"Location" doc:"where the courier is"`
@@ -40,7 +42,7 @@ func (s *Server) courierRoutes() {
 		method: http.MethodPost, path: "/couriers", id: "createCourier", tag: tagCouriers, status: http.StatusCreated,
 		summary: "Add a courier", about: "Only `name` is required. By default the courier is on duty, has a car and a capacity of 10 orders.",
 		body: newCourier{},
-	}, s.createCourier)
+	}, creating(func(e domain.CourierEdit) error { return s.Couriers.CheckEdit(e, true) }, createdCourier, s.Couriers.Create))
 	handle(s, operation{
 		method: http.MethodGet, path: "/couriers", id: "listCouriers", tag: tagCouriers,
 		summary: "List couriers", about: "Newest first.",
@@ -80,25 +82,13 @@ func (s *Server) courierRoutes() {
 	})
 }
 
-type createCourierIn struct {
-	Idempotent
-	JSONBody
-}
-
 // newCourier is the body that creates a courier: an edit with a required name.
 type newCourier struct {
 	Name string `json:"name" minLength:"1" maxLength:"200" example:"Ivan Sokolov"`
 	domain.CourierEdit
 }
 
-func (s *Server) createCourier(ctx context.Context, in *createCourierIn) (*courierOut, error) {
-	edit, err := request(in.JSONBody, nil, func(e domain.CourierEdit) error { return s.Couriers.CheckEdit(e, true) })
-	if err != nil {
-		return nil, err
-	}
-	c, again, err := once(ctx, in.Idempotent, func(ctx context.Context) (*domain.Courier, error) {
-		return s.Couriers.Create(ctx, edit)
-	})
+func createdCourier(c *domain.Courier, again string, err error) (*courierOut, error) {
 	if err != nil {
 		return nil, err
 	}
@@ -161,10 +151,7 @@ func (s *Server) editCourier(ctx context.Context, in *editCourierIn) (*repeatabl
 		return nil, err
 	}
 	edit.Clear = removed
-	c, again, err := once(ctx, in.Idempotent, func(ctx context.Context) (*domain.Courier, error) {
-		return s.Couriers.Edit(ctx, in.ID, edit)
-	})
-	return &repeatable[*domain.Courier]{again, c}, err
+	return repeated(once(ctx, in.Idempotent, func(ctx context.Context) (*domain.Courier, error) { return s.Couriers.Edit(ctx, in.ID, edit) }))
 }
 
 type courierOrdersIn struct {
@@ -203,10 +190,9 @@ func (s *Server) reportLocation(ctx context.Context, in *reportIn) (*repeatable[
 		_, invalid := domain.NormalizePositions(positions, single, s.Clock.Now())
 		return nil, refusal(faults, idErr, invalid)
 	}
-	got, again, err := once(ctx, in.Idempotent, func(ctx context.Context) (tracking.Received, error) {
+	return repeated(once(ctx, in.Idempotent, func(ctx context.Context) (tracking.Received, error) {
 		return s.Tracking.Report(ctx, in.ID, positions, single)
-	})
-	return &repeatable[tracking.Received]{again, got}, err
+	}))
 }
 
 // decodePositions reads one position or an array.

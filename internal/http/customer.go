@@ -10,7 +10,6 @@ import (
 	"github.com/order-tracking/order-tracking/internal/access"
 	"github.com/order-tracking/order-tracking/internal/domain"
 	"github.com/order-tracking/order-tracking/internal/tracking"
-	"github.com/order-tracking/order-tracking/internal/transport"
 )
 
 // previews are shown by messengers for a customer's link; they reveal nothing of the order.
@@ -25,37 +24,12 @@ func (s *Server) customerRoutes() {
 		method: http.MethodPost, path: "/order/{order_id}/instructions", id: "instructCourier", tag: tagOrders,
 		summary: "Tell the courier something", about: "By the customer, until the courier is near. An empty text takes it away.",
 		body: domain.Instructions{}, codes: []domain.Code{domain.CodeOrderFinished},
-	}, func(ctx context.Context, in *wishIn) (*changedOut, error) {
-		body, err := request(in.JSONBody, in.check(), s.Orders.CheckInstructions)
-		if err != nil {
-			return nil, err
-		}
-		return wished(once(ctx, in.Idempotent, func(ctx context.Context) (*domain.Order, error) { return s.Orders.Instruct(ctx, in.ID, body) }))
-	})
+	}, posting[orderPostIn](s.Orders.CheckInstructions, changedOrder, s.Orders.Instruct))
 	handle(s, operation{
 		method: http.MethodPost, path: "/order/{order_id}/rating", id: "rateOrder", tag: tagOrders,
 		summary: "Rate a delivery", about: "By the customer, after it; a later rating takes the place of an earlier one.",
 		body: domain.Rating{}, codes: []domain.Code{domain.CodeIllegalTransition},
-	}, func(ctx context.Context, in *wishIn) (*changedOut, error) {
-		body, err := request(in.JSONBody, in.check(), s.Orders.CheckRating)
-		if err != nil {
-			return nil, err
-		}
-		return wished(once(ctx, in.Idempotent, func(ctx context.Context) (*domain.Order, error) { return s.Orders.Rate(ctx, in.ID, body) }))
-	})
-}
-
-type wishIn struct {
-	OrderPath
-	Idempotent
-	JSONBody
-}
-
-func wished(o *domain.Order, again string, err error) (*changedOut, error) {
-	if err != nil {
-		return nil, err
-	}
-	return &changedOut{ETag: transport.ETag(o.Version), Replayed: again, Body: o}, nil
+	}, posting[orderPostIn](s.Orders.CheckRating, changedOrder, s.Orders.Rate))
 }
 
 // customerPage shows one order to the holder of its link. A revoked, expired or forged link

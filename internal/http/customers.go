@@ -26,11 +26,6 @@ type eraseIn struct {
 	Idempotent
 }
 
-type erasedOut struct {
-	Replayed string `header:"Idempotent-Replayed"`
-	Body     *privacy.Erased
-}
-
 // customerDataRoutes erase and export customers' data.
 func (s *Server) customerDataRoutes() {
 	handle(s, operation{
@@ -39,9 +34,8 @@ func (s *Server) customerDataRoutes() {
 		about: "Anonymises every order with this phone number (a merchant: its own): names, numbers, addresses, places and all texts go, also from " +
 			"their histories, events not yet published, remembered answers, labels and caches; links to them are withdrawn. Sums, statuses and times " +
 			"stay. An active order follows at its end. It can be repeated, and can't be undone. What Kafka and backups already hold is not reached.",
-	}, func(ctx context.Context, in *eraseIn) (*erasedOut, error) {
-		got, again, err := once(ctx, in.Idempotent, func(ctx context.Context) (*privacy.Erased, error) { return s.Privacy.Erase(ctx, in.number()) })
-		return &erasedOut{again, got}, err
+	}, func(ctx context.Context, in *eraseIn) (*repeatable[*privacy.Erased], error) {
+		return repeated(once(ctx, in.Idempotent, func(ctx context.Context) (*privacy.Erased, error) { return s.Privacy.Erase(ctx, in.number()) }))
 	})
 	handle(s, operation{
 		method: http.MethodGet, path: "/customers/export", id: "exportCustomer", tag: tagAccess,

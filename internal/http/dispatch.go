@@ -25,7 +25,7 @@ func (s *Server) dispatchRoutes() {
 		about: "Assigns what has to be given now: an order waits until its courier must leave. Orders that are named are assigned in any case. " +
 			"The others are in `unassigned`, with the reason `later` where there is a plan for them.",
 		body: dispatch.Ask{}, codes: unknown,
-	}, s.runDispatch)
+	}, creating(dispatch.Ask.Check, repeated, s.Dispatch.Run))
 	handle(s, operation{
 		method: http.MethodGet, path: "/courier/{courier_id}/route", id: "getRoute", tag: tagDispatch,
 		summary: "What a courier has before him",
@@ -53,28 +53,12 @@ func (s *Server) dispatchRoutes() {
 	}, s.setShifts)
 }
 
-type askIn struct {
-	Idempotent
-	JSONBody
-}
-
 func (s *Server) planDispatch(ctx context.Context, in *struct{ JSONBody }) (*bodyOnly[*dispatch.Proposal], error) {
 	ask, err := request(in.JSONBody, nil, dispatch.Ask.Check)
 	if err != nil {
 		return nil, err
 	}
 	return bodyOf(s.Dispatch.Plan(ctx, ask))
-}
-
-func (s *Server) runDispatch(ctx context.Context, in *askIn) (*repeatable[*dispatch.Proposal], error) {
-	ask, err := request(in.JSONBody, nil, dispatch.Ask.Check)
-	if err != nil {
-		return nil, err
-	}
-	done, again, err := once(ctx, in.Idempotent, func(ctx context.Context) (*dispatch.Proposal, error) {
-		return s.Dispatch.Run(ctx, ask)
-	})
-	return &repeatable[*dispatch.Proposal]{again, done}, err
 }
 
 type routeIn struct {

@@ -9,7 +9,6 @@ import (
 
 	"github.com/order-tracking/order-tracking/internal/domain"
 	"github.com/order-tracking/order-tracking/internal/notify"
-	"github.com/order-tracking/order-tracking/internal/transport"
 )
 
 type notificationList struct {
@@ -28,6 +27,8 @@ func (q MerchantQuery) check() error {
 	}
 	return nil
 }
+
+func (q MerchantQuery) named() (string, error) { return q.Merchant, q.check() }
 
 // notificationRoutes registers the operations on messages to customers.
 func (s *Server) notificationRoutes() {
@@ -51,8 +52,7 @@ func (s *Server) notificationRoutes() {
 		if err := in.check(); err != nil {
 			return nil, err
 		}
-		r, err := s.Notify.GetRules(ctx, in.Merchant)
-		return rulesOut(r, "", err)
+		return rules.of(s.Notify.GetRules(ctx, in.Merchant))
 	})
 	handle(s, operation{
 		method: http.MethodPut, path: "/notification-rules", id: "putNotificationRules", tag: tagMessages,
@@ -60,7 +60,7 @@ func (s *Server) notificationRoutes() {
 		about: "Replaces all of it. Texts are checked: unknown variables are refused. Channels that cost money or leave the country " +
 			"are off until they are turned on here, and have a daily limit.",
 		body: notify.RulesEdit{}, codes: []domain.Code{domain.CodeNotFound},
-	}, s.putRules)
+	}, changing[putRulesIn](notify.RulesEdit.Check, rules.current(s.Notify.GetRules), rules.out, s.Notify.PutRules))
 	handle(s, operation{
 		method: http.MethodPost, path: "/notification-rules/preview", id: "previewNotification", tag: tagMessages,
 		summary: "See how a text looks", about: "Filled in for an order or a made-up one, with the number of SMS it takes and what is wrong with it.",
@@ -73,33 +73,6 @@ type putRulesIn struct {
 	IfMatch
 	Idempotent
 	JSONBody
-}
-
-func rulesOut(r *notify.Rules, again string, err error) (*documentOut[*notify.Rules], error) {
-	if err != nil {
-		return nil, err
-	}
-	return &documentOut[*notify.Rules]{transport.ETag(r.Version), again, r}, nil
-}
-
-func (s *Server) putRules(ctx context.Context, in *putRulesIn) (*documentOut[*notify.Rules], error) {
-	body, err := request(in.JSONBody, in.check(), notify.RulesEdit.Check)
-	if err != nil {
-		return nil, err
-	}
-	expected, err := transport.ExpectedVersion(in.Tags, func() (int64, error) {
-		r, err := s.Notify.GetRules(ctx, in.Merchant)
-		if err != nil {
-			return 0, err
-		}
-		return r.Version, nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	return rulesOut(once(ctx, in.Idempotent, func(ctx context.Context) (*notify.Rules, error) {
-		return s.Notify.PutRules(ctx, in.Merchant, body, expected)
-	}))
 }
 
 func (s *Server) previewText(ctx context.Context, in *struct{ JSONBody }) (*bodyOnly[*notify.Previewed], error) {

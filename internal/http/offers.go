@@ -13,19 +13,16 @@ type OfferPath struct {
 	ID string `path:"offer_id" format:"uuid" doc:"the offer's id"`
 }
 
-type offerIn struct {
-	OrderPath
+func (p OfferPath) named() (string, error) { return p.ID, nil }
+
+type declineIn struct {
+	OfferPath
 	Idempotent
 	JSONBody
 }
 
 type offerList struct {
 	Offers []domain.Offer `json:"offers"`
-}
-
-type offeredOut struct {
-	Replayed string `header:"Idempotent-Replayed" doc:"true if this is the stored response to an earlier request with the same key"`
-	Body     *dispatch.Offered
 }
 
 // refusalReason is a courier's reason for declining.
@@ -45,16 +42,7 @@ func (s *Server) offerRoutes() {
 		codes: []domain.Code{
 			domain.CodeCourierNotFound, domain.CodeNoCourierAvailable, domain.CodeIllegalTransition, domain.CodeCancelAfterPickup,
 		},
-	}, func(ctx context.Context, in *offerIn) (*offeredOut, error) {
-		ask, err := request(in.JSONBody, in.check(), dispatch.OfferAsk.Check)
-		if err != nil {
-			return nil, err
-		}
-		made, again, err := once(ctx, in.Idempotent, func(ctx context.Context) (*dispatch.Offered, error) {
-			return s.Dispatch.Offer(ctx, in.ID, ask)
-		})
-		return &offeredOut{again, made}, err
-	})
+	}, posting[orderPostIn](dispatch.OfferAsk.Check, repeated, s.Dispatch.Offer))
 	handle(s, operation{
 		method: http.MethodGet, path: "/courier/{courier_id}/offers", id: "listOffers", tag: tagDispatch,
 		summary: "Offers that a courier can accept", about: "Newest first.",
@@ -70,25 +58,12 @@ func (s *Server) offerRoutes() {
 		Idempotent
 	},
 	) (*repeatable[*domain.Offer], error) {
-		f, again, err := once(ctx, in.Idempotent, func(ctx context.Context) (*domain.Offer, error) { return s.Dispatch.Accept(ctx, in.ID) })
-		return &repeatable[*domain.Offer]{again, f}, err
+		return repeated(once(ctx, in.Idempotent, func(ctx context.Context) (*domain.Offer, error) { return s.Dispatch.Accept(ctx, in.ID) }))
 	})
 	handle(s, operation{
 		method: http.MethodPost, path: "/offer/{offer_id}/decline", id: "declineOffer", tag: tagDispatch,
 		summary: "Decline an offered order", body: refusalReason{}, codes: gone[:2],
-	}, func(ctx context.Context, in *struct {
-		OfferPath
-		Idempotent
-		JSONBody
-	},
-	) (*repeatable[*domain.Offer], error) {
-		why, err := request(in.JSONBody, nil, func(refusalReason) error { return nil })
-		if err != nil {
-			return nil, err
-		}
-		f, again, err := once(ctx, in.Idempotent, func(ctx context.Context) (*domain.Offer, error) {
-			return s.Dispatch.Decline(ctx, in.ID, why.Reason)
-		})
-		return &repeatable[*domain.Offer]{again, f}, err
-	})
+	}, posting[declineIn](unchecked[refusalReason], repeated, func(ctx context.Context, id string, why refusalReason) (*domain.Offer, error) {
+		return s.Dispatch.Decline(ctx, id, why.Reason)
+	}))
 }

@@ -25,6 +25,8 @@ func (p OrderPath) check() error {
 	return err
 }
 
+func (p OrderPath) named() (string, error) { return p.ID, p.check() }
+
 // orderOut is an order as a response.
 type orderOut struct {
 	ETag string `header:"ETag" doc:"the order's version, for If-Match and If-None-Match"`
@@ -40,7 +42,7 @@ type createdOut struct {
 
 // orderRoutes registers the operations on orders.
 func (s *Server) orderRoutes() {
-	plain[createOrderIn, createdOut](s, operation{
+	plain[postIn, createdOut](s, operation{
 		method: http.MethodPost, path: "/order", id: "createOrder", tag: tagOrders, status: http.StatusCreated,
 		summary: "Create an order",
 		about:   "`customer.name` and `dropoff.address` or `dropoff.location` are required.",
@@ -69,7 +71,7 @@ func (s *Server) orderRoutes() {
 			"A parcel at a delivery company is cancelled with it where that is free of charge; where it costs, nothing is done and 409 `paid_cancel_required` says the terms.",
 		body:  cancellation{},
 		codes: []domain.Code{domain.CodeCancelAfterPickup, domain.CodeIllegalTransition, domain.CodePaidCancelRequired, domain.CodeBookingUnknown},
-	}, s.cancelOrder)
+	}, s.cancelling())
 	handle(s, operation{
 		method: http.MethodPatch, path: "/order/{order_id}/status", id: "updateOrderStatus", tag: tagOrders,
 		summary: "Change an order's status",
@@ -77,7 +79,7 @@ func (s *Server) orderRoutes() {
 			"`assigned` is set by assign-courier.",
 		body:  orders.StatusChange{},
 		codes: []domain.Code{domain.CodeIllegalTransition, domain.CodeCancelAfterPickup, domain.CodePaidCancelRequired, domain.CodeBookingUnknown},
-	}, s.updateStatus)
+	}, changing[ChangeIn](s.Orders.CheckStatus, s.orderVersion, changedOrder, s.Orders.UpdateStatus))
 	handle(s, operation{
 		method: http.MethodPost, path: "/order/{order_id}/assign-courier", id: "assignCourier", tag: tagOrders,
 		summary: "Assign an order to a courier", about: "To the one named, or with `auto` to the one who has room and can deliver it first, planned as by /dispatch/plan.",
@@ -86,18 +88,13 @@ func (s *Server) orderRoutes() {
 			domain.CodeCourierNotFound, domain.CodeIllegalTransition, domain.CodeCancelAfterPickup,
 			domain.CodeCourierBusy, domain.CodeNoCourierAvailable,
 		},
-	}, s.assignCourier)
+	}, changing[ChangeIn](unchecked[orders.Assignment], s.orderVersion, changedOrder, s.Orders.Assign))
 	handle(s, operation{
 		method: http.MethodPost, path: "/order/{order_id}/notify", id: "notifyCustomer", tag: tagOrders,
 		status: http.StatusAccepted, summary: "Send the customer a message",
 		about: "From a template or with your own text; without either, about the order's status.",
 		body:  orders.Notice{},
-	}, s.notify)
-}
-
-type createOrderIn struct {
-	Idempotent
-	JSONBody
+	}, posting[orderPostIn](s.Orders.CheckNotice, repeated, s.Orders.Notify))
 }
 
 // createOrder is the most frequent change and optimized for that.

@@ -6,7 +6,9 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/order-tracking/order-tracking/internal/access"
 	"github.com/order-tracking/order-tracking/internal/domain"
+	"github.com/order-tracking/order-tracking/internal/notify"
 	"github.com/order-tracking/order-tracking/internal/transport"
 )
 
@@ -20,6 +22,10 @@ func bodyOf[T any](v T, err error) (*bodyOnly[T], error) { return &bodyOnly[T]{v
 type repeatable[T any] struct {
 	Replayed string `header:"Idempotent-Replayed" doc:"true if this is the stored response to an earlier request with the same key"`
 	Body     T
+}
+
+func repeated[T any](v T, again string, err error) (*repeatable[T], error) {
+	return &repeatable[T]{again, v}, err
 }
 
 // done is a response without a body.
@@ -62,6 +68,24 @@ func request[T any](in JSONBody, idErr error, check func(T) error) (T, error) {
 	return v, err
 }
 
+// The inputs of most operations that change something.
+type (
+	postIn struct {
+		Idempotent
+		JSONBody
+	}
+	orderPostIn struct {
+		OrderPath
+		Idempotent
+		JSONBody
+	}
+	webhookPostIn struct {
+		WebhookPath
+		Idempotent
+		JSONBody
+	}
+)
+
 // ChangeIn is the input of an operation that changes an order.
 type ChangeIn struct {
 	OrderPath
@@ -70,24 +94,120 @@ type ChangeIn struct {
 	JSONBody
 }
 
-// change decodes a change of an order, as request does, and returns the version that the
-// caller requires.
-func change[T any](ctx context.Context, s *Server, in *ChangeIn, check func(T) error) (v T, expected int64, err error) {
-	if v, err = request(in.JSONBody, in.check(), check); err == nil {
-		expected, err = s.expectedOf(ctx, in)
-	}
-	return v, expected, err
+// posted is an input with a body, about what its path or query names.
+type posted interface {
+	sent() JSONBody
+	idempotent() Idempotent
+	named() (id string, err error)
 }
 
-// expectedOf returns the version that the caller requires.
-func (s *Server) expectedOf(ctx context.Context, in *ChangeIn) (int64, error) {
-	return transport.ExpectedVersion(in.Tags, func() (int64, error) {
-		o, err := s.Orders.Get(ctx, in.ID)
+// conditional is one whose change may depend on the version.
+type conditional interface {
+	posted
+	tags() string
+}
+
+func (in JSONBody) sent() JSONBody { return in }
+
+func (h Idempotent) idempotent() Idempotent { return h }
+
+func (m IfMatch) tags() string { return m.Tags }
+
+func (postIn) named() (string, error) { return "", nil }
+
+// posting makes the handler of an operation with a body: it decodes and checks it, and does it
+// once per Idempotency-Key. out makes the response.
+func posting[I any, P interface {
+	*I
+	posted
+}, B, T, O any](
+	check func(B) error, out func(T, string, error) (*O, error), do func(ctx context.Context, id string, body B) (T, error),
+) func(context.Context, *I) (*O, error) {
+	return func(ctx context.Context, in *I) (*O, error) {
+		return perform(ctx, P(in), check, nil, out, func(ctx context.Context, id string, body B, _ int64) (T, error) { return do(ctx, id, body) })
+	}
+}
+
+// creating is posting for what has no id yet.
+func creating[B, T, O any](
+	check func(B) error, out func(T, string, error) (*O, error), do func(context.Context, B) (T, error),
+) func(context.Context, *postIn) (*O, error) {
+	return posting[postIn](check, out, func(ctx context.Context, _ string, body B) (T, error) { return do(ctx, body) })
+}
+
+// changing is posting for what has a version, which current returns.
+func changing[I any, P interface {
+	*I
+	conditional
+}, B, T, O any](
+	check func(B) error, current func(ctx context.Context, id string) (int64, error), out func(T, string, error) (*O, error),
+	do func(ctx context.Context, id string, body B, expected int64) (T, error),
+) func(context.Context, *I) (*O, error) {
+	return func(ctx context.Context, in *I) (*O, error) {
+		return perform(ctx, P(in), check, func(id string) (int64, error) {
+			return transport.ExpectedVersion(P(in).tags(), func() (int64, error) { return current(ctx, id) })
+		}, out, do)
+	}
+}
+
+func perform[B, T, O any](
+	ctx context.Context, in posted, check func(B) error, expected func(id string) (int64, error),
+	out func(T, string, error) (*O, error), do func(ctx context.Context, id string, body B, expected int64) (T, error),
+) (*O, error) {
+	id, idErr := in.named()
+	body, err := request(in.sent(), idErr, check)
+	var version int64
+	if err == nil && expected != nil {
+		version, err = expected(id)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return out(once(ctx, in.idempotent(), func(ctx context.Context) (T, error) { return do(ctx, id, body, version) }))
+}
+
+// resource is a kind of thing with a version, by its field.
+type resource[T any] func(T) int64
+
+var (
+	merchants = resource[*access.Merchant](func(m *access.Merchant) int64 { return m.Version })
+	settings  = resource[*access.Settings](func(v *access.Settings) int64 { return v.Version })
+	rules     = resource[*notify.Rules](func(r *notify.Rules) int64 { return r.Version })
+	webhooks  = resource[*notify.Webhook](func(w *notify.Webhook) int64 { return w.Version })
+)
+
+type documentOut[T any] struct {
+	ETag     string `header:"ETag" doc:"the version, for If-Match"`
+	Replayed string `header:"Idempotent-Replayed" doc:"true if this is the stored response to an earlier request with the same key"`
+	Body     T
+}
+
+// out responds with the resource.
+func (version resource[T]) out(v T, again string, err error) (*documentOut[T], error) {
+	if err != nil {
+		return nil, err
+	}
+	return &documentOut[T]{transport.ETag(version(v)), again, v}, nil
+}
+
+// of responds with the resource to a request that changes nothing.
+func (version resource[T]) of(v T, err error) (*documentOut[T], error) {
+	return version.out(v, "", err)
+}
+
+// current returns the resource's version.
+func (version resource[T]) current(get func(context.Context, string) (T, error)) func(context.Context, string) (int64, error) {
+	return func(ctx context.Context, id string) (int64, error) {
+		v, err := get(ctx, id)
 		if err != nil {
 			return 0, err
 		}
-		return o.Version, nil
-	})
+		return version(v), nil
+	}
+}
+
+func (s *Server) orderVersion(ctx context.Context, id string) (int64, error) {
+	return resource[*domain.Order](func(o *domain.Order) int64 { return o.Version }).current(s.Orders.Get)(ctx, id)
 }
 
 // unchecked is for bodies that the domain validates only when it executes the operation.

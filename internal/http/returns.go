@@ -19,7 +19,7 @@ func (s *Server) returnRoutes() {
 		method: http.MethodPost, path: "/order/{order_id}/shipment/return", id: "returnShipment", tag: tagShipments, status: http.StatusAccepted,
 		summary: "Have a delivered parcel brought back", about: "The customer hands it in; `return_number` of the shipment is the company's number of the parcel that brings it back. The order stays delivered.",
 		body: domain.ShipmentReturn{}, codes: codes,
-	}, s.returnShipment)
+	}, posting[orderPostIn](s.Shipments.CheckReturn, booked, s.Shipments.Return))
 	handle(s, operation{
 		method: http.MethodGet, path: "/order/{order_id}/shipment/intervals", id: "listDeliveryIntervals", tag: tagShipments,
 		summary: "List when a parcel can be delivered", codes: codes,
@@ -31,25 +31,5 @@ func (s *Server) returnRoutes() {
 		method: http.MethodPost, path: "/order/{order_id}/shipment/agreement", id: "agreeDelivery", tag: tagShipments, status: http.StatusAccepted,
 		summary: "Agree on when a parcel is delivered", about: "One of the intervals, as agreed with the recipient. `expected` of the shipment follows once the company has confirmed it.",
 		body: domain.DeliveryAgreement{}, codes: append(codes, domain.CodeOrderFinished),
-	}, s.agreeDelivery)
-}
-
-func (s *Server) returnShipment(ctx context.Context, in *bookIn) (*bookedOut, error) {
-	wish, err := request(in.JSONBody, in.check(), s.Shipments.CheckReturn)
-	if err != nil {
-		return nil, err
-	}
-	return booked(once(ctx, in.Idempotent, func(ctx context.Context) (*domain.Order, error) {
-		return s.Shipments.Return(ctx, in.ID, wish)
-	}))
-}
-
-func (s *Server) agreeDelivery(ctx context.Context, in *bookIn) (*bookedOut, error) {
-	agreed, err := request(in.JSONBody, in.check(), s.Shipments.CheckAgreement)
-	if err != nil {
-		return nil, err
-	}
-	return booked(once(ctx, in.Idempotent, func(ctx context.Context) (*domain.Order, error) {
-		return s.Shipments.AgreeDelivery(ctx, in.ID, agreed)
-	}))
+	}, posting[orderPostIn](s.Shipments.CheckAgreement, booked, s.Shipments.AgreeDelivery))
 }

@@ -49,7 +49,7 @@ func (s *Server) shipmentRoutes() {
 		codes: []domain.Code{
 			domain.CodeCarrierNotFound, domain.CodeShipmentExists, domain.CodeOrderFinished, domain.CodeIllegalTransition,
 		},
-	}, s.bookShipment)
+	}, posting[orderPostIn](s.Shipments.Check, booked, s.Shipments.Book))
 	handle(s, operation{
 		method: http.MethodGet, path: "/order/{order_id}/shipment", id: "getShipment", tag: tagShipments,
 		summary: "Get an order's shipment", codes: found,
@@ -98,19 +98,19 @@ func (s *Server) parcelRoutes() {
 		codes: []domain.Code{
 			domain.CodeShipmentNotFound, domain.CodePaidCancelRequired, domain.CodeCancelAfterPickup, domain.CodeIllegalTransition, domain.CodeBookingUnknown,
 		},
-	}, s.refuseShipment)
+	}, changing[ChangeIn](s.Shipments.CheckRefusal, s.orderVersion, booked, s.Shipments.Refuse))
 	handle(s, operation{
 		method: http.MethodPatch, path: "/order/{order_id}/shipment", id: "editShipment", tag: tagShipments,
 		summary: "Change a booked parcel", about: "The recipient, where it goes, or the comment, while the company allows it; what is absent stays as it is. The order itself stays as it is too.",
 		body:  domain.ShipmentEdit{},
 		codes: []domain.Code{domain.CodeShipmentNotFound, domain.CodeIllegalTransition, domain.CodeCarrierNotFound},
-	}, s.editShipment)
+	}, changing[ChangeIn](s.Shipments.CheckEdit, s.orderVersion, booked, s.Shipments.Edit))
 	handle(s, operation{
 		method: http.MethodPost, path: "/order/{order_id}/shipment/intake", id: "bookIntake", tag: tagShipments, status: http.StatusAccepted,
 		summary: "Have a courier collect a parcel", about: "Of a tariff from the door nobody comes unless asked. What becomes of it is in `intake` of the shipment.",
 		body:  domain.IntakeRequest{},
 		codes: []domain.Code{domain.CodeShipmentNotFound, domain.CodeIllegalTransition, domain.CodeCarrierNotFound},
-	}, s.bookIntake)
+	}, posting[orderPostIn](s.Shipments.CheckIntake, booked, s.Shipments.BookIntake))
 	handle(s, operation{
 		method: http.MethodDelete, path: "/order/{order_id}/shipment/intake", id: "cancelIntake", tag: tagShipments,
 		summary: "Tell the courier not to come", codes: []domain.Code{domain.CodeShipmentNotFound, domain.CodeIllegalTransition, domain.CodeCarrierNotFound},
@@ -123,68 +123,7 @@ func (s *Server) parcelRoutes() {
 			"Look with the company, then say `exists` with its id or number, or `retry`.",
 		body:  shipping.Resolution{},
 		codes: []domain.Code{domain.CodeShipmentNotFound, domain.CodeIllegalTransition},
-	}, s.resolveShipment)
-}
-
-type bookIn struct {
-	OrderPath
-	Idempotent
-	JSONBody
-}
-
-func (s *Server) bookShipment(ctx context.Context, in *bookIn) (*bookedOut, error) {
-	draft, err := request(in.JSONBody, in.check(), s.Shipments.Check)
-	if err != nil {
-		return nil, err
-	}
-	return booked(once(ctx, in.Idempotent, func(ctx context.Context) (*domain.Order, error) {
-		return s.Shipments.Book(ctx, in.ID, draft)
-	}))
-}
-
-type refuseIn struct {
-	Idempotent
-	ChangeIn
-}
-
-func (s *Server) refuseShipment(ctx context.Context, in *refuseIn) (*bookedOut, error) {
-	draft, expected, err := change(ctx, s, &in.ChangeIn, s.Shipments.CheckRefusal)
-	if err != nil {
-		return nil, err
-	}
-	return booked(once(ctx, in.Idempotent, func(ctx context.Context) (*domain.Order, error) {
-		return s.Shipments.Refuse(ctx, in.ID, draft, expected)
-	}))
-}
-
-func (s *Server) resolveShipment(ctx context.Context, in *bookIn) (*bookedOut, error) {
-	draft, err := request(in.JSONBody, in.check(), s.Shipments.CheckResolution)
-	if err != nil {
-		return nil, err
-	}
-	return booked(once(ctx, in.Idempotent, func(ctx context.Context) (*domain.Order, error) {
-		return s.Shipments.Resolve(ctx, in.ID, draft)
-	}))
-}
-
-func (s *Server) editShipment(ctx context.Context, in *refuseIn) (*bookedOut, error) {
-	draft, expected, err := change(ctx, s, &in.ChangeIn, s.Shipments.CheckEdit)
-	if err != nil {
-		return nil, err
-	}
-	return booked(once(ctx, in.Idempotent, func(ctx context.Context) (*domain.Order, error) {
-		return s.Shipments.Edit(ctx, in.ID, draft, expected)
-	}))
-}
-
-func (s *Server) bookIntake(ctx context.Context, in *bookIn) (*bookedOut, error) {
-	draft, err := request(in.JSONBody, in.check(), s.Shipments.CheckIntake)
-	if err != nil {
-		return nil, err
-	}
-	return booked(once(ctx, in.Idempotent, func(ctx context.Context) (*domain.Order, error) {
-		return s.Shipments.BookIntake(ctx, in.ID, draft)
-	}))
+	}, posting[orderPostIn](s.Shipments.CheckResolution, booked, s.Shipments.Resolve))
 }
 
 type cancelIntakeIn struct {

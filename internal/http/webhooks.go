@@ -15,6 +15,8 @@ type WebhookPath struct {
 	ID string `path:"webhook_id" format:"uuid" doc:"the webhook's id"`
 }
 
+func (p WebhookPath) named() (string, error) { return p.ID, nil }
+
 type webhookPage struct {
 	Webhooks []*notify.Webhook `json:"webhooks"`
 	Next     string            `json:"next_page_token,omitempty"`
@@ -36,26 +38,25 @@ func (s *Server) webhookRoutes() {
 		about: "The address is told of every change of an order, or of the `types` named, by requests after Standard Webhooks 1.0. " +
 			"The secret that verifies them is shown only once. Addresses in private networks are refused unless the operator allows them.",
 		body: notify.NewWebhook{}, codes: []domain.Code{domain.CodeSecretNotRepeated},
-	}, s.createWebhook)
+	}, creating(s.Notify.CheckNew, secretOnce, s.Notify.Create))
 	handle(s, operation{
 		method: http.MethodGet, path: "/webhooks", id: "listWebhooks", tag: tagWebhooks, summary: "List webhooks", about: "By id; a merchant's are its own.",
 	}, s.listWebhooks)
 	handle(s, operation{
 		method: http.MethodGet, path: path, id: "getWebhook", tag: tagWebhooks, summary: "Get a webhook", codes: gone,
 	}, func(ctx context.Context, in *WebhookPath) (*documentOut[*notify.Webhook], error) {
-		w, err := s.Notify.Webhook(ctx, in.ID)
-		return webhookOut(w, "", err)
+		return webhooks.of(s.Notify.Webhook(ctx, in.ID))
 	})
 	handle(s, operation{
 		method: http.MethodPatch, path: path, id: "editWebhook", tag: tagWebhooks, summary: "Change, enable or disable a webhook",
 		about: "What is absent stays. A disabled webhook gets nothing; what happens meanwhile is kept for a replay.",
 		body:  notify.WebhookEdit{}, codes: gone,
-	}, s.editWebhook)
+	}, changing[editWebhookIn](s.Notify.CheckEdit, webhooks.current(s.Notify.Webhook), webhooks.out, s.Notify.Edit))
 	handle(s, operation{
 		method: http.MethodDelete, path: path, id: "deleteWebhook", tag: tagWebhooks, status: http.StatusNoContent,
 		summary: "Delete a webhook", about: "With its log and whatever waits for it.", codes: gone,
 	}, func(ctx context.Context, in *deleteWebhookIn) (*done, error) {
-		expected, err := s.webhookVersion(ctx, in.ID, in.Tags)
+		expected, err := transport.ExpectedVersion(in.Tags, func() (int64, error) { return webhooks.current(s.Notify.Webhook)(ctx, in.ID) })
 		if err != nil {
 			return nil, err
 		}
@@ -65,61 +66,12 @@ func (s *Server) webhookRoutes() {
 		method: http.MethodPost, path: path + "/rotate", id: "rotateWebhook", tag: tagWebhooks, status: http.StatusCreated,
 		summary: "Give a webhook a new secret", about: "Until `overlap_seconds` have passed (default: a day) requests are signed with both.",
 		body: notify.SecretRotation{}, codes: append(gone, domain.CodeSecretNotRepeated),
-	}, s.rotateWebhook)
+	}, posting[webhookPostIn](notify.SecretRotation.Check, secretOnce, s.Notify.Rotate))
 	handle(s, operation{
 		method: http.MethodPost, path: path + "/test", id: "testWebhook", tag: tagWebhooks,
 		summary: "Call a webhook", about: "Once and at once, with a body of the type `webhook.test`, also if it is disabled. The answer tells what came of it.", codes: gone,
 	}, func(ctx context.Context, in *WebhookPath) (*bodyOnly[*notify.WebhookTest], error) {
 		return bodyOf(s.Notify.Test(ctx, in.ID))
-	})
-}
-
-type createWebhookIn struct {
-	Idempotent
-	JSONBody
-}
-
-func (s *Server) createWebhook(ctx context.Context, in *createWebhookIn) (*noStore[*notify.IssuedWebhook], error) {
-	body, err := request(in.JSONBody, nil, s.Notify.CheckNew)
-	if err != nil {
-		return nil, err
-	}
-	made, _, err := once(ctx, in.Idempotent, func(ctx context.Context) (*notify.IssuedWebhook, error) { return s.Notify.Create(ctx, body) })
-	return secretOf(made, err)
-}
-
-type rotateWebhookIn struct {
-	WebhookPath
-	Idempotent
-	JSONBody
-}
-
-func (s *Server) rotateWebhook(ctx context.Context, in *rotateWebhookIn) (*noStore[*notify.IssuedWebhook], error) {
-	body, err := request(in.JSONBody, nil, notify.SecretRotation.Check)
-	if err != nil {
-		return nil, err
-	}
-	made, _, err := once(ctx, in.Idempotent, func(ctx context.Context) (*notify.IssuedWebhook, error) {
-		return s.Notify.Rotate(ctx, in.ID, body)
-	})
-	return secretOf(made, err)
-}
-
-func webhookOut(w *notify.Webhook, again string, err error) (*documentOut[*notify.Webhook], error) {
-	if err != nil {
-		return nil, err
-	}
-	return &documentOut[*notify.Webhook]{transport.ETag(w.Version), again, w}, nil
-}
-
-// webhookVersion returns the version that the caller requires.
-func (s *Server) webhookVersion(ctx context.Context, id string, tags string) (int64, error) {
-	return transport.ExpectedVersion(tags, func() (int64, error) {
-		w, err := s.Notify.Webhook(ctx, id)
-		if err != nil {
-			return 0, err
-		}
-		return w.Version, nil
 	})
 }
 
@@ -134,20 +86,6 @@ type editWebhookIn struct {
 	IfMatch
 	Idempotent
 	JSONBody
-}
-
-func (s *Server) editWebhook(ctx context.Context, in *editWebhookIn) (*documentOut[*notify.Webhook], error) {
-	edit, err := request(in.JSONBody, nil, s.Notify.CheckEdit)
-	if err != nil {
-		return nil, err
-	}
-	expected, err := s.webhookVersion(ctx, in.ID, in.Tags)
-	if err != nil {
-		return nil, err
-	}
-	return webhookOut(once(ctx, in.Idempotent, func(ctx context.Context) (*notify.Webhook, error) {
-		return s.Notify.Edit(ctx, in.ID, edit, expected)
-	}))
 }
 
 func (s *Server) listWebhooks(ctx context.Context, in *Paging) (*bodyOnly[webhookPage], error) {
@@ -184,10 +122,9 @@ func (s *Server) deliveryRoutes() {
 		Idempotent
 	},
 	) (*repeatable[*notify.WebhookDelivery], error) {
-		v, again, err := once(ctx, in.Idempotent, func(ctx context.Context) (*notify.WebhookDelivery, error) {
+		return repeated(once(ctx, in.Idempotent, func(ctx context.Context) (*notify.WebhookDelivery, error) {
 			return s.Notify.Retry(ctx, in.ID, in.Delivery)
-		})
-		return &repeatable[*notify.WebhookDelivery]{again, v}, err
+		}))
 	})
 	handle(s, operation{
 		method: http.MethodPost, path: path + "/replay", id: "replayWebhook", tag: tagWebhooks, status: http.StatusAccepted,
@@ -195,14 +132,7 @@ func (s *Server) deliveryRoutes() {
 		about: "Everything since the webhook was created and as far back as deliveries are kept: what was sent, what failed, and what happened while " +
 			"it was disabled. The ids are the same, so that a receiver can tell what it has.",
 		body: notify.Replay{}, codes: gone,
-	}, func(ctx context.Context, in *replayIn) (*repeatable[*notify.Replayed], error) {
-		body, err := request(in.JSONBody, nil, notify.Replay.Check)
-		if err != nil {
-			return nil, err
-		}
-		v, again, err := once(ctx, in.Idempotent, func(ctx context.Context) (*notify.Replayed, error) { return s.Notify.Replay(ctx, in.ID, body) })
-		return &repeatable[*notify.Replayed]{again, v}, err
-	})
+	}, posting[webhookPostIn](notify.Replay.Check, repeated, s.Notify.Replay))
 }
 
 type deliveriesIn struct {
@@ -211,10 +141,4 @@ type deliveriesIn struct {
 	From   Moment               `query:"from" doc:"about events at or after this time (RFC 3339)"`
 	To     Moment               `query:"to" doc:"about events before this time (RFC 3339)"`
 	Paging
-}
-
-type replayIn struct {
-	WebhookPath
-	Idempotent
-	JSONBody
 }
