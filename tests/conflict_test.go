@@ -2,6 +2,7 @@ package tests
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -11,10 +12,10 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// patch changes a resource that must have a version.
-func (w *town) patch(t testing.TB, key, path, etag string, body object) (int, object) {
+// change changes a resource that must have a version.
+func (w *town) change(t testing.TB, key, method, path, etag string, body object) (int, object) {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPatch, "http://"+w.http+path, strings.NewReader(string(encode(t, body))))
+	req, err := http.NewRequestWithContext(t.Context(), method, "http://"+w.http+path, strings.NewReader(string(encode(t, body))))
 	require.NoError(t, err)
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("If-Match", etag)
@@ -35,19 +36,44 @@ func TestAConflictTellsWhoChangedWhat(t *testing.T) {
 		require.Equal(t, http.StatusOK, code, "%v", got)
 	}
 	w.made(t, adminKey, "/order/"+id+"/assign-courier", object{"courier_id": w.couriers[own]})
-	code, got := w.patch(t, adminKey, "/order/"+id, `"v2"`, object{"notes": "b"})
+	code, got := w.change(t, adminKey, http.MethodPatch, "/order/"+id, `"v2"`, object{"notes": "b"})
 	require.Equal(t, http.StatusPreconditionFailed, code)
 	require.Equal(t, 4.0, got["current_version"], "%v", got)
 	require.Equal(t, []any{"courier_id", "priority", "status"}, got["changed"])
 	require.Equal(t, object{"kind": "admin", "id": "bootstrap"}, got["changed_by"])
 	require.NotEmpty(t, got["changed_at"])
-	_, got = w.patch(t, w.keys[domain.RoleMerchant], "/order/"+id, `"v3"`, object{"notes": "b"})
+	_, got = w.change(t, w.keys[domain.RoleMerchant], http.MethodPatch, "/order/"+id, `"v3"`, object{"notes": "b"})
 	require.Equal(t, object{"kind": "admin"}, got["changed_by"], "staff are nameless")
 
-	code, got = w.patch(t, w.keys[domain.RoleMerchant], "/merchants/m1", `"v7"`, object{"locale": "ru"})
+	code, got = w.change(t, w.keys[domain.RoleMerchant], http.MethodPatch, "/merchants/m1", `"v7"`, object{"locale": "ru"})
 	require.Equal(t, http.StatusPreconditionFailed, code)
 	require.Equal(t, 1.0, got["current_version"])
 	require.Equal(t, object{"kind": "admin"}, got["changed_by"])
+}
+
+// What nobody has set yet has the version 0: of two who set it first, the second is told.
+func TestTheFirstVersionIsNotOverwritten(t *testing.T) {
+	w := newTown(t, modes()[0])
+	hook := str(w.made(t, adminKey, "/webhooks", object{"url": "https://93.184.216.34/hooks"}), "id")
+	for path, c := range map[string]struct {
+		method string
+		seen   int
+		body   object
+	}{
+		"/settings":                          {http.MethodPatch, 0, object{"brand": object{"name": "Ours"}}},
+		"/merchants/m7":                      {http.MethodPatch, 0, object{"name": "Seven"}},
+		"/notification-rules?merchant_id=m7": {http.MethodPut, 0, object{"rules": []any{}}},
+		"/webhooks/" + hook:                  {http.MethodPatch, 1, object{"description": "orders"}},
+	} {
+		etag := fmt.Sprintf(`"v%d"`, c.seen)
+		code, got := w.change(t, adminKey, c.method, path, etag, c.body)
+		require.Equal(t, http.StatusOK, code, "%s: %v", path, got)
+		code, got = w.change(t, adminKey, c.method, path, etag, c.body)
+		require.Equal(t, http.StatusPreconditionFailed, code, path)
+		require.InDelta(t, c.seen+1, got["current_version"], 0, path)
+		require.Equal(t, object{"kind": "admin", "id": "bootstrap"}, got["changed_by"], path)
+		require.NotEmpty(t, got["changed_at"], path)
+	}
 }
 
 func TestACourierLearnsWhoHasTheOrderNow(t *testing.T) {

@@ -178,16 +178,8 @@ func (d *Documents) change(
 		next.Version = old.Version + 1
 		err = json.Unmarshal(old.Data, v)
 	}
-	if err == nil && expected != 0 && expected != next.Version-1 {
-		conflict := domain.Errorf(domain.CodeVersionConflict, "it has moved on to version %d", next.Version-1)
-		conflict.Conflict = &domain.Conflict{CurrentVersion: next.Version - 1}
-		if old != nil {
-			conflict.Conflict.ChangedAt, conflict.Conflict.ChangedBy = old.UpdatedAt, old.ChangedBy
-			if !caller.Staff() && old.ChangedBy.Kind != caller.Kind { // staff identities are internal
-				conflict.Conflict.ChangedBy.ID = ""
-			}
-		}
-		err = conflict
+	if err == nil {
+		err = old.Expect(expected, caller)
 	}
 	if err != nil {
 		return err

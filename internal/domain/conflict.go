@@ -15,6 +15,24 @@ type Conflict struct {
 	Changed []string
 }
 
+// Expect fails when the document, nil if there is none yet, is not at the version that the
+// caller has seen. Zero expects nothing, and a negative version is that of no document.
+func (d *Document) Expect(version int64, caller *Caller) error {
+	c := Conflict{}
+	if d != nil {
+		c = Conflict{CurrentVersion: d.Version, ChangedAt: d.UpdatedAt, ChangedBy: d.ChangedBy}
+		if !caller.Staff() && d.ChangedBy.Kind != caller.Kind { // staff identities are internal
+			c.ChangedBy.ID = ""
+		}
+	}
+	if version == 0 || max(version, 0) == c.CurrentVersion {
+		return nil
+	}
+	err := Errorf(CodeVersionConflict, "it has moved on to version %d", c.CurrentVersion)
+	err.Conflict = &c
+	return err
+}
+
 // Reassigned tells a courier who has an order now (order_reassigned).
 type Reassigned struct {
 	To string    `json:"to" doc:"first name" example:"Ivan"`

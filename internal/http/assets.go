@@ -118,7 +118,7 @@ func newAssets(source fs.FS) *assets {
 	return a
 }
 
-// pageStyles are shared by all pages; a page's own main.css follows them.
+// pageStyles are shared by all pages; a page's own follow them, main.css first.
 var pageStyles = []string{"tokens.css", "base.css", "vendor/leaflet.css", "parts/parts.css"}
 
 // joinStyles joins all styles of each page (a folder with a main.css) into one file.
@@ -129,7 +129,8 @@ func (a *assets) joinStyles() {
 		}
 		a.files[path.Dir(name)+"/all.css"] = sync.OnceValue(func() *asset {
 			var all []byte
-			for _, style := range append(slices.Clone(pageStyles), name) {
+			own, _ := fs.Glob(a.source, path.Dir(name)+"/*.css") // the pattern is valid
+			for _, style := range slices.Concat(pageStyles, []string{name}, slices.DeleteFunc(own, func(s string) bool { return s == name })) {
 				content, err := fs.ReadFile(a.source, style)
 				if err != nil {
 					panic(err) // the file is embedded in the binary

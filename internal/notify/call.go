@@ -186,7 +186,7 @@ const typeTest = "webhook.test"
 
 // Test calls a webhook once, with a body of the type webhook.test, and waits for the answer.
 func (s *Service) Test(ctx context.Context, id string) (*WebhookTest, error) {
-	e, err := s.find(ctx, id)
+	e, err := s.find(ctx, id, 0)
 	if err != nil {
 		return nil, err
 	}

@@ -45,7 +45,7 @@ type LogFilter struct {
 
 // Deliveries returns a page of a webhook's deliveries, newest event first, and the next token.
 func (s *Service) Deliveries(ctx context.Context, id string, f LogFilter, p paging.Request) ([]WebhookDelivery, string, error) {
-	e, err := s.find(ctx, id)
+	e, err := s.find(ctx, id, 0)
 	if err != nil {
 		return nil, "", err
 	}
@@ -108,7 +108,7 @@ func (s *Service) recordAgain(ctx context.Context, id string, rec *domain.Idempo
 
 // enabled is find for what only an enabled webhook gets.
 func (s *Service) enabled(ctx context.Context, id string) (*endpoint, error) {
-	e, err := s.find(ctx, id)
+	e, err := s.find(ctx, id, 0)
 	if err == nil && e.Disabled != nil {
 		err = domain.Invalid("", "disabled", "the webhook is disabled; enable it first")
 	}

@@ -119,18 +119,21 @@ func (s *Service) PutRules(ctx context.Context, merchantID string, in RulesEdit,
 		In       RulesEdit `json:"in"`
 		Expected int64     `json:"expected"`
 	}{in, expected}, func(rec *domain.Idempotency) (*Rules, error) {
-		old, err := s.GetRules(ctx, id)
-		if err == nil && expected != 0 && expected != old.Version {
-			err = domain.Errorf(domain.CodeVersionConflict, "they have moved on to version %d", old.Version)
-		}
-		if err != nil {
-			return nil, err
-		}
 		caller, err := domain.CallerFrom(ctx)
 		if err != nil {
 			return nil, err
 		}
-		out := &Rules{MerchantID: id, RulesEdit: in, Available: s.available(), Version: old.Version + 1, UpdatedAt: domain.Timestamp(s.Clock.Now())}
+		old, err := s.Store.Document(ctx, domain.DocumentRules, id)
+		if err == nil {
+			err = old.Expect(expected, caller)
+		}
+		if err != nil {
+			return nil, err
+		}
+		out := &Rules{MerchantID: id, RulesEdit: in, Available: s.available(), Version: 1, UpdatedAt: domain.Timestamp(s.Clock.Now())}
+		if old != nil {
+			out.Version = old.Version + 1
+		}
 		doc := &domain.Document{Kind: domain.DocumentRules, ID: id, Version: out.Version, UpdatedAt: out.UpdatedAt, ChangedBy: caller.Actor}
 		if doc.Data, err = json.Marshal(in); err != nil {
 			return nil, err

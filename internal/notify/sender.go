@@ -180,7 +180,7 @@ func (s *Service) settleDisabled(ctx context.Context, id string) {
 // disable stops a webhook that is gone or does nothing but fail, and holds what waits for it.
 func (s *Service) disable(ctx context.Context, id, reason string) {
 	ctx = domain.WithActor(context.WithoutCancel(ctx), domain.Actor{Kind: domain.RoleSystem, ID: "notify"})
-	e, err := s.find(ctx, id)
+	e, err := s.find(ctx, id, 0)
 	if err == nil && e.Disabled == nil {
 		e.Disabled = &Disabled{reason, domain.Timestamp(s.Clock.Now())}
 		err = s.commit(ctx, e, "webhook.disabled", nil)

@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"time"
@@ -72,8 +73,9 @@ func (s *Service) commit(ctx context.Context, e *endpoint, action string, rec *d
 	return s.Commit(ctx, domain.AccessChange{Document: doc, Audit: entry, Idempotency: rec})
 }
 
-// find returns the stored webhook, a copy; not_found also for another merchant's.
-func (s *Service) find(ctx context.Context, id string) (*endpoint, error) {
+// find returns the stored webhook, a copy, which must be at the expected version; not_found
+// also for another merchant's.
+func (s *Service) find(ctx context.Context, id string, expected int64) (*endpoint, error) {
 	caller, err := domain.CallerFrom(ctx)
 	if err != nil {
 		return nil, err
@@ -88,7 +90,7 @@ func (s *Service) find(ctx context.Context, id string) (*endpoint, error) {
 	if doc != nil {
 		e, err := endpointOf(doc)
 		if err != nil || caller.ReachesMerchant(e.MerchantID) {
-			return e, err
+			return e, cmp.Or(err, doc.Expect(expected, caller))
 		}
 	}
 	return nil, domain.Errorf(domain.CodeNotFound, "no webhook has the id %s", id)
@@ -96,7 +98,7 @@ func (s *Service) find(ctx context.Context, id string) (*endpoint, error) {
 
 // Webhook returns a webhook.
 func (s *Service) Webhook(ctx context.Context, id string) (*Webhook, error) {
-	e, err := s.find(ctx, id)
+	e, err := s.find(ctx, id, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -146,7 +148,7 @@ type editing struct {
 }
 
 func (s *Service) edit(ctx context.Context, id string, in WebhookEdit, expected int64, rec *domain.Idempotency) (*Webhook, error) {
-	e, err := s.at(ctx, id, expected)
+	e, err := s.find(ctx, id, expected)
 	if err != nil {
 		return nil, err
 	}
@@ -181,19 +183,10 @@ func (s *Service) edit(ctx context.Context, id string, in WebhookEdit, expected 
 	return e.shown(), err
 }
 
-// at is find for a change that expects a version.
-func (s *Service) at(ctx context.Context, id string, expected int64) (*endpoint, error) {
-	e, err := s.find(ctx, id)
-	if err == nil && expected != 0 && expected != e.version {
-		err = domain.Errorf(domain.CodeVersionConflict, "it has moved on to version %d", e.version)
-	}
-	return e, err
-}
-
 // Delete deletes a webhook with its log.
 func (s *Service) Delete(ctx context.Context, id string, expected int64) error {
 	return idempotency.Do(ctx, s.Keys, "delete_webhook:"+id, expected, func(rec *domain.Idempotency) error {
-		e, err := s.at(ctx, id, expected)
+		e, err := s.find(ctx, id, expected)
 		if err != nil {
 			return err
 		}
@@ -227,7 +220,7 @@ func (s *Service) Rotate(ctx context.Context, id string, in SecretRotation) (*Is
 		return nil, err
 	}
 	return idempotency.Secret(ctx, s.Keys, "rotate_webhook:"+id, in, func(rec *domain.Idempotency) (*IssuedWebhook, error) {
-		e, err := s.find(ctx, id)
+		e, err := s.find(ctx, id, 0)
 		if err != nil {
 			return nil, err
 		}

@@ -8,7 +8,7 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// NoVersion stands for an entity tag that matches no version.
+// NoVersion stands for an entity tag that matches no stored version, such as "v0".
 const NoVersion = -1
 
 // ETag returns the entity tag of a version.
