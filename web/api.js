@@ -21,7 +21,7 @@ const PATIENCE = 15_000; // milliseconds
 /**
  * @param {string} method @param {string} path
  * @param {{token?: string, body?: unknown, key?: string, version?: number}} [options] key an idempotency key;
- *   version what a change applies to (If-Match)
+ *   version what a change applies to (If-Match); 0 if it is the first
  * @returns {Promise<any>} the response; undefined when it is empty
  */
 export async function call(method, path, { token, body, key, version } = {}) {
@@ -30,7 +30,7 @@ export async function call(method, path, { token, body, key, version } = {}) {
   if (token) headers.Authorization = `Bearer ${token}`;
   if (body !== undefined) headers["Content-Type"] = "application/json";
   if (key) headers["Idempotency-Key"] = key;
-  if (version) headers["If-Match"] = `"v${version}"`;
+  if (version !== undefined) headers["If-Match"] = `"v${version}"`;
   let reply;
   try {
     reply = await fetch(path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body), signal: AbortSignal.timeout(PATIENCE) });

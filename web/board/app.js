@@ -1,4 +1,5 @@
-import { t } from "../i18n/index.js";
+import { learn, t } from "../i18n/index.js";
+import { Later } from "../parts/later.js";
 import { Empty, Notice } from "../parts/notice.js";
 import { Toasts } from "../parts/toast.js";
 import { html, useEffect, useState } from "../vendor/preact.js";
@@ -13,9 +14,12 @@ import { Help, Palette } from "./palette.js";
 import { Plan } from "./plan.js";
 import { Rail } from "./rail.js";
 import { route } from "./route.js";
-import { Settings } from "./settings.js";
 
 /** @typedef {{boot: import("../start.js").Boot, session: import("./session.js").Session, board: import("./board.js").Board, commands: Commands}} Props what every view gets */
+
+/** @param {Props} props */
+const Settings = props =>
+  html`<${Later} load=${() => Promise.all([import("./settings.js"), learn("settings")]).then(([module]) => module)} part="Settings" ...${props} />`;
 
 const views = { orders: Orders, couriers: Couriers, plan: Plan, alerts: Alerts, settings: Settings };
 

@@ -17,7 +17,7 @@ export function Audit({ board }) {
   if (!entries.length) return null;
   return html`
     <div class="card">
-      <h2>${t("audit.title")}</h2>
+      <h2>${t("tab.audit")}</h2>
       <ul class="audit">
         ${entries.map(e => {
           const at = Date.parse(e.at);

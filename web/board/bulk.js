@@ -5,6 +5,7 @@ import { Icon } from "../parts/icon.js";
 import { say } from "../parts/toast.js";
 import { html, useState } from "../vendor/preact.js";
 import { applyAll, cancel, moveTo } from "./actions.js";
+import { saveAs } from "./files.js";
 
 /** @typedef {Awaited<ReturnType<typeof applyAll>>} Results */
 
@@ -78,8 +79,5 @@ function save(orders) {
   };
   const head = ["number", "external_id", "status", "customer.name", "customer.phone", "dropoff.address", "promised_at", "delivered_at"];
   const rows = orders.map(o => [o.number, o.external_id, o.status, o.customer?.name, o.customer?.phone, o.dropoff?.address, o.promised_at, o.delivered_at]);
-  const blob = new Blob([`\ufeff${[head, ...rows].map(r => r.map(cell).join(",")).join("\r\n")}\r\n`], { type: "text/csv" });
-  const link = Object.assign(document.createElement("a"), { href: URL.createObjectURL(blob), download: "orders.csv" });
-  link.click();
-  URL.revokeObjectURL(link.href);
+  saveAs("orders.csv", "text/csv", `\ufeff${[head, ...rows].map(r => r.map(cell).join(",")).join("\r\n")}\r\n`);
 }

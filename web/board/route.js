@@ -9,9 +9,11 @@ import { signal } from "../vendor/preact.js";
  * @property {string} [late]    "1": only late ones
  * @property {string} [order]   the order in the drawer
  * @property {string} [courier] the courier in the drawer, or whose orders are listed
+ * @property {string} [tab]     of the settings
+ * @property {string} [id]      what a page of the settings shows
  */
 
-const names = /** @type {const} */ (["view", "group", "q", "late", "order", "courier"]);
+const names = /** @type {const} */ (["view", "group", "q", "late", "order", "courier", "tab", "id"]);
 
 /** @returns {Route} */
 function read() {
@@ -30,7 +32,7 @@ addEventListener("popstate", () => {
  * @param {Route} change @param {{replace?: boolean}} [options] replace: without an entry in the browser's history
  */
 export function go(change, { replace } = {}) {
-  const next = /** @type {Record<string, string>} */ ({ ...route.value, ...change });
+  const next = /** @type {Record<string, string>} */ ({ ...route.value, ...("view" in change && { tab: "", id: "" }), ...change });
   for (const name of Object.keys(next)) if (!next[name]) delete next[name];
   const query = new URLSearchParams(next);
   const lang = new URLSearchParams(location.search).get("lang");

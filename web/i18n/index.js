@@ -17,6 +17,12 @@ export function speak(code, texts) {
   plurals = new Intl.PluralRules(code);
 }
 
+/** Adds the texts of a part of a page that is loaded later. @param {string} folder in i18n */
+export async function learn(folder) {
+  const more = await import(`./${folder}/${lang}.js`);
+  table = { ...table, ...more.texts };
+}
+
 /** Whether there is a text of that key. @param {string} key */
 export const has = key => key in table;
 

@@ -7,9 +7,11 @@ import { texts as boardRu } from "../../../web/i18n/board/ru.js";
 import { texts as pageEn } from "../../../web/i18n/en.js";
 import { speak, t } from "../../../web/i18n/index.js";
 import { texts as pageRu } from "../../../web/i18n/ru.js";
+import { texts as settingsEn } from "../../../web/i18n/settings/en.js";
+import { texts as settingsRu } from "../../../web/i18n/settings/ru.js";
 
-const en = { ...pageEn, ...boardEn };
-const ru = { ...pageRu, ...boardRu };
+const en = { ...pageEn, ...boardEn, ...settingsEn };
+const ru = { ...pageRu, ...boardRu, ...settingsRu };
 
 const web = path.join(import.meta.dirname, "../../../web");
 const sources = walk(web);

@@ -1,5 +1,6 @@
 import { html, useState } from "../../vendor/preact.js";
 import { Button } from "../button.js";
+import { Checks, Choice } from "../choice.js";
 import { Dialog } from "../dialog.js";
 import { Field } from "../field.js";
 import { Stars } from "../stars.js";
@@ -11,6 +12,13 @@ export function Actions({ theme }) {
   const [open, setOpen] = useState("");
   const [text, setText] = useState("");
   const [stars, setStars] = useState(0);
+  const [one, setOne] = useState("email");
+  const [some, setSome] = useState(["sms", "email"]);
+  const channels = [
+    ["email", "By e-mail"],
+    ["sms", "By SMS"],
+    ["live", "On the page"],
+  ];
   return html`
     <${Block} title="Buttons">
       <div class="gallery-row">
@@ -23,6 +31,9 @@ export function Actions({ theme }) {
     <${Block} title="Fields">
       <${Field} label="Notes for the courier" value=${text} onInput=${setText} rows=${3} limit=${40} placeholder="Entrance, floor, door code" />
       <${Field} label="Phone" value="12" error="This is too short for a phone number" onInput=${() => {}} />
+      <${Choice} label="How" value=${one} options=${channels} onPick=${setOne} hint="The first that reaches the customer" />
+      <${Choice} label="How" value="sms" options=${channels} onPick=${() => {}} error="It is not set up" />
+      <${Checks} label="How, in order" ordered values=${some} options=${channels} onChange=${setSome} />
       <${Stars} value=${stars} onPick=${setStars} />
     <//>
     <${Block} title="Dialog, drawer, toasts">
