@@ -15,6 +15,7 @@ import (
 	"github.com/order-tracking/order-tracking/internal/access"
 	"github.com/order-tracking/order-tracking/internal/dispatch"
 	"github.com/order-tracking/order-tracking/internal/domain"
+	"github.com/order-tracking/order-tracking/internal/infrastructure/oidc"
 	"github.com/order-tracking/order-tracking/internal/privacy"
 )
 
@@ -159,4 +160,24 @@ func VerifyAudit(ctx context.Context, cfg *config.Config) (v access.Verified, er
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
 	return (&access.Audit{Store: store, Clock: systemClock{}, Log: a.log}).Verify(ctx)
+}
+
+// issuer returns the configured identity provider, or none. The start does not wait for it.
+func (a *App) issuer() domain.Issuer {
+	c := a.cfg.OIDC
+	if c.Issuer == "" {
+		return nil
+	}
+	var roles []oidc.Mapping
+	for _, m := range c.RoleMappings() {
+		roles = append(roles, oidc.Mapping{Value: m[0], Role: domain.Role(m[1])})
+	}
+	p := oidc.New(oidc.Options{
+		Issuer: c.Issuer, ClientID: c.ClientID, ClientSecret: c.ClientSecret, Scopes: c.Scopes, Audience: c.Audience,
+		Algorithms: c.Algorithms, Leeway: c.Leeway, RoleClaim: c.RoleClaim, MerchantClaim: c.MerchantClaim, CourierClaim: c.CourierClaim,
+		Roles: roles, SessionFor: c.SessionFor, Clock: systemClock{}, Log: a.log,
+	})
+	a.closing(func() error { p.Close(); return nil })
+	p.Refresh()
+	return p
 }

@@ -1,3 +1,6 @@
+// Package transport is shared by the HTTP and gRPC servers: it maps error codes to each
+// protocol, parses the headers that both use and decides how live streams end. It serves
+// nothing itself.
 package transport
 
 import (
@@ -7,6 +10,10 @@ import (
 	"net/netip"
 	"strings"
 	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
@@ -129,4 +136,15 @@ func parseKey(s string) (string, bool) {
 		key.WriteByte(s[i])
 	}
 	return "", false
+}
+
+// burst is how long a repeated log message is suppressed.
+const burst = time.Minute
+
+// Bursts returns a logger for a cause that fails many requests at once, such as a dependency
+// that is down: it writes each message at most once a minute.
+func Bursts(log *zap.Logger) *zap.Logger {
+	return log.WithOptions(zap.WrapCore(func(c zapcore.Core) zapcore.Core {
+		return zapcore.NewSamplerWithOptions(c, burst, 1, 0)
+	}))
 }

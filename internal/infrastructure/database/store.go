@@ -1,3 +1,20 @@
+// Package database is the durable store, on SQLite or PostgreSQL: one store, one schema
+// and shared SQL; sqlite.go and postgres.go hold the differences.
+//
+// Invariants: an order's row, its events, the outbox entries and every side row of
+// a change are committed in one transaction. Once a method returns success, its change is
+// on disk. order_events is append-only. A courier's active_orders equals the number of its
+// unfinished orders.
+//
+// Concurrency: order changes queue for a committer, a goroutine that takes one waiting
+// call, then all other waiting calls, up to MaxGroup, and commits them together
+// (group.go). SQLite has one committer; PostgreSQL has two, so that one writes while the
+// other waits for its commit. The closures of a group run sequentially, each on its own
+// copy of the object (plan.go), so one that fails or panics does not affect the others.
+// Reads use a connection pool.
+//
+// Lifecycle: Open… runs the migrations and starts the committers, Close waits for
+// running commits; calls still queued then fail with unavailable.
 package database
 
 import (
@@ -260,4 +277,49 @@ func wait(ctx context.Context, d time.Duration) bool {
 	case <-time.After(d):
 		return true
 	}
+}
+
+// Pool holds the statistics of a connection pool.
+type Pool struct {
+	// Name is read or write.
+	Name string
+	// Max is the maximum number of connections, Open the current number, InUse how many of
+	// them are in use.
+	Max, Open, InUse int
+	// Waits counts the waits for a connection, Waited is their total time.
+	Waits  int64
+	Waited time.Duration
+}
+
+// Pools returns the connection pools' statistics.
+func (s *Store) Pools() []Pool { return []Pool{poolOf("read", s.read.Stats()), s.d.writing()} }
+
+func poolOf(name string, s sql.DBStats) Pool {
+	return Pool{Name: name, Max: s.MaxOpenConnections, Open: s.OpenConnections, InUse: s.InUse, Waits: s.WaitCount, Waited: s.WaitDuration}
+}
+
+// ActiveOrders counts unfinished orders by status.
+func (s *Store) ActiveOrders(ctx context.Context) (map[domain.Status]int, error) {
+	var active []string
+	for _, st := range domain.Statuses() {
+		if !st.Terminal() {
+			active = append(active, string(st))
+		}
+	}
+	counted := make(map[domain.Status]int, len(active))
+	_, err := list(ctx, s, func(r *sql.Rows) (st domain.Status, err error) {
+		var n int
+		err = r.Scan(&st, &n)
+		counted[st] = n
+		return st, err
+	}, `SELECT status, count(*) FROM orders WHERE status`+s.d.among+` GROUP BY status`, s.d.list(active))
+	return counted, err
+}
+
+// OldestPending returns when the oldest event not yet acknowledged by the bus was
+// recorded, zero if there is none.
+func (s *Store) OldestPending(ctx context.Context) (time.Time, error) {
+	var e domain.Event
+	_, err := s.one(ctx, `SELECT data FROM order_events WHERE pos = (SELECT min(pos) FROM outbox)`, nil, encoded{&e})
+	return e.RecordedAt, err
 }

@@ -69,7 +69,7 @@ func TestBadClientConfig(t *testing.T) {
 		"no Kafka broker is configured": func(c *messaging.ClientConfig) { c.Brokers = nil },
 		"unknown SASL mechanism":        func(c *messaging.ClientConfig) { c.SASL.Mechanism = "GSSAPI" },
 		"read the Kafka CA file":        func(c *messaging.ClientConfig) { c.TLS = messaging.TLS{Enabled: true, CAFile: "none"} },
-		"holds no certificate":          func(c *messaging.ClientConfig) { c.TLS = messaging.TLS{Enabled: true, CAFile: "doc.go"} },
+		"holds no certificate":          func(c *messaging.ClientConfig) { c.TLS = messaging.TLS{Enabled: true, CAFile: "config.go"} },
 		"load the Kafka client certificate": func(c *messaging.ClientConfig) {
 			c.TLS = messaging.TLS{Enabled: true, CertFile: "none", KeyFile: "none"}
 		},
