@@ -21,9 +21,11 @@ import { render } from "./vendor/preact.js";
 /**
  * Starts a page: renders it from the server's data.
  * @param {(boot: Boot) => any} page @param {string} [own] a folder in i18n with the page's own texts
+ * @param {string} [language] that the user chose, in place of the server's
  */
-export async function start(page, own) {
+export async function start(page, own, language) {
   const boot = /** @type {Boot} */ (JSON.parse(document.body.dataset.boot ?? "{}"));
+  if (language) boot.lang = document.documentElement.lang = language;
   const [common, more] = await Promise.all([import(`./i18n/${boot.lang}.js`), own && import(`./i18n/${own}/${boot.lang}.js`)]);
   speak(boot.lang, { ...common.texts, ...more?.texts });
   if (boot.brand.accent) await paint(boot.brand.accent);

@@ -3,6 +3,7 @@ package domain
 import (
 	"cmp"
 	"encoding/json"
+	"reflect"
 	"slices"
 	"time"
 )
@@ -98,6 +99,12 @@ type CourierEdit struct {
 	Metadata map[string]string `json:"metadata,omitempty" maxProperties:"50"`
 	// Clear names fields to remove: phone, skills, base, metadata.
 	Clear []string `json:"-"`
+}
+
+// OnDutyOnly reports whether the edit changes nothing but on_duty.
+func (e CourierEdit) OnDutyOnly() bool {
+	e.OnDuty = nil
+	return reflect.ValueOf(e).IsZero()
 }
 
 // NewCourier makes a courier, by default on duty and in a car. The name is required. It

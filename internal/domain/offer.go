@@ -25,6 +25,11 @@ type Offer struct {
 	Status    OfferStatus `json:"status" enum:"open,accepted,declined,expired,withdrawn"`
 	ExpiresAt time.Time   `json:"expires_at"`
 	Reason    string      `json:"reason,omitempty" doc:"why it was declined"`
+	// Pickup, Dropoff and PromisedAt are the order's: what a courier decides by. They are not
+	// stored with the offer.
+	Pickup     *Place     `json:"pickup,omitempty" readOnly:"true" doc:"without the notes"`
+	Dropoff    *Place     `json:"dropoff,omitempty" readOnly:"true" doc:"without the notes"`
+	PromisedAt *time.Time `json:"promised_at,omitempty" readOnly:"true"`
 }
 
 // OfferRef locates an offer, whose status is in its order. It is processed again at DueAt.
@@ -104,6 +109,7 @@ func (o *Order) OfferOf(id string, now time.Time) *Offer {
 		return nil
 	}
 	f := o.Bookkeeping.Offers[n]
+	f.Pickup, f.Dropoff, f.PromisedAt = o.Pickup.bare(), o.Dropoff.bare(), o.PromisedAt
 	switch {
 	case f.Status != OfferOpen:
 	case o.waits() != nil:
@@ -112,6 +118,14 @@ func (o *Order) OfferOf(id string, now time.Time) *Offer {
 		f.Status = OfferExpired
 	}
 	return &f
+}
+
+// bare is the place without what only who goes there needs.
+func (p *Place) bare() *Place {
+	if p == nil {
+		return nil
+	}
+	return &Place{Address: p.Address, Location: p.Location}
 }
 
 // AcceptOffer gives the order to the courier of the offer and withdraws all others. It

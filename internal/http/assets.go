@@ -93,7 +93,7 @@ type assets struct {
 var webAssets = sync.OnceValue(func() *assets { return newAssets(web.Files) })
 
 var assetTypes = map[string]string{
-	".js": javaScriptType, ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml", ".txt": "text/plain; charset=utf-8",
+	".js": javaScriptType, ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml", ".txt": "text/plain; charset=utf-8", ".png": "image/png",
 }
 
 func newAssets(source fs.FS) *assets {

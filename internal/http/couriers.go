@@ -59,7 +59,7 @@ func (s *Server) courierRoutes() {
 	})
 	handle(s, operation{
 		method: http.MethodPatch, path: "/courier/{courier_id}", id: "editCourier", tag: tagCouriers,
-		summary: "Change a courier", about: "Missing fields stay as they are; null removes `phone`, `skills`, `base` or `metadata`. Metadata is merged; an empty value removes an entry.",
+		summary: "Change a courier", about: "Missing fields stay as they are; null removes `phone`, `skills`, `base` or `metadata`. Metadata is merged; an empty value removes an entry. Couriers change their own `on_duty` and nothing else.",
 		body: domain.CourierEdit{},
 	}, s.editCourier)
 	handle(s, operation{

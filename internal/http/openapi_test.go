@@ -48,6 +48,7 @@ func TestEveryRouteIsDescribed(t *testing.T) {
 	pages := map[string]bool{
 		"/": true, "/client.js": true, "/docs": true, "/docs/*asset": true,
 		"/assets/:hash/*file": true, "/licences": true, "/parts": true, "/t/:token": true, "/map.pmtiles": true, "/brand/logo": true, "/welcome": true,
+		"/courier-app": true, "/courier-app/manifest.json": true, "/courier-app/worker.js": true,
 	}
 	for _, r := range d.srv.engine.Routes() {
 		if pages[r.Path] || r.Method == "HEAD" {

@@ -81,6 +81,8 @@ type page struct {
 	name, title, about string
 	later              []string // modules that main.js imports after the first view
 	texts              bool     // it has texts of its own, in i18n/<name>
+	head               string   // more of its head
+	policy             string   // the Trusted Types policy that its scripts may make; default: none
 }
 
 // languages of the pages; the first is the default.
@@ -119,6 +121,7 @@ func (s *Server) pageRoutes() {
 	})
 	s.brandRoutes()
 	s.engine.GET("/t/:token", s.customerPage)
+	s.courierAppRoutes()
 	s.engine.GET("/parts", func(c *gin.Context) {
 		s.showPage(c, http.StatusOK, page{name: "parts/gallery", title: "Parts"}, boot{Lang: languageOf(c, "")})
 	})
@@ -149,9 +152,9 @@ func (s *Server) showPage(c *gin.Context, status int, p page, b boot) {
 	for _, module := range s.modulesOf(p, b) {
 		links.WriteString(`<link rel="modulepreload" href="` + a.url(module) + "\">\n")
 	}
-	s.pageHeaders(c)
+	s.pageHeaders(c, p.policy)
 	body := []byte(strings.NewReplacer("{{lang}}", b.Lang, "{{title}}", html.EscapeString(p.title),
-		"{{about}}", html.EscapeString(p.about), "{{links}}", links.String(), "{{main}}", a.url(p.name+"/main.js"),
+		"{{about}}", html.EscapeString(p.about), "{{links}}", p.head+links.String(), "{{main}}", a.url(p.name+"/main.js"),
 		"{{boot}}", html.EscapeString(string(encoded)), "{{icons}}", pageIcons, "{{noscript}}", withoutScript[b.Lang]).Replace(pageShell))
 	if acceptsGzip(c.GetHeader("Accept-Encoding")) {
 		c.Header("Content-Encoding", "gzip")
@@ -178,14 +181,14 @@ func (s *Server) modulesOf(p page, b boot) []string {
 }
 
 // pageHeaders restrict a page to this server's content and keep its URL out of Referer.
-func (s *Server) pageHeaders(c *gin.Context) {
+func (s *Server) pageHeaders(c *gin.Context, policy string) {
 	images := "'self' data:"
 	if origin := tileOrigin(s.ground().Tiles); origin != "" {
 		images += " " + origin
 	}
 	h := c.Writer.Header()
 	h.Set("Content-Security-Policy", "default-src 'self'; img-src "+images+"; object-src 'none'; base-uri 'none'; "+
-		"form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'")
+		"form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types "+cmp.Or(policy, "'none'"))
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("X-Robots-Tag", "noindex")
 	h.Set("Cache-Control", "no-store")

@@ -52,11 +52,17 @@ func (s *Couriers) List(ctx context.Context, f domain.CourierFilter, p paging.Re
 	return list, next, err
 }
 
-// Edit changes a courier, or fails with courier_not_found or validation_failed.
+// Edit changes a courier, or fails with courier_not_found, validation_failed, or forbidden
+// for a courier who changes more than on_duty.
 func (s *Couriers) Edit(ctx context.Context, id string, in domain.CourierEdit) (*domain.Courier, error) {
 	c, err := s.known(ctx, id)
 	if err != nil {
 		return nil, err
+	}
+	if caller, err := domain.CallerFrom(ctx); err != nil {
+		return nil, err
+	} else if !caller.Staff() && !in.OnDutyOnly() {
+		return nil, domain.Errorf(domain.CodeForbidden, "couriers change on_duty only")
 	}
 	id = c.ID
 	c, err = idempotency.Once(ctx, s.Keys, "edit_courier:"+id, in, func(rec *domain.Idempotency) (*domain.Courier, error) {

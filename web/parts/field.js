@@ -3,9 +3,10 @@ import { html, useId } from "../vendor/preact.js";
 /**
  * A text field with its label, error, and the characters left near the limit.
  * @param {{label: string, value: string, onInput: (value: string) => void, rows?: number, limit?: number, error?: string, hint?: string,
- *   placeholder?: string, type?: string, unlabelled?: boolean}} props
+ *   placeholder?: string, type?: string, mode?: string, unlabelled?: boolean}} props
+ *   mode: the keyboard of phones
  */
-export function Field({ label, value, onInput, rows, limit, error, hint, placeholder, type = "text", unlabelled }) {
+export function Field({ label, value, onInput, rows, limit, error, hint, placeholder, type = "text", mode, unlabelled }) {
   const id = useId();
   const left = limit ? limit - value.length : Number.POSITIVE_INFINITY;
   const said = error ?? (limit && left < limit / 5 ? String(left) : hint);
@@ -14,6 +15,7 @@ export function Field({ label, value, onInput, rows, limit, error, hint, placeho
     value,
     placeholder,
     maxLength: limit,
+    inputMode: mode,
     "aria-invalid": error ? "true" : undefined,
     "aria-describedby": said ? `${id}-said` : undefined,
     onInput: (/** @type {any} */ e) => onInput(e.target.value),

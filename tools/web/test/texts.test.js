@@ -4,14 +4,16 @@ import path from "node:path";
 import { test } from "node:test";
 import { texts as boardEn } from "../../../web/i18n/board/en.js";
 import { texts as boardRu } from "../../../web/i18n/board/ru.js";
+import { texts as courierEn } from "../../../web/i18n/courier/en.js";
+import { texts as courierRu } from "../../../web/i18n/courier/ru.js";
 import { texts as pageEn } from "../../../web/i18n/en.js";
 import { speak, t } from "../../../web/i18n/index.js";
 import { texts as pageRu } from "../../../web/i18n/ru.js";
 import { texts as settingsEn } from "../../../web/i18n/settings/en.js";
 import { texts as settingsRu } from "../../../web/i18n/settings/ru.js";
 
-const en = { ...pageEn, ...boardEn, ...settingsEn };
-const ru = { ...pageRu, ...boardRu, ...settingsRu };
+const en = { ...pageEn, ...boardEn, ...settingsEn, ...courierEn };
+const ru = { ...pageRu, ...boardRu, ...settingsRu, ...courierRu };
 
 const web = path.join(import.meta.dirname, "../../../web");
 const sources = walk(web);

@@ -1,0 +1,80 @@
+import { lang, t } from "../i18n/index.js";
+import { money } from "../parts/money.js";
+import { Empty } from "../parts/notice.js";
+import { Toasts } from "../parts/toast.js";
+import { html, useState } from "../vendor/preact.js";
+import { Card } from "./card.js";
+import { Gate } from "./gate.js";
+import { Go } from "./go.js";
+import { Menu } from "./menu.js";
+import { Offers } from "./offers.js";
+import { Problem } from "./problem.js";
+import { Proof } from "./proof.js";
+import { Told } from "./told.js";
+import { Top } from "./top.js";
+import { Tour } from "./tour.js";
+
+/** @typedef {{boot: import("../start.js").Boot, day: import("./day.js").Day, tracker: import("./tracker.js").Tracker}} Props what every view gets */
+
+/** @param {Props} props */
+export function App(props) {
+  const state = props.day.state.value;
+  if (state === "loading") return html`<${Bones} />`;
+  if (state !== "ready") return html`<${Gate} ...${props} />`;
+  return html`<${Shift} ...${props} />`;
+}
+
+/** @param {Props} props */
+function Shift(props) {
+  const { day } = props;
+  const [open, setOpen] = useState(/** @type {"menu"|"problem"|"proof"|undefined} */ (undefined));
+  const [picked, setPicked] = useState(""); // a stop that is not the next one
+  const stop = day.stops.value.find(s => s.id === picked && !s.done) ?? day.next.value;
+  const close = () => setOpen(undefined);
+  const only = stop && { ...props, stop, close };
+  return html`
+    <div class="app">
+      <${Top} ...${props} menu=${() => setOpen("menu")} />
+      <main class="app-main">
+        <${Told} ...${props} />
+        <${Offers} ...${props} />
+        ${stop ? html`<${Card} key=${stop.id} ...${props} stop=${stop} problem=${() => setOpen("problem")} />` : html`<${Nothing} day=${day} />`}
+        <${Tour} ...${props} shown=${stop} pick=${setPicked} />
+        <${Sums} day=${day} />
+      </main>
+      ${stop && html`<${Go} key=${stop.order.id} ...${props} stop=${stop} proof=${() => setOpen("proof")} moved=${() => setPicked("")} />`}
+      ${open === "menu" && html`<${Menu} ...${props} close=${close} />`}
+      ${open === "problem" && only && html`<${Problem} key=${stop.id} ...${only} />`}
+      ${open === "proof" && only && html`<${Proof} key=${stop.id} ...${only} />`}
+      <${Toasts} />
+    </div>
+  `;
+}
+
+/** Nothing to do. @param {{day: import("./day.js").Day}} props */
+function Nothing({ day }) {
+  const on = day.courier.value?.on_duty;
+  if (day.break.value && !on) return html`<${Empty} icon="clock" title=${t("empty.break")}>${t("empty.break.text")}<//>`;
+  if (!on) return html`<${Empty} icon="home" title=${t("empty.off")}>${t("empty.off.text")}<//>`;
+  return html`<${Empty} icon="check" title=${t("empty.done")}>${t("empty.done.text")}<//>`;
+}
+
+/** The day so far. @param {{day: import("./day.js").Day}} props */
+function Sums({ day }) {
+  const { delivered, cash } = day.done.value;
+  if (!delivered) return null;
+  return html`
+    <section class="app-sums">
+      <h2>${t("day.title")}</h2>
+      <p class="num">${t("day.delivered", { n: delivered })}</p>
+      ${Object.entries(cash).map(([currency, amount]) => html`<p class="num">${t("day.cash", { sum: money({ amount, currency }, lang) })}</p>`)}
+    </section>
+  `;
+}
+
+/** The shape of what comes. */
+const Bones = () => html`
+  <div class="app" aria-busy="true"><header class="app-top"></header>
+    <main class="app-main"><div class="app-card"><div class="bone"></div><div class="bone tall"></div><div class="bone"></div></div></main>
+  </div>
+`;

@@ -1,0 +1,241 @@
+// The courier's day: who it is, the orders, the tour, the offers; kept on the phone, so that
+// it is there without a network, and refreshed by the live stream.
+import { call, Refusal } from "../api.js";
+import { Live } from "../client.js";
+import { computed, signal } from "../vendor/preact.js";
+import { all, keep, kept, putNewer, within } from "./db.js";
+import { Outbox } from "./outbox.js";
+import { dayOf, statusOf, stopsOf } from "./steps.js";
+
+/** @typedef {import("./steps.js").Order} Order */
+/** @typedef {import("#api").components["schemas"]["Offer"]} Offer */
+/** @typedef {import("#api").components["schemas"]["Courier"]} Courier */
+
+const TICK = 1_000; // milliseconds
+const SOON = 200;
+const AGAIN = 5_000;
+const REFRESH = 60_000; // in case a frame was missed
+
+export class Day {
+  /** @param {import("../start.js").Boot} boot */
+  constructor(boot) {
+    this.boot = boot;
+    this.state = signal(/** @type {"loading"|"insecure"|"out"|"stranger"|"ready"} */ ("loading"));
+    this.why = signal(""); // why signing in failed
+    this.courier = signal(/** @type {Courier | undefined} */ (undefined));
+    this.route = signal(/** @type {any} */ (undefined));
+    this.orders = signal(/** @type {Map<string, Order>} */ (new Map()));
+    this.offers = signal(/** @type {Offer[]} */ ([]));
+    this.shifts = signal(/** @type {any[]} */ ([]));
+    this.break = signal(0); // since when
+    this.offline = signal(false);
+    this.asOf = signal(0); // when the server was heard last
+    this.now = signal(Date.now());
+    this.offset = 0; // how far the server's clock is ahead, milliseconds
+    this.may = new Set();
+    this.own = false; // it is the courier, not somebody of the staff who looks
+    /** @type {{lat: number, lon: number} | undefined} */
+    this.here = undefined;
+    this.outbox = new Outbox();
+    this.stops = computed(() => stopsOf(this.route.value, this.orders.value, this.outbox.entries.value));
+    this.next = computed(() => this.stops.value.find(s => !s.done));
+    this.done = computed(() => dayOf(this.orders.value.values(), this.outbox.entries.value, new Date(this.now.value).setHours(0, 0, 0, 0)));
+    this.id = "";
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    this.soon = undefined;
+  }
+
+  async start() {
+    if (!isSecureContext || !("locks" in navigator)) {
+      this.state.value = "insecure";
+      return;
+    }
+    this.outbox.told = (entry, answer) => this.settled(entry, answer);
+    this.outbox.signedOut = () => this.leave();
+    setInterval(() => {
+      this.now.value = Date.now();
+    }, TICK);
+    document.addEventListener("visibilitychange", () => document.hidden || this.load());
+    addEventListener("online", () => this.load());
+    await this.recall();
+    await this.signInWith(new URLSearchParams(location.hash.slice(1)));
+    await this.outbox.start();
+    await this.identify();
+  }
+
+  /** Shows what the phone knows. */
+  async recall() {
+    const [id, day, orders] = await Promise.all([kept("who"), kept("day"), all("orders")]);
+    if (!id || day?.courier?.id !== id) return;
+    this.id = id;
+    this.courier.value = day.courier;
+    this.route.value = day.route;
+    this.shifts.value = day.shifts ?? [];
+    this.may = new Set(day.may);
+    this.own = day.own;
+    this.asOf.value = day.asOf;
+    this.break.value = day.break ?? 0;
+    this.orders.value = new Map(orders.map(o => [o.id, o]));
+    this.state.value = "ready";
+  }
+
+  /** Exchanges the one-time code of the onboarding link for a session. @param {URLSearchParams} link */
+  async signInWith(link) {
+    const code = link.get("code");
+    if (!code) return;
+    try {
+      await call("POST", "/session", { body: { code } });
+      history.replaceState(null, "", location.pathname + location.search);
+      this.why.value = "";
+      navigator.storage?.persist?.();
+    } catch (reason) {
+      const { status = 0, code: what = "" } = reason instanceof Refusal ? reason : {};
+      this.why.value = status === 401 ? "code" : what === "https_required" ? "https" : "network";
+      if (status) history.replaceState(null, "", location.pathname + location.search);
+    }
+  }
+
+  /** Asks who this is. Staff may look at the app of a courier that the link names. */
+  async identify() {
+    try {
+      const me = await call("GET", "/me");
+      const id = me.courier_id ?? new URLSearchParams(location.hash.slice(1)).get("courier");
+      if (!id) {
+        this.state.value = "stranger";
+        return;
+      }
+      this.may = new Set(me.permissions);
+      this.own = me.role === "courier";
+      if (id !== this.id) await this.change(id);
+      await this.load();
+      this.watch();
+    } catch (reason) {
+      if (reason instanceof Refusal && [401, 403].includes(reason.status)) return this.leave();
+      this.lost();
+      setTimeout(() => this.identify(), AGAIN);
+    }
+  }
+
+  /** Another courier uses the phone; what the one before has not sent stays. @param {string} id */
+  async change(id) {
+    this.id = id;
+    this.orders.value = new Map();
+    await within(["orders", "kept"], "readwrite", at => {
+      at("orders").clear();
+      at("kept").delete("day");
+      return at("kept").put(id, "who");
+    });
+  }
+
+  /** The session is over; what waits stays on the phone. */
+  leave() {
+    this.live?.close();
+    this.live = undefined;
+    this.state.value = "out";
+  }
+
+  lost() {
+    this.offline.value = true;
+    if (this.state.value === "loading" && this.why.value) this.state.value = "out";
+  }
+
+  watch() {
+    if (this.live) return;
+    const again = () => this.later();
+    this.live = new Live({
+      state: state => {
+        if (state === "open") this.later();
+        if (state === "waiting") this.offline.value = true;
+      },
+      ended: () => {
+        this.live = undefined;
+      },
+      on: {
+        offer: again,
+        route: again,
+        "*": frame => {
+          this.offset = Date.parse(frame.at) - Date.now();
+        },
+      },
+    });
+    this.live.subscribe(`courier:${this.id}`);
+    setInterval(() => document.hidden || this.load(), REFRESH);
+  }
+
+  later() {
+    clearTimeout(this.soon);
+    this.soon = setTimeout(() => this.load(), SOON);
+  }
+
+  /** Reads everything again. */
+  async load() {
+    if (!this.id || this.state.value === "out") return;
+    const at = `/courier/${this.id}`;
+    try {
+      const [courier, route, list, offers, shifts] = await Promise.all([
+        call("GET", at),
+        call("GET", `${at}/route`),
+        call("GET", `${at}/orders?page_size=100`),
+        call("GET", `${at}/offers`),
+        call("GET", `${at}/shifts`),
+      ]);
+      this.courier.value = courier;
+      this.route.value = route;
+      this.offers.value = offers.offers;
+      this.shifts.value = shifts.shifts ?? [];
+      this.asOf.value = Date.now();
+      this.offline.value = false;
+      await this.store(list.orders);
+      this.state.value = "ready";
+      await this.save();
+    } catch (reason) {
+      if (reason instanceof Refusal && reason.status === 401) return this.leave();
+      this.lost();
+      clearTimeout(this.soon);
+      this.soon = setTimeout(() => this.load(), AGAIN);
+    }
+  }
+
+  save() {
+    const { route, courier, shifts, asOf } = this;
+    const day = {
+      route: route.value,
+      courier: courier.value,
+      shifts: shifts.value,
+      asOf: asOf.value,
+      break: this.break.value,
+      may: [...this.may],
+      own: this.own,
+    };
+    return keep("day", day).catch(() => {}); // a full disk: it is told when something is added
+  }
+
+  /** The server's list replaces the phone's, but never a newer version. @param {Order[]} orders */
+  async store(orders) {
+    const ids = new Set(orders.map(o => o.id));
+    const known = this.orders.value;
+    this.orders.value = new Map(orders.map(o => [o.id, newer(o, known.get(o.id))]));
+    await within(["orders"], "readwrite", at => {
+      for (const id of known.keys()) if (!ids.has(id)) at("orders").delete(id);
+      putNewer(at("orders"), orders);
+      return undefined;
+    }).catch(() => {});
+  }
+
+  /** The server answered to an entry of the queue. @param {import("./send.js").Entry} entry @param {import("./send.js").Answer} answer */
+  settled(entry, { kind, body }) {
+    this.offline.value = false;
+    if (entry.kind === "duty" && kind === "done") this.courier.value = body;
+    const was = this.orders.value.get(entry.order ?? "");
+    if (entry.kind === "step" && kind === "done" && was) this.orders.value = new Map(this.orders.value).set(was.id, newer(body, was));
+    this.later();
+  }
+
+  /** @param {Order} order */
+  statusOf(order) {
+    return statusOf(order, this.outbox.entries.value);
+  }
+}
+
+/** @param {Order} a @param {Order | undefined} b */
+const newer = (a, b) => (b && b.version > a.version ? b : a);

@@ -1,0 +1,59 @@
+import { lang, t } from "../i18n/index.js";
+import { Button } from "../parts/button.js";
+import { Dialog } from "../parts/dialog.js";
+import { Field } from "../parts/field.js";
+import { money } from "../parts/money.js";
+import { Notice } from "../parts/notice.js";
+import { html, useState } from "../vendor/preact.js";
+import { proofEntry, queue, stepEntry } from "./act.js";
+import { Photo } from "./photo.js";
+import { Signature } from "./signature.js";
+import { cashOf } from "./steps.js";
+
+/**
+ * The hand-over: what has to prove it, and the money. The proof goes before the step.
+ * @param {import("./app.js").Props & {stop: import("./steps.js").Stop, close: () => void}} props
+ */
+export function Proof({ day, stop, close }) {
+  const { order } = stop;
+  const [picture, setPicture] = useState(/** @type {import("./photo.js").Picture | undefined} */ (undefined));
+  const [signature, setSignature] = useState(/** @type {Blob | undefined} */ (undefined));
+  const [pin, setPin] = useState("");
+  const [recipient, setRecipient] = useState("");
+  const [note, setNote] = useState("");
+  const [paid, setPaid] = useState(false);
+  const [missing, setMissing] = useState(/** @type {string[]} */ ([]));
+  const needs = new Set(order.proof_required ?? []);
+  const due = cashOf(order);
+  const send = async () => {
+    const has = { photo: picture, signature, pin: pin.trim() };
+    const lacking = [...needs].filter(n => !has[/** @type {keyof typeof has} */ (n)]);
+    if (due && !paid) lacking.push("cash");
+    setMissing(lacking);
+    if (lacking.length) return;
+    const body = given({ pin: pin.trim(), recipient: recipient.trim(), note: note.trim() });
+    const files = /** @type {Record<string, Blob>} */ (given({ photo: picture?.blob, signature }));
+    const proof = Object.keys(body).length + Object.keys(files).length ? [proofEntry(day, order, body, files)] : [];
+    if (await queue(day, ...proof, stepEntry(day, order, "delivered"))) close();
+  };
+  const lacks = (/** @type {string} */ what) => (missing.includes(what) ? t(`needs.${what}`) : undefined);
+  return html`
+    <${Dialog} open title=${t("proof.title")} onClose=${close} actions=${html`<${Button} kind="main" size="large" onClick=${send}>${t("go.delivered")}<//>`}>
+      <div class="app-form">
+        ${due && html`<label class="app-cash check"><input type="checkbox" checked=${paid} onChange=${(/** @type {any} */ e) => setPaid(e.target.checked)} /><span>${t("cash.taken", { sum: money(due, lang) })}</span></label>`}
+        ${lacks("cash") && html`<p class="field-error" role="alert">${lacks("cash")}</p>`}
+        ${needs.has("pin") && html`<${Field} label=${t("proof.pin")} value=${pin} onInput=${setPin} mode="numeric" limit=${12} error=${lacks("pin")} hint=${t("proof.pin.hint")} />`}
+        ${needs.has("pin") && day.offline.value && html`<${Notice} kind="offline">${t("proof.pin.offline")}<//>`}
+        <${Photo} picture=${picture} take=${setPicture} label=${t(needs.has("photo") ? "proof.photo.take" : "proof.photo.add")} />
+        ${lacks("photo") && html`<p class="field-error" role="alert">${lacks("photo")}</p>`}
+        ${needs.has("signature") && html`<${Signature} signed=${setSignature} />`}
+        ${lacks("signature") && html`<p class="field-error" role="alert">${lacks("signature")}</p>`}
+        <${Field} label=${t("proof.recipient")} value=${recipient} onInput=${setRecipient} limit=${200} hint=${t("proof.recipient.hint")} />
+        <${Field} label=${t("proof.note")} value=${note} onInput=${setNote} limit=${2000} />
+      </div>
+    <//>
+  `;
+}
+
+/** @param {Record<string, any>} values */
+const given = values => Object.fromEntries(Object.entries(values).filter(([, v]) => v));

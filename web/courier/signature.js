@@ -1,0 +1,52 @@
+import { t } from "../i18n/index.js";
+import { Button } from "../parts/button.js";
+import { html, useEffect, useRef } from "../vendor/preact.js";
+import { blobOf } from "./photo.js";
+
+/** A field to sign in with a finger. @param {{signed: (blob: Blob | undefined) => void}} props */
+export function Signature({ signed }) {
+  const ref = useRef(/** @type {HTMLCanvasElement | null} */ (null));
+  useEffect(() => {
+    const canvas = ref.current;
+    if (!canvas) return;
+    const { width, height } = canvas.getBoundingClientRect();
+    canvas.width = width * 2;
+    canvas.height = height * 2;
+    clear(canvas);
+  }, []);
+  const draw = (/** @type {PointerEvent} */ e) => {
+    const canvas = ref.current;
+    if (!canvas || (e.type === "pointermove" && !e.buttons)) return;
+    const box = canvas.getBoundingClientRect();
+    const [x, y] = [(e.clientX - box.left) * 2, (e.clientY - box.top) * 2];
+    const pen = canvas.getContext("2d");
+    if (e.type === "pointerdown") {
+      canvas.setPointerCapture(e.pointerId);
+      pen?.beginPath();
+      pen?.moveTo(x, y);
+    }
+    pen?.lineTo(x, y);
+    pen?.stroke();
+  };
+  const done = async () => ref.current && signed((await blobOf(ref.current, "image/png")) ?? undefined);
+  const again = () => {
+    if (ref.current) clear(ref.current);
+    signed(undefined);
+  };
+  return html`
+    <div class="app-signature">
+      <p class="strong small">${t("proof.sign")}</p>
+      <canvas ref=${ref} role="img" aria-label=${t("proof.sign")} onPointerDown=${draw} onPointerMove=${draw} onPointerUp=${done}></canvas>
+      <${Button} kind="quiet" onClick=${again}>${t("proof.sign.again")}<//>
+    </div>
+  `;
+}
+
+/** Dark ink on white, in both themes: it is a picture for others. @param {HTMLCanvasElement} canvas */
+function clear(canvas) {
+  const pen = canvas.getContext("2d");
+  if (!pen) return;
+  pen.fillStyle = "white";
+  pen.fillRect(0, 0, canvas.width, canvas.height);
+  Object.assign(pen, { strokeStyle: "black", lineWidth: 5, lineCap: "round", lineJoin: "round" });
+}

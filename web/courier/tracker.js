@@ -1,0 +1,165 @@
+// Where the courier is: fixes of the phone, as often as he moves, written to the queue; and
+// why there are none.
+import { metres } from "../parts/map/glide.js";
+import { signal } from "../vendor/preact.js";
+import { within } from "./db.js";
+
+/** @typedef {{lat: number, lon: number, recorded_at: string, accuracy?: number, speed?: number, heading?: number, altitude?: number, battery?: number}} Fix */
+
+// Milliseconds between fixes that are sent, while moving and at rest; and without any until
+// it is told.
+const MOVING = 10_000;
+const RESTING = 45_000;
+const LOST = 50_000;
+const STEP = 25; // metres after which a fix is sent at once
+const WALK = 0.7; // metres a second
+
+export class Tracker {
+  /** @param {import("./day.js").Day} day */
+  constructor(day) {
+    this.day = day;
+    this.last = signal(/** @type {Fix | undefined} */ (undefined));
+    this.trouble = signal(/** @type {""|"denied"|"no_fix"|"unsupported"} */ (""));
+    this.gap = signal(/** @type {[number, number] | undefined} */ (undefined)); // without a position, as the screen was off
+    this.battery = signal(/** @type {number | undefined} */ (undefined));
+    this.awake = signal(false);
+    this.heardAt = 0; // the last fix
+    this.sentAt = 0;
+    this.hiddenAt = 0;
+    /** @type {number | undefined} */
+    this.watchID = undefined;
+    /** @type {WakeLockSentinel | undefined} */
+    this.lock = undefined;
+  }
+
+  /** Whether the courier's position is wanted. */
+  get wanted() {
+    return this.day.own && this.day.state.value === "ready" && Boolean(this.day.courier.value?.on_duty);
+  }
+
+  start() {
+    setInterval(() => this.tick(), 1000);
+    document.addEventListener("visibilitychange", () => this.seen());
+    navigator.permissions?.query({ name: "geolocation" }).then(
+      p => p.addEventListener("change", () => this.again()),
+      () => {},
+    );
+    /** @type {any} */ (navigator).getBattery?.().then((/** @type {any} */ b) => {
+      const read = () => {
+        this.battery.value = Math.round(b.level * 100);
+      };
+      read();
+      b.addEventListener("levelchange", read);
+    });
+    this.tick();
+  }
+
+  tick() {
+    if (this.wanted && this.watchID === undefined) this.again();
+    if (!this.wanted && this.watchID !== undefined) this.stop();
+    if (this.watchID === undefined) return;
+    const now = Date.now();
+    if (!document.hidden && this.trouble.value === "" && now - this.heardAt > LOST) this.lose("no_fix");
+    if (!document.hidden && now - this.sentAt > RESTING && now - this.heardAt > MOVING) this.ask();
+  }
+
+  again() {
+    this.stop();
+    if (!this.wanted) return;
+    if (!navigator.geolocation) return this.lose("unsupported");
+    this.heardAt = Date.now();
+    this.watchID = navigator.geolocation.watchPosition(
+      p => this.heard(p),
+      e => this.failed(e),
+      { enableHighAccuracy: true, maximumAge: 2000 },
+    );
+    this.stayAwake();
+  }
+
+  /** Phones at rest report nothing by themselves. */
+  ask() {
+    this.sentAt = Date.now();
+    navigator.geolocation.getCurrentPosition(
+      p => this.heard(p, true),
+      e => this.failed(e),
+      { enableHighAccuracy: true, timeout: 20_000 },
+    );
+  }
+
+  stop() {
+    if (this.watchID !== undefined) navigator.geolocation.clearWatch(this.watchID);
+    this.watchID = undefined;
+    this.trouble.value = "";
+    this.lock?.release();
+  }
+
+  /** @param {GeolocationPosition} position @param {boolean} [due] whether it is sent in any case */
+  heard({ coords, timestamp }, due) {
+    const now = Date.now();
+    this.heardAt = now;
+    this.trouble.value = "";
+    // Some phones count from their start or give the time of an old fix.
+    const at = Math.abs(now - timestamp) < 60_000 ? timestamp : now;
+    const fix = /** @type {Fix} */ (given({ lat: coords.latitude, lon: coords.longitude, recorded_at: new Date(at).toISOString(), accuracy: coords.accuracy,
+      speed: coords.speed, heading: coords.heading, altitude: coords.altitude, battery: this.battery.value })); // biome-ignore format: one line a thought
+    const was = this.last.value;
+    const moved = was ? metres(was, fix) : Number.POSITIVE_INFINITY;
+    const moving = (fix.speed ?? 0) > WALK || moved > (fix.accuracy ?? 0);
+    if (!due && !(moved > STEP && now - this.sentAt > 2000) && now - this.sentAt < (moving ? MOVING : RESTING)) return;
+    this.sentAt = now;
+    this.last.value = fix;
+    this.day.here = { lat: fix.lat, lon: fix.lon };
+    this.put(fix);
+  }
+
+  /** @param {Fix} fix */
+  async put(fix) {
+    try {
+      await within(["fixes"], "readwrite", at => at("fixes").add({ ...fix, who: this.day.id }));
+    } catch {
+      this.day.outbox.full.value = true;
+    }
+    this.day.outbox.flush();
+  }
+
+  /** @param {GeolocationPositionError} error */
+  failed({ code }) {
+    if (code === 1) this.lose("denied");
+    else if (Date.now() - this.heardAt > LOST) this.lose("no_fix");
+  }
+
+  /** @param {"denied"|"no_fix"|"unsupported"} why */
+  lose(why) {
+    if (this.trouble.value === why) return;
+    this.trouble.value = why;
+    this.day.here = undefined;
+  }
+
+  /** A hidden page gets no fixes: the courier is told afterwards for how long. */
+  seen() {
+    if (document.hidden) {
+      this.hiddenAt = Date.now();
+      return;
+    }
+    const away = this.watchID !== undefined && this.hiddenAt && Date.now() - Math.max(this.hiddenAt, this.heardAt) > LOST;
+    if (away) this.gap.value = [Math.max(this.hiddenAt, this.heardAt), Date.now()];
+    this.heardAt = Math.max(this.heardAt, Date.now() - LOST / 2); // it takes a moment to find itself
+    if (this.wanted) this.again();
+  }
+
+  /** Keeps the screen on: without it there are no fixes. */
+  async stayAwake() {
+    try {
+      this.lock = await navigator.wakeLock?.request("screen");
+      this.awake.value = Boolean(this.lock);
+      this.lock?.addEventListener("release", () => {
+        this.awake.value = false;
+      });
+    } catch {
+      this.awake.value = false; // a low battery
+    }
+  }
+}
+
+/** The values that the phone gave. @param {Record<string, any>} values */
+const given = values => Object.fromEntries(Object.entries(values).filter(([, v]) => v !== null && v !== undefined && !Number.isNaN(v)));
