@@ -92,6 +92,7 @@ var table = []Operation{
 	{RPC: "CreateOrders", Object: AMerchant, roles: staff | merchant},
 	{ID: "getOrder", RPC: "GetOrder", Object: AnOrder, roles: everyone &^ monitor},
 	{ID: "listOrders", RPC: "GetOrders", Object: SomeOrders, roles: staff | merchant | partner},
+	{ID: "countOrders", Object: SomeOrders, roles: staff | merchant | partner},
 	{ID: "editOrder", RPC: "EditOrder", Object: AnOrder, roles: staff | merchant},
 	{ID: "cancelOrder", RPC: "CancelOrder", Object: AnOrder, roles: staff | merchant},
 	{ID: "updateOrderStatus", RPC: "UpdateOrderStatus", Object: AnOrder, roles: staff | merchant | courier},

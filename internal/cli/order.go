@@ -95,12 +95,14 @@ func orderFilter(cmd *cobra.Command) func() client.OrderFilter {
 	momentVar(fs, &from, "from", "only created at this `time` or later: RFC 3339, or -24h")
 	momentVar(fs, &to, "to", "only created before this `time`")
 	completeFlag(cmd, "status", client.Statuses()...)
+	fs.StringVar(&f.Exception, "exception", "", "only with an exception of this `code`; true: with any")
+	late := fs.Bool("late", false, "only unfinished orders whose promise has passed or may well be broken; --late=false: only others")
 	active := fs.Bool("active", false, "only unfinished orders; --active=false: only finished ones")
 	return func() client.OrderFilter {
 		for _, s := range *statuses {
 			f.Statuses = append(f.Statuses, client.Status(s))
 		}
-		f.Active = given(fs, "active", active)
+		f.Active, f.Late = given(fs, "active", active), given(fs, "late", late)
 		if from != nil {
 			f.CreatedFrom = *from
 		}

@@ -282,6 +282,19 @@ func (o *Order) LateAt() time.Time {
 	return *o.PromisedAt
 }
 
+// RiskAt is from when on the order counts as late: its promise, or the start of all times
+// once the end of its estimate's window lies after that, if the estimate knows more than the promise. It is false for finished orders
+// and those without a promise.
+func (o *Order) RiskAt() (time.Time, bool) {
+	switch {
+	case !o.Active() || o.PromisedAt == nil:
+		return time.Time{}, false
+	case o.ETA != nil && o.ETA.Method != MethodPromised && o.ETA.Method != MethodDefault && o.ETA.Latest.After(*o.PromisedAt):
+		return time.Unix(0, 0), true
+	}
+	return *o.PromisedAt, true
+}
+
 // NoteLate records, once, that the order is late: its promise has passed, or lies before the
 // whole window of its estimate, so that it hardly can be kept.
 func (o *Order) NoteLate(e *Estimate, by By) []Event {

@@ -31,6 +31,9 @@ type Store interface {
 	// A search finds what was committed before it, whether indexed or not; it fails with
 	// unavailable when it would have to read too many orders that are not indexed yet.
 	Orders(ctx context.Context, f OrderFilter, p Page) ([]*Order, *Cursor, error)
+	// CountOrders counts the orders that match the filter by group. Finished orders are
+	// counted up to MaxCounted, matches of a search up to MaxFound.
+	CountOrders(ctx context.Context, f OrderFilter) (OrderCounts, error)
 	// Events returns the order's entries with a seq above afterSeq, oldest first.
 	Events(ctx context.Context, orderID string, afterSeq int64) ([]Event, error)
 	// Versions returns the versions of those of the orders that exist.

@@ -17,6 +17,65 @@ type OrderFilter struct {
 	CreatedFrom time.Time
 	CreatedTo   time.Time // exclusive
 	Active      *bool
+	// Exception is the code of the orders' exception; AnyException for those that have one.
+	Exception string
+	// Late selects the orders whose promise is or may well be broken, see RiskAt, as of Now;
+	// false the others. Now is no part of what is asked for: page tokens go on with another.
+	Late         *bool
+	Now          time.Time `json:"-"`
+	PromisedFrom time.Time
+	PromisedTo   time.Time // exclusive
+}
+
+// AnyException is the OrderFilter.Exception of all orders with an exception.
+const AnyException = "true"
+
+// OrderCounts is how many orders there are by the groups of the dispatcher's board.
+type OrderCounts struct {
+	Waiting  int `json:"waiting" doc:"without a courier: created, confirmed"`
+	Assigned int `json:"assigned" doc:"assigned, at_pickup"`
+	Moving   int `json:"moving" doc:"picked_up, in_transit, out_for_delivery, at_dropoff"`
+	Ready    int `json:"ready" doc:"ready_for_pickup"`
+	Trouble  int `json:"trouble" doc:"delivery_failed, returning, and unfinished orders with an exception"`
+	Done     int `json:"done" doc:"finished; at most 10,000"`
+	Open     int `json:"open" doc:"all that are not finished"`
+	// These are among the open ones.
+	Late   int  `json:"late" doc:"unfinished orders whose promise has passed or may well be broken"`
+	Failed int  `json:"delivery_failed" doc:"unfinished orders whose last delivery attempt failed"`
+	More   bool `json:"more,omitempty" doc:"there are more than the numbers say: more than 10,000 finished orders or, of a search, more than 1,000 matches"`
+}
+
+// How far CountOrders counts.
+const (
+	MaxCounted = 10_000
+	MaxFound   = 1_000
+)
+
+// Add counts orders that have all this in common.
+func (c *OrderCounts) Add(n int, s Status, exception, late bool) {
+	if s.Terminal() {
+		c.Done += n
+		return
+	}
+	c.Open += n
+	if late {
+		c.Late += n
+	}
+	if s == StatusDeliveryFailed {
+		c.Failed += n
+	}
+	switch {
+	case exception || s == StatusDeliveryFailed || s == StatusReturning:
+		c.Trouble += n
+	case s == StatusReadyForPickup:
+		c.Ready += n
+	case s.InCustody():
+		c.Moving += n
+	case s == StatusAssigned || s == StatusAtPickup:
+		c.Assigned += n
+	default:
+		c.Waiting += n
+	}
 }
 
 // Cursor is the position of a page in a list, ordered by (created_at, id), newest first.

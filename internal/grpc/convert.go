@@ -82,6 +82,7 @@ var (
 	itemFrom func(*pb.Item) domain.Item
 	// goverter:map Q Search
 	// goverter:map Status Statuses
+	// goverter:ignore Now
 	orderFilterFrom func(*pb.GetOrdersRequest) domain.OrderFilter
 	stepFrom        func(*pb.UpdateOrderStatusRequest) orders.StatusChange
 )
@@ -239,7 +240,7 @@ const (
 func filterFrom(r *pb.GetOrdersRequest) (domain.OrderFilter, error) {
 	f := orderFilterFrom(r)
 	var faults domain.Faults
-	for pointer, t := range map[string]time.Time{"/created_from": f.CreatedFrom, "/created_to": f.CreatedTo} {
+	for pointer, t := range map[string]time.Time{"/created_from": f.CreatedFrom, "/created_to": f.CreatedTo, "/promised_from": f.PromisedFrom, "/promised_to": f.PromisedTo} {
 		if t.Equal(impossible) {
 			faults.Add(pointer, string(domain.CodeImpossibleTime), "must be a time between the years 1 and 9999")
 		}

@@ -298,6 +298,10 @@ func init() {
 			domainOrderFilter.CreatedFrom = timeFrom((*source).CreatedFrom)
 			domainOrderFilter.CreatedTo = timeFrom((*source).CreatedTo)
 			domainOrderFilter.Active = (*source).Active
+			domainOrderFilter.Exception = (*source).Exception
+			domainOrderFilter.Late = (*source).Late
+			domainOrderFilter.PromisedFrom = timeFrom((*source).PromisedFrom)
+			domainOrderFilter.PromisedTo = timeFrom((*source).PromisedTo)
 		}
 		return domainOrderFilter
 	}

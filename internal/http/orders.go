@@ -58,6 +58,12 @@ func (s *Server) orderRoutes() {
 		summary: "List orders", about: "Newest first. All filters apply together.",
 	}, s.listOrders)
 	handle(s, operation{
+		method: http.MethodGet, path: "/orders/counts", id: "countOrders", tag: tagOrders,
+		summary: "Count orders", about: "By groups of statuses, as the dispatcher's board shows them. The filters are those of the list.",
+	}, func(ctx context.Context, in *struct{ OrderFilters }) (*bodyOnly[domain.OrderCounts], error) {
+		return bodyOf(s.Orders.Counts(ctx, in.filter()))
+	})
+	handle(s, operation{
 		method: http.MethodPatch, path: "/order/{order_id}", id: "editOrder", tag: tagOrders,
 		summary: "Edit an order",
 		about: "Fields in the request replace those of the order, missing fields stay as they are. Null removes `pickup`, `notes`, " +
@@ -217,13 +223,17 @@ type OrderFilters struct {
 	CreatedFrom   Moment          `query:"created_from" doc:"created at or after this time (RFC 3339)"`
 	CreatedTo     Moment          `query:"created_to" doc:"created before this time (RFC 3339)"`
 	Active        optional[bool]  `query:"active" doc:"true: only unfinished orders; false: only finished ones"`
+	Exception     string          `query:"exception" maxLength:"128" doc:"with an exception of this code; true: with any exception" example:"wrong_address"`
+	Late          optional[bool]  `query:"late" doc:"true: only unfinished orders whose promise has passed or may well be broken, as the window of the estimate ends after it; false: only others"`
+	PromisedFrom  Moment          `query:"promised_from" doc:"promised for this time or later (RFC 3339)"`
+	PromisedTo    Moment          `query:"promised_to" doc:"promised for before this time (RFC 3339)"`
 }
 
 func (f OrderFilters) filter() domain.OrderFilter {
 	return domain.OrderFilter{
 		Statuses: f.Status, CourierID: f.CourierID, MerchantID: f.MerchantID, ExternalID: f.ExternalID,
 		CustomerPhone: f.CustomerPhone, Search: f.Search, CreatedFrom: f.CreatedFrom.Time, CreatedTo: f.CreatedTo.Time,
-		Active: f.Active.ptr(),
+		Active: f.Active.ptr(), Exception: f.Exception, Late: f.Late.ptr(), PromisedFrom: f.PromisedFrom.Time, PromisedTo: f.PromisedTo.Time,
 	}
 }
 

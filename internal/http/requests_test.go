@@ -68,6 +68,11 @@ func TestBadInput(t *testing.T) {
 		"list: bad flag":          {"GET", "/orders?active=perhaps", nil, 400, "malformed", map[string]string{"/active": "invalid_type"}},
 		"list: unknown parameter": {"GET", "/orders?statuses=created", nil, 422, "validation_failed", map[string]string{"/statuses": "unknown_parameter"}},
 
+		"list: empty filters of promises": {"GET", "/orders/counts?late=&exception=&promised_to=", nil, 422, "validation_failed", map[string]string{"/late": "empty", "/exception": "empty", "/promised_to": "empty"}},
+		"list: filters of promises twice": {"GET", "/orders?late=true&late=true&exception=a&exception=b", nil, 422, "validation_failed", map[string]string{"/late": "repeated", "/exception": "repeated"}},
+		"list: bad promise":               {"GET", "/orders?promised_from=noon&late=very", nil, 400, "malformed", map[string]string{"/promised_from": "invalid_type", "/late": "invalid_type"}},
+		"counts: of a page":               {"GET", "/orders/counts?page_size=1", nil, 422, "validation_failed", map[string]string{"/page_size": "unknown_parameter"}},
+
 		"list: empty": {"GET", "/orders?courier_id=&q=", nil, 422, "validation_failed", map[string]string{"/courier_id": "empty", "/q": "empty"}},
 		"list: twice": {"GET", "/orders?q=a&q=b&page_size=1&page_size=2", nil, 422, "validation_failed", map[string]string{"/q": "repeated", "/page_size": "repeated"}},
 		"list: all of it": {"GET", "/orders?active=perhaps&x=1&page_size=0&status=lost&courier_id=", nil, 400, "malformed", map[string]string{

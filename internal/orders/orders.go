@@ -129,12 +129,25 @@ func (s *Service) List(ctx context.Context, f domain.OrderFilter, p paging.Reque
 	return found, next, err
 }
 
+// Counts counts the caller's orders by the groups of the board.
+func (s *Service) Counts(ctx context.Context, f domain.OrderFilter) (out domain.OrderCounts, err error) {
+	caller, err := domain.CallerFrom(ctx)
+	if err != nil {
+		return out, err
+	}
+	if f, err = s.checkFilter(f); err != nil || !caller.Narrow(&f) {
+		return out, err
+	}
+	f.Now = s.Clock.Now()
+	return s.Store.CountOrders(ctx, f)
+}
+
 // noOrders is the empty list of a caller without access to the requested orders.
 func noOrders(context.Context, domain.OrderFilter, domain.Page) ([]*domain.Order, *domain.Cursor, error) {
 	return nil, nil, nil
 }
 
-// checkFilter validates a filter and normalizes its phone number to E.164.
+// checkFilter validates a filter, normalizes its phone number to E.164 and tells the time where it matters.
 func (s *Service) checkFilter(f domain.OrderFilter) (domain.OrderFilter, error) {
 	var faults domain.Faults
 	for _, s := range f.Statuses {
@@ -152,6 +165,10 @@ func (s *Service) checkFilter(f domain.OrderFilter) (domain.OrderFilter, error) 
 	faults.Text("/merchant_id", f.MerchantID, domain.MaxKey)
 	faults.Text("/external_id", f.ExternalID, domain.MaxKey)
 	faults.Text("/q", f.Search, domain.MaxSearch)
+	faults.Text("/exception", f.Exception, domain.MaxKey)
+	if f.Late != nil {
+		f.Now = s.Clock.Now()
+	}
 	return f, faults.Err()
 }
 

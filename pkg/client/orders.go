@@ -30,7 +30,11 @@ type OrderFilter struct {
 	CreatedFrom   time.Time
 	CreatedTo     time.Time // exclusive
 	Active        *bool
-	PageSize      int // orders fetched at a time, at most 500; zero is the server's default
+	Exception     string // a code; true for any
+	Late          *bool  // whether the promise has passed or may well be broken
+	PromisedFrom  time.Time
+	PromisedTo    time.Time // exclusive
+	PageSize      int       // orders fetched at a time, at most 500; zero is the server's default
 }
 
 func (f OrderFilter) query() url.Values {
@@ -42,12 +46,14 @@ func (f OrderFilter) query() url.Values {
 		"courier_id": f.CourierID, "merchant_id": f.MerchantID, "external_id": f.ExternalID,
 		"customer_phone": f.CustomerPhone, "q": f.Search,
 		"created_from": formatTime(f.CreatedFrom), "created_to": formatTime(f.CreatedTo),
+		"exception": f.Exception, "promised_from": formatTime(f.PromisedFrom), "promised_to": formatTime(f.PromisedTo),
 	} {
 		if value != "" {
 			q.Set(name, value)
 		}
 	}
 	setFlag(q, "active", f.Active)
+	setFlag(q, "late", f.Late)
 	setSize(q, f.PageSize)
 	return q
 }

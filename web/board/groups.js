@@ -43,9 +43,12 @@ export function lateness(order, now) {
   return Math.max(0, Math.floor((will - Date.parse(order.promised_at)) / MINUTE));
 }
 
+/** Estimates that know no more than the promise. */
+const guesses = ["promised", "default"];
+
 /** Whether the order may well become late: the end of its window is after the promise. @param {Order} order @param {number} now */
 export function atRisk(order, now) {
-  if (ended(order.status) || !order.promised_at || lateness(order, now)) return false;
+  if (ended(order.status) || !order.promised_at || lateness(order, now) || guesses.includes(order.eta?.method ?? "")) return false;
   return Date.parse(order.eta?.latest ?? "") > Date.parse(order.promised_at);
 }
 

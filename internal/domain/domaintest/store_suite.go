@@ -27,7 +27,7 @@ type StoreBackend struct {
 func Store(t *testing.T, b StoreBackend) {
 	groups := map[string]map[string]func(*testing.T, storeSuite){
 		"create": createTests, "update": updateTests, "race": raceTests, "couriers": courierTests,
-		"list": listTests, "search": searchTests, "fixes": fixTests, "outbox": outboxTests, "keeping": keepingTests, "shipments": shipmentTests, "import": importTests,
+		"list": listTests, "counts": countTests, "search": searchTests, "fixes": fixTests, "outbox": outboxTests, "keeping": keepingTests, "shipments": shipmentTests, "import": importTests,
 		"phones": phoneTests, "offers": offerTests, "places": placeTests, "deliveries": deliveryTests, "lessons": lessonTests,
 		"tickets": ticketTests, "access": accessTests, "audit": auditTests,
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
@@ -20,6 +21,9 @@ type listing struct {
 	page  domain.Page
 	args  []any
 	where []string // of every branch
+	// narrow is set when a filter leaves few orders, whose own index is to be read whatever
+	// the planner assumes: the other columns are hidden in expressions.
+	narrow bool
 }
 
 // newListing starts a query; its first parameter is the page size plus one.
@@ -51,12 +55,23 @@ func (l *listing) and(format string, v any) { l.where = append(l.where, fmt.Spri
 
 // after is the keyset condition for rows after the cursor.
 func (l *listing) after(c domain.Cursor) string {
-	return fmt.Sprintf("(created_at, id) < (%s, %s)", l.arg(micros(c.CreatedAt)), l.arg(c.ID))
+	return fmt.Sprintf("(%s, id) < (%s, %s)", l.column("created_at"), l.arg(micros(c.CreatedAt)), l.arg(c.ID))
 }
 
 // newest selects columns of the matching rows, newest first.
 func (l *listing) newest(columns, table string, conditions ...string) string {
-	return "SELECT " + columns + " FROM " + table + l.conditions(conditions...) + " ORDER BY created_at DESC, id DESC LIMIT $1"
+	return "SELECT " + columns + " FROM " + table + l.conditions(conditions...) + " ORDER BY " + l.column("created_at") + " DESC, id DESC LIMIT $1"
+}
+
+// column is a column that is to be read by its index, unless the filter has a better one.
+func (l *listing) column(name string) string {
+	switch {
+	case !l.narrow:
+		return name
+	case name == "created_at":
+		return "+created_at"
+	}
+	return name + " || ''"
 }
 
 // conditions is the WHERE clause of the common conditions and more.
@@ -133,19 +148,41 @@ func wanted(f domain.OrderFilter) (statuses []domain.Status, all bool) {
 	return statuses, len(statuses) == len(domain.Statuses())
 }
 
+// narrowTo is the longest range of promises that is read by their index: they are sorted.
+const narrowTo = 7 * 24 * time.Hour
+
 // filter adds the conditions of every branch.
 func (l *listing) filter(f domain.OrderFilter) {
+	soon := !f.PromisedFrom.IsZero() && !f.PromisedTo.IsZero() && f.PromisedTo.Sub(f.PromisedFrom) <= narrowTo
+	late := f.Late != nil && *f.Late
+	l.narrow = l.narrow || soon || late || f.Exception != ""
+	promised := "promised_at"
+	if !soon {
+		promised = "+promised_at"
+	}
+	if f.Exception == domain.AnyException {
+		l.where = append(l.where, "exception IS NOT NULL")
+	}
+	merchant := "merchant_id = %s AND merchant_id <> ''" // the second condition makes the partial index usable
+	if l.narrow {
+		merchant = l.column("merchant_id") + " = %s"
+	}
 	for _, c := range []struct {
 		asked     bool
 		condition string
 		value     any
 	}{
-		{f.MerchantID != "", "merchant_id = %s AND merchant_id <> ''", f.MerchantID}, // the second condition makes the partial index usable
+		{f.MerchantID != "", merchant, f.MerchantID},
 		{f.ExternalID != "", "external_id = %s", f.ExternalID},
 		{f.CustomerPhone != "", "customer_phone = %s", f.CustomerPhone},
 		{f.CourierID != "", "courier_id = %s", f.CourierID},
-		{!f.CreatedFrom.IsZero(), "created_at >= %s", micros(f.CreatedFrom)},
-		{!f.CreatedTo.IsZero(), "created_at < %s", micros(f.CreatedTo)},
+		{!f.CreatedFrom.IsZero(), l.column("created_at") + " >= %s", micros(f.CreatedFrom)},
+		{!f.CreatedTo.IsZero(), l.column("created_at") + " < %s", micros(f.CreatedTo)},
+		{f.Exception != "" && f.Exception != domain.AnyException, "exception = %s", f.Exception},
+		{late, "late_at <= %s", micros(f.Now)},
+		{f.Late != nil && !late, "coalesce(late_at > %s, TRUE)", micros(f.Now)},
+		{!f.PromisedFrom.IsZero(), promised + " >= %s", micros(f.PromisedFrom)},
+		{!f.PromisedTo.IsZero(), promised + " < %s", micros(f.PromisedTo)},
 	} {
 		if c.asked {
 			l.and(c.condition, c.value)
@@ -164,7 +201,7 @@ func (l *listing) branches(f domain.OrderFilter, statuses []domain.Status, all b
 	if c := l.page.After; !c.CreatedAt.IsZero() {
 		l.where = append(l.where, l.after(c))
 	}
-	few := f.ExternalID != "" || f.CustomerPhone != "" // few orders have that
+	few := l.narrow || f.ExternalID != "" || f.CustomerPhone != "" // few orders have that
 	switch {
 	case all && (few || f.MerchantID == ""):
 		return []string{l.branch()}
@@ -183,7 +220,7 @@ func (l *listing) among(statuses []domain.Status) string {
 	for i, s := range statuses {
 		places[i] = l.arg(string(s))
 	}
-	return "status IN (" + strings.Join(places, ", ") + ")"
+	return l.column("status") + " IN (" + strings.Join(places, ", ") + ")"
 }
 
 // activeAndFinished reads unfinished and finished orders as separate branches. In a list

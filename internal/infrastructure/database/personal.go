@@ -31,7 +31,7 @@ type place struct {
 // domain.Order.Erase, which also renews every cached copy.
 var places = []place{
 	{
-		table: "orders", personal: "data search customer_phone ledger", harmless: "id status merchant_id external_id courier_id",
+		table: "orders", personal: "data search customer_phone ledger", harmless: "id status merchant_id external_id courier_id exception",
 		erase: checkErased,
 	},
 	// Before the history is rewritten, which has the addresses.

@@ -34,6 +34,7 @@ var (
 		{"id", uuids}, {"created_at", "bigint"}, {"status", "text"}, {"finished", "boolean"}, {"version", "bigint"},
 		{"courier_id", uuids}, {"merchant_id", "text"}, {"external_id", "text"}, {"customer_phone", "text"}, {"erased", "boolean"},
 		{"ledger", "text"}, {"search", "text"}, {"data", "text"}, {"watch_at", "bigint"},
+		{"exception", "text"}, {"promised_at", "bigint"}, {"late_at", "bigint"},
 	}}
 	// An existing event is a bug, so the insert must fail.
 	eventsTable = &table{name: "order_events", cols: []column{
@@ -115,7 +116,13 @@ func newOrderRow(o *domain.Order) (*orderRow, error) {
 	r.values = []any{
 		o.ID, micros(o.CreatedAt), string(o.Status), !o.Active(), o.Version,
 		null(o.CourierID), o.MerchantID, null(o.ExternalID), null(o.Customer.Phone), o.Erased(),
-		r.ledger, r.search, r.data, watchAt(o),
+		r.ledger, r.search, r.data, watchAt(o), nil, nullInstant(o.PromisedAt), nil,
+	}
+	if o.Exception != nil {
+		r.values[len(r.values)-3] = o.Exception.Code
+	}
+	if at, ok := o.RiskAt(); ok {
+		r.values[len(r.values)-1] = micros(at)
 	}
 	return r, nil
 }

@@ -31,7 +31,9 @@ func (s *Store) searchOrders(ctx context.Context, f domain.OrderFilter, p domain
 	if len(alternatives) == 0 || len(statuses) == 0 {
 		return nil, nil, nil
 	}
-	scan := p.ActiveFirst || f.CourierID != "" || f.CustomerPhone != "" || f.ExternalID != ""
+	l := &listing{}
+	l.filter(f)
+	scan := l.narrow || p.ActiveFirst || f.CourierID != "" || f.CustomerPhone != "" || f.ExternalID != ""
 	if !scan && !all {
 		var err error
 		if scan, err = s.few(ctx, statuses, fewOrders); err != nil {

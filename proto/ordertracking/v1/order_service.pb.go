@@ -683,7 +683,15 @@ type GetOrdersRequest struct {
 	// 1 to 500; default 50.
 	PageSize *int32 `protobuf:"varint,10,opt,name=page_size,json=pageSize,proto3,oneof" json:"page_size,omitempty"`
 	// next_page_token of the previous page; filters must be the same.
-	PageToken     string `protobuf:"bytes,11,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	PageToken string `protobuf:"bytes,11,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	// The code of the exception; "true" for any.
+	Exception string `protobuf:"bytes,12,opt,name=exception,proto3" json:"exception,omitempty"`
+	// Whether the promise of an unfinished order has passed or may well be broken.
+	Late *bool `protobuf:"varint,13,opt,name=late,proto3,oneof" json:"late,omitempty"`
+	// Promised for this time or later.
+	PromisedFrom *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=promised_from,json=promisedFrom,proto3" json:"promised_from,omitempty"`
+	// Promised for before this time.
+	PromisedTo    *timestamppb.Timestamp `protobuf:"bytes,15,opt,name=promised_to,json=promisedTo,proto3" json:"promised_to,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -793,6 +801,34 @@ func (x *GetOrdersRequest) GetPageToken() string {
 		return x.PageToken
 	}
 	return ""
+}
+
+func (x *GetOrdersRequest) GetException() string {
+	if x != nil {
+		return x.Exception
+	}
+	return ""
+}
+
+func (x *GetOrdersRequest) GetLate() bool {
+	if x != nil && x.Late != nil {
+		return *x.Late
+	}
+	return false
+}
+
+func (x *GetOrdersRequest) GetPromisedFrom() *timestamppb.Timestamp {
+	if x != nil {
+		return x.PromisedFrom
+	}
+	return nil
+}
+
+func (x *GetOrdersRequest) GetPromisedTo() *timestamppb.Timestamp {
+	if x != nil {
+		return x.PromisedTo
+	}
+	return nil
 }
 
 // GetOrdersResponse is a page of orders.
@@ -3098,7 +3134,7 @@ const file_ordertracking_v1_order_service_proto_rawDesc = "" +
 	"\x0fGetOrderRequest\x12\x19\n" +
 	"\border_id\x18\x01 \x01(\tR\aorderId\"A\n" +
 	"\x10GetOrderResponse\x12-\n" +
-	"\x05order\x18\x01 \x01(\v2\x17.ordertracking.v1.OrderR\x05order\"\xd0\x03\n" +
+	"\x05order\x18\x01 \x01(\v2\x17.ordertracking.v1.OrderR\x05order\"\x8e\x05\n" +
 	"\x10GetOrdersRequest\x125\n" +
 	"\x06status\x18\x01 \x03(\x0e2\x1d.ordertracking.v1.OrderStatusR\x06status\x12\x1d\n" +
 	"\n" +
@@ -3116,10 +3152,16 @@ const file_ordertracking_v1_order_service_proto_rawDesc = "" +
 	"\tpage_size\x18\n" +
 	" \x01(\x05H\x01R\bpageSize\x88\x01\x01\x12\x1d\n" +
 	"\n" +
-	"page_token\x18\v \x01(\tR\tpageTokenB\t\n" +
+	"page_token\x18\v \x01(\tR\tpageToken\x12\x1c\n" +
+	"\texception\x18\f \x01(\tR\texception\x12\x17\n" +
+	"\x04late\x18\r \x01(\bH\x02R\x04late\x88\x01\x01\x12?\n" +
+	"\rpromised_from\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\fpromisedFrom\x12;\n" +
+	"\vpromised_to\x18\x0f \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"promisedToB\t\n" +
 	"\a_activeB\f\n" +
 	"\n" +
-	"_page_size\"l\n" +
+	"_page_sizeB\a\n" +
+	"\x05_late\"l\n" +
 	"\x11GetOrdersResponse\x12/\n" +
 	"\x06orders\x18\x01 \x03(\v2\x17.ordertracking.v1.OrderR\x06orders\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"2\n" +
@@ -3406,93 +3448,95 @@ var file_ordertracking_v1_order_service_proto_depIdxs = []int32{
 	54, // 19: ordertracking.v1.GetOrdersRequest.status:type_name -> ordertracking.v1.OrderStatus
 	50, // 20: ordertracking.v1.GetOrdersRequest.created_from:type_name -> google.protobuf.Timestamp
 	50, // 21: ordertracking.v1.GetOrdersRequest.created_to:type_name -> google.protobuf.Timestamp
-	53, // 22: ordertracking.v1.GetOrdersResponse.orders:type_name -> ordertracking.v1.Order
-	54, // 23: ordertracking.v1.GetOrderStatusResponse.status:type_name -> ordertracking.v1.OrderStatus
-	50, // 24: ordertracking.v1.GetOrderStatusResponse.updated_at:type_name -> google.protobuf.Timestamp
-	54, // 25: ordertracking.v1.GetOrderStatusResponse.allowed_transitions:type_name -> ordertracking.v1.OrderStatus
-	54, // 26: ordertracking.v1.UpdateOrderStatusRequest.status:type_name -> ordertracking.v1.OrderStatus
-	50, // 27: ordertracking.v1.UpdateOrderStatusRequest.occurred_at:type_name -> google.protobuf.Timestamp
-	55, // 28: ordertracking.v1.UpdateOrderStatusRequest.location:type_name -> ordertracking.v1.Point
-	56, // 29: ordertracking.v1.UpdateOrderStatusRequest.proof:type_name -> ordertracking.v1.Proof
-	53, // 30: ordertracking.v1.UpdateOrderStatusResponse.order:type_name -> ordertracking.v1.Order
-	54, // 31: ordertracking.v1.TrackOrderResponse.status:type_name -> ordertracking.v1.OrderStatus
-	57, // 32: ordertracking.v1.TrackOrderResponse.courier:type_name -> ordertracking.v1.Courier
-	58, // 33: ordertracking.v1.TrackOrderResponse.position:type_name -> ordertracking.v1.Position
-	58, // 34: ordertracking.v1.TrackOrderResponse.trail:type_name -> ordertracking.v1.Position
-	59, // 35: ordertracking.v1.TrackOrderResponse.timeline:type_name -> ordertracking.v1.Event
-	60, // 36: ordertracking.v1.TrackOrderResponse.eta:type_name -> ordertracking.v1.Estimate
-	53, // 37: ordertracking.v1.CancelOrderResponse.order:type_name -> ordertracking.v1.Order
-	60, // 38: ordertracking.v1.EstimateDeliveryResponse.estimate:type_name -> ordertracking.v1.Estimate
-	53, // 39: ordertracking.v1.AssignCourierResponse.order:type_name -> ordertracking.v1.Order
-	58, // 40: ordertracking.v1.GetCourierLocationResponse.position:type_name -> ordertracking.v1.Position
-	53, // 41: ordertracking.v1.ListCourierOrdersResponse.orders:type_name -> ordertracking.v1.Order
-	29, // 42: ordertracking.v1.NotifyCustomerResponse.deliveries:type_name -> ordertracking.v1.Delivery
-	50, // 43: ordertracking.v1.WatchOrderResponse.at:type_name -> google.protobuf.Timestamp
-	32, // 44: ordertracking.v1.WatchOrderResponse.snapshot:type_name -> ordertracking.v1.Snapshot
-	59, // 45: ordertracking.v1.WatchOrderResponse.status:type_name -> ordertracking.v1.Event
-	33, // 46: ordertracking.v1.WatchOrderResponse.position:type_name -> ordertracking.v1.CourierPosition
-	60, // 47: ordertracking.v1.WatchOrderResponse.eta:type_name -> ordertracking.v1.Estimate
-	34, // 48: ordertracking.v1.WatchOrderResponse.notification:type_name -> ordertracking.v1.Notification
-	35, // 49: ordertracking.v1.WatchOrderResponse.end:type_name -> ordertracking.v1.End
-	36, // 50: ordertracking.v1.WatchOrderResponse.ping:type_name -> ordertracking.v1.Ping
-	59, // 51: ordertracking.v1.WatchOrderResponse.note:type_name -> ordertracking.v1.Event
-	53, // 52: ordertracking.v1.Snapshot.order:type_name -> ordertracking.v1.Order
-	57, // 53: ordertracking.v1.Snapshot.courier:type_name -> ordertracking.v1.Courier
-	58, // 54: ordertracking.v1.Snapshot.position:type_name -> ordertracking.v1.Position
-	58, // 55: ordertracking.v1.CourierPosition.position:type_name -> ordertracking.v1.Position
-	58, // 56: ordertracking.v1.ReportLocationsRequest.positions:type_name -> ordertracking.v1.Position
-	46, // 57: ordertracking.v1.EditOrderRequest.customer:type_name -> ordertracking.v1.Customer
-	47, // 58: ordertracking.v1.EditOrderRequest.pickup:type_name -> ordertracking.v1.Place
-	47, // 59: ordertracking.v1.EditOrderRequest.dropoff:type_name -> ordertracking.v1.Place
-	50, // 60: ordertracking.v1.EditOrderRequest.ready_at:type_name -> google.protobuf.Timestamp
-	50, // 61: ordertracking.v1.EditOrderRequest.promised_at:type_name -> google.protobuf.Timestamp
-	50, // 62: ordertracking.v1.EditOrderRequest.deliver_after:type_name -> google.protobuf.Timestamp
-	50, // 63: ordertracking.v1.EditOrderRequest.deliver_before:type_name -> google.protobuf.Timestamp
-	51, // 64: ordertracking.v1.EditOrderRequest.requirements:type_name -> ordertracking.v1.Requirements
-	40, // 65: ordertracking.v1.EditOrderRequest.exception:type_name -> ordertracking.v1.ExceptionEdit
-	45, // 66: ordertracking.v1.EditOrderRequest.metadata:type_name -> ordertracking.v1.EditOrderRequest.MetadataEntry
-	52, // 67: ordertracking.v1.EditOrderRequest.payment:type_name -> ordertracking.v1.Payment
-	53, // 68: ordertracking.v1.EditOrderResponse.order:type_name -> ordertracking.v1.Order
-	59, // 69: ordertracking.v1.ListEventsResponse.events:type_name -> ordertracking.v1.Event
-	0,  // 70: ordertracking.v1.OrderService.CreateOrder:input_type -> ordertracking.v1.CreateOrderRequest
-	2,  // 71: ordertracking.v1.OrderService.CreateOrders:input_type -> ordertracking.v1.CreateOrdersRequest
-	7,  // 72: ordertracking.v1.OrderService.GetOrder:input_type -> ordertracking.v1.GetOrderRequest
-	9,  // 73: ordertracking.v1.OrderService.GetOrders:input_type -> ordertracking.v1.GetOrdersRequest
-	11, // 74: ordertracking.v1.OrderService.GetOrderStatus:input_type -> ordertracking.v1.GetOrderStatusRequest
-	13, // 75: ordertracking.v1.OrderService.UpdateOrderStatus:input_type -> ordertracking.v1.UpdateOrderStatusRequest
-	15, // 76: ordertracking.v1.OrderService.TrackOrder:input_type -> ordertracking.v1.TrackOrderRequest
-	17, // 77: ordertracking.v1.OrderService.CancelOrder:input_type -> ordertracking.v1.CancelOrderRequest
-	19, // 78: ordertracking.v1.OrderService.EstimateDelivery:input_type -> ordertracking.v1.EstimateDeliveryRequest
-	21, // 79: ordertracking.v1.OrderService.AssignCourier:input_type -> ordertracking.v1.AssignCourierRequest
-	23, // 80: ordertracking.v1.OrderService.GetCourierLocation:input_type -> ordertracking.v1.GetCourierLocationRequest
-	25, // 81: ordertracking.v1.OrderService.ListCourierOrders:input_type -> ordertracking.v1.ListCourierOrdersRequest
-	27, // 82: ordertracking.v1.OrderService.NotifyCustomer:input_type -> ordertracking.v1.NotifyCustomerRequest
-	39, // 83: ordertracking.v1.OrderService.EditOrder:input_type -> ordertracking.v1.EditOrderRequest
-	42, // 84: ordertracking.v1.OrderService.ListEvents:input_type -> ordertracking.v1.ListEventsRequest
-	30, // 85: ordertracking.v1.OrderService.WatchOrder:input_type -> ordertracking.v1.WatchOrderRequest
-	37, // 86: ordertracking.v1.OrderService.ReportLocations:input_type -> ordertracking.v1.ReportLocationsRequest
-	1,  // 87: ordertracking.v1.OrderService.CreateOrder:output_type -> ordertracking.v1.CreateOrderResponse
-	3,  // 88: ordertracking.v1.OrderService.CreateOrders:output_type -> ordertracking.v1.CreateOrdersResponse
-	8,  // 89: ordertracking.v1.OrderService.GetOrder:output_type -> ordertracking.v1.GetOrderResponse
-	10, // 90: ordertracking.v1.OrderService.GetOrders:output_type -> ordertracking.v1.GetOrdersResponse
-	12, // 91: ordertracking.v1.OrderService.GetOrderStatus:output_type -> ordertracking.v1.GetOrderStatusResponse
-	14, // 92: ordertracking.v1.OrderService.UpdateOrderStatus:output_type -> ordertracking.v1.UpdateOrderStatusResponse
-	16, // 93: ordertracking.v1.OrderService.TrackOrder:output_type -> ordertracking.v1.TrackOrderResponse
-	18, // 94: ordertracking.v1.OrderService.CancelOrder:output_type -> ordertracking.v1.CancelOrderResponse
-	20, // 95: ordertracking.v1.OrderService.EstimateDelivery:output_type -> ordertracking.v1.EstimateDeliveryResponse
-	22, // 96: ordertracking.v1.OrderService.AssignCourier:output_type -> ordertracking.v1.AssignCourierResponse
-	24, // 97: ordertracking.v1.OrderService.GetCourierLocation:output_type -> ordertracking.v1.GetCourierLocationResponse
-	26, // 98: ordertracking.v1.OrderService.ListCourierOrders:output_type -> ordertracking.v1.ListCourierOrdersResponse
-	28, // 99: ordertracking.v1.OrderService.NotifyCustomer:output_type -> ordertracking.v1.NotifyCustomerResponse
-	41, // 100: ordertracking.v1.OrderService.EditOrder:output_type -> ordertracking.v1.EditOrderResponse
-	43, // 101: ordertracking.v1.OrderService.ListEvents:output_type -> ordertracking.v1.ListEventsResponse
-	31, // 102: ordertracking.v1.OrderService.WatchOrder:output_type -> ordertracking.v1.WatchOrderResponse
-	38, // 103: ordertracking.v1.OrderService.ReportLocations:output_type -> ordertracking.v1.ReportLocationsResponse
-	87, // [87:104] is the sub-list for method output_type
-	70, // [70:87] is the sub-list for method input_type
-	70, // [70:70] is the sub-list for extension type_name
-	70, // [70:70] is the sub-list for extension extendee
-	0,  // [0:70] is the sub-list for field type_name
+	50, // 22: ordertracking.v1.GetOrdersRequest.promised_from:type_name -> google.protobuf.Timestamp
+	50, // 23: ordertracking.v1.GetOrdersRequest.promised_to:type_name -> google.protobuf.Timestamp
+	53, // 24: ordertracking.v1.GetOrdersResponse.orders:type_name -> ordertracking.v1.Order
+	54, // 25: ordertracking.v1.GetOrderStatusResponse.status:type_name -> ordertracking.v1.OrderStatus
+	50, // 26: ordertracking.v1.GetOrderStatusResponse.updated_at:type_name -> google.protobuf.Timestamp
+	54, // 27: ordertracking.v1.GetOrderStatusResponse.allowed_transitions:type_name -> ordertracking.v1.OrderStatus
+	54, // 28: ordertracking.v1.UpdateOrderStatusRequest.status:type_name -> ordertracking.v1.OrderStatus
+	50, // 29: ordertracking.v1.UpdateOrderStatusRequest.occurred_at:type_name -> google.protobuf.Timestamp
+	55, // 30: ordertracking.v1.UpdateOrderStatusRequest.location:type_name -> ordertracking.v1.Point
+	56, // 31: ordertracking.v1.UpdateOrderStatusRequest.proof:type_name -> ordertracking.v1.Proof
+	53, // 32: ordertracking.v1.UpdateOrderStatusResponse.order:type_name -> ordertracking.v1.Order
+	54, // 33: ordertracking.v1.TrackOrderResponse.status:type_name -> ordertracking.v1.OrderStatus
+	57, // 34: ordertracking.v1.TrackOrderResponse.courier:type_name -> ordertracking.v1.Courier
+	58, // 35: ordertracking.v1.TrackOrderResponse.position:type_name -> ordertracking.v1.Position
+	58, // 36: ordertracking.v1.TrackOrderResponse.trail:type_name -> ordertracking.v1.Position
+	59, // 37: ordertracking.v1.TrackOrderResponse.timeline:type_name -> ordertracking.v1.Event
+	60, // 38: ordertracking.v1.TrackOrderResponse.eta:type_name -> ordertracking.v1.Estimate
+	53, // 39: ordertracking.v1.CancelOrderResponse.order:type_name -> ordertracking.v1.Order
+	60, // 40: ordertracking.v1.EstimateDeliveryResponse.estimate:type_name -> ordertracking.v1.Estimate
+	53, // 41: ordertracking.v1.AssignCourierResponse.order:type_name -> ordertracking.v1.Order
+	58, // 42: ordertracking.v1.GetCourierLocationResponse.position:type_name -> ordertracking.v1.Position
+	53, // 43: ordertracking.v1.ListCourierOrdersResponse.orders:type_name -> ordertracking.v1.Order
+	29, // 44: ordertracking.v1.NotifyCustomerResponse.deliveries:type_name -> ordertracking.v1.Delivery
+	50, // 45: ordertracking.v1.WatchOrderResponse.at:type_name -> google.protobuf.Timestamp
+	32, // 46: ordertracking.v1.WatchOrderResponse.snapshot:type_name -> ordertracking.v1.Snapshot
+	59, // 47: ordertracking.v1.WatchOrderResponse.status:type_name -> ordertracking.v1.Event
+	33, // 48: ordertracking.v1.WatchOrderResponse.position:type_name -> ordertracking.v1.CourierPosition
+	60, // 49: ordertracking.v1.WatchOrderResponse.eta:type_name -> ordertracking.v1.Estimate
+	34, // 50: ordertracking.v1.WatchOrderResponse.notification:type_name -> ordertracking.v1.Notification
+	35, // 51: ordertracking.v1.WatchOrderResponse.end:type_name -> ordertracking.v1.End
+	36, // 52: ordertracking.v1.WatchOrderResponse.ping:type_name -> ordertracking.v1.Ping
+	59, // 53: ordertracking.v1.WatchOrderResponse.note:type_name -> ordertracking.v1.Event
+	53, // 54: ordertracking.v1.Snapshot.order:type_name -> ordertracking.v1.Order
+	57, // 55: ordertracking.v1.Snapshot.courier:type_name -> ordertracking.v1.Courier
+	58, // 56: ordertracking.v1.Snapshot.position:type_name -> ordertracking.v1.Position
+	58, // 57: ordertracking.v1.CourierPosition.position:type_name -> ordertracking.v1.Position
+	58, // 58: ordertracking.v1.ReportLocationsRequest.positions:type_name -> ordertracking.v1.Position
+	46, // 59: ordertracking.v1.EditOrderRequest.customer:type_name -> ordertracking.v1.Customer
+	47, // 60: ordertracking.v1.EditOrderRequest.pickup:type_name -> ordertracking.v1.Place
+	47, // 61: ordertracking.v1.EditOrderRequest.dropoff:type_name -> ordertracking.v1.Place
+	50, // 62: ordertracking.v1.EditOrderRequest.ready_at:type_name -> google.protobuf.Timestamp
+	50, // 63: ordertracking.v1.EditOrderRequest.promised_at:type_name -> google.protobuf.Timestamp
+	50, // 64: ordertracking.v1.EditOrderRequest.deliver_after:type_name -> google.protobuf.Timestamp
+	50, // 65: ordertracking.v1.EditOrderRequest.deliver_before:type_name -> google.protobuf.Timestamp
+	51, // 66: ordertracking.v1.EditOrderRequest.requirements:type_name -> ordertracking.v1.Requirements
+	40, // 67: ordertracking.v1.EditOrderRequest.exception:type_name -> ordertracking.v1.ExceptionEdit
+	45, // 68: ordertracking.v1.EditOrderRequest.metadata:type_name -> ordertracking.v1.EditOrderRequest.MetadataEntry
+	52, // 69: ordertracking.v1.EditOrderRequest.payment:type_name -> ordertracking.v1.Payment
+	53, // 70: ordertracking.v1.EditOrderResponse.order:type_name -> ordertracking.v1.Order
+	59, // 71: ordertracking.v1.ListEventsResponse.events:type_name -> ordertracking.v1.Event
+	0,  // 72: ordertracking.v1.OrderService.CreateOrder:input_type -> ordertracking.v1.CreateOrderRequest
+	2,  // 73: ordertracking.v1.OrderService.CreateOrders:input_type -> ordertracking.v1.CreateOrdersRequest
+	7,  // 74: ordertracking.v1.OrderService.GetOrder:input_type -> ordertracking.v1.GetOrderRequest
+	9,  // 75: ordertracking.v1.OrderService.GetOrders:input_type -> ordertracking.v1.GetOrdersRequest
+	11, // 76: ordertracking.v1.OrderService.GetOrderStatus:input_type -> ordertracking.v1.GetOrderStatusRequest
+	13, // 77: ordertracking.v1.OrderService.UpdateOrderStatus:input_type -> ordertracking.v1.UpdateOrderStatusRequest
+	15, // 78: ordertracking.v1.OrderService.TrackOrder:input_type -> ordertracking.v1.TrackOrderRequest
+	17, // 79: ordertracking.v1.OrderService.CancelOrder:input_type -> ordertracking.v1.CancelOrderRequest
+	19, // 80: ordertracking.v1.OrderService.EstimateDelivery:input_type -> ordertracking.v1.EstimateDeliveryRequest
+	21, // 81: ordertracking.v1.OrderService.AssignCourier:input_type -> ordertracking.v1.AssignCourierRequest
+	23, // 82: ordertracking.v1.OrderService.GetCourierLocation:input_type -> ordertracking.v1.GetCourierLocationRequest
+	25, // 83: ordertracking.v1.OrderService.ListCourierOrders:input_type -> ordertracking.v1.ListCourierOrdersRequest
+	27, // 84: ordertracking.v1.OrderService.NotifyCustomer:input_type -> ordertracking.v1.NotifyCustomerRequest
+	39, // 85: ordertracking.v1.OrderService.EditOrder:input_type -> ordertracking.v1.EditOrderRequest
+	42, // 86: ordertracking.v1.OrderService.ListEvents:input_type -> ordertracking.v1.ListEventsRequest
+	30, // 87: ordertracking.v1.OrderService.WatchOrder:input_type -> ordertracking.v1.WatchOrderRequest
+	37, // 88: ordertracking.v1.OrderService.ReportLocations:input_type -> ordertracking.v1.ReportLocationsRequest
+	1,  // 89: ordertracking.v1.OrderService.CreateOrder:output_type -> ordertracking.v1.CreateOrderResponse
+	3,  // 90: ordertracking.v1.OrderService.CreateOrders:output_type -> ordertracking.v1.CreateOrdersResponse
+	8,  // 91: ordertracking.v1.OrderService.GetOrder:output_type -> ordertracking.v1.GetOrderResponse
+	10, // 92: ordertracking.v1.OrderService.GetOrders:output_type -> ordertracking.v1.GetOrdersResponse
+	12, // 93: ordertracking.v1.OrderService.GetOrderStatus:output_type -> ordertracking.v1.GetOrderStatusResponse
+	14, // 94: ordertracking.v1.OrderService.UpdateOrderStatus:output_type -> ordertracking.v1.UpdateOrderStatusResponse
+	16, // 95: ordertracking.v1.OrderService.TrackOrder:output_type -> ordertracking.v1.TrackOrderResponse
+	18, // 96: ordertracking.v1.OrderService.CancelOrder:output_type -> ordertracking.v1.CancelOrderResponse
+	20, // 97: ordertracking.v1.OrderService.EstimateDelivery:output_type -> ordertracking.v1.EstimateDeliveryResponse
+	22, // 98: ordertracking.v1.OrderService.AssignCourier:output_type -> ordertracking.v1.AssignCourierResponse
+	24, // 99: ordertracking.v1.OrderService.GetCourierLocation:output_type -> ordertracking.v1.GetCourierLocationResponse
+	26, // 100: ordertracking.v1.OrderService.ListCourierOrders:output_type -> ordertracking.v1.ListCourierOrdersResponse
+	28, // 101: ordertracking.v1.OrderService.NotifyCustomer:output_type -> ordertracking.v1.NotifyCustomerResponse
+	41, // 102: ordertracking.v1.OrderService.EditOrder:output_type -> ordertracking.v1.EditOrderResponse
+	43, // 103: ordertracking.v1.OrderService.ListEvents:output_type -> ordertracking.v1.ListEventsResponse
+	31, // 104: ordertracking.v1.OrderService.WatchOrder:output_type -> ordertracking.v1.WatchOrderResponse
+	38, // 105: ordertracking.v1.OrderService.ReportLocations:output_type -> ordertracking.v1.ReportLocationsResponse
+	89, // [89:106] is the sub-list for method output_type
+	72, // [72:89] is the sub-list for method input_type
+	72, // [72:72] is the sub-list for extension type_name
+	72, // [72:72] is the sub-list for extension extendee
+	0,  // [0:72] is the sub-list for field type_name
 }
 
 func init() { file_ordertracking_v1_order_service_proto_init() }
