@@ -76,6 +76,8 @@ var arrows = []arrow{
 	// What a user sees, from outside; estimates and plans are also measured without a server.
 	{"tests", []string{"internal/app", "config", "pkg/*", "proto"}},
 	{"tools/realdata", []string{"internal/domain", "internal/eta", "internal/dispatch", "internal/app", "config", "pkg/*", "proto", "tools/proc"}},
+	{"tools/accessdoc", []string{"internal/domain", "internal/access"}},
+	{"tools/statusdoc", []string{"internal/domain"}},
 	{"tools/*", []string{"pkg/*", "proto", "tools/proc"}},
 }
 

@@ -1,7 +1,7 @@
 // Command accessdoc generates docs/access.md from the permission table, so that the
 // document cannot differ from the code.
 //
-//go:generate go run . ../../../docs/access.md
+//go:generate go run . ../../docs/access.md
 package main
 
 import (

@@ -11,7 +11,7 @@ import (
 )
 
 func TestDocumentIsCurrent(t *testing.T) {
-	committed, err := os.ReadFile("../../../docs/status.md")
+	committed, err := os.ReadFile("../../docs/status.md")
 	require.NoError(t, err)
 	// A checkout on Windows may have other line ends.
 	require.Equal(t, document(), strings.ReplaceAll(string(committed), "\r\n", "\n"), "run go generate ./...")

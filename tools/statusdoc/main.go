@@ -1,7 +1,7 @@
 // Command statusdoc writes docs/status.md from the status table: the diagram and the
 // table that people read can't differ from what the product does.
 //
-//go:generate go run . ../../../docs/status.md
+//go:generate go run . ../../docs/status.md
 package main
 
 import (
