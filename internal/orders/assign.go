@@ -44,8 +44,7 @@ func (s *Service) Assign(ctx context.Context, id string, in Assignment, expected
 	})
 }
 
-// mostChosen is the maximum number of couriers tried in turn when the chosen ones get busy
-// in the meantime.
+// mostChosen is the maximum number of couriers tried in turn when the chosen ones get busy in the meantime.
 const mostChosen = 20
 
 // assignChosen tries the couriers picked by the chooser. The commit checks their capacity,

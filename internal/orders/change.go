@@ -58,8 +58,7 @@ func (f courierFacts) with(o *domain.Order) []*domain.Order {
 	return append(others, o)
 }
 
-// StopsBefore returns how many stops the order's courier has before its drop-off; nil if
-// that is not known.
+// StopsBefore returns how many stops the order's courier has before its drop-off; nil if that is not known.
 func (s *Service) StopsBefore(ctx context.Context, o *domain.Order) *int {
 	f := s.courierFacts(ctx, o.CourierID)
 	orders := f.with(o)
@@ -69,8 +68,7 @@ func (s *Service) StopsBefore(ctx context.Context, o *domain.Order) *int {
 	return Stops(o.ID, orders, s.Tour(f.courier, orders, f.position, f.now))
 }
 
-// Stops counts the stops before an order's drop-off on the tour of a courier with these
-// orders; nil if that is not known.
+// Stops counts the stops before an order's drop-off on the tour of a courier with these orders; nil if that is not known.
 func Stops(orderID string, orders []*domain.Order, tour []domain.TourStop) *int {
 	n := len(domain.StopsBefore(tour, orderID))
 	if n == 0 && len(orders) > 1 && (len(tour) == 0 || tour[0].OrderID != orderID) {
@@ -88,8 +86,7 @@ func (s *Service) Tour(c *domain.Courier, orders []*domain.Order, at *domain.Pos
 	return s.tours.Tour(c, orders, at, now)
 }
 
-// ExpectOnTour computes the expected delivery time of an order on its courier's tour. It
-// does no I/O.
+// ExpectOnTour computes the expected delivery time of an order on its courier's tour. It does no I/O.
 func (s *Service) ExpectOnTour(
 	o *domain.Order, c *domain.Courier, at *domain.Position, tour []domain.TourStop, now time.Time,
 ) (domain.Estimate, error) {
@@ -123,9 +120,8 @@ func (s *Service) estimateInto(o *domain.Order, f courierFacts) {
 	}
 }
 
-// Update changes an order and announces the change: the only way an order changes.
-// courierID is the current or new courier, for the estimate. rec, when set, is recorded
-// with the order as its answer, unless it has another.
+// Update changes an order and announces the change: the only way an order changes. courierID is the current or new courier,
+// for the estimate. rec, when set, is recorded with the order as its answer, unless it has another.
 func (s *Service) Update(
 	ctx context.Context, id, courierID string, rec *domain.Idempotency, fn func(*domain.Change) error,
 ) (*domain.Order, error) {

@@ -47,8 +47,7 @@ type Imported struct {
 
 // Import is a file to import.
 type Import struct {
-	// Key, when not empty, makes rows without an id and external_id idempotent, however
-	// often the same file is sent with it.
+	// Key, when not empty, makes rows without an id and external_id idempotent, however often the same file is sent with it.
 	Key string
 	// Rows yields the rows; an error ends them.
 	Rows iter.Seq2[ImportRow, error]
@@ -57,13 +56,11 @@ type Import struct {
 	Report func(r Imported, idle bool) error
 }
 
-// Import imports couriers and orders. Rows are processed concurrently and reported in
-// order, each once; errors of one row do not stop the others. Existing rows are reported
-// as known when they are identical, and as version_conflict or duplicate_external_id
-// otherwise: so an interrupted import can be run again.
+// Import imports couriers and orders. Rows are processed concurrently and reported in order, each once; errors of one row do
+// not stop the others. Existing rows are reported as known when they are identical, and as version_conflict or
+// duplicate_external_id otherwise: so an interrupted import can be run again.
 //
-// It fails with forbidden, or with unavailable when the database is down for long; rows
-// reported until then are done.
+// It fails with forbidden, or with unavailable when the database is down for long; rows reported until then are done.
 func (s *Service) Import(ctx context.Context, in Import) error {
 	caller, by, err := s.mayTransfer(ctx)
 	if err != nil {
@@ -186,8 +183,7 @@ func (j *importJob) over() bool {
 	}
 }
 
-// own gives the row to the caller's merchant, or rejects what is not the merchant's to
-// import. Staff import everything.
+// own gives the row to the caller's merchant, or rejects what is not the merchant's to import. Staff import everything.
 func (r *ImportRow) own(c *domain.Caller) error {
 	switch {
 	case c.Staff():

@@ -22,8 +22,7 @@ const (
 	noticePoll = 25 * time.Millisecond
 )
 
-// Notice is a message to the customer: from a template, or written by hand. With neither
-// it is about the order's status.
+// Notice is a message to the customer: from a template, or written by hand. With neither it is about the order's status.
 type Notice struct {
 	Channel  string `json:"channel,omitempty" enum:"live,email,telegram,max,webpush,sms,webhook" doc:"absent: every one that reaches the customer"`
 	Template string `json:"template,omitempty" enum:"accepted,arriving,at_the_door,cancelled,delayed,delivered,failed_attempt,late,near,on_its_way,ready_for_pickup,status" example:"near"`
@@ -42,9 +41,8 @@ type Delivery struct {
 	Status  string `json:"status" example:"sent" doc:"sent; nobody_watching (live reached nobody); queued (it will be tried again); refused, exhausted or skipped; off (the channel is not set up or not turned on); no_address"`
 }
 
-// Notify sends the customer a message now, which is added to the order's history, and tells
-// what came of it on each channel. It fails with validation_failed, order_not_found or
-// rate_limited.
+// Notify sends the customer a message now, which is added to the order's history, and tells what came of it on each channel.
+// It fails with validation_failed, order_not_found or rate_limited.
 func (s *Service) Notify(ctx context.Context, id string, in Notice) (Notified, error) {
 	by, known, err := s.Authorize(ctx, id)
 	if err != nil {

@@ -17,8 +17,7 @@ type EstimateReport struct {
 	Groups []domain.EstimateGroup `json:"groups" doc:"those whose 80 % windows held least first; a few orders count for little"`
 }
 
-// ReportRequest selects orders by when they were delivered, in [From, To); the default is the
-// last thirty days.
+// ReportRequest selects orders by when they were delivered, in [From, To); the default is the last thirty days.
 type ReportRequest struct {
 	By         domain.EstimateReportBy
 	MerchantID string
@@ -29,8 +28,7 @@ type ReportRequest struct {
 // reportDays is the default length of a report.
 const reportDays = 30
 
-// EstimateReport tells how far off first estimates were, for the caller's orders. It fails
-// with validation_failed.
+// EstimateReport tells how far off first estimates were, for the caller's orders. It fails with validation_failed.
 func (s *Service) EstimateReport(ctx context.Context, in ReportRequest) (out EstimateReport, err error) {
 	caller, err := domain.CallerFrom(ctx)
 	if err != nil {
