@@ -28,8 +28,7 @@ type CarrierAccount struct {
 	PerSecond   int      `json:"per_second"`
 }
 
-// All returns every account: the one in the cdek section, if configured, and those of
-// the file.
+// All returns every account: the one in the cdek section, if configured, and those of the file.
 func (c Carriers) All() []CarrierAccount {
 	s, out := c.CDEK, []CarrierAccount(nil)
 	if s.Account != "" || c.Emulated() {

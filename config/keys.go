@@ -22,8 +22,7 @@ type keySpec struct {
 	min, max string
 }
 
-// maxDuration is the default limit of durations: ten years, so that sums of durations
-// and times can't overflow.
+// maxDuration is the default limit of durations: ten years, so that sums of durations and times can't overflow.
 const maxDuration = "87600h"
 
 // keys holds every key, such as "http.addr".

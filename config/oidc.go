@@ -43,8 +43,7 @@ func (o OIDC) RoleMappings() [][2]string {
 	return out
 }
 
-// checkOIDC returns the first broken rule and its key. Nothing else is checked without an
-// issuer.
+// checkOIDC returns the first broken rule and its key. Nothing else is checked without an issuer.
 func (c *Config) checkOIDC() error {
 	o := c.OIDC
 	if o.Issuer == "" {

@@ -99,8 +99,7 @@ func shortDuration(d time.Duration) string {
 	return text
 }
 
-// Reference returns the documentation of every key as Markdown, generated from Config
-// and the comments of config.yaml.
+// Reference returns the documentation of every key as Markdown, generated from Config and the comments of config.yaml.
 func Reference() (string, error) {
 	root, err := tree()
 	if err != nil {

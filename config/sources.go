@@ -154,8 +154,7 @@ func flagLayer(args []string) (l layer, path string, err error) {
 	return l, *file, nil
 }
 
-// flagError describes an error in the flags without repeating their values, as pflag's
-// own messages do.
+// flagError describes an error in the flags without repeating their values, as pflag's own messages do.
 func flagError(err error) error {
 	var unknown *pflag.NotExistError
 	var noValue *pflag.ValueRequiredError
@@ -206,8 +205,7 @@ func printable(name string) string {
 	return quoted[1 : len(quoted)-1]
 }
 
-// walk sets every key of a YAML mapping, in order, so that of several errors always
-// the same one is reported.
+// walk sets every key of a YAML mapping, in order, so that of several errors always the same one is reported.
 func (l layer) walk(origin, prefix string, tree map[string]any) error {
 	for _, name := range slices.Sorted(maps.Keys(tree)) {
 		key, value := prefix+name, tree[name]

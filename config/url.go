@@ -17,9 +17,8 @@ const (
 	Postgres Engine = "postgres"
 )
 
-// ParseURL parses the database URL. For SQLite target is the path of the file, for
-// PostgreSQL the unchanged URL. Its errors do not repeat the URL, which may contain a
-// password.
+// ParseURL parses the database URL. For SQLite target is the path of the file, for PostgreSQL the unchanged URL. Its errors
+// do not repeat the URL, which may contain a password.
 func (d Database) ParseURL() (engine Engine, target string, err error) {
 	scheme, rest, ok := strings.Cut(d.URL, "://")
 	switch {
@@ -69,8 +68,7 @@ func (r Redis) check() error {
 	return nil
 }
 
-// checkURL reports a URL that can't be parsed or is cut short by a # in its password;
-// net/url's own errors would repeat it.
+// checkURL reports a URL that can't be parsed or is cut short by a # in its password; net/url's own errors would repeat it.
 func checkURL(s string) error {
 	if u, err := url.Parse(s); err != nil || u.Fragment != "" {
 		return errors.New("is not a valid URL; in a password write special characters in %XX form, such as %23 for #")

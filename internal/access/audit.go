@@ -23,9 +23,8 @@ const (
 	sealBatch = 1000
 )
 
-// Audit is the log of changes to access, settings and personal data. Entries are sealed in
-// batches by a hash chain whose head is logged, so Verify detects later edits and
-// deletions.
+// Audit is the log of changes to access, settings and personal data. Entries are sealed in batches by a hash chain whose
+// head is logged, so Verify detects later edits and deletions.
 type Audit struct {
 	Store domain.AccessStore
 	Clock domain.Clock
@@ -155,8 +154,7 @@ type Verified struct {
 	Head     string `json:"head,omitempty"` // the last seal's hash, also in the server log
 }
 
-// Verify reads the whole audit log and fails at the first entry that is missing or differs
-// from what was sealed.
+// Verify reads the whole audit log and fails at the first entry that is missing or differs from what was sealed.
 func (a *Audit) Verify(ctx context.Context) (v Verified, err error) {
 	var before domain.AuditSeal
 	for {

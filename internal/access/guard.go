@@ -1,6 +1,5 @@
-// Package access authenticates and authorizes callers: keys and other credentials, the
-// permission table, streams that end with their credential, and the audit log. It is
-// independent of the protocol: each transport fills in a Request.
+// Package access authenticates and authorizes callers: keys and other credentials, the permission table, streams that end
+// with their credential, and the audit log. It is independent of the protocol: each transport fills in a Request.
 package access
 
 import (
@@ -44,9 +43,8 @@ const (
 	maxKnown = 100_000
 )
 
-// Guard is the authenticator. It caches recently used credentials; revocations on any
-// replica take effect within a second, even while Redis is down, and while the database is
-// down cached credentials are used no longer than that.
+// Guard is the authenticator. It caches recently used credentials; revocations on any replica take effect within a second,
+// even while Redis is down, and while the database is down cached credentials are used no longer than that.
 type Guard struct {
 	store domain.AccessStore
 	clock domain.Clock
@@ -59,8 +57,7 @@ type Guard struct {
 	// first is the caller behind the bootstrap key, local the caller without a credential.
 	first, local *domain.Caller
 
-	// OnChange is called by Check after a revocation or a change of a document; it must be
-	// set before Check is called.
+	// OnChange is called by Check after a revocation or a change of a document; it must be set before Check is called.
 	OnChange func(context.Context) error
 
 	mu    sync.RWMutex
@@ -115,8 +112,7 @@ func NewGuard(store domain.AccessStore, clock domain.Clock, log *zap.Logger, c G
 // Protected reports whether every call needs a credential.
 func (g *Guard) Protected() bool { return !g.keyless }
 
-// BootstrapParent names the bootstrap key as the parent of its sessions, so that changing
-// the key ends them.
+// BootstrapParent names the bootstrap key as the parent of its sessions, so that changing the key ends them.
 func (g *Guard) BootstrapParent() string { return "bootstrap-" + hex.EncodeToString(g.bootstrap[:8]) }
 
 var (
@@ -127,9 +123,8 @@ var (
 	errOrigin = domain.Errorf(domain.CodeForbidden, "calls from other web sites are refused")
 )
 
-// Authorize returns the caller, or unauthenticated or forbidden. The caller is shared and
-// must not be modified. An invalid credential is always unauthenticated, even for local
-// calls to an installation without keys.
+// Authorize returns the caller, or unauthenticated or forbidden. The caller is shared and must not be modified. An invalid
+// credential is always unauthenticated, even for local calls to an installation without keys.
 func (g *Guard) Authorize(ctx context.Context, r Request) (*domain.Caller, error) {
 	if r.Credential != "" {
 		return g.identify(ctx, r.Credential)
@@ -145,8 +140,7 @@ func (g *Guard) Authorize(ctx context.Context, r Request) (*domain.Caller, error
 	return g.local, nil
 }
 
-// identify returns the credential's caller. A malformed credential or wrong checksum costs
-// no look-up.
+// identify returns the credential's caller. A malformed credential or wrong checksum costs no look-up.
 func (g *Guard) identify(ctx context.Context, credential string) (*domain.Caller, error) {
 	sum := sha256.Sum256(append(make([]byte, 0, 128), credential...)) // on the stack
 	if g.hasKey && subtle.ConstantTimeCompare(sum[:], g.bootstrap[:]) == 1 {
@@ -170,8 +164,7 @@ func (g *Guard) identify(ctx context.Context, credential string) (*domain.Caller
 	return k.caller, nil
 }
 
-// find returns the credential with the hash, from the cache while that is known to be
-// current.
+// find returns the credential with the hash, from the cache while that is known to be current.
 func (g *Guard) find(ctx context.Context, sum [sha256.Size]byte) (*known, error) {
 	fresh := g.clock.Now().UnixNano()-g.confirmed.Load() < int64(freshFor)
 	if fresh {
@@ -250,8 +243,7 @@ func (g *Guard) Run(ctx context.Context) {
 	}
 }
 
-// countReplicas asks how many replicas share the limits. While the answer is unavailable the
-// last one stands.
+// countReplicas asks how many replicas share the limits. While the answer is unavailable the last one stands.
 func (g *Guard) countReplicas(ctx context.Context) {
 	if g.quotas == nil {
 		return
@@ -264,8 +256,7 @@ func (g *Guard) countReplicas(ctx context.Context) {
 	}
 }
 
-// Commit commits an access change; it is in effect in this process on return, in others
-// within a second.
+// Commit commits an access change; it is in effect in this process on return, in others within a second.
 func (g *Guard) Commit(ctx context.Context, c domain.AccessChange) error {
 	err := g.store.ChangeAccess(ctx, c)
 	if err == nil && c.TakesAway() {
@@ -326,8 +317,7 @@ func (g *Guard) writeUses(ctx context.Context, every time.Duration) {
 	}
 }
 
-// LoopbackHost reports whether a host, with or without a port, is a name of this machine
-// that no DNS server can redirect.
+// LoopbackHost reports whether a host, with or without a port, is a name of this machine that no DNS server can redirect.
 func LoopbackHost(host string) bool {
 	if port, ok := strings.CutPrefix(host, "127.0.0.1:"); ok && len(port) <= 5 && strings.Trim(port, "0123456789") == "" {
 		return true // fast path for the common case

@@ -79,8 +79,7 @@ func expires(f *domain.Faults, at *time.Time, now time.Time) {
 // Check validates the input of Create.
 func (k *Keys) Check(in NewKey) error { return in.validate(k.Clock.Now()) }
 
-// Create creates a key. It fails with validation_failed, courier_not_found or an
-// idempotency code.
+// Create creates a key. It fails with validation_failed, courier_not_found or an idempotency code.
 func (k *Keys) Create(ctx context.Context, in NewKey) (*IssuedKey, error) {
 	return idempotency.Secret(ctx, k.Requests, "create_key", in, func(rec *domain.Idempotency) (*IssuedKey, error) {
 		return k.create(ctx, in, rec)

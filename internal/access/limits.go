@@ -11,16 +11,14 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// Limit is a rate limit: Rate calls a second on average and up to Burst at once. A zero
-// rate means no limit.
+// Limit is a rate limit: Rate calls a second on average and up to Burst at once. A zero rate means no limit.
 type Limit struct {
 	Rate  float64
 	Burst int
 }
 
-// Limiter counts each caller's calls (GCRA: one timestamp per caller), in this process or,
-// with shared quotas, for all replicas together. While those are unavailable each replica
-// grants its share.
+// Limiter counts each caller's calls (GCRA: one timestamp per caller), in this process or, with shared quotas, for all
+// replicas together. While those are unavailable each replica grants its share.
 type Limiter struct {
 	limit  Limit
 	every  time.Duration // between calls at the rate
@@ -73,8 +71,7 @@ func NewLimiter(clock domain.Clock, l Limit, name string, shared domain.Quotas) 
 type Quota struct {
 	Limit     Limit
 	Remaining int
-	// Reset is when the full burst is available again, Retry when the next call is allowed
-	// if it is not now.
+	// Reset is when the full burst is available again, Retry when the next call is allowed if it is not now.
 	Reset, Retry time.Duration
 }
 
@@ -145,8 +142,7 @@ func (l *Limiter) takeShared(part *limiterPart, who string, now time.Time) (q Qu
 	return l.quota(reset, left), true, nil
 }
 
-// quota describes what is left when a quota is full again after reset, beside calls that
-// were taken and not made.
+// quota describes what is left when a quota is full again after reset, beside calls that were taken and not made.
 func (l *Limiter) quota(reset time.Duration, left int) Quota {
 	reset = max(0, reset)
 	return Quota{Limit: l.limit, Remaining: max(0, int((l.full()-reset)/l.every)) + left, Reset: reset}

@@ -83,8 +83,7 @@ func (s *Sessions) For(ctx context.Context, caller *domain.Caller) (*Session, er
 // HasProvider reports whether people can sign in at an identity provider.
 func (s *Sessions) HasProvider() bool { return s.Guard.issuer != nil }
 
-// BeginLogin begins a sign-in at the identity provider and returns its page; not_found if
-// none is configured.
+// BeginLogin begins a sign-in at the identity provider and returns its page; not_found if none is configured.
 func (s *Sessions) BeginLogin(ctx context.Context, redirectURL string) (l domain.Login, page string, err error) {
 	if !s.HasProvider() {
 		return l, "", domain.Errorf(domain.CodeNotFound, "there is no identity provider to sign in at; see oidc.issuer of the configuration")
@@ -179,8 +178,7 @@ type IssuedTicket struct {
 	ExpiresAt time.Time `json:"expires_at"`
 }
 
-// Issue makes a ticket with which the caller can open one stream, on any replica, within
-// domain.TicketTTL.
+// Issue makes a ticket with which the caller can open one stream, on any replica, within domain.TicketTTL.
 func (t *Tickets) Issue(ctx context.Context) (*IssuedTicket, error) {
 	caller, err := domain.CallerFrom(ctx)
 	if err != nil {
@@ -190,8 +188,7 @@ func (t *Tickets) Issue(ctx context.Context) (*IssuedTicket, error) {
 	return issued, t.Store.KeepTicket(ctx, domain.Ticket{Hash: domain.HashToken(issued.Ticket), Caller: *caller, ExpiresAt: issued.ExpiresAt})
 }
 
-// Redeem returns the caller the ticket was issued to. A ticket that was already used or has
-// expired is unauthenticated.
+// Redeem returns the caller the ticket was issued to. A ticket that was already used or has expired is unauthenticated.
 func (t *Tickets) Redeem(ctx context.Context, ticket string) (*domain.Caller, error) {
 	kept, err := t.Store.TakeTicket(ctx, domain.HashToken(ticket))
 	if err != nil {

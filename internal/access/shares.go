@@ -8,9 +8,8 @@ import (
 	"github.com/order-tracking/order-tracking/internal/idempotency"
 )
 
-// Shares are links that show one order to anyone who has them. Tokens are derived from the
-// link's id and the installation's secret, so every message about an order contains the
-// same link.
+// Shares are links that show one order to anyone who has them. Tokens are derived from the link's id and the installation's
+// secret, so every message about an order contains the same link.
 //
 // The caller has already checked access to the order.
 type Shares struct {
@@ -74,8 +73,7 @@ func (s *Shares) Create(ctx context.Context, o *domain.Order, in NewShare) (*Iss
 // forMessages is the name of an order's link in messages to its customer.
 const forMessages = "messages"
 
-// ForMessages returns the token of the link that messages about the order show: the same one
-// in all of them.
+// ForMessages returns the token of the link that messages about the order show: the same one in all of them.
 func (s *Shares) ForMessages(ctx context.Context, o *domain.Order) (string, error) {
 	found, _, err := s.Store.Credentials(ctx, domain.CredentialLink, o.ID, domain.Page{Size: domain.MaxPageSize})
 	if err != nil {
@@ -121,8 +119,7 @@ func (s *Shares) List(ctx context.Context, o *domain.Order) ([]Share, error) {
 	return out, err
 }
 
-// Revoke revokes a link of the order and ends its streams; not_found if the order has no
-// such link.
+// Revoke revokes a link of the order and ends its streams; not_found if the order has no such link.
 func (s *Shares) Revoke(ctx context.Context, o *domain.Order, id string) error {
 	id, err := domain.ParseID("/share_id", id)
 	if err != nil {

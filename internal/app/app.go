@@ -1,6 +1,5 @@
-// Package app wires the product together by hand: New builds every part from the
-// configuration, Run serves until its context ends and then shuts down gracefully, so that
-// accepted requests are finished and committed events published.
+// Package app wires the product together by hand: New builds every part from the configuration, Run serves until its context
+// ends and then shuts down gracefully, so that accepted requests are finished and committed events published.
 //
 // It is the only package that may import all others.
 package app
@@ -89,8 +88,7 @@ type App struct {
 // Option changes what New builds.
 type Option func(*App)
 
-// WithClock replaces the machine's clock. Intervals, such as those of polling, stay real
-// time.
+// WithClock replaces the machine's clock. Intervals, such as those of polling, stay real time.
 func WithClock(c domain.Clock) Option { return func(a *App) { a.clock = c } }
 
 // New builds the product and starts listening, but does not serve yet. On an error it closes
@@ -176,10 +174,9 @@ func (a *App) ready(ctx context.Context) error {
 	return a.store.Ping(ctx)
 }
 
-// Run serves until the context ends or a server fails, then shuts down: it keeps answering
-// for shutdown.delay while /readyz reports not ready, rejects new requests, finishes running
-// ones, tells open streams to reconnect elsewhere, publishes committed events and closes
-// everything.
+// Run serves until the context ends or a server fails, then shuts down: it keeps answering for shutdown.delay while /readyz
+// reports not ready, rejects new requests, finishes running ones, tells open streams to reconnect elsewhere, publishes
+// committed events and closes everything.
 func (a *App) Run(ctx context.Context) error {
 	work, endWork := context.WithCancel(context.WithoutCancel(ctx))
 	defer endWork()

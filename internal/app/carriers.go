@@ -247,8 +247,7 @@ type (
 	PointQuery = domain.PointQuery
 )
 
-// OpenCarrier opens the default account of the carrier with a code, without a server; end
-// stops what was started for it.
+// OpenCarrier opens the default account of the carrier with a code, without a server; end stops what was started for it.
 func OpenCarrier(ctx context.Context, cfg *config.Config, code string) (car Carrier, end func() error, err error) {
 	if !slices.ContainsFunc(companies, func(c company) bool { return c.Code == code }) {
 		return nil, nil, errors.New("there is no delivery company " + code + "; there is " + companyCodes())

@@ -23,8 +23,7 @@ const (
 	MigrateStatus Direction = "status"
 )
 
-// Migrate migrates the configured database in the direction and returns a line for each
-// migration, oldest first.
+// Migrate migrates the configured database in the direction and returns a line for each migration, oldest first.
 func Migrate(ctx context.Context, cfg *config.Config, d Direction) (lines []string, err error) {
 	m, err := migrations(cfg, d)
 	if err != nil {

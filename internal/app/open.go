@@ -29,8 +29,7 @@ const (
 	askWithin = 3 * time.Second
 )
 
-// openParts opens the database, the cache and the broker in parallel: each reads files or
-// waits for a server.
+// openParts opens the database, the cache and the broker in parallel: each reads files or waits for a server.
 func (a *App) openParts(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	var store *database.Store
@@ -78,8 +77,7 @@ func (a *App) openStore(ctx context.Context) (s *database.Store, err error) {
 	return s, nil
 }
 
-// openRedis returns nil if the cache is in memory. The product works without Redis, so
-// startup does not fail if it is down.
+// openRedis returns nil if the cache is in memory. The product works without Redis, so startup does not fail if it is down.
 func (a *App) openRedis(ctx context.Context) (*cache.Redis, error) {
 	if a.cfg.Redis.InMemory() {
 		return nil, nil
@@ -120,8 +118,7 @@ func (a *App) goOnWithout(what string, err error) {
 	}
 }
 
-// await repeats ask while it fails with unavailable, and gives up after startPatience or
-// when the context ends.
+// await repeats ask while it fails with unavailable, and gives up after startPatience or when the context ends.
 func await(ctx context.Context, log *zap.Logger, what string, ask func(context.Context) error) error {
 	for begun := time.Now(); ; {
 		err := ask(ctx)
@@ -141,8 +138,7 @@ func await(ctx context.Context, log *zap.Logger, what string, ask func(context.C
 	}
 }
 
-// explaining is a log core that adds the causes to every error: the messages of domain
-// errors are for callers and omit them.
+// explaining is a log core that adds the causes to every error: the messages of domain errors are for callers and omit them.
 type explaining struct{ zapcore.Core }
 
 func explained(log *zap.Logger) *zap.Logger {

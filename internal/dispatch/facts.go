@@ -206,9 +206,8 @@ func timeOf(t *time.Time) time.Time {
 	return *t
 }
 
-// courier converts a courier for the planner: free after his current stops, at the last
-// drop-off. Without a fresh position he is at his last known stop or at his base; false if
-// neither is known.
+// courier converts a courier for the planner: free after his current stops, at the last drop-off. Without a fresh position
+// he is at his last known stop or at his base; false if neither is known.
 func (s *Service) courier(c *domain.Courier, carried []*domain.Order, at *domain.Position, set []StopRef, now time.Time) (Courier, bool) {
 	out := Courier{
 		ID: c.ID, Vehicle: c.Vehicle, Skills: c.Skills, Capacity: c.Capacity, Room: c.Capacity - c.ActiveOrders, FreeAt: now, Base: c.Base,

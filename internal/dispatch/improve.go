@@ -6,8 +6,7 @@ import (
 	"slices"
 )
 
-// The effort of improving a plan, in insertion attempts. It is counted, not timed, so that
-// equal problems have equal plans.
+// The effort of improving a plan, in insertion attempts. It is counted, not timed, so that equal problems have equal plans.
 const (
 	triesPerJob  = 4_000
 	mostTries    = 40_000
@@ -75,8 +74,7 @@ func (s *search) gain(out, owners []int32) float64 {
 // leftOut is the cost of an unassigned order, seconds.
 const leftOut = 30_000
 
-// related picks jobs that could swap: close to each other, with couriers close to each
-// other, or random ones.
+// related picks jobs that could swap: close to each other, with couriers close to each other, or random ones.
 func (s *search) related(rng *rand.Rand) []int32 {
 	n := int32(len(s.jobs)) //nolint:gosec // there are fewer jobs
 	seed, how := rng.Int32N(n), rng.IntN(3)

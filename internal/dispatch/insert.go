@@ -61,8 +61,7 @@ func (s *search) bestDetour(j *Job, taken map[string]bool) *detour {
 	return best
 }
 
-// detour inserts a job into a courier's tour at the lowest cost, or returns nil. The stop
-// he is driving to stays first.
+// detour inserts a job into a courier's tour at the lowest cost, or returns nil. The stop he is driving to stays first.
 func (s *search) detour(j *Job, c *Courier) (best *detour) {
 	tour := Tour{Vehicle: c.Vehicle, At: c.Position, Start: s.problem.Now, Travel: s.problem.Travel, Stops: c.Tour}
 	before, _, _ := tour.Times()

@@ -190,8 +190,7 @@ func unlocated(o *domain.Order) (out []string) {
 	return out
 }
 
-// locate finds an order's addresses, with one request at most; again is set if another is
-// needed.
+// locate finds an order's addresses, with one request at most; again is set if another is needed.
 func (s *Service) locate(ctx context.Context, orderID string) (asked, again bool, err error) {
 	o, err := s.Store.Order(ctx, orderID)
 	if domain.CodeOf(err) == domain.CodeOrderNotFound {
@@ -230,8 +229,7 @@ func (s *Service) locate(ctx context.Context, orderID string) (asked, again bool
 	return asked, false, nil
 }
 
-// pin stores a location that was found, unless somebody has set one, or has changed the
-// address meanwhile.
+// pin stores a location that was found, unless somebody has set one, or has changed the address meanwhile.
 func (s *Service) pin(ctx context.Context, orderID, courierID, address string, found domain.FoundPlace) error {
 	by := s.Orders.System(sourceGeocoding)
 	_, err := s.Orders.Change(ctx, orderID, courierID, 0, nil, func(o *domain.Order) ([]domain.Event, error) {

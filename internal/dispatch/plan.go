@@ -1,14 +1,11 @@
 // Package dispatch plans which courier carries which order.
 //
-// The planner is pure: Plan takes the waiting orders, the couriers and the time, and
-// returns a plan; it reads no clock, does no I/O and is deterministic. It considers all
-// orders and couriers together. Each courier gets a sequence of trips: a trip goes to one
-// pick-up place and delivers one or several of its orders. Orders are inserted by regret
-// (first the order that would lose most by waiting), then parts of the plan are removed and
-// reinserted where that improves it. The objective is the time from placing an order to its
-// drop-off, weighted by priority, plus a penalty for lateness.
-// An order is assigned only when its courier must leave, because a later plan knows more;
-// until then the plan is only a forecast.
+// The planner is pure: Plan takes the waiting orders, the couriers and the time, and returns a plan; it reads no clock, does
+// no I/O and is deterministic. It considers all orders and couriers together. Each courier gets a sequence of trips: a trip
+// goes to one pick-up place and delivers one or several of its orders. Orders are inserted by regret (first the order that
+// would lose most by waiting), then parts of the plan are removed and reinserted where that improves it. The objective is
+// the time from placing an order to its drop-off, weighted by priority, plus a penalty for lateness. An order is assigned
+// only when its courier must leave, because a later plan knows more; until then the plan is only a forecast.
 package dispatch
 
 import (
@@ -125,8 +122,7 @@ const source = "dispatch"
 // documentShifts are couriers' shifts.
 const documentShifts = "shifts"
 
-// step is one turn: it plans, carries out what is due, and explains unassigned orders in
-// their histories.
+// step is one turn: it plans, carries out what is due, and explains unassigned orders in their histories.
 func (s *Service) step(ctx context.Context) error {
 	mine, err := s.Orders.TakeTurn(ctx, source, s.Config.Step/2)
 	if err != nil || !mine {

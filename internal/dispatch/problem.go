@@ -13,8 +13,7 @@ type Job struct {
 	// Place names the pick-up: orders of one place and point can share a trip.
 	Place           string
 	Pickup, Dropoff domain.Point
-	// PickupService and DropoffService are the service times at the two places; the
-	// hand-over is in the middle of each.
+	// PickupService and DropoffService are the service times at the two places; the hand-over is in the middle of each.
 	PickupService, DropoffService time.Duration
 
 	Placed        time.Time
@@ -38,8 +37,7 @@ type Courier struct {
 	// FreeAt is when he finishes his current stops or comes on duty; At is where.
 	FreeAt time.Time
 	At     domain.Point
-	// Tour is his current stops in order, and Position his location; without them nothing
-	// is inserted into his tour.
+	// Tour is his current stops in order, and Position his location; without them nothing is inserted into his tour.
 	Tour     []Stop
 	Position domain.Point
 	// Until is the end of his shift: no drop-off is later, and he is back at his base if he
@@ -61,18 +59,15 @@ type Problem struct {
 	Jobs     []Job
 	Couriers []Courier
 	Travel   Travel
-	// Demand is where orders were recently picked up: ending a trip nearby is a small
-	// advantage.
+	// Demand is where orders were recently picked up: ending a trip nearby is a small advantage.
 	Demand []domain.Point
 }
 
 // Config configures the planner.
 type Config struct {
-	// Step is the time until the next plan: couriers who must leave before it are assigned
-	// their orders now.
+	// Step is the time until the next plan: couriers who must leave before it are assigned their orders now.
 	Step time.Duration
-	// Bundle is the maximum number of orders per trip, Trips the number of trips planned
-	// ahead.
+	// Bundle is the maximum number of orders per trip, Trips the number of trips planned ahead.
 	Bundle, Trips int
 	// Horizon is how soon a courier must be free to be included.
 	Horizon time.Duration
@@ -92,8 +87,7 @@ type Assignment struct {
 	DropoffAt          time.Time // hand-over to the customer
 	// StopsBefore is the number of the courier's stops in this plan before the drop-off.
 	StopsBefore int
-	// LeaveAt is the latest departure that delays nothing; the order is assigned Now if
-	// that is before the next plan.
+	// LeaveAt is the latest departure that delays nothing; the order is assigned Now if that is before the next plan.
 	LeaveAt time.Time
 	Now     bool
 	Reason  string // why this courier, in words

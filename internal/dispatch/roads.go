@@ -21,9 +21,8 @@ const (
 // leg is a route requested from the router.
 type leg struct{ from, to domain.Point }
 
-// byRoad replaces the problem's travel times by the router's: from couriers to pick-ups and
-// from pick-ups to drop-offs. Missing, late or implausible ones stay straight-line times,
-// scaled by the detour factor of the others.
+// byRoad replaces the problem's travel times by the router's: from couriers to pick-ups and from pick-ups to drop-offs.
+// Missing, late or implausible ones stay straight-line times, scaled by the detour factor of the others.
 func (s *Service) byRoad(ctx context.Context, p *Problem) {
 	if s.Router == nil || len(p.Jobs) == 0 {
 		return
@@ -72,8 +71,7 @@ func motorised(v domain.Vehicle) bool {
 	return v == domain.VehicleCar || v == domain.VehicleVan || v == domain.VehicleMotorbike
 }
 
-// askAll requests, in batches, the routes from all couriers to all pick-ups and from each
-// pick-up to its drop-offs.
+// askAll requests, in batches, the routes from all couriers to all pick-ups and from each pick-up to its drop-offs.
 func askAll(p *Problem, ask func(from, to []domain.Point) error) error {
 	var couriers, pickups []domain.Point
 	drops := map[domain.Point][]domain.Point{}

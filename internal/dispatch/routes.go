@@ -64,8 +64,7 @@ func (t Tour) arrange(set []StopRef) Tour {
 	return t.Sequence(len(first))
 }
 
-// Route returns a courier's remaining stops in planned order with planned times, or
-// courier_not_found.
+// Route returns a courier's remaining stops in planned order with planned times, or courier_not_found.
 func (s *Service) Route(ctx context.Context, courierID string) (*domain.Route, error) {
 	courierID, err := s.known(ctx, courierID)
 	if err != nil {
@@ -74,8 +73,7 @@ func (s *Service) Route(ctx context.Context, courierID string) (*domain.Route, e
 	return s.route(ctx, courierID)
 }
 
-// Duties returns a courier's route and his newest offers with their current status, for
-// those who may see them.
+// Duties returns a courier's route and his newest offers with their current status, for those who may see them.
 func (s *Service) Duties(ctx context.Context, courierID string) (*domain.Route, []domain.Offer, error) {
 	route, err := s.route(ctx, courierID)
 	if err != nil {

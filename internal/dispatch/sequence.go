@@ -153,8 +153,7 @@ func (s *sequencer) legal(order []int) bool {
 	return true
 }
 
-// insertion builds a tour by cheapest insertion, and keeps it if it is better than the
-// current one.
+// insertion builds a tour by cheapest insertion, and keeps it if it is better than the current one.
 func (s *sequencer) insertion() {
 	order := slices.Clone(s.best[:s.fixed])
 	for _, stop := range s.best[s.fixed:] {

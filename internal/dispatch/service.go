@@ -203,8 +203,7 @@ func (s *Service) run(ctx context.Context, ask Ask, by domain.By) (*Proposal, er
 	return out, nil
 }
 
-// OrderChanged triggers a plan for urgent orders and the search for addresses; see
-// domain.Audience.
+// OrderChanged triggers a plan for urgent orders and the search for addresses; see domain.Audience.
 func (s *Service) OrderChanged(a domain.Announcement) {
 	s.placesChanged(a)
 	state, ok := a.Events[len(a.Events)-1].After()
@@ -219,8 +218,7 @@ func (s *Service) CourierChanged(string) {}
 // urgent is the priority from which an order triggers a plan at once.
 const urgent = 7
 
-// Work plans periodically until the context ends, in the modes that carry out plans. At
-// each step only one replica plans.
+// Work plans periodically until the context ends, in the modes that carry out plans. At each step only one replica plans.
 func (s *Service) Work(ctx context.Context) {
 	var others sync.WaitGroup
 	defer others.Wait()

@@ -10,8 +10,7 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// Shift is a planned working time. A courier with shifts is planned only within them, and
-// only while on duty in the app.
+// Shift is a planned working time. A courier with shifts is planned only within them, and only while on duty in the app.
 type Shift struct {
 	Start  time.Time `json:"start"`
 	End    time.Time `json:"end"`
@@ -63,8 +62,7 @@ func (s *Shifts) normalize() error {
 	return f.Err()
 }
 
-// bind applies a courier's shifts to the problem; false if he has shifts and none is
-// current or soon.
+// bind applies a courier's shifts to the problem; false if he has shifts and none is current or soon.
 func (s *Shifts) bind(c *Courier, now time.Time) bool {
 	if s == nil || len(s.Shifts) == 0 {
 		return true
@@ -124,8 +122,7 @@ func (s *Service) shifts(ctx context.Context, courierID string) (*Shifts, int64,
 	return out, stored.Version, json.Unmarshal(stored.Data, out)
 }
 
-// SetShifts replaces a courier's shifts, or fails with courier_not_found or
-// validation_failed.
+// SetShifts replaces a courier's shifts, or fails with courier_not_found or validation_failed.
 func (s *Service) SetShifts(ctx context.Context, courierID string, in Shifts) (*Shifts, error) {
 	courierID, err := s.known(ctx, courierID)
 	if err := errors.Join(err, in.normalize()); err != nil {

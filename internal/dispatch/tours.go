@@ -31,8 +31,7 @@ type setRoute struct {
 	Version int64 `json:"-"`
 }
 
-// tours remembers how couriers' stops are ordered, so that all who ask get the same answer.
-// Its methods do no I/O.
+// tours remembers how couriers' stops are ordered, so that all who ask get the same answer. Its methods do no I/O.
 type tours struct {
 	mu      sync.Mutex
 	set     map[string]setRoute // by courier
@@ -55,8 +54,7 @@ func (t *tours) remember(courierID string, r setRoute) {
 	}
 }
 
-// plan returns the courier's tour from where he is. Without a place it has stops, but known
-// is false.
+// plan returns the courier's tour from where he is. Without a place it has stops, but known is false.
 func (t *tours) plan(s *Service, c *domain.Courier, orders []*domain.Order, at *domain.Position, now time.Time) (tour Tour, known bool) {
 	t.mu.Lock()
 	set, had := t.set[c.ID], t.planned[c.ID]

@@ -46,8 +46,7 @@ type courier struct {
 // visit receives each hand-over of a schedule.
 type visit func(trip int, job int32, picked, dropped, leave float64)
 
-// schedule simulates a courier's trips and returns their cost, or never if they are
-// impossible.
+// schedule simulates a courier's trips and returns their cost, or never if they are impossible.
 func (s *search) schedule(c int32, trips []trip, report visit) float64 {
 	w := &s.couriers[c]
 	t, at, cost, last := max(w.free, 0), w.At, 0.0, int32(-1)

@@ -60,8 +60,7 @@ func Heard(e Event, wire []byte, after State) Event {
 	return e
 }
 
-// After returns the order's state after the entry; false for an entry read back from the
-// history, which does not store it.
+// After returns the order's state after the entry; false for an entry read back from the history, which does not store it.
 func (e *Event) After() (State, bool) {
 	if e.state == nil {
 		return State{}, false

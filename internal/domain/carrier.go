@@ -35,8 +35,7 @@ type PackedItem struct {
 	Marks []string `json:"marks,omitempty" maxItems:"999" doc:"marking codes, one per piece"`
 }
 
-// PackItems returns the contents of each package, and adds a fault for every piece that is
-// in too many packages or in none.
+// PackItems returns the contents of each package, and adds a fault for every piece that is in too many packages or in none.
 func PackItems(f *Faults, packages []Package, items []Item) [][]PackedItem {
 	out, open := make([][]PackedItem, len(packages)), -1
 	left := make([]int, len(items))
@@ -99,8 +98,7 @@ func Packages(items []Item) []Package {
 // MaxPackageCm is the maximum length of a package.
 const MaxPackageCm = 1000
 
-// QuoteRequest asks for the price of sending packages: with one tariff, or with all that
-// fit when none is named.
+// QuoteRequest asks for the price of sending packages: with one tariff, or with all that fit when none is named.
 type QuoteRequest = Booking
 
 // Quote is the offer of one tariff.
@@ -260,8 +258,7 @@ type PointQuery struct {
 	Code  string // one office
 	Kind  PointKind
 	Limit int
-	// COD selects points that accept payment; Fits those that accept a parcel of the given
-	// weight and measures.
+	// COD selects points that accept payment; Fits those that accept a parcel of the given weight and measures.
 	COD  bool
 	Fits Package
 }

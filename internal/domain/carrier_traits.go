@@ -32,8 +32,7 @@ type DeliveryPoint struct {
 	FittingRooms bool      `json:"fitting_rooms,omitempty"`
 }
 
-// NearestPoints sorts points by distance from a place, if there is one, and by code, and
-// cuts the list; zero is no limit.
+// NearestPoints sorts points by distance from a place, if there is one, and by code, and cuts the list; zero is no limit.
 func NearestPoints(points []DeliveryPoint, near *Point, limit int) []DeliveryPoint {
 	if near != nil {
 		for i := range points {

@@ -5,8 +5,7 @@ import (
 	"time"
 )
 
-// Conflict describes how a resource has changed since the version that a caller knows
-// (version_conflict).
+// Conflict describes how a resource has changed since the version that a caller knows (version_conflict).
 type Conflict struct {
 	CurrentVersion int64
 	ChangedBy      Actor // of the newest change

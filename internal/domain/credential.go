@@ -75,8 +75,7 @@ type AccessChange struct {
 	// Document is stored if its version is one above the stored one.
 	Document *Document
 	Audit    *AuditEntry
-	// Idempotency is recorded with the change; if it was recorded before, the change fails
-	// with ErrRecorded.
+	// Idempotency is recorded with the change; if it was recorded before, the change fails with ErrRecorded.
 	Idempotency *Idempotency
 }
 

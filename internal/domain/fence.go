@@ -46,11 +46,10 @@ type FenceState struct {
 // Pass feeds the next fix to the state, with the previous one if there is one, and reports
 // whether this is the arrival, which happens once.
 //
-// An arrival is a stop, and a fix must show that the courier was there. Either two fixes
-// inside are at least the dwell apart and the courier hardly moved between them; or
-// between a fix inside and its neighbour there was time left for the stop after driving
-// the distance between them. Crossing the fence, however slowly and however sparse the
-// fixes, is not an arrival. A fix less exact than the fence is wide is ignored.
+// An arrival is a stop, and a fix must show that the courier was there. Either two fixes inside are at least the dwell apart
+// and the courier hardly moved between them; or between a fix inside and its neighbour there was time left for the stop
+// after driving the distance between them. Crossing the fence, however slowly and however sparse the fixes, is not an
+// arrival. A fix less exact than the fence is wide is ignored.
 func (s *FenceState) Pass(f Fence, previous *Position, fix Position) bool {
 	if s.arrived || fix.vague(f.RadiusM) {
 		return false
@@ -90,8 +89,7 @@ func (s *FenceState) stayed(f Fence, fix Position) bool {
 	return false
 }
 
-// stoppedBetween reports whether there was time for the stop between two fixes of which
-// one is inside.
+// stoppedBetween reports whether there was time for the stop between two fixes of which one is inside.
 func stoppedBetween(f Fence, a, b Position) bool {
 	at := a
 	if b.Point().DistanceM(f.Center) <= f.RadiusM {

@@ -13,8 +13,7 @@ type Intake struct {
 	Date   string `json:"date"`             // 2006-01-02
 	From   string `json:"from"`             // 15:04, at the place
 	To     string `json:"to"`
-	// Status is open, assigned, done, problem, cancelled or rejected, and StatusText what
-	// the carrier calls it.
+	// Status is open, assigned, done, problem, cancelled or rejected, and StatusText what the carrier calls it.
 	Status     IntakeStatus `json:"status"`
 	StatusText string       `json:"status_text,omitempty"`
 }
@@ -67,12 +66,10 @@ func (r *IntakeRequest) Validate() error {
 	return f.Err()
 }
 
-// WarnNoIntake is the code of the warning that a parcel has to be collected but no courier
-// was requested.
+// WarnNoIntake is the code of the warning that a parcel has to be collected but no courier was requested.
 const WarnNoIntake = "no_intake"
 
-// KeepIntake stores the latest data of the shipment's intake. It causes no event when
-// nothing is new.
+// KeepIntake stores the latest data of the shipment's intake. It causes no event when nothing is new.
 func (o *Order) KeepIntake(i Intake, by By) []Event {
 	if o.Shipment == nil || o.Shipment.Intake != nil && *o.Shipment.Intake == i {
 		return nil

@@ -2,8 +2,7 @@ package domain
 
 import "time"
 
-// LessonRef is a lesson that is to be worked out: of the parcel that was booked for an
-// order, or of the order's end.
+// LessonRef is a lesson that is to be worked out: of the parcel that was booked for an order, or of the order's end.
 type LessonRef struct {
 	OrderID string
 	Ended   bool

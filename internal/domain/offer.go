@@ -54,8 +54,7 @@ func (o *Order) waits() error {
 	return nil
 }
 
-// Offer makes offers to the given couriers; one with an open offer gets no other. It fails
-// with illegal_transition.
+// Offer makes offers to the given couriers; one with an open offer gets no other. It fails with illegal_transition.
 func (o *Order) Offer(offers []Offer, by By) ([]Event, error) {
 	if err := o.waits(); err != nil {
 		return nil, err
@@ -77,8 +76,7 @@ func offerData(f Offer) map[string]any {
 	return given(data, map[string]string{"reason": f.Reason})
 }
 
-// OfferIn returns the offer that an entry of the history is about, as it stood then; false
-// for other entries.
+// OfferIn returns the offer that an entry of the history is about, as it stood then; false for other entries.
 func OfferIn(e *Event) (Offer, bool) {
 	f := Offer{OrderID: e.OrderID}
 	for status, typ := range offerEvents {

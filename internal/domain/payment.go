@@ -63,8 +63,7 @@ func (p *Payment) changed(asked *Payment) *Payment {
 	return &next
 }
 
-// receive stores the amount the carrier collected, and reports whether it is more than, or
-// differs from, what was known.
+// receive stores the amount the carrier collected, and reports whether it is more than, or differs from, what was known.
 func (p *Payment) receive(received *Money, registry string) (next *Payment, news bool) {
 	if received == nil && registry == "" {
 		return p, false

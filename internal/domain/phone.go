@@ -44,8 +44,7 @@ func shown(r rune) rune {
 	return r
 }
 
-// prefixes are the countries' calling codes with the prefixes allowed before national
-// numbers; nil for none.
+// prefixes are the countries' calling codes with the prefixes allowed before national numbers; nil for none.
 var prefixes = sync.OnceValue(func() map[int32]*regexp.Regexp {
 	all, err := phonenumbers.MetadataCollection()
 	if err != nil {
@@ -65,10 +64,9 @@ var prefixes = sync.OnceValue(func() map[int32]*regexp.Regexp {
 	return out
 })
 
-// isE164 reports whether parsing would leave s unchanged, as it does with nearly all
-// numbers sent by other systems: a country code and a possible number, without a prefix
-// that parsing would remove. Parsing takes a tenth of the cost of a new order. False
-// proves nothing about s.
+// isE164 reports whether parsing would leave s unchanged, as it does with nearly all numbers sent by other systems: a
+// country code and a possible number, without a prefix that parsing would remove. Parsing takes a tenth of the cost of a new
+// order. False proves nothing about s.
 func isE164(s string) bool {
 	if len(s) < 8 || len(s) > 16 || s[0] != '+' || strings.Trim(s[1:], "0123456789") != "" {
 		return false

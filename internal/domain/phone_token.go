@@ -5,8 +5,7 @@ import (
 	"time"
 )
 
-// PhoneToken authorizes a phone to report the positions of one courier. The token itself
-// is shown once and not stored.
+// PhoneToken authorizes a phone to report the positions of one courier. The token itself is shown once and not stored.
 type PhoneToken struct {
 	ID        string            `json:"id"`
 	CourierID string            `json:"courier_id"`
@@ -14,6 +13,5 @@ type PhoneToken struct {
 	CreatedAt time.Time         `json:"created_at"`
 }
 
-// HashToken returns the stored hash of a token. Tokens are long and random, so a plain
-// hash is enough.
+// HashToken returns the stored hash of a token. Tokens are long and random, so a plain hash is enough.
 func HashToken(token string) [sha256.Size]byte { return sha256.Sum256([]byte(token)) }

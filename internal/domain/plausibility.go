@@ -38,12 +38,10 @@ type Plausibility struct {
 	MaxAccuracy float64 // metres; fixes with a larger radius are too vague
 }
 
-// jitterM is the possible distance between two fixes of a device at rest, in metres, when
-// the device reports no accuracy.
+// jitterM is the possible distance between two fixes of a device at rest, in metres, when the device reports no accuracy.
 const jitterM = 200
 
-// A fix with a radius larger than coarseM, in metres, does not replace an exact one while
-// that is still current.
+// A fix with a radius larger than coarseM, in metres, does not replace an exact one while that is still current.
 const (
 	coarseM  = 200
 	exactFor = 2 * time.Minute

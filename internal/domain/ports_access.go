@@ -68,8 +68,7 @@ type Issuer interface {
 	Verify(ctx context.Context, token string) (*Caller, error)
 	// LoginURL returns the provider's page where people sign in.
 	LoginURL(ctx context.Context, l Login) (string, error)
-	// Redeem exchanges the code of a sign-in for its caller, whose expiry is the page's; it
-	// fails like Verify.
+	// Redeem exchanges the code of a sign-in for its caller, whose expiry is the page's; it fails like Verify.
 	Redeem(ctx context.Context, l Login, code string) (*Caller, error)
 }
 
@@ -78,8 +77,7 @@ type Privacy interface {
 	// KeepErasures remembers orders to be erased, together with the audit entry and the
 	// idempotency record when set; ErrRecorded as above.
 	KeepErasures(ctx context.Context, list []Erasure, audit *AuditEntry, idem *Idempotency) error
-	// DueErasures returns the remembered orders that are final, at most limit, and whether
-	// any orders are remembered.
+	// DueErasures returns the remembered orders that are final, at most limit, and whether any orders are remembered.
 	DueErasures(ctx context.Context, limit int) (due []Erasure, waiting bool, err error)
 	// OldOrders returns the ids of final orders created before a time whose customers' data
 	// was not erased, oldest first, after the cursor, at most limit.

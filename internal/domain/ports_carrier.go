@@ -5,10 +5,9 @@ import (
 	"time"
 )
 
-// Carrier is an account with a delivery company. Besides this core it implements any of
-// the interfaces below: use a type assertion, and return Unsupported when it fails. All of
-// them fail with *CarrierError. Its Class tells when to retry and never that a parcel has
-// ended: only a snapshot's phase does.
+// Carrier is an account with a delivery company. Besides this core it implements any of the interfaces below: use a type
+// assertion, and return Unsupported when it fails. All of them fail with *CarrierError. Its Class tells when to retry and
+// never that a parcel has ended: only a snapshot's phase does.
 type Carrier interface {
 	// Account identifies the company and the contract with it.
 	Account() CarrierAccount
@@ -31,8 +30,7 @@ type CarrierShipper interface {
 	// CheckShipment returns the errors of a booking that can be found without asking the
 	// carrier, as validation_failed; no part of a booking is ever dropped silently.
 	CheckShipment(r ShipmentRequest) error
-	// FindShipment looks a shipment up by our name (ref.ClientRef); not_found while the
-	// carrier shows none.
+	// FindShipment looks a shipment up by our name (ref.ClientRef); not_found while the carrier shows none.
 	FindShipment(ctx context.Context, ref ShipmentRef) (ShipmentSnapshot, error)
 	// CancelTerms returns the conditions of cancelling a shipment, and changes nothing.
 	CancelTerms(ctx context.Context, ref ShipmentRef) (CancelTerms, error)
@@ -99,9 +97,8 @@ type CarrierEditor interface {
 
 // CarrierReturns takes delivered goods back from customers.
 type CarrierReturns interface {
-	// ReturnShipment books the way back of a delivered parcel and returns the number of the
-	// parcel that brings it, "" while the carrier has not given it one. conflict when it was
-	// not delivered.
+	// ReturnShipment books the way back of a delivered parcel and returns the number of the parcel that brings it, "" while
+	// the carrier has not given it one. conflict when it was not delivered.
 	ReturnShipment(ctx context.Context, ref ShipmentRef, tariff string) (number string, err error)
 }
 

@@ -65,16 +65,14 @@ type Fix struct {
 // Attributes are named strings, numbers and booleans, added by Add.
 type Attributes map[string]any
 
-// Limits of attributes, so that a phone can't fill the history. String lengths are in
-// bytes.
+// Limits of attributes, so that a phone can't fill the history. String lengths are in bytes.
 const (
 	MaxAttributes     = 32
 	MaxAttributeName  = 64
 	MaxAttributeValue = 256
 )
 
-// Add stores a string, a finite number or a boolean that is within the limits; anything
-// else is omitted.
+// Add stores a string, a finite number or a boolean that is within the limits; anything else is omitted.
 func (a *Attributes) Add(name string, value any) {
 	text := func(s string, limit int) bool {
 		return s != "" && len(s) <= limit && utf8.ValidString(s) && !strings.ContainsRune(s, 0)

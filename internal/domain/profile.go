@@ -7,8 +7,7 @@ import (
 	"time"
 )
 
-// Profile is what a merchant has set up, completed from the installation's settings. The
-// zero Profile has no requirements.
+// Profile is what a merchant has set up, completed from the installation's settings. The zero Profile has no requirements.
 type Profile struct {
 	Name, Locale, Timezone string
 	// ShowCourier is the rule for showing the courier to customers.
@@ -17,9 +16,8 @@ type Profile struct {
 	ProofRequired []string
 	// Promise says which estimate becomes promised_at; PromiseNone or "" for none.
 	Promise string
-	// CarrierAccounts are the accounts that the merchant's parcels go with, as
-	// CarrierAccount.String writes them, the preferred one first; empty for those of the
-	// configuration.
+	// CarrierAccounts are the accounts that the merchant's parcels go with, as CarrierAccount.String writes them, the
+	// preferred one first; empty for those of the configuration.
 	CarrierAccounts []string
 	// NotificationRules is nil for the built-in rules.
 	NotificationRules []NotificationRule

@@ -59,8 +59,7 @@ type Carried struct {
 	Stops   *int // before its drop-off; nil: unknown
 }
 
-// StopsBefore returns the stops of a tour before the drop-off of an order; none for an
-// order that is not on it.
+// StopsBefore returns the stops of a tour before the drop-off of an order; none for an order that is not on it.
 func StopsBefore(tour []TourStop, orderID string) []TourStop {
 	n := slices.IndexFunc(tour, func(s TourStop) bool { return s.OrderID == orderID && s.Kind == StopDropoff })
 	return tour[:max(n, 0)]

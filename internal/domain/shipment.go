@@ -57,8 +57,7 @@ const (
 // Live reports whether a parcel in this phase exists or may come to exist.
 func (p ShipmentPhase) Live() bool { return p == PhasePending || p == PhaseRegistered }
 
-// ShipmentRef identifies a shipment to a carrier by any of its known names, the carrier's
-// own id first.
+// ShipmentRef identifies a shipment to a carrier by any of its known names, the carrier's own id first.
 type ShipmentRef struct {
 	ID             string        `json:"id,omitempty"`              // the carrier's key
 	TrackingNumber string        `json:"tracking_number,omitempty"` // shown to people
@@ -128,8 +127,7 @@ type ShipmentSnapshot struct {
 	Price    *Money          `json:"price,omitempty"`
 	Expected *DeliveryPeriod `json:"expected,omitempty"`
 	LabelURL string          `json:"-"` // of ours; adapters leave it empty
-	// Received is the amount collected from the recipient, and Registry the number of the
-	// remittance document.
+	// Received is the amount collected from the recipient, and Registry the number of the remittance document.
 	Received *Money `json:"received,omitempty"`
 	Registry string `json:"registry,omitempty"`
 	// Pickup is the point where the recipient collects the parcel.
@@ -226,9 +224,8 @@ func (s *Shipment) record(events []CarrierEvent) []CarrierEvent {
 	return fresh
 }
 
-// PollAfter returns the pause between a poll of a shipment and the next one, or zero when
-// nothing more is to come. since is when the shipment last had any news, looks the number
-// of polls since.
+// PollAfter returns the pause between a poll of a shipment and the next one, or zero when nothing more is to come. since is
+// when the shipment last had any news, looks the number of polls since.
 func (p Pace) PollAfter(o *Order, now, since time.Time, looks int) time.Duration {
 	s := o.Shipment
 	retracted := o.Exception != nil && o.Exception.Code == ExceptionRetracted

@@ -59,8 +59,7 @@ type ShipmentJob struct {
 	SentAt time.Time
 	// Cancelling is set when it is to be cancelled.
 	Cancelling bool
-	// Due is the time of the next poll, zero for never; Since that of the last news, and
-	// Looks the number of polls since.
+	// Due is the time of the next poll, zero for never; Since that of the last news, and Looks the number of polls since.
 	Due   time.Time
 	Since time.Time
 	Looks int
@@ -154,8 +153,7 @@ func (o *Order) Book(s Shipment, follow bool, by By) ([]Event, error) {
 	return []Event{o.change(EventShipmentBooked, by, data)}, nil
 }
 
-// DropShipment marks the shipment as cancelled, as part of the change that cancels its
-// order; it causes no event of its own.
+// DropShipment marks the shipment as cancelled, as part of the change that cancels its order; it causes no event of its own.
 func (o *Order) DropShipment() {
 	if o.Shipment != nil && o.Shipment.Phase.Live() {
 		dropped := *o.Shipment
@@ -177,8 +175,7 @@ const (
 	ExceptionPaidCancel = "paid_cancel_required"
 )
 
-// Doubt raises an exception about the order's shipment; a carrier's silence does not
-// replace another one.
+// Doubt raises an exception about the order's shipment; a carrier's silence does not replace another one.
 func (o *Order) Doubt(code, detail string, by By) []Event {
 	if o.Shipment == nil || code == ExceptionSilent && o.Exception != nil {
 		return nil

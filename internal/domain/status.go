@@ -30,8 +30,7 @@ type Transition struct {
 	To   []Status
 }
 
-// transitions is the status machine. Everything else about statuses is derived
-// from it; docs/status.md is generated from it.
+// transitions is the status machine. Everything else about statuses is derived from it; docs/status.md is generated from it.
 var transitions = []Transition{
 	{StatusCreated, []Status{StatusConfirmed, StatusAssigned, StatusCancelled}},
 	{StatusConfirmed, []Status{StatusAssigned, StatusCancelled}},
@@ -108,8 +107,7 @@ func (s Status) CanMove(to Status) bool { return slices.Contains(nextOf[s], to) 
 // Leads reports whether a path of at least one step leads from s to to.
 func (s Status) Leads(to Status) bool { return reachable[s][to] }
 
-// BeforeCustody reports whether the goods are still with the sender; only such an order
-// can be cancelled.
+// BeforeCustody reports whether the goods are still with the sender; only such an order can be cancelled.
 func (s Status) BeforeCustody() bool { return s.Leads(StatusPickedUp) }
 
 // InCustody reports whether a courier or carrier holds the goods: from picked_up to the

@@ -39,8 +39,7 @@ func (o *Order) Rate(r Rating, by By) ([]Event, error) {
 	return []Event{o.change(EventRated, by, map[string]any{"stars": r.Stars})}, nil
 }
 
-// SetContact stores where a channel reaches the customer; order_finished when nothing more
-// is to be told.
+// SetContact stores where a channel reaches the customer; order_finished when nothing more is to be told.
 func (o *Order) SetContact(channel, address string, by By) ([]Event, error) {
 	switch {
 	case o.Bookkeeping.Contacts[channel] == address:

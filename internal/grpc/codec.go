@@ -54,8 +54,7 @@ func (c codec) read(data mem.BufferSlice, message any) error {
 	return c.CodecV2.Unmarshal(data, message)
 }
 
-// readable makes a service's unary methods decode into an incoming; serverStream does the
-// same for streams.
+// readable makes a service's unary methods decode into an incoming; serverStream does the same for streams.
 func readable(desc grpc.ServiceDesc) *grpc.ServiceDesc {
 	methods := make([]grpc.MethodDesc, len(desc.Methods))
 	for i, m := range desc.Methods {

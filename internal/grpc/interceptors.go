@@ -112,8 +112,7 @@ func begin(ctx context.Context, method string) (context.Context, *call) {
 	return context.WithValue(ctx, callKey{}, c), c
 }
 
-// enter authorizes and runs a call, recovers from its panic, logs it and turns its error
-// into a status.
+// enter authorizes and runs a call, recovers from its panic, logs it and turns its error into a status.
 func (d *interceptor) enter(ctx context.Context, c *call, run func(context.Context) error) error {
 	err := d.admitted(ctx, c, run)
 	if err == nil {
@@ -163,12 +162,10 @@ func (d *interceptor) admitted(ctx context.Context, c *call, run func(context.Co
 	return run(domain.WithCaller(ctx, caller))
 }
 
-// open reports whether a method needs no key: health shows no more than /readyz, which
-// needs none either.
+// open reports whether a method needs no key: health shows no more than /readyz, which needs none either.
 func open(method string) bool { return strings.HasPrefix(method, "/grpc.health.") }
 
-// permit rejects calls that the permission table does not allow the caller; a method missing
-// from the table can't be called.
+// permit rejects calls that the permission table does not allow the caller; a method missing from the table can't be called.
 func permit(caller *domain.Caller, method string) error {
 	name := method[strings.LastIndexByte(method, '/')+1:]
 	if strings.HasPrefix(method, "/grpc.reflection.") {

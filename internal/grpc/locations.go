@@ -11,9 +11,8 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// locations decodes a ReportLocationsRequest straight into positions: building the library's
-// messages would cost more than all further processing. A stream reuses one value for all of
-// its messages.
+// locations decodes a ReportLocationsRequest straight into positions: building the library's messages would cost more than
+// all further processing. A stream reuses one value for all of its messages.
 type locations struct {
 	courierID string
 	positions []domain.Position

@@ -1,10 +1,9 @@
 // Package grpcserver is the gRPC server: it turns RPCs into calls of the application packages
 // and their results into messages. It makes no decisions of its own.
 //
-// Every call goes through one pair of interceptors (interceptors.go) that assign a request
-// id, authorize the caller, recover from panics, turn errors into statuses (errors.go) and
-// write the access log. A live stream reads from the hub and has no queue of its own: a slow
-// caller fills the subscription's queue, and the hub ends the subscription.
+// Every call goes through one pair of interceptors (interceptors.go) that assign a request id, authorize the caller, recover
+// from panics, turn errors into statuses (errors.go) and write the access log. A live stream reads from the hub and has no
+// queue of its own: a slow caller fills the subscription's queue, and the hub ends the subscription.
 package grpcserver
 
 import (
@@ -65,9 +64,8 @@ type Deps struct {
 	Config     Config
 }
 
-// New builds the server with its services registered: orders, health and
-// reflection. The caller serves and stops it; live streams end when the hub closes,
-// so close the hub before a graceful stop.
+// New builds the server with its services registered: orders, health and reflection. The caller serves and stops it; live
+// streams end when the hub closes, so close the hub before a graceful stop.
 func New(d Deps) *grpc.Server {
 	if d.Config.MaxMessageBytes <= 0 {
 		d.Config.MaxMessageBytes = 4 << 20
@@ -90,8 +88,7 @@ func New(d Deps) *grpc.Server {
 		}),
 		grpc.ForceServerCodecV2(newCodec(d.Config.MaxMessageBytes)),
 		grpc.MaxRecvMsgSize(hardLimit*d.Config.MaxMessageBytes),
-		// Detect callers whose machine went away, and reject callers that ping more often than a
-		// mobile network could need.
+		// Detect callers whose machine went away, and reject callers that ping more often than a mobile network could need.
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: 30 * time.Second, Timeout: 20 * time.Second}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
 		grpc.ConnectionTimeout(20*time.Second),

@@ -81,8 +81,7 @@ func (o *telemetry) done(ctx context.Context, c *call, code codes.Code) {
 	}
 }
 
-// failed logs what callers do not see: unexpected errors and, once per burst, causes of
-// unavailability.
+// failed logs what callers do not see: unexpected errors and, once per burst, causes of unavailability.
 func (o *telemetry) failed(c *call, err error) {
 	fields := []zap.Field{zap.String("method", c.method), zap.String("request_id", c.id), zap.Error(domain.Explained(err))}
 	switch domain.CodeOf(err) {

@@ -90,8 +90,7 @@ type notification struct {
 	Text    string `json:"text"`
 }
 
-// frameTo converts a frame to its message. A frame whose type the proto lacks keeps its type
-// and version and has no data.
+// frameTo converts a frame to its message. A frame whose type the proto lacks keeps its type and version and has no data.
 func frameTo(f *push.Frame) (*pb.WatchOrderResponse, error) {
 	out, err := f.Form(func(f *push.Frame) (any, error) { return encodeFrame(f) })
 	if err != nil {

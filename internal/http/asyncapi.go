@@ -22,8 +22,7 @@ var asyncSkeleton []byte
 
 const yamlType = "application/yaml"
 
-// Payloads that no REST response has, as their senders encode them; the black-box tests
-// compare real messages with them.
+// Payloads that no REST response has, as their senders encode them; the black-box tests compare real messages with them.
 type (
 	// orderEvent is the data of order_created and order_updated.
 	orderEvent struct {
@@ -47,8 +46,7 @@ type (
 		Courier  *domain.Courier  `json:"courier"`
 		Position *domain.Position `json:"position,omitempty"`
 	}
-	// fleetPositions are couriers' positions: all of them in the fleet's first frame, the
-	// changed ones in later frames.
+	// fleetPositions are couriers' positions: all of them in the fleet's first frame, the changed ones in later frames.
 	fleetPositions struct {
 		Couriers []domain.Fix `json:"couriers"`
 	}

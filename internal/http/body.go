@@ -16,9 +16,8 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// The rest of a rejected request's body is read and discarded, so that clients that send
-// everything before reading the response do get it. These limit the bytes, the time and the
-// connections drained at once.
+// The rest of a rejected request's body is read and discarded, so that clients that send everything before reading the
+// response do get it. These limit the bytes, the time and the connections drained at once.
 const (
 	maxRefused   = 8 << 20
 	drainedFor   = 5 * time.Second
@@ -28,8 +27,7 @@ const (
 // maxWindow bounds the memory that decompressing a body may need.
 const maxWindow = 8 << 20
 
-// body is a request body, decompressed, up to a limit. Read errors are fit for the caller to
-// see.
+// body is a request body, decompressed, up to a limit. Read errors are fit for the caller to see.
 type body struct {
 	wire  io.Reader // as sent
 	from  io.Reader // decompressed; nil until the first byte is read

@@ -93,8 +93,7 @@ func prefersGeoJSON(accept string) bool {
 	return false
 }
 
-// geoJSON converts a track to a feature: a line, a point when there is only one place, or no
-// geometry.
+// geoJSON converts a track to a feature: a line, a point when there is only one place, or no geometry.
 type geoJSON struct {
 	Type       string         `json:"type"`
 	Geometry   *geometry      `json:"geometry"`

@@ -92,10 +92,9 @@ var exact = json.WithUnmarshalers(json.UnmarshalFromFunc(func(dec *jsontext.Deco
 	return err
 }))
 
-// decode reads a body as a T in one pass. Only if that fails does it look for all faults:
-// wrongly typed and unknown members are returned as faults, along with a T of the other
-// members, so that the domain can check those too; a body that is not JSON is malformed. An
-// empty body is a zero T.
+// decode reads a body as a T in one pass. Only if that fails does it look for all faults: wrongly typed and unknown members
+// are returned as faults, along with a T of the other members, so that the domain can check those too; a body that is not
+// JSON is malformed. An empty body is a zero T.
 func decode[T any](in JSONBody) (v T, faults []domain.Fault, err error) {
 	body := in.RawBody
 	if len(body) == 0 {
@@ -276,8 +275,7 @@ func (w *walker) scalar(t reflect.Type, v any, at string) bool {
 	return false
 }
 
-// whole returns an integer that is written with a fraction or an exponent, such as 3.0, in
-// plain digits.
+// whole returns an integer that is written with a fraction or an exponent, such as 3.0, in plain digits.
 func whole(number jsontext.Value) jsontext.Value {
 	f, err := strconv.ParseFloat(string(number), 64)
 	if err != nil || f != math.Trunc(f) || math.Abs(f) >= 1<<53 || !bytes.ContainsAny(number, ".eE") {
@@ -304,8 +302,7 @@ func nameOf(t reflect.Type) string {
 	return "an object"
 }
 
-// refusal joins the faults of a body with the domain's faults for the rest of the request;
-// nil when there are none.
+// refusal joins the faults of a body with the domain's faults for the rest of the request; nil when there are none.
 func refusal(faults []domain.Fault, checks ...error) error {
 	for _, err := range checks {
 		var e *domain.Error

@@ -14,8 +14,7 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// docsRoutes serve the OpenAPI and AsyncAPI documents and the API reference, which works
-// offline.
+// docsRoutes serve the OpenAPI and AsyncAPI documents and the API reference, which works offline.
 func (s *Server) docsRoutes() {
 	plain[struct{}, struct{}](s, operation{
 		method: http.MethodGet, path: "/openapi.json", id: "openapi", tag: tagOps, open: true, unmodified: true,

@@ -11,9 +11,8 @@ import (
 	"github.com/order-tracking/order-tracking/internal/tracking"
 )
 
-// Phone apps resend the head of their queue forever until they get a 2xx. So whatever can
-// never be accepted is answered 200, dropped and counted; a 4xx only means that the token is
-// invalid, a 5xx only that a retry can help.
+// Phone apps resend the head of their queue forever until they get a 2xx. So whatever can never be accepted is answered 200,
+// dropped and counted; a 4xx only means that the token is invalid, a 5xx only that a retry can help.
 
 // ingestPrefix is the path prefix for phone apps; the last segment is the token.
 const ingestPrefix = "/ingest/"
@@ -22,8 +21,7 @@ const ingestPrefix = "/ingest/"
 // body is rejected, never accepted and dropped.
 const (
 	maxPhoneBody = 32 << 20
-	// maxDrained is how many bytes of a body that is too large are still read, so that the
-	// sender gets the response.
+	// maxDrained is how many bytes of a body that is too large are still read, so that the sender gets the response.
 	maxDrained = 64 << 20
 )
 

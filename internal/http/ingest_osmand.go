@@ -21,8 +21,7 @@ import (
 
 const (
 	metresPerSecondOfKnot = 1852.0 / 3600
-	// endOfSeconds is the first number read as milliseconds; smaller timestamps are in
-	// seconds.
+	// endOfSeconds is the first number read as milliseconds; smaller timestamps are in seconds.
 	endOfSeconds = 2147483647
 	// endOfMillis is far beyond any time that a device can mean.
 	endOfMillis = 1e17
@@ -86,8 +85,7 @@ func drop(r *tracking.PhoneReport, reason domain.DropReason) {
 	r.Unusable[reason]++
 }
 
-// osmandDocument parses a JSON document: one report, or several when the app empties its
-// buffer.
+// osmandDocument parses a JSON document: one report, or several when the app empties its buffer.
 func osmandDocument(r *tracking.PhoneReport, doc any) {
 	for _, d := range objects(r, doc) {
 		switch location := d["location"].(type) {
@@ -271,8 +269,7 @@ var deviceTimes = []string{
 	time.RFC3339Nano, "2006-01-02T15:04:05.999999999Z0700", "2006-01-02T15:04:05.999999999", "2006-01-02 15:04:05.999999999",
 }
 
-// deviceTime parses a timestamp: seconds, milliseconds or text. An absent one is the zero
-// time.
+// deviceTime parses a timestamp: seconds, milliseconds or text. An absent one is the zero time.
 func deviceTime(v any) (time.Time, bool) {
 	s, isText := v.(string)
 	if s = strings.TrimSpace(s); v == nil || isText && s == "" {

@@ -16,8 +16,7 @@ import (
 )
 
 const (
-	// loginCookie holds a sign-in that is under way. It is Lax, as the provider's page sends
-	// the browser back.
+	// loginCookie holds a sign-in that is under way. It is Lax, as the provider's page sends the browser back.
 	loginCookie = "__Host-login"
 	loginFor    = 10 * time.Minute
 	loginPath   = "/login/callback"

@@ -174,10 +174,9 @@ func phoneApps(base, token, courierID, code string) ([]phoneApp, error) {
 	return []phoneApp{traccar, ownTracks, osmAnd, own}, err
 }
 
-// traccarApp sets up Traccar Client. Its link has a scheme of its own; its scanner takes the
-// server's address with the settings as parameters, in every version. With the highest
-// accuracy and no distance filter, both systems send fixes by time; the heartbeat reports
-// where a phone at rest is. https://www.traccar.org/client-configuration/
+// traccarApp sets up Traccar Client. Its link has a scheme of its own; its scanner takes the server's address with the
+// settings as parameters, in every version. With the highest accuracy and no distance filter, both systems send fixes by
+// time; the heartbeat reports where a phone at rest is. https://www.traccar.org/client-configuration/
 func traccarApp(report, courierID string) (app phoneApp, code string) {
 	settings := url.Values{
 		"id": {courierID}, "interval": {reportEvery}, "fastest_interval": {reportEvery}, "distance": {"0"}, "angle": {"30"},

@@ -11,8 +11,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 )
 
-// document encodes the document, with JSON first where several media types are offered:
-// client generators take the first.
+// document encodes the document, with JSON first where several media types are offered: client generators take the first.
 func (s *Server) document() ([]byte, error) {
 	encoded, err := json.Marshal(s.api.OpenAPI())
 	if err != nil {

@@ -98,8 +98,7 @@ func (s *Server) ready(ctx context.Context) error {
 	}
 }
 
-// metrics counts requests. Series are looked up once per route, method and status, which
-// keeps counting cheap.
+// metrics counts requests. Series are looked up once per route, method and status, which keeps counting cheap.
 type metrics struct {
 	requests *prometheus.CounterVec
 	duration *prometheus.HistogramVec

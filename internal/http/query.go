@@ -60,10 +60,9 @@ func headersOnce(h http.Header) error {
 	return nil
 }
 
-// knownQuery reports everything wrong with a query at once: unknown, empty or repeated
-// parameters (a filter with a typo would otherwise silently not apply) and values of the
-// wrong type. Only if there are any does it also report other invalid values; otherwise the
-// domain does.
+// knownQuery reports everything wrong with a query at once: unknown, empty or repeated parameters (a filter with a typo
+// would otherwise silently not apply) and values of the wrong type. Only if there are any does it also report other invalid
+// values; otherwise the domain does.
 func knownQuery(u *url.URL, op *huma.Operation) error {
 	known := map[string]*huma.Schema{}
 	for _, p := range op.Parameters {

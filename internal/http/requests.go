@@ -40,8 +40,7 @@ func onceDone(ctx context.Context, key Idempotent, do func(context.Context) erro
 	return &done{again}, err
 }
 
-// once returns the result of do, or the stored result for the same key; again is then the
-// value of Idempotent-Replayed.
+// once returns the result of do, or the stored result for the same key; again is then the value of Idempotent-Replayed.
 func once[T any](ctx context.Context, key Idempotent, do func(context.Context) (T, error)) (v T, again string, err error) {
 	ctx, idem, err := key.enter(ctx)
 	if err == nil {
@@ -58,9 +57,8 @@ func readJSON(c *gin.Context) (JSONBody, error) {
 	return JSONBody{ContentType: r.Header.Get("Content-Type"), RawBody: buf.Bytes()}, err
 }
 
-// request decodes a body. All faults of the request are reported at once: those of the
-// decoder, an invalid id (idErr), and those that check, the domain's validation, finds in the
-// rest.
+// request decodes a body. All faults of the request are reported at once: those of the decoder, an invalid id (idErr), and
+// those that check, the domain's validation, finds in the rest.
 func request[T any](in JSONBody, idErr error, check func(T) error) (T, error) {
 	v, faults, err := decode[T](in)
 	if err == nil && (len(faults) > 0 || idErr != nil) {

@@ -12,8 +12,7 @@ import (
 	"github.com/order-tracking/order-tracking/internal/transport"
 )
 
-// sessionCookie holds a page's session. The prefix makes browsers reject it from other hosts
-// and over plain HTTP.
+// sessionCookie holds a page's session. The prefix makes browsers reject it from other hosts and over plain HTTP.
 const sessionCookie = "__Host-session"
 
 // sessionRoutes sign pages in and out.
@@ -89,8 +88,7 @@ func setSession(c *gin.Context, secret string, until time.Time) {
 	c.Header("Cache-Control", "no-store")
 }
 
-// secure reports whether a cookie set in the response stays between the server and the
-// browser.
+// secure reports whether a cookie set in the response stays between the server and the browser.
 func secure(r *http.Request) bool {
 	return r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https" ||
 		transport.Loopback(r.RemoteAddr) && access.LoopbackHost(r.Host)

@@ -262,8 +262,7 @@ type hookIn struct {
 	Token string `path:"token" doc:"in the company's own form"`
 }
 
-// receiveHook answers 200 to any body sent with the right token: companies disable webhooks
-// that return errors.
+// receiveHook answers 200 to any body sent with the right token: companies disable webhooks that return errors.
 func (s *Server) receiveHook(c *gin.Context) {
 	body, readErr := io.ReadAll(c.Request.Body)
 	if err := s.Shipments.Receive(c.Request.Context(), c.Param("carrier"), c.Param("token"), c.Request.Header, c.Request.URL.Query(), body); err != nil {
@@ -280,8 +279,7 @@ type intervalList struct {
 	Intervals []domain.DeliveryInterval `json:"intervals"`
 }
 
-// returnRoutes registers the operations on a parcel with its recipient: when it comes, and
-// its way back.
+// returnRoutes registers the operations on a parcel with its recipient: when it comes, and its way back.
 func (s *Server) returnRoutes() {
 	codes := []domain.Code{domain.CodeShipmentNotFound, domain.CodeIllegalTransition, domain.CodeCarrierNotFound}
 	handle(s, operation{

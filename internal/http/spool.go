@@ -39,8 +39,7 @@ type upload struct {
 	size  int64
 }
 
-// take stores a body that never pauses longer than importIdle, or fails with unavailable
-// when there is no space.
+// take stores a body that never pauses longer than importIdle, or fails with unavailable when there is no space.
 func (s *spool) take(body io.Reader, control *http.ResponseController) (*upload, error) {
 	err := os.MkdirAll(s.dir, 0o700)
 	var file *os.File

@@ -20,8 +20,7 @@ import (
 // maxTopics is how many topics one socket may watch.
 const maxTopics = 200
 
-// many holds the topics of a socket on /ws. Messages are handled one at a time, by the
-// goroutine that reads.
+// many holds the topics of a socket on /ws. Messages are handled one at a time, by the goroutine that reads.
 type many struct {
 	*socket
 	ctx context.Context // the caller's context, detached from the request

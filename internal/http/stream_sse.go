@@ -69,8 +69,7 @@ func (s *Server) streamOrder(ctx context.Context, c *gin.Context, _ *gws.Upgrade
 	}
 }
 
-// eventWriter writes server-sent events. It gives up on a client that accepts nothing for
-// transport.WriteTimeout.
+// eventWriter writes server-sent events. It gives up on a client that accepts nothing for transport.WriteTimeout.
 type eventWriter struct {
 	w       gin.ResponseWriter
 	control *http.ResponseController

@@ -22,9 +22,8 @@ const writeAtOnce = 32 << 10
 // manySockets is the number of waiting sockets per writer at which another writer starts.
 const manySockets = 64
 
-// writers are the goroutines that write to WebSockets: at most one per two processors, and none
-// while there is nothing to write. They never wait for a client: what one does not accept at
-// once is left to a goroutine of its own.
+// writers are the goroutines that write to WebSockets: at most one per two processors, and none while there is nothing to
+// write. They never wait for a client: what one does not accept at once is left to a goroutine of its own.
 type writers struct {
 	most int
 
@@ -128,8 +127,7 @@ func (k *socket) work(b *batch) {
 	}
 }
 
-// encode encodes messages from the first frames, as many as are written together, and
-// returns the remaining frames.
+// encode encodes messages from the first frames, as many as are written together, and returns the remaining frames.
 func (b *batch) encode(k *socket, frames []push.Frame) []push.Frame {
 	b.out = b.out[:0]
 	for i, f := range frames {

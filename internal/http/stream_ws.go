@@ -81,8 +81,7 @@ func (s *Server) newSocket() *socket {
 	return k
 }
 
-// upgrade takes over the connection. Nothing of the request is kept: the handler returns and
-// its memory is freed.
+// upgrade takes over the connection. Nothing of the request is kept: the handler returns and its memory is freed.
 func (k *socket) upgrade(c *gin.Context, up *gws.Upgrader, kind string) {
 	c.Status(http.StatusSwitchingProtocols)
 	conn, err := up.Upgrade(c.Writer, c.Request)
@@ -117,8 +116,7 @@ func (k *socket) wake() {
 	}
 }
 
-// send writes one frame of the transport's own. A client that accepts nothing for
-// transport.WriteTimeout is disconnected.
+// send writes one frame of the transport's own. A client that accepts nothing for transport.WriteTimeout is disconnected.
 func (k *socket) send(frame []byte) error { return k.say(gws.OpcodeText, frame) }
 
 func (k *socket) say(code gws.Opcode, payload []byte) error {
@@ -133,8 +131,7 @@ func (k *socket) close(code uint16, reason string) {
 	_ = k.patiently(func() error { return k.conn.WriteClose(code, []byte(reason)) })
 }
 
-// sendPing sends both a frame and a protocol ping: browsers answer the latter themselves but
-// do not show it to the page.
+// sendPing sends both a frame and a protocol ping: browsers answer the latter themselves but do not show it to the page.
 func (k *socket) sendPing() {
 	frame := push.Encode(transport.TypePing, k.orderID, 0, k.server.Clock.Now(), nil)
 	if k.send(frame) == nil && k.say(gws.OpcodePing, nil) == nil {
@@ -180,8 +177,7 @@ func (e events) OnPing(c *gws.Conn, payload []byte) {
 // OnPong counts as a sign of life.
 func (e events) OnPong(c *gws.Conn, _ []byte) { e.socketOf(c).alive() }
 
-// OnMessage passes messages to a socket with several topics. A socket for one order ignores
-// them.
+// OnMessage passes messages to a socket with several topics. A socket for one order ignores them.
 func (e events) OnMessage(c *gws.Conn, m *gws.Message) {
 	defer m.Close()
 	k := e.socketOf(c)

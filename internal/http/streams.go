@@ -147,8 +147,7 @@ func (s *Server) ticketRoute() {
 	})
 }
 
-// streaming wraps a stream's handler in enter. A WebSocket with an invalid ticket is accepted
-// and closed with a close code.
+// streaming wraps a stream's handler in enter. A WebSocket with an invalid ticket is accepted and closed with a close code.
 func (s *Server) streaming(up *gws.Upgrader, h func(context.Context, *gin.Context, *gws.Upgrader) error) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		ctx, err := s.enterStream(c)

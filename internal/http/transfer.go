@@ -151,8 +151,7 @@ func (s *Server) importOrders(ctx context.Context, c *gin.Context) error {
 	return nil
 }
 
-// takeUpload receives the whole body before the response starts, or fails when the server
-// stops meanwhile.
+// takeUpload receives the whole body before the response starts, or fails when the server stops meanwhile.
 func (s *Server) takeUpload(ctx context.Context, c *gin.Context) (*upload, error) {
 	control := http.NewResponseController(c.Writer)
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -168,8 +167,7 @@ func (s *Server) takeUpload(ctx context.Context, c *gin.Context) (*upload, error
 	return file, err
 }
 
-// importRows reads the body's rows, the header of a CSV right away. first is the number of
-// the first line, or 0.
+// importRows reads the body's rows, the header of a CSV right away. first is the number of the first line, or 0.
 func importRows(body io.Reader, isCSV bool, first int64) (iter.Seq2[orders.ImportRow, error], error) {
 	if !isCSV {
 		return newFileLines(body, max(1, first)).rows(jsonRow), nil

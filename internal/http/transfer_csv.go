@@ -213,15 +213,13 @@ func stepColumn(s domain.Status) csvColumn {
 	}
 }
 
-// formula reports whether a spreadsheet would read a cell as a formula once its leading
-// apostrophes are removed.
+// formula reports whether a spreadsheet would read a cell as a formula once its leading apostrophes are removed.
 func formula(cell string) bool {
 	cell = strings.TrimLeft(cell, "'")
 	return cell != "" && strings.ContainsRune("=+-@\t\r", rune(cell[0]))
 }
 
-// escapeCell prefixes an apostrophe to cells from which unescapeCell would remove one and,
-// for spreadsheets, to formulas.
+// escapeCell prefixes an apostrophe to cells from which unescapeCell would remove one and, for spreadsheets, to formulas.
 func escapeCell(cell string, excel bool) string {
 	if formula(cell) && (excel || cell[0] == '\'') {
 		return "'" + cell

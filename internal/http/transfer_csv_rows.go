@@ -117,8 +117,7 @@ func (r *csvReader) row(first fileLine, row *orders.ImportRow) error {
 	return nil
 }
 
-// record joins lines until every quote is closed. whole is false when that does not happen
-// within the limits.
+// record joins lines until every quote is closed. whole is false when that does not happen within the limits.
 func (r *csvReader) record(first fileLine) (text []byte, more []fileLine, whole bool, err error) {
 	text = first.text
 	open := bytes.Count(text, []byte(`"`))%2 == 1

@@ -18,8 +18,7 @@ const maxRow = 4 << 20
 // byteOrderMark marks a file as UTF-8 for spreadsheets.
 const byteOrderMark = "\ufeff"
 
-// plainText rejects files that are not UTF-8 text and names their format, which it detects
-// from the first bytes.
+// plainText rejects files that are not UTF-8 text and names their format, which it detects from the first bytes.
 func plainText(file io.Reader) (io.Reader, error) {
 	r := bufio.NewReader(file)
 	begin, err := r.Peek(4)
@@ -92,8 +91,7 @@ func (l *fileLines) next() (fileLine, error) {
 // putBack makes next return these lines again.
 func (l *fileLines) putBack(lines []fileLine) { l.back = append(lines, l.back...) }
 
-// importLine is a line of an NDJSON import: a courier, a new order, or an order in the API's
-// form with its history.
+// importLine is a line of an NDJSON import: a courier, a new order, or an order in the API's form with its history.
 type importLine struct {
 	Courier *domain.Courier `json:"courier"`
 	OrderFields

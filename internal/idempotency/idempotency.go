@@ -24,8 +24,7 @@ type Keys struct {
 // NewKeys stores responses in the store.
 func NewKeys(store domain.Store, clock domain.Clock) *Keys { return &Keys{store: store, clock: clock} }
 
-// Request is a request's idempotency key; Replayed is set when the response is that of an
-// earlier request with the same key.
+// Request is a request's idempotency key; Replayed is set when the response is that of an earlier request with the same key.
 type Request struct {
 	Key      string
 	Replayed bool
@@ -33,15 +32,13 @@ type Request struct {
 
 type contextKey struct{}
 
-// With adds the key of one request to the context. The transport reads Replayed from its
-// argument after the call.
+// With adds the key of one request to the context. The transport reads Replayed from its argument after the call.
 func With(ctx context.Context, i *Request) context.Context {
 	return context.WithValue(ctx, contextKey{}, i)
 }
 
-// Once runs do unless the request's key was answered before: then it returns the stored
-// response. do must commit the record it receives together with its changes; without a key
-// the record is nil. op and in identify the request.
+// Once runs do unless the request's key was answered before: then it returns the stored response. do must commit the record
+// it receives together with its changes; without a key the record is nil. op and in identify the request.
 func Once[T any](
 	ctx context.Context, k *Keys, op string, in any, do func(rec *domain.Idempotency) (T, error),
 ) (T, error) {
@@ -77,8 +74,7 @@ func Once[T any](
 	return answer, err
 }
 
-// Secret is Once for answers with a secret: the answer is not stored, and a repeated
-// request fails with secret_not_repeated.
+// Secret is Once for answers with a secret: the answer is not stored, and a repeated request fails with secret_not_repeated.
 func Secret[T any](ctx context.Context, k *Keys, op string, in any, do func(rec *domain.Idempotency) (*T, error)) (*T, error) {
 	v, err := Once(ctx, k, op, in, func(rec *domain.Idempotency) (*T, error) {
 		if rec != nil {

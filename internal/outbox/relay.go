@@ -1,14 +1,12 @@
 // Package outbox relays committed events to the bus.
 //
-// Invariants: the oldest pending event is published first, none is ever skipped, and an
-// event is deleted only after the bus has acknowledged it. So events first appear in
-// commit order, and a crash between acknowledgement and deletion repeats events (with the
-// same ce_id) but loses none.
+// Invariants: the oldest pending event is published first, none is ever skipped, and an event is deleted only after the bus
+// has acknowledged it. So events first appear in commit order, and a crash between acknowledgement and deletion repeats
+// events (with the same ce_id) but loses none.
 //
-// Concurrency: of the processes that share an outbox one leads and relays; the others
-// try to take over every 500 ms. Leadership only limits repeats; order does not depend on
-// it. Run is a Relay's only goroutine. Lifecycle: Run until its context ends, then one last
-// Drain in a graceful shutdown. It depends on domain.Outbox and domain.Bus alone.
+// Concurrency: of the processes that share an outbox one leads and relays; the others try to take over every 500 ms.
+// Leadership only limits repeats; order does not depend on it. Run is a Relay's only goroutine. Lifecycle: Run until its
+// context ends, then one last Drain in a graceful shutdown. It depends on domain.Outbox and domain.Bus alone.
 package outbox
 
 import (
@@ -32,17 +30,15 @@ const (
 
 // Relay drains an outbox to a bus.
 type Relay struct {
-	// Forget, if set before Run, receives the newest version of each order, so that a cache
-	// drops older copies: the process that made the change may have been killed before it
-	// could do so.
+	// Forget, if set before Run, receives the newest version of each order, so that a cache drops older copies: the process
+	// that made the change may have been killed before it could do so.
 	Forget func(ctx context.Context, versions map[string]int64) error
 
 	box       domain.Outbox
 	bus       domain.Bus
 	log       *zap.Logger
 	published atomic.Int64
-	// truncated counts events published in short form, unpublished those that the brokers
-	// rejected in that form too.
+	// truncated counts events published in short form, unpublished those that the brokers rejected in that form too.
 	truncated, unpublished atomic.Int64
 
 	draining chan struct{} // held while draining; guards the fields below
@@ -63,8 +59,7 @@ func (r *Relay) Published() int64 { return r.published.Load() }
 func (r *Relay) Truncated() int64   { return r.truncated.Load() }
 func (r *Relay) Unpublished() int64 { return r.unpublished.Load() } //nolint:revive // described above
 
-// Run relays until the context ends. An outage of the bus or the database is logged
-// once and waited out.
+// Run relays until the context ends. An outage of the bus or the database is logged once and waited out.
 func (r *Relay) Run(ctx context.Context) {
 	defer r.stepDown()
 	pause, outage := time.Duration(0), false
@@ -206,8 +201,7 @@ func (r *Relay) oneByOne(ctx context.Context, entries []domain.OutboxEntry, msgs
 	return nil
 }
 
-// forget makes the cache drop older copies of the orders; new orders have none. The cache
-// handles its own failures.
+// forget makes the cache drop older copies of the orders; new orders have none. The cache handles its own failures.
 func (r *Relay) forget(ctx context.Context, entries []domain.OutboxEntry) {
 	if r.Forget == nil {
 		return
@@ -226,8 +220,7 @@ func (r *Relay) forget(ctx context.Context, entries []domain.OutboxEntry) {
 	}
 }
 
-// message encodes an event as a CloudEvent: the value is the event with the order as
-// it stood after it.
+// message encodes an event as a CloudEvent: the value is the event with the order as it stood after it.
 func message(e domain.OutboxEntry) (domain.Message, error) {
 	event, err := json.Marshal(e.Event)
 	if err != nil {

@@ -70,9 +70,8 @@ type rowToken struct {
 	Filter string `json:"f"`
 }
 
-// Rows returns a page of a list that somebody else keeps and can only be read as a whole.
-// Keys sort like the rows, so that a page goes on where the last one ended even if the list
-// has changed. Errors are those of Page, and read's.
+// Rows returns a page of a list that somebody else keeps and can only be read as a whole. Keys sort like the rows, so that a
+// page goes on where the last one ended even if the list has changed. Errors are those of Page, and read's.
 func Rows[T, F any](ctx context.Context, p Request, list string, filter F, read func(context.Context) ([]T, error), key func(T) string) ([]T, string, error) {
 	size, err := p.size()
 	if err != nil {

@@ -1,12 +1,10 @@
 // Package privacy erases and exports customers' data.
 //
-// An erasure is first remembered in the database, together with its audit entry, so that a
-// crash only delays it. Then each order is anonymised by a change like any other, which
-// renews its copies in caches and on watchers' screens and tells consumers, and the store
-// erases what the order left elsewhere. Orders that are still active follow at their end.
+// An erasure is first remembered in the database, together with its audit entry, so that a crash only delays it. Then each
+// order is anonymised by a change like any other, which renews its copies in caches and on watchers' screens and tells
+// consumers, and the store erases what the order left elsewhere. Orders that are still active follow at their end.
 //
-// Run finishes what was remembered and erases what is older than its retention; of several
-// replicas one does so at a time.
+// Run finishes what was remembered and erases what is older than its retention; of several replicas one does so at a time.
 package privacy
 
 import (
@@ -115,8 +113,7 @@ func (s *Service) of(ctx context.Context, phone string) ([]*domain.Order, error)
 	return out, nil
 }
 
-// Erase erases the data of the customer with this phone number from the caller's orders.
-// Repeating it is harmless.
+// Erase erases the data of the customer with this phone number from the caller's orders. Repeating it is harmless.
 func (s *Service) Erase(ctx context.Context, phone string) (*Erased, error) {
 	phone, err := s.Phone(phone)
 	if err != nil {
@@ -190,8 +187,7 @@ type Exported struct {
 	Also map[string][]map[string]any `json:"also,omitempty"`
 }
 
-// Export returns everything that is held about the customer with this phone number in the
-// caller's orders.
+// Export returns everything that is held about the customer with this phone number in the caller's orders.
 func (s *Service) Export(ctx context.Context, phone string) (*Export, error) {
 	phone, err := s.Phone(phone)
 	if err != nil {

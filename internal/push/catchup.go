@@ -75,8 +75,7 @@ func (c *catchup) work() {
 	}
 }
 
-// catchUp reads and publishes the entries the room has missed. When the store does not
-// respond, the next check retries.
+// catchUp reads and publishes the entries the room has missed. When the store does not respond, the next check retries.
 func (r *room) catchUp(ctx context.Context) {
 	r.mu.Lock()
 	t := r.track
@@ -139,8 +138,7 @@ func (h *Hub) check(ctx context.Context) {
 	}
 }
 
-// watched returns the rooms of orders that can still change and retires those that are no
-// longer needed.
+// watched returns the rooms of orders that can still change and retires those that are no longer needed.
 func (h *Hub) watched() []*room {
 	rooms := h.orders.all()
 	kept := rooms[:0]

@@ -22,8 +22,7 @@ type feed struct {
 	room
 	watchers atomic.Int32 // members, and one more while entries are kept for those who come back
 
-	// Under the room's lock: the newest entries, oldest first, and until when they are kept
-	// without a member.
+	// Under the room's lock: the newest entries, oldest first, and until when they are kept without a member.
 	kept  []kept
 	until time.Time
 }
@@ -69,8 +68,7 @@ func (f *feed) turn() {
 	}
 }
 
-// publish sends an entry of an order, whose room is locked, to the members who may see the
-// order and do not watch it itself.
+// publish sends an entry of an order, whose room is locked, to the members who may see the order and do not watch it itself.
 func (f *feed) publishOrder(r *room, e *domain.Event, w *wakes) {
 	merchant := r.track.state.MerchantID
 	var frames [domain.Views]*Frame
@@ -122,9 +120,8 @@ func (s *Subscription) owns(merchantID string) bool {
 	return s.merchant == nil || *s.merchant == merchantID
 }
 
-// AddOrders subscribes to the entries of all orders that the reader may see. The snapshot
-// has a cursor. With an earlier cursor the entries after it follow, or, when it is too old,
-// a reset: what happened since must be read anew.
+// AddOrders subscribes to the entries of all orders that the reader may see. The snapshot has a cursor. With an earlier
+// cursor the entries after it follow, or, when it is too old, a reset: what happened since must be read anew.
 func (s *Subscription) AddOrders(_ context.Context, cursor string) error {
 	m, err := s.join(OrdersTopic())
 	if m == nil {

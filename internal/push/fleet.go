@@ -14,9 +14,8 @@ type fleet struct {
 	room
 	watchers atomic.Int32
 
-	// Under the room's lock: the newest position of each courier that moved while the
-	// fleet was watched, with the tick that publishes it, and the couriers that moved
-	// since the last tick.
+	// Under the room's lock: the newest position of each courier that moved while the fleet was watched, with the tick that
+	// publishes it, and the couriers that moved since the last tick.
 	moves map[string]move
 	due   []string
 	tick  int64

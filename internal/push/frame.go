@@ -39,8 +39,7 @@ func FleetTopic() Topic { return Topic{Kind: KindFleet} }
 // OrdersTopic is the topic of all orders that a reader may see; see Subscription.AddOrders.
 func OrdersTopic() Topic { return Topic{Kind: KindOrders} }
 
-// ParseTopic parses "order:<uuid>", "courier:<uuid>", "fleet" or "orders"; anything else is
-// validation_failed.
+// ParseTopic parses "order:<uuid>", "courier:<uuid>", "fleet" or "orders"; anything else is validation_failed.
 func ParseTopic(s string) (Topic, error) {
 	kind, id, _ := strings.Cut(s, ":")
 	t := Topic{Kind(kind), id}
@@ -164,8 +163,7 @@ func appendHead(b []byte, typ, orderID string, version int64, at time.Time) []by
 	return append(b, '"')
 }
 
-// eventFrame returns a history entry as a frame for watchers of the order with this view,
-// or nil if it is hidden from them.
+// eventFrame returns a history entry as a frame for watchers of the order with this view, or nil if it is hidden from them.
 func eventFrame(e *domain.Event, v domain.View) *Frame {
 	t := OrderTopic(e.OrderID)
 	switch {

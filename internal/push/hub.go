@@ -80,10 +80,9 @@ func New(cfg Config, store domain.Store, live domain.LiveStore, clock domain.Clo
 // Open is OpenFor with the view of staff.
 func (h *Hub) Open(wake func()) *Subscription { return h.OpenFor(domain.ViewStaff, wake) }
 
-// OpenFor opens a subscription without topics, whose reader has this view of orders; a
-// rejected one fails with ErrFull or ErrGoingAway when it is used. wake, when not nil, is
-// called when the subscription gets its first unread frame: never concurrently with
-// itself, and it must not block.
+// OpenFor opens a subscription without topics, whose reader has this view of orders; a rejected one fails with ErrFull or
+// ErrGoingAway when it is used. wake, when not nil, is called when the subscription gets its first unread frame: never
+// concurrently with itself, and it must not block.
 func (h *Hub) OpenFor(view domain.View, wake func()) *Subscription {
 	s := &Subscription{hub: h, view: view, wake: wake}
 	s.queue = s.inline[:0]
@@ -101,8 +100,7 @@ func (h *Hub) OpenFor(view domain.View, wake func()) *Subscription {
 	return s
 }
 
-// glimpse returns the data that decides who sees the courier of an order in the state, with
-// this number of stops before it.
+// glimpse returns the data that decides who sees the courier of an order in the state, with this number of stops before it.
 func (h *Hub) glimpse(s domain.State, stops *int) domain.Glimpse {
 	var rule domain.ShowCourier
 	if h.cfg.ShowCourier != nil {
@@ -136,8 +134,7 @@ func (h *Hub) forget(s *Subscription) {
 	h.mu.Unlock()
 }
 
-// GoingAway is closed once the hub shuts down, for readers without a subscription, which
-// can't be opened any more.
+// GoingAway is closed once the hub shuts down, for readers without a subscription, which can't be opened any more.
 func (h *Hub) GoingAway() <-chan struct{} { return h.closed }
 
 func (h *Hub) goesAway() bool {
@@ -149,8 +146,7 @@ func (h *Hub) goesAway() bool {
 	}
 }
 
-// Close ends every subscription with ErrGoingAway, later ones too, and waits for the hub's
-// goroutines.
+// Close ends every subscription with ErrGoingAway, later ones too, and waits for the hub's goroutines.
 func (h *Hub) Close() { h.Shutdown(context.Background(), 0) }
 
 // Shutdown is Close spread evenly over a period, so that clients do not all reconnect at
@@ -243,8 +239,7 @@ func (t *table) get(id string) *room {
 	return sh.rooms[id]
 }
 
-// lock returns a live room by id, locked; if there is none it is created when create is
-// set, otherwise nil.
+// lock returns a live room by id, locked; if there is none it is created when create is set, otherwise nil.
 func (t *table) lock(id string, create bool) *room {
 	sh := &t.shards[maphash.String(t.seed, id)%uint64(len(t.shards))]
 	for {

@@ -12,8 +12,7 @@ import (
 const (
 	// maxAhead bounds the entries that wait for an earlier one; the rest is read from the store again.
 	maxAhead = 256
-	// fleetHold is how long an order's room is kept for the fleet's watchers after a
-	// change: longer than two checks.
+	// fleetHold is how long an order's room is kept for the fleet's watchers after a change: longer than two checks.
 	fleetHold = 3 * time.Second
 )
 
@@ -54,8 +53,7 @@ func (r *room) carriedBy(fix domain.Fix) bool {
 		(t.state.CustodyAt == nil || !fix.RecordedAt.Before(*t.state.CustodyAt))
 }
 
-// OrderChanged announces a commit's changes of an order. Concurrent announcements may come
-// in any order.
+// OrderChanged announces a commit's changes of an order. Concurrent announcements may come in any order.
 func (h *Hub) OrderChanged(a domain.Announcement) {
 	h.changed(a.OrderID, a.Events)
 	if h.peers != nil {
@@ -87,8 +85,7 @@ func (h *Hub) changed(orderID string, events []domain.Event) {
 	w.fire()
 }
 
-// offer accepts history entries, publishes those that are next and schedules a read of
-// missing ones; the room is locked.
+// offer accepts history entries, publishes those that are next and schedules a read of missing ones; the room is locked.
 func (r *room) offer(events []domain.Event, w *wakes) {
 	t := r.track
 	for i := range events {
@@ -170,8 +167,7 @@ func (r *room) announce(e *domain.Event, w *wakes) {
 	}
 }
 
-// finish ends the topic for all members that have its snapshot; the others see the end
-// when they enter. The room is locked.
+// finish ends the topic for all members that have its snapshot; the others see the end when they enter. The room is locked.
 func (r *room) finish(w *wakes) {
 	var end *Frame
 	for i := 0; i < len(r.members); {

@@ -17,15 +17,13 @@ const (
 	maxMoves = 500
 	// maxEvents is the same for entries of orders' histories.
 	maxEvents = 100
-	// fleetPause is the time for which entries for other replicas' fleet watchers are
-	// batched after a message.
+	// fleetPause is the time for which entries for other replicas' fleet watchers are batched after a message.
 	fleetPause = 5 * time.Millisecond
 )
 
-// peers is the connection to the other replicas: announcements made here are published to
-// replicas that watch the topic, and theirs are passed on here. Messages carry the events
-// themselves, so that usually nothing has to be read; they are offered to the order's room
-// like announcements, which restores their order and reads missing ones.
+// peers is the connection to the other replicas: announcements made here are published to replicas that watch the topic, and
+// theirs are passed on here. Messages carry the events themselves, so that usually nothing has to be read; they are offered
+// to the order's room like announcements, which restores their order and reads missing ones.
 type peers struct {
 	hub     *Hub
 	wakeups domain.Wakeups

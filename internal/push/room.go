@@ -34,10 +34,9 @@ type member struct {
 	left    bool
 }
 
-// Add subscribes to a topic: its snapshot is queued first; with since, each status frame
-// of the order with a later version follows; then live frames. An existing topic is left
-// unchanged. It fails with order_not_found, courier_not_found, validation_failed, or the
-// reason why the subscription ended.
+// Add subscribes to a topic: its snapshot is queued first; with since, each status frame of the order with a later version
+// follows; then live frames. An existing topic is left unchanged. It fails with order_not_found, courier_not_found,
+// validation_failed, or the reason why the subscription ended.
 func (s *Subscription) Add(ctx context.Context, t Topic, since *int64) error {
 	t, err := t.canonical()
 	if err != nil {
@@ -212,8 +211,7 @@ func (r *room) publish(f *Frame, w *wakes) {
 	}
 }
 
-// publishViews sends every member the frame for its view, made once per view, nil for
-// none. The room is locked.
+// publishViews sends every member the frame for its view, made once per view, nil for none. The room is locked.
 func (r *room) publishViews(w *wakes, frame func(domain.View) *Frame) {
 	var frames [domain.Views]*Frame
 	var made [domain.Views]bool
@@ -272,8 +270,7 @@ func (m *member) hold(f *Frame, w *wakes) bool {
 	return true
 }
 
-// enter gives a member its first frames and the held ones, without history entries up to
-// seq; the room is locked.
+// enter gives a member its first frames and the held ones, without history entries up to seq; the room is locked.
 func (m *member) enter(w *wakes, seq int64, first ...*Frame) {
 	held := *m.joining
 	m.joining, m.seq = nil, max(m.seq, seq)
@@ -327,8 +324,7 @@ func (m *member) enterSimple(first func(w *wakes) []*Frame) {
 	w.fire()
 }
 
-// position returns the courier's newest position or nil; during an outage of the live
-// store the courier is not on the map.
+// position returns the courier's newest position or nil; during an outage of the live store the courier is not on the map.
 func (h *Hub) position(ctx context.Context, courierID string) *domain.Position {
 	p, err := h.live.Position(ctx, courierID)
 	if err != nil || p == nil {

@@ -57,9 +57,8 @@ func (s *Subscription) KeepOpen() {
 	s.mu.Unlock()
 }
 
-// Drain appends the queued frames to buf and returns it; it never blocks. Like an
-// io.Reader it may return the last frames together with the error that ended the
-// subscription. Afterwards wake is called again when there are new frames.
+// Drain appends the queued frames to buf and returns it; it never blocks. Like an io.Reader it may return the last frames
+// together with the error that ended the subscription. Afterwards wake is called again when there are new frames.
 func (s *Subscription) Drain(buf []Frame) ([]Frame, error) {
 	from := len(buf)
 	s.mu.Lock()
@@ -106,8 +105,7 @@ func (s *Subscription) Next(ctx context.Context) (Frame, error) {
 	}
 }
 
-// Close ends the subscription and discards queued frames. It may be called more than once,
-// also from wake.
+// Close ends the subscription and discards queued frames. It may be called more than once, also from wake.
 func (s *Subscription) Close() { s.close(ErrClosed) }
 
 // End ends the subscription with an error that its reader gets after the queued frames.

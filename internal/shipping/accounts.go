@@ -13,14 +13,12 @@ type Carriers struct {
 	ByAccount map[domain.CarrierAccount]domain.Carrier
 	// Merchants are the merchants an account belongs to; an account without any is shared.
 	Merchants map[domain.CarrierAccount][]string
-	// Chosen returns the accounts that a merchant's parcels must go with, as
-	// CarrierAccount.String writes them, the preferred one first; empty for any that is open
-	// to it. It may be nil.
+	// Chosen returns the accounts that a merchant's parcels must go with, as CarrierAccount.String writes them, the
+	// preferred one first; empty for any that is open to it. It may be nil.
 	Chosen func(merchantID string) []string
 	// HookTokens are the secret ends of the webhook URLs, by account.
 	HookTokens map[domain.CarrierAccount]string
-	// HookBase is our public base URL for webhooks, such as https://track.shop.example; ""
-	// if carriers cannot reach us.
+	// HookBase is our public base URL for webhooks, such as https://track.shop.example; "" if carriers cannot reach us.
 	HookBase string
 	// Detect returns the companies whose tracking number it may be, likeliest first.
 	Detect func(number string) []domain.NumberGuess
@@ -78,9 +76,8 @@ func (c Carriers) choose(carrier, name, merchantID string) (domain.Carrier, erro
 	return c.ByAccount[open[0]], nil
 }
 
-// detect returns the account that follows a number booked elsewhere, with the number in its
-// company's form. It is chosen only when the number is certain; otherwise the candidates
-// are in the error, and the caller names the carrier.
+// detect returns the account that follows a number booked elsewhere, with the number in its company's form. It is chosen
+// only when the number is certain; otherwise the candidates are in the error, and the caller names the carrier.
 func (c Carriers) detect(number, name, merchantID string) (domain.Carrier, domain.ShipmentRef, error) {
 	ref := domain.ShipmentRef{TrackingNumber: number}
 	var guesses []domain.NumberGuess

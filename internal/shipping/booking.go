@@ -11,11 +11,10 @@ import (
 	"github.com/order-tracking/order-tracking/internal/idempotency"
 )
 
-// How a booking never becomes two parcels: the attempt is committed before the carrier is
-// called. The id in the first answer is stored before anything else and used from then on.
-// Without an answer the parcel may exist: it is searched for by our name for seekFor. A
-// carrier that keeps our names then gets the booking again, because it rejects a duplicate;
-// for any other a person must resolve it. One that is idempotent gets it again at once.
+// How a booking never becomes two parcels: the attempt is committed before the carrier is called. The id in the first answer
+// is stored before anything else and used from then on. Without an answer the parcel may exist: it is searched for by our
+// name for seekFor. A carrier that keeps our names then gets the booking again, because it rejects a duplicate; for any
+// other a person must resolve it. One that is idempotent gets it again at once.
 
 // seekFor is how long a booking without an answer is searched for.
 const seekFor = 10 * time.Minute
@@ -78,8 +77,7 @@ func (w *worker) name(ctx context.Context, job *domain.ShipmentJob, told domain.
 	return w.Store.NameShipment(ctx, job.OrderID, job.Ref, false)
 }
 
-// duplicate switches a booking that the carrier rejected as a duplicate back to searching
-// for the existing one.
+// duplicate switches a booking that the carrier rejected as a duplicate back to searching for the existing one.
 func (w *worker) duplicate(ctx context.Context, job *domain.ShipmentJob) (domain.ShipmentSnapshot, error) {
 	job.Ref = domain.ShipmentRef{ClientRef: job.Ref.ClientRef}
 	if err := w.Store.NameShipment(ctx, job.OrderID, job.Ref, false); err != nil {
@@ -170,8 +168,7 @@ func (sv *Service) Resolve(ctx context.Context, id string, in Resolution) (*doma
 		next := *job
 		next.Due = domain.Timestamp(sv.Clock.Now())
 		next.Since = next.Due
-		// A new name starts afresh: nothing that still happens to the old one can affect
-		// it.
+		// A new name starts afresh: nothing that still happens to the old one can affect it.
 		next.Ref = domain.ShipmentRef{ClientRef: o.ClientRef(next.Due), ID: in.ID, TrackingNumber: in.TrackingNumber}
 		if in.Action == ResolveRetry {
 			next.Ref.ID, next.Ref.TrackingNumber, next.SentAt, next.Cancelling = "", "", time.Time{}, false

@@ -257,10 +257,9 @@ func (sv *Service) CheckRefusal(in Refusal) error {
 	return f.Err()
 }
 
-// Refuse returns a parcel that cannot be cancelled for free. It fails with
-// paid_cancel_required if the terms differ from those agreed to, illegal_transition if
-// cancelling is free, cancel_after_pickup if it is too late, and shipment_not_found. It may
-// be repeated after any failure: nothing is paid twice.
+// Refuse returns a parcel that cannot be cancelled for free. It fails with paid_cancel_required if the terms differ from
+// those agreed to, illegal_transition if cancelling is free, cancel_after_pickup if it is too late, and shipment_not_found.
+// It may be repeated after any failure: nothing is paid twice.
 func (sv *Service) Refuse(ctx context.Context, id string, in Refusal, expected int64) (*domain.Order, error) {
 	by, o, err := sv.Orders.Authorize(ctx, id)
 	if err != nil {
@@ -330,8 +329,7 @@ const (
 	handoverDays  = 4
 )
 
-// handovers applies the carrier's money registries to the orders and returns when to read
-// them again.
+// handovers applies the carrier's money registries to the orders and returns when to read them again.
 func (sv *Service) handovers(ctx context.Context, account domain.CarrierAccount, from domain.CarrierCollector) time.Duration {
 	for back := range handoverDays {
 		list, err := from.Handovers(ctx, sv.Clock.Now().AddDate(0, 0, -back))

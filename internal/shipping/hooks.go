@@ -14,9 +14,8 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// Receive stores a carrier's webhook and does nothing else: carriers disable slow or
-// failing receivers. It fails only with not_found, for an unknown URL or an unverified
-// sender.
+// Receive stores a carrier's webhook and does nothing else: carriers disable slow or failing receivers. It fails only with
+// not_found, for an unknown URL or an unverified sender.
 func (sv *Service) Receive(ctx context.Context, carrier, token string, header http.Header, query url.Values, body []byte) error {
 	h := domain.HookMessage{
 		ID: domain.NewID(), ReceivedAt: domain.Timestamp(sv.Clock.Now()), Header: kept(header), Query: query.Encode(), Body: body,

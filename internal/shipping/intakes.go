@@ -27,9 +27,8 @@ func (sv *Service) registered(ctx context.Context, o *domain.Order) (*domain.Shi
 	return job, car, nil
 }
 
-// BookIntake requests a courier to collect an order's parcel. It fails with
-// shipment_not_found, and with illegal_transition while the parcel is not registered or a
-// courier is already booked.
+// BookIntake requests a courier to collect an order's parcel. It fails with shipment_not_found, and with illegal_transition
+// while the parcel is not registered or a courier is already booked.
 func (sv *Service) BookIntake(ctx context.Context, id string, in domain.IntakeRequest) (*domain.Order, error) {
 	by, o, err := sv.Orders.Authorize(ctx, id)
 	if err != nil {
@@ -89,8 +88,7 @@ func (sv *Service) CancelIntake(ctx context.Context, id string) (*domain.Order, 
 	})
 }
 
-// watchIntake polls a pending intake and updates the order. Failures are retried at the
-// next poll.
+// watchIntake polls a pending intake and updates the order. Failures are retried at the next poll.
 func (w *worker) watchIntake(ctx context.Context, o *domain.Order) {
 	able, ok := w.car.(domain.CarrierIntakes)
 	if !ok || o.Shipment == nil || !o.Shipment.Intake.Live() || !o.Status.BeforeCustody() {
@@ -116,9 +114,8 @@ func (w *worker) watchIntake(ctx context.Context, o *domain.Order) {
 	}
 }
 
-// Edit changes a booked parcel while the carrier allows it. It fails with
-// shipment_not_found, version_conflict, or illegal_transition if the carrier does not allow
-// it (yet).
+// Edit changes a booked parcel while the carrier allows it. It fails with shipment_not_found, version_conflict, or
+// illegal_transition if the carrier does not allow it (yet).
 func (sv *Service) Edit(ctx context.Context, id string, in domain.ShipmentEdit, expected int64) (*domain.Order, error) {
 	by, o, err := sv.Orders.Authorize(ctx, id)
 	if err != nil {

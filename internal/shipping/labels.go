@@ -21,10 +21,9 @@ const (
 	MaxLabels = 100
 )
 
-// Label returns the labels of orders' shipments as one PDF. It is printed on first request
-// and cached; requests during printing share the print job. It fails with
-// shipment_not_found, validation_failed if the orders use different accounts, and
-// unavailable while the carrier prints.
+// Label returns the labels of orders' shipments as one PDF. It is printed on first request and cached; requests during
+// printing share the print job. It fails with shipment_not_found, validation_failed if the orders use different accounts,
+// and unavailable while the carrier prints.
 func (sv *Service) Label(ctx context.Context, ids []string, p domain.Paper) ([]byte, error) {
 	if err := checkPaper(ids, p); err != nil {
 		return nil, err

@@ -1,5 +1,4 @@
-// Package shipping manages shipments with delivery companies: booking, tracking,
-// cancelling, labels and webhooks.
+// Package shipping manages shipments with delivery companies: booking, tracking, cancelling, labels and webhooks.
 package shipping
 
 import (
@@ -29,17 +28,15 @@ type Deps struct {
 
 // Service manages shipments with delivery companies. It implements domain.Parcels.
 //
-// Booking stores the request and returns; a worker per account (worker.go) carries it out.
-// Polling at sensible intervals is the source of truth; webhooks only trigger an early
-// poll.
+// Booking stores the request and returns; a worker per account (worker.go) carries it out. Polling at sensible intervals is
+// the source of truth; webhooks only trigger an early poll.
 type Service struct {
 	Deps
 	wake     map[domain.CarrierAccount]chan struct{} // wakes each account's worker
 	webhooks chan struct{}                           // wakes the webhook handler
 }
 
-// New returns the service, registered to end the shipments of cancelled orders. Run must
-// run.
+// New returns the service, registered to end the shipments of cancelled orders. Run must run.
 func New(d Deps) *Service {
 	sv := &Service{Deps: d, wake: map[domain.CarrierAccount]chan struct{}{}, webhooks: make(chan struct{}, 1)}
 	for account := range d.ByAccount {
@@ -62,9 +59,8 @@ type ShipmentDraft struct {
 // block callers. Without prices it is accepted and the worker asks again.
 const quoteWithin = 100 * time.Millisecond
 
-// Book gives an order a shipment. It returns before the carrier has decided. It fails with
-// carrier_not_found, shipment_exists, order_finished, illegal_transition, or
-// validation_failed if the carrier rejects it at once.
+// Book gives an order a shipment. It returns before the carrier has decided. It fails with carrier_not_found,
+// shipment_exists, order_finished, illegal_transition, or validation_failed if the carrier rejects it at once.
 func (sv *Service) Book(ctx context.Context, id string, in ShipmentDraft) (*domain.Order, error) {
 	by, known, err := sv.Orders.Authorize(ctx, id)
 	if err != nil {

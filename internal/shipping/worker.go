@@ -20,16 +20,13 @@ const (
 	// A worker sleeps until the next job is due, within these bounds; bookings and webhooks
 	// wake it. The longer one finds jobs of a crashed replica.
 	lookEvery, idleEvery = 200 * time.Millisecond, 5 * time.Minute
-	// taken is how long a shipment is leased to a worker; a poll ends before that, so the
-	// same booking is never sent twice.
+	// taken is how long a shipment is leased to a worker; a poll ends before that, so the same booking is never sent twice.
 	taken, lookWithin = 45 * time.Second, 35 * time.Second
-	// atOnce is how many shipments of an account are leased at once, sideBySide how many
-	// are polled in parallel.
+	// atOnce is how many shipments of an account are leased at once, sideBySide how many are polled in parallel.
 	atOnce, sideBySide = 16, 4
 	// silentAfter is how long polling may fail before people are notified.
 	silentAfter = time.Hour
-	// failPause and maxFailPause bound the pause after a failed poll, which grows with the
-	// duration of the failure.
+	// failPause and maxFailPause bound the pause after a failed poll, which grows with the duration of the failure.
 	failPause, maxFailPause = 10 * time.Second, 15 * time.Minute
 	// maxAway is the longest pause while a carrier is down.
 	maxAway = 5 * time.Minute
@@ -123,8 +120,7 @@ const (
 	asTaken time.Duration = -1
 )
 
-// look does what is due for one shipment and reschedules it. It returns how long the
-// carrier asked for a pause.
+// look does what is due for one shipment and reschedules it. It returns how long the carrier asked for a pause.
 func (w *worker) look(ctx context.Context, job domain.ShipmentJob, until time.Time) (rest time.Duration) {
 	ctx, cancel := context.WithDeadline(ctx, until.Add(lookWithin-taken))
 	defer cancel()
@@ -153,8 +149,7 @@ func (w *worker) see(ctx context.Context, job *domain.ShipmentJob, until time.Ti
 	if o.Shipment == nil || o.Shipment.Reference != job.Ref.ClientRef {
 		return never, 0
 	}
-	// If the order was cancelled while its shipment was being booked, cancel the shipment
-	// too.
+	// If the order was cancelled while its shipment was being booked, cancel the shipment too.
 	if job.Cancelling || o.Status == domain.StatusCancelled && job.Booking != nil && o.Shipment.Phase.Live() {
 		return w.finishCancel(ctx, o, job, until)
 	}
@@ -178,8 +173,7 @@ func (w *worker) see(ctx context.Context, job *domain.ShipmentJob, until time.Ti
 	return w.car.Traits().Pace.PollAfter(o, now, job.Since, job.Looks), 0
 }
 
-// poll polls a shipment, or takes the next step of a booking that the carrier has not
-// answered yet.
+// poll polls a shipment, or takes the next step of a booking that the carrier has not answered yet.
 func (w *worker) poll(ctx context.Context, o *domain.Order, job *domain.ShipmentJob) (domain.ShipmentSnapshot, error) {
 	switch {
 	case named(job):
@@ -243,8 +237,7 @@ func mergeRef(before, reported domain.ShipmentRef) domain.ShipmentRef {
 	}
 }
 
-// failed schedules the next attempt. Only the carrier's own rejection of our booking ends a
-// shipment.
+// failed schedules the next attempt. Only the carrier's own rejection of our booking ends a shipment.
 func (w *worker) failed(ctx context.Context, o *domain.Order, job *domain.ShipmentJob, err error) (after, rest time.Duration) {
 	e, ok := errors.AsType[*domain.CarrierError](err)
 	if !ok { // a database error, or a concurrent cancellation
@@ -308,8 +301,7 @@ func (w *worker) doubt(ctx context.Context, o *domain.Order, clientRef, code, de
 	}
 }
 
-// journalEvery is how often a company's journal is read, and journalPause the pause after a
-// failure.
+// journalEvery is how often a company's journal is read, and journalPause the pause after a failure.
 const (
 	journalEvery = 5 * time.Second
 	journalPause = 30 * time.Second

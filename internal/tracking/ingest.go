@@ -19,10 +19,9 @@ type PhoneReport struct {
 	Arrivals []domain.Position
 }
 
-// Ingest accepts a phone's post, authenticated by its token. Unusable data is dropped and
-// counted, so that the phone does not send it again; an empty report is a heartbeat. It
-// fails with unauthenticated for an unknown or revoked token, and with unavailable when a
-// retry can help; nothing was stored then.
+// Ingest accepts a phone's post, authenticated by its token. Unusable data is dropped and counted, so that the phone does
+// not send it again; an empty report is a heartbeat. It fails with unauthenticated for an unknown or revoked token, and with
+// unavailable when a retry can help; nothing was stored then.
 func (s *Service) Ingest(ctx context.Context, token string, r PhoneReport) (Received, error) {
 	courierID, err := s.tokenOwner(ctx, token)
 	if err != nil {

@@ -18,12 +18,10 @@ const (
 	learnEvery   = 5 * time.Second
 	lessonsTaken = 200  // worked out in one go
 	lessonsRead  = 1000 // learned in one go
-	// snapshotAfter is after how many lessons what was learned is stored, so that the next
-	// start reads few.
+	// snapshotAfter is after how many lessons what was learned is stored, so that the next start reads few.
 	snapshotAfter = 500
 	trailTaken    = 2000
-	// How often the quality of estimates is looked at, over how many days, and how many of the
-	// worst groups metrics tell.
+	// How often the quality of estimates is looked at, over how many days, and how many of the worst groups metrics tell.
 	lookEvery  = 5 * time.Minute
 	lookDays   = 7
 	lookGroups = 10

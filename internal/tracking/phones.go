@@ -15,9 +15,8 @@ type Onboarding struct {
 	Token string `json:"token"`
 }
 
-// Onboard makes a token with which a phone reports a courier's positions. Each call makes
-// another one, but for those with the same idempotency key: secret_not_repeated. It also
-// fails with courier_not_found.
+// Onboard makes a token with which a phone reports a courier's positions. Each call makes another one, but for those with
+// the same idempotency key: secret_not_repeated. It also fails with courier_not_found.
 func (s *Couriers) Onboard(ctx context.Context, courierID string) (*Onboarding, error) {
 	courier, err := s.known(ctx, courierID)
 	if err != nil {
@@ -32,8 +31,7 @@ func (s *Couriers) Onboard(ctx context.Context, courierID string) (*Onboarding, 
 	})
 }
 
-// Phones returns the tokens of a courier's phones, newest first, never nil; or
-// courier_not_found.
+// Phones returns the tokens of a courier's phones, newest first, never nil; or courier_not_found.
 func (s *Couriers) Phones(ctx context.Context, courierID string) ([]domain.PhoneToken, error) {
 	courier, err := s.known(ctx, courierID)
 	if err != nil {
@@ -69,9 +67,8 @@ func (s *Couriers) RevokePhones(ctx context.Context, courierID, tokenID string) 
 // tokenFresh is how long a token's owner is cached.
 const tokenFresh = 5 * time.Second
 
-// phoneTokens caches the owners of recently used tokens, to save a query per position. It
-// is replaced when it is old and with each revocation; a result queried before that goes
-// to the discarded cache.
+// phoneTokens caches the owners of recently used tokens, to save a query per position. It is replaced when it is old and
+// with each revocation; a result queried before that goes to the discarded cache.
 type phoneTokens struct {
 	began  time.Time
 	owners sync.Map // courier ids by token hash

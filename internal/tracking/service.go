@@ -1,6 +1,5 @@
-// Package tracking handles positions: it ingests and filters them, keeps the live view and
-// the history, watches fences, infers arrivals and publishes courier_location. It also
-// implements the operations on couriers.
+// Package tracking handles positions: it ingests and filters them, keeps the live view and the history, watches fences,
+// infers arrivals and publishes courier_location. It also implements the operations on couriers.
 //
 // Every method takes its actor from the context and fails with domain errors.
 package tracking
@@ -39,8 +38,7 @@ type Deps struct {
 	Plausible domain.Plausibility
 	// KeepHistory is set when positions are stored beyond the newest.
 	KeepHistory bool
-	// Alone is set when there is no other replica, so that cached couriers stay current
-	// until they are changed here.
+	// Alone is set when there is no other replica, so that cached couriers stay current until they are changed here.
 	Alone   bool
 	Arrival Arrival
 	// NewPhoneToken generates a phone's secret; the default is random text.
@@ -68,8 +66,7 @@ func New(d Deps) *Service {
 	return s
 }
 
-// Run stores and publishes positions, and records what they show about orders, until the
-// context ends.
+// Run stores and publishes positions, and records what they show about orders, until the context ends.
 func (s *Service) Run(ctx context.Context) {
 	var wg sync.WaitGroup
 	p := s.pipeline

@@ -41,8 +41,7 @@ type tracked struct {
 	changed atomic.Bool // this replica changed the courier or its orders
 }
 
-// courier returns the state of the courier, locked and read at least once; or
-// courier_not_found.
+// courier returns the state of the courier, locked and read at least once; or courier_not_found.
 func (pl *pipeline) courier(ctx context.Context, id string, now time.Time) (*tracked, error) {
 	pl.mu.Lock()
 	t := pl.couriers[id]

@@ -67,9 +67,8 @@ func thin(way []domain.Position, limit int) []domain.Position {
 	return append(out, way[len(way)-1])
 }
 
-// encodePolyline encodes points in Google's polyline format with a precision of 5
-// decimals: differences between points, zigzag coded, five bits a character.
-// https://developers.google.com/maps/documentation/utilities/polylinealgorithm
+// encodePolyline encodes points in Google's polyline format with a precision of 5 decimals: differences between points,
+// zigzag coded, five bits a character. https://developers.google.com/maps/documentation/utilities/polylinealgorithm
 func encodePolyline(way []domain.Position) string {
 	out := make([]byte, 0, 8*len(way))
 	var lat, lon int64
@@ -111,16 +110,14 @@ const (
 	MaxTrackLimit     = 50_000
 )
 
-// TrackRequest requests a courier's trail. Zero times select the last day, a zero limit
-// the default.
+// TrackRequest requests a courier's trail. Zero times select the last day, a zero limit the default.
 type TrackRequest struct {
 	From, To time.Time
 	Limit    int
 }
 
-// CourierTrack returns a courier's positions between two times, oldest first, simplified
-// when there are more than the limit. It fails with courier_not_found or
-// validation_failed.
+// CourierTrack returns a courier's positions between two times, oldest first, simplified when there are more than the limit.
+// It fails with courier_not_found or validation_failed.
 func (s *Service) CourierTrack(ctx context.Context, courierID string, r TrackRequest) (*CourierTrack, error) {
 	courier, err := s.known(ctx, courierID)
 	if err != nil {

@@ -18,8 +18,7 @@ const (
 	sourceTimer = "timer"
 )
 
-// watch looks periodically for broken promises and silent couriers. Every replica may do it;
-// each order gets one note entry.
+// watch looks periodically for broken promises and silent couriers. Every replica may do it; each order gets one note entry.
 func (pl *pipeline) watch(ctx context.Context) {
 	background.Loop(ctx, nil, watchEvery, func() time.Duration {
 		if err := pl.watchOnce(ctx); err != nil && ctx.Err() == nil {

@@ -36,8 +36,7 @@ func ExpectedVersion(ifMatch string, current func() (int64, error)) (int64, erro
 	return NoVersion, nil
 }
 
-// Unchanged reports whether an If-None-Match header contains the version. An unreadable
-// header matches nothing.
+// Unchanged reports whether an If-None-Match header contains the version. An unreadable header matches nothing.
 func Unchanged(ifNoneMatch string, version int64) bool {
 	if ifNoneMatch == "" {
 		return false

@@ -1,6 +1,5 @@
-// Package transport is shared by the HTTP and gRPC servers: it maps error codes to each
-// protocol, parses the headers that both use and decides how live streams end. It serves
-// nothing itself.
+// Package transport is shared by the HTTP and gRPC servers: it maps error codes to each protocol, parses the headers that
+// both use and decides how live streams end. It serves nothing itself.
 package transport
 
 import (
@@ -29,8 +28,7 @@ func randomPrefix() (p [8]byte) {
 	return p
 }
 
-// RequestID returns the caller's X-Request-Id when it is safe to log and echo, else a new
-// id.
+// RequestID returns the caller's X-Request-Id when it is safe to log and echo, else a new id.
 func RequestID(given string) string {
 	if sane(given) {
 		return given

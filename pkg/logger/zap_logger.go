@@ -12,10 +12,9 @@ import (
 	"go.uber.org/zap/zapcore"
 )
 
-// New returns a logger that writes to w, os.Stderr in the product: stdout is for the
-// output of commands. level is debug, info, warn or
-// error; format is console, json, or auto: console when w is a terminal and JSON
-// otherwise. Times are ISO 8601 in UTC. It is safe for concurrent use.
+// New returns a logger that writes to w, os.Stderr in the product: stdout is for the output of commands. level is debug,
+// info, warn or error; format is console, json, or auto: console when w is a terminal and JSON otherwise. Times are ISO 8601
+// in UTC. It is safe for concurrent use.
 func New(level, format string, w io.Writer) (*zap.Logger, error) {
 	least, err := zapcore.ParseLevel(level)
 	if err != nil {

@@ -30,9 +30,8 @@ const (
 	leastHalf = 1.0 / (1 << 27) // a few centimetres: smaller cells are not split
 )
 
-// cells is an octree around the sphere: a cube with many points is split into eight, an
-// empty one is removed. Only cubes at the surface hold points, so it grows like a quadtree
-// of the ground, fine where couriers are dense and coarse elsewhere.
+// cells is an octree around the sphere: a cube with many points is split into eight, an empty one is removed. Only cubes at
+// the surface hold points, so it grows like a quadtree of the ground, fine where couriers are dense and coarse elsewhere.
 type cells struct {
 	couriers []courier // by index, so that points hold no pointers
 	root     cell
@@ -185,8 +184,7 @@ func (s *search) trim() {
 	}
 }
 
-// visit searches the cell, nearest children first, and skips those farther than all
-// candidates.
+// visit searches the cell, nearest children first, and skips those farther than all candidates.
 func (s *search) visit(c *cell) {
 	for c.has != 0 && c.has&(c.has-1) == 0 {
 		c = c.children[bits.TrailingZeros8(c.has)] // the only child

@@ -39,9 +39,8 @@ type RedisOptions struct {
 // Redis is the live store of replicas that share a Redis or a Redis Cluster, and carries
 // wake-ups between them. It is safe for concurrent use.
 //
-// The first failing call detects a Redis that does not answer; from then on calls fail
-// immediately until a background goroutine has reconnected. Positions received by this
-// replica are also kept in the process and served meanwhile.
+// The first failing call detects a Redis that does not answer; from then on calls fail immediately until a background
+// goroutine has reconnected. Positions received by this replica are also kept in the process and served meanwhile.
 type Redis struct {
 	prefix string
 	// replica identifies this process among those that share the Redis.
@@ -80,9 +79,8 @@ type session struct {
 
 var errAway = domain.Unavailable("redis", errors.New("it did not answer lately"))
 
-// NewRedis connects to redis://[user:password@]host:port[/db], several nodes separated
-// by commas or by addr parameters; rediss:// is TLS. It fails only on a wrong URL; if Redis
-// does not answer, it keeps connecting in the background.
+// NewRedis connects to redis://[user:password@]host:port[/db], several nodes separated by commas or by addr parameters;
+// rediss:// is TLS. It fails only on a wrong URL; if Redis does not answer, it keeps connecting in the background.
 func NewRedis(ctx context.Context, url string, o RedisOptions) (*Redis, error) {
 	option, err := parseRedisURL(url)
 	if err != nil {
@@ -183,8 +181,7 @@ func (r *Redis) session(ctx context.Context) (*session, error) {
 	}
 }
 
-// still reports whether the server that answered a call about the order is the one known
-// to the session when the call began.
+// still reports whether the server that answered a call about the order is the one known to the session when the call began.
 func (r *Redis) still(ctx context.Context, s *session, id string) bool {
 	if s.dials == r.dials.Load() {
 		return true
@@ -244,8 +241,7 @@ func (r *Redis) note(err error) {
 	}
 }
 
-// keep renews the session every second and on request; while the server does not answer
-// it backs off, up to a second.
+// keep renews the session every second and on request; while the server does not answer it backs off, up to a second.
 func (r *Redis) keep(ctx context.Context, err error) {
 	for pause := firstPause; ; {
 		if err == nil {

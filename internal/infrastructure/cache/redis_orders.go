@@ -207,8 +207,7 @@ func (r *Redis) miss(id string) {
 	r.missed[id] = time.Now()
 }
 
-// forgetMissed deletes the orders whose newest version could not be written, so that no
-// replica reads an older one.
+// forgetMissed deletes the orders whose newest version could not be written, so that no replica reads an older one.
 func (r *Redis) forgetMissed(ctx context.Context, s *session) error {
 	r.mu.Lock()
 	missed := maps.Clone(r.missed)

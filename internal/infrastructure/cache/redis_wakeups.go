@@ -20,8 +20,7 @@ const (
 	subscribeBatch  = 256
 )
 
-// wakeups is sharded pub/sub. Each hash tag with a watched topic has its own connection,
-// which is reopened when it breaks.
+// wakeups is sharded pub/sub. Each hash tag with a watched topic has its own connection, which is reopened when it breaks.
 type wakeups struct {
 	redis  *Redis
 	client chan rueidis.Client // holds the client once there is one
@@ -158,8 +157,7 @@ func (l *listener) want(topic string, wanted bool) {
 	}
 }
 
-// run listens until the context ends; if the connection breaks it opens another one and
-// resubscribes to all watched topics.
+// run listens until the context ends; if the connection breaks it opens another one and resubscribes to all watched topics.
 func (l *listener) run(ctx context.Context, client rueidis.Client, fn func(string, []byte)) {
 	for pause := 2 * firstPause; ; pause = min(2*pause, time.Second) {
 		for !l.all() {
@@ -226,8 +224,7 @@ func (l *listener) listen(ctx context.Context, client rueidis.Client, fn func(st
 	}
 }
 
-// lost resubscribes to a topic that the server unsubscribed, as it does when a hash slot
-// moves to another node.
+// lost resubscribes to a topic that the server unsubscribed, as it does when a hash slot moves to another node.
 func (l *listener) lost(topic string) {
 	l.wakeups.mu.Lock()
 	defer l.wakeups.mu.Unlock()

@@ -22,8 +22,7 @@ type claim struct {
 	values   []any
 }
 
-// claimed lists the tables of claims in locking order. A call that loses several claims
-// gets the error of the first.
+// claimed lists the tables of claims in locking order. A call that loses several claims gets the error of the first.
 var claimed = []*table{idempotencyTable, inboundTable, ordersTable}
 
 // claimsOf lists what a change claims.
@@ -85,8 +84,7 @@ func (p *plan) refuse(calls []*call, lost map[*call]error) {
 	}
 }
 
-// move is an order's change of courier loads: one less for from, one more for to.
-// A forced move ignores capacity.
+// move is an order's change of courier loads: one less for from, one more for to. A forced move ignores capacity.
 type move struct {
 	from, to string
 	forced   bool

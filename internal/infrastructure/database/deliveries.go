@@ -202,8 +202,7 @@ func (s *Store) DropReceiver(ctx context.Context, name string) error {
 		(SELECT receiver, order_id, seq, part FROM deliveries WHERE receiver = $1 LIMIT $2)`, name)
 }
 
-// LeaseReceivers takes the receivers that need a sender; see domain.Deliveries. Most calls
-// find none and write nothing.
+// LeaseReceivers takes the receivers that need a sender; see domain.Deliveries. Most calls find none and write nothing.
 func (s *Store) LeaseReceivers(ctx context.Context, owner string, except []string, now, until time.Time) ([]domain.Receiver, error) {
 	free, err := list(ctx, s, scanOne[string], `SELECT r.name FROM delivery_receivers r WHERE NOT (r.name`+s.d.among+`)
 		AND (r.leased_until < $3 OR r.owner = $2) AND EXISTS (SELECT 1 FROM deliveries d

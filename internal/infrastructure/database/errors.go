@@ -15,9 +15,8 @@ import (
 
 var errClosed = errors.New("the store is closed")
 
-// failure maps a database error to the caller's error: unavailable if it is transient,
-// internal for everything else, such as a constraint violation, an unreadable row or a
-// bug. Domain errors are returned unchanged.
+// failure maps a database error to the caller's error: unavailable if it is transient, internal for everything else, such as
+// a constraint violation, an unreadable row or a bug. Domain errors are returned unchanged.
 func failure(err error) error {
 	var known *domain.Error
 	switch {

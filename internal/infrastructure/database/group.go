@@ -44,8 +44,7 @@ type work struct {
 	commit func() error
 	// rollback rolls the transaction back unless it was committed.
 	rollback func()
-	// settle waits, after a commit with an unknown outcome, until the transaction has
-	// either committed or rolled back.
+	// settle waits, after a commit with an unknown outcome, until the transaction has either committed or rolled back.
 	settle func(context.Context) error
 }
 
@@ -107,9 +106,8 @@ func (s *Store) commitLoop() {
 // gatherFor is longer than a normal commit, so that one that hangs does not block the others.
 const gatherFor = 20 * time.Millisecond
 
-// gather adds the waiting calls to a group and, while another group is committing, new
-// arrivals up to half a group: a few large groups cost the database less than many small
-// ones. A lone call does not wait.
+// gather adds the waiting calls to a group and, while another group is committing, new arrivals up to half a group: a few
+// large groups cost the database less than many small ones. A lone call does not wait.
 func (s *Store) gather(group []*call) []*call {
 	var enough <-chan time.Time
 	for yielded := false; len(group) < s.maxGroup; {

@@ -19,8 +19,7 @@ import (
 //go:embed migrations
 var migrations embed.FS
 
-// Migrations manages the schema of a database by hand. Opening a store migrates it
-// automatically.
+// Migrations manages the schema of a database by hand. Opening a store migrates it automatically.
 type Migrations struct {
 	db      *sql.DB
 	dialect goose.Dialect

@@ -28,8 +28,7 @@ func (s *Store) UpdateOrder(ctx context.Context, id string, fn func(*domain.Chan
 	return s.submit(ctx, &call{id: id, fn: fn})
 }
 
-// isID reports whether s is a UUID and so can be a stored id; PostgreSQL refuses to compare
-// a UUID with anything else.
+// isID reports whether s is a UUID and so can be a stored id; PostgreSQL refuses to compare a UUID with anything else.
 func isID(s string) bool { return len(s) == 36 && uuid.Validate(s) == nil }
 
 // Order returns the newest committed version of an order, or order_not_found.

@@ -41,8 +41,7 @@ func OpenPostgres(ctx context.Context, url string, o Options) (*Store, error) {
 		e.shut()
 		return nil, failure(err)
 	}
-	// Installations that share a database, each in its own schema, have separate locks and
-	// signals.
+	// Installations that share a database, each in its own schema, have separate locks and signals.
 	err = e.read.QueryRowContext(ctx, `SELECT current_schema(), hashtextextended(current_schema(), 0)`).Scan(&e.schema, &e.lockKey)
 	if err != nil {
 		e.shut()
@@ -80,8 +79,7 @@ func newPostgres(url string) (*postgres, error) {
 	tune(e.config)
 
 	pc.ConnConfig = e.config.Copy()
-	// Writers access rows by key. A plan cached while a table was empty must not scan it
-	// once it is full.
+	// Writers access rows by key. A plan cached while a table was empty must not scan it once it is full.
 	setDefaults(pc.ConnConfig, map[string]string{"enable_hashjoin": "off", "enable_mergejoin": "off"})
 	pc.MaxConns, pc.MinConns, pc.MinIdleConns = pgWriters, 0, 0
 	if e.pool, err = pgxpool.NewWithConfig(context.Background(), pc); err != nil {

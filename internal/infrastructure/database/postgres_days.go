@@ -11,8 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// Positions are partitioned by day (UTC), so that old ones are deleted by dropping a table
-// instead of row by row.
+// Positions are partitioned by day (UTC), so that old ones are deleted by dropping a table instead of row by row.
 
 const day = 24 * time.Hour
 
@@ -54,8 +53,7 @@ func (e *postgres) storeFixes(ctx context.Context, rows [][]any, job func() erro
 	return job()
 }
 
-// purgeFixes drops the days that end before the time and deletes older rows of the day
-// that contains it.
+// purgeFixes drops the days that end before the time and deletes older rows of the day that contains it.
 func (e *postgres) purgeFixes(ctx context.Context, before int64) error {
 	rows, err := e.read.QueryContext(ctx, `SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
 		WHERE i.inhparent = 'courier_positions'::regclass ORDER BY c.relname`)

@@ -13,10 +13,9 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// One replica relays at a time: the one whose session holds an advisory lock. It reads and
-// deletes over that same session, so that a leader that lost it can't do anything. A leader
-// that is killed, suspended or cut off loses its session within leadIdle, so it must send
-// something that often.
+// One replica relays at a time: the one whose session holds an advisory lock. It reads and deletes over that same session,
+// so that a leader that lost it can't do anything. A leader that is killed, suspended or cut off loses its session within
+// leadIdle, so it must send something that often.
 
 const (
 	leadIdle  = 3 * time.Second // the server disconnects a silent leader
@@ -90,8 +89,7 @@ func (e *postgres) candidate() *pgx.ConnConfig {
 	return c
 }
 
-// resign ends the term, or the candidacy if there is none, by closing the session, which
-// releases the lock.
+// resign ends the term, or the candidacy if there is none, by closing the session, which releases the lock.
 func (r *election) resign(t *term) {
 	if t != nil {
 		t.end()
@@ -114,8 +112,7 @@ func (t *term) pulse() {
 	}
 }
 
-// do uses the session, one call at a time. An error ends the term, since the session may
-// have lost the lock.
+// do uses the session, one call at a time. An error ends the term, since the session may have lost the lock.
 func (t *term) do(ctx context.Context, fn func(context.Context) error) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -9,9 +9,8 @@ import (
 	"go.uber.org/zap"
 )
 
-// waker notifies the relaying process that events may be pending. The notification is not
-// part of the commit: a NOTIFY there would serialize commits. A lost one delays the relay
-// by its poll interval.
+// waker notifies the relaying process that events may be pending. The notification is not part of the commit: a NOTIFY there
+// would serialize commits. A lost one delays the relay by its poll interval.
 type waker struct {
 	due     chan struct{} // signalled after a commit in this process
 	cancel  context.CancelFunc

@@ -49,8 +49,7 @@ func (s *Store) OldOrders(ctx context.Context, before time.Time, after domain.Cu
 		ORDER BY created_at, id LIMIT $4`, micros(before), micros(after.CreatedAt), after.ID, limit)
 }
 
-// EraseTraces erases everything about erased orders, in a transaction for each; see
-// domain.Privacy.
+// EraseTraces erases everything about erased orders, in a transaction for each; see domain.Privacy.
 func (s *Store) EraseTraces(ctx context.Context, orderIDs []string, audit *domain.AuditEntry) error {
 	for _, id := range orderIDs {
 		err := s.d.job(ctx, func(ctx context.Context, tx *sql.Tx) error {

@@ -14,8 +14,7 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// record stores an idempotency record in the transaction; it returns ErrRecorded if the
-// key exists.
+// record stores an idempotency record in the transaction; it returns ErrRecorded if the key exists.
 func (s *Store) record(ctx context.Context, tx *sql.Tx, idem *domain.Idempotency) error {
 	if idem == nil {
 		return nil
@@ -122,9 +121,8 @@ var errUnknown = errors.New("the outcome of the commit is unknown")
 // findOut limits how long the outcome of a commit is looked up.
 const findOut = 10 * time.Second
 
-// commit commits the plan. If that fails the outcome is unknown, since the answer may have
-// been lost in transit. Then it looks for one of the rows in the database, which decides
-// for all, as they were one transaction.
+// commit commits the plan. If that fails the outcome is unknown, since the answer may have been lost in transit. Then it
+// looks for one of the rows in the database, which decides for all, as they were one transaction.
 func (s *Store) commit(ctx context.Context, w *work, p *plan, sh *shift) error {
 	err := w.commit()
 	if err == nil {

@@ -14,9 +14,8 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// The search index is fed after orders are committed, by one process at a time. Orders
-// newer than the newest segment need no index: searches scan them. Once there are enough,
-// they become a segment, and several small segments become a large one.
+// The search index is fed after orders are committed, by one process at a time. Orders newer than the newest segment need no
+// index: searches scan them. Once there are enough, they become a segment, and several small segments become a large one.
 //
 // An order that belongs to a segment, but was committed after it, or whose text changed, is
 // queued in the order's own transaction. Searches check what is queued, and the segment is
@@ -27,8 +26,7 @@ const (
 	fullSegment = 1 << 16
 	// smallSegments are this many to a full one.
 	smallSegments = 16
-	// queueSize and queueTime limit how much searches check in the queue, and how long
-	// replaced text remains in the index.
+	// queueSize and queueTime limit how much searches check in the queue, and how long replaced text remains in the index.
 	queueSize = 1000
 	queueTime = 10 * time.Minute
 

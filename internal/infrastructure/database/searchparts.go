@@ -10,10 +10,9 @@ import (
 	"github.com/google/uuid"
 )
 
-// A segment of the search index covers a range of orders, in the order of lists (created_at,
-// id). Its parts are, by number: for each gram that occurs, which of its orders have it; and
-// below zero the orders' keys, in pages. Grams are three letters in a row within a word, the
-// first one and two letters of a word, and the merchant.
+// A segment of the search index covers a range of orders, in the order of lists (created_at, id). Its parts are, by number:
+// for each gram that occurs, which of its orders have it; and below zero the orders' keys, in pages. Grams are three letters
+// in a row within a word, the first one and two letters of a word, and the merchant.
 
 const (
 	runeBits = 21
@@ -61,8 +60,7 @@ func grams(text string, add func(int64)) {
 	}
 }
 
-// maxGrams and maxTermGrams limit what is looked up for a query: more would hardly exclude
-// more orders.
+// maxGrams and maxTermGrams limit what is looked up for a query: more would hardly exclude more orders.
 const maxGrams, maxTermGrams = 24, 6
 
 // gramsOf are grams that every text with all of the terms has.
@@ -273,8 +271,7 @@ func (b bitmap) or(other bitmap) {
 	}
 }
 
-// last removes and returns the largest ordinal, -1 if there is none. It looks at words up
-// to *from, and moves that down.
+// last removes and returns the largest ordinal, -1 if there is none. It looks at words up to *from, and moves that down.
 func (b bitmap) last(from *int) int {
 	for ; *from >= 0; *from-- {
 		if v := b[*from]; v != 0 {

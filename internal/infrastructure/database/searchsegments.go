@@ -134,8 +134,7 @@ const (
 	// read until it shows that few have the statuses.
 	frequentPart = 50
 	wrongWay     = 150
-	// manyCandidates is from how many candidates of a segment the rest is read too: reading an
-	// order costs more than that.
+	// manyCandidates is from how many candidates of a segment the rest is read too: reading an order costs more than that.
 	manyCandidates = 16
 )
 

@@ -9,11 +9,10 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// Searches compare folded text: words in lower case, each after a space. Characters that
-// people use or leave out inside a word (dashes, underscores, apostrophes) are dropped;
-// what follows one is also a word of its own, so that its beginning is found. Everything
-// else that is neither letter nor digit separates words. Text that an older version of the
-// program stored does not start with a space.
+// Searches compare folded text: words in lower case, each after a space. Characters that people use or leave out inside a
+// word (dashes, underscores, apostrophes) are dropped; what follows one is also a word of its own, so that its beginning is
+// found. Everything else that is neither letter nor digit separates words. Text that an older version of the program stored
+// does not start with a space.
 
 // foldedMark starts folded text.
 const foldedMark = " "
@@ -179,8 +178,7 @@ func matches(text string, alternatives []searchTerms) bool {
 	return false
 }
 
-// searchCondition is the SQL of matches for folded text, and a condition for text of older
-// programs.
+// searchCondition is the SQL of matches for folded text, and a condition for text of older programs.
 func (l *listing) searchCondition(position, old string, alternatives []searchTerms) string {
 	either := []string{"substr(search, 1, 1) <> ' ' AND " + old}
 	for _, terms := range alternatives {

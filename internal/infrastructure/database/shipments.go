@@ -99,8 +99,7 @@ type due[T any] struct {
 	id         func(T) string
 }
 
-// take returns the rows of a query and postpones them to until, so that no other process
-// takes them.
+// take returns the rows of a query and postpones them to until, so that no other process takes them.
 func (d due[T]) take(ctx context.Context, s *Store, until time.Time, text string, args ...any) (out []T, err error) {
 	err = s.d.job(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		rows, err := tx.QueryContext(ctx, text+s.d.skipLocked, args...)

@@ -34,8 +34,7 @@ func (e *sqlite) dialect() *dialect {
 		list:     func(values any) any { return asJSON(values) },
 		position: "instr", bytesAsText: "CAST(result AS TEXT)",
 		begin: e.begin,
-		// No deadline: the file is local, and busy_timeout limits the wait for another
-		// process that writes.
+		// No deadline: the file is local, and busy_timeout limits the wait for another process that writes.
 		workContext: func() (context.Context, context.CancelFunc) { return context.Background(), func() {} },
 		wakeOthers:  func() {},
 		// The file belongs to this process, so its relay always leads.
@@ -101,9 +100,8 @@ func (e *sqlite) job(ctx context.Context, fn txFunc) error {
 	return err
 }
 
-// OpenSQLite opens or creates the database file and its folder, and migrates the schema.
-// Only the owner may read what it creates. The file stays locked for this process until the
-// store is closed; opening fails if another process holds it.
+// OpenSQLite opens or creates the database file and its folder, and migrates the schema. Only the owner may read what it
+// creates. The file stays locked for this process until the store is closed; opening fails if another process holds it.
 func OpenSQLite(ctx context.Context, path string, o Options) (*Store, error) {
 	unlock, err := LockSQLite(path)
 	if err != nil {
@@ -133,9 +131,8 @@ func OpenSQLite(ctx context.Context, path string, o Options) (*Store, error) {
 	return e.store, nil
 }
 
-// LockSQLite locks the database file for this process and creates it if missing; opening,
-// migrating and replacing it all require that lock. The lock is a file beside the database,
-// since the database file itself may be replaced.
+// LockSQLite locks the database file for this process and creates it if missing; opening, migrating and replacing it all
+// require that lock. The lock is a file beside the database, since the database file itself may be replaced.
 func LockSQLite(path string) (unlock func() error, err error) {
 	if err := createPrivate(path); err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)
@@ -153,9 +150,8 @@ func LockSQLite(path string) (unlock func() error, err error) {
 	return lock.Unlock, nil
 }
 
-// sqliteWriter opens the only write connection. synchronous FULL: an acknowledged write
-// survives a power cut. The write-ahead log is checkpointed only every 64 MB, which gives a
-// third more writes.
+// sqliteWriter opens the only write connection. synchronous FULL: an acknowledged write survives a power cut. The
+// write-ahead log is checkpointed only every 64 MB, which gives a third more writes.
 func sqliteWriter(path string) (*sql.DB, error) {
 	err := createPrivate(path)
 	var db *sql.DB

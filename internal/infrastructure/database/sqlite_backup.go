@@ -40,10 +40,9 @@ func BackupSQLite(ctx context.Context, path, to string) error {
 	return moveFile(part, to)
 }
 
-// RestoreSQLite replaces the database with a backup, migrates its schema, and returns the
-// path to which the old database was moved, "" if there was none. It fails without changing
-// anything if another process uses the database or if the backup is damaged, from another
-// product or from a newer version.
+// RestoreSQLite replaces the database with a backup, migrates its schema, and returns the path to which the old database was
+// moved, "" if there was none. It fails without changing anything if another process uses the database or if the backup is
+// damaged, from another product or from a newer version.
 func RestoreSQLite(ctx context.Context, path, from string, now time.Time) (kept string, err error) {
 	if _, err := os.Stat(from); err != nil {
 		return "", fmt.Errorf("restore the database: %w", err)

@@ -1,17 +1,14 @@
 // Package database is the durable store, on SQLite or PostgreSQL: one store, one schema
 // and shared SQL; sqlite.go and postgres.go hold the differences.
 //
-// Invariants: an order's row, its events, the outbox entries and every side row of
-// a change are committed in one transaction. Once a method returns success, its change is
-// on disk. order_events is append-only. A courier's active_orders equals the number of its
-// unfinished orders.
+// Invariants: an order's row, its events, the outbox entries and every side row of a change are committed in one
+// transaction. Once a method returns success, its change is on disk. order_events is append-only. A courier's active_orders
+// equals the number of its unfinished orders.
 //
-// Concurrency: order changes queue for a committer, a goroutine that takes one waiting
-// call, then all other waiting calls, up to MaxGroup, and commits them together
-// (group.go). SQLite has one committer; PostgreSQL has two, so that one writes while the
-// other waits for its commit. The closures of a group run sequentially, each on its own
-// copy of the object (plan.go), so one that fails or panics does not affect the others.
-// Reads use a connection pool.
+// Concurrency: order changes queue for a committer, a goroutine that takes one waiting call, then all other waiting calls,
+// up to MaxGroup, and commits them together (group.go). SQLite has one committer; PostgreSQL has two, so that one writes
+// while the other waits for its commit. The closures of a group run sequentially, each on its own copy of the object
+// (plan.go), so one that fails or panics does not affect the others. Reads use a connection pool.
 //
 // Lifecycle: Open… runs the migrations and starts the committers, Close waits for
 // running commits; calls still queued then fail with unavailable.
@@ -40,8 +37,7 @@ type Options struct {
 	SearchQueue time.Duration
 	// Log receives messages for operators; nil discards them.
 	Log *zap.Logger
-	// Committed is called after each committed group with its number of changes and its
-	// duration.
+	// Committed is called after each committed group with its number of changes and its duration.
 	Committed func(group int, took time.Duration)
 }
 
@@ -77,8 +73,7 @@ type txFunc func(context.Context, *sql.Tx) error
 type dialect struct {
 	// prepare makes the store keep statements prepared.
 	prepare bool
-	// forUpdate ends a SELECT that locks its rows, skipLocked one that also skips rows locked
-	// by others.
+	// forUpdate ends a SELECT that locks its rows, skipLocked one that also skips rows locked by others.
 	forUpdate, skipLocked string
 	// among follows a column name: the column is in the list passed as the first parameter.
 	among string
@@ -166,8 +161,7 @@ func (s *Store) Close() error { return s.close() }
 // Ping fails unless the database answers and accepts writes.
 func (s *Store) Ping(ctx context.Context) error { return failure(s.d.ping(ctx)) }
 
-// readTries is how often a read is tried after a broken connection: enough to get through
-// a pool full of them.
+// readTries is how often a read is tried after a broken connection: enough to get through a pool full of them.
 const readTries = 10
 
 // one reads the first row of a query with constant SQL; false if there is none.
@@ -283,8 +277,7 @@ func wait(ctx context.Context, d time.Duration) bool {
 type Pool struct {
 	// Name is read or write.
 	Name string
-	// Max is the maximum number of connections, Open the current number, InUse how many of
-	// them are in use.
+	// Max is the maximum number of connections, Open the current number, InUse how many of them are in use.
 	Max, Open, InUse int
 	// Waits counts the waits for a connection, Waited is their total time.
 	Waits  int64
@@ -316,8 +309,7 @@ func (s *Store) ActiveOrders(ctx context.Context) (map[domain.Status]int, error)
 	return counted, err
 }
 
-// OldestPending returns when the oldest event not yet acknowledged by the bus was
-// recorded, zero if there is none.
+// OldestPending returns when the oldest event not yet acknowledged by the bus was recorded, zero if there is none.
 func (s *Store) OldestPending(ctx context.Context) (time.Time, error) {
 	var e domain.Event
 	_, err := s.one(ctx, `SELECT data FROM order_events WHERE pos = (SELECT min(pos) FROM outbox)`, nil, encoded{&e})

@@ -43,8 +43,7 @@ type taken struct {
 
 func (t *taken) size() int { return len(t.Key) + len(t.Value) }
 
-// take starts handling a partition's records: keys in parallel, each key in order. Records
-// without a key count as one key.
+// take starts handling a partition's records: keys in parallel, each key in order. Records without a key count as one key.
 func (k *Consumer) take(p *part, f kgo.FetchTopicPartition) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -80,8 +79,7 @@ func (k *Consumer) chain(p *part, key string, t *taken) {
 	}
 }
 
-// finish marks the records before the first unfinished one for the next commit, and returns
-// the key's next record.
+// finish marks the records before the first unfinished one for the next commit, and returns the key's next record.
 func (k *Consumer) finish(p *part, key string, t *taken) (next *taken) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

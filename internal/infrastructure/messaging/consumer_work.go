@@ -22,8 +22,7 @@ const (
 	maxReason = 4096
 )
 
-// process starts handling the fetched records without waiting: a slow message delays no
-// other key and no other partition.
+// process starts handling the fetched records without waiting: a slow message delays no other key and no other partition.
 func (k *Consumer) process(fetched kgo.Fetches) {
 	fetched.EachPartition(func(f kgo.FetchTopicPartition) {
 		k.mu.Lock()
@@ -53,8 +52,7 @@ func (k *Consumer) one(p *part, r *kgo.Record) bool {
 	})
 }
 
-// shouldGiveUp reports whether a message has been unavailable for GiveUpAfter although its
-// dependencies work.
+// shouldGiveUp reports whether a message has been unavailable for GiveUpAfter although its dependencies work.
 func (k *Consumer) shouldGiveUp(since time.Time) bool {
 	if time.Since(since) < k.GiveUpAfter || k.Healthy == nil {
 		return false

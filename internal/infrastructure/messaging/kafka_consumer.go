@@ -23,8 +23,7 @@ const (
 	commitEvery = 250 * time.Millisecond
 	// fetchBytes bounds the client's buffer per broker.
 	fetchBytes = 8 * MiB
-	// stopGrace is how long a stop waits for messages being handled, leaveTimeout for leaving
-	// the group.
+	// stopGrace is how long a stop waits for messages being handled, leaveTimeout for leaving the group.
 	stopGrace    = 5 * time.Second
 	leaveTimeout = 3 * time.Second
 	// giveUpAfter is how long a message may stay unavailable while its dependencies work.
@@ -33,8 +32,7 @@ const (
 	sessionTimeout = 10 * time.Second
 )
 
-// Consumer reads order_status_updates as a member of a consumer group and calls a handler
-// for each message; see NewConsumer.
+// Consumer reads order_status_updates as a member of a consumer group and calls a handler for each message; see NewConsumer.
 type Consumer struct {
 	// GiveUpAfter is how long handling a message may fail with unavailable while Healthy
 	// reports that the handler's dependencies work; then it becomes a dead letter.
@@ -69,11 +67,10 @@ type Consumer struct {
 // message if the group is new. handle is called sequentially for the messages of a key (and
 // for all messages of a partition without a key), and for up to 64 keys concurrently.
 //
-// After an error with code unavailable, handle is retried with growing pauses and one log
-// line until it succeeds (see GiveUpAfter); messages of other keys are handled meanwhile.
-// After any other error or a panic, the message goes to order_status_updates.dlq with value,
-// key and headers unchanged and the headers error_code and error added. Only then is the
-// message's offset committed, so a message is handled at least once.
+// After an error with code unavailable, handle is retried with growing pauses and one log line until it succeeds (see
+// GiveUpAfter); messages of other keys are handled meanwhile. After any other error or a panic, the message goes to
+// order_status_updates.dlq with value, key and headers unchanged and the headers error_code and error added. Only then is
+// the message's offset committed, so a message is handled at least once.
 func NewConsumer(c ClientConfig, group string, handle func(ctx context.Context, m domain.Message) error) (*Consumer, error) {
 	k := &Consumer{
 		cfg: c, log: c.log(), handle: handle,
@@ -138,8 +135,7 @@ func (k *Consumer) halt() {
 	time.AfterFunc(stopGrace, k.cut)
 }
 
-// Close stops Run and waits for it, commits and leaves the group, so that others take
-// over at once.
+// Close stops Run and waits for it, commits and leaves the group, so that others take over at once.
 func (k *Consumer) Close() {
 	k.closing.Do(func() {
 		k.halt()
@@ -183,8 +179,7 @@ func (k *Consumer) failed(fetched kgo.Fetches) {
 	}
 }
 
-// skip skips a batch that would unpack beyond the limit and records it as a dead letter
-// without a value.
+// skip skips a batch that would unpack beyond the limit and records it as a dead letter without a value.
 func (k *Consumer) skip(bomb *kgo.ErrDecompressTooLarge) {
 	if p := k.owned()[bomb.Partition]; p != nil {
 		p.busy.Wait() // earlier messages must not be committed with it while unfinished

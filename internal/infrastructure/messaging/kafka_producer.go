@@ -70,15 +70,13 @@ func (c ClientConfig) producing() []kgo.Opt {
 	}
 }
 
-// Publish implements domain.Bus. It returns once every message is acknowledged by all
-// in-sync replicas. It fails with code unavailable after the delivery timeout without
-// progress or soon after ctx ends, and with too_large for a message that the brokers will
-// never accept.
+// Publish implements domain.Bus. It returns once every message is acknowledged by all in-sync replicas. It fails with code
+// unavailable after the delivery timeout without progress or soon after ctx ends, and with too_large for a message that the
+// brokers will never accept.
 //
-// After an error the client keeps no messages. Bytes already on the network may still reach
-// the broker after the caller has published again. That is harmless: messages go out in
-// rounds, each waited for, with at most one batch per partition and round. So a batch
-// continues the acknowledged sequence without a gap, and a late one only repeats messages.
+// After an error the client keeps no messages. Bytes already on the network may still reach the broker after the caller has
+// published again. That is harmless: messages go out in rounds, each waited for, with at most one batch per partition and
+// round. So a batch continues the acknowledged sequence without a gap, and a late one only repeats messages.
 func (p *Producer) Publish(ctx context.Context, msgs []domain.Message) error {
 	for len(msgs) > 0 {
 		n := round(msgs)

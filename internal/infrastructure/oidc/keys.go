@@ -23,8 +23,7 @@ import (
 const (
 	// fetchWithin bounds a request to the provider.
 	fetchWithin = 5 * time.Second
-	// pauseAfter is the least time between two fetches, and pauseDown while there is nothing
-	// to work with.
+	// pauseAfter is the least time between two fetches, and pauseDown while there is nothing to work with.
 	pauseAfter = 10 * time.Second
 	pauseDown  = 2 * time.Second
 	// renewAfter is when what was fetched is fetched again in the background, and usableFor how
@@ -136,8 +135,7 @@ func (s *source) start() {
 	s.mu.Unlock()
 }
 
-// begin starts a fetch unless one runs or was begun a moment ago; mu is held. It returns
-// the running fetch.
+// begin starts a fetch unless one runs or was begun a moment ago; mu is held. It returns the running fetch.
 func (s *source) begin() <-chan struct{} {
 	now, pause := s.clock.Now(), pauseAfter
 	if s.current == nil {

@@ -1,14 +1,12 @@
 // Package oidc authenticates callers with the tokens of an OpenID Connect provider.
 //
-// A token is believed if the provider signed it with one of its published keys and a
-// permitted asymmetric algorithm, for this audience, and if it is valid now. Issuer,
-// audience and times are checked before any key is looked up, and the keys are fetched
-// at most every few seconds, so forged tokens cause no requests. Headers that name or
-// carry keys (jku, jwk, x5u, x5c) are ignored.
+// A token is believed if the provider signed it with one of its published keys and a permitted asymmetric algorithm, for
+// this audience, and if it is valid now. Issuer, audience and times are checked before any key is looked up, and the keys
+// are fetched at most every few seconds, so forged tokens cause no requests. Headers that name or carry keys (jku, jwk, x5u,
+// x5c) are ignored.
 //
-// The provider may be down at the start: its keys are fetched in the background and again
-// when the first token needs them. While it is down afterwards, known keys are used for a
-// day.
+// The provider may be down at the start: its keys are fetched in the background and again when the first token needs them.
+// While it is down afterwards, known keys are used for a day.
 package oidc
 
 import (
@@ -31,16 +29,14 @@ import (
 // Options configures the provider and what its tokens mean.
 type Options struct {
 	Issuer string // exactly as in the tokens' iss
-	// ClientID and ClientSecret identify this installation when people sign in; the secret
-	// of a public client is empty.
+	// ClientID and ClientSecret identify this installation when people sign in; the secret of a public client is empty.
 	ClientID, ClientSecret string
 	Scopes                 []string
 	// Audience lists the accepted values of aud; default: the client id.
 	Audience   []string
 	Algorithms []string      // accepted signature algorithms
 	Leeway     time.Duration // by how much clocks may differ
-	// RoleClaim, MerchantClaim and CourierClaim name claims; dots separate the members of
-	// nested objects.
+	// RoleClaim, MerchantClaim and CourierClaim name claims; dots separate the members of nested objects.
 	RoleClaim, MerchantClaim, CourierClaim string
 	// Roles maps values of the role claim to roles; the first that matches counts.
 	Roles []Mapping

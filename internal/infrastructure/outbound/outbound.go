@@ -1,14 +1,11 @@
-// Package outbound sends HTTP requests to addresses that users name: webhook targets,
-// push endpoints and the like. Such a request must not reach what only this machine or
-// its network can reach (server-side request forgery).
+// Package outbound sends HTTP requests to addresses that users name: webhook targets, push endpoints and the like. Such a
+// request must not reach what only this machine or its network can reach (server-side request forgery).
 //
-// The decision is made on the IP address that is about to be dialled, after the name was
-// resolved, so a name that resolves to something else the second time does not help.
-// Permitted are the addresses of the public internet: all of IANA's special-purpose
-// networks are refused (private, loopback, link-local, shared, multicast, documentation,
-// and IPv6 forms that embed an IPv4 address: mapped, NAT64, 6to4, Teredo), except for
-// networks that the administrator allows. Redirects are not followed, and no proxy is
-// used, as a proxy would resolve the name again.
+// The decision is made on the IP address that is about to be dialled, after the name was resolved, so a name that resolves
+// to something else the second time does not help. Permitted are the addresses of the public internet: all of IANA's
+// special-purpose networks are refused (private, loopback, link-local, shared, multicast, documentation, and IPv6 forms that
+// embed an IPv4 address: mapped, NAT64, 6to4, Teredo), except for networks that the administrator allows. Redirects are not
+// followed, and no proxy is used, as a proxy would resolve the name again.
 package outbound
 
 import (
@@ -65,10 +62,9 @@ func NewGuard(allow ...netip.Prefix) *Guard {
 	)}
 }
 
-// Check reports what is wrong with an http or https address that a user names, as an
-// error that wraps ErrMalformed, ErrRefused or ErrUnresolved and completes a sentence
-// about the address ("url is in a private ..."). It resolves the name: a host with one
-// refused address is refused.
+// Check reports what is wrong with an http or https address that a user names, as an error that wraps ErrMalformed,
+// ErrRefused or ErrUnresolved and completes a sentence about the address ("url is in a private ..."). It resolves the name:
+// a host with one refused address is refused.
 func (g *Guard) Check(ctx context.Context, address string) error {
 	u, err := url.Parse(address)
 	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.User != nil || u.Fragment != "" {
@@ -96,9 +92,8 @@ func (g *Guard) Check(ctx context.Context, address string) error {
 // toASCII maps as net/http does; names of local networks may have underscores.
 var toASCII = idna.New(idna.MapForLookup(), idna.StrictDomainName(false))
 
-// canonical returns the host as a request would use it: an IP address, or a name in
-// ASCII. A name that ends in a number is an IP address to some resolvers and a name to
-// others (2130706433, 0x7f.1, 127.1), so only the usual form is accepted.
+// canonical returns the host as a request would use it: an IP address, or a name in ASCII. A name that ends in a number is
+// an IP address to some resolvers and a name to others (2130706433, 0x7f.1, 127.1), so only the usual form is accepted.
 func canonical(host string) (string, error) {
 	if _, err := netip.ParseAddr(host); err == nil && !strings.Contains(host, "%") { // no zones
 		return host, nil

@@ -1,11 +1,9 @@
-// Package broker is an embedded Kafka broker, used if none is configured: kfake behind a
-// frame filter, with its log on disk.
+// Package broker is an embedded Kafka broker, used if none is configured: kfake behind a frame filter, with its log on disk.
 //
-// Invariants: only complete, size-limited, parseable frames of supported requests reach the
-// broker. Acknowledged messages are in a file and survive kill -9. Disk and memory are
-// bounded by retention per partition, applied every second. Any other possible loss of
-// messages (unreadable files, a new directory, the machine going down) is recorded on disk
-// until they were published again.
+// Invariants: only complete, size-limited, parseable frames of supported requests reach the broker. Acknowledged messages
+// are in a file and survive kill -9. Disk and memory are bounded by retention per partition, applied every second. Any other
+// possible loss of messages (unreadable files, a new directory, the machine going down) is recorded on disk until they were
+// published again.
 //
 // Concurrency: a Broker owns one goroutine for retention, two per connection, and those
 // of kfake. Lifecycle: Start, then Close, after the clients.
@@ -59,9 +57,8 @@ type Broker struct {
 	close    func() error
 }
 
-// Start starts the broker on the data in its directory. Data that can't be
-// loaded is renamed and the broker starts empty; see SetAside. It fails if another process
-// uses the directory, the directory can't be written, or the fixed port is busy.
+// Start starts the broker on the data in its directory. Data that can't be loaded is renamed and the broker starts empty;
+// see SetAside. It fails if another process uses the directory, the directory can't be written, or the fixed port is busy.
 func Start(ctx context.Context, c Config) (*Broker, error) {
 	if c.Log == nil {
 		c.Log = zap.NewNop()
@@ -172,9 +169,8 @@ func (b *Broker) prepare(partitions int) error {
 	return nil
 }
 
-// topicConfigs sets retention by bytes: 8 MiB of positions and 32 MiB of events per
-// partition. There is no retention by time: an emptied partition would lose its offsets in
-// a crash.
+// topicConfigs sets retention by bytes: 8 MiB of positions and 32 MiB of events per partition. There is no retention by
+// time: an emptied partition would lose its offsets in a crash.
 func topicConfigs(t messaging.Topic) map[string]string {
 	retained := 32 * messaging.MiB
 	if t.Name == domain.TopicCourierLocation {
@@ -208,8 +204,7 @@ func listen(ctx context.Context, c Config) (net.Listener, error) {
 	return nil, fmt.Errorf("can't listen on %s: %w", c.Listen, err)
 }
 
-// retain applies retention every second, so that a partition exceeds its size by at most a
-// second's worth of messages.
+// retain applies retention every second, so that a partition exceeds its size by at most a second's worth of messages.
 func (b *Broker) retain(ctx context.Context) {
 	tick := time.NewTicker(retentionEvery)
 	defer tick.Stop()
@@ -231,17 +226,15 @@ func (b *Broker) Addr() string {
 	return b.listener.Addr().String()
 }
 
-// SetAside reports whether messages may be missing, so that all events have to be published
-// again: the directory is new; the data could not be loaded and was renamed, so the topics
-// started empty; an unreadable part was cut off; or the machine went down while the broker
-// ran (detected on Linux). It stays true at every start until Restored.
+// SetAside reports whether messages may be missing, so that all events have to be published again: the directory is new; the
+// data could not be loaded and was renamed, so the topics started empty; an unreadable part was cut off; or the machine went
+// down while the broker ran (detected on Linux). It stays true at every start until Restored.
 func (b *Broker) SetAside() bool { return b.lost }
 
 // Restored records that all possibly missing messages are certain to be published again.
 func (b *Broker) Restored() error { return b.dir.remove(incompleteFile) }
 
-// Close closes the connections, writes state that speeds up the next start, and unlocks the
-// directory.
+// Close closes the connections, writes state that speeds up the next start, and unlocks the directory.
 func (b *Broker) Close() error { return b.close() }
 
 // truncating is the broker's log message when it cuts off the rest of a segment.

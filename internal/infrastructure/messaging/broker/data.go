@@ -30,8 +30,7 @@ const (
 	maxAttempts  = 3
 	// runningFile exists while a broker runs and holds the machine's boot id.
 	runningFile = ".running"
-	// incompleteFile exists while messages may be missing, until they were published again,
-	// possibly after another start.
+	// incompleteFile exists while messages may be missing, until they were published again, possibly after another start.
 	incompleteFile = ".incomplete"
 	logDir         = "log"
 )
@@ -133,9 +132,8 @@ func (d *dataDir) load(l *filter, log *zap.Logger) (*kfake.Cluster, error) {
 	return cluster, nil
 }
 
-// cutOff is called when the broker is about to cut off the last n bytes of a segment. If
-// they are the beginning of a batch at the end of the last segment, a kill interrupted that
-// write and it was never acknowledged. Anything else is damage.
+// cutOff is called when the broker is about to cut off the last n bytes of a segment. If they are the beginning of a batch
+// at the end of the last segment, a kill interrupted that write and it was never acknowledged. Anything else is damage.
 func (d *dataDir) cutOff(topic string, partition int32, base int64, n int) {
 	dir := d.path(logDir, "partitions", url.PathEscape(topic)+"-"+strconv.Itoa(int(partition)))
 	if !lastSegment(dir, base) || !beginOfBatch(filepath.Join(dir, strconv.FormatInt(base, 10)+".dat"), n) {
@@ -164,9 +162,8 @@ func beginOfBatch(path string, n int) bool {
 	return len(rest) < head || uint64(len(rest)) < head+uint64(binary.BigEndian.Uint32(rest[8:]))
 }
 
-// begin records that a broker runs, and reports whether the previous one ended in a machine
-// crash: then the last seconds of acknowledged messages, not yet flushed to disk by the
-// system, may be missing.
+// begin records that a broker runs, and reports whether the previous one ended in a machine crash: then the last seconds of
+// acknowledged messages, not yet flushed to disk by the system, may be missing.
 func (d *dataDir) begin() (lostPower bool, err error) {
 	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	if err != nil {

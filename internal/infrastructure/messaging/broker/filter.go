@@ -39,8 +39,7 @@ const (
 // errRefused is the reason for closing a connection.
 var errRefused = errors.New("refused")
 
-// filter is a listener that passes only complete, size-limited, parseable frames of
-// supported requests to the broker.
+// filter is a listener that passes only complete, size-limited, parseable frames of supported requests to the broker.
 type filter struct {
 	net.Listener
 	log  *zap.Logger
@@ -184,8 +183,7 @@ const (
 // inflating limits concurrent decompression, to bound memory.
 var inflating = make(chan struct{}, 2)
 
-// inflate decompresses a batch up to a size limit, with the Kafka client's own
-// decompressor, as the consumer will.
+// inflate decompresses a batch up to a size limit, with the Kafka client's own decompressor, as the consumer will.
 var inflate = sync.OnceValue(func() func([]byte, kgo.CompressionCodecType) ([]byte, error) {
 	client, err := kgo.NewClient(kgo.MaxDecompressBatchBytes(messaging.MaxInflated))
 	if err != nil {
@@ -230,9 +228,8 @@ func checkBatch(raw []byte) error {
 	return nil
 }
 
-// A broker that listens on all addresses has no single address to advertise. The address by
-// which a client connected works for that client, so responses that name the broker are
-// rewritten to the connection's own address.
+// A broker that listens on all addresses has no single address to advertise. The address by which a client connected works
+// for that client, so responses that name the broker are rewritten to the connection's own address.
 
 // advertise returns the response with the broker's address replaced by this connection's.
 func (c *filteredConn) advertise(answer []byte) ([]byte, error) {

@@ -27,9 +27,8 @@ const (
 // versions is the accepted version range of a request.
 type versions struct{ min, max int16 }
 
-// offered lists the requests that the embedded broker supports: those of producers,
-// consumers, groups and read-only tools. Only the product creates topics; transactions,
-// share groups, quotas and access lists are not supported.
+// offered lists the requests that the embedded broker supports: those of producers, consumers, groups and read-only tools.
+// Only the product creates topics; transactions, share groups, quotas and access lists are not supported.
 var offered = map[kmsg.Key]versions{
 	kmsg.Produce:              {3, 12},
 	kmsg.Fetch:                {4, 17},
@@ -167,9 +166,8 @@ func (f *filter) checkGroup(name string) error {
 	return nil
 }
 
-// checkProduce walks a produce request without decoding it into structs and checks the
-// batches, since the broker stores them unopened: a batch that can't be decompressed would
-// stop every consumer of the partition.
+// checkProduce walks a produce request without decoding it into structs and checks the batches, since the broker stores them
+// unopened: a batch that can't be decompressed would stop every consumer of the partition.
 func checkProduce(r kbin.Reader, version int16) error {
 	flexible := version >= 9
 	length := func() int {
