@@ -54,8 +54,10 @@ require (
 
 require (
 	github.com/SherClockHolmes/webpush-go v1.4.0
+	github.com/bep/imagemeta v1.0.1
 	github.com/standard-webhooks/standard-webhooks/libraries v0.0.1
 	github.com/wneessen/go-mail v0.8.1
+	golang.org/x/image v0.47.0
 )
 
 require github.com/golang-jwt/jwt/v5 v5.3.1 // indirect

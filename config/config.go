@@ -35,6 +35,7 @@ type Config struct {
 	Brand    Brand    `koanf:"brand"`
 	Shutdown Shutdown `koanf:"shutdown"`
 	Privacy  Privacy  `koanf:"privacy"`
+	Proof    Proof    `koanf:"proof"`
 	Limits   Limits   `koanf:"limits"`
 	Webhooks Webhooks `koanf:"webhooks"`
 	Notify   Notify   `koanf:"notify"`
@@ -274,6 +275,12 @@ type Limits struct {
 	KeyBurst    int     `koanf:"key_burst" min:"1" max:"10000000"`
 	FailedRate  float64 `koanf:"failed_rate" min:"0" max:"1000000"`
 	FailedBurst int     `koanf:"failed_burst" min:"1" max:"10000000"`
+}
+
+// Proof configures proofs of delivery.
+type Proof struct {
+	// Offline says what a delivery needs whose PIN could not be checked: photo or refuse.
+	Offline string `koanf:"offline"`
 }
 
 // Privacy holds the default privacy rules; stored settings override them.

@@ -124,6 +124,7 @@ func (c *Config) validate() error {
 		{"log.format", oneOf(c.Log.Format, "auto", "console", "json")},
 		{"access.bootstrap_admin_key", ifSet(c.Access.BootstrapAdminKey, checkAdminKey)},
 		{"access.secret_key", ifSet(c.Access.SecretKey, checkAdminKey)},
+		{"proof.offline", oneOf(c.Proof.Offline, "photo", "refuse")},
 		{"privacy.show_courier", checkShowCourier(c.Privacy.ShowCourier)},
 		{"orders.phone_region", ifSet(c.Orders.PhoneRegion, checkRegion)},
 		{"routing.url", ifSet(c.Routing.URL, checkBase)},

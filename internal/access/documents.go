@@ -129,7 +129,7 @@ func (d *Documents) checkAccounts(c *domain.Caller, accounts []string) error {
 	if accounts != nil && !c.Staff() {
 		f.Add("/carrier_accounts", "not_yours", "is set by administrators")
 	} else {
-		listed(&f, "/carrier_accounts", "account", accounts, d.Accounts)
+		f.Listed("/carrier_accounts", "account", accounts, d.Accounts)
 	}
 	return f.Err()
 }

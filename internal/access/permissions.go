@@ -100,6 +100,13 @@ var table = []Operation{
 	{ID: "notifyCustomer", RPC: "NotifyCustomer", Object: AnOrder, roles: staff | merchant},
 	{ID: "instructCourier", Object: AnOrder, roles: staff | merchant | customer},
 	{ID: "rateOrder", Object: AnOrder, roles: admin | customer},
+	{ID: "addProof", Object: AnOrder, roles: staff | courier},
+	{ID: "listProofs", Object: AnOrder, roles: staff | merchant | courier | customer},
+	{ID: "getProofImage", Object: AnOrder, roles: staff | merchant | courier | customer},
+	{ID: "openIncident", Object: AnOrder, roles: staff | merchant | courier},
+	{ID: "listIncidents", Object: AnOrder, roles: staff | merchant | courier},
+	{ID: "getIncidentPhoto", Object: AnOrder, roles: staff | merchant | courier},
+	{ID: "closeIncident", Object: AnOrder, roles: staff | courier}, // couriers their own ones
 	{ID: "importOrders", Object: AMerchant, roles: staff | merchant},
 	{ID: "exportOrders", Object: SomeOrders, roles: staff | merchant},
 

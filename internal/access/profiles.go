@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -52,7 +51,7 @@ type MerchantEdit struct {
 	Locale            *string                   `json:"locale,omitempty" format:"locale" maxLength:"35" example:"ru"`
 	Timezone          *string                   `json:"timezone,omitempty" format:"timezone" maxLength:"64" example:"Europe/Moscow"`
 	Privacy           *Privacy                  `json:"privacy,omitempty"`
-	ProofRequired     []string                  `json:"proof_required,omitzero" enum:"photo,signature,pin" nullable:"false" maxItems:"3" doc:"[] for none"`
+	ProofRequired     []string                  `json:"proof_required,omitzero" enum:"photo,signature,pin" nullable:"false" maxItems:"3" uniqueItems:"true" doc:"[] for none"`
 	Promise           *string                   `json:"promise,omitempty" enum:"none,p90" doc:"which estimate becomes promised_at"`
 	CarrierAccounts   []string                  `json:"carrier_accounts,omitzero" nullable:"false" maxItems:"50" doc:"the delivery companies' accounts that its parcels go with, the preferred one first, as carrier or carrier/name; set by administrators; [] for those of the configuration" example:"[\"cdek\"]"`
 	NotificationRules []domain.NotificationRule `json:"notification_rules,omitzero" nullable:"false" maxItems:"100" doc:"[] for no messages"`
@@ -85,7 +84,7 @@ type Settings struct {
 func (e MerchantEdit) Check() error {
 	var f domain.Faults
 	f.Check("", &e)
-	listed(&f, "/proof_required", "proof", e.ProofRequired, domain.ProofKinds())
+	f.Listed("/proof_required", "proof", e.ProofRequired, domain.ProofKinds())
 	for i := range e.NotificationRules {
 		e.NotificationRules[i].Check(&f, "/notification_rules/"+strconv.Itoa(i))
 	}
@@ -101,19 +100,6 @@ func (e SettingsEdit) Check() error {
 	e.Brand.check(&f)
 	e.Privacy.check(&f)
 	return f.Err()
-}
-
-// listed checks that each entry is one of the known ones and comes once.
-func listed(f *domain.Faults, pointer, what string, list, known []string) {
-	for i, one := range list {
-		at := pointer + "/" + strconv.Itoa(i)
-		switch {
-		case !slices.Contains(known, one):
-			f.Add(at, "unknown_"+what, "must be one of %s", strings.Join(known, ", "))
-		case slices.Contains(list[:i], one):
-			f.Add(at, "duplicate", "is there already")
-		}
-	}
 }
 
 var accent = regexp.MustCompile(`^#[0-9a-fA-F]{6}$`)

@@ -4,6 +4,8 @@ import (
 	"crypto/hkdf"
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
 	"hash/crc32"
 	"strings"
 
@@ -62,6 +64,12 @@ func linkSecret(key []byte, linkID string) (string, error) {
 		return "", domain.Errorf(domain.CodeInternal, "no secret comes of the link %s", linkID)
 	}
 	return s, nil
+}
+
+// OrderPIN derives the PIN of an order from its id and the installation's key: four digits.
+func OrderPIN(key []byte, orderID string) string {
+	raw, _ := hkdf.Expand(sha256.New, key, "order pin "+orderID, 8) // fails for lengths of more than 8 KB only
+	return fmt.Sprintf("%04d", binary.BigEndian.Uint64(raw)%10_000)
 }
 
 // compose encodes random bytes as a secret. It skips bytes that would bias the letters, and

@@ -37,6 +37,7 @@ func (a *App) openAccess(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	a.orders.PIN = func(orderID string) string { return access.OrderPIN(secret, orderID) }
 	clock := systemClock{}
 	g := &a.gate
 	g.audit = &access.Audit{Store: a.store, Clock: clock, Log: a.log, Secret: secret}

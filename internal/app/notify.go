@@ -51,7 +51,7 @@ func (a *App) openNotify(ctx context.Context, secret []byte) (err error) {
 		Config: notify.Config{
 			Tries: pauses, MessageTries: messagePauses, PublicURL: a.cfg.HTTP.PublicURL, Timeout: w.Timeout, AtOnce: w.AtOnce, DisableAfter: w.DisableAfter, Keep: w.Keep, Poll: poll, Owner: owner,
 		},
-		Channels: channels, Bots: a.bots(), Push: a.pushKey, Profile: a.gate.documents.Profile, Link: a.customerLink,
+		Channels: channels, Bots: a.bots(), Push: a.pushKey, Profile: a.gate.documents.Profile, Link: a.customerLink, PIN: a.orders.PIN,
 		Commit: a.gate.guard.Commit, Audit: a.gate.audit.Entry, Client: client, Allowed: permitted(guard),
 	})
 	if err != nil {

@@ -186,6 +186,8 @@ func (a *App) buildServices() {
 		Arrival:   tracking.Arrival(a.cfg.Arrival), NewPhoneToken: access.NewPhoneToken,
 	})
 	a.orders.ShowCourier = a.showCourier
+	a.orders.ProofRequired = func(merchantID string) []string { return a.gate.documents.Profile(merchantID).ProofRequired }
+	a.orders.PhotoForPIN = func() bool { return a.cfg.Proof.Offline == "photo" }
 	a.orders.Promise = func(merchantID string) string { return a.gate.documents.Profile(merchantID).Promise }
 	d := a.cfg.Dispatch
 	planner := dispatch.DefaultConfig()

@@ -53,6 +53,19 @@ func ActorFrom(ctx context.Context) (Actor, error) {
 	return c.Actor, nil
 }
 
+type clockKey struct{}
+
+// WithClockOff puts into the context how far the caller's clock is behind ours.
+func WithClockOff(ctx context.Context, off time.Duration) context.Context {
+	return context.WithValue(ctx, clockKey{}, off)
+}
+
+// ClockOff returns how far the caller's clock is behind ours; zero unless the caller said.
+func ClockOff(ctx context.Context) time.Duration {
+	off, _ := ctx.Value(clockKey{}).(time.Duration)
+	return off
+}
+
 // Staff reports whether the caller has access to everything.
 func (c *Caller) Staff() bool {
 	return c.Kind == RoleAdmin || c.Kind == RoleDispatcher || c.Kind == RoleSystem

@@ -18,6 +18,9 @@ type Change struct {
 	Shipment *ShipmentJob
 	// Deliveries are the messages that the events cause; without events they are not stored.
 	Deliveries []Delivery
+	// Images belong to what the events tell; without events they are not stored. One that
+	// exists stays.
+	Images []Image
 	// Imported is set for a new order that comes with a history from elsewhere. Its events
 	// are stored but only the first one is published, with the order as it stands. Its
 	// courier takes it without a capacity check.

@@ -24,6 +24,7 @@ type Draft struct {
 	Timezone      string            `json:"timezone,omitempty" format:"timezone" doc:"the customer's (IANA)" example:"Europe/Moscow"`
 	Priority      int               `json:"priority,omitempty" minimum:"0" maximum:"9" doc:"higher is first"`
 	Requirements  *Requirements     `json:"requirements,omitempty"`
+	ProofRequired []string          `json:"proof_required,omitzero" enum:"photo,signature,pin" nullable:"false" maxItems:"3" uniqueItems:"true" doc:"what the courier must bring to deliver it; absent: what the merchant requires; [] for none"`
 }
 
 // Normalize returns the draft with its phone number in E.164 and its times in the stores'
@@ -34,6 +35,7 @@ func (d Draft) Normalize(region string) (Draft, error) {
 	f.dropoff(d.Dropoff)
 	f.phone("/customer/phone", &d.Customer.Phone, region)
 	d.Payment.rules(&f, "/payment")
+	f.Listed("/proof_required", "proof", d.ProofRequired, ProofKinds())
 	f.window(d.DeliverAfter, d.DeliverBefore)
 	for _, t := range []**time.Time{&d.ReadyAt, &d.PromisedAt, &d.DeliverAfter, &d.DeliverBefore} {
 		*t = timestamp(*t)
@@ -47,24 +49,6 @@ func (f *Faults) dropoff(p *Place) {
 	if p == nil || (strings.TrimSpace(p.Address) == "" && p.Location == nil) {
 		f.Add("/dropoff", "required", "needs an address or a location")
 	}
-}
-
-// Proof is the evidence that goods changed hands.
-type Proof struct {
-	Recipient    string `json:"recipient,omitempty" maxLength:"200" doc:"who received the goods" example:"Anna"`
-	Code         string `json:"code,omitempty" maxLength:"128" doc:"the code given by the recipient"`
-	Note         string `json:"note,omitempty" maxLength:"2000"`
-	PhotoURL     string `json:"photo_url,omitempty" maxLength:"2000"`
-	SignatureURL string `json:"signature_url,omitempty" maxLength:"2000"`
-}
-
-func (p *Proof) data() map[string]any {
-	if p == nil || *p == (Proof{}) {
-		return nil
-	}
-	return map[string]any{"proof": given(map[string]any{}, map[string]string{
-		"recipient": p.Recipient, "code": p.Code, "note": p.Note, "photo_url": p.PhotoURL, "signature_url": p.SignatureURL,
-	})}
 }
 
 // given adds the non-empty strings to an event's data.

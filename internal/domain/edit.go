@@ -23,11 +23,12 @@ type Edit struct {
 	Priority      *int           `json:"priority,omitempty" minimum:"0" maximum:"9" doc:"higher is first"`
 	Requirements  *Requirements  `json:"requirements,omitempty"`
 	Payment       *Payment       `json:"payment,omitempty" doc:"what the recipient pays on delivery; not while a parcel carries it"`
+	ProofRequired []string       `json:"proof_required,omitzero" enum:"photo,signature,pin" nullable:"false" maxItems:"3" uniqueItems:"true" doc:"what the courier must bring to deliver it; [] for none"`
 	Exception     *ExceptionEdit `json:"exception,omitempty"`
 	// Metadata is merged into the order's; an empty value removes the entry.
 	Metadata map[string]string `json:"metadata,omitempty" maxProperties:"50"`
 	// Clear names fields to remove: pickup, notes, ready_at, promised_at, deliver_after,
-	// deliver_before, timezone, priority, requirements, payment, exception, metadata.
+	// deliver_before, timezone, priority, requirements, payment, proof_required, exception, metadata.
 	Clear []string `json:"-"`
 }
 
@@ -84,6 +85,7 @@ func (e *Edit) normalize(region string) error {
 		f.dropoff(e.Dropoff)
 	}
 	e.Payment.rules(&f, "/payment")
+	f.Listed("/proof_required", "proof", e.ProofRequired, ProofKinds())
 	for _, t := range []**time.Time{&e.ReadyAt, &e.PromisedAt, &e.DeliverAfter, &e.DeliverBefore} {
 		*t = timestamp(*t)
 	}
@@ -107,6 +109,7 @@ var clearable = map[string]func(*Order){
 	"priority":       func(o *Order) { o.Priority = 0 },
 	"requirements":   func(o *Order) { o.Requirements = nil },
 	"payment":        func(o *Order) { o.Payment = o.Payment.changed(nil) },
+	"proof_required": func(o *Order) { o.ProofRequired = nil },
 	"exception":      func(o *Order) { o.Exception = nil },
 	"metadata":       func(o *Order) { o.Metadata = nil },
 }
@@ -125,6 +128,9 @@ func (e *Edit) apply(o *Order, now time.Time) {
 	o.Requirements = cmp.Or(e.Requirements, o.Requirements).orNone()
 	if e.Payment != nil {
 		o.Payment = o.Payment.changed(e.Payment)
+	}
+	if e.ProofRequired != nil {
+		o.ProofRequired = append([]string(nil), e.ProofRequired...) // none is nil
 	}
 	if x := e.Exception; x != nil && (o.Exception == nil || o.Exception.Code != x.Code || o.Exception.Detail != x.Detail) {
 		o.Exception = &Exception{Code: x.Code, Detail: x.Detail, Since: now}

@@ -53,6 +53,7 @@ func (o *Order) anonymize() {
 	if o.Shipment != nil {
 		o.Shipment = o.Shipment.anonymized()
 	}
+	o.anonymizeProofs()
 	for i := range o.Bookkeeping.Offers {
 		o.Bookkeeping.Offers[i].Reason = ""
 	}
@@ -86,7 +87,7 @@ func (e *Event) anonymize() {
 // harmlessKeys are the members of data whose texts say nothing about a customer: ids,
 // codes, times and sums.
 var harmlessKeys = []string{
-	"id", "order_id", "courier_id", "previous_courier_id", "offer_id", "notification_id", "source_id",
+	"id", "order_id", "courier_id", "proof_id", "incident_id", "kinds", "offline", "previous_courier_id", "offer_id", "notification_id", "source_id",
 	"fields", "erased", "stars", "status", "version", "seq", "at", "expires_at", "last_heard_at", "promised_at", "created_at", "updated_at",
 	"carrier", "tracking_number", "carrier_status", "carrier_code", "phase", "tariff", "refusal", "ended", "edited", "registry", "retracted",
 	"code", "reason_code", "channel", "template", "deliveries", "received", "due", "total", "price", "amount", "currency",

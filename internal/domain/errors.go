@@ -32,6 +32,8 @@ const (
 	CodeCancelAfterPickup    Code = "cancel_after_pickup"
 	CodeOrderFinished        Code = "order_finished"
 	CodeOrderReassigned      Code = "order_reassigned"
+	CodeProofRequired        Code = "proof_required"
+	CodePINLocked            Code = "pin_locked"
 	CodeOfferGone            Code = "offer_gone"
 	CodeOfferNotFound        Code = "offer_not_found"
 	CodeNoCourierAvailable   Code = "no_courier_available"
@@ -66,7 +68,7 @@ func Codes() []Code {
 		CodeCancelAfterPickup, CodeOrderFinished, CodeNoCourierAvailable, CodeCourierBusy,
 		CodeDuplicateExternalID, CodeIdempotencyRunning, CodeIdempotencyReused, CodeVersionConflict,
 		CodeTooLarge, CodeUnsupportedMediaType, CodeValidationFailed, CodeRateLimited,
-		CodeSecretNotRepeated, CodeHTTPSRequired, CodeOrderReassigned, CodeOfferGone, CodeOfferNotFound,
+		CodeSecretNotRepeated, CodeHTTPSRequired, CodeOrderReassigned, CodeProofRequired, CodePINLocked, CodeOfferGone, CodeOfferNotFound,
 		CodeUnavailable, CodeInternal, CodeImpossibleTime, CodeAmbiguousReference,
 	}
 }
@@ -80,6 +82,8 @@ type Error struct {
 	Faults []Fault
 	// Allowed lists the possible steps; set (maybe empty) when a step was rejected.
 	Allowed []Status
+	// Missing lists the kinds of proof that a delivery still needs (proof_required).
+	Missing []string
 	// Terms are the cancellation terms; set when cancelling costs money
 	// (paid_cancel_required).
 	Terms *CancelTerms

@@ -33,6 +33,9 @@ const (
 	EventPaymentReceived EventType = "payment.received"
 	EventIntakeChanged   EventType = "intake.changed"
 	EventRated           EventType = "order.rated"
+	EventProofAdded      EventType = "proof.added"
+	EventIncidentOpened  EventType = "incident.opened"
+	EventIncidentClosed  EventType = "incident.closed"
 )
 
 var (
@@ -42,7 +45,8 @@ var (
 		EventRated,
 	}
 	noteTypes = []EventType{EventReportLate, EventOrderLate, EventNotified, EventCourierNear, EventCourierSilent, EventUnassigned,
-		EventOfferMade, EventOfferAccepted, EventOfferDeclined, EventOfferExpired, EventOfferWithdrawn}
+		EventOfferMade, EventOfferAccepted, EventOfferDeclined, EventOfferExpired, EventOfferWithdrawn,
+		EventProofAdded, EventIncidentOpened, EventIncidentClosed}
 )
 
 // EventTypes lists every type.
@@ -86,6 +90,8 @@ type By struct {
 	OccurredAt time.Time
 	Reason     string
 	Location   *Point
+	// ClockOff is how far the clock that OccurredAt was read from is behind ours.
+	ClockOff time.Duration
 }
 
 // SourceAPI is the source of what people and apps do through REST and gRPC.
@@ -95,11 +101,18 @@ func (b By) occurred() time.Time {
 	if b.OccurredAt.IsZero() {
 		return Timestamp(b.Now)
 	}
-	return Timestamp(b.OccurredAt)
+	return Timestamp(b.OccurredAt.Add(b.ClockOff))
+}
+
+// overrides reports whether a delivery needs no proof: the product's own, and one that a
+// dispatcher gives a reason for.
+func (b By) overrides() bool {
+	return b.Actor.Kind == RoleSystem || b.Reason != "" && (b.Actor.Kind == RoleAdmin || b.Actor.Kind == RoleDispatcher)
 }
 
 func (b By) validate(f *Faults) {
-	f.notFuture("/occurred_at", b.OccurredAt, b.Now)
+	f.ahead("/occurred_at", b.OccurredAt.Add(b.ClockOff), b.Now)
+	f.year("/occurred_at", b.OccurredAt)
 	f.Text("/reason", b.Reason, MaxText)
 	f.Point("/location", b.Location)
 }

@@ -98,6 +98,18 @@ func appendOrder(b []byte, v *Order) []byte {
 		b = append(b, `,"requirements":`...)
 		b = appendRequirements(b, v.Requirements)
 	}
+	if len(v.ProofRequired) > 0 {
+		b = append(b, `,"proof_required":`...)
+		for i := range v.ProofRequired {
+			b = append(b, "[,"[min(i, 1)])
+			b = appendString(b, string(v.ProofRequired[i]))
+		}
+		b = append(b, ']')
+	}
+	if v.PIN != "" {
+		b = append(b, `,"pin":`...)
+		b = appendString(b, string(v.PIN))
+	}
 	if v.ETA != nil {
 		b = append(b, `,"eta":`...)
 		b = appendEstimate(b, v.ETA)

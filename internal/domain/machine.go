@@ -2,12 +2,14 @@ package domain
 
 import (
 	"slices"
+	"strings"
 	"time"
 )
 
 // Move takes the order to a status at the request of a person or an app: strictly by the
 // table. Requesting the current status changes nothing. It fails with illegal_transition
-// or cancel_after_pickup, which list the allowed steps, or with validation_failed.
+// or cancel_after_pickup, which list the allowed steps, with proof_required, or with
+// validation_failed.
 func (o *Order) Move(to Status, proof *Proof, by By) ([]Event, error) {
 	var f Faults
 	switch {
@@ -28,6 +30,11 @@ func (o *Order) Move(to Status, proof *Proof, by By) ([]Event, error) {
 	}
 	if !o.Status.CanMove(to) {
 		return nil, o.refuse(to)
+	}
+	if to == StatusDelivered && !by.overrides() {
+		if missing := o.MissingProof(); len(missing) > 0 {
+			return nil, &Error{Code: CodeProofRequired, Message: "the delivery needs proof first: " + strings.Join(missing, ", "), Missing: missing}
+		}
 	}
 	return []Event{o.enter(to, by, proof.data())}, nil
 }

@@ -38,6 +38,8 @@ type Order struct {
 	Timezone      string            `json:"timezone,omitempty" format:"timezone" doc:"the customer's (IANA)" example:"Europe/Moscow"`
 	Priority      int               `json:"priority,omitempty" minimum:"0" maximum:"9" doc:"higher is first"`
 	Requirements  *Requirements     `json:"requirements,omitempty"`
+	ProofRequired []string          `json:"proof_required,omitempty" enum:"photo,signature,pin" nullable:"false" doc:"what the courier must bring to deliver it"`
+	PIN           string            `json:"pin,omitempty" readOnly:"true" doc:"what the customer tells the courier; only in the answer to a share link"`
 	ETA           *Estimate         `json:"eta,omitempty" doc:"as of this version"`
 	// Attempts counts delivery attempts: failed ones and the one that succeeded.
 	Attempts    int        `json:"attempts"`
@@ -75,7 +77,10 @@ type Bookkeeping struct {
 	Contacts map[string]string `json:"contacts,omitempty"`
 	// Offers are all offers so far, and Search is set while more are to come.
 	Offers []Offer `json:"offers,omitempty"`
-	Search *Search `json:"search,omitempty"`
+	// Proofs and Incidents are all so far; their images are stored beside the order.
+	Proofs    []ProofRecord `json:"proofs,omitempty"`
+	Incidents []Incident    `json:"incidents,omitempty"`
+	Search    *Search       `json:"search,omitempty"`
 	// First is the first estimate of more than a default; for a parcel the first with it.
 	First *FirstEstimate `json:"first,omitempty"`
 }
@@ -182,7 +187,7 @@ func NewOrder(d Draft, by By) (*Order, Event) {
 		Status: StatusCreated, Customer: d.Customer, Pickup: d.Pickup, Dropoff: *d.Dropoff,
 		Items: slices.Clone(d.Items), Total: d.Total, Payment: d.Payment.asked(), Notes: d.Notes, Metadata: maps.Clone(d.Metadata),
 		ReadyAt: d.ReadyAt, PromisedAt: d.PromisedAt, DeliverAfter: d.DeliverAfter, DeliverBefore: d.DeliverBefore,
-		Timezone: d.Timezone, Priority: d.Priority, Requirements: d.Requirements,
+		Timezone: d.Timezone, Priority: d.Priority, Requirements: d.Requirements, ProofRequired: slices.Clone(d.ProofRequired),
 		CreatedAt: now,
 	}
 	return o, o.change(EventCreated, by, nil)

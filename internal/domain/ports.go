@@ -75,6 +75,7 @@ type Store interface {
 	PhoneTokens
 	Tickets
 	Offers
+	Proofs
 	Lessons
 	Places
 	Leases
@@ -132,6 +133,17 @@ type Offers interface {
 	PutOffOffers(ctx context.Context, ids []string, until time.Time) error
 	// DropOffers removes references.
 	DropOffers(ctx context.Context, ids []string) error
+}
+
+// Proofs reads the images of orders, which are committed with their events (Change.Images),
+// and counts wrong PINs.
+type Proofs interface {
+	// Image returns an image of a proof or an incident, or nil.
+	Image(ctx context.Context, orderID, ownerID, kind string) ([]byte, error)
+	// TryPIN counts a try of an order's PIN, and returns until when the PIN is locked: by the
+	// last of so many wrong ones in a row until the given time; zero for not at all. A right
+	// one forgets the wrong ones before, unless it is locked.
+	TryPIN(ctx context.Context, orderID string, right bool, most int, now, until time.Time) (locked time.Time, err error)
 }
 
 // Deliveries stores messages to receivers, which are committed with the change that causes

@@ -35,7 +35,7 @@ const SourceImport = "import"
 func (r Restored) Restore(region string, by By) (*Change, error) {
 	var f Faults
 	o := r.Order
-	o.wire, o.Bookkeeping = nil, Bookkeeping{}
+	o.wire, o.Bookkeeping, o.PIN = nil, Bookkeeping{}, ""
 	o.name(&f)
 	o.particulars(&f, region)
 	var events []Event
@@ -82,7 +82,7 @@ func (o *Order) Draft() Draft {
 	return Draft{
 		ExternalID: o.ExternalID, MerchantID: o.MerchantID, Customer: o.Customer, Pickup: o.Pickup, Dropoff: &o.Dropoff,
 		Items: o.Items, Total: o.Total, Payment: o.Payment, Notes: o.Notes, Metadata: o.Metadata, ReadyAt: o.ReadyAt, PromisedAt: o.PromisedAt,
-		DeliverAfter: o.DeliverAfter, DeliverBefore: o.DeliverBefore, Timezone: o.Timezone, Priority: o.Priority, Requirements: o.Requirements,
+		DeliverAfter: o.DeliverAfter, DeliverBefore: o.DeliverBefore, Timezone: o.Timezone, Priority: o.Priority, Requirements: o.Requirements, ProofRequired: o.ProofRequired,
 	}
 }
 

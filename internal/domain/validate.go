@@ -3,6 +3,7 @@ package domain
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -74,6 +75,19 @@ func (f *Faults) Required(pointer, s string, limit int) {
 		return
 	}
 	f.Text(pointer, s, limit)
+}
+
+// Listed checks that each entry is one of the known ones and comes once.
+func (f *Faults) Listed(pointer, what string, list, known []string) {
+	for i, one := range list {
+		at := pointer + "/" + strconv.Itoa(i)
+		switch {
+		case !slices.Contains(known, one):
+			f.Add(at, "unknown_"+what, "must be one of %s", strings.Join(known, ", "))
+		case slices.Contains(list[:i], one):
+			f.Add(at, "duplicate", "is there already")
+		}
+	}
 }
 
 // Include adds the faults of a validation_failed error under a pointer.

@@ -236,7 +236,7 @@ func (o *Order) forCustomer() *Order {
 	shown := &Order{
 		ID: o.ID, Number: o.Number, ExternalID: o.ExternalID, MerchantID: o.MerchantID, Status: o.Status, Version: o.Version,
 		Customer: Customer{Name: c.Name, Phone: MaskPhone(c.Phone), Email: MaskEmail(c.Email), Locale: c.Locale},
-		Dropoff:  o.Dropoff, Items: o.Items, Total: o.Total, Attempts: o.Attempts,
+		Dropoff:  o.Dropoff, Items: o.Items, Total: o.Total, Attempts: o.Attempts, ProofRequired: o.ProofRequired,
 		ReadyAt: o.ReadyAt, PromisedAt: o.PromisedAt, DeliverAfter: o.DeliverAfter, DeliverBefore: o.DeliverBefore,
 		Timezone: o.Timezone, CreatedAt: o.CreatedAt, UpdatedAt: o.UpdatedAt, DeliveredAt: o.DeliveredAt, CancelledAt: o.CancelledAt,
 	}
@@ -280,6 +280,9 @@ func (e Event) For(v View) (Event, bool) {
 		return e, true
 	}
 	e.wire = nil
+	if v == ViewPartner && (e.Type == EventIncidentOpened || e.Type == EventIncidentClosed) {
+		return Event{}, false
+	}
 	if v == ViewCustomer {
 		if !slices.Contains(forCustomers, e.Type) {
 			return Event{}, false

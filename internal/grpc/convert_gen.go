@@ -129,6 +129,7 @@ func init() {
 			domainDraft.Timezone = (*source).Timezone
 			domainDraft.Priority = widen((*source).Priority)
 			domainDraft.Requirements = pOrdertrackingv1RequirementsToPDomainRequirements((*source).Requirements)
+			domainDraft.ProofRequired = (*source).ProofRequired
 		}
 		return domainDraft
 	}
@@ -147,6 +148,7 @@ func init() {
 			domainEdit.Priority = widenPointer((*source).Priority)
 			domainEdit.Requirements = pOrdertrackingv1RequirementsToPDomainRequirements((*source).Requirements)
 			domainEdit.Payment = pOrdertrackingv1PaymentToPDomainPayment((*source).Payment)
+			domainEdit.ProofRequired = (*source).ProofRequired
 			domainEdit.Exception = pOrdertrackingv1ExceptionEditToPDomainExceptionEdit((*source).Exception)
 			domainEdit.Metadata = (*source).Metadata
 			domainEdit.Clear = (*source).Clear
@@ -346,6 +348,8 @@ func init() {
 			ordertrackingv1Order.Payment = pDomainPaymentToPOrdertrackingv1Payment((*source).Payment)
 			ordertrackingv1Order.Instructions = (*source).Instructions
 			ordertrackingv1Order.Rating = pDomainRatingToPOrdertrackingv1Rating((*source).Rating)
+			ordertrackingv1Order.ProofRequired = (*source).ProofRequired
+			ordertrackingv1Order.Pin = (*source).PIN
 			pOrdertrackingv1Order = &ordertrackingv1Order
 		}
 		return pOrdertrackingv1Order
@@ -424,9 +428,14 @@ func init() {
 		var pDomainProof *domain.Proof
 		if source != nil {
 			var domainProof domain.Proof
+			domainProof.ID = (*source).Id
+			domainProof.Photo = (*source).Photo
+			domainProof.Signature = (*source).Signature
+			domainProof.PIN = (*source).Pin
 			domainProof.Recipient = (*source).Recipient
-			domainProof.Code = (*source).Code
 			domainProof.Note = (*source).Note
+			domainProof.Offline = (*source).Offline
+			domainProof.Code = (*source).Code
 			domainProof.PhotoURL = (*source).PhotoUrl
 			domainProof.SignatureURL = (*source).SignatureUrl
 			pDomainProof = &domainProof

@@ -110,6 +110,9 @@ func explain(e *domain.Error, meta map[string]string) {
 			meta["changed_by"] = strings.TrimSuffix(string(c.ChangedBy.Kind)+":"+c.ChangedBy.ID, ":")
 		}
 	}
+	if len(e.Missing) > 0 {
+		meta["missing"] = strings.Join(e.Missing, ",")
+	}
 	if r := e.Reassigned; r != nil {
 		meta["reassigned_to"], meta["reassigned_at"] = r.To, r.At.Format(time.RFC3339Nano)
 	}

@@ -89,6 +89,8 @@ func randomValue(t *rapid.T, fd protoreflect.FieldDescriptor, texts []string, de
 		return protoreflect.ValueOfMessage(randomMessage(t, fd.Message(), texts, depth-1).ProtoReflect())
 	case protoreflect.EnumKind:
 		return protoreflect.ValueOfEnum(protoreflect.EnumNumber(rapid.Int32Range(-1, 17).Draw(t, name)))
+	case protoreflect.BytesKind:
+		return protoreflect.ValueOfBytes([]byte(rapid.SampledFrom(texts).Draw(t, name)))
 	case protoreflect.BoolKind:
 		return protoreflect.ValueOfBool(rapid.Bool().Draw(t, name))
 	case protoreflect.DoubleKind:

@@ -167,6 +167,7 @@ func (s *Server) courierOrders(ctx context.Context, in *courierOrdersIn) (*bodyO
 type reportIn struct {
 	CourierPath
 	Idempotent
+	DeviceTime
 	JSONBody
 }
 

@@ -28,6 +28,7 @@ type problem struct {
 	Errors    []domain.Fault `json:"errors,omitempty" doc:"all faults of the request"`
 	// Allowed is [] for a final status and absent where it does not apply.
 	Allowed []domain.Status     `json:"allowed_transitions,omitzero" nullable:"false" doc:"if a step was rejected: the allowed steps"`
+	Missing []string            `json:"missing,omitempty" enum:"photo,signature,pin" doc:"if a delivery needs proof (proof_required): what is missing"`
 	Terms   *domain.CancelTerms `json:"terms,omitempty" doc:"if cancelling costs money (paid_cancel_required): the terms"`
 	// These tell how a resource has changed (version_conflict).
 	CurrentVersion int64         `json:"current_version,omitempty" doc:"if the version was another (version_conflict): the current one"`
@@ -62,7 +63,7 @@ func describe(err error) *problem {
 	as := transport.StatusOf(e.Code)
 	p := &problem{
 		Type: typePrefix + string(e.Code), Title: as.Title, Status: as.HTTP, Detail: e.Message, Code: e.Code,
-		Errors: e.Faults, Allowed: e.Allowed, Terms: e.Terms, Reassigned: e.Reassigned, retryAfter: e.RetryAfter,
+		Errors: e.Faults, Allowed: e.Allowed, Missing: e.Missing, Terms: e.Terms, Reassigned: e.Reassigned, retryAfter: e.RetryAfter,
 	}
 	if c := e.Conflict; c != nil {
 		p.CurrentVersion, p.Changed = c.CurrentVersion, c.Changed

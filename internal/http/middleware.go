@@ -75,6 +75,9 @@ func (s *Server) bodyLimit(c *gin.Context) int64 {
 	if fromPhone(c) {
 		return 0
 	}
+	if withImages[c.FullPath()] {
+		return max(s.Config.MaxBodyBytes, maxImagesBytes)
+	}
 	return s.Config.MaxBodyBytes
 }
 
@@ -175,7 +178,10 @@ func (s *Server) enter(c *gin.Context) (context.Context, error) {
 	if err := headersOnce(r.Header); err != nil {
 		return nil, err
 	}
-	ctx := domain.WithCaller(r.Context(), caller)
+	ctx, err := withDeviceTime(domain.WithCaller(r.Context(), caller), r.Header, s.Clock.Now())
+	if err != nil {
+		return nil, err
+	}
 	if op.Audited() {
 		ctx = access.WithRemote(ctx, addressOnly(r.RemoteAddr))
 	}

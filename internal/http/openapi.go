@@ -45,6 +45,7 @@ type operation struct {
 	status             int           // success status; 0 for 200
 	body               any           // a value of the body's type; nil for none
 	lenient            bool          // the body is never rejected
+	form               bool          // the body may be multipart/form-data as well
 	replies, reply     string        // the response's media type and an example, unless it is JSON
 	unmodified, stream bool          // may answer 304; answers 101
 	codes              []domain.Code // possible errors, besides those of every operation
@@ -249,6 +250,9 @@ func (op operation) describeBody(s *Server, ho huma.Operation) {
 		s.bodies[op.id] = len(named.Required) > 0 && !op.lenient
 	}
 	ho.RequestBody.Content = map[string]*huma.MediaType{jsonType: {Schema: schema}}
+	if op.form {
+		ho.RequestBody.Content[formType] = &huma.MediaType{Schema: s.formSchema(schema)}
+	}
 }
 
 func (s *Server) schemas() huma.Registry { return s.api.OpenAPI().Components.Schemas }
@@ -290,6 +294,8 @@ func problemExample(code domain.Code) *problem {
 		e.Conflict = &domain.Conflict{
 			CurrentVersion: 4, ChangedBy: domain.Actor{Kind: domain.RoleDispatcher, ID: exampleCourier}, ChangedAt: exampleTime, Changed: []string{"notes"},
 		}
+	case domain.CodeProofRequired:
+		e.Missing = []string{domain.ProofPhoto}
 	case domain.CodeOrderReassigned:
 		e.Reassigned = &domain.Reassigned{To: "Ivan", At: exampleTime}
 	}

@@ -231,6 +231,9 @@ func samples(s *huma.Schema) (good, bad []any) {
 			if s.Items.Type == huma.TypeString {
 				a[i] = "x"
 			}
+			if known := s.Items.Enum; len(known) > 0 {
+				a[i] = known[i%len(known)]
+			}
 		}
 		return a
 	}

@@ -67,7 +67,7 @@ func (s *Server) orderRoutes() {
 		method: http.MethodPatch, path: "/order/{order_id}", id: "editOrder", tag: tagOrders,
 		summary: "Edit an order",
 		about: "Fields in the request replace those of the order, missing fields stay as they are. Null removes `pickup`, `notes`, " +
-			"`ready_at`, `promised_at`, `deliver_after`, `deliver_before`, `timezone`, `priority`, `requirements`, `payment`, `exception` or `metadata`. Metadata is merged entry by entry; an empty or null value removes one.",
+			"`ready_at`, `promised_at`, `deliver_after`, `deliver_before`, `timezone`, `priority`, `requirements`, `payment`, `proof_required`, `exception` or `metadata`. Metadata is merged entry by entry; an empty or null value removes one.",
 		body:  domain.Edit{},
 		codes: []domain.Code{domain.CodeOrderFinished, domain.CodeIllegalTransition},
 	}, s.editOrder)
@@ -82,10 +82,11 @@ func (s *Server) orderRoutes() {
 		method: http.MethodPatch, path: "/order/{order_id}/status", id: "updateOrderStatus", tag: tagOrders,
 		summary: "Change an order's status",
 		about: "Follows the status table; asking for the status that the order is in changes nothing. " +
-			"`assigned` is set by assign-courier.",
+			"`assigned` is set by assign-courier. What the order's `proof_required` names must be there before it is delivered: from " +
+			"`/order/{order_id}/proof`, or here; a dispatcher goes over it with a `reason`.",
 		body:  orders.StatusChange{},
-		codes: []domain.Code{domain.CodeIllegalTransition, domain.CodeCancelAfterPickup, domain.CodePaidCancelRequired, domain.CodeBookingUnknown},
-	}, changing[ChangeIn](s.Orders.CheckStatus, s.orderVersion, changedOrder, s.Orders.UpdateStatus))
+		codes: []domain.Code{domain.CodeIllegalTransition, domain.CodeCancelAfterPickup, domain.CodePaidCancelRequired, domain.CodeBookingUnknown, domain.CodeProofRequired, domain.CodePINLocked},
+	}, changing[timedChangeIn](s.Orders.CheckStatus, s.orderVersion, changedOrder, s.Orders.UpdateStatus))
 	handle(s, operation{
 		method: http.MethodPost, path: "/order/{order_id}/assign-courier", id: "assignCourier", tag: tagOrders,
 		summary: "Assign an order to a courier", about: "To the one named, or with `auto` to the one who has room and can deliver it first, planned as by /dispatch/plan.",

@@ -3,6 +3,8 @@ package httpserver
 import (
 	"bytes"
 	"context"
+	"net/http"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -91,6 +93,12 @@ type ChangeIn struct {
 	IfMatch
 	Idempotent
 	JSONBody
+}
+
+// timedChangeIn is a change that may be told long after it.
+type timedChangeIn struct {
+	ChangeIn
+	DeviceTime
 }
 
 // posted is an input with a body, about what its path or query names.
@@ -254,4 +262,30 @@ func replayed(i *idempotency.Request) string {
 // IfMatch is the header of every change of an order.
 type IfMatch struct {
 	Tags string `header:"If-Match" doc:"Change the order only if it still has this ETag; otherwise 412." minLength:"1" pattern:"^([*]|(W/)?\"[!#-~]*\"( *, *(W/)?\"[!#-~]*\")*)$" example:"\"v3\""`
+}
+
+// DeviceTime is the header of what phones report, maybe long after it happened.
+type DeviceTime struct {
+	Now string `header:"Device-Time" doc:"What the phone's clock shows now (RFC 3339). Times in the request are corrected by how far it is off, from five seconds on." format:"date-time" example:"2026-05-04T12:30:00Z"`
+}
+
+// clockTolerance is by how much a phone's clock is not corrected: what a request takes.
+const clockTolerance = 5 * time.Second
+
+// withDeviceTime puts into the context how far the clock of the caller's phone is behind
+// ours, if it tells; in whole seconds, so that a repeated report mostly gets the same times.
+func withDeviceTime(ctx context.Context, h http.Header, now time.Time) (context.Context, error) {
+	value := h.Get("Device-Time")
+	if value == "" {
+		return ctx, nil
+	}
+	at, err := domain.ParseTime(value)
+	if err != nil {
+		return nil, domain.Invalid("/Device-Time", "invalid_type", "must be a time such as 2026-05-04T12:30:00Z")
+	}
+	off := now.Sub(at).Round(time.Second)
+	if off.Abs() < clockTolerance {
+		return ctx, nil
+	}
+	return domain.WithClockOff(ctx, off), nil
 }

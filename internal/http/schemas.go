@@ -141,7 +141,7 @@ func (s *Server) requireDropoff() {
 func (s *Server) nullableInPatch() {
 	for name, fields := range map[string][]string{
 		"Edit": {
-			"pickup", "notes", "ready_at", "promised_at", "deliver_after", "deliver_before", "timezone", "priority", "requirements", "payment", "exception",
+			"pickup", "notes", "ready_at", "promised_at", "deliver_after", "deliver_before", "timezone", "priority", "requirements", "payment", "proof_required", "exception",
 			"metadata",
 		},
 		"CourierEdit": {"phone", "skills", "base", "metadata"},

@@ -139,6 +139,8 @@ func New(d Deps) *Server {
 	s.shipmentRoutes()
 	s.dispatchRoutes()
 	s.offerRoutes()
+	s.proofRoutes()
+	s.incidentRoutes()
 	s.courierTrackRoutes()
 	s.onboardingRoutes()
 	s.ingestRoutes()

@@ -105,14 +105,15 @@ func Names() []string {
 	return slices.Sorted(slices.Values(slices.AppendSeq(slices.Collect(maps.Keys(texts)), maps.Keys(aliases))))
 }
 
-// Text renders a text for the live channel, without a link: its reader is there already.
+// Text renders a text for the live channel, without a link: its reader is there already. It
+// becomes an event, so it has no PIN.
 func (s *Service) Text(o *domain.Order, template string) string {
-	_, text := s.render(o, cmp.Or(template, textStatus), "")
+	_, text := s.render(o, cmp.Or(template, textStatus), "", nil)
 	return text
 }
 
 // render returns subject and text of a template: the name of a text, or name=text.
-func (s *Service) render(o *domain.Order, template, link string) (subject, text string) {
+func (s *Service) render(o *domain.Order, template, link string, pin func(orderID string) string) (subject, text string) {
 	p := s.Profile(o.MerchantID)
 	lang := language(o.Customer.Locale, p.Locale)
 	name, own, has := strings.Cut(template, "=")
@@ -125,6 +126,9 @@ func (s *Service) render(o *domain.Order, template, link string) (subject, text 
 		t.Text = own
 	}
 	v := values(o, p, lang, link)
+	if pin != nil && o.NeedsPIN() && o.Active() {
+		v["pin"] = pin(o.ID)
+	}
 	return fill(t.Subject, v), fill(t.Text, v)
 }
 
@@ -159,7 +163,7 @@ func (s *Service) message(ctx context.Context, c *Channel, d *domain.Delivery, c
 		return Outcome{Err: err}
 	}
 	m.Lang = language(o.Customer.Locale, s.Profile(o.MerchantID).Locale)
-	m.Subject, m.Text = s.render(o, cmp.Or(d.Template, textStatus), m.Link)
+	m.Subject, m.Text = s.render(o, cmp.Or(d.Template, textStatus), m.Link, s.PIN)
 	if by, ok := content.Event.Data["text"].(string); ok && d.Template == "" {
 		m.Text = by
 	}
@@ -259,7 +263,7 @@ func (s *Service) Preview(o *domain.Order, in Preview) (*Previewed, error) {
 		template += "=" + in.Text
 	}
 	out := &Previewed{Unknown: append([]string{}, unknown(in.Text)...)}
-	out.Subject, out.Text = s.render(&shown, template, cmp.Or(s.Config.PublicURL, "https://track.example")+"/t/…")
+	out.Subject, out.Text = s.render(&shown, template, cmp.Or(s.Config.PublicURL, "https://track.example")+"/t/…", func(string) string { return "0000" })
 	out.Segments = segments(out.Text)
 	return out, nil
 }

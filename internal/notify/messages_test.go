@@ -248,7 +248,7 @@ func TestPreview(t *testing.T) {
 		{notify.Preview{Text: strings.Repeat("ж", 70)}, strings.Repeat("ж", 70), 1, []string{}},
 		{notify.Preview{Text: strings.Repeat("ж", 71)}, strings.Repeat("ж", 71), 2, []string{}},
 		{notify.Preview{Text: "first\n{{external_id}}{{window}}\nlast", Locale: "ru"}, "", 1, []string{}},
-		{notify.Preview{Name: "at_the_door", Locale: "ru"}, "Курьер с вашим заказом 7K2-9QF-M4X у вашей двери.", 1, []string{}},
+		{notify.Preview{Name: "at_the_door", Locale: "ru"}, "Курьер с вашим заказом 7K2-9QF-M4X у вашей двери.\nPIN-код для курьера: 0000.", 2, []string{}},
 	} {
 		got, err := r.Preview(notify.Sample(time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)), c.in)
 		require.NoError(t, err)

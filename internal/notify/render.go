@@ -14,7 +14,7 @@ import (
 
 // variables are what texts may contain, as {{name}}.
 var variables = []string{
-	"name", "number", "external_id", "merchant", "status", "window", "link", "address", "reason", "office", "hours", "until", "code",
+	"name", "number", "external_id", "merchant", "status", "window", "link", "address", "reason", "office", "hours", "until", "code", "pin",
 }
 
 var placeholder = regexp.MustCompile(`\{\{\s*([^{}]*?)\s*\}\}`)
@@ -145,7 +145,7 @@ func Sample(now time.Time) *domain.Order {
 	kept := now.AddDate(0, 0, 7)
 	return &domain.Order{
 		Number: "7K2-9QF-M4X", ExternalID: "1042", Status: domain.StatusOutForDelivery, CreatedAt: now,
-		Customer: domain.Customer{Name: "Anna"}, Dropoff: domain.Place{Address: "Tverskaya 7"}, Metadata: map[string]string{"pickup_code": "4711"},
+		Customer: domain.Customer{Name: "Anna"}, Dropoff: domain.Place{Address: "Tverskaya 7"}, Metadata: map[string]string{"pickup_code": "4711"}, ProofRequired: []string{domain.ProofPIN},
 		ETA:       &domain.Estimate{ETA: now.Add(time.Hour), Earliest: now.Add(40 * time.Minute), Latest: now.Add(80 * time.Minute)},
 		Exception: &domain.Exception{Code: "nobody_home", Detail: "nobody at home"},
 		Shipment:  &domain.Shipment{Pickup: &domain.PickupPoint{Address: "Lesnaya 5", Hours: "10-20", KeptUntil: &kept}},

@@ -57,6 +57,8 @@ type Deps struct {
 	Push VAPID
 	// Profile returns what a merchant has set up.
 	Profile func(merchantID string) domain.Profile
+	// PIN returns what the customer of an order tells the courier.
+	PIN func(orderID string) string
 	// Link returns a link to the customer's page; empty if there is none.
 	Link func(ctx context.Context, o *domain.Order) (string, error)
 	// Client calls webhooks. It must refuse private networks, and follow no redirects.

@@ -36,16 +36,16 @@ var texts = map[string]map[string]Text{
 		"ru": {"Заказ {{number}} принят", "{{name}}, мы приняли ваш заказ {{number}}.\nДоставим {{window}}.\nСледить за заказом: {{link}}"},
 	},
 	textOnItsWay: {
-		"en": {"Your order {{number}} is on its way", "Your order {{number}} is on its way.\nExpected: {{window}}.\nSee where it is: {{link}}"},
-		"ru": {"Заказ {{number}} в пути", "Ваш заказ {{number}} уже в пути.\nДоставим {{window}}.\nГде он сейчас: {{link}}"},
+		"en": {"Your order {{number}} is on its way", "Your order {{number}} is on its way.\nExpected: {{window}}.\nPIN for the courier: {{pin}}.\nSee where it is: {{link}}"},
+		"ru": {"Заказ {{number}} в пути", "Ваш заказ {{number}} уже в пути.\nДоставим {{window}}.\nPIN-код для курьера: {{pin}}.\nГде он сейчас: {{link}}"},
 	},
 	textNear: {
 		"en": {"The courier is almost there", "The courier with your order {{number}} is almost there.\n{{link}}"},
 		"ru": {"Курьер почти на месте", "Курьер с вашим заказом {{number}} почти на месте.\n{{link}}"},
 	},
 	textAtTheDoor: {
-		"en": {"The courier is at your door", "The courier with your order {{number}} is at your door."},
-		"ru": {"Курьер у вашей двери", "Курьер с вашим заказом {{number}} у вашей двери."},
+		"en": {"The courier is at your door", "The courier with your order {{number}} is at your door.\nPIN for the courier: {{pin}}."},
+		"ru": {"Курьер у вашей двери", "Курьер с вашим заказом {{number}} у вашей двери.\nPIN-код для курьера: {{pin}}."},
 	},
 	textDelivered: {
 		"en": {"Your order {{number}} was delivered", "Your order {{number}} was delivered. Enjoy it!\nDetails, and how you liked it: {{link}}"},

@@ -31,6 +31,9 @@ func (s *Service) Create(ctx context.Context, d domain.Draft) (*domain.Order, er
 		return nil, err
 	}
 	return idempotency.Once(ctx, s.Keys, "create_order", d, func(rec *domain.Idempotency) (*domain.Order, error) {
+		if valid.ProofRequired == nil && s.ProofRequired != nil {
+			valid.ProofRequired = s.ProofRequired(valid.MerchantID)
+		}
 		s.promise(&valid, by)
 		o, ev := domain.NewOrder(valid, by)
 		s.estimateInto(o, courierFacts{now: by.Now})
@@ -106,7 +109,11 @@ func (s *Service) Get(ctx context.Context, id string) (*domain.Order, error) {
 	if err != nil {
 		return nil, err
 	}
-	return o.For(caller.View()), nil
+	shown := o.For(caller.View())
+	if caller.Kind == domain.RoleCustomer && o.NeedsPIN() && o.Active() { // shown is a copy of the customer's own
+		shown.PIN = s.PIN(o.ID)
+	}
+	return shown, nil
 }
 
 // List returns a page of the caller's orders, newest first, and the token of the next one.
@@ -192,7 +199,8 @@ func (s StatusChange) by(by domain.By) domain.By {
 
 // UpdateStatus takes an order one step along the table; expected, when not zero, is the
 // version known to the caller. It fails with illegal_transition, cancel_after_pickup,
-// version_conflict, validation_failed or order_not_found.
+// version_conflict, validation_failed, proof_required, pin_locked or order_not_found. A proof
+// that comes with it is stored in the same commit.
 func (s *Service) UpdateStatus(ctx context.Context, id string, in StatusChange, expected int64) (*domain.Order, error) {
 	by, known, err := s.Authorize(ctx, id)
 	if err != nil {
@@ -200,6 +208,10 @@ func (s *Service) UpdateStatus(ctx context.Context, id string, in StatusChange, 
 	}
 	return idempotency.Once(ctx, s.Keys, "update_status:"+known.ID, in, func(rec *domain.Idempotency) (*domain.Order, error) {
 		if err := by.Actor.Kind.MayMove(known.Status, in.Status); err != nil {
+			return nil, err
+		}
+		proof, err := s.prepare(ctx, known, in.Proof, "/proof")
+		if err != nil {
 			return nil, err
 		}
 		drop := false
@@ -211,12 +223,21 @@ func (s *Service) UpdateStatus(ctx context.Context, id string, in StatusChange, 
 		if drop { // which was released on the expected version
 			expected = 0
 		}
-		return s.Change(ctx, known.ID, courierUnlessFinal(known, in.Status), expected, rec, func(o *domain.Order) ([]domain.Event, error) {
-			if drop && o.Status.CanMove(in.Status) {
-				o.DropShipment()
+		o, err := s.Update(ctx, known.ID, courierUnlessFinal(known, in.Status), rec, func(ch *domain.Change) error {
+			if err := CheckVersion(ch.Order, expected); err != nil {
+				return err
 			}
-			return o.Move(in.Status, in.Proof, in.by(by))
+			if drop && ch.Order.Status.CanMove(in.Status) {
+				ch.Order.DropShipment()
+			}
+			if err := proof.addTo(ch, in.by(by)); err != nil {
+				return err
+			}
+			events, err := ch.Order.Move(in.Status, proof.proof, in.by(by))
+			ch.Add(events...)
+			return err
 		})
+		return o, s.explainConflict(ctx, known.ID, expected, err)
 	})
 }
 

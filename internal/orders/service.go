@@ -33,6 +33,12 @@ type Deps struct {
 	// ShowCourier returns a merchant's rule for showing the courier to customers; the
 	// default is custody.
 	ShowCourier func(merchantID string) domain.ShowCourier
+	// ProofRequired returns what a merchant's couriers must bring; the default is nothing.
+	ProofRequired func(merchantID string) []string
+	// PIN returns the PIN of an order, which its customer tells the courier.
+	PIN func(orderID string) string
+	// PhotoForPIN reports whether a photo stands in for a PIN that could not be checked.
+	PhotoForPIN func() bool
 	// Promise returns which estimate a merchant promises; the default is none.
 	Promise func(merchantID string) string
 }
@@ -84,7 +90,7 @@ func (s *Service) System(part string) domain.By {
 // by describes who acts, from the context, through the API.
 func (s *Service) by(ctx context.Context) (domain.By, error) {
 	actor, err := domain.ActorFrom(ctx)
-	return domain.By{Actor: actor, Source: domain.SourceAPI, Now: s.Clock.Now()}, err
+	return domain.By{Actor: actor, Source: domain.SourceAPI, Now: s.Clock.Now(), ClockOff: domain.ClockOff(ctx)}, err
 }
 
 // Authorize returns the actor and the current order. It fails with order_not_found also

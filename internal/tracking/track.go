@@ -2,6 +2,7 @@ package tracking
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
@@ -41,6 +42,14 @@ func (s *Service) Report(ctx context.Context, courierID string, in []domain.Posi
 	now := s.Clock.Now()
 	op := "report_positions:" + courierID
 	return idempotency.Once(ctx, s.Keys, op, in, func(rec *domain.Idempotency) (Received, error) {
+		if off := domain.ClockOff(ctx); off != 0 {
+			in = slices.Clone(in)
+			for i := range in {
+				if !in[i].RecordedAt.IsZero() {
+					in[i].RecordedAt = in[i].RecordedAt.Add(off)
+				}
+			}
+		}
 		positions, err := domain.NormalizePositions(in, single, now)
 		if err != nil {
 			return Received{}, err

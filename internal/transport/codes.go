@@ -45,6 +45,8 @@ var statuses = map[domain.Code]Status{
 	domain.CodeIdempotencyRunning:   {http.StatusConflict, codes.Aborted, "The first request with this key is still running"},
 	domain.CodeSecretNotRepeated:    {http.StatusConflict, codes.FailedPrecondition, "The secret was shown already"},
 	domain.CodeOrderReassigned:      {http.StatusConflict, codes.FailedPrecondition, "The order went to another courier"},
+	domain.CodeProofRequired:        {http.StatusConflict, codes.FailedPrecondition, "The delivery needs proof"},
+	domain.CodePINLocked:            {http.StatusLocked, codes.FailedPrecondition, "There were too many wrong PINs"},
 	domain.CodeOfferGone:            {http.StatusConflict, codes.FailedPrecondition, "The offer is gone"},
 	domain.CodeOfferNotFound:        {http.StatusNotFound, codes.NotFound, "No such offer"},
 	domain.CodeHTTPSRequired:        {http.StatusConflict, codes.FailedPrecondition, "This needs HTTPS"},

@@ -19,6 +19,8 @@ const (
 	CodeIllegalTransition     = "illegal_transition"
 	CodeCancelAfterPickup     = "cancel_after_pickup"
 	CodeOrderFinished         = "order_finished"
+	CodeProofRequired         = "proof_required"
+	CodePINLocked             = "pin_locked"
 	CodeNoCourierAvailable    = "no_courier_available"
 	CodeCourierBusy           = "courier_busy"
 	CodeDuplicateExternalID   = "duplicate_external_id"
@@ -41,7 +43,8 @@ type Problem struct {
 	RequestID          string        `json:"request_id,omitempty"`
 	Errors             []Fault       `json:"errors,omitempty"`
 	AllowedTransitions []Status      `json:"allowed_transitions,omitempty"`
-	RetryAfter         time.Duration `json:"-"` // zero if not given
+	Missing            []string      `json:"missing,omitempty"` // kinds of proof, of proof_required
+	RetryAfter         time.Duration `json:"-"`                 // zero if not given
 }
 
 // Fault is one thing wrong with a request.

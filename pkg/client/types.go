@@ -124,6 +124,7 @@ type Draft struct {
 	Timezone      string            `json:"timezone,omitempty"` // IANA, of the customer
 	Priority      int               `json:"priority,omitempty"` // 0 to 9
 	Requirements  *Requirements     `json:"requirements,omitempty"`
+	ProofRequired []string          `json:"proof_required,omitzero"` // photo, signature, pin; nil: what the merchant requires
 }
 
 // Requirements a courier must meet to get an order.
@@ -159,7 +160,9 @@ type Order struct {
 	Timezone      string            `json:"timezone,omitempty"` // IANA, of the customer
 	Priority      int               `json:"priority,omitempty"` // 0 to 9
 	Requirements  *Requirements     `json:"requirements,omitempty"`
-	ETA           *Estimate         `json:"eta,omitempty"` // as of this version
+	ProofRequired []string          `json:"proof_required,omitempty"` // photo, signature, pin
+	PIN           string            `json:"pin,omitempty"`            // only for a share link
+	ETA           *Estimate         `json:"eta,omitempty"`            // as of this version
 	Attempts      int               `json:"attempts"`
 	Exception     *Exception        `json:"exception,omitempty"`
 	CreatedAt     time.Time         `json:"created_at"`
@@ -251,6 +254,7 @@ type Edit struct {
 	Timezone      *string       `json:"timezone,omitempty"`
 	Priority      *int          `json:"priority,omitempty"`
 	Requirements  *Requirements `json:"requirements,omitempty"`
+	ProofRequired []string      `json:"proof_required,omitzero"` // photo, signature, pin
 	Exception     *Exception    `json:"exception,omitempty"`
 	// Metadata is merged into the order's; an empty value removes the entry.
 	Metadata map[string]string `json:"metadata,omitempty"`
@@ -287,6 +291,11 @@ type StatusChange struct {
 
 // Proof is the proof of a handover.
 type Proof struct {
+	ID           string `json:"id,omitempty"`    // the caller's own UUIDv7: a repeat stores it once
+	Photo        []byte `json:"photo,omitempty"` // a JPEG or PNG
+	Signature    []byte `json:"signature,omitempty"`
+	PIN          string `json:"pin,omitempty"`
+	Offline      bool   `json:"offline,omitempty"` // there was no network to check the PIN
 	Recipient    string `json:"recipient,omitempty"`
 	Code         string `json:"code,omitempty"`
 	Note         string `json:"note,omitempty"`

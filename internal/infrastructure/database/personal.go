@@ -64,6 +64,11 @@ var places = []place{
 		erase: run(`UPDATE deliveries SET error = '' WHERE order_id = $1`),
 		held:  `SELECT receiver, type, template, state, tried_at, error FROM deliveries WHERE order_id = $1`,
 	},
+	{
+		table: "order_images", personal: "data", harmless: "order_id owner_id kind",
+		erase: run(`DELETE FROM order_images WHERE order_id = $1`),
+		held:  `SELECT owner_id, kind, created_at, data FROM order_images WHERE order_id = $1`,
+	},
 
 	// Groups of three letters and numbers of the orders that had them, until the segment is built anew.
 	{table: "search_parts", harmless: "data"},
@@ -81,6 +86,7 @@ var places = []place{
 	{table: "erasures", harmless: "order_id mark"},
 	{table: "outbox"}, // positions of order_events
 	{table: "inbound", harmless: "id"},
+	{table: "order_pins", harmless: "order_id"}, // how many were wrong
 	{table: "offers", harmless: "id order_id courier_id"},
 	{table: "couriers", harmless: "id", staff: "search data"},
 	{table: "courier_positions", harmless: "courier_id", staff: "attributes"},

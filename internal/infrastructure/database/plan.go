@@ -23,6 +23,7 @@ type plan struct {
 	events   [][]any            // rows of order_events, in order
 	shipping [][]any            // rows of shipments
 	messages [][]any            // rows of deliveries
+	images   [][]any            // rows of order_images
 	unsought [][]any            // rows of search_queue, of orders whose text changed
 	created  [][]any            // the same of new orders, in case they are older than the newest segment
 	moves    []move
@@ -167,6 +168,9 @@ func (p *plan) take(c *call, ch *domain.Change, before, after *orderRow, events 
 	if len(events) > 0 {
 		for i := range ch.Deliveries {
 			p.messages = append(p.messages, deliveryValues(&ch.Deliveries[i]))
+		}
+		for _, m := range ch.Images {
+			p.images = append(p.images, []any{m.OrderID, m.OwnerID, m.Kind, m.Data, micros(m.CreatedAt)})
 		}
 	}
 	switch entry := after.searchEntry(); {

@@ -119,6 +119,9 @@ func (w *pgWork) writePlan(p *plan) (map[*call]error, error) {
 	if len(p.messages) > 0 {
 		b.Queue(pgInserts[deliveriesTable], deliveriesTable.arrays(p.messages)...)
 	}
+	if len(p.images) > 0 {
+		b.Queue(pgInserts[imagesTable], imagesTable.arrays(p.images)...)
+	}
 	for _, row := range p.shipping {
 		b.Queue(upsertShipment, row...)
 	}

@@ -34,7 +34,7 @@ var (
 		{"id", uuids}, {"created_at", "bigint"}, {"status", "text"}, {"finished", "boolean"}, {"version", "bigint"},
 		{"courier_id", uuids}, {"merchant_id", "text"}, {"external_id", "text"}, {"customer_phone", "text"}, {"erased", "boolean"},
 		{"ledger", "text"}, {"search", "text"}, {"data", "text"}, {"watch_at", "bigint"},
-		{"exception", "text"}, {"promised_at", "bigint"}, {"late_at", "bigint"},
+		{"exception", "text"}, {"promised_at", "bigint"}, {"late_at", "bigint"}, {"incident", "boolean"},
 	}}
 	// An existing event is a bug, so the insert must fail.
 	eventsTable = &table{name: "order_events", cols: []column{
@@ -49,6 +49,9 @@ var (
 	deliveriesTable = &table{name: "deliveries", conflict: skip, cols: []column{
 		{"receiver", "text"}, {"order_id", uuids}, {"seq", "bigint"}, {"part", "bigint"}, {"event_id", uuids}, {"type", "text"},
 		{"template", "text"}, {"state", "text"}, {"due_at", "bigint"}, {"tries", "bigint"}, {"tried_at", "bigint"}, {"code", "bigint"}, {"error", "text"},
+	}}
+	imagesTable = &table{name: "order_images", conflict: skip, cols: []column{
+		{"order_id", uuids}, {"owner_id", uuids}, {"kind", "text"}, {"data", "bytea"}, {"created_at", "bigint"},
 	}}
 	positionsTable = &table{name: "courier_positions", conflict: skip, cols: []column{
 		{"courier_id", uuids}, {"recorded_at", "bigint"}, {"received_at", "bigint"},
@@ -67,7 +70,7 @@ var (
 // inserts makes each table's INSERT from a source of rows.
 func inserts(source func(*table) string) map[*table]string {
 	out := map[*table]string{}
-	for _, t := range []*table{ordersTable, eventsTable, idempotencyTable, inboundTable, positionsTable, deliveriesTable, searchParts, searchQueue} {
+	for _, t := range []*table{ordersTable, eventsTable, idempotencyTable, inboundTable, positionsTable, deliveriesTable, imagesTable, searchParts, searchQueue} {
 		out[t] = "INSERT INTO " + t.name + " (" + t.list("%[1]s") + ") " + source(t) + t.conflict
 	}
 	return out
@@ -116,13 +119,13 @@ func newOrderRow(o *domain.Order) (*orderRow, error) {
 	r.values = []any{
 		o.ID, micros(o.CreatedAt), string(o.Status), !o.Active(), o.Version,
 		null(o.CourierID), o.MerchantID, null(o.ExternalID), null(o.Customer.Phone), o.Erased(),
-		r.ledger, r.search, r.data, watchAt(o), nil, nullInstant(o.PromisedAt), nil,
+		r.ledger, r.search, r.data, watchAt(o), nil, nullInstant(o.PromisedAt), nil, o.OpenIncident(),
 	}
 	if o.Exception != nil {
-		r.values[len(r.values)-3] = o.Exception.Code
+		r.values[len(r.values)-4] = o.Exception.Code
 	}
 	if at, ok := o.RiskAt(); ok {
-		r.values[len(r.values)-1] = micros(at)
+		r.values[len(r.values)-2] = micros(at)
 	}
 	return r, nil
 }

@@ -195,7 +195,11 @@ type Order struct {
 	// The customer's instructions for the courier.
 	Instructions string `protobuf:"bytes,31,opt,name=instructions,proto3" json:"instructions,omitempty"`
 	// The customer's rating.
-	Rating        *Rating `protobuf:"bytes,32,opt,name=rating,proto3" json:"rating,omitempty"`
+	Rating *Rating `protobuf:"bytes,32,opt,name=rating,proto3" json:"rating,omitempty"`
+	// What the courier must bring to deliver it: photo, signature, pin.
+	ProofRequired []string `protobuf:"bytes,33,rep,name=proof_required,json=proofRequired,proto3" json:"proof_required,omitempty"`
+	// What the customer tells the courier; only in the answer to a share link.
+	Pin           string `protobuf:"bytes,34,opt,name=pin,proto3" json:"pin,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -452,6 +456,20 @@ func (x *Order) GetRating() *Rating {
 		return x.Rating
 	}
 	return nil
+}
+
+func (x *Order) GetProofRequired() []string {
+	if x != nil {
+		return x.ProofRequired
+	}
+	return nil
+}
+
+func (x *Order) GetPin() string {
+	if x != nil {
+		return x.Pin
+	}
+	return ""
 }
 
 // Rating is a customer's rating of a delivery.
@@ -1882,14 +1900,24 @@ type Proof struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Who took them.
 	Recipient string `protobuf:"bytes,1,opt,name=recipient,proto3" json:"recipient,omitempty"`
-	// The code that they told.
+	// The code that they told; the PIN where the order requires one.
 	Code string `protobuf:"bytes,2,opt,name=code,proto3" json:"code,omitempty"`
 	// Anything worth remembering.
 	Note string `protobuf:"bytes,3,opt,name=note,proto3" json:"note,omitempty"`
-	// Where a picture is.
+	// Where a picture is that is kept elsewhere; it meets no requirement.
 	PhotoUrl string `protobuf:"bytes,4,opt,name=photo_url,json=photoUrl,proto3" json:"photo_url,omitempty"`
-	// Where a signature is.
-	SignatureUrl  string `protobuf:"bytes,5,opt,name=signature_url,json=signatureUrl,proto3" json:"signature_url,omitempty"`
+	// Where a signature is that is kept elsewhere; it meets no requirement.
+	SignatureUrl string `protobuf:"bytes,5,opt,name=signature_url,json=signatureUrl,proto3" json:"signature_url,omitempty"`
+	// The client's own UUIDv7: a repeat stores it once.
+	Id string `protobuf:"bytes,6,opt,name=id,proto3" json:"id,omitempty"`
+	// A JPEG or PNG image.
+	Photo []byte `protobuf:"bytes,7,opt,name=photo,proto3" json:"photo,omitempty"`
+	// A JPEG or PNG image.
+	Signature []byte `protobuf:"bytes,8,opt,name=signature,proto3" json:"signature,omitempty"`
+	// What the recipient told; five wrong ones lock it for 15 minutes (pin_locked).
+	Pin string `protobuf:"bytes,9,opt,name=pin,proto3" json:"pin,omitempty"`
+	// There was no network to check the PIN: the photo stands in for it where proof.offline is photo.
+	Offline       bool `protobuf:"varint,10,opt,name=offline,proto3" json:"offline,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1959,11 +1987,46 @@ func (x *Proof) GetSignatureUrl() string {
 	return ""
 }
 
+func (x *Proof) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Proof) GetPhoto() []byte {
+	if x != nil {
+		return x.Photo
+	}
+	return nil
+}
+
+func (x *Proof) GetSignature() []byte {
+	if x != nil {
+		return x.Signature
+	}
+	return nil
+}
+
+func (x *Proof) GetPin() string {
+	if x != nil {
+		return x.Pin
+	}
+	return ""
+}
+
+func (x *Proof) GetOffline() bool {
+	if x != nil {
+		return x.Offline
+	}
+	return false
+}
+
 var File_ordertracking_v1_order_proto protoreflect.FileDescriptor
 
 const file_ordertracking_v1_order_proto_rawDesc = "" +
 	"\n" +
-	"\x1cordertracking/v1/order.proto\x12\x10ordertracking.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa0\f\n" +
+	"\x1cordertracking/v1/order.proto\x12\x10ordertracking.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd9\f\n" +
 	"\x05Order\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
 	"\x06number\x18\x02 \x01(\tR\x06number\x12\x1f\n" +
@@ -2003,7 +2066,9 @@ const file_ordertracking_v1_order_proto_rawDesc = "" +
 	"\frequirements\x18\x1d \x01(\v2\x1e.ordertracking.v1.RequirementsR\frequirements\x123\n" +
 	"\apayment\x18\x1e \x01(\v2\x19.ordertracking.v1.PaymentR\apayment\x12\"\n" +
 	"\finstructions\x18\x1f \x01(\tR\finstructions\x120\n" +
-	"\x06rating\x18  \x01(\v2\x18.ordertracking.v1.RatingR\x06rating\x1a;\n" +
+	"\x06rating\x18  \x01(\v2\x18.ordertracking.v1.RatingR\x06rating\x12%\n" +
+	"\x0eproof_required\x18! \x03(\tR\rproofRequired\x12\x10\n" +
+	"\x03pin\x18\" \x01(\tR\x03pin\x1a;\n" +
 	"\rMetadataEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"2\n" +
@@ -2127,13 +2192,19 @@ const file_ordertracking_v1_order_proto_rawDesc = "" +
 	"confidence\x12;\n" +
 	"\vcomputed_at\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"computedAtB\r\n" +
-	"\v_distance_m\"\x8f\x01\n" +
+	"\v_distance_m\"\xff\x01\n" +
 	"\x05Proof\x12\x1c\n" +
 	"\trecipient\x18\x01 \x01(\tR\trecipient\x12\x12\n" +
 	"\x04code\x18\x02 \x01(\tR\x04code\x12\x12\n" +
 	"\x04note\x18\x03 \x01(\tR\x04note\x12\x1b\n" +
 	"\tphoto_url\x18\x04 \x01(\tR\bphotoUrl\x12#\n" +
-	"\rsignature_url\x18\x05 \x01(\tR\fsignatureUrl*\xde\x03\n" +
+	"\rsignature_url\x18\x05 \x01(\tR\fsignatureUrl\x12\x0e\n" +
+	"\x02id\x18\x06 \x01(\tR\x02id\x12\x14\n" +
+	"\x05photo\x18\a \x01(\fR\x05photo\x12\x1c\n" +
+	"\tsignature\x18\b \x01(\fR\tsignature\x12\x10\n" +
+	"\x03pin\x18\t \x01(\tR\x03pin\x12\x18\n" +
+	"\aoffline\x18\n" +
+	" \x01(\bR\aoffline*\xde\x03\n" +
 	"\vOrderStatus\x12\x1c\n" +
 	"\x18ORDER_STATUS_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14ORDER_STATUS_CREATED\x10\x01\x12\x1a\n" +

@@ -59,7 +59,9 @@ type CreateOrderRequest struct {
 	// What a courier needs to be assigned.
 	Requirements *Requirements `protobuf:"bytes,16,opt,name=requirements,proto3" json:"requirements,omitempty"`
 	// Cash on delivery.
-	Payment       *Payment `protobuf:"bytes,17,opt,name=payment,proto3" json:"payment,omitempty"`
+	Payment *Payment `protobuf:"bytes,17,opt,name=payment,proto3" json:"payment,omitempty"`
+	// What the courier must bring to deliver it, of photo, signature, pin; empty: what the merchant requires.
+	ProofRequired []string `protobuf:"bytes,18,rep,name=proof_required,json=proofRequired,proto3" json:"proof_required,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -209,6 +211,13 @@ func (x *CreateOrderRequest) GetRequirements() *Requirements {
 func (x *CreateOrderRequest) GetPayment() *Payment {
 	if x != nil {
 		return x.Payment
+	}
+	return nil
+}
+
+func (x *CreateOrderRequest) GetProofRequired() []string {
+	if x != nil {
+		return x.ProofRequired
 	}
 	return nil
 }
@@ -2731,12 +2740,14 @@ type EditOrderRequest struct {
 	// Merged into the order's metadata; an empty value removes the entry.
 	Metadata map[string]string `protobuf:"bytes,14,rep,name=metadata,proto3" json:"metadata,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// Fields to remove: pickup, notes, ready_at, promised_at, deliver_after, deliver_before,
-	// timezone, priority, requirements, payment, exception, metadata.
+	// timezone, priority, requirements, payment, proof_required, exception, metadata.
 	Clear []string `protobuf:"bytes,15,rep,name=clear,proto3" json:"clear,omitempty"`
 	// Only if the order still has this version.
 	IfMatch *int64 `protobuf:"varint,16,opt,name=if_match,json=ifMatch,proto3,oneof" json:"if_match,omitempty"`
 	// Cash on delivery; can't be changed once a parcel is booked (illegal_transition).
-	Payment       *Payment `protobuf:"bytes,17,opt,name=payment,proto3" json:"payment,omitempty"`
+	Payment *Payment `protobuf:"bytes,17,opt,name=payment,proto3" json:"payment,omitempty"`
+	// What the courier must bring to deliver it, of photo, signature, pin; clear removes it.
+	ProofRequired []string `protobuf:"bytes,18,rep,name=proof_required,json=proofRequired,proto3" json:"proof_required,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2886,6 +2897,13 @@ func (x *EditOrderRequest) GetIfMatch() int64 {
 func (x *EditOrderRequest) GetPayment() *Payment {
 	if x != nil {
 		return x.Payment
+	}
+	return nil
+}
+
+func (x *EditOrderRequest) GetProofRequired() []string {
+	if x != nil {
+		return x.ProofRequired
 	}
 	return nil
 }
@@ -3087,7 +3105,7 @@ var File_ordertracking_v1_order_service_proto protoreflect.FileDescriptor
 
 const file_ordertracking_v1_order_service_proto_rawDesc = "" +
 	"\n" +
-	"$ordertracking/v1/order_service.proto\x12\x10ordertracking.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1eordertracking/v1/courier.proto\x1a\x1cordertracking/v1/event.proto\x1a\x1cordertracking/v1/order.proto\"\x9b\a\n" +
+	"$ordertracking/v1/order_service.proto\x12\x10ordertracking.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1eordertracking/v1/courier.proto\x1a\x1cordertracking/v1/event.proto\x1a\x1cordertracking/v1/order.proto\"\xc2\a\n" +
 	"\x12CreateOrderRequest\x12\x1f\n" +
 	"\vexternal_id\x18\x01 \x01(\tR\n" +
 	"externalId\x12\x1f\n" +
@@ -3109,7 +3127,8 @@ const file_ordertracking_v1_order_service_proto_rawDesc = "" +
 	"\btimezone\x18\x0e \x01(\tR\btimezone\x12\x1a\n" +
 	"\bpriority\x18\x0f \x01(\x05R\bpriority\x12B\n" +
 	"\frequirements\x18\x10 \x01(\v2\x1e.ordertracking.v1.RequirementsR\frequirements\x123\n" +
-	"\apayment\x18\x11 \x01(\v2\x19.ordertracking.v1.PaymentR\apayment\x1a;\n" +
+	"\apayment\x18\x11 \x01(\v2\x19.ordertracking.v1.PaymentR\apayment\x12%\n" +
+	"\x0eproof_required\x18\x12 \x03(\tR\rproofRequired\x1a;\n" +
 	"\rMetadataEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"D\n" +
@@ -3290,7 +3309,7 @@ const file_ordertracking_v1_order_service_proto_rawDesc = "" +
 	"\tpositions\x18\x02 \x03(\v2\x1a.ordertracking.v1.PositionR\tpositions\"O\n" +
 	"\x17ReportLocationsResponse\x12\x1a\n" +
 	"\baccepted\x18\x01 \x01(\x03R\baccepted\x12\x18\n" +
-	"\adropped\x18\x02 \x01(\x03R\adropped\"\xc8\a\n" +
+	"\adropped\x18\x02 \x01(\x03R\adropped\"\xef\a\n" +
 	"\x10EditOrderRequest\x12\x19\n" +
 	"\border_id\x18\x01 \x01(\tR\aorderId\x126\n" +
 	"\bcustomer\x18\x02 \x01(\v2\x1a.ordertracking.v1.CustomerR\bcustomer\x12/\n" +
@@ -3310,7 +3329,8 @@ const file_ordertracking_v1_order_service_proto_rawDesc = "" +
 	"\bmetadata\x18\x0e \x03(\v20.ordertracking.v1.EditOrderRequest.MetadataEntryR\bmetadata\x12\x14\n" +
 	"\x05clear\x18\x0f \x03(\tR\x05clear\x12\x1e\n" +
 	"\bif_match\x18\x10 \x01(\x03H\x03R\aifMatch\x88\x01\x01\x123\n" +
-	"\apayment\x18\x11 \x01(\v2\x19.ordertracking.v1.PaymentR\apayment\x1a;\n" +
+	"\apayment\x18\x11 \x01(\v2\x19.ordertracking.v1.PaymentR\apayment\x12%\n" +
+	"\x0eproof_required\x18\x12 \x03(\tR\rproofRequired\x1a;\n" +
 	"\rMetadataEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\b\n" +

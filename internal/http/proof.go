@@ -1,0 +1,150 @@
+package httpserver
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"mime"
+	"mime/multipart"
+	"net/http"
+	"reflect"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/gin-gonic/gin"
+
+	"github.com/order-tracking/order-tracking/internal/domain"
+	"github.com/order-tracking/order-tracking/internal/orders"
+)
+
+const (
+	proofPath     = "/order/{order_id}/proof"
+	incidentsPath = "/order/{order_id}/incidents"
+	formType      = "multipart/form-data"
+	imageType     = "image/jpeg"
+	// maxImagesBytes is the largest body with images.
+	maxImagesBytes = 18 << 20
+)
+
+// withImages are the routes with bodies that may be so large.
+var withImages = map[string]bool{ginPath(proofPath): true, ginPath(incidentsPath): true}
+
+type proofIn struct {
+	OrderPath
+	Idempotent
+	DeviceTime
+	JSONBody
+}
+
+type proofList struct {
+	Proofs []domain.ProofRecord `json:"proofs"`
+}
+
+type proofImageIn struct {
+	OrderPath
+	Proof string `path:"proof_id" format:"uuid" doc:"the proof's id"`
+	Image string `path:"image" enum:"photo,signature" doc:"which image of it"`
+}
+
+// proofRoutes registers proofs of delivery.
+func (s *Server) proofRoutes() {
+	handle(s, operation{
+		method: http.MethodPost, path: proofPath, id: "addProof", tag: tagOrders, status: http.StatusCreated,
+		summary: "Hand in a proof of delivery",
+		about: "A photo, a signature, the customer's PIN, or who received the goods. Images are told by their content, turned upright, " +
+			"made smaller and stored as JPEG without anything else that the file had, such as the place. `id` is the client's: " +
+			"a repeat with it gets the first answer, even weeks later.",
+		body: orders.ProofReport{}, form: true, codes: []domain.Code{domain.CodePINLocked, domain.CodeOrderFinished},
+	}, func(ctx context.Context, in *proofIn) (*repeatable[domain.ProofRecord], error) {
+		body, err := formRequest(in.JSONBody, in.check(), s.Orders.CheckProof)
+		if err != nil {
+			return nil, err
+		}
+		return repeated(once(ctx, in.Idempotent, func(ctx context.Context) (domain.ProofRecord, error) { return s.Orders.AddProof(ctx, in.ID, body) }))
+	})
+	handle(s, operation{
+		method: http.MethodGet, path: proofPath, id: "listProofs", tag: tagOrders, summary: "List an order's proofs of delivery", about: "Oldest first.",
+	}, func(ctx context.Context, in *OrderPath) (*bodyOnly[proofList], error) {
+		proofs, err := s.Orders.Proofs(ctx, in.ID)
+		return bodyOf(proofList{proofs}, err)
+	})
+	plain[proofImageIn, struct{}](s, operation{
+		method: http.MethodGet, path: proofPath + "/{proof_id}/{image}", id: "getProofImage", tag: tagOrders, summary: "Get an image of a proof",
+		replies: imageType, codes: []domain.Code{domain.CodeNotFound},
+	}, s.guarded(func(ctx context.Context, c *gin.Context) error {
+		data, err := s.Orders.ProofImage(ctx, c.Param("order_id"), c.Param("proof_id"), c.Param("image"))
+		return sendImage(c, data, err)
+	}))
+}
+
+// sendImage responds with a JPEG, which only the caller's browser may keep for a while.
+func sendImage(c *gin.Context, data []byte, err error) error {
+	if err == nil {
+		err = onlyQuery(c.Request.URL, "token")
+	}
+	if err != nil {
+		return err
+	}
+	c.Header("Cache-Control", "private, max-age=300")
+	c.Header("X-Content-Type-Options", "nosniff")
+	c.Data(http.StatusOK, imageType, data)
+	return nil
+}
+
+// formRequest is request for a body that may be a form, whose parts are members by their names.
+func formRequest[T any](in JSONBody, idErr error, check func(T) error) (v T, err error) {
+	kind, params, _ := mime.ParseMediaType(in.ContentType) // a wrong one is request's to refuse
+	if kind == formType {
+		if in.RawBody, err = formJSON[T](in.RawBody, params["boundary"]); err != nil {
+			return v, err
+		}
+		in.ContentType = jsonType
+	}
+	return request(in, idErr, check)
+}
+
+// formJSON makes the JSON object that a form stands for; the strings of a T's numbers and
+// truth values are those.
+func formJSON[T any](body []byte, boundary string) ([]byte, error) {
+	out := map[string]any{}
+	fields := fieldsOf(reflect.TypeFor[T]())
+	parts := multipart.NewReader(bytes.NewReader(body), boundary)
+	for {
+		part, err := parts.NextPart()
+		if err == io.EOF {
+			return json.Marshal(out)
+		}
+		var data []byte
+		if err == nil {
+			data, err = io.ReadAll(part)
+		}
+		if err != nil {
+			return nil, domain.Errorf(domain.CodeMalformed, "the form can't be read")
+		}
+		name := part.FormName()
+		if _, twice := out[name]; twice {
+			return nil, domain.Errorf(domain.CodeMalformed, "the form has %q twice", name)
+		}
+		switch fields[name].Type {
+		case reflect.TypeFor[[]byte]():
+			out[name] = data
+		case reflect.TypeFor[bool]():
+			out[name] = string(data) == "true"
+		default:
+			out[name] = string(data)
+		}
+	}
+}
+
+// formSchema is a body's schema as a form, in which images are not in base64.
+func (s *Server) formSchema(body *huma.Schema) *huma.Schema {
+	form := *s.schemas().SchemaFromRef(body.Ref)
+	form.Properties = map[string]*huma.Schema{}
+	for name, p := range s.schemas().SchemaFromRef(body.Ref).Properties {
+		if p.ContentEncoding != "" {
+			p = &huma.Schema{Type: huma.TypeString, Format: "binary", Description: p.Description}
+		}
+		form.Properties[name] = p
+	}
+	return &form
+}
