@@ -51,6 +51,41 @@ func TestAConflictTellsWhoChangedWhat(t *testing.T) {
 	require.Equal(t, object{"kind": "admin"}, got["changed_by"])
 }
 
+func TestEveryVersionedResourceExplainsItsConflicts(t *testing.T) {
+	w := newTown(t, modes()[0])
+	hook := str(w.made(t, adminKey, "/webhooks", object{"url": "https://8.8.8.8/hook"}), "id")
+	for name, c := range map[string]struct {
+		method, path string
+		bodies       []object // three changes, the last two of the same member
+		member       string
+	}{
+		"rules": {http.MethodPut, "/notification-rules?merchant_id=m1", []object{
+			{}, {"rules": []object{}}, {"rules": []object{}, "channels": object{"email": object{"enabled": false}}},
+		}, "channels"},
+		"courier":  {http.MethodPatch, "/courier/" + w.couriers[own], []object{{"capacity": 3}, {"name": "Igor"}, {"name": "Pavel"}}, "name"},
+		"webhook":  {http.MethodPatch, "/webhooks/" + hook, []object{{"description": "a"}, {"types": []string{"order.created"}}, {"types": []string{"order.late"}}}, "types"},
+		"merchant": {http.MethodPatch, "/merchants/m1", []object{{"locale": "ru"}, {"timezone": "Europe/Moscow"}, {"timezone": "Asia/Omsk"}}, "timezone"},
+		"settings": {http.MethodPatch, "/settings", []object{{"brand": object{"name": "A"}}, {"privacy": object{"show_courier": "custody"}}, {"privacy": object{"show_courier": "metres:500"}}}, "privacy"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var version float64
+			for _, body := range c.bodies {
+				code, got := w.ask(t, adminKey, c.method, c.path, body)
+				require.Equal(t, http.StatusOK, code, "%v", got)
+				version, _ = got["version"].(float64)
+			}
+			code, got := w.change(t, adminKey, c.method, c.path, fmt.Sprintf(`W/"v%.0f"`, version-1), c.bodies[2])
+			require.Equal(t, http.StatusPreconditionFailed, code, "%v", got)
+			require.Equal(t, version, got["current_version"])
+			require.Equal(t, object{"kind": "admin", "id": "bootstrap"}, got["changed_by"])
+			require.NotEmpty(t, got["changed_at"])
+			require.Equal(t, []any{c.member}, got["changed"])
+			code, got = w.change(t, adminKey, c.method, c.path, fmt.Sprintf(`"v%.0f"`, version), c.bodies[1])
+			require.Equal(t, http.StatusOK, code, "%v", got)
+		})
+	}
+}
+
 // What nobody has set yet has the version 0: of two who set it first, the second is told.
 func TestTheFirstVersionIsNotOverwritten(t *testing.T) {
 	w := newTown(t, modes()[0])

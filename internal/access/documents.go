@@ -172,7 +172,7 @@ func (d *Documents) change(
 	if err != nil {
 		return err
 	}
-	next := &domain.Document{Kind: kind, ID: id, Version: 1, UpdatedAt: domain.Timestamp(d.Clock.Now()), ChangedBy: caller.Actor}
+	next := &domain.Document{Kind: kind, ID: id, Version: 1, UpdatedAt: domain.Timestamp(d.Clock.Now()), Trail: domain.Trail{ChangedBy: caller.Actor}}
 	old, err := d.Store.Document(ctx, kind, id)
 	if err == nil && old != nil {
 		next.Version = old.Version + 1

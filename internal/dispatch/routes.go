@@ -178,7 +178,7 @@ func (s *Service) SetRoute(ctx context.Context, courierID string, in RouteOrder,
 		return nil, err
 	}
 	if expected != 0 && now.Version != expected {
-		return nil, domain.Errorf(domain.CodeVersionConflict, "the route has changed; it is at version %d now", now.Version)
+		return nil, s.moved(ctx, now.CourierID, expected)
 	}
 	if err := in.fits(now); err != nil {
 		return nil, err
@@ -193,6 +193,22 @@ func (s *Service) SetRoute(ctx context.Context, courierID string, in RouteOrder,
 	s.tours.remember(now.CourierID, setRoute{in, now.Version})
 	s.Orders.CourierChanged(now.CourierID)
 	return s.route(ctx, now.CourierID)
+}
+
+// moved returns the version_conflict of a courier's route, whose first version is the planned one.
+func (s *Service) moved(ctx context.Context, courierID string, expected int64) error {
+	caller, err := domain.CallerFrom(ctx)
+	if err != nil {
+		return err
+	}
+	doc, err := s.Store.Document(ctx, documentRoute, courierID)
+	if err != nil {
+		return err
+	}
+	if doc == nil {
+		doc = new(domain.Document)
+	}
+	return doc.Moved(doc.Version+1, expected-1, doc.UpdatedAt, caller)
 }
 
 // fits fails if the order does not suit the route.
@@ -223,7 +239,7 @@ func (s *Service) keep(ctx context.Context, kind, id string, version int64, v an
 		return err
 	}
 	return s.Store.ChangeAccess(ctx, domain.AccessChange{Document: &domain.Document{
-		Kind: kind, ID: id, Version: version, Data: data, UpdatedAt: domain.Timestamp(s.Clock.Now()), ChangedBy: actor,
+		Kind: kind, ID: id, Version: version, Data: data, UpdatedAt: domain.Timestamp(s.Clock.Now()), Trail: domain.Trail{ChangedBy: actor},
 	}})
 }
 

@@ -1,6 +1,9 @@
 package domain
 
 import (
+	"bytes"
+	"encoding/json"
+	"maps"
 	"slices"
 	"time"
 )
@@ -14,21 +17,54 @@ type Conflict struct {
 	Changed []string
 }
 
-// Expect fails when the document, nil if there is none yet, is not at the version that the
-// caller has seen. Zero expects nothing, and a negative version is that of no document.
-func (d *Document) Expect(version int64, caller *Caller) error {
-	c := Conflict{}
-	if d != nil {
-		c = Conflict{CurrentVersion: d.Version, ChangedAt: d.UpdatedAt, ChangedBy: d.ChangedBy}
-		if !caller.Staff() && d.ChangedBy.Kind != caller.Kind { // staff identities are internal
-			c.ChangedBy.ID = ""
+// Trail is what a versioned resource keeps of its changes, to explain version conflicts.
+type Trail struct {
+	// ChangedBy is the author of the newest version.
+	ChangedBy Actor `json:"changed_by"`
+	// Members holds, by the name of a member, the version that changed it last.
+	Members map[string]int64 `json:"members,omitempty"`
+}
+
+// Step returns the trail after the actor has made a version, was and is being the JSON of the
+// versions before and after; changed reports whether they differ in a member.
+func (t Trail) Step(version int64, by Actor, was, is []byte) (next Trail, changed bool) {
+	var before, after map[string]json.RawMessage
+	// What is not an object, such as no version at all, has no members.
+	_ = json.Unmarshal(was, &before)
+	_ = json.Unmarshal(is, &after)
+	next = Trail{by, maps.Clone(t.Members)}
+	note := func(name string) {
+		if changed = true; next.Members == nil {
+			next.Members = map[string]int64{}
+		}
+		next.Members[name] = version
+	}
+	for name, value := range after {
+		if !bytes.Equal(before[name], value) {
+			note(name)
 		}
 	}
-	if version == 0 || max(version, 0) == c.CurrentVersion {
-		return nil
+	for name := range before {
+		if after[name] == nil {
+			note(name)
+		}
 	}
-	err := Errorf(CodeVersionConflict, "it has moved on to version %d", c.CurrentVersion)
-	err.Conflict = &c
+	return next, changed
+}
+
+// Moved returns the version_conflict of a resource that is at a version, made at a time, and
+// not at the expected one. Others than staff are not told which member of the staff it was.
+func (t Trail) Moved(version, expected int64, at time.Time, caller *Caller) *Error {
+	err := Errorf(CodeVersionConflict, "it has moved on to version %d", version)
+	err.Conflict = &Conflict{CurrentVersion: version, ChangedBy: t.ChangedBy, ChangedAt: at}
+	if caller == nil || !caller.Staff() && t.ChangedBy.Kind != caller.Kind {
+		err.Conflict.ChangedBy.ID = ""
+	}
+	for _, name := range slices.Sorted(maps.Keys(t.Members)) {
+		if t.Members[name] > expected {
+			err.Conflict.Changed = append(err.Conflict.Changed, name)
+		}
+	}
 	return err
 }
 

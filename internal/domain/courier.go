@@ -47,8 +47,11 @@ type Courier struct {
 	// LastContact is the last contact with the courier's phone; not stored with the courier.
 	LastContact *Contact          `json:"last_contact,omitempty" readOnly:"true"`
 	Metadata    map[string]string `json:"metadata,omitempty" maxProperties:"50"`
+	Version     int64             `json:"version" required:"false" doc:"starts at 1 and increases with every change of the fields above" example:"1"`
 	CreatedAt   time.Time         `json:"created_at" required:"false"`
 	UpdatedAt   time.Time         `json:"updated_at" required:"false"`
+	// Trail is stored with the courier and never shown.
+	Trail Trail `json:"-"`
 }
 
 // Contact describes the last contact with a courier's phone.
@@ -113,13 +116,36 @@ func NewCourier(e CourierEdit, region string, now time.Time) (*Courier, error) {
 	now = Timestamp(now)
 	c := &Courier{
 		ID: NewID(), Vehicle: VehicleCar, Capacity: DefaultCapacity, OnDuty: true,
-		CreatedAt: now, UpdatedAt: now,
+		Version: 1, CreatedAt: now, UpdatedAt: now,
 	}
-	return c, c.Edit(e, region, now)
+	return c, c.edit(e, region)
 }
 
-// Edit applies the edit or fails with validation_failed.
-func (c *Courier) Edit(e CourierEdit, region string, now time.Time) error {
+// Edit applies the edit to a courier that must be at the expected version, if not zero, and
+// fails with version_conflict or validation_failed. What changes nothing makes no version.
+func (c *Courier) Edit(e CourierEdit, region string, expected int64, caller *Caller, now time.Time) error {
+	if expected != 0 && expected != c.Version {
+		return c.Trail.Moved(c.Version, expected, c.UpdatedAt, caller)
+	}
+	was, err := json.Marshal(c)
+	if err != nil {
+		return err
+	}
+	if err := c.edit(e, region); err != nil {
+		return err
+	}
+	is, err := json.Marshal(c)
+	if err != nil {
+		return err
+	}
+	if trail, changed := c.Trail.Step(c.Version+1, caller.Actor, was, is); changed {
+		c.Version, c.UpdatedAt, c.Trail = c.Version+1, Timestamp(now), trail
+	}
+	return nil
+}
+
+// edit applies the edit or fails with validation_failed.
+func (c *Courier) edit(e CourierEdit, region string) error {
 	next := *c
 	set(&next.Name, e.Name)
 	set(&next.Phone, e.Phone)
@@ -129,7 +155,6 @@ func (c *Courier) Edit(e CourierEdit, region string, now time.Time) error {
 	set(&next.Skills, e.Skills)
 	next.Base = cmp.Or(e.Base, c.Base)
 	next.Metadata = merge(c.Metadata, e.Metadata)
-	next.UpdatedAt = Timestamp(now)
 	var f Faults
 	for _, field := range e.Clear {
 		switch field {

@@ -92,13 +92,25 @@ const (
 
 // Document is configuration that staff change at run time: a merchant, the settings, a webhook.
 type Document struct {
-	Kind    string
-	ID      string // the merchant's or webhook's; empty for the settings
-	Version int64  // from 1
-	Data    []byte // JSON; empty to delete the version before
-	// UpdatedAt and ChangedBy are the time and author of this version.
+	Kind      string
+	ID        string // the merchant's or webhook's; empty for the settings
+	Version   int64  // from 1
+	Data      []byte // JSON; empty to delete the version before
 	UpdatedAt time.Time
-	ChangedBy Actor
+	// Trail has the author of this version; the store keeps its members.
+	Trail
+}
+
+// Expect fails with version_conflict when the document, nil if there is none yet, is not at the
+// version that the caller has seen. Zero expects nothing, and a negative version is that of no document.
+func (d *Document) Expect(version int64, caller *Caller) error {
+	if d == nil {
+		d = new(Document)
+	}
+	if version == 0 || max(version, 0) == d.Version {
+		return nil
+	}
+	return d.Moved(d.Version, max(version, 0), d.UpdatedAt, caller)
 }
 
 // AuditEntry records a change of access, settings or personal data. It holds ids and keyed

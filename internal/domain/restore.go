@@ -375,12 +375,11 @@ func instantOf(v any) *time.Time {
 // RestoreCourier returns an imported courier unchanged but for position and load, which
 // are derived; or all its faults.
 func RestoreCourier(c Courier, region string, now time.Time) (*Courier, error) {
-	created, updated := c.CreatedAt, c.UpdatedAt
 	var f Faults
 	f.ID("/id", &c.ID)
-	f.Include("", c.Edit(CourierEdit{}, region, now))
-	f.past("/created_at", &created, now)
-	f.past("/updated_at", &updated, now)
-	c.Position, c.ActiveOrders, c.CreatedAt, c.UpdatedAt = nil, 0, created, updated
+	f.Include("", c.edit(CourierEdit{}, region))
+	f.past("/created_at", &c.CreatedAt, now)
+	f.past("/updated_at", &c.UpdatedAt, now)
+	c.Position, c.ActiveOrders, c.Version = nil, 0, max(c.Version, 1)
 	return &c, f.Err()
 }

@@ -70,10 +70,10 @@ func TestCouriersHaveSkillsAndABase(t *testing.T) {
 	c, err := domain.NewCourier(domain.CourierEdit{Name: new("A"), Skills: &[]string{"fridge"}, Base: &base}, "", time.Now())
 	require.NoError(t, err)
 	require.Equal(t, []string{"fridge"}, c.Skills)
-	require.NoError(t, c.Edit(domain.CourierEdit{Skills: &[]string{}}, "", time.Now()))
+	require.NoError(t, c.Edit(domain.CourierEdit{Skills: &[]string{}}, "", 0, &domain.Caller{}, time.Now()))
 	require.Empty(t, c.Skills)
 	require.Equal(t, base, *c.Base)
-	require.Error(t, c.Edit(domain.CourierEdit{Base: &domain.Point{Lat: 99}}, "", time.Now()))
+	require.Error(t, c.Edit(domain.CourierEdit{Base: &domain.Point{Lat: 99}}, "", 0, &domain.Caller{}, time.Now()))
 }
 
 // The payment is changed until a parcel carries it; what was received stays.

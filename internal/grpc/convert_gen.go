@@ -72,6 +72,7 @@ func init() {
 			ordertrackingv1Courier.Skills = (*source).Skills
 			ordertrackingv1Courier.Base = pDomainPointToPOrdertrackingv1Point((*source).Base)
 			ordertrackingv1Courier.LastContact = pDomainContactToPOrdertrackingv1Contact((*source).LastContact)
+			ordertrackingv1Courier.Version = (*source).Version
 			pOrdertrackingv1Courier = &ordertrackingv1Courier
 		}
 		return pOrdertrackingv1Courier

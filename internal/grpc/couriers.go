@@ -27,7 +27,17 @@ func (s *couriers) GetCourier(ctx context.Context, r *pb.GetCourierRequest) (*pb
 }
 
 func (s *couriers) EditCourier(ctx context.Context, r *pb.EditCourierRequest) (*pb.EditCourierResponse, error) {
-	c, err := s.Edit(ctx, r.GetCourierId(), courierEditFrom(r))
+	expected, err := expectedVersion(ctx, r.IfMatch, func() (int64, error) {
+		c, err := s.Get(ctx, r.GetCourierId())
+		if err != nil {
+			return 0, err
+		}
+		return c.Version, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	c, err := s.Edit(ctx, r.GetCourierId(), courierEditFrom(r), expected)
 	return &pb.EditCourierResponse{Courier: courierTo(c)}, err
 }
 
@@ -48,11 +58,15 @@ func (s *couriers) NearCouriers(ctx context.Context, r *pb.NearCouriersRequest) 
 }
 
 func (s *couriers) SetRoute(ctx context.Context, r *pb.SetRouteRequest) (*pb.SetRouteResponse, error) {
-	var expected int64
-	if r.IfMatch != nil {
-		if expected = r.GetIfMatch(); expected < 1 {
-			return nil, domain.Invalid("/if_match", "out_of_range", "must be a version, 1 or more")
+	expected, err := expectedVersion(ctx, r.IfMatch, func() (int64, error) {
+		route, err := s.dispatch.Route(ctx, r.GetCourierId())
+		if err != nil {
+			return 0, err
 		}
+		return route.Version, nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	order := dispatch.RouteOrder{Stops: []dispatch.StopRef{}} // none: as planned
 	for _, stop := range r.GetStops() {

@@ -135,9 +135,20 @@ func (s *service) ListEvents(ctx context.Context, r *pb.ListEventsRequest) (*pb.
 	return out, err
 }
 
+// expectedVersion returns the version of an order that the caller requires.
+func (s *service) expectedVersion(ctx context.Context, orderID string, field *int64) (int64, error) {
+	return expectedVersion(ctx, field, func() (int64, error) {
+		o, err := s.Orders.Get(ctx, orderID)
+		if err != nil {
+			return 0, err
+		}
+		return o.Version, nil
+	})
+}
+
 // expectedVersion returns the version that the caller requires: the field's, else that of
 // the if-match metadata, which may lack quotes, else 0, which means any.
-func (s *service) expectedVersion(ctx context.Context, orderID string, field *int64) (int64, error) {
+func expectedVersion(ctx context.Context, field *int64, current func() (int64, error)) (int64, error) {
 	if field != nil {
 		if *field < 1 {
 			return 0, domain.Invalid("/if_match", "out_of_range", "must be a version, 1 or more")
@@ -148,11 +159,5 @@ func (s *service) expectedVersion(ctx context.Context, orderID string, field *in
 	if digits, ok := strings.CutPrefix(tag, "v"); ok && digits != "" {
 		tag = strconv.Quote(tag)
 	}
-	return transport.ExpectedVersion(tag, func() (int64, error) {
-		o, err := s.Orders.Get(ctx, orderID)
-		if err != nil {
-			return 0, err
-		}
-		return o.Version, nil
-	})
+	return transport.ExpectedVersion(tag, current)
 }

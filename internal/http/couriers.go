@@ -10,6 +10,7 @@ import (
 
 	"github.com/order-tracking/order-tracking/internal/domain"
 	"github.com/order-tracking/order-tracking/internal/tracking"
+	"github.com/order-tracking/order-tracking/internal/transport"
 )
 
 // CourierPath is the path parameter of a courier.
@@ -26,6 +27,7 @@ func (p CourierPath) check() error {
 func (p CourierPath) named() (string, error) { return p.ID, p.check() }
 
 type courierOut struct {
+	ETag     string `header:"ETag" doc:"the version, for If-Match"`
 	Replayed string `header:"Idempotent-Replayed" doc:"true if this is the stored response to an earlier request with the same key"`
 	Location string `header:"Location" doc:"where the courier is"`
 	Body     *domain.Courier
@@ -54,8 +56,9 @@ func (s *Server) courierRoutes() {
 	handle(s, operation{
 		method: http.MethodGet, path: "/courier/{courier_id}", id: "getCourier", tag: tagCouriers,
 		summary: "Get a courier",
-	}, func(ctx context.Context, in *CourierPath) (*bodyOnly[*domain.Courier], error) {
-		return bodyOf(s.Couriers.Get(ctx, in.ID))
+	}, func(ctx context.Context, in *CourierPath) (*documentOut[*domain.Courier], error) {
+		c, err := s.Couriers.Get(ctx, in.ID)
+		return courierFound(c, "", err)
 	})
 	handle(s, operation{
 		method: http.MethodPatch, path: "/courier/{courier_id}", id: "editCourier", tag: tagCouriers,
@@ -92,7 +95,7 @@ func createdCourier(c *domain.Courier, again string, err error) (*courierOut, er
 	if err != nil {
 		return nil, err
 	}
-	return &courierOut{Replayed: again, Location: "/courier/" + c.ID, Body: c}, nil
+	return &courierOut{ETag: transport.ETag(c.Version), Replayed: again, Location: "/courier/" + c.ID, Body: c}, nil
 }
 
 type listCouriersIn struct {
@@ -137,11 +140,19 @@ func (s *Server) nearCouriers(ctx context.Context, in *nearIn) (*bodyOnly[nearPa
 
 type editCourierIn struct {
 	CourierPath
+	IfMatch
 	Idempotent
 	JSONBody
 }
 
-func (s *Server) editCourier(ctx context.Context, in *editCourierIn) (*repeatable[*domain.Courier], error) {
+func courierFound(c *domain.Courier, again string, err error) (*documentOut[*domain.Courier], error) {
+	if err != nil {
+		return nil, err
+	}
+	return &documentOut[*domain.Courier]{transport.ETag(c.Version), again, c}, nil
+}
+
+func (s *Server) editCourier(ctx context.Context, in *editCourierIn) (*documentOut[*domain.Courier], error) {
 	removed, rest := cutNulls[domain.CourierEdit](in.RawBody)
 	edit, err := request(JSONBody{in.ContentType, rest}, in.check(), func(e domain.CourierEdit) error {
 		e.Clear = removed
@@ -151,7 +162,19 @@ func (s *Server) editCourier(ctx context.Context, in *editCourierIn) (*repeatabl
 		return nil, err
 	}
 	edit.Clear = removed
-	return repeated(once(ctx, in.Idempotent, func(ctx context.Context) (*domain.Courier, error) { return s.Couriers.Edit(ctx, in.ID, edit) }))
+	expected, err := transport.ExpectedVersion(in.Tags, func() (int64, error) {
+		c, err := s.Couriers.Get(ctx, in.ID)
+		if err != nil {
+			return 0, err
+		}
+		return c.Version, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return courierFound(once(ctx, in.Idempotent, func(ctx context.Context) (*domain.Courier, error) {
+		return s.Couriers.Edit(ctx, in.ID, edit, expected)
+	}))
 }
 
 type courierOrdersIn struct {

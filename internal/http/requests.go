@@ -259,9 +259,9 @@ func replayed(i *idempotency.Request) string {
 	return ""
 }
 
-// IfMatch is the header of every change of an order.
+// IfMatch is the header of every change of something that has a version.
 type IfMatch struct {
-	Tags string `header:"If-Match" doc:"Change the order only if it still has this ETag; otherwise 412." minLength:"1" pattern:"^([*]|(W/)?\"[!#-~]*\"( *, *(W/)?\"[!#-~]*\")*)$" example:"\"v3\""`
+	Tags string `header:"If-Match" doc:"Make the change only if it still has this ETag; otherwise 412." minLength:"1" pattern:"^([*]|(W/)?\"[!#-~]*\"( *, *(W/)?\"[!#-~]*\")*)$" example:"\"v3\""`
 }
 
 // DeviceTime is the header of what phones report, maybe long after it happened.

@@ -134,7 +134,7 @@ func (s *Service) PutRules(ctx context.Context, merchantID string, in RulesEdit,
 		if old != nil {
 			out.Version = old.Version + 1
 		}
-		doc := &domain.Document{Kind: domain.DocumentRules, ID: id, Version: out.Version, UpdatedAt: out.UpdatedAt, ChangedBy: caller.Actor}
+		doc := &domain.Document{Kind: domain.DocumentRules, ID: id, Version: out.Version, UpdatedAt: out.UpdatedAt, Trail: domain.Trail{ChangedBy: caller.Actor}}
 		if doc.Data, err = json.Marshal(in); err != nil {
 			return nil, err
 		}

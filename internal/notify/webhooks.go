@@ -55,7 +55,7 @@ func (s *Service) commit(ctx context.Context, e *endpoint, action string, rec *d
 	}
 	e.version++
 	e.updated = domain.Timestamp(s.Clock.Now())
-	doc := &domain.Document{Kind: domain.DocumentWebhook, ID: e.id, Version: e.version, UpdatedAt: e.updated, ChangedBy: caller.Actor}
+	doc := &domain.Document{Kind: domain.DocumentWebhook, ID: e.id, Version: e.version, UpdatedAt: e.updated, Trail: domain.Trail{ChangedBy: caller.Actor}}
 	if action != "webhook.deleted" {
 		if doc.Data, err = json.Marshal(e.stored); err != nil {
 			return err

@@ -52,22 +52,30 @@ func (s *Couriers) List(ctx context.Context, f domain.CourierFilter, p paging.Re
 	return list, next, err
 }
 
-// Edit changes a courier, or fails with courier_not_found, validation_failed, or forbidden
-// for a courier who changes more than on_duty.
-func (s *Couriers) Edit(ctx context.Context, id string, in domain.CourierEdit) (*domain.Courier, error) {
+// Edit changes a courier, which must be at the expected version unless that is zero, or fails
+// with courier_not_found, version_conflict, validation_failed, or forbidden for a courier who
+// changes more than on_duty.
+func (s *Couriers) Edit(ctx context.Context, id string, in domain.CourierEdit, expected int64) (*domain.Courier, error) {
+	caller, err := domain.CallerFrom(ctx)
+	if err != nil {
+		return nil, err
+	}
 	c, err := s.known(ctx, id)
 	if err != nil {
 		return nil, err
 	}
-	if caller, err := domain.CallerFrom(ctx); err != nil {
-		return nil, err
-	} else if !caller.Staff() && !in.OnDutyOnly() {
+	if !caller.Staff() && !in.OnDutyOnly() {
 		return nil, domain.Errorf(domain.CodeForbidden, "couriers change on_duty only")
 	}
 	id = c.ID
-	c, err = idempotency.Once(ctx, s.Keys, "edit_courier:"+id, in, func(rec *domain.Idempotency) (*domain.Courier, error) {
+	asked := struct {
+		domain.CourierEdit
+		Clear    []string `json:"clear,omitempty"`
+		Expected int64    `json:"expected,omitempty"`
+	}{in, in.Clear, expected}
+	c, err = idempotency.Once(ctx, s.Keys, "edit_courier:"+id, asked, func(rec *domain.Idempotency) (*domain.Courier, error) {
 		return s.Store.UpdateCourier(ctx, id, rec, func(c *domain.Courier) error {
-			return c.Edit(in, s.PhoneRegion, s.Clock.Now())
+			return c.Edit(in, s.PhoneRegion, expected, caller, s.Clock.Now())
 		})
 	})
 	if err != nil {

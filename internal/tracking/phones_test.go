@@ -145,7 +145,7 @@ func TestIngestDropsWhatIsOfNoUse(t *testing.T) {
 	require.EqualValues(t, 1, counts.SignsOfLife())
 
 	off := false
-	_, err = f.Couriers.Edit(f.ctx, c.ID, domain.CourierEdit{OnDuty: &off})
+	_, err = f.Couriers.Edit(f.ctx, c.ID, domain.CourierEdit{OnDuty: &off}, 0)
 	require.NoError(t, err)
 	f.clock.pass(time.Minute)
 	got, err = f.Tracking.Ingest(f.ctx, token, report(domain.Position{Lat: 55, Lon: 37}))

@@ -498,7 +498,7 @@ func TestOffDuty(t *testing.T) {
 	c := w.courier(t)
 	require.Equal(t, Received{Accepted: 1}, w.drive(t, c.ID, shopAt))
 	off := false
-	_, err := w.Couriers.Edit(w.ctx, c.ID, domain.CourierEdit{OnDuty: &off})
+	_, err := w.Couriers.Edit(w.ctx, c.ID, domain.CourierEdit{OnDuty: &off}, 0)
 	require.NoError(t, err)
 	w.clock.add(time.Minute)
 	require.Equal(t, Received{Dropped: 1}, w.drive(t, c.ID, doorAt), "where somebody is off duty is nobody's business")

@@ -50,7 +50,7 @@ var statuses = map[domain.Code]Status{
 	domain.CodeOfferGone:            {http.StatusConflict, codes.FailedPrecondition, "The offer is gone"},
 	domain.CodeOfferNotFound:        {http.StatusNotFound, codes.NotFound, "No such offer"},
 	domain.CodeHTTPSRequired:        {http.StatusConflict, codes.FailedPrecondition, "This needs HTTPS"},
-	domain.CodeVersionConflict:      {http.StatusPreconditionFailed, codes.Aborted, "The order has changed"},
+	domain.CodeVersionConflict:      {http.StatusPreconditionFailed, codes.Aborted, "It has changed"},
 	domain.CodeTooLarge:             {http.StatusRequestEntityTooLarge, codes.ResourceExhausted, "The request is too large"},
 	domain.CodeUnsupportedMediaType: {http.StatusUnsupportedMediaType, codes.InvalidArgument, "The content type is not supported"},
 	domain.CodeValidationFailed:     {http.StatusUnprocessableEntity, codes.InvalidArgument, "The request is not valid"},

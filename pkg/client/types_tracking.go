@@ -75,6 +75,7 @@ type Courier struct {
 	ActiveOrders int               `json:"active_orders"`
 	Position     *Position         `json:"position,omitempty"`
 	Metadata     map[string]string `json:"metadata,omitempty"`
+	Version      int64             `json:"version"`
 	CreatedAt    time.Time         `json:"created_at"`
 	UpdatedAt    time.Time         `json:"updated_at"`
 }

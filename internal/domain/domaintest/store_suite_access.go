@@ -35,7 +35,7 @@ func (s storeSuite) epoch(t *testing.T) int64 {
 func document(version int64, text string) *domain.Document {
 	return &domain.Document{
 		Kind: domain.DocumentMerchant, ID: "m1", Version: version, Data: []byte(`{"name":"` + text + `"}`),
-		UpdatedAt: start, ChangedBy: domain.Actor{Kind: domain.RoleAdmin, ID: "a"},
+		UpdatedAt: start, Trail: domain.Trail{ChangedBy: domain.Actor{Kind: domain.RoleAdmin, ID: "a"}},
 	}
 }
 
@@ -202,6 +202,20 @@ var accessTests = map[string]func(*testing.T, storeSuite){
 		all, err = s.Documents(t.Context(), domain.DocumentMerchant, "m1", 10)
 		require.NoError(t, err)
 		require.Empty(t, all)
+	},
+	"a writer of an old version is told who has changed which members since": func(t *testing.T, s storeSuite) {
+		for i, data := range []string{`{"name":"a","locale":"ru"}`, `{"name":"b","locale":"ru"}`, `{"name":"b","zone":"UTC"}`} {
+			doc := document(int64(i+1), "")
+			doc.Data = []byte(data)
+			require.NoError(t, s.ChangeAccess(t.Context(), domain.AccessChange{Document: doc}))
+		}
+		for version, changed := range map[int64][]string{2: {"locale", "name", "zone"}, 3: {"locale", "zone"}} {
+			var conflict *domain.Error
+			require.ErrorAs(t, s.ChangeAccess(t.Context(), domain.AccessChange{Document: document(version, "c")}), &conflict)
+			require.Equal(t, &domain.Conflict{
+				CurrentVersion: 3, ChangedBy: domain.Actor{Kind: domain.RoleAdmin}, ChangedAt: start, Changed: changed,
+			}, conflict.Conflict, "nobody's call is not told which administrator")
+		}
 	},
 	"a secret is the first one that was proposed": func(t *testing.T, s storeSuite) {
 		got := make([]string, 8)

@@ -133,10 +133,11 @@ var courierTests = map[string]func(*testing.T, storeSuite){
 		off := false
 		changed, err := s.UpdateCourier(t.Context(), c.ID, nil, func(c *domain.Courier) error {
 			c.ActiveOrders = 77 // derived from the orders, not set by the closure
-			return c.Edit(domain.CourierEdit{OnDuty: &off}, "RU", start.Add(time.Hour))
+			return c.Edit(domain.CourierEdit{OnDuty: &off}, "RU", 1, &domain.Caller{}, start.Add(time.Hour))
 		})
 		require.NoError(t, err)
 		require.False(t, changed.OnDuty)
+		require.Equal(t, int64(2), changed.Version)
 		require.Equal(t, 1, changed.ActiveOrders)
 		got, err := s.Courier(t.Context(), c.ID)
 		require.NoError(t, err)

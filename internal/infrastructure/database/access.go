@@ -43,6 +43,7 @@ func nullInstant(t *time.Time) any {
 
 // ChangeAccess commits the change; see domain.AccessStore.
 func (s *Store) ChangeAccess(ctx context.Context, c domain.AccessChange) error {
+	caller, _ := domain.CallerFrom(ctx) //nolint:errcheck // the product itself has none
 	return failure(s.d.job(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		if err := s.record(ctx, tx, c.Idempotency); err != nil {
 			return err
@@ -60,7 +61,7 @@ func (s *Store) ChangeAccess(ctx context.Context, c domain.AccessChange) error {
 			}
 		}
 		if c.Document != nil {
-			if err := putDocument(ctx, tx, c.Document); err != nil {
+			if err := s.putDocument(ctx, tx, c.Document, caller); err != nil {
 				return err
 			}
 		}
@@ -105,26 +106,39 @@ func endCredentials(ctx context.Context, tx *sql.Tx, c domain.AccessChange) erro
 }
 
 // putDocument stores a document over its previous version, or deletes that one.
-func putDocument(ctx context.Context, tx *sql.Tx, d *domain.Document) error {
-	conflict := domain.Errorf(domain.CodeVersionConflict, "it has changed since version %d", d.Version-1)
-	if len(d.Data) == 0 {
-		n, err := affected(tx.ExecContext(ctx, `DELETE FROM documents WHERE kind = $1 AND id = $2 AND version = $3`, d.Kind, d.ID, d.Version-1))
-		if err == nil && n == 0 {
-			return conflict
-		}
-		return err
-	}
-	by, err := json.Marshal(d.ChangedBy)
+func (s *Store) putDocument(ctx context.Context, tx *sql.Tx, d *domain.Document, caller *domain.Caller) error {
+	rows, err := tx.QueryContext(ctx, documentColumns+` WHERE kind = $1 AND id = $2`+s.d.forUpdate, d.Kind, d.ID)
+	found, err := collect(rows, err, scanDocument)
 	if err != nil {
 		return err
 	}
-	n, err := affected(tx.ExecContext(ctx, `INSERT INTO documents (kind, id, version, updated_at, changed_by, data)
-		VALUES ($1, $2, $3, $4, $5, $6)
+	var old domain.Document
+	if len(found) > 0 {
+		old = found[0]
+	}
+	if d.Version != old.Version+1 {
+		return old.Moved(old.Version, d.Version-1, old.UpdatedAt, caller)
+	}
+	if len(d.Data) == 0 {
+		_, err := tx.ExecContext(ctx, `DELETE FROM documents WHERE kind = $1 AND id = $2`, d.Kind, d.ID)
+		return err
+	}
+	trail, _ := old.Step(d.Version, d.ChangedBy, old.Data, d.Data)
+	by, err := json.Marshal(trail.ChangedBy)
+	if err != nil {
+		return err
+	}
+	members, err := json.Marshal(trail.Members)
+	if err != nil {
+		return err
+	}
+	n, err := affected(tx.ExecContext(ctx, `INSERT INTO documents (kind, id, version, updated_at, changed_by, members, data)
+		VALUES ($1, $2, $3, $4, $5, $6, $7)
 		ON CONFLICT (kind, id) DO UPDATE SET version = excluded.version, updated_at = excluded.updated_at,
-		changed_by = excluded.changed_by, data = excluded.data WHERE documents.version = excluded.version - 1`,
-		d.Kind, d.ID, d.Version, micros(d.UpdatedAt), string(by), string(d.Data)))
-	if err == nil && n == 0 {
-		return conflict
+		changed_by = excluded.changed_by, members = excluded.members, data = excluded.data WHERE documents.version = excluded.version - 1`,
+		d.Kind, d.ID, d.Version, micros(d.UpdatedAt), string(by), string(members), string(d.Data)))
+	if err == nil && n == 0 { // another first version was faster
+		err = old.Moved(d.Version, d.Version-1, d.UpdatedAt, caller)
 	}
 	return err
 }
@@ -236,10 +250,10 @@ func (s *Store) Documents(ctx context.Context, kind, after string, limit int) ([
 	return list(ctx, s, scanDocument, documentColumns+` WHERE kind = $1 AND id > $2 ORDER BY id LIMIT $3`, kind, after, limit)
 }
 
-const documentColumns = `SELECT kind, id, version, updated_at, changed_by, data FROM documents`
+const documentColumns = `SELECT kind, id, version, updated_at, changed_by, members, data FROM documents`
 
 func scanDocument(r *sql.Rows) (d domain.Document, err error) {
-	return d, r.Scan(&d.Kind, &d.ID, &d.Version, instant{&d.UpdatedAt}, encoded{&d.ChangedBy}, &d.Data)
+	return d, r.Scan(&d.Kind, &d.ID, &d.Version, instant{&d.UpdatedAt}, encoded{&d.ChangedBy}, encoded{&d.Members}, &d.Data)
 }
 
 // Secret returns the installation's secret of the name; see domain.AccessStore.

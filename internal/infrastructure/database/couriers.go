@@ -27,11 +27,20 @@ func (s *Store) CreateCourier(ctx context.Context, c *domain.Courier, idem *doma
 	}))
 }
 
+// storedCourier is the JSON of a courier's row: what is shown, and the trail, which is not.
+type storedCourier struct {
+	*bareCourier
+	Trail domain.Trail `json:"trail,omitzero"`
+}
+
+// bareCourier is without the methods that encode a courier for people.
+type bareCourier domain.Courier
+
 // courierValues encodes a courier's row; its position and load are stored elsewhere.
 func courierValues(c *domain.Courier) ([]any, error) {
 	stored := *c
 	stored.Position, stored.ActiveOrders = nil, 0
-	b, err := json.Marshal(stored)
+	b, err := json.Marshal(storedCourier{(*bareCourier)(&stored), c.Trail})
 	return []any{c.ID, c.OnDuty, c.Capacity, courierSearch(c), string(b)}, err
 }
 
@@ -52,8 +61,10 @@ func courierOf(id string, rows *sql.Rows, err error) (*domain.Courier, error) {
 func scanCourier(r *sql.Rows) (*domain.Courier, error) {
 	c := new(domain.Courier)
 	var active int
-	err := r.Scan(encoded{c}, &active)
-	c.ActiveOrders = active
+	stored := storedCourier{bareCourier: (*bareCourier)(c)}
+	err := r.Scan(encoded{&stored}, &active)
+	c.Trail = stored.Trail
+	c.ActiveOrders, c.Version = active, max(c.Version, 1) // older rows have no version
 	return c, err
 }
 

@@ -93,7 +93,7 @@ var places = []place{
 	{table: "courier_tokens", harmless: "id courier_id hash"},
 	{table: "tickets", harmless: "hash", staff: "caller"},
 	{table: "access_state"},
-	{table: "documents", harmless: "kind id data", staff: "changed_by"},
+	{table: "documents", harmless: "kind id members data", staff: "changed_by"},
 	{table: "secrets", harmless: "name value"},
 	{table: "audit", harmless: "object data", staff: "actor_id"}, // ids and keyed hashes only
 	{table: "audit_seals", harmless: "hash"},

@@ -53,7 +53,9 @@ type Courier struct {
 	// Where the courier starts from and returns to.
 	Base *Point `protobuf:"bytes,13,opt,name=base,proto3" json:"base,omitempty"`
 	// Last contact with the courier's phone.
-	LastContact   *Contact `protobuf:"bytes,14,opt,name=last_contact,json=lastContact,proto3" json:"last_contact,omitempty"`
+	LastContact *Contact `protobuf:"bytes,14,opt,name=last_contact,json=lastContact,proto3" json:"last_contact,omitempty"`
+	// Starts at 1 and increases by one with every change.
+	Version       int64 `protobuf:"varint,15,opt,name=version,proto3" json:"version,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -184,6 +186,13 @@ func (x *Courier) GetLastContact() *Contact {
 		return x.LastContact
 	}
 	return nil
+}
+
+func (x *Courier) GetVersion() int64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
 }
 
 // Position is a device's position at recorded_at. Values that the device does not
@@ -409,7 +418,7 @@ var File_ordertracking_v1_courier_proto protoreflect.FileDescriptor
 
 const file_ordertracking_v1_courier_proto_rawDesc = "" +
 	"\n" +
-	"\x1eordertracking/v1/courier.proto\x12\x10ordertracking.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1cordertracking/v1/order.proto\"\xea\x04\n" +
+	"\x1eordertracking/v1/courier.proto\x12\x10ordertracking.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1cordertracking/v1/order.proto\"\x84\x05\n" +
 	"\aCourier\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x14\n" +
@@ -427,7 +436,8 @@ const file_ordertracking_v1_courier_proto_rawDesc = "" +
 	"updated_at\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\tupdatedAt\x12\x16\n" +
 	"\x06skills\x18\f \x03(\tR\x06skills\x12+\n" +
 	"\x04base\x18\r \x01(\v2\x17.ordertracking.v1.PointR\x04base\x12<\n" +
-	"\flast_contact\x18\x0e \x01(\v2\x19.ordertracking.v1.ContactR\vlastContact\x1a;\n" +
+	"\flast_contact\x18\x0e \x01(\v2\x19.ordertracking.v1.ContactR\vlastContact\x12\x18\n" +
+	"\aversion\x18\x0f \x01(\x03R\aversion\x1a;\n" +
 	"\rMetadataEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xce\x03\n" +

@@ -290,7 +290,9 @@ type EditCourierRequest struct {
 	// Merged into the courier's metadata; an empty value removes the entry.
 	Metadata map[string]string `protobuf:"bytes,9,rep,name=metadata,proto3" json:"metadata,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// Fields to remove: phone, skills, base, metadata.
-	Clear         []string `protobuf:"bytes,10,rep,name=clear,proto3" json:"clear,omitempty"`
+	Clear []string `protobuf:"bytes,10,rep,name=clear,proto3" json:"clear,omitempty"`
+	// Expected version; version_conflict if the courier has changed since.
+	IfMatch       *int64 `protobuf:"varint,11,opt,name=if_match,json=ifMatch,proto3,oneof" json:"if_match,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -393,6 +395,13 @@ func (x *EditCourierRequest) GetClear() []string {
 		return x.Clear
 	}
 	return nil
+}
+
+func (x *EditCourierRequest) GetIfMatch() int64 {
+	if x != nil && x.IfMatch != nil {
+		return *x.IfMatch
+	}
+	return 0
 }
 
 // EditCourierResponse contains the changed courier.
@@ -1306,7 +1315,7 @@ const file_ordertracking_v1_courier_service_proto_rawDesc = "" +
 	"\n" +
 	"courier_id\x18\x01 \x01(\tR\tcourierId\"I\n" +
 	"\x12GetCourierResponse\x123\n" +
-	"\acourier\x18\x01 \x01(\v2\x19.ordertracking.v1.CourierR\acourier\"\xe5\x03\n" +
+	"\acourier\x18\x01 \x01(\v2\x19.ordertracking.v1.CourierR\acourier\"\x92\x04\n" +
 	"\x12EditCourierRequest\x12\x1d\n" +
 	"\n" +
 	"courier_id\x18\x01 \x01(\tR\tcourierId\x12\x17\n" +
@@ -1319,7 +1328,8 @@ const file_ordertracking_v1_courier_service_proto_rawDesc = "" +
 	"\aon_duty\x18\b \x01(\bH\x04R\x06onDuty\x88\x01\x01\x12N\n" +
 	"\bmetadata\x18\t \x03(\v22.ordertracking.v1.EditCourierRequest.MetadataEntryR\bmetadata\x12\x14\n" +
 	"\x05clear\x18\n" +
-	" \x03(\tR\x05clear\x1a;\n" +
+	" \x03(\tR\x05clear\x12\x1e\n" +
+	"\bif_match\x18\v \x01(\x03H\x05R\aifMatch\x88\x01\x01\x1a;\n" +
 	"\rMetadataEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\a\n" +
@@ -1329,7 +1339,8 @@ const file_ordertracking_v1_courier_service_proto_rawDesc = "" +
 	"\b_vehicleB\v\n" +
 	"\t_capacityB\n" +
 	"\n" +
-	"\b_on_duty\"J\n" +
+	"\b_on_dutyB\v\n" +
+	"\t_if_match\"J\n" +
 	"\x13EditCourierResponse\x123\n" +
 	"\acourier\x18\x01 \x01(\v2\x19.ordertracking.v1.CourierR\acourier\"\x9c\x01\n" +
 	"\x13ListCouriersRequest\x12\x1c\n" +

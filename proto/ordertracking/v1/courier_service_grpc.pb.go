@@ -45,7 +45,8 @@ type CourierServiceClient interface {
 	// GetCourier returns a courier with the latest position. courier_not_found,
 	// validation_failed.
 	GetCourier(ctx context.Context, in *GetCourierRequest, opts ...grpc.CallOption) (*GetCourierResponse, error)
-	// EditCourier changes the fields that are set. courier_not_found, validation_failed.
+	// EditCourier changes the fields that are set. courier_not_found, version_conflict,
+	// validation_failed.
 	EditCourier(ctx context.Context, in *EditCourierRequest, opts ...grpc.CallOption) (*EditCourierResponse, error)
 	// ListCouriers returns a page of couriers, newest first. validation_failed, malformed for
 	// a bad page_token.
@@ -192,7 +193,8 @@ type CourierServiceServer interface {
 	// GetCourier returns a courier with the latest position. courier_not_found,
 	// validation_failed.
 	GetCourier(context.Context, *GetCourierRequest) (*GetCourierResponse, error)
-	// EditCourier changes the fields that are set. courier_not_found, validation_failed.
+	// EditCourier changes the fields that are set. courier_not_found, version_conflict,
+	// validation_failed.
 	EditCourier(context.Context, *EditCourierRequest) (*EditCourierResponse, error)
 	// ListCouriers returns a page of couriers, newest first. validation_failed, malformed for
 	// a bad page_token.
