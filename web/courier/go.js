@@ -19,7 +19,7 @@ export function Go({ day, stop, proof, moved }) {
   };
   return html`
     <footer class="app-go">
-      ${to === "delivered" && !asks && html`<${Button} icon="camera" label=${t("proof.add")} onClick=${proof} />`}
+      ${to === "delivered" && !asks && html`<${Button} icon="camera" label=${t("hand.add")} onClick=${proof} />`}
       <${Button} kind="main" size="large" onClick=${go}>${t(`go.${to}`)}<//>
     </footer>
   `;

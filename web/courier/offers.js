@@ -38,11 +38,14 @@ export function Offers({ day, tracker }) {
   };
   return html`
     ${open.map(offer => html`<${One} key=${offer.id} offer=${offer} now=${now} here=${tracker.last.value} accept=${() => answer(offer, "accept", "")} decline=${() => setDeclining(offer)} />`)}
-    <${Dialog} open=${declining !== undefined} title=${t("decline.title")} onClose=${() => setDeclining(undefined)}>
+    ${
+      declining &&
+      html`<${Dialog} open title=${t("decline.title")} onClose=${() => setDeclining(undefined)}>
       <ul class="app-choices">
-        ${reasons.map(r => html`<li><${Button} onClick=${() => declining && answer(declining, "decline", t(`decline.${r}`))}>${t(`decline.${r}`)}<//></li>`)}
+        ${reasons.map(r => html`<li><${Button} onClick=${() => answer(declining, "decline", t(`decline.${r}`))}>${t(`decline.${r}`)}<//></li>`)}
       </ul>
-    <//>
+    <//>`
+    }
   `;
 }
 

@@ -38,18 +38,18 @@ export function Proof({ day, stop, close }) {
   };
   const lacks = (/** @type {string} */ what) => (missing.includes(what) ? t(`needs.${what}`) : undefined);
   return html`
-    <${Dialog} open title=${t("proof.title")} onClose=${close} actions=${html`<${Button} kind="main" size="large" onClick=${send}>${t("go.delivered")}<//>`}>
+    <${Dialog} open title=${t("hand.title")} onClose=${close} actions=${html`<${Button} kind="main" size="large" onClick=${send}>${t("go.delivered")}<//>`}>
       <div class="app-form">
         ${due && html`<label class="app-cash check"><input type="checkbox" checked=${paid} onChange=${(/** @type {any} */ e) => setPaid(e.target.checked)} /><span>${t("cash.taken", { sum: money(due, lang) })}</span></label>`}
         ${lacks("cash") && html`<p class="field-error" role="alert">${lacks("cash")}</p>`}
-        ${needs.has("pin") && html`<${Field} label=${t("proof.pin")} value=${pin} onInput=${setPin} mode="numeric" limit=${12} error=${lacks("pin")} hint=${t("proof.pin.hint")} />`}
-        ${needs.has("pin") && day.offline.value && html`<${Notice} kind="offline">${t("proof.pin.offline")}<//>`}
-        <${Photo} picture=${picture} take=${setPicture} label=${t(needs.has("photo") ? "proof.photo.take" : "proof.photo.add")} />
+        ${needs.has("pin") && html`<${Field} label=${t("hand.pin")} value=${pin} onInput=${setPin} mode="numeric" limit=${12} error=${lacks("pin")} hint=${t("hand.pin.hint")} />`}
+        ${needs.has("pin") && day.offline.value && html`<${Notice} kind="offline">${t("hand.pin.offline")}<//>`}
+        <${Photo} picture=${picture} take=${setPicture} label=${t(needs.has("photo") ? "hand.photo.take" : "hand.photo.add")} />
         ${lacks("photo") && html`<p class="field-error" role="alert">${lacks("photo")}</p>`}
         ${needs.has("signature") && html`<${Signature} signed=${setSignature} />`}
         ${lacks("signature") && html`<p class="field-error" role="alert">${lacks("signature")}</p>`}
-        <${Field} label=${t("proof.recipient")} value=${recipient} onInput=${setRecipient} limit=${200} hint=${t("proof.recipient.hint")} />
-        <${Field} label=${t("proof.note")} value=${note} onInput=${setNote} limit=${2000} />
+        <${Field} label=${t("hand.recipient")} value=${recipient} onInput=${setRecipient} limit=${200} hint=${t("hand.recipient.hint")} />
+        <${Field} label=${t("hand.note")} value=${note} onInput=${setNote} limit=${2000} />
       </div>
     <//>
   `;

@@ -35,9 +35,9 @@ export function Signature({ signed }) {
   };
   return html`
     <div class="app-signature">
-      <p class="strong small">${t("proof.sign")}</p>
-      <canvas ref=${ref} role="img" aria-label=${t("proof.sign")} onPointerDown=${draw} onPointerMove=${draw} onPointerUp=${done}></canvas>
-      <${Button} kind="quiet" onClick=${again}>${t("proof.sign.again")}<//>
+      <p class="strong small">${t("hand.sign")}</p>
+      <canvas ref=${ref} role="img" aria-label=${t("hand.sign")} onPointerDown=${draw} onPointerMove=${draw} onPointerUp=${done}></canvas>
+      <${Button} kind="quiet" onClick=${again}>${t("hand.sign.again")}<//>
     </div>
   `;
 }
