@@ -58,7 +58,7 @@ func demoCommand(e *env) *cobra.Command {
 	f.Uint64Var(&d.seed, "seed", 0, "the same `number` gives the same day; 0: a different one each time")
 	f.IntVar(&d.couriers, "couriers", 30, "number of couriers")
 	f.BoolVar(&d.keep, "keep", false, "keep the data folder after the demo")
-	f.BoolVar(&d.open, "open", terminal(e.stdout), "open the customer's page in the browser")
+	f.BoolVar(&d.open, "open", terminal(e.stdout), "open the pages of an order: its customer's, its courier's and the board")
 	return cmd
 }
 
@@ -147,10 +147,14 @@ Map and streets: © OpenStreetMap contributors.
 	return demo.Run(ctx, demo.Options{
 		Client: c, Seed: d.seed, Couriers: d.couriers, Speed: d.speed, Every: time.Second, Say: say,
 		Watch: func(o *client.Order, page string) {
+			app := base + "/courier-app#courier=" + o.CourierID
 			say(time.Now(), "Follow "+o.Number+": "+page)
+			say(time.Now(), "As its courier sees it: "+app)
 			if d.open && !opened {
 				opened = true
-				browse(ctx, page)
+				for _, address := range []string{base + "/", app, page} {
+					browse(ctx, address)
+				}
 			}
 		},
 	})

@@ -16,6 +16,8 @@ export function Phone({ id, board }) {
       say(whyNot(reason, board), { kind: "bad" });
     }
   };
+  const others = (made?.apps ?? []).filter((/** @type {any} */ a) => a.app !== "courier");
+  const own = made?.apps.find((/** @type {any} */ a) => a.app === "courier");
   return html`
     <section class="card">
       <h3>${t("phone.title")}</h3>
@@ -23,19 +25,22 @@ export function Phone({ id, board }) {
       <${Button} icon="phone" onClick=${connect}>${t("phone.connect")}<//>
       <${Dialog} open=${made !== undefined} title=${t("phone.scan")} onClose=${() => setMade(undefined)}>
         <p class="small">${t("phone.once")}</p>
-        <ul class="phones">
-          ${(made?.apps ?? []).map(
-            (/** @type {any} */ a) => html`
-              <li>
-                <h3>${a.app}</h3>
-                ${a.qr && html`<img src=${a.qr.startsWith("data:") ? a.qr : `data:image/png;base64,${a.qr}`} alt=${t("phone.qr", { app: a.app })} width="180" height="180" />`}
-                ${a.deep_link && html`<a href=${a.deep_link}>${t("phone.open")}</a>`}
-                <code class="tiny">${a.url}</code>
-              </li>
-            `,
-          )}
-        </ul>
+        <ul class="phones">${own && html`<${App} app=${own} />`}</ul>
+        <details>
+          <summary>${t("phone.others")}</summary>
+          <ul class="phones">${others.map((/** @type {any} */ app) => html`<${App} app=${app} />`)}</ul>
+        </details>
       <//>
     </section>
   `;
 }
+
+/** @param {{app: any}} props */
+const App = ({ app }) => html`
+  <li>
+    <h3>${app.app === "courier" ? t("phone.own") : app.app}</h3>
+    ${app.qr && html`<img src=${app.qr} alt=${t("phone.qr", { app: app.app })} width="180" height="180" />`}
+    ${app.deep_link && html`<a href=${app.deep_link}>${t("phone.open")}</a>`}
+    <code class="tiny">${app.url}</code>
+  </li>
+`;

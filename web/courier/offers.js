@@ -62,7 +62,7 @@ function One({ offer, now, here, accept, decline }) {
   };
   return html`
     <section class="app-card app-offer" role="alert">
-      <header class="app-card-head"><h2><${Icon} name="bell" /><span>${t("offer.title")}</span></h2><span class="app-left num">${t("offer.left", { n: left })}</span></header>
+      <header class="app-card-head"><h2><${Icon} name="bell" /><span>${t("offer.title")}</span></h2><span class="app-left num">${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")}</span></header>
       ${pickup && html`<p class="app-leg"><${Icon} name="shop" label=${t("stop.pickup")} /><span dir="auto">${pickup.address ?? t("stop.no_address")}</span><span class="num quiet">${far}</span></p>`}
       ${dropoff && html`<p class="app-leg"><${Icon} name="home" label=${t("stop.dropoff")} /><span dir="auto">${dropoff.address ?? t("stop.no_address")}</span><span class="num quiet">${by ? t("stop.by", { time: clock(Date.parse(by), { lang }) }) : ""}</span></p>`}
       <div class="app-answer">

@@ -8,7 +8,7 @@ import { incidentEntry, queue, stepEntry } from "./act.js";
 import { Photo } from "./photo.js";
 import { canFail, canReturn } from "./steps.js";
 
-const problems = /** @type {const} */ (["not_there", "wrong_address", "cant_find", "refused", "damaged", "other"]);
+const problems = /** @type {const} */ (["not_there", "wrong_address", "cannot_find", "refused", "damaged", "other"]);
 
 /**
  * What is wrong at a stop: a report to the dispatcher, with which the courier goes on, gives

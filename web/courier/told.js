@@ -23,13 +23,12 @@ export function Told({ day, tracker }) {
   `;
 }
 
-/** One notice for all entries of an order that were refused for one reason. @param {Entry[]} refused @returns {Entry[][]} */
+/** One notice for an order: what was refused first is why the rest was. @param {Entry[]} refused @returns {Entry[][]} */
 function byReason(refused) {
   /** @type {Map<string, Entry[]>} */
   const groups = new Map();
   for (const entry of refused) {
-    const key = `${entry.order} ${entry.refused?.code}`;
-    groups.set(key, [...(groups.get(key) ?? []), entry]);
+    groups.set(entry.lane, [...(groups.get(entry.lane) ?? []), entry]);
   }
   return [...groups.values()];
 }
