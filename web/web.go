@@ -6,5 +6,5 @@ import "embed"
 
 // Files are the pages. Folders are named, so that a new one is served on purpose.
 //
-//go:embed *.js *.css *.html *.svg i18n parts vendor customer board courier
+//go:embed *.js *.css *.html *.svg i18n client parts vendor customer board courier
 var Files embed.FS

@@ -27,7 +27,7 @@ func TestEveryRouteHasARow(t *testing.T) {
 
 // isPage reports whether a path is that of a page or of a file that pages load.
 func isPage(path string) bool {
-	return path == "/" || slices.ContainsFunc([]string{"/docs", "/client.js", "/assets", "/t/", "/courier-app", "/brand", "/map", "/licences", "/parts", "/sw.js", "/welcome"}, func(p string) bool {
+	return path == "/" || slices.ContainsFunc([]string{"/docs", "/client", "/assets", "/t/", "/courier-app", "/brand", "/map", "/licences", "/parts", "/sw.js", "/welcome"}, func(p string) bool {
 		return strings.HasPrefix(path, p)
 	})
 }

@@ -148,15 +148,20 @@ func (a *assets) url(name string) string { return "/assets/" + a.hash + "/" + na
 // serve sends a file. A URL of another version gets the current file and must be
 // revalidated: a page left open during an update may still need it.
 func (a *assets) serve(c *gin.Context) {
-	f, ok := a.files[strings.TrimPrefix(c.Param("file"), "/")]
-	if !ok {
-		fail(c, domain.Errorf(domain.CodeNotFound, "there is nothing at %s", c.Request.URL.Path))
-		return
-	}
-	if c.Param("hash") == a.hash {
+	name := strings.TrimPrefix(c.Param("file"), "/")
+	if c.Param("hash") == a.hash && a.files[name] != nil {
 		c.Header("Cache-Control", "public, max-age=31536000, immutable")
 	}
-	f().serve(c)
+	a.serveFile(c, name)
+}
+
+// serveFile sends a file, if there is one of that name.
+func (a *assets) serveFile(c *gin.Context, name string) {
+	if f, ok := a.files[name]; ok {
+		f().serve(c)
+		return
+	}
+	fail(c, domain.Errorf(domain.CodeNotFound, "there is nothing at %s", c.Request.URL.Path))
 }
 
 // imports matches a module's static imports; import() is not needed for the first view.

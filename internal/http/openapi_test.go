@@ -46,7 +46,7 @@ func TestEveryRouteIsDescribed(t *testing.T) {
 	d := open(t)
 	params := regexp.MustCompile(`:(\w+)`)
 	pages := map[string]bool{
-		"/": true, "/client.js": true, "/docs": true, "/docs/*asset": true,
+		"/": true, "/client.js": true, "/client/:part": true, "/docs": true, "/docs/*asset": true,
 		"/assets/:hash/*file": true, "/licences": true, "/parts": true, "/t/:token": true, "/map.pmtiles": true, "/brand/logo": true, "/welcome": true,
 		"/courier-app": true, "/courier-app/manifest.json": true, "/courier-app/worker.js": true,
 	}

@@ -112,6 +112,10 @@ func (s *Server) pageRoutes() {
 		c.Header("Access-Control-Allow-Origin", "*")
 		a.files["client.js"]().serve(c)
 	})
+	s.engine.GET("/client/:part", func(c *gin.Context) { // what it imports
+		c.Header("Access-Control-Allow-Origin", "*")
+		a.serveFile(c, "client/"+c.Param("part"))
+	})
 	s.engine.GET("/assets/:hash/*file", a.serve)
 	s.engine.GET("/licences", func(c *gin.Context) { a.files["vendor/licences.txt"]().serve(c) })
 	s.landingRoute()

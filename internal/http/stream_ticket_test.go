@@ -2,6 +2,7 @@ package httpserver
 
 import (
 	"encoding/json"
+	"regexp"
 	"testing"
 	"time"
 
@@ -95,7 +96,13 @@ func TestTheBrowsersClient(t *testing.T) {
 	d, _ := protected(t)
 	r := d.do("GET", "/client.js", nil) // without a key, which pages do not have
 	require.Equal(t, 200, r.StatusCode)
-	require.Contains(t, string(r.body), "export function watchOrder(")
+	require.Contains(t, string(r.body), "export { watchOrder }")
+	for _, part := range regexp.MustCompile(`from "\./(client/[^"]+)"`).FindAllStringSubmatch(string(r.body), -1) {
+		p := d.do("GET", "/"+part[1], nil)
+		require.Equal(t, 200, p.StatusCode, part[1])
+		require.Equal(t, "*", p.Header.Get("Access-Control-Allow-Origin"))
+	}
+	require.Equal(t, 404, d.do("GET", "/client/nothing.js", nil).StatusCode)
 	require.Equal(t, "text/javascript; charset=utf-8", r.Header.Get("Content-Type")) // browsers accept modules in no other type
 	require.Equal(t, "*", r.Header.Get("Access-Control-Allow-Origin"))
 	again := d.do("GET", "/client.js", nil, "If-None-Match", r.Header.Get("ETag"))
