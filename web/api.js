@@ -43,6 +43,23 @@ export async function call(method, path, { token, body, key, version } = {}) {
   return answer;
 }
 
+const PAGE = 500;
+
+/**
+ * Reads a list page by page.
+ * @param {string} path with a query @param {string} name the list's, in the answers @param {(item: any) => void} take
+ * @param {() => void} [turned] called after each page
+ */
+export async function all(path, name, take, turned) {
+  let next = "";
+  do {
+    const page = await call("GET", `${path}&page_size=${PAGE}${next && `&page_token=${encodeURIComponent(next)}`}`.replace("?&", "?"));
+    for (const item of page[name]) take(item);
+    turned?.();
+    next = page.next_page_token ?? "";
+  } while (next);
+}
+
 /** @param {string} text */
 function parse(text) {
   try {

@@ -4,11 +4,14 @@ import { Empty, Notice } from "../parts/notice.js";
 import { Toasts } from "../parts/toast.js";
 import { html, useEffect, useState } from "../vendor/preact.js";
 import { Alerts } from "./alerts.js";
+import { Assign } from "./assign.js";
 import { Commands } from "./commands.js";
 import { Couriers } from "./couriers.js";
 import { Create } from "./create.js";
 import { Drawer } from "./drawer.js";
+import { Import } from "./import.js";
 import { Login } from "./login.js";
+import { MakeOffer } from "./offers.js";
 import { Orders } from "./orders.js";
 import { Help, Palette } from "./palette.js";
 import { Plan } from "./plan.js";
@@ -48,7 +51,7 @@ function Shell({ boot, session, board }) {
         <${found} ...${props} />
       </main>
       ${order && html`<${Drawer} key=${order} id=${order} ...${props} />`}
-      <${Palette} ...${props} /><${Help} ...${props} /><${Create} ...${props} />
+      <${Palette} ...${props} /><${Help} ...${props} /><${Create} ...${props} /><${Assign} ...${props} /><${Import} ...${props} /><${MakeOffer} ...${props} />
       <${Toasts} />
     </div>
   `;

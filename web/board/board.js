@@ -1,14 +1,14 @@
-import { call, Refusal } from "../api.js";
+import { all, call, Refusal } from "../api.js";
 import { Live } from "../client.js";
 import { ended } from "../parts/status.js";
 import { batch, computed, effect, signal } from "../vendor/preact.js";
 import { count, listed } from "./groups.js";
 import { route } from "./route.js";
+import { watchTroubles } from "./troubles.js";
 
 /** @typedef {import("#api").components["schemas"]["Order"]} Order */
 /** @typedef {import("#api").components["schemas"]["Courier"] & {id: string}} Courier */
 
-const PAGE = 500;
 const TICK = 10_000; // milliseconds between looks at the clock
 const SOON = 150; // milliseconds in which changes are gathered
 const AT_ONCE = 6; // requests for changed orders
@@ -27,6 +27,9 @@ export class Board {
     /** @type {Map<string, Courier>} */
     this.couriers = new Map();
     this.changed = signal(0); // grows with every change of orders or couriers
+    this.troubles = signal(/** @type {import("./troubles.js").Trouble[]} */ ([]));
+    /** How often an order's history grew without a new version. @type {Map<string, number>} */
+    this.noted = new Map();
     this.moved = signal(0); // grows with every position
     this.cursor = signal(""); // the row that keys act on
     this.selected = signal(/** @type {Set<string>} */ (new Set()));
@@ -59,12 +62,16 @@ export class Board {
       this.now.value = this.clock();
     }, TICK);
     this.load();
+    watchTroubles(this.session, found => {
+      this.troubles.value = found;
+    });
     this.stream = new Live({
       state: state => this.connection(state),
       ended: why => why?.status === 401 && this.session.start(),
       on: {
         status: frame => this.heard(frame.data),
-        note: frame => this.touch(frame.data.order_id),
+        note: frame => this.note(frame.data.order_id),
+        offer: frame => this.note(frame.data.order_id),
         snapshot: frame => this.positions(frame.data?.couriers),
         positions: frame => this.positions(frame.data?.couriers),
         reset: () => this.load(),
@@ -87,7 +94,7 @@ export class Board {
       this.put(o, true);
     };
     try {
-      await Promise.all([this.pages("/orders?active=true", "orders", take), this.loadCouriers()]);
+      await Promise.all([all("/orders?active=true", "orders", take, () => this.redraw()), this.loadCouriers()]);
       for (const id of open) this.touch(id);
       this.state.value = "ready";
     } catch (reason) {
@@ -100,18 +107,7 @@ export class Board {
 
   async loadCouriers() {
     if (!this.session.can("listCouriers")) return;
-    await this.pages("/couriers?", "couriers", c => this.couriers.set(c.id, { ...this.couriers.get(c.id), ...c }));
-  }
-
-  /** @param {string} path @param {string} name @param {(item: any) => void} take */
-  async pages(path, name, take) {
-    let next = "";
-    do {
-      const page = await call("GET", `${path}&page_size=${PAGE}${next && `&page_token=${encodeURIComponent(next)}`}`.replace("?&", "?"));
-      for (const item of page[name]) take(item);
-      this.redraw();
-      next = page.next_page_token ?? "";
-    } while (next);
+    await all("/couriers?", "couriers", c => this.couriers.set(c.id, { ...this.couriers.get(c.id), ...c }));
   }
 
   /** Finished orders that match the search, newest first. @param {string} [q] */
@@ -136,6 +132,12 @@ export class Board {
     if (known) this.orders.set(known.id, { ...known, status: /** @type {Order["status"]} */ (event.status) });
     this.touch(event.order_id);
     this.redraw();
+  }
+
+  /** The history of an order grew. @param {string} id */
+  note(id) {
+    this.noted.set(id, (this.noted.get(id) ?? 0) + 1);
+    this.touch(id);
   }
 
   /** Reads an order again soon. @param {string | undefined} id */

@@ -1,4 +1,6 @@
+import { t } from "../i18n/index.js";
 import { signal } from "../vendor/preact.js";
+import { act, applyAll, assignTo } from "./actions.js";
 import { go, route } from "./route.js";
 
 /**
@@ -22,6 +24,9 @@ export class Commands {
     this.help = signal(false);
     this.creating = signal(false);
     this.assigning = signal(/** @type {string[] | undefined} */ (undefined));
+    this.offering = signal(/** @type {string | undefined} */ (undefined));
+    this.importing = signal(false);
+    this.results = signal(/** @type {import("./bulk.js").Results | undefined} */ (undefined));
     this.first = "";
     /** @type {string | undefined} */
     this.anchor = undefined;
@@ -37,6 +42,8 @@ export class Commands {
       { name: "range", key: "X", run: () => this.range(), when: () => !!board.cursor.value },
       { name: "all", key: "*", run: () => this.mark(board.rows.value.map(o => o.id)) },
       { name: "assign", key: "a", run: () => this.assign(), when: () => session.can("assignCourier") && this.targets().length > 0 },
+      { name: "offer", key: "o", run: () => this.offer(this.targets()[0]), when: () => session.can("offerOrder") && this.targets().length === 1 },
+      { name: "import", run: () => this.open(this.importing), when: () => session.can("importOrders") },
       { name: "close", key: "Escape", run: () => this.leave() },
       { name: "orders", key: "g o", run: () => go({ view: "", order: "", courier: "" }) },
       { name: "alerts", key: "g a", run: () => go({ view: "alerts", order: "" }) },
@@ -138,6 +145,23 @@ export class Commands {
 
   assign(ids = this.targets()) {
     this.assigning.value = ids;
+  }
+
+  /** Orders were dragged onto a courier. @param {string} data @param {string} courier */
+  dropped = (data, courier) => this.give(data.split(" "), courier);
+
+  /** @param {string[]} ids @param {string} courier "" for the one who suits best */
+  async give(ids, courier) {
+    const orders = ids.flatMap(id => this.board.orders.get(id) ?? []);
+    if (orders.length === 1) return act(this.board, orders[0], assignTo(courier), t("done.assigned", { number: orders[0].number ?? "" }));
+    const told = await applyAll(this.board, orders, assignTo(courier), () => {});
+    this.mark(told.filter(r => r.error).map(r => r.order.id)); // those that are left to do
+    this.results.value = told;
+  }
+
+  /** @param {string} id */
+  offer(id) {
+    this.offering.value = id;
   }
 
   /** Closes what is open, one thing at a time. */

@@ -1,19 +1,11 @@
-import { call } from "../api.js";
 import { t } from "../i18n/index.js";
 import { groupOf } from "../parts/status.js";
 import { Timeline } from "../parts/timeline.js";
-import { html, useEffect, useState } from "../vendor/preact.js";
+import { html } from "../vendor/preact.js";
 import { nameOf } from "./actions.js";
 
-/** What happened, with who and why. @param {import("./app.js").Props & {order: import("./groups.js").Order}} props */
-export function Story({ order, board }) {
-  const [events, setEvents] = useState(/** @type {any[]} */ ([]));
-  useEffect(() => {
-    call("GET", `/order/${order.id}/events`).then(
-      told => setEvents(told.events),
-      () => {}, // the next change asks again
-    );
-  }, [order.id, order.version, order.eta?.computed_at]);
+/** What happened, with who and why. @param {{events: any[], order: import("./groups.js").Order, board: import("./board.js").Board}} props */
+export function Story({ events, order, board }) {
   const entries = events.toReversed().map(e => ({
     id: e.id,
     at: Date.parse(e.occurred_at),

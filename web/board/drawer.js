@@ -8,7 +8,7 @@ import { html, useEffect, useRef, useState } from "../vendor/preact.js";
 import { act, cancel, moveTo } from "./actions.js";
 import { lateWord } from "./columns.js";
 import { Facts } from "./drawer-facts.js";
-import { Story } from "./drawer-story.js";
+import { Past } from "./past.js";
 import { go } from "./route.js";
 import { Sharing } from "./sharing.js";
 import { Sure } from "./sure.js";
@@ -32,7 +32,7 @@ export function Drawer({ id, ...props }) {
         <${Button} kind="quiet" icon="close" label=${t("close")} onClick=${() => go({ order: "" })} />
       </header>
       ${gone && html`<${Empty} icon="box" title=${t("drawer.gone")} />`}
-      ${order && html`<${Actions} order=${order} ...${props} /><div class="drawer-body"><${Facts} order=${order} ...${props} /><${Sharing} order=${order} ...${props} /><${Story} order=${order} ...${props} /></div>`}
+      ${order && html`<${Actions} order=${order} ...${props} /><div class="drawer-body"><${Facts} order=${order} ...${props} /><${Sharing} order=${order} ...${props} /><${Past} order=${order} ...${props} /></div>`}
     </aside>
   `;
 }
@@ -57,6 +57,7 @@ function Actions({ order, board, session, commands }) {
   return html`
     <div class="drawer-actions">
       ${steps.includes("assigned") && session.can("assignCourier") && html`<${Button} kind=${order.courier_id ? "plain" : "main"} icon="people" onClick=${() => commands.assign([order.id])}>${t(order.courier_id ? "order.reassign" : "command.assign")}<//>`}
+      ${steps.includes("assigned") && session.can("offerOrder") && !order.courier_id && html`<${Button} onClick=${() => commands.offer(order.id)}>${t("command.offer")}<//>`}
       ${may && main && html`<${Button} onClick=${() => take(main)}>${t(`mark.${main}`)}<//>`}
       ${
         may &&

@@ -28,6 +28,9 @@ export function groupOf(order) {
   return order.exception ? "trouble" : (byStatus[order.status] ?? "waiting");
 }
 
+/** The statuses of a group's orders. @param {string} group */
+export const statusesOf = group => Object.keys(byStatus).filter(status => byStatus[status] === group);
+
 const MINUTE = 60_000;
 
 /** When the order is expected, milliseconds; NaN if unknown. @param {Order} order */
@@ -70,7 +73,17 @@ function searched(order) {
   let text = folded.get(order);
   if (text === undefined) {
     const c = order.customer;
-    const parts = [order.number, order.number?.replaceAll("-", ""), order.external_id, c?.name, c?.phone, order.dropoff?.address, order.pickup?.address];
+    const parts = [
+      order.number,
+      order.number?.replaceAll("-", ""),
+      order.external_id,
+      c?.name,
+      c?.phone,
+      order.dropoff?.address,
+      order.pickup?.address,
+      order.shipment?.carrier,
+      order.shipment?.tracking_number,
+    ];
     text = fold(parts.filter(Boolean).join("\n"));
     folded.set(order, text);
   }

@@ -5,18 +5,18 @@ import { Later } from "../parts/later.js";
 import { Empty } from "../parts/notice.js";
 import { Table } from "../parts/table.js";
 import { html, useEffect } from "../vendor/preact.js";
-import { Assign } from "./assign.js";
 import { Bulk } from "./bulk.js";
 import { columns } from "./columns.js";
-import { groups } from "./groups.js";
+import { groups, statusesOf } from "./groups.js";
 import { pinsOf } from "./places.js";
 import { go, route } from "./route.js";
+import { Views } from "./views.js";
 
 const PAUSE = 300; // milliseconds after a key before the server is asked
 
 /** The orders: groups, list, map. @param {import("./app.js").Props} props */
 export function Orders(props) {
-  const { board, boot, commands } = props;
+  const { board, boot, session, commands } = props;
   const { q = "", group, order } = route.value;
   useEffect(() => {
     if (group !== "done" && !q) return;
@@ -24,20 +24,21 @@ export function Orders(props) {
     return () => clearTimeout(soon);
   }, [group, q]);
   const rows = board.rows.value;
+  const may = session.can("assignCourier");
+  const carried = (/** @type {any} */ o) => (board.selected.value.has(o.id) ? [...board.selected.value] : [o.id]).join(" ");
   return html`
     <div class=${`orders ${order ? "with-drawer" : ""}`}>
       <${Groups} board=${board} />
       <section class="orders-list" aria-label=${t("rail.orders")}>
         <${Bar} ...${props} />
         <${Table} rows=${rows} columns=${columns(props)} id=${(/** @type {any} */ o) => o.id} label=${t("rail.orders")} selected=${board.cursor.value}
-          marked=${board.selected.value} onPick=${(/** @type {any} */ o) => commands.show(o.id)}
+          marked=${board.selected.value} onPick=${(/** @type {any} */ o) => commands.show(o.id)} drag=${may ? carried : undefined}
           empty=${board.state.value === "ready" && html`<${Nothing} ...${props} q=${q} />`} />
         <${Bulk} ...${props} />
       </section>
       <div class="orders-map">
-        <${Later} load=${() => import("../parts/map/map.js")} part="MapView" label=${t("map.title")} base=${boot.map} ...${pinsOf(board, rows)} />
+        <${Later} load=${() => import("../parts/map/map.js")} part="MapView" label=${t("map.title")} base=${boot.map} ...${pinsOf(board, rows)} onDrop=${may ? commands.dropped : undefined} />
       </div>
-      <${Assign} ...${props} />
     </div>
   `;
 }
@@ -59,6 +60,7 @@ function Groups({ board }) {
       ${groups.filter(g => g !== "done").map(g => line(g, counts[g], group === g, { group: g, late: "" }))}
       ${line("late", counts.late, late === "1", { group: "", late: "1" })}
       ${line("done", undefined, group === "done", { group: "done", late: "" })}
+      <${Views} />
     </nav>
   `;
 }
@@ -71,9 +73,24 @@ function Bar({ session, commands }) {
     <div class="orders-bar">
       <label class="search-box"><${Icon} name="search" /><span class="unseen">${t("search.label")}</span>
         <input class="search" type="search" value=${q} placeholder=${t("search.hint")} onInput=${search} /></label>
+      ${session.can("exportOrders") && html`<${Button} icon="down" label=${t("orders.export")} href=${exported(route.value)} />`}
+      ${session.can("importOrders") && html`<${Button} icon="up" label=${t("command.import")} onClick=${() => commands.open(commands.importing)} />`}
       ${session.can("createOrder") && html`<${Button} kind="main" icon="plus" onClick=${() => commands.open(commands.creating)}>${t("command.create")}<//>`}
     </div>
   `;
+}
+
+/** Where the listed orders are as a file that spreadsheets open. @param {import("./route.js").Route} filter */
+function exported({ group, q, courier }) {
+  const query = new URLSearchParams({
+    format: "csv",
+    excel: "true",
+    active: String(group !== "done"),
+    ...(q && { q }),
+    ...(courier && { courier_id: courier }),
+  });
+  for (const status of group && group !== "done" ? statusesOf(group) : []) query.append("status", status);
+  return `/orders/export?${query}`;
 }
 
 /** @param {import("./app.js").Props & {q: string}} props */

@@ -79,7 +79,7 @@ export function Help({ commands }) {
   return html`
     <${Dialog} open=${commands.help.value} title=${t("help.title")} onClose=${() => (commands.help.value = false)}>
       <dl class="keys">
-        ${commands.all.filter(c => c.when?.() ?? true).map(c => html`<dt><kbd>${c.key}</kbd></dt><dd>${t(`command.${c.name}`)}</dd>`)}
+        ${commands.all.filter(c => c.key && (c.when?.() ?? true)).map(c => html`<dt><kbd>${c.key}</kbd></dt><dd>${t(`command.${c.name}`)}</dd>`)}
       </dl>
     <//>
   `;

@@ -1,6 +1,7 @@
 import { t } from "../../i18n/index.js";
 import { html, useEffect, useLayoutEffect, useRef, useState } from "../../vendor/preact.js";
 import { Button } from "../button.js";
+import { droppable } from "../drag.js";
 import { creditsOf } from "./base.js";
 import { Scale } from "./scale.js";
 import { View } from "./view.js";
@@ -16,10 +17,11 @@ import { View } from "./view.js";
  * @property {{top?: number, right?: number, bottom?: number, left?: number}} [inset] margins covered by other elements, pixels
  * @property {boolean} [steady] fit the pins once and don't follow them
  * @property {(at: {lat: number, lon: number}) => void} [onTap]
+ * @property {(data: string, courier: string) => void} [onDrop] dragged rows were dropped on a courier
  */
 
 /** A map that keeps its pins in view until the user moves it. @param {Props} props */
-export function MapView({ label, pins, trail = [], ahead = [], ghosts = [], base, inset = {}, steady = false, onTap }) {
+export function MapView({ label, pins, trail = [], ahead = [], ghosts = [], base, inset = {}, steady = false, onTap, onDrop }) {
   const box = useRef(/** @type {HTMLElement | null} */ (null));
   const view = useRef(/** @type {View | null} */ (null));
   const [map, setMap] = useState(/** @type {import("leaflet").Map | undefined} */ (undefined));
@@ -38,8 +40,15 @@ export function MapView({ label, pins, trail = [], ahead = [], ghosts = [], base
     shown.show(pins, trail, ahead, { top, right, bottom, left });
     shown.ghosts.setLatLngs(ghosts);
   });
+  const under = (/** @type {DragEvent} */ e) => view.current?.courierAt(e.clientX, e.clientY);
+  const drop =
+    onDrop &&
+    droppable(
+      (data, e) => onDrop(data, under(e) ?? ""),
+      e => Boolean(under(e)),
+    );
   return html`
-    <section class=${`map ${base.pmtiles || base.tiles ? "" : "bare"}`} aria-label=${label}
+    <section ...${drop} class=${`map ${base.pmtiles || base.tiles ? "" : "bare"}`} aria-label=${label}
       style=${{ "--inset-top": `${top}px`, "--inset-right": `${right}px`, "--inset-bottom": `${bottom}px`, "--inset-left": `${left}px` }}>
       <div class="map-ground" ref=${box}></div>
       <div class="map-tools">

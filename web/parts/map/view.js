@@ -5,6 +5,7 @@ import { MapPin } from "./marker.js";
 const CLOSEST = 16;
 const KEYS = /^(Arrow.*|[-+=])$/; // that move the map
 const EDGE = 56; // pixels between a pin and the edge
+const REACH = 24; // pixels around a courier
 const MANY = 200; // pins; more are drawn as one layer
 
 /** The Leaflet part of a map. */
@@ -106,6 +107,15 @@ export class View {
   points() {
     const shown = this.many.length ? this.many : [...this.pins.values()].map(({ pin }) => pin);
     return shown.map(pin => new LatLng(pin.lat, pin.lon));
+  }
+
+  /** The courier within reach of a place on the screen. @param {number} x @param {number} y */
+  courierAt(x, y) {
+    const box = this.map.getContainer().getBoundingClientRect();
+    const shown = this.many.length ? this.many : [...this.pins.values()].map(({ pin }) => pin);
+    const away = (/** @type {import("./marker.js").Pin} */ pin) => this.map.latLngToContainerPoint([pin.lat, pin.lon]).distanceTo([x - box.x, y - box.y]);
+    const near = shown.filter(pin => pin.kind === "courier" && away(pin) < REACH).sort((a, b) => away(a) - away(b));
+    return near[0]?.id;
   }
 
   /** Whether a pin is outside the uncovered part of the map, or all are too close together. */
