@@ -78,7 +78,7 @@ function detail({ kind, order, courier, trouble }, board) {
   if (courier) return heard(courier, now);
   if (trouble) return trouble.minutes ? t("alert.minutes", { n: trouble.minutes }) : "";
   if (kind === "exception") return order?.exception?.detail || order?.exception?.code;
-  return order && lateWord(order, now);
+  return order && kind !== "risk" && lateWord(order, now);
 }
 
 /** The one thing to do about it. @param {import("./app.js").Props & {alert: Alert}} props */

@@ -1,4 +1,5 @@
 import { learn, t } from "../i18n/index.js";
+import { Button } from "../parts/button.js";
 import { Later } from "../parts/later.js";
 import { Empty, Notice } from "../parts/notice.js";
 import { Toasts } from "../parts/toast.js";
@@ -33,6 +34,7 @@ export function App({ boot, session, board }) {
   if (state === "trouble")
     return html`<main class="board-alone"><${Empty} icon="offline" title=${t("board.unreachable")}>${t("board.unreachable.text")}<//></main>`;
   if (state === "loading") return html`<${Bones} />`;
+  if (!session.can("listOrders")) return html`<${Elsewhere} session=${session} />`;
   return html`<${Shell} boot=${boot} session=${session} board=${board} />`;
 }
 
@@ -55,6 +57,15 @@ function Shell({ boot, session, board }) {
       <${Toasts} />
     </div>
   `;
+}
+
+/** For who has no orders to look after: a courier has an app. @param {{session: import("./session.js").Session}} props */
+function Elsewhere({ session }) {
+  const courier = session.me.value?.role === "courier";
+  const action = courier
+    ? html`<${Button} kind="main" href="/courier-app">${t("elsewhere.courier")}<//>`
+    : html`<${Button} onClick=${() => session.signOut()}>${t("me.leave")}<//>`;
+  return html`<main class="board-alone"><${Empty} icon="people" title=${t("elsewhere.title")} action=${action}>${t(courier ? "elsewhere.courier.text" : "elsewhere.text")}<//></main>`;
 }
 
 /** The shape of what comes. */

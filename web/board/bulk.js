@@ -28,6 +28,9 @@ export function Bulk({ board, session, commands }) {
     <div class="bulk" role="toolbar" aria-label=${t("bulk.label")}>
       <span class="strong num" role="status">${progress || t("bulk.selected", { n: chosen.length })}</span>
       ${session.can("assignCourier") && html`<${Button} icon="people" onClick=${() => commands.assign()}>${t("command.assign")}<//>`}
+      ${
+        session.can("updateOrderStatus") &&
+        html`
       <select class="choice" aria-label=${t("bulk.move")} onChange=${(/** @type {any} */ e) => {
         if (e.target.value) run(moveTo(e.target.value));
         e.target.value = "";
@@ -35,8 +38,10 @@ export function Bulk({ board, session, commands }) {
         <option value="">${t("bulk.move")}</option>
         ${STEPS.map(s => html`<option value=${s}>${t(`mark.${s}`)}</option>`)}
       </select>
+        `
+      }
       <${Button} icon="copy" onClick=${() => save(chosen)}>${t("bulk.export")}<//>
-      <${Button} kind="danger" onClick=${() => setAsking(true)}>${t("order.cancel")}<//>
+      ${session.can("cancelOrder") && html`<${Button} kind="danger" onClick=${() => setAsking(true)}>${t("order.cancel")}<//>`}
       <${Button} kind="quiet" icon="close" label=${t("bulk.clear")} onClick=${() => commands.mark([])} />
       <${Dialog} open=${asking} title=${t("bulk.cancel.title", { n: chosen.length })} onClose=${() => setAsking(false)}
         actions=${html`<${Button} onClick=${() => setAsking(false)}>${t("keep")}<//><${Button} kind="danger" onClick=${() => {

@@ -31,12 +31,15 @@ function keep(next) {
   }
 }
 
+/** What makes two filters the same. @param {import("./route.js").Route} v */
+const filterOf = ({ group, q, late, courier }) => JSON.stringify([group || "", q || "", late || "", courier || ""]);
+
 /** Filters that the user gave a name, and a field to name the present one. */
 export function Views() {
   const { group, q, late, courier } = route.value;
   const [name, setName] = useState(/** @type {string | undefined} */ (undefined));
-  const now = JSON.stringify({ ...nothing, ...route.value, order: undefined, view: undefined });
-  const same = (/** @type {View} */ v) => JSON.stringify({ ...nothing, ...v, name: undefined }) === now;
+  const now = filterOf(route.value);
+  const same = (/** @type {View} */ v) => filterOf(v) === now;
   const filtered = group || q || late || courier;
   const save = (/** @type {Event} */ e) => {
     e.preventDefault();

@@ -196,7 +196,6 @@ export const texts = {
   "preview.sms": { one: "{n} SMS.", other: "{n} SMS." },
 
   "me.local": "You, on the server’s own machine",
-  "me.leave": "Sign out",
   "role.admin": "Administrator",
   "role.dispatcher": "Dispatcher",
   "role.merchant": "Shop",

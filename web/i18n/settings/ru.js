@@ -201,7 +201,6 @@ export const texts = {
   "preview.sms": { one: "{n} SMS.", few: "{n} SMS.", other: "{n} SMS." },
 
   "me.local": "Вы, с компьютера сервера",
-  "me.leave": "Выйти",
   "role.admin": "Администратор",
   "role.dispatcher": "Диспетчер",
   "role.merchant": "Магазин",

@@ -1,0 +1,124 @@
+package tests
+
+import (
+	"net/http"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+	"github.com/stretchr/testify/require"
+)
+
+// An order is offered to several couriers; what they answer is told while the order is open.
+func TestBoardOffersAnOrder(t *testing.T) {
+	s := newShop(t)
+	for _, name := range []string{"Ada", "Bo"} {
+		s.rest("POST", "/couriers", object{"name": name, "vehicle": "car", "on_duty": true})
+	}
+	id, _ := s.pizza(nil)
+	p := s.board("&order="+id, s.key)
+	p.until(`document.querySelector(".drawer h2")`)
+	p.press("o")
+	p.until(`document.querySelectorAll("dialog[open] .assign-list button").length === 2`)
+	p.keys(kb.Enter + "bo" + kb.Enter) // Ada, who comes first, and Bo
+	p.click("Offer to 2")
+	p.until(`/Bo\s+\d:\d\d/.test(document.querySelector(".offers")?.innerText)`)
+	var offer string
+	for _, e := range s.rest("GET", "/order/"+id+"/events", nil)["events"].([]any) {
+		if e.(object)["type"] == "offer.made" {
+			offer = get(e.(object), "data", "offer_id").(string)
+		}
+	}
+	s.rest("POST", "/offer/"+offer+"/decline", object{"reason": "too far"})
+	p.until(`document.querySelector(".offers").innerText.includes("declined: too far")`)
+	p.calm()
+}
+
+// A row that is dropped on a courier on the map is assigned to that courier.
+func TestBoardAssignsByDragging(t *testing.T) {
+	s := newShop(t)
+	courier := str(s.rest("POST", "/couriers", object{"name": "Bo", "vehicle": "car", "on_duty": true}), "id")
+	s.rest("POST", "/courier/"+courier+"/location", object{"lat": 60.17, "lon": 24.94})
+	id, _ := s.pizza(nil)
+	p := s.board("", s.key)
+	p.until(`document.querySelector(".table-body .table-row") && document.querySelector(".orders-map .pin.courier")`)
+	p.do(`(() => {
+		const dataTransfer = new DataTransfer();
+		const fire = (at, type, more) => at.dispatchEvent(new DragEvent(type, { dataTransfer, bubbles: true, cancelable: true, ...more }));
+		fire(document.querySelector(".table-body .table-row"), "dragstart");
+		const map = document.querySelector(".orders-map .map");
+		const pin = document.querySelector(".orders-map .pin.courier .pin-body").getBoundingClientRect();
+		const nowhere = { clientX: pin.x + 200, clientY: pin.y };
+		const there = { clientX: pin.x + pin.width / 2, clientY: pin.y + pin.height / 2 };
+		if (!fire(map, "dragover", nowhere)) throw new Error("a place without a courier takes it");
+		if (fire(map, "dragover", there)) throw new Error("the courier does not take it");
+		fire(map, "drop", there);
+	})()`)
+	p.until(`document.querySelector(".toast")`)
+	require.Equal(t, courier, s.rest("GET", "/order/"+id, nil)["courier_id"])
+	p.calm()
+}
+
+// A file is imported with a line for each row that is refused.
+func TestBoardImportsAFile(t *testing.T) {
+	s := newShop(t)
+	p := s.board("", s.key)
+	p.do(`void document.querySelector('.orders-bar [aria-label="Import orders"]').click()`)
+	p.until(`document.querySelector("dialog[open] input[type=file]")`)
+	p.do(`(() => {
+		const files = new DataTransfer();
+		const rows = Array.from({ length: 300 }, (_, i) => i === 7 ? ",Nowhere," : "shop-" + i + ",Street " + i + ",Anna");
+		files.items.add(new File(["external_id,dropoff.address,customer.name\n" + rows.join("\n")], "заказы.csv"));
+		const field = document.querySelector("dialog[open] input[type=file]");
+		field.files = files.files;
+		field.dispatchEvent(new Event("change", { bubbles: true }));
+	})()`)
+	p.click("Import")
+	p.until(`document.querySelector("dialog[open] [role=status]").innerText.includes("300 rows read: 299 new, 0 known, 1 refused")`)
+	require.Contains(t, run[string](p, `document.querySelector(".refused").innerText`), "customer/name")
+	p.until(`document.querySelectorAll(".group-line .num")[0].innerText === "299"`)
+	p.calm()
+}
+
+// A filter gets a name, stays in the browser and is shown again.
+func TestBoardKeepsViews(t *testing.T) {
+	s := newShop(t)
+	for _, name := range []string{"Anna", "Boris", "Vera"} {
+		s.pizza(object{"customer": object{"name": name}})
+	}
+	p := s.board("&q=anna", s.key)
+	p.until(`document.querySelectorAll(".table-body .table-row").length === 1`)
+	p.click("Save this view…")
+	p.until(`document.activeElement?.matches(".view-name")`)
+	p.do(`document.activeElement.select()`)
+	p.keys("Anna’s" + kb.Enter)
+	p.until(`document.querySelector(".view-line [aria-current]")`)
+	_, err := chromedp.Run(p.ctx, chromedp.Navigate("http://"+s.http+"/?lang=en"))
+	require.NoError(t, err)
+	p.until(`document.querySelectorAll(".table-body .table-row").length === 3`)
+	p.click("Anna’s")
+	p.until(`document.querySelectorAll(".table-body .table-row").length === 1 && location.search.includes("q=anna")`)
+}
+
+// Partners only read, and couriers are sent to their app.
+func TestBoardOffersNothingThatARoleMayNotDo(t *testing.T) {
+	s := newShop(t)
+	courier := str(s.rest("POST", "/couriers", object{"name": "Bo", "vehicle": "car"}), "id")
+	id, _ := s.pizza(object{"merchant_id": "soma"})
+	key := func(body object) string { return str(s.rest(http.MethodPost, "/keys", body), "key") }
+	p := s.board("&order="+id, key(object{"name": "P", "role": "partner", "merchant_id": "soma"}))
+	p.until(`document.querySelector(".drawer .timeline")`)
+	require.Equal(t, []string{"Orders", "Alerts", "Settings", "Find", "Keys"}, run[[]string](p, `[...document.querySelectorAll(".rail-place > span:not(.badge)")].map(e => e.innerText)`))
+	require.Equal(t, []string{""}, run[[]string](p, `[...document.querySelectorAll(".drawer button")].filter(b => b.checkVisibility()).map(e => e.innerText)`), "only the cross")
+	p.do(`void document.querySelector(".box input").click()`)
+	p.until(`document.querySelector(".bulk")`)
+	require.Equal(t, []string{"Save as CSV", ""}, run[[]string](p, `[...document.querySelectorAll(".bulk > button, .bulk > select")].map(e => e.innerText)`))
+	p.calm()
+
+	p = look(t, "http://"+s.http+"/?lang=en", 1280, "")
+	p.until(`document.querySelector(".login input")`)
+	p.do(`document.querySelector(".login input").focus()`)
+	p.keys(key(object{"name": "C", "role": "courier", "courier_id": courier}) + kb.Enter)
+	p.until(`document.querySelector('a[href="/courier-app"]')`)
+	p.calm()
+}
