@@ -111,6 +111,7 @@ var table = []Operation{
 	{ID: "exportOrders", Object: SomeOrders, roles: staff | merchant},
 
 	{ID: "reportEstimates", Object: SomeOrders, roles: staff | merchant},
+	{ID: "reportDeliveries", Object: SomeOrders, roles: staff | merchant},
 
 	{ID: "getOrderStatus", RPC: "GetOrderStatus", Object: AnOrder, roles: everyone &^ monitor},
 	{ID: "getOrderEvents", RPC: "ListEvents", Object: AnOrder, roles: everyone &^ monitor},

@@ -261,6 +261,7 @@ func (a *App) startBackground(ctx context.Context, g *errgroup.Group) {
 		return nil
 	})
 	g.Go(func() error { a.tracking.Run(ctx); return nil })
+	g.Go(func() error { a.orders.Summarize(ctx); return nil })
 	g.Go(func() error { a.shipments.Run(ctx); return nil })
 	g.Go(func() error { a.dispatch.Work(ctx); return nil })
 	g.Go(func() error { a.privacy.Run(ctx); return nil })

@@ -189,6 +189,7 @@ func (a *App) buildServices() {
 	a.orders.ProofRequired = func(merchantID string) []string { return a.gate.documents.Profile(merchantID).ProofRequired }
 	a.orders.PhotoForPIN = func() bool { return a.cfg.Proof.Offline == "photo" }
 	a.orders.Promise = func(merchantID string) string { return a.gate.documents.Profile(merchantID).Promise }
+	a.orders.Timezone = func(merchantID string) string { return a.gate.documents.Profile(merchantID).Timezone }
 	d := a.cfg.Dispatch
 	planner := dispatch.DefaultConfig()
 	planner.Step, planner.Bundle, planner.Patience = d.Step, d.Bundle, d.Patience

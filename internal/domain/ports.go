@@ -77,6 +77,7 @@ type Store interface {
 	Offers
 	Proofs
 	Lessons
+	Reports
 	Places
 	Leases
 	AccessStore
@@ -204,6 +205,21 @@ type Lessons interface {
 	// [from, to), by group: those whose windows held least first, a few orders counting for
 	// little, at most limit. A merchant narrows it, unless empty.
 	EstimateReport(ctx context.Context, by EstimateReportBy, merchantID string, from, to time.Time, limit int) ([]EstimateGroup, error)
+}
+
+// Reports is the summary of days that reports are read from. An order adds its share in
+// the transactions of SumOrders, after it ended, changed since, or had an offer.
+type Reports interface {
+	// SumOrders lets orders that changed add to the summary what the closure returns, instead
+	// of what they added before, and reports whether there may be more of them. It does
+	// nothing while another process does it. The closure is pure and may run several times;
+	// the history is read only of orders that were offered.
+	SumOrders(ctx context.Context, limit int, shares func(o *Order, history []Event, before []ReportShare) []ReportShare) (more bool, err error)
+	// Report adds up days by group: days and weeks in their order, else those with most
+	// deliveries, offers and orders first, at most the filter's limit.
+	Report(ctx context.Context, f ReportFilter) ([]ReportRow, error)
+	// HoursOnDuty returns how long couriers were on duty in [from, to), by courier, longest first.
+	HoursOnDuty(ctx context.Context, from, to time.Time) ([]OnDuty, error)
 }
 
 // Places stores what a geocoder answered.

@@ -89,6 +89,14 @@ func (o *optional[T]) Receiver() reflect.Value { return reflect.ValueOf(o).Elem(
 // OnParamSet is called by huma with whether the parameter is present.
 func (o *optional[T]) OnParamSet(set bool, _ any) { o.Set = set }
 
+// or is the value, or another one if the parameter is absent.
+func (o optional[T]) or(other T) T {
+	if o.Set {
+		return o.Value
+	}
+	return other
+}
+
 func (o optional[T]) ptr() *T {
 	if !o.Set {
 		return nil

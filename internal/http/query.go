@@ -147,6 +147,9 @@ func queryValue(f *domain.Faults, name string, s *huma.Schema, value string) boo
 	case s.Format == "date-time":
 		_, err = domain.ParseTime(value)
 		what = "a time such as 2026-05-04T12:30:00Z (RFC 3339)"
+	case s.Format == "date":
+		_, err = time.Parse(time.DateOnly, value)
+		what = "a date such as 2026-05-04"
 	}
 	if err != nil {
 		f.Add("/"+name, "invalid_type", "must be %s", what)

@@ -41,6 +41,8 @@ type Deps struct {
 	PhotoForPIN func() bool
 	// Promise returns which estimate a merchant promises; the default is none.
 	Promise func(merchantID string) string
+	// Timezone returns a merchant's time zone (IANA), for the days of reports; the default is UTC.
+	Timezone func(merchantID string) string
 }
 
 // Service implements the operations on orders.

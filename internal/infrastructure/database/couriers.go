@@ -23,6 +23,9 @@ func (s *Store) CreateCourier(ctx context.Context, c *domain.Courier, idem *doma
 		}
 		_, err := tx.ExecContext(ctx, `INSERT INTO couriers (id, on_duty, capacity, search, data, created_at)
 			VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (id) DO NOTHING`, append(row, micros(c.CreatedAt))...)
+		if err == nil && c.OnDuty {
+			_, err = tx.ExecContext(ctx, beginDuty, c.ID, micros(c.CreatedAt))
+		}
 		return err
 	}))
 }
@@ -79,7 +82,7 @@ func (s *Store) UpdateCourier(ctx context.Context, id string, idem *domain.Idemp
 		if out, err = courierOf(id, rows, err); err != nil {
 			return err
 		}
-		active := out.ActiveOrders
+		active, duty := out.ActiveOrders, out.OnDuty
 		if err := fn(out); err != nil {
 			return err
 		}
@@ -90,6 +93,13 @@ func (s *Store) UpdateCourier(ctx context.Context, id string, idem *domain.Idemp
 		row, err := courierValues(out)
 		if err == nil {
 			_, err = tx.ExecContext(ctx, `UPDATE couriers SET on_duty = $2, capacity = $3, search = $4, data = $5 WHERE id = $1`, row...)
+		}
+		if err == nil && duty != out.OnDuty {
+			text := endDuty
+			if out.OnDuty {
+				text = beginDuty
+			}
+			_, err = tx.ExecContext(ctx, text, id, micros(out.UpdatedAt))
 		}
 		return err
 	})

@@ -69,6 +69,11 @@ var places = []place{
 		erase: run(`DELETE FROM order_images WHERE order_id = $1`),
 		held:  `SELECT owner_id, kind, created_at, data FROM order_images WHERE order_id = $1`,
 	},
+	// A reason for declining an offer may mention the customer.
+	{table: "report_orders", personal: "shares", harmless: "order_id", erase: eraseReasons},
+	{table: "report_days", personal: "name", harmless: "scope dimension", erase: eraseReasons},
+	{table: "report_queue", harmless: "order_id"},
+	{table: "courier_duty", harmless: "courier_id"},
 
 	// Groups of three letters and numbers of the orders that had them, until the segment is built anew.
 	{table: "search_parts", harmless: "data"},

@@ -26,6 +26,7 @@ type plan struct {
 	images   [][]any            // rows of order_images
 	unsought [][]any            // rows of search_queue, of orders whose text changed
 	created  [][]any            // the same of new orders, in case they are older than the newest segment
+	summed   [][]any            // rows of report_queue
 	moves    []move
 
 	rows    map[string]*orderRow   // orders after the calls so far
@@ -166,6 +167,9 @@ func (p *plan) take(c *call, ch *domain.Change, before, after *orderRow, events 
 	}
 	p.events = append(p.events, events...)
 	if len(events) > 0 {
+		if reported(ch) {
+			p.summed = append(p.summed, []any{ch.Order.ID})
+		}
 		for i := range ch.Deliveries {
 			p.messages = append(p.messages, deliveryValues(&ch.Deliveries[i]))
 		}

@@ -122,6 +122,9 @@ func (w *pgWork) writePlan(p *plan) (map[*call]error, error) {
 	if len(p.images) > 0 {
 		b.Queue(pgInserts[imagesTable], imagesTable.arrays(p.images)...)
 	}
+	if len(p.summed) > 0 {
+		b.Queue(pgInserts[reportQueue], reportQueue.arrays(p.summed)...)
+	}
 	for _, row := range p.shipping {
 		b.Queue(upsertShipment, row...)
 	}

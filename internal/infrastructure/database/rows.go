@@ -59,6 +59,12 @@ var (
 		{"speed", "double precision"}, {"heading", "double precision"}, {"altitude", "double precision"},
 		{"battery", "double precision"}, {"attributes", "text"},
 	}}
+	reportQueue  = &table{name: "report_queue", cols: []column{{"order_id", uuids}}}
+	reportShares = &table{
+		name: "report_orders", cols: []column{{"order_id", uuids}, {"shares", "text"}},
+		conflict: " ON CONFLICT (order_id) DO UPDATE SET shares = excluded.shares",
+	}
+	reportDays  = newReportDays()
 	searchParts = &table{name: "search_parts", cols: []column{
 		{"segment", "bigint"}, {"part", "bigint"}, {"data", "bytea"},
 	}}
@@ -70,7 +76,7 @@ var (
 // inserts makes each table's INSERT from a source of rows.
 func inserts(source func(*table) string) map[*table]string {
 	out := map[*table]string{}
-	for _, t := range []*table{ordersTable, eventsTable, idempotencyTable, inboundTable, positionsTable, deliveriesTable, imagesTable, searchParts, searchQueue} {
+	for _, t := range []*table{ordersTable, eventsTable, idempotencyTable, inboundTable, positionsTable, deliveriesTable, imagesTable, searchParts, searchQueue, reportQueue, reportShares, reportDays} {
 		out[t] = "INSERT INTO " + t.name + " (" + t.list("%[1]s") + ") " + source(t) + t.conflict
 	}
 	return out

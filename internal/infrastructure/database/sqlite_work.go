@@ -110,7 +110,7 @@ func (w *sqliteWork) writePlan(p *plan) (map[*call]error, error) {
 	for _, rest := range []struct {
 		text string
 		rows [][]any
-	}{{sqliteUpdateOrder, p.updates}, {upsertShipment, p.shipping}, {sqliteInserts[deliveriesTable], p.messages}, {sqliteInserts[imagesTable], p.images}, {sqliteLoad, loads}} {
+	}{{sqliteUpdateOrder, p.updates}, {upsertShipment, p.shipping}, {sqliteInserts[deliveriesTable], p.messages}, {sqliteInserts[imagesTable], p.images}, {sqliteInserts[reportQueue], p.summed}, {sqliteLoad, loads}} {
 		if _, err := w.e.each(w.ctx, w.tx, rest.text, rest.rows); err != nil {
 			return nil, err
 		}

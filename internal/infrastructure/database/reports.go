@@ -1,0 +1,206 @@
+package database
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/order-tracking/order-tracking/internal/domain"
+)
+
+// The summary of days. What an order added is stored with it, so that a change takes that
+// away and adds the new; both, and the queue, are one transaction. Who holds the lease's row
+// is the only one who does it.
+
+const reportLease = `SELECT name FROM leases WHERE name = 'reports'`
+
+// Couriers' times on duty.
+const (
+	beginDuty = `INSERT INTO courier_duty (courier_id, began_at) VALUES ($1, $2) ON CONFLICT DO NOTHING`
+	endDuty   = `UPDATE courier_duty SET ended_at = $2 WHERE courier_id = $1 AND ended_at IS NULL`
+)
+
+func newReportDays() *table {
+	t := &table{name: "report_days", cols: []column{{"scope", "text"}, {"dimension", "text"}, {"day", "bigint"}, {"name", "text"}}}
+	var sets []string
+	for _, c := range domain.ReportColumns() {
+		t.cols = append(t.cols, column{c, "bigint"})
+		sets = append(sets, c+" = report_days."+c+" + excluded."+c)
+	}
+	t.conflict = " ON CONFLICT (scope, dimension, day, name) DO UPDATE SET " + strings.Join(sets, ", ")
+	return t
+}
+
+// reported reports whether a change may change what the order adds to reports.
+func reported(ch *domain.Change) bool {
+	return !ch.Order.Active() || slices.ContainsFunc(ch.Events, func(e domain.Event) bool { _, ok := domain.OfferIn(&e); return ok })
+}
+
+// changedOrder is an order to be summed, with what it added before.
+type changedOrder struct {
+	order  *domain.Order
+	before []domain.ReportShare
+}
+
+// SumOrders adds changed orders to the summary; see domain.Reports.
+func (s *Store) SumOrders(
+	ctx context.Context, limit int, shares func(*domain.Order, []domain.Event, []domain.ReportShare) []domain.ReportShare,
+) (more bool, err error) {
+	var pos int64
+	if some, err := s.one(ctx, `SELECT pos FROM report_queue LIMIT 1`, nil, &pos); err != nil || !some {
+		return false, err
+	}
+	err = s.d.job(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		more = false
+		if mine, err := queryIn(ctx, tx, scanOne[string], reportLease+s.d.skipLocked); err != nil || len(mine) == 0 {
+			return err
+		}
+		queued, err := queryIn(ctx, tx, scanOne[int64], `SELECT pos FROM report_queue ORDER BY pos LIMIT $1`, limit)
+		if err != nil || len(queued) == 0 {
+			return err
+		}
+		more = len(queued) == limit
+		orders, err := queryIn(ctx, tx, scanChanged, `SELECT o.data, o.ledger, r.shares FROM orders o LEFT JOIN report_orders r ON r.order_id = o.id
+			WHERE o.id IN (SELECT order_id FROM report_queue WHERE pos`+s.d.among+`)`, s.d.list(queued))
+		if err != nil {
+			return err
+		}
+		after := map[string][]domain.ReportShare{}
+		for _, c := range orders {
+			var history []domain.Event
+			if len(c.order.Bookkeeping.Offers) > 0 {
+				if history, err = queryIn(ctx, tx, scanEvent, `SELECT data FROM order_events WHERE order_id = $1 ORDER BY seq`, c.order.ID); err != nil {
+					return err
+				}
+			}
+			after[c.order.ID] = shares(c.order, history, c.before)
+		}
+		if err := s.replaceShares(ctx, tx, orders, after); err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, `DELETE FROM report_queue WHERE pos`+s.d.among, s.d.list(queued))
+		return err
+	})
+	return more, failure(err)
+}
+
+// queryIn reads every row of a query in a transaction.
+func queryIn[T any](ctx context.Context, tx *sql.Tx, scan func(*sql.Rows) (T, error), text string, args ...any) ([]T, error) {
+	rows, err := tx.QueryContext(ctx, text, args...)
+	return collect(rows, err, scan)
+}
+
+func scanChanged(r *sql.Rows) (c changedOrder, err error) {
+	var data, ledger []byte
+	if err := r.Scan(&data, &ledger, encoded{&c.before}); err != nil {
+		return c, err
+	}
+	c.order, err = thaw(data, ledger)
+	return c, err
+}
+
+func scanEvent(r *sql.Rows) (e domain.Event, err error) { return e, r.Scan(encoded{&e}) }
+
+// replaceShares takes away what orders added before, and adds what they add now.
+func (s *Store) replaceShares(ctx context.Context, tx *sql.Tx, orders []changedOrder, after map[string][]domain.ReportShare) error {
+	sums := map[domain.ReportKey]domain.ReportSums{}
+	taken := map[domain.ReportKey]domain.ReportSums{}
+	var kept [][]any
+	for _, c := range orders {
+		domain.AddShares(sums, c.before, -1)
+		domain.AddShares(taken, c.before, 1)
+		domain.AddShares(sums, after[c.order.ID], 1)
+		b, err := json.Marshal(after[c.order.ID])
+		if err != nil {
+			return err
+		}
+		kept = append(kept, []any{c.order.ID, string(b)})
+	}
+	var rows [][]any
+	for key, sum := range sums {
+		if sum == (domain.ReportSums{}) {
+			continue
+		}
+		row := []any{key.Scope, string(key.By), int64(key.Day), key.Name}
+		for _, v := range sum {
+			row = append(row, v)
+		}
+		rows = append(rows, row)
+	}
+	if _, err := s.d.insert(ctx, tx, reportDays, rows); err != nil {
+		return err
+	}
+	none := strings.Join(domain.ReportColumns(), " = 0 AND ") + " = 0"
+	for key := range maps.Keys(taken) { // nothing stays of a group that nobody is in any more
+		_, err := tx.ExecContext(ctx, `DELETE FROM report_days WHERE scope = $1 AND dimension = $2 AND day = $3 AND name = $4 AND `+none,
+			key.Scope, string(key.By), int64(key.Day), key.Name)
+		if err != nil {
+			return err
+		}
+	}
+	_, err := s.d.insert(ctx, tx, reportShares, kept)
+	return err
+}
+
+// eraseReasons takes the reasons for declining an order's offers out of the summary.
+func eraseReasons(ctx context.Context, s *Store, tx *sql.Tx, orderID string) error {
+	if _, err := queryIn(ctx, tx, scanOne[string], reportLease+s.d.forUpdate); err != nil {
+		return err
+	}
+	orders, err := queryIn(ctx, tx, scanChanged, `SELECT o.data, o.ledger, r.shares FROM orders o JOIN report_orders r ON r.order_id = o.id
+		WHERE o.id = $1`, orderID)
+	if err != nil || len(orders) == 0 {
+		return err
+	}
+	after := slices.Clone(orders[0].before)
+	for i := range after {
+		after[i].Reason = ""
+	}
+	if slices.Equal(after, orders[0].before) {
+		return nil
+	}
+	return s.replaceShares(ctx, tx, orders, map[string][]domain.ReportShare{orders[0].order.ID: after})
+}
+
+// reportGroups are the dimension and the name of a row, by grouping; weeks begin on Monday.
+var reportGroups = map[domain.ReportBy][2]string{
+	domain.ByAll: {"all", "''"}, domain.ByDay: {"all", "CAST(day AS text)"}, domain.ByWeek: {"all", "CAST((day + 3) / 7 * 7 - 3 AS text)"},
+	domain.ByMerchant: {"merchant", "name"}, domain.ByZone: {"zone", "name"}, domain.ByCarrier: {"carrier", "name"}, domain.ByCourier: {"courier", "name"},
+	domain.ByReason: {"reason", "name"}, domain.ByDuration: {"duration", "name"},
+}
+
+// Report adds up days; see domain.Reports.
+func (s *Store) Report(ctx context.Context, f domain.ReportFilter) ([]domain.ReportRow, error) {
+	group := reportGroups[f.By]
+	order := "sum(delivered) DESC, sum(offers) DESC, sum(failed + returned + cancelled) DESC, 1"
+	if f.By == domain.ByDay || f.By == domain.ByWeek {
+		order = "min(day)"
+	}
+	columns := domain.ReportColumns()
+	for i, c := range columns {
+		columns[i] = "CAST(sum(" + c + ") AS bigint)"
+	}
+	return list(ctx, s, func(r *sql.Rows) (row domain.ReportRow, err error) {
+		dest := []any{&row.Name}
+		for i := range row.Sums {
+			dest = append(dest, &row.Sums[i])
+		}
+		return row, r.Scan(dest...)
+	}, `SELECT `+group[1]+`, `+strings.Join(columns, ", ")+` FROM report_days WHERE scope = $1 AND dimension = '`+group[0]+`'
+		AND day BETWEEN $2 AND $3 GROUP BY 1 ORDER BY `+order+` LIMIT $4`, f.MerchantID, int64(f.From), int64(f.To), f.Limit)
+}
+
+// HoursOnDuty returns how long couriers were on duty; see domain.Reports.
+func (s *Store) HoursOnDuty(ctx context.Context, from, to time.Time) ([]domain.OnDuty, error) {
+	return list(ctx, s, func(r *sql.Rows) (d domain.OnDuty, err error) {
+		var us int64
+		err = r.Scan(&d.CourierID, &us)
+		d.For = time.Duration(us) * time.Microsecond
+		return d, err
+	}, `SELECT CAST(courier_id AS text), CAST(sum(CASE WHEN ended_at < $2 THEN ended_at ELSE $2 END - CASE WHEN began_at > $1 THEN began_at ELSE $1 END) AS bigint)
+		FROM courier_duty WHERE began_at < $2 AND (ended_at > $1 OR ended_at IS NULL) GROUP BY 1 ORDER BY 2 DESC, 1`, micros(from), micros(to))
+}
