@@ -148,7 +148,7 @@ func (w *town) bodies(whose possession) map[string]any {
 		"reportLocation": object{"lat": 55.75, "lon": 37.62}, "createKey": object{"name": "more", "role": "monitor"},
 		"connectCustomer": object{"channel": "webpush"}, "putNotificationRules": object{"channels": object{"email": object{"enabled": false}}}, "previewNotification": object{"name": "late"},
 		"createWebhook": object{"url": "https://192.0.43.8/hook", "merchant_id": merchant},
-		"bookShipment":  object{"carrier": "cdek"}, "rateOrder": object{"stars": 5}, "setRoute": object{"stops": []any{}}, "setShifts": object{"shifts": []any{}}, "instructCourier": object{"text": "Ring twice"}, "offerOrder": object{"courier_ids": []string{w.couriers[own]}},
+		"bookShipment":  object{"carrier": "cdek"}, "rateOrder": object{"stars": 5}, "addProof": object{"recipient": "Anna"}, "openIncident": object{"code": "not_there"}, "setRoute": object{"stops": []any{}}, "setShifts": object{"shifts": []any{}}, "instructCourier": object{"text": "Ring twice"}, "offerOrder": object{"courier_ids": []string{w.couriers[own]}},
 	}
 }
 
@@ -260,7 +260,7 @@ func requireNothingOf(t testing.TB, got object, w *town, role domain.Role, say s
 
 func (w *town) address(path string, whose possession) string {
 	return strings.NewReplacer("{order_id}", w.orders[whose], "{courier_id}", w.couriers[whose], "{carrier}", "cdek",
-		"{offer_id}", w.offers[whose], "{merchant_id}", map[possession]string{own: "m1", foreign: "m2", absent: newID()}[whose], "{key_id}", w.orders[absent], "{webhook_id}", w.orders[absent], "{delivery_id}", w.orders[absent], "{share_id}", w.orders[absent], "{token_id}", w.orders[absent], "{token}", "x").Replace(path)
+		"{offer_id}", w.offers[whose], "{merchant_id}", map[possession]string{own: "m1", foreign: "m2", absent: newID()}[whose], "{key_id}", w.orders[absent], "{webhook_id}", w.orders[absent], "{delivery_id}", w.orders[absent], "{share_id}", w.orders[absent], "{proof_id}", w.orders[absent], "{image}", "photo", "{incident_id}", w.orders[absent], "{token_id}", w.orders[absent], "{token}", "x").Replace(path)
 }
 
 func lastID(path string) string {

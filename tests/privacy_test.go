@@ -115,6 +115,8 @@ func (w *town) orderOf(t testing.TB, p person, merchant, external string) string
 		{http.MethodPatch, "", object{"exception": object{"code": "wrong_address", "detail": p.word}, "notes": p.word + " again"}},
 		{http.MethodPost, "/assign-courier", object{"courier_id": w.couriers[own]}},
 		{http.MethodPatch, "/status", object{"status": "picked_up", "reason": p.word, "location": object{"lat": 55.712345, "lon": 37.612345}}},
+		{http.MethodPost, "/proof", object{"recipient": p.word, "note": p.word, "signature": photo(t)}},
+		{http.MethodPost, "/incidents", object{"code": "not_there", "text": p.word, "photo": photo(t)}},
 	} {
 		code, got := w.ask(t, adminKey, call.method, "/order/"+id+call.path, call.body)
 		require.Less(t, code, 300, "%v", got)

@@ -51,6 +51,11 @@ func (x Incident) For(c *Caller) (Incident, bool) {
 	return x, true
 }
 
+// ForCourier reports whether a courier may see the event: not the incidents that others reported.
+func (e *Event) ForCourier(id string) bool {
+	return e.Type != EventIncidentOpened && e.Type != EventIncidentClosed || e.Data["courier_id"] == id
+}
+
 // OpenIncident reports whether any incident of the order is open.
 func (o *Order) OpenIncident() bool {
 	return slices.ContainsFunc(o.Bookkeeping.Incidents, func(x Incident) bool { return x.ClosedAt == nil })

@@ -268,6 +268,9 @@ func (s *Service) Events(ctx context.Context, id string) ([]domain.Event, error)
 		return nil, err
 	}
 	events, err := s.Store.Events(ctx, o.ID, 0)
+	if caller.Kind == domain.RoleCourier {
+		events = slices.DeleteFunc(events, func(e domain.Event) bool { return !e.ForCourier(caller.CourierID) })
+	}
 	return domain.History(events, caller.View()), err
 }
 

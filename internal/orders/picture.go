@@ -44,7 +44,7 @@ func picture(ctx context.Context, f *domain.Faults, pointer string, data []byte)
 	case err != nil:
 		f.Add(pointer, "invalid_image", "must be a JPEG or PNG image; it looks like %s", http.DetectContentType(data))
 		return nil
-	case head.Width < 1 || head.Height < 1 || head.Width*head.Height > maxPixels:
+	case head.Width < 1 || head.Height < 1 || int64(head.Width)*int64(head.Height) > maxPixels:
 		f.Add(pointer, "too_large", "must have at most %d megapixels; it has %d × %d", maxPixels>>20, head.Width, head.Height)
 		return nil
 	}

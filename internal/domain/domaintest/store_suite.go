@@ -28,7 +28,7 @@ func Store(t *testing.T, b StoreBackend) {
 	groups := map[string]map[string]func(*testing.T, storeSuite){
 		"create": createTests, "update": updateTests, "race": raceTests, "couriers": courierTests,
 		"list": listTests, "counts": countTests, "search": searchTests, "fixes": fixTests, "outbox": outboxTests, "keeping": keepingTests, "shipments": shipmentTests, "import": importTests,
-		"phones": phoneTests, "offers": offerTests, "places": placeTests, "deliveries": deliveryTests, "lessons": lessonTests, "reports": reportTests,
+		"phones": phoneTests, "offers": offerTests, "proofs": proofTests, "places": placeTests, "deliveries": deliveryTests, "lessons": lessonTests, "reports": reportTests,
 		"tickets": ticketTests, "access": accessTests, "audit": auditTests,
 	}
 	for group, tests := range groups {

@@ -115,7 +115,7 @@ func TestErasedDataIsNowhere(t *testing.T) {
 	onBoth(t, func(t *testing.T, s *Store) {
 		erased, other := finishedOrder(t, s, "+79165550001"), finishedOrder(t, s, "+79165550002")
 		before := dump(t, s)
-		for _, table := range []string{"orders", "order_events", "idempotency", "carrier_hooks", "carrier_papers", "shipments", "places"} {
+		for _, table := range []string{"orders", "order_events", "idempotency", "carrier_hooks", "carrier_papers", "shipments", "places", "order_images"} {
 			require.Contains(t, strings.ToUpper(before[table]), planted, table)
 		}
 		held, err := s.Traces(t.Context(), erased)
@@ -188,6 +188,7 @@ func finishedOrder(t *testing.T, s *Store, phone string) string {
 	require.NoError(t, err)
 	courier := &domain.Courier{ID: domain.NewID(), Name: "Ivan", Capacity: 5, CreatedAt: now, UpdatedAt: now}
 	require.NoError(t, s.CreateCourier(t.Context(), courier, nil))
+	image := domain.Image{OrderID: o.ID, OwnerID: domain.NewID(), Kind: domain.ProofPhoto, Data: []byte(planted), CreatedAt: now}
 	steps := []func(*domain.Order) ([]domain.Event, error){
 		func(o *domain.Order) ([]domain.Event, error) { return o.Assign(courier.ID, by) },
 		func(o *domain.Order) ([]domain.Event, error) {
@@ -201,6 +202,12 @@ func finishedOrder(t *testing.T, s *Store, phone string) string {
 			return o.Move(domain.StatusDelivered, &domain.Proof{Recipient: planted, Note: planted}, by)
 		},
 		func(o *domain.Order) ([]domain.Event, error) {
+			return o.AddProof(domain.ProofRecord{ID: image.OwnerID, Recipient: planted, Note: planted, PhotoURL: planted}, by)
+		},
+		func(o *domain.Order) ([]domain.Event, error) {
+			return o.AddIncident(domain.Incident{ID: image.OwnerID, Code: "not_there", Text: planted}, by)
+		},
+		func(o *domain.Order) ([]domain.Event, error) {
 			return o.Rate(domain.Rating{Stars: 5, Text: planted}, by)
 		},
 	}
@@ -208,6 +215,7 @@ func finishedOrder(t *testing.T, s *Store, phone string) string {
 	for i, step := range steps {
 		_, err := s.UpdateOrder(t.Context(), o.ID, func(c *domain.Change) error {
 			events, err := step(c.Order)
+			c.Images = []domain.Image{image}
 			if c.Add(events...); i == 0 {
 				c.Shipment = &domain.ShipmentJob{
 					OrderID: o.ID, Account: domain.CarrierAccount{Carrier: "acme"}, Due: now, Since: now,
