@@ -9,33 +9,32 @@ import (
 	"github.com/knadh/koanf/parsers/yaml"
 )
 
-// CarrierAccount is a contract with a delivery company.
+// CarrierAccount is a contract with a delivery company and its sender.
 type CarrierAccount struct {
-	Carrier string `json:"carrier"`
+	Carrier string `koanf:"-" json:"carrier"`
 	// Name is our name for it; "" for the account in the company's section.
-	Name string `json:"name"`
+	Name string `koanf:"-" json:"name"`
 	// Merchants are the merchants who use it; empty means all.
-	Merchants   []string `json:"merchants"`
-	Account     string   `json:"account"`
-	Secret      string   `json:"secret"`
-	BaseURL     string   `json:"base_url"`
-	Freight     bool     `json:"freight"`
-	SenderName  string   `json:"sender_name"`
-	SenderPhone string   `json:"sender_phone"`
-	FromCity    string   `json:"from_city"`
-	FromAddress string   `json:"from_address"`
-	FromPoint   string   `json:"from_point"`
-	PerSecond   int      `json:"per_second"`
+	Merchants   []string `koanf:"-" json:"merchants"`
+	Account     string   `koanf:"account" json:"account"`
+	Secret      string   `koanf:"secret" json:"secret" secret:"all"`
+	BaseURL     string   `koanf:"base_url" json:"base_url"`
+	Freight     bool     `koanf:"freight" json:"freight"`
+	SenderName  string   `koanf:"sender_name" json:"sender_name"`
+	SenderPhone string   `koanf:"sender_phone" json:"sender_phone"`
+	FromCity    string   `koanf:"from_city" json:"from_city"`
+	FromAddress string   `koanf:"from_address" json:"from_address"`
+	FromPoint   string   `koanf:"from_point" json:"from_point"`
+	PerSecond   int      `koanf:"per_second" json:"per_second" min:"1" max:"1000"`
 }
 
 // All returns every account: the one in the cdek section, if configured, and those of the file.
 func (c Carriers) All() []CarrierAccount {
-	s, out := c.CDEK, []CarrierAccount(nil)
-	if s.Account != "" || c.Emulated() {
-		out = append(out, CarrierAccount{
-			Carrier: "cdek", Account: s.Account, Secret: s.Secret, BaseURL: s.BaseURL, Freight: s.Freight, SenderName: s.SenderName,
-			SenderPhone: s.SenderPhone, FromCity: s.FromCity, FromAddress: s.FromAddress, FromPoint: s.FromPoint, PerSecond: s.PerSecond,
-		})
+	var out []CarrierAccount
+	if c.CDEK.Account != "" || c.Emulated() {
+		own := c.CDEK
+		own.Carrier = "cdek"
+		out = append(out, own)
 	}
 	return append(out, c.Accounts...)
 }

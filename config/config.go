@@ -228,21 +228,7 @@ type Carriers struct {
 	// AccountsFile names a file with further accounts; Accounts is its content.
 	AccountsFile string           `koanf:"accounts_file"`
 	Accounts     []CarrierAccount `koanf:"-"`
-	CDEK         CDEK             `koanf:"cdek"`
-}
-
-// CDEK holds the contract with CDEK and the sender.
-type CDEK struct {
-	Account     string `koanf:"account"`
-	Secret      string `koanf:"secret" secret:"all"`
-	BaseURL     string `koanf:"base_url"`
-	Freight     bool   `koanf:"freight"`
-	SenderName  string `koanf:"sender_name"`
-	SenderPhone string `koanf:"sender_phone"`
-	FromCity    string `koanf:"from_city"`
-	FromAddress string `koanf:"from_address"`
-	FromPoint   string `koanf:"from_point"`
-	PerSecond   int    `koanf:"per_second" min:"1" max:"1000"`
+	CDEK         CarrierAccount   `koanf:"cdek"`
 }
 
 // Values of base_url that stand for URLs.

@@ -137,10 +137,7 @@ func (s *Service) problem(ctx context.Context, f *facts) (Problem, error) {
 	if len(p.Demand) > mostDemand {
 		p.Demand = p.Demand[len(p.Demand)-mostDemand:]
 	}
-	ids := make([]string, len(f.couriers))
-	for i, c := range f.couriers {
-		ids[i] = c.ID
-	}
+	ids := domain.Each(f.couriers, func(c *domain.Courier) string { return c.ID })
 	positions, err := s.Live.Positions(ctx, ids)
 	if err != nil {
 		return p, err

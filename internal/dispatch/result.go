@@ -98,11 +98,7 @@ func (s *search) unfit(j *Job) (Reason, string) {
 }
 
 func list[S ~string](words []S) string {
-	out := make([]string, len(words))
-	for i, w := range words {
-		out[i] = string(w)
-	}
-	return strings.Join(out, ", ")
+	return strings.Join(domain.Each(words, func(w S) string { return string(w) }), ", ")
 }
 
 // writePlan converts the search's result to a plan.

@@ -51,10 +51,7 @@ func (t Tour) Sequence(fixed int) Tour {
 		for s.improve() { //nolint:revive // each turn is a better one
 		}
 	}
-	stops := make([]Stop, len(s.best))
-	for i, n := range s.best {
-		stops[i] = t.Stops[n]
-	}
+	stops := domain.Each(s.best, func(n int) Stop { return t.Stops[n] })
 	t.Stops = stops
 	return t
 }

@@ -38,10 +38,7 @@ type PackedItem struct {
 // PackItems returns the contents of each package, and adds a fault for every piece that is in too many packages or in none.
 func PackItems(f *Faults, packages []Package, items []Item) [][]PackedItem {
 	out, open := make([][]PackedItem, len(packages)), -1
-	left := make([]int, len(items))
-	for i, it := range items {
-		left[i] = max(it.Quantity, 1)
-	}
+	left := Each(items, func(it Item) int { return max(it.Quantity, 1) })
 	for i, p := range packages {
 		if len(p.Items) == 0 && open < 0 {
 			open = i

@@ -107,10 +107,7 @@ func (e *Error) Error() string {
 	if len(e.Faults) == 0 {
 		return e.Message
 	}
-	parts := make([]string, len(e.Faults))
-	for i, f := range e.Faults {
-		parts[i] = f.Pointer + ": " + f.Detail
-	}
+	parts := Each(e.Faults, func(f Fault) string { return f.Pointer + ": " + f.Detail })
 	return e.Message + ": " + strings.Join(parts, "; ")
 }
 

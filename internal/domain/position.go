@@ -173,9 +173,5 @@ func (p Position) Clean(now time.Time) (Position, bool) {
 
 // CourierIDs returns the couriers of the fixes, in order.
 func CourierIDs(fixes []Fix) []string {
-	ids := make([]string, len(fixes))
-	for i, f := range fixes {
-		ids[i] = f.CourierID
-	}
-	return ids
+	return Each(fixes, func(f Fix) string { return f.CourierID })
 }

@@ -120,3 +120,12 @@ type OutboxEntry struct {
 	// Order is the JSON of the order as it stood after the event.
 	Order []byte
 }
+
+// Each returns what of makes of every value, in their order; never nil.
+func Each[A, B any](values []A, of func(A) B) []B {
+	out := make([]B, len(values))
+	for i, v := range values {
+		out[i] = of(v)
+	}
+	return out
+}

@@ -150,18 +150,6 @@ func fitsFrom(r *pb.ListPointsRequest) domain.Package {
 	}
 }
 
-// each converts a list; an empty list becomes nil, which is the same in a message.
-func each[A, B any](in []A, convert func(A) B) []B {
-	var out []B
-	if len(in) > 0 {
-		out = make([]B, len(in))
-	}
-	for i, v := range in {
-		out[i] = convert(v)
-	}
-	return out
-}
-
 // The enum's names derive from the statuses, so the lookup tables are built from the names.
 var (
 	protoStatus  = map[domain.Status]pb.OrderStatus{}

@@ -43,7 +43,7 @@ func (s *couriers) EditCourier(ctx context.Context, r *pb.EditCourierRequest) (*
 
 func (s *couriers) ListCouriers(ctx context.Context, r *pb.ListCouriersRequest) (*pb.ListCouriersResponse, error) {
 	list, next, err := s.List(ctx, domain.CourierFilter{OnDuty: r.OnDuty, Search: r.GetQ()}, pageFrom(r.PageSize, r.GetPageToken()))
-	return &pb.ListCouriersResponse{Couriers: each(list, courierTo), NextPageToken: next}, err
+	return &pb.ListCouriersResponse{Couriers: domain.Each(list, courierTo), NextPageToken: next}, err
 }
 
 func (s *couriers) NearCouriers(ctx context.Context, r *pb.NearCouriersRequest) (*pb.NearCouriersResponse, error) {
@@ -52,7 +52,7 @@ func (s *couriers) NearCouriers(ctx context.Context, r *pb.NearCouriersRequest) 
 		limit = widen(*r.Limit)
 	}
 	near, err := s.Near(ctx, domain.Point{Lat: r.GetLat(), Lon: r.GetLon()}, limit)
-	return &pb.NearCouriersResponse{Couriers: each(near, func(n tracking.Nearby) *pb.NearCourier {
+	return &pb.NearCouriersResponse{Couriers: domain.Each(near, func(n tracking.Nearby) *pb.NearCourier {
 		return &pb.NearCourier{Courier: courierTo(n.Courier), DistanceM: n.DistanceM}
 	})}, err
 }
@@ -78,7 +78,7 @@ func (s *couriers) SetRoute(ctx context.Context, r *pb.SetRouteRequest) (*pb.Set
 
 func (s *couriers) ListOffers(ctx context.Context, r *pb.ListOffersRequest) (*pb.ListOffersResponse, error) {
 	offers, err := s.dispatch.CourierOffers(ctx, r.GetCourierId())
-	return &pb.ListOffersResponse{Offers: each(offers, offerTo)}, err
+	return &pb.ListOffersResponse{Offers: domain.Each(offers, offerTo)}, err
 }
 
 func (s *couriers) AcceptOffer(ctx context.Context, r *pb.AcceptOfferRequest) (*pb.AcceptOfferResponse, error) {
@@ -125,5 +125,5 @@ func (s *dispatching) OfferOrder(ctx context.Context, r *pb.OfferOrderRequest) (
 	if err != nil {
 		return nil, err
 	}
-	return &pb.OfferOrderResponse{Offer: offerTo(made.Offer), Others: each(made.Others, offerTo)}, nil
+	return &pb.OfferOrderResponse{Offer: offerTo(made.Offer), Others: domain.Each(made.Others, offerTo)}, nil
 }

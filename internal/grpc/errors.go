@@ -76,7 +76,7 @@ func (f *failure) status(requestID string) *status.Status {
 	}
 	maps.Copy(info.Metadata, f.meta)
 	if f.err.Allowed != nil {
-		names := each(f.err.Allowed, func(s domain.Status) string { return string(s) })
+		names := domain.Each(f.err.Allowed, func(s domain.Status) string { return string(s) })
 		info.Metadata[metaAllowed] = strings.Join(names, ",")
 	}
 	explain(f.err, info.Metadata)

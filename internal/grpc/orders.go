@@ -21,9 +21,9 @@ func (s *service) CreateOrder(ctx context.Context, r *pb.CreateOrderRequest) (*p
 }
 
 func (s *service) CreateOrders(ctx context.Context, r *pb.CreateOrdersRequest) (*pb.CreateOrdersResponse, error) {
-	created, err := s.Orders.CreateMany(ctx, each(r.GetOrders(), draftFrom))
+	created, err := s.Orders.CreateMany(ctx, domain.Each(r.GetOrders(), draftFrom))
 	return &pb.CreateOrdersResponse{
-		Results: each(created, func(c orders.Created) *pb.CreateOrdersResult { return s.created(ctx, c) }),
+		Results: domain.Each(created, func(c orders.Created) *pb.CreateOrdersResult { return s.created(ctx, c) }),
 	}, err
 }
 
@@ -46,7 +46,7 @@ func (s *service) GetOrders(ctx context.Context, r *pb.GetOrdersRequest) (*pb.Ge
 		return nil, err
 	}
 	orders, next, err := s.Orders.List(ctx, filter, pageFrom(r.PageSize, r.GetPageToken()))
-	return &pb.GetOrdersResponse{Orders: each(orders, orderTo), NextPageToken: next}, err
+	return &pb.GetOrdersResponse{Orders: domain.Each(orders, orderTo), NextPageToken: next}, err
 }
 
 func pageFrom(size *int32, token string) paging.Request {
@@ -65,7 +65,7 @@ func (s *service) GetOrderStatus(ctx context.Context, r *pb.GetOrderStatusReques
 	}
 	return &pb.GetOrderStatusResponse{
 		OrderId: o.ID, Status: protoStatus[o.Status], Version: o.Version, UpdatedAt: timeTo(o.UpdatedAt),
-		AllowedTransitions: each(o.Status.Next(), statusTo),
+		AllowedTransitions: domain.Each(o.Status.Next(), statusTo),
 	}, nil
 }
 

@@ -78,7 +78,7 @@ func (s *parcels) ListDeliveryIntervals(
 	ctx context.Context, r *pb.ListDeliveryIntervalsRequest,
 ) (*pb.ListDeliveryIntervalsResponse, error) {
 	list, err := s.Intervals(ctx, r.GetOrderId())
-	return &pb.ListDeliveryIntervalsResponse{Intervals: each(list, intervalTo)}, err
+	return &pb.ListDeliveryIntervalsResponse{Intervals: domain.Each(list, intervalTo)}, err
 }
 
 func (s *parcels) AgreeDelivery(ctx context.Context, r *pb.AgreeDeliveryRequest) (*pb.AgreeDeliveryResponse, error) {
@@ -97,10 +97,10 @@ func (s *parcels) GetShipmentLabels(ctx context.Context, r *pb.GetShipmentLabels
 
 func (s *parcels) QuoteShipment(ctx context.Context, r *pb.QuoteShipmentRequest) (*pb.QuoteShipmentResponse, error) {
 	quotes, err := s.Quote(ctx, r.GetCarrier(), r.GetOrderId(), quoteFrom(r))
-	return &pb.QuoteShipmentResponse{Quotes: each(quotes, quoteTo)}, err
+	return &pb.QuoteShipmentResponse{Quotes: domain.Each(quotes, quoteTo)}, err
 }
 
 func (s *parcels) ListPoints(ctx context.Context, r *pb.ListPointsRequest) (*pb.ListPointsResponse, error) {
 	points, next, err := s.Points(ctx, r.GetCarrier(), pointQueryFrom(r), pageFrom(r.PageSize, r.GetPageToken()))
-	return &pb.ListPointsResponse{Points: each(points, deliveryPointTo), NextPageToken: next}, err
+	return &pb.ListPointsResponse{Points: domain.Each(points, deliveryPointTo), NextPageToken: next}, err
 }

@@ -30,7 +30,7 @@ func (s *service) ListCourierOrders(
 	ctx context.Context, r *pb.ListCourierOrdersRequest,
 ) (*pb.ListCourierOrdersResponse, error) {
 	orders, next, err := s.Couriers.Orders(ctx, r.GetCourierId(), pageFrom(r.PageSize, r.GetPageToken()))
-	return &pb.ListCourierOrdersResponse{Orders: each(orders, orderTo), NextPageToken: next}, err
+	return &pb.ListCourierOrdersResponse{Orders: domain.Each(orders, orderTo), NextPageToken: next}, err
 }
 
 // ReportLocations handles one batch after another. A batch's faults point into its message;

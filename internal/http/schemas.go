@@ -30,11 +30,7 @@ func valuesOf[T ~string](values []T) enumeration {
 }
 
 func enumOf[T ~string](values []T) []any {
-	out := make([]any, len(values))
-	for i, v := range values {
-		out[i] = string(v)
-	}
-	return out
+	return domain.Each(values, func(v T) any { return string(v) })
 }
 
 // oneOf is the schema provider for T.

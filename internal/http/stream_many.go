@@ -200,10 +200,7 @@ func (m *many) forget(topic push.Topic) bool {
 // acknowledge sends the client the list of watched topics.
 func (m *many) acknowledge() {
 	m.mu.Lock()
-	names := make([]string, len(m.topics))
-	for i, t := range m.topics {
-		names[i] = t.String()
-	}
+	names := domain.Each(m.topics, func(t push.Topic) string { return t.String() })
 	m.mu.Unlock()
 	_ = m.send(push.Encode(typeAck, "", 0, m.now(), map[string]any{"topics": names}))
 }

@@ -236,9 +236,5 @@ func unescapeCell(cell string) string {
 
 // csvHeader returns the header of an export.
 func csvHeader() []string {
-	names := make([]string, len(csvColumns))
-	for i, c := range csvColumns {
-		names[i] = c.name
-	}
-	return names
+	return domain.Each(csvColumns, func(c csvColumn) string { return c.name })
 }

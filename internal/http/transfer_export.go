@@ -77,10 +77,7 @@ func (x *exportRun) header() {
 func (x *exportRun) row(v orders.Exported) (err error) {
 	switch {
 	case x.cells != nil && v.Order != nil:
-		cells := make([]string, len(csvColumns))
-		for i, c := range csvColumns {
-			cells[i] = escapeCell(c.get(&v), x.excel)
-		}
+		cells := domain.Each(csvColumns, func(c csvColumn) string { return escapeCell(c.get(&v), x.excel) })
 		err = x.cells.Write(cells)
 	case x.cells != nil:
 	case v.Courier != nil:

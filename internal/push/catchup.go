@@ -120,10 +120,7 @@ func (h *Hub) check(ctx context.Context) {
 	if len(rooms) == 0 {
 		return
 	}
-	ids := make([]string, len(rooms))
-	for i, r := range rooms {
-		ids[i] = r.topic.ID
-	}
+	ids := domain.Each(rooms, func(r *room) string { return r.topic.ID })
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	versions, err := h.store.Versions(ctx, ids)

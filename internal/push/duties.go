@@ -122,14 +122,7 @@ func (h *Hub) readDuties(ctx context.Context) {
 // refreshDuties publishes what has changed of the courier's duties.
 func (h *Hub) refreshDuties(ctx context.Context, courierID string) {
 	at, d := h.clock.Now(), h.dutiesOf(ctx, courierID)
-	r := h.couriers.lock(courierID, false)
-	if r == nil {
-		return
-	}
-	w := newWakes()
-	r.publishDuties(d, at, w)
-	r.mu.Unlock()
-	w.fire()
+	h.couriers.with(courierID, false, func(r *room, w *wakes) { r.publishDuties(d, at, w) })
 }
 
 // dutiesOf returns the courier's duties, or nil; the next read makes up for a failed one.

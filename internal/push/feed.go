@@ -77,22 +77,16 @@ func (f *feed) publishOrder(r *room, e *domain.Event, w *wakes) {
 	if e.Type != domain.EventNotified { // which is no frame of the feed
 		f.keep(kept{e.ID, merchant, e})
 	}
-	for i := 0; i < len(f.members); {
-		m := f.members[i]
+	f.each(func(m *member) bool {
 		if !m.sub.owns(merchant) || m.sub.watches(r) {
-			i++
-			continue
+			return true
 		}
 		v := m.sub.view
 		if frames[v] == nil {
 			frames[v] = feedFrame(e, v)
 		}
-		if frames[v] != nil && !m.take(frames[v], w) {
-			f.remove(m) // another member is in its place now
-			continue
-		}
-		i++
-	}
+		return frames[v] == nil || m.take(frames[v], w)
+	})
 }
 
 // keep remembers an entry; the room is locked.

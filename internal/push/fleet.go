@@ -3,6 +3,7 @@ package push
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"sync/atomic"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
@@ -95,33 +96,17 @@ func (f *fleet) publishOrder(r *room, status *Frame, w *wakes) {
 	bare.mark = 0 // a seq counts within one order only
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for i := 0; i < len(f.members); {
-		m := f.members[i]
-		if status.Type != TypeOffer && (m.sub.watches(r) || m.sub.watches(&f.hub.feed.room)) {
-			i++
-			continue
-		}
-		if !m.take(&bare, w) {
-			f.remove(m)
-			continue
-		}
-		i++
-	}
+	f.each(func(m *member) bool {
+		return status.Type != TypeOffer && (m.sub.watches(r) || m.sub.watches(&f.hub.feed.room)) || m.take(&bare, w)
+	})
 }
 
 // watches reports whether the subscription is in the room.
 func (s *Subscription) watches(r *room) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.members) < 2 {
-		return false // it watches only the fleet
-	}
-	for _, m := range s.members {
-		if m.room == r {
-			return true
-		}
-	}
-	return false
+	// With one member it watches only the fleet.
+	return len(s.members) > 1 && slices.ContainsFunc(s.members, func(m *member) bool { return m.room == r })
 }
 
 // resolve encodes a merged frame of several ticks when its reader takes it.
@@ -179,30 +164,19 @@ func (h *Hub) CourierMoved(fix domain.Fix, orders []domain.Carried) {
 }
 
 func (h *Hub) movedCourier(fix domain.Fix) {
-	r := h.couriers.lock(fix.CourierID, false)
-	if r == nil {
-		return
-	}
-	w := newWakes()
-	if fix.RecordedAt.After(r.latest) {
-		r.publishFix(fix, w)
-	}
-	r.mu.Unlock()
-	w.fire()
+	h.couriers.with(fix.CourierID, false, func(r *room, w *wakes) {
+		if fix.RecordedAt.After(r.latest) {
+			r.publishFix(fix, w)
+		}
+	})
 }
 
 func (h *Hub) movedOrder(o domain.Carried, fix domain.Fix) {
-	r := h.orders.lock(o.OrderID, false)
-	if r == nil {
-		return
-	}
-	w := newWakes()
-	r.track.stops = o.Stops
-	if r.carriedBy(fix) {
-		r.publishFix(fix, w)
-	}
-	r.mu.Unlock()
-	w.fire()
+	h.orders.with(o.OrderID, false, func(r *room, w *wakes) {
+		if r.track.stops = o.Stops; r.carriedBy(fix) {
+			r.publishFix(fix, w)
+		}
+	})
 }
 
 // publishFix publishes a position; the room is locked.
@@ -244,13 +218,11 @@ func (h *Hub) Estimated(e domain.Estimate) {
 }
 
 func (h *Hub) estimated(e domain.Estimate) {
-	r := h.orders.lock(e.OrderID, false)
-	if r == nil {
-		return
-	}
-	w := newWakes()
-	if t := r.track; len(r.members) > 0 && !t.state.Status.Terminal() {
-		now := h.clock.Now()
+	h.orders.with(e.OrderID, false, func(r *room, w *wakes) {
+		t, now := r.track, h.clock.Now()
+		if len(r.members) == 0 || t.state.Status.Terminal() {
+			return
+		}
 		r.publishViews(w, func(v domain.View) *Frame {
 			place := v != domain.ViewCustomer || h.glimpse(t.state, t.stops).Position(v, t.last, now) != nil
 			return &Frame{
@@ -258,7 +230,5 @@ func (h *Hub) estimated(e domain.Estimate) {
 				JSON: Encode(TypeETA, e.OrderID, 0, now, e.For(v, place)),
 			}
 		})
-	}
-	r.mu.Unlock()
-	w.fire()
+	})
 }

@@ -166,25 +166,7 @@ func appendHead(b []byte, typ, orderID string, version int64, at time.Time) []by
 // eventFrame returns a history entry as a frame for watchers of the order with this view, or nil if it is hidden from them.
 func eventFrame(e *domain.Event, v domain.View) *Frame {
 	t := OrderTopic(e.OrderID)
-	switch {
-	case e.Type != domain.EventNotified:
-		if v != domain.ViewStaff {
-			shown, ok := e.For(v)
-			if !ok {
-				return nil
-			}
-			e = &shown
-		}
-		event, typ, version := e.JSON(), TypeStatus, e.Version
-		if e.Note() { // the order did not change
-			typ, version = TypeNote, 0
-		}
-		b := appendHead(make([]byte, 0, len(event)+160), typ, e.OrderID, version, e.RecordedAt)
-		return &Frame{
-			Type: typ, Topic: t, Version: version, mark: e.Seq, form: new(form),
-			JSON: append(append(append(b, `,"data":`...), event...), '}'),
-		}
-	case e.Type == domain.EventNotified:
+	if e.Type == domain.EventNotified {
 		data := map[string]any{}
 		for _, k := range []string{"notification_id", "channel", "text"} {
 			if v, ok := e.Data[k]; ok {
@@ -196,7 +178,22 @@ func eventFrame(e *domain.Event, v domain.View) *Frame {
 			JSON: Encode(TypeNotification, e.OrderID, 0, e.RecordedAt, data),
 		}
 	}
-	return nil
+	if v != domain.ViewStaff {
+		shown, ok := e.For(v)
+		if !ok {
+			return nil
+		}
+		e = &shown
+	}
+	event, typ, version := e.JSON(), TypeStatus, e.Version
+	if e.Note() { // the order did not change
+		typ, version = TypeNote, 0
+	}
+	b := appendHead(make([]byte, 0, len(event)+160), typ, e.OrderID, version, e.RecordedAt)
+	return &Frame{
+		Type: typ, Topic: t, Version: version, mark: e.Seq, form: new(form),
+		JSON: append(append(append(b, `,"data":`...), event...), '}'),
+	}
 }
 
 // endFrame marks the end of a finished order.

@@ -3,6 +3,8 @@ package push
 import (
 	"context"
 	"hash/maphash"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -156,10 +158,7 @@ func (h *Hub) Shutdown(ctx context.Context, spread time.Duration) {
 	if !h.goesAway() {
 		close(h.closed)
 	}
-	subs := make([]*Subscription, 0, len(h.subs))
-	for s := range h.subs {
-		subs = append(subs, s)
-	}
+	subs := slices.Collect(maps.Keys(h.subs))
 	h.mu.Unlock()
 	const steps = 50
 	for i := range steps {
@@ -181,9 +180,7 @@ func (h *Hub) Shutdown(ctx context.Context, spread time.Duration) {
 // watched orders with the store, and each tick it publishes the fleet's moves.
 func (h *Hub) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
-	wg.Go(func() {
-		every(ctx, h.cfg.FleetTick, h.turn)
-	})
+	wg.Go(func() { every(ctx, h.cfg.FleetTick, h.turn) })
 	if h.peers != nil {
 		wg.Go(func() { h.peers.run(ctx) })
 	}
@@ -261,6 +258,18 @@ func (t *table) lock(id string, create bool) *room {
 	}
 }
 
+// with calls fn with a room by id, locked, if there is one or create is set, and then wakes the readers.
+func (t *table) with(id string, create bool, fn func(r *room, w *wakes)) {
+	r := t.lock(id, create)
+	if r == nil {
+		return
+	}
+	w := newWakes()
+	fn(r, w)
+	r.mu.Unlock()
+	w.fire()
+}
+
 // remove removes a room, which is locked, permanently.
 func (t *table) remove(r *room) {
 	r.dead = true
@@ -278,9 +287,7 @@ func (t *table) all() []*room {
 	for i := range t.shards {
 		sh := &t.shards[i]
 		sh.Lock()
-		for _, r := range sh.rooms {
-			out = append(out, r)
-		}
+		out = slices.AppendSeq(out, maps.Values(sh.rooms))
 		sh.Unlock()
 	}
 	return out

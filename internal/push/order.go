@@ -67,22 +67,16 @@ func (h *Hub) OrderChanged(a domain.Announcement) {
 // changed offers entries to the order's room, if there is one or the fleet's watchers need one.
 func (h *Hub) changed(orderID string, events []domain.Event) {
 	fleet := h.watchesAll()
-	r := h.orders.lock(orderID, fleet)
-	if r == nil {
-		return
-	}
-	w := newWakes()
-	t := r.track
-	if fleet {
-		t.heldUntil = h.clock.Now().Add(fleetHold)
-		if !t.begun && len(r.members) == 0 {
-			// The fleet's watchers get this order from here on.
-			t.begun, t.seq = true, events[0].Seq-1
+	h.orders.with(orderID, fleet, func(r *room, w *wakes) {
+		if t := r.track; fleet {
+			t.heldUntil = h.clock.Now().Add(fleetHold)
+			if !t.begun && len(r.members) == 0 {
+				// The fleet's watchers get this order from here on.
+				t.begun, t.seq = true, events[0].Seq-1
+			}
 		}
-	}
-	r.offer(events, w)
-	r.mu.Unlock()
-	w.fire()
+		r.offer(events, w)
+	})
 }
 
 // offer accepts history entries, publishes those that are next and schedules a read of missing ones; the room is locked.

@@ -37,27 +37,20 @@ type peers struct {
 }
 
 // watch asks the other replicas for what the topic's room needs, and unwatch no longer.
-func (p *peers) watch(t Topic) {
-	if t.Kind != KindFleet && t.Kind != KindOrders {
-		p.wakeups.Watch(t.String())
-		return
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.all++; p.all == 1 {
-		p.wakeups.Watch(FleetTopic().String())
-	}
-}
+func (p *peers) watch(t Topic) { p.want(t, 1, p.wakeups.Watch) }
 
-func (p *peers) unwatch(t Topic) {
+func (p *peers) unwatch(t Topic) { p.want(t, -1, p.wakeups.Unwatch) }
+
+func (p *peers) want(t Topic, rooms int, tell func(topic string)) {
 	if t.Kind != KindFleet && t.Kind != KindOrders {
-		p.wakeups.Unwatch(t.String())
+		tell(t.String())
 		return
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.all--; p.all == 0 {
-		p.wakeups.Unwatch(FleetTopic().String())
+	before := p.all
+	if p.all += rooms; before == 0 || p.all == 0 {
+		tell(FleetTopic().String())
 	}
 }
 

@@ -69,30 +69,23 @@ func (s *Subscription) Remove(t Topic) {
 		return
 	}
 	s.mu.Lock()
-	var found *member
-	for _, m := range s.members {
-		if m.room.topic == t {
-			found = m
-		}
+	i := slices.IndexFunc(s.members, func(m *member) bool { return m.room.topic == t })
+	if i < 0 {
+		s.mu.Unlock()
+		return
 	}
+	found := s.members[i]
+	s.members = slices.Delete(s.members, i, i+1)
 	s.mu.Unlock()
-	if found != nil {
-		s.drop(found)
-		found.room.leave(found)
-	}
+	found.room.leave(found)
 }
 
 // drop removes the member from the subscription's list.
 func (s *Subscription) drop(m *member) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for i, other := range s.members {
-		if other == m {
-			last := len(s.members) - 1
-			s.members[i], s.members[last] = s.members[last], nil
-			s.members = s.members[:last]
-			return
-		}
+	if i := slices.Index(s.members, m); i >= 0 {
+		s.members = slices.Delete(s.members, i, i+1)
 	}
 }
 
@@ -107,10 +100,8 @@ func (s *Subscription) join(t Topic) (*member, error) {
 		r.retire()
 		return nil, s.err
 	}
-	for _, m := range s.members {
-		if m.room.topic == t {
-			return nil, nil
-		}
+	if slices.ContainsFunc(s.members, func(m *member) bool { return m.room.topic == t }) {
+		return nil, nil
 	}
 	m := &member{sub: s, room: r, at: len(r.members), joining: new([]*Frame)}
 	if r.track != nil {
@@ -200,41 +191,44 @@ func (r *room) retire() {
 	}
 }
 
-// publish sends a frame to every member; the room is locked.
-func (r *room) publish(f *Frame, w *wakes) {
+// each calls stays for every member and removes those for whom it is false; the room is locked.
+func (r *room) each(stays func(m *member) bool) {
 	for i := 0; i < len(r.members); {
-		if m := r.members[i]; !m.take(f, w) {
+		if m := r.members[i]; !stays(m) {
 			r.remove(m) // another member is in its place now
 			continue
 		}
 		i++
 	}
 }
+
+// publish sends a frame to every member; the room is locked.
+func (r *room) publish(f *Frame, w *wakes) { r.each(func(m *member) bool { return m.take(f, w) }) }
 
 // publishViews sends every member the frame for its view, made once per view, nil for none. The room is locked.
 func (r *room) publishViews(w *wakes, frame func(domain.View) *Frame) {
 	var frames [domain.Views]*Frame
 	var made [domain.Views]bool
-	for i := 0; i < len(r.members); {
-		m := r.members[i]
+	r.each(func(m *member) bool {
 		v := m.sub.view
 		if !made[v] {
 			frames[v], made[v] = frame(v), true
 		}
-		if f := frames[v]; f != nil && !m.take(f, w) {
-			r.remove(m) // another member is in its place now
-			continue
-		}
-		i++
+		return frames[v] == nil || m.take(frames[v], w)
+	})
+}
+
+// slot is the queue place of the unread frame with the same conflation key; nil for frames without one.
+func (m *member) slot(f *Frame) *uint64 {
+	if f.key == keyNone {
+		return nil
 	}
+	return &m.slots[f.key]
 }
 
 // take queues a frame for the member and reports whether the member stays.
 func (m *member) take(f *Frame, w *wakes) bool {
-	var slot *uint64
-	if f.key != keyNone {
-		slot = &m.slots[f.key]
-	} else if f.mark != 0 {
+	if f.key == keyNone && f.mark != 0 {
 		if f.mark <= m.seq {
 			return true
 		}
@@ -243,7 +237,7 @@ func (m *member) take(f *Frame, w *wakes) bool {
 	if m.joining != nil {
 		return m.hold(f, w)
 	}
-	wake, alive := m.sub.put(f, slot)
+	wake, alive := m.sub.put(f, m.slot(f))
 	if wake {
 		w.add(m.sub)
 	}
@@ -281,11 +275,7 @@ func (m *member) enter(w *wakes, seq int64, first ...*Frame) {
 		if f.key == keyNone && f.mark != 0 && f.mark <= seq {
 			continue
 		}
-		var slot *uint64
-		if f.key != keyNone {
-			slot = &m.slots[f.key]
-		}
-		if wake, _ := m.sub.put(f, slot); wake {
+		if wake, _ := m.sub.put(f, m.slot(f)); wake {
 			w.add(m.sub)
 		}
 	}

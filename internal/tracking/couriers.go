@@ -129,10 +129,7 @@ func (s *Service) located(ctx context.Context, courier *domain.Courier) (*domain
 
 // withPositions returns copies of the couriers with their newest positions.
 func (s *Service) withPositions(ctx context.Context, couriers ...*domain.Courier) ([]*domain.Courier, error) {
-	ids := make([]string, len(couriers))
-	for i, c := range couriers {
-		ids[i] = c.ID
-	}
+	ids := domain.Each(couriers, func(c *domain.Courier) string { return c.ID })
 	positions, err := s.Live.Positions(ctx, ids)
 	if err != nil {
 		return nil, err

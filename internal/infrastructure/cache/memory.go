@@ -164,11 +164,7 @@ func (m *Memory) Nearest(_ context.Context, at domain.Point, since time.Time, li
 		return nil, nil
 	}
 	found := m.cells.nearest(vectorOf(at), since.UnixMicro(), limit)
-	out := make([]domain.Fix, len(found))
-	for i, c := range found {
-		out[i] = m.cells.couriers[c.courier].Fix
-	}
-	return out, nil
+	return domain.Each(found, func(c candidate) domain.Fix { return m.cells.couriers[c.courier].Fix }), nil
 }
 
 // Fixes returns the newest fix of each courier that was recorded after since.

@@ -213,10 +213,7 @@ func (r *Redis) forgetMissed(ctx context.Context, s *session) error {
 	missed := maps.Clone(r.missed)
 	r.mu.Unlock()
 	for ids := range slices.Chunk(slices.Collect(maps.Keys(missed)), 500) {
-		keys := make([]string, len(ids))
-		for i, id := range ids {
-			keys[i] = r.orderKey(s, id)
-		}
+		keys := domain.Each(ids, func(id string) string { return r.orderKey(s, id) })
 		call, cancel := within(ctx, opTimeout)
 		errs := rueidis.MUnlink(s.client, call, keys)
 		cancel()

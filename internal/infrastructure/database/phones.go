@@ -78,10 +78,7 @@ func (s *Store) AppendFixes(ctx context.Context, fixes []domain.Fix, idem *domai
 	slices.SortFunc(fixes, func(a, b domain.Fix) int {
 		return cmp.Or(cmp.Compare(a.CourierID, b.CourierID), a.RecordedAt.Compare(b.RecordedAt))
 	})
-	rows := make([][]any, len(fixes))
-	for i, f := range fixes {
-		rows[i] = fixValues(f)
-	}
+	rows := domain.Each(fixes, fixValues)
 	added := 0
 	err := s.d.storeFixes(ctx, rows, func() error {
 		return s.d.job(ctx, func(ctx context.Context, tx *sql.Tx) error {

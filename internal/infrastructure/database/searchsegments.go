@@ -7,6 +7,8 @@ import (
 	"math"
 	"slices"
 	"sort"
+
+	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
 // span is when the first and the last order were created that have one of the statuses:
@@ -176,10 +178,7 @@ func (q *searching) first(ctx context.Context, batch []segment) (map[[2]int64][]
 	for _, p := range q.plans {
 		grams = append(grams, p.first...)
 	}
-	ids := make([]int64, len(batch))
-	for i, g := range batch {
-		ids[i] = g.id
-	}
+	ids := domain.Each(batch, func(g segment) int64 { return g.id })
 	return q.parts(ctx, q.s.d.searchGrams, q.s.d.list(ids), q.s.d.list(grams))
 }
 
@@ -250,11 +249,7 @@ func (q *searching) narrow(ctx context.Context, docs []doc) ([]string, error) {
 		return nil, nil
 	}
 	if q.statuses == nil {
-		ids := make([]string, len(docs))
-		for i, d := range docs {
-			ids[i] = d.id.String()
-		}
-		return ids, nil
+		return domain.Each(docs, func(d doc) string { return d.id.String() }), nil
 	}
 	l := &listing{args: q.s.d.keys(docs)}
 	return readAt(ctx, q, scanOne[string], `SELECT CAST(o.id AS text) FROM `+q.s.d.searchKeys+

@@ -182,10 +182,7 @@ func matches(text string, alternatives []searchTerms) bool {
 func (l *listing) searchCondition(position, old string, alternatives []searchTerms) string {
 	either := []string{"substr(search, 1, 1) <> ' ' AND " + old}
 	for _, terms := range alternatives {
-		all := make([]string, len(terms))
-		for i, t := range terms {
-			all[i] = position + "(search, " + l.arg(needle(t)) + ") > 0"
-		}
+		all := domain.Each(terms, func(t string) string { return position + "(search, " + l.arg(needle(t)) + ") > 0" })
 		either = append(either, strings.Join(all, " AND "))
 	}
 	return "(" + strings.Join(either, " OR ") + ")"

@@ -48,10 +48,7 @@ func (e *sqlite) dialect() *dialect {
 		searchKeys: `(SELECT json_extract(value, '$[0]') AS created_at, json_extract(value, '$[1]') AS id FROM json_each($1)) k
 			CROSS JOIN orders o INDEXED BY orders_created`,
 		keys: func(docs []doc) []any {
-			keys := make([][2]any, len(docs))
-			for i, d := range docs {
-				keys[i] = [2]any{d.at, d.id}
-			}
+			keys := domain.Each(docs, func(d doc) [2]any { return [2]any{d.at, d.id} })
 			return []any{asJSON(keys)}
 		},
 		pairs:      func(pairs [][2]int64) []any { return []any{asJSON(pairs)} },

@@ -256,10 +256,7 @@ func EnsureTopics(ctx context.Context, c ClientConfig) error {
 func ensureTopics(ctx context.Context, client *kgo.Client, c ClientConfig) error {
 	admin := kadm.NewClient(client)
 	wanted := Topics()
-	names := make([]string, len(wanted))
-	for i, t := range wanted {
-		names[i] = t.Name
-	}
+	names := domain.Each(wanted, func(t Topic) string { return t.Name })
 	existing, err := admin.ListTopics(ctx, names...)
 	if err != nil {
 		return domain.Unavailable("Kafka", fmt.Errorf("list topics: %w", err))
