@@ -5,6 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
 
 	"github.com/knadh/koanf/parsers/yaml"
 )
@@ -97,4 +102,190 @@ func parseCarrierAccounts(text []byte, perSecond int) ([]CarrierAccount, error) 
 		seen[a.Carrier+"/"+a.Name] = true
 	}
 	return file.Accounts, nil
+}
+
+// Webhooks configures the webhooks that merchants register.
+type Webhooks struct {
+	Allow []string `koanf:"allow"`
+	// Tries are the pauses before the second and later tries; see Pauses.
+	Tries        []string      `koanf:"tries"`
+	Timeout      time.Duration `koanf:"timeout" min:"1s" max:"1m"`
+	AtOnce       int           `koanf:"at_once" min:"1" max:"64"`
+	DisableAfter time.Duration `koanf:"disable_after" min:"1m"`
+	Keep         time.Duration `koanf:"keep" min:"1h"`
+}
+
+// Notify configures the channels to customers.
+type Notify struct {
+	SMTP     SMTP `koanf:"smtp"`
+	Telegram Bot  `koanf:"telegram"`
+	Max      Bot  `koanf:"max"`
+	SMS      SMS  `koanf:"sms"`
+	// Webpush is the contact that push services demand; empty means off.
+	Webpush string `koanf:"webpush"`
+}
+
+// Bot is a bot of a messenger.
+type Bot struct {
+	Name  string `koanf:"name"`
+	Token string `koanf:"token" secret:"all"`
+	API   string `koanf:"api"`
+}
+
+// SMS is the HTTP interface of a provider.
+type SMS struct {
+	URL         string `koanf:"url" secret:"url"`
+	Method      string `koanf:"method"`
+	ContentType string `koanf:"content_type"`
+	Body        string `koanf:"body" secret:"all"`
+	Header      string `koanf:"header" secret:"all"`
+	Accepted    string `koanf:"accepted"`
+}
+
+// SMTP is the mail server for messages to customers.
+type SMTP struct {
+	Host     string `koanf:"host"`
+	Port     int    `koanf:"port" min:"1" max:"65535"`
+	Security string `koanf:"security"`
+	User     string `koanf:"user"`
+	Password string `koanf:"password" secret:"all"`
+	From     string `koanf:"from"`
+}
+
+// Pauses returns webhooks.tries.
+func (w Webhooks) Pauses() ([]time.Duration, error) {
+	out := make([]time.Duration, len(w.Tries))
+	for i, text := range w.Tries {
+		d, err := time.ParseDuration(text)
+		if err != nil || d < 0 || d > 30*24*time.Hour {
+			return nil, fmt.Errorf("must hold durations such as 5s or 2h and has one that is not: %q", text)
+		}
+		out[i] = d
+	}
+	if len(out) > 50 {
+		return nil, fmt.Errorf("must hold at most 50 durations")
+	}
+	return out, nil
+}
+
+// AllowedNetworks returns webhooks.allow, which Load has checked.
+func (w Webhooks) AllowedNetworks() []netip.Prefix {
+	out := make([]netip.Prefix, 0, len(w.Allow))
+	for _, text := range w.Allow {
+		if p, err := netip.ParsePrefix(text); err == nil {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// OIDC configures the OpenID Connect provider whose tokens are accepted.
+type OIDC struct {
+	Issuer       string   `koanf:"issuer"`
+	ClientID     string   `koanf:"client_id"`
+	ClientSecret string   `koanf:"client_secret" secret:"all"`
+	Scopes       []string `koanf:"scopes"`
+	Audience     []string `koanf:"audience"`
+	RoleClaim    string   `koanf:"role_claim"`
+	// Roles maps values of the role claim to roles, as value=role.
+	Roles         []string      `koanf:"roles"`
+	MerchantClaim string        `koanf:"merchant_claim"`
+	CourierClaim  string        `koanf:"courier_claim"`
+	Algorithms    []string      `koanf:"algorithms"`
+	Leeway        time.Duration `koanf:"leeway" min:"0s" max:"10m"`
+	SessionFor    time.Duration `koanf:"session_for" min:"1m" max:"12h"`
+}
+
+// tokenRoles are the roles that a token may give.
+var tokenRoles = []string{"admin", "dispatcher", "merchant", "courier", "partner", "monitor"}
+
+// signatures are the algorithms that need no shared secret.
+var signatures = []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
+
+// RoleMappings returns the values of the role claim and their roles, in order.
+func (o OIDC) RoleMappings() [][2]string {
+	var out [][2]string
+	for _, text := range o.Roles {
+		if i := strings.LastIndexByte(text, '='); i > 0 {
+			out = append(out, [2]string{text[:i], text[i+1:]})
+		}
+	}
+	return out
+}
+
+// checkOIDC returns the first broken rule and its key. Nothing else is checked without an issuer.
+func (c *Config) checkOIDC() error {
+	o := c.OIDC
+	if o.Issuer == "" {
+		return nil
+	}
+	for _, rule := range []struct {
+		key string
+		err error
+	}{
+		{"oidc.issuer", checkIssuer(o.Issuer)},
+		{"oidc.client_id", ifEmpty(o.Audience, needs(o.Issuer, o.ClientID, "oidc.client_id or oidc.audience"))},
+		{"oidc.role_claim", plainText(o.RoleClaim, 255)},
+		{"oidc.merchant_claim", plainText(o.MerchantClaim, 255)},
+		{"oidc.courier_claim", plainText(o.CourierClaim, 255)},
+		{"oidc.roles", checkRoles(o)},
+		{"oidc.scopes", contains(o.Scopes, "openid")},
+		{"oidc.algorithms", checkAlgorithms(o.Algorithms)},
+	} {
+		if rule.err != nil {
+			return c.fault(rule.key, rule.err)
+		}
+	}
+	return nil
+}
+
+func checkIssuer(issuer string) error {
+	u, ok := webAddress(issuer)
+	if err := checkBase(issuer); err != nil {
+		return err
+	}
+	if ok && u.Scheme == "http" && !loopback(net.JoinHostPort(u.Hostname(), "0")) {
+		return fmt.Errorf("must be an https:// address, as keys that come unencrypted could be anybody's, and is %q", issuer)
+	}
+	return nil
+}
+
+func checkRoles(o OIDC) error {
+	mapped := o.RoleMappings()
+	if len(mapped) == 0 || len(mapped) != len(o.Roles) {
+		return fmt.Errorf("must say which values of the claim %s give which roles, such as ot-admins=admin,ot-desk=dispatcher", o.RoleClaim)
+	}
+	for _, m := range mapped {
+		if err := oneOf(m[1], tokenRoles...); err != nil {
+			return fmt.Errorf("has %q, whose role %w", m[0]+"="+m[1], err)
+		}
+	}
+	return nil
+}
+
+func checkAlgorithms(algorithms []string) error {
+	if len(algorithms) == 0 {
+		return errors.New("must name at least one algorithm")
+	}
+	for _, a := range algorithms {
+		if err := oneOf(a, signatures...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ifEmpty drops the fault if the list is not empty.
+func ifEmpty(list []string, fault error) error {
+	if len(list) > 0 {
+		return nil
+	}
+	return fault
+}
+
+func contains(list []string, want string) error {
+	if slices.Contains(list, want) {
+		return nil
+	}
+	return fmt.Errorf("must contain %s", want)
 }

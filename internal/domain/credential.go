@@ -1,6 +1,9 @@
 package domain
 
-import "time"
+import (
+	"crypto/sha256"
+	"time"
+)
 
 // CredentialKind is the purpose of a credential.
 type CredentialKind string
@@ -142,3 +145,25 @@ type AuditSeal struct {
 	Hash         []byte
 	SealedAt     time.Time
 }
+
+// TicketTTL is the lifetime of a ticket: a page requests one right before it connects.
+const TicketTTL = 30 * time.Second
+
+// Ticket authorizes its holder to open one stream: browsers can't send headers when they
+// open one, and keys do not belong in URLs. The ticket itself is shown once and not stored.
+type Ticket struct {
+	Hash      [32]byte // of the ticket, see HashToken
+	Caller    Caller   // the caller who requested it
+	ExpiresAt time.Time
+}
+
+// PhoneToken authorizes a phone to report the positions of one courier. The token itself is shown once and not stored.
+type PhoneToken struct {
+	ID        string            `json:"id"`
+	CourierID string            `json:"courier_id"`
+	Hash      [sha256.Size]byte `json:"-"` // of the token
+	CreatedAt time.Time         `json:"created_at"`
+}
+
+// HashToken returns the stored hash of a token. Tokens are long and random, so a plain hash is enough.
+func HashToken(token string) [sha256.Size]byte { return sha256.Sum256([]byte(token)) }

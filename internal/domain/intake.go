@@ -123,3 +123,104 @@ func (o *Order) EditedShipment(e ShipmentEdit, by By) []Event {
 	by.Source = o.Shipment.Carrier
 	return []Event{o.change(EventShipmentChanged, by, map[string]any{"carrier": o.Shipment.Carrier, "edited": e.fields()})}
 }
+
+// DeliveryInterval is a time of a day at the recipient's place.
+type DeliveryInterval struct {
+	Date string `json:"date" format:"date" example:"2026-05-05"`
+	From string `json:"from" maxLength:"5" doc:"15:04, at the place" example:"10:00"`
+	To   string `json:"to" maxLength:"5" doc:"15:04" example:"18:00"`
+}
+
+// DeliveryAgreement is a delivery interval agreed with the recipient.
+type DeliveryAgreement struct {
+	DeliveryInterval
+	Comment string `json:"comment,omitempty" maxLength:"255" doc:"for the courier"`
+}
+
+// Validate returns every fault of the agreement.
+func (a *DeliveryAgreement) Validate() error {
+	return (&IntakeRequest{Date: a.Date, From: a.From, To: a.To, Comment: a.Comment}).Validate()
+}
+
+// ShipmentReturn books the way back of delivered goods.
+type ShipmentReturn struct {
+	Tariff string `json:"tariff,omitempty" maxLength:"128" doc:"the company's code; default: that of the way there" example:"139"`
+}
+
+// Validate returns every fault of the request.
+func (r *ShipmentReturn) Validate() error {
+	var f Faults
+	f.Check("", r)
+	return f.Err()
+}
+
+// AgreedDelivery records in the history that a delivery was agreed with the recipient.
+func (o *Order) AgreedDelivery(a DeliveryAgreement, by By) []Event {
+	if o.Shipment == nil {
+		return nil
+	}
+	by.Source = o.Shipment.Carrier
+	return []Event{o.change(EventShipmentChanged, by, map[string]any{
+		"carrier": o.Shipment.Carrier, "agreed": strings.TrimSpace(a.Date + " " + a.From + "-" + a.To),
+	})}
+}
+
+// ReturnedByCustomer records that the customer's return was booked; its number may follow.
+func (o *Order) ReturnedByCustomer(number string, by By) []Event {
+	if o.Shipment == nil {
+		return nil
+	}
+	next := *o.Shipment
+	if number != "" {
+		next.ReturnNumber = number
+	}
+	o.Shipment = &next
+	by.Source = next.Carrier
+	return []Event{o.change(EventShipmentChanged, by, given(map[string]any{"carrier": next.Carrier, "customer_return": true}, map[string]string{
+		"return_number": number,
+	}))}
+}
+
+// Requirements are the capabilities a courier needs for an order; empty lists require nothing.
+type Requirements struct {
+	Skills  []string  `json:"skills,omitempty" maxItems:"50" doc:"the courier has all of them" example:"[\"fridge\"]"`
+	Vehicle []Vehicle `json:"vehicle,omitempty" maxItems:"5" doc:"the courier has one of them" example:"[\"car\"]"`
+}
+
+// orNone returns nil for empty requirements.
+func (r *Requirements) orNone() *Requirements {
+	if r == nil || len(r.Skills)+len(r.Vehicle) == 0 {
+		return nil
+	}
+	return r
+}
+
+// window checks a delivery window.
+func (f *Faults) window(after, before *time.Time) {
+	if after != nil && before != nil && !before.After(*after) {
+		f.Add("/deliver_before", "conflict", "must be after deliver_after")
+	}
+}
+
+// isTimezone accepts the names of the IANA database only.
+func isTimezone(s string) bool {
+	_, err := time.LoadLocation(s)
+	return err == nil && s != "Local"
+}
+
+// Zone is the time zone of the order's customer; UTC when unknown.
+func (o *Order) Zone() *time.Location {
+	if zone, err := time.LoadLocation(o.Timezone); err == nil {
+		return zone
+	}
+	return time.UTC
+}
+
+// Suits reports whether a courier meets the requirements of an order.
+func (c *Courier) Suits(r *Requirements) bool {
+	if r == nil {
+		return true
+	}
+	lacks := func(skill string) bool { return !slices.Contains(c.Skills, skill) }
+	return (len(r.Vehicle) == 0 || slices.Contains(r.Vehicle, c.Vehicle)) && !slices.ContainsFunc(r.Skills, lacks)
+}

@@ -252,7 +252,7 @@ func TestListsOfNamesAreWhole(t *testing.T) {
 	for _, c := range []struct {
 		file, prefix string
 		listed       int
-	}{{"event.go", "Event", len(EventTypes())}, {"actor.go", "Role", len(Roles())}} {
+	}{{"event.go", "Event", len(EventTypes())}, {"caller.go", "Role", len(Roles())}} {
 		tree, err := parser.ParseFile(token.NewFileSet(), c.file, nil, 0)
 		if err != nil {
 			t.Fatal(err)
