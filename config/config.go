@@ -44,8 +44,7 @@ type Config struct {
 
 	Retention Retention `koanf:"retention"`
 
-	// KafkaListenExplicit reports whether kafka.listen was set, so that no other port
-	// may be used instead.
+	// KafkaListenExplicit reports whether kafka.listen was set, so that no other port may be used instead.
 	KafkaListenExplicit bool `koanf:"-"`
 
 	origins map[string]string
@@ -288,9 +287,8 @@ type Shutdown struct {
 //go:embed config.yaml
 var defaults []byte
 
-// Load builds the configuration from flags (without the program's name) and an
-// environment as os.Environ returns it, and the files that these name. For --help it
-// returns pflag.ErrHelp; every other error is one line that names the key and the
+// Load builds the configuration from flags (without the program's name) and an environment as os.Environ returns it, and the
+// files that these name. For --help it returns pflag.ErrHelp; every other error is one line that names the key and the
 // source of its value, and contains no secrets.
 func Load(args, environ []string) (*Config, error) {
 	fromFlags, path, err := flagLayer(args)

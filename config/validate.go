@@ -17,8 +17,7 @@ import (
 	"github.com/nyaruka/phonenumbers"
 )
 
-// DevelopmentKey is the public administrator's key of docker-compose.yml; the server
-// warns about it at startup.
+// DevelopmentKey is the public administrator's key of docker-compose.yml; the server warns about it at startup.
 const DevelopmentKey = "development-key-known-to-everybody"
 
 // MinAdminKey is the minimum length of an administrator's key.
@@ -90,8 +89,7 @@ func (c *Config) outwardRules() []rule {
 	}
 }
 
-// validate returns the first broken rule: a value of the right type can still be
-// unusable.
+// validate returns the first broken rule: a value of the right type can still be unusable.
 func (c *Config) validate() error {
 	values := reflect.ValueOf(c).Elem()
 	for _, key := range slices.Sorted(maps.Keys(keys)) {
@@ -215,8 +213,7 @@ func checkBrokers(brokers []string) error {
 	return nil
 }
 
-// checkNetworks requires networks whose address is the first of them: 10.0.0.1/8 is
-// probably a typo.
+// checkNetworks requires networks whose address is the first of them: 10.0.0.1/8 is probably a typo.
 func checkNetworks(networks []string) error {
 	for _, text := range networks {
 		if p, err := netip.ParsePrefix(text); err != nil || p != p.Masked() || p.Addr().Is4In6() {
@@ -241,8 +238,7 @@ func checkOrigins(origins ...string) error {
 	return nil
 }
 
-// checkCarrierURL requires a known name or a URL that doesn't send the secret
-// unencrypted beyond this machine.
+// checkCarrierURL requires a known name or a URL that doesn't send the secret unencrypted beyond this machine.
 func checkCarrierURL(text string) error {
 	if slices.Contains([]string{CarrierProduction, CarrierTest, CarrierEmulator}, text) {
 		return nil

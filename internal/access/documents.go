@@ -81,8 +81,7 @@ func (d *Documents) Merchants(ctx context.Context, after string, limit int) ([]*
 	return out, nil
 }
 
-// EditMerchant changes or creates a merchant; expected, if not zero, is the version that
-// the caller has seen.
+// EditMerchant changes or creates a merchant; expected, if not zero, is the version that the caller has seen.
 func (d *Documents) EditMerchant(ctx context.Context, id string, e MerchantEdit, expected int64) (*Merchant, error) {
 	caller, err := domain.CallerFrom(ctx)
 	if err != nil {
@@ -163,8 +162,7 @@ func (d *Documents) EditSettings(ctx context.Context, e SettingsEdit, expected i
 	})
 }
 
-// change reads a document into v, applies edit, which returns the answer, and commits the
-// result as the next version.
+// change reads a document into v, applies edit, which returns the answer, and commits the result as the next version.
 func (d *Documents) change(
 	ctx context.Context, kind, id string, expected int64, v any, rec *domain.Idempotency, edit func(next *domain.Document) any,
 ) error {
@@ -202,8 +200,7 @@ func (d *Documents) ShowCourier(merchantID string) domain.ShowCourier {
 	return d.Profile(merchantID).ShowCourier
 }
 
-// Profile returns what a merchant has set up, from memory: a change takes effect within a
-// second on every replica.
+// Profile returns what a merchant has set up, from memory: a change takes effect within a second on every replica.
 func (d *Documents) Profile(merchantID string) domain.Profile {
 	c := d.current.Load()
 	if c == nil {
@@ -215,8 +212,7 @@ func (d *Documents) Profile(merchantID string) domain.Profile {
 	return c.other
 }
 
-// Current returns the settings from memory, filled in from the configuration and without
-// the logo.
+// Current returns the settings from memory, filled in from the configuration and without the logo.
 func (d *Documents) Current() SettingsEdit {
 	if c := d.current.Load(); c != nil {
 		return c.settings

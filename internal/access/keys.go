@@ -253,9 +253,8 @@ func Me(ctx context.Context) (*Myself, error) {
 	}, nil
 }
 
-// A secret has the form ot_<kind>_<30 base62><6 base62 CRC-32 of the preceding text>. The
-// checksum rejects typos and most made-up secrets without a look-up; secret scanners
-// recognise the form.
+// A secret has the form ot_<kind>_<30 base62><6 base62 CRC-32 of the preceding text>. The checksum rejects typos and most
+// made-up secrets without a look-up; secret scanners recognise the form.
 const (
 	secretStart  = "ot_"
 	secretRandom = 30 // 178 bits

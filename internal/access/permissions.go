@@ -39,12 +39,10 @@ func bit(r domain.Role) roles {
 	return 0
 }
 
-// Object is the kind of object that an operation acts on; it determines the ownership
-// check.
+// Object is the kind of object that an operation acts on; it determines the ownership check.
 type Object string
 
-// The kinds of objects. An order belongs to its merchant, its courier and anyone with a
-// link to it; staff own everything.
+// The kinds of objects. An order belongs to its merchant, its courier and anyone with a link to it; staff own everything.
 const (
 	Nothing    Object = "–"
 	AnOrder    Object = "an order"
@@ -57,13 +55,11 @@ const (
 	TheMerchant Object = "the merchant"
 	// Customers are those with orders of the caller: operations on them are audited.
 	Customers Object = "customers"
-	// TheHouse is the installation itself: operations on it are audited, with the caller's
-	// address.
+	// TheHouse is the installation itself: operations on it are audited, with the caller's address.
 	TheHouse Object = "the installation"
 )
 
-// Operation is a row of the permission table: the roles that may perform it on their own
-// objects.
+// Operation is a row of the permission table: the roles that may perform it on their own objects.
 type Operation struct {
 	// ID is the operationId of the OpenAPI document.
 	ID string
@@ -238,8 +234,7 @@ func index() (ids, rpcs map[string]*Operation) {
 // nobody is the operation that no role may perform.
 var nobody = &Operation{Object: Nothing}
 
-// OperationOf returns the row for an operationId; an unknown one is forbidden to every
-// role.
+// OperationOf returns the row for an operationId; an unknown one is forbidden to every role.
 func OperationOf(id string) *Operation {
 	if o := byID[id]; o != nil {
 		return o
@@ -264,8 +259,7 @@ func Permissions(r domain.Role) []string {
 	return out
 }
 
-// Permit returns forbidden if the caller's role may not perform the operation on any
-// object.
+// Permit returns forbidden if the caller's role may not perform the operation on any object.
 func Permit(c *domain.Caller, o *Operation) error {
 	if o.Allows(c.Kind) {
 		return nil

@@ -134,8 +134,7 @@ func (a *App) tuning() dispatch.Tuning {
 	}}
 }
 
-// secret returns the installation's secret key: the configured one, or one generated once
-// and stored in the database.
+// secret returns the installation's secret key: the configured one, or one generated once and stored in the database.
 func (a *App) secret(ctx context.Context) ([]byte, error) {
 	if s := a.cfg.Access.SecretKey; s != "" {
 		sum := sha256.Sum256([]byte(s))

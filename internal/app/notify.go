@@ -17,8 +17,7 @@ import (
 	"github.com/order-tracking/order-tracking/internal/notify"
 )
 
-// soleOwner is the name of the only process on an SQLite file: after a crash it has its
-// leases back at once.
+// soleOwner is the name of the only process on an SQLite file: after a crash it has its leases back at once.
 const soleOwner = "this process"
 
 // openNotify sets up webhooks and messages to customers.
@@ -133,8 +132,7 @@ func (a *App) webPush(ctx context.Context, client *nethttp.Client) (*notify.Chan
 	return notify.WebPush(a.pushKey, a.cfg.Notify.Webpush, client), err
 }
 
-// customerLink returns the address of an order's page for messages; empty while the public
-// address is not known.
+// customerLink returns the address of an order's page for messages; empty while the public address is not known.
 func (a *App) customerLink(ctx context.Context, o *domain.Order) (string, error) {
 	if a.cfg.HTTP.PublicURL == "" {
 		return "", nil

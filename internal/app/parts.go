@@ -105,8 +105,7 @@ func (a *App) kafkaClient() messaging.ClientConfig {
 	return c
 }
 
-// ensureTopics creates the topics on external brokers as soon as they answer; the product
-// works without them until then.
+// ensureTopics creates the topics on external brokers as soon as they answer; the product works without them until then.
 func (a *App) ensureTopics(ctx context.Context) {
 	for pause, logged := time.Second, false; ; pause, logged = min(2*pause, time.Minute), true {
 		err := messaging.EnsureTopics(ctx, a.kafkaClient())

@@ -71,8 +71,7 @@ func (c *Caller) Staff() bool {
 	return c.Kind == RoleAdmin || c.Kind == RoleDispatcher || c.Kind == RoleSystem
 }
 
-// Reaches reports whether the caller may access the order: the ownership rule of every
-// operation on orders.
+// Reaches reports whether the caller may access the order: the ownership rule of every operation on orders.
 func (c *Caller) Reaches(o *Order) bool {
 	switch c.Kind {
 	case RoleAdmin, RoleDispatcher, RoleSystem:
@@ -117,8 +116,7 @@ func (c *Caller) Narrow(f *OrderFilter) bool {
 	return false
 }
 
-// ShareAfterEnd is how long a share link without its own expiry stays valid after its
-// order ended.
+// ShareAfterEnd is how long a share link without its own expiry stays valid after its order ended.
 const ShareAfterEnd = 24 * time.Hour
 
 // Expired reports whether a share link to the order has expired.

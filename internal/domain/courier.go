@@ -110,8 +110,7 @@ func (e CourierEdit) OnDutyOnly() bool {
 	return reflect.ValueOf(e).IsZero()
 }
 
-// NewCourier makes a courier, by default on duty and in a car. The name is required. It
-// fails with validation_failed.
+// NewCourier makes a courier, by default on duty and in a car. The name is required. It fails with validation_failed.
 func NewCourier(e CourierEdit, region string, now time.Time) (*Courier, error) {
 	now = Timestamp(now)
 	c := &Courier{

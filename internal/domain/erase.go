@@ -19,9 +19,8 @@ type Erasure struct {
 // Erased reports whether the customer's data has been erased.
 func (o *Order) Erased() bool { return o.Bookkeeping.ErasedAt != nil }
 
-// Erase removes everything about the customer from a final order: names, numbers,
-// addresses, places and all free text. Sums, statuses, times and ids stay. It changes
-// nothing before the end and when repeated.
+// Erase removes everything about the customer from a final order: names, numbers, addresses, places and all free text. Sums,
+// statuses, times and ids stay. It changes nothing before the end and when repeated.
 func (o *Order) Erase(by By) []Event {
 	if o.Active() || o.Erased() {
 		return nil
@@ -84,8 +83,7 @@ func (e *Event) anonymize() {
 	}
 }
 
-// harmlessKeys are the members of data whose texts say nothing about a customer: ids,
-// codes, times and sums.
+// harmlessKeys are the members of data whose texts say nothing about a customer: ids, codes, times and sums.
 var harmlessKeys = []string{
 	"id", "order_id", "courier_id", "proof_id", "incident_id", "kinds", "offline", "previous_courier_id", "offer_id", "notification_id", "source_id",
 	"fields", "erased", "stars", "status", "version", "seq", "at", "expires_at", "last_heard_at", "promised_at", "created_at", "updated_at",

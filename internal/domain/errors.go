@@ -51,8 +51,7 @@ const (
 	CodeUnavailable          Code = "unavailable"
 	CodeInternal             Code = "internal"
 
-	// CodeImpossibleTime is a fault's code in a request, and an inbound report's reason in
-	// the dead-letter queue.
+	// CodeImpossibleTime is a fault's code in a request, and an inbound report's reason in the dead-letter queue.
 	CodeImpossibleTime Code = "impossible_time"
 	// CodeAmbiguousReference: an inbound report's external_id matches several orders.
 	CodeAmbiguousReference Code = "ambiguous_reference"
@@ -73,8 +72,7 @@ func Codes() []Code {
 	}
 }
 
-// Error is a failure with a code for programs, a message for people and, separate from
-// both, a cause for operators.
+// Error is a failure with a code for programs, a message for people and, separate from both, a cause for operators.
 type Error struct {
 	Code    Code
 	Message string
@@ -84,8 +82,7 @@ type Error struct {
 	Allowed []Status
 	// Missing lists the kinds of proof that a delivery still needs (proof_required).
 	Missing []string
-	// Terms are the cancellation terms; set when cancelling costs money
-	// (paid_cancel_required).
+	// Terms are the cancellation terms; set when cancelling costs money (paid_cancel_required).
 	Terms *CancelTerms
 	// Conflict is set for a version_conflict, Reassigned for order_reassigned.
 	Conflict   *Conflict

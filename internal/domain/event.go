@@ -8,8 +8,7 @@ import (
 // EventType is the type of an event.
 type EventType string
 
-// The types of events. Those that do not change the order are note entries: they have a
-// seq and keep the order's version.
+// The types of events. Those that do not change the order are note entries: they have a seq and keep the order's version.
 const (
 	EventCreated        EventType = "order.created"
 	EventStatusChanged  EventType = "order.status_changed"
@@ -104,8 +103,7 @@ func (b By) occurred() time.Time {
 	return Timestamp(b.OccurredAt.Add(b.ClockOff))
 }
 
-// overrides reports whether a delivery needs no proof: the product's own, and one that a
-// dispatcher gives a reason for.
+// overrides reports whether a delivery needs no proof: the product's own, and one that a dispatcher gives a reason for.
 func (b By) overrides() bool {
 	return b.Actor.Kind == RoleSystem || b.Reason != "" && (b.Actor.Kind == RoleAdmin || b.Actor.Kind == RoleDispatcher)
 }

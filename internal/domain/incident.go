@@ -33,8 +33,7 @@ type Incident struct {
 // CodePINTries is the code of the incident that a locked PIN opens.
 const CodePINTries = "pin_locked"
 
-// For returns the incident as the caller sees it; false when it is hidden: couriers see
-// their own ones.
+// For returns the incident as the caller sees it; false when it is hidden: couriers see their own ones.
 func (x Incident) For(c *Caller) (Incident, bool) {
 	switch {
 	case c.Staff():

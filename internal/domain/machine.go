@@ -6,10 +6,9 @@ import (
 	"time"
 )
 
-// Move takes the order to a status at the request of a person or an app: strictly by the
-// table. Requesting the current status changes nothing. It fails with illegal_transition
-// or cancel_after_pickup, which list the allowed steps, with proof_required, or with
-// validation_failed.
+// Move takes the order to a status at the request of a person or an app: strictly by the table. Requesting the current
+// status changes nothing. It fails with illegal_transition or cancel_after_pickup, which list the allowed steps, with
+// proof_required, or with validation_failed.
 func (o *Order) Move(to Status, proof *Proof, by By) ([]Event, error) {
 	var f Faults
 	switch {
@@ -103,8 +102,7 @@ func (o *Order) enter(to Status, by By, data map[string]any) Event {
 	return ev
 }
 
-// Report is a status reported by a machine: a Kafka message, a carrier scan, a courier
-// entering a fence.
+// Report is a status reported by a machine: a Kafka message, a carrier scan, a courier entering a fence.
 type Report struct {
 	EventID        string    `json:"event_id" minLength:"1" maxLength:"128" doc:"identifies the report, which is applied once"`
 	OrderID        string    `json:"order_id,omitempty"`
@@ -138,10 +136,9 @@ func (r *Report) Validate(now time.Time) error {
 	return f.Err()
 }
 
-// Observe applies a report. It may skip forward along any path of the table. A report is
-// late when no path leads to its status or when its source has already reported something
-// newer; one that repeats the status is a duplicate. Both are added to the history and
-// leave the order unchanged.
+// Observe applies a report. It may skip forward along any path of the table. A report is late when no path leads to its
+// status or when its source has already reported something newer; one that repeats the status is a duplicate. Both are added
+// to the history and leave the order unchanged.
 func (o *Order) Observe(r Report, by By) []Event {
 	by.Source, by.OccurredAt, by.Reason, by.Location = r.Source, Timestamp(r.OccurredAt), r.Reason, r.Location
 	newest := o.newestOf(r.Source, by.OccurredAt)
@@ -153,8 +150,7 @@ func (o *Order) Observe(r Report, by By) []Event {
 	return []Event{ev}
 }
 
-// newestOf remembers the time of a source's report, and reports whether the source has
-// reported nothing newer.
+// newestOf remembers the time of a source's report, and reports whether the source has reported nothing newer.
 func (o *Order) newestOf(source string, at time.Time) bool {
 	if newest, known := o.Bookkeeping.Reported[source]; known && newest.After(at) {
 		return false
@@ -173,6 +169,5 @@ func (o *Order) newestOf(source string, at time.Time) bool {
 	return true
 }
 
-// maxReporters is for how many sources, those with the newest times, an order remembers
-// the time of the last report.
+// maxReporters is for how many sources, those with the newest times, an order remembers the time of the last report.
 const maxReporters = 32

@@ -25,8 +25,7 @@ type Offer struct {
 	Status    OfferStatus `json:"status" enum:"open,accepted,declined,expired,withdrawn"`
 	ExpiresAt time.Time   `json:"expires_at"`
 	Reason    string      `json:"reason,omitempty" doc:"why it was declined"`
-	// Pickup, Dropoff and PromisedAt are the order's: what a courier decides by. They are not
-	// stored with the offer.
+	// Pickup, Dropoff and PromisedAt are the order's: what a courier decides by. They are not stored with the offer.
 	Pickup     *Place     `json:"pickup,omitempty" readOnly:"true" doc:"without the notes"`
 	Dropoff    *Place     `json:"dropoff,omitempty" readOnly:"true" doc:"without the notes"`
 	PromisedAt *time.Time `json:"promised_at,omitempty" readOnly:"true"`

@@ -151,8 +151,7 @@ type Estimate struct {
 	ComputedAt       time.Time      `json:"computed_at"`
 }
 
-// An estimate is shown again when it has moved by this much: a tenth of the rest, but at
-// least a minute, and at most three.
+// An estimate is shown again when it has moved by this much: a tenth of the rest, but at least a minute, and at most three.
 const (
 	leastMove = time.Minute
 	mostMove  = 3 * time.Minute
@@ -310,8 +309,7 @@ func (o *Order) NoteLate(e *Estimate, by By) []Event {
 	return o.NoteOnce(EventOrderLate, by, map[string]any{"promised_at": o.PromisedAt})
 }
 
-// Misses reports whether the whole window, made from what is known of the delivery, lies
-// after a promise.
+// Misses reports whether the whole window, made from what is known of the delivery, lies after a promise.
 func (e *Estimate) Misses(promised time.Time) bool {
 	return e != nil && (e.Method == MethodLive || e.Method == MethodHistory) && e.Earliest.After(promised)
 }

@@ -17,13 +17,11 @@ type Store interface {
 	// CreateOrder commits a new order with its events and side rows. It fails with
 	// duplicate_external_id when (merchant_id, external_id) or the id exists, and ErrRecorded.
 	CreateOrder(ctx context.Context, c *Change) (*Order, error)
-	// UpdateOrder loads the order, runs the closure and commits the result. The closure is
-	// pure and may run several times, each time on a fresh Change; when it fails or panics
-	// nothing is stored and the caller gets its error. A change with neither events nor
-	// side rows is not an error and returns the order unchanged. A courier's active_orders
-	// are updated automatically: it fails with courier_busy when the new courier has no
-	// free capacity, and with courier_not_found when it does not exist. It fails with
-	// order_not_found and ErrRecorded.
+	// UpdateOrder loads the order, runs the closure and commits the result. The closure is pure and may run several times,
+	// each time on a fresh Change; when it fails or panics nothing is stored and the caller gets its error. A change with
+	// neither events nor side rows is not an error and returns the order unchanged. A courier's active_orders are updated
+	// automatically: it fails with courier_busy when the new courier has no free capacity, and with courier_not_found when
+	// it does not exist. It fails with order_not_found and ErrRecorded.
 	UpdateOrder(ctx context.Context, id string, fn func(*Change) error) (*Order, error)
 	// Order returns the newest committed version, or order_not_found.
 	Order(ctx context.Context, id string) (*Order, error)
@@ -41,9 +39,8 @@ type Store interface {
 
 	// CreateCourier commits a courier and, when set, the idempotency record; ErrRecorded as above.
 	CreateCourier(ctx context.Context, c *Courier, idem *Idempotency) error
-	// UpdateCourier runs the closure on the stored courier and commits, together with the
-	// idempotency record when set, whose answer is the courier; or courier_not_found.
-	// ErrRecorded as above.
+	// UpdateCourier runs the closure on the stored courier and commits, together with the idempotency record when set, whose
+	// answer is the courier; or courier_not_found. ErrRecorded as above.
 	UpdateCourier(ctx context.Context, id string, idem *Idempotency, fn func(*Courier) error) (*Courier, error)
 	// Courier returns the courier without its position, or courier_not_found.
 	Courier(ctx context.Context, id string) (*Courier, error)
@@ -94,10 +91,9 @@ type Store interface {
 
 // Outbox holds the events that the bus has not acknowledged yet.
 type Outbox interface {
-	// Lead makes this process the leader of all that share the outbox, and returns the
-	// outbox to relay from: its methods fail with unavailable once another process may
-	// lead. The caller resigns when it stops or anything fails. It returns a nil outbox
-	// while another process leads.
+	// Lead makes this process the leader of all that share the outbox, and returns the outbox to relay from: its methods
+	// fail with unavailable once another process may lead. The caller resigns when it stops or anything fails. It returns a
+	// nil outbox while another process leads.
 	Lead(ctx context.Context) (box Outbox, resign func(), err error)
 	// Pending returns the oldest unpublished events, at most limit, in order.
 	Pending(ctx context.Context, limit int) ([]OutboxEntry, error)
@@ -136,14 +132,12 @@ type Offers interface {
 	DropOffers(ctx context.Context, ids []string) error
 }
 
-// Proofs reads the images of orders, which are committed with their events (Change.Images),
-// and counts wrong PINs.
+// Proofs reads the images of orders, which are committed with their events (Change.Images), and counts wrong PINs.
 type Proofs interface {
 	// Image returns an image of a proof or an incident, or nil.
 	Image(ctx context.Context, orderID, ownerID, kind string) ([]byte, error)
-	// TryPIN counts a try of an order's PIN, and returns until when the PIN is locked: by the
-	// last of so many wrong ones in a row until the given time; zero for not at all. A right
-	// one forgets the wrong ones before, unless it is locked.
+	// TryPIN counts a try of an order's PIN, and returns until when the PIN is locked: by the last of so many wrong ones in
+	// a row until the given time; zero for not at all. A right one forgets the wrong ones before, unless it is locked.
 	TryPIN(ctx context.Context, orderID string, right bool, most int, now, until time.Time) (locked time.Time, err error)
 }
 
@@ -174,8 +168,7 @@ type Deliveries interface {
 	// returns how many. HoldDeliveries holds a receiver's waiting ones.
 	RetryDeliveries(ctx context.Context, f DeliveryFilter, at time.Time) (int, error)
 	HoldDeliveries(ctx context.Context, receiver string) error
-	// CountMessage counts a message of a merchant on a day, or returns false when there have
-	// been as many as the limit.
+	// CountMessage counts a message of a merchant on a day, or returns false when there have been as many as the limit.
 	CountMessage(ctx context.Context, merchantID, channel, day string, limit int) (bool, error)
 	// OptOut stores for ever that an address, as a keyed hash, gets no messages; OptedOut reports it.
 	OptOut(ctx context.Context, mark string, at time.Time) error
@@ -185,9 +178,8 @@ type Deliveries interface {
 	PurgeDeliveries(ctx context.Context, before time.Time) error
 }
 
-// Lessons stores what orders teach the estimates. A lesson is noted in the transaction that
-// books a parcel or ends an order, once, worked out later, and then read by every replica
-// in the same sequence.
+// Lessons stores what orders teach the estimates. A lesson is noted in the transaction that books a parcel or ends an order,
+// once, worked out later, and then read by every replica in the same sequence.
 type Lessons interface {
 	// PendingLessons returns the lessons to work out, oldest orders first, at most limit.
 	PendingLessons(ctx context.Context, limit int) ([]LessonRef, error)
@@ -201,19 +193,17 @@ type Lessons interface {
 	// later one; Book returns it, nil for none.
 	KeepBook(ctx context.Context, place int64, data []byte) error
 	Book(ctx context.Context) ([]byte, error)
-	// EstimateReport returns how well first estimates held for the orders that ended in
-	// [from, to), by group: those whose windows held least first, a few orders counting for
-	// little, at most limit. A merchant narrows it, unless empty.
+	// EstimateReport returns how well first estimates held for the orders that ended in [from, to), by group: those whose
+	// windows held least first, a few orders counting for little, at most limit. A merchant narrows it, unless empty.
 	EstimateReport(ctx context.Context, by EstimateReportBy, merchantID string, from, to time.Time, limit int) ([]EstimateGroup, error)
 }
 
 // Reports is the summary of days that reports are read from. An order adds its share in
 // the transactions of SumOrders, after it ended, changed since, or had an offer.
 type Reports interface {
-	// SumOrders lets orders that changed add to the summary what the closure returns, instead
-	// of what they added before, and reports whether there may be more of them. It does
-	// nothing while another process does it. The closure is pure and may run several times;
-	// the history is read only of orders that were offered.
+	// SumOrders lets orders that changed add to the summary what the closure returns, instead of what they added before, and
+	// reports whether there may be more of them. It does nothing while another process does it. The closure is pure and may
+	// run several times; the history is read only of orders that were offered.
 	SumOrders(ctx context.Context, limit int, shares func(o *Order, history []Event, before []ReportShare) []ReportShare) (more bool, err error)
 	// Report adds up days by group: days and weeks in their order, else those with most
 	// deliveries, offers and orders first, at most the filter's limit.
@@ -240,11 +230,9 @@ type Leases interface {
 // Router computes routes by road. It fails with unavailable when it can't answer in time;
 // callers then fall back to straight lines.
 type Router interface {
-	// Table returns driving times from each place (rows) to each destination; negative
-	// where there is no route.
+	// Table returns driving times from each place (rows) to each destination; negative where there is no route.
 	Table(ctx context.Context, from, to []Point) ([][]time.Duration, error)
-	// Route returns the fastest route through the places in this order, or nil when there
-	// is none.
+	// Route returns the fastest route through the places in this order, or nil when there is none.
 	Route(ctx context.Context, through []Point) (*Road, error)
 }
 
@@ -254,9 +242,8 @@ type Geocoder interface {
 	Find(ctx context.Context, address string) ([]FoundPlace, error)
 }
 
-// Bus publishes messages. Publish returns nil once every message is durably acknowledged;
-// messages with the same key keep their order. After an error any of them may or may not
-// have been published: publish all again, oldest first.
+// Bus publishes messages. Publish returns nil once every message is durably acknowledged; messages with the same key keep
+// their order. After an error any of them may or may not have been published: publish all again, oldest first.
 type Bus interface {
 	Publish(ctx context.Context, msgs []Message) error
 }
@@ -264,19 +251,16 @@ type Bus interface {
 // LiveStore holds the newest position of each courier and copies of hot orders. Nothing is
 // decided by it: all its contents may be lost and are rebuilt.
 type LiveStore interface {
-	// PutFixes stores positions that are newer by device time than the stored ones, and
-	// reports for each whether it was.
+	// PutFixes stores positions that are newer by device time than the stored ones, and reports for each whether it was.
 	PutFixes(ctx context.Context, fixes []Fix) ([]bool, error)
 	// Position returns the newest position of a courier, or nil.
 	Position(ctx context.Context, courierID string) (*Position, error)
 	// Positions returns the newest positions of the couriers that have one, by id.
 	Positions(ctx context.Context, courierIDs []string) (map[string]*Position, error)
-	// PutContact stores the last contact with a courier's phone; Contacts returns the
-	// stored ones of the couriers, by id.
+	// PutContact stores the last contact with a courier's phone; Contacts returns the stored ones of the couriers, by id.
 	PutContact(ctx context.Context, courierID string, c Contact) error
 	Contacts(ctx context.Context, courierIDs []string) (map[string]*Contact, error)
-	// Nearest returns the newest fixes around a point that were recorded after since,
-	// nearest first, at most limit.
+	// Nearest returns the newest fixes around a point that were recorded after since, nearest first, at most limit.
 	Nearest(ctx context.Context, at Point, since time.Time, limit int) ([]Fix, error)
 	// Fixes returns the newest fix of each courier that was recorded after since, unordered.
 	Fixes(ctx context.Context, since time.Time) ([]Fix, error)
@@ -284,9 +268,8 @@ type LiveStore interface {
 	CachedOrder(ctx context.Context, id string) (*Order, error)
 	// CacheOrder keeps the order unless a newer version is held.
 	CacheOrder(ctx context.Context, o *Order) error
-	// ForgetOlder drops copies of orders older than these versions, and where replicas
-	// share copies rejects older ones for a while; for changes whose writer may have been
-	// killed before it cached them.
+	// ForgetOlder drops copies of orders older than these versions, and where replicas share copies rejects older ones for a
+	// while; for changes whose writer may have been killed before it cached them.
 	ForgetOlder(ctx context.Context, versions map[string]int64) error
 }
 
@@ -308,8 +291,7 @@ type Watchers interface {
 
 // Notifier makes deliveries of events.
 type Notifier interface {
-	// Match adds to a change the deliveries that its events cause. It is quick, and called
-	// within the change.
+	// Match adds to a change the deliveries that its events cause. It is quick, and called within the change.
 	Match(ch *Change)
 	// Committed announces deliveries that were just committed. It never blocks.
 	Committed(list []Delivery)
@@ -321,8 +303,7 @@ type Notifier interface {
 
 // Chooser picks couriers for orders.
 type Chooser interface {
-	// Choose returns a courier other than the given ones, and the reason in words; it
-	// fails with no_courier_available.
+	// Choose returns a courier other than the given ones, and the reason in words; it fails with no_courier_available.
 	Choose(ctx context.Context, o *Order, not []string) (courierID, reason string, err error)
 }
 
@@ -335,13 +316,11 @@ type Tours interface {
 
 // Parcels ends the shipments of orders.
 type Parcels interface {
-	// Release ends the shipment of an order that is to be cancelled and must have the
-	// expected version. Zero means that the version was checked when the shipment was
-	// released; the order may have changed since. It reports whether there was a shipment.
-	// It spends no money: it fails with paid_cancel_required when the carrier charges for
-	// it, with cancel_after_pickup when the parcel is too far along, with booking_unknown
-	// when a person must first confirm whether there is a parcel, and with unavailable
-	// while the carrier has not confirmed: then both are cancelled once it does.
+	// Release ends the shipment of an order that is to be cancelled and must have the expected version. Zero means that the
+	// version was checked when the shipment was released; the order may have changed since. It reports whether there was a
+	// shipment. It spends no money: it fails with paid_cancel_required when the carrier charges for it, with
+	// cancel_after_pickup when the parcel is too far along, with booking_unknown when a person must first confirm whether
+	// there is a parcel, and with unavailable while the carrier has not confirmed: then both are cancelled once it does.
 	Release(ctx context.Context, orderID string, expected int64) (ended bool, err error)
 }
 
@@ -351,8 +330,7 @@ type Wakeups interface {
 	// Publish sends a message to every replica that watches the topic, including this one.
 	// It never blocks and never fails: a message that can't be sent is lost.
 	Publish(topic string, message []byte)
-	// Watch subscribes to a topic and Unwatch unsubscribes. Neither blocks; delivery may
-	// start a little later.
+	// Watch subscribes to a topic and Unwatch unsubscribes. Neither blocks; delivery may start a little later.
 	Watch(topic string)
 	Unwatch(topic string)
 	// Receive calls fn with each message of a watched topic, one at a time per topic,
@@ -360,8 +338,7 @@ type Wakeups interface {
 	Receive(ctx context.Context, fn func(topic string, message []byte)) error
 }
 
-// Shipping stores the jobs of shipments beside their orders (Change.Shipment), so that a
-// crash only delays them.
+// Shipping stores the jobs of shipments beside their orders (Change.Shipment), so that a crash only delays them.
 type Shipping interface {
 	// ShipmentJob returns the job of an order's shipment, or nil.
 	ShipmentJob(ctx context.Context, orderID string) (*ShipmentJob, error)
@@ -372,9 +349,8 @@ type Shipping interface {
 	TakeShipments(ctx context.Context, account CarrierAccount, now, until time.Time, limit int) ([]ShipmentJob, error)
 	// NextShipment returns when the account's next shipment is due, zero for none.
 	NextShipment(ctx context.Context, account CarrierAccount) (time.Time, error)
-	// PutOffShipment stores when a taken shipment is due next (job.Due), with job.Since,
-	// job.Looks and job.FailingSince, unless it was hastened or rebooked since it was
-	// taken with this until.
+	// PutOffShipment stores when a taken shipment is due next (job.Due), with job.Since, job.Looks and job.FailingSince,
+	// unless it was hastened or rebooked since it was taken with this until.
 	PutOffShipment(ctx context.Context, job ShipmentJob, until time.Time) error
 	// HastenShipments makes the account's unfinished shipments that match any of the names
 	// due at the given time, and returns how many.
@@ -396,13 +372,11 @@ type Shipping interface {
 	TakeHooks(ctx context.Context, now, until time.Time, limit int) ([]HookMessage, error)
 	DropHook(ctx context.Context, id string) error
 
-	// KeepCarrierCursor stores how far the account's journal was read, and CarrierCursor
-	// returns it: "" for not at all.
+	// KeepCarrierCursor stores how far the account's journal was read, and CarrierCursor returns it: "" for not at all.
 	KeepCarrierCursor(ctx context.Context, account CarrierAccount, cursor string) error
 	CarrierCursor(ctx context.Context, account CarrierAccount) (string, error)
 
-	// KeepLabel stores a document of shipments: its print job, or the PDF once there is
-	// one. Label returns it, or nil.
+	// KeepLabel stores a document of shipments: its print job, or the PDF once there is one. Label returns it, or nil.
 	KeepLabel(ctx context.Context, l Label) error
 	Label(ctx context.Context, key string) (*Label, error)
 }

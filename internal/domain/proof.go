@@ -81,8 +81,7 @@ const maxRecords = 50
 // NeedsPIN reports whether the courier must bring the customer's PIN.
 func (o *Order) NeedsPIN() bool { return slices.Contains(o.ProofRequired, ProofPIN) }
 
-// MissingProof returns the required kinds that the order's courier has not brought for this
-// attempt to deliver it.
+// MissingProof returns the required kinds that the order's courier has not brought for this attempt to deliver it.
 func (o *Order) MissingProof() (missing []string) {
 	for _, kind := range o.ProofRequired {
 		brought := slices.ContainsFunc(o.Bookkeeping.Proofs, func(p ProofRecord) bool {

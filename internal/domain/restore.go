@@ -29,9 +29,8 @@ type Step struct {
 // SourceImport is the source of a history built from times.
 const SourceImport = "import"
 
-// Restore returns the change that stores the order as it was, or all its faults. A missing
-// id and number are generated. region is the country of phone numbers without a country
-// code; by describes the importer and the time.
+// Restore returns the change that stores the order as it was, or all its faults. A missing id and number are generated.
+// region is the country of phone numbers without a country code; by describes the importer and the time.
 func (r Restored) Restore(region string, by By) (*Change, error) {
 	var f Faults
 	o := r.Order
@@ -206,8 +205,7 @@ func (r Restored) history(o *Order, f *Faults, by By) []Event {
 	return events
 }
 
-// notBefore rejects a time that precedes the last one by more than clocks may differ, and
-// remembers the later of both.
+// notBefore rejects a time that precedes the last one by more than clocks may differ, and remembers the later of both.
 func (f *Faults) notBefore(pointer string, t time.Time, last *time.Time) {
 	if t.Before(last.Add(-FutureTolerance)) {
 		f.Add(pointer, string(CodeImpossibleTime), "must not be before %s, the time of what came before it", last.UTC().Format(time.RFC3339))
@@ -239,8 +237,7 @@ func (s Status) rank() int {
 	return slices.IndexFunc(transitions, func(t Transition) bool { return t.From == s })
 }
 
-// history checks that the events are a complete history that leads to the order, and
-// brings them to the stores' precision.
+// history checks that the events are a complete history that leads to the order, and brings them to the stores' precision.
 func (f *Faults) history(o *Order, events []Event, now time.Time) {
 	at := &Order{ID: o.ID}
 	seen := make(map[string]bool, len(events))
@@ -372,8 +369,7 @@ func instantOf(v any) *time.Time {
 	return nil
 }
 
-// RestoreCourier returns an imported courier unchanged but for position and load, which
-// are derived; or all its faults.
+// RestoreCourier returns an imported courier unchanged but for position and load, which are derived; or all its faults.
 func RestoreCourier(c Courier, region string, now time.Time) (*Courier, error) {
 	var f Faults
 	f.ID("/id", &c.ID)

@@ -167,8 +167,7 @@ func (f *Faults) Time(pointer string, t *time.Time) {
 // NewID returns a new UUIDv7: unique everywhere and increasing within the process.
 func NewID() string { return uuid.Must(uuid.NewV7()).String() }
 
-// ParseID returns the canonical form of an id, or a fault at the pointer. Only the
-// 36-character form is accepted.
+// ParseID returns the canonical form of an id, or a fault at the pointer. Only the 36-character form is accepted.
 func ParseID(pointer, s string) (string, error) {
 	if len(s) != 36 || uuid.Validate(s) != nil {
 		return "", Invalid(pointer, "invalid_id", "must be a UUID")
@@ -176,8 +175,7 @@ func ParseID(pointer, s string) (string, error) {
 	return strings.ToLower(s), nil // usually unchanged
 }
 
-// ParseTime reads an RFC 3339 time, in upper or lower case and with leap seconds, which
-// count into the next minute.
+// ParseTime reads an RFC 3339 time, in upper or lower case and with leap seconds, which count into the next minute.
 func ParseTime(s string) (t time.Time, err error) {
 	if len(s) > 19 && s[17:19] == "60" {
 		t, err = ParseTime(s[:17] + "59" + s[19:])

@@ -37,8 +37,7 @@ func (c *Caller) View() View {
 	return ViewCustomer
 }
 
-// stage tells what an order's views show in a status, besides status, window and timeline,
-// which they always show.
+// stage tells what an order's views show in a status, besides status, window and timeline, which they always show.
 type stage struct {
 	courier bool // the courier: customers see a first name and a vehicle
 	place   bool // its position; for customers by the merchant's rule
@@ -63,15 +62,13 @@ func (s Status) ShowsPlace() bool { return stages[s].place }
 // MaxShownAge is the maximum age of a position shown in an order's views.
 const MaxShownAge = 30 * time.Minute
 
-// A position is stale once it is older than this many of the courier's usual intervals,
-// and than staleFloor.
+// A position is stale once it is older than this many of the courier's usual intervals, and than staleFloor.
 const (
 	staleFloor     = time.Minute
 	staleIntervals = 3
 )
 
-// ShowCourier is a merchant's rule for showing the courier's position to customers; the
-// zero rule is custody.
+// ShowCourier is a merchant's rule for showing the courier's position to customers; the zero rule is custody.
 type ShowCourier struct {
 	name  string
 	value float64
@@ -87,8 +84,7 @@ const (
 	showStops          = "stops_before"
 )
 
-// ParseShowCourier reads custody, out_for_delivery, metres:N, minutes:N or stops_before:N;
-// "" is custody.
+// ParseShowCourier reads custody, out_for_delivery, metres:N, minutes:N or stops_before:N; "" is custody.
 func ParseShowCourier(s string) (ShowCourier, error) {
 	name, number, has := strings.Cut(s, ":")
 	switch {
@@ -180,9 +176,8 @@ func (g Glimpse) Position(v View, p *Position, now time.Time) *Position {
 	return &shown
 }
 
-// Trail returns the positions that the view shows: while the order is under way those in
-// custody, for customers those at which the rule held; how many stops were before the order
-// then is not stored. After the end only staff see them.
+// Trail returns the positions that the view shows: while the order is under way those in custody, for customers those at
+// which the rule held; how many stops were before the order then is not stored. After the end only staff see them.
 func (g Glimpse) Trail(v View, trail []Position, history []Event) []Position {
 	out := []Position{}
 	if v != ViewStaff && (g.Status.Terminal() || !g.Status.ShowsPlace()) {

@@ -56,8 +56,7 @@ const (
 	typePrefix  = "urn:order-tracking:problem:"
 )
 
-// describe converts any error to a problem, leaving out the cause, which is not meant for
-// the caller.
+// describe converts any error to a problem, leaving out the cause, which is not meant for the caller.
 func describe(err error) *problem {
 	e := transport.Visible(err)
 	as := transport.StatusOf(e.Code)
@@ -74,8 +73,7 @@ func describe(err error) *problem {
 	return p
 }
 
-// problemFor converts err to this request's response and sets the headers that belong to it.
-// Causes go to the access log.
+// problemFor converts err to this request's response and sets the headers that belong to it. Causes go to the access log.
 func problemFor(c *gin.Context, err error) *problem {
 	p := describe(err)
 	p.Instance, p.RequestID = c.Request.URL.Path, requestIDOf(c)
@@ -105,8 +103,7 @@ func fail(c *gin.Context, err error) {
 	c.Data(p.Status, problemType, b)
 }
 
-// init makes huma respond with our problems. Its hook is a package variable, so it is set
-// once here for all servers.
+// init makes huma respond with our problems. Its hook is a package variable, so it is set once here for all servers.
 func init() {
 	huma.DefaultArrayNullable = false // we send and accept [], not null
 	huma.NewError = func(status int, msg string, _ ...error) huma.StatusError {

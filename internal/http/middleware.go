@@ -106,8 +106,7 @@ func (s *Server) finish(c *gin.Context, start time.Time) {
 	}
 }
 
-// failed logs what callers do not see: unexpected errors and, once per burst, causes of
-// unavailability.
+// failed logs what callers do not see: unexpected errors and, once per burst, causes of unavailability.
 func (s *Server) failed(c *gin.Context, err error) {
 	fields := []zap.Field{zap.String("route", c.FullPath()), zap.String("request_id", requestIDOf(c)), zap.Error(domain.Explained(err))}
 	switch {
@@ -141,8 +140,7 @@ func (s *Server) access(c *gin.Context, took time.Duration) {
 	entry.Write(fields...)
 }
 
-// enter authorizes the caller for the route's operation and returns the context to work in,
-// or unauthenticated or forbidden.
+// enter authorizes the caller for the route's operation and returns the context to work in, or unauthenticated or forbidden.
 func (s *Server) enter(c *gin.Context) (context.Context, error) {
 	r := c.Request
 	op := s.operationOf(c)
@@ -220,8 +218,7 @@ func addressOnly(remote string) string {
 	return host
 }
 
-// credential returns the caller's credential: from the header, from the query for one order,
-// or from a page's cookie.
+// credential returns the caller's credential: from the header, from the query for one order, or from a page's cookie.
 func (s *Server) credential(c *gin.Context, op *access.Operation) (credential string, cookie bool) {
 	if bearer := c.Request.Header.Get("Authorization"); bearer != "" {
 		return transport.Credential(bearer), false

@@ -312,8 +312,7 @@ const (
 
 var exampleTime = time.Date(2026, 5, 4, 12, 30, 0, 0, time.UTC)
 
-// finishAPI completes the schemas once all operations are registered, and sets up encoding
-// the document on first request.
+// finishAPI completes the schemas once all operations are registered, and sets up encoding the document on first request.
 func (s *Server) finishAPI() {
 	s.completeSchemas()
 	s.addExamples()

@@ -75,8 +75,7 @@ type boot struct {
 	Track any `json:"track,omitempty"`
 }
 
-// page is the part specific to one page: its folder in web/, its title and the description
-// for previews in messengers.
+// page is the part specific to one page: its folder in web/, its title and the description for previews in messengers.
 type page struct {
 	name, title, about string
 	later              []string // modules that main.js imports after the first view
@@ -131,8 +130,7 @@ func (s *Server) pageRoutes() {
 	})
 }
 
-// languageOf returns a page's language: from its URL, else the customer's, else from
-// Accept-Language.
+// languageOf returns a page's language: from its URL, else the customer's, else from Accept-Language.
 func languageOf(c *gin.Context, locale string) string {
 	tag, _ := language.MatchStrings(languages, c.Query("lang"), locale, c.GetHeader("Accept-Language"))
 	base, _ := tag.Base()

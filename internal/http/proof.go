@@ -103,8 +103,7 @@ func formRequest[T any](in JSONBody, idErr error, check func(T) error) (v T, err
 	return request(in, idErr, check)
 }
 
-// formJSON makes the JSON object that a form stands for; the strings of a T's numbers and
-// truth values are those.
+// formJSON makes the JSON object that a form stands for; the strings of a T's numbers and truth values are those.
 func formJSON[T any](body []byte, boundary string) ([]byte, error) {
 	out := map[string]any{}
 	fields := fieldsOf(reflect.TypeFor[T]())

@@ -117,8 +117,7 @@ func (s *Server) limitEntries() {
 	}
 }
 
-// requireDropoff adds what Go types can't express: a draft needs a drop-off, which needs an
-// address or a location.
+// requireDropoff adds what Go types can't express: a draft needs a drop-off, which needs an address or a location.
 func (s *Server) requireDropoff() {
 	draft := s.schemas().Map()["Draft"]
 	draft.Required = append(draft.Required, "dropoff")

@@ -1,16 +1,14 @@
 // Package httpserver is the HTTP server: REST, WebSocket and server-sent events over Gin, the
 // OpenAPI document and the pages that show it.
 //
-// REST operations are typed huma operations, from which the document is generated; streams,
-// the hottest read and everything that is not an API are plain Gin handlers, described in the
-// same document. Every error is answered by fail, as problem+json. The domain decides what is
-// valid: this package only adds the faults that a JSON decoder can find (types, unknown
-// fields).
+// REST operations are typed huma operations, from which the document is generated; streams, the hottest read and everything
+// that is not an API are plain Gin handlers, described in the same document. Every error is answered by fail, as
+// problem+json. The domain decides what is valid: this package only adds the faults that a JSON decoder can find (types,
+// unknown fields).
 //
-// Goroutines: each open WebSocket has one that reads. A few shared writers serve all sockets
-// while there is something to write; a socket whose client is slow gets a writer of its own
-// for that time. All end with the socket or when the hub closes; Server.Wait waits for the
-// readers.
+// Goroutines: each open WebSocket has one that reads. A few shared writers serve all sockets while there is something to
+// write; a socket whose client is slow gets a writer of its own for that time. All end with the socket or when the hub
+// closes; Server.Wait waits for the readers.
 package httpserver
 
 import (
@@ -70,18 +68,15 @@ type Config struct {
 	ReadTimeout time.Duration
 	// MaxImportBytes is the largest body of an import; 0 is no limit.
 	MaxImportBytes int64
-	// SpoolDir holds uploads until they are processed, and SpoolMax limits their total size in
-	// bytes.
+	// SpoolDir holds uploads until they are processed, and SpoolMax limits their total size in bytes.
 	SpoolDir string
 	SpoolMax int64
-	// AllowedOrigins are the origins of web pages (https://shop.example) that may call, besides
-	// the server's own.
+	// AllowedOrigins are the origins of web pages (https://shop.example) that may call, besides the server's own.
 	AllowedOrigins []string
 	AccessLog      bool
 	// Pages configures the pages: the operator's brand and the background of maps.
 	Pages Pages
-	// PublicURL is the address for clients, such as https://track.example; when empty, the
-	// address of the request is used.
+	// PublicURL is the address for clients, such as https://track.example; when empty, the address of the request is used.
 	PublicURL string
 	// PingEvery is the interval between pings on an idle stream.
 	PingEvery time.Duration
@@ -168,8 +163,7 @@ func New(d Deps) *Server {
 // ServeHTTP answers a request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.engine.ServeHTTP(w, r) }
 
-// Wait returns when no WebSocket is open any more, or when the context ends. The hub's Close
-// ends them.
+// Wait returns when no WebSocket is open any more, or when the context ends. The hub's Close ends them.
 func (s *Server) Wait(ctx context.Context) error {
 	done := make(chan struct{})
 	go func() {

@@ -159,8 +159,7 @@ func (s *Service) checkPIN(ctx context.Context, o *domain.Order, pin, pointer st
 	return nil
 }
 
-// alert opens an incident, one each time that a PIN is locked. If that fails, the next try
-// while it is locked does it.
+// alert opens an incident, one each time that a PIN is locked. If that fails, the next try while it is locked does it.
 func (s *Service) alert(ctx context.Context, o *domain.Order, locked time.Time) {
 	id := uuid.NewSHA1(uuid.MustParse(o.ID), []byte(locked.Format(time.RFC3339Nano))).String()
 	if o.Incident(id) != nil {

@@ -1,6 +1,5 @@
-// Package orders implements the operations on orders: create, edit, move, cancel, assign,
-// notify, inbound reports, import and export. Its Update is the only way an order changes,
-// also for the packages built on this one.
+// Package orders implements the operations on orders: create, edit, move, cancel, assign, notify, inbound reports, import
+// and export. Its Update is the only way an order changes, also for the packages built on this one.
 //
 // Every method takes its actor from the context and fails with domain errors.
 package orders
@@ -30,8 +29,7 @@ type Deps struct {
 	PhoneRegion string
 	// Watching reports whether anybody watches an order; nil if that is not known.
 	Watching func(orderID string) bool
-	// ShowCourier returns a merchant's rule for showing the courier to customers; the
-	// default is custody.
+	// ShowCourier returns a merchant's rule for showing the courier to customers; the default is custody.
 	ShowCourier func(merchantID string) domain.ShowCourier
 	// ProofRequired returns what a merchant's couriers must bring; the default is nothing.
 	ProofRequired func(merchantID string) []string
@@ -62,12 +60,10 @@ func New(d Deps, audience ...domain.Audience) *Service { return &Service{Deps: d
 // Announce adds to the audience. It must not be called once requests are served.
 func (s *Service) Announce(to domain.Audience) { s.audience = append(s.audience, to) }
 
-// ReleaseParcels sets what ends the shipments of cancelled orders. It must not be called
-// once requests are served.
+// ReleaseParcels sets what ends the shipments of cancelled orders. It must not be called once requests are served.
 func (s *Service) ReleaseParcels(by domain.Parcels) { s.parcels = by }
 
-// ChooseBy sets what picks couriers for orders assigned without naming one. It must not be
-// called once requests are served.
+// ChooseBy sets what picks couriers for orders assigned without naming one. It must not be called once requests are served.
 func (s *Service) ChooseBy(by domain.Chooser) { s.chooser = by }
 
 // NotifyBy sets what tells others of events. It must not be called once requests are served.
@@ -80,8 +76,7 @@ func (s *Service) match(ch *domain.Change) {
 	}
 }
 
-// PlanToursBy sets what orders the stops of couriers with several orders. It must not be
-// called once requests are served.
+// PlanToursBy sets what orders the stops of couriers with several orders. It must not be called once requests are served.
 func (s *Service) PlanToursBy(by domain.Tours) { s.tours = by }
 
 // System describes the product itself as the actor, through one of its parts, now.
@@ -95,8 +90,7 @@ func (s *Service) by(ctx context.Context) (domain.By, error) {
 	return domain.By{Actor: actor, Source: domain.SourceAPI, Now: s.Clock.Now(), ClockOff: domain.ClockOff(ctx)}, err
 }
 
-// Authorize returns the actor and the current order. It fails with order_not_found also
-// for another caller's order.
+// Authorize returns the actor and the current order. It fails with order_not_found also for another caller's order.
 func (s *Service) Authorize(ctx context.Context, id string) (by domain.By, o *domain.Order, err error) {
 	if by, err = s.by(ctx); err == nil {
 		_, o, err = s.Reach(ctx, id)
@@ -104,9 +98,8 @@ func (s *Service) Authorize(ctx context.Context, id string) (by domain.By, o *do
 	return by, o, err
 }
 
-// Reach returns the caller and one of its orders, unfiltered: the view decides what is
-// visible. It fails with order_not_found, which takes equally long for another caller's
-// order and for a missing one.
+// Reach returns the caller and one of its orders, unfiltered: the view decides what is visible. It fails with
+// order_not_found, which takes equally long for another caller's order and for a missing one.
 func (s *Service) Reach(ctx context.Context, id string) (*domain.Caller, *domain.Order, error) {
 	caller, err := domain.CallerFrom(ctx)
 	if err != nil {

@@ -13,8 +13,7 @@ import (
 // Couriers implements the operations on couriers.
 type Couriers struct{ *Service }
 
-// Create makes a courier; the name is required. It fails with validation_failed or one of
-// the idempotency codes.
+// Create makes a courier; the name is required. It fails with validation_failed or one of the idempotency codes.
 func (s *Couriers) Create(ctx context.Context, in domain.CourierEdit) (*domain.Courier, error) {
 	return idempotency.Once(ctx, s.Keys, "create_courier", in, func(rec *domain.Idempotency) (*domain.Courier, error) {
 		c, err := domain.NewCourier(in, s.PhoneRegion, s.Clock.Now())
@@ -52,9 +51,8 @@ func (s *Couriers) List(ctx context.Context, f domain.CourierFilter, p paging.Re
 	return list, next, err
 }
 
-// Edit changes a courier, which must be at the expected version unless that is zero, or fails
-// with courier_not_found, version_conflict, validation_failed, or forbidden for a courier who
-// changes more than on_duty.
+// Edit changes a courier, which must be at the expected version unless that is zero, or fails with courier_not_found,
+// version_conflict, validation_failed, or forbidden for a courier who changes more than on_duty.
 func (s *Couriers) Edit(ctx context.Context, id string, in domain.CourierEdit, expected int64) (*domain.Courier, error) {
 	caller, err := domain.CallerFrom(ctx)
 	if err != nil {

@@ -22,11 +22,10 @@ type Received struct {
 	Dropped  int `json:"dropped"`
 }
 
-// Report ingests a courier's positions. Implausible and known ones are dropped and
-// counted; accepted ones are shown at once and in the history within a second. in is
-// modified. single is set when the request held one position and not an array. It fails
-// with courier_not_found, validation_failed, or unavailable while the history can't be
-// written and no more positions fit into memory.
+// Report ingests a courier's positions. Implausible and known ones are dropped and counted; accepted ones are shown at once
+// and in the history within a second. in is modified. single is set when the request held one position and not an array. It
+// fails with courier_not_found, validation_failed, or unavailable while the history can't be written and no more positions
+// fit into memory.
 func (s *Service) Report(ctx context.Context, courierID string, in []domain.Position, single bool) (Received, error) {
 	caller, err := domain.CallerFrom(ctx)
 	if err != nil {
@@ -66,8 +65,7 @@ func (s *Service) Report(ctx context.Context, courierID string, in []domain.Posi
 	})
 }
 
-// Position returns a courier's newest position; courier_not_found, or
-// position_not_found when there is none yet.
+// Position returns a courier's newest position; courier_not_found, or position_not_found when there is none yet.
 func (s *Service) Position(ctx context.Context, courierID string) (Located, error) {
 	courier, err := s.known(ctx, courierID)
 	if err != nil {
@@ -97,9 +95,8 @@ type Track struct {
 	ETA      *domain.Estimate `json:"eta,omitempty"`
 }
 
-// Track returns where an order is and how it got there, as far as the caller may see it:
-// its history, the courier and, from custody to the end, the position and the trail,
-// simplified to at most 500 points.
+// Track returns where an order is and how it got there, as far as the caller may see it: its history, the courier and, from
+// custody to the end, the position and the trail, simplified to at most 500 points.
 func (s *Service) Track(ctx context.Context, id string) (*Track, error) {
 	caller, o, err := s.Orders.Reach(ctx, id)
 	if err != nil {

@@ -9,9 +9,8 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// CountOrders counts orders by group; see domain.Store. Unfinished orders are all counted,
-// by an index of their own; of the finished, which are almost all that there are, as many as
-// can be told from many.
+// CountOrders counts orders by group; see domain.Store. Unfinished orders are all counted, by an index of their own; of the
+// finished, which are almost all that there are, as many as can be told from many.
 func (s *Store) CountOrders(ctx context.Context, f domain.OrderFilter) (out domain.OrderCounts, err error) {
 	if f.Search != "" {
 		return s.countFound(ctx, f)

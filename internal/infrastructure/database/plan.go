@@ -12,9 +12,8 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// plan is the result of a group's calls: the rows to write and each call's outcome. It is
-// computed in memory from the locked rows by running the closures sequentially; each gets
-// its own object, decoded from the last good bytes.
+// plan is the result of a group's calls: the rows to write and each call's outcome. It is computed in memory from the locked
+// rows by running the closures sequentially; each gets its own object, decoded from the last good bytes.
 type plan struct {
 	log      *zap.Logger
 	outcomes []outcome
@@ -41,12 +40,10 @@ type outcome struct {
 	err   error
 }
 
-// errAgain is the provisional outcome of a call that depended on a failed one; it runs
-// again in the next group.
+// errAgain is the provisional outcome of a call that depended on a failed one; it runs again in the next group.
 var errAgain = errors.New("to be run again")
 
-// plan runs the calls on the locked orders and couriers. Without loads it assumes that
-// every courier has room.
+// plan runs the calls on the locked orders and couriers. Without loads it assumes that every courier has room.
 func (s *Store) plan(calls []*call, rows map[string]*orderRow, loads map[string]courierLoad) *plan {
 	p := &plan{
 		log: s.log, outcomes: make([]outcome, len(calls)), claims: map[*table][]claim{},

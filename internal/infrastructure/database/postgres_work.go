@@ -34,8 +34,7 @@ var (
 // unnest turns one array per column into rows.
 func (t *table) unnest() string { return "unnest(" + t.list("$%[2]d::%[3]s[]") + ")" }
 
-// arrays turns rows into one array per column. It avoids plain slices, which pgx would
-// encode by reflection.
+// arrays turns rows into one array per column. It avoids plain slices, which pgx would encode by reflection.
 func (t *table) arrays(rows [][]any) []any {
 	out := make([]any, len(t.cols))
 	for i := range t.cols {
@@ -153,8 +152,7 @@ func (w *pgWork) writePlan(p *plan) (map[*call]error, error) {
 	return nil, err
 }
 
-// eventExists reports whether a statement failed because an event with that order and seq
-// exists (unique_violation).
+// eventExists reports whether a statement failed because an event with that order and seq exists (unique_violation).
 func eventExists(err error) bool {
 	var e *pgconn.PgError
 	return errors.As(err, &e) && e.Code == "23505" && e.TableName == eventsTable.name

@@ -12,9 +12,8 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// The summary of days. What an order added is stored with it, so that a change takes that
-// away and adds the new; both, and the queue, are one transaction. Who holds the lease's row
-// is the only one who does it.
+// The summary of days. What an order added is stored with it, so that a change takes that away and adds the new; both, and
+// the queue, are one transaction. Who holds the lease's row is the only one who does it.
 
 const reportLease = `SELECT name FROM leases WHERE name = 'reports'`
 

@@ -15,8 +15,7 @@ type column struct{ name, kind string }
 // uuids casts arrays of text to arrays of ids.
 const uuids = "text[]::uuid"
 
-// table describes a bulk-written table, so that both engines write the same columns in the
-// same order.
+// table describes a bulk-written table, so that both engines write the same columns in the same order.
 type table struct {
 	name string
 	cols []column
@@ -157,8 +156,7 @@ func watchAt(o *domain.Order) any {
 	return nil
 }
 
-// eventValues encodes an event; order is the order's JSON after it, stored for events that
-// go to the outbox.
+// eventValues encodes an event; order is the order's JSON after it, stored for events that go to the outbox.
 func eventValues(e *domain.Event, order string, published bool) []any {
 	row := []any{e.OrderID, e.Seq, string(e.JSON()), nil}
 	if published {

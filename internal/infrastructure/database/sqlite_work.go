@@ -40,8 +40,7 @@ func (e *sqlite) prepare(ctx context.Context) error {
 	return nil
 }
 
-// sqliteWork is one transaction of the writer. It holds the only write lock, so what it
-// reads stays valid until it commits.
+// sqliteWork is one transaction of the writer. It holds the only write lock, so what it reads stays valid until it commits.
 type sqliteWork struct {
 	e   *sqlite
 	ctx context.Context //nolint:containedctx // the transaction's own
