@@ -38,11 +38,10 @@ type End struct {
 var (
 	goingAway = End{1001, "the server is going away; come back with the last version seen", domain.CodeUnavailable, "unavailable"}
 	ends      = map[error]End{
-		push.ErrFinished: {1000, "the order is finished", "", ""},
-		push.ErrTooSlow:  {4003, "frames were not read fast enough; come back with the last version seen", domain.CodeRateLimited, "too_slow"},
-		push.ErrRevoked:  {4002, "access was revoked", domain.CodeUnauthenticated, "unauthenticated"},
-		push.ErrFull:     {1001, "too many streams are open; come back later", domain.CodeUnavailable, "unavailable"},
-
+		push.ErrFinished:  {1000, "the order is finished", "", ""},
+		push.ErrTooSlow:   {4003, "frames were not read fast enough; come back with the last version seen", domain.CodeRateLimited, "too_slow"},
+		push.ErrRevoked:   {4002, "access was revoked", domain.CodeUnauthenticated, "unauthenticated"},
+		push.ErrFull:      {1001, "too many streams are open; come back later", domain.CodeUnavailable, "unavailable"},
 		push.ErrGoingAway: goingAway,
 	}
 )
