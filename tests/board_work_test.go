@@ -34,6 +34,27 @@ func TestBoardOffersAnOrder(t *testing.T) {
 	p.calm()
 }
 
+// An incident is an alert until it is closed, on boards that were opened later too.
+func TestBoardShowsIncidents(t *testing.T) {
+	s := newShop(t)
+	id, _ := s.pizza(nil)
+	other, _ := s.pizza(nil)
+	s.rest("POST", "/order/"+other+"/incidents", object{"code": "damaged"})
+	p := s.board("&view=alerts", s.key)
+	p.until(`document.querySelectorAll(".alert.incident").length === 1`)
+	s.rest("POST", "/order/"+id+"/incidents", object{"code": "wrong_address", "text": "There is no number 12"})
+	p.until(`document.querySelectorAll(".alert.incident").length === 2`)
+	p.do(`void [...document.querySelectorAll(".alert.incident button")].at(-1).click()`)
+	p.until(`document.querySelector(".drawer .incident.open")`)
+	p.click("Close it")
+	p.until(`!document.querySelector(".drawer .incident.open") && document.querySelectorAll(".alert.incident").length === 1`)
+	p.click("Report an incident")
+	p.fill("In words", "It is wet")
+	p.click("Report an incident")
+	p.until(`document.querySelector(".drawer .incident.open")?.innerText.includes("It is wet") && document.querySelectorAll(".alert.incident").length === 2`)
+	p.calm()
+}
+
 // A row that is dropped on a courier on the map is assigned to that courier.
 func TestBoardAssignsByDragging(t *testing.T) {
 	s := newShop(t)

@@ -25,6 +25,8 @@ type OrderFilter struct {
 	Now          time.Time `json:"-"`
 	PromisedFrom time.Time
 	PromisedTo   time.Time // exclusive
+	// Incident selects the orders with an open incident; false the others.
+	Incident *bool
 }
 
 // AnyException is the OrderFilter.Exception of all orders with an exception.

@@ -82,7 +82,7 @@ var (
 	itemFrom func(*pb.Item) domain.Item
 	// goverter:map Q Search
 	// goverter:map Status Statuses
-	// goverter:ignore Now
+	// goverter:ignore Now Incident
 	orderFilterFrom func(*pb.GetOrdersRequest) domain.OrderFilter
 	stepFrom        func(*pb.UpdateOrderStatusRequest) orders.StatusChange
 )

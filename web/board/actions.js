@@ -1,6 +1,6 @@
 // What people do to orders. Every change names the version that it was decided on.
 import { call, Refusal } from "../api.js";
-import { lang, t } from "../i18n/index.js";
+import { has, lang, t } from "../i18n/index.js";
 import { ago } from "../parts/time.js";
 import { say } from "../parts/toast.js";
 
@@ -33,10 +33,12 @@ export async function apply(board, order, { method, path, body }) {
 export function whyNot(reason, board) {
   if (!(reason instanceof Refusal) || reason.status === 0) return t("failed.network");
   if (reason.status === 412) {
-    const { changed_by, changed_at } = reason.problem;
-    const who = nameOf(changed_by, board);
-    const when = changed_at ? ago(Date.parse(changed_at), board.clock(), { lang }) : "";
-    return who && when ? t("failed.conflict.who", { who, when }) : t("failed.conflict");
+    const { changed_by, changed_at, changed = [] } = reason.problem;
+    if (!changed_by) return t("failed.conflict");
+    const who = nameOf(changed_by, board) || t(`actor.${changed_by.kind}`);
+    const when = ago(Math.min(Date.parse(changed_at), board.clock()), board.clock(), { lang });
+    const what = [...new Set(changed.map((/** @type {string} */ name) => (has(`changed.${name}`) ? t(`changed.${name}`) : name)))].join(", ");
+    return what ? t("failed.conflict.what", { who, when, what }) : t("failed.conflict.who", { who, when });
   }
   if (reason.code === "paid_cancel_required") return t("failed.paid");
   if (reason.status === 403) return t("failed.forbidden");

@@ -24,8 +24,13 @@ const kinds = ["incident", "failed", "no_taker", "exception", "silent", "late", 
 /** @type {Partial<Record<Kind, string>>} */
 const icons = { silent: "offline", late: "clock", risk: "clock", carrier: "box", webhook: "go", outbox: "offline" };
 
-/** Why somebody has to look at an order, if so. @param {import("./groups.js").Order} order @param {number} now @returns {Kind | undefined} */
-export function kindOf(order, now) {
+/**
+ * Why somebody has to look at an order, if so.
+ * @param {import("./groups.js").Order} order @param {number} now @param {boolean} [incident] whether one is open
+ * @returns {Kind | undefined}
+ */
+export function kindOf(order, now, incident) {
+  if (incident) return "incident";
   if (order.status === "delivery_failed") return "failed";
   if (order.exception && !ended(order.status)) return order.exception.code === "no_taker" ? "no_taker" : "exception";
   if (lateness(order, now)) return "late";
@@ -39,7 +44,7 @@ export function alertsOf(board) {
   /** @type {Alert[]} */
   const found = board.troubles.value.map(trouble => ({ id: trouble.id, kind: trouble.kind, trouble, urgent: trouble.minutes }));
   for (const order of board.orders.values()) {
-    const kind = kindOf(order, now);
+    const kind = kindOf(order, now, board.incidents.has(order.id));
     if (kind) found.push({ id: order.id, kind, order, urgent: lateness(order, now) });
   }
   for (const courier of board.couriers.values()) if (silent(courier, now)) found.push({ id: courier.id, kind: "silent", courier, urgent: 0 });
@@ -87,7 +92,7 @@ function Action({ alert: { id, kind, order, courier, trouble }, board, session, 
   if (trouble?.kind === "webhook") return look({ view: "settings", tab: "webhooks", id });
   if (trouble?.kind === "carrier") return look({ view: "", q: trouble.name });
   if (trouble) return html`<${Button} href="/metrics">${t("alert.look")}<//>`;
-  if (order && waits(order) && session.can("assignCourier"))
+  if (order && kind !== "incident" && waits(order) && session.can("assignCourier"))
     return html`<${Button} icon="people" onClick=${() => commands.assign([id])}>${t("command.assign")}<//>`;
   if (order && kind === "failed" && session.can("updateOrderStatus"))
     return html`<${Button} icon="again" onClick=${() => act(board, order, moveTo("out_for_delivery"), t("mark.out_for_delivery"))}>${t("alert.retry")}<//>`;

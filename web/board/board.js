@@ -1,7 +1,7 @@
 import { all, call, Refusal } from "../api.js";
-import { Live } from "../client.js";
 import { ended } from "../parts/status.js";
 import { batch, computed, effect, signal } from "../vendor/preact.js";
+import { follow } from "./follow.js";
 import { count, listed } from "./groups.js";
 import { route } from "./route.js";
 import { watchTroubles } from "./troubles.js";
@@ -30,6 +30,8 @@ export class Board {
     this.troubles = signal(/** @type {import("./troubles.js").Trouble[]} */ ([]));
     /** How often an order's history grew without a new version. @type {Map<string, number>} */
     this.noted = new Map();
+    /** The orders with an open incident. @type {Set<string>} */
+    this.incidents = new Set();
     this.moved = signal(0); // grows with every position
     this.cursor = signal(""); // the row that keys act on
     this.selected = signal(/** @type {Set<string>} */ (new Set()));
@@ -65,25 +67,7 @@ export class Board {
     watchTroubles(this.session, found => {
       this.troubles.value = found;
     });
-    this.stream = new Live({
-      state: state => this.connection(state),
-      ended: why => why?.status === 401 && this.session.start(),
-      on: {
-        status: frame => this.heard(frame.data),
-        note: frame => this.note(frame.data.order_id),
-        offer: frame => this.note(frame.data.order_id),
-        snapshot: frame => this.positions(frame.data?.couriers),
-        positions: frame => this.positions(frame.data?.couriers),
-        reset: () => this.load(),
-      },
-    });
-    this.stream.subscribe("orders");
-    if (this.session.staff) this.stream.subscribe("fleet");
-  }
-
-  /** @param {"connecting"|"open"|"waiting"|"closed"} state */
-  connection(state) {
-    this.live.value = state;
+    this.stream = follow(this);
   }
 
   /** Loads everything that is not finished, page by page; what was open and is not among it is read once more. */
@@ -94,7 +78,7 @@ export class Board {
       this.put(o, true);
     };
     try {
-      await Promise.all([all("/orders?active=true", "orders", take, () => this.redraw()), this.loadCouriers()]);
+      await Promise.all([all("/orders?active=true", "orders", take, () => this.redraw()), this.loadCouriers(), this.loadIncidents()]);
       for (const id of open) this.touch(id);
       this.state.value = "ready";
     } catch (reason) {
@@ -108,6 +92,17 @@ export class Board {
   async loadCouriers() {
     if (!this.session.can("listCouriers")) return;
     await all("/couriers?", "couriers", c => this.couriers.set(c.id, { ...this.couriers.get(c.id), ...c }));
+  }
+
+  async loadIncidents() {
+    if (!this.session.can("listIncidents")) return;
+    const open = new Set();
+    await all("/orders?incident=true", "orders", o => {
+      this.put(o, true);
+      open.add(o.id);
+    });
+    this.incidents = open;
+    this.redraw();
   }
 
   /** Finished orders that match the search, newest first. @param {string} [q] */
@@ -134,8 +129,9 @@ export class Board {
     this.redraw();
   }
 
-  /** The history of an order grew. @param {string} id */
-  note(id) {
+  /** The history of an order grew. @param {string} id @param {string} [type] of the entry */
+  note(id, type) {
+    if (type?.startsWith("incident.")) this.loadIncidents().catch(() => {}); // the next one asks again
     this.noted.set(id, (this.noted.get(id) ?? 0) + 1);
     this.touch(id);
   }

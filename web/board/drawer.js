@@ -8,6 +8,7 @@ import { html, useEffect, useRef, useState } from "../vendor/preact.js";
 import { act, cancel, moveTo } from "./actions.js";
 import { lateWord } from "./columns.js";
 import { Facts } from "./drawer-facts.js";
+import { Incidents } from "./incidents.js";
 import { Past } from "./past.js";
 import { go } from "./route.js";
 import { Sharing } from "./sharing.js";
@@ -32,7 +33,7 @@ export function Drawer({ id, ...props }) {
         <${Button} kind="quiet" icon="close" label=${t("close")} onClick=${() => go({ order: "" })} />
       </header>
       ${gone && html`<${Empty} icon="box" title=${t("drawer.gone")} />`}
-      ${order && html`<${Actions} order=${order} ...${props} /><div class="drawer-body"><${Facts} order=${order} ...${props} /><${Sharing} order=${order} ...${props} /><${Past} order=${order} ...${props} /></div>`}
+      ${order && html`<${Actions} order=${order} ...${props} /><div class="drawer-body"><${Facts} order=${order} ...${props} /><${Sharing} order=${order} ...${props} /><${Incidents} order=${order} ...${props} /><${Past} order=${order} ...${props} /></div>`}
     </aside>
   `;
 }

@@ -63,6 +63,13 @@ func (s storeSuite) countable(t *testing.T, r *rand.Rand, courier string) *domai
 		if ch.Order.Active() && r.IntN(3) == 0 {
 			ch.Order.Exception = &domain.Exception{Code: []string{"wrong_address", "damaged"}[r.IntN(2)], Since: at}
 		}
+		if ch.Order.Active() && r.IntN(3) == 0 {
+			opened, err := ch.Order.AddIncident(domain.Incident{ID: domain.NewID(), Code: "damaged"}, by(at))
+			if err != nil {
+				return err
+			}
+			ch.Add(opened...)
+		}
 		if ch.Order.Active() && r.IntN(2) == 0 {
 			ch.Order.SetETA(&domain.Estimate{ETA: at, Earliest: at, Latest: at.Add(time.Duration(r.IntN(240)) * time.Minute), Method: []domain.EstimateMethod{domain.MethodHistory, domain.MethodLive, domain.MethodPromised}[r.IntN(3)]})
 		}
@@ -125,6 +132,9 @@ func randomFilter(r *rand.Rand, courier string) domain.OrderFilter {
 		f.Late = new(false)
 	}
 	if r.IntN(4) == 0 {
+		f.Incident = new(r.IntN(2) == 0)
+	}
+	if r.IntN(4) == 0 {
 		f.Active = new(r.IntN(2) == 0)
 	}
 	if r.IntN(4) == 0 {
@@ -151,6 +161,7 @@ func fits(o *domain.Order, f domain.OrderFilter) bool {
 		f.Exception == domain.AnyException && o.Exception == nil,
 		f.Exception != "" && f.Exception != domain.AnyException && (o.Exception == nil || o.Exception.Code != f.Exception),
 		f.Late != nil && *f.Late != late,
+		f.Incident != nil && *f.Incident != o.OpenIncident(),
 		f.Active != nil && *f.Active != o.Active(),
 		len(f.Statuses) > 0 && !slices.Contains(f.Statuses, o.Status),
 		!f.PromisedFrom.IsZero() && (o.PromisedAt == nil || o.PromisedAt.Before(f.PromisedFrom)),

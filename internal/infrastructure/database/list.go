@@ -155,13 +155,19 @@ const narrowTo = 7 * 24 * time.Hour
 func (l *listing) filter(f domain.OrderFilter) {
 	soon := !f.PromisedFrom.IsZero() && !f.PromisedTo.IsZero() && f.PromisedTo.Sub(f.PromisedFrom) <= narrowTo
 	late := f.Late != nil && *f.Late
-	l.narrow = l.narrow || soon || late || f.Exception != ""
+	incident := f.Incident != nil && *f.Incident
+	l.narrow = l.narrow || soon || late || incident || f.Exception != ""
 	promised := "promised_at"
 	if !soon {
 		promised = "+promised_at"
 	}
 	if f.Exception == domain.AnyException {
 		l.where = append(l.where, "exception IS NOT NULL")
+	}
+	if incident {
+		l.where = append(l.where, "incident")
+	} else if f.Incident != nil {
+		l.where = append(l.where, "NOT incident")
 	}
 	merchant := "merchant_id = %s AND merchant_id <> ''" // the second condition makes the partial index usable
 	if l.narrow {

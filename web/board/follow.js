@@ -1,0 +1,22 @@
+import { Live } from "../client.js";
+
+/** Keeps the board current by the live stream. @param {import("./board.js").Board} board */
+export function follow(board) {
+  const stream = new Live({
+    state: state => {
+      board.live.value = state;
+    },
+    ended: why => why?.status === 401 && board.session.start(),
+    on: {
+      status: frame => board.heard(frame.data),
+      note: frame => board.note(frame.data.order_id, frame.data.type),
+      offer: frame => board.note(frame.data.order_id),
+      snapshot: frame => board.positions(frame.data?.couriers),
+      positions: frame => board.positions(frame.data?.couriers),
+      reset: () => board.load(),
+    },
+  });
+  stream.subscribe("orders");
+  if (board.session.staff) stream.subscribe("fleet");
+  return stream;
+}
