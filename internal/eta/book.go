@@ -138,7 +138,7 @@ func (b *Book) Learn(place int64, orderID string, at time.Time, lessons []Lesson
 }
 
 // version of snapshots; another one is not read, and everything is learned again.
-const version = 1
+const version = 2
 
 // Snapshot encodes the book: equal books give equal bytes.
 func (b *Book) Snapshot() []byte {

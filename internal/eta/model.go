@@ -32,6 +32,8 @@ type Settings struct {
 	// HalfLife is after what time a completion has lost half of its weight; Fast is that of
 	// the levels that follow the day's conditions.
 	HalfLife, Fast time.Duration
+	// Caution multiplies the pseudo-counts that pull effects to zero.
+	Caution float64
 	// Fine and Coarse are the sides of the cells of zones, in degrees.
 	Fine, Coarse float64
 	// Typical is the duration expected before anything was learned, for a way of no
@@ -47,7 +49,7 @@ type Settings struct {
 // Minutes are the settings of deliveries that take minutes or hours.
 func Minutes() Settings {
 	return Settings{
-		Unit: 4 * time.Minute, HalfLife: 90 * 24 * time.Hour, Fast: 2 * time.Hour,
+		Unit: 4 * time.Minute, HalfLife: 90 * 24 * time.Hour, Fast: 2 * time.Hour, Caution: 1,
 		Fine: 0.01, Coarse: 0.04, Typical: 12 * time.Minute, PerLog: 0.5,
 	}
 }
@@ -55,7 +57,7 @@ func Minutes() Settings {
 // Days are the settings of parcels.
 func Days() Settings {
 	return Settings{
-		Unit: 24 * time.Hour, HalfLife: 120 * 24 * time.Hour, Fast: 5 * 24 * time.Hour,
+		Unit: 24 * time.Hour, HalfLife: 240 * 24 * time.Hour, Fast: 5 * 24 * time.Hour, Caution: 2,
 		Fine: 0.5, Coarse: 2, Typical: 4 * 24 * time.Hour, PerLog: 0.15,
 		Censored: true, Recent: 7 * 24 * time.Hour,
 	}
@@ -151,7 +153,8 @@ func (m *Model) learn(id string, now time.Time, qs []Query, took []Amount) {
 		p, _, _ := m.point(&qs[i], now)
 		m.spread.add(m.bucket(p.Mean), (took[i].log()-p.Mean)/p.Scale)
 	}
-	w := 1 / math.Sqrt(float64(len(qs)))
+	// Late news count as older.
+	w := decay(m.base.last-now.Unix(), m.set.HalfLife) / math.Sqrt(float64(len(qs)))
 	for i := range qs {
 		_, base, sum := m.point(&qs[i], now)
 		m.effects.learn(&qs[i], now, took[i].log()-base, sum, w, &m.set)

@@ -70,10 +70,7 @@ func (g *regression) byPrior(x *vector) float64 {
 func (g *regression) learn(x *vector, y float64, w float64, now time.Time, halfLife time.Duration) {
 	at := now.Unix()
 	d := decay(at-g.last, halfLife)
-	if at < g.last { // late news count as older
-		w, d, at = w*d, 1, g.last
-	}
-	g.last = at
+	g.last = max(at, g.last)
 	for i := 1; i < numbers; i++ {
 		g.count[i] *= d
 		if !math.IsNaN(x[i]) {
@@ -134,8 +131,7 @@ func (g *regression) solve() {
 	}
 }
 
-// decay is the weight that is left after a time, or that has that time to go: a question
-// about the past is as far from what was learned.
+// decay is the weight that is left after a time, all of it when that is yet to come.
 func decay(seconds int64, halfLife time.Duration) float64 {
-	return math.Exp2(-math.Abs(float64(seconds)) / halfLife.Seconds())
+	return math.Exp2(-max(0, float64(seconds)) / halfLife.Seconds())
 }

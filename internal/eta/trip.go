@@ -101,7 +101,6 @@ func (t *Trip) groups(s *Settings, k *[levels]uint64) {
 	k[lvSender], k[lvReceiver], k[lvCourier] = named(t.Sender), named(t.Receiver), named(t.Courier)
 	k[lvFrom], k[lvFromFine] = area(t.FromArea, t.From, s)
 	k[lvTo], k[lvToFine] = area(t.ToArea, t.To, s)
-	k[lvToNow] = k[lvTo]
 	k[lvPair], k[lvPairFine] = both(k[lvFrom], k[lvTo]), both(k[lvFromFine], k[lvToFine])
 }
 
