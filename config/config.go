@@ -131,8 +131,7 @@ type Log struct {
 	Format string `koanf:"format"`
 }
 
-// Access holds the first administrator's key. Load sets BootstrapAdminKey also from the
-// key file; empty means protected mode.
+// Access holds the first administrator's key. Load sets BootstrapAdminKey also from the key file; empty means protected mode.
 type Access struct {
 	BootstrapAdminKey     string `koanf:"bootstrap_admin_key" secret:"all"`
 	BootstrapAdminKeyFile string `koanf:"bootstrap_admin_key_file"`

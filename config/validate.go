@@ -161,8 +161,7 @@ func (c *Config) checkListeners() error {
 	return nil
 }
 
-// CheckKeyless fails if others could reach a server that has no keys. Whether there are keys
-// is known once the database is open.
+// CheckKeyless fails if others could reach a server that has no keys. Whether there are keys is known once the database is open.
 func (c *Config) CheckKeyless() error {
 	return cmp.Or(c.onlyLoopback("http.addr", c.HTTP.Addr), c.onlyLoopback("grpc.addr", c.GRPC.Addr))
 }

@@ -312,8 +312,7 @@ func OrderPIN(key []byte, orderID string) string {
 	return fmt.Sprintf("%04d", binary.BigEndian.Uint64(raw)%10_000)
 }
 
-// compose encodes random bytes as a secret. It skips bytes that would bias the letters, and
-// returns false if too few are left.
+// compose encodes random bytes as a secret. It skips bytes that would bias the letters, and returns false if too few are left.
 func compose(kind string, random []byte) (string, bool) {
 	b := make([]byte, 0, secretLength)
 	b = append(append(append(b, secretStart...), kind...), '_')

@@ -150,8 +150,7 @@ func (p *Privacy) rule() (domain.ShowCourier, bool) {
 	return r, err == nil
 }
 
-// merge sets the members of e that from sets. Lists are replaced as a whole: decoding one
-// over another would mix their entries.
+// merge sets the members of e that from sets. Lists are replaced as a whole: decoding one over another would mix their entries.
 func (e *MerchantEdit) merge(from MerchantEdit) {
 	lists := *e
 	*e = over(*e, from)

@@ -113,8 +113,7 @@ func (s *Sessions) keep(ctx context.Context, c domain.Credential, until time.Tim
 	return &Session{issued.Key, until}, s.Store.ChangeAccess(ctx, domain.AccessChange{Keep: &issued.Credential})
 }
 
-// NewCode makes a one-time sign-in code for a courier's own phone. The session ends when
-// the phone token with the id is revoked.
+// NewCode makes a one-time sign-in code for a courier's own phone. The session ends when the phone token with the id is revoked.
 func (s *Sessions) NewCode(ctx context.Context, courierID, phoneID string) (string, error) {
 	until := domain.Timestamp(s.Clock.Now().Add(CodeFor))
 	issued := issue(domain.Credential{

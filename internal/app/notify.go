@@ -144,8 +144,7 @@ func (a *App) customerLink(ctx context.Context, o *domain.Order) (string, error)
 // errPlain refuses to send what is personal over networks of others unencrypted.
 var errPlain = errors.New("must be https, unless it is in a network of webhooks.allow")
 
-// permitted checks the addresses of webhooks: https to the public internet, anything to
-// networks that the administrator allows.
+// permitted checks the addresses of webhooks: https to the public internet, anything to networks that the administrator allows.
 func permitted(guard *outbound.Guard) func(ctx context.Context, address string) error {
 	public := outbound.NewGuard()
 	return func(ctx context.Context, address string) error {

@@ -90,8 +90,7 @@ func (a *App) openRedis(ctx context.Context) (*cache.Redis, error) {
 	return r, nil
 }
 
-// openBroker starts the embedded broker, or waits for the external ones and returns nil.
-// The product works while these are down.
+// openBroker starts the embedded broker, or waits for the external ones and returns nil. The product works while these are down.
 func (a *App) openBroker(ctx context.Context) (*broker.Broker, error) {
 	if a.cfg.Kafka.Embedded() {
 		return broker.Start(ctx, broker.Config{

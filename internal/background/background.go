@@ -6,8 +6,7 @@ import (
 	"time"
 )
 
-// Loop calls a function repeatedly until the context ends: after the pause, later after
-// the duration it returns, or when woken.
+// Loop calls a function repeatedly until the context ends: after the pause, later after the duration it returns, or when woken.
 func Loop(ctx context.Context, wake <-chan struct{}, pause time.Duration, do func() time.Duration) {
 	t := time.NewTimer(pause)
 	defer t.Stop()

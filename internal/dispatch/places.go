@@ -17,11 +17,9 @@ import (
 
 const (
 	sourceGeocoding = "geocoding"
-	// placesEvery is how often orders without a location are looked for: what was
-	// announced may have been lost with the process.
+	// placesEvery is how often orders without a location are looked for: what was announced may have been lost with the process.
 	placesEvery = 10 * time.Minute
-	// placesLease is for how long a replica alone asks the geocoder; another tries to
-	// after placesRetry intervals of requests.
+	// placesLease is for how long a replica alone asks the geocoder; another tries to after placesRetry intervals of requests.
 	placesLease = 30 * time.Second
 	placesRetry = 5
 	// placesPause is the pause after a failure; it doubles up to placesRest.

@@ -32,8 +32,7 @@ type undoTrip struct {
 	cost    float64
 }
 
-// entry is an insertion position and its cost: into trip k as stop pos, or as a separate
-// trip before trip k if pos is ownTrip.
+// entry is an insertion position and its cost: into trip k as stop pos, or as a separate trip before trip k if pos is ownTrip.
 type entry struct {
 	delta  float32
 	k, pos int8

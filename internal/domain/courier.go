@@ -74,8 +74,7 @@ const (
 	ContactHeartbeat ContactKind = "heartbeat"
 )
 
-// MarshalJSON encodes the courier as defined in the contract; one without a capacity, as
-// returned by For, has only its identity.
+// MarshalJSON encodes the courier as defined in the contract; one without a capacity, as returned by For, has only its identity.
 func (c *Courier) MarshalJSON() ([]byte, error) {
 	if c.Capacity == 0 {
 		return json.Marshal(struct {

@@ -21,8 +21,7 @@ const (
 	// exitFactor makes the exit radius larger than the entry radius, so that a jittering
 	// fix at the edge does not restart the dwell.
 	exitFactor = 1.5
-	// driftMPS is the apparent speed of a device at rest, in m/s, in addition to the error
-	// of its fixes: slower than walking.
+	// driftMPS is the apparent speed of a device at rest, in m/s, in addition to the error of its fixes: slower than walking.
 	driftMPS = 0.3
 	// minErrorM and maxErrorM bound how much of a move the accuracy of fixes can explain,
 	// in metres: with more, a person walking past would seem to stand.
@@ -159,9 +158,7 @@ type Point struct {
 }
 
 // Valid reports whether the point is on the globe; NaN and infinities are not.
-func (p Point) Valid() bool {
-	return p.Lat >= -90 && p.Lat <= 90 && p.Lon >= -180 && p.Lon <= 180
-}
+func (p Point) Valid() bool { return p.Lat >= -90 && p.Lat <= 90 && p.Lon >= -180 && p.Lon <= 180 }
 
 // DistanceM returns the great-circle distance to q in metres (haversine formula).
 func (p Point) DistanceM(q Point) float64 {

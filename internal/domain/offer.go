@@ -37,8 +37,7 @@ type OfferRef struct {
 	DueAt                  time.Time
 }
 
-// Search is the rest of an order's search for a courier: it continues until Until, with
-// couriers who have not had an offer yet.
+// Search is the rest of an order's search for a courier: it continues until Until, with couriers who have not had an offer yet.
 type Search struct {
 	Until time.Time `json:"until"`
 	For   int       `json:"for"` // seconds that an offer is open

@@ -286,9 +286,8 @@ func (o *Order) LateAt() time.Time {
 	return *o.PromisedAt
 }
 
-// RiskAt is from when on the order counts as late: its promise, or the start of all times
-// once the end of its estimate's window lies after that, if the estimate knows more than the promise. It is false for finished orders
-// and those without a promise.
+// RiskAt is from when on the order counts as late: its promise, or the start of all times once the end of its estimate's window
+// lies after that, if the estimate knows more than the promise. It is false for finished orders and those without a promise.
 func (o *Order) RiskAt() (time.Time, bool) {
 	switch {
 	case !o.Active() || o.PromisedAt == nil:

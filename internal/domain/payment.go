@@ -11,8 +11,7 @@ type Payment struct {
 	// Delivery is the delivery fee, in addition to the goods.
 	Delivery        *Money `json:"delivery,omitempty" doc:"for the delivery, beside the goods"`
 	DeliveryVATRate string `json:"delivery_vat_rate,omitempty" enum:"none,0,5,7,10,16,22" doc:"percent that it contains"`
-	// Received is the amount collected by the carrier or courier, and Registry the
-	// carrier's number of the remittance document.
+	// Received is the amount collected by the carrier or courier, and Registry the carrier's number of the remittance document.
 	Received *Money `json:"received,omitempty" readOnly:"true" doc:"amount received"`
 	Registry string `json:"registry,omitempty" readOnly:"true" doc:"the company's number of the paper with which it was handed on"`
 }

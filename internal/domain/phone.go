@@ -13,10 +13,9 @@ import (
 // PhoneExtension stands between a number and its extension (RFC 3966): +74951234567;ext=12.
 const PhoneExtension = ";ext="
 
-// NormalizePhone returns the number in E.164 (+79161234567), followed by its extension if it
-// has one. A number without a country code is read as one of region (ISO 3166-1 alpha-2);
-// invisible characters are ignored. ok is false when no such number can exist. Numbers that no
-// operator has handed out pass: a tracker must not refuse an order because a numbering plan changed.
+// NormalizePhone returns the number in E.164 (+79161234567), followed by its extension if it has one. A number without a country
+// code is read as one of region (ISO 3166-1 alpha-2); invisible characters are ignored. ok is false when no such number can
+// exist. Numbers that no operator has handed out pass: a tracker must not refuse an order because a numbering plan changed.
 func NormalizePhone(s, region string) (e164 string, ok bool) {
 	if s = strings.TrimSpace(strings.Map(shown, s)); s == "" {
 		return "", true

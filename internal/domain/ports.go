@@ -11,8 +11,7 @@ type Clock interface{ Now() time.Time }
 // Store is the durable store. What a method has returned is on disk. Methods fail with an
 // Error of code unavailable when the database does not respond.
 //
-// A caller may give up (its context ends) while a change is queued; once the change is
-// running the caller waits for its outcome.
+// A caller may give up (its context ends) while a change is queued; once the change is running the caller waits for its outcome.
 type Store interface {
 	// CreateOrder commits a new order with its events and side rows. It fails with
 	// duplicate_external_id when (merchant_id, external_id) or the id exists, and ErrRecorded.
@@ -183,14 +182,12 @@ type Deliveries interface {
 type Lessons interface {
 	// PendingLessons returns the lessons to work out, oldest orders first, at most limit.
 	PendingLessons(ctx context.Context, limit int) ([]LessonRef, error)
-	// KeepLessons commits worked-out lessons and gives them the next places, in order; those
-	// that have one already are skipped.
+	// KeepLessons commits worked-out lessons and gives them the next places, in order; those that have one already are skipped.
 	KeepLessons(ctx context.Context, lessons []Lesson) error
 	// LessonsAfter returns the lessons behind a place, in order, at most limit. What it has
 	// passed stays complete: no lesson appears before one that was returned.
 	LessonsAfter(ctx context.Context, place int64, limit int) ([]Lesson, error)
-	// KeepBook commits a snapshot of what was learned up to a place, unless there is a
-	// later one; Book returns it, nil for none.
+	// KeepBook commits a snapshot of what was learned up to a place, unless there is a later one; Book returns it, nil for none.
 	KeepBook(ctx context.Context, place int64, data []byte) error
 	Book(ctx context.Context) ([]byte, error)
 	// EstimateReport returns how well first estimates held for the orders that ended in [from, to), by group: those whose

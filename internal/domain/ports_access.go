@@ -13,8 +13,7 @@ type PhoneTokens interface {
 	Tokens(ctx context.Context, courierID string) ([]PhoneToken, error)
 	// TokenOwner returns the courier of the token with this hash, or "".
 	TokenOwner(ctx context.Context, hash [32]byte) (string, error)
-	// DropTokens removes a courier's token by id, or all of them when id is empty, and
-	// returns the ids of the removed tokens.
+	// DropTokens removes a courier's token by id, or all of them when id is empty, and returns the ids of the removed tokens.
 	DropTokens(ctx context.Context, courierID, id string, idem *Idempotency) ([]string, error)
 }
 

@@ -23,9 +23,8 @@ type CarrierQuoter interface {
 
 // CarrierShipper books shipments.
 type CarrierShipper interface {
-	// CreateShipment submits a booking once and does not wait for the carrier's decision:
-	// the result is usually pending. After an Unsent failure no parcel exists, and after a
-	// Refused one it never will; after any other failure the parcel may exist.
+	// CreateShipment submits a booking once and does not wait for the carrier's decision: the result is usually pending. After an
+	// Unsent failure no parcel exists, and after a Refused one it never will; after any other failure the parcel may exist.
 	CreateShipment(ctx context.Context, r ShipmentRequest) (ShipmentSnapshot, error)
 	// CheckShipment returns the errors of a booking that can be found without asking the
 	// carrier, as validation_failed; no part of a booking is ever dropped silently.
@@ -66,9 +65,8 @@ type CarrierWebhooks interface {
 
 // CarrierJournal tells what happened to all of an account's shipments.
 type CarrierJournal interface {
-	// Journal returns the shipments with news since the cursor, "" being the beginning, the
-	// next cursor, and whether there is more now. A cursor that the company no longer takes
-	// starts again from the beginning. Like a webhook it only triggers polls.
+	// Journal returns the shipments with news since the cursor, "" being the beginning, the next cursor, and whether there is
+	// more now. A cursor that the company no longer takes starts again from the beginning. Like a webhook it only triggers polls.
 	Journal(ctx context.Context, cursor string) (refs []ShipmentRef, next string, more bool, err error)
 }
 

@@ -173,16 +173,13 @@ func (p Position) Clean(now time.Time) (Position, bool) {
 }
 
 // CourierIDs returns the couriers of the fixes, in order.
-func CourierIDs(fixes []Fix) []string {
-	return Each(fixes, func(f Fix) string { return f.CourierID })
-}
+func CourierIDs(fixes []Fix) []string { return Each(fixes, func(f Fix) string { return f.CourierID }) }
 
 // DropReason is why a position was dropped. Unusable positions are dropped and counted,
 // never rejected: a phone would resend them forever.
 type DropReason string
 
-// The reasons. Positions out of range are rejected where a person reads the response, and
-// dropped when they come from a phone.
+// The reasons. Positions out of range are rejected where a person reads the response, and dropped when they come from a phone.
 const (
 	DropOutOfRange      DropReason = "out_of_range"
 	DropNullIsland      DropReason = "null_island" // 0, 0: reported by receivers without a fix

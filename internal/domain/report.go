@@ -75,9 +75,7 @@ func DayOf(at time.Time, zone *time.Location) ReportDay {
 }
 
 // String is the date.
-func (d ReportDay) String() string {
-	return time.Unix(int64(d)*86400, 0).UTC().Format(time.DateOnly)
-}
+func (d ReportDay) String() string { return time.Unix(int64(d)*86400, 0).UTC().Format(time.DateOnly) }
 
 // ReportKey is a row of the summary. Its scope is a merchant, or "" for all.
 type ReportKey struct {

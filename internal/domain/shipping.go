@@ -130,9 +130,8 @@ func fill(p, of Place) Place {
 	return p
 }
 
-// Book gives the order a shipment. It fails with order_finished, with shipment_exists
-// while one is alive, and with illegal_transition when a new parcel is booked for goods
-// already handed over; a parcel that is only tracked may be on its way.
+// Book gives the order a shipment. It fails with order_finished, with shipment_exists while one is alive, and with
+// illegal_transition when a new parcel is booked for goods already handed over; a parcel that is only tracked may be on its way.
 func (o *Order) Book(s Shipment, follow bool, by By) ([]Event, error) {
 	switch {
 	case o.Status.Terminal():
@@ -220,9 +219,8 @@ func (o *Order) settle(by By, codes ...string) []Event {
 	return []Event{o.change(EventException, by, map[string]any{"ended": ended, "carrier": o.Shipment.Carrier})}
 }
 
-// LearnShipment applies a carrier's snapshot to the order: scans are observed, problems
-// become an exception, and a shipment that ended before the goods were handed over makes
-// the order ready for another carrier. It causes no event when nothing is new.
+// LearnShipment applies a carrier's snapshot to the order: scans are observed, problems become an exception, and a shipment that
+// ended before the goods were handed over makes the order ready for another carrier. It causes no event when nothing is new.
 func (o *Order) LearnShipment(snap ShipmentSnapshot, by By) []Event {
 	if o.Shipment == nil {
 		return nil

@@ -45,9 +45,7 @@ var transitions = []Transition{
 	}},
 	{StatusAtDropoff, []Status{StatusDelivered, StatusDeliveryFailed, StatusReturning, StatusFailed}},
 	{StatusReadyForPickup, []Status{StatusDelivered, StatusReturning, StatusFailed}},
-	{StatusDeliveryFailed, []Status{
-		StatusInTransit, StatusOutForDelivery, StatusReadyForPickup, StatusReturning, StatusFailed,
-	}},
+	{StatusDeliveryFailed, []Status{StatusInTransit, StatusOutForDelivery, StatusReadyForPickup, StatusReturning, StatusFailed}},
 	{StatusReturning, []Status{StatusReturned, StatusFailed}},
 	{StatusDelivered, nil},
 	{StatusReturned, nil},

@@ -8,8 +8,7 @@ import (
 	"time"
 )
 
-// View is an audience of the data. What each audience sees is decided here, where the data
-// is made, and not where it is sent.
+// View is an audience of the data. What each audience sees is decided here, where the data is made, and not where it is sent.
 type View uint8
 
 // The views.
@@ -105,8 +104,7 @@ func ParseShowCourier(s string) (ShowCourier, error) {
 		"must be custody, out_for_delivery, metres:<number>, minutes:<number> or stops_before:<number>")
 }
 
-// By returns the rule with what estimates the drive between two places, which minutes:N
-// needs: without it that rule never holds.
+// By returns the rule with what estimates the drive between two places, which minutes:N needs: without it that rule never holds.
 func (r ShowCourier) By(drive func(from, to Point) time.Duration) ShowCourier {
 	r.drive = drive
 	return r
@@ -325,8 +323,7 @@ func (c *Courier) For(v View, s Status) *Courier {
 	return shown
 }
 
-// For returns the estimate as the view shows it. Customers see the distance only while
-// they see the position, as given by place.
+// For returns the estimate as the view shows it. Customers see the distance only while they see the position, as given by place.
 func (e Estimate) For(v View, place bool) Estimate {
 	if v == ViewCustomer && !place {
 		e.DistanceM = nil

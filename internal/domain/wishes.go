@@ -26,8 +26,7 @@ func (o *Order) Instruct(i Instructions, by By) ([]Event, error) {
 	return []Event{o.change(EventChanged, by, map[string]any{"fields": []string{"instructions"}})}, nil
 }
 
-// Rate stores the customer's rating of a delivered order; a later one replaces it. Any
-// other order fails with illegal_transition.
+// Rate stores the customer's rating of a delivered order; a later one replaces it. Any other order fails with illegal_transition.
 func (o *Order) Rate(r Rating, by By) ([]Event, error) {
 	if o.Status != StatusDelivered {
 		return nil, Errorf(CodeIllegalTransition, "an order that is %s can't be rated: it was not delivered", o.Status)

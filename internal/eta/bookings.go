@@ -86,9 +86,7 @@ func (b *bookings) renew(now time.Time, s *Settings) {
 
 // kaplanMeier returns the quantiles of the outcomes; not ok when there are too few.
 func kaplanMeier(all []outcome) (z [3]float64, ok bool) {
-	slices.SortFunc(all, func(a, b outcome) int {
-		return cmp.Or(cmp.Compare(a.z, b.z), cmp.Compare(a.weight, b.weight))
-	})
+	slices.SortFunc(all, func(a, b outcome) int { return cmp.Or(cmp.Compare(a.z, b.z), cmp.Compare(a.weight, b.weight)) })
 	risk, ended := 0., 0
 	for _, o := range all {
 		risk += o.weight

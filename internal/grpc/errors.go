@@ -71,9 +71,7 @@ func statusOf(ctx context.Context, err error, requestID string) *status.Status {
 }
 
 func (f *failure) status(requestID string) *status.Status {
-	info := &errdetails.ErrorInfo{
-		Reason: f.reason, Domain: errorDomain, Metadata: map[string]string{metaRequestID: requestID},
-	}
+	info := &errdetails.ErrorInfo{Reason: f.reason, Domain: errorDomain, Metadata: map[string]string{metaRequestID: requestID}}
 	maps.Copy(info.Metadata, f.meta)
 	if f.err.Allowed != nil {
 		names := domain.Each(f.err.Allowed, func(s domain.Status) string { return string(s) })
@@ -118,17 +116,14 @@ func explain(e *domain.Error, meta map[string]string) {
 	}
 }
 
-// violations returns the faults in gRPC form and, in the same order, their JSON pointers;
-// only the first ones when not all fit.
+// violations returns the faults in gRPC form and, in the same order, their JSON pointers; only the first ones when not all fit.
 func violations(faults []domain.Fault) (*errdetails.BadRequest, string) {
 	bad := &errdetails.BadRequest{}
 	var pointers []string
 	size := 0
 	for _, f := range faults {
 		pointer := shorten(f.Pointer)
-		v := &errdetails.BadRequest_FieldViolation{
-			Field: fieldPath(pointer), Reason: f.Code, Description: shorten(f.Detail),
-		}
+		v := &errdetails.BadRequest_FieldViolation{Field: fieldPath(pointer), Reason: f.Code, Description: shorten(f.Detail)}
 		size += 2*len(pointer) + len(v.Description) + len(v.Reason) + 16
 		if size > maxFaultBytes && len(pointers) > 0 {
 			break

@@ -72,9 +72,7 @@ func (s *service) GetOrderStatus(ctx context.Context, r *pb.GetOrderStatusReques
 	}, nil
 }
 
-func (s *service) UpdateOrderStatus(
-	ctx context.Context, r *pb.UpdateOrderStatusRequest,
-) (*pb.UpdateOrderStatusResponse, error) {
+func (s *service) UpdateOrderStatus(ctx context.Context, r *pb.UpdateOrderStatusRequest) (*pb.UpdateOrderStatusResponse, error) {
 	expected, err := s.expectedVersion(ctx, r.GetOrderId(), r.IfMatch)
 	if err != nil {
 		return nil, err
@@ -92,9 +90,7 @@ func (s *service) CancelOrder(ctx context.Context, r *pb.CancelOrderRequest) (*p
 	return &pb.CancelOrderResponse{Order: orderTo(o)}, err
 }
 
-func (s *service) EstimateDelivery(
-	ctx context.Context, r *pb.EstimateDeliveryRequest,
-) (*pb.EstimateDeliveryResponse, error) {
+func (s *service) EstimateDelivery(ctx context.Context, r *pb.EstimateDeliveryRequest) (*pb.EstimateDeliveryResponse, error) {
 	e, err := s.Orders.DeliveryTime(ctx, r.GetOrderId())
 	return &pb.EstimateDeliveryResponse{Estimate: estimateTo(&e)}, err
 }
@@ -104,8 +100,7 @@ func (s *service) AssignCourier(ctx context.Context, r *pb.AssignCourierRequest)
 	if err != nil {
 		return nil, err
 	}
-	o, err := s.Orders.Assign(ctx, r.GetOrderId(),
-		orders.Assignment{CourierID: r.GetCourierId(), Auto: r.GetAuto()}, expected)
+	o, err := s.Orders.Assign(ctx, r.GetOrderId(), orders.Assignment{CourierID: r.GetCourierId(), Auto: r.GetAuto()}, expected)
 	return &pb.AssignCourierResponse{Order: orderTo(o)}, err
 }
 
@@ -180,9 +175,7 @@ func (s *service) GetCourierLocation(
 	return locatedTo(p), err
 }
 
-func (s *service) ListCourierOrders(
-	ctx context.Context, r *pb.ListCourierOrdersRequest,
-) (*pb.ListCourierOrdersResponse, error) {
+func (s *service) ListCourierOrders(ctx context.Context, r *pb.ListCourierOrdersRequest) (*pb.ListCourierOrdersResponse, error) {
 	orders, next, err := s.Couriers.Orders(ctx, r.GetCourierId(), pageFrom(r.PageSize, r.GetPageToken()))
 	return &pb.ListCourierOrdersResponse{Orders: domain.Each(orders, orderTo), NextPageToken: next}, err
 }
@@ -206,9 +199,7 @@ func (s *service) ReportLocations(stream pb.OrderService_ReportLocationsServer) 
 	}
 }
 
-func (s *service) report(
-	ctx context.Context, in *locations, batch int, total *pb.ReportLocationsResponse,
-) error {
+func (s *service) report(ctx context.Context, in *locations, batch int, total *pb.ReportLocationsResponse) error {
 	if key := callFrom(ctx).idem.Key; key != "" { // one key covers the stream, batch by batch
 		ctx = idempotency.With(ctx, &idempotency.Request{Key: key + "/" + strconv.Itoa(batch)})
 	}

@@ -123,9 +123,7 @@ type health struct {
 }
 
 // Check reports whether a service is ready, or NotFound for an unknown one.
-func (h *health) Check(
-	ctx context.Context, r *grpc_health_v1.HealthCheckRequest,
-) (*grpc_health_v1.HealthCheckResponse, error) {
+func (h *health) Check(ctx context.Context, r *grpc_health_v1.HealthCheckRequest) (*grpc_health_v1.HealthCheckResponse, error) {
 	now := h.now(ctx, r.GetService())
 	if now == grpc_health_v1.HealthCheckResponse_SERVICE_UNKNOWN {
 		return nil, status.Error(codes.NotFound, "unknown service")
@@ -134,9 +132,7 @@ func (h *health) Check(
 }
 
 // List returns the health of every service.
-func (h *health) List(
-	ctx context.Context, _ *grpc_health_v1.HealthListRequest,
-) (*grpc_health_v1.HealthListResponse, error) {
+func (h *health) List(ctx context.Context, _ *grpc_health_v1.HealthListRequest) (*grpc_health_v1.HealthListResponse, error) {
 	now := &grpc_health_v1.HealthCheckResponse{Status: h.now(ctx, "")}
 	return &grpc_health_v1.HealthListResponse{Statuses: map[string]*grpc_health_v1.HealthCheckResponse{
 		"": now, pb.OrderService_ServiceDesc.ServiceName: now,

@@ -167,8 +167,7 @@ func (a *assets) serveFile(c *gin.Context, name string) {
 // imports matches a module's static imports; import() is not needed for the first view.
 var imports = regexp.MustCompile(`(?m)^(?:import|export)\b[^;"'()]*?["'](\.{1,2}/[^"']+)["']|\}\s*from\s*["'](\.{1,2}/[^"']+)["']`)
 
-// modules returns the given modules and all their imports, the given ones first, so that a
-// page can request all of them at once.
+// modules returns the given modules and all their imports, the given ones first, so that a page can request all of them at once.
 func (a *assets) modules(names ...string) []string {
 	for i := 0; i < len(names); i++ {
 		source, err := fs.ReadFile(a.source, names[i])

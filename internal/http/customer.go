@@ -34,8 +34,7 @@ func (s *Server) customerRoutes() {
 	}, posting[orderPostIn](s.Orders.CheckRating, changedOrder, s.Orders.Rate))
 }
 
-// customerPage shows one order to the holder of its link. A revoked, expired or forged link
-// gets a 404 page that reveals nothing.
+// customerPage shows one order to the holder of its link. A revoked, expired or forged link gets a 404 page that reveals nothing.
 func (s *Server) customerPage(c *gin.Context) {
 	token := c.Param("token")
 	ctx, order, track, err := s.linked(c.Request.Context(), token)

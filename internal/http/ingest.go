@@ -188,8 +188,7 @@ func ownTracksLocation(r *tracking.PhoneReport, doc map[string]any, user, device
 	r.Positions = append(r.Positions, p)
 }
 
-// ownTracksArrival is an event of the phone's own geofence. Its location is not part of the
-// track: the app sends that separately.
+// ownTracksArrival is an event of the phone's own geofence. Its location is not part of the track: the app sends that separately.
 func ownTracksArrival(r *tracking.PhoneReport, doc map[string]any) {
 	if p, ok := place(r, doc["lat"], doc["lon"], doc["tst"]); ok {
 		p.Accuracy = measured(doc["acc"])

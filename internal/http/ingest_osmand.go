@@ -138,9 +138,8 @@ func osmandLocation(r *tracking.PhoneReport, location map[string]any) {
 	r.Positions = append(r.Positions, p)
 }
 
-// osmandParams parses the parameters of a query, a form or a flat document: battery in
-// percent, speed in knots. With unit=ms, as in our link for OsmAnd, speed is in metres per
-// second and hdop is the accuracy in metres, as that app sends them.
+// osmandParams parses the parameters of a query, a form or a flat document: battery in percent, speed in knots. With unit=ms, as
+// in our link for OsmAnd, speed is in metres per second and hdop is the accuracy in metres, as that app sends them.
 func osmandParams(r *tracking.PhoneReport, params map[string]any) {
 	if params["unit"] == "ms" {
 		params["accuracy"] = cmp.Or(params["accuracy"], params["hdop"])
@@ -193,8 +192,7 @@ func place(r *tracking.PhoneReport, lat, lon, timestamp any) (p domain.Position,
 	return domain.Position{Lat: *y, Lon: *x, RecordedAt: at}, true
 }
 
-// splitLocation parses "lat,lon", also where the comma is the decimal separator too. It
-// returns nothing usable for anything else.
+// splitLocation parses "lat,lon", also where the comma is the decimal separator too. It returns nothing usable for anything else.
 func splitLocation(s string) (lat, lon any) {
 	parts := strings.Split(s, ",")
 	switch len(parts) {

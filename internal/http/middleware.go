@@ -23,8 +23,7 @@ import (
 // hsts makes browsers use HTTPS for a year. Behind a proxy it is the proxy's to say.
 var hsts = []string{"max-age=31536000"}
 
-// around wraps every request: it assigns an id, limits the body, counts and logs the outcome,
-// and turns a panic into a response.
+// around wraps every request: it assigns an id, limits the body, counts and logs the outcome, and turns a panic into a response.
 func (s *Server) around(c *gin.Context) {
 	start := time.Now()
 	c.Writer.Header()[headerRequestID] = []string{transport.RequestID(c.Request.Header.Get(headerRequestID))}

@@ -193,9 +193,8 @@ func osmAndApp(report string) phoneApp {
 	return phoneApp{App: "osmand", URL: report + "?unit=ms&lat={0}&lon={1}&timestamp={2}&hdop={3}&altitude={4}&speed={5}&bearing={6}"}
 }
 
-// ownTracksApp sets up OwnTracks, which itself queues what it could not send: over HTTP
-// (mode 3), in move mode (monitoring 2: always, with the best accuracy), with extended data
-// such as the battery. https://owntracks.org/booklet/features/remoteconfig/
+// ownTracksApp sets up OwnTracks, which itself queues what it could not send: over HTTP (mode 3), in move mode (monitoring 2:
+// always, with the best accuracy), with extended data such as the battery. https://owntracks.org/booklet/features/remoteconfig/
 func ownTracksApp(report, courierID string) (phoneApp, error) {
 	doc, err := json.Marshal(map[string]any{
 		"_type": "configuration", "mode": 3, "url": report, "auth": false, "deviceId": courierID, "tid": courierID[len(courierID)-2:],

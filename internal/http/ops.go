@@ -167,6 +167,4 @@ func (m *metrics) series(k seriesKey) *series {
 }
 
 // streaming holds the routes that stay open.
-var streaming = map[string]bool{
-	"/order/:order_id/ws": true, "/order/:order_id/stream": true, "/ws": true,
-}
+var streaming = map[string]bool{"/order/:order_id/ws": true, "/order/:order_id/stream": true, "/ws": true}

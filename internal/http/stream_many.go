@@ -90,8 +90,7 @@ func parseCommand(data []byte) (command, error) {
 	return cmd, nil
 }
 
-// message executes a client's message. An invalid message ends the socket; a topic that
-// can't be watched gets an error frame.
+// message executes a client's message. An invalid message ends the socket; a topic that can't be watched gets an error frame.
 func (m *many) message(data []byte) {
 	cmd, err := parseCommand(data)
 	if err != nil {

@@ -235,6 +235,4 @@ func unescapeCell(cell string) string {
 }
 
 // csvHeader returns the header of an export.
-func csvHeader() []string {
-	return domain.Each(csvColumns, func(c csvColumn) string { return c.name })
-}
+func csvHeader() []string { return domain.Each(csvColumns, func(c csvColumn) string { return c.name }) }

@@ -19,8 +19,7 @@ type csvReader struct {
 	columns []csvColumn
 }
 
-// newCSV reads the header, the first line. It fails with malformed, or with
-// validation_failed for unknown or missing columns.
+// newCSV reads the header, the first line. It fails with malformed, or with validation_failed for unknown or missing columns.
 func newCSV(body io.Reader) (*csvReader, error) {
 	r := &csvReader{lines: newFileLines(body, 1), comma: ','}
 	line, err := r.lines.next()
@@ -80,8 +79,7 @@ const (
 	maxRecordBytes = 64 << 10
 )
 
-// row reads a record. An invalid record costs only its first line: the lines after it are
-// read again as records of their own.
+// row reads a record. An invalid record costs only its first line: the lines after it are read again as records of their own.
 func (r *csvReader) row(first fileLine, row *orders.ImportRow) error {
 	text, more, whole, err := r.record(first)
 	if err != nil {

@@ -98,8 +98,7 @@ type importLine struct {
 	Events []domain.Event `json:"events"`
 }
 
-// OrderFields is an order without its methods, so that it can be embedded next to other
-// members. It is exported for the decoder.
+// OrderFields is an order without its methods, so that it can be embedded next to other members. It is exported for the decoder.
 type OrderFields domain.Order
 
 // rows iterates over a file's rows; read fills one from each non-blank line.

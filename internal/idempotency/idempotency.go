@@ -39,9 +39,7 @@ func With(ctx context.Context, i *Request) context.Context {
 
 // Once runs do unless the request's key was answered before: then it returns the stored response. do must commit the record
 // it receives together with its changes; without a key the record is nil. op and in identify the request.
-func Once[T any](
-	ctx context.Context, k *Keys, op string, in any, do func(rec *domain.Idempotency) (T, error),
-) (T, error) {
+func Once[T any](ctx context.Context, k *Keys, op string, in any, do func(rec *domain.Idempotency) (T, error)) (T, error) {
 	var none T
 	actor, err := domain.ActorFrom(ctx)
 	if err != nil {

@@ -16,8 +16,7 @@ import (
 )
 
 const (
-	// maxPicture and maxPixels limit what is accepted: a photo of a phone. Decoding takes up
-	// to 12 bytes a pixel.
+	// maxPicture and maxPixels limit what is accepted: a photo of a phone. Decoding takes up to 12 bytes a pixel.
 	maxPicture = 8 << 20
 	maxPixels  = 17 << 20
 	// longSide and quality are of what is stored.
@@ -28,9 +27,8 @@ const (
 // decoding limits how many pictures are in memory at once.
 var decoding = make(chan struct{}, 1)
 
-// picture makes a clean JPEG of an uploaded image: upright, of a bounded size, and without
-// anything else that its file had, such as where it was taken. The type is told by the
-// content. It records a fault at the pointer.
+// picture makes a clean JPEG of an uploaded image: upright, of a bounded size, and without anything else that its file had, such
+// as where it was taken. The type is told by the content. It records a fault at the pointer.
 func picture(ctx context.Context, f *domain.Faults, pointer string, data []byte) []byte {
 	if len(data) == 0 {
 		return nil
@@ -62,8 +60,7 @@ func picture(ctx context.Context, f *domain.Faults, pointer string, data []byte)
 	return out
 }
 
-// upright decodes an image, shrinks and turns it, and encodes it again, on white where it is
-// transparent.
+// upright decodes an image, shrinks and turns it, and encodes it again, on white where it is transparent.
 func upright(data []byte, kind string) ([]byte, error) {
 	from, _, err := image.Decode(bytes.NewReader(data))
 	if err != nil {

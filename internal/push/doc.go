@@ -33,9 +33,8 @@
 //
 // # Lifecycle
 //
-// New, then Run in a goroutine of the caller's until its context ends, then Close (or
-// Shutdown, which spreads it out). Missed entries are read from the store by a few
-// goroutines that exist while there is something to read; Close waits for them.
+// New, then Run in a goroutine of the caller's until its context ends, then Close (or Shutdown, which spreads it out). Missed
+// entries are read from the store by a few goroutines that exist while there is something to read; Close waits for them.
 //
 // # Replicas
 //

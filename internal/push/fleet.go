@@ -9,8 +9,7 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// fleet is the room of the fleet's watchers: the moves of all couriers, merged per tick,
-// and the statuses of all orders at once.
+// fleet is the room of the fleet's watchers: the moves of all couriers, merged per tick, and the statuses of all orders at once.
 type fleet struct {
 	room
 	watchers atomic.Int32

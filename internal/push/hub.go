@@ -151,8 +151,7 @@ func (h *Hub) goesAway() bool {
 // Close ends every subscription with ErrGoingAway, later ones too, and waits for the hub's goroutines.
 func (h *Hub) Close() { h.Shutdown(context.Background(), 0) }
 
-// Shutdown is Close spread evenly over a period, so that clients do not all reconnect at
-// once. It hurries when the context ends.
+// Shutdown is Close spread evenly over a period, so that clients do not all reconnect at once. It hurries when the context ends.
 func (h *Hub) Shutdown(ctx context.Context, spread time.Duration) {
 	h.mu.Lock()
 	if !h.goesAway() {

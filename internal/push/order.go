@@ -38,9 +38,7 @@ type track struct {
 }
 
 // held reports whether the fleet's watchers still need the room of the order.
-func (r *room) held() bool {
-	return r.hub.watchesAll() && r.hub.clock.Now().Before(r.track.heldUntil)
-}
+func (r *room) held() bool { return r.hub.watchesAll() && r.hub.clock.Now().Before(r.track.heldUntil) }
 
 // carriedBy reports whether the fix moves the order: it is in the custody of that courier.
 func (r *room) carriedBy(fix domain.Fix) bool {
@@ -91,9 +89,7 @@ func (r *room) offer(events []domain.Event, w *wakes) {
 			r.next(e, w)
 			continue
 		}
-		i, found := slices.BinarySearchFunc(t.ahead, e.Seq, func(a domain.Event, seq int64) int {
-			return int(a.Seq - seq)
-		})
+		i, found := slices.BinarySearchFunc(t.ahead, e.Seq, func(a domain.Event, seq int64) int { return int(a.Seq - seq) })
 		if !found {
 			t.ahead = slices.Insert(t.ahead, i, *e)
 		}

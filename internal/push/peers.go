@@ -94,8 +94,7 @@ func (p *peers) changed(a domain.Announcement) {
 	}
 }
 
-// publishFleet publishes the batched entries for other replicas' fleet watchers, and again
-// after a pause, until none are left.
+// publishFleet publishes the batched entries for other replicas' fleet watchers, and again after a pause, until none are left.
 func (p *peers) publishFleet() {
 	p.mu.Lock()
 	events := p.events

@@ -49,8 +49,7 @@ func (s *Subscription) OnClose(fn func()) {
 	s.mu.Unlock()
 }
 
-// KeepOpen keeps the subscription open after its only order is finished; for transports
-// whose readers may add topics at any time.
+// KeepOpen keeps the subscription open after its only order is finished; for transports whose readers may add topics at any time.
 func (s *Subscription) KeepOpen() {
 	s.mu.Lock()
 	s.keep = true
@@ -161,9 +160,7 @@ func (s *Subscription) pop() Frame {
 }
 
 // emptied shrinks the queue; mu is held.
-func (s *Subscription) emptied() {
-	s.queue, s.facts, s.replay = s.inline[:0], 0, 0
-}
+func (s *Subscription) emptied() { s.queue, s.facts, s.replay = s.inline[:0], 0, 0 }
 
 // put queues a frame. slot, for frames with a conflation key, holds the place of an unread
 // one. It reports whether to wake the reader and whether the subscription goes on.

@@ -136,8 +136,7 @@ func ability[T any](car domain.Carrier, what string) (T, error) {
 	return able, nil
 }
 
-// failure converts a carrier's error for the caller: faults of the request in the carrier's
-// words, anything else as unavailable.
+// failure converts a carrier's error for the caller: faults of the request in the carrier's words, anything else as unavailable.
 func failure(err error) error {
 	if err == nil {
 		return nil

@@ -69,8 +69,7 @@ func (sv *Service) Release(ctx context.Context, id string, expected int64) (ende
 	}
 }
 
-// toCancel returns the shipment to cancel: the job is nil if there is none, the worker if
-// the account is no longer configured.
+// toCancel returns the shipment to cancel: the job is nil if there is none, the worker if the account is no longer configured.
 func (sv *Service) toCancel(ctx context.Context, id string, expected int64) (*domain.Order, *domain.ShipmentJob, *worker, error) {
 	o, err := sv.Store.Order(ctx, id)
 	if err != nil {

@@ -117,8 +117,7 @@ func (sv *Service) handleWebhook(ctx context.Context, m domain.HookMessage) (don
 	return true
 }
 
-// note applies data found only in webhooks: the courier who collects, photos, agreed
-// windows. Everything else is left to polling.
+// note applies data found only in webhooks: the courier who collects, photos, agreed windows. Everything else is left to polling.
 func (sv *Service) note(ctx context.Context, account domain.CarrierAccount, h domain.CarrierHook, refs []domain.ShipmentRef) error {
 	switch h.Event.Kind {
 	case domain.CarrierCourier, domain.CarrierAgreement, domain.CarrierDocument:

@@ -122,9 +122,7 @@ func (sv *Service) prepare(
 		Carrier: account.Carrier, Account: account.Name, Phase: domain.PhasePending, Reference: o.ClientRef(now), TrackingNumber: ref.TrackingNumber,
 	}
 	ref.ClientRef = s.Reference
-	job := domain.ShipmentJob{
-		OrderID: o.ID, Account: account, Due: now, Since: now, Ref: ref,
-	}
+	job := domain.ShipmentJob{OrderID: o.ID, Account: account, Due: now, Since: now, Ref: ref}
 	if in.TrackingNumber != "" {
 		_, err := ability[domain.CarrierTracker](car, "tracking")
 		return s, job, failure(err)

@@ -78,8 +78,7 @@ type worker struct {
 	away    int // consecutive rounds with the carrier down: then one shipment at a time is tried
 }
 
-// round polls the due shipments and returns how long to rest. While a carrier is down none
-// are leased: they are only delayed.
+// round polls the due shipments and returns how long to rest. While a carrier is down none are leased: they are only delayed.
 func (w *worker) round(ctx context.Context) time.Duration {
 	now := w.Clock.Now()
 	until := domain.Timestamp(now.Add(taken))

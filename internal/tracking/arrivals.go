@@ -29,8 +29,7 @@ type Arrival struct {
 // sourceFence is the source of reports from fences.
 const sourceFence = "fence"
 
-// arrivalQueue bounds the queue of conclusions; while it is full new ones are dropped and
-// inferred again from the next position.
+// arrivalQueue bounds the queue of conclusions; while it is full new ones are dropped and inferred again from the next position.
 const arrivalQueue = 1024
 
 // arrivals records what positions show: that a courier is near, or has arrived.
@@ -82,8 +81,7 @@ func before(o *domain.Order, fix domain.Fix) bool {
 	return since != nil && fix.RecordedAt.Before(since.Truncate(time.Second))
 }
 
-// destination returns the place where the courier of an order is expected next, nil when
-// unknown, and the status of the arrival.
+// destination returns the place where the courier of an order is expected next, nil when unknown, and the status of the arrival.
 func destination(o *domain.Order) (*domain.Point, domain.Status) {
 	switch {
 	case o.Status.BeforeCustody() && o.Pickup != nil:
@@ -273,8 +271,7 @@ func (pl *pipeline) silent(ctx context.Context, ids []string) (map[string]time.T
 	return out, nil
 }
 
-// noteSilence adds the note, once for each silence, to an order in the courier's custody.
-// Events of the order count as contact.
+// noteSilence adds the note, once for each silence, to an order in the courier's custody. Events of the order count as contact.
 func (pl *pipeline) noteSilence(ctx context.Context, o *domain.Order, heard time.Time) error {
 	since := o.UpdatedAt
 	if heard.After(since) {

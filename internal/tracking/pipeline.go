@@ -132,8 +132,7 @@ func (pl *pipeline) filter(
 	return kept, moved
 }
 
-// show updates the courier's position for watchers. Failures heal with the next position,
-// so they are not reported to the sender.
+// show updates the courier's position for watchers. Failures heal with the next position, so they are not reported to the sender.
 func (pl *pipeline) show(ctx context.Context, t *tracked, newest domain.Fix) {
 	moved, err := pl.Live.PutFixes(context.WithoutCancel(ctx), []domain.Fix{newest})
 	if err != nil {

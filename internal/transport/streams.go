@@ -46,8 +46,7 @@ var (
 	}
 )
 
-// EndOf maps the error that ended a subscription to the end of its stream; ok is false when
-// err did not come from a subscription.
+// EndOf maps the error that ended a subscription to the end of its stream; ok is false when err did not come from a subscription.
 func EndOf(err error) (end End, ok bool) {
 	for cause, end := range ends {
 		if errors.Is(err, cause) {

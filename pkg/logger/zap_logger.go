@@ -36,9 +36,7 @@ func NewAt(level zapcore.LevelEnabler, format string, w io.Writer) (*zap.Logger,
 func newEncoder(format string, tty bool) (zapcore.Encoder, error) {
 	c := zap.NewProductionEncoderConfig()
 	c.TimeKey = "time"
-	c.EncodeTime = func(t time.Time, enc zapcore.PrimitiveArrayEncoder) {
-		zapcore.ISO8601TimeEncoder(t.UTC(), enc)
-	}
+	c.EncodeTime = func(t time.Time, enc zapcore.PrimitiveArrayEncoder) { zapcore.ISO8601TimeEncoder(t.UTC(), enc) }
 	c.EncodeDuration = zapcore.StringDurationEncoder
 	switch {
 	case format == "json" || format == "auto" && !tty:

@@ -58,8 +58,7 @@ func (s *Store) DeliveryContents(ctx context.Context, of []domain.Delivery) ([]d
 const settleDelivery = `UPDATE deliveries SET state = $5, due_at = $6, tries = $7, tried_at = $8, code = $9, error = $10
 	WHERE receiver = $1 AND order_id = $2 AND seq = $3 AND part = $4 AND (due_at IS NOT NULL OR $5 = 'sent')`
 
-// SettleDeliveries stores the results of tries; see domain.Deliveries. Most were sent at the
-// first try: those take one statement.
+// SettleDeliveries stores the results of tries; see domain.Deliveries. Most were sent at the first try: those take one statement.
 func (s *Store) SettleDeliveries(ctx context.Context, tried []domain.Delivery) error {
 	type same struct {
 		receiver string

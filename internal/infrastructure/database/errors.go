@@ -28,8 +28,7 @@ func failure(err error) error {
 	return domain.Internal("the database failed", err)
 }
 
-// badRow is the error for a row that could not be decoded. The decoding error describes
-// the row and must not reach the caller.
+// badRow is the error for a row that could not be decoded. The decoding error describes the row and must not reach the caller.
 func badRow(err error) error {
 	if err == nil {
 		return nil

@@ -186,8 +186,7 @@ func eraseEvents(ctx context.Context, _ *Store, tx *sql.Tx, orderID string) erro
 // answersWithin is how far the time of a remembered answer may be from that of its event.
 const answersWithin = 10 * time.Minute
 
-// eraseAnswers rewrites the answers that mention the order. They were given when it changed,
-// so only those times are searched.
+// eraseAnswers rewrites the answers that mention the order. They were given when it changed, so only those times are searched.
 func eraseAnswers(ctx context.Context, s *Store, tx *sql.Tx, orderID string) error {
 	events, err := orderEvents(ctx, tx, orderID)
 	if err != nil || len(events) == 0 {

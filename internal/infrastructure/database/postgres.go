@@ -28,9 +28,8 @@ const (
 	pgJobTries = 3
 )
 
-// OpenPostgres connects to PostgreSQL 14 or newer and migrates the schema; of several
-// replicas starting at once, one does. It fails with unavailable while the server is down.
-// The URL takes libpq's parameters, and pool_max_conns for the read connections.
+// OpenPostgres connects to PostgreSQL 14 or newer and migrates the schema; of several replicas starting at once, one does. It
+// fails with unavailable while the server is down. The URL takes libpq's parameters, and pool_max_conns for the read connections.
 func OpenPostgres(ctx context.Context, url string, o Options) (*Store, error) {
 	e, err := newPostgres(url)
 	if err != nil {
@@ -102,8 +101,7 @@ func tune(c *pgx.ConnConfig) {
 		"statement_timeout":                   "10s",
 		"lock_timeout":                        "3s",
 		"idle_in_transaction_session_timeout": "10s",
-		// Every query has its index; these keep the planner from choosing other plans for
-		// tables that were small when it planned.
+		// Every query has its index; these keep the planner from choosing other plans for tables that were small when it planned.
 		"enable_seqscan": "off",
 		"jit":            "off",
 	})

@@ -65,10 +65,7 @@ func (e *postgres) begin(ctx context.Context) (*work, error) {
 		return nil, err
 	}
 	w := &pgWork{e: e, ctx: ctx, conn: conn}
-	return &work{
-		lock: w.lock, write: w.writePlan,
-		commit: w.commit, rollback: w.rollback, settle: w.settle,
-	}, nil
+	return &work{lock: w.lock, write: w.writePlan, commit: w.commit, rollback: w.rollback, settle: w.settle}, nil
 }
 
 // send runs a batch in one round trip; the first one also begins the transaction.
@@ -184,8 +181,7 @@ func (w *pgWork) rollback() {
 	w.conn.Release() // the pool drops a connection that is still in a transaction
 }
 
-// settle waits until the server has finished the transaction. The connection may be lost
-// while the server is still committing.
+// settle waits until the server has finished the transaction. The connection may be lost while the server is still committing.
 func (w *pgWork) settle(ctx context.Context) error {
 	if w.xid == "" {
 		return nil

@@ -114,8 +114,7 @@ func (s *Store) purge(ctx context.Context, text string, args ...any) error {
 	}
 }
 
-// errUnknown means that it could not be determined whether a commit happened. The caller
-// has to retry with its idempotency key.
+// errUnknown means that it could not be determined whether a commit happened. The caller has to retry with its idempotency key.
 var errUnknown = errors.New("the outcome of the commit is unknown")
 
 // findOut limits how long the outcome of a commit is looked up.

@@ -64,9 +64,7 @@ var (
 		conflict: " ON CONFLICT (order_id) DO UPDATE SET shares = excluded.shares",
 	}
 	reportDays  = newReportDays()
-	searchParts = &table{name: "search_parts", cols: []column{
-		{"segment", "bigint"}, {"part", "bigint"}, {"data", "bytea"},
-	}}
+	searchParts = &table{name: "search_parts", cols: []column{{"segment", "bigint"}, {"part", "bigint"}, {"data", "bytea"}}}
 	searchQueue = &table{name: "search_queue", cols: []column{
 		{"order_id", uuids}, {"created_at", "bigint"}, {"queued_at", "bigint"},
 	}}
@@ -136,9 +134,7 @@ func newOrderRow(o *domain.Order) (*orderRow, error) {
 }
 
 // order decodes the row into a new object.
-func (r *orderRow) order() (*domain.Order, error) {
-	return thaw([]byte(r.data), []byte(r.ledger))
-}
+func (r *orderRow) order() (*domain.Order, error) { return thaw([]byte(r.data), []byte(r.ledger)) }
 
 // load is the courier whose active_orders includes the order, "" for none.
 func (r *orderRow) load() string {

@@ -17,10 +17,9 @@ import (
 // The search index is fed after orders are committed, by one process at a time. Orders newer than the newest segment need no
 // index: searches scan them. Once there are enough, they become a segment, and several small segments become a large one.
 //
-// An order that belongs to a segment, but was committed after it, or whose text changed, is
-// queued in the order's own transaction. Searches check what is queued, and the segment is
-// built again from the stored orders after a while. So a search never misses an order, whatever the
-// feed has done or not done: a process that is killed leaves a segment that is not live.
+// An order that belongs to a segment, but was committed after it, or whose text changed, is queued in the order's own
+// transaction. Searches check what is queued, and the segment is built again from the stored orders after a while. So a search
+// never misses an order, whatever the feed has done or not done: a process that is killed leaves a segment that is not live.
 
 const (
 	fullSegment = 1 << 16
@@ -215,8 +214,7 @@ func (r *orderRow) foldedText() string {
 	return orderSearch(o)
 }
 
-// errOvertaken means that a segment missed orders that were committed meanwhile, or that
-// another process feeds the index now.
+// errOvertaken means that a segment missed orders that were committed meanwhile, or that another process feeds the index now.
 var errOvertaken = errors.New("the search index changed meanwhile")
 
 // build stores a segment in place of others. If it replaces none it covers the next orders

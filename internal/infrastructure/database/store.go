@@ -99,8 +99,7 @@ type dialect struct {
 	holdOrders func(context.Context, *sql.Tx) error
 	// snapshot are the options of a transaction that reads one state of the database.
 	snapshot *sql.TxOptions
-	// searchGrams reads parts of the search index by lists of segments and of numbers;
-	// searchPages reads parts listed by pairs.
+	// searchGrams reads parts of the search index by lists of segments and of numbers; searchPages reads parts listed by pairs.
 	searchGrams, searchPages string
 	pairs                    func([][2]int64) []any
 	// searchKeys joins the orders with given keys, a row k (created_at, id) each.

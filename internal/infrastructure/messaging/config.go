@@ -128,9 +128,7 @@ func (c ClientConfig) log() *zap.Logger {
 }
 
 // backoff is the pause before the given attempt, doubling from 50 ms to a second.
-func backoff(try int) time.Duration {
-	return min(50*time.Millisecond<<min(try, 10), maxBackoff)
-}
+func backoff(try int) time.Duration { return min(50*time.Millisecond<<min(try, 10), maxBackoff) }
 
 // dialer reads the certificate files on each connection, so that renewed certificates need
 // no restart; if they can't be read, it uses the last ones that could.

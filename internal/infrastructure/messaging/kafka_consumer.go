@@ -34,9 +34,8 @@ const (
 
 // Consumer reads order_status_updates as a member of a consumer group and calls a handler for each message; see NewConsumer.
 type Consumer struct {
-	// GiveUpAfter is how long handling a message may fail with unavailable while Healthy
-	// reports that the handler's dependencies work; then it becomes a dead letter.
-	// OnDeadLetter receives the error code of each dead letter. Set them before Run.
+	// GiveUpAfter is how long handling a message may fail with unavailable while Healthy reports that the handler's dependencies
+	// work; then it becomes a dead letter. OnDeadLetter receives the error code of each dead letter. Set them before Run.
 	GiveUpAfter  time.Duration
 	Healthy      func(context.Context) error
 	OnDeadLetter func(domain.Code)

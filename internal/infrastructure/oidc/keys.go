@@ -26,8 +26,7 @@ const (
 	// pauseAfter is the least time between two fetches, and pauseDown while there is nothing to work with.
 	pauseAfter = 10 * time.Second
 	pauseDown  = 2 * time.Second
-	// renewAfter is when what was fetched is fetched again in the background, and usableFor how
-	// long it is used when that fails.
+	// renewAfter is when what was fetched is fetched again in the background, and usableFor how long it is used when that fails.
 	renewAfter = 15 * time.Minute
 	usableFor  = 24 * time.Hour
 

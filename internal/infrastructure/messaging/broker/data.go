@@ -64,9 +64,7 @@ type dataDir struct {
 	damaged atomic.Bool
 }
 
-func (d *dataDir) path(names ...string) string {
-	return filepath.Join(d.root, filepath.Join(names...))
-}
+func (d *dataDir) path(names ...string) string { return filepath.Join(d.root, filepath.Join(names...)) }
 
 func (d *dataDir) has(names ...string) bool {
 	_, err := os.Stat(d.path(names...))
@@ -118,9 +116,7 @@ func (d *dataDir) load(l *filter, log *zap.Logger) (*kfake.Cluster, error) {
 		kfake.DataDir(d.path(logDir)),
 		kfake.ListenFn(func(string, string) (net.Listener, error) { return l, nil }),
 		kfake.WithLogger(brokerLog{log, d.cutOff}),
-		kfake.BrokerConfigs(map[string]string{
-			"state.log.compact.bytes": strconv.Itoa(messaging.MiB),
-		}),
+		kfake.BrokerConfigs(map[string]string{"state.log.compact.bytes": strconv.Itoa(messaging.MiB)}),
 	)
 	if err != nil {
 		return nil, err
