@@ -348,3 +348,107 @@ func TestCourierSignsInAgain(t *testing.T) {
 	ph.keys(link + "\r")
 	ph.until(`document.querySelector(".app-gate .field-error")?.innerText.includes("already")`)
 }
+
+// The hand-over asks for what the order requires. What was taken without a network is sent later, the proof before the
+// step; a wrong code is told, and the right one delivers.
+func TestCourierHandsOver(t *testing.T) {
+	s := newShop(t)
+	ph := newHandset(t, s.http)
+	courier := s.signedIn(ph, "Ivan")
+	id, token := s.pizza(object{
+		"proof_required": []string{"photo", "signature", "pin"},
+		"payment":        object{"due": object{"amount": 2450, "currency": "EUR"}, "method": "cash"},
+	})
+	s.rest("POST", "/order/"+id+"/assign-courier", object{"courier_id": courier})
+	for _, status := range []string{"picked_up", "out_for_delivery", "at_dropoff"} {
+		s.status(id, status)
+	}
+	pin := str(s.rest("GET", "/order/"+id+"?token="+token, nil), "pin")
+	ph.visit("")
+	ph.until(`document.querySelector(".app-go .main")`)
+	ph.offline()
+	handOver := func(code string) {
+		ph.until(`document.querySelector(".app-go .main")?.innerText === "Handed over" && !document.querySelector("dialog[open]")`)
+		ph.do(`document.querySelector(".app-go .main").click()`)
+		ph.until(`document.querySelector("dialog[open] canvas")`)
+		ph.do(`document.querySelector("dialog[open] .dialog-actions .main").click()`)
+		ph.until(`document.querySelectorAll("dialog[open] [role=alert], dialog[open] .field-error").length >= 4`) // all of it is missing
+		ph.do(`(async () => {
+			const canvas = new OffscreenCanvas(3000, 1000);
+			canvas.getContext("2d").fillRect(0, 0, 3000, 1000);
+			const files = new DataTransfer();
+			files.items.add(new File([await canvas.convertToBlob({ type: "image/jpeg" })], "photo.jpg", { type: "image/jpeg" }));
+			const input = document.querySelector("dialog[open] input[type=file]");
+			input.files = files.files;
+			input.dispatchEvent(new Event("change"));
+			const pad = document.querySelector("dialog[open] .app-signature canvas"), box = pad.getBoundingClientRect();
+			for (const [type, x] of [["pointerdown", 10], ["pointermove", 90], ["pointerup", 90]])
+				pad.dispatchEvent(new PointerEvent(type, { pointerId: 1, buttons: 1, clientX: box.left + x, clientY: box.top + 40, bubbles: true }));
+			document.querySelector("dialog[open] .check input").click();
+		})()`)
+		ph.do(`document.querySelector("dialog[open] .field input").focus()`)
+		ph.keys(code)
+		ph.until(`document.querySelector("dialog[open] .app-photo figure canvas")?.width === 1600`)
+		ph.do(`document.querySelector("dialog[open] .dialog-actions .main").click()`)
+	}
+	ph.do(`void (HTMLElement.prototype.setPointerCapture = () => {})`) // a made-up pointer can't be captured
+	wrong := "0000"
+	if pin == wrong {
+		wrong = "1111"
+	}
+	handOver(wrong)
+	ph.until(`document.querySelector(".app-chip")?.innerText.includes("2 wait for network")`)
+	ph.online()
+	ph.until(`document.querySelector(".notice.bad")?.innerText.includes("the code was wrong")`)
+	ph.do(`document.querySelector(".notice.bad button").click()`)
+	handOver(pin)
+	eventually(t, "it is delivered", func() bool { return s.rest("GET", "/order/"+id, nil)["status"] == "delivered" })
+	proofs := s.rest("GET", "/order/"+id+"/proof", nil)["proofs"].([]any)
+	require.NotEmpty(t, proofs)
+	require.ElementsMatch(t, []any{"photo", "signature", "pin"}, get(proofs[len(proofs)-1], "kinds"))
+	ph.until(`document.querySelector(".app-sums")?.innerText.includes("€24.50")`)
+}
+
+// A problem with a photo becomes an incident and ends the attempt; the goods go back to the sender.
+func TestCourierReportsAProblem(t *testing.T) {
+	s := newShop(t)
+	ph := newHandset(t, s.http)
+	courier := s.signedIn(ph, "Ivan")
+	id, _ := s.pizza(nil)
+	s.rest("POST", "/order/"+id+"/assign-courier", object{"courier_id": courier})
+	for _, status := range []string{"picked_up", "out_for_delivery", "at_dropoff"} {
+		s.status(id, status)
+	}
+	ph.visit("")
+	report := func(code, button string) {
+		ph.until(`document.querySelector(".app-actions button")`)
+		ph.do(`document.querySelector(".app-actions button").click()`)
+		ph.until(`document.querySelector("dialog[open] input[value=%s]")`, code)
+		ph.do(`document.querySelector("dialog[open] input[value=%s]").click()`, code)
+		ph.do(`[...document.querySelectorAll("dialog[open] .app-ways button")].find(b => b.innerText === %q).click()`, button)
+	}
+	report("not_there", "I couldn’t hand it over")
+	eventually(t, "the attempt failed", func() bool { return s.rest("GET", "/order/"+id, nil)["status"] == "delivery_failed" })
+	report("refused", "Take it back to the sender")
+	ph.until(`document.querySelector(".app-go .main")?.innerText === "Given back"`)
+	ph.step()
+	eventually(t, "it is back", func() bool { return s.rest("GET", "/order/"+id, nil)["status"] == "returned" })
+	incidents := s.rest("GET", "/order/"+id+"/incidents", nil)["incidents"].([]any)
+	require.Len(t, incidents, 2)
+	require.Equal(t, "not_there", get(incidents[0], "code"))
+}
+
+// Who doesn't let the page know where he is is told what to do, and the board why it knows nothing.
+func TestCourierWithoutAPosition(t *testing.T) {
+	s := newShop(t)
+	ph := newHandset(t, s.http)
+	courier := s.signedIn(ph, "Ivan")
+	_, err := chromedp.CallBrowser(ph.ctx, cdpbrowser.SetPermission, cdpbrowser.SetPermissionParams{
+		Permission: &cdpbrowser.PermissionDescriptor{Name: "geolocation"}, Setting: cdpbrowser.PermissionSettingDenied,
+	})
+	require.NoError(t, err)
+	ph.visit("")
+	ph.until(`document.querySelector(".notice.late")?.innerText.includes("You haven’t allowed it")`)
+	why := func() any { return get(s.rest("GET", "/courier/"+courier, nil), "last_contact", "dropped_reason") }
+	eventually(t, "the board knows", func() bool { return why() == "no_permission" })
+}

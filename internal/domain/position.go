@@ -190,15 +190,22 @@ const (
 	DropImpossibleSpeed DropReason = "impossible_speed"
 	DropOffDuty         DropReason = "off_duty"
 	DropMalformed       DropReason = "malformed" // unreadable
+	// What a phone without a position says of itself.
+	DropNoPermission DropReason = "no_permission"
+	DropNoFix        DropReason = "no_fix"
+	DropScreenOff    DropReason = "screen_off" // or another app is in front
 )
 
 // DropReasons lists every reason.
 func DropReasons() []DropReason {
-	return []DropReason{
+	return append([]DropReason{
 		DropOutOfRange, DropNullIsland, DropFuture, DropTooOld,
 		DropPoorAccuracy, DropDuplicate, DropImpossibleSpeed, DropOffDuty, DropMalformed,
-	}
+	}, PhoneReasons()...)
 }
+
+// PhoneReasons lists why a phone has no position, as it says itself.
+func PhoneReasons() []DropReason { return []DropReason{DropNoPermission, DropNoFix, DropScreenOff} }
 
 // Plausibility holds the limits of what a courier's device can plausibly report.
 type Plausibility struct {

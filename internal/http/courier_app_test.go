@@ -55,3 +55,14 @@ func TestCourierAppCanBeInstalled(t *testing.T) {
 		require.Equal(t, at(icon, "type"), r.Header.Get("Content-Type"))
 	}
 }
+
+func TestPhonesWithoutAPositionSayWhy(t *testing.T) {
+	s := open(t)
+	at := "/courier/" + s.courier()
+	s.do(http.MethodPost, at+"/location?without=no_fix", []any{}).ok(http.StatusAccepted)
+	contact := s.do(http.MethodGet, at, nil).ok(http.StatusOK)["last_contact"].(map[string]any)
+	require.Equal(t, "heartbeat", contact["kind"])
+	require.Equal(t, "no_fix", contact["dropped_reason"])
+	s.do(http.MethodPost, at+"/location?without=laziness", []any{}).problem(http.StatusUnprocessableEntity, "validation_failed")
+	s.do(http.MethodPost, at+"/location?without=no_fix", map[string]any{"lat": 1, "lon": 1}).problem(http.StatusUnprocessableEntity, "validation_failed")
+}

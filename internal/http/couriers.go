@@ -73,7 +73,7 @@ func (s *Server) courierRoutes() {
 		method: http.MethodPost, path: "/courier/{courier_id}/location", id: "reportLocation", tag: tagCouriers,
 		status: http.StatusAccepted, summary: "Report a courier's positions",
 		about: "One position or an array of them, in any order. What is implausible, too old or known already is dropped " +
-			"and counted, never refused.",
+			"and counted, never refused. A phone without one says so `without`, and the courier's `last_contact` tells it.",
 		body: positionOrPositions{},
 	}, s.reportLocation)
 	handle(s, operation{
@@ -192,6 +192,7 @@ type reportIn struct {
 	Idempotent
 	DeviceTime
 	JSONBody
+	Without string `query:"without" enum:"no_permission,no_fix,screen_off" doc:"why the phone has no position; with an empty array"`
 }
 
 // positionOrPositions describes the body of a location report.
@@ -213,6 +214,14 @@ func (s *Server) reportLocation(ctx context.Context, in *reportIn) (*repeatable[
 	if idErr := in.check(); len(faults) > 0 || idErr != nil {
 		_, invalid := domain.NormalizePositions(positions, single, s.Clock.Now())
 		return nil, refusal(faults, idErr, invalid)
+	}
+	if in.Without != "" {
+		if len(positions) > 0 {
+			return nil, domain.Invalid("/without", "too_many", "goes with an empty array")
+		}
+		return repeated(once(ctx, in.Idempotent, func(ctx context.Context) (tracking.Received, error) {
+			return s.Tracking.Heartbeat(ctx, in.ID, domain.DropReason(in.Without))
+		}))
 	}
 	return repeated(once(ctx, in.Idempotent, func(ctx context.Context) (tracking.Received, error) {
 		return s.Tracking.Report(ctx, in.ID, positions, single)

@@ -2,6 +2,7 @@ package tracking
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -58,6 +59,20 @@ func (s *Service) Ingest(ctx context.Context, token string, r PhoneReport) (Rece
 		return out, s.pipeline.heartbeat(ctx, courierID, r, out, now)
 	}
 	return out, nil
+}
+
+// Heartbeat records that a courier's phone is there but has no position, and why. It fails with courier_not_found or
+// validation_failed.
+func (s *Service) Heartbeat(ctx context.Context, courierID string, why domain.DropReason) (Received, error) {
+	if own := domain.PhoneReasons(); !slices.Contains(own, why) {
+		return Received{}, domain.Invalid("/without", "unknown_without", "must be one of %v", own)
+	}
+	courier, err := s.known(ctx, courierID)
+	if err != nil {
+		return Received{}, err
+	}
+	r := PhoneReport{Unusable: map[domain.DropReason]int{why: 1}}
+	return Received{}, s.pipeline.heartbeat(ctx, courier.ID, r, Received{Dropped: 1}, s.Clock.Now())
 }
 
 // heartbeat records contact with a phone that sent no usable position.

@@ -6,7 +6,7 @@ import { money } from "../parts/money.js";
 import { Notice } from "../parts/notice.js";
 import { html, useState } from "../vendor/preact.js";
 import { proofEntry, queue, stepEntry } from "./act.js";
-import { Photo } from "./photo.js";
+import { blobOf, Photo } from "./photo.js";
 import { Signature } from "./signature.js";
 import { cashOf } from "./steps.js";
 
@@ -17,7 +17,7 @@ import { cashOf } from "./steps.js";
 export function Proof({ day, stop, close }) {
   const { order } = stop;
   const [picture, setPicture] = useState(/** @type {import("./photo.js").Picture | undefined} */ (undefined));
-  const [signature, setSignature] = useState(/** @type {Blob | undefined} */ (undefined));
+  const [signature, setSignature] = useState(/** @type {HTMLCanvasElement | undefined} */ (undefined));
   const [pin, setPin] = useState("");
   const [recipient, setRecipient] = useState("");
   const [note, setNote] = useState("");
@@ -28,12 +28,13 @@ export function Proof({ day, stop, close }) {
   const send = async () => {
     const unchecked = needs.has("pin") && day.offline.value && !pin.trim() && picture !== undefined; // the photo stands in
     const has = { photo: picture, signature, pin: pin.trim() || unchecked };
+    /** @type {string[]} */
     const lacking = [...needs].filter(n => !has[/** @type {keyof typeof has} */ (n)]);
     if (due && !paid) lacking.push("cash");
     setMissing(lacking);
-    if (lacking.length) return;
+    if (lacking.length) return later(() => document.querySelector("dialog[open] .field-error")?.scrollIntoView({ block: "center" }));
     const body = given({ offline: unchecked, pin: pin.trim(), recipient: recipient.trim(), note: note.trim() });
-    const files = /** @type {Record<string, Blob>} */ (given({ photo: picture?.blob, signature }));
+    const files = /** @type {Record<string, Blob>} */ (given({ photo: picture?.blob, signature: signature && (await blobOf(signature, "image/png")) }));
     const proof = Object.keys(body).length + Object.keys(files).length ? [proofEntry(day, order, body, files)] : [];
     if (await queue(day, ...proof, stepEntry(day, order, "delivered"))) close();
   };
@@ -55,6 +56,9 @@ export function Proof({ day, stop, close }) {
     <//>
   `;
 }
+
+/** Once the page shows what is missing. @param {() => void} work */
+const later = work => void setTimeout(work);
 
 /** @param {Record<string, any>} values */
 const given = values => Object.fromEntries(Object.entries(values).filter(([, v]) => v));

@@ -1,9 +1,8 @@
 import { t } from "../i18n/index.js";
 import { Button } from "../parts/button.js";
 import { html, useEffect, useRef } from "../vendor/preact.js";
-import { blobOf } from "./photo.js";
 
-/** A field to sign in with a finger. @param {{signed: (blob: Blob | undefined) => void}} props */
+/** A field to sign in with a finger. @param {{signed: (canvas: HTMLCanvasElement | undefined) => void}} props */
 export function Signature({ signed }) {
   const ref = useRef(/** @type {HTMLCanvasElement | null} */ (null));
   useEffect(() => {
@@ -28,7 +27,7 @@ export function Signature({ signed }) {
     pen?.lineTo(x, y);
     pen?.stroke();
   };
-  const done = async () => ref.current && signed((await blobOf(ref.current, "image/png")) ?? undefined);
+  const done = () => signed(ref.current ?? undefined);
   const again = () => {
     if (ref.current) clear(ref.current);
     signed(undefined);

@@ -1,7 +1,7 @@
 // Which step comes next, and which stops are left, with what still waits to be sent. Pure.
 import { ended, inCustody } from "../parts/status.js";
 
-/** @typedef {import("#api").components["schemas"]["Order"] & {proof_required?: string[]}} Order */
+/** @typedef {import("#api").components["schemas"]["Order"]} Order */
 /** @typedef {import("./send.js").Entry} Entry */
 /** @typedef {"pickup"|"dropoff"|"return"} Kind */
 /**

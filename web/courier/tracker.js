@@ -25,6 +25,7 @@ export class Tracker {
     this.awake = signal(false);
     this.heardAt = 0; // the last fix
     this.sentAt = 0;
+    this.toldAt = 0;
     this.hiddenAt = 0;
     /** @type {number | undefined} */
     this.watchID = undefined;
@@ -59,7 +60,7 @@ export class Tracker {
     if (!this.wanted && this.watchID !== undefined) this.stop();
     if (this.watchID === undefined) return;
     const now = Date.now();
-    if (!document.hidden && this.trouble.value === "" && now - this.heardAt > LOST) this.lose("no_fix");
+    if (!document.hidden && now - this.heardAt > LOST) this.lose(this.trouble.value || "no_fix");
     if (!document.hidden && now - this.sentAt > RESTING && now - this.heardAt > MOVING) this.ask();
   }
 
@@ -130,15 +131,25 @@ export class Tracker {
 
   /** @param {"denied"|"no_fix"|"unsupported"} why */
   lose(why) {
-    if (this.trouble.value === why) return;
+    const now = Date.now();
+    if (this.trouble.value === why && now - this.toldAt < RESTING) return;
     this.trouble.value = why;
     this.day.here = undefined;
+    this.tell(why === "denied" ? "no_permission" : "no_fix");
+  }
+
+  /** Tells the board why there is no position. @param {string} why */
+  tell(why) {
+    this.toldAt = Date.now();
+    const request = { method: "POST", headers: { "Content-Type": "application/json" }, body: "[]", keepalive: true };
+    fetch(`/courier/${this.day.id}/location?without=${why}`, request).catch(() => {}); // it is true now or never
   }
 
   /** A hidden page gets no fixes: the courier is told afterwards for how long. */
   seen() {
     if (document.hidden) {
       this.hiddenAt = Date.now();
+      if (this.watchID !== undefined) this.tell("screen_off");
       return;
     }
     const away = this.watchID !== undefined && this.hiddenAt && Date.now() - Math.max(this.hiddenAt, this.heardAt) > LOST;

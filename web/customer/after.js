@@ -64,7 +64,7 @@ function Proof({ store, order }) {
       ${proofs.map(
         proof => html`
           ${proof.recipient && html`<p dir="auto">${t("proof.to", { name: proof.recipient })}</p>`}
-          ${proof.photo_url && html`<img class="proof" src=${`${proof.photo_url}?token=${encodeURIComponent(store.token)}`} alt=${t("proof.photo")} />`}
+          ${proof.photo_url && html`<img class="proof" src=${`${proof.photo_url}?token=${encodeURIComponent(store.token ?? "")}`} alt=${t("proof.photo")} />`}
         `,
       )}
     </section>
