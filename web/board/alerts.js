@@ -6,7 +6,7 @@ import { ended } from "../parts/status.js";
 import { html } from "../vendor/preact.js";
 import { act, moveTo } from "./actions.js";
 import { lateWord } from "./columns.js";
-import { heard, silent } from "./couriers.js";
+import { heard, lost, silent } from "./couriers.js";
 import { atRisk, lateness } from "./groups.js";
 import { go } from "./route.js";
 
@@ -80,7 +80,7 @@ export function Alerts(props) {
 /** @param {Alert} a @param {import("./board.js").Board} board */
 function detail({ kind, order, courier, trouble }, board) {
   const now = board.now.value;
-  if (courier) return heard(courier, now);
+  if (courier) return lost(courier) ? t(`dropped.${courier.last_contact?.dropped_reason}`) : heard(courier, now);
   if (trouble) return trouble.minutes ? t("alert.minutes", { n: trouble.minutes }) : "";
   if (kind === "exception") return order?.exception?.detail || order?.exception?.code;
   return order && kind !== "risk" && lateWord(order, now);

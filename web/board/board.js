@@ -10,6 +10,7 @@ import { watchTroubles } from "./troubles.js";
 /** @typedef {import("#api").components["schemas"]["Courier"] & {id: string}} Courier */
 
 const TICK = 10_000; // milliseconds between looks at the clock
+const [CONTACT, FEW] = [30_000, 500]; // milliseconds between questions for what phones say; up to so many couriers
 const SOON = 150; // milliseconds in which changes are gathered
 const AT_ONCE = 6; // requests for changed orders
 
@@ -63,6 +64,7 @@ export class Board {
     setInterval(() => {
       this.now.value = this.clock();
     }, TICK);
+    setInterval(() => document.hidden || this.couriers.size > FEW || this.loadCouriers().then(() => this.redraw(), Boolean), CONTACT);
     this.load();
     watchTroubles(this.session, found => {
       this.troubles.value = found;

@@ -8,7 +8,7 @@ import { say } from "../parts/toast.js";
 import { html, useEffect, useState } from "../vendor/preact.js";
 import { whyNot } from "./actions.js";
 import { when } from "./columns.js";
-import { battery, heard, silent } from "./couriers.js";
+import { battery, heard, lost, silent } from "./couriers.js";
 import { Phone } from "./phone.js";
 import { go } from "./route.js";
 import { Tour } from "./tour.js";
@@ -52,7 +52,7 @@ export function CourierDrawer({ id, show, ...props }) {
         <${Button} kind="quiet" icon="close" label=${t("close")} onClick=${() => go({ courier: "" })} />
       </header>
       <div class="drawer-body">
-        ${silent(c, now) && html`<${Notice} kind="late" title=${t("courier.silent")}>${why ? t(`dropped.${why}`) : t("courier.silent.text")}<//>`}
+        ${silent(c, now) && html`<${Notice} kind="late" title=${t(lost(c) ? "courier.no_position" : "courier.silent")}>${why ? t(`dropped.${why}`) : t("courier.silent.text")}<//>`}
         <section class="card">
           <dl class="facts">
             <dt>${t("fact.phone")}</dt><dd>${c.phone ? html`<a href=${`tel:${c.phone}`}>${c.phone}</a>` : t("none")}</dd>

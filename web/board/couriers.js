@@ -20,8 +20,11 @@ const SILENT = 5 * 60_000; // milliseconds without a word from somebody who carr
 export const heardAt = c =>
   Math.max(Date.parse(c.last_contact?.at ?? "") || 0, Date.parse(c.position?.received_at ?? c.position?.recorded_at ?? "") || 0) || Number.NaN;
 
-/** Whether a courier with orders is not heard of. @param {Courier} c @param {number} now */
-export const silent = (c, now) => Boolean(c.on_duty && c.active_orders && now - heardAt(c) > SILENT);
+/** Why a courier's phone says that it has no position. @param {Courier} c */
+export const lost = c => ["no_permission", "no_fix", "screen_off"].includes(c.last_contact?.dropped_reason ?? "");
+
+/** Whether nobody knows where a courier with orders is. @param {Courier} c @param {number} now */
+export const silent = (c, now) => Boolean(c.on_duty && c.active_orders && (lost(c) || now - heardAt(c) > SILENT));
 
 /** The couriers: list and map. @param {import("./app.js").Props} props */
 export function Couriers(props) {

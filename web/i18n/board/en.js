@@ -261,6 +261,7 @@ export const texts = {
   "courier.go_on": "Set on duty",
   "courier.go_off": "Set off duty",
   "courier.never": "Never",
+  "courier.no_position": "No position",
   "courier.silent": "Not heard from for a while",
   "courier.silent.text": "The phone may be off or without network.",
   "courier.clock": "Phone’s clock",

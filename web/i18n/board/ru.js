@@ -266,6 +266,7 @@ export const texts = {
   "courier.go_on": "Поставить на смену",
   "courier.go_off": "Снять со смены",
   "courier.never": "Никогда",
+  "courier.no_position": "Неизвестно, где курьер",
   "courier.silent": "Давно нет связи",
   "courier.silent.text": "Телефон выключен или без сети.",
   "courier.clock": "Часы телефона",
