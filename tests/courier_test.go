@@ -3,6 +3,7 @@ package tests
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"strings"
@@ -363,7 +364,9 @@ func TestCourierHandsOver(t *testing.T) {
 	for _, status := range []string{"picked_up", "out_for_delivery", "at_dropoff"} {
 		s.status(id, status)
 	}
-	pin := str(s.rest("GET", "/order/"+id+"?token="+token, nil), "pin")
+	resp, err := http.Get("http://" + s.http + "/order/" + id + "?token=" + token) // nobody else is shown the code
+	require.NoError(t, err)
+	pin := str(readObject(resp), "pin")
 	ph.visit("")
 	ph.until(`document.querySelector(".app-go .main")`)
 	ph.offline()
