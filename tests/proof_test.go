@@ -326,6 +326,10 @@ func TestWhoSeesIncidents(t *testing.T) {
 		require.Equal(t, http.StatusCreated, resp.StatusCode, "%v", got)
 		require.Equal(t, incident, str(got, "id"))
 	}
+	for key, want := range map[string]int{adminKey: 1, w.keys[domain.RoleMerchant]: 1, w.keys[domain.RolePartner]: 0} {
+		_, got := w.as(t, key, http.MethodGet, "/orders?incident=true", nil, nil)
+		require.Len(t, got["orders"], want)
+	}
 	seen := func(key string) int {
 		_, got := w.as(t, key, http.MethodGet, path, nil, nil)
 		return len(list(got["incidents"]))
@@ -359,4 +363,25 @@ func TestWhoSeesIncidents(t *testing.T) {
 	_, events := w.as(t, adminKey, http.MethodGet, "/order/"+id+"/events", nil, nil)
 	text := string(encode(t, events))
 	require.Equal(t, []int{2, 1}, []int{strings.Count(text, `"incident.opened"`), strings.Count(text, `"incident.closed"`)})
+}
+
+// TestIncidentsReachWatchers as notes, which the AsyncAPI document describes.
+func TestIncidentsReachWatchers(t *testing.T) {
+	eachStream(t, func(t *testing.T, s *server, open func(id string, since int64) *stream) {
+		post := func(path string, in object) object {
+			resp, got := s.rest(t, http.MethodPost, path, encode(t, in), nil)
+			require.Less(t, resp.StatusCode, 300, "%s", got)
+			return decode(t, got)
+		}
+		id := str(post("/order", object{"customer": object{"name": "Anna"}, "dropoff": object{"address": "Here 1"}}), "id")
+		watched := open(id, -1)
+		require.Equal(t, "snapshot", str(watched.next(t), "type"))
+		incident := str(post("/order/"+id+"/incidents", object{"code": "damaged", "text": "wet"}), "id")
+		post("/order/"+id+"/incidents/"+incident+"/close", object{})
+		for _, kind := range []string{"incident.opened", "incident.closed"} {
+			note := watched.until(t, "note")
+			require.Equal(t, kind, str(note, "data", "type"), "%v", note)
+			require.Equal(t, incident, str(note, "data", "data", "incident_id"), "%v", note)
+		}
+	})
 }

@@ -97,12 +97,13 @@ func orderFilter(cmd *cobra.Command) func() client.OrderFilter {
 	completeFlag(cmd, "status", client.Statuses()...)
 	fs.StringVar(&f.Exception, "exception", "", "only with an exception of this `code`; true: with any")
 	late := fs.Bool("late", false, "only unfinished orders whose promise has passed or may well be broken; --late=false: only others")
+	incident := fs.Bool("incident", false, "only with an open incident; --incident=false: only others")
 	active := fs.Bool("active", false, "only unfinished orders; --active=false: only finished ones")
 	return func() client.OrderFilter {
 		for _, s := range *statuses {
 			f.Statuses = append(f.Statuses, client.Status(s))
 		}
-		f.Active, f.Late = given(fs, "active", active), given(fs, "late", late)
+		f.Active, f.Late, f.Incident = given(fs, "active", active), given(fs, "late", late), given(fs, "incident", incident)
 		if from != nil {
 			f.CreatedFrom = *from
 		}

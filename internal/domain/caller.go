@@ -108,7 +108,9 @@ func (c *Caller) Narrow(f *OrderFilter) bool {
 	switch c.Kind {
 	case RoleAdmin, RoleDispatcher, RoleSystem:
 		return true
-	case RoleMerchant, RolePartner:
+	case RolePartner:
+		return f.Incident == nil && own(&f.MerchantID, c.MerchantID) // partners see no incidents
+	case RoleMerchant:
 		return own(&f.MerchantID, c.MerchantID)
 	case RoleCourier:
 		return own(&f.CourierID, c.CourierID)

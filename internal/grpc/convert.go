@@ -82,7 +82,7 @@ var (
 	itemFrom func(*pb.Item) domain.Item
 	// goverter:map Q Search
 	// goverter:map Status Statuses
-	// goverter:ignore Now Incident
+	// goverter:ignore Now
 	orderFilterFrom func(*pb.GetOrdersRequest) domain.OrderFilter
 	stepFrom        func(*pb.UpdateOrderStatusRequest) orders.StatusChange
 )

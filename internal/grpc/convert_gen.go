@@ -305,6 +305,7 @@ func init() {
 			domainOrderFilter.Late = (*source).Late
 			domainOrderFilter.PromisedFrom = timeFrom((*source).PromisedFrom)
 			domainOrderFilter.PromisedTo = timeFrom((*source).PromisedTo)
+			domainOrderFilter.Incident = (*source).Incident
 		}
 		return domainOrderFilter
 	}

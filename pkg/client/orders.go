@@ -32,6 +32,7 @@ type OrderFilter struct {
 	Active        *bool
 	Exception     string // a code; true for any
 	Late          *bool  // whether the promise has passed or may well be broken
+	Incident      *bool  // whether one is open
 	PromisedFrom  time.Time
 	PromisedTo    time.Time // exclusive
 	PageSize      int       // orders fetched at a time, at most 500; zero is the server's default
@@ -54,6 +55,7 @@ func (f OrderFilter) query() url.Values {
 	}
 	setFlag(q, "active", f.Active)
 	setFlag(q, "late", f.Late)
+	setFlag(q, "incident", f.Incident)
 	setSize(q, f.PageSize)
 	return q
 }

@@ -700,7 +700,9 @@ type GetOrdersRequest struct {
 	// Promised for this time or later.
 	PromisedFrom *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=promised_from,json=promisedFrom,proto3" json:"promised_from,omitempty"`
 	// Promised for before this time.
-	PromisedTo    *timestamppb.Timestamp `protobuf:"bytes,15,opt,name=promised_to,json=promisedTo,proto3" json:"promised_to,omitempty"`
+	PromisedTo *timestamppb.Timestamp `protobuf:"bytes,15,opt,name=promised_to,json=promisedTo,proto3" json:"promised_to,omitempty"`
+	// Whether an incident is open.
+	Incident      *bool `protobuf:"varint,16,opt,name=incident,proto3,oneof" json:"incident,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -838,6 +840,13 @@ func (x *GetOrdersRequest) GetPromisedTo() *timestamppb.Timestamp {
 		return x.PromisedTo
 	}
 	return nil
+}
+
+func (x *GetOrdersRequest) GetIncident() bool {
+	if x != nil && x.Incident != nil {
+		return *x.Incident
+	}
+	return false
 }
 
 // GetOrdersResponse is a page of orders.
@@ -3153,7 +3162,7 @@ const file_ordertracking_v1_order_service_proto_rawDesc = "" +
 	"\x0fGetOrderRequest\x12\x19\n" +
 	"\border_id\x18\x01 \x01(\tR\aorderId\"A\n" +
 	"\x10GetOrderResponse\x12-\n" +
-	"\x05order\x18\x01 \x01(\v2\x17.ordertracking.v1.OrderR\x05order\"\x8e\x05\n" +
+	"\x05order\x18\x01 \x01(\v2\x17.ordertracking.v1.OrderR\x05order\"\xbc\x05\n" +
 	"\x10GetOrdersRequest\x125\n" +
 	"\x06status\x18\x01 \x03(\x0e2\x1d.ordertracking.v1.OrderStatusR\x06status\x12\x1d\n" +
 	"\n" +
@@ -3176,11 +3185,13 @@ const file_ordertracking_v1_order_service_proto_rawDesc = "" +
 	"\x04late\x18\r \x01(\bH\x02R\x04late\x88\x01\x01\x12?\n" +
 	"\rpromised_from\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\fpromisedFrom\x12;\n" +
 	"\vpromised_to\x18\x0f \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"promisedToB\t\n" +
+	"promisedTo\x12\x1f\n" +
+	"\bincident\x18\x10 \x01(\bH\x03R\bincident\x88\x01\x01B\t\n" +
 	"\a_activeB\f\n" +
 	"\n" +
 	"_page_sizeB\a\n" +
-	"\x05_late\"l\n" +
+	"\x05_lateB\v\n" +
+	"\t_incident\"l\n" +
 	"\x11GetOrdersResponse\x12/\n" +
 	"\x06orders\x18\x01 \x03(\v2\x17.ordertracking.v1.OrderR\x06orders\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"2\n" +
