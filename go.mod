@@ -55,12 +55,25 @@ require (
 require (
 	github.com/SherClockHolmes/webpush-go v1.4.0
 	github.com/bep/imagemeta v1.0.1
+	github.com/caddyserver/certmagic v0.25.0
+	github.com/letsencrypt/challtestsrv v1.3.2
+	github.com/letsencrypt/pebble/v2 v2.8.0
 	github.com/standard-webhooks/standard-webhooks/libraries v0.0.1
 	github.com/wneessen/go-mail v0.8.1
 	golang.org/x/image v0.47.0
 )
 
-require github.com/golang-jwt/jwt/v5 v5.3.1 // indirect
+require (
+	github.com/caddyserver/zerossl v0.1.3 // indirect
+	github.com/golang-jwt/jwt/v5 v5.3.1 // indirect
+	github.com/libdns/libdns v1.1.1 // indirect
+	github.com/mholt/acmez/v3 v3.1.3 // indirect
+	github.com/miekg/dns v1.1.68 // indirect
+	github.com/zeebo/blake3 v0.2.4 // indirect
+	go.uber.org/zap/exp v0.3.0 // indirect
+	golang.org/x/mod v0.41.0 // indirect
+	golang.org/x/tools v0.51.0 // indirect
+)
 
 require (
 	github.com/beorn7/perks v1.0.1 // indirect

@@ -106,6 +106,7 @@ type HTTP struct {
 	ReadHeaderTimeout time.Duration `koanf:"read_header_timeout" min:"1ms"`
 	ReadTimeout       time.Duration `koanf:"read_timeout" min:"1ms"`
 	IdleTimeout       time.Duration `koanf:"idle_timeout" min:"1ms"`
+	MaxPerAddress     int           `koanf:"max_per_address" min:"0" max:"1000000"`
 	MaxBodyBytes      int64         `koanf:"max_body_bytes" min:"1024" max:"1073741824"`
 	MaxImportBytes    int64         `koanf:"max_import_bytes" min:"1048576" max:"1125899906842624"`
 	AllowedOrigins    []string      `koanf:"allowed_origins"`
@@ -352,7 +353,17 @@ func (c *Config) Explicit(key string) bool {
 type TLS struct {
 	CertFile string `koanf:"cert_file"`
 	KeyFile  string `koanf:"key_file"`
+	ACME     ACME   `koanf:"acme"`
+}
+
+// ACME gets the certificate from a certificate authority that speaks ACME (RFC 8555).
+type ACME struct {
+	Host      string `koanf:"host"`
+	Email     string `koanf:"email"`
+	Directory string `koanf:"directory"`
+	CAFile    string `koanf:"ca_file"`
+	Dir       string `koanf:"dir"`
 }
 
 // Enabled reports whether the servers speak TLS.
-func (t TLS) Enabled() bool { return t.CertFile != "" }
+func (t TLS) Enabled() bool { return t.CertFile != "" || t.ACME.Host != "" }

@@ -108,6 +108,7 @@ func (c *Config) validate() error {
 		{"kafka.group", plainText(c.Kafka.Group, 255)},
 		{"kafka.tls.cert_file", together(c.Kafka.TLS.CertFile, c.Kafka.TLS.KeyFile, "kafka.tls.key_file")},
 		{"tls.cert_file", together(c.TLS.CertFile, c.TLS.KeyFile, "tls.key_file")},
+		{"tls.acme.host", c.TLS.checkACME()},
 		{"kafka.sasl.mechanism", oneOf(c.Kafka.SASL.Mechanism, "", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")},
 		{"kafka.sasl.user", together(c.Kafka.SASL.Mechanism, c.Kafka.SASL.User, "kafka.sasl.mechanism")},
 		{"kafka.compression", oneOf(c.Kafka.Compression, "none", "gzip", "snappy", "lz4", "zstd")},
@@ -344,6 +345,23 @@ func together(a, b, otherKey string) error {
 		return fmt.Errorf("and %s go together: set both or neither", otherKey)
 	}
 	return nil
+}
+
+// checkACME checks the settings of ACME, if it is used.
+func (t TLS) checkACME() error {
+	if t.ACME.Host == "" {
+		return nil
+	}
+	u, err := url.Parse(t.ACME.Directory)
+	switch {
+	case t.CertFile != "":
+		return errors.New("and tls.cert_file exclude each other")
+	case net.ParseIP(t.ACME.Host) != nil || strings.ContainsAny(t.ACME.Host, "/:* ") || !strings.Contains(t.ACME.Host, "."):
+		return errors.New("must be a public name such as track.example.com")
+	case err != nil || u.Scheme != "https" || u.Host == "":
+		return errors.New("needs the https URL of an ACME directory in tls.acme.directory")
+	}
+	return plainText(t.ACME.Dir, 4096)
 }
 
 // plainText requires printable text of 1 to limit bytes.

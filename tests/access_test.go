@@ -46,7 +46,11 @@ type town struct {
 }
 
 func newTown(t testing.TB, m mode) *town {
-	s := &server{dir: t.TempDir(), args: m.args(t), key: adminKey}
+	return townOn(t, &server{dir: t.TempDir(), args: m.args(t), key: adminKey})
+}
+
+// townOn is newTown on a server that is not up yet.
+func townOn(t testing.TB, s *server) *town {
 	t.Cleanup(func() { s.down(t) })
 	s.up(t)
 	w := &town{

@@ -3,6 +3,7 @@
 package tests
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -26,7 +27,10 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m)
+	// These libraries of ACME keep goroutines that nothing ends.
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/letsencrypt/pebble/v2/va.VAImpl.processTasks"),
+		goleak.IgnoreAnyFunction("github.com/caddyserver/certmagic.keepLockfileFresh"),
+		goleak.IgnoreAnyFunction("github.com/caddyserver/certmagic.(*RingBufferRateLimiter).loop"))
 }
 
 // object is a JSON object.
@@ -37,6 +41,7 @@ type server struct {
 	dir   string
 	args  []string
 	key   string // the administrator's, when one is set
+	log   *zap.Logger
 	http  string
 	grpc  string
 	kafka []string
@@ -109,7 +114,7 @@ func (s *server) up(t testing.TB) {
 	}
 	cfg, err := config.Load(s.flags(), environ)
 	require.NoError(t, err)
-	log := zap.NewNop()
+	log := cmp.Or(s.log, zap.NewNop())
 	if os.Getenv("TEST_LOG") != "" {
 		log = zap.Must(zap.NewDevelopment())
 	}

@@ -10,15 +10,22 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"io"
+	"log"
 	"math/big"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/letsencrypt/challtestsrv"
+	"github.com/letsencrypt/pebble/v2/ca"
+	"github.com/letsencrypt/pebble/v2/db"
+	"github.com/letsencrypt/pebble/v2/va"
+	"github.com/letsencrypt/pebble/v2/wfe"
 	"github.com/lxzan/gws"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
@@ -127,4 +134,63 @@ func (h wsFrames) OnMessage(_ *gws.Conn, m *gws.Message) {
 	if json.Valid(m.Bytes()) {
 		h.frames <- append([]byte{}, m.Bytes()...)
 	}
+}
+
+// The authority checks over TLS-ALPN that the server really is at the name; until then there
+// is no certificate, and the server waits without failing.
+func TestACertificateByACME(t *testing.T) {
+	for name, value := range map[string]string{"PEBBLE_VA_NOSLEEP": "1", "PEBBLE_WFE_NONCEREJECT": "20"} {
+		t.Setenv(name, value)
+	}
+	reserved, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	port := reserved.Addr().(*net.TCPAddr).Port
+	names, err := net.ListenPacket("udp", "127.0.0.1:0")
+	require.NoError(t, err)
+	resolver := names.LocalAddr().String()
+	require.NoError(t, names.Close())
+	dns, err := challtestsrv.New(challtestsrv.Config{DNSOneAddrs: []string{resolver}, Log: log.New(io.Discard, "", 0)})
+	require.NoError(t, err)
+	dns.SetDefaultDNSIPv4("127.0.0.1")
+	dns.SetDefaultDNSIPv6("")
+	go dns.Run()
+	t.Cleanup(dns.Shutdown)
+
+	quiet, store := log.New(io.Discard, "", 0), db.NewMemoryStore()
+	authority := ca.New(quiet, store, "", 0, 1, map[string]ca.Profile{"default": {}})
+	front := wfe.New(quiet, store, va.New(quiet, 0, port, false, resolver, store), authority, false, false, 1, 1)
+	acme := httptest.NewTLSServer(front.Handler())
+	t.Cleanup(acme.Close)
+	dir := t.TempDir()
+	trust := filepath.Join(dir, "authority.pem")
+	require.NoError(t, os.WriteFile(trust, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: acme.Certificate().Raw}), 0o600))
+
+	require.NoError(t, reserved.Close())
+	cfg, err := config.Load(append((&server{dir: dir}).flags(), "--set=tls.acme.host=track.example.com",
+		"--set=tls.acme.directory="+acme.URL+wfe.DirectoryPath, "--set=tls.acme.ca_file="+trust, "--set=tls.acme.dir="+filepath.Join(dir, "acme")), nil)
+	require.NoError(t, err)
+	cfg.HTTP.Addr = reserved.Addr().String()
+	a, err := app.New(t.Context(), cfg, zap.NewNop(), "test")
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- a.Run(ctx) }()
+	t.Cleanup(func() { cancel(); require.NoError(t, <-ended) })
+
+	roots := x509.NewCertPool()
+	roots.AddCert(authority.GetRootCert(0).Cert)
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{RootCAs: roots, ServerName: "track.example.com"}}}
+	require.Eventually(t, func() bool {
+		resp, err := client.Get("https://" + a.HTTPAddr() + "/healthz")
+		return err == nil && resp.Body.Close() == nil && resp.StatusCode == http.StatusOK
+	}, time.Minute, 50*time.Millisecond)
+	stranger := http.Client{Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{RootCAs: roots, ServerName: "other.example.com"}}}
+	_, err = stranger.Get("https://" + a.HTTPAddr() + "/healthz")
+	require.Error(t, err, "there is a certificate of the one name only")
+	key, err := filepath.Glob(filepath.Join(dir, "acme", "certificates", "*", "*", "*.key"))
+	require.NoError(t, err)
+	require.Len(t, key, 1)
+	info, err := os.Stat(key[0])
+	require.NoError(t, err)
+	require.Zero(t, info.Mode().Perm()&0o077, "the key is its owner's")
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"hash/maphash"
 	"maps"
+	"math"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -73,6 +75,14 @@ type Quota struct {
 	Remaining int
 	// Reset is when the full burst is available again, Retry when the next call is allowed if it is not now.
 	Reset, Retry time.Duration
+}
+
+// Fields returns the RateLimit-Policy and RateLimit header fields
+// (draft-ietf-httpapi-ratelimit-headers, revision 11).
+func (q Quota) Fields() (policy, left string) {
+	window := int(float64(q.Limit.Burst) / q.Limit.Rate)
+	return `"default";q=` + strconv.Itoa(q.Limit.Burst) + ";w=" + strconv.Itoa(max(1, window)),
+		`"default";r=` + strconv.Itoa(q.Remaining) + ";t=" + strconv.Itoa(int(math.Ceil(q.Reset.Seconds())))
 }
 
 // full is the time in which a whole burst comes back.

@@ -6,6 +6,7 @@ package app
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -74,8 +75,11 @@ type App struct {
 	httpServer *nethttp.Server
 	grpcServer *grpc.Server
 	gate       gate
-	// certificate is nil without TLS; reloads asks for it to be loaded again.
+	// secure is nil without TLS. certificate is that of files, which reloads asks to be loaded
+	// again; manage gets one by ACME.
+	secure      *tls.Config
 	certificate *certificate
+	manage      func(context.Context) error
 	reloads     chan chan<- error
 	requests    *idempotency.Keys
 
@@ -100,7 +104,7 @@ func New(ctx context.Context, cfg *config.Config, log *zap.Logger, version strin
 		o(a)
 	}
 	a.measured = newMeasured(a.metrics)
-	for _, step := range []func(context.Context) error{a.openTLS, a.listen, a.openParts, a.connect, a.restore, a.openCarriers, a.buildServers} {
+	for _, step := range []func(context.Context) error{a.listen, a.openTLS, a.openParts, a.connect, a.restore, a.openCarriers, a.buildServers} {
 		if err := step(ctx); err != nil {
 			if closeErr := a.Close(); closeErr != nil {
 				log.Warn("cleanup after a failed start failed too", zap.Error(closeErr))
@@ -212,8 +216,8 @@ func (a *App) Run(ctx context.Context) error {
 
 // serveHTTP serves REST and streams.
 func (a *App) serveHTTP() error {
-	l := httpserver.Listener(a.httpListener)
-	if a.certificate == nil {
+	l := httpserver.Listener(a.httpListener, a.cfg.HTTP.MaxPerAddress)
+	if a.secure == nil {
 		return a.httpServer.Serve(l)
 	}
 	return a.httpServer.ServeTLS(l, "", "")
@@ -269,6 +273,9 @@ func (a *App) startBackground(ctx context.Context, g *errgroup.Group) {
 		g.Go(func() error { a.ensureTopics(ctx); return nil })
 	}
 	g.Go(func() error { a.purge(ctx); return nil })
+	if a.manage != nil {
+		g.Go(func() error { return a.manage(ctx) })
+	}
 	if a.certificate != nil {
 		tick := time.NewTicker(lookEvery)
 		g.Go(func() error { defer tick.Stop(); a.watchCertificate(ctx, tick.C); return nil })

@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"crypto/tls"
 	"fmt"
 	nethttp "net/http"
 	"os"
@@ -155,16 +154,14 @@ func (a *App) buildServers(ctx context.Context) (err error) {
 		Handler: a.restAPI, ReadHeaderTimeout: h.ReadHeaderTimeout, ReadTimeout: h.ReadTimeout, IdleTimeout: h.IdleTimeout,
 		ErrorLog: zap.NewStdLog(a.log.Named("http")),
 	}
-	var secure *tls.Config
-	if a.certificate != nil {
-		secure = a.certificate.config()
-		a.httpServer.TLSConfig, a.httpServer.Protocols = secure.Clone(), new(nethttp.Protocols)
+	if a.secure != nil {
+		a.httpServer.TLSConfig, a.httpServer.Protocols = a.secure.Clone(), new(nethttp.Protocols)
 		a.httpServer.Protocols.SetHTTP1(true) // streams and uploads are made for its connections
 	}
 	a.grpcServer = grpcserver.New(grpcserver.Deps{
 		Orders: a.orders, Couriers: &tracking.Couriers{Service: a.tracking}, Tracking: a.tracking, Dispatch: a.dispatch, Parcels: a.shipments,
 		Hub: a.hub, Guard: a.gate.guard, Ready: a.ready, Registerer: a.metrics, Log: a.log, Clock: a.clock,
-		Config: grpcserver.Config{TLS: secure, MaxMessageBytes: a.cfg.GRPC.MaxMessageBytes, PingEvery: a.cfg.Live.PingEvery, AccessLog: h.AccessLog},
+		Config: grpcserver.Config{TLS: a.secure, MaxMessageBytes: a.cfg.GRPC.MaxMessageBytes, PingEvery: a.cfg.Live.PingEvery, AccessLog: h.AccessLog},
 	})
 	return nil
 }

@@ -30,14 +30,17 @@ type stamp struct {
 // openTLS loads the certificate, if one is configured.
 func (a *App) openTLS(context.Context) error {
 	t := a.cfg.TLS
-	if !t.Enabled() {
+	switch {
+	case !t.Enabled():
 		return nil
+	case t.ACME.Host != "":
+		return a.openACME()
 	}
 	c := &certificate{certFile: t.CertFile, keyFile: t.KeyFile}
 	if err := c.load(); err != nil {
 		return fmt.Errorf("tls.cert_file, tls.key_file: %w", err)
 	}
-	a.certificate = c
+	a.certificate, a.secure = c, c.config()
 	return nil
 }
 

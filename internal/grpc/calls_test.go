@@ -23,6 +23,7 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/emptypb"
 
+	"github.com/order-tracking/order-tracking/internal/access"
 	"github.com/order-tracking/order-tracking/internal/domain"
 	pb "github.com/order-tracking/order-tracking/proto/ordertracking/v1"
 )
@@ -313,4 +314,17 @@ func TestCallersDeadlineIsTheirs(t *testing.T) {
 	defer cancel()
 	_, err := r.CreateOrder(ctx, draft(""))
 	require.Equal(t, codes.DeadlineExceeded, status.Code(err))
+}
+
+func TestCallsAreLimitedAndSayWhatIsLeft(t *testing.T) {
+	key := strings.Repeat("k", 32)
+	r := start(t, with{key: key, limit: access.Limit{Rate: 0.001, Burst: 2}})
+	ctx := metadata.AppendToOutgoingContext(t.Context(), "authorization", "Bearer "+key)
+	for left, code := range []codes.Code{2: codes.ResourceExhausted} {
+		var header metadata.MD
+		_, err := r.GetOrders(ctx, &pb.GetOrdersRequest{}, grpc.Header(&header))
+		require.Equal(t, code, status.Code(err))
+		require.Equal(t, []string{`"default";q=2;w=2000`}, header.Get("ratelimit-policy"))
+		require.Equal(t, []string{fmt.Sprintf(`"default";r=%d;t=%d`, max(0, 1-left), 1000*min(left+1, 2))}, header.Get("ratelimit"))
+	}
 }

@@ -147,7 +147,12 @@ func (d *interceptor) admitted(ctx context.Context, c *call, run func(context.Co
 	if err != nil {
 		return d.guard.Failed(remoteOf(ctx), err)
 	}
-	if _, _, err = d.guard.Count(caller); err == nil {
+	q, limited, err := d.guard.Count(caller)
+	if limited {
+		policy, left := q.Fields()
+		_ = grpc.SetHeader(ctx, metadata.Pairs("ratelimit-policy", policy, "ratelimit", left)) // fails only after headers were sent
+	}
+	if err == nil {
 		err = permit(caller, c.method)
 	}
 	if err != nil {

@@ -82,6 +82,7 @@ func (r *rig) interceptor() *interceptor {
 // with are the options of a rig.
 type with struct {
 	key     string
+	limit   access.Limit
 	queue   int
 	streams int // concurrent streams; 0 is unlimited
 	ready   func(context.Context) error
@@ -126,7 +127,7 @@ func start(t *testing.T, w with) *rig {
 	r := &rig{orders: verbs, couriers: couriers, hub: hub, clock: now, logs: logs, metrics: prometheus.NewRegistry()}
 	r.deps = Deps{
 		Registerer: r.metrics,
-		Orders:     verbs, Couriers: couriers, Tracking: positions, Dispatch: planner, Hub: hub, Guard: access.NewGuard(nil, now, log, access.GuardConfig{BootstrapKey: w.key, Keyless: w.key == ""}), Ready: w.ready, Log: log, Clock: now, Config: w.config,
+		Orders:     verbs, Couriers: couriers, Tracking: positions, Dispatch: planner, Hub: hub, Guard: access.NewGuard(nil, now, log, access.GuardConfig{BootstrapKey: w.key, Keyless: w.key == "", PerCaller: w.limit}), Ready: w.ready, Log: log, Clock: now, Config: w.config,
 	}
 	r.server = New(r.deps)
 	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")

@@ -161,7 +161,7 @@ func (a *assets) serveFile(c *gin.Context, name string) {
 		f().serve(c)
 		return
 	}
-	fail(c, domain.Errorf(domain.CodeNotFound, "there is nothing at %s", c.Request.URL.Path))
+	fail(c, domain.Errorf(domain.CodeNotFound, "there is nothing at %s", shownPath(c.Request.URL.Path)))
 }
 
 // imports matches a module's static imports; import() is not needed for the first view.

@@ -41,7 +41,7 @@ func (s *Server) docsRoutes() {
 	s.engine.GET("/docs/*asset", func(c *gin.Context) {
 		file := files[c.Param("asset")]
 		if file == nil {
-			fail(c, domain.Errorf(domain.CodeNotFound, "there is nothing at %s", c.Request.URL.Path))
+			fail(c, domain.Errorf(domain.CodeNotFound, "there is nothing at %s", shownPath(c.Request.URL.Path)))
 			return
 		}
 		file.serve(c)

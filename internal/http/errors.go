@@ -73,10 +73,24 @@ func describe(err error) *problem {
 	return p
 }
 
-// problemFor converts err to this request's response and sets the headers that belong to it. Causes go to the access log.
+// shownPath is a path for responses, which others than the caller may keep. It ends before what
+// could be a token or a key: a long name that is no id, or the start of a secret.
+func shownPath(path string) string {
+	const longest = 24
+	for part := range strings.SplitSeq(path, "/") {
+		if _, err := domain.ParseID("", part); err != nil && (len(part) > longest || strings.HasPrefix(part, "whsec_")) {
+			before, _, _ := strings.Cut(path, part)
+			return before + "…"
+		}
+	}
+	return path
+}
+
+// problemFor converts err to this request's response and sets the headers that belong to it.
+// Causes go to the access log.
 func problemFor(c *gin.Context, err error) *problem {
 	p := describe(err)
-	p.Instance, p.RequestID = c.Request.URL.Path, requestIDOf(c)
+	p.Instance, p.RequestID = shownPath(c.Request.URL.Path), requestIDOf(c)
 	h := c.Writer.Header()
 	if p.retryAfter > 0 {
 		seconds := (p.retryAfter + time.Second - 1) / time.Second

@@ -4,11 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"net"
 	"net/http"
 	"runtime/debug"
-	"strconv"
 	"strings"
 	"time"
 
@@ -201,10 +199,9 @@ func (s *Server) count(c *gin.Context, caller *domain.Caller) error {
 	if !limited {
 		return nil
 	}
+	policy, left := q.Fields()
 	h := c.Writer.Header()
-	window := int(float64(q.Limit.Burst) / q.Limit.Rate)
-	h["Ratelimit-Policy"] = []string{`"default";q=` + strconv.Itoa(q.Limit.Burst) + ";w=" + strconv.Itoa(max(1, window))}
-	h["Ratelimit"] = []string{`"default";r=` + strconv.Itoa(q.Remaining) + ";t=" + strconv.Itoa(int(math.Ceil(q.Reset.Seconds())))}
+	h["Ratelimit-Policy"], h["Ratelimit"] = []string{policy}, []string{left}
 	return err
 }
 

@@ -118,7 +118,7 @@ func New(d Deps) *Server {
 	s.engine.RedirectTrailingSlash = false
 	s.engine.Use(s.around)
 	s.engine.NoRoute(func(c *gin.Context) {
-		fail(c, domain.Errorf(domain.CodeNotFound, "there is nothing at %s; /docs lists all operations", c.Request.URL.Path))
+		fail(c, domain.Errorf(domain.CodeNotFound, "there is nothing at %s; /docs lists all operations", shownPath(c.Request.URL.Path)))
 	})
 	s.engine.NoMethod(func(c *gin.Context) {
 		fail(c, domain.Errorf(domain.CodeMethodNotAllowed, "%s is not allowed here; allowed: %s",

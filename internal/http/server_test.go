@@ -110,11 +110,11 @@ func openHub(t testing.TB, cfg Config, config access.GuardConfig, bounds push.Co
 		Log: log, Clock: wallClock{}, Config: cfg,
 	})
 	server := httptest.NewUnstartedServer(srv)
-	server.Listener = Listener(server.Listener)
+	server.Listener = Listener(server.Listener, 0)
 	server.Config.ReadTimeout = cfg.ReadTimeout
 	server.Config.ConnState = func(c net.Conn, state http.ConnState) {
 		if state == http.StateNew { // small buffers, so that slow readers are detected soon
-			_ = c.(conn).SetWriteBuffer(8 << 10)
+			_ = c.(*conn).SetWriteBuffer(8 << 10)
 		}
 	}
 	server.Start()
