@@ -373,7 +373,7 @@ func TestCourierHandsOver(t *testing.T) {
 	handOver := func(code string) {
 		ph.until(`document.querySelector(".app-go .main")?.innerText === "Handed over" && !document.querySelector("dialog[open]")`)
 		ph.do(`document.querySelector(".app-go .main").click()`)
-		ph.until(`document.querySelector("dialog[open] canvas")`)
+		ph.until(`document.querySelector("dialog[open] .app-signature canvas")?.width > 400`)
 		ph.do(`document.querySelector("dialog[open] .dialog-actions .main").click()`)
 		ph.until(`document.querySelectorAll("dialog[open] [role=alert], dialog[open] .field-error").length >= 4`) // all of it is missing
 		ph.do(`(async () => {

@@ -8,10 +8,16 @@ export function Signature({ signed }) {
   useEffect(() => {
     const canvas = ref.current;
     if (!canvas) return;
-    const { width, height } = canvas.getBoundingClientRect();
-    canvas.width = width * 2;
-    canvas.height = height * 2;
-    clear(canvas);
+    // It has no size before the dialog is open, and another one when the phone is turned.
+    const watch = new ResizeObserver(() => {
+      const { width, height } = canvas.getBoundingClientRect();
+      if (canvas.width === Math.round(width * 2)) return;
+      canvas.width = Math.round(width * 2);
+      canvas.height = Math.round(height * 2);
+      again();
+    });
+    watch.observe(canvas);
+    return () => watch.disconnect();
   }, []);
   const draw = (/** @type {PointerEvent} */ e) => {
     const canvas = ref.current;
