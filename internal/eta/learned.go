@@ -111,7 +111,12 @@ func tripOf(o *domain.Order, s Stage, at time.Time, vehicle domain.Vehicle) Trip
 		t.Carrier, t.Tariff = p.Carrier, p.Carrier+" "+p.Tariff
 		if p.Expected != nil {
 			t.Expected = max(0, p.Expected.Latest.Sub(at))
+		} else if o.PromisedAt != nil { // the shop's promise knows of the company's
+			t.Expected = max(0, o.PromisedAt.Sub(at))
 		}
+	}
+	if o.Total != nil {
+		t.Price = float64(o.Total.Amount)
 	}
 	for _, i := range o.Items {
 		t.Items += max(1, i.Quantity)

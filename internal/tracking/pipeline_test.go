@@ -94,7 +94,7 @@ func newWorld(t *testing.T) *world {
 		ctx: domain.WithActor(t.Context(), domain.Actor{Kind: domain.RoleAdmin, ID: "test"}),
 	}
 	live, keys := cache.NewMemory(cache.MemoryOptions{}), idempotency.NewKeys(store, w.clock)
-	estimate := eta.Config{Speeds: map[domain.Vehicle]float64{domain.VehicleMotorbike: 5}, Detour: 1.4, FreshFor: time.Hour, Default: time.Hour}
+	estimate := eta.Config{Speeds: map[domain.Vehicle]float64{domain.VehicleMotorbike: 5}, Detour: 1.4, FreshFor: time.Hour, Default: time.Hour, Book: eta.NewBook()}
 	w.Orders = orders.New(orders.Deps{Store: store, Live: live, Clock: w.clock, Log: zap.NewNop(), Keys: keys, Estimate: estimate})
 	w.Tracking = New(Deps{
 		Store: store, Live: live, Watchers: w.heard, Clock: w.clock, Log: zap.NewNop(), Bus: w.bus, Keys: keys, Orders: w.Orders, Estimate: estimate,
