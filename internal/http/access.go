@@ -39,30 +39,20 @@ type auditPage struct {
 func (s *Server) accessRoutes() {
 	handle(s, operation{
 		method: http.MethodPost, path: "/keys", id: "createKey", tag: tagAccess, status: http.StatusCreated,
-		summary: "Create a key",
-		about: "For a program, a shop, a courier or a monitor. The key is shown only once; the server stores a hash. " +
-			"A merchant's and a partner's key needs `merchant_id`, a courier's `courier_id`. A repeat with the same " +
-			"Idempotency-Key is 409 `secret_not_repeated`.",
-		body:  access.NewKey{},
-		codes: []domain.Code{domain.CodeCourierNotFound, domain.CodeSecretNotRepeated},
+		body: access.NewKey{}, codes: []domain.Code{domain.CodeCourierNotFound, domain.CodeSecretNotRepeated},
 	}, creating(s.Keys.Check, secretOnce, s.Keys.Create))
 	handle(s, operation{
 		method: http.MethodGet, path: "/keys", id: "listKeys", tag: tagAccess,
-		summary: "List keys", about: "Newest first, without the keys themselves.",
 	}, func(ctx context.Context, in *Paging) (*bodyOnly[keyPage], error) {
 		keys, next, err := s.Keys.List(ctx, in.request())
 		return bodyOf(keyPage{listed(keys), next}, err)
 	})
 	handle(s, operation{
 		method: http.MethodPost, path: "/keys/{key_id}/rotate", id: "rotateKey", tag: tagAccess, status: http.StatusCreated,
-		summary: "Rotate a key",
-		about:   "Both work until `overlap_seconds` have passed (default: a day); then the old one expires.",
-		body:    access.Rotation{},
-		codes:   []domain.Code{domain.CodeNotFound, domain.CodeSecretNotRepeated},
+		body: access.Rotation{}, codes: []domain.Code{domain.CodeNotFound, domain.CodeSecretNotRepeated},
 	}, posting[rotateKeyIn](access.Rotation.Check, secretOnce, s.Keys.Rotate))
 	handle(s, operation{
 		method: http.MethodDelete, path: "/keys/{key_id}", id: "revokeKey", tag: tagAccess, status: http.StatusNoContent,
-		summary: "Revoke a key", about: "Its sessions and open streams are closed within a second, on every replica.",
 		codes: []domain.Code{domain.CodeNotFound},
 	}, func(ctx context.Context, in *struct {
 		KeyPath
@@ -73,15 +63,10 @@ func (s *Server) accessRoutes() {
 	})
 	handle(s, operation{
 		method: http.MethodGet, path: "/me", id: "getMe", tag: tagAccess,
-		summary: "Get the caller's role and permissions", about: "`permissions` are operationIds of this document.",
 	}, func(ctx context.Context, _ *struct{}) (*bodyOnly[*access.Myself], error) {
 		return bodyOf(access.Me(ctx))
 	})
-	handle(s, operation{
-		method: http.MethodGet, path: "/audit", id: "listAudit", tag: tagAccess,
-		summary: "List changes of access, settings and personal data",
-		about:   "Newest first. Entries hold ids and keyed hashes only; an order's own history is at `/order/{order_id}/events`.",
-	}, s.listAudit)
+	handle(s, operation{method: http.MethodGet, path: "/audit", id: "listAudit", tag: tagAccess}, s.listAudit)
 }
 
 type rotateKeyIn struct {

@@ -47,10 +47,7 @@ func (trackBody) Schema(r huma.Registry) *huma.Schema {
 // courierTrackRoutes show dispatchers where couriers were.
 func (s *Server) courierTrackRoutes() {
 	const path = "/courier/{courier_id}/track"
-	handle(s, operation{
-		method: http.MethodGet, path: path, id: "trackCourier", tag: tagCouriers,
-		summary: "Get a courier's track", about: "Oldest first, also as GeoJSON.",
-	}, s.courierTrack)
+	handle(s, operation{method: http.MethodGet, path: path, id: "trackCourier", tag: tagCouriers}, s.courierTrack)
 	feature := s.schemas().Schema(reflect.TypeFor[geoJSON](), true, "")
 	s.api.OpenAPI().Paths[path].Get.Responses["200"].Content[geoJSONType] = &huma.MediaType{
 		Schema: feature, Example: geoJSONOf(&tracking.CourierTrack{
@@ -169,26 +166,21 @@ type statusOut struct {
 func (s *Server) trackingRoutes() {
 	handle(s, operation{
 		method: http.MethodGet, path: "/order/{order_id}/status", id: "getOrderStatus", tag: tagTracking,
-		summary: "Get an order's status",
 	}, s.getStatus)
 	handle(s, operation{
 		method: http.MethodGet, path: "/order/{order_id}/events", id: "getOrderEvents", tag: tagTracking,
-		summary: "Get an order's history", about: "Oldest first.",
 	}, func(ctx context.Context, in *OrderPath) (*bodyOnly[eventList], error) {
 		events, err := s.Orders.Events(ctx, in.ID)
 		return bodyOf(eventList{listed(events)}, err)
 	})
 	handle(s, operation{
 		method: http.MethodGet, path: "/order/{order_id}/track", id: "trackOrder", tag: tagTracking,
-		summary: "Track an order",
-		about:   "The courier's position and trail are shown from the handover of the goods to the end.",
 	}, func(ctx context.Context, in *OrderPath) (*bodyOnly[*tracking.Track], error) {
 		return bodyOf(s.Tracking.Track(ctx, in.ID))
 	})
 	handle(s, operation{
 		method: http.MethodGet, path: "/order/{order_id}/delivery-time", id: "estimateDelivery", tag: tagTracking,
-		summary: "Estimate the delivery time",
-		about:   "`[earliest, latest]` is an 80 % interval. A delivered order answers what happened.", codes: []domain.Code{domain.CodeOrderFinished},
+		codes: []domain.Code{domain.CodeOrderFinished},
 	}, func(ctx context.Context, in *OrderPath) (*bodyOnly[domain.Estimate], error) {
 		return bodyOf(s.Orders.DeliveryTime(ctx, in.ID))
 	})

@@ -24,13 +24,11 @@ var previews = map[string]page{
 func (s *Server) customerRoutes() {
 	handle(s, operation{
 		method: http.MethodPost, path: "/order/{order_id}/instructions", id: "instructCourier", tag: tagOrders,
-		summary: "Tell the courier something", about: "By the customer, until the courier is near. An empty text takes it away.",
 		body: domain.Instructions{}, codes: []domain.Code{domain.CodeOrderFinished},
 	}, posting[orderPostIn](s.Orders.CheckInstructions, changedOrder, s.Orders.Instruct))
 	handle(s, operation{
-		method: http.MethodPost, path: "/order/{order_id}/rating", id: "rateOrder", tag: tagOrders,
-		summary: "Rate a delivery", about: "By the customer, after it; a later rating takes the place of an earlier one.",
-		body: domain.Rating{}, codes: []domain.Code{domain.CodeIllegalTransition},
+		method: http.MethodPost, path: "/order/{order_id}/rating", id: "rateOrder", tag: tagOrders, body: domain.Rating{},
+		codes: []domain.Code{domain.CodeIllegalTransition},
 	}, posting[orderPostIn](s.Orders.CheckRating, changedOrder, s.Orders.Rate))
 }
 
@@ -116,17 +114,11 @@ type eraseIn struct {
 func (s *Server) customerDataRoutes() {
 	handle(s, operation{
 		method: http.MethodDelete, path: "/customers", id: "eraseCustomer", tag: tagAccess,
-		summary: "Erase a customer's data",
-		about: "Anonymises every order with this phone number (a merchant: its own): names, numbers, addresses, places and all texts go, also from " +
-			"their histories, events not yet published, remembered answers, labels and caches; links to them are withdrawn. Sums, statuses and times " +
-			"stay. An active order follows at its end. It can be repeated, and can't be undone. What Kafka and backups already hold is not reached.",
 	}, func(ctx context.Context, in *eraseIn) (*repeatable[*privacy.Erased], error) {
 		return repeated(once(ctx, in.Idempotent, func(ctx context.Context) (*privacy.Erased, error) { return s.Privacy.Erase(ctx, in.number()) }))
 	})
 	handle(s, operation{
 		method: http.MethodGet, path: "/customers/export", id: "exportCustomer", tag: tagAccess,
-		summary: "Export everything that is held about a customer",
-		about:   "Every order with this phone number (a merchant: its own), with its history and what else is stored about it.",
 	}, func(ctx context.Context, in *CustomerPhone) (*noStore[*privacy.Export], error) {
 		return secretOf(s.Privacy.Export(ctx, in.number()))
 	})

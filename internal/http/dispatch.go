@@ -13,43 +13,29 @@ import (
 func (s *Server) dispatchRoutes() {
 	unknown := []domain.Code{domain.CodeOrderNotFound, domain.CodeCourierNotFound}
 	handle(s, operation{
-		method: http.MethodPost, path: "/dispatch/plan", id: "planDispatch", tag: tagDispatch,
-		summary: "Plan without assigning",
-		about: "Plans all orders that wait for a courier, or those named, over all couriers on duty, or those named, and changes nothing. " +
-			"Each order is in one of the two lists.",
-		body: dispatch.Ask{}, codes: unknown,
+		method: http.MethodPost, path: "/dispatch/plan", id: "planDispatch", tag: tagDispatch, body: dispatch.Ask{},
+		codes: unknown,
 	}, s.planDispatch)
 	handle(s, operation{
-		method: http.MethodPost, path: "/dispatch/run", id: "runDispatch", tag: tagDispatch,
-		summary: "Plan and assign",
-		about: "Assigns what has to be given now: an order waits until its courier must leave. Orders that are named are assigned in any case. " +
-			"The others are in `unassigned`, with the reason `later` where there is a plan for them.",
-		body: dispatch.Ask{}, codes: unknown,
+		method: http.MethodPost, path: "/dispatch/run", id: "runDispatch", tag: tagDispatch, body: dispatch.Ask{},
+		codes: unknown,
 	}, creating(dispatch.Ask.Check, repeated, s.Dispatch.Run))
 	handle(s, operation{
 		method: http.MethodGet, path: "/courier/{courier_id}/route", id: "getRoute", tag: tagDispatch,
-		summary: "What a courier has before him",
-		about:   "The stops of all orders that the courier has, in the order that is planned: the one that was set, else the one that is done soonest with the least lateness.",
 	}, func(ctx context.Context, in *CourierPath) (*routeOut, error) {
 		return routed(s.Dispatch.Route(ctx, in.ID))
 	})
 	handle(s, operation{
 		method: http.MethodPut, path: "/courier/{courier_id}/route", id: "setRoute", tag: tagDispatch,
-		summary: "Put a courier's stops into an order", about: "Stops that are not named come after those that are. A drop-off never comes before its pick-up.",
 		body: dispatch.RouteOrder{}, codes: []domain.Code{domain.CodeVersionConflict},
 	}, s.setRoute)
 	handle(s, operation{
 		method: http.MethodGet, path: "/courier/{courier_id}/shifts", id: "getShifts", tag: tagDispatch,
-		summary: "Get a courier's shifts",
 	}, func(ctx context.Context, in *CourierPath) (*bodyOnly[*dispatch.Shifts], error) {
 		return bodyOf(s.Dispatch.Shifts(ctx, in.ID))
 	})
 	handle(s, operation{
-		method: http.MethodPut, path: "/courier/{courier_id}/shifts", id: "setShifts", tag: tagDispatch,
-		summary: "Set a courier's shifts",
-		about: "Replaces all shifts. A courier who has shifts is planned with only within them, gets nothing that can't be finished before the end, " +
-			"and is on duty when `on_duty` says so.",
-		body: dispatch.Shifts{},
+		method: http.MethodPut, path: "/courier/{courier_id}/shifts", id: "setShifts", tag: tagDispatch, body: dispatch.Shifts{},
 	}, s.setShifts)
 }
 
@@ -136,25 +122,18 @@ type refusalReason struct {
 func (s *Server) offerRoutes() {
 	gone := []domain.Code{domain.CodeOfferNotFound, domain.CodeOfferGone, domain.CodeCourierBusy}
 	handle(s, operation{
-		method: http.MethodPost, path: "/order/{order_id}/offers", id: "offerOrder", tag: tagDispatch, status: http.StatusCreated,
-		summary: "Offer an order to couriers",
-		about: "To those named, all at once, or with `auto` to those it is planned for, round after round until somebody takes it or the time is over. " +
-			"Exactly one courier gets the order.",
-		body: dispatch.OfferAsk{},
-		codes: []domain.Code{
-			domain.CodeCourierNotFound, domain.CodeNoCourierAvailable, domain.CodeIllegalTransition, domain.CodeCancelAfterPickup,
-		},
+		method: http.MethodPost, path: "/order/{order_id}/offers", id: "offerOrder", tag: tagDispatch,
+		status: http.StatusCreated, body: dispatch.OfferAsk{},
+		codes: []domain.Code{domain.CodeCourierNotFound, domain.CodeNoCourierAvailable, domain.CodeIllegalTransition, domain.CodeCancelAfterPickup},
 	}, posting[orderPostIn](dispatch.OfferAsk.Check, repeated, s.Dispatch.Offer))
 	handle(s, operation{
 		method: http.MethodGet, path: "/courier/{courier_id}/offers", id: "listOffers", tag: tagDispatch,
-		summary: "Offers that a courier can accept", about: "Newest first.",
 	}, func(ctx context.Context, in *CourierPath) (*bodyOnly[offerList], error) {
 		offers, err := s.Dispatch.CourierOffers(ctx, in.ID)
 		return bodyOf(offerList{offers}, err)
 	})
 	handle(s, operation{
-		method: http.MethodPost, path: "/offer/{offer_id}/accept", id: "acceptOffer", tag: tagDispatch,
-		summary: "Take an offered order", about: "Of several couriers one gets it, the others 409 `offer_gone`.", codes: gone,
+		method: http.MethodPost, path: "/offer/{offer_id}/accept", id: "acceptOffer", tag: tagDispatch, codes: gone,
 	}, func(ctx context.Context, in *struct {
 		OfferPath
 		Idempotent
@@ -163,8 +142,8 @@ func (s *Server) offerRoutes() {
 		return repeated(once(ctx, in.Idempotent, func(ctx context.Context) (*domain.Offer, error) { return s.Dispatch.Accept(ctx, in.ID) }))
 	})
 	handle(s, operation{
-		method: http.MethodPost, path: "/offer/{offer_id}/decline", id: "declineOffer", tag: tagDispatch,
-		summary: "Decline an offered order", body: refusalReason{}, codes: gone[:2],
+		method: http.MethodPost, path: "/offer/{offer_id}/decline", id: "declineOffer", tag: tagDispatch, body: refusalReason{},
+		codes: gone[:2],
 	}, posting[declineIn](unchecked[refusalReason], repeated, func(ctx context.Context, id string, why refusalReason) (*domain.Offer, error) {
 		return s.Dispatch.Decline(ctx, id, why.Reason)
 	}))

@@ -26,11 +26,11 @@ import (
 func (s *Server) docsRoutes() {
 	plain[struct{}, struct{}](s, operation{
 		method: http.MethodGet, path: "/openapi.json", id: "openapi", tag: tagOps, open: true, unmodified: true,
-		summary: "This document", replies: jsonType,
+		replies: jsonType,
 	}, document(jsonType, func() ([]byte, error) { return s.spec() }))
 	plain[struct{}, struct{}](s, operation{
 		method: http.MethodGet, path: "/asyncapi.yaml", id: "asyncapi", tag: tagOps, open: true, unmodified: true,
-		summary: "The AsyncAPI document of Kafka topics and live frames", replies: yamlType,
+		replies: yamlType,
 	}, document(yamlType, func() ([]byte, error) { return asyncDocument(cmp.Or(s.Config.Version, "dev")) }))
 	files := docsFiles()
 	s.engine.GET("/docs", func(c *gin.Context) {

@@ -23,30 +23,24 @@ type merchantPage struct {
 
 // documentRoutes registers merchants and settings.
 func (s *Server) documentRoutes() {
-	handle(s, operation{
-		method: http.MethodGet, path: "/merchants", id: "listMerchants", tag: tagAccess,
-		summary: "List merchants", about: "Those that were set up, by id; a merchant sees itself.",
-	}, s.listMerchants)
+	handle(s, operation{method: http.MethodGet, path: "/merchants", id: "listMerchants", tag: tagAccess}, s.listMerchants)
 	handle(s, operation{
 		method: http.MethodGet, path: "/merchants/{merchant_id}", id: "getMerchant", tag: tagAccess,
-		summary: "Get a merchant", codes: []domain.Code{domain.CodeNotFound},
+		codes: []domain.Code{domain.CodeNotFound},
 	}, func(ctx context.Context, in *MerchantPath) (*documentOut[*access.Merchant], error) {
 		return merchants.of(s.Documents.Merchant(ctx, in.ID))
 	})
 	handle(s, operation{
 		method: http.MethodPatch, path: "/merchants/{merchant_id}", id: "editMerchant", tag: tagAccess,
-		summary: "Set up or change a merchant", about: "What is absent stays.", body: access.MerchantEdit{},
-		codes: []domain.Code{domain.CodeNotFound},
+		body: access.MerchantEdit{}, codes: []domain.Code{domain.CodeNotFound},
 	}, changing[editMerchantIn](access.MerchantEdit.Check, merchants.current(s.Documents.Merchant), merchants.out, s.Documents.EditMerchant))
 	handle(s, operation{
 		method: http.MethodGet, path: "/settings", id: "getSettings", tag: tagAccess,
-		summary: "What may change while the product runs", about: "What is set here goes over the configuration.",
 	}, func(ctx context.Context, _ *struct{}) (*documentOut[*access.Settings], error) {
 		return settings.of(s.Documents.Settings(ctx))
 	})
 	handle(s, operation{
-		method: http.MethodPatch, path: "/settings", id: "editSettings", tag: tagAccess,
-		summary: "Change the settings", about: "What is absent stays.", body: access.SettingsEdit{},
+		method: http.MethodPatch, path: "/settings", id: "editSettings", tag: tagAccess, body: access.SettingsEdit{},
 	}, changing[editSettingsIn](access.SettingsEdit.Check, settings.current(func(ctx context.Context, _ string) (*access.Settings, error) {
 		return s.Documents.Settings(ctx)
 	}), settings.out, func(ctx context.Context, _ string, edit access.SettingsEdit, expected int64) (*access.Settings, error) {

@@ -24,9 +24,6 @@ type incidentList struct {
 func (s *Server) incidentRoutes() {
 	handle(s, operation{
 		method: http.MethodPost, path: incidentsPath, id: "openIncident", tag: tagOrders, status: http.StatusCreated,
-		summary: "Report a problem with an order",
-		about: "Dispatchers, the order's merchant and the courier who reported it see it. The photo is treated like those of proofs. " +
-			"`id` is the client's: a repeat with it gets the first answer, even weeks later.",
 		body: domain.IncidentReport{}, form: true, codes: []domain.Code{domain.CodeOrderFinished},
 	}, func(ctx context.Context, in *proofIn) (*repeatable[domain.Incident], error) {
 		body, err := formRequest(in.JSONBody, in.check(), s.Orders.CheckIncident)
@@ -36,15 +33,13 @@ func (s *Server) incidentRoutes() {
 		return repeated(once(ctx, in.Idempotent, func(ctx context.Context) (domain.Incident, error) { return s.Orders.OpenIncident(ctx, in.ID, body) }))
 	})
 	handle(s, operation{
-		method: http.MethodGet, path: incidentsPath, id: "listIncidents", tag: tagOrders, summary: "List an order's problems",
-		about: "Oldest first; open ones have no `closed_at`. Couriers see those that they reported.",
+		method: http.MethodGet, path: incidentsPath, id: "listIncidents", tag: tagOrders,
 	}, func(ctx context.Context, in *OrderPath) (*bodyOnly[incidentList], error) {
 		incidents, err := s.Orders.Incidents(ctx, in.ID)
 		return bodyOf(incidentList{incidents}, err)
 	})
 	handle(s, operation{
 		method: http.MethodPost, path: incidentsPath + "/{incident_id}/close", id: "closeIncident", tag: tagOrders,
-		summary: "Close a problem", about: "A closed one stays as it is. Couriers close those that they reported.",
 		body: orders.IncidentResolution{}, codes: []domain.Code{domain.CodeNotFound},
 	}, func(ctx context.Context, in *struct {
 		IncidentPath
@@ -62,7 +57,7 @@ func (s *Server) incidentRoutes() {
 	})
 	plain[IncidentPath, struct{}](s, operation{
 		method: http.MethodGet, path: incidentsPath + "/{incident_id}/photo", id: "getIncidentPhoto", tag: tagOrders,
-		summary: "Get the photo of a problem", replies: imageType, codes: []domain.Code{domain.CodeNotFound},
+		replies: imageType, codes: []domain.Code{domain.CodeNotFound},
 	}, s.guarded(func(ctx context.Context, c *gin.Context) error {
 		data, err := s.Orders.IncidentImage(ctx, c.Param("order_id"), c.Param("incident_id"))
 		return sendImage(c, data, err)

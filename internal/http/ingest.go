@@ -78,27 +78,20 @@ type ownTracksBody struct {
 	Tracker  string  `json:"tid,omitempty"`
 }
 
-const aboutIngest = "Always 200 unless the token is unknown or revoked (401), the report is too large or was cut off (413, 400), or trying again can help (503): " +
-	"positions that can't be used are dropped and counted, and a report without one is a sign of life. " +
-	"What has no meaning here is kept as an attribute of the position."
-
 // ingestRoutes registers the endpoints for phone apps.
 func (s *Server) ingestRoutes() {
 	codes := []domain.Code{domain.CodeMalformed, domain.CodeUnauthenticated, domain.CodeTooLarge, domain.CodeUnavailable}
 	plain[osmandQuery, struct{}](s, operation{
-		method: http.MethodGet, path: ingestPrefix + "osmand/{token}", id: "ingestOsmandQuery", tag: tagPhones, open: true, codes: codes,
-		summary: "Traccar Client and OsmAnd: a position in the query", about: aboutIngest,
+		method: http.MethodGet, path: ingestPrefix + "osmand/{token}", id: "ingestOsmandQuery", tag: tagPhones, open: true,
+		codes: codes,
 	}, s.ingestOsmand)
 	plain[osmandQuery, struct{}](s, operation{
-		method: http.MethodPost, path: ingestPrefix + "osmand/{token}", id: "ingestOsmand", tag: tagPhones, open: true, codes: codes,
-		summary: "Traccar Client and OsmAnd: a position as JSON, as a form or in the query", about: aboutIngest,
-		body: osmandBody{}, lenient: true,
+		method: http.MethodPost, path: ingestPrefix + "osmand/{token}", id: "ingestOsmand", tag: tagPhones, open: true,
+		codes: codes, body: osmandBody{}, lenient: true,
 	}, s.ingestOsmand)
 	plain[ownTracksIn, ownTracksOut](s, operation{
-		method: http.MethodPost, path: ingestPrefix + "owntracks/{token}", id: "ingestOwnTracks", tag: tagPhones, open: true, codes: codes,
-		summary: "OwnTracks in HTTP mode", about: aboutIngest + " A transition with the event enter at the drop-off of an order " +
-			"counts as arrival where arrivals are automatic.",
-		body: ownTracksBody{}, lenient: true,
+		method: http.MethodPost, path: ingestPrefix + "owntracks/{token}", id: "ingestOwnTracks", tag: tagPhones, open: true,
+		codes: codes, body: ownTracksBody{}, lenient: true,
 	}, s.ingestOwnTracks)
 }
 

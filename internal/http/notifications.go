@@ -36,7 +36,6 @@ func (s *Server) notificationRoutes() {
 	s.contactRoutes()
 	handle(s, operation{
 		method: http.MethodGet, path: "/order/{order_id}/notifications", id: "listNotifications", tag: tagMessages,
-		summary: "List the messages to an order's customer", about: "By the event that they are about, with what became of them and what is still to be sent.",
 	}, func(ctx context.Context, in *OrderPath) (*bodyOnly[notificationList], error) {
 		_, o, err := s.Orders.Reach(ctx, in.ID)
 		if err != nil {
@@ -47,7 +46,7 @@ func (s *Server) notificationRoutes() {
 	})
 	handle(s, operation{
 		method: http.MethodGet, path: "/notification-rules", id: "getNotificationRules", tag: tagMessages,
-		summary: "Get what a merchant's customers are told", codes: []domain.Code{domain.CodeNotFound},
+		codes: []domain.Code{domain.CodeNotFound},
 	}, func(ctx context.Context, in *MerchantQuery) (*documentOut[*notify.Rules], error) {
 		if err := in.check(); err != nil {
 			return nil, err
@@ -56,14 +55,10 @@ func (s *Server) notificationRoutes() {
 	})
 	handle(s, operation{
 		method: http.MethodPut, path: "/notification-rules", id: "putNotificationRules", tag: tagMessages,
-		summary: "Set what a merchant's customers are told",
-		about: "Replaces all of it. Texts are checked: unknown variables are refused. Channels that cost money or leave the country " +
-			"are off until they are turned on here, and have a daily limit.",
 		body: notify.RulesEdit{}, codes: []domain.Code{domain.CodeNotFound},
 	}, changing[putRulesIn](notify.RulesEdit.Check, rules.current(s.Notify.GetRules), rules.out, s.Notify.PutRules))
 	handle(s, operation{
 		method: http.MethodPost, path: "/notification-rules/preview", id: "previewNotification", tag: tagMessages,
-		summary: "See how a text looks", about: "Filled in for an order or a made-up one, with the number of SMS it takes and what is wrong with it.",
 		body: notify.Preview{}, codes: []domain.Code{domain.CodeOrderNotFound},
 	}, s.previewText)
 }
@@ -101,8 +96,7 @@ type optOutIn struct {
 // optOutRoutes registers the link in messages by which customers end them.
 func (s *Server) optOutRoutes() {
 	op := operation{
-		method: http.MethodGet, path: "/opt-out/{token}", id: "showOptOut", tag: tagMessages, open: true,
-		summary: "Ask whether to end messages", about: "The page behind the link in messages.", replies: "text/html",
+		method: http.MethodGet, path: "/opt-out/{token}", id: "showOptOut", tag: tagMessages, open: true, replies: "text/html",
 	}
 	plain[optOutIn, struct{}](s, op, func(c *gin.Context) { c.Data(http.StatusOK, "text/html; charset=utf-8", []byte(optOutPage)) })
 	op.method, op.id, op.replies = http.MethodPost, "optOut", "text/plain"
@@ -126,9 +120,6 @@ type contactIn struct {
 func (s *Server) contactRoutes() {
 	handle(s, operation{
 		method: http.MethodPost, path: "/order/{order_id}/contacts", id: "connectCustomer", tag: tagMessages,
-		summary: "Let a customer be reached by a messenger or a browser",
-		about: "For telegram and max it answers with a link that starts the bot, for one use within 15 minutes. For webpush it answers with the key to " +
-			"subscribe with, and stores a `subscription`. What is stored is used for this order only.",
 		body: notify.CustomerContact{}, codes: []domain.Code{domain.CodeOrderFinished},
 	}, func(ctx context.Context, in *contactIn) (*noStore[*notify.ContactOffer], error) {
 		body, err := request(in.JSONBody, in.check(), notify.CustomerContact.Check)
@@ -142,8 +133,7 @@ func (s *Server) contactRoutes() {
 		return secretOf(s.Notify.Connect(ctx, o.ID, body, s.Orders.SetContact))
 	})
 	plain[botIn, struct{}](s, operation{
-		method: http.MethodPost, path: "/bots/{channel}", id: "updateBot", tag: tagOps, open: true,
-		summary: "Receive a messenger's webhook", about: "Its header has the secret that it was registered with.", replies: "text/plain",
+		method: http.MethodPost, path: "/bots/{channel}", id: "updateBot", tag: tagOps, open: true, replies: "text/plain",
 		codes: []domain.Code{domain.CodeNotFound},
 	}, func(c *gin.Context) {
 		body, err := readJSON(c)

@@ -93,23 +93,16 @@ func (s *Server) onboardingRoutes() {
 	}
 	handle(s, operation{
 		method: http.MethodPost, path: path, id: "onboardCourier", tag: tagPhones, status: http.StatusCreated,
-		summary: "Connect a courier's phone",
-		about: "Creates a token and returns how to configure an app with it, by link or QR code. The token is shown only once. " +
-			"A repeat with the same Idempotency-Key is 409 `secret_not_repeated`.",
 		codes: []domain.Code{domain.CodeSecretNotRepeated},
 	}, s.onboard)
+	handle(s, operation{method: http.MethodGet, path: path, id: "listPhones", tag: tagPhones}, s.listPhones)
 	handle(s, operation{
-		method: http.MethodGet, path: path, id: "listPhones", tag: tagPhones, summary: "List a courier's phone tokens",
-		about: "Newest first, without the tokens themselves.",
-	}, s.listPhones)
-	handle(s, operation{
-		method: http.MethodDelete, path: path, id: "revokePhones", tag: tagPhones, summary: "Revoke a courier's phone tokens",
-		about: "All of them, or one by its id. Effective immediately on the replica that is called, within seconds on others.", codes: gone,
+		method: http.MethodDelete, path: path, id: "revokePhones", tag: tagPhones, codes: gone,
 	}, func(ctx context.Context, in *revokePhonesIn) (*repeatable[revoked], error) {
 		return revoke(ctx, in.Idempotent, in.ID, in.Token)
 	})
 	handle(s, operation{
-		method: http.MethodDelete, path: path + "/{token_id}", id: "revokePhone", tag: tagPhones, summary: "Revoke a phone token", codes: gone,
+		method: http.MethodDelete, path: path + "/{token_id}", id: "revokePhone", tag: tagPhones, codes: gone,
 	}, func(ctx context.Context, in *revokePhoneIn) (*repeatable[revoked], error) {
 		if _, err := domain.ParseID("/token_id", in.Token); err != nil {
 			return nil, err

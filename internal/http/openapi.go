@@ -3,6 +3,7 @@ package httpserver
 import (
 	"cmp"
 	"context"
+	_ "embed" // for operations.yaml
 	"encoding/json"
 	"io"
 	"net/http"
@@ -10,11 +11,13 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humagin"
 	"github.com/gin-gonic/gin"
+	"go.yaml.in/yaml/v3"
 
 	"github.com/order-tracking/order-tracking/internal/access"
 	"github.com/order-tracking/order-tracking/internal/domain"
@@ -40,7 +43,7 @@ const (
 type operation struct {
 	method, path       string // path in OpenAPI form, /order/{order_id}
 	id, tag            string
-	summary, about     string
+	summary, about     string        // instead of those in operations.yaml
 	open               bool          // served without credentials
 	status             int           // success status; 0 for 200
 	body               any           // a value of the body's type; nil for none
@@ -64,6 +67,9 @@ func plain[I, O any](s *Server, op operation, h gin.HandlerFunc) {
 
 func describeOperation[I, O any](s *Server, api huma.API, op operation, h func(context.Context, *I) (*O, error)) {
 	op.codes = slices.Concat(op.codes, refusalsOf(reflect.TypeFor[I]()))
+	if text := operationTexts()[op.id]; op.summary == "" {
+		op.summary, op.about = text.Summary, text.About
+	}
 	ho := op.huma(s)
 	may := access.OperationOf(op.id)
 	if s.operations[route{op.method, ginPath(op.path)}] = may; may.Shared() {
@@ -72,6 +78,20 @@ func describeOperation[I, O any](s *Server, api huma.API, op operation, h func(c
 	huma.Register(api, ho, h)
 	op.describeBody(s, ho)
 }
+
+//go:embed operations.yaml
+var operationsFile []byte
+
+// operationText is what the document says of an operation.
+type operationText struct{ Summary, About string }
+
+// operationTexts are those of operations.yaml, by operationId.
+var operationTexts = sync.OnceValue(func() (texts map[string]operationText) {
+	if err := yaml.Unmarshal(operationsFile, &texts); err != nil {
+		panic(err) // the file is embedded in the binary
+	}
+	return texts
+})
 
 // shareToken is the query parameter of a share link's token.
 func shareToken() *huma.Param {

@@ -28,11 +28,9 @@ func (s *Server) opsRoutes() {
 	ok := func(c *gin.Context) { c.Data(http.StatusOK, jsonType, []byte(`{"status":"ok"}`)) }
 	plain[struct{}, bodyOnly[health]](s, operation{
 		method: http.MethodGet, path: "/healthz", id: "health", tag: tagOps, open: true,
-		summary: "Check that the process is alive",
 	}, ok)
 	plain[struct{}, bodyOnly[health]](s, operation{
 		method: http.MethodGet, path: "/readyz", id: "readiness", tag: tagOps, open: true,
-		summary: "Check that requests can be served", about: "503 if the database does not respond or the server is shutting down.",
 		codes: []domain.Code{domain.CodeUnavailable},
 	}, func(c *gin.Context) {
 		ctx, cancel := context.WithTimeout(c.Request.Context(), readyWithin)
@@ -45,15 +43,13 @@ func (s *Server) opsRoutes() {
 	})
 	exposition := promhttp.HandlerFor(s.Gatherer, promhttp.HandlerOpts{})
 	plain[struct{}, struct{}](s, operation{
-		method: http.MethodGet, path: "/metrics", id: "metrics", tag: tagOps,
-		summary: "Metrics for Prometheus", replies: "text/plain",
+		method: http.MethodGet, path: "/metrics", id: "metrics", tag: tagOps, replies: "text/plain",
 	}, s.guarded(func(_ context.Context, c *gin.Context) error {
 		exposition.ServeHTTP(c.Writer, c.Request)
 		return nil
 	}))
 	plain[profileIn, struct{}](s, operation{
-		method: http.MethodGet, path: "/debug/pprof/{profile}", id: "profile", tag: tagOps,
-		summary: "A profile of the process for go tool pprof", about: "For administrators.", replies: "application/octet-stream",
+		method: http.MethodGet, path: "/debug/pprof/{profile}", id: "profile", tag: tagOps, replies: "application/octet-stream",
 	}, s.guarded(func(_ context.Context, c *gin.Context) error {
 		if err := knownQuery(c.Request.URL, s.api.OpenAPI().Paths["/debug/pprof/{profile}"].Get); err != nil {
 			return err

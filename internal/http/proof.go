@@ -50,10 +50,6 @@ type proofImageIn struct {
 func (s *Server) proofRoutes() {
 	handle(s, operation{
 		method: http.MethodPost, path: proofPath, id: "addProof", tag: tagOrders, status: http.StatusCreated,
-		summary: "Hand in a proof of delivery",
-		about: "A photo, a signature, the customer's PIN, or who received the goods. Images are told by their content, turned upright, " +
-			"made smaller and stored as JPEG without anything else that the file had, such as the place. `id` is the client's: " +
-			"a repeat with it gets the first answer, even weeks later.",
 		body: orders.ProofReport{}, form: true, codes: []domain.Code{domain.CodePINLocked, domain.CodeOrderFinished},
 	}, func(ctx context.Context, in *proofIn) (*repeatable[domain.ProofRecord], error) {
 		body, err := formRequest(in.JSONBody, in.check(), s.Orders.CheckProof)
@@ -63,14 +59,14 @@ func (s *Server) proofRoutes() {
 		return repeated(once(ctx, in.Idempotent, func(ctx context.Context) (domain.ProofRecord, error) { return s.Orders.AddProof(ctx, in.ID, body) }))
 	})
 	handle(s, operation{
-		method: http.MethodGet, path: proofPath, id: "listProofs", tag: tagOrders, summary: "List an order's proofs of delivery", about: "Oldest first.",
+		method: http.MethodGet, path: proofPath, id: "listProofs", tag: tagOrders,
 	}, func(ctx context.Context, in *OrderPath) (*bodyOnly[proofList], error) {
 		proofs, err := s.Orders.Proofs(ctx, in.ID)
 		return bodyOf(proofList{proofs}, err)
 	})
 	plain[proofImageIn, struct{}](s, operation{
-		method: http.MethodGet, path: proofPath + "/{proof_id}/{image}", id: "getProofImage", tag: tagOrders, summary: "Get an image of a proof",
-		replies: imageType, codes: []domain.Code{domain.CodeNotFound},
+		method: http.MethodGet, path: proofPath + "/{proof_id}/{image}", id: "getProofImage", tag: tagOrders, replies: imageType,
+		codes: []domain.Code{domain.CodeNotFound},
 	}, s.guarded(func(ctx context.Context, c *gin.Context) error {
 		data, err := s.Orders.ProofImage(ctx, c.Param("order_id"), c.Param("proof_id"), c.Param("image"))
 		return sendImage(c, data, err)

@@ -24,15 +24,12 @@ const sessionCookie = "__Host-session"
 func (s *Server) sessionRoutes() {
 	plain[JSONBody, struct{}](s, operation{
 		method: http.MethodPost, path: "/session", id: "createSession", tag: tagAccess, open: true, status: http.StatusNoContent,
-		summary: "Sign a page in",
-		about: "With a key, or with the code of a courier's onboarding, which works once. The session is a cookie that scripts " +
-			"can't read; it ends after 12 hours (a courier's after 30 days), and with the key or the phone that it came from.",
 		body:  access.SignIn{},
 		codes: []domain.Code{domain.CodeMalformed, domain.CodeUnauthenticated, domain.CodeForbidden, domain.CodeHTTPSRequired, domain.CodeValidationFailed, domain.CodeUnavailable, domain.CodeRateLimited},
 	}, s.answering(s.createSession))
 	plain[struct{}, struct{}](s, operation{
-		method: http.MethodDelete, path: "/session", id: "deleteSession", tag: tagAccess, open: true, status: http.StatusNoContent,
-		summary: "Sign a page out", codes: []domain.Code{domain.CodeUnavailable, domain.CodeForbidden},
+		method: http.MethodDelete, path: "/session", id: "deleteSession", tag: tagAccess, open: true,
+		status: http.StatusNoContent, codes: []domain.Code{domain.CodeUnavailable, domain.CodeForbidden},
 	}, s.answering(s.deleteSession))
 }
 
@@ -138,12 +135,10 @@ type callbackIn struct {
 func (s *Server) loginRoutes() {
 	plain[loginIn, struct{}](s, operation{
 		method: http.MethodGet, path: "/login/oidc", id: "beginLogin", tag: tagAccess, open: true, status: http.StatusSeeOther,
-		summary: "Sign in at the identity provider", about: "For browsers: 303 to the provider's page, which sends them back to `/login/callback`.",
 		codes: []domain.Code{domain.CodeNotFound, domain.CodeHTTPSRequired, domain.CodeValidationFailed, domain.CodeUnavailable},
 	}, s.answering(s.beginLogin))
 	plain[callbackIn, struct{}](s, operation{
 		method: http.MethodGet, path: loginPath, id: "finishLogin", tag: tagAccess, open: true, status: http.StatusSeeOther,
-		summary: "Return from the identity provider", about: "Sets the session's cookie, as POST /session does, and returns to the page. Other parameters are ignored.",
 		codes: []domain.Code{domain.CodeUnauthenticated, domain.CodeForbidden, domain.CodeHTTPSRequired, domain.CodeUnavailable, domain.CodeRateLimited},
 	}, s.answering(s.finishLogin))
 }

@@ -17,15 +17,10 @@ func (s *Server) shareRoutes() {
 	const path = "/order/{order_id}/share"
 	handle(s, operation{
 		method: http.MethodPost, path: path, id: "createShare", tag: tagAccess, status: http.StatusCreated,
-		summary: "Create a link that shows the order to its customer",
-		about: "Whoever has the token sees this one order: as `Authorization: Bearer` or `?token=`. They see no staff, no phone " +
-			"number that is not masked, and the courier's position as far as the merchant's rule says. Unless told, the link " +
-			"ends a day after the order.",
 		body: access.NewShare{}, codes: []domain.Code{domain.CodeSecretNotRepeated},
 	}, s.createShare)
 	handle(s, operation{
-		method: http.MethodGet, path: path, id: "listShares", tag: tagAccess, summary: "List an order's links",
-		about: "Newest first, without the tokens.",
+		method: http.MethodGet, path: path, id: "listShares", tag: tagAccess,
 	}, func(ctx context.Context, in *OrderPath) (*bodyOnly[shareList], error) {
 		_, o, err := s.Orders.Reach(ctx, in.ID)
 		if err != nil {
@@ -36,7 +31,6 @@ func (s *Server) shareRoutes() {
 	})
 	handle(s, operation{
 		method: http.MethodDelete, path: path + "/{share_id}", id: "revokeShare", tag: tagAccess, status: http.StatusNoContent,
-		summary: "Revoke a link", about: "Its open streams are closed within a second, on every replica.",
 		codes: []domain.Code{domain.CodeNotFound},
 	}, func(ctx context.Context, in *revokeShareIn) (*done, error) {
 		_, o, err := s.Orders.Reach(ctx, in.ID)

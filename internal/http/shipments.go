@@ -40,89 +40,62 @@ func (s *Server) shipmentRoutes() {
 	s.parcelRoutes()
 	found := []domain.Code{domain.CodeShipmentNotFound}
 	handle(s, operation{
-		method: http.MethodPost, path: "/order/{order_id}/shipment", id: "bookShipment", tag: tagShipments, status: http.StatusAccepted,
-		summary: "Book a shipment",
-		about: "Accepted at once; whether the company takes it is seen a moment later in `phase`. The tariff is a code of the company's, " +
-			"`cheapest` (the default) or `fastest`; packages follow from the items when absent. With a `tracking_number` " +
-			"a parcel that was booked elsewhere is followed instead.",
-		body: shipping.ShipmentDraft{},
-		codes: []domain.Code{
-			domain.CodeCarrierNotFound, domain.CodeShipmentExists, domain.CodeOrderFinished, domain.CodeIllegalTransition,
-		},
+		method: http.MethodPost, path: "/order/{order_id}/shipment", id: "bookShipment", tag: tagShipments,
+		status: http.StatusAccepted, body: shipping.ShipmentDraft{},
+		codes: []domain.Code{domain.CodeCarrierNotFound, domain.CodeShipmentExists, domain.CodeOrderFinished, domain.CodeIllegalTransition},
 	}, posting[orderPostIn](s.Shipments.Check, booked, s.Shipments.Book))
 	handle(s, operation{
-		method: http.MethodGet, path: "/order/{order_id}/shipment", id: "getShipment", tag: tagShipments,
-		summary: "Get an order's shipment", codes: found,
+		method: http.MethodGet, path: "/order/{order_id}/shipment", id: "getShipment", tag: tagShipments, codes: found,
 	}, func(ctx context.Context, in *OrderPath) (*bodyOnly[*domain.Shipment], error) {
 		return bodyOf(s.Shipments.Get(ctx, in.ID))
 	})
 	plain[labelIn, struct{}](s, operation{
 		method: http.MethodGet, path: "/order/{order_id}/shipment/label", id: "getShipmentLabel", tag: tagShipments,
-		summary: "Get a parcel's label", about: "Created on the first request and stored. While the company prepares it: 503 with Retry-After.",
 		replies: "application/pdf", codes: found,
 	}, s.guarded(s.getLabel))
 	plain[labelsIn, struct{}](s, operation{
 		method: http.MethodGet, path: "/shipments/labels", id: "getShipmentLabels", tag: tagShipments,
-		summary: "Get the labels of several parcels in one file",
-		about:   "Of at most 100 orders that go with one company and account. Printed when it is first asked for, and kept. While the company prints: 503 with Retry-After.",
 		replies: "application/pdf", codes: append(found, domain.CodeOrderNotFound),
 	}, s.guarded(s.getLabels))
 	handle(s, operation{
 		method: http.MethodGet, path: "/carriers/{carrier}/quote", id: "quoteShipment", tag: tagShipments,
-		summary: "Get shipping prices and times",
-		about:   "By default from where orders are dropped off; to a city, a pick-up point or an order's address.",
-		codes:   []domain.Code{domain.CodeCarrierNotFound, domain.CodeOrderNotFound},
+		codes: []domain.Code{domain.CodeCarrierNotFound, domain.CodeOrderNotFound},
 	}, s.quoteShipment)
 	handle(s, operation{
 		method: http.MethodGet, path: "/carriers/{carrier}/points", id: "listPoints", tag: tagShipments,
-		summary: "List pick-up points", about: "Offices and parcel lockers of a city, in the order of their codes, or nearest first around a point.",
 		codes: []domain.Code{domain.CodeCarrierNotFound},
 	}, s.listPoints)
 	plain[hookIn, bodyOnly[health]](s, operation{
 		method: http.MethodPost, path: "/hooks/{carrier}/{token}", id: "receiveHook", tag: tagOps, open: true,
-		summary: "Receive a delivery company's webhook",
-		about:   "The token is the credential. Whatever is posted is kept and answered with 200 at once; it moves no order, but makes the server ask the company.",
-		codes:   []domain.Code{domain.CodeNotFound},
+		codes: []domain.Code{domain.CodeNotFound},
 	}, s.receiveHook)
 }
 
 // parcelRoutes registers the operations on a booked parcel.
 func (s *Server) parcelRoutes() {
 	handle(s, operation{
-		method: http.MethodPost, path: "/order/{order_id}/shipment/refusal", id: "refuseShipment", tag: tagShipments, status: http.StatusAccepted,
-		summary: "Return a parcel at a charge",
-		about: "The paid way of cancelling, after `DELETE /order/{order_id}` was answered with 409 `paid_cancel_required`: the parcel is refused on the " +
-			"recipient's behalf and comes back. When the terms named a price, it must be repeated; when they have changed, nothing is done and the new " +
-			"ones are in the 409. Repeating it after a failure never pays twice.",
-		body: shipping.Refusal{},
-		codes: []domain.Code{
-			domain.CodeShipmentNotFound, domain.CodePaidCancelRequired, domain.CodeCancelAfterPickup, domain.CodeIllegalTransition, domain.CodeBookingUnknown,
-		},
+		method: http.MethodPost, path: "/order/{order_id}/shipment/refusal", id: "refuseShipment", tag: tagShipments,
+		status: http.StatusAccepted, body: shipping.Refusal{},
+		codes: []domain.Code{domain.CodeShipmentNotFound, domain.CodePaidCancelRequired, domain.CodeCancelAfterPickup, domain.CodeIllegalTransition, domain.CodeBookingUnknown},
 	}, changing[ChangeIn](s.Shipments.CheckRefusal, s.orderVersion, booked, s.Shipments.Refuse))
 	handle(s, operation{
 		method: http.MethodPatch, path: "/order/{order_id}/shipment", id: "editShipment", tag: tagShipments,
-		summary: "Change a booked parcel", about: "The recipient, where it goes, or the comment, while the company allows it; what is absent stays as it is. The order itself stays as it is too.",
 		body:  domain.ShipmentEdit{},
 		codes: []domain.Code{domain.CodeShipmentNotFound, domain.CodeIllegalTransition, domain.CodeCarrierNotFound},
 	}, changing[ChangeIn](s.Shipments.CheckEdit, s.orderVersion, booked, s.Shipments.Edit))
 	handle(s, operation{
-		method: http.MethodPost, path: "/order/{order_id}/shipment/intake", id: "bookIntake", tag: tagShipments, status: http.StatusAccepted,
-		summary: "Have a courier collect a parcel", about: "Of a tariff from the door nobody comes unless asked. What becomes of it is in `intake` of the shipment.",
-		body:  domain.IntakeRequest{},
+		method: http.MethodPost, path: "/order/{order_id}/shipment/intake", id: "bookIntake", tag: tagShipments,
+		status: http.StatusAccepted, body: domain.IntakeRequest{},
 		codes: []domain.Code{domain.CodeShipmentNotFound, domain.CodeIllegalTransition, domain.CodeCarrierNotFound},
 	}, posting[orderPostIn](s.Shipments.CheckIntake, booked, s.Shipments.BookIntake))
 	handle(s, operation{
 		method: http.MethodDelete, path: "/order/{order_id}/shipment/intake", id: "cancelIntake", tag: tagShipments,
-		summary: "Tell the courier not to come", codes: []domain.Code{domain.CodeShipmentNotFound, domain.CodeIllegalTransition, domain.CodeCarrierNotFound},
+		codes: []domain.Code{domain.CodeShipmentNotFound, domain.CodeIllegalTransition, domain.CodeCarrierNotFound},
 	}, s.cancelIntake)
 	s.returnRoutes()
 	handle(s, operation{
 		method: http.MethodPost, path: "/order/{order_id}/shipment/resolution", id: "resolveShipment", tag: tagShipments,
-		summary: "Resolve an unknown booking",
-		about: "When no answer came to a booking and the company can't be asked, the order has the exception `booking_unknown`. " +
-			"Look with the company, then say `exists` with its id or number, or `retry`.",
-		body:  shipping.Resolution{},
-		codes: []domain.Code{domain.CodeShipmentNotFound, domain.CodeIllegalTransition},
+		body: shipping.Resolution{}, codes: []domain.Code{domain.CodeShipmentNotFound, domain.CodeIllegalTransition},
 	}, posting[orderPostIn](s.Shipments.CheckResolution, booked, s.Shipments.Resolve))
 }
 
@@ -283,20 +256,18 @@ type intervalList struct {
 func (s *Server) returnRoutes() {
 	codes := []domain.Code{domain.CodeShipmentNotFound, domain.CodeIllegalTransition, domain.CodeCarrierNotFound}
 	handle(s, operation{
-		method: http.MethodPost, path: "/order/{order_id}/shipment/return", id: "returnShipment", tag: tagShipments, status: http.StatusAccepted,
-		summary: "Have a delivered parcel brought back", about: "The customer hands it in; `return_number` of the shipment is the company's number of the parcel that brings it back. The order stays delivered.",
-		body: domain.ShipmentReturn{}, codes: codes,
+		method: http.MethodPost, path: "/order/{order_id}/shipment/return", id: "returnShipment", tag: tagShipments,
+		status: http.StatusAccepted, body: domain.ShipmentReturn{}, codes: codes,
 	}, posting[orderPostIn](s.Shipments.CheckReturn, booked, s.Shipments.Return))
 	handle(s, operation{
 		method: http.MethodGet, path: "/order/{order_id}/shipment/intervals", id: "listDeliveryIntervals", tag: tagShipments,
-		summary: "List when a parcel can be delivered", codes: codes,
+		codes: codes,
 	}, func(ctx context.Context, in *OrderPath) (*bodyOnly[intervalList], error) {
 		list, err := s.Shipments.Intervals(ctx, in.ID)
 		return bodyOf(intervalList{listed(list)}, err)
 	})
 	handle(s, operation{
-		method: http.MethodPost, path: "/order/{order_id}/shipment/agreement", id: "agreeDelivery", tag: tagShipments, status: http.StatusAccepted,
-		summary: "Agree on when a parcel is delivered", about: "One of the intervals, as agreed with the recipient. `expected` of the shipment follows once the company has confirmed it.",
-		body: domain.DeliveryAgreement{}, codes: append(codes, domain.CodeOrderFinished),
+		method: http.MethodPost, path: "/order/{order_id}/shipment/agreement", id: "agreeDelivery", tag: tagShipments,
+		status: http.StatusAccepted, body: domain.DeliveryAgreement{}, codes: append(codes, domain.CodeOrderFinished),
 	}, posting[orderPostIn](s.Shipments.CheckAgreement, booked, s.Shipments.AgreeDelivery))
 }

@@ -44,26 +44,16 @@ type sseIn struct {
 func (s *Server) streamRoutes() {
 	sockets := newUpgrader(s.Log)
 	s.ticketRoute()
-	frames := "Frames: `snapshot` first, then `status`, `position`, `eta`, `notification`, `note`, `ping`, and `end` when the order is finished. "
 	plain[StreamIn, struct{}](s, operation{
 		method: http.MethodGet, path: "/order/{order_id}/ws", id: "watchOrder", tag: tagLive, stream: true,
-		summary: "Watch an order over WebSocket",
-		about:   frames + "Close codes: 1000 finished, 1001 going away, 4001 unauthorised, 4002 revoked, 4003 too slow, 4400 bad request.",
 	}, s.streaming(sockets, s.watchOrder))
 	plain[sseIn, struct{}](s, operation{
-		method: http.MethodGet, path: "/order/{order_id}/stream", id: "streamOrder", tag: tagLive,
-		summary: "Watch an order as server-sent events", replies: "text/event-stream",
-		about: frames + "One `data:` line a frame; pings are comments. `id:` is on statuses and on the snapshot: there it is `since` where that was given, " +
-			"else the version that it shows. An order that is finished and was told to its end (`Last-Event-ID` is its version) is answered 204, which makes browsers stop.",
+		method: http.MethodGet, path: "/order/{order_id}/stream", id: "streamOrder", tag: tagLive, replies: "text/event-stream",
 		reply: "id: 2\ndata: {\"type\":\"status\",\"order_id\":\"…\",\"version\":2,\"at\":\"…\",\"data\":{…}}\n\n",
 	}, s.streaming(nil, s.streamOrder))
 	s.api.OpenAPI().Paths["/order/{order_id}/stream"].Get.Responses["204"] = &huma.Response{Description: "The order is finished and was told to its end"}
 	plain[TicketIn, struct{}](s, operation{
 		method: http.MethodGet, path: "/ws", id: "watchMany", tag: tagLive, stream: true,
-		summary: "Watch many topics over one WebSocket",
-		about: "Send `{\"subscribe\":[\"order:<id>\",\"courier:<id>\",\"fleet\"],\"since\":{\"order:<id>\":3}}` or " +
-			"`{\"unsubscribe\":[…]}`. Each message is answered by an `ack` with the topics watched from then on, " +
-			"and by an `error` frame for each topic that can't be.",
 	}, s.streaming(sockets, s.watchMany))
 }
 
@@ -136,11 +126,6 @@ type ticketOut struct {
 func (s *Server) ticketRoute() {
 	handle(s, operation{
 		method: http.MethodPost, path: "/ws/ticket", id: "createTicket", tag: tagLive,
-		summary: "Get a ticket that opens one stream",
-		about: "For web pages: browsers can't send an Authorization header when they open a WebSocket or an EventSource, and " +
-			"addresses end up in logs. Whoever adds `?ticket=` to a stream's address within 30 seconds, once, on any replica, is " +
-			"let in as the one who asked for the ticket. A WebSocket that shows a ticket that is not good (any more) is closed with " +
-			"4001, since pages are not told an answer's status. Idempotency-Key is of no use here: answers with secrets are not kept.",
 	}, func(ctx context.Context, _ *struct{}) (*ticketOut, error) {
 		t, err := s.Tickets.Issue(ctx)
 		return &ticketOut{"no-store", t}, err

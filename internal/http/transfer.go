@@ -53,8 +53,7 @@ type exportIn struct {
 func (s *Server) transferRoutes() {
 	plain[importIn, struct{}](s, operation{
 		method: http.MethodPost, path: importPath, id: "importOrders", tag: tagOrders, replies: ndjsonType,
-		summary: "Import orders and couriers", about: importAbout, reply: importReplyExample,
-		codes: []domain.Code{domain.CodeTooLarge, domain.CodeUnsupportedMediaType},
+		reply: importReplyExample, codes: []domain.Code{domain.CodeTooLarge, domain.CodeUnsupportedMediaType},
 	}, s.guarded(s.importOrders))
 	s.api.OpenAPI().Paths[importPath].Post.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{
 		ndjsonType: {Schema: &huma.Schema{Type: huma.TypeString}, Example: importExample},
@@ -62,7 +61,7 @@ func (s *Server) transferRoutes() {
 	}}
 	handle(s, operation{
 		method: http.MethodGet, path: "/orders/export", id: "exportOrders", tag: tagOrders, replies: ndjsonType,
-		summary: "Export orders and couriers", about: exportAbout, reply: importExample,
+		reply: importExample,
 	}, s.exportOrders)
 	s.api.OpenAPI().Paths["/orders/export"].Get.Responses["200"].Content[csvType] = &huma.MediaType{
 		Schema: &huma.Schema{Type: huma.TypeString}, Example: importCSVExample,
@@ -70,18 +69,6 @@ func (s *Server) transferRoutes() {
 }
 
 const (
-	importAbout = "Each line of NDJSON is an order: one without an `id` and `created_at` is new, as for `POST /order`; one as the API " +
-		"shows it, with its `events`, is restored with its id, number, version, times and history. " +
-		"`{\"courier\":{…}}` restores a courier; orders that name one come after it. CSV has a header of the columns that an export " +
-		"has, in any order; `items`, `metadata` and `exception` are JSON in a cell, and a history is made of the times in `at.<status>`.\n\n" +
-		"The file is taken in first; then the answer streams while rows are worked on, one JSON object a line: `{line, error}` for each row " +
-		"that is refused, `{line, read, created, known, failed, finished}` now and then; everything up to `line` is decided. The last " +
-		"one has `finished: true`; otherwise the import stopped, as its `error` or a cut connection shows, and can be sent again: rows " +
-		"that are there already, and the same, are `known`. Restored history is kept and is no news: one `order_created` is published for each order.\n\n" +
-		"A merchant imports its own orders: `merchant_id` comes from its key, and rows of another merchant, couriers, and active orders with a `courier_id` are refused."
-	exportAbout = "Every order of the filters, newest first. NDJSON has each order with its whole history in `events`, and before the " +
-		"orders the couriers, as `{\"courier\":{…}}`; importing it gives the same again. CSV has an order a row, with the last time of each status. " +
-		"An answer that is cut is not complete. Merchants get their own orders, as they see them, without couriers."
 	importExample      = "{\"external_id\":\"shop-1042\",\"customer\":{\"name\":\"Anna\"},\"dropoff\":{\"address\":\"Tverskaya 7\"}}\n"
 	importCSVExample   = "external_id,customer.name,dropoff.address,created_at,at.delivered\nshop-1042,Anna,Tverskaya 7,2026-05-04T12:30:00Z,2026-05-04T13:10:00Z\n"
 	importReplyExample = "{\"line\":2,\"error\":{\"code\":\"validation_failed\",\"detail\":\"the request is not valid\",\"errors\":[…]}}\n" +

@@ -34,27 +34,19 @@ func (s *Server) webhookRoutes() {
 	gone := []domain.Code{domain.CodeNotFound}
 	handle(s, operation{
 		method: http.MethodPost, path: "/webhooks", id: "createWebhook", tag: tagWebhooks, status: http.StatusCreated,
-		summary: "Create a webhook",
-		about: "The address is told of every change of an order, or of the `types` named, by requests after Standard Webhooks 1.0. " +
-			"The secret that verifies them is shown only once. Addresses in private networks are refused unless the operator allows them.",
 		body: notify.NewWebhook{}, codes: []domain.Code{domain.CodeSecretNotRepeated},
 	}, creating(s.Notify.CheckNew, secretOnce, s.Notify.Create))
+	handle(s, operation{method: http.MethodGet, path: "/webhooks", id: "listWebhooks", tag: tagWebhooks}, s.listWebhooks)
 	handle(s, operation{
-		method: http.MethodGet, path: "/webhooks", id: "listWebhooks", tag: tagWebhooks, summary: "List webhooks", about: "By id; a merchant's are its own.",
-	}, s.listWebhooks)
-	handle(s, operation{
-		method: http.MethodGet, path: path, id: "getWebhook", tag: tagWebhooks, summary: "Get a webhook", codes: gone,
+		method: http.MethodGet, path: path, id: "getWebhook", tag: tagWebhooks, codes: gone,
 	}, func(ctx context.Context, in *WebhookPath) (*documentOut[*notify.Webhook], error) {
 		return webhooks.of(s.Notify.Webhook(ctx, in.ID))
 	})
 	handle(s, operation{
-		method: http.MethodPatch, path: path, id: "editWebhook", tag: tagWebhooks, summary: "Change, enable or disable a webhook",
-		about: "What is absent stays. A disabled webhook gets nothing; what happens meanwhile is kept for a replay.",
-		body:  notify.WebhookEdit{}, codes: gone,
+		method: http.MethodPatch, path: path, id: "editWebhook", tag: tagWebhooks, body: notify.WebhookEdit{}, codes: gone,
 	}, changing[editWebhookIn](s.Notify.CheckEdit, webhooks.current(s.Notify.Webhook), webhooks.out, s.Notify.Edit))
 	handle(s, operation{
-		method: http.MethodDelete, path: path, id: "deleteWebhook", tag: tagWebhooks, status: http.StatusNoContent,
-		summary: "Delete a webhook", about: "With its log and whatever waits for it.", codes: gone,
+		method: http.MethodDelete, path: path, id: "deleteWebhook", tag: tagWebhooks, status: http.StatusNoContent, codes: gone,
 	}, func(ctx context.Context, in *deleteWebhookIn) (*done, error) {
 		expected, err := transport.ExpectedVersion(in.Tags, func() (int64, error) { return webhooks.current(s.Notify.Webhook)(ctx, in.ID) })
 		if err != nil {
@@ -64,12 +56,10 @@ func (s *Server) webhookRoutes() {
 	})
 	handle(s, operation{
 		method: http.MethodPost, path: path + "/rotate", id: "rotateWebhook", tag: tagWebhooks, status: http.StatusCreated,
-		summary: "Give a webhook a new secret", about: "Until `overlap_seconds` have passed (default: a day) requests are signed with both.",
 		body: notify.SecretRotation{}, codes: append(gone, domain.CodeSecretNotRepeated),
 	}, posting[webhookPostIn](notify.SecretRotation.Check, secretOnce, s.Notify.Rotate))
 	handle(s, operation{
-		method: http.MethodPost, path: path + "/test", id: "testWebhook", tag: tagWebhooks,
-		summary: "Call a webhook", about: "Once and at once, with a body of the type `webhook.test`, also if it is disabled. The answer tells what came of it.", codes: gone,
+		method: http.MethodPost, path: path + "/test", id: "testWebhook", tag: tagWebhooks, codes: gone,
 	}, func(ctx context.Context, in *WebhookPath) (*bodyOnly[*notify.WebhookTest], error) {
 		return bodyOf(s.Notify.Test(ctx, in.ID))
 	})
@@ -107,15 +97,14 @@ func (s *Server) deliveryRoutes() {
 	const path = "/webhooks/{webhook_id}"
 	gone := []domain.Code{domain.CodeNotFound}
 	handle(s, operation{
-		method: http.MethodGet, path: path + "/deliveries", id: "listDeliveries", tag: tagWebhooks,
-		summary: "List what a webhook got and will get", about: "Newest event first, without bodies.", codes: gone,
+		method: http.MethodGet, path: path + "/deliveries", id: "listDeliveries", tag: tagWebhooks, codes: gone,
 	}, func(ctx context.Context, in *deliveriesIn) (*bodyOnly[deliveryPage], error) {
 		found, next, err := s.Notify.Deliveries(ctx, in.ID, notify.LogFilter{Status: in.Status, From: in.From.Time, To: in.To.Time}, in.request())
 		return bodyOf(deliveryPage{listed(found), next}, err)
 	})
 	handle(s, operation{
-		method: http.MethodPost, path: path + "/deliveries/{delivery_id}/retry", id: "retryDelivery", tag: tagWebhooks, status: http.StatusAccepted,
-		summary: "Try a delivery once more", about: "At once, whatever became of it, with all its tries ahead.", codes: gone,
+		method: http.MethodPost, path: path + "/deliveries/{delivery_id}/retry", id: "retryDelivery", tag: tagWebhooks,
+		status: http.StatusAccepted, codes: gone,
 	}, func(ctx context.Context, in *struct {
 		WebhookPath
 		Delivery string `path:"delivery_id" format:"uuid" doc:"the delivery's id"`
@@ -128,9 +117,6 @@ func (s *Server) deliveryRoutes() {
 	})
 	handle(s, operation{
 		method: http.MethodPost, path: path + "/replay", id: "replayWebhook", tag: tagWebhooks, status: http.StatusAccepted,
-		summary: "Send what happened in a period once more",
-		about: "Everything since the webhook was created and as far back as deliveries are kept: what was sent, what failed, and what happened while " +
-			"it was disabled. The ids are the same, so that a receiver can tell what it has.",
 		body: notify.Replay{}, codes: gone,
 	}, posting[webhookPostIn](notify.Replay.Check, repeated, s.Notify.Replay))
 }
