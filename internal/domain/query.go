@@ -21,12 +21,12 @@ type OrderFilter struct {
 	Exception string
 	// Late selects the orders whose promise is or may well be broken, see RiskAt, as of Now;
 	// false the others. Now is no part of what is asked for: page tokens go on with another.
-	Late         *bool
-	Now          time.Time `json:"-"`
+	Late *bool
+	Now  time.Time `json:"-"`
+	// Incident selects the orders with an open incident; false the others.
+	Incident     *bool
 	PromisedFrom time.Time
 	PromisedTo   time.Time // exclusive
-	// Incident selects the orders with an open incident; false the others.
-	Incident *bool
 }
 
 // AnyException is the OrderFilter.Exception of all orders with an exception.

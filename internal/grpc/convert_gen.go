@@ -303,9 +303,9 @@ func init() {
 			domainOrderFilter.Active = (*source).Active
 			domainOrderFilter.Exception = (*source).Exception
 			domainOrderFilter.Late = (*source).Late
+			domainOrderFilter.Incident = (*source).Incident
 			domainOrderFilter.PromisedFrom = timeFrom((*source).PromisedFrom)
 			domainOrderFilter.PromisedTo = timeFrom((*source).PromisedTo)
-			domainOrderFilter.Incident = (*source).Incident
 		}
 		return domainOrderFilter
 	}

@@ -226,7 +226,7 @@ type OrderFilters struct {
 	Active        optional[bool]  `query:"active" doc:"true: only unfinished orders; false: only finished ones"`
 	Exception     string          `query:"exception" maxLength:"128" doc:"with an exception of this code; true: with any exception" example:"wrong_address"`
 	Late          optional[bool]  `query:"late" doc:"true: only unfinished orders whose promise has passed or may well be broken, as the window of the estimate ends after it; false: only others"`
-	Incident      optional[bool]  `query:"incident" doc:"true: only orders with an open incident; false: only others"`
+	Incident      optional[bool]  `query:"incident" doc:"true: only orders with an open incident; false: only others; not for partners, who see no incidents"`
 	PromisedFrom  Moment          `query:"promised_from" doc:"promised for this time or later (RFC 3339)"`
 	PromisedTo    Moment          `query:"promised_to" doc:"promised for before this time (RFC 3339)"`
 }

@@ -76,6 +76,17 @@ func (s storeSuite) countable(t *testing.T, r *rand.Rand, courier string) *domai
 		if !ch.Order.Active() {
 			err = nil
 		}
+		if r.IntN(4) == 0 {
+			x := domain.Incident{ID: domain.NewID(), Code: "damaged"}
+			opened, err := ch.Order.AddIncident(x, by(at))
+			require.NoError(t, err)
+			ch.Add(opened...)
+			if r.IntN(2) == 0 {
+				closed, err := ch.Order.CloseIncident(x.ID, "", by(at))
+				require.NoError(t, err)
+				ch.Add(closed...)
+			}
+		}
 		return err
 	})
 	require.NoError(t, err)
@@ -130,6 +141,9 @@ func randomFilter(r *rand.Rand, courier string) domain.OrderFilter {
 		f.Late = new(true)
 	case 1:
 		f.Late = new(false)
+	}
+	if n := r.IntN(4); n < 2 {
+		f.Incident = new(n == 0)
 	}
 	if r.IntN(4) == 0 {
 		f.Incident = new(r.IntN(2) == 0)

@@ -14,7 +14,7 @@ CREATE INDEX orders_exception ON orders (exception, created_at, id, status, merc
 CREATE INDEX orders_promised ON orders (promised_at, created_at, id, status, merchant_id) WHERE promised_at IS NOT NULL;
 CREATE INDEX orders_late ON orders (late_at) WHERE late_at IS NOT NULL;
 -- Counted by.
-CREATE INDEX orders_open ON orders (status, exception, late_at, merchant_id, courier_id, promised_at, created_at) WHERE NOT finished;
+CREATE INDEX orders_open ON orders (status, exception, late_at, merchant_id, courier_id, promised_at, created_at, incident) WHERE NOT finished;
 
 -- The summary of days that reports are read from, see reports.go: scope is a merchant or '' for
 -- all, day counts from 1970. Times are seconds.
