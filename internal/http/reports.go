@@ -18,8 +18,8 @@ import (
 	"github.com/order-tracking/order-tracking/internal/orders"
 )
 
-// reportFormat chooses the form of a report.
-type reportFormat struct {
+// ReportFormat chooses the form of a report.
+type ReportFormat struct {
 	Format string `query:"format" enum:"json,csv" doc:"csv: one group a row; default json, unless the header Accept asks for text/csv"`
 	Excel  bool   `query:"excel" doc:"CSV for spreadsheets, whatever the format, as of GET /orders/export"`
 	Accept string `header:"Accept" doc:"text/csv for CSV"`
@@ -31,7 +31,7 @@ type estimateReportIn struct {
 	From       Moment                  `query:"from" doc:"delivered at or after this time (RFC 3339); default 30 days before to"`
 	To         Moment                  `query:"to" doc:"delivered before this time (RFC 3339); default now"`
 	Limit      optional[int]           `query:"limit" minimum:"1" maximum:"500" doc:"maximum number of groups; default 50"`
-	reportFormat
+	ReportFormat
 }
 
 type deliveryReportIn struct {
@@ -40,7 +40,7 @@ type deliveryReportIn struct {
 	From       Date            `query:"from" doc:"the first day; default 29 days before to" example:"2026-05-04"`
 	To         Date            `query:"to" doc:"the last day; default today" example:"2026-06-02"`
 	Limit      optional[int]   `query:"limit" minimum:"1" maximum:"500" doc:"maximum number of groups; default 500"`
-	reportFormat
+	ReportFormat
 }
 
 // Date is a day in a query parameter.
@@ -63,27 +63,27 @@ func (s *Server) reportRoutes() {
 		path: "/reports/eta", id: "reportEstimates",
 		summary: "How well delivery times were estimated",
 		about:   "Compares the first estimate of each delivered order with what happened. An 80 % window should hold for `coverage` 0.8 of the orders of every group; the worst groups come first.",
-	}, func(ctx context.Context, in *estimateReportIn) (*orders.EstimateReport, reportFormat, error) {
+	}, func(ctx context.Context, in *estimateReportIn) (*orders.EstimateReport, ReportFormat, error) {
 		out, err := s.Orders.EstimateReport(ctx, orders.ReportRequest{
 			By: in.By, MerchantID: in.MerchantID, From: in.From.Time, To: in.To.Time, Limit: in.Limit.or(50),
 		})
-		return &out, in.reportFormat, err
+		return &out, in.ReportFormat, err
 	}, func(r *orders.EstimateReport) any { return r.Groups })
 	report(s, operation{
 		path: "/reports/deliveries", id: "reportDeliveries",
 		summary: "How deliveries went",
 		about: "Orders count on the day on which they ended, offers on the day on which they were made: days of the merchant's time zone. A change is counted within seconds, " +
 			"also of a day long past. Merchants get their own orders, not by courier or reason.",
-	}, func(ctx context.Context, in *deliveryReportIn) (*orders.DeliveryReport, reportFormat, error) {
+	}, func(ctx context.Context, in *deliveryReportIn) (*orders.DeliveryReport, ReportFormat, error) {
 		out, err := s.Orders.DeliveryReport(ctx, orders.DeliveryRequest{
 			By: in.By, MerchantID: in.MerchantID, From: in.From.Time, To: in.To.Time, Limit: in.Limit.or(domain.MaxPageSize),
 		})
-		return &out, in.reportFormat, err
+		return &out, in.ReportFormat, err
 	}, func(r *orders.DeliveryReport) any { return r.Groups })
 }
 
 // report serves a report as JSON, and its groups as CSV.
-func report[I, R any](s *Server, op operation, read func(context.Context, *I) (*R, reportFormat, error), groups func(*R) any) {
+func report[I, R any](s *Server, op operation, read func(context.Context, *I) (*R, ReportFormat, error), groups func(*R) any) {
 	op.method, op.tag, op.replies = http.MethodGet, tagOrders, jsonType
 	handle(s, op, func(ctx context.Context, in *I) (*huma.StreamResponse, error) {
 		out, as, err := read(ctx, in)

@@ -25,7 +25,11 @@ import { route } from "./route.js";
 const Settings = props =>
   html`<${Later} load=${() => Promise.all([import("./settings.js"), learn("settings")]).then(([module]) => module)} part="Settings" ...${props} />`;
 
-const views = { orders: Orders, couriers: Couriers, plan: Plan, alerts: Alerts, settings: Settings };
+/** @param {Props} props */
+const Reports = props =>
+  html`<${Later} load=${() => Promise.all([import("./reports/reports.js"), learn("reports")]).then(([module]) => module)} part="Reports" ...${props} />`;
+
+const views = { orders: Orders, couriers: Couriers, plan: Plan, alerts: Alerts, reports: Reports, settings: Settings };
 
 /** @param {{boot: import("../start.js").Boot, session: import("./session.js").Session, board: import("./board.js").Board}} props */
 export function App({ boot, session, board }) {

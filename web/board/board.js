@@ -1,8 +1,9 @@
 import { all, call, Refusal } from "../api.js";
 import { ended } from "../parts/status.js";
 import { batch, computed, effect, signal } from "../vendor/preact.js";
+import { counted } from "./counts.js";
 import { follow } from "./follow.js";
-import { count, listed } from "./groups.js";
+import { listed } from "./groups.js";
 import { route } from "./route.js";
 import { watchTroubles } from "./troubles.js";
 
@@ -45,10 +46,7 @@ export class Board {
       const { group, q, late, view, courier } = route.value;
       return listed(this.orders.values(), { group, q, late: late === "1", courier: view === "couriers" ? undefined : courier }, this.now.value);
     });
-    this.counts = computed(() => {
-      this.changed.value;
-      return count(this.orders.values(), this.now.value);
-    });
+    this.counts = counted(this);
     effect(() => {
       if (session.state.value === "in") this.start();
     });

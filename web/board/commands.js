@@ -49,6 +49,7 @@ export class Commands {
       { name: "alerts", key: "g a", run: () => go({ view: "alerts", order: "" }) },
       { name: "couriers", key: "g c", run: () => go({ view: "couriers", order: "", courier: "" }), when: () => session.can("listCouriers") },
       { name: "plan", key: "g p", run: () => go({ view: "plan", order: "" }), when: () => session.can("planDispatch") },
+      { name: "reports", key: "g r", run: () => go({ view: "reports", order: "" }), when: () => session.can("reportDeliveries") },
       { name: "settings", key: "g s", run: () => go({ view: "settings", order: "" }) },
       { name: "help", key: "?", run: () => this.open(this.help) },
     ];

@@ -101,7 +101,7 @@ export function listed(orders, { group, q, courier, late }, now) {
     .filter(Boolean);
   const found = [];
   for (const order of orders) {
-    if (group ? groupOf(order) !== group : ended(order.status)) continue;
+    if (group === "failed" ? order.status !== "delivery_failed" : group ? groupOf(order) !== group : ended(order.status)) continue;
     if (courier && order.courier_id !== courier) continue;
     if (late && !lateness(order, now) && !atRisk(order, now)) continue;
     if (words.length && !words.every(w => searched(order).includes(w))) continue;
@@ -119,13 +119,14 @@ const promisedFirst = (a, b) => due(a) - due(b) || (a.id < b.id ? -1 : 1);
 /** @param {Order} a @param {Order} b */
 const newestFirst = (a, b) => Date.parse(b.updated_at) - Date.parse(a.updated_at) || (a.id < b.id ? 1 : -1);
 
-/** The size of every group, and of what is late. @param {Iterable<Order>} orders @param {number} now */
+/** The size of every group, of what is late and of what was tried in vain. @param {Iterable<Order>} orders @param {number} now */
 export function count(orders, now) {
   /** @type {Record<string, number>} */
-  const n = { late: 0 };
+  const n = { late: 0, failed: 0 };
   for (const g of groups) n[g] = 0;
   for (const order of orders) {
     n[groupOf(order)]++;
+    if (order.status === "delivery_failed") n.failed++;
     if (lateness(order, now) || atRisk(order, now)) n.late++;
   }
   return n;

@@ -1,4 +1,4 @@
-import { t } from "../i18n/index.js";
+import { lang, t } from "../i18n/index.js";
 import { Button } from "../parts/button.js";
 import { Icon } from "../parts/icon.js";
 import { Later } from "../parts/later.js";
@@ -51,15 +51,16 @@ function Groups({ board }) {
   /** @param {string} name @param {number | undefined} n @param {boolean} now @param {import("./route.js").Route} to */
   const line = (name, n, now, to) => html`
     <button type="button" aria-current=${now ? "true" : undefined} class=${`group-line ${name}`} onClick=${() => go(to)}>
-      <span>${t(`group.${name}`)}</span>${n !== undefined && html`<span class="num">${n}</span>`}
+      <span>${t(`group.${name}`)}</span>${n !== undefined && html`<span class="num">${n.toLocaleString(lang)}${name === "done" && counts.more && "+"}</span>`}
     </button>
   `;
   return html`
     <nav class="groups" aria-label=${t("groups.label")}>
       ${line("all", open, !group && !late, { group: "", late: "" })}
       ${groups.filter(g => g !== "done").map(g => line(g, counts[g], group === g, { group: g, late: "" }))}
+      ${line("failed", counts.failed, group === "failed", { group: "failed", late: "" })}
       ${line("late", counts.late, late === "1", { group: "", late: "1" })}
-      ${line("done", undefined, group === "done", { group: "done", late: "" })}
+      ${line("done", counts.done, group === "done", { group: "done", late: "" })}
       <${Views} />
     </nav>
   `;

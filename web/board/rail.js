@@ -13,6 +13,7 @@ export function Rail({ board, session, commands }) {
     ["alerts", "bell", true],
     ["couriers", "people", session.can("listCouriers")],
     ["plan", "route", session.can("planDispatch")],
+    ["reports", "chart", session.can("reportDeliveries")],
     ["settings", "set", true],
   ];
   return html`

@@ -9,11 +9,13 @@ import { signal } from "../vendor/preact.js";
  * @property {string} [late]    "1": only late ones
  * @property {string} [order]   the order in the drawer
  * @property {string} [courier] the courier in the drawer, or whose orders are listed
- * @property {string} [tab]     of the settings
+ * @property {string} [tab]     of the settings, or what reports are grouped by
  * @property {string} [id]      what a page of the settings shows
+ * @property {string} [days]    that reports are of
+ * @property {string} [shop]    that reports are of
  */
 
-const names = /** @type {const} */ (["view", "group", "q", "late", "order", "courier", "tab", "id"]);
+const names = /** @type {const} */ (["view", "group", "q", "late", "order", "courier", "tab", "id", "days", "shop"]);
 
 /** @returns {Route} */
 function read() {
@@ -32,7 +34,7 @@ addEventListener("popstate", () => {
  * @param {Route} change @param {{replace?: boolean}} [options] replace: without an entry in the browser's history
  */
 export function go(change, { replace } = {}) {
-  const next = /** @type {Record<string, string>} */ ({ ...route.value, ...("view" in change && { tab: "", id: "" }), ...change });
+  const next = /** @type {Record<string, string>} */ ({ ...route.value, ...("view" in change && { tab: "", id: "", days: "", shop: "" }), ...change });
   for (const name of Object.keys(next)) if (!next[name]) delete next[name];
   const query = new URLSearchParams(next);
   const lang = new URLSearchParams(location.search).get("lang");

@@ -8,12 +8,14 @@ import { texts as courierEn } from "../../../web/i18n/courier/en.js";
 import { texts as courierRu } from "../../../web/i18n/courier/ru.js";
 import { texts as pageEn } from "../../../web/i18n/en.js";
 import { speak, t } from "../../../web/i18n/index.js";
+import { texts as reportsEn } from "../../../web/i18n/reports/en.js";
+import { texts as reportsRu } from "../../../web/i18n/reports/ru.js";
 import { texts as pageRu } from "../../../web/i18n/ru.js";
 import { texts as settingsEn } from "../../../web/i18n/settings/en.js";
 import { texts as settingsRu } from "../../../web/i18n/settings/ru.js";
 
-const en = { ...pageEn, ...boardEn, ...settingsEn, ...courierEn };
-const ru = { ...pageRu, ...boardRu, ...settingsRu, ...courierRu };
+const en = { ...pageEn, ...boardEn, ...settingsEn, ...reportsEn, ...courierEn };
+const ru = { ...pageRu, ...boardRu, ...settingsRu, ...reportsRu, ...courierRu };
 
 const web = path.join(import.meta.dirname, "../../../web");
 const sources = walk(web);
