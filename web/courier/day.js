@@ -1,9 +1,10 @@
 // The courier's day: who it is, the orders, the tour, the offers; kept on the phone, so that
 // it is there without a network, and refreshed by the live stream.
 import { call, Refusal } from "../api.js";
-import { Live } from "../client.js";
 import { computed, signal } from "../vendor/preact.js";
-import { all, keep, kept, putNewer, within } from "./db.js";
+import { keep } from "./db.js";
+import { exchange, watch } from "./link.js";
+import { newer, recall, startAnew, store } from "./memory.js";
 import { Outbox } from "./outbox.js";
 import { dayOf, statusOf, stopsOf } from "./steps.js";
 
@@ -41,6 +42,8 @@ export class Day {
     this.next = computed(() => this.stops.value.find(s => !s.done));
     this.done = computed(() => dayOf(this.orders.value.values(), this.outbox.entries.value, new Date(this.now.value).setHours(0, 0, 0, 0)));
     this.id = "";
+    /** @type {import("../client.js").Live | undefined} */
+    this.live = undefined;
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     this.soon = undefined;
   }
@@ -55,27 +58,32 @@ export class Day {
     setInterval(() => {
       this.now.value = Date.now();
     }, TICK);
-    document.addEventListener("visibilitychange", () => document.hidden || this.load());
+    const refresh = () => document.hidden || this.load();
+    setInterval(refresh, REFRESH);
+    document.addEventListener("visibilitychange", refresh);
     addEventListener("online", () => this.load());
-    await this.recall();
-    await this.signInWith(new URLSearchParams(location.hash.slice(1)));
     await this.outbox.start();
+    await this.recall();
+    await this.begin();
+  }
+
+  async begin() {
+    await this.signInWith(new URLSearchParams(location.hash.slice(1)));
     await this.identify();
   }
 
   /** Shows what the phone knows. */
   async recall() {
-    const [id, day, orders] = await Promise.all([kept("who"), kept("day"), all("orders")]);
-    if (!id || day?.courier?.id !== id) return;
-    this.id = id;
-    this.courier.value = day.courier;
-    this.route.value = day.route;
-    this.shifts.value = day.shifts ?? [];
-    this.may = new Set(day.may);
-    this.own = day.own;
-    this.asOf.value = day.asOf;
-    this.break.value = day.break ?? 0;
-    this.orders.value = new Map(orders.map(o => [o.id, o]));
+    const found = await recall();
+    if (!found) return;
+    const { id, orders, route, courier, shifts = [], asOf, may, own, pause = 0 } = found;
+    Object.assign(this, { id, own, may: new Set(may) });
+    this.courier.value = courier;
+    this.route.value = route;
+    this.shifts.value = shifts;
+    this.asOf.value = asOf;
+    this.break.value = pause;
+    this.orders.value = new Map(orders.map((/** @type {Order} */ o) => [o.id, o]));
     this.state.value = "ready";
   }
 
@@ -83,16 +91,8 @@ export class Day {
   async signInWith(link) {
     const code = link.get("code");
     if (!code) return;
-    try {
-      await call("POST", "/session", { body: { code } });
-      history.replaceState(null, "", location.pathname + location.search);
-      this.why.value = "";
-      navigator.storage?.persist?.();
-    } catch (reason) {
-      const { status = 0, code: what = "" } = reason instanceof Refusal ? reason : {};
-      this.why.value = status === 401 ? "code" : what === "https_required" ? "https" : "network";
-      if (status) history.replaceState(null, "", location.pathname + location.search);
-    }
+    this.why.value = await exchange(code);
+    if (this.why.value !== "network") history.replaceState(null, "", location.pathname + location.search);
   }
 
   /** Asks who this is. Staff may look at the app of a courier that the link names. */
@@ -106,25 +106,19 @@ export class Day {
       }
       this.may = new Set(me.permissions);
       this.own = me.role === "courier";
-      if (id !== this.id) await this.change(id);
+      if (this.state.value === "out") this.state.value = "loading";
+      if (id !== this.id) {
+        this.orders.value = new Map();
+        await startAnew(id);
+      }
+      this.id = id;
       await this.load();
-      this.watch();
+      this.live ??= watch(this);
     } catch (reason) {
       if (reason instanceof Refusal && [401, 403].includes(reason.status)) return this.leave();
       this.lost();
-      setTimeout(() => this.identify(), AGAIN);
+      setTimeout(() => this.begin(), AGAIN);
     }
-  }
-
-  /** Another courier uses the phone; what the one before has not sent stays. @param {string} id */
-  async change(id) {
-    this.id = id;
-    this.orders.value = new Map();
-    await within(["orders", "kept"], "readwrite", at => {
-      at("orders").clear();
-      at("kept").delete("day");
-      return at("kept").put(id, "who");
-    });
   }
 
   /** The session is over; what waits stays on the phone. */
@@ -137,29 +131,6 @@ export class Day {
   lost() {
     this.offline.value = true;
     if (this.state.value === "loading" && this.why.value) this.state.value = "out";
-  }
-
-  watch() {
-    if (this.live) return;
-    const again = () => this.later();
-    this.live = new Live({
-      state: state => {
-        if (state === "open") this.later();
-        if (state === "waiting") this.offline.value = true;
-      },
-      ended: () => {
-        this.live = undefined;
-      },
-      on: {
-        offer: again,
-        route: again,
-        "*": frame => {
-          this.offset = Date.parse(frame.at) - Date.now();
-        },
-      },
-    });
-    this.live.subscribe(`courier:${this.id}`);
-    setInterval(() => document.hidden || this.load(), REFRESH);
   }
 
   later() {
@@ -185,7 +156,7 @@ export class Day {
       this.shifts.value = shifts.shifts ?? [];
       this.asOf.value = Date.now();
       this.offline.value = false;
-      await this.store(list.orders);
+      this.orders.value = await store(this.orders.value, list.orders);
       this.state.value = "ready";
       await this.save();
     } catch (reason) {
@@ -197,29 +168,9 @@ export class Day {
   }
 
   save() {
-    const { route, courier, shifts, asOf } = this;
-    const day = {
-      route: route.value,
-      courier: courier.value,
-      shifts: shifts.value,
-      asOf: asOf.value,
-      break: this.break.value,
-      may: [...this.may],
-      own: this.own,
-    };
+    const { route, courier, shifts, asOf, may, own } = this;
+    const day = { route: route.value, courier: courier.value, shifts: shifts.value, asOf: asOf.value, pause: this.break.value, may: [...may], own };
     return keep("day", day).catch(() => {}); // a full disk: it is told when something is added
-  }
-
-  /** The server's list replaces the phone's, but never a newer version. @param {Order[]} orders */
-  async store(orders) {
-    const ids = new Set(orders.map(o => o.id));
-    const known = this.orders.value;
-    this.orders.value = new Map(orders.map(o => [o.id, newer(o, known.get(o.id))]));
-    await within(["orders"], "readwrite", at => {
-      for (const id of known.keys()) if (!ids.has(id)) at("orders").delete(id);
-      putNewer(at("orders"), orders);
-      return undefined;
-    }).catch(() => {});
   }
 
   /** The server answered to an entry of the queue. @param {import("./send.js").Entry} entry @param {import("./send.js").Answer} answer */
@@ -236,6 +187,3 @@ export class Day {
     return statusOf(order, this.outbox.entries.value);
   }
 }
-
-/** @param {Order} a @param {Order | undefined} b */
-const newer = (a, b) => (b && b.version > a.version ? b : a);

@@ -49,7 +49,7 @@ function SignIn({ day }) {
     <${Empty} icon="phone" title=${t("out.title")}>${t("out.text")}<//>
     ${waiting > 0 && html`<${Notice} kind="offline" title=${t("waits", { n: waiting })}>${t("out.waits")}<//>`}
     <form class="app-card" onSubmit=${enter}>
-      <${Field} label=${t("out.link")} value=${text} onInput=${setText} error=${day.why.value && t(`why.${day.why.value}`)} hint=${t("out.hint")} />
+      <${Field} label=${t("out.link")} value=${text} onInput=${setText} error=${day.why.value ? t(`why.${day.why.value}`) : undefined} hint=${t("out.hint")} />
       <${Button} kind="main" size="large" type="submit" busy=${busy}>${t("out.enter")}<//>
     </form>
   `;

@@ -13,7 +13,8 @@ start(
     const tracker = new Tracker(day);
     theme(tracker);
     install();
-    day.start().then(() => tracker.start());
+    day.start();
+    tracker.start();
     return html`<${App} boot=${boot} day=${day} tracker=${tracker} />`;
   },
   "courier",

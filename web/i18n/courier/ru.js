@@ -45,7 +45,7 @@ export const texts = {
   "go.returning": "Везу обратно",
 
   "tour.stops": { one: "Осталась {n} точка", few: "Осталось {n} точки", other: "Осталось {n} точек" },
-  "tour.sort": "Поменять порядок",
+  "tour.sort": "Порядок",
   "tour.ready": "Готово",
   "tour.up": "Раньше: {address}",
   "tour.done": { one: "Пройдена {n} точка", few: "Пройдено {n} точки", other: "Пройдено {n} точек" },
