@@ -260,6 +260,7 @@ func TestProofsThatAreNone(t *testing.T) {
 	twice, twiceHeader := form(t, map[string]string{"note": "a", "recipient": "b"}, nil)
 	twice = bytes.Replace(twice, []byte(`"recipient"`), []byte(`"note"`), 1)
 	unknown, unknownHeader := form(t, map[string]string{"colour": "red"}, nil)
+	maybe, maybeHeader := form(t, map[string]string{"note": "x", "offline": "perhaps"}, nil)
 	for name, c := range map[string]struct {
 		body   any
 		header http.Header
@@ -274,6 +275,7 @@ func TestProofsThatAreNone(t *testing.T) {
 		"no id":            {object{"id": "1", "note": "x"}, nil, 422, "/id"},
 		"elsewhere":        {object{"photo_url": "https://example.com/x.jpg"}, nil, 422, "unknown_field"},
 		"an unknown part":  {unknown, unknownHeader, 422, "colour"},
+		"neither true":     {maybe, maybeHeader, 422, "/offline"},
 		"a part twice":     {twice, twiceHeader, 400, "twice"},
 		"no form":          {[]byte("x"), header, 400, "form"},
 		"another type":     {[]byte("x"), http.Header{"Content-Type": {"text/plain"}}, 415, ""},

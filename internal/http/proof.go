@@ -22,8 +22,9 @@ const (
 	incidentsPath = "/order/{order_id}/incidents"
 	formType      = "multipart/form-data"
 	imageType     = "image/jpeg"
-	// maxImagesBytes is the largest body with images.
+	// maxImagesBytes is the largest body with images, maxParts the most parts of a form.
 	maxImagesBytes = 18 << 20
+	maxParts       = 32
 )
 
 // withImages are the routes with bodies that may be so large.
@@ -99,34 +100,34 @@ func formRequest[T any](in JSONBody, idErr error, check func(T) error) (v T, err
 	return request(in, idErr, check)
 }
 
-// formJSON makes the JSON object that a form stands for; the strings of a T's numbers and truth values are those.
+// formJSON makes the JSON object that a form stands for; a T's images and truth values are no strings.
 func formJSON[T any](body []byte, boundary string) ([]byte, error) {
 	out := map[string]any{}
 	fields := fieldsOf(reflect.TypeFor[T]())
 	parts := multipart.NewReader(bytes.NewReader(body), boundary)
 	for {
 		part, err := parts.NextPart()
-		if err == io.EOF {
+		if err == io.EOF { //nolint:errorlint // a wrapped one means that the form was cut off
 			return json.Marshal(out)
 		}
 		var data []byte
 		if err == nil {
 			data, err = io.ReadAll(part)
 		}
-		if err != nil {
-			return nil, domain.Errorf(domain.CodeMalformed, "the form can't be read")
+		if err != nil || len(out) == maxParts {
+			return nil, domain.Errorf(domain.CodeMalformed, "the form can't be read, or has more than %d parts", maxParts)
 		}
 		name := part.FormName()
 		if _, twice := out[name]; twice {
 			return nil, domain.Errorf(domain.CodeMalformed, "the form has %q twice", name)
 		}
-		switch fields[name].Type {
-		case reflect.TypeFor[[]byte]():
+		switch text := string(data); {
+		case fields[name].Type == reflect.TypeFor[[]byte]():
 			out[name] = data
-		case reflect.TypeFor[bool]():
-			out[name] = string(data) == "true"
+		case fields[name].Type == reflect.TypeFor[bool]() && (text == "true" || text == "false"):
+			out[name] = text == "true"
 		default:
-			out[name] = string(data)
+			out[name] = text
 		}
 	}
 }
