@@ -77,8 +77,7 @@ type Quota struct {
 	Reset, Retry time.Duration
 }
 
-// Fields returns the RateLimit-Policy and RateLimit header fields
-// (draft-ietf-httpapi-ratelimit-headers, revision 11).
+// Fields returns the RateLimit-Policy and RateLimit header fields (draft-ietf-httpapi-ratelimit-headers, revision 11).
 func (q Quota) Fields() (policy, left string) {
 	window := int(float64(q.Limit.Burst) / q.Limit.Rate)
 	return `"default";q=` + strconv.Itoa(q.Limit.Burst) + ";w=" + strconv.Itoa(max(1, window)),

@@ -75,8 +75,7 @@ type App struct {
 	httpServer *nethttp.Server
 	grpcServer *grpc.Server
 	gate       gate
-	// secure is nil without TLS. certificate is that of files, which reloads asks to be loaded
-	// again; manage gets one by ACME.
+	// secure is nil without TLS. certificate is that of files, which reloads asks to be loaded again; manage gets one by ACME.
 	secure      *tls.Config
 	certificate *certificate
 	manage      func(context.Context) error

@@ -19,9 +19,8 @@ import (
 
 //go:generate go tool -modfile=../../tools/goverter/go.mod goverter gen .
 
-// Messages are converted to domain values unchecked, and back: the domain reports what is
-// wrong with them together with all other faults of the request. goverter generates the
-// conversions and fails when one misses a field.
+// Messages are converted to domain values unchecked, and back: the domain reports what is wrong with them together with all other
+// faults of the request. goverter generates the conversions and fails when one misses a field.
 //
 // goverter:variables
 // goverter:ignoreUnexported yes
@@ -167,8 +166,7 @@ func init() {
 
 func statusTo(s domain.Status) pb.OrderStatus { return protoStatus[s] }
 
-// statusFrom returns the status of an enum number; for an unknown number it returns a value
-// that the domain rejects by name.
+// statusFrom returns the status of an enum number; for an unknown number it returns a value that the domain rejects by name.
 func statusFrom(n pb.OrderStatus) domain.Status {
 	if s, ok := domainStatus[n]; ok || n == pb.OrderStatus_ORDER_STATUS_UNSPECIFIED {
 		return s
@@ -190,8 +188,7 @@ func timePointerTo(t *time.Time) *timestamppb.Timestamp {
 	return timestamppb.New(*t)
 }
 
-// impossible stands for an invalid timestamp. The domain rejects every time after the year
-// 9999 and reports its field.
+// impossible stands for an invalid timestamp. The domain rejects every time after the year 9999 and reports its field.
 var impossible = time.Date(10_000, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // timeFrom returns the zero time for an absent timestamp.
@@ -236,8 +233,7 @@ func filterFrom(r *pb.GetOrdersRequest) (domain.OrderFilter, error) {
 	return f, faults.Err()
 }
 
-// structTo converts through JSON where the data holds more than JSON's own types, so that
-// both transports show the same.
+// structTo converts through JSON where the data holds more than JSON's own types, so that both transports show the same.
 func structTo(data map[string]any) (*structpb.Struct, error) {
 	if len(data) == 0 {
 		return nil, nil

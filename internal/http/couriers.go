@@ -105,8 +105,7 @@ type listCouriersIn struct {
 }
 
 func (s *Server) listCouriers(ctx context.Context, in *listCouriersIn) (*bodyOnly[courierPage], error) {
-	list, next, err := s.Couriers.List(ctx,
-		domain.CourierFilter{OnDuty: in.OnDuty.ptr(), Search: in.Search}, in.request())
+	list, next, err := s.Couriers.List(ctx, domain.CourierFilter{OnDuty: in.OnDuty.ptr(), Search: in.Search}, in.request())
 	return bodyOf(courierPage{Couriers: listed(list), Next: next}, err)
 }
 

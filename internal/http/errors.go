@@ -86,8 +86,7 @@ func shownPath(path string) string {
 	return path
 }
 
-// problemFor converts err to this request's response and sets the headers that belong to it.
-// Causes go to the access log.
+// problemFor converts err to this request's response and sets the headers that belong to it. Causes go to the access log.
 func problemFor(c *gin.Context, err error) *problem {
 	p := describe(err)
 	p.Instance, p.RequestID = shownPath(c.Request.URL.Path), requestIDOf(c)

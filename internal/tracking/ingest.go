@@ -95,8 +95,7 @@ func (pl *pipeline) heartbeat(ctx context.Context, courierID string, r PhoneRepo
 	return nil
 }
 
-// arrivedBy handles an arrival detected by the phone like one detected by fences: an
-// order's courier has come to its drop-off.
+// arrivedBy handles an arrival detected by the phone like one detected by fences: an order's courier has come to its drop-off.
 func (pl *pipeline) arrivedBy(ctx context.Context, courierID string, arrivals []domain.Position, now time.Time) error {
 	if len(arrivals) == 0 || !pl.Arrival.Automatic {
 		return nil
@@ -169,9 +168,8 @@ func (s *Couriers) Phones(ctx context.Context, courierID string) ([]domain.Phone
 	return append([]domain.PhoneToken{}, tokens...), err
 }
 
-// RevokePhones revokes a token, or all of a courier's when tokenID is empty, and returns
-// the revoked ids: effective at once on this replica, within seconds on others. It fails
-// with courier_not_found, and with not_found when the token does not exist.
+// RevokePhones revokes a token, or all of a courier's when tokenID is empty, and returns the revoked ids: effective at once on
+// this replica, within seconds on others. It fails with courier_not_found, and with not_found when the token does not exist.
 func (s *Couriers) RevokePhones(ctx context.Context, courierID, tokenID string) ([]string, error) {
 	courier, err := s.known(ctx, courierID)
 	if err != nil {

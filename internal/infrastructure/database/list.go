@@ -11,10 +11,9 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// A page of orders is a union of branches. Each is a range of one index, already in the
-// page's order and limited to the page's size, so that a page costs the same whatever the
-// planner assumes about a million orders: one branch per requested status, one each for a
-// courier's unfinished and finished orders.
+// A page of orders is a union of branches. Each is a range of one index, already in the page's order and limited to the page's
+// size, so that a page costs the same whatever the planner assumes about a million orders: one branch per requested status, one
+// each for a courier's unfinished and finished orders.
 
 // listing builds the query of a page.
 type listing struct {
@@ -229,9 +228,8 @@ func (l *listing) among(statuses []domain.Status) string {
 	return l.column("status") + " IN (" + strings.Join(places, ", ") + ")"
 }
 
-// activeAndFinished reads unfinished and finished orders as separate branches. In a list
-// sorted by time the cursor applies to both; where active orders come first, it applies to
-// the part it points into.
+// activeAndFinished reads unfinished and finished orders as separate branches. In a list sorted by time the cursor applies to
+// both; where active orders come first, it applies to the part it points into.
 func (l *listing) activeAndFinished() []string {
 	c := l.page.After
 	started := !c.CreatedAt.IsZero()
