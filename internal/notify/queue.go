@@ -127,7 +127,9 @@ func (q *queue) settle(ctx context.Context) error {
 	defer q.mu.Unlock()
 	for i := range done {
 		delete(q.window, keyOf(&done[i]))
-		delete(q.blocked, done[i].OrderID)
+		if done[i].State == domain.DeliveryWaiting { // a later one of the order may have failed since one was sent
+			delete(q.blocked, done[i].OrderID)
+		}
 	}
 	return nil
 }
@@ -174,6 +176,9 @@ func (q *queue) refill() error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for i, d := range fresh {
+		if q.blocked[d.OrderID] { // meanwhile
+			continue
+		}
 		q.window[keyOf(&d)] = true
 		if len(q.lanes[d.OrderID]) == 0 && !q.busy[d.OrderID] {
 			q.ready = append(q.ready, d.OrderID)
