@@ -67,7 +67,7 @@ eta: ## Measure the delivery-time estimates on recorded deliveries; DATA=DIR, TA
 	go run ./tools/realdata eta --validate $(DATA) $(if $(TASK),--task $(TASK))
 
 .PHONY: faults
-faults: ## Stop and kill parts of a running cluster and look at what is lost
+faults: ## Stop and kill parts of a running cluster and look at what is lost; ARGS=notify for one
 	go run ./tools/faults $(ARGS)
 
 .PHONY: offers

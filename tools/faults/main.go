@@ -40,11 +40,13 @@ var faults = []fault{
 	{"kills", "replicas are killed with -9 again and again: nothing is lost or made twice", faultKills},
 	{"stall", "the relaying replica is stopped dead: another leads within 5 s", faultStall},
 	{"push", "500 watch while replicas are killed and lines hang: each sees every version once, in order", faultPush},
+	{"notify", "webhooks: 50 receivers fail at random, replicas are killed: each is told everything, in order", faultNotify},
 	{"hot", "16 clients change one order over both replicas: the history is linearizable", faultHot},
 }
 
 func main() {
-	seconds := flag.Int("seconds", 60, "how long Kafka is away, and how long replicas are killed")
+	seconds := flag.Int("seconds", 60, "how long Kafka is away, replicas are killed, and orders with webhooks are changed")
+	deliveries := flag.Int("deliveries", 100_000, "how many deliveries of webhooks there are about")
 	flag.Usage = func() {
 		out := flag.CommandLine.Output()
 		_, _ = fmt.Fprintln(out, "usage: faults [flags] [name ...]")
@@ -56,14 +58,20 @@ func main() {
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, time.Duration(*seconds)*time.Second, flag.Args()); err != nil {
+	if err := run(ctx, size{time.Duration(*seconds) * time.Second, *deliveries}, flag.Args()); err != nil {
 		fmt.Println("FAIL", err)
 		os.Exit(1)
 	}
 	fmt.Println("PASS")
 }
 
-func run(ctx context.Context, long time.Duration, names []string) error {
+// size is how much is done.
+type size struct {
+	long       time.Duration
+	deliveries int
+}
+
+func run(ctx context.Context, size size, names []string) error {
 	dir, err := os.MkdirTemp("", "ot-faults-*")
 	if err != nil {
 		return err
@@ -86,7 +94,7 @@ func run(ctx context.Context, long time.Duration, names []string) error {
 			continue
 		}
 		fmt.Printf("== %s: %s\n", f.name, f.what)
-		c, err := newCluster(ctx, bin, dir, env, long)
+		c, err := newCluster(ctx, bin, dir, env, size)
 		if err != nil {
 			return err
 		}
@@ -132,10 +140,10 @@ func serviceEnv(ctx context.Context) (map[string]string, error) {
 type cluster struct {
 	replicas []*proc.Server
 	brokers  string
-	long     time.Duration
+	size
 }
 
-func newCluster(ctx context.Context, bin, dir string, env map[string]string, long time.Duration) (*cluster, error) {
+func newCluster(ctx context.Context, bin, dir string, env map[string]string, size size) (*cluster, error) {
 	id := "fault_" + strings.ReplaceAll(uuid.NewString(), "-", "")
 	db, err := sql.Open("pgx", env["TEST_DATABASE_URL"])
 	if err != nil {
@@ -145,7 +153,7 @@ func newCluster(ctx context.Context, bin, dir string, env map[string]string, lon
 	if _, err := db.ExecContext(ctx, "CREATE SCHEMA "+id); err != nil {
 		return nil, err
 	}
-	c := &cluster{brokers: env["TEST_KAFKA_BROKERS"], long: long}
+	c := &cluster{brokers: env["TEST_KAFKA_BROKERS"], size: size}
 	for range 2 {
 		s, err := proc.New(bin, dir,
 			"DATABASE_URL="+env["TEST_DATABASE_URL"]+"&search_path="+id, "REDIS_URL="+env["TEST_REDIS_URL"],
