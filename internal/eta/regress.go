@@ -82,7 +82,9 @@ func (g *regression) learn(x *vector, y float64, w float64, now time.Time, halfL
 		}
 	}
 	c := g.centre(x)
-	r := bound(y-g.byPrior(x), -3, 3)
+	// One absurd completion moves it by no more than one that took e times as long.
+	expected := g.at(x)
+	r := expected - g.byPrior(x) + bound(y-expected, -1, 1)
 	for i := range c {
 		g.moment[i] = g.moment[i]*d + w*c[i]*r
 		for j := range c {
