@@ -46,7 +46,7 @@ export function Photo({ picture, take, label }) {
   };
   return html`
     <div class="app-photo">
-      <input ref=${input} class="unseen" type="file" accept="image/*" capture="environment" tabindex="-1" aria-label=${label} onChange=${changed} />
+      <input ref=${input} hidden type="file" accept="image/*" capture="environment" aria-label=${label} onChange=${changed} />
       ${picture && html`<figure ref=${place}></figure>`}
       <${Button} icon="camera" onClick=${() => input.current?.click()}>${picture ? t("photo.again") : label}<//>
       ${picture && html`<p class="small quiet"><${Icon} name="check" />${t("photo.there")}</p>`}
