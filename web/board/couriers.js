@@ -5,7 +5,7 @@ import { Later } from "../parts/later.js";
 import { Empty } from "../parts/notice.js";
 import { Table } from "../parts/table.js";
 import { ago } from "../parts/time.js";
-import { html, useEffect, useState } from "../vendor/preact.js";
+import { html, useEffect, useMemo, useState } from "../vendor/preact.js";
 import { CourierDrawer } from "./courier.js";
 import { fold } from "./groups.js";
 import { NewCourier } from "./new-courier.js";
@@ -40,13 +40,8 @@ export function Couriers(props) {
     );
   }, []);
   useEffect(() => setTrail([]), [courier]);
-  board.changed.value;
-  board.moved.value;
   const now = board.now.value;
-  const rows = [...board.couriers.values()]
-    .filter(c => fold(`${c.name} ${c.phone ?? ""}`).includes(fold(text)))
-    .sort((a, b) => Number(silent(b, now)) - Number(silent(a, now)) || Number(b.on_duty) - Number(a.on_duty) || a.name.localeCompare(b.name, lang));
-  const pins = rows.filter(c => c.on_duty || c.id === courier).flatMap(c => courierPin(c) ?? []);
+  const rows = useMemo(() => sorted([...board.couriers.values()], text, now), [board.changed.value, now, text]);
   return html`
     <div class="orders couriers">
       <section class="orders-list" aria-label=${t("rail.couriers")}>
@@ -59,12 +54,30 @@ export function Couriers(props) {
           onPick=${(/** @type {Courier} */ c) => go({ courier: c.id })} empty=${board.state.value === "ready" && html`<${Empty} icon="people" title=${t("couriers.empty")}>${t("couriers.empty.text")}<//>`} />
       </section>
       <div class="orders-map">
-        <${Later} load=${() => import("../parts/map/map.js")} part="MapView" label=${t("map.title")} base=${boot.map} pins=${pins} trail=${trail} steady />
+        <${Places} board=${board} boot=${boot} rows=${rows} courier=${courier} trail=${trail} />
       </div>
       ${courier && html`<${CourierDrawer} key=${courier} id=${courier} show=${setTrail} ...${props} />`}
       <${NewCourier} open=${adding} close=${() => setAdding(false)} board=${board} />
     </div>
   `;
+}
+
+/** Those who are silent first, then those on duty, by name. @param {Courier[]} couriers @param {string} text @param {number} now */
+function sorted(couriers, text, now) {
+  const names = new Intl.Collator(lang);
+  const rank = new Map(couriers.map(c => [c, silent(c, now) ? 0 : c.on_duty ? 1 : 2]));
+  const rankOf = (/** @type {Courier} */ c) => rank.get(c) ?? 0;
+  return couriers.filter(c => fold(`${c.name} ${c.phone ?? ""}`).includes(fold(text))).sort((a, b) => rankOf(a) - rankOf(b) || names.compare(a.name, b.name));
+}
+
+/**
+ * The map; a component of its own, as it is drawn again with every position.
+ * @param {{board: import("./board.js").Board, boot: import("../start.js").Boot, rows: Courier[], courier?: string, trail: [number, number][]}} props
+ */
+function Places({ board, boot, rows, courier, trail }) {
+  board.moved.value;
+  const pins = rows.filter(c => c.on_duty || c.id === courier).flatMap(c => courierPin(c) ?? []);
+  return html`<${Later} load=${() => import("../parts/map/map.js")} part="MapView" label=${t("map.title")} base=${boot.map} pins=${pins} trail=${trail} steady />`;
 }
 
 /** @param {number} now @returns {import("../parts/table.js").Column<Courier>[]} */

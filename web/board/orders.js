@@ -37,11 +37,19 @@ export function Orders(props) {
         <${Bulk} ...${props} />
       </section>
       <div class="orders-map">
-        <${Later} load=${() => import("../parts/map/map.js")} part="MapView" label=${t("map.title")} base=${boot.map} ...${pinsOf(board, rows)} onDrop=${may ? commands.dropped : undefined} />
+        <${Places} board=${board} boot=${boot} rows=${rows} onDrop=${may ? commands.dropped : undefined} />
       </div>
     </div>
   `;
 }
+
+/**
+ * The map; a component of its own, as it is drawn again with every position.
+ * @param {{board: import("./board.js").Board, boot: import("../start.js").Boot, rows: import("./groups.js").Order[], onDrop: any}} props
+ */
+const Places = ({ board, boot, rows, onDrop }) => html`
+  <${Later} load=${() => import("../parts/map/map.js")} part="MapView" label=${t("map.title")} base=${boot.map} ...${pinsOf(board, rows)} onDrop=${onDrop} />
+`;
 
 /** The groups with their counts. @param {{board: import("./board.js").Board}} props */
 function Groups({ board }) {

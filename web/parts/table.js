@@ -1,5 +1,5 @@
 import { html, useLayoutEffect, useRef, useState } from "../vendor/preact.js";
-import { CARRIED, droppable } from "./drag.js";
+import { CARRIED } from "./drag.js";
 
 /**
  * @template R
@@ -13,10 +13,10 @@ const ROW = 36;
  * A virtualised table: rows have one height and only visible ones are rendered.
  * @template R
  * @param {{rows: R[], columns: Column<R>[], id: (row: R) => string, label: string, selected?: string,
- *   marked?: Set<string>, onPick?: (row: R) => void, drag?: (row: R) => string, drop?: (data: string, row: R) => void, empty?: any}} props
+ *   marked?: Set<string>, onPick?: (row: R) => void, drag?: (row: R) => string, empty?: any}} props
  *   selected is kept in view; marked rows are those chosen for an action; drag is what a row carries where it is dropped
  */
-export function Table({ rows, columns, id, label, selected, marked, onPick, drag, drop, empty }) {
+export function Table({ rows, columns, id, label, selected, marked, onPick, drag, empty }) {
   const ref = useRef(/** @type {HTMLElement | null} */ (null));
   const [view, setView] = useState({ from: 0, count: 40 });
   useLayoutEffect(() => {
@@ -54,7 +54,7 @@ export function Table({ rows, columns, id, label, selected, marked, onPick, drag
           (row, i) => html`
             <div role="row" key=${id(row)} aria-rowindex=${view.from + i + 2} aria-selected=${marked ? (marked.has(id(row)) ? "true" : "false") : undefined} class=${`table-row ${id(row) === selected ? "selected" : ""} ${marked?.has(id(row)) ? "marked" : ""} ${onPick ? "pick" : ""}`}
               style=${{ gridTemplateColumns: tracks, transform: `translateY(${(view.from + i) * ROW}px)` }} onClick=${() => onPick?.(row)}
-              draggable=${drag ? "true" : undefined} onDragStart=${drag && ((/** @type {DragEvent} */ e) => e.dataTransfer?.setData(CARRIED, drag(row)))} ...${drop && droppable(data => drop(data, row))}>
+              draggable=${drag ? "true" : undefined} onDragStart=${drag && ((/** @type {DragEvent} */ e) => e.dataTransfer?.setData(CARRIED, drag(row)))}>
               ${columns.map(c => html`<span role="cell" class=${c.end ? "end num" : ""}>${c.cell(row)}</span>`)}
             </div>
           `,

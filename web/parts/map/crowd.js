@@ -45,8 +45,6 @@ export class Crowd {
 
   draw() {
     this.frame = 0;
-    /** @type {{courier: Uint32Array, stale: Uint32Array, other: Uint32Array} | undefined} */
-    this.sprites = undefined;
     const size = this.map.getSize();
     const { x: width, y: height } = size;
     this.canvas.hidden = false;

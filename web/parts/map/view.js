@@ -91,7 +91,7 @@ export class View {
     this.ahead.setLatLngs(ahead);
     const shifted = JSON.stringify(inset) !== JSON.stringify(this.inset);
     this.inset = inset;
-    if (!this.following || (this.steady && this.fitted)) return;
+    if (!this.following || ((this.steady || many) && this.fitted)) return;
     if (!this.fitted) this.fit(false);
     else if (came || gone.size || shifted || this.badly()) this.fit(true);
   }
