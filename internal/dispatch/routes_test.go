@@ -104,6 +104,20 @@ func TestSequenceGoesRound(t *testing.T) {
 	require.LessOrEqual(t, cost(tour.Sequence(0)).Seconds(), 1.03*want.Seconds())
 }
 
+// A van's tour of hundreds of stops is searched no longer than commits can wait.
+func TestLongSequencesAreSearchedForAMoment(t *testing.T) {
+	tour := dispatch.Tour{At: metres(0, 0), Start: noon, Travel: drive}
+	rng := rand.New(rand.NewPCG(3, 4))
+	for n := range 400 {
+		tour.Stops = append(tour.Stops, dispatch.Stop{OrderID: fmt.Sprint(n), Kind: domain.StopDropoff, At: metres(5000*rng.Float64(), 5000*rng.Float64())})
+	}
+	start := time.Now()
+	got := tour.Sequence(0)
+	require.Less(t, time.Since(start), 5*time.Second, "without a bound it takes hours")
+	require.ElementsMatch(t, tour.Stops, got.Stops)
+	require.LessOrEqual(t, cost(got), cost(tour))
+}
+
 func TestRouteOfACourier(t *testing.T) {
 	f := newFleet(t, nil)
 	id := f.at("Ivan", metres(0, 0), domain.CourierEdit{})

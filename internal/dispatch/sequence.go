@@ -29,7 +29,10 @@ type Tour struct {
 
 const (
 	exactStops = 9 // up to this many stops are solved exactly
-	tourLate   = 3 // cost of a second of lateness, in seconds of travel
+	// tourWork bounds the search beyond that, the more the longer a tour is: commits wait for
+	// it. It is no time, so that every replica finds the same tour.
+	tourWork = 60_000_000
+	tourLate = 3 // cost of a second of lateness, in seconds of travel
 )
 
 // Times returns the arrival time at each stop, and the time and place of the tour's end.
@@ -49,7 +52,8 @@ func (t Tour) Times() (at []time.Time, end time.Time, where domain.Point) {
 
 // Sequence returns the tour with its stops in the best order: earliest end, least lateness.
 // A drop-off never precedes its pick-up; the first fixed stops keep their places. It is
-// exact up to nine stops, and a local optimum (moves and reversals) beyond.
+// exact up to nine stops, a local optimum (moves and reversals) up to some thirty, and as good as
+// a bounded search finds beyond.
 func (t Tour) Sequence(fixed int) Tour {
 	s := newSequencer(t, fixed)
 	if len(t.Stops)-fixed <= exactStops {
@@ -73,6 +77,7 @@ type sequencer struct {
 	fixed       int
 	best        []int
 	bestCost    float64
+	left        int // steps from stop to stop that may still be looked at
 }
 
 // progress is the state of a partial tour.
@@ -83,7 +88,7 @@ type progress struct {
 
 func newSequencer(t Tour, fixed int) *sequencer {
 	n := len(t.Stops)
-	s := &sequencer{fixed: fixed, bestCost: never}
+	s := &sequencer{fixed: fixed, bestCost: never, left: tourWork / max(1, n)}
 	pickups := map[string]int{}
 	for i, stop := range t.Stops {
 		s.best = append(s.best, i)
@@ -124,6 +129,7 @@ func (s *sequencer) next(p progress, stop int) progress {
 }
 
 func (s *sequencer) state(order []int) progress {
+	s.left -= len(order)
 	p := progress{at: len(s.early)}
 	for _, stop := range order {
 		p = s.next(p, stop)
@@ -163,7 +169,7 @@ func (s *sequencer) insertion() {
 	order := slices.Clone(s.best[:s.fixed])
 	for _, stop := range s.best[s.fixed:] {
 		best, at := never, len(order)
-		for k := s.fixed; k <= len(order); k++ {
+		for k := s.fixed; k <= len(order) && s.left > 0; k++ {
 			try := slices.Insert(slices.Clone(order), k, stop)
 			if p := s.state(try); p.cost < best && s.legal(try) {
 				best, at = p.cost, k
@@ -193,6 +199,9 @@ func (s *sequencer) improve() bool {
 			}
 			part := slices.Clone(s.best[i:j])
 			rest := slices.Delete(slices.Clone(s.best), i, j)
+			if s.left <= 0 {
+				return false
+			}
 			for k := s.fixed; k <= len(rest); k++ {
 				if k != i && s.take(slices.Insert(slices.Clone(rest), k, part...)) {
 					return true
