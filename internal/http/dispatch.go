@@ -101,7 +101,7 @@ type OfferPath struct {
 	ID string `path:"offer_id" format:"uuid" doc:"the offer's id"`
 }
 
-func (p OfferPath) named() (string, error) { return p.ID, nil }
+func (p OfferPath) named() (string, error) { return p.ID, nil } //nolint:unparam // as posted demands
 
 type declineIn struct {
 	OfferPath

@@ -14,7 +14,7 @@ type MerchantPath struct {
 	ID string `path:"merchant_id" maxLength:"128" doc:"the merchant's id, as orders and keys name it"`
 }
 
-func (p MerchantPath) named() (string, error) { return p.ID, nil }
+func (p MerchantPath) named() (string, error) { return p.ID, nil } //nolint:unparam // as posted demands
 
 type merchantPage struct {
 	Merchants []*access.Merchant `json:"merchants"`

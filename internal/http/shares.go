@@ -77,7 +77,7 @@ type KeyPath struct {
 	ID string `path:"key_id" format:"uuid" doc:"the key's id"`
 }
 
-func (p KeyPath) named() (string, error) { return p.ID, nil }
+func (p KeyPath) named() (string, error) { return p.ID, nil } //nolint:unparam // as posted demands
 
 // noStore marks a response that no cache may keep.
 type noStore[T any] struct {

@@ -15,7 +15,7 @@ type WebhookPath struct {
 	ID string `path:"webhook_id" format:"uuid" doc:"the webhook's id"`
 }
 
-func (p WebhookPath) named() (string, error) { return p.ID, nil }
+func (p WebhookPath) named() (string, error) { return p.ID, nil } //nolint:unparam // as posted demands
 
 type webhookPage struct {
 	Webhooks []*notify.Webhook `json:"webhooks"`
