@@ -20,21 +20,27 @@ import (
 
 // call makes a small request whose answer must be a success.
 func call(ctx context.Context, method, url, body string) error {
+	_, err := answerTo(ctx, method, url, body)
+	return err
+}
+
+// answerTo is call with the answer.
+func answerTo(ctx context.Context, method, url, body string) ([]byte, error) {
 	req, err := http.NewRequestWithContext(ctx, method, url, strings.NewReader(body))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	req.Header.Set("Content-Type", "application/json")
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer func() { _ = resp.Body.Close() }()
 	answer, err := io.ReadAll(resp.Body)
 	if err == nil && resp.StatusCode >= 300 {
 		err = fmt.Errorf("%s %s: %s: %s", method, url, resp.Status, answer)
 	}
-	return err
+	return answer, err
 }
 
 var statusMark = []byte(`{"type":"status"`)

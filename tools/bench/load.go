@@ -24,6 +24,7 @@ type load struct {
 	request func(conn, i int) []byte // the i-th whole request of a connection
 	status  int                      // that every answer must have
 
+	each      int                             // requests of a connection; 0 is as many as the time allows
 	perSecond float64                         // over all connections; 0 is as fast as they are answered
 	answered  func(conn, i int, at time.Time) // when not nil, hears of every answer
 }
@@ -38,7 +39,7 @@ func (o outcome) quantile(q float64) time.Duration {
 	return o.latencies[min(int(q*float64(len(o.latencies))), len(o.latencies)-1)]
 }
 
-// run keeps every connection busy for the duration.
+// run keeps every connection busy for the duration, or until it has sent each of its requests.
 func (l load) run(ctx context.Context, d time.Duration) (outcome, error) {
 	ctx, cancel := context.WithTimeout(ctx, d)
 	defer cancel()
@@ -82,7 +83,7 @@ func (l load) connection(ctx context.Context, c int) ([]time.Duration, error) {
 	r := bufio.NewReaderSize(conn, 16<<10)
 	var took []time.Duration
 	pace := newPace(l.perSecond/float64(l.conns), c, l.conns)
-	for i := 0; pace.wait(ctx); i++ {
+	for i := 0; (l.each == 0 || i < l.each) && pace.wait(ctx); i++ {
 		sent := time.Now()
 		if _, err := conn.Write(l.request(c, i)); err != nil {
 			return took, err

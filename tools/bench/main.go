@@ -28,7 +28,7 @@ type bench struct {
 	each   time.Duration // length of one round of one side
 
 	orders  int    // that are searched
-	engines string // that searches run on
+	engines string // that searches and messages run on
 
 	services *services
 }
@@ -55,6 +55,8 @@ var benches = map[string]one{
 	"fleet":     {"moves to 200 dispatchers over a write each", benchFleet},
 	"parcels":   {"CPU of following 10,000 parcels (go test -bench)", benchParcels},
 	"search":    {"searches and lists over many made orders", benchSearch},
+	"webhooks":  {"deliveries of webhooks; beside a dead one over without", benchWebhooks},
+	"rules":     {"creates with three messages to the customer over none", benchRules},
 	"idle":      {"memory of an idle socket", benchIdle},
 }
 
@@ -63,7 +65,7 @@ func main() {
 	each := flag.Duration("each", 3*time.Second, "how long a side runs in a round")
 	bin := flag.String("bin", "", "measure this program; otherwise the product is built from here")
 	orders := flag.Int("orders", 5_000_000, "how many orders are searched; below a million what is found is checked instead of timed")
-	engines := flag.String("engines", "sqlite,postgres", "where they are searched")
+	engines := flag.String("engines", "sqlite,postgres", "where they are searched, and orders are that webhooks and customers hear of")
 	flag.Usage = func() {
 		out := flag.CommandLine.Output()
 		_, _ = fmt.Fprintln(out, "usage: bench [flags] [name ...]")

@@ -134,21 +134,7 @@ func createOne(ctx context.Context, addr string) ([]byte, error) {
 }
 
 func createOrder(ctx context.Context, addr, body string) ([]byte, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+addr+"/order", strings.NewReader(body))
-	if err != nil {
-		return nil, err
-	}
-	req.Header.Set("Content-Type", "application/json")
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = resp.Body.Close() }()
-	answer, err := io.ReadAll(resp.Body)
-	if err == nil && resp.StatusCode != http.StatusCreated {
-		err = fmt.Errorf("create: %s: %s", resp.Status, answer)
-	}
-	return answer, err
+	return answerTo(ctx, http.MethodPost, "http://"+addr+"/order", body)
 }
 
 func reachable(ctx context.Context, addr string) error {
