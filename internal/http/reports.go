@@ -87,6 +87,9 @@ func report[I, R any](s *Server, op operation, read func(context.Context, *I) (*
 	op.method, op.tag, op.replies = http.MethodGet, tagOrders, jsonType
 	handle(s, op, func(ctx context.Context, in *I) (*huma.StreamResponse, error) {
 		out, as, err := read(ctx, in)
+		if err == nil && as.Format != "" && as.Format != "json" && as.Format != "csv" {
+			err = domain.Invalid("/format", "unknown_format", "must be json or csv")
+		}
 		if err != nil {
 			return nil, err
 		}

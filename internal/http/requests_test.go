@@ -71,6 +71,11 @@ func TestBadInput(t *testing.T) {
 		"list: empty filters of promises": {"GET", "/orders/counts?late=&exception=&promised_to=", nil, 422, "validation_failed", map[string]string{"/late": "empty", "/exception": "empty", "/promised_to": "empty"}},
 		"list: filters of promises twice": {"GET", "/orders?late=true&late=true&exception=a&exception=b", nil, 422, "validation_failed", map[string]string{"/late": "repeated", "/exception": "repeated"}},
 		"list: bad promise":               {"GET", "/orders?promised_from=noon&late=very", nil, 400, "malformed", map[string]string{"/promised_from": "invalid_type", "/late": "invalid_type"}},
+		"report: empty and twice":         {"GET", "/reports/deliveries?by=&merchant_id=a&merchant_id=b", nil, 422, "validation_failed", map[string]string{"/by": "empty", "/merchant_id": "repeated"}},
+		"report: bad day":                 {"GET", "/reports/deliveries?from=2026-13-01", nil, 400, "malformed", map[string]string{"/from": "invalid_type"}},
+		"report: too long":                {"GET", "/reports/deliveries?from=2024-01-01&to=2026-01-01&limit=501&by=hour", nil, 422, "validation_failed", map[string]string{"/by": "unknown", "/limit": "out_of_range", "/from": "out_of_range"}},
+		"report: bad format":              {"GET", "/reports/eta?format=pdf", nil, 422, "validation_failed", map[string]string{"/format": "unknown_format"}},
+		"report: days turned":             {"GET", "/reports/deliveries?from=2026-01-02&to=2026-01-01", nil, 422, "validation_failed", map[string]string{"/from": "out_of_range"}},
 		"counts: of a page":               {"GET", "/orders/counts?page_size=1", nil, 422, "validation_failed", map[string]string{"/page_size": "unknown_parameter"}},
 
 		"list: empty": {"GET", "/orders?courier_id=&q=", nil, 422, "validation_failed", map[string]string{"/courier_id": "empty", "/q": "empty"}},

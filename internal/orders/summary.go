@@ -141,7 +141,9 @@ func (s *Service) DeliveryReport(ctx context.Context, in DeliveryRequest) (out D
 	rows, err := s.Store.Report(ctx, all)
 	if err == nil && len(rows) > 0 {
 		out.All = deliveryGroup(rows[0])
-		rows, err = s.Store.Report(ctx, f)
+		if rows[0].Name = f.MerchantID; f.By != domain.ByMerchant || f.MerchantID == "" { // else it is the only group
+			rows, err = s.Store.Report(ctx, f)
+		}
 		for _, r := range rows {
 			out.Groups = append(out.Groups, deliveryGroup(r))
 		}
