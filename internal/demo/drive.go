@@ -184,7 +184,8 @@ func (d *drive) step(ctx context.Context, a Action) error {
 	if a.Status == client.StatusDelivered {
 		change.Proof = &client.Proof{Recipient: o.Customer.Name}
 	}
-	if _, err := d.Client.UpdateStatus(ctx, o.ID, change); err != nil {
+	changed, err := d.Client.UpdateStatus(ctx, o.ID, change)
+	if err != nil {
 		return err
 	}
 	name := d.couriers[a.Courier].Name
@@ -197,7 +198,7 @@ func (d *drive) step(ctx context.Context, a Action) error {
 				return err
 			}
 			d.watched = a.Order
-			d.Watch(o, share.URL)
+			d.Watch(changed, share.URL)
 		}
 	case client.StatusDelivered:
 		d.say(a, "%s handed %s to %s%s", name, d.number(a.Order), o.Customer.Name, punctual(at, o.PromisedAt))

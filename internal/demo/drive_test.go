@@ -67,6 +67,7 @@ func TestDemoDelivers(t *testing.T) {
 		},
 		Watch: func(o *client.Order, page string) {
 			watched = append(watched, o)
+			require.NotEmpty(t, o.CourierID)
 			pages[page] = strings.Contains(page, "/t/ot_shr_")
 		},
 	})
