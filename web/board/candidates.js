@@ -14,6 +14,7 @@ const SHOWN = 60;
 export function Candidates({ orders, board, pick, chosen, children }) {
   const [q, setQ] = useState("");
   const [near, setNear] = useState(/** @type {Map<string, number>} */ (new Map()));
+  board.changed.value; // couriers may still be loading
   const from = orders.length === 1 ? orders[0].pickup?.location : undefined;
   useEffect(() => {
     if (!from) return;
