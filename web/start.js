@@ -7,7 +7,7 @@ import { render } from "./vendor/preact.js";
  * @typedef {object} Boot
  * @property {string} lang
  * @property {{name?: string, logo?: string, accent?: string}} brand
- * @property {import("./parts/map/base.js").Base} map
+ * @property {import("./parts/map/view.js").Base} map
  * @property {string} now the server's time
  * @property {string} [token]
  * @property {string} [order_id]

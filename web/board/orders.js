@@ -1,5 +1,6 @@
 import { lang, t } from "../i18n/index.js";
 import { Button } from "../parts/button.js";
+import { dropping } from "../parts/drag.js";
 import { Icon } from "../parts/icon.js";
 import { Later } from "../parts/later.js";
 import { Empty } from "../parts/notice.js";
@@ -48,7 +49,7 @@ export function Orders(props) {
  * @param {{board: import("./board.js").Board, boot: import("../start.js").Boot, rows: import("./groups.js").Order[], onDrop: any}} props
  */
 const Places = ({ board, boot, rows, onDrop }) => html`
-  <${Later} load=${() => import("../parts/map/map.js")} part="MapView" label=${t("map.title")} base=${boot.map} ...${pinsOf(board, rows)} onDrop=${onDrop} />
+  <${Later} load=${() => import("../parts/map/map.js")} part="MapView" label=${t("map.title")} base=${boot.map} ...${pinsOf(board, rows)} dropping=${onDrop && dropping(onDrop)} />
 `;
 
 /** The groups with their counts. @param {{board: import("./board.js").Board}} props */

@@ -1,4 +1,4 @@
-import { CLOSINGS, final, problemOf } from "./problem.js";
+import { CLOSINGS, final, problemOf } from "./frames.js";
 
 /** @typedef {import("./types.js").Frame} Frame */
 /** @typedef {import("./types.js").Options} Options */

@@ -1,6 +1,5 @@
 import { Connection, FIRST, LONGEST } from "./connection.js";
-import { final } from "./problem.js";
-import { Versions } from "./versions.js";
+import { final, Versions } from "./frames.js";
 
 /** @typedef {import("./types.js").Frame} Frame */
 /** @typedef {import("./types.js").Options} Options */

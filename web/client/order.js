@@ -1,6 +1,5 @@
 import { Connection } from "./connection.js";
-import { problemOf } from "./problem.js";
-import { Versions } from "./versions.js";
+import { problemOf, Versions } from "./frames.js";
 
 /** @typedef {import("./types.js").Frame} Frame */
 /** @typedef {import("./types.js").Options} Options */

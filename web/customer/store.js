@@ -1,7 +1,7 @@
 // The page's state of the order, updated by the live stream. After every gap (no network,
 // a restart, a sleeping page) the stream starts with the order's current state.
 import { call, Refusal } from "../api.js";
-import { watchOrder } from "../client.js";
+import { watchOrder } from "../client/order.js";
 import { decode } from "../parts/map/glide.js";
 import { computed, signal } from "../vendor/preact.js";
 
@@ -82,7 +82,7 @@ export class Store {
     return this.lostAt.value > 0 && this.now.value - this.lostAt.value > QUIET;
   }
 
-  /** @param {import("../client.js").Frame} frame */
+  /** @param {import("../client/types.js").Frame} frame */
   snapshot(frame) {
     const sample = Date.parse(frame.at) - Date.now();
     // Frames are delayed by the network, so the largest difference is the most accurate.

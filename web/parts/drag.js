@@ -22,3 +22,13 @@ export const droppable = (drop, takes = () => true) => ({
     drop(e.dataTransfer?.getData(CARRIED) ?? "", e);
   },
 });
+
+/**
+ * droppable for what is dropped on a courier of a map.
+ * @param {(data: string, courier: string) => void} drop
+ */
+export const dropping = drop => (/** @type {(e: DragEvent) => string | undefined} */ courierAt) =>
+  droppable(
+    (data, e) => drop(data, courierAt(e) ?? ""),
+    e => Boolean(courierAt(e)),
+  );

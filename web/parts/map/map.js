@@ -1,10 +1,10 @@
 import { t } from "../../i18n/index.js";
 import { html, useEffect, useLayoutEffect, useRef, useState } from "../../vendor/preact.js";
 import { Button } from "../button.js";
-import { droppable } from "../drag.js";
-import { creditsOf } from "./base.js";
-import { Scale } from "./scale.js";
-import { View } from "./view.js";
+import { round } from "./glide.js";
+import { creditsOf, View } from "./view.js";
+
+const LONGEST = 90; // pixels of the scale bar
 
 /**
  * @typedef {object} Props
@@ -12,16 +12,16 @@ import { View } from "./view.js";
  * @property {import("./marker.js").Pin[]} pins
  * @property {[number, number][]} [trail]  the travelled route: latitude and longitude
  * @property {[number, number][]} [ahead]  a line to the destination
- * @property {import("./base.js").Base} base
+ * @property {import("./view.js").Base} base
  * @property {[number, number][][]} [ghosts] lines of what is only proposed
  * @property {{top?: number, right?: number, bottom?: number, left?: number}} [inset] margins covered by other elements, pixels
  * @property {boolean} [steady] fit the pins once and don't follow them
  * @property {(at: {lat: number, lon: number}) => void} [onTap]
- * @property {(data: string, courier: string) => void} [onDrop] dragged rows were dropped on a courier
+ * @property {(courierAt: (e: DragEvent) => string | undefined) => object} [dropping] makes the handlers of what is dragged onto a courier
  */
 
 /** A map that keeps its pins in view until the user moves it. @param {Props} props */
-export function MapView({ label, pins, trail = [], ahead = [], ghosts = [], base, inset = {}, steady = false, onTap, onDrop }) {
+export function MapView({ label, pins, trail = [], ahead = [], ghosts = [], base, inset = {}, steady = false, onTap, dropping }) {
   const box = useRef(/** @type {HTMLElement | null} */ (null));
   const view = useRef(/** @type {View | null} */ (null));
   const [map, setMap] = useState(/** @type {import("leaflet").Map | undefined} */ (undefined));
@@ -40,13 +40,7 @@ export function MapView({ label, pins, trail = [], ahead = [], ghosts = [], base
     shown.show(pins, trail, ahead, { top, right, bottom, left });
     shown.ghosts.setLatLngs(ghosts);
   });
-  const under = (/** @type {DragEvent} */ e) => view.current?.courierAt(e.clientX, e.clientY);
-  const drop =
-    onDrop &&
-    droppable(
-      (data, e) => onDrop(data, under(e) ?? ""),
-      e => Boolean(under(e)),
-    );
+  const drop = dropping?.(e => view.current?.courierAt(e.clientX, e.clientY));
   return html`
     <section ...${drop} class=${`map ${base.pmtiles || base.tiles ? "" : "bare"}`} aria-label=${label}
       style=${{ "--inset-top": `${top}px`, "--inset-right": `${right}px`, "--inset-bottom": `${bottom}px`, "--inset-left": `${left}px` }}>
@@ -64,4 +58,26 @@ export function MapView({ label, pins, trail = [], ahead = [], ghosts = [], base
       </div>
     </section>
   `;
+}
+
+/** The map's scale bar. @param {{map: import("leaflet").Map}} props */
+function Scale({ map }) {
+  const [scale, setScale] = useState({ metres: 0, pixels: 0 });
+  useEffect(() => {
+    const measure = () => {
+      const y = map.getSize().y / 2;
+      const wide = map.distance(map.containerPointToLatLng([0, y]), map.containerPointToLatLng([LONGEST, y]));
+      if (!wide) return;
+      const metres = round(wide);
+      setScale({ metres, pixels: Math.round((LONGEST * metres) / wide) });
+    };
+    measure();
+    map.on("zoomend resize moveend", measure);
+    return () => {
+      map.off("zoomend resize moveend", measure);
+    };
+  }, [map]);
+  if (!scale.metres) return null;
+  const text = scale.metres < 1000 ? t("map.metres", { n: scale.metres }) : t("map.kilometres", { n: scale.metres / 1000 });
+  return html`<span class="scale num" style=${{ inlineSize: `${scale.pixels}px` }}>${text}</span>`;
 }

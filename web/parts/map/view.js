@@ -1,6 +1,29 @@
-import { LatLng, LatLngBounds, Map as LeafletMap, Point, Polyline } from "../../vendor/leaflet.js";
-import { addBase } from "./base.js";
+import { LatLng, LatLngBounds, Map as LeafletMap, Point, Polyline, TileLayer } from "../../vendor/leaflet.js";
 import { MapPin } from "./marker.js";
+
+/** @typedef {{pmtiles?: string, tiles?: string, attribution?: string}} Base the source of the base map */
+
+const OSM = { text: "© OpenStreetMap", href: "https://www.openstreetmap.org/copyright" };
+
+/** The map's attributions. @param {Base} base @returns {{text: string, href?: string}[]} */
+export function creditsOf(base) {
+  if (base.attribution) return [{ text: base.attribution }];
+  return base.pmtiles || base.tiles ? [OSM] : [];
+}
+
+/**
+ * Adds the base map: the city's file, tiles, or none. Returns a function that removes it.
+ * @param {import("leaflet").Map} map @param {Base} base
+ * @returns {Promise<() => void>}
+ */
+export async function addBase(map, base) {
+  if (base.pmtiles) return (await import("./ground.js")).addGround(map, base.pmtiles);
+  if (!base.tiles) return () => {};
+  // Tile servers require the site's origin and must not see the page's address.
+  const layer = new TileLayer(base.tiles, { maxZoom: 20, maxNativeZoom: 19, referrerPolicy: "strict-origin", className: "tiles" });
+  layer.addTo(map);
+  return () => layer.remove();
+}
 
 const CLOSEST = 16;
 const KEYS = /^(Arrow.*|[-+=])$/; // that move the map
@@ -10,7 +33,7 @@ const MANY = 200; // pins; more are drawn as one layer
 
 /** The Leaflet part of a map. */
 export class View {
-  /** @param {HTMLElement} box @param {import("./base.js").Base} base @param {(moved: boolean) => void} moved */
+  /** @param {HTMLElement} box @param {Base} base @param {(moved: boolean) => void} moved */
   constructor(box, base, moved) {
     this.map = new LeafletMap(box, { zoomControl: false, attributionControl: false, zoomSnap: 0.5, maxZoom: 19, worldCopyJump: true });
     this.map.setView([20, 0], 2);
