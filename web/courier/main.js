@@ -4,7 +4,7 @@ import { html } from "../vendor/preact.js";
 import { App } from "./app.js";
 import { Day } from "./day.js";
 import { install } from "./install.js";
-import { chosen, theme } from "./look.js";
+import { language, theme } from "./look.js";
 import { Tracker } from "./tracker.js";
 
 start(
@@ -18,5 +18,5 @@ start(
     return html`<${App} boot=${boot} day=${day} tracker=${tracker} />`;
   },
   "courier",
-  chosen("lang"),
+  language(),
 );
