@@ -14,8 +14,7 @@ const languages = ["en", "ru"];
 
 /** The language: as chosen, as the address says, or the browser's; the page may be one that was kept in another. */
 export const language = () =>
-  chosen("lang") ??
-  [new URLSearchParams(location.search).get("lang") ?? "", ...navigator.languages].map(l => l.slice(0, 2)).find(l => languages.includes(l));
+  chosen("lang") ?? [new URLSearchParams(location.search).get("lang") ?? "", ...navigator.languages].map(l => l.slice(0, 2)).find(l => languages.includes(l));
 
 /** @param {"lang"|"theme"} what @param {string} value */
 export function choose(what, value) {
