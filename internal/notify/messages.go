@@ -10,8 +10,11 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
@@ -132,6 +135,15 @@ func (s *Service) render(o *domain.Order, template, link string, pin func(orderI
 	return fill(t.Subject, v), fill(t.Text, v)
 }
 
+// messageID is the same on every try: the event's id, or for the message of another rule about the
+// same event one made from it, since providers and mail programs drop what they had.
+func messageID(d *domain.Delivery) string {
+	if d.Part <= 1 {
+		return d.EventID
+	}
+	return uuid.NewSHA1(uuid.MustParse(d.EventID), []byte(strconv.Itoa(d.Part))).String()
+}
+
 // message makes one try of a message to a customer.
 func (s *Service) message(ctx context.Context, c *Channel, d *domain.Delivery, content domain.DeliveryContent) Outcome {
 	o, err := s.Store.Order(ctx, d.OrderID)
@@ -149,7 +161,7 @@ func (s *Service) message(ctx context.Context, c *Channel, d *domain.Delivery, c
 	if d.Template != "" && !timely(cmp.Or(aliases[name], name), o) && content.Event.Type != domain.EventNotified {
 		return skipped("it no longer holds: the order is " + string(o.Status))
 	}
-	m := Message{ID: d.EventID, To: c.Address(o), OrderID: o.ID, Merchant: s.Profile(o.MerchantID).Name}
+	m := Message{ID: messageID(d), To: c.Address(o), OrderID: o.ID, Merchant: s.Profile(o.MerchantID).Name}
 	if out, err := s.Store.OptedOut(ctx, s.mark(c.Name, m.To)); err != nil || out {
 		return orSkipped(err, "the customer wants no messages")
 	}
@@ -223,7 +235,7 @@ func (s *Service) Notifications(ctx context.Context, orderID string) ([]Notifica
 	for i, d := range found {
 		name, _, _ := strings.Cut(d.Template, "=")
 		out[i] = Notification{
-			ID: d.EventID, Channel: d.Receiver, Event: d.Type, Text: name, Status: d.State, Tries: d.Tries,
+			ID: messageID(&d), Channel: d.Receiver, Event: d.Type, Text: name, Status: d.State, Tries: d.Tries,
 			TriedAt: moment(d.TriedAt), NextTry: moment(d.DueAt), Error: d.Error,
 		}
 	}

@@ -1,6 +1,8 @@
 package notify_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -128,6 +130,32 @@ func TestMessagesFollowTheRules(t *testing.T) {
 	events, err := r.store.Events(t.Context(), a.ID, 0)
 	require.NoError(t, err)
 	require.Equal(t, domain.EventNotified, events[2].Type, "live messages are in the history")
+}
+
+func TestMessagesAboutOneEventHaveIDsOfTheirOwn(t *testing.T) {
+	refusals, by := map[string]int{}, map[string]string{} // by id, one after the other
+	r := newRig(t, func(d *notify.Deps) { d.Config.AtOnce, d.Config.MessageTries = 1, []time.Duration{0} }, with(&notify.Channel{
+		Name: "email", Address: func(o *domain.Order) string { return o.Customer.Email },
+		Send: func(_ context.Context, m notify.Message) notify.Outcome {
+			if refusals[m.ID]++; refusals[m.ID] == 1 {
+				return notify.Outcome{Err: errors.New("later")}
+			}
+			by[m.ID] = m.Text
+			return notify.Outcome{}
+		},
+	}))
+	rule := domain.NotificationRule{Event: domain.EventCreated, Channels: []string{"email"}, Template: "thanks"}
+	reminder := rule
+	reminder.Template = "still there?"
+	_, err := r.PutRules(r.ctx, "", notify.RulesEdit{Rules: []domain.NotificationRule{rule, reminder}}, 0)
+	require.NoError(t, err)
+	o := r.order("")
+	stop := r.runs()
+	awaits(t, []string{"email accepted sent", "email accepted sent"}, func() []string { return r.sent(o.ID) })
+	stop()
+	listed, err := r.Notifications(r.ctx, o.ID)
+	require.NoError(t, err)
+	require.Equal(t, map[string]string{listed[0].ID: "thanks", listed[1].ID: "still there?"}, by, "the same on every try")
 }
 
 func TestMessagesThatNoLongerHoldAreSkipped(t *testing.T) {
