@@ -49,7 +49,7 @@ func benchRules(ctx context.Context, b *bench) error {
 		if in.count() > 0 {
 			return errors.New("messages were due before all orders were made: the machine is too busy")
 		}
-		return drained(ctx, in, sides[0], 3*made, engine)
+		return b.drained(ctx, in, sides[0], 3*made, engine)
 	})
 }
 
@@ -78,19 +78,19 @@ func (b *bench) createBoth(ctx context.Context, sides [2]*proc.Server, engine st
 }
 
 // drained waits for the messages.
-func drained(ctx context.Context, in *inbox, s *proc.Server, wanted int, engine string) error {
+func (b *bench) drained(ctx context.Context, in *inbox, s *proc.Server, wanted int, engine string) error {
 	if err := in.reach(ctx, 1); err != nil {
 		return err
 	}
 	begun := time.Now()
-	before, err := s.CPU()
+	before, err := b.cpu(ctx, s, engine)
 	if err != nil {
 		return err
 	}
 	if err := in.reach(ctx, wanted); err != nil {
 		return err
 	}
-	after, err := s.CPU()
+	after, err := b.cpu(ctx, s, engine)
 	if err != nil {
 		return err
 	}

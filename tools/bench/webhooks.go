@@ -133,6 +133,20 @@ func (b *bench) on(ctx context.Context, engine, name string, env ...string) (*pr
 	return nil, fmt.Errorf("there is no engine %q", engine)
 }
 
+// cpu is the time of a server and of its database.
+func (b *bench) cpu(ctx context.Context, s *proc.Server, engine string) (time.Duration, error) {
+	own, err := s.CPU()
+	if err != nil || engine == "sqlite" {
+		return own, err
+	}
+	pid, err := b.services.pid(ctx, "postgres")
+	if err != nil {
+		return 0, err
+	}
+	of, err := treeCPU(pid)
+	return own + of, err
+}
+
 // hooks are webhooks of a server whose receiver is an inbox, and one whose receiver is dead.
 type hooks struct {
 	s    *proc.Server
@@ -200,7 +214,7 @@ func (b *bench) fullSpeed(ctx context.Context, h *hooks, engine string) error {
 	for range b.rounds {
 		pause(ctx, time.Second) // until the last results are stored
 		h.in.reset()
-		before, err := h.s.CPU()
+		before, err := b.cpu(ctx, h.s, engine)
 		if err != nil {
 			return err
 		}
@@ -212,7 +226,7 @@ func (b *bench) fullSpeed(ctx context.Context, h *hooks, engine string) error {
 			return err
 		}
 		took := time.Since(since)
-		after, err := h.s.CPU()
+		after, err := b.cpu(ctx, h.s, engine)
 		if err != nil {
 			return err
 		}
