@@ -21,11 +21,14 @@ export const Form = ({ of, title, about, locked, more, children }) => html`
     <header><h2>${title}</h2>${about && html`<p class="small quiet">${about}</p>`}</header>
     ${of.conflict && html`<${Notice} kind="late" live title=${t("conflict.title")}>${of.conflict}<//>`}
     <fieldset class="form" disabled=${locked}>${of.stored && children}</fieldset>
-    <footer class="settings-actions">
+    ${
+      of.stored &&
+      html`<footer class="settings-actions">
       ${!locked && html`<${Button} kind="main" type="submit" busy=${of.busy} disabled=${!of.dirty}>${t("save")}<//>`}
       ${of.dirty && html`<${Button} onClick=${of.discard}>${t("discard")}<//>`}
       ${more}
-    </footer>
+    </footer>`
+    }
   </form>
 `;
 
