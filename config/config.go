@@ -33,6 +33,7 @@ type Config struct {
 	Carriers Carriers `koanf:"carriers"`
 	Map      Map      `koanf:"map"`
 	Brand    Brand    `koanf:"brand"`
+	Call     Call     `koanf:"call"`
 	Shutdown Shutdown `koanf:"shutdown"`
 	Privacy  Privacy  `koanf:"privacy"`
 	Proof    Proof    `koanf:"proof"`
@@ -252,6 +253,11 @@ type Brand struct {
 	Name   string `koanf:"name"`
 	Logo   string `koanf:"logo"`
 	Accent string `koanf:"accent"`
+}
+
+// Call connects customers and couriers.
+type Call struct {
+	URL string `koanf:"url"`
 }
 
 // Limits configures the rate limits of callers.

@@ -86,6 +86,7 @@ func (c *Config) outwardRules() []rule {
 		{"map.tiles", needs(c.Map.Tiles, c.Map.Attribution, "map.attribution")},
 		{"brand.name", ifSet(c.Brand.Name, func(text string) error { return plainText(text, 60) })},
 		{"brand.accent", ifSet(c.Brand.Accent, checkColor)},
+		{"call.url", ifSet(c.Call.URL, checkCall)},
 	}
 }
 
@@ -343,6 +344,18 @@ func needs(a, b, otherKey string) error {
 func together(a, b, otherKey string) error {
 	if (a == "") != (b == "") {
 		return fmt.Errorf("and %s go together: set both or neither", otherKey)
+	}
+	return nil
+}
+
+// checkCall accepts a link that pages may show: one that names the order and runs nothing.
+func checkCall(link string) error {
+	u, err := url.Parse(strings.NewReplacer("{order_id}", "1", "{number}", "1", "{from}", "customer").Replace(link))
+	switch {
+	case err != nil || !slices.Contains([]string{"https", "http", "tel", "sip", "sips"}, u.Scheme):
+		return errors.New("must be a link of https, http, tel or sip")
+	case !strings.Contains(link, "{order_id}") && !strings.Contains(link, "{number}"):
+		return errors.New("must contain {order_id} or {number}")
 	}
 	return nil
 }

@@ -16,7 +16,15 @@ import { render } from "./vendor/preact.js";
  * @property {string[]} [can] permitted actions besides viewing
  * @property {object} [order] the customer's
  * @property {object} [track] of that order
+ * @property {string} [call] the link by which customers and couriers call each other, with places to fill in
  */
+
+/**
+ * The link that calls the other side of an order, if there is one.
+ * @param {string | undefined} template @param {{id: string, number: string}} order @param {"customer"|"courier"} from
+ */
+export const callLink = (template, order, from) =>
+  template?.replaceAll("{order_id}", order.id).replaceAll("{number}", encodeURIComponent(order.number)).replaceAll("{from}", from);
 
 /**
  * Starts a page: renders it from the server's data.

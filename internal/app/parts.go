@@ -247,7 +247,7 @@ var logoTypes = map[string]string{".svg": "image/svg+xml", ".png": "image/png", 
 // the cause of an empty map would be hard to find.
 func (a *App) pages() (httpserver.Pages, error) {
 	p := httpserver.Pages{
-		Name: a.cfg.Brand.Name, Accent: a.cfg.Brand.Accent, Tiles: a.cfg.Map.Tiles, Attribution: a.cfg.Map.Attribution,
+		Name: a.cfg.Brand.Name, Accent: a.cfg.Brand.Accent, CallURL: a.cfg.Call.URL, Tiles: a.cfg.Map.Tiles, Attribution: a.cfg.Map.Attribution,
 	}
 	if path := a.cfg.Brand.Logo; path != "" {
 		var known bool

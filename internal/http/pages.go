@@ -35,6 +35,8 @@ type Pages struct {
 	// Map is a PMTiles archive, nil for none; Tiles is a template with {z}, {x} and {y}, used if Map is nil.
 	Map                MapFile
 	Tiles, Attribution string
+	// CallURL is the template of the link by which customers and couriers call each other, empty for none.
+	CallURL string
 }
 
 // MapFile is an open map archive.
@@ -70,6 +72,8 @@ type boot struct {
 	Can      []string `json:"can,omitempty"` // operations that customers may call
 	// Login: there is an identity provider to sign in at.
 	Login bool `json:"login,omitempty"`
+	// Call is Pages.CallURL.
+	Call string `json:"call,omitempty"`
 	// Order and Track spare a page its first calls.
 	Order any `json:"order,omitempty"`
 	Track any `json:"track,omitempty"`
@@ -140,7 +144,7 @@ func languageOf(c *gin.Context, locale string) string {
 // showPage responds with a page, which preloads everything for its first view.
 func (s *Server) showPage(c *gin.Context, status int, p page, b boot) {
 	a := webAssets()
-	b.Map, b.Now = s.ground(), s.Clock.Now().UTC()
+	b.Map, b.Now, b.Call = s.ground(), s.Clock.Now().UTC(), s.Config.Pages.CallURL
 	if b.Brand == (brand{}) {
 		b.Brand = s.brand(c.Request.Context(), "")
 	}

@@ -4,6 +4,7 @@ import { Icon } from "../parts/icon.js";
 import { metres } from "../parts/map/glide.js";
 import { money } from "../parts/money.js";
 import { ago, clock, daysAway, shortDate, span } from "../parts/time.js";
+import { callLink } from "../start.js";
 import { html } from "../vendor/preact.js";
 import { cashOf } from "./steps.js";
 
@@ -17,7 +18,8 @@ export function Card({ day, tracker, stop, problem }) {
   const due = kind === "dropoff" ? cashOf(order) : undefined;
   const to = Date.parse(stop.window?.to ?? "");
   const late = to < now;
-  const phone = kind === "dropoff" ? order.customer?.phone : undefined;
+  const phone = order.customer?.phone;
+  const call = kind === "dropoff" ? (callLink(day.boot.call, order, "courier") ?? (phone && `tel:${phone}`)) : undefined;
   const where = kind === "dropoff" ? order.dropoff : order.pickup;
   const notes = [where?.notes, kind === "dropoff" && order.instructions, order.notes].filter(Boolean);
   return html`
@@ -37,7 +39,7 @@ export function Card({ day, tracker, stop, problem }) {
       ${due && html`<p class="app-cash"><span>${t("cash.collect")}</span><span class="num">${money(due, lang)}</span></p>`}
       <${Items} order=${order} />
       <nav class="app-actions">
-        ${phone && html`<${Button} icon="phone" href=${`tel:${phone}`}>${t("do.call")}<//>`}
+        ${call && html`<${Button} icon="phone" href=${call}>${t("do.call")}<//>`}
         ${(stop.location || stop.address) && html`<${Button} icon="go" href=${mapLink(stop)}>${t("do.navigate")}<//>`}
         <${Button} icon="bad" onClick=${problem}>${t("do.problem")}<//>
       </nav>

@@ -1,26 +1,29 @@
 import { lang, t } from "../i18n/index.js";
 import { Button } from "../parts/button.js";
 import { Icon } from "../parts/icon.js";
+import { inCustody } from "../parts/status.js";
 import { date } from "../parts/time.js";
 import { say } from "../parts/toast.js";
+import { callLink } from "../start.js";
 import { html } from "../vendor/preact.js";
 import { carrierName } from "./story.js";
 
 /** Who brings it: a courier or a carrier. @param {{store: import("./store.js").Store, order: import("./story.js").Order, zone?: string}} props */
 export const Bringer = ({ store, order, zone }) =>
-  order.shipment ? html`<${Parcel} order=${order} /><${Office} order=${order} zone=${zone} />` : html`<${Courier} store=${store} />`;
+  order.shipment ? html`<${Parcel} order=${order} /><${Office} order=${order} zone=${zone} />` : html`<${Courier} store=${store} order=${order} />`;
 
-/** The courier who brings it. @param {{store: import("./store.js").Store}} props */
-function Courier({ store }) {
+/** The courier who brings it. @param {{store: import("./store.js").Store, order: import("./story.js").Order}} props */
+function Courier({ store, order }) {
   const courier = store.courier.value;
   if (!courier?.name) return null;
   const about = [courier.vehicle && t(`vehicle.${courier.vehicle}`), store.position.value && distance(store.eta.value?.distance_m)].filter(Boolean);
   const phone = dialable(courier.phone);
+  const call = callLink(inCustody(order.status) ? store.callTemplate : undefined, order, "customer") ?? (phone && `tel:${phone}`);
   return html`
     <section class="card courier">
       <span class="avatar"><${Icon} name=${courier.vehicle ?? "people"} /></span>
       <div class="courier-text"><p class="strong" dir="auto">${courier.name}</p><p class="small quiet num">${about.join(" · ")}</p></div>
-      ${phone && html`<${Button} icon="phone" href=${`tel:${phone}`}>${t("courier.call")}<//>`}
+      ${call && html`<${Button} icon="phone" href=${call}>${t("courier.call")}<//>`}
     </section>
   `;
 }

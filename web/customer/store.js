@@ -19,6 +19,7 @@ export class Store {
     this.id = boot.order_id ?? "";
     this.token = boot.token;
     this.can = new Set(boot.can);
+    this.callTemplate = boot.call;
     this.state = signal(/** @type {"loading"|"ready"|"trouble"|"gone"} */ ("loading"));
     this.order = signal(/** @type {import("./story.js").Order | undefined} */ (undefined));
     this.courier = signal(/** @type {Partial<import("./story.js").Courier> | undefined} */ (undefined));

@@ -5,6 +5,7 @@ import { accents, contrast, linear } from "../../../web/parts/color.js";
 import { at, decode, metres, round, towards } from "../../../web/parts/map/glide.js";
 import { money } from "../../../web/parts/money.js";
 import { ended, groupOf, inCustody, statuses } from "../../../web/parts/status.js";
+import { callLink } from "../../../web/start.js";
 
 // What tokens.css says, so that this test and the pages can't disagree.
 const tokens = readFileSync(new URL("../../../web/tokens.css", import.meta.url), "utf8");
@@ -69,4 +70,13 @@ test("statuses have a group, and ends and custody are told apart", () => {
     "returning",
   ]);
   assert.equal(groupOf("something new"), "idle");
+});
+
+test("the link that calls the other side names the order and who calls", () => {
+  const order = { id: "0190", number: "A B&C" };
+  assert.equal(callLink(undefined, order, "customer"), undefined);
+  assert.equal(
+    callLink("https://pbx.example/call?order={order_id}&n={number}&from={from}", order, "courier"),
+    "https://pbx.example/call?order=0190&n=A%20B%26C&from=courier",
+  );
 });
