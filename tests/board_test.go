@@ -163,7 +163,7 @@ func TestBoardShowsEachRoleItsOwn(t *testing.T) {
 	p.do(`(document.querySelector(".login input").focus(), document.querySelector(".login input").select())`)
 	p.keys(key + kb.Enter)
 	p.until(`document.querySelectorAll(".table-body .table-row").length === 1`)
-	require.Equal(t, []string{"Orders", "Alerts", "Settings", "Find", "Keys"},
+	require.Equal(t, []string{"Orders", "Alerts", "Reports", "Settings", "Find", "Keys"},
 		run[[]string](p, `[...document.querySelectorAll(".rail-place > span:not(.badge)")].map(e => e.innerText)`))
 	require.Equal(t, 0, run[int](p, `document.querySelectorAll(".keys-list").length`))
 	s.pizza(object{"merchant_id": "other"})
