@@ -264,9 +264,10 @@ type IfMatch struct {
 	Tags string `header:"If-Match" doc:"Make the change only if it still has this ETag; otherwise 412." minLength:"1" pattern:"^([*]|(W/)?\"[!#-~]*\"( *, *(W/)?\"[!#-~]*\")*)$" example:"\"v3\""`
 }
 
-// DeviceTime is the header of what phones report, maybe long after it happened.
+// DeviceTime is the header of what phones report, maybe long after it happened. Its format is
+// not date-time, since generators of clients leave out operations with such headers.
 type DeviceTime struct {
-	Now string `header:"Device-Time" doc:"What the phone's clock shows now (RFC 3339). Times in the request are corrected by how far it is off, from five seconds on." format:"date-time" example:"2026-05-04T12:30:00Z"`
+	Now string `header:"Device-Time" doc:"What the phone's clock shows now (RFC 3339). Times in the request are corrected by how far it is off, from five seconds on." format:"time-of-device" example:"2026-05-04T12:30:00Z"`
 }
 
 // clockTolerance is by how much a phone's clock is not corrected: what a request takes.
