@@ -173,7 +173,7 @@ func (w *walker) value(t reflect.Type, v any, at string) (any, bool) {
 			return is, true
 		}
 	case []any:
-		if t.Kind() == reflect.Slice {
+		if t.Kind() == reflect.Slice && t.Elem().Kind() != reflect.Uint8 { // bytes are a text
 			for i, entry := range is {
 				pointer := at + "/" + strconv.Itoa(i)
 				sound, ok := w.value(t.Elem(), entry, pointer)
@@ -296,6 +296,8 @@ func nameOf(t reflect.Type) string {
 		return "a number"
 	case t.Kind() == reflect.Bool:
 		return "true or false"
+	case t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Uint8:
+		return "bytes in base64"
 	case t.Kind() == reflect.Slice:
 		return "an array"
 	}

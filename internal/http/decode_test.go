@@ -189,3 +189,15 @@ func FuzzDecode(f *testing.F) {
 		_, _ = parseCommand(body)
 	})
 }
+
+// Bytes are a text in base64, not a list of numbers.
+func TestBytesThatAreNoTextAreAFault(t *testing.T) {
+	type body struct {
+		Photo []byte `json:"photo"`
+	}
+	for _, photo := range []string{`[null,null]`, `[1,2]`, `{}`, `7`, `"%"`} {
+		_, faults, err := decode[body](JSONBody{ContentType: jsonType, RawBody: []byte(`{"photo":` + photo + `}`)})
+		require.NoError(t, err, photo)
+		require.Equal(t, []domain.Fault{{Pointer: "/photo", Code: "invalid_type", Detail: "must be bytes in base64"}}, faults, photo)
+	}
+}

@@ -30,6 +30,7 @@ BEYOND_SCHEMAS = {
     "invalid_image",
     "invalid_phone",
     "invalid_time",
+    "no_pin",
     "not_allowed",
     "prepaid",
     "wrong_currency",
@@ -54,6 +55,7 @@ DEPENDENT = {
     "refuseShipment",
     "replayWebhook",
     "reportEstimates",
+    "reportLocation",
     "resolveShipment",
     "trackCourier",
 }
