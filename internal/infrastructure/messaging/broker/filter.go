@@ -11,7 +11,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"go.uber.org/zap"
 
@@ -174,111 +173,5 @@ func (c *filteredConn) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-const (
-	attrCodec         = 0x07
-	attrTransactional = 0x10
-	attrControl       = 0x20
-)
-
-// inflating limits concurrent decompression, to bound memory.
-var inflating = make(chan struct{}, 2)
-
-// inflate decompresses a batch up to a size limit, with the Kafka client's own decompressor, as the consumer will.
-var inflate = sync.OnceValue(func() func([]byte, kgo.CompressionCodecType) ([]byte, error) {
-	client, err := kgo.NewClient(kgo.MaxDecompressBatchBytes(messaging.MaxInflated))
-	if err != nil {
-		return func([]byte, kgo.CompressionCodecType) ([]byte, error) { return nil, err }
-	}
-	defer client.Close()
-	return client.OptValue(kgo.WithDecompressor).(kgo.Decompressor).Decompress //nolint:forcetypeassert // its type
-})
-
-// checkBatch decompresses the record batch of one partition. Data that is no batch at all is
-// left to the broker, which responds with a proper error.
-func checkBatch(raw []byte) error {
-	var b kmsg.RecordBatch
-	if b.ReadFrom(raw) != nil || b.Magic != 2 {
-		return nil
-	}
-	if b.Attributes&(attrTransactional|attrControl) != 0 {
-		return fmt.Errorf("%w: transactions are not offered", errRefused)
-	}
-	inflating <- struct{}{}
-	defer func() { <-inflating }()
-	records, err := inflate()(b.Records, kgo.CompressionCodecType(b.Attributes&attrCodec)) //nolint:gosec // three bits
-	if err != nil {
-		return fmt.Errorf("%w: a batch can't be unpacked: %w", errRefused, err)
-	}
-	n := int32(0)
-	for ; len(records) > 0; n++ {
-		size, prefix := binary.Varint(records)
-		end := prefix + int(size)
-		if prefix <= 0 || size < 0 || size > int64(len(records)) || end > len(records) {
-			return fmt.Errorf("%w: a batch with a record that is cut off", errRefused)
-		}
-		var r kmsg.Record
-		if err := r.ReadFrom(records[:end]); err != nil || r.OffsetDelta != n {
-			return fmt.Errorf("%w: a batch with a broken record", errRefused)
-		}
-		records = records[end:]
-	}
-	if n == 0 || n != b.NumRecords {
-		return fmt.Errorf("%w: a batch that claims %d records and has %d", errRefused, b.NumRecords, n)
-	}
-	return nil
-}
-
 // A broker that listens on all addresses has no single address to advertise. The address by which a client connected works
 // for that client, so responses that name the broker are rewritten to the connection's own address.
-
-// advertise returns the response with the broker's address replaced by this connection's.
-func (c *filteredConn) advertise(answer []byte) ([]byte, error) {
-	const head = 8 // length and correlation id
-	if !c.filter.anywhere || len(answer) < head {
-		return answer, nil
-	}
-	id := int32(binary.BigEndian.Uint32(answer[4:])) //nolint:gosec // bits
-	c.mu.Lock()
-	req := c.asked[id]
-	delete(c.asked, id)
-	c.mu.Unlock()
-	if req == nil {
-		return answer, nil
-	}
-	resp := req.ResponseKind()
-	body := head
-	if resp.IsFlexible() {
-		body++ // no tags
-	}
-	if err := resp.ReadFrom(answer[min(body, len(answer)):]); err != nil {
-		return nil, errors.Join(errRefused, err)
-	}
-	host, _, err := net.SplitHostPort(c.LocalAddr().String())
-	if err != nil {
-		return nil, err
-	}
-	switch resp := resp.(type) {
-	case *kmsg.MetadataResponse:
-		for i := range resp.Brokers {
-			resp.Brokers[i].Host = host
-		}
-	case *kmsg.FindCoordinatorResponse:
-		resp.Host = host
-		for i := range resp.Coordinators {
-			resp.Coordinators[i].Host = host
-		}
-	case *kmsg.DescribeClusterResponse:
-		for i := range resp.Brokers {
-			resp.Brokers[i].Host = host
-		}
-	}
-	out := resp.AppendTo(append([]byte(nil), answer[:body]...))
-	binary.BigEndian.PutUint32(out, uint32(len(out)-4)) //nolint:gosec // small
-	return out, nil
-}
-
-// everywhere reports whether the listener is bound to all addresses.
-func everywhere(l net.Listener) bool {
-	a, ok := l.Addr().(*net.TCPAddr)
-	return ok && a.IP.IsUnspecified()
-}

@@ -1,0 +1,51 @@
+package domain
+
+// Instructions are the customer's instructions for the courier.
+type Instructions struct {
+	Text string `json:"text" maxLength:"500" doc:"empty takes them away" example:"Entrance 3, code 42"`
+}
+
+// Rating is the customer's rating of the delivery.
+type Rating struct {
+	Stars int    `json:"stars" minimum:"1" maximum:"5" example:"5"`
+	Text  string `json:"text,omitempty" maxLength:"1000"`
+}
+
+// Instruct stores the customer's instructions. It fails with order_finished when nobody
+// would read them: after the end, and once the courier is near.
+func (o *Order) Instruct(i Instructions, by By) ([]Event, error) {
+	switch {
+	case o.Instructions == i.Text:
+		return nil, nil
+	case o.Status.Terminal() || o.Status == StatusReturning || o.Status == StatusReadyForPickup:
+		return nil, Errorf(CodeOrderFinished, "an order that is %s takes no instructions any more", o.Status)
+	case o.Status == StatusAtDropoff || o.Bookkeeping.SentOnce[string(EventCourierNear)]:
+		return nil, Errorf(CodeOrderFinished, "the courier is near: it is too late for instructions")
+	}
+	o.Instructions = i.Text
+	return []Event{o.change(EventChanged, by, map[string]any{"fields": []string{"instructions"}})}, nil
+}
+
+// Rate stores the customer's rating of a delivered order; a later one replaces it. Any other order fails with illegal_transition.
+func (o *Order) Rate(r Rating, by By) ([]Event, error) {
+	if o.Status != StatusDelivered {
+		return nil, Errorf(CodeIllegalTransition, "an order that is %s can't be rated: it was not delivered", o.Status)
+	}
+	if o.Rating != nil && *o.Rating == r {
+		return nil, nil
+	}
+	o.Rating = &r
+	return []Event{o.change(EventRated, by, map[string]any{"stars": r.Stars})}, nil
+}
+
+// SetContact stores where a channel reaches the customer; order_finished when nothing more is to be told.
+func (o *Order) SetContact(channel, address string, by By) ([]Event, error) {
+	switch {
+	case o.Bookkeeping.Contacts[channel] == address:
+		return nil, nil
+	case o.Status.Terminal():
+		return nil, Errorf(CodeOrderFinished, "an order that is %s sends no messages any more", o.Status)
+	}
+	o.Bookkeeping.Contacts = with(o.Bookkeeping.Contacts, channel, address)
+	return []Event{o.change(EventChanged, by, map[string]any{"fields": []string{"contacts"}})}, nil
+}

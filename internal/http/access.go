@@ -1,0 +1,86 @@
+package httpserver
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/order-tracking/order-tracking/internal/access"
+	"github.com/order-tracking/order-tracking/internal/domain"
+)
+
+// KeyPath is the path parameter of a key.
+type KeyPath struct {
+	ID string `path:"key_id" format:"uuid" doc:"the key's id"`
+}
+
+// noStore marks a response that no cache may keep.
+type noStore[T any] struct {
+	CacheControl string `header:"Cache-Control"`
+	Body         T
+}
+
+func secretOf[T any](v T, err error) (*noStore[T], error) { return &noStore[T]{"no-store", v}, err }
+
+type keyPage struct {
+	Keys []domain.Credential `json:"keys"`
+	Next string              `json:"next_page_token,omitempty"`
+}
+
+type auditPage struct {
+	Entries []domain.AuditEntry `json:"entries"`
+	Next    string              `json:"next_page_token,omitempty"`
+}
+
+// accessRoutes registers keys, the caller's identity and the audit log.
+func (s *Server) accessRoutes() {
+	handle(s, operation{
+		method: http.MethodPost, path: "/keys", id: "createKey", tag: tagAccess, status: http.StatusCreated,
+		body: access.NewKey{}, codes: []domain.Code{domain.CodeCourierNotFound, domain.CodeSecretNotRepeated},
+	}, creating(s.Keys.Check, secretOnce, s.Keys.Create))
+	handle(s, operation{
+		method: http.MethodGet, path: "/keys", id: "listKeys", tag: tagAccess,
+	}, func(ctx context.Context, in *Paging) (*bodyOnly[keyPage], error) {
+		keys, next, err := s.Keys.List(ctx, in.request())
+		return bodyOf(keyPage{listed(keys), next}, err)
+	})
+	handle(s, operation{
+		method: http.MethodPost, path: "/keys/{key_id}/rotate", id: "rotateKey", tag: tagAccess, status: http.StatusCreated,
+		body: access.Rotation{}, codes: []domain.Code{domain.CodeNotFound, domain.CodeSecretNotRepeated},
+	}, posting[rotateKeyIn](access.Rotation.Check, secretOnce, s.Keys.Rotate))
+	handle(s, operation{
+		method: http.MethodDelete, path: "/keys/{key_id}", id: "revokeKey", tag: tagAccess, status: http.StatusNoContent,
+		codes: []domain.Code{domain.CodeNotFound},
+	}, func(ctx context.Context, in *struct {
+		KeyPath
+		Idempotent
+	},
+	) (*done, error) {
+		return onceDone(ctx, in.Idempotent, func(ctx context.Context) error { return s.Keys.Revoke(ctx, in.ID) })
+	})
+	handle(s, operation{
+		method: http.MethodGet, path: "/me", id: "getMe", tag: tagAccess,
+	}, func(ctx context.Context, _ *struct{}) (*bodyOnly[*access.Myself], error) {
+		return bodyOf(access.Me(ctx))
+	})
+	handle(s, operation{method: http.MethodGet, path: "/audit", id: "listAudit", tag: tagAccess}, s.listAudit)
+}
+
+type rotateKeyIn struct {
+	KeyPath
+	Idempotent
+	JSONBody
+}
+
+type auditIn struct {
+	Actor  string `query:"actor" doc:"id of the actor, such as a key"`
+	Object string `query:"object" doc:"what was changed, such as key:<id>"`
+	From   Moment `query:"from" doc:"at or after this time (RFC 3339)"`
+	To     Moment `query:"to" doc:"before this time (RFC 3339)"`
+	Paging
+}
+
+func (s *Server) listAudit(ctx context.Context, in *auditIn) (*bodyOnly[auditPage], error) {
+	f := domain.AuditFilter{ActorID: in.Actor, Object: in.Object, From: in.From.Time, To: in.To.Time}
+	entries, next, err := s.Audit.List(ctx, f, in.request())
+	return bodyOf(auditPage{listed(entries), next}, err)
+}

@@ -1,0 +1,38 @@
+package database
+
+import (
+	"context"
+	"database/sql"
+	"time"
+
+	"github.com/order-tracking/order-tracking/internal/domain"
+)
+
+// FoundPlace returns what was found for an address; see domain.Places.
+func (s *Store) FoundPlace(ctx context.Context, address string) (*domain.FoundPlace, error) {
+	p := &domain.FoundPlace{}
+	found, err := s.one(ctx, `SELECT lat, lon, quality, found_at FROM places WHERE address = $1`,
+		[]any{address}, &p.Lat, &p.Lon, &p.Quality, instant{&p.FoundAt})
+	if !found {
+		p = nil
+	}
+	return p, err
+}
+
+// KeepPlace commits what was found for an address, instead of an earlier answer.
+func (s *Store) KeepPlace(ctx context.Context, address string, p domain.FoundPlace) error {
+	_, err := s.change(ctx, `INSERT INTO places (address, lat, lon, quality, found_at) VALUES ($1, $2, $3, $4, $5)
+		ON CONFLICT (address) DO UPDATE SET lat = excluded.lat, lon = excluded.lon, quality = excluded.quality, found_at = excluded.found_at`,
+		address, p.Lat, p.Lon, string(p.Quality), micros(p.FoundAt))
+	return err
+}
+
+// TakeLease takes or extends a lease; see domain.Leases.
+func (s *Store) TakeLease(ctx context.Context, name, holder string, now, until time.Time) (bool, error) {
+	got, err := changed(ctx, s, func(r *sql.Rows) (string, error) { return scanOne[string](r) },
+		`INSERT INTO leases (name, holder, until) VALUES ($1, $2, $3)
+		ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, until = excluded.until
+		WHERE leases.holder = excluded.holder OR leases.until <= $4 RETURNING holder`,
+		name, holder, micros(until), micros(now))
+	return len(got) > 0, err
+}

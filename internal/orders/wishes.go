@@ -1,0 +1,49 @@
+package orders
+
+import (
+	"context"
+
+	"github.com/order-tracking/order-tracking/internal/domain"
+)
+
+// CheckInstructions checks the input of Instruct.
+func (s *Service) CheckInstructions(in domain.Instructions) error { return checked(&in) }
+
+// CheckRating checks the input of Rate.
+func (s *Service) CheckRating(in domain.Rating) error { return checked(&in) }
+
+func checked(in any) error {
+	var f domain.Faults
+	f.Check("", in)
+	return f.Err()
+}
+
+// Instruct stores the customer's instructions; order_finished when nobody would read them
+// any more. It returns the caller's view of the order.
+func (s *Service) Instruct(ctx context.Context, id string, in domain.Instructions) (*domain.Order, error) {
+	return s.wish(ctx, id, checked(&in), func(o *domain.Order, by domain.By) ([]domain.Event, error) { return o.Instruct(in, by) })
+}
+
+// Rate stores the customer's rating of a delivery; illegal_transition before the delivery.
+func (s *Service) Rate(ctx context.Context, id string, in domain.Rating) (*domain.Order, error) {
+	return s.wish(ctx, id, checked(&in), func(o *domain.Order, by domain.By) ([]domain.Event, error) { return o.Rate(in, by) })
+}
+
+func (s *Service) wish(ctx context.Context, id string, invalid error, verb func(*domain.Order, domain.By) ([]domain.Event, error)) (*domain.Order, error) {
+	if invalid != nil {
+		return nil, invalid
+	}
+	caller, _, err := s.Reach(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	by, known, err := s.Authorize(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	o, err := s.Change(ctx, known.ID, known.CourierID, 0, nil, func(o *domain.Order) ([]domain.Event, error) { return verb(o, by) })
+	if err != nil {
+		return nil, err
+	}
+	return o.For(caller.View()), nil
+}

@@ -1,0 +1,114 @@
+package shipping
+
+import (
+	"context"
+
+	"github.com/order-tracking/order-tracking/internal/background"
+	"github.com/order-tracking/order-tracking/internal/domain"
+	"github.com/order-tracking/order-tracking/internal/idempotency"
+)
+
+// Return books the way back of a delivered parcel. It fails with shipment_not_found, and
+// with illegal_transition if the order was not delivered or a parcel brings it back already.
+func (sv *Service) Return(ctx context.Context, id string, in domain.ShipmentReturn) (*domain.Order, error) {
+	by, o, err := sv.Orders.Authorize(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if err := in.Validate(); err != nil {
+		return nil, err
+	}
+	return idempotency.Once(ctx, sv.Keys, "return_shipment:"+o.ID, in, func(rec *domain.Idempotency) (*domain.Order, error) {
+		job, car, err := sv.registered(ctx, o)
+		if err != nil {
+			return nil, err
+		}
+		if o.Status != domain.StatusDelivered || o.Shipment.ReturnNumber != "" {
+			return nil, &domain.Error{Code: domain.CodeIllegalTransition, Allowed: o.Status.Next(), Message: "only what was delivered, and does not come back already, can be returned"}
+		}
+		able, err := ability[domain.CarrierReturns](car, "returns from customers")
+		if err != nil {
+			return nil, failure(err)
+		}
+		if in.Tariff == "" {
+			in.Tariff = o.Shipment.Tariff
+		}
+		number, err := able.ReturnShipment(ctx, job.Ref, in.Tariff)
+		if domain.ClassOf(err) == domain.ClassConflict {
+			return nil, &domain.Error{Code: domain.CodeIllegalTransition, Allowed: o.Status.Next(), Message: err.Error()}
+		}
+		if err != nil {
+			return nil, failure(err)
+		}
+		return sv.changed(ctx, o, job, rec, func(o *domain.Order) []domain.Event { return o.ReturnedByCustomer(number, by) })
+	})
+}
+
+// Intervals returns when an order's parcel can be delivered; shipment_not_found, and
+// illegal_transition while the carrier has not registered it.
+func (sv *Service) Intervals(ctx context.Context, id string) ([]domain.DeliveryInterval, error) {
+	_, o, err := sv.Orders.Authorize(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	job, car, err := sv.registered(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	able, err := ability[domain.CarrierAgreements](car, "delivery intervals")
+	if err != nil {
+		return nil, failure(err)
+	}
+	list, err := able.Intervals(ctx, job.Ref)
+	return list, failure(err)
+}
+
+// AgreeDelivery asks the carrier to deliver in an interval agreed with the recipient. Its
+// errors are those of Intervals, and order_finished.
+func (sv *Service) AgreeDelivery(ctx context.Context, id string, in domain.DeliveryAgreement) (*domain.Order, error) {
+	by, o, err := sv.Orders.Authorize(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if err := in.Validate(); err != nil {
+		return nil, err
+	}
+	return idempotency.Once(ctx, sv.Keys, "agree_delivery:"+o.ID, in, func(rec *domain.Idempotency) (*domain.Order, error) {
+		job, car, err := sv.registered(ctx, o)
+		if err != nil {
+			return nil, err
+		}
+		if o.Status.Terminal() {
+			return nil, domain.Errorf(domain.CodeOrderFinished, "the order is %s", o.Status)
+		}
+		able, err := ability[domain.CarrierAgreements](car, "delivery intervals")
+		if err == nil {
+			err = able.AgreeDelivery(ctx, job.Ref, in)
+		}
+		if err != nil {
+			return nil, failure(err)
+		}
+		return sv.changed(ctx, o, job, rec, func(o *domain.Order) []domain.Event { return o.AgreedDelivery(in, by) })
+	})
+}
+
+// changed stores what was done with a carrier, and polls the parcel soon.
+func (sv *Service) changed(
+	ctx context.Context, o *domain.Order, job *domain.ShipmentJob, rec *domain.Idempotency, change func(*domain.Order) []domain.Event,
+) (*domain.Order, error) {
+	after, err := sv.Orders.Change(ctx, o.ID, o.CourierID, 0, rec, func(o *domain.Order) ([]domain.Event, error) { return change(o), nil })
+	if err != nil {
+		return nil, err
+	}
+	soon := domain.Timestamp(sv.Clock.Now().Add(cancelWithin))
+	if _, hastened := sv.Store.HastenShipments(ctx, job.Account, []domain.ShipmentRef{job.Ref}, soon); hastened == nil {
+		background.Wake(sv.wake[job.Account])
+	}
+	return after, nil
+}
+
+// CheckReturn validates a return and returns all faults.
+func (sv *Service) CheckReturn(in domain.ShipmentReturn) error { return in.Validate() }
+
+// CheckAgreement validates an agreement and returns all faults.
+func (sv *Service) CheckAgreement(in domain.DeliveryAgreement) error { return in.Validate() }
