@@ -42,44 +42,34 @@ type courierPage struct {
 func (s *Server) courierRoutes() {
 	handle(s, operation{
 		method: http.MethodPost, path: "/couriers", id: "createCourier", tag: tagCouriers, status: http.StatusCreated,
-		summary: "Add a courier", about: "Only `name` is required. By default the courier is on duty, has a car and a capacity of 10 orders.",
 		body: newCourier{},
 	}, creating(func(e domain.CourierEdit) error { return s.Couriers.CheckEdit(e, true) }, createdCourier, s.Couriers.Create))
 	handle(s, operation{
 		method: http.MethodGet, path: "/couriers", id: "listCouriers", tag: tagCouriers,
-		summary: "List couriers", about: "Newest first.",
 	}, s.listCouriers)
 	handle(s, operation{
 		method: http.MethodGet, path: "/couriers/near", id: "nearCouriers", tag: tagCouriers,
-		summary: "List couriers on duty near a point", about: "Nearest first; only those with a fresh position.",
 	}, s.nearCouriers)
 	handle(s, operation{
 		method: http.MethodGet, path: "/courier/{courier_id}", id: "getCourier", tag: tagCouriers,
-		summary: "Get a courier",
 	}, func(ctx context.Context, in *CourierPath) (*documentOut[*domain.Courier], error) {
-		c, err := s.Couriers.Get(ctx, in.ID)
-		return courierFound(c, "", err)
+		return couriers.of(s.Couriers.Get(ctx, in.ID))
 	})
 	handle(s, operation{
 		method: http.MethodPatch, path: "/courier/{courier_id}", id: "editCourier", tag: tagCouriers,
-		summary: "Change a courier", about: "Missing fields stay as they are; null removes `phone`, `skills`, `base` or `metadata`. Metadata is merged; an empty value removes an entry. Couriers change their own `on_duty` and nothing else.",
 		body: domain.CourierEdit{},
 	}, s.editCourier)
 	handle(s, operation{
 		method: http.MethodGet, path: "/courier/{courier_id}/orders", id: "listCourierOrders", tag: tagCouriers,
-		summary: "List a courier's orders", about: "Active ones first, newest first.",
 	}, s.courierOrders)
 	handle(s, operation{
 		method: http.MethodPost, path: "/courier/{courier_id}/location", id: "reportLocation", tag: tagCouriers,
-		status: http.StatusAccepted, summary: "Report a courier's positions",
-		about: "One position or an array of them, in any order. What is implausible, too old or known already is dropped " +
-			"and counted, never refused. A phone without one says so `without`, and the courier's `last_contact` tells it.",
-		body: positionOrPositions{},
+		status: http.StatusAccepted,
+		body:   positionOrPositions{},
 	}, s.reportLocation)
 	handle(s, operation{
 		method: http.MethodGet, path: "/courier/{courier_id}/location", id: "getCourierLocation", tag: tagCouriers,
-		summary: "Get a courier's position",
-		codes:   []domain.Code{domain.CodePositionNotFound},
+		codes: []domain.Code{domain.CodePositionNotFound},
 	}, func(ctx context.Context, in *CourierPath) (*bodyOnly[tracking.Located], error) {
 		return bodyOf(s.Tracking.Position(ctx, in.ID))
 	})
@@ -144,13 +134,6 @@ type editCourierIn struct {
 	JSONBody
 }
 
-func courierFound(c *domain.Courier, again string, err error) (*documentOut[*domain.Courier], error) {
-	if err != nil {
-		return nil, err
-	}
-	return &documentOut[*domain.Courier]{transport.ETag(c.Version), again, c}, nil
-}
-
 func (s *Server) editCourier(ctx context.Context, in *editCourierIn) (*documentOut[*domain.Courier], error) {
 	removed, rest := cutNulls[domain.CourierEdit](in.RawBody)
 	edit, err := request(JSONBody{in.ContentType, rest}, in.check(), func(e domain.CourierEdit) error {
@@ -161,17 +144,11 @@ func (s *Server) editCourier(ctx context.Context, in *editCourierIn) (*documentO
 		return nil, err
 	}
 	edit.Clear = removed
-	expected, err := transport.ExpectedVersion(in.Tags, func() (int64, error) {
-		c, err := s.Couriers.Get(ctx, in.ID)
-		if err != nil {
-			return 0, err
-		}
-		return c.Version, nil
-	})
+	expected, err := transport.ExpectedVersion(in.Tags, func() (int64, error) { return couriers.current(s.Couriers.Get)(ctx, in.ID) })
 	if err != nil {
 		return nil, err
 	}
-	return courierFound(once(ctx, in.Idempotent, func(ctx context.Context) (*domain.Courier, error) {
+	return couriers.out(once(ctx, in.Idempotent, func(ctx context.Context) (*domain.Courier, error) {
 		return s.Couriers.Edit(ctx, in.ID, edit, expected)
 	}))
 }

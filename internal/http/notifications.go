@@ -100,7 +100,6 @@ func (s *Server) optOutRoutes() {
 	}
 	plain[optOutIn, struct{}](s, op, func(c *gin.Context) { c.Data(http.StatusOK, "text/html; charset=utf-8", []byte(optOutPage)) })
 	op.method, op.id, op.replies = http.MethodPost, "optOut", "text/plain"
-	op.summary, op.about = "End messages to an address", "One click (RFC 8058); for ever, on this channel."
 	op.codes = []domain.Code{domain.CodeNotFound}
 	plain[optOutIn, struct{}](s, op, func(c *gin.Context) {
 		if err := s.Notify.OptOut(c.Request.Context(), c.Param("token")); err != nil {

@@ -43,7 +43,6 @@ const (
 type operation struct {
 	method, path       string // path in OpenAPI form, /order/{order_id}
 	id, tag            string
-	summary, about     string        // instead of those in operations.yaml
 	open               bool          // served without credentials
 	status             int           // success status; 0 for 200
 	body               any           // a value of the body's type; nil for none
@@ -67,9 +66,6 @@ func plain[I, O any](s *Server, op operation, h gin.HandlerFunc) {
 
 func describeOperation[I, O any](s *Server, api huma.API, op operation, h func(context.Context, *I) (*O, error)) {
 	op.codes = slices.Concat(op.codes, refusalsOf(reflect.TypeFor[I]()))
-	if text := operationTexts()[op.id]; op.summary == "" {
-		op.summary, op.about = text.Summary, text.About
-	}
 	ho := op.huma(s)
 	may := access.OperationOf(op.id)
 	if s.operations[route{op.method, ginPath(op.path)}] = may; may.Shared() {
@@ -213,9 +209,10 @@ func (op operation) huma(s *Server) huma.Operation {
 	case status == 0:
 		status = http.StatusOK
 	}
+	text := operationTexts()[op.id]
 	ho := huma.Operation{
 		Method: op.method, Path: op.path, OperationID: op.id, Tags: []string{op.tag},
-		Summary: op.summary, Description: op.about, DefaultStatus: status,
+		Summary: text.Summary, Description: text.About, DefaultStatus: status,
 		MaxBodyBytes: -1, BodyReadTimeout: s.Config.ReadTimeout, // takeBody enforces the limit
 		SkipValidateParams: true, SkipValidateBody: true, // the domain validates
 		Responses: map[string]*huma.Response{},

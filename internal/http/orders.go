@@ -44,52 +44,38 @@ type createdOut struct {
 func (s *Server) orderRoutes() {
 	plain[postIn, createdOut](s, operation{
 		method: http.MethodPost, path: "/order", id: "createOrder", tag: tagOrders, status: http.StatusCreated,
-		summary: "Create an order",
-		about:   "`customer.name` and `dropoff.address` or `dropoff.location` are required.",
-		body:    domain.Draft{},
-		codes:   []domain.Code{domain.CodeDuplicateExternalID},
+		body:  domain.Draft{},
+		codes: []domain.Code{domain.CodeDuplicateExternalID},
 	}, s.guarded(s.createOrder))
 	plain[getOrderIn, orderOut](s, operation{
 		method: http.MethodGet, path: "/order/{order_id}", id: "getOrder", tag: tagOrders,
-		summary: "Get an order", unmodified: true,
+		unmodified: true,
 	}, s.guarded(s.getOrder))
 	handle(s, operation{
 		method: http.MethodGet, path: "/orders", id: "listOrders", tag: tagOrders,
-		summary: "List orders", about: "Newest first. All filters apply together.",
 	}, s.listOrders)
 	handle(s, operation{
 		method: http.MethodGet, path: "/orders/counts", id: "countOrders", tag: tagOrders,
-		summary: "Count orders", about: "By groups of statuses, as the dispatcher's board shows them. The filters are those of the list.",
 	}, func(ctx context.Context, in *struct{ OrderFilters }) (*bodyOnly[domain.OrderCounts], error) {
 		return bodyOf(s.Orders.Counts(ctx, in.filter()))
 	})
 	handle(s, operation{
 		method: http.MethodPatch, path: "/order/{order_id}", id: "editOrder", tag: tagOrders,
-		summary: "Edit an order",
-		about: "Fields in the request replace those of the order, missing fields stay as they are. Null removes `pickup`, `notes`, " +
-			"`ready_at`, `promised_at`, `deliver_after`, `deliver_before`, `timezone`, `priority`, `requirements`, `payment`, `proof_required`, `exception` or `metadata`. Metadata is merged entry by entry; an empty or null value removes one.",
 		body:  domain.Edit{},
 		codes: []domain.Code{domain.CodeOrderFinished, domain.CodeIllegalTransition},
 	}, s.editOrder)
 	handle(s, operation{
 		method: http.MethodDelete, path: "/order/{order_id}", id: "cancelOrder", tag: tagOrders,
-		summary: "Cancel an order", about: "Possible until the goods are handed over. Cancelling again changes nothing. " +
-			"A parcel at a delivery company is cancelled with it where that is free of charge; where it costs, nothing is done and 409 `paid_cancel_required` says the terms.",
 		body:  cancellation{},
 		codes: []domain.Code{domain.CodeCancelAfterPickup, domain.CodeIllegalTransition, domain.CodePaidCancelRequired, domain.CodeBookingUnknown},
 	}, s.cancelling())
 	handle(s, operation{
 		method: http.MethodPatch, path: "/order/{order_id}/status", id: "updateOrderStatus", tag: tagOrders,
-		summary: "Change an order's status",
-		about: "Follows the status table; asking for the status that the order is in changes nothing. " +
-			"`assigned` is set by assign-courier. What the order's `proof_required` names must be there before it is delivered: from " +
-			"`/order/{order_id}/proof`, or here; a dispatcher goes over it with a `reason`.",
 		body:  orders.StatusChange{},
 		codes: []domain.Code{domain.CodeIllegalTransition, domain.CodeCancelAfterPickup, domain.CodePaidCancelRequired, domain.CodeBookingUnknown, domain.CodeProofRequired, domain.CodePINLocked},
 	}, changing[timedChangeIn](s.Orders.CheckStatus, s.orderVersion, changedOrder, s.Orders.UpdateStatus))
 	handle(s, operation{
 		method: http.MethodPost, path: "/order/{order_id}/assign-courier", id: "assignCourier", tag: tagOrders,
-		summary: "Assign an order to a courier", about: "To the one named, or with `auto` to the one who has room and can deliver it first, planned as by /dispatch/plan.",
 		body: orders.Assignment{},
 		codes: []domain.Code{
 			domain.CodeCourierNotFound, domain.CodeIllegalTransition, domain.CodeCancelAfterPickup,
@@ -98,9 +84,8 @@ func (s *Server) orderRoutes() {
 	}, changing[ChangeIn](unchecked[orders.Assignment], s.orderVersion, changedOrder, s.Orders.Assign))
 	handle(s, operation{
 		method: http.MethodPost, path: "/order/{order_id}/notify", id: "notifyCustomer", tag: tagOrders,
-		status: http.StatusAccepted, summary: "Send the customer a message",
-		about: "From a template or with your own text; without either, about the order's status.",
-		body:  orders.Notice{},
+		status: http.StatusAccepted,
+		body:   orders.Notice{},
 	}, posting[orderPostIn](s.Orders.CheckNotice, repeated, s.Orders.Notify))
 }
 

@@ -61,8 +61,6 @@ func (Date) Schema(huma.Registry) *huma.Schema {
 func (s *Server) reportRoutes() {
 	report(s, operation{
 		path: "/reports/eta", id: "reportEstimates",
-		summary: "How well delivery times were estimated",
-		about:   "Compares the first estimate of each delivered order with what happened. An 80 % window should hold for `coverage` 0.8 of the orders of every group; the worst groups come first.",
 	}, func(ctx context.Context, in *estimateReportIn) (*orders.EstimateReport, ReportFormat, error) {
 		out, err := s.Orders.EstimateReport(ctx, orders.ReportRequest{
 			By: in.By, MerchantID: in.MerchantID, From: in.From.Time, To: in.To.Time, Limit: in.Limit.or(50),
@@ -71,9 +69,6 @@ func (s *Server) reportRoutes() {
 	}, func(r *orders.EstimateReport) any { return r.Groups })
 	report(s, operation{
 		path: "/reports/deliveries", id: "reportDeliveries",
-		summary: "How deliveries went",
-		about: "Orders count on the day on which they ended, offers on the day on which they were made: days of the merchant's time zone. A change is counted within seconds, " +
-			"also of a day long past. Merchants get their own orders, not by courier or reason.",
 	}, func(ctx context.Context, in *deliveryReportIn) (*orders.DeliveryReport, ReportFormat, error) {
 		out, err := s.Orders.DeliveryReport(ctx, orders.DeliveryRequest{
 			By: in.By, MerchantID: in.MerchantID, From: in.From.Time, To: in.To.Time, Limit: in.Limit.or(domain.MaxPageSize),

@@ -178,6 +178,7 @@ type resource[T any] func(T) int64
 
 var (
 	merchants = resource[*access.Merchant](func(m *access.Merchant) int64 { return m.Version })
+	couriers  = resource[*domain.Courier](func(c *domain.Courier) int64 { return c.Version })
 	settings  = resource[*access.Settings](func(v *access.Settings) int64 { return v.Version })
 	rules     = resource[*notify.Rules](func(r *notify.Rules) int64 { return r.Version })
 	webhooks  = resource[*notify.Webhook](func(w *notify.Webhook) int64 { return w.Version })

@@ -1,8 +1,6 @@
 package orders
 
-import (
-	"github.com/order-tracking/order-tracking/internal/domain"
-)
+import "github.com/order-tracking/order-tracking/internal/domain"
 
 // The Check methods report every fault of an input and change nothing. A transport calls them when a request is malformed,
 // to report both kinds of errors at once; a well-formed request needs no separate check.

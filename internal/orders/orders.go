@@ -154,7 +154,7 @@ func noOrders(context.Context, domain.OrderFilter, domain.Page) ([]*domain.Order
 	return nil, nil, nil
 }
 
-// checkFilter validates a filter, normalizes its phone number to E.164 and tells the time where it matters.
+// checkFilter validates a filter, normalizes its phone number to E.164 and sets the time that the filter late needs.
 func (s *Service) checkFilter(f domain.OrderFilter) (domain.OrderFilter, error) {
 	var faults domain.Faults
 	for _, s := range f.Statuses {

@@ -67,15 +67,15 @@ func (s *Service) AddProof(ctx context.Context, id string, in ProofReport) (out 
 	})
 }
 
-// handedIn is a checked proof on its way into a change; the zero value adds nothing.
-type handedIn struct {
-	proof  *domain.Proof // without what no event may tell
+// preparedProof is a checked proof with its images, to be added to a change; the zero value adds nothing.
+type preparedProof struct {
+	proof  *domain.Proof // as the event of the status change shows it
 	record *domain.ProofRecord
 	images []domain.Image
 }
 
 // prepare checks a proof and cleans its images. at is where it is in the request.
-func (s *Service) prepare(ctx context.Context, o *domain.Order, in *domain.Proof, at string) (out handedIn, err error) {
+func (s *Service) prepare(ctx context.Context, o *domain.Order, in *domain.Proof, at string) (out preparedProof, err error) {
 	if in == nil {
 		return out, nil
 	}
@@ -112,7 +112,7 @@ func (s *Service) prepare(ctx context.Context, o *domain.Order, in *domain.Proof
 }
 
 // image adds a clean image of a kind, and reports whether there is one.
-func (h *handedIn) image(ctx context.Context, s *Service, f *domain.Faults, o *domain.Order, at, kind string, data []byte) bool {
+func (h *preparedProof) image(ctx context.Context, s *Service, f *domain.Faults, o *domain.Order, at, kind string, data []byte) bool {
 	clean := picture(ctx, f, at+"/"+kind, data)
 	if clean == nil {
 		return false
@@ -124,7 +124,7 @@ func (h *handedIn) image(ctx context.Context, s *Service, f *domain.Faults, o *d
 	return true
 }
 
-func (h *handedIn) addTo(ch *domain.Change, by domain.By) error {
+func (h *preparedProof) addTo(ch *domain.Change, by domain.By) error {
 	if h.record == nil {
 		return nil
 	}
@@ -136,7 +136,7 @@ func (h *handedIn) addTo(ch *domain.Change, by domain.By) error {
 	return err
 }
 
-// checkPIN compares a PIN in a time that tells nothing of it, and counts wrong ones in the
+// checkPIN compares a PIN in constant time, and counts wrong ones in the
 // database, for all replicas. One that locks it alerts the dispatchers.
 func (s *Service) checkPIN(ctx context.Context, o *domain.Order, pin, pointer string) error {
 	if !o.NeedsPIN() {
