@@ -65,6 +65,12 @@ func (p *tab) until(condition string, args ...any) {
 	require.NoError(p.t, err, condition)
 }
 
+// shows waits until a script returns what is wanted.
+func (p *tab) shows(want any, script string) {
+	p.t.Helper()
+	p.until(`JSON.stringify(%s) === JSON.stringify(%s)`, script, encode(p.t, want))
+}
+
 // wire is a TCP proxy to the server that can be cut.
 type wire struct {
 	listener net.Listener
@@ -299,6 +305,6 @@ func TestBrowserShowsTheLandingPageOnAPhone(t *testing.T) {
 	require.NoError(t, err)
 	_, err = chromedp.Run(p.ctx, chromedp.Navigate("http://"+s.http+"/welcome"))
 	require.NoError(t, err)
+	p.until(`document.body.innerText.includes(%q)`, `curl http://`+s.http+`/orders -H "Authorization: Bearer $KEY"`)
 	require.LessOrEqual(t, run[int](p, `document.documentElement.scrollWidth`), 360)
-	require.Contains(t, run[string](p, `document.body.innerText`), `curl http://`+s.http+`/orders -H "Authorization: Bearer $KEY"`)
 }

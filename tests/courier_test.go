@@ -120,7 +120,7 @@ func (s *shop) signedIn(ph *handset, name string) (courier string) {
 	ph.on()
 	ph.visit("#" + code)
 	ph.until(`navigator.serviceWorker.controller`)
-	require.NotContains(ph.t, run[string](ph.tab, `location.href`), "code", "it is not left in the address")
+	ph.until(`!location.href.includes("code")`) // it is not left in the address
 	ph.off()
 	ph.on()
 	return courier
@@ -220,7 +220,7 @@ func TestCourierWorksAShift(t *testing.T) {
 		require.Equal(t, []string{"at_pickup", "picked_up", "out_for_delivery", "at_dropoff", "delivered"}, got, "%s: each once", number)
 	}
 	require.Equal(t, 5*orders, sent)
-	require.Contains(t, run[string](ph.tab, `document.querySelector(".app-sums").innerText`), "20 orders delivered")
+	ph.until(`document.querySelector(".app-sums")?.innerText.includes("20 orders delivered")`)
 	fixes := s.rest("GET", "/courier/"+courier+"/track", nil)
 	require.NotEmpty(t, fixes)
 }
@@ -261,7 +261,7 @@ func TestCourierIsToldWhatWasRefused(t *testing.T) {
 	}
 	require.Equal(t, "at_pickup", s.rest("GET", "/order/"+kept, nil)["status"], "what follows is sent")
 	require.Equal(t, "assigned", s.rest("GET", "/order/"+lost, nil)["status"])
-	require.Equal(t, 1, run[int](ph.tab, `document.querySelectorAll(".notice.bad").length`), "one notice for an order")
+	ph.shows(1, `document.querySelectorAll(".notice.bad").length`) // one for an order
 	ph.do(`document.querySelector(".notice.bad button").click()`)
 	second.until(`!document.querySelector(".notice.bad")`)
 	events := s.rest("GET", "/order/"+kept+"/events", nil)["events"].([]any)

@@ -3,7 +3,7 @@ import { t } from "../i18n/index.js";
 import { Later } from "../parts/later.js";
 import { Toasts } from "../parts/toast.js";
 import { start } from "../start.js";
-import { html, useEffect } from "../vendor/preact.js";
+import { html, useLayoutEffect } from "../vendor/preact.js";
 import { Bringer } from "./bringer.js";
 import { Note } from "./note.js";
 import { Place, placesOf } from "./place.js";
@@ -21,7 +21,7 @@ start(boot => {
 function Page({ boot, store }) {
   const state = store?.state.value ?? "gone";
   const order = store?.order.value;
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (state === "gone") document.title = t("gone.title");
   }, [state]);
   if (state === "gone" || !store) return html`<${Alone} boot=${boot} icon="pin" title=${t("gone.title")} text=${t("gone.text")} />`;
@@ -33,7 +33,7 @@ function Page({ boot, store }) {
 /** @param {{boot: import("../start.js").Boot, store: import("./store.js").Store, order: import("./story.js").Order}} props */
 function Order({ boot, store, order }) {
   const told = story({ order, courier: store.courier.value, eta: store.eta.value, near: store.near.value, city: cityOf(order), now: store.now.value });
-  useEffect(() => {
+  useLayoutEffect(() => {
     document.title = [told.headline, boot.brand.name].filter(Boolean).join(" · ");
   }, [told.headline]);
   const places = placesOf(store, order);

@@ -1,5 +1,5 @@
 import { t } from "../i18n/index.js";
-import { html, useEffect, useId, useRef } from "../vendor/preact.js";
+import { html, useId, useLayoutEffect, useRef } from "../vendor/preact.js";
 import { Button } from "./button.js";
 
 /**
@@ -11,7 +11,7 @@ import { Button } from "./button.js";
 export function Dialog({ open, title, onClose, children, actions, side }) {
   const ref = useRef(/** @type {HTMLDialogElement | null} */ (null));
   const id = useId();
-  useEffect(() => {
+  useLayoutEffect(() => {
     const dialog = ref.current;
     if (open && !dialog?.open) dialog?.showModal();
     if (!open && dialog?.open) dialog.close();
