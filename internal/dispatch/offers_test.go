@@ -2,13 +2,16 @@ package dispatch_test
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/order-tracking/order-tracking/internal/dispatch"
 	"github.com/order-tracking/order-tracking/internal/domain"
@@ -162,51 +165,76 @@ func TestOffersAreChecked(t *testing.T) {
 	require.Equal(t, domain.CodeOfferNotFound, domain.CodeOf(err))
 }
 
-// OFFER_RACES is the number of races; "make offers" runs many, over two replicas on
-// PostgreSQL if there is one.
+// OFFER_RACES is the number of races, 1,000 by default; "make offers" runs many. They are
+// over two replicas on PostgreSQL if there is one, several at a time.
 func TestOffersHaveOneWinner(t *testing.T) {
-	races := 100
+	const lanes = 8
+	races := 1000
 	if n, err := strconv.Atoi(os.Getenv("OFFER_RACES")); err == nil {
 		races = n
 	}
 	f := newFleet(t, nil)
-	other := f.Service
-	if url := os.Getenv("TEST_DATABASE_URL"); url != "" && races > 100 {
-		f, other = f.onPostgres(url)
+	replicas := []*dispatch.Service{f.Service, f.Service}
+	if url := os.Getenv("TEST_DATABASE_URL"); url != "" {
+		f, replicas = f.onPostgres(url)
 	}
-	var couriers []string
-	for n := range 4 {
-		couriers = append(couriers, f.at(strconv.Itoa(n), metres(0, 0), domain.CourierEdit{Capacity: new(1)}))
-	}
-	for range races {
-		o := f.order(domain.Draft{})
-		_, err := f.Offer(f.ctx, o.ID, dispatch.OfferAsk{CourierIDs: couriers})
-		require.NoError(t, err)
-		offers := f.offered(couriers...)
-		require.Len(t, offers, len(couriers))
-		var wg sync.WaitGroup
-		errs := make([]error, len(couriers))
-		for n, c := range couriers {
-			service := []*dispatch.Service{f.Service, other}[n%2]
-			wg.Go(func() { _, errs[n] = service.Accept(f.as(c), offers[c]) })
+	var left atomic.Int64
+	left.Store(int64(races))
+	var wg errgroup.Group
+	for lane := range lanes {
+		var couriers []string
+		for n := range 4 {
+			couriers = append(couriers, f.at(fmt.Sprint(lane, n), metres(0, 0), domain.CourierEdit{Capacity: new(1)}))
 		}
-		wg.Wait()
-		winner := f.get(o).CourierID
-		for n, err := range errs {
-			if couriers[n] == winner {
-				require.NoError(t, err)
-			} else {
-				require.Equal(t, domain.CodeOfferGone, domain.CodeOf(err))
+		wg.Go(func() error {
+			for left.Add(-1) >= 0 {
+				if err := f.race(couriers, replicas); err != nil {
+					return err
+				}
 			}
-		}
-		require.Contains(t, couriers, winner)
-		_, err = f.orders.Cancel(f.ctx, o.ID, "", 0)
-		require.NoError(t, err)
+			return nil
+		})
 	}
+	require.NoError(t, wg.Wait())
+}
+
+// race offers an order to couriers, who all accept, and fails unless exactly one gets it.
+func (f *fleet) race(couriers []string, replicas []*dispatch.Service) error {
+	o, err := f.orders.Create(f.ctx, domain.Draft{Customer: domain.Customer{Name: "Ann"}, Dropoff: from(metres(1000, 0))})
+	if err != nil {
+		return err
+	}
+	made, err := f.Offer(f.ctx, o.ID, dispatch.OfferAsk{CourierIDs: couriers})
+	if err != nil {
+		return err
+	}
+	var wg sync.WaitGroup
+	offers, errs := append(made.Others, made.Offer), make([]error, len(couriers))
+	for n, offer := range offers {
+		wg.Go(func() { _, errs[n] = replicas[n%2].Accept(f.as(offer.CourierID), offer.ID) })
+	}
+	wg.Wait()
+	o, err = f.store.Order(f.ctx, o.ID)
+	if err != nil {
+		return err
+	}
+	winners := 0
+	for n, err := range errs {
+		if won := offers[n].CourierID == o.CourierID; won && err == nil {
+			winners++
+		} else if won || domain.CodeOf(err) != domain.CodeOfferGone {
+			return fmt.Errorf("the order went to %s, and %s was told %w", o.CourierID, offers[n].CourierID, err)
+		}
+	}
+	if winners != 1 {
+		return fmt.Errorf("order %s has %d winners", o.ID, winners)
+	}
+	_, err = f.orders.Cancel(f.ctx, o.ID, "", 0)
+	return err
 }
 
 // onPostgres returns two replicas on one database.
-func (f *fleet) onPostgres(url string) (*fleet, *dispatch.Service) {
+func (f *fleet) onPostgres(url string) (*fleet, []*dispatch.Service) {
 	var both []*fleet
 	for range 2 {
 		store, err := database.OpenPostgres(f.t.Context(), url, database.Options{})
@@ -219,5 +247,5 @@ func (f *fleet) onPostgres(url string) (*fleet, *dispatch.Service) {
 		one.Service = dispatch.New(one.deps)
 		both = append(both, &one)
 	}
-	return both[0], both[1].Service
+	return both[0], []*dispatch.Service{both[0].Service, both[1].Service}
 }
