@@ -98,7 +98,8 @@ func mask(key string, v any) any {
 	case object:
 		out := object{}
 		for k, x := range v {
-			if k != "trail" && k != "polyline" { // which positions are in the history yet is a matter of time
+			// which positions are in the history yet is a matter of time, and so is whether an age is 0
+			if k != "trail" && k != "polyline" && k != "age_seconds" {
 				out[k] = mask(k, x)
 			}
 		}
@@ -112,7 +113,7 @@ func mask(key string, v any) any {
 	}
 	switch key {
 	case "id", "order_id", "courier_id", "previous_courier_id", "notification_id", "number", "next_page_token",
-		"eta", "earliest", "latest", "minutes_remaining", "age_seconds", "text", "tracking_number", "return_number", "reference", "label_url", "date", "expected":
+		"eta", "earliest", "latest", "minutes_remaining", "text", "tracking_number", "return_number", "reference", "label_url", "date", "expected":
 		return "<" + key + ">"
 	}
 	if strings.HasSuffix(key, "_at") || key == "since" {

@@ -78,8 +78,10 @@ func TestReportsAddUpHistories(t *testing.T) {
 	_, got := w.ask(t, w.keys[domain.RoleMerchant], http.MethodGet, "/reports/deliveries?by=merchant", nil)
 	require.Len(t, got["groups"], 1)
 	require.Equal(t, "m1", str(got["groups"], 0, "group"))
-	_, got = w.ask(t, adminKey, http.MethodGet, "/reports/deliveries?by=reason&excel=true", nil)
-	require.Contains(t, str(got, "text"), "\n'=tired,")
+	eventually(t, "reasons of offers are counted", func() bool {
+		_, got := w.ask(t, adminKey, http.MethodGet, "/reports/deliveries?by=reason&excel=true", nil)
+		return strings.Contains(str(got, "text"), "\n'=tired,")
+	})
 	for query, status := range map[string]int{"by=courier": 403, "by=reason": 403, "by=zone": 200, "by=day&merchant_id=m2": 200} {
 		code, got := w.ask(t, w.keys[domain.RoleMerchant], http.MethodGet, "/reports/deliveries?"+query, nil)
 		require.Equal(t, status, code, "%s %v", query, got)

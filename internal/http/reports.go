@@ -38,7 +38,7 @@ type deliveryReportIn struct {
 	By         domain.ReportBy `query:"by" enum:"day,week,merchant,zone,carrier,courier,reason,duration" default:"day" doc:"what is grouped by: duration is the minutes from hand-over to the door, reason why offers were declined; weeks begin on Monday"`
 	MerchantID string          `query:"merchant_id" maxLength:"128" doc:"of this merchant only"`
 	From       Date            `query:"from" doc:"the first day; default 29 days before to" example:"2026-05-04"`
-	To         Date            `query:"to" doc:"the last day; default today" example:"2026-06-02"`
+	To         Date            `query:"to" doc:"the last day; default today, of all merchants wherever it is latest" example:"2026-06-02"`
 	Limit      optional[int]   `query:"limit" minimum:"1" maximum:"500" doc:"maximum number of groups; default 500"`
 	ReportFormat
 }

@@ -105,6 +105,9 @@ type DeliveryRequest struct {
 	Limit      int
 }
 
+// farthestEast is where a day begins first: some merchants may be in tomorrow already.
+var farthestEast = time.FixedZone("", 14*60*60)
+
 // maxReportDays limits the days of a report.
 const maxReportDays = 366
 
@@ -133,6 +136,9 @@ func (s *Service) DeliveryReport(ctx context.Context, in DeliveryRequest) (out D
 		return out, err
 	}
 	out = DeliveryReport{From: f.From.String(), To: f.To.String(), By: in.By, Groups: []DeliveryGroup{}}
+	if in.To.IsZero() && f.MerchantID == "" {
+		f.To = domain.DayOf(s.Clock.Now(), farthestEast)
+	}
 	if !mine {
 		return out, nil
 	}
@@ -174,6 +180,7 @@ func (s *Service) finishReport(ctx context.Context, out *DeliveryReport, f domai
 		for i := range out.Groups {
 			day, _ := strconv.ParseInt(out.Groups[i].Group, 10, 64) // a number by the query
 			out.Groups[i].Group = domain.ReportDay(day).String()
+			out.To = max(out.To, out.Groups[i].Group)
 		}
 	case domain.ByDuration:
 		minutes := func(g DeliveryGroup) int { n, _ := strconv.Atoi(g.Group); return n }
