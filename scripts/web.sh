@@ -36,6 +36,7 @@ modules() {
 document() {
   local work=$1 pid addr=
   go build -o "$work/server" ./cmd
+  : >"$work/log"
   (cd "$work" && exec ./server --http-addr=127.0.0.1:0 --grpc-addr=127.0.0.1:0 --kafka-listen=127.0.0.1:0) 2>"$work/log" >&2 &
   pid=$!
   for _ in $(seq 100); do

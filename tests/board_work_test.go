@@ -143,3 +143,84 @@ func TestBoardOffersNothingThatARoleMayNotDo(t *testing.T) {
 	p.until(`document.querySelector('a[href="/courier-app"]')`)
 	p.calm()
 }
+
+// A message to several customers has a result for each, and the drawer tells what became of it.
+func TestBoardWritesToCustomers(t *testing.T) {
+	s := newShop(t)
+	for range 3 {
+		s.pizza(nil)
+	}
+	id, _ := s.pizza(nil)
+	s.hand(id, "Bo")
+	s.rest("PATCH", "/order/"+id+"/status", object{"status": "delivered", "proof": object{"recipient": "Aunt Vera", "photo": photo(t)}})
+	p := s.board("", s.key)
+	p.until(`document.querySelectorAll(".table-body .table-row").length === 3`)
+	p.press("*")
+	p.click("Write to the customers")
+	p.fill("Message", "The oven is slow today")
+	p.click("Send")
+	p.until(`document.querySelectorAll(".outcome li.done").length === 3 && document.querySelector(".outcome").innerText.includes("Nobody was reached")`)
+	p.click("Close")
+	p.do(`void document.querySelector(".table-body .table-row").click()`)
+	p.until(`document.querySelector(".drawer .timeline")?.innerText.includes("The oven is slow today")`)
+	p.until(`document.querySelectorAll(".drawer .small-map .pin").length === 2`)
+
+	p.press("Escape")
+	p.do(`void document.querySelector(".group-line.done").click()`)
+	p.until(`document.querySelectorAll(".table-body .table-row").length === 1`)
+	p.do(`void document.querySelector(".table-body .table-row").click()`)
+	p.until(`document.querySelector(".drawer .proof")?.innerText.includes("Handed to Aunt Vera") && document.querySelector(".drawer .proof img").naturalWidth > 0`)
+	p.calm()
+}
+
+// Many orders are divided among the couriers by the plan; those that it leaves have the reason.
+func TestBoardDividesOrders(t *testing.T) {
+	s := newShop(t)
+	for i, name := range []string{"Ada", "Bo"} {
+		courier := str(s.rest("POST", "/couriers", object{"name": name, "vehicle": "car", "on_duty": true, "capacity": 3}), "id")
+		s.rest("POST", "/courier/"+courier+"/location", object{"lat": 60.17, "lon": 24.94 + float64(i)*0.01})
+	}
+	for range 4 {
+		s.pizza(nil)
+	}
+	lost, _ := s.pizza(object{"dropoff": object{"address": "Somewhere"}})
+	p := s.board("", s.key)
+	p.until(`document.querySelectorAll(".table-body .table-row").length === 5`)
+	p.press("*", "a")
+	p.click("Choose for me")
+	p.until(`document.querySelectorAll(".outcome li.done").length === 4 && document.querySelector(".outcome li.bad")?.innerText.includes("The place of delivery is unknown")`)
+	for _, o := range s.rest("GET", "/orders", nil)["orders"].([]any) {
+		require.Equal(t, str(o.(object), "id") != lost, str(o.(object), "status") == "assigned")
+	}
+	p.click("Undo")
+	p.until(`document.querySelector(".toast")?.innerText.includes("4 orders are as they were")`)
+	for _, o := range s.rest("GET", "/orders", nil)["orders"].([]any) {
+		require.Equal(t, str(o.(object), "id") != lost, str(o.(object), "status") == "confirmed")
+	}
+	p.calm()
+}
+
+// A stop of a courier's tour is dragged to another place.
+func TestBoardReordersATourByDragging(t *testing.T) {
+	s := newShop(t)
+	courier := str(s.rest("POST", "/couriers", object{"name": "Bo", "vehicle": "car", "on_duty": true}), "id")
+	s.rest("POST", "/courier/"+courier+"/location", object{"lat": 60.167, "lon": 24.947})
+	for i := range 3 {
+		id, _ := s.pizza(object{"pickup": nil, "dropoff": object{"address": []string{"One", "Two", "Three"}[i], "location": object{"lat": 60.167, "lon": 24.93 - float64(i)*0.01}}})
+		s.rest("POST", "/order/"+id+"/assign-courier", object{"courier_id": courier})
+	}
+	p := s.board("&view=couriers&courier="+courier, s.key)
+	const stops = `[...document.querySelectorAll(".tour li .link")].map(e => e.innerText).join()`
+	p.until(stops + ` === "One,Two,Three"`)
+	p.do(`(() => {
+		const dataTransfer = new DataTransfer(), [first, , third] = document.querySelectorAll(".tour li");
+		const fire = (at, type) => at.dispatchEvent(new DragEvent(type, { dataTransfer, bubbles: true, cancelable: true }));
+		fire(first, "dragstart");
+		if (fire(third, "dragover")) throw new Error("the last place does not take it");
+		fire(third, "drop");
+	})()`)
+	p.until(stops + ` === "Two,Three,One"`)
+	set := s.rest("GET", "/courier/"+courier+"/route", nil)["stops"].([]any)
+	require.Equal(t, "One", str(set[2].(object), "address"))
+	p.calm()
+}

@@ -11,7 +11,7 @@ import (
 // fill replaces what the field of a label has, by typing.
 func (p *tab) fill(label, text string) {
 	p.t.Helper()
-	const find = `[...document.querySelectorAll(".field")].find(f => (f.querySelector("label, legend")?.innerText ?? "") === %q)?.querySelector("input, textarea")`
+	const find = `[...document.querySelectorAll(".field")].find(f => f.checkVisibility() && f.querySelector("label, legend")?.innerText === %q)?.querySelector("input, textarea")`
 	p.until(find, label)
 	p.do(`(field => { field.focus(); field.select(); })(`+find+`)`, label)
 	p.keys(text)

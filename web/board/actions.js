@@ -1,10 +1,11 @@
 // What people do to orders. Every change names the version that it was decided on.
 import { call, Refusal } from "../api.js";
-import { has, lang, t } from "../i18n/index.js";
+import { has, lang, learn, t } from "../i18n/index.js";
 import { ago } from "../parts/time.js";
 import { say } from "../parts/toast.js";
 
 /** @typedef {import("./groups.js").Order} Order */
+/** @typedef {{order: Order, error?: string, said?: string, back?: () => Promise<Order>}} Result of a step; said is how it went, where the status does not tell it */
 /** @typedef {{method: string, path: string, body?: any}} Step a call on one order; its path follows /order/<id> */
 
 /** @type {(courier: string) => Step} */
@@ -46,6 +47,16 @@ export function whyNot(reason, board) {
   return faults || reason.message;
 }
 
+export const MESSAGE = 1000; // characters of a message at most
+/** @type {(text: string) => Step} */
+export const write = text => ({ method: "POST", path: "/notify", body: { text } });
+
+/** How a message went, for people. @param {{channel: string, status: string}[]} deliveries */
+export function reached(deliveries) {
+  const sent = deliveries.filter(d => ["sent", "queued"].includes(d.status)).map(d => t(`channel.${d.channel}`));
+  return sent.length ? t("message.sent", { channels: sent.join(", ") }) : t("message.nobody");
+}
+
 /** @param {any} actor @param {import("./board.js").Board} board */
 export function nameOf(actor, board) {
   if (!actor) return "";
@@ -81,10 +92,10 @@ const AT_ONCE = 8;
 /**
  * Applies a step to many orders, several at once.
  * @param {import("./board.js").Board} board @param {Order[]} orders @param {Step} step @param {(done: number) => void} progress
- * @returns {Promise<{order: Order, error?: string, back?: () => Promise<Order>}[]>} in the order given
+ * @returns {Promise<Result[]>} in the order given
  */
 export async function applyAll(board, orders, step, progress) {
-  /** @type {{order: Order, error?: string, back?: () => Promise<Order>}[]} */
+  /** @type {Result[]} */
   const results = [];
   let next = 0;
   let done = 0;
@@ -92,9 +103,13 @@ export async function applyAll(board, orders, step, progress) {
     while (next < orders.length) {
       const i = next++;
       try {
-        const changed = await apply(board, orders[i], step);
+        const changed = /** @type {any} */ (await apply(board, orders[i], step));
         const back = undoOf(orders[i], changed);
-        results[i] = { order: changed ?? orders[i], back: back && (() => apply(board, changed, back)) };
+        results[i] = {
+          order: changed?.version ? changed : orders[i],
+          said: changed?.deliveries && reached(changed.deliveries),
+          back: back && (() => apply(board, changed, back)),
+        };
       } catch (reason) {
         results[i] = { order: orders[i], error: whyNot(reason, board) };
       }
@@ -103,4 +118,33 @@ export async function applyAll(board, orders, step, progress) {
   };
   await Promise.all(Array.from({ length: AT_ONCE }, work));
   return results;
+}
+
+const PLANNED = 2000; // orders in one plan at most
+
+/**
+ * Lets the server's plan divide orders among the couriers. An order that somebody changed meanwhile is left as it is.
+ * @param {import("./board.js").Board} board @param {Order[]} orders @returns {Promise<Result[]>} in the order given
+ */
+export async function divide(board, orders) {
+  if (orders.length > PLANNED) return [...(await divide(board, orders.slice(0, PLANNED))), ...(await divide(board, orders.slice(PLANNED)))];
+  try {
+    const ask = call("POST", "/dispatch/run", { body: { order_ids: orders.map(o => o.id) }, key: crypto.randomUUID() });
+    const [{ assignments, unassigned }] = await Promise.all([ask, learn("plan")]);
+    /** @type {Map<string, string>} */
+    const taker = new Map(assignments.map((/** @type {any} */ a) => [a.order_id, a.courier_id]));
+    const why = new Map(unassigned.map((/** @type {any} */ u) => [u.order_id, t(`reason.${u.reason}`)]));
+    return orders.map(order => {
+      const courier = taker.get(order.id);
+      if (!courier) return { order, error: why.get(order.id) };
+      const back = async () => {
+        const now = await board.fetch(order.id);
+        const step = now.courier_id === courier ? undoOf(order, now) : undefined;
+        return step ? apply(board, now, step) : Promise.reject(new Error("somebody went on with it"));
+      };
+      return { order, said: board.nameOf(courier), back };
+    });
+  } catch (reason) {
+    return orders.map(order => ({ order, error: whyNot(reason, board) }));
+  }
 }

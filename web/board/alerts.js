@@ -5,11 +5,13 @@ import { Empty } from "../parts/notice.js";
 import { ended } from "../parts/status.js";
 import { html } from "../vendor/preact.js";
 import { act, moveTo } from "./actions.js";
-import { lateWord } from "./columns.js";
-import { heard, lost, silent } from "./couriers.js";
+import { lateWord, tooLate } from "./columns.js";
+import { heard, lost, silent } from "./contact.js";
+import { exceptionName } from "./drawer-facts.js";
 import { atRisk, lateness } from "./groups.js";
 import { go } from "./route.js";
 
+const MINUTE = 60_000;
 const SHOWN = 200; // alerts on the page; the rest moves up
 
 /**
@@ -66,7 +68,7 @@ export function Alerts(props) {
               <${Icon} name=${icons[a.kind] ?? "bad"} />
               <span class="strong">${t(`alert.${a.kind}`)}</span>
               <span class="alert-what" dir="auto">${a.order ? `${a.order.number} · ${a.order.dropoff?.address ?? a.order.customer?.name ?? ""}` : (a.courier ?? a.trouble)?.name}</span>
-              <span class="small late-mark num">${detail(a, board)}</span>
+              <span class=${`small num ${a.kind === "risk" ? "risk-mark" : "late-mark"}`}>${detail(a, board)}</span>
               <${Action} alert=${a} ...${props} />
             </li>
           `,
@@ -82,8 +84,11 @@ function detail({ kind, order, courier, trouble }, board) {
   const now = board.now.value;
   if (courier) return lost(courier) ? t(`dropped.${courier.last_contact?.dropped_reason}`) : heard(courier, now);
   if (trouble) return trouble.minutes ? t("alert.minutes", { n: trouble.minutes }) : "";
-  if (kind === "exception") return order?.exception?.detail || order?.exception?.code;
-  return order && kind !== "risk" && lateWord(order, now);
+  if (!order) return "";
+  if (kind === "exception") return order.exception && exceptionName(order.exception);
+  if (kind === "risk")
+    return t("late.up_to", { late: tooLate(Math.ceil((Date.parse(order.eta?.latest ?? "") - Date.parse(order.promised_at ?? "")) / MINUTE)) });
+  return lateWord(order, now);
 }
 
 /** The one thing to do about it. @param {import("./app.js").Props & {alert: Alert}} props */

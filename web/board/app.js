@@ -1,33 +1,28 @@
-import { learn, t } from "../i18n/index.js";
+import { t } from "../i18n/index.js";
 import { Button } from "../parts/button.js";
-import { Later } from "../parts/later.js";
 import { Empty, Notice } from "../parts/notice.js";
 import { Toasts } from "../parts/toast.js";
 import { html, useEffect, useState } from "../vendor/preact.js";
 import { Alerts } from "./alerts.js";
 import { Assign } from "./assign.js";
 import { Commands } from "./commands.js";
-import { Couriers } from "./couriers.js";
 import { Create } from "./create.js";
 import { Drawer } from "./drawer.js";
-import { Import } from "./import.js";
 import { Login } from "./login.js";
 import { MakeOffer } from "./offers.js";
 import { Orders } from "./orders.js";
 import { Help, Palette } from "./palette.js";
-import { Plan } from "./plan.js";
 import { Rail } from "./rail.js";
+import { room } from "./room.js";
 import { route } from "./route.js";
 
 /** @typedef {{boot: import("../start.js").Boot, session: import("./session.js").Session, board: import("./board.js").Board, commands: Commands}} Props what every view gets */
 
-/** @param {Props} props */
-const Settings = props =>
-  html`<${Later} load=${() => Promise.all([import("./settings.js"), learn("settings")]).then(([module]) => module)} part="Settings" ...${props} />`;
-
-/** @param {Props} props */
-const Reports = props =>
-  html`<${Later} load=${() => Promise.all([import("./reports/reports.js"), learn("reports")]).then(([module]) => module)} part="Reports" ...${props} />`;
+const Couriers = room(() => import("./couriers.js"), "Couriers", "couriers");
+const Plan = room(() => import("./plan.js"), "Plan", "plan");
+const Reports = room(() => import("./reports/reports.js"), "Reports", "reports");
+const Settings = room(() => import("./settings.js"), "Settings", "settings", "record");
+const Import = room(() => import("./import.js"), "Import", "import");
 
 const views = { orders: Orders, couriers: Couriers, plan: Plan, alerts: Alerts, reports: Reports, settings: Settings };
 
@@ -57,7 +52,8 @@ function Shell({ boot, session, board }) {
         <${found} ...${props} />
       </main>
       ${order && html`<${Drawer} key=${order} id=${order} ...${props} />`}
-      <${Palette} ...${props} /><${Help} ...${props} /><${Create} ...${props} /><${Assign} ...${props} /><${Import} ...${props} /><${MakeOffer} ...${props} />
+      <${Palette} ...${props} /><${Help} ...${props} /><${Create} ...${props} /><${Assign} ...${props} /><${MakeOffer} ...${props} />
+      ${commands.importing.value && html`<${Import} ...${props} />`}
       <${Toasts} />
     </div>
   `;

@@ -1,13 +1,14 @@
 import { t } from "../i18n/index.js";
 import { Button } from "../parts/button.js";
 import { Dialog } from "../parts/dialog.js";
+import { Field } from "../parts/field.js";
 import { Icon } from "../parts/icon.js";
 import { say } from "../parts/toast.js";
 import { html, useState } from "../vendor/preact.js";
-import { applyAll, cancel, moveTo } from "./actions.js";
+import { applyAll, cancel, MESSAGE, moveTo, write } from "./actions.js";
 import { saveAs } from "./files.js";
 
-/** @typedef {Awaited<ReturnType<typeof applyAll>>} Results */
+/** @typedef {import("./actions.js").Result[]} Results */
 
 const STEPS = ["confirmed", "picked_up", "out_for_delivery", "delivered", "returning"];
 
@@ -16,6 +17,7 @@ export function Bulk({ board, session, commands }) {
   const [progress, setProgress] = useState("");
   const [results, setResults] = useState(/** @type {Results | undefined} */ (undefined));
   const [asking, setAsking] = useState(false);
+  const [text, setText] = useState(/** @type {string | undefined} */ (undefined));
   const chosen = [...board.selected.value].flatMap(id => board.orders.get(id) ?? []);
   const run = async (/** @type {import("./actions.js").Step} */ step) => {
     const told = await applyAll(board, chosen, step, n => setProgress(t("bulk.progress", { n, of: chosen.length })));
@@ -40,7 +42,8 @@ export function Bulk({ board, session, commands }) {
       </select>
         `
       }
-      <${Button} icon="copy" onClick=${() => save(chosen)}>${t("bulk.export")}<//>
+      ${session.can("notifyCustomer") && html`<${Button} icon="bell" onClick=${() => setText("")}>${t("bulk.write")}<//>`}
+      <${Button} icon="save" onClick=${() => save(chosen)}>${t("bulk.export")}<//>
       ${session.can("cancelOrder") && html`<${Button} kind="danger" onClick=${() => setAsking(true)}>${t("order.cancel")}<//>`}
       <${Button} kind="quiet" icon="close" label=${t("bulk.clear")} onClick=${() => commands.mark([])} />
       <${Dialog} open=${asking} title=${t("bulk.cancel.title", { n: chosen.length })} onClose=${() => setAsking(false)}
@@ -48,6 +51,11 @@ export function Bulk({ board, session, commands }) {
           setAsking(false);
           run(cancel());
         }}>${t("order.cancel")}<//>`}><p>${t("order.cancel.text")}</p><//>
+      <${Dialog} open=${text !== undefined} title=${t("bulk.write.title", { n: chosen.length })} onClose=${() => setText(undefined)}
+        actions=${html`<${Button} onClick=${() => setText(undefined)}>${t("keep.closed")}<//><${Button} kind="main" disabled=${!text?.trim()} onClick=${() => {
+          setText(undefined);
+          run(write(text?.trim() ?? ""));
+        }}>${t("message.send")}<//>`}><${Field} label=${t("message.text")} value=${text ?? ""} onInput=${setText} rows=${4} limit=${MESSAGE} /><//>
       <${Outcome} results=${results} close=${() => setResults(undefined)} />
     </div>
   `;
@@ -69,7 +77,7 @@ export function Outcome({ results, close }) {
       <ul class="outcome">
         ${[...failed, ...(results ?? []).filter(r => !r.error)].map(
           r =>
-            html`<li class=${r.error ? "bad" : "done"}><${Icon} name=${r.error ? "bad" : "check"} /><span class="num">${r.order.number}</span><span>${r.error ?? t(`mark.${r.order.status}`)}</span></li>`,
+            html`<li class=${r.error ? "bad" : "done"}><${Icon} name=${r.error ? "bad" : "check"} /><span class="num">${r.order.number}</span><span>${r.error ?? r.said ?? t(`mark.${r.order.status}`)}</span></li>`,
         )}
       </ul>
     <//>

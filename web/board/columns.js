@@ -4,6 +4,7 @@ import { StatusMark } from "../parts/status-mark.js";
 import { clock, daysAway, shortDate } from "../parts/time.js";
 import { html } from "../vendor/preact.js";
 import { atRisk, expected, lateness } from "./groups.js";
+import { route } from "./route.js";
 
 /** @typedef {import("#api").components["schemas"]["Order"]} Order */
 
@@ -14,12 +15,16 @@ export function when(at, now, zone) {
   return daysAway(at, now, where) === 0 ? clock(at, where) : `${shortDate(at, where)} ${clock(at, where)}`;
 }
 
+/** So many minutes too late, in words. @param {number} minutes */
+export function tooLate(minutes) {
+  if (minutes >= 60 * 24) return t("late.days", { n: Math.floor(minutes / 60 / 24) });
+  return minutes >= 60 ? t("late.hours", { h: Math.floor(minutes / 60), m: minutes % 60 }) : t("late.minutes", { m: minutes });
+}
+
 /** How late an order is, in words. @param {Order} order @param {number} now */
 export function lateWord(order, now) {
   const minutes = lateness(order, now);
-  if (minutes >= 60 * 24) return t("late.days", { n: Math.floor(minutes / 60 / 24) });
-  if (minutes >= 60) return t("late.hours", { h: Math.floor(minutes / 60), m: minutes % 60 });
-  if (minutes) return t("late.minutes", { m: minutes });
+  if (minutes) return tooLate(minutes);
   return atRisk(order, now) ? t("late.risk") : "";
 }
 
@@ -39,23 +44,23 @@ export function columns({ board, commands }) {
       }} /><${Icon} name="check" /></label>`;
   return [
     { key: "box", title: "", width: "24px", cell: box },
-    { key: "mark", title: "", width: "28px", cell: o => html`<${StatusMark} status=${o.exception ? "failed" : o.status} bare />` },
-    { key: "number", title: t("column.number"), width: "100px", cell: o => html`<span class="num">${o.number}</span>` },
-    { key: "customer", title: t("column.customer"), width: "minmax(0, 1fr)", cell: o => html`<span dir="auto">${o.customer?.name}</span>` },
+    { key: "mark", title: "", width: "20px", cell: o => html`<${StatusMark} status=${o.exception ? "failed" : o.status} bare />` },
+    { key: "number", title: t("column.number"), width: "108px", cell: o => html`<span class="num">${o.number}</span>` },
+    { key: "customer", title: t("column.customer"), width: "minmax(0, 1.2fr)", cell: o => html`<span dir="auto">${o.customer?.name}</span>` },
     { key: "address", title: t("column.address"), width: "minmax(0, 1.5fr)", cell: o => html`<span dir="auto">${o.dropoff?.address}</span>` },
     { key: "courier", title: t("column.courier"), width: "minmax(0, 0.8fr)", cell: o => html`<span dir="auto">${carriedBy(board, o)}</span>` },
-    { key: "promised", title: t("column.promised"), width: "56px", end: true, cell: o => when(Date.parse(o.promised_at ?? ""), now, o.timezone) },
+    { key: "promised", title: t("column.promised"), width: "62px", end: true, cell: o => when(Date.parse(o.promised_at ?? ""), now, o.timezone) },
     {
       key: "expected",
-      title: t("column.expected"),
-      width: "56px",
+      title: t(route.value.group === "done" ? "fact.delivered" : "column.expected"),
+      width: "62px",
       end: true,
       cell: o => when(Date.parse(o.delivered_at ?? "") || expected(o), now, o.timezone),
     },
     {
       key: "late",
       title: "",
-      width: "88px",
+      width: "80px",
       end: true,
       cell: o => html`<span class=${lateness(o, now) ? "late-mark" : "risk-mark"}>${lateWord(o, now)}</span>`,
     },

@@ -1,6 +1,6 @@
 import { t } from "../i18n/index.js";
 import { signal } from "../vendor/preact.js";
-import { act, applyAll, assignTo } from "./actions.js";
+import { act, applyAll, assignTo, divide } from "./actions.js";
 import { go, route } from "./route.js";
 
 /**
@@ -155,7 +155,7 @@ export class Commands {
   async give(ids, courier) {
     const orders = ids.flatMap(id => this.board.orders.get(id) ?? []);
     if (orders.length === 1) return act(this.board, orders[0], assignTo(courier), t("done.assigned", { number: orders[0].number ?? "" }));
-    const told = await applyAll(this.board, orders, assignTo(courier), () => {});
+    const told = courier ? await applyAll(this.board, orders, assignTo(courier), () => {}) : await divide(this.board, orders);
     this.mark(told.filter(r => r.error).map(r => r.order.id)); // those that are left to do
     this.results.value = told;
   }

@@ -69,7 +69,7 @@ export function Create({ board, boot, commands }) {
         <${Field} label=${t("fact.customer")} value=${now.name} onInput=${set("name")} limit=${200} error=${errors.name} />
         <${Field} label=${t("fact.phone")} value=${now.phone} onInput=${set("phone")} type="tel" error=${errors.phone} />
         <${Field} label=${t("fact.to")} value=${now.address} onInput=${set("address")} limit=${500} error=${errors.address} hint=${t(pin ? "create.pinned" : "create.pin")} />
-        ${open && html`<div class="create-map"><${Later} load=${() => import("../parts/map/map.js")} part="MapView" label=${t("create.pin")} base=${boot.map} pins=${pins} onTap=${setPin} steady /></div>`}
+        ${open && html`<div class="small-map"><${Later} load=${() => import("../parts/map/map.js")} part="MapView" label=${t("create.pin")} base=${boot.map} pins=${pins} onTap=${setPin} steady /></div>`}
         <${Field} label=${t("create.door")} value=${now.door} onInput=${set("door")} limit=${500} error=${errors.door} />
         <${Field} label=${t("fact.from")} value=${now.pickup} onInput=${set("pickup")} limit=${500} error=${errors.pickup} />
         <${Field} label=${t("create.items")} value=${now.items} onInput=${set("items")} rows=${2} hint=${t("create.items.hint")} />

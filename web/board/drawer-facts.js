@@ -1,7 +1,8 @@
-import { lang, t } from "../i18n/index.js";
+import { has, lang, t } from "../i18n/index.js";
 import { Button } from "../parts/button.js";
 import { money } from "../parts/money.js";
 import { Notice } from "../parts/notice.js";
+import { ended } from "../parts/status.js";
 import { span } from "../parts/time.js";
 import { html, useState } from "../vendor/preact.js";
 import { act } from "./actions.js";
@@ -23,7 +24,7 @@ export function Facts({ order, board, session }) {
     ["to", place(order.dropoff)],
     ["from", place(order.pickup)],
     ["promised", at(order.promised_at)],
-    ["expected", order.delivered_at ? at(order.delivered_at) : window],
+    order.delivered_at ? ["delivered", at(order.delivered_at)] : ["expected", window],
     ["ready", at(order.ready_at)],
     [
       "courier",
@@ -40,7 +41,7 @@ export function Facts({ order, board, session }) {
     ["attempts", order.attempts || undefined],
   ];
   return html`
-    ${order.exception && html`<${Notice} kind="bad" title=${t("order.exception")} action=${session.can("editOrder") && html`<${Button} onClick=${() => act(board, order, { method: "PATCH", path: "", body: { exception: null } }, t("done.solved"))}>${t("order.solved")}<//>`}>${order.exception.detail || order.exception.code}<//>`}
+    ${order.exception && html`<${Notice} kind="bad" title=${t("order.exception")} action=${session.can("editOrder") && html`<${Button} onClick=${() => act(board, order, { method: "PATCH", path: "", body: { exception: null } }, t("done.solved"))}>${t("order.solved")}<//>`}>${exceptionName(order.exception)}<//>`}
     <section class="card">
       <dl class="facts">${facts.filter(([, value]) => value).map(([name, value]) => html`<dt>${t(`fact.${name}`)}</dt><dd dir="auto">${value}</dd>`)}</dl>
       ${session.can("editOrder") && html`<${Button} kind="quiet" icon="edit" onClick=${() => setEditing(true)}>${t("order.edit")}<//>`}
@@ -50,6 +51,9 @@ export function Facts({ order, board, session }) {
     <${EditOrder} order=${order} board=${board} open=${editing} close=${() => setEditing(false)} />
   `;
 }
+
+/** What a problem is, in words. @param {{code: string, detail?: string}} x */
+export const exceptionName = x => (x.code === "no_taker" ? t("alert.no_taker") : x.detail || x.code);
 
 /** @param {{address?: string, notes?: string} | undefined} p */
 const place = p => p && [p.address, p.notes].filter(Boolean).join(" · ");
@@ -62,7 +66,7 @@ function Parcel({ order }) {
     <section class="card">
       <h3>${s.carrier.toUpperCase()} ${s.tracking_number}</h3>
       <p class="small quiet">${s.carrier_status_text ?? s.phase}</p>
-      ${(s.warnings ?? []).map(w => html`<p class="small late-mark">${w.message ?? w.code}</p>`)}
+      ${(ended(order.status) ? [] : (s.warnings ?? [])).map(w => html`<p class="small late-mark">${has(`warning.${w.code}`) ? t(`warning.${w.code}`) : (w.message ?? w.code)}</p>`)}
       ${s.label_url && html`<${Button} icon="note" href=${s.label_url}>${t("parcel.label")}<//>`}
     </section>
   `;

@@ -10,7 +10,7 @@ export function Story({ events, order, board }) {
     id: e.id,
     at: Date.parse(e.occurred_at),
     text: sentence(e),
-    detail: [who(e, board), e.reason].filter(Boolean).join(" · "),
+    detail: [who(e, board), e.reason, e.data?.text ?? e.data?.proof?.recipient].filter(Boolean).join(" · "),
     group:
       e.type === "order.exception" || e.type === "order.late"
         ? /** @type {const} */ ("bad")

@@ -10,9 +10,12 @@ import { lateWord } from "./columns.js";
 import { Facts } from "./drawer-facts.js";
 import { Incidents } from "./incidents.js";
 import { Past } from "./past.js";
+import { room } from "./room.js";
 import { go } from "./route.js";
 import { Sharing } from "./sharing.js";
 import { Sure } from "./sure.js";
+
+const Record = room(() => import("./record.js"), "Record", "record");
 
 /** One order: what it is, what happened, what can be done. @param {import("./app.js").Props & {id: string}} props */
 export function Drawer({ id, ...props }) {
@@ -33,7 +36,7 @@ export function Drawer({ id, ...props }) {
         <${Button} kind="quiet" icon="close" label=${t("close")} onClick=${() => go({ order: "" })} />
       </header>
       ${gone && html`<${Empty} icon="box" title=${t("drawer.gone")} />`}
-      ${order && html`<${Actions} order=${order} ...${props} /><div class="drawer-body"><${Facts} order=${order} ...${props} /><${Sharing} order=${order} ...${props} /><${Incidents} order=${order} ...${props} /><${Past} order=${order} ...${props} /></div>`}
+      ${order && html`<${Actions} order=${order} ...${props} /><div class="drawer-body"><${Facts} order=${order} ...${props} /><${Sharing} order=${order} ...${props} /><${Incidents} order=${order} ...${props} /><${Record} order=${order} ...${props} /><${Past} order=${order} ...${props} /></div>`}
     </aside>
   `;
 }

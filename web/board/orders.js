@@ -83,8 +83,8 @@ function Bar({ session, commands }) {
     <div class="orders-bar">
       <label class="search-box"><${Icon} name="search" /><span class="unseen">${t("search.label")}</span>
         <input class="search" type="search" value=${q} placeholder=${t("search.hint")} onInput=${search} /></label>
-      ${session.can("exportOrders") && html`<${Button} icon="down" label=${t("orders.export")} href=${exported(route.value)} />`}
-      ${session.can("importOrders") && html`<${Button} icon="up" label=${t("command.import")} onClick=${() => commands.open(commands.importing)} />`}
+      ${session.can("exportOrders") && html`<${Button} icon="save" label=${t("orders.export")} href=${exported(route.value)} />`}
+      ${session.can("importOrders") && html`<${Button} icon="load" label=${t("command.import")} onClick=${() => commands.open(commands.importing)} />`}
       ${session.can("createOrder") && html`<${Button} kind="main" icon="plus" onClick=${() => commands.open(commands.creating)}>${t("command.create")}<//>`}
     </div>
   `;

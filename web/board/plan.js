@@ -34,7 +34,7 @@ export function Plan({ board, boot, session, commands }) {
     <div class="orders plan">
       <section class="orders-list plan-list" aria-label=${t("rail.plan")}>
         <div class="orders-bar">
-          <h1>${t("plan.title")}</h1>
+          <h1>${t("rail.plan")}</h1>
           <${Button} icon="again" busy=${busy} onClick=${() => ask("plan")}>${t("plan.again")}<//>
           ${session.can("runDispatch") && html`<${Button} kind="main" icon="check" busy=${busy} disabled=${!assignments.length} onClick=${() => ask("run")}>${t("plan.run", { n: assignments.length })}<//>`}
         </div>
@@ -45,14 +45,14 @@ export function Plan({ board, boot, session, commands }) {
               a => html`
                 <li><button type="button" class="link" onClick=${() => commands.show(a.order_id)}>
                   <span class="num">${board.orders.get(a.order_id)?.number}</span><${Icon} name="right" /><span class="strong" dir="auto">${board.nameOf(a.courier_id)}</span>
-                  <span class="num quiet">${clock(Date.parse(a.pickup_at), { lang })} – ${clock(Date.parse(a.dropoff_at), { lang })}</span><span class="small quiet">${a.detail}</span>
+                  <span class="num quiet">${clock(Date.parse(a.pickup_at), { lang })} – ${clock(Date.parse(a.dropoff_at), { lang })}</span><span class="small quiet" title=${a.detail}>${t("plan.stops", { n: a.stops_before })}, ${t("plan.leave", { time: clock(Date.parse(a.leave_at), { lang }) })}</span>
                 </button></li>
               `,
             )}
           </ul>
           ${left.length > 0 && html`<h2>${t("plan.left", { n: left.length })}</h2>`}
           <ul class="proposals">
-            ${left.map(u => html`<li><button type="button" class="link" onClick=${() => commands.show(u.order_id)}><span class="num">${board.orders.get(u.order_id)?.number}</span><span>${t(`reason.${u.reason}`)}</span><span class="small quiet">${u.detail}</span></button></li>`)}
+            ${left.map(u => html`<li><button type="button" class="link" onClick=${() => commands.show(u.order_id)}><span class="num">${board.orders.get(u.order_id)?.number}</span><span>${t(`reason.${u.reason}`)}</span></button></li>`)}
           </ul>
         </div>
       </section>
@@ -74,6 +74,7 @@ function ghosts(board, assignments) {
     if (pin && !pins.some(p => p.id === pin.id)) pins.push(pin);
     const shop = order?.pickup?.location;
     const door = order?.dropoff?.location;
+    if (shop) pins.push({ id: `${a.order_id} shop`, kind: "shop", ...shop, label: t("map.shop") });
     if (door) pins.push({ id: a.order_id, kind: "home", ...door, label: t("map.door", { number: order?.number ?? "" }) });
     lines.push([pin, shop, door].flatMap(p => (p ? [/** @type {[number, number]} */ ([p.lat, p.lon])] : [])));
   }

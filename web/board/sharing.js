@@ -4,9 +4,7 @@ import { Button } from "../parts/button.js";
 import { Field } from "../parts/field.js";
 import { say } from "../parts/toast.js";
 import { html, useState } from "../vendor/preact.js";
-import { whyNot } from "./actions.js";
-
-const LIMIT = 1000;
+import { MESSAGE, reached, whyNot } from "./actions.js";
 
 /** The customer's link, and a message to the customer. @param {import("./app.js").Props & {order: import("./groups.js").Order}} props */
 export function Sharing({ order, board, session }) {
@@ -27,7 +25,7 @@ export function Sharing({ order, board, session }) {
     setBusy(true);
     try {
       const told = await call("POST", `/order/${order.id}/notify`, { body: { text: text?.trim() }, key: crypto.randomUUID() });
-      say(t("message.sent", { channels: told.deliveries.map((/** @type {any} */ d) => t(`channel.${d.channel}`)).join(", ") }));
+      say(reached(told.deliveries));
       setText(undefined);
     } catch (reason) {
       say(whyNot(reason, board), { kind: "bad" });
@@ -43,7 +41,7 @@ export function Sharing({ order, board, session }) {
         text !== undefined &&
         html`
           <form class="message" onSubmit=${send}>
-            <${Field} label=${t("message.text")} value=${text} onInput=${setText} rows=${3} limit=${LIMIT} />
+            <${Field} label=${t("message.text")} value=${text} onInput=${setText} rows=${3} limit=${MESSAGE} />
             <${Button} kind="main" type="submit" busy=${busy} disabled=${!text.trim()}>${t("message.send")}<//><${Button} onClick=${() => setText(undefined)}>${t("keep.closed")}<//>
           </form>
         `

@@ -1,6 +1,7 @@
 import { call } from "../api.js";
 import { lang, t } from "../i18n/index.js";
 import { Button } from "../parts/button.js";
+import { CARRIED, droppable } from "../parts/drag.js";
 import { Icon } from "../parts/icon.js";
 import { clock } from "../parts/time.js";
 import { say } from "../parts/toast.js";
@@ -16,9 +17,10 @@ export function Tour({ id, board, session, commands }) {
   }, [id, changed]);
   const open = (tour?.stops ?? []).filter((/** @type {any} */ s) => !s.done);
   if (!open.length) return null;
-  const swap = async (/** @type {number} */ i) => {
+  const may = session.can("setRoute");
+  const move = async (/** @type {number} */ from, /** @type {number} */ to) => {
     const stops = open.map((/** @type {any} */ s) => ({ order_id: s.order_id, kind: s.kind }));
-    [stops[i - 1], stops[i]] = [stops[i], stops[i - 1]];
+    stops.splice(to, 0, ...stops.splice(from, 1));
     try {
       setTour(await call("PUT", `/courier/${id}/route`, { body: { stops }, version: tour.version }));
     } catch (reason) {
@@ -32,11 +34,11 @@ export function Tour({ id, board, session, commands }) {
       <ol class="tour">
         ${open.map(
           (/** @type {any} */ s, /** @type {number} */ i) => html`
-            <li>
+            <li draggable=${may} onDragStart=${(/** @type {DragEvent} */ e) => e.dataTransfer?.setData(CARRIED, String(i))} ...${may && droppable(from => move(Number(from), i))}>
               <${Icon} name=${s.kind === "pickup" ? "shop" : "home"} label=${t(s.kind === "pickup" ? "fact.from" : "fact.to")} />
               <button type="button" class="link" onClick=${() => commands.show(s.order_id)}><span dir="auto">${s.address || board.orders.get(s.order_id)?.number}</span></button>
               <span class="num quiet">${s.eta && clock(Date.parse(s.eta), { lang })}</span>
-              ${session.can("setRoute") && i > 0 && html`<${Button} kind="quiet" icon="up" label=${t("tour.earlier")} onClick=${() => swap(i)} />`}
+              ${may && i > 0 && html`<${Button} kind="quiet" icon="up" label=${t("tour.earlier")} onClick=${() => move(i, i - 1)} />`}
             </li>
           `,
         )}

@@ -2,23 +2,18 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
-import { texts as boardEn } from "../../../web/i18n/board/en.js";
-import { texts as boardRu } from "../../../web/i18n/board/ru.js";
-import { texts as courierEn } from "../../../web/i18n/courier/en.js";
-import { texts as courierRu } from "../../../web/i18n/courier/ru.js";
-import { texts as pageEn } from "../../../web/i18n/en.js";
 import { speak, t } from "../../../web/i18n/index.js";
-import { texts as reportsEn } from "../../../web/i18n/reports/en.js";
-import { texts as reportsRu } from "../../../web/i18n/reports/ru.js";
-import { texts as pageRu } from "../../../web/i18n/ru.js";
-import { texts as settingsEn } from "../../../web/i18n/settings/en.js";
-import { texts as settingsRu } from "../../../web/i18n/settings/ru.js";
-
-const en = { ...pageEn, ...boardEn, ...settingsEn, ...reportsEn, ...courierEn };
-const ru = { ...pageRu, ...boardRu, ...settingsRu, ...reportsRu, ...courierRu };
 
 const web = path.join(import.meta.dirname, "../../../web");
 const sources = walk(web);
+const [en, ru] = await Promise.all(["en", "ru"].map(textsIn));
+
+/** All texts of a language, those of the rooms too. @param {string} lang */
+async function textsIn(lang) {
+  const folder = path.join(web, "i18n");
+  const files = readdirSync(folder, { recursive: true }).filter(name => path.basename(name) === `${lang}.js`);
+  return Object.assign({}, ...(await Promise.all(files.map(async name => (await import(path.join(folder, name))).texts))));
+}
 
 /** The pages' own modules; the gallery is for developers and keeps its words. */
 function walk(dir) {

@@ -10,6 +10,7 @@ import { labelOf } from "./resource.js";
 
 const LOGO = "/brand/logo";
 const ACCENT = "/brand/accent";
+const unset = getComputedStyle(document.documentElement).getPropertyValue("--swatch").trim();
 
 /** Name, colour and logo. @param {{of: Resource}} props */
 export function BrandFields({ of }) {
@@ -23,7 +24,7 @@ export function BrandFields({ of }) {
     <${Bound} of=${of} at="/brand/name" limit=${60} />
     <div class="settings-row">
       <${Bound} of=${of} at=${ACCENT} limit=${7} hint=${t("brand.accent.hint")} />
-      <input type="color" class="swatch" aria-label=${t("brand.accent.pick")} value=${/^#[\da-f]{6}$/i.test(of.get(ACCENT)) ? of.get(ACCENT) : "#808080"} onInput=${(/** @type {any} */ e) => of.set(ACCENT, e.target.value)} />
+      <input type="color" class="swatch" aria-label=${t("brand.accent.pick")} value=${/^#[\da-f]{6}$/i.test(of.get(ACCENT)) ? of.get(ACCENT) : unset} onInput=${(/** @type {any} */ e) => of.set(ACCENT, e.target.value)} />
     </div>
     <div class="field">
       <label for="logo">${labelOf(LOGO)}</label>

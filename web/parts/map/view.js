@@ -27,7 +27,7 @@ export async function addBase(map, base) {
 
 const CLOSEST = 16;
 const KEYS = /^(Arrow.*|[-+=])$/; // that move the map
-const EDGE = 56; // pixels between a pin and the edge
+const EDGE = 56; // pixels between a pin and the edge, less on small maps
 const REACH = 24; // pixels around a courier
 const MANY = 200; // pins; more are drawn as one layer
 
@@ -141,30 +141,38 @@ export class View {
     return near[0]?.id;
   }
 
+  edge() {
+    const { x, y } = this.map.getSize();
+    return Math.min(EDGE, x / 6, y / 6);
+  }
+
   /** Whether a pin is outside the uncovered part of the map, or all are too close together. */
   badly() {
     const size = this.map.getSize();
     const { top, right, bottom, left } = this.inset;
     const points = this.points();
+    const edge = this.edge() / 2;
     if (!points.length) return false;
     const out = points.some(p => {
       const { x, y } = this.map.latLngToContainerPoint(p);
-      return x < left + EDGE / 2 || y < top + EDGE / 2 || x > size.x - right - EDGE / 2 || y > size.y - bottom - EDGE / 2;
+      return x < left + edge || y < top + edge || x > size.x - right - edge || y > size.y - bottom - edge;
     });
     return out || this.best() - this.map.getZoom() >= 1;
   }
 
   padding() {
     const { top, right, bottom, left } = this.inset;
+    const edge = this.edge();
     return {
-      paddingTopLeft: /** @type {[number, number]} */ ([left + EDGE, top + EDGE]),
-      paddingBottomRight: /** @type {[number, number]} */ ([right + EDGE, bottom + EDGE]),
+      paddingTopLeft: /** @type {[number, number]} */ ([left + edge, top + edge]),
+      paddingBottomRight: /** @type {[number, number]} */ ([right + edge, bottom + edge]),
     };
   }
 
   best() {
     const { top, right, bottom, left } = this.inset;
-    const taken = new Point(left + right + 2 * EDGE, top + bottom + 2 * EDGE);
+    const edge = 2 * this.edge();
+    const taken = new Point(left + right + edge, top + bottom + edge);
     return Math.min(CLOSEST, this.map.getBoundsZoom(new LatLngBounds(this.points()), false, taken));
   }
 

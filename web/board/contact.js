@@ -1,0 +1,26 @@
+// When couriers' phones were heard last, and what they said.
+import { lang, t } from "../i18n/index.js";
+import { ago } from "../parts/time.js";
+
+/** @typedef {import("./board.js").Courier} Courier */
+
+const SILENT = 5 * 60_000; // milliseconds without a word from somebody who carries an order
+
+/** When a courier's phone was heard last, milliseconds; NaN if never. @param {Courier} c */
+export const heardAt = c =>
+  Math.max(Date.parse(c.last_contact?.at ?? "") || 0, Date.parse(c.position?.received_at ?? c.position?.recorded_at ?? "") || 0) || Number.NaN;
+
+/** Why a courier's phone says that it has no position. @param {Courier} c */
+export const lost = c => ["no_permission", "no_fix", "screen_off"].includes(c.last_contact?.dropped_reason ?? "");
+
+/** Whether nobody knows where a courier with orders is. @param {Courier} c @param {number} now */
+export const silent = (c, now) => Boolean(c.on_duty && c.active_orders && (lost(c) || now - heardAt(c) > SILENT));
+
+/** @param {Courier} c */
+export function battery(c) {
+  const percent = c.position?.battery ?? c.last_contact?.battery;
+  return percent === undefined ? "" : `${Math.round(percent)}\u00a0%`;
+}
+
+/** @param {Courier} c @param {number} now */
+export const heard = (c, now) => (Number.isNaN(heardAt(c)) ? t("courier.never") : ago(Math.min(heardAt(c), now), now, { lang }));

@@ -1,0 +1,21 @@
+/** @type {Record<string, import("../index.js").Text>} */
+export const texts = {
+  "plan.stops": { one: "after {n} stop", other: "after {n} stops" },
+  "plan.leave": "leaves by {time}",
+  "plan.again": "Plan again",
+  "plan.run": { one: "Assign {n} order", other: "Assign {n} orders" },
+  "plan.done": { one: "{n} order is assigned", other: "{n} orders are assigned" },
+  "plan.empty": "Nothing to plan",
+  "plan.empty.text": "Every order has a courier.",
+  "plan.left": { one: "{n} order stays without a courier", other: "{n} orders stay without a courier" },
+  "reason.no_location": "The place of delivery is unknown",
+  "reason.no_courier": "No courier is on duty soon",
+  "reason.vehicle": "Nobody has the right vehicle",
+  "reason.skills": "Nobody has the right skills",
+  "reason.no_way": "There is no way there",
+  "reason.shift_end": "Nobody finishes it before the end of the shift",
+  "reason.couriers_busy": "Everybody is busy",
+  "reason.not_waiting": "Not waiting for a courier",
+  "reason.later": "Left for a later plan",
+  "reason.too_early": "There is time left",
+};
