@@ -188,10 +188,13 @@ func (s *Service) Match(ch *domain.Change) {
 	}
 }
 
-// Committed tells the senders of deliveries that were just committed.
+// Committed tells the senders of deliveries that were just committed and are due.
 func (s *Service) Committed(list []domain.Delivery) {
+	now := s.Clock.Now()
 	for i := range list {
-		s.wake(list[i].Receiver)
+		if d := &list[i]; !d.DueAt.IsZero() && !d.DueAt.After(now) {
+			s.wake(d.Receiver)
+		}
 	}
 }
 

@@ -80,7 +80,7 @@ func (in *inbox) count() int {
 	return in.got
 }
 
-// reach waits until as many requests have come, as long as any come within two minutes.
+// reach waits until as many requests have come, as long as any come within four minutes.
 func (in *inbox) reach(ctx context.Context, wanted int) error {
 	for last, since := -1, time.Now(); ; pause(ctx, 5*time.Millisecond) {
 		got := in.count()
@@ -91,7 +91,7 @@ func (in *inbox) reach(ctx context.Context, wanted int) error {
 			return ctx.Err()
 		case got > last:
 			last, since = got, time.Now()
-		case time.Since(since) > 2*time.Minute:
+		case time.Since(since) > 4*time.Minute:
 			return fmt.Errorf("%d of %d requests came", got, wanted)
 		}
 	}

@@ -220,6 +220,13 @@ var deliveryTests = map[string]func(*testing.T, storeSuite){
 		for _, name := range []string{"hook", "other", "third"} {
 			s.sends(t, name)
 		}
+		ch := change(draft(), start)
+		rule := domain.NewDelivery("third", &ch.Events[0], start)
+		rule.Part = 1
+		ch.Deliveries = []domain.Delivery{rule}
+		_, err := s.CreateOrder(t.Context(), ch)
+		require.NoError(t, err)
+		require.Len(t, s.due(t, "third", start), 2)
 		require.NoError(t, s.DropReceiver(t.Context(), "hook"))
 		require.Empty(t, s.due(t, "hook", start))
 		require.NoError(t, s.PurgeDeliveries(t.Context(), time.Now().Add(-time.Hour)))

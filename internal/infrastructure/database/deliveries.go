@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
@@ -94,8 +96,9 @@ func (s *Store) SettleDeliveries(ctx context.Context, tried []domain.Delivery) e
 	}))
 }
 
-// logged adds the filter's conditions.
+// logged adds the filter's conditions. Part 0 is what webhooks and messages by hand have, and what the index by event holds.
 func (l *listing) logged(f domain.DeliveryFilter) {
+	l.where = append(l.where, "part = 0")
 	for _, c := range []struct {
 		asked     bool
 		condition string
@@ -120,7 +123,7 @@ func (s *Store) DeliveryLog(ctx context.Context, f domain.DeliveryFilter, p doma
 	if c := p.After; c.ID != "" {
 		l.and("event_id < %s", c.ID)
 	}
-	text := `SELECT ` + deliveryColumns + ` FROM deliveries` + l.conditions() + ` ORDER BY event_id DESC, part LIMIT $1`
+	text := `SELECT ` + deliveryColumns + ` FROM deliveries` + l.conditions() + ` ORDER BY event_id DESC LIMIT $1`
 	return read(ctx, s, l, text, scanDelivery, func(d domain.Delivery) domain.Cursor {
 		return domain.Cursor{CreatedAt: domain.EventTime(d.EventID), ID: d.EventID}
 	})
@@ -147,7 +150,7 @@ func (s *Store) RetryDeliveries(ctx context.Context, f domain.DeliveryFilter, at
 			return total, err
 		}
 		n, err := s.change(ctx, `UPDATE deliveries SET state = 'waiting', due_at = $3, tries = 0, code = 0, error = '' WHERE event_id`+s.d.among+`
-			AND receiver = $2`, s.d.list(ids), f.Receiver, micros(at))
+			AND receiver = $2 AND part = 0`, s.d.list(ids), f.Receiver, micros(at))
 		if total += n; err != nil || len(ids) < purgeChunk {
 			return total, err
 		}
@@ -161,8 +164,8 @@ func (s *Store) HoldDeliveries(ctx context.Context, receiver string) error {
 		(SELECT receiver, order_id, seq, part FROM deliveries WHERE receiver = $1 AND due_at IS NOT NULL LIMIT $2)`, receiver)
 }
 
-// PurgeDeliveries deletes old deliveries; see domain.Deliveries. It goes from receiver to
-// receiver along the index, so that those of forgotten receivers are found too.
+// PurgeDeliveries deletes old deliveries; see domain.Deliveries. It goes along the primary key and
+// looks for them outside of the transactions, since messages by rules have no index by time.
 func (s *Store) PurgeDeliveries(ctx context.Context, before time.Time) error {
 	bound := domain.EventIDAt(before)
 	for receiver := ""; ; {
@@ -170,10 +173,18 @@ func (s *Store) PurgeDeliveries(ctx context.Context, before time.Time) error {
 		if err != nil || !found {
 			return err
 		}
-		err = s.purge(ctx, `DELETE FROM deliveries WHERE (receiver, order_id, seq, part) IN (SELECT receiver, order_id, seq, part FROM deliveries
-			WHERE receiver = $1 AND event_id < $2 ORDER BY event_id LIMIT $3)`, receiver, bound)
-		if err != nil {
-			return err
+		for from := uuid.Nil.String(); from != ""; {
+			ids, err := list(ctx, s, scanOne[string], `SELECT order_id FROM deliveries WHERE receiver = $1 AND order_id >= $2 AND event_id < $3
+				ORDER BY order_id LIMIT $4`, receiver, from, bound, purgeChunk)
+			if err == nil {
+				_, err = s.change(ctx, `DELETE FROM deliveries WHERE order_id`+s.d.among+` AND receiver = $2 AND event_id < $3`, s.d.list(ids), receiver, bound)
+			}
+			if err != nil {
+				return err
+			}
+			if from = ""; len(ids) == purgeChunk {
+				from = ids[len(ids)-1]
+			}
 		}
 	}
 }

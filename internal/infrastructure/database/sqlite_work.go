@@ -6,6 +6,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/google/uuid"
 )
@@ -19,15 +20,21 @@ const (
 	sqliteSavepoint = `SAVEPOINT job`
 	sqliteRelease   = `RELEASE job`
 	sqliteBack      = `ROLLBACK TO job`
+	sqliteBulk      = 8 // rows of one statement, which costs as much as a row
 )
 
 var (
 	sqliteInserts     = inserts(func(t *table) string { return "VALUES (" + t.list("$%[2]d") + ")" })
+	sqliteBulkInserts = inserts(func(t *table) string {
+		row := "(?" + strings.Repeat(", ?", len(t.cols)-1) + ")"
+		return "VALUES " + row + strings.Repeat(", "+row, sqliteBulk-1)
+	})
 	sqliteUpdateOrder = "UPDATE orders SET " + ordersTable.rest("%[1]s = $%[2]d") + " WHERE id = $1"
 )
 
 func (e *sqlite) prepare(ctx context.Context) error {
-	texts := append(slices.Collect(maps.Values(sqliteInserts)), lockOrders+sqliteLock, lockCouriers+sqliteLock, sqliteLoad,
+	texts := append(slices.Collect(maps.Values(sqliteInserts)), slices.Collect(maps.Values(sqliteBulkInserts))...)
+	texts = append(texts, lockOrders+sqliteLock, lockCouriers+sqliteLock, sqliteLoad,
 		sqliteOutbox, sqliteSealed, sqliteSavepoint, sqliteRelease, sqliteBack, sqliteUpdateOrder, upsertShipment)
 	e.stmts = make(map[string]*sql.Stmt, len(texts))
 	for _, text := range texts {
@@ -109,8 +116,16 @@ func (w *sqliteWork) writePlan(p *plan) (map[*call]error, error) {
 	for _, rest := range []struct {
 		text string
 		rows [][]any
-	}{{sqliteUpdateOrder, p.updates}, {upsertShipment, p.shipping}, {sqliteInserts[deliveriesTable], p.messages}, {sqliteInserts[imagesTable], p.images}, {sqliteInserts[reportQueue], p.summed}, {sqliteLoad, loads}} {
+	}{{sqliteUpdateOrder, p.updates}, {upsertShipment, p.shipping}, {sqliteLoad, loads}} {
 		if _, err := w.e.each(w.ctx, w.tx, rest.text, rest.rows); err != nil {
+			return nil, err
+		}
+	}
+	for _, rest := range []struct {
+		t    *table
+		rows [][]any
+	}{{deliveriesTable, p.messages}, {imagesTable, p.images}, {reportQueue, p.summed}} {
+		if _, err := w.e.insert(w.ctx, w.tx, rest.t, rest.rows); err != nil {
 			return nil, err
 		}
 	}
@@ -166,7 +181,16 @@ func (w *sqliteWork) job(fn txFunc) error {
 }
 
 func (e *sqlite) insert(ctx context.Context, tx *sql.Tx, t *table, rows [][]any) (int, error) {
-	return e.each(ctx, tx, sqliteInserts[t], rows)
+	var bulks [][]any
+	for ; len(rows) >= sqliteBulk; rows = rows[sqliteBulk:] {
+		bulks = append(bulks, slices.Concat(rows[:sqliteBulk]...))
+	}
+	n, err := e.each(ctx, tx, sqliteBulkInserts[t], bulks)
+	if err != nil {
+		return 0, err
+	}
+	more, err := e.each(ctx, tx, sqliteInserts[t], rows)
+	return n + more, err
 }
 
 // purgeFixes deletes courier by courier along the primary key: an index by time would cost
