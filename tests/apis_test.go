@@ -370,9 +370,6 @@ func tidy(v any) any {
 		if v == "" {
 			return nil
 		}
-		if v == "nobody_watching" {
-			return "sent" // what a replica says, which does not know the watchers of the others
-		}
 		if rest, ok := strings.CutPrefix(v, "ORDER_STATUS_"); ok {
 			return strings.ToLower(rest)
 		}

@@ -66,14 +66,6 @@ func (a *App) openNotify(ctx context.Context, secret []byte) (err error) {
 	})
 }
 
-// watching tells whether anybody watches an order; nil where other replicas have watchers too.
-func (a *App) watching() func(orderID string) bool {
-	if a.wakeups != nil {
-		return nil
-	}
-	return a.hub.Watching
-}
-
 // messagePauses are the pauses between the tries of a message: later it would be of no use.
 var messagePauses = []time.Duration{10 * time.Second, time.Minute, 5 * time.Minute, 15 * time.Minute, time.Hour, 3 * time.Hour}
 

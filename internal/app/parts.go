@@ -170,7 +170,7 @@ func (a *App) buildServices() {
 	region, stale := a.cfg.Orders.PhoneRegion, a.cfg.Tracking.StaleAfter
 	a.orders = orders.New(orders.Deps{
 		Store: a.store, Live: a.counting(a.live), Clock: a.clock, Log: a.log, Keys: keys, Estimate: estimate,
-		Watching: a.watching(), PhoneRegion: region, ShowCourier: a.gate.documents.ShowCourier,
+		Watching: a.hub.Watching, PhoneRegion: region, ShowCourier: a.gate.documents.ShowCourier,
 	}, a.hub)
 	a.tracking = tracking.New(tracking.Deps{
 		Store: a.store, Live: a.live, Watchers: a.hub, Clock: a.clock, Log: a.log, Keys: keys, Orders: a.orders, Estimate: estimate,

@@ -159,7 +159,7 @@ type Deliveries interface {
 	DeliveryContents(ctx context.Context, of []Delivery) ([]DeliveryContent, error)
 	// SettleDeliveries stores how deliveries stand after a try. What was held meanwhile stays so, unless it was sent.
 	SettleDeliveries(ctx context.Context, tried []Delivery) error
-	// DeliveryLog returns a page of deliveries, newest event first, and the next cursor.
+	// DeliveryLog returns a page of a webhook's deliveries, newest event first, and the next cursor.
 	DeliveryLog(ctx context.Context, f DeliveryFilter, p Page) ([]Delivery, *Cursor, error)
 	// OrderDeliveries returns the receivers' deliveries about an order, by seq.
 	OrderDeliveries(ctx context.Context, orderID string, receivers []string) ([]Delivery, error)
@@ -330,6 +330,8 @@ type Wakeups interface {
 	// Watch subscribes to a topic and Unwatch unsubscribes. Neither blocks; delivery may start a little later.
 	Watch(topic string)
 	Unwatch(topic string)
+	// Watched reports whether any replica watches the topic; true while that can't be found out.
+	Watched(ctx context.Context, topic string) bool
 	// Receive calls fn with each message of a watched topic, one at a time per topic,
 	// until the context ends; it waits out outages of the transport. fn must not block.
 	Receive(ctx context.Context, fn func(topic string, message []byte)) error

@@ -88,6 +88,7 @@ func (s *Service) limitNotices(ctx context.Context, id string, now time.Time) er
 
 // notice commits the message, its deliveries and the answer.
 func (s *Service) notice(ctx context.Context, known *domain.Order, in Notice, reach []domain.Reach, by domain.By, rec *domain.Idempotency) (out Notified, err error) {
+	unseen := s.Watching != nil && (in.Channel == "" || in.Channel == ChannelLive) && !s.Watching(ctx, known.ID)
 	_, err = s.Update(ctx, known.ID, "", rec, func(ch *domain.Change) error {
 		data := map[string]any{"channel": cmp.Or(in.Channel, ChannelLive), "text": in.Text}
 		if in.Text == "" {
@@ -103,7 +104,7 @@ func (s *Service) notice(ctx context.Context, known *domain.Order, in Notice, re
 			out.Deliveries[i] = Delivery{r.Channel, cmp.Or(r.Obstacle, "queued")}
 			switch {
 			case r.Channel == ChannelLive:
-				if out.Deliveries[i].Status = "sent"; s.Watching != nil && !s.Watching(known.ID) {
+				if out.Deliveries[i].Status = "sent"; unseen {
 					out.Deliveries[i].Status = "nobody_watching"
 				}
 			case r.Obstacle == "" && r.Channel != "webhook": // which hear of the entry like of any other

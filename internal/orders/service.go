@@ -28,7 +28,7 @@ type Deps struct {
 	// PhoneRegion is the country (ISO 3166-1 alpha-2) of phone numbers without a country code.
 	PhoneRegion string
 	// Watching reports whether anybody watches an order; nil if that is not known.
-	Watching func(orderID string) bool
+	Watching func(ctx context.Context, orderID string) bool
 	// ShowCourier returns a merchant's rule for showing the courier to customers; the default is custody.
 	ShowCourier func(merchantID string) domain.ShowCourier
 	// ProofRequired returns what a merchant's couriers must bring; the default is nothing.

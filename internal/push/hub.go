@@ -120,14 +120,15 @@ func (h *Hub) Watchers() int {
 	return len(h.subs)
 }
 
-// Watching reports whether anybody watches an order in this process.
-func (h *Hub) Watching(orderID string) bool {
-	r := h.orders.lock(orderID, false)
-	if r == nil {
-		return false
+// Watching reports whether anybody watches an order, here or on another replica.
+func (h *Hub) Watching(ctx context.Context, orderID string) bool {
+	if r := h.orders.lock(orderID, false); r != nil {
+		watched := len(r.members) > 0
+		if r.mu.Unlock(); watched {
+			return true
+		}
 	}
-	defer r.mu.Unlock()
-	return len(r.members) > 0
+	return h.peers != nil && h.peers.wakeups.Watched(ctx, OrderTopic(orderID).String())
 }
 
 func (h *Hub) forget(s *Subscription) {

@@ -2,6 +2,7 @@ package push
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -76,6 +77,14 @@ func (e *etherEnd) Unwatch(topic string) {
 	e.mu.Unlock()
 }
 
+func (e *etherEnd) Watched(_ context.Context, topic string) bool {
+	return slices.ContainsFunc(e.ether.ends, func(end *etherEnd) bool {
+		end.mu.Lock()
+		defer end.mu.Unlock()
+		return end.watched[topic] > 0
+	})
+}
+
 func (e *etherEnd) Receive(ctx context.Context, fn func(string, []byte)) error {
 	e.mu.Lock()
 	e.fn = fn
@@ -116,7 +125,11 @@ func TestReplicasHearEachOther(t *testing.T) {
 	e := &ether{}
 	here, there := replicas(t, e)
 	id, c := here.carried()
-	near, far := here.watch(OrderTopic(id)), there.watch(OrderTopic(id))
+	require.False(t, here.hub.Watching(t.Context(), id))
+	far := there.watch(OrderTopic(id))
+	require.True(t, here.hub.Watching(t.Context(), id))
+	require.True(t, there.hub.Watching(t.Context(), id))
+	near := here.watch(OrderTopic(id))
 	courier, fleet := there.watch(CourierTopic(c)), there.watch(FleetTopic())
 	for _, s := range []*Subscription{near, far, courier, fleet} {
 		drained(t, s)

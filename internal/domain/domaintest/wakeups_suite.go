@@ -57,6 +57,7 @@ func Wakeups(t *testing.T, open func(*testing.T) (a, b domain.Wakeups)) {
 	}{
 		{"a watched topic is heard, by its publisher too", wakeupsReach},
 		{"what is not watched is not heard", wakeupsUnwatched},
+		{"whether a topic is watched is known everywhere", wakeupsWatched},
 		{"any bytes arrive in their order", wakeupsBytes},
 		{"thousands of topics", wakeupsMany},
 	} {
@@ -120,6 +121,17 @@ func wakeupsUnwatched(t *testing.T, a, b *inbox) {
 		a.Publish("order:1", []byte("again"))
 		return len(b.of("order:1")) > n
 	}, 20*time.Second, 10*time.Millisecond)
+}
+
+func wakeupsWatched(t *testing.T, a, b *inbox) {
+	require.False(t, a.Watched(t.Context(), "order:1"))
+	b.Watch("order:1")
+	for _, w := range []*inbox{a, b} {
+		require.Eventually(t, func() bool { return w.Watched(t.Context(), "order:1") }, 20*time.Second, 10*time.Millisecond)
+		require.False(t, w.Watched(t.Context(), "order:2"))
+	}
+	b.Unwatch("order:1")
+	require.Eventually(t, func() bool { return !a.Watched(t.Context(), "order:1") }, 20*time.Second, 10*time.Millisecond)
 }
 
 func wakeupsBytes(t *testing.T, a, b *inbox) {

@@ -100,6 +100,22 @@ func (r *Redis) Watch(topic string) { r.wakeups.want(topic, true) }
 // Unwatch unsubscribes from a topic.
 func (r *Redis) Unwatch(topic string) { r.wakeups.want(topic, false) }
 
+// Watched asks the server for the topic's subscribers; see domain.Wakeups.
+func (r *Redis) Watched(ctx context.Context, topic string) bool {
+	s := r.current.Load()
+	if s == nil {
+		return true
+	}
+	ctx, cancel := within(ctx, opTimeout)
+	defer cancel()
+	channel := r.channelTag(part(topic, channels(s.client))) + topic
+	n, err := s.client.Do(ctx, s.client.B().PubsubShardnumsub().Channel(channel).Build()).AsIntMap()
+	if err != nil {
+		_ = r.fail(ctx, s, err)
+	}
+	return err != nil || n[channel] > 0
+}
+
 func (w *wakeups) want(topic string, wanted bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
