@@ -31,6 +31,7 @@ type queue struct {
 	stop  context.CancelFunc
 	wake  chan struct{}
 	until atomic.Int64 // the end of the lease, nanoseconds since 1970
+	ends  *time.Timer  // stops shortly before it
 
 	mu       sync.Mutex
 	window   map[key]bool      // what is in a lane or not settled yet
@@ -65,14 +66,22 @@ func newQueue(ctx context.Context, s *Service, r domain.Receiver, until time.Tim
 		window: map[key]bool{}, lanes: map[string][]item{}, busy: map[string]bool{}, blocked: map[string]bool{},
 	}
 	q.ctx, q.stop = context.WithCancel(ctx)
-	q.until.Store(until.UnixNano())
+	q.ends = time.AfterFunc(leaseFor, q.stop)
+	q.extend(until)
 	return q
+}
+
+// extend moves the end of the lease.
+func (q *queue) extend(until time.Time) {
+	q.until.Store(until.UnixNano())
+	q.ends.Reset(until.Sub(q.s.Clock.Now()) - margin)
 }
 
 // run sends until the lease is lost, nothing was due for a while, or the context ends. What
 // is being sent is waited for and stored.
 func (q *queue) run() {
 	defer q.stop()
+	defer q.ends.Stop()
 	idle := q.s.Clock.Now()
 	background.Loop(q.ctx, q.wake, 0, func() time.Duration {
 		more, err := q.turn()
@@ -214,7 +223,7 @@ func (q *queue) work(order string) {
 	for {
 		q.mu.Lock()
 		lane := q.lanes[order]
-		if len(lane) == 0 || !q.mayBegin() {
+		if len(lane) == 0 || q.ctx.Err() != nil {
 			delete(q.busy, order)
 			q.forgetLane(order)
 			if len(q.ready) == 0 || q.failures >= failingAfter || q.ctx.Err() != nil {
@@ -232,12 +241,6 @@ func (q *queue) work(order string) {
 		out := q.s.send(q.ctx, &it.Delivery, it.content)
 		q.result(it.Delivery, out)
 	}
-}
-
-// mayBegin reports whether the lease lasts long enough for another try.
-func (q *queue) mayBegin() bool {
-	left := time.Unix(0, q.until.Load()).Sub(q.s.Clock.Now())
-	return q.ctx.Err() == nil && left > q.s.Config.Timeout+margin
 }
 
 // forgetLane gives up the rest of a lane; it is read again once it is due. mu is held.

@@ -15,11 +15,15 @@ import (
 )
 
 const (
-	// leaseFor is how long a lease lasts: after a crash, others wait for so long.
-	leaseFor = 30 * time.Second
+	// leaseFor is how long a lease lasts: after a crash, others wait for so long. It is renewed
+	// when a quarter has passed.
+	leaseFor = 10 * time.Second
 	// lingerFor is how long a queue with nothing to do keeps its lease.
 	lingerFor = 5 * time.Second
-	// margin is what must be left of a lease, beyond the time of a try, to begin one.
+	// leaseGap is the least pause between looks for receivers: each commit for one that another
+	// process sends to would cause a look.
+	leaseGap = 20 * time.Millisecond
+	// margin is what is left of a lease when tries are broken off because it could not be renewed.
 	margin = 2 * time.Second
 )
 
@@ -90,6 +94,7 @@ func (s *Service) Run(ctx context.Context) {
 				s.Log.Warn("webhooks and messages wait: the database does not answer", zap.Error(err))
 			}
 		}
+		background.Sleep(ctx, leaseGap)
 		return s.Config.Poll
 	})
 }
@@ -106,7 +111,7 @@ func (s *Service) lease(ctx context.Context, running *sync.WaitGroup) error {
 	s.mu.Lock()
 	for _, name := range renew {
 		if q := s.queues[name]; q != nil && slices.Contains(kept, name) {
-			q.until.Store(until.UnixNano())
+			q.extend(until)
 		} else if q != nil { // somebody else has it
 			q.stop()
 		}
