@@ -284,11 +284,15 @@ func TestCustomersSayWhatTheyMay(t *testing.T) {
 	s := newShop(t)
 	id, token := s.pizza(nil)
 	other, _ := s.pizza(nil)
+	key := ""
 	say := func(order, what, body string) (status int, code string) {
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+s.http+"/order/"+order+"/"+what, strings.NewReader(body))
 		require.NoError(t, err)
 		req.Header.Set("Authorization", "Bearer "+token)
 		req.Header.Set("Content-Type", "application/json")
+		if key != "" {
+			req.Header.Set("Idempotency-Key", key)
+		}
 		resp, err := http.DefaultClient.Do(req)
 		require.NoError(t, err)
 		var answer object
@@ -316,9 +320,19 @@ func TestCustomersSayWhatTheyMay(t *testing.T) {
 		require.Equal(t, c.code, code, "%+v", c)
 	}
 	require.Equal(t, "code 42", str(s.rest("GET", "/order/"+id, nil), "instructions"))
+	key = "once"
+	for range 2 { // one change
+		status, _ := say(id, "instructions", `{"text": "code 43"}`)
+		require.Equal(t, http.StatusOK, status)
+	}
+	_, code := say(id, "instructions", `{"text": "code 44"}`)
+	require.Equal(t, "idempotency_key_reused", code)
+	key = ""
+	status, _ := say(id, "instructions", `{"text": "code 42"}`)
+	require.Equal(t, http.StatusOK, status)
 	s.hand(id, "Ivan")
 	s.status(id, "delivered")
-	status, code := say(id, "instructions", `{"text": "too late"}`)
+	status, code = say(id, "instructions", `{"text": "too late"}`)
 	require.Equal(t, http.StatusConflict, status)
 	require.Equal(t, "order_finished", code)
 	for _, stars := range []string{"2", "5"} { // the later one counts
@@ -326,4 +340,9 @@ func TestCustomersSayWhatTheyMay(t *testing.T) {
 		require.Equal(t, http.StatusOK, status)
 	}
 	require.Equal(t, object{"stars": 5.0, "text": "Спасибо"}, get(s.rest("GET", "/order/"+id, nil), "rating"))
+	resp, err := http.Get("http://" + s.http + "/order/" + id + "?token=" + token)
+	require.NoError(t, err)
+	own := readObject(resp)
+	require.Equal(t, "code 42", own["instructions"], "and see what they said")
+	require.Equal(t, 5.0, get(own, "rating", "stars"))
 }

@@ -14,6 +14,7 @@ import { render } from "./vendor/preact.js";
  * @property {string} [timezone]
  * @property {boolean} [login] whether there is an identity provider to sign in with
  * @property {string[]} [can] permitted actions besides viewing
+ * @property {"ask"|"done"} [opt_out] it asks whether to end messages, or says that they ended
  * @property {object} [order] the customer's
  * @property {object} [track] of that order
  * @property {string} [call] the link by which customers and couriers call each other, with places to fill in
@@ -28,7 +29,7 @@ export const callLink = (template, order, from) =>
 
 /**
  * Starts a page: renders it from the server's data.
- * @param {(boot: Boot) => any} page @param {string} [own] a folder in i18n with the page's own texts
+ * @param {(boot: Boot) => any} page or the promise of one @param {string} [own] a folder in i18n with the page's own texts
  * @param {string} [language] that the user chose, in place of the server's
  */
 export async function start(page, own, language) {
@@ -37,7 +38,7 @@ export async function start(page, own, language) {
   const [common, more] = await Promise.all([import(`./i18n/${boot.lang}.js`), own && import(`./i18n/${own}/${boot.lang}.js`)]);
   speak(boot.lang, { ...common.texts, ...more?.texts });
   if (boot.brand.accent) await paint(boot.brand.accent);
-  render(page(boot), /** @type {HTMLElement} */ (document.getElementById("app")));
+  render(await page(boot), /** @type {HTMLElement} */ (document.getElementById("app")));
 }
 
 /** Sets the operator's accent. @param {string} accent */

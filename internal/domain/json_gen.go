@@ -110,6 +110,14 @@ func appendOrder(b []byte, v *Order) []byte {
 		b = append(b, `,"pin":`...)
 		b = appendString(b, string(v.PIN))
 	}
+	if len(v.Contacts) > 0 {
+		b = append(b, `,"contacts":`...)
+		for i := range v.Contacts {
+			b = append(b, "[,"[min(i, 1)])
+			b = appendString(b, string(v.Contacts[i]))
+		}
+		b = append(b, ']')
+	}
 	if v.ETA != nil {
 		b = append(b, `,"eta":`...)
 		b = appendEstimate(b, v.ETA)

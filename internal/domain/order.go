@@ -40,6 +40,7 @@ type Order struct {
 	Requirements  *Requirements     `json:"requirements,omitempty"`
 	ProofRequired []string          `json:"proof_required,omitempty" enum:"photo,signature,pin" nullable:"false" doc:"what the courier must bring to deliver it"`
 	PIN           string            `json:"pin,omitempty" readOnly:"true" doc:"what the customer tells the courier; only in the answer to a share link"`
+	Contacts      []string          `json:"contacts,omitempty" readOnly:"true" nullable:"false" doc:"the channels that the customer has connected; only in the answer to a share link" example:"[\"telegram\"]"`
 	ETA           *Estimate         `json:"eta,omitempty" doc:"as of this version"`
 	// Attempts counts delivery attempts: failed ones and the one that succeeded.
 	Attempts    int        `json:"attempts"`

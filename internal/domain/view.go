@@ -2,6 +2,7 @@ package domain
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -230,6 +231,7 @@ func (o *Order) forCustomer() *Order {
 		ID: o.ID, Number: o.Number, ExternalID: o.ExternalID, MerchantID: o.MerchantID, Status: o.Status, Version: o.Version,
 		Customer: Customer{Name: c.Name, Phone: MaskPhone(c.Phone), Email: MaskEmail(c.Email), Locale: c.Locale},
 		Dropoff:  o.Dropoff, Items: o.Items, Total: o.Total, Attempts: o.Attempts, ProofRequired: o.ProofRequired,
+		Instructions: o.Instructions, Rating: o.Rating, Payment: o.Payment, Contacts: slices.Sorted(maps.Keys(o.Bookkeeping.Contacts)),
 		ReadyAt: o.ReadyAt, PromisedAt: o.PromisedAt, DeliverAfter: o.DeliverAfter, DeliverBefore: o.DeliverBefore,
 		Timezone: o.Timezone, CreatedAt: o.CreatedAt, UpdatedAt: o.UpdatedAt, DeliveredAt: o.DeliveredAt, CancelledAt: o.CancelledAt,
 	}

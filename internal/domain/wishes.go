@@ -1,5 +1,7 @@
 package domain
 
+import "maps"
+
 // Instructions are the customer's instructions for the courier.
 type Instructions struct {
 	Text string `json:"text" maxLength:"500" doc:"empty takes them away" example:"Entrance 3, code 42"`
@@ -38,14 +40,15 @@ func (o *Order) Rate(r Rating, by By) ([]Event, error) {
 	return []Event{o.change(EventRated, by, map[string]any{"stars": r.Stars})}, nil
 }
 
-// SetContact stores where a channel reaches the customer; order_finished when nothing more is to be told.
+// SetContact stores where a channel reaches the customer, empty for nowhere any more; order_finished when nothing more is to be told.
 func (o *Order) SetContact(channel, address string, by By) ([]Event, error) {
 	switch {
 	case o.Bookkeeping.Contacts[channel] == address:
 		return nil, nil
-	case o.Status.Terminal():
+	case address != "" && o.Status.Terminal():
 		return nil, Errorf(CodeOrderFinished, "an order that is %s sends no messages any more", o.Status)
 	}
 	o.Bookkeeping.Contacts = with(o.Bookkeeping.Contacts, channel, address)
+	maps.DeleteFunc(o.Bookkeeping.Contacts, func(_, address string) bool { return address == "" })
 	return []Event{o.change(EventChanged, by, map[string]any{"fields": []string{"contacts"}})}, nil
 }

@@ -93,7 +93,7 @@ type assets struct {
 var webAssets = sync.OnceValue(func() *assets { return newAssets(web.Files) })
 
 var assetTypes = map[string]string{
-	".js": javaScriptType, ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml", ".txt": "text/plain; charset=utf-8", ".png": "image/png",
+	".js": javaScriptType, ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml", ".txt": "text/plain; charset=utf-8", ".png": "image/png", ".webmanifest": "application/manifest+json",
 }
 
 func newAssets(source fs.FS) *assets {

@@ -3,6 +3,7 @@ package httpserver
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"net/http"
 
 	"github.com/gin-gonic/gin"
@@ -35,14 +36,16 @@ func (s *Server) customerPage(c *gin.Context) {
 	token := c.Param("token")
 	ctx, order, track, err := s.linked(c.Request.Context(), token)
 	b := boot{}
+	var channels []string
 	status := http.StatusNotFound
 	switch {
 	case err == nil:
 		status = http.StatusOK
 		merchant := s.Documents.Profile(order.MerchantID)
+		channels = s.Notify.Offered(order.MerchantID)
 		b.Lang = languageOf(c, cmp.Or(order.Customer.Locale, merchant.Locale))
 		b.Brand, b.Timezone = s.brand(ctx, order.MerchantID), merchant.Timezone
-		b.Token, b.OrderID, b.Order, b.Track, b.Can = token, order.ID, order, track, s.offers()
+		b.Token, b.OrderID, b.Order, b.Track, b.Can = token, order.ID, order, track, append(s.offers(), channels...)
 	case domain.CodeOf(err) == domain.CodeUnavailable || ctx.Err() != nil:
 		fail(c, err)
 		return
@@ -52,6 +55,10 @@ func (s *Server) customerPage(c *gin.Context) {
 	p := previews[b.Lang]
 	if err == nil {
 		p.later = []string{"parts/map/map.js"}
+	}
+	if len(channels) > 0 {
+		p.later = append([]string{"customer/messages.js"}, p.later...)
+		p.policy, p.head = "messages", fmt.Sprintf("<link rel=\"manifest\" href=%q>\n", webAssets().url("customer/page.webmanifest"))
 	}
 	if b.Brand == (brand{}) {
 		b.Brand = s.brand(ctx, "")

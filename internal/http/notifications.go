@@ -3,6 +3,7 @@ package httpserver
 import (
 	"context"
 	"net/http"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/gin-gonic/gin"
@@ -84,11 +85,6 @@ func (s *Server) previewText(ctx context.Context, in *struct{ JSONBody }) (*body
 	return bodyOf(s.Notify.Preview(o, body))
 }
 
-// optOutPage asks before it ends messages: mail scanners follow links, and people press buttons.
-const optOutPage = `<!doctype html><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Unsubscribe</title>` +
-	`<body style="font:18px/1.5 sans-serif;margin:2em"><form method="post"><p>No more messages about orders to this address?</p>` +
-	`<p lang="ru">Больше не присылать сообщений о заказах на этот адрес?</p><button style="font:inherit;padding:.5em 1em">Unsubscribe · Отписаться</button></form>`
-
 type optOutIn struct {
 	Token string `path:"token" doc:"from a message"`
 }
@@ -97,22 +93,27 @@ type optOutIn struct {
 func (s *Server) optOutRoutes() {
 	op := operation{
 		method: http.MethodGet, path: "/opt-out/{token}", id: "showOptOut", tag: tagMessages, open: true, replies: "text/html",
+		codes: []domain.Code{domain.CodeNotFound},
 	}
-	plain[optOutIn, struct{}](s, op, func(c *gin.Context) { c.Data(http.StatusOK, "text/html; charset=utf-8", []byte(optOutPage)) })
-	op.method, op.id, op.replies = http.MethodPost, "optOut", "text/plain"
-	op.codes = []domain.Code{domain.CodeNotFound}
+	plain[optOutIn, struct{}](s, op, func(c *gin.Context) { s.optOutPage(c, "ask", s.Notify.CheckOptOut(c.Param("token"))) })
+	op.method, op.id = http.MethodPost, "optOut"
 	plain[optOutIn, struct{}](s, op, func(c *gin.Context) {
-		if err := s.Notify.OptOut(c.Request.Context(), c.Param("token")); err != nil {
-			fail(c, err)
-			return
-		}
-		c.String(http.StatusOK, "Done. Готово.\n")
+		s.optOutPage(c, "done", s.Notify.OptOut(c.Request.Context(), c.Param("token")))
 	})
 }
 
-type contactIn struct {
-	OrderPath
-	JSONBody
+// optOutPage shows people a state of the page, and that the link does not work; programs get the error.
+func (s *Server) optOutPage(c *gin.Context, state string, err error) {
+	status := http.StatusOK
+	if err != nil {
+		if domain.CodeOf(err) != domain.CodeNotFound || !strings.Contains(c.GetHeader("Accept"), "text/html") {
+			fail(c, err)
+			return
+		}
+		state, status = "", http.StatusNotFound
+	}
+	b := boot{Lang: languageOf(c, ""), OptOut: state}
+	s.showPage(c, status, previews[b.Lang], b)
 }
 
 // contactRoutes registers how customers hand over a chat or a browser.
@@ -120,17 +121,13 @@ func (s *Server) contactRoutes() {
 	handle(s, operation{
 		method: http.MethodPost, path: "/order/{order_id}/contacts", id: "connectCustomer", tag: tagMessages,
 		body: notify.CustomerContact{}, codes: []domain.Code{domain.CodeOrderFinished},
-	}, func(ctx context.Context, in *contactIn) (*noStore[*notify.ContactOffer], error) {
-		body, err := request(in.JSONBody, in.check(), notify.CustomerContact.Check)
+	}, posting[orderPostIn](notify.CustomerContact.Check, secretOnce, func(ctx context.Context, id string, body notify.CustomerContact) (*notify.ContactOffer, error) {
+		_, o, err := s.Orders.Reach(ctx, id)
 		if err != nil {
 			return nil, err
 		}
-		_, o, err := s.Orders.Reach(ctx, in.ID)
-		if err != nil {
-			return nil, err
-		}
-		return secretOf(s.Notify.Connect(ctx, o.ID, body, s.Orders.SetContact))
-	})
+		return s.Notify.Connect(ctx, o.ID, body, s.Orders.SetContact)
+	}))
 	plain[botIn, struct{}](s, operation{
 		method: http.MethodPost, path: "/bots/{channel}", id: "updateBot", tag: tagOps, open: true, replies: "text/plain",
 		codes: []domain.Code{domain.CodeNotFound},

@@ -47,7 +47,7 @@ func TestEveryRouteIsDescribed(t *testing.T) {
 	params := regexp.MustCompile(`:(\w+)`)
 	pages := map[string]bool{
 		"/": true, "/client.js": true, "/client/:part": true, "/docs": true, "/docs/*asset": true,
-		"/assets/:hash/*file": true, "/licences": true, "/parts": true, "/t/:token": true, "/map.pmtiles": true, "/brand/logo": true, "/welcome": true,
+		"/assets/:hash/*file": true, "/licences": true, "/parts": true, "/t/:token": true, "/t/worker.js": true, "/map.pmtiles": true, "/brand/logo": true, "/welcome": true,
 		"/courier-app": true, "/courier-app/manifest.json": true, "/courier-app/worker.js": true,
 	}
 	for _, r := range d.srv.engine.Routes() {
@@ -73,7 +73,7 @@ func TestEveryRouteIsDescribed(t *testing.T) {
 // What changes something honours Idempotency-Key, but for what is listed here.
 func TestChangesHaveIdempotencyKeys(t *testing.T) {
 	without := map[string]string{
-		"setRoute": "replaces the whole", "setShifts": "replaces the whole", "planDispatch": "changes nothing", "testWebhook": "changes nothing", "connectCustomer": "a link of its own, or the same contact", "updateBot": "codes are used once", "previewNotification": "changes nothing", "optOut": "once is enough",
+		"setRoute": "replaces the whole", "setShifts": "replaces the whole", "planDispatch": "changes nothing", "testWebhook": "changes nothing", "updateBot": "codes are used once", "previewNotification": "changes nothing", "optOut": "once is enough",
 		"createTicket": "lasts half a minute", "createSession": "a cookie for the caller only", "deleteSession": "nothing is left to end",
 		"ingestOsmand": "known positions are dropped", "ingestOwnTracks": "known positions are dropped", "receiveHook": "only asks the company sooner",
 	}

@@ -70,6 +70,8 @@ type boot struct {
 	Login bool `json:"login,omitempty"`
 	// Call is Pages.CallURL.
 	Call string `json:"call,omitempty"`
+	// OptOut is ask or done on the page that ends messages.
+	OptOut string `json:"opt_out,omitempty"`
 	// Order and Track spare a page its first calls.
 	Order any `json:"order,omitempty"`
 	Track any `json:"track,omitempty"`
@@ -124,6 +126,7 @@ func (s *Server) pageRoutes() {
 	})
 	s.brandRoutes()
 	s.engine.GET("/t/:token", s.customerPage)
+	s.engine.GET("/t/worker.js", func(c *gin.Context) { a.files["customer/worker.js"]().serve(c) })
 	s.courierAppRoutes()
 	s.engine.GET("/parts", func(c *gin.Context) {
 		s.showPage(c, http.StatusOK, page{name: "parts/gallery", title: "Parts"}, boot{Lang: languageOf(c, "")})

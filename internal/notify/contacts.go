@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
+	"github.com/order-tracking/order-tracking/internal/idempotency"
 )
 
 // codeTTL is how long a link that starts a bot is valid.
@@ -21,6 +22,20 @@ const codeTTL = 15 * time.Minute
 type CustomerContact struct {
 	Channel      string            `json:"channel" enum:"telegram,max,webpush" example:"telegram"`
 	Subscription *PushSubscription `json:"subscription,omitempty" doc:"of webpush: what PushManager.subscribe returned"`
+	Remove       bool              `json:"remove,omitempty" doc:"no more messages about this order on the channel"`
+}
+
+// SetContact stores where a channel reaches an order's customer, with the answer to the request.
+type SetContact func(ctx context.Context, orderID, channel, address string, rec *domain.Idempotency) error
+
+// Offered are the channels that customers of a merchant can connect.
+func (s *Service) Offered(merchantID string) (out []string) {
+	for _, name := range []string{"webpush", "telegram", "max"} {
+		if s.obstacle(&domain.Order{}, s.rulesOf(merchantID), name) == "no_address" {
+			out = append(out, name)
+		}
+	}
+	return out
 }
 
 // PushSubscription is a browser's, as its PushSubscription has it.
@@ -50,15 +65,16 @@ func (c CustomerContact) Check() error {
 	return f.Err()
 }
 
-// Connect offers a customer of an order a way to be reached, or stores it with set.
-func (s *Service) Connect(
-	ctx context.Context, orderID string, in CustomerContact, set func(ctx context.Context, orderID, channel, address string) error,
-) (*ContactOffer, error) {
+// Connect offers a customer of an order a way to be reached, or stores or removes it with set.
+func (s *Service) Connect(ctx context.Context, orderID string, in CustomerContact, set SetContact) (*ContactOffer, error) {
 	if err := in.Check(); err != nil {
 		return nil, err
 	}
 	if s.channels[in.Channel] == nil {
 		return nil, domain.Invalid("/channel", "off", "the channel is not set up")
+	}
+	if in.Remove {
+		return s.keep(ctx, orderID, in, "", set)
 	}
 	if in.Channel == "webpush" {
 		if in.Subscription == nil {
@@ -71,7 +87,7 @@ func (s *Service) Connect(
 		if err != nil {
 			return nil, err
 		}
-		return &ContactOffer{Stored: true}, set(ctx, orderID, in.Channel, string(address))
+		return s.keep(ctx, orderID, in, string(address), set)
 	}
 	code, until := rand.Text(), domain.Timestamp(s.Clock.Now().Add(codeTTL))
 	err := s.Store.KeepTicket(ctx, domain.Ticket{
@@ -79,6 +95,17 @@ func (s *Service) Connect(
 		Caller: domain.Caller{Actor: domain.Actor{Kind: roleContact, ID: in.Channel}, OrderID: orderID},
 	})
 	return &ContactOffer{URL: s.bots[in.Channel].Link(code), ExpiresAt: &until}, err
+}
+
+// keep stores an address, once for an idempotency key.
+func (s *Service) keep(ctx context.Context, orderID string, in CustomerContact, address string, set SetContact) (*ContactOffer, error) {
+	return idempotency.Once(ctx, s.Keys, "connect_customer:"+orderID, in, func(rec *domain.Idempotency) (*ContactOffer, error) {
+		out := &ContactOffer{Stored: address != ""}
+		if err := idempotency.Answer(rec, out); err != nil {
+			return nil, err
+		}
+		return out, set(ctx, orderID, in.Channel, address, rec)
+	})
 }
 
 // roleContact is the role of codes: it permits nothing.
@@ -93,10 +120,7 @@ func (s *Service) BotSecret(channel string) string {
 
 // Update handles a bot's webhook: whoever starts it with a valid code is reached there from
 // now on. A forged one is not_found.
-func (s *Service) Update(
-	ctx context.Context, channel string, header func(string) string, body []byte,
-	set func(ctx context.Context, orderID, channel, address string) error,
-) error {
+func (s *Service) Update(ctx context.Context, channel string, header func(string) string, body []byte, set SetContact) error {
 	b := s.bots[channel]
 	if b == nil || !hmac.Equal([]byte(header(b.Header)), []byte(s.BotSecret(channel))) {
 		return domain.Errorf(domain.CodeNotFound, "there is nothing here")
@@ -109,7 +133,7 @@ func (s *Service) Update(
 	if err != nil || t == nil || t.Caller.Kind != roleContact || s.Clock.Now().After(t.ExpiresAt) {
 		return err
 	}
-	return set(ctx, t.Caller.OrderID, channel, chat)
+	return set(ctx, t.Caller.OrderID, channel, chat, nil)
 }
 
 // Register tells the bots' providers where their webhooks are, until that works.

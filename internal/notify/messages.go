@@ -204,15 +204,29 @@ func (s *Service) mark(channel, address string) string {
 
 // OptOut ends messages to the address that a message's link names, for ever.
 func (s *Service) OptOut(ctx context.Context, token string) error {
+	channel, address, err := s.optOut(token)
+	if err != nil {
+		return err
+	}
+	return s.Store.OptOut(ctx, s.mark(channel, address), s.Clock.Now())
+}
+
+// CheckOptOut returns not_found for a link that OptOut would refuse.
+func (s *Service) CheckOptOut(token string) error {
+	_, _, err := s.optOut(token)
+	return err
+}
+
+func (s *Service) optOut(token string) (channel, address string, err error) {
 	raw, err := base64.RawURLEncoding.DecodeString(token)
 	if err == nil {
 		var text string
 		if text, err = s.seals.open(raw, "opt-out"); err == nil {
-			channel, address, _ := strings.Cut(text, "\n")
-			return s.Store.OptOut(ctx, s.mark(channel, address), s.Clock.Now())
+			channel, address, _ = strings.Cut(text, "\n")
+			return channel, address, nil
 		}
 	}
-	return domain.Errorf(domain.CodeNotFound, "the link is not valid")
+	return "", "", domain.Errorf(domain.CodeNotFound, "the link is not valid")
 }
 
 // Notification is a message to an order's customer.

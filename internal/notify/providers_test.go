@@ -1,14 +1,6 @@
 package notify_test
 
 import (
-	"crypto/aes"
-	"crypto/cipher"
-	"crypto/ecdh"
-	"crypto/hkdf"
-	"crypto/rand"
-	"crypto/sha256"
-	"encoding/base64"
-	"encoding/binary"
 	"encoding/json"
 	"net/http"
 	"net/url"
@@ -20,6 +12,7 @@ import (
 
 	"github.com/order-tracking/order-tracking/internal/domain"
 	"github.com/order-tracking/order-tracking/internal/notify"
+	"github.com/order-tracking/order-tracking/internal/notify/pushtest"
 	"github.com/order-tracking/order-tracking/internal/orders"
 )
 
@@ -36,7 +29,7 @@ func says(code int, body string, header ...string) func(http.ResponseWriter, *ht
 // TestChannels is what every channel over HTTP holds to, against an emulator of its provider.
 func TestChannels(t *testing.T) {
 	rc := newReceiver(t, nil)
-	browser := newBrowser(t, rc.URL+"/push")
+	browser := pushtest.NewBrowser(t, rc.URL+"/push")
 	bot := notify.BotConfig{API: rc.URL, Token: "t0ken", Name: "shop_bot", Client: http.DefaultClient}
 	raw, err := notify.NewVAPID()
 	require.NoError(t, err)
@@ -74,8 +67,12 @@ func TestChannels(t *testing.T) {
 			func(c call) string { return field(c.body, "body") },
 		},
 		"webpush": {
-			notify.WebPush(vapid, "mailto:a@shop.example", http.DefaultClient), browser.subscription(t), "", nil,
-			func(c call) string { return browser.decrypt(t, c.body).Notification.Body },
+			notify.WebPush(vapid, "mailto:a@shop.example", http.DefaultClient), browser.Subscription(t), "", nil,
+			func(c call) string {
+				var m struct{ Notification struct{ Body string } }
+				require.NoError(t, json.Unmarshal(browser.Decrypt(t, c.body), &m))
+				return m.Notification.Body
+			},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -107,62 +104,6 @@ func field(body []byte, name string) string {
 	_ = json.Unmarshal(body, &v)
 	s, _ := v[name].(string)
 	return s
-}
-
-// browser is the other end of a push service.
-type browser struct {
-	endpoint string
-	key      *ecdh.PrivateKey
-	auth     []byte
-}
-
-func newBrowser(t *testing.T, endpoint string) *browser {
-	key, err := ecdh.P256().GenerateKey(rand.Reader)
-	require.NoError(t, err)
-	b := &browser{endpoint, key, make([]byte, 16)}
-	_, _ = rand.Read(b.auth)
-	return b
-}
-
-func (b *browser) subscription(t *testing.T) string {
-	var s notify.PushSubscription
-	s.Endpoint = b.endpoint
-	s.Keys.Auth = base64.RawURLEncoding.EncodeToString(b.auth)
-	s.Keys.P256dh = base64.RawURLEncoding.EncodeToString(b.key.PublicKey().Bytes())
-	text, err := json.Marshal(s)
-	require.NoError(t, err)
-	return string(text)
-}
-
-type pushed struct {
-	WebPush      int `json:"web_push"`
-	Notification struct{ Title, Body, Navigate string }
-}
-
-// decrypt reads a message as RFC 8291 and RFC 8188 describe it.
-func (b *browser) decrypt(t *testing.T, body []byte) (out pushed) {
-	salt, size := body[:16], int(body[20])
-	sender, err := ecdh.P256().NewPublicKey(body[21 : 21+size])
-	require.NoError(t, err)
-	require.Positive(t, binary.BigEndian.Uint32(body[16:20]))
-	shared, err := b.key.ECDH(sender)
-	require.NoError(t, err)
-	derive := func(secret, salt []byte, info string, n int) []byte {
-		k, err := hkdf.Key(sha256.New, secret, salt, info, n)
-		require.NoError(t, err)
-		return k
-	}
-	ikm := derive(shared, b.auth, "WebPush: info\x00"+string(b.key.PublicKey().Bytes())+string(sender.Bytes()), 32)
-	block, err := aes.NewCipher(derive(ikm, salt, "Content-Encoding: aes128gcm\x00", 16))
-	require.NoError(t, err)
-	gcm, err := cipher.NewGCM(block)
-	require.NoError(t, err)
-	plain, err := gcm.Open(nil, derive(ikm, salt, "Content-Encoding: nonce\x00", 12), body[21+size:], nil)
-	require.NoError(t, err)
-	plain = []byte(strings.TrimRight(string(plain), "\x00"))
-	require.NoError(t, json.Unmarshal(plain[:len(plain)-1], &out), "padding ends with 2")
-	require.Equal(t, 8030, out.WebPush)
-	return out
 }
 
 func TestBotsReachWhoStartedThem(t *testing.T) {

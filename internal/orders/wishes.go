@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
+	"github.com/order-tracking/order-tracking/internal/idempotency"
 )
 
 // CheckInstructions checks the input of Instruct.
@@ -21,17 +22,19 @@ func checked(in any) error {
 // Instruct stores the customer's instructions; order_finished when nobody would read them
 // any more. It returns the caller's view of the order.
 func (s *Service) Instruct(ctx context.Context, id string, in domain.Instructions) (*domain.Order, error) {
-	return s.wish(ctx, id, checked(&in), func(o *domain.Order, by domain.By) ([]domain.Event, error) { return o.Instruct(in, by) })
+	return s.wish(ctx, id, "instruct", &in, func(o *domain.Order, by domain.By) ([]domain.Event, error) { return o.Instruct(in, by) })
 }
 
 // Rate stores the customer's rating of a delivery; illegal_transition before the delivery.
 func (s *Service) Rate(ctx context.Context, id string, in domain.Rating) (*domain.Order, error) {
-	return s.wish(ctx, id, checked(&in), func(o *domain.Order, by domain.By) ([]domain.Event, error) { return o.Rate(in, by) })
+	return s.wish(ctx, id, "rate", &in, func(o *domain.Order, by domain.By) ([]domain.Event, error) { return o.Rate(in, by) })
 }
 
-func (s *Service) wish(ctx context.Context, id string, invalid error, verb func(*domain.Order, domain.By) ([]domain.Event, error)) (*domain.Order, error) {
-	if invalid != nil {
-		return nil, invalid
+func (s *Service) wish(
+	ctx context.Context, id, op string, in any, verb func(*domain.Order, domain.By) ([]domain.Event, error),
+) (*domain.Order, error) {
+	if err := checked(in); err != nil {
+		return nil, err
 	}
 	caller, _, err := s.Reach(ctx, id)
 	if err != nil {
@@ -41,7 +44,9 @@ func (s *Service) wish(ctx context.Context, id string, invalid error, verb func(
 	if err != nil {
 		return nil, err
 	}
-	o, err := s.Change(ctx, known.ID, known.CourierID, 0, nil, func(o *domain.Order) ([]domain.Event, error) { return verb(o, by) })
+	o, err := idempotency.Once(ctx, s.Keys, op+":"+known.ID, in, func(rec *domain.Idempotency) (*domain.Order, error) {
+		return s.Change(ctx, known.ID, known.CourierID, 0, rec, func(o *domain.Order) ([]domain.Event, error) { return verb(o, by) })
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -23,7 +23,7 @@ function Rating({ store, order }) {
   const send = async (/** @type {{stars: number, text?: string}} */ rating) => {
     setBusy(true);
     try {
-      await store.call("POST", "/rating", rating);
+      await store.change("/rating", rating);
       setStars(rating.stars);
       setDone(Boolean(rating.text));
     } catch {

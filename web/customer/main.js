@@ -1,5 +1,6 @@
 // The customer's page: one order, by its link.
 import { t } from "../i18n/index.js";
+import { Button } from "../parts/button.js";
 import { Later } from "../parts/later.js";
 import { Toasts } from "../parts/toast.js";
 import { start } from "../start.js";
@@ -11,21 +12,29 @@ import { Alone, Bones, Brand, Head, History, Items } from "./sections.js";
 import { Store } from "./store.js";
 import { story } from "./story.js";
 
-start(boot => {
+start(async boot => {
+  if (boot.opt_out) return html`<${OptOut} boot=${boot} />`;
   const store = boot.order_id ? new Store(boot) : undefined;
   store?.start();
+  if (["webpush", "telegram", "max"].some(channel => store?.can.has(channel))) Messages = (await import("./messages.js")).Messages;
   return html`<${Page} boot=${boot} store=${store} />`;
 });
+
+/** Loaded where the shop has ways to send messages. @type {any} */
+let Messages;
+
+/** Ends messages to an address: asks first, since programs that check mail follow links. @param {{boot: import("../start.js").Boot}} props */
+const OptOut = ({ boot }) =>
+  boot.opt_out === "done"
+    ? html`<${Alone} boot=${boot} icon="check" name="opted_out" />`
+    : html`<${Alone} boot=${boot} icon="bell" name="opt_out" action=${html`<form method="post"><${Button} kind="main" type="submit">${t("opt_out.do")}<//></form>`} />`;
 
 /** @param {{boot: import("../start.js").Boot, store?: import("./store.js").Store}} props */
 function Page({ boot, store }) {
   const state = store?.state.value ?? "gone";
   const order = store?.order.value;
-  useLayoutEffect(() => {
-    if (state === "gone") document.title = t("gone.title");
-  }, [state]);
-  if (state === "gone" || !store) return html`<${Alone} boot=${boot} icon="pin" title=${t("gone.title")} text=${t("gone.text")} />`;
-  if (state === "trouble") return html`<${Alone} boot=${boot} icon="offline" title=${t("trouble.title")} text=${t("trouble.text")} />`;
+  if (state === "gone" || !store) return html`<${Alone} boot=${boot} icon="pin" name="gone" />`;
+  if (state === "trouble") return html`<${Alone} boot=${boot} icon="offline" name="trouble" />`;
   if (!order) return html`<${Bones} boot=${boot} />`;
   return html`<${Order} boot=${boot} store=${store} order=${order} />`;
 }
@@ -48,6 +57,7 @@ function Order({ boot, store, order }) {
         <${Bringer} store=${store} order=${order} zone=${zone} />
         <${Note} store=${store} order=${order} />
         <${Items} order=${order} />
+        ${Messages && html`<${Messages} store=${store} order=${order} />`}
         <${History} store=${store} order=${order} zone=${zone} />
         <p class="foot tiny quiet">${t("page.order", { number: order.number })}</p>
       </main>

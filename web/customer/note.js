@@ -27,7 +27,7 @@ export function Note({ store, order }) {
     setBusy(true);
     setError(undefined);
     try {
-      await store.call("POST", "/instructions", { text: text.trim() });
+      await store.change("/instructions", { text: text.trim() });
       setText(undefined);
       store.order.value = { ...order, instructions: text.trim() };
       say(t("note.saved"));

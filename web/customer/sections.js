@@ -1,4 +1,4 @@
-// The sections of the customer's page that need no state of their own.
+// The sections of the customer's page.
 import { lang, t } from "../i18n/index.js";
 import { money } from "../parts/money.js";
 import { Empty, Notice } from "../parts/notice.js";
@@ -7,7 +7,7 @@ import { groupOf } from "../parts/status.js";
 import { ago, clock } from "../parts/time.js";
 import { TimeWindow } from "../parts/time-window.js";
 import { Timeline } from "../parts/timeline.js";
-import { html } from "../vendor/preact.js";
+import { html, useLayoutEffect } from "../vendor/preact.js";
 
 /** The operator's name and logo. @param {{brand: {name?: string, logo?: string}}} props */
 export function Brand({ brand }) {
@@ -20,10 +20,18 @@ export function Brand({ brand }) {
   `;
 }
 
-/** A page with only a message. @param {{boot: import("../start.js").Boot, icon: string, title: string, text: string}} props */
-export const Alone = ({ boot, icon, title, text }) => html`
-  <div class="page mapless"><main class="sheet"><${Brand} brand=${boot.brand} /><${Empty} icon=${icon} title=${title}>${text}<//></main></div>
-`;
+/** A page with only a message. @param {{boot: import("../start.js").Boot, icon: string, name: string, action?: any}} props name: of its texts */
+export function Alone({ boot, icon, name, action }) {
+  const title = t(`${name}.title`);
+  useLayoutEffect(() => {
+    document.title = title;
+  }, [title]);
+  return html`
+    <div class="page mapless">
+      <main class="sheet"><${Brand} brand=${boot.brand} /><${Empty} icon=${icon} title=${title} action=${action}>${t(`${name}.text`)}<//></main>
+    </div>
+  `;
+}
 
 /** The loading skeleton. @param {{boot: import("../start.js").Boot}} props */
 export const Bones = ({ boot }) => html`

@@ -34,6 +34,7 @@ export class Store {
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     this.soon = undefined;
     this.loading = false;
+    this.last = { said: "", key: "" };
     if (boot.order && boot.track) this.whole(boot.order, boot.track);
   }
 
@@ -44,7 +45,7 @@ export class Store {
 
   start() {
     setInterval(() => this.tick(), TICK);
-    document.addEventListener("visibilitychange", () => document.hidden || this.tick());
+    document.addEventListener("visibilitychange", () => document.hidden || this.back());
     if (!this.order.value) this.load();
     this.watch = watchOrder(this.id, {
       token: this.token,
@@ -61,6 +62,12 @@ export class Store {
         end: () => this.load(),
       },
     });
+  }
+
+  /** Who comes back may have started a bot, which no event tells of. */
+  back() {
+    this.tick();
+    this.later();
   }
 
   tick() {
@@ -159,6 +166,16 @@ export class Store {
     clearTimeout(this.soon);
     this.order.value = undefined;
     this.state.value = "gone";
+  }
+
+  /** Changes something: once, though it is sent again because no answer came. @param {string} path below the order's @param {unknown} body */
+  async change(path, body) {
+    const said = path + JSON.stringify(body);
+    if (this.last.said !== said) this.last = { said, key: crypto.getRandomValues(new Uint32Array(4)).join("-") };
+    const answer = await this.call("POST", path, body, this.last.key);
+    this.last = { said: "", key: "" };
+    this.later();
+    return answer;
   }
 
   /** @param {string} method @param {string} path below the order's @param {unknown} [body] @param {string} [key] */
