@@ -74,8 +74,12 @@ func TestExpressClaim(t *testing.T) {
 	id := str(decode(t, body), "id")
 	resp, body = s.rest(t, "POST", "/order/"+id+"/shipment", encode(t, object{"carrier": "yandex", "to": object{"point": "X"}}), nil)
 	require.Equal(t, 422, resp.StatusCode, "%s", body)
+	_, body = s.rest(t, "POST", "/order/"+id+"/share", []byte(`{}`), nil)
+	token := "?token=" + str(decode(t, body), "token")
+	customer, _ := dial(t, s, "/order/"+id+"/ws"+token)
 	resp, body = s.rest(t, "POST", "/order/"+id+"/shipment", encode(t, object{"carrier": "yandex", "tariff": "express"}), nil)
 	require.Equal(t, 202, resp.StatusCode, "%s", body)
+	seesPerformer(t, s, id, token, customer)
 	require.Eventually(t, func() bool {
 		_, body := s.rest(t, "GET", "/order/"+id+"/status", nil, nil)
 		return str(decode(t, body), "status") == "delivered"
@@ -89,6 +93,30 @@ func TestExpressClaim(t *testing.T) {
 		return str(ev, "kind") == "courier" && strings.Contains(str(ev, "value"), "Lada")
 	}), "who carries it: %s", body)
 	requireOnKafka(t, s, id, "delivered")
+}
+
+// seesPerformer waits until a customer sees the carrier's courier, by first name, while he carries the order and not before.
+func seesPerformer(t *testing.T, s *server, id, token string, customer *stream) {
+	status := ""
+	for f := customer.next(t); f["type"] != "position"; f = customer.next(t) {
+		if told := str(f, "data", "status"); told != "" {
+			status = told
+		}
+	}
+	require.Contains(t, []string{"picked_up", "out_for_delivery", "at_dropoff"}, status)
+	for _, who := range []string{token, ""} {
+		eventually(t, "REST tells it, too", func() bool {
+			_, body := s.rest(t, "GET", "/order/"+id+"/track"+who, nil, nil)
+			return str(decode(t, body), "courier", "name") == "Иван" && get(decode(t, body), "position", "lat") != nil
+		})
+	}
+	again, _ := dial(t, s, "/order/"+id+"/ws"+token)
+	require.NotNil(t, get(again.next(t), "data", "position"))
+	for range customer.frames { // until the end
+		continue
+	}
+	_, body := s.rest(t, "GET", "/order/"+id+"/track"+token, nil, nil)
+	require.Nil(t, decode(t, body)["position"], "not after the end: %s", body)
 }
 
 // A claim whose answer is lost is made again at once, and is the same one.

@@ -193,7 +193,7 @@ func (a *App) buildServices() {
 		PickupTime: d.PickupTime, DropoffTime: estimate.Handover, FreshFor: stale, Tune: a.tuning,
 	})
 	a.shipments = shipping.New(shipping.Deps{
-		Store: a.store, Clock: a.clock, Log: a.log, Keys: keys, Orders: a.orders, Carriers: a.carriers,
+		Store: a.store, Clock: a.clock, Log: a.log, Keys: keys, Orders: a.orders, Watchers: a.hub, Carriers: a.carriers,
 	})
 }
 

@@ -280,7 +280,7 @@ type Audience interface {
 
 // Watchers receives courier positions, which are not stored with orders. It never blocks.
 type Watchers interface {
-	// CourierMoved announces a courier's newest position and the orders in its custody.
+	// CourierMoved announces a courier's newest position and the orders in its custody; without an id it is a carrier's courier.
 	CourierMoved(fix Fix, orders []Carried)
 	// Estimated announces a changed estimate.
 	Estimated(e Estimate)
@@ -348,8 +348,8 @@ type Shipping interface {
 	TakeShipments(ctx context.Context, account CarrierAccount, now, until time.Time, limit int) ([]ShipmentJob, error)
 	// NextShipment returns when the account's next shipment is due, zero for none.
 	NextShipment(ctx context.Context, account CarrierAccount) (time.Time, error)
-	// PutOffShipment stores when a taken shipment is due next (job.Due), with job.Since, job.Looks and job.FailingSince,
-	// unless it was hastened or rebooked since it was taken with this until.
+	// PutOffShipment stores when a taken shipment is due next (job.Due), with job.Since, job.Looks, job.FailingSince and
+	// job.Performer, unless it was hastened or rebooked since it was taken with this until.
 	PutOffShipment(ctx context.Context, job ShipmentJob, until time.Time) error
 	// HastenShipments makes the account's unfinished shipments that match any of the names
 	// due at the given time, and returns how many.

@@ -3,6 +3,7 @@ package domain
 import (
 	"cmp"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -172,6 +173,25 @@ func (s *Shipment) Learn(snap ShipmentSnapshot) []CarrierEvent {
 	}
 	s.Warnings = warnings
 	return s.record(snap.Events)
+}
+
+// Performer returns the first name and vehicle, by default a car, of the carrier's courier who brings the order, as last told; nil
+// for none.
+func (o *Order) Performer() *Courier {
+	if o.Shipment == nil {
+		return nil
+	}
+	for _, ev := range slices.Backward(o.Shipment.Events) {
+		if ev.Kind == CarrierCourier && ev.Status == "" { // one who only collects it has a status
+			c := &Courier{Vehicle: VehicleCar}
+			c.Name, _, _ = strings.Cut(ev.Value, " ")
+			if v := Vehicle(ev.Detail); v.Valid() {
+				c.Vehicle = v
+			}
+			return c
+		}
+	}
+	return nil
 }
 
 // merged returns the point after a response; missing details of the same point are kept.

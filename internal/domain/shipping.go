@@ -65,6 +65,8 @@ type ShipmentJob struct {
 	Looks int
 	// FailingSince is since when every poll has failed, zero when the last one succeeded.
 	FailingSince time.Time
+	// Performer is where the carrier's courier is while he carries the parcel; nil otherwise.
+	Performer *Position
 }
 
 // HookMessage is a webhook as received, stored until it has been processed.

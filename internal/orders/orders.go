@@ -292,11 +292,11 @@ func (s *Service) DeliveryTime(ctx context.Context, id string) (domain.Estimate,
 // Glimpse returns the position of an order's courier as far as the view shows it; nil when
 // it is hidden.
 func (s *Service) Glimpse(ctx context.Context, o *domain.Order, v domain.View) (*domain.Position, error) {
-	if o.CourierID == "" || !o.Status.ShowsPlace() {
+	if !o.Status.ShowsPlace() {
 		return nil, nil
 	}
-	p, err := s.Live.Position(ctx, o.CourierID)
-	if err != nil {
+	p, err := s.whereabouts(ctx, o)
+	if p == nil {
 		return nil, err
 	}
 	g := o.Glimpse(s.rule(o))
@@ -304,6 +304,21 @@ func (s *Service) Glimpse(ctx context.Context, o *domain.Order, v domain.View) (
 		g.Stops = s.StopsBefore(ctx, o)
 	}
 	return g.Position(v, p, s.Clock.Now()), nil
+}
+
+// whereabouts returns the newest position of the order's courier, or else of the carrier's; nil while there is none.
+func (s *Service) whereabouts(ctx context.Context, o *domain.Order) (*domain.Position, error) {
+	if o.CourierID != "" {
+		return s.Live.Position(ctx, o.CourierID)
+	}
+	if o.Performer() == nil {
+		return nil, nil
+	}
+	job, err := s.Store.ShipmentJob(ctx, o.ID)
+	if job == nil {
+		return nil, err
+	}
+	return job.Performer, err
 }
 
 // Trail returns the positions of an order's courier that the view shows.

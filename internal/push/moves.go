@@ -7,11 +7,13 @@ import (
 // CourierMoved announces a courier's newest position and the orders in its custody.
 func (h *Hub) CourierMoved(fix domain.Fix, orders []domain.Carried) {
 	fix.Attributes = nil
-	h.movedCourier(fix)
 	for _, o := range orders {
 		h.movedOrder(o, fix)
 	}
-	h.fleet.moved(fix)
+	if fix.CourierID != "" { // a carrier's is nobody of the fleet
+		h.movedCourier(fix)
+		h.fleet.moved(fix)
+	}
 	if h.peers != nil {
 		h.peers.moved(fix, orders)
 	}
@@ -56,7 +58,7 @@ func (r *room) publishFix(fix domain.Fix, w *wakes) {
 		switch {
 		case p == nil:
 			return nil
-		case v == domain.ViewCustomer: // customers must not learn the courier's identity
+		case v == domain.ViewCustomer || fix.CourierID == "": // customers must not learn the courier's identity
 			return frame(r.topic.ID, p)
 		}
 		return frame(r.topic.ID, domain.Fix{CourierID: fix.CourierID, Position: *p})

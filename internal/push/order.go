@@ -299,19 +299,19 @@ func (h *Hub) orderSnapshot(ctx context.Context, o *domain.Order, v domain.View)
 		Courier  *domain.Courier  `json:"courier,omitempty"`
 		Position *domain.Position `json:"position,omitempty"`
 	}
+	extra.Courier = o.Performer()
 	if o.CourierID != "" {
 		extra.Courier, err = h.store.Courier(ctx, o.CourierID)
 		if err != nil && domain.CodeOf(err) != domain.CodeCourierNotFound {
 			return nil, err
 		}
-		extra.Courier = extra.Courier.For(v, o.Status)
-		if o.Status.ShowsPlace() {
-			g := h.glimpse(o.State(), nil)
-			if v == domain.ViewCustomer && g.Rule.CountsStops() && h.cfg.StopsBefore != nil {
-				g.Stops = h.cfg.StopsBefore(ctx, o)
-			}
-			extra.Position = g.Position(v, h.position(ctx, o.CourierID), h.clock.Now())
+	}
+	if extra.Courier = extra.Courier.For(v, o.Status); extra.Courier != nil && o.Status.ShowsPlace() {
+		g := h.glimpse(o.State(), nil)
+		if v == domain.ViewCustomer && g.Rule.CountsStops() && h.cfg.StopsBefore != nil {
+			g.Stops = h.cfg.StopsBefore(ctx, o)
 		}
+		extra.Position = g.Position(v, h.whereabouts(ctx, o), h.clock.Now())
 	}
 	if extra.Courier != nil || extra.Position != nil {
 		more, err := json.Marshal(extra)

@@ -133,13 +133,18 @@ func (p *peers) estimated(e domain.Estimate) {
 
 func (p *peers) moved(fix domain.Fix, orders []domain.Carried) {
 	topics := make([]Topic, 0, len(orders)+1)
-	topics = append(topics, CourierTopic(fix.CourierID))
+	if fix.CourierID != "" {
+		topics = append(topics, CourierTopic(fix.CourierID))
+	}
 	stops := make(map[string]*int, len(orders))
 	for _, o := range orders {
 		topics = append(topics, OrderTopic(o.OrderID))
 		stops[o.OrderID] = o.Stops
 	}
 	p.publish(peerMessage{Fixes: []domain.Fix{fix}, Stops: stops}, topics...)
+	if fix.CourierID == "" {
+		return
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.moves == nil {

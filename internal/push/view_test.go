@@ -143,6 +143,21 @@ func TestFewStopsBefore(t *testing.T) {
 	}
 }
 
+// A carrier's courier has no id: he moves his order, for everybody who may see it, and nobody of the fleet.
+func TestPerformersMoveTheirOrderOnly(t *testing.T) {
+	w := newWorld(t, Config{})
+	o := w.create()
+	w.change(o.ID, func(o *domain.Order) []domain.Event {
+		return o.Observe(domain.Report{EventID: "1", Status: domain.StatusPickedUp, OccurredAt: time.Now(), Source: "acme"}, by())
+	})
+	customer, staff, fleet := w.watchAs(domain.ViewCustomer, OrderTopic(o.ID)), w.watch(OrderTopic(o.ID)), w.watch(FleetTopic())
+	w.hub.CourierMoved(fixOf("", time.Now().UTC(), 50), []domain.Carried{{OrderID: o.ID}})
+	w.hub.fleet.turn()
+	require.Equal(t, []string{"snapshot 2", "position 50"}, drained(t, customer))
+	require.Equal(t, []string{"snapshot 2", "position 50"}, drained(t, staff))
+	require.Equal(t, []string{"snapshot"}, drained(t, fleet))
+}
+
 // TestTheRuleOfTheMerchant: customers see the courier by their merchant's rule, others always.
 func TestTheRuleOfTheMerchant(t *testing.T) {
 	near, err := domain.ParseShowCourier("out_for_delivery")

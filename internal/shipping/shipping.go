@@ -23,6 +23,8 @@ type Deps struct {
 	Log    *zap.Logger
 	Keys   *idempotency.Keys
 	Orders *orders.Service
+	// Watchers are shown where carriers' couriers are; nil for nobody.
+	Watchers domain.Watchers
 	Carriers
 }
 

@@ -164,12 +164,40 @@ func (w *worker) see(ctx context.Context, job *domain.ShipmentJob, until time.Ti
 		return asTaken, 0
 	}
 	w.watchIntake(ctx, o)
+	w.locate(ctx, o, job)
 	job.Looks++
 	job.FailingSince = time.Time{}
 	if news {
 		job.Looks, job.Since = 0, now
 	}
 	return w.car.Traits().Pace.PollAfter(o, now, job.Since, job.Looks), 0
+}
+
+// locate learns where the carrier's courier is while he carries the order, and shows it to the order's watchers.
+func (w *worker) locate(ctx context.Context, o *domain.Order, job *domain.ShipmentJob) {
+	before := job.Performer
+	job.Performer = nil
+	carrier, able := w.car.(domain.CarrierPerformer)
+	if !able || o.CourierID != "" || !o.Status.ShowsPlace() || !o.Shipment.Phase.Live() {
+		return
+	}
+	p, err := carrier.PerformerPosition(ctx, job.Ref)
+	if err != nil {
+		w.count(w.account, "position_"+string(domain.ClassOf(err)))
+		job.Performer = before // it grows old by itself
+		return
+	}
+	if p == nil {
+		return
+	}
+	now, ok := p.Clean(w.Clock.Now())
+	if !ok {
+		return
+	}
+	job.Performer = &now
+	if w.Watchers != nil && (before == nil || now.RecordedAt.After(before.RecordedAt)) {
+		w.Watchers.CourierMoved(domain.Fix{Position: now}, []domain.Carried{{OrderID: o.ID}})
+	}
 }
 
 // poll polls a shipment, or takes the next step of a booking that the carrier has not answered yet.

@@ -109,10 +109,8 @@ func (s *Service) Track(ctx context.Context, id string) (*Track, error) {
 		return nil, err
 	}
 	t.Timeline = domain.History(history, view)
-	if o.CourierID != "" {
-		if err := s.trackCourier(ctx, o, t, view, history); err != nil {
-			return nil, err
-		}
+	if err := s.trackCourier(ctx, o, t, view, history); err != nil {
+		return nil, err
 	}
 	if e, err := s.Orders.Expect(ctx, o); err == nil {
 		e = e.For(view, t.Position != nil)
@@ -122,14 +120,17 @@ func (s *Service) Track(ctx context.Context, id string) (*Track, error) {
 }
 
 func (s *Service) trackCourier(ctx context.Context, o *domain.Order, t *Track, view domain.View, history []domain.Event) error {
-	courier, err := s.Store.Courier(ctx, o.CourierID)
+	courier, err := o.Performer(), error(nil)
+	if o.CourierID != "" {
+		courier, err = s.Store.Courier(ctx, o.CourierID)
+	}
 	if err != nil {
 		return err
 	}
 	if t.Courier = courier.For(view, o.Status); o.Bookkeeping.CustodyAt == nil {
 		return nil
 	}
-	if t.Position, err = s.Orders.Glimpse(ctx, o, view); err != nil {
+	if t.Position, err = s.Orders.Glimpse(ctx, o, view); err != nil || o.CourierID == "" {
 		return err
 	}
 	end := o.UpdatedAt

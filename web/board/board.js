@@ -35,6 +35,8 @@ export class Board {
     /** The orders with an open incident. @type {Set<string>} */
     this.incidents = new Set();
     this.moved = signal(0); // grows with every position
+    /** Where carriers' couriers are, by order. @type {Map<string, Courier["position"]>} */
+    this.performers = new Map();
     this.cursor = signal(""); // the row that keys act on
     this.selected = signal(/** @type {Set<string>} */ (new Set()));
     /** @type {Set<string>} */

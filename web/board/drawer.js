@@ -2,7 +2,7 @@ import { call, Refusal } from "../api.js";
 import { t } from "../i18n/index.js";
 import { Button } from "../parts/button.js";
 import { Empty } from "../parts/notice.js";
-import { ended } from "../parts/status.js";
+import { ended, inCustody } from "../parts/status.js";
 import { StatusMark } from "../parts/status-mark.js";
 import { html, useEffect, useRef, useState } from "../vendor/preact.js";
 import { act, cancel, moveTo } from "./actions.js";
@@ -23,6 +23,12 @@ export function Drawer({ id, ...props }) {
   board.changed.value; // redraws with the order
   const order = board.orders.get(id);
   const [gone, setGone] = useState(false);
+  const follows = Boolean(order?.shipment && inCustody(order.status) && !order.courier_id);
+  useEffect(() => {
+    if (!follows) return;
+    board.stream?.subscribe(`order:${id}`);
+    return () => board.stream?.unsubscribe(`order:${id}`);
+  }, [id, follows]);
   const head = useRef(/** @type {HTMLElement | null} */ (null));
   useEffect(() => {
     board.fetch(id).catch(reason => setGone(reason instanceof Refusal && reason.final));

@@ -37,12 +37,18 @@ export function pinsOf(board, rows) {
     const pin = courier.on_duty ? courierPin(courier) : undefined;
     if (pin) pins.push(pin);
   }
+  for (const [id, position] of board.performers) {
+    const o = board.orders.get(id);
+    if (o && position && inCustody(o.status))
+      pins.push({ ...position, id: `by-${id}`, kind: "courier", heading: undefined, label: o.shipment?.carrier.toUpperCase() ?? "" });
+  }
   for (const o of rows.slice(0, MOST)) {
     if (o.dropoff?.location)
       pins.push({ id: o.id, kind: o.id === chosen ? "home" : "stop", ...o.dropoff.location, label: t("map.door", { number: o.number ?? "" }) });
   }
   const order = board.orders.get(chosen);
-  const from = order && (inCustody(order.status) ? board.couriers.get(order.courier_id ?? "")?.position : order.pickup?.location);
+  const by = order && (board.couriers.get(order.courier_id ?? "")?.position ?? board.performers.get(order.id));
+  const from = order && (inCustody(order.status) ? by : order.pickup?.location);
   if (order?.pickup?.location) pins.push({ id: "pickup", kind: "shop", ...order.pickup.location, label: t("map.shop") });
   const to = order?.dropoff?.location;
   return { pins, ahead: from && to ? [at(from), at(to)] : [] };

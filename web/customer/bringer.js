@@ -8,9 +8,9 @@ import { callLink } from "../start.js";
 import { html } from "../vendor/preact.js";
 import { carrierName } from "./story.js";
 
-/** Who brings it: a courier or a carrier. @param {{store: import("./store.js").Store, order: import("./story.js").Order, zone?: string}} props */
+/** Who brings it: a courier, a carrier, or a carrier's courier. @param {{store: import("./store.js").Store, order: import("./story.js").Order, zone?: string}} props */
 export const Bringer = ({ store, order, zone }) =>
-  order.shipment ? html`<${Parcel} order=${order} /><${Office} order=${order} zone=${zone} />` : html`<${Courier} store=${store} order=${order} />`;
+  html`${order.shipment && html`<${Parcel} order=${order} />`}<${Courier} store=${store} order=${order} />${order.shipment && html`<${Office} order=${order} zone=${zone} />`}`;
 
 /** The courier who brings it. @param {{store: import("./store.js").Store, order: import("./story.js").Order}} props */
 function Courier({ store, order }) {

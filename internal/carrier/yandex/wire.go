@@ -7,6 +7,7 @@ import (
 	"hash/fnv"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/order-tracking/order-tracking/internal/carrier"
 	"github.com/order-tracking/order-tracking/internal/domain"
@@ -104,6 +105,9 @@ func point(id int, kind string, who domain.Customer, at domain.Stop, comment str
 	}
 }
 
+// vehicles are the product's words for how couriers travel.
+var vehicles = map[string]string{"car": "car", "pedestrian": "foot", "bicycle": "bicycle", "motorcycle": "motorbike"}
+
 // reference returns our name for a claim, or "" for one that somebody else made.
 func reference(n carrier.Node) string {
 	for _, p := range n.At("route_points").List() {
@@ -141,6 +145,7 @@ func decodeClaim(n carrier.Node) domain.ShipmentSnapshot {
 		_, _ = sum.Write([]byte(value))
 		s.Events = append(s.Events, domain.CarrierEvent{
 			ID: carrier.Clip(id, 64) + ":performer:" + strconv.FormatUint(uint64(sum.Sum32()), 16), Kind: domain.CarrierCourier, Code: "performer", Value: value, OccurredAt: at,
+			Detail: vehicles[who.Text("transport_type")],
 		})
 	}
 	for _, p := range n.At("route_points").List() {
@@ -149,6 +154,20 @@ func decodeClaim(n carrier.Node) domain.ShipmentSnapshot {
 		}
 	}
 	return s
+}
+
+// decodePosition decodes a place and its time, in seconds since 1970; nil without them.
+func decodePosition(n carrier.Node) *domain.Position {
+	p := &domain.Position{Lat: n.Float("lat"), Lon: n.Float("lon"), RecordedAt: time.Unix(int64(n.Int("timestamp")), 0)}
+	if n.Int("timestamp") <= 0 || p.Point() == (domain.Point{}) {
+		return nil
+	}
+	for name, to := range map[string]**float64{"speed": &p.Speed, "direction": &p.Heading, "accuracy": &p.Accuracy} {
+		if n.Text(name) != "" {
+			*to = new(n.Float(name))
+		}
+	}
+	return p
 }
 
 // phase tells whether a claim is decided and alive: registered from its acceptance on.

@@ -67,7 +67,7 @@ func (c *Carrier) Account() domain.CarrierAccount {
 func (c *Carrier) Traits() domain.CarrierTraits {
 	return domain.CarrierTraits{Zone: carrier.Moscow, KeepsReference: true, Idempotent: true, Pace: domain.Pace{
 		Pending: time.Second, PendingMax: 10 * time.Second, Fresh: 30 * time.Second, Transit: 30 * time.Second, Near: 30 * time.Second,
-		Delivering: 30 * time.Second, Ended: time.Hour, EndedFor: 24 * time.Hour,
+		Delivering: 15 * time.Second, Ended: time.Hour, EndedFor: 24 * time.Hour,
 	}}
 }
 
@@ -193,6 +193,15 @@ func (c *Carrier) TrackShipment(ctx context.Context, ref domain.ShipmentRef) (do
 	snap := decodeClaim(n)
 	c.client.CountUnknown(snap.Events...)
 	return snap, nil
+}
+
+// PerformerPosition returns where the courier is; Yandex says so from when he is found until the end.
+func (c *Carrier) PerformerPosition(ctx context.Context, ref domain.ShipmentRef) (*domain.Position, error) {
+	n, err := c.client.JSON(ctx, carrier.Get("position", "/claims/performer-position", url.Values{"claim_id": {ref.ID}}))
+	if class := domain.ClassOf(err); class == domain.ClassNotFound || class == domain.ClassConflict {
+		return nil, nil
+	}
+	return decodePosition(n.At("position")), err
 }
 
 // CancelTerms asks what cancelling costs.

@@ -159,6 +159,31 @@ func TestJourney(t *testing.T) {
 	require.Equal(t, ref.ID, hints[0].Shipments[0].ID)
 }
 
+// The courier's place is known while he travels, and no failure: neither before nor after.
+func TestPerformer(t *testing.T) {
+	d := open(sandbox.Journey)
+	ref := d.book(t)
+	d.look(t, ref)
+	p, err := d.PerformerPosition(t.Context(), ref)
+	require.NoError(t, err)
+	require.Nil(t, p, "nobody was found yet")
+	d.now = d.now.Add(8 * time.Second)
+	p, err = d.PerformerPosition(t.Context(), ref)
+	require.NoError(t, err)
+	require.InDelta(t, 55.75, p.Lat, 0.01)
+	require.Equal(t, d.now.Unix(), p.RecordedAt.Unix())
+	require.InEpsilon(t, 90.0, *p.Heading, 1e-9)
+	d.now = d.now.Add(time.Minute)
+	p, err = d.PerformerPosition(t.Context(), ref)
+	require.NoError(t, err)
+	require.Nil(t, p, "delivered")
+	for _, body := range []string{`{}`, `{"lat":0,"lon":0,"timestamp":1}`, `{"lat":1,"lon":1}`, `{"lat":1,"lon":1,"timestamp":-1}`, `[]`} {
+		n, err := carrier.Parse([]byte(body))
+		require.NoError(t, err)
+		require.Nil(t, decodePosition(n), body)
+	}
+}
+
 func TestJournal(t *testing.T) {
 	d := open(sandbox.Journey)
 	ref := d.book(t)
@@ -258,6 +283,7 @@ func FuzzAnswers(f *testing.F) {
 		}
 		fault(n)
 		decodeJournal(n)
+		decodePosition(n.At("position"))
 		require.NotEmpty(t, decodeTerms(n).Kind)
 		if quotes, err := decodeOffers(n, ""); err == nil {
 			require.NotEmpty(t, quotes)

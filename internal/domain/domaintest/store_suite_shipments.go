@@ -184,6 +184,7 @@ var shipmentTests = map[string]func(*testing.T, storeSuite){
 		until := start.Add(time.Minute)
 		j := s.take(t, "acme", start, until, 10)[0]
 		j.Due, j.Since, j.Looks, j.FailingSince = start.Add(time.Hour), start.Add(time.Second), 4, start.Add(2*time.Second)
+		j.Performer = &domain.Position{Lat: 55.75, Lon: 37.61, RecordedAt: start, ReceivedAt: start}
 		require.NoError(t, s.PutOffShipment(t.Context(), j, until))
 		require.Empty(t, s.take(t, "acme", until, until, 10))
 		next, err := s.NextShipment(t.Context(), account("acme"))
@@ -193,7 +194,7 @@ var shipmentTests = map[string]func(*testing.T, storeSuite){
 		require.NoError(t, err)
 		require.True(t, next.IsZero())
 		again := s.take(t, "acme", start.Add(time.Hour), start.Add(2*time.Hour), 10)[0]
-		require.Equal(t, []any{j.Since, 4, j.FailingSince}, []any{again.Since, again.Looks, again.FailingSince})
+		require.Equal(t, []any{j.Since, 4, j.FailingSince, j.Performer}, []any{again.Since, again.Looks, again.FailingSince, again.Performer})
 		again.Due = time.Time{}
 		require.NoError(t, s.PutOffShipment(t.Context(), again, start.Add(2*time.Hour)))
 		require.Empty(t, s.take(t, "acme", start.AddDate(1, 0, 0), start.AddDate(2, 0, 0), 10), "never again")

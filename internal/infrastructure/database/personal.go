@@ -48,8 +48,8 @@ var places = []place{
 			WHERE s.order_id = $1 AND s.client_ref <> ''`,
 	},
 	{
-		table: "shipments", personal: "booking", harmless: "order_id carrier ref tracking_number client_ref account more",
-		erase: run(`UPDATE shipments SET booking = NULL, due_at = NULL WHERE order_id = $1`),
+		table: "shipments", personal: "booking", harmless: "order_id carrier ref tracking_number client_ref account more", staff: "performer",
+		erase: run(`UPDATE shipments SET booking = NULL, performer = NULL, due_at = NULL WHERE order_id = $1`),
 		held:  `SELECT carrier, account, tracking_number, booking FROM shipments WHERE order_id = $1`,
 	},
 	{

@@ -63,7 +63,7 @@ func nullTime(t time.Time) any {
 func scanShipment(r *sql.Rows) (j domain.ShipmentJob, err error) {
 	var more *domain.ShipmentRef
 	err = r.Scan(&j.OrderID, &j.Account.Carrier, &j.Account.Name, &j.Ref.ID, &j.Ref.TrackingNumber, &j.Ref.ClientRef, encoded{&more},
-		instant{&j.Due}, instant{&j.Since}, &j.Looks, instant{&j.SentAt}, &j.Cancelling, encoded{&j.Booking}, instant{&j.FailingSince})
+		instant{&j.Due}, instant{&j.Since}, &j.Looks, instant{&j.SentAt}, &j.Cancelling, encoded{&j.Booking}, instant{&j.FailingSince}, encoded{&j.Performer})
 	if more != nil {
 		j.Ref.Sub, j.Ref.Version, j.Ref.Cursor = more.Sub, more.Version, more.Cursor
 	}
@@ -75,7 +75,7 @@ func (s *Store) ShipmentJob(ctx context.Context, orderID string) (*domain.Shipme
 	if !isID(orderID) {
 		return nil, nil
 	}
-	jobs, err := list(ctx, s, scanShipment, `SELECT `+shipmentColumns+` FROM shipments WHERE order_id = $1`, orderID)
+	jobs, err := list(ctx, s, scanShipment, `SELECT `+shipmentColumns+`, performer FROM shipments WHERE order_id = $1`, orderID)
 	if len(jobs) == 0 {
 		return nil, err
 	}
@@ -120,7 +120,7 @@ var dueShipments = due[domain.ShipmentJob]{"shipments", "order_id", scanShipment
 
 // TakeShipments takes the due shipments; see domain.Shipping.
 func (s *Store) TakeShipments(ctx context.Context, a domain.CarrierAccount, now, until time.Time, limit int) ([]domain.ShipmentJob, error) {
-	return dueShipments.take(ctx, s, until, `SELECT `+shipmentColumns+` FROM shipments
+	return dueShipments.take(ctx, s, until, `SELECT `+shipmentColumns+`, performer FROM shipments
 		WHERE carrier = $1 AND account = $2 AND due_at <= $3 AND due_at IS NOT NULL ORDER BY due_at LIMIT $4`, a.Carrier, a.Name, micros(now), limit)
 }
 
@@ -134,9 +134,17 @@ func (s *Store) NextShipment(ctx context.Context, a domain.CarrierAccount) (time
 
 // PutOffShipment stores when a taken shipment is due next.
 func (s *Store) PutOffShipment(ctx context.Context, job domain.ShipmentJob, until time.Time) error {
-	_, err := s.change(ctx, `UPDATE shipments SET due_at = $3, since = $4, looks = $5, failing_since = $6
+	var performer any
+	if job.Performer != nil {
+		b, err := json.Marshal(job.Performer)
+		if err != nil {
+			return err
+		}
+		performer = string(b)
+	}
+	_, err := s.change(ctx, `UPDATE shipments SET due_at = $3, since = $4, looks = $5, failing_since = $6, performer = $8
 		WHERE order_id = $1 AND client_ref = $2 AND due_at = $7`,
-		job.OrderID, job.Ref.ClientRef, nullTime(job.Due), micros(job.Since), int64(job.Looks), nullTime(job.FailingSince), micros(until))
+		job.OrderID, job.Ref.ClientRef, nullTime(job.Due), micros(job.Since), int64(job.Looks), nullTime(job.FailingSince), micros(until), performer)
 	return err
 }
 

@@ -123,6 +123,35 @@ func (s *Server) info(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// position is where the courier is: on a straight way between the points' coordinates while he travels.
+func (s *Server) position(w http.ResponseWriter, r *http.Request) {
+	c := s.known(w, r)
+	switch {
+	case c == nil:
+	case c.travelled <= 1 || c.ended():
+		fail(w, http.StatusConflict, "inappropriate_status")
+	default:
+		share := float64(c.travelled) / float64(len(s.opt.Travel))
+		from, to := c.coordinates(0), c.coordinates(1)
+		answer(w, http.StatusOK, object{"position": object{
+			"lon": from[0] + share*(to[0]-from[0]), "lat": from[1] + share*(to[1]-from[1]), "speed": 4.2, "direction": 90, "timestamp": s.opt.Now().Unix(),
+		}})
+	}
+}
+
+// coordinates returns those of a point, longitude first; the centre of Moscow without them.
+func (c *claim) coordinates(i int) [2]float64 {
+	list, _ := c.input["route_points"].([]any)
+	point, _ := list[i].(object)
+	address, _ := point["address"].(object)
+	if at, _ := address["coordinates"].([]any); len(at) == 2 {
+		lon, _ := at[0].(float64)
+		lat, _ := at[1].(float64)
+		return [2]float64{lon, lat}
+	}
+	return [2]float64{37.6173, 55.7558}
+}
+
 type change struct {
 	Version     int    `json:"version"`
 	CancelState string `json:"cancel_state"`

@@ -97,10 +97,12 @@ func New(o Options) *Server {
 		},
 	}
 	for path, serve := range map[string]http.HandlerFunc{
-		"/offers/calculate": s.offers, "/claims/create": s.create, "/claims/info": s.info, "/claims/accept": s.accept,
-		"/claims/cancel-info": s.cancelInfo, "/claims/cancel": s.cancel, "/claims/journal": s.read,
+		"GET /claims/performer-position": s.position,
+		"POST /offers/calculate":         s.offers, "POST /claims/create": s.create, "POST /claims/info": s.info, "POST /claims/accept": s.accept,
+		"POST /claims/cancel-info": s.cancelInfo, "POST /claims/cancel": s.cancel, "POST /claims/journal": s.read,
 	} {
-		s.mux.HandleFunc("POST "+prefix+path, func(w http.ResponseWriter, r *http.Request) {
+		method, path, _ := strings.Cut(path, " ")
+		s.mux.HandleFunc(method+" "+prefix+path, func(w http.ResponseWriter, r *http.Request) {
 			switch {
 			case !strings.HasPrefix(r.Header.Get("Authorization"), "Bearer "):
 				fail(w, http.StatusUnauthorized, "unauthorized")
