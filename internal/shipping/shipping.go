@@ -2,9 +2,9 @@
 package shipping
 
 import (
-	"cmp"
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -36,6 +36,7 @@ type Service struct {
 	Deps
 	wake     map[domain.CarrierAccount]chan struct{} // wakes each account's worker
 	webhooks chan struct{}                           // wakes the webhook handler
+	hung     sync.Map                                // by account: until when prices are not waited for
 }
 
 // New returns the service, registered to end the shipments of cancelled orders. Run must run.
@@ -57,9 +58,12 @@ type ShipmentDraft struct {
 	domain.Booking
 }
 
-// quoteWithin is how long a booking waits for prices, so that a hanging carrier does not
-// block callers. Without prices it is accepted and the worker asks again.
-const quoteWithin = 100 * time.Millisecond
+// quoteWithin is how long a booking waits for prices, so that a hanging carrier does not block callers, and hungFor how long
+// nobody waits after that was too short. Without prices a booking is accepted and the worker asks again.
+const (
+	quoteWithin = 100 * time.Millisecond
+	hungFor     = 5 * time.Second
+)
 
 // Book gives an order a shipment. It returns before the carrier has decided. It fails with carrier_not_found,
 // shipment_exists, order_finished, illegal_transition, or validation_failed if the carrier rejects it at once.
@@ -141,15 +145,21 @@ func (sv *Service) prepare(
 	if p := booking.Of(o).Payment; p.Collects() {
 		s.Payment = p
 	}
+	s.Tariff = booking.Tariff
+	if until, hangs := sv.hung.Load(account); hangs && now.Before(until.(time.Time)) {
+		return s, job, nil
+	}
 	limited, cancel := context.WithTimeout(ctx, quoteWithin)
 	defer cancel()
 	q, err := choose(limited, car, o, booking)
+	if errors.Is(limited.Err(), context.DeadlineExceeded) {
+		sv.hung.Store(account, now.Add(hungFor))
+	}
 	if e, ok := errors.AsType[*domain.CarrierError](err); ok && e.Refused {
 		return s, job, failure(err)
 	}
-	s.Tariff = cmp.Or(q.Tariff, booking.Tariff)
 	if q.Tariff != "" {
-		booking.Tariff, s.Price, s.Expected = q.Tariff, &q.Price, &q.Expected
+		s.Tariff, booking.Tariff, s.Price, s.Expected = q.Tariff, q.Tariff, &q.Price, &q.Expected
 	}
 	return s, job, nil
 }
