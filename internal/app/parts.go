@@ -46,7 +46,7 @@ func (a *App) connect(ctx context.Context) (err error) {
 	a.closing(func() error { a.telemetry.Close(); return nil })
 	a.relay = outbox.New(a.store, a.producer, a.log)
 	a.relay.Forget = a.live.ForgetOlder
-	a.estimate = estimateConfig(a.cfg.Estimate)
+	a.estimate = estimateConfig(a.cfg.Estimate, a.cfg.Dispatch.PickupTime)
 	a.gate.documents = &access.Documents{Store: a.store, Clock: a.clock}
 	a.hub = push.New(push.Config{
 		ShowCourier: a.showCourier, Duties: a.duties,
@@ -188,9 +188,9 @@ func (a *App) buildServices() {
 	planner.Step, planner.Bundle, planner.Patience = d.Step, d.Bundle, d.Patience
 	a.dispatch = dispatch.New(dispatch.Deps{
 		Store: a.store, Live: a.live, Clock: a.clock, Log: a.log, Keys: keys, Orders: a.orders, Config: planner, Mode: d.Mode,
-		Travel: dispatch.Straight(estimate.Speeds, estimate.Detour), Router: a.router(), Geocoder: a.geocoder(), GeocodeEvery: a.cfg.Geocoding.Every,
-		Offers:     dispatch.OfferConfig{ExpiresIn: d.OfferFor, Total: d.OfferTotal, AtOnce: d.OfferAtOnce, OnNoTaker: d.OnNoTaker},
-		PickupTime: d.PickupTime, DropoffTime: estimate.Handover, FreshFor: stale, Tune: a.tuning,
+		Learned: estimate, Router: a.router(), Geocoder: a.geocoder(), GeocodeEvery: a.cfg.Geocoding.Every,
+		Offers:   dispatch.OfferConfig{ExpiresIn: d.OfferFor, Total: d.OfferTotal, AtOnce: d.OfferAtOnce, OnNoTaker: d.OnNoTaker},
+		FreshFor: stale, Tune: a.tuning,
 	})
 	a.shipments = shipping.New(shipping.Deps{
 		Store: a.store, Clock: a.clock, Log: a.log, Keys: keys, Orders: a.orders, Watchers: a.hub, Carriers: a.carriers,
@@ -224,13 +224,13 @@ func (a *App) geocoder() domain.Geocoder {
 	return c
 }
 
-func estimateConfig(c config.Estimate) eta.Config {
+func estimateConfig(c config.Estimate, pickup time.Duration) eta.Config {
 	s := c.Speeds
 	return eta.Config{
 		Speeds: map[domain.Vehicle]float64{
 			domain.VehicleFoot: s.Foot, domain.VehicleBicycle: s.Bicycle, domain.VehicleMotorbike: s.Motorbike,
 			domain.VehicleCar: s.Car, domain.VehicleVan: s.Van,
 		},
-		Detour: c.Detour, Handover: c.Handover, Dispatch: c.Dispatch, Default: c.Default, FreshFor: c.FreshFor, Book: eta.NewBook(),
+		Detour: c.Detour, Handover: c.Handover, Pickup: pickup, Dispatch: c.Dispatch, Default: c.Default, FreshFor: c.FreshFor, Book: eta.NewBook(),
 	}
 }

@@ -10,7 +10,7 @@ import (
 
 // Choose plans one order over the couriers with free capacity; see domain.Chooser.
 func (s *Service) Choose(ctx context.Context, o *domain.Order, not []string) (courierID, reason string, err error) {
-	job := s.job(o)
+	job := s.job(o, s.Clock.Now())
 	if !job.Pickup.Valid() {
 		return "", "", domain.Errorf(domain.CodeNoCourierAvailable, "the order has no location to find a courier for")
 	}

@@ -120,7 +120,7 @@ func (s *Service) check(ctx context.Context, ask Ask, f *facts) error {
 func (s *Service) problem(ctx context.Context, f *facts) (Problem, error) {
 	p := Problem{Now: f.now}
 	for _, o := range f.waiting {
-		p.Jobs = append(p.Jobs, s.job(o))
+		p.Jobs = append(p.Jobs, s.job(o, f.now))
 	}
 	for _, carried := range f.carried {
 		for _, o := range carried {
@@ -150,13 +150,13 @@ func (s *Service) problem(ctx context.Context, f *facts) (Problem, error) {
 	if err != nil {
 		return p, err
 	}
-	p.Travel = s.Travel
+	p.Travel = s.Learned.Drives(f.now)
 	for _, c := range f.couriers {
 		var set []StopRef
 		if r := routes[c.ID]; r != nil {
 			set = r.Stops
 		}
-		if one, ok := s.courier(c, f.carried[c.ID], positions[c.ID], set, f.now); ok && shifts[c.ID].bind(&one, f.now) {
+		if one, ok := s.courier(c, f.carried[c.ID], positions[c.ID], set, p); ok && shifts[c.ID].bind(&one, f.now) {
 			p.Couriers = append(p.Couriers, one)
 		}
 	}
@@ -178,9 +178,10 @@ func pickupOf(o *domain.Order) *domain.Point {
 var nowhereAt = domain.Point{Lat: never}
 
 // job converts an order for the planner. Without a pick-up the drop-off is used for both.
-func (s *Service) job(o *domain.Order) Job {
+func (s *Service) job(o *domain.Order, now time.Time) Job {
+	pickup, door := s.Learned.Stays(o, now)
 	j := Job{
-		OrderID: o.ID, Pickup: nowhereAt, Dropoff: nowhereAt, PickupService: s.PickupTime, DropoffService: s.DropoffTime,
+		OrderID: o.ID, Pickup: nowhereAt, Dropoff: nowhereAt, PickupService: pickup, DropoffService: door,
 		Placed: o.CreatedAt, Ready: timeOf(o.ReadyAt), Promised: timeOf(o.PromisedAt),
 		DeliverAfter: timeOf(o.DeliverAfter), DeliverBefore: timeOf(o.DeliverBefore), Priority: o.Priority, Zone: o.Zone(),
 	}
@@ -205,13 +206,13 @@ func timeOf(t *time.Time) time.Time {
 
 // courier converts a courier for the planner: free after his current stops, at the last drop-off. Without a fresh position
 // he is at his last known stop or at his base; false if neither is known.
-func (s *Service) courier(c *domain.Courier, carried []*domain.Order, at *domain.Position, set []StopRef, now time.Time) (Courier, bool) {
+func (s *Service) courier(c *domain.Courier, carried []*domain.Order, at *domain.Position, set []StopRef, p Problem) (Courier, bool) {
 	out := Courier{
-		ID: c.ID, Vehicle: c.Vehicle, Skills: c.Skills, Capacity: c.Capacity, Room: c.Capacity - c.ActiveOrders, FreeAt: now, Base: c.Base,
+		ID: c.ID, Vehicle: c.Vehicle, Skills: c.Skills, Capacity: c.Capacity, Room: c.Capacity - c.ActiveOrders, FreeAt: p.Now, Base: c.Base,
 	}
-	tour := Tour{Vehicle: c.Vehicle, Start: now, Travel: s.Travel, Stops: s.stops(carried)}
+	tour := Tour{Vehicle: c.Vehicle, Start: p.Now, Travel: p.Travel, Stops: s.stops(carried, p.Now)}
 	switch {
-	case at != nil && now.Sub(at.RecordedAt) <= s.FreshFor:
+	case at != nil && p.Now.Sub(at.RecordedAt) <= s.FreshFor:
 		tour.At = at.Point()
 	case len(tour.Stops) > 0:
 		tour.At = tour.Stops[0].At
@@ -227,11 +228,12 @@ func (s *Service) courier(c *domain.Courier, carried []*domain.Order, at *domain
 }
 
 // stops are a courier's remaining stops for the orders he carries.
-func (s *Service) stops(carried []*domain.Order) (out []Stop) {
+func (s *Service) stops(carried []*domain.Order, now time.Time) (out []Stop) {
 	for _, o := range carried {
+		pickup, door := s.Learned.Stays(o, now)
 		up := pickupOf(o)
 		if up != nil && (o.Status.BeforeCustody() || o.Status == domain.StatusReturning) {
-			out = append(out, Stop{OrderID: o.ID, Kind: domain.StopPickup, At: *up, Earliest: timeOf(o.ReadyAt), Service: s.PickupTime})
+			out = append(out, Stop{OrderID: o.ID, Kind: domain.StopPickup, At: *up, Earliest: timeOf(o.ReadyAt), Service: pickup})
 		}
 		if down := o.Dropoff.Location; down != nil && o.Status != domain.StatusReturning {
 			latest := timeOf(o.PromisedAt)
@@ -239,7 +241,7 @@ func (s *Service) stops(carried []*domain.Order) (out []Stop) {
 				latest = *o.DeliverBefore
 			}
 			out = append(out, Stop{
-				OrderID: o.ID, Kind: domain.StopDropoff, At: *down, Earliest: timeOf(o.DeliverAfter), Latest: latest, Service: s.DropoffTime,
+				OrderID: o.ID, Kind: domain.StopDropoff, At: *down, Earliest: timeOf(o.DeliverAfter), Latest: latest, Service: door,
 			})
 		}
 	}

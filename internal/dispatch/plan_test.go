@@ -13,6 +13,7 @@ import (
 
 	"github.com/order-tracking/order-tracking/internal/dispatch"
 	"github.com/order-tracking/order-tracking/internal/domain"
+	"github.com/order-tracking/order-tracking/internal/eta"
 )
 
 var noon = time.Date(2026, time.May, 4, 12, 0, 0, 0, time.UTC)
@@ -24,7 +25,11 @@ func metres(east, north float64) domain.Point {
 }
 
 // drive is straight-line travel at 10 m/s.
-var drive = dispatch.Straight(map[domain.Vehicle]float64{domain.VehicleMotorbike: 10}, 1)
+func drive(v domain.Vehicle, from, to domain.Point) time.Duration {
+	return straight.Drives(noon)(v, from, to)
+}
+
+var straight = eta.Config{Speeds: map[domain.Vehicle]float64{domain.VehicleMotorbike: 10}, Detour: 1, Pickup: time.Minute, Handover: time.Minute}
 
 func job(id string, pickup, dropoff domain.Point) dispatch.Job {
 	return dispatch.Job{OrderID: id, Pickup: pickup, Dropoff: dropoff, Placed: noon, PickupService: time.Minute, DropoffService: time.Minute}
@@ -224,7 +229,7 @@ func BenchmarkPlan(b *testing.B) {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			rng := rand.New(rand.NewPCG(3, 4))
 			at := func() domain.Point { return metres(rng.Float64()*20000, rng.Float64()*20000) }
-			p := dispatch.Problem{Now: noon, Travel: drive}
+			p := dispatch.Problem{Now: noon, Travel: straight.Drives(noon)}
 			for k := range n {
 				p.Jobs = append(p.Jobs, job(fmt.Sprint("o", k), at(), at()))
 				p.Couriers = append(p.Couriers, courier(fmt.Sprint("c", k), at()))

@@ -34,7 +34,7 @@ func (s *Service) byRoad(ctx context.Context, p *Problem) {
 		table, err := s.Router.Table(ctx, from, to)
 		for i, row := range table {
 			for k, d := range row {
-				straight := s.Travel(domain.VehicleCar, from[i], to[k])
+				straight := p.Travel(domain.VehicleCar, from[i], to[k])
 				if d >= 0 && (float64(d) < roadFastest*float64(straight) || float64(d) > roadSlowest*float64(straight)+float64(30*time.Minute)) {
 					continue
 				}

@@ -31,15 +31,13 @@ type Deps struct {
 	Orders *orders.Service
 	Config Config
 	Mode   string
-	// Travel estimates straight-line travel times; Router, if set, road travel times.
-	Travel Travel
-	Router domain.Router
+	// Learned knows travel times without roads and service times; Router, if set, road travel times.
+	Learned domain.Experience
+	Router  domain.Router
 	// Geocoder, if set, finds the locations of addresses; it is asked once per GeocodeEvery.
 	Geocoder     domain.Geocoder
 	GeocodeEvery time.Duration
-	// PickupTime and DropoffTime are the service times at stops.
-	PickupTime, DropoffTime time.Duration
-	Offers                  OfferConfig
+	Offers       OfferConfig
 	// FreshFor is how long a position counts as current.
 	FreshFor time.Duration
 	// Tune, if set, replaces Mode, Offers and Config.Bundle by what the settings say now.

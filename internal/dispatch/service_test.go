@@ -60,7 +60,7 @@ func newFleet(t *testing.T, router domain.Router) *fleet {
 	}})
 	f.deps = dispatch.Deps{
 		Store: store, Live: f.live, Clock: f.clock, Log: zap.NewNop(), Keys: keys, Orders: f.orders, Config: dispatch.DefaultConfig(),
-		Mode: dispatch.ModeAssign, Travel: drive, Router: router, PickupTime: time.Minute, DropoffTime: time.Minute, FreshFor: time.Hour,
+		Mode: dispatch.ModeAssign, Learned: straight, Router: router, FreshFor: time.Hour,
 		Offers: dispatch.OfferConfig{ExpiresIn: 30 * time.Second, Total: 2 * time.Minute, AtOnce: 1, OnNoTaker: dispatch.NoTakerAlert},
 	}
 	f.Service = dispatch.New(f.deps)
@@ -135,6 +135,43 @@ func TestAutoGoesByRoad(t *testing.T) {
 			require.Equal(t, ids[c.want], got)
 		})
 	}
+}
+
+// Plans and routes count with the stays and the drives that deliveries have taught.
+func TestPlansUseWhatWasLearned(t *testing.T) {
+	f := newFleet(t, nil)
+	learned := straight
+	learned.Book = eta.NewBook()
+	f.deps.Learned = learned
+	f.Service = dispatch.New(f.deps)
+	id := f.at("Ivan", metres(0, 0), domain.CourierEdit{})
+	o := f.order(domain.Draft{Pickup: from(metres(0, 0)), Dropoff: from(metres(3000, 0))})
+	planned := func() (pickup, dropoff time.Duration) {
+		p, err := f.Plan(f.ctx, dispatch.Ask{})
+		require.NoError(t, err)
+		require.Len(t, p.Assignments, 1)
+		return p.Assignments[0].PickupAt.Sub(noon), p.Assignments[0].DropoffAt.Sub(noon)
+	}
+	pickup, dropoff := planned()
+	require.Equal(t, 30*time.Second, pickup)
+	require.Equal(t, 30*time.Second+30*time.Second+300*time.Second+30*time.Second, dropoff)
+	for n := range 40 {
+		took := func(s eta.Stage, took time.Duration) eta.Lesson {
+			return eta.Finish(s, eta.Case{Trip: eta.Trip{At: noon}, Took: took})
+		}
+		learned.Book.Learn(int64(n+1), fmt.Sprint(n), noon, []eta.Lesson{
+			took(eta.StagePickup, 8*time.Minute), took(eta.StageDoor, 4*time.Minute), took(eta.StageDrive, time.Minute), // as usual, 4.6 m/s
+		})
+	}
+	pickup, dropoff = planned()
+	require.InEpsilon(t, 4*time.Minute, pickup, .1)
+	require.InEpsilon(t, 8*time.Minute+3000*10/46*time.Second+2*time.Minute, dropoff, .1)
+
+	_, err := f.orders.Assign(f.ctx, o.ID, orders.Assignment{CourierID: id}, 0)
+	require.NoError(t, err)
+	r, err := f.Route(f.ctx, id)
+	require.NoError(t, err)
+	require.InEpsilon(t, 4*time.Minute, r.Stops[0].ETA.Sub(noon), .1)
 }
 
 func TestAutoTakesWhoHasRoomAndSuits(t *testing.T) {

@@ -69,10 +69,11 @@ func (t *tours) plan(s *Service, c *domain.Courier, orders []*domain.Order, at *
 	if fresh {
 		order = had.stops
 	}
-	planned, known := s.courier(c, orders, at, order, now)
-	tour = Tour{Vehicle: c.Vehicle, At: planned.Position, Start: now, Travel: s.Travel, Stops: planned.Tour}
+	travel := Travel(s.Learned.Drives(now))
+	planned, known := s.courier(c, orders, at, order, Problem{Now: now, Travel: travel})
+	tour = Tour{Vehicle: c.Vehicle, At: planned.Position, Start: now, Travel: travel, Stops: planned.Tour}
 	if !known {
-		tour.Stops = s.stops(orders)
+		tour.Stops = s.stops(orders, now)
 		tour = tour.arrange(order)
 	}
 	if !fresh {

@@ -311,6 +311,14 @@ type Tours interface {
 	Tour(c *Courier, orders []*Order, at *Position, now time.Time) []TourStop
 }
 
+// Experience is what deliveries have taught, and until then what is configured.
+type Experience interface {
+	// Drives returns how long drives take without a router, by what is known now. What it returns is for one goroutine.
+	Drives(now time.Time) func(v Vehicle, from, to Point) time.Duration
+	// Stays returns how long couriers stay at an order's pick-up, once it is ready, and at its door.
+	Stays(o *Order, now time.Time) (pickup, door time.Duration)
+}
+
 // Parcels ends the shipments of orders.
 type Parcels interface {
 	// Release ends the shipment of an order that is to be cancelled and must have the expected version. Zero means that the

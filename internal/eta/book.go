@@ -19,17 +19,18 @@ type Stage string
 const (
 	StageOrder    Stage = "order"    // from the order to the delivery, by one's own couriers
 	StageApproach Stage = "approach" // from the assignment to the arrival at the pick-up
-	StagePickup   Stage = "pickup"   // from there to the hand-over: waiting and loading, the service time of a pick-up
+	StagePickup   Stage = "pickup"   // from there to the hand-over, once it is ready: the service time of a pick-up
 	StageCarry    Stage = "carry"    // from the hand-over to the delivery, other stops included
 	StageRest     Stage = "rest"     // from a place on the way to the door: driving only
 	StageDoor     Stage = "door"     // from the arrival at the door to the delivery, the service time of a drop-off
+	StageDrive    Stage = "drive"    // from the last stop to the door, in minutes for each that it usually takes in a straight line
 	StageBooking  Stage = "booking"  // from the order to the delivery, by a delivery company
 	StageParcel   Stage = "parcel"   // from the hand-over to a delivery company to the delivery
 )
 
 // Stages lists the stages.
 func Stages() []Stage {
-	return []Stage{StageOrder, StageApproach, StagePickup, StageCarry, StageRest, StageDoor, StageBooking, StageParcel}
+	return []Stage{StageOrder, StageApproach, StagePickup, StageCarry, StageRest, StageDoor, StageDrive, StageBooking, StageParcel}
 }
 
 // Settings returns those of the stage's kind: days for delivery companies, else minutes.
@@ -37,7 +38,14 @@ func (s Stage) Settings() Settings {
 	if s == StageBooking || s == StageParcel {
 		return Days()
 	}
-	return Minutes()
+	set := Minutes()
+	switch s {
+	case StageDrive:
+		set.Typical, set.PerLog = time.Minute, 0
+	case StagePickup, StageDoor:
+		set.Typical = 4 * time.Minute
+	}
+	return set
 }
 
 // Lesson is what one order teaches about a stage: completed trips, or a trip that began,
@@ -77,10 +85,6 @@ func Finish(s Stage, cases ...Case) Lesson {
 
 // Book holds a model for each stage, and how far in the list of lessons they are. It is
 // safe for concurrent use: estimates share a lock, lessons hold it alone for microseconds.
-//
-// What planners use of it: Predict(StagePickup, …) and Predict(StageDoor, …) are the
-// service times by shop, courier and zone; Predict(StageRest, …) is the time of a drive
-// between two places.
 type Book struct {
 	mu     sync.RWMutex
 	place  int64
@@ -138,7 +142,7 @@ func (b *Book) Learn(place int64, orderID string, at time.Time, lessons []Lesson
 }
 
 // version of snapshots; another one is not read, and everything is learned again.
-const version = 2
+const version = 3
 
 // Snapshot encodes the book: equal books give equal bytes.
 func (b *Book) Snapshot() []byte {

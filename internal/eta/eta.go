@@ -17,6 +17,8 @@ type Config struct {
 	Detour float64
 	// Handover is the time per delivery besides driving: parking, stairs, the door.
 	Handover time.Duration
+	// Pickup is the time at the pick-up once the order is ready.
+	Pickup time.Duration
 	// Dispatch is the time before the goods are handed over: finding a courier, driving to
 	// the pick-up, waiting there.
 	Dispatch time.Duration

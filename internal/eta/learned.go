@@ -1,6 +1,7 @@
 package eta
 
 import (
+	"fmt"
 	"math"
 	"time"
 
@@ -50,15 +51,15 @@ func (c Config) remaining(f Facts) (w Window, ok bool) {
 	case custody != nil:
 		return stage(StageCarry, *custody)
 	case o.CourierID != "" && o.Bookkeeping.AssignedAt != nil:
-		pickup, ok1 := stage(StagePickup, o.UpdatedAt)
+		wait := c.waiting(f)
+		before, since, ok1 := Window{P10: wait, P50: wait, P90: wait, Learned: few}, o.UpdatedAt, true
 		if o.Status != domain.StatusAtPickup {
-			var approach Window
-			approach, ok1 = stage(StageApproach, *o.Bookkeeping.AssignedAt)
-			pickup = approach.then(c.Book.Predict(StagePickup, tripOf(o, StagePickup, f.Now, f.Vehicle)))
+			before, ok1 = stage(StageApproach, *o.Bookkeeping.AssignedAt)
+			before.P10, before.P50, before.P90 = max(wait, before.P10), max(wait, before.P50), max(wait, before.P90)
+			since = f.Now
 		}
-		if wait := c.waiting(f); wait > pickup.P50 {
-			pickup = Window{P10: wait, P50: wait, P90: max(wait, pickup.P90), Learned: pickup.Learned}
-		}
+		pickup, _ := stage(StagePickup, readyAt(o, since))
+		pickup = before.then(pickup)
 		carry := c.Book.Predict(StageCarry, tripOf(o, StageCarry, f.Now, f.Vehicle))
 		return pickup.then(carry), ok1 && carry.Known() && pickup.Known()
 	}
@@ -98,7 +99,9 @@ func tripOf(o *domain.Order, s Stage, at time.Time, vehicle domain.Vehicle) Trip
 	}
 	switch {
 	case s == StageApproach || s == StagePickup:
-		t.From, t.To = nil, t.From
+		if t.From, t.To = nil, t.From; s == StagePickup && t.To != nil {
+			t.Receiver = fmt.Sprintf("%.4f,%.4f", t.To.Lat, t.To.Lon)
+		}
 	case s == StageDoor:
 		t.From = nil
 	case s != StageOrder && s != StageBooking:

@@ -42,13 +42,30 @@ func Teach(o *domain.Order, history []domain.Event, trail []domain.Position, veh
 	}
 	learn(StageOrder, o.CreatedAt, end)
 	learn(StageApproach, first[domain.StatusAssigned], first[domain.StatusAtPickup])
-	learn(StagePickup, first[domain.StatusAtPickup], custody)
+	there := first[domain.StatusAtPickup]
+	if ready := readyAt(o, there); !there.IsZero() && ready.Before(custody) { // else it was ready sooner than said
+		there = ready
+	}
+	learn(StagePickup, there, custody)
 	learn(StageCarry, custody, end)
 	learn(StageDoor, first[domain.StatusAtDropoff], end)
+	if arrived, ok := first[domain.StatusAtDropoff]; ok {
+		if c, ok := lastDrive(o, trail, arrived, vehicle); ok {
+			out = append(out, Finish(StageDrive, c))
+		}
+	}
 	if cases := fromTheWay(o, trail, custody, end, vehicle); len(cases) > 0 {
 		out = append(out, Finish(StageRest, cases...))
 	}
 	return out
+}
+
+// readyAt is when a courier who is there can be given the order.
+func readyAt(o *domain.Order, there time.Time) time.Time {
+	if o.ReadyAt != nil {
+		return maxTime(there, *o.ReadyAt)
+	}
+	return there
 }
 
 // custodyOf is when the goods were handed over, zero where the order is only known to have

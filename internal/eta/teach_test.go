@@ -46,9 +46,9 @@ func TestWhatAnOrderTeaches(t *testing.T) {
 	o, history := delivered("o", walk)
 	trail := []domain.Position{*at(pickup, noon.Add(21*time.Minute)), *at(door, noon.Add(38*time.Minute)), *at(door, noon.Add(50*time.Minute))}
 	lessons := Teach(o, history, trail, domain.VehicleBicycle)
-	require.Equal(t, []Stage{StageOrder, StageApproach, StagePickup, StageCarry, StageDoor, StageRest}, stagesOf(lessons))
+	require.Equal(t, []Stage{StageOrder, StageApproach, StagePickup, StageCarry, StageDoor, StageDrive, StageRest}, stagesOf(lessons))
 	require.Equal(t, []Amount{43 * 60}, lessons[0].Took)
-	require.Equal(t, []Amount{22 * 60, 5 * 60}, lessons[5].Took, "what came after the end says nothing")
+	require.Equal(t, []Amount{22 * 60, 5 * 60}, lessons[6].Took, "what came after the end says nothing")
 
 	jumped, history := delivered("o", map[domain.Status]float64{domain.StatusDelivered: 30})
 	require.Equal(t, []Stage{StageOrder}, stagesOf(Teach(jumped, history, nil, "")), "as imported orders are")

@@ -121,8 +121,8 @@ func start(t *testing.T, w with) *rig {
 	couriers := &tracking.Couriers{Service: positions}
 	planner := dispatch.New(dispatch.Deps{
 		Store: store, Live: live, Clock: now, Log: log, Keys: keys, Orders: verbs, Config: dispatch.DefaultConfig(), FreshFor: time.Minute,
-		Offers: dispatch.OfferConfig{ExpiresIn: time.Minute, Total: time.Hour, AtOnce: 1, OnNoTaker: dispatch.NoTakerAlert},
-		Travel: dispatch.Straight(map[domain.Vehicle]float64{domain.VehicleMotorbike: 8}, 1.3),
+		Offers:  dispatch.OfferConfig{ExpiresIn: time.Minute, Total: time.Hour, AtOnce: 1, OnNoTaker: dispatch.NoTakerAlert},
+		Learned: estimate,
 	})
 	r := &rig{orders: verbs, couriers: couriers, hub: hub, clock: now, logs: logs, metrics: prometheus.NewRegistry()}
 	r.deps = Deps{

@@ -93,8 +93,8 @@ func openHub(t testing.TB, cfg Config, config access.GuardConfig, bounds push.Co
 	})
 	planner := dispatch.New(dispatch.Deps{
 		Store: store, Live: live, Clock: wallClock{}, Log: log, Keys: keys, Orders: verbs, Config: dispatch.DefaultConfig(), FreshFor: time.Minute,
-		Offers: dispatch.OfferConfig{ExpiresIn: time.Minute, Total: time.Hour, AtOnce: 1, OnNoTaker: dispatch.NoTakerAlert},
-		Travel: dispatch.Straight(map[domain.Vehicle]float64{domain.VehicleMotorbike: 8}, 1.3),
+		Offers:  dispatch.OfferConfig{ExpiresIn: time.Minute, Total: time.Hour, AtOnce: 1, OnNoTaker: dispatch.NoTakerAlert},
+		Learned: estimate,
 	})
 	guard := access.NewGuard(store, wallClock{}, log, config)
 	audit := &access.Audit{Store: store, Clock: wallClock{}}
