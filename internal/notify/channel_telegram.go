@@ -46,10 +46,10 @@ func Telegram(c BotConfig) *Bot {
 	call := func(ctx context.Context, method string, in any) Outcome {
 		var a telegramAnswer
 		out := askJSON(ctx, c.Client, c.API+"/bot"+c.Token+"/"+method, http.Header{}, in, &a)
-		switch {
-		case a.Parameters.RetryAfter > 0:
+		if a.Parameters.RetryAfter > 0 {
 			out.after = min(time.Duration(a.Parameters.RetryAfter)*time.Second, maxRetryAfter)
-		case out.Err == nil && (!a.OK || len(a.Result) == 0):
+		}
+		if out.Err == nil && (!a.OK || len(a.Result) == 0) {
 			out.Err, out.final = errors.New("refused"), a.Code/100 == 4 && a.Code != http.StatusTooManyRequests
 		}
 		if out.Err != nil && a.Description != "" {

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
+	"github.com/order-tracking/order-tracking/internal/idempotency"
 	"github.com/order-tracking/order-tracking/internal/notify"
 	"github.com/order-tracking/order-tracking/internal/orders"
 )
@@ -177,6 +178,62 @@ func TestMessagesThatNoLongerHoldAreSkipped(t *testing.T) {
 	r.moves(o.ID, domain.StatusPickedUp, domain.StatusOutForDelivery, domain.StatusDelivered)
 	r.runs()
 	awaits(t, []string{"email on_its_way skipped it no longer holds: the order is delivered", "email delivered sent"}, func() []string { return r.sent(o.ID) })
+}
+
+func TestARetractedDeliveryIsNotToldAsDelivered(t *testing.T) {
+	var got recorder
+	r := newRig(t, with(got.channel("email", false)))
+	_, err := r.PutRules(r.ctx, "", notify.RulesEdit{Rules: []domain.NotificationRule{
+		{Event: domain.EventStatusChanged, Status: domain.StatusDelivered, Channels: []string{"email"}, DelayS: 60},
+		{Event: domain.EventException, Channels: []string{"email"}},
+	}}, 0)
+	require.NoError(t, err)
+	o := r.order("")
+	by := domain.By{Now: r.clock.Now(), Source: "carrier"}
+	_, err = r.orders.Update(r.ctx, o.ID, "", nil, func(ch *domain.Change) error {
+		ch.Add(ch.Order.Observe(domain.Report{Status: domain.StatusDelivered, Source: "carrier", OccurredAt: by.Now}, by)...)
+		return nil
+	})
+	require.NoError(t, err)
+	_, err = r.orders.Update(r.ctx, o.ID, "", nil, func(ch *domain.Change) error {
+		ch.Order.Exception = &domain.Exception{Code: domain.ExceptionRetracted, Since: by.Now}
+		ch.Add(ch.Order.Note(domain.EventException, by, nil))
+		return nil
+	})
+	require.NoError(t, err)
+	r.runs()
+	awaits(t, []string{"Your order " + o.Number + ": we are checking whether it was delivered.\nhttps://track.example/t/" + o.Number}, func() []string { return got.texts(o.ID) })
+	r.clock.skip(2 * time.Minute)
+	awaits(t, "email delivered skipped it no longer holds: the order is delivered", func() string { return r.sent(o.ID)[0] })
+}
+
+func TestMessagesByHandAreOncePerKeyAndLimited(t *testing.T) {
+	var got recorder
+	r := newRig(t, with(got.channel("email", false)))
+	_, err := r.PutRules(r.ctx, "", notify.RulesEdit{Rules: []domain.NotificationRule{}}, 0)
+	require.NoError(t, err)
+	r.runs()
+	o := r.order("")
+	tell := func(key, channel string) (orders.Notified, error) {
+		return r.orders.Notify(idempotency.With(r.ctx, &idempotency.Request{Key: key}), o.ID, orders.Notice{Text: "Hi", Channel: channel})
+	}
+	first, err := tell("0", "email")
+	require.NoError(t, err)
+	for i := range 20 {
+		_, err = tell(fmt.Sprint(i), "email")
+		require.NoError(t, err, i)
+	}
+	require.Len(t, got.texts(o.ID), 20, "a repeat is no message")
+	again, err := tell("0", "email")
+	require.NoError(t, err, "nor refused")
+	require.Equal(t, first.NotificationID, again.NotificationID)
+	_, err = tell("20", "email")
+	require.Equal(t, domain.CodeRateLimited, domain.CodeOf(err))
+	_, err = tell("21", "live")
+	require.NoError(t, err, "live costs nobody anything")
+	r.clock.skip(61 * time.Minute)
+	_, err = tell("22", "email")
+	require.NoError(t, err)
 }
 
 func TestQuietHoursAreThoseOfTheOrder(t *testing.T) {

@@ -50,7 +50,7 @@ func TestChannels(t *testing.T) {
 	}{
 		"telegram": {
 			notify.Telegram(bot).Channel, "42", `{"ok":true,"result":{"message_id":1}}`,
-			[]string{`{"ok":false,"error_code":403,"description":"bot was blocked by the user"}`, `<html>login</html>`, `{"ok":true}`},
+			[]string{`{"ok":false,"error_code":403,"description":"bot was blocked by the user"}`, `<html>login</html>`, `{"ok":true}`, `{"ok":false,"error_code":429,"parameters":{"retry_after":7}}`},
 			func(c call) string { return field(c.body, "text") },
 		},
 		"max": {

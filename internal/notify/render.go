@@ -56,6 +56,9 @@ func values(o *domain.Order, p domain.Profile, lang, link string) map[string]str
 		"name": o.Customer.Name, "number": o.Number, "external_id": o.ExternalID, "merchant": p.Name, "status": statusTexts[lang][o.Status],
 		"link": link, "address": o.Dropoff.Address, "window": window(o, zone(o, p), lang), "code": o.Metadata["pickup_code"],
 	}
+	if retracted(o) {
+		v["status"] = retractedTexts[lang]
+	}
 	if o.Exception != nil {
 		v["reason"] = o.Exception.Detail
 	}

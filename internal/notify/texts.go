@@ -108,7 +108,7 @@ func timely(text string, o *domain.Order) bool {
 	case textAtTheDoor:
 		return o.Status == domain.StatusAtDropoff
 	case textDelivered:
-		return o.Status == domain.StatusDelivered && (o.Exception == nil || o.Exception.Code != domain.ExceptionRetracted)
+		return o.Status == domain.StatusDelivered && !retracted(o)
 	case textFailedAttempt:
 		return o.Status == domain.StatusDeliveryFailed
 	case textReady:
@@ -120,6 +120,14 @@ func timely(text string, o *domain.Order) bool {
 	}
 	return true
 }
+
+// retracted reports whether the delivery company took back that the order was delivered.
+func retracted(o *domain.Order) bool {
+	return o.Exception != nil && o.Exception.Code == domain.ExceptionRetracted
+}
+
+// retractedTexts are what then stands in place of the status.
+var retractedTexts = map[string]string{"en": "we are checking whether it was delivered", "ru": "проверяем, доставлен ли он"}
 
 // statusTexts describes each status in words.
 var statusTexts = map[string]map[domain.Status]string{

@@ -3,12 +3,9 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -18,6 +15,7 @@ import (
 	webhook "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
 	"github.com/order-tracking/order-tracking/pkg/client"
+	"github.com/order-tracking/order-tracking/tools/proc"
 )
 
 // receiverKinds are 50 receivers, and two that answer 410 until they are enabled again.
@@ -33,7 +31,7 @@ const (
 	notifyChanges   = 5 // of each order
 	notifyMerchant  = "shop"
 	notifyKills     = 3
-	// stuckAfter is how long nothing may be taken: a killed replica's leases end after 30 s.
+	// stuckAfter is how long nothing may be taken: a killed replica's leases end after 10 s.
 	stuckAfter = 2 * time.Minute
 )
 
@@ -135,25 +133,7 @@ func (n *notified) receivers(ctx context.Context) (err error) {
 
 // call makes a request of the first replica and reads the answer.
 func (n *notified) call(ctx context.Context, method, path string, in, out any) error {
-	body, err := json.Marshal(in)
-	if err != nil {
-		return err
-	}
-	req, err := http.NewRequestWithContext(ctx, method, "http://"+n.c.replicas[0].HTTP+path, bytes.NewReader(body))
-	if err != nil {
-		return err
-	}
-	req.Header.Set("Content-Type", "application/json")
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = resp.Body.Close() }()
-	text, err := io.ReadAll(resp.Body)
-	if err != nil || resp.StatusCode/100 != 2 {
-		return fmt.Errorf("%s %s: %s %s %w", method, path, resp.Status, text, err)
-	}
-	return json.Unmarshal(text, out)
+	return proc.Call(ctx, method, "http://"+n.c.replicas[0].HTTP+path, in, out)
 }
 
 // change makes and changes the orders, spread over the time.
@@ -249,8 +229,7 @@ func (n *notified) enable(ctx context.Context) error {
 		if err := n.call(ctx, http.MethodPatch, "/webhooks/"+r.id, map[string]any{"enabled": true}, &w); err != nil {
 			return err
 		}
-		var again struct{}
-		if err := n.call(ctx, http.MethodPost, "/webhooks/"+r.id+"/replay", map[string]any{"from": n.begun.Add(-time.Minute)}, &again); err != nil {
+		if err := n.call(ctx, http.MethodPost, "/webhooks/"+r.id+"/replay", map[string]any{"from": n.begun.Add(-time.Minute)}, nil); err != nil {
 			return err
 		}
 	}

@@ -1,12 +1,9 @@
 package dispatch
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -22,6 +19,7 @@ import (
 	"github.com/order-tracking/order-tracking/internal/app"
 	"github.com/order-tracking/order-tracking/internal/dispatch"
 	"github.com/order-tracking/order-tracking/internal/domain"
+	"github.com/order-tracking/order-tracking/tools/proc"
 )
 
 // dayClock is the product's clock: it shows the time of the day that is played.
@@ -130,28 +128,7 @@ func (l *live) product(ctx context.Context, dir string, cfg dispatch.Config) (*a
 
 // call asks the product.
 func (l *live) call(ctx context.Context, method, path string, in, out any) error {
-	body, err := json.Marshal(in)
-	if err != nil {
-		return err
-	}
-	req, err := http.NewRequestWithContext(ctx, method, l.base+path, bytes.NewReader(body))
-	if err != nil {
-		return err
-	}
-	req.Header.Set("Content-Type", "application/json")
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = resp.Body.Close() }()
-	text, err := io.ReadAll(resp.Body)
-	if err == nil && resp.StatusCode >= http.StatusMultipleChoices {
-		err = fmt.Errorf("%s %s: %s", method, path, text)
-	}
-	if err == nil && out != nil {
-		err = json.Unmarshal(text, out)
-	}
-	return err
+	return proc.Call(ctx, method, l.base+path, in, out)
 }
 
 func (l *live) play(ctx context.Context, cfg dispatch.Config) error {
