@@ -157,6 +157,29 @@ func TestCustomerFollowsTheOrder(t *testing.T) {
 	require.Empty(t, run[[]string](p, `complaints.filter(c => !/Failed to fetch|WebSocket/.test(c))`))
 }
 
+// The code for the courier stays on the page, whatever arrives, until the order has ended.
+func TestCustomersSeeTheirCode(t *testing.T) {
+	s := newShop(t)
+	id, token := s.pizza(object{"proof_required": []string{"pin"}})
+	resp, err := http.Get("http://" + s.http + "/order/" + id + "?token=" + token)
+	require.NoError(t, err)
+	pin := str(readObject(resp), "pin")
+	p := look(t, "http://"+s.http+"/t/"+token+"?lang=en", 360, `
+		window.missing = 0;
+		new MutationObserver(() => { if (document.querySelector("h1") && !document.querySelector(".pin-digits")) missing++; }).observe(document, { childList: true, subtree: true });`)
+	p.says("We’ve got your order")
+	courier := s.hand(id, "Ivan")
+	s.fix(courier, 60.1676, 24.9490)
+	p.until(`document.querySelector(".pin.courier")`)
+	p.until(`missing === 0 && document.querySelector(".pin-digits").innerText === %q`, pin)
+	s.status(id, "out_for_delivery")
+	s.rest("POST", "/order/"+id+"/proof", object{"pin": pin})
+	s.status(id, "delivered")
+	p.says("Delivered")
+	p.until(`!document.querySelector(".pin-digits")`)
+	p.calm()
+}
+
 // A sleeping laptop, and a phone whose clock is five hours off.
 func TestCustomersPageWakesUp(t *testing.T) {
 	s := newShop(t)

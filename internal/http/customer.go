@@ -55,6 +55,9 @@ func (s *Server) customerPage(c *gin.Context) {
 	p := previews[b.Lang]
 	if err == nil {
 		p.later = []string{"parts/map/map.js"}
+		if order.Status == domain.StatusDelivered {
+			p.later = []string{"customer/after.js", "parts/map/map.js"}
+		}
 	}
 	if len(channels) > 0 {
 		p.later = append([]string{"customer/messages.js"}, p.later...)

@@ -1,3 +1,4 @@
+// What comes after the delivery.
 import { t } from "../i18n/index.js";
 import { Button } from "../parts/button.js";
 import { Field } from "../parts/field.js";
@@ -7,14 +8,8 @@ import { html, useEffect, useState } from "../vendor/preact.js";
 
 const LIMIT = 1000;
 
-/** Shown after the delivery. @param {{store: import("./store.js").Store, order: import("./story.js").Order}} props */
-export const After = ({ store, order }) => html`
-  ${store.can.has("rating") && html`<${Rating} store=${store} order=${order} />`}
-  ${store.can.has("proof") && html`<${Proof} store=${store} order=${order} />`}
-`;
-
 /** The rating: one tap and an optional comment. @param {{store: import("./store.js").Store, order: import("./story.js").Order}} props */
-function Rating({ store, order }) {
+export function Rating({ store, order }) {
   const [stars, setStars] = useState(0);
   const [text, setText] = useState("");
   const [busy, setBusy] = useState(false);
@@ -48,7 +43,7 @@ function Rating({ store, order }) {
 }
 
 /** How it was handed over. @param {{store: import("./store.js").Store, order: import("./story.js").Order}} props */
-function Proof({ store, order }) {
+export function Proof({ store, order }) {
   const [proofs, setProofs] = useState(/** @type {any[]} */ ([]));
   const wanted = Boolean(order.proof_required?.length);
   useEffect(() => {

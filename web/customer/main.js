@@ -1,7 +1,7 @@
 // The customer's page: one order, by its link.
 import { t } from "../i18n/index.js";
 import { Button } from "../parts/button.js";
-import { Later } from "../parts/later.js";
+import { early, Later } from "../parts/later.js";
 import { Toasts } from "../parts/toast.js";
 import { start } from "../start.js";
 import { html, useLayoutEffect } from "../vendor/preact.js";
@@ -16,12 +16,10 @@ start(async boot => {
   if (boot.opt_out) return html`<${OptOut} boot=${boot} />`;
   const store = boot.order_id ? new Store(boot) : undefined;
   store?.start();
-  if (["webpush", "telegram", "max"].some(channel => store?.can.has(channel))) Messages = (await import("./messages.js")).Messages;
+  if (store?.reachable) Object.assign(early, await import("./messages.js"));
+  if (store?.order.value?.status === "delivered") Object.assign(early, await import("./after.js"));
   return html`<${Page} boot=${boot} store=${store} />`;
 });
-
-/** Loaded where the shop has ways to send messages. @type {any} */
-let Messages;
 
 /** Ends messages to an address: asks first, since programs that check mail follow links. @param {{boot: import("../start.js").Boot}} props */
 const OptOut = ({ boot }) =>
@@ -53,18 +51,22 @@ function Order({ boot, store, order }) {
       <main class="sheet" tabindex="0">
         <${Brand} brand=${boot.brand} />
         <${Head} store=${store} order=${order} told=${told} zone=${zone} />
-        ${order.status === "delivered" && html`<${Later} load=${() => import("./after.js")} part="After" store=${store} order=${order} />`}
+        ${order.status === "delivered" && html`<${After} part="Rating" store=${store} order=${order} />`}
         <${Bringer} store=${store} order=${order} zone=${zone} />
         <${Note} store=${store} order=${order} />
         <${Items} order=${order} />
-        ${Messages && html`<${Messages} store=${store} order=${order} />`}
+        ${store.reachable && html`<${Later} load=${() => import("./messages.js")} part="Messages" store=${store} order=${order} />`}
         <${History} store=${store} order=${order} zone=${zone} />
+        ${order.status === "delivered" && html`<${After} part="Proof" store=${store} order=${order} />`}
         <p class="foot tiny quiet">${t("page.order", { number: order.number })}</p>
       </main>
       <${Toasts} />
     </div>
   `;
 }
+
+/** What comes after the delivery. @param {Record<string, any>} props */
+const After = props => html`<${Later} load=${() => import("./after.js")} ...${props} />`;
 
 /** Where the parcel was scanned last. @param {import("./story.js").Order} order */
 const cityOf = order => order.shipment?.events?.findLast(e => e.city)?.city;

@@ -19,6 +19,7 @@ export class Store {
     this.id = boot.order_id ?? "";
     this.token = boot.token;
     this.can = new Set(boot.can);
+    this.reachable = ["webpush", "telegram", "max"].some(channel => this.can.has(channel));
     this.callTemplate = boot.call;
     this.state = signal(/** @type {"loading"|"ready"|"trouble"|"gone"} */ ("loading"));
     this.order = signal(/** @type {import("./story.js").Order | undefined} */ (undefined));
@@ -95,8 +96,8 @@ export class Store {
     const sample = Date.parse(frame.at) - Date.now();
     // Frames are delayed by the network, so the largest difference is the most accurate.
     this.offset = Math.abs(sample - this.offset) > SKEW ? sample : Math.max(sample, this.offset);
-    const { courier, position, ...order } = frame.data;
     const known = this.order.value;
+    const { courier, position, ...order } = { pin: known?.pin, ...frame.data }; // streams have no PIN
     this.take(order, courier, position);
     if (known?.version !== order.version) this.later(); // the timeline has news
   }

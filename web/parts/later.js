@@ -1,12 +1,16 @@
 import { html, useEffect, useState } from "../vendor/preact.js";
 
+/** Components that a page loaded before its first view, by name: nothing moves for them later. @type {Record<string, any>} */
+export const early = {};
+
 /**
  * A lazily loaded component, shown once its module is loaded.
  * @param {{load: () => Promise<any>, part: string, [more: string]: any}} props part is the module's export
  */
 export function Later({ load, part, ...props }) {
-  const [found, setFound] = useState(/** @type {any} */ (undefined));
+  const [found, setFound] = useState(() => early[part]);
   useEffect(() => {
+    if (found) return;
     let gone = false;
     load().then(
       module => gone || setFound(() => module[part]),
