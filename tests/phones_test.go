@@ -232,3 +232,47 @@ func TestAMillionPositions(t *testing.T) {
 	require.Equal(t, codes.InvalidArgument, send(10_001))
 	require.Equal(t, codes.OK, send(10_000))
 }
+
+// A courier's own app and a phone app report at different replicas: the phone app's positions are shown, those of the other are
+// in the history, marked.
+func TestThePhoneAppLeadsOnEveryReplica(t *testing.T) {
+	for _, m := range modes() {
+		t.Run(m.name, func(t *testing.T) {
+			args := m.args(t)
+			s := start(t, args...)
+			other := s
+			if m.name == "replica" {
+				other = start(t, args...)
+			}
+			p := s.phone(t)
+			resp, body := s.rest(t, "POST", "/keys", encode(t, object{"name": "app", "role": "courier", "courier_id": p.courier}), nil)
+			require.Equal(t, 201, resp.StatusCode, "%s", body)
+			app := http.Header{"Authorization": {"Bearer " + str(decode(t, body), "key")}}
+			own := func(lat float64, at time.Time) {
+				resp, body := other.rest(t, "POST", "/courier/"+p.courier+"/location", encode(t, []object{{"lat": lat, "lon": 37.6, "recorded_at": at}}), app)
+				require.Equal(t, 202, resp.StatusCode, "%s", body)
+				require.EqualValues(t, 1, decode(t, body)["accepted"])
+			}
+			shown := func() any {
+				_, body := other.rest(t, "GET", "/courier/"+p.courier+"/location", nil, nil)
+				return decode(t, body)["lat"]
+			}
+			now := time.Now().UTC().Truncate(time.Second).Add(-10 * time.Minute)
+			own(55.71, now)
+			require.EqualValues(t, 55.71, shown())
+			p.osmand(t, "POST", fmt.Sprintf("?lat=55.72&lon=37.6&timestamp=%d", now.Add(10*time.Second).Unix()), "")
+			require.EqualValues(t, 55.72, shown())
+			own(55.73, now.Add(15*time.Second))
+			require.EqualValues(t, 55.72, shown(), "the phone app leads")
+			own(55.74, now.Add(5*time.Minute))
+			require.EqualValues(t, 55.74, shown(), "the phone app has been silent")
+			secondary := func() (out []any) {
+				for _, at := range p.trail(t, 4) {
+					out = append(out, at.(object)["attributes"] != nil)
+				}
+				return out
+			}
+			require.Equal(t, []any{false, false, true, false}, secondary())
+		})
+	}
+}

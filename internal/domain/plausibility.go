@@ -78,7 +78,7 @@ func (f *PlausibilityFilter) Seed(p Position) {
 func (f *PlausibilityFilter) Newest() (Position, bool) { return f.newest, f.some }
 
 // Take returns the reason for dropping a position, or "" and whether it moves the courier.
-// A late position does not, and neither does a coarse one soon after an exact one.
+// A late position does not, and neither does a coarse one soon after an exact one, or a secondary one.
 func (f *PlausibilityFilter) Take(p Position, now time.Time, limits Plausibility) (drop DropReason, moves bool) {
 	switch {
 	case math.Abs(p.Lat) < 1e-9 && math.Abs(p.Lon) < 1e-9:
@@ -92,11 +92,9 @@ func (f *PlausibilityFilter) Take(p Position, now time.Time, limits Plausibility
 	case f.known(p):
 		return DropDuplicate, false
 	}
-	if f.some && p.RecordedAt.Before(f.newest.RecordedAt) {
-		f.remember(p)
-		return "", false
-	}
-	if f.some && p.coarse() && !f.newest.coarse() && p.RecordedAt.Sub(f.newest.RecordedAt) < exactFor {
+	late := f.some && p.RecordedAt.Before(f.newest.RecordedAt)
+	coarse := f.some && p.coarse() && !f.newest.coarse() && p.RecordedAt.Sub(f.newest.RecordedAt) < exactFor
+	if late || coarse || p.Secondary() {
 		f.remember(p)
 		return "", false
 	}
@@ -109,6 +107,11 @@ func (f *PlausibilityFilter) Take(p Position, now time.Time, limits Plausibility
 	}
 	f.interval = usualInterval(f.interval, f.newest, p)
 	p.Interval = f.interval
+	if !p.LedFrom.IsZero() {
+		if p.LedFrom = p.RecordedAt; f.newest.Leads(p.RecordedAt) {
+			p.LedFrom = f.newest.LedFrom
+		}
+	}
 	f.newest, f.some, f.suspect = p, true, nil
 	f.remember(p)
 	return "", true

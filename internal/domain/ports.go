@@ -60,7 +60,7 @@ type Store interface {
 	AppendFixes(ctx context.Context, fixes []Fix, idem *Idempotency) (int, error)
 	// Trail returns a courier's positions with from <= recorded_at <= to, oldest first, at most limit.
 	Trail(ctx context.Context, courierID string, from, to time.Time, limit int) ([]Position, error)
-	// LatestFixes returns the newest position of every courier recorded after since.
+	// LatestFixes returns the newest position of every courier recorded after since that is not secondary.
 	LatestFixes(ctx context.Context, since time.Time) ([]Fix, error)
 
 	// Recorded returns the record of an idempotency key, or nil.

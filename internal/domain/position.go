@@ -3,6 +3,7 @@ package domain
 import (
 	"math"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -21,12 +22,14 @@ type Position struct {
 	RecordedAt time.Time `json:"recorded_at" required:"false" doc:"by the device's clock; in a report default now" example:"2026-05-04T12:30:00Z"`
 	ReceivedAt time.Time `json:"received_at" readOnly:"true" doc:"by the server's clock"`
 	// Attributes are additional data from a phone app: odometer, activity, alarm.
-	Attributes Attributes `json:"attributes,omitempty" readOnly:"true" doc:"other values from a phone app: strings, numbers and booleans"`
+	Attributes Attributes `json:"attributes,omitempty" readOnly:"true" doc:"other values from a phone app: strings, numbers and booleans; secondary is true where the courier's own app reported it while a phone app led"`
 	// Stale is set in an order's views when the courier should have reported since.
 	Stale bool `json:"stale,omitempty" readOnly:"true" doc:"in views of an order: older than expected of this courier"`
 
 	// Interval is the usual time between the device's positions, 0 when not known yet.
 	Interval time.Duration `json:"-"`
+	// LedFrom is set when a phone app reported the position: since when it has been heard without a gap.
+	LedFrom time.Time `json:"-"`
 	// ClockAhead is by how much the device's clock was corrected.
 	ClockAhead time.Duration `json:"-"`
 }
@@ -55,6 +58,37 @@ func CorrectClock(in []Position, now time.Time) (ahead time.Duration) {
 
 // Mocked reports whether the phone itself marked the position as fake.
 func (p Position) Mocked() bool { return p.Attributes["mock"] == true }
+
+// silentAt reports whether the device should have reported since.
+func (p Position) silentAt(at time.Time) bool {
+	return at.Sub(p.RecordedAt) > max(staleFloor, staleIntervals*p.Interval)
+}
+
+// Leads reports whether the courier's newest position, nil if none is known, is from a phone app that was heard at that time. Then
+// what the courier's own app reports is for the history only: two devices never agree, and a marker must not jump between them.
+func (p *Position) Leads(at time.Time) bool {
+	return p != nil && !p.LedFrom.IsZero() && !at.Before(p.LedFrom) && !p.silentAt(at)
+}
+
+// secondary is the attribute of positions that a phone app was ahead of.
+const secondary = "secondary"
+
+// Yield marks those of the positions that the leader, the courier's newest one, was ahead of.
+func Yield(positions []Position, leader *Position) {
+	for i := range positions {
+		if p := &positions[i]; leader.Leads(p.RecordedAt) {
+			p.Attributes = Attributes{secondary: true}
+		}
+	}
+}
+
+// Secondary reports whether the position is for the history only.
+func (p Position) Secondary() bool { return p.Attributes[secondary] == true }
+
+// Line returns the positions of a trail that a line leads through: not the secondary ones.
+func Line(trail []Position) []Position {
+	return slices.DeleteFunc(slices.Clone(trail), Position.Secondary)
+}
 
 // Fix is a courier's position.
 type Fix struct {

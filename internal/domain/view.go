@@ -167,7 +167,7 @@ func (g Glimpse) Position(v View, p *Position, now time.Time) *Position {
 		return nil
 	}
 	shown := *p
-	shown.Stale = now.Sub(p.RecordedAt) > max(staleFloor, staleIntervals*p.Interval)
+	shown.Stale = p.silentAt(now)
 	shown.Attributes = nil // additional phone data is for dispatchers, not for customers
 	if v == ViewCustomer {
 		shown.Battery, shown.Altitude = nil, nil

@@ -102,8 +102,9 @@ type geometry struct {
 }
 
 func geoJSONOf(t *tracking.CourierTrack) geoJSON {
-	line, times := make([][2]float64, len(t.Trail)), make([]time.Time, len(t.Trail))
-	for i, p := range t.Trail {
+	trail := domain.Line(t.Trail)
+	line, times := make([][2]float64, len(trail)), make([]time.Time, len(trail))
+	for i, p := range trail {
 		line[i], times[i] = [2]float64{p.Lon, p.Lat}, p.RecordedAt
 	}
 	out := geoJSON{Type: "Feature", Properties: map[string]any{

@@ -33,6 +33,7 @@ func (s *Service) Ingest(ctx context.Context, token string, r PhoneReport) (Rece
 	usable := make([]domain.Position, 0, len(r.Positions))
 	for _, p := range r.Positions {
 		if p, ok := p.Clean(now); ok {
+			p.LedFrom = p.RecordedAt
 			usable = append(usable, p)
 		}
 	}
@@ -41,7 +42,7 @@ func (s *Service) Ingest(ctx context.Context, token string, r PhoneReport) (Rece
 	}
 	var out Received
 	if len(usable) > 0 {
-		if out, err = s.pipeline.report(ctx, courierID, usable, now); err != nil {
+		if out, err = s.pipeline.report(ctx, courierID, usable, nil, now); err != nil {
 			return Received{}, err
 		}
 	}
@@ -59,8 +60,8 @@ func (s *Service) Ingest(ctx context.Context, token string, r PhoneReport) (Rece
 	return out, nil
 }
 
-// Heartbeat records that a courier's phone is there but has no position, and why. It fails with courier_not_found or
-// validation_failed.
+// Heartbeat records that a courier's phone is there but has no position, and why, unless a phone app reports them. It fails with
+// courier_not_found or validation_failed.
 func (s *Service) Heartbeat(ctx context.Context, courierID string, why domain.DropReason) (Received, error) {
 	if own := domain.PhoneReasons(); !slices.Contains(own, why) {
 		return Received{}, domain.Invalid("/without", "unknown_without", "must be one of %v", own)
@@ -69,8 +70,12 @@ func (s *Service) Heartbeat(ctx context.Context, courierID string, why domain.Dr
 	if err != nil {
 		return Received{}, err
 	}
+	now := s.Clock.Now()
+	if leader, err := s.Live.Position(ctx, courier.ID); err == nil && leader.Leads(now) {
+		return Received{}, nil
+	}
 	r := PhoneReport{Unusable: map[domain.DropReason]int{why: 1}}
-	return Received{}, s.pipeline.heartbeat(ctx, courier.ID, r, Received{Dropped: 1}, s.Clock.Now())
+	return Received{}, s.pipeline.heartbeat(ctx, courier.ID, r, Received{Dropped: 1}, now)
 }
 
 // heartbeat records contact with a phone that sent no usable position.

@@ -168,7 +168,7 @@ func (l *learner) taught(ctx context.Context, o *domain.Order) ([]eta.Lesson, er
 			return nil, err
 		}
 	}
-	return eta.Teach(o, history, trail, vehicle), nil
+	return eta.Teach(o, history, domain.Line(trail), vehicle), nil
 }
 
 // compare notes how far off the first estimate of a delivered order was.

@@ -138,7 +138,7 @@ func TestIngestDropsWhatIsOfNoUse(t *testing.T) {
 	}
 	at, err := f.Tracking.Position(f.ctx, c.ID)
 	require.NoError(t, err)
-	require.Equal(t, domain.Position{Lat: 55, Lon: 37, RecordedAt: now, ReceivedAt: now, Attributes: domain.Attributes{"a": "b"}}, at.Position)
+	require.Equal(t, domain.Position{Lat: 55, Lon: 37, RecordedAt: now, ReceivedAt: now, LedFrom: now, Attributes: domain.Attributes{"a": "b"}}, at.Position)
 
 	_, err = f.Tracking.Ingest(f.ctx, token, tracking.PhoneReport{})
 	require.NoError(t, err)

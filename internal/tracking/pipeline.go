@@ -64,9 +64,11 @@ func newPipeline(d *Deps) *pipeline {
 	return pl
 }
 
-// report filters a courier's positions and passes on the accepted ones. It fails with
-// courier_not_found, or with unavailable while the history is full or can't be read.
-func (pl *pipeline) report(ctx context.Context, courierID string, positions []domain.Position, now time.Time) (Received, error) {
+// report filters a courier's positions and passes on the accepted ones, those that the leader, if any, was ahead of to the
+// history only. It fails with courier_not_found, or with unavailable while the history is full or can't be read.
+func (pl *pipeline) report(
+	ctx context.Context, courierID string, positions []domain.Position, leader *domain.Position, now time.Time,
+) (Received, error) {
 	if err := pl.history.room(len(positions)); err != nil {
 		return Received{}, err
 	}
@@ -76,6 +78,7 @@ func (pl *pipeline) report(ctx context.Context, courierID string, positions []do
 	}
 	defer t.mu.Unlock()
 	contact := domain.Contact{At: domain.Timestamp(now), Kind: domain.ContactPosition, ClockOffS: domain.CorrectClock(positions, now).Seconds()}
+	domain.Yield(positions, leader)
 	known, err := pl.history.known(ctx, courierID, positions, t.filter)
 	if err != nil {
 		return Received{}, err

@@ -480,7 +480,7 @@ func TestHistoryIsKeptInBatches(t *testing.T) {
 
 	// Another process reports the same again: the store knows them.
 	other := newPipeline(&w.Tracking.Deps)
-	_, err = other.report(w.ctx, c.ID, batch[:5], now)
+	_, err = other.report(w.ctx, c.ID, batch[:5], nil, now)
 	require.NoError(t, err)
 	require.NoError(t, other.history.flush(w.ctx))
 	for _, counts := range []*Counts{&w.Tracking.pipeline.counts, &other.counts} {

@@ -23,7 +23,7 @@ type Received struct {
 }
 
 // Report ingests a courier's positions. Implausible and known ones are dropped and counted; accepted ones are shown at once
-// and in the history within a second. in is modified. single is set when the request held one position and not an array. It
+// and in the history within a second; a courier's own ones only there, marked, while a phone app leads. in is modified. single is set when the request held one position and not an array. It
 // fails with courier_not_found, validation_failed, or unavailable while the history can't be written and no more positions
 // fit into memory.
 func (s *Service) Report(ctx context.Context, courierID string, in []domain.Position, single bool) (Received, error) {
@@ -53,7 +53,11 @@ func (s *Service) Report(ctx context.Context, courierID string, in []domain.Posi
 		if err != nil {
 			return Received{}, err
 		}
-		out, err := s.pipeline.report(ctx, courierID, positions, now)
+		var leader *domain.Position
+		if caller.Kind == domain.RoleCourier { // on whichever replica the phone app is heard
+			leader, _ = s.Live.Position(ctx, courierID) // without it the app leads
+		}
+		out, err := s.pipeline.report(ctx, courierID, positions, leader, now)
 		if err != nil || rec == nil {
 			return out, err
 		}
@@ -140,7 +144,7 @@ func (s *Service) trackCourier(ctx context.Context, o *domain.Order, t *Track, v
 	if o.DeliveredAt != nil {
 		end = *o.DeliveredAt
 	}
-	trail, err := s.trail(ctx, o.CourierID, *o.Bookkeeping.CustodyAt, end, maxTrail)
+	trail, err := s.trail(ctx, o.CourierID, *o.Bookkeeping.CustodyAt, end, maxTrail, false)
 	if err != nil {
 		return err
 	}

@@ -22,16 +22,20 @@ const (
 	trailThin = 5_000
 )
 
-// trail returns a courier's trail between two times, simplified to at most limit points
-// including the first and the last; never nil.
-func (s *Service) trail(ctx context.Context, courierID string, from, to time.Time, limit int) ([]domain.Position, error) {
+// trail returns a courier's trail between two times, with secondary positions if all is set, simplified to at most limit
+// points including the first and the last; never nil.
+func (s *Service) trail(ctx context.Context, courierID string, from, to time.Time, limit int, all bool) ([]domain.Position, error) {
 	way := []domain.Position{}
 	for {
 		page, err := s.Store.Trail(ctx, courierID, from, to, trailPage)
 		if err != nil {
 			return nil, err
 		}
-		way = append(way, page...)
+		if all {
+			way = append(way, page...)
+		} else {
+			way = append(way, domain.Line(page)...)
+		}
 		if len(page) < trailPage {
 			return thin(way, limit), nil
 		}
@@ -142,11 +146,11 @@ func (s *Service) CourierTrack(ctx context.Context, courierID string, r TrackReq
 	}
 	// One more than the limit shows whether anything is omitted.
 	t := &CourierTrack{CourierID: courier.ID, From: domain.Timestamp(r.From), To: domain.Timestamp(r.To)}
-	if t.Trail, err = s.trail(ctx, courier.ID, t.From, t.To, r.Limit+1); err != nil {
+	if t.Trail, err = s.trail(ctx, courier.ID, t.From, t.To, r.Limit+1, true); err != nil {
 		return nil, err
 	}
 	t.Complete = len(t.Trail) <= r.Limit
 	t.Trail = thin(t.Trail, r.Limit)
-	t.Polyline = encodePolyline(t.Trail)
+	t.Polyline = encodePolyline(domain.Line(t.Trail))
 	return t, nil
 }

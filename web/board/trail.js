@@ -41,7 +41,8 @@ export function Trail({ id, board, show }) {
     const now = board.clock();
     const query = new URLSearchParams({ from: new Date(now - DAY).toISOString(), to: new Date(now).toISOString() });
     try {
-      const { trail = [] } = await call("GET", `/courier/${id}/track?${query}`);
+      const found = await call("GET", `/courier/${id}/track?${query}`);
+      const trail = (found.trail ?? []).filter(p => !p.attributes?.secondary); // another device of his led
       setFixes(trail);
       setAt(trail.length - 1);
     } catch (reason) {

@@ -70,6 +70,7 @@ func liveRoundTrip(t *testing.T, _ LiveOptions, s domain.LiveStore) {
 		Lat: -55.751244, Lon: 137.618423, Accuracy: v(4.5), Speed: v(0), Heading: v(359.9), Altitude: v(-12.25),
 		Battery: v(77), RecordedAt: now.Add(-time.Minute), ReceivedAt: now,
 		Attributes: domain.Attributes{"alarm": "sos", "odometer": 12.5, "charge": true}, Interval: 10 * time.Second, Stale: true,
+		LedFrom: now.Add(-time.Hour),
 	}
 	for i, fields := 0, reflect.ValueOf(whole); i < fields.NumField(); i++ {
 		if fields.Type().Field(i).Name == "ClockAhead" {

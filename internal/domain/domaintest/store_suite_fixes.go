@@ -99,9 +99,11 @@ var fixTests = map[string]func(*testing.T, storeSuite){
 	"the newest of every courier": func(t *testing.T, s storeSuite) {
 		a, b, quiet, none := s.courier(t, 1), s.courier(t, 1), s.courier(t, 1), s.courier(t, 1)
 		_ = none
+		second := fix(b.ID, start.Add(2*time.Second))
+		second.Attributes = domain.Attributes{"secondary": true}
 		_, err := s.AppendFixes(t.Context(), []domain.Fix{
 			fix(a.ID, start.Add(3*time.Second)), fix(a.ID, start.Add(5*time.Second)), fix(a.ID, start.Add(4*time.Second)),
-			fix(b.ID, start.Add(time.Second)), fix(quiet.ID, start),
+			fix(b.ID, start.Add(time.Second)), second, fix(quiet.ID, start),
 		}, nil)
 		require.NoError(t, err)
 		latest, err := s.LatestFixes(t.Context(), start)

@@ -102,8 +102,11 @@ func appendFix(args []string, f *domain.Fix) []string {
 		lat = strconv.FormatFloat(f.Lat, 'f', -1, 64)
 		lon = strconv.FormatFloat(geoLon(f.Lon), 'f', -1, 64)
 	}
-	interval := strconv.FormatInt(f.Interval.Milliseconds(), 10)
-	return append(args, f.CourierID, at, lon, lat, at+mark+interval+string(data))
+	own := strconv.FormatInt(f.Interval.Milliseconds(), 10)
+	if !f.LedFrom.IsZero() {
+		own += " " + strconv.FormatInt(f.LedFrom.UnixMicro(), 10)
+	}
+	return append(args, f.CourierID, at, lon, lat, at+mark+own+string(data))
 }
 
 // geoLon maps the antimeridian to the longitude that GEO uses.
@@ -121,8 +124,12 @@ func decodeFix(courierID, value string) (domain.Fix, error) {
 		return f, errors.New("a position in Redis can't be read")
 	}
 	if mark := strings.IndexAny(value[:i], " P"); mark >= 0 {
-		ms, _ := strconv.ParseInt(value[mark+1:i], 10, 64) // values from older versions have none
+		interval, led, _ := strings.Cut(value[mark+1:i], " ")
+		ms, _ := strconv.ParseInt(interval, 10, 64) // values from older versions have none
 		f.Interval = time.Duration(ms) * time.Millisecond
+		if at, err := strconv.ParseInt(led, 10, 64); err == nil {
+			f.LedFrom = time.UnixMicro(at).UTC()
+		}
 	}
 	return f, json.Unmarshal([]byte(value[i:]), &f.Position)
 }

@@ -58,11 +58,11 @@ func (s *Store) Trail(ctx context.Context, courierID string, from, to time.Time,
 		courierID, micros(from), micros(to), limit)
 }
 
-// LatestFixes returns the newest position of every courier recorded after since.
+// LatestFixes returns the newest position of every courier recorded after since; see domain.Store.
 func (s *Store) LatestFixes(ctx context.Context, since time.Time) ([]domain.Fix, error) {
 	// One index lookup per courier instead of a scan of the history.
 	return list(ctx, s, scanFix, `SELECT `+positionColumns+` FROM couriers c
 		JOIN courier_positions p ON p.courier_id = c.id AND p.recorded_at =
 			(SELECT q.recorded_at FROM courier_positions q WHERE q.courier_id = c.id AND q.recorded_at > $1
-			 ORDER BY q.recorded_at DESC LIMIT 1)`, micros(since))
+			 AND coalesce(q.attributes, '') NOT LIKE '%"secondary":true%' ORDER BY q.recorded_at DESC LIMIT 1)`, micros(since))
 }
