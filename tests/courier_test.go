@@ -358,7 +358,7 @@ func TestCourierHandsOver(t *testing.T) {
 	courier := s.signedIn(ph, "Ivan")
 	id, token := s.pizza(object{
 		"proof_required": []string{"photo", "signature", "pin"},
-		"payment":        object{"due": object{"amount": 2450, "currency": "EUR"}, "method": "cash"},
+		"payment":        object{"due": object{"amount": 2450, "currency": "EUR"}, "delivery": object{"amount": 290, "currency": "EUR"}, "method": "cash"},
 	})
 	s.rest("POST", "/order/"+id+"/assign-courier", object{"courier_id": courier})
 	for _, status := range []string{"picked_up", "out_for_delivery", "at_dropoff"} {
@@ -409,7 +409,36 @@ func TestCourierHandsOver(t *testing.T) {
 	proofs := s.rest("GET", "/order/"+id+"/proof", nil)["proofs"].([]any)
 	require.NotEmpty(t, proofs)
 	require.ElementsMatch(t, []any{"photo", "signature", "pin"}, get(proofs[len(proofs)-1], "kinds"))
-	ph.until(`document.querySelector(".app-sums")?.innerText.includes("€24.50")`)
+	ph.until(`document.querySelector(".app-sums")?.innerText.includes("€27.40")`)
+	require.EqualValues(t, 2740, get(s.rest("GET", "/order/"+id, nil), "payment", "received", "amount"), "what was due, and the delivery")
+}
+
+// A break is known to the server, which plans nothing for the courier until it is over.
+func TestCourierTakesABreak(t *testing.T) {
+	s := newShop(t)
+	ph := newHandset(t, s.http)
+	courier := s.signedIn(ph, "Ivan")
+	ph.visit("")
+	tap := func(button string) {
+		ph.until(`document.querySelector(".app-duty") && !document.querySelector("dialog[open]")`)
+		ph.do(`document.querySelector(".app-duty").click()`)
+		ph.until(`[...document.querySelectorAll("dialog[open] button")].some(b => b.innerText === %q)`, button)
+		ph.do(`[...document.querySelectorAll("dialog[open] button")].find(b => b.innerText === %q).click()`, button)
+	}
+	is := func(duty, pause bool) {
+		eventually(t, fmt.Sprint("on duty ", duty, ", on a break ", pause), func() bool {
+			c := s.rest("GET", "/courier/"+courier, nil)
+			return c["on_duty"] == duty && (c["break_since"] != nil) == pause
+		})
+	}
+	tap("Take a break")
+	is(false, true)
+	ph.until(`document.querySelector(".app-duty").innerText === "On a break" && document.querySelector(".empty")?.innerText.includes("Enjoy your break")`)
+	tap("Back to work")
+	is(true, false)
+	tap("Finish work")
+	is(false, false)
+	ph.until(`document.querySelector(".app-duty").innerText === "Off duty"`)
 }
 
 // A problem with a photo becomes an incident and ends the attempt; the goods go back to the sender.

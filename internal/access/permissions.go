@@ -138,7 +138,7 @@ var table = []Operation{
 	{ID: "listCouriers", RPC: "ListCouriers", Object: Nothing, roles: staff},
 	{ID: "nearCouriers", RPC: "NearCouriers", Object: Nothing, roles: staff},
 	{ID: "getCourier", RPC: "GetCourier", Object: ACourier, roles: staff | courier},
-	{ID: "editCourier", RPC: "EditCourier", Object: ACourier, roles: staff | courier}, // a courier: on_duty only
+	{ID: "editCourier", RPC: "EditCourier", Object: ACourier, roles: staff | courier}, // a courier: on_duty and on_break only
 	{ID: "listCourierOrders", RPC: "ListCourierOrders", Object: ACourier, roles: staff | courier},
 	{ID: "reportLocation", RPC: "ReportLocations", Object: ACourier, roles: staff | courier},
 	{ID: "getCourierLocation", RPC: "GetCourierLocation", Object: ACourier, roles: staff | courier},

@@ -41,6 +41,8 @@ type Courier struct {
 	Skills   []string `json:"skills,omitempty" maxItems:"50" doc:"skills that orders may require"`
 	Base     *Point   `json:"base,omitempty" doc:"where the courier starts from and returns to"`
 	OnDuty   bool     `json:"on_duty" required:"false"`
+	// BreakSince is set during a break, when the courier is off duty for a while.
+	BreakSince *time.Time `json:"break_since,omitempty" readOnly:"true" doc:"on a break since then, and off duty until it is over"`
 	// ActiveOrders counts the orders in hand; the store updates it with each change of an order.
 	ActiveOrders int       `json:"active_orders" required:"false"`
 	Position     *Position `json:"position,omitempty"` // the newest known; not stored with the courier
@@ -97,15 +99,16 @@ type CourierEdit struct {
 	Skills   *[]string `json:"skills,omitempty" maxItems:"50" doc:"skills that orders may require"`
 	Base     *Point    `json:"base,omitempty" doc:"where the courier starts from and returns to"`
 	OnDuty   *bool     `json:"on_duty,omitempty"`
+	OnBreak  *bool     `json:"on_break,omitempty" doc:"true begins a break, which takes the courier off duty until on_duty is true"`
 	// Metadata is merged into the courier's; an empty value removes the entry.
 	Metadata map[string]string `json:"metadata,omitempty" maxProperties:"50"`
 	// Clear names fields to remove: phone, skills, base, metadata.
 	Clear []string `json:"-"`
 }
 
-// OnDutyOnly reports whether the edit changes nothing but on_duty.
+// OnDutyOnly reports whether the edit changes nothing but on_duty and on_break.
 func (e CourierEdit) OnDutyOnly() bool {
-	e.OnDuty = nil
+	e.OnDuty, e.OnBreak = nil, nil
 	return reflect.ValueOf(e).IsZero()
 }
 
@@ -116,7 +119,7 @@ func NewCourier(e CourierEdit, region string, now time.Time) (*Courier, error) {
 		ID: NewID(), Vehicle: VehicleCar, Capacity: DefaultCapacity, OnDuty: true,
 		Version: 1, CreatedAt: now, UpdatedAt: now,
 	}
-	return c, c.edit(e, region)
+	return c, c.edit(e, region, now)
 }
 
 // Edit applies the edit to a courier that must be at the expected version, if not zero, and
@@ -129,7 +132,7 @@ func (c *Courier) Edit(e CourierEdit, region string, expected int64, caller *Cal
 	if err != nil {
 		return err
 	}
-	if err := c.edit(e, region); err != nil {
+	if err := c.edit(e, region, Timestamp(now)); err != nil {
 		return err
 	}
 	is, err := json.Marshal(c)
@@ -143,17 +146,26 @@ func (c *Courier) Edit(e CourierEdit, region string, expected int64, caller *Cal
 }
 
 // edit applies the edit or fails with validation_failed.
-func (c *Courier) edit(e CourierEdit, region string) error {
+func (c *Courier) edit(e CourierEdit, region string, now time.Time) error {
 	next := *c
 	set(&next.Name, e.Name)
 	set(&next.Phone, e.Phone)
 	set(&next.Vehicle, e.Vehicle)
 	set(&next.Capacity, e.Capacity)
+	var f Faults
+	if e.OnDuty != nil || e.OnBreak != nil {
+		next.BreakSince = nil
+	}
 	set(&next.OnDuty, e.OnDuty)
+	if e.OnBreak != nil && *e.OnBreak {
+		if e.OnDuty != nil && *e.OnDuty {
+			f.Add("/on_break", "conflict", "a break is off duty")
+		}
+		next.OnDuty, next.BreakSince = false, cmp.Or(c.BreakSince, &now)
+	}
 	set(&next.Skills, e.Skills)
 	next.Base = cmp.Or(e.Base, c.Base)
 	next.Metadata = merge(c.Metadata, e.Metadata)
-	var f Faults
 	for _, field := range e.Clear {
 		switch field {
 		case "phone":

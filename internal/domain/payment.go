@@ -85,6 +85,39 @@ func (p *Payment) receive(received *Money, registry string) (next *Payment, news
 	return &out, true
 }
 
+// Collect stores the money that was collected with the step to a status, which must be delivered. Any earlier amount is replaced. It
+// fails with validation_failed.
+func (o *Order) Collect(to Status, received *Money, by By) ([]Event, error) {
+	if received == nil {
+		return nil, nil
+	}
+	var f Faults
+	f.Check("/received", received)
+	if to != StatusDelivered {
+		f.Add("/received", "conflict", "comes with delivered only")
+	}
+	if p := o.Payment; p != nil && p.Due != nil && p.Due.Currency != received.Currency {
+		f.Add("/received/currency", "wrong_currency", "must be %s, as what is due", p.Due.Currency)
+	}
+	if err := f.Err(); err != nil {
+		return nil, err
+	}
+	return o.receive(received, "", by, map[string]any{}), nil
+}
+
+// receive stores what was collected, and adds it to what the event says, if it is news.
+func (o *Order) receive(received *Money, registry string, by By, data map[string]any) []Event {
+	next, news := o.Payment.receive(received, registry)
+	if !news {
+		return nil
+	}
+	o.Payment = next
+	if next.Received != nil {
+		data["received"] = *next.Received
+	}
+	return []Event{o.change(EventPaymentReceived, by, given(data, map[string]string{"registry": next.Registry}))}
+}
+
 // MaxAmount is the largest amount of money accepted, in minor units.
 const MaxAmount = 1_000_000_000_000_000
 

@@ -373,7 +373,7 @@ func instantOf(v any) *time.Time {
 func RestoreCourier(c Courier, region string, now time.Time) (*Courier, error) {
 	var f Faults
 	f.ID("/id", &c.ID)
-	f.Include("", c.edit(CourierEdit{}, region))
+	f.Include("", c.edit(CourierEdit{}, region, now))
 	f.past("/created_at", &c.CreatedAt, now)
 	f.past("/updated_at", &c.UpdatedAt, now)
 	c.Position, c.ActiveOrders, c.Version = nil, 0, max(c.Version, 1)

@@ -265,16 +265,7 @@ func (o *Order) LearnShipment(snap ShipmentSnapshot, by By) []Event {
 
 // receivePayment stores what the carrier has collected for the order.
 func (o *Order) receivePayment(snap ShipmentSnapshot, by By) []Event {
-	next, news := o.Payment.receive(snap.Received, snap.Registry)
-	if !news {
-		return nil
-	}
-	o.Payment = next
-	data := given(map[string]any{"carrier": o.Shipment.Carrier}, map[string]string{"registry": next.Registry})
-	if next.Received != nil {
-		data["received"] = *next.Received
-	}
-	return []Event{o.change(EventPaymentReceived, by, data)}
+	return o.receive(snap.Received, snap.Registry, by, map[string]any{"carrier": o.Shipment.Carrier})
 }
 
 // applyCarrierEvent applies one event of a carrier.

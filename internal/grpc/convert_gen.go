@@ -49,6 +49,7 @@ func init() {
 			domainCourierEdit.Skills = skillsFrom((*source).Skills)
 			domainCourierEdit.Base = pointFrom((*source).Base)
 			domainCourierEdit.OnDuty = (*source).OnDuty
+			domainCourierEdit.OnBreak = (*source).OnBreak
 			domainCourierEdit.Metadata = (*source).Metadata
 			domainCourierEdit.Clear = (*source).Clear
 		}
@@ -73,6 +74,7 @@ func init() {
 			ordertrackingv1Courier.Base = pDomainPointToPOrdertrackingv1Point((*source).Base)
 			ordertrackingv1Courier.LastContact = pDomainContactToPOrdertrackingv1Contact((*source).LastContact)
 			ordertrackingv1Courier.Version = (*source).Version
+			ordertrackingv1Courier.BreakSince = timePointerTo((*source).BreakSince)
 			pOrdertrackingv1Courier = &ordertrackingv1Courier
 		}
 		return pOrdertrackingv1Courier
@@ -259,6 +261,7 @@ func init() {
 			domainCourierEdit.Skills = skillsFrom((*source).Skills)
 			domainCourierEdit.Base = pointFrom((*source).Base)
 			domainCourierEdit.OnDuty = (*source).OnDuty
+			domainCourierEdit.OnBreak = (*source).OnBreak
 			domainCourierEdit.Metadata = (*source).Metadata
 		}
 		return domainCourierEdit
@@ -282,6 +285,9 @@ func init() {
 		ordertrackingv1Offer.Status = string(source.Status)
 		ordertrackingv1Offer.ExpiresAt = timeTo(source.ExpiresAt)
 		ordertrackingv1Offer.Reason = source.Reason
+		ordertrackingv1Offer.Pickup = pDomainPlaceToPOrdertrackingv1Place(source.Pickup)
+		ordertrackingv1Offer.Dropoff = pDomainPlaceToPOrdertrackingv1Place(source.Dropoff)
+		ordertrackingv1Offer.PromisedAt = timePointerTo(source.PromisedAt)
 		return &ordertrackingv1Offer
 	}
 	orderFilterFrom = func(source *v1.GetOrdersRequest) domain.OrderFilter {
@@ -579,6 +585,7 @@ func init() {
 			ordersStatusChange.OccurredAt = timePointerFrom((*source).OccurredAt)
 			ordersStatusChange.Location = pointFrom((*source).Location)
 			ordersStatusChange.Proof = proofFrom((*source).Proof)
+			ordersStatusChange.Received = pOrdertrackingv1MoneyToPDomainMoney((*source).Received)
 		}
 		return ordersStatusChange
 	}

@@ -13,7 +13,11 @@ func (s *Service) CheckDraft(d domain.Draft) error {
 
 // CheckStatus checks the input of UpdateStatus.
 func (s *Service) CheckStatus(in StatusChange) error {
-	_, err := new(domain.Order).Move(in.Status, in.Proof, in.by(domain.By{Now: s.Clock.Now()}))
+	by := in.by(domain.By{Now: s.Clock.Now()})
+	_, err := new(domain.Order).Collect(in.Status, in.Received, by)
+	if err == nil {
+		_, err = new(domain.Order).Move(in.Status, in.Proof, by)
+	}
 	return onlyInvalid(err)
 }
 

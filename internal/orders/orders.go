@@ -186,6 +186,7 @@ type StatusChange struct {
 	OccurredAt *time.Time    `json:"occurred_at,omitempty" doc:"when it happened; default now; at most 5 minutes in the future"`
 	Location   *domain.Point `json:"location,omitempty"`
 	Proof      *domain.Proof `json:"proof,omitempty"`
+	Received   *domain.Money `json:"received,omitempty" doc:"with delivered: the money that was collected, payment.received of the order then"`
 }
 
 // by adds the time, reason and place of the change to the actor.
@@ -233,8 +234,12 @@ func (s *Service) UpdateStatus(ctx context.Context, id string, in StatusChange, 
 			if err := proof.addTo(ch, in.by(by)); err != nil {
 				return err
 			}
+			received, err := ch.Order.Collect(in.Status, in.Received, in.by(by))
+			if err != nil {
+				return err
+			}
 			events, err := ch.Order.Move(in.Status, proof.proof, in.by(by))
-			ch.Add(events...)
+			ch.Add(append(received, events...)...)
 			return err
 		})
 		return o, s.explainConflict(ctx, known.ID, expected, err)

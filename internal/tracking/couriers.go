@@ -50,7 +50,7 @@ func (s *Couriers) List(ctx context.Context, f domain.CourierFilter, p paging.Re
 }
 
 // Edit changes a courier, which must be at the expected version unless that is zero, or fails with courier_not_found,
-// version_conflict, validation_failed, or forbidden for a courier who changes more than on_duty.
+// version_conflict, validation_failed, or forbidden for a courier who changes more than on_duty and on_break.
 func (s *Couriers) Edit(ctx context.Context, id string, in domain.CourierEdit, expected int64) (*domain.Courier, error) {
 	caller, err := domain.CallerFrom(ctx)
 	if err != nil {
@@ -61,7 +61,7 @@ func (s *Couriers) Edit(ctx context.Context, id string, in domain.CourierEdit, e
 		return nil, err
 	}
 	if !caller.Staff() && !in.OnDutyOnly() {
-		return nil, domain.Errorf(domain.CodeForbidden, "couriers change on_duty only")
+		return nil, domain.Errorf(domain.CodeForbidden, "couriers change on_duty and on_break only")
 	}
 	id = c.ID
 	asked := struct {

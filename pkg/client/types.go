@@ -287,6 +287,7 @@ type StatusChange struct {
 	OccurredAt *time.Time `json:"occurred_at,omitempty"` // nil: now
 	Location   *Point     `json:"location,omitempty"`
 	Proof      *Proof     `json:"proof,omitempty"`
+	Received   *Money     `json:"received,omitempty"` // with delivered: the money that was collected
 }
 
 // Proof is the proof of a handover.

@@ -72,6 +72,7 @@ type Courier struct {
 	Skills       []string          `json:"skills,omitempty"`
 	Base         *Point            `json:"base,omitempty"` // where the courier starts from and returns to
 	OnDuty       bool              `json:"on_duty"`
+	BreakSince   *time.Time        `json:"break_since,omitempty"` // off duty since then, for a break
 	ActiveOrders int               `json:"active_orders"`
 	Position     *Position         `json:"position,omitempty"`
 	Metadata     map[string]string `json:"metadata,omitempty"`
@@ -90,6 +91,7 @@ type CourierEdit struct {
 	Skills   *[]string `json:"skills,omitempty"`
 	Base     *Point    `json:"base,omitempty"`
 	OnDuty   *bool     `json:"on_duty,omitempty"`
+	OnBreak  *bool     `json:"on_break,omitempty"` // true: off duty until on duty again
 	// Metadata is merged into the courier's; an empty value removes the entry.
 	Metadata map[string]string `json:"metadata,omitempty"`
 }

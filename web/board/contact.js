@@ -1,6 +1,6 @@
 // When couriers' phones were heard last, and what they said.
 import { lang, t } from "../i18n/index.js";
-import { ago } from "../parts/time.js";
+import { ago, clock } from "../parts/time.js";
 
 /** @typedef {import("./board.js").Courier} Courier */
 
@@ -15,6 +15,10 @@ export const lost = c => ["no_permission", "no_fix", "screen_off"].includes(c.la
 
 /** Whether nobody knows where a courier with orders is. @param {Courier} c @param {number} now */
 export const silent = (c, now) => Boolean(c.on_duty && c.active_orders && (lost(c) || now - heardAt(c) > SILENT));
+
+/** @param {Courier} c */
+export const dutyOf = c =>
+  c.break_since ? t("courier.break", { time: clock(Date.parse(c.break_since), { lang }) }) : t(c.on_duty ? "courier.on" : "courier.off");
 
 /** @param {Courier} c */
 export function battery(c) {

@@ -8,7 +8,7 @@ import { say } from "../parts/toast.js";
 import { html, useEffect, useState } from "../vendor/preact.js";
 import { whyNot } from "./actions.js";
 import { when } from "./columns.js";
-import { battery, heard, lost, silent } from "./contact.js";
+import { battery, dutyOf, heard, lost, silent } from "./contact.js";
 import { Phone } from "./phone.js";
 import { go } from "./route.js";
 import { Tour } from "./tour.js";
@@ -56,6 +56,7 @@ export function CourierDrawer({ id, show, ...props }) {
         <section class="card">
           <dl class="facts">
             <dt>${t("fact.phone")}</dt><dd>${c.phone ? html`<a href=${`tel:${c.phone}`}>${c.phone}</a>` : t("none")}</dd>
+            <dt>${t("courier.duty")}</dt><dd>${dutyOf(c)}</dd>
             <dt>${t("courier.vehicle")}</dt><dd>${c.vehicle && t(`vehicle.${c.vehicle}`)}</dd>
             <dt>${t("column.load")}</dt><dd class="num">${t("assign.load", { n: c.active_orders ?? 0, of: c.capacity ?? 0 })}</dd>
             <dt>${t("column.heard")}</dt><dd>${[heard(c, now), battery(c)].filter(Boolean).join(" · ")}</dd>

@@ -5,7 +5,7 @@ import { Later } from "../parts/later.js";
 import { Empty } from "../parts/notice.js";
 import { Table } from "../parts/table.js";
 import { html, useEffect, useMemo, useState } from "../vendor/preact.js";
-import { battery, heard, silent } from "./contact.js";
+import { battery, dutyOf, heard, silent } from "./contact.js";
 import { CourierDrawer } from "./courier.js";
 import { fold } from "./groups.js";
 import { NewCourier } from "./new-courier.js";
@@ -75,9 +75,9 @@ const columns = now => [
     title: "",
     width: "28px",
     cell: c =>
-      html`<span class=${c.on_duty ? "with" : "idle"}><${Icon} name=${c.vehicle ?? "people"} label=${t(c.on_duty ? "courier.on" : "courier.off")} /></span>`,
+      html`<span class=${c.on_duty ? "with" : "idle"}><${Icon} name=${c.vehicle ?? "people"} label=${dutyOf(c)} /></span>`,
   },
-  { key: "name", title: t("column.courier"), cell: c => html`<span dir="auto">${c.name}</span>` },
+  { key: "name", title: t("column.courier"), cell: c => html`<span dir="auto">${c.name}</span>${c.break_since && html` <span class="quiet small">${dutyOf(c)}</span>`}` },
   { key: "load", title: t("column.load"), width: "72px", end: true, cell: c => t("assign.load", { n: c.active_orders ?? 0, of: c.capacity ?? 0 }) },
   { key: "battery", title: t("column.battery"), width: "80px", end: true, cell: c => battery(c) },
   {

@@ -34,6 +34,7 @@ export function Facts({ order, board, session }) {
     ],
     ["total", order.total && money(order.total, lang)],
     ["due", order.payment?.due && money(order.payment.due, lang)],
+    ["received", order.payment?.received && money(order.payment.received, lang)],
     ["external", order.external_id],
     ["merchant", order.merchant_id],
     ["notes", order.notes],

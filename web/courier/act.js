@@ -18,15 +18,16 @@ export function newID() {
 
 /**
  * @param {Day} day @param {Order} order @param {string} status @param {string} [reason]
+ * @param {import("./steps.js").Money} [received] the money that was collected
  * @returns {import("./send.js").Entry}
  */
-export function stepEntry(day, order, status, reason) {
+export function stepEntry(day, order, status, reason, received) {
   const at = new Date().toISOString();
   return {
     ...about(day, order, "step", at),
     method: "PATCH",
     path: `/order/${order.id}/status`,
-    body: { status, occurred_at: at, ...(reason && { reason }), ...(day.here && { location: day.here }) },
+    body: { status, occurred_at: at, ...(reason && { reason }), ...(received && { received }), ...(day.here && { location: day.here }) },
   };
 }
 
@@ -67,9 +68,8 @@ export async function queue(day, ...entries) {
 /** @param {Day} day @param {boolean} on @param {boolean} [pause] whether it is a break */
 export async function duty(day, on, pause) {
   const entry = { who: day.id, lane: "duty", kind: /** @type {const} */ ("duty"), key: newID(), at: new Date().toISOString() };
-  const put = await queue(day, { ...entry, method: "PATCH", path: `/courier/${day.id}`, body: { on_duty: on } });
+  const put = await queue(day, { ...entry, method: "PATCH", path: `/courier/${day.id}`, body: pause ? { on_break: true } : { on_duty: on } });
   if (!put) return;
-  day.break.value = pause ? Date.now() : 0;
-  if (day.courier.value) day.courier.value = { ...day.courier.value, on_duty: on };
+  if (day.courier.value) day.courier.value = { ...day.courier.value, on_duty: on, break_since: pause ? entry.at : undefined };
   day.save();
 }

@@ -53,8 +53,8 @@ function Shift(props) {
 
 /** Nothing to do. @param {{day: import("./day.js").Day}} props */
 function Nothing({ day }) {
-  const on = day.courier.value?.on_duty;
-  if (day.break.value && !on) return html`<${Empty} icon="clock" title=${t("empty.break")}>${t("empty.break.text")}<//>`;
+  const { on_duty: on, break_since: pause } = day.courier.value ?? {};
+  if (pause) return html`<${Empty} icon="clock" title=${t("empty.break")}>${t("empty.break.text")}<//>`;
   if (!on) return html`<${Empty} icon="home" title=${t("empty.off")}>${t("empty.off.text")}<//>`;
   return html`<${Empty} icon="check" title=${t("empty.done")}>${t("empty.done.text")}<//>`;
 }

@@ -28,7 +28,6 @@ export class Day {
     this.orders = signal(/** @type {Map<string, Order>} */ (new Map()));
     this.offers = signal(/** @type {Offer[]} */ ([]));
     this.shifts = signal(/** @type {any[]} */ ([]));
-    this.break = signal(0); // since when
     this.offline = signal(false);
     this.asOf = signal(0); // when the server was heard last
     this.now = signal(Date.now());
@@ -76,13 +75,12 @@ export class Day {
   async recall() {
     const found = await recall();
     if (!found) return;
-    const { id, orders, route, courier, shifts = [], asOf, may, own, pause = 0 } = found;
+    const { id, orders, route, courier, shifts = [], asOf, may, own } = found;
     Object.assign(this, { id, own, may: new Set(may) });
     this.courier.value = courier;
     this.route.value = route;
     this.shifts.value = shifts;
     this.asOf.value = asOf;
-    this.break.value = pause;
     this.orders.value = new Map(orders.map((/** @type {Order} */ o) => [o.id, o]));
     this.state.value = "ready";
   }
@@ -169,7 +167,7 @@ export class Day {
 
   save() {
     const { route, courier, shifts, asOf, may, own } = this;
-    const day = { route: route.value, courier: courier.value, shifts: shifts.value, asOf: asOf.value, pause: this.break.value, may: [...may], own };
+    const day = { route: route.value, courier: courier.value, shifts: shifts.value, asOf: asOf.value, may: [...may], own };
     return keep("day", day).catch(() => {}); // a full disk: it is told when something is added
   }
 

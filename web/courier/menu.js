@@ -19,7 +19,7 @@ export function Menu({ day, tracker, close }) {
     <${Dialog} open title=${day.courier.value?.name ?? t("menu.title")} onClose=${close}>
       <div class="app-form">
         ${on && html`<${Button} size="large" icon="clock" onClick=${() => set(false, true)}>${t("duty.pause")}<//>`}
-        <${Button} kind=${on ? "plain" : "main"} size="large" onClick=${() => set(!on, false)}>${t(on ? "duty.end" : day.break.value ? "duty.resume" : "duty.begin")}<//>
+        <${Button} kind=${on ? "plain" : "main"} size="large" onClick=${() => set(!on, false)}>${t(on ? "duty.end" : day.courier.value?.break_since ? "duty.resume" : "duty.begin")}<//>
         <${Shift} day=${day} />
         <section class="app-part">
           <h3>${t("place.title")}</h3>

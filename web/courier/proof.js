@@ -36,7 +36,7 @@ export function Proof({ day, stop, close }) {
     const body = given({ offline: unchecked, pin: pin.trim(), recipient: recipient.trim(), note: note.trim() });
     const files = /** @type {Record<string, Blob>} */ (given({ photo: picture?.blob, signature: signature && (await blobOf(signature, "image/png")) }));
     const proof = Object.keys(body).length + Object.keys(files).length ? [proofEntry(day, order, body, files)] : [];
-    if (await queue(day, ...proof, stepEntry(day, order, "delivered"))) close();
+    if (await queue(day, ...proof, stepEntry(day, order, "delivered", "", due))) close();
   };
   const lacks = (/** @type {string} */ what) => (missing.includes(what) ? t(`needs.${what}`) : undefined);
   return html`

@@ -4,6 +4,7 @@ import { ended, inCustody } from "../parts/status.js";
 /** @typedef {import("#api").components["schemas"]["Order"]} Order */
 /** @typedef {import("./send.js").Entry} Entry */
 /** @typedef {"pickup"|"dropoff"|"return"} Kind */
+/** @typedef {{amount: number, currency: string}} Money */
 /**
  * @typedef {{id: string, order: Order, kind: Kind, status: string, address?: string, location?: {lat: number, lon: number},
  *   window?: {from?: string, to?: string}, eta?: string, done: boolean}} Stop
@@ -60,18 +61,25 @@ function stopFor(order, status) {
   return { id: `${kind}:${order.id}`, order, kind, status, address: place.address, location: place.location, window: { to }, done: false };
 }
 
-/** What the customer still has to pay. @param {Order} order */
-export const cashOf = order => (order.payment?.due && !order.payment.received && order.payment.due.amount > 0 ? order.payment.due : undefined);
+/** What the customer still has to pay: for the goods and for the delivery. @param {Order} order @returns {Money | undefined} */
+export function cashOf({ payment }) {
+  const { due, delivery, method, received } = payment ?? {};
+  const amount = (due?.amount ?? 0) + (delivery?.amount ?? 0);
+  return amount > 0 && method !== "prepaid" && !received ? { amount, currency: (due ?? delivery)?.currency ?? "" } : undefined;
+}
 
 /**
  * The day so far: what was delivered since midnight, and the money that was collected.
  * @param {Iterable<Order>} orders @param {Entry[]} entries @param {number} midnight
  */
 export function dayOf(orders, entries, midnight) {
-  const sent = entries.filter(e => e.kind === "step" && !e.refused && e.body.status === "delivered").map(e => e.order);
-  const done = [...orders].filter(o => sent.includes(o.id) || (o.status === "delivered" && Date.parse(o.delivered_at ?? "") >= midnight));
+  const sent = new Map(entries.filter(e => e.kind === "step" && !e.refused && e.body.status === "delivered").map(e => [e.order, e.body.received]));
+  const done = [...orders].filter(o => sent.has(o.id) || (o.status === "delivered" && Date.parse(o.delivered_at ?? "") >= midnight));
   /** @type {Record<string, number>} */
   const cash = {};
-  for (const { payment } of done) if (payment?.due?.amount) cash[payment.due.currency] = (cash[payment.due.currency] ?? 0) + payment.due.amount;
+  for (const { id, payment } of done) {
+    const got = payment?.received ?? sent.get(id);
+    if (got?.amount) cash[got.currency] = (cash[got.currency] ?? 0) + got.amount;
+  }
   return { delivered: done.length, cash };
 }

@@ -13,7 +13,7 @@ export function Top({ day, tracker, menu }) {
   return html`
     <header class="app-top">
       <button type="button" class=${`app-duty ${on ? "on" : ""}`} onClick=${menu}>
-        <${Icon} name=${on ? "with" : "idle"} /><span>${t(on ? "duty.on" : day.break.value ? "duty.break" : "duty.off")}</span>
+        <${Icon} name=${on ? "with" : "idle"} /><span>${t(on ? "duty.on" : day.courier.value?.break_since ? "duty.break" : "duty.off")}</span>
       </button>
       <p class="app-state" role="status">
         ${waiting > 0 && html`<span class="app-chip late"><${Icon} name="again" />${t("waits", { n: waiting })}</span>`}

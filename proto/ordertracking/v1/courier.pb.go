@@ -55,7 +55,9 @@ type Courier struct {
 	// Last contact with the courier's phone.
 	LastContact *Contact `protobuf:"bytes,14,opt,name=last_contact,json=lastContact,proto3" json:"last_contact,omitempty"`
 	// Starts at 1 and increases by one with every change.
-	Version       int64 `protobuf:"varint,15,opt,name=version,proto3" json:"version,omitempty"`
+	Version int64 `protobuf:"varint,15,opt,name=version,proto3" json:"version,omitempty"`
+	// On a break since then, and off duty until it is over.
+	BreakSince    *timestamppb.Timestamp `protobuf:"bytes,16,opt,name=break_since,json=breakSince,proto3" json:"break_since,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -193,6 +195,13 @@ func (x *Courier) GetVersion() int64 {
 		return x.Version
 	}
 	return 0
+}
+
+func (x *Courier) GetBreakSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.BreakSince
+	}
+	return nil
 }
 
 // Position is a device's position at recorded_at. Values that the device does not
@@ -418,7 +427,7 @@ var File_ordertracking_v1_courier_proto protoreflect.FileDescriptor
 
 const file_ordertracking_v1_courier_proto_rawDesc = "" +
 	"\n" +
-	"\x1eordertracking/v1/courier.proto\x12\x10ordertracking.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1cordertracking/v1/order.proto\"\x84\x05\n" +
+	"\x1eordertracking/v1/courier.proto\x12\x10ordertracking.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1cordertracking/v1/order.proto\"\xc1\x05\n" +
 	"\aCourier\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x14\n" +
@@ -437,7 +446,9 @@ const file_ordertracking_v1_courier_proto_rawDesc = "" +
 	"\x06skills\x18\f \x03(\tR\x06skills\x12+\n" +
 	"\x04base\x18\r \x01(\v2\x17.ordertracking.v1.PointR\x04base\x12<\n" +
 	"\flast_contact\x18\x0e \x01(\v2\x19.ordertracking.v1.ContactR\vlastContact\x12\x18\n" +
-	"\aversion\x18\x0f \x01(\x03R\aversion\x1a;\n" +
+	"\aversion\x18\x0f \x01(\x03R\aversion\x12;\n" +
+	"\vbreak_since\x18\x10 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"breakSince\x1a;\n" +
 	"\rMetadataEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xce\x03\n" +
@@ -503,15 +514,16 @@ var file_ordertracking_v1_courier_proto_depIdxs = []int32{
 	4,  // 3: ordertracking.v1.Courier.updated_at:type_name -> google.protobuf.Timestamp
 	5,  // 4: ordertracking.v1.Courier.base:type_name -> ordertracking.v1.Point
 	2,  // 5: ordertracking.v1.Courier.last_contact:type_name -> ordertracking.v1.Contact
-	4,  // 6: ordertracking.v1.Position.recorded_at:type_name -> google.protobuf.Timestamp
-	4,  // 7: ordertracking.v1.Position.received_at:type_name -> google.protobuf.Timestamp
-	6,  // 8: ordertracking.v1.Position.attributes:type_name -> google.protobuf.Struct
-	4,  // 9: ordertracking.v1.Contact.at:type_name -> google.protobuf.Timestamp
-	10, // [10:10] is the sub-list for method output_type
-	10, // [10:10] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	4,  // 6: ordertracking.v1.Courier.break_since:type_name -> google.protobuf.Timestamp
+	4,  // 7: ordertracking.v1.Position.recorded_at:type_name -> google.protobuf.Timestamp
+	4,  // 8: ordertracking.v1.Position.received_at:type_name -> google.protobuf.Timestamp
+	6,  // 9: ordertracking.v1.Position.attributes:type_name -> google.protobuf.Struct
+	4,  // 10: ordertracking.v1.Contact.at:type_name -> google.protobuf.Timestamp
+	11, // [11:11] is the sub-list for method output_type
+	11, // [11:11] is the sub-list for method input_type
+	11, // [11:11] is the sub-list for extension type_name
+	11, // [11:11] is the sub-list for extension extendee
+	0,  // [0:11] is the sub-list for field type_name
 }
 
 func init() { file_ordertracking_v1_courier_proto_init() }

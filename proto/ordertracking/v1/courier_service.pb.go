@@ -39,7 +39,9 @@ type CreateCourierRequest struct {
 	// Whether the courier is on duty.
 	OnDuty *bool `protobuf:"varint,7,opt,name=on_duty,json=onDuty,proto3,oneof" json:"on_duty,omitempty"`
 	// The client's own key-value pairs, at most 50.
-	Metadata      map[string]string `protobuf:"bytes,8,rep,name=metadata,proto3" json:"metadata,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	Metadata map[string]string `protobuf:"bytes,8,rep,name=metadata,proto3" json:"metadata,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// True begins a break, which takes the courier off duty until on_duty is true.
+	OnBreak       *bool `protobuf:"varint,9,opt,name=on_break,json=onBreak,proto3,oneof" json:"on_break,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -128,6 +130,13 @@ func (x *CreateCourierRequest) GetMetadata() map[string]string {
 		return x.Metadata
 	}
 	return nil
+}
+
+func (x *CreateCourierRequest) GetOnBreak() bool {
+	if x != nil && x.OnBreak != nil {
+		return *x.OnBreak
+	}
+	return false
 }
 
 // CreateCourierResponse contains the new courier.
@@ -292,7 +301,9 @@ type EditCourierRequest struct {
 	// Fields to remove: phone, skills, base, metadata.
 	Clear []string `protobuf:"bytes,10,rep,name=clear,proto3" json:"clear,omitempty"`
 	// Expected version; version_conflict if the courier has changed since.
-	IfMatch       *int64 `protobuf:"varint,11,opt,name=if_match,json=ifMatch,proto3,oneof" json:"if_match,omitempty"`
+	IfMatch *int64 `protobuf:"varint,11,opt,name=if_match,json=ifMatch,proto3,oneof" json:"if_match,omitempty"`
+	// True begins a break, which takes the courier off duty until on_duty is true.
+	OnBreak       *bool `protobuf:"varint,12,opt,name=on_break,json=onBreak,proto3,oneof" json:"on_break,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -402,6 +413,13 @@ func (x *EditCourierRequest) GetIfMatch() int64 {
 		return *x.IfMatch
 	}
 	return 0
+}
+
+func (x *EditCourierRequest) GetOnBreak() bool {
+	if x != nil && x.OnBreak != nil {
+		return *x.OnBreak
+	}
+	return false
 }
 
 // EditCourierResponse contains the changed courier.
@@ -1289,7 +1307,7 @@ var File_ordertracking_v1_courier_service_proto protoreflect.FileDescriptor
 
 const file_ordertracking_v1_courier_service_proto_rawDesc = "" +
 	"\n" +
-	"&ordertracking/v1/courier_service.proto\x12\x10ordertracking.v1\x1a\x1eordertracking/v1/courier.proto\x1a\x1fordertracking/v1/dispatch.proto\x1a\x1cordertracking/v1/order.proto\"\xb4\x03\n" +
+	"&ordertracking/v1/courier_service.proto\x12\x10ordertracking.v1\x1a\x1eordertracking/v1/courier.proto\x1a\x1fordertracking/v1/dispatch.proto\x1a\x1cordertracking/v1/order.proto\"\xe1\x03\n" +
 	"\x14CreateCourierRequest\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tH\x00R\x04name\x88\x01\x01\x12\x19\n" +
 	"\x05phone\x18\x02 \x01(\tH\x01R\x05phone\x88\x01\x01\x12\x1d\n" +
@@ -1298,7 +1316,8 @@ const file_ordertracking_v1_courier_service_proto_rawDesc = "" +
 	"\x06skills\x18\x05 \x03(\tR\x06skills\x12+\n" +
 	"\x04base\x18\x06 \x01(\v2\x17.ordertracking.v1.PointR\x04base\x12\x1c\n" +
 	"\aon_duty\x18\a \x01(\bH\x04R\x06onDuty\x88\x01\x01\x12P\n" +
-	"\bmetadata\x18\b \x03(\v24.ordertracking.v1.CreateCourierRequest.MetadataEntryR\bmetadata\x1a;\n" +
+	"\bmetadata\x18\b \x03(\v24.ordertracking.v1.CreateCourierRequest.MetadataEntryR\bmetadata\x12\x1e\n" +
+	"\bon_break\x18\t \x01(\bH\x05R\aonBreak\x88\x01\x01\x1a;\n" +
 	"\rMetadataEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\a\n" +
@@ -1308,14 +1327,15 @@ const file_ordertracking_v1_courier_service_proto_rawDesc = "" +
 	"\b_vehicleB\v\n" +
 	"\t_capacityB\n" +
 	"\n" +
-	"\b_on_duty\"L\n" +
+	"\b_on_dutyB\v\n" +
+	"\t_on_break\"L\n" +
 	"\x15CreateCourierResponse\x123\n" +
 	"\acourier\x18\x01 \x01(\v2\x19.ordertracking.v1.CourierR\acourier\"2\n" +
 	"\x11GetCourierRequest\x12\x1d\n" +
 	"\n" +
 	"courier_id\x18\x01 \x01(\tR\tcourierId\"I\n" +
 	"\x12GetCourierResponse\x123\n" +
-	"\acourier\x18\x01 \x01(\v2\x19.ordertracking.v1.CourierR\acourier\"\x92\x04\n" +
+	"\acourier\x18\x01 \x01(\v2\x19.ordertracking.v1.CourierR\acourier\"\xbf\x04\n" +
 	"\x12EditCourierRequest\x12\x1d\n" +
 	"\n" +
 	"courier_id\x18\x01 \x01(\tR\tcourierId\x12\x17\n" +
@@ -1329,7 +1349,8 @@ const file_ordertracking_v1_courier_service_proto_rawDesc = "" +
 	"\bmetadata\x18\t \x03(\v22.ordertracking.v1.EditCourierRequest.MetadataEntryR\bmetadata\x12\x14\n" +
 	"\x05clear\x18\n" +
 	" \x03(\tR\x05clear\x12\x1e\n" +
-	"\bif_match\x18\v \x01(\x03H\x05R\aifMatch\x88\x01\x01\x1a;\n" +
+	"\bif_match\x18\v \x01(\x03H\x05R\aifMatch\x88\x01\x01\x12\x1e\n" +
+	"\bon_break\x18\f \x01(\bH\x06R\aonBreak\x88\x01\x01\x1a;\n" +
 	"\rMetadataEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\a\n" +
@@ -1340,7 +1361,8 @@ const file_ordertracking_v1_courier_service_proto_rawDesc = "" +
 	"\t_capacityB\n" +
 	"\n" +
 	"\b_on_dutyB\v\n" +
-	"\t_if_match\"J\n" +
+	"\t_if_matchB\v\n" +
+	"\t_on_break\"J\n" +
 	"\x13EditCourierResponse\x123\n" +
 	"\acourier\x18\x01 \x01(\v2\x19.ordertracking.v1.CourierR\acourier\"\x9c\x01\n" +
 	"\x13ListCouriersRequest\x12\x1c\n" +

@@ -548,7 +548,13 @@ type Offer struct {
 	// Acceptance deadline.
 	ExpiresAt *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"`
 	// Reason for declining.
-	Reason        string `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`
+	Reason string `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Where the order is handed over, without the notes.
+	Pickup *Place `protobuf:"bytes,7,opt,name=pickup,proto3" json:"pickup,omitempty"`
+	// Where the order is delivered, without the notes.
+	Dropoff *Place `protobuf:"bytes,8,opt,name=dropoff,proto3" json:"dropoff,omitempty"`
+	// When the order is promised.
+	PromisedAt    *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=promised_at,json=promisedAt,proto3" json:"promised_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -623,6 +629,27 @@ func (x *Offer) GetReason() string {
 		return x.Reason
 	}
 	return ""
+}
+
+func (x *Offer) GetPickup() *Place {
+	if x != nil {
+		return x.Pickup
+	}
+	return nil
+}
+
+func (x *Offer) GetDropoff() *Place {
+	if x != nil {
+		return x.Dropoff
+	}
+	return nil
+}
+
+func (x *Offer) GetPromisedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.PromisedAt
+	}
+	return nil
 }
 
 // Route is a courier's stops in sequence.
@@ -911,7 +938,7 @@ const file_ordertracking_v1_dispatch_proto_rawDesc = "" +
 	"expiresInS\"t\n" +
 	"\x12OfferOrderResponse\x12-\n" +
 	"\x05offer\x18\x01 \x01(\v2\x17.ordertracking.v1.OfferR\x05offer\x12/\n" +
-	"\x06others\x18\x02 \x03(\v2\x17.ordertracking.v1.OfferR\x06others\"\xbc\x01\n" +
+	"\x06others\x18\x02 \x03(\v2\x17.ordertracking.v1.OfferR\x06others\"\xdd\x02\n" +
 	"\x05Offer\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x19\n" +
 	"\border_id\x18\x02 \x01(\tR\aorderId\x12\x1d\n" +
@@ -920,7 +947,11 @@ const file_ordertracking_v1_dispatch_proto_rawDesc = "" +
 	"\x06status\x18\x04 \x01(\tR\x06status\x129\n" +
 	"\n" +
 	"expires_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\texpiresAt\x12\x16\n" +
-	"\x06reason\x18\x06 \x01(\tR\x06reason\"\xca\x01\n" +
+	"\x06reason\x18\x06 \x01(\tR\x06reason\x12/\n" +
+	"\x06pickup\x18\a \x01(\v2\x17.ordertracking.v1.PlaceR\x06pickup\x121\n" +
+	"\adropoff\x18\b \x01(\v2\x17.ordertracking.v1.PlaceR\adropoff\x12;\n" +
+	"\vpromised_at\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"promisedAt\"\xca\x01\n" +
 	"\x05Route\x12\x1d\n" +
 	"\n" +
 	"courier_id\x18\x01 \x01(\tR\tcourierId\x12\x18\n" +
@@ -974,7 +1005,8 @@ var file_ordertracking_v1_dispatch_proto_goTypes = []any{
 	(*RouteStop)(nil),             // 10: ordertracking.v1.RouteStop
 	(*TimeWindow)(nil),            // 11: ordertracking.v1.TimeWindow
 	(*timestamppb.Timestamp)(nil), // 12: google.protobuf.Timestamp
-	(*Point)(nil),                 // 13: ordertracking.v1.Point
+	(*Place)(nil),                 // 13: ordertracking.v1.Place
+	(*Point)(nil),                 // 14: ordertracking.v1.Point
 }
 var file_ordertracking_v1_dispatch_proto_depIdxs = []int32{
 	4,  // 0: ordertracking.v1.PlanDispatchResponse.assignments:type_name -> ordertracking.v1.Assignment
@@ -987,24 +1019,27 @@ var file_ordertracking_v1_dispatch_proto_depIdxs = []int32{
 	8,  // 7: ordertracking.v1.OfferOrderResponse.offer:type_name -> ordertracking.v1.Offer
 	8,  // 8: ordertracking.v1.OfferOrderResponse.others:type_name -> ordertracking.v1.Offer
 	12, // 9: ordertracking.v1.Offer.expires_at:type_name -> google.protobuf.Timestamp
-	10, // 10: ordertracking.v1.Route.stops:type_name -> ordertracking.v1.RouteStop
-	12, // 11: ordertracking.v1.Route.updated_at:type_name -> google.protobuf.Timestamp
-	13, // 12: ordertracking.v1.RouteStop.location:type_name -> ordertracking.v1.Point
-	11, // 13: ordertracking.v1.RouteStop.window:type_name -> ordertracking.v1.TimeWindow
-	12, // 14: ordertracking.v1.RouteStop.eta:type_name -> google.protobuf.Timestamp
-	12, // 15: ordertracking.v1.TimeWindow.from:type_name -> google.protobuf.Timestamp
-	12, // 16: ordertracking.v1.TimeWindow.to:type_name -> google.protobuf.Timestamp
-	0,  // 17: ordertracking.v1.DispatchService.PlanDispatch:input_type -> ordertracking.v1.PlanDispatchRequest
-	2,  // 18: ordertracking.v1.DispatchService.RunDispatch:input_type -> ordertracking.v1.RunDispatchRequest
-	6,  // 19: ordertracking.v1.DispatchService.OfferOrder:input_type -> ordertracking.v1.OfferOrderRequest
-	1,  // 20: ordertracking.v1.DispatchService.PlanDispatch:output_type -> ordertracking.v1.PlanDispatchResponse
-	3,  // 21: ordertracking.v1.DispatchService.RunDispatch:output_type -> ordertracking.v1.RunDispatchResponse
-	7,  // 22: ordertracking.v1.DispatchService.OfferOrder:output_type -> ordertracking.v1.OfferOrderResponse
-	20, // [20:23] is the sub-list for method output_type
-	17, // [17:20] is the sub-list for method input_type
-	17, // [17:17] is the sub-list for extension type_name
-	17, // [17:17] is the sub-list for extension extendee
-	0,  // [0:17] is the sub-list for field type_name
+	13, // 10: ordertracking.v1.Offer.pickup:type_name -> ordertracking.v1.Place
+	13, // 11: ordertracking.v1.Offer.dropoff:type_name -> ordertracking.v1.Place
+	12, // 12: ordertracking.v1.Offer.promised_at:type_name -> google.protobuf.Timestamp
+	10, // 13: ordertracking.v1.Route.stops:type_name -> ordertracking.v1.RouteStop
+	12, // 14: ordertracking.v1.Route.updated_at:type_name -> google.protobuf.Timestamp
+	14, // 15: ordertracking.v1.RouteStop.location:type_name -> ordertracking.v1.Point
+	11, // 16: ordertracking.v1.RouteStop.window:type_name -> ordertracking.v1.TimeWindow
+	12, // 17: ordertracking.v1.RouteStop.eta:type_name -> google.protobuf.Timestamp
+	12, // 18: ordertracking.v1.TimeWindow.from:type_name -> google.protobuf.Timestamp
+	12, // 19: ordertracking.v1.TimeWindow.to:type_name -> google.protobuf.Timestamp
+	0,  // 20: ordertracking.v1.DispatchService.PlanDispatch:input_type -> ordertracking.v1.PlanDispatchRequest
+	2,  // 21: ordertracking.v1.DispatchService.RunDispatch:input_type -> ordertracking.v1.RunDispatchRequest
+	6,  // 22: ordertracking.v1.DispatchService.OfferOrder:input_type -> ordertracking.v1.OfferOrderRequest
+	1,  // 23: ordertracking.v1.DispatchService.PlanDispatch:output_type -> ordertracking.v1.PlanDispatchResponse
+	3,  // 24: ordertracking.v1.DispatchService.RunDispatch:output_type -> ordertracking.v1.RunDispatchResponse
+	7,  // 25: ordertracking.v1.DispatchService.OfferOrder:output_type -> ordertracking.v1.OfferOrderResponse
+	23, // [23:26] is the sub-list for method output_type
+	20, // [20:23] is the sub-list for method input_type
+	20, // [20:20] is the sub-list for extension type_name
+	20, // [20:20] is the sub-list for extension extendee
+	0,  // [0:20] is the sub-list for field type_name
 }
 
 func init() { file_ordertracking_v1_dispatch_proto_init() }

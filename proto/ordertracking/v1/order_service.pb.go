@@ -1048,7 +1048,9 @@ type UpdateOrderStatusRequest struct {
 	// Proof of delivery.
 	Proof *Proof `protobuf:"bytes,6,opt,name=proof,proto3" json:"proof,omitempty"`
 	// Expected version; version_conflict if the order has changed since.
-	IfMatch       *int64 `protobuf:"varint,7,opt,name=if_match,json=ifMatch,proto3,oneof" json:"if_match,omitempty"`
+	IfMatch *int64 `protobuf:"varint,7,opt,name=if_match,json=ifMatch,proto3,oneof" json:"if_match,omitempty"`
+	// With delivered: the money that was collected, payment.received of the order then.
+	Received      *Money `protobuf:"bytes,8,opt,name=received,proto3" json:"received,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1130,6 +1132,13 @@ func (x *UpdateOrderStatusRequest) GetIfMatch() int64 {
 		return *x.IfMatch
 	}
 	return 0
+}
+
+func (x *UpdateOrderStatusRequest) GetReceived() *Money {
+	if x != nil {
+		return x.Received
+	}
+	return nil
 }
 
 // UpdateOrderStatusResponse contains the order after the transition.
@@ -3203,7 +3212,7 @@ const file_ordertracking_v1_order_service_proto_rawDesc = "" +
 	"\aversion\x18\x03 \x01(\x03R\aversion\x129\n" +
 	"\n" +
 	"updated_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\tupdatedAt\x12N\n" +
-	"\x13allowed_transitions\x18\x05 \x03(\x0e2\x1d.ordertracking.v1.OrderStatusR\x12allowedTransitions\"\xd2\x02\n" +
+	"\x13allowed_transitions\x18\x05 \x03(\x0e2\x1d.ordertracking.v1.OrderStatusR\x12allowedTransitions\"\x87\x03\n" +
 	"\x18UpdateOrderStatusRequest\x12\x19\n" +
 	"\border_id\x18\x01 \x01(\tR\aorderId\x125\n" +
 	"\x06status\x18\x02 \x01(\x0e2\x1d.ordertracking.v1.OrderStatusR\x06status\x12\x16\n" +
@@ -3212,7 +3221,8 @@ const file_ordertracking_v1_order_service_proto_rawDesc = "" +
 	"occurredAt\x123\n" +
 	"\blocation\x18\x05 \x01(\v2\x17.ordertracking.v1.PointR\blocation\x12-\n" +
 	"\x05proof\x18\x06 \x01(\v2\x17.ordertracking.v1.ProofR\x05proof\x12\x1e\n" +
-	"\bif_match\x18\a \x01(\x03H\x00R\aifMatch\x88\x01\x01B\v\n" +
+	"\bif_match\x18\a \x01(\x03H\x00R\aifMatch\x88\x01\x01\x123\n" +
+	"\breceived\x18\b \x01(\v2\x17.ordertracking.v1.MoneyR\breceivedB\v\n" +
 	"\t_if_match\"J\n" +
 	"\x19UpdateOrderStatusResponse\x12-\n" +
 	"\x05order\x18\x01 \x01(\v2\x17.ordertracking.v1.OrderR\x05order\".\n" +
@@ -3489,85 +3499,86 @@ var file_ordertracking_v1_order_service_proto_depIdxs = []int32{
 	50, // 29: ordertracking.v1.UpdateOrderStatusRequest.occurred_at:type_name -> google.protobuf.Timestamp
 	55, // 30: ordertracking.v1.UpdateOrderStatusRequest.location:type_name -> ordertracking.v1.Point
 	56, // 31: ordertracking.v1.UpdateOrderStatusRequest.proof:type_name -> ordertracking.v1.Proof
-	53, // 32: ordertracking.v1.UpdateOrderStatusResponse.order:type_name -> ordertracking.v1.Order
-	54, // 33: ordertracking.v1.TrackOrderResponse.status:type_name -> ordertracking.v1.OrderStatus
-	57, // 34: ordertracking.v1.TrackOrderResponse.courier:type_name -> ordertracking.v1.Courier
-	58, // 35: ordertracking.v1.TrackOrderResponse.position:type_name -> ordertracking.v1.Position
-	58, // 36: ordertracking.v1.TrackOrderResponse.trail:type_name -> ordertracking.v1.Position
-	59, // 37: ordertracking.v1.TrackOrderResponse.timeline:type_name -> ordertracking.v1.Event
-	60, // 38: ordertracking.v1.TrackOrderResponse.eta:type_name -> ordertracking.v1.Estimate
-	53, // 39: ordertracking.v1.CancelOrderResponse.order:type_name -> ordertracking.v1.Order
-	60, // 40: ordertracking.v1.EstimateDeliveryResponse.estimate:type_name -> ordertracking.v1.Estimate
-	53, // 41: ordertracking.v1.AssignCourierResponse.order:type_name -> ordertracking.v1.Order
-	58, // 42: ordertracking.v1.GetCourierLocationResponse.position:type_name -> ordertracking.v1.Position
-	53, // 43: ordertracking.v1.ListCourierOrdersResponse.orders:type_name -> ordertracking.v1.Order
-	29, // 44: ordertracking.v1.NotifyCustomerResponse.deliveries:type_name -> ordertracking.v1.Delivery
-	50, // 45: ordertracking.v1.WatchOrderResponse.at:type_name -> google.protobuf.Timestamp
-	32, // 46: ordertracking.v1.WatchOrderResponse.snapshot:type_name -> ordertracking.v1.Snapshot
-	59, // 47: ordertracking.v1.WatchOrderResponse.status:type_name -> ordertracking.v1.Event
-	33, // 48: ordertracking.v1.WatchOrderResponse.position:type_name -> ordertracking.v1.CourierPosition
-	60, // 49: ordertracking.v1.WatchOrderResponse.eta:type_name -> ordertracking.v1.Estimate
-	34, // 50: ordertracking.v1.WatchOrderResponse.notification:type_name -> ordertracking.v1.Notification
-	35, // 51: ordertracking.v1.WatchOrderResponse.end:type_name -> ordertracking.v1.End
-	36, // 52: ordertracking.v1.WatchOrderResponse.ping:type_name -> ordertracking.v1.Ping
-	59, // 53: ordertracking.v1.WatchOrderResponse.note:type_name -> ordertracking.v1.Event
-	53, // 54: ordertracking.v1.Snapshot.order:type_name -> ordertracking.v1.Order
-	57, // 55: ordertracking.v1.Snapshot.courier:type_name -> ordertracking.v1.Courier
-	58, // 56: ordertracking.v1.Snapshot.position:type_name -> ordertracking.v1.Position
-	58, // 57: ordertracking.v1.CourierPosition.position:type_name -> ordertracking.v1.Position
-	58, // 58: ordertracking.v1.ReportLocationsRequest.positions:type_name -> ordertracking.v1.Position
-	46, // 59: ordertracking.v1.EditOrderRequest.customer:type_name -> ordertracking.v1.Customer
-	47, // 60: ordertracking.v1.EditOrderRequest.pickup:type_name -> ordertracking.v1.Place
-	47, // 61: ordertracking.v1.EditOrderRequest.dropoff:type_name -> ordertracking.v1.Place
-	50, // 62: ordertracking.v1.EditOrderRequest.ready_at:type_name -> google.protobuf.Timestamp
-	50, // 63: ordertracking.v1.EditOrderRequest.promised_at:type_name -> google.protobuf.Timestamp
-	50, // 64: ordertracking.v1.EditOrderRequest.deliver_after:type_name -> google.protobuf.Timestamp
-	50, // 65: ordertracking.v1.EditOrderRequest.deliver_before:type_name -> google.protobuf.Timestamp
-	51, // 66: ordertracking.v1.EditOrderRequest.requirements:type_name -> ordertracking.v1.Requirements
-	40, // 67: ordertracking.v1.EditOrderRequest.exception:type_name -> ordertracking.v1.ExceptionEdit
-	45, // 68: ordertracking.v1.EditOrderRequest.metadata:type_name -> ordertracking.v1.EditOrderRequest.MetadataEntry
-	52, // 69: ordertracking.v1.EditOrderRequest.payment:type_name -> ordertracking.v1.Payment
-	53, // 70: ordertracking.v1.EditOrderResponse.order:type_name -> ordertracking.v1.Order
-	59, // 71: ordertracking.v1.ListEventsResponse.events:type_name -> ordertracking.v1.Event
-	0,  // 72: ordertracking.v1.OrderService.CreateOrder:input_type -> ordertracking.v1.CreateOrderRequest
-	2,  // 73: ordertracking.v1.OrderService.CreateOrders:input_type -> ordertracking.v1.CreateOrdersRequest
-	7,  // 74: ordertracking.v1.OrderService.GetOrder:input_type -> ordertracking.v1.GetOrderRequest
-	9,  // 75: ordertracking.v1.OrderService.GetOrders:input_type -> ordertracking.v1.GetOrdersRequest
-	11, // 76: ordertracking.v1.OrderService.GetOrderStatus:input_type -> ordertracking.v1.GetOrderStatusRequest
-	13, // 77: ordertracking.v1.OrderService.UpdateOrderStatus:input_type -> ordertracking.v1.UpdateOrderStatusRequest
-	15, // 78: ordertracking.v1.OrderService.TrackOrder:input_type -> ordertracking.v1.TrackOrderRequest
-	17, // 79: ordertracking.v1.OrderService.CancelOrder:input_type -> ordertracking.v1.CancelOrderRequest
-	19, // 80: ordertracking.v1.OrderService.EstimateDelivery:input_type -> ordertracking.v1.EstimateDeliveryRequest
-	21, // 81: ordertracking.v1.OrderService.AssignCourier:input_type -> ordertracking.v1.AssignCourierRequest
-	23, // 82: ordertracking.v1.OrderService.GetCourierLocation:input_type -> ordertracking.v1.GetCourierLocationRequest
-	25, // 83: ordertracking.v1.OrderService.ListCourierOrders:input_type -> ordertracking.v1.ListCourierOrdersRequest
-	27, // 84: ordertracking.v1.OrderService.NotifyCustomer:input_type -> ordertracking.v1.NotifyCustomerRequest
-	39, // 85: ordertracking.v1.OrderService.EditOrder:input_type -> ordertracking.v1.EditOrderRequest
-	42, // 86: ordertracking.v1.OrderService.ListEvents:input_type -> ordertracking.v1.ListEventsRequest
-	30, // 87: ordertracking.v1.OrderService.WatchOrder:input_type -> ordertracking.v1.WatchOrderRequest
-	37, // 88: ordertracking.v1.OrderService.ReportLocations:input_type -> ordertracking.v1.ReportLocationsRequest
-	1,  // 89: ordertracking.v1.OrderService.CreateOrder:output_type -> ordertracking.v1.CreateOrderResponse
-	3,  // 90: ordertracking.v1.OrderService.CreateOrders:output_type -> ordertracking.v1.CreateOrdersResponse
-	8,  // 91: ordertracking.v1.OrderService.GetOrder:output_type -> ordertracking.v1.GetOrderResponse
-	10, // 92: ordertracking.v1.OrderService.GetOrders:output_type -> ordertracking.v1.GetOrdersResponse
-	12, // 93: ordertracking.v1.OrderService.GetOrderStatus:output_type -> ordertracking.v1.GetOrderStatusResponse
-	14, // 94: ordertracking.v1.OrderService.UpdateOrderStatus:output_type -> ordertracking.v1.UpdateOrderStatusResponse
-	16, // 95: ordertracking.v1.OrderService.TrackOrder:output_type -> ordertracking.v1.TrackOrderResponse
-	18, // 96: ordertracking.v1.OrderService.CancelOrder:output_type -> ordertracking.v1.CancelOrderResponse
-	20, // 97: ordertracking.v1.OrderService.EstimateDelivery:output_type -> ordertracking.v1.EstimateDeliveryResponse
-	22, // 98: ordertracking.v1.OrderService.AssignCourier:output_type -> ordertracking.v1.AssignCourierResponse
-	24, // 99: ordertracking.v1.OrderService.GetCourierLocation:output_type -> ordertracking.v1.GetCourierLocationResponse
-	26, // 100: ordertracking.v1.OrderService.ListCourierOrders:output_type -> ordertracking.v1.ListCourierOrdersResponse
-	28, // 101: ordertracking.v1.OrderService.NotifyCustomer:output_type -> ordertracking.v1.NotifyCustomerResponse
-	41, // 102: ordertracking.v1.OrderService.EditOrder:output_type -> ordertracking.v1.EditOrderResponse
-	43, // 103: ordertracking.v1.OrderService.ListEvents:output_type -> ordertracking.v1.ListEventsResponse
-	31, // 104: ordertracking.v1.OrderService.WatchOrder:output_type -> ordertracking.v1.WatchOrderResponse
-	38, // 105: ordertracking.v1.OrderService.ReportLocations:output_type -> ordertracking.v1.ReportLocationsResponse
-	89, // [89:106] is the sub-list for method output_type
-	72, // [72:89] is the sub-list for method input_type
-	72, // [72:72] is the sub-list for extension type_name
-	72, // [72:72] is the sub-list for extension extendee
-	0,  // [0:72] is the sub-list for field type_name
+	49, // 32: ordertracking.v1.UpdateOrderStatusRequest.received:type_name -> ordertracking.v1.Money
+	53, // 33: ordertracking.v1.UpdateOrderStatusResponse.order:type_name -> ordertracking.v1.Order
+	54, // 34: ordertracking.v1.TrackOrderResponse.status:type_name -> ordertracking.v1.OrderStatus
+	57, // 35: ordertracking.v1.TrackOrderResponse.courier:type_name -> ordertracking.v1.Courier
+	58, // 36: ordertracking.v1.TrackOrderResponse.position:type_name -> ordertracking.v1.Position
+	58, // 37: ordertracking.v1.TrackOrderResponse.trail:type_name -> ordertracking.v1.Position
+	59, // 38: ordertracking.v1.TrackOrderResponse.timeline:type_name -> ordertracking.v1.Event
+	60, // 39: ordertracking.v1.TrackOrderResponse.eta:type_name -> ordertracking.v1.Estimate
+	53, // 40: ordertracking.v1.CancelOrderResponse.order:type_name -> ordertracking.v1.Order
+	60, // 41: ordertracking.v1.EstimateDeliveryResponse.estimate:type_name -> ordertracking.v1.Estimate
+	53, // 42: ordertracking.v1.AssignCourierResponse.order:type_name -> ordertracking.v1.Order
+	58, // 43: ordertracking.v1.GetCourierLocationResponse.position:type_name -> ordertracking.v1.Position
+	53, // 44: ordertracking.v1.ListCourierOrdersResponse.orders:type_name -> ordertracking.v1.Order
+	29, // 45: ordertracking.v1.NotifyCustomerResponse.deliveries:type_name -> ordertracking.v1.Delivery
+	50, // 46: ordertracking.v1.WatchOrderResponse.at:type_name -> google.protobuf.Timestamp
+	32, // 47: ordertracking.v1.WatchOrderResponse.snapshot:type_name -> ordertracking.v1.Snapshot
+	59, // 48: ordertracking.v1.WatchOrderResponse.status:type_name -> ordertracking.v1.Event
+	33, // 49: ordertracking.v1.WatchOrderResponse.position:type_name -> ordertracking.v1.CourierPosition
+	60, // 50: ordertracking.v1.WatchOrderResponse.eta:type_name -> ordertracking.v1.Estimate
+	34, // 51: ordertracking.v1.WatchOrderResponse.notification:type_name -> ordertracking.v1.Notification
+	35, // 52: ordertracking.v1.WatchOrderResponse.end:type_name -> ordertracking.v1.End
+	36, // 53: ordertracking.v1.WatchOrderResponse.ping:type_name -> ordertracking.v1.Ping
+	59, // 54: ordertracking.v1.WatchOrderResponse.note:type_name -> ordertracking.v1.Event
+	53, // 55: ordertracking.v1.Snapshot.order:type_name -> ordertracking.v1.Order
+	57, // 56: ordertracking.v1.Snapshot.courier:type_name -> ordertracking.v1.Courier
+	58, // 57: ordertracking.v1.Snapshot.position:type_name -> ordertracking.v1.Position
+	58, // 58: ordertracking.v1.CourierPosition.position:type_name -> ordertracking.v1.Position
+	58, // 59: ordertracking.v1.ReportLocationsRequest.positions:type_name -> ordertracking.v1.Position
+	46, // 60: ordertracking.v1.EditOrderRequest.customer:type_name -> ordertracking.v1.Customer
+	47, // 61: ordertracking.v1.EditOrderRequest.pickup:type_name -> ordertracking.v1.Place
+	47, // 62: ordertracking.v1.EditOrderRequest.dropoff:type_name -> ordertracking.v1.Place
+	50, // 63: ordertracking.v1.EditOrderRequest.ready_at:type_name -> google.protobuf.Timestamp
+	50, // 64: ordertracking.v1.EditOrderRequest.promised_at:type_name -> google.protobuf.Timestamp
+	50, // 65: ordertracking.v1.EditOrderRequest.deliver_after:type_name -> google.protobuf.Timestamp
+	50, // 66: ordertracking.v1.EditOrderRequest.deliver_before:type_name -> google.protobuf.Timestamp
+	51, // 67: ordertracking.v1.EditOrderRequest.requirements:type_name -> ordertracking.v1.Requirements
+	40, // 68: ordertracking.v1.EditOrderRequest.exception:type_name -> ordertracking.v1.ExceptionEdit
+	45, // 69: ordertracking.v1.EditOrderRequest.metadata:type_name -> ordertracking.v1.EditOrderRequest.MetadataEntry
+	52, // 70: ordertracking.v1.EditOrderRequest.payment:type_name -> ordertracking.v1.Payment
+	53, // 71: ordertracking.v1.EditOrderResponse.order:type_name -> ordertracking.v1.Order
+	59, // 72: ordertracking.v1.ListEventsResponse.events:type_name -> ordertracking.v1.Event
+	0,  // 73: ordertracking.v1.OrderService.CreateOrder:input_type -> ordertracking.v1.CreateOrderRequest
+	2,  // 74: ordertracking.v1.OrderService.CreateOrders:input_type -> ordertracking.v1.CreateOrdersRequest
+	7,  // 75: ordertracking.v1.OrderService.GetOrder:input_type -> ordertracking.v1.GetOrderRequest
+	9,  // 76: ordertracking.v1.OrderService.GetOrders:input_type -> ordertracking.v1.GetOrdersRequest
+	11, // 77: ordertracking.v1.OrderService.GetOrderStatus:input_type -> ordertracking.v1.GetOrderStatusRequest
+	13, // 78: ordertracking.v1.OrderService.UpdateOrderStatus:input_type -> ordertracking.v1.UpdateOrderStatusRequest
+	15, // 79: ordertracking.v1.OrderService.TrackOrder:input_type -> ordertracking.v1.TrackOrderRequest
+	17, // 80: ordertracking.v1.OrderService.CancelOrder:input_type -> ordertracking.v1.CancelOrderRequest
+	19, // 81: ordertracking.v1.OrderService.EstimateDelivery:input_type -> ordertracking.v1.EstimateDeliveryRequest
+	21, // 82: ordertracking.v1.OrderService.AssignCourier:input_type -> ordertracking.v1.AssignCourierRequest
+	23, // 83: ordertracking.v1.OrderService.GetCourierLocation:input_type -> ordertracking.v1.GetCourierLocationRequest
+	25, // 84: ordertracking.v1.OrderService.ListCourierOrders:input_type -> ordertracking.v1.ListCourierOrdersRequest
+	27, // 85: ordertracking.v1.OrderService.NotifyCustomer:input_type -> ordertracking.v1.NotifyCustomerRequest
+	39, // 86: ordertracking.v1.OrderService.EditOrder:input_type -> ordertracking.v1.EditOrderRequest
+	42, // 87: ordertracking.v1.OrderService.ListEvents:input_type -> ordertracking.v1.ListEventsRequest
+	30, // 88: ordertracking.v1.OrderService.WatchOrder:input_type -> ordertracking.v1.WatchOrderRequest
+	37, // 89: ordertracking.v1.OrderService.ReportLocations:input_type -> ordertracking.v1.ReportLocationsRequest
+	1,  // 90: ordertracking.v1.OrderService.CreateOrder:output_type -> ordertracking.v1.CreateOrderResponse
+	3,  // 91: ordertracking.v1.OrderService.CreateOrders:output_type -> ordertracking.v1.CreateOrdersResponse
+	8,  // 92: ordertracking.v1.OrderService.GetOrder:output_type -> ordertracking.v1.GetOrderResponse
+	10, // 93: ordertracking.v1.OrderService.GetOrders:output_type -> ordertracking.v1.GetOrdersResponse
+	12, // 94: ordertracking.v1.OrderService.GetOrderStatus:output_type -> ordertracking.v1.GetOrderStatusResponse
+	14, // 95: ordertracking.v1.OrderService.UpdateOrderStatus:output_type -> ordertracking.v1.UpdateOrderStatusResponse
+	16, // 96: ordertracking.v1.OrderService.TrackOrder:output_type -> ordertracking.v1.TrackOrderResponse
+	18, // 97: ordertracking.v1.OrderService.CancelOrder:output_type -> ordertracking.v1.CancelOrderResponse
+	20, // 98: ordertracking.v1.OrderService.EstimateDelivery:output_type -> ordertracking.v1.EstimateDeliveryResponse
+	22, // 99: ordertracking.v1.OrderService.AssignCourier:output_type -> ordertracking.v1.AssignCourierResponse
+	24, // 100: ordertracking.v1.OrderService.GetCourierLocation:output_type -> ordertracking.v1.GetCourierLocationResponse
+	26, // 101: ordertracking.v1.OrderService.ListCourierOrders:output_type -> ordertracking.v1.ListCourierOrdersResponse
+	28, // 102: ordertracking.v1.OrderService.NotifyCustomer:output_type -> ordertracking.v1.NotifyCustomerResponse
+	41, // 103: ordertracking.v1.OrderService.EditOrder:output_type -> ordertracking.v1.EditOrderResponse
+	43, // 104: ordertracking.v1.OrderService.ListEvents:output_type -> ordertracking.v1.ListEventsResponse
+	31, // 105: ordertracking.v1.OrderService.WatchOrder:output_type -> ordertracking.v1.WatchOrderResponse
+	38, // 106: ordertracking.v1.OrderService.ReportLocations:output_type -> ordertracking.v1.ReportLocationsResponse
+	90, // [90:107] is the sub-list for method output_type
+	73, // [73:90] is the sub-list for method input_type
+	73, // [73:73] is the sub-list for extension type_name
+	73, // [73:73] is the sub-list for extension extendee
+	0,  // [0:73] is the sub-list for field type_name
 }
 
 func init() { file_ordertracking_v1_order_service_proto_init() }

@@ -176,6 +176,7 @@ export const texts = {
   "fact.courier": "Courier",
   "fact.total": "Total",
   "fact.due": "To collect",
+  "fact.received": "Collected",
   "fact.external": "Shop’s number",
   "fact.merchant": "Shop",
   "fact.notes": "Notes",

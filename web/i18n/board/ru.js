@@ -181,6 +181,7 @@ export const texts = {
   "fact.courier": "Курьер",
   "fact.total": "Сумма",
   "fact.due": "Получить",
+  "fact.received": "Получено",
   "fact.external": "Номер в магазине",
   "fact.merchant": "Магазин",
   "fact.notes": "Заметки",

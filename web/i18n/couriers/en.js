@@ -8,6 +8,8 @@ export const texts = {
   "courier.vehicle": "Vehicle",
   "courier.on": "On duty",
   "courier.off": "Off duty",
+  "courier.break": "On a break since {time}",
+  "courier.duty": "Duty",
   "courier.go_on": "Set on duty",
   "courier.go_off": "Set off duty",
   "courier.no_position": "No position",

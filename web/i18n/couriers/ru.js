@@ -8,6 +8,8 @@ export const texts = {
   "courier.vehicle": "Транспорт",
   "courier.on": "На смене",
   "courier.off": "Не на смене",
+  "courier.break": "Перерыв с {time}",
+  "courier.duty": "Смена",
   "courier.go_on": "Поставить на смену",
   "courier.go_off": "Снять со смены",
   "courier.no_position": "Неизвестно, где курьер",
