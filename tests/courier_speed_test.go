@@ -2,9 +2,7 @@ package tests
 
 import (
 	"testing"
-	"time"
 
-	cdpbrowser "github.com/chromedp/cdproto/browser"
 	"github.com/chromedp/cdproto/emulation"
 	cdp "github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
@@ -56,42 +54,4 @@ func TestCourierAppIsQuick(t *testing.T) {
 		}
 	}
 	ph.until(`document.querySelector(".app-chip")?.innerText.includes("16 wait for network")`)
-}
-
-// Whatever stops a phone's positions is on the board at once, but for a lost fix, which is told after 50 s.
-func TestCourierLosesThePosition(t *testing.T) {
-	s := newShop(t)
-	ph := newHandset(t, s.http)
-	courier := s.signedIn(ph, "Ivan")
-	ph.visit("")
-	contact := func() any { return get(s.rest("GET", "/courier/"+courier, nil), "last_contact") }
-	told := func(why string, began time.Time) {
-		eventually(t, why, func() bool { return get(contact(), "dropped_reason") == why })
-		t.Logf("%s is on the board after %d ms", why, time.Since(began).Milliseconds())
-	}
-	located := func() {
-		ph.at(60.17, 24.94)
-		eventually(t, "a position", func() bool { return get(contact(), "kind") == "position" && get(contact(), "dropped_reason") == nil })
-	}
-	located()
-	// A minute passes for the page, in which the phone finds no place.
-	_, err := chromedp.Call(ph.ctx, emulation.SetGeolocationOverride, emulation.SetGeolocationOverrideParams{})
-	require.NoError(t, err)
-	ph.do(`void (window.now = Date.now, Date.now = () => now.call(Date) + 51_000)`)
-	told("no_fix", time.Now())
-	ph.until(`document.querySelector(".notice.late")`)
-	located()
-	ph.until(`!document.querySelector(".notice.late")`)
-	began := time.Now()
-	ph.do(`void (Object.defineProperty(document, "hidden", { get: () => true, configurable: true }), document.dispatchEvent(new Event("visibilitychange")))`)
-	told("screen_off", began)
-	ph.do(`void (delete document.hidden, document.dispatchEvent(new Event("visibilitychange")))`)
-	located()
-	began = time.Now()
-	_, err = chromedp.CallBrowser(ph.ctx, cdpbrowser.SetPermission, cdpbrowser.SetPermissionParams{
-		Permission: &cdpbrowser.PermissionDescriptor{Name: "geolocation"}, Setting: cdpbrowser.PermissionSettingDenied,
-	})
-	require.NoError(t, err)
-	told("no_permission", began)
-	ph.until(`document.querySelector(".notice.late")?.innerText.includes("You haven’t allowed it")`)
 }

@@ -61,7 +61,8 @@ export class Outbox {
       this.full.value = true;
       throw reason;
     }
-    await this.read();
+    this.entries.value = [...this.entries.value, ...entries]; // at once, before what the disk says
+    this.read();
     this.channel.postMessage({});
     this.now();
   }

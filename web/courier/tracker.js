@@ -26,6 +26,7 @@ export class Tracker {
     this.heardAt = 0; // the last fix
     this.sentAt = 0;
     this.toldAt = 0;
+    this.told = false; // the board thinks that there is none
     this.hiddenAt = 0;
     /** @type {number | undefined} */
     this.watchID = undefined;
@@ -106,8 +107,9 @@ export class Tracker {
     const was = this.last.value;
     const moved = was ? metres(was, fix) : Number.POSITIVE_INFINITY;
     const moving = (fix.speed ?? 0) > WALK || moved > (fix.accuracy ?? 0);
-    if (!due && !(moved > STEP && now - this.sentAt > 2000) && now - this.sentAt < (moving ? MOVING : RESTING)) return;
+    if (!due && !this.told && !(moved > STEP && now - this.sentAt > 2000) && now - this.sentAt < (moving ? MOVING : RESTING)) return;
     this.sentAt = now;
+    this.told = false;
     this.last.value = fix;
     this.day.here = { lat: fix.lat, lon: fix.lon };
     this.put(fix);
@@ -141,6 +143,7 @@ export class Tracker {
   /** Tells the board why there is no position. @param {string} why */
   tell(why) {
     this.toldAt = Date.now();
+    this.told = true;
     const request = { method: "POST", headers: { "Content-Type": "application/json" }, body: "[]", keepalive: true };
     fetch(`/courier/${this.day.id}/location?without=${why}`, request).catch(() => {}); // it is true now or never
   }
