@@ -74,10 +74,13 @@ const columns = now => [
     key: "vehicle",
     title: "",
     width: "28px",
-    cell: c =>
-      html`<span class=${c.on_duty ? "with" : "idle"}><${Icon} name=${c.vehicle ?? "people"} label=${dutyOf(c)} /></span>`,
+    cell: c => html`<span class=${c.on_duty ? "with" : "idle"}><${Icon} name=${c.vehicle ?? "people"} label=${dutyOf(c)} /></span>`,
   },
-  { key: "name", title: t("column.courier"), cell: c => html`<span dir="auto">${c.name}</span>${c.break_since && html` <span class="quiet small">${dutyOf(c)}</span>`}` },
+  {
+    key: "name",
+    title: t("column.courier"),
+    cell: c => html`<span dir="auto">${c.name}</span>${c.break_since && html` <span class="quiet small">${dutyOf(c)}</span>`}`,
+  },
   { key: "load", title: t("column.load"), width: "72px", end: true, cell: c => t("assign.load", { n: c.active_orders ?? 0, of: c.capacity ?? 0 }) },
   { key: "battery", title: t("column.battery"), width: "80px", end: true, cell: c => battery(c) },
   {

@@ -42,7 +42,7 @@ export function Trail({ id, board, show }) {
     const query = new URLSearchParams({ from: new Date(now - DAY).toISOString(), to: new Date(now).toISOString() });
     try {
       const found = await call("GET", `/courier/${id}/track?${query}`);
-      const trail = (found.trail ?? []).filter(p => !p.attributes?.secondary); // another device of his led
+      const trail = (found.trail ?? []).filter((/** @type {any} */ p) => !p.attributes?.secondary); // another device of his led
       setFixes(trail);
       setAt(trail.length - 1);
     } catch (reason) {
