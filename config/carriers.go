@@ -2,9 +2,11 @@ package config
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/knadh/koanf/parsers/yaml"
 )
@@ -20,12 +22,23 @@ type CarrierAccount struct {
 	Secret      string   `koanf:"secret" json:"secret" secret:"all"`
 	BaseURL     string   `koanf:"base_url" json:"base_url"`
 	Freight     bool     `koanf:"freight" json:"freight"`
+	Currency    string   `koanf:"currency" json:"currency"`
 	SenderName  string   `koanf:"sender_name" json:"sender_name"`
 	SenderPhone string   `koanf:"sender_phone" json:"sender_phone"`
 	FromCity    string   `koanf:"from_city" json:"from_city"`
 	FromAddress string   `koanf:"from_address" json:"from_address"`
 	FromPoint   string   `koanf:"from_point" json:"from_point"`
 	PerSecond   int      `koanf:"per_second" json:"per_second" min:"1" max:"1000"`
+}
+
+// CarrierCurrency is the default currency of a contract.
+const CarrierCurrency = "RUB"
+
+func checkCurrency(s string) error {
+	if len(s) != 3 || strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" {
+		return errors.New("must be three capital letters, such as KZT")
+	}
+	return nil
 }
 
 // All returns every account: the one in the cdek section, if configured, and those of the file.
@@ -80,6 +93,7 @@ func parseCarrierAccounts(text []byte, perSecond int) ([]CarrierAccount, error) 
 		if a.BaseURL == "" {
 			a.BaseURL = CarrierProduction
 		}
+		a.Currency = cmp.Or(a.Currency, CarrierCurrency)
 		if a.PerSecond == 0 {
 			a.PerSecond = perSecond
 		}
@@ -93,6 +107,9 @@ func parseCarrierAccounts(text []byte, perSecond int) ([]CarrierAccount, error) 
 		}
 		if err := checkCarrierURL(a.BaseURL); err != nil {
 			return nil, fmt.Errorf(at+"has a base_url that %w", err)
+		}
+		if err := checkCurrency(a.Currency); err != nil {
+			return nil, fmt.Errorf(at+"has a currency that %w", err)
 		}
 		seen[a.Carrier+"/"+a.Name] = true
 	}

@@ -18,9 +18,9 @@ func TestAccountsOfAFile(t *testing.T) {
 	require.NoError(t, err)
 	all := c.Carriers.All()
 	require.Len(t, all, 2)
-	require.Equal(t, CarrierAccount{Carrier: "cdek", Account: "a", Secret: "b", BaseURL: CarrierProduction, PerSecond: 10}, all[0])
+	require.Equal(t, CarrierAccount{Carrier: "cdek", Account: "a", Secret: "b", BaseURL: CarrierProduction, Currency: "RUB", PerSecond: 10}, all[0])
 	require.Equal(t, CarrierAccount{
-		Carrier: "cdek", Name: "tea", Merchants: []string{"m1", "m2"}, Account: "id", Secret: "s3cret", BaseURL: CarrierProduction, FromPoint: "MSK5", PerSecond: 10,
+		Carrier: "cdek", Name: "tea", Merchants: []string{"m1", "m2"}, Account: "id", Secret: "s3cret", BaseURL: CarrierProduction, FromPoint: "MSK5", Currency: "RUB", PerSecond: 10,
 	}, all[1])
 	for want, text := range map[string]string{
 		"lacks carrier, name":    "accounts:\n  - {carrier: cdek, account: id, secret: s3cret}\n",
@@ -28,6 +28,7 @@ func TestAccountsOfAFile(t *testing.T) {
 		"base_url":               "accounts:\n  - {carrier: cdek, name: a, account: id, secret: s3cret, base_url: 'http://far.example'}\n",
 		`unknown field "acount"`: "accounts:\n  - {carrier: cdek, name: a, acount: id, secret: s3cret}\n",
 		"not valid YAML":         "accounts: [s3cret",
+		"currency":               "accounts:\n  - {carrier: cdek, name: a, account: id, secret: s3cret, currency: tenge}\n",
 		"per_second":             "accounts:\n  - {carrier: cdek, name: a, account: id, secret: s3cret, per_second: 5000}\n",
 	} {
 		_, err := load(text)

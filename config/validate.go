@@ -131,6 +131,7 @@ func (c *Config) validate() error {
 		{"carriers.hook_url", ifSet(c.Carriers.HookURL, func(base string) error { return checkOrigins(strings.TrimSuffix(base, "/")) })},
 		{"carriers.cdek.account", together(c.Carriers.CDEK.Account, c.Carriers.CDEK.Secret, "carriers.cdek.secret")},
 		{"carriers.cdek.base_url", checkCarrierURL(c.Carriers.CDEK.BaseURL)},
+		{"carriers.cdek.currency", checkCurrency(c.Carriers.CDEK.Currency)},
 	}, c.outwardRules()...) {
 		if r.err != nil {
 			return c.fault(r.key, r.err)

@@ -103,7 +103,7 @@ func (o *opener) account(set config.CarrierAccount) (domain.Carrier, error) {
 			continue
 		}
 		acc := carrier.Account{
-			Name: set.Name, ID: set.Account, Secret: set.Secret, BaseURL: cmp.Or(company.URLs[set.BaseURL], set.BaseURL), Freight: set.Freight,
+			Name: set.Name, ID: set.Account, Secret: set.Secret, BaseURL: cmp.Or(company.URLs[set.BaseURL], set.BaseURL), Freight: set.Freight, Currency: set.Currency,
 			Sender: domain.Customer{Name: set.SenderName, Phone: set.SenderPhone},
 			From:   domain.Stop{City: set.FromCity, Point: set.FromPoint, Place: domain.Place{Address: set.FromAddress}},
 			Limits: carrier.Limits{PerSecond: uint(set.PerSecond)}, Hooks: o.hooks, //nolint:gosec // checked by the configuration

@@ -16,7 +16,8 @@ type Account struct {
 	Name       string // our name for it; "" for the default one
 	ID, Secret string
 	BaseURL    string
-	Freight    bool // an ordinary contract, not an online shop's
+	Freight    bool   // an ordinary contract, not an online shop's
+	Currency   string // of the contract: of goods' values and prices; RUB when empty
 	// Sender and From are the default sender and origin of orders.
 	Sender domain.Customer
 	From   domain.Stop

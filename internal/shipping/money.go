@@ -47,6 +47,9 @@ func (sv *Service) handedOn(ctx context.Context, account domain.CarrierAccount, 
 	if err != nil || o.Payment != nil && o.Payment.Registry == h.Registry {
 		return err
 	}
+	if p := o.Payment; p != nil && p.Received != nil && h.Received != nil && p.Received.Currency != h.Received.Currency {
+		h.Received = nil // the recipient paid in another currency than is handed on
+	}
 	_, err = sv.Orders.Change(ctx, id, o.CourierID, 0, nil, func(o *domain.Order) ([]domain.Event, error) {
 		s := o.Shipment
 		if s == nil || (domain.CarrierAccount{Carrier: s.Carrier, Name: s.Account}) != account || s.TrackingNumber != h.TrackingNumber {

@@ -12,15 +12,20 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// CDEK's limits for goods in a package and for texts, and its currency.
+// CDEK's limits for goods in a package and for texts.
 const (
 	maxRows    = 126
 	maxPieces  = 999
 	maxWareKey = 50
 	maxComment = 255
 	maxAddress = 255
-	currency   = "RUB"
 )
+
+// collected are the currencies in which CDEK collects money: the recipient's country's own.
+var collected = map[string]string{"": "RUB", "RU": "RUB", "KZ": "KZT", "BY": "BYN", "AM": "AMD", "KG": "KGS"}
+
+// currencies are CDEK's numbers of currencies for quotes.
+var currencies = map[string]int{"RUB": 1, "KZT": 2, "USD": 3, "EUR": 4, "GBP": 5, "CNY": 6, "BYN": 7, "KGS": 9, "AMD": 10}
 
 // place encodes an end of the route; city is its CDEK code, zero if unknown.
 func place(s domain.Stop, city int) carrier.Body {
@@ -52,7 +57,7 @@ func parcels(in []domain.Package, numbered bool) []carrier.Body {
 
 // encodeOrder encodes a booking; from and to are city codes. It fails with
 // validation_failed if something would have to be omitted.
-func encodeOrder(r domain.ShipmentRequest, freight bool, from, to int) (carrier.Body, error) {
+func (c *Carrier) encodeOrder(r domain.ShipmentRequest, from, to int) (carrier.Body, error) {
 	var f domain.Faults
 	comment := carrier.Join(". ", r.Comment, r.To.Notes, r.Notes)
 	f.Text("/comment", comment, maxComment)
@@ -73,11 +78,11 @@ func encodeOrder(r domain.ShipmentRequest, freight bool, from, to int) (carrier.
 		b["to_location"] = place(r.To, to)
 	}
 	packed, err := carrier.Pack(r.Packages, r.Items, carrier.PackLimits{
-		Rows: maxRows, Pieces: maxPieces, SKU: maxWareKey, Currency: currency, Unnamed: "Товар", Part: "%s (место %d)",
+		Rows: maxRows, Pieces: maxPieces, SKU: maxWareKey, Currency: c.cfg.Currency, Unnamed: "Товар", Part: "%s (место %d)",
 	})
 	f.Include("", err)
 	extras(&f, b, r)
-	if freight {
+	if c.cfg.Freight {
 		b["type"] = 2
 		if r.Payment.Collects() {
 			f.Add("/payment", "unsupported", "a contract of an ordinary kind takes in no money")
@@ -86,16 +91,16 @@ func encodeOrder(r domain.ShipmentRequest, freight bool, from, to int) (carrier.
 	if err := f.Err(); err != nil {
 		return nil, err
 	}
-	due := domain.Money{Currency: currency}
+	due := domain.Money{}
 	if r.Payment.Collects() && r.Payment.Due != nil {
 		due = *r.Payment.Due
 	}
 	priced := carrier.Share(packed, due.Amount)
 	for i, goods := range priced {
-		if freight {
+		if c.cfg.Freight {
 			boxes[i]["comment"] = carrier.Contents(packed[i])
 		} else { // a shop must list what every parcel holds
-			boxes[i]["items"] = rows(goods, r.Payment)
+			boxes[i]["items"] = rows(goods, r.Payment, due.Currency)
 		}
 	}
 	return b, nil
@@ -105,10 +110,11 @@ func encodeOrder(r domain.ShipmentRequest, freight bool, from, to int) (carrier.
 func extras(f *domain.Faults, b carrier.Body, r domain.ShipmentRequest) {
 	if p := r.Payment; p.Collects() {
 		for at, m := range map[string]*domain.Money{"/payment/due": p.Due, "/payment/delivery": p.Delivery} {
-			if m != nil && m.Currency != currency {
-				f.Add(at, "wrong_currency", "CDEK takes in %s", currency)
+			if takes := collected[r.To.Country]; m != nil && m.Currency != takes {
+				f.Add(at, "wrong_currency", "CDEK collects the currency of the recipient's country (to.country, by default Russia), here %s", cmp.Or(takes, "none"))
 			}
 		}
+		b["recipient_currency"] = collected[r.To.Country]
 		if p.Delivery != nil {
 			b["delivery_recipient_cost"] = cost(*p.Delivery, p.DeliveryVATRate)
 		}
@@ -149,7 +155,7 @@ func person(c domain.Customer) carrier.Body {
 }
 
 // rows encodes goods with the payment due per piece.
-func rows(goods []carrier.Priced, p *domain.Payment) []carrier.Body {
+func rows(goods []carrier.Priced, p *domain.Payment, due string) []carrier.Body {
 	rate := ""
 	if p.Collects() {
 		rate = p.VATRate
@@ -158,7 +164,7 @@ func rows(goods []carrier.Priced, p *domain.Payment) []carrier.Body {
 	for _, it := range goods {
 		out = append(out, carrier.Body{
 			"name": it.Name, "ware_key": it.SKU, "cost": carrier.FormatMoney(*it.Price), "marking": it.Mark,
-			"payment": cost(domain.Money{Amount: it.Due, Currency: currency}, rate), "weight": it.WeightG, "amount": it.Quantity,
+			"payment": cost(domain.Money{Amount: it.Due, Currency: due}, rate), "weight": it.WeightG, "amount": it.Quantity,
 		})
 	}
 	return out

@@ -33,6 +33,8 @@ type Config struct {
 	Secret  string
 	// Freight marks an ordinary contract (CDEK's type 2), not an online shop's.
 	Freight bool
+	// Currency is the contract's: CDEK declares goods and names prices in it; RUB when empty.
+	Currency string
 	// Sender and From are the default sender and hand-over address of orders. From.Point is
 	// an office that accepts parcels.
 	Sender domain.Customer
@@ -57,6 +59,7 @@ func New(cfg Config) *Carrier {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
+	cfg.Currency = cmp.Or(cfg.Currency, "RUB")
 	open := carrier.NewClient(Code, cmp.Or(cfg.BaseURL, ProductionURL), cfg.HTTP, carrier.NewResilient(Code, cfg.Limits, cfg.Hooks), fault)
 	c := &Carrier{cfg: cfg, client: open.Signed(carrier.ClientCredentials(open, "/oauth/token", cfg.Account, cfg.Secret))}
 	c.points.Max = 256 // a large city has a thousand
@@ -69,7 +72,7 @@ var Company = carrier.Company{
 	Code: Code, URLs: map[string]string{"production": ProductionURL, "test": TestURL},
 	Open: func(a carrier.Account) domain.Carrier {
 		return New(Config{
-			Name: a.Name, BaseURL: a.BaseURL, Account: a.ID, Secret: a.Secret, Freight: a.Freight,
+			Name: a.Name, BaseURL: a.BaseURL, Account: a.ID, Secret: a.Secret, Freight: a.Freight, Currency: a.Currency,
 			Sender: a.Sender, From: a.From, Limits: a.Limits, Hooks: a.Hooks,
 		})
 	},

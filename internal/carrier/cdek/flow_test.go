@@ -532,6 +532,41 @@ func TestMoneyOnDelivery(t *testing.T) {
 	})
 }
 
+// CDEK collects in the currency of the recipient's country and declares goods in the contract's: neither is taken for the other.
+func TestMoneyAbroad(t *testing.T) {
+	onBench(t, sandbox.Options{}, func(b *bench) {
+		money := func(n int64, currency string) *domain.Money { return &domain.Money{Amount: n, Currency: currency} }
+		r := request("A-1")
+		r.Items = []domain.Item{{Name: "Чай", Quantity: 1, Price: money(10000, "RUB")}}
+		for country, currency := range map[string]string{"": "RUB", "RU": "RUB", "KZ": "KZT", "BY": "BYN", "AM": "AMD", "KG": "KGS"} {
+			r.To.Country, r.Payment = country, &domain.Payment{Due: money(550050, currency), Delivery: money(100, currency)}
+			require.NoError(b, b.cdek.CheckShipment(r), country)
+			r.Payment.Due = money(1, "EUR")
+			require.ErrorContains(b, b.cdek.CheckShipment(r), "/payment/due")
+		}
+		r.To.Country, r.Payment = "DE", &domain.Payment{Due: money(1, "EUR")}
+		require.ErrorContains(b, b.cdek.CheckShipment(r), "here none")
+
+		r.To.Country, r.Payment = "KZ", &domain.Payment{Due: money(550050, "KZT")}
+		made, err := b.cdek.CreateShipment(b.Context(), r)
+		require.NoError(b, err)
+		ref := b.decided(made.Ref).Ref
+		in := b.Booked()[0].Input
+		require.Equal(b, "KZT", in["recipient_currency"])
+		row := in["packages"].([]any)[0].(map[string]any)["items"].([]any)[0].(map[string]any)
+		require.Equal(b, []any{100.0, 5500.5}, []any{row["cost"], row["payment"].(map[string]any)["value"]})
+		b.Report(ref.ID, "DELIVERED", "", "Алматы")
+		got := b.track(ref)
+		require.Equal(b, money(550050, "KZT"), got.Received)
+		require.Equal(b, "RUB", got.Price.Currency, "what the shop pays")
+
+		tenge := cdek.New(cdek.Config{Currency: "KZT"})
+		require.ErrorContains(b, tenge.CheckShipment(r), "/items/0/price")
+		r.Items[0].Price = money(100, "KZT")
+		require.NoError(b, tenge.CheckShipment(r))
+	})
+}
+
 func TestWhereToFetchAParcel(t *testing.T) {
 	onBench(t, sandbox.Options{}, func(b *bench) {
 		r := request("A-1")

@@ -256,7 +256,7 @@ func FuzzAnswers(f *testing.F) {
 		if snap.Price != nil && snap.Price.Amount <= 0 {
 			t.Fatalf("price %+v", snap.Price)
 		}
-		if quotes, err := decodeQuotes(n, "1", time.Unix(0, 0)); err == nil {
+		if quotes, err := decodeQuotes(n, "1", "RUB", time.Unix(0, 0)); err == nil {
 			for _, q := range quotes {
 				if q.Price.Amount < 0 {
 					t.Fatalf("quote %+v", q)
@@ -266,7 +266,7 @@ func FuzzAnswers(f *testing.F) {
 		decodePoint(n)
 		decodeCities(n)
 		decodeListed(n)
-		decodeRegistries(n)
+		decodeRegistries(n, "RUB")
 		if i := decodeIntake(n.At("entity")); i.Status == "" {
 			t.Fatal("an intake of no status")
 		}

@@ -56,7 +56,7 @@ func refused(err error, ref string) (domain.ShipmentSnapshot, error) {
 
 // CheckShipment validates a booking without calling CDEK.
 func (c *Carrier) CheckShipment(r domain.ShipmentRequest) error {
-	_, err := encodeOrder(r, c.cfg.Freight, 0, 0)
+	_, err := c.encodeOrder(r, 0, 0)
 	return err
 }
 
@@ -66,7 +66,7 @@ func (c *Carrier) encode(ctx context.Context, r domain.ShipmentRequest) (carrier
 	if err != nil {
 		return nil, err
 	}
-	body, err := encodeOrder(r, c.cfg.Freight, from, to)
+	body, err := c.encodeOrder(r, from, to)
 	return body, c.invalid(err)
 }
 
@@ -173,7 +173,7 @@ func (c *Carrier) pickup(ctx context.Context, p domain.PickupPoint) *domain.Pick
 // wrong one.
 func (c *Carrier) Handovers(ctx context.Context, day time.Time) ([]domain.Handover, error) {
 	n, err := c.client.JSON(ctx, carrier.Get("registries", "/registries", url.Values{"date": {day.In(carrier.Moscow).Format(time.DateOnly)}}))
-	return decodeRegistries(n), err
+	return decodeRegistries(n, c.cfg.Currency), err
 }
 
 func nameTaken(m domain.CarrierMessage) bool {

@@ -19,13 +19,16 @@ import (
 // Quote asks the calculator for one tariff or for all that match the ends: door delivery
 // unless an office or locker is given.
 func (c *Carrier) Quote(ctx context.Context, r domain.QuoteRequest) ([]domain.Quote, error) {
+	if currencies[c.cfg.Currency] == 0 {
+		return nil, c.client.Fail(domain.ClassUnsupported, "it quotes no prices in "+c.cfg.Currency)
+	}
 	r.From, _ = c.sender(r.From, nil)
 	from, to, err := c.ends(ctx, r.From, r.To)
 	if err != nil {
 		return nil, err
 	}
 	body := carrier.Body{
-		"type": 1, "currency": 1, "lang": "rus", "packages": parcels(r.Packages, false), "tariff_code": carrier.Number(r.Tariff),
+		"type": 1, "currency": currencies[c.cfg.Currency], "lang": "rus", "packages": parcels(r.Packages, false), "tariff_code": carrier.Number(r.Tariff),
 		"from_location": place(r.From, from), "to_location": place(r.To, to),
 	}
 	call := carrier.Call{Op: "quote", Method: http.MethodPost, Path: "/calculator/tarifflist", Body: body, Safe: true}
@@ -39,7 +42,7 @@ func (c *Carrier) Quote(ctx context.Context, r domain.QuoteRequest) ([]domain.Qu
 	if err != nil {
 		return nil, err
 	}
-	quotes, err := decodeQuotes(n, r.Tariff, c.cfg.Now())
+	quotes, err := decodeQuotes(n, r.Tariff, c.cfg.Currency, c.cfg.Now())
 	if err != nil || r.Tariff != "" {
 		return quotes, err
 	}

@@ -23,7 +23,7 @@ func decodeOrder(n carrier.Node) domain.ShipmentSnapshot {
 	if point := e.Text("delivery_point"); point != "" {
 		s.Pickup = &domain.PickupPoint{Code: point, KeptUntil: keptUntil(n)}
 	}
-	if got := e.Money(currency, "delivery_detail", "payment_sum"); got != nil && got.Amount > 0 && taken(e) {
+	if got := e.Money(cmp.Or(e.Text("recipient_currency"), "RUB"), "delivery_detail", "payment_sum"); got != nil && got.Amount > 0 && taken(e) {
 		s.Received = got
 	}
 	for _, kind := range []string{"reverse_order", "client_return_order", "return_order"} { // the last of them is the newest
@@ -148,7 +148,7 @@ func keptUntil(n carrier.Node) *time.Time {
 }
 
 // decodeRegistries decodes money registries, by CDEK order number.
-func decodeRegistries(n carrier.Node) []domain.Handover {
+func decodeRegistries(n carrier.Node, currency string) []domain.Handover {
 	var out []domain.Handover
 	for _, r := range n.At("registries").List() {
 		for _, o := range r.At("orders").List() {
@@ -162,7 +162,7 @@ func decodeRegistries(n carrier.Node) []domain.Handover {
 
 // price is the shop's total price; known once the parcel has been weighed.
 func price(e carrier.Node) *domain.Money {
-	currency := cmp.Or(e.Text("recipient_currency"), "RUB")
+	currency := cmp.Or(e.Text("items_cost_currency"), "RUB")
 	for _, sum := range []string{"total_sum", "delivery_sum"} {
 		if m := e.Money(currency, "delivery_detail", sum); m != nil && m.Amount > 0 {
 			return m
@@ -240,11 +240,11 @@ func decodeHook(n carrier.Node) domain.CarrierHook {
 }
 
 // decodeQuotes decodes the calculator's answer, for one tariff or for all.
-func decodeQuotes(n carrier.Node, code string, now time.Time) ([]domain.Quote, error) {
+func decodeQuotes(n carrier.Node, code, currency string, now time.Time) ([]domain.Quote, error) {
 	var out []domain.Quote
 	for _, t := range append(n.At("tariff_codes").List(), n) {
 		sum := cmp.Or(t.Text("total_sum"), t.Text("delivery_sum"))
-		price := carrier.ParseMoney(sum, cmp.Or(t.Text("currency"), "RUB"))
+		price := carrier.ParseMoney(sum, cmp.Or(t.Text("currency"), currency))
 		if price == nil {
 			continue
 		}

@@ -220,20 +220,20 @@ func TestQuotesOfTheSamples(t *testing.T) {
 			quote("137", "Посылка склад-дверь", "office-door", 45000, "RUB", 2, 4, true, 3, 5),
 		},
 	} {
-		got, err := decodeQuotes(node(t, name), "535", now)
+		got, err := decodeQuotes(node(t, name), "535", "RUB", now)
 		require.NoError(t, err, name)
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s: %s", name, diff)
 		}
 	}
-	_, err := decodeQuotes(node(t, "calc_error_2"), "", now)
+	_, err := decodeQuotes(node(t, "calc_error_2"), "", "RUB", now)
 	var e *domain.CarrierError
 	require.True(t, errors.As(err, &e))
 	require.Equal(t, "err_result_servicelist_empty", e.Code)
 	require.Equal(t, domain.ClassValidation, e.Class)
 	empty, err := carrier.Parse([]byte(`{"tariff_codes":[]}`))
 	require.NoError(t, err)
-	_, err = decodeQuotes(empty, "", now)
+	_, err = decodeQuotes(empty, "", "RUB", now)
 	require.Equal(t, domain.ClassRetryable, domain.ClassOf(err), "an empty list comes and goes")
 }
 
