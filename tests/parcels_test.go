@@ -79,6 +79,9 @@ func TestParcels(t *testing.T) {
 		d.do(t, call{op: "EditShipment", in: object{"order_id": id, "comment": "leave at the door"}})
 		require.Equal(t, "leave at the door", emulator.Booked()[0].Input["comment"])
 		require.Equal(t, "version_conflict", d.do(t, call{op: "EditShipment", in: object{"order_id": id, "comment": "x"}, expected: 1}).code)
+		d.do(t, call{op: "EditShipment", in: object{"order_id": id, "payment": object{"due": object{"amount": 100.0, "currency": "KZT"}}}})
+		due := object{"amount": 150000.0, "currency": "RUB"}
+		require.Equal(t, due, get(d.do(t, call{op: "EditShipment", in: object{"order_id": id, "payment": object{"due": due}}}).body, "shipment", "payment", "due"))
 		require.Equal(t, "illegal_transition", d.do(t, call{op: "ResolveShipment", in: object{"order_id": id, "action": "retry"}}).code)
 
 		days := d.do(t, call{op: "ListDeliveryIntervals", in: object{"order_id": id}})

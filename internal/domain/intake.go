@@ -89,6 +89,7 @@ type ShipmentEdit struct {
 	Recipient *Customer `json:"recipient,omitempty"`
 	To        *Stop     `json:"to,omitempty"`
 	Comment   *string   `json:"comment,omitempty" maxLength:"255"`
+	Payment   *Payment  `json:"payment,omitempty" doc:"what the recipient pays on delivery, in total; replaces what was asked before, the order's included"`
 }
 
 // Validate returns every fault of the edit, and normalizes the phone number.
@@ -98,15 +99,16 @@ func (e *ShipmentEdit) Validate(region string) error {
 	if e.Recipient != nil {
 		f.phone("/recipient/phone", &e.Recipient.Phone, region)
 	}
-	if e.Recipient == nil && e.To == nil && e.Comment == nil {
-		f.Add("", "required", "recipient, to or comment is required")
+	e.Payment.rules(&f, "/payment")
+	if len(e.fields()) == 0 {
+		f.Add("", "required", "recipient, to, comment or payment is required")
 	}
 	return f.Err()
 }
 
 // fields names what an edit changes.
 func (e *ShipmentEdit) fields() (names []string) {
-	for name, set := range map[string]bool{"recipient": e.Recipient != nil, "to": e.To != nil, "comment": e.Comment != nil} {
+	for name, set := range map[string]bool{"recipient": e.Recipient != nil, "to": e.To != nil, "comment": e.Comment != nil, "payment": e.Payment != nil} {
 		if set {
 			names = append(names, name)
 		}
@@ -119,6 +121,11 @@ func (e *ShipmentEdit) fields() (names []string) {
 func (o *Order) EditedShipment(e ShipmentEdit, by By) []Event {
 	if o.Shipment == nil {
 		return nil
+	}
+	if e.Payment != nil {
+		s := *o.Shipment
+		s.Payment, o.Payment = s.Payment.changed(e.Payment), o.Payment.changed(e.Payment)
+		o.Shipment = &s
 	}
 	by.Source = o.Shipment.Carrier
 	return []Event{o.change(EventShipmentChanged, by, map[string]any{"carrier": o.Shipment.Carrier, "edited": e.fields()})}

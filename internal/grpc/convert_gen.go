@@ -539,6 +539,7 @@ func init() {
 			domainShipmentEdit.Recipient = pOrdertrackingv1CustomerToPDomainCustomer((*source).Recipient)
 			domainShipmentEdit.To = stopPointerFrom((*source).To)
 			domainShipmentEdit.Comment = (*source).Comment
+			domainShipmentEdit.Payment = pOrdertrackingv1PaymentToPDomainPayment((*source).Payment)
 		}
 		return domainShipmentEdit
 	}

@@ -610,8 +610,20 @@ func TestABookedParcelIsChangedWhileItCanBe(t *testing.T) {
 		require.NotEmpty(s, in["packages"], "the rest stays")
 		pass(time.Minute)
 		require.Equal(s, "NSK1", s.get(o).Shipment.Pickup.Code)
+		rub := func(n int64) *domain.Money { return &domain.Money{Amount: n, Currency: "RUB"} }
+		for _, due := range []int64{150050, 0, 99900} { // asked for, taken back, asked for again
+			o, err = s.shipments.Edit(s.ctx(), o.ID, domain.ShipmentEdit{Payment: &domain.Payment{Due: rub(due), Delivery: rub(100)}}, 0)
+			require.NoError(s, err)
+			require.Equal(s, []*domain.Money{rub(due), rub(due)}, []*domain.Money{o.Payment.Due, o.Shipment.Payment.Due})
+			pass(time.Minute)
+		}
+		_, err = s.shipments.Edit(s.ctx(), o.ID, domain.ShipmentEdit{Payment: &domain.Payment{Due: &domain.Money{Amount: 1, Currency: "KZT"}}}, 0)
+		requireCode(s, domain.CodeValidationFailed, err)
 		s.carrier.Report(s.direct()[0].UUID, "RECEIVED_AT_SHIPMENT_WAREHOUSE", "", "Москва")
 		_, err = s.shipments.Edit(s.ctx(), o.ID, edit, 0)
 		requireCode(s, domain.CodeIllegalTransition, err)
+		s.carrier.Report(s.direct()[0].UUID, "DELIVERED", "", "Москва")
+		pass(24 * time.Hour)
+		require.Equal(s, rub(100000), s.get(o).Payment.Received, "what was asked for last")
 	})
 }

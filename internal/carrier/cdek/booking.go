@@ -81,19 +81,13 @@ func (c *Carrier) encodeOrder(r domain.ShipmentRequest, from, to int) (carrier.B
 		Rows: maxRows, Pieces: maxPieces, SKU: maxWareKey, Currency: c.cfg.Currency, Unnamed: "Товар", Part: "%s (место %d)",
 	})
 	f.Include("", err)
-	extras(&f, b, r)
+	extras(b, r)
+	due := c.owed(&f, b, r.Payment, collected[r.To.Country])
 	if c.cfg.Freight {
 		b["type"] = 2
-		if r.Payment.Collects() {
-			f.Add("/payment", "unsupported", "a contract of an ordinary kind takes in no money")
-		}
 	}
 	if err := f.Err(); err != nil {
 		return nil, err
-	}
-	due := domain.Money{}
-	if r.Payment.Collects() && r.Payment.Due != nil {
-		due = *r.Payment.Due
 	}
 	priced := carrier.Share(packed, due.Amount)
 	for i, goods := range priced {
@@ -106,19 +100,31 @@ func (c *Carrier) encodeOrder(r domain.ShipmentRequest, from, to int) (carrier.B
 	return b, nil
 }
 
-// extras encodes the rarely used fields.
-func extras(f *domain.Faults, b carrier.Body, r domain.ShipmentRequest) {
-	if p := r.Payment; p.Collects() {
-		for at, m := range map[string]*domain.Money{"/payment/due": p.Due, "/payment/delivery": p.Delivery} {
-			if takes := collected[r.To.Country]; m != nil && m.Currency != takes {
-				f.Add(at, "wrong_currency", "CDEK collects the currency of the recipient's country (to.country, by default Russia), here %s", cmp.Or(takes, "none"))
-			}
-		}
-		b["recipient_currency"] = collected[r.To.Country]
-		if p.Delivery != nil {
-			b["delivery_recipient_cost"] = cost(*p.Delivery, p.DeliveryVATRate)
+// owed encodes what the recipient pays beside the goods, in the currency that CDEK collects there, and returns what is due for them.
+func (c *Carrier) owed(f *domain.Faults, b carrier.Body, p *domain.Payment, takes string) (due domain.Money) {
+	if !p.Collects() {
+		return due
+	}
+	if c.cfg.Freight {
+		f.Add("/payment", "unsupported", "a contract of an ordinary kind takes in no money")
+	}
+	for at, m := range map[string]*domain.Money{"/payment/due": p.Due, "/payment/delivery": p.Delivery} {
+		if m != nil && m.Currency != takes {
+			f.Add(at, "wrong_currency", "CDEK collects the currency of the recipient's country (to.country, by default Russia), here %s", cmp.Or(takes, "none"))
 		}
 	}
+	b["recipient_currency"] = takes
+	if p.Delivery != nil {
+		b["delivery_recipient_cost"] = cost(*p.Delivery, p.DeliveryVATRate)
+	}
+	if p.Due != nil {
+		due = *p.Due
+	}
+	return due
+}
+
+// extras encodes the rarely used fields.
+func extras(b carrier.Body, r domain.ShipmentRequest) {
 	if s := r.Seller; s != nil {
 		b["seller"] = carrier.Body{"name": s.Name, "inn": s.TIN, "phone": s.Phone, "ownership_form": s.Ownership, "address": s.Address}
 	}

@@ -1,6 +1,7 @@
 package cdek
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"net/url"
@@ -88,8 +89,8 @@ func decodeIntake(e carrier.Node) domain.Intake {
 // clock removes the seconds from a time of day.
 func clock(s string) string { return s[:min(len(s), 5)] }
 
-// EditShipment changes an order's recipient, address or comment; nothing else is sent, so
-// nothing else changes.
+// EditShipment changes an order's recipient, address, comment or payment; nothing else is sent, so
+// nothing else changes. A payment belongs to the goods: they are sent again as they are.
 func (c *Carrier) EditShipment(ctx context.Context, ref domain.ShipmentRef, e domain.ShipmentEdit) error {
 	body := carrier.Body{"uuid": ref.ID}
 	if ref.ID == "" {
@@ -110,6 +111,44 @@ func (c *Carrier) EditShipment(ctx context.Context, ref domain.ShipmentRef, e do
 		}
 		body["to_location"] = place(*e.To, to)
 	}
+	if e.Payment != nil {
+		n, err := c.order(ctx, ref)
+		if err == nil {
+			err = c.repay(body, n.At("entity"), e.Payment)
+		}
+		if err != nil {
+			return err
+		}
+	}
 	_, err := c.client.Do(ctx, carrier.Call{Op: "edit", Method: http.MethodPatch, Path: "/orders", Body: body, Safe: true})
 	return err
+}
+
+// repay encodes what the recipient of an order pays, spread over its goods as they are.
+func (c *Carrier) repay(body carrier.Body, order carrier.Node, p *domain.Payment) error {
+	var f domain.Faults
+	body["delivery_recipient_cost"] = cost(domain.Money{}, "") // none, unless it says otherwise
+	due := c.owed(&f, body, p, cmp.Or(order.Text("recipient_currency"), collected[order.Text("to_location", "country_code")]))
+	if err := f.Err(); err != nil {
+		return err
+	}
+	var boxes []carrier.Body
+	var goods [][]carrier.Row
+	for _, box := range order.At("packages").List() {
+		boxes = append(boxes, carrier.Body{
+			"package_id": box.Text("package_id"), "number": box.Text("number"), "comment": box.Text("comment"),
+			"weight": box.Int("weight"), "length": box.Int("length"), "width": box.Int("width"), "height": box.Int("height"),
+		})
+		goods = append(goods, carrier.Each(box.At("items"), func(it carrier.Node) carrier.Row {
+			return carrier.Row{Mark: it.Text("marking"), Item: domain.Item{
+				Name: it.Text("name"), SKU: it.Text("ware_key"), Quantity: max(it.Int("amount"), 1), WeightG: it.Int("weight"),
+				Price: cmp.Or(it.Money(c.cfg.Currency, "cost"), &domain.Money{Currency: c.cfg.Currency}),
+			}}
+		}))
+	}
+	for i, priced := range carrier.Share(goods, due.Amount) {
+		boxes[i]["items"] = rows(priced, p, due.Currency)
+	}
+	body["packages"] = boxes
+	return nil
 }

@@ -334,7 +334,9 @@ type EditShipmentRequest struct {
 	// Delivery place.
 	To *Stop `protobuf:"bytes,4,opt,name=to,proto3" json:"to,omitempty"`
 	// Comment for the carrier.
-	Comment       *string `protobuf:"bytes,5,opt,name=comment,proto3,oneof" json:"comment,omitempty"`
+	Comment *string `protobuf:"bytes,5,opt,name=comment,proto3,oneof" json:"comment,omitempty"`
+	// What the recipient pays on delivery, in total; replaces what was asked before, the order's included.
+	Payment       *Payment `protobuf:"bytes,6,opt,name=payment,proto3" json:"payment,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -402,6 +404,13 @@ func (x *EditShipmentRequest) GetComment() string {
 		return *x.Comment
 	}
 	return ""
+}
+
+func (x *EditShipmentRequest) GetPayment() *Payment {
+	if x != nil {
+		return x.Payment
+	}
+	return nil
 }
 
 // EditShipmentResponse contains the parcel.
@@ -2622,13 +2631,14 @@ const file_ordertracking_v1_shipment_proto_rawDesc = "" +
 	"\x12GetShipmentRequest\x12\x19\n" +
 	"\border_id\x18\x01 \x01(\tR\aorderId\"M\n" +
 	"\x13GetShipmentResponse\x126\n" +
-	"\bshipment\x18\x01 \x01(\v2\x1a.ordertracking.v1.ShipmentR\bshipment\"\xea\x01\n" +
+	"\bshipment\x18\x01 \x01(\v2\x1a.ordertracking.v1.ShipmentR\bshipment\"\x9f\x02\n" +
 	"\x13EditShipmentRequest\x12\x19\n" +
 	"\border_id\x18\x01 \x01(\tR\aorderId\x12\x1e\n" +
 	"\bif_match\x18\x02 \x01(\x03H\x00R\aifMatch\x88\x01\x01\x128\n" +
 	"\trecipient\x18\x03 \x01(\v2\x1a.ordertracking.v1.CustomerR\trecipient\x12&\n" +
 	"\x02to\x18\x04 \x01(\v2\x16.ordertracking.v1.StopR\x02to\x12\x1d\n" +
-	"\acomment\x18\x05 \x01(\tH\x01R\acomment\x88\x01\x01B\v\n" +
+	"\acomment\x18\x05 \x01(\tH\x01R\acomment\x88\x01\x01\x123\n" +
+	"\apayment\x18\x06 \x01(\v2\x19.ordertracking.v1.PaymentR\apaymentB\v\n" +
 	"\t_if_matchB\n" +
 	"\n" +
 	"\b_comment\"N\n" +
@@ -2877,58 +2887,59 @@ var file_ordertracking_v1_shipment_proto_depIdxs = []int32{
 	38, // 9: ordertracking.v1.GetShipmentResponse.shipment:type_name -> ordertracking.v1.Shipment
 	36, // 10: ordertracking.v1.EditShipmentRequest.recipient:type_name -> ordertracking.v1.Customer
 	27, // 11: ordertracking.v1.EditShipmentRequest.to:type_name -> ordertracking.v1.Stop
-	38, // 12: ordertracking.v1.EditShipmentResponse.shipment:type_name -> ordertracking.v1.Shipment
-	39, // 13: ordertracking.v1.RefuseShipmentRequest.price:type_name -> ordertracking.v1.Money
-	38, // 14: ordertracking.v1.RefuseShipmentResponse.shipment:type_name -> ordertracking.v1.Shipment
-	38, // 15: ordertracking.v1.ResolveShipmentResponse.shipment:type_name -> ordertracking.v1.Shipment
-	38, // 16: ordertracking.v1.BookIntakeResponse.shipment:type_name -> ordertracking.v1.Shipment
-	38, // 17: ordertracking.v1.CancelIntakeResponse.shipment:type_name -> ordertracking.v1.Shipment
-	38, // 18: ordertracking.v1.ReturnShipmentResponse.shipment:type_name -> ordertracking.v1.Shipment
-	18, // 19: ordertracking.v1.ListDeliveryIntervalsResponse.intervals:type_name -> ordertracking.v1.DeliveryInterval
-	38, // 20: ordertracking.v1.AgreeDeliveryResponse.shipment:type_name -> ordertracking.v1.Shipment
-	27, // 21: ordertracking.v1.QuoteShipmentRequest.from:type_name -> ordertracking.v1.Stop
-	27, // 22: ordertracking.v1.QuoteShipmentRequest.to:type_name -> ordertracking.v1.Stop
-	28, // 23: ordertracking.v1.QuoteShipmentRequest.packages:type_name -> ordertracking.v1.Package
-	33, // 24: ordertracking.v1.QuoteShipmentResponse.quotes:type_name -> ordertracking.v1.Quote
-	40, // 25: ordertracking.v1.ListPointsRequest.near:type_name -> ordertracking.v1.Point
-	34, // 26: ordertracking.v1.ListPointsResponse.points:type_name -> ordertracking.v1.DeliveryPoint
-	40, // 27: ordertracking.v1.Stop.location:type_name -> ordertracking.v1.Point
-	29, // 28: ordertracking.v1.Package.items:type_name -> ordertracking.v1.PackedItem
-	39, // 29: ordertracking.v1.Quote.price:type_name -> ordertracking.v1.Money
-	41, // 30: ordertracking.v1.Quote.expected:type_name -> ordertracking.v1.DeliveryPeriod
-	40, // 31: ordertracking.v1.DeliveryPoint.location:type_name -> ordertracking.v1.Point
-	35, // 32: ordertracking.v1.DeliveryPoint.cells:type_name -> ordertracking.v1.Cell
-	0,  // 33: ordertracking.v1.ShipmentService.BookShipment:input_type -> ordertracking.v1.BookShipmentRequest
-	2,  // 34: ordertracking.v1.ShipmentService.GetShipment:input_type -> ordertracking.v1.GetShipmentRequest
-	4,  // 35: ordertracking.v1.ShipmentService.EditShipment:input_type -> ordertracking.v1.EditShipmentRequest
-	6,  // 36: ordertracking.v1.ShipmentService.RefuseShipment:input_type -> ordertracking.v1.RefuseShipmentRequest
-	8,  // 37: ordertracking.v1.ShipmentService.ResolveShipment:input_type -> ordertracking.v1.ResolveShipmentRequest
-	10, // 38: ordertracking.v1.ShipmentService.BookIntake:input_type -> ordertracking.v1.BookIntakeRequest
-	12, // 39: ordertracking.v1.ShipmentService.CancelIntake:input_type -> ordertracking.v1.CancelIntakeRequest
-	14, // 40: ordertracking.v1.ShipmentService.ReturnShipment:input_type -> ordertracking.v1.ReturnShipmentRequest
-	16, // 41: ordertracking.v1.ShipmentService.ListDeliveryIntervals:input_type -> ordertracking.v1.ListDeliveryIntervalsRequest
-	19, // 42: ordertracking.v1.ShipmentService.AgreeDelivery:input_type -> ordertracking.v1.AgreeDeliveryRequest
-	21, // 43: ordertracking.v1.ShipmentService.GetShipmentLabels:input_type -> ordertracking.v1.GetShipmentLabelsRequest
-	23, // 44: ordertracking.v1.ShipmentService.QuoteShipment:input_type -> ordertracking.v1.QuoteShipmentRequest
-	25, // 45: ordertracking.v1.ShipmentService.ListPoints:input_type -> ordertracking.v1.ListPointsRequest
-	1,  // 46: ordertracking.v1.ShipmentService.BookShipment:output_type -> ordertracking.v1.BookShipmentResponse
-	3,  // 47: ordertracking.v1.ShipmentService.GetShipment:output_type -> ordertracking.v1.GetShipmentResponse
-	5,  // 48: ordertracking.v1.ShipmentService.EditShipment:output_type -> ordertracking.v1.EditShipmentResponse
-	7,  // 49: ordertracking.v1.ShipmentService.RefuseShipment:output_type -> ordertracking.v1.RefuseShipmentResponse
-	9,  // 50: ordertracking.v1.ShipmentService.ResolveShipment:output_type -> ordertracking.v1.ResolveShipmentResponse
-	11, // 51: ordertracking.v1.ShipmentService.BookIntake:output_type -> ordertracking.v1.BookIntakeResponse
-	13, // 52: ordertracking.v1.ShipmentService.CancelIntake:output_type -> ordertracking.v1.CancelIntakeResponse
-	15, // 53: ordertracking.v1.ShipmentService.ReturnShipment:output_type -> ordertracking.v1.ReturnShipmentResponse
-	17, // 54: ordertracking.v1.ShipmentService.ListDeliveryIntervals:output_type -> ordertracking.v1.ListDeliveryIntervalsResponse
-	20, // 55: ordertracking.v1.ShipmentService.AgreeDelivery:output_type -> ordertracking.v1.AgreeDeliveryResponse
-	22, // 56: ordertracking.v1.ShipmentService.GetShipmentLabels:output_type -> ordertracking.v1.GetShipmentLabelsResponse
-	24, // 57: ordertracking.v1.ShipmentService.QuoteShipment:output_type -> ordertracking.v1.QuoteShipmentResponse
-	26, // 58: ordertracking.v1.ShipmentService.ListPoints:output_type -> ordertracking.v1.ListPointsResponse
-	46, // [46:59] is the sub-list for method output_type
-	33, // [33:46] is the sub-list for method input_type
-	33, // [33:33] is the sub-list for extension type_name
-	33, // [33:33] is the sub-list for extension extendee
-	0,  // [0:33] is the sub-list for field type_name
+	37, // 12: ordertracking.v1.EditShipmentRequest.payment:type_name -> ordertracking.v1.Payment
+	38, // 13: ordertracking.v1.EditShipmentResponse.shipment:type_name -> ordertracking.v1.Shipment
+	39, // 14: ordertracking.v1.RefuseShipmentRequest.price:type_name -> ordertracking.v1.Money
+	38, // 15: ordertracking.v1.RefuseShipmentResponse.shipment:type_name -> ordertracking.v1.Shipment
+	38, // 16: ordertracking.v1.ResolveShipmentResponse.shipment:type_name -> ordertracking.v1.Shipment
+	38, // 17: ordertracking.v1.BookIntakeResponse.shipment:type_name -> ordertracking.v1.Shipment
+	38, // 18: ordertracking.v1.CancelIntakeResponse.shipment:type_name -> ordertracking.v1.Shipment
+	38, // 19: ordertracking.v1.ReturnShipmentResponse.shipment:type_name -> ordertracking.v1.Shipment
+	18, // 20: ordertracking.v1.ListDeliveryIntervalsResponse.intervals:type_name -> ordertracking.v1.DeliveryInterval
+	38, // 21: ordertracking.v1.AgreeDeliveryResponse.shipment:type_name -> ordertracking.v1.Shipment
+	27, // 22: ordertracking.v1.QuoteShipmentRequest.from:type_name -> ordertracking.v1.Stop
+	27, // 23: ordertracking.v1.QuoteShipmentRequest.to:type_name -> ordertracking.v1.Stop
+	28, // 24: ordertracking.v1.QuoteShipmentRequest.packages:type_name -> ordertracking.v1.Package
+	33, // 25: ordertracking.v1.QuoteShipmentResponse.quotes:type_name -> ordertracking.v1.Quote
+	40, // 26: ordertracking.v1.ListPointsRequest.near:type_name -> ordertracking.v1.Point
+	34, // 27: ordertracking.v1.ListPointsResponse.points:type_name -> ordertracking.v1.DeliveryPoint
+	40, // 28: ordertracking.v1.Stop.location:type_name -> ordertracking.v1.Point
+	29, // 29: ordertracking.v1.Package.items:type_name -> ordertracking.v1.PackedItem
+	39, // 30: ordertracking.v1.Quote.price:type_name -> ordertracking.v1.Money
+	41, // 31: ordertracking.v1.Quote.expected:type_name -> ordertracking.v1.DeliveryPeriod
+	40, // 32: ordertracking.v1.DeliveryPoint.location:type_name -> ordertracking.v1.Point
+	35, // 33: ordertracking.v1.DeliveryPoint.cells:type_name -> ordertracking.v1.Cell
+	0,  // 34: ordertracking.v1.ShipmentService.BookShipment:input_type -> ordertracking.v1.BookShipmentRequest
+	2,  // 35: ordertracking.v1.ShipmentService.GetShipment:input_type -> ordertracking.v1.GetShipmentRequest
+	4,  // 36: ordertracking.v1.ShipmentService.EditShipment:input_type -> ordertracking.v1.EditShipmentRequest
+	6,  // 37: ordertracking.v1.ShipmentService.RefuseShipment:input_type -> ordertracking.v1.RefuseShipmentRequest
+	8,  // 38: ordertracking.v1.ShipmentService.ResolveShipment:input_type -> ordertracking.v1.ResolveShipmentRequest
+	10, // 39: ordertracking.v1.ShipmentService.BookIntake:input_type -> ordertracking.v1.BookIntakeRequest
+	12, // 40: ordertracking.v1.ShipmentService.CancelIntake:input_type -> ordertracking.v1.CancelIntakeRequest
+	14, // 41: ordertracking.v1.ShipmentService.ReturnShipment:input_type -> ordertracking.v1.ReturnShipmentRequest
+	16, // 42: ordertracking.v1.ShipmentService.ListDeliveryIntervals:input_type -> ordertracking.v1.ListDeliveryIntervalsRequest
+	19, // 43: ordertracking.v1.ShipmentService.AgreeDelivery:input_type -> ordertracking.v1.AgreeDeliveryRequest
+	21, // 44: ordertracking.v1.ShipmentService.GetShipmentLabels:input_type -> ordertracking.v1.GetShipmentLabelsRequest
+	23, // 45: ordertracking.v1.ShipmentService.QuoteShipment:input_type -> ordertracking.v1.QuoteShipmentRequest
+	25, // 46: ordertracking.v1.ShipmentService.ListPoints:input_type -> ordertracking.v1.ListPointsRequest
+	1,  // 47: ordertracking.v1.ShipmentService.BookShipment:output_type -> ordertracking.v1.BookShipmentResponse
+	3,  // 48: ordertracking.v1.ShipmentService.GetShipment:output_type -> ordertracking.v1.GetShipmentResponse
+	5,  // 49: ordertracking.v1.ShipmentService.EditShipment:output_type -> ordertracking.v1.EditShipmentResponse
+	7,  // 50: ordertracking.v1.ShipmentService.RefuseShipment:output_type -> ordertracking.v1.RefuseShipmentResponse
+	9,  // 51: ordertracking.v1.ShipmentService.ResolveShipment:output_type -> ordertracking.v1.ResolveShipmentResponse
+	11, // 52: ordertracking.v1.ShipmentService.BookIntake:output_type -> ordertracking.v1.BookIntakeResponse
+	13, // 53: ordertracking.v1.ShipmentService.CancelIntake:output_type -> ordertracking.v1.CancelIntakeResponse
+	15, // 54: ordertracking.v1.ShipmentService.ReturnShipment:output_type -> ordertracking.v1.ReturnShipmentResponse
+	17, // 55: ordertracking.v1.ShipmentService.ListDeliveryIntervals:output_type -> ordertracking.v1.ListDeliveryIntervalsResponse
+	20, // 56: ordertracking.v1.ShipmentService.AgreeDelivery:output_type -> ordertracking.v1.AgreeDeliveryResponse
+	22, // 57: ordertracking.v1.ShipmentService.GetShipmentLabels:output_type -> ordertracking.v1.GetShipmentLabelsResponse
+	24, // 58: ordertracking.v1.ShipmentService.QuoteShipment:output_type -> ordertracking.v1.QuoteShipmentResponse
+	26, // 59: ordertracking.v1.ShipmentService.ListPoints:output_type -> ordertracking.v1.ListPointsResponse
+	47, // [47:60] is the sub-list for method output_type
+	34, // [34:47] is the sub-list for method input_type
+	34, // [34:34] is the sub-list for extension type_name
+	34, // [34:34] is the sub-list for extension extendee
+	0,  // [0:34] is the sub-list for field type_name
 }
 
 func init() { file_ordertracking_v1_shipment_proto_init() }

@@ -124,7 +124,7 @@ func (s *Server) editOrder(w http.ResponseWriter, r *http.Request) {
 		} else if body["delivery_point"] != nil {
 			delete(o.input, "to_location")
 		}
-		maps.Copy(o.input, body)
+		maps.Copy(o.input, body) // packages that are not sent are deleted
 		s.accepted(w, o, s.ask(o, "UPDATE"))
 	}
 }
