@@ -29,7 +29,11 @@ func openTab(t *testing.T, addr string) *tab {
 	if browser == "" {
 		t.Skip("needs Chromium: set TEST_BROWSER to it (scripts/services.sh)")
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	patience := time.Minute
+	if os.Getenv("CUSTOMER_LOAD") != "" {
+		patience = 10 * time.Minute
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	t.Cleanup(cancel)
 	ctx, stop := chromedp.NewExecAllocator(ctx, append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(browser), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.Flag("disable-background-networking", true))...)

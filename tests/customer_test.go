@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -200,6 +201,26 @@ func TestCustomersPageWakesUp(t *testing.T) {
 	p.calm()
 }
 
+// The server is killed while the page is open: the page finds its way back.
+func TestCustomersPageOutlivesAKill(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: builds and kills a real process")
+	}
+	s, server := killable(t)
+	id, token := s.pizza(nil)
+	p := look(t, "http://"+s.http+"/t/"+token+"?lang=en", 360, "")
+	p.says("We’ve got your order")
+	s.hand(id, "Ivan")
+	p.says("Ivan has your order")
+	require.NoError(t, server.Kill())
+	p.until(`document.querySelector(".notice.offline")`)
+	_, err := server.Start(t.Context())
+	require.NoError(t, err)
+	s.status(id, "out_for_delivery")
+	p.says("Ivan is on the way")
+	p.until(`!document.querySelector(".notice.offline")`)
+}
+
 // User input is shown as text: markup, long texts, right-to-left.
 func TestCustomersPageShowsTextAsText(t *testing.T) {
 	s := newShop(t)
@@ -210,7 +231,7 @@ func TestCustomersPageShowsTextAsText(t *testing.T) {
 			"customer": object{"name": evil}, "pickup": object{"address": evil}, "dropoff": object{"address": evil, "notes": evil},
 			"items": []any{object{"name": evil, "quantity": 1}}, "notes": evil, "external_id": evil, "metadata": object{"a": evil},
 		},
-		"a wall": {"items": []any{object{"name": strings.Repeat("Margherita", 20), "quantity": 999}}, "dropoff": object{"address": strings.Repeat("W", 500)}},
+		"a wall of 5,000 characters": {"items": slices.Repeat([]any{object{"name": strings.Repeat("Margherita", 20), "quantity": 999}}, 23), "dropoff": object{"address": strings.Repeat("W", 500)}},
 		"right to left": {
 			"customer": object{"name": "أحمد"}, "dropoff": object{"address": "شارع التحرير ١٢، القاهرة", "location": object{"lat": 30.04, "lon": 31.23}},
 			"items": []any{object{"name": "שקשוקה 🍳🇮🇱", "quantity": 1}},
@@ -223,8 +244,13 @@ func TestCustomersPageShowsTextAsText(t *testing.T) {
 			p.open("http://" + s.http + "/t/" + token + "?lang=en")
 			p.says("We’ve got your order")
 			if name == "markup" {
+				s.rest("POST", "/order/"+id+"/instructions", object{"text": evil})
 				s.hand(id, evil)
-				p.until(`document.querySelector("h1").textContent.startsWith("<img")`)
+				p.until(`document.querySelector("h1").textContent.startsWith("<img") && document.querySelector(".note textarea").value.startsWith("<img")`)
+				s.rest("POST", "/order/"+id+"/proof", object{"recipient": evil, "note": evil})
+				s.status(id, "delivered")
+				s.rest("POST", "/order/"+id+"/rating", object{"stars": 1, "text": evil})
+				p.until(`document.querySelectorAll(".rating .stars .on").length === 1`)
 			}
 			p.until(`document.querySelectorAll(".timeline li").length > 0`)
 			require.True(t, run[bool](p, `window.pwned === undefined && document.querySelectorAll("main img, main script").length === 0`))

@@ -54,9 +54,9 @@ func (s *Server) customerPage(c *gin.Context) {
 	}
 	p := previews[b.Lang]
 	if err == nil {
-		p.later = []string{"parts/map/map.js"}
+		p.later = []string{"client/order.js", "parts/map/map.js"}
 		if order.Status == domain.StatusDelivered {
-			p.later = []string{"customer/after.js", "parts/map/map.js"}
+			p.later = append([]string{"customer/after.js"}, p.later...)
 		}
 	}
 	if len(channels) > 0 {

@@ -3,7 +3,7 @@ import { lang, t } from "../i18n/index.js";
 import { money } from "../parts/money.js";
 import { Empty, Notice } from "../parts/notice.js";
 import { Progress } from "../parts/progress.js";
-import { groupOf } from "../parts/status.js";
+import { ended, groupOf } from "../parts/status.js";
 import { ago, clock } from "../parts/time.js";
 import { TimeWindow } from "../parts/time-window.js";
 import { Timeline } from "../parts/timeline.js";
@@ -121,7 +121,7 @@ export function Items({ order }) {
           `,
         )}
         ${order.total && html`<li class="total strong"><span></span><span>${t("items.total")}</span><span class="num">${money(order.total, lang)}</span></li>`}
-        ${due && due.amount > 0 && html`<li class="strong"><span></span><span>${t("items.due")}</span><span class="num">${money(due, lang)}</span></li>`}
+        ${due && due.amount > 0 && !ended(order.status) && html`<li class="strong"><span></span><span>${t("items.due")}</span><span class="num">${money(due, lang)}</span></li>`}
       </ul>
       <dl class="places">
         ${order.pickup?.address && html`<dt>${t("page.from")}</dt><dd dir="auto">${order.pickup.address}</dd>`}

@@ -1,7 +1,6 @@
 // The page's state of the order, updated by the live stream. After every gap (no network,
 // a restart, a sleeping page) the stream starts with the order's current state.
 import { call, Refusal } from "../api.js";
-import { watchOrder } from "../client/order.js";
 import { decode } from "../parts/map/glide.js";
 import { computed, signal } from "../vendor/preact.js";
 
@@ -32,6 +31,8 @@ export class Store {
     this.offset = Date.parse(boot.now) - Date.now();
     this.now = signal(this.clock());
     this.near = computed(() => isNear(this.timeline.value));
+    /** @type {{close: () => void} | undefined} */
+    this.watch = undefined;
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     this.soon = undefined;
     this.loading = false;
@@ -44,10 +45,12 @@ export class Store {
     return Date.now() + this.offset;
   }
 
-  start() {
+  async start() {
     setInterval(() => this.tick(), TICK);
     document.addEventListener("visibilitychange", () => document.hidden || this.back());
     if (!this.order.value) this.load();
+    const { watchOrder } = await import("../client/order.js"); // the first view does not wait for it
+    if (this.state.value === "gone") return;
     this.watch = watchOrder(this.id, {
       token: this.token,
       state: state => this.connection(state),
