@@ -1,6 +1,8 @@
 package dispatch
 
 import (
+	"cmp"
+	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -21,10 +23,12 @@ type Tour struct {
 
 const (
 	exactStops = 9 // up to this many stops are solved exactly
-	// tourWork bounds the search beyond that, the more the longer a tour is: commits wait for
-	// it. It is no time, so that every replica finds the same tour.
-	tourWork = 60_000_000
-	tourLate = 3 // cost of a second of lateness, in seconds of travel
+	// tourWork bounds the search beyond that: commits wait for it. It is no time, so that every
+	// replica finds the same tour.
+	tourWork    = 4_000_000
+	rebuilds    = 100 // how often some orders are inserted anew
+	mostRebuilt = 6   // at a time
+	tourLate    = 3   // cost of a second of lateness, in seconds of travel
 )
 
 // Times returns the arrival time at each stop, and the time and place of the tour's end.
@@ -44,19 +48,16 @@ func (t Tour) Times() (at []time.Time, end time.Time, where domain.Point) {
 
 // Sequence returns the tour with its stops in the best order: earliest end, least lateness.
 // A drop-off never precedes its pick-up; the first fixed stops keep their places. It is
-// exact up to nine stops, a local optimum (moves and reversals) up to some thirty, and as good as
-// a bounded search finds beyond.
+// exact up to nine stops. Above, orders are inserted where they cost least, parts of the tour
+// moved and turned, and then some orders at a time inserted anew; the effort is bounded.
 func (t Tour) Sequence(fixed int) Tour {
 	s := newSequencer(t, fixed)
 	if len(t.Stops)-fixed <= exactStops {
 		s.exact(slices.Clone(s.best[:fixed]), s.state(s.best[:fixed]))
 	} else {
-		s.insertion()
-		for s.improve() { //nolint:revive // each turn is a better one
-		}
+		s.search()
 	}
-	stops := domain.Each(s.best, func(n int) Stop { return t.Stops[n] })
-	t.Stops = stops
+	t.Stops = domain.Each(s.best, func(n int) Stop { return t.Stops[n] })
 	return t
 }
 
@@ -69,7 +70,9 @@ type sequencer struct {
 	fixed       int
 	best        []int
 	bestCost    float64
-	left        int // steps from stop to stop that may still be looked at
+	left        int   // steps from stop to stop that may still be looked at
+	passed      []int // by stop: the last look that came past it
+	look        int
 }
 
 // progress is the state of a partial tour.
@@ -80,7 +83,7 @@ type progress struct {
 
 func newSequencer(t Tour, fixed int) *sequencer {
 	n := len(t.Stops)
-	s := &sequencer{fixed: fixed, bestCost: never, left: tourWork / max(1, n)}
+	s := &sequencer{fixed: fixed, left: tourWork, passed: make([]int, n)}
 	pickups := map[string]int{}
 	for i, stop := range t.Stops {
 		s.best = append(s.best, i)
@@ -121,7 +124,6 @@ func (s *sequencer) next(p progress, stop int) progress {
 }
 
 func (s *sequencer) state(order []int) progress {
-	s.left -= len(order)
 	p := progress{at: len(s.early)}
 	for _, stop := range order {
 		p = s.next(p, stop)
@@ -146,38 +148,81 @@ func (s *sequencer) exact(order []int, p progress) {
 	}
 }
 
-// legal reports whether every drop-off follows its pick-up.
-func (s *sequencer) legal(order []int) bool {
-	for i, stop := range order {
-		if s.before[stop] >= 0 && !slices.Contains(order[:i], s.before[stop]) {
-			return false
+// cost is that of an order of stops; never if it reaches the limit, or a drop-off precedes its pick-up.
+func (s *sequencer) cost(order []int, limit float64) float64 {
+	s.look++
+	p := progress{at: len(s.early)}
+	for _, stop := range order {
+		s.left--
+		if b := s.before[stop]; b >= 0 && s.passed[b] != s.look {
+			return never
+		}
+		s.passed[stop] = s.look
+		if p = s.next(p, stop); p.cost >= limit {
+			return never
 		}
 	}
-	return true
-}
-
-// insertion builds a tour by cheapest insertion, and keeps it if it is better than the current one.
-func (s *sequencer) insertion() {
-	order := slices.Clone(s.best[:s.fixed])
-	for _, stop := range s.best[s.fixed:] {
-		best, at := never, len(order)
-		for k := s.fixed; k <= len(order) && s.left > 0; k++ {
-			try := slices.Insert(slices.Clone(order), k, stop)
-			if p := s.state(try); p.cost < best && s.legal(try) {
-				best, at = p.cost, k
-			}
-		}
-		order = slices.Insert(order, at, stop)
-	}
-	s.take(order)
+	return p.cost
 }
 
 func (s *sequencer) take(order []int) bool {
-	if p := s.state(order); p.cost < s.bestCost-1e-6 && s.legal(order) {
-		s.best, s.bestCost = order, p.cost
-		return true
+	c := s.cost(order, s.bestCost-1e-6)
+	if c < never {
+		s.best, s.bestCost = order, c
 	}
-	return false
+	return c < never
+}
+
+// search improves the order of many stops.
+func (s *sequencer) search() {
+	var orders [][]int // their stops
+	for _, stop := range s.best[s.fixed:] {
+		if b := s.before[stop]; b < 0 || slices.Contains(s.best[:s.fixed], b) {
+			orders = append(orders, []int{stop})
+		}
+	}
+	for _, stop := range s.best[s.fixed:] {
+		if n := slices.IndexFunc(orders, func(o []int) bool { return o[0] == s.before[stop] }); n >= 0 {
+			orders[n] = append(orders[n], stop)
+		}
+	}
+	s.take(s.insert(s.best[:s.fixed], orders))
+	for s.improve() { //nolint:revive // each turn is a better one
+	}
+	rng := rand.New(rand.NewPCG(1, uint64(len(s.best)))) //nolint:gosec // equal tours have equal results
+	for n := 0; n < rebuilds && s.left > 0; n++ {
+		seed := rng.IntN(len(s.early))
+		slices.SortFunc(orders, func(a, b []int) int { return cmp.Compare(s.way[seed][a[0]], s.way[seed][b[0]]) })
+		out := slices.Clone(orders[:min(len(orders), 2+rng.IntN(mostRebuilt))])
+		rng.Shuffle(len(out), func(i, j int) { out[i], out[j] = out[j], out[i] })
+		rest := slices.DeleteFunc(slices.Clone(s.best), func(stop int) bool {
+			return slices.ContainsFunc(out, func(o []int) bool { return slices.Contains(o, stop) })
+		})
+		s.take(s.insert(rest, out))
+	}
+}
+
+// insert puts orders into a tour where they cost least, one after the other.
+func (s *sequencer) insert(tour []int, orders [][]int) []int {
+	for _, o := range orders {
+		least, found := never, slices.Concat(tour, o)
+		for k := s.fixed; k <= len(tour) && s.left > 0; k++ {
+			for end := k + 1; end <= len(tour)+1; end++ {
+				try := slices.Insert(slices.Clone(tour), k, o[0])
+				if len(o) > 1 {
+					try = slices.Insert(try, end, o[1])
+				}
+				if c := s.cost(try, least); c < never {
+					least, found = c, try
+				}
+				if len(o) == 1 {
+					break
+				}
+			}
+		}
+		tour = found
+	}
+	return tour
 }
 
 // improve reverses or moves a part of the tour at the first place where that is better.

@@ -3,7 +3,7 @@
 //
 //	go run ./tools/realdata orders --file FILE --http HOST:PORT --grpc HOST:PORT --kafka HOST:PORT
 //	go run ./tools/realdata pings --file FILE --http HOST:PORT --grpc HOST:PORT --via grpc|osmand
-//	go run ./tools/realdata dispatch --instances DIR --out DIR, or --live NAME
+//	go run ./tools/realdata dispatch --instances DIR --out DIR, or --live NAME, or --tours N
 //	go run ./tools/realdata eta --task A1|A2|A3|B1|B2|C|D --train FILE… --replay FILE… --out FILE, or --validate DIR
 //
 // The last line is PASS with exit code 0, or FAIL with exit code 1 after the first

@@ -18,6 +18,7 @@ import (
 type flags struct {
 	instances, out, live string
 	step                 time.Duration
+	tours                int
 }
 
 func parse(args []string) (flags, error) {
@@ -26,12 +27,15 @@ func parse(args []string) (flags, error) {
 	set.StringVar(&f.instances, "instances", "", "folder with a folder for each day (required)")
 	set.StringVar(&f.out, "out", "", "folder for the plans, NAME.tsv for each day (required)")
 	set.StringVar(&f.live, "live", "", "play this day through the whole product instead, by its API, and compare")
+	set.IntVar(&f.tours, "tours", 0, "write so many made-up tours of each kind instead, as the product orders their stops, for oracle.py")
 	set.DurationVar(&f.step, "step", dispatch.DefaultConfig().Step, "how often is planned")
 	if err := set.Parse(args); err != nil {
 		return f, err
 	}
 	switch {
-	case f.instances == "" || (f.out == "") == (f.live == ""):
+	case f.tours < 0 || f.tours > 0 && (f.instances != "" || f.out != "" || f.live != ""):
+		return f, errors.New("--tours is a positive number, and goes with nothing else")
+	case f.tours == 0 && (f.instances == "" || (f.out == "") == (f.live == "")):
 		return f, errors.New("--instances is required, and either --out or --live")
 	case set.NArg() > 0:
 		return f, fmt.Errorf("what is %q?", set.Arg(0))
@@ -59,6 +63,9 @@ func Main(ctx context.Context, args []string) int {
 }
 
 func run(ctx context.Context, f flags) error {
+	if f.tours > 0 {
+		return tours(os.Stdout, f.tours)
+	}
 	cfg := dispatch.DefaultConfig()
 	cfg.Step = f.step
 	if f.live != "" {
