@@ -1,8 +1,10 @@
 import { lang, t } from "../i18n/index.js";
+import { Button } from "../parts/button.js";
 import { money } from "../parts/money.js";
 import { Empty } from "../parts/notice.js";
 import { Toasts } from "../parts/toast.js";
 import { html, useState } from "../vendor/preact.js";
+import { duty } from "./act.js";
 import { Card } from "./card.js";
 import { Gate } from "./gate.js";
 import { Go } from "./go.js";
@@ -54,8 +56,9 @@ function Shift(props) {
 /** Nothing to do. @param {{day: import("./day.js").Day}} props */
 function Nothing({ day }) {
   const { on_duty: on, break_since: pause } = day.courier.value ?? {};
-  if (pause) return html`<${Empty} icon="clock" title=${t("empty.break")}>${t("empty.break.text")}<//>`;
-  if (!on) return html`<${Empty} icon="home" title=${t("empty.off")}>${t("empty.off.text")}<//>`;
+  const begin = html`<${Button} kind="main" size="large" onClick=${() => duty(day, true)}>${t(pause ? "duty.resume" : "duty.begin")}<//>`;
+  if (pause) return html`<${Empty} icon="clock" title=${t("empty.break")} action=${begin}>${t("empty.break.text")}<//>`;
+  if (!on) return html`<${Empty} icon="home" title=${t("empty.off")} action=${begin}>${t("empty.off.text")}<//>`;
   return html`<${Empty} icon="check" title=${t("empty.done")}>${t("empty.done.text")}<//>`;
 }
 

@@ -58,9 +58,9 @@ export const texts = {
   "empty.done": "Nothing to deliver",
   "empty.done.text": "New orders appear here by themselves.",
   "empty.off": "You’re off duty",
-  "empty.off.text": "Tap “Off duty” above to start work.",
+  "empty.off.text": "You get no orders until you start.",
   "empty.break": "Enjoy your break",
-  "empty.break.text": "You get no new orders. Tap “On a break” above to go on.",
+  "empty.break.text": "You get no new orders until you are back.",
 
   "offer.title": "New order for you",
   "offer.accept": "Take it",
@@ -157,7 +157,7 @@ export const texts = {
   "place.gap.text": "The screen was off or another app was open, and browsers send nothing then.",
 
   "look.title": "Light or dark",
-  "look.auto": "By itself",
+  "look.auto": "Automatic",
   "look.light": "Light",
   "look.dark": "Dark",
   "look.other": "По-русски",
