@@ -48,7 +48,7 @@ func (a *App) openNotify(ctx context.Context, secret []byte) (err error) {
 	a.notify, err = notify.New(notify.Deps{
 		Store: a.store, Clock: a.clock, Log: a.log, Keys: a.requests, Secret: secret,
 		Config: notify.Config{
-			Tries: pauses, MessageTries: messagePauses, PublicURL: a.cfg.HTTP.PublicURL, Timeout: w.Timeout, AtOnce: w.AtOnce, DisableAfter: w.DisableAfter, Keep: w.Keep, Poll: poll, Owner: owner,
+			Tries: pauses, MessageTries: messagePauses, PublicURL: a.cfg.HTTP.PublicURL, Timeout: w.Timeout, AtOnce: w.AtOnce, DisableAfter: w.DisableAfter, Keep: w.Keep, Poll: poll, Lease: 10 * time.Second, Owner: owner,
 		},
 		Channels: channels, Bots: a.bots(), Push: a.pushKey, Profile: a.gate.documents.Profile, Link: a.customerLink, PIN: a.orders.PIN,
 		Commit: a.gate.guard.Commit, Audit: a.gate.audit.Entry, Client: client, Allowed: permitted(guard),

@@ -64,7 +64,7 @@ func newRig(t testing.TB, edit ...func(*notify.Deps)) *rig {
 		Store: store, Clock: r.clock, Log: zap.NewNop(), Keys: keys, Secret: []byte("a secret of this installation..."),
 		Config: notify.Config{
 			Tries: []time.Duration{5 * time.Second, 5 * time.Minute}, Timeout: 15 * time.Second, AtOnce: 8,
-			DisableAfter: 120 * time.Hour, Keep: 720 * time.Hour, Poll: 5 * time.Millisecond, Owner: "test",
+			DisableAfter: 120 * time.Hour, Keep: 720 * time.Hour, Poll: 5 * time.Millisecond, Lease: 10 * time.Second, Owner: "test",
 		},
 		Commit: r.guard.Commit, Audit: audit.Entry, Client: &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error {
 			return http.ErrUseLastResponse

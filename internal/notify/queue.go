@@ -66,7 +66,7 @@ func newQueue(ctx context.Context, s *Service, r domain.Receiver, until time.Tim
 		window: map[key]bool{}, lanes: map[string][]item{}, busy: map[string]bool{}, blocked: map[string]bool{},
 	}
 	q.ctx, q.stop = context.WithCancel(ctx)
-	q.ends = time.AfterFunc(leaseFor, q.stop)
+	q.ends = time.AfterFunc(s.Config.Lease, q.stop)
 	q.extend(until)
 	return q
 }

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -54,6 +55,23 @@ func TestWebhookFailsWhileWhatItTookIsStored(t *testing.T) {
 	awaits(t, []string{"order.created sent 1 200", "order.status_changed waiting 1 500", "order.status_changed waiting 0 0"},
 		func() []string { return r.log(w.ID) })
 	require.Len(t, rc.got(), 2)
+}
+
+func TestTriesEndWithTheirLease(t *testing.T) {
+	r := newRig(t, func(d *notify.Deps) { d.Config.Lease = 2100 * time.Millisecond }) // tries end two seconds before it
+	var rc *receiver
+	rc = newReceiver(t, func(_ http.ResponseWriter, req *http.Request) {
+		if len(rc.got()) == 1 {
+			<-req.Context().Done()
+		}
+	})
+	w := r.webhook(notify.NewWebhook{URL: rc.URL})
+	r.order("")
+	r.runs()
+	awaits(t, []string{"order.created sent 1 200"}, func() []string { return r.log(w.ID) }) // whoever sends it next counts the try
+	got := rc.got()
+	require.Greater(t, len(got), 1)
+	require.Equal(t, got[0].header.Get("Webhook-Id"), got[1].header.Get("Webhook-Id"))
 }
 
 func TestWebhookFailsWhileTheNextOneIsRead(t *testing.T) {

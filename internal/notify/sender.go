@@ -15,9 +15,6 @@ import (
 )
 
 const (
-	// leaseFor is how long a lease lasts: after a crash, others wait for so long. It is renewed
-	// when a quarter has passed.
-	leaseFor = 10 * time.Second
 	// lingerFor is how long a queue with nothing to do keeps its lease.
 	lingerFor = 5 * time.Second
 	// leaseGap is the least pause between looks for receivers: each commit for one that another
@@ -69,13 +66,13 @@ func (s *senders) drop(receiver string) {
 	}
 }
 
-// held lists the receivers with a queue, and those whose lease is to be renewed.
-func (s *senders) held(now time.Time) (all, renew []string) {
+// held lists the receivers with a queue, and those whose lease is to be renewed because less is left.
+func (s *senders) held(now time.Time, renewBelow time.Duration) (all, renew []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	all = slices.Collect(maps.Keys(s.queues))
 	for name, q := range s.queues {
-		if time.Unix(0, q.until.Load()).Sub(now) < leaseFor*3/4 {
+		if time.Unix(0, q.until.Load()).Sub(now) < renewBelow {
 			renew = append(renew, name)
 		}
 	}
@@ -102,8 +99,8 @@ func (s *Service) Run(ctx context.Context) {
 // lease renews the leases and takes those of receivers that have something due.
 func (s *Service) lease(ctx context.Context, running *sync.WaitGroup) error {
 	now := s.Clock.Now()
-	until := now.Add(leaseFor)
-	all, renew := s.held(now)
+	until := now.Add(s.Config.Lease)
+	all, renew := s.held(now, s.Config.Lease*3/4)
 	kept, err := s.Store.RenewReceivers(ctx, s.Config.Owner, renew, until)
 	if err != nil {
 		return err

@@ -33,6 +33,9 @@ type Config struct {
 	Keep time.Duration
 	// Poll is how often a process looks for what others committed.
 	Poll time.Duration
+	// Lease is how long a receiver is a process's, unless it renews that: after a crash others
+	// wait for so long.
+	Lease time.Duration
 	// Owner names this process among those that share the database.
 	Owner string
 }
