@@ -12,11 +12,9 @@ import (
 
 const deliveryColumns = `receiver, order_id, seq, part, event_id, type, template, state, due_at, tries, tried_at, code, error`
 
+// deliveryValues encodes a delivery that was not tried yet.
 func deliveryValues(d *domain.Delivery) []any {
-	return []any{
-		d.Receiver, d.OrderID, d.Seq, int64(d.Part), d.EventID, string(d.Type), d.Template, string(d.State), nullTime(d.DueAt),
-		int64(d.Tries), nullTime(d.TriedAt), int64(d.Code), d.Error,
-	}
+	return []any{d.Receiver, d.OrderID, d.Seq, int64(d.Part), d.EventID, string(d.Type), d.Template, string(d.State), nullTime(d.DueAt)}
 }
 
 func deliveryTargets(d *domain.Delivery) []any {

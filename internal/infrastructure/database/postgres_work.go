@@ -23,7 +23,7 @@ const (
 
 // The statements of a group; each handles all rows at once, in array order.
 var (
-	pgInserts = inserts(func(t *table) string { return "SELECT * FROM " + t.unnest() })
+	pgInserts = inserts(func(t *table) string { return "SELECT *" + t.values + " FROM " + t.unnest() })
 	// One statement inserts an event and its outbox entry.
 	pgInsertEvents = "WITH added AS (" + pgInserts[eventsTable] +
 		" RETURNING pos, order_data IS NOT NULL AS due) INSERT INTO outbox (pos) SELECT pos FROM added WHERE due"

@@ -19,6 +19,8 @@ const uuids = "text[]::uuid"
 type table struct {
 	name string
 	cols []column
+	// fixed are more columns, which have the same values in every new row.
+	fixed, values string
 	// conflict is the ON CONFLICT clause of an INSERT whose rows may exist.
 	conflict string
 	// key is two text expressions that identify a row.
@@ -45,9 +47,9 @@ var (
 	inboundTable = &table{name: "inbound", conflict: skip, key: "id, ''", cols: []column{
 		{"id", "text"}, {"recorded_at", "bigint"},
 	}}
-	deliveriesTable = &table{name: "deliveries", conflict: skip, cols: []column{
+	deliveriesTable = &table{name: "deliveries", conflict: skip, fixed: ", tries, code, error", values: ", 0, 0, ''", cols: []column{
 		{"receiver", "text"}, {"order_id", uuids}, {"seq", "bigint"}, {"part", "bigint"}, {"event_id", uuids}, {"type", "text"},
-		{"template", "text"}, {"state", "text"}, {"due_at", "bigint"}, {"tries", "bigint"}, {"tried_at", "bigint"}, {"code", "bigint"}, {"error", "text"},
+		{"template", "text"}, {"state", "text"}, {"due_at", "bigint"},
 	}}
 	imagesTable = &table{name: "order_images", conflict: skip, cols: []column{
 		{"order_id", uuids}, {"owner_id", uuids}, {"kind", "text"}, {"data", "bytea"}, {"created_at", "bigint"},
@@ -74,7 +76,7 @@ var (
 func inserts(source func(*table) string) map[*table]string {
 	out := map[*table]string{}
 	for _, t := range []*table{ordersTable, eventsTable, idempotencyTable, inboundTable, positionsTable, deliveriesTable, imagesTable, searchParts, searchQueue, reportQueue, reportShares, reportDays} {
-		out[t] = "INSERT INTO " + t.name + " (" + t.list("%[1]s") + ") " + source(t) + t.conflict
+		out[t] = "INSERT INTO " + t.name + " (" + t.list("%[1]s") + t.fixed + ") " + source(t) + t.conflict
 	}
 	return out
 }

@@ -24,9 +24,9 @@ const (
 )
 
 var (
-	sqliteInserts     = inserts(func(t *table) string { return "VALUES (" + t.list("$%[2]d") + ")" })
+	sqliteInserts     = inserts(func(t *table) string { return "VALUES (" + t.list("$%[2]d") + t.values + ")" })
 	sqliteBulkInserts = inserts(func(t *table) string {
-		row := "(?" + strings.Repeat(", ?", len(t.cols)-1) + ")"
+		row := "(?" + strings.Repeat(", ?", len(t.cols)-1) + t.values + ")"
 		return "VALUES " + row + strings.Repeat(", "+row, sqliteBulk-1)
 	})
 	sqliteUpdateOrder = "UPDATE orders SET " + ordersTable.rest("%[1]s = $%[2]d") + " WHERE id = $1"
