@@ -29,6 +29,8 @@ type bench struct {
 
 	orders  int    // that are searched
 	engines string // that searches and messages run on
+	keep    string // where the databases that are searched stay; empty for nowhere
+	kinds   string // which searches are measured, a regular expression
 
 	services *services
 }
@@ -66,6 +68,8 @@ func main() {
 	bin := flag.String("bin", "", "measure this program; otherwise the product is built from here")
 	orders := flag.Int("orders", 5_000_000, "how many orders are searched; below a million what is found is checked instead of timed")
 	engines := flag.String("engines", "sqlite,postgres", "where they are searched, and orders are that webhooks and customers hear of")
+	keep := flag.String("keep", "", "a folder where the databases that are searched stay; those that are there are searched again")
+	kinds := flag.String("kinds", "", "measure only the searches whose name matches this; the creates beside them are called creates")
 	flag.Usage = func() {
 		out := flag.CommandLine.Output()
 		_, _ = fmt.Fprintln(out, "usage: bench [flags] [name ...]")
@@ -85,7 +89,7 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, bench{bin: *bin, rounds: *rounds, each: *each, orders: *orders, engines: *engines}, flag.Args()); err != nil {
+	if err := run(ctx, bench{bin: *bin, rounds: *rounds, each: *each, orders: *orders, engines: *engines, keep: *keep, kinds: *kinds}, flag.Args()); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}

@@ -13,115 +13,13 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/order-tracking/order-tracking/tools/proc"
 )
-
-// question is a kind of list that is measured.
-type question struct {
-	name string
-	// ask makes the query's parameters; o is an order, chosen at random.
-	ask func(o madeOrder, g *rand.Rand) url.Values
-	// limit of the 99th percentile; searches have the larger one.
-	limit time.Duration
-	times int
-}
-
-const (
-	searchLimit = 60 * time.Millisecond
-	listLimit   = 20 * time.Millisecond
-)
-
-// letters are n letters somewhere in the first word of a text that is long enough.
-func letters(g *rand.Rand, text string, n int) string {
-	word := []rune(strings.FieldsFunc(text, func(r rune) bool { return r == ' ' || r == ',' })[0])
-	if len(word) <= n {
-		return string(word)
-	}
-	at := g.IntN(len(word) - n)
-	return string(word[at : at+n])
-}
-
-func street(o madeOrder) string { return strings.Fields(o.address)[1] }
-
-func q(format string, args ...any) url.Values { return url.Values{"q": {fmt.Sprintf(format, args...)}} }
-
-func with(v url.Values, pairs ...string) url.Values {
-	for i := 0; i < len(pairs); i += 2 {
-		v.Add(pairs[i], pairs[i+1])
-	}
-	return v
-}
-
-var questions = []question{
-	{"a rare word", func(madeOrder, *rand.Rand) url.Values { return q("КРЖИЖАНОВСКАЯ") }, searchLimit, 100},
-	{"a word that nearly all have", func(madeOrder, *rand.Rand) url.Values { return q("москва") }, searchLimit, 100},
-	{"a surname", func(o madeOrder, _ *rand.Rand) url.Values { return q("%s", strings.Fields(o.name)[0]) }, searchLimit, 300},
-	{"5 letters of a surname", func(o madeOrder, g *rand.Rand) url.Values { return q("%s", letters(g, o.name, 5)) }, searchLimit, 300},
-	{"3 letters of a street", func(o madeOrder, g *rand.Rand) url.Values { return q("%s", letters(g, street(o), 3)) }, searchLimit, 300},
-	{"street, house and flat", func(o madeOrder, _ *rand.Rand) url.Values {
-		_, address, _ := strings.Cut(o.address, ", ")
-		return q("%s", address)
-	}, searchLimit, 300},
-	{"name and street", func(o madeOrder, _ *rand.Rand) url.Values { return q("%s %s", o.name, street(o)) }, searchLimit, 300},
-	{"a phone", func(o madeOrder, _ *rand.Rand) url.Values {
-		return q("8 (%s) %s-%s", o.phone[2:5], o.phone[5:8], o.phone[8:])
-	}, searchLimit, 300},
-	{"7 digits of a phone", func(o madeOrder, _ *rand.Rand) url.Values { return q("%s", o.phone[5:]) }, searchLimit, 300},
-	{"4 digits of a phone", func(o madeOrder, _ *rand.Rand) url.Values { return q("%s", o.phone[8:]) }, searchLimit, 300},
-	{"a number", func(o madeOrder, _ *rand.Rand) url.Values { return q("%s", o.number) }, searchLimit, 300},
-	{"5 characters of a number", func(o madeOrder, _ *rand.Rand) url.Values { return q("%s", strings.ReplaceAll(o.number, "-", "")[2:7]) }, searchLimit, 300},
-	{"an external id", func(o madeOrder, _ *rand.Rand) url.Values { return q("%s", o.external) }, searchLimit, 300},
-	{"5 digits of an external id", func(o madeOrder, _ *rand.Rand) url.Values { return q("%s", o.external[7:]) }, searchLimit, 300},
-	{"1 letter", func(o madeOrder, g *rand.Rand) url.Values { return q("%s", string([]rune(o.name)[:1])) }, searchLimit, 100},
-	{"2 letters", func(o madeOrder, g *rand.Rand) url.Values { return q("%s", string([]rune(o.name)[:2])) }, searchLimit, 300},
-	{"a miss", func(_ madeOrder, g *rand.Rand) url.Values { return q("щъыь%d", g.IntN(1000)) }, searchLimit, 100},
-	{"a miss of frequent parts", func(madeOrder, *rand.Rand) url.Values { return q("никановоровская") }, searchLimit, 100},
-	{"a frequent word of a small merchant", func(o madeOrder, _ *rand.Rand) url.Values { return with(q("улица"), "merchant_id", "shop-2999") }, searchLimit, 100},
-	{"a surname of a merchant", func(o madeOrder, _ *rand.Rand) url.Values {
-		return with(q("%s", strings.Fields(o.name)[0]), "merchant_id", o.merchant)
-	}, searchLimit, 300},
-	{"a frequent word, failed", func(madeOrder, *rand.Rand) url.Values { return with(q("москва"), "status", "failed") }, searchLimit, 100},
-	{"a surname, cancelled", func(o madeOrder, _ *rand.Rand) url.Values {
-		return with(q("%s", strings.Fields(o.name)[0]), "status", "cancelled")
-	}, searchLimit, 300},
-	{"a surname, active", func(o madeOrder, _ *rand.Rand) url.Values {
-		return with(q("%s", strings.Fields(o.name)[0]), "active", "true")
-	}, searchLimit, 300},
-	{"a surname of a courier", func(o madeOrder, _ *rand.Rand) url.Values {
-		if o.courier == "" {
-			o.courier = uuid.NewString()
-		}
-		return with(q("%s", strings.Fields(o.name)[0]), "courier_id", o.courier)
-	}, searchLimit, 100},
-	{"a surname in a month", func(o madeOrder, _ *rand.Rand) url.Values {
-		return with(q("%s", strings.Fields(o.name)[0]), "created_from", o.timeTxt, "created_to", o.at.Add(30*24*time.Hour).UTC().Format(time.RFC3339))
-	}, searchLimit, 300},
-
-	{"list: newest", func(madeOrder, *rand.Rand) url.Values { return url.Values{} }, listLimit, 100},
-	{"list: merchant", func(o madeOrder, _ *rand.Rand) url.Values { return with(url.Values{}, "merchant_id", o.merchant) }, listLimit, 300},
-	{"list: merchant and status", func(o madeOrder, _ *rand.Rand) url.Values {
-		return with(url.Values{}, "merchant_id", o.merchant, "status", "cancelled", "status", "failed")
-	}, listLimit, 300},
-	{"list: phone", func(o madeOrder, _ *rand.Rand) url.Values { return with(url.Values{}, "customer_phone", o.phone) }, listLimit, 300},
-	{"list: external id", func(o madeOrder, _ *rand.Rand) url.Values { return with(url.Values{}, "external_id", o.external) }, listLimit, 300},
-	{"list: courier", func(o madeOrder, _ *rand.Rand) url.Values {
-		if o.courier == "" {
-			o.courier = uuid.NewString()
-		}
-		return with(url.Values{}, "courier_id", o.courier)
-	}, listLimit, 300},
-	{"list: status", func(o madeOrder, _ *rand.Rand) url.Values { return with(url.Values{}, "status", o.status) }, listLimit, 300},
-	{"list: finished, in a month", func(o madeOrder, _ *rand.Rand) url.Values {
-		return with(url.Values{}, "active", "false", "created_from", o.timeTxt, "created_to", o.at.Add(30*24*time.Hour).UTC().Format(time.RFC3339))
-	}, listLimit, 300},
-	{"list: from a time", func(o madeOrder, _ *rand.Rand) url.Values { return with(url.Values{}, "created_to", o.timeTxt) }, listLimit, 300},
-}
 
 // bigSearch is from how many orders on the limits are meant.
 const bigSearch = 1_000_000
@@ -130,6 +28,9 @@ const bigSearch = 1_000_000
 // searches and lists. With fewer orders it compares what they find with a scan instead.
 func benchSearch(ctx context.Context, b *bench) error {
 	made := rows{n: b.orders, until: time.Now().UTC().Truncate(time.Second)}
+	if b.keep != "" { // the same rows another time
+		b.dir, made.until = b.keep, made.until.Truncate(30*24*time.Hour)
+	}
 	for _, engine := range strings.Split(b.engines, ",") {
 		if err := b.searchOn(ctx, engine, made); err != nil {
 			return fmt.Errorf("%s: %w", engine, err)
@@ -155,11 +56,16 @@ func (b *bench) searchServer(ctx context.Context, engine string, made rows) (s *
 		} else if err := b.services.up(ctx); err != nil {
 			return nil, drop, err
 		}
-		schema, err := b.services.schema(ctx, "bench_search")
-		if err != nil {
-			return nil, drop, err
+		schema := "bench_search_kept"
+		if b.keep == "" {
+			if schema, err = b.services.schema(ctx, "bench_search"); err != nil {
+				return nil, drop, err
+			}
 		}
 		db, err := b.services.in(schema)
+		if err == nil && b.keep != "" {
+			_, err = db.ExecContext(ctx, "CREATE SCHEMA IF NOT EXISTS "+schema)
+		}
 		if err != nil {
 			return nil, drop, err
 		}
@@ -174,10 +80,21 @@ func (b *bench) searchServer(ctx context.Context, engine string, made rows) (s *
 	default:
 		return nil, drop, fmt.Errorf("there is no engine %q", engine)
 	}
-	if err = s.Stop(); err == nil {
-		err = load()
+	if b.keep != "" {
+		drop = func() error { return nil }
+	}
+	if err = s.Stop(); err == nil && !b.kept(engine) {
+		if err = load(); err == nil && b.keep != "" {
+			err = os.WriteFile(filepath.Join(b.keep, engine+".kept"), nil, 0o600)
+		}
 	}
 	return s, drop, err
+}
+
+// kept reports whether the engine's database was written before.
+func (b *bench) kept(engine string) bool {
+	_, err := os.Stat(filepath.Join(b.keep, engine+".kept"))
+	return b.keep != "" && err == nil
 }
 
 func (b *bench) searchOn(ctx context.Context, engine string, made rows) (err error) {
@@ -195,7 +112,7 @@ func (b *bench) searchOn(ctx context.Context, engine string, made rows) (err err
 	defer func() { err = errors.Join(err, s.Stop()) }()
 	// Until the index is complete, the answer to this is that it is being built.
 	for {
-		_, err := ask(ctx, s.HTTP, q("щъыь"))
+		_, err := ask(ctx, s.HTTP, "/orders", q("щъыь"))
 		if err == nil {
 			break
 		}
@@ -208,15 +125,19 @@ func (b *bench) searchOn(ctx context.Context, engine string, made rows) (err err
 	if made.n < bigSearch {
 		return compareSearches(ctx, s.HTTP, made)
 	}
-	if err := measureSearches(ctx, s, engine, made); err != nil {
+	only, err := regexp.Compile(b.kinds)
+	if err == nil {
+		err = measureSearches(ctx, s, engine, made, only)
+	}
+	if err != nil || !only.MatchString("creates") {
 		return err
 	}
 	return b.measureFreshness(ctx, s.HTTP, engine)
 }
 
 // ask returns the ids of the first page.
-func ask(ctx context.Context, addr string, v url.Values) ([]string, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+"/orders?"+v.Encode(), nil)
+func ask(ctx context.Context, addr, path string, v url.Values) ([]string, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+path+"?"+v.Encode(), nil)
 	if err != nil {
 		return nil, err
 	}
@@ -240,11 +161,14 @@ func ask(ctx context.Context, addr string, v url.Values) ([]string, error) {
 	return ids, nil
 }
 
-func measureSearches(ctx context.Context, s *proc.Server, engine string, made rows) error {
+func measureSearches(ctx context.Context, s *proc.Server, engine string, made rows, only *regexp.Regexp) error {
 	g := rand.New(rand.NewPCG(1, 2))
 	fmt.Printf("%-10s %-38s %8s %9s %9s %9s\n", "", "", "found", "p50 ms", "p99 ms", "CPU ms")
 	slow := 0
 	for _, kind := range questions {
+		if !only.MatchString(kind.name) {
+			continue
+		}
 		var took []time.Duration
 		found := 0
 		before, err := s.CPU()
@@ -254,7 +178,7 @@ func measureSearches(ctx context.Context, s *proc.Server, engine string, made ro
 		for range kind.times {
 			v := kind.ask(made.at(g.IntN(made.n)), g)
 			begun := time.Now()
-			ids, err := ask(ctx, s.HTTP, v)
+			ids, err := ask(ctx, s.HTTP, kind.path(), v)
 			if err != nil {
 				return err
 			}
@@ -292,8 +216,11 @@ func compareSearches(ctx context.Context, addr string, made rows) error {
 	seen := 0
 	for _, kind := range questions {
 		for range 3 {
+			if kind.path() != "/orders" {
+				break
+			}
 			v := kind.ask(all[g.IntN(made.n)], g)
-			got, err := ask(ctx, addr, v)
+			got, err := ask(ctx, addr, "/orders", v)
 			if err != nil {
 				return err
 			}
@@ -326,6 +253,14 @@ func (o madeOrder) fits(text string, v url.Values) bool {
 	from, _ := time.Parse(time.RFC3339, v.Get("created_from"))
 	to, _ := time.Parse(time.RFC3339, v.Get("created_to"))
 	if o.at.Before(from) || !to.IsZero() && !o.at.Before(to) {
+		return false
+	}
+	from, _ = time.Parse(time.RFC3339, v.Get("promised_from"))
+	to, _ = time.Parse(time.RFC3339, v.Get("promised_to"))
+	if !(from.IsZero() && to.IsZero()) && (o.promised.IsZero() || o.promised.Before(from) || !to.IsZero() && !o.promised.Before(to)) {
+		return false
+	}
+	if v.Get("exception") != "" && o.exception == "" || v.Get("late") != "" && (o.finished() || o.promised.IsZero() || o.promised.After(time.Now())) {
 		return false
 	}
 	query := strings.NewReplacer("ё", "е", ",", " ", "(", "", ")", "", "-", "").Replace(strings.ToLower(v.Get("q")))
@@ -385,7 +320,7 @@ func (b *bench) measureFreshness(ctx context.Context, addr, engine string) error
 		begun := time.Now()
 		for found := false; !found; {
 			asked := time.Now()
-			ids, err := ask(ctx, addr, q("%s", name))
+			ids, err := ask(ctx, addr, "/orders", q("%s", name))
 			if err != nil {
 				return err
 			}

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,6 +25,8 @@ type madeOrder struct {
 	at                                             time.Time
 	number, external, merchant, status             string
 	name, phone, address, pickup, courier, timeTxt string
+	exception                                      string
+	promised                                       time.Time // zero for none
 }
 
 // rows makes orders: the i-th is always the same. They are spread evenly over two years.
@@ -94,6 +97,12 @@ func (r rows) at(i int) madeOrder {
 	if o.status == "created" || o.status == "confirmed" || o.status == "cancelled" {
 		o.courier = ""
 	}
+	if g.IntN(3) > 0 {
+		o.promised = at.Add(time.Hour + time.Duration(g.IntN(71*3600))*time.Second)
+	}
+	if g.IntN(50) == 0 {
+		o.exception = []string{"wrong_address", "damaged", "customer_unreachable"}[g.IntN(3)]
+	}
 	return o
 }
 
@@ -119,28 +128,44 @@ func (o madeOrder) text() string {
 }
 
 func (o madeOrder) data() string {
-	courier := ""
+	more := ""
 	if o.courier != "" {
-		courier = `"courier_id":"` + o.courier + `",`
+		more = `"courier_id":"` + o.courier + `",`
+	}
+	if o.exception != "" {
+		more += `"exception":{"code":"` + o.exception + `","since":"` + o.timeTxt + `"},`
+	}
+	if !o.promised.IsZero() {
+		more += `"promised_at":"` + o.promised.UTC().Format(time.RFC3339Nano) + `",`
 	}
 	return `{"id":"` + o.id.String() + `","number":"` + o.number + `","external_id":"` + o.external + `","merchant_id":"` + o.merchant +
 		`","status":"` + o.status + `","version":1,"customer":{"name":"` + o.name + `","phone":"` + o.phone +
 		`"},"pickup":{"address":"` + o.pickup + `","location":{"lat":55.7597,"lon":37.6103}},"dropoff":{"address":"` + o.address +
 		`","location":{"lat":55.7507,"lon":37.5956}},"items":[{"name":"Пицца","quantity":2,"price":{"amount":79900,"currency":"RUB"}}],` +
-		`"total":{"amount":159800,"currency":"RUB"},` + courier + `"attempts":0,"created_at":"` + o.timeTxt + `","updated_at":"` + o.timeTxt + `"}`
+		`"total":{"amount":159800,"currency":"RUB"},` + more + `"attempts":0,"created_at":"` + o.timeTxt + `","updated_at":"` + o.timeTxt + `"}`
 }
 
 var rowColumns = []string{
 	"id", "created_at", "status", "finished", "version", "courier_id", "merchant_id", "external_id", "customer_phone", "ledger", "search", "data",
+	"exception", "promised_at", "late_at",
 }
 
 func (o madeOrder) values() []any {
-	var courier any
+	var courier, exception, promised, late any
 	if o.courier != "" {
 		courier = o.courier
 	}
+	if o.exception != "" {
+		exception = o.exception
+	}
+	if !o.promised.IsZero() {
+		if promised = o.promised.UnixMicro(); !o.finished() {
+			late = promised
+		}
+	}
 	return []any{
 		o.id.String(), o.at.UnixMicro(), o.status, o.finished(), 1, courier, o.merchant, o.external, o.phone, `{"seq":1}`, o.text(), o.data(),
+		exception, promised, late,
 	}
 }
 
@@ -174,12 +199,31 @@ func (r rows) load(ctx context.Context, db *sql.DB, listIndexes string, write fu
 	if err := write(conn); err != nil {
 		return err
 	}
-	for _, text := range append(texts, "ANALYZE") {
+	for _, text := range slices.Concat(texts, r.reported(), []string{"ANALYZE"}) {
 		if _, err := conn.ExecContext(ctx, text); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// reported is what reports are made from: a lesson an order, and sums of days by so many names of each dimension.
+func (r rows) reported() []string {
+	const (
+		day   = 24 * 60 * 60 * 1_000_000
+		names = "(SELECT 'all' AS dimension, 1 AS names UNION ALL SELECT 'zone', 300 UNION ALL SELECT 'carrier', 3 UNION ALL SELECT 'courier', 1000 UNION ALL SELECT 'merchant', 1500)"
+	)
+	sums := strings.Repeat(", 7", 22)
+	return []string{
+		"DELETE FROM lessons",
+		// The positions are negative, so that nothing is learned from them.
+		`INSERT INTO lessons (order_id, kind, pos, at, merchant_id, carrier, zone, error_s, early, late)
+			SELECT id, 1, -n, created_at + 3600000000, merchant_id, '', 'zone-' || CAST(n * 7919 % 300 AS text), n * 7919 % 3600 - 1800.0, n % 17 = 0, n % 11 = 0
+			FROM (SELECT id, created_at, merchant_id, row_number() OVER () AS n FROM orders WHERE status = 'delivered') o`,
+		fmt.Sprintf(`WITH RECURSIVE i (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM i WHERE n < 1499)
+			INSERT INTO report_days SELECT '', d.dimension, %d - days.n, 'name-' || CAST(i.n AS text)%s
+			FROM %s d JOIN i ON i.n < d.names CROSS JOIN i days WHERE days.n < 730`, r.until.UnixMicro()/day, sums, names),
+	}
 }
 
 func (r rows) loadSQLite(ctx context.Context, path string) error {

@@ -36,7 +36,7 @@ func always(request []byte) func(conn, i int) []byte {
 
 func (b *bench) server(ctx context.Context, name string, env ...string) (*proc.Server, error) {
 	dir := filepath.Join(b.dir, name)
-	if err := os.Mkdir(dir, 0o700); err != nil {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
 	s, err := proc.New(b.bin, dir, append(env, "OT_HTTP__ACCESS_LOG=false", "LOG_LEVEL=warn")...)

@@ -35,7 +35,7 @@ func (s storeSuite) countable(t *testing.T, r *rand.Rand, courier string) *domai
 	d.MerchantID = []string{"", "shop", "other"}[r.IntN(3)]
 	at := start.Add(time.Duration(r.IntN(60)) * time.Minute)
 	if r.IntN(4) > 0 {
-		d.PromisedAt = new(at.Add(time.Duration(r.IntN(240)) * time.Minute))
+		d.PromisedAt = new(at.Add(time.Duration(r.IntN(240)-30) * time.Minute))
 	}
 	o := s.create(t, d, at)
 	o, err := s.UpdateOrder(t.Context(), o.ID, func(ch *domain.Change) error {
@@ -134,7 +134,7 @@ func randomFilter(r *rand.Rand, courier string) domain.OrderFilter {
 	f := domain.OrderFilter{Now: start.Add(time.Duration(r.IntN(240)) * time.Minute)}
 	one := func(of ...string) string { return of[r.IntN(len(of))] }
 	f.MerchantID = one("", "", "shop")
-	f.Exception = one("", "", domain.AnyException, "damaged", "lost")
+	f.Exception = one("", "", "", "", domain.AnyException, "damaged", "lost")
 	f.CourierID = one("", "", "", courier)
 	switch r.IntN(4) {
 	case 0:
@@ -158,7 +158,7 @@ func randomFilter(r *rand.Rand, courier string) domain.OrderFilter {
 		f.PromisedFrom = start.Add(time.Duration(r.IntN(240)) * time.Minute)
 	}
 	if r.IntN(3) == 0 {
-		f.PromisedTo = start.Add([]time.Duration{3 * time.Hour, 30 * 24 * time.Hour}[r.IntN(2)])
+		f.PromisedTo = start.Add([]time.Duration{time.Duration(r.IntN(180)) * time.Minute, 30 * 24 * time.Hour}[r.IntN(2)])
 	}
 	if r.IntN(4) == 0 {
 		f.CreatedFrom = start.Add(30 * time.Minute)

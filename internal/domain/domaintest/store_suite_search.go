@@ -218,6 +218,7 @@ func naiveSearch(t *testing.T, s storeSuite) {
 	seed := rand.Uint64()
 	r := rand.New(rand.NewPCG(seed, 1))
 	var all []*made
+	couriers := []string{s.courier(t, 1000).ID, s.courier(t, 1000).ID}
 	name := func(m *made) string {
 		m.words = []string{word(r), word(r)}
 		return spelled(r, strings.Join(m.words, []string{" ", ", ", " \n"}[r.IntN(3)]))
@@ -234,10 +235,18 @@ func naiveSearch(t *testing.T, s storeSuite) {
 			m.order = s.create(t, d, start.Add(time.Duration(step-r.IntN(2)*r.IntN(40))*time.Second))
 			m.codes = append(strings.Split(strings.ToLower(m.order.Number), "-"), strings.ToLower(strings.ReplaceAll(m.order.Number, "-", "")), d.Customer.Phone[1:])
 			all = append(all, m)
-		case r.IntN(2) == 0:
+		case r.IntN(3) > 0:
 			m := all[r.IntN(len(all))]
-			s.rename(t, m.order.ID, name(m))
-			m.codes = m.codes[:4] // the phone went with the customer
+			if m.order.Active() && r.IntN(3) == 0 {
+				s.rename(t, m.order.ID, name(m))
+				m.codes = m.codes[:4] // the phone went with the customer
+			}
+			s.step(t, r, m.order.ID, couriers)
+			o, err := s.Order(t.Context(), m.order.ID)
+			require.NoError(t, err)
+			if m.order = o; o.Erased() {
+				m.words, m.codes = nil, m.codes[:4]
+			}
 		default:
 			_, err := s.IndexSearch(t.Context())
 			require.NoError(t, err)
@@ -245,7 +254,7 @@ func naiveSearch(t *testing.T, s storeSuite) {
 		if step%3 > 0 {
 			continue
 		}
-		f, terms := randomSearch(r, all)
+		f, terms := randomSearch(r, all, couriers)
 		var want []string
 		slices.SortFunc(all, func(a, b *made) int {
 			if c := b.order.CreatedAt.Compare(a.order.CreatedAt); c != 0 {
@@ -254,7 +263,7 @@ func naiveSearch(t *testing.T, s storeSuite) {
 			return -compareText(a.order.ID, b.order.ID)
 		})
 		for _, m := range all {
-			if (f.MerchantID == "" || f.MerchantID == m.order.MerchantID) && !m.order.CreatedAt.Before(f.CreatedFrom) && m.has(terms) {
+			if fits(m.order, f) && m.has(terms) {
 				want = append(want, m.order.ID)
 			}
 		}
@@ -263,7 +272,7 @@ func naiveSearch(t *testing.T, s storeSuite) {
 }
 
 // randomSearch is a search, mostly of something that there is.
-func randomSearch(r *rand.Rand, all []*made) (f domain.OrderFilter, terms []string) {
+func randomSearch(r *rand.Rand, all []*made, couriers []string) (f domain.OrderFilter, terms []string) {
 	for range 1 + r.IntN(2) {
 		m := all[r.IntN(len(all))]
 		from := slices.Concat(m.words, m.codes)
@@ -278,6 +287,15 @@ func randomSearch(r *rand.Rand, all []*made) (f domain.OrderFilter, terms []stri
 	}
 	if r.IntN(3) == 0 {
 		f.CreatedFrom = start.Add(time.Duration(r.IntN(200)) * time.Second)
+	}
+	if r.IntN(3) == 0 {
+		f.CourierID = couriers[r.IntN(len(couriers))]
+	}
+	switch r.IntN(4) {
+	case 0:
+		f.Active = new(r.IntN(2) == 0)
+	case 1:
+		f.Statuses = []domain.Status{domain.Statuses()[r.IntN(len(domain.Statuses()))], domain.StatusDelivered}
 	}
 	return f, terms
 }

@@ -29,7 +29,9 @@ func (s *Store) CountOrders(ctx context.Context, f domain.OrderFilter) (out doma
 		return out, nil
 	}
 	l := newListing(domain.Page{Size: domain.MaxCounted})
-	f.Active = new(false)
+	l.unsorted, f.Active = true, new(false)
+	l.promised = f.MerchantID == "" && !(f.PromisedFrom.IsZero() && f.PromisedTo.IsZero())
+	l.narrow = l.promised
 	l.filter(f)
 	text := "SELECT count(*) FROM (" + strings.Join(l.branches(f, done, false), " UNION ALL ") + ") k"
 	err = s.counted(ctx, l, text, func(r *sql.Rows) error { return r.Scan(&out.Done) })

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -21,8 +22,10 @@ type listing struct {
 	args  []any
 	where []string // of every branch
 	// narrow is set when a filter leaves few orders, whose own index is to be read whatever
-	// the planner assumes: the other columns are hidden in expressions.
-	narrow bool
+	// the planner assumes: the other columns are hidden in expressions. promised is set when that is the promise.
+	narrow, promised bool
+	// sorted is set when that index is in the order of lists; unsorted when the orders are counted.
+	sorted, unsorted bool
 }
 
 // newListing starts a query; its first parameter is the page size plus one.
@@ -59,13 +62,17 @@ func (l *listing) after(c domain.Cursor) string {
 
 // newest selects columns of the matching rows, newest first.
 func (l *listing) newest(columns, table string, conditions ...string) string {
-	return "SELECT " + columns + " FROM " + table + l.conditions(conditions...) + " ORDER BY " + l.column("created_at") + " DESC, id DESC LIMIT $1"
+	order := " ORDER BY " + l.column("created_at") + " DESC, id DESC"
+	if l.unsorted {
+		order = ""
+	}
+	return "SELECT " + columns + " FROM " + table + l.conditions(conditions...) + order + " LIMIT $1"
 }
 
 // column is a column that is to be read by its index, unless the filter has a better one.
 func (l *listing) column(name string) string {
 	switch {
-	case !l.narrow:
+	case !l.narrow, name == "created_at" && l.sorted:
 		return name
 	case name == "created_at":
 		return "+created_at"
@@ -109,11 +116,24 @@ func (s *Store) listOrders(
 		return nil, nil, nil
 	}
 	l := newListing(p)
-	l.filter(f)
-	if search != nil {
-		l.where = append(l.where, l.searchCondition(s.d.position, "TRUE", search))
+	var err error
+	if l.promised, err = s.fewPromised(ctx, f); err != nil {
+		return nil, nil, err
 	}
-	branches := l.branches(f, statuses, all)
+	parts := [][]string{nil}
+	if !f.PromisedTo.IsZero() && !narrow(f) && !l.promised { // most are promised for later than they are created, the others have an index
+		until := l.arg(micros(f.PromisedTo))
+		parts = [][]string{{"created_at < " + until}, {"created_at >= " + until, "promised_at < created_at"}}
+	}
+	var branches []string
+	for i, where := range parts {
+		l.where, l.narrow, l.sorted = where, l.promised || i > 0, i > 0
+		l.filter(f)
+		if search != nil {
+			l.where = append(l.where, l.searchCondition(s.d.position, "TRUE", search))
+		}
+		branches = append(branches, l.branches(f, statuses, all)...)
+	}
 	if len(branches) == 0 {
 		return nil, nil, nil
 	}
@@ -126,6 +146,23 @@ func (s *Store) listOrders(
 	return read(ctx, s, l, text, scanOrder, func(o *domain.Order) domain.Cursor {
 		return domain.Cursor{CreatedAt: o.CreatedAt, ID: o.ID, Finished: p.ActiveFirst && !o.Active()}
 	})
+}
+
+// fewPromised reports whether few orders are promised for a time without an end or a beginning.
+func (s *Store) fewPromised(ctx context.Context, f domain.OrderFilter) (bool, error) {
+	few := s.segment / 32 // 2,048, unless in tests
+	if narrow(f) || f.PromisedFrom.IsZero() && f.PromisedTo.IsZero() {
+		return false, nil
+	}
+	from, to, n := int64(math.MinInt64), int64(math.MaxInt64), 0
+	if !f.PromisedFrom.IsZero() {
+		from = micros(f.PromisedFrom)
+	}
+	if !f.PromisedTo.IsZero() {
+		to = micros(f.PromisedTo)
+	}
+	_, err := s.one(ctx, `SELECT count(*) FROM (SELECT 1 FROM orders WHERE promised_at >= $1 AND promised_at < $2 LIMIT $3) p`, []any{from, to, few + 1}, &n)
+	return n <= few, err
 }
 
 func scanOrder(r *sql.Rows) (*domain.Order, error) {
@@ -150,14 +187,24 @@ func wanted(f domain.OrderFilter) (statuses []domain.Status, all bool) {
 // narrowTo is the longest range of promises that is read by their index: they are sorted.
 const narrowTo = 7 * 24 * time.Hour
 
+// soon reports whether few orders are promised for the time that is asked for.
+func soon(f domain.OrderFilter) bool {
+	return !f.PromisedFrom.IsZero() && !f.PromisedTo.IsZero() && f.PromisedTo.Sub(f.PromisedFrom) <= narrowTo
+}
+
+// narrow reports whether a filter leaves few orders.
+func narrow(f domain.OrderFilter) bool {
+	return soon(f) || f.Late != nil && *f.Late || f.Incident != nil && *f.Incident || f.Exception != ""
+}
+
 // filter adds the conditions of every branch.
 func (l *listing) filter(f domain.OrderFilter) {
-	soon := !f.PromisedFrom.IsZero() && !f.PromisedTo.IsZero() && f.PromisedTo.Sub(f.PromisedFrom) <= narrowTo
 	late := f.Late != nil && *f.Late
 	incident := f.Incident != nil && *f.Incident
-	l.narrow = l.narrow || soon || late || incident || f.Exception != ""
+	l.narrow = l.narrow || narrow(f)
+	l.sorted = l.sorted || (incident || f.Exception != "") && !late && !soon(f)
 	promised := "promised_at"
-	if !soon {
+	if !soon(f) && !l.promised {
 		promised = "+promised_at"
 	}
 	if f.Exception == domain.AnyException {

@@ -142,14 +142,6 @@ func (e *postgres) dialect() *dialect {
 			JOIN search_parts p ON p.segment = s.segment AND p.part = g.part`,
 		searchPages: `SELECT p.segment, p.part, p.data FROM unnest($1::bigint[], $2::bigint[]) AS k (segment, part)
 			JOIN search_parts p ON p.segment = k.segment AND p.part = k.part`,
-		searchKeys: `unnest($1::bigint[], $2::text[]::uuid[]) AS k (created_at, id) JOIN orders o`,
-		keys: func(docs []doc) []any {
-			at, ids := make([]int64, len(docs)), make([]string, len(docs))
-			for i, d := range docs {
-				at[i], ids[i] = d.at, d.id.String()
-			}
-			return []any{at, ids}
-		},
 		pairs: func(pairs [][2]int64) []any {
 			segments, parts := make([]int64, len(pairs)), make([]int64, len(pairs))
 			for i, p := range pairs {

@@ -3,7 +3,6 @@ package database
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -15,8 +14,6 @@ import (
 // candidate's own text decides, so the index may be outdated but a search is not.
 
 const (
-	// fewOrders is up to how many orders are read for a search instead of using the index.
-	fewOrders = 2000
 	// maxScan limits the orders that are read for a search because they are not indexed.
 	maxScan = 50_000
 	// maxChecked is how many candidates are read at once.
@@ -28,52 +25,26 @@ func (s *Store) searchOrders(ctx context.Context, f domain.OrderFilter, p domain
 	p.Size = max(1, p.Size)
 	alternatives := parseSearch(f.Search)
 	statuses, all := wanted(f)
-	if len(alternatives) == 0 || len(statuses) == 0 {
+	if len(alternatives) == 0 || len(statuses) == 0 || f.CourierID != "" && !isID(f.CourierID) {
 		return nil, nil, nil
-	}
-	l := &listing{}
-	l.filter(f)
-	scan := l.narrow || p.ActiveFirst || f.CourierID != "" || f.CustomerPhone != "" || f.ExternalID != ""
-	if !scan && !all {
-		var err error
-		if scan, err = s.few(ctx, statuses, fewOrders); err != nil {
-			return nil, nil, err
-		}
 	}
 	q := &searching{s: s, f: f, page: p, alternatives: alternatives, seen: map[string]bool{}}
 	if !all {
 		q.statuses = statuses
 	}
-	err := errRareStatus
-	if !scan {
-		err = q.snapshot(ctx)
+	read := q.snapshot
+	if narrow(f) || p.ActiveFirst || f.CustomerPhone != "" || f.ExternalID != "" {
+		read = func(ctx context.Context) error {
+			return q.scan(func(at domain.Page) ([]*domain.Order, *domain.Cursor, error) {
+				return s.listOrders(ctx, f, at, alternatives)
+			})
+		}
 	}
-	if errors.Is(err, errRareStatus) {
-		q.seen, q.hits, q.inOrder = map[string]bool{}, nil, 0
-		err = q.scan(func(at domain.Page) ([]*domain.Order, *domain.Cursor, error) {
-			return s.listOrders(ctx, f, at, alternatives)
-		})
-	}
-	if err != nil {
+	if err := read(ctx); err != nil {
 		return nil, nil, failure(err)
 	}
 	found, next := q.result()
 	return found, next, nil
-}
-
-// errRareStatus means that fewer orders have the statuses than the words.
-var errRareStatus = errors.New("few orders have these statuses")
-
-// few reports whether at most limit orders have one of the statuses.
-func (s *Store) few(ctx context.Context, statuses []domain.Status, limit int) (bool, error) {
-	for _, status := range statuses {
-		var n int
-		_, err := s.one(ctx, `SELECT count(*) FROM (SELECT 1 FROM orders WHERE status = $1 LIMIT $2) f`, []any{string(status), limit + 1}, &n)
-		if limit -= n; err != nil || limit < 0 {
-			return false, err
-		}
-	}
-	return true, nil
 }
 
 // searching is one search.
@@ -90,11 +61,8 @@ type searching struct {
 	hits []*domain.Order
 	// inOrder is how many hits were found newest first; the others were queued.
 	inOrder int
-	// checked is how many candidates were read; frequent is set when many orders have the words.
-	checked  int
-	frequent bool
-	until    int64               // no order that is asked for is newer
-	pages    map[[2]int64][]byte // read last by cut
+	until   int64               // no order that is asked for is newer
+	pages   map[[2]int64][]byte // read last by cut
 }
 
 func (q *searching) full() bool { return q.inOrder > q.page.Size }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -190,7 +191,7 @@ func TestPostings(t *testing.T) {
 			if i%every == 0 {
 				text = " йод йод"
 			}
-			b.add(doc{at: int64(i)}, text, "")
+			b.add(doc{at: int64(i)}, text, "", domain.StatusCreated, "")
 		}
 		parts := map[int64][]byte{}
 		require.NoError(t, b.parts(func(part int64, data []byte) error { parts[part] = data; return nil }))
@@ -205,5 +206,44 @@ func TestPostings(t *testing.T) {
 			require.Equal(t, int64(i), d.at)
 		}
 		require.LessOrEqual(t, len(parts[gramsOf(searchTerms{"йод"})[0]]), 126)
+	}
+}
+
+// A segment is built again once many of its orders are likely to have ended, and at once if it does not know how they did; until
+// then searches look at all of those.
+func TestSegmentsLearnHowOrdersEnded(t *testing.T) {
+	t.Parallel()
+	onBothIndexed(t, func(t *testing.T, s *Store, orders []*domain.Order) {
+		for _, o := range orders[:50] {
+			_, err := s.UpdateOrder(t.Context(), o.ID, func(ch *domain.Change) error {
+				events, err := ch.Order.Move(domain.StatusCancelled, nil, domain.By{Actor: domain.Actor{Kind: domain.RoleAdmin}, Source: domain.SourceAPI, Now: ch.Order.UpdatedAt})
+				ch.Add(events...)
+				return err
+			})
+			require.NoError(t, err)
+		}
+		const open = `SELECT coalesce(sum(coalesce(open, 1000)), 0) FROM search_segments WHERE live`
+		cancelled := func() int {
+			found, _, err := s.Orders(t.Context(), domain.OrderFilter{Search: "ирина", Statuses: []domain.Status{domain.StatusCancelled}}, domain.Page{Size: 500})
+			require.NoError(t, err)
+			return len(found)
+		}
+		before := countOf(t, s, open)
+		require.GreaterOrEqual(t, before, 64)
+		require.Equal(t, 50, cancelled())
+		_, err := s.change(t.Context(), `UPDATE search_segments SET open = NULL`) // as an older version left it
+		require.NoError(t, err)
+		require.Equal(t, 50, cancelled())
+		indexAll(t, s)
+		require.Equal(t, before-50, countOf(t, s, open))
+		require.Equal(t, 50, cancelled())
+	})
+	ago := func(hours int) int64 { return micros(time.Now().Add(-time.Duration(hours) * time.Hour)) }
+	for _, c := range []struct {
+		open, to, built int
+		want            bool
+	}{{32, 0, 0, false}, {32, 13, 13, true}, {2, 13, 13, false}, {32, 25, 13, true}, {32, 25, 12, false}, {32, 13, 0, false}} {
+		g := segment{docs: 32, open: &c.open, to: doc{at: ago(c.to)}, built: ago(c.built)}
+		require.Equal(t, c.want, g.outlived(), "%+v", c)
 	}
 }

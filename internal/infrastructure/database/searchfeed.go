@@ -28,6 +28,8 @@ const (
 	// queueSize and queueTime limit how much searches check in the queue, and how long replaced text remains in the index.
 	queueSize = 1000
 	queueTime = 10 * time.Minute
+	// settled is after what time most orders have ended.
+	settled = 12 * time.Hour
 
 	// publishTries is how often a finished segment waits for orders that are being committed.
 	publishTries = 20
@@ -41,6 +43,9 @@ type segment struct {
 	id       int64
 	docs     int
 	from, to doc
+	// open is how many orders had not ended when it was built, at built; nil if that was not noted yet.
+	open  *int
+	built int64
 }
 
 // beginning is before all keys.
@@ -64,10 +69,10 @@ func docOf(o *domain.Order) doc {
 	return doc{micros(o.CreatedAt), id}
 }
 
-const liveSegments = `SELECT id, docs, from_at, from_id, to_at, to_id FROM search_segments WHERE live ORDER BY to_at DESC, to_id DESC`
+const liveSegments = `SELECT id, docs, from_at, from_id, to_at, to_id, open, built_at FROM search_segments WHERE live ORDER BY to_at DESC, to_id DESC`
 
 func scanSegment(r *sql.Rows) (g segment, err error) {
-	err = r.Scan(&g.id, &g.docs, &g.from.at, &g.from.id, &g.to.at, &g.to.id)
+	err = r.Scan(&g.id, &g.docs, &g.from.at, &g.from.id, &g.to.at, &g.to.id, &g.open, &g.built)
 	return g, err
 }
 
@@ -170,7 +175,7 @@ func scanQueued(r *sql.Rows) (q queued, err error) {
 
 const queuedAll = `SELECT pos, created_at, order_id, queued_at FROM search_queue ORDER BY pos`
 
-// renew builds the segment again of which most orders are queued, if those are many or old.
+// renew builds the segment again of which most orders are queued, if those are many or old, or one that does not know how its orders ended.
 func (s *Store) renew(ctx context.Context, live []segment) (bool, error) {
 	all, err := list(ctx, s, scanQueued, queuedAll)
 	if err != nil || len(live) == 0 {
@@ -190,13 +195,20 @@ func (s *Store) renew(ctx context.Context, live []segment) (bool, error) {
 		n++
 	}
 	if old < 0 && n < queueSize {
-		return false, nil
-	}
-	if old < 0 {
+		if old = slices.IndexFunc(live, segment.outlived); old < 0 {
+			return false, nil
+		}
+	} else if old < 0 {
 		old = slices.Index(counts, slices.Max(counts))
 	}
 	g := live[old]
 	return true, s.build(ctx, segment{from: g.from, to: g.to}, []segment{g})
+}
+
+// outlived reports whether many orders of a segment will have ended since it was built: its orders are twice as old as then.
+func (g segment) outlived() bool {
+	age := time.Since(fromMicros(g.to.at))
+	return g.open == nil || *g.open > g.docs/16 && age > settled && age > 2*fromMicros(g.built).Sub(fromMicros(g.to.at))
 }
 
 // searchEntry is the order's entry in the queue.
@@ -235,8 +247,8 @@ func (s *Store) build(ctx context.Context, g segment, replaced []segment) error 
 		}
 		g.to = b.docs[g.docs-1]
 	}
-	ids, err := changed(ctx, s, scanOne[int64], `INSERT INTO search_segments (live, docs, from_at, from_id, to_at, to_id)
-		VALUES (FALSE, $1, $2, $3, $4, $5) RETURNING id`, g.docs, g.from.at, g.from.id, g.to.at, g.to.id)
+	ids, err := changed(ctx, s, scanOne[int64], `INSERT INTO search_segments (live, docs, from_at, from_id, to_at, to_id, open, built_at)
+		VALUES (FALSE, $1, $2, $3, $4, $5, $6, $7) RETURNING id`, g.docs, g.from.at, g.from.id, g.to.at, g.to.id, b.open, micros(time.Now()))
 	if err != nil {
 		return err
 	}
@@ -260,22 +272,27 @@ func (s *Store) build(ctx context.Context, g segment, replaced []segment) error 
 
 // readSegment adds the orders of a segment to the builder.
 func (s *Store) readSegment(ctx context.Context, g segment, b *segmentBuilder) error {
-	text := `SELECT created_at, id, merchant_id, search, CASE WHEN substr(search, 1, 1) = ' ' THEN NULL ELSE data END FROM orders
-		WHERE (created_at, id) > ($1, $2) AND (created_at, id) <= ($3, $4) ORDER BY created_at, id LIMIT $5`
 	end, limit := g.to, math.MaxInt32
 	if g.docs > 0 {
 		end, limit = doc{at: math.MaxInt64}, g.docs
 	}
-	rows, err := s.query(ctx, text, g.from.at, g.from.id, end.at, end.id, limit)
+	ended, _ := wanted(domain.OrderFilter{Active: new(false)})
+	l := &listing{args: []any{g.from.at, g.from.id, end.at, end.id, limit}}
+	// An index has all of an order that is open.
+	text := `SELECT created_at, id, merchant_id, status, CASE WHEN ` + l.among(ended) + ` THEN coalesce(CAST(courier_id AS text), '') ELSE '' END,
+			search, CASE WHEN substr(search, 1, 1) = ' ' THEN NULL ELSE data END FROM orders
+		WHERE (created_at, id) > ($1, $2) AND (created_at, id) <= ($3, $4) ORDER BY created_at, id LIMIT $5`
+	rows, err := s.query(ctx, text, l.args...)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = rows.Close() }()
 	for rows.Next() {
 		var d doc
-		var merchant, search string
+		var merchant, courier, search string
+		var status domain.Status
 		var old []byte
-		if err := rows.Scan(&d.at, &d.id, &merchant, &search, &old); err != nil {
+		if err := rows.Scan(&d.at, &d.id, &merchant, &status, &courier, &search, &old); err != nil {
 			return badRow(err)
 		}
 		if old != nil {
@@ -285,7 +302,7 @@ func (s *Store) readSegment(ctx context.Context, g segment, b *segmentBuilder) e
 			}
 			search = orderSearch(o)
 		}
-		b.add(d, search, merchant)
+		b.add(d, search, merchant, status, courier)
 	}
 	return rows.Err()
 }

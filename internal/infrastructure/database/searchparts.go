@@ -8,17 +8,22 @@ import (
 	"slices"
 
 	"github.com/google/uuid"
+
+	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
 // A segment of the search index covers a range of orders, in the order of lists (created_at, id). Its parts are, by number:
 // for each gram that occurs, which of its orders have it; and below zero the orders' keys, in pages. Grams are three letters
-// in a row within a word, the first one and two letters of a word, and the merchant.
+// in a row within a word, the first one and two letters of a word, the merchant, and of orders that have ended, the status
+// and the courier, which stay.
 
 const (
 	runeBits = 21
 	// These are in the place of a gram's first letter, above all letters.
 	gramBeginning = 0x110000
 	gramMerchant  = 0x110001
+	gramEnded     = 0x110002
+	gramOpen      = 0x110003
 
 	docsPerPage = 32
 	docBytes    = 8 + 16
@@ -32,12 +37,15 @@ type doc struct {
 
 func gram(a, b, c rune) int64 { return int64(a)<<(2*runeBits) | int64(b)<<runeBits | int64(c) }
 
-// merchantGram is the gram of a merchant's orders; that of two merchants may be the same.
-func merchantGram(merchant string) int64 {
+// namedGram is the gram of the orders of a merchant, or that ended with a status or a courier; that of two names may be the same.
+func namedGram(kind int64, name string) int64 {
 	h := fnv.New64a()
-	_, _ = h.Write([]byte(merchant))
-	return gramMerchant<<(2*runeBits) | int64(h.Sum64()>>(64-2*runeBits)) //nolint:gosec // 42 bits
+	_, _ = h.Write([]byte(name))
+	return kind<<(2*runeBits) | int64(h.Sum64()>>(64-2*runeBits)) //nolint:gosec // 42 bits
 }
+
+// openGram is the gram of the orders that had not ended when their segment was built.
+const openGram int64 = gramOpen << (2 * runeBits)
 
 // grams calls add for each gram of folded text; some are repeated.
 func grams(text string, add func(int64)) {
@@ -96,6 +104,7 @@ type segmentBuilder struct {
 	docs  []doc
 	index map[int64]int
 	lists []postingList
+	open  int // how many have not ended
 }
 
 // postingList is a list of ordinals, each encoded as the distance to the one before.
@@ -108,11 +117,20 @@ type postingList struct {
 
 func newSegmentBuilder() *segmentBuilder { return &segmentBuilder{index: map[int64]int{}} }
 
-func (b *segmentBuilder) add(d doc, text, merchant string) {
+func (b *segmentBuilder) add(d doc, text, merchant string, status domain.Status, courier string) {
 	b.docs = append(b.docs, d)
 	grams(text, b.post)
 	if merchant != "" {
-		b.post(merchantGram(merchant))
+		b.post(namedGram(gramMerchant, merchant))
+	}
+	if !status.Terminal() {
+		b.open++
+		b.post(openGram)
+		return
+	}
+	b.post(namedGram(gramEnded, string(status)))
+	if courier != "" {
+		b.post(namedGram(gramEnded, courier))
 	}
 }
 

@@ -84,17 +84,9 @@ func (q *searching) searchSegments(ctx context.Context, batch []segment) error {
 	var chunk []candidate
 	limit := min(maxChecked, q.page.Size+q.page.Size/4+1)
 	flush := func() error {
-		docs, err := q.resolve(ctx, chunk)
-		var ids []string
-		if err == nil {
-			ids, err = q.narrow(ctx, docs)
-		}
+		ids, err := q.resolve(ctx, chunk)
 		if err == nil && len(ids) > 0 {
 			err = q.check(ctx, ids, true)
-		}
-		q.checked += len(docs)
-		if err == nil && q.statuses != nil && q.frequent && q.checked > wrongWay && q.inOrder < q.checked/8 {
-			err = errRareStatus
 		}
 		chunk, limit = chunk[:0], min(maxChecked, 2*limit)
 		return err
@@ -132,10 +124,6 @@ type gramPlan struct {
 
 const (
 	minGrams, maxFirst = 4, 6
-	// frequentPart is which part of the orders has a frequent word; wrongWay is how many of them are
-	// read until it shows that few have the statuses.
-	frequentPart = 50
-	wrongWay     = 150
 	// manyCandidates is from how many candidates of a segment the rest is read too: reading an order costs more than that.
 	manyCandidates = 16
 )
@@ -145,7 +133,7 @@ func (q *searching) plan(ctx context.Context, g segment) error {
 	for _, terms := range q.alternatives {
 		all := gramsOf(terms)
 		if q.f.MerchantID != "" {
-			all = append(all, merchantGram(q.f.MerchantID))
+			all = append(all, namedGram(gramMerchant, q.f.MerchantID))
 		}
 		found, err := q.parts(ctx, q.s.d.searchGrams, q.s.d.list([]int64{g.id}), q.s.d.list(all))
 		if err != nil {
@@ -166,15 +154,29 @@ func (q *searching) plan(ctx context.Context, g segment) error {
 			set.and(postings(found[[2]int64{g.id, part}], g.docs))
 			p.first, p.rest, left = append(p.first, part), slices.Delete(p.rest, best, best+1), fewest
 		}
-		q.frequent = q.frequent || set.more(g.docs/frequentPart)
 		q.plans = append(q.plans, p)
 	}
 	return nil
 }
 
+// ends are grams of which an order that is asked for has one of each: how it ended, or that it was open when its segment was built.
+func (q *searching) ends() (all [][]int64) {
+	if q.statuses != nil {
+		either := []int64{openGram}
+		for _, s := range q.statuses {
+			either = append(either, namedGram(gramEnded, string(s)))
+		}
+		all = append(all, either)
+	}
+	if q.f.CourierID != "" {
+		all = append(all, []int64{openGram, namedGram(gramEnded, q.f.CourierID)})
+	}
+	return all
+}
+
 // first reads the grams that are looked up first.
 func (q *searching) first(ctx context.Context, batch []segment) (map[[2]int64][]byte, error) {
-	var grams []int64
+	grams := slices.Concat(q.ends()...)
 	for _, p := range q.plans {
 		grams = append(grams, p.first...)
 	}
@@ -184,9 +186,22 @@ func (q *searching) first(ctx context.Context, batch []segment) (map[[2]int64][]
 
 // candidates returns which orders of a segment may have all grams of an alternative.
 func (q *searching) candidates(ctx context.Context, g segment, found map[[2]int64][]byte) (bitmap, error) {
+	asked := newBitmap(g.docs)
+	asked.fill(g.docs)
+	for _, either := range q.ends() {
+		if g.open == nil {
+			break // nobody noted how its orders ended
+		}
+		some := newBitmap(g.docs)
+		for _, part := range either {
+			some.or(postings(found[[2]int64{g.id, part}], g.docs))
+		}
+		asked.and(some)
+	}
 	out := newBitmap(g.docs)
 	for _, p := range q.plans {
 		set := intersection(g, p.first, found)
+		set.and(asked)
 		if len(p.rest) > 0 && set.more(manyCandidates) {
 			more, err := q.parts(ctx, q.s.d.searchGrams, q.s.d.list([]int64{g.id}), q.s.d.list(p.rest))
 			if err != nil {
@@ -243,21 +258,8 @@ func (q *searching) cut(ctx context.Context, g segment, set bitmap) (err error) 
 	return err
 }
 
-// narrow returns the ids of the orders with the statuses. It reads an index that has all it needs.
-func (q *searching) narrow(ctx context.Context, docs []doc) ([]string, error) {
-	if len(docs) == 0 {
-		return nil, nil
-	}
-	if q.statuses == nil {
-		return domain.Each(docs, func(d doc) string { return d.id.String() }), nil
-	}
-	l := &listing{args: q.s.d.keys(docs)}
-	return readAt(ctx, q, scanOne[string], `SELECT CAST(o.id AS text) FROM `+q.s.d.searchKeys+
-		` ON o.created_at = k.created_at AND o.id = k.id AND o.`+l.among(q.statuses), l.args...)
-}
-
-// resolve returns the keys of candidates.
-func (q *searching) resolve(ctx context.Context, chunk []candidate) ([]doc, error) {
+// resolve returns the ids of candidates.
+func (q *searching) resolve(ctx context.Context, chunk []candidate) ([]string, error) {
 	if len(chunk) == 0 {
 		return nil, nil
 	}
@@ -271,13 +273,13 @@ func (q *searching) resolve(ctx context.Context, chunk []candidate) ([]doc, erro
 	if err != nil {
 		return nil, err
 	}
-	docs := make([]doc, 0, len(chunk))
+	ids := make([]string, 0, len(chunk))
 	for _, c := range chunk {
 		d, ok := docAt(parts[[2]int64{c.segment, docPage(c.ordinal)}], c.ordinal)
 		if !ok {
 			return nil, badRow(fmt.Errorf("segment %d of the search index has no order %d", c.segment, c.ordinal))
 		}
-		docs = append(docs, d)
+		ids = append(ids, d.id.String())
 	}
-	return docs, nil
+	return ids, nil
 }

@@ -40,12 +40,6 @@ func (e *sqlite) dialect() *dialect {
 			FROM json_each($1) s CROSS JOIN json_each($2) g CROSS JOIN search_parts p ON p.segment = s.value AND p.part = g.value`,
 		searchPages: `SELECT p.segment, p.part, p.data FROM json_each($1) k CROSS JOIN search_parts p
 			ON p.segment = json_extract(k.value, '$[0]') AND p.part = json_extract(k.value, '$[1]')`,
-		searchKeys: `(SELECT json_extract(value, '$[0]') AS created_at, json_extract(value, '$[1]') AS id FROM json_each($1)) k
-			CROSS JOIN orders o INDEXED BY orders_created`,
-		keys: func(docs []doc) []any {
-			keys := domain.Each(docs, func(d doc) [2]any { return [2]any{d.at, d.id} })
-			return []any{asJSON(keys)}
-		},
 		pairs:      func(pairs [][2]int64) []any { return []any{asJSON(pairs)} },
 		job:        e.job,
 		longJob:    e.job,

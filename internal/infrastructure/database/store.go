@@ -102,9 +102,6 @@ type dialect struct {
 	// searchGrams reads parts of the search index by lists of segments and of numbers; searchPages reads parts listed by pairs.
 	searchGrams, searchPages string
 	pairs                    func([][2]int64) []any
-	// searchKeys joins the orders with given keys, a row k (created_at, id) each.
-	searchKeys string
-	keys       func([]doc) []any
 	// insert stores rows and returns how many were new.
 	insert func(ctx context.Context, tx *sql.Tx, t *table, rows [][]any) (int, error)
 	// storeFixes runs a job that inserts positions.
