@@ -213,17 +213,28 @@ func (r rows) reported() []string {
 		day   = 24 * 60 * 60 * 1_000_000
 		names = "(SELECT 'all' AS dimension, 1 AS names UNION ALL SELECT 'zone', 300 UNION ALL SELECT 'carrier', 3 UNION ALL SELECT 'courier', 1000 UNION ALL SELECT 'merchant', 1500)"
 	)
-	sums := strings.Repeat(", 7", 22)
-	return []string{
+	out := []string{
 		"DELETE FROM lessons",
 		// The positions are negative, so that nothing is learned from them.
 		`INSERT INTO lessons (order_id, kind, pos, at, merchant_id, carrier, zone, error_s, early, late)
 			SELECT id, 1, -n, created_at + 3600000000, merchant_id, '', 'zone-' || CAST(n * 7919 % 300 AS text), n * 7919 % 3600 - 1800.0, n % 17 = 0, n % 11 = 0
 			FROM (SELECT id, created_at, merchant_id, row_number() OVER () AS n FROM orders WHERE status = 'delivered') o`,
-		fmt.Sprintf(`WITH RECURSIVE i (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM i WHERE n < 1499)
-			INSERT INTO report_days SELECT '', d.dimension, %d - days.n, 'name-' || CAST(i.n AS text)%s
-			FROM %s d JOIN i ON i.n < d.names CROSS JOIN i days WHERE days.n < 730`, r.until.UnixMicro()/day, sums, names),
 	}
+	for length, suffix := range map[int]string{1: "", 8: "/8", 64: "/64"} { // days, and blocks of them
+		out = append(out, fmt.Sprintf(`WITH RECURSIVE i (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM i WHERE n < 1499)
+			INSERT INTO report_days SELECT '', d.dimension || '%s', (%d - days.n) * %d, 'name-' || CAST(i.n AS text)%s
+			FROM %s d JOIN i ON i.n < d.names CROSS JOIN i days WHERE days.n < 730 / %d`,
+			suffix, r.until.UnixMicro()/day/int64(length), length, strings.Repeat(", 7", 22), names, length))
+	}
+	// The same of lessons, as the product keeps it.
+	for dimension, name := range map[string]string{"all": "''", "merchant": "merchant_id", "zone": "zone"} {
+		for length, suffix := range map[int]string{1: "", 8: "/8", 64: "/64"} {
+			out = append(out, fmt.Sprintf(`INSERT INTO lesson_days SELECT '', '%s%s', at / %d / %d * %d, %s, count(*), CAST(sum(abs(error_s)) * 1000000 AS bigint),
+				CAST(sum(error_s) * 1000000 AS bigint), sum(CASE WHEN early OR late THEN 1 ELSE 0 END), sum(CASE WHEN late THEN 1 ELSE 0 END)
+				FROM lessons GROUP BY 3, 4`, dimension, suffix, day, length, length, name))
+		}
+	}
+	return out
 }
 
 func (r rows) loadSQLite(ctx context.Context, path string) error {

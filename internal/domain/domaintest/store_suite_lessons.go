@@ -1,6 +1,9 @@
 package domaintest
 
 import (
+	"math"
+	"math/rand/v2"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -126,4 +129,60 @@ var lessonTests = map[string]func(*testing.T, storeSuite){
 		_, err = s.EstimateReport(ctx, "?", "", from, to, 10)
 		require.Equal(t, domain.CodeValidationFailed, domain.CodeOf(err))
 	},
+	"reports of any time are what a naive sum says": naiveEstimates,
+}
+
+func naiveEstimates(t *testing.T, s storeSuite) {
+	seed := rand.Uint64()
+	r := rand.New(rand.NewPCG(seed, 5))
+	town := domain.NewID() // others may have lessons too
+	begin := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	var lessons []domain.Lesson
+	for range 60 {
+		o := s.create(t, draft(), start)
+		_, err := s.move(t.Context(), o.ID, domain.StatusCancelled)
+		require.NoError(t, err)
+		off := time.Duration(r.IntN(7200)-3600) * time.Second
+		lessons = append(lessons, domain.Lesson{
+			LessonRef: domain.LessonRef{OrderID: o.ID, Ended: true}, At: begin.Add(time.Duration(r.IntN(200*24*60)) * time.Minute), Data: []byte(`[]`),
+			MerchantID: town + []string{"a", "b"}[r.IntN(2)], Zone: town + []string{"c", "d"}[r.IntN(2)], Error: &off, Late: off > time.Hour/2,
+		})
+	}
+	for range 2 { // the second time changes nothing
+		require.NoError(t, s.KeepLessons(t.Context(), lessons))
+	}
+	for range 60 {
+		from := begin.Add(time.Duration(r.IntN(200*24*60)) * time.Minute)
+		to := from.Add(time.Duration(1+r.IntN(200*24*60)) * time.Minute)
+		for by, name := range map[domain.EstimateReportBy]func(domain.Lesson) string{
+			domain.ReportByZone:     func(l domain.Lesson) string { return l.Zone },
+			domain.ReportByMerchant: func(l domain.Lesson) string { return l.MerchantID },
+		} {
+			want, late := map[string][]float64{}, map[string]float64{}
+			for _, l := range lessons {
+				if !l.At.Before(from) && l.At.Before(to) {
+					want[name(l)] = append(want[name(l)], l.Error.Minutes())
+					if l.Late {
+						late[name(l)]++
+					}
+				}
+			}
+			got, err := s.EstimateReport(t.Context(), by, "", from, to, 1000)
+			require.NoError(t, err)
+			for _, g := range got {
+				if !strings.HasPrefix(g.Group, town) {
+					continue
+				}
+				errors, sum, off := want[g.Group], 0.0, 0.0
+				for _, e := range errors {
+					sum, off = sum+e, off+math.Abs(e)
+				}
+				n := float64(len(errors))
+				require.EqualValues(t, n, g.Orders, "seed %d: %s from %s to %s", seed, by, from, to)
+				require.InDeltaSlice(t, []float64{off / n, sum / n, 1 - late[g.Group]/n, late[g.Group] / n}, []float64{g.MAE, g.Bias, g.Coverage, g.LateShare}, 1e-6)
+				delete(want, g.Group)
+			}
+			require.Empty(t, want, "seed %d: %s from %s to %s", seed, by, from, to)
+		}
+	}
 }

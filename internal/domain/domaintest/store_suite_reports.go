@@ -42,7 +42,7 @@ var reportTests = map[string]func(*testing.T, storeSuite){
 		_, err = s.SumOrders(t.Context(), 10, func(*domain.Order, []domain.Event, []domain.ReportShare) []domain.ReportShare { panic("killed") })
 		require.Error(t, err)
 		s.sum(t, 10)
-		require.Equal(t, int64(1), s.report(t, domain.ByAll, "")[""][domain.SumCancelled])
+		require.Equal(t, int64(1), s.report(t, domain.ByAll, "", 0, domain.DayOf(start, time.UTC)+100)[""][domain.SumCancelled])
 	},
 }
 
@@ -64,9 +64,9 @@ func (s storeSuite) sum(t *testing.T, limit int) {
 	}
 }
 
-func (s storeSuite) report(t *testing.T, by domain.ReportBy, merchant string) map[string]domain.ReportSums {
+func (s storeSuite) report(t *testing.T, by domain.ReportBy, merchant string, from, to domain.ReportDay) map[string]domain.ReportSums {
 	t.Helper()
-	rows, err := s.Report(t.Context(), domain.ReportFilter{By: by, MerchantID: merchant, From: 0, To: domain.DayOf(start, time.UTC) + 100, Limit: 500})
+	rows, err := s.Report(t.Context(), domain.ReportFilter{By: by, MerchantID: merchant, From: from, To: to, Limit: 500})
 	require.NoError(t, err)
 	out := map[string]domain.ReportSums{}
 	for _, r := range rows {
@@ -174,9 +174,11 @@ func naiveReports(t *testing.T, s storeSuite) {
 			}
 		}
 	}
-	for _, merchant := range []string{"", "shop", "other", "nobody"} {
+	for _, merchant := range []string{"", "", "", "shop", "other", "nobody"} {
 		for _, by := range append(domain.ReportGroupings(), domain.ByAll) {
 			sums := map[string]domain.ReportSums{}
+			from := domain.DayOf(start, time.UTC) + domain.ReportDay(r.IntN(200)-198)
+			to := domain.DayOf(start, time.UTC) + domain.ReportDay(r.IntN(100))
 			for key, sum := range want {
 				name, dimension := key.Name, by
 				if by == domain.ByDay || by == domain.ByWeek {
@@ -186,7 +188,7 @@ func naiveReports(t *testing.T, s storeSuite) {
 					day := time.Unix(int64(key.Day)*86400, 0).UTC()
 					name = strconv.FormatInt(int64(key.Day)-int64(day.Weekday()+6)%7, 10)
 				}
-				if key.Scope != merchant || key.By != dimension {
+				if key.Scope != merchant || key.By != dimension || key.Day < from || key.Day > to {
 					continue
 				}
 				all := sums[name]
@@ -195,8 +197,8 @@ func naiveReports(t *testing.T, s storeSuite) {
 				}
 				sums[name] = all
 			}
-			require.Equal(t, sums, s.report(t, by, merchant), "seed %d: %s of %q", seed, by, merchant)
+			require.Equal(t, sums, s.report(t, by, merchant, from, to), "seed %d: %s of %q from %d to %d", seed, by, merchant, from, to)
 		}
 	}
-	require.Equal(t, declined, s.report(t, domain.ByAll, "")[""][domain.SumDeclined], "seed %d", seed)
+	require.Equal(t, declined, s.report(t, domain.ByAll, "", 0, domain.DayOf(start, time.UTC)+100)[""][domain.SumDeclined], "seed %d", seed)
 }

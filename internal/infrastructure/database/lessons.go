@@ -3,7 +3,10 @@ package database
 import (
 	"context"
 	"database/sql"
+	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
@@ -35,6 +38,7 @@ func (s *Store) PendingLessons(ctx context.Context, limit int) ([]domain.LessonR
 func (s *Store) KeepLessons(ctx context.Context, lessons []domain.Lesson) error {
 	return failure(s.d.job(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		var last int64
+		sums := map[domain.ReportKey]domain.ReportSums{}
 		err := tx.QueryRowContext(ctx, `UPDATE estimates SET place = place + $1 WHERE name = 'last' RETURNING place`, len(lessons)).Scan(&last)
 		for i, l := range lessons {
 			if err != nil {
@@ -44,11 +48,24 @@ func (s *Store) KeepLessons(ctx context.Context, lessons []domain.Lesson) error 
 			if l.Error != nil {
 				off = new(l.Error.Seconds())
 			}
-			_, err = tx.ExecContext(ctx, `UPDATE lessons SET pos = $3, at = $4, data = $5, merchant_id = $6, carrier = $7, zone = $8,
+			var n int
+			n, err = affected(tx.ExecContext(ctx, `UPDATE lessons SET pos = $3, at = $4, data = $5, merchant_id = $6, carrier = $7, zone = $8,
 				error_s = $9, early = $10, late = $11 WHERE order_id = $1 AND kind = $2 AND pos IS NULL`,
 				l.OrderID, kindOf(l.Ended), last-int64(len(lessons)-i-1), micros(l.At), string(l.Data), l.MerchantID, l.Carrier, l.Zone,
-				off, l.Early, l.Late)
+				off, l.Early, l.Late))
+			if n > 0 && off != nil {
+				addLesson(sums, l)
+			}
 		}
+		if err != nil {
+			return err
+		}
+		addBlocks(sums)
+		var rows [][]any
+		for key, sum := range sums {
+			rows = append(rows, []any{key.Scope, string(key.By), int64(key.Day), key.Name, sum[0], sum[1], sum[2], sum[3], sum[4]})
+		}
+		_, err = s.d.insert(ctx, tx, lessonDays, rows)
 		return err
 	}))
 }
@@ -75,27 +92,65 @@ func (s *Store) Book(ctx context.Context) (data []byte, err error) {
 	return data, err
 }
 
-// reportColumns are the expressions that reports group by; weeks begin on Monday.
-var reportColumns = map[domain.EstimateReportBy]string{
-	domain.ReportByAll: `''`, domain.ReportByMerchant: `merchant_id`, domain.ReportByCarrier: `carrier`, domain.ReportByZone: `zone`,
-	domain.ReportByWeek: `CAST((at - 345600000000) / 604800000000 AS TEXT)`,
+// addLesson adds to the days of all that a lesson is about: an order, by how many microseconds the estimate was off, without and
+// with the sign, and whether the order came outside the first window, or even late.
+func addLesson(sums map[domain.ReportKey]domain.ReportSums, l domain.Lesson) {
+	one := domain.ReportSums{1, l.Error.Abs().Microseconds(), l.Error.Microseconds()}
+	if l.Late {
+		one[4] = 1
+	}
+	if l.Early || l.Late {
+		one[3] = 1
+	}
+	for _, scope := range slices.Compact([]string{"", l.MerchantID}) {
+		for by, name := range map[domain.ReportBy]string{domain.ByAll: "", domain.ByMerchant: l.MerchantID, domain.ByCarrier: l.Carrier, domain.ByZone: l.Zone} {
+			addTo(sums, domain.ReportKey{Scope: scope, By: by, Day: domain.DayOf(l.At, time.UTC), Name: name}, one)
+		}
+	}
 }
 
-// EstimateReport returns how well first estimates held; see domain.Lessons.
+const dayMicros = 24 * 60 * 60 * 1_000_000
+
+// reportColumns are the expressions that reports group by, and the names of its groups in lessons; weeks begin on Monday.
+var reportColumns = map[domain.EstimateReportBy][2]string{
+	domain.ReportByAll: {"''", "''"}, domain.ReportByMerchant: {"name", "merchant_id"}, domain.ReportByCarrier: {"name", "carrier"}, domain.ReportByZone: {"name", "zone"},
+	domain.ReportByWeek: {"CAST((day - 4) / 7 AS TEXT)", "''"},
+}
+
+// EstimateReport returns how well first estimates held; see domain.Lessons. Whole days are read from their summary.
 func (s *Store) EstimateReport(
 	ctx context.Context, by domain.EstimateReportBy, merchantID string, from, to time.Time, limit int,
 ) ([]domain.EstimateGroup, error) {
-	column, ok := reportColumns[by]
+	columns, ok := reportColumns[by]
 	if !ok {
 		return nil, domain.Invalid("/by", "unknown", "must be all, merchant, carrier, zone or week")
 	}
-	found, err := list(ctx, s, func(r *sql.Rows) (g domain.EstimateGroup, err error) {
+	l := &listing{args: []any{merchantID, limit}}
+	lessons := func(from, to int64) string {
+		return fmt.Sprintf(`SELECT %s AS name, at / %d AS day, 1 AS orders, abs(error_s) * 1000000 AS off, error_s * 1000000 AS bias,
+			CASE WHEN early OR late THEN 1 ELSE 0 END AS missed, CASE WHEN late THEN 1 ELSE 0 END AS late
+			FROM lessons WHERE error_s IS NOT NULL AND at >= %s AND at < %s AND ($1 = '' OR merchant_id = $1)`, columns[1], dayMicros, l.arg(from), l.arg(to))
+	}
+	begin, end := micros(from), micros(to)
+	parts := []string{}
+	if first, last := (begin+dayMicros-1)/dayMicros, end/dayMicros; first < last {
+		dimension := domain.ReportBy(by)
+		if by == domain.ReportByWeek {
+			dimension = domain.ByAll
+		}
+		parts = append(l.days("SELECT name, day, orders, off, bias, missed, late FROM lesson_days", merchantID, dimension, domain.ReportDay(first), domain.ReportDay(last-1)),
+			lessons(begin, first*dayMicros))
+		begin = last * dayMicros
+	}
+	parts = append(parts, lessons(begin, end))
+	rows, err := s.queryVarying(ctx, `SELECT `+columns[0]+`, CAST(sum(orders) AS bigint), sum(off) / 60000000.0 / sum(orders), sum(bias) / 60000000.0 / sum(orders),
+			1 - 1.0 * sum(missed) / sum(orders), 1.0 * sum(late) / sum(orders)
+		FROM (`+strings.Join(parts, " UNION ALL ")+`) d GROUP BY 1 ORDER BY (sum(orders) - sum(missed) + 8.0) / (sum(orders) + 10), 2 DESC, 1 LIMIT $2`,
+		slices.Concat(s.d.listMode, l.args)...)
+	found, err := collect(rows, err, func(r *sql.Rows) (g domain.EstimateGroup, err error) {
 		err = r.Scan(&g.Group, &g.Orders, &g.MAE, &g.Bias, &g.Coverage, &g.LateShare)
 		return g, err
-	}, `SELECT `+column+`, count(*), avg(abs(error_s)) / 60, avg(error_s) / 60,
-			1 - avg(CASE WHEN early OR late THEN 1.0 ELSE 0.0 END), avg(CASE WHEN late THEN 1.0 ELSE 0.0 END)
-		FROM lessons WHERE error_s IS NOT NULL AND at >= $1 AND at < $2 AND ($3 = '' OR merchant_id = $3)
-		GROUP BY 1 ORDER BY (count(*) - sum(CASE WHEN early OR late THEN 1 ELSE 0 END) + 8.0) / (count(*) + 10), 2 DESC, 1 LIMIT $4`, micros(from), micros(to), merchantID, limit)
+	})
 	for i := range found {
 		if by == domain.ReportByWeek {
 			week, _ := strconv.ParseInt(found[i].Group, 10, 64) // a number by the query

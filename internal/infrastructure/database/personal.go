@@ -83,6 +83,7 @@ var places = []place{
 	{table: "carrier_cursors", harmless: "carrier account cursor"},
 	// What orders taught the estimates: hashes of groups, numbers.
 	{table: "lessons", harmless: "order_id data merchant_id carrier zone"},
+	{table: "lesson_days", harmless: "scope dimension name"},
 	{table: "estimates", harmless: "name data"},
 	{table: "leases", harmless: "name holder"},
 	{table: "delivery_receivers", harmless: "name owner"},

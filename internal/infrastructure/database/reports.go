@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -23,12 +24,13 @@ const (
 	endDuty   = `UPDATE courier_duty SET ended_at = $2 WHERE courier_id = $1 AND ended_at IS NULL`
 )
 
-func newReportDays() *table {
-	t := &table{name: "report_days", cols: []column{{"scope", "text"}, {"dimension", "text"}, {"day", "bigint"}, {"name", "text"}}}
+// newSums describes a summary of days.
+func newSums(name string, sums ...string) *table {
+	t := &table{name: name, cols: []column{{"scope", "text"}, {"dimension", "text"}, {"day", "bigint"}, {"name", "text"}}}
 	var sets []string
-	for _, c := range domain.ReportColumns() {
+	for _, c := range sums {
 		t.cols = append(t.cols, column{c, "bigint"})
-		sets = append(sets, c+" = report_days."+c+" + excluded."+c)
+		sets = append(sets, c+" = "+name+"."+c+" + excluded."+c)
 	}
 	t.conflict = " ON CONFLICT (scope, dimension, day, name) DO UPDATE SET " + strings.Join(sets, ", ")
 	return t
@@ -119,6 +121,8 @@ func (s *Store) replaceShares(ctx context.Context, tx *sql.Tx, orders []changedO
 		}
 		kept = append(kept, []any{c.order.ID, string(b)})
 	}
+	addBlocks(sums)
+	addBlocks(taken)
 	var rows [][]any
 	for key, sum := range sums {
 		if sum == (domain.ReportSums{}) {
@@ -145,6 +149,61 @@ func (s *Store) replaceShares(ctx context.Context, tx *sql.Tx, orders []changedO
 	return err
 }
 
+// reportBlocks are how many days in a row are also summed, of what has many names a day: a year of days is too much to read.
+var (
+	reportBlocks = []domain.ReportDay{64, 8}
+	blocked      = []domain.ReportBy{domain.ByMerchant, domain.ByZone, domain.ByCourier}
+)
+
+func blockOf(by domain.ReportBy, days domain.ReportDay) domain.ReportBy {
+	return by + domain.ReportBy(fmt.Sprintf("/%d", days))
+}
+
+func addTo(sums map[domain.ReportKey]domain.ReportSums, key domain.ReportKey, more domain.ReportSums) {
+	all := sums[key]
+	for i, v := range more {
+		all[i] += v
+	}
+	sums[key] = all
+}
+
+// addBlocks adds the sums of days to those of their blocks.
+func addBlocks(sums map[domain.ReportKey]domain.ReportSums) {
+	for key, sum := range maps.Clone(sums) {
+		if key.Scope != "" || !slices.Contains(blocked, key.By) {
+			continue
+		}
+		for _, n := range reportBlocks {
+			addTo(sums, domain.ReportKey{By: blockOf(key.By, n), Day: key.Day / n * n, Name: key.Name}, sum)
+		}
+	}
+}
+
+// days selects days of a summary; the first parameter is the scope.
+func (l *listing) days(text, scope string, by domain.ReportBy, from, to domain.ReportDay) []string {
+	var blocks []domain.ReportDay
+	if scope == "" && slices.Contains(blocked, by) {
+		blocks = reportBlocks
+	}
+	return domain.Each(l.runs(by, from, to, blocks), func(run string) string { return text + " WHERE scope = $1 AND " + run })
+}
+
+// runs divides days into conditions, with blocks where they fit.
+func (l *listing) runs(by domain.ReportBy, from, to domain.ReportDay, blocks []domain.ReportDay) []string {
+	in := func(by domain.ReportBy, from, to domain.ReportDay) []string {
+		return []string{fmt.Sprintf("dimension = %s AND day BETWEEN %s AND %s", l.arg(string(by)), l.arg(int64(from)), l.arg(int64(to)))}
+	}
+	if len(blocks) == 0 {
+		return in(by, from, to)
+	}
+	n := blocks[0]
+	first, end := (from+n-1)/n*n, (to+1)/n*n
+	if first >= end {
+		return l.runs(by, from, to, blocks[1:])
+	}
+	return slices.Concat(l.runs(by, from, first-1, blocks[1:]), in(blockOf(by, n), first, end-1), l.runs(by, end, to, blocks[1:]))
+}
+
 // eraseReasons takes the reasons for declining an order's offers out of the summary.
 func eraseReasons(ctx context.Context, s *Store, tx *sql.Tx, orderID string) error {
 	if _, err := queryIn(ctx, tx, scanOne[string], reportLease+s.d.forUpdate); err != nil {
@@ -165,16 +224,21 @@ func eraseReasons(ctx context.Context, s *Store, tx *sql.Tx, orderID string) err
 	return s.replaceShares(ctx, tx, orders, map[string][]domain.ReportShare{orders[0].order.ID: after})
 }
 
-// reportGroups are the dimension and the name of a row, by grouping; weeks begin on Monday.
-var reportGroups = map[domain.ReportBy][2]string{
-	domain.ByAll: {"all", "''"}, domain.ByDay: {"all", "CAST(day AS text)"}, domain.ByWeek: {"all", "CAST((day + 3) / 7 * 7 - 3 AS text)"},
-	domain.ByMerchant: {"merchant", "name"}, domain.ByZone: {"zone", "name"}, domain.ByCarrier: {"carrier", "name"}, domain.ByCourier: {"courier", "name"},
-	domain.ByReason: {"reason", "name"}, domain.ByDuration: {"duration", "name"},
+// reportGroups are the names of groups that are no dimension; weeks begin on Monday.
+var reportGroups = map[domain.ReportBy]string{
+	domain.ByAll: "''", domain.ByDay: "CAST(day AS text)", domain.ByWeek: "CAST((day + 3) / 7 * 7 - 3 AS text)",
 }
 
 // Report adds up days; see domain.Reports.
 func (s *Store) Report(ctx context.Context, f domain.ReportFilter) ([]domain.ReportRow, error) {
-	group := reportGroups[f.By]
+	l := &listing{args: []any{f.MerchantID, f.Limit}}
+	by, group := f.By, reportGroups[f.By]
+	if group == "" {
+		group = "name"
+	} else {
+		by = domain.ByAll
+	}
+	days := strings.Join(l.days("SELECT * FROM report_days", f.MerchantID, by, f.From, f.To), " UNION ALL ")
 	order := "sum(delivered) DESC, sum(offers) DESC, sum(failed + returned + cancelled) DESC, 1"
 	if f.By == domain.ByDay || f.By == domain.ByWeek {
 		order = "min(day)"
@@ -183,14 +247,15 @@ func (s *Store) Report(ctx context.Context, f domain.ReportFilter) ([]domain.Rep
 	for i, c := range columns {
 		columns[i] = "CAST(sum(" + c + ") AS bigint)"
 	}
-	return list(ctx, s, func(r *sql.Rows) (row domain.ReportRow, err error) {
+	rows, err := s.queryVarying(ctx, `SELECT `+group+`, `+strings.Join(columns, ", ")+` FROM (`+days+`) d GROUP BY 1 ORDER BY `+order+` LIMIT $2`,
+		slices.Concat(s.d.listMode, l.args)...)
+	return collect(rows, err, func(r *sql.Rows) (row domain.ReportRow, err error) {
 		dest := []any{&row.Name}
 		for i := range row.Sums {
 			dest = append(dest, &row.Sums[i])
 		}
 		return row, r.Scan(dest...)
-	}, `SELECT `+group[1]+`, `+strings.Join(columns, ", ")+` FROM report_days WHERE scope = $1 AND dimension = '`+group[0]+`'
-		AND day BETWEEN $2 AND $3 GROUP BY 1 ORDER BY `+order+` LIMIT $4`, f.MerchantID, int64(f.From), int64(f.To), f.Limit)
+	})
 }
 
 // HoursOnDuty returns how long couriers were on duty; see domain.Reports.

@@ -65,7 +65,8 @@ var (
 		name: "report_orders", cols: []column{{"order_id", uuids}, {"shares", "text"}},
 		conflict: " ON CONFLICT (order_id) DO UPDATE SET shares = excluded.shares",
 	}
-	reportDays  = newReportDays()
+	reportDays  = newSums("report_days", domain.ReportColumns()...)
+	lessonDays  = newSums("lesson_days", "orders", "off", "bias", "missed", "late")
 	searchParts = &table{name: "search_parts", cols: []column{{"segment", "bigint"}, {"part", "bigint"}, {"data", "bytea"}}}
 	searchQueue = &table{name: "search_queue", cols: []column{
 		{"order_id", uuids}, {"created_at", "bigint"}, {"queued_at", "bigint"},
@@ -75,7 +76,7 @@ var (
 // inserts makes each table's INSERT from a source of rows.
 func inserts(source func(*table) string) map[*table]string {
 	out := map[*table]string{}
-	for _, t := range []*table{ordersTable, eventsTable, idempotencyTable, inboundTable, positionsTable, deliveriesTable, imagesTable, searchParts, searchQueue, reportQueue, reportShares, reportDays} {
+	for _, t := range []*table{ordersTable, eventsTable, idempotencyTable, inboundTable, positionsTable, deliveriesTable, imagesTable, searchParts, searchQueue, reportQueue, reportShares, reportDays, lessonDays} {
 		out[t] = "INSERT INTO " + t.name + " (" + t.list("%[1]s") + t.fixed + ") " + source(t) + t.conflict
 	}
 	return out
