@@ -51,7 +51,7 @@ func (a *asset) serve(c *gin.Context) {
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Add("Vary", "Accept-Encoding")
 	switch {
-	case c.GetHeader("If-None-Match") == a.tag:
+	case strings.Contains(c.GetHeader("If-None-Match"), strings.TrimPrefix(a.tag, "W/")): // a hash in quotes
 		c.Status(http.StatusNotModified)
 	case acceptsGzip(c.GetHeader("Accept-Encoding")):
 		h.Set("Content-Encoding", "gzip")

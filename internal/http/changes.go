@@ -30,7 +30,7 @@ func (s *Server) editOrder(ctx context.Context, in *ChangeIn) (*changedOut, erro
 // cutNulls removes the null members of a T from an object and returns their names in order.
 func cutNulls[T any](body []byte) (names []string, rest []byte) {
 	var members map[string]jsontext.Value
-	if !bytes.Contains(body, []byte("null")) || json.Unmarshal(body, &members) != nil {
+	if !bytes.Contains(body, []byte("null")) || json.Unmarshal(body, &members) != nil || members == nil {
 		return nil, body
 	}
 	known := fieldsOf(reflect.TypeFor[T]())

@@ -12,7 +12,7 @@ import (
 func TestFiltersOfPromises(t *testing.T) {
 	d := open(t)
 	make := func(promised string) string {
-		return d.do("POST", "/order", `{"customer":{"name":"A"},"dropoff":{"address":"x"},"promised_at":"`+promised+`"}`).ok(201)["id"].(string)
+		return d.do("POST", "/order", `{"customer":{"name":"A"},"dropoff":{"address":"Quayside"},"promised_at":"`+promised+`"}`).ok(201)["id"].(string)
 	}
 	past, future := make("2020-05-04T12:00:00Z"), make("2120-05-04T12:00:00Z")
 	d.do("PATCH", "/order/"+future, `{"exception":{"code":"damaged"}}`).ok(200)
@@ -44,7 +44,7 @@ func TestFiltersOfPromises(t *testing.T) {
 	require.Equal(t, of(1, 0, 0, 1), counts("late=true"))
 	require.Equal(t, of(0, 1, 0, 0), counts("exception=damaged"))
 	require.Equal(t, of(0, 0, 1, 0), counts("active=false"))
-	require.Equal(t, of(1, 1, 0, 1), counts("q=x"), "of other addresses")
+	require.Equal(t, of(1, 1, 0, 1), counts("q=quayside"), "of other addresses")
 
 	// A token belongs to its filters, whatever time it is.
 	next := d.do("GET", "/orders?late=false&page_size=2", nil).ok(200)["next_page_token"].(string)

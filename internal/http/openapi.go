@@ -72,6 +72,13 @@ func describeOperation[I, O any](s *Server, api huma.API, op operation, h func(c
 		ho.Parameters = append(ho.Parameters, shareToken())
 	}
 	huma.Register(api, ho, h)
+	get := s.api.OpenAPI().Paths[op.path].Get
+	if op.method == http.MethodGet && (op.unmodified || get.Responses["200"] != nil && get.Responses["200"].Headers["ETag"] != nil) {
+		get.Responses["304"] = &huma.Response{Description: "it still has the ETag in If-None-Match"}
+		get.Parameters = append(get.Parameters, &huma.Param{
+			Name: "If-None-Match", In: "header", Description: "Return 304 if it still has this ETag.", Example: `"v3"`, Schema: &huma.Schema{Type: huma.TypeString},
+		})
+	}
 	op.describeBody(s, ho)
 }
 
@@ -171,7 +178,7 @@ func (s *Server) newAPI() {
 			fail(c, err)
 			return
 		}
-		next(huma.WithContext(hc, ctx))
+		next(&revalidating{humaContext: huma.WithContext(hc, ctx)})
 	})
 }
 
@@ -236,9 +243,6 @@ func (op operation) huma(s *Server) huma.Operation {
 	}
 	for _, code := range append(codes, domain.CodeInternal, domain.CodeHeadersTooLarge) {
 		s.describeProblem(ho.Responses, code)
-	}
-	if op.unmodified {
-		ho.Responses["304"] = &huma.Response{Description: "the order still has the version in If-None-Match"}
 	}
 	if op.replies != "" { // otherwise huma derives the response from the output
 		media := &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString}}

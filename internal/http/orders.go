@@ -47,9 +47,8 @@ func (s *Server) orderRoutes() {
 		body:  domain.Draft{},
 		codes: []domain.Code{domain.CodeDuplicateExternalID},
 	}, s.guarded(s.createOrder))
-	plain[getOrderIn, orderOut](s, operation{
+	plain[OrderPath, orderOut](s, operation{
 		method: http.MethodGet, path: "/order/{order_id}", id: "getOrder", tag: tagOrders,
-		unmodified: true,
 	}, s.guarded(s.getOrder))
 	handle(s, operation{
 		method: http.MethodGet, path: "/orders", id: "listOrders", tag: tagOrders,
@@ -134,11 +133,6 @@ func sendOrder(c *gin.Context, status int, o *domain.Order) error {
 	return nil
 }
 
-type getOrderIn struct {
-	OrderPath
-	IfNoneMatch string `header:"If-None-Match" doc:"Return 304 if the order still has this ETag." example:"\"v3\""`
-}
-
 // getOrder is the hottest read and optimized for that.
 func (s *Server) getOrder(ctx context.Context, c *gin.Context) error {
 	if err := onlyQuery(c.Request.URL, "token"); err != nil {
@@ -148,8 +142,8 @@ func (s *Server) getOrder(ctx context.Context, c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	if transport.Unchanged(c.Request.Header.Get("If-None-Match"), o.Version) {
-		c.Writer.Header()["Etag"] = []string{transport.ETag(o.Version)}
+	if tag := transport.ETag(o.Version); transport.Unchanged(c.Request.Header.Get("If-None-Match"), tag) {
+		c.Writer.Header()["Etag"] = []string{tag}
 		c.Status(http.StatusNotModified)
 		return nil
 	}

@@ -1,6 +1,7 @@
 package httpserver
 
 import (
+	"io"
 	"maps"
 	"net/http"
 	"net/url"
@@ -13,6 +14,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
+	"github.com/order-tracking/order-tracking/internal/transport"
 )
 
 // Moment is a time in a query parameter.
@@ -178,4 +180,33 @@ func rangeOf(s *huma.Schema) string {
 		return text(*s.Maximum) + " or less"
 	}
 	return "between " + text(*s.Minimum) + " and " + text(*s.Maximum)
+}
+
+// revalidating answers 304 without a body to a GET whose response has the ETag that the caller knows.
+type revalidating struct {
+	humaContext
+	same bool
+}
+
+type humaContext huma.Context // which has a method Context
+
+func (r *revalidating) Unwrap() huma.Context { return r.humaContext }
+
+func (r *revalidating) SetHeader(name, value string) {
+	r.same = r.same || name == "ETag" && (r.Method() == http.MethodGet || r.Method() == http.MethodHead) && transport.Unchanged(r.Header("If-None-Match"), value)
+	r.humaContext.SetHeader(name, value)
+}
+
+func (r *revalidating) SetStatus(code int) {
+	if r.same = r.same && code == http.StatusOK; r.same {
+		code = http.StatusNotModified
+	}
+	r.humaContext.SetStatus(code)
+}
+
+func (r *revalidating) BodyWriter() io.Writer {
+	if r.same {
+		return io.Discard
+	}
+	return r.humaContext.BodyWriter()
 }

@@ -1,6 +1,7 @@
 package httpserver
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"time"
@@ -24,7 +25,7 @@ func (s *Server) sessionRoutes() {
 	}, s.answering(s.createSession))
 	plain[struct{}, struct{}](s, operation{
 		method: http.MethodDelete, path: "/session", id: "deleteSession", tag: tagAccess, open: true,
-		status: http.StatusNoContent, codes: []domain.Code{domain.CodeUnavailable, domain.CodeForbidden},
+		status: http.StatusNoContent, codes: []domain.Code{domain.CodeUnavailable, domain.CodeForbidden, domain.CodeValidationFailed},
 	}, s.answering(s.deleteSession))
 }
 
@@ -38,7 +39,7 @@ func (s *Server) answering(h func(ctx context.Context, c *gin.Context) error) gi
 }
 
 func (s *Server) createSession(ctx context.Context, c *gin.Context) error {
-	if err := s.sameSite(c); err != nil {
+	if err := cmp.Or(s.sameSite(c), onlyQuery(c.Request.URL)); err != nil {
 		return err
 	}
 	body, err := readJSON(c)
@@ -62,7 +63,7 @@ func (s *Server) createSession(ctx context.Context, c *gin.Context) error {
 }
 
 func (s *Server) deleteSession(ctx context.Context, c *gin.Context) error {
-	if err := s.sameSite(c); err != nil {
+	if err := cmp.Or(s.sameSite(c), onlyQuery(c.Request.URL)); err != nil {
 		return err
 	}
 	if cookie, err := c.Request.Cookie(sessionCookie); err == nil {

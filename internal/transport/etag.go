@@ -36,13 +36,14 @@ func ExpectedVersion(ifMatch string, current func() (int64, error)) (int64, erro
 	return NoVersion, nil
 }
 
-// Unchanged reports whether an If-None-Match header contains the version. An unreadable header matches nothing.
-func Unchanged(ifNoneMatch string, version int64) bool {
+// Unchanged reports whether an If-None-Match header contains a version's ETag. An unreadable header matches nothing.
+func Unchanged(ifNoneMatch, etag string) bool {
 	if ifNoneMatch == "" {
 		return false
 	}
 	versions, anyOf, ok := parseETags(ifNoneMatch)
-	return ok && (anyOf || slices.Contains(versions, version))
+	now, _, _ := parseETags(etag)
+	return ok && (anyOf || len(now) == 1 && now[0] != NoVersion && slices.Contains(versions, now[0]))
 }
 
 // parseETags reads a list of entity tags or *. A foreign tag becomes NoVersion. Weak tags

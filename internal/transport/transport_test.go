@@ -160,8 +160,8 @@ func TestETagsRoundTrip(t *testing.T) {
 		got, _, ok := parseETags(ETag(v))
 		require.True(t, ok)
 		require.Equal(t, []int64{v}, got)
-		require.True(t, Unchanged(ETag(v), v))
-		require.False(t, Unchanged(ETag(v), v-1))
+		require.True(t, Unchanged(ETag(v), ETag(v)))
+		require.False(t, Unchanged(ETag(v), ETag(v-1)))
 	})
 }
 
