@@ -145,7 +145,9 @@ var questions = []question{
 	{"report: a year by courier", func(madeOrder, *rand.Rand) url.Values { return aYear("courier") }, countLimit, 40},
 	{"report: a year by merchant", func(madeOrder, *rand.Rand) url.Values { return aYear("merchant") }, countLimit, 40},
 	{"estimates: of 30 days", func(o madeOrder, _ *rand.Rand) url.Values { return during(o, "from", "to", 30) }, countLimit, 40},
-	{"estimates: of a year", func(madeOrder, *rand.Rand) url.Values { return with(aYear("zone"), "from", ago(365)+"T00:00:00Z") }, countLimit, 10},
+	{"estimates: of a year", func(madeOrder, *rand.Rand) url.Values {
+		return url.Values{"by": {"zone"}, "from": {ago(365) + "T00:00:00Z"}}
+	}, countLimit, 10},
 }
 
 func ago(days int) string { return time.Now().AddDate(0, 0, -days).Format(time.DateOnly) }
