@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"hash/fnv"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -16,6 +17,8 @@ import (
 const (
 	currency   = "RUB"
 	maxComment = 1000
+	// optionalReturn is the only service: goods that can't be delivered stay with the courier.
+	optionalReturn = "optional_return"
 )
 
 // Points of a claim; a claim of ours has one drop-off.
@@ -31,7 +34,8 @@ func number(text string) json.Number { return json.Number(cmp.Or(text, "0")) }
 func unsupported(f *domain.Faults, r domain.ShipmentRequest) {
 	for at, has := range map[string]bool{
 		"/from/point": r.From.Point != "", "/to/point": r.To.Point != "", "/payment": r.Payment.Collects(),
-		"/seller": r.Seller != nil, "/services": len(r.Services) > 0, "/invoice": r.Invoice != nil,
+		"/seller": r.Seller != nil, "/invoice": r.Invoice != nil,
+		"/services": slices.ContainsFunc(r.Services, func(s domain.CarrierService) bool { return s.Code != optionalReturn }),
 	} {
 		if has {
 			f.Add(at, "unsupported", "Yandex Delivery does not offer it with a claim")
@@ -43,8 +47,28 @@ func unsupported(f *domain.Faults, r domain.ShipmentRequest) {
 	f.Text("/comment", r.Comment, maxComment)
 }
 
-// encodeClaim encodes a claim, which also asks for offers. Lengths are metres, weights
-// kilograms.
+// encodeOffers encodes a request for offers, which needs no names of people and goods.
+func encodeOffers(from, to domain.Stop, packages []domain.Package, tariff string) carrier.Body {
+	var items, points []carrier.Body
+	for _, p := range carrier.Boxes(packages) {
+		items = append(items, carrier.Body{
+			"quantity": 1, "pickup_point": pointFrom, "dropoff_point": pointTo, "weight": float64(p.WeightG) / 1000,
+			"size": carrier.Body{"length": metres(p.LengthCm), "width": metres(p.WidthCm), "height": metres(p.HeightCm)},
+		})
+	}
+	for i, at := range []domain.Stop{from, to} {
+		point := address(at)
+		point["id"] = i + 1
+		points = append(points, point)
+	}
+	b := carrier.Body{"items": items, "route_points": points}
+	if tariff != "" {
+		b["requirements"] = carrier.Body{"taxi_classes": []string{tariff}}
+	}
+	return b
+}
+
+// encodeClaim encodes a claim. Lengths are metres, weights kilograms.
 func encodeClaim(r domain.ShipmentRequest, hook string) (carrier.Body, error) {
 	packed, err := carrier.Pack(r.Packages, r.Items, carrier.PackLimits{
 		Rows: 1000, Pieces: 1_000_000, SKU: 255, Currency: currency, Unnamed: "Товар", Part: "%s (место %d)",
@@ -78,6 +102,9 @@ func encodeClaim(r domain.ShipmentRequest, hook string) (carrier.Body, error) {
 	if r.Tariff != "" {
 		b["client_requirements"] = carrier.Body{"taxi_class": r.Tariff}
 	}
+	if len(r.Services) > 0 {
+		b[optionalReturn] = true
+	}
 	if hook != "" {
 		b["callback_properties"] = carrier.Body{"callback_url": hook}
 	}
@@ -92,17 +119,24 @@ func point(id int, kind string, who domain.Customer, at domain.Stop, comment str
 	if extension != "" {
 		comment = carrier.Join(". ", "доб. "+extension, comment)
 	}
-	address := carrier.Body{"fullname": carrier.Join(", ", at.Region, at.City, at.Address), "comment": comment}
-	if p := at.Location; p != nil {
-		address["coordinates"] = []float64{p.Lon, p.Lat}
-		if address["fullname"] == "" { // required, and better than nothing
-			address["fullname"] = fmt.Sprintf("%.6f, %.6f", p.Lat, p.Lon)
-		}
-	}
+	where := address(at)
+	where["comment"] = comment
 	return carrier.Body{
-		"point_id": id, "visit_order": id, "type": kind, "address": address,
+		"point_id": id, "visit_order": id, "type": kind, "address": where,
 		"contact": carrier.Body{"name": who.Name, "phone": phone, "email": who.Email},
 	}
+}
+
+// address encodes where an end of the way is.
+func address(at domain.Stop) carrier.Body {
+	b := carrier.Body{"fullname": carrier.Join(", ", at.Region, at.City, at.Address)}
+	if p := at.Location; p != nil {
+		b["coordinates"] = []float64{p.Lon, p.Lat}
+		if b["fullname"] == "" { // required, and better than nothing
+			b["fullname"] = fmt.Sprintf("%.6f, %.6f", p.Lat, p.Lon)
+		}
+	}
+	return b
 }
 
 // vehicles are the product's words for how couriers travel.

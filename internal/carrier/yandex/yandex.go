@@ -102,11 +102,8 @@ func (c *Carrier) claim(ctx context.Context, call carrier.Call) (carrier.Node, e
 
 // Quote asks for offers of a courier.
 func (c *Carrier) Quote(ctx context.Context, q domain.QuoteRequest) ([]domain.Quote, error) {
-	body, err := encodeClaim(c.filled(domain.ShipmentRequest{From: q.From, To: q.To, Packages: q.Packages, Sender: q.Sender}), "")
-	if err != nil {
-		return nil, c.refused(err)
-	}
-	n, err := c.client.JSON(ctx, post("quote", "/offers/calculate", "", body))
+	from := c.filled(domain.ShipmentRequest{From: q.From}).From
+	n, err := c.client.JSON(ctx, post("quote", "/offers/calculate", "", encodeOffers(from, q.To, q.Packages, q.Tariff)))
 	if err != nil {
 		return nil, err
 	}

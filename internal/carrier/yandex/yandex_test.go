@@ -117,6 +117,13 @@ func TestClaimsHoldWhatWasBooked(t *testing.T) {
 	require.Equal(t, "+79161234567", to["contact"].(map[string]any)["phone"])
 	require.Equal(t, "https://shop.example/hooks/yandex/t0ken?", in["callback_properties"].(map[string]any)["callback_url"])
 
+	keeps := request
+	keeps.ClientRef, keeps.Services = "A-2", []domain.CarrierService{{Code: "optional_return"}}
+	_, err = d.CreateShipment(t.Context(), keeps)
+	require.NoError(t, err)
+	require.Equal(t, true, d.s.Claims()[1].Input["optional_return"])
+	require.NotContains(t, in, "optional_return")
+
 	bad := request
 	bad.To.Point, bad.Recipient.Phone, bad.Services = "MSK5", "", []domain.CarrierService{{Code: "try_on"}}
 	bad.Payment = &domain.Payment{Due: &domain.Money{Amount: 1, Currency: "RUB"}}
@@ -251,11 +258,17 @@ func TestQuotes(t *testing.T) {
 	d := open(nil)
 	quotes, err := d.Quote(t.Context(), domain.QuoteRequest{To: request.To})
 	require.NoError(t, err)
-	require.Equal(t, "courier", quotes[0].Tariff)
-	require.Equal(t, domain.Money{Amount: 25000, Currency: "RUB"}, quotes[0].Price)
+	require.Len(t, quotes, 2)
+	cheapest, ok := domain.ChooseQuote(quotes, domain.TariffCheapest)
+	require.True(t, ok)
+	require.Equal(t, "courier", cheapest.Tariff)
+	require.Equal(t, domain.Money{Amount: 25000, Currency: "RUB"}, cheapest.Price)
 	quotes, err = d.Quote(t.Context(), domain.QuoteRequest{To: request.To, Tariff: "express"})
 	require.NoError(t, err)
 	require.Len(t, quotes, 1)
+	require.Equal(t, int64(31860), quotes[0].Price.Amount)
+	_, err = d.Quote(t.Context(), domain.QuoteRequest{To: request.To, Tariff: "rocket"})
+	require.Equal(t, domain.ClassRetryable, domain.ClassOf(err), "nobody goes now")
 }
 
 func TestTablesAreSound(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -220,8 +221,20 @@ func (s *Server) cancel(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) offers(w http.ResponseWriter, r *http.Request) {
-	var in object
-	if json.NewDecoder(r.Body).Decode(&in) != nil {
+	var in struct {
+		Items []struct {
+			Quantity int     `json:"quantity"`
+			Weight   float64 `json:"weight"`
+		} `json:"items"`
+		Points []struct {
+			ID       int    `json:"id"`
+			Fullname string `json:"fullname"`
+		} `json:"route_points"`
+		Requirements struct {
+			Classes []string `json:"taxi_classes"`
+		} `json:"requirements"`
+	}
+	if json.NewDecoder(r.Body).Decode(&in) != nil || len(in.Items) == 0 || in.Items[0].Quantity < 1 || len(in.Points) < 2 || in.Points[0].ID == 0 || in.Points[1].Fullname == "" {
 		fail(w, http.StatusBadRequest, "validation_error")
 		return
 	}
@@ -232,7 +245,13 @@ func (s *Server) offers(w http.ResponseWriter, r *http.Request) {
 			"delivery_interval": object{"from": stamp(from), "to": stamp(from.Add(time.Hour))},
 		}
 	}
-	answer(w, http.StatusOK, object{"offers": []object{one("courier", "250.00"), one("express", "318.60")}})
+	offers := []object{}
+	for class, price := range map[string]string{"courier": "250.00", "express": "318.60"} {
+		if wanted := in.Requirements.Classes; len(wanted) == 0 || slices.Contains(wanted, class) {
+			offers = append(offers, one(class, price))
+		}
+	}
+	answer(w, http.StatusOK, object{"offers": offers})
 }
 
 // read answers with the journal's entries behind a cursor.
