@@ -265,11 +265,5 @@ func OpenCarrier(ctx context.Context, cfg *config.Config, code string) (car Carr
 	return nil, nil, errors.Join(err, open.close())
 }
 
-// Ability returns an optional interface of a carrier, or an error if it is not supported.
-func Ability[T any](car Carrier, what string) (T, error) {
-	able, ok := car.(T)
-	if !ok {
-		return able, domain.Unsupported(car.Account().Carrier, what)
-	}
-	return able, nil
-}
+// Ability returns an optional interface of a carrier; see domain.Ability.
+func Ability[T any](car Carrier, what string) (T, error) { return domain.Ability[T](car, what) }

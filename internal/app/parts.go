@@ -50,8 +50,10 @@ func (a *App) connect(ctx context.Context) (err error) {
 	a.gate.documents = &access.Documents{Store: a.store, Clock: a.clock}
 	a.hub = push.New(push.Config{
 		ShowCourier: a.showCourier, Duties: a.duties,
-		StopsBefore: func(ctx context.Context, o *domain.Order) *int { return a.orders.StopsBefore(ctx, o) },
-		Queue:       a.cfg.Live.Queue, MaxSubscriptions: a.cfg.Live.MaxStreams, FleetTick: a.cfg.Live.FleetTick, Wakeups: a.wakeups,
+		Glimpse: func(ctx context.Context, o *domain.Order, v domain.View) (*domain.Position, error) {
+			return a.orders.Glimpse(ctx, o, v)
+		},
+		Queue: a.cfg.Live.Queue, MaxSubscriptions: a.cfg.Live.MaxStreams, FleetTick: a.cfg.Live.FleetTick, Wakeups: a.wakeups,
 	}, a.store, a.live, a.clock, a.log)
 	if a.embedded != nil && a.embedded.SetAside() {
 		n, err := a.store.Republish(ctx)

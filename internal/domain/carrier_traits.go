@@ -186,7 +186,11 @@ func ClassOf(err error) ErrorClass {
 	return ClassRetryable
 }
 
-// Unsupported is the error of an operation that the carrier does not have.
-func Unsupported(carrier, what string) error {
-	return &CarrierError{Carrier: carrier, Class: ClassUnsupported, Message: what + " is not something it offers"}
+// Ability returns an optional interface of a carrier; unsupported, with what it is for in words, when it does not have it.
+func Ability[T any](car Carrier, what string) (T, error) {
+	able, ok := car.(T)
+	if !ok {
+		return able, &CarrierError{Carrier: car.Account().Carrier, Class: ClassUnsupported, Message: what + " is not something it offers"}
+	}
+	return able, nil
 }

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Carrier is an account with a delivery company. Besides this core it implements any of the interfaces below: use a type
-// assertion, and return Unsupported when it fails. All of them fail with *CarrierError. Its Class tells when to retry and
+// Carrier is an account with a delivery company. Besides this core it implements any of the interfaces below: see
+// Ability. All of them fail with *CarrierError. Its Class tells when to retry and
 // never that a parcel has ended: only a snapshot's phase does.
 type Carrier interface {
 	// Account identifies the company and the contract with it.

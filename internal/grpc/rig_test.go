@@ -98,13 +98,17 @@ func start(t *testing.T, w with) *rig {
 	require.NoError(t, err)
 	live := cache.NewMemory(cache.MemoryOptions{})
 	now := &clock{now: time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)}
-	hub := push.New(push.Config{Queue: max(w.queue, 1), MaxSubscriptions: w.streams, FleetTick: time.Second}, store, live, now, log)
+	var verbs *orders.Service
+	hub := push.New(push.Config{
+		Queue: max(w.queue, 1), MaxSubscriptions: w.streams, FleetTick: time.Second,
+		Glimpse: func(ctx context.Context, o *domain.Order, v domain.View) (*domain.Position, error) { return verbs.Glimpse(ctx, o, v) },
+	}, store, live, now, log)
 	estimate := eta.Config{
 		Speeds: map[domain.Vehicle]float64{domain.VehicleCar: 8}, Detour: 1.3, Handover: time.Minute,
 		Dispatch: time.Minute, Default: time.Hour, FreshFor: 10 * time.Minute,
 	}
 	keys := idempotency.NewKeys(store, now)
-	verbs := orders.New(orders.Deps{
+	verbs = orders.New(orders.Deps{
 		Store: store, Live: live, Clock: now, Log: log, Keys: keys, Estimate: estimate, PhoneRegion: "RU",
 	}, hub)
 	positions := tracking.New(tracking.Deps{

@@ -78,13 +78,15 @@ func openHub(t testing.TB, cfg Config, config access.GuardConfig, bounds push.Co
 	store, err := database.OpenSQLite(context.Background(), filepath.Join(t.TempDir(), "orders.db"), database.Options{Log: log})
 	require.NoError(t, err)
 	live := cache.NewMemory(cache.MemoryOptions{})
+	var verbs *orders.Service
+	bounds.Glimpse = func(ctx context.Context, o *domain.Order, v domain.View) (*domain.Position, error) { return verbs.Glimpse(ctx, o, v) }
 	hub := push.New(bounds, store, live, wallClock{}, log)
 	ctx, stop := context.WithCancel(context.Background())
 	var background sync.WaitGroup
 	background.Go(func() { _ = hub.Run(ctx) })
 	registry := prometheus.NewRegistry()
 	keys, estimate := idempotency.NewKeys(store, wallClock{}), eta.Config{Default: time.Hour}
-	verbs := orders.New(orders.Deps{
+	verbs = orders.New(orders.Deps{
 		Store: store, Live: live, Clock: wallClock{}, Log: log, Keys: keys, Estimate: estimate, PhoneRegion: "RU",
 	}, hub)
 	positions := tracking.New(tracking.Deps{

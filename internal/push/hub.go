@@ -25,9 +25,8 @@ type Config struct {
 	Wakeups domain.Wakeups
 	// ShowCourier returns a merchant's rule for showing the courier to customers; nil is custody.
 	ShowCourier func(merchantID string) domain.ShowCourier
-	// StopsBefore returns how many stops an order's courier has before its drop-off, nil if
-	// that is not known; for rules that depend on it.
-	StopsBefore func(ctx context.Context, o *domain.Order) *int
+	// Glimpse returns where the courier of an order is as far as the view shows it; nil shows nobody.
+	Glimpse func(ctx context.Context, o *domain.Order, v domain.View) (*domain.Position, error)
 	// Duties returns a courier's route and offers; nil publishes none.
 	Duties func(ctx context.Context, courierID string) (Duties, error)
 }

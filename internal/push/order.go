@@ -306,12 +306,10 @@ func (h *Hub) orderSnapshot(ctx context.Context, o *domain.Order, v domain.View)
 			return nil, err
 		}
 	}
-	if extra.Courier = extra.Courier.For(v, o.Status); extra.Courier != nil && o.Status.ShowsPlace() {
-		g := h.glimpse(o.State(), nil)
-		if v == domain.ViewCustomer && g.Rule.CountsStops() && h.cfg.StopsBefore != nil {
-			g.Stops = h.cfg.StopsBefore(ctx, o)
+	if extra.Courier = extra.Courier.For(v, o.Status); extra.Courier != nil && h.cfg.Glimpse != nil {
+		if p, err := h.cfg.Glimpse(ctx, o, v); err == nil { // otherwise the courier is not on the map
+			extra.Position = p
 		}
-		extra.Position = g.Position(v, h.whereabouts(ctx, o), h.clock.Now())
 	}
 	if extra.Courier != nil || extra.Position != nil {
 		more, err := json.Marshal(extra)

@@ -314,18 +314,6 @@ func (m *member) enterSimple(first func(w *wakes) []*Frame) {
 	w.fire()
 }
 
-// whereabouts returns the newest position of the order's courier, or else of the carrier's, or nil.
-func (h *Hub) whereabouts(ctx context.Context, o *domain.Order) *domain.Position {
-	if o.CourierID != "" {
-		return h.position(ctx, o.CourierID)
-	}
-	job, err := h.store.ShipmentJob(ctx, o.ID)
-	if err != nil || job == nil {
-		return nil
-	}
-	return job.Performer
-}
-
 // position returns the courier's newest position or nil; during an outage of the live store the courier is not on the map.
 func (h *Hub) position(ctx context.Context, courierID string) *domain.Position {
 	p, err := h.live.Position(ctx, courierID)

@@ -119,6 +119,10 @@ func newWorld(t testing.TB, cfg Config) *world {
 			couriers: map[string]*domain.Courier{},
 		},
 	}
+	cfg.Glimpse = func(ctx context.Context, o *domain.Order, v domain.View) (*domain.Position, error) {
+		p, err := w.live.Position(ctx, o.CourierID)
+		return w.hub.glimpse(o.State(), w.stops).Position(v, p, time.Now()), err
+	}
 	w.hub = New(cfg, w.db, w.live, wall{}, zap.New(core))
 	t.Cleanup(w.hub.Close)
 	return w

@@ -127,15 +127,6 @@ func (c Carriers) companies() (codes []string) {
 	return codes
 }
 
-// ability returns an optional capability of a carrier, or an error.
-func ability[T any](car domain.Carrier, what string) (T, error) {
-	able, ok := car.(T)
-	if !ok {
-		return able, domain.Unsupported(car.Account().Carrier, what)
-	}
-	return able, nil
-}
-
 // failure converts a carrier's error for the caller: faults of the request in the carrier's words, anything else as unavailable.
 func failure(err error) error {
 	if err == nil {

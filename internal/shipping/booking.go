@@ -28,7 +28,7 @@ var (
 
 // handIn sends a booking to the carrier.
 func (w *worker) handIn(ctx context.Context, o *domain.Order, job *domain.ShipmentJob) (snap domain.ShipmentSnapshot, err error) {
-	shipper, err := ability[domain.CarrierShipper](w.car, "booking")
+	shipper, err := domain.Ability[domain.CarrierShipper](w.car, "booking")
 	if err != nil {
 		return snap, err
 	}
@@ -90,7 +90,7 @@ func (w *worker) duplicate(ctx context.Context, job *domain.ShipmentJob) (domain
 
 // seek searches for a booking without an answer.
 func (w *worker) seek(ctx context.Context, o *domain.Order, job *domain.ShipmentJob) (domain.ShipmentSnapshot, error) {
-	shipper, err := ability[domain.CarrierShipper](w.car, "booking")
+	shipper, err := domain.Ability[domain.CarrierShipper](w.car, "booking")
 	if err != nil {
 		return domain.ShipmentSnapshot{}, err
 	}

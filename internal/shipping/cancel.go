@@ -95,7 +95,7 @@ func (sv *Service) toCancel(ctx context.Context, id string, expected int64) (*do
 // terms fetches the cancellation terms of a shipment. For an unanswered booking it first
 // finds out whether the shipment exists; not_found while that is unknown.
 func (w *worker) terms(ctx context.Context, o *domain.Order, job *domain.ShipmentJob) (domain.CancelTerms, error) {
-	shipper, err := ability[domain.CarrierShipper](w.car, "cancelling")
+	shipper, err := domain.Ability[domain.CarrierShipper](w.car, "cancelling")
 	if err != nil {
 		return domain.CancelTerms{Kind: domain.CancelImpossible, Detail: "it can't cancel"}, nil
 	}
@@ -120,7 +120,7 @@ func (w *worker) terms(ctx context.Context, o *domain.Order, job *domain.Shipmen
 
 // cancelFree cancels at no cost and briefly polls for the outcome.
 func (w *worker) cancelFree(ctx context.Context, job *domain.ShipmentJob, watch time.Duration) (ended bool, err error) {
-	shipper, err := ability[domain.CarrierShipper](w.car, "cancelling")
+	shipper, err := domain.Ability[domain.CarrierShipper](w.car, "cancelling")
 	if err != nil {
 		return false, err
 	}
@@ -312,7 +312,7 @@ func (w *worker) agree(ctx context.Context, o *domain.Order, job *domain.Shipmen
 	case (terms.Price == nil) != (in.Price == nil) || terms.Price != nil && *terms.Price != *in.Price:
 		return terms, costs(job, terms)
 	}
-	shipper, err := ability[domain.CarrierShipper](w.car, "cancelling")
+	shipper, err := domain.Ability[domain.CarrierShipper](w.car, "cancelling")
 	if err == nil {
 		_, err = shipper.CancelShipment(ctx, job.Ref, terms)
 	}

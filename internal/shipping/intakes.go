@@ -45,7 +45,7 @@ func (sv *Service) BookIntake(ctx context.Context, id string, in domain.IntakeRe
 		if o.Shipment.Intake.Live() {
 			return nil, &domain.Error{Code: domain.CodeIllegalTransition, Allowed: o.Status.Next(), Message: "a courier is to come already; cancel that first"}
 		}
-		able, err := ability[domain.CarrierIntakes](car, "collecting parcels")
+		able, err := domain.Ability[domain.CarrierIntakes](car, "collecting parcels")
 		if err != nil {
 			return nil, failure(err)
 		}
@@ -73,7 +73,7 @@ func (sv *Service) CancelIntake(ctx context.Context, id string) (*domain.Order, 
 		if err != nil {
 			return nil, err
 		}
-		able, err := ability[domain.CarrierIntakes](car, "collecting parcels")
+		able, err := domain.Ability[domain.CarrierIntakes](car, "collecting parcels")
 		if err == nil {
 			err = able.CancelIntake(ctx, o.Shipment.Intake.ID)
 		}
@@ -132,7 +132,7 @@ func (sv *Service) Edit(ctx context.Context, id string, in domain.ShipmentEdit, 
 		if err != nil {
 			return nil, err
 		}
-		able, err := ability[domain.CarrierEditor](car, "changing parcels")
+		able, err := domain.Ability[domain.CarrierEditor](car, "changing parcels")
 		if err == nil {
 			err = able.EditShipment(ctx, job.Ref, in)
 		}

@@ -45,7 +45,7 @@ func (sv *Service) Label(ctx context.Context, ids []string, p domain.Paper) ([]b
 	if car == nil {
 		return nil, domain.Errorf(domain.CodeCarrierNotFound, "the delivery company %s is no longer configured", account)
 	}
-	printer, err := ability[domain.CarrierLabeler](car, "printing")
+	printer, err := domain.Ability[domain.CarrierLabeler](car, "printing")
 	if err != nil {
 		return nil, failure(err)
 	}

@@ -26,7 +26,7 @@ func (sv *Service) Return(ctx context.Context, id string, in domain.ShipmentRetu
 		if o.Status != domain.StatusDelivered || o.Shipment.ReturnNumber != "" {
 			return nil, &domain.Error{Code: domain.CodeIllegalTransition, Allowed: o.Status.Next(), Message: "only what was delivered, and does not come back already, can be returned"}
 		}
-		able, err := ability[domain.CarrierReturns](car, "returns from customers")
+		able, err := domain.Ability[domain.CarrierReturns](car, "returns from customers")
 		if err != nil {
 			return nil, failure(err)
 		}
@@ -55,7 +55,7 @@ func (sv *Service) Intervals(ctx context.Context, id string) ([]domain.DeliveryI
 	if err != nil {
 		return nil, err
 	}
-	able, err := ability[domain.CarrierAgreements](car, "delivery intervals")
+	able, err := domain.Ability[domain.CarrierAgreements](car, "delivery intervals")
 	if err != nil {
 		return nil, failure(err)
 	}
@@ -81,7 +81,7 @@ func (sv *Service) AgreeDelivery(ctx context.Context, id string, in domain.Deliv
 		if o.Status.Terminal() {
 			return nil, domain.Errorf(domain.CodeOrderFinished, "the order is %s", o.Status)
 		}
-		able, err := ability[domain.CarrierAgreements](car, "delivery intervals")
+		able, err := domain.Ability[domain.CarrierAgreements](car, "delivery intervals")
 		if err == nil {
 			err = able.AgreeDelivery(ctx, job.Ref, in)
 		}

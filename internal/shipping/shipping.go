@@ -23,7 +23,7 @@ type Deps struct {
 	Log    *zap.Logger
 	Keys   *idempotency.Keys
 	Orders *orders.Service
-	// Watchers are shown where carriers' couriers are; nil for nobody.
+	// Watchers are shown where carriers' couriers are.
 	Watchers domain.Watchers
 	Carriers
 }
@@ -130,10 +130,10 @@ func (sv *Service) prepare(
 	ref.ClientRef = s.Reference
 	job := domain.ShipmentJob{OrderID: o.ID, Account: account, Due: now, Since: now, Ref: ref}
 	if in.TrackingNumber != "" {
-		_, err := ability[domain.CarrierTracker](car, "tracking")
+		_, err := domain.Ability[domain.CarrierTracker](car, "tracking")
 		return s, job, failure(err)
 	}
-	shipper, err := ability[domain.CarrierShipper](car, "booking")
+	shipper, err := domain.Ability[domain.CarrierShipper](car, "booking")
 	if err == nil {
 		err = shipper.CheckShipment(in.Request(o, s.Reference))
 	}
@@ -179,7 +179,7 @@ func choose(ctx context.Context, car domain.Carrier, o *domain.Order, b domain.B
 
 // offers fetches prices for a booking, of an order if there is one.
 func offers(ctx context.Context, car domain.Carrier, o *domain.Order, b domain.Booking) ([]domain.Quote, error) {
-	quoter, err := ability[domain.CarrierQuoter](car, "quoting prices")
+	quoter, err := domain.Ability[domain.CarrierQuoter](car, "quoting prices")
 	if err != nil {
 		return nil, err
 	}
@@ -262,7 +262,7 @@ func (sv *Service) Points(ctx context.Context, carrier string, q domain.PointQue
 	if err != nil {
 		return nil, "", err
 	}
-	finder, err := ability[domain.CarrierPoints](car, "handing out at offices")
+	finder, err := domain.Ability[domain.CarrierPoints](car, "handing out at offices")
 	if err != nil {
 		return nil, "", failure(err)
 	}

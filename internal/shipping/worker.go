@@ -195,7 +195,7 @@ func (w *worker) locate(ctx context.Context, o *domain.Order, job *domain.Shipme
 		return
 	}
 	job.Performer = &now
-	if w.Watchers != nil && (before == nil || now.RecordedAt.After(before.RecordedAt)) {
+	if before == nil || now.RecordedAt.After(before.RecordedAt) {
 		w.Watchers.CourierMoved(domain.Fix{Position: now}, []domain.Carried{{OrderID: o.ID}})
 	}
 }
@@ -209,7 +209,7 @@ func (w *worker) poll(ctx context.Context, o *domain.Order, job *domain.Shipment
 	default:
 		return w.seek(ctx, o, job)
 	}
-	tracker, err := ability[domain.CarrierTracker](w.car, "tracking")
+	tracker, err := domain.Ability[domain.CarrierTracker](w.car, "tracking")
 	if err != nil {
 		return domain.ShipmentSnapshot{}, err
 	}

@@ -175,7 +175,7 @@ var papers = map[domain.LabelKind]string{domain.LabelBarcode: "/print/barcodes",
 func (c *Carrier) RequestLabel(ctx context.Context, refs []domain.ShipmentRef, p domain.Paper) (string, error) {
 	path, known := papers[p.Kind]
 	if !known {
-		return "", domain.Unsupported(Code, "printing a "+string(p.Kind))
+		return "", c.client.Fail(domain.ClassUnsupported, "printing a "+string(p.Kind)+" is not something it offers")
 	}
 	var orders []carrier.Body
 	for _, ref := range refs {
