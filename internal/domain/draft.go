@@ -34,7 +34,7 @@ func (d Draft) Normalize(region string) (Draft, error) {
 	f.Check("", &d)
 	f.dropoff(d.Dropoff)
 	f.phone("/customer/phone", &d.Customer.Phone, region)
-	d.Payment.rules(&f, "/payment")
+	d.Payment.rules(&f)
 	f.Listed("/proof_required", "proof", d.ProofRequired, ProofKinds())
 	f.window(d.DeliverAfter, d.DeliverBefore)
 	for _, t := range []**time.Time{&d.ReadyAt, &d.PromisedAt, &d.DeliverAfter, &d.DeliverBefore} {

@@ -84,7 +84,7 @@ func (e *Edit) normalize(region string) error {
 	if e.Dropoff != nil {
 		f.dropoff(e.Dropoff)
 	}
-	e.Payment.rules(&f, "/payment")
+	e.Payment.rules(&f)
 	f.Listed("/proof_required", "proof", e.ProofRequired, ProofKinds())
 	for _, t := range []**time.Time{&e.ReadyAt, &e.PromisedAt, &e.DeliverAfter, &e.DeliverBefore} {
 		*t = timestamp(*t)

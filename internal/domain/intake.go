@@ -99,7 +99,7 @@ func (e *ShipmentEdit) Validate(region string) error {
 	if e.Recipient != nil {
 		f.phone("/recipient/phone", &e.Recipient.Phone, region)
 	}
-	e.Payment.rules(&f, "/payment")
+	e.Payment.rules(&f)
 	if len(e.fields()) == 0 {
 		f.Add("", "required", "recipient, to, comment or payment is required")
 	}

@@ -28,15 +28,15 @@ func (p *Payment) Collects() bool {
 }
 
 // rules adds the faults that tags can't express.
-func (p *Payment) rules(f *Faults, pointer string) {
+func (p *Payment) rules(f *Faults) {
 	if p == nil {
 		return
 	}
 	if p.Due != nil && p.Delivery != nil && p.Due.Currency != p.Delivery.Currency {
-		f.Add(pointer+"/delivery", "wrong_currency", "must be in %s, as what is due", p.Due.Currency)
+		f.Add("/payment/delivery", "wrong_currency", "must be in %s, as what is due", p.Due.Currency)
 	}
 	if p.Method == PrepaidMethod && p.Due != nil && p.Due.Amount > 0 {
-		f.Add(pointer+"/due", "prepaid", "nothing is due of what is paid for")
+		f.Add("/payment/due", "prepaid", "nothing is due of what is paid for")
 	}
 }
 

@@ -42,7 +42,7 @@ func (b *Booking) Rules(f *Faults) {
 			f.Add(at+"/country", "invalid_country", "must be a country's two capital letters, such as KZ")
 		}
 	}
-	b.Payment.rules(f, "/payment")
+	b.Payment.rules(f)
 	if b.Sender != nil {
 		f.phone("/sender/phone", &b.Sender.Phone, "RU")
 	}
