@@ -101,7 +101,9 @@ func start(t *testing.T, w with) *rig {
 	var verbs *orders.Service
 	hub := push.New(push.Config{
 		Queue: max(w.queue, 1), MaxSubscriptions: w.streams, FleetTick: time.Second,
-		Glimpse: func(ctx context.Context, o *domain.Order, v domain.View) (*domain.Position, error) { return verbs.Glimpse(ctx, o, v) },
+		Glimpse: func(ctx context.Context, o *domain.Order, v domain.View) (*domain.Position, error) {
+			return verbs.Glimpse(ctx, o, v)
+		},
 	}, store, live, now, log)
 	estimate := eta.Config{
 		Speeds: map[domain.Vehicle]float64{domain.VehicleCar: 8}, Detour: 1.3, Handover: time.Minute,

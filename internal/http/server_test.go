@@ -79,7 +79,9 @@ func openHub(t testing.TB, cfg Config, config access.GuardConfig, bounds push.Co
 	require.NoError(t, err)
 	live := cache.NewMemory(cache.MemoryOptions{})
 	var verbs *orders.Service
-	bounds.Glimpse = func(ctx context.Context, o *domain.Order, v domain.View) (*domain.Position, error) { return verbs.Glimpse(ctx, o, v) }
+	bounds.Glimpse = func(ctx context.Context, o *domain.Order, v domain.View) (*domain.Position, error) {
+		return verbs.Glimpse(ctx, o, v)
+	}
 	hub := push.New(bounds, store, live, wallClock{}, log)
 	ctx, stop := context.WithCancel(context.Background())
 	var background sync.WaitGroup
