@@ -247,12 +247,12 @@ func newMailServer(t *testing.T) (mails chan string, port string) {
 			c := textproto.NewConn(conn)
 			_ = c.PrintfLine("220 mail.test")
 			for line, err := c.ReadLine(); err == nil; line, err = c.ReadLine() {
-				switch {
-				case line == "DATA":
+				switch line {
+				case "DATA":
 					_ = c.PrintfLine("354 go on")
 					text, _ := c.ReadDotBytes()
 					mails <- string(text)
-				case line == "QUIT":
+				case "QUIT":
 					_ = c.Close()
 				}
 				_ = c.PrintfLine("250 ok")

@@ -149,7 +149,7 @@ export const texts = {
   "messages.open": "Open",
   "messages.failed": "It didn’t work. Check your connection and try again.",
   "opt_out.title": "No more messages?",
-  "opt_out.text": "We won’t write to this address about orders any more. Pages of orders go on working.",
+  "opt_out.text": "We won’t write to this address about orders any more. Your order pages will keep working.",
   "opt_out.do": "No more messages",
   "opted_out.title": "Done",
   "opted_out.text": "We won’t write to this address any more.",
