@@ -24,15 +24,15 @@ start(async boot => {
 /** Ends messages to an address: asks first, since programs that check mail follow links. @param {{boot: import("../start.js").Boot}} props */
 const OptOut = ({ boot }) =>
   boot.opt_out === "done"
-    ? html`<${Alone} boot=${boot} icon="check" name="opted_out" />`
-    : html`<${Alone} boot=${boot} icon="bell" name="opt_out" action=${html`<form method="post"><${Button} kind="main" type="submit">${t("opt_out.do")}<//></form>`} />`;
+    ? html`<${Alone} boot=${boot} icon="check" title=${t("opted_out.title")} text=${t("opted_out.text")} />`
+    : html`<${Alone} boot=${boot} icon="bell" title=${t("opt_out.title")} text=${t("opt_out.text")} action=${html`<form method="post"><${Button} kind="main" type="submit">${t("opt_out.do")}<//></form>`} />`;
 
 /** @param {{boot: import("../start.js").Boot, store?: import("./store.js").Store}} props */
 function Page({ boot, store }) {
   const state = store?.state.value ?? "gone";
   const order = store?.order.value;
-  if (state === "gone" || !store) return html`<${Alone} boot=${boot} icon="pin" name="gone" />`;
-  if (state === "trouble") return html`<${Alone} boot=${boot} icon="offline" name="trouble" />`;
+  if (state === "gone" || !store) return html`<${Alone} boot=${boot} icon="pin" title=${t("gone.title")} text=${t("gone.text")} />`;
+  if (state === "trouble") return html`<${Alone} boot=${boot} icon="offline" title=${t("trouble.title")} text=${t("trouble.text")} />`;
   if (!order) return html`<${Bones} boot=${boot} />`;
   return html`<${Order} boot=${boot} store=${store} order=${order} />`;
 }

@@ -20,15 +20,14 @@ export function Brand({ brand }) {
   `;
 }
 
-/** A page with only a message. @param {{boot: import("../start.js").Boot, icon: string, name: string, action?: any}} props name: of its texts */
-export function Alone({ boot, icon, name, action }) {
-  const title = t(`${name}.title`);
+/** A page with only a message. @param {{boot: import("../start.js").Boot, icon: string, title: string, text: string, action?: any}} props */
+export function Alone({ boot, icon, title, text, action }) {
   useLayoutEffect(() => {
     document.title = title;
   }, [title]);
   return html`
     <div class="page mapless">
-      <main class="sheet"><${Brand} brand=${boot.brand} /><${Empty} icon=${icon} title=${title} action=${action}>${t(`${name}.text`)}<//></main>
+      <main class="sheet"><${Brand} brand=${boot.brand} /><${Empty} icon=${icon} title=${title} action=${action}>${text}<//></main>
     </div>
   `;
 }
