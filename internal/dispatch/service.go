@@ -2,10 +2,12 @@ package dispatch
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
 	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/order-tracking/order-tracking/internal/background"
 	"github.com/order-tracking/order-tracking/internal/domain"
@@ -109,6 +111,9 @@ type Explained struct {
 	Detail  string `json:"detail" doc:"in words"`
 }
 
+// runAtOnce is how many couriers get their orders at once: commits are shared.
+const runAtOnce = 16
+
 // ReasonLater marks orders that a run leaves for a later one.
 const ReasonLater Reason = "later"
 
@@ -170,34 +175,52 @@ func (s *Service) run(ctx context.Context, ask Ask, by domain.By) (*Proposal, er
 		return nil, err
 	}
 	out := shown(plan)
-	for _, a := range plan.Assignments {
-		later := func(why string) { out.Unassigned = append(out.Unassigned, Explained{a.OrderID, ReasonLater, why}) }
-		if !a.Now && len(ask.OrderIDs) == 0 {
-			later("its courier need not leave before " + a.LeaveAt.UTC().Format("15:04 UTC"))
-			continue
-		}
-		by.Now, by.Reason = s.Clock.Now(), a.Reason
-		if s.tuning().Mode == ModeOffer && by.Actor.Kind == domain.RoleSystem {
-			if err := s.offer(ctx, a.OrderID, []string{a.CourierID}, s.search(), nil, by); err != nil {
-				later(err.Error())
-			} else {
-				out.Assignments = append(out.Assignments, proposed(a))
+	byCourier := map[string][]int{}
+	for n, a := range plan.Assignments {
+		byCourier[a.CourierID] = append(byCourier[a.CourierID], n)
+	}
+	refusals := make([]error, len(plan.Assignments))
+	var all errgroup.Group
+	all.SetLimit(runAtOnce)
+	for _, list := range byCourier { // one after the other, since an estimate looks at what else the courier has
+		all.Go(func() error {
+			for _, n := range list {
+				a := plan.Assignments[n]
+				if !a.Now && len(ask.OrderIDs) == 0 {
+					refusals[n] = errors.New("its courier need not leave before " + a.LeaveAt.UTC().Format("15:04 UTC"))
+				} else if err := s.perform(ctx, a, known[a.OrderID], by); err != nil {
+					if domain.CodeOf(err) == domain.CodeUnavailable || ctx.Err() != nil {
+						return err
+					}
+					refusals[n] = err // changed concurrently
+				}
 			}
-			continue
-		}
-		_, err := s.Orders.Change(ctx, a.OrderID, a.CourierID, known[a.OrderID], nil, func(o *domain.Order) ([]domain.Event, error) {
-			return o.Assign(a.CourierID, by)
+			return nil
 		})
-		switch code := domain.CodeOf(err); {
-		case err == nil:
+	}
+	if err := all.Wait(); err != nil {
+		return nil, err
+	}
+	for n, a := range plan.Assignments {
+		if refusals[n] == nil {
 			out.Assignments = append(out.Assignments, proposed(a))
-		case code == domain.CodeUnavailable || ctx.Err() != nil:
-			return nil, err
-		default: // changed concurrently
-			later(err.Error())
+		} else {
+			out.Unassigned = append(out.Unassigned, Explained{a.OrderID, ReasonLater, refusals[n].Error()})
 		}
 	}
 	return out, nil
+}
+
+// perform assigns or offers an order as it was planned at a version.
+func (s *Service) perform(ctx context.Context, a Assignment, version int64, by domain.By) error {
+	by.Now, by.Reason = s.Clock.Now(), a.Reason
+	if s.tuning().Mode == ModeOffer && by.Actor.Kind == domain.RoleSystem {
+		return s.offer(ctx, a.OrderID, []string{a.CourierID}, s.search(), nil, by)
+	}
+	_, err := s.Orders.Change(ctx, a.OrderID, a.CourierID, version, nil, func(o *domain.Order) ([]domain.Event, error) {
+		return o.Assign(a.CourierID, by)
+	})
+	return err
 }
 
 // OrderChanged triggers a plan for urgent orders and the search for addresses; see domain.Audience.

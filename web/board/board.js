@@ -3,7 +3,7 @@ import { ended } from "../parts/status.js";
 import { batch, computed, effect, signal } from "../vendor/preact.js";
 import { counted } from "./counts.js";
 import { follow } from "./follow.js";
-import { listed } from "./groups.js";
+import { listed, searched } from "./groups.js";
 import { route } from "./route.js";
 import { watchTroubles } from "./troubles.js";
 
@@ -37,10 +37,11 @@ export class Board {
     this.moved = signal(0); // grows with every position
     /** Where carriers' couriers are, by order. @type {Map<string, Courier["position"]>} */
     this.performers = new Map();
+    this.asked = /** @type {Promise<void> | undefined} */ (undefined); // for the couriers
     this.cursor = signal(""); // the row that keys act on
     this.selected = signal(/** @type {Set<string>} */ (new Set()));
-    /** @type {Set<string>} */
-    this.stale = new Set();
+    /** What to read again, unless that version has come. @type {Map<string, number>} */
+    this.stale = new Map();
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     this.drawing = undefined;
     this.rows = computed(() => {
@@ -78,6 +79,7 @@ export class Board {
     const take = (/** @type {Order} */ o) => {
       open.delete(o.id);
       this.put(o, true);
+      searched(o); // now, so that the first letter of a search need not wait
     };
     try {
       await Promise.all([all("/orders?active=true", "orders", take, () => this.redraw()), this.loadCouriers(), this.loadIncidents()]);
@@ -91,9 +93,11 @@ export class Board {
     this.redraw();
   }
 
+  /** Who asks while they are being loaded waits with the others. */
   async loadCouriers() {
     if (!this.session.can("listCouriers")) return;
-    await all("/couriers?", "couriers", c => this.couriers.set(c.id, { ...this.couriers.get(c.id), ...c }));
+    this.asked ??= all("/couriers?", "couriers", c => this.couriers.set(c.id, { ...this.couriers.get(c.id), ...c }));
+    await this.asked.finally(() => (this.asked = undefined));
   }
 
   async loadIncidents() {
@@ -127,7 +131,7 @@ export class Board {
     const known = this.orders.get(event.order_id);
     if (known && known.version >= event.version) return;
     if (known) this.orders.set(known.id, { ...known, status: /** @type {Order["status"]} */ (event.status) });
-    this.touch(event.order_id);
+    this.touch(event.order_id, event.version);
     this.redraw();
   }
 
@@ -138,15 +142,16 @@ export class Board {
     this.touch(id);
   }
 
-  /** Reads an order again soon. @param {string | undefined} id */
-  touch(id) {
+  /** Reads an order again soon. @param {string | undefined} id @param {number} [version] is enough */
+  touch(id, version = Number.POSITIVE_INFINITY) {
     if (!id) return;
-    this.stale.add(id);
+    this.stale.set(id, Math.max(version, this.stale.get(id) ?? 0));
     this.soon ??= setTimeout(() => this.refresh(), SOON);
   }
 
   async refresh() {
-    const ids = [...this.stale].slice(0, AT_ONCE);
+    for (const [id, version] of this.stale) if ((this.orders.get(id)?.version ?? 0) >= version) this.stale.delete(id);
+    const ids = [...this.stale.keys()].slice(0, AT_ONCE);
     for (const id of ids) this.stale.delete(id);
     await Promise.all(ids.map(id => this.fetch(id).catch(() => {}))); // the next change brings it
     this.soon = this.stale.size ? setTimeout(() => this.refresh(), 0) : undefined;
@@ -162,15 +167,14 @@ export class Board {
   /** @param {any[]} [fixes] */
   positions(fixes) {
     if (!Array.isArray(fixes)) return;
+    let strange = false;
     for (const { courier_id, ...position } of fixes) {
       const known = this.couriers.get(courier_id);
       if (known) known.position = position;
-      else this.unknown = true;
+      else strange = true;
     }
     this.moved.value++;
-    if (!this.unknown) return;
-    this.unknown = false;
-    this.loadCouriers().catch(() => {}); // a new courier; the next position asks again
+    if (strange && !this.asked) this.loadCouriers().catch(() => {}); // a new courier; the next position asks again
   }
 
   /** Redraws once for many changes. */
