@@ -39,7 +39,8 @@ test("every text that a page asks for is there, and none is kept for nobody", ()
     asked.filter(key => !(key in en)),
     [],
   );
-  const begun = [...code.matchAll(/`([a-z_]+\.)\$\{|"([a-z_]+\.)" \+/g)].map(m => m[1] ?? m[2]);
+  const named = [...code.matchAll(/<\$\{Alone\}[^>]* name="([a-z_]+)"/g)].map(m => `${m[1]}.`);
+  const begun = [...code.matchAll(/`([a-z_]+\.)\$\{|"([a-z_]+\.)" \+/g)].map(m => m[1] ?? m[2]).concat(named);
   const unused = Object.keys(en).filter(key => !code.includes(`"${key}"`) && !begun.some(b => key.startsWith(b)));
   assert.deepEqual(unused, []);
 });
