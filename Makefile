@@ -74,6 +74,10 @@ faults: ## Stop and kill parts of a running cluster and look at what is lost; AR
 offers: ## Race couriers for offered orders over two replicas; RACES=100000
 	OFFER_RACES=$(or $(RACES),100000) go test -count 1 -timeout 3h -run TestOffersHaveOneWinner ./internal/dispatch
 
+.PHONY: board
+board: ## The board with 10,000 couriers, 1,000 conflicting edits and a day of 500 orders; needs Chromium (scripts/services.sh)
+	BOARD_LOAD=1 BOARD_EDITS=1000 BOARD_DAY=1 go test -count 1 -v -timeout 1h -run '^TestBoard(UnderLoad|sNeverOverwrite|sAgree)' ./tests
+
 .PHONY: smoke
 smoke: ## Start, use, stop and start the product as a stranger would
 	scripts/smoke.sh

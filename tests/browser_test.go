@@ -30,8 +30,8 @@ func openTab(t *testing.T, addr string) *tab {
 		t.Skip("needs Chromium: set TEST_BROWSER to it (scripts/services.sh)")
 	}
 	patience := time.Minute
-	if os.Getenv("CUSTOMER_LOAD") != "" {
-		patience = 10 * time.Minute
+	if os.Getenv("CUSTOMER_LOAD")+os.Getenv("BOARD_DAY") != "" {
+		patience = 20 * time.Minute
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	t.Cleanup(cancel)

@@ -30,8 +30,7 @@ export class Board {
     this.couriers = new Map();
     this.changed = signal(0); // grows with every change of orders or couriers
     this.troubles = signal(/** @type {import("./troubles.js").Trouble[]} */ ([]));
-    /** How often an order's history grew without a new version. @type {Map<string, number>} */
-    this.noted = new Map();
+    this.noted = /** @type {Map<string, number>} */ (new Map()); // how often an order's history grew without a new version
     /** The orders with an open incident. @type {Set<string>} */
     this.incidents = new Set();
     this.moved = signal(0); // grows with every position
