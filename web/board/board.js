@@ -24,25 +24,20 @@ export class Board {
     this.now = signal(this.clock());
     this.state = signal(/** @type {"loading"|"ready"|"trouble"} */ ("loading"));
     this.live = signal(/** @type {"connecting"|"open"|"waiting"|"closed"} */ ("connecting"));
-    /** @type {Map<string, Order>} */
-    this.orders = new Map();
-    /** @type {Map<string, Courier>} */
-    this.couriers = new Map();
+    this.orders = /** @type {Map<string, Order>} */ (new Map());
+    this.couriers = /** @type {Map<string, Courier>} */ (new Map());
     this.changed = signal(0); // grows with every change of orders or couriers
     this.troubles = signal(/** @type {import("./troubles.js").Trouble[]} */ ([]));
     this.noted = /** @type {Map<string, number>} */ (new Map()); // how often an order's history grew without a new version
-    /** The orders with an open incident. @type {Set<string>} */
-    this.incidents = new Set();
+    this.incidents = /** @type {Set<string>} */ (new Set()); // the orders with an open one
     this.moved = signal(0); // grows with every position
-    /** Where carriers' couriers are, by order. @type {Map<string, Courier["position"]>} */
-    this.performers = new Map();
+    this.performers = /** @type {Map<string, Courier["position"]>} */ (new Map()); // where carriers' couriers are, by order
     this.asked = /** @type {Promise<void> | undefined} */ (undefined); // for the couriers
     this.cursor = signal(""); // the row that keys act on
     this.selected = signal(/** @type {Set<string>} */ (new Set()));
     /** What to read again, unless that version has come. @type {Map<string, number>} */
     this.stale = new Map();
-    /** @type {ReturnType<typeof setTimeout> | undefined} */
-    this.drawing = undefined;
+    this.drawing = /** @type {ReturnType<typeof setTimeout> | undefined} */ (undefined);
     this.rows = computed(() => {
       this.changed.value;
       const { group, q, late, view, courier } = route.value;
@@ -150,10 +145,16 @@ export class Board {
 
   async refresh() {
     for (const [id, version] of this.stale) if ((this.orders.get(id)?.version ?? 0) >= version) this.stale.delete(id);
-    const ids = [...this.stale.keys()].slice(0, AT_ONCE);
-    for (const id of ids) this.stale.delete(id);
-    await Promise.all(ids.map(id => this.fetch(id).catch(() => {}))); // the next change brings it
-    this.soon = this.stale.size ? setTimeout(() => this.refresh(), 0) : undefined;
+    const next = [...this.stale].slice(0, AT_ONCE);
+    for (const [id] of next) this.stale.delete(id);
+    let pause = 0;
+    const again = (/** @type {[string, number]} */ [id, version], /** @type {unknown} */ reason) => {
+      if (reason instanceof Refusal && reason.final) return;
+      this.stale.set(id, version); // the server is away: it may have been the last change
+      pause = 20 * SOON;
+    };
+    await Promise.all(next.map(one => this.fetch(one[0]).catch(reason => again(one, reason))));
+    this.soon = this.stale.size ? setTimeout(() => this.refresh(), pause) : undefined;
   }
 
   /** @param {string} id @returns {Promise<Order>} the newest version */
