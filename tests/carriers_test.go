@@ -74,12 +74,8 @@ func TestExpressClaim(t *testing.T) {
 	id := str(decode(t, body), "id")
 	resp, body = s.rest(t, "POST", "/order/"+id+"/shipment", encode(t, object{"carrier": "yandex", "to": object{"point": "X"}}), nil)
 	require.Equal(t, 422, resp.StatusCode, "%s", body)
-	_, body = s.rest(t, "POST", "/order/"+id+"/share", []byte(`{}`), nil)
-	token := "?token=" + str(decode(t, body), "token")
-	customer, _ := dial(t, s, "/order/"+id+"/ws"+token)
 	resp, body = s.rest(t, "POST", "/order/"+id+"/shipment", encode(t, object{"carrier": "yandex", "tariff": "express"}), nil)
 	require.Equal(t, 202, resp.StatusCode, "%s", body)
-	seesPerformer(t, s, id, token, customer)
 	require.Eventually(t, func() bool {
 		_, body := s.rest(t, "GET", "/order/"+id+"/status", nil, nil)
 		return str(decode(t, body), "status") == "delivered"
@@ -95,15 +91,40 @@ func TestExpressClaim(t *testing.T) {
 	requireOnKafka(t, s, id, "delivered")
 }
 
-// seesPerformer waits until a customer sees the carrier's courier, by first name, while he carries the order and not before.
-func seesPerformer(t *testing.T, s *server, id, token string, customer *stream) {
+// yandexServer is a server whose only company is an emulator of Yandex Delivery.
+func yandexServer(t *testing.T, o sandbox.Options) (*sandbox.Server, *server) {
+	life, end := context.WithCancel(context.WithoutCancel(t.Context()))
+	emulator := sandbox.New(o)
+	base, done, err := emulator.Listen(life)
+	require.NoError(t, err)
+	t.Cleanup(func() { end(); <-done })
+	file := filepath.Join(t.TempDir(), "accounts.yaml")
+	require.NoError(t, os.WriteFile(file, []byte(`accounts:
+  - {carrier: yandex, name: moscow, account: main, secret: token, base_url: "`+base+`", from_address: "ул. Складская, 1", sender_name: Shop, sender_phone: "+74951234567"}
+`), 0o600))
+	return emulator, start(t, "--set=carriers.accounts_file="+file)
+}
+
+// A customer sees the carrier's courier, by first name, while he carries the order, and neither before nor after.
+func TestACarriersCourierIsSeen(t *testing.T) {
+	t.Parallel() // it waits for most of its time
+	emulator, s := yandexServer(t, sandbox.Options{Travel: []sandbox.Step{{Status: "performer_lookup"}, {Status: "performer_found"}, {After: time.Second, Status: "pickuped"}}})
+	_, body := s.rest(t, "POST", "/order", encode(t, object{
+		"customer": object{"name": "Anna", "phone": "+79161234567"}, "dropoff": object{"address": "Москва, ул. Ленина, 1"},
+	}), nil)
+	id := str(decode(t, body), "id")
+	_, body = s.rest(t, "POST", "/order/"+id+"/share", []byte(`{}`), nil)
+	token := "?token=" + str(decode(t, body), "token")
+	customer, _ := dial(t, s, "/order/"+id+"/ws"+token)
+	resp, body := s.rest(t, "POST", "/order/"+id+"/shipment", encode(t, object{"tariff": "express"}), nil)
+	require.Equal(t, 202, resp.StatusCode, "%s", body)
 	status := ""
 	for f := customer.next(t); f["type"] != "position"; f = customer.next(t) {
 		if told := str(f, "data", "status"); told != "" {
 			status = told
 		}
 	}
-	require.Contains(t, []string{"picked_up", "out_for_delivery", "at_dropoff"}, status)
+	require.Contains(t, []string{"picked_up", "out_for_delivery"}, status)
 	for _, who := range []string{token, ""} {
 		eventually(t, "REST tells it, too", func() bool {
 			_, body := s.rest(t, "GET", "/order/"+id+"/track"+who, nil, nil)
@@ -112,26 +133,18 @@ func seesPerformer(t *testing.T, s *server, id, token string, customer *stream) 
 	}
 	again, _ := dial(t, s, "/order/"+id+"/ws"+token)
 	require.NotNil(t, get(again.next(t), "data", "position"))
+	require.True(t, emulator.Report(emulator.Claims()[0].ID, "delivered_finish"))
 	for range customer.frames { // until the end
 		continue
 	}
-	_, body := s.rest(t, "GET", "/order/"+id+"/track"+token, nil, nil)
+	_, body = s.rest(t, "GET", "/order/"+id+"/track"+token, nil, nil)
 	require.Nil(t, decode(t, body)["position"], "not after the end: %s", body)
 }
 
 // A claim whose answer is lost is made again at once, and is the same one.
 func TestAClaimWithoutAnAnswerIsOne(t *testing.T) {
 	t.Parallel() // it waits for most of its time
-	life, end := context.WithCancel(context.WithoutCancel(t.Context()))
-	emulator := sandbox.New(sandbox.Options{})
-	base, done, err := emulator.Listen(life)
-	require.NoError(t, err)
-	t.Cleanup(func() { end(); <-done })
-	file := filepath.Join(t.TempDir(), "accounts.yaml")
-	require.NoError(t, os.WriteFile(file, []byte(`accounts:
-  - {carrier: yandex, name: moscow, account: main, secret: token, base_url: "`+base+`", from_address: "ул. Складская, 1", sender_name: Shop, sender_phone: "+74951234567"}
-`), 0o600))
-	s := start(t, "--set=carriers.accounts_file="+file)
+	emulator, s := yandexServer(t, sandbox.Options{})
 	resp, body := s.rest(t, "POST", "/order", encode(t, object{
 		"customer": object{"name": "Anna", "phone": "+79161234567"}, "dropoff": object{"address": "Москва, ул. Ленина, 1"},
 	}), nil)
