@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Shipment is an order's parcel at a delivery company.
@@ -176,13 +178,14 @@ func (s *Shipment) Learn(snap ShipmentSnapshot) []CarrierEvent {
 }
 
 // Performer returns the first name and vehicle, by default a car, of the carrier's courier who brings the order, as last told; nil
-// for none.
+// for none, or for one of whom only a phone number is known.
 func (o *Order) Performer() *Courier {
 	if o.Shipment == nil {
 		return nil
 	}
 	for _, ev := range slices.Backward(o.Shipment.Events) {
-		if ev.Kind == CarrierCourier && ev.Status == "" { // one who only collects it has a status
+		first, _ := utf8.DecodeRuneInString(ev.Value)
+		if ev.Kind == CarrierCourier && ev.Status == "" && unicode.IsLetter(first) { // one who only collects it has a status
 			c := &Courier{Vehicle: VehicleCar}
 			c.Name, _, _ = strings.Cut(ev.Value, " ")
 			if v := Vehicle(ev.Detail); v.Valid() {

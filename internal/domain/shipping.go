@@ -304,6 +304,9 @@ func (ev CarrierEvent) data(carrier string) map[string]any {
 	m := given(map[string]any{"carrier": carrier, "code": ev.Code, "source_id": ev.ID}, map[string]string{
 		"text": ev.Text, "detail": ev.Detail, "city": ev.City, "reason_code": ev.ReasonCode, "value": ev.Value,
 	})
+	if ev.Kind == CarrierCourier { // the courier's phone number has no place in the history
+		delete(m, "value")
+	}
 	if ev.Retracted {
 		m["retracted"] = true
 	}

@@ -214,9 +214,15 @@ func (o *Order) For(v View) *Order {
 		shown := *o
 		shown.wire = nil
 		shown.Customer.Phone, shown.Customer.Email = "", ""
-		if o.Shipment != nil { // its label has both
+		if o.Shipment != nil { // its label has both, and what is told of its courier may have his number
 			shipment := *o.Shipment
 			shipment.LabelURL = ""
+			shipment.Events = slices.Clone(shipment.Events)
+			for i := range shipment.Events {
+				if e := &shipment.Events[i]; e.Kind == CarrierCourier {
+					e.Value = ""
+				}
+			}
 			shown.Shipment = &shipment
 		}
 		return &shown

@@ -28,7 +28,7 @@ func secretOrder() *Order {
 			Carrier: "cdek", TrackingNumber: "123", LabelURL: "/SECRET", Price: &Money{Amount: 5, Currency: "RUB"}, Phase: "accepted",
 			Events: []CarrierEvent{
 				{ID: "1", Kind: CarrierScan, Text: "Accepted", City: "Kazan", Detail: "SECRET", Reason: "SECRET", Value: "SECRET"},
-				{ID: "2", Kind: CarrierCourier, Text: "SECRET", Value: "SECRET"},
+				{ID: "2", Kind: CarrierCourier, Text: "SECRET", Value: "+79995550000, SECRET"},
 				{ID: "3", Kind: CarrierScan, Text: "SECRET", Retracted: true},
 			},
 		},
@@ -42,8 +42,8 @@ func TestCustomersAndPartnersSeeNoSecrets(t *testing.T) {
 	_, err := o.Freeze()
 	require.NoError(t, err)
 	for v, hidden := range map[View][]string{
-		ViewCustomer: {"SECRET", "+7916", "secretly", "4321.5", "amount"},
-		ViewPartner:  {"+7916", "secretly", `"/SECRET`},
+		ViewCustomer: {"SECRET", "+7916", "+7999", "secretly", "4321.5", "amount"},
+		ViewPartner:  {"+7916", "+7999", "secretly", `"/SECRET`},
 	} {
 		b, err := json.Marshal(o.For(v))
 		require.NoError(t, err)
@@ -57,6 +57,9 @@ func TestCustomersAndPartnersSeeNoSecrets(t *testing.T) {
 		require.Same(t, o, o.For(v), "nothing to hide, nothing to copy")
 	}
 	require.Equal(t, "SECRET note", o.Notes, "the order stays as it is")
+	require.Nil(t, o.Performer(), "a number is no name")
+	o.Shipment.Events[1].Value = "Ivan Petrov"
+	require.Equal(t, "Ivan", o.Performer().Name)
 }
 
 func TestCustomersHearOfTheirOrderAndNotOfStaff(t *testing.T) {
