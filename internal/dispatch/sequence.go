@@ -25,7 +25,7 @@ const (
 	exactStops = 9 // up to this many stops are solved exactly
 	// tourWork bounds the search beyond that: commits wait for it. It is no time, so that every
 	// replica finds the same tour.
-	tourWork    = 4_000_000
+	tourWork    = 3_000_000
 	rebuilds    = 100 // how often some orders are inserted anew
 	mostRebuilt = 6   // at a time
 	tourLate    = 3   // cost of a second of lateness, in seconds of travel
@@ -152,8 +152,8 @@ func (s *sequencer) exact(order []int, p progress) {
 func (s *sequencer) cost(order []int, limit float64) float64 {
 	s.look++
 	p := progress{at: len(s.early)}
+	s.left -= len(order) // each is a copy, too
 	for _, stop := range order {
-		s.left--
 		if b := s.before[stop]; b >= 0 && s.passed[b] != s.look {
 			return never
 		}
