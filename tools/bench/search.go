@@ -257,7 +257,7 @@ func (o madeOrder) fits(text string, v url.Values) bool {
 	}
 	from, _ = time.Parse(time.RFC3339, v.Get("promised_from"))
 	to, _ = time.Parse(time.RFC3339, v.Get("promised_to"))
-	if !(from.IsZero() && to.IsZero()) && (o.promised.IsZero() || o.promised.Before(from) || !to.IsZero() && !o.promised.Before(to)) {
+	if (!from.IsZero() || !to.IsZero()) && (o.promised.IsZero() || o.promised.Before(from) || !to.IsZero() && !o.promised.Before(to)) {
 		return false
 	}
 	if v.Get("exception") != "" && o.exception == "" || v.Get("late") != "" && (o.finished() || o.promised.IsZero() || o.promised.After(time.Now())) {

@@ -24,12 +24,12 @@ type question struct {
 
 // path is where it is asked.
 func (k question) path() string {
-	switch what, _, _ := strings.Cut(k.name, ":"); {
-	case what == "counts":
+	switch what, _, _ := strings.Cut(k.name, ":"); what {
+	case "counts":
 		return "/orders/counts"
-	case what == "estimates":
+	case "estimates":
 		return "/reports/eta"
-	case what == "report":
+	case "report":
 		return "/reports/deliveries"
 	}
 	return "/orders"

@@ -30,7 +30,7 @@ func (s *Store) CountOrders(ctx context.Context, f domain.OrderFilter) (out doma
 	}
 	l := newListing(domain.Page{Size: domain.MaxCounted})
 	l.unsorted, f.Active = true, new(false)
-	l.promised = f.MerchantID == "" && !(f.PromisedFrom.IsZero() && f.PromisedTo.IsZero())
+	l.promised = f.MerchantID == "" && (!f.PromisedFrom.IsZero() || !f.PromisedTo.IsZero())
 	l.narrow = l.promised
 	l.filter(f)
 	text := "SELECT count(*) FROM (" + strings.Join(l.branches(f, done, false), " UNION ALL ") + ") k"
