@@ -162,6 +162,7 @@ type Order struct {
 	Requirements  *Requirements     `json:"requirements,omitempty"`
 	ProofRequired []string          `json:"proof_required,omitempty"` // photo, signature, pin
 	PIN           string            `json:"pin,omitempty"`            // only for a share link
+	Contacts      []string          `json:"contacts,omitempty"`       // channels that the customer has connected; only for a share link
 	ETA           *Estimate         `json:"eta,omitempty"`            // as of this version
 	Attempts      int               `json:"attempts"`
 	Exception     *Exception        `json:"exception,omitempty"`
