@@ -179,13 +179,18 @@ func TestEveryGetIsAHeadAndMayBeUnchanged(t *testing.T) {
 			require.Equal(t, resp.Header.Get(name), head.Header.Get(name), name)
 		}
 		tag := resp.Header.Get("ETag")
+		live := op.id == "getCourier" || op.id == "getRoute" // where he is and what comes next change without a version
 		if resp.StatusCode == http.StatusOK {
-			require.Equal(t, tag != "", op.parameters["header If-None-Match"] != nil, "what has an ETag says so")
+			require.Equal(t, tag != "" && !live, op.parameters["header If-None-Match"] != nil, "what has an ETag says so")
 		}
 		if version, _ := decodeAny(body)["version"].(float64); version > 0 && resp.StatusCode == 200 {
 			require.Equal(t, fmt.Sprintf(`"v%.0f"`, version), tag)
 		}
-		if tag == "" || tag == `"v0"` {
+		if live {
+			resp, _ := w.rest(t, http.MethodGet, address, nil, http.Header{"If-None-Match": {tag}})
+			require.Equal(t, http.StatusOK, resp.StatusCode)
+		}
+		if live || tag == "" || tag == `"v0"` {
 			return
 		}
 		for _, known := range []string{tag, "W/" + strings.TrimPrefix(tag, "W/"), `"other", ` + tag} {

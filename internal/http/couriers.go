@@ -52,6 +52,7 @@ func (s *Server) courierRoutes() {
 	}, s.nearCouriers)
 	handle(s, operation{
 		method: http.MethodGet, path: "/courier/{courier_id}", id: "getCourier", tag: tagCouriers,
+		live: true,
 	}, func(ctx context.Context, in *CourierPath) (*documentOut[*domain.Courier], error) {
 		return couriers.of(s.Couriers.Get(ctx, in.ID))
 	})

@@ -22,6 +22,7 @@ func (s *Server) dispatchRoutes() {
 	}, creating(dispatch.Ask.Check, repeated, s.Dispatch.Run))
 	handle(s, operation{
 		method: http.MethodGet, path: "/courier/{courier_id}/route", id: "getRoute", tag: tagDispatch,
+		live: true,
 	}, func(ctx context.Context, in *CourierPath) (*routeOut, error) {
 		return routed(s.Dispatch.Route(ctx, in.ID))
 	})

@@ -49,7 +49,8 @@ type operation struct {
 	lenient            bool          // the body is never rejected
 	form               bool          // the body may be multipart/form-data as well
 	replies, reply     string        // the response's media type and an example, unless it is JSON
-	unmodified, stream bool          // may answer 304; answers 101
+	unmodified, stream bool          // may answer 304 without a version; answers 101
+	live               bool          // changes without its version, so that it never answers 304
 	codes              []domain.Code // possible errors, besides those of every operation
 }
 
@@ -73,7 +74,7 @@ func describeOperation[I, O any](s *Server, api huma.API, op operation, h func(c
 	}
 	huma.Register(api, ho, h)
 	get := s.api.OpenAPI().Paths[op.path].Get
-	if op.method == http.MethodGet && (op.unmodified || get.Responses["200"] != nil && get.Responses["200"].Headers["ETag"] != nil) {
+	if op.method == http.MethodGet && !op.live && (op.unmodified || get.Responses["200"] != nil && get.Responses["200"].Headers["ETag"] != nil) {
 		get.Responses["304"] = &huma.Response{Description: "it still has the ETag in If-None-Match"}
 		get.Parameters = append(get.Parameters, &huma.Param{
 			Name: "If-None-Match", In: "header", Description: "Return 304 if it still has this ETag.", Example: `"v3"`, Schema: &huma.Schema{Type: huma.TypeString},
@@ -178,7 +179,11 @@ func (s *Server) newAPI() {
 			fail(c, err)
 			return
 		}
-		next(&revalidating{humaContext: huma.WithContext(hc, ctx)})
+		hc = huma.WithContext(hc, ctx)
+		if hc.Operation().Responses["304"] != nil {
+			hc = &revalidating{humaContext: hc}
+		}
+		next(hc)
 	})
 }
 
