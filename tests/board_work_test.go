@@ -20,7 +20,12 @@ func TestBoardOffersAnOrder(t *testing.T) {
 	p.until(`document.querySelector(".drawer h2")`)
 	p.press("o")
 	p.until(`document.querySelectorAll("dialog[open] .assign-list button").length === 2`)
-	p.keys(kb.Enter + "bo" + kb.Enter) // Ada, who comes first, and Bo
+	p.until(`document.activeElement?.matches("dialog[open] .palette-field")`)
+	p.keys(kb.Enter) // Ada, who comes first
+	p.until(`document.querySelectorAll("dialog[open] .assign-list [aria-pressed=true]").length === 1`)
+	p.keys("bo")
+	p.until(`document.querySelectorAll("dialog[open] .assign-list button").length === 1`)
+	p.keys(kb.Enter)
 	p.click("Offer to 2")
 	p.until(`/Bo\s+\d:\d\d/.test(document.querySelector(".offers")?.innerText)`)
 	var offer string
