@@ -79,10 +79,11 @@ func TestAFullDisk(t *testing.T) {
 		require.Equal(t, http.StatusCreated, create(a))
 		fill(t, dir)
 	})
+	free := fill(t, dir) // also what the stop gave back, such as the database's log
 	_, err := app.New(t.Context(), settings(t, dir), zap.NewNop(), "test")
 	require.ErrorContains(t, err, "no space left on device")
 	require.NotContains(t, err.Error(), "\n")
-	require.NoError(t, os.Remove(filepath.Join(dir, "filling")))
+	free()
 	t.Run("afterwards", func(t *testing.T) {
 		a := running(t, dir)
 		require.Equal(t, http.StatusOK, ready(a))
