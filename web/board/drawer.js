@@ -8,8 +8,6 @@ import { html, useEffect, useRef, useState } from "../vendor/preact.js";
 import { act, cancel, moveTo } from "./actions.js";
 import { lateWord } from "./columns.js";
 import { Facts } from "./drawer-facts.js";
-import { Incidents } from "./incidents.js";
-import { Past } from "./past.js";
 import { room } from "./room.js";
 import { go } from "./route.js";
 import { Sharing } from "./sharing.js";
@@ -27,7 +25,10 @@ export function Drawer({ id, ...props }) {
   useEffect(() => {
     if (!follows) return;
     board.stream?.subscribe(`order:${id}`);
-    return () => board.stream?.unsubscribe(`order:${id}`);
+    return () => {
+      board.stream?.unsubscribe(`order:${id}`);
+      board.performers.delete(id); // it would grow old
+    };
   }, [id, follows]);
   const head = useRef(/** @type {HTMLElement | null} */ (null));
   useEffect(() => {
@@ -42,7 +43,7 @@ export function Drawer({ id, ...props }) {
         <${Button} kind="quiet" icon="close" label=${t("close")} onClick=${() => go({ order: "" })} />
       </header>
       ${gone && html`<${Empty} icon="box" title=${t("drawer.gone")} />`}
-      ${order && html`<${Actions} order=${order} ...${props} /><div class="drawer-body"><${Facts} order=${order} ...${props} /><${Sharing} order=${order} ...${props} /><${Incidents} order=${order} ...${props} /><${Record} order=${order} ...${props} /><${Past} order=${order} ...${props} /></div>`}
+      ${order && html`<${Actions} order=${order} ...${props} /><div class="drawer-body"><${Facts} order=${order} ...${props} /><${Sharing} order=${order} ...${props} /><${Record} order=${order} ...${props} /></div>`}
     </aside>
   `;
 }

@@ -11,7 +11,7 @@ import { nameOf, whyNot } from "./actions.js";
 const codes = ["not_there", "wrong_address", "cannot_find", "refused", "damaged", "other"];
 
 /** What an incident is, in words. @param {any} x */
-export const incidentName = x => (codes.includes(x.code) || x.code === "pin_locked" ? t(`incident.${x.code}`) : x.code);
+const incidentName = x => (codes.includes(x.code) || x.code === "pin_locked" ? t(`incident.${x.code}`) : x.code);
 
 /** The incidents of an order: what was reported, with a photo, and what came of it. @param {import("./app.js").Props & {order: import("./groups.js").Order}} props */
 export function Incidents({ order, board, session }) {

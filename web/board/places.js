@@ -24,6 +24,15 @@ export function courierPin(courier) {
   };
 }
 
+/** Who carries an order, also a carrier's courier. @param {import("./board.js").Board} board @param {import("./groups.js").Order} order @returns {Pin | undefined} */
+export function bringerPin(board, order) {
+  if (!inCustody(order.status)) return undefined;
+  const courier = board.couriers.get(order.courier_id ?? "");
+  if (courier) return courierPin(courier);
+  const position = board.performers.get(order.id);
+  return position && { ...position, id: `by-${order.id}`, kind: "courier", heading: undefined, label: order.shipment?.carrier.toUpperCase() ?? "" };
+}
+
 /**
  * The couriers and the doors of the listed orders.
  * @param {import("./board.js").Board} board @param {import("./groups.js").Order[]} rows
@@ -37,18 +46,17 @@ export function pinsOf(board, rows) {
     const pin = courier.on_duty ? courierPin(courier) : undefined;
     if (pin) pins.push(pin);
   }
-  for (const [id, position] of board.performers) {
+  for (const id of board.performers.keys()) {
     const o = board.orders.get(id);
-    if (o && position && inCustody(o.status))
-      pins.push({ ...position, id: `by-${id}`, kind: "courier", heading: undefined, label: o.shipment?.carrier.toUpperCase() ?? "" });
+    const pin = o && !o.courier_id && bringerPin(board, o);
+    if (pin) pins.push(pin);
   }
   for (const o of rows.slice(0, MOST)) {
     if (o.dropoff?.location)
       pins.push({ id: o.id, kind: o.id === chosen ? "home" : "stop", ...o.dropoff.location, label: t("map.door", { number: o.number ?? "" }) });
   }
   const order = board.orders.get(chosen);
-  const by = order && (board.couriers.get(order.courier_id ?? "")?.position ?? board.performers.get(order.id));
-  const from = order && (inCustody(order.status) ? by : order.pickup?.location);
+  const from = order && (inCustody(order.status) ? bringerPin(board, order) : order.pickup?.location);
   if (order?.pickup?.location) pins.push({ id: "pickup", kind: "shop", ...order.pickup.location, label: t("map.shop") });
   const to = order?.dropoff?.location;
   return { pins, ahead: from && to ? [at(from), at(to)] : [] };

@@ -1,23 +1,26 @@
-// What is kept about an order beside its history: the way it went, proofs of delivery, messages.
+// What is known of an order beside its facts: incidents, the way it went, proofs of delivery, messages, its history.
 import { call } from "../api.js";
 import { lang, t } from "../i18n/index.js";
 import { Later } from "../parts/later.js";
-import { inCustody } from "../parts/status.js";
 import { ago } from "../parts/time.js";
 import { html, useEffect, useState } from "../vendor/preact.js";
 import { nameOf } from "./actions.js";
-import { courierPin } from "./places.js";
+import { Incidents } from "./incidents.js";
+import { Past } from "./past.js";
+import { bringerPin } from "./places.js";
 
 /** @typedef {import("./app.js").Props & {order: import("./groups.js").Order}} OrderProps */
 
 /** @param {OrderProps} props */
-export function Record({ order, board, boot, session }) {
+export function Record(props) {
+  const { order, board, boot, session } = props;
   const way = useRead("track", order, board);
   const { proofs = [] } = useRead("proof", order, board, session.can("listProofs"));
   const { notifications = [] } = useRead("notifications", order, board, session.can("listNotifications"));
   const now = board.now.value;
   const since = (/** @type {string} */ time) => ago(Math.min(Date.parse(time), now), now, { lang });
   return html`
+    <${Incidents} ...${props} />
     <${Way} way=${way} order=${order} board=${board} boot=${boot} />
     ${proofs.map((/** @type {any} */ p) => html`<${Proof} key=${p.id} proof=${p} who=${[nameOf(p.actor, board) || t(`actor.${p.actor?.kind}`), since(p.occurred_at)].join(" · ")} />`)}
     ${
@@ -36,6 +39,7 @@ export function Record({ order, board, boot, session }) {
         </section>
       `
     }
+    <${Past} ...${props} />
   `;
 }
 
@@ -51,12 +55,11 @@ function useRead(part, order, board, may = true) {
 /** The map of one order; a component of its own, as it is drawn again with every position. @param {Pick<OrderProps, "order" | "board" | "boot"> & {way: any}} props */
 function Way({ way, order, board, boot }) {
   board.moved.value;
-  const courier = inCustody(order.status) ? board.couriers.get(order.courier_id ?? "") : undefined;
   const [from, to] = [order.pickup?.location, order.dropoff?.location];
   const pins = [
     from && { id: "shop", kind: "shop", ...from, label: t("map.shop") },
     to && { id: "door", kind: "home", ...to, label: t("map.door", { number: order.number ?? "" }) },
-    courier && courierPin(courier),
+    bringerPin(board, order),
   ].filter(Boolean);
   if (!pins.length) return null;
   return html`

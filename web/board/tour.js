@@ -19,6 +19,7 @@ export function Tour({ id, board, session, commands }) {
   if (!open.length) return null;
   const may = session.can("setRoute");
   const move = async (/** @type {number} */ from, /** @type {number} */ to) => {
+    if (!open[from]) return; // something else was dropped here
     const stops = open.map((/** @type {any} */ s) => ({ order_id: s.order_id, kind: s.kind }));
     stops.splice(to, 0, ...stops.splice(from, 1));
     try {

@@ -39,4 +39,7 @@ export const texts = {
   "phone.others": "Other apps, which send positions with the screen off",
   "phone.qr": "QR code for {app}",
   "phone.open": "Open on this phone",
+  "column.load": "Orders",
+  "column.battery": "Battery",
+  "column.heard": "Last heard",
 };

@@ -39,4 +39,7 @@ export const texts = {
   "phone.others": "Другие приложения: отправляют место и с выключенным экраном",
   "phone.qr": "QR-код для {app}",
   "phone.open": "Открыть на этом телефоне",
+  "column.load": "Заказы",
+  "column.battery": "Заряд",
+  "column.heard": "На связи",
 };
