@@ -6,9 +6,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/knadh/koanf/parsers/yaml"
+	"golang.org/x/text/currency"
 )
 
 // CarrierAccount is a contract with a delivery company and its sender.
@@ -35,8 +35,8 @@ type CarrierAccount struct {
 const CarrierCurrency = "RUB"
 
 func checkCurrency(s string) error {
-	if len(s) != 3 || strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" {
-		return errors.New("must be three capital letters, such as KZT")
+	if unit, err := currency.ParseISO(s); err != nil || unit.String() != s {
+		return errors.New("must be a currency as ISO 4217, such as KZT")
 	}
 	return nil
 }

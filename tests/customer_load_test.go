@@ -83,8 +83,8 @@ const hurry = `
 	performance.now = () => monoBegun + (mono() - monoBegun) * fast;
 	for (const name of ["setTimeout", "setInterval"]) { const real = window[name]; window[name] = (f, ms, ...a) => real(f, (ms ?? 0) / fast, ...a); }`
 
-// A page that is open for hours, with a fix a second, keeps no more and no more. CUSTOMER_LOAD=1 makes it two hours by the page's
-// clock instead of four minutes; then the map is dragged about.
+// The memory of a page that is open for hours, with a fix a second, does not grow. CUSTOMER_LOAD=1 makes it two hours by the
+// page's clock instead of four minutes; then the map is dragged about.
 func TestCustomersPageStaysSmall(t *testing.T) {
 	const parts = 4
 	fixes := 60

@@ -58,12 +58,7 @@ func (s *stream) offered(t testing.TB, orderID, status string) string {
 func TestOffersAndRoutesAreLive(t *testing.T) {
 	for _, m := range modes() {
 		t.Run(m.name, func(t *testing.T) {
-			args := m.args(t)
-			s := start(t, args...)
-			other := s
-			if m.name == "replica" {
-				other = start(t, args...)
-			}
+			s, other := m.pair(t)
 			boris, vera := s.courier(t, object{"name": "Boris"}), s.courier(t, object{"name": "Vera"})
 			s.locate(t, boris, 55.75, 37.60)
 			d := s.api("REST")
@@ -115,12 +110,7 @@ func TestOffersAndRoutesAreLive(t *testing.T) {
 func TestEstimatesCountTheStopsBefore(t *testing.T) {
 	for _, m := range modes() {
 		t.Run(m.name, func(t *testing.T) {
-			args := m.args(t)
-			s := start(t, args...)
-			other := s
-			if m.name == "replica" {
-				other = start(t, args...)
-			}
+			s, other := m.pair(t)
 			boris := s.courier(t, object{"name": "Boris", "vehicle": "foot"})
 			d := s.api("REST")
 			var orders []string
@@ -175,12 +165,7 @@ func TestEstimatesCountTheStopsBefore(t *testing.T) {
 func TestNobodyBeforeTheCustomer(t *testing.T) {
 	for _, m := range modes() {
 		t.Run(m.name, func(t *testing.T) {
-			args := append(m.args(t), "--set=privacy.show_courier=stops_before:0")
-			s := start(t, args...)
-			other := s
-			if m.name == "replica" {
-				other = start(t, args...)
-			}
+			s, other := m.pair(t, "--set=privacy.show_courier=stops_before:0")
 			boris := s.courier(t, object{"name": "Boris", "vehicle": "foot"})
 			d := s.api("REST")
 			var orders []string

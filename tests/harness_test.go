@@ -71,6 +71,16 @@ func modes() []mode {
 	return all
 }
 
+// pair starts a server and a replica of it, which is the same server where there are none.
+func (m mode) pair(t testing.TB, flags ...string) (s, other *server) {
+	args := append(m.args(t), flags...)
+	s = start(t, args...)
+	if m.name == "replica" {
+		return s, start(t, args...)
+	}
+	return s, s
+}
+
 // ownSchema creates a schema for the test and returns its URL.
 func ownSchema(t testing.TB, url, id string) string {
 	db, err := sql.Open("pgx", url)

@@ -238,12 +238,7 @@ func TestAMillionPositions(t *testing.T) {
 func TestThePhoneAppLeadsOnEveryReplica(t *testing.T) {
 	for _, m := range modes() {
 		t.Run(m.name, func(t *testing.T) {
-			args := m.args(t)
-			s := start(t, args...)
-			other := s
-			if m.name == "replica" {
-				other = start(t, args...)
-			}
+			s, other := m.pair(t)
 			p := s.phone(t)
 			resp, body := s.rest(t, "POST", "/keys", encode(t, object{"name": "app", "role": "courier", "courier_id": p.courier}), nil)
 			require.Equal(t, 201, resp.StatusCode, "%s", body)

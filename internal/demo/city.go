@@ -55,7 +55,7 @@ type hop struct {
 	speed float64 // metres per second
 }
 
-// city is the streets of the demo, its kitchens and doors. It does not change.
+// city is the streets of the demo, its kitchens and homes. It does not change.
 type city struct {
 	west, south     float64
 	corner          point   // the north-eastern one
@@ -63,7 +63,7 @@ type city struct {
 	nodes           []point
 	lights          []bool
 	next            [3][][]hop // by vehicle and node
-	kitchens, doors []place
+	kitchens, homes []place
 }
 
 const metresPerLat = 6371008.8 * math.Pi / 180
@@ -82,7 +82,7 @@ func load(packed []byte) (*city, error) {
 		Nodes           []float64
 		Lights          []int
 		Edges           []int // from, to, use, km/h of one after the other
-		Kitchens, Doors []packedPlace
+		Kitchens, Homes []packedPlace
 	}
 	r, err := gzip.NewReader(bytes.NewReader(packed))
 	if err != nil {
@@ -114,8 +114,8 @@ func load(packed []byte) (*city, error) {
 			}
 		}
 	}
-	for i, all := range [][]packedPlace{in.Kitchens, in.Doors} {
-		into := []*[]place{&c.kitchens, &c.doors}[i]
+	for i, all := range [][]packedPlace{in.Kitchens, in.Homes} {
+		into := []*[]place{&c.kitchens, &c.homes}[i]
 		for _, p := range all {
 			p.at = at(p.Lat, p.Lon)
 			*into = append(*into, p.place)

@@ -120,7 +120,7 @@ func (d *Day) longest() *order {
 	o := d.order(delivered)
 	longest := 0.0
 	for _, k := range d.city.kitchens {
-		for _, door := range d.city.doors {
+		for _, door := range d.city.homes {
 			middle := point{(k.at.x + door.at.x) / 2, (k.at.y + door.at.y) / 2}
 			shown := math.Abs(k.at.x-door.at.x) < 1.3*wide && math.Abs(k.at.y-door.at.y) < 1.3*high
 			inside := middle.x > wide && middle.x < d.city.corner.x-wide && middle.y > high && middle.y < d.city.corner.y-high
@@ -164,7 +164,7 @@ func (d *Day) order(f fate) *order {
 	d.orders++
 	o.kitchen = d.city.kitchens[d.luck.IntN(len(d.city.kitchens))]
 	for range 50 {
-		o.door = d.city.doors[d.luck.IntN(len(d.city.doors))]
+		o.door = d.city.homes[d.luck.IntN(len(d.city.homes))]
 		if far := o.kitchen.at.to(o.door.at); far > 200 && far < 1100 {
 			break
 		}

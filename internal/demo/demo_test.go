@@ -20,7 +20,7 @@ func TestWay(t *testing.T) {
 	require.Len(t, c.kitchens, 12)
 	rapid.Check(t, func(t *rapid.T) {
 		v := vehicle(rapid.IntRange(0, 2).Draw(t, "vehicle"))
-		kitchen, door := rapid.SampledFrom(c.kitchens).Draw(t, "kitchen"), rapid.SampledFrom(c.doors).Draw(t, "door")
+		kitchen, door := rapid.SampledFrom(c.kitchens).Draw(t, "kitchen"), rapid.SampledFrom(c.homes).Draw(t, "door")
 		from, to := kitchen.Nodes[v], door.Nodes[v]
 		legs := c.way(v, from, to)
 		if len(legs) == 0 || legs[0].node != from || legs[len(legs)-1].node != to {
@@ -162,17 +162,17 @@ func TestFirstMinute(t *testing.T) {
 	for seed := range uint64(10) {
 		d, all, err := NewDay(seed, 30, NearlyThere*speed)
 		require.NoError(t, err)
-		doors := map[int]time.Duration{}
+		arrivals := map[int]time.Duration{}
 		for d.Now() < 90*time.Second*speed {
 			for _, a := range all {
 				if a.Do == Step && a.Status == client.StatusAtDropoff {
-					doors[a.Order] = a.At
+					arrivals[a.Order] = a.At
 				}
 			}
 			all = d.Advance(speed * time.Second)
 		}
-		require.Contains(t, doors, 1)
-		require.Less(t, doors[1], time.Minute*speed)
-		require.NotContains(t, doors, 0)
+		require.Contains(t, arrivals, 1)
+		require.Less(t, arrivals[1], time.Minute*speed)
+		require.NotContains(t, arrivals, 0)
 	}
 }

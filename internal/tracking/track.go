@@ -23,9 +23,9 @@ type Received struct {
 }
 
 // Report ingests a courier's positions. Implausible and known ones are dropped and counted; accepted ones are shown at once
-// and in the history within a second; a courier's own ones only there, marked, while a phone app leads. in is modified. single is set when the request held one position and not an array. It
-// fails with courier_not_found, validation_failed, or unavailable while the history can't be written and no more positions
-// fit into memory.
+// and in the history within a second; a courier's own ones only there, marked, while a phone app leads. in is modified. single
+// is set when the request held one position and not an array. It fails with courier_not_found, validation_failed, or
+// unavailable while the history can't be written and no more positions fit into memory.
 func (s *Service) Report(ctx context.Context, courierID string, in []domain.Position, single bool) (Received, error) {
 	caller, err := domain.CallerFrom(ctx)
 	if err != nil {

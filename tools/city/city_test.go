@@ -115,9 +115,9 @@ func TestStreets(t *testing.T) {
 	if len(s.lights) != 1 {
 		t.Errorf("%d traffic lights", len(s.lights))
 	}
-	c := city{Bounds: [4]float64{25, 60, 25.01, 60.01}, Kitchens: s.kitchens(x, 12), Doors: s.doors(x, 5)}
+	c := city{Bounds: [4]float64{25, 60, 25.01, 60.01}, Kitchens: s.kitchens(x, 12), Homes: s.homes(x, 5)}
 	s.into(&c)
-	if len(c.Nodes) != 2*5 || len(c.Kitchens) != 1 || len(c.Doors) != 1 || c.Kitchens[0].Address != "Ring 1" || c.Doors[0].Lat != 3800 {
+	if len(c.Nodes) != 2*5 || len(c.Kitchens) != 1 || len(c.Homes) != 1 || c.Kitchens[0].Address != "Ring 1" || c.Homes[0].Lat != 3800 {
 		t.Errorf("%+v", c)
 	}
 }

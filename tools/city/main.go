@@ -26,15 +26,15 @@ func main() {
 	box := flag.String("box", "", "`west,south,east,north` in degrees; by default what the extract says of itself")
 	out := flag.String("out", ".", "the folder for map.pmtiles and city.json.gz")
 	kitchens := flag.Int("kitchens", 12, "how many kitchens")
-	doors := flag.Int("doors", 300, "how many doors at most")
+	homes := flag.Int("homes", 300, "how many homes at most")
 	flag.Parse()
-	if err := run(*name, *zone, *box, *out, *kitchens, *doors, flag.Args()); err != nil {
+	if err := run(*name, *zone, *box, *out, *kitchens, *homes, flag.Args()); err != nil {
 		fmt.Fprintln(os.Stderr, "city:", err)
 		os.Exit(1)
 	}
 }
 
-func run(name, zone, box, out string, kitchens, doors int, args []string) error {
+func run(name, zone, box, out string, kitchens, homes int, args []string) error {
 	if len(args) != 1 {
 		return errors.New("name one extract, a file.osm.pbf")
 	}
@@ -63,14 +63,14 @@ func run(name, zone, box, out string, kitchens, doors int, args []string) error 
 	streets := newStreets(x)
 	town := city{Name: name, Timezone: zone, Attribution: attribution, Bounds: [4]float64{x.box.Left(), x.box.Bottom(), x.box.Right(), x.box.Top()}}
 	town.Kitchens = streets.kitchens(x, kitchens)
-	town.Doors = streets.doors(x, doors)
+	town.Homes = streets.homes(x, homes)
 	streets.into(&town)
 	packed, err := town.encode()
 	if err != nil {
 		return err
 	}
-	fmt.Printf("%d tiles in %d bytes; %d crossings and bends, %d pieces of street, %d kitchens, %d doors in %d bytes\n",
-		len(tiles), len(archive), len(town.Nodes)/2, len(town.Edges)/edgeFields, len(town.Kitchens), len(town.Doors), len(packed))
+	fmt.Printf("%d tiles in %d bytes; %d crossings and bends, %d pieces of street, %d kitchens, %d homes in %d bytes\n",
+		len(tiles), len(archive), len(town.Nodes)/2, len(town.Edges)/edgeFields, len(town.Kitchens), len(town.Homes), len(packed))
 	return errors.Join(
 		os.WriteFile(filepath.Join(out, "map.pmtiles"), archive, 0o644), //nolint:gosec // for everybody to read
 		os.WriteFile(filepath.Join(out, "city.json.gz"), packed, 0o644)) //nolint:gosec // for everybody to read

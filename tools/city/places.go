@@ -23,7 +23,7 @@ type city struct {
 	Lights      []int      `json:"lights"` // nodes
 	Edges       []int      `json:"edges"`  // from, to, use, km/h of one after the other
 	Kitchens    []place    `json:"kitchens"`
-	Doors       []place    `json:"doors"`
+	Homes       []place    `json:"homes"`
 }
 
 // place is an address with the nodes nearest to it for couriers on foot, on a bicycle and on
@@ -126,8 +126,8 @@ func apart(p place, others []place, middle orb.Point) float64 {
 	return d
 }
 
-// doors are addresses at which no business is, at most n, spread over all of them.
-func (s *streets) doors(x *extract, n int) []place {
+// homes are addresses at which no business is, at most n, spread over all of them.
+func (s *streets) homes(x *extract, n int) []place {
 	var all []place
 	for _, f := range addressed(x) {
 		business := slices.ContainsFunc([]string{"amenity", "shop", "office", "tourism", "leisure", "craft", "healthcare"},
@@ -173,7 +173,7 @@ func (s *streets) into(c *city) {
 			c.Lights = append(c.Lights, n)
 		}
 	}
-	for _, places := range [][]place{c.Kitchens, c.Doors} {
+	for _, places := range [][]place{c.Kitchens, c.Homes} {
 		for i := range places {
 			p := &places[i]
 			p.Lat, p.Lon = short(p.at)
