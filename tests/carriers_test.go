@@ -141,6 +141,24 @@ func TestACarriersCourierIsSeen(t *testing.T) {
 	require.Nil(t, decode(t, body)["position"], "not after the end: %s", body)
 }
 
+// A dispatcher who opens an order sees the carrier's courier on its map, and no longer when it has ended.
+func TestTheBoardShowsACarriersCourier(t *testing.T) {
+	emulator, s := yandexServer(t, sandbox.Options{Travel: []sandbox.Step{{Status: "performer_lookup"}, {Status: "performer_found"}, {Status: "pickuped"}}})
+	_, body := s.rest(t, "POST", "/order", encode(t, object{
+		"customer": object{"name": "Anna", "phone": "+79161234567"},
+		"dropoff":  object{"address": "Москва, ул. Ленина, 1", "location": object{"lat": 55.76, "lon": 37.64}},
+	}), nil)
+	id := str(decode(t, body), "id")
+	p := look(t, "http://"+s.http+"/?lang=en&order="+id, 1280, "")
+	p.until(`document.querySelector(".small-map .pin.home")`)
+	resp, body := s.rest(t, "POST", "/order/"+id+"/shipment", encode(t, object{"tariff": "express"}), nil)
+	require.Equal(t, 202, resp.StatusCode, "%s", body)
+	p.until(`document.querySelector(".small-map .pin.courier")`)
+	require.True(t, emulator.Report(emulator.Claims()[0].ID, "delivered_finish"))
+	p.until(`!document.querySelector(".small-map .pin.courier")`)
+	p.calm()
+}
+
 // A claim whose answer is lost is made again at once, and is the same one.
 func TestAClaimWithoutAnAnswerIsOne(t *testing.T) {
 	t.Parallel() // it waits for most of its time
