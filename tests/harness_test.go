@@ -7,9 +7,12 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"flag"
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -27,11 +30,18 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	// Parallel tests mostly wait for pauses of the product, so that more of them fit than there are cores.
+	if flag.Parse(); runtime.GOMAXPROCS(0) < atOnce {
+		_ = flag.Set("test.parallel", strconv.Itoa(atOnce)) // the flag exists in every test
+	}
 	// These libraries of ACME keep goroutines that nothing ends.
 	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/letsencrypt/pebble/v2/va.VAImpl.processTasks"),
 		goleak.IgnoreAnyFunction("github.com/caddyserver/certmagic.keepLockfileFresh"),
 		goleak.IgnoreAnyFunction("github.com/caddyserver/certmagic.(*RingBufferRateLimiter).loop"))
 }
+
+// atOnce is how many parallel tests run together at least.
+const atOnce = 8
 
 // object is a JSON object.
 type object = map[string]any
