@@ -2,7 +2,6 @@ package httpserver
 
 import (
 	"context"
-	"net/http"
 
 	"github.com/order-tracking/order-tracking/internal/access"
 	"github.com/order-tracking/order-tracking/internal/domain"
@@ -33,42 +32,29 @@ type auditPage struct {
 
 // accessRoutes registers keys, the caller's identity and the audit log.
 func (s *Server) accessRoutes() {
-	handle(s, operation{
-		method: http.MethodPost, path: "/keys", id: "createKey", tag: tagAccess, status: http.StatusCreated,
-		body: access.NewKey{}, codes: []domain.Code{domain.CodeCourierNotFound, domain.CodeSecretNotRepeated},
-	}, creating(s.Keys.Check, secretOnce, s.Keys.Create))
-	handle(s, operation{
-		method: http.MethodGet, path: "/keys", id: "listKeys", tag: tagAccess,
-	}, func(ctx context.Context, in *Paging) (*bodyOnly[keyPage], error) {
+	handle(s, "createKey", creating(s.Keys.Check, secretOnce, s.Keys.Create))
+	handle(s, "listKeys", func(ctx context.Context, in *Paging) (*bodyOnly[keyPage], error) {
 		keys, next, err := s.Keys.List(ctx, in.request())
 		return bodyOf(keyPage{listed(keys), next}, err)
 	})
-	handle(s, operation{
-		method: http.MethodPost, path: "/keys/{key_id}/rotate", id: "rotateKey", tag: tagAccess, status: http.StatusCreated,
-		body: access.Rotation{}, codes: []domain.Code{domain.CodeNotFound, domain.CodeSecretNotRepeated},
-	}, posting[rotateKeyIn](access.Rotation.Check, secretOnce, s.Keys.Rotate))
-	handle(s, operation{
-		method: http.MethodDelete, path: "/keys/{key_id}", id: "revokeKey", tag: tagAccess, status: http.StatusNoContent,
-		codes: []domain.Code{domain.CodeNotFound},
-	}, func(ctx context.Context, in *struct {
+	handle(s, "rotateKey", posting[rotateKeyIn](access.Rotation.Check, secretOnce, s.Keys.Rotate))
+	handle(s, "revokeKey", func(ctx context.Context, in *struct {
 		KeyPath
 		Idempotent
 	},
 	) (*done, error) {
 		return onceDone(ctx, in.Idempotent, func(ctx context.Context) error { return s.Keys.Revoke(ctx, in.ID) })
 	})
-	handle(s, operation{
-		method: http.MethodGet, path: "/me", id: "getMe", tag: tagAccess,
-	}, func(ctx context.Context, _ *struct{}) (*bodyOnly[*access.Myself], error) {
+	handle(s, "getMe", func(ctx context.Context, _ *struct{}) (*bodyOnly[*access.Myself], error) {
 		return bodyOf(access.Me(ctx))
 	})
-	handle(s, operation{method: http.MethodGet, path: "/audit", id: "listAudit", tag: tagAccess}, s.listAudit)
+	handle(s, "listAudit", s.listAudit)
 }
 
 type rotateKeyIn struct {
 	KeyPath
 	Idempotent
-	JSONBody
+	Sent[access.Rotation]
 }
 
 type auditIn struct {

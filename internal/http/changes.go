@@ -14,19 +14,6 @@ import (
 	"github.com/order-tracking/order-tracking/internal/transport"
 )
 
-// editOrder changes the members present in the body; null removes one.
-func (s *Server) editOrder(ctx context.Context, in *ChangeIn) (*changedOut, error) {
-	removed, rest := cutNulls[domain.Edit](in.RawBody)
-	in.RawBody = rest
-	return changing[ChangeIn](func(e domain.Edit) error {
-		e.Clear = removed
-		return s.Orders.CheckEdit(e)
-	}, s.orderVersion, changedOrder, func(ctx context.Context, id string, e domain.Edit, expected int64) (*domain.Order, error) {
-		e.Clear = removed
-		return s.Orders.Edit(ctx, id, e, expected)
-	})(ctx, in)
-}
-
 // cutNulls removes the null members of a T from an object and returns their names in order.
 func cutNulls[T any](body []byte) (names []string, rest []byte) {
 	var members map[string]jsontext.Value
@@ -51,8 +38,8 @@ type cancellation struct {
 }
 
 // cancelling makes the handler that cancels an order.
-func (s *Server) cancelling() func(context.Context, *ChangeIn) (*changedOut, error) {
-	return changing[ChangeIn](func(c cancellation) error {
+func (s *Server) cancelling() func(context.Context, *changeIn[cancellation]) (*changedOut, error) {
+	return changing[changeIn[cancellation]](func(c cancellation) error {
 		return s.Orders.CheckStatus(orders.StatusChange{Status: domain.StatusCancelled, Reason: c.Reason})
 	}, s.orderVersion, changedOrder, func(ctx context.Context, id string, c cancellation, expected int64) (*domain.Order, error) {
 		return s.Orders.Cancel(ctx, id, c.Reason, expected)

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"math"
 	"mime"
-	"net/http"
 	"reflect"
 	"strings"
 	"time"
@@ -45,10 +44,9 @@ func (trackBody) Schema(r huma.Registry) *huma.Schema {
 
 // courierTrackRoutes show dispatchers where couriers were.
 func (s *Server) courierTrackRoutes() {
-	const path = "/courier/{courier_id}/track"
-	handle(s, operation{method: http.MethodGet, path: path, id: "trackCourier", tag: tagCouriers}, s.courierTrack)
+	handle(s, "trackCourier", s.courierTrack)
 	feature := s.schemas().Schema(reflect.TypeFor[geoJSON](), true, "")
-	s.api.OpenAPI().Paths[path].Get.Responses["200"].Content[geoJSONType] = &huma.MediaType{
+	s.api.OpenAPI().Paths[operations()["trackCourier"].path].Get.Responses["200"].Content[geoJSONType] = &huma.MediaType{
 		Schema: feature, Example: geoJSONOf(&tracking.CourierTrack{
 			CourierID: exampleCourier, From: exampleTime.Add(-time.Hour), To: exampleTime, Complete: true,
 			Trail: []domain.Position{{Lat: 55.7551, Lon: 37.6052, RecordedAt: exampleTime}},

@@ -3,7 +3,6 @@ package httpserver
 import (
 	"bytes"
 	"context"
-	"net/http"
 	"reflect"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -40,40 +39,20 @@ type courierPage struct {
 
 // courierRoutes registers the operations on couriers.
 func (s *Server) courierRoutes() {
-	handle(s, operation{
-		method: http.MethodPost, path: "/couriers", id: "createCourier", tag: tagCouriers, status: http.StatusCreated,
-		body: newCourier{},
-	}, creating(func(e domain.CourierEdit) error { return s.Couriers.CheckEdit(e, true) }, createdCourier, s.Couriers.Create))
-	handle(s, operation{
-		method: http.MethodGet, path: "/couriers", id: "listCouriers", tag: tagCouriers,
-	}, s.listCouriers)
-	handle(s, operation{
-		method: http.MethodGet, path: "/couriers/near", id: "nearCouriers", tag: tagCouriers,
-	}, s.nearCouriers)
-	handle(s, operation{
-		method: http.MethodGet, path: "/courier/{courier_id}", id: "getCourier", tag: tagCouriers,
-		live: true,
-	}, func(ctx context.Context, in *CourierPath) (*documentOut[*domain.Courier], error) {
-		return couriers.of(s.Couriers.Get(ctx, in.ID))
-	})
-	handle(s, operation{
-		method: http.MethodPatch, path: "/courier/{courier_id}", id: "editCourier", tag: tagCouriers,
-		body: domain.CourierEdit{},
-	}, s.editCourier)
-	handle(s, operation{
-		method: http.MethodGet, path: "/courier/{courier_id}/orders", id: "listCourierOrders", tag: tagCouriers,
-	}, s.courierOrders)
-	handle(s, operation{
-		method: http.MethodPost, path: "/courier/{courier_id}/location", id: "reportLocation", tag: tagCouriers,
-		status: http.StatusAccepted,
-		body:   positionOrPositions{},
-	}, s.reportLocation)
-	handle(s, operation{
-		method: http.MethodGet, path: "/courier/{courier_id}/location", id: "getCourierLocation", tag: tagCouriers,
-		codes: []domain.Code{domain.CodePositionNotFound},
-	}, func(ctx context.Context, in *CourierPath) (*bodyOnly[tracking.Located], error) {
-		return bodyOf(s.Tracking.Position(ctx, in.ID))
-	})
+	handle(s, "createCourier", posting[newCourierIn](func(e domain.CourierEdit) error {
+		return s.Couriers.CheckEdit(e, true)
+	}, createdCourier, func(ctx context.Context, _ string, e domain.CourierEdit) (*domain.Courier, error) {
+		return s.Couriers.Create(ctx, e)
+	}))
+	handle(s, "listCouriers", s.listCouriers)
+	handle(s, "nearCouriers", s.nearCouriers)
+	handle(s, "getCourier", reading[CourierPath](couriers.of, s.Couriers.Get))
+	handle(s, "editCourier", changing[editCourierIn](func(e domain.CourierEdit) error {
+		return s.Couriers.CheckEdit(e, false)
+	}, couriers.current(s.Couriers.Get), couriers.out, s.Couriers.Edit))
+	handle(s, "listCourierOrders", s.courierOrders)
+	handle(s, "reportLocation", s.reportLocation)
+	handle(s, "getCourierLocation", reading[CourierPath](bodyOf, s.Tracking.Position))
 }
 
 // newCourier is the body that creates a courier: an edit with a required name.
@@ -81,6 +60,14 @@ type newCourier struct {
 	Name string `json:"name" minLength:"1" maxLength:"200" example:"Ivan Sokolov"`
 	domain.CourierEdit
 }
+
+type newCourierIn struct {
+	Unnamed
+	Idempotent
+	Sent[domain.CourierEdit]
+}
+
+func (newCourierIn) body() (reflect.Type, bool) { return reflect.TypeFor[newCourier](), false }
 
 func createdCourier(c *domain.Courier, again string, err error) (*courierOut, error) {
 	if err != nil {
@@ -132,26 +119,7 @@ type editCourierIn struct {
 	CourierPath
 	IfMatch
 	Idempotent
-	JSONBody
-}
-
-func (s *Server) editCourier(ctx context.Context, in *editCourierIn) (*documentOut[*domain.Courier], error) {
-	removed, rest := cutNulls[domain.CourierEdit](in.RawBody)
-	edit, err := request(JSONBody{in.ContentType, rest}, in.check(), func(e domain.CourierEdit) error {
-		e.Clear = removed
-		return s.Couriers.CheckEdit(e, false)
-	})
-	if err != nil {
-		return nil, err
-	}
-	edit.Clear = removed
-	expected, err := transport.ExpectedVersion(in.Tags, func() (int64, error) { return couriers.current(s.Couriers.Get)(ctx, in.ID) })
-	if err != nil {
-		return nil, err
-	}
-	return couriers.out(once(ctx, in.Idempotent, func(ctx context.Context) (*domain.Courier, error) {
-		return s.Couriers.Edit(ctx, in.ID, edit, expected)
-	}))
+	Patch[domain.CourierEdit]
 }
 
 type courierOrdersIn struct {
@@ -168,7 +136,7 @@ type reportIn struct {
 	CourierPath
 	Idempotent
 	DeviceTime
-	JSONBody
+	Sent[positionOrPositions]
 	Without string `query:"without" enum:"no_permission,no_fix,screen_off" doc:"why the phone has no position; with an empty array"`
 }
 

@@ -21,14 +21,8 @@ var previews = map[string]page{
 
 // customerRoutes are what customers can do besides viewing.
 func (s *Server) customerRoutes() {
-	handle(s, operation{
-		method: http.MethodPost, path: "/order/{order_id}/instructions", id: "instructCourier", tag: tagOrders,
-		body: domain.Instructions{}, codes: []domain.Code{domain.CodeOrderFinished},
-	}, posting[orderPostIn](s.Orders.CheckInstructions, changedOrder, s.Orders.Instruct))
-	handle(s, operation{
-		method: http.MethodPost, path: "/order/{order_id}/rating", id: "rateOrder", tag: tagOrders, body: domain.Rating{},
-		codes: []domain.Code{domain.CodeIllegalTransition},
-	}, posting[orderPostIn](s.Orders.CheckRating, changedOrder, s.Orders.Rate))
+	handle(s, "instructCourier", onOrder(s.Orders.CheckInstructions, changedOrder, s.Orders.Instruct))
+	handle(s, "rateOrder", onOrder(s.Orders.CheckRating, changedOrder, s.Orders.Rate))
 }
 
 // customerPage shows one order to the holder of its link. A revoked, expired or forged link gets a 404 page that reveals nothing.

@@ -2,7 +2,6 @@ package httpserver
 
 import (
 	"context"
-	"net/http"
 
 	"github.com/order-tracking/order-tracking/internal/dispatch"
 	"github.com/order-tracking/order-tracking/internal/domain"
@@ -11,47 +10,29 @@ import (
 
 // dispatchRoutes registers the operations on plans and shifts.
 func (s *Server) dispatchRoutes() {
-	unknown := []domain.Code{domain.CodeOrderNotFound, domain.CodeCourierNotFound}
-	handle(s, operation{
-		method: http.MethodPost, path: "/dispatch/plan", id: "planDispatch", tag: tagDispatch, body: dispatch.Ask{},
-		codes: unknown,
-	}, s.planDispatch)
-	handle(s, operation{
-		method: http.MethodPost, path: "/dispatch/run", id: "runDispatch", tag: tagDispatch, body: dispatch.Ask{},
-		codes: unknown,
-	}, creating(dispatch.Ask.Check, repeated, s.Dispatch.Run))
-	handle(s, operation{
-		method: http.MethodGet, path: "/courier/{courier_id}/route", id: "getRoute", tag: tagDispatch,
-		live: true,
-	}, func(ctx context.Context, in *CourierPath) (*routeOut, error) {
-		return routed(s.Dispatch.Route(ctx, in.ID))
-	})
-	handle(s, operation{
-		method: http.MethodPut, path: "/courier/{courier_id}/route", id: "setRoute", tag: tagDispatch,
-		body: dispatch.RouteOrder{}, codes: []domain.Code{domain.CodeVersionConflict},
-	}, s.setRoute)
-	handle(s, operation{
-		method: http.MethodGet, path: "/courier/{courier_id}/shifts", id: "getShifts", tag: tagDispatch,
-	}, func(ctx context.Context, in *CourierPath) (*bodyOnly[*dispatch.Shifts], error) {
-		return bodyOf(s.Dispatch.Shifts(ctx, in.ID))
-	})
-	handle(s, operation{
-		method: http.MethodPut, path: "/courier/{courier_id}/shifts", id: "setShifts", tag: tagDispatch, body: dispatch.Shifts{},
-	}, s.setShifts)
+	handle(s, "planDispatch", posting[planIn](dispatch.Ask.Check, answered, func(ctx context.Context, _ string, ask dispatch.Ask) (*dispatch.Proposal, error) {
+		return s.Dispatch.Plan(ctx, ask)
+	}))
+	handle(s, "runDispatch", creating(dispatch.Ask.Check, repeated, s.Dispatch.Run))
+	handle(s, "getRoute", reading[CourierPath](routed, s.Dispatch.Route))
+	handle(s, "setRoute", changing[routeIn](dispatch.RouteOrder.Check, routes.current(s.Dispatch.Route), func(r *domain.Route, _ string, err error) (*routeOut, error) {
+		return routed(r, err)
+	}, s.Dispatch.SetRoute))
+	handle(s, "getShifts", reading[CourierPath](bodyOf, s.Dispatch.Shifts))
+	handle(s, "setShifts", posting[shiftsIn](dispatch.Shifts.Check, answered, s.Dispatch.SetShifts))
 }
 
-func (s *Server) planDispatch(ctx context.Context, in *struct{ JSONBody }) (*bodyOnly[*dispatch.Proposal], error) {
-	ask, err := request(in.JSONBody, nil, dispatch.Ask.Check)
-	if err != nil {
-		return nil, err
-	}
-	return bodyOf(s.Dispatch.Plan(ctx, ask))
+type planIn struct {
+	Unnamed
+	Repeated
+	Sent[dispatch.Ask]
 }
 
 type routeIn struct {
 	CourierPath
 	IfMatch
-	JSONBody
+	Repeated
+	Sent[dispatch.RouteOrder]
 }
 
 type routeOut struct {
@@ -66,35 +47,10 @@ func routed(r *domain.Route, err error) (*routeOut, error) {
 	return &routeOut{transport.ETag(r.Version), r}, nil
 }
 
-func (s *Server) setRoute(ctx context.Context, in *routeIn) (*routeOut, error) {
-	order, err := request(in.JSONBody, in.check(), dispatch.RouteOrder.Check)
-	if err != nil {
-		return nil, err
-	}
-	expected, err := transport.ExpectedVersion(in.Tags, func() (int64, error) {
-		r, err := s.Dispatch.Route(ctx, in.ID)
-		if err != nil {
-			return 0, err
-		}
-		return r.Version, nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	return routed(s.Dispatch.SetRoute(ctx, in.ID, order, expected))
-}
-
 type shiftsIn struct {
 	CourierPath
-	JSONBody
-}
-
-func (s *Server) setShifts(ctx context.Context, in *shiftsIn) (*bodyOnly[*dispatch.Shifts], error) {
-	shifts, err := request(in.JSONBody, in.check(), dispatch.Shifts.Check)
-	if err != nil {
-		return nil, err
-	}
-	return bodyOf(s.Dispatch.SetShifts(ctx, in.ID, shifts))
+	Repeated
+	Sent[dispatch.Shifts]
 }
 
 func (p OfferPath) named() (string, error) { return p.ID, nil } //nolint:unparam // as posted demands
@@ -102,5 +58,5 @@ func (p OfferPath) named() (string, error) { return p.ID, nil } //nolint:unparam
 type declineIn struct {
 	OfferPath
 	Idempotent
-	JSONBody
+	Sent[refusalReason]
 }

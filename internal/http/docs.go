@@ -3,7 +3,6 @@ package httpserver
 import (
 	"cmp"
 	_ "embed"
-	"net/http"
 	"sync"
 
 	"github.com/gin-gonic/gin"
@@ -14,14 +13,8 @@ import (
 
 // docsRoutes serve the OpenAPI and AsyncAPI documents and the API reference, which works offline.
 func (s *Server) docsRoutes() {
-	plain[struct{}, struct{}](s, operation{
-		method: http.MethodGet, path: "/openapi.json", id: "openapi", tag: tagOps, open: true, unmodified: true,
-		replies: jsonType,
-	}, document(jsonType, func() ([]byte, error) { return s.spec() }))
-	plain[struct{}, struct{}](s, operation{
-		method: http.MethodGet, path: "/asyncapi.yaml", id: "asyncapi", tag: tagOps, open: true, unmodified: true,
-		replies: yamlType,
-	}, document(yamlType, func() ([]byte, error) { return asyncDocument(cmp.Or(s.Config.Version, "dev")) }))
+	plain[struct{}, struct{}](s, "openapi", document(jsonType, func() ([]byte, error) { return s.spec() }))
+	plain[struct{}, struct{}](s, "asyncapi", document(yamlType, func() ([]byte, error) { return asyncDocument(cmp.Or(s.Config.Version, "dev")) }))
 	files := docsFiles()
 	s.engine.GET("/docs", func(c *gin.Context) {
 		// No other host is allowed. Swagger UI sets inline styles.

@@ -3,7 +3,6 @@ package httpserver
 import (
 	"context"
 	"encoding/base64"
-	"net/http"
 
 	"github.com/order-tracking/order-tracking/internal/access"
 	"github.com/order-tracking/order-tracking/internal/domain"
@@ -23,71 +22,54 @@ type merchantPage struct {
 
 // documentRoutes registers merchants and settings.
 func (s *Server) documentRoutes() {
-	handle(s, operation{method: http.MethodGet, path: "/merchants", id: "listMerchants", tag: tagAccess}, s.listMerchants)
-	handle(s, operation{
-		method: http.MethodGet, path: "/merchants/{merchant_id}", id: "getMerchant", tag: tagAccess,
-		codes: []domain.Code{domain.CodeNotFound},
-	}, func(ctx context.Context, in *MerchantPath) (*documentOut[*access.Merchant], error) {
-		return merchants.of(s.Documents.Merchant(ctx, in.ID))
-	})
-	handle(s, operation{
-		method: http.MethodPatch, path: "/merchants/{merchant_id}", id: "editMerchant", tag: tagAccess,
-		body: access.MerchantEdit{}, codes: []domain.Code{domain.CodeNotFound},
-	}, changing[editMerchantIn](access.MerchantEdit.Check, merchants.current(s.Documents.Merchant), merchants.out, s.Documents.EditMerchant))
-	handle(s, operation{
-		method: http.MethodGet, path: "/settings", id: "getSettings", tag: tagAccess,
-	}, func(ctx context.Context, _ *struct{}) (*documentOut[*access.Settings], error) {
-		return settings.of(s.Documents.Settings(ctx))
-	})
-	handle(s, operation{
-		method: http.MethodPatch, path: "/settings", id: "editSettings", tag: tagAccess, body: access.SettingsEdit{},
-	}, changing[editSettingsIn](access.SettingsEdit.Check, settings.current(func(ctx context.Context, _ string) (*access.Settings, error) {
-		return s.Documents.Settings(ctx)
-	}), settings.out, func(ctx context.Context, _ string, edit access.SettingsEdit, expected int64) (*access.Settings, error) {
-		return s.Documents.EditSettings(ctx, edit, expected)
+	handle(s, "listMerchants", pagedByID(s.Documents.Merchants, func(m *access.Merchant) string { return m.ID }, func(list []*access.Merchant, next string) merchantPage {
+		return merchantPage{list, next}
 	}))
+	handle(s, "getMerchant", reading[MerchantPath](merchants.of, s.Documents.Merchant))
+	handle(s, "editMerchant", changing[editMerchantIn](access.MerchantEdit.Check, merchants.current(s.Documents.Merchant), merchants.out, s.Documents.EditMerchant))
+	settingsOf := func(ctx context.Context, _ string) (*access.Settings, error) { return s.Documents.Settings(ctx) }
+	handle(s, "getSettings", reading[Unnamed](settings.of, settingsOf))
+	handle(s, "editSettings", changing[editSettingsIn](access.SettingsEdit.Check, settings.current(settingsOf), settings.out,
+		func(ctx context.Context, _ string, edit access.SettingsEdit, expected int64) (*access.Settings, error) {
+			return s.Documents.EditSettings(ctx, edit, expected)
+		}))
 }
 
-// byID reads the request for a page of a list by id.
-func (p Paging) byID() (size int, after string, err error) {
-	size = domain.DefaultPage
-	if p.Size.Set {
-		size = p.Size.Value
+// pagedByID makes the handler of a list that is paged by ids.
+func pagedByID[T, P any](
+	list func(ctx context.Context, after string, limit int) ([]T, error), idOf func(T) string, page func(list []T, next string) P,
+) func(context.Context, *Paging) (*bodyOnly[P], error) {
+	return func(ctx context.Context, in *Paging) (*bodyOnly[P], error) {
+		size := in.Size.or(domain.DefaultPage)
+		var f domain.Faults
+		domain.Within(&f, "/page_size", size, 1, domain.MaxPageSize)
+		after, err := base64.RawURLEncoding.DecodeString(in.Token)
+		if err != nil {
+			return nil, domain.Errorf(domain.CodeMalformed, "page_token is not one of ours")
+		}
+		if err := f.Err(); err != nil {
+			return nil, err
+		}
+		found, err := list(ctx, string(after), size+1)
+		next := ""
+		if len(found) > size {
+			found = found[:size]
+			next = base64.RawURLEncoding.EncodeToString([]byte(idOf(found[size-1])))
+		}
+		return bodyOf(page(listed(found), next), err)
 	}
-	var f domain.Faults
-	domain.Within(&f, "/page_size", size, 1, domain.MaxPageSize)
-	token, err := base64.RawURLEncoding.DecodeString(p.Token)
-	if err != nil {
-		return 0, "", domain.Errorf(domain.CodeMalformed, "page_token is not one of ours")
-	}
-	return size, string(token), f.Err()
-}
-
-func (s *Server) listMerchants(ctx context.Context, in *Paging) (*bodyOnly[merchantPage], error) {
-	size, after, err := in.byID()
-	if err != nil {
-		return nil, err
-	}
-	found, err := s.Documents.Merchants(ctx, after, size+1)
-	page := merchantPage{Merchants: listed(found)}
-	if len(found) > size {
-		page.Merchants = page.Merchants[:size]
-		page.Next = base64.RawURLEncoding.EncodeToString([]byte(found[size-1].ID))
-	}
-	return bodyOf(page, err)
 }
 
 type editMerchantIn struct {
 	MerchantPath
 	IfMatch
 	Idempotent
-	JSONBody
+	Sent[access.MerchantEdit]
 }
 
 type editSettingsIn struct {
+	Unnamed
 	IfMatch
 	Idempotent
-	JSONBody
+	Sent[access.SettingsEdit]
 }
-
-func (editSettingsIn) named() (string, error) { return "", nil }

@@ -2,7 +2,6 @@ package httpserver
 
 import (
 	"context"
-	"net/http"
 
 	"github.com/gin-gonic/gin"
 
@@ -22,32 +21,17 @@ type incidentList struct {
 
 // incidentRoutes registers problems with orders.
 func (s *Server) incidentRoutes() {
-	handle(s, operation{
-		method: http.MethodPost, path: incidentsPath, id: "openIncident", tag: tagOrders, status: http.StatusCreated,
-		body: domain.IncidentReport{}, form: true, codes: []domain.Code{domain.CodeOrderFinished},
-	}, func(ctx context.Context, in *proofIn) (*repeatable[domain.Incident], error) {
-		body, err := formRequest(in.JSONBody, in.check(), s.Orders.CheckIncident)
-		if err != nil {
-			return nil, err
-		}
-		return repeated(once(ctx, in.Idempotent, func(ctx context.Context) (domain.Incident, error) { return s.Orders.OpenIncident(ctx, in.ID, body) }))
-	})
-	handle(s, operation{
-		method: http.MethodGet, path: incidentsPath, id: "listIncidents", tag: tagOrders,
-	}, func(ctx context.Context, in *OrderPath) (*bodyOnly[incidentList], error) {
-		incidents, err := s.Orders.Incidents(ctx, in.ID)
+	handle(s, "openIncident", posting[imagesIn[domain.IncidentReport]](s.Orders.CheckIncident, repeated, s.Orders.OpenIncident))
+	handle(s, "listIncidents", reading[OrderPath](func(incidents []domain.Incident, err error) (*bodyOnly[incidentList], error) {
 		return bodyOf(incidentList{incidents}, err)
-	})
-	handle(s, operation{
-		method: http.MethodPost, path: incidentsPath + "/{incident_id}/close", id: "closeIncident", tag: tagOrders,
-		body: orders.IncidentResolution{}, codes: []domain.Code{domain.CodeNotFound},
-	}, func(ctx context.Context, in *struct {
+	}, s.Orders.Incidents))
+	handle(s, "closeIncident", func(ctx context.Context, in *struct {
 		IncidentPath
 		Idempotent
-		JSONBody
+		Sent[orders.IncidentResolution]
 	},
 	) (*repeatable[domain.Incident], error) {
-		body, err := request(in.JSONBody, in.check(), s.Orders.CheckResolution)
+		body, err := in.read(in.check(), s.Orders.CheckResolution)
 		if err != nil {
 			return nil, err
 		}
@@ -55,10 +39,7 @@ func (s *Server) incidentRoutes() {
 			return s.Orders.CloseIncident(ctx, in.ID, in.Incident, body)
 		}))
 	})
-	plain[IncidentPath, struct{}](s, operation{
-		method: http.MethodGet, path: incidentsPath + "/{incident_id}/photo", id: "getIncidentPhoto", tag: tagOrders,
-		replies: imageType, codes: []domain.Code{domain.CodeNotFound},
-	}, s.guarded(func(ctx context.Context, c *gin.Context) error {
+	plain[IncidentPath, struct{}](s, "getIncidentPhoto", s.guarded(func(ctx context.Context, c *gin.Context) error {
 		data, err := s.Orders.IncidentImage(ctx, c.Param("order_id"), c.Param("incident_id"))
 		return sendImage(c, data, err)
 	}))

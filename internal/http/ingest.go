@@ -30,8 +30,8 @@ type IngestPath struct {
 	Token string `path:"token" doc:"from POST /courier/{courier_id}/onboarding"`
 }
 
-// osmandQuery documents the parameters of the query form.
-type osmandQuery struct {
+// OsmandQuery documents the parameters of the query form.
+type OsmandQuery struct {
 	IngestPath
 	ID        string `query:"id" doc:"the app's own device name, or deviceid; the token identifies the courier"`
 	Lat       string `query:"lat" doc:"degrees"`
@@ -50,6 +50,7 @@ type ownTracksIn struct {
 	IngestPath
 	User   string `header:"X-Limit-U" doc:"the app's user; kept as an attribute"`
 	Device string `header:"X-Limit-D" doc:"the app's device; kept as an attribute"`
+	Sent[ownTracksBody]
 }
 
 // ownTracksReply is a list of commands for OwnTracks; we send none.
@@ -79,19 +80,12 @@ type ownTracksBody struct {
 
 // ingestRoutes registers the endpoints for phone apps.
 func (s *Server) ingestRoutes() {
-	codes := []domain.Code{domain.CodeMalformed, domain.CodeUnauthenticated, domain.CodeTooLarge, domain.CodeUnavailable}
-	plain[osmandQuery, struct{}](s, operation{
-		method: http.MethodGet, path: ingestPrefix + "osmand/{token}", id: "ingestOsmandQuery", tag: tagPhones, open: true,
-		codes: codes,
-	}, s.ingestOsmand)
-	plain[osmandQuery, struct{}](s, operation{
-		method: http.MethodPost, path: ingestPrefix + "osmand/{token}", id: "ingestOsmand", tag: tagPhones, open: true,
-		codes: codes, body: osmandBody{}, lenient: true,
-	}, s.ingestOsmand)
-	plain[ownTracksIn, ownTracksOut](s, operation{
-		method: http.MethodPost, path: ingestPrefix + "owntracks/{token}", id: "ingestOwnTracks", tag: tagPhones, open: true,
-		codes: codes, body: ownTracksBody{}, lenient: true,
-	}, s.ingestOwnTracks)
+	plain[OsmandQuery, struct{}](s, "ingestOsmandQuery", s.ingestOsmand)
+	plain[struct {
+		OsmandQuery
+		Sent[osmandBody]
+	}, struct{}](s, "ingestOsmand", s.ingestOsmand)
+	plain[ownTracksIn, ownTracksOut](s, "ingestOwnTracks", s.ingestOwnTracks)
 }
 
 func (s *Server) ingestOsmand(c *gin.Context) {

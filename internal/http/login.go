@@ -41,14 +41,8 @@ type callbackIn struct {
 
 // loginRoutes sign people in at the identity provider: the authorization code flow with PKCE.
 func (s *Server) loginRoutes() {
-	plain[loginIn, struct{}](s, operation{
-		method: http.MethodGet, path: "/login/oidc", id: "beginLogin", tag: tagAccess, open: true, status: http.StatusSeeOther,
-		codes: []domain.Code{domain.CodeNotFound, domain.CodeHTTPSRequired, domain.CodeValidationFailed, domain.CodeUnavailable},
-	}, s.answering(s.beginLogin))
-	plain[callbackIn, struct{}](s, operation{
-		method: http.MethodGet, path: loginPath, id: "finishLogin", tag: tagAccess, open: true, status: http.StatusSeeOther,
-		codes: []domain.Code{domain.CodeUnauthenticated, domain.CodeForbidden, domain.CodeHTTPSRequired, domain.CodeUnavailable, domain.CodeRateLimited},
-	}, s.answering(s.finishLogin))
+	plain[loginIn, struct{}](s, "beginLogin", s.answering(s.beginLogin))
+	plain[callbackIn, struct{}](s, "finishLogin", s.answering(s.finishLogin))
 }
 
 func (s *Server) redirectURL(r *http.Request) string {

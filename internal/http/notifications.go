@@ -35,9 +35,7 @@ func (q MerchantQuery) named() (string, error) { return q.Merchant, q.check() }
 func (s *Server) notificationRoutes() {
 	s.optOutRoutes()
 	s.contactRoutes()
-	handle(s, operation{
-		method: http.MethodGet, path: "/order/{order_id}/notifications", id: "listNotifications", tag: tagMessages,
-	}, func(ctx context.Context, in *OrderPath) (*bodyOnly[notificationList], error) {
+	handle(s, "listNotifications", func(ctx context.Context, in *OrderPath) (*bodyOnly[notificationList], error) {
 		_, o, err := s.Orders.Reach(ctx, in.ID)
 		if err != nil {
 			return nil, err
@@ -45,34 +43,20 @@ func (s *Server) notificationRoutes() {
 		found, err := s.Notify.Notifications(ctx, o.ID)
 		return bodyOf(notificationList{listed(found)}, err)
 	})
-	handle(s, operation{
-		method: http.MethodGet, path: "/notification-rules", id: "getNotificationRules", tag: tagMessages,
-		codes: []domain.Code{domain.CodeNotFound},
-	}, func(ctx context.Context, in *MerchantQuery) (*documentOut[*notify.Rules], error) {
-		if err := in.check(); err != nil {
-			return nil, err
-		}
-		return rules.of(s.Notify.GetRules(ctx, in.Merchant))
-	})
-	handle(s, operation{
-		method: http.MethodPut, path: "/notification-rules", id: "putNotificationRules", tag: tagMessages,
-		body: notify.RulesEdit{}, codes: []domain.Code{domain.CodeNotFound},
-	}, changing[putRulesIn](notify.RulesEdit.Check, rules.current(s.Notify.GetRules), rules.out, s.Notify.PutRules))
-	handle(s, operation{
-		method: http.MethodPost, path: "/notification-rules/preview", id: "previewNotification", tag: tagMessages,
-		body: notify.Preview{}, codes: []domain.Code{domain.CodeOrderNotFound},
-	}, s.previewText)
+	handle(s, "getNotificationRules", reading[MerchantQuery](rules.of, s.Notify.GetRules))
+	handle(s, "putNotificationRules", changing[putRulesIn](notify.RulesEdit.Check, rules.current(s.Notify.GetRules), rules.out, s.Notify.PutRules))
+	handle(s, "previewNotification", s.previewText)
 }
 
 type putRulesIn struct {
 	MerchantQuery
 	IfMatch
 	Idempotent
-	JSONBody
+	Sent[notify.RulesEdit]
 }
 
-func (s *Server) previewText(ctx context.Context, in *struct{ JSONBody }) (*bodyOnly[*notify.Previewed], error) {
-	body, err := request(in.JSONBody, nil, unchecked[notify.Preview])
+func (s *Server) previewText(ctx context.Context, in *struct{ Sent[notify.Preview] }) (*bodyOnly[*notify.Previewed], error) {
+	body, err := in.read(nil, unchecked)
 	if err != nil {
 		return nil, err
 	}
@@ -91,13 +75,8 @@ type optOutIn struct {
 
 // optOutRoutes registers the link in messages by which customers end them.
 func (s *Server) optOutRoutes() {
-	op := operation{
-		method: http.MethodGet, path: "/opt-out/{token}", id: "showOptOut", tag: tagMessages, open: true, replies: "text/html",
-		codes: []domain.Code{domain.CodeNotFound},
-	}
-	plain[optOutIn, struct{}](s, op, func(c *gin.Context) { s.optOutPage(c, "ask", s.Notify.CheckOptOut(c.Param("token"))) })
-	op.method, op.id = http.MethodPost, "optOut"
-	plain[optOutIn, struct{}](s, op, func(c *gin.Context) {
+	plain[optOutIn, struct{}](s, "showOptOut", func(c *gin.Context) { s.optOutPage(c, "ask", s.Notify.CheckOptOut(c.Param("token"))) })
+	plain[optOutIn, struct{}](s, "optOut", func(c *gin.Context) {
 		s.optOutPage(c, "done", s.Notify.OptOut(c.Request.Context(), c.Param("token")))
 	})
 }
@@ -118,20 +97,14 @@ func (s *Server) optOutPage(c *gin.Context, state string, err error) {
 
 // contactRoutes registers how customers hand over a chat or a browser.
 func (s *Server) contactRoutes() {
-	handle(s, operation{
-		method: http.MethodPost, path: "/order/{order_id}/contacts", id: "connectCustomer", tag: tagMessages,
-		body: notify.CustomerContact{}, codes: []domain.Code{domain.CodeOrderFinished},
-	}, posting[orderPostIn](notify.CustomerContact.Check, secretOnce, func(ctx context.Context, id string, body notify.CustomerContact) (*notify.ContactOffer, error) {
+	handle(s, "connectCustomer", onOrder(notify.CustomerContact.Check, secretOnce, func(ctx context.Context, id string, body notify.CustomerContact) (*notify.ContactOffer, error) {
 		_, o, err := s.Orders.Reach(ctx, id)
 		if err != nil {
 			return nil, err
 		}
 		return s.Notify.Connect(ctx, o.ID, body, s.Orders.SetContact)
 	}))
-	plain[botIn, struct{}](s, operation{
-		method: http.MethodPost, path: "/bots/{channel}", id: "updateBot", tag: tagOps, open: true, replies: "text/plain",
-		codes: []domain.Code{domain.CodeNotFound},
-	}, func(c *gin.Context) {
+	plain[botIn, struct{}](s, "updateBot", func(c *gin.Context) {
 		body, err := readJSON(c)
 		if err == nil {
 			err = s.Notify.Update(c.Request.Context(), c.Param("channel"), c.Request.Header.Get, body.RawBody, s.Orders.SetContact)

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"net/http"
 	"strings"
 	"time"
 
@@ -78,8 +77,6 @@ type revokePhoneIn struct {
 
 // onboardingRoutes registers the setup of couriers' phones.
 func (s *Server) onboardingRoutes() {
-	const path = "/courier/{courier_id}/onboarding"
-	gone := []domain.Code{domain.CodeNotFound}
 	revoke := func(ctx context.Context, key Idempotent, courier, token string) (*repeatable[revoked], error) {
 		ids, again, err := once(ctx, key, func(ctx context.Context) ([]string, error) { return s.Couriers.RevokePhones(ctx, courier, token) })
 		for _, id := range ids { // the courier's app on that phone is signed out too
@@ -87,19 +84,12 @@ func (s *Server) onboardingRoutes() {
 		}
 		return &repeatable[revoked]{again, revoked{len(ids)}}, err
 	}
-	handle(s, operation{
-		method: http.MethodPost, path: path, id: "onboardCourier", tag: tagPhones, status: http.StatusCreated,
-		codes: []domain.Code{domain.CodeSecretNotRepeated},
-	}, s.onboard)
-	handle(s, operation{method: http.MethodGet, path: path, id: "listPhones", tag: tagPhones}, s.listPhones)
-	handle(s, operation{
-		method: http.MethodDelete, path: path, id: "revokePhones", tag: tagPhones, codes: gone,
-	}, func(ctx context.Context, in *revokePhonesIn) (*repeatable[revoked], error) {
+	handle(s, "onboardCourier", s.onboard)
+	handle(s, "listPhones", s.listPhones)
+	handle(s, "revokePhones", func(ctx context.Context, in *revokePhonesIn) (*repeatable[revoked], error) {
 		return revoke(ctx, in.Idempotent, in.ID, in.Token)
 	})
-	handle(s, operation{
-		method: http.MethodDelete, path: path + "/{token_id}", id: "revokePhone", tag: tagPhones, codes: gone,
-	}, func(ctx context.Context, in *revokePhoneIn) (*repeatable[revoked], error) {
+	handle(s, "revokePhone", func(ctx context.Context, in *revokePhoneIn) (*repeatable[revoked], error) {
 		if _, err := domain.ParseID("/token_id", in.Token); err != nil {
 			return nil, err
 		}

@@ -24,78 +24,67 @@ import (
 	"github.com/order-tracking/order-tracking/internal/transport"
 )
 
-// Tags that group the document.
-const (
-	tagOrders    = "Orders"
-	tagTracking  = "Tracking"
-	tagCouriers  = "Couriers"
-	tagShipments = "Shipments"
-	tagDispatch  = "Dispatch"
-	tagLive      = "Live"
-	tagOps       = "Operation"
-	tagPhones    = "Phones"
-	tagAccess    = "Access"
-	tagWebhooks  = "Webhooks"
-	tagMessages  = "Notifications"
-)
+//go:embed operations.yaml
+var operationsFile []byte
 
-// operation describes an operation for the document and for routing.
+// operation is what operations.yaml says of an operation.
 type operation struct {
-	method, path       string // path in OpenAPI form, /order/{order_id}
-	id, tag            string
-	open               bool          // served without credentials
-	status             int           // success status; 0 for 200
-	body               any           // a value of the body's type; nil for none
-	lenient            bool          // the body is never rejected
-	form               bool          // the body may be multipart/form-data as well
-	replies, reply     string        // the response's media type and an example, unless it is JSON
-	unmodified, stream bool          // may answer 304 without a version; answers 101
-	live               bool          // changes without its version, so that it never answers 304
-	codes              []domain.Code // possible errors, besides those of every operation
+	Route            string // method and path, such as GET /order/{order_id}
+	Tag              string
+	Summary, About   string
+	Status           int               // of success, 0 for 200
+	Errors           []domain.Code     // besides those of every operation
+	Lenient          bool              // the body is never rejected
+	ETag             bool              `yaml:"etag"` // may answer 304 although nothing here has a version
+	Live             bool              // changes without its version, so that it never answers 304
+	Takes, Replies   map[string]string // examples of bodies and responses that aren't JSON of some type, by media type
+	id, method, path string
 }
 
+// operations are those of operations.yaml, by operationId.
+var operations = sync.OnceValue(func() (all map[string]*operation) {
+	if err := yaml.Unmarshal(operationsFile, &all); err != nil {
+		panic(err) // the file is embedded in the binary
+	}
+	for id, op := range all {
+		op.id = id
+		op.method, op.path, _ = strings.Cut(op.Route, " ")
+	}
+	return all
+})
+
 // handle serves an operation with a typed handler.
-func handle[I, O any](s *Server, op operation, h func(context.Context, *I) (*O, error)) {
-	describeOperation(s, s.api, op, h)
+func handle[I, O any](s *Server, id string, h func(context.Context, *I) (*O, error)) {
+	describeOperation(s, s.api, operations()[id], h)
 }
 
 // plain serves an operation with a Gin handler; I and O only describe it.
-func plain[I, O any](s *Server, op operation, h gin.HandlerFunc) {
+func plain[I, O any](s *Server, id string, h gin.HandlerFunc) {
+	op := operations()[id]
 	describeOperation(s, documentOnly{s.api}, op, func(context.Context, *I) (*O, error) { return nil, nil })
 	s.engine.Handle(op.method, ginPath(op.path), h)
 }
 
-func describeOperation[I, O any](s *Server, api huma.API, op operation, h func(context.Context, *I) (*O, error)) {
-	op.codes = slices.Concat(op.codes, refusalsOf(reflect.TypeFor[I]()))
-	ho := op.huma(s)
+func describeOperation[I, O any](s *Server, api huma.API, op *operation, h func(context.Context, *I) (*O, error)) {
+	in, hasBody := any(*new(I)).(interface{ body() (reflect.Type, bool) })
+	ho := op.huma(s, hasBody, refusalsOf(reflect.TypeFor[I]()))
 	may := access.OperationOf(op.id)
 	if s.operations[route{op.method, ginPath(op.path)}] = may; may.Shared() {
 		ho.Parameters = append(ho.Parameters, shareToken())
 	}
 	huma.Register(api, ho, h)
 	get := s.api.OpenAPI().Paths[op.path].Get
-	if op.method == http.MethodGet && !op.live && (op.unmodified || get.Responses["200"] != nil && get.Responses["200"].Headers["ETag"] != nil) {
+	if op.method == http.MethodGet && !op.Live && (op.ETag || get.Responses["200"] != nil && get.Responses["200"].Headers["ETag"] != nil) {
 		get.Responses["304"] = &huma.Response{Description: "it still has the ETag in If-None-Match"}
 		get.Parameters = append(get.Parameters, &huma.Param{
 			Name: "If-None-Match", In: "header", Description: "Return 304 if it still has this ETag.", Example: `"v3"`, Schema: &huma.Schema{Type: huma.TypeString},
 		})
 	}
-	op.describeBody(s, ho)
-}
-
-//go:embed operations.yaml
-var operationsFile []byte
-
-// operationText is what the document says of an operation.
-type operationText struct{ Summary, About string }
-
-// operationTexts are those of operations.yaml, by operationId.
-var operationTexts = sync.OnceValue(func() (texts map[string]operationText) {
-	if err := yaml.Unmarshal(operationsFile, &texts); err != nil {
-		panic(err) // the file is embedded in the binary
+	if hasBody {
+		of, form := in.body()
+		op.describeBody(s, ho.RequestBody, of, form)
 	}
-	return texts
-})
+}
 
 // shareToken is the query parameter of a share link's token.
 func shareToken() *huma.Param {
@@ -150,17 +139,17 @@ func (s *Server) newAPI() {
 			},
 		},
 		Tags: []*huma.Tag{
-			{Name: tagOrders, Description: "From creation to delivery."},
-			{Name: tagTracking, Description: "Where an order is and when it arrives."},
-			{Name: tagCouriers, Description: "Couriers and their positions."},
-			{Name: tagShipments, Description: "Parcels at delivery companies."},
-			{Name: tagDispatch, Description: "Planning of all orders and couriers together."},
-			{Name: tagPhones, Description: "Positions from existing phone apps: Traccar Client, OsmAnd, OwnTracks."},
-			{Name: tagLive, Description: "Live updates: one JSON object per frame, `{type, order_id, version?, at, data}`."},
-			{Name: tagAccess, Description: "Keys, permissions and the audit log."},
-			{Name: tagWebhooks, Description: "Other systems are told of events, by Standard Webhooks 1.0."},
-			{Name: tagMessages, Description: "What customers are told, by which channel."},
-			{Name: tagOps, Description: "For operators."},
+			{Name: "Orders", Description: "From creation to delivery."},
+			{Name: "Tracking", Description: "Where an order is and when it arrives."},
+			{Name: "Couriers", Description: "Couriers and their positions."},
+			{Name: "Shipments", Description: "Parcels at delivery companies."},
+			{Name: "Dispatch", Description: "Planning of all orders and couriers together."},
+			{Name: "Phones", Description: "Positions from existing phone apps: Traccar Client, OsmAnd, OwnTracks."},
+			{Name: "Live", Description: "Live updates: one JSON object per frame, `{type, order_id, version?, at, data}`."},
+			{Name: "Access", Description: "Keys, permissions and the audit log."},
+			{Name: "Webhooks", Description: "Other systems are told of events, by Standard Webhooks 1.0."},
+			{Name: "Notifications", Description: "What customers are told, by which channel."},
+			{Name: "Operation", Description: "For operators."},
 		},
 	}
 	format := huma.Format{Marshal: writeJSON, Unmarshal: json.Unmarshal}
@@ -213,71 +202,68 @@ func writeJSON(w io.Writer, v any) error {
 }
 
 // huma converts the operation to huma's type and adds its possible errors.
-func (op operation) huma(s *Server) huma.Operation {
-	status := op.status
-	switch {
-	case op.stream:
-		status = http.StatusSwitchingProtocols
-	case status == 0:
-		status = http.StatusOK
-	}
-	text := operationTexts()[op.id]
+func (op *operation) huma(s *Server, hasBody bool, refusals []domain.Code) huma.Operation {
+	status := cmp.Or(op.Status, http.StatusOK)
 	ho := huma.Operation{
-		Method: op.method, Path: op.path, OperationID: op.id, Tags: []string{op.tag},
-		Summary: text.Summary, Description: text.About, DefaultStatus: status,
+		Method: op.method, Path: op.path, OperationID: op.id, Tags: []string{op.Tag},
+		Summary: op.Summary, Description: op.About, DefaultStatus: status,
 		MaxBodyBytes: -1, BodyReadTimeout: s.Config.ReadTimeout, // takeBody enforces the limit
 		SkipValidateParams: true, SkipValidateBody: true, // the domain validates
 		Responses: map[string]*huma.Response{},
 	}
-	codes := op.codes
-	if op.open {
+	codes := slices.Concat(op.Errors, refusals, []domain.Code{domain.CodeInternal, domain.CodeHeadersTooLarge})
+	if access.OperationOf(op.id).Open {
 		ho.Extensions = map[string]any{"security": []any{}} // huma omits Security when it is empty
 	} else {
 		ho.Security = []map[string][]string{{"bearer": {}}}
 		codes = append(codes, domain.CodeUnauthenticated, domain.CodeForbidden, domain.CodeUnavailable, domain.CodeRateLimited,
 			domain.CodeMalformed, domain.CodeValidationFailed) // at least the query can be wrong
 	}
-	if op.body != nil {
+	if hasBody {
 		ho.RequestBody = &huma.RequestBody{}
 	}
-	if op.body != nil && !op.lenient {
+	if hasBody && !op.Lenient {
 		codes = append(codes, domain.CodeTooLarge, domain.CodeUnsupportedMediaType, domain.CodeRequestTimeout)
 	}
-	if op.stream {
-		codes = append(codes, domain.CodeUpgradeRequired)
-	}
-	for _, code := range append(codes, domain.CodeInternal, domain.CodeHeadersTooLarge) {
+	for _, code := range codes {
 		s.describeProblem(ho.Responses, code)
 	}
-	if op.replies != "" { // otherwise huma derives the response from the output
-		media := &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString}}
-		if op.replies == jsonType || op.replies == yamlType {
-			media.Schema.Type = huma.TypeObject
-		}
-		if op.reply != "" {
-			media.Example = op.reply
-		}
-		ho.Responses[strconv.Itoa(status)] = &huma.Response{
-			Description: http.StatusText(status), Content: map[string]*huma.MediaType{op.replies: media},
-		}
+	if op.Takes != nil {
+		ho.RequestBody = &huma.RequestBody{Required: true, Content: mediaTypes(op.Takes)}
+	}
+	if op.Replies != nil { // otherwise huma derives the response from the output
+		ho.Responses[strconv.Itoa(status)] = &huma.Response{Description: http.StatusText(status), Content: mediaTypes(op.Replies)}
 	}
 	return ho
 }
 
+// mediaTypes describes content that isn't JSON of some type by its examples.
+func mediaTypes(examples map[string]string) map[string]*huma.MediaType {
+	content := map[string]*huma.MediaType{}
+	for name, example := range examples {
+		media := &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString}}
+		if name == jsonType || name == yamlType {
+			media.Schema.Type = huma.TypeObject
+		}
+		if example != "" {
+			media.Example = example
+		}
+		content[name] = media
+	}
+	return content
+}
+
 // describeBody documents the body, which the handler gets undecoded. It is required when one
 // of its fields is: the domain reports what is missing in an empty one, which counts as {}.
-func (op operation) describeBody(s *Server, ho huma.Operation) {
-	if op.body == nil {
-		return
-	}
-	ho.RequestBody.Required = false
-	schema := s.schemas().Schema(reflect.TypeOf(op.body), true, op.id+"Body")
+func (op *operation) describeBody(s *Server, body *huma.RequestBody, of reflect.Type, form bool) {
+	body.Required = false
+	schema := s.schemas().Schema(of, true, op.id+"Body")
 	if named := s.schemas().SchemaFromRef(schema.Ref); named != nil {
-		s.bodies[op.id] = len(named.Required) > 0 && !op.lenient
+		s.bodies[op.id] = len(named.Required) > 0 && !op.Lenient
 	}
-	ho.RequestBody.Content = map[string]*huma.MediaType{jsonType: {Schema: schema}}
-	if op.form {
-		ho.RequestBody.Content[formType] = &huma.MediaType{Schema: s.formSchema(schema)}
+	body.Content = map[string]*huma.MediaType{jsonType: {Schema: schema}}
+	if form {
+		body.Content[formType] = &huma.MediaType{Schema: s.formSchema(schema)}
 	}
 }
 

@@ -24,13 +24,8 @@ type health struct {
 // opsRoutes registers the endpoints for operators.
 func (s *Server) opsRoutes() {
 	ok := func(c *gin.Context) { c.Data(http.StatusOK, jsonType, []byte(`{"status":"ok"}`)) }
-	plain[struct{}, bodyOnly[health]](s, operation{
-		method: http.MethodGet, path: "/healthz", id: "health", tag: tagOps, open: true,
-	}, ok)
-	plain[struct{}, bodyOnly[health]](s, operation{
-		method: http.MethodGet, path: "/readyz", id: "readiness", tag: tagOps, open: true,
-		codes: []domain.Code{domain.CodeUnavailable},
-	}, func(c *gin.Context) {
+	plain[struct{}, bodyOnly[health]](s, "health", ok)
+	plain[struct{}, bodyOnly[health]](s, "readiness", func(c *gin.Context) {
 		ctx, cancel := context.WithTimeout(c.Request.Context(), readyWithin)
 		defer cancel()
 		if err := s.ready(ctx); err != nil {
@@ -40,15 +35,11 @@ func (s *Server) opsRoutes() {
 		ok(c)
 	})
 	exposition := promhttp.HandlerFor(s.Gatherer, promhttp.HandlerOpts{})
-	plain[struct{}, struct{}](s, operation{
-		method: http.MethodGet, path: "/metrics", id: "metrics", tag: tagOps, replies: "text/plain",
-	}, s.guarded(func(_ context.Context, c *gin.Context) error {
+	plain[struct{}, struct{}](s, "metrics", s.guarded(func(_ context.Context, c *gin.Context) error {
 		exposition.ServeHTTP(c.Writer, c.Request)
 		return nil
 	}))
-	plain[profileIn, struct{}](s, operation{
-		method: http.MethodGet, path: "/debug/pprof/{profile}", id: "profile", tag: tagOps, replies: "application/octet-stream",
-	}, s.guarded(func(_ context.Context, c *gin.Context) error {
+	plain[profileIn, struct{}](s, "profile", s.guarded(func(_ context.Context, c *gin.Context) error {
 		if err := knownQuery(c.Request.URL, s.api.OpenAPI().Paths["/debug/pprof/{profile}"].Get); err != nil {
 			return err
 		}

@@ -42,50 +42,29 @@ type createdOut struct {
 
 // orderRoutes registers the operations on orders.
 func (s *Server) orderRoutes() {
-	plain[postIn, createdOut](s, operation{
-		method: http.MethodPost, path: "/order", id: "createOrder", tag: tagOrders, status: http.StatusCreated,
-		body:  domain.Draft{},
-		codes: []domain.Code{domain.CodeDuplicateExternalID},
-	}, s.guarded(s.createOrder))
-	plain[OrderPath, orderOut](s, operation{
-		method: http.MethodGet, path: "/order/{order_id}", id: "getOrder", tag: tagOrders,
-	}, s.guarded(s.getOrder))
-	handle(s, operation{
-		method: http.MethodGet, path: "/orders", id: "listOrders", tag: tagOrders,
-	}, s.listOrders)
-	handle(s, operation{
-		method: http.MethodGet, path: "/orders/counts", id: "countOrders", tag: tagOrders,
-	}, func(ctx context.Context, in *struct{ OrderFilters }) (*bodyOnly[domain.OrderCounts], error) {
+	plain[postIn[domain.Draft], createdOut](s, "createOrder", s.guarded(s.createOrder))
+	plain[OrderPath, orderOut](s, "getOrder", s.guarded(s.getOrder))
+	handle(s, "listOrders", s.listOrders)
+	handle(s, "countOrders", func(ctx context.Context, in *struct{ OrderFilters }) (*bodyOnly[domain.OrderCounts], error) {
 		return bodyOf(s.Orders.Counts(ctx, in.filter()))
 	})
-	handle(s, operation{
-		method: http.MethodPatch, path: "/order/{order_id}", id: "editOrder", tag: tagOrders,
-		body:  domain.Edit{},
-		codes: []domain.Code{domain.CodeOrderFinished, domain.CodeIllegalTransition},
-	}, s.editOrder)
-	handle(s, operation{
-		method: http.MethodDelete, path: "/order/{order_id}", id: "cancelOrder", tag: tagOrders,
-		body:  cancellation{},
-		codes: []domain.Code{domain.CodeCancelAfterPickup, domain.CodeIllegalTransition, domain.CodePaidCancelRequired, domain.CodeBookingUnknown},
-	}, s.cancelling())
-	handle(s, operation{
-		method: http.MethodPatch, path: "/order/{order_id}/status", id: "updateOrderStatus", tag: tagOrders,
-		body:  orders.StatusChange{},
-		codes: []domain.Code{domain.CodeIllegalTransition, domain.CodeCancelAfterPickup, domain.CodePaidCancelRequired, domain.CodeBookingUnknown, domain.CodeProofRequired, domain.CodePINLocked},
-	}, changing[timedChangeIn](s.Orders.CheckStatus, s.orderVersion, changedOrder, s.Orders.UpdateStatus))
-	handle(s, operation{
-		method: http.MethodPost, path: "/order/{order_id}/assign-courier", id: "assignCourier", tag: tagOrders,
-		body: orders.Assignment{},
-		codes: []domain.Code{
-			domain.CodeCourierNotFound, domain.CodeIllegalTransition, domain.CodeCancelAfterPickup,
-			domain.CodeCourierBusy, domain.CodeNoCourierAvailable,
-		},
-	}, changing[ChangeIn](unchecked[orders.Assignment], s.orderVersion, changedOrder, s.Orders.Assign))
-	handle(s, operation{
-		method: http.MethodPost, path: "/order/{order_id}/notify", id: "notifyCustomer", tag: tagOrders,
-		status: http.StatusAccepted,
-		body:   orders.Notice{},
-	}, posting[orderPostIn](s.Orders.CheckNotice, repeated, s.Orders.Notify))
+	handle(s, "editOrder", changing[editOrderIn](s.Orders.CheckEdit, s.orderVersion, changedOrder, s.Orders.Edit))
+	handle(s, "cancelOrder", s.cancelling())
+	handle(s, "updateOrderStatus", changing[timedChangeIn](s.Orders.CheckStatus, s.orderVersion, changedOrder, s.Orders.UpdateStatus))
+	handle(s, "assignCourier", changing[changeIn[orders.Assignment]](unchecked[orders.Assignment], s.orderVersion, changedOrder, s.Orders.Assign))
+	handle(s, "notifyCustomer", onOrder(s.Orders.CheckNotice, repeated, s.Orders.Notify))
+}
+
+type editOrderIn struct {
+	ChangeIn
+	Patch[domain.Edit]
+}
+
+// timedChangeIn is a change that may be told long after it.
+type timedChangeIn struct {
+	ChangeIn
+	DeviceTime
+	Sent[orders.StatusChange]
 }
 
 // createOrder is the most frequent change and optimized for that.

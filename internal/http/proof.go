@@ -18,23 +18,38 @@ import (
 )
 
 const (
-	proofPath     = "/order/{order_id}/proof"
-	incidentsPath = "/order/{order_id}/incidents"
-	formType      = "multipart/form-data"
-	imageType     = "image/jpeg"
+	formType  = "multipart/form-data"
+	imageType = "image/jpeg"
 	// maxImagesBytes is the largest body with images, maxParts the most parts of a form.
 	maxImagesBytes = 18 << 20
 	maxParts       = 32
 )
 
 // withImages are the routes with bodies that may be so large.
-var withImages = map[string]bool{ginPath(proofPath): true, ginPath(incidentsPath): true}
+var withImages = map[string]bool{"/order/:order_id/proof": true, "/order/:order_id/incidents": true}
 
-type proofIn struct {
+// imagesIn is a body with images, which a form can hold.
+type imagesIn[B any] struct {
 	OrderPath
 	Idempotent
 	DeviceTime
-	JSONBody
+	Form[B]
+}
+
+// Form is a body that may be a form, whose parts are members by their names.
+type Form[B any] struct{ Sent[B] }
+
+func (Form[B]) body() (reflect.Type, bool) { return reflect.TypeFor[B](), true }
+
+func (in Form[B]) read(idErr error, check func(B) error) (v B, err error) {
+	kind, params, _ := mime.ParseMediaType(in.ContentType) // a wrong one is request's to refuse
+	if kind == formType {
+		if in.RawBody, err = formJSON[B](in.RawBody, params["boundary"]); err != nil {
+			return v, err
+		}
+		in.ContentType = jsonType
+	}
+	return in.Sent.read(idErr, check)
 }
 
 type proofList struct {
@@ -49,26 +64,11 @@ type proofImageIn struct {
 
 // proofRoutes registers proofs of delivery.
 func (s *Server) proofRoutes() {
-	handle(s, operation{
-		method: http.MethodPost, path: proofPath, id: "addProof", tag: tagOrders, status: http.StatusCreated,
-		body: orders.ProofReport{}, form: true, codes: []domain.Code{domain.CodePINLocked, domain.CodeOrderFinished},
-	}, func(ctx context.Context, in *proofIn) (*repeatable[domain.ProofRecord], error) {
-		body, err := formRequest(in.JSONBody, in.check(), s.Orders.CheckProof)
-		if err != nil {
-			return nil, err
-		}
-		return repeated(once(ctx, in.Idempotent, func(ctx context.Context) (domain.ProofRecord, error) { return s.Orders.AddProof(ctx, in.ID, body) }))
-	})
-	handle(s, operation{
-		method: http.MethodGet, path: proofPath, id: "listProofs", tag: tagOrders,
-	}, func(ctx context.Context, in *OrderPath) (*bodyOnly[proofList], error) {
-		proofs, err := s.Orders.Proofs(ctx, in.ID)
+	handle(s, "addProof", posting[imagesIn[orders.ProofReport]](s.Orders.CheckProof, repeated, s.Orders.AddProof))
+	handle(s, "listProofs", reading[OrderPath](func(proofs []domain.ProofRecord, err error) (*bodyOnly[proofList], error) {
 		return bodyOf(proofList{proofs}, err)
-	})
-	plain[proofImageIn, struct{}](s, operation{
-		method: http.MethodGet, path: proofPath + "/{proof_id}/{image}", id: "getProofImage", tag: tagOrders, replies: imageType,
-		codes: []domain.Code{domain.CodeNotFound},
-	}, s.guarded(func(ctx context.Context, c *gin.Context) error {
+	}, s.Orders.Proofs))
+	plain[proofImageIn, struct{}](s, "getProofImage", s.guarded(func(ctx context.Context, c *gin.Context) error {
 		data, err := s.Orders.ProofImage(ctx, c.Param("order_id"), c.Param("proof_id"), c.Param("image"))
 		return sendImage(c, data, err)
 	}))
@@ -86,18 +86,6 @@ func sendImage(c *gin.Context, data []byte, err error) error {
 	c.Header("X-Content-Type-Options", "nosniff")
 	c.Data(http.StatusOK, imageType, data)
 	return nil
-}
-
-// formRequest is request for a body that may be a form, whose parts are members by their names.
-func formRequest[T any](in JSONBody, idErr error, check func(T) error) (v T, err error) {
-	kind, params, _ := mime.ParseMediaType(in.ContentType) // a wrong one is request's to refuse
-	if kind == formType {
-		if in.RawBody, err = formJSON[T](in.RawBody, params["boundary"]); err != nil {
-			return v, err
-		}
-		in.ContentType = jsonType
-	}
-	return request(in, idErr, check)
 }
 
 // formJSON makes the JSON object that a form stands for; a T's images and truth values are no strings.

@@ -59,17 +59,13 @@ func (Date) Schema(huma.Registry) *huma.Schema {
 
 // reportRoutes registers the reports.
 func (s *Server) reportRoutes() {
-	report(s, operation{
-		path: "/reports/eta", id: "reportEstimates",
-	}, func(ctx context.Context, in *estimateReportIn) (*orders.EstimateReport, ReportFormat, error) {
+	report(s, "reportEstimates", func(ctx context.Context, in *estimateReportIn) (*orders.EstimateReport, ReportFormat, error) {
 		out, err := s.Orders.EstimateReport(ctx, orders.ReportRequest{
 			By: in.By, MerchantID: in.MerchantID, From: in.From.Time, To: in.To.Time, Limit: in.Limit.or(50),
 		})
 		return &out, in.ReportFormat, err
 	}, func(r *orders.EstimateReport) any { return r.Groups })
-	report(s, operation{
-		path: "/reports/deliveries", id: "reportDeliveries",
-	}, func(ctx context.Context, in *deliveryReportIn) (*orders.DeliveryReport, ReportFormat, error) {
+	report(s, "reportDeliveries", func(ctx context.Context, in *deliveryReportIn) (*orders.DeliveryReport, ReportFormat, error) {
 		out, err := s.Orders.DeliveryReport(ctx, orders.DeliveryRequest{
 			By: in.By, MerchantID: in.MerchantID, From: in.From.Time, To: in.To.Time, Limit: in.Limit.or(domain.MaxPageSize),
 		})
@@ -78,9 +74,9 @@ func (s *Server) reportRoutes() {
 }
 
 // report serves a report as JSON, and its groups as CSV.
-func report[I, R any](s *Server, op operation, read func(context.Context, *I) (*R, ReportFormat, error), groups func(*R) any) {
-	op.method, op.tag, op.replies = http.MethodGet, tagOrders, jsonType
-	handle(s, op, func(ctx context.Context, in *I) (*huma.StreamResponse, error) {
+func report[I, R any](s *Server, id string, read func(context.Context, *I) (*R, ReportFormat, error), groups func(*R) any) {
+	path := operations()[id].path
+	handle(s, id, func(ctx context.Context, in *I) (*huma.StreamResponse, error) {
 		out, as, err := read(ctx, in)
 		if err == nil && as.Format != "" && as.Format != "json" && as.Format != "csv" {
 			err = domain.Invalid("/format", "unknown_format", "must be json or csv")
@@ -104,15 +100,13 @@ func report[I, R any](s *Server, op operation, read func(context.Context, *I) (*
 			c.Header("Content-Type", kind)
 			c.Header("Vary", "Accept")
 			if kind != jsonType {
-				c.Header("Content-Disposition", `attachment; filename="`+strings.TrimPrefix(op.path, "/reports/")+`.csv"`)
+				c.Header("Content-Disposition", `attachment; filename="`+strings.TrimPrefix(path, "/reports/")+`.csv"`)
 			}
 			c.Status(http.StatusOK)
 			_, _ = c.Writer.Write(buf.Bytes()) // a client that disconnected needs no response
 		}}, nil
 	})
-	content := s.api.OpenAPI().Paths[op.path].Get.Responses["200"].Content
-	content[jsonType].Schema = s.schemas().Schema(reflect.TypeFor[R](), true, "")
-	content[csvType] = &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString}}
+	s.api.OpenAPI().Paths[path].Get.Responses["200"].Content[jsonType].Schema = s.schemas().Schema(reflect.TypeFor[R](), true, "")
 }
 
 // writeGroups writes a slice of structs as CSV, a column a member.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"net/http"
+	"reflect"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -20,6 +21,9 @@ type bodyOnly[T any] struct{ Body T }
 
 // bodyOf wraps the result of a use case in a response.
 func bodyOf[T any](v T, err error) (*bodyOnly[T], error) { return &bodyOnly[T]{v}, err }
+
+// answered is bodyOf for what may have been done by an earlier request.
+func answered[T any](v T, _ string, err error) (*bodyOnly[T], error) { return bodyOf(v, err) }
 
 // repeatable is a response that is repeated for the same Idempotency-Key.
 type repeatable[T any] struct {
@@ -69,100 +73,159 @@ func request[T any](in JSONBody, idErr error, check func(T) error) (T, error) {
 	return v, err
 }
 
+// Sent is the undecoded body of an input, which should be a B.
+type Sent[B any] struct{ JSONBody }
+
+func (Sent[B]) body() (of reflect.Type, form bool) { return reflect.TypeFor[B](), false }
+
+func (in Sent[B]) read(idErr error, check func(B) error) (B, error) {
+	return request(in.JSONBody, idErr, check)
+}
+
+// Patch is a body whose null members remove what they name.
+type Patch[B any] struct{ Sent[B] }
+
+func (in Patch[B]) read(idErr error, check func(B) error) (B, error) {
+	removed, rest := cutNulls[B](in.RawBody)
+	clearing := func(b *B) { reflect.ValueOf(b).Elem().FieldByName("Clear").Set(reflect.ValueOf(removed)) }
+	b, err := request(JSONBody{in.ContentType, rest}, idErr, func(b B) error {
+		clearing(&b)
+		return check(b)
+	})
+	clearing(&b)
+	return b, err
+}
+
 // The inputs of most operations that change something.
 type (
-	postIn struct {
+	postIn[B any] struct {
+		Unnamed
 		Idempotent
-		JSONBody
+		Sent[B]
 	}
-	orderPostIn struct {
+	orderPostIn[B any] struct {
 		OrderPath
 		Idempotent
-		JSONBody
+		Sent[B]
 	}
-	webhookPostIn struct {
+	webhookPostIn[B any] struct {
 		WebhookPath
 		Idempotent
-		JSONBody
+		Sent[B]
+	}
+	changeIn[B any] struct {
+		ChangeIn
+		Sent[B]
 	}
 )
 
-// ChangeIn is the input of an operation that changes an order.
+// ChangeIn is the input of an operation that changes an order, besides its body.
 type ChangeIn struct {
 	OrderPath
 	IfMatch
 	Idempotent
-	JSONBody
 }
 
-// timedChangeIn is a change that may be told long after it.
-type timedChangeIn struct {
-	ChangeIn
-	DeviceTime
-}
+// Unnamed is for inputs that name nothing.
+type Unnamed struct{}
 
-// posted is an input with a body, about what its path or query names.
-type posted interface {
-	sent() JSONBody
-	idempotent() Idempotent
+func (Unnamed) named() (string, error) { return "", nil }
+
+// Repeated is for inputs of operations that need no Idempotency-Key.
+type Repeated struct{}
+
+func (Repeated) idempotent() Idempotent { return Idempotent{} }
+
+// named is an input about what its path or query names.
+type named interface {
 	named() (id string, err error)
 }
 
-// conditional is one whose change may depend on the version.
-type conditional interface {
-	posted
-	tags() string
+// keyed is one of a change.
+type keyed interface {
+	named
+	idempotent() Idempotent
 }
 
-func (in JSONBody) sent() JSONBody { return in }
+// posted is one with a body.
+type posted[B any] interface {
+	keyed
+	read(idErr error, check func(B) error) (B, error)
+}
+
+// conditional is one whose change may depend on the version.
+type conditional[B any] interface {
+	posted[B]
+	tags() string
+}
 
 func (h Idempotent) idempotent() Idempotent { return h }
 
 func (m IfMatch) tags() string { return m.Tags }
 
-func (postIn) named() (string, error) { return "", nil }
+// reading makes the handler of an operation that changes nothing.
+func reading[I named, T, O any](out func(T, error) (*O, error), get func(ctx context.Context, id string) (T, error)) func(context.Context, *I) (*O, error) {
+	return func(ctx context.Context, in *I) (*O, error) {
+		id, err := (*in).named()
+		if err != nil {
+			return nil, err
+		}
+		return out(get(ctx, id))
+	}
+}
 
-// posting makes the handler of an operation with a body: it decodes and checks it, and does it
-// once per Idempotency-Key. out makes the response.
-func posting[I any, P interface {
-	*I
-	posted
-}, B, T, O any](
+// doing makes the handler of a change without a body, which it does once per Idempotency-Key. out makes the response.
+func doing[I keyed, T, O any](out func(T, string, error) (*O, error), do func(ctx context.Context, id string) (T, error)) func(context.Context, *I) (*O, error) {
+	return func(ctx context.Context, in *I) (*O, error) {
+		id, err := (*in).named()
+		if err != nil {
+			return nil, err
+		}
+		return out(once(ctx, (*in).idempotent(), func(ctx context.Context) (T, error) { return do(ctx, id) }))
+	}
+}
+
+// posting is doing with a body, which it decodes and checks.
+func posting[I posted[B], B, T, O any](
 	check func(B) error, out func(T, string, error) (*O, error), do func(ctx context.Context, id string, body B) (T, error),
 ) func(context.Context, *I) (*O, error) {
 	return func(ctx context.Context, in *I) (*O, error) {
-		return perform(ctx, P(in), check, nil, out, func(ctx context.Context, id string, body B, _ int64) (T, error) { return do(ctx, id, body) })
+		return perform(ctx, posted[B](*in), check, nil, out, func(ctx context.Context, id string, body B, _ int64) (T, error) { return do(ctx, id, body) })
 	}
 }
 
 // creating is posting for what has no id yet.
 func creating[B, T, O any](
 	check func(B) error, out func(T, string, error) (*O, error), do func(context.Context, B) (T, error),
-) func(context.Context, *postIn) (*O, error) {
-	return posting[postIn](check, out, func(ctx context.Context, _ string, body B) (T, error) { return do(ctx, body) })
+) func(context.Context, *postIn[B]) (*O, error) {
+	return posting[postIn[B]](check, out, func(ctx context.Context, _ string, body B) (T, error) { return do(ctx, body) })
+}
+
+// onOrder is posting to an order.
+func onOrder[B, T, O any](
+	check func(B) error, out func(T, string, error) (*O, error), do func(ctx context.Context, id string, body B) (T, error),
+) func(context.Context, *orderPostIn[B]) (*O, error) {
+	return posting[orderPostIn[B]](check, out, do)
 }
 
 // changing is posting for what has a version, which current returns.
-func changing[I any, P interface {
-	*I
-	conditional
-}, B, T, O any](
+func changing[I conditional[B], B, T, O any](
 	check func(B) error, current func(ctx context.Context, id string) (int64, error), out func(T, string, error) (*O, error),
 	do func(ctx context.Context, id string, body B, expected int64) (T, error),
 ) func(context.Context, *I) (*O, error) {
 	return func(ctx context.Context, in *I) (*O, error) {
-		return perform(ctx, P(in), check, func(id string) (int64, error) {
-			return transport.ExpectedVersion(P(in).tags(), func() (int64, error) { return current(ctx, id) })
+		return perform(ctx, posted[B](*in), check, func(id string) (int64, error) {
+			return transport.ExpectedVersion((*in).tags(), func() (int64, error) { return current(ctx, id) })
 		}, out, do)
 	}
 }
 
 func perform[B, T, O any](
-	ctx context.Context, in posted, check func(B) error, expected func(id string) (int64, error),
+	ctx context.Context, in posted[B], check func(B) error, expected func(id string) (int64, error),
 	out func(T, string, error) (*O, error), do func(ctx context.Context, id string, body B, expected int64) (T, error),
 ) (*O, error) {
 	id, idErr := in.named()
-	body, err := request(in.sent(), idErr, check)
+	body, err := in.read(idErr, check)
 	var version int64
 	if err == nil && expected != nil {
 		version, err = expected(id)
@@ -179,6 +242,7 @@ type resource[T any] func(T) int64
 var (
 	merchants = resource[*access.Merchant](func(m *access.Merchant) int64 { return m.Version })
 	couriers  = resource[*domain.Courier](func(c *domain.Courier) int64 { return c.Version })
+	routes    = resource[*domain.Route](func(r *domain.Route) int64 { return r.Version })
 	settings  = resource[*access.Settings](func(v *access.Settings) int64 { return v.Version })
 	rules     = resource[*notify.Rules](func(r *notify.Rules) int64 { return r.Version })
 	webhooks  = resource[*notify.Webhook](func(w *notify.Webhook) int64 { return w.Version })

@@ -18,15 +18,8 @@ const sessionCookie = "__Host-session"
 
 // sessionRoutes sign pages in and out.
 func (s *Server) sessionRoutes() {
-	plain[JSONBody, struct{}](s, operation{
-		method: http.MethodPost, path: "/session", id: "createSession", tag: tagAccess, open: true, status: http.StatusNoContent,
-		body:  access.SignIn{},
-		codes: []domain.Code{domain.CodeMalformed, domain.CodeUnauthenticated, domain.CodeForbidden, domain.CodeHTTPSRequired, domain.CodeValidationFailed, domain.CodeUnavailable, domain.CodeRateLimited},
-	}, s.answering(s.createSession))
-	plain[struct{}, struct{}](s, operation{
-		method: http.MethodDelete, path: "/session", id: "deleteSession", tag: tagAccess, open: true,
-		status: http.StatusNoContent, codes: []domain.Code{domain.CodeUnavailable, domain.CodeForbidden, domain.CodeValidationFailed},
-	}, s.answering(s.deleteSession))
+	plain[Sent[access.SignIn], struct{}](s, "createSession", s.answering(s.createSession))
+	plain[struct{}, struct{}](s, "deleteSession", s.answering(s.deleteSession))
 }
 
 // answering is guarded without authorization.

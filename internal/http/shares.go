@@ -2,10 +2,8 @@ package httpserver
 
 import (
 	"context"
-	"net/http"
 
 	"github.com/order-tracking/order-tracking/internal/access"
-	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
 type shareList struct {
@@ -14,14 +12,8 @@ type shareList struct {
 
 // shareRoutes registers share links, which show one order to their holder.
 func (s *Server) shareRoutes() {
-	const path = "/order/{order_id}/share"
-	handle(s, operation{
-		method: http.MethodPost, path: path, id: "createShare", tag: tagAccess, status: http.StatusCreated,
-		body: access.NewShare{}, codes: []domain.Code{domain.CodeSecretNotRepeated},
-	}, s.createShare)
-	handle(s, operation{
-		method: http.MethodGet, path: path, id: "listShares", tag: tagAccess,
-	}, func(ctx context.Context, in *OrderPath) (*bodyOnly[shareList], error) {
+	handle(s, "createShare", s.createShare)
+	handle(s, "listShares", func(ctx context.Context, in *OrderPath) (*bodyOnly[shareList], error) {
 		_, o, err := s.Orders.Reach(ctx, in.ID)
 		if err != nil {
 			return nil, err
@@ -29,10 +21,7 @@ func (s *Server) shareRoutes() {
 		shares, err := s.Shares.List(ctx, o)
 		return bodyOf(shareList{shares}, err)
 	})
-	handle(s, operation{
-		method: http.MethodDelete, path: path + "/{share_id}", id: "revokeShare", tag: tagAccess, status: http.StatusNoContent,
-		codes: []domain.Code{domain.CodeNotFound},
-	}, func(ctx context.Context, in *revokeShareIn) (*done, error) {
+	handle(s, "revokeShare", func(ctx context.Context, in *revokeShareIn) (*done, error) {
 		_, o, err := s.Orders.Reach(ctx, in.ID)
 		if err != nil {
 			return nil, err
@@ -51,11 +40,11 @@ type createShareIn struct {
 	OrderPath
 	ReachedAt
 	Idempotent
-	JSONBody
+	Sent[access.NewShare]
 }
 
 func (s *Server) createShare(ctx context.Context, in *createShareIn) (*noStore[*access.IssuedShare], error) {
-	body, err := request(in.JSONBody, in.check(), s.Shares.Check)
+	body, err := in.read(in.check(), s.Shares.Check)
 	if err != nil {
 		return nil, err
 	}

@@ -30,6 +30,10 @@ type quoteList struct {
 	Quotes []domain.Quote `json:"quotes"`
 }
 
+type intervalList struct {
+	Intervals []domain.DeliveryInterval `json:"intervals"`
+}
+
 type pointList struct {
 	Points []domain.DeliveryPoint `json:"points"`
 	Next   string                 `json:"next_page_token,omitempty"`
@@ -38,79 +42,32 @@ type pointList struct {
 // shipmentRoutes registers the operations on parcels at delivery companies.
 func (s *Server) shipmentRoutes() {
 	s.parcelRoutes()
-	found := []domain.Code{domain.CodeShipmentNotFound}
-	handle(s, operation{
-		method: http.MethodPost, path: "/order/{order_id}/shipment", id: "bookShipment", tag: tagShipments,
-		status: http.StatusAccepted, body: shipping.ShipmentDraft{},
-		codes: []domain.Code{domain.CodeCarrierNotFound, domain.CodeShipmentExists, domain.CodeOrderFinished, domain.CodeIllegalTransition},
-	}, posting[orderPostIn](s.Shipments.Check, booked, s.Shipments.Book))
-	handle(s, operation{
-		method: http.MethodGet, path: "/order/{order_id}/shipment", id: "getShipment", tag: tagShipments, codes: found,
-	}, func(ctx context.Context, in *OrderPath) (*bodyOnly[*domain.Shipment], error) {
-		return bodyOf(s.Shipments.Get(ctx, in.ID))
-	})
-	plain[labelIn, struct{}](s, operation{
-		method: http.MethodGet, path: "/order/{order_id}/shipment/label", id: "getShipmentLabel", tag: tagShipments,
-		replies: "application/pdf", codes: found,
-	}, s.guarded(s.getLabel))
-	plain[labelsIn, struct{}](s, operation{
-		method: http.MethodGet, path: "/shipments/labels", id: "getShipmentLabels", tag: tagShipments,
-		replies: "application/pdf", codes: append(found, domain.CodeOrderNotFound),
-	}, s.guarded(s.getLabels))
-	handle(s, operation{
-		method: http.MethodGet, path: "/carriers/{carrier}/quote", id: "quoteShipment", tag: tagShipments,
-		codes: []domain.Code{domain.CodeCarrierNotFound, domain.CodeOrderNotFound},
-	}, s.quoteShipment)
-	handle(s, operation{
-		method: http.MethodGet, path: "/carriers/{carrier}/points", id: "listPoints", tag: tagShipments,
-		codes: []domain.Code{domain.CodeCarrierNotFound},
-	}, s.listPoints)
-	plain[hookIn, bodyOnly[health]](s, operation{
-		method: http.MethodPost, path: "/hooks/{carrier}/{token}", id: "receiveHook", tag: tagOps, open: true,
-		codes: []domain.Code{domain.CodeNotFound},
-	}, s.receiveHook)
+	handle(s, "bookShipment", onOrder(s.Shipments.Check, booked, s.Shipments.Book))
+	handle(s, "getShipment", reading[OrderPath](bodyOf, s.Shipments.Get))
+	plain[labelIn, struct{}](s, "getShipmentLabel", s.guarded(s.getLabel))
+	plain[labelsIn, struct{}](s, "getShipmentLabels", s.guarded(s.getLabels))
+	handle(s, "quoteShipment", s.quoteShipment)
+	handle(s, "listPoints", s.listPoints)
+	plain[hookIn, bodyOnly[health]](s, "receiveHook", s.receiveHook)
 }
 
 // parcelRoutes registers the operations on a booked parcel.
 func (s *Server) parcelRoutes() {
-	handle(s, operation{
-		method: http.MethodPost, path: "/order/{order_id}/shipment/refusal", id: "refuseShipment", tag: tagShipments,
-		status: http.StatusAccepted, body: shipping.Refusal{},
-		codes: []domain.Code{domain.CodeShipmentNotFound, domain.CodePaidCancelRequired, domain.CodeCancelAfterPickup, domain.CodeIllegalTransition, domain.CodeBookingUnknown},
-	}, changing[ChangeIn](s.Shipments.CheckRefusal, s.orderVersion, booked, s.Shipments.Refuse))
-	handle(s, operation{
-		method: http.MethodPatch, path: "/order/{order_id}/shipment", id: "editShipment", tag: tagShipments,
-		body:  domain.ShipmentEdit{},
-		codes: []domain.Code{domain.CodeShipmentNotFound, domain.CodeIllegalTransition, domain.CodeCarrierNotFound},
-	}, changing[ChangeIn](s.Shipments.CheckEdit, s.orderVersion, booked, s.Shipments.Edit))
-	handle(s, operation{
-		method: http.MethodPost, path: "/order/{order_id}/shipment/intake", id: "bookIntake", tag: tagShipments,
-		status: http.StatusAccepted, body: domain.IntakeRequest{},
-		codes: []domain.Code{domain.CodeShipmentNotFound, domain.CodeIllegalTransition, domain.CodeCarrierNotFound},
-	}, posting[orderPostIn](s.Shipments.CheckIntake, booked, s.Shipments.BookIntake))
-	handle(s, operation{
-		method: http.MethodDelete, path: "/order/{order_id}/shipment/intake", id: "cancelIntake", tag: tagShipments,
-		codes: []domain.Code{domain.CodeShipmentNotFound, domain.CodeIllegalTransition, domain.CodeCarrierNotFound},
-	}, s.cancelIntake)
-	s.returnRoutes()
-	handle(s, operation{
-		method: http.MethodPost, path: "/order/{order_id}/shipment/resolution", id: "resolveShipment", tag: tagShipments,
-		body: shipping.Resolution{}, codes: []domain.Code{domain.CodeShipmentNotFound, domain.CodeIllegalTransition},
-	}, posting[orderPostIn](s.Shipments.CheckResolution, booked, s.Shipments.Resolve))
+	handle(s, "refuseShipment", changing[changeIn[shipping.Refusal]](s.Shipments.CheckRefusal, s.orderVersion, booked, s.Shipments.Refuse))
+	handle(s, "editShipment", changing[changeIn[domain.ShipmentEdit]](s.Shipments.CheckEdit, s.orderVersion, booked, s.Shipments.Edit))
+	handle(s, "bookIntake", onOrder(s.Shipments.CheckIntake, booked, s.Shipments.BookIntake))
+	handle(s, "cancelIntake", doing[cancelIntakeIn](booked, s.Shipments.CancelIntake))
+	handle(s, "returnShipment", onOrder(s.Shipments.CheckReturn, booked, s.Shipments.Return))
+	handle(s, "listDeliveryIntervals", reading[OrderPath](func(list []domain.DeliveryInterval, err error) (*bodyOnly[intervalList], error) {
+		return bodyOf(intervalList{listed(list)}, err)
+	}, s.Shipments.Intervals))
+	handle(s, "agreeDelivery", onOrder(s.Shipments.CheckAgreement, booked, s.Shipments.AgreeDelivery))
+	handle(s, "resolveShipment", onOrder(s.Shipments.CheckResolution, booked, s.Shipments.Resolve))
 }
 
 type cancelIntakeIn struct {
 	OrderPath
 	Idempotent
-}
-
-func (s *Server) cancelIntake(ctx context.Context, in *cancelIntakeIn) (*bookedOut, error) {
-	if err := in.check(); err != nil {
-		return nil, err
-	}
-	return booked(once(ctx, in.Idempotent, func(ctx context.Context) (*domain.Order, error) {
-		return s.Shipments.CancelIntake(ctx, in.ID)
-	}))
 }
 
 // booked responds with an order's shipment.

@@ -19,9 +19,7 @@ type ticketOut struct {
 
 // ticketRoute issues tickets that open a stream.
 func (s *Server) ticketRoute() {
-	handle(s, operation{
-		method: http.MethodPost, path: "/ws/ticket", id: "createTicket", tag: tagLive,
-	}, func(ctx context.Context, _ *struct{}) (*ticketOut, error) {
+	handle(s, "createTicket", func(ctx context.Context, _ *struct{}) (*ticketOut, error) {
 		t, err := s.Tickets.Issue(ctx)
 		return &ticketOut{"no-store", t}, err
 	})

@@ -2,7 +2,6 @@ package httpserver
 
 import (
 	"context"
-	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
@@ -42,17 +41,10 @@ type sseIn struct {
 func (s *Server) streamRoutes() {
 	sockets := newUpgrader(s.Log)
 	s.ticketRoute()
-	plain[StreamIn, struct{}](s, operation{
-		method: http.MethodGet, path: "/order/{order_id}/ws", id: "watchOrder", tag: tagLive, stream: true,
-	}, s.streaming(sockets, s.watchOrder))
-	plain[sseIn, struct{}](s, operation{
-		method: http.MethodGet, path: "/order/{order_id}/stream", id: "streamOrder", tag: tagLive, replies: "text/event-stream",
-		reply: "id: 2\ndata: {\"type\":\"status\",\"order_id\":\"…\",\"version\":2,\"at\":\"…\",\"data\":{…}}\n\n",
-	}, s.streaming(nil, s.streamOrder))
+	plain[StreamIn, struct{}](s, "watchOrder", s.streaming(sockets, s.watchOrder))
+	plain[sseIn, struct{}](s, "streamOrder", s.streaming(nil, s.streamOrder))
 	s.api.OpenAPI().Paths["/order/{order_id}/stream"].Get.Responses["204"] = &huma.Response{Description: "The order is finished and was told to its end"}
-	plain[TicketIn, struct{}](s, operation{
-		method: http.MethodGet, path: "/ws", id: "watchMany", tag: tagLive, stream: true,
-	}, s.streaming(sockets, s.watchMany))
+	plain[TicketIn, struct{}](s, "watchMany", s.streaming(sockets, s.watchMany))
 }
 
 // parseSince parses the last version seen; "" means none.

@@ -1,12 +1,9 @@
 package httpserver
 
 import (
-	"context"
-	"net/http"
 	"time"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
-	"github.com/order-tracking/order-tracking/internal/tracking"
 	"github.com/order-tracking/order-tracking/internal/transport"
 )
 
@@ -30,34 +27,15 @@ type statusOut struct {
 
 // trackingRoutes registers the operations on orders' positions and statuses.
 func (s *Server) trackingRoutes() {
-	handle(s, operation{
-		method: http.MethodGet, path: "/order/{order_id}/status", id: "getOrderStatus", tag: tagTracking,
-	}, s.getStatus)
-	handle(s, operation{
-		method: http.MethodGet, path: "/order/{order_id}/events", id: "getOrderEvents", tag: tagTracking,
-	}, func(ctx context.Context, in *OrderPath) (*bodyOnly[eventList], error) {
-		events, err := s.Orders.Events(ctx, in.ID)
+	handle(s, "getOrderStatus", reading[OrderPath](func(o *domain.Order, err error) (*statusOut, error) {
+		if err != nil {
+			return nil, err
+		}
+		return &statusOut{transport.ETag(o.Version), statusAnswer{o.ID, o.Status, o.Version, o.UpdatedAt, o.Status.Next()}}, nil
+	}, s.Orders.Get))
+	handle(s, "getOrderEvents", reading[OrderPath](func(events []domain.Event, err error) (*bodyOnly[eventList], error) {
 		return bodyOf(eventList{listed(events)}, err)
-	})
-	handle(s, operation{
-		method: http.MethodGet, path: "/order/{order_id}/track", id: "trackOrder", tag: tagTracking,
-	}, func(ctx context.Context, in *OrderPath) (*bodyOnly[*tracking.Track], error) {
-		return bodyOf(s.Tracking.Track(ctx, in.ID))
-	})
-	handle(s, operation{
-		method: http.MethodGet, path: "/order/{order_id}/delivery-time", id: "estimateDelivery", tag: tagTracking,
-		codes: []domain.Code{domain.CodeOrderFinished},
-	}, func(ctx context.Context, in *OrderPath) (*bodyOnly[domain.Estimate], error) {
-		return bodyOf(s.Orders.DeliveryTime(ctx, in.ID))
-	})
-}
-
-func (s *Server) getStatus(ctx context.Context, in *OrderPath) (*statusOut, error) {
-	o, err := s.Orders.Get(ctx, in.ID)
-	if err != nil {
-		return nil, err
-	}
-	return &statusOut{ETag: transport.ETag(o.Version), Body: statusAnswer{
-		OrderID: o.ID, Status: o.Status, Version: o.Version, UpdatedAt: o.UpdatedAt, Allowed: o.Status.Next(),
-	}}, nil
+	}, s.Orders.Events))
+	handle(s, "trackOrder", reading[OrderPath](bodyOf, s.Tracking.Track))
+	handle(s, "estimateDelivery", reading[OrderPath](bodyOf, s.Orders.DeliveryTime))
 }

@@ -14,7 +14,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/danielgtaylor/huma/v2"
 	"github.com/gin-gonic/gin"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
@@ -51,29 +50,9 @@ type exportIn struct {
 
 // transferRoutes registers import and export.
 func (s *Server) transferRoutes() {
-	plain[importIn, struct{}](s, operation{
-		method: http.MethodPost, path: importPath, id: "importOrders", tag: tagOrders, replies: ndjsonType,
-		reply: importReplyExample, codes: []domain.Code{domain.CodeTooLarge, domain.CodeUnsupportedMediaType},
-	}, s.guarded(s.importOrders))
-	s.api.OpenAPI().Paths[importPath].Post.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{
-		ndjsonType: {Schema: &huma.Schema{Type: huma.TypeString}, Example: importExample},
-		csvType:    {Schema: &huma.Schema{Type: huma.TypeString}, Example: importCSVExample},
-	}}
-	handle(s, operation{
-		method: http.MethodGet, path: "/orders/export", id: "exportOrders", tag: tagOrders, replies: ndjsonType,
-		reply: importExample,
-	}, s.exportOrders)
-	s.api.OpenAPI().Paths["/orders/export"].Get.Responses["200"].Content[csvType] = &huma.MediaType{
-		Schema: &huma.Schema{Type: huma.TypeString}, Example: importCSVExample,
-	}
+	plain[importIn, struct{}](s, "importOrders", s.guarded(s.importOrders))
+	handle(s, "exportOrders", s.exportOrders)
 }
-
-const (
-	importExample      = "{\"external_id\":\"shop-1042\",\"customer\":{\"name\":\"Anna\"},\"dropoff\":{\"address\":\"Tverskaya 7\"}}\n"
-	importCSVExample   = "external_id,customer.name,dropoff.address,created_at,at.delivered\nshop-1042,Anna,Tverskaya 7,2026-05-04T12:30:00Z,2026-05-04T13:10:00Z\n"
-	importReplyExample = "{\"line\":2,\"error\":{\"code\":\"validation_failed\",\"detail\":\"the request is not valid\",\"errors\":[…]}}\n" +
-		"{\"line\":3,\"read\":3,\"created\":2,\"known\":0,\"failed\":1,\"finished\":true}\n"
-)
 
 // ImportTally is the progress of an import. It is exported for clients' decoders.
 type ImportTally struct {
