@@ -41,9 +41,14 @@ func TestRulesOfMerchantsAndSettings(t *testing.T) {
 	require.Equal(t, "metres:300", rule("m1"))
 	require.Equal(t, "out_for_delivery", rule("m2"))
 
-	m, err = d.EditMerchant(h.admin(), "m1", MerchantEdit{Locale: text("ru"), ProofRequired: []string{"pin"}}, 1)
+	m, err = d.EditMerchant(h.admin(), "m1", MerchantEdit{Locale: text("ru"), Email: text("it@shop.example"), ProofRequired: []string{"pin"}}, 1)
 	require.NoError(t, err)
 	require.Equal(t, "Shop", *m.Name, "what is absent stays")
+	require.Equal(t, "it@shop.example", d.Profile("m1").Email)
+	require.Empty(t, d.Profile("m2").Email)
+	_, err = d.EditMerchant(h.admin(), "m1", MerchantEdit{Email: text("")}, 2)
+	require.NoError(t, err)
+	require.Empty(t, d.Profile("m1").Email, "it can be taken away")
 	require.Equal(t, "metres:300", rule("m1"))
 	_, err = d.EditMerchant(h.admin(), "m1", MerchantEdit{Locale: text("en")}, 1)
 	require.Equal(t, domain.CodeVersionConflict, domain.CodeOf(err))
@@ -98,10 +103,10 @@ func TestEveryFaultOfAMerchantAndOfTheSettingsIsListed(t *testing.T) {
 		return out
 	}
 	require.ElementsMatch(t, []string{
-		"/name", "/brand/accent", "/brand/logo", "/locale", "/timezone", "/privacy/show_courier", "/proof_required/1", "/promise",
+		"/name", "/email", "/brand/accent", "/brand/logo", "/locale", "/timezone", "/privacy/show_courier", "/proof_required/1", "/promise",
 		"/notification_rules/0/event", "/notification_rules/0/channels/0", "/notification_rules/0/delay_s",
 	}, pointers(MerchantEdit{
-		Name: text(strings.Repeat("x", 201)), Brand: &Brand{Accent: text("blue"), Logo: text("x")}, Locale: text("?"), Timezone: text("?"),
+		Name: text(strings.Repeat("x", 201)), Email: text("shop"), Brand: &Brand{Accent: text("blue"), Logo: text("x")}, Locale: text("?"), Timezone: text("?"),
 		Privacy: &Privacy{ShowCourier: text("?")}, ProofRequired: []string{"pin", "?"}, Promise: text("?"),
 		NotificationRules: []domain.NotificationRule{{Event: "?", Channels: []string{"?"}, DelayS: -1}},
 	}.Check()))

@@ -47,6 +47,7 @@ type Retention struct {
 // MerchantEdit is a partial update of a merchant; nil fields are unchanged.
 type MerchantEdit struct {
 	Name              *string                   `json:"name,omitempty" maxLength:"200"`
+	Email             *string                   `json:"email,omitempty" maxLength:"254" doc:"where the merchant itself is told, as of a webhook that was disabled; \"\" for nowhere" example:"it@shop.example"`
 	Brand             *Brand                    `json:"brand,omitempty"`
 	Locale            *string                   `json:"locale,omitempty" format:"locale" maxLength:"35" example:"ru"`
 	Timezone          *string                   `json:"timezone,omitempty" format:"timezone" maxLength:"64" example:"Europe/Moscow"`
@@ -85,6 +86,11 @@ func (e MerchantEdit) Check() error {
 	var f domain.Faults
 	f.Check("", &e)
 	f.Listed("/proof_required", "proof", e.ProofRequired, domain.ProofKinds())
+	if e.Email != nil && *e.Email != "" {
+		f.Check("", &struct {
+			Email string `json:"email" format:"email"`
+		}{*e.Email})
+	}
 	for i := range e.NotificationRules {
 		e.NotificationRules[i].Check(&f, "/notification_rules/"+strconv.Itoa(i))
 	}
@@ -164,7 +170,7 @@ func (e *MerchantEdit) merge(from MerchantEdit) {
 func (e MerchantEdit) profile(base domain.Profile) domain.Profile {
 	p := base
 	for _, text := range []struct{ from, to *string }{
-		{e.Name, &p.Name}, {e.Locale, &p.Locale}, {e.Timezone, &p.Timezone}, {e.Promise, &p.Promise},
+		{e.Name, &p.Name}, {e.Email, &p.Email}, {e.Locale, &p.Locale}, {e.Timezone, &p.Timezone}, {e.Promise, &p.Promise},
 	} {
 		if text.from != nil {
 			*text.to = *text.from

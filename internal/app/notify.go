@@ -63,7 +63,7 @@ func (a *App) openNotify(ctx context.Context, secret []byte) (err error) {
 			return nil
 		})
 		return err
-	})
+	}, a.orders.SetContact)
 }
 
 // messagePauses are the pauses between the tries of a message: later it would be of no use.

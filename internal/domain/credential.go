@@ -78,6 +78,8 @@ type AccessChange struct {
 	// Document is stored if its version is one above the stored one.
 	Document *Document
 	Audit    *AuditEntry
+	// Deliveries are messages about the change.
+	Deliveries []Delivery
 	// Idempotency is recorded with the change; if it was recorded before, the change fails with ErrRecorded.
 	Idempotency *Idempotency
 }

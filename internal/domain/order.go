@@ -74,7 +74,7 @@ type Bookkeeping struct {
 	ErasedAt *time.Time `json:"erased_at,omitempty"`
 	// SentOnce marks the note entries that are not sent again until the courier changes.
 	SentOnce map[string]bool `json:"told,omitempty"`
-	// Contacts are the customer's addresses by channel that are not in Customer: chats, browsers.
+	// Contacts are the customer's addresses by channel that are not in Customer: chats, browsers; one per line.
 	Contacts map[string]string `json:"contacts,omitempty"`
 	// Offers are all offers so far, and Search is set while more are to come.
 	Offers []Offer `json:"offers,omitempty"`

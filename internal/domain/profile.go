@@ -9,7 +9,7 @@ import (
 
 // Profile is what a merchant has set up, completed from the installation's settings. The zero Profile has no requirements.
 type Profile struct {
-	Name, Locale, Timezone string
+	Name, Email, Locale, Timezone string
 	// ShowCourier is the rule for showing the courier to customers.
 	ShowCourier ShowCourier
 	// ProofRequired is what couriers must bring: photo, signature, pin.

@@ -1,6 +1,10 @@
 package domain
 
-import "maps"
+import (
+	"maps"
+	"slices"
+	"strings"
+)
 
 // Instructions are the customer's instructions for the courier.
 type Instructions struct {
@@ -40,15 +44,25 @@ func (o *Order) Rate(r Rating, by By) ([]Event, error) {
 	return []Event{o.change(EventRated, by, map[string]any{"stars": r.Stars})}, nil
 }
 
-// SetContact stores where a channel reaches the customer, empty for nowhere any more; order_finished when nothing more is to be told.
-func (o *Order) SetContact(channel, address string, by By) ([]Event, error) {
+// maxContacts is how many addresses of a channel an order keeps, such as a phone and a laptop; the oldest one gives way.
+const maxContacts = 5
+
+// SetContact adds an address at which a channel reaches the customer, or removes it, or all of the channel when it is
+// empty; order_finished when nothing more is to be told.
+func (o *Order) SetContact(channel, address string, on bool, by By) ([]Event, error) {
+	before := strings.Split(o.Bookkeeping.Contacts[channel], "\n")
+	after := slices.DeleteFunc(slices.Clone(before), func(a string) bool { return a == "" || !on && (address == "" || a == address) })
+	if on && !slices.Contains(before, address) {
+		after = append(after, address)
+	}
+	list := strings.Join(after[max(0, len(after)-maxContacts):], "\n")
 	switch {
-	case o.Bookkeeping.Contacts[channel] == address:
+	case o.Bookkeeping.Contacts[channel] == list:
 		return nil, nil
-	case address != "" && o.Status.Terminal():
+	case on && o.Status.Terminal():
 		return nil, Errorf(CodeOrderFinished, "an order that is %s sends no messages any more", o.Status)
 	}
-	o.Bookkeeping.Contacts = with(o.Bookkeeping.Contacts, channel, address)
+	o.Bookkeeping.Contacts = with(o.Bookkeeping.Contacts, channel, list)
 	maps.DeleteFunc(o.Bookkeeping.Contacts, func(_, address string) bool { return address == "" })
 	return []Event{o.change(EventChanged, by, map[string]any{"fields": []string{"contacts"}})}, nil
 }

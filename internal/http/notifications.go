@@ -102,12 +102,12 @@ func (s *Server) contactRoutes() {
 		if err != nil {
 			return nil, err
 		}
-		return s.Notify.Connect(ctx, o.ID, body, s.Orders.SetContact)
+		return s.Notify.Connect(ctx, o.ID, body)
 	}))
 	plain[botIn, struct{}](s, "updateBot", func(c *gin.Context) {
 		body, err := readJSON(c)
 		if err == nil {
-			err = s.Notify.Update(c.Request.Context(), c.Param("channel"), c.Request.Header.Get, body.RawBody, s.Orders.SetContact)
+			err = s.Notify.Update(c.Request.Context(), c.Param("channel"), c.Request.Header.Get, body.RawBody)
 		}
 		if err != nil {
 			fail(c, err)

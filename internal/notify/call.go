@@ -40,7 +40,12 @@ type Outcome struct {
 	gone, final, skip bool
 	// after is the pause that the receiver asked for.
 	after time.Duration
+	// until is when it may be sent; zero if it was tried.
+	until time.Time
 }
+
+// again reports whether it is to be tried once more.
+func (o Outcome) again() bool { return o.Err != nil && !o.final && !o.skip }
 
 // payload is the body of a webhook.
 type payload struct {

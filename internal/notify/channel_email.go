@@ -46,7 +46,7 @@ func Email(c SMTP) (*Channel, error) {
 		return nil, err
 	}
 	return &Channel{
-		Name:    "email",
+		Name:    channelEmail,
 		Address: func(o *domain.Order) string { return o.Customer.Email },
 		Send: func(ctx context.Context, m Message) Outcome {
 			msg, err := compose(c.From, m)
@@ -76,20 +76,31 @@ func compose(from string, m Message) (*mail.Msg, error) {
 		msg.SetGenHeader("List-Unsubscribe", "<"+m.OptOut+">")
 		msg.SetGenHeader("List-Unsubscribe-Post", "List-Unsubscribe=One-Click")
 	}
-	msg.SetBodyString(mail.TypeTextPlain, m.Text+"\n")
+	text := m.Text + "\n"
+	if m.OptOut != "" {
+		text += "\n-- \n" + optOutTexts[m.Lang] + ": " + m.OptOut + "\n"
+	}
+	msg.SetBodyString(mail.TypeTextPlain, text)
 	msg.AddAlternativeString(mail.TypeTextHTML, page(m))
 	return msg, nil
 }
 
-// page is the text as HTML: paragraphs, and the link as one.
+// optOutTexts name the link that ends messages.
+var optOutTexts = map[string]string{"en": "Unsubscribe from these messages", "ru": "Больше не получать такие письма"}
+
+// page is the text as HTML: paragraphs, the link as one, and small below it the way out.
 func page(m Message) string {
 	body := html.EscapeString(m.Text)
 	if m.Link != "" {
 		link := html.EscapeString(m.Link)
 		body = strings.ReplaceAll(body, link, `<a href="`+link+`">`+link+`</a>`)
 	}
+	out := ""
+	if m.OptOut != "" {
+		out = `<p style="font-size:13px;color:#666"><a style="color:#666" href="` + html.EscapeString(m.OptOut) + `">` + optOutTexts[m.Lang] + `</a></p>`
+	}
 	return `<!doctype html><html lang="` + m.Lang + `"><meta charset="utf-8"><body style="font:16px/1.5 sans-serif;max-width:36em"><p>` +
-		strings.ReplaceAll(body, "\n", "</p><p>") + "</p></body></html>"
+		strings.ReplaceAll(body, "\n", "</p><p>") + "</p>" + out + "</body></html>"
 }
 
 // mailed judges an answer: 5xx is final, 4xx and broken connections are not.

@@ -54,8 +54,9 @@ func WebPush(key VAPID, subject string, client *http.Client) *Channel {
 		defer func() { _ = resp.Body.Close() }()
 		_, _ = io.CopyN(io.Discard, resp.Body, maxAnswer)
 		out := Outcome{code: resp.StatusCode, after: retryAfter(resp.Header.Get("Retry-After"), time.Now())}
-		if resp.StatusCode/100 != 2 { // 404 and 410: the subscription ended
+		if resp.StatusCode/100 != 2 {
 			out.Err = fmt.Errorf("answered %d", resp.StatusCode)
+			out.gone = resp.StatusCode == http.StatusNotFound || resp.StatusCode == http.StatusGone // the subscription ended
 			out.final = resp.StatusCode/100 == 4 && resp.StatusCode != http.StatusTooManyRequests
 		}
 		return out

@@ -22,11 +22,12 @@ const codeTTL = 15 * time.Minute
 type CustomerContact struct {
 	Channel      string            `json:"channel" enum:"telegram,max,webpush" example:"telegram"`
 	Subscription *PushSubscription `json:"subscription,omitempty" doc:"of webpush: what PushManager.subscribe returned"`
-	Remove       bool              `json:"remove,omitempty" doc:"no more messages about this order on the channel"`
+	Remove       bool              `json:"remove,omitempty" doc:"no more messages about this order on the channel; with subscription only to that browser"`
 }
 
-// SetContact stores where a channel reaches an order's customer, with the answer to the request.
-type SetContact func(ctx context.Context, orderID, channel, address string, rec *domain.Idempotency) error
+// SetContact adds or removes an address at which a channel reaches an order's customer, with the answer to the request.
+// Without an address it removes all of the channel.
+type SetContact func(ctx context.Context, orderID, channel, address string, on bool, rec *domain.Idempotency) error
 
 // Offered are the channels that customers of a merchant can connect.
 func (s *Service) Offered(merchantID string) (out []string) {
@@ -65,29 +66,29 @@ func (c CustomerContact) Check() error {
 	return f.Err()
 }
 
-// Connect offers a customer of an order a way to be reached, or stores or removes it with set.
-func (s *Service) Connect(ctx context.Context, orderID string, in CustomerContact, set SetContact) (*ContactOffer, error) {
+// Connect offers a customer of an order a way to be reached, or stores or removes it.
+func (s *Service) Connect(ctx context.Context, orderID string, in CustomerContact) (*ContactOffer, error) {
 	if err := in.Check(); err != nil {
 		return nil, err
 	}
 	if s.channels[in.Channel] == nil {
 		return nil, domain.Invalid("/channel", "off", "the channel is not set up")
 	}
-	if in.Remove {
-		return s.keep(ctx, orderID, in, "", set)
-	}
-	if in.Channel == "webpush" {
-		if in.Subscription == nil {
-			return &ContactOffer{PublicKey: s.Push.Public}, nil
-		}
+	switch {
+	case in.Subscription == nil && in.Remove:
+		return s.keep(ctx, orderID, in, "")
+	case in.Channel != "webpush":
+	case in.Subscription == nil:
+		return &ContactOffer{PublicKey: s.Push.Public}, nil
+	default:
 		if err := s.Allowed(ctx, in.Subscription.Endpoint); err != nil {
 			return nil, domain.Invalid("/subscription/endpoint", "forbidden_target", "%s", err)
 		}
-		address, err := json.Marshal(in.Subscription)
+		address, err := json.Marshal(in.Subscription) // in one line
 		if err != nil {
 			return nil, err
 		}
-		return s.keep(ctx, orderID, in, string(address), set)
+		return s.keep(ctx, orderID, in, string(address))
 	}
 	code, until := rand.Text(), domain.Timestamp(s.Clock.Now().Add(codeTTL))
 	err := s.Store.KeepTicket(ctx, domain.Ticket{
@@ -97,14 +98,14 @@ func (s *Service) Connect(ctx context.Context, orderID string, in CustomerContac
 	return &ContactOffer{URL: s.bots[in.Channel].Link(code), ExpiresAt: &until}, err
 }
 
-// keep stores an address, once for an idempotency key.
-func (s *Service) keep(ctx context.Context, orderID string, in CustomerContact, address string, set SetContact) (*ContactOffer, error) {
+// keep stores or removes an address, once for an idempotency key.
+func (s *Service) keep(ctx context.Context, orderID string, in CustomerContact, address string) (*ContactOffer, error) {
 	return idempotency.Once(ctx, s.Keys, "connect_customer:"+orderID, in, func(rec *domain.Idempotency) (*ContactOffer, error) {
-		out := &ContactOffer{Stored: address != ""}
+		out := &ContactOffer{Stored: !in.Remove}
 		if err := idempotency.Answer(rec, out); err != nil {
 			return nil, err
 		}
-		return out, set(ctx, orderID, in.Channel, address, rec)
+		return out, s.setContact(ctx, orderID, in.Channel, address, !in.Remove, rec)
 	})
 }
 
@@ -120,7 +121,7 @@ func (s *Service) BotSecret(channel string) string {
 
 // Update handles a bot's webhook: whoever starts it with a valid code is reached there from
 // now on. A forged one is not_found.
-func (s *Service) Update(ctx context.Context, channel string, header func(string) string, body []byte, set SetContact) error {
+func (s *Service) Update(ctx context.Context, channel string, header func(string) string, body []byte) error {
 	b := s.bots[channel]
 	if b == nil || !hmac.Equal([]byte(header(b.Header)), []byte(s.BotSecret(channel))) {
 		return domain.Errorf(domain.CodeNotFound, "there is nothing here")
@@ -133,7 +134,7 @@ func (s *Service) Update(ctx context.Context, channel string, header func(string
 	if err != nil || t == nil || t.Caller.Kind != roleContact || s.Clock.Now().After(t.ExpiresAt) {
 		return err
 	}
-	return set(ctx, t.Caller.OrderID, channel, chat, nil)
+	return s.setContact(ctx, t.Caller.OrderID, channel, chat, true, nil)
 }
 
 // Register tells the bots' providers where their webhooks are, until that works.

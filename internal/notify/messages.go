@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"go.uber.org/zap"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
@@ -49,7 +50,11 @@ type Channel struct {
 	Send func(ctx context.Context, m Message) Outcome
 }
 
-const channelLive = "live"
+// The channels that are named in the code.
+const (
+	channelLive  = "live"
+	channelEmail = "email"
+)
 
 // contact is the Address of channels whose addresses customers hand over.
 func contact(name string) func(o *domain.Order) string {
@@ -111,12 +116,15 @@ func Names() []string {
 // Text renders a text for the live channel, without a link: its reader is there already. It
 // becomes an event, so it has no PIN.
 func (s *Service) Text(o *domain.Order, template string) string {
-	_, text := s.render(o, cmp.Or(template, textStatus), "", nil)
+	_, text := s.render(o, cmp.Or(template, textStatus), links{}, nil)
 	return text
 }
 
+// links are the addresses in a text.
+type links struct{ page, optOut string }
+
 // render returns subject and text of a template: the name of a text, or name=text.
-func (s *Service) render(o *domain.Order, template, link string, pin func(orderID string) string) (subject, text string) {
+func (s *Service) render(o *domain.Order, template string, to links, pin func(orderID string) string) (subject, text string) {
 	p := s.Profile(o.MerchantID)
 	lang := language(o.Customer.Locale, p.Locale)
 	name, own, has := strings.Cut(template, "=")
@@ -128,7 +136,8 @@ func (s *Service) render(o *domain.Order, template, link string, pin func(orderI
 	if has {
 		t.Text = own
 	}
-	v := values(o, p, lang, link)
+	v := values(o, p, lang, to.page)
+	v["opt_out"] = to.optOut
 	if pin != nil && o.NeedsPIN() && o.Active() {
 		v["pin"] = pin(o.ID)
 	}
@@ -146,6 +155,9 @@ func messageID(d *domain.Delivery) string {
 
 // message makes one try of a message to a customer.
 func (s *Service) message(ctx context.Context, c *Channel, d *domain.Delivery, content domain.DeliveryContent) Outcome {
+	if d.Type == typeNotice {
+		return s.sendNotice(ctx, c, d)
+	}
 	o, err := s.Store.Order(ctx, d.OrderID)
 	switch {
 	case domain.CodeOf(err) == domain.CodeOrderNotFound:
@@ -153,17 +165,19 @@ func (s *Service) message(ctx context.Context, c *Channel, d *domain.Delivery, c
 	case err != nil:
 		return Outcome{Err: err}
 	}
-	name, _, _ := strings.Cut(d.Template, "=")
 	mine := s.rulesOf(o.MerchantID)
 	if obstacle := s.obstacle(o, mine, c.Name); obstacle != "" {
 		return skipped(obstacle)
 	}
-	if d.Template != "" && !timely(cmp.Or(aliases[name], name), o) && content.Event.Type != domain.EventNotified {
+	if outdated(d, content.Event.Status, o) {
 		return skipped("it no longer holds: the order is " + string(o.Status))
 	}
-	m := Message{ID: messageID(d), To: c.Address(o), OrderID: o.ID, Merchant: s.Profile(o.MerchantID).Name}
-	if out, err := s.Store.OptedOut(ctx, s.mark(c.Name, m.To)); err != nil || out {
-		return orSkipped(err, "the customer wants no messages")
+	if until := s.quietUntil(o, mine, d); !until.IsZero() {
+		return Outcome{Err: errors.New("put off: quiet hours"), until: until}
+	}
+	m := Message{ID: messageID(d), OrderID: o.ID, Merchant: s.Profile(o.MerchantID).Name}
+	if m.Link, err = s.Link(ctx, o); err != nil {
+		return Outcome{Err: err}
 	}
 	if c.Paid && d.Tries == 0 {
 		limit := cmp.Or(mine.Channels[c.Name].DailyCap, defaultCap)
@@ -171,18 +185,41 @@ func (s *Service) message(ctx context.Context, c *Channel, d *domain.Delivery, c
 			return orSkipped(err, "the daily limit of the channel is reached")
 		}
 	}
-	if m.Link, err = s.Link(ctx, o); err != nil {
-		return Outcome{Err: err}
-	}
 	m.Lang = language(o.Customer.Locale, s.Profile(o.MerchantID).Locale)
-	m.Subject, m.Text = s.render(o, cmp.Or(d.Template, textStatus), m.Link, s.PIN)
-	if by, ok := content.Event.Data["text"].(string); ok && d.Template == "" {
-		m.Text = by
+	return s.devices.toAll(c.Address(o), m.ID, func(to string) Outcome {
+		m := m
+		if m.To = to; s.Config.PublicURL != "" {
+			m.OptOut = s.Config.PublicURL + "/opt-out/" + base64.RawURLEncoding.EncodeToString(s.seals.seal(c.Name+"\n"+to, "opt-out"))
+		}
+		if out, err := s.Store.OptedOut(ctx, s.mark(c.Name, to)); err != nil || out {
+			return orSkipped(err, "the customer wants no messages")
+		}
+		m.Subject, m.Text = s.render(o, cmp.Or(d.Template, textStatus), links{m.Link, m.OptOut}, s.PIN)
+		if by, ok := content.Event.Data["text"].(string); ok && d.Template == "" {
+			m.Text = by
+		}
+		out := c.Send(ctx, m)
+		if out.gone {
+			if err := s.setContact(ctx, o.ID, c.Name, to, false, nil); err != nil {
+				s.Log.Debug("an address that ended is kept", zap.String("order_id", o.ID), zap.Error(err))
+			}
+		}
+		return out
+	})
+}
+
+// outdated reports whether a message no longer holds. One by hand is sent at once, whatever it says, but not tried again after
+// the end; so are texts of the merchant's own, whose meaning is not known.
+func outdated(d *domain.Delivery, was domain.Status, o *domain.Order) bool {
+	byHand := d.Type == domain.EventNotified
+	if byHand && d.Tries == 0 {
+		return false
 	}
-	if s.Config.PublicURL != "" {
-		m.OptOut = s.Config.PublicURL + "/opt-out/" + base64.RawURLEncoding.EncodeToString(s.seals.seal(c.Name+"\n"+m.To, "opt-out"))
+	name, _, own := strings.Cut(d.Template, "=")
+	if d.Template != "" && !timely(cmp.Or(aliases[name], name), o) {
+		return true
 	}
-	return c.Send(ctx, m)
+	return (own || d.Template == "") && o.Status.Terminal() && was != o.Status
 }
 
 func skipped(why string) Outcome { return Outcome{Err: errors.New(why), skip: true} }
@@ -288,8 +325,9 @@ func (s *Service) Preview(o *domain.Order, in Preview) (*Previewed, error) {
 	if in.Text != "" {
 		template += "=" + in.Text
 	}
+	base := cmp.Or(s.Config.PublicURL, "https://track.example")
 	out := &Previewed{Unknown: append([]string{}, unknown(in.Text)...)}
-	out.Subject, out.Text = s.render(&shown, template, cmp.Or(s.Config.PublicURL, "https://track.example")+"/t/…", func(string) string { return "0000" })
+	out.Subject, out.Text = s.render(&shown, template, links{base + "/t/…", base + "/opt-out/…"}, func(string) string { return "0000" })
 	out.Segments = segments(out.Text)
 	return out, nil
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"mime/quotedprintable"
 	"strings"
 	"testing"
 	"time"
@@ -47,6 +49,7 @@ func TestEmailOverTLS(t *testing.T) {
 				"To: <anna@example.com>", "From: \"Corner Shop\" <orders@shop.example>", "Subject: We have your order " + o.Number,
 				"Auto-Submitted: auto-generated", "List-Unsubscribe: <https://track.example/opt-out/", "List-Unsubscribe-Post: List-Unsubscribe=One-Click",
 				"text/plain", "text/html", "Message-ID: <", "Hello Anna", `<a href=3D"https://track.example/t/`,
+				"\nUnsubscribe from these messages: https://track.example/opt-out/", `href=3D"https://track.example/opt-out/`, `">Unsubscribe from these messages</a>`,
 			} {
 				require.Contains(t, strings.NewReplacer("\r\n ", " ", "=\r\n", "").Replace(mail), want)
 			}
@@ -61,6 +64,22 @@ func TestEmailIsNotSentUnencrypted(t *testing.T) {
 	out := c.Send(t.Context(), notify.Message{To: "a@example.com", Subject: "s", Text: "t"})
 	require.Error(t, out.Err)
 	require.Empty(t, post.got())
+}
+
+func TestMailNamesTheWayOutInItsLanguage(t *testing.T) {
+	post := newSMTP(t, false, takesAll)
+	for lang, want := range map[string]string{"en": "Unsubscribe from these messages", "ru": "Больше не получать такие письма"} {
+		out := post.channel(t, "starttls").Send(t.Context(), notify.Message{To: "a@example.com", Subject: "s", Text: "t", Lang: lang, OptOut: "https://x.example/o"})
+		require.NoError(t, out.Err)
+		all := post.got()
+		mail, err := io.ReadAll(quotedprintable.NewReader(strings.NewReader(all[len(all)-1])))
+		require.NoError(t, err)
+		require.Contains(t, string(mail), "\n"+want+": https://x.example/o\r\n")
+		require.Contains(t, string(mail), `href="https://x.example/o">`+want+`</a>`)
+	}
+	out := post.channel(t, "starttls").Send(t.Context(), notify.Message{To: "a@example.com", Subject: "s", Text: "t", Lang: "en"})
+	require.NoError(t, out.Err)
+	require.NotContains(t, strings.Join(post.got()[2:], ""), "Unsubscribe", "nothing to offer without an address")
 }
 
 func TestEmailRefusals(t *testing.T) {
@@ -257,6 +276,103 @@ func TestQuietHoursAreThoseOfTheOrder(t *testing.T) {
 		r.Match(ch)
 		require.Len(t, ch.Deliveries, 1)
 		require.Equal(t, want, ch.Deliveries[0].DueAt.Format(time.RFC3339), at)
+	}
+}
+
+// Quiet hours also hold for what became due before them: a try failed, or the server was away.
+func TestQuietHoursHoldForLaterTries(t *testing.T) {
+	got, refused := recorder{}, false
+	email := got.channel("email", false)
+	take := email.Send
+	email.Send = func(ctx context.Context, m notify.Message) notify.Outcome {
+		if !refused {
+			refused = true
+			return notify.Outcome{Err: errors.New("greylisted")}
+		}
+		return take(ctx, m)
+	}
+	r := newRig(t, with(email))
+	now := r.clock.Now().UTC()
+	quiet := now.Add(30*time.Minute).Format("15:04") + "-" + now.Add(90*time.Minute).Format("15:04")
+	_, err := r.PutRules(r.ctx, "", notify.RulesEdit{Rules: []domain.NotificationRule{{Event: domain.EventCreated, Channels: []string{"email"}, Quiet: quiet}}}, 0)
+	require.NoError(t, err)
+	o := r.order("")
+	r.runs()
+	awaits(t, []string{"email accepted waiting greylisted"}, func() []string { return r.sent(o.ID) })
+	r.clock.skip(time.Hour)
+	awaits(t, []string{"email accepted waiting put off: quiet hours"}, func() []string { return r.sent(o.ID) })
+	listed, err := r.Notifications(r.ctx, o.ID)
+	require.NoError(t, err)
+	require.Equal(t, 1, listed[0].Tries, "to put it off is no try")
+	require.Equal(t, now.Add(90*time.Minute).Format("15:04"), listed[0].NextTry.UTC().Format("15:04"))
+	require.Empty(t, got.all())
+	r.clock.skip(time.Hour)
+	awaits(t, []string{"email accepted sent"}, func() []string { return r.sent(o.ID) })
+}
+
+// What a merchant's own text says is not known: after the end none is sent about what was before, by a rule or by hand.
+func TestTextsOfMerchantsDoNotContradictTheEnd(t *testing.T) {
+	got, away := recorder{}, true
+	email := got.channel("email", false)
+	take := email.Send
+	email.Send = func(ctx context.Context, m notify.Message) notify.Outcome {
+		if away {
+			return notify.Outcome{Err: errors.New("away")}
+		}
+		return take(ctx, m)
+	}
+	r := newRig(t, with(email))
+	moved := domain.EventStatusChanged
+	_, err := r.PutRules(r.ctx, "", notify.RulesEdit{Rules: []domain.NotificationRule{
+		{Event: moved, Status: domain.StatusConfirmed, Channels: []string{"email"}, Template: "We are packing it"},
+		{Event: moved, Status: domain.StatusCancelled, Channels: []string{"email"}, Template: "Why did you cancel?", DelayS: 30},
+	}}, 0)
+	require.NoError(t, err)
+	o := r.order("")
+	stop := r.runs()
+	_, err = r.orders.Notify(r.ctx, o.ID, orders.Notice{Text: "Half an hour more", Channel: "email"})
+	require.NoError(t, err)
+	r.moves(o.ID, domain.StatusConfirmed)
+	awaits(t, []string{"email  waiting away", "email status waiting away"}, func() []string { return r.sent(o.ID) })
+	stop()
+	away = false
+	r.moves(o.ID, domain.StatusCancelled)
+	r.clock.skip(2 * time.Minute)
+	r.runs()
+	const ended = "skipped it no longer holds: the order is cancelled"
+	awaits(t, []string{"email  " + ended, "email status " + ended, "email cancelled sent"}, func() []string { return r.sent(o.ID) })
+	require.Equal(t, []string{"Why did you cancel?"}, got.texts(o.ID))
+}
+
+// A shop that sets nothing up tells what most shops would.
+func TestBuiltInRules(t *testing.T) {
+	var got recorder
+	r := newRig(t, with(got.channel("email", false), got.channel("sms", true)))
+	_, err := r.PutRules(r.ctx, "", notify.RulesEdit{Channels: map[string]notify.ChannelSetting{"sms": {Enabled: true}}}, 0)
+	require.NoError(t, err)
+	moved := domain.EventStatusChanged
+	for _, c := range []struct {
+		event  domain.EventType
+		status domain.Status
+		want   string
+	}{
+		{domain.EventCreated, domain.StatusCreated, "email accepted"},
+		{moved, domain.StatusOutForDelivery, "email on_its_way"},
+		{moved, domain.StatusDelivered, "email delivered"},
+		{moved, domain.StatusDeliveryFailed, "email failed_attempt"},
+		{moved, domain.StatusReadyForPickup, "email ready_for_pickup"},
+		{domain.EventOrderLate, domain.StatusInTransit, "email late"},
+		{domain.EventCourierNear, domain.StatusOutForDelivery, ""}, // by what is read at once: push and chats
+		{moved, domain.StatusConfirmed, ""},
+	} {
+		o, _ := domain.NewOrder(domain.Draft{Customer: domain.Customer{Name: "A", Email: "a@example.com", Phone: "+79161234567"}, Dropoff: &domain.Place{Address: "B"}}, domain.By{Now: r.clock.Now()})
+		ch := &domain.Change{Order: o, Events: []domain.Event{{ID: domain.NewID(), OrderID: o.ID, Type: c.event, Status: c.status, RecordedAt: r.clock.Now()}}}
+		r.Match(ch)
+		sent := []string{}
+		for _, d := range ch.Deliveries {
+			sent = append(sent, d.Receiver+" "+d.Template)
+		}
+		require.Equal(t, c.want, strings.Join(sent, ", "), "%s %s", c.event, c.status)
 	}
 }
 

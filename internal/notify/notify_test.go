@@ -91,7 +91,7 @@ func newRig(t testing.TB, edit ...func(*notify.Deps)) *rig {
 			return nil
 		})
 		return err
-	}))
+	}, r.orders.SetContact))
 	return r
 }
 

@@ -2,11 +2,14 @@ package notify_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -126,7 +129,7 @@ func TestBotsReachWhoStartedThem(t *testing.T) {
 			_, err := r.PutRules(r.ctx, "", notify.RulesEdit{Channels: map[string]notify.ChannelSetting{name: {Enabled: true}}}, 0)
 			require.NoError(t, err)
 			o := r.order("")
-			offer, err := r.Connect(r.ctx, o.ID, notify.CustomerContact{Channel: name}, r.orders.SetContact)
+			offer, err := r.Connect(r.ctx, o.ID, notify.CustomerContact{Channel: name})
 			require.NoError(t, err)
 			_, code, _ := strings.Cut(offer.URL, "start=")
 			update := func(secret, code string) error {
@@ -135,7 +138,7 @@ func TestBotsReachWhoStartedThem(t *testing.T) {
 						return secret
 					}
 					return ""
-				}, []byte(c.update(code)), r.orders.SetContact)
+				}, []byte(c.update(code)))
 			}
 			contacts := func() map[string]string {
 				stored, err := r.store.Order(t.Context(), o.ID)
@@ -154,4 +157,87 @@ func TestBotsReachWhoStartedThem(t *testing.T) {
 			require.Equal(t, []orders.Delivery{{Channel: name, Status: "sent"}}, n.Deliveries)
 		})
 	}
+}
+
+// A customer has several devices: each is told once, one that has ended is forgotten, and the oldest gives way to a sixth.
+func TestEveryDeviceIsTold(t *testing.T) {
+	raw, err := notify.NewVAPID()
+	require.NoError(t, err)
+	var vapid notify.VAPID
+	require.NoError(t, json.Unmarshal(raw, &vapid))
+	got, busy := map[string]int{}, true
+	var mu sync.Mutex
+	rc := newReceiver(t, func(w http.ResponseWriter, req *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		switch got[req.URL.Path]++; {
+		case req.URL.Path == "/sold":
+			w.WriteHeader(http.StatusGone)
+		case req.URL.Path == "/laptop" && busy:
+			w.WriteHeader(http.StatusServiceUnavailable)
+		default:
+			w.WriteHeader(http.StatusCreated)
+		}
+	})
+	asked := func() string {
+		mu.Lock()
+		defer mu.Unlock()
+		return fmt.Sprint(got)
+	}
+	r := newRig(t, with(notify.WebPush(vapid, "mailto:a@shop.example", http.DefaultClient)))
+	_, err = r.PutRules(r.ctx, "", notify.RulesEdit{Rules: []domain.NotificationRule{}}, 0)
+	require.NoError(t, err)
+	o := r.order("")
+	subscribe := func(device string, remove bool) {
+		var to notify.PushSubscription
+		require.NoError(t, json.Unmarshal([]byte(pushtest.NewBrowser(t, rc.URL+"/"+device).Subscription(t)), &to))
+		if remove {
+			for line := range strings.SplitSeq(r.contacts(o.ID), "\n") {
+				if strings.Contains(line, "/"+device+`"`) {
+					require.NoError(t, json.Unmarshal([]byte(line), &to))
+				}
+			}
+		}
+		_, err := r.Connect(r.ctx, o.ID, notify.CustomerContact{Channel: "webpush", Subscription: &to, Remove: remove})
+		require.NoError(t, err)
+	}
+	devices := func() (names []string) {
+		for line := range strings.SplitSeq(r.contacts(o.ID), "\n") {
+			var to notify.PushSubscription
+			require.NoError(t, json.Unmarshal([]byte(line), &to))
+			names = append(names, to.Endpoint[strings.LastIndex(to.Endpoint, "/")+1:])
+		}
+		return names
+	}
+	for _, device := range []string{"sold", "phone", "laptop"} {
+		subscribe(device, false)
+	}
+	r.runs()
+	n, err := r.orders.Notify(r.ctx, o.ID, orders.Notice{Text: "Hi", Channel: "webpush"})
+	require.NoError(t, err)
+	require.Equal(t, []orders.Delivery{{Channel: "webpush", Status: "queued"}}, n.Deliveries, "the laptop is to get it")
+	require.Equal(t, []string{"phone", "laptop"}, devices())
+	require.Equal(t, "map[laptop:1 phone:1 sold:1]", strings.ReplaceAll(asked(), "/", ""))
+	mu.Lock()
+	busy = false
+	mu.Unlock()
+	r.clock.skip(2 * time.Minute)
+	awaits(t, []string{"webpush  sent"}, func() []string { return r.sent(o.ID)[len(r.sent(o.ID))-1:] })
+	require.Equal(t, "map[laptop:2 phone:1 sold:1]", strings.ReplaceAll(asked(), "/", ""), "the phone is not told twice")
+
+	subscribe("phone", true)
+	require.Equal(t, []string{"laptop"}, devices(), "the others stay")
+	for _, device := range []string{"2", "3", "4", "5", "6"} {
+		subscribe(device, false)
+	}
+	require.Equal(t, []string{"2", "3", "4", "5", "6"}, devices())
+	_, err = r.Connect(r.ctx, o.ID, notify.CustomerContact{Channel: "webpush", Remove: true})
+	require.NoError(t, err)
+	require.Empty(t, r.contacts(o.ID))
+}
+
+func (r *rig) contacts(orderID string) string {
+	o, err := r.store.Order(r.t.Context(), orderID)
+	require.NoError(r.t, err)
+	return o.Bookkeeping.Contacts["webpush"]
 }

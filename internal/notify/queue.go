@@ -102,18 +102,22 @@ func (q *queue) run() {
 	}
 }
 
-// turn stores results, reads what is due and starts sending; more is false when there is
-// nothing to do.
+// turn reads what is due, starts sending and stores results; more is false when there is nothing to do. What is due need not
+// wait until results are committed.
 func (q *queue) turn() (more bool, err error) {
-	if err := q.settle(q.ctx); err != nil {
-		return true, err
-	}
-	if err := q.refill(); err != nil {
+	full, err := q.refill()
+	if err != nil {
 		return true, err
 	}
 	q.start()
+	if err := q.settle(q.ctx); err != nil {
+		return true, err
+	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	if full && len(q.window) <= maxWindow-refillBy {
+		background.Wake(q.wake)
+	}
 	return len(q.window) > 0, nil
 }
 
@@ -143,18 +147,18 @@ func (q *queue) settle(ctx context.Context) error {
 	return nil
 }
 
-// refill reads the oldest due deliveries. One whose order has an earlier one that is due
-// later is put off until then.
-func (q *queue) refill() error {
+// refill reads the oldest due deliveries unless it holds enough: it is full. One whose order has an earlier one that is
+// due later is put off until then.
+func (q *queue) refill() (full bool, err error) {
 	q.mu.Lock()
 	known := len(q.window)
 	q.mu.Unlock()
 	if known > maxWindow-refillBy {
-		return nil
+		return true, nil
 	}
 	due, err := q.s.Store.DueDeliveries(q.ctx, q.name, q.s.Clock.Now(), known+refillBy)
 	if err != nil {
-		return err
+		return false, err
 	}
 	var late, fresh []domain.Delivery
 	behind := map[string]bool{} // orders with one that is put off
@@ -175,12 +179,12 @@ func (q *queue) refill() error {
 	q.mu.Unlock()
 	if len(late) > 0 {
 		if err := q.s.Store.SettleDeliveries(q.ctx, late); err != nil {
-			return err
+			return false, err
 		}
 	}
 	contents, err := q.s.Store.DeliveryContents(q.ctx, fresh)
 	if err != nil {
-		return err
+		return false, err
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -194,7 +198,7 @@ func (q *queue) refill() error {
 		}
 		q.lanes[d.OrderID] = append(q.lanes[d.OrderID], item{d, contents[i]})
 	}
-	return nil
+	return false, nil
 }
 
 // ordered reports whether a failed delivery holds up the later ones about its order: a message
@@ -276,7 +280,7 @@ func (q *queue) result(d domain.Delivery, out Outcome) {
 		changed, q.failures, q.failing = !q.failing.IsZero(), 0, time.Time{}
 	} else {
 		q.failed(&d, out, now)
-		if !out.final && !out.skip {
+		if out.again() && out.until.IsZero() {
 			q.s.failed.Add(1)
 			q.failures++
 			if q.failing.IsZero() {
@@ -320,6 +324,8 @@ func (q *queue) failed(d *domain.Delivery, out Outcome, now time.Time) {
 	switch {
 	case out.skip:
 		d.State, d.Tries = domain.DeliverySkipped, d.Tries-1
+	case !out.until.IsZero():
+		d.DueAt, d.Tries = out.until, d.Tries-1
 	case out.final:
 		d.State = domain.DeliveryRefused
 	case d.Tries > len(tries):

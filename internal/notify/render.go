@@ -14,7 +14,7 @@ import (
 
 // variables are what texts may contain, as {{name}}.
 var variables = []string{
-	"name", "number", "external_id", "merchant", "status", "window", "link", "address", "reason", "office", "hours", "until", "code", "pin",
+	"name", "number", "external_id", "merchant", "status", "window", "link", "address", "reason", "office", "hours", "until", "code", "pin", "opt_out",
 }
 
 var placeholder = regexp.MustCompile(`\{\{\s*([^{}]*?)\s*\}\}`)

@@ -226,8 +226,25 @@ func (s *Service) tell(ch *domain.Change) {
 
 // due is when a rule's message about an event of a time is sent.
 func (s *Service) due(o *domain.Order, rule domain.NotificationRule, at time.Time) time.Time {
-	at = at.Add(time.Duration(rule.DelayS) * time.Second)
-	from, to, ok := domain.ParseQuiet(rule.Quiet)
+	return s.awake(o, rule.Quiet, at.Add(time.Duration(rule.DelayS)*time.Second))
+}
+
+// quietUntil is when the quiet hours end in which a rule's message has become due, as by a failed try or an outage; zero if
+// it is not quiet.
+func (s *Service) quietUntil(o *domain.Order, r *RulesEdit, d *domain.Delivery) time.Time {
+	rules, now := s.list(r, o.MerchantID), s.Clock.Now()
+	if d.Part == 0 || d.Part > len(rules) || rules[d.Part-1].Event != d.Type {
+		return time.Time{}
+	}
+	if until := s.awake(o, rules[d.Part-1].Quiet, now); until.After(now) {
+		return domain.Timestamp(until)
+	}
+	return time.Time{}
+}
+
+// awake is the first time from the given one on that is not in the order's quiet hours.
+func (s *Service) awake(o *domain.Order, hours string, at time.Time) time.Time {
+	from, to, ok := domain.ParseQuiet(hours)
 	if !ok || from == to {
 		return at
 	}

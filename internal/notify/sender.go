@@ -185,9 +185,11 @@ func (s *Service) disable(ctx context.Context, id, reason string) {
 	e, err := s.find(ctx, id, 0)
 	if err == nil && e.Disabled == nil {
 		e.Disabled = &Disabled{reason, domain.Timestamp(s.Clock.Now())}
-		err = s.commit(ctx, e, "webhook.disabled", nil)
+		notice := s.notices(e)
+		err = s.commit(ctx, e, "webhook.disabled", nil, notice...)
 		if err == nil {
 			s.disabled.Add(1)
+			s.Committed(notice)
 			s.Log.Warn("a webhook is disabled", zap.String("webhook", id), zap.String("merchant", e.MerchantID), zap.String("reason", reason))
 		}
 	}

@@ -77,6 +77,9 @@ type Service struct {
 	channels map[string]*Channel
 	bots     map[string]*Bot
 	routes   atomic.Pointer[routes]
+	// setContact is set by Start.
+	setContact SetContact
+	devices    devices
 	senders
 	counts
 }
@@ -159,9 +162,10 @@ func (s *Service) documents(ctx context.Context, kind string, read func(*domain.
 	}
 }
 
-// Start makes the channels known as receivers; note adds an entry to an order's history.
-func (s *Service) Start(ctx context.Context, note func(ctx context.Context, orderID string, data map[string]any) error) error {
-	s.channels[channelLive] = Live(note)
+// Start makes the channels known as receivers; note adds an entry to an order's history, and contact
+// changes where its customer is reached.
+func (s *Service) Start(ctx context.Context, note func(ctx context.Context, orderID string, data map[string]any) error, contact SetContact) error {
+	s.channels[channelLive], s.setContact = Live(note), contact
 	return errors.Join(s.Store.KeepReceivers(ctx, s.available()), s.Load(ctx))
 }
 

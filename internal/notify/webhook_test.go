@@ -3,6 +3,7 @@ package notify_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -167,6 +168,59 @@ func TestWebhookThatOnlyFailsForDaysIsDisabled(t *testing.T) {
 	r.clock.skip(2 * time.Hour)
 	awaits(t, false, func() bool { v, _ := r.Webhook(r.ctx, w.ID); return v.Enabled })
 	awaits(t, int64(1), r.Disabled)
+}
+
+// The merchant hears of it by mail, also when the mail server or the process was away for a while.
+func TestMerchantIsToldOfADisabledWebhook(t *testing.T) {
+	for _, c := range []struct {
+		reason, locale, want string
+		code                 int
+		wait                 time.Duration
+	}{
+		{"gone", "ru", "Ваш вебхук Kitchen (127.0.0.1", http.StatusGone, 0},
+		{"failing", "en", "every call to it has failed for days.", http.StatusInternalServerError, 121 * time.Hour},
+	} {
+		t.Run(c.reason, func(t *testing.T) {
+			var got recorder
+			away := true
+			email := got.channel("email", false)
+			take := email.Send
+			email.Send = func(ctx context.Context, m notify.Message) notify.Outcome {
+				if away {
+					away = false
+					return notify.Outcome{Err: errors.New("away")}
+				}
+				return take(ctx, m)
+			}
+			r := newRig(t, with(email), func(d *notify.Deps) {
+				d.Profile = func(id string) domain.Profile {
+					return domain.Profile{Email: "it@" + id + ".example", Locale: c.locale}
+				}
+			})
+			_, err := r.PutRules(r.ctx, "shop", notify.RulesEdit{Rules: []domain.NotificationRule{}}, 0)
+			require.NoError(t, err)
+			rc := newReceiver(t, status(c.code))
+			w := r.webhook(notify.NewWebhook{URL: rc.URL + "/?token=s3cret", MerchantID: "shop", Description: "Kitchen"})
+			r.order("shop")
+			stop := r.runs()
+			awaits(t, true, func() bool { return r.log(w.ID)[0] != "order.created waiting 0 0" })
+			r.clock.skip(c.wait)
+			awaits(t, int64(1), r.Disabled)
+			awaits(t, true, func() bool { return !away })
+			stop()
+			require.Empty(t, got.all())
+			r.clock.skip(2 * time.Minute)
+			r.runs()
+			awaits(t, 1, func() int { return len(got.all()) })
+			m := got.all()[0]
+			require.Equal(t, "it@shop.example", m.To)
+			require.Contains(t, m.Text, c.want)
+			require.Contains(t, m.Text, "https://track.example/?view=settings&tab=webhooks&id="+w.ID)
+			require.NotContains(t, m.Subject+m.Text, "s3cret")
+			require.NotContains(t, m.Subject+m.Text, "{{")
+			require.Empty(t, m.OptOut)
+		})
+	}
 }
 
 func TestWebhookSecretsOverlap(t *testing.T) {

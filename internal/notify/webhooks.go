@@ -47,8 +47,8 @@ func (s *Service) Create(ctx context.Context, in NewWebhook) (*IssuedWebhook, er
 	})
 }
 
-// commit stores the webhook as the next version of itself.
-func (s *Service) commit(ctx context.Context, e *endpoint, action string, rec *domain.Idempotency) error {
+// commit stores the webhook as the next version of itself, with messages about that.
+func (s *Service) commit(ctx context.Context, e *endpoint, action string, rec *domain.Idempotency, notice ...domain.Delivery) error {
 	caller, err := domain.CallerFrom(ctx)
 	if err != nil {
 		return err
@@ -70,7 +70,7 @@ func (s *Service) commit(ctx context.Context, e *endpoint, action string, rec *d
 	if err != nil {
 		return err
 	}
-	return s.Commit(ctx, domain.AccessChange{Document: doc, Audit: entry, Idempotency: rec})
+	return s.Commit(ctx, domain.AccessChange{Document: doc, Audit: entry, Idempotency: rec, Deliveries: notice})
 }
 
 // find returns the stored webhook, a copy, which must be at the expected version; not_found

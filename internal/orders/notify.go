@@ -169,12 +169,12 @@ func (n Notice) validate() error {
 	return f.Err()
 }
 
-// SetContact stores where a channel reaches an order's customer, empty for nowhere any more. The caller was checked.
-func (s *Service) SetContact(ctx context.Context, id, channel, address string, rec *domain.Idempotency) error {
+// SetContact changes where a channel reaches an order's customer, as Order.SetContact does. The caller was checked.
+func (s *Service) SetContact(ctx context.Context, id, channel, address string, on bool, rec *domain.Idempotency) error {
 	by := s.System("customer")
 	if actor, err := domain.ActorFrom(ctx); err == nil {
 		by.Actor = actor
 	}
-	_, err := s.Change(ctx, id, "", 0, rec, func(o *domain.Order) ([]domain.Event, error) { return o.SetContact(channel, address, by) })
+	_, err := s.Change(ctx, id, "", 0, rec, func(o *domain.Order) ([]domain.Event, error) { return o.SetContact(channel, address, on, by) })
 	return err
 }

@@ -74,7 +74,8 @@ function Browser({ store, order }) {
     setSubscribed(true);
   };
   const turnOff = async () => {
-    await store.change("/contacts", { channel: "webpush", remove: true });
+    const found = (await subscription())?.toJSON();
+    if (found) await store.change("/contacts", { channel: "webpush", subscription: { endpoint: found.endpoint, keys: found.keys }, remove: true });
     await forget();
     setSubscribed(false);
   };

@@ -68,6 +68,23 @@ var deliveryTests = map[string]func(*testing.T, storeSuite){
 		}
 		require.Equal(t, "soon", told[1].Event.Data["text"])
 	},
+	"Deliveries of no order are committed with a change of documents and not without it": func(t *testing.T, s storeSuite) {
+		due := start.Truncate(time.Microsecond)
+		hook := domain.Document{Kind: domain.DocumentWebhook, ID: domain.NewID(), Version: 1, UpdatedAt: start, Data: []byte(`{}`)}
+		notice := domain.Delivery{
+			Receiver: "email", OrderID: hook.ID, Seq: 1, EventID: domain.NewID(), Type: "webhook.disabled", Template: "gone", State: domain.DeliveryWaiting, DueAt: due,
+		}
+		c := domain.AccessChange{Document: &hook, Deliveries: []domain.Delivery{notice}}
+		require.NoError(t, s.ChangeAccess(t.Context(), c))
+		c.Deliveries[0].Seq, c.Deliveries[0].EventID = 2, domain.NewID()
+		require.Equal(t, domain.CodeVersionConflict, domain.CodeOf(s.ChangeAccess(t.Context(), c)))
+		notice.LaneDue = due
+		found := s.due(t, "email", start)
+		require.Equal(t, []domain.Delivery{notice}, found)
+		contents, err := s.DeliveryContents(t.Context(), found)
+		require.NoError(t, err)
+		require.Empty(t, contents[0].Event.ID)
+	},
 	"SettleDeliveries stores how deliveries stand": func(t *testing.T, s storeSuite) {
 		o := s.sends(t, "hook")
 		s.notes(t, o.ID, "hook", start, start, start)

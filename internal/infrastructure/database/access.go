@@ -70,6 +70,11 @@ func (s *Store) ChangeAccess(ctx context.Context, c domain.AccessChange) error {
 				return err
 			}
 		}
+		for i := range c.Deliveries {
+			if _, err := tx.ExecContext(ctx, insertDelivery, deliveryValues(&c.Deliveries[i])...); err != nil {
+				return err
+			}
+		}
 		if c.Audit == nil {
 			return nil
 		}

@@ -59,6 +59,7 @@ function One({ id, board, session }) {
   return html`
     <${Form} of=${of} title=${of.stored?.name ?? id} locked=${!session.can("editMerchant")} more=${back}>
       <${Bound} of=${of} at="/name" limit=${200} />
+      <${Bound} of=${of} at="/email" limit=${254} hint=${t("merchants.email.hint")} />
       <${BrandFields} of=${of} />
       <${Bound} of=${of} at="/locale" limit=${35} hint=${t("merchants.locale.hint")} />
       <${Bound} of=${of} at="/timezone" limit=${64} hint=${t("merchants.timezone.hint")} />

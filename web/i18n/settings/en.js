@@ -20,6 +20,7 @@ export const texts = {
 
   "setting.inherit": "As for everybody",
   "setting.name": "Name",
+  "setting.email": "E-mail",
   "setting.brand.name": "Name that customers see",
   "setting.brand.accent": "Colour",
   "setting.brand.logo": "Logo",
@@ -78,6 +79,7 @@ export const texts = {
 
   "merchants.about": "Shops that have settings of their own. Open any other by its id.",
   "merchants.open": "Open",
+  "merchants.email.hint": "Is told when a webhook is turned off",
   "merchants.locale.hint": "Such as en or ru",
   "merchants.timezone.hint": "Such as Europe/Helsinki",
   "merchants.accounts.hint": "Separated by commas, the preferred one first, such as cdek",

@@ -20,6 +20,7 @@ export const texts = {
 
   "setting.inherit": "Как у всех",
   "setting.name": "Название",
+  "setting.email": "Электронная почта",
   "setting.brand.name": "Название для клиентов",
   "setting.brand.accent": "Цвет",
   "setting.brand.logo": "Логотип",
@@ -78,6 +79,7 @@ export const texts = {
 
   "merchants.about": "Магазины со своими настройками. Любой другой открывается по идентификатору.",
   "merchants.open": "Открыть",
+  "merchants.email.hint": "Сюда придёт письмо, если вебхук отключится",
   "merchants.locale.hint": "Например, en или ru",
   "merchants.timezone.hint": "Например, Europe/Moscow",
   "merchants.accounts.hint": "Через запятую, сначала предпочтительный, например cdek",
