@@ -195,7 +195,7 @@ func (a *App) buildServices() {
 		FreshFor: stale, Tune: a.tuning,
 	})
 	a.shipments = shipping.New(shipping.Deps{
-		Store: a.store, Clock: a.clock, Log: a.log, Keys: keys, Orders: a.orders, Watchers: a.hub, Carriers: a.carriers,
+		Store: a.store, Clock: a.clock, Log: a.log, Keys: keys, Orders: a.orders, Watchers: a.hub, Alone: a.alone, Carriers: a.carriers,
 	})
 }
 

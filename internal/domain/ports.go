@@ -362,6 +362,8 @@ type Shipping interface {
 	// HastenShipments makes the account's unfinished shipments that match any of the names
 	// due at the given time, and returns how many.
 	HastenShipments(ctx context.Context, account CarrierAccount, refs []ShipmentRef, at time.Time) (int, error)
+	// HastenBookings makes the bookings that no carrier has answered yet due at the given time.
+	HastenBookings(ctx context.Context, at time.Time) error
 	// SendShipment records that the shipment is about to be sent to the carrier at that
 	// time. It returns false when it is to be cancelled, or was rebooked: then nothing must be sent.
 	SendShipment(ctx context.Context, orderID, clientRef string, at time.Time) (bool, error)

@@ -25,6 +25,8 @@ type Deps struct {
 	Orders *orders.Service
 	// Watchers are shown where carriers' couriers are.
 	Watchers domain.Watchers
+	// Alone means that no other process books: what a killed one had begun is its successor's at once.
+	Alone bool
 	Carriers
 }
 

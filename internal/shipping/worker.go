@@ -36,6 +36,11 @@ const (
 
 // Run books, tracks and cancels shipments until the context ends.
 func (sv *Service) Run(ctx context.Context) {
+	if sv.Alone {
+		if err := sv.Store.HastenBookings(ctx, domain.Timestamp(sv.Clock.Now())); err != nil {
+			sv.Log.Warn("bookings that were interrupted wait until their leases end", zap.Error(err))
+		}
+	}
 	var wg sync.WaitGroup
 	for account, car := range sv.ByAccount {
 		w := &worker{Service: sv, car: car, account: account}

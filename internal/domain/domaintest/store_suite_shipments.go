@@ -224,6 +224,25 @@ var shipmentTests = map[string]func(*testing.T, storeSuite){
 		require.NoError(t, err)
 		require.Zero(t, n, "what is over stays so")
 	},
+	"bookings without an answer are hastened after a crash, and nothing else": func(t *testing.T, s storeSuite) {
+		open, named, over := s.create(t, draft(), start), s.create(t, draft(), start), s.create(t, draft(), start)
+		for i, o := range []*domain.Order{open, named, over} {
+			s.ship(t, o, "acme", fmt.Sprint("r", i))
+		}
+		s.learn(t, named, "acme", domain.ShipmentRef{ID: "c1", ClientRef: "r1"})
+		until := start.Add(time.Minute)
+		for _, j := range s.take(t, "acme", start, until, 10) {
+			if j.OrderID == over.ID {
+				j.Due = time.Time{}
+				require.NoError(t, s.PutOffShipment(t.Context(), j, until))
+			}
+		}
+		now := start.Add(time.Second)
+		require.NoError(t, s.HastenBookings(t.Context(), now))
+		due := s.take(t, "acme", now, until, 10)
+		require.Len(t, due, 1)
+		require.Equal(t, open.ID, due[0].OrderID)
+	},
 	"sending and cancelling exclude each other": func(t *testing.T, s storeSuite) {
 		for i := range 20 {
 			o := s.create(t, draft(), start)

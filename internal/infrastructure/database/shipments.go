@@ -164,6 +164,12 @@ func (s *Store) HastenShipments(ctx context.Context, a domain.CarrierAccount, re
 	return total, nil
 }
 
+// HastenBookings makes open bookings due; see domain.Shipping.
+func (s *Store) HastenBookings(ctx context.Context, at time.Time) error {
+	_, err := s.change(ctx, `UPDATE shipments SET due_at = $1 WHERE due_at > $1 AND booking IS NOT NULL AND ref = '' AND tracking_number = ''`, micros(at))
+	return err
+}
+
 // SendShipment records that a shipment is about to be sent to the carrier; false if it must not be.
 func (s *Store) SendShipment(ctx context.Context, orderID, clientRef string, at time.Time) (bool, error) {
 	n, err := s.change(ctx, `UPDATE shipments SET sent_at = $3
