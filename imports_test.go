@@ -38,15 +38,15 @@ var arrows = []arrow{
 	{"internal/orders", []string{"internal/domain", "internal/eta", "internal/idempotency", "internal/paging", "internal/background"}},
 	{"internal/tracking", []string{"internal/domain", "internal/eta", "internal/idempotency", "internal/paging", "internal/background", "internal/orders"}},
 	{"internal/shipping", []string{"internal/domain", "internal/idempotency", "internal/paging", "internal/background", "internal/orders"}},
-	{"internal/access", []string{"internal/domain", "internal/idempotency", "internal/paging"}},
+	{"internal/access", []string{"internal/domain", "internal/idempotency", "internal/paging", "internal/background"}},
 	{"internal/dispatch", []string{"internal/domain", "internal/eta", "internal/idempotency", "internal/paging", "internal/background", "internal/orders", "internal/tracking"}},
 	{"internal/privacy", []string{"internal/domain", "internal/idempotency", "internal/paging", "internal/background", "internal/orders"}},
 	{"internal/eta", []string{"internal/domain"}},
 	{"internal/outbox", []string{"internal/domain"}},
-	{"internal/push", []string{"internal/domain"}},
+	{"internal/push", []string{"internal/domain", "internal/background"}},
 	{"internal/transport", []string{"internal/domain", "internal/push"}},
 
-	{"internal/infrastructure/*", []string{"internal/domain"}},
+	{"internal/infrastructure/*", []string{"internal/domain", "internal/background"}},
 	{"internal/carrier/*/sandbox", []string{"internal/carrier/emulator"}},
 	{"internal/carrier/emulator", nil},
 	{"internal/carrier/carriertest", []string{"internal/domain", "internal/carrier/emulator"}},
@@ -54,11 +54,11 @@ var arrows = []arrow{
 	{"internal/carrier", []string{"internal/domain"}},
 	{"internal/notify", []string{"internal/domain", "internal/idempotency", "internal/paging", "internal/background", "internal/infrastructure/outbound"}},
 
-	{"internal/http", []string{"internal/domain", "internal/notify", "internal/orders", "internal/tracking", "internal/shipping", "internal/dispatch", "internal/access", "internal/privacy", "internal/idempotency", "internal/paging", "internal/push", "internal/transport", "web"}},
+	{"internal/http", []string{"internal/domain", "internal/notify", "internal/orders", "internal/tracking", "internal/shipping", "internal/dispatch", "internal/access", "internal/privacy", "internal/idempotency", "internal/paging", "internal/background", "internal/push", "internal/transport", "web"}},
 	{"internal/grpc", []string{"internal/domain", "internal/orders", "internal/tracking", "internal/shipping", "internal/dispatch", "internal/access", "internal/idempotency", "internal/paging", "internal/push", "internal/transport", "proto"}},
 
 	{"internal/app", []string{
-		"internal/domain", "internal/orders", "internal/tracking", "internal/shipping", "internal/dispatch", "internal/access", "internal/privacy", "internal/idempotency", "internal/paging", "internal/eta", "internal/outbox", "internal/push",
+		"internal/domain", "internal/orders", "internal/tracking", "internal/shipping", "internal/dispatch", "internal/access", "internal/privacy", "internal/idempotency", "internal/paging", "internal/background", "internal/eta", "internal/outbox", "internal/push",
 		"internal/infrastructure/*", "internal/carrier", "internal/carrier/*", "internal/carrier/*/sandbox",
 		"internal/notify",
 		"internal/http", "internal/grpc", "config", "pkg/*", "proto", "web",

@@ -12,6 +12,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/order-tracking/order-tracking/internal/background"
 	"github.com/order-tracking/order-tracking/internal/domain"
 	"github.com/order-tracking/order-tracking/internal/paging"
 )
@@ -83,18 +84,12 @@ func (a *Audit) List(ctx context.Context, f domain.AuditFilter, p paging.Request
 
 // Run seals new entries until the context ends.
 func (a *Audit) Run(ctx context.Context) {
-	tick := time.NewTicker(sealEvery)
-	defer tick.Stop()
-	for {
+	background.Loop(ctx, nil, 0, func() time.Duration {
 		if err := a.Seal(ctx); err != nil && ctx.Err() == nil {
 			a.Log.Warn("cannot seal the audit log; retrying in a minute", zap.Error(err))
 		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-	}
+		return sealEvery
+	})
 }
 
 // Seal seals all unsealed entries. Any replica may call it.

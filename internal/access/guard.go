@@ -17,6 +17,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/order-tracking/order-tracking/internal/background"
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
@@ -218,29 +219,20 @@ func (g *Guard) forget() {
 
 // Run polls for revocations and stores last uses until the context ends.
 func (g *Guard) Run(ctx context.Context) {
-	tick := time.NewTicker(checkEvery)
-	defer tick.Stop()
-	outage := false
-	for round := 0; ; round++ {
+	outage, round := false, 0
+	background.Loop(ctx, nil, 0, func() time.Duration {
 		if round%countEvery == 0 {
 			g.countReplicas(ctx)
 		}
+		round++
 		err := g.Check(ctx)
-		if ctx.Err() != nil {
-			return
+		if err != nil && !outage && ctx.Err() == nil {
+			g.log.Warn("cannot poll for revoked keys; every key is read from the database until polling works", zap.Error(err))
 		}
-		if outage != (err != nil) {
-			if outage = err != nil; outage {
-				g.log.Warn("cannot poll for revoked keys; every key is read from the database until polling works", zap.Error(err))
-			}
-		}
-		select {
-		case <-ctx.Done():
-			g.writeUses(context.WithoutCancel(ctx), 0)
-			return
-		case <-tick.C:
-		}
-	}
+		outage = err != nil
+		return checkEvery
+	})
+	g.writeUses(context.WithoutCancel(ctx), 0)
 }
 
 // countReplicas asks how many replicas share the limits. While the answer is unavailable the last one stands.

@@ -18,25 +18,10 @@ const (
 	everyone = staff | merchant | courier | partner | monitor | customer
 )
 
-// bit returns the role's bit. It does not allocate.
-func bit(r domain.Role) roles {
-	switch r {
-	case domain.RoleAdmin:
-		return admin
-	case domain.RoleDispatcher:
-		return dispatcher
-	case domain.RoleMerchant:
-		return merchant
-	case domain.RoleCourier:
-		return courier
-	case domain.RolePartner:
-		return partner
-	case domain.RoleMonitor:
-		return monitor
-	case domain.RoleCustomer:
-		return customer
-	}
-	return 0
+// bits are the roles' bits.
+var bits = map[domain.Role]roles{
+	domain.RoleAdmin: admin, domain.RoleDispatcher: dispatcher, domain.RoleMerchant: merchant, domain.RoleCourier: courier,
+	domain.RolePartner: partner, domain.RoleMonitor: monitor, domain.RoleCustomer: customer,
 }
 
 // Object is the kind of object that an operation acts on; it determines the ownership check.
@@ -72,7 +57,7 @@ type Operation struct {
 }
 
 // Allows reports whether the role may perform it on its own objects. It does not allocate.
-func (o *Operation) Allows(r domain.Role) bool { return o.Open || o.roles&bit(r) != 0 }
+func (o *Operation) Allows(r domain.Role) bool { return o.Open || o.roles&bits[r] != 0 }
 
 // Audited reports whether calls are recorded in the audit log, with the caller's address.
 func (o *Operation) Audited() bool {

@@ -21,6 +21,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/order-tracking/order-tracking/config"
+	"github.com/order-tracking/order-tracking/internal/background"
 	"github.com/order-tracking/order-tracking/internal/dispatch"
 	"github.com/order-tracking/order-tracking/internal/domain"
 	"github.com/order-tracking/order-tracking/internal/eta"
@@ -289,28 +290,22 @@ const indexEvery = time.Second
 
 // indexSearch feeds the index of searches.
 func (a *App) indexSearch(ctx context.Context) {
-	for failing := false; ; {
+	failing := false
+	background.Loop(ctx, nil, 0, func() time.Duration {
 		more, err := a.store.IndexSearch(ctx)
 		if err != nil && ctx.Err() == nil && !failing {
 			a.log.Warn("the search index can't be extended; retrying until it works", zap.Error(err))
 		}
-		pause := indexEvery
 		if failing = err != nil; more && !failing {
-			pause = 0
+			return 0
 		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(pause):
-		}
-	}
+		return indexEvery
+	})
 }
 
 // purge periodically deletes rows past their retention; one replica does so at a time.
 func (a *App) purge(ctx context.Context) {
-	tick := time.NewTicker(a.cfg.Database.PurgeEvery)
-	defer tick.Stop()
-	for {
+	background.Loop(ctx, nil, 0, func() time.Duration {
 		mine, err := a.orders.TakeTurn(ctx, "purge", a.cfg.Database.PurgeEvery/2)
 		if now := a.clock.Now(); mine && err == nil {
 			positions, _ := a.retention()
@@ -320,10 +315,6 @@ func (a *App) purge(ctx context.Context) {
 		if err != nil && ctx.Err() == nil {
 			a.log.Warn("old rows could not be deleted; retrying later", zap.Error(err))
 		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-	}
+		return a.cfg.Database.PurgeEvery
+	})
 }

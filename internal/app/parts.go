@@ -11,6 +11,7 @@ import (
 
 	"github.com/order-tracking/order-tracking/config"
 	"github.com/order-tracking/order-tracking/internal/access"
+	"github.com/order-tracking/order-tracking/internal/background"
 	"github.com/order-tracking/order-tracking/internal/dispatch"
 	"github.com/order-tracking/order-tracking/internal/domain"
 	"github.com/order-tracking/order-tracking/internal/eta"
@@ -113,11 +114,7 @@ func (a *App) ensureTopics(ctx context.Context) {
 		if !logged {
 			a.log.Warn("the topics can't be checked or created; retrying until it works", zap.Error(err))
 		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(pause):
-		}
+		background.Sleep(ctx, pause)
 	}
 }
 

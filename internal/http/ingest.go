@@ -25,34 +25,6 @@ const (
 	maxDrained = 64 << 20
 )
 
-// IngestPath is the path parameter of a phone's token.
-type IngestPath struct {
-	Token string `path:"token" doc:"from POST /courier/{courier_id}/onboarding"`
-}
-
-// OsmandQuery documents the parameters of the query form.
-type OsmandQuery struct {
-	IngestPath
-	ID        string `query:"id" doc:"the app's own device name, or deviceid; the token identifies the courier"`
-	Lat       string `query:"lat" doc:"degrees"`
-	Lon       string `query:"lon" doc:"degrees"`
-	Location  string `query:"location" doc:"lat,lon in one value"`
-	Timestamp string `query:"timestamp" doc:"seconds (below 2147483647), milliseconds, ISO 8601 or yyyy-MM-dd HH:mm:ss in UTC; default now"`
-	Speed     string `query:"speed" doc:"knots"`
-	Bearing   string `query:"bearing" doc:"or heading; degrees clockwise from north"`
-	Altitude  string `query:"altitude" doc:"metres"`
-	Accuracy  string `query:"accuracy" doc:"metres"`
-	Battery   string `query:"batt" doc:"percent"`
-	Valid     string `query:"valid" doc:"false: the receiver has no fix"`
-}
-
-type ownTracksIn struct {
-	IngestPath
-	User   string `header:"X-Limit-U" doc:"the app's user; kept as an attribute"`
-	Device string `header:"X-Limit-D" doc:"the app's device; kept as an attribute"`
-	Sent[ownTracksBody]
-}
-
 // ownTracksReply is a list of commands for OwnTracks; we send none.
 type ownTracksReply struct{}
 
@@ -80,12 +52,9 @@ type ownTracksBody struct {
 
 // ingestRoutes registers the endpoints for phone apps.
 func (s *Server) ingestRoutes() {
-	plain[OsmandQuery, struct{}](s, "ingestOsmandQuery", s.ingestOsmand)
-	plain[struct {
-		OsmandQuery
-		Sent[osmandBody]
-	}, struct{}](s, "ingestOsmand", s.ingestOsmand)
-	plain[ownTracksIn, ownTracksOut](s, "ingestOwnTracks", s.ingestOwnTracks)
+	plain[struct{}, struct{}](s, "ingestOsmandQuery", s.ingestOsmand)
+	plain[Sent[osmandBody], struct{}](s, "ingestOsmand", s.ingestOsmand)
+	plain[Sent[ownTracksBody], ownTracksOut](s, "ingestOwnTracks", s.ingestOwnTracks)
 }
 
 func (s *Server) ingestOsmand(c *gin.Context) {

@@ -28,21 +28,10 @@ type login struct {
 	Next string // the page to return to
 }
 
-type loginIn struct {
-	Next string `query:"next" doc:"the page to return to, a path on this server; default /" example:"/board"`
-}
-
-// callbackIn is what the provider adds to the address.
-type callbackIn struct {
-	State string `query:"state" doc:"ties the answer to the browser"`
-	Code  string `query:"code" doc:"is exchanged for tokens, once"`
-	Error string `query:"error" doc:"why nobody signed in"`
-}
-
 // loginRoutes sign people in at the identity provider: the authorization code flow with PKCE.
 func (s *Server) loginRoutes() {
-	plain[loginIn, struct{}](s, "beginLogin", s.answering(s.beginLogin))
-	plain[callbackIn, struct{}](s, "finishLogin", s.answering(s.finishLogin))
+	plain[struct{}, struct{}](s, "beginLogin", s.answering(s.beginLogin))
+	plain[struct{}, struct{}](s, "finishLogin", s.answering(s.finishLogin))
 }
 
 func (s *Server) redirectURL(r *http.Request) string {

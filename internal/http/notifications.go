@@ -69,14 +69,10 @@ func (s *Server) previewText(ctx context.Context, in *struct{ Sent[notify.Previe
 	return bodyOf(s.Notify.Preview(o, body))
 }
 
-type optOutIn struct {
-	Token string `path:"token" doc:"from a message"`
-}
-
 // optOutRoutes registers the link in messages by which customers end them.
 func (s *Server) optOutRoutes() {
-	plain[optOutIn, struct{}](s, "showOptOut", func(c *gin.Context) { s.optOutPage(c, "ask", s.Notify.CheckOptOut(c.Param("token"))) })
-	plain[optOutIn, struct{}](s, "optOut", func(c *gin.Context) {
+	plain[struct{}, struct{}](s, "showOptOut", func(c *gin.Context) { s.optOutPage(c, "ask", s.Notify.CheckOptOut(c.Param("token"))) })
+	plain[struct{}, struct{}](s, "optOut", func(c *gin.Context) {
 		s.optOutPage(c, "done", s.Notify.OptOut(c.Request.Context(), c.Param("token")))
 	})
 }
@@ -104,7 +100,7 @@ func (s *Server) contactRoutes() {
 		}
 		return s.Notify.Connect(ctx, o.ID, body)
 	}))
-	plain[botIn, struct{}](s, "updateBot", func(c *gin.Context) {
+	plain[struct{}, struct{}](s, "updateBot", func(c *gin.Context) {
 		body, err := readJSON(c)
 		if err == nil {
 			err = s.Notify.Update(c.Request.Context(), c.Param("channel"), c.Request.Header.Get, body.RawBody)
@@ -115,8 +111,4 @@ func (s *Server) contactRoutes() {
 		}
 		c.String(http.StatusOK, "ok")
 	})
-}
-
-type botIn struct {
-	Channel string `path:"channel" doc:"telegram or max"`
 }

@@ -25,21 +25,15 @@ func phoneApps(base, token, courierID, code string) ([]phoneApp, error) {
 	traccar, traccarCode := traccarApp(base+ingestPrefix+"osmand/"+token, courierID)
 	osmAnd := osmAndApp(base + ingestPrefix + "osmand/" + token)
 	ownTracks, err := ownTracksApp(base+ingestPrefix+"owntracks/"+token, courierID)
-	if err == nil {
-		traccar.QR, err = qrCode(traccarCode)
-	}
-	if err == nil {
-		ownTracks.QR, err = qrCode(ownTracks.DeepLink)
-	}
-	if err == nil {
-		osmAnd.QR, err = qrCode(osmAnd.URL)
-	}
 	own := phoneApp{App: "courier", URL: base + "/courier-app"}
 	own.DeepLink = own.URL + "#code=" + code // in the fragment, which no log contains
-	if err == nil {
-		own.QR, err = qrCode(own.DeepLink)
+	apps := []phoneApp{traccar, ownTracks, osmAnd, own}
+	for i, content := range []string{traccarCode, ownTracks.DeepLink, osmAnd.URL, own.DeepLink} {
+		if err == nil {
+			apps[i].QR, err = qrCode(content)
+		}
 	}
-	return []phoneApp{traccar, ownTracks, osmAnd, own}, err
+	return apps, err
 }
 
 // traccarApp sets up Traccar Client. Its link has a scheme of its own; its scanner takes the server's address with the

@@ -24,6 +24,18 @@ import (
 	"github.com/order-tracking/order-tracking/internal/transport"
 )
 
+//go:embed openapi.yaml
+var openAPIFile []byte
+
+// openAPIBase is what openapi.yaml says.
+type openAPIBase struct {
+	Info     huma.Info
+	Servers  []*huma.Server
+	Tags     []*huma.Tag
+	Security map[string]*huma.SecurityScheme
+	Schemas  map[string]yaml.Node
+}
+
 //go:embed operations.yaml
 var operationsFile []byte
 
@@ -34,6 +46,8 @@ type operation struct {
 	Summary, About   string
 	Status           int               // of success, 0 for 200
 	Errors           []domain.Code     // besides those of every operation
+	Params           []*huma.Param     // of a plain handler, besides those of its input
+	Required         bool              // the body, though none of its fields is
 	Lenient          bool              // the body is never rejected
 	ETag             bool              `yaml:"etag"` // may answer 304 although nothing here has a version
 	Live             bool              // changes without its version, so that it never answers 304
@@ -43,15 +57,20 @@ type operation struct {
 
 // operations are those of operations.yaml, by operationId.
 var operations = sync.OnceValue(func() (all map[string]*operation) {
-	if err := yaml.Unmarshal(operationsFile, &all); err != nil {
-		panic(err) // the file is embedded in the binary
-	}
+	mustParse(operationsFile, &all)
 	for id, op := range all {
 		op.id = id
 		op.method, op.path, _ = strings.Cut(op.Route, " ")
 	}
 	return all
 })
+
+// mustParse parses a YAML file that is embedded in the binary.
+func mustParse(file []byte, into any) {
+	if err := yaml.Unmarshal(file, into); err != nil {
+		panic(err)
+	}
+}
 
 // handle serves an operation with a typed handler.
 func handle[I, O any](s *Server, id string, h func(context.Context, *I) (*O, error)) {
@@ -73,13 +92,6 @@ func describeOperation[I, O any](s *Server, api huma.API, op *operation, h func(
 		ho.Parameters = append(ho.Parameters, shareToken())
 	}
 	huma.Register(api, ho, h)
-	get := s.api.OpenAPI().Paths[op.path].Get
-	if op.method == http.MethodGet && !op.Live && (op.ETag || get.Responses["200"] != nil && get.Responses["200"].Headers["ETag"] != nil) {
-		get.Responses["304"] = &huma.Response{Description: "it still has the ETag in If-None-Match"}
-		get.Parameters = append(get.Parameters, &huma.Param{
-			Name: "If-None-Match", In: "header", Description: "Return 304 if it still has this ETag.", Example: `"v3"`, Schema: &huma.Schema{Type: huma.TypeString},
-		})
-	}
 	if hasBody {
 		of, form := in.body()
 		op.describeBody(s, ho.RequestBody, of, form)
@@ -125,33 +137,15 @@ func ginPath(path string) string {
 
 // newAPI creates the API that operations are added to.
 func (s *Server) newAPI() {
+	var base openAPIBase
+	mustParse(openAPIFile, &base)
+	base.Info.Version = cmp.Or(s.Config.Version, "dev")
 	doc := &huma.OpenAPI{
-		OpenAPI: "3.1.0",
-		Info: &huma.Info{
-			Title: "Order tracking", Version: cmp.Or(s.Config.Version, "dev"), Description: apiDescription,
-			License: &huma.License{Name: "MIT", Identifier: "MIT"},
-		},
-		Servers: []*huma.Server{{URL: "/", Description: "this server"}},
-		Components: &huma.Components{
-			Schemas: newSchemas(),
-			SecuritySchemes: map[string]*huma.SecurityScheme{
-				"bearer": {Type: "http", Scheme: "bearer", Description: "A key. Not needed for local calls if the server has no administrator's key."},
-			},
-		},
-		Tags: []*huma.Tag{
-			{Name: "Orders", Description: "From creation to delivery."},
-			{Name: "Tracking", Description: "Where an order is and when it arrives."},
-			{Name: "Couriers", Description: "Couriers and their positions."},
-			{Name: "Shipments", Description: "Parcels at delivery companies."},
-			{Name: "Dispatch", Description: "Planning of all orders and couriers together."},
-			{Name: "Phones", Description: "Positions from existing phone apps: Traccar Client, OsmAnd, OwnTracks."},
-			{Name: "Live", Description: "Live updates: one JSON object per frame, `{type, order_id, version?, at, data}`."},
-			{Name: "Access", Description: "Keys, permissions and the audit log."},
-			{Name: "Webhooks", Description: "Other systems are told of events, by Standard Webhooks 1.0."},
-			{Name: "Notifications", Description: "What customers are told, by which channel."},
-			{Name: "Operation", Description: "For operators."},
-		},
+		OpenAPI: "3.1.0", Info: &base.Info, Servers: base.Servers, Tags: base.Tags,
+		Components:     &huma.Components{Schemas: newSchemas(), SecuritySchemes: base.Security},
+		OnAddOperation: []huma.AddOpFunc{addParams},
 	}
+	s.rules = base.Schemas
 	format := huma.Format{Marshal: writeJSON, Unmarshal: json.Unmarshal}
 	s.api = humagin.New(s.engine, huma.Config{
 		OpenAPI:       doc,
@@ -176,12 +170,29 @@ func (s *Server) newAPI() {
 	})
 }
 
-const apiDescription = "Creates, tracks and delivers orders.\n\n" +
-	"Errors are `application/problem+json` (RFC 9457) with a `code` for machines. Input is strict: unknown fields and " +
-	"unknown query parameters are refused (422), and everything that is wrong with a request is listed at once, each " +
-	"with a JSON pointer. Texts are UTF-8 without control characters. Members that are null count as absent, except in `PATCH /order/{order_id}` and `PATCH /courier/{courier_id}`, where null removes. " +
-	"Lists are newest first and are paged by an opaque `page_token`. A body needs `Content-Type: application/json`; an empty one counts as `{}`. " +
-	"An `X-Request-Id` that is sent comes back, and the trace of a W3C `traceparent` is logged."
+// addParams completes the parameters of an operation, and its responses by one without a body where it has a version.
+func addParams(_ *huma.OpenAPI, ho *huma.Operation) {
+	op := operations()[ho.OperationID]
+	for _, p := range op.Params {
+		p := *p
+		p.Required = p.In == "path"
+		if p.Schema == nil {
+			p.Schema = &huma.Schema{Type: huma.TypeString}
+		}
+		schema := *p.Schema
+		if p.Schema = &schema; p.In == "query" && p.Explode == nil {
+			p.Explode = new(false)
+		}
+		schema.Description = p.Description
+		ho.Parameters = append(ho.Parameters, &p)
+	}
+	if op.method == http.MethodGet && !op.Live && (op.ETag || ho.Responses["200"] != nil && ho.Responses["200"].Headers["ETag"] != nil) {
+		ho.Responses["304"] = &huma.Response{Description: "it still has the ETag in If-None-Match"}
+		ho.Parameters = append(ho.Parameters, &huma.Param{
+			Name: "If-None-Match", In: "header", Description: "Return 304 if it still has this ETag.", Example: `"v3"`, Schema: &huma.Schema{Type: huma.TypeString},
+		})
+	}
+}
 
 // writeJSON encodes responses. Orders are already encoded.
 func writeJSON(w io.Writer, v any) error {
@@ -258,9 +269,8 @@ func mediaTypes(examples map[string]string) map[string]*huma.MediaType {
 func (op *operation) describeBody(s *Server, body *huma.RequestBody, of reflect.Type, form bool) {
 	body.Required = false
 	schema := s.schemas().Schema(of, true, op.id+"Body")
-	if named := s.schemas().SchemaFromRef(schema.Ref); named != nil {
-		s.bodies[op.id] = len(named.Required) > 0 && !op.Lenient
-	}
+	named := s.schemas().SchemaFromRef(schema.Ref)
+	s.bodies[op.id] = op.Required || named != nil && len(named.Required) > 0 && !op.Lenient
 	body.Content = map[string]*huma.MediaType{jsonType: {Schema: schema}}
 	if form {
 		body.Content[formType] = &huma.MediaType{Schema: s.formSchema(schema)}

@@ -39,7 +39,7 @@ func (s *Server) opsRoutes() {
 		exposition.ServeHTTP(c.Writer, c.Request)
 		return nil
 	}))
-	plain[profileIn, struct{}](s, "profile", s.guarded(func(_ context.Context, c *gin.Context) error {
+	plain[struct{}, struct{}](s, "profile", s.guarded(func(_ context.Context, c *gin.Context) error {
 		if err := knownQuery(c.Request.URL, s.api.OpenAPI().Paths["/debug/pprof/{profile}"].Get); err != nil {
 			return err
 		}
@@ -59,13 +59,6 @@ func (s *Server) opsRoutes() {
 		return nil
 	}))
 	s.docsRoutes()
-}
-
-type profileIn struct {
-	Profile string `path:"profile" enum:"allocs,block,goroutine,heap,mutex,profile,threadcreate,trace" doc:"which; profile is of the processor"`
-	Seconds int    `query:"seconds" minimum:"1" maximum:"600" doc:"how long profile and trace take; 30 and 1 unless given"`
-	Debug   int    `query:"debug" minimum:"0" maximum:"2" doc:"above 0: as text"`
-	GC      int    `query:"gc" minimum:"0" maximum:"1" doc:"1: collect garbage first (heap)"`
 }
 
 // ready checks whether the server can work, without waiting for a check that hangs.

@@ -56,19 +56,13 @@ type proofList struct {
 	Proofs []domain.ProofRecord `json:"proofs"`
 }
 
-type proofImageIn struct {
-	OrderPath
-	Proof string `path:"proof_id" format:"uuid" doc:"the proof's id"`
-	Image string `path:"image" enum:"photo,signature" doc:"which image of it"`
-}
-
 // proofRoutes registers proofs of delivery.
 func (s *Server) proofRoutes() {
 	handle(s, "addProof", posting[imagesIn[orders.ProofReport]](s.Orders.CheckProof, repeated, s.Orders.AddProof))
 	handle(s, "listProofs", reading[OrderPath](func(proofs []domain.ProofRecord, err error) (*bodyOnly[proofList], error) {
 		return bodyOf(proofList{proofs}, err)
 	}, s.Orders.Proofs))
-	plain[proofImageIn, struct{}](s, "getProofImage", s.guarded(func(ctx context.Context, c *gin.Context) error {
+	plain[OrderPath, struct{}](s, "getProofImage", s.guarded(func(ctx context.Context, c *gin.Context) error {
 		data, err := s.Orders.ProofImage(ctx, c.Param("order_id"), c.Param("proof_id"), c.Param("image"))
 		return sendImage(c, data, err)
 	}))

@@ -65,45 +65,13 @@ func limitMetadata(r huma.Registry) {
 // completeSchemas adds what types can't express to the schemas that huma derived from them.
 func (s *Server) completeSchemas() {
 	limitMetadata(s.schemas())
-	s.requireDropoff()
-	s.nullableInPatch()
-	s.oneOrTheOther()
-	s.limitEntries()
-}
-
-// oneOrTheOther documents bodies that need one of their members, and not both.
-func (s *Server) oneOrTheOther() {
-	schemas := s.schemas().Map()
-	with := func(required ...string) *huma.Schema { return &huma.Schema{Type: huma.TypeObject, Required: required} }
-	only := func(this string, others ...string) *huma.Schema {
-		one := with(this)
-		for _, other := range others {
-			one.AllOf = append(one.AllOf, &huma.Schema{Not: with(other)})
+	for name, rule := range s.rules {
+		if err := rule.Decode(s.schemas().Map()[name]); err != nil {
+			panic(err) // the file is embedded in the binary
 		}
-		return one
 	}
-	rule := func(name string, alternatives ...*huma.Schema) {
-		schemas[name].AllOf = append(schemas[name].AllOf, &huma.Schema{OneOf: alternatives})
-	}
-	is := func(s *huma.Schema, roles ...domain.Role) *huma.Schema {
-		s.Properties = map[string]*huma.Schema{"role": {Type: huma.TypeString, Enum: enumOf(roles)}}
-		return s
-	}
-	rule("SignIn", only("key", "code"), only("code", "key"))
-	schemas["Notice"].Not = with("template", "text")
-	for name, id := range map[string]string{"Assignment": "courier_id", "OfferAsk": "courier_ids"} {
-		named, auto := with(id), only("auto", id)
-		named.Properties = map[string]*huma.Schema{"auto": {Type: huma.TypeBoolean, Enum: []any{false}}}
-		auto.Properties = map[string]*huma.Schema{"auto": {Type: huma.TypeBoolean, Enum: []any{true}}}
-		rule(name, named, auto)
-	}
-	schemas["ShipmentEdit"].MinProperties = new(1)
-	for _, id := range []string{"createSession", "assignCourier", "offerOrder", "editShipment", "reportLocation"} {
-		s.bodies[id] = true
-	}
-	neither := &huma.Schema{Type: huma.TypeObject, AllOf: []*huma.Schema{{Not: with("merchant_id")}, {Not: with("courier_id")}}}
-	rule("NewKey", is(neither, domain.RoleAdmin, domain.RoleDispatcher, domain.RoleMonitor),
-		is(only("merchant_id", "courier_id"), domain.RoleMerchant, domain.RolePartner), is(only("courier_id", "merchant_id"), domain.RoleCourier))
+	s.nullableInPatch()
+	s.limitEntries()
 }
 
 // limitEntries adds the limits of strings in lists, which have no tags.
@@ -114,21 +82,6 @@ func (s *Server) limitEntries() {
 				entry.MinLength, entry.MaxLength = new(1), new(domain.MaxKey)
 			}
 		}
-	}
-}
-
-// requireDropoff adds what Go types can't express: a draft needs a drop-off, which needs an address or a location.
-func (s *Server) requireDropoff() {
-	draft := s.schemas().Map()["Draft"]
-	draft.Required = append(draft.Required, "dropoff")
-	draft.Properties["dropoff"] = &huma.Schema{
-		AllOf: []*huma.Schema{
-			draft.Properties["dropoff"],
-			{AnyOf: []*huma.Schema{
-				{Required: []string{"address"}, Properties: map[string]*huma.Schema{"address": {Type: huma.TypeString, MinLength: new(1)}}},
-				{Required: []string{"location"}},
-			}},
-		},
 	}
 }
 

@@ -20,6 +20,7 @@ import (
 	"github.com/gin-gonic/gin"
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
+	"go.yaml.in/yaml/v3"
 
 	"github.com/order-tracking/order-tracking/internal/access"
 	"github.com/order-tracking/order-tracking/internal/dispatch"
@@ -96,8 +97,9 @@ type Server struct {
 	sockets    sync.WaitGroup
 	writers    *writers
 	spool      *spool
-	bodies     map[string]bool // operations with a required body
-	draining   chan struct{}   // limits the requests drained at once
+	bodies     map[string]bool      // operations with a required body
+	rules      map[string]yaml.Node // of schemas, in openapi.yaml
+	draining   chan struct{}        // limits the requests drained at once
 	spec       func() ([]byte, error)
 }
 

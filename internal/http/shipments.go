@@ -44,11 +44,11 @@ func (s *Server) shipmentRoutes() {
 	s.parcelRoutes()
 	handle(s, "bookShipment", onOrder(s.Shipments.Check, booked, s.Shipments.Book))
 	handle(s, "getShipment", reading[OrderPath](bodyOf, s.Shipments.Get))
-	plain[labelIn, struct{}](s, "getShipmentLabel", s.guarded(s.getLabel))
-	plain[labelsIn, struct{}](s, "getShipmentLabels", s.guarded(s.getLabels))
+	plain[OrderPath, struct{}](s, "getShipmentLabel", s.labels("kind", "format"))
+	plain[labelsIn, struct{}](s, "getShipmentLabels", s.labels("kind", "format", "order_id"))
 	handle(s, "quoteShipment", s.quoteShipment)
 	handle(s, "listPoints", s.listPoints)
-	plain[hookIn, bodyOnly[health]](s, "receiveHook", s.receiveHook)
+	plain[CarrierPath, bodyOnly[health]](s, "receiveHook", s.receiveHook)
 }
 
 // parcelRoutes registers the operations on a booked parcel.
@@ -78,45 +78,29 @@ func booked(o *domain.Order, again string, err error) (*bookedOut, error) {
 	return &bookedOut{ETag: transport.ETag(o.Version), Location: "/order/" + o.ID + "/shipment", Replayed: again, Body: o.Shipment}, nil
 }
 
-// PaperQuery selects a document to print and its format.
-type PaperQuery struct {
-	Kind   domain.LabelKind `query:"kind" enum:"barcode,waybill" default:"barcode" doc:"the paper"`
-	Format string           `query:"format" enum:"A4,A5,A6" doc:"size of barcodes; default A6"`
-}
-
-type labelIn struct {
-	OrderPath
-	PaperQuery
-}
-
 type labelsIn struct {
 	Orders []string `query:"order_id,explode" format:"uuid" required:"true" maxItems:"100" doc:"the orders; may be repeated"`
-	PaperQuery
 }
 
-func (s *Server) getLabel(ctx context.Context, c *gin.Context) error {
-	if err := onlyQuery(c.Request.URL, "kind", "format"); err != nil {
-		return err
-	}
-	return s.writeLabel(ctx, c, []string{c.Param("order_id")})
-}
-
-func (s *Server) getLabels(ctx context.Context, c *gin.Context) error {
-	if err := onlyQuery(c.Request.URL, "kind", "format", "order_id"); err != nil {
-		return err
-	}
-	return s.writeLabel(ctx, c, c.QueryArray("order_id"))
-}
-
-func (s *Server) writeLabel(ctx context.Context, c *gin.Context, orders []string) error {
-	paper := domain.Paper{Kind: cmp.Or(domain.LabelKind(c.Query("kind")), domain.LabelBarcode), Format: c.Query("format")}
-	pdf, err := s.Shipments.Label(ctx, orders, paper)
-	if err != nil {
-		return err
-	}
-	c.Header("Content-Disposition", `inline; filename="`+string(paper.Kind)+`.pdf"`)
-	c.Data(http.StatusOK, "application/pdf", pdf)
-	return nil
+// labels makes the handler that prints papers, which takes parameters of these names.
+func (s *Server) labels(names ...string) gin.HandlerFunc {
+	return s.guarded(func(ctx context.Context, c *gin.Context) error {
+		if err := onlyQuery(c.Request.URL, names...); err != nil {
+			return err
+		}
+		orders := c.QueryArray("order_id")
+		if id := c.Param("order_id"); id != "" {
+			orders = []string{id}
+		}
+		paper := domain.Paper{Kind: cmp.Or(domain.LabelKind(c.Query("kind")), domain.LabelBarcode), Format: c.Query("format")}
+		pdf, err := s.Shipments.Label(ctx, orders, paper)
+		if err != nil {
+			return err
+		}
+		c.Header("Content-Disposition", `inline; filename="`+string(paper.Kind)+`.pdf"`)
+		c.Data(http.StatusOK, "application/pdf", pdf)
+		return nil
+	})
 }
 
 type quoteIn struct {
@@ -185,11 +169,6 @@ func (s *Server) listPoints(ctx context.Context, in *pointsIn) (*bodyOnly[pointL
 	q.Fits = domain.Package{WeightG: in.Weight, LengthCm: in.Length, WidthCm: in.Width, HeightCm: in.Height}
 	points, next, err := s.Shipments.Points(ctx, in.Carrier, q, in.request())
 	return bodyOf(pointList{listed(points), next}, err)
-}
-
-type hookIn struct {
-	CarrierPath
-	Token string `path:"token" doc:"in the company's own form"`
 }
 
 // receiveHook answers 200 to any body sent with the right token: companies disable webhooks that return errors.

@@ -11,6 +11,7 @@ import (
 	"github.com/gin-gonic/gin"
 	"github.com/lxzan/gws"
 
+	"github.com/order-tracking/order-tracking/internal/background"
 	"github.com/order-tracking/order-tracking/internal/push"
 	"github.com/order-tracking/order-tracking/internal/transport"
 )
@@ -32,12 +33,7 @@ func (s *Server) streamOrder(ctx context.Context, c *gin.Context, _ *gws.Upgrade
 		return nil
 	}
 	readable := make(chan struct{}, 1)
-	sub, _, err := s.openOrder(ctx, c, since, func() {
-		select {
-		case readable <- struct{}{}:
-		default:
-		}
-	})
+	sub, _, err := s.openOrder(ctx, c, since, func() { background.Wake(readable) })
 	if err != nil {
 		return err
 	}

@@ -144,23 +144,11 @@ func (k *socket) alive() {
 	_ = k.conn.SetReadDeadline(time.Now().Add(k.server.Config.PingEvery*2 + transport.WriteTimeout))
 }
 
-// session links a connection to its socket.
-type session struct{ socket *socket }
-
-// Len is part of gws's session storage; only the socket field is used.
-func (*session) Len() int { return 0 }
-
-// Load finds nothing.
-func (*session) Load(string) (any, bool) { return nil, false }
-
-// Delete does nothing.
-func (*session) Delete(string) {}
-
-// Store does nothing.
-func (*session) Store(string, any) {}
-
-// Range finds nothing.
-func (*session) Range(func(string, any) bool) {}
+// session links a connection to its socket. Nothing stores anything in it.
+type session struct {
+	gws.SessionStorage
+	socket *socket
+}
 
 // events handles gws callbacks.
 type events struct{ gws.BuiltinEventHandler }

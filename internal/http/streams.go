@@ -20,31 +20,14 @@ const (
 	typeError = "error"
 )
 
-// StreamIn are the inputs of a single order's streams.
-type StreamIn struct {
-	OrderPath
-	TicketIn
-	Since optional[int64] `query:"since" minimum:"0" doc:"the last version seen: later statuses are replayed after the snapshot"`
-}
-
-// TicketIn is the ticket of a page, which can't send headers, for opening a stream.
-type TicketIn struct {
-	Ticket string `query:"ticket" doc:"from POST /ws/ticket, instead of the Authorization header"`
-}
-
-type sseIn struct {
-	StreamIn
-	LastEventID string `header:"Last-Event-ID" doc:"like since; browsers send it when they reconnect"`
-}
-
 // streamRoutes registers the live streams.
 func (s *Server) streamRoutes() {
 	sockets := newUpgrader(s.Log)
 	s.ticketRoute()
-	plain[StreamIn, struct{}](s, "watchOrder", s.streaming(sockets, s.watchOrder))
-	plain[sseIn, struct{}](s, "streamOrder", s.streaming(nil, s.streamOrder))
+	plain[OrderPath, struct{}](s, "watchOrder", s.streaming(sockets, s.watchOrder))
+	plain[OrderPath, struct{}](s, "streamOrder", s.streaming(nil, s.streamOrder))
 	s.api.OpenAPI().Paths["/order/{order_id}/stream"].Get.Responses["204"] = &huma.Response{Description: "The order is finished and was told to its end"}
-	plain[TicketIn, struct{}](s, "watchMany", s.streaming(sockets, s.watchMany))
+	plain[struct{}, struct{}](s, "watchMany", s.streaming(sockets, s.watchMany))
 }
 
 // parseSince parses the last version seen; "" means none.

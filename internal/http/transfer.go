@@ -36,12 +36,6 @@ const (
 	exportChunk = 64 << 10
 )
 
-// importIn are the inputs of an import besides its body.
-type importIn struct {
-	Key       string          `header:"Idempotency-Key" doc:"Imports rows without an id and external_id only once, however often the file is sent with the same key; remembered for 24 hours."`
-	FirstLine optional[int64] `query:"first_line" minimum:"1" doc:"number of the first line sent (for CSV after the header), if the lines before it were sent already"`
-}
-
 type exportIn struct {
 	OrderFilters
 	Format string `query:"format" enum:"ndjson,csv" default:"ndjson" doc:"format of the rows"`
@@ -50,7 +44,7 @@ type exportIn struct {
 
 // transferRoutes registers import and export.
 func (s *Server) transferRoutes() {
-	plain[importIn, struct{}](s, "importOrders", s.guarded(s.importOrders))
+	plain[struct{}, struct{}](s, "importOrders", s.guarded(s.importOrders))
 	handle(s, "exportOrders", s.exportOrders)
 }
 
@@ -85,7 +79,7 @@ func rowErrorOf(err error) *rowError {
 }
 
 func (s *Server) importOrders(ctx context.Context, c *gin.Context) error {
-	in, isCSV, err := importInput(c)
+	key, first, isCSV, err := importInput(c)
 	if err != nil {
 		return err
 	}
@@ -98,7 +92,7 @@ func (s *Server) importOrders(ctx context.Context, c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	rows, err := importRows(text, isCSV, in.FirstLine.Value)
+	rows, err := importRows(text, isCSV, first)
 	if err != nil {
 		return err
 	}
@@ -109,7 +103,7 @@ func (s *Server) importOrders(ctx context.Context, c *gin.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	defer s.untilGoingAway(ctx, cancel)()
-	err = s.Orders.Import(ctx, orders.Import{Key: in.Key, Rows: rows, Report: run.report})
+	err = s.Orders.Import(ctx, orders.Import{Key: key, Rows: rows, Report: run.report})
 	if cause := context.Cause(ctx); err != nil && cause != nil {
 		err = cause
 	}
@@ -146,28 +140,28 @@ func importRows(body io.Reader, isCSV bool, first int64) (iter.Seq2[orders.Impor
 	return r.lines.rows(r.row), nil
 }
 
-// importInput parses the query and the headers.
-func importInput(c *gin.Context) (in importIn, isCSV bool, err error) {
+// importInput parses the query and the headers; first is the number of the first line sent, or 0.
+func importInput(c *gin.Context) (key string, first int64, isCSV bool, err error) {
 	if err := onlyQuery(c.Request.URL, "first_line"); err != nil {
-		return in, false, err
+		return "", 0, false, err
 	}
 	if text := c.Query("first_line"); text != "" {
-		if in.FirstLine.Value, err = strconv.ParseInt(text, 10, 64); err != nil {
-			return in, false, domain.Errorf(domain.CodeMalformed, "first_line must be an integer")
+		if first, err = strconv.ParseInt(text, 10, 64); err != nil {
+			return "", 0, false, domain.Errorf(domain.CodeMalformed, "first_line must be an integer")
 		}
-		if in.FirstLine.Value < 1 {
-			return in, false, domain.Invalid("/first_line", "out_of_range", "must be 1 or more")
+		if first < 1 {
+			return "", 0, false, domain.Invalid("/first_line", "out_of_range", "must be 1 or more")
 		}
 	}
-	if in.Key, err = transport.IdempotencyKey(c.GetHeader("Idempotency-Key")); err != nil {
-		return in, false, err
+	if key, err = transport.IdempotencyKey(c.GetHeader("Idempotency-Key")); err != nil {
+		return "", 0, false, err
 	}
 	media, params, err := mime.ParseMediaType(c.GetHeader("Content-Type"))
 	charset := params["charset"]
 	if err != nil || media != ndjsonType && media != csvType || charset != "" && !strings.EqualFold(charset, "utf-8") {
-		return in, false, domain.Errorf(domain.CodeUnsupportedMediaType, "the body must be %s or %s, in UTF-8, not %q", ndjsonType, csvType, c.GetHeader("Content-Type"))
+		return "", 0, false, domain.Errorf(domain.CodeUnsupportedMediaType, "the body must be %s or %s, in UTF-8, not %q", ndjsonType, csvType, c.GetHeader("Content-Type"))
 	}
-	return in, media == csvType, nil
+	return key, first, media == csvType, nil
 }
 
 // untilGoingAway calls stop when the server stops, unless the returned function was called

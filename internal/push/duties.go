@@ -9,6 +9,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/order-tracking/order-tracking/internal/background"
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
@@ -80,10 +81,7 @@ func (q *dutyQueue) add(courierID string) {
 	q.mu.Lock()
 	q.due[courierID] = true
 	q.mu.Unlock()
-	select {
-	case q.wake <- struct{}{}:
-	default:
-	}
+	background.Wake(q.wake)
 }
 
 // readDuties reads and publishes changed duties until the context ends.

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/order-tracking/order-tracking/internal/background"
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
@@ -257,12 +258,7 @@ func (s *Subscription) end(err error) (wake bool) {
 
 // signal wakes a blocked Next and reports whether to call wake; mu is held.
 func (s *Subscription) signal() bool {
-	if s.ready != nil {
-		select {
-		case s.ready <- struct{}{}:
-		default:
-		}
-	}
+	background.Wake(s.ready)
 	return s.wake != nil
 }
 

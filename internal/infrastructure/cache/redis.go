@@ -18,6 +18,7 @@ import (
 	"github.com/redis/rueidis"
 	"go.uber.org/zap"
 
+	"github.com/order-tracking/order-tracking/internal/background"
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
@@ -172,7 +173,7 @@ func (r *Redis) session(ctx context.Context) (*session, error) {
 		if s.dials == r.dials.Load() {
 			return s, nil
 		}
-		r.renewSoon()
+		background.Wake(r.kick)
 		select {
 		case <-renewed:
 		case <-ctx.Done():
@@ -198,13 +199,6 @@ func (r *Redis) signalRenewed() {
 	}
 }
 
-func (r *Redis) renewSoon() {
-	select {
-	case r.kick <- struct{}{}:
-	default:
-	}
-}
-
 var errSlow = errors.New("it did not answer in time")
 
 // within sets a call's timeout, so that fail can tell it from the caller's own.
@@ -221,7 +215,7 @@ func (r *Redis) fail(call context.Context, s *session, err error) error {
 	gaveUp := call.Err() != nil && !errors.Is(context.Cause(call), errSlow)
 	if !answered && !gaveUp && r.current.CompareAndSwap(s, nil) {
 		r.note(err)
-		r.renewSoon()
+		background.Wake(r.kick)
 	}
 	return domain.Unavailable("redis", err)
 }
@@ -267,12 +261,7 @@ func (r *Redis) keep(ctx context.Context, err error) {
 
 // wait pauses for about d; it returns false if the context ended first.
 func wait(ctx context.Context, d time.Duration) bool {
-	select {
-	case <-ctx.Done():
-		return false
-	case <-time.After(d/2 + rand.N(d/2)): //nolint:gosec // jitter, not a secret
-		return true
-	}
+	return background.Sleep(ctx, d/2+rand.N(d/2)) //nolint:gosec // jitter, not a secret
 }
 
 // renew queries the servers' run ids and creates a session.

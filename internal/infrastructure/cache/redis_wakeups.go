@@ -12,6 +12,7 @@ import (
 	"github.com/redis/rueidis"
 	"go.uber.org/zap"
 
+	"github.com/order-tracking/order-tracking/internal/background"
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
@@ -169,10 +170,7 @@ type listener struct {
 // want queues a topic to subscribe to or unsubscribe from; the caller holds the lock.
 func (l *listener) want(topic string, wanted bool) {
 	l.pending[topic] = wanted
-	select {
-	case l.changed <- struct{}{}:
-	default:
-	}
+	background.Wake(l.changed)
 }
 
 // run listens until the context ends; if the connection breaks it opens another one and resubscribes to all watched topics.

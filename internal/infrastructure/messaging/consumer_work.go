@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"go.uber.org/zap"
 
+	"github.com/order-tracking/order-tracking/internal/background"
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
@@ -69,7 +70,7 @@ func (k *Consumer) persist(owned context.Context, try func() error) bool {
 		return true
 	}
 	k.trouble.set(err)
-	for pause := firstPause; wait(owned, pause/2+rand.N(pause/2)); pause = min(2*pause, lastPause) { //nolint:gosec // jitter, not a secret
+	for pause := firstPause; background.Sleep(owned, pause/2+rand.N(pause/2)); pause = min(2*pause, lastPause) { //nolint:gosec // jitter, not a secret
 		if try() == nil {
 			k.trouble.set(nil)
 			return true

@@ -11,6 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"go.uber.org/zap"
 
+	"github.com/order-tracking/order-tracking/internal/background"
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
@@ -174,7 +175,7 @@ func (k *Consumer) failed(fetched kgo.Fetches) {
 	})
 	k.fetches.set(first)
 	if first != nil {
-		wait(k.stopping, maxBackoff)
+		background.Sleep(k.stopping, maxBackoff)
 	}
 }
 
@@ -219,15 +220,5 @@ func (t *trouble) set(err error) {
 	case err == nil && failing:
 		t.log.Info(t.what+": works again", zap.Duration("after", time.Since(t.since)))
 		t.since = time.Time{}
-	}
-}
-
-// wait pauses for d; it returns false if ctx ended first.
-func wait(ctx context.Context, d time.Duration) bool {
-	select {
-	case <-ctx.Done():
-		return false
-	case <-time.After(d):
-		return true
 	}
 }

@@ -24,6 +24,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"go.uber.org/zap"
 
+	"github.com/order-tracking/order-tracking/internal/background"
 	"github.com/order-tracking/order-tracking/internal/domain"
 	"github.com/order-tracking/order-tracking/internal/infrastructure/messaging"
 )
@@ -206,16 +207,10 @@ func listen(ctx context.Context, c Config) (net.Listener, error) {
 
 // retain applies retention every second, so that a partition exceeds its size by at most a second's worth of messages.
 func (b *Broker) retain(ctx context.Context) {
-	tick := time.NewTicker(retentionEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-			b.cluster.ApplyRetention()
-		}
-	}
+	background.Loop(ctx, nil, retentionEvery, func() time.Duration {
+		b.cluster.ApplyRetention()
+		return retentionEvery
+	})
 }
 
 // Addr is the host:port that clients on this machine connect to.
