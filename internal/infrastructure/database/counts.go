@@ -56,8 +56,7 @@ func (s *Store) countOpen(ctx context.Context, f domain.OrderFilter, statuses []
 }
 
 func (s *Store) counted(ctx context.Context, l *listing, text string, scan func(*sql.Rows) error) error {
-	rows, err := s.queryVarying(ctx, text, slices.Concat(s.d.listMode, l.args)...)
-	_, err = collect(rows, err, func(r *sql.Rows) (struct{}, error) { return struct{}{}, scan(r) })
+	_, err := varying(ctx, s, func(r *sql.Rows) (struct{}, error) { return struct{}{}, scan(r) }, text, l.args)
 	return err
 }
 

@@ -1,9 +1,9 @@
 package database
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
-	"encoding/json"
 	"slices"
 	"strings"
 	"time"
@@ -13,21 +13,14 @@ import (
 
 // CreateCourier commits a courier; see domain.Store.
 func (s *Store) CreateCourier(ctx context.Context, c *domain.Courier, idem *domain.Idempotency) error {
-	row, err := courierValues(c)
-	if err != nil {
-		return err
-	}
-	return failure(s.d.job(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		if err := s.record(ctx, tx, idem); err != nil {
-			return err
+	return s.within(ctx, func(t *txn) {
+		t.record(idem)
+		t.exec(`INSERT INTO couriers (id, on_duty, capacity, search, data, created_at)
+			VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (id) DO NOTHING`, append(courierValues(c), micros(c.CreatedAt))...)
+		if c.OnDuty {
+			t.exec(beginDuty, c.ID, micros(c.CreatedAt))
 		}
-		_, err := tx.ExecContext(ctx, `INSERT INTO couriers (id, on_duty, capacity, search, data, created_at)
-			VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (id) DO NOTHING`, append(row, micros(c.CreatedAt))...)
-		if err == nil && c.OnDuty {
-			_, err = tx.ExecContext(ctx, beginDuty, c.ID, micros(c.CreatedAt))
-		}
-		return err
-	}))
+	})
 }
 
 // storedCourier is the JSON of a courier's row: what is shown, and the trail, which is not.
@@ -40,26 +33,13 @@ type storedCourier struct {
 type bareCourier domain.Courier
 
 // courierValues encodes a courier's row; its position and load are stored elsewhere.
-func courierValues(c *domain.Courier) ([]any, error) {
+func courierValues(c *domain.Courier) []any {
 	stored := *c
 	stored.Position, stored.ActiveOrders = nil, 0
-	b, err := json.Marshal(storedCourier{(*bareCourier)(&stored), c.Trail})
-	return []any{c.ID, c.OnDuty, c.Capacity, courierSearch(c), string(b)}, err
+	return []any{c.ID, c.OnDuty, c.Capacity, courierSearch(c), encoded{storedCourier{(*bareCourier)(&stored), c.Trail}}}
 }
 
 const selectCourier = `SELECT data, active_orders FROM couriers WHERE id = $1`
-
-// courierOf reads the courier with the id.
-func courierOf(id string, rows *sql.Rows, err error) (*domain.Courier, error) {
-	found, err := collect(rows, err, scanCourier)
-	if err != nil {
-		return nil, err
-	}
-	if len(found) == 0 {
-		return nil, courierNotFound(id)
-	}
-	return found[0], nil
-}
 
 func scanCourier(r *sql.Rows) (*domain.Courier, error) {
 	c := new(domain.Courier)
@@ -73,49 +53,41 @@ func scanCourier(r *sql.Rows) (*domain.Courier, error) {
 
 // UpdateCourier changes a courier; see domain.Store.
 func (s *Store) UpdateCourier(ctx context.Context, id string, idem *domain.Idempotency, fn func(*domain.Courier) error) (*domain.Courier, error) {
-	if !isID(id) {
-		return nil, courierNotFound(id)
-	}
 	var out *domain.Courier
-	err := s.d.job(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		rows, err := tx.QueryContext(ctx, selectCourier+s.d.forUpdate, id)
-		if out, err = courierOf(id, rows, err); err != nil {
-			return err
+	err := s.within(ctx, func(t *txn) {
+		found := rowsOf(t, scanCourier, selectCourier+s.d.forUpdate, ident(id))
+		if len(found) == 0 {
+			t.fail(courierNotFound(id))
+			return
 		}
+		out = found[0]
 		active, duty := out.ActiveOrders, out.OnDuty
-		if err := fn(out); err != nil {
-			return err
+		if t.fail(fn(out)); t.err != nil {
+			return
 		}
 		out.ID, out.ActiveOrders, out.Position = id, active, nil // the closure must not change these
-		if err := s.recordAnswer(ctx, tx, idem, out); err != nil {
-			return err
+		t.recordAnswer(idem, out)
+		t.exec(`UPDATE couriers SET on_duty = $2, capacity = $3, search = $4, data = $5 WHERE id = $1`, courierValues(out)...)
+		switch {
+		case duty && !out.OnDuty:
+			t.exec(endDuty, id, micros(out.UpdatedAt))
+		case !duty && out.OnDuty:
+			t.exec(beginDuty, id, micros(out.UpdatedAt))
 		}
-		row, err := courierValues(out)
-		if err == nil {
-			_, err = tx.ExecContext(ctx, `UPDATE couriers SET on_duty = $2, capacity = $3, search = $4, data = $5 WHERE id = $1`, row...)
-		}
-		if err == nil && duty != out.OnDuty {
-			text := endDuty
-			if out.OnDuty {
-				text = beginDuty
-			}
-			_, err = tx.ExecContext(ctx, text, id, micros(out.UpdatedAt))
-		}
-		return err
 	})
 	if err != nil {
-		return nil, failure(err)
+		return nil, err
 	}
 	return out, nil
 }
 
 // Courier returns a courier without its position, or courier_not_found.
 func (s *Store) Courier(ctx context.Context, id string) (*domain.Courier, error) {
-	if !isID(id) {
-		return nil, courierNotFound(id)
+	found, err := list(ctx, s, scanCourier, selectCourier, ident(id))
+	if err != nil || len(found) == 0 {
+		return nil, cmp.Or(err, courierNotFound(id))
 	}
-	rows, err := s.query(ctx, selectCourier, id)
-	return courierOf(id, rows, err)
+	return found[0], nil
 }
 
 // CouriersByID returns the couriers with these ids, skipping unknown ids; see domain.Store.
@@ -156,9 +128,7 @@ func (s *Store) BusyCouriers(ctx context.Context) ([]string, error) {
 // Couriers returns a page of couriers; see domain.Store.
 func (s *Store) Couriers(ctx context.Context, f domain.CourierFilter, p domain.Page) ([]*domain.Courier, *domain.Cursor, error) {
 	l := newListing(p)
-	if f.OnDuty != nil {
-		l.and("on_duty = %s", *f.OnDuty)
-	}
+	l.when(f.OnDuty != nil, "on_duty = %s", f.OnDuty)
 	if f.Search != "" {
 		alternatives := parseSearch(f.Search)
 		if len(alternatives) == 0 {
@@ -168,9 +138,7 @@ func (s *Store) Couriers(ctx context.Context, f domain.CourierFilter, p domain.P
 		old := s.d.position + "(search, " + l.arg(strings.ToLower(f.Search)) + ") > 0"
 		l.where = append(l.where, l.searchCondition(s.d.position, old, alternatives))
 	}
-	if !p.After.CreatedAt.IsZero() {
-		l.where = append(l.where, l.after(p.After))
-	}
+	l.fromCursor()
 	return read(ctx, s, l, l.newest("data, active_orders", "couriers"), scanCourier, func(c *domain.Courier) domain.Cursor {
 		return domain.Cursor{CreatedAt: c.CreatedAt, ID: c.ID}
 	})

@@ -2,7 +2,6 @@ package database
 
 import (
 	"context"
-	"database/sql"
 	"time"
 
 	"github.com/google/uuid"
@@ -28,16 +27,12 @@ func deliveryTargets(d *domain.Delivery) []any {
 	}
 }
 
-func scanDelivery(r *sql.Rows) (d domain.Delivery, err error) {
-	return d, r.Scan(deliveryTargets(&d)...)
-}
+var scanDelivery = into(deliveryTargets)
 
 // DueDeliveries returns a receiver's due deliveries; see domain.Deliveries. The + keeps max from
 // walking the index of what is due, which would cost the whole backlog for each row.
 func (s *Store) DueDeliveries(ctx context.Context, receiver string, now time.Time, limit int) ([]domain.Delivery, error) {
-	return list(ctx, s, func(r *sql.Rows) (d domain.Delivery, err error) {
-		return d, r.Scan(append(deliveryTargets(&d), instant{&d.LaneDue})...)
-	}, `SELECT `+deliveryColumns+`, (SELECT max(+h.due_at) FROM deliveries h WHERE h.receiver = d.receiver AND h.order_id = d.order_id
+	return list(ctx, s, into(func(d *domain.Delivery) []any { return append(deliveryTargets(d), instant{&d.LaneDue}) }), `SELECT `+deliveryColumns+`, (SELECT max(+h.due_at) FROM deliveries h WHERE h.receiver = d.receiver AND h.order_id = d.order_id
 			AND h.seq <= d.seq AND h.due_at IS NOT NULL)
 		FROM deliveries d WHERE receiver = $1 AND due_at <= $2 AND due_at IS NOT NULL ORDER BY due_at, order_id, seq, part LIMIT $3`,
 		receiver, micros(now), limit)
@@ -79,52 +74,33 @@ func (s *Store) SettleDeliveries(ctx context.Context, tried []domain.Delivery) e
 			others = append(others, d)
 		}
 	}
-	return failure(s.d.job(ctx, func(ctx context.Context, tx *sql.Tx) error {
+	return s.within(ctx, func(t *txn) {
 		for key, ids := range sent {
-			_, err := tx.ExecContext(ctx, `UPDATE deliveries SET state = 'sent', due_at = NULL, tries = 1, tried_at = $3, code = $4, error = ''
+			t.exec(`UPDATE deliveries SET state = 'sent', due_at = NULL, tries = 1, tried_at = $3, code = $4, error = ''
 				WHERE event_id`+s.d.among+` AND receiver = $2 AND part = 0`, s.d.list(ids), key.receiver, micros(at), int64(key.code))
-			if err != nil {
-				return err
-			}
 		}
 		for _, d := range others {
-			_, err := tx.ExecContext(ctx, settleDelivery, d.Receiver, d.OrderID, d.Seq, int64(d.Part), string(d.State), nullTime(d.DueAt),
+			t.exec(settleDelivery, d.Receiver, d.OrderID, d.Seq, int64(d.Part), string(d.State), nullTime(d.DueAt),
 				int64(d.Tries), nullTime(d.TriedAt), int64(d.Code), d.Error)
-			if err != nil {
-				return err
-			}
 		}
-		return nil
-	}))
+	})
 }
 
 // logged adds the filter's conditions. Part 0 is what webhooks and messages by hand have, and what the index by event holds.
 func (l *listing) logged(f domain.DeliveryFilter) {
 	l.where = append(l.where, "part = 0")
-	for _, c := range []struct {
-		asked     bool
-		condition string
-		value     any
-	}{
-		{true, "receiver = %s", f.Receiver},
-		{f.EventID != "", "event_id = %s", f.EventID},
-		{f.State != "", "state = %s", string(f.State)},
-		{!f.From.IsZero(), "event_id >= %s", domain.EventIDAt(f.From)},
-		{!f.To.IsZero(), "event_id < %s", domain.EventIDAt(f.To)},
-	} {
-		if c.asked {
-			l.and(c.condition, c.value)
-		}
-	}
+	l.and("receiver = %s", f.Receiver)
+	l.when(f.EventID != "", "event_id = %s", f.EventID)
+	l.when(f.State != "", "state = %s", string(f.State))
+	l.when(!f.From.IsZero(), "event_id >= %s", domain.EventIDAt(f.From))
+	l.when(!f.To.IsZero(), "event_id < %s", domain.EventIDAt(f.To))
 }
 
 // DeliveryLog returns a page of a receiver's deliveries; see domain.Deliveries.
 func (s *Store) DeliveryLog(ctx context.Context, f domain.DeliveryFilter, p domain.Page) ([]domain.Delivery, *domain.Cursor, error) {
 	l := newListing(p)
 	l.logged(f)
-	if c := p.After; c.ID != "" {
-		l.and("event_id < %s", c.ID)
-	}
+	l.when(p.After.ID != "", "event_id < %s", p.After.ID)
 	text := `SELECT ` + deliveryColumns + ` FROM deliveries` + l.conditions() + ` ORDER BY event_id DESC LIMIT $1`
 	return read(ctx, s, l, text, scanDelivery, func(d domain.Delivery) domain.Cursor {
 		return domain.Cursor{CreatedAt: domain.EventTime(d.EventID), ID: d.EventID}
@@ -143,9 +119,7 @@ func (s *Store) RetryDeliveries(ctx context.Context, f domain.DeliveryFilter, at
 	for after := ""; ; {
 		l := newListing(domain.Page{Size: purgeChunk - 1})
 		l.logged(f)
-		if after != "" {
-			l.and("event_id > %s", after)
-		}
+		l.when(after != "", "event_id > %s", after)
 		rows, err := s.queryVarying(ctx, `SELECT event_id FROM deliveries`+l.conditions()+` ORDER BY event_id LIMIT $1`, l.args...)
 		ids, err := collect(rows, err, scanOne[string])
 		if err != nil || len(ids) == 0 {

@@ -23,18 +23,12 @@ func (s *Store) AppendFixes(ctx context.Context, fixes []domain.Fix, idem *domai
 	rows := domain.Each(fixes, fixValues)
 	added := 0
 	err := s.d.storeFixes(ctx, rows, func() error {
-		return s.d.job(ctx, func(ctx context.Context, tx *sql.Tx) error {
-			err := s.record(ctx, tx, idem)
-			if err == nil && len(rows) > 0 {
-				added, err = s.d.insert(ctx, tx, positionsTable, rows)
-			}
-			return err
+		return s.within(ctx, func(t *txn) {
+			t.record(idem)
+			added = t.insert(positionsTable, rows...)
 		})
 	})
-	if err != nil {
-		return 0, failure(err)
-	}
-	return added, nil
+	return added, failure(err)
 }
 
 var positionColumns = positionsTable.list("p.%[1]s")
@@ -47,15 +41,12 @@ func scanFix(r *sql.Rows) (f domain.Fix, err error) {
 
 // Trail returns a courier's positions with from <= recorded_at <= to, oldest first, at most limit.
 func (s *Store) Trail(ctx context.Context, courierID string, from, to time.Time, limit int) ([]domain.Position, error) {
-	if !isID(courierID) {
-		return nil, nil
-	}
 	return list(ctx, s, func(r *sql.Rows) (domain.Position, error) {
 		f, err := scanFix(r)
 		return f.Position, err
 	}, `SELECT `+positionColumns+` FROM courier_positions p
 		WHERE p.courier_id = $1 AND p.recorded_at >= $2 AND p.recorded_at <= $3 ORDER BY p.recorded_at LIMIT $4`,
-		courierID, micros(from), micros(to), limit)
+		ident(courierID), micros(from), micros(to), limit)
 }
 
 // LatestFixes returns the newest position of every courier recorded after since; see domain.Store.

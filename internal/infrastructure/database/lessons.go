@@ -2,7 +2,6 @@ package database
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"slices"
 	"strconv"
@@ -27,63 +26,48 @@ func kindOf(ended bool) int {
 
 // PendingLessons returns the lessons to work out; see domain.Lessons.
 func (s *Store) PendingLessons(ctx context.Context, limit int) ([]domain.LessonRef, error) {
-	return list(ctx, s, func(r *sql.Rows) (l domain.LessonRef, err error) {
-		err = r.Scan(&l.OrderID, &l.Ended)
-		return l, err
-	}, `SELECT order_id, kind = 1 FROM lessons WHERE pos IS NULL ORDER BY order_id, kind LIMIT $1`, limit)
+	return list(ctx, s, into(func(l *domain.LessonRef) []any { return []any{&l.OrderID, &l.Ended} }),
+		`SELECT order_id, kind = 1 FROM lessons WHERE pos IS NULL ORDER BY order_id, kind LIMIT $1`, limit)
 }
 
 // KeepLessons commits worked-out lessons. The row with the last place is held until the
 // commit, so that places appear in their order.
 func (s *Store) KeepLessons(ctx context.Context, lessons []domain.Lesson) error {
-	return failure(s.d.job(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		var last int64
+	return s.within(ctx, func(t *txn) {
 		sums := map[domain.ReportKey]domain.ReportSums{}
-		err := tx.QueryRowContext(ctx, `UPDATE estimates SET place = place + $1 WHERE name = 'last' RETURNING place`, len(lessons)).Scan(&last)
+		last := rowsOf(t, scanOne[int64], `UPDATE estimates SET place = place + $1 WHERE name = 'last' RETURNING place`, len(lessons))
 		for i, l := range lessons {
-			if err != nil {
-				break
+			if t.err != nil {
+				return
 			}
 			var off *float64
 			if l.Error != nil {
 				off = new(l.Error.Seconds())
 			}
-			var n int
-			n, err = affected(tx.ExecContext(ctx, `UPDATE lessons SET pos = $3, at = $4, data = $5, merchant_id = $6, carrier = $7, zone = $8,
+			n := t.exec(`UPDATE lessons SET pos = $3, at = $4, data = $5, merchant_id = $6, carrier = $7, zone = $8,
 				error_s = $9, early = $10, late = $11 WHERE order_id = $1 AND kind = $2 AND pos IS NULL`,
-				l.OrderID, kindOf(l.Ended), last-int64(len(lessons)-i-1), micros(l.At), string(l.Data), l.MerchantID, l.Carrier, l.Zone,
-				off, l.Early, l.Late))
+				l.OrderID, kindOf(l.Ended), last[0]-int64(len(lessons)-i-1), micros(l.At), string(l.Data), l.MerchantID, l.Carrier, l.Zone,
+				off, l.Early, l.Late)
 			if n > 0 && off != nil {
 				addLesson(sums, l)
 			}
 		}
-		if err != nil {
-			return err
-		}
 		addBlocks(sums)
-		var rows [][]any
-		for key, sum := range sums {
-			rows = append(rows, []any{key.Scope, string(key.By), int64(key.Day), key.Name, sum[0], sum[1], sum[2], sum[3], sum[4]})
-		}
-		_, err = s.d.insert(ctx, tx, lessonDays, rows)
-		return err
-	}))
+		t.insert(lessonDays, sumRows(sums, len(lessonDays.cols))...)
+	})
 }
 
 // LessonsAfter returns the lessons behind a place; see domain.Lessons.
 func (s *Store) LessonsAfter(ctx context.Context, place int64, limit int) ([]domain.Lesson, error) {
-	return list(ctx, s, func(r *sql.Rows) (l domain.Lesson, err error) {
-		err = r.Scan(&l.OrderID, &l.Ended, &l.Place, instant{&l.At}, &l.Data)
-		return l, err
-	}, `SELECT order_id, kind = 1, pos, at, data FROM lessons WHERE pos > $1 ORDER BY pos LIMIT $2`, place, limit)
+	return list(ctx, s, into(func(l *domain.Lesson) []any {
+		return []any{&l.OrderID, &l.Ended, &l.Place, instant{&l.At}, &l.Data}
+	}), `SELECT order_id, kind = 1, pos, at, data FROM lessons WHERE pos > $1 ORDER BY pos LIMIT $2`, place, limit)
 }
 
 // KeepBook commits a snapshot; see domain.Lessons.
 func (s *Store) KeepBook(ctx context.Context, place int64, data []byte) error {
-	return failure(s.d.job(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `UPDATE estimates SET place = $1, data = $2 WHERE name = 'book' AND (place < $1 OR data IS NULL)`, place, data)
-		return err
-	}))
+	_, err := s.change(ctx, `UPDATE estimates SET place = $1, data = $2 WHERE name = 'book' AND (place < $1 OR data IS NULL)`, place, data)
+	return err
 }
 
 // Book returns the newest snapshot, or nil.
@@ -143,14 +127,12 @@ func (s *Store) EstimateReport(
 		begin = last * dayMicros
 	}
 	parts = append(parts, lessons(begin, end))
-	rows, err := s.queryVarying(ctx, `SELECT `+columns[0]+`, CAST(sum(orders) AS bigint), sum(off) / 60000000.0 / sum(orders), sum(bias) / 60000000.0 / sum(orders),
+	found, err := varying(ctx, s, into(func(g *domain.EstimateGroup) []any {
+		return []any{&g.Group, &g.Orders, &g.MAE, &g.Bias, &g.Coverage, &g.LateShare}
+	}), `SELECT `+columns[0]+`, CAST(sum(orders) AS bigint), sum(off) / 60000000.0 / sum(orders), sum(bias) / 60000000.0 / sum(orders),
 			1 - 1.0 * sum(missed) / sum(orders), 1.0 * sum(late) / sum(orders)
 		FROM (`+strings.Join(parts, " UNION ALL ")+`) d GROUP BY 1 ORDER BY (sum(orders) - sum(missed) + 8.0) / (sum(orders) + 10), 2 DESC, 1 LIMIT $2`,
-		slices.Concat(s.d.listMode, l.args)...)
-	found, err := collect(rows, err, func(r *sql.Rows) (g domain.EstimateGroup, err error) {
-		err = r.Scan(&g.Group, &g.Orders, &g.MAE, &g.Bias, &g.Coverage, &g.LateShare)
-		return g, err
-	})
+		l.args)
 	for i := range found {
 		if by == domain.ReportByWeek {
 			week, _ := strconv.ParseInt(found[i].Group, 10, 64) // a number by the query

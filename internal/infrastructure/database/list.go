@@ -38,8 +38,7 @@ func newListing(p domain.Page) *listing {
 func read[T any](
 	ctx context.Context, s *Store, l *listing, text string, scan func(*sql.Rows) (T, error), cursor func(T) domain.Cursor,
 ) ([]T, *domain.Cursor, error) {
-	rows, err := s.queryVarying(ctx, text, slices.Concat(s.d.listMode, l.args)...)
-	found, err := collect(rows, err, scan)
+	found, err := varying(ctx, s, scan, text, l.args)
 	if err != nil || len(found) <= l.page.Size {
 		return found, nil, err
 	}
@@ -54,6 +53,26 @@ func (l *listing) arg(v any) string {
 }
 
 func (l *listing) and(format string, v any) { l.where = append(l.where, fmt.Sprintf(format, l.arg(v))) }
+
+// when is and, if the filter asks for that.
+func (l *listing) when(asked bool, format string, v any) {
+	if asked {
+		l.and(format, v)
+	}
+}
+
+// fromCursor leaves out what came on earlier pages.
+func (l *listing) fromCursor() {
+	if c := l.page.After; !c.CreatedAt.IsZero() {
+		l.where = append(l.where, l.after(c))
+	}
+}
+
+// varying reads every row of a query with dynamically built SQL, which is planned for its arguments.
+func varying[T any](ctx context.Context, s *Store, scan func(*sql.Rows) (T, error), text string, args []any) ([]T, error) {
+	rows, err := s.queryVarying(ctx, text, slices.Concat(s.d.listMode, args)...)
+	return collect(rows, err, scan)
+}
 
 // after is the keyset condition for rows after the cursor.
 func (l *listing) after(c domain.Cursor) string {
@@ -219,27 +238,17 @@ func (l *listing) filter(f domain.OrderFilter) {
 	if l.narrow {
 		merchant = l.column("merchant_id") + " = %s"
 	}
-	for _, c := range []struct {
-		asked     bool
-		condition string
-		value     any
-	}{
-		{f.MerchantID != "", merchant, f.MerchantID},
-		{f.ExternalID != "", "external_id = %s", f.ExternalID},
-		{f.CustomerPhone != "", "customer_phone = %s", f.CustomerPhone},
-		{f.CourierID != "", "courier_id = %s", f.CourierID},
-		{!f.CreatedFrom.IsZero(), l.column("created_at") + " >= %s", micros(f.CreatedFrom)},
-		{!f.CreatedTo.IsZero(), l.column("created_at") + " < %s", micros(f.CreatedTo)},
-		{f.Exception != "" && f.Exception != domain.AnyException, "exception = %s", f.Exception},
-		{late, "late_at <= %s", micros(f.Now)},
-		{f.Late != nil && !late, "coalesce(late_at > %s, TRUE)", micros(f.Now)},
-		{!f.PromisedFrom.IsZero(), promised + " >= %s", micros(f.PromisedFrom)},
-		{!f.PromisedTo.IsZero(), promised + " < %s", micros(f.PromisedTo)},
-	} {
-		if c.asked {
-			l.and(c.condition, c.value)
-		}
-	}
+	l.when(f.MerchantID != "", merchant, f.MerchantID)
+	l.when(f.ExternalID != "", "external_id = %s", f.ExternalID)
+	l.when(f.CustomerPhone != "", "customer_phone = %s", f.CustomerPhone)
+	l.when(f.CourierID != "", "courier_id = %s", f.CourierID)
+	l.when(!f.CreatedFrom.IsZero(), l.column("created_at")+" >= %s", micros(f.CreatedFrom))
+	l.when(!f.CreatedTo.IsZero(), l.column("created_at")+" < %s", micros(f.CreatedTo))
+	l.when(f.Exception != "" && f.Exception != domain.AnyException, "exception = %s", f.Exception)
+	l.when(late, "late_at <= %s", micros(f.Now))
+	l.when(f.Late != nil && !late, "coalesce(late_at > %s, TRUE)", micros(f.Now))
+	l.when(!f.PromisedFrom.IsZero(), promised+" >= %s", micros(f.PromisedFrom))
+	l.when(!f.PromisedTo.IsZero(), promised+" < %s", micros(f.PromisedTo))
 }
 
 // branches chooses the ranges to read.
@@ -250,9 +259,7 @@ func (l *listing) branches(f domain.OrderFilter, statuses []domain.Status, all b
 		}
 		return l.activeAndFinished()
 	}
-	if c := l.page.After; !c.CreatedAt.IsZero() {
-		l.where = append(l.where, l.after(c))
-	}
+	l.fromCursor()
 	few := l.narrow || f.ExternalID != "" || f.CustomerPhone != "" // few orders have that
 	switch {
 	case all && (few || f.MerchantID == ""):

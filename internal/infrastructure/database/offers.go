@@ -2,7 +2,6 @@ package database
 
 import (
 	"context"
-	"database/sql"
 	"time"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
@@ -10,40 +9,26 @@ import (
 
 // KeepOffers commits offers; see domain.Offers.
 func (s *Store) KeepOffers(ctx context.Context, refs []domain.OfferRef) error {
-	return failure(s.d.job(ctx, func(ctx context.Context, tx *sql.Tx) error {
+	return s.within(ctx, func(t *txn) {
 		for _, r := range refs {
-			_, err := tx.ExecContext(ctx, `INSERT INTO offers (id, order_id, courier_id, due_at) VALUES ($1, $2, $3, $4)`,
-				r.ID, r.OrderID, r.CourierID, micros(r.DueAt))
-			if err != nil {
-				return err
-			}
+			t.exec(`INSERT INTO offers (id, order_id, courier_id, due_at) VALUES ($1, $2, $3, $4)`, r.ID, r.OrderID, r.CourierID, micros(r.DueAt))
 		}
-		return nil
-	}))
+	})
 }
 
 // OfferOrder returns the id of an offer's order, or "".
 func (s *Store) OfferOrder(ctx context.Context, offerID string) (orderID string, err error) {
-	if !isID(offerID) {
-		return "", nil
-	}
-	_, err = s.one(ctx, `SELECT order_id FROM offers WHERE id = $1`, []any{offerID}, &orderID)
+	_, err = s.one(ctx, `SELECT order_id FROM offers WHERE id = $1`, []any{ident(offerID)}, &orderID)
 	return orderID, err
 }
 
-func scanOffer(r *sql.Rows) (o domain.OfferRef, err error) {
-	err = r.Scan(&o.ID, &o.OrderID, &o.CourierID, instant{&o.DueAt})
-	return o, err
-}
+var scanOffer = into(func(o *domain.OfferRef) []any { return []any{&o.ID, &o.OrderID, &o.CourierID, instant{&o.DueAt}} })
 
 const selectOffers = `SELECT id, order_id, courier_id, due_at FROM offers `
 
 // CourierOffers returns a courier's offers, newest first.
 func (s *Store) CourierOffers(ctx context.Context, courierID string, limit int) ([]domain.OfferRef, error) {
-	if !isID(courierID) {
-		return nil, nil
-	}
-	return list(ctx, s, scanOffer, selectOffers+`WHERE courier_id = $1 ORDER BY id DESC LIMIT $2`, courierID, limit)
+	return list(ctx, s, scanOffer, selectOffers+`WHERE courier_id = $1 ORDER BY id DESC LIMIT $2`, ident(courierID), limit)
 }
 
 // DueOffers returns the offers that are due.
@@ -77,10 +62,7 @@ func (s *Store) DropOffers(ctx context.Context, ids []string) error {
 
 // Image returns an image; see domain.Proofs.
 func (s *Store) Image(ctx context.Context, orderID, ownerID, kind string) (data []byte, err error) {
-	if !isID(orderID) || !isID(ownerID) {
-		return nil, nil
-	}
-	_, err = s.one(ctx, `SELECT data FROM order_images WHERE order_id = $1 AND owner_id = $2 AND kind = $3`, []any{orderID, ownerID, kind}, &data)
+	_, err = s.one(ctx, `SELECT data FROM order_images WHERE order_id = $1 AND owner_id = $2 AND kind = $3`, []any{ident(orderID), ident(ownerID), kind}, &data)
 	return data, err
 }
 
@@ -93,7 +75,7 @@ func (s *Store) TryPIN(ctx context.Context, orderID string, right bool, most int
 	if right {
 		wrong = 0
 	}
-	found, err := changed(ctx, s, func(r *sql.Rows) (at time.Time, err error) { return at, r.Scan(instant{&at}) },
+	found, err := changed(ctx, s, into(func(at *time.Time) []any { return []any{instant{at}} }),
 		`INSERT INTO order_pins (order_id, wrong, locked_until) VALUES ($1, $2, NULL) ON CONFLICT (order_id) DO UPDATE SET
 		wrong = CASE WHEN order_pins.locked_until > $3 THEN order_pins.wrong WHEN $2 = 0 OR order_pins.wrong + 1 >= $5 THEN 0 ELSE order_pins.wrong + 1 END,
 		locked_until = CASE WHEN order_pins.locked_until > $3 THEN order_pins.locked_until WHEN $2 = 1 AND order_pins.wrong + 1 >= $5 THEN $4 END

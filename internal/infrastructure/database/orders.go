@@ -31,6 +31,14 @@ func (s *Store) UpdateOrder(ctx context.Context, id string, fn func(*domain.Chan
 // isID reports whether s is a UUID and so can be a stored id; PostgreSQL refuses to compare a UUID with anything else.
 func isID(s string) bool { return len(s) == 36 && uuid.Validate(s) == nil }
 
+// ident is an id as an argument: what can't be a stored id is NULL, which equals nothing.
+func ident(id string) any {
+	if !isID(id) {
+		return nil
+	}
+	return id
+}
+
 // Order returns the newest committed version of an order, or order_not_found.
 func (s *Store) Order(ctx context.Context, id string) (*domain.Order, error) {
 	if !isID(id) {
@@ -58,13 +66,7 @@ func thaw(data, ledger []byte) (*domain.Order, error) {
 
 // Events returns the order's entries with a seq above afterSeq, oldest first.
 func (s *Store) Events(ctx context.Context, orderID string, afterSeq int64) ([]domain.Event, error) {
-	if !isID(orderID) {
-		return nil, nil
-	}
-	return list(ctx, s, func(r *sql.Rows) (e domain.Event, err error) {
-		err = r.Scan(encoded{&e})
-		return e, err
-	}, `SELECT data FROM order_events WHERE order_id = $1 AND seq > $2 ORDER BY seq`, orderID, afterSeq)
+	return list(ctx, s, scanEvent, `SELECT data FROM order_events WHERE order_id = $1 AND seq > $2 ORDER BY seq`, ident(orderID), afterSeq)
 }
 
 // Versions returns the versions of the existing orders.

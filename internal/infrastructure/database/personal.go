@@ -1,7 +1,6 @@
 package database
 
 import (
-	"context"
 	"database/sql"
 	"encoding/json"
 	"slices"
@@ -22,7 +21,7 @@ type place struct {
 	harmless, staff string
 	// erase removes what is held about an order whose customer's data has been erased; it
 	// may run several times. Empty personal columns need none.
-	erase func(ctx context.Context, s *Store, tx *sql.Tx, orderID string) error
+	erase func(t *txn, orderID string)
 	// held selects what is held about the order $1, for the customer's export.
 	held string
 }
@@ -106,21 +105,15 @@ var places = []place{
 }
 
 // run makes an eraser of a statement about the order $1.
-func run(text string) func(context.Context, *Store, *sql.Tx, string) error {
-	return func(ctx context.Context, _ *Store, tx *sql.Tx, orderID string) error {
-		_, err := tx.ExecContext(ctx, text, orderID)
-		return err
-	}
+func run(text string) func(*txn, string) {
+	return func(t *txn, orderID string) { t.exec(text, orderID) }
 }
 
 // checkErased refuses to erase the traces of an order that still has its customer's data.
-func checkErased(ctx context.Context, _ *Store, tx *sql.Tx, orderID string) error {
-	var erased bool
-	err := tx.QueryRowContext(ctx, `SELECT erased FROM orders WHERE id = $1`, orderID).Scan(&erased)
-	if err == nil && !erased {
-		err = domain.Errorf(domain.CodeInternal, "the order %s is not erased", orderID)
+func checkErased(t *txn, orderID string) {
+	if len(rowsOf(t, scanOne[bool], `SELECT erased FROM orders WHERE id = $1 AND erased`, orderID)) == 0 {
+		t.fail(domain.Errorf(domain.CodeInternal, "the order %s is not erased", orderID))
 	}
-	return err
 }
 
 // storedEvent is an event's row.
@@ -130,138 +123,91 @@ type storedEvent struct {
 	order sql.NullString
 }
 
-func orderEvents(ctx context.Context, tx *sql.Tx, orderID string) ([]storedEvent, error) {
-	rows, err := tx.QueryContext(ctx, `SELECT pos, data, order_data FROM order_events WHERE order_id = $1 ORDER BY seq`, orderID)
-	return collect(rows, err, func(r *sql.Rows) (e storedEvent, err error) { return e, r.Scan(&e.pos, &e.data, &e.order) })
+func orderEvents(t *txn, orderID string) []storedEvent {
+	return rowsOf(t, into(func(e *storedEvent) []any { return []any{&e.pos, &e.data, &e.order} }),
+		`SELECT pos, data, order_data FROM order_events WHERE order_id = $1 ORDER BY seq`, orderID)
 }
 
 // erasePlaces forgets where the order's addresses were found.
-func erasePlaces(ctx context.Context, _ *Store, tx *sql.Tx, orderID string) error {
-	events, err := orderEvents(ctx, tx, orderID)
-	if err != nil {
-		return err
-	}
-	for _, e := range events {
+func erasePlaces(t *txn, orderID string) {
+	for _, e := range orderEvents(t, orderID) {
 		var o struct{ Pickup, Dropoff struct{ Address string } }
 		if !e.order.Valid {
 			continue
 		}
-		if err := json.Unmarshal([]byte(e.order.String), &o); err != nil {
-			return badRow(err)
-		}
+		t.fail(badRow(json.Unmarshal([]byte(e.order.String), &o)))
 		for _, address := range []string{o.Pickup.Address, o.Dropoff.Address} {
-			if _, err := tx.ExecContext(ctx, `DELETE FROM places WHERE address = $1`, domain.NormalAddress(address)); err != nil {
-				return err
-			}
+			t.exec(`DELETE FROM places WHERE address = $1`, domain.NormalAddress(address))
 		}
 	}
-	return nil
 }
 
 // eraseEvents rewrites the history; events that wait for the bus are published as it is then.
-func eraseEvents(ctx context.Context, _ *Store, tx *sql.Tx, orderID string) error {
-	events, err := orderEvents(ctx, tx, orderID)
-	if err != nil {
-		return err
-	}
-	for _, e := range events {
+func eraseEvents(t *txn, orderID string) {
+	for _, e := range orderEvents(t, orderID) {
 		data, _, err := domain.EraseEventJSON(e.data)
-		if err != nil {
-			return badRow(err)
-		}
-		var order any
+		t.fail(badRow(err))
 		if e.order.Valid {
 			erased, err := domain.EraseOrderJSON([]byte(e.order.String))
-			if err != nil {
-				return badRow(err)
-			}
-			order = string(erased)
+			t.fail(badRow(err))
+			e.order.String = string(erased)
 		}
-		if _, err := tx.ExecContext(ctx, `UPDATE order_events SET data = $2, order_data = $3 WHERE pos = $1`, e.pos, string(data), order); err != nil {
-			return err
-		}
+		t.exec(`UPDATE order_events SET data = $2, order_data = $3 WHERE pos = $1`, e.pos, string(data), e.order)
 	}
-	return nil
 }
 
 // answersWithin is how far the time of a remembered answer may be from that of its event.
 const answersWithin = 10 * time.Minute
 
 // eraseAnswers rewrites the answers that mention the order. They were given when it changed, so only those times are searched.
-func eraseAnswers(ctx context.Context, s *Store, tx *sql.Tx, orderID string) error {
-	events, err := orderEvents(ctx, tx, orderID)
-	if err != nil || len(events) == 0 {
-		return err
-	}
-	var oldest int64
-	if err := tx.QueryRowContext(ctx, `SELECT COALESCE(min(created_at), 0) FROM idempotency`).Scan(&oldest); err != nil || oldest == 0 {
-		return err
-	}
-	for _, e := range events {
-		_, at, err := domain.EraseEventJSON(e.data)
-		if err != nil {
-			return badRow(err)
-		}
-		if to := micros(at.Add(answersWithin)); to >= oldest {
-			if err := s.eraseAnswersOf(ctx, tx, orderID, micros(at.Add(-answersWithin)), to); err != nil {
-				return err
+func eraseAnswers(t *txn, orderID string) {
+	for _, oldest := range rowsOf(t, scanOne[int64], `SELECT created_at FROM idempotency ORDER BY created_at LIMIT 1`) {
+		for _, e := range orderEvents(t, orderID) {
+			_, at, err := domain.EraseEventJSON(e.data)
+			t.fail(badRow(err))
+			if to := micros(at.Add(answersWithin)); to >= oldest {
+				t.eraseAnswersOf(orderID, micros(at.Add(-answersWithin)), to)
 			}
 		}
 	}
-	return nil
 }
 
-func (s *Store) eraseAnswersOf(ctx context.Context, tx *sql.Tx, orderID string, from, to int64) error {
+func (t *txn) eraseAnswersOf(orderID string, from, to int64) {
 	type answer struct {
 		scope, key string
 		result     []byte
 	}
-	rows, err := tx.QueryContext(ctx, `SELECT scope, idem_key, result FROM idempotency WHERE created_at BETWEEN $1 AND $2
-		AND `+s.d.position+`(`+s.d.bytesAsText+`, $3) > 0`, from, to, orderID)
-	answers, err := collect(rows, err, func(r *sql.Rows) (a answer, err error) { return a, r.Scan(&a.scope, &a.key, &a.result) })
-	if err != nil {
-		return err
-	}
+	answers := rowsOf(t, into(func(a *answer) []any { return []any{&a.scope, &a.key, &a.result} }), `SELECT scope, idem_key, result
+		FROM idempotency WHERE created_at BETWEEN $1 AND $2 AND `+t.d.position+`(`+t.d.bytesAsText+`, $3) > 0`, from, to, orderID)
 	for _, a := range answers {
 		erased, err := domain.EraseAnswerJSON(a.result)
-		if err != nil {
-			return badRow(err)
-		}
-		if _, err := tx.ExecContext(ctx, `UPDATE idempotency SET result = $3 WHERE scope = $1 AND idem_key = $2`, a.scope, a.key, erased); err != nil {
-			return err
-		}
+		t.fail(badRow(err))
+		t.exec(`UPDATE idempotency SET result = $3 WHERE scope = $1 AND idem_key = $2`, a.scope, a.key, erased)
 	}
-	return nil
 }
 
 // eraseHooks deletes messages about the order's shipment that were not worked on. They are
 // few, and only hasten what polling finds too.
-func eraseHooks(ctx context.Context, _ *Store, tx *sql.Tx, orderID string) error {
-	rows, err := tx.QueryContext(ctx, `SELECT h.id, h.body, h.header, h.query, s.ref, s.tracking_number, s.client_ref
+func eraseHooks(t *txn, orderID string) {
+	type mention struct {
+		id         string
+		hook, name [3]string
+	}
+	found := rowsOf(t, into(func(m *mention) []any {
+		return []any{&m.id, &m.hook[0], &m.hook[1], &m.hook[2], &m.name[0], &m.name[1], &m.name[2]}
+	}), `SELECT h.id, h.body, h.header, h.query, s.ref, s.tracking_number, s.client_ref
 		FROM carrier_hooks h JOIN shipments s ON h.carrier = s.carrier WHERE s.order_id = $1`, orderID)
-	found, err := collect(rows, err, func(r *sql.Rows) (id string, _ error) {
-		var hook, name [3]string
-		if err := r.Scan(&id, &hook[0], &hook[1], &hook[2], &name[0], &name[1], &name[2]); err != nil {
-			return "", err
-		}
-		if !slices.ContainsFunc(name[:], func(n string) bool { return n != "" && strings.Contains(strings.Join(hook[:], "\n"), n) }) {
-			id = ""
-		}
-		return id, nil
-	})
-	for _, id := range found {
-		if err == nil && id != "" {
-			_, err = tx.ExecContext(ctx, `DELETE FROM carrier_hooks WHERE id = $1`, id)
+	for _, m := range found {
+		said := strings.Join(m.hook[:], "\n")
+		if slices.ContainsFunc(m.name[:], func(n string) bool { return n != "" && strings.Contains(said, n) }) {
+			t.exec(`DELETE FROM carrier_hooks WHERE id = $1`, m.id)
 		}
 	}
-	return err
 }
 
 // eraseLinks revokes the order's links and ends their streams.
-func eraseLinks(ctx context.Context, _ *Store, tx *sql.Tx, orderID string) error {
-	n, err := affected(tx.ExecContext(ctx, `DELETE FROM credentials WHERE order_id = $1`, orderID))
-	if err == nil && n > 0 {
-		_, err = tx.ExecContext(ctx, `UPDATE access_state SET epoch = epoch + 1`)
+func eraseLinks(t *txn, orderID string) {
+	if t.exec(`DELETE FROM credentials WHERE order_id = $1`, orderID) > 0 {
+		t.exec(`UPDATE access_state SET epoch = epoch + 1`)
 	}
-	return err
 }

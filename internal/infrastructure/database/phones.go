@@ -9,34 +9,24 @@ import (
 
 // KeepToken commits a token; see domain.PhoneTokens.
 func (s *Store) KeepToken(ctx context.Context, t domain.PhoneToken, idem *domain.Idempotency) error {
-	if !isID(t.CourierID) {
-		return courierNotFound(t.CourierID)
-	}
-	return failure(s.d.job(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		n, err := affected(tx.ExecContext(ctx, `INSERT INTO courier_tokens (id, courier_id, hash, created_at)
-			SELECT $2, id, $3, $4 FROM couriers WHERE id = $1`, t.CourierID, t.ID, t.Hash[:], micros(t.CreatedAt)))
-		switch {
-		case err != nil:
-			return err
-		case n == 0:
-			return courierNotFound(t.CourierID)
+	return s.within(ctx, func(tx *txn) {
+		if tx.exec(`INSERT INTO courier_tokens (id, courier_id, hash, created_at)
+			SELECT $2, id, $3, $4 FROM couriers WHERE id = $1`, ident(t.CourierID), t.ID, t.Hash[:], micros(t.CreatedAt)) == 0 {
+			tx.fail(courierNotFound(t.CourierID))
 		}
-		return s.record(ctx, tx, idem)
-	}))
+		tx.record(idem)
+	})
 }
 
 // Tokens returns a courier's tokens, newest first.
 func (s *Store) Tokens(ctx context.Context, courierID string) ([]domain.PhoneToken, error) {
-	if !isID(courierID) {
-		return nil, nil
-	}
 	return list(ctx, s, func(r *sql.Rows) (domain.PhoneToken, error) {
 		t := domain.PhoneToken{CourierID: courierID}
 		var hash []byte
 		err := r.Scan(&t.ID, &hash, instant{&t.CreatedAt})
 		copy(t.Hash[:], hash)
 		return t, err
-	}, `SELECT id, hash, created_at FROM courier_tokens WHERE courier_id = $1 ORDER BY created_at DESC, id DESC`, courierID)
+	}, `SELECT id, hash, created_at FROM courier_tokens WHERE courier_id = $1 ORDER BY created_at DESC, id DESC`, ident(courierID))
 }
 
 // TokenOwner returns the id of the courier who owns the token with this hash, or "".
@@ -47,20 +37,15 @@ func (s *Store) TokenOwner(ctx context.Context, hash [32]byte) (courierID string
 
 // DropTokens deletes a courier's tokens; see domain.PhoneTokens.
 func (s *Store) DropTokens(ctx context.Context, courierID, id string, idem *domain.Idempotency) (ids []string, err error) {
-	if !isID(courierID) || id != "" && !isID(id) {
-		return nil, nil
-	}
-	one, args := "", []any{courierID}
+	one, args := "", []any{ident(courierID)}
 	if id != "" {
-		one, args = " AND id = $2", append(args, id)
+		one, args = " AND id = $2", append(args, ident(id))
 	}
-	err = s.d.job(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		rows, err := tx.QueryContext(ctx, `DELETE FROM courier_tokens WHERE courier_id = $1`+one+` RETURNING id`, args...)
-		ids, err = collect(rows, err, scanOne[string])
-		if err == nil && (len(ids) > 0 || id == "") {
-			err = s.recordAnswer(ctx, tx, idem, ids)
+	err = s.within(ctx, func(t *txn) {
+		ids = rowsOf(t, scanOne[string], `DELETE FROM courier_tokens WHERE courier_id = $1`+one+` RETURNING id`, args...)
+		if len(ids) > 0 || id == "" {
+			t.recordAnswer(idem, ids)
 		}
-		return err
 	})
-	return ids, failure(err)
+	return ids, err
 }

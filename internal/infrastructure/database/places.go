@@ -2,7 +2,6 @@ package database
 
 import (
 	"context"
-	"database/sql"
 	"time"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
@@ -29,8 +28,7 @@ func (s *Store) KeepPlace(ctx context.Context, address string, p domain.FoundPla
 
 // TakeLease takes or extends a lease; see domain.Leases.
 func (s *Store) TakeLease(ctx context.Context, name, holder string, now, until time.Time) (bool, error) {
-	got, err := changed(ctx, s, func(r *sql.Rows) (string, error) { return scanOne[string](r) },
-		`INSERT INTO leases (name, holder, until) VALUES ($1, $2, $3)
+	got, err := changed(ctx, s, scanOne[string], `INSERT INTO leases (name, holder, until) VALUES ($1, $2, $3)
 		ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, until = excluded.until
 		WHERE leases.holder = excluded.holder OR leases.until <= $4 RETURNING holder`,
 		name, holder, micros(until), micros(now))

@@ -139,13 +139,6 @@ func (p *plan) take(c *call, ch *domain.Change, before, after *orderRow, events 
 			return outcome{err: cl.conflictError()}
 		}
 	}
-	var shipment []any
-	if ch.Shipment != nil && len(events) > 0 {
-		var err error
-		if shipment, err = shipmentValues(ch.Shipment); err != nil {
-			return outcome{err: err}
-		}
-	}
 	if m := (move{before.load(), after.load(), ch.Imported}); m.from != m.to {
 		if p.loads != nil {
 			if err := book(p.loads, m); err != nil {
@@ -159,11 +152,11 @@ func (p *plan) take(c *call, ch *domain.Change, before, after *orderRow, events 
 		p.taken[cl.rowName] = true
 		p.taken[cl.external] = cl.external != rowName{}
 	}
-	if shipment != nil {
-		p.shipping = append(p.shipping, shipment)
-	}
 	p.events = append(p.events, events...)
 	if len(events) > 0 {
+		if ch.Shipment != nil {
+			p.shipping = append(p.shipping, shipmentValues(ch.Shipment))
+		}
 		if reported(ch) {
 			p.summed = append(p.summed, []any{ch.Order.ID})
 		}

@@ -12,20 +12,13 @@ import (
 
 // KeepErasures remembers orders to be erased; see domain.Privacy.
 func (s *Store) KeepErasures(ctx context.Context, list []domain.Erasure, audit *domain.AuditEntry, idem *domain.Idempotency) error {
-	return failure(s.d.job(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		if err := s.record(ctx, tx, idem); err != nil {
-			return err
-		}
+	return s.within(ctx, func(t *txn) {
+		t.record(idem)
 		for _, e := range list {
-			if _, err := tx.ExecContext(ctx, `INSERT INTO erasures (order_id, mark) VALUES ($1, $2) ON CONFLICT DO NOTHING`, e.OrderID, e.Mark); err != nil {
-				return err
-			}
+			t.exec(`INSERT INTO erasures (order_id, mark) VALUES ($1, $2) ON CONFLICT DO NOTHING`, e.OrderID, e.Mark)
 		}
-		if audit == nil {
-			return nil
-		}
-		return appendAudit(ctx, tx, *audit)
-	}))
+		t.appendAudit(audit)
+	})
 }
 
 // DueErasures returns remembered orders that are final; see domain.Privacy.
@@ -33,7 +26,7 @@ func (s *Store) DueErasures(ctx context.Context, limit int) (due []domain.Erasur
 	if found, err := s.one(ctx, `SELECT EXISTS (SELECT 1 FROM erasures)`, nil, &waiting); !found || err != nil || !waiting {
 		return nil, false, err
 	}
-	due, err = list(ctx, s, func(r *sql.Rows) (e domain.Erasure, err error) { return e, r.Scan(&e.OrderID, &e.Mark) },
+	due, err = list(ctx, s, into(func(e *domain.Erasure) []any { return []any{&e.OrderID, &e.Mark} }),
 		`SELECT CAST(e.order_id AS text), e.mark FROM erasures e JOIN orders o ON o.id = e.order_id WHERE o.finished
 		ORDER BY e.order_id LIMIT $1`, limit)
 	return due, waiting, err
@@ -44,7 +37,7 @@ func (s *Store) OldOrders(ctx context.Context, before time.Time, after domain.Cu
 	if after.ID == "" {
 		after.ID, after.CreatedAt = "00000000-0000-0000-0000-000000000000", time.UnixMicro(0)
 	}
-	return list(ctx, s, func(r *sql.Rows) (c domain.Cursor, err error) { return c, r.Scan(&c.ID, instant{&c.CreatedAt}) },
+	return list(ctx, s, into(func(c *domain.Cursor) []any { return []any{&c.ID, instant{&c.CreatedAt}} }),
 		`SELECT CAST(id AS text), created_at FROM orders WHERE finished AND NOT erased AND created_at < $1 AND (created_at, id) > ($2, $3)
 		ORDER BY created_at, id LIMIT $4`, micros(before), micros(after.CreatedAt), after.ID, limit)
 }
@@ -52,28 +45,22 @@ func (s *Store) OldOrders(ctx context.Context, before time.Time, after domain.Cu
 // EraseTraces erases everything about erased orders, in a transaction for each; see domain.Privacy.
 func (s *Store) EraseTraces(ctx context.Context, orderIDs []string, audit *domain.AuditEntry) error {
 	for _, id := range orderIDs {
-		err := s.d.job(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		err := s.within(ctx, func(t *txn) {
 			for _, p := range places {
-				if p.erase == nil {
-					continue
-				}
-				if err := p.erase(ctx, s, tx, id); err != nil {
-					return err
+				if p.erase != nil && t.err == nil {
+					p.erase(t, id)
 				}
 			}
-			return nil
 		})
 		if err != nil {
-			return failure(err)
-		}
-	}
-	return failure(s.d.job(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		n, err := affected(tx.ExecContext(ctx, `DELETE FROM erasures WHERE order_id`+s.d.among, s.d.list(orderIDs)))
-		if err != nil || audit == nil || n == 0 {
 			return err
 		}
-		return appendAudit(ctx, tx, *audit)
-	}))
+	}
+	return s.within(ctx, func(t *txn) {
+		if t.exec(`DELETE FROM erasures WHERE order_id`+s.d.among, s.d.list(orderIDs)) > 0 {
+			t.appendAudit(audit)
+		}
+	})
 }
 
 // Traces returns what is held about an order; see domain.Privacy.
@@ -83,8 +70,7 @@ func (s *Store) Traces(ctx context.Context, orderID string) (map[string][]map[st
 		if p.held == "" {
 			continue
 		}
-		rows, err := s.query(ctx, p.held, orderID)
-		found, err := collect(rows, err, scanMap)
+		found, err := list(ctx, s, scanMap, p.held, orderID)
 		if err != nil {
 			return nil, err
 		}

@@ -2,7 +2,6 @@ package database
 
 import (
 	"context"
-	"database/sql"
 	"time"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
@@ -10,16 +9,11 @@ import (
 
 // KeepReceivers makes receivers known.
 func (s *Store) KeepReceivers(ctx context.Context, names []string) error {
-	return failure(s.d.job(ctx, func(ctx context.Context, tx *sql.Tx) error {
+	return s.within(ctx, func(t *txn) {
 		for _, name := range names {
-			_, err := tx.ExecContext(ctx, `INSERT INTO delivery_receivers (name, owner, leased_until) VALUES ($1, '', 0)
-				ON CONFLICT (name) DO NOTHING`, name)
-			if err != nil {
-				return err
-			}
+			t.exec(`INSERT INTO delivery_receivers (name, owner, leased_until) VALUES ($1, '', 0) ON CONFLICT (name) DO NOTHING`, name)
 		}
-		return nil
-	}))
+	})
 }
 
 // DropReceiver forgets a receiver and its deliveries.
@@ -39,9 +33,7 @@ func (s *Store) LeaseReceivers(ctx context.Context, owner string, except []strin
 	if err != nil || len(free) == 0 {
 		return nil, err
 	}
-	return changed(ctx, s, func(r *sql.Rows) (v domain.Receiver, err error) {
-		return v, r.Scan(&v.Name, instant{&v.FailingSince})
-	}, `UPDATE delivery_receivers SET owner = $2, leased_until = $4 WHERE name`+s.d.among+` AND (leased_until < $3 OR owner = $2)
+	return changed(ctx, s, into(func(v *domain.Receiver) []any { return []any{&v.Name, instant{&v.FailingSince}} }), `UPDATE delivery_receivers SET owner = $2, leased_until = $4 WHERE name`+s.d.among+` AND (leased_until < $3 OR owner = $2)
 		RETURNING name, failing_since`, s.d.list(free), owner, micros(now), micros(until))
 }
 

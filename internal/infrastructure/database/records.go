@@ -1,6 +1,7 @@
 package database
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -10,28 +11,67 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// record stores an idempotency record in the transaction; it returns ErrRecorded if the key exists.
-func (s *Store) record(ctx context.Context, tx *sql.Tx, idem *domain.Idempotency) error {
-	if idem == nil {
-		return nil
+// txn is a transaction. Once something in it has failed, the rest does nothing.
+type txn struct {
+	ctx context.Context //nolint:containedctx // the transaction's own
+	tx  *sql.Tx
+	d   *dialect
+	err error
+}
+
+// within commits what the function does in a transaction; it may run several times.
+func (s *Store) within(ctx context.Context, fn func(*txn)) error {
+	return failure(s.d.job(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		t := &txn{ctx: ctx, tx: tx, d: s.d}
+		fn(t)
+		return t.err
+	}))
+}
+
+// fail makes the transaction fail, unless err is nil or it has failed before.
+func (t *txn) fail(err error) { t.err = cmp.Or(t.err, err) }
+
+// exec runs a statement and returns the number of affected rows.
+func (t *txn) exec(text string, args ...any) (n int) {
+	if t.err == nil {
+		n, t.err = affected(t.tx.ExecContext(t.ctx, text, args...))
 	}
-	added, err := s.d.insert(ctx, tx, idempotencyTable, [][]any{idempotencyValues(idem)})
-	if err == nil && added == 0 {
-		return domain.ErrRecorded
+	return n
+}
+
+// insert stores rows and returns how many were new.
+func (t *txn) insert(into *table, rows ...[]any) (n int) {
+	if t.err == nil {
+		n, t.err = t.d.insert(t.ctx, t.tx, into, rows)
 	}
-	return err
+	return n
+}
+
+// rowsOf reads every row of a query in a transaction.
+func rowsOf[T any](t *txn, scan func(*sql.Rows) (T, error), text string, args ...any) (out []T) {
+	if t.err == nil {
+		rows, err := t.tx.QueryContext(t.ctx, text, args...)
+		out, t.err = collect(rows, err, scan)
+	}
+	return out
+}
+
+// record stores an idempotency record; the transaction fails with ErrRecorded if the key exists.
+func (t *txn) record(idem *domain.Idempotency) {
+	if idem != nil && t.insert(idempotencyTable, idempotencyValues(idem)) == 0 {
+		t.fail(domain.ErrRecorded)
+	}
 }
 
 // recordAnswer is record for an answer that is known only inside the transaction.
-func (s *Store) recordAnswer(ctx context.Context, tx *sql.Tx, idem *domain.Idempotency, answer any) (err error) {
-	if idem == nil {
-		return nil
+func (t *txn) recordAnswer(idem *domain.Idempotency, answer any) {
+	if idem != nil {
+		result, err := json.Marshal(answer)
+		t.fail(err)
+		with := *idem
+		with.Result = result
+		t.record(&with)
 	}
-	with := *idem
-	if with.Result, err = json.Marshal(answer); err != nil {
-		return err
-	}
-	return s.record(ctx, tx, &with)
 }
 
 // Recorded returns the record of an idempotency key, or nil.

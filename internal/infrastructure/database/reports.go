@@ -55,44 +55,30 @@ func (s *Store) SumOrders(
 	if some, err := s.one(ctx, `SELECT pos FROM report_queue LIMIT 1`, nil, &pos); err != nil || !some {
 		return false, err
 	}
-	err = s.d.job(ctx, func(ctx context.Context, tx *sql.Tx) error {
+	err = s.within(ctx, func(t *txn) {
 		more = false
-		if mine, err := queryIn(ctx, tx, scanOne[string], reportLease+s.d.skipLocked); err != nil || len(mine) == 0 {
-			return err
+		if mine := rowsOf(t, scanOne[string], reportLease+s.d.skipLocked); len(mine) == 0 {
+			return
 		}
-		queued, err := queryIn(ctx, tx, scanOne[int64], `SELECT pos FROM report_queue ORDER BY pos LIMIT $1`, limit)
-		if err != nil || len(queued) == 0 {
-			return err
+		queued := rowsOf(t, scanOne[int64], `SELECT pos FROM report_queue ORDER BY pos LIMIT $1`, limit)
+		if len(queued) == 0 {
+			return
 		}
 		more = len(queued) == limit
-		orders, err := queryIn(ctx, tx, scanChanged, `SELECT o.data, o.ledger, r.shares FROM orders o LEFT JOIN report_orders r ON r.order_id = o.id
+		orders := rowsOf(t, scanChanged, `SELECT o.data, o.ledger, r.shares FROM orders o LEFT JOIN report_orders r ON r.order_id = o.id
 			WHERE o.id IN (SELECT order_id FROM report_queue WHERE pos`+s.d.among+`)`, s.d.list(queued))
-		if err != nil {
-			return err
-		}
 		after := map[string][]domain.ReportShare{}
 		for _, c := range orders {
 			var history []domain.Event
 			if len(c.order.Bookkeeping.Offers) > 0 {
-				if history, err = queryIn(ctx, tx, scanEvent, `SELECT data FROM order_events WHERE order_id = $1 ORDER BY seq`, c.order.ID); err != nil {
-					return err
-				}
+				history = rowsOf(t, scanEvent, `SELECT data FROM order_events WHERE order_id = $1 ORDER BY seq`, c.order.ID)
 			}
 			after[c.order.ID] = shares(c.order, history, c.before)
 		}
-		if err := s.replaceShares(ctx, tx, orders, after); err != nil {
-			return err
-		}
-		_, err = tx.ExecContext(ctx, `DELETE FROM report_queue WHERE pos`+s.d.among, s.d.list(queued))
-		return err
+		t.replaceShares(orders, after)
+		t.exec(`DELETE FROM report_queue WHERE pos`+s.d.among, s.d.list(queued))
 	})
-	return more, failure(err)
-}
-
-// queryIn reads every row of a query in a transaction.
-func queryIn[T any](ctx context.Context, tx *sql.Tx, scan func(*sql.Rows) (T, error), text string, args ...any) ([]T, error) {
-	rows, err := tx.QueryContext(ctx, text, args...)
-	return collect(rows, err, scan)
+	return more, err
 }
 
 func scanChanged(r *sql.Rows) (c changedOrder, err error) {
@@ -104,10 +90,10 @@ func scanChanged(r *sql.Rows) (c changedOrder, err error) {
 	return c, err
 }
 
-func scanEvent(r *sql.Rows) (e domain.Event, err error) { return e, r.Scan(encoded{&e}) }
+var scanEvent = into(func(e *domain.Event) []any { return []any{encoded{e}} })
 
 // replaceShares takes away what orders added before, and adds what they add now.
-func (s *Store) replaceShares(ctx context.Context, tx *sql.Tx, orders []changedOrder, after map[string][]domain.ReportShare) error {
+func (t *txn) replaceShares(orders []changedOrder, after map[string][]domain.ReportShare) {
 	sums := map[domain.ReportKey]domain.ReportSums{}
 	taken := map[domain.ReportKey]domain.ReportSums{}
 	var kept [][]any
@@ -116,37 +102,32 @@ func (s *Store) replaceShares(ctx context.Context, tx *sql.Tx, orders []changedO
 		domain.AddShares(taken, c.before, 1)
 		domain.AddShares(sums, after[c.order.ID], 1)
 		b, err := json.Marshal(after[c.order.ID])
-		if err != nil {
-			return err
-		}
+		t.fail(err)
 		kept = append(kept, []any{c.order.ID, string(b)})
 	}
 	addBlocks(sums)
 	addBlocks(taken)
-	var rows [][]any
-	for key, sum := range sums {
-		if sum == (domain.ReportSums{}) {
-			continue
-		}
-		row := []any{key.Scope, string(key.By), int64(key.Day), key.Name}
-		for _, v := range sum {
-			row = append(row, v)
-		}
-		rows = append(rows, row)
-	}
-	if _, err := s.d.insert(ctx, tx, reportDays, rows); err != nil {
-		return err
-	}
+	t.insert(reportDays, sumRows(sums, len(reportDays.cols))...)
 	none := strings.Join(domain.ReportColumns(), " = 0 AND ") + " = 0"
-	for key := range maps.Keys(taken) { // nothing stays of a group that nobody is in any more
-		_, err := tx.ExecContext(ctx, `DELETE FROM report_days WHERE scope = $1 AND dimension = $2 AND day = $3 AND name = $4 AND `+none,
+	for key := range taken { // nothing stays of a group that nobody is in any more
+		t.exec(`DELETE FROM report_days WHERE scope = $1 AND dimension = $2 AND day = $3 AND name = $4 AND `+none,
 			key.Scope, string(key.By), int64(key.Day), key.Name)
-		if err != nil {
-			return err
+	}
+	t.insert(reportShares, kept...)
+}
+
+// sumRows encodes sums as rows of a summary with so many columns.
+func sumRows(sums map[domain.ReportKey]domain.ReportSums, columns int) (rows [][]any) {
+	for key, sum := range sums {
+		if sum != (domain.ReportSums{}) {
+			row := []any{key.Scope, string(key.By), int64(key.Day), key.Name}
+			for _, v := range sum[:columns-len(row)] {
+				row = append(row, v)
+			}
+			rows = append(rows, row)
 		}
 	}
-	_, err := s.d.insert(ctx, tx, reportShares, kept)
-	return err
+	return rows
 }
 
 // reportBlocks are how many days in a row are also summed, of what has many names a day: a year of days is too much to read.
@@ -205,23 +186,19 @@ func (l *listing) runs(by domain.ReportBy, from, to domain.ReportDay, blocks []d
 }
 
 // eraseReasons takes the reasons for declining an order's offers out of the summary.
-func eraseReasons(ctx context.Context, s *Store, tx *sql.Tx, orderID string) error {
-	if _, err := queryIn(ctx, tx, scanOne[string], reportLease+s.d.forUpdate); err != nil {
-		return err
-	}
-	orders, err := queryIn(ctx, tx, scanChanged, `SELECT o.data, o.ledger, r.shares FROM orders o JOIN report_orders r ON r.order_id = o.id
-		WHERE o.id = $1`, orderID)
-	if err != nil || len(orders) == 0 {
-		return err
+func eraseReasons(t *txn, orderID string) {
+	rowsOf(t, scanOne[string], reportLease+t.d.forUpdate)
+	orders := rowsOf(t, scanChanged, `SELECT o.data, o.ledger, r.shares FROM orders o JOIN report_orders r ON r.order_id = o.id WHERE o.id = $1`, orderID)
+	if len(orders) == 0 {
+		return
 	}
 	after := slices.Clone(orders[0].before)
 	for i := range after {
 		after[i].Reason = ""
 	}
-	if slices.Equal(after, orders[0].before) {
-		return nil
+	if !slices.Equal(after, orders[0].before) {
+		t.replaceShares(orders, map[string][]domain.ReportShare{orders[0].order.ID: after})
 	}
-	return s.replaceShares(ctx, tx, orders, map[string][]domain.ReportShare{orders[0].order.ID: after})
 }
 
 // reportGroups are the names of groups that are no dimension; weeks begin on Monday.
@@ -247,15 +224,13 @@ func (s *Store) Report(ctx context.Context, f domain.ReportFilter) ([]domain.Rep
 	for i, c := range columns {
 		columns[i] = "CAST(sum(" + c + ") AS bigint)"
 	}
-	rows, err := s.queryVarying(ctx, `SELECT `+group+`, `+strings.Join(columns, ", ")+` FROM (`+days+`) d GROUP BY 1 ORDER BY `+order+` LIMIT $2`,
-		slices.Concat(s.d.listMode, l.args)...)
-	return collect(rows, err, func(r *sql.Rows) (row domain.ReportRow, err error) {
+	return varying(ctx, s, into(func(row *domain.ReportRow) []any {
 		dest := []any{&row.Name}
 		for i := range row.Sums {
 			dest = append(dest, &row.Sums[i])
 		}
-		return row, r.Scan(dest...)
-	})
+		return dest
+	}), `SELECT `+group+`, `+strings.Join(columns, ", ")+` FROM (`+days+`) d GROUP BY 1 ORDER BY `+order+` LIMIT $2`, l.args)
 }
 
 // HoursOnDuty returns how long couriers were on duty; see domain.Reports.

@@ -1,6 +1,7 @@
 package database
 
 import (
+	"database/sql/driver"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -225,8 +226,17 @@ func (i instant) Scan(src any) error {
 	return nil
 }
 
-// encoded decodes a JSON column; NULL leaves the target unchanged.
+// encoded is a JSON column. NULL leaves the target unchanged, and is what a nil pointer is stored as.
 type encoded struct{ to any }
+
+// Value implements driver.Valuer.
+func (e encoded) Value() (driver.Value, error) {
+	b, err := json.Marshal(e.to)
+	if err != nil || string(b) == "null" {
+		return nil, err
+	}
+	return string(b), nil
+}
 
 // Scan implements sql.Scanner.
 func (e encoded) Scan(src any) error {

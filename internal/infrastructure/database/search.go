@@ -151,9 +151,7 @@ func (q *searching) filtered(l *listing) {
 	if q.statuses != nil {
 		l.where = append(l.where, l.among(q.statuses))
 	}
-	if c := l.page.After; !c.CreatedAt.IsZero() {
-		l.where = append(l.where, l.after(c))
-	}
+	l.fromCursor()
 }
 
 // newer adds the condition for orders newer than a key.

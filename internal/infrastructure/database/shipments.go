@@ -3,7 +3,6 @@ package database
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -26,30 +25,20 @@ var upsertShipment = func() string {
 	return text
 }()
 
-func shipmentValues(j *domain.ShipmentJob) ([]any, error) {
-	var booking any
-	if j.Booking != nil {
-		b, err := json.Marshal(j.Booking)
-		if err != nil {
-			return nil, err
-		}
-		booking = string(b)
-	}
-	more, err := moreNames(j.Ref)
+func shipmentValues(j *domain.ShipmentJob) []any {
 	return []any{
-		j.OrderID, j.Account.Carrier, j.Account.Name, j.Ref.ID, j.Ref.TrackingNumber, j.Ref.ClientRef, more, nullTime(j.Due), micros(j.Since),
-		int64(j.Looks), nullTime(j.SentAt), j.Cancelling, booking, nullTime(j.FailingSince),
-	}, err
+		j.OrderID, j.Account.Carrier, j.Account.Name, j.Ref.ID, j.Ref.TrackingNumber, j.Ref.ClientRef, moreNames(j.Ref), nullTime(j.Due), micros(j.Since),
+		int64(j.Looks), nullTime(j.SentAt), j.Cancelling, encoded{j.Booking}, nullTime(j.FailingSince),
+	}
 }
 
-// moreNames encodes the shipment names that only few carriers need; NULL for none.
-func moreNames(r domain.ShipmentRef) (any, error) {
+// moreNames are the shipment names that only few carriers need; NULL for none.
+func moreNames(r domain.ShipmentRef) any {
 	r = domain.ShipmentRef{Sub: r.Sub, Version: r.Version, Cursor: r.Cursor}
 	if r == (domain.ShipmentRef{}) {
-		return nil, nil
+		return nil
 	}
-	b, err := json.Marshal(r)
-	return string(b), err
+	return encoded{r}
 }
 
 // nullTime maps the zero time to NULL.
@@ -72,14 +61,7 @@ func scanShipment(r *sql.Rows) (j domain.ShipmentJob, err error) {
 
 // ShipmentJob returns the stored state of an order's shipment, or nil.
 func (s *Store) ShipmentJob(ctx context.Context, orderID string) (*domain.ShipmentJob, error) {
-	if !isID(orderID) {
-		return nil, nil
-	}
-	jobs, err := list(ctx, s, scanShipment, `SELECT `+shipmentColumns+`, performer FROM shipments WHERE order_id = $1`, orderID)
-	if len(jobs) == 0 {
-		return nil, err
-	}
-	return &jobs[0], nil
+	return firstOf(list(ctx, s, scanShipment, `SELECT `+shipmentColumns+`, performer FROM shipments WHERE order_id = $1`, ident(orderID)))
 }
 
 // ShipmentOrder returns the order with a tracking number, or order_not_found.
@@ -101,19 +83,12 @@ type due[T any] struct {
 
 // take returns the rows of a query and postpones them to until, so that no other process takes them.
 func (d due[T]) take(ctx context.Context, s *Store, until time.Time, text string, args ...any) (out []T, err error) {
-	err = s.d.job(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		rows, err := tx.QueryContext(ctx, text+s.d.skipLocked, args...)
-		if out, err = collect(rows, err, d.scan); err != nil || len(out) == 0 {
-			return err
+	err = s.within(ctx, func(t *txn) {
+		if out = rowsOf(t, d.scan, text+s.d.skipLocked, args...); len(out) > 0 {
+			t.exec(`UPDATE `+d.table+` SET due_at = $2 WHERE `+d.key+s.d.among, s.d.list(domain.Each(out, d.id)), micros(until))
 		}
-		ids := make([]string, len(out))
-		for i, v := range out {
-			ids[i] = d.id(v)
-		}
-		_, err = tx.ExecContext(ctx, `UPDATE `+d.table+` SET due_at = $2 WHERE `+d.key+s.d.among, s.d.list(ids), micros(until))
-		return err
 	})
-	return out, failure(err)
+	return out, err
 }
 
 var dueShipments = due[domain.ShipmentJob]{"shipments", "order_id", scanShipment, func(j domain.ShipmentJob) string { return j.OrderID }}
@@ -134,17 +109,9 @@ func (s *Store) NextShipment(ctx context.Context, a domain.CarrierAccount) (time
 
 // PutOffShipment stores when a taken shipment is due next.
 func (s *Store) PutOffShipment(ctx context.Context, job domain.ShipmentJob, until time.Time) error {
-	var performer any
-	if job.Performer != nil {
-		b, err := json.Marshal(job.Performer)
-		if err != nil {
-			return err
-		}
-		performer = string(b)
-	}
 	_, err := s.change(ctx, `UPDATE shipments SET due_at = $3, since = $4, looks = $5, failing_since = $6, performer = $8
 		WHERE order_id = $1 AND client_ref = $2 AND due_at = $7`,
-		job.OrderID, job.Ref.ClientRef, nullTime(job.Due), micros(job.Since), int64(job.Looks), nullTime(job.FailingSince), micros(until), performer)
+		job.OrderID, job.Ref.ClientRef, nullTime(job.Due), micros(job.Since), int64(job.Looks), nullTime(job.FailingSince), micros(until), encoded{job.Performer})
 	return err
 }
 
@@ -179,12 +146,8 @@ func (s *Store) SendShipment(ctx context.Context, orderID, clientRef string, at 
 
 // NameShipment stores a shipment's names; see domain.Shipping.
 func (s *Store) NameShipment(ctx context.Context, orderID string, ref domain.ShipmentRef, unsent bool) error {
-	more, err := moreNames(ref)
-	if err != nil {
-		return err
-	}
-	_, err = s.change(ctx, `UPDATE shipments SET ref = $3, tracking_number = $4, more = $5, sent_at = CASE WHEN $6 THEN NULL ELSE sent_at END
-		WHERE order_id = $1 AND client_ref = $2`, orderID, ref.ClientRef, ref.ID, ref.TrackingNumber, more, unsent)
+	_, err := s.change(ctx, `UPDATE shipments SET ref = $3, tracking_number = $4, more = $5, sent_at = CASE WHEN $6 THEN NULL ELSE sent_at END
+		WHERE order_id = $1 AND client_ref = $2`, orderID, ref.ClientRef, ref.ID, ref.TrackingNumber, moreNames(ref), unsent)
 	return err
 }
 
@@ -201,22 +164,17 @@ func (s *Store) CancelShipment(ctx context.Context, orderID, clientRef string, c
 
 // KeepHook stores a carrier's webhook.
 func (s *Store) KeepHook(ctx context.Context, h domain.HookMessage) error {
-	header, err := json.Marshal(h.Header)
-	if err != nil {
-		return err
-	}
-	_, err = s.change(ctx, `INSERT INTO carrier_hooks (id, carrier, account, received_at, due_at, header, query, body)
+	_, err := s.change(ctx, `INSERT INTO carrier_hooks (id, carrier, account, received_at, due_at, header, query, body)
 		VALUES ($1, $2, $3, $4, $4, $5, $6, $7) ON CONFLICT (id) DO NOTHING`,
-		h.ID, h.Account.Carrier, h.Account.Name, micros(h.ReceivedAt), string(header), h.Query, h.Body)
+		h.ID, h.Account.Carrier, h.Account.Name, micros(h.ReceivedAt), encoded{h.Header}, h.Query, h.Body)
 	return err
 }
 
 var dueHooks = due[domain.HookMessage]{"carrier_hooks", "id", scanHook, func(h domain.HookMessage) string { return h.ID }}
 
-func scanHook(r *sql.Rows) (h domain.HookMessage, err error) {
-	err = r.Scan(&h.ID, &h.Account.Carrier, &h.Account.Name, instant{&h.ReceivedAt}, encoded{&h.Header}, &h.Query, &h.Body)
-	return h, err
-}
+var scanHook = into(func(h *domain.HookMessage) []any {
+	return []any{&h.ID, &h.Account.Carrier, &h.Account.Name, instant{&h.ReceivedAt}, encoded{&h.Header}, &h.Query, &h.Body}
+})
 
 // TakeHooks returns the oldest webhooks that no other process is handling.
 func (s *Store) TakeHooks(ctx context.Context, now, until time.Time, limit int) ([]domain.HookMessage, error) {

@@ -253,6 +253,22 @@ func list[T any](ctx context.Context, s *Store, scan func(*sql.Rows) (T, error),
 	return collect(rows, err, scan)
 }
 
+// into makes a scanner of rows from the targets of their columns.
+func into[T any](targets func(*T) []any) func(*sql.Rows) (T, error) {
+	return func(r *sql.Rows) (v T, err error) {
+		err = r.Scan(targets(&v)...)
+		return v, err
+	}
+}
+
+// firstOf returns the first of the rows, nil if there are none.
+func firstOf[T any](rows []T, err error) (*T, error) {
+	if err != nil || len(rows) == 0 {
+		return nil, err
+	}
+	return &rows[0], nil
+}
+
 // scanOne reads a row of one column.
 func scanOne[T any](r *sql.Rows) (v T, err error) {
 	err = r.Scan(&v)
