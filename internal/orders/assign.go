@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
-	"github.com/order-tracking/order-tracking/internal/idempotency"
 )
 
 // Assignment names a courier, or requests the one planned to arrive first.
@@ -16,14 +15,11 @@ type Assignment struct {
 // Assign gives an order to a courier. It fails with courier_not_found,
 // courier_busy, no_courier_available, illegal_transition or version_conflict.
 func (s *Service) Assign(ctx context.Context, id string, in Assignment, expected int64) (*domain.Order, error) {
-	by, known, err := s.Authorize(ctx, id)
-	if err != nil {
-		return nil, err
-	}
+	var fault error
 	if in.Auto == (in.CourierID != "") {
-		return nil, domain.Invalid("/courier_id", "required", "either courier_id or auto is required")
+		fault = domain.Invalid("/courier_id", "required", "either courier_id or auto is required")
 	}
-	return idempotency.Once(ctx, s.Keys, "assign_courier:"+known.ID, in, func(rec *domain.Idempotency) (*domain.Order, error) {
+	return Once(ctx, s, id, "assign_courier", in, fault, func(by domain.By, known *domain.Order, rec *domain.Idempotency) (*domain.Order, error) {
 		give := func(courierID, reason string) (*domain.Order, error) {
 			by.Reason = reason
 			return s.Change(ctx, known.ID, courierID, expected, rec, func(o *domain.Order) ([]domain.Event, error) {

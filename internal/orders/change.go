@@ -1,6 +1,7 @@
 package orders
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -161,6 +162,17 @@ func (s *Service) announce(o *domain.Order, events []domain.Event, deliveries []
 	for _, a := range s.audience {
 		a.OrderChanged(announcement)
 	}
+}
+
+// Once runs a change of an order that the caller asks for, once per idempotency key. fault is what is wrong with its input.
+func Once[T any](
+	ctx context.Context, s *Service, id, op string, in any, fault error, do func(by domain.By, known *domain.Order, rec *domain.Idempotency) (T, error),
+) (out T, err error) {
+	by, known, err := s.Authorize(ctx, id)
+	if err = cmp.Or(err, fault); err != nil {
+		return out, err
+	}
+	return idempotency.Once(ctx, s.Keys, op+":"+known.ID, in, func(rec *domain.Idempotency) (T, error) { return do(by, known, rec) })
 }
 
 // Change is Update with a single method of the order, which must have the expected version.

@@ -27,9 +27,6 @@ func (s *Service) CheckEdit(in domain.Edit) error {
 	return onlyInvalid(err)
 }
 
-// CheckNotice checks the input of Notify.
-func (s *Service) CheckNotice(in Notice) error { return in.validate() }
-
 // onlyInvalid drops errors that depend on the order.
 func onlyInvalid(err error) error {
 	if domain.CodeOf(err) != domain.CodeValidationFailed {

@@ -22,13 +22,9 @@ func (s *Service) CheckResolution(in IncidentResolution) error { return checked(
 // OpenIncident reports a problem with an order; one with the id of an earlier one returns
 // that. It fails with validation_failed, order_finished or order_not_found.
 func (s *Service) OpenIncident(ctx context.Context, id string, in domain.IncidentReport) (out domain.Incident, err error) {
-	caller, known, err := s.Reach(ctx, id)
-	if err != nil {
-		return out, err
-	}
-	by, _ := s.by(ctx) // the caller is known
-	by = StatusChange{OccurredAt: in.OccurredAt}.by(by)
-	return idempotency.Once(ctx, s.Keys, "open_incident:"+known.ID, in, func(rec *domain.Idempotency) (out domain.Incident, err error) {
+	caller, _ := domain.CallerFrom(ctx) //nolint:errcheck // Once fails without one
+	return Once(ctx, s, id, "open_incident", in, nil, func(by domain.By, known *domain.Order, rec *domain.Idempotency) (out domain.Incident, err error) {
+		by = StatusChange{OccurredAt: in.OccurredAt}.by(by)
 		x := domain.Incident{ID: cmp.Or(in.ID, domain.NewID()), Code: in.Code, Text: in.Text, CourierID: caller.CourierID}
 		var f domain.Faults
 		f.Check("", &in)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/order-tracking/order-tracking/internal/background"
@@ -44,14 +45,7 @@ type Delivery struct {
 // Notify sends the customer a message now, which is added to the order's history, and tells what came of it on each channel.
 // It fails with validation_failed, order_not_found or rate_limited.
 func (s *Service) Notify(ctx context.Context, id string, in Notice) (Notified, error) {
-	by, known, err := s.Authorize(ctx, id)
-	if err != nil {
-		return Notified{}, err
-	}
-	if err := in.validate(); err != nil {
-		return Notified{}, err
-	}
-	out, err := idempotency.Once(ctx, s.Keys, "notify:"+known.ID, in, func(rec *domain.Idempotency) (Notified, error) {
+	out, err := Once(ctx, s, id, "notify", in, s.CheckNotice(in), func(by domain.By, known *domain.Order, rec *domain.Idempotency) (Notified, error) {
 		reach := s.reach(known, in.Channel)
 		if slices.ContainsFunc(reach, func(r domain.Reach) bool { return r.Channel != ChannelLive && r.Obstacle == "" }) {
 			if err := s.limitNotices(ctx, known.ID, by.Now); err != nil {
@@ -61,7 +55,7 @@ func (s *Service) Notify(ctx context.Context, id string, in Notice) (Notified, e
 		return s.notice(ctx, known, in, reach, by, rec)
 	})
 	if err == nil {
-		err = s.outcome(ctx, known.ID, &out)
+		err = s.outcome(ctx, strings.ToLower(id), &out)
 	}
 	return out, err
 }
@@ -160,7 +154,8 @@ func (s *Service) outcome(ctx context.Context, orderID string, out *Notified) er
 
 func (n Notice) template() string { return cmp.Or(n.Template, "status") }
 
-func (n Notice) validate() error {
+// CheckNotice checks the input of Notify.
+func (s *Service) CheckNotice(n Notice) error {
 	var f domain.Faults
 	f.Check("", &n)
 	if n.Template != "" && n.Text != "" {

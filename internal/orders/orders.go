@@ -203,11 +203,7 @@ func (s StatusChange) by(by domain.By) domain.By {
 // version_conflict, validation_failed, proof_required, pin_locked or order_not_found. A proof
 // that comes with it is stored in the same commit.
 func (s *Service) UpdateStatus(ctx context.Context, id string, in StatusChange, expected int64) (*domain.Order, error) {
-	by, known, err := s.Authorize(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	return idempotency.Once(ctx, s.Keys, "update_status:"+known.ID, in, func(rec *domain.Idempotency) (*domain.Order, error) {
+	return Once(ctx, s, id, "update_status", in, nil, func(by domain.By, known *domain.Order, rec *domain.Idempotency) (*domain.Order, error) {
 		if err := by.Actor.Kind.MayMove(known.Status, in.Status); err != nil {
 			return nil, err
 		}
@@ -255,11 +251,7 @@ func (s *Service) Cancel(ctx context.Context, id, reason string, expected int64)
 
 // Edit changes an order's details; order_finished when it can't change any more.
 func (s *Service) Edit(ctx context.Context, id string, in domain.Edit, expected int64) (*domain.Order, error) {
-	by, known, err := s.Authorize(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	return idempotency.Once(ctx, s.Keys, "edit_order:"+known.ID, []any{in, in.Clear}, func(rec *domain.Idempotency) (*domain.Order, error) {
+	return Once(ctx, s, id, "edit_order", []any{in, in.Clear}, nil, func(by domain.By, known *domain.Order, rec *domain.Idempotency) (*domain.Order, error) {
 		return s.Change(ctx, known.ID, known.CourierID, expected, rec, func(o *domain.Order) ([]domain.Event, error) {
 			return o.Edit(in, s.PhoneRegion, by)
 		})

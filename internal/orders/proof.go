@@ -42,15 +42,8 @@ func (s *Service) CheckProof(in ProofReport) error {
 // AddProof stores a proof of an order's delivery; one with the id of an earlier one returns
 // that. It fails with validation_failed, pin_locked, order_finished or order_not_found.
 func (s *Service) AddProof(ctx context.Context, id string, in ProofReport) (out domain.ProofRecord, err error) {
-	by, known, err := s.Authorize(ctx, id)
-	if err == nil {
-		err = s.CheckProof(in)
-	}
-	if err != nil {
-		return out, err
-	}
-	by = StatusChange{OccurredAt: in.OccurredAt}.by(by)
-	return idempotency.Once(ctx, s.Keys, "add_proof:"+known.ID, in, func(rec *domain.Idempotency) (out domain.ProofRecord, err error) {
+	return Once(ctx, s, id, "add_proof", in, s.CheckProof(in), func(by domain.By, known *domain.Order, rec *domain.Idempotency) (out domain.ProofRecord, err error) {
+		by = StatusChange{OccurredAt: in.OccurredAt}.by(by)
 		in.ID = cmp.Or(in.ID, domain.NewID())
 		p, err := s.prepare(ctx, known, &in.Proof, "")
 		if err != nil {

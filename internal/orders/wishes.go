@@ -1,10 +1,10 @@
 package orders
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
-	"github.com/order-tracking/order-tracking/internal/idempotency"
 )
 
 // CheckInstructions checks the input of Instruct.
@@ -36,18 +36,11 @@ func (s *Service) wish(
 	if err := checked(in); err != nil {
 		return nil, err
 	}
-	caller, _, err := s.Reach(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	by, known, err := s.Authorize(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	o, err := idempotency.Once(ctx, s.Keys, op+":"+known.ID, in, func(rec *domain.Idempotency) (*domain.Order, error) {
+	o, err := Once(ctx, s, id, op, in, nil, func(by domain.By, known *domain.Order, rec *domain.Idempotency) (*domain.Order, error) {
 		return s.Change(ctx, known.ID, known.CourierID, 0, rec, func(o *domain.Order) ([]domain.Event, error) { return verb(o, by) })
 	})
-	if err != nil {
+	caller, callerErr := domain.CallerFrom(ctx)
+	if err = cmp.Or(err, callerErr); err != nil {
 		return nil, err
 	}
 	return o.For(caller.View()), nil

@@ -8,7 +8,7 @@ import (
 
 	"github.com/order-tracking/order-tracking/internal/background"
 	"github.com/order-tracking/order-tracking/internal/domain"
-	"github.com/order-tracking/order-tracking/internal/idempotency"
+	"github.com/order-tracking/order-tracking/internal/orders"
 )
 
 // How a booking never becomes two parcels: the attempt is committed before the carrier is called. The id in the first answer
@@ -150,14 +150,7 @@ func (sv *Service) CheckResolution(in Resolution) error {
 // Resolve applies a person's resolution of an unknown booking. It fails with
 // shipment_not_found, and with illegal_transition if none was requested.
 func (sv *Service) Resolve(ctx context.Context, id string, in Resolution) (*domain.Order, error) {
-	by, o, err := sv.Orders.Authorize(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	if err := sv.CheckResolution(in); err != nil {
-		return nil, err
-	}
-	return idempotency.Once(ctx, sv.Keys, "resolve_shipment:"+o.ID, in, func(rec *domain.Idempotency) (*domain.Order, error) {
+	return orders.Once(ctx, sv.Orders, id, "resolve_shipment", in, sv.CheckResolution(in), func(by domain.By, o *domain.Order, rec *domain.Idempotency) (*domain.Order, error) {
 		job, err := sv.Store.ShipmentJob(ctx, o.ID)
 		if err != nil {
 			return nil, err

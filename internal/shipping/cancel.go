@@ -9,7 +9,6 @@ import (
 
 	"github.com/order-tracking/order-tracking/internal/background"
 	"github.com/order-tracking/order-tracking/internal/domain"
-	"github.com/order-tracking/order-tracking/internal/idempotency"
 	"github.com/order-tracking/order-tracking/internal/orders"
 )
 
@@ -260,14 +259,7 @@ func (sv *Service) CheckRefusal(in Refusal) error {
 // those agreed to, illegal_transition if cancelling is free, cancel_after_pickup if it is too late, and shipment_not_found.
 // It may be repeated after any failure: nothing is paid twice.
 func (sv *Service) Refuse(ctx context.Context, id string, in Refusal, expected int64) (*domain.Order, error) {
-	by, o, err := sv.Orders.Authorize(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	if err := sv.CheckRefusal(in); err != nil {
-		return nil, err
-	}
-	return idempotency.Once(ctx, sv.Keys, "refuse_shipment:"+o.ID, in, func(rec *domain.Idempotency) (*domain.Order, error) {
+	return orders.Once(ctx, sv.Orders, id, "refuse_shipment", in, sv.CheckRefusal(in), func(by domain.By, o *domain.Order, rec *domain.Idempotency) (*domain.Order, error) {
 		if err := orders.CheckVersion(o, expected); err != nil {
 			return nil, err
 		}

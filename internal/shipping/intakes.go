@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
-	"github.com/order-tracking/order-tracking/internal/idempotency"
 	"github.com/order-tracking/order-tracking/internal/orders"
 )
 
@@ -30,14 +29,7 @@ func (sv *Service) registered(ctx context.Context, o *domain.Order) (*domain.Shi
 // BookIntake requests a courier to collect an order's parcel. It fails with shipment_not_found, and with illegal_transition
 // while the parcel is not registered or a courier is already booked.
 func (sv *Service) BookIntake(ctx context.Context, id string, in domain.IntakeRequest) (*domain.Order, error) {
-	by, o, err := sv.Orders.Authorize(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	if err := in.Validate(); err != nil {
-		return nil, err
-	}
-	return idempotency.Once(ctx, sv.Keys, "book_intake:"+o.ID, in, func(rec *domain.Idempotency) (*domain.Order, error) {
+	return orders.Once(ctx, sv.Orders, id, "book_intake", in, in.Validate(), func(by domain.By, o *domain.Order, rec *domain.Idempotency) (*domain.Order, error) {
 		job, car, err := sv.registered(ctx, o)
 		if err != nil {
 			return nil, err
@@ -45,11 +37,7 @@ func (sv *Service) BookIntake(ctx context.Context, id string, in domain.IntakeRe
 		if o.Shipment.Intake.Live() {
 			return nil, &domain.Error{Code: domain.CodeIllegalTransition, Allowed: o.Status.Next(), Message: "a courier is to come already; cancel that first"}
 		}
-		able, err := domain.Ability[domain.CarrierIntakes](car, "collecting parcels")
-		if err != nil {
-			return nil, failure(err)
-		}
-		i, err := able.BookIntake(ctx, job.Ref, in)
+		i, err := ask(car, "collecting parcels", func(able domain.CarrierIntakes) (domain.Intake, error) { return able.BookIntake(ctx, job.Ref, in) })
 		if err != nil {
 			return nil, failure(err)
 		}
@@ -61,11 +49,7 @@ func (sv *Service) BookIntake(ctx context.Context, id string, in domain.IntakeRe
 
 // CancelIntake cancels the courier's visit; shipment_not_found if none is booked.
 func (sv *Service) CancelIntake(ctx context.Context, id string) (*domain.Order, error) {
-	by, o, err := sv.Orders.Authorize(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	return idempotency.Once(ctx, sv.Keys, "cancel_intake:"+o.ID, struct{}{}, func(rec *domain.Idempotency) (*domain.Order, error) {
+	return orders.Once(ctx, sv.Orders, id, "cancel_intake", struct{}{}, nil, func(by domain.By, o *domain.Order, rec *domain.Idempotency) (*domain.Order, error) {
 		if o.Shipment == nil || !o.Shipment.Intake.Live() {
 			return nil, domain.Errorf(domain.CodeShipmentNotFound, "no courier is to come for the order's parcel")
 		}
@@ -117,14 +101,7 @@ func (w *worker) watchIntake(ctx context.Context, o *domain.Order) {
 // Edit changes a booked parcel while the carrier allows it. It fails with shipment_not_found, version_conflict, or
 // illegal_transition if the carrier does not allow it (yet).
 func (sv *Service) Edit(ctx context.Context, id string, in domain.ShipmentEdit, expected int64) (*domain.Order, error) {
-	by, o, err := sv.Orders.Authorize(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	if err := sv.CheckEdit(in); err != nil {
-		return nil, err
-	}
-	return idempotency.Once(ctx, sv.Keys, "edit_shipment:"+o.ID, in, func(rec *domain.Idempotency) (*domain.Order, error) {
+	return orders.Once(ctx, sv.Orders, id, "edit_shipment", in, sv.CheckEdit(in), func(by domain.By, o *domain.Order, rec *domain.Idempotency) (*domain.Order, error) {
 		if err := orders.CheckVersion(o, expected); err != nil {
 			return nil, err
 		}

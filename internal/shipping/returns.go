@@ -1,24 +1,18 @@
 package shipping
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/order-tracking/order-tracking/internal/background"
 	"github.com/order-tracking/order-tracking/internal/domain"
-	"github.com/order-tracking/order-tracking/internal/idempotency"
+	"github.com/order-tracking/order-tracking/internal/orders"
 )
 
 // Return books the way back of a delivered parcel. It fails with shipment_not_found, and
 // with illegal_transition if the order was not delivered or a parcel brings it back already.
 func (sv *Service) Return(ctx context.Context, id string, in domain.ShipmentReturn) (*domain.Order, error) {
-	by, o, err := sv.Orders.Authorize(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	if err := in.Validate(); err != nil {
-		return nil, err
-	}
-	return idempotency.Once(ctx, sv.Keys, "return_shipment:"+o.ID, in, func(rec *domain.Idempotency) (*domain.Order, error) {
+	return orders.Once(ctx, sv.Orders, id, "return_shipment", in, in.Validate(), func(by domain.By, o *domain.Order, rec *domain.Idempotency) (*domain.Order, error) {
 		job, car, err := sv.registered(ctx, o)
 		if err != nil {
 			return nil, err
@@ -26,14 +20,9 @@ func (sv *Service) Return(ctx context.Context, id string, in domain.ShipmentRetu
 		if o.Status != domain.StatusDelivered || o.Shipment.ReturnNumber != "" {
 			return nil, &domain.Error{Code: domain.CodeIllegalTransition, Allowed: o.Status.Next(), Message: "only what was delivered, and does not come back already, can be returned"}
 		}
-		able, err := domain.Ability[domain.CarrierReturns](car, "returns from customers")
-		if err != nil {
-			return nil, failure(err)
-		}
-		if in.Tariff == "" {
-			in.Tariff = o.Shipment.Tariff
-		}
-		number, err := able.ReturnShipment(ctx, job.Ref, in.Tariff)
+		number, err := ask(car, "returns from customers", func(able domain.CarrierReturns) (string, error) {
+			return able.ReturnShipment(ctx, job.Ref, cmp.Or(in.Tariff, o.Shipment.Tariff))
+		})
 		if domain.ClassOf(err) == domain.ClassConflict {
 			return nil, &domain.Error{Code: domain.CodeIllegalTransition, Allowed: o.Status.Next(), Message: err.Error()}
 		}
@@ -55,25 +44,25 @@ func (sv *Service) Intervals(ctx context.Context, id string) ([]domain.DeliveryI
 	if err != nil {
 		return nil, err
 	}
-	able, err := domain.Ability[domain.CarrierAgreements](car, "delivery intervals")
-	if err != nil {
-		return nil, failure(err)
-	}
-	list, err := able.Intervals(ctx, job.Ref)
+	list, err := ask(car, "delivery intervals", func(able domain.CarrierAgreements) ([]domain.DeliveryInterval, error) {
+		return able.Intervals(ctx, job.Ref)
+	})
 	return list, failure(err)
+}
+
+// ask calls an optional method of a carrier, which is for what.
+func ask[A, T any](car domain.Carrier, what string, call func(A) (T, error)) (out T, err error) {
+	able, err := domain.Ability[A](car, what)
+	if err == nil {
+		out, err = call(able)
+	}
+	return out, err
 }
 
 // AgreeDelivery asks the carrier to deliver in an interval agreed with the recipient. Its
 // errors are those of Intervals, and order_finished.
 func (sv *Service) AgreeDelivery(ctx context.Context, id string, in domain.DeliveryAgreement) (*domain.Order, error) {
-	by, o, err := sv.Orders.Authorize(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	if err := in.Validate(); err != nil {
-		return nil, err
-	}
-	return idempotency.Once(ctx, sv.Keys, "agree_delivery:"+o.ID, in, func(rec *domain.Idempotency) (*domain.Order, error) {
+	return orders.Once(ctx, sv.Orders, id, "agree_delivery", in, in.Validate(), func(by domain.By, o *domain.Order, rec *domain.Idempotency) (*domain.Order, error) {
 		job, car, err := sv.registered(ctx, o)
 		if err != nil {
 			return nil, err
