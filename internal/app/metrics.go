@@ -82,17 +82,17 @@ func (a *App) registerMetrics() {
 		name, help string
 		value      func() int64
 	}{
-		{"events_published_total", "Events acknowledged by the brokers, repeats included.", a.relay.Published},
-		{"events_truncated_total", "Events published without their order because the brokers rejected the full message.", a.relay.Truncated},
-		{"events_unpublished_total", "Events that the brokers rejected permanently.", a.relay.Unpublished},
-		{"positions_received_total", "Positions received.", counts.Received},
-		{"positions_stored_total", "Positions stored in the history.", counts.Stored},
-		{"positions_unpublished_total", "Positions that could not be published in time.", counts.Unpublished},
+		{"events_published_total", "Events acknowledged by the brokers, repeats included.", a.relay.Published.Load},
+		{"events_truncated_total", "Events published without their order because the brokers rejected the full message.", a.relay.Truncated.Load},
+		{"events_unpublished_total", "Events that the brokers rejected permanently.", a.relay.Unpublished.Load},
+		{"positions_received_total", "Positions received.", counts.Received.Load},
+		{"positions_stored_total", "Positions stored in the history.", counts.Stored.Load},
+		{"positions_unpublished_total", "Positions that could not be published in time.", counts.Unpublished.Load},
 		{"deliveries_sent_total", "Webhooks and messages taken by their receivers.", a.notify.Sent},
 		{"deliveries_failed_total", "Tries of webhooks and messages that failed.", a.notify.Failed},
 		{"deliveries_exhausted_total", "Webhooks and messages given up after their last try.", a.notify.Exhausted},
 		{"webhooks_disabled_total", "Webhooks disabled because they were gone or only failed.", a.notify.Disabled},
-		{"phone_signs_of_life_total", "Messages from phones without a position.", counts.SignsOfLife},
+		{"phone_signs_of_life_total", "Messages from phones without a position.", counts.SignsOfLife.Load},
 	} {
 		a.metrics.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Namespace: namespace, Name: c.name, Help: c.help},
 			func() float64 { return float64(c.value()) }))

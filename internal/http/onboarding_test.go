@@ -166,8 +166,8 @@ func TestIngestAnswers(t *testing.T) {
 	} {
 		require.Equal(t, want, counts.Dropped(reason), reason)
 	}
-	require.EqualValues(t, 1+10, counts.Received())
-	require.EqualValues(t, 2+3, counts.SignsOfLife())
+	require.EqualValues(t, 1+10, counts.Received.Load())
+	require.EqualValues(t, 2+3, counts.SignsOfLife.Load())
 	some := "[" + strings.Repeat(`{"lat":1,"lon":2},`, domain.MaxPositions) + `{"lat":1,"lon":2}]`
 	d.do("POST", "/courier/"+courier+"/location", some).problem(422, "validation_failed")
 }

@@ -33,12 +33,15 @@ type Relay struct {
 	// that made the change may have been killed before it could do so.
 	Forget func(ctx context.Context, versions map[string]int64) error
 
-	box       domain.Outbox
-	bus       domain.Bus
-	log       *zap.Logger
-	published atomic.Int64
-	// truncated counts events published in short form, unpublished those that the brokers rejected in that form too.
-	truncated, unpublished atomic.Int64
+	// Published counts the events acknowledged by the bus, repeats included.
+	Published atomic.Int64
+	// Truncated counts the events that the brokers accepted only without their order, and
+	// Unpublished those that they rejected entirely.
+	Truncated, Unpublished atomic.Int64
+
+	box domain.Outbox
+	bus domain.Bus
+	log *zap.Logger
 
 	draining chan struct{} // held while draining; guards the fields below
 	led      domain.Outbox // the outbox of this process while it leads
@@ -49,14 +52,6 @@ type Relay struct {
 func New(box domain.Outbox, bus domain.Bus, log *zap.Logger) *Relay {
 	return &Relay{box: box, bus: bus, log: log, draining: make(chan struct{}, 1)}
 }
-
-// Published counts the events acknowledged by the bus, repeats included.
-func (r *Relay) Published() int64 { return r.published.Load() }
-
-// Truncated counts the events that the brokers accepted only without their order, and
-// Unpublished those that they rejected entirely.
-func (r *Relay) Truncated() int64   { return r.truncated.Load() }
-func (r *Relay) Unpublished() int64 { return r.unpublished.Load() } //nolint:revive // described above
 
 // Run relays until the context ends. An outage of the bus or the database is logged once and waited out.
 func (r *Relay) Run(ctx context.Context) {
@@ -163,7 +158,7 @@ func (r *Relay) publish(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		r.published.Add(int64(len(msgs)))
+		r.Published.Add(int64(len(msgs)))
 		// Acknowledged events are deleted even while stopping, to spare consumers repeats.
 		if err := r.led.Published(context.WithoutCancel(ctx), positions); err != nil {
 			return err
@@ -183,13 +178,13 @@ func (r *Relay) oneByOne(ctx context.Context, entries []domain.OutboxEntry, msgs
 				zap.Int("bytes", len(m.Value)), zap.Error(domain.Explained(err)),
 			}
 			r.log.Error("the brokers rejected an event; it is published without its order", about...)
-			r.truncated.Add(1)
+			r.Truncated.Add(1)
 			if m, err = short(entries[i]); err == nil {
 				err = r.bus.Publish(ctx, []domain.Message{m})
 			}
 			if domain.CodeOf(err) == domain.CodeTooLarge {
 				r.log.Error("the brokers rejected an event even without its order; it is in no topic", about...)
-				r.unpublished.Add(1)
+				r.Unpublished.Add(1)
 				err = nil
 			}
 		}

@@ -122,7 +122,7 @@ func TestAnEventThatBrokersNeverTake(t *testing.T) {
 	require.Equal(t, []string{"e1 false", "e2 true", "e3 false", "e5 false"}, got)
 	require.Equal(t, 2, logs.FilterMessageSnippet("published without its order").Len())
 	require.Equal(t, 1, logs.FilterMessageSnippet("in no topic").Len())
-	require.Equal(t, []int64{2, 1}, []int64{r.Truncated(), r.Unpublished()})
+	require.Equal(t, []int64{2, 1}, []int64{r.Truncated.Load(), r.Unpublished.Load()})
 }
 
 func entry(pos int64, order string, version int64) domain.OutboxEntry {
@@ -232,8 +232,8 @@ func TestRunWaitsOutAnOutage(t *testing.T) {
 		go func() { r.Run(ctx); close(done) }()
 		time.Sleep(time.Minute) // of the bubble's clock
 		synctest.Wait()
-		if len(b.entries) != 0 || r.Published() != 1 {
-			t.Fatalf("%d pending, %d published", len(b.entries), r.Published())
+		if len(b.entries) != 0 || r.Published.Load() != 1 {
+			t.Fatalf("%d pending, %d published", len(b.entries), r.Published.Load())
 		}
 		if logs.Len() != 2 {
 			t.Errorf("log: %v", logs.All())
@@ -266,7 +266,7 @@ func TestOneProcessLeads(t *testing.T) {
 		b.led.Store(false)
 		time.Sleep(900 * time.Millisecond) // not exactly at a poll
 		synctest.Wait()
-		if n := r.Published(); n != 1 {
+		if n := r.Published.Load(); n != 1 {
 			t.Fatalf("%d published", n)
 		}
 		cancel()

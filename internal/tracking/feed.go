@@ -44,7 +44,7 @@ func (f *feed) add(fix domain.Fix, orderIDs []string) {
 		return
 	}
 	if len(f.waiting) >= feedLimit {
-		f.counts.lost.Add(1)
+		f.counts.Unpublished.Add(1)
 		return
 	}
 	f.place[fix.CourierID] = len(f.waiting)
@@ -80,6 +80,6 @@ func (f *feed) flush(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, feedTimeout)
 	defer cancel()
 	if err := f.Bus.Publish(ctx, batch); err != nil {
-		f.counts.lost.Add(int64(len(batch)))
+		f.counts.Unpublished.Add(int64(len(batch)))
 	}
 }

@@ -139,7 +139,7 @@ func (h *history) keep(ctx context.Context, batch []domain.Fix) error {
 	added, err := h.Store.AppendFixes(ctx, batch, nil)
 	switch {
 	case err == nil:
-		h.counts.stored.Add(int64(added))
+		h.counts.Stored.Add(int64(added))
 		h.counts.drop(domain.DropDuplicate, int64(len(batch)-added))
 		return nil
 	case domain.CodeOf(err) == domain.CodeUnavailable || ctx.Err() != nil:

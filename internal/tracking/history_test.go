@@ -41,7 +41,7 @@ func TestAPositionThatCantBeKept(t *testing.T) {
 	h.add(fixes)
 	require.NoError(t, h.flush(t.Context()))
 	require.Len(t, store.kept, 99)
-	require.EqualValues(t, 99, counts.Stored())
+	require.EqualValues(t, 99, counts.Stored.Load())
 	require.EqualValues(t, 1, counts.Dropped(domain.DropMalformed))
 	require.Equal(t, 1, logs.FilterMessage("a position can't be kept and is dropped").Len())
 }

@@ -52,7 +52,7 @@ func (s *Service) Ingest(ctx context.Context, token string, r PhoneReport) (Rece
 		counts.drop(reason, int64(n))
 		lost += n
 	}
-	counts.received.Add(int64(lost))
+	counts.Received.Add(int64(lost))
 	out.Dropped += lost
 	if len(usable) == 0 {
 		return out, s.pipeline.heartbeat(ctx, courierID, r, out, now)
@@ -87,7 +87,7 @@ func (pl *pipeline) heartbeat(ctx context.Context, courierID string, r PhoneRepo
 			c.DroppedReason = reason
 		}
 	} else if len(r.Arrivals) == 0 {
-		pl.counts.alive.Add(1)
+		pl.counts.SignsOfLife.Add(1)
 	}
 	t, err := pl.courier(ctx, courierID, now)
 	if err != nil {

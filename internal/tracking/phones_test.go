@@ -129,7 +129,7 @@ func TestIngestDropsWhatIsOfNoUse(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, tracking.Received{Accepted: 2, Dropped: 11}, got)
 	counts := f.Tracking.Counts()
-	require.EqualValues(t, 13, counts.Received())
+	require.EqualValues(t, 13, counts.Received.Load())
 	for reason, want := range map[domain.DropReason]int64{
 		domain.DropOutOfRange: 3, domain.DropNullIsland: 1, domain.DropTooOld: 1, domain.DropFuture: 2,
 		domain.DropDuplicate: 1, domain.DropMalformed: 2, domain.DropPoorAccuracy: 1,
@@ -142,7 +142,7 @@ func TestIngestDropsWhatIsOfNoUse(t *testing.T) {
 
 	_, err = f.Tracking.Ingest(f.ctx, token, tracking.PhoneReport{})
 	require.NoError(t, err)
-	require.EqualValues(t, 1, counts.SignsOfLife())
+	require.EqualValues(t, 1, counts.SignsOfLife.Load())
 
 	off := false
 	_, err = f.Couriers.Edit(f.ctx, c.ID, domain.CourierEdit{OnDuty: &off}, 0)

@@ -28,24 +28,12 @@ type pipeline struct {
 
 // Counts counts positions by outcome since the start.
 type Counts struct {
-	received atomic.Int64
-	stored   atomic.Int64
-	lost     atomic.Int64
-	alive    atomic.Int64
-	dropped  map[domain.DropReason]*atomic.Int64
+	Received    atomic.Int64
+	Stored      atomic.Int64 // in the history
+	Unpublished atomic.Int64 // because the bus did not accept them in time
+	SignsOfLife atomic.Int64 // phone reports without a position
+	dropped     map[domain.DropReason]*atomic.Int64
 }
-
-// Received counts incoming positions.
-func (c *Counts) Received() int64 { return c.received.Load() }
-
-// Stored counts positions stored in the history.
-func (c *Counts) Stored() int64 { return c.stored.Load() }
-
-// Unpublished counts positions that the bus did not accept in time.
-func (c *Counts) Unpublished() int64 { return c.lost.Load() }
-
-// SignsOfLife counts phone reports without a position.
-func (c *Counts) SignsOfLife() int64 { return c.alive.Load() }
 
 // Dropped counts dropped positions, by reason.
 func (c *Counts) Dropped(r domain.DropReason) int64 { return c.dropped[r].Load() }
@@ -98,7 +86,7 @@ func (pl *pipeline) report(
 func (pl *pipeline) filter(
 	t *tracked, positions []domain.Position, known map[int64]bool, now time.Time, contact *domain.Contact,
 ) (kept []domain.Fix, moved bool) {
-	pl.counts.received.Add(int64(len(positions)))
+	pl.counts.Received.Add(int64(len(positions)))
 	kept = make([]domain.Fix, 0, len(positions))
 	before, some := t.filter.Newest()
 	for _, p := range positions {

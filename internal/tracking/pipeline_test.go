@@ -488,7 +488,7 @@ func TestHistoryIsKeptInBatches(t *testing.T) {
 		for _, r := range domain.DropReasons() {
 			dropped += counts.Dropped(r)
 		}
-		require.Equal(t, counts.Received(), counts.Stored()+dropped, "the counters add up")
+		require.Equal(t, counts.Received.Load(), counts.Stored.Load()+dropped, "the counters add up")
 	}
 	require.EqualValues(t, 5, other.counts.Dropped(domain.DropDuplicate))
 }
@@ -542,5 +542,5 @@ func TestPositionsArePublished(t *testing.T) {
 	w.clock.add(time.Minute)
 	w.drive(t, c.ID, north(shopAt, 100))
 	w.Tracking.pipeline.feed.flush(w.ctx)
-	require.EqualValues(t, 1, w.Tracking.Counts().Unpublished(), "telemetry that nobody took is counted, not kept")
+	require.EqualValues(t, 1, w.Tracking.Counts().Unpublished.Load(), "telemetry that nobody took is counted, not kept")
 }

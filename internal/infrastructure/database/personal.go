@@ -10,17 +10,14 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// place is a table and what its texts and bytes say about customers. A test compares the
-// list of places with the schema: a new column fails it until it is classified.
+// place is a table with data about customers. A test compares the places with the schema: a
+// new column fails it until it is classified.
 type place struct {
 	table string
 	// personal columns hold customers' data and are covered by erase.
 	personal string
-	// harmless columns hold ids, codes, hashes and names that staff gave; staff columns
-	// hold data of couriers and other staff, which no customer's erasure concerns.
-	harmless, staff string
 	// erase removes what is held about an order whose customer's data has been erased; it
-	// may run several times. Empty personal columns need none.
+	// may run several times.
 	erase func(t *txn, orderID string)
 	// held selects what is held about the order $1, for the customer's export.
 	held string
@@ -29,79 +26,45 @@ type place struct {
 // places is the only list of where personal data is stored. Orders themselves are erased by
 // domain.Order.Erase, which also renews every cached copy.
 var places = []place{
-	{
-		table: "orders", personal: "data search customer_phone ledger", harmless: "id status merchant_id external_id courier_id exception",
-		erase: checkErased,
-	},
+	{table: "orders", personal: "data search customer_phone ledger", erase: checkErased},
 	// Before the history is rewritten, which has the addresses.
-	{table: "places", personal: "address", harmless: "quality", erase: erasePlaces},
-	{table: "order_events", personal: "data order_data", harmless: "order_id", erase: eraseEvents},
-	{table: "idempotency", personal: "result", harmless: "scope idem_key hash", erase: eraseAnswers},
+	{table: "places", personal: "address", erase: erasePlaces},
+	{table: "order_events", personal: "data order_data", erase: eraseEvents},
+	{table: "idempotency", personal: "result", erase: eraseAnswers},
 	// Before the names of the shipment are needed no longer.
-	{table: "carrier_hooks", personal: "body header query", harmless: "id carrier account", erase: eraseHooks},
+	{table: "carrier_hooks", personal: "body header query", erase: eraseHooks},
 	{
-		table: "carrier_papers", personal: "pdf", harmless: "paper job",
+		table: "carrier_papers", personal: "pdf",
 		erase: run(`DELETE FROM carrier_papers WHERE EXISTS (SELECT 1 FROM shipments s WHERE s.order_id = $1 AND s.client_ref <> ''
 			AND '/' || carrier_papers.paper LIKE '%/' || s.client_ref || '/%')`),
 		held: `SELECT p.paper, p.pdf FROM carrier_papers p JOIN shipments s ON '/' || p.paper LIKE '%/' || s.client_ref || '/%'
 			WHERE s.order_id = $1 AND s.client_ref <> ''`,
 	},
 	{
-		table: "shipments", personal: "booking", harmless: "order_id carrier ref tracking_number client_ref account more", staff: "performer",
+		table: "shipments", personal: "booking",
 		erase: run(`UPDATE shipments SET booking = NULL, performer = NULL, due_at = NULL WHERE order_id = $1`),
 		held:  `SELECT carrier, account, tracking_number, booking FROM shipments WHERE order_id = $1`,
 	},
 	{
 		// Links to an order are withdrawn with its customer's data.
-		table: "credentials", harmless: "id kind hash parent_id prefix role merchant_id courier_id order_id", staff: "name",
+		table: "credentials",
 		erase: eraseLinks,
 		held:  `SELECT id, created_at, expires_at, last_used_at FROM credentials WHERE order_id = $1`,
 	},
 	{
 		// What they tell is in order_events; a receiver's answer may repeat it.
-		table: "deliveries", personal: "error", harmless: "receiver order_id event_id type template state",
+		table: "deliveries", personal: "error",
 		erase: run(`UPDATE deliveries SET error = '' WHERE order_id = $1`),
 		held:  `SELECT receiver, type, template, state, tried_at, error FROM deliveries WHERE order_id = $1`,
 	},
 	{
-		table: "order_images", personal: "data", harmless: "order_id owner_id kind",
+		table: "order_images", personal: "data",
 		erase: run(`DELETE FROM order_images WHERE order_id = $1`),
 		held:  `SELECT owner_id, kind, created_at, data FROM order_images WHERE order_id = $1`,
 	},
 	// A reason for declining an offer may mention the customer.
-	{table: "report_orders", personal: "shares", harmless: "order_id", erase: eraseReasons},
-	{table: "report_days", personal: "name", harmless: "scope dimension", erase: eraseReasons},
-	{table: "report_queue", harmless: "order_id"},
-	{table: "courier_duty", harmless: "courier_id"},
-
-	// Groups of three letters and numbers of the orders that had them, until the segment is built anew.
-	{table: "search_parts", harmless: "data"},
-	{table: "search_queue", harmless: "order_id"},
-	{table: "search_segments", harmless: "from_id to_id"},
-	{table: "search_state", harmless: "sealed_id"},
-	{table: "carrier_cursors", harmless: "carrier account cursor"},
-	// What orders taught the estimates: hashes of groups, numbers.
-	{table: "lessons", harmless: "order_id data merchant_id carrier zone"},
-	{table: "lesson_days", harmless: "scope dimension name"},
-	{table: "estimates", harmless: "name data"},
-	{table: "leases", harmless: "name holder"},
-	{table: "delivery_receivers", harmless: "name owner"},
-	{table: "message_counts", harmless: "merchant_id channel day"},
-	{table: "opt_outs", harmless: "mark"}, // kept for ever: a keyed hash
-	{table: "erasures", harmless: "order_id mark"},
-	{table: "outbox"}, // positions of order_events
-	{table: "inbound", harmless: "id"},
-	{table: "order_pins", harmless: "order_id"}, // how many were wrong
-	{table: "offers", harmless: "id order_id courier_id"},
-	{table: "couriers", harmless: "id", staff: "search data"},
-	{table: "courier_positions", harmless: "courier_id", staff: "attributes"},
-	{table: "courier_tokens", harmless: "id courier_id hash"},
-	{table: "tickets", harmless: "hash", staff: "caller"},
-	{table: "access_state"},
-	{table: "documents", harmless: "kind id members data", staff: "changed_by"},
-	{table: "secrets", harmless: "name value"},
-	{table: "audit", harmless: "object data", staff: "actor_id"}, // ids and keyed hashes only
-	{table: "audit_seals", harmless: "hash"},
+	{table: "report_orders", personal: "shares", erase: eraseReasons},
+	{table: "report_days", personal: "name", erase: eraseReasons},
 }
 
 // run makes an eraser of a statement about the order $1.

@@ -47,9 +47,7 @@ func (s *Store) EraseTraces(ctx context.Context, orderIDs []string, audit *domai
 	for _, id := range orderIDs {
 		err := s.within(ctx, func(t *txn) {
 			for _, p := range places {
-				if p.erase != nil && t.err == nil {
-					p.erase(t, id)
-				}
+				p.erase(t, id)
 			}
 		})
 		if err != nil {

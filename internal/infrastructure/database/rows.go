@@ -4,6 +4,7 @@ import (
 	"database/sql/driver"
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"strings"
 	"time"
 
@@ -231,11 +232,11 @@ type encoded struct{ to any }
 
 // Value implements driver.Valuer.
 func (e encoded) Value() (driver.Value, error) {
-	b, err := json.Marshal(e.to)
-	if err != nil || string(b) == "null" {
-		return nil, err
+	if v := reflect.ValueOf(e.to); v.Kind() == reflect.Pointer && v.IsNil() {
+		return nil, nil
 	}
-	return string(b), nil
+	b, err := json.Marshal(e.to)
+	return string(b), err
 }
 
 // Scan implements sql.Scanner.

@@ -54,12 +54,12 @@ func (in *input) cabs() ([]happening, error) {
 			if !replay && (skip[id] || end.IsZero()) {
 				continue
 			}
-			var way eta.Way
+			var way journey
 			var cases []eta.Case
 			for _, p := range known[id] {
 				at := p.at.In(pacific)
-				way.Add(p.point, at)
-				trip := way.Rest(to)
+				way.add(p.point, at)
+				trip := way.rest(to)
 				trip.Courier, trip.Vehicle = t.text(row, "cab"), domain.VehicleCar
 				if replay {
 					all = append(all, happening{at: at, what: ask, id: id + ":" + p.seq, trip: &trip})

@@ -5,10 +5,11 @@ import (
 	"time"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
+	"github.com/order-tracking/order-tracking/internal/eta"
 )
 
-// Way is the way of a courier so far, of which little is kept.
-type Way struct {
+// journey is the way of a courier so far, of which little is kept.
+type journey struct {
 	last    domain.Point
 	at      time.Time
 	first   domain.Point
@@ -22,8 +23,8 @@ type Way struct {
 // paceMemory is after how many seconds half of the recent pace is forgotten.
 const paceMemory = 120
 
-// Add takes a position that is newer than the last.
-func (w *Way) Add(p domain.Point, at time.Time) {
+// add takes a position that is newer than the last.
+func (w *journey) add(p domain.Point, at time.Time) {
 	if w.n > 0 {
 		dt := at.Sub(w.at)
 		if dt <= 0 {
@@ -40,9 +41,9 @@ func (w *Way) Add(p domain.Point, at time.Time) {
 	w.n++
 }
 
-// Rest is the trip from the newest position to a place.
-func (w *Way) Rest(to *domain.Point) Trip {
-	t := Trip{At: w.at, From: &domain.Point{Lat: w.last.Lat, Lon: w.last.Lon}, To: to, Elapsed: w.at.Sub(w.started)}
+// rest is the trip from the newest position to a place.
+func (w *journey) rest(to *domain.Point) eta.Trip {
+	t := eta.Trip{At: w.at, From: &domain.Point{Lat: w.last.Lat, Lon: w.last.Lon}, To: to, Elapsed: w.at.Sub(w.started)}
 	if w.span > 0 {
 		// A short look is mixed with a usual pace.
 		t.Pace = (w.recent + 5*60) / (w.span + 60)
