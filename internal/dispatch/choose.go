@@ -34,9 +34,9 @@ func (s *Service) Choose(ctx context.Context, o *domain.Order, not []string) (co
 	cfg.Horizon = 24 * time.Hour // consider everyone with free capacity
 	plan := cfg.Plan(p)
 	if len(plan.Assignments) == 0 {
-		return "", "", domain.Errorf(domain.CodeNoCourierAvailable, "no courier can be given the order: %s", plan.Unassigned[0].Reason)
+		return "", "", domain.Errorf(domain.CodeNoCourierAvailable, "no courier can be given the order: %s", plan.Unassigned[0].Detail)
 	}
-	return plan.Assignments[0].CourierID, plan.Assignments[0].Reason, nil
+	return plan.Assignments[0].CourierID, plan.Assignments[0].Detail, nil
 }
 
 func earlier(a, b time.Time) time.Time {

@@ -26,14 +26,14 @@ func waits(s domain.Status) bool { return s == domain.StatusCreated || s == doma
 func parcel(o *domain.Order) bool { return o.Shipment != nil && o.Shipment.Phase.Live() }
 
 // plan plans from stored data and returns the versions of the orders it used.
-func (s *Service) plan(ctx context.Context, ask Ask) (Plan, map[string]int64, error) {
+func (s *Service) plan(ctx context.Context, ask Ask) (Proposal, map[string]int64, error) {
 	f, err := s.read(ctx, ask)
 	if err != nil {
-		return Plan{}, nil, err
+		return Proposal{}, nil, err
 	}
 	p, err := s.problem(ctx, f)
 	if err != nil {
-		return Plan{}, nil, err
+		return Proposal{}, nil, err
 	}
 	config := s.Config
 	config.Bundle = s.tuning().Bundle
@@ -50,7 +50,7 @@ func (s *Service) plan(ctx context.Context, ask Ask) (Plan, map[string]int64, er
 
 // read loads the orders and couriers for a plan.
 func (s *Service) read(ctx context.Context, ask Ask) (*facts, error) {
-	f := &facts{now: s.Clock.Now(), carried: map[string][]*domain.Order{}, asked: map[string]bool{}}
+	f := &facts{now: domain.Timestamp(s.Clock.Now()), carried: map[string][]*domain.Order{}, asked: map[string]bool{}}
 	if err := s.check(ctx, ask, f); err != nil {
 		return nil, err
 	}

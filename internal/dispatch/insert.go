@@ -21,7 +21,7 @@ type detour struct {
 
 // divert moves planned jobs into running tours where that is faster and breaks no promise.
 // The courier's other planned jobs are planned again at the next step.
-func (s *search) divert(asked []*Job, plan *Plan) {
+func (s *search) divert(asked []*Job, plan *Proposal) {
 	byID := map[string]*Job{}
 	for _, j := range asked {
 		byID[j.OrderID] = j
@@ -34,10 +34,10 @@ func (s *search) divert(asked []*Job, plan *Plan) {
 			continue
 		}
 		taken[best.courier.ID] = true
-		*a = Assignment{
-			OrderID: a.OrderID, CourierID: best.courier.ID, PickupAt: best.picked, DropoffAt: best.dropped,
+		*a = Proposed{
+			OrderID: a.OrderID, CourierID: best.courier.ID, PickupAt: domain.Timestamp(best.picked), DropoffAt: domain.Timestamp(best.dropped),
 			StopsBefore: best.stopsBefore, LeaveAt: s.problem.Now, Now: true,
-			Reason: "he passes by on his way: at " + clock(byID[a.OrderID], best.dropped) + ", and nobody's promise suffers",
+			Detail: "he passes by on his way: at " + clock(byID[a.OrderID], best.dropped) + ", and nobody's promise suffers",
 		}
 	}
 	for n := range plan.Assignments {

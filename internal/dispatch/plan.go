@@ -16,8 +16,8 @@ import (
 )
 
 // Plan assigns jobs to couriers. Each job is either assigned or explained. It is pure.
-func (cfg Config) Plan(p Problem) Plan {
-	var plan Plan
+func (cfg Config) Plan(p Problem) Proposal {
+	plan := Proposal{Assignments: []Proposed{}, Unassigned: []Explained{}}
 	s := &search{cfg: cfg, problem: &p}
 	s.readCouriers()
 	asked := s.readJobs(&plan)
@@ -72,7 +72,7 @@ func (s *search) stray(v domain.Vehicle, at domain.Point) float64 {
 }
 
 // readJobs keeps and returns the plannable jobs, and explains the others.
-func (s *search) readJobs(plan *Plan) []*Job {
+func (s *search) readJobs(plan *Proposal) []*Job {
 	p, now := s.problem, s.problem.Now
 	places, kinds := map[place]int32{}, map[string]int32{}
 	var asked []*Job

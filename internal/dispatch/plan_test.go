@@ -39,7 +39,7 @@ func courier(id string, at domain.Point) dispatch.Courier {
 	return dispatch.Courier{ID: id, Vehicle: domain.VehicleCar, Capacity: 3, Room: 3, FreeAt: noon, At: at}
 }
 
-func plan(p dispatch.Problem) dispatch.Plan {
+func plan(p dispatch.Problem) dispatch.Proposal {
 	p.Now = noon
 	if p.Travel == nil {
 		p.Travel = drive
@@ -103,16 +103,16 @@ func TestPlanHoldsItsRules(t *testing.T) {
 		for _, j := range p.Jobs {
 			jobs[j.OrderID] = j
 		}
-		byCourier := map[string][]dispatch.Assignment{}
+		byCourier := map[string][]dispatch.Proposed{}
 		for _, a := range got.Assignments {
 			seen[a.OrderID]++
 			byCourier[a.CourierID] = append(byCourier[a.CourierID], a)
-			require.NotEmpty(t, a.Reason)
+			require.NotEmpty(t, a.Detail)
 		}
 		for _, u := range got.Unassigned {
 			seen[u.OrderID]++
-			require.NotEmpty(t, u.Code)
 			require.NotEmpty(t, u.Reason)
+			require.NotEmpty(t, u.Detail)
 		}
 		for _, j := range p.Jobs {
 			require.Equal(t, 1, seen[j.OrderID], "%s is once in the plan or explained", j.OrderID)
@@ -124,7 +124,7 @@ func TestPlanHoldsItsRules(t *testing.T) {
 	})
 }
 
-func follow(t *rapid.T, c dispatch.Courier, jobs map[string]dispatch.Job, mine []dispatch.Assignment) {
+func follow(t *rapid.T, c dispatch.Courier, jobs map[string]dispatch.Job, mine []dispatch.Proposed) {
 	free, at := noon, c.At
 	if c.FreeAt.After(free) {
 		free = c.FreeAt

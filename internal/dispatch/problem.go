@@ -80,24 +80,24 @@ func DefaultConfig() Config {
 	return Config{Step: 2 * time.Minute, Bundle: 3, Trips: 4, Horizon: 30 * time.Minute, Patience: time.Hour}
 }
 
-// Assignment is an order's place in a plan.
-type Assignment struct {
-	OrderID, CourierID string
-	PickupAt           time.Time // hand-over to the courier
-	DropoffAt          time.Time // hand-over to the customer
-	// StopsBefore is the number of the courier's stops in this plan before the drop-off.
-	StopsBefore int
+// Proposed is an order's place in a plan.
+type Proposed struct {
+	OrderID     string    `json:"order_id" format:"uuid"`
+	CourierID   string    `json:"courier_id" format:"uuid"`
+	PickupAt    time.Time `json:"pickup_at" doc:"when the courier picks it up"`
+	DropoffAt   time.Time `json:"dropoff_at" doc:"when the customer gets it"`
+	StopsBefore int       `json:"stops_before" doc:"number of the courier's stops before this drop-off"`
 	// LeaveAt is the latest departure that delays nothing; the order is assigned Now if that is before the next plan.
-	LeaveAt time.Time
-	Now     bool
-	Reason  string // why this courier, in words
+	LeaveAt time.Time `json:"leave_at" doc:"when the courier must leave at the latest"`
+	Now     bool      `json:"-"`
+	Detail  string    `json:"detail" doc:"why this courier, in words"`
 }
 
-// Unassigned is an order without a courier, and the reason.
-type Unassigned struct {
-	OrderID string
-	Code    Reason
-	Reason  string // in words
+// Explained is an order without a courier, and the reason.
+type Explained struct {
+	OrderID string `json:"order_id" format:"uuid"`
+	Reason  Reason `json:"reason" doc:"for machines" example:"no_location"`
+	Detail  string `json:"detail" doc:"in words"`
 }
 
 // Reason is a machine-readable reason why an order is not assigned.
@@ -116,10 +116,10 @@ const (
 	ReasonEarly      Reason = "too_early"     // there is enough time
 )
 
-// Plan is the result: each job of the problem is in one of the two lists.
-type Plan struct {
-	Assignments []Assignment // per courier in stop order
-	Unassigned  []Unassigned
+// Proposal is a plan: each job of the problem is in one of the two lists, which are never nil.
+type Proposal struct {
+	Assignments []Proposed  `json:"assignments"` // per courier in stop order
+	Unassigned  []Explained `json:"unassigned"`
 }
 
 // seconds converts t to seconds since start; a zero t becomes otherwise.

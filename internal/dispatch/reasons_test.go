@@ -36,8 +36,8 @@ func TestReasonsWhyNobodyGetsAnOrder(t *testing.T) {
 			got := plan(p)
 			require.Empty(t, got.Assignments)
 			require.Len(t, got.Unassigned, 1)
-			require.Equal(t, c.code, got.Unassigned[0].Code)
-			require.Contains(t, got.Unassigned[0].Reason, c.words)
+			require.Equal(t, c.code, got.Unassigned[0].Reason)
+			require.Contains(t, got.Unassigned[0].Detail, c.words)
 		})
 	}
 }
@@ -51,8 +51,8 @@ func TestReasonBusy(t *testing.T) {
 	}
 	got := plan(p)
 	require.Len(t, got.Assignments, 4)
-	require.Equal(t, dispatch.ReasonBusy, got.Unassigned[0].Code)
-	require.Contains(t, got.Assignments[1].Reason, "after another trip")
+	require.Equal(t, dispatch.ReasonBusy, got.Unassigned[0].Reason)
+	require.Contains(t, got.Assignments[1].Detail, "after another trip")
 }
 
 // An order waits until its courier must leave: he may be needed elsewhere first.
@@ -75,7 +75,7 @@ func TestOrdersOfOnePlaceGoTogetherWhileCouriersAreShort(t *testing.T) {
 	}
 	got := plan(p).Assignments
 	require.Equal(t, got[0].PickupAt, got[1].PickupAt)
-	require.Contains(t, got[0].Reason, "2 orders of one place together")
+	require.Contains(t, got[0].Detail, "2 orders of one place together")
 	p.Couriers = append(p.Couriers, courier("d", metres(0, 0)))
 	got = plan(p).Assignments
 	require.NotEqual(t, got[0].CourierID, got[1].CourierID)

@@ -38,8 +38,8 @@ func clock(j *Job, t time.Time) string {
 	return t.UTC().Format("15:04 UTC")
 }
 
-func (p *Plan) leave(orderID string, code Reason, why string) {
-	p.Unassigned = append(p.Unassigned, Unassigned{orderID, code, why})
+func (p *Proposal) leave(orderID string, code Reason, why string) {
+	p.Unassigned = append(p.Unassigned, Explained{orderID, code, why})
 }
 
 // prepare sets up the empty plan.
@@ -102,7 +102,7 @@ func list[S ~string](words []S) string {
 }
 
 // writePlan converts the search's result to a plan.
-func (s *search) writePlan(asked []*Job, plan *Plan) {
+func (s *search) writePlan(asked []*Job, plan *Proposal) {
 	for n, trips := range s.trips {
 		c := int32(n) //nolint:gosec // there are fewer couriers
 		w := &s.couriers[c]
@@ -113,10 +113,10 @@ func (s *search) writePlan(asked []*Job, plan *Plan) {
 				stops, seen = stops+together, k // one stop per pick-up
 			}
 			at := func(t float64) time.Time { return s.problem.Now.Add(span(t)) }
-			plan.Assignments = append(plan.Assignments, Assignment{
+			plan.Assignments = append(plan.Assignments, Proposed{
 				OrderID: j.OrderID, CourierID: w.ID, PickupAt: at(picked), DropoffAt: at(dropped), LeaveAt: at(leave),
 				StopsBefore: stops, Now: k == 0 && leave < s.cfg.Step.Seconds() && together <= room,
-				Reason: s.why(w, j, k, together, at(dropped)),
+				Detail: s.why(w, j, k, together, at(dropped)),
 			})
 			stops++
 		})

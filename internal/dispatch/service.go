@@ -87,30 +87,6 @@ type Ask struct {
 	CourierIDs []string `json:"courier_ids,omitempty" format:"uuid" maxItems:"2000" doc:"only these couriers"`
 }
 
-// Proposal is a plan for display.
-type Proposal struct {
-	Assignments []Proposed  `json:"assignments"`
-	Unassigned  []Explained `json:"unassigned"`
-}
-
-// Proposed is an order proposed for a courier.
-type Proposed struct {
-	OrderID     string    `json:"order_id" format:"uuid"`
-	CourierID   string    `json:"courier_id" format:"uuid"`
-	PickupAt    time.Time `json:"pickup_at" doc:"when the courier picks it up"`
-	DropoffAt   time.Time `json:"dropoff_at" doc:"when the customer gets it"`
-	StopsBefore int       `json:"stops_before" doc:"number of the courier's stops before this drop-off"`
-	LeaveAt     time.Time `json:"leave_at" doc:"when the courier must leave at the latest"`
-	Detail      string    `json:"detail" doc:"why this courier, in words"`
-}
-
-// Explained is an order without a courier, and the reason.
-type Explained struct {
-	OrderID string `json:"order_id" format:"uuid"`
-	Reason  Reason `json:"reason" doc:"for machines" example:"no_location"`
-	Detail  string `json:"detail" doc:"in words"`
-}
-
 // runAtOnce is how many couriers get their orders at once: commits are shared.
 const runAtOnce = 16
 
@@ -124,26 +100,7 @@ func (s *Service) Plan(ctx context.Context, ask Ask) (*Proposal, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := shown(plan)
-	for _, a := range plan.Assignments {
-		out.Assignments = append(out.Assignments, proposed(a))
-	}
-	return out, nil
-}
-
-func shown(p Plan) *Proposal {
-	out := &Proposal{Assignments: []Proposed{}, Unassigned: []Explained{}}
-	for _, u := range p.Unassigned {
-		out.Unassigned = append(out.Unassigned, Explained{u.OrderID, u.Code, u.Reason})
-	}
-	return out
-}
-
-func proposed(a Assignment) Proposed {
-	return Proposed{
-		OrderID: a.OrderID, CourierID: a.CourierID, PickupAt: domain.Timestamp(a.PickupAt), DropoffAt: domain.Timestamp(a.DropoffAt),
-		StopsBefore: a.StopsBefore, LeaveAt: domain.Timestamp(a.LeaveAt), Detail: a.Reason,
-	}
+	return &plan, nil
 }
 
 // Run plans and assigns the orders that are due; requested orders are always assigned.
@@ -174,7 +131,7 @@ func (s *Service) run(ctx context.Context, ask Ask, by domain.By) (*Proposal, er
 	if err != nil {
 		return nil, err
 	}
-	out := shown(plan)
+	out := &Proposal{Assignments: []Proposed{}, Unassigned: plan.Unassigned}
 	byCourier := map[string][]int{}
 	for n, a := range plan.Assignments {
 		byCourier[a.CourierID] = append(byCourier[a.CourierID], n)
@@ -203,7 +160,7 @@ func (s *Service) run(ctx context.Context, ask Ask, by domain.By) (*Proposal, er
 	}
 	for n, a := range plan.Assignments {
 		if refusals[n] == nil {
-			out.Assignments = append(out.Assignments, proposed(a))
+			out.Assignments = append(out.Assignments, a)
 		} else {
 			out.Unassigned = append(out.Unassigned, Explained{a.OrderID, ReasonLater, refusals[n].Error()})
 		}
@@ -212,8 +169,8 @@ func (s *Service) run(ctx context.Context, ask Ask, by domain.By) (*Proposal, er
 }
 
 // perform assigns or offers an order as it was planned at a version.
-func (s *Service) perform(ctx context.Context, a Assignment, version int64, by domain.By) error {
-	by.Now, by.Reason = s.Clock.Now(), a.Reason
+func (s *Service) perform(ctx context.Context, a Proposed, version int64, by domain.By) error {
+	by.Now, by.Reason = s.Clock.Now(), a.Detail
 	if s.tuning().Mode == ModeOffer && by.Actor.Kind == domain.RoleSystem {
 		return s.offer(ctx, a.OrderID, []string{a.CourierID}, s.search(), nil, by)
 	}

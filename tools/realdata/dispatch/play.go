@@ -77,7 +77,7 @@ func (d *day) job(o order) dispatch.Job {
 }
 
 // decide returns the assignments of a plan that are due now.
-func decide(now time.Time, p dispatch.Plan) []route {
+func decide(now time.Time, p dispatch.Proposal) []route {
 	var routes []route
 	for _, a := range p.Assignments {
 		if !a.Now {
