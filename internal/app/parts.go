@@ -169,7 +169,7 @@ func (a *App) buildServices() {
 	region, stale := a.cfg.Orders.PhoneRegion, a.cfg.Tracking.StaleAfter
 	a.orders = orders.New(orders.Deps{
 		Store: a.store, Live: a.counting(a.live), Clock: a.clock, Log: a.log, Keys: keys, Estimate: estimate,
-		Watching: a.hub.Watching, PhoneRegion: region, ShowCourier: a.gate.documents.ShowCourier,
+		Watching: a.hub.Watching, PhoneRegion: region, Profile: a.gate.documents.Profile,
 	}, a.hub)
 	a.tracking = tracking.New(tracking.Deps{
 		Store: a.store, Live: a.live, Watchers: a.hub, Clock: a.clock, Log: a.log, Keys: keys, Orders: a.orders, Estimate: estimate,
@@ -177,11 +177,7 @@ func (a *App) buildServices() {
 		Plausible: domain.Plausibility{MaxSpeed: a.cfg.Tracking.MaxSpeed, MaxAccuracy: a.cfg.Tracking.MaxAccuracy},
 		Arrival:   tracking.Arrival(a.cfg.Arrival), NewPhoneToken: access.NewPhoneToken,
 	})
-	a.orders.ShowCourier = a.showCourier
-	a.orders.ProofRequired = func(merchantID string) []string { return a.gate.documents.Profile(merchantID).ProofRequired }
 	a.orders.PhotoForPIN = func() bool { return a.cfg.Proof.Offline == "photo" }
-	a.orders.Promise = func(merchantID string) string { return a.gate.documents.Profile(merchantID).Promise }
-	a.orders.Timezone = func(merchantID string) string { return a.gate.documents.Profile(merchantID).Timezone }
 	d := a.cfg.Dispatch
 	planner := dispatch.DefaultConfig()
 	planner.Step, planner.Bundle, planner.Patience = d.Step, d.Bundle, d.Patience

@@ -220,8 +220,9 @@ func bestOf(p dispatch.Problem, taken []int) time.Duration {
 }
 
 func TestPlanIsForEmptyProblemsToo(t *testing.T) {
-	require.Zero(t, plan(dispatch.Problem{}))
-	require.Zero(t, plan(dispatch.Problem{Couriers: []dispatch.Courier{courier("c", metres(0, 0))}}))
+	none := dispatch.Proposal{Assignments: []dispatch.Proposed{}, Unassigned: []dispatch.Explained{}}
+	require.Equal(t, none, plan(dispatch.Problem{}))
+	require.Equal(t, none, plan(dispatch.Problem{Couriers: []dispatch.Courier{courier("c", metres(0, 0))}}))
 }
 
 func BenchmarkPlan(b *testing.B) {

@@ -84,8 +84,7 @@ func (s *search) fit(j *Job) []bool {
 }
 
 func suits(j *Job, c *Courier) bool {
-	lacks := func(skill string) bool { return !slices.Contains(c.Skills, skill) }
-	return (len(j.Vehicles) == 0 || slices.Contains(j.Vehicles, c.Vehicle)) && !slices.ContainsFunc(j.Skills, lacks)
+	return domain.Requirements{Skills: j.Skills, Vehicle: j.Vehicles}.MetBy(c.Vehicle, c.Skills)
 }
 
 // unfit explains why no courier meets a job's requirements.

@@ -3,6 +3,7 @@ package dispatch
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -88,26 +89,18 @@ func askAll(p *Problem, ask func(from, to []domain.Point) error) error {
 		drops[j.Pickup] = append(drops[j.Pickup], j.Dropoff)
 	}
 	for _, at := range pickups {
-		for _, to := range batches(drops[at]) {
+		for to := range slices.Chunk(drops[at], roadBatch) {
 			if err := ask([]domain.Point{at}, to); err != nil {
 				return err
 			}
 		}
 	}
-	for _, from := range batches(couriers) {
-		for _, to := range batches(pickups) {
+	for from := range slices.Chunk(couriers, roadBatch) {
+		for to := range slices.Chunk(pickups, roadBatch) {
 			if err := ask(from, to); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
-}
-
-func batches(points []domain.Point) (out [][]domain.Point) {
-	for len(points) > 0 {
-		n := min(len(points), roadBatch)
-		out, points = append(out, points[:n]), points[n:]
-	}
-	return out
 }

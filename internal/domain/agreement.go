@@ -1,6 +1,7 @@
 package domain
 
 import (
+	"cmp"
 	"strings"
 )
 
@@ -29,34 +30,28 @@ type ShipmentReturn struct {
 
 // Validate returns every fault of the request.
 func (r *ShipmentReturn) Validate() error {
-	var f Faults
-	f.Check("", r)
-	return f.Err()
+	return Checked(r)
 }
 
 // AgreedDelivery records in the history that a delivery was agreed with the recipient.
 func (o *Order) AgreedDelivery(a DeliveryAgreement, by By) []Event {
-	if o.Shipment == nil {
-		return nil
-	}
-	by.Source = o.Shipment.Carrier
-	return []Event{o.change(EventShipmentChanged, by, map[string]any{
-		"carrier": o.Shipment.Carrier, "agreed": strings.TrimSpace(a.Date + " " + a.From + "-" + a.To),
-	})}
+	agreed := strings.TrimSpace(a.Date + " " + a.From + "-" + a.To)
+	return o.changeShipment(EventShipmentChanged, by, map[string]any{"agreed": agreed}, func(*Shipment) {})
 }
 
 // ReturnedByCustomer records that the customer's return was booked; its number may follow.
 func (o *Order) ReturnedByCustomer(number string, by By) []Event {
+	data := given(map[string]any{"customer_return": true}, map[string]string{"return_number": number})
+	return o.changeShipment(EventShipmentChanged, by, data, func(s *Shipment) { s.ReturnNumber = cmp.Or(number, s.ReturnNumber) })
+}
+
+// changeShipment changes the order's shipment, if it has one, and tells it with the carrier as the source.
+func (o *Order) changeShipment(t EventType, by By, data map[string]any, change func(*Shipment)) []Event {
 	if o.Shipment == nil {
 		return nil
 	}
 	next := *o.Shipment
-	if number != "" {
-		next.ReturnNumber = number
-	}
-	o.Shipment = &next
-	by.Source = next.Carrier
-	return []Event{o.change(EventShipmentChanged, by, given(map[string]any{"carrier": next.Carrier, "customer_return": true}, map[string]string{
-		"return_number": number,
-	}))}
+	change(&next)
+	o.Shipment, by.Source, data["carrier"] = &next, next.Carrier, next.Carrier
+	return []Event{o.change(t, by, data)}
 }

@@ -64,6 +64,13 @@ func (f *Faults) Check(pointer string, v any) {
 	f.below(pointer, before)
 }
 
+// Checked is Check of a whole input.
+func Checked(v any) error {
+	var f Faults
+	f.Check("", v)
+	return f.Err()
+}
+
 // below prefixes the pointers of the faults from the given one on.
 func (f *Faults) below(pointer string, from int) {
 	for i := from; i < len(f.list); i++ {

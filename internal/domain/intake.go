@@ -74,14 +74,12 @@ func (o *Order) KeepIntake(i Intake, by By) []Event {
 	if o.Shipment == nil || o.Shipment.Intake != nil && *o.Shipment.Intake == i {
 		return nil
 	}
-	next := *o.Shipment
-	next.Intake = &i
-	next.Warnings = slices.DeleteFunc(slices.Clone(next.Warnings), func(w CarrierMessage) bool { return w.Code == WarnNoIntake && i.Live() })
-	o.Shipment = &next
-	by.Source = next.Carrier
-	return []Event{o.change(EventIntakeChanged, by, given(map[string]any{"carrier": next.Carrier, "status": string(i.Status)}, map[string]string{
+	return o.changeShipment(EventIntakeChanged, by, given(map[string]any{"status": string(i.Status)}, map[string]string{
 		"id": i.ID, "number": i.Number, "text": i.StatusText, "window": strings.TrimSpace(i.Date + " " + i.From + "-" + i.To),
-	}))}
+	}), func(s *Shipment) {
+		s.Intake = &i
+		s.Warnings = slices.DeleteFunc(slices.Clone(s.Warnings), func(w CarrierMessage) bool { return w.Code == WarnNoIntake && i.Live() })
+	})
 }
 
 // ShipmentEdit changes a booked parcel; absent fields stay unchanged.
@@ -119,14 +117,9 @@ func (e *ShipmentEdit) fields() (names []string) {
 
 // EditedShipment records in the history that the parcel was changed with the carrier.
 func (o *Order) EditedShipment(e ShipmentEdit, by By) []Event {
-	if o.Shipment == nil {
-		return nil
-	}
-	if e.Payment != nil {
-		s := *o.Shipment
-		s.Payment, o.Payment = s.Payment.changed(e.Payment), o.Payment.changed(e.Payment)
-		o.Shipment = &s
-	}
-	by.Source = o.Shipment.Carrier
-	return []Event{o.change(EventShipmentChanged, by, map[string]any{"carrier": o.Shipment.Carrier, "edited": e.fields()})}
+	return o.changeShipment(EventShipmentChanged, by, map[string]any{"edited": e.fields()}, func(s *Shipment) {
+		if e.Payment != nil {
+			s.Payment, o.Payment = s.Payment.changed(e.Payment), o.Payment.changed(e.Payment)
+		}
+	})
 }

@@ -88,11 +88,8 @@ func OfferIn(e *Event) (Offer, bool) {
 	f.ID, _ = e.Data["offer_id"].(string)
 	f.CourierID, _ = e.Data["courier_id"].(string)
 	f.Reason, _ = e.Data["reason"].(string)
-	switch at := e.Data["expires_at"].(type) {
-	case time.Time:
-		f.ExpiresAt = at
-	case string: // read back
-		f.ExpiresAt, _ = time.Parse(time.RFC3339Nano, at)
+	if at := instantOf(e.Data["expires_at"]); at != nil {
+		f.ExpiresAt = *at
 	}
 	return f, true
 }

@@ -40,11 +40,8 @@ func (o *Order) Zone() *time.Location {
 	return time.UTC
 }
 
-// Suits reports whether a courier meets the requirements of an order.
-func (c *Courier) Suits(r *Requirements) bool {
-	if r == nil {
-		return true
-	}
-	lacks := func(skill string) bool { return !slices.Contains(c.Skills, skill) }
-	return (len(r.Vehicle) == 0 || slices.Contains(r.Vehicle, c.Vehicle)) && !slices.ContainsFunc(r.Skills, lacks)
+// MetBy reports whether a courier with this vehicle and these skills meets the requirements.
+func (r Requirements) MetBy(v Vehicle, skills []string) bool {
+	lacks := func(skill string) bool { return !slices.Contains(skills, skill) }
+	return (len(r.Vehicle) == 0 || slices.Contains(r.Vehicle, v)) && !slices.ContainsFunc(r.Skills, lacks)
 }

@@ -57,12 +57,12 @@ func TestTermsAreEdited(t *testing.T) {
 	require.Equal(t, time.UTC, o.Zone())
 }
 
-func TestSuits(t *testing.T) {
-	c := &domain.Courier{Vehicle: domain.VehicleVan, Skills: []string{"fridge"}}
-	require.True(t, c.Suits(nil))
-	require.True(t, c.Suits(&domain.Requirements{Skills: []string{"fridge"}, Vehicle: []domain.Vehicle{"car", "van"}}))
-	require.False(t, c.Suits(&domain.Requirements{Skills: []string{"fridge", "id"}}))
-	require.False(t, c.Suits(&domain.Requirements{Vehicle: []domain.Vehicle{"car"}}))
+func TestRequirementsAreMet(t *testing.T) {
+	met := func(r domain.Requirements) bool { return r.MetBy(domain.VehicleVan, []string{"fridge"}) }
+	require.True(t, met(domain.Requirements{}))
+	require.True(t, met(domain.Requirements{Skills: []string{"fridge"}, Vehicle: []domain.Vehicle{"car", "van"}}))
+	require.False(t, met(domain.Requirements{Skills: []string{"fridge", "id"}}))
+	require.False(t, met(domain.Requirements{Vehicle: []domain.Vehicle{"car"}}))
 }
 
 func TestCouriersHaveSkillsAndABase(t *testing.T) {

@@ -14,10 +14,10 @@ type IncidentResolution struct {
 }
 
 // CheckIncident checks the input of OpenIncident.
-func (s *Service) CheckIncident(in domain.IncidentReport) error { return checked(&in) }
+func (s *Service) CheckIncident(in domain.IncidentReport) error { return domain.Checked(&in) }
 
 // CheckResolution checks the input of CloseIncident.
-func (s *Service) CheckResolution(in IncidentResolution) error { return checked(&in) }
+func (s *Service) CheckResolution(in IncidentResolution) error { return domain.Checked(&in) }
 
 // OpenIncident reports a problem with an order; one with the id of an earlier one returns
 // that. It fails with validation_failed, order_finished or order_not_found.

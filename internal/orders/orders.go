@@ -31,8 +31,8 @@ func (s *Service) Create(ctx context.Context, d domain.Draft) (*domain.Order, er
 		return nil, err
 	}
 	return idempotency.Once(ctx, s.Keys, "create_order", d, func(rec *domain.Idempotency) (*domain.Order, error) {
-		if valid.ProofRequired == nil && s.ProofRequired != nil {
-			valid.ProofRequired = s.ProofRequired(valid.MerchantID)
+		if valid.ProofRequired == nil {
+			valid.ProofRequired = s.profile(valid.MerchantID).ProofRequired
 		}
 		s.promise(&valid, by)
 		o, ev := domain.NewOrder(valid, by)
@@ -54,7 +54,7 @@ func (s *Service) Create(ctx context.Context, d domain.Draft) (*domain.Order, er
 // promise fills in promised_at where the merchant promises the end of the 80 % window, which
 // nine of ten orders keep, rounded up to five minutes.
 func (s *Service) promise(d *domain.Draft, by domain.By) {
-	if d.PromisedAt != nil || s.Promise == nil || s.Promise(d.MerchantID) != domain.PromiseP90 {
+	if d.PromisedAt != nil || s.profile(d.MerchantID).Promise != domain.PromiseP90 {
 		return
 	}
 	o, _ := domain.NewOrder(*d, by)
@@ -325,8 +325,5 @@ func (s *Service) Trail(o *domain.Order, v domain.View, trail []domain.Position,
 
 // rule returns the rule for showing the order's courier to customers.
 func (s *Service) rule(o *domain.Order) domain.ShowCourier {
-	if s.ShowCourier == nil {
-		return domain.ShowCourier{}
-	}
-	return s.ShowCourier(o.MerchantID)
+	return s.profile(o.MerchantID).ShowCourier.By(func(from, to domain.Point) time.Duration { return s.Estimate.Drive(from, to, s.Clock.Now()) })
 }

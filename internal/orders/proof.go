@@ -172,11 +172,7 @@ func (s *Service) Proofs(ctx context.Context, id string) ([]domain.ProofRecord, 
 	if err != nil {
 		return nil, err
 	}
-	out := make([]domain.ProofRecord, len(o.Bookkeeping.Proofs))
-	for i, p := range o.Bookkeeping.Proofs {
-		out[i] = p.For(caller.View())
-	}
-	return out, nil
+	return domain.Each(o.Bookkeeping.Proofs, func(p domain.ProofRecord) domain.ProofRecord { return p.For(caller.View()) }), nil
 }
 
 // ProofImage returns an image of a proof, a JPEG: photo or signature; or not_found.

@@ -29,18 +29,12 @@ type Deps struct {
 	PhoneRegion string
 	// Watching reports whether anybody watches an order; nil if that is not known.
 	Watching func(ctx context.Context, orderID string) bool
-	// ShowCourier returns a merchant's rule for showing the courier to customers; the default is custody.
-	ShowCourier func(merchantID string) domain.ShowCourier
-	// ProofRequired returns what a merchant's couriers must bring; the default is nothing.
-	ProofRequired func(merchantID string) []string
+	// Profile returns what a merchant has set up; by default nothing.
+	Profile func(merchantID string) domain.Profile
 	// PIN returns the PIN of an order, which its customer tells the courier.
 	PIN func(orderID string) string
 	// PhotoForPIN reports whether a photo stands in for a PIN that could not be checked.
 	PhotoForPIN func() bool
-	// Promise returns which estimate a merchant promises; the default is none.
-	Promise func(merchantID string) string
-	// Timezone returns a merchant's time zone (IANA), for the days of reports; the default is UTC.
-	Timezone func(merchantID string) string
 }
 
 // Service implements the operations on orders.
@@ -78,6 +72,14 @@ func (s *Service) match(ch *domain.Change) {
 
 // PlanToursBy sets what orders the stops of couriers with several orders. It must not be called once requests are served.
 func (s *Service) PlanToursBy(by domain.Tours) { s.tours = by }
+
+// profile is what a merchant has set up.
+func (s *Service) profile(merchantID string) (p domain.Profile) {
+	if s.Profile != nil {
+		p = s.Profile(merchantID)
+	}
+	return p
+}
 
 // System describes the product itself as the actor, through one of its parts, now.
 func (s *Service) System(part string) domain.By {

@@ -39,10 +39,8 @@ func (s *Service) Summarize(ctx context.Context) {
 
 // zone is the time zone of a merchant's days, UTC if unknown.
 func (s *Service) zone(merchantID string) *time.Location {
-	if s.Timezone != nil {
-		if zone, err := time.LoadLocation(s.Timezone(merchantID)); err == nil {
-			return zone
-		}
+	if zone, err := time.LoadLocation(s.profile(merchantID).Timezone); err == nil {
+		return zone
 	}
 	return time.UTC
 }
@@ -218,11 +216,7 @@ func (s *Service) addCouriers(ctx context.Context, out *DeliveryReport, f domain
 		}
 		out.All.Hours = &all
 	}
-	ids := make([]string, len(out.Groups))
-	for i, g := range out.Groups {
-		ids[i] = g.Group
-	}
-	couriers, err := s.Store.CouriersByID(ctx, ids)
+	couriers, err := s.Store.CouriersByID(ctx, domain.Each(out.Groups, func(g DeliveryGroup) string { return g.Group }))
 	for i := range out.Groups {
 		if c := couriers[out.Groups[i].Group]; c != nil {
 			out.Groups[i].Name = c.Name

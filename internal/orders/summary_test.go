@@ -29,8 +29,8 @@ func (a at) Now() time.Time { return time.Time(a) }
 // and says so once something has happened there.
 func TestReportsEndToday(t *testing.T) {
 	store := new(reported)
-	s := New(Deps{Store: store, Clock: at(time.Date(2026, 11, 30, 15, 30, 0, 0, time.UTC)), Timezone: func(merchantID string) string {
-		return map[string]string{"tokyo": "Asia/Tokyo", "lima": "America/Lima"}[merchantID]
+	s := New(Deps{Store: store, Clock: at(time.Date(2026, 11, 30, 15, 30, 0, 0, time.UTC)), Profile: func(merchantID string) domain.Profile {
+		return domain.Profile{Timezone: map[string]string{"tokyo": "Asia/Tokyo", "lima": "America/Lima"}[merchantID]}
 	}})
 	ctx := domain.WithActor(t.Context(), domain.Actor{Kind: domain.RoleAdmin})
 	for merchant, want := range map[string][2]string{

@@ -8,16 +8,10 @@ import (
 )
 
 // CheckInstructions checks the input of Instruct.
-func (s *Service) CheckInstructions(in domain.Instructions) error { return checked(&in) }
+func (s *Service) CheckInstructions(in domain.Instructions) error { return domain.Checked(&in) }
 
 // CheckRating checks the input of Rate.
-func (s *Service) CheckRating(in domain.Rating) error { return checked(&in) }
-
-func checked(in any) error {
-	var f domain.Faults
-	f.Check("", in)
-	return f.Err()
-}
+func (s *Service) CheckRating(in domain.Rating) error { return domain.Checked(&in) }
 
 // Instruct stores the customer's instructions; order_finished when nobody would read them
 // any more. It returns the caller's view of the order.
@@ -33,7 +27,7 @@ func (s *Service) Rate(ctx context.Context, id string, in domain.Rating) (*domai
 func (s *Service) wish(
 	ctx context.Context, id, op string, in any, verb func(*domain.Order, domain.By) ([]domain.Event, error),
 ) (*domain.Order, error) {
-	if err := checked(in); err != nil {
+	if err := domain.Checked(in); err != nil {
 		return nil, err
 	}
 	o, err := Once(ctx, s, id, op, in, nil, func(by domain.By, known *domain.Order, rec *domain.Idempotency) (*domain.Order, error) {
