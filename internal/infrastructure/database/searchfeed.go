@@ -319,7 +319,7 @@ func (s *Store) writeParts(ctx context.Context, id int64, b *segmentBuilder) err
 		rows, size = rows[:0], 0
 		return err
 	}
-	err := b.parts(func(part int64, data []byte) error {
+	err := b.parts(len(b.docs) < s.segment/2, func(part int64, data []byte) error {
 		rows = append(rows, []any{id, part, data})
 		if size += len(data); len(rows) < partsPerJob && size < bytesPerJob {
 			return nil

@@ -3,6 +3,7 @@ package database
 import (
 	"encoding/binary"
 	"hash/fnv"
+	"maps"
 	"math"
 	"math/bits"
 	"slices"
@@ -15,7 +16,8 @@ import (
 // A segment of the search index covers a range of orders, in the order of lists (created_at, id). Its parts are, by number:
 // for each gram that occurs, which of its orders have it; and below zero the orders' keys, in pages. Grams are three letters
 // in a row within a word, the first one and two letters of a word, the merchant, and of orders that have ended, the status
-// and the courier, which stay.
+// and the courier, which stay. A small segment has almost as many grams as a full one, most of them of a few orders: there a
+// part has the postings of many grams, chosen by a hash.
 
 const (
 	runeBits = 21
@@ -24,6 +26,9 @@ const (
 	gramMerchant  = 0x110001
 	gramEnded     = 0x110002
 	gramOpen      = 0x110003
+	// gramsPacked is that of the parts of small segments.
+	gramsPacked = 0x110004
+	packedBits  = 10
 
 	docsPerPage = 32
 	docBytes    = 8 + 16
@@ -46,6 +51,25 @@ func namedGram(kind int64, name string) int64 {
 
 // openGram is the gram of the orders that had not ended when their segment was built.
 const openGram int64 = gramOpen << (2 * runeBits)
+
+// packedPart is the part of a small segment that has the gram.
+func packedPart(g int64) int64 {
+	const golden = 0x9E3779B97F4A7C15
+	return gramsPacked<<(2*runeBits) | int64(uint64(g)*golden>>(64-packedBits)) //nolint:gosec // a few bits
+}
+
+// unpack adds the postings of a packed part to found.
+func unpack(segment int64, data []byte, found map[[2]int64][]byte) {
+	for len(data) > 0 {
+		g, n := binary.Uvarint(data)
+		size, m := binary.Uvarint(data[max(n, 0):])
+		if n <= 0 || m <= 0 || size > uint64(len(data)-n-m) { //nolint:gosec // not negative
+			return
+		}
+		data = data[n+m:]
+		found[[2]int64{segment, int64(g)}], data = data[:size], data[size:] //nolint:gosec // as it was written
+	}
+}
 
 // grams calls add for each gram of folded text; some are repeated.
 func grams(text string, add func(int64)) {
@@ -151,8 +175,8 @@ func (b *segmentBuilder) post(g int64) {
 	l.n++
 }
 
-// parts calls emit with each part's number and content.
-func (b *segmentBuilder) parts(emit func(part int64, data []byte) error) error {
+// parts calls emit with each part's number and content, those of a small segment packed.
+func (b *segmentBuilder) parts(packed bool, emit func(part int64, data []byte) error) error {
 	for page := 0; page*docsPerPage < len(b.docs); page++ {
 		var data []byte
 		for _, d := range b.docs[page*docsPerPage : min((page+1)*docsPerPage, len(b.docs))] {
@@ -163,13 +187,23 @@ func (b *segmentBuilder) parts(emit func(part int64, data []byte) error) error {
 			return err
 		}
 	}
+	packs := map[int64][]byte{}
 	for i := range b.lists {
 		l := &b.lists[i]
 		data := append([]byte{postingsList}, l.data...)
 		if size := (len(b.docs) + 7) / 8; size < len(l.data) {
 			data = append([]byte{postingsBitmap}, postings(data, len(b.docs)).bytes()[:size]...)
 		}
-		if err := emit(l.gram, data); err != nil {
+		if packed {
+			part := packedPart(l.gram)
+			pack := binary.AppendUvarint(packs[part], uint64(l.gram)) //nolint:gosec // positive
+			packs[part] = append(binary.AppendUvarint(pack, uint64(len(data))), data...)
+		} else if err := emit(l.gram, data); err != nil {
+			return err
+		}
+	}
+	for _, part := range slices.Sorted(maps.Keys(packs)) {
+		if err := emit(part, packs[part]); err != nil {
 			return err
 		}
 	}

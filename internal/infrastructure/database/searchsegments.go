@@ -135,7 +135,7 @@ func (q *searching) plan(ctx context.Context, g segment) error {
 		if q.f.MerchantID != "" {
 			all = append(all, namedGram(gramMerchant, q.f.MerchantID))
 		}
-		found, err := q.parts(ctx, q.s.d.searchGrams, q.s.d.list([]int64{g.id}), q.s.d.list(all))
+		found, err := q.grams(ctx, []int64{g.id}, all)
 		if err != nil {
 			return err
 		}
@@ -181,7 +181,7 @@ func (q *searching) first(ctx context.Context, batch []segment) (map[[2]int64][]
 		grams = append(grams, p.first...)
 	}
 	ids := domain.Each(batch, func(g segment) int64 { return g.id })
-	return q.parts(ctx, q.s.d.searchGrams, q.s.d.list(ids), q.s.d.list(grams))
+	return q.grams(ctx, ids, grams)
 }
 
 // candidates returns which orders of a segment may have all grams of an alternative.
@@ -203,7 +203,7 @@ func (q *searching) candidates(ctx context.Context, g segment, found map[[2]int6
 		set := intersection(g, p.first, found)
 		set.and(asked)
 		if len(p.rest) > 0 && set.more(manyCandidates) {
-			more, err := q.parts(ctx, q.s.d.searchGrams, q.s.d.list([]int64{g.id}), q.s.d.list(p.rest))
+			more, err := q.grams(ctx, []int64{g.id}, p.rest)
 			if err != nil {
 				return nil, err
 			}
@@ -227,6 +227,25 @@ func intersection(g segment, all []int64, parts map[[2]int64][]byte) bitmap {
 		set.and(postings(parts[[2]int64{g.id, part}], g.docs))
 	}
 	return set
+}
+
+// grams reads postings by segment and gram.
+func (q *searching) grams(ctx context.Context, segments, grams []int64) (map[[2]int64][]byte, error) {
+	parts := slices.Clone(grams)
+	for _, g := range grams {
+		parts = append(parts, packedPart(g))
+	}
+	slices.Sort(parts)
+	found, err := q.parts(ctx, q.s.d.searchGrams, q.s.d.list(segments), q.s.d.list(slices.Compact(parts)))
+	out := make(map[[2]int64][]byte, len(found))
+	for key, data := range found {
+		if key[1]>>(2*runeBits) == gramsPacked {
+			unpack(key[0], data, out)
+		} else {
+			out[key] = data
+		}
+	}
+	return out, err
 }
 
 // parts reads parts by segment and number.
