@@ -49,7 +49,7 @@ func Migrate(ctx context.Context, cfg *config.Config, d Direction) (lines []stri
 		}
 		name := path.Base(s.Name)
 		if s.Name == "" {
-			name = fmt.Sprintf("%05d, of a newer program,", s.Version)
+			name = fmt.Sprintf("%05d of a newer program", s.Version)
 		}
 		lines = append(lines, name+"  "+when)
 	}

@@ -177,6 +177,15 @@ func newer(t *testing.T, dir string) {
 	require.NoError(t, db.Close())
 }
 
+// The status of a newer database lists the versions that this program does not know.
+func TestStatusOfANewerDatabase(t *testing.T) {
+	dir := t.TempDir()
+	newer(t, dir)
+	lines, err := app.Migrate(t.Context(), settings(t, dir), app.MigrateStatus)
+	require.NoError(t, err)
+	require.Contains(t, lines[len(lines)-1], "09000 of a newer program  applied ")
+}
+
 // running starts the product and stops it when the test ends.
 func running(t *testing.T, dir string, flags ...string) *app.App {
 	t.Helper()

@@ -63,11 +63,14 @@ func (e *env) serve(cmd *cobra.Command, args []string) error {
 		return err
 	}
 	defer func() { _ = log.Sync() }() // a terminal can't be synced
+	asked := make(chan os.Signal, 1)
+	signal.Notify(asked, syscall.SIGHUP) // before the start, which may take a while: unhandled, it would end the process
+	defer signal.Stop(asked)
 	a, err := app.New(cmd.Context(), cfg, log, e.build.Version)
 	if err != nil {
 		return err
 	}
-	defer e.reloading(args, level, log, a.Reload)()
+	defer e.reloading(asked, args, level, log, a.Reload)()
 	if cfg.Log.Format != "json" { // JSON is for machines
 		greet(e.stderr, cfg, a, e.build.Version, time.Since(started))
 	}
@@ -77,9 +80,7 @@ func (e *env) serve(cmd *cobra.Command, args []string) error {
 // reloading reloads the configuration on SIGHUP and applies the log level, the only key
 // that can change at run time, and the server's certificate. (Certificates for Kafka are
 // read for each connection.) What is invalid changes nothing.
-func (e *env) reloading(args []string, level zap.AtomicLevel, log *zap.Logger, reload func(context.Context) error) (stop func()) {
-	asked := make(chan os.Signal, 1)
-	signal.Notify(asked, syscall.SIGHUP)
+func (e *env) reloading(asked chan os.Signal, args []string, level zap.AtomicLevel, log *zap.Logger, reload func(context.Context) error) (stop func()) {
 	done := make(chan struct{})
 	ctx, cancel := context.WithCancel(context.Background())
 	go func() {

@@ -5,6 +5,8 @@ package cli
 import (
 	"bytes"
 	"context"
+	"io"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -100,6 +102,28 @@ func TestShutdownDelay(t *testing.T) {
 	<-stopped
 	require.GreaterOrEqual(t, time.Since(begun), 1500*time.Millisecond)
 	require.Zero(t, get("/readyz"), "the listener is closed")
+}
+
+// A SIGHUP while the start waits for a dependency ends nothing.
+func TestSIGHUPDuringTheStart(t *testing.T) {
+	dir := t.TempDir()
+	away, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	require.NoError(t, away.Close())
+	stderr := new(lockedBuffer)
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan int, 1)
+	go func() {
+		ended <- newEnv(Build{}, []string{"DATABASE_URL=postgres://u@" + away.Addr().String() + "/x", "OT_KAFKA__DIR=" + dir, "KAFKA_LISTEN=127.0.0.1:0"}, bytes.NewReader(nil), io.Discard, stderr).run(ctx, []string{"serve"})
+	}()
+	waits := func(n int) func() bool {
+		return func() bool { return strings.Count(stderr.String(), "waiting for PostgreSQL") >= n }
+	}
+	require.Eventually(t, waits(1), patience, moment, stderr.String())
+	require.NoError(t, syscall.Kill(os.Getpid(), syscall.SIGHUP)) // unhandled, it ends the test's process
+	require.Eventually(t, waits(2), patience, moment, stderr.String())
+	cancel()
+	require.NotZero(t, <-ended)
 }
 
 func TestSIGHUPReadsTheLogLevelAgain(t *testing.T) {

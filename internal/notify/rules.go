@@ -36,7 +36,7 @@ type Rules struct {
 	UpdatedAt time.Time `json:"updated_at,omitzero"`
 }
 
-// Defaults are the built-in rules: what most shops would tell. Of a rule's channels the first
+// Defaults are the built-in rules: what most shops would send. Of a rule's channels the first
 // one is used that reaches the customer; live always is.
 func Defaults() []domain.NotificationRule {
 	chats := []string{"webpush", "telegram", "max", "email", "sms"}
@@ -191,8 +191,8 @@ func checkText(f *domain.Faults, at, text string) {
 	}
 }
 
-// tell adds to a change the messages to the customer that its events cause.
-func (s *Service) tell(ch *domain.Change) {
+// addMessages adds to a change the messages to the customer that its events cause.
+func (s *Service) addMessages(ch *domain.Change) {
 	o := ch.Order
 	if len(s.channels) == 0 || o.Customer.Email == "" && o.Customer.Phone == "" && len(o.Bookkeeping.Contacts) == 0 {
 		return

@@ -175,7 +175,7 @@ func (s *Service) Match(ch *domain.Change) {
 	if ch.Imported {
 		return
 	}
-	s.tell(ch)
+	s.addMessages(ch)
 	if len(r.byID) == 0 {
 		return
 	}

@@ -101,7 +101,7 @@ func (s *Service) notice(ctx context.Context, known *domain.Order, in Notice, re
 				if out.Deliveries[i].Status = "sent"; unseen {
 					out.Deliveries[i].Status = "nobody_watching"
 				}
-			case r.Obstacle == "" && r.Channel != "webhook": // which hear of the entry like of any other
+			case r.Obstacle == "" && r.Channel != "webhook": // which get the entry like any other
 				d := domain.NewDelivery(r.Channel, &note, by.Now)
 				if in.Text == "" {
 					d.Template = in.template()

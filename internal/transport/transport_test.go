@@ -1,6 +1,9 @@
 package transport
 
 import (
+	"os"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -53,6 +56,25 @@ func TestStatusesOfTheContract(t *testing.T) {
 			require.Equal(t, row.http, s.HTTP, name)
 			require.Equal(t, row.grpc, s.GRPC, name)
 		}
+	}
+}
+
+// The table of docs/api.md lists every code with its statuses.
+func TestStatusesOfTheGuide(t *testing.T) {
+	guide, err := os.ReadFile("../../docs/api.md")
+	require.NoError(t, err)
+	documented := map[domain.Code]bool{}
+	for _, row := range regexp.MustCompile("(?m)^\\| (`[a-z_`, ]+`) \\| (\\d{3}) \\| (\\w+) \\|").FindAllStringSubmatch(string(guide), -1) {
+		for name := range strings.SplitSeq(row[1], ", ") {
+			code := domain.Code(strings.Trim(name, "`"))
+			documented[code] = true
+			require.Contains(t, statuses, code)
+			require.Equal(t, row[2], strconv.Itoa(statuses[code].HTTP), code)
+			require.Equal(t, row[3], statuses[code].GRPC.String(), code)
+		}
+	}
+	for code := range statuses {
+		require.True(t, documented[code], "docs/api.md does not have %s", code)
 	}
 }
 

@@ -35,8 +35,8 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// CourierService is the twin of the REST API's operations on couriers, their routes and the
-// offers to them. Its errors and metadata are those of OrderService.
+// CourierService has the REST API's operations on couriers, their routes and the offers
+// to them. Its errors and metadata are those of OrderService.
 type CourierServiceClient interface {
 	// CreateCourier creates a courier, by default on duty, with a car and a capacity of 10
 	// orders. The name is required. validation_failed, idempotency_key_reused,
@@ -183,8 +183,8 @@ func (c *courierServiceClient) DeclineOffer(ctx context.Context, in *DeclineOffe
 // All implementations must embed UnimplementedCourierServiceServer
 // for forward compatibility.
 //
-// CourierService is the twin of the REST API's operations on couriers, their routes and the
-// offers to them. Its errors and metadata are those of OrderService.
+// CourierService has the REST API's operations on couriers, their routes and the offers
+// to them. Its errors and metadata are those of OrderService.
 type CourierServiceServer interface {
 	// CreateCourier creates a courier, by default on duty, with a car and a capacity of 10
 	// orders. The name is required. validation_failed, idempotency_key_reused,

@@ -42,7 +42,7 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// OrderService is the twin of the REST API: the same operations, names, rules and errors.
+// OrderService has the operations of the REST API, with the same names, rules and errors.
 //
 // Errors carry a google.rpc.ErrorInfo of domain "order-tracking" whose reason is the
 // error's code, such as order_not_found. Its metadata contains request_id; for a
@@ -332,7 +332,7 @@ type OrderService_ReportLocationsClient = grpc.ClientStreamingClient[ReportLocat
 // All implementations must embed UnimplementedOrderServiceServer
 // for forward compatibility.
 //
-// OrderService is the twin of the REST API: the same operations, names, rules and errors.
+// OrderService has the operations of the REST API, with the same names, rules and errors.
 //
 // Errors carry a google.rpc.ErrorInfo of domain "order-tracking" whose reason is the
 // error's code, such as order_not_found. Its metadata contains request_id; for a
