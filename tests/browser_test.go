@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"os"
 	"strings"
 	"sync"
@@ -80,14 +81,15 @@ type wire struct {
 	listener net.Listener
 	to       string
 	mu       sync.Mutex
-	open     map[net.Conn]struct{}
+	open     map[net.Conn]bool // whether it is the server's end
+	silent   bool              // what the server's end of a connection meets does not reach the other
 	ends     sync.WaitGroup
 }
 
 func newWire(t *testing.T, to string) *wire {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	w := &wire{listener: l, to: to, open: map[net.Conn]struct{}{}}
+	w := &wire{listener: l, to: to, open: map[net.Conn]bool{}}
 	w.carry(l)
 	t.Cleanup(func() {
 		_ = w.listener.Close()
@@ -119,11 +121,15 @@ func (w *wire) carry(l net.Listener) {
 			}
 			for from, to := range map[net.Conn]net.Conn{in: out, out: in} {
 				w.mu.Lock()
-				w.open[from] = struct{}{}
+				w.open[from] = from == out
 				w.mu.Unlock()
 				w.ends.Go(func() {
 					_, _ = io.Copy(to, from)
-					_, _ = from.Close(), to.Close()
+					w.mu.Lock()
+					defer w.mu.Unlock()
+					if !w.silent {
+						_, _ = from.Close(), to.Close()
+					}
 				})
 			}
 		}
@@ -140,6 +146,56 @@ func (w *wire) cut() {
 	}
 	clear(w.open)
 }
+
+// forget loses all connections without telling the browser, as networks do with those of a sleeping machine.
+func (w *wire) forget() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.silent = true
+	for c, servers := range w.open {
+		if servers {
+			_ = c.Close()
+		}
+	}
+}
+
+// refuse has a proxy answer everything in the server's place until the function is called.
+func (w *wire) refuse(t *testing.T, status int) (end func()) {
+	_ = w.listener.Close()
+	w.cut()
+	l, err := net.Listen("tcp", w.listener.Addr().String())
+	require.NoError(t, err)
+	proxy := &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(out http.ResponseWriter, _ *http.Request) {
+		out.Header().Set("Content-Type", "text/html")
+		out.WriteHeader(status)
+		_, _ = io.WriteString(out, "<h1>Blocked by the proxy</h1>")
+	})}
+	w.ends.Go(func() { _ = proxy.Serve(l) })
+	t.Cleanup(func() { _ = proxy.Close() })
+	return func() {
+		_ = proxy.Close()
+		w.reopen(t)
+	}
+}
+
+// pageClock lets a test move a page's clock: leap(ms) makes it live so long within a moment, with all of its timers; dream(ms)
+// is a sleep, in which none of them run. wrong is by how much the machine's clock is off.
+const pageClock = `
+	const real = { set: setTimeout.bind(window), mono: performance.now.bind(performance), now: Date.now, Date };
+	let ahead = 0, last = 1e6;
+	const timers = new Map(), time = () => real.mono() + ahead, shift = () => ahead + (window.wrong ?? 0);
+	window.Date = class extends real.Date { constructor(...a) { a.length ? super(...a) : super(real.now() + shift()); } static now() { return real.now() + shift(); } };
+	performance.now = time;
+	const fire = () => { for (const [id, timer] of [...timers].sort(([, a], [, b]) => a.due - b.due)) if (timer.due <= time() && timers.has(id)) {
+		timer.every ? timer.due = time() + timer.every : timers.delete(id);
+		timer.f(); } };
+	const add = (f, ms = 0, every, a) => { timers.set(++last, { f: () => f(...a), due: time() + ms, every }); real.set(fire, ms); return last; };
+	window.setTimeout = (f, ms, ...a) => add(f, ms, 0, a);
+	window.setInterval = (f, ms, ...a) => add(f, ms, Math.max(1, ms), a);
+	window.clearTimeout = window.clearInterval = id => { timers.delete(id); };
+	(function beat() { fire(); real.set(beat, 20); })();
+	window.leap = async ms => { for (const end = time() + ms; time() < end; fire()) { ahead += 500; await new Promise(done => real.set(done, 4)); } };
+	window.dream = ms => { ahead += ms; };`
 
 // shop is a server that requires a key, with its clients.
 type shop struct {

@@ -67,14 +67,7 @@ func (s *shop) fix(courier string, lat, lon float64) {
 // look opens a page on a phone or desktop screen and records the browser's errors.
 func look(t *testing.T, url string, width int64, before string) *tab {
 	p := openTab(t, strings.SplitN(strings.TrimPrefix(url, "http://"), "/", 2)[0])
-	_, err := chromedp.Call(p.ctx, cdp.AddScriptToEvaluateOnNewDocument, cdp.AddScriptToEvaluateOnNewDocumentParams{Source: `
-		window.complaints = [];
-		addEventListener("error", e => complaints.push(String(e.message)));
-		addEventListener("unhandledrejection", e => complaints.push(String(e.reason)));
-		addEventListener("securitypolicyviolation", e => complaints.push(e.violatedDirective + " " + e.blockedURI));
-		console.error = (...said) => complaints.push(said.join(" "));` + before})
-	require.NoError(t, err)
-	require.NoError(t, chromedp.Do(p.ctx, chromedp.EmulateViewport(width, 740)))
+	p.prepare(width, before)
 	p.open(url)
 	t.Cleanup(func() {
 		if !t.Failed() {
@@ -85,6 +78,19 @@ func look(t *testing.T, url string, width int64, before string) *tab {
 		}
 	})
 	return p
+}
+
+// prepare gives the tab a size and has its pages record the browser's errors.
+func (p *tab) prepare(width int64, before string) {
+	p.t.Helper()
+	_, err := chromedp.Call(p.ctx, cdp.AddScriptToEvaluateOnNewDocument, cdp.AddScriptToEvaluateOnNewDocumentParams{Source: `
+		window.complaints = [];
+		addEventListener("error", e => complaints.push(String(e.message)));
+		addEventListener("unhandledrejection", e => complaints.push(String(e.reason)));
+		addEventListener("securitypolicyviolation", e => complaints.push(e.violatedDirective + " " + e.blockedURI));
+		console.error = (...said) => complaints.push(said.join(" "));` + before})
+	require.NoError(p.t, err)
+	require.NoError(p.t, chromedp.Do(p.ctx, chromedp.EmulateViewport(width, 740)))
 }
 
 func (p *tab) open(url string) {
@@ -136,6 +142,7 @@ func TestCustomerFollowsTheOrder(t *testing.T) {
 	was := run[string](p, "%s", place)
 	s.fix(courier, 60.1678, 24.9472)
 	p.until(`%s !== %q`, place, was)
+	require.Equal(t, 1, run[int](p, `fetch(location.href).then(r => r.text()).then(page => page.split("received_at").length - 1)`), "a page is as small after a long way")
 
 	s.status(id, "out_for_delivery")
 	p.says("Ivan едет к вам")
@@ -181,24 +188,91 @@ func TestCustomersSeeTheirCode(t *testing.T) {
 	p.calm()
 }
 
-// A sleeping laptop, and a phone whose clock is five hours off.
+// A laptop sleeps for a night with its lid closed, and its clock is five hours off; the network has forgotten it meanwhile.
 func TestCustomersPageWakesUp(t *testing.T) {
 	s := newShop(t)
+	w := newWire(t, s.http)
 	id, token := s.pizza(object{"promised_at": time.Now().Add(40 * time.Minute).UTC().Format(time.RFC3339)})
-	p := look(t, "http://"+s.http+"/t/"+token+"?lang=en", 1280, `
-		const wrong = 5 * 3600e3, RealDate = Date;
-		window.Date = class extends RealDate { constructor(...a) { a.length ? super(...a) : super(RealDate.now() + wrong); } static now() { return RealDate.now() + wrong; } };`)
+	p := look(t, "http://"+w.listener.Addr().String()+"/t/"+token+"?lang=en", 1280, `window.wrong = 5 * 3600e3;`+pageClock)
 	p.says("We’ve got your order")
 	p.until(`/^\d\d:\d\d–\d\d:\d\d$/.test(document.querySelector(".window-time")?.textContent)`) // and not "Any minute now": the server's clock counts
+	s.status(id, "confirmed")
+	p.says("Your order is confirmed") // it is live
 	freeze := func(state cdp.SetWebLifecycleStateState) {
 		_, err := chromedp.Call(p.ctx, cdp.SetWebLifecycleState, cdp.SetWebLifecycleStateParams{State: state})
 		require.NoError(t, err)
 	}
 	freeze("frozen")
 	s.hand(id, "Ivan")
+	w.forget()
+	s.status(id, "out_for_delivery")
 	freeze("active")
-	p.says("Ivan has your order")
+	p.do(`void (dream(8 * 3600e3), document.dispatchEvent(new Event("visibilitychange")))`)
+	p.says("Ivan is on the way")
+	p.tellsOnce("Courier set off to you", "Courier took your order", "Courier assigned", "Confirmed by the shop", "Order received")
+	s.status(id, "at_dropoff")
+	p.says("Ivan is at your door") // it is live again
 	p.calm()
+}
+
+// tellsOnce requires the timeline to have these entries, newest first: nothing is lost or doubled.
+func (p *tab) tellsOnce(entries ...string) {
+	p.t.Helper()
+	p.shows(entries, `[...document.querySelectorAll(".timeline-text")].map(e => e.innerText)`)
+}
+
+// A minute without a network, and a minute each of proxies that refuse: the page keeps what it knows, says how old that is, and
+// goes on by itself with nothing lost or doubled.
+func TestCustomersPageOutlivesAMinuteWithoutANetwork(t *testing.T) {
+	s := newShop(t)
+	w := newWire(t, s.http)
+	id, token := s.pizza(nil)
+	p := look(t, "http://"+w.listener.Addr().String()+"/t/"+token+"?lang=en", 360, pageClock)
+	p.says("We’ve got your order")
+	courier := s.hand(id, "Ivan")
+	lon := 24.9750 // far enough not to be near
+	drive := func() {
+		lon -= 0.001
+		s.fix(courier, 60.1676, lon)
+	}
+	drive()
+	p.until(`document.querySelector(".pin.courier:not(.stale)")`)
+	p.says("Ivan has your order")
+	told := []string{"Courier took your order", "Courier assigned", "Order received"}
+	for _, outage := range []struct {
+		name, status, headline, entry string
+		begin                         func() (end func())
+	}{
+		{"no network", "in_transit", "Your order is on its way", "On its way", func() func() {
+			_ = w.listener.Close()
+			w.cut()
+			return func() { w.reopen(t) }
+		}},
+		{"a proxy without its server", "out_for_delivery", "Ivan is on the way", "Courier set off to you", func() func() { return w.refuse(t, http.StatusBadGateway) }},
+		{"a proxy that forbids", "delivery_failed", "We couldn’t hand over your order", "Couldn’t be handed over", func() func() { return w.refuse(t, http.StatusForbidden) }},
+		{"a proxy that knows nothing", "at_dropoff", "Ivan is at your door", "Courier at your door", func() func() { return w.refuse(t, http.StatusNotFound) }},
+	} {
+		was := run[string](p, `document.querySelector("h1").textContent`)
+		end := outage.begin()
+		if outage.status == "at_dropoff" {
+			s.status(id, "out_for_delivery")
+			told = append([]string{"Courier set off to you"}, told...)
+		}
+		s.status(id, outage.status)
+		told = append([]string{outage.entry}, told...)
+		drive()
+		p.do(`leap(60_000)`)
+		p.until(`document.querySelector(".notice.offline")?.textContent.startsWith("No connection. This is how things stood at ") &&
+			document.querySelector("h1").textContent === %q && document.querySelector(".pin.courier.stale")`, was)
+		end()
+		p.do(`leap(31_000)`) // the longest pause between two attempts
+		p.says(outage.headline)
+		p.until(`!document.querySelector(".notice.offline") && document.querySelector(".pin.courier:not(.stale)")`)
+		p.tellsOnce(told...)
+	}
+	s.status(id, "delivered")
+	p.says("Delivered")
+	p.tellsOnce(append([]string{"Delivered"}, told...)...)
 }
 
 // The server is killed while the page is open: the page finds its way back.

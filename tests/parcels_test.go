@@ -13,9 +13,9 @@ import (
 
 // emulated starts an emulator whose parcels move only when told, and returns it with the
 // flags of a server that uses it.
-func emulated(t testing.TB) (*sandbox.Server, []string) {
+func emulated(t testing.TB, options ...sandbox.Options) (*sandbox.Server, []string) {
 	life, end := context.WithCancel(context.WithoutCancel(t.Context()))
-	emulator := sandbox.New(sandbox.Options{})
+	emulator := sandbox.New(append(options, sandbox.Options{})[0])
 	base, done, err := emulator.Listen(life)
 	require.NoError(t, err)
 	t.Cleanup(func() { end(); <-done })

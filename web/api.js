@@ -10,9 +10,9 @@ export class Refusal extends Error {
     this.problem = problem;
   }
 
-  /** Whether a retry is useless: not found or not permitted. */
+  /** Whether a retry is useless: not found or not permitted, by the server and not by a proxy before it. */
   get final() {
-    return [401, 403, 404, 410].includes(this.status);
+    return Boolean(this.code) && [401, 403, 404, 410].includes(this.status);
   }
 }
 

@@ -37,6 +37,7 @@ func (s *Server) customerPage(c *gin.Context) {
 		status = http.StatusOK
 		merchant := s.Documents.Profile(order.MerchantID)
 		channels = s.Notify.Offered(order.MerchantID)
+		track.Trail = track.Trail[:0] // the page draws the polyline
 		b.Lang = languageOf(c, cmp.Or(order.Customer.Locale, merchant.Locale))
 		b.Brand, b.Timezone = s.brand(ctx, order.MerchantID), merchant.Timezone
 		b.Token, b.OrderID, b.Order, b.Track, b.Can = token, order.ID, order, track, append(s.offers(), channels...)

@@ -63,7 +63,7 @@ var required = []string{"earth", "water", "roads"}
 func Open(path string) (*Archive, error) {
 	f, err := os.Open(path) //nolint:gosec // the operator names it
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("cannot be opened: %w", errors.Unwrap(err))
 	}
 	info, err := f.Stat()
 	if err == nil && !info.Mode().IsRegular() {

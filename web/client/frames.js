@@ -9,8 +9,8 @@ export const CLOSINGS = {
   4400: { status: 400, code: "malformed", title: "Bad request" },
 };
 
-/** Whether reconnecting after the problem is useless. @param {Partial<Problem>} problem */
-export const final = ({ status = 0 }) => status >= 400 && status < 500 && status !== 429;
+/** Whether reconnecting after the problem is useless: the server said no, and not a proxy before it. @param {Partial<Problem>} problem */
+export const final = ({ status = 0, code }) => Boolean(code) && status >= 400 && status < 500 && status !== 429;
 
 /** Reads a refusal of REST. @param {Response} reply @returns {Promise<Problem>} */
 export async function problemOf(reply) {

@@ -1,6 +1,7 @@
 import { lang, t } from "../i18n/index.js";
 import { Button } from "../parts/button.js";
 import { Icon } from "../parts/icon.js";
+import { metres } from "../parts/map/glide.js";
 import { inCustody } from "../parts/status.js";
 import { date } from "../parts/time.js";
 import { say } from "../parts/toast.js";
@@ -16,7 +17,8 @@ export const Bringer = ({ store, order, zone }) =>
 function Courier({ store, order }) {
   const courier = store.courier.value;
   if (!courier?.name) return null;
-  const about = [courier.vehicle && t(`vehicle.${courier.vehicle}`), store.position.value && distance(store.eta.value?.distance_m)].filter(Boolean);
+  const [position, home] = [store.position.value, order.dropoff.location];
+  const about = [courier.vehicle && t(`vehicle.${courier.vehicle}`), position && home && !position.stale && distance(metres(position, home))].filter(Boolean);
   const phone = dialable(courier.phone);
   const call = callLink(inCustody(order.status) ? store.callTemplate : undefined, order, "customer") ?? (phone && `tel:${phone}`);
   return html`
@@ -28,13 +30,13 @@ function Courier({ store, order }) {
   `;
 }
 
-/** @param {number | undefined} metres */
-function distance(metres) {
-  if (metres === undefined || metres < 30) return "";
+/** @param {number} away metres */
+function distance(away) {
+  if (away < 30) return "";
   const text =
-    metres < 950
-      ? t("map.metres", { n: Math.round(metres / 50) * 50 || 50 })
-      : t("map.kilometres", { n: Number((metres / 1000).toLocaleString("en", { maximumFractionDigits: metres < 9500 ? 1 : 0 })) });
+    away < 950
+      ? t("map.metres", { n: Math.round(away / 50) * 50 || 50 })
+      : t("map.kilometres", { n: Number((away / 1000).toLocaleString("en", { maximumFractionDigits: away < 9500 ? 1 : 0 })) });
   return t("courier.away", { distance: text }).replaceAll(" ", "\u00a0");
 }
 
@@ -68,7 +70,7 @@ function Office({ order, zone }) {
     <section class="card">
       <h2>${t("office.title")}</h2>
       <dl class="places office">
-        <dt>${t("office.address")}</dt><dd dir="auto">${[office.name, office.address].filter(Boolean).join(", ")}</dd>
+        <dt>${t("office.address")}</dt><dd dir="auto">${office.name && html`<span class="strong">${office.name}</span><br />`}${office.address}</dd>
         ${office.hours && html`<dt>${t("office.hours")}</dt><dd dir="auto">${office.hours}</dd>`}
         ${office.notes && html`<dt>${t("office.find")}</dt><dd dir="auto">${office.notes}</dd>`}
         ${kept && html`<dt>${t("office.until")}</dt><dd class="strong">${kept}</dd>`}

@@ -28,7 +28,7 @@ export function placesOf(store, order) {
       heading: (speed ?? 0) > 0.5 ? heading : undefined,
       sign: store.courier.value?.vehicle,
       seen: Date.parse(position.recorded_at ?? ""),
-      stale: position.stale,
+      stale: position.stale || store.offline,
       label: t("map.courier"),
     });
   }

@@ -7,15 +7,17 @@ import { ended, groupOf } from "../parts/status.js";
 import { ago, clock } from "../parts/time.js";
 import { TimeWindow } from "../parts/time-window.js";
 import { Timeline } from "../parts/timeline.js";
-import { html, useLayoutEffect } from "../vendor/preact.js";
+import { html, useLayoutEffect, useState } from "../vendor/preact.js";
 
-/** The operator's name and logo. @param {{brand: {name?: string, logo?: string}}} props */
+/** The operator's logo and name, which a wide logo has in it. @param {{brand: {name?: string, logo?: string}}} props */
 export function Brand({ brand }) {
+  const [wide, setWide] = useState(false);
   if (!brand.name && !brand.logo) return null;
+  const measure = (/** @type {Event & {currentTarget: HTMLImageElement}} */ { currentTarget: logo }) => setWide(logo.naturalWidth > 2 * logo.naturalHeight);
   return html`
     <header class="brand">
-      ${brand.logo && html`<img src=${brand.logo} alt="" height="28" />`}
-      ${brand.name && html`<span class="small strong">${brand.name}</span>`}
+      ${brand.logo && html`<img src=${brand.logo} alt="" height="28" onLoad=${measure} />`}
+      ${brand.name && html`<span class=${wide ? "unseen" : "small strong"}>${brand.name}</span>`}
     </header>
   `;
 }
@@ -81,19 +83,20 @@ const Pin = ({ pin }) => html`
 
 /** The timeline, including the parcel's scans. @param {{store: import("./store.js").Store, order: import("./story.js").Order, zone?: string}} props */
 export function History({ store, order, zone }) {
-  const entries = [...changes(store.timeline.value), ...scans(order)].sort((a, b) => b.at - a.at);
+  const entries = [...changes(store.timeline.value, order), ...scans(order)].reverse().sort((a, b) => b.at - a.at); // carriers tell no seconds
   if (!entries.length) return null;
   return html`<section class="card"><h2>${t("history.title")}</h2><${Timeline} entries=${entries} now=${store.now.value} zone=${zone} /></section>`;
 }
 
-/** @param {import("./store.js").Event[]} events @returns {import("../parts/timeline.js").Entry[]} */
-function changes(events) {
+/** @param {import("./store.js").Event[]} events @param {import("./story.js").Order} order @returns {import("../parts/timeline.js").Entry[]} */
+function changes(events, order) {
+  const taken = order.shipment ? "history.picked_up.parcel" : "history.picked_up";
   return events.flatMap(event => {
     const at = Date.parse(event.occurred_at);
     if (event.type === "courier.near") return [{ id: event.id, at, text: t("history.near"), group: "with" }];
     if (event.type === "order.late") return [{ id: event.id, at, text: t("history.late"), group: "idle" }];
     if (event.type !== "order.created" && (event.type !== "order.status_changed" || event.status === event.previous_status)) return [];
-    return [{ id: event.id, at, text: t(`history.${event.status}`), group: groupOf(event.status ?? "") }];
+    return [{ id: event.id, at, text: t(event.status === "picked_up" ? taken : `history.${event.status}`), group: groupOf(event.status ?? "") }];
   });
 }
 
@@ -107,6 +110,7 @@ const scans = order =>
 export function Items({ order }) {
   const items = order.items ?? [];
   const due = order.payment?.due;
+  if (!items.length && !order.total && !due && !order.pickup?.address && !order.dropoff.address) return null;
   return html`
     <section class="card">
       ${items.length > 0 && html`<h2>${t("items.title")}</h2>`}

@@ -2,7 +2,9 @@
 // a restart, a sleeping page) the stream starts with the order's current state.
 import { call, Refusal } from "../api.js";
 import { decode } from "../parts/map/glide.js";
+import { ended } from "../parts/status.js";
 import { computed, signal } from "../vendor/preact.js";
+import { isNear } from "./story.js";
 
 /** @typedef {import("#api").components["schemas"]["Event"]} Event */
 /** @typedef {import("#api").components["schemas"]["Position"]} Position */
@@ -10,6 +12,7 @@ import { computed, signal } from "../vendor/preact.js";
 const TICK = 5_000; // milliseconds
 const SOON = 150; // milliseconds between a change and asking for all of it
 const QUIET = 4_000; // milliseconds without a connection that are not worth a word
+const REFRESH = 60_000; // milliseconds after which all is asked for again: of a parcel's scans, the stream does not tell
 const SKEW = 60_000; // milliseconds by which clocks differ because somebody set one
 
 export class Store {
@@ -36,6 +39,7 @@ export class Store {
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     this.soon = undefined;
     this.loading = false;
+    this.loadedAt = 0;
     this.last = { said: "", key: "" };
     if (boot.order && boot.track) this.whole(boot.order, boot.track);
   }
@@ -54,7 +58,7 @@ export class Store {
     this.watch = watchOrder(this.id, {
       token: this.token,
       state: state => this.connection(state),
-      ended: why => why && new Refusal(why.status).final && this.leave(),
+      ended: why => why && new Refusal(why.status, why).final && this.leave(),
       on: {
         snapshot: frame => this.snapshot(frame),
         status: frame => this.happened(frame.data),
@@ -76,6 +80,8 @@ export class Store {
 
   tick() {
     this.now.value = this.clock();
+    const status = this.order.value?.status ?? "";
+    if (status && !ended(status) && !document.hidden && !this.lostAt.value && performance.now() - this.loadedAt > REFRESH) this.load();
   }
 
   /** @param {"connecting"|"open"|"waiting"|"closed"} state */
@@ -110,7 +116,7 @@ export class Store {
     this.order.value = order;
     this.courier.value = courier;
     this.position.value = position;
-    if (order.eta) this.eta.value = order.eta;
+    if (order.eta && !(Date.parse(this.eta.value?.computed_at ?? "") > Date.parse(order.eta.computed_at))) this.eta.value = order.eta;
     this.state.value = "ready";
     this.tick();
   }
@@ -150,6 +156,7 @@ export class Store {
 
   /** @param {any} order @param {any} track */
   whole(order, track) {
+    this.loadedAt = performance.now();
     if ((this.order.value?.version ?? 0) <= order.version) this.take(order, track.courier, track.position);
     this.eta.value = track.eta ?? order.eta;
     this.timeline.value = track.timeline;
@@ -186,13 +193,4 @@ export class Store {
   call(method, path, body, key) {
     return call(method, `/order/${encodeURIComponent(this.id)}${path}`, { token: this.token, body, key });
   }
-}
-
-// Statuses that start a new delivery attempt.
-const AFRESH = new Set(["assigned", "delivery_failed", "returning"]);
-
-/** Whether the courier has come near in the current attempt. @param {Event[]} timeline */
-export function isNear(timeline) {
-  const event = timeline.findLast(e => e.type === "courier.near" || (e.type === "order.status_changed" && AFRESH.has(e.status ?? "")));
-  return event?.type === "courier.near";
 }

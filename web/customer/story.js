@@ -123,3 +123,12 @@ function stepOf(order) {
   if (status === "created") return 0;
   return ["confirmed", "assigned", "at_pickup"].includes(status) ? 1 : 2;
 }
+
+// Statuses that start a new delivery attempt.
+const AFRESH = new Set(["assigned", "delivery_failed", "returning"]);
+
+/** Whether the courier has come near in the current attempt. @param {import("#api").components["schemas"]["Event"][]} timeline */
+export function isNear(timeline) {
+  const event = timeline.findLast(e => e.type === "courier.near" || (e.type === "order.status_changed" && AFRESH.has(e.status ?? "")));
+  return event?.type === "courier.near";
+}

@@ -159,6 +159,7 @@ export const texts = {
   "history.assigned": "Courier assigned",
   "history.at_pickup": "Courier at the shop",
   "history.picked_up": "Courier took your order",
+  "history.picked_up.parcel": "Handed over to the carrier",
   "history.in_transit": "On its way",
   "history.out_for_delivery": "Courier set off to you",
   "history.at_dropoff": "Courier at your door",

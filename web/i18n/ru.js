@@ -161,6 +161,7 @@ export const texts = {
   "history.assigned": "Назначен курьер",
   "history.at_pickup": "Курьер в магазине",
   "history.picked_up": "Курьер забрал заказ",
+  "history.picked_up.parcel": "Передан в службу доставки",
   "history.in_transit": "В пути",
   "history.out_for_delivery": "Курьер направился к вам",
   "history.at_dropoff": "Курьер у двери",
