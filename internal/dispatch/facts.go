@@ -156,7 +156,7 @@ func (s *Service) problem(ctx context.Context, f *facts) (Problem, error) {
 		if r := routes[c.ID]; r != nil {
 			set = r.Stops
 		}
-		if one, ok := s.courier(c, f.carried[c.ID], positions[c.ID], set, p); ok && shifts[c.ID].bind(&one, f.now) {
+		if one, ok := s.courier(c, f.carried[c.ID], positions[c.ID], set, nil, p); ok && shifts[c.ID].bind(&one, f.now) {
 			p.Couriers = append(p.Couriers, one)
 		}
 	}
@@ -206,7 +206,7 @@ func timeOf(t *time.Time) time.Time {
 
 // courier converts a courier for the planner: free after his current stops, at the last drop-off. Without a fresh position
 // he is at his last known stop or at his base; false if neither is known.
-func (s *Service) courier(c *domain.Courier, carried []*domain.Order, at *domain.Position, set []StopRef, p Problem) (Courier, bool) {
+func (s *Service) courier(c *domain.Courier, carried []*domain.Order, at *domain.Position, set, kept []StopRef, p Problem) (Courier, bool) {
 	out := Courier{
 		ID: c.ID, Vehicle: c.Vehicle, Skills: c.Skills, Capacity: c.Capacity, Room: c.Capacity - c.ActiveOrders, FreeAt: p.Now, Base: c.Base,
 	}
@@ -221,7 +221,7 @@ func (s *Service) courier(c *domain.Courier, carried []*domain.Order, at *domain
 	default:
 		return out, false
 	}
-	tour = tour.arrange(set)
+	tour = tour.arrange(set, kept)
 	_, out.FreeAt, out.At = tour.Times()
 	out.Tour, out.Position = tour.Stops, tour.At
 	return out, true

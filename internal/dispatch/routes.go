@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"slices"
@@ -47,21 +48,30 @@ func (r RouteOrder) Check() error {
 
 func refOf(s Stop) StopRef { return StopRef{s.OrderID, s.Kind} }
 
-// arrange applies a manual order to a tour as far as possible, and optimises the rest.
-func (t Tour) arrange(set []StopRef) Tour {
-	var first, rest []Stop
-	for _, ref := range set {
-		if n := slices.IndexFunc(t.Stops, func(s Stop) bool { return refOf(s) == ref }); n >= 0 {
-			first = append(first, t.Stops[n])
+// arrange applies a manual order to a tour as far as possible, and optimises the rest, of which
+// the kept stops are in a good order already.
+func (t Tour) arrange(set, kept []StopRef) Tour {
+	first, rest := split(t.Stops, set)
+	known, others := split(rest, kept)
+	t.Stops = slices.Concat(first, known, others)
+	return t.Sequence(len(first), len(known))
+}
+
+// split returns the stops of a list in its order, and the others.
+func split(stops []Stop, list []StopRef) (listed, others []Stop) {
+	place := map[StopRef]int{}
+	for i, ref := range list {
+		place[ref] = i
+	}
+	for _, s := range stops {
+		if _, ok := place[refOf(s)]; ok {
+			listed = append(listed, s)
+		} else {
+			others = append(others, s)
 		}
 	}
-	for _, s := range t.Stops {
-		if !slices.Contains(set, refOf(s)) {
-			rest = append(rest, s)
-		}
-	}
-	t.Stops = append(first, rest...)
-	return t.Sequence(len(first))
+	slices.SortFunc(listed, func(a, b Stop) int { return cmp.Compare(place[refOf(a)], place[refOf(b)]) })
+	return listed, others
 }
 
 // Route returns a courier's remaining stops in planned order with planned times, or courier_not_found.

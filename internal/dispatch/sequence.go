@@ -26,9 +26,10 @@ const (
 	// tourWork bounds the search beyond that: commits wait for it. It is no time, so that every
 	// replica finds the same tour.
 	tourWork    = 3_000_000
-	rebuilds    = 100 // how often some orders are inserted anew
-	mostRebuilt = 6   // at a time
-	tourLate    = 3   // cost of a second of lateness, in seconds of travel
+	newWork     = tourWork / 20 // where only a few stops are new, as when many orders are assigned one by one
+	rebuilds    = 100           // how often some orders are inserted anew
+	mostRebuilt = 6             // at a time
+	tourLate    = 3             // cost of a second of lateness, in seconds of travel
 )
 
 // Times returns the arrival time at each stop, and the time and place of the tour's end.
@@ -48,14 +49,15 @@ func (t Tour) Times() (at []time.Time, end time.Time, where domain.Point) {
 
 // Sequence returns the tour with its stops in the best order: earliest end, least lateness.
 // A drop-off never precedes its pick-up; the first fixed stops keep their places. It is
-// exact up to nine stops. Above, orders are inserted where they cost least, parts of the tour
-// moved and turned, and then some orders at a time inserted anew; the effort is bounded.
-func (t Tour) Sequence(fixed int) Tour {
+// exact up to nine stops. Above, orders are inserted where they cost least, but those among the
+// known stops after the fixed ones, which are in a good order already; then parts of the tour are
+// moved and turned, and some orders at a time inserted anew; the effort is bounded.
+func (t Tour) Sequence(fixed, known int) Tour {
 	s := newSequencer(t, fixed)
 	if len(t.Stops)-fixed <= exactStops {
 		s.exact(slices.Clone(s.best[:fixed]), s.state(s.best[:fixed]))
 	} else {
-		s.search()
+		s.search(fixed + known)
 	}
 	t.Stops = domain.Each(s.best, func(n int) Stop { return t.Stops[n] })
 	return t
@@ -73,6 +75,7 @@ type sequencer struct {
 	left        int   // steps from stop to stop that may still be looked at
 	passed      []int // by stop: the last look that came past it
 	look        int
+	tried       []int // the tour that is looked at
 }
 
 // progress is the state of a partial tour.
@@ -112,7 +115,7 @@ func newSequencer(t Tour, fixed int) *sequencer {
 		}
 		s.way = append(s.way, row)
 	}
-	s.bestCost = s.state(s.best).cost
+	s.bestCost = s.cost(s.best, never)
 	return s
 }
 
@@ -148,11 +151,17 @@ func (s *sequencer) exact(order []int, p progress) {
 	}
 }
 
+// with returns a tour with stops put into a place. It is good until the next call.
+func (s *sequencer) with(tour []int, place int, stops ...int) []int {
+	s.tried = append(append(append(s.tried[:0], tour[:place]...), stops...), tour[place:]...)
+	return s.tried
+}
+
 // cost is that of an order of stops; never if it reaches the limit, or a drop-off precedes its pick-up.
 func (s *sequencer) cost(order []int, limit float64) float64 {
 	s.look++
 	p := progress{at: len(s.early)}
-	s.left -= len(order) // each is a copy, too
+	s.left -= len(order) // each is copied, too
 	for _, stop := range order {
 		if b := s.before[stop]; b >= 0 && s.passed[b] != s.look {
 			return never
@@ -168,13 +177,13 @@ func (s *sequencer) cost(order []int, limit float64) float64 {
 func (s *sequencer) take(order []int) bool {
 	c := s.cost(order, s.bestCost-1e-6)
 	if c < never {
-		s.best, s.bestCost = order, c
+		s.best, s.bestCost = slices.Clone(order), c
 	}
 	return c < never
 }
 
-// search improves the order of many stops.
-func (s *sequencer) search() {
+// search improves the order of many stops, the first of which are known to be in a good one.
+func (s *sequencer) search(known int) {
 	var orders [][]int // their stops
 	for _, stop := range s.best[s.fixed:] {
 		if b := s.before[stop]; b < 0 || slices.Contains(s.best[:s.fixed], b) {
@@ -186,7 +195,10 @@ func (s *sequencer) search() {
 			orders[n] = append(orders[n], stop)
 		}
 	}
-	s.take(s.insert(s.best[:s.fixed], orders))
+	if 2*(known-s.fixed) > len(s.best)-s.fixed {
+		s.left = newWork
+	}
+	s.insertAnew(slices.DeleteFunc(slices.Clone(orders), func(o []int) bool { return o[0] < known }))
 	for s.improve() { //nolint:revive // each turn is a better one
 	}
 	rng := rand.New(rand.NewPCG(1, uint64(len(s.best)))) //nolint:gosec // equal tours have equal results
@@ -195,25 +207,29 @@ func (s *sequencer) search() {
 		slices.SortFunc(orders, func(a, b []int) int { return cmp.Compare(s.way[seed][a[0]], s.way[seed][b[0]]) })
 		out := slices.Clone(orders[:min(len(orders), 2+rng.IntN(mostRebuilt))])
 		rng.Shuffle(len(out), func(i, j int) { out[i], out[j] = out[j], out[i] })
-		rest := slices.DeleteFunc(slices.Clone(s.best), func(stop int) bool {
-			return slices.ContainsFunc(out, func(o []int) bool { return slices.Contains(o, stop) })
-		})
-		s.take(s.insert(rest, out))
+		s.insertAnew(out)
 	}
 }
 
-// insert puts orders into a tour where they cost least, one after the other.
-func (s *sequencer) insert(tour []int, orders [][]int) []int {
+// insertAnew takes orders out of the tour and puts them where they cost least, one after the other.
+func (s *sequencer) insertAnew(orders [][]int) {
+	out := map[int]bool{}
+	for _, o := range orders {
+		for _, stop := range o {
+			out[stop] = true
+		}
+	}
+	tour := slices.DeleteFunc(slices.Clone(s.best), func(stop int) bool { return out[stop] })
 	for _, o := range orders {
 		least, found := never, slices.Concat(tour, o)
 		for k := s.fixed; k <= len(tour) && s.left > 0; k++ {
 			for end := k + 1; end <= len(tour)+1; end++ {
-				try := slices.Insert(slices.Clone(tour), k, o[0])
+				try := s.with(tour, k, o[0])
 				if len(o) > 1 {
 					try = slices.Insert(try, end, o[1])
 				}
 				if c := s.cost(try, least); c < never {
-					least, found = c, try
+					least, found = c, slices.Clone(try)
 				}
 				if len(o) == 1 {
 					break
@@ -222,25 +238,24 @@ func (s *sequencer) insert(tour []int, orders [][]int) []int {
 		}
 		tour = found
 	}
-	return tour
+	s.take(tour)
 }
 
 // improve reverses or moves a part of the tour at the first place where that is better.
 func (s *sequencer) improve() bool {
 	for i := s.fixed; i < len(s.best); i++ {
 		for j := i + 1; j <= len(s.best); j++ {
-			turned := slices.Clone(s.best)
+			turned := s.with(s.best, 0)
 			slices.Reverse(turned[i:j])
 			if s.take(turned) {
 				return true
 			}
-			part := slices.Clone(s.best[i:j])
 			rest := slices.Delete(slices.Clone(s.best), i, j)
 			if s.left <= 0 {
 				return false
 			}
 			for k := s.fixed; k <= len(rest); k++ {
-				if k != i && s.take(slices.Insert(slices.Clone(rest), k, part...)) {
+				if k != i && s.take(s.with(rest, k, s.best[i:j]...)) {
 					return true
 				}
 			}

@@ -16,8 +16,8 @@ import (
 )
 
 const (
-	// tourFor is how long a courier's stops stay in their order while his orders do not
-	// change; after it the times may have made another order better.
+	// tourFor is how long a courier's stops stay in their order, orders that come or go apart;
+	// after it the times may have made another order better.
 	tourFor = time.Minute
 	// routesEvery is how often other replicas' changes of routes are looked for.
 	routesEvery = time.Second
@@ -64,20 +64,22 @@ func (t *tours) plan(s *Service, c *domain.Courier, orders []*domain.Order, at *
 	for _, o := range orders {
 		of += " " + o.ID + strconv.FormatInt(o.Version, 36)
 	}
-	fresh := had.of == of && now.Before(had.until)
-	order := set.Stops
+	if !now.Before(had.until) {
+		had = plannedTour{until: now.Add(tourFor)}
+	}
+	fresh, order := had.of == of, set.Stops
 	if fresh {
 		order = had.stops
 	}
 	travel := Travel(s.Learned.Drives(now))
-	planned, known := s.courier(c, orders, at, order, Problem{Now: now, Travel: travel})
+	planned, known := s.courier(c, orders, at, order, had.stops, Problem{Now: now, Travel: travel})
 	tour = Tour{Vehicle: c.Vehicle, At: planned.Position, Start: now, Travel: travel, Stops: planned.Tour}
 	if !known {
 		tour.Stops = s.stops(orders, now)
-		tour = tour.arrange(order)
+		tour = tour.arrange(order, had.stops)
 	}
 	if !fresh {
-		had = plannedTour{of: of, until: now.Add(tourFor)}
+		had = plannedTour{of: of, until: had.until}
 		for _, stop := range tour.Stops {
 			had.stops = append(had.stops, refOf(stop))
 		}

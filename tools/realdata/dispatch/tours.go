@@ -76,7 +76,7 @@ func (t *madeUp) solve() {
 	began := time.Now()
 	tour := dispatch.Tour{At: t.points[tourStops], Start: midnight, Stops: t.stops[:], Travel: func(_ domain.Vehicle, from, to domain.Point) time.Duration {
 		return time.Duration(seconds(from, to)) * time.Second
-	}}.Sequence(0)
+	}}.Sequence(0, 0)
 	t.Took = float64(time.Since(began).Microseconds()) / 1000
 	for n, stop := range tour.Stops {
 		for i, s := range t.stops {
