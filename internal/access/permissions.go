@@ -88,6 +88,7 @@ var table = []Operation{
 	{ID: "listIncidents", Object: AnOrder, roles: staff | merchant | courier},
 	{ID: "getIncidentPhoto", Object: AnOrder, roles: staff | merchant | courier},
 	{ID: "closeIncident", Object: AnOrder, roles: staff | courier}, // couriers their own ones
+	{ID: "searchPlaces", Object: Nothing, roles: staff | merchant},
 	{ID: "importOrders", Object: AMerchant, roles: staff | merchant},
 	{ID: "exportOrders", Object: SomeOrders, roles: staff | merchant},
 

@@ -207,6 +207,9 @@ func (s *Service) locate(ctx context.Context, orderID string) (asked, again bool
 			if asked {
 				return true, true, nil
 			}
+			if mine, err := s.takeTurn(ctx); err != nil || !mine {
+				return true, true, err
+			}
 			asked = true
 			answers, err := s.Geocoder.Find(ctx, address)
 			if err != nil {

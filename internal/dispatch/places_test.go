@@ -31,7 +31,7 @@ type town struct {
 func newTown(t *testing.T) *town {
 	w := &town{}
 	house := func(lat float64, number string) string {
-		return fmt.Sprintf(`{"lat":"%v","lon":"37.6","place_rank":30,"address":{"house_number":"%s"}}`, lat, number)
+		return fmt.Sprintf(`{"lat":"%[1]v","lon":"37.6","place_rank":30,"display_name":"house %[2]s","address":{"house_number":"%[2]s"}}`, lat, number)
 	}
 	known := map[string]string{
 		"Lenina 5": house(55.751, "5"), "Lenina 12 a": house(55.752, "12A"), "Lenina 1": house(55.753, "17"), "Lenina 50": house(55.753, "5"),
@@ -66,6 +66,7 @@ func finding(t *testing.T, w *town) (f *fleet, run func() (kill func())) {
 	g := geocoding.New(geocoding.Options{URL: w.URL, API: geocoding.Nominatim})
 	t.Cleanup(g.Close)
 	f.deps.Geocoder, f.deps.GeocodeEvery, f.deps.Mode = g, asksEvery, dispatch.ModeManual
+	f.deps.Clock = running{f.clock, time.Now()}
 	// Both replicas of these tests share the services below, so they are made before one runs.
 	replicas := []*dispatch.Service{dispatch.New(f.deps), dispatch.New(f.deps)}
 	return f, func() func() {
@@ -76,6 +77,47 @@ func finding(t *testing.T, w *town) (f *fleet, run func() (kill func())) {
 		running.Go(func() { service.Work(ctx) })
 		return func() { cancel(); running.Wait() }
 	}
+}
+
+// running is a clock that goes on by itself, too, as turns at the geocoder do.
+type running struct {
+	*clock
+	start time.Time
+}
+
+func (r running) Now() time.Time { return r.clock.Now().Add(time.Since(r.start)) }
+
+// Who enters orders finds addresses, in turn with the orders that wait for their locations, and is told when there is no
+// geocoder, or none that answers.
+func TestPeopleFindAddresses(t *testing.T) {
+	none, err := newFleet(t, nil).SearchPlaces(t.Context(), "Lenina 5")
+	require.NoError(t, err)
+	require.Equal(t, dispatch.PlaceSearch{Places: []dispatch.Spot{}}, none)
+	w := newTown(t)
+	f, run := finding(t, w)
+	defer run()()
+	nothing, err := f.SearchPlaces(f.ctx, "  ")
+	require.NoError(t, err)
+	require.Equal(t, dispatch.PlaceSearch{Configured: true, Places: []dispatch.Spot{}}, nothing)
+	require.Empty(t, w.requests(), "nothing was asked for")
+	order := f.to("Lenina 12 a")
+	for range 3 {
+		found, err := f.SearchPlaces(f.ctx, " Mira 3 ")
+		require.NoError(t, err)
+		require.Equal(t, []dispatch.Spot{
+			{Address: "house 3", Location: domain.Point{Lat: 55.75, Lon: 37.6}, Quality: domain.PlaceHouse},
+			{Address: "house 3", Location: domain.Point{Lat: 55.85, Lon: 37.6}, Quality: domain.PlaceHouse},
+		}, found.Places)
+	}
+	f.found(order)
+	w.mu.Lock()
+	n := len(w.times)
+	require.Equal(t, 4, n)
+	require.GreaterOrEqual(t, w.times[n-1].Sub(w.times[0]), time.Duration(n-2)*asksEvery, "the rate is kept, but for the time on the way")
+	w.status, w.broken = 500, "no"
+	w.mu.Unlock()
+	_, err = f.SearchPlaces(f.ctx, "Lenina 5")
+	require.Equal(t, domain.CodeUnavailable, domain.CodeOf(err))
 }
 
 func (f *fleet) to(address string) *domain.Order {

@@ -139,6 +139,7 @@ const (
 // FoundPlace is a geocoder's answer.
 type FoundPlace struct {
 	Point
+	Address string // as the geocoder writes it; not kept
 	Quality PlaceQuality
 	House   string // the house number, if it has one
 	FoundAt time.Time

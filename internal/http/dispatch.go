@@ -14,6 +14,7 @@ func (s *Server) dispatchRoutes() {
 		return s.Dispatch.Plan(ctx, ask)
 	}))
 	handle(s, "runDispatch", creating(dispatch.Ask.Check, repeated, s.Dispatch.Run))
+	handle(s, "searchPlaces", reading[placesIn](bodyOf, s.Dispatch.SearchPlaces))
 	handle(s, "getRoute", reading[CourierPath](routed, s.Dispatch.Route))
 	handle(s, "setRoute", changing[routeIn](dispatch.RouteOrder.Check, routes.current(s.Dispatch.Route), func(r *domain.Route, _ string, err error) (*routeOut, error) {
 		return routed(r, err)
@@ -21,6 +22,12 @@ func (s *Server) dispatchRoutes() {
 	handle(s, "getShifts", reading[CourierPath](bodyOf, s.Dispatch.Shifts))
 	handle(s, "setShifts", posting[shiftsIn](dispatch.Shifts.Check, answered, s.Dispatch.SetShifts))
 }
+
+type placesIn struct {
+	Text string `query:"q" maxLength:"500" doc:"the address as people write it; left out: only whether there is a geocoder" example:"Arbat 10, Moscow"`
+}
+
+func (in placesIn) named() (string, error) { return in.Text, nil } //nolint:unparam // as reading demands
 
 type planIn struct {
 	Unnamed

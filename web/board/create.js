@@ -7,6 +7,7 @@ import { Later } from "../parts/later.js";
 import { say } from "../parts/toast.js";
 import { html, useEffect, useState } from "../vendor/preact.js";
 import { whyNot } from "./actions.js";
+import { AddressField } from "./address.js";
 import { timeOf } from "./edit.js";
 
 const blank = { name: "", phone: "", address: "", door: "", pickup: "", items: "", promised: "", notes: "" };
@@ -23,11 +24,13 @@ const fields = {
   "/notes": "notes",
 };
 
-/** A new order, by a form and a tap on the map. @param {import("./app.js").Props} props */
+/** @typedef {{lat: number, lon: number, found?: boolean}} Pin of the door; found: by its address */
+
+/** A new order, by a form, with the door found by its address or tapped on the map. @param {import("./app.js").Props} props */
 export function Create({ board, boot, commands }) {
   const open = commands.creating.value;
   const [now, setNow] = useState(blank);
-  const [pin, setPin] = useState(/** @type {{lat: number, lon: number} | undefined} */ (undefined));
+  const [pin, setPin] = useState(/** @type {Pin | undefined} */ (undefined));
   const [errors, setErrors] = useState(/** @type {Record<string, string>} */ ({}));
   const [busy, setBusy] = useState(false);
   const [key, setKey] = useState("");
@@ -39,6 +42,14 @@ export function Create({ board, boot, commands }) {
   const set = (/** @type {string} */ name) => (/** @type {string} */ value) => {
     setNow({ ...now, [name]: value });
     setKey(crypto.randomUUID());
+  };
+  const setAddress = (/** @type {string} */ value) => {
+    set("address")(value);
+    if (pin?.found) setPin(undefined); // that was another one
+  };
+  const picked = (/** @type {import("./address.js").Spot} */ spot) => {
+    set("address")(spot.address);
+    setPin({ ...spot.location, found: true });
   };
   const save = async () => {
     setBusy(true);
@@ -68,8 +79,8 @@ export function Create({ board, boot, commands }) {
       }}>
         <${Field} label=${t("fact.customer")} value=${now.name} onInput=${set("name")} limit=${200} error=${errors.name} />
         <${Field} label=${t("fact.phone")} value=${now.phone} onInput=${set("phone")} type="tel" error=${errors.phone} />
-        <${Field} label=${t("fact.to")} value=${now.address} onInput=${set("address")} limit=${500} error=${errors.address} hint=${t(pin ? "create.pinned" : "create.pin")} />
-        ${open && html`<div class="small-map"><${Later} load=${() => import("../parts/map/map.js")} part="MapView" label=${t("create.pin")} base=${boot.map} pins=${pins} onTap=${setPin} steady /></div>`}
+        ${open && html`<${AddressField} label=${t("fact.to")} value=${now.address} onInput=${setAddress} onPick=${picked} limit=${500} error=${errors.address} hint=${t(pin ? "create.pinned" : "create.pin")} />`}
+        ${open && html`<div class="small-map" key=${pin?.found ? `${pin.lat} ${pin.lon}` : ""}><${Later} load=${() => import("../parts/map/map.js")} part="MapView" label=${t("create.pin")} base=${boot.map} pins=${pins} onTap=${setPin} steady /></div>`}
         <${Field} label=${t("create.door")} value=${now.door} onInput=${set("door")} limit=${500} error=${errors.door} />
         <${Field} label=${t("fact.from")} value=${now.pickup} onInput=${set("pickup")} limit=${500} error=${errors.pickup} />
         <${Field} label=${t("create.items")} value=${now.items} onInput=${set("items")} rows=${2} hint=${t("create.items.hint")} />
@@ -81,7 +92,7 @@ export function Create({ board, boot, commands }) {
   `;
 }
 
-/** @param {typeof blank} form @param {{lat: number, lon: number}} [pin] */
+/** @param {typeof blank} form @param {Pin} [pin] */
 export function draft(form, pin) {
   const items = form.items.split("\n").flatMap(line => {
     const [, n, name] = /^\s*(?:(\d+)\s*[x×*]\s*)?(.*?)\s*$/.exec(line) ?? [];
@@ -89,7 +100,7 @@ export function draft(form, pin) {
   });
   return {
     customer: { name: form.name, ...(form.phone && { phone: form.phone }) },
-    dropoff: { ...(form.address && { address: form.address }), ...(pin && { location: pin }), ...(form.door && { notes: form.door }) },
+    dropoff: { ...(form.address && { address: form.address }), ...(pin && { location: { lat: pin.lat, lon: pin.lon } }), ...(form.door && { notes: form.door }) },
     ...(form.pickup && { pickup: { address: form.pickup } }),
     ...(items.length > 0 && { items }),
     ...(form.promised && { promised_at: timeOf(form.promised) }),

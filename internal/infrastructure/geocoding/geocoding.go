@@ -12,6 +12,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -38,7 +39,7 @@ type Options struct {
 
 const (
 	maxAnswer  = 1 << 20 // bytes
-	maxAnswers = 3       // enough to see that an address is ambiguous
+	maxAnswers = 5       // enough to see that an address is ambiguous, and to choose from
 )
 
 // Client implements domain.Geocoder. It is safe for concurrent use.
@@ -120,6 +121,7 @@ func readNominatim(body []byte) ([]domain.FoundPlace, error) {
 		Lat     json.Number `json:"lat"` // a string there
 		Lon     json.Number `json:"lon"`
 		Rank    int         `json:"place_rank"`
+		Name    string      `json:"display_name"`
 		Address struct {
 			House string `json:"house_number"`
 		} `json:"address"`
@@ -131,7 +133,7 @@ func readNominatim(body []byte) ([]domain.FoundPlace, error) {
 	for _, a := range answers {
 		lat, latErr := a.Lat.Float64()
 		lon, lonErr := a.Lon.Float64()
-		p := domain.FoundPlace{Point: domain.Point{Lat: lat, Lon: lon}, Quality: domain.PlaceArea, House: a.Address.House}
+		p := domain.FoundPlace{Point: domain.Point{Lat: lat, Lon: lon}, Address: a.Name, Quality: domain.PlaceArea, House: a.Address.House}
 		if latErr != nil || lonErr != nil || !p.Valid() {
 			return nil, errors.New("a place out of this world")
 		}
@@ -153,8 +155,11 @@ func readPhoton(body []byte) ([]domain.FoundPlace, error) {
 				Coordinates []float64 `json:"coordinates"` // longitude first
 			} `json:"geometry"`
 			Properties struct {
-				Type  string `json:"type"`
-				House string `json:"housenumber"`
+				Type   string `json:"type"`
+				Name   string `json:"name"`
+				Street string `json:"street"`
+				House  string `json:"housenumber"`
+				City   string `json:"city"`
 			} `json:"properties"`
 		} `json:"features"`
 	}
@@ -170,8 +175,13 @@ func readPhoton(body []byte) ([]domain.FoundPlace, error) {
 		if len(at) != 2 || !(domain.Point{Lat: at[1], Lon: at[0]}).Valid() {
 			return nil, errors.New("a place out of this world")
 		}
-		p := domain.FoundPlace{Point: domain.Point{Lat: at[1], Lon: at[0]}, Quality: domain.PlaceArea, House: a.Properties.House}
-		switch a.Properties.Type {
+		is := a.Properties
+		street := strings.TrimSpace(is.Street + " " + is.House)
+		parts := slices.DeleteFunc([]string{is.Name, street, is.City}, func(part string) bool { return part == "" })
+		p := domain.FoundPlace{
+			Point: domain.Point{Lat: at[1], Lon: at[0]}, Address: strings.Join(slices.Compact(parts), ", "), Quality: domain.PlaceArea, House: is.House,
+		}
+		switch is.Type {
 		case "house":
 			p.Quality = domain.PlaceHouse
 		case "street":

@@ -39,13 +39,13 @@ func client(t *testing.T, o Options) *Client {
 
 func TestNominatim(t *testing.T) {
 	s := answering(t, 200, `[
-		{"lat":"55.7507","lon":"37.5956","place_rank":30,"address":{"house_number":"10 А","road":"Арбат"}},
+		{"lat":"55.7507","lon":"37.5956","place_rank":30,"display_name":"10 А, Арбат, Москва","address":{"house_number":"10 А","road":"Арбат"}},
 		{"lat":"55.75","lon":"37.59","place_rank":26},{"lat":"55.7","lon":"37.6","place_rank":16}]`)
 	c := client(t, Options{URL: s.URL + "/", API: Nominatim, UserAgent: "shop/1 admin@shop.example", Language: "ru", Countries: "ru,kz"})
 	got, err := c.Find(t.Context(), "Арбат 10А, Москва")
 	require.NoError(t, err)
 	require.Equal(t, []domain.FoundPlace{
-		{Point: domain.Point{Lat: 55.7507, Lon: 37.5956}, Quality: domain.PlaceHouse, House: "10 А"},
+		{Point: domain.Point{Lat: 55.7507, Lon: 37.5956}, Address: "10 А, Арбат, Москва", Quality: domain.PlaceHouse, House: "10 А"},
 		{Point: domain.Point{Lat: 55.75, Lon: 37.59}, Quality: domain.PlaceStreet},
 		{Point: domain.Point{Lat: 55.7, Lon: 37.6}, Quality: domain.PlaceArea},
 	}, got)
@@ -58,13 +58,13 @@ func TestNominatim(t *testing.T) {
 
 func TestPhoton(t *testing.T) {
 	s := answering(t, 200, `{"type":"FeatureCollection","features":[
-		{"geometry":{"type":"Point","coordinates":[37.5956,55.7507]},"properties":{"type":"house","housenumber":"10","street":"Arbat"}},
+		{"geometry":{"type":"Point","coordinates":[37.5956,55.7507]},"properties":{"type":"house","housenumber":"10","street":"Arbat","city":"Moscow"}},
 		{"geometry":{"type":"Point","coordinates":[37.6,55.7]},"properties":{"type":"street"}},
 		{"geometry":{"type":"Point","coordinates":[37.6,55.7]},"properties":{"type":"city"}}]}`)
 	got, err := client(t, Options{URL: s.URL, API: Photon, Language: "en"}).Find(t.Context(), "Arbat 10")
 	require.NoError(t, err)
 	require.Equal(t, []domain.FoundPlace{
-		{Point: domain.Point{Lat: 55.7507, Lon: 37.5956}, Quality: domain.PlaceHouse, House: "10"},
+		{Point: domain.Point{Lat: 55.7507, Lon: 37.5956}, Address: "Arbat 10, Moscow", Quality: domain.PlaceHouse, House: "10"},
 		{Point: domain.Point{Lat: 55.7, Lon: 37.6}, Quality: domain.PlaceStreet}, {Point: domain.Point{Lat: 55.7, Lon: 37.6}, Quality: domain.PlaceArea},
 	}, got)
 	require.Equal(t, "/api", s.last.URL.Path)
