@@ -26,7 +26,7 @@ export function AddressField({ label, value, limit, error, hint, onInput, onPick
     if (e.key === "Escape" && spots) forget(value);
     else if (n && (e.key === "ArrowDown" || e.key === "ArrowUp")) setAt((at + (e.key === "ArrowDown" ? 1 : n - 1)) % n);
     else if (n && e.key === "Enter") pick(/** @type {Spot[]} */ (spots)[at]);
-    else if (!(e.key === "Enter" || e.key === "ArrowDown") || !find()) return;
+    else if (!(e.key === "Enter" || e.key === "ArrowDown") || !find(field.current?.value)) return;
     e.preventDefault();
     e.stopPropagation();
   };
@@ -38,16 +38,19 @@ export function AddressField({ label, value, limit, error, hint, onInput, onPick
       <div class="address-line">
         <input id=${id} ref=${field} value=${value} maxlength=${limit} autocomplete="off" aria-invalid=${error ? "true" : undefined} aria-describedby=${`${id}-said`}
           ...${list} aria-activedescendant=${spots?.length ? `${id}-${at}` : undefined} onKeyDown=${pressed} onInput=${(/** @type {any} */ e) => onInput(e.target.value)} />
-        ${able && html`<${Button} icon="search" label=${t("address.find")} busy=${busy} onClick=${find} />`}
+        ${able && html`<${Button} icon="search" label=${t("address.find")} busy=${busy} onClick=${() => find(value)} />`}
       </div>
-      ${able && html`<ul id=${`${id}-list`} class="address-list" role="listbox" aria-label=${t("address.found")} hidden=${!spots?.length}>
+      ${
+        able &&
+        html`<ul id=${`${id}-list`} class="address-list" role="listbox" aria-label=${t("address.found")} hidden=${!spots?.length}>
         ${spots?.map(
           (spot, i) => html`
             <li id=${`${id}-${i}`} role="option" aria-selected=${String(i === at)} onMouseDown=${(/** @type {Event} */ e) => e.preventDefault()} onClick=${() => pick(spot)}>
               <span dir="auto">${spot.address}</span>${spot.quality !== "house" && html`<span class="quiet small">${t(`address.${spot.quality}`)}</span>`}</li>
           `,
         )}
-      </ul>`}
+      </ul>`
+      }
       <p id=${`${id}-said`} role="status" class=${error ? "field-error" : "field-hint"}>${said}</p>
     </div>
   `;
@@ -60,7 +63,7 @@ function useSpots(value) {
   const [busy, setBusy] = useState(false);
   const [note, setNote] = useState(/** @type {string | undefined} */ (undefined));
   const asked = useRef(""); // what was looked up, or picked, last
-  const ask = (/** @type {string} */ text) => call("GET", `/places?q=${encodeURIComponent(text)}`);
+  const ask = (/** @type {string} */ query) => call("GET", `/places${query}`);
   useEffect(() => {
     ask("").then(
       told => setAble(told.configured),
@@ -76,9 +79,9 @@ function useSpots(value) {
   useEffect(() => {
     if (value.trim() !== asked.current) forget("");
   }, [value]);
-  /** Whether there is something to look up. */
-  const find = () => {
-    const text = value.trim();
+  /** Whether there is something to look up. @param {string} [written] may be ahead of what was drawn */
+  const find = (written = "") => {
+    const text = written.trim();
     if (!able || busy || !text || text === asked.current) return false;
     forget(text);
     setBusy(true);
@@ -87,7 +90,7 @@ function useSpots(value) {
       setBusy(false);
       then();
     };
-    ask(text).then(
+    ask(`?q=${encodeURIComponent(text)}`).then(
       told => current(() => (told.places.length ? setSpots(told.places) : setNote(t("address.none")))),
       () => current(() => setNote(t("address.away"))),
     );

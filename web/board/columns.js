@@ -34,6 +34,12 @@ export function lateWord(order, now) {
  */
 export function columns({ board, commands }) {
   const now = board.now.value;
+  const done = route.value.group === "done";
+  const rows = board.rows.value;
+  const dated = [rows[0], rows.at(-1)].some(
+    o => o && daysAway(Date.parse((done ? o.delivered_at : o.promised_at) ?? "") || now, now, { lang, zone: o.timezone }),
+  );
+  const hidden = narrow.matches ? crowded(Boolean(route.value.order), dated, done) : [];
   const selected = board.selected.value;
   const box = (/** @type {Order} */ o) => html`
     <label class="box" onClick=${(/** @type {Event} */ e) => e.stopPropagation()}><input type="checkbox" tabindex="-1" checked=${selected.has(o.id)} aria-label=${t("orders.select", { number: o.number ?? "" })}
@@ -42,18 +48,25 @@ export function columns({ board, commands }) {
         if (e.shiftKey) commands.range();
         else commands.toggle(o.id);
       }} /><${Icon} name="check" /></label>`;
-  return [
+  /** @type {import("../parts/table.js").Column<Order>[]} */
+  const all = [
     { key: "box", title: "", width: "24px", cell: box },
     { key: "mark", title: "", width: "20px", cell: o => html`<${StatusMark} status=${o.exception ? "failed" : o.status} bare />` },
     { key: "number", title: t("column.number"), width: "108px", cell: o => html`<span class="num">${o.number}</span>` },
     { key: "customer", title: t("column.customer"), width: "minmax(0, 1.2fr)", cell: o => html`<span dir="auto">${o.customer?.name}</span>` },
     { key: "address", title: t("column.address"), width: "minmax(0, 1.5fr)", cell: o => html`<span dir="auto">${o.dropoff?.address}</span>` },
     { key: "courier", title: t("column.courier"), width: "minmax(0, 0.8fr)", cell: o => html`<span dir="auto">${carriedBy(board, o)}</span>` },
-    { key: "promised", title: t("column.promised"), width: "62px", end: true, cell: o => when(Date.parse(o.promised_at ?? ""), now, o.timezone) },
+    {
+      key: "promised",
+      title: t("column.promised"),
+      width: dated ? "104px" : "62px",
+      end: true,
+      cell: o => when(Date.parse(o.promised_at ?? ""), now, o.timezone),
+    },
     {
       key: "expected",
-      title: t(route.value.group === "done" ? "fact.delivered" : "column.expected"),
-      width: "62px",
+      title: t(done ? "fact.delivered" : "column.expected"),
+      width: dated ? "104px" : "62px",
       end: true,
       cell: o => when(Date.parse(o.delivered_at ?? "") || expected(o), now, o.timezone),
     },
@@ -65,7 +78,13 @@ export function columns({ board, commands }) {
       cell: o => html`<span class=${lateness(o, now) ? "late-mark" : "risk-mark"}>${lateWord(o, now)}</span>`,
     },
   ];
+  return all.filter(c => !hidden.includes(c.key));
 }
+
+const narrow = matchMedia("(width < 1500px)");
+
+/** What there is no room for beside a drawer, or days. @param {boolean} drawer @param {boolean} dated @param {boolean} done */
+const crowded = (drawer, dated, done) => [...(drawer || dated ? ["customer"] : []), ...(drawer && dated ? [done ? "promised" : "expected"] : [])];
 
 /** @param {import("./board.js").Board} board @param {Order} order */
 export const carriedBy = (board, order) => (order.shipment ? order.shipment.carrier.toUpperCase() : board.nameOf(order.courier_id));

@@ -6,6 +6,7 @@ import { StatusMark } from "../parts/status-mark.js";
 import { clock, span } from "../parts/time.js";
 import { say } from "../parts/toast.js";
 import { html, useEffect, useState } from "../vendor/preact.js";
+import { acceptanceOf, loadAcceptance } from "./acceptance.js";
 import { whyNot } from "./actions.js";
 import { when } from "./columns.js";
 import { battery, dutyOf, heard, lost, silent } from "./contact.js";
@@ -25,6 +26,7 @@ export function CourierDrawer({ id, show, ...props }) {
   board.changed.value;
   const c = board.couriers.get(id);
   useEffect(() => {
+    loadAcceptance(session);
     call("GET", `/courier/${id}`).then(
       found => {
         board.couriers.set(id, found);
@@ -61,6 +63,7 @@ export function CourierDrawer({ id, show, ...props }) {
             <dt>${t("column.load")}</dt><dd class="num">${t("assign.load", { n: c.active_orders ?? 0, of: c.capacity ?? 0 })}</dd>
             <dt>${t("column.heard")}</dt><dd>${[heard(c, now), battery(c)].filter(Boolean).join(" · ")}</dd>
             ${c.last_contact?.clock_off_s ? html`<dt>${t("courier.clock")}</dt><dd class="num">${t("courier.clock.off", { n: Math.round(c.last_contact.clock_off_s) })}</dd>` : null}
+            ${session.staff && html`<dt>${t("courier.acceptance")}</dt><dd>${acceptanceOf(id)}</dd>`}
           </dl>
           ${session.can("editCourier") && html`<${Button} onClick=${duty}>${t(c.on_duty ? "courier.go_off" : "courier.go_on")}<//>`}
         </section>

@@ -5,6 +5,7 @@ import { Later } from "../parts/later.js";
 import { Empty } from "../parts/notice.js";
 import { Table } from "../parts/table.js";
 import { html, useEffect, useMemo, useState } from "../vendor/preact.js";
+import { acceptance, loadAcceptance } from "./acceptance.js";
 import { battery, dutyOf, heard, silent } from "./contact.js";
 import { CourierDrawer } from "./courier.js";
 import { fold } from "./groups.js";
@@ -22,6 +23,7 @@ export function Couriers(props) {
   const [trail, setTrail] = useState(/** @type {[number, number][]} */ ([]));
   const { courier } = route.value;
   useEffect(() => {
+    loadAcceptance(session);
     board.loadCouriers().then(
       () => board.redraw(),
       () => {}, // the stream keeps the list; only its loads are older
@@ -81,12 +83,13 @@ const columns = now => [
     title: t("column.courier"),
     cell: c => html`<span dir="auto">${c.name}</span>${c.break_since && html` <span class="quiet small">${dutyOf(c)}</span>`}`,
   },
-  { key: "load", title: t("column.load"), width: "72px", end: true, cell: c => t("assign.load", { n: c.active_orders ?? 0, of: c.capacity ?? 0 }) },
-  { key: "battery", title: t("column.battery"), width: "80px", end: true, cell: c => battery(c) },
+  { key: "load", title: t("column.load"), width: "64px", end: true, cell: c => t("assign.load", { n: c.active_orders ?? 0, of: c.capacity ?? 0 }) },
+  { key: "acceptance", title: t("column.acceptance"), width: "76px", end: true, cell: c => acceptance(c.id) },
+  { key: "battery", title: t("column.battery"), width: "60px", end: true, cell: c => battery(c) },
   {
     key: "heard",
     title: t("column.heard"),
-    width: "140px",
+    width: "100px",
     end: true,
     cell: c => html`<span class=${silent(c, now) ? "late-mark" : ""}>${heard(c, now)}</span>`,
   },

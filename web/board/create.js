@@ -100,7 +100,11 @@ export function draft(form, pin) {
   });
   return {
     customer: { name: form.name, ...(form.phone && { phone: form.phone }) },
-    dropoff: { ...(form.address && { address: form.address }), ...(pin && { location: { lat: pin.lat, lon: pin.lon } }), ...(form.door && { notes: form.door }) },
+    dropoff: {
+      ...(form.address && { address: form.address }),
+      ...(pin && { location: { lat: pin.lat, lon: pin.lon } }),
+      ...(form.door && { notes: form.door }),
+    },
     ...(form.pickup && { pickup: { address: form.pickup } }),
     ...(items.length > 0 && { items }),
     ...(form.promised && { promised_at: timeOf(form.promised) }),

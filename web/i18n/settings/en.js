@@ -1,6 +1,8 @@
 // The texts of the settings.
 /** @type {Record<string, import("../index.js").Text>} */
 export const texts = {
+  "audit.about": "Changes of keys, settings and shops, and what was done with customers’ data.",
+  "audit.empty": "Nothing yet",
   "tab.me": "You",
   "tab.webhooks": "Webhooks",
   "tab.rules": "Messages to customers",

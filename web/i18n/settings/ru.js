@@ -1,6 +1,8 @@
 // Тексты настроек.
 /** @type {Record<string, import("../index.js").Text>} */
 export const texts = {
+  "audit.about": "Изменения ключей, настроек и магазинов и обращения к данным клиентов.",
+  "audit.empty": "Пока ничего",
   "tab.me": "Вы",
   "tab.webhooks": "Вебхуки",
   "tab.rules": "Сообщения клиентам",
