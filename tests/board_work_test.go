@@ -141,12 +141,22 @@ func TestBoardOffersNothingThatARoleMayNotDo(t *testing.T) {
 	p.shows([]string{"Save as CSV", ""}, `[...document.querySelectorAll(".bulk > button, .bulk > select")].map(e => e.innerText)`)
 	p.calm()
 
-	p = look(t, "http://"+s.http+"/?lang=en", 1280, "")
-	p.until(`document.querySelector(".login input")`)
-	p.do(`document.querySelector(".login input").focus()`)
-	p.keys(key(object{"name": "C", "role": "courier", "courier_id": courier}) + kb.Enter)
-	p.until(`document.querySelector('a[href="/courier-app"]')`)
+	p = s.board("", key(object{"name": "D", "role": "dispatcher"}))
+	p.shows([]string{"Orders", "Alerts", "Couriers", "Plan", "Reports", "Settings", "Find", "Keys"}, `[...document.querySelectorAll(".rail-place > span:not(.badge)")].map(e => e.innerText)`)
 	p.calm()
+
+	for where, role := range map[string]object{
+		`a[href="/courier-app"]`: {"name": "C", "role": "courier", "courier_id": courier},
+		`.field-error`:           {"name": "M", "role": "monitor"}, // which opens no pages
+	} {
+		p = look(t, "http://"+s.http+"/?lang=en", 1280, "")
+		p.until(`document.querySelector(".login input")`)
+		p.do(`document.querySelector(".login input").focus()`)
+		p.keys(key(role) + kb.Enter)
+		p.until(`document.querySelector(%q)`, where)
+		p.shows([]string{}, `performance.getEntriesByType("resource").map(e => new URL(e.name).pathname).filter(path => /^.(orders|couriers|ws|metrics|webhooks)/.test(path))`)
+		p.calm()
+	}
 }
 
 // A message to several customers has a result for each, and the drawer tells what became of it.

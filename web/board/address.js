@@ -1,7 +1,7 @@
 import { call } from "../api.js";
 import { t } from "../i18n/index.js";
 import { Button } from "../parts/button.js";
-import { html, useEffect, useId, useRef, useState } from "../vendor/preact.js";
+import { html, useEffect, useId, useLayoutEffect, useRef, useState } from "../vendor/preact.js";
 
 /** @typedef {import("#api").components["schemas"]["Spot"]} Spot */
 
@@ -15,7 +15,7 @@ export function AddressField({ label, value, limit, error, hint, onInput, onPick
   const { able, spots, busy, note, find, forget } = useSpots(value);
   const [at, setAt] = useState(0);
   const field = useRef(/** @type {HTMLInputElement | null} */ (null));
-  useEffect(() => setAt(0), [spots]);
+  useLayoutEffect(() => setAt(0), [spots]);
   const pick = (/** @type {Spot} */ spot) => {
     forget(spot.address);
     onPick(spot);

@@ -45,7 +45,7 @@ export class Board {
     });
     this.counts = counted(this);
     effect(() => {
-      if (session.state.value === "in") this.start();
+      if (session.state.value === "in" && session.can("listOrders")) this.start();
     });
   }
 

@@ -17,7 +17,8 @@ export function Login({ boot, session }) {
       await session.signIn(key.trim());
     } catch (reason) {
       const { code = "", status = 0 } = reason instanceof Refusal ? reason : {};
-      setError(code === "https_required" ? t("login.https") : status === 401 ? t("login.wrong") : t("board.unreachable"));
+      const why = /** @type {Record<number, string>} */ ({ 401: "login.wrong", 403: "login.no_pages" })[status] ?? "board.unreachable";
+      setError(t(code === "https_required" ? "login.https" : why));
     }
     setBusy(false);
   };

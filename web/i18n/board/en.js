@@ -18,6 +18,7 @@ export const texts = {
   "login.oidc": "Sign in with your company account",
   "login.empty": "Enter your key.",
   "login.wrong": "This key doesn’t work. It may have expired or been revoked.",
+  "login.no_pages": "This key is a program’s. It opens no pages.",
   "login.https": "Signing in needs HTTPS: over plain HTTP others could read your key.",
   "me.leave": "Sign out",
   "elsewhere.title": "The board is not for this key",
