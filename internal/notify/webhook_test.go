@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -221,6 +222,61 @@ func TestMerchantIsToldOfADisabledWebhook(t *testing.T) {
 			require.Empty(t, m.OptOut)
 		})
 	}
+}
+
+// What a killed replica had leased is sent by another one when the lease ends, and not before.
+func TestLeaseOfAKilledReplicaEnds(t *testing.T) {
+	r, rc := newRig(t), newReceiver(t, nil)
+	w := r.webhook(notify.NewWebhook{URL: rc.URL})
+	r.order("")
+	now := r.clock.Now()
+	taken, err := r.store.LeaseReceivers(t.Context(), "killed", nil, now, now.Add(10*time.Second))
+	require.NoError(t, err)
+	require.Contains(t, taken, domain.Receiver{Name: w.ID})
+	other := newReceiver(t, nil)
+	r.webhook(notify.NewWebhook{URL: other.URL})
+	r.runs()
+	r.order("")
+	awaits(t, []string{"order.created"}, other.types)
+	require.Empty(t, rc.got())
+	r.clock.skip(11 * time.Second)
+	awaits(t, []string{"order.created", "order.created"}, rc.types)
+}
+
+// A receiver that never answers has so many requests at once and no more, and delays nobody else.
+func TestHangingWebhookDelaysNobody(t *testing.T) {
+	ended := make(chan struct{})
+	var mu sync.Mutex
+	open, most := 0, 0
+	dead := newReceiver(t, func(_ http.ResponseWriter, req *http.Request) {
+		mu.Lock()
+		open++
+		most = max(most, open)
+		mu.Unlock()
+		select {
+		case <-ended:
+		case <-req.Context().Done():
+		}
+		mu.Lock()
+		open--
+		mu.Unlock()
+	})
+	t.Cleanup(func() { close(ended) }) // before the server waits for its requests
+	r, healthy := newRig(t), newReceiver(t, nil)
+	r.webhook(notify.NewWebhook{URL: dead.URL})
+	r.webhook(notify.NewWebhook{URL: healthy.URL})
+	r.runs()
+	for range 20 {
+		r.order("")
+	}
+	awaits(t, 20, func() int { return len(healthy.got()) })
+	awaits(t, 8, func() int {
+		mu.Lock()
+		defer mu.Unlock()
+		return open
+	})
+	require.Len(t, dead.got(), 8)
+	require.Equal(t, 8, most)
 }
 
 func TestWebhookSecretsOverlap(t *testing.T) {
