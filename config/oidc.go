@@ -43,16 +43,13 @@ func (o OIDC) RoleMappings() [][2]string {
 	return out
 }
 
-// checkOIDC returns the first broken rule and its key. Nothing else is checked without an issuer.
-func (c *Config) checkOIDC() error {
+// oidcRules are those of the provider. Nothing is checked without one.
+func (c *Config) oidcRules() []rule {
 	o := c.OIDC
 	if o.Issuer == "" {
 		return nil
 	}
-	for _, rule := range []struct {
-		key string
-		err error
-	}{
+	return []rule{
 		{"oidc.issuer", checkIssuer(o.Issuer)},
 		{"oidc.client_id", ifEmpty(o.Audience, needs(o.Issuer, o.ClientID, "oidc.client_id or oidc.audience"))},
 		{"oidc.role_claim", plainText(o.RoleClaim, 255)},
@@ -61,12 +58,7 @@ func (c *Config) checkOIDC() error {
 		{"oidc.roles", checkRoles(o)},
 		{"oidc.scopes", contains(o.Scopes, "openid")},
 		{"oidc.algorithms", checkAlgorithms(o.Algorithms)},
-	} {
-		if rule.err != nil {
-			return c.fault(rule.key, rule.err)
-		}
 	}
-	return nil
 }
 
 func checkIssuer(issuer string) error {

@@ -99,7 +99,7 @@ func (c *Config) validate() error {
 		}
 	}
 	_, _, databaseErr := c.Database.ParseURL()
-	for _, r := range append([]rule{
+	for _, r := range slices.Concat([]rule{
 		{"database.url", databaseErr},
 		{"redis.url", c.Redis.check()},
 		{"redis.prefix", plainText(c.Redis.Prefix, 64)},
@@ -132,13 +132,10 @@ func (c *Config) validate() error {
 		{"carriers.cdek.account", together(c.Carriers.CDEK.Account, c.Carriers.CDEK.Secret, "carriers.cdek.secret")},
 		{"carriers.cdek.base_url", checkCarrierURL(c.Carriers.CDEK.BaseURL)},
 		{"carriers.cdek.currency", checkCurrency(c.Carriers.CDEK.Currency)},
-	}, c.outwardRules()...) {
+	}, c.outwardRules(), c.oidcRules()) {
 		if r.err != nil {
 			return c.fault(r.key, r.err)
 		}
-	}
-	if err := c.checkOIDC(); err != nil {
-		return err
 	}
 	return c.checkListeners()
 }

@@ -102,7 +102,12 @@ func (d *Documents) EditMerchant(ctx context.Context, id string, e MerchantEdit,
 		return nil, err
 	}
 	return idempotency.Once(ctx, d.Requests, "edit_merchant:"+id, editing{e, expected}, func(rec *domain.Idempotency) (*Merchant, error) {
-		return d.editMerchant(ctx, id, e, expected, rec)
+		m := &Merchant{ID: id}
+		return m, d.change(ctx, domain.DocumentMerchant, id, expected, &m.MerchantEdit, rec, func(next *domain.Document) any {
+			m.merge(e)
+			m.Version, m.UpdatedAt = next.Version, next.UpdatedAt
+			return m
+		})
 	})
 }
 
@@ -110,15 +115,6 @@ func (d *Documents) EditMerchant(ctx context.Context, id string, e MerchantEdit,
 type editing struct {
 	Edit     any   `json:"edit"`
 	Expected int64 `json:"expected"`
-}
-
-func (d *Documents) editMerchant(ctx context.Context, id string, e MerchantEdit, expected int64, rec *domain.Idempotency) (*Merchant, error) {
-	m := &Merchant{ID: id}
-	return m, d.change(ctx, domain.DocumentMerchant, id, expected, &m.MerchantEdit, rec, func(next *domain.Document) any {
-		m.merge(e)
-		m.Version, m.UpdatedAt = next.Version, next.UpdatedAt
-		return m
-	})
 }
 
 // checkAccounts checks that accounts exist. Only administrators name them, because a parcel
@@ -193,11 +189,6 @@ func (d *Documents) change(
 		return err
 	}
 	return d.Guard.Commit(ctx, domain.AccessChange{Document: next, Audit: entry, Idempotency: rec})
-}
-
-// ShowCourier returns a merchant's cached courier visibility rule.
-func (d *Documents) ShowCourier(merchantID string) domain.ShowCourier {
-	return d.Profile(merchantID).ShowCourier
 }
 
 // Profile returns what a merchant has set up, from memory: a change takes effect within a second on every replica.

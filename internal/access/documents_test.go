@@ -28,8 +28,8 @@ func TestRulesOfMerchantsAndSettings(t *testing.T) {
 	rule := func(merchant string) string {
 		t.Helper()
 		require.NoError(t, other.Guard.Check(t.Context()))
-		require.Equal(t, d.ShowCourier(merchant), other.ShowCourier(merchant), "another replica goes by the same")
-		return d.ShowCourier(merchant).String()
+		require.Equal(t, d.Profile(merchant).ShowCourier, other.Profile(merchant).ShowCourier, "another replica goes by the same")
+		return d.Profile(merchant).ShowCourier.String()
 	}
 	require.Equal(t, "custody", rule("m1"))
 	_, err := d.EditSettings(h.admin(), SettingsEdit{Privacy: &Privacy{ShowCourier: text("out_for_delivery")}}, 0)

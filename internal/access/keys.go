@@ -86,31 +86,31 @@ func (k *Keys) Check(in NewKey) error { return in.validate(k.Clock.Now()) }
 // Create creates a key. It fails with validation_failed, courier_not_found or an idempotency code.
 func (k *Keys) Create(ctx context.Context, in NewKey) (*IssuedKey, error) {
 	return idempotency.Secret(ctx, k.Requests, "create_key", in, func(rec *domain.Idempotency) (*IssuedKey, error) {
-		return k.create(ctx, in, rec)
+		now := domain.Timestamp(k.Clock.Now())
+		if err := in.validate(now); err != nil {
+			return nil, err
+		}
+		if in.CourierID != "" {
+			if _, err := k.Store.Courier(ctx, in.CourierID); err != nil {
+				return nil, err
+			}
+		}
+		issued := issue(domain.Credential{
+			Kind: domain.CredentialKey, Name: in.Name, Role: in.Role, MerchantID: in.MerchantID, CourierID: in.CourierID,
+			CreatedAt: now, ExpiresAt: utc(in.ExpiresAt),
+		}, kindOf[in.Role])
+		return issued, k.commit(ctx, "key.created", issued.ID, map[string]string{
+			"role": string(in.Role), "merchant_id": in.MerchantID, "courier_id": in.CourierID,
+		}, domain.AccessChange{Keep: &issued.Credential, Idempotency: rec})
 	})
 }
 
-func (k *Keys) create(ctx context.Context, in NewKey, rec *domain.Idempotency) (*IssuedKey, error) {
-	now := domain.Timestamp(k.Clock.Now())
-	if err := in.validate(now); err != nil {
-		return nil, err
+// commit commits a change of a key with an entry in the audit log.
+func (k *Keys) commit(ctx context.Context, action, id string, data map[string]string, c domain.AccessChange) (err error) {
+	if c.Audit, err = k.Audit.Entry(ctx, action, "key:"+id, data); err != nil {
+		return err
 	}
-	if in.CourierID != "" {
-		if _, err := k.Store.Courier(ctx, in.CourierID); err != nil {
-			return nil, err
-		}
-	}
-	issued := issue(domain.Credential{
-		Kind: domain.CredentialKey, Name: in.Name, Role: in.Role, MerchantID: in.MerchantID, CourierID: in.CourierID,
-		CreatedAt: now, ExpiresAt: utc(in.ExpiresAt),
-	}, kindOf[in.Role])
-	entry, err := k.Audit.Entry(ctx, "key.created", "key:"+issued.ID, map[string]string{
-		"role": string(in.Role), "merchant_id": in.MerchantID, "courier_id": in.CourierID,
-	})
-	if err != nil {
-		return nil, err
-	}
-	return issued, k.Guard.Commit(ctx, domain.AccessChange{Keep: &issued.Credential, Audit: entry, Idempotency: rec})
+	return k.Guard.Commit(ctx, c)
 }
 
 // issue gives a credential a secret and an id.
@@ -175,12 +175,8 @@ func (k *Keys) rotate(ctx context.Context, id string, overlap time.Duration, rec
 	next := *old
 	next.CreatedAt, next.LastUsedAt = domain.Timestamp(k.Clock.Now()), nil
 	issued := issue(next, kindOf[old.Role])
-	entry, err := k.Audit.Entry(ctx, "key.rotated", "key:"+old.ID, map[string]string{"successor": issued.ID})
-	if err != nil {
-		return nil, err
-	}
-	return issued, k.Guard.Commit(ctx, domain.AccessChange{
-		Keep: &issued.Credential, Expire: old.ID, ExpireAt: next.CreatedAt.Add(overlap), Audit: entry, Idempotency: rec,
+	return issued, k.commit(ctx, "key.rotated", old.ID, map[string]string{"successor": issued.ID}, domain.AccessChange{
+		Keep: &issued.Credential, Expire: old.ID, ExpireAt: next.CreatedAt.Add(overlap), Idempotency: rec,
 	})
 }
 
@@ -191,11 +187,7 @@ func (k *Keys) Revoke(ctx context.Context, id string) error {
 		if err != nil {
 			return err
 		}
-		entry, err := k.Audit.Entry(ctx, "key.revoked", "key:"+old.ID, nil)
-		if err != nil {
-			return err
-		}
-		return k.Guard.Commit(ctx, domain.AccessChange{Drop: old.ID, Audit: entry, Idempotency: rec})
+		return k.commit(ctx, "key.revoked", old.ID, nil, domain.AccessChange{Drop: old.ID, Idempotency: rec})
 	})
 }
 

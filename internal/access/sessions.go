@@ -151,14 +151,12 @@ func (s *Sessions) Close(ctx context.Context, secret string) error {
 	if err != nil || c == nil || c.Kind != domain.CredentialSession {
 		return err
 	}
-	return s.end(ctx, c.ID)
+	return s.EndOf(ctx, c.ID)
 }
 
-// EndOf ends the sessions opened with the credential of that id.
-func (s *Sessions) EndOf(ctx context.Context, parentID string) error { return s.end(ctx, parentID) }
-
-func (s *Sessions) end(ctx context.Context, id string) error {
-	err := s.Guard.Commit(ctx, domain.AccessChange{Drop: id})
+// EndOf ends the session with that id, and those opened with the credential of that id.
+func (s *Sessions) EndOf(ctx context.Context, parentID string) error {
+	err := s.Guard.Commit(ctx, domain.AccessChange{Drop: parentID})
 	if domain.CodeOf(err) == domain.CodeNotFound {
 		return nil
 	}

@@ -66,7 +66,7 @@ func (s *Shares) Create(ctx context.Context, o *domain.Order, in NewShare) (*Iss
 		if err != nil {
 			return nil, err
 		}
-		return s.keep(ctx, o, in, rec)
+		return s.keep(ctx, o, in, "", rec)
 	})
 }
 
@@ -84,18 +84,14 @@ func (s *Shares) ForMessages(ctx context.Context, o *domain.Order) (string, erro
 			return linkSecret(s.Secret, c.ID)
 		}
 	}
-	made, err := s.keepNamed(ctx, o, NewShare{}, forMessages, nil)
+	made, err := s.keep(ctx, o, NewShare{}, forMessages, nil)
 	if err != nil {
 		return "", err
 	}
 	return made.Token, nil
 }
 
-func (s *Shares) keep(ctx context.Context, o *domain.Order, in NewShare, rec *domain.Idempotency) (*IssuedShare, error) {
-	return s.keepNamed(ctx, o, in, "", rec)
-}
-
-func (s *Shares) keepNamed(ctx context.Context, o *domain.Order, in NewShare, name string, rec *domain.Idempotency) (*IssuedShare, error) {
+func (s *Shares) keep(ctx context.Context, o *domain.Order, in NewShare, name string, rec *domain.Idempotency) (*IssuedShare, error) {
 	out := &IssuedShare{ID: domain.NewID(), ExpiresAt: utc(in.ExpiresAt)}
 	var err error
 	if out.Token, err = linkSecret(s.Secret, out.ID); err != nil {

@@ -71,7 +71,7 @@ func (a *App) connect(ctx context.Context) (err error) {
 
 // showCourier is a merchant's rule for showing the courier, with the estimates that some need.
 func (a *App) showCourier(merchantID string) domain.ShowCourier {
-	return a.gate.documents.ShowCourier(merchantID).By(func(from, to domain.Point) time.Duration {
+	return a.gate.documents.Profile(merchantID).ShowCourier.By(func(from, to domain.Point) time.Duration {
 		return a.estimate.Drive(from, to, a.clock.Now())
 	})
 }

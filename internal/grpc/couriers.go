@@ -27,13 +27,7 @@ func (s *couriers) GetCourier(ctx context.Context, r *pb.GetCourierRequest) (*pb
 }
 
 func (s *couriers) EditCourier(ctx context.Context, r *pb.EditCourierRequest) (*pb.EditCourierResponse, error) {
-	expected, err := expectedVersion(ctx, r.IfMatch, func() (int64, error) {
-		c, err := s.Get(ctx, r.GetCourierId())
-		if err != nil {
-			return 0, err
-		}
-		return c.Version, nil
-	})
+	expected, err := expectedOf(ctx, r.IfMatch, r.GetCourierId(), s.Get, func(c *domain.Courier) int64 { return c.Version })
 	if err != nil {
 		return nil, err
 	}
@@ -58,13 +52,7 @@ func (s *couriers) NearCouriers(ctx context.Context, r *pb.NearCouriersRequest) 
 }
 
 func (s *couriers) SetRoute(ctx context.Context, r *pb.SetRouteRequest) (*pb.SetRouteResponse, error) {
-	expected, err := expectedVersion(ctx, r.IfMatch, func() (int64, error) {
-		route, err := s.dispatch.Route(ctx, r.GetCourierId())
-		if err != nil {
-			return 0, err
-		}
-		return route.Version, nil
-	})
+	expected, err := expectedOf(ctx, r.IfMatch, r.GetCourierId(), s.dispatch.Route, func(route *domain.Route) int64 { return route.Version })
 	if err != nil {
 		return nil, err
 	}

@@ -66,21 +66,16 @@ func setData(out *pb.WatchOrderResponse, typ string, data json.RawMessage) error
 			Order: orderTo(&o), Courier: courierTo(with.Courier), Position: positionTo(with.Position),
 		}}
 		return err
-	case push.TypeStatus:
+	case push.TypeStatus, push.TypeNote:
 		ev, err := read[domain.Event](data)
 		if err != nil {
 			return err
 		}
-		status, err := eventTo(ev)
-		out.Data = &pb.WatchOrderResponse_Status{Status: status}
-		return err
-	case push.TypeNote:
-		ev, err := read[domain.Event](data)
-		if err != nil {
-			return err
+		entry, err := eventTo(ev)
+		out.Data = &pb.WatchOrderResponse_Status{Status: entry}
+		if typ == push.TypeNote {
+			out.Data = &pb.WatchOrderResponse_Note{Note: entry}
 		}
-		note, err := eventTo(ev)
-		out.Data = &pb.WatchOrderResponse_Note{Note: note}
 		return err
 	case push.TypePosition:
 		fix, err := read[domain.Fix](data)

@@ -132,18 +132,12 @@ func (s *service) ListEvents(ctx context.Context, r *pb.ListEventsRequest) (*pb.
 
 // expectedVersion returns the version of an order that the caller requires.
 func (s *service) expectedVersion(ctx context.Context, orderID string, field *int64) (int64, error) {
-	return expectedVersion(ctx, field, func() (int64, error) {
-		o, err := s.Orders.Get(ctx, orderID)
-		if err != nil {
-			return 0, err
-		}
-		return o.Version, nil
-	})
+	return expectedOf(ctx, field, orderID, s.Orders.Get, func(o *domain.Order) int64 { return o.Version })
 }
 
-// expectedVersion returns the version that the caller requires: the field's, else that of
+// expectedOf returns the version that the caller requires: the field's, else that of
 // the if-match metadata, which may lack quotes, else 0, which means any.
-func expectedVersion(ctx context.Context, field *int64, current func() (int64, error)) (int64, error) {
+func expectedOf[T any](ctx context.Context, field *int64, id string, get func(context.Context, string) (T, error), version func(T) int64) (int64, error) {
 	if field != nil {
 		if *field < 1 {
 			return 0, domain.Invalid("/if_match", "out_of_range", "must be a version, 1 or more")
@@ -154,5 +148,11 @@ func expectedVersion(ctx context.Context, field *int64, current func() (int64, e
 	if digits, ok := strings.CutPrefix(tag, "v"); ok && digits != "" {
 		tag = strconv.Quote(tag)
 	}
-	return transport.ExpectedVersion(tag, current)
+	return transport.ExpectedVersion(tag, func() (int64, error) {
+		v, err := get(ctx, id)
+		if err != nil {
+			return 0, err
+		}
+		return version(v), nil
+	})
 }

@@ -72,34 +72,17 @@ func courierShell() shell {
 	return out
 }
 
-type manifest struct {
-	ID         string         `json:"id"`
-	Name       string         `json:"name"`
-	ShortName  string         `json:"short_name"`
-	StartURL   string         `json:"start_url"`
-	Scope      string         `json:"scope"`
-	Display    string         `json:"display"`
-	Background string         `json:"background_color"`
-	Theme      string         `json:"theme_color"`
-	Icons      []manifestIcon `json:"icons"`
-}
-
-type manifestIcon struct {
-	Source  string `json:"src"`
-	Sizes   string `json:"sizes"`
-	Type    string `json:"type"`
-	Purpose string `json:"purpose,omitempty"`
-}
-
-func (s *Server) courierManifest() manifest {
+func (s *Server) courierManifest() map[string]any {
 	a, name := webAssets(), s.courierAppName()
-	return manifest{
-		ID: courierApp, Name: name, ShortName: name, StartURL: courierApp, Scope: courierApp, Display: "standalone",
-		Background: paperByDay, Theme: paperByDay,
-		Icons: []manifestIcon{
-			{a.url("courier/icon.svg"), "any", assetTypes[".svg"], "any"},
-			{a.url("courier/icon-192.png"), "192x192", assetTypes[".png"], "any"},
-			{a.url("courier/icon-512.png"), "512x512", assetTypes[".png"], "maskable"},
+	icon := func(file, sizes, kind, purpose string) map[string]string {
+		return map[string]string{"src": a.url("courier/" + file), "sizes": sizes, "type": assetTypes[kind], "purpose": purpose}
+	}
+	return map[string]any{
+		"id": courierApp, "name": name, "short_name": name, "start_url": courierApp, "scope": courierApp, "display": "standalone",
+		"background_color": paperByDay, "theme_color": paperByDay,
+		"icons": []map[string]string{
+			icon("icon.svg", "any", ".svg", "any"), icon("icon-192.png", "192x192", ".png", "any"),
+			icon("icon-512.png", "512x512", ".png", "maskable"),
 		},
 	}
 }

@@ -96,32 +96,39 @@ var exact = json.WithUnmarshalers(json.UnmarshalFromFunc(func(dec *jsontext.Deco
 // are returned as faults, along with a T of the other members, so that the domain can check those too; a body that is not
 // JSON is malformed. An empty body is a zero T.
 func decode[T any](in JSONBody) (v T, faults []domain.Fault, err error) {
+	faults, err = decodeInto(in, &v)
+	return v, faults, err
+}
+
+// decodeInto is decode for a pointer to a T.
+func decodeInto(in JSONBody, v any) ([]domain.Fault, error) {
 	body := in.RawBody
 	if len(body) == 0 {
-		return v, nil, nil
+		return nil, nil
 	}
 	if !acceptable(in.ContentType) {
-		return v, nil, domain.Errorf(domain.CodeUnsupportedMediaType, "the body must be %s, not %q; set the Content-Type header", jsonType, in.ContentType)
+		return nil, domain.Errorf(domain.CodeUnsupportedMediaType, "the body must be %s, not %q; set the Content-Type header", jsonType, in.ContentType)
 	}
 	// the library treats some nulls differently
-	if !bytes.Contains(body, []byte("null")) && json.Unmarshal(body, &v, strict) == nil {
-		return v, nil, nil
+	if !bytes.Contains(body, []byte("null")) && json.Unmarshal(body, v, strict) == nil {
+		return nil, nil
 	}
 	var tree any
 	if err := json.Unmarshal(body, &tree, exact); err != nil {
-		return v, nil, malformedJSON(err)
+		return nil, malformedJSON(err)
 	}
 	var w walker
-	sound, ok := w.value(reflect.TypeFor[T](), tree, "")
-	v = *new(T)
+	target := reflect.ValueOf(v).Elem()
+	sound, ok := w.value(target.Type(), tree, "")
+	target.SetZero()
 	if !ok {
-		return v, w.faults, nil
+		return w.faults, nil
 	}
 	rest, err := json.Marshal(sound)
 	if err == nil {
-		err = json.Unmarshal(rest, &v, strict)
+		err = json.Unmarshal(rest, v, strict)
 	}
-	return v, w.faults, err
+	return w.faults, err
 }
 
 // acceptable reports whether a content type is JSON. A missing one counts as JSON.

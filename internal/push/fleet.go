@@ -2,7 +2,6 @@ package push
 
 import (
 	"context"
-	"encoding/json"
 	"slices"
 	"sync/atomic"
 
@@ -140,11 +139,7 @@ func (h *Hub) joinFleet(ctx context.Context, m *member) error {
 	for i := range fixes {
 		fixes[i].Attributes = nil
 	}
-	data, err := json.Marshal(couriers{fixes})
-	if err != nil {
-		return err
-	}
-	snapshot := &Frame{Type: TypeSnapshot, Topic: m.room.topic, JSON: Encode(TypeSnapshot, "", 0, now, json.RawMessage(data))}
+	snapshot := &Frame{Type: TypeSnapshot, Topic: m.room.topic, JSON: Encode(TypeSnapshot, "", 0, now, couriers{fixes})}
 	m.enterSimple(func(*wakes) []*Frame { return []*Frame{snapshot} })
 	return nil
 }
