@@ -26,7 +26,7 @@ func (s *Service) Choose(ctx context.Context, o *domain.Order, not []string) (co
 	if err != nil {
 		return "", "", err
 	}
-	job.DeliverAfter, job.Ready = time.Time{}, earlier(job.Ready, p.Now.Add(s.Config.Horizon)) // it is wanted now
+	job.DeliverAfter, job.Ready = time.Time{}, domain.Earlier(job.Ready, p.Now.Add(s.Config.Horizon)) // it is wanted now
 	p.Jobs = []Job{job}
 	p.Couriers = slices.DeleteFunc(p.Couriers, func(c Courier) bool { return c.Room < 1 || slices.Contains(not, c.ID) })
 	s.byRoad(ctx, &p)
@@ -37,11 +37,4 @@ func (s *Service) Choose(ctx context.Context, o *domain.Order, not []string) (co
 		return "", "", domain.Errorf(domain.CodeNoCourierAvailable, "no courier can be given the order: %s", plan.Unassigned[0].Detail)
 	}
 	return plan.Assignments[0].CourierID, plan.Assignments[0].Detail, nil
-}
-
-func earlier(a, b time.Time) time.Time {
-	if a.Before(b) {
-		return a
-	}
-	return b
 }

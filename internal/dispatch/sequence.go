@@ -38,9 +38,7 @@ func (t Tour) Times() (at []time.Time, end time.Time, where domain.Point) {
 	at = make([]time.Time, len(t.Stops))
 	for i, s := range t.Stops {
 		end = end.Add(max(0, t.Travel(t.Vehicle, where, s.At)) + s.Service/2)
-		if end.Before(s.Earliest) {
-			end = s.Earliest
-		}
+		end = domain.Later(end, s.Earliest)
 		at[i], where = end, s.At
 		end = end.Add(s.Service / 2)
 	}

@@ -71,10 +71,7 @@ func (s *Shifts) bind(c *Courier, now time.Time) bool {
 		if !now.Before(one.End) {
 			continue
 		}
-		if one.Start.After(c.FreeAt) {
-			c.FreeAt = one.Start
-		}
-		c.Until = one.End
+		c.FreeAt, c.Until = domain.Later(c.FreeAt, one.Start), one.End
 		for _, b := range one.Breaks {
 			c.Breaks = append(c.Breaks, Interval{b.Start, b.End})
 		}

@@ -57,21 +57,6 @@ const (
 	CodeAmbiguousReference Code = "ambiguous_reference"
 )
 
-// Codes lists every code, so that the mapping can be tested for completeness.
-func Codes() []Code {
-	return []Code{
-		CodeMalformed, CodeUnauthenticated, CodeForbidden, CodeNotFound, CodeMethodNotAllowed,
-		CodeRequestTimeout, CodeUpgradeRequired, CodeHeadersTooLarge,
-		CodeOrderNotFound, CodeCourierNotFound, CodePositionNotFound, CodeIllegalTransition,
-		CodeCarrierNotFound, CodeShipmentNotFound, CodeShipmentExists, CodePaidCancelRequired, CodeBookingUnknown,
-		CodeCancelAfterPickup, CodeOrderFinished, CodeNoCourierAvailable, CodeCourierBusy,
-		CodeDuplicateExternalID, CodeIdempotencyRunning, CodeIdempotencyReused, CodeVersionConflict,
-		CodeTooLarge, CodeUnsupportedMediaType, CodeValidationFailed, CodeRateLimited,
-		CodeSecretNotRepeated, CodeHTTPSRequired, CodeOrderReassigned, CodeProofRequired, CodePINLocked, CodeOfferGone, CodeOfferNotFound,
-		CodeUnavailable, CodeInternal, CodeImpossibleTime, CodeAmbiguousReference,
-	}
-}
-
 // Error is a failure with a code for programs, a message for people and, separate from both, a cause for operators.
 type Error struct {
 	Code    Code

@@ -185,9 +185,7 @@ func (r Restored) history(o *Order, f *Faults, by By) []Event {
 			f.notBefore(s.Pointer, s.At, &last)
 			o.CourierID = "" // the courier at that time is unknown
 			at := by.at(s.At)
-			if at.Now.Before(o.UpdatedAt) { // it may have happened before it was recorded here
-				at.Now = o.UpdatedAt
-			}
+			at.Now = Later(at.Now, o.UpdatedAt) // it may have happened before it was recorded here
 			events = append(events, o.enter(s.Status, at, nil))
 		}
 	}
@@ -210,9 +208,7 @@ func (f *Faults) notBefore(pointer string, t time.Time, last *time.Time) {
 	if t.Before(last.Add(-FutureTolerance)) {
 		f.Add(pointer, string(CodeImpossibleTime), "must not be before %s, the time of what came before it", last.UTC().Format(time.RFC3339))
 	}
-	if t.After(*last) {
-		*last = t
-	}
+	*last = Later(*last, t)
 }
 
 // at returns by at another time.

@@ -187,6 +187,22 @@ func ParseTime(s string) (t time.Time, err error) {
 // Timestamp rounds a time to the precision of every store: UTC, microseconds.
 func Timestamp(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
 
+// Earlier returns the earlier one of two times.
+func Earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// Later returns the later one of two times.
+func Later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
 func timestamp(t *time.Time) *time.Time {
 	if t == nil {
 		return nil

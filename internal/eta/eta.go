@@ -99,7 +99,7 @@ func (c Config) Estimate(f Facts) (domain.Estimate, error) {
 		e.Method, e.Confidence = domain.MethodPromised, 0.3
 		c.span(&e, f, f.Now, o.PromisedAt.Sub(f.Now))
 		e.ETA = *o.PromisedAt // exactly; it may be too far ahead for a duration
-		e.Earliest, e.Latest = minTime(e.Earliest, e.ETA), maxTime(e.Latest, e.ETA)
+		e.Earliest, e.Latest = domain.Earlier(e.Earliest, e.ETA), domain.Later(e.Latest, e.ETA)
 	default:
 		e.Method, e.Confidence = domain.MethodDefault, 0.1
 		c.span(&e, f, c.start(f), c.Default)
@@ -123,9 +123,7 @@ func byCarrier(e *domain.Estimate, p domain.DeliveryPeriod, now time.Time) {
 	if now.After(p.Latest) {
 		p.Latest, e.Confidence = now.Add(24*time.Hour), 0.2
 	}
-	if now.After(p.Earliest) {
-		p.Earliest = now
-	}
+	p.Earliest = domain.Later(p.Earliest, now)
 	e.Earliest, e.Latest = domain.Timestamp(p.Earliest), domain.Timestamp(p.Latest)
 	e.ETA = domain.Timestamp(p.Earliest.Add(p.Latest.Sub(p.Earliest) / 2))
 	e.MinutesRemaining = int(math.Ceil(max(0, e.ETA.Sub(now).Minutes())))
@@ -186,15 +184,10 @@ func (c Config) way(v domain.Vehicle, metres float64) time.Duration {
 
 // start is when the estimated stage began, or will begin.
 func (c Config) start(f Facts) time.Time {
-	o := f.Order
-	at := o.CreatedAt
-	if o.Bookkeeping.CustodyAt != nil {
-		return *o.Bookkeeping.CustodyAt
+	if custody := f.Order.Bookkeeping.CustodyAt; custody != nil {
+		return *custody
 	}
-	if o.ReadyAt != nil && o.ReadyAt.After(at) {
-		at = *o.ReadyAt
-	}
-	return at
+	return readyAt(f.Order, f.Order.CreatedAt)
 }
 
 func (c Config) dispatch(f Facts) time.Duration {
@@ -233,18 +226,4 @@ func (c Config) span(e *domain.Estimate, f Facts, start time.Time, total time.Du
 	}
 	e.ETA, e.Earliest, e.Latest = scale(1), scale(lowFactor), scale(highFactor)
 	e.MinutesRemaining = int(math.Ceil(remaining.Minutes()))
-}
-
-func minTime(a, b time.Time) time.Time {
-	if b.Before(a) {
-		return b
-	}
-	return a
-}
-
-func maxTime(a, b time.Time) time.Time {
-	if b.After(a) {
-		return b
-	}
-	return a
 }

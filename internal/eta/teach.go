@@ -63,7 +63,7 @@ func Teach(o *domain.Order, history []domain.Event, trail []domain.Position, veh
 // readyAt is when a courier who is there can be given the order.
 func readyAt(o *domain.Order, there time.Time) time.Time {
 	if o.ReadyAt != nil {
-		return maxTime(there, *o.ReadyAt)
+		return domain.Later(there, *o.ReadyAt)
 	}
 	return there
 }

@@ -23,7 +23,7 @@ import (
 )
 
 func TestEveryCodeHasAStatus(t *testing.T) {
-	for _, code := range domain.Codes() {
+	for _, code := range transport.Codes() {
 		st := statusOf(context.Background(), domain.Errorf(code, "why"), "r-1")
 		require.Equal(t, transport.StatusOf(code).GRPC, st.Code(), code)
 		require.Equal(t, string(code), detail[*errdetails.ErrorInfo](t, st).GetReason())

@@ -13,6 +13,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
+	"github.com/order-tracking/order-tracking/internal/transport"
 )
 
 // asyncSkeleton is the AsyncAPI document without the schemas generated from Go types.
@@ -95,7 +96,7 @@ func asyncSchemas() huma.Registry {
 	for _, reference := range []string{"order_id", "external_id", "tracking_number"} {
 		report.AnyOf = append(report.AnyOf, &huma.Schema{Required: []string{reference}})
 	}
-	schemas["Code"] = &huma.Schema{Type: huma.TypeString, Enum: enumOf(domain.Codes())}
+	schemas["Code"] = &huma.Schema{Type: huma.TypeString, Enum: enumOf(transport.Codes())}
 	return r
 }
 

@@ -7,6 +7,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
+	"github.com/order-tracking/order-tracking/internal/transport"
 )
 
 // enumeration is a domain type with a fixed set of values.
@@ -16,7 +17,7 @@ type enumeration struct {
 }
 
 var enumerations = []enumeration{
-	valuesOf(domain.Statuses()), valuesOf(domain.Vehicles()), valuesOf(domain.Codes()),
+	valuesOf(domain.Statuses()), valuesOf(domain.Vehicles()), valuesOf(transport.Codes()),
 	valuesOf([]domain.EstimateMethod{
 		domain.MethodLive, domain.MethodRoute, domain.MethodHistory, domain.MethodCarrier,
 		domain.MethodPromised, domain.MethodDefault, domain.MethodActual,

@@ -193,11 +193,7 @@ func (s *Service) finishReport(ctx context.Context, out *DeliveryReport, f domai
 func (s *Service) addCouriers(ctx context.Context, out *DeliveryReport, f domain.ReportFilter, zone *time.Location) error {
 	if f.MerchantID == "" {
 		midnight := func(d domain.ReportDay) time.Time { return time.Date(1970, 1, 1+int(d), 0, 0, 0, 0, zone) }
-		to, now := midnight(f.To+1), s.Clock.Now()
-		if now.Before(to) {
-			to = now
-		}
-		duties, err := s.Store.HoursOnDuty(ctx, midnight(f.From), to)
+		duties, err := s.Store.HoursOnDuty(ctx, midnight(f.From), domain.Earlier(midnight(f.To+1), s.Clock.Now()))
 		if err != nil {
 			return err
 		}

@@ -59,9 +59,7 @@ func (h *history) known(ctx context.Context, courierID string, positions []domai
 		if from.IsZero() || p.RecordedAt.Before(from) {
 			from = p.RecordedAt
 		}
-		if p.RecordedAt.After(to) {
-			to = p.RecordedAt
-		}
+		to = domain.Later(to, p.RecordedAt)
 	}
 	if from.IsZero() || !h.KeepHistory {
 		return nil, nil

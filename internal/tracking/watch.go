@@ -111,10 +111,7 @@ func (pl *pipeline) silent(ctx context.Context, ids []string) (map[string]time.T
 
 // noteSilence adds the note, once for each silence, to an order in the courier's custody. Events of the order count as contact.
 func (pl *pipeline) noteSilence(ctx context.Context, o *domain.Order, heard time.Time) error {
-	since := o.UpdatedAt
-	if heard.After(since) {
-		since = heard
-	}
+	since := domain.Later(o.UpdatedAt, heard)
 	told := o.Bookkeeping.SilentSince
 	if !o.Status.InCustody() || pl.Clock.Now().Sub(since) <= pl.Arrival.SilentAfter || told != nil && !since.After(*told) {
 		return nil

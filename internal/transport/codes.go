@@ -3,7 +3,9 @@ package transport
 import (
 	"context"
 	"errors"
+	"maps"
 	"net/http"
+	"slices"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -61,6 +63,9 @@ var statuses = map[domain.Code]Status{
 	domain.CodeUnavailable:          {http.StatusServiceUnavailable, codes.Unavailable, "The service is not available right now"},
 	domain.CodeInternal:             {http.StatusInternalServerError, codes.Internal, "Internal error"},
 }
+
+// Codes lists every code.
+func Codes() []domain.Code { return slices.Sorted(maps.Keys(statuses)) }
 
 // StatusOf returns the status of a code; a code missing from the table is an internal error.
 func StatusOf(code domain.Code) Status {

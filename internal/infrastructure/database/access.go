@@ -251,8 +251,7 @@ func (s *Store) SealAudit(ctx context.Context, v domain.AuditSeal) (bool, error)
 
 // KeepTicket commits a ticket.
 func (s *Store) KeepTicket(ctx context.Context, t domain.Ticket) error {
-	_, err := s.change(ctx, `INSERT INTO tickets (hash, caller, expires_at) VALUES ($1, $2, $3)`, t.Hash[:], encoded{t.Caller}, micros(t.ExpiresAt))
-	return err
+	return s.do(ctx, `INSERT INTO tickets (hash, caller, expires_at) VALUES ($1, $2, $3)`, t.Hash[:], encoded{t.Caller}, micros(t.ExpiresAt))
 }
 
 // TakeTicket deletes and returns the ticket with this hash; see domain.Tickets.

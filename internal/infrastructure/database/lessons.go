@@ -66,8 +66,7 @@ func (s *Store) LessonsAfter(ctx context.Context, place int64, limit int) ([]dom
 
 // KeepBook commits a snapshot; see domain.Lessons.
 func (s *Store) KeepBook(ctx context.Context, place int64, data []byte) error {
-	_, err := s.change(ctx, `UPDATE estimates SET place = $1, data = $2 WHERE name = 'book' AND (place < $1 OR data IS NULL)`, place, data)
-	return err
+	return s.do(ctx, `UPDATE estimates SET place = $1, data = $2 WHERE name = 'book' AND (place < $1 OR data IS NULL)`, place, data)
 }
 
 // Book returns the newest snapshot, or nil.

@@ -47,8 +47,7 @@ func (s *Store) PutOffOffers(ctx context.Context, ids []string, until time.Time)
 	if len(ids) == 0 {
 		return nil
 	}
-	_, err := s.change(ctx, `UPDATE offers SET due_at = $2 WHERE id`+s.d.among, s.d.list(ids), micros(until))
-	return err
+	return s.do(ctx, `UPDATE offers SET due_at = $2 WHERE id`+s.d.among, s.d.list(ids), micros(until))
 }
 
 // DropOffers deletes offers.
@@ -56,8 +55,7 @@ func (s *Store) DropOffers(ctx context.Context, ids []string) error {
 	if len(ids) == 0 {
 		return nil
 	}
-	_, err := s.change(ctx, `DELETE FROM offers WHERE id`+s.d.among, s.d.list(ids))
-	return err
+	return s.do(ctx, `DELETE FROM offers WHERE id`+s.d.among, s.d.list(ids))
 }
 
 // Image returns an image; see domain.Proofs.

@@ -40,8 +40,7 @@ func (s *Store) Published(ctx context.Context, positions []int64) error {
 	if len(positions) == 0 {
 		return nil
 	}
-	_, err := s.change(ctx, s.forget(), s.d.list(positions))
-	return err
+	return s.do(ctx, s.forget(), s.d.list(positions))
 }
 
 // Republish makes every publishable event pending and returns how many were not. It is one

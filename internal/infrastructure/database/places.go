@@ -20,10 +20,9 @@ func (s *Store) FoundPlace(ctx context.Context, address string) (*domain.FoundPl
 
 // KeepPlace commits what was found for an address, instead of an earlier answer.
 func (s *Store) KeepPlace(ctx context.Context, address string, p domain.FoundPlace) error {
-	_, err := s.change(ctx, `INSERT INTO places (address, lat, lon, quality, found_at) VALUES ($1, $2, $3, $4, $5)
+	return s.do(ctx, `INSERT INTO places (address, lat, lon, quality, found_at) VALUES ($1, $2, $3, $4, $5)
 		ON CONFLICT (address) DO UPDATE SET lat = excluded.lat, lon = excluded.lon, quality = excluded.quality, found_at = excluded.found_at`,
 		address, p.Lat, p.Lon, string(p.Quality), micros(p.FoundAt))
-	return err
 }
 
 // TakeLease takes or extends a lease; see domain.Leases.

@@ -51,8 +51,7 @@ func (s *Store) RenewReceivers(ctx context.Context, owner string, names []string
 
 // ReceiverFailing stores since when a receiver fails.
 func (s *Store) ReceiverFailing(ctx context.Context, name string, since time.Time) error {
-	_, err := s.change(ctx, `UPDATE delivery_receivers SET failing_since = $2 WHERE name = $1`, name, nullTime(since))
-	return err
+	return s.do(ctx, `UPDATE delivery_receivers SET failing_since = $2 WHERE name = $1`, name, nullTime(since))
 }
 
 // CountMessage counts a message up to a limit.
@@ -65,8 +64,7 @@ func (s *Store) CountMessage(ctx context.Context, merchantID, channel, day strin
 
 // OptOut stores that an address gets no messages.
 func (s *Store) OptOut(ctx context.Context, mark string, at time.Time) error {
-	_, err := s.change(ctx, `INSERT INTO opt_outs (mark, at) VALUES ($1, $2) ON CONFLICT (mark) DO NOTHING`, mark, micros(at))
-	return err
+	return s.do(ctx, `INSERT INTO opt_outs (mark, at) VALUES ($1, $2) ON CONFLICT (mark) DO NOTHING`, mark, micros(at))
 }
 
 // OptedOut reports whether an address gets no messages.

@@ -90,6 +90,12 @@ func (s *Store) change(ctx context.Context, text string, args ...any) (int, erro
 	return s.changeBy(ctx, s.d.job, text, args...)
 }
 
+// do is change for callers who know how many there are.
+func (s *Store) do(ctx context.Context, text string, args ...any) error {
+	_, err := s.change(ctx, text, args...)
+	return err
+}
+
 func (s *Store) changeBy(ctx context.Context, job func(context.Context, txFunc) error, text string, args ...any) (n int, err error) {
 	err = job(ctx, func(ctx context.Context, tx *sql.Tx) (err error) {
 		n, err = affected(tx.ExecContext(ctx, text, args...))

@@ -109,10 +109,9 @@ func (s *Store) NextShipment(ctx context.Context, a domain.CarrierAccount) (time
 
 // PutOffShipment stores when a taken shipment is due next.
 func (s *Store) PutOffShipment(ctx context.Context, job domain.ShipmentJob, until time.Time) error {
-	_, err := s.change(ctx, `UPDATE shipments SET due_at = $3, since = $4, looks = $5, failing_since = $6, performer = $8
+	return s.do(ctx, `UPDATE shipments SET due_at = $3, since = $4, looks = $5, failing_since = $6, performer = $8
 		WHERE order_id = $1 AND client_ref = $2 AND due_at = $7`,
 		job.OrderID, job.Ref.ClientRef, nullTime(job.Due), micros(job.Since), int64(job.Looks), nullTime(job.FailingSince), micros(until), encoded{job.Performer})
-	return err
 }
 
 // HastenShipments makes shipments due now; see domain.Shipping.
@@ -146,9 +145,8 @@ func (s *Store) SendShipment(ctx context.Context, orderID, clientRef string, at 
 
 // NameShipment stores a shipment's names; see domain.Shipping.
 func (s *Store) NameShipment(ctx context.Context, orderID string, ref domain.ShipmentRef, unsent bool) error {
-	_, err := s.change(ctx, `UPDATE shipments SET ref = $3, tracking_number = $4, more = $5, sent_at = CASE WHEN $6 THEN NULL ELSE sent_at END
+	return s.do(ctx, `UPDATE shipments SET ref = $3, tracking_number = $4, more = $5, sent_at = CASE WHEN $6 THEN NULL ELSE sent_at END
 		WHERE order_id = $1 AND client_ref = $2`, orderID, ref.ClientRef, ref.ID, ref.TrackingNumber, moreNames(ref), unsent)
-	return err
 }
 
 // CancelShipment requests or withdraws a shipment's cancellation; see domain.Shipping.
@@ -164,10 +162,9 @@ func (s *Store) CancelShipment(ctx context.Context, orderID, clientRef string, c
 
 // KeepHook stores a carrier's webhook.
 func (s *Store) KeepHook(ctx context.Context, h domain.HookMessage) error {
-	_, err := s.change(ctx, `INSERT INTO carrier_hooks (id, carrier, account, received_at, due_at, header, query, body)
+	return s.do(ctx, `INSERT INTO carrier_hooks (id, carrier, account, received_at, due_at, header, query, body)
 		VALUES ($1, $2, $3, $4, $4, $5, $6, $7) ON CONFLICT (id) DO NOTHING`,
 		h.ID, h.Account.Carrier, h.Account.Name, micros(h.ReceivedAt), encoded{h.Header}, h.Query, h.Body)
-	return err
 }
 
 var dueHooks = due[domain.HookMessage]{"carrier_hooks", "id", scanHook, func(h domain.HookMessage) string { return h.ID }}
@@ -184,15 +181,13 @@ func (s *Store) TakeHooks(ctx context.Context, now, until time.Time, limit int) 
 
 // DropHook deletes a webhook.
 func (s *Store) DropHook(ctx context.Context, id string) error {
-	_, err := s.change(ctx, `DELETE FROM carrier_hooks WHERE id = $1`, id)
-	return err
+	return s.do(ctx, `DELETE FROM carrier_hooks WHERE id = $1`, id)
 }
 
 // KeepCarrierCursor stores how far an account's journal was read.
 func (s *Store) KeepCarrierCursor(ctx context.Context, a domain.CarrierAccount, cursor string) error {
-	_, err := s.change(ctx, `INSERT INTO carrier_cursors (carrier, account, cursor) VALUES ($1, $2, $3)
+	return s.do(ctx, `INSERT INTO carrier_cursors (carrier, account, cursor) VALUES ($1, $2, $3)
 		ON CONFLICT (carrier, account) DO UPDATE SET cursor = excluded.cursor`, a.Carrier, a.Name, cursor)
-	return err
 }
 
 // CarrierCursor returns how far an account's journal was read, "" for not at all.
@@ -204,9 +199,8 @@ func (s *Store) CarrierCursor(ctx context.Context, a domain.CarrierAccount) (str
 
 // KeepLabel stores a label document, or the carrier's job that prints it.
 func (s *Store) KeepLabel(ctx context.Context, l domain.Label) error {
-	_, err := s.change(ctx, `INSERT INTO carrier_papers (paper, job, since, pdf) VALUES ($1, $2, $3, $4)
+	return s.do(ctx, `INSERT INTO carrier_papers (paper, job, since, pdf) VALUES ($1, $2, $3, $4)
 		ON CONFLICT (paper) DO UPDATE SET job = excluded.job, since = excluded.since, pdf = excluded.pdf`, l.Key, l.Job, micros(l.Since), l.PDF)
-	return err
 }
 
 // Label returns a label document, or nil.
