@@ -56,7 +56,7 @@ func (a *App) openNotify(ctx context.Context, secret []byte) (err error) {
 	if err != nil {
 		return err
 	}
-	a.orders.NotifyBy(a.notify)
+	a.orders.Notifier = a.notify
 	return a.notify.Start(ctx, func(ctx context.Context, id string, data map[string]any) error {
 		_, err := a.orders.Update(ctx, id, "", nil, func(ch *domain.Change) error {
 			ch.Add(ch.Order.Note(domain.EventNotified, a.orders.System("notify"), data))

@@ -117,7 +117,7 @@ func (s *Service) chooseMany(ctx context.Context, o *domain.Order, not []string,
 // offer makes offers to couriers. References are stored first: after a crash in between
 // there may be references without an offer, but no offer without a reference.
 func (s *Service) offer(
-	ctx context.Context, orderID string, couriers []string, search *domain.Search, told func([]domain.Offer) error, by domain.By, rec ...*domain.Idempotency,
+	ctx context.Context, orderID string, couriers []string, search *domain.Search, told func([]domain.Offer) error, by domain.By, rec *domain.Idempotency,
 ) error {
 	by.Now = s.Clock.Now()
 	expires := domain.Timestamp(by.Now.Add(time.Duration(search.For) * time.Second))
@@ -137,11 +137,7 @@ func (s *Service) offer(
 	if err := s.Store.KeepOffers(ctx, refs); err != nil {
 		return err
 	}
-	var answer *domain.Idempotency
-	if len(rec) > 0 {
-		answer = rec[0]
-	}
-	_, err := s.Orders.Update(ctx, orderID, "", answer, func(ch *domain.Change) error {
+	_, err := s.Orders.Update(ctx, orderID, "", rec, func(ch *domain.Change) error {
 		events, err := ch.Order.Offer(offers, by)
 		if ch.Order.Bookkeeping.Search = nil; !search.Until.IsZero() {
 			ch.Order.Bookkeeping.Search = search
@@ -187,9 +183,7 @@ func (s *Service) offersOf(
 // Accept assigns the order to the offer's courier: of several accepting couriers one gets
 // it, the others get offer_gone. It also fails with offer_not_found and courier_busy.
 func (s *Service) Accept(ctx context.Context, offerID string) (*domain.Offer, error) {
-	return s.answer(ctx, offerID, "accept_offer", func(o *domain.Order, id string, by domain.By) ([]domain.Event, error) {
-		return o.AcceptOffer(id, by)
-	})
+	return s.answer(ctx, offerID, "accept_offer", (*domain.Order).AcceptOffer)
 }
 
 // Decline records that the courier declined the offer, and the reason.
@@ -331,7 +325,7 @@ func (s *Service) goOn(ctx context.Context, orderID string) {
 	if now.Before(search.Until) && !search.Wide {
 		couriers, err := s.chooseMany(ctx, o, asked, s.tuning().Offers.AtOnce)
 		if err == nil {
-			err = s.offer(ctx, orderID, couriers, &search, nil, by)
+			err = s.offer(ctx, orderID, couriers, &search, nil, by, nil)
 		}
 		if err == nil {
 			return
@@ -346,7 +340,7 @@ func (s *Service) noTaker(ctx context.Context, o *domain.Order, search domain.Se
 	if s.tuning().Offers.OnNoTaker == NoTakerWiden && !search.Wide {
 		if couriers, err := s.chooseMany(ctx, o, unwilling, offersWide); err == nil {
 			search.Wide, search.Until = true, domain.Timestamp(by.Now.Add(s.tuning().Offers.Total))
-			return s.offer(ctx, o.ID, couriers, &search, nil, by)
+			return s.offer(ctx, o.ID, couriers, &search, nil, by, nil)
 		}
 	}
 	if s.tuning().Offers.OnNoTaker == NoTakerAssign {

@@ -75,8 +75,7 @@ func New(d Deps) *Service {
 	s := &Service{Deps: d, wake: make(chan struct{}, 1), offered: make(chan struct{}, 1)}
 	s.tours = tours{set: map[string]setRoute{}, planned: map[string]plannedTour{}, epoch: -1}
 	s.places = places{queued: map[string]bool{}, wake: make(chan struct{}, 1), holder: domain.NewID()}
-	d.Orders.ChooseBy(s)
-	d.Orders.PlanToursBy(s)
+	d.Orders.Chooser, d.Orders.Tours = s, s
 	d.Orders.Announce(s)
 	return s
 }
@@ -172,7 +171,7 @@ func (s *Service) run(ctx context.Context, ask Ask, by domain.By) (*Proposal, er
 func (s *Service) perform(ctx context.Context, a Proposed, version int64, by domain.By) error {
 	by.Now, by.Reason = s.Clock.Now(), a.Detail
 	if s.tuning().Mode == ModeOffer && by.Actor.Kind == domain.RoleSystem {
-		return s.offer(ctx, a.OrderID, []string{a.CourierID}, s.search(), nil, by)
+		return s.offer(ctx, a.OrderID, []string{a.CourierID}, s.search(), nil, by, nil)
 	}
 	_, err := s.Orders.Change(ctx, a.OrderID, a.CourierID, version, nil, func(o *domain.Order) ([]domain.Event, error) {
 		return o.Assign(a.CourierID, by)

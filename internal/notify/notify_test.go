@@ -83,7 +83,7 @@ func newRig(t testing.TB, edit ...func(*notify.Deps)) *rig {
 	require.NoError(t, err)
 	r.guard.OnChange = r.Load
 	r.orders = orders.New(orders.Deps{Store: store, Live: cache.NewMemory(cache.MemoryOptions{}), Clock: r.clock, Log: zap.NewNop(), Keys: keys})
-	r.orders.NotifyBy(r.Service)
+	r.orders.Notifier = r.Service
 	r.ctx = as(t, domain.Caller{Actor: domain.Actor{Kind: domain.RoleAdmin, ID: "boss"}})
 	require.NoError(t, r.Start(t.Context(), func(ctx context.Context, id string, data map[string]any) error {
 		_, err := r.orders.Update(ctx, id, "", nil, func(ch *domain.Change) error {

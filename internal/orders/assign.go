@@ -56,7 +56,7 @@ func (s *Service) assignChosen(ctx context.Context, known *domain.Order, give fu
 	}
 	var tried []string
 	for {
-		courierID, reason, err := s.chooser.Choose(ctx, known, tried)
+		courierID, reason, err := s.Chooser.Choose(ctx, known, tried)
 		if err != nil {
 			return nil, err
 		}

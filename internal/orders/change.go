@@ -36,7 +36,7 @@ func (s *Service) courierFacts(ctx context.Context, courierID string) courierFac
 	if p, err := s.Live.Position(ctx, courierID); err == nil {
 		f.position = p
 	}
-	if f.courier != nil && f.courier.ActiveOrders > 0 && s.tours != nil {
+	if f.courier != nil && f.courier.ActiveOrders > 0 && s.Tours != nil {
 		if all, err := s.Store.OrdersInHand(ctx, []string{courierID}); err == nil {
 			f.orders = all[courierID]
 		}
@@ -81,10 +81,10 @@ func Stops(orderID string, orders []*domain.Order, tour []domain.TourStop) *int 
 // Tour returns the planned stops of a courier who has these orders; none for a single
 // order, whose way is known without a plan. It does no I/O.
 func (s *Service) Tour(c *domain.Courier, orders []*domain.Order, at *domain.Position, now time.Time) []domain.TourStop {
-	if s.tours == nil || len(orders) < 2 {
+	if s.Tours == nil || len(orders) < 2 {
 		return nil
 	}
-	return s.tours.Tour(c, orders, at, now)
+	return s.Tours.Tour(c, orders, at, now)
 }
 
 // ExpectOnTour computes the expected delivery time of an order on its courier's tour. It does no I/O.
@@ -156,7 +156,7 @@ func (s *Service) announce(o *domain.Order, events []domain.Event, deliveries []
 		return
 	}
 	if len(deliveries) > 0 {
-		s.notifier.Committed(deliveries)
+		s.Notifier.Committed(deliveries)
 	}
 	announcement := domain.Announce(o, events)
 	for _, a := range s.audience {

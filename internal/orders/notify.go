@@ -87,8 +87,8 @@ func (s *Service) notice(ctx context.Context, known *domain.Order, in Notice, re
 		data := map[string]any{"channel": cmp.Or(in.Channel, ChannelLive), "text": in.Text}
 		if in.Text == "" {
 			data["template"] = in.template()
-			if s.notifier != nil {
-				data["text"] = s.notifier.Text(ch.Order, in.template())
+			if s.Notifier != nil {
+				data["text"] = s.Notifier.Text(ch.Order, in.template())
 			}
 		}
 		note := ch.Order.Note(domain.EventNotified, by, data)
@@ -117,10 +117,10 @@ func (s *Service) notice(ctx context.Context, known *domain.Order, in Notice, re
 
 // reach lists the channels of a message.
 func (s *Service) reach(o *domain.Order, channel string) []domain.Reach {
-	if s.notifier == nil {
+	if s.Notifier == nil {
 		return []domain.Reach{{Channel: ChannelLive}}
 	}
-	return s.notifier.Reach(o, channel)
+	return s.Notifier.Reach(o, channel)
 }
 
 // outcome waits for the first try on each channel; what takes longer stays queued.

@@ -212,8 +212,8 @@ func (s *Service) UpdateStatus(ctx context.Context, id string, in StatusChange, 
 			return nil, err
 		}
 		drop := false
-		if in.Status == domain.StatusCancelled && s.parcels != nil {
-			if drop, err = s.parcels.Release(ctx, known.ID, expected); err != nil {
+		if in.Status == domain.StatusCancelled && s.Parcels != nil {
+			if drop, err = s.Parcels.Release(ctx, known.ID, expected); err != nil {
 				return nil, err
 			}
 		}

@@ -40,12 +40,14 @@ type Deps struct {
 // Service implements the operations on orders.
 type Service struct {
 	Deps
+	// The packages built on this one set these before requests are served; Chooser alone must be set.
+	Parcels  domain.Parcels  // ends the shipments of cancelled orders
+	Chooser  domain.Chooser  // picks couriers for orders assigned without naming one
+	Notifier domain.Notifier // tells others of events
+	Tours    domain.Tours    // orders the stops of couriers with several orders
+
 	changes  changeCounts
 	audience []domain.Audience
-	parcels  domain.Parcels
-	chooser  domain.Chooser
-	notifier domain.Notifier
-	tours    domain.Tours
 }
 
 // New makes the service. Announcements go to the audience.
@@ -54,24 +56,12 @@ func New(d Deps, audience ...domain.Audience) *Service { return &Service{Deps: d
 // Announce adds to the audience. It must not be called once requests are served.
 func (s *Service) Announce(to domain.Audience) { s.audience = append(s.audience, to) }
 
-// ReleaseParcels sets what ends the shipments of cancelled orders. It must not be called once requests are served.
-func (s *Service) ReleaseParcels(by domain.Parcels) { s.parcels = by }
-
-// ChooseBy sets what picks couriers for orders assigned without naming one. It must not be called once requests are served.
-func (s *Service) ChooseBy(by domain.Chooser) { s.chooser = by }
-
-// NotifyBy sets what tells others of events. It must not be called once requests are served.
-func (s *Service) NotifyBy(n domain.Notifier) { s.notifier = n }
-
 // match adds the deliveries of a change's events.
 func (s *Service) match(ch *domain.Change) {
-	if s.notifier != nil && len(ch.Events) > 0 {
-		s.notifier.Match(ch)
+	if s.Notifier != nil && len(ch.Events) > 0 {
+		s.Notifier.Match(ch)
 	}
 }
-
-// PlanToursBy sets what orders the stops of couriers with several orders. It must not be called once requests are served.
-func (s *Service) PlanToursBy(by domain.Tours) { s.tours = by }
 
 // profile is what a merchant has set up.
 func (s *Service) profile(merchantID string) (p domain.Profile) {

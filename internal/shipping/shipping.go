@@ -47,7 +47,7 @@ func New(d Deps) *Service {
 	for account := range d.ByAccount {
 		sv.wake[account] = make(chan struct{}, 1)
 	}
-	d.Orders.ReleaseParcels(sv)
+	d.Orders.Parcels = sv
 	return sv
 }
 

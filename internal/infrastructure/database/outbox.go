@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 
+	"github.com/order-tracking/order-tracking/internal/background"
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
@@ -64,12 +65,4 @@ func (s *Store) Backlog(ctx context.Context) (int64, error) {
 // Committed receives a coalesced signal when events may be pending.
 func (s *Store) Committed() <-chan struct{} { return s.committed }
 
-func (s *Store) signal() { signal(s.committed) }
-
-// signal wakes the current or next receiver of the channel; signals are coalesced.
-func signal(to chan<- struct{}) {
-	select {
-	case to <- struct{}{}:
-	default:
-	}
-}
+func (s *Store) signal() { background.Wake(s.committed) }

@@ -8,6 +8,8 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"go.uber.org/zap"
+
+	"github.com/order-tracking/order-tracking/internal/background"
 )
 
 // errUnknown means that it could not be determined whether a commit happened. The caller has to retry with its idempotency key.
@@ -39,7 +41,7 @@ func (s *Store) commit(ctx context.Context, w *work, p *plan, sh *shift) error {
 		if lookErr == nil {
 			return fmt.Errorf("commit: %w", err)
 		}
-		if !wait(ctx, pause) {
+		if !background.Sleep(ctx, pause) {
 			return fmt.Errorf("%w: %w", errUnknown, err)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/order-tracking/order-tracking/internal/background"
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
@@ -105,7 +106,7 @@ func (r *election) resign(t *term) {
 
 // pulse sends heartbeats to the server while the relay is busy elsewhere.
 func (t *term) pulse() {
-	for wait(t.over, leadPulse) {
+	for background.Sleep(t.over, leadPulse) {
 		if t.do(t.over, t.conn.Ping) != nil {
 			return
 		}

@@ -7,6 +7,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"go.uber.org/zap"
+
+	"github.com/order-tracking/order-tracking/internal/background"
 )
 
 // waker notifies the relaying process that events may be pending. The notification is not part of the commit: a NOTIFY there
@@ -40,14 +42,14 @@ func (e *postgres) stop() {
 // signal. Requests made while one is being sent are coalesced into one.
 func (e *postgres) wakeOthers() {
 	if e.relay.term.Load() == nil {
-		signal(e.wake.due)
+		background.Wake(e.wake.due)
 	}
 }
 
 func (e *postgres) notify(ctx context.Context) {
 	// No flush to disk: a crash that loses the notification wakes every replica anyway.
 	text := "BEGIN; SET LOCAL synchronous_commit = off; NOTIFY " + e.channel() + "; COMMIT"
-	for wait(ctx, notifyGap) {
+	for background.Sleep(ctx, notifyGap) {
 		select {
 		case <-ctx.Done():
 			return
@@ -64,7 +66,7 @@ func (e *postgres) notify(ctx context.Context) {
 
 // listen turns notifications into the store's signal, over a dedicated connection.
 func (e *postgres) listen(ctx context.Context) {
-	for pause := time.Duration(0); wait(ctx, pause); pause = min(max(2*pause, 100*time.Millisecond), 5*time.Second) {
+	for pause := time.Duration(0); background.Sleep(ctx, pause); pause = min(max(2*pause, 100*time.Millisecond), 5*time.Second) {
 		conn, err := pgx.ConnectConfig(ctx, e.config.Copy())
 		if err != nil {
 			continue

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/order-tracking/order-tracking/internal/background"
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
@@ -264,7 +265,7 @@ func (s *Store) build(ctx context.Context, g segment, replaced []segment) error 
 	}
 	for try := 1; ; try++ {
 		err := s.d.job(ctx, func(ctx context.Context, tx *sql.Tx) error { return s.publish(ctx, tx, g, replaced, done) })
-		if err == nil || errors.Is(err, errOvertaken) || !passing(err) || try == publishTries || !wait(ctx, 50*time.Millisecond) {
+		if err == nil || errors.Is(err, errOvertaken) || !passing(err) || try == publishTries || !background.Sleep(ctx, 50*time.Millisecond) {
 			return err
 		}
 	}

@@ -274,13 +274,3 @@ func scanOne[T any](r *sql.Rows) (v T, err error) {
 	err = r.Scan(&v)
 	return v, err
 }
-
-// wait sleeps, and reports whether the context is still alive.
-func wait(ctx context.Context, d time.Duration) bool {
-	select {
-	case <-ctx.Done():
-		return false
-	case <-time.After(d):
-		return true
-	}
-}

@@ -12,7 +12,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/netip"
@@ -34,8 +33,6 @@ var (
 	ErrRefused = errors.New("is in a private or reserved network, which is not allowed")
 	// ErrUnresolved is the error of a name that can't be resolved now.
 	ErrUnresolved = errors.New("has a host whose address can't be found")
-	// ErrTooLarge is the error of reading an answer beyond the limit.
-	ErrTooLarge = errors.New("the answer is too large")
 )
 
 // wireServer is Azure's metadata and agent endpoint, which is not in a special network.
@@ -167,7 +164,7 @@ func (g *Guard) Client(l Limits) *http.Client {
 	}
 }
 
-// bounded limits the bodies of answers.
+// bounded limits the bodies of answers: what reads on gets an http.MaxBytesError.
 type bounded struct {
 	*http.Transport
 	limit int64
@@ -179,23 +176,6 @@ func (b *bounded) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	answer.Body = &boundedBody{ReadCloser: answer.Body, left: b.limit}
+	answer.Body = http.MaxBytesReader(nil, answer.Body, b.limit)
 	return answer, nil
-}
-
-type boundedBody struct {
-	io.ReadCloser
-	left int64
-}
-
-func (b *boundedBody) Read(p []byte) (int, error) {
-	if int64(len(p)) > b.left+1 {
-		p = p[:b.left+1]
-	}
-	n, err := b.ReadCloser.Read(p)
-	if int64(n) > b.left {
-		n, err = int(b.left), ErrTooLarge
-	}
-	b.left -= int64(n)
-	return n, err
 }

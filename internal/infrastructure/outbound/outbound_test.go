@@ -238,7 +238,7 @@ func TestClientBoundsAnswers(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, body, 100)
 	_, body, err = get(c, "/large")
-	require.ErrorIs(t, err, ErrTooLarge)
+	require.ErrorAs(t, err, new(*http.MaxBytesError))
 	require.Len(t, body, 100)
 
 	hurried := g.Client(Limits{Timeout: 100 * time.Millisecond})
