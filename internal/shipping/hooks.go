@@ -125,29 +125,41 @@ func (sv *Service) note(ctx context.Context, account domain.CarrierAccount, h do
 		return nil
 	}
 	for _, ref := range refs {
-		id, err := sv.Store.ShipmentOrder(ctx, ref.TrackingNumber)
-		if domain.CodeOf(err) == domain.CodeOrderNotFound {
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		o, err := sv.Orders.Load(ctx, id)
-		if err != nil {
-			return err
-		}
-		_, err = sv.Orders.Change(ctx, id, o.CourierID, 0, nil, func(o *domain.Order) ([]domain.Event, error) {
-			s := o.Shipment
-			if s == nil || (domain.CarrierAccount{Carrier: s.Carrier, Name: s.Account}) != account || s.TrackingNumber != ref.TrackingNumber {
-				return nil, nil
-			}
-			return o.LearnShipment(domain.ShipmentSnapshot{Events: []domain.CarrierEvent{h.Event}}, sv.Orders.System(account.Carrier)), nil
+		err := sv.learnOf(ctx, account, ref.TrackingNumber, func(*domain.Order) *domain.ShipmentSnapshot {
+			return &domain.ShipmentSnapshot{Events: []domain.CarrierEvent{h.Event}}
 		})
 		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// learnOf applies what is told of an account's parcel to its order; it skips unknown parcels, and those without news.
+func (sv *Service) learnOf(ctx context.Context, account domain.CarrierAccount, number string, news func(*domain.Order) *domain.ShipmentSnapshot) error {
+	id, err := sv.Store.ShipmentOrder(ctx, number)
+	if domain.CodeOf(err) == domain.CodeOrderNotFound {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	o, err := sv.Orders.Load(ctx, id)
+	if err != nil {
+		return err
+	}
+	snap := news(o)
+	if snap == nil {
+		return nil
+	}
+	_, err = sv.Orders.Change(ctx, id, o.CourierID, 0, nil, func(o *domain.Order) ([]domain.Event, error) {
+		s := o.Shipment
+		if s == nil || (domain.CarrierAccount{Carrier: s.Carrier, Name: s.Account}) != account || s.TrackingNumber != number {
+			return nil, nil
+		}
+		return o.LearnShipment(*snap, sv.Orders.System(account.Carrier)), nil
+	})
+	return err
 }
 
 // subscribe ensures webhook subscriptions with a carrier and returns when to do so again.

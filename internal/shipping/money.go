@@ -36,26 +36,14 @@ func (sv *Service) handovers(ctx context.Context, account domain.CarrierAccount,
 
 // handedOn records the payout for one shipment; unknown shipments are skipped.
 func (sv *Service) handedOn(ctx context.Context, account domain.CarrierAccount, h domain.Handover) error {
-	id, err := sv.Store.ShipmentOrder(ctx, h.TrackingNumber)
-	if domain.CodeOf(err) == domain.CodeOrderNotFound {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	o, err := sv.Orders.Load(ctx, id)
-	if err != nil || o.Payment != nil && o.Payment.Registry == h.Registry {
-		return err
-	}
-	if p := o.Payment; p != nil && p.Received != nil && h.Received != nil && p.Received.Currency != h.Received.Currency {
-		h.Received = nil // the recipient paid in another currency than is handed on
-	}
-	_, err = sv.Orders.Change(ctx, id, o.CourierID, 0, nil, func(o *domain.Order) ([]domain.Event, error) {
-		s := o.Shipment
-		if s == nil || (domain.CarrierAccount{Carrier: s.Carrier, Name: s.Account}) != account || s.TrackingNumber != h.TrackingNumber {
-			return nil, nil
+	return sv.learnOf(ctx, account, h.TrackingNumber, func(o *domain.Order) *domain.ShipmentSnapshot {
+		p := o.Payment
+		if p != nil && p.Registry == h.Registry {
+			return nil
 		}
-		return o.LearnShipment(domain.ShipmentSnapshot{Received: h.Received, Registry: h.Registry}, sv.Orders.System(account.Carrier)), nil
+		if p != nil && p.Received != nil && h.Received != nil && p.Received.Currency != h.Received.Currency {
+			h.Received = nil // the recipient paid in another currency than is handed on
+		}
+		return &domain.ShipmentSnapshot{Received: h.Received, Registry: h.Registry}
 	})
-	return err
 }

@@ -9,13 +9,8 @@ import (
 
 // FoundPlace returns what was found for an address; see domain.Places.
 func (s *Store) FoundPlace(ctx context.Context, address string) (*domain.FoundPlace, error) {
-	p := &domain.FoundPlace{}
-	found, err := s.one(ctx, `SELECT lat, lon, quality, found_at FROM places WHERE address = $1`,
-		[]any{address}, &p.Lat, &p.Lon, &p.Quality, instant{&p.FoundAt})
-	if !found {
-		p = nil
-	}
-	return p, err
+	return firstOf(list(ctx, s, into(func(p *domain.FoundPlace) []any { return []any{&p.Lat, &p.Lon, &p.Quality, instant{&p.FoundAt}} }),
+		`SELECT lat, lon, quality, found_at FROM places WHERE address = $1`, address))
 }
 
 // KeepPlace commits what was found for an address, instead of an earlier answer.

@@ -205,10 +205,6 @@ func (s *Store) KeepLabel(ctx context.Context, l domain.Label) error {
 
 // Label returns a label document, or nil.
 func (s *Store) Label(ctx context.Context, key string) (*domain.Label, error) {
-	l := domain.Label{Key: key}
-	found, err := s.one(ctx, `SELECT job, since, pdf FROM carrier_papers WHERE paper = $1`, []any{key}, &l.Job, instant{&l.Since}, &l.PDF)
-	if !found {
-		return nil, err
-	}
-	return &l, err
+	return firstOf(list(ctx, s, into(func(l *domain.Label) []any { return []any{&l.Key, &l.Job, instant{&l.Since}, &l.PDF} }),
+		`SELECT paper, job, since, pdf FROM carrier_papers WHERE paper = $1`, key))
 }
