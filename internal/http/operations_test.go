@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
 
-	"github.com/order-tracking/order-tracking/internal/domain"
+	"github.com/order-tracking/order-tracking/internal/transport"
 )
 
 // Every operation says what it is, and operations.yaml tells of nothing else, in known words.
@@ -21,7 +21,7 @@ func TestOperationsAreDescribed(t *testing.T) {
 	for id, op := range operations() {
 		require.True(t, slices.Contains(ids, id), "there is no operation %s", id)
 		require.NotEmpty(t, op.Summary, id)
-		require.Subset(t, domain.Codes(), op.Errors, id)
+		require.Subset(t, transport.Codes(), op.Errors, id)
 	}
 	decoder := yaml.NewDecoder(bytes.NewReader(operationsFile))
 	decoder.KnownFields(true)
