@@ -225,3 +225,41 @@ func TestCallersReachWhatIsTheirs(t *testing.T) {
 	f := OrderFilter{MerchantID: "m2"}
 	require.False(t, (&Caller{Actor: Actor{Kind: RoleMerchant}, MerchantID: "m1"}).Narrow(&f))
 }
+
+// minutes:N shows the courier once the drive to the customer takes no longer; without an estimate of it, never.
+func TestTheCourierIsShownByMinutes(t *testing.T) {
+	rule, err := ParseShowCourier("minutes:10")
+	require.NoError(t, err)
+	require.Equal(t, "minutes:10", rule.String())
+	home := Point{Lat: 55.76, Lon: 37.61}
+	far, near := Point{Lat: 55.80, Lon: 37.61}, Point{Lat: 55.77, Lon: 37.61} // 4.4 and 1.1 km
+	timed := rule.By(func(from, to Point) time.Duration {
+		return time.Duration(from.DistanceM(to) / 5 * float64(time.Second))
+	})
+	require.False(t, timed.Holds(StatusOutForDelivery, far, &home, nil))
+	require.True(t, timed.Holds(StatusOutForDelivery, near, &home, nil))
+	require.False(t, timed.Holds(StatusAssigned, near, &home, nil), "never before custody")
+	require.False(t, timed.Holds(StatusOutForDelivery, near, nil, nil))
+	require.False(t, rule.Holds(StatusOutForDelivery, near, &home, nil))
+}
+
+// An estimate is shown again when it moves by a tenth of the rest, by one to three minutes.
+func TestWhenAnEstimateHasMoved(t *testing.T) {
+	now := secretly.Now
+	for _, c := range []struct {
+		rest, by time.Duration
+		moved    bool
+	}{
+		{5 * time.Minute, 59 * time.Second, false},
+		{5 * time.Minute, time.Minute, true},
+		{20 * time.Minute, 119 * time.Second, false},
+		{20 * time.Minute, -2 * time.Minute, true},
+		{10 * time.Hour, 179 * time.Second, false},
+		{10 * time.Hour, 3 * time.Minute, true},
+		{-time.Hour, time.Minute, true},
+	} {
+		shown := Estimate{ETA: now.Add(c.rest)}
+		fresh := Estimate{ETA: shown.ETA.Add(c.by), ComputedAt: now}
+		require.Equal(t, c.moved, fresh.Moved(shown), "%v of %v", c.by, c.rest)
+	}
+}

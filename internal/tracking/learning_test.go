@@ -74,3 +74,31 @@ func TestWhatCannotBeReadIsLearnedAgain(t *testing.T) {
 	require.NoError(t, again.once(t.Context()))
 	require.Equal(t, w.Tracking.learner.Estimate.Book.Snapshot(), again.Estimate.Book.Snapshot())
 }
+
+// Where a merchant promises the 90th percentile, an order gets it when it is created, as learned from deliveries.
+func TestThePromiseIsWhatNineOfTenKeep(t *testing.T) {
+	w := newWorld(t)
+	w.Orders.Profile = func(id string) (p domain.Profile) {
+		if id == "prompt" {
+			p.Promise = domain.PromiseP90
+		}
+		return p
+	}
+	c := w.courier(t)
+	for range 40 {
+		w.deliver(t, c.ID)
+	}
+	require.NoError(t, w.Tracking.learner.once(t.Context()))
+	of := func(id string) func(*domain.Draft) { return func(d *domain.Draft) { d.MerchantID = id } }
+	o := w.order(t, "", of("prompt"))
+	require.Equal(t, domain.MethodHistory, o.ETA.Method)
+	require.NotNil(t, o.PromisedAt)
+	require.Zero(t, o.PromisedAt.Minute()%5)
+	require.False(t, o.PromisedAt.Before(o.ETA.Latest))
+	require.Less(t, o.PromisedAt.Sub(o.ETA.Latest), 5*time.Minute)
+	require.Nil(t, w.order(t, "", of("other")).PromisedAt)
+
+	agreed := w.clock.Now().Add(3 * time.Hour)
+	kept := w.order(t, "", func(d *domain.Draft) { d.MerchantID, d.PromisedAt = "prompt", &agreed })
+	require.True(t, agreed.Equal(*kept.PromisedAt), "a promise that the shop made stays")
+}
