@@ -30,7 +30,7 @@ type auditPage struct {
 	Next    string              `json:"next_page_token,omitempty"`
 }
 
-// accessRoutes registers keys, the caller's identity and the audit log.
+// accessRoutes registers keys, the caller's identity, the audit log and customers' data.
 func (s *Server) accessRoutes() {
 	handle(s, "createKey", creating(s.Keys.Check, secretOnce, s.Keys.Create))
 	handle(s, "listKeys", func(ctx context.Context, in *Paging) (*bodyOnly[keyPage], error) {
@@ -49,6 +49,8 @@ func (s *Server) accessRoutes() {
 		return bodyOf(access.Me(ctx))
 	})
 	handle(s, "listAudit", s.listAudit)
+	handle(s, "eraseCustomer", doing[eraseIn](repeated, s.Privacy.Erase))
+	handle(s, "exportCustomer", reading[CustomerPhone](secretOf, s.Privacy.Export))
 }
 
 type rotateKeyIn struct {

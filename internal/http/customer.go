@@ -19,12 +19,6 @@ var previews = map[string]page{
 	"ru": {name: "customer", title: "Ваш заказ", about: "Где он сейчас и когда приедет."},
 }
 
-// customerRoutes are what customers can do besides viewing.
-func (s *Server) customerRoutes() {
-	handle(s, "instructCourier", onOrder(s.Orders.CheckInstructions, changedOrder, s.Orders.Instruct))
-	handle(s, "rateOrder", onOrder(s.Orders.CheckRating, changedOrder, s.Orders.Rate))
-}
-
 // customerPage shows one order to the holder of its link. A revoked, expired or forged link gets a 404 page that reveals nothing.
 func (s *Server) customerPage(c *gin.Context) {
 	token := c.Param("token")

@@ -21,9 +21,3 @@ type eraseIn struct {
 	CustomerPhone
 	Idempotent
 }
-
-// customerDataRoutes erase and export customers' data.
-func (s *Server) customerDataRoutes() {
-	handle(s, "eraseCustomer", doing[eraseIn](repeated, s.Privacy.Erase))
-	handle(s, "exportCustomer", reading[CustomerPhone](secretOf, s.Privacy.Export))
-}

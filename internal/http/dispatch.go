@@ -8,7 +8,7 @@ import (
 	"github.com/order-tracking/order-tracking/internal/transport"
 )
 
-// dispatchRoutes registers the operations on plans and shifts.
+// dispatchRoutes registers the operations on plans, shifts and offers.
 func (s *Server) dispatchRoutes() {
 	handle(s, "planDispatch", posting[planIn](dispatch.Ask.Check, answered, func(ctx context.Context, _ string, ask dispatch.Ask) (*dispatch.Proposal, error) {
 		return s.Dispatch.Plan(ctx, ask)
@@ -21,6 +21,14 @@ func (s *Server) dispatchRoutes() {
 	}, s.Dispatch.SetRoute))
 	handle(s, "getShifts", reading[CourierPath](bodyOf, s.Dispatch.Shifts))
 	handle(s, "setShifts", posting[shiftsIn](dispatch.Shifts.Check, answered, s.Dispatch.SetShifts))
+	handle(s, "offerOrder", onOrder(dispatch.OfferAsk.Check, repeated, s.Dispatch.Offer))
+	handle(s, "listOffers", reading[CourierPath](func(offers []domain.Offer, err error) (*bodyOnly[offerList], error) {
+		return bodyOf(offerList{offers}, err)
+	}, s.Dispatch.CourierOffers))
+	handle(s, "acceptOffer", doing[acceptIn](repeated, s.Dispatch.Accept))
+	handle(s, "declineOffer", posting[declineIn](unchecked, repeated, func(ctx context.Context, id string, why refusalReason) (*domain.Offer, error) {
+		return s.Dispatch.Decline(ctx, id, why.Reason)
+	}))
 }
 
 type placesIn struct {

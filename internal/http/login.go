@@ -28,12 +28,6 @@ type login struct {
 	Next string // the page to return to
 }
 
-// loginRoutes sign people in at the identity provider: the authorization code flow with PKCE.
-func (s *Server) loginRoutes() {
-	plain[struct{}, struct{}](s, "beginLogin", s.answering(s.beginLogin))
-	plain[struct{}, struct{}](s, "finishLogin", s.answering(s.finishLogin))
-}
-
 func (s *Server) redirectURL(r *http.Request) string {
 	return s.publicURL(addressOf(r.TLS != nil, r.Header.Get("X-Forwarded-Proto"), r.Host)) + loginPath
 }

@@ -31,10 +31,8 @@ func (q MerchantQuery) check() error {
 
 func (q MerchantQuery) named() (string, error) { return q.Merchant, q.check() }
 
-// notificationRoutes registers the operations on messages to customers.
+// notificationRoutes registers messages to customers, the link in them that ends them, and how customers hand over a chat or a browser.
 func (s *Server) notificationRoutes() {
-	s.optOutRoutes()
-	s.contactRoutes()
 	handle(s, "listNotifications", func(ctx context.Context, in *OrderPath) (*bodyOnly[notificationList], error) {
 		_, o, err := s.Orders.Reach(ctx, in.ID)
 		if err != nil {
@@ -46,6 +44,28 @@ func (s *Server) notificationRoutes() {
 	handle(s, "getNotificationRules", reading[MerchantQuery](rules.of, s.Notify.GetRules))
 	handle(s, "putNotificationRules", changing[putRulesIn](notify.RulesEdit.Check, rules.current(s.Notify.GetRules), rules.out, s.Notify.PutRules))
 	handle(s, "previewNotification", s.previewText)
+	plain[struct{}, struct{}](s, "showOptOut", func(c *gin.Context) { s.optOutPage(c, "ask", s.Notify.CheckOptOut(c.Param("token"))) })
+	plain[struct{}, struct{}](s, "optOut", func(c *gin.Context) {
+		s.optOutPage(c, "done", s.Notify.OptOut(c.Request.Context(), c.Param("token")))
+	})
+	handle(s, "connectCustomer", onOrder(notify.CustomerContact.Check, secretOnce, func(ctx context.Context, id string, body notify.CustomerContact) (*notify.ContactOffer, error) {
+		_, o, err := s.Orders.Reach(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		return s.Notify.Connect(ctx, o.ID, body)
+	}))
+	plain[struct{}, struct{}](s, "updateBot", func(c *gin.Context) {
+		body, err := readJSON(c)
+		if err == nil {
+			err = s.Notify.Update(c.Request.Context(), c.Param("channel"), c.Request.Header.Get, body.RawBody)
+		}
+		if err != nil {
+			fail(c, err)
+			return
+		}
+		c.String(http.StatusOK, "ok")
+	})
 }
 
 type putRulesIn struct {
@@ -69,14 +89,6 @@ func (s *Server) previewText(ctx context.Context, in *struct{ Sent[notify.Previe
 	return bodyOf(s.Notify.Preview(o, body))
 }
 
-// optOutRoutes registers the link in messages by which customers end them.
-func (s *Server) optOutRoutes() {
-	plain[struct{}, struct{}](s, "showOptOut", func(c *gin.Context) { s.optOutPage(c, "ask", s.Notify.CheckOptOut(c.Param("token"))) })
-	plain[struct{}, struct{}](s, "optOut", func(c *gin.Context) {
-		s.optOutPage(c, "done", s.Notify.OptOut(c.Request.Context(), c.Param("token")))
-	})
-}
-
 // optOutPage shows people a state of the page, and that the link does not work; programs get the error.
 func (s *Server) optOutPage(c *gin.Context, state string, err error) {
 	status := http.StatusOK
@@ -89,26 +101,4 @@ func (s *Server) optOutPage(c *gin.Context, state string, err error) {
 	}
 	b := boot{Lang: languageOf(c, ""), OptOut: state}
 	s.showPage(c, status, previews[b.Lang], b)
-}
-
-// contactRoutes registers how customers hand over a chat or a browser.
-func (s *Server) contactRoutes() {
-	handle(s, "connectCustomer", onOrder(notify.CustomerContact.Check, secretOnce, func(ctx context.Context, id string, body notify.CustomerContact) (*notify.ContactOffer, error) {
-		_, o, err := s.Orders.Reach(ctx, id)
-		if err != nil {
-			return nil, err
-		}
-		return s.Notify.Connect(ctx, o.ID, body)
-	}))
-	plain[struct{}, struct{}](s, "updateBot", func(c *gin.Context) {
-		body, err := readJSON(c)
-		if err == nil {
-			err = s.Notify.Update(c.Request.Context(), c.Param("channel"), c.Request.Header.Get, body.RawBody)
-		}
-		if err != nil {
-			fail(c, err)
-			return
-		}
-		c.String(http.StatusOK, "ok")
-	})
 }

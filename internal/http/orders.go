@@ -40,7 +40,7 @@ type createdOut struct {
 	Body     *domain.Order
 }
 
-// orderRoutes registers the operations on orders.
+// orderRoutes registers the operations on orders: what staff, files and customers do.
 func (s *Server) orderRoutes() {
 	plain[postIn[domain.Draft], createdOut](s, "createOrder", s.guarded(s.createOrder))
 	plain[OrderPath, orderOut](s, "getOrder", s.guarded(s.getOrder))
@@ -53,6 +53,10 @@ func (s *Server) orderRoutes() {
 	handle(s, "updateOrderStatus", changing[timedChangeIn](s.Orders.CheckStatus, s.orderVersion, changedOrder, s.Orders.UpdateStatus))
 	handle(s, "assignCourier", changing[changeIn[orders.Assignment]](unchecked[orders.Assignment], s.orderVersion, changedOrder, s.Orders.Assign))
 	handle(s, "notifyCustomer", onOrder(s.Orders.CheckNotice, repeated, s.Orders.Notify))
+	plain[struct{}, struct{}](s, "importOrders", s.guarded(s.importOrders))
+	handle(s, "exportOrders", s.exportOrders)
+	handle(s, "instructCourier", onOrder(s.Orders.CheckInstructions, changedOrder, s.Orders.Instruct))
+	handle(s, "rateOrder", onOrder(s.Orders.CheckRating, changedOrder, s.Orders.Rate))
 }
 
 type editOrderIn struct {

@@ -56,7 +56,7 @@ type proofList struct {
 	Proofs []domain.ProofRecord `json:"proofs"`
 }
 
-// proofRoutes registers proofs of delivery.
+// proofRoutes registers proofs of delivery and problems with orders.
 func (s *Server) proofRoutes() {
 	handle(s, "addProof", posting[imagesIn[orders.ProofReport]](s.Orders.CheckProof, repeated, s.Orders.AddProof))
 	handle(s, "listProofs", reading[OrderPath](func(proofs []domain.ProofRecord, err error) (*bodyOnly[proofList], error) {
@@ -64,6 +64,28 @@ func (s *Server) proofRoutes() {
 	}, s.Orders.Proofs))
 	plain[OrderPath, struct{}](s, "getProofImage", s.guarded(func(ctx context.Context, c *gin.Context) error {
 		data, err := s.Orders.ProofImage(ctx, c.Param("order_id"), c.Param("proof_id"), c.Param("image"))
+		return sendImage(c, data, err)
+	}))
+	handle(s, "openIncident", posting[imagesIn[domain.IncidentReport]](s.Orders.CheckIncident, repeated, s.Orders.OpenIncident))
+	handle(s, "listIncidents", reading[OrderPath](func(incidents []domain.Incident, err error) (*bodyOnly[incidentList], error) {
+		return bodyOf(incidentList{incidents}, err)
+	}, s.Orders.Incidents))
+	handle(s, "closeIncident", func(ctx context.Context, in *struct {
+		IncidentPath
+		Idempotent
+		Sent[orders.IncidentResolution]
+	},
+	) (*repeatable[domain.Incident], error) {
+		body, err := in.read(in.check(), s.Orders.CheckResolution)
+		if err != nil {
+			return nil, err
+		}
+		return repeated(once(ctx, in.Idempotent, func(ctx context.Context) (domain.Incident, error) {
+			return s.Orders.CloseIncident(ctx, in.ID, in.Incident, body)
+		}))
+	})
+	plain[IncidentPath, struct{}](s, "getIncidentPhoto", s.guarded(func(ctx context.Context, c *gin.Context) error {
+		data, err := s.Orders.IncidentImage(ctx, c.Param("order_id"), c.Param("incident_id"))
 		return sendImage(c, data, err)
 	}))
 }

@@ -16,10 +16,12 @@ import (
 // sessionCookie holds a page's session. The prefix makes browsers reject it from other hosts and over plain HTTP.
 const sessionCookie = "__Host-session"
 
-// sessionRoutes sign pages in and out.
+// sessionRoutes sign pages in and out: by a key or a code, or at the identity provider, by its authorization code flow with PKCE.
 func (s *Server) sessionRoutes() {
 	plain[Sent[access.SignIn], struct{}](s, "createSession", s.answering(s.createSession))
 	plain[struct{}, struct{}](s, "deleteSession", s.answering(s.deleteSession))
+	plain[struct{}, struct{}](s, "beginLogin", s.answering(s.beginLogin))
+	plain[struct{}, struct{}](s, "finishLogin", s.answering(s.finishLogin))
 }
 
 // answering is guarded without authorization.

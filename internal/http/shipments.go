@@ -41,7 +41,6 @@ type pointList struct {
 
 // shipmentRoutes registers the operations on parcels at delivery companies.
 func (s *Server) shipmentRoutes() {
-	s.parcelRoutes()
 	handle(s, "bookShipment", onOrder(s.Shipments.Check, booked, s.Shipments.Book))
 	handle(s, "getShipment", reading[OrderPath](bodyOf, s.Shipments.Get))
 	plain[OrderPath, struct{}](s, "getShipmentLabel", s.labels("kind", "format"))
@@ -49,10 +48,6 @@ func (s *Server) shipmentRoutes() {
 	handle(s, "quoteShipment", s.quoteShipment)
 	handle(s, "listPoints", s.listPoints)
 	plain[CarrierPath, bodyOnly[health]](s, "receiveHook", s.receiveHook)
-}
-
-// parcelRoutes registers the operations on a booked parcel.
-func (s *Server) parcelRoutes() {
 	handle(s, "refuseShipment", changing[changeIn[shipping.Refusal]](s.Shipments.CheckRefusal, s.orderVersion, booked, s.Shipments.Refuse))
 	handle(s, "editShipment", changing[changeIn[domain.ShipmentEdit]](s.Shipments.CheckEdit, s.orderVersion, booked, s.Shipments.Edit))
 	handle(s, "bookIntake", onOrder(s.Shipments.CheckIntake, booked, s.Shipments.BookIntake))

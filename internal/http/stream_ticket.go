@@ -17,14 +17,6 @@ type ticketOut struct {
 	Body         *access.IssuedTicket
 }
 
-// ticketRoute issues tickets that open a stream.
-func (s *Server) ticketRoute() {
-	handle(s, "createTicket", func(ctx context.Context, _ *struct{}) (*ticketOut, error) {
-		t, err := s.Tickets.Issue(ctx)
-		return &ticketOut{"no-store", t}, err
-	})
-}
-
 // streaming wraps a stream's handler in enter. A WebSocket with an invalid ticket is accepted and closed with a close code.
 func (s *Server) streaming(up *gws.Upgrader, h func(context.Context, *gin.Context, *gws.Upgrader) error) gin.HandlerFunc {
 	return func(c *gin.Context) {

@@ -20,14 +20,17 @@ const (
 	typeError = "error"
 )
 
-// streamRoutes registers the live streams.
+// streamRoutes registers the live streams and the tickets that open them.
 func (s *Server) streamRoutes() {
 	sockets := newUpgrader(s.Log)
-	s.ticketRoute()
 	plain[OrderPath, struct{}](s, "watchOrder", s.streaming(sockets, s.watchOrder))
 	plain[OrderPath, struct{}](s, "streamOrder", s.streaming(nil, s.streamOrder))
 	s.api.OpenAPI().Paths["/order/{order_id}/stream"].Get.Responses["204"] = &huma.Response{Description: "The order is finished and was told to its end"}
 	plain[struct{}, struct{}](s, "watchMany", s.streaming(sockets, s.watchMany))
+	handle(s, "createTicket", func(ctx context.Context, _ *struct{}) (*ticketOut, error) {
+		t, err := s.Tickets.Issue(ctx)
+		return &ticketOut{"no-store", t}, err
+	})
 }
 
 // parseSince parses the last version seen; "" means none.

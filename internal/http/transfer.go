@@ -42,12 +42,6 @@ type exportIn struct {
 	Excel  bool   `query:"excel" doc:"CSV for spreadsheets, whatever the format: it begins with a byte order mark, and cells that a spreadsheet would run as formulas begin with an apostrophe, which imports remove again"`
 }
 
-// transferRoutes registers import and export.
-func (s *Server) transferRoutes() {
-	plain[struct{}, struct{}](s, "importOrders", s.guarded(s.importOrders))
-	handle(s, "exportOrders", s.exportOrders)
-}
-
 // ImportTally is the progress of an import. It is exported for clients' decoders.
 type ImportTally struct {
 	Read     int64 `json:"read"`

@@ -25,9 +25,8 @@ type deliveryPage struct {
 	Next       string                   `json:"next_page_token,omitempty"`
 }
 
-// webhookRoutes registers the operations on webhooks.
+// webhookRoutes registers the operations on webhooks and on what they get.
 func (s *Server) webhookRoutes() {
-	s.deliveryRoutes()
 	handle(s, "createWebhook", creating(s.Notify.CheckNew, secretOnce, s.Notify.Create))
 	handle(s, "listWebhooks", pagedByID(s.Notify.Webhooks, func(w *notify.Webhook) string { return w.ID }, func(list []*notify.Webhook, next string) webhookPage {
 		return webhookPage{list, next}
@@ -43,23 +42,6 @@ func (s *Server) webhookRoutes() {
 	})
 	handle(s, "rotateWebhook", posting[webhookPostIn[notify.SecretRotation]](notify.SecretRotation.Check, secretOnce, s.Notify.Rotate))
 	handle(s, "testWebhook", reading[WebhookPath](bodyOf, s.Notify.Test))
-}
-
-type deleteWebhookIn struct {
-	WebhookPath
-	IfMatch
-	Idempotent
-}
-
-type editWebhookIn struct {
-	WebhookPath
-	IfMatch
-	Idempotent
-	Sent[notify.WebhookEdit]
-}
-
-// deliveryRoutes registers the operations on what webhooks get.
-func (s *Server) deliveryRoutes() {
 	handle(s, "listDeliveries", func(ctx context.Context, in *deliveriesIn) (*bodyOnly[deliveryPage], error) {
 		found, next, err := s.Notify.Deliveries(ctx, in.ID, notify.LogFilter{Status: in.Status, From: in.From.Time, To: in.To.Time}, in.request())
 		return bodyOf(deliveryPage{listed(found), next}, err)
@@ -75,6 +57,19 @@ func (s *Server) deliveryRoutes() {
 		}))
 	})
 	handle(s, "replayWebhook", posting[webhookPostIn[notify.Replay]](notify.Replay.Check, repeated, s.Notify.Replay))
+}
+
+type deleteWebhookIn struct {
+	WebhookPath
+	IfMatch
+	Idempotent
+}
+
+type editWebhookIn struct {
+	WebhookPath
+	IfMatch
+	Idempotent
+	Sent[notify.WebhookEdit]
 }
 
 type deliveriesIn struct {
