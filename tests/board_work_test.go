@@ -143,6 +143,8 @@ func TestBoardOffersNothingThatARoleMayNotDo(t *testing.T) {
 
 	p = s.board("", key(object{"name": "D", "role": "dispatcher"}))
 	p.shows([]string{"Orders", "Alerts", "Couriers", "Plan", "Reports", "Settings", "Find", "Keys"}, `[...document.querySelectorAll(".rail-place > span:not(.badge)")].map(e => e.innerText)`)
+	p.press("?")
+	p.until(`["a", "x", "o", "n"].every(key => [...document.querySelectorAll("dialog[open] kbd")].some(e => e.innerText === key))`) // also what has nothing to act on yet
 	p.calm()
 
 	for where, role := range map[string]object{

@@ -9,6 +9,7 @@ import { go, route } from "./route.js";
  * @property {string} name  its text is command.<name>
  * @property {string} [key] one key, or two that follow each other, such as "g c"
  * @property {() => void} run
+ * @property {string} [may] the operation of the API that one must be allowed to use
  * @property {() => boolean} [when]
  */
 
@@ -34,25 +35,35 @@ export class Commands {
     this.all = [
       { name: "search", key: "/", run: () => this.focusSearch() },
       { name: "palette", key: "ctrl+k", run: () => this.palette("") },
-      { name: "create", key: "n", run: () => this.open(this.creating), when: () => session.can("createOrder") },
+      { name: "create", key: "n", run: () => this.open(this.creating), may: "createOrder" },
       { name: "down", key: "j", run: () => this.move(1) },
       { name: "up", key: "k", run: () => this.move(-1) },
       { name: "open", key: "Enter", run: () => this.show(board.cursor.value), when: () => !!board.cursor.value },
       { name: "select", key: "x", run: () => this.toggle(board.cursor.value), when: () => !!board.cursor.value },
       { name: "range", key: "X", run: () => this.range(), when: () => !!board.cursor.value },
       { name: "all", key: "*", run: () => this.mark(board.rows.value.map(o => o.id)) },
-      { name: "assign", key: "a", run: () => this.assign(), when: () => session.can("assignCourier") && this.targets().length > 0 },
-      { name: "offer", key: "o", run: () => this.offer(this.targets()[0]), when: () => session.can("offerOrder") && this.targets().length === 1 },
-      { name: "import", run: () => this.open(this.importing), when: () => session.can("importOrders") },
+      { name: "assign", key: "a", run: () => this.assign(), may: "assignCourier", when: () => this.targets().length > 0 },
+      { name: "offer", key: "o", run: () => this.offer(this.targets()[0]), may: "offerOrder", when: () => this.targets().length === 1 },
+      { name: "import", run: () => this.open(this.importing), may: "importOrders" },
       { name: "close", key: "Escape", run: () => this.leave() },
       { name: "orders", key: "g o", run: () => go({ view: "", order: "", courier: "" }) },
       { name: "alerts", key: "g a", run: () => go({ view: "alerts", order: "" }) },
-      { name: "couriers", key: "g c", run: () => go({ view: "couriers", order: "", courier: "" }), when: () => session.can("listCouriers") },
-      { name: "plan", key: "g p", run: () => go({ view: "plan", order: "" }), when: () => session.can("planDispatch") },
-      { name: "reports", key: "g r", run: () => go({ view: "reports", order: "" }), when: () => session.can("reportDeliveries") },
+      { name: "couriers", key: "g c", run: () => go({ view: "couriers", order: "", courier: "" }), may: "listCouriers" },
+      { name: "plan", key: "g p", run: () => go({ view: "plan", order: "" }), may: "planDispatch" },
+      { name: "reports", key: "g r", run: () => go({ view: "reports", order: "" }), may: "reportDeliveries" },
       { name: "settings", key: "g s", run: () => go({ view: "settings", order: "" }) },
       { name: "help", key: "?", run: () => this.open(this.help) },
     ];
+  }
+
+  /** Whether the role may use a command, if not now. @param {Command} command */
+  may(command) {
+    return !command.may || this.session.can(command.may);
+  }
+
+  /** Whether a command has something to act on now. @param {Command} command */
+  ready(command) {
+    return this.may(command) && (command.when?.() ?? true);
   }
 
   /** Listens to the keyboard until it is told to stop. */
@@ -73,7 +84,7 @@ export class Commands {
     if (e.key === "Enter" && /^(BUTTON|A|SUMMARY)$/.test(target.tagName)) return;
     const key = palette ? "ctrl+k" : this.first ? `${this.first} ${e.key}` : e.key;
     this.first = "";
-    const found = this.all.find(c => c.key === key && (c.when?.() ?? true));
+    const found = this.all.find(c => c.key === key && this.ready(c));
     if (found) {
       e.preventDefault();
       found.run();

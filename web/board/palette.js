@@ -53,7 +53,7 @@ export function Palette({ board, commands }) {
 function find(board, commands, text) {
   const q = fold(text);
   const actions = commands.all
-    .filter(c => (c.when?.() ?? true) && !["down", "up", "close", "palette"].includes(c.name))
+    .filter(c => commands.ready(c) && !["down", "up", "close", "palette"].includes(c.name))
     .map(c => ({ text: t(`command.${c.name}`), key: c.key, icon: "go", status: "", run: c.run }))
     .filter(c => fold(c.text).includes(q));
   if (!q) return actions.slice(0, 2 * SHOWN);
@@ -79,7 +79,7 @@ export function Help({ commands }) {
   return html`
     <${Dialog} open=${commands.help.value} title=${t("help.title")} onClose=${() => (commands.help.value = false)}>
       <dl class="keys">
-        ${commands.all.filter(c => c.key && (c.when?.() ?? true)).map(c => html`<dt><kbd>${c.key}</kbd></dt><dd>${t(`command.${c.name}`)}</dd>`)}
+        ${commands.all.filter(c => c.key && commands.may(c)).map(c => html`<dt><kbd>${c.key}</kbd></dt><dd>${t(`command.${c.name}`)}</dd>`)}
       </dl>
     <//>
   `;
