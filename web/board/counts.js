@@ -20,7 +20,7 @@ export function counted(board) {
     );
   let asking = false;
   effect(() => {
-    if (board.session.state.value !== "in" || asking) return;
+    if (board.session.state.value !== "in" || !board.session.can("countOrders") || asking) return;
     asking = true;
     ask();
     setInterval(() => document.hidden || ask(), EVERY);
