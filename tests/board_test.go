@@ -29,8 +29,11 @@ func (p *tab) press(keys ...string) {
 }
 
 // board opens the board, signed in with a key.
-func (s *shop) board(path, key string) *tab {
-	p := look(s.t, "http://"+s.http+"/?lang=en"+path, 1440, "")
+func (s *shop) board(path, key string) *tab { return s.boardAfter("", path, key) }
+
+// boardAfter runs a script before the page's own.
+func (s *shop) boardAfter(script, path, key string) *tab {
+	p := look(s.t, "http://"+s.http+"/?lang=en"+path, 1440, script)
 	p.until(`document.querySelector(".login input")`)
 	p.do(`document.querySelector(".login input").focus()`)
 	p.keys(key + kb.Enter)

@@ -204,8 +204,8 @@ type shop struct {
 	t *testing.T
 }
 
-func newShop(t *testing.T) *shop {
-	s := &server{dir: t.TempDir(), key: strings.Repeat("k", 32)}
+func newShop(t *testing.T, args ...string) *shop {
+	s := &server{dir: t.TempDir(), key: strings.Repeat("k", 32), args: args}
 	t.Cleanup(func() { s.down(t) })
 	s.up(t)
 	s.args = append(s.args, "--http-addr="+s.http) // where it comes back

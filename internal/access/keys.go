@@ -228,17 +228,18 @@ type Myself struct {
 	OrderID     string      `json:"order_id,omitempty"`
 	ExpiresAt   time.Time   `json:"expires_at,omitzero"`
 	Permissions []string    `json:"permissions" example:"[\"createOrder\"]"`
+	PhotoForPIN bool        `json:"photo_for_pin" doc:"whether a photo stands in for a PIN that could not be checked without a network (proof.offline)"`
 }
 
 // Me returns the caller's description.
-func Me(ctx context.Context) (*Myself, error) {
+func Me(ctx context.Context, photoForPIN bool) (*Myself, error) {
 	c, err := domain.CallerFrom(ctx)
 	if err != nil {
 		return nil, err
 	}
 	return &Myself{
 		Role: c.Kind, Name: c.Name, MerchantID: c.MerchantID, CourierID: c.CourierID, OrderID: c.OrderID,
-		ExpiresAt: c.ExpiresAt, Permissions: Permissions(c.Kind),
+		ExpiresAt: c.ExpiresAt, Permissions: Permissions(c.Kind), PhotoForPIN: photoForPIN,
 	}, nil
 }
 

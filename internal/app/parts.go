@@ -177,7 +177,7 @@ func (a *App) buildServices() {
 		Plausible: domain.Plausibility{MaxSpeed: a.cfg.Tracking.MaxSpeed, MaxAccuracy: a.cfg.Tracking.MaxAccuracy},
 		Arrival:   tracking.Arrival(a.cfg.Arrival), NewPhoneToken: access.NewPhoneToken,
 	})
-	a.orders.PhotoForPIN = func() bool { return a.cfg.Proof.Offline == "photo" }
+	a.orders.PhotoForPIN = a.cfg.Proof.Offline == "photo"
 	d := a.cfg.Dispatch
 	planner := dispatch.DefaultConfig()
 	planner.Step, planner.Bundle, planner.Patience = d.Step, d.Bundle, d.Patience

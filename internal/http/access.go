@@ -46,7 +46,7 @@ func (s *Server) accessRoutes() {
 		return onceDone(ctx, in.Idempotent, func(ctx context.Context) error { return s.Keys.Revoke(ctx, in.ID) })
 	})
 	handle(s, "getMe", func(ctx context.Context, _ *struct{}) (*bodyOnly[*access.Myself], error) {
-		return bodyOf(access.Me(ctx))
+		return bodyOf(access.Me(ctx, s.Orders.PhotoForPIN))
 	})
 	handle(s, "listAudit", s.listAudit)
 	handle(s, "eraseCustomer", doing[eraseIn](repeated, s.Privacy.Erase))

@@ -119,9 +119,9 @@ func newAssets(source fs.FS) *assets {
 }
 
 // pageStyles are shared by all pages; a page's own follow them, main.css first.
-var pageStyles = []string{"tokens.css", "base.css", "vendor/leaflet.css", "parts/parts.css"}
+var pageStyles = []string{"tokens.css", "base.css", "parts/parts.css"}
 
-// joinStyles joins all styles of each page (a folder with a main.css) into one file.
+// joinStyles joins all styles of each page (a folder with a main.css) into one file; pages with a map get the map's first.
 func (a *assets) joinStyles() {
 	for name := range maps.Clone(a.files) {
 		if path.Base(name) != "main.css" {
@@ -130,7 +130,11 @@ func (a *assets) joinStyles() {
 		a.files[path.Dir(name)+"/all.css"] = sync.OnceValue(func() *asset {
 			var all []byte
 			own, _ := fs.Glob(a.source, path.Dir(name)+"/*.css") // the pattern is valid
-			for _, style := range slices.Concat(pageStyles, []string{name}, slices.DeleteFunc(own, func(s string) bool { return s == name })) {
+			styles := slices.Concat(pageStyles, []string{name}, slices.DeleteFunc(own, func(s string) bool { return s == name }))
+			if slices.Contains(a.allModules(path.Dir(name)+"/main.js"), "vendor/leaflet.js") {
+				styles = slices.Insert(styles, 0, "vendor/leaflet.css")
+			}
+			for _, style := range styles {
 				content, err := fs.ReadFile(a.source, style)
 				if err != nil {
 					panic(err) // the file is embedded in the binary
@@ -164,20 +168,32 @@ func (a *assets) serveFile(c *gin.Context, name string) {
 	fail(c, domain.Errorf(domain.CodeNotFound, "there is nothing at %s", shownPath(c.Request.URL.Path)))
 }
 
-// imports matches a module's static imports; import() is not needed for the first view.
-var imports = regexp.MustCompile(`(?m)^(?:import|export)\b[^;"'()]*?["'](\.{1,2}/[^"']+)["']|\}\s*from\s*["'](\.{1,2}/[^"']+)["']`)
+// imports matches a module's static imports; laterImports those that the first view does without.
+var (
+	imports      = regexp.MustCompile(`(?m)^(?:import|export)\b[^;"'()]*?["'](\.{1,2}/[^"']+)["']|\}\s*from\s*["'](\.{1,2}/[^"']+)["']`)
+	laterImports = regexp.MustCompile(`(?:=>|await) import\("(\.{1,2}/[^"]+)"\)`)
+)
 
 // modules returns the given modules and all their imports, the given ones first, so that a page can request all of them at once.
-func (a *assets) modules(names ...string) []string {
+func (a *assets) modules(names ...string) []string { return a.importedBy(names, imports) }
+
+// allModules adds what they import later.
+func (a *assets) allModules(names ...string) []string {
+	return a.importedBy(names, imports, laterImports)
+}
+
+func (a *assets) importedBy(names []string, patterns ...*regexp.Regexp) []string {
 	for i := 0; i < len(names); i++ {
 		source, err := fs.ReadFile(a.source, names[i])
 		if err != nil {
 			panic(err) // a test checks every import
 		}
-		for _, m := range imports.FindAllSubmatch(source, -1) {
-			name := path.Join(path.Dir(names[i]), string(m[1])+string(m[2]))
-			if !slices.Contains(names, name) {
-				names = append(names, name)
+		for _, pattern := range patterns {
+			for _, m := range pattern.FindAllSubmatch(source, -1) {
+				name := path.Join(path.Dir(names[i]), string(bytes.Join(m[1:], nil)))
+				if !slices.Contains(names, name) {
+					names = append(names, name)
+				}
 			}
 		}
 	}

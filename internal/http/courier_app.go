@@ -61,12 +61,12 @@ type shell struct {
 func courierShell() shell {
 	a := webAssets()
 	out := shell{Hash: a.hash, Files: []string{a.url("courier/all.css")}}
-	names := []string{"courier/main.js", "parts/color.js"}
+	names := []string{"courier/main.js"}
 	for _, lang := range []string{"en", "ru"} {
 		out.Pages = append(out.Pages, courierApp+"?lang="+lang)
 		names = append(names, "i18n/"+lang+".js", "i18n/courier/"+lang+".js")
 	}
-	for _, name := range a.modules(names...) {
+	for _, name := range a.allModules(names...) {
 		out.Files = append(out.Files, a.url(name))
 	}
 	return out

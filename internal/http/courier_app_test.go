@@ -22,8 +22,13 @@ func TestCourierAppIsWholeOffline(t *testing.T) {
 	var kept shell
 	require.NoError(t, json.NewDecoder(strings.NewReader(list)).Decode(&kept))
 	require.Equal(t, webAssets().hash, kept.Hash)
+	asked := regexp.MustCompile(`(?:from |import )"(\.{1,2}/[^"]+)"|import\("(\.{1,2}/[^"]+)"\)(?:[^.]|\.then)`) // not those of types
 	for _, file := range kept.Files {
-		require.Equal(t, http.StatusOK, s.do(http.MethodGet, file, nil).StatusCode, file)
+		r := s.do(http.MethodGet, file, nil)
+		require.Equal(t, http.StatusOK, r.StatusCode, file)
+		for _, m := range asked.FindAllSubmatch(r.body, -1) {
+			require.Contains(t, kept.Files, path.Join(path.Dir(file), string(m[1])+string(m[2])), "%s imports it", file)
+		}
 	}
 	require.Len(t, kept.Pages, 2)
 	for _, url := range kept.Pages {

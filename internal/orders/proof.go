@@ -100,7 +100,7 @@ func (s *Service) prepare(ctx context.Context, o *domain.Order, in *domain.Proof
 		err = s.checkPIN(ctx, o, p.PIN, at+"/pin")
 		out.record.Kinds = append(out.record.Kinds, domain.ProofPIN)
 	}
-	out.record.Offline = p.Offline && p.PIN == "" && len(p.Photo) > 0 && o.NeedsPIN() && s.PhotoForPIN()
+	out.record.Offline = p.Offline && p.PIN == "" && len(p.Photo) > 0 && o.NeedsPIN() && s.PhotoForPIN
 	return out, err
 }
 

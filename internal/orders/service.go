@@ -34,7 +34,7 @@ type Deps struct {
 	// PIN returns the PIN of an order, which its customer tells the courier.
 	PIN func(orderID string) string
 	// PhotoForPIN reports whether a photo stands in for a PIN that could not be checked.
-	PhotoForPIN func() bool
+	PhotoForPIN bool
 }
 
 // Service implements the operations on orders.

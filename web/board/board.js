@@ -11,7 +11,7 @@ import { watchTroubles } from "./troubles.js";
 /** @typedef {import("#api").components["schemas"]["Courier"] & {id: string}} Courier */
 
 const TICK = 10_000; // milliseconds between looks at the clock
-const [CONTACT, FEW] = [30_000, 500]; // milliseconds between questions for what phones say; up to so many couriers
+const [CONTACT, FEW] = [15_000, 500]; // milliseconds between questions for what phones say; up to so many couriers
 const SOON = 150; // milliseconds in which changes are gathered
 const AT_ONCE = 6; // requests for changed orders
 

@@ -1,6 +1,7 @@
 // What the courier does: each becomes an entry of the queue, with the phone's time.
 import { t } from "../i18n/index.js";
 import { say } from "../parts/toast.js";
+import { ask } from "./remind.js";
 
 /** @typedef {import("./day.js").Day} Day */
 /** @typedef {import("./steps.js").Order} Order */
@@ -67,6 +68,7 @@ export async function queue(day, ...entries) {
 
 /** @param {Day} day @param {boolean} on @param {boolean} [pause] whether it is a break */
 export async function duty(day, on, pause) {
+  if (on) ask();
   const entry = { who: day.id, lane: "duty", kind: /** @type {const} */ ("duty"), key: newID(), at: new Date().toISOString() };
   const put = await queue(day, { ...entry, method: "PATCH", path: `/courier/${day.id}`, body: pause ? { on_break: true } : { on_duty: on } });
   if (!put) return;

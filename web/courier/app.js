@@ -2,16 +2,14 @@ import { lang, t } from "../i18n/index.js";
 import { Button } from "../parts/button.js";
 import { money } from "../parts/money.js";
 import { Empty } from "../parts/notice.js";
-import { Toasts } from "../parts/toast.js";
-import { html, useState } from "../vendor/preact.js";
+import { say, Toasts } from "../parts/toast.js";
+import { html, useEffect, useState } from "../vendor/preact.js";
 import { duty } from "./act.js";
 import { Card } from "./card.js";
 import { Gate } from "./gate.js";
 import { Go } from "./go.js";
-import { Menu } from "./menu.js";
 import { Offers } from "./offers.js";
-import { Problem } from "./problem.js";
-import { Proof } from "./proof.js";
+import { Sheet } from "./sheet.js";
 import { Told } from "./told.js";
 import { Top } from "./top.js";
 import { Tour } from "./tour.js";
@@ -29,25 +27,32 @@ export function App(props) {
 /** @param {Props} props */
 function Shift(props) {
   const { day } = props;
-  const [open, setOpen] = useState(/** @type {"menu"|"problem"|"proof"|undefined} */ (undefined));
+  const [menu, setMenu] = useState(false);
+  const [open, setOpen] = useState(/** @type {{part: "Problem"|"Proof", stop: import("./steps.js").Stop} | undefined} */ (undefined));
   const [picked, setPicked] = useState(""); // a stop that is not the next one
   const stop = day.stops.value.find(s => s.id === picked && !s.done) ?? day.next.value;
   const close = () => setOpen(undefined);
-  const only = stop && { ...props, stop, close };
+  // What is open stays about its stop, whatever is the next one by now.
+  const about = open && day.stops.value.find(s => s.id === open.stop.id && !s.done);
+  const over = open && !about;
+  useEffect(() => {
+    if (!over) return;
+    close();
+    if (!day.orders.value.has(open.stop.order.id)) say(t("tour.changed"), { kind: "bad" });
+  }, [over]);
   return html`
     <div class="app">
-      <${Top} ...${props} menu=${() => setOpen("menu")} />
+      <${Top} ...${props} menu=${() => setMenu(true)} />
       <main class="app-main">
         <${Told} ...${props} />
         <${Offers} ...${props} />
-        ${stop ? html`<${Card} key=${stop.id} ...${props} stop=${stop} problem=${() => setOpen("problem")} />` : html`<${Nothing} day=${day} />`}
+        ${stop ? html`<${Card} key=${stop.id} ...${props} stop=${stop} problem=${() => setOpen({ part: "Problem", stop })} />` : html`<${Nothing} day=${day} />`}
         <${Tour} ...${props} shown=${stop} pick=${setPicked} />
         <${Sums} day=${day} />
       </main>
-      ${stop && html`<${Go} key=${stop.order.id} ...${props} stop=${stop} proof=${() => setOpen("proof")} moved=${() => setPicked("")} />`}
-      ${open === "menu" && html`<${Menu} ...${props} close=${close} />`}
-      ${open === "problem" && only && html`<${Problem} key=${stop.id} ...${only} />`}
-      ${open === "proof" && only && html`<${Proof} key=${stop.id} ...${only} />`}
+      ${stop && html`<${Go} key=${stop.order.id} ...${props} stop=${stop} proof=${() => setOpen({ part: "Proof", stop })} moved=${() => setPicked("")} />`}
+      ${menu && html`<${Sheet} part="Menu" ...${props} close=${() => setMenu(false)} />`}
+      ${about && html`<${Sheet} key=${about.id} part=${open.part} ...${props} stop=${about} close=${close} />`}
       <${Toasts} />
     </div>
   `;

@@ -3,6 +3,7 @@ import { Button } from "../parts/button.js";
 import { Icon } from "../parts/icon.js";
 import { metres } from "../parts/map/glide.js";
 import { money } from "../parts/money.js";
+import { Notice } from "../parts/notice.js";
 import { ago, clock, daysAway, shortDate, span } from "../parts/time.js";
 import { callLink } from "../start.js";
 import { html } from "../vendor/preact.js";
@@ -37,6 +38,7 @@ export function Card({ day, tracker, stop, problem }) {
       ${kind === "dropoff" && order.customer?.name && html`<p class="quiet" dir="auto">${order.customer.name}</p>`}
       ${notes.map(note => html`<p class="app-note" dir="auto"><${Icon} name="note" /><span>${note}</span></p>`)}
       ${due && html`<p class="app-cash"><span>${t("cash.collect")}</span><span class="num">${money(due, lang)}</span></p>`}
+      ${kind === "dropoff" && day.mustWait(order) && html`<${Notice} kind="late" title=${t("hand.wait")}>${t("hand.wait.text")}<//>`}
       <${Items} order=${order} />
       <nav class="app-actions">
         ${call && html`<${Button} icon="phone" href=${call}>${t("do.call")}<//>`}

@@ -34,6 +34,7 @@ export class Day {
     this.offset = 0; // how far the server's clock is ahead, milliseconds
     this.may = new Set();
     this.own = false; // it is the courier, not somebody of the staff who looks
+    this.photoForPIN = true; // whether a photo will do where the customer's code can't be checked
     /** @type {{lat: number, lon: number} | undefined} */
     this.here = undefined;
     this.outbox = new Outbox();
@@ -61,6 +62,7 @@ export class Day {
     setInterval(refresh, REFRESH);
     document.addEventListener("visibilitychange", refresh);
     addEventListener("online", () => this.load());
+    addEventListener("offline", () => this.lost());
     await this.outbox.start();
     await this.recall();
     await this.begin();
@@ -75,8 +77,8 @@ export class Day {
   async recall() {
     const found = await recall();
     if (!found) return;
-    const { id, orders, route, courier, shifts = [], asOf, may, own } = found;
-    Object.assign(this, { id, own, may: new Set(may) });
+    const { id, orders, route, courier, shifts = [], asOf, may, own, photoForPIN = true } = found;
+    Object.assign(this, { id, own, photoForPIN, may: new Set(may) });
     this.courier.value = courier;
     this.route.value = route;
     this.shifts.value = shifts;
@@ -104,6 +106,7 @@ export class Day {
       }
       this.may = new Set(me.permissions);
       this.own = me.role === "courier";
+      this.photoForPIN = me.photo_for_pin;
       if (this.state.value === "out") this.state.value = "loading";
       if (id !== this.id) {
         this.orders.value = new Map();
@@ -129,6 +132,11 @@ export class Day {
   lost() {
     this.offline.value = true;
     if (this.state.value === "loading" && this.why.value) this.state.value = "out";
+  }
+
+  /** Whether a hand-over has to wait for a network, as nothing stands in for the customer's code. @param {Order} order */
+  mustWait(order) {
+    return this.offline.value && !this.photoForPIN && Boolean(order.proof_required?.includes("pin"));
   }
 
   later() {
@@ -166,8 +174,8 @@ export class Day {
   }
 
   save() {
-    const { route, courier, shifts, asOf, may, own } = this;
-    const day = { route: route.value, courier: courier.value, shifts: shifts.value, asOf: asOf.value, may: [...may], own };
+    const { route, courier, shifts, asOf, may, own, photoForPIN } = this;
+    const day = { route: route.value, courier: courier.value, shifts: shifts.value, asOf: asOf.value, may: [...may], own, photoForPIN };
     return keep("day", day).catch(() => {}); // a full disk: it is told when something is added
   }
 

@@ -4,7 +4,21 @@ import { signal } from "../vendor/preact.js";
 /** Whether a newer version has been fetched: it shows after a reload. */
 export const newer = signal(false);
 
+/** The browser's offer to put the app on the home screen. */
+export const offered = signal(/** @type {any} */ (undefined));
+
+/** Whether the app was opened from the home screen. */
+export const atHome = () => matchMedia("(display-mode: standalone)").matches || Boolean(/** @type {any} */ (navigator).standalone);
+
+/** Ends when the worker has fetched all that the app needs, or there is none. */
 export async function install() {
+  addEventListener("beforeinstallprompt", e => {
+    e.preventDefault();
+    offered.value = e;
+  });
+  addEventListener("appinstalled", () => {
+    offered.value = undefined;
+  });
   const workers = navigator.serviceWorker;
   if (!workers) return;
   const first = !workers.controller;
@@ -14,6 +28,7 @@ export async function install() {
   document.addEventListener("visibilitychange", () => document.hidden && newer.value && idle() && location.reload());
   try {
     await workers.register(address(), { scope: "/courier-app", type: "module", updateViaCache: "none" });
+    await workers.ready;
   } catch {
     // It is not there offline then; all else works.
   }

@@ -22,8 +22,7 @@ export function watch(day) {
   const again = () => day.later();
   const live = new Live({
     state: state => {
-      if (state === "open") again();
-      if (state === "waiting") day.offline.value = true;
+      if (state === "open" || state === "waiting") again(); // which finds out whether there is a network
     },
     ended: () => {
       day.live = undefined;

@@ -5,6 +5,7 @@ import { App } from "./app.js";
 import { Day } from "./day.js";
 import { install } from "./install.js";
 import { language, theme } from "./look.js";
+import { fetchSheets } from "./sheet.js";
 import { Tracker } from "./tracker.js";
 
 start(
@@ -12,7 +13,7 @@ start(
     const day = new Day(boot);
     const tracker = new Tracker(day);
     theme(tracker);
-    install();
+    install().then(fetchSheets);
     day.start();
     tracker.start();
     return html`<${App} boot=${boot} day=${day} tracker=${tracker} />`;

@@ -3,9 +3,12 @@ import { lang, t } from "../i18n/index.js";
 import { Button } from "../parts/button.js";
 import { Dialog } from "../parts/dialog.js";
 import { clock, span } from "../parts/time.js";
-import { html, useState } from "../vendor/preact.js";
+import { html } from "../vendor/preact.js";
 import { duty } from "./act.js";
+import { atHome, offered } from "./install.js";
 import { choose, wanted } from "./look.js";
+import { PhoneApp } from "./phone.js";
+import { ask, askable } from "./remind.js";
 
 /** Duty, the phone app, and the look. @param {import("./app.js").Props & {close: () => void}} props */
 export function Menu({ day, tracker, close }) {
@@ -24,8 +27,10 @@ export function Menu({ day, tracker, close }) {
         <section class="app-part">
           <h3>${t("place.title")}</h3>
           <p class="small">${t(tracker.awake.value ? "place.awake" : "place.about")}</p>
+          ${askable() && html`<${Button} icon="bell" onClick=${() => ask().then(close)}>${t("place.remind")}<//>`}
           <${PhoneApp} day=${day} />
         </section>
+        <${Home} />
         <section class="app-part">
           <h3>${t("look.title")}</h3>
           <div class="app-themes" role="group" aria-label=${t("look.title")}>
@@ -42,6 +47,19 @@ export function Menu({ day, tracker, close }) {
   `;
 }
 
+/** How to get the app onto the home screen: Android asks when told to, on an iPhone the courier does it himself. */
+function Home() {
+  const apple = /iPhone|iPad/.test(navigator.userAgent);
+  if (atHome() || !(apple || offered.value)) return null;
+  return html`
+    <section class="app-part">
+      <h3>${t("home.title")}</h3>
+      <p class="small">${t(apple ? "home.apple" : "home.text")}</p>
+      ${!apple && html`<${Button} icon="home" onClick=${() => offered.value.prompt()}>${t("home.add")}<//>`}
+    </section>
+  `;
+}
+
 /** @param {import("./day.js").Day} day */
 async function leave(day) {
   await call("DELETE", "/session").catch(() => {});
@@ -55,33 +73,4 @@ function Shift({ day }) {
   if (!next) return null;
   const [from, to] = [Date.parse(next.start), Date.parse(next.end)];
   return html`<p class="num">${from > now ? t("duty.next", { time: span(from, to, { lang }) }) : t("duty.until", { time: clock(to, { lang }) })}</p>`;
-}
-
-/** What goes on with the screen off: an app of the phone. @param {{day: import("./day.js").Day}} props */
-export function PhoneApp({ day }) {
-  const [app, setApp] = useState(/** @type {any} */ (undefined));
-  const [failed, setFailed] = useState(false);
-  const show = async () => {
-    try {
-      const made = await call("POST", `/courier/${day.id}/onboarding`, { body: {} });
-      setApp(made.apps.find((/** @type {any} */ a) => a.app === "traccar"));
-      setFailed(false);
-    } catch {
-      setFailed(true);
-    }
-  };
-  if (!app) {
-    return html`
-      <${Button} icon="phone" onClick=${show}>${t("place.app")}<//>
-      ${failed && html`<p class="field-error" role="alert">${t("place.app.failed")}</p>`}
-    `;
-  }
-  return html`
-    <ol class="app-steps">
-      <li>${t("place.app.step1")}</li>
-      <li><a href=${app.deep_link}>${t("place.app.step2")}</a></li>
-      <li>${t("place.app.step3")}</li>
-    </ol>
-    <img class="app-qr" src=${app.qr} alt=${t("place.app.qr")} width="200" height="200" />
-  `;
 }

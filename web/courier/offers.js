@@ -1,7 +1,6 @@
 import { call } from "../api.js";
 import { lang, t } from "../i18n/index.js";
 import { Button } from "../parts/button.js";
-import { Dialog } from "../parts/dialog.js";
 import { Icon } from "../parts/icon.js";
 import { metres } from "../parts/map/glide.js";
 import { clock } from "../parts/time.js";
@@ -10,10 +9,9 @@ import { html, useEffect, useState } from "../vendor/preact.js";
 import { newID } from "./act.js";
 import { ring } from "./bell.js";
 import { distance } from "./card.js";
+import { Sheet } from "./sheet.js";
 
 /** @typedef {import("./day.js").Offer} Offer */
-
-const reasons = /** @type {const} */ (["far", "full", "end", "vehicle", "other"]);
 
 /** Offered orders, each with the time that is left. @param {import("./app.js").Props} props */
 export function Offers({ day, tracker }) {
@@ -38,14 +36,7 @@ export function Offers({ day, tracker }) {
   };
   return html`
     ${open.map(offer => html`<${One} key=${offer.id} offer=${offer} now=${now} here=${tracker.last.value} accept=${() => answer(offer, "accept", "")} decline=${() => setDeclining(offer)} />`)}
-    ${
-      declining &&
-      html`<${Dialog} open title=${t("decline.title")} onClose=${() => setDeclining(undefined)}>
-      <ul class="app-choices">
-        ${reasons.map(r => html`<li><${Button} onClick=${() => answer(declining, "decline", t(`decline.${r}`))}>${t(`decline.${r}`)}<//></li>`)}
-      </ul>
-    <//>`
-    }
+    ${declining && html`<${Sheet} part="Decline" decline=${(/** @type {string} */ why) => answer(declining, "decline", why)} close=${() => setDeclining(undefined)} />`}
   `;
 }
 

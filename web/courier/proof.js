@@ -22,30 +22,32 @@ export function Proof({ day, stop, close }) {
   const [recipient, setRecipient] = useState("");
   const [note, setNote] = useState("");
   const [paid, setPaid] = useState(false);
-  const [missing, setMissing] = useState(/** @type {string[]} */ ([]));
+  const [tried, setTried] = useState(false);
   const needs = new Set(order.proof_required ?? []);
+  const wait = day.mustWait(order);
   const due = cashOf(order);
+  const unchecked = needs.has("pin") && day.offline.value && !pin.trim() && picture !== undefined; // the photo stands in
+  const has = { photo: picture, signature, pin: pin.trim() || unchecked };
+  /** @type {string[]} */
+  const lacking = [...needs].filter(n => !has[/** @type {keyof typeof has} */ (n)]);
+  if (due && !paid) lacking.push("cash");
   const send = async () => {
-    const unchecked = needs.has("pin") && day.offline.value && !pin.trim() && picture !== undefined; // the photo stands in
-    const has = { photo: picture, signature, pin: pin.trim() || unchecked };
-    /** @type {string[]} */
-    const lacking = [...needs].filter(n => !has[/** @type {keyof typeof has} */ (n)]);
-    if (due && !paid) lacking.push("cash");
-    setMissing(lacking);
+    setTried(true);
     if (lacking.length) return later(() => document.querySelector("dialog[open] .field-error")?.scrollIntoView({ block: "center" }));
     const body = given({ offline: unchecked, pin: pin.trim(), recipient: recipient.trim(), note: note.trim() });
     const files = /** @type {Record<string, Blob>} */ (given({ photo: picture?.blob, signature: signature && (await blobOf(signature, "image/png")) }));
     const proof = Object.keys(body).length + Object.keys(files).length ? [proofEntry(day, order, body, files)] : [];
     if (await queue(day, ...proof, stepEntry(day, order, "delivered", "", due))) close();
   };
-  const lacks = (/** @type {string} */ what) => (missing.includes(what) ? t(`needs.${what}`) : undefined);
+  const lacks = (/** @type {string} */ what) => (tried && lacking.includes(what) ? t(`needs.${what}`) : undefined);
   return html`
-    <${Dialog} open title=${t("hand.title")} onClose=${close} actions=${html`<${Button} kind="main" size="large" onClick=${send}>${t("go.delivered")}<//>`}>
+    <${Dialog} open title=${t("hand.title")} onClose=${close} actions=${html`<${Button} kind="main" size="large" disabled=${wait} onClick=${send}>${t("go.delivered")}<//>`}>
       <div class="app-form">
+        ${wait && html`<${Notice} kind="bad" title=${t("hand.wait")} live>${t("hand.wait.text")}<//>`}
         ${due && html`<label class="app-cash check"><input type="checkbox" checked=${paid} onChange=${(/** @type {any} */ e) => setPaid(e.target.checked)} /><span>${t("cash.taken", { sum: money(due, lang) })}</span></label>`}
         ${lacks("cash") && html`<p class="field-error" role="alert">${lacks("cash")}</p>`}
         ${needs.has("pin") && html`<${Field} label=${t("hand.pin")} value=${pin} onInput=${setPin} mode="numeric" limit=${12} error=${lacks("pin")} hint=${t("hand.pin.hint")} />`}
-        ${needs.has("pin") && day.offline.value && html`<${Notice} kind="offline">${t("hand.pin.offline")}<//>`}
+        ${needs.has("pin") && day.offline.value && !wait && html`<${Notice} kind="offline">${t("hand.pin.offline")}<//>`}
         <${Photo} picture=${picture} take=${setPicture} label=${t(needs.has("photo") ? "hand.photo.take" : "hand.photo.add")} />
         ${lacks("photo") && html`<p class="field-error" role="alert">${lacks("photo")}</p>`}
         ${needs.has("signature") && html`<${Signature} signed=${setSignature} />`}

@@ -8,13 +8,17 @@ export function Signature({ signed }) {
   useEffect(() => {
     const canvas = ref.current;
     if (!canvas) return;
-    // It has no size before the dialog is open, and another one when the phone is turned.
+    // It has no size before the dialog is open, and another one when the phone is turned: the signature stays.
+    let sized = false;
     const watch = new ResizeObserver(() => {
       const { width, height } = canvas.getBoundingClientRect();
-      if (canvas.width === Math.round(width * 2)) return;
+      if (!width || canvas.width === Math.round(width * 2)) return;
+      const was = sized && canvas.getContext("2d")?.getImageData(0, 0, canvas.width, canvas.height);
       canvas.width = Math.round(width * 2);
       canvas.height = Math.round(height * 2);
-      again();
+      clear(canvas);
+      if (was) canvas.getContext("2d")?.putImageData(was, 0, 0);
+      sized = true;
     });
     watch.observe(canvas);
     return () => watch.disconnect();

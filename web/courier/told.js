@@ -4,7 +4,7 @@ import { Notice } from "../parts/notice.js";
 import { clock, span } from "../parts/time.js";
 import { html, useState } from "../vendor/preact.js";
 import { newer } from "./install.js";
-import { PhoneApp } from "./menu.js";
+import { Sheet } from "./sheet.js";
 
 /** @typedef {import("./send.js").Entry} Entry */
 
@@ -74,7 +74,9 @@ function Where({ tracker, day }) {
   };
   if (trouble) return html`<${Notice} kind="late" title=${t(`place.${trouble}`)} live>${t(`place.${trouble}.text`)}<//>`;
   if (!gap) return null;
-  const action = help ? html`<${PhoneApp} day=${day} />` : html`<${Button} icon="phone" onClick=${() => setHelp(true)}>${t("place.app")}<//>`;
+  const action = help
+    ? html`<${Sheet} part="PhoneApp" day=${day} close=${() => setHelp(false)} />`
+    : html`<${Button} icon="phone" onClick=${() => setHelp(true)}>${t("place.app")}<//>`;
   return html`
     <${Notice} kind="late" title=${t("place.gap", { time: span(...gap, { lang }) })} action=${html`<${Button} kind="quiet" icon="close" label=${t("close")} onClick=${close} />`}>${t("place.gap.text")}<//>
     ${action}

@@ -28,7 +28,7 @@ export function Tour({ day, shown, pick }) {
               <button type="button" class="app-stop" aria-current=${s.id === shown?.id ? "step" : undefined} onClick=${() => show(pick, s)}>
                 <${Icon} name=${sign(s.kind)} label=${t(`stop.${s.kind}`)} />
                 <span class="app-stop-text"><span dir="auto">${s.address ?? t("stop.no_address")}</span><span class="small quiet num">${s.order.number}</span></span>
-                <span class="num small">${s.window?.to || s.window?.from ? windowOf(s, day.now.value, s.order.timezone) : s.eta ? clock(Date.parse(s.eta), { lang, zone: s.order.timezone }) : ""}</span>
+                <span class="num small">${sorting ? "" : s.window?.to || s.window?.from ? windowOf(s, day.now.value, s.order.timezone) : s.eta ? clock(Date.parse(s.eta), { lang, zone: s.order.timezone }) : ""}</span>
               </button>
               ${sorting && i > 0 && html`<${Button} kind="quiet" icon="up" label=${t("tour.up", { address: s.address ?? s.order.number })} onClick=${() => swap(day, open, i)} />`}
             </li>

@@ -3,14 +3,16 @@
 import { metres } from "../parts/map/glide.js";
 import { signal } from "../vendor/preact.js";
 import { within } from "./db.js";
+import { elsewhere, forget, remind } from "./remind.js";
 
 /** @typedef {{lat: number, lon: number, recorded_at: string, accuracy?: number, speed?: number, heading?: number, altitude?: number, battery?: number}} Fix */
 
-// Milliseconds between fixes that are sent, while moving and at rest; and without any until
-// it is told.
+// Milliseconds between fixes that are sent, while moving and at rest; without any until one is
+// asked for, and until it is told: boards ask for it every 15 seconds, which makes less than a minute.
 const MOVING = 10_000;
 const RESTING = 45_000;
-const LOST = 50_000;
+const SILENT = 14_000;
+const LOST = 40_000;
 const STEP = 25; // metres after which a fix is sent at once
 const WALK = 0.7; // metres a second
 
@@ -24,10 +26,12 @@ export class Tracker {
     this.battery = signal(/** @type {number | undefined} */ (undefined));
     this.awake = signal(false);
     this.heardAt = 0; // the last fix
+    this.askedAt = 0;
     this.sentAt = 0;
     this.toldAt = 0;
     this.told = false; // the board thinks that there is none
     this.hiddenAt = 0;
+    this.reminded = false; // that the page is hidden
     /** @type {number | undefined} */
     this.watchID = undefined;
     /** @type {WakeLockSentinel | undefined} */
@@ -61,8 +65,9 @@ export class Tracker {
     if (!this.wanted && this.watchID !== undefined) this.stop();
     if (this.watchID === undefined) return;
     const now = Date.now();
-    if (!document.hidden && now - this.heardAt > LOST) this.lose(this.trouble.value || "no_fix");
-    if (!document.hidden && now - this.sentAt > RESTING && now - this.heardAt > MOVING) this.ask();
+    if (document.hidden) return this.miss(now);
+    if (now - this.heardAt > LOST) this.lose(this.trouble.value || "no_fix");
+    if (now - Math.max(this.heardAt, this.askedAt) > SILENT) this.ask();
   }
 
   again() {
@@ -80,11 +85,11 @@ export class Tracker {
 
   /** Phones at rest report nothing by themselves. */
   ask() {
-    this.sentAt = Date.now();
+    this.askedAt = Date.now();
     navigator.geolocation.getCurrentPosition(
-      p => this.heard(p, true),
+      p => this.heard(p),
       e => this.failed(e),
-      { enableHighAccuracy: true, timeout: 20_000 },
+      { enableHighAccuracy: true, timeout: SILENT },
     );
   }
 
@@ -95,8 +100,8 @@ export class Tracker {
     this.lock?.release();
   }
 
-  /** @param {GeolocationPosition} position @param {boolean} [due] whether it is sent in any case */
-  heard({ coords, timestamp }, due) {
+  /** @param {GeolocationPosition} position */
+  heard({ coords, timestamp }) {
     const now = Date.now();
     this.heardAt = now;
     this.trouble.value = "";
@@ -107,7 +112,7 @@ export class Tracker {
     const was = this.last.value;
     const moved = was ? metres(was, fix) : Number.POSITIVE_INFINITY;
     const moving = (fix.speed ?? 0) > WALK || moved > (fix.accuracy ?? 0);
-    if (!due && !this.told && !(moved > STEP && now - this.sentAt > 2000) && now - this.sentAt < (moving ? MOVING : RESTING)) return;
+    if (!this.told && !(moved > STEP && now - this.sentAt > 2000) && now - this.sentAt < (moving ? MOVING : RESTING)) return;
     this.sentAt = now;
     this.told = false;
     this.last.value = fix;
@@ -148,17 +153,30 @@ export class Tracker {
     fetch(`/courier/${this.day.id}/location?without=${why}`, request).catch(() => {}); // it is true now or never
   }
 
-  /** A hidden page gets no fixes: the courier is told afterwards for how long. */
+  /** A hidden page gets no fixes: the courier is reminded, and told afterwards for how long. */
   seen() {
+    const now = Date.now();
     if (document.hidden) {
-      this.hiddenAt = Date.now();
+      this.hiddenAt = now;
+      this.reminded = false;
       if (this.watchID !== undefined) this.tell("screen_off");
       return;
     }
-    const away = this.watchID !== undefined && this.hiddenAt && Date.now() - Math.max(this.hiddenAt, this.heardAt) > LOST;
-    if (away) this.gap.value = [Math.max(this.hiddenAt, this.heardAt), Date.now()];
-    this.heardAt = Math.max(this.heardAt, Date.now() - LOST / 2); // it takes a moment to find itself
+    forget();
+    const since = Math.max(this.hiddenAt, this.heardAt);
+    if (this.watchID !== undefined && this.hiddenAt && now - since > LOST)
+      elsewhere(this.day, this.last.value, since).then(known => {
+        if (!known) this.gap.value = [since, now];
+      });
+    this.heardAt = Math.max(this.heardAt, now - LOST / 2); // it takes a moment to find itself
     if (this.wanted) this.again();
+  }
+
+  /** The page has been hidden for a while. @param {number} now */
+  async miss(now) {
+    if (this.reminded || now - this.hiddenAt < LOST) return;
+    this.reminded = true;
+    if (!(await elsewhere(this.day, this.last.value, this.hiddenAt)) && document.hidden) remind();
   }
 
   /** Keeps the screen on: without it there are no fixes. */

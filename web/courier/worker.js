@@ -22,6 +22,7 @@ export function serve(shell) {
     if (e.request.mode === "navigate" && pathname === "/courier-app") e.respondWith(page(name, e.request));
     else if (pathname.startsWith("/assets/")) e.respondWith(asset(e.request));
   });
+  worker.addEventListener("notificationclick", (/** @type {any} */ e) => e.waitUntil(show(e.notification)));
   worker.addEventListener("sync", (/** @type {any} */ e) => e.waitUntil(navigator.locks.request(LOCK, () => sendAll())));
 }
 
@@ -55,6 +56,13 @@ async function page(name, request) {
 
 /** @param {Request} request */
 const asset = async request => (await caches.match(request, { ignoreVary: true })) ?? fetch(request);
+
+/** Brings the app to the front. @param {Notification} reminder */
+async function show(reminder) {
+  reminder.close();
+  const [open] = await worker.clients.matchAll({ type: "window" });
+  return open ? open.focus() : worker.clients.openWindow("/courier-app");
+}
 
 async function sendAll() {
   const channel = new BroadcastChannel("courier");

@@ -5,16 +5,17 @@ export const early = {};
 
 /**
  * A lazily loaded component, shown once its module is loaded.
- * @param {{load: () => Promise<any>, part: string, [more: string]: any}} props part is the module's export
+ * @param {{load: () => Promise<any>, part: string, failed?: () => void, [more: string]: any}} props part is the module's
+ *   export; without failed the page is complete without it
  */
-export function Later({ load, part, ...props }) {
+export function Later({ load, part, failed, ...props }) {
   const [found, setFound] = useState(() => early[part]);
   useEffect(() => {
     if (found) return;
     let gone = false;
     load().then(
       module => gone || setFound(() => module[part]),
-      () => {}, // the page is complete without it
+      () => gone || failed?.(),
     );
     return () => {
       gone = true;

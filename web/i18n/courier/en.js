@@ -52,6 +52,7 @@ export const texts = {
   "tour.offline": "The order of stops can be changed only with a network.",
   "tour.impossible": "An order has to be picked up before it is delivered.",
   "tour.changed": "The tour has just changed. Look at it again.",
+  "sheet.failed": "That needs a network. Try again.",
   "day.title": "Today",
   "day.delivered": { one: "{n} order delivered", other: "{n} orders delivered" },
   "day.cash": "{sum} collected",
@@ -101,6 +102,9 @@ export const texts = {
   "hand.pin": "Customer’s code",
   "hand.pin.hint": "The customer finds it in the message about the order.",
   "hand.pin.offline": "The code is checked once there is a network. If you can’t get it, take a photo instead.",
+  "hand.wait": "No network: don’t hand it over yet",
+  "hand.wait.text":
+    "The customer’s code has to be checked first, and a photo doesn’t replace it. Go to where there is a network: outside, to a window, to the stairs.",
   "hand.photo.take": "Take a photo of the goods at the door",
   "hand.photo.add": "Add a photo",
   "hand.sign": "Customer’s signature",
@@ -141,6 +145,9 @@ export const texts = {
   "place.title": "Where you are",
   "place.about": "Your position is sent while you’re on duty and this page is on the screen. With the screen off, browsers stop sending it.",
   "place.awake": "Your position is sent while you’re on duty. The screen stays on for that; with it off, browsers stop sending it.",
+  "place.remind": "Remind me when it isn’t sent",
+  "place.hidden": "Nobody sees where you are",
+  "place.hidden.text": "Open the courier’s app and keep it on the screen.",
   "place.app": "Send it with the screen off",
   "place.app.failed": "That needs a network. Try again later.",
   "place.app.step1": "Install Traccar Client from the phone’s app store.",
@@ -155,6 +162,12 @@ export const texts = {
   "place.unsupported.text": "Your steps are sent all the same. For the position, use the phone app in the menu.",
   "place.gap": "Nobody saw where you were, {time}",
   "place.gap.text": "The screen was off or another app was open, and browsers send nothing then.",
+
+  "home.title": "On the home screen",
+  "home.text": "The app then opens like any other on the phone, also without a network.",
+  "home.add": "Put it there",
+  "home.apple":
+    "In Safari tap “Share”, then “Add to Home Screen”. Ask your dispatcher for a new link, open the app from the home screen and paste the link there: it doesn’t know what Safari knows. From iOS 18.4 on it keeps the screen on.",
 
   "look.title": "Light or dark",
   "look.auto": "Automatic",
