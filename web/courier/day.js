@@ -110,6 +110,7 @@ export class Day {
       if (this.state.value === "out") this.state.value = "loading";
       if (id !== this.id) {
         this.orders.value = new Map();
+        this.courier.value = undefined;
         await startAnew(id);
       }
       this.id = id;
@@ -156,7 +157,8 @@ export class Day {
         call("GET", `${at}/offers`),
         call("GET", `${at}/shifts`),
       ]);
-      this.courier.value = courier;
+      const told = this.outbox.entries.value.some(e => e.kind === "duty" && e.who === this.id && !e.refused); // the server doesn't know yet
+      if (!told) this.courier.value = newer(courier, this.courier.value);
       this.route.value = route;
       this.offers.value = offers.offers;
       this.shifts.value = shifts.shifts ?? [];

@@ -31,5 +31,5 @@ export async function store(known, orders) {
   return found;
 }
 
-/** @param {Order} a @param {Order | undefined} b */
+/** @template {{version: number}} T @param {T} a @param {T | undefined} b */
 export const newer = (a, b) => (b && b.version > a.version ? b : a);
