@@ -205,3 +205,27 @@ func addHistory(t *testing.T, want map[string]map[string]*tally, o object, zone 
 		}
 	})
 }
+
+// TestImportedOrdersTrainEstimates: a newcomer with a history starts with estimates from it.
+func TestImportedOrdersTrainEstimates(t *testing.T) {
+	w := newTown(t, modes()[0])
+	var rows strings.Builder
+	place := object{"address": "Main St 1", "location": object{"lat": 60.17, "lon": 24.94}}
+	for i := range 60 {
+		made := time.Now().UTC().Add(-time.Duration(i+2) * time.Hour).Truncate(time.Second)
+		rows.Write(encode(t, object{
+			"external_id": fmt.Sprint("old-", i), "merchant_id": "m1", "customer": object{"name": "A"}, "pickup": place, "dropoff": place,
+			"status": "delivered", "created_at": made, "delivered_at": made.Add(75 * time.Minute),
+		}))
+		rows.WriteByte('\n')
+	}
+	code, replies := w.sendText(t, adminKey, "/orders/import", "application/x-ndjson", rows.String())
+	require.Equal(t, http.StatusOK, code)
+	require.Equal(t, 60.0, replies[len(replies)-1]["created"], "%v", replies)
+	var order object
+	eventually(t, "an estimate from history", func() bool {
+		order = w.made(t, adminKey, "/order", object{"merchant_id": "m1", "customer": object{"name": "A"}, "pickup": place, "dropoff": place})
+		return get(order, "eta", "method") == "history"
+	})
+	require.InDelta(t, 75, get(order, "eta", "minutes_remaining"), 8)
+}
