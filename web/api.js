@@ -40,6 +40,7 @@ export async function call(method, path, { token, body, key, version } = {}) {
   const text = await reply.text().catch(() => "");
   const answer = parse(text);
   if (!reply.ok) throw new Refusal(reply.status, answer);
+  if (text && answer === undefined) throw new Refusal(0); // a network's login page in place of the server's answer
   return answer;
 }
 

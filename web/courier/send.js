@@ -95,8 +95,7 @@ async function post({ method, path, body, key, files }) {
   if (!files) headers["Content-Type"] = "application/json";
   try {
     const reply = await fetch(path, { method, headers, body: files ? form(body, files) : JSON.stringify(body), signal: AbortSignal.timeout(PATIENCE) });
-    const text = await reply.text();
-    return { ...judge(reply), status: reply.status, body: parse(text) };
+    return judge(reply.status, parse(await reply.text()), Number(reply.headers.get("Retry-After") ?? 0));
   } catch {
     return { kind: "later", status: 0 };
   }
@@ -110,12 +109,19 @@ function form(body, files) {
   return out;
 }
 
-/** @param {Response} reply @returns {{kind: Answer["kind"], wait?: number}} */
-function judge({ ok, status, headers }) {
-  if (ok) return { kind: "done" };
-  if (status === 401) return { kind: "out" };
-  if (status >= 500 || [408, 425, 429].includes(status)) return { kind: "later", wait: 1000 * Number(headers.get("Retry-After") ?? 0) };
-  return { kind: "refused" };
+/**
+ * What became of an entry. Only the server's own answers are final: a network that wants a login first answers 200 with
+ * a page, and proxies answer 403 and 404 too. But what is too large for a proxy stays so.
+ * @param {number} status @param {any} body undefined if it is not JSON @param {number} seconds of Retry-After
+ * @returns {Answer}
+ */
+export function judge(status, body, seconds) {
+  const ours = status === 413 || (status < 300 ? status === 204 || body !== undefined : Boolean(body?.code));
+  if (!ours) return { kind: "later", status: status < 300 ? 0 : status };
+  if (status < 300) return { kind: "done", status, body };
+  if (status === 401) return { kind: "out", status };
+  if (status >= 500 || [408, 425, 429].includes(status)) return { kind: "later", status, wait: 1000 * seconds };
+  return { kind: "refused", status, body };
 }
 
 /** @param {string} text */
