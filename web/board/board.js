@@ -1,6 +1,7 @@
 import { all, call, Refusal } from "../api.js";
 import { ended } from "../parts/status.js";
 import { batch, computed, effect, signal } from "../vendor/preact.js";
+import { ASK, mayAsk } from "./contact.js";
 import { counted } from "./counts.js";
 import { follow } from "./follow.js";
 import { listed, searched } from "./groups.js";
@@ -11,7 +12,6 @@ import { watchTroubles } from "./troubles.js";
 /** @typedef {import("#api").components["schemas"]["Courier"] & {id: string}} Courier */
 
 const TICK = 10_000; // milliseconds between looks at the clock
-const [CONTACT, FEW] = [15_000, 500]; // milliseconds between questions for what phones say; up to so many couriers
 const SOON = 150; // milliseconds in which changes are gathered
 const AT_ONCE = 6; // requests for changed orders
 
@@ -59,7 +59,7 @@ export class Board {
     setInterval(() => {
       this.now.value = this.clock();
     }, TICK);
-    setInterval(() => document.hidden || this.couriers.size > FEW || this.loadCouriers().then(() => this.redraw(), Boolean), CONTACT);
+    setInterval(() => document.hidden || !mayAsk(this.couriers.size) || this.loadCouriers().then(() => this.redraw(), Boolean), ASK);
     this.load();
     watchTroubles(this.session, found => {
       this.troubles.value = found;

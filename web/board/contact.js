@@ -6,6 +6,12 @@ import { ago, clock } from "../parts/time.js";
 
 const SILENT = 5 * 60_000; // milliseconds without a word from somebody who carries an order
 
+/** Milliseconds between questions for what phones say. */
+export const ASK = 15_000;
+
+/** Whether to ask this time, of so many couriers: of more than four pages of them only each fourth time. @param {number} couriers */
+export const mayAsk = couriers => couriers <= 2_000 || Math.floor(Date.now() / ASK) % 4 === 0;
+
 /** When a courier's phone was heard last, milliseconds; NaN if never. @param {Courier} c */
 export const heardAt = c =>
   Math.max(Date.parse(c.last_contact?.at ?? "") || 0, Date.parse(c.position?.received_at ?? c.position?.recorded_at ?? "") || 0) || Number.NaN;
