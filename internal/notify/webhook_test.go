@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -183,12 +184,12 @@ func TestMerchantIsToldOfADisabledWebhook(t *testing.T) {
 	} {
 		t.Run(c.reason, func(t *testing.T) {
 			var got recorder
-			away := true
+			var away atomic.Bool
+			away.Store(true)
 			email := got.channel("email", false)
 			take := email.Send
 			email.Send = func(ctx context.Context, m notify.Message) notify.Outcome {
-				if away {
-					away = false
+				if away.Swap(false) {
 					return notify.Outcome{Err: errors.New("away")}
 				}
 				return take(ctx, m)
@@ -207,7 +208,7 @@ func TestMerchantIsToldOfADisabledWebhook(t *testing.T) {
 			awaits(t, true, func() bool { return r.log(w.ID)[0] != "order.created waiting 0 0" })
 			r.clock.skip(c.wait)
 			awaits(t, int64(1), r.Disabled)
-			awaits(t, true, func() bool { return !away })
+			awaits(t, true, func() bool { return !away.Load() })
 			stop()
 			require.Empty(t, got.all())
 			r.clock.skip(2 * time.Minute)
