@@ -98,8 +98,11 @@ func mask(key string, v any) any {
 	case object:
 		out := object{}
 		for k, x := range v {
-			// which positions are in the history yet is a matter of time, and so is whether an age is 0
-			if k != "trail" && k != "polyline" && k != "age_seconds" {
+			// Which positions are in the history yet is a matter of time, and so is whether an age is 0, and whether the company
+			// told its price and its period before a booking was answered.
+			_, parcel := v["phase"]
+			asked := parcel && (k == "expected" || k == "price" && v["phase"] == "pending")
+			if k != "trail" && k != "polyline" && k != "age_seconds" && !asked {
 				out[k] = mask(k, x)
 			}
 		}

@@ -169,7 +169,7 @@ func Once[T any](
 	ctx context.Context, s *Service, id, op string, in any, fault error, do func(by domain.By, known *domain.Order, rec *domain.Idempotency) (T, error),
 ) (out T, err error) {
 	by, known, err := s.Authorize(ctx, id)
-	if err = cmp.Or(err, fault); err != nil {
+	if err := cmp.Or(err, fault); err != nil {
 		return out, err
 	}
 	return idempotency.Once(ctx, s.Keys, op+":"+known.ID, in, func(rec *domain.Idempotency) (T, error) { return do(by, known, rec) })

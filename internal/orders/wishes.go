@@ -34,7 +34,7 @@ func (s *Service) wish(
 		return s.Change(ctx, known.ID, known.CourierID, 0, rec, func(o *domain.Order) ([]domain.Event, error) { return verb(o, by) })
 	})
 	caller, callerErr := domain.CallerFrom(ctx)
-	if err = cmp.Or(err, callerErr); err != nil {
+	if err := cmp.Or(err, callerErr); err != nil {
 		return nil, err
 	}
 	return o.For(caller.View()), nil
