@@ -1,6 +1,7 @@
 package httpserver
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -30,6 +31,12 @@ func TestDispatch(t *testing.T) {
 	d.do("POST", "/dispatch/plan", `{"order_ids":["0190b7a1-7d3c-7c1e-9f3a-2b1c5d6e7f80"]}`).problem(404, "order_not_found")
 	d.do("POST", "/dispatch/plan", `{"courier_ids":["0190b7a1-7d3c-7c1e-9f3a-2b1c5d6e7f80"]}`).problem(404, "courier_not_found")
 	d.do("POST", "/dispatch/run", `{"orders":[]}`).problem(422, "validation_failed")
+}
+
+func TestPlacesWithoutAGeocoder(t *testing.T) {
+	d := open(t)
+	require.Equal(t, false, d.do("GET", "/places?q="+strings.Repeat("0", maxPlaceText), nil).ok(200)["configured"])
+	d.do("GET", "/places?q="+strings.Repeat("0", maxPlaceText+1), nil).problem(422, "validation_failed")
 }
 
 func TestShifts(t *testing.T) {
