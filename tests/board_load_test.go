@@ -171,7 +171,7 @@ func TestBoardUnderLoad(t *testing.T) {
 		p.until(`!document.querySelector("dialog[open]")`)
 	}
 	give("bulk, ms", "bulk", `[...document.querySelectorAll("dialog[open] .assign button")].find(b => b.innerText === "Choose for me").click()`, 1000)
-	give("bulk to one courier, ms", "heavy", `document.querySelector("dialog[open] .assign").requestSubmit()`, 1000) // each joins the tour of all before it
+	give("bulk to one courier, ms", "heavy", `document.querySelector("dialog[open] .assign").requestSubmit()`, 5000) // each joins the tour of all before it
 	p.until(`document.querySelector(".leaflet-crowd-pane canvas")`)
 	for _, pan := range []bool{false, true} {
 		n := run[float64](p, frames, pan)
