@@ -135,7 +135,7 @@ func (q *searching) plan(ctx context.Context, g segment) error {
 		if q.f.MerchantID != "" {
 			all = append(all, namedGram(gramMerchant, q.f.MerchantID))
 		}
-		found, err := q.grams(ctx, []int64{g.id}, all)
+		found, err := q.grams(ctx, []segment{g}, all)
 		if err != nil {
 			return err
 		}
@@ -180,8 +180,7 @@ func (q *searching) first(ctx context.Context, batch []segment) (map[[2]int64][]
 	for _, p := range q.plans {
 		grams = append(grams, p.first...)
 	}
-	ids := domain.Each(batch, func(g segment) int64 { return g.id })
-	return q.grams(ctx, ids, grams)
+	return q.grams(ctx, batch, grams)
 }
 
 // candidates returns which orders of a segment may have all grams of an alternative.
@@ -203,7 +202,7 @@ func (q *searching) candidates(ctx context.Context, g segment, found map[[2]int6
 		set := intersection(g, p.first, found)
 		set.and(asked)
 		if len(p.rest) > 0 && set.more(manyCandidates) {
-			more, err := q.grams(ctx, []int64{g.id}, p.rest)
+			more, err := q.grams(ctx, []segment{g}, p.rest)
 			if err != nil {
 				return nil, err
 			}
@@ -230,13 +229,17 @@ func intersection(g segment, all []int64, parts map[[2]int64][]byte) bitmap {
 }
 
 // grams reads postings by segment and gram.
-func (q *searching) grams(ctx context.Context, segments, grams []int64) (map[[2]int64][]byte, error) {
+func (q *searching) grams(ctx context.Context, segments []segment, grams []int64) (map[[2]int64][]byte, error) {
 	parts := slices.Clone(grams)
-	for _, g := range grams {
-		parts = append(parts, packedPart(g))
+	if slices.ContainsFunc(segments, func(g segment) bool { return g.docs < q.s.segment/2 }) { // only those are packed
+		for _, g := range grams {
+			parts = append(parts, packedPart(g))
+		}
+		slices.Sort(parts)
+		parts = slices.Compact(parts)
 	}
-	slices.Sort(parts)
-	found, err := q.parts(ctx, q.s.d.searchGrams, q.s.d.list(segments), q.s.d.list(slices.Compact(parts)))
+	ids := domain.Each(segments, func(g segment) int64 { return g.id })
+	found, err := q.parts(ctx, q.s.d.searchGrams, q.s.d.list(ids), q.s.d.list(parts))
 	out := make(map[[2]int64][]byte, len(found))
 	for key, data := range found {
 		if key[1]>>(2*runeBits) == gramsPacked {
