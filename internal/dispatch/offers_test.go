@@ -168,7 +168,7 @@ func TestOffersAreChecked(t *testing.T) {
 // OFFER_RACES is the number of races, 1,000 by default; "make offers" runs many. They are
 // over two replicas on PostgreSQL if there is one, several at a time.
 func TestOffersHaveOneWinner(t *testing.T) {
-	const lanes = 8
+	const groups = 8
 	races := 1000
 	if n, err := strconv.Atoi(os.Getenv("OFFER_RACES")); err == nil {
 		races = n
@@ -181,10 +181,10 @@ func TestOffersHaveOneWinner(t *testing.T) {
 	var left atomic.Int64
 	left.Store(int64(races))
 	var wg errgroup.Group
-	for lane := range lanes {
+	for group := range groups {
 		var couriers []string
 		for n := range 4 {
-			couriers = append(couriers, f.at(fmt.Sprint(lane, n), metres(0, 0), domain.CourierEdit{Capacity: new(1)}))
+			couriers = append(couriers, f.at(fmt.Sprint(group, n), metres(0, 0), domain.CourierEdit{Capacity: new(1)}))
 		}
 		wg.Go(func() error {
 			for left.Add(-1) >= 0 {

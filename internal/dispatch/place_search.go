@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/order-tracking/order-tracking/internal/background"
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
@@ -26,6 +27,8 @@ const (
 	sourceTurn = "geocoding_turn"
 	// searchFor is how long a person waits for an answer, the turn included.
 	searchFor = 4 * time.Second
+	// maxPlaceText is as long as a whole address may be.
+	maxPlaceText = 500
 )
 
 // takeTurn reports whether the geocoder may be asked now: once per GeocodeEvery, by all replicas together.
@@ -34,10 +37,15 @@ func (s *Service) takeTurn(ctx context.Context) (bool, error) {
 	return s.Store.TakeLease(ctx, sourceTurn, domain.NewID(), now, now.Add(s.GeocodeEvery))
 }
 
-// SearchPlaces finds the places that a text may mean; an empty one finds nothing. It fails with unavailable if the
-// geocoder does not answer in time, or others have to be answered first.
+// SearchPlaces finds the places that a text may mean; an empty one finds nothing. It fails with
+// validation_failed, or unavailable if the geocoder does not answer in time or others have to be answered first.
 func (s *Service) SearchPlaces(ctx context.Context, text string) (PlaceSearch, error) {
 	out := PlaceSearch{Configured: s.Geocoder != nil, Places: []Spot{}}
+	var f domain.Faults
+	f.Text("/q", text, maxPlaceText)
+	if err := f.Err(); err != nil {
+		return out, err
+	}
 	if text = strings.TrimSpace(text); s.Geocoder == nil || text == "" {
 		return out, nil
 	}
@@ -48,12 +56,8 @@ func (s *Service) SearchPlaces(ctx context.Context, text string) (PlaceSearch, e
 		if mine, err = s.takeTurn(ctx); err != nil {
 			return out, err
 		}
-		if !mine {
-			select {
-			case <-patient.Done():
-				return out, domain.Unavailable("the geocoder", patient.Err())
-			case <-time.After(s.GeocodeEvery / 4):
-			}
+		if !mine && !background.Sleep(patient, s.GeocodeEvery/4) {
+			return out, domain.Unavailable("the geocoder", patient.Err())
 		}
 	}
 	found, err := s.Geocoder.Find(patient, text)

@@ -34,7 +34,7 @@ type queue struct {
 	ends  *time.Timer  // stops shortly before it
 
 	mu       sync.Mutex
-	window   map[key]bool      // what is in a lane or not settled yet
+	window   map[key]bool      // what waits for its order or is not settled yet
 	lanes    map[string][]item // by order; the first is being sent if the order is busy
 	busy     map[string]bool
 	blocked  map[string]bool // orders with a failed delivery that is not settled yet

@@ -82,7 +82,7 @@ var listTests = map[string]func(*testing.T, storeSuite){
 			p.After = *next
 			s.create(t, draft(), start.Add(time.Hour+time.Duration(i)*time.Second))
 		}
-		require.Equal(t, want, got, "none twice, none missing")
+		require.Equal(t, want, got, "each of them once")
 	},
 	"filters": filters,
 	"a courier's orders, active ones first": func(t *testing.T, s storeSuite) {

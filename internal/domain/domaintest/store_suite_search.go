@@ -100,7 +100,7 @@ var searchTests = map[string]func(*testing.T, storeSuite){
 			}
 			s.index(t)
 		}
-		require.Equal(t, want, got, "none twice, none missing")
+		require.Equal(t, want, got, "each of them once")
 	},
 	"a feed that is stopped anywhere goes on": func(t *testing.T, s storeSuite) {
 		made := map[string]bool{}
