@@ -132,6 +132,16 @@ func (s *shop) signedIn(ph *handset, name string) (courier string) {
 	return courier
 }
 
+// given signs a courier in whose app shows the order that he was given.
+func (s *shop) given(ph *handset) (courier, id string) {
+	courier = s.signedIn(ph, "Ivan")
+	id, _ = s.pizza(nil)
+	s.rest("POST", "/order/"+id+"/assign-courier", object{"courier_id": courier})
+	ph.visit("")
+	ph.until(`document.querySelector(".app-go .main")`)
+	return courier, id
+}
+
 // killable is a shop whose server is a process.
 func killable(t *testing.T) (*shop, *proc.Server) {
 	bin, err := proc.Build(t.Context(), t.TempDir())
@@ -318,6 +328,7 @@ func TestCourierIsToldThatThePhoneIsFull(t *testing.T) {
 		_, err := chromedp.Call(ph.ctx, storage.OverrideQuotaForOrigin, storage.OverrideQuotaForOriginParams{Origin: "http://" + ph.net.listener.Addr().String(), QuotaSize: bytes})
 		require.NoError(t, err)
 	}
+	ph.lets("geolocation", cdpbrowser.PermissionSettingDenied) // so that only the step has to be kept
 	room(new(1.0))
 	ph.visit("")
 	ph.until(`document.querySelector(".app-go .main")`)
@@ -334,11 +345,7 @@ func TestCourierIsToldThatThePhoneIsFull(t *testing.T) {
 func TestCourierSignsInAgain(t *testing.T) {
 	s := newShop(t)
 	ph := newHandset(t, s.http)
-	courier := s.signedIn(ph, "Ivan")
-	id, _ := s.pizza(nil)
-	s.rest("POST", "/order/"+id+"/assign-courier", object{"courier_id": courier})
-	ph.visit("")
-	ph.until(`document.querySelector(".app-go .main")`)
+	courier, id := s.given(ph)
 	ph.offline()
 	ph.step()
 	s.rest("DELETE", "/courier/"+courier+"/onboarding", nil)

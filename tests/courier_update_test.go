@@ -59,11 +59,7 @@ func TestCourierKeepsTheQueueThroughAnUpdate(t *testing.T) {
 	s := newShop(t)
 	addr, newer, held := updating(t, s.http)
 	ph := newHandset(t, addr)
-	courier := s.signedIn(ph, "Ivan")
-	id, _ := s.pizza(nil)
-	s.rest("POST", "/order/"+id+"/assign-courier", object{"courier_id": courier})
-	ph.visit("")
-	ph.until(`document.querySelector(".app-go .main")`)
+	_, id := s.given(ph)
 	held.Store(true)
 	ph.step()
 	ph.step()
@@ -90,11 +86,7 @@ func TestCourierKeepsTheQueueThroughAnUpdate(t *testing.T) {
 func TestCourierStepsAreSentAfterTheAppIsClosed(t *testing.T) {
 	s := newShop(t)
 	ph := newHandset(t, s.http)
-	courier := s.signedIn(ph, "Ivan")
-	id, _ := s.pizza(nil)
-	s.rest("POST", "/order/"+id+"/assign-courier", object{"courier_id": courier})
-	ph.visit("")
-	ph.until(`document.querySelector(".app-go .main")`)
+	_, id := s.given(ph)
 	var worker atomic.Value
 	require.NoError(t, chromedp.Listen(ph.ctx, func(e any) {
 		if e, ok := e.(*serviceworker.EventWorkerRegistrationUpdated); ok && len(e.Registrations) > 0 {

@@ -50,7 +50,7 @@ func (a *App) connect(ctx context.Context) (err error) {
 	a.estimate = estimateConfig(a.cfg.Estimate, a.cfg.Dispatch.PickupTime)
 	a.gate.documents = &access.Documents{Store: a.store, Clock: a.clock}
 	a.hub = push.New(push.Config{
-		ShowCourier: a.showCourier, Duties: a.duties,
+		ShowCourier: func(merchantID string) domain.ShowCourier { return a.orders.ShowCourier(merchantID) }, Duties: a.duties,
 		Glimpse: func(ctx context.Context, o *domain.Order, v domain.View) (*domain.Position, error) {
 			return a.orders.Glimpse(ctx, o, v)
 		},
@@ -67,13 +67,6 @@ func (a *App) connect(ctx context.Context) (err error) {
 		return a.embedded.Restored()
 	}
 	return nil
-}
-
-// showCourier is a merchant's rule for showing the courier, with the estimates that some need.
-func (a *App) showCourier(merchantID string) domain.ShowCourier {
-	return a.gate.documents.Profile(merchantID).ShowCourier.By(func(from, to domain.Point) time.Duration {
-		return a.estimate.Drive(from, to, a.clock.Now())
-	})
 }
 
 // duties are a courier's route and offers; the hub reads them once it runs.

@@ -296,7 +296,7 @@ func (s *Service) Glimpse(ctx context.Context, o *domain.Order, v domain.View) (
 	if p == nil {
 		return nil, err
 	}
-	g := o.Glimpse(s.rule(o))
+	g := o.Glimpse(s.ShowCourier(o.MerchantID))
 	if v == domain.ViewCustomer && g.Rule.CountsStops() {
 		g.Stops = s.StopsBefore(ctx, o)
 	}
@@ -320,10 +320,10 @@ func (s *Service) whereabouts(ctx context.Context, o *domain.Order) (*domain.Pos
 
 // Trail returns the positions of an order's courier that the view shows.
 func (s *Service) Trail(o *domain.Order, v domain.View, trail []domain.Position, history []domain.Event) []domain.Position {
-	return o.Glimpse(s.rule(o)).Trail(v, trail, history)
+	return o.Glimpse(s.ShowCourier(o.MerchantID)).Trail(v, trail, history)
 }
 
-// rule returns the rule for showing the order's courier to customers.
-func (s *Service) rule(o *domain.Order) domain.ShowCourier {
-	return s.profile(o.MerchantID).ShowCourier.By(func(from, to domain.Point) time.Duration { return s.Estimate.Drive(from, to, s.Clock.Now()) })
+// ShowCourier returns a merchant's rule for showing the courier to customers, with the estimates that some need.
+func (s *Service) ShowCourier(merchantID string) domain.ShowCourier {
+	return s.profile(merchantID).ShowCourier.By(func(from, to domain.Point) time.Duration { return s.Estimate.Drive(from, to, s.Clock.Now()) })
 }

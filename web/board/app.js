@@ -2,11 +2,10 @@ import { t } from "../i18n/index.js";
 import { Button } from "../parts/button.js";
 import { Empty, Notice } from "../parts/notice.js";
 import { Toasts } from "../parts/toast.js";
-import { html, useEffect, useState } from "../vendor/preact.js";
+import { html, useEffect, useRef, useState } from "../vendor/preact.js";
 import { Alerts } from "./alerts.js";
 import { Assign } from "./assign.js";
 import { Commands } from "./commands.js";
-import { Create } from "./create.js";
 import { Drawer } from "./drawer.js";
 import { Login } from "./login.js";
 import { MakeOffer } from "./offers.js";
@@ -22,6 +21,7 @@ const Couriers = room(() => import("./couriers.js"), "Couriers", "couriers");
 const Plan = room(() => import("./plan.js"), "Plan", "plan");
 const Reports = room(() => import("./reports/reports.js"), "Reports", "reports");
 const Settings = room(() => import("./settings.js"), "Settings", "settings", "record");
+const Create = room(() => import("./create.js"), "Create", "create");
 const Import = room(() => import("./import.js"), "Import", "import");
 
 const views = { orders: Orders, couriers: Couriers, plan: Plan, alerts: Alerts, reports: Reports, settings: Settings };
@@ -41,6 +41,8 @@ export function App({ boot, session, board }) {
 function Shell({ boot, session, board }) {
   const [commands] = useState(() => new Commands(board, session));
   useEffect(() => commands.listen(), []);
+  const creates = useRef(false);
+  creates.current ||= commands.creating.value; // from then on, as what was written stays
   const { view = "orders", order } = route.value;
   const found = views[/** @type {keyof typeof views} */ (view)] ?? Orders;
   const props = { boot, session, board, commands };
@@ -52,7 +54,8 @@ function Shell({ boot, session, board }) {
         <${found} ...${props} />
       </main>
       ${order && html`<${Drawer} key=${order} id=${order} ...${props} />`}
-      <${Palette} ...${props} /><${Help} ...${props} /><${Create} ...${props} /><${Assign} ...${props} /><${MakeOffer} ...${props} />
+      <${Palette} ...${props} /><${Help} ...${props} /><${Assign} ...${props} /><${MakeOffer} ...${props} />
+      ${creates.current && html`<${Create} ...${props} />`}
       ${commands.importing.value && html`<${Import} ...${props} />`}
       <${Toasts} />
     </div>

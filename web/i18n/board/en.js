@@ -206,20 +206,7 @@ export const texts = {
   "actor.customer": "customer",
   "actor.carrier": "carrier",
 
-  "create.save": "Create",
-  "address.find": "Find the address",
-  "address.found": "Addresses found",
-  "address.hint": "Enter finds the address.",
-  "address.none": "Nothing found. Keep it as written and tap the map.",
-  "address.away": "The address search doesn’t answer. Keep it as written and tap the map.",
-  "address.street": "street",
-  "address.area": "area",
-
-  "create.pin": "Tap the map to set the door.",
-  "create.pinned": "The door is set on the map.",
   "create.door": "Entrance, floor, door code",
-  "create.items": "Items",
-  "create.items.hint": "One on each line, such as 2 x Pizza",
 
   "courier.never": "Never",
   "dropped.out_of_range": "The phone sends places that do not exist.",

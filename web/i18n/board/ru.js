@@ -211,20 +211,7 @@ export const texts = {
   "actor.customer": "клиент",
   "actor.carrier": "служба доставки",
 
-  "create.save": "Создать",
-  "address.find": "Найти адрес",
-  "address.found": "Найденные адреса",
-  "address.hint": "Enter — найти адрес.",
-  "address.none": "Ничего не нашлось. Оставьте как есть и отметьте дверь на карте.",
-  "address.away": "Поиск адресов не отвечает. Оставьте как есть и отметьте дверь на карте.",
-  "address.street": "улица",
-  "address.area": "район",
-
-  "create.pin": "Коснитесь карты, чтобы отметить адрес.",
-  "create.pinned": "Адрес отмечен на карте.",
   "create.door": "Подъезд, этаж, код",
-  "create.items": "Состав",
-  "create.items.hint": "По одному в строке, например: 2 x Пицца",
 
   "courier.never": "Никогда",
   "dropped.out_of_range": "Телефон присылает несуществующие координаты.",
