@@ -347,7 +347,9 @@ func TestTextsOfMerchantsDoNotContradictTheEnd(t *testing.T) {
 // A shop that sets nothing up tells what most shops would.
 func TestBuiltInRules(t *testing.T) {
 	var got recorder
-	r := newRig(t, with(got.channel("email", false), got.channel("sms", true)))
+	chats := got.channel("max", false)
+	chats.Address = func(o *domain.Order) string { return o.Bookkeeping.Contacts["max"] }
+	r := newRig(t, with(got.channel("email", false), got.channel("sms", true), chats))
 	_, err := r.PutRules(r.ctx, "", notify.RulesEdit{Channels: map[string]notify.ChannelSetting{"sms": {Enabled: true}}}, 0)
 	require.NoError(t, err)
 	moved := domain.EventStatusChanged
@@ -355,24 +357,31 @@ func TestBuiltInRules(t *testing.T) {
 		event  domain.EventType
 		status domain.Status
 		want   string
+		chat   string // for who has one
 	}{
-		{domain.EventCreated, domain.StatusCreated, "email accepted"},
-		{moved, domain.StatusOutForDelivery, "email on_its_way"},
-		{moved, domain.StatusDelivered, "email delivered"},
-		{moved, domain.StatusDeliveryFailed, "email failed_attempt"},
-		{moved, domain.StatusReadyForPickup, "email ready_for_pickup"},
-		{domain.EventOrderLate, domain.StatusInTransit, "email late"},
-		{domain.EventCourierNear, domain.StatusOutForDelivery, ""}, // by what is read at once: push and chats
-		{moved, domain.StatusConfirmed, ""},
+		{domain.EventCreated, domain.StatusCreated, "email accepted", "email accepted"},
+		{moved, domain.StatusOutForDelivery, "email on_its_way", "max on_its_way"},
+		{moved, domain.StatusDelivered, "email delivered", "max delivered"},
+		{moved, domain.StatusDeliveryFailed, "email failed_attempt", "max failed_attempt"},
+		{moved, domain.StatusReadyForPickup, "email ready_for_pickup", "max ready_for_pickup"},
+		{moved, domain.StatusAtDropoff, "", "max at_the_door"}, // where it is read at once
+		{domain.EventOrderLate, domain.StatusInTransit, "email late", "max late"},
+		{domain.EventCourierNear, domain.StatusOutForDelivery, "", "max near"}, // so is this
+		{moved, domain.StatusConfirmed, "", ""},
 	} {
-		o, _ := domain.NewOrder(domain.Draft{Customer: domain.Customer{Name: "A", Email: "a@example.com", Phone: "+79161234567"}, Dropoff: &domain.Place{Address: "B"}}, domain.By{Now: r.clock.Now()})
-		ch := &domain.Change{Order: o, Events: []domain.Event{{ID: domain.NewID(), OrderID: o.ID, Type: c.event, Status: c.status, RecordedAt: r.clock.Now()}}}
-		r.Match(ch)
-		sent := []string{}
-		for _, d := range ch.Deliveries {
-			sent = append(sent, d.Receiver+" "+d.Template)
+		for contact, want := range map[string]string{"": c.want, "chat-1": c.chat} {
+			o, _ := domain.NewOrder(domain.Draft{Customer: domain.Customer{Name: "A", Email: "a@example.com", Phone: "+79161234567"}, Dropoff: &domain.Place{Address: "B"}}, domain.By{Now: r.clock.Now()})
+			if contact != "" {
+				o.Bookkeeping.Contacts = map[string]string{"max": contact}
+			}
+			ch := &domain.Change{Order: o, Events: []domain.Event{{ID: domain.NewID(), OrderID: o.ID, Type: c.event, Status: c.status, RecordedAt: r.clock.Now()}}}
+			r.Match(ch)
+			sent := []string{}
+			for _, d := range ch.Deliveries {
+				sent = append(sent, d.Receiver+" "+d.Template)
+			}
+			require.Equal(t, want, strings.Join(sent, ", "), "%s %s %s", c.event, c.status, contact)
 		}
-		require.Equal(t, c.want, strings.Join(sent, ", "), "%s %s", c.event, c.status)
 	}
 }
 
