@@ -1,6 +1,7 @@
 package tests
 
 import (
+	"bytes"
 	"io/fs"
 	"os"
 	"path"
@@ -191,7 +192,11 @@ func TestNamesOfTheDocumentsExist(t *testing.T) {
 func TestMetricsOfTheAlertsExist(t *testing.T) {
 	s := start(t, "--sandbox-carriers")
 	create(t, s.api("REST"))
-	_, exposition := s.rest(t, "GET", "/metrics", nil, nil)
+	var exposition []byte
+	eventually(t, "the delivery company was called", func() bool {
+		_, exposition = s.rest(t, "GET", "/metrics", nil, nil)
+		return bytes.Contains(exposition, []byte("ordertracking_carrier_suspended"))
+	})
 	alerts, err := os.ReadFile("../deploy/alerts.yml")
 	require.NoError(t, err)
 	source, err := os.ReadFile("../internal/app/metrics.go")
