@@ -63,7 +63,8 @@ func (t Tour) Sequence(fixed, known int) Tour {
 
 // sequencer searches for the best order of a tour's stops, by index.
 type sequencer struct {
-	way         [][]float64 // travel time from a stop, or the start (the last row), to each; seconds
+	tour        Tour
+	way         []float64 // travel time from each stop, and at last the start, to each; seconds, negative until it is needed
 	early, late []float64
 	half        []float64 // half of the service time
 	before      []int     // the pick-up that must precede a drop-off, or -1
@@ -84,7 +85,7 @@ type progress struct {
 
 func newSequencer(t Tour, fixed int) *sequencer {
 	n := len(t.Stops)
-	s := &sequencer{fixed: fixed, left: tourWork, passed: make([]int, n)}
+	s := &sequencer{tour: t, way: slices.Repeat([]float64{-1}, (n+1)*n), fixed: fixed, left: tourWork, passed: make([]int, n)}
 	pickups := map[string]int{}
 	for i, stop := range t.Stops {
 		s.best = append(s.best, i)
@@ -102,24 +103,26 @@ func newSequencer(t Tour, fixed int) *sequencer {
 		}
 		s.before = append(s.before, p)
 	}
-	for from := range n + 1 {
-		at := t.At
-		if from < n {
-			at = t.Stops[from].At
-		}
-		row := make([]float64, n)
-		for to := range n {
-			row[to] = max(0, t.Travel(t.Vehicle, at, t.Stops[to].At)).Seconds()
-		}
-		s.way = append(s.way, row)
-	}
 	s.bestCost = s.cost(s.best, never)
 	return s
 }
 
+// drive is the travel time from a stop, or the start, to a stop. Of long tours few are needed.
+func (s *sequencer) drive(from, to int) float64 {
+	known := &s.way[from*len(s.early)+to]
+	if *known < 0 {
+		at := s.tour.At
+		if from < len(s.early) {
+			at = s.tour.Stops[from].At
+		}
+		*known = max(0, s.tour.Travel(s.tour.Vehicle, at, s.tour.Stops[to].At)).Seconds()
+	}
+	return *known
+}
+
 // next moves on to a stop.
 func (s *sequencer) next(p progress, stop int) progress {
-	t := max(p.time+s.way[p.at][stop]+s.half[stop], s.early[stop])
+	t := max(p.time+s.drive(p.at, stop)+s.half[stop], s.early[stop])
 	cost := p.cost + tourLate*max(0, t-s.late[stop]) + t + s.half[stop] - p.time
 	return progress{stop, t + s.half[stop], cost}
 }
@@ -202,7 +205,7 @@ func (s *sequencer) search(known int) {
 	rng := rand.New(rand.NewPCG(1, uint64(len(s.best)))) //nolint:gosec // equal tours have equal results
 	for n := 0; n < rebuilds && s.left > 0; n++ {
 		seed := rng.IntN(len(s.early))
-		slices.SortFunc(orders, func(a, b []int) int { return cmp.Compare(s.way[seed][a[0]], s.way[seed][b[0]]) })
+		slices.SortFunc(orders, func(a, b []int) int { return cmp.Compare(s.drive(seed, a[0]), s.drive(seed, b[0])) })
 		out := slices.Clone(orders[:min(len(orders), 2+rng.IntN(mostRebuilt))])
 		rng.Shuffle(len(out), func(i, j int) { out[i], out[j] = out[j], out[i] })
 		s.insertAnew(out)
