@@ -17,12 +17,17 @@ func (p *tab) fill(label, text string) {
 	p.keys(text)
 }
 
-// click presses the button, or the link that looks like one, of a text.
+// click presses the visible button, or the link that looks like one, of a text, once it can be pressed; of several the last.
 func (p *tab) click(text string) {
 	p.t.Helper()
-	const find = `[...document.querySelectorAll("dialog[open] button, main button, .drawer button")].findLast(b => (b.innerText.trim() || b.ariaLabel) === %q && !b.disabled)`
-	p.until(find, text)
-	p.do(`void `+find+`.click()`, text)
+	p.until(`(b => b && (b.click(), true))([...document.querySelectorAll(":is(dialog[open], main, .drawer) button")].findLast(b =>
+		b.checkVisibility() && !b.disabled && (b.innerText.trim() || b.ariaLabel) === %q))`, text)
+}
+
+// confirm presses the button of a text in the dialog that asks.
+func (p *tab) confirm(text string) {
+	p.t.Helper()
+	p.until(`(b => b && (b.click(), true))([...document.querySelectorAll("dialog:modal button")].find(b => b.innerText.trim() === %q && !b.disabled))`, text)
 }
 
 // A form that somebody else was faster with says who and what, and keeps both.
@@ -65,7 +70,7 @@ func TestWebhooksAreLookedAfterOnTheBoard(t *testing.T) {
 	p.click("Warehouse\nhttps://93.184.216.34/hooks")
 	p.until(`location.search.includes("id=")`)
 	p.click("New secret")
-	p.click("New secret")
+	p.confirm("New secret")
 	p.until(`document.querySelector("dialog[open] .secret")?.innerText.startsWith("whsec_")`)
 	require.NotEqual(t, first, run[string](p, `document.querySelector("dialog[open] .secret").innerText`))
 	p.do(`void document.querySelector("dialog[open]").close()`)
@@ -76,7 +81,7 @@ func TestWebhooksAreLookedAfterOnTheBoard(t *testing.T) {
 	p.until(`document.querySelector(".deliveries li")?.innerText.includes("held back")`)
 	require.False(t, s.rest("GET", "/webhooks", nil)["webhooks"].([]any)[0].(object)["enabled"].(bool))
 	p.click("Delete")
-	p.click("Delete")
+	p.confirm("Delete")
 	p.until(`document.querySelector(".empty")`)
 	p.calm()
 }

@@ -66,12 +66,14 @@ export function useResource(board, path, { blank, whole } = {}) {
   const [conflict, setConflict] = useState("");
   const [busy, setBusy] = useState(false);
   const bad = (/** @type {unknown} */ reason) => void say(whyNot(reason, board), { kind: "bad" });
+  // An answer that was long on its way must not hide a newer one.
+  const take = (/** @type {any} */ told) => setStored((/** @type {any} */ now) => (now?.version > told.version ? now : told));
   const load = async () => {
     const told = await call("GET", path).catch(reason => {
       if (blank && reason instanceof Refusal && reason.status === 404) return blank;
       bad(reason);
     });
-    if (told) setStored(told);
+    if (told) take(told);
     return told;
   };
   const discard = () => {
@@ -95,7 +97,7 @@ export function useResource(board, path, { blank, whole } = {}) {
     setBusy(true);
     const body = whole ? built(edits, Object.fromEntries(whole.map(name => [name, stored[name]]))) : built(edits);
     try {
-      setStored(await call(whole ? "PUT" : "PATCH", path, { body, version: stored.version, key: crypto.randomUUID() }));
+      take(await call(whole ? "PUT" : "PATCH", path, { body, version: stored.version, key: crypto.randomUUID() }));
       discard();
       say(t("done.saved"));
       return true;
@@ -113,7 +115,7 @@ export function useResource(board, path, { blank, whole } = {}) {
     busy,
     save,
     discard,
-    take: setStored,
+    take,
     dirty: Object.keys(edits).length > 0,
     get: pointer => (pointer in edits ? edits[pointer] : read(stored, pointer)),
     set: (pointer, value) => setEdits({ ...edits, [pointer]: value }),
