@@ -58,7 +58,7 @@ func (b *bookings) drop(id string) { delete(b.list, named(id)) }
 type outcome struct {
 	z      float64
 	weight float64
-	ended  bool
+	open   int // 1 while it is on its way
 }
 
 // renew computes the quantiles again when some hours have passed.
@@ -75,9 +75,9 @@ func (b *bookings) renew(now time.Time, s *Settings) {
 			delete(b.list, id)
 			continue
 		}
-		o := outcome{z: k.Z, weight: math.Exp2(-age / recent), ended: k.Ended}
+		o := outcome{z: k.Z, weight: math.Exp2(-age / recent)}
 		if !k.Ended {
-			o.z = (bound(math.Log(age/60), shortest, longest) - k.P.Mean) / k.P.Scale
+			o.open, o.z = 1, (bound(math.Log(age/60), shortest, longest)-k.P.Mean)/k.P.Scale
 		}
 		all = append(all, o)
 	}
@@ -86,11 +86,13 @@ func (b *bookings) renew(now time.Time, s *Settings) {
 
 // kaplanMeier returns the quantiles of the outcomes; not ok when there are too few.
 func kaplanMeier(all []outcome) (z [3]float64, ok bool) {
-	slices.SortFunc(all, func(a, b outcome) int { return cmp.Or(cmp.Compare(a.z, b.z), cmp.Compare(a.weight, b.weight)) })
+	slices.SortFunc(all, func(a, b outcome) int { // what has come at an age was on its way until then, as what is still open
+		return cmp.Or(cmp.Compare(a.z, b.z), cmp.Compare(a.open, b.open), cmp.Compare(a.weight, b.weight))
+	})
 	risk, ended := 0., 0
 	for _, o := range all {
 		risk += o.weight
-		if o.ended {
+		if o.open == 0 {
 			ended++
 		}
 	}
@@ -99,7 +101,7 @@ func kaplanMeier(all []outcome) (z [3]float64, ok bool) {
 	}
 	left, i, last := 1., 0, 0.
 	for _, o := range all {
-		if o.ended && risk > 0 {
+		if o.open == 0 && risk > 0 {
 			left *= 1 - o.weight/risk
 			last = o.z
 			for i < 3 && left <= 1-tenths[i] {

@@ -32,7 +32,9 @@ func pings(tables []*table) map[string][]ping {
 		}
 	}
 	for _, list := range out {
-		slices.SortFunc(list, func(a, b ping) int { return cmp.Or(a.at.Compare(b.at), cmp.Compare(a.seq, b.seq)) })
+		slices.SortFunc(list, func(a, b ping) int { // the tenth comes after the ninth, also at the same time
+			return cmp.Or(a.at.Compare(b.at), cmp.Compare(len(a.seq), len(b.seq)), cmp.Compare(a.seq, b.seq))
+		})
 	}
 	return out
 }
