@@ -219,17 +219,17 @@ func (g *Guard) forget() {
 
 // Run polls for revocations and stores last uses until the context ends.
 func (g *Guard) Run(ctx context.Context) {
-	outage, round := false, 0
+	round, outage := 0, background.Outage{
+		Log: g.log, Lost: "cannot poll for revoked keys; every key is read from the database until polling works",
+	}
 	background.Loop(ctx, nil, 0, func() time.Duration {
 		if round%countEvery == 0 {
 			g.countReplicas(ctx)
 		}
 		round++
-		err := g.Check(ctx)
-		if err != nil && !outage && ctx.Err() == nil {
-			g.log.Warn("cannot poll for revoked keys; every key is read from the database until polling works", zap.Error(err))
+		if err := g.Check(ctx); ctx.Err() == nil {
+			outage.Note(err)
 		}
-		outage = err != nil
 		return checkEvery
 	})
 	g.writeUses(context.WithoutCancel(ctx), 0)

@@ -290,13 +290,13 @@ const indexEvery = time.Second
 
 // indexSearch feeds the index of searches.
 func (a *App) indexSearch(ctx context.Context) {
-	failing := false
+	outage := background.Outage{Log: a.log, Lost: "the search index can't be extended; retrying until it works"}
 	background.Loop(ctx, nil, 0, func() time.Duration {
 		more, err := a.store.IndexSearch(ctx)
-		if err != nil && ctx.Err() == nil && !failing {
-			a.log.Warn("the search index can't be extended; retrying until it works", zap.Error(err))
+		if ctx.Err() == nil {
+			outage.Note(err)
 		}
-		if failing = err != nil; more && !failing {
+		if more && err == nil {
 			return 0
 		}
 		return indexEvery

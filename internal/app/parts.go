@@ -99,14 +99,13 @@ func (a *App) kafkaClient() messaging.ClientConfig {
 
 // ensureTopics creates the topics on external brokers as soon as they answer; the product works without them until then.
 func (a *App) ensureTopics(ctx context.Context) {
-	for pause, logged := time.Second, false; ; pause, logged = min(2*pause, time.Minute), true {
+	outage := background.Outage{Log: a.log, Lost: "the topics can't be checked or created; retrying until it works"}
+	for pause := time.Second; ; pause = min(2*pause, time.Minute) {
 		err := messaging.EnsureTopics(ctx, a.kafkaClient())
 		if err == nil || ctx.Err() != nil {
 			return
 		}
-		if !logged {
-			a.log.Warn("the topics can't be checked or created; retrying until it works", zap.Error(err))
-		}
+		outage.Note(err)
 		background.Sleep(ctx, pause)
 	}
 }

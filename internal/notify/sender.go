@@ -83,13 +83,11 @@ func (s *senders) held(now time.Time, renewBelow time.Duration) (all, renew []st
 func (s *Service) Run(ctx context.Context) {
 	var running sync.WaitGroup
 	defer running.Wait()
-	outage := false
+	outage := background.Outage{Log: s.Log, Lost: "webhooks and messages wait: the database does not answer"}
 	background.Loop(ctx, s.nudge, 0, func() time.Duration {
 		err := s.lease(ctx, &running)
-		if outage != (err != nil) && ctx.Err() == nil {
-			if outage = err != nil; outage {
-				s.Log.Warn("webhooks and messages wait: the database does not answer", zap.Error(err))
-			}
+		if ctx.Err() == nil {
+			outage.Note(err)
 		}
 		background.Sleep(ctx, leaseGap)
 		return s.Config.Poll

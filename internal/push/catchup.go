@@ -8,6 +8,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/order-tracking/order-tracking/internal/background"
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
@@ -26,10 +27,16 @@ type catchup struct {
 	rooms   []*room
 	running int
 	closed  bool
-	outage  bool // logged
+	outage  background.Outage
 }
 
-func (c *catchup) init() { c.ctx, c.cancel = context.WithCancel(context.Background()) }
+func (c *catchup) init(log *zap.Logger) {
+	c.ctx, c.cancel = context.WithCancel(context.Background())
+	c.outage = background.Outage{
+		Log: log, Lost: "can't compare watched orders with the database; retrying every second",
+		Back: "comparing watched orders with the database again",
+	}
+}
 
 // close abandons the reads in progress and waits for them to stop.
 func (c *catchup) close() {
@@ -150,18 +157,9 @@ func (h *Hub) watched() []*room {
 	return kept
 }
 
-// noteOutage logs the start and end of a store outage.
+// noteOutage logs the start and end of a store outage, but not that closing cut off a read.
 func (h *Hub) noteOutage(err error) {
-	c := &h.catchup
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.closed || (err != nil) == c.outage {
-		return
-	}
-	c.outage = err != nil
-	if c.outage {
-		h.log.Warn("can't compare watched orders with the database; retrying every second", zap.Error(err))
-	} else {
-		h.log.Info("comparing watched orders with the database again")
+	if h.catchup.ctx.Err() == nil {
+		h.catchup.outage.Note(err)
 	}
 }

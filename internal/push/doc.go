@@ -25,8 +25,8 @@
 // # Concurrency
 //
 // All methods are safe for concurrent use. Announcing (the methods of domain.Audience) takes locks briefly and never waits
-// for a reader, the store or the network. Locks are taken in this order and no other: room, fleet, subscription; the locks
-// of the room tables are taken alone. A reader's wake function is called with no lock held, so it may use the subscription.
+// for a reader, the store or the network. Locks are taken in this order and no other: room, fleet,
+// subscription. A reader's wake function is called with no lock held, so it may use the subscription.
 //
 // A message is encoded once and shared. An idle subscription has no goroutine and no
 // queue memory; an announcement queues a pointer and wakes its reader.

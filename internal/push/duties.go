@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/order-tracking/order-tracking/internal/background"
 	"github.com/order-tracking/order-tracking/internal/domain"
@@ -105,15 +106,12 @@ func (h *Hub) readDuties(ctx context.Context) {
 		due := slices.Collect(maps.Keys(h.duties.due))
 		clear(h.duties.due)
 		h.duties.mu.Unlock()
-		var readers sync.WaitGroup
-		for n := range min(dutyReaders, len(due)) {
-			readers.Go(func() {
-				for i := n; i < len(due); i += dutyReaders {
-					h.refreshDuties(ctx, due[i])
-				}
-			})
+		var readers errgroup.Group
+		readers.SetLimit(dutyReaders)
+		for _, id := range due {
+			readers.Go(func() error { h.refreshDuties(ctx, id); return nil })
 		}
-		readers.Wait()
+		_ = readers.Wait() // a failure is made up for by the next read
 	}
 }
 

@@ -3,7 +3,6 @@ package push
 import (
 	"context"
 	"slices"
-	"sync/atomic"
 	"time"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
@@ -20,7 +19,6 @@ const (
 // histories, without positions. A reader's cursor is the id of the newest entry it got.
 type feed struct {
 	room
-	watchers atomic.Int32 // members, and one more while entries are kept for those who come back
 
 	// Under the room's lock: the newest entries, oldest first, and until when they are kept without a member.
 	kept  []kept
@@ -33,9 +31,6 @@ type kept struct {
 	merchant string
 	event    *domain.Event // nil for the start of the feed
 }
-
-// watched reports whether entries are wanted.
-func (f *feed) watched() bool { return f.watchers.Load() > 0 }
 
 // watchesAll reports whether somebody wants the entries of all orders.
 func (h *Hub) watchesAll() bool { return h.fleet.watched() || h.feed.watched() }
@@ -71,22 +66,13 @@ func (f *feed) turn() {
 // publish sends an entry of an order, whose room is locked, to the members who may see the order and do not watch it itself.
 func (f *feed) publishOrder(r *room, e *domain.Event, w *wakes) {
 	merchant := r.track.state.MerchantID
-	var frames [domain.Views]*Frame
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if e.Type != domain.EventNotified { // which is no frame of the feed
 		f.keep(kept{e.ID, merchant, e})
 	}
-	f.each(func(m *member) bool {
-		if !m.sub.owns(merchant) || m.sub.watches(r) {
-			return true
-		}
-		v := m.sub.view
-		if frames[v] == nil {
-			frames[v] = feedFrame(e, v)
-		}
-		return frames[v] == nil || m.take(frames[v], w)
-	})
+	wants := func(m *member) bool { return m.sub.owns(merchant) && !m.sub.watches(r) }
+	f.publishViews(w, wants, func(v domain.View) *Frame { return feedFrame(e, v) })
 }
 
 // keep remembers an entry; the room is locked.

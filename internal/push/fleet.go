@@ -3,7 +3,6 @@ package push
 import (
 	"context"
 	"slices"
-	"sync/atomic"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
@@ -11,7 +10,6 @@ import (
 // fleet is the room of the fleet's watchers: the moves of all couriers, merged per tick, and the statuses of all orders at once.
 type fleet struct {
 	room
-	watchers atomic.Int32
 
 	// Under the room's lock: the newest position of each courier that moved while the fleet was watched, with the tick that
 	// publishes it, and the couriers that moved since the last tick.
@@ -29,9 +27,6 @@ type move struct {
 type couriers struct {
 	Couriers []domain.Fix `json:"couriers"`
 }
-
-// watched reports whether the fleet has watchers.
-func (f *fleet) watched() bool { return f.watchers.Load() > 0 }
 
 // reset clears the moves when the last watcher has left; the room is locked.
 func (f *fleet) reset() { f.moves, f.due = nil, nil }

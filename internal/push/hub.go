@@ -2,7 +2,6 @@ package push
 
 import (
 	"context"
-	"hash/maphash"
 	"maps"
 	"slices"
 	"sync"
@@ -10,6 +9,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/order-tracking/order-tracking/internal/background"
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
@@ -67,11 +67,11 @@ func New(cfg Config, store domain.Store, live domain.LiveStore, clock domain.Clo
 		cfg: cfg, store: store, live: live, clock: clock, log: log, subs: map[*Subscription]struct{}{},
 		closed: make(chan struct{}), duties: dutyQueue{due: map[string]bool{}, wake: make(chan struct{}, 1)},
 	}
-	h.orders.init(func(id string) *room { return &room{hub: h, topic: OrderTopic(id), track: new(track)} })
-	h.couriers.init(func(id string) *room { return &room{hub: h, topic: CourierTopic(id)} })
+	h.orders.make = func(id string) *room { return &room{hub: h, topic: OrderTopic(id), track: new(track)} }
+	h.couriers.make = func(id string) *room { return &room{hub: h, topic: CourierTopic(id)} }
 	h.fleet.room = room{hub: h, topic: FleetTopic()}
 	h.feed.room = room{hub: h, topic: OrdersTopic()}
-	h.catchup.init()
+	h.catchup.init(log)
 	if cfg.Wakeups != nil {
 		h.peers = &peers{hub: h, wakeups: cfg.Wakeups, id: domain.NewID()}
 	}
@@ -179,73 +179,50 @@ func (h *Hub) Shutdown(ctx context.Context, spread time.Duration) {
 // watched orders with the store, and each tick it publishes the fleet's moves.
 func (h *Hub) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
-	wg.Go(func() { every(ctx, h.cfg.FleetTick, h.turn) })
+	wg.Go(func() { background.Loop(ctx, nil, h.cfg.FleetTick, h.turn) })
 	if h.peers != nil {
 		wg.Go(func() { h.peers.run(ctx) })
 	}
 	wg.Go(func() { h.readDuties(ctx) })
-	every(ctx, checkEvery, func() { h.check(ctx); h.feed.turn() })
+	background.Loop(ctx, nil, checkEvery, func() time.Duration {
+		h.check(ctx)
+		h.feed.turn()
+		return checkEvery
+	})
 	wg.Wait()
 	return nil
 }
 
-func every(ctx context.Context, d time.Duration, fn func()) {
-	ticker := time.NewTicker(d)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-			fn()
-		}
-	}
-}
-
-// turn ends a tick: it publishes the moves.
-func (h *Hub) turn() {
+// turn ends a tick: it publishes the moves, and returns when to do so again.
+func (h *Hub) turn() time.Duration {
 	h.fleet.turn()
 	if h.peers != nil {
 		h.peers.turn()
 	}
+	return h.cfg.FleetTick
 }
 
 // table is the index of the rooms of one topic kind.
 type table struct {
-	seed   maphash.Seed
-	make   func(id string) *room
-	shards [64]struct {
-		sync.Mutex
-		rooms map[string]*room
-	}
-}
-
-func (t *table) init(makeRoom func(id string) *room) {
-	t.seed, t.make = maphash.MakeSeed(), makeRoom
-	for i := range t.shards {
-		t.shards[i].rooms = map[string]*room{}
-	}
+	rooms sync.Map // *room by id
+	make  func(id string) *room
 }
 
 // get returns a room by id, or nil; it may be removed before it is locked.
 func (t *table) get(id string) *room {
-	sh := &t.shards[maphash.String(t.seed, id)%uint64(len(t.shards))]
-	sh.Lock()
-	defer sh.Unlock()
-	return sh.rooms[id]
+	found, _ := t.rooms.Load(id)
+	r, _ := found.(*room)
+	return r
 }
 
 // lock returns a live room by id, locked; if there is none it is created when create is set, otherwise nil.
 func (t *table) lock(id string, create bool) *room {
-	sh := &t.shards[maphash.String(t.seed, id)%uint64(len(t.shards))]
 	for {
-		sh.Lock()
-		r := sh.rooms[id]
+		r := t.get(id)
 		if r == nil && create {
-			r = t.make(id)
-			sh.rooms[id] = r
+			made, _ := t.rooms.LoadOrStore(id, t.make(id))
+			r, _ = made.(*room)
 		}
-		sh.Unlock()
 		if r == nil {
 			return nil
 		}
@@ -272,22 +249,13 @@ func (t *table) with(id string, create bool, fn func(r *room, w *wakes)) {
 // remove removes a room, which is locked, permanently.
 func (t *table) remove(r *room) {
 	r.dead = true
-	sh := &t.shards[maphash.String(t.seed, r.topic.ID)%uint64(len(t.shards))]
-	sh.Lock()
-	if sh.rooms[r.topic.ID] == r {
-		delete(sh.rooms, r.topic.ID)
-	}
-	sh.Unlock()
+	t.rooms.CompareAndDelete(r.topic.ID, r)
 }
 
 // all returns all rooms.
-func (t *table) all() []*room {
-	var out []*room
-	for i := range t.shards {
-		sh := &t.shards[i]
-		sh.Lock()
-		out = slices.AppendSeq(out, maps.Values(sh.rooms))
-		sh.Unlock()
+func (t *table) all() (out []*room) {
+	for _, r := range t.rooms.Range {
+		out = append(out, r.(*room))
 	}
 	return out
 }

@@ -53,7 +53,7 @@ func (r *room) publishFix(fix domain.Fix, w *wakes) {
 	}
 	r.track.last = &fix.Position
 	glimpse, now := r.hub.glimpse(r.track.state, r.track.stops), r.hub.clock.Now()
-	r.publishViews(w, func(v domain.View) *Frame {
+	r.publishViews(w, everyMember, func(v domain.View) *Frame {
 		p := glimpse.Position(v, &fix.Position, now)
 		switch {
 		case p == nil:
@@ -79,7 +79,7 @@ func (h *Hub) estimated(e domain.Estimate) {
 		if len(r.members) == 0 || t.state.Status.Terminal() {
 			return
 		}
-		r.publishViews(w, func(v domain.View) *Frame {
+		r.publishViews(w, everyMember, func(v domain.View) *Frame {
 			place := v != domain.ViewCustomer || h.glimpse(t.state, t.stops).Position(v, t.last, now) != nil
 			return &Frame{
 				Type: TypeETA, Topic: r.topic, key: keyEstimate, form: new(form),

@@ -137,7 +137,7 @@ func (r *room) announce(e *domain.Event, w *wakes) {
 	if f == nil {
 		return
 	}
-	r.publishViews(w, func(v domain.View) *Frame {
+	r.publishViews(w, everyMember, func(v domain.View) *Frame {
 		if v == domain.ViewStaff {
 			return f
 		}

@@ -3,6 +3,7 @@ package push
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -161,14 +162,7 @@ func (p *peers) turn() {
 	moves := p.moves
 	p.moves = nil
 	p.mu.Unlock()
-	batch := make([]domain.Fix, 0, min(len(moves), maxMoves))
-	for _, fix := range moves {
-		if batch = append(batch, fix); len(batch) == maxMoves {
-			p.publish(peerMessage{Fixes: batch}, FleetTopic())
-			batch = batch[:0]
-		}
-	}
-	if len(batch) > 0 {
+	for batch := range slices.Chunk(slices.Collect(maps.Values(moves)), maxMoves) {
 		p.publish(peerMessage{Fixes: batch}, FleetTopic())
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
@@ -17,9 +18,11 @@ type room struct {
 	mu      sync.Mutex
 	dead    bool // removed from its table
 	members []*member
-	track   *track     // of an order
-	latest  time.Time  // device time of the newest published position
-	duties  *published // of a courier; nil before the first read
+	// watchers counts the members; in the feed also one more while entries are kept for those who come back.
+	watchers atomic.Int32
+	track    *track     // of an order
+	latest   time.Time  // device time of the newest published position
+	duties   *published // of a courier; nil before the first read
 }
 
 // member is a subscription in a room. Its fields are protected by the room's lock.
@@ -80,15 +83,6 @@ func (s *Subscription) Remove(t Topic) {
 	found.room.leave(found)
 }
 
-// drop removes the member from the subscription's list.
-func (s *Subscription) drop(m *member) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if i := slices.Index(s.members, m); i >= 0 {
-		s.members = slices.Delete(s.members, i, i+1)
-	}
-}
-
 // join makes the subscription a member of the topic's room, which holds frames for it
 // until enter. It returns nil when it is a member already or has ended.
 func (s *Subscription) join(t Topic) (*member, error) {
@@ -110,12 +104,7 @@ func (s *Subscription) join(t Topic) (*member, error) {
 	r.members = append(r.members, m)
 	s.members = append(s.members, m)
 	s.topics++
-	switch t.Kind {
-	case KindFleet:
-		s.hub.fleet.watchers.Add(1)
-	case KindOrders:
-		s.hub.feed.watchers.Add(1)
-	}
+	r.watchers.Add(1)
 	if len(r.members) == 1 && s.hub.peers != nil {
 		s.hub.peers.watch(t)
 	}
@@ -138,6 +127,9 @@ func (h *Hub) room(t Topic) *room {
 	return r
 }
 
+// watched reports whether anybody wants what happens here.
+func (r *room) watched() bool { return r.watchers.Load() > 0 }
+
 // leave removes the member from the room.
 func (r *room) leave(m *member) {
 	r.mu.Lock()
@@ -159,14 +151,9 @@ func (r *room) remove(m *member) {
 	if last < cap(r.members)/4 && cap(r.members) > 16 {
 		r.members = append(make([]*member, 0, last*2), r.members...)
 	}
-	switch r.topic.Kind {
-	case KindFleet:
-		r.hub.fleet.watchers.Add(-1)
-	case KindOrders:
-		r.hub.feed.watchers.Add(-1)
-		if last == 0 {
-			r.hub.feed.linger() // before the other replicas are told that nobody listens
-		}
+	r.watchers.Add(-1)
+	if last == 0 && r.topic.Kind == KindOrders {
+		r.hub.feed.linger() // before the other replicas are told that nobody listens
 	}
 	if last == 0 && r.hub.peers != nil {
 		r.hub.peers.unwatch(r.topic)
@@ -205,11 +192,17 @@ func (r *room) each(stays func(m *member) bool) {
 // publish sends a frame to every member; the room is locked.
 func (r *room) publish(f *Frame, w *wakes) { r.each(func(m *member) bool { return m.take(f, w) }) }
 
-// publishViews sends every member the frame for its view, made once per view, nil for none. The room is locked.
-func (r *room) publishViews(w *wakes, frame func(domain.View) *Frame) {
+// everyMember wants all frames.
+func everyMember(*member) bool { return true }
+
+// publishViews sends every member that wants it the frame for its view, made once per view, nil for none. The room is locked.
+func (r *room) publishViews(w *wakes, wants func(*member) bool, frame func(domain.View) *Frame) {
 	var frames [domain.Views]*Frame
 	var made [domain.Views]bool
 	r.each(func(m *member) bool {
+		if !wants(m) {
+			return true
+		}
 		v := m.sub.view
 		if !made[v] {
 			frames[v], made[v] = frame(v), true

@@ -3,6 +3,7 @@ package push
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -62,12 +63,11 @@ func (s *Subscription) KeepOpen() {
 func (s *Subscription) Drain(buf []Frame) ([]Frame, error) {
 	from := len(buf)
 	s.mu.Lock()
-	for i, f := range s.queue {
+	for _, f := range s.queue {
 		buf = append(buf, *f)
-		s.queue[i] = nil
 	}
 	s.base += uint64(len(s.queue))
-	s.emptied()
+	s.discard()
 	err := s.err
 	s.mu.Unlock()
 	for i := from; i < len(buf); i++ {
@@ -106,7 +106,20 @@ func (s *Subscription) Next(ctx context.Context) (Frame, error) {
 }
 
 // Close ends the subscription and discards queued frames. It may be called more than once, also from wake.
-func (s *Subscription) Close() { s.close(ErrClosed) }
+func (s *Subscription) Close() {
+	s.mu.Lock()
+	s.end(ErrClosed)
+	s.err = ErrClosed
+	s.discard()
+	closed := s.closed
+	s.closed = nil
+	s.mu.Unlock()
+	s.leaveAll()
+	s.hub.forget(s)
+	if closed != nil {
+		closed()
+	}
+}
 
 // End ends the subscription with an error that its reader gets after the queued frames.
 func (s *Subscription) End(err error) {
@@ -117,22 +130,6 @@ func (s *Subscription) End(err error) {
 		s.fire()
 	}
 	s.leaveAll()
-}
-
-func (s *Subscription) close(err error) {
-	s.mu.Lock()
-	s.end(err)
-	s.err = err
-	clear(s.queue)
-	s.emptied()
-	closed := s.closed
-	s.closed = nil
-	s.mu.Unlock()
-	s.leaveAll()
-	s.hub.forget(s)
-	if closed != nil {
-		closed()
-	}
 }
 
 func (s *Subscription) leaveAll() {
@@ -155,13 +152,16 @@ func (s *Subscription) pop() Frame {
 		s.facts--
 	}
 	if len(s.queue) == 0 {
-		s.emptied()
+		s.discard()
 	}
 	return f
 }
 
-// emptied shrinks the queue; mu is held.
-func (s *Subscription) emptied() { s.queue, s.facts, s.replay = s.inline[:0], 0, 0 }
+// discard empties the queue; mu is held.
+func (s *Subscription) discard() {
+	clear(s.queue)
+	s.queue, s.facts, s.replay = s.inline[:0], 0, 0
+}
 
 // put queues a frame. slot, for frames with a conflation key, holds the place of an unread
 // one. It reports whether to wake the reader and whether the subscription goes on.
@@ -173,8 +173,7 @@ func (s *Subscription) put(f *Frame, slot *uint64) (wake, alive bool) {
 	}
 	if slot == nil {
 		if s.facts >= s.hub.cfg.Queue+s.replay {
-			clear(s.queue)
-			s.emptied()
+			s.discard()
 			return s.end(ErrTooSlow), false
 		}
 		s.facts++
@@ -207,9 +206,9 @@ func (s *Subscription) putOwn(frames []*Frame) (wake bool) {
 
 // finish queues the end of a topic and removes it; a subscription with no other topic ends.
 func (s *Subscription) finish(m *member, end *Frame) (wake bool) {
-	s.drop(m)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.members = slices.DeleteFunc(s.members, func(other *member) bool { return other == m })
 	if s.err != nil {
 		return false
 	}
@@ -227,8 +226,7 @@ func (s *Subscription) fail(err error) (wake bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.err == nil {
-		clear(s.queue)
-		s.emptied()
+		s.discard()
 	}
 	return s.end(err)
 }

@@ -60,7 +60,7 @@ type Redis struct {
 
 	mu     sync.Mutex
 	missed map[string]time.Time // orders whose newest version could not be written, with the time
-	outage bool                 // an outage was logged
+	outage background.Outage
 
 	wakeups wakeups
 	cancel  context.CancelFunc
@@ -89,19 +89,21 @@ func NewRedis(ctx context.Context, url string, o RedisOptions) (*Redis, error) {
 	}
 	r := &Redis{
 		prefix: o.Prefix, replica: domain.NewID(), log: o.Log, option: option, memory: NewMemory(MemoryOptions{}),
-		kick: make(chan struct{}, 1), missed: map[string]time.Time{},
+		kick: make(chan struct{}, 1), missed: map[string]time.Time{}, outage: background.Outage{
+			Log: o.Log, Lost: "Redis does not answer; orders are read from the database until it does", Back: "Redis answers again",
+		},
 	}
 	r.option.DialCtxFn = r.dial
 	r.signalRenewed()
 	r.wakeups = wakeups{
 		redis: r, client: make(chan rueidis.Client, 1), watched: map[string]bool{}, out: make(chan wakeup, maxUnsent),
 	}
-	background, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	life, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	r.cancel = cancel
 	err = r.renew(ctx)
-	r.note(err)
-	r.wg.Go(func() { r.keep(background, err) })
-	r.wg.Go(func() { r.wakeups.send(background) })
+	r.outage.Note(err)
+	r.wg.Go(func() { r.keep(life, err) })
+	r.wg.Go(func() { r.wakeups.send(life) })
 	return r, nil
 }
 
@@ -214,25 +216,10 @@ func (r *Redis) fail(call context.Context, s *session, err error) error {
 	}
 	gaveUp := call.Err() != nil && !errors.Is(context.Cause(call), errSlow)
 	if !answered && !gaveUp && r.current.CompareAndSwap(s, nil) {
-		r.note(err)
+		r.outage.Note(err)
 		background.Wake(r.kick)
 	}
 	return domain.Unavailable("redis", err)
-}
-
-// note logs the start and the end of an outage.
-func (r *Redis) note(err error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if (err != nil) == r.outage {
-		return
-	}
-	r.outage = err != nil
-	if r.outage {
-		r.log.Warn("Redis does not answer; orders are read from the database until it does", zap.Error(err))
-	} else {
-		r.log.Info("Redis answers again")
-	}
 }
 
 // keep renews the session every second and on request; while the server does not answer it backs off, up to a second.
@@ -253,7 +240,7 @@ func (r *Redis) keep(ctx context.Context, err error) {
 			pause = min(2*pause, refreshEvery)
 		}
 		if err = r.renew(ctx); ctx.Err() == nil {
-			r.note(err)
+			r.outage.Note(err)
 		}
 		r.signalRenewed()
 	}

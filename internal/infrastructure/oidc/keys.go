@@ -17,6 +17,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 	"go.uber.org/zap"
 
+	"github.com/order-tracking/order-tracking/internal/background"
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
@@ -80,7 +81,7 @@ type source struct {
 	issuer string
 	client *http.Client
 	clock  domain.Clock
-	log    *zap.Logger
+	outage background.Outage
 
 	mu      sync.Mutex
 	current *published
@@ -157,12 +158,7 @@ func (s *source) fetch(now time.Time) {
 	if err == nil {
 		got.fetched, s.current = now, got
 	}
-	switch {
-	case err != nil && s.failed == nil:
-		s.log.Warn("the identity provider can't be asked for its keys; its tokens are accepted as far as their keys are known", zap.String("issuer", s.issuer), zap.Error(err))
-	case err == nil && s.failed != nil:
-		s.log.Info("the identity provider answers again", zap.String("issuer", s.issuer))
-	}
+	s.outage.Note(err, zap.String("issuer", s.issuer))
 	s.failed = err
 	close(s.running)
 	s.running = nil

@@ -23,6 +23,7 @@ import (
 	"github.com/maypok86/otter/v2"
 	"go.uber.org/zap"
 
+	"github.com/order-tracking/order-tracking/internal/background"
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
@@ -82,7 +83,10 @@ func New(o Options) *Provider {
 	if len(o.Audience) == 0 {
 		o.Audience = []string{o.ClientID}
 	}
-	p := &Provider{o: o, keys: source{issuer: o.Issuer, client: o.Client, clock: o.Clock, log: o.Log}}
+	p := &Provider{o: o, keys: source{issuer: o.Issuer, client: o.Client, clock: o.Clock, outage: background.Outage{
+		Log: o.Log, Lost: "the identity provider can't be asked for its keys; its tokens are accepted as far as their keys are known",
+		Back: "the identity provider answers again",
+	}}}
 	for _, a := range o.Algorithms {
 		p.algorithms = append(p.algorithms, jose.SignatureAlgorithm(a))
 	}
