@@ -20,9 +20,9 @@ type CarrierAccount struct {
 	Merchants   []string `koanf:"-" json:"merchants"`
 	Account     string   `koanf:"account" json:"account"`
 	Secret      string   `koanf:"secret" json:"secret" secret:"all"`
-	BaseURL     string   `koanf:"base_url" json:"base_url"`
+	BaseURL     string   `koanf:"base_url" json:"base_url" rule:"carrier"`
 	Freight     bool     `koanf:"freight" json:"freight"`
-	Currency    string   `koanf:"currency" json:"currency"`
+	Currency    string   `koanf:"currency" json:"currency" rule:"currency"`
 	SenderName  string   `koanf:"sender_name" json:"sender_name"`
 	SenderPhone string   `koanf:"sender_phone" json:"sender_phone"`
 	FromCity    string   `koanf:"from_city" json:"from_city"`

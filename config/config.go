@@ -5,6 +5,7 @@
 package config
 
 import (
+	"cmp"
 	_ "embed"
 	"time"
 
@@ -63,21 +64,21 @@ type Database struct {
 // Redis configures the cache that replicas share.
 type Redis struct {
 	URL    string `koanf:"url" secret:"url"`
-	Prefix string `koanf:"prefix"`
+	Prefix string `koanf:"prefix" rule:"text 64"`
 }
 
 // Kafka configures the brokers, or the embedded one.
 type Kafka struct {
-	Brokers     []string `koanf:"brokers"`
-	Listen      string   `koanf:"listen"`
-	Dir         string   `koanf:"dir"`
-	Group       string   `koanf:"group"`
+	Brokers     []string `koanf:"brokers" rule:"broker"`
+	Listen      string   `koanf:"listen" rule:"address"`
+	Dir         string   `koanf:"dir" rule:"text 4096"`
+	Group       string   `koanf:"group" rule:"text 255"`
 	Partitions  int      `koanf:"partitions" min:"1" max:"1000"`
 	Replication int      `koanf:"replication" min:"1" max:"100"`
 	// DeliveryTimeout is how long an event may wait for the brokers' acknowledgement.
 	DeliveryTimeout time.Duration `koanf:"delivery_timeout" min:"1s"`
 	// Compression of records: none, gzip, snappy, lz4 or zstd.
-	Compression string    `koanf:"compression"`
+	Compression string    `koanf:"compression" rule:"oneof none gzip snappy lz4 zstd"`
 	TLS         KafkaTLS  `koanf:"tls"`
 	SASL        KafkaSASL `koanf:"sasl"`
 }
@@ -93,7 +94,7 @@ type KafkaTLS struct {
 
 // KafkaSASL authenticates the product to the brokers.
 type KafkaSASL struct {
-	Mechanism string `koanf:"mechanism"`
+	Mechanism string `koanf:"mechanism" rule:"optional oneof PLAIN SCRAM-SHA-256 SCRAM-SHA-512"`
 	User      string `koanf:"user"`
 	Password  string `koanf:"password" secret:"all"`
 }
@@ -103,46 +104,46 @@ func (k Kafka) Embedded() bool { return len(k.Brokers) == 0 }
 
 // HTTP configures the server for REST and streams.
 type HTTP struct {
-	Addr              string        `koanf:"addr"`
+	Addr              string        `koanf:"addr" rule:"address"`
 	ReadHeaderTimeout time.Duration `koanf:"read_header_timeout" min:"1ms"`
 	ReadTimeout       time.Duration `koanf:"read_timeout" min:"1ms"`
 	IdleTimeout       time.Duration `koanf:"idle_timeout" min:"1ms"`
 	MaxPerAddress     int           `koanf:"max_per_address" min:"0" max:"1000000"`
 	MaxBodyBytes      int64         `koanf:"max_body_bytes" min:"1024" max:"1073741824"`
 	MaxImportBytes    int64         `koanf:"max_import_bytes" min:"1048576" max:"1125899906842624"`
-	AllowedOrigins    []string      `koanf:"allowed_origins"`
-	PublicURL         string        `koanf:"public_url"`
+	AllowedOrigins    []string      `koanf:"allowed_origins" rule:"origin"`
+	PublicURL         string        `koanf:"public_url" rule:"optional base"`
 	AccessLog         bool          `koanf:"access_log"`
 }
 
 // Spool configures temporary storage of uploads.
 type Spool struct {
-	Dir string `koanf:"dir"`
+	Dir string `koanf:"dir" rule:"text 4096"`
 	Max int64  `koanf:"max" min:"1048576" max:"1125899906842624"`
 }
 
 // GRPC configures the gRPC server.
 type GRPC struct {
-	Addr            string `koanf:"addr"`
+	Addr            string `koanf:"addr" rule:"address"`
 	MaxMessageBytes int    `koanf:"max_message_bytes" min:"1024" max:"1073741824"`
 }
 
 // Log configures the log's level and format.
 type Log struct {
-	Level  string `koanf:"level"`
-	Format string `koanf:"format"`
+	Level  string `koanf:"level" rule:"oneof debug info warn error"`
+	Format string `koanf:"format" rule:"oneof auto console json"`
 }
 
 // Access holds the first administrator's key. Load sets BootstrapAdminKey also from the key file; empty means protected mode.
 type Access struct {
-	BootstrapAdminKey     string `koanf:"bootstrap_admin_key" secret:"all"`
+	BootstrapAdminKey     string `koanf:"bootstrap_admin_key" secret:"all" rule:"optional key"`
 	BootstrapAdminKeyFile string `koanf:"bootstrap_admin_key_file"`
-	SecretKey             string `koanf:"secret_key" secret:"all"`
+	SecretKey             string `koanf:"secret_key" secret:"all" rule:"optional key"`
 }
 
 // Orders configures orders.
 type Orders struct {
-	PhoneRegion string `koanf:"phone_region"`
+	PhoneRegion string `koanf:"phone_region" rule:"optional region"`
 }
 
 // Tracking configures couriers' positions.
@@ -166,19 +167,19 @@ type Arrival struct {
 
 // Routing configures a road router.
 type Routing struct {
-	URL     string        `koanf:"url" secret:"url"`
+	URL     string        `koanf:"url" secret:"url" rule:"optional base"`
 	Timeout time.Duration `koanf:"timeout" min:"1ms"`
 }
 
 // Geocoding configures the server that finds addresses.
 type Geocoding struct {
-	URL       string        `koanf:"url" secret:"url"`
-	API       string        `koanf:"api"`
+	URL       string        `koanf:"url" secret:"url" rule:"optional base"`
+	API       string        `koanf:"api" rule:"oneof nominatim photon"`
 	Every     time.Duration `koanf:"every" min:"1ms" max:"1h"`
 	Timeout   time.Duration `koanf:"timeout" min:"1ms" max:"1m"`
-	UserAgent string        `koanf:"user_agent"`
-	Language  string        `koanf:"language"`
-	Countries []string      `koanf:"countries"`
+	UserAgent string        `koanf:"user_agent" rule:"optional text 200"`
+	Language  string        `koanf:"language" rule:"optional text 35"`
+	Countries []string      `koanf:"countries" rule:"region"`
 }
 
 // Estimate configures the estimates of arrival times.
@@ -202,7 +203,7 @@ type Speeds struct {
 
 // Dispatch configures how couriers are chosen for orders.
 type Dispatch struct {
-	Mode        string        `koanf:"mode"`
+	Mode        string        `koanf:"mode" rule:"oneof manual suggest assign offer"`
 	Step        time.Duration `koanf:"step" min:"1s"`
 	Bundle      int           `koanf:"bundle" min:"1" max:"20"`
 	Patience    time.Duration `koanf:"patience" min:"1m"`
@@ -210,7 +211,7 @@ type Dispatch struct {
 	OfferFor    time.Duration `koanf:"offer_for" min:"1s"`
 	OfferTotal  time.Duration `koanf:"offer_total" min:"1s"`
 	OfferAtOnce int           `koanf:"offer_at_once" min:"1" max:"50"`
-	OnNoTaker   string        `koanf:"on_no_taker"`
+	OnNoTaker   string        `koanf:"on_no_taker" rule:"oneof widen assign alert"`
 }
 
 // Live configures live streams.
@@ -224,7 +225,7 @@ type Live struct {
 // Carriers configures the delivery companies.
 type Carriers struct {
 	Sandbox bool   `koanf:"sandbox"`
-	HookURL string `koanf:"hook_url"`
+	HookURL string `koanf:"hook_url" rule:"optional hook"`
 	// AccountsFile names a file with further accounts; Accounts is its content.
 	AccountsFile string           `koanf:"accounts_file"`
 	Accounts     []CarrierAccount `koanf:"-"`
@@ -244,20 +245,20 @@ func (c Carriers) Emulated() bool { return c.Sandbox || c.CDEK.BaseURL == Carrie
 // Map configures the base map of the pages: a file, else tiles, else none.
 type Map struct {
 	PMTiles     string `koanf:"pmtiles"`
-	Tiles       string `koanf:"tiles"`
-	Attribution string `koanf:"attribution"`
+	Tiles       string `koanf:"tiles" rule:"optional tiles"`
+	Attribution string `koanf:"attribution" rule:"optional text 200"`
 }
 
 // Brand configures the pages' name, logo (a file) and colour.
 type Brand struct {
-	Name   string `koanf:"name"`
+	Name   string `koanf:"name" rule:"optional text 60"`
 	Logo   string `koanf:"logo"`
-	Accent string `koanf:"accent"`
+	Accent string `koanf:"accent" rule:"optional color"`
 }
 
 // Call connects customers and couriers.
 type Call struct {
-	URL string `koanf:"url"`
+	URL string `koanf:"url" rule:"optional call"`
 }
 
 // Limits configures the rate limits of callers.
@@ -271,12 +272,12 @@ type Limits struct {
 // Proof configures proofs of delivery.
 type Proof struct {
 	// Offline says what a delivery needs whose PIN could not be checked: photo or refuse.
-	Offline string `koanf:"offline"`
+	Offline string `koanf:"offline" rule:"oneof photo refuse"`
 }
 
 // Privacy holds the default privacy rules; stored settings override them.
 type Privacy struct {
-	ShowCourier string `koanf:"show_courier"`
+	ShowCourier string `koanf:"show_courier" rule:"show_courier"`
 }
 
 // Retention configures how long customers' data is kept; stored settings override it.
@@ -297,30 +298,18 @@ var defaults []byte
 // files that these name. For --help it returns pflag.ErrHelp; every other error is one line that names the key and the
 // source of its value, and contains no secrets.
 func Load(args, environ []string) (*Config, error) {
-	fromFlags, path, err := flagLayer(args)
-	if err != nil {
-		return nil, err
-	}
-	fromDefaults, err := yamlLayer(originDefault, defaults)
-	if err != nil {
-		return nil, err
-	}
-	fromFile, err := fileLayer(path)
-	if err != nil {
-		return nil, err
-	}
-	fromEnv, err := envLayer(environ)
-	if err != nil {
+	fromFlags, path, flagsErr := flagLayer(args)
+	fromDefaults, defaultsErr := yamlLayer(originDefault, defaults)
+	fromFile, fileErr := fileLayer(path)
+	fromEnv, envErr := envLayer(environ)
+	if err := cmp.Or(flagsErr, defaultsErr, fileErr, envErr); err != nil {
 		return nil, err
 	}
 	c, err := merge(fromDefaults, fromFile, fromEnv, fromFlags)
 	if err != nil {
 		return nil, err
 	}
-	if err := c.readAdminKey(); err != nil {
-		return nil, err
-	}
-	if err := c.readCarrierAccounts(); err != nil {
+	if err := cmp.Or(c.readAdminKey(), c.readCarrierAccounts()); err != nil {
 		return nil, err
 	}
 	return c, c.validate()

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -240,4 +241,21 @@ func TestEveryNumberHasLimits(t *testing.T) {
 	}
 	_, err := Load(nil, []string{"OT_HTTP__IDLE_TIMEOUT=100000h"})
 	requireOneLine(t, err, "http.idle_timeout", "between 1ms and 87600h0m0s")
+}
+
+func TestEveryRuleIsKnown(t *testing.T) {
+	for key, spec := range keys {
+		name, argument, _ := strings.Cut(spec.rule, " ")
+		switch name {
+		case "":
+		case "oneof":
+			require.NotEmpty(t, strings.Fields(argument), key)
+		case "text":
+			_, err := strconv.Atoi(argument)
+			require.NoError(t, err, key)
+		default:
+			require.Contains(t, checks, name, key)
+		}
+		require.True(t, name == "" || spec.kind.Kind() == reflect.String || spec.kind.Kind() == reflect.Slice, key)
+	}
 }

@@ -20,6 +20,10 @@ type keySpec struct {
 	secret string
 	// min and max are the limits of a number or a duration, as text.
 	min, max string
+	// rule is what the text, or each text of a list, must be: one of checks, or text or oneof with what they need. An
+	// optional text may be empty.
+	rule     string
+	optional bool
 }
 
 // maxDuration is the default limit of durations: ten years, so that sums of durations and times can't overflow.
@@ -38,9 +42,10 @@ func keysOf(prefix string, t reflect.Type, above ...int) map[string]keySpec {
 		case f.Type.Kind() == reflect.Struct:
 			maps.Copy(found, keysOf(prefix+name+".", f.Type, index...))
 		default:
+			rule, optional := strings.CutPrefix(f.Tag.Get("rule"), "optional ")
 			found[prefix+name] = keySpec{
 				index: index, kind: f.Type, secret: f.Tag.Get("secret"),
-				min: f.Tag.Get("min"), max: cmp.Or(f.Tag.Get("max"), maxDuration),
+				min: f.Tag.Get("min"), max: cmp.Or(f.Tag.Get("max"), maxDuration), rule: rule, optional: optional,
 			}
 		}
 	}

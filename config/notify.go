@@ -8,7 +8,7 @@ import (
 
 // Webhooks configures the webhooks that merchants register.
 type Webhooks struct {
-	Allow []string `koanf:"allow"`
+	Allow []string `koanf:"allow" rule:"network"`
 	// Tries are the pauses before the second and later tries; see Pauses.
 	Tries        []string      `koanf:"tries"`
 	Timeout      time.Duration `koanf:"timeout" min:"1s" max:"1m"`
@@ -31,24 +31,24 @@ type Notify struct {
 type Bot struct {
 	Name  string `koanf:"name"`
 	Token string `koanf:"token" secret:"all"`
-	API   string `koanf:"api"`
+	API   string `koanf:"api" rule:"base"`
 }
 
 // SMS is the HTTP interface of a provider.
 type SMS struct {
 	URL         string `koanf:"url" secret:"url"`
-	Method      string `koanf:"method"`
+	Method      string `koanf:"method" rule:"oneof GET POST"`
 	ContentType string `koanf:"content_type"`
 	Body        string `koanf:"body" secret:"all"`
 	Header      string `koanf:"header" secret:"all"`
-	Accepted    string `koanf:"accepted"`
+	Accepted    string `koanf:"accepted" rule:"pattern"`
 }
 
 // SMTP is the mail server for messages to customers.
 type SMTP struct {
 	Host     string `koanf:"host"`
 	Port     int    `koanf:"port" min:"1" max:"65535"`
-	Security string `koanf:"security"`
+	Security string `koanf:"security" rule:"oneof starttls tls none"`
 	User     string `koanf:"user"`
 	Password string `koanf:"password" secret:"all"`
 	From     string `koanf:"from"`

@@ -62,77 +62,68 @@ type rule struct {
 	err error
 }
 
-// outwardRules are those of what others see or are asked: messages, maps, geocoding.
-func (c *Config) outwardRules() []rule {
+// rules are those of keys that depend on others, and of what checks can't say.
+func (c *Config) rules() []rule {
+	_, _, databaseErr := c.Database.ParseURL()
 	_, pausesErr := c.Webhooks.Pauses()
 	return []rule{
-		{"webhooks.allow", checkNetworks(c.Webhooks.Allow)},
+		{"database.url", databaseErr},
+		{"redis.url", c.Redis.check()},
+		{"kafka.tls.cert_file", together(c.Kafka.TLS.CertFile, c.Kafka.TLS.KeyFile, "kafka.tls.key_file")},
+		{"tls.cert_file", together(c.TLS.CertFile, c.TLS.KeyFile, "tls.key_file")},
+		{"tls.acme.host", c.TLS.checkACME()},
+		{"kafka.sasl.user", together(c.Kafka.SASL.Mechanism, c.Kafka.SASL.User, "kafka.sasl.mechanism")},
+		{"carriers.cdek.account", together(c.Carriers.CDEK.Account, c.Carriers.CDEK.Secret, "carriers.cdek.secret")},
 		{"webhooks.tries", pausesErr},
 		{"notify.telegram.name", together(c.Notify.Telegram.Name, c.Notify.Telegram.Token, "notify.telegram.token")},
-		{"notify.telegram.api", checkBase(c.Notify.Telegram.API)},
 		{"notify.max.name", together(c.Notify.Max.Name, c.Notify.Max.Token, "notify.max.token")},
-		{"notify.max.api", checkBase(c.Notify.Max.API)},
-		{"notify.sms.method", oneOf(c.Notify.SMS.Method, "GET", "POST")},
-		{"notify.sms.accepted", checkPattern(c.Notify.SMS.Accepted)},
-		{"notify.smtp.security", oneOf(c.Notify.SMTP.Security, "starttls", "tls", "none")},
 		{"notify.smtp.from", needs(c.Notify.SMTP.Host, c.Notify.SMTP.From, "notify.smtp.from")},
-		{"geocoding.url", ifSet(c.Geocoding.URL, checkBase)},
-		{"geocoding.api", oneOf(c.Geocoding.API, "nominatim", "photon")},
-		{"geocoding.user_agent", ifSet(c.Geocoding.UserAgent, func(text string) error { return plainText(text, 200) })},
-		{"geocoding.language", ifSet(c.Geocoding.Language, func(text string) error { return plainText(text, 35) })},
-		{"geocoding.countries", checkRegions(c.Geocoding.Countries)},
-		{"map.tiles", ifSet(c.Map.Tiles, checkTiles)},
-		{"map.attribution", ifSet(c.Map.Attribution, func(text string) error { return plainText(text, 200) })},
 		{"map.tiles", needs(c.Map.Tiles, c.Map.Attribution, "map.attribution")},
-		{"brand.name", ifSet(c.Brand.Name, func(text string) error { return plainText(text, 60) })},
-		{"brand.accent", ifSet(c.Brand.Accent, checkColor)},
-		{"call.url", ifSet(c.Call.URL, checkCall)},
 	}
+}
+
+// checks are what rules of fields can demand of a text.
+var checks = map[string]func(string) error{
+	"address": func(addr string) error { return checkAddr(addr, 0) }, "base": checkBase, "broker": checkBroker,
+	"call": checkCall, "carrier": checkCarrierURL, "color": checkColor, "currency": checkCurrency,
+	"hook": func(base string) error { return checkOrigin(strings.TrimSuffix(base, "/")) }, "key": checkAdminKey,
+	"network": checkNetwork, "origin": checkOrigin, "pattern": checkPattern, "region": checkRegion,
+	"show_courier": checkShowCourier, "tiles": checkTiles,
+}
+
+// check checks a text against the key's rule.
+func (s keySpec) check(text string) error {
+	name, argument, _ := strings.Cut(s.rule, " ")
+	switch {
+	case name == "" || s.optional && text == "":
+		return nil
+	case name == "oneof":
+		return oneOf(text, strings.Fields(argument)...)
+	case name == "text":
+		limit, _ := strconv.Atoi(argument) // a test checks every rule
+		return plainText(text, limit)
+	}
+	return checks[name](text)
 }
 
 // validate returns the first broken rule: a value of the right type can still be unusable.
 func (c *Config) validate() error {
 	values := reflect.ValueOf(c).Elem()
 	for _, key := range slices.Sorted(maps.Keys(keys)) {
-		if err := keys[key].limits(valueAt(values, key)); err != nil {
+		v := valueAt(values, key)
+		err := keys[key].limits(v)
+		texts, isList := v.Interface().([]string)
+		if !isList {
+			texts = []string{v.String()}
+		}
+		for _, text := range texts {
+			err = cmp.Or(err, keys[key].check(text))
+		}
+		if err != nil {
 			return c.fault(key, err)
 		}
 	}
-	_, _, databaseErr := c.Database.ParseURL()
-	for _, r := range slices.Concat([]rule{
-		{"database.url", databaseErr},
-		{"redis.url", c.Redis.check()},
-		{"redis.prefix", plainText(c.Redis.Prefix, 64)},
-		{"kafka.brokers", checkBrokers(c.Kafka.Brokers)},
-		{"kafka.listen", checkAddr(c.Kafka.Listen, 0)},
-		{"kafka.dir", plainText(c.Kafka.Dir, 4096)},
-		{"kafka.group", plainText(c.Kafka.Group, 255)},
-		{"kafka.tls.cert_file", together(c.Kafka.TLS.CertFile, c.Kafka.TLS.KeyFile, "kafka.tls.key_file")},
-		{"tls.cert_file", together(c.TLS.CertFile, c.TLS.KeyFile, "tls.key_file")},
-		{"tls.acme.host", c.TLS.checkACME()},
-		{"kafka.sasl.mechanism", oneOf(c.Kafka.SASL.Mechanism, "", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")},
-		{"kafka.sasl.user", together(c.Kafka.SASL.Mechanism, c.Kafka.SASL.User, "kafka.sasl.mechanism")},
-		{"kafka.compression", oneOf(c.Kafka.Compression, "none", "gzip", "snappy", "lz4", "zstd")},
-		{"http.addr", checkAddr(c.HTTP.Addr, 0)},
-		{"http.allowed_origins", checkOrigins(c.HTTP.AllowedOrigins...)},
-		{"http.public_url", ifSet(c.HTTP.PublicURL, checkBase)},
-		{"spool.dir", plainText(c.Spool.Dir, 4096)},
-		{"grpc.addr", checkAddr(c.GRPC.Addr, 0)},
-		{"log.level", oneOf(c.Log.Level, "debug", "info", "warn", "error")},
-		{"dispatch.mode", oneOf(c.Dispatch.Mode, "manual", "suggest", "assign", "offer")},
-		{"dispatch.on_no_taker", oneOf(c.Dispatch.OnNoTaker, "widen", "assign", "alert")},
-		{"log.format", oneOf(c.Log.Format, "auto", "console", "json")},
-		{"access.bootstrap_admin_key", ifSet(c.Access.BootstrapAdminKey, checkAdminKey)},
-		{"access.secret_key", ifSet(c.Access.SecretKey, checkAdminKey)},
-		{"proof.offline", oneOf(c.Proof.Offline, "photo", "refuse")},
-		{"privacy.show_courier", checkShowCourier(c.Privacy.ShowCourier)},
-		{"orders.phone_region", ifSet(c.Orders.PhoneRegion, checkRegion)},
-		{"routing.url", ifSet(c.Routing.URL, checkBase)},
-		{"carriers.hook_url", ifSet(c.Carriers.HookURL, func(base string) error { return checkOrigins(strings.TrimSuffix(base, "/")) })},
-		{"carriers.cdek.account", together(c.Carriers.CDEK.Account, c.Carriers.CDEK.Secret, "carriers.cdek.secret")},
-		{"carriers.cdek.base_url", checkCarrierURL(c.Carriers.CDEK.BaseURL)},
-		{"carriers.cdek.currency", checkCurrency(c.Carriers.CDEK.Currency)},
-	}, c.outwardRules(), c.oidcRules()) {
+	for _, r := range slices.Concat(c.rules(), c.oidcRules()) {
 		if r.err != nil {
 			return c.fault(r.key, r.err)
 		}
@@ -203,21 +194,17 @@ func checkAddr(addr string, minPort int) error {
 	return nil
 }
 
-func checkBrokers(brokers []string) error {
-	for _, b := range brokers {
-		if err := checkAddr(b, 1); err != nil || strings.HasPrefix(b, ":") {
-			return fmt.Errorf("must be host:port,host:port,... and has %q", b)
-		}
+func checkBroker(broker string) error {
+	if err := checkAddr(broker, 1); err != nil || strings.HasPrefix(broker, ":") {
+		return fmt.Errorf("must be host:port,host:port,... and has %q", broker)
 	}
 	return nil
 }
 
-// checkNetworks requires networks whose address is the first of them: 10.0.0.1/8 is probably a typo.
-func checkNetworks(networks []string) error {
-	for _, text := range networks {
-		if p, err := netip.ParsePrefix(text); err != nil || p != p.Masked() || p.Addr().Is4In6() {
-			return fmt.Errorf("must hold networks such as 10.20.0.0/16 or fd00::/8 and has one that is not: %q", text)
-		}
+// checkNetwork requires a network whose address is the first of it: 10.0.0.1/8 is probably a typo.
+func checkNetwork(text string) error {
+	if p, err := netip.ParsePrefix(text); err != nil || p != p.Masked() || p.Addr().Is4In6() {
+		return fmt.Errorf("must hold networks such as 10.20.0.0/16 or fd00::/8 and has one that is not: %q", text)
 	}
 	return nil
 }
@@ -228,11 +215,9 @@ func webAddress(text string) (*url.URL, bool) {
 	return u, err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != ""
 }
 
-func checkOrigins(origins ...string) error {
-	for _, o := range origins {
-		if u, ok := webAddress(o); !ok || u.Scheme+"://"+u.Host != o {
-			return fmt.Errorf("must hold origins such as https://shop.example and has one that is not: %q", o)
-		}
+func checkOrigin(origin string) error {
+	if u, ok := webAddress(origin); !ok || u.Scheme+"://"+u.Host != origin {
+		return fmt.Errorf("must hold origins such as https://shop.example and has one that is not: %q", origin)
 	}
 	return nil
 }
@@ -254,14 +239,6 @@ func checkBase(base string) error {
 		return fmt.Errorf("must be an address such as https://track.example and is %q", base)
 	}
 	return nil
-}
-
-// ifSet makes a rule accept an empty value.
-func ifSet(text string, check func(string) error) error {
-	if text == "" {
-		return nil
-	}
-	return check(text)
 }
 
 // checkAdminKey requires characters that an Authorization header can carry unescaped.
@@ -293,15 +270,6 @@ func checkShowCourier(rule string) error {
 func checkRegion(region string) error {
 	if !phonenumbers.GetSupportedRegions()[region] {
 		return fmt.Errorf("must be a country as ISO 3166-1 alpha-2, such as KE, and is %q", region)
-	}
-	return nil
-}
-
-func checkRegions(regions []string) error {
-	for _, region := range regions {
-		if err := checkRegion(region); err != nil {
-			return err
-		}
 	}
 	return nil
 }
