@@ -27,11 +27,7 @@ func (s *couriers) GetCourier(ctx context.Context, r *pb.GetCourierRequest) (*pb
 }
 
 func (s *couriers) EditCourier(ctx context.Context, r *pb.EditCourierRequest) (*pb.EditCourierResponse, error) {
-	expected, err := expectedOf(ctx, r.IfMatch, r.GetCourierId(), s.Get, func(c *domain.Courier) int64 { return c.Version })
-	if err != nil {
-		return nil, err
-	}
-	c, err := s.Edit(ctx, r.GetCourierId(), courierEditFrom(r), expected)
+	c, err := changed(ctx, r.IfMatch, r.GetCourierId(), s.Get, func(c *domain.Courier) int64 { return c.Version }, s.Edit, courierEditFrom(r))
 	return &pb.EditCourierResponse{Courier: courierTo(c)}, err
 }
 
@@ -52,15 +48,12 @@ func (s *couriers) NearCouriers(ctx context.Context, r *pb.NearCouriersRequest) 
 }
 
 func (s *couriers) SetRoute(ctx context.Context, r *pb.SetRouteRequest) (*pb.SetRouteResponse, error) {
-	expected, err := expectedOf(ctx, r.IfMatch, r.GetCourierId(), s.dispatch.Route, func(route *domain.Route) int64 { return route.Version })
-	if err != nil {
-		return nil, err
-	}
 	order := dispatch.RouteOrder{Stops: []dispatch.StopRef{}} // none: as planned
 	for _, stop := range r.GetStops() {
 		order.Stops = append(order.Stops, dispatch.StopRef{OrderID: stop.GetOrderId(), Kind: domain.StopKind(stop.GetKind())})
 	}
-	route, err := s.dispatch.SetRoute(ctx, r.GetCourierId(), order, expected)
+	route, err := changed(ctx, r.IfMatch, r.GetCourierId(), s.dispatch.Route, func(route *domain.Route) int64 { return route.Version },
+		s.dispatch.SetRoute, order)
 	return &pb.SetRouteResponse{Route: routeTo(route)}, err
 }
 
@@ -69,20 +62,21 @@ func (s *couriers) ListOffers(ctx context.Context, r *pb.ListOffersRequest) (*pb
 	return &pb.ListOffersResponse{Offers: domain.Each(offers, offerTo)}, err
 }
 
-func (s *couriers) AcceptOffer(ctx context.Context, r *pb.AcceptOfferRequest) (*pb.AcceptOfferResponse, error) {
-	f, err := s.dispatch.Accept(ctx, r.GetOfferId())
+func offerOf(f *domain.Offer, err error) (*pb.Offer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &pb.AcceptOfferResponse{Offer: offerTo(*f)}, nil
+	return offerTo(*f), nil
+}
+
+func (s *couriers) AcceptOffer(ctx context.Context, r *pb.AcceptOfferRequest) (*pb.AcceptOfferResponse, error) {
+	f, err := offerOf(s.dispatch.Accept(ctx, r.GetOfferId()))
+	return &pb.AcceptOfferResponse{Offer: f}, err
 }
 
 func (s *couriers) DeclineOffer(ctx context.Context, r *pb.DeclineOfferRequest) (*pb.DeclineOfferResponse, error) {
-	f, err := s.dispatch.Decline(ctx, r.GetOfferId(), r.GetReason())
-	if err != nil {
-		return nil, err
-	}
-	return &pb.DeclineOfferResponse{Offer: offerTo(*f)}, nil
+	f, err := offerOf(s.dispatch.Decline(ctx, r.GetOfferId(), r.GetReason()))
+	return &pb.DeclineOfferResponse{Offer: f}, err
 }
 
 func (s *couriers) GetRoute(ctx context.Context, r *pb.GetRouteRequest) (*pb.GetRouteResponse, error) {

@@ -2,7 +2,6 @@ package grpcserver
 
 import (
 	"context"
-	"net"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -142,10 +141,10 @@ func (d *interceptor) admitted(ctx context.Context, c *call, run func(context.Co
 	caller, err := d.guard.Authorize(ctx, access.Request{
 		Credential: transport.Credential(c.header("authorization")),
 		Host:       c.header(":authority"), Origin: c.header("origin"),
-		Local: loopbackPeer(ctx) && !access.Forwarded("HTTP/2.0", c.header),
+		Local: transport.Loopback(remoteOf(ctx)) && !access.Forwarded("HTTP/2.0", c.header),
 	})
 	if err != nil {
-		return d.guard.Failed(remoteOf(ctx), err)
+		return d.guard.Failed(transport.AddressOnly(remoteOf(ctx)), err)
 	}
 	q, limited, err := d.guard.Count(caller)
 	if limited {
@@ -183,23 +182,10 @@ func permit(caller *domain.Caller, method string) error {
 	return access.Permit(caller, op)
 }
 
-// remoteOf returns the caller's address without its port.
+// remoteOf returns the caller's address.
 func remoteOf(ctx context.Context) string {
-	p, ok := peer.FromContext(ctx)
-	if !ok {
-		return ""
-	}
-	host, _, err := net.SplitHostPort(p.Addr.String())
-	if err != nil {
+	if p, ok := peer.FromContext(ctx); ok {
 		return p.Addr.String()
 	}
-	return host
-}
-
-func loopbackPeer(ctx context.Context) bool {
-	p, ok := peer.FromContext(ctx)
-	if !ok {
-		return false
-	}
-	return transport.Loopback(p.Addr.String())
+	return ""
 }

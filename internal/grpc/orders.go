@@ -70,20 +70,12 @@ func (s *service) GetOrderStatus(ctx context.Context, r *pb.GetOrderStatusReques
 }
 
 func (s *service) UpdateOrderStatus(ctx context.Context, r *pb.UpdateOrderStatusRequest) (*pb.UpdateOrderStatusResponse, error) {
-	expected, err := s.expectedVersion(ctx, r.GetOrderId(), r.IfMatch)
-	if err != nil {
-		return nil, err
-	}
-	o, err := s.Orders.UpdateStatus(ctx, r.GetOrderId(), stepFrom(r), expected)
+	o, err := changedOrder(ctx, s, r.IfMatch, r.GetOrderId(), s.Orders.UpdateStatus, stepFrom(r))
 	return &pb.UpdateOrderStatusResponse{Order: orderTo(o)}, err
 }
 
 func (s *service) CancelOrder(ctx context.Context, r *pb.CancelOrderRequest) (*pb.CancelOrderResponse, error) {
-	expected, err := s.expectedVersion(ctx, r.GetOrderId(), r.IfMatch)
-	if err != nil {
-		return nil, err
-	}
-	o, err := s.Orders.Cancel(ctx, r.GetOrderId(), r.GetReason(), expected)
+	o, err := changedOrder(ctx, s, r.IfMatch, r.GetOrderId(), s.Orders.Cancel, r.GetReason())
 	return &pb.CancelOrderResponse{Order: orderTo(o)}, err
 }
 
@@ -93,11 +85,7 @@ func (s *service) EstimateDelivery(ctx context.Context, r *pb.EstimateDeliveryRe
 }
 
 func (s *service) AssignCourier(ctx context.Context, r *pb.AssignCourierRequest) (*pb.AssignCourierResponse, error) {
-	expected, err := s.expectedVersion(ctx, r.GetOrderId(), r.IfMatch)
-	if err != nil {
-		return nil, err
-	}
-	o, err := s.Orders.Assign(ctx, r.GetOrderId(), orders.Assignment{CourierID: r.GetCourierId(), Auto: r.GetAuto()}, expected)
+	o, err := changedOrder(ctx, s, r.IfMatch, r.GetOrderId(), s.Orders.Assign, orders.Assignment{CourierID: r.GetCourierId(), Auto: r.GetAuto()})
 	return &pb.AssignCourierResponse{Order: orderTo(o)}, err
 }
 
@@ -109,11 +97,7 @@ func (s *service) NotifyCustomer(ctx context.Context, r *pb.NotifyCustomerReques
 }
 
 func (s *service) EditOrder(ctx context.Context, r *pb.EditOrderRequest) (*pb.EditOrderResponse, error) {
-	expected, err := s.expectedVersion(ctx, r.GetOrderId(), r.IfMatch)
-	if err != nil {
-		return nil, err
-	}
-	o, err := s.Orders.Edit(ctx, r.GetOrderId(), editFrom(r), expected)
+	o, err := changedOrder(ctx, s, r.IfMatch, r.GetOrderId(), s.Orders.Edit, editFrom(r))
 	return &pb.EditOrderResponse{Order: orderTo(o)}, err
 }
 
@@ -130,9 +114,23 @@ func (s *service) ListEvents(ctx context.Context, r *pb.ListEventsRequest) (*pb.
 	return out, err
 }
 
-// expectedVersion returns the version of an order that the caller requires.
-func (s *service) expectedVersion(ctx context.Context, orderID string, field *int64) (int64, error) {
-	return expectedOf(ctx, field, orderID, s.Orders.Get, func(o *domain.Order) int64 { return o.Version })
+// changedOrder makes a change of an order.
+func changedOrder[C any](
+	ctx context.Context, s *service, ifMatch *int64, id string, do func(context.Context, string, C, int64) (*domain.Order, error), change C,
+) (*domain.Order, error) {
+	return changed(ctx, ifMatch, id, s.Orders.Get, func(o *domain.Order) int64 { return o.Version }, do, change)
+}
+
+// changed makes a change of what has a version, in the version that the caller requires.
+func changed[C, T any](
+	ctx context.Context, ifMatch *int64, id string, get func(context.Context, string) (T, error), version func(T) int64,
+	do func(ctx context.Context, id string, change C, expected int64) (T, error), change C,
+) (result T, err error) {
+	expected, err := expectedOf(ctx, ifMatch, id, get, version)
+	if err != nil {
+		return result, err
+	}
+	return do(ctx, id, change, expected)
 }
 
 // expectedOf returns the version that the caller requires: the field's, else that of

@@ -37,20 +37,12 @@ func (s *parcels) GetShipment(ctx context.Context, r *pb.GetShipmentRequest) (*p
 }
 
 func (s *parcels) EditShipment(ctx context.Context, r *pb.EditShipmentRequest) (*pb.EditShipmentResponse, error) {
-	expected, err := s.orders.expectedVersion(ctx, r.GetOrderId(), r.IfMatch)
-	if err != nil {
-		return nil, err
-	}
-	p, err := parcelOf(s.Edit(ctx, r.GetOrderId(), shipmentEditFrom(r), expected))
+	p, err := parcelOf(changedOrder(ctx, s.orders, r.IfMatch, r.GetOrderId(), s.Edit, shipmentEditFrom(r)))
 	return &pb.EditShipmentResponse{Shipment: p}, err
 }
 
 func (s *parcels) RefuseShipment(ctx context.Context, r *pb.RefuseShipmentRequest) (*pb.RefuseShipmentResponse, error) {
-	expected, err := s.orders.expectedVersion(ctx, r.GetOrderId(), r.IfMatch)
-	if err != nil {
-		return nil, err
-	}
-	p, err := parcelOf(s.Refuse(ctx, r.GetOrderId(), refusalFrom(r), expected))
+	p, err := parcelOf(changedOrder(ctx, s.orders, r.IfMatch, r.GetOrderId(), s.Refuse, refusalFrom(r)))
 	return &pb.RefuseShipmentResponse{Shipment: p}, err
 }
 

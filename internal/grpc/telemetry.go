@@ -11,7 +11,6 @@ import (
 	"go.uber.org/zap"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/peer"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
@@ -72,12 +71,8 @@ func (o *telemetry) done(ctx context.Context, c *call, code codes.Code) {
 		level = zap.DebugLevel // probes call it every few seconds
 	}
 	if entry := o.log.Check(level, "gRPC call"); entry != nil {
-		remote := ""
-		if p, ok := peer.FromContext(ctx); ok {
-			remote = p.Addr.String()
-		}
 		entry.Write(zap.String("method", c.method), zap.Stringer("code", code),
-			zap.Duration("took", took), zap.String("request_id", c.id), zap.String("remote", remote))
+			zap.Duration("took", took), zap.String("request_id", c.id), zap.String("remote", remoteOf(ctx)))
 	}
 }
 

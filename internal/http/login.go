@@ -13,6 +13,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
+	"github.com/order-tracking/order-tracking/internal/transport"
 )
 
 const (
@@ -64,14 +65,14 @@ func (s *Server) finishLogin(ctx context.Context, c *gin.Context) error {
 	l, err := s.loginOf(c)
 	setLogin(c, "", -time.Second) // it works once
 	if err != nil {
-		return s.Guard.Failed(addressOnly(c.Request.RemoteAddr), err)
+		return s.Guard.Failed(transport.AddressOnly(c.Request.RemoteAddr), err)
 	}
 	if c.Query("error") != "" { // such as access_denied: somebody changed their mind
 		return domain.Errorf(domain.CodeForbidden, "the identity provider signed nobody in")
 	}
 	session, err := s.Sessions.FinishLogin(ctx, l.Login, c.Query("code"))
 	if err != nil {
-		return s.Guard.Failed(addressOnly(c.Request.RemoteAddr), err)
+		return s.Guard.Failed(transport.AddressOnly(c.Request.RemoteAddr), err)
 	}
 	setSession(c, session.Secret, session.ExpiresAt)
 	c.Redirect(http.StatusSeeOther, l.Next)

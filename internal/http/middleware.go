@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"runtime/debug"
 	"strings"
@@ -162,7 +161,7 @@ func (s *Server) enter(c *gin.Context) (context.Context, error) {
 		setSession(c, "", time.Unix(1, 0)) // it has expired: without the cookie the page asks for credentials
 	}
 	if err != nil {
-		return nil, s.Guard.Failed(addressOnly(r.RemoteAddr), err)
+		return nil, s.Guard.Failed(transport.AddressOnly(r.RemoteAddr), err)
 	}
 	if err := s.count(c, caller); err != nil {
 		return nil, err
@@ -178,7 +177,7 @@ func (s *Server) enter(c *gin.Context) (context.Context, error) {
 		return nil, err
 	}
 	if op.Audited() {
-		ctx = access.WithRemote(ctx, addressOnly(r.RemoteAddr))
+		ctx = access.WithRemote(ctx, transport.AddressOnly(r.RemoteAddr))
 	}
 	return ctx, nil
 }
@@ -203,15 +202,6 @@ func (s *Server) count(c *gin.Context, caller *domain.Caller) error {
 	h := c.Writer.Header()
 	h["Ratelimit-Policy"], h["Ratelimit"] = []string{policy}, []string{left}
 	return err
-}
-
-// addressOnly returns a remote address without its port.
-func addressOnly(remote string) string {
-	host, _, err := net.SplitHostPort(remote)
-	if err != nil {
-		return remote
-	}
-	return host
 }
 
 // credential returns the caller's credential: from the header, from the query for one order, or from a page's cookie.

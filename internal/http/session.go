@@ -50,7 +50,7 @@ func (s *Server) createSession(ctx context.Context, c *gin.Context) error {
 	}
 	session, err := s.Sessions.Open(ctx, in)
 	if err != nil {
-		return s.Guard.Failed(addressOnly(c.Request.RemoteAddr), err)
+		return s.Guard.Failed(transport.AddressOnly(c.Request.RemoteAddr), err)
 	}
 	setSession(c, session.Secret, session.ExpiresAt)
 	c.Status(http.StatusNoContent)

@@ -6,7 +6,9 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"encoding/hex"
+	"net"
 	"net/netip"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -55,20 +57,14 @@ func sane(id string) bool {
 
 // TraceID returns the trace id of a traceparent header (W3C Trace Context), or "".
 func TraceID(traceparent string) string {
-	parts := strings.Split(traceparent, "-")
-	if len(parts) < 4 || len(parts[0]) != 2 || len(parts[1]) != 32 || len(parts[2]) != 16 || len(parts[3]) != 2 {
+	m := trace.FindStringSubmatch(traceparent)
+	if m == nil || m[1] == "ff" || strings.Trim(m[2], "0") == "" || strings.Trim(m[3], "0") == "" {
 		return ""
 	}
-	for _, p := range parts[:4] {
-		if strings.Trim(p, "0123456789abcdef") != "" {
-			return ""
-		}
-	}
-	if parts[0] == "ff" || strings.Trim(parts[1], "0") == "" || strings.Trim(parts[2], "0") == "" {
-		return ""
-	}
-	return parts[1]
+	return m[2]
 }
+
+var trace = regexp.MustCompile(`^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(-|$)`)
 
 // Bearer returns the token of an Authorization header, or "".
 func Bearer(authorization string) string {
@@ -94,6 +90,15 @@ func Loopback(remote string) bool {
 	}
 	addr, err := netip.ParseAddrPort(remote)
 	return err == nil && addr.Addr().Unmap().IsLoopback()
+}
+
+// AddressOnly returns a caller's address without its port.
+func AddressOnly(remote string) string {
+	host, _, err := net.SplitHostPort(remote)
+	if err != nil {
+		return remote
+	}
+	return host
 }
 
 // IdempotencyKey reads the Idempotency-Key header: a structured field string ("abc",
