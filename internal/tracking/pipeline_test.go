@@ -42,7 +42,7 @@ type watchers struct {
 	mu     sync.Mutex
 	moves  []domain.Fix
 	orders [][]string
-	etas   int
+	etas   []domain.Estimate
 }
 
 func (a *watchers) CourierMoved(f domain.Fix, carried []domain.Carried) {
@@ -55,10 +55,10 @@ func (a *watchers) CourierMoved(f domain.Fix, carried []domain.Carried) {
 	a.moves, a.orders = append(a.moves, f), append(a.orders, orders)
 }
 
-func (a *watchers) Estimated(domain.Estimate) {
+func (a *watchers) Estimated(e domain.Estimate) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.etas++
+	a.etas = append(a.etas, e)
 }
 
 // bus accepts messages, or fails.
@@ -191,7 +191,7 @@ func TestCourierArrives(t *testing.T) {
 		domain.EventCreated, domain.EventStatusChanged, domain.EventStatusChanged, domain.EventStatusChanged,
 		domain.EventCourierNear, domain.EventStatusChanged,
 	}, w.types(t, o.ID), "each once")
-	require.NotZero(t, w.heard.etas, "who waits is told when to expect it")
+	require.NotEmpty(t, w.heard.etas, "who waits is told when to expect it")
 	require.Empty(t, w.heard.orders[0], "before custody nobody is shown the courier")
 	require.Equal(t, []string{o.ID}, w.heard.orders[len(w.heard.orders)-1])
 }
