@@ -165,6 +165,7 @@ func TestBoardUnderLoad(t *testing.T) {
 		p.until(`document.querySelector("dialog[open] .assign-list button")`)
 		p.do(`%s`, write("dialog[open] .palette-field", truck))
 		p.until(`document.querySelectorAll("dialog[open] .assign-list button").length === 1`)
+		p.do(`performance.setResourceTimingBufferSize(10000); performance.clearResourceTimings()`)
 		limit(what, took(how, fmt.Sprintf(`document.querySelectorAll(".outcome li").length === %d`, bulky)), most)
 		require.Empty(t, run[[]string](p, `[...document.querySelectorAll(".outcome .bad")].map(e => e.innerText).slice(0, 3)`))
 		p.do(`void [...document.querySelectorAll("dialog[open] .dialog-actions button")].at(-1).click()`)
@@ -172,6 +173,10 @@ func TestBoardUnderLoad(t *testing.T) {
 	}
 	give("bulk, ms", "bulk", `[...document.querySelectorAll("dialog[open] .assign button")].find(b => b.innerText === "Choose for me").click()`, 1000)
 	give("bulk to one courier, ms", "heavy", `document.querySelector("dialog[open] .assign").requestSubmit()`, 5000) // each joins the tour of all before it
+	require.Zero(t, run[int](p, `(() => {
+		const names = performance.getEntriesByType("resource").map(e => e.name), given = new Set(names.flatMap(n => n.match(/^(.*)\/assign-courier$/)?.[1] ?? []));
+		return names.filter(n => given.has(n)).length;
+	})()`), "each answer brought its order")
 	p.until(`document.querySelector(".leaflet-crowd-pane canvas")`)
 	for _, pan := range []bool{false, true} {
 		n := run[float64](p, frames, pan)

@@ -128,7 +128,7 @@ func TestBoardsNeverOverwriteEachOther(t *testing.T) {
 	for _, p := range []*tab{one, two} {
 		p.do(`import(document.querySelector("script[type=module]").src.replace("main.js", "actions.js")).then(m => { window.actions = m; })`)
 	}
-	const edit = `(window.told = undefined, window.board = { put() {}, fetch: async () => {}, clock: Date.now, nameOf: () => "" },
+	const edit = `(window.told = undefined, window.board = { put() {}, fetch: async () => {}, clock: Date.now, nameOf: () => "", rereading: { during: (_, change) => change() } },
 		void actions.apply(board, { id: %q, version: %d }, { method: "PATCH", path: "", body: { notes: %q } })
 		.then(() => told = "", e => told = actions.whyNot(e, board)))`
 	for n := range edits / 2 {

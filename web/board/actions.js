@@ -21,9 +21,11 @@ export const cancel = reason => ({ method: "DELETE", path: "", body: reason ? { 
  */
 export async function apply(board, order, { method, path, body }) {
   try {
-    const changed = await call(method, `/order/${order.id}${path}`, { body, version: order.version, key: crypto.randomUUID() });
-    if (changed?.version) board.put(changed);
-    return changed;
+    return await board.rereading.during(order.id, async () => {
+      const changed = await call(method, `/order/${order.id}${path}`, { body, version: order.version, key: crypto.randomUUID() });
+      if (changed?.version) board.put(changed);
+      return changed;
+    });
   } catch (reason) {
     if (reason instanceof Refusal && [404, 409, 412].includes(reason.status)) await board.fetch(order.id).catch(() => {});
     throw reason;

@@ -5,6 +5,7 @@ import { ASK, mayAsk } from "./contact.js";
 import { counted } from "./counts.js";
 import { follow } from "./follow.js";
 import { listed, searched } from "./groups.js";
+import { Rereading } from "./rereading.js";
 import { route } from "./route.js";
 import { watchTroubles } from "./troubles.js";
 
@@ -12,8 +13,10 @@ import { watchTroubles } from "./troubles.js";
 /** @typedef {import("#api").components["schemas"]["Courier"] & {id: string}} Courier */
 
 const TICK = 10_000; // milliseconds between looks at the clock
-const SOON = 150; // milliseconds in which changes are gathered
-const AT_ONCE = 6; // requests for changed orders
+const AGAIN = 3000; // milliseconds before a server that is away is asked again
+const SOON = 50; // milliseconds in which changes are gathered
+const REST = 4; // times as long as drawing took there is a rest after it
+const LONGEST = 500; // milliseconds of rest
 
 /** The orders and couriers of the board, kept current by the live stream. */
 export class Board {
@@ -35,8 +38,8 @@ export class Board {
     this.asked = /** @type {Promise<void> | undefined} */ (undefined); // for the couriers
     this.cursor = signal(""); // the row that keys act on
     this.selected = signal(/** @type {Set<string>} */ (new Set()));
-    /** What to read again, unless that version has come. @type {Map<string, number>} */
-    this.stale = new Map();
+    this.rereading = new Rereading(this);
+    this.rested = 0; // when the next drawing may be
     this.drawing = /** @type {ReturnType<typeof setTimeout> | undefined} */ (undefined);
     this.rows = computed(() => {
       this.changed.value;
@@ -77,12 +80,12 @@ export class Board {
     };
     try {
       await Promise.all([all("/orders?active=true", "orders", take, () => this.redraw()), this.loadCouriers(), this.loadIncidents()]);
-      for (const id of open) this.touch(id);
+      for (const id of open) this.rereading.touch(id);
       this.state.value = "ready";
     } catch (reason) {
       if (reason instanceof Refusal && reason.status === 401) return this.session.start();
       if (this.state.value === "loading") this.state.value = "trouble";
-      setTimeout(() => this.load(), 20 * SOON);
+      setTimeout(() => this.load(), AGAIN);
     }
     this.redraw();
   }
@@ -125,36 +128,16 @@ export class Board {
     const known = this.orders.get(event.order_id);
     if (known && known.version >= event.version) return;
     if (known) this.orders.set(known.id, { ...known, status: /** @type {Order["status"]} */ (event.status) });
-    this.touch(event.order_id, event.version);
+    this.rereading.touch(event.order_id, event.version);
     this.redraw();
   }
 
-  /** The history of an order grew. @param {string} id @param {string} [type] of the entry */
-  note(id, type) {
-    if (type?.startsWith("incident.")) this.loadIncidents().catch(() => {}); // the next one asks again
+  /** The history of an order grew. @param {string} id @param {{type: string, version: number}} [entry] */
+  note(id, entry) {
+    if (entry?.type.startsWith("incident.")) this.loadIncidents().catch(() => {}); // the next one asks again
     this.noted.set(id, (this.noted.get(id) ?? 0) + 1);
-    this.touch(id);
-  }
-
-  /** Reads an order again soon. @param {string | undefined} id @param {number} [version] is enough */
-  touch(id, version = Number.POSITIVE_INFINITY) {
-    if (!id) return;
-    this.stale.set(id, Math.max(version, this.stale.get(id) ?? 0));
-    this.soon ??= setTimeout(() => this.refresh(), SOON);
-  }
-
-  async refresh() {
-    for (const [id, version] of this.stale) if ((this.orders.get(id)?.version ?? 0) >= version) this.stale.delete(id);
-    const next = [...this.stale].slice(0, AT_ONCE);
-    for (const [id] of next) this.stale.delete(id);
-    let pause = 0;
-    const again = (/** @type {[string, number]} */ [id, version], /** @type {unknown} */ reason) => {
-      if (reason instanceof Refusal && reason.final) return;
-      this.stale.set(id, version); // the server is away: it may have been the last change
-      pause = 20 * SOON;
-    };
-    await Promise.all(next.map(one => this.fetch(one[0]).catch(reason => again(one, reason))));
-    this.soon = this.stale.size ? setTimeout(() => this.refresh(), pause) : undefined;
+    this.rereading.touch(id, entry?.version);
+    this.redraw();
   }
 
   /** @param {string} id @returns {Promise<Order>} the newest version */
@@ -177,15 +160,22 @@ export class Board {
     if (strange && !this.asked) this.loadCouriers().catch(() => {}); // a new courier; the next position asks again
   }
 
-  /** Redraws once for many changes. */
+  /** Redraws once for many changes. Drawing thousands of orders takes long: most of the time is left for other things. */
   redraw() {
-    this.drawing ??= setTimeout(() => {
-      this.drawing = undefined;
-      batch(() => {
-        this.changed.value++;
-        this.now.value = this.clock();
-      });
-    }, SOON / 3);
+    this.drawing ??= setTimeout(
+      () => {
+        const start = performance.now();
+        this.drawing = undefined;
+        batch(() => {
+          this.changed.value++;
+          this.now.value = this.clock();
+        });
+        queueMicrotask(() => {
+          this.rested = performance.now() + Math.min(LONGEST, REST * (performance.now() - start)); // it is drawn now
+        });
+      },
+      Math.max(SOON, this.rested - performance.now()),
+    );
   }
 
   /** The courier's name. @param {string} [id] */

@@ -1,7 +1,7 @@
 import { call } from "../api.js";
 import { lang, t } from "../i18n/index.js";
 import { Icon } from "../parts/icon.js";
-import { html, useEffect, useState } from "../vendor/preact.js";
+import { html, useEffect, useMemo, useState } from "../vendor/preact.js";
 import { fold } from "./groups.js";
 
 const SHOWN = 60;
@@ -23,9 +23,11 @@ export function Candidates({ orders, board, pick, chosen, children }) {
       () => {}, // the list is complete without distances
     );
   }, []);
+  const names = useMemo(() => new Intl.Collator(lang), []);
+  const word = fold(q);
   const couriers = [...board.couriers.values()]
-    .filter(c => c.on_duty && (!q || fold(c.name).includes(fold(q))))
-    .sort((a, b) => (near.get(a.id) ?? 1e9) - (near.get(b.id) ?? 1e9) || (a.active_orders ?? 0) - (b.active_orders ?? 0) || a.name.localeCompare(b.name, lang));
+    .filter(c => c.on_duty && (!word || fold(c.name).includes(word)))
+    .sort((a, b) => (near.get(a.id) ?? 1e9) - (near.get(b.id) ?? 1e9) || (a.active_orders ?? 0) - (b.active_orders ?? 0) || names.compare(a.name, b.name));
   return html`
     <form class="assign" onSubmit=${(/** @type {Event} */ e) => {
       e.preventDefault();

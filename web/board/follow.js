@@ -13,7 +13,7 @@ export function follow(board) {
     ended: why => why?.status === 401 && board.session.start(),
     on: {
       status: frame => board.heard(frame.data),
-      note: frame => board.note(frame.data.order_id, frame.data.type),
+      note: frame => board.note(frame.data.order_id, frame.data),
       offer: frame => board.note(frame.data.order_id),
       snapshot: frame => (frame.order_id ? performs(frame.order_id, frame.data?.position) : board.positions(frame.data?.couriers)),
       position: frame => performs(frame.order_id, frame.data),

@@ -33,8 +33,23 @@ export const statusesOf = group => Object.keys(byStatus).filter(status => byStat
 
 const MINUTE = 60_000;
 
+/** @type {WeakMap<Order, {created: number, updated: number, promised: number, expected: number, latest: number}>} */
+const read = new WeakMap();
+
+/** An order's times, milliseconds; kept, as they are looked at for thousands again and again. @param {Order} order */
+function times(order) {
+  let known = read.get(order);
+  if (!known) {
+    const at = (/** @type {string | undefined} */ time) => Date.parse(time ?? "");
+    const { created_at, updated_at, promised_at, eta } = order;
+    known = { created: at(created_at), updated: at(updated_at), promised: at(promised_at), expected: at(eta?.eta), latest: at(eta?.latest) };
+    read.set(order, known);
+  }
+  return known;
+}
+
 /** When the order is expected, milliseconds; NaN if unknown. @param {Order} order */
-export const expected = order => Date.parse(order.eta?.eta ?? "");
+export const expected = order => times(order).expected;
 
 /**
  * By how many minutes an unfinished order is or will be late; 0 if it is on time or has no promise.
@@ -43,7 +58,7 @@ export const expected = order => Date.parse(order.eta?.eta ?? "");
 export function lateness(order, now) {
   if (ended(order.status) || !order.promised_at) return 0;
   const will = Math.max(expected(order) || 0, now);
-  return Math.max(0, Math.floor((will - Date.parse(order.promised_at)) / MINUTE));
+  return Math.max(0, Math.floor((will - times(order).promised) / MINUTE));
 }
 
 /** Estimates that know no more than the promise. */
@@ -52,7 +67,7 @@ const guesses = ["promised", "default"];
 /** Whether the order may well become late: the end of its window is after the promise. @param {Order} order @param {number} now */
 export function atRisk(order, now) {
   if (ended(order.status) || !order.promised_at || lateness(order, now) || guesses.includes(order.eta?.method ?? "")) return false;
-  return Date.parse(order.eta?.latest ?? "") > Date.parse(order.promised_at);
+  return times(order).latest > times(order).promised;
 }
 
 /** Text in the form in which it is searched. @param {string} text */
@@ -111,13 +126,13 @@ export function listed(orders, { group, q, courier, late }, now) {
 }
 
 /** @param {Order} order */
-const due = order => (order.promised_at ? Date.parse(order.promised_at) : Date.parse(order.created_at) + 1e10);
+const due = order => (order.promised_at ? times(order).promised : times(order).created + 1e10);
 
 /** @param {Order} a @param {Order} b */
 const promisedFirst = (a, b) => due(a) - due(b) || (a.id < b.id ? -1 : 1);
 
 /** @param {Order} a @param {Order} b */
-const newestFirst = (a, b) => Date.parse(b.updated_at) - Date.parse(a.updated_at) || (a.id < b.id ? 1 : -1);
+const newestFirst = (a, b) => times(b).updated - times(a).updated || (a.id < b.id ? 1 : -1);
 
 /** The size of every group, of what is late and of what was tried in vain. @param {Iterable<Order>} orders @param {number} now */
 export function count(orders, now) {

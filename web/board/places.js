@@ -6,12 +6,17 @@ import { inCustody } from "../parts/status.js";
 
 const MOST = 150; // doors on a map; more are no help
 
+/** The pins of places, as only few of thousands have changed at a time. @type {WeakMap<object, Pin>} */
+const made = new WeakMap();
+
 /** @param {import("./board.js").Courier} courier @returns {Pin | undefined} */
 export function courierPin(courier) {
   const p = courier.position;
-  if (!p) return undefined;
+  const known = p && made.get(p);
+  if (!p || (known?.label === courier.name && known.sign === courier.vehicle)) return known;
   const heading = (p.speed ?? 0) > 0.5 ? p.heading : undefined;
-  return {
+  /** @type {Pin} */
+  const pin = {
     id: courier.id,
     kind: "courier",
     lat: p.lat,
@@ -22,6 +27,8 @@ export function courierPin(courier) {
     stale: p.stale,
     label: courier.name,
   };
+  made.set(p, pin);
+  return pin;
 }
 
 /** Who carries an order, also a carrier's courier. @param {import("./board.js").Board} board @param {import("./groups.js").Order} order @returns {Pin | undefined} */
