@@ -13,6 +13,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
+	"github.com/order-tracking/order-tracking/internal/push"
 	"github.com/order-tracking/order-tracking/internal/transport"
 )
 
@@ -39,17 +40,7 @@ type (
 	// orderSnapshot is the first frame of an order.
 	orderSnapshot struct {
 		domain.Order
-		Courier  *domain.Courier  `json:"courier,omitempty" doc:"the order's courier"`
-		Position *domain.Position `json:"position,omitempty" doc:"the courier's position, while the courier has the goods"`
-	}
-	// courierSnapshot is the first frame of a courier.
-	courierSnapshot struct {
-		Courier  *domain.Courier  `json:"courier"`
-		Position *domain.Position `json:"position,omitempty"`
-	}
-	// fleetPositions are couriers' positions: all of them in the fleet's first frame, the changed ones in later frames.
-	fleetPositions struct {
-		Couriers []domain.Fix `json:"couriers"`
+		push.Beside
 	}
 )
 
@@ -84,7 +75,7 @@ func asyncSchemas() huma.Registry {
 	r := newSchemas()
 	for _, t := range []reflect.Type{
 		reflect.TypeFor[orderEvent](), reflect.TypeFor[courierLocation](), reflect.TypeFor[orderSnapshot](),
-		reflect.TypeFor[courierSnapshot](), reflect.TypeFor[fleetPositions](), reflect.TypeFor[domain.Event](), reflect.TypeFor[domain.Estimate](),
+		reflect.TypeFor[push.CourierSnapshot](), reflect.TypeFor[push.FleetPositions](), reflect.TypeFor[domain.Event](), reflect.TypeFor[domain.Estimate](),
 		reflect.TypeFor[problem](), reflect.TypeFor[domain.Report](), reflect.TypeFor[domain.Offer](), reflect.TypeFor[domain.Route](),
 	} {
 		r.Schema(t, true, "")

@@ -23,11 +23,8 @@ const maxTopics = 200
 // many holds the topics of a socket on /ws. Messages are handled one at a time, by the goroutine that reads.
 type many struct {
 	*socket
-	ctx context.Context // the caller's context, detached from the request
-	// staff means that the caller may watch the fleet.
-	staff bool
-	// merchant means that the caller may watch all orders of its merchant.
-	merchant bool
+	ctx    context.Context // the caller's context, detached from the request
+	caller *domain.Caller
 
 	mu     sync.Mutex
 	topics []push.Topic // in the order of subscription
@@ -46,7 +43,7 @@ func (s *Server) watchMany(ctx context.Context, c *gin.Context, up *gws.Upgrader
 		return err
 	}
 	k := s.newSocket()
-	k.many = &many{socket: k, ctx: domain.WithCaller(context.Background(), caller), staff: caller.Staff(), merchant: caller.Kind == domain.RoleMerchant || caller.Kind == domain.RolePartner}
+	k.many = &many{socket: k, ctx: domain.WithCaller(context.Background(), caller), caller: caller}
 	k.sub = s.openFor(caller, k.wake)
 	k.sub.KeepOpen()
 	if !caller.Staff() {
@@ -158,11 +155,11 @@ func (m *many) admit(name string) (push.Topic, error) {
 	}
 	switch topic.Kind {
 	case push.KindFleet:
-		if !m.staff {
+		if !m.caller.Staff() {
 			err = domain.Errorf(domain.CodeForbidden, "the fleet is for dispatchers")
 		}
 	case push.KindOrders:
-		if !m.staff && !m.merchant {
+		if !m.caller.Staff() && m.caller.Kind != domain.RoleMerchant && m.caller.Kind != domain.RolePartner {
 			err = domain.Errorf(domain.CodeForbidden, "all orders are for dispatchers, merchants and partners")
 		}
 	case push.KindOrder:

@@ -1,19 +1,17 @@
 package httpserver
 
 import (
+	"bytes"
 	"cmp"
 	"context"
-	"errors"
+	"fmt"
 	"net/http"
-	"strconv"
 	"time"
 
 	"github.com/gin-gonic/gin"
 	"github.com/lxzan/gws"
 
-	"github.com/order-tracking/order-tracking/internal/background"
 	"github.com/order-tracking/order-tracking/internal/push"
-	"github.com/order-tracking/order-tracking/internal/transport"
 )
 
 // streamOrder serves one order as server-sent events until it is finished, the client leaves
@@ -32,8 +30,7 @@ func (s *Server) streamOrder(ctx context.Context, c *gin.Context, _ *gws.Upgrade
 		c.Writer.WriteHeaderNow()
 		return nil
 	}
-	readable := make(chan struct{}, 1)
-	sub, _, err := s.openOrder(ctx, c, since, func() { background.Wake(readable) })
+	sub, _, err := s.openOrder(ctx, c, since, nil)
 	if err != nil {
 		return err
 	}
@@ -45,24 +42,8 @@ func (s *Server) streamOrder(ctx context.Context, c *gin.Context, _ *gws.Upgrade
 	open.Inc()
 	defer open.Dec()
 	out := newEventWriter(c, since)
-	ping := time.NewTicker(s.Config.PingEvery)
-	defer ping.Stop()
-	var frames []push.Frame
-	for {
-		frames, err = sub.Drain(frames[:0])
-		if out.frames(frames) != nil || err != nil {
-			return nil // the client sees the end of the stream and reconnects
-		}
-		select {
-		case <-readable:
-		case <-ping.C:
-			if out.comment("ping") != nil {
-				return nil
-			}
-		case <-ctx.Done():
-			return nil
-		}
-	}
+	_ = sub.Serve(ctx, s.Config.PingEvery, out.frames, out.ping) // the client sees the end of the stream and reconnects
+	return nil
 }
 
 // eventWriter writes server-sent events. It gives up on a client that accepts nothing for transport.WriteTimeout.
@@ -70,7 +51,7 @@ type eventWriter struct {
 	w       gin.ResponseWriter
 	control *http.ResponseController
 	since   *int64
-	buf     []byte
+	buf     bytes.Buffer
 }
 
 func newEventWriter(c *gin.Context, since *int64) *eventWriter {
@@ -80,7 +61,9 @@ func newEventWriter(c *gin.Context, since *int64) *eventWriter {
 	h.Set("X-Accel-Buffering", "no") // disables nginx's buffering
 	control := http.NewResponseController(c.Writer)
 	_ = control.SetReadDeadline(time.Time{}) // the request is read; the stream has no deadline
-	return &eventWriter{w: c.Writer, control: control, since: since, buf: []byte("retry: 2000\n\n")}
+	out := &eventWriter{w: c.Writer, control: control, since: since}
+	out.buf.WriteString("retry: 2000\n\n")
+	return out
 }
 
 func (e *eventWriter) frames(frames []push.Frame) error {
@@ -90,29 +73,23 @@ func (e *eventWriter) frames(frames []push.Frame) error {
 			if f.Type == push.TypeSnapshot && e.since != nil {
 				id = *e.since // the replay from that version is still to come
 			}
-			e.buf = append(strconv.AppendInt(append(e.buf, "id: "...), id, 10), '\n')
+			fmt.Fprintf(&e.buf, "id: %d\n", id)
 		}
-		e.buf = append(append(e.buf, "data: "...), f.JSON...)
-		e.buf = append(e.buf, "\n\n"...)
+		fmt.Fprintf(&e.buf, "data: %s\n\n", f.JSON)
 	}
 	return e.flush()
 }
 
-func (e *eventWriter) comment(text string) error {
-	e.buf = append(append(append(e.buf, ": "...), text...), "\n\n"...)
+func (e *eventWriter) ping() error {
+	e.buf.WriteString(": ping\n\n")
 	return e.flush()
 }
 
 func (e *eventWriter) flush() error {
-	if len(e.buf) == 0 {
+	if e.buf.Len() == 0 {
 		return nil
 	}
-	err := e.control.SetWriteDeadline(time.Now().Add(transport.WriteTimeout))
-	if err != nil && !errors.Is(err, http.ErrNotSupported) {
-		return err
-	}
-	_, err = e.w.Write(e.buf)
-	if e.buf = e.buf[:0]; err != nil {
+	if err := send(e.w, e.control, &e.buf); err != nil {
 		return err
 	}
 	return e.control.Flush()

@@ -23,8 +23,8 @@ type move struct {
 	tick int64
 }
 
-// couriers is the data of the fleet's frames.
-type couriers struct {
+// FleetPositions are couriers' positions: all of them in the fleet's first frame, the changed ones in later frames.
+type FleetPositions struct {
 	Couriers []domain.Fix `json:"couriers"`
 }
 
@@ -62,7 +62,7 @@ func (f *fleet) turn() {
 	w := newWakes()
 	f.mu.Lock()
 	if len(f.due) > 0 {
-		moved := couriers{make([]domain.Fix, len(f.due))}
+		moved := FleetPositions{make([]domain.Fix, len(f.due))}
 		for i, id := range f.due {
 			moved.Couriers[i] = f.moves[id].fix
 		}
@@ -75,7 +75,7 @@ func (f *fleet) turn() {
 }
 
 // frame encodes the moves after a tick.
-func (f *fleet) frame(moved couriers, after int64) *Frame {
+func (f *fleet) frame(moved FleetPositions, after int64) *Frame {
 	return &Frame{
 		Type: TypePositions, Topic: f.topic, key: keyPosition, mark: after,
 		JSON: Encode(TypePositions, "", 0, f.hub.clock.Now(), moved),
@@ -108,7 +108,7 @@ func (h *Hub) resolve(f *Frame) {
 		return
 	}
 	h.fleet.mu.Lock()
-	moved := couriers{[]domain.Fix{}}
+	moved := FleetPositions{[]domain.Fix{}}
 	for _, m := range h.fleet.moves {
 		if m.tick > f.mark {
 			moved.Couriers = append(moved.Couriers, m.fix)
@@ -134,7 +134,7 @@ func (h *Hub) joinFleet(ctx context.Context, m *member) error {
 	for i := range fixes {
 		fixes[i].Attributes = nil
 	}
-	snapshot := &Frame{Type: TypeSnapshot, Topic: m.room.topic, JSON: Encode(TypeSnapshot, "", 0, now, couriers{fixes})}
+	snapshot := &Frame{Type: TypeSnapshot, Topic: m.room.topic, JSON: Encode(TypeSnapshot, "", 0, now, FleetPositions{fixes})}
 	m.enterSimple(func(*wakes) []*Frame { return []*Frame{snapshot} })
 	return nil
 }

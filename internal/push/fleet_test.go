@@ -49,7 +49,7 @@ func TestFleet(t *testing.T) {
 	s := w.watch(FleetTopic())
 	frames, err := s.Drain(nil)
 	require.NoError(t, err)
-	var all couriers
+	var all FleetPositions
 	require.NoError(t, json.Unmarshal(decode(t, frames[0]).Data, &all))
 	require.Len(t, all.Couriers, 1)
 	require.Equal(t, a, all.Couriers[0].CourierID)
@@ -168,7 +168,7 @@ func TestFleetWithoutTheLiveStore(t *testing.T) {
 	w.hub.store = &lastKnown{journal: w.db, fixes: []domain.Fix{fixOf(w.courier(), time.Now(), 5)}}
 	frames, err := w.watch(FleetTopic()).Drain(nil)
 	require.NoError(t, err)
-	var all couriers
+	var all FleetPositions
 	require.NoError(t, json.Unmarshal(decode(t, frames[0]).Data, &all))
 	require.Equal(t, 5.0, all.Couriers[0].Lat)
 	id, _ := w.carried()

@@ -289,17 +289,19 @@ func (m *member) enterOrder(first []*Frame, st domain.State) bool {
 	return true
 }
 
+// Beside is what an order's snapshot has beside the order.
+type Beside struct {
+	Courier  *domain.Courier  `json:"courier,omitempty" doc:"the order's courier"`
+	Position *domain.Position `json:"position,omitempty" doc:"the courier's position, while the courier has the goods"`
+}
+
 // orderSnapshot is the order with its courier and, in custody, its position, as the view shows them.
 func (h *Hub) orderSnapshot(ctx context.Context, o *domain.Order, v domain.View) (*Frame, error) {
 	data, err := o.For(v).MarshalJSON()
 	if err != nil {
 		return nil, err
 	}
-	var extra struct {
-		Courier  *domain.Courier  `json:"courier,omitempty"`
-		Position *domain.Position `json:"position,omitempty"`
-	}
-	extra.Courier = o.Performer()
+	extra := Beside{Courier: o.Performer()}
 	if o.CourierID != "" {
 		extra.Courier, err = h.store.Courier(ctx, o.CourierID)
 		if err != nil && domain.CodeOf(err) != domain.CodeCourierNotFound {

@@ -274,6 +274,12 @@ func (m *member) enter(w *wakes, seq int64, first ...*Frame) {
 	}
 }
 
+// CourierSnapshot is the first frame of a courier.
+type CourierSnapshot struct {
+	Courier  *domain.Courier  `json:"courier"`
+	Position *domain.Position `json:"position,omitempty"`
+}
+
 // joinCourier gives the member the current courier, its route and its open offers.
 func (h *Hub) joinCourier(ctx context.Context, m *member) error {
 	id := m.room.topic.ID
@@ -281,10 +287,7 @@ func (h *Hub) joinCourier(ctx context.Context, m *member) error {
 	if err != nil {
 		return err
 	}
-	snapshot := struct {
-		Courier  *domain.Courier  `json:"courier"`
-		Position *domain.Position `json:"position,omitempty"`
-	}{c, h.position(ctx, id)}
+	snapshot := CourierSnapshot{c, h.position(ctx, id)}
 	at, d := h.clock.Now(), h.dutiesOf(ctx, id)
 	first := &Frame{Type: TypeSnapshot, Topic: m.room.topic, JSON: Encode(TypeSnapshot, "", 0, at, snapshot)}
 	m.enterSimple(func(w *wakes) []*Frame {

@@ -1,11 +1,13 @@
 package push
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/order-tracking/order-tracking/internal/background"
 	"github.com/order-tracking/order-tracking/internal/domain"
@@ -37,7 +39,7 @@ type Subscription struct {
 	facts   int           // number of queued frames without a conflation key
 	replay  int           // number of those above the bound because the reader requested them
 	err     error         // why it ended
-	ready   chan struct{} // made by the first blocking Next
+	ready   chan struct{} // wakes Serve
 	members []*member
 	topics  int  // number of topics ever added
 	keep    bool // stays open after its order ended
@@ -76,31 +78,31 @@ func (s *Subscription) Drain(buf []Frame) ([]Frame, error) {
 	return buf, err
 }
 
-// Next returns the next frame; it blocks until there is one, the subscription ends or ctx
-// does. Frames queued before the end come first.
-func (s *Subscription) Next(ctx context.Context) (Frame, error) {
+// Serve passes frames to send as they come, all that wait together, and calls ping after each interval without any. It
+// returns when the subscription or the context ends, or a call fails. Frames queued before the end come first; send keeps none.
+func (s *Subscription) Serve(ctx context.Context, pingEvery time.Duration, send func([]Frame) error, ping func() error) error {
+	ready := make(chan struct{}, 1)
+	s.mu.Lock()
+	s.ready = ready
+	s.mu.Unlock()
+	silence := time.NewTicker(pingEvery)
+	defer silence.Stop()
+	var frames []Frame
+	var end error
 	for {
-		s.mu.Lock()
-		if len(s.queue) > 0 {
-			f := s.pop()
-			s.mu.Unlock()
-			s.hub.resolve(&f)
-			return f, nil
+		frames, end = s.Drain(frames[:0])
+		if err := cmp.Or(send(frames), end); err != nil {
+			return err
 		}
-		if s.err != nil {
-			err := s.err
-			s.mu.Unlock()
-			return Frame{}, err
-		}
-		if s.ready == nil {
-			s.ready = make(chan struct{}, 1)
-		}
-		ready := s.ready
-		s.mu.Unlock()
+		silence.Reset(pingEvery)
 		select {
 		case <-ready:
+		case <-silence.C:
+			if err := ping(); err != nil {
+				return err
+			}
 		case <-ctx.Done():
-			return Frame{}, ctx.Err()
+			return ctx.Err()
 		}
 	}
 }
@@ -140,21 +142,6 @@ func (s *Subscription) leaveAll() {
 	for _, m := range members {
 		m.room.leave(m)
 	}
-}
-
-// pop removes the oldest frame; mu is held and there is one.
-func (s *Subscription) pop() Frame {
-	f := *s.queue[0]
-	s.queue[0] = nil
-	s.queue = s.queue[1:]
-	s.base++
-	if f.key == keyNone {
-		s.facts--
-	}
-	if len(s.queue) == 0 {
-		s.discard()
-	}
-	return f
 }
 
 // discard empties the queue; mu is held.
@@ -254,7 +241,7 @@ func (s *Subscription) end(err error) (wake bool) {
 	return len(s.queue) == 0 && s.signal()
 }
 
-// signal wakes a blocked Next and reports whether to call wake; mu is held.
+// signal wakes Serve and reports whether to call wake; mu is held.
 func (s *Subscription) signal() bool {
 	background.Wake(s.ready)
 	return s.wake != nil

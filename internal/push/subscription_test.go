@@ -2,6 +2,7 @@ package push
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"runtime"
@@ -57,27 +58,26 @@ func TestTooSlowWhileTheSnapshotIsRead(t *testing.T) {
 	s := w.hub.Open(nil)
 	defer s.Close()
 	_ = s.Add(t.Context(), OrderTopic(id), nil)
-	_, err := s.Next(t.Context())
+	_, err := s.Drain(nil)
 	require.Equal(t, ErrTooSlow, err)
 }
 
-func TestNextWaits(t *testing.T) {
+func TestServeWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, Config{})
 		o := w.create()
 		s := w.watch(OrderTopic(o.ID))
 		var got []string
 		done := make(chan error, 1)
-		go func() {
-			for {
-				f, err := s.Next(context.Background())
-				if err != nil {
-					done <- err
-					return
-				}
+		read := func(frames []Frame) error {
+			for _, f := range frames {
 				got = append(got, name(t, f))
 			}
-		}()
+			return nil
+		}
+		var pings int
+		ping := func() error { pings++; return nil }
+		go func() { done <- s.Serve(context.Background(), time.Minute, read, ping) }()
 		synctest.Wait()
 		require.Equal(t, []string{"snapshot 1"}, got)
 		for range 3 {
@@ -89,14 +89,12 @@ func TestNextWaits(t *testing.T) {
 		require.Equal(t, []string{"snapshot 1", "status 2", "status 3", "status 4", "status 5", "end"}, got)
 
 		s = w.hub.Open(nil)
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		pings = 0
+		ctx, cancel := context.WithTimeout(t.Context(), 150*time.Second)
 		defer cancel()
-		_, err := s.Next(ctx)
-		require.Equal(t, context.DeadlineExceeded, err)
-		go func() {
-			_, err := s.Next(context.Background())
-			done <- err
-		}()
+		require.Equal(t, context.DeadlineExceeded, s.Serve(ctx, time.Minute, read, ping))
+		require.Equal(t, 2, pings, "one a minute")
+		go func() { done <- s.Serve(context.Background(), time.Minute, read, ping) }()
 		synctest.Wait()
 		s.Close()
 		require.Equal(t, ErrClosed, <-done)
@@ -118,7 +116,7 @@ func TestWakeAtTheEdge(t *testing.T) {
 	require.Equal(t, 1, woken)
 	w.announced(o.ID, edit)
 	require.Equal(t, 2, woken)
-	_, err := s.Next(t.Context())
+	_, err := s.Drain(nil)
 	require.NoError(t, err)
 	for range 4 { // one too many
 		w.announced(o.ID, edit)
@@ -341,20 +339,26 @@ func follow(ctx context.Context, hub *Hub, id string, seen *int64, last int64, h
 	if err := s.Add(ctx, OrderTopic(id), seen); err != nil {
 		return err
 	}
-	for n := 0; *seen < last && (!hasty || n < 10); n++ {
-		f, err := s.Next(ctx)
-		if err != nil {
-			return err
-		}
-		if (n == 0) != (f.Type == TypeSnapshot) {
-			return fmt.Errorf("frame %d is a %s", n, f.Type)
-		}
-		if f.Type == TypeStatus {
-			if f.Version != *seen+1 {
-				return fmt.Errorf("version %d after %d", f.Version, *seen)
+	n, left := 0, errors.New("read enough")
+	err := s.Serve(ctx, time.Hour, func(frames []Frame) error {
+		for _, f := range frames {
+			if (n == 0) != (f.Type == TypeSnapshot) {
+				return fmt.Errorf("frame %d is a %s", n, f.Type)
 			}
-			*seen = f.Version
+			if f.Type == TypeStatus {
+				if f.Version != *seen+1 {
+					return fmt.Errorf("version %d after %d", f.Version, *seen)
+				}
+				*seen = f.Version
+			}
+			if n++; *seen >= last || hasty && n >= 10 {
+				return left
+			}
 		}
+		return nil
+	}, func() error { return nil })
+	if errors.Is(err, left) {
+		return nil
 	}
-	return nil
+	return err
 }

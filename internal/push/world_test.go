@@ -308,7 +308,7 @@ func name(t testing.TB, f Frame) string {
 		require.NoError(t, json.Unmarshal(m.Data, &fix))
 		return "position " + trim(fix.Lat)
 	case TypePositions:
-		var all couriers
+		var all FleetPositions
 		require.NoError(t, json.Unmarshal(m.Data, &all))
 		out := "positions"
 		lats := []float64{}
