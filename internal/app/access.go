@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"go.uber.org/zap"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/order-tracking/order-tracking/config"
 	"github.com/order-tracking/order-tracking/internal/access"
@@ -143,12 +142,6 @@ func (a *App) secret(ctx context.Context) ([]byte, error) {
 	fresh := make([]byte, sha256.Size)
 	_, _ = rand.Read(fresh) // never fails
 	return a.store.Secret(ctx, "secret_key", fresh)
-}
-
-// runAccess runs the background work of access control until the context ends.
-func (a *App) runAccess(ctx context.Context, g *errgroup.Group) {
-	g.Go(func() error { a.gate.guard.Run(ctx); return nil })
-	g.Go(func() error { a.gate.audit.Run(ctx); return nil })
 }
 
 // VerifyAudit verifies the audit log of the configured database.

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"net"
 	nethttp "net/http"
+	"slices"
 	"sync/atomic"
 	"time"
 	_ "time/tzdata" // time zones also work on machines without a zone database
@@ -144,11 +145,10 @@ func (a *App) closing(f func() error) { a.closers = append(a.closers, f) }
 // Close releases everything, last opened first. Run calls it.
 func (a *App) Close() error {
 	var errs []error
-	for len(a.closers) > 0 {
-		last := len(a.closers) - 1
-		errs = append(errs, a.closers[last]())
-		a.closers = a.closers[:last]
+	for _, closeFn := range slices.Backward(a.closers) {
+		errs = append(errs, closeFn())
 	}
+	a.closers = nil
 	return errors.Join(errs...)
 }
 
@@ -280,8 +280,10 @@ func (a *App) startBackground(ctx context.Context, g *errgroup.Group) {
 		tick := time.NewTicker(lookEvery)
 		g.Go(func() error { defer tick.Stop(); a.watchCertificate(ctx, tick.C); return nil })
 	}
-	a.runAccess(ctx, g)
-	a.runNotify(ctx, g)
+	g.Go(func() error { a.gate.guard.Run(ctx); return nil })
+	g.Go(func() error { a.gate.audit.Run(ctx); return nil })
+	g.Go(func() error { a.notify.Run(ctx); return nil })
+	g.Go(func() error { a.notify.Register(ctx); return nil })
 }
 
 // indexEvery is how often new orders are looked for. Searches scan those that are not

@@ -10,8 +10,6 @@ import (
 	"regexp"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/order-tracking/order-tracking/internal/domain"
 	"github.com/order-tracking/order-tracking/internal/infrastructure/outbound"
 	"github.com/order-tracking/order-tracking/internal/notify"
@@ -148,10 +146,4 @@ func permitted(guard *outbound.Guard) func(ctx context.Context, address string) 
 		}
 		return nil
 	}
-}
-
-// runNotify sends until the context ends.
-func (a *App) runNotify(ctx context.Context, g *errgroup.Group) {
-	g.Go(func() error { a.notify.Run(ctx); return nil })
-	g.Go(func() error { a.notify.Register(ctx); return nil })
 }

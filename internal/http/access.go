@@ -2,6 +2,7 @@ package httpserver
 
 import (
 	"context"
+	"strings"
 
 	"github.com/order-tracking/order-tracking/internal/access"
 	"github.com/order-tracking/order-tracking/internal/domain"
@@ -71,4 +72,81 @@ func (s *Server) listAudit(ctx context.Context, in *auditIn) (*bodyOnly[auditPag
 	f := domain.AuditFilter{ActorID: in.Actor, Object: in.Object, From: in.From.Time, To: in.To.Time}
 	entries, next, err := s.Audit.List(ctx, f, in.request())
 	return bodyOf(auditPage{listed(entries), next}, err)
+}
+
+type shareList struct {
+	Shares []access.Share `json:"shares"`
+}
+
+// shareRoutes registers share links, which show one order to their holder.
+func (s *Server) shareRoutes() {
+	handle(s, "createShare", s.createShare)
+	handle(s, "listShares", func(ctx context.Context, in *OrderPath) (*bodyOnly[shareList], error) {
+		_, o, err := s.Orders.Reach(ctx, in.ID)
+		if err != nil {
+			return nil, err
+		}
+		shares, err := s.Shares.List(ctx, o)
+		return bodyOf(shareList{shares}, err)
+	})
+	handle(s, "revokeShare", func(ctx context.Context, in *revokeShareIn) (*done, error) {
+		_, o, err := s.Orders.Reach(ctx, in.ID)
+		if err != nil {
+			return nil, err
+		}
+		return onceDone(ctx, in.Idempotent, func(ctx context.Context) error { return s.Shares.Revoke(ctx, o, in.Share) })
+	})
+}
+
+type revokeShareIn struct {
+	OrderPath
+	Idempotent
+	Share string `path:"share_id" format:"uuid" doc:"the link's id"`
+}
+
+type createShareIn struct {
+	OrderPath
+	ReachedAt
+	Idempotent
+	Sent[access.NewShare]
+}
+
+func (s *Server) createShare(ctx context.Context, in *createShareIn) (*noStore[*access.IssuedShare], error) {
+	body, err := in.read(in.check(), s.Shares.Check)
+	if err != nil {
+		return nil, err
+	}
+	_, o, err := s.Orders.Reach(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	share, _, err := once(ctx, in.Idempotent, func(ctx context.Context) (*access.IssuedShare, error) {
+		return s.Shares.Create(ctx, o, body)
+	})
+	if err == nil {
+		share.URL = s.publicURL(in.address) + "/t/" + share.Token
+	}
+	return secretOf(share, err)
+}
+
+func (p KeyPath) named() (string, error) { return p.ID, nil } //nolint:unparam // as posted demands
+
+func secretOnce[T any](v T, _ string, err error) (*noStore[T], error) { return secretOf(v, err) }
+
+// CustomerPhone names a customer.
+type CustomerPhone struct {
+	Phone string `query:"phone" required:"true" maxLength:"40" doc:"the customer's phone number, however it is written" example:"+79161234567"`
+}
+
+// named returns the phone number. A plus sign that was not escaped arrives as a space.
+func (p CustomerPhone) named() (string, error) { //nolint:unparam // as keyed demands
+	if rest, ok := strings.CutPrefix(p.Phone, " "); ok {
+		return "+" + rest, nil
+	}
+	return p.Phone, nil
+}
+
+type eraseIn struct {
+	CustomerPhone
+	Idempotent
 }

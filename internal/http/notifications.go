@@ -55,17 +55,16 @@ func (s *Server) notificationRoutes() {
 		}
 		return s.Notify.Connect(ctx, o.ID, body)
 	}))
-	plain[struct{}, struct{}](s, "updateBot", func(c *gin.Context) {
+	plain[struct{}, struct{}](s, "updateBot", s.answering(func(ctx context.Context, c *gin.Context) error {
 		body, err := readJSON(c)
 		if err == nil {
-			err = s.Notify.Update(c.Request.Context(), c.Param("channel"), c.Request.Header.Get, body.RawBody)
+			err = s.Notify.Update(ctx, c.Param("channel"), c.Request.Header.Get, body.RawBody)
 		}
-		if err != nil {
-			fail(c, err)
-			return
+		if err == nil {
+			c.String(http.StatusOK, "ok")
 		}
-		c.String(http.StatusOK, "ok")
-	})
+		return err
+	}))
 }
 
 type putRulesIn struct {

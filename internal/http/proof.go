@@ -59,17 +59,13 @@ type proofList struct {
 // proofRoutes registers proofs of delivery and problems with orders.
 func (s *Server) proofRoutes() {
 	handle(s, "addProof", posting[imagesIn[orders.ProofReport]](s.Orders.CheckProof, repeated, s.Orders.AddProof))
-	handle(s, "listProofs", reading[OrderPath](func(proofs []domain.ProofRecord, err error) (*bodyOnly[proofList], error) {
-		return bodyOf(proofList{proofs}, err)
-	}, s.Orders.Proofs))
+	handle(s, "listProofs", listing[OrderPath](func(list []domain.ProofRecord) proofList { return proofList{list} }, s.Orders.Proofs))
 	plain[OrderPath, struct{}](s, "getProofImage", s.guarded(func(ctx context.Context, c *gin.Context) error {
 		data, err := s.Orders.ProofImage(ctx, c.Param("order_id"), c.Param("proof_id"), c.Param("image"))
 		return sendImage(c, data, err)
 	}))
 	handle(s, "openIncident", posting[imagesIn[domain.IncidentReport]](s.Orders.CheckIncident, repeated, s.Orders.OpenIncident))
-	handle(s, "listIncidents", reading[OrderPath](func(incidents []domain.Incident, err error) (*bodyOnly[incidentList], error) {
-		return bodyOf(incidentList{incidents}, err)
-	}, s.Orders.Incidents))
+	handle(s, "listIncidents", listing[OrderPath](func(list []domain.Incident) incidentList { return incidentList{list} }, s.Orders.Incidents))
 	handle(s, "closeIncident", func(ctx context.Context, in *struct {
 		IncidentPath
 		Idempotent
@@ -147,4 +143,14 @@ func (s *Server) formSchema(body *huma.Schema) *huma.Schema {
 		form.Properties[name] = p
 	}
 	return &form
+}
+
+// IncidentPath is the path parameters of an incident.
+type IncidentPath struct {
+	OrderPath
+	Incident string `path:"incident_id" format:"uuid" doc:"the incident's id"`
+}
+
+type incidentList struct {
+	Incidents []domain.Incident `json:"incidents"`
 }

@@ -174,6 +174,11 @@ func reading[I named, T, O any](out func(T, error) (*O, error), get func(ctx con
 	}
 }
 
+// listing is reading for a list, which wrap makes the body.
+func listing[I named, T, L any](wrap func([]T) L, get func(ctx context.Context, id string) ([]T, error)) func(context.Context, *I) (*bodyOnly[L], error) {
+	return reading[I](func(list []T, err error) (*bodyOnly[L], error) { return bodyOf(wrap(listed(list)), err) }, get)
+}
+
 // doing makes the handler of a change without a body, which it does once per Idempotency-Key. out makes the response.
 func doing[I keyed, T, O any](out func(T, string, error) (*O, error), do func(ctx context.Context, id string) (T, error)) func(context.Context, *I) (*O, error) {
 	return func(ctx context.Context, in *I) (*O, error) {

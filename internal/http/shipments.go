@@ -53,9 +53,7 @@ func (s *Server) shipmentRoutes() {
 	handle(s, "bookIntake", onOrder(s.Shipments.CheckIntake, booked, s.Shipments.BookIntake))
 	handle(s, "cancelIntake", doing[cancelIntakeIn](booked, s.Shipments.CancelIntake))
 	handle(s, "returnShipment", onOrder(s.Shipments.CheckReturn, booked, s.Shipments.Return))
-	handle(s, "listDeliveryIntervals", reading[OrderPath](func(list []domain.DeliveryInterval, err error) (*bodyOnly[intervalList], error) {
-		return bodyOf(intervalList{listed(list)}, err)
-	}, s.Shipments.Intervals))
+	handle(s, "listDeliveryIntervals", listing[OrderPath](func(list []domain.DeliveryInterval) intervalList { return intervalList{list} }, s.Shipments.Intervals))
 	handle(s, "agreeDelivery", onOrder(s.Shipments.CheckAgreement, booked, s.Shipments.AgreeDelivery))
 	handle(s, "resolveShipment", onOrder(s.Shipments.CheckResolution, booked, s.Shipments.Resolve))
 }
