@@ -51,7 +51,7 @@ func (c *Config) oidcRules() []rule {
 	}
 	return []rule{
 		{"oidc.issuer", checkIssuer(o.Issuer)},
-		{"oidc.client_id", ifEmpty(o.Audience, needs(o.Issuer, o.ClientID, "oidc.client_id or oidc.audience"))},
+		{"oidc.client_id", needs(o.Issuer, o.ClientID+strings.Join(o.Audience, ""), "oidc.client_id or oidc.audience")},
 		{"oidc.role_claim", plainText(o.RoleClaim, 255)},
 		{"oidc.merchant_claim", plainText(o.MerchantClaim, 255)},
 		{"oidc.courier_claim", plainText(o.CourierClaim, 255)},
@@ -95,14 +95,6 @@ func checkAlgorithms(algorithms []string) error {
 		}
 	}
 	return nil
-}
-
-// ifEmpty drops the fault if the list is not empty.
-func ifEmpty(list []string, fault error) error {
-	if len(list) > 0 {
-		return nil
-	}
-	return fault
 }
 
 func contains(list []string, want string) error {

@@ -218,19 +218,17 @@ func (i inspector) database(ctx context.Context, gauge func(*prometheus.Desc, fl
 		return
 	}
 	gauge(outboxPending, float64(pending))
-	if oldest, err := s.OldestPending(ctx); err == nil {
-		age := 0.0
-		if !oldest.IsZero() {
-			age = max(0, time.Since(oldest).Seconds())
+	age := func(oldest time.Time) float64 {
+		if oldest.IsZero() {
+			return 0
 		}
-		gauge(outboxAge, age)
+		return max(0, time.Since(oldest).Seconds())
+	}
+	if oldest, err := s.OldestPending(ctx); err == nil {
+		gauge(outboxAge, age(oldest))
 	}
 	if waits, err := s.DeliveryBacklog(ctx); err == nil {
-		age := 0.0
-		if !waits.Oldest.IsZero() {
-			age = max(0, time.Since(waits.Oldest).Seconds())
-		}
-		gauge(deliveryAge, age)
+		gauge(deliveryAge, age(waits.Oldest))
 		gauge(failing, float64(waits.Failing))
 	}
 	if orders, err := s.ActiveOrders(ctx); err == nil {

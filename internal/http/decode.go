@@ -337,12 +337,9 @@ func refusal(faults []domain.Fault, checks ...error) error {
 // explained reports whether a fault at the pointer only follows from a wrongly typed value
 // that was removed: at the same pointer, above it or below it.
 func explained(faults []domain.Fault, pointer string) bool {
-	for _, f := range faults {
-		if f.Code != "unknown_field" && (within(f.Pointer, pointer) || within(pointer, f.Pointer)) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(faults, func(f domain.Fault) bool {
+		return f.Code != "unknown_field" && (within(f.Pointer, pointer) || within(pointer, f.Pointer))
+	})
 }
 
 func within(outer, pointer string) bool {

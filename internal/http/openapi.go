@@ -310,8 +310,6 @@ func problemExample(code domain.Code) *problem {
 		e.Allowed = domain.StatusPickedUp.Next()
 	case domain.CodePaidCancelRequired:
 		e.Message, e.Terms = "cdek cancels it for money only: it has moved", &domain.CancelTerms{Kind: domain.CancelUnknown, Detail: "it has moved"}
-	}
-	switch code {
 	case domain.CodeVersionConflict:
 		e.Conflict = &domain.Conflict{
 			CurrentVersion: 4, ChangedBy: domain.Actor{Kind: domain.RoleDispatcher, ID: exampleCourier}, ChangedAt: exampleTime, Changed: []string{"notes"},

@@ -3,14 +3,13 @@
 package transport
 
 import (
-	"crypto/rand"
 	"encoding/binary"
 	"encoding/hex"
+	"math/rand/v2"
 	"net"
 	"net/netip"
 	"regexp"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -19,27 +18,14 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// requestIDs generates request ids cheaply; a random prefix makes them unique across processes.
-var requestIDs = struct {
-	prefix [8]byte
-	next   atomic.Uint64
-}{prefix: randomPrefix()}
-
-func randomPrefix() (p [8]byte) {
-	_, _ = rand.Read(p[:]) // never fails
-	return p
-}
-
 // RequestID returns the caller's X-Request-Id when it is safe to log and echo, else a new id.
 func RequestID(given string) string {
 	if sane(given) {
 		return given
 	}
 	var raw [12]byte
-	copy(raw[:], requestIDs.prefix[:6])
-	n := requestIDs.next.Add(1)
-	raw[6], raw[7] = byte(n>>40), byte(n>>32)
-	binary.BigEndian.PutUint32(raw[8:], uint32(n)) //nolint:gosec // the low half; the high half precedes it
+	binary.BigEndian.PutUint64(raw[:], rand.Uint64())  //nolint:gosec // unique, not secret
+	binary.BigEndian.PutUint32(raw[8:], rand.Uint32()) //nolint:gosec // unique, not secret
 	var text [24]byte
 	hex.Encode(text[:], raw[:])
 	return string(text[:])
