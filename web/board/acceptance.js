@@ -5,6 +5,8 @@ import { signal } from "../vendor/preact.js";
 
 /** @typedef {import("#api").components["schemas"]["DeliveryGroup"]} Group */
 
+/** Groups that a report has at most. */
+export const MOST = 500;
 const FRESH = 5 * 60_000; // milliseconds that the answer is good for
 
 /** By courier. */
@@ -30,5 +32,6 @@ export const acceptance = courier => known.value.get(courier)?.acceptance?.toLoc
 export function acceptanceOf(courier) {
   const { accepted = 0, declined = 0, expired = 0 } = known.value.get(courier) ?? {};
   const n = accepted + declined + expired;
-  return n ? t("courier.acceptance.of", { share: acceptance(courier), n }) : t("courier.acceptance.none");
+  if (n) return t("courier.acceptance.of", { share: acceptance(courier), n });
+  return known.value.size < MOST || known.value.has(courier) ? t("courier.acceptance.none") : t("courier.acceptance.more", { n: MOST });
 }

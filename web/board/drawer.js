@@ -30,6 +30,7 @@ export function Drawer({ id, ...props }) {
       board.performers.delete(id); // it would grow old
     };
   }, [id, follows]);
+  const steps = useSteps(id, order);
   const head = useRef(/** @type {HTMLElement | null} */ (null));
   useEffect(() => {
     board.fetch(id).catch(reason => setGone(reason instanceof Refusal && reason.final));
@@ -43,22 +44,37 @@ export function Drawer({ id, ...props }) {
         <${Button} kind="quiet" icon="close" label=${t("close")} onClick=${() => go({ order: "" })} />
       </header>
       ${gone && html`<${Empty} icon="box" title=${t("drawer.gone")} />`}
-      ${order && html`<${Actions} order=${order} ...${props} /><div class="drawer-body"><${Facts} order=${order} ...${props} /><${Sharing} order=${order} ...${props} /><${Record} order=${order} ...${props} /></div>`}
+      ${order && !steps && html`<div class="drawer-body" aria-busy="true">${[...Array(3)].map(() => html`<div class="card bone"></div>`)}</div>`}
+      ${order && steps && html`<${Actions} steps=${steps} order=${order} ...${props} /><div class="drawer-body"><${Facts} order=${order} ...${props} /><${Sharing} order=${order} ...${props} /><${Record} order=${order} ...${props} /></div>`}
     </aside>
   `;
 }
 
-/** @param {import("./app.js").Props & {order: import("./groups.js").Order}} props */
-function Actions({ order, board, session, commands }) {
-  const [steps, setSteps] = useState(/** @type {string[]} */ ([]));
-  const [asking, setAsking] = useState("");
+/**
+ * The steps that an order can take next; undefined until they are known, as their buttons would push down what is below them.
+ * They are asked for at once, also while the order itself is still being loaded.
+ * @param {string} id @param {import("./groups.js").Order | undefined} order
+ */
+function useSteps(id, order) {
+  const [steps, setSteps] = useState(/** @type {string[] | undefined} */ (undefined));
+  const of = useRef(/** @type {string | undefined} */ (undefined)); // the status that they belong to
   useEffect(() => {
-    if (ended(order.status)) return setSteps([]);
-    call("GET", `/order/${order.id}/status`).then(
-      told => setSteps(told.allowed_transitions ?? []),
-      () => {}, // without it there are fewer buttons
+    if (order && order.status === of.current) return;
+    if (order && ended(order.status)) return setSteps([]);
+    call("GET", `/order/${id}/status`).then(
+      told => {
+        of.current = told.status;
+        setSteps(told.allowed_transitions ?? []);
+      },
+      () => setSteps(known => known ?? []), // without it there are fewer buttons
     );
-  }, [order.id, order.status]);
+  }, [id, order?.status]);
+  return steps;
+}
+
+/** @param {import("./app.js").Props & {order: import("./groups.js").Order, steps: string[]}} props */
+function Actions({ order, steps, board, session, commands }) {
+  const [asking, setAsking] = useState("");
   const next = steps.filter(s => !["assigned", "cancelled"].includes(s));
   const grave = ["returning", "failed", "returned", "delivery_failed"];
   const take = (/** @type {string} */ status) => (grave.includes(status) ? setAsking(status) : act(board, order, moveTo(status), t(`mark.${status}`)));

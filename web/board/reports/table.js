@@ -1,5 +1,6 @@
 import { lang, t } from "../../i18n/index.js";
 import { html } from "../../vendor/preact.js";
+import { MOST } from "../acceptance.js";
 
 /** @typedef {import("./reports.js").Report} Report */
 /** @typedef {import("./reports.js").Group} Group */
@@ -61,6 +62,7 @@ export function Table({ report, board, merchants }) {
         </tbody>
       </table>
     </div>
+    ${report.groups.length >= MOST && html`<p class="small quiet">${t(report.by === "courier" ? "reports.most_couriers" : "reports.most", { n: MOST })}</p>`}
   `;
 }
 

@@ -43,6 +43,7 @@ export const texts = {
   "courier.acceptance": "Offers",
   "courier.acceptance.of": "accepts {share} of {n} in 30 days",
   "courier.acceptance.none": "none in 30 days",
+  "courier.acceptance.more": "not one of the {n} couriers with the most deliveries in 30 days",
   "column.load": "Orders",
   "column.battery": "Battery",
   "column.heard": "Last heard",

@@ -43,6 +43,7 @@ export const texts = {
   "courier.acceptance": "Предложения",
   "courier.acceptance.of": "берёт {share} из {n} за 30 дней",
   "courier.acceptance.none": "за 30 дней не было",
+  "courier.acceptance.more": "не входит в {n} курьеров с наибольшим числом доставок за 30 дней",
   "column.load": "Заказы",
   "column.battery": "Заряд",
   "column.heard": "На связи",

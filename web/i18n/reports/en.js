@@ -51,4 +51,6 @@ export const texts = {
   "reports.own": "Own couriers",
   "reports.nobody": "No shop",
   "reports.unknown": "Not known",
+  "reports.most": "These are the {n} with the most deliveries. The numbers above are of all.",
+  "reports.most_couriers": "These are the {n} couriers with the most deliveries. The numbers above are of all.",
 };
