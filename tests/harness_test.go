@@ -27,6 +27,7 @@ import (
 
 	"github.com/order-tracking/order-tracking/config"
 	"github.com/order-tracking/order-tracking/internal/app"
+	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
 func TestMain(m *testing.M) {
@@ -51,6 +52,7 @@ type server struct {
 	dir   string
 	args  []string
 	key   string // the administrator's, when one is set
+	clock domain.Clock
 	log   *zap.Logger
 	http  string
 	grpc  string
@@ -138,7 +140,11 @@ func (s *server) up(t testing.TB) {
 	if os.Getenv("TEST_LOG") != "" {
 		log = zap.Must(zap.NewDevelopment())
 	}
-	a, err := app.New(t.Context(), cfg, log, "test")
+	var options []app.Option
+	if s.clock != nil {
+		options = append(options, app.WithClock(s.clock))
+	}
+	a, err := app.New(t.Context(), cfg, log, "test", options...)
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
