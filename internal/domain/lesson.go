@@ -35,15 +35,3 @@ type EstimateGroup struct {
 	Coverage  float64 `json:"coverage" minimum:"0" maximum:"1" doc:"share that came within the first 80 % window"`
 	LateShare float64 `json:"late_share" minimum:"0" maximum:"1" doc:"share that came after it"`
 }
-
-// EstimateReportBy says what the orders of a report are grouped by.
-type EstimateReportBy string
-
-// The groupings of reports; all is one group.
-const (
-	ReportByAll      EstimateReportBy = "all"
-	ReportByMerchant EstimateReportBy = "merchant"
-	ReportByCarrier  EstimateReportBy = "carrier"
-	ReportByZone     EstimateReportBy = "zone"
-	ReportByWeek     EstimateReportBy = "week"
-)

@@ -192,7 +192,7 @@ type Lessons interface {
 	Book(ctx context.Context) ([]byte, error)
 	// EstimateReport returns how well first estimates held for the orders that ended in [from, to), by group: those whose
 	// windows held least first, a few orders counting for little, at most limit. A merchant narrows it, unless empty.
-	EstimateReport(ctx context.Context, by EstimateReportBy, merchantID string, from, to time.Time, limit int) ([]EstimateGroup, error)
+	EstimateReport(ctx context.Context, by ReportBy, merchantID string, from, to time.Time, limit int) ([]EstimateGroup, error)
 }
 
 // Reports is the summary of days that reports are read from. An order adds its share in

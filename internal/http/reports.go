@@ -26,11 +26,11 @@ type ReportFormat struct {
 }
 
 type estimateReportIn struct {
-	By         domain.EstimateReportBy `query:"by" enum:"merchant,carrier,zone,week" default:"merchant" doc:"what the orders are grouped by; weeks begin on Monday"`
-	MerchantID string                  `query:"merchant_id" maxLength:"128" doc:"of this merchant only"`
-	From       Moment                  `query:"from" doc:"delivered at or after this time (RFC 3339); default 30 days before to"`
-	To         Moment                  `query:"to" doc:"delivered before this time (RFC 3339); default now"`
-	Limit      optional[int]           `query:"limit" minimum:"1" maximum:"500" doc:"maximum number of groups; default 50"`
+	By         domain.ReportBy `query:"by" enum:"merchant,carrier,zone,week" default:"merchant" doc:"what the orders are grouped by; weeks begin on Monday"`
+	MerchantID string          `query:"merchant_id" maxLength:"128" doc:"of this merchant only"`
+	From       Moment          `query:"from" doc:"delivered at or after this time (RFC 3339); default 30 days before to"`
+	To         Moment          `query:"to" doc:"delivered before this time (RFC 3339); default now"`
+	Limit      optional[int]   `query:"limit" minimum:"1" maximum:"500" doc:"maximum number of groups; default 50"`
 	ReportFormat
 }
 

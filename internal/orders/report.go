@@ -9,9 +9,9 @@ import (
 
 // EstimateReport is how well the first estimates of delivered orders held.
 type EstimateReport struct {
-	From time.Time               `json:"from"`
-	To   time.Time               `json:"to"`
-	By   domain.EstimateReportBy `json:"by"`
+	From time.Time       `json:"from"`
+	To   time.Time       `json:"to"`
+	By   domain.ReportBy `json:"by"`
 	// All is of all orders of the time, and absent when there were none.
 	All    *domain.EstimateGroup  `json:"all,omitempty"`
 	Groups []domain.EstimateGroup `json:"groups" doc:"those whose 80 % windows held least first; a few orders count for little"`
@@ -19,7 +19,7 @@ type EstimateReport struct {
 
 // ReportRequest selects orders by when they were delivered, in [From, To); the default is the last thirty days.
 type ReportRequest struct {
-	By         domain.EstimateReportBy
+	By         domain.ReportBy
 	MerchantID string
 	From, To   time.Time
 	Limit      int
@@ -43,7 +43,7 @@ func (s *Service) EstimateReport(ctx context.Context, in ReportRequest) (out Est
 	var f domain.Faults
 	f.Text("/merchant_id", in.MerchantID, domain.MaxKey)
 	switch in.By {
-	case domain.ReportByMerchant, domain.ReportByCarrier, domain.ReportByZone, domain.ReportByWeek:
+	case domain.ByMerchant, domain.ByCarrier, domain.ByZone, domain.ByWeek:
 	default:
 		f.Add("/by", "unknown", "must be merchant, carrier, zone or week")
 	}
@@ -61,7 +61,7 @@ func (s *Service) EstimateReport(ctx context.Context, in ReportRequest) (out Est
 	if !caller.Narrow(&scope) {
 		return out, nil
 	}
-	all, err := s.Store.EstimateReport(ctx, domain.ReportByAll, scope.MerchantID, in.From, in.To, 1)
+	all, err := s.Store.EstimateReport(ctx, domain.ByAll, scope.MerchantID, in.From, in.To, 1)
 	if err != nil || len(all) == 0 {
 		return out, err
 	}

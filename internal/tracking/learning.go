@@ -36,7 +36,7 @@ type learner struct {
 	stored int64 // place of the last snapshot
 	looked time.Time
 	// quality is how well the estimates of the last week held, by all and by group.
-	quality atomic.Pointer[map[domain.EstimateReportBy][]domain.EstimateGroup]
+	quality atomic.Pointer[map[domain.ReportBy][]domain.EstimateGroup]
 }
 
 // run learns until the context ends.
@@ -192,8 +192,8 @@ func (l *learner) look(ctx context.Context) {
 		return
 	}
 	l.looked = now
-	found := map[domain.EstimateReportBy][]domain.EstimateGroup{}
-	for _, by := range []domain.EstimateReportBy{domain.ReportByAll, domain.ReportByCarrier, domain.ReportByMerchant, domain.ReportByZone} {
+	found := map[domain.ReportBy][]domain.EstimateGroup{}
+	for _, by := range []domain.ReportBy{domain.ByAll, domain.ByCarrier, domain.ByMerchant, domain.ByZone} {
 		groups, err := l.Store.EstimateReport(ctx, by, "", now.AddDate(0, 0, -lookDays), now, lookGroups)
 		if err != nil {
 			return
@@ -205,7 +205,7 @@ func (l *learner) look(ctx context.Context) {
 
 // Quality returns how well the first estimates of the last week held: of all orders, and of
 // the worst groups; it is some minutes old at most.
-func (s *Service) Quality() map[domain.EstimateReportBy][]domain.EstimateGroup {
+func (s *Service) Quality() map[domain.ReportBy][]domain.EstimateGroup {
 	if q := s.learner.quality.Load(); q != nil {
 		return *q
 	}

@@ -57,7 +57,7 @@ func TestDeliveriesAreLearnedOnceAndByEveryReplica(t *testing.T) {
 	o := w.order(t, "", nil)
 	require.Equal(t, domain.MethodHistory, o.ETA.Method)
 	require.WithinDuration(t, o.CreatedAt.Add(28*time.Minute), o.ETA.ETA, 3*time.Minute)
-	groups, err := w.store.EstimateReport(t.Context(), domain.ReportByAll, "", time.Time{}, w.clock.Now(), 10)
+	groups, err := w.store.EstimateReport(t.Context(), domain.ByAll, "", time.Time{}, w.clock.Now(), 10)
 	require.NoError(t, err)
 	require.Len(t, groups, 1)
 	require.Equal(t, int64(40), groups[0].Orders)

@@ -104,26 +104,26 @@ var lessonTests = map[string]func(*testing.T, storeSuite){
 		}
 		require.NoError(t, s.KeepLessons(ctx, lessons))
 		from, to := lessons[0].At, lessons[0].At.AddDate(0, 1, 0)
-		report := func(by domain.EstimateReportBy) []domain.EstimateGroup {
+		report := func(by domain.ReportBy) []domain.EstimateGroup {
 			got, err := s.EstimateReport(ctx, by, merchant, from, to, 10)
 			require.NoError(t, err)
 			return got
 		}
 		require.Equal(t, []domain.EstimateGroup{
 			{Group: "a", Orders: 2, MAE: 20, Bias: -10, Coverage: 0, LateShare: 0.5}, {Group: "b", Orders: 1, MAE: 2, Bias: 2, Coverage: 1},
-		}, report(domain.ReportByZone), "the worst first")
-		weeks := report(domain.ReportByWeek)
+		}, report(domain.ByZone), "the worst first")
+		weeks := report(domain.ByWeek)
 		require.Len(t, weeks, 2)
 		require.Equal(t, []string{"2026-05-04", "2026-05-11"}, []string{weeks[0].Group, weeks[1].Group}, "Mondays")
-		all := report(domain.ReportByAll)
+		all := report(domain.ByAll)
 		require.Len(t, all, 1)
 		require.Equal(t, int64(3), all[0].Orders)
 		require.InDelta(t, 1./3, all[0].Coverage, 1e-9)
 		require.InDelta(t, 14, all[0].MAE, 1e-9)
-		got, err := s.EstimateReport(ctx, domain.ReportByMerchant, "", from, to, 1000)
+		got, err := s.EstimateReport(ctx, domain.ByMerchant, "", from, to, 1000)
 		require.NoError(t, err)
 		require.Contains(t, got, domain.EstimateGroup{Group: merchant, Orders: 3, MAE: 14, Bias: -6, Coverage: all[0].Coverage, LateShare: all[0].LateShare})
-		got, err = s.EstimateReport(ctx, domain.ReportByZone, merchant, to, to.AddDate(1, 0, 0), 10)
+		got, err = s.EstimateReport(ctx, domain.ByZone, merchant, to, to.AddDate(1, 0, 0), 10)
 		require.NoError(t, err)
 		require.Empty(t, got)
 		_, err = s.EstimateReport(ctx, "?", "", from, to, 10)
@@ -154,9 +154,9 @@ func naiveEstimates(t *testing.T, s storeSuite) {
 	for range 60 {
 		from := begin.Add(time.Duration(r.IntN(200*24*60)) * time.Minute)
 		to := from.Add(time.Duration(1+r.IntN(200*24*60)) * time.Minute)
-		for by, name := range map[domain.EstimateReportBy]func(domain.Lesson) string{
-			domain.ReportByZone:     func(l domain.Lesson) string { return l.Zone },
-			domain.ReportByMerchant: func(l domain.Lesson) string { return l.MerchantID },
+		for by, name := range map[domain.ReportBy]func(domain.Lesson) string{
+			domain.ByZone:     func(l domain.Lesson) string { return l.Zone },
+			domain.ByMerchant: func(l domain.Lesson) string { return l.MerchantID },
 		} {
 			want, late := map[string][]float64{}, map[string]float64{}
 			for _, l := range lessons {

@@ -59,7 +59,7 @@ func (s *Store) ChangeAccess(ctx context.Context, c domain.AccessChange) error {
 			t.exec(`UPDATE access_state SET epoch = epoch + 1`)
 		}
 		for i := range c.Deliveries {
-			t.exec(insertDelivery, deliveryValues(&c.Deliveries[i])...)
+			t.insert(deliveriesTable, deliveryValues(&c.Deliveries[i]))
 		}
 		t.appendAudit(c.Audit)
 	})
@@ -124,9 +124,8 @@ func (t *txn) appendAudit(entry *domain.AuditEntry) {
 }
 
 // AccessEpoch returns the epoch; see domain.AccessStore.
-func (s *Store) AccessEpoch(ctx context.Context) (epoch int64, err error) {
-	_, err = s.one(ctx, `SELECT epoch FROM access_state`, nil, &epoch)
-	return epoch, err
+func (s *Store) AccessEpoch(ctx context.Context) (int64, error) {
+	return value[int64](ctx, s, `SELECT epoch FROM access_state`)
 }
 
 // CredentialByHash returns the credential with this hash, or nil.
@@ -202,18 +201,15 @@ func scanDocument(r *sql.Rows) (d domain.Document, err error) {
 }
 
 // Secret returns the installation's secret of the name; see domain.AccessStore.
-func (s *Store) Secret(ctx context.Context, name string, proposal []byte) (value []byte, err error) {
-	read := func() (bool, error) {
-		return s.one(ctx, `SELECT value FROM secrets WHERE name = $1`, []any{name}, &value)
+func (s *Store) Secret(ctx context.Context, name string, proposal []byte) ([]byte, error) {
+	const read = `SELECT value FROM secrets WHERE name = $1`
+	if known, err := value[[]byte](ctx, s, read, name); known != nil || err != nil {
+		return known, err
 	}
-	if found, err := read(); found || err != nil {
-		return value, err
-	}
-	if _, err = s.change(ctx, `INSERT INTO secrets (name, value) VALUES ($1, $2) ON CONFLICT DO NOTHING`, name, proposal); err != nil {
+	if err := s.do(ctx, `INSERT INTO secrets (name, value) VALUES ($1, $2) ON CONFLICT DO NOTHING`, name, proposal); err != nil {
 		return nil, err
 	}
-	_, err = read()
-	return value, err
+	return value[[]byte](ctx, s, read, name)
 }
 
 // AuditEntries returns entries, newest first; see domain.AccessStore.

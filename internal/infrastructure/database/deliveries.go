@@ -16,10 +16,6 @@ func deliveryValues(d *domain.Delivery) []any {
 	return []any{d.Receiver, d.OrderID, d.Seq, int64(d.Part), d.EventID, string(d.Type), d.Template, string(d.State), nullTime(d.DueAt)}
 }
 
-// insertDelivery stores one of no order; those of orders are part of their changes.
-const insertDelivery = `INSERT INTO deliveries (receiver, order_id, seq, part, event_id, type, template, state, due_at, tries, code, error)
-	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, 0, '')`
-
 func deliveryTargets(d *domain.Delivery) []any {
 	return []any{
 		&d.Receiver, &d.OrderID, &d.Seq, &d.Part, &d.EventID, &d.Type, &d.Template, &d.State, instant{&d.DueAt},

@@ -11,19 +11,6 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// Kinds of lessons, as in the migration.
-const (
-	lessonBegun = 0
-	lessonEnded = 1
-)
-
-func kindOf(ended bool) int {
-	if ended {
-		return lessonEnded
-	}
-	return lessonBegun
-}
-
 // PendingLessons returns the lessons to work out; see domain.Lessons.
 func (s *Store) PendingLessons(ctx context.Context, limit int) ([]domain.LessonRef, error) {
 	return list(ctx, s, into(func(l *domain.LessonRef) []any { return []any{&l.OrderID, &l.Ended} }),
@@ -45,8 +32,8 @@ func (s *Store) KeepLessons(ctx context.Context, lessons []domain.Lesson) error 
 				off = new(l.Error.Seconds())
 			}
 			n := t.exec(`UPDATE lessons SET pos = $3, at = $4, data = $5, merchant_id = $6, carrier = $7, zone = $8,
-				error_s = $9, early = $10, late = $11 WHERE order_id = $1 AND kind = $2 AND pos IS NULL`,
-				l.OrderID, kindOf(l.Ended), last[0]-int64(len(lessons)-i-1), micros(l.At), string(l.Data), l.MerchantID, l.Carrier, l.Zone,
+				error_s = $9, early = $10, late = $11 WHERE order_id = $1 AND kind = CASE WHEN $2 THEN 1 ELSE 0 END AND pos IS NULL`,
+				l.OrderID, l.Ended, last[0]-int64(len(lessons)-i-1), micros(l.At), string(l.Data), l.MerchantID, l.Carrier, l.Zone,
 				off, l.Early, l.Late)
 			if n > 0 && off != nil {
 				addLesson(sums, l)
@@ -70,9 +57,8 @@ func (s *Store) KeepBook(ctx context.Context, place int64, data []byte) error {
 }
 
 // Book returns the newest snapshot, or nil.
-func (s *Store) Book(ctx context.Context) (data []byte, err error) {
-	_, err = s.one(ctx, `SELECT data FROM estimates WHERE name = 'book'`, nil, &data)
-	return data, err
+func (s *Store) Book(ctx context.Context) ([]byte, error) {
+	return value[[]byte](ctx, s, `SELECT data FROM estimates WHERE name = 'book'`)
 }
 
 // addLesson adds to the days of all that a lesson is about: an order, by how many microseconds the estimate was off, without and
@@ -94,33 +80,29 @@ func addLesson(sums map[domain.ReportKey]domain.ReportSums, l domain.Lesson) {
 
 const dayMicros = 24 * 60 * 60 * 1_000_000
 
-// reportColumns are the expressions that reports group by, and the names of its groups in lessons; weeks begin on Monday.
-var reportColumns = map[domain.EstimateReportBy][2]string{
-	domain.ReportByAll: {"''", "''"}, domain.ReportByMerchant: {"name", "merchant_id"}, domain.ReportByCarrier: {"name", "carrier"}, domain.ReportByZone: {"name", "zone"},
-	domain.ReportByWeek: {"CAST((day - 4) / 7 AS TEXT)", "''"},
+// lessonGroups are the names of groups in lessons.
+var lessonGroups = map[domain.ReportBy]string{
+	domain.ByAll: "''", domain.ByWeek: "''", domain.ByMerchant: "merchant_id", domain.ByCarrier: "carrier", domain.ByZone: "zone",
 }
 
 // EstimateReport returns how well first estimates held; see domain.Lessons. Whole days are read from their summary.
 func (s *Store) EstimateReport(
-	ctx context.Context, by domain.EstimateReportBy, merchantID string, from, to time.Time, limit int,
+	ctx context.Context, by domain.ReportBy, merchantID string, from, to time.Time, limit int,
 ) ([]domain.EstimateGroup, error) {
-	columns, ok := reportColumns[by]
-	if !ok {
+	name := lessonGroups[by]
+	if name == "" {
 		return nil, domain.Invalid("/by", "unknown", "must be all, merchant, carrier, zone or week")
 	}
 	l := &listing{args: []any{merchantID, limit}}
 	lessons := func(from, to int64) string {
 		return fmt.Sprintf(`SELECT %s AS name, at / %d AS day, 1 AS orders, abs(error_s) * 1000000 AS off, error_s * 1000000 AS bias,
 			CASE WHEN early OR late THEN 1 ELSE 0 END AS missed, CASE WHEN late THEN 1 ELSE 0 END AS late
-			FROM lessons WHERE error_s IS NOT NULL AND at >= %s AND at < %s AND ($1 = '' OR merchant_id = $1)`, columns[1], dayMicros, l.arg(from), l.arg(to))
+			FROM lessons WHERE error_s IS NOT NULL AND at >= %s AND at < %s AND ($1 = '' OR merchant_id = $1)`, name, dayMicros, l.arg(from), l.arg(to))
 	}
+	dimension, group := grouping(by)
 	begin, end := micros(from), micros(to)
 	parts := []string{}
 	if first, last := (begin+dayMicros-1)/dayMicros, end/dayMicros; first < last {
-		dimension := domain.ReportBy(by)
-		if by == domain.ReportByWeek {
-			dimension = domain.ByAll
-		}
 		parts = append(l.days("SELECT name, day, orders, off, bias, missed, late FROM lesson_days", merchantID, dimension, domain.ReportDay(first), domain.ReportDay(last-1)),
 			lessons(begin, first*dayMicros))
 		begin = last * dayMicros
@@ -128,14 +110,14 @@ func (s *Store) EstimateReport(
 	parts = append(parts, lessons(begin, end))
 	found, err := varying(ctx, s, into(func(g *domain.EstimateGroup) []any {
 		return []any{&g.Group, &g.Orders, &g.MAE, &g.Bias, &g.Coverage, &g.LateShare}
-	}), `SELECT `+columns[0]+`, CAST(sum(orders) AS bigint), sum(off) / 60000000.0 / sum(orders), sum(bias) / 60000000.0 / sum(orders),
+	}), `SELECT `+group+`, CAST(sum(orders) AS bigint), sum(off) / 60000000.0 / sum(orders), sum(bias) / 60000000.0 / sum(orders),
 			1 - 1.0 * sum(missed) / sum(orders), 1.0 * sum(late) / sum(orders)
 		FROM (`+strings.Join(parts, " UNION ALL ")+`) d GROUP BY 1 ORDER BY (sum(orders) - sum(missed) + 8.0) / (sum(orders) + 10), 2 DESC, 1 LIMIT $2`,
 		l.args)
 	for i := range found {
-		if by == domain.ReportByWeek {
-			week, _ := strconv.ParseInt(found[i].Group, 10, 64) // a number by the query
-			found[i].Group = time.Unix(week*7*86400+4*86400, 0).UTC().Format(time.DateOnly)
+		if by == domain.ByWeek {
+			monday, _ := strconv.ParseInt(found[i].Group, 10, 64) // a number by the query
+			found[i].Group = domain.ReportDay(monday).String()
 		}
 	}
 	return found, err

@@ -17,9 +17,8 @@ func (s *Store) KeepOffers(ctx context.Context, refs []domain.OfferRef) error {
 }
 
 // OfferOrder returns the id of an offer's order, or "".
-func (s *Store) OfferOrder(ctx context.Context, offerID string) (orderID string, err error) {
-	_, err = s.one(ctx, `SELECT order_id FROM offers WHERE id = $1`, []any{ident(offerID)}, &orderID)
-	return orderID, err
+func (s *Store) OfferOrder(ctx context.Context, offerID string) (string, error) {
+	return value[string](ctx, s, `SELECT order_id FROM offers WHERE id = $1`, ident(offerID))
 }
 
 var scanOffer = into(func(o *domain.OfferRef) []any { return []any{&o.ID, &o.OrderID, &o.CourierID, instant{&o.DueAt}} })
@@ -59,9 +58,8 @@ func (s *Store) DropOffers(ctx context.Context, ids []string) error {
 }
 
 // Image returns an image; see domain.Proofs.
-func (s *Store) Image(ctx context.Context, orderID, ownerID, kind string) (data []byte, err error) {
-	_, err = s.one(ctx, `SELECT data FROM order_images WHERE order_id = $1 AND owner_id = $2 AND kind = $3`, []any{ident(orderID), ident(ownerID), kind}, &data)
-	return data, err
+func (s *Store) Image(ctx context.Context, orderID, ownerID, kind string) ([]byte, error) {
+	return value[[]byte](ctx, s, `SELECT data FROM order_images WHERE order_id = $1 AND owner_id = $2 AND kind = $3`, ident(orderID), ident(ownerID), kind)
 }
 
 // TryPIN counts a try in one statement, so that tries at once count too; see domain.Proofs.

@@ -2,7 +2,6 @@ package database
 
 import (
 	"context"
-	"database/sql"
 
 	"github.com/order-tracking/order-tracking/internal/background"
 	"github.com/order-tracking/order-tracking/internal/domain"
@@ -21,6 +20,10 @@ func (s *Store) pendingEvents() string {
 	return `SELECT pos, data, order_data FROM order_events WHERE pos` + s.d.among + ` ORDER BY pos`
 }
 
+func pendingTargets(e *domain.OutboxEntry) []any {
+	return []any{&e.Position, encoded{&e.Event}, &e.Order}
+}
+
 // forget deletes outbox positions.
 func (s *Store) forget() string { return `DELETE FROM outbox WHERE pos` + s.d.among }
 
@@ -30,10 +33,7 @@ func (s *Store) Pending(ctx context.Context, limit int) ([]domain.OutboxEntry, e
 	if err != nil || len(positions) == 0 {
 		return nil, err
 	}
-	return list(ctx, s, func(r *sql.Rows) (e domain.OutboxEntry, err error) {
-		err = r.Scan(&e.Position, encoded{&e.Event}, &e.Order)
-		return e, err
-	}, s.pendingEvents(), s.d.list(positions))
+	return list(ctx, s, into(pendingTargets), s.pendingEvents(), s.d.list(positions))
 }
 
 // Published deletes the entries at these positions.
@@ -57,9 +57,7 @@ func (s *Store) Republish(ctx context.Context) (int64, error) {
 
 // Backlog returns how many events are pending.
 func (s *Store) Backlog(ctx context.Context) (int64, error) {
-	var n int64
-	_, err := s.one(ctx, `SELECT count(*) FROM outbox`, nil, &n)
-	return n, err
+	return value[int64](ctx, s, `SELECT count(*) FROM outbox`)
 }
 
 // Committed receives a coalesced signal when events may be pending.

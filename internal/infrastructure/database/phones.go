@@ -30,9 +30,8 @@ func (s *Store) Tokens(ctx context.Context, courierID string) ([]domain.PhoneTok
 }
 
 // TokenOwner returns the id of the courier who owns the token with this hash, or "".
-func (s *Store) TokenOwner(ctx context.Context, hash [32]byte) (courierID string, err error) {
-	_, err = s.one(ctx, `SELECT courier_id FROM courier_tokens WHERE hash = $1`, []any{hash[:]}, &courierID)
-	return courierID, err
+func (s *Store) TokenOwner(ctx context.Context, hash [32]byte) (string, error) {
+	return value[string](ctx, s, `SELECT courier_id FROM courier_tokens WHERE hash = $1`, hash[:])
 }
 
 // DropTokens deletes a courier's tokens; see domain.PhoneTokens.

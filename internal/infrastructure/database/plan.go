@@ -21,11 +21,9 @@ type plan struct {
 	updates  [][]any            // rows of orders by id; each order once
 	events   [][]any            // rows of order_events, in order
 	shipping [][]any            // rows of shipments
-	messages [][]any            // rows of deliveries
-	images   [][]any            // rows of order_images
+	beside   map[*table][][]any // rows of other tables that only grow
 	unsought [][]any            // rows of search_queue, of orders whose text changed
 	created  [][]any            // the same of new orders, in case they are older than the newest segment
-	summed   [][]any            // rows of report_queue
 	moves    []move
 
 	rows    map[string]*orderRow   // orders after the calls so far
@@ -46,7 +44,7 @@ var errAgain = errors.New("to be run again")
 // plan runs the calls on the locked orders and couriers. Without loads it assumes that every courier has room.
 func (s *Store) plan(calls []*call, rows map[string]*orderRow, loads map[string]courierLoad) *plan {
 	p := &plan{
-		log: s.log, outcomes: make([]outcome, len(calls)), claims: map[*table][]claim{},
+		log: s.log, outcomes: make([]outcome, len(calls)), claims: map[*table][]claim{}, beside: map[*table][][]any{},
 		rows: maps.Clone(rows), changed: map[string]bool{}, taken: map[rowName]bool{}, loads: loads,
 	}
 	for i, c := range calls {
@@ -158,13 +156,13 @@ func (p *plan) take(c *call, ch *domain.Change, before, after *orderRow, events 
 			p.shipping = append(p.shipping, shipmentValues(ch.Shipment))
 		}
 		if reported(ch) {
-			p.summed = append(p.summed, []any{ch.Order.ID})
+			p.add(reportQueue, ch.Order.ID)
 		}
 		for i := range ch.Deliveries {
-			p.messages = append(p.messages, deliveryValues(&ch.Deliveries[i]))
+			p.add(deliveriesTable, deliveryValues(&ch.Deliveries[i])...)
 		}
 		for _, m := range ch.Images {
-			p.images = append(p.images, []any{m.OrderID, m.OwnerID, m.Kind, m.Data, micros(m.CreatedAt)})
+			p.add(imagesTable, m.OrderID, m.OwnerID, m.Kind, m.Data, micros(m.CreatedAt))
 		}
 	}
 	switch entry := after.searchEntry(); {
@@ -178,6 +176,9 @@ func (p *plan) take(c *call, ch *domain.Change, before, after *orderRow, events 
 	}
 	return outcome{order: ch.Order}
 }
+
+// add adds a row of a table that only grows.
+func (p *plan) add(t *table, row ...any) { p.beside[t] = append(p.beside[t], row) }
 
 // publishes reports whether the plan adds to the outbox.
 func (p *plan) publishes() bool { return slices.ContainsFunc(p.events, published) }

@@ -122,6 +122,7 @@ func setDefaults(c *pgx.ConnConfig, params map[string]string) {
 
 func (e *postgres) dialect() *dialect {
 	return &dialect{
+		engine:    e,
 		forUpdate: " FOR UPDATE", skipLocked: " FOR UPDATE SKIP LOCKED",
 		among:    " = ANY($1)",
 		list:     func(values any) any { return values },
@@ -129,14 +130,7 @@ func (e *postgres) dialect() *dialect {
 		// List queries are planned for their actual values, so that rare ones use an index.
 		listMode: []any{pgx.QueryExecModeCacheDescribe},
 		begin:    e.begin,
-		workContext: func() (context.Context, context.CancelFunc) {
-			return context.WithTimeout(context.Background(), pgWorkTime)
-		},
-		wakeOthers: e.wakeOthers,
-		lead:       e.lead,
-		leadFeed:   e.leadFeed,
-		holdOrders: e.holdOrders,
-		snapshot:   &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true},
+		snapshot: &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true},
 		searchGrams: `SELECT p.segment, p.part, p.data
 			FROM unnest($1::bigint[]) AS s (segment) CROSS JOIN unnest($2::bigint[]) AS g (part)
 			JOIN search_parts p ON p.segment = s.segment AND p.part = g.part`,
@@ -149,15 +143,11 @@ func (e *postgres) dialect() *dialect {
 			}
 			return []any{segments, parts}
 		},
-		job:        e.job,
-		longJob:    e.longJob,
-		insert:     e.insert,
-		storeFixes: e.storeFixes,
-		purgeFixes: e.purgeFixes,
-		writing:    e.writing,
-		ping:       e.ping,
-		close:      e.close,
 	}
+}
+
+func (e *postgres) workContext() (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.Background(), pgWorkTime)
 }
 
 // job runs a separate transaction. It retries if the transaction lost against another one

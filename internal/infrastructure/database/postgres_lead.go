@@ -144,7 +144,7 @@ func (t *term) Pending(ctx context.Context, limit int) (entries []domain.OutboxE
 			return err
 		}
 		entries, err = pgx.CollectRows(rows, func(r pgx.CollectableRow) (e domain.OutboxEntry, err error) {
-			err = r.Scan(&e.Position, encoded{&e.Event}, &e.Order)
+			err = r.Scan(pendingTargets(&e)...)
 			return e, err
 		})
 		return err

@@ -112,14 +112,8 @@ func (w *pgWork) writePlan(p *plan) (map[*call]error, error) {
 	if len(p.events) > 0 {
 		b.Queue(pgInsertEvents, eventsTable.arrays(p.events)...)
 	}
-	if len(p.messages) > 0 {
-		b.Queue(pgInserts[deliveriesTable], deliveriesTable.arrays(p.messages)...)
-	}
-	if len(p.images) > 0 {
-		b.Queue(pgInserts[imagesTable], imagesTable.arrays(p.images)...)
-	}
-	if len(p.summed) > 0 {
-		b.Queue(pgInserts[reportQueue], reportQueue.arrays(p.summed)...)
+	for t, rows := range p.beside {
+		b.Queue(pgInserts[t], t.arrays(rows)...)
 	}
 	for _, row := range p.shipping {
 		b.Queue(upsertShipment, row...)

@@ -206,15 +206,18 @@ var reportGroups = map[domain.ReportBy]string{
 	domain.ByAll: "''", domain.ByDay: "CAST(day AS text)", domain.ByWeek: "CAST((day + 3) / 7 * 7 - 3 AS text)",
 }
 
+// grouping returns the dimension of the summary to read, and the names of its groups.
+func grouping(by domain.ReportBy) (dimension domain.ReportBy, group string) {
+	if group = reportGroups[by]; group != "" {
+		return domain.ByAll, group
+	}
+	return by, "name"
+}
+
 // Report adds up days; see domain.Reports.
 func (s *Store) Report(ctx context.Context, f domain.ReportFilter) ([]domain.ReportRow, error) {
 	l := &listing{args: []any{f.MerchantID, f.Limit}}
-	by, group := f.By, reportGroups[f.By]
-	if group == "" {
-		group = "name"
-	} else {
-		by = domain.ByAll
-	}
+	by, group := grouping(f.By)
 	days := strings.Join(l.days("SELECT * FROM report_days", f.MerchantID, by, f.From, f.To), " UNION ALL ")
 	order := "sum(delivered) DESC, sum(offers) DESC, sum(failed + returned + cancelled) DESC, 1"
 	if f.By == domain.ByDay || f.By == domain.ByWeek {

@@ -127,7 +127,7 @@ func newOrderRow(o *domain.Order) (*orderRow, error) {
 	r.values = []any{
 		o.ID, micros(o.CreatedAt), string(o.Status), !o.Active(), o.Version,
 		null(o.CourierID), o.MerchantID, null(o.ExternalID), null(o.Customer.Phone), o.Erased(),
-		r.ledger, r.search, r.data, watchAt(o), nil, nullInstant(o.PromisedAt), nil, o.OpenIncident(),
+		r.ledger, r.search, r.data, nullTime(o.LateAt()), nil, nullInstant(o.PromisedAt), nil, o.OpenIncident(),
 	}
 	if o.Exception != nil {
 		r.values[len(r.values)-4] = o.Exception.Code
@@ -147,14 +147,6 @@ func (r *orderRow) load() string {
 		return ""
 	}
 	return r.courier
-}
-
-// watchAt is when the order has to be looked at; NULL for never.
-func watchAt(o *domain.Order) any {
-	if at := o.LateAt(); !at.IsZero() {
-		return micros(at)
-	}
-	return nil
 }
 
 // eventValues encodes an event; order is the order's JSON after it, stored for events that go to the outbox.

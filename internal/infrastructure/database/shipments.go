@@ -132,8 +132,7 @@ func (s *Store) HastenShipments(ctx context.Context, a domain.CarrierAccount, re
 
 // HastenBookings makes open bookings due; see domain.Shipping.
 func (s *Store) HastenBookings(ctx context.Context, at time.Time) error {
-	_, err := s.change(ctx, `UPDATE shipments SET due_at = $1 WHERE due_at > $1 AND booking IS NOT NULL AND ref = '' AND tracking_number = ''`, micros(at))
-	return err
+	return s.do(ctx, `UPDATE shipments SET due_at = $1 WHERE due_at > $1 AND booking IS NOT NULL AND ref = '' AND tracking_number = ''`, micros(at))
 }
 
 // SendShipment records that a shipment is about to be sent to the carrier; false if it must not be.
@@ -192,9 +191,7 @@ func (s *Store) KeepCarrierCursor(ctx context.Context, a domain.CarrierAccount, 
 
 // CarrierCursor returns how far an account's journal was read, "" for not at all.
 func (s *Store) CarrierCursor(ctx context.Context, a domain.CarrierAccount) (string, error) {
-	cursor := ""
-	_, err := s.one(ctx, `SELECT cursor FROM carrier_cursors WHERE carrier = $1 AND account = $2`, []any{a.Carrier, a.Name}, &cursor)
-	return cursor, err
+	return value[string](ctx, s, `SELECT cursor FROM carrier_cursors WHERE carrier = $1 AND account = $2`, a.Carrier, a.Name)
 }
 
 // KeepLabel stores a label document, or the carrier's job that prints it.

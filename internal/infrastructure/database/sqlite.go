@@ -24,33 +24,32 @@ type sqlite struct {
 
 func (e *sqlite) dialect() *dialect {
 	return &dialect{
-		prepare:  true,
+		engine: e, prepare: true,
 		among:    " IN (SELECT value FROM json_each($1))",
 		list:     func(values any) any { return asJSON(values) },
 		position: "instr", bytesAsText: "CAST(result AS TEXT)",
 		begin: e.begin,
-		// No deadline: the file is local, and busy_timeout limits the wait for another process that writes.
-		workContext: func() (context.Context, context.CancelFunc) { return context.Background(), func() {} },
-		wakeOthers:  func() {},
-		// The file belongs to this process, so its relay always leads.
-		lead:       func(context.Context) (domain.Outbox, func(), error) { return e.store, func() {}, nil },
-		leadFeed:   func(context.Context) (func(), error) { return func() {}, nil },
-		holdOrders: func(context.Context, *sql.Tx) error { return nil }, // there is one writer
 		searchGrams: `SELECT p.segment, p.part, p.data
 			FROM json_each($1) s CROSS JOIN json_each($2) g CROSS JOIN search_parts p ON p.segment = s.value AND p.part = g.value`,
 		searchPages: `SELECT p.segment, p.part, p.data FROM json_each($1) k CROSS JOIN search_parts p
 			ON p.segment = json_extract(k.value, '$[0]') AND p.part = json_extract(k.value, '$[1]')`,
-		pairs:      func(pairs [][2]int64) []any { return []any{asJSON(pairs)} },
-		job:        e.job,
-		longJob:    e.job,
-		insert:     e.insert,
-		storeFixes: func(_ context.Context, _ [][]any, job func() error) error { return job() },
-		purgeFixes: e.purgeFixes,
-		writing:    func() Pool { return poolOf("write", e.write.Stats()) },
-		ping:       e.ping,
-		close:      e.close,
+		pairs: func(pairs [][2]int64) []any { return []any{asJSON(pairs)} },
 	}
 }
+
+// workContext has no deadline: the file is local, and busy_timeout limits the wait for another process that writes.
+func (e *sqlite) workContext() (context.Context, context.CancelFunc) {
+	return context.Background(), func() {}
+}
+
+// The file belongs to this process: its relay always leads, and it has the only writer.
+func (e *sqlite) lead(context.Context) (domain.Outbox, func(), error)             { return e.store, func() {}, nil }
+func (e *sqlite) leadFeed(context.Context) (func(), error)                        { return func() {}, nil }
+func (e *sqlite) wakeOthers()                                                     {}
+func (e *sqlite) holdOrders(context.Context, *sql.Tx) error                       { return nil }
+func (e *sqlite) longJob(ctx context.Context, fn txFunc) error                    { return e.job(ctx, fn) }
+func (e *sqlite) storeFixes(_ context.Context, _ [][]any, job func() error) error { return job() }
+func (e *sqlite) writing() Pool                                                   { return poolOf("write", e.write.Stats()) }
 
 func asJSON(values any) string {
 	b, err := json.Marshal(values)

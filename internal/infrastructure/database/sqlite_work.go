@@ -121,11 +121,8 @@ func (w *sqliteWork) writePlan(p *plan) (map[*call]error, error) {
 			return nil, err
 		}
 	}
-	for _, rest := range []struct {
-		t    *table
-		rows [][]any
-	}{{deliveriesTable, p.messages}, {imagesTable, p.images}, {reportQueue, p.summed}} {
-		if _, err := w.e.insert(w.ctx, w.tx, rest.t, rest.rows); err != nil {
+	for t, rows := range p.beside {
+		if _, err := w.e.insert(w.ctx, w.tx, t, rows); err != nil {
 			return nil, err
 		}
 	}

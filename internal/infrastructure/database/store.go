@@ -71,6 +71,7 @@ type txFunc func(context.Context, *sql.Tx) error
 
 // dialect holds the differences between the engines.
 type dialect struct {
+	engine
 	// prepare makes the store keep statements prepared.
 	prepare bool
 	// forUpdate ends a SELECT that locks its rows, skipLocked one that also skips rows locked by others.
@@ -83,36 +84,41 @@ type dialect struct {
 	// bytesAsText is the column result, which holds bytes, as text.
 	bytesAsText string
 	// listMode precedes the arguments of a query whose plan depends on their values.
-	listMode    []any
-	begin       func(context.Context) (*work, error)
-	workContext func() (context.Context, context.CancelFunc)
-	// wakeOthers notifies other processes that events may be pending.
-	wakeOthers func()
-	// lead implements Store.Lead.
-	lead func(context.Context) (domain.Outbox, func(), error)
-	// job runs a transaction that does not change an order, longJob one that may take minutes.
-	job, longJob func(context.Context, txFunc) error
-	// leadFeed makes this process the only one that feeds the search index, until release is
-	// called. It returns nil while another one does.
-	leadFeed func(context.Context) (release func(), err error)
-	// holdOrders lets no order be committed until the transaction ends.
-	holdOrders func(context.Context, *sql.Tx) error
+	listMode []any
+	begin    func(context.Context) (*work, error)
 	// snapshot are the options of a transaction that reads one state of the database.
 	snapshot *sql.TxOptions
 	// searchGrams reads parts of the search index by lists of segments and of numbers; searchPages reads parts listed by pairs.
 	searchGrams, searchPages string
 	pairs                    func([][2]int64) []any
+}
+
+// engine is what SQLite and PostgreSQL do in different ways.
+type engine interface {
+	workContext() (context.Context, context.CancelFunc)
+	// wakeOthers notifies other processes that events may be pending.
+	wakeOthers()
+	// lead implements Store.Lead.
+	lead(context.Context) (domain.Outbox, func(), error)
+	// job runs a transaction that does not change an order, longJob one that may take minutes.
+	job(context.Context, txFunc) error
+	longJob(context.Context, txFunc) error
+	// leadFeed makes this process the only one that feeds the search index, until release is
+	// called. It returns nil while another one does.
+	leadFeed(context.Context) (release func(), err error)
+	// holdOrders lets no order be committed until the transaction ends.
+	holdOrders(context.Context, *sql.Tx) error
 	// insert stores rows and returns how many were new.
-	insert func(ctx context.Context, tx *sql.Tx, t *table, rows [][]any) (int, error)
+	insert(ctx context.Context, tx *sql.Tx, t *table, rows [][]any) (int, error)
 	// storeFixes runs a job that inserts positions.
-	storeFixes func(ctx context.Context, rows [][]any, job func() error) error
+	storeFixes(ctx context.Context, rows [][]any, job func() error) error
 	// purgeFixes deletes positions recorded before a time (microseconds).
-	purgeFixes func(ctx context.Context, before int64) error
+	purgeFixes(ctx context.Context, before int64) error
 	// writing returns the statistics of the write connections.
-	writing func() Pool
+	writing() Pool
 	// ping fails unless the database accepts writes.
-	ping  func(context.Context) error
-	close func() error
+	ping(context.Context) error
+	close() error
 }
 
 // newStore starts the committers over an open database.
@@ -175,6 +181,12 @@ func (s *Store) one(ctx context.Context, text string, args []any, dest ...any) (
 	}
 	err = rows.Close()
 	return err == nil, failure(err)
+}
+
+// value reads the only column of the first row of a query with constant SQL, zero if there is none.
+func value[T any](ctx context.Context, s *Store, text string, args ...any) (v T, err error) {
+	_, err = s.one(ctx, text, args, &v)
+	return v, err
 }
 
 // query runs a query with constant SQL.
