@@ -11,7 +11,6 @@ package outbox
 
 import (
 	"context"
-	"fmt"
 	"math/rand/v2"
 	"sync/atomic"
 	"time"
@@ -145,10 +144,7 @@ func (r *Relay) publish(ctx context.Context) error {
 		msgs := make([]domain.Message, len(entries))
 		positions := make([]int64, len(entries))
 		for i, e := range entries {
-			if msgs[i], err = message(e); err != nil {
-				return fmt.Errorf("encode event %s: %w", e.Event.ID, err)
-			}
-			positions[i] = e.Position
+			msgs[i], positions[i] = message(e), e.Position
 		}
 		r.forget(ctx, entries)
 		err = r.bus.Publish(ctx, msgs)
@@ -179,9 +175,7 @@ func (r *Relay) oneByOne(ctx context.Context, entries []domain.OutboxEntry, msgs
 			}
 			r.log.Error("the brokers rejected an event; it is published without its order", about...)
 			r.Truncated.Add(1)
-			if m, err = short(entries[i]); err == nil {
-				err = r.bus.Publish(ctx, []domain.Message{m})
-			}
+			err = r.bus.Publish(ctx, []domain.Message{short(entries[i])})
 			if domain.CodeOf(err) == domain.CodeTooLarge {
 				r.log.Error("the brokers rejected an event even without its order; it is in no topic", about...)
 				r.Unpublished.Add(1)
