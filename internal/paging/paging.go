@@ -41,16 +41,22 @@ func Page[T, F any](
 	}
 	bound := idempotency.Hash(list, filter)[:16]
 	if p.Token != "" {
-		if dp.After, err = parseToken(p.Token, bound); err != nil {
+		var t pageToken
+		valid := decode(p.Token, &t) && !t.After.CreatedAt.IsZero()
+		if _, err := domain.ParseID("", t.After.ID); err != nil {
+			valid = false
+		}
+		if err := refuse(valid, t.Filter == bound); err != nil {
 			return nil, "", err
 		}
+		dp.After = t.After
 	}
 	rows, next, err := read(ctx, filter, dp)
 	if err != nil || next == nil {
 		return rows, "", err
 	}
-	b, err := json.Marshal(pageToken{After: *next, Filter: bound})
-	return rows, base64.RawURLEncoding.EncodeToString(b), err
+	token, err = encode(pageToken{After: *next, Filter: bound})
+	return rows, token, err
 }
 
 // size returns the number of rows wanted, or validation_failed.
@@ -79,15 +85,9 @@ func Rows[T, F any](ctx context.Context, p Request, list string, filter F, read 
 	}
 	bound, last := idempotency.Hash(list, filter)[:16], rowToken{}
 	if p.Token != "" {
-		b, err := base64.RawURLEncoding.DecodeString(p.Token)
-		if err == nil {
-			err = json.Unmarshal(b, &last)
-		}
-		switch {
-		case err != nil || last.Key == "" || len(p.Token) > domain.MaxPageToken:
-			return nil, "", domain.Errorf(domain.CodeMalformed, "page_token is invalid")
-		case last.Filter != bound:
-			return nil, "", domain.Errorf(domain.CodeMalformed, "page_token belongs to a list with different filters")
+		valid := decode(p.Token, &last) && last.Key != ""
+		if err := refuse(valid, last.Filter == bound); err != nil {
+			return nil, "", err
 		}
 	}
 	rows, err := read(ctx)
@@ -104,26 +104,29 @@ func Rows[T, F any](ctx context.Context, p Request, list string, filter F, read 
 	if len(rows) <= size {
 		return rows, "", nil
 	}
-	b, err := json.Marshal(rowToken{key(rows[size-1]), bound})
-	return rows[:size], base64.RawURLEncoding.EncodeToString(b), err
+	token, err := encode(rowToken{key(rows[size-1]), bound})
+	return rows[:size], token, err
 }
 
-func parseToken(token, bound string) (domain.Cursor, error) {
-	var t pageToken
-	b, err := base64.RawURLEncoding.DecodeString(token)
-	if err == nil {
-		err = json.Unmarshal(b, &t)
-	}
-	if err == nil {
-		_, err = domain.ParseID("", t.After.ID)
-	}
+func encode(token any) (string, error) {
+	b, err := json.Marshal(token)
+	return base64.RawURLEncoding.EncodeToString(b), err
+}
+
+func decode(text string, token any) bool {
+	b, err := base64.RawURLEncoding.DecodeString(text)
+	return err == nil && len(text) <= domain.MaxPageToken && json.Unmarshal(b, token) == nil
+}
+
+// refuse returns malformed for a token that is not valid, or not of the list.
+func refuse(valid, ofList bool) error {
 	switch {
-	case err != nil || t.After.CreatedAt.IsZero() || len(token) > domain.MaxPageToken:
-		return t.After, domain.Errorf(domain.CodeMalformed, "page_token is invalid")
-	case t.Filter != bound:
-		return t.After, domain.Errorf(domain.CodeMalformed, "page_token belongs to a list with different filters")
+	case !valid:
+		return domain.Errorf(domain.CodeMalformed, "page_token is invalid")
+	case !ofList:
+		return domain.Errorf(domain.CodeMalformed, "page_token belongs to a list with different filters")
 	}
-	return t.After, nil
+	return nil
 }
 
 // Pages yields all pages of a list; an error ends them.
