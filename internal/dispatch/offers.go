@@ -154,11 +154,11 @@ func (s *Service) offer(
 
 // CourierOffers returns a courier's open offers, newest first.
 func (s *Service) CourierOffers(ctx context.Context, courierID string) ([]domain.Offer, error) {
-	courierID, err := s.known(ctx, courierID)
+	courier, err := s.Orders.Courier(ctx, courierID)
 	if err != nil {
 		return nil, err
 	}
-	out, err := s.offersOf(ctx, courierID, offersMost, s.Orders.Load)
+	out, err := s.offersOf(ctx, courier.ID, offersMost, s.Orders.Load)
 	return slices.DeleteFunc(out, func(f domain.Offer) bool { return f.Status != domain.OfferOpen }), err
 }
 

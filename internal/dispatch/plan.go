@@ -53,7 +53,7 @@ func (s *search) readCouriers() {
 			continue
 		}
 		for _, b := range c.Breaks {
-			w.breaks = append(w.breaks, [2]float64{seconds(b.From, now, 0), seconds(b.To, now, 0)})
+			w.breaks = append(w.breaks, [2]float64{seconds(b.Start, now, 0), seconds(b.End, now, 0)})
 		}
 		w.stray = s.stray(c.Vehicle, c.At)
 		s.couriers = append(s.couriers, w)

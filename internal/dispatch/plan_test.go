@@ -84,7 +84,7 @@ func problems(t *rapid.T) dispatch.Problem {
 		c.FreeAt, c.Until, c.LastPickup = from("free", -20, 60), maybe("until", -10, 120), maybe("last pick-up", 0, 120)
 		if rapid.Bool().Draw(t, "break") {
 			start := from("break", 0, 60)
-			c.Breaks = []dispatch.Interval{{From: start, To: start.Add(20 * time.Minute)}}
+			c.Breaks = []dispatch.Break{{Start: start, End: start.Add(20 * time.Minute)}}
 		}
 		if rapid.Bool().Draw(t, "has a base") {
 			c.Base = new(metres(0, 0))

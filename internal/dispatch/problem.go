@@ -44,11 +44,8 @@ type Courier struct {
 	// has one. LastPickup limits only the last pick-up. Zero: no end.
 	Until, LastPickup time.Time
 	Base              *domain.Point
-	Breaks            []Interval
+	Breaks            []Break
 }
-
-// Interval is a break, in which a courier drives no trip.
-type Interval struct{ From, To time.Time }
 
 // Travel returns the travel time; negative if there is no route. It must be pure.
 type Travel func(v domain.Vehicle, from, to domain.Point) time.Duration

@@ -76,11 +76,11 @@ func split(stops []Stop, list []StopRef) (listed, others []Stop) {
 
 // Route returns a courier's remaining stops in planned order with planned times, or courier_not_found.
 func (s *Service) Route(ctx context.Context, courierID string) (*domain.Route, error) {
-	courierID, err := s.known(ctx, courierID)
+	courier, err := s.Orders.Courier(ctx, courierID)
 	if err != nil {
 		return nil, err
 	}
-	return s.route(ctx, courierID)
+	return s.route(ctx, courier.ID)
 }
 
 // Duties returns a courier's route and his newest offers with their current status, for those who may see them.
@@ -251,6 +251,15 @@ func (s *Service) keep(ctx context.Context, kind, id string, version int64, v an
 	return s.Store.ChangeAccess(ctx, domain.AccessChange{Document: &domain.Document{
 		Kind: kind, ID: id, Version: version, Data: data, UpdatedAt: domain.Timestamp(s.Clock.Now()), Trail: domain.Trail{ChangedBy: actor},
 	}})
+}
+
+// document reads a document, if there is one, and returns its version.
+func (s *Service) document(ctx context.Context, kind, id string, into any) (version int64, err error) {
+	stored, err := s.Store.Document(ctx, kind, id)
+	if err != nil || stored == nil {
+		return 0, err
+	}
+	return stored.Version, json.Unmarshal(stored.Data, into)
 }
 
 // documents returns all documents of a kind, by id.

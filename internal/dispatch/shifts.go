@@ -2,7 +2,6 @@ package dispatch
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"slices"
 	"time"
@@ -17,7 +16,7 @@ type Shift struct {
 	Breaks []Break   `json:"breaks,omitempty" maxItems:"10"`
 }
 
-// Break is a break within a shift.
+// Break is a break within a shift, in which a courier drives no trip.
 type Break struct {
 	Start time.Time `json:"start"`
 	End   time.Time `json:"end"`
@@ -72,9 +71,7 @@ func (s *Shifts) bind(c *Courier, now time.Time) bool {
 			continue
 		}
 		c.FreeAt, c.Until = domain.Later(c.FreeAt, one.Start), one.End
-		for _, b := range one.Breaks {
-			c.Breaks = append(c.Breaks, Interval{b.Start, b.End})
-		}
+		c.Breaks = append(c.Breaks, one.Breaks...)
 		if now.Before(one.Start) {
 			c.Room, c.Tour = 0, nil // plan for him, but assign nothing yet
 		}
@@ -85,49 +82,24 @@ func (s *Shifts) bind(c *Courier, now time.Time) bool {
 
 // Shifts returns a courier's shifts, or courier_not_found.
 func (s *Service) Shifts(ctx context.Context, courierID string) (*Shifts, error) {
-	courierID, err := s.known(ctx, courierID)
+	courier, err := s.Orders.Courier(ctx, courierID)
 	if err != nil {
 		return nil, err
 	}
-	out, _, err := s.shifts(ctx, courierID)
-	return out, err
-}
-
-// known checks that the courier exists and the caller may see him.
-func (s *Service) known(ctx context.Context, courierID string) (string, error) {
-	caller, err := domain.CallerFrom(ctx)
-	if err != nil {
-		return "", err
-	}
-	id, err := domain.ParseID("/courier_id", courierID)
-	if err != nil {
-		return "", err
-	}
-	if !caller.ReachesCourier(id) {
-		return "", domain.Errorf(domain.CodeCourierNotFound, "no courier has the id %s", id)
-	}
-	_, err = s.Store.Courier(ctx, id)
-	return id, err
-}
-
-func (s *Service) shifts(ctx context.Context, courierID string) (*Shifts, int64, error) {
 	out := &Shifts{Shifts: []Shift{}}
-	stored, err := s.Store.Document(ctx, documentShifts, courierID)
-	if err != nil || stored == nil {
-		return out, 0, err
-	}
-	return out, stored.Version, json.Unmarshal(stored.Data, out)
+	_, err = s.document(ctx, documentShifts, courier.ID, out)
+	return out, err
 }
 
 // SetShifts replaces a courier's shifts, or fails with courier_not_found or validation_failed.
 func (s *Service) SetShifts(ctx context.Context, courierID string, in Shifts) (*Shifts, error) {
-	courierID, err := s.known(ctx, courierID)
+	courier, err := s.Orders.Courier(ctx, courierID)
 	if err := errors.Join(err, in.normalize()); err != nil {
 		return nil, err
 	}
-	_, version, err := s.shifts(ctx, courierID)
+	version, err := s.document(ctx, documentShifts, courier.ID, new(Shifts))
 	if err != nil {
 		return nil, err
 	}
-	return &in, s.keep(ctx, documentShifts, courierID, version+1, in)
+	return &in, s.keep(ctx, documentShifts, courier.ID, version+1, in)
 }

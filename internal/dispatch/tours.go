@@ -2,7 +2,6 @@ package dispatch
 
 import (
 	"context"
-	"encoding/json"
 	"slices"
 	"strconv"
 	"strings"
@@ -130,14 +129,9 @@ func (s *Service) readRoutes(ctx context.Context) error {
 
 // routeOrder reads the order that somebody set for a courier's stops.
 func (s *Service) routeOrder(ctx context.Context, courierID string) (set setRoute, err error) {
-	stored, err := s.Store.Document(ctx, documentRoute, courierID)
-	if err != nil || stored == nil {
-		return set, err
+	set.Version, err = s.document(ctx, documentRoute, courierID, &set)
+	if err == nil && set.Version > 0 {
+		s.tours.remember(courierID, set)
 	}
-	set.Version = stored.Version
-	if err := json.Unmarshal(stored.Data, &set); err != nil {
-		return set, err
-	}
-	s.tours.remember(courierID, set)
-	return set, nil
+	return set, err
 }

@@ -117,6 +117,32 @@ func (s *Service) Reach(ctx context.Context, id string) (*domain.Caller, *domain
 	return caller, o, nil
 }
 
+// ReachCourier returns the caller and the id of a courier that it may see and act for. It fails with courier_not_found for
+// another courier, after the same amount of work as for a missing one.
+func (s *Service) ReachCourier(ctx context.Context, id string) (*domain.Caller, string, error) {
+	caller, err := domain.CallerFrom(ctx)
+	if err == nil {
+		id, err = domain.ParseID("/courier_id", id)
+	}
+	if err != nil || caller.ReachesCourier(id) {
+		return caller, id, err
+	}
+	_, err = s.Store.Courier(ctx, domain.NewID())
+	if domain.CodeOf(err) == domain.CodeCourierNotFound {
+		err = domain.Errorf(domain.CodeCourierNotFound, "no courier has the id %s", id)
+	}
+	return nil, "", err
+}
+
+// Courier returns a courier that the caller may see, as it is stored; or courier_not_found.
+func (s *Service) Courier(ctx context.Context, id string) (*domain.Courier, error) {
+	_, id, err := s.ReachCourier(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return s.Store.Courier(ctx, id)
+}
+
 // reassigned returns order_reassigned to a courier whose order recently went to another.
 func (s *Service) reassigned(ctx context.Context, caller *domain.Caller, o *domain.Order) error {
 	if caller.Kind != domain.RoleCourier || o.CourierID == "" {

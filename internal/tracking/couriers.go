@@ -27,7 +27,7 @@ func (s *Couriers) Create(ctx context.Context, in domain.CourierEdit) (*domain.C
 
 // Get returns a courier with its newest position, or courier_not_found.
 func (s *Couriers) Get(ctx context.Context, id string) (*domain.Courier, error) {
-	c, err := s.known(ctx, id)
+	c, err := s.Service.Orders.Courier(ctx, id)
 	if err != nil {
 		return nil, err
 	}
@@ -52,24 +52,22 @@ func (s *Couriers) List(ctx context.Context, f domain.CourierFilter, p paging.Re
 // Edit changes a courier, which must be at the expected version unless that is zero, or fails with courier_not_found,
 // version_conflict, validation_failed, or forbidden for a courier who changes more than on_duty and on_break.
 func (s *Couriers) Edit(ctx context.Context, id string, in domain.CourierEdit, expected int64) (*domain.Courier, error) {
-	caller, err := domain.CallerFrom(ctx)
+	caller, id, err := s.Service.Orders.ReachCourier(ctx, id)
 	if err != nil {
 		return nil, err
 	}
-	c, err := s.known(ctx, id)
-	if err != nil {
+	if _, err := s.Store.Courier(ctx, id); err != nil {
 		return nil, err
 	}
 	if !caller.Staff() && !in.OnDutyOnly() {
 		return nil, domain.Errorf(domain.CodeForbidden, "couriers change on_duty and on_break only")
 	}
-	id = c.ID
 	asked := struct {
 		domain.CourierEdit
 		Clear    []string `json:"clear,omitempty"`
 		Expected int64    `json:"expected,omitempty"`
 	}{in, in.Clear, expected}
-	c, err = idempotency.Once(ctx, s.Keys, "edit_courier:"+id, asked, func(rec *domain.Idempotency) (*domain.Courier, error) {
+	c, err := idempotency.Once(ctx, s.Keys, "edit_courier:"+id, asked, func(rec *domain.Idempotency) (*domain.Courier, error) {
 		return s.Store.UpdateCourier(ctx, id, rec, func(c *domain.Courier) error {
 			return c.Edit(in, s.PhoneRegion, expected, caller, s.Clock.Now())
 		})
@@ -83,35 +81,11 @@ func (s *Couriers) Edit(ctx context.Context, id string, in domain.CourierEdit, e
 
 // Orders returns a page of a courier's orders, active ones first.
 func (s *Couriers) Orders(ctx context.Context, id string, p paging.Request) ([]*domain.Order, string, error) {
-	c, err := s.known(ctx, id)
+	c, err := s.Service.Orders.Courier(ctx, id)
 	if err != nil {
 		return nil, "", err
 	}
 	return paging.Page(ctx, p, "courier_orders", domain.OrderFilter{CourierID: c.ID}, true, s.Store.Orders)
-}
-
-// known returns the stored courier.
-func (s *Service) known(ctx context.Context, id string) (*domain.Courier, error) {
-	caller, err := domain.CallerFrom(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if id, err = domain.ParseID("/courier_id", id); err != nil {
-		return nil, err
-	}
-	if !caller.ReachesCourier(id) {
-		return s.hidden(ctx, id)
-	}
-	return s.Store.Courier(ctx, id)
-}
-
-// hidden answers for an inaccessible courier as for a missing one, after the same amount of work.
-func (s *Service) hidden(ctx context.Context, id string) (*domain.Courier, error) {
-	_, err := s.Store.Courier(ctx, domain.NewID())
-	if domain.CodeOf(err) == domain.CodeCourierNotFound {
-		err = domain.Errorf(domain.CodeCourierNotFound, "no courier has the id %s", id)
-	}
-	return nil, err
 }
 
 // located returns a copy of the courier with its newest position.

@@ -66,7 +66,7 @@ func (s *Service) Heartbeat(ctx context.Context, courierID string, why domain.Dr
 	if own := domain.PhoneReasons(); !slices.Contains(own, why) {
 		return Received{}, domain.Invalid("/without", "unknown_without", "must be one of %v", own)
 	}
-	courier, err := s.known(ctx, courierID)
+	courier, err := s.Orders.Courier(ctx, courierID)
 	if err != nil {
 		return Received{}, err
 	}

@@ -18,7 +18,7 @@ type Onboarding struct {
 // Onboard makes a token with which a phone reports a courier's positions. Each call makes another one, but for those with
 // the same idempotency key: secret_not_repeated. It also fails with courier_not_found.
 func (s *Couriers) Onboard(ctx context.Context, courierID string) (*Onboarding, error) {
-	courier, err := s.known(ctx, courierID)
+	courier, err := s.Service.Orders.Courier(ctx, courierID)
 	if err != nil {
 		return nil, err
 	}
@@ -33,7 +33,7 @@ func (s *Couriers) Onboard(ctx context.Context, courierID string) (*Onboarding, 
 
 // Phones returns the tokens of a courier's phones, newest first, never nil; or courier_not_found.
 func (s *Couriers) Phones(ctx context.Context, courierID string) ([]domain.PhoneToken, error) {
-	courier, err := s.known(ctx, courierID)
+	courier, err := s.Service.Orders.Courier(ctx, courierID)
 	if err != nil {
 		return nil, err
 	}
@@ -44,7 +44,7 @@ func (s *Couriers) Phones(ctx context.Context, courierID string) ([]domain.Phone
 // RevokePhones revokes a token, or all of a courier's when tokenID is empty, and returns the revoked ids: effective at once on
 // this replica, within seconds on others. It fails with courier_not_found, and with not_found when the token does not exist.
 func (s *Couriers) RevokePhones(ctx context.Context, courierID, tokenID string) ([]string, error) {
-	courier, err := s.known(ctx, courierID)
+	courier, err := s.Service.Orders.Courier(ctx, courierID)
 	if err != nil {
 		return nil, err
 	}

@@ -27,15 +27,8 @@ type Received struct {
 // is set when the request held one position and not an array. It fails with courier_not_found, validation_failed, or
 // unavailable while the history can't be written and no more positions fit into memory.
 func (s *Service) Report(ctx context.Context, courierID string, in []domain.Position, single bool) (Received, error) {
-	caller, err := domain.CallerFrom(ctx)
+	caller, courierID, err := s.Orders.ReachCourier(ctx, courierID)
 	if err != nil {
-		return Received{}, err
-	}
-	if courierID, err = domain.ParseID("/courier_id", courierID); err != nil {
-		return Received{}, err
-	}
-	if !caller.ReachesCourier(courierID) {
-		_, err := s.hidden(ctx, courierID)
 		return Received{}, err
 	}
 	now := s.Clock.Now()
@@ -71,7 +64,7 @@ func (s *Service) Report(ctx context.Context, courierID string, in []domain.Posi
 
 // Position returns a courier's newest position; courier_not_found, or position_not_found when there is none yet.
 func (s *Service) Position(ctx context.Context, courierID string) (Located, error) {
-	courier, err := s.known(ctx, courierID)
+	courier, err := s.Orders.Courier(ctx, courierID)
 	if err != nil {
 		return Located{}, err
 	}

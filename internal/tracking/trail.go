@@ -123,7 +123,7 @@ type TrackRequest struct {
 // CourierTrack returns a courier's positions between two times, oldest first, simplified when there are more than the limit.
 // It fails with courier_not_found or validation_failed.
 func (s *Service) CourierTrack(ctx context.Context, courierID string, r TrackRequest) (*CourierTrack, error) {
-	courier, err := s.known(ctx, courierID)
+	courier, err := s.Orders.Courier(ctx, courierID)
 	if err != nil {
 		return nil, err
 	}
