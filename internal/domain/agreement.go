@@ -19,18 +19,13 @@ type DeliveryAgreement struct {
 }
 
 // Validate returns every fault of the agreement.
-func (a *DeliveryAgreement) Validate() error {
-	return (&IntakeRequest{Date: a.Date, From: a.From, To: a.To, Comment: a.Comment}).Validate()
+func (a DeliveryAgreement) Validate() error {
+	return IntakeRequest{Date: a.Date, From: a.From, To: a.To, Comment: a.Comment}.Validate()
 }
 
 // ShipmentReturn books the way back of delivered goods.
 type ShipmentReturn struct {
 	Tariff string `json:"tariff,omitempty" maxLength:"128" doc:"the company's code; default: that of the way there" example:"139"`
-}
-
-// Validate returns every fault of the request.
-func (r *ShipmentReturn) Validate() error {
-	return Checked(r)
 }
 
 // AgreedDelivery records in the history that a delivery was agreed with the recipient.

@@ -65,9 +65,9 @@ func (f *Faults) Check(pointer string, v any) {
 }
 
 // Checked is Check of a whole input.
-func Checked(v any) error {
+func Checked[T any](v T) error {
 	var f Faults
-	f.Check("", v)
+	f.Check("", &v)
 	return f.Err()
 }
 

@@ -62,11 +62,7 @@ func (o *Order) OpenIncident() bool {
 
 // Incident returns the incident with the id, or nil.
 func (o *Order) Incident(id string) *Incident {
-	i := slices.IndexFunc(o.Bookkeeping.Incidents, func(x Incident) bool { return x.ID == id })
-	if i < 0 {
-		return nil
-	}
-	return &o.Bookkeeping.Incidents[i]
+	return find(o.Bookkeeping.Incidents, func(x *Incident) bool { return x.ID == id })
 }
 
 // AddIncident opens an incident that was checked; one whose id is there changes nothing. The

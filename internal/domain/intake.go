@@ -46,9 +46,9 @@ type IntakeRequest struct {
 }
 
 // Validate returns every fault of the request.
-func (r *IntakeRequest) Validate() error {
+func (r IntakeRequest) Validate() error {
 	var f Faults
-	f.Check("", r)
+	f.Check("", &r)
 	_, err := time.Parse(time.DateOnly, r.Date)
 	if err != nil {
 		f.Add("/date", "invalid_date", "must be a date such as 2026-05-05")

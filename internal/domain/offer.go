@@ -94,14 +94,18 @@ func OfferIn(e *Event) (Offer, bool) {
 	return f, true
 }
 
+func (o *Order) stored(offerID string) *Offer {
+	return find(o.Bookkeeping.Offers, func(f *Offer) bool { return f.ID == offerID })
+}
+
 // OfferOf returns the offer with its current status, or nil. An open offer whose order has
 // a courier, or whose time is over, counts as closed.
 func (o *Order) OfferOf(id string, now time.Time) *Offer {
-	n := slices.IndexFunc(o.Bookkeeping.Offers, func(f Offer) bool { return f.ID == id })
-	if n < 0 {
+	stored := o.stored(id)
+	if stored == nil {
 		return nil
 	}
-	f := o.Bookkeeping.Offers[n]
+	f := *stored
 	f.Pickup, f.Dropoff, f.PromisedAt = o.Pickup.bare(), o.Dropoff.bare(), o.PromisedAt
 	switch {
 	case f.Status != OfferOpen:
@@ -181,8 +185,7 @@ var offerEvents = map[OfferStatus]EventType{
 
 func (o *Order) closeOffer(id string, to OfferStatus, reason string, by By) Event {
 	o.Bookkeeping.Offers = slices.Clone(o.Bookkeeping.Offers)
-	n := slices.IndexFunc(o.Bookkeeping.Offers, func(f Offer) bool { return f.ID == id })
-	f := &o.Bookkeeping.Offers[n]
+	f := o.stored(id)
 	f.Status, f.Reason = to, reason
 	return o.Note(offerEvents[to], by, offerData(*f))
 }

@@ -2,7 +2,6 @@ package domain
 
 import (
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -60,14 +59,7 @@ func (r *NotificationRule) Check(f *Faults, at string) {
 	if !slices.Contains(EventTypes(), r.Event) {
 		f.Add(at+"/event", "unknown_event", "must be a type of event such as order.status_changed")
 	}
-	for i, c := range r.Channels {
-		switch {
-		case !slices.Contains(NotificationChannels(), c):
-			f.Add(at+"/channels/"+strconv.Itoa(i), "unknown_channel", "must be one of %s", strings.Join(NotificationChannels(), ", "))
-		case slices.Contains(r.Channels[:i], c):
-			f.Add(at+"/channels/"+strconv.Itoa(i), "duplicate", "is there already")
-		}
-	}
+	f.Listed(at+"/channels", "channel", r.Channels, NotificationChannels())
 	if _, _, ok := ParseQuiet(r.Quiet); !ok {
 		f.Add(at+"/quiet", "invalid_time", "must be two times such as 22:00-08:00")
 	}

@@ -97,11 +97,7 @@ func (o *Order) MissingProof() (missing []string) {
 
 // Proof returns the proof with the id, or nil.
 func (o *Order) Proof(id string) *ProofRecord {
-	i := slices.IndexFunc(o.Bookkeeping.Proofs, func(p ProofRecord) bool { return p.ID == id })
-	if i < 0 {
-		return nil
-	}
-	return &o.Bookkeeping.Proofs[i]
+	return find(o.Bookkeeping.Proofs, func(p *ProofRecord) bool { return p.ID == id })
 }
 
 // AddProof adds a proof that was checked; one whose id is there changes nothing. The order's

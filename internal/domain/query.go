@@ -123,6 +123,16 @@ type OutboxEntry struct {
 	Order []byte
 }
 
+// find returns the first entry that is asked for, or nil.
+func find[T any](list []T, is func(*T) bool) *T {
+	for i := range list {
+		if is(&list[i]) {
+			return &list[i]
+		}
+	}
+	return nil
+}
+
 // Each returns what of makes of every value, in their order; never nil.
 func Each[A, B any](values []A, of func(A) B) []B {
 	out := make([]B, len(values))

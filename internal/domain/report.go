@@ -187,11 +187,11 @@ func (o *Order) Shares(history []Event, placeZone string, zone *time.Location, b
 		if !ok || f.Status != OfferOpen {
 			continue
 		}
-		n := slices.IndexFunc(o.Bookkeeping.Offers, func(known Offer) bool { return known.ID == f.ID })
-		if n < 0 {
+		stored := o.stored(f.ID)
+		if stored == nil {
 			continue
 		}
-		f = o.Bookkeeping.Offers[n]
+		f = *stored
 		made := base
 		made.Day, made.Courier, made.Reason = DayOf(history[i].OccurredAt, zone), f.CourierID, shortened(f.Reason)
 		made.Sums[SumOffers] = 1

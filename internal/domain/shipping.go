@@ -242,7 +242,7 @@ func (o *Order) LearnShipment(snap ShipmentSnapshot, by By) []Event {
 	for _, ev := range fresh {
 		out = append(out, o.applyCarrierEvent(ev, snap.Reverse, by)...)
 	}
-	out = append(out, o.receivePayment(snap, by)...)
+	out = append(out, o.receive(snap.Received, snap.Registry, by, map[string]any{"carrier": next.Carrier})...)
 	out = append(out, o.settle(by, ExceptionSilent, ExceptionBookingUnknown)...)
 	if o.Status == StatusDelivered { // earlier problems are over
 		out = append(out, o.settle(by, next.problems()...)...)
@@ -261,11 +261,6 @@ func (o *Order) LearnShipment(snap ShipmentSnapshot, by By) []Event {
 		out = append(out, o.change(EventShipmentChanged, by, data))
 	}
 	return out
-}
-
-// receivePayment stores what the carrier has collected for the order.
-func (o *Order) receivePayment(snap ShipmentSnapshot, by By) []Event {
-	return o.receive(snap.Received, snap.Registry, by, map[string]any{"carrier": o.Shipment.Carrier})
 }
 
 // applyCarrierEvent applies one event of a carrier.

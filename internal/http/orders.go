@@ -59,8 +59,8 @@ func (s *Server) orderRoutes() {
 	handle(s, "notifyCustomer", onOrder(s.Orders.CheckNotice, repeated, s.Orders.Notify))
 	plain[struct{}, struct{}](s, "importOrders", s.guarded(s.importOrders))
 	handle(s, "exportOrders", s.exportOrders)
-	handle(s, "instructCourier", onOrder(s.Orders.CheckInstructions, changedOrder, s.Orders.Instruct))
-	handle(s, "rateOrder", onOrder(s.Orders.CheckRating, changedOrder, s.Orders.Rate))
+	handle(s, "instructCourier", onOrder(domain.Checked[domain.Instructions], changedOrder, s.Orders.Instruct))
+	handle(s, "rateOrder", onOrder(domain.Checked[domain.Rating], changedOrder, s.Orders.Rate))
 }
 
 type editOrderIn struct {

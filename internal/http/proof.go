@@ -64,7 +64,7 @@ func (s *Server) proofRoutes() {
 		data, err := s.Orders.ProofImage(ctx, c.Param("order_id"), c.Param("proof_id"), c.Param("image"))
 		return sendImage(c, data, err)
 	}))
-	handle(s, "openIncident", posting[imagesIn[domain.IncidentReport]](s.Orders.CheckIncident, repeated, s.Orders.OpenIncident))
+	handle(s, "openIncident", posting[imagesIn[domain.IncidentReport]](domain.Checked[domain.IncidentReport], repeated, s.Orders.OpenIncident))
 	handle(s, "listIncidents", listing[OrderPath](func(list []domain.Incident) incidentList { return incidentList{list} }, s.Orders.Incidents))
 	handle(s, "closeIncident", func(ctx context.Context, in *struct {
 		IncidentPath
@@ -72,7 +72,7 @@ func (s *Server) proofRoutes() {
 		Sent[orders.IncidentResolution]
 	},
 	) (*repeatable[domain.Incident], error) {
-		body, err := in.read(in.check(), s.Orders.CheckResolution)
+		body, err := in.read(in.check(), domain.Checked[orders.IncidentResolution])
 		if err != nil {
 			return nil, err
 		}

@@ -50,11 +50,11 @@ func (s *Server) shipmentRoutes() {
 	plain[CarrierPath, bodyOnly[health]](s, "receiveHook", s.receiveHook)
 	handle(s, "refuseShipment", changing[changeIn[shipping.Refusal]](s.Shipments.CheckRefusal, s.orderVersion, booked, s.Shipments.Refuse))
 	handle(s, "editShipment", changing[changeIn[domain.ShipmentEdit]](s.Shipments.CheckEdit, s.orderVersion, booked, s.Shipments.Edit))
-	handle(s, "bookIntake", onOrder(s.Shipments.CheckIntake, booked, s.Shipments.BookIntake))
+	handle(s, "bookIntake", onOrder(domain.IntakeRequest.Validate, booked, s.Shipments.BookIntake))
 	handle(s, "cancelIntake", doing[cancelIntakeIn](booked, s.Shipments.CancelIntake))
-	handle(s, "returnShipment", onOrder(s.Shipments.CheckReturn, booked, s.Shipments.Return))
+	handle(s, "returnShipment", onOrder(domain.Checked[domain.ShipmentReturn], booked, s.Shipments.Return))
 	handle(s, "listDeliveryIntervals", listing[OrderPath](func(list []domain.DeliveryInterval) intervalList { return intervalList{list} }, s.Shipments.Intervals))
-	handle(s, "agreeDelivery", onOrder(s.Shipments.CheckAgreement, booked, s.Shipments.AgreeDelivery))
+	handle(s, "agreeDelivery", onOrder(domain.DeliveryAgreement.Validate, booked, s.Shipments.AgreeDelivery))
 	handle(s, "resolveShipment", onOrder(s.Shipments.CheckResolution, booked, s.Shipments.Resolve))
 }
 

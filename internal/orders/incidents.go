@@ -13,12 +13,6 @@ type IncidentResolution struct {
 	Text string `json:"text,omitempty" maxLength:"2000" doc:"how it was dealt with" example:"the customer gave another address"`
 }
 
-// CheckIncident checks the input of OpenIncident.
-func (s *Service) CheckIncident(in domain.IncidentReport) error { return domain.Checked(&in) }
-
-// CheckResolution checks the input of CloseIncident.
-func (s *Service) CheckResolution(in IncidentResolution) error { return domain.Checked(&in) }
-
 // OpenIncident reports a problem with an order; one with the id of an earlier one returns
 // that. It fails with validation_failed, order_finished or order_not_found.
 func (s *Service) OpenIncident(ctx context.Context, id string, in domain.IncidentReport) (out domain.Incident, err error) {
@@ -54,7 +48,7 @@ func (s *Service) CloseIncident(ctx context.Context, id, incidentID string, in I
 		incidentID, err = domain.ParseID("/incident_id", incidentID)
 	}
 	if err == nil {
-		err = s.CheckResolution(in)
+		err = domain.Checked(in)
 	}
 	if err != nil {
 		return out, err

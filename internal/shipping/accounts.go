@@ -41,15 +41,12 @@ func (c Carriers) Accounts() []domain.CarrierAccount {
 // choose returns the account for a merchant's parcel: the named one, else the merchant's
 // own, else the default. The carrier may be omitted if there is only one.
 func (c Carriers) choose(carrier, name, merchantID string) (domain.Carrier, error) {
-	var companies, open []domain.CarrierAccount
+	var open []domain.CarrierAccount
 	var chosen []string
 	if c.Chosen != nil {
 		chosen = c.Chosen(merchantID)
 	}
 	for _, a := range c.Accounts() {
-		if !slices.ContainsFunc(companies, func(known domain.CarrierAccount) bool { return known.Carrier == a.Carrier }) {
-			companies = append(companies, a)
-		}
 		owners := c.Merchants[a]
 		mayUse := len(owners) == 0 || slices.Contains(owners, merchantID)
 		if len(chosen) > 0 {

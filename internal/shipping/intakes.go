@@ -57,10 +57,7 @@ func (sv *Service) CancelIntake(ctx context.Context, id string) (*domain.Order, 
 		if err != nil {
 			return nil, err
 		}
-		able, err := domain.Ability[domain.CarrierIntakes](car, "collecting parcels")
-		if err == nil {
-			err = able.CancelIntake(ctx, o.Shipment.Intake.ID)
-		}
+		err = tell(car, "collecting parcels", func(able domain.CarrierIntakes) error { return able.CancelIntake(ctx, o.Shipment.Intake.ID) })
 		if err != nil {
 			return nil, failure(err)
 		}
@@ -109,10 +106,7 @@ func (sv *Service) Edit(ctx context.Context, id string, in domain.ShipmentEdit, 
 		if err != nil {
 			return nil, err
 		}
-		able, err := domain.Ability[domain.CarrierEditor](car, "changing parcels")
-		if err == nil {
-			err = able.EditShipment(ctx, job.Ref, in)
-		}
+		err = tell(car, "changing parcels", func(able domain.CarrierEditor) error { return able.EditShipment(ctx, job.Ref, in) })
 		if domain.ClassOf(err) == domain.ClassConflict {
 			return nil, &domain.Error{Code: domain.CodeIllegalTransition, Allowed: o.Status.Next(), Message: "the parcel can't be changed any more: " + err.Error()}
 		}
@@ -125,6 +119,3 @@ func (sv *Service) Edit(ctx context.Context, id string, in domain.ShipmentEdit, 
 
 // CheckEdit validates an edit and returns all faults.
 func (sv *Service) CheckEdit(in domain.ShipmentEdit) error { return in.Validate("RU") }
-
-// CheckIntake validates an intake request and returns all faults.
-func (sv *Service) CheckIntake(in domain.IntakeRequest) error { return in.Validate() }

@@ -12,7 +12,7 @@ import (
 // Return books the way back of a delivered parcel. It fails with shipment_not_found, and
 // with illegal_transition if the order was not delivered or a parcel brings it back already.
 func (sv *Service) Return(ctx context.Context, id string, in domain.ShipmentReturn) (*domain.Order, error) {
-	return orders.Once(ctx, sv.Orders, id, "return_shipment", in, in.Validate(), func(by domain.By, o *domain.Order, rec *domain.Idempotency) (*domain.Order, error) {
+	return orders.Once(ctx, sv.Orders, id, "return_shipment", in, domain.Checked(in), func(by domain.By, o *domain.Order, rec *domain.Idempotency) (*domain.Order, error) {
 		job, car, err := sv.registered(ctx, o)
 		if err != nil {
 			return nil, err
@@ -59,6 +59,12 @@ func ask[A, T any](car domain.Carrier, what string, call func(A) (T, error)) (ou
 	return out, err
 }
 
+// tell is ask for what returns nothing.
+func tell[A any](car domain.Carrier, what string, call func(A) error) error {
+	_, err := ask(car, what, func(able A) (none struct{}, err error) { return none, call(able) })
+	return err
+}
+
 // AgreeDelivery asks the carrier to deliver in an interval agreed with the recipient. Its
 // errors are those of Intervals, and order_finished.
 func (sv *Service) AgreeDelivery(ctx context.Context, id string, in domain.DeliveryAgreement) (*domain.Order, error) {
@@ -70,11 +76,7 @@ func (sv *Service) AgreeDelivery(ctx context.Context, id string, in domain.Deliv
 		if o.Status.Terminal() {
 			return nil, domain.Errorf(domain.CodeOrderFinished, "the order is %s", o.Status)
 		}
-		able, err := domain.Ability[domain.CarrierAgreements](car, "delivery intervals")
-		if err == nil {
-			err = able.AgreeDelivery(ctx, job.Ref, in)
-		}
-		if err != nil {
+		if err := tell(car, "delivery intervals", func(able domain.CarrierAgreements) error { return able.AgreeDelivery(ctx, job.Ref, in) }); err != nil {
 			return nil, failure(err)
 		}
 		return sv.changed(ctx, o, job, rec, func(o *domain.Order) []domain.Event { return o.AgreedDelivery(in, by) })
@@ -95,9 +97,3 @@ func (sv *Service) changed(
 	}
 	return after, nil
 }
-
-// CheckReturn validates a return and returns all faults.
-func (sv *Service) CheckReturn(in domain.ShipmentReturn) error { return in.Validate() }
-
-// CheckAgreement validates an agreement and returns all faults.
-func (sv *Service) CheckAgreement(in domain.DeliveryAgreement) error { return in.Validate() }
