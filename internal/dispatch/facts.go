@@ -54,28 +54,23 @@ func (s *Service) read(ctx context.Context, ask Ask) (*facts, error) {
 	if err := s.check(ctx, ask, f); err != nil {
 		return nil, err
 	}
-	for page, err := range paging.Pages(ctx, domain.OrderFilter{Active: new(true)}, domain.MaxPageSize, s.Store.Orders) {
-		if err != nil {
+	for o, err := range paging.All(ctx, domain.OrderFilter{Active: new(true)}, s.Store.Orders) {
+		switch {
+		case err != nil:
 			return nil, err
-		}
-		for _, o := range page {
-			switch {
-			case o.CourierID != "":
-				f.carried[o.CourierID] = append(f.carried[o.CourierID], o)
-			case waits(o.Status) && !parcel(o) && (f.asked[o.ID] || len(f.asked) == 0 && o.Bookkeeping.Search == nil):
-				f.waiting = append(f.waiting, o)
-			}
+		case o.CourierID != "":
+			f.carried[o.CourierID] = append(f.carried[o.CourierID], o)
+		case waits(o.Status) && !parcel(o) && (f.asked[o.ID] || len(f.asked) == 0 && o.Bookkeeping.Search == nil):
+			f.waiting = append(f.waiting, o)
 		}
 	}
 	slices.SortFunc(f.waiting, func(a, b *domain.Order) int { return a.CreatedAt.Compare(b.CreatedAt) })
-	for page, err := range paging.Pages(ctx, domain.CourierFilter{OnDuty: new(true)}, domain.MaxPageSize, s.Store.Couriers) {
-		if err != nil {
+	for c, err := range paging.All(ctx, domain.CourierFilter{OnDuty: new(true)}, s.Store.Couriers) {
+		switch {
+		case err != nil:
 			return nil, err
-		}
-		for _, c := range page {
-			if len(ask.CourierIDs) == 0 || slices.Contains(ask.CourierIDs, c.ID) {
-				f.couriers = append(f.couriers, c)
-			}
+		case len(ask.CourierIDs) == 0 || slices.Contains(ask.CourierIDs, c.ID):
+			f.couriers = append(f.couriers, c)
 		}
 	}
 	return f, nil
@@ -118,10 +113,7 @@ func (s *Service) check(ctx context.Context, ask Ask, f *facts) error {
 
 // problem converts the facts to the planner's problem.
 func (s *Service) problem(ctx context.Context, f *facts) (Problem, error) {
-	p := Problem{Now: f.now}
-	for _, o := range f.waiting {
-		p.Jobs = append(p.Jobs, s.job(o, f.now))
-	}
+	p := Problem{Now: f.now, Jobs: domain.Each(f.waiting, func(o *domain.Order) Job { return s.job(o, f.now) })}
 	for _, carried := range f.carried {
 		for _, o := range carried {
 			if at := pickupOf(o); at != nil {
@@ -188,21 +180,14 @@ func (s *Service) job(o *domain.Order, now time.Time) Job {
 	if at := o.Dropoff.Location; at != nil {
 		j.Pickup, j.Dropoff = *at, *at
 	}
-	if at := pickupOf(o); at != nil {
-		j.Pickup = *at
-	}
+	j.Pickup = domain.Or(pickupOf(o), j.Pickup)
 	if r := o.Requirements; r != nil {
 		j.Vehicles, j.Skills = r.Vehicle, r.Skills
 	}
 	return j
 }
 
-func timeOf(t *time.Time) time.Time {
-	if t == nil {
-		return time.Time{}
-	}
-	return *t
-}
+func timeOf(t *time.Time) time.Time { return domain.Or(t, time.Time{}) }
 
 // courier converts a courier for the planner: free after his current stops, at the last drop-off. Without a fresh position
 // he is at his last known stop or at his base; false if neither is known.
@@ -236,10 +221,7 @@ func (s *Service) stops(carried []*domain.Order, now time.Time) (out []Stop) {
 			out = append(out, Stop{OrderID: o.ID, Kind: domain.StopPickup, At: *up, Earliest: timeOf(o.ReadyAt), Service: pickup})
 		}
 		if down := o.Dropoff.Location; down != nil && o.Status != domain.StatusReturning {
-			latest := timeOf(o.PromisedAt)
-			if o.DeliverBefore != nil {
-				latest = *o.DeliverBefore
-			}
+			latest := domain.Or(o.DeliverBefore, timeOf(o.PromisedAt))
 			out = append(out, Stop{
 				OrderID: o.ID, Kind: domain.StopDropoff, At: *down, Earliest: timeOf(o.DeliverAfter), Latest: latest, Service: door,
 			})

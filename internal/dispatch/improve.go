@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"math/rand/v2"
 	"slices"
+
+	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
 // The effort of improving a plan, in insertion attempts. It is counted, not timed, so that equal problems have equal plans.
@@ -143,9 +145,5 @@ func (s *search) withPlace(near []int32, place int32) []int32 {
 }
 
 func (s *search) waiting(i int32, couriers []int32) waiting {
-	w := waiting{job: i, couriers: couriers, entries: make([]entry, len(couriers))}
-	for n, c := range couriers {
-		w.entries[n] = s.best(i, c)
-	}
-	return w
+	return waiting{job: i, couriers: couriers, entries: domain.Each(couriers, func(c int32) entry { return s.best(i, c) })}
 }

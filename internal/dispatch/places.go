@@ -162,14 +162,12 @@ func (s *Service) findPlaces(ctx context.Context) time.Duration {
 
 // sweepPlaces queues all active orders without a location.
 func (s *Service) sweepPlaces(ctx context.Context) error {
-	for page, err := range paging.Pages(ctx, domain.OrderFilter{Active: new(true)}, domain.MaxPageSize, s.Store.Orders) {
+	for o, err := range paging.All(ctx, domain.OrderFilter{Active: new(true)}, s.Store.Orders) {
 		if err != nil {
 			return err
 		}
-		for _, o := range page {
-			if len(unlocated(o)) > 0 {
-				s.places.add(o.ID)
-			}
+		if len(unlocated(o)) > 0 {
+			s.places.add(o.ID)
 		}
 	}
 	return nil

@@ -52,9 +52,7 @@ func (s *search) readCouriers() {
 		if !c.At.Valid() || w.most < 1 || w.free > s.cfg.Horizon.Seconds() || max(w.free, 0) > min(w.until, w.lastPick) {
 			continue
 		}
-		for _, b := range c.Breaks {
-			w.breaks = append(w.breaks, [2]float64{seconds(b.Start, now, 0), seconds(b.End, now, 0)})
-		}
+		w.breaks = domain.Each(c.Breaks, func(b Break) [2]float64 { return [2]float64{seconds(b.Start, now, 0), seconds(b.End, now, 0)} })
 		w.stray = s.stray(c.Vehicle, c.At)
 		s.couriers = append(s.couriers, w)
 	}
@@ -99,7 +97,7 @@ func (s *search) readJobs(plan *Proposal) []*Job {
 			continue
 		}
 		if j.kind = index(kinds, fmt.Sprintf("%q%q", in.Vehicles, in.Skills)); int(j.kind) == len(s.may) {
-			s.may = append(s.may, s.fit(in))
+			s.may = append(s.may, domain.Each(s.couriers, func(c courier) bool { return suits(in, c.Courier) }))
 		}
 		if !slices.Contains(s.may[j.kind], true) {
 			code, why := s.unfit(in)

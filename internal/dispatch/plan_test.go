@@ -168,7 +168,7 @@ func follow(t *rapid.T, c dispatch.Courier, jobs map[string]dispatch.Job, mine [
 		}
 		for _, b := range c.Breaks {
 			leave := picked.Add(-jobs[trip[0].OrderID].PickupService/2 - drive("", at, jobs[trip[0].OrderID].Pickup))
-			require.False(t, leave.Before(b.From) && t0.After(b.To), "a trip goes over a break")
+			require.False(t, leave.Before(b.Start) && t0.After(b.End), "a trip goes over a break")
 		}
 		free, at = t0, here
 		home := free

@@ -59,30 +59,14 @@ func (s *search) prepare() {
 		j := &s.jobs[i]
 		s.owner[i], s.singles[i] = nobody, int32(i) //nolint:gosec // there are fewer jobs
 		j.stray = s.stray(drivers[0].Vehicle, j.dropoff)
-		for _, w := range drivers {
-			j.direct = append(j.direct, s.travel(w, j.pickup, j.dropoff))
-		}
+		j.direct = domain.Each(drivers, func(w *courier) float64 { return s.travel(w, j.pickup, j.dropoff) })
 	}
-	s.toPlace = make([][]float32, len(s.couriers))
-	for c := range s.couriers {
-		w := &s.couriers[c]
-		row := make([]float32, len(s.byPlace))
-		for n, jobs := range s.byPlace {
-			row[n] = float32(s.travel(w, w.At, s.jobs[jobs[0]].pickup))
-		}
-		s.toPlace[c] = row
-	}
+	s.toPlace = domain.Each(s.couriers, func(w courier) []float32 {
+		return domain.Each(s.byPlace, func(jobs []int32) float32 { return float32(s.travel(&w, w.At, s.jobs[jobs[0]].pickup)) })
+	})
 }
 
-// fit reports which couriers meet a job's requirements.
-func (s *search) fit(j *Job) []bool {
-	out := make([]bool, len(s.couriers))
-	for c := range s.couriers {
-		out[c] = suits(j, s.couriers[c].Courier)
-	}
-	return out
-}
-
+// suits reports whether a courier meets a job's requirements.
 func suits(j *Job, c *Courier) bool {
 	return domain.Requirements{Skills: j.Skills, Vehicle: j.Vehicles}.MetBy(c.Vehicle, c.Skills)
 }

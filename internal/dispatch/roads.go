@@ -74,11 +74,8 @@ func motorised(v domain.Vehicle) bool {
 
 // askAll requests, in batches, the routes from all couriers to all pick-ups and from each pick-up to its drop-offs.
 func askAll(p *Problem, ask func(from, to []domain.Point) error) error {
-	var couriers, pickups []domain.Point
+	var pickups []domain.Point
 	drops := map[domain.Point][]domain.Point{}
-	for _, c := range p.Couriers {
-		couriers = append(couriers, c.At)
-	}
 	for _, j := range p.Jobs {
 		if !j.Pickup.Valid() || !j.Dropoff.Valid() {
 			continue
@@ -95,7 +92,7 @@ func askAll(p *Problem, ask func(from, to []domain.Point) error) error {
 			}
 		}
 	}
-	for from := range slices.Chunk(couriers, roadBatch) {
+	for from := range slices.Chunk(domain.Each(p.Couriers, func(c Courier) domain.Point { return c.At }), roadBatch) {
 		for to := range slices.Chunk(pickups, roadBatch) {
 			if err := ask(from, to); err != nil {
 				return err

@@ -147,11 +147,7 @@ func (s *Service) polyline(ctx context.Context, t Tour) string {
 	if s.Router == nil || !motorised(t.Vehicle) || len(t.Stops) == 0 || len(t.Stops) >= mostPlaces {
 		return ""
 	}
-	through := []domain.Point{t.At}
-	for _, stop := range t.Stops {
-		through = append(through, stop.At)
-	}
-	road, err := s.Router.Route(ctx, through)
+	road, err := s.Router.Route(ctx, append([]domain.Point{t.At}, domain.Each(t.Stops, func(stop Stop) domain.Point { return stop.At })...))
 	if err != nil || road == nil {
 		return ""
 	}

@@ -78,10 +78,7 @@ func (t *tours) plan(s *Service, c *domain.Courier, orders []*domain.Order, at *
 		tour = tour.arrange(order, had.stops)
 	}
 	if !fresh {
-		had = plannedTour{of: of, until: had.until}
-		for _, stop := range tour.Stops {
-			had.stops = append(had.stops, refOf(stop))
-		}
+		had = plannedTour{of: of, stops: domain.Each(tour.Stops, refOf), until: had.until}
 		t.mu.Lock()
 		if len(t.planned) >= toursMost {
 			clear(t.planned)

@@ -51,10 +51,7 @@ func NearestPoints(points []DeliveryPoint, near *Point, limit int) []DeliveryPoi
 
 // Key sorts points: by distance where that is known, then by code.
 func (p DeliveryPoint) Key() string {
-	metres := 99_999_999.0 // further than any place on the globe
-	if p.DistanceM != nil {
-		metres = *p.DistanceM
-	}
+	metres := Or(p.DistanceM, 99_999_999) // further than any place on the globe
 	return fmt.Sprintf("%012.3f %s", metres, p.Code)
 }
 

@@ -39,7 +39,7 @@ type Credential struct {
 // Caller returns the caller that the credential authenticates.
 func (c *Credential) Caller() *Caller {
 	who := &Caller{
-		Actor: Actor{Kind: c.Role, ID: c.ID}, Name: c.Name, Credential: c.ID,
+		Actor: Actor{Kind: c.Role, ID: c.ID}, Name: c.Name, Credential: c.ID, ExpiresAt: Or(c.ExpiresAt, time.Time{}),
 		MerchantID: c.MerchantID, CourierID: c.CourierID, OrderID: c.OrderID,
 	}
 	switch {
@@ -47,9 +47,6 @@ func (c *Credential) Caller() *Caller {
 		who.ID = c.CourierID
 	case c.Kind == CredentialSession:
 		who.ID = c.ParentID
-	}
-	if c.ExpiresAt != nil {
-		who.ExpiresAt = *c.ExpiresAt
 	}
 	return who
 }

@@ -103,11 +103,7 @@ func harmless(v any) any {
 		}
 		return out
 	case []any:
-		out := make([]any, len(v))
-		for i := range v {
-			out[i] = harmless(v[i])
-		}
-		return out
+		return Each(v, harmless)
 	}
 	return v
 }

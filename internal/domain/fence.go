@@ -112,13 +112,7 @@ func stoppedBetween(f Fence, a, b Position) bool {
 
 // errorM is the possible distance between two fixes of one place, in metres.
 func errorM(a, b Position) float64 {
-	sum := 0.0
-	for _, p := range []Position{a, b} {
-		if p.Accuracy != nil {
-			sum += *p.Accuracy
-		}
-	}
-	return min(max(sum/2, minErrorM), maxErrorM)
+	return min(max((Or(a.Accuracy, 0)+Or(b.Accuracy, 0))/2, minErrorM), maxErrorM)
 }
 
 // vague reports whether the error of the fix may exceed the radius.

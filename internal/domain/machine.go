@@ -1,6 +1,8 @@
 package domain
 
 import (
+	"cmp"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -157,13 +159,9 @@ func (o *Order) newestOf(source string, at time.Time) bool {
 	}
 	reported := with(o.Bookkeeping.Reported, source, at)
 	for len(reported) > maxReporters { // bounded, even if each report has a new source
-		silent := source
-		for name, last := range reported {
-			if last.Before(reported[silent]) || last.Equal(reported[silent]) && name < silent {
-				silent = name
-			}
-		}
-		delete(reported, silent)
+		delete(reported, slices.MinFunc(slices.Collect(maps.Keys(reported)), func(a, b string) int {
+			return cmp.Or(reported[a].Compare(reported[b]), cmp.Compare(a, b))
+		}))
 	}
 	o.Bookkeeping.Reported = reported
 	return true

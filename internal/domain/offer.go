@@ -88,9 +88,7 @@ func OfferIn(e *Event) (Offer, bool) {
 	f.ID, _ = e.Data["offer_id"].(string)
 	f.CourierID, _ = e.Data["courier_id"].(string)
 	f.Reason, _ = e.Data["reason"].(string)
-	if at := instantOf(e.Data["expires_at"]); at != nil {
-		f.ExpiresAt = *at
-	}
+	f.ExpiresAt = Or(instantOf(e.Data["expires_at"]), time.Time{})
 	return f, true
 }
 

@@ -56,10 +56,7 @@ func (p *Payment) changed(asked *Payment) *Payment {
 	if p == nil || p.Received == nil && p.Registry == "" {
 		return asked
 	}
-	var next Payment
-	if asked != nil {
-		next = *asked
-	}
+	next := Or(asked, Payment{})
 	next.Received, next.Registry = p.Received, p.Registry
 	return &next
 }
@@ -69,10 +66,7 @@ func (p *Payment) receive(received *Money, registry string) (next *Payment, news
 	if received == nil && registry == "" {
 		return p, false
 	}
-	out := Payment{}
-	if p != nil {
-		out = *p
-	}
+	out := Or(p, Payment{})
 	if received != nil && (out.Received == nil || *out.Received != *received) {
 		out.Received, news = received, true
 	}

@@ -147,13 +147,7 @@ func usualInterval(usual time.Duration, before, p Position) time.Duration {
 
 // speed is the lowest speed in m/s that explains both fixes, given their accuracy.
 func speed(a, b Position) float64 {
-	slack := float64(jitterM)
-	if a.Accuracy != nil {
-		slack += *a.Accuracy
-	}
-	if b.Accuracy != nil {
-		slack += *b.Accuracy
-	}
+	slack := jitterM + Or(a.Accuracy, 0) + Or(b.Accuracy, 0)
 	if (math.Abs(a.Lat-b.Lat)+math.Abs(a.Lon-b.Lon))*longestDegreeM <= slack { // nearly always
 		return 0
 	}

@@ -123,6 +123,14 @@ type OutboxEntry struct {
 	Order []byte
 }
 
+// Or returns what a pointer points to, or something else if it is nil.
+func Or[T any](p *T, otherwise T) T {
+	if p != nil {
+		return *p
+	}
+	return otherwise
+}
+
 // find returns the first entry that is asked for, or nil.
 func find[T any](list []T, is func(*T) bool) *T {
 	for i := range list {

@@ -44,6 +44,15 @@ func ReportColumns() []string {
 // ReportSums is what a day, or a part of it, adds up to.
 type ReportSums [reportSums]int64
 
+// AddTo adds the sums, so many times, to a row of the summary.
+func (s ReportSums) AddTo(rows map[ReportKey]ReportSums, key ReportKey, times int64) {
+	all := rows[key]
+	for n, v := range s {
+		all[n] += times * v
+	}
+	rows[key] = all
+}
+
 // ReportBy says what a report is grouped by.
 type ReportBy string
 
@@ -136,11 +145,7 @@ func durationStep(seconds int64) int64 {
 func AddShares(rows map[ReportKey]ReportSums, shares []ReportShare, sign int64) {
 	for i := range shares {
 		for _, key := range shares[i].Keys() {
-			sums := rows[key]
-			for n, v := range shares[i].Sums {
-				sums[n] += sign * v
-			}
-			rows[key] = sums
+			shares[i].Sums.AddTo(rows, key, sign)
 		}
 	}
 }

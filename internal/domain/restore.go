@@ -3,6 +3,7 @@ package domain
 import (
 	"cmp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -248,7 +249,7 @@ func (f *Faults) history(o *Order, events []Event, now time.Time) {
 		}
 		seen[e.ID] = true
 		of.follows(at, e)
-		f.includeAt("/events", i, of.Err())
+		f.Include("/events/"+strconv.Itoa(i), of.Err())
 	}
 	if o.Version != at.Version {
 		f.Add("/version", "conflict", "the events lead to version %d", at.Version)

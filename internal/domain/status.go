@@ -80,11 +80,7 @@ func Transitions() []Transition { return slices.Clone(transitions) }
 
 // Statuses returns every status in table order.
 func Statuses() []Status {
-	all := make([]Status, len(transitions))
-	for i, t := range transitions {
-		all[i] = t.From
-	}
-	return all
+	return Each(transitions, func(t Transition) Status { return t.From })
 }
 
 // Valid reports whether s is one of the statuses.

@@ -100,13 +100,6 @@ func (f *Faults) Include(pointer string, err error) {
 	}
 }
 
-// includeAt is Include for an entry of a list.
-func (f *Faults) includeAt(list string, i int, err error) {
-	if err != nil {
-		f.Include(list+"/"+strconv.Itoa(i), err)
-	}
-}
-
 // ID normalizes an id to its canonical form.
 func (f *Faults) ID(pointer string, s *string) {
 	id, err := ParseID(pointer, *s)

@@ -184,10 +184,7 @@ func (c Config) way(v domain.Vehicle, metres float64) time.Duration {
 
 // start is when the estimated stage began, or will begin.
 func (c Config) start(f Facts) time.Time {
-	if custody := f.Order.Bookkeeping.CustodyAt; custody != nil {
-		return *custody
-	}
-	return readyAt(f.Order, f.Order.CreatedAt)
+	return domain.Or(f.Order.Bookkeeping.CustodyAt, readyAt(f.Order, f.Order.CreatedAt))
 }
 
 func (c Config) dispatch(f Facts) time.Duration {

@@ -18,7 +18,7 @@ func (c Config) learned(e *domain.Estimate, f Facts) bool {
 		return false
 	}
 	w.P50 = max(w.P50, shortStop)
-	w.P10, w.P90 = bound3(w.P10, shortStop/4, w.P50), max(w.P90, w.P50+shortStop)
+	w.P10, w.P90 = min(max(w.P10, shortStop/4), w.P50), max(w.P90, w.P50+shortStop)
 	e.ETA = domain.Timestamp(f.Now.Add(w.P50))
 	e.Earliest, e.Latest = domain.Timestamp(f.Now.Add(w.P10)), domain.Timestamp(f.Now.Add(w.P90))
 	e.MinutesRemaining = int(math.Ceil(w.P50.Minutes()))
@@ -26,8 +26,6 @@ func (c Config) learned(e *domain.Estimate, f Facts) bool {
 	e.Confidence = bound(float64(w.P50)/float64(w.P50+w.P90-w.P10), 0.1, 0.9)
 	return true
 }
-
-func bound3(v, low, high time.Duration) time.Duration { return min(max(v, low), high) }
 
 // remaining is the window of the rest of an order's way.
 func (c Config) remaining(f Facts) (w Window, ok bool) {
@@ -70,13 +68,7 @@ func (c Config) remaining(f Facts) (w Window, ok bool) {
 // courier may be anywhere on it, and the window is up to twice as wide.
 func (c Config) rest(f Facts) (Window, bool) {
 	p := f.Position
-	t := tripOf(f.Order, StageRest, p.RecordedAt, f.Vehicle)
-	from := p.Point()
-	t.From = &from
-	if p.Speed != nil {
-		t.Pace = *p.Speed
-	}
-	w := c.Book.Predict(StageRest, t)
+	w := c.Book.Predict(StageRest, restOf(f.Order, p, f.Vehicle))
 	age := f.Now.Sub(p.RecordedAt)
 	known := w.Known()
 	w = w.After(age)
@@ -89,6 +81,13 @@ func (c Config) rest(f Facts) (Window, bool) {
 // parcel reports whether a delivery company carries the order.
 func parcel(o *domain.Order) bool {
 	return o.Shipment != nil && o.Shipment.Phase.Live() && o.CourierID == ""
+}
+
+// restOf describes the way from a place on it to the door.
+func restOf(o *domain.Order, p *domain.Position, vehicle domain.Vehicle) Trip {
+	t := tripOf(o, StageRest, p.RecordedAt, vehicle)
+	t.From, t.Pace = new(p.Point()), domain.Or(p.Speed, 0)
+	return t
 }
 
 // tripOf describes a stage of an order that begins at a time.

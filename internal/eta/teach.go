@@ -73,10 +73,7 @@ func readyAt(o *domain.Order, there time.Time) time.Time {
 func custodyOf(o *domain.Order, first map[domain.Status]time.Time) time.Time {
 	for _, s := range []domain.Status{domain.StatusPickedUp, domain.StatusInTransit, domain.StatusOutForDelivery, domain.StatusAtDropoff} {
 		if at, ok := first[s]; ok {
-			if o.Bookkeeping.CustodyAt != nil {
-				return *o.Bookkeeping.CustodyAt
-			}
-			return at
+			return domain.Or(o.Bookkeeping.CustodyAt, at)
 		}
 	}
 	return time.Time{}
@@ -94,13 +91,7 @@ func fromTheWay(o *domain.Order, trail []domain.Position, custody, end time.Time
 			continue
 		}
 		next = p.RecordedAt.Add(max(step, time.Second))
-		t := tripOf(o, StageRest, p.RecordedAt, vehicle)
-		from := p.Point()
-		t.From = &from
-		if p.Speed != nil {
-			t.Pace = *p.Speed
-		}
-		cases = append(cases, Case{Trip: t, Took: end.Sub(p.RecordedAt)})
+		cases = append(cases, Case{Trip: restOf(o, &p, vehicle), Took: end.Sub(p.RecordedAt)})
 	}
 	return cases
 }

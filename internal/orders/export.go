@@ -39,8 +39,13 @@ func (s *Service) Export(ctx context.Context, f domain.OrderFilter, emit func(Ex
 	}
 	x := &exporter{Service: s, view: caller.View(), emit: emit, exported: map[string]bool{}}
 	if x.view == domain.ViewStaff && reflect.ValueOf(f).IsZero() {
-		if err := x.allCouriers(ctx); err != nil {
-			return err
+		for c, err := range paging.All(ctx, domain.CourierFilter{}, x.Store.Couriers) {
+			if err == nil {
+				err = x.courier(c)
+			}
+			if err != nil {
+				return err
+			}
 		}
 	}
 	for orders, err := range paging.Pages(ctx, f, exportPage, s.Store.Orders) {
@@ -59,20 +64,6 @@ type exporter struct {
 	view     domain.View
 	emit     func(Exported) error
 	exported map[string]bool // couriers
-}
-
-func (x *exporter) allCouriers(ctx context.Context) error {
-	for couriers, err := range paging.Pages(ctx, domain.CourierFilter{}, domain.MaxPageSize, x.Store.Couriers) {
-		if err != nil {
-			return err
-		}
-		for _, c := range couriers {
-			if err := x.courier(c); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
 }
 
 // courier emits a courier without the data derived from its orders and positions.

@@ -62,14 +62,9 @@ func (im *importer) compare(ctx context.Context, row ImportRow, ch *domain.Chang
 // external finds an order by its external id; nil when there is none.
 func (im *importer) external(ctx context.Context, merchant, external string) (*domain.Order, error) {
 	of := domain.OrderFilter{MerchantID: merchant, ExternalID: external}
-	for orders, err := range paging.Pages(ctx, of, domain.MaxPageSize, im.Store.Orders) {
-		if err != nil {
-			return nil, err
-		}
-		for _, o := range orders {
-			if o.MerchantID == merchant {
-				return o, nil
-			}
+	for o, err := range paging.All(ctx, of, im.Store.Orders) {
+		if err != nil || o.MerchantID == merchant {
+			return o, err
 		}
 	}
 	return nil, nil

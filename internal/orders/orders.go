@@ -192,9 +192,7 @@ type StatusChange struct {
 // by adds the time, reason and place of the change to the actor.
 func (s StatusChange) by(by domain.By) domain.By {
 	by.Reason, by.Location = s.Reason, s.Location
-	if s.OccurredAt != nil {
-		by.OccurredAt = *s.OccurredAt
-	}
+	by.OccurredAt = domain.Or(s.OccurredAt, by.OccurredAt)
 	return by
 }
 

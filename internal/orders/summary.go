@@ -148,9 +148,7 @@ func (s *Service) DeliveryReport(ctx context.Context, in DeliveryRequest) (out D
 		if rows[0].Name = f.MerchantID; f.By != domain.ByMerchant || f.MerchantID == "" { // else it is the only group
 			rows, err = s.Store.Report(ctx, f)
 		}
-		for _, r := range rows {
-			out.Groups = append(out.Groups, deliveryGroup(r))
-		}
+		out.Groups = domain.Each(rows, deliveryGroup)
 	}
 	if err == nil {
 		err = s.finishReport(ctx, &out, f, zone)

@@ -17,6 +17,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/order-tracking/order-tracking/internal/background"
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
@@ -83,10 +84,8 @@ func (r *Relay) Run(ctx context.Context) {
 			continue
 		}
 		pause = min(max(2*pause, 100*time.Millisecond), maxPause)
-		select {
-		case <-ctx.Done():
+		if !background.Sleep(ctx, pause/2+rand.N(pause/2)) { //nolint:gosec // jitter, not a secret
 			return
-		case <-time.After(pause/2 + rand.N(pause/2)): //nolint:gosec // jitter, not a secret
 		}
 	}
 }

@@ -61,10 +61,7 @@ func Page[T, F any](
 
 // size returns the number of rows wanted, or validation_failed.
 func (p Request) size() (int, error) {
-	n := domain.DefaultPage
-	if p.Size != nil {
-		n = *p.Size
-	}
+	n := domain.Or(p.Size, domain.DefaultPage)
 	var f domain.Faults
 	domain.Within(&f, "/page_size", n, 1, domain.MaxPageSize)
 	return n, f.Err()
@@ -127,6 +124,23 @@ func refuse(valid, ofList bool) error {
 		return domain.Errorf(domain.CodeMalformed, "page_token belongs to a list with different filters")
 	}
 	return nil
+}
+
+// All yields every row of a list; an error ends them.
+func All[T, F any](ctx context.Context, filter F, read Query[T, F]) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		for rows, err := range Pages(ctx, filter, domain.MaxPageSize, read) {
+			if err != nil {
+				yield(*new(T), err)
+				return
+			}
+			for _, row := range rows {
+				if !yield(row, nil) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // Pages yields all pages of a list; an error ends them.

@@ -104,11 +104,11 @@ func (s *Service) of(ctx context.Context, phone string) ([]*domain.Order, error)
 		return nil, nil
 	}
 	var out []*domain.Order
-	for page, err := range paging.Pages(ctx, f, domain.MaxPageSize, s.Store.Orders) {
+	for o, err := range paging.All(ctx, f, s.Store.Orders) {
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, page...)
+		out = append(out, o)
 	}
 	return out, nil
 }

@@ -3,6 +3,7 @@ package shipping
 import (
 	"cmp"
 	"errors"
+	"maps"
 	"slices"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
@@ -28,14 +29,9 @@ type Carriers struct {
 
 // Accounts returns the accounts, a company's default one first.
 func (c Carriers) Accounts() []domain.CarrierAccount {
-	out := make([]domain.CarrierAccount, 0, len(c.ByAccount))
-	for a := range c.ByAccount {
-		out = append(out, a)
-	}
-	slices.SortFunc(out, func(a, b domain.CarrierAccount) int {
+	return slices.SortedFunc(maps.Keys(c.ByAccount), func(a, b domain.CarrierAccount) int {
 		return cmp.Or(cmp.Compare(a.Carrier, b.Carrier), cmp.Compare(a.Name, b.Name))
 	})
-	return out
 }
 
 // choose returns the account for a merchant's parcel: the named one, else the merchant's
@@ -115,13 +111,8 @@ func (c Carriers) detect(number, name, merchantID string) (domain.Carrier, domai
 }
 
 // companies returns the codes of the configured companies.
-func (c Carriers) companies() (codes []string) {
-	for _, a := range c.Accounts() {
-		if !slices.Contains(codes, a.Carrier) {
-			codes = append(codes, a.Carrier)
-		}
-	}
-	return codes
+func (c Carriers) companies() []string {
+	return slices.Compact(domain.Each(c.Accounts(), func(a domain.CarrierAccount) string { return a.Carrier }))
 }
 
 // failure converts a carrier's error for the caller: faults of the request in the carrier's words, anything else as unavailable.

@@ -102,10 +102,7 @@ func (sv *Service) printable(ctx context.Context, ids []string) (account domain.
 
 // labelKey is the cache key of shipments' labels.
 func labelKey(refs []domain.ShipmentRef, p domain.Paper) string {
-	var names []string
-	for _, ref := range refs {
-		names = append(names, ref.ClientRef)
-	}
+	names := domain.Each(refs, func(r domain.ShipmentRef) string { return r.ClientRef })
 	return strings.Join(append(names, strings.TrimSuffix(string(p.Kind)+"/"+p.Format, "/")), "/")
 }
 

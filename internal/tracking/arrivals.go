@@ -143,20 +143,16 @@ func (a *arrivals) run(ctx context.Context) {
 	}
 }
 
-// courierOf returns the courier whose position an estimate needs: none for a courier that is near.
-func courierOf(c conclusion) string {
-	if c.status == "" {
-		return ""
-	}
-	return c.fix.CourierID
-}
-
 // write is done once per order and courier, whichever replica inferred it.
 func (a *arrivals) write(ctx context.Context, c conclusion) error {
 	at := c.fix.Point()
 	by := a.Orders.System(sourceFence)
 	by.OccurredAt, by.Location = c.fix.RecordedAt, &at
-	_, err := a.Orders.Change(ctx, c.orderID, courierOf(c), 0, nil, func(o *domain.Order) ([]domain.Event, error) {
+	courier := "" // whose position an estimate needs: none for a courier that is near
+	if c.status != "" {
+		courier = c.fix.CourierID
+	}
+	_, err := a.Orders.Change(ctx, c.orderID, courier, 0, nil, func(o *domain.Order) ([]domain.Event, error) {
 		switch {
 		case o.CourierID != c.fix.CourierID || !o.Active():
 			return nil, nil

@@ -125,10 +125,7 @@ func (pl *pipeline) arrivedBy(ctx context.Context, courierID string, arrivals []
 
 // arriveAt returns false when the arrival can't be recorded now; t is locked.
 func (pl *pipeline) arriveAt(t *tracked, fix domain.Fix) bool {
-	reach := pl.Arrival.DropoffRadius
-	if fix.Accuracy != nil {
-		reach += min(*fix.Accuracy, pl.Arrival.DropoffRadius)
-	}
+	reach := pl.Arrival.DropoffRadius + min(domain.Or(fix.Accuracy, 0), pl.Arrival.DropoffRadius)
 	for _, o := range t.orders {
 		to, status := destination(o)
 		if to != nil && status == domain.StatusAtDropoff && !before(o, fix) && to.DistanceM(fix.Point()) <= reach &&

@@ -136,10 +136,7 @@ func (l *learner) workOut(ctx context.Context, ref domain.LessonRef) (domain.Les
 		if taught, err = l.taught(ctx, o); err != nil {
 			return out, err
 		}
-		out.At = o.UpdatedAt
-		if o.DeliveredAt != nil {
-			out.At = *o.DeliveredAt
-		}
+		out.At = domain.Or(o.DeliveredAt, o.UpdatedAt)
 		if len(taught) > 0 { // otherwise the end is not to be trusted
 			l.compare(o, &out)
 		}

@@ -134,10 +134,7 @@ func (s *Service) trackCourier(ctx context.Context, o *domain.Order, t *Track, v
 	if o.Active() {
 		end = s.Clock.Now()
 	}
-	if o.DeliveredAt != nil {
-		end = *o.DeliveredAt
-	}
-	trail, err := s.trail(ctx, o.CourierID, *o.Bookkeeping.CustodyAt, end, maxTrail, false)
+	trail, err := s.trail(ctx, o.CourierID, *o.Bookkeeping.CustodyAt, domain.Or(o.DeliveredAt, end), maxTrail, false)
 	if err != nil {
 		return err
 	}

@@ -33,12 +33,7 @@ func optional(t time.Time) *time.Time {
 	return &t
 }
 
-func nullInstant(t *time.Time) any {
-	if t == nil {
-		return nil
-	}
-	return micros(*t)
-}
+func nullInstant(t *time.Time) any { return nullTime(domain.Or(t, time.Time{})) }
 
 // ChangeAccess commits the change; see domain.AccessStore.
 func (s *Store) ChangeAccess(ctx context.Context, c domain.AccessChange) error {

@@ -73,7 +73,7 @@ func addLesson(sums map[domain.ReportKey]domain.ReportSums, l domain.Lesson) {
 	}
 	for _, scope := range slices.Compact([]string{"", l.MerchantID}) {
 		for by, name := range map[domain.ReportBy]string{domain.ByAll: "", domain.ByMerchant: l.MerchantID, domain.ByCarrier: l.Carrier, domain.ByZone: l.Zone} {
-			addTo(sums, domain.ReportKey{Scope: scope, By: by, Day: domain.DayOf(l.At, time.UTC), Name: name}, one)
+			one.AddTo(sums, domain.ReportKey{Scope: scope, By: by, Day: domain.DayOf(l.At, time.UTC), Name: name}, 1)
 		}
 	}
 }

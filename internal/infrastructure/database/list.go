@@ -267,18 +267,11 @@ func (l *listing) branches(f domain.OrderFilter, statuses []domain.Status, all b
 	case few:
 		return []string{l.branch(l.among(statuses))}
 	}
-	out := make([]string, len(statuses))
-	for i, s := range statuses {
-		out[i] = l.branch("status = " + l.arg(string(s)))
-	}
-	return out
+	return domain.Each(statuses, func(s domain.Status) string { return l.branch("status = " + l.arg(string(s))) })
 }
 
 func (l *listing) among(statuses []domain.Status) string {
-	places := make([]string, len(statuses))
-	for i, s := range statuses {
-		places[i] = l.arg(string(s))
-	}
+	places := domain.Each(statuses, func(s domain.Status) string { return l.arg(string(s)) })
 	return l.column("status") + " IN (" + strings.Join(places, ", ") + ")"
 }
 

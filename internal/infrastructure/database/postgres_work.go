@@ -12,6 +12,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
 const (
@@ -96,10 +98,7 @@ func (w *pgWork) writePlan(p *plan) (map[*call]error, error) {
 		if len(p.claims[t]) == 0 {
 			continue
 		}
-		var rows [][]any
-		for _, c := range p.claims[t] {
-			rows = append(rows, c.values)
-		}
+		rows := domain.Each(p.claims[t], func(c claim) []any { return c.values })
 		b.Queue(pgInserts[t]+" RETURNING "+t.key, t.arrays(rows)...).Query(func(r pgx.Rows) error {
 			row := rowName{table: t}
 			_, err := pgx.ForEachRow(r, []any{&row.a, &row.b}, func() error { ours[row] = true; return nil })
@@ -127,11 +126,7 @@ func (w *pgWork) writePlan(p *plan) (map[*call]error, error) {
 	}
 	if shifts := p.shifts(); len(shifts) > 0 {
 		ids := slices.Collect(maps.Keys(shifts))
-		changes := make([]int64, len(ids))
-		for i, id := range ids {
-			changes[i] = shifts[id]
-		}
-		b.Queue(pgLoads, ids, changes)
+		b.Queue(pgLoads, ids, domain.Each(ids, func(id string) int64 { return shifts[id] }))
 	}
 	b.Queue(pgTransaction).QueryRow(func(r pgx.Row) error { return r.Scan(&w.xid) })
 	err := w.send(b)

@@ -140,14 +140,6 @@ func blockOf(by domain.ReportBy, days domain.ReportDay) domain.ReportBy {
 	return by + domain.ReportBy(fmt.Sprintf("/%d", days))
 }
 
-func addTo(sums map[domain.ReportKey]domain.ReportSums, key domain.ReportKey, more domain.ReportSums) {
-	all := sums[key]
-	for i, v := range more {
-		all[i] += v
-	}
-	sums[key] = all
-}
-
 // addBlocks adds the sums of days to those of their blocks.
 func addBlocks(sums map[domain.ReportKey]domain.ReportSums) {
 	for key, sum := range maps.Clone(sums) {
@@ -155,7 +147,7 @@ func addBlocks(sums map[domain.ReportKey]domain.ReportSums) {
 			continue
 		}
 		for _, n := range reportBlocks {
-			addTo(sums, domain.ReportKey{By: blockOf(key.By, n), Day: key.Day / n * n, Name: key.Name}, sum)
+			sum.AddTo(sums, domain.ReportKey{By: blockOf(key.By, n), Day: key.Day / n * n, Name: key.Name}, 1)
 		}
 	}
 }

@@ -117,11 +117,7 @@ func send[M any](ctx context.Context, client *kgo.Client, c ClientConfig, msgs [
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	produce := func() error {
-		records := make([]*kgo.Record, len(msgs)) // new ones per attempt: the client modifies them
-		for i, m := range msgs {
-			records[i] = record(m)
-		}
-		return client.ProduceSync(ctx, records...).FirstErr()
+		return client.ProduceSync(ctx, domain.Each(msgs, record)...).FirstErr() // new ones per attempt: the client modifies them
 	}
 	err := produce()
 	if missingTopic(err) && ctx.Err() == nil {
