@@ -26,14 +26,14 @@ func waits(s domain.Status) bool { return s == domain.StatusCreated || s == doma
 func parcel(o *domain.Order) bool { return o.Shipment != nil && o.Shipment.Phase.Live() }
 
 // plan plans from stored data and returns the versions of the orders it used.
-func (s *Service) plan(ctx context.Context, ask Ask) (Proposal, map[string]int64, error) {
+func (s *Service) plan(ctx context.Context, ask Ask) (*Proposal, map[string]int64, error) {
 	f, err := s.read(ctx, ask)
 	if err != nil {
-		return Proposal{}, nil, err
+		return nil, nil, err
 	}
 	p, err := s.problem(ctx, f)
 	if err != nil {
-		return Proposal{}, nil, err
+		return nil, nil, err
 	}
 	config := s.Config
 	config.Bundle = s.tuning().Bundle
@@ -45,7 +45,7 @@ func (s *Service) plan(ctx context.Context, ask Ask) (Proposal, map[string]int64
 	for id := range f.asked {
 		plan.leave(id, ReasonNotWaiting, "it has a courier, a delivery company or an end")
 	}
-	return plan, known, nil
+	return &plan, known, nil
 }
 
 // read loads the orders and couriers for a plan.

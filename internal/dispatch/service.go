@@ -3,6 +3,7 @@ package dispatch
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -96,10 +97,7 @@ const ReasonLater Reason = "later"
 // malformed ids and order_not_found or courier_not_found for unknown ones.
 func (s *Service) Plan(ctx context.Context, ask Ask) (*Proposal, error) {
 	plan, _, err := s.plan(ctx, ask)
-	if err != nil {
-		return nil, err
-	}
-	return &plan, nil
+	return plan, err
 }
 
 // Run plans and assigns the orders that are due; requested orders are always assigned.
@@ -210,4 +208,79 @@ func (s *Service) Work(ctx context.Context) {
 		}
 		return s.Config.Step
 	})
+}
+
+// source is the source of our history entries.
+const source = "dispatch"
+
+// documentShifts are couriers' shifts.
+const documentShifts = "shifts"
+
+// step is one turn: it plans, carries out what is due, and explains unassigned orders in their histories.
+func (s *Service) step(ctx context.Context) error {
+	mine, err := s.Orders.TakeTurn(ctx, source, s.Config.Step/2)
+	if err != nil || !mine {
+		return err
+	}
+	by := s.Orders.System(source)
+	out, err := s.run(domain.WithActor(ctx, by.Actor), Ask{}, by)
+	if err != nil {
+		return err
+	}
+	for _, u := range out.Unassigned {
+		if u.Reason == ReasonLater || u.Reason == ReasonEarly {
+			continue
+		}
+		if err := s.explain(ctx, u); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// explain records in the history why an order is unassigned, once per reason.
+func (s *Service) explain(ctx context.Context, u Explained) error {
+	by := s.Orders.System(source)
+	by.Reason = u.Detail
+	_, err := s.Orders.Change(ctx, u.OrderID, "", 0, nil, func(o *domain.Order) ([]domain.Event, error) {
+		if !waits(o.Status) || !o.Once(source+":"+string(u.Reason)) {
+			return nil, nil
+		}
+		return []domain.Event{o.Note(domain.EventUnassigned, by, map[string]any{"code": u.Reason})}, nil
+	})
+	if domain.CodeOf(err) == domain.CodeUnavailable {
+		return err
+	}
+	return nil
+}
+
+// Choose plans one order over the couriers with free capacity; see domain.Chooser.
+func (s *Service) Choose(ctx context.Context, o *domain.Order, not []string) (courierID, reason string, err error) {
+	job := s.job(o, s.Clock.Now())
+	if !job.Pickup.Valid() {
+		return "", "", domain.Errorf(domain.CodeNoCourierAvailable, "the order has no location to find a courier for")
+	}
+	if !job.Dropoff.Valid() { // the route is then the same for every courier
+		job.Dropoff = job.Pickup
+	}
+	f, err := s.read(ctx, Ask{})
+	if err != nil {
+		return "", "", err
+	}
+	f.waiting = nil
+	p, err := s.problem(ctx, f)
+	if err != nil {
+		return "", "", err
+	}
+	job.DeliverAfter, job.Ready = time.Time{}, domain.Earlier(job.Ready, p.Now.Add(s.Config.Horizon)) // it is wanted now
+	p.Jobs = []Job{job}
+	p.Couriers = slices.DeleteFunc(p.Couriers, func(c Courier) bool { return c.Room < 1 || slices.Contains(not, c.ID) })
+	s.byRoad(ctx, &p)
+	cfg := s.Config
+	cfg.Horizon = 24 * time.Hour // consider everyone with free capacity
+	plan := cfg.Plan(p)
+	if len(plan.Assignments) == 0 {
+		return "", "", domain.Errorf(domain.CodeNoCourierAvailable, "no courier can be given the order: %s", plan.Unassigned[0].Detail)
+	}
+	return plan.Assignments[0].CourierID, plan.Assignments[0].Detail, nil
 }

@@ -47,10 +47,7 @@ func CallerFrom(ctx context.Context) (*Caller, error) {
 // ActorFrom is the actor of CallerFrom.
 func ActorFrom(ctx context.Context) (Actor, error) {
 	c, err := CallerFrom(ctx)
-	if err != nil {
-		return Actor{}, err
-	}
-	return c.Actor, nil
+	return Or(c, Caller{}).Actor, err
 }
 
 type clockKey struct{}

@@ -203,8 +203,5 @@ func (l *learner) look(ctx context.Context) {
 // Quality returns how well the first estimates of the last week held: of all orders, and of
 // the worst groups; it is some minutes old at most.
 func (s *Service) Quality() map[domain.ReportBy][]domain.EstimateGroup {
-	if q := s.learner.quality.Load(); q != nil {
-		return *q
-	}
-	return nil
+	return domain.Or(s.learner.quality.Load(), nil)
 }
