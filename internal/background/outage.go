@@ -2,6 +2,7 @@ package background
 
 import (
 	"sync"
+	"time"
 
 	"go.uber.org/zap"
 )
@@ -11,20 +12,22 @@ type Outage struct {
 	Log        *zap.Logger
 	Lost, Back string // the messages; without Back the end is not logged
 
-	mu   sync.Mutex
-	lost bool
+	mu    sync.Mutex
+	since time.Time // zero while it works
 }
 
 // Note records the outcome of a try.
 func (o *Outage) Note(err error, about ...zap.Field) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if (err != nil) == o.lost {
-		return
-	}
-	if o.lost = err != nil; o.lost {
+	switch failing := !o.since.IsZero(); {
+	case err != nil && !failing:
+		o.since = time.Now()
 		o.Log.Warn(o.Lost, append(about, zap.Error(err))...)
-	} else if o.Back != "" {
-		o.Log.Info(o.Back, about...)
+	case err == nil && failing:
+		if o.Back != "" {
+			o.Log.Info(o.Back, append(about, zap.Duration("after", time.Since(o.since)))...)
+		}
+		o.since = time.Time{}
 	}
 }

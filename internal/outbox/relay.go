@@ -56,20 +56,14 @@ func New(box domain.Outbox, bus domain.Bus, log *zap.Logger) *Relay {
 // Run relays until the context ends. An outage of the bus or the database is logged once and waited out.
 func (r *Relay) Run(ctx context.Context) {
 	defer r.stepDown()
-	pause, outage := time.Duration(0), false
+	pause := time.Duration(0)
+	outage := background.Outage{Log: r.log, Lost: "publishing events failed; retrying until it works", Back: "events are published again"}
 	for {
 		leads, err := r.drain(ctx)
-		switch {
-		case ctx.Err() != nil:
+		if ctx.Err() != nil {
 			return
-		case err != nil && !outage:
-			r.log.Warn("publishing events failed; retrying until it works", zap.Error(err))
-			outage = true
-		case err == nil && outage:
-			r.log.Info("events are published again")
-			outage = false
 		}
-		if err == nil {
+		if outage.Note(err); err == nil {
 			pause = 0
 			wake := r.box.Committed()
 			if !leads {

@@ -89,16 +89,13 @@ func (h *history) known(ctx context.Context, courierID string, positions []domai
 
 // run commits incoming positions until the context ends, then the rest.
 func (h *history) run(ctx context.Context) {
-	outage := false
+	outage := background.Outage{Log: h.Log, Lost: "positions are not kept; trying again until they are", Back: "positions are kept again"}
 	background.Loop(ctx, nil, historyEvery, func() time.Duration {
 		err := h.flush(ctx)
-		if err != nil && !outage && ctx.Err() == nil {
-			h.Log.Warn("positions are not kept; trying again until they are", zap.Error(err))
+		if ctx.Err() == nil {
+			outage.Note(err)
 		}
-		if err == nil && outage {
-			h.Log.Info("positions are kept again")
-		}
-		if outage = err != nil; outage {
+		if err != nil {
 			return historyRetry
 		}
 		return historyEvery

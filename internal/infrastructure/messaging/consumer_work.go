@@ -69,10 +69,10 @@ func (k *Consumer) persist(owned context.Context, try func() error) bool {
 	if err == nil {
 		return true
 	}
-	k.trouble.set(err)
+	k.trouble.Note(err)
 	for pause := firstPause; background.Sleep(owned, pause/2+rand.N(pause/2)); pause = min(2*pause, lastPause) { //nolint:gosec // jitter, not a secret
 		if try() == nil {
-			k.trouble.set(nil)
+			k.trouble.Note(nil)
 			return true
 		}
 	}

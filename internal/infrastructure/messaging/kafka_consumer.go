@@ -59,8 +59,7 @@ type Consumer struct {
 	mu    sync.Mutex
 	parts map[int32]*part
 
-	trouble trouble // handlers that wait for an unavailable dependency
-	fetches trouble // fetching
+	trouble, fetches *background.Outage // of handlers that wait for an unavailable dependency, and of fetching
 }
 
 // NewConsumer joins the group; Run then reads order_status_updates, from the earliest
@@ -76,8 +75,10 @@ func NewConsumer(c ClientConfig, group string, handle func(ctx context.Context, 
 		cfg: c, log: c.log(), handle: handle,
 		slots: make(chan struct{}, handlers), parts: map[int32]*part{}, GiveUpAfter: giveUpAfter,
 	}
-	k.trouble = trouble{log: k.log, what: "inbound messages"}
-	k.fetches = trouble{log: k.log, what: "reading " + domain.TopicStatusUpdates}
+	outage := func(what string) *background.Outage {
+		return &background.Outage{Log: k.log, Lost: what + ": failed; trying again until it works", Back: what + ": works again"}
+	}
+	k.trouble, k.fetches = outage("inbound messages"), outage("reading "+domain.TopicStatusUpdates)
 	k.work, k.cut = context.WithCancel(context.Background())
 	k.stopping, k.stop = context.WithCancel(context.Background())
 	life, abandon := context.WithCancel(context.Background())
@@ -173,7 +174,7 @@ func (k *Consumer) failed(fetched kgo.Fetches) {
 			first = fmt.Errorf("%s[%d]: %w", topic, partition, err)
 		}
 	})
-	k.fetches.set(first)
+	k.fetches.Note(first)
 	if first != nil {
 		background.Sleep(k.stopping, maxBackoff)
 	}
@@ -198,27 +199,5 @@ func (k *Consumer) skip(bomb *kgo.ErrDecompressTooLarge) {
 func (k *Consumer) committed(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, _ *kmsg.OffsetCommitResponse, err error) {
 	if err != nil && k.stopping.Err() == nil {
 		k.log.Debug("offsets were not committed; trying again", zap.Error(err))
-	}
-}
-
-// trouble logs once when an operation begins to fail and once when it recovers.
-type trouble struct {
-	log  *zap.Logger
-	what string
-
-	mu    sync.Mutex
-	since time.Time // zero while it works
-}
-
-func (t *trouble) set(err error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	switch failing := !t.since.IsZero(); {
-	case err != nil && !failing:
-		t.since = time.Now()
-		t.log.Warn(t.what+": failed; trying again until it works", zap.Error(err))
-	case err == nil && failing:
-		t.log.Info(t.what+": works again", zap.Duration("after", time.Since(t.since)))
-		t.since = time.Time{}
 	}
 }
