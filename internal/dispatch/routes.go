@@ -211,10 +211,8 @@ func (s *Service) moved(ctx context.Context, courierID string, expected int64) e
 	if err != nil {
 		return err
 	}
-	if doc == nil {
-		doc = new(domain.Document)
-	}
-	return doc.Moved(doc.Version+1, expected-1, doc.UpdatedAt, caller)
+	d := domain.Or(doc, domain.Document{})
+	return d.Moved(d.Version+1, expected-1, d.UpdatedAt, caller)
 }
 
 // fits fails if the order does not suit the route.

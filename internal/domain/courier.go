@@ -181,7 +181,7 @@ func (c *Courier) edit(e CourierEdit, region string, now time.Time) error {
 		}
 	}
 	f.Check("", &next)
-	f.phone("/phone", &next.Phone, region)
+	f.Phone("/phone", &next.Phone, region)
 	if err := f.Err(); err != nil {
 		return err
 	}

@@ -37,7 +37,7 @@ func (d Draft) Normalize(region string) (Draft, error) {
 	var f Faults
 	f.Check("", &d)
 	f.dropoff(d.Dropoff)
-	f.phone("/customer/phone", &d.Customer.Phone, region)
+	f.Phone("/customer/phone", &d.Customer.Phone, region)
 	d.Payment.rules(&f)
 	f.Listed("/proof_required", "proof", d.ProofRequired, ProofKinds())
 	f.window(d.DeliverAfter, d.DeliverBefore)
@@ -135,7 +135,7 @@ func (e *Edit) normalize(region string) error {
 	f.Check("", e)
 	if e.Customer != nil {
 		e.Customer = new(*e.Customer)
-		f.phone("/customer/phone", &e.Customer.Phone, region)
+		f.Phone("/customer/phone", &e.Customer.Phone, region)
 	}
 	if e.Dropoff != nil {
 		f.dropoff(e.Dropoff)

@@ -45,9 +45,7 @@ func (o *Order) anonymize() {
 		o.Exception = &Exception{Code: x.Code, Since: x.Since}
 	}
 	if o.ETA != nil {
-		eta := *o.ETA
-		eta.DistanceM = nil
-		o.ETA = &eta
+		o.ETA = new(o.ETA.For(ViewCustomer, false))
 	}
 	if o.Shipment != nil {
 		o.Shipment = o.Shipment.anonymized()

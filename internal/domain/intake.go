@@ -96,7 +96,7 @@ func (e *ShipmentEdit) Validate(region string) error {
 	var f Faults
 	f.Check("", e)
 	if e.Recipient != nil {
-		f.phone("/recipient/phone", &e.Recipient.Phone, region)
+		f.Phone("/recipient/phone", &e.Recipient.Phone, region)
 	}
 	e.Payment.rules(&f)
 	if len(e.fields()) == 0 {

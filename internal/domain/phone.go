@@ -84,8 +84,8 @@ func isE164(s string) bool {
 	return false
 }
 
-// phone normalizes in place and records a fault when it can't.
-func (f *Faults) phone(pointer string, s *string, region string) {
+// Phone normalizes in place and records a fault when it can't.
+func (f *Faults) Phone(pointer string, s *string, region string) {
 	e164, ok := NormalizePhone(*s, region)
 	if !ok {
 		f.Add(pointer, "invalid_phone", "must be a phone number with its country code, such as +79161234567")

@@ -44,7 +44,7 @@ func (b *Booking) Rules(f *Faults) {
 	}
 	b.Payment.rules(f)
 	if b.Sender != nil {
-		f.phone("/sender/phone", &b.Sender.Phone, "RU")
+		f.Phone("/sender/phone", &b.Sender.Phone, "RU")
 	}
 }
 

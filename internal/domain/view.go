@@ -251,9 +251,7 @@ func (o *Order) forCustomer() *Order {
 		shown.Shipment = o.Shipment.forCustomer()
 	}
 	if o.ETA != nil { // the distance reveals the position, too
-		eta := *o.ETA
-		eta.DistanceM = nil
-		shown.ETA = &eta
+		shown.ETA = new(o.ETA.For(ViewCustomer, false))
 	}
 	return shown
 }

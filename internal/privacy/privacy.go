@@ -83,14 +83,11 @@ type Erased struct {
 
 // Phone returns the number in E.164, or validation_failed.
 func (s *Service) Phone(phone string) (string, error) {
-	e164, ok := domain.NormalizePhone(phone, s.PhoneRegion)
-	switch {
-	case !ok:
-		return "", domain.Invalid("/phone", "invalid_phone", "must be a phone number with its country code, such as +79161234567")
-	case e164 == "":
-		return "", domain.Invalid("/phone", "required", "is required")
+	var f domain.Faults
+	if f.Phone("/phone", &phone, s.PhoneRegion); phone == "" {
+		f.Add("/phone", "required", "is required")
 	}
-	return e164, nil
+	return phone, f.Err()
 }
 
 // of returns the caller's orders for a customer.

@@ -42,29 +42,24 @@ func (sv *Service) Run(ctx context.Context) {
 		}
 	}
 	var wg sync.WaitGroup
-	for account, car := range sv.ByAccount {
-		w := &worker{Service: sv, car: car, account: account}
-		wg.Go(func() { background.Loop(ctx, sv.wake[account], 0, func() time.Duration { return w.round(ctx) }) })
-		if hooks, ok := car.(domain.CarrierWebhooks); ok && sv.HookBase != "" {
-			wg.Go(func() {
-				background.Loop(ctx, nil, 0, func() time.Duration { return sv.subscribe(ctx, account, hooks) })
-			})
-		}
+	loop := func(wake <-chan struct{}, first time.Duration, do func() time.Duration) {
+		wg.Go(func() { background.Loop(ctx, wake, first, do) })
 	}
 	for account, car := range sv.ByAccount {
+		w := &worker{Service: sv, car: car, account: account}
+		loop(sv.wake[account], 0, func() time.Duration { return w.round(ctx) })
+		if hooks, ok := car.(domain.CarrierWebhooks); ok && sv.HookBase != "" {
+			loop(nil, 0, func() time.Duration { return sv.subscribe(ctx, account, hooks) })
+		}
 		if journal, ok := car.(domain.CarrierJournal); ok {
-			wg.Go(func() {
-				background.Loop(ctx, nil, 0, func() time.Duration { return sv.readJournal(ctx, account, journal) })
-			})
+			loop(nil, 0, func() time.Duration { return sv.readJournal(ctx, account, journal) })
 		}
 		if collector, ok := car.(domain.CarrierCollector); ok {
-			wg.Go(func() {
-				background.Loop(ctx, nil, time.Minute, func() time.Duration { return sv.handovers(ctx, account, collector) })
-			})
+			loop(nil, time.Minute, func() time.Duration { return sv.handovers(ctx, account, collector) })
 		}
 	}
 	if len(sv.ByAccount) > 0 {
-		wg.Go(func() { background.Loop(ctx, sv.webhooks, 0, func() time.Duration { return sv.readWebhooks(ctx) }) })
+		loop(sv.webhooks, 0, func() time.Duration { return sv.readWebhooks(ctx) })
 	}
 	wg.Wait()
 }

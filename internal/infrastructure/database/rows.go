@@ -149,15 +149,6 @@ func (r *orderRow) load() string {
 	return r.courier
 }
 
-// eventValues encodes an event; order is the order's JSON after it, stored for events that go to the outbox.
-func eventValues(e *domain.Event, order string, published bool) []any {
-	row := []any{e.OrderID, e.Seq, string(e.JSON()), nil}
-	if published {
-		row[3] = order
-	}
-	return row
-}
-
 // published reports whether an event, as a row of its table, goes to the outbox.
 func published(event []any) bool { return event[3] != nil }
 
