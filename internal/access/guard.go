@@ -21,6 +21,17 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
+// Services are all of access control together.
+type Services struct {
+	Guard     *Guard
+	Keys      *Keys
+	Audit     *Audit
+	Tickets   *Tickets
+	Shares    *Shares
+	Sessions  *Sessions
+	Documents *Documents
+}
+
 // Request describes a caller to be authenticated.
 type Request struct {
 	// Credential is a key, token or session; "" if there is none.

@@ -18,17 +18,6 @@ import (
 	"github.com/order-tracking/order-tracking/internal/privacy"
 )
 
-// gate holds the access services: authentication, keys, sessions and the audit log.
-type gate struct {
-	guard     *access.Guard
-	keys      *access.Keys
-	audit     *access.Audit
-	tickets   *access.Tickets
-	shares    *access.Shares
-	sessions  *access.Sessions
-	documents *access.Documents
-}
-
 // openAccess sets up access control. Without a bootstrap key and without any administrator's
 // key in the database, only local calls are allowed.
 func (a *App) openAccess(ctx context.Context) error {
@@ -39,14 +28,14 @@ func (a *App) openAccess(ctx context.Context) error {
 	a.orders.PIN = func(orderID string) string { return access.OrderPIN(secret, orderID) }
 	clock := systemClock{}
 	g := &a.gate
-	g.audit = &access.Audit{Store: a.store, Clock: clock, Log: a.log, Secret: secret}
-	g.keys = &access.Keys{Store: a.store, Clock: clock, Audit: g.audit, Requests: a.requests}
-	g.shares = &access.Shares{Store: a.store, Clock: clock, Requests: a.requests, Secret: secret}
-	g.tickets = &access.Tickets{Store: a.store, Clock: clock}
+	g.Audit = &access.Audit{Store: a.store, Clock: clock, Log: a.log, Secret: secret}
+	g.Keys = &access.Keys{Store: a.store, Clock: clock, Audit: g.Audit, Requests: a.requests}
+	g.Shares = &access.Shares{Store: a.store, Clock: clock, Requests: a.requests, Secret: secret}
+	g.Tickets = &access.Tickets{Store: a.store, Clock: clock}
 	first, issuer := a.cfg.Access.BootstrapAdminKey, a.issuer()
 	keyless := first == "" && issuer == nil
 	if keyless {
-		has, err := g.keys.AnyAdmin(ctx)
+		has, err := g.Keys.AnyAdmin(ctx)
 		if err != nil {
 			return err
 		}
@@ -56,30 +45,28 @@ func (a *App) openAccess(ctx context.Context) error {
 	if a.redis != nil {
 		quotas = a.redis
 	}
-	g.guard = access.NewGuard(a.store, clock, a.log, access.GuardConfig{
+	g.Guard = access.NewGuard(a.store, clock, a.log, access.GuardConfig{
 		BootstrapKey: first, Keyless: keyless, Issuer: issuer, Quotas: quotas,
 		PerCaller:  access.Limit{Rate: a.cfg.Limits.KeyRate, Burst: a.cfg.Limits.KeyBurst},
 		PerAddress: access.Limit{Rate: a.cfg.Limits.FailedRate, Burst: a.cfg.Limits.FailedBurst},
 	})
-	g.keys.Guard, g.shares.Guard = g.guard, g.guard
-	g.documents.Audit, g.documents.Requests, g.documents.Guard = g.audit, a.requests, g.guard
-	g.documents.Defaults.SettingsEdit = defaultSettings(a.cfg)
-	for _, account := range a.carriers.Accounts() {
-		g.documents.Accounts = append(g.documents.Accounts, account.String())
-	}
-	g.guard.OnChange = func(ctx context.Context) error { return errors.Join(g.documents.Load(ctx), a.notify.Load(ctx)) }
+	g.Keys.Guard, g.Shares.Guard = g.Guard, g.Guard
+	g.Documents.Audit, g.Documents.Requests, g.Documents.Guard = g.Audit, a.requests, g.Guard
+	g.Documents.Defaults.SettingsEdit = defaultSettings(a.cfg)
+	g.Documents.Accounts = domain.Each(a.carriers.Accounts(), domain.CarrierAccount.String)
+	g.Guard.OnChange = func(ctx context.Context) error { return errors.Join(g.Documents.Load(ctx), a.notify.Load(ctx)) }
 	if err := a.openNotify(ctx, secret); err != nil {
 		return err
 	}
-	if err := g.guard.Check(ctx); err != nil {
+	if err := g.Guard.Check(ctx); err != nil {
 		return err
 	}
 	a.privacy = privacy.New(privacy.Deps{
 		Store: a.store, Clock: a.clock, Log: a.log, Keys: a.requests, Orders: a.orders, PhoneRegion: a.cfg.Orders.PhoneRegion,
-		Entry: g.audit.Entry, Mark: g.audit.Mark, Every: a.cfg.Database.PurgeEvery,
+		Entry: g.Audit.Entry, Mark: g.Audit.Mark, Every: a.cfg.Database.PurgeEvery,
 		KeepFor: func() time.Duration { _, personal := a.retention(); return personal },
 	})
-	g.sessions = &access.Sessions{Store: a.store, Clock: clock, Guard: g.guard}
+	g.Sessions = &access.Sessions{Store: a.store, Clock: clock, Guard: g.Guard}
 	if keyless {
 		if err := a.cfg.CheckKeyless(); err != nil {
 			return err
@@ -113,7 +100,7 @@ func defaultSettings(c *config.Config) access.SettingsEdit {
 // retention returns how long positions and customers' data are kept now; zero is for ever.
 // The configuration's precise durations hold unless the settings have others.
 func (a *App) retention() (positions, personal time.Duration) {
-	now, configured := a.gate.documents.Current().Retention, a.gate.documents.Defaults.Retention
+	now, configured := a.gate.Documents.Current().Retention, a.gate.Documents.Defaults.Retention
 	positions, personal = a.cfg.Tracking.HistoryFor, a.cfg.Retention.Personal
 	if *now.PositionsDays != *configured.PositionsDays {
 		positions = time.Duration(*now.PositionsDays) * 24 * time.Hour
@@ -126,7 +113,7 @@ func (a *App) retention() (positions, personal time.Duration) {
 
 // tuning is what the settings say about dispatch now.
 func (a *App) tuning() dispatch.Tuning {
-	d := a.gate.documents.Current().Dispatch
+	d := a.gate.Documents.Current().Dispatch
 	seconds := func(n *int) time.Duration { return time.Duration(*n) * time.Second }
 	return dispatch.Tuning{Mode: *d.Mode, Bundle: *d.Bundle, Offers: dispatch.OfferConfig{
 		ExpiresIn: seconds(d.OfferForS), Total: seconds(d.OfferTotalS), AtOnce: *d.OfferAtOnce, OnNoTaker: *d.OnNoTaker,
@@ -161,10 +148,7 @@ func (a *App) issuer() domain.Issuer {
 	if c.Issuer == "" {
 		return nil
 	}
-	var roles []oidc.Mapping
-	for _, m := range c.RoleMappings() {
-		roles = append(roles, oidc.Mapping{Value: m[0], Role: domain.Role(m[1])})
-	}
+	roles := domain.Each(c.RoleMappings(), func(m [2]string) oidc.Mapping { return oidc.Mapping{Value: m[0], Role: domain.Role(m[1])} })
 	p := oidc.New(oidc.Options{
 		Issuer: c.Issuer, ClientID: c.ClientID, ClientSecret: c.ClientSecret, Scopes: c.Scopes, Audience: c.Audience,
 		Algorithms: c.Algorithms, Leeway: c.Leeway, RoleClaim: c.RoleClaim, MerchantClaim: c.MerchantClaim, CourierClaim: c.CourierClaim,

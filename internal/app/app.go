@@ -22,6 +22,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/order-tracking/order-tracking/config"
+	"github.com/order-tracking/order-tracking/internal/access"
 	"github.com/order-tracking/order-tracking/internal/background"
 	"github.com/order-tracking/order-tracking/internal/dispatch"
 	"github.com/order-tracking/order-tracking/internal/domain"
@@ -76,7 +77,7 @@ type App struct {
 	restAPI    *httpserver.Server
 	httpServer *nethttp.Server
 	grpcServer *grpc.Server
-	gate       gate
+	gate       access.Services
 	// secure is nil without TLS. certificate is that of files, which reloads asks to be loaded again; manage gets one by ACME.
 	secure      *tls.Config
 	certificate *certificate
@@ -280,8 +281,8 @@ func (a *App) startBackground(ctx context.Context, g *errgroup.Group) {
 		tick := time.NewTicker(lookEvery)
 		g.Go(func() error { defer tick.Stop(); a.watchCertificate(ctx, tick.C); return nil })
 	}
-	g.Go(func() error { a.gate.guard.Run(ctx); return nil })
-	g.Go(func() error { a.gate.audit.Run(ctx); return nil })
+	g.Go(func() error { a.gate.Guard.Run(ctx); return nil })
+	g.Go(func() error { a.gate.Audit.Run(ctx); return nil })
 	g.Go(func() error { a.notify.Run(ctx); return nil })
 	g.Go(func() error { a.notify.Register(ctx); return nil })
 }

@@ -49,7 +49,7 @@ func (a *App) openCarriers(ctx context.Context) error {
 		ByAccount: map[domain.CarrierAccount]domain.Carrier{}, HookTokens: map[domain.CarrierAccount]string{},
 		Merchants: map[domain.CarrierAccount][]string{}, HookBase: strings.TrimSuffix(c.HookURL, "/"), Count: m.count,
 		Detect: carrier.DetectNumber,
-		Chosen: func(merchantID string) []string { return a.gate.documents.Profile(merchantID).CarrierAccounts },
+		Chosen: func(merchantID string) []string { return a.gate.Documents.Profile(merchantID).CarrierAccounts },
 	}
 	open := newOpener(ctx, c, m.hooks(a.log))
 	open.log = a.log
@@ -139,11 +139,7 @@ func (o *opener) emulator(code string, start func(context.Context) (string, <-ch
 }
 
 func companyCodes() string {
-	var codes []string
-	for _, company := range companies {
-		codes = append(codes, company.Code)
-	}
-	return strings.Join(codes, ", ")
+	return strings.Join(domain.Each(companies, func(c company) string { return c.Code }), ", ")
 }
 
 // hookToken derives the secret last segment of an account's webhook URL: stable across

@@ -48,8 +48,8 @@ func (a *App) openNotify(ctx context.Context, secret []byte) (err error) {
 		Config: notify.Config{
 			Tries: pauses, MessageTries: messagePauses, PublicURL: a.cfg.HTTP.PublicURL, Timeout: w.Timeout, AtOnce: w.AtOnce, DisableAfter: w.DisableAfter, Keep: w.Keep, Poll: poll, Lease: 10 * time.Second, Owner: owner,
 		},
-		Channels: channels, Bots: a.bots(), Push: a.pushKey, Profile: a.gate.documents.Profile, Link: a.customerLink, PIN: a.orders.PIN,
-		Commit: a.gate.guard.Commit, Audit: a.gate.audit.Entry, Client: client, Allowed: permitted(guard),
+		Channels: channels, Bots: a.bots(), Push: a.pushKey, Profile: a.gate.Documents.Profile, Link: a.customerLink, PIN: a.orders.PIN,
+		Commit: a.gate.Guard.Commit, Audit: a.gate.Audit.Entry, Client: client, Allowed: permitted(guard),
 	})
 	if err != nil {
 		return err
@@ -127,7 +127,7 @@ func (a *App) customerLink(ctx context.Context, o *domain.Order) (string, error)
 	if a.cfg.HTTP.PublicURL == "" {
 		return "", nil
 	}
-	token, err := a.gate.shares.ForMessages(ctx, o)
+	token, err := a.gate.Shares.ForMessages(ctx, o)
 	return a.cfg.HTTP.PublicURL + "/t/" + token, err
 }
 

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/order-tracking/order-tracking/config"
+	"github.com/order-tracking/order-tracking/internal/background"
 	"github.com/order-tracking/order-tracking/internal/domain"
 	"github.com/order-tracking/order-tracking/internal/infrastructure/cache"
 	"github.com/order-tracking/order-tracking/internal/infrastructure/database"
@@ -126,10 +127,8 @@ func await(ctx context.Context, log *zap.Logger, what string, ask func(context.C
 		waited, cause := time.Since(begun).Round(time.Second), domain.Explained(cmp.Or(errors.Unwrap(err), err))
 		if waited < startPatience {
 			log.Warn("waiting for "+what, zap.Duration("for", waited), zap.NamedError("cause", cause))
-			select {
-			case <-time.After(askEvery):
+			if background.Sleep(ctx, askEvery) {
 				continue
-			case <-ctx.Done():
 			}
 		}
 		return fmt.Errorf("%s does not answer, for %s now: %w", what, waited, cause)

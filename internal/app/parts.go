@@ -48,7 +48,7 @@ func (a *App) connect(ctx context.Context) (err error) {
 	a.relay = outbox.New(a.store, a.producer, a.log)
 	a.relay.Forget = a.live.ForgetOlder
 	a.estimate = estimateConfig(a.cfg.Estimate, a.cfg.Dispatch.PickupTime)
-	a.gate.documents = &access.Documents{Store: a.store, Clock: a.clock}
+	a.gate.Documents = &access.Documents{Store: a.store, Clock: a.clock}
 	a.hub = push.New(push.Config{
 		ShowCourier: func(merchantID string) domain.ShowCourier { return a.orders.ShowCourier(merchantID) }, Duties: a.duties,
 		Glimpse: func(ctx context.Context, o *domain.Order, v domain.View) (*domain.Position, error) {
@@ -131,7 +131,7 @@ func (a *App) buildServers(ctx context.Context) (err error) {
 	h := a.cfg.HTTP
 	a.restAPI = httpserver.New(httpserver.Deps{
 		Orders: a.orders, Couriers: &tracking.Couriers{Service: a.tracking}, Tracking: a.tracking, Shipments: a.shipments, Dispatch: a.dispatch, Privacy: a.privacy,
-		Tickets: a.gate.tickets, Keys: a.gate.keys, Audit: a.gate.audit, Shares: a.gate.shares, Sessions: a.gate.sessions, Documents: a.gate.documents, Notify: a.notify, Hub: a.hub, Guard: a.gate.guard, Ready: a.ready, Registerer: a.metrics, Gatherer: a.metrics,
+		Services: a.gate, Notify: a.notify, Hub: a.hub, Ready: a.ready, Registerer: a.metrics, Gatherer: a.metrics,
 		Log: a.log, Clock: a.clock,
 		Config: httpserver.Config{
 			MaxBodyBytes: h.MaxBodyBytes, MaxImportBytes: h.MaxImportBytes, AllowedOrigins: h.AllowedOrigins, AccessLog: h.AccessLog,
@@ -148,7 +148,7 @@ func (a *App) buildServers(ctx context.Context) (err error) {
 	}
 	a.grpcServer = grpcserver.New(grpcserver.Deps{
 		Orders: a.orders, Couriers: &tracking.Couriers{Service: a.tracking}, Tracking: a.tracking, Dispatch: a.dispatch, Parcels: a.shipments,
-		Hub: a.hub, Guard: a.gate.guard, Ready: a.ready, Registerer: a.metrics, Log: a.log, Clock: a.clock,
+		Hub: a.hub, Guard: a.gate.Guard, Ready: a.ready, Registerer: a.metrics, Log: a.log, Clock: a.clock,
 		Config: grpcserver.Config{TLS: a.secure, MaxMessageBytes: a.cfg.GRPC.MaxMessageBytes, PingEvery: a.cfg.Live.PingEvery, AccessLog: h.AccessLog},
 	})
 	return nil
@@ -161,7 +161,7 @@ func (a *App) buildServices() {
 	region, stale := a.cfg.Orders.PhoneRegion, a.cfg.Tracking.StaleAfter
 	a.orders = orders.New(orders.Deps{
 		Store: a.store, Live: a.counting(a.live), Clock: a.clock, Log: a.log, Keys: keys, Estimate: estimate,
-		Watching: a.hub.Watching, PhoneRegion: region, Profile: a.gate.documents.Profile,
+		Watching: a.hub.Watching, PhoneRegion: region, Profile: a.gate.Documents.Profile,
 	}, a.hub)
 	a.tracking = tracking.New(tracking.Deps{
 		Store: a.store, Live: a.live, Watchers: a.hub, Clock: a.clock, Log: a.log, Keys: keys, Orders: a.orders, Estimate: estimate,

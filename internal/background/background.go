@@ -31,6 +31,18 @@ func Sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
+// Within returns what a function that can't be stopped returns, or the context's error if that ends first.
+func Within(ctx context.Context, do func() error) error {
+	done := make(chan error, 1)
+	go func() { done <- do() }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
 // Wake signals a waiting goroutine; signals are coalesced.
 func Wake(c chan<- struct{}) {
 	select {

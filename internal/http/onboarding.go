@@ -116,11 +116,7 @@ func (s *Server) onboard(ctx context.Context, in *onboardIn) (*bodyOnly[onboarde
 
 func (s *Server) listPhones(ctx context.Context, in *CourierPath) (*bodyOnly[phoneList], error) {
 	tokens, err := s.Couriers.Phones(ctx, in.ID)
-	out := phoneList{Tokens: make([]phone, len(tokens))}
-	for i, t := range tokens {
-		out.Tokens[i] = phone{ID: t.ID, CreatedAt: t.CreatedAt}
-	}
-	return bodyOf(out, err)
+	return bodyOf(phoneList{domain.Each(tokens, func(t domain.PhoneToken) phone { return phone{t.ID, t.CreatedAt} })}, err)
 }
 
 // phoneApp describes how to set up an app.

@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/order-tracking/order-tracking/internal/background"
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
@@ -65,17 +66,10 @@ func (s *Server) opsRoutes() {
 
 // ready checks whether the server can work, without waiting for a check that hangs.
 func (s *Server) ready(ctx context.Context) error {
-	answer := make(chan error, 1)
-	go func() { answer <- s.Ready(ctx) }()
-	select {
-	case err := <-answer:
-		if err != nil {
-			return domain.Unavailable("the service", err)
-		}
-		return nil
-	case <-ctx.Done():
-		return domain.Unavailable("the service", ctx.Err())
+	if err := background.Within(ctx, func() error { return s.Ready(ctx) }); err != nil {
+		return domain.Unavailable("the service", err)
 	}
+	return nil
 }
 
 // metrics counts requests. Series are looked up once per route, method and status, which keeps counting cheap.

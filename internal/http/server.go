@@ -23,6 +23,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/order-tracking/order-tracking/internal/access"
+	"github.com/order-tracking/order-tracking/internal/background"
 	"github.com/order-tracking/order-tracking/internal/dispatch"
 	"github.com/order-tracking/order-tracking/internal/domain"
 	"github.com/order-tracking/order-tracking/internal/notify"
@@ -42,15 +43,9 @@ type Deps struct {
 	Shipments *shipping.Service
 	Dispatch  *dispatch.Service
 	Privacy   *privacy.Service
-	Tickets   *access.Tickets
-	Keys      *access.Keys
-	Audit     *access.Audit
-	Shares    *access.Shares
-	Sessions  *access.Sessions
-	Documents *access.Documents
 	Notify    *notify.Service
 	Hub       *push.Hub
-	Guard     *access.Guard
+	access.Services
 	// Ready reports whether the server can work; used by /readyz.
 	Ready      func(context.Context) error
 	Registerer prometheus.Registerer
@@ -160,15 +155,5 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.engine.Se
 
 // Wait returns when no WebSocket is open any more, or when the context ends. The hub's Close ends them.
 func (s *Server) Wait(ctx context.Context) error {
-	done := make(chan struct{})
-	go func() {
-		s.sockets.Wait()
-		close(done)
-	}()
-	select {
-	case <-done:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return background.Within(ctx, func() error { s.sockets.Wait(); return nil })
 }

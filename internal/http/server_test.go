@@ -103,14 +103,16 @@ func openHub(t testing.TB, cfg Config, config access.GuardConfig, bounds push.Co
 	guard := access.NewGuard(store, wallClock{}, log, config)
 	audit := &access.Audit{Store: store, Clock: wallClock{}}
 	srv := New(Deps{
-		Shares:    &access.Shares{Store: store, Clock: wallClock{}, Requests: keys, Guard: guard, Secret: []byte("secret")},
-		Documents: &access.Documents{Store: store, Clock: wallClock{}, Requests: keys, Guard: guard, Audit: audit},
-		Sessions:  &access.Sessions{Store: store, Clock: wallClock{}, Guard: guard},
-		Dispatch:  planner,
-		Orders:    verbs, Tracking: positions, Couriers: &tracking.Couriers{Service: positions},
-		Keys:      &access.Keys{Store: store, Clock: wallClock{}, Guard: guard, Requests: keys, Audit: audit},
+		Services: access.Services{
+			Shares:    &access.Shares{Store: store, Clock: wallClock{}, Requests: keys, Guard: guard, Secret: []byte("secret")},
+			Documents: &access.Documents{Store: store, Clock: wallClock{}, Requests: keys, Guard: guard, Audit: audit},
+			Sessions:  &access.Sessions{Store: store, Clock: wallClock{}, Guard: guard},
+			Keys:      &access.Keys{Store: store, Clock: wallClock{}, Guard: guard, Requests: keys, Audit: audit},
+			Tickets:   &access.Tickets{Store: store, Clock: wallClock{}}, Guard: guard,
+		},
+		Dispatch: planner, Orders: verbs, Tracking: positions, Couriers: &tracking.Couriers{Service: positions},
 		Shipments: shipping.New(shipping.Deps{Store: store, Clock: wallClock{}, Log: log, Keys: keys, Orders: verbs}),
-		Tickets:   &access.Tickets{Store: store, Clock: wallClock{}}, Hub: hub, Guard: guard, Ready: store.Ping, Registerer: registry, Gatherer: registry,
+		Hub:       hub, Ready: store.Ping, Registerer: registry, Gatherer: registry,
 		Log: log, Clock: wallClock{}, Config: cfg,
 	})
 	server := httptest.NewUnstartedServer(srv)

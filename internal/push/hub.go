@@ -164,12 +164,8 @@ func (h *Hub) Shutdown(ctx context.Context, spread time.Duration) {
 		for _, s := range subs[len(subs)*i/steps : len(subs)*(i+1)/steps] {
 			s.End(ErrGoingAway)
 		}
-		if len(subs) > 0 && spread > 0 && i < steps-1 {
-			select {
-			case <-time.After(spread / steps):
-			case <-ctx.Done():
-				spread = 0
-			}
+		if len(subs) > 0 && spread > 0 && i < steps-1 && !background.Sleep(ctx, spread/steps) {
+			spread = 0
 		}
 	}
 	h.catchup.close()

@@ -128,14 +128,9 @@ func (o *OSRM) Route(ctx context.Context, through []domain.Point) (*domain.Road,
 
 // coordinates formats places for OSRM: longitude first.
 func coordinates(points []domain.Point) string {
-	var b strings.Builder
-	for i, p := range points {
-		if i > 0 {
-			b.WriteByte(';')
-		}
-		b.WriteString(strconv.FormatFloat(p.Lon, 'f', 6, 64) + "," + strconv.FormatFloat(p.Lat, 'f', 6, 64))
-	}
-	return b.String()
+	return strings.Join(domain.Each(points, func(p domain.Point) string {
+		return strconv.FormatFloat(p.Lon, 'f', 6, 64) + "," + strconv.FormatFloat(p.Lat, 'f', 6, 64)
+	}), ";")
 }
 
 // seconds returns -1 for an invalid duration.
