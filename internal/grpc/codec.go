@@ -11,6 +11,10 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
+// When a message can't be decoded, grpc-go answers Internal before any interceptor runs. Here
+// decoding into an incoming therefore always succeeds, and a bad message is an error like
+// any other: reported after authorization, with our code, details, request id and log.
+
 // hardLimit times the accepted message size is the largest message that we reject ourselves;
 // grpc-go rejects larger ones before reading them into memory.
 const hardLimit = 4
