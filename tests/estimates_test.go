@@ -203,6 +203,8 @@ func aMonth(t *testing.T) *month {
 		switch {
 		case i == 17:
 			merchant, share = "rare", 4
+		case i > 50 && i%3 == 1: // nothing is known of them: a little of each in the last week
+			merchant, share = "new", []float64{.1, 6}[i%2]
 		case i%3 == 0:
 			merchant, share = "bad", []float64{.2, .3, 3, 4, 1}[i/3%5]
 		case i%7 == 0:
@@ -263,7 +265,7 @@ func TestEstimatesAreReportedAsTheyWere(t *testing.T) {
 		m.report(t, key, "", theirs, by)
 		m.onTheCommandLine(t, by)
 	}
-	require.Equal(t, []string{"bad", "rare"}, worst(summed(m.all, groupings["merchant"]))[:2], "one order that came late is no pattern")
+	require.Equal(t, []string{"bad", "new", "rare"}, worst(summed(m.all, groupings["merchant"]))[:3], "one order that came late is no pattern")
 	require.Greater(t, len(summed(m.all, groupings["week"])), 3)
 	require.Len(t, summed(m.all, groupings["carrier"]), 2)
 	m.asCSV(t)
@@ -339,6 +341,8 @@ func (m *month) inMetrics(t *testing.T) {
 		}
 	}
 	require.Greater(t, len(summed(week, groups["zone"])), 10, "more zones than are told of")
+	some := summed(week, groups["all"])[""]
+	require.True(t, 0 < some.late && some.late < 1-some.coverage && some.coverage > 0, "some come early, some late: %v", some)
 	var got map[string]float64
 	metrics := map[string]bool{}
 	eventually(t, "metrics of estimates", func() bool {
