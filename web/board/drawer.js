@@ -50,6 +50,8 @@ export function Drawer({ id, ...props }) {
   `;
 }
 
+const PATIENCE = 1000; // milliseconds that an order waits for its steps
+
 /**
  * The steps that an order can take next; undefined until they are known, as their buttons would push down what is below them.
  * They are asked for at once, also while the order itself is still being loaded.
@@ -61,6 +63,7 @@ function useSteps(id, order) {
   useEffect(() => {
     if (order && order.status === of.current) return;
     if (order && ended(order.status)) return setSteps([]);
+    const enough = setTimeout(() => setSteps(known => known ?? []), PATIENCE);
     call("GET", `/order/${id}/status`).then(
       told => {
         of.current = told.status;
@@ -68,6 +71,7 @@ function useSteps(id, order) {
       },
       () => setSteps(known => known ?? []), // without it there are fewer buttons
     );
+    return () => clearTimeout(enough);
   }, [id, order?.status]);
   return steps;
 }
