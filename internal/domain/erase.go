@@ -45,7 +45,9 @@ func (o *Order) anonymize() {
 		o.Exception = &Exception{Code: x.Code, Since: x.Since}
 	}
 	if o.ETA != nil {
-		o.ETA = new(o.ETA.For(ViewCustomer, false))
+		eta := *o.ETA
+		eta.DistanceM = nil
+		o.ETA = &eta
 	}
 	if o.Shipment != nil {
 		o.Shipment = o.Shipment.anonymized()
