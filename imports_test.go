@@ -42,7 +42,7 @@ var arrows = []arrow{
 	{"internal/dispatch", []string{"internal/domain", "internal/eta", "internal/idempotency", "internal/paging", "internal/background", "internal/orders", "internal/tracking"}},
 	{"internal/privacy", []string{"internal/domain", "internal/idempotency", "internal/paging", "internal/background", "internal/orders"}},
 	{"internal/eta", []string{"internal/domain"}},
-	{"internal/outbox", []string{"internal/domain"}},
+	{"internal/outbox", []string{"internal/domain", "internal/background"}},
 	{"internal/push", []string{"internal/domain", "internal/background"}},
 	{"internal/transport", []string{"internal/domain", "internal/push"}},
 

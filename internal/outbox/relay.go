@@ -6,7 +6,7 @@
 //
 // Concurrency: of the processes that share an outbox one leads and relays; the others try to take over every 500 ms.
 // Leadership only limits repeats; order does not depend on it. Run is a Relay's only goroutine. Lifecycle: Run until its
-// context ends, then one last Drain in a graceful shutdown. It depends on domain.Outbox and domain.Bus alone.
+// context ends, then one last Drain in a graceful shutdown. Its ports are domain.Outbox and domain.Bus.
 package outbox
 
 import (
