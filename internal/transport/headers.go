@@ -46,7 +46,7 @@ func sane(id string) bool {
 // TraceID returns the trace id of a traceparent header (W3C Trace Context), or "".
 func TraceID(traceparent string) string {
 	m := trace.FindStringSubmatch(traceparent)
-	if m == nil || m[1] == "ff" || strings.Trim(m[2], "0") == "" || strings.Trim(m[3], "0") == "" {
+	if len(m) == 0 || m[1] == "ff" || strings.Trim(m[2], "0") == "" || strings.Trim(m[3], "0") == "" {
 		return ""
 	}
 	return m[2]
