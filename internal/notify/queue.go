@@ -23,7 +23,7 @@ const (
 )
 
 // queue sends to one receiver, whose lease this process holds. It holds the oldest due
-// deliveries, in lanes: one per order, each sent in order.
+// deliveries, in one backlog per order, each sent in order.
 type queue struct {
 	s     *Service
 	name  string
@@ -35,10 +35,10 @@ type queue struct {
 
 	mu       sync.Mutex
 	window   map[key]bool      // what waits for its order or is not settled yet
-	lanes    map[string][]item // by order; the first is being sent if the order is busy
+	backlogs map[string][]item // by order; the first is being sent if the order is busy
 	busy     map[string]bool
 	blocked  map[string]bool // orders with a failed delivery that is not settled yet
-	ready    []string        // orders with a lane that is not busy, in the order of arrival
+	ready    []string        // orders with a backlog that is not busy, in the order of arrival
 	settled  []domain.Delivery
 	failures int // in a row
 	failing  time.Time
@@ -63,7 +63,7 @@ func keyOf(d *domain.Delivery) key { return key{d.OrderID, d.Seq, d.Part} }
 func newQueue(ctx context.Context, s *Service, r domain.Receiver, until time.Time) *queue {
 	q := &queue{
 		s: s, name: r.Name, failing: r.FailingSince, wake: make(chan struct{}, 1),
-		window: map[key]bool{}, lanes: map[string][]item{}, busy: map[string]bool{}, blocked: map[string]bool{},
+		window: map[key]bool{}, backlogs: map[string][]item{}, busy: map[string]bool{}, blocked: map[string]bool{},
 	}
 	q.ctx, q.stop = context.WithCancel(ctx)
 	q.ends = time.AfterFunc(s.Config.Lease, q.stop)
@@ -193,10 +193,10 @@ func (q *queue) refill() (full bool, err error) {
 			continue
 		}
 		q.window[keyOf(&d)] = true
-		if len(q.lanes[d.OrderID]) == 0 && !q.busy[d.OrderID] {
+		if len(q.backlogs[d.OrderID]) == 0 && !q.busy[d.OrderID] {
 			q.ready = append(q.ready, d.OrderID)
 		}
-		q.lanes[d.OrderID] = append(q.lanes[d.OrderID], item{d, contents[i]})
+		q.backlogs[d.OrderID] = append(q.backlogs[d.OrderID], item{d, contents[i]})
 	}
 	return false, nil
 }
@@ -205,7 +205,7 @@ func (q *queue) refill() (full bool, err error) {
 // to a customer does not, since a delay may be meant.
 func (q *queue) ordered() bool { return q.s.channels[q.name] == nil }
 
-// start begins to work on lanes as far as the receiver's limit allows.
+// start begins to work on backlogs as far as the receiver's limit allows.
 func (q *queue) start() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -221,15 +221,15 @@ func (q *queue) start() {
 	}
 }
 
-// work sends the deliveries of a lane until it is empty or one fails; then the receiver's
-// next lane.
+// work sends the deliveries of a backlog until it is empty or one fails; then the receiver's
+// next backlog.
 func (q *queue) work(order string) {
 	for {
 		q.mu.Lock()
-		lane := q.lanes[order]
-		if len(lane) == 0 || q.ctx.Err() != nil {
+		backlog := q.backlogs[order]
+		if len(backlog) == 0 || q.ctx.Err() != nil {
 			delete(q.busy, order)
-			q.forgetLane(order)
+			q.forgetBacklog(order)
 			if len(q.ready) == 0 || q.failures >= failingAfter || q.ctx.Err() != nil {
 				q.mu.Unlock()
 				background.Wake(q.wake)
@@ -240,19 +240,19 @@ func (q *queue) work(order string) {
 			q.mu.Unlock()
 			continue
 		}
-		it := lane[0]
+		it := backlog[0]
 		q.mu.Unlock()
 		out := q.s.send(q.ctx, &it.Delivery, it.content)
 		q.result(it.Delivery, out)
 	}
 }
 
-// forgetLane gives up the rest of a lane; it is read again once it is due. mu is held.
-func (q *queue) forgetLane(order string) {
-	for i := range q.lanes[order] {
-		delete(q.window, keyOf(&q.lanes[order][i].Delivery))
+// forgetBacklog gives up the rest of a backlog; it is read again once it is due. mu is held.
+func (q *queue) forgetBacklog(order string) {
+	for i := range q.backlogs[order] {
+		delete(q.window, keyOf(&q.backlogs[order][i].Delivery))
 	}
-	delete(q.lanes, order)
+	delete(q.backlogs, order)
 }
 
 // result decides what becomes of a delivery after a try.
@@ -262,10 +262,10 @@ func (q *queue) result(d domain.Delivery, out Outcome) {
 	disabled := errors.Is(out.Err, errDisabled)
 	var disable string
 	q.mu.Lock()
-	q.lanes[d.OrderID] = q.lanes[d.OrderID][1:]
+	q.backlogs[d.OrderID] = q.backlogs[d.OrderID][1:]
 	if aborted || disabled { // whoever sends it next counts the try
 		delete(q.window, keyOf(&d))
-		q.forgetLane(d.OrderID)
+		q.forgetBacklog(d.OrderID)
 		q.mu.Unlock()
 		if disabled {
 			q.s.settleDisabled(q.ctx, q.name)
@@ -296,7 +296,7 @@ func (q *queue) result(d domain.Delivery, out Outcome) {
 		}
 		if d.State == domain.DeliveryWaiting {
 			q.blocked[d.OrderID] = true
-			q.forgetLane(d.OrderID)
+			q.forgetBacklog(d.OrderID)
 		}
 	}
 	failing := q.failing

@@ -50,7 +50,7 @@ export function Drawer({ id, ...props }) {
   `;
 }
 
-const PATIENCE = 1000; // milliseconds that an order waits for its steps
+const PATIENCE = 3000; // milliseconds that an order waits for its steps
 
 /**
  * The steps that an order can take next; undefined until they are known, as their buttons would push down what is below them.
