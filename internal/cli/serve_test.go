@@ -114,7 +114,7 @@ func TestSIGHUPDuringTheStart(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan int, 1)
 	go func() {
-		ended <- newEnv(Build{}, []string{"DATABASE_URL=postgres://u@" + away.Addr().String() + "/x", "OT_KAFKA__DIR=" + dir, "KAFKA_LISTEN=127.0.0.1:0"}, bytes.NewReader(nil), io.Discard, stderr).run(ctx, []string{"serve"})
+		ended <- newEnv(Build{}, []string{"DATABASE_URL=postgres://u@" + away.Addr().String() + "/x", "OT_KAFKA__DIR=" + dir, "HTTP_ADDR=127.0.0.1:0", "GRPC_ADDR=127.0.0.1:0", "KAFKA_LISTEN=127.0.0.1:0"}, bytes.NewReader(nil), io.Discard, stderr).run(ctx, []string{"serve"})
 	}()
 	waits := func(n int) func() bool {
 		return func() bool { return strings.Count(stderr.String(), "waiting for PostgreSQL") >= n }
