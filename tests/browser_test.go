@@ -67,7 +67,10 @@ func (p *tab) until(condition string, args ...any) {
 	p.t.Helper()
 	condition = fmt.Sprintf(condition, args...)
 	_, err := chromedp.Run(p.ctx, chromedp.Poll[chromedp.Void](condition, chromedp.WithPollingInterval(20*time.Millisecond)))
-	require.NoError(p.t, err, condition)
+	if err != nil {
+		shown, _ := chromedp.Run(p.ctx, chromedp.Evaluate[string](`document.body.innerText`))
+		require.NoError(p.t, err, "%s\nThe page shows:\n%s", condition, shown)
+	}
 }
 
 // shows waits until a script returns what is wanted.
@@ -83,6 +86,7 @@ type wire struct {
 	mu       sync.Mutex
 	open     map[net.Conn]bool // whether it is the server's end
 	silent   bool              // what the server's end of a connection meets does not reach the other
+	down     bool              // a connection that was just accepted is broken too
 	ends     sync.WaitGroup
 }
 
@@ -92,17 +96,28 @@ func newWire(t *testing.T, to string) *wire {
 	w := &wire{listener: l, to: to, open: map[net.Conn]bool{}}
 	w.carry(l)
 	t.Cleanup(func() {
-		_ = w.listener.Close()
-		w.cut()
+		w.shut()
 		w.ends.Wait()
 	})
 	return w
+}
+
+// shut leaves no way to the server until it is reopened.
+func (w *wire) shut() {
+	w.mu.Lock()
+	w.down = true
+	w.mu.Unlock()
+	_ = w.listener.Close()
+	w.cut()
 }
 
 // reopen listens again on the same address.
 func (w *wire) reopen(t *testing.T) {
 	l, err := net.Listen("tcp", w.listener.Addr().String())
 	require.NoError(t, err)
+	w.mu.Lock()
+	w.down = false
+	w.mu.Unlock()
 	w.listener = l
 	w.carry(l)
 }
@@ -119,10 +134,17 @@ func (w *wire) carry(l net.Listener) {
 				_ = in.Close()
 				continue
 			}
+			w.mu.Lock()
+			down := w.down
+			if !down {
+				w.open[in], w.open[out] = false, true
+			}
+			w.mu.Unlock()
+			if down {
+				_, _ = in.Close(), out.Close()
+				return
+			}
 			for from, to := range map[net.Conn]net.Conn{in: out, out: in} {
-				w.mu.Lock()
-				w.open[from] = from == out
-				w.mu.Unlock()
 				w.ends.Go(func() {
 					_, _ = io.Copy(to, from)
 					w.mu.Lock()
@@ -161,8 +183,7 @@ func (w *wire) forget() {
 
 // refuse has a proxy answer everything in the server's place until the function is called.
 func (w *wire) refuse(t *testing.T, status int) (end func()) {
-	_ = w.listener.Close()
-	w.cut()
+	w.shut()
 	l, err := net.Listen("tcp", w.listener.Addr().String())
 	require.NoError(t, err)
 	proxy := &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(out http.ResponseWriter, _ *http.Request) {

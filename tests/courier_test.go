@@ -98,10 +98,7 @@ func (ph *handset) visit(fragment string) {
 }
 
 // offline cuts the network.
-func (ph *handset) offline() {
-	_ = ph.net.listener.Close()
-	ph.net.cut()
-}
+func (ph *handset) offline() { ph.net.shut() }
 
 func (ph *handset) online() { ph.net.reopen(ph.t) }
 

@@ -150,8 +150,7 @@ func TestCustomerFollowsTheOrder(t *testing.T) {
 	s.status(id, "at_dropoff")
 	p.says("Ivan у вашей двери")
 
-	_ = w.listener.Close() // no way to the server, as in a lift
-	w.cut()
+	w.shut() // as in a lift
 	p.until(`document.querySelector(".notice.offline")?.textContent.startsWith("Нет связи")`)
 	s.status(id, "delivered")
 	w.reopen(t)
@@ -244,8 +243,7 @@ func TestCustomersPageOutlivesAMinuteWithoutANetwork(t *testing.T) {
 		begin                         func() (end func())
 	}{
 		{"no network", "in_transit", "Your order is on its way", "On its way", func() func() {
-			_ = w.listener.Close()
-			w.cut()
+			w.shut()
 			return func() { w.reopen(t) }
 		}},
 		{"a proxy without its server", "out_for_delivery", "Ivan is on the way", "Courier set off to you", func() func() { return w.refuse(t, http.StatusBadGateway) }},

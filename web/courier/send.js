@@ -120,7 +120,8 @@ export function judge(status, body, seconds) {
   if (!ours) return { kind: "later", status: status < 300 ? 0 : status };
   if (status < 300) return { kind: "done", status, body };
   if (status === 401) return { kind: "out", status };
-  if (status >= 500 || [408, 425, 429].includes(status)) return { kind: "later", status, wait: 1000 * seconds };
+  const busy = body?.code === "idempotency_in_progress"; // the first attempt, whose answer was lost, is still at work
+  if (busy || status >= 500 || [408, 425, 429].includes(status)) return { kind: "later", status, wait: 1000 * seconds };
   return { kind: "refused", status, body };
 }
 
