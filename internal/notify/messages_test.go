@@ -111,7 +111,9 @@ func TestEmailRefusals(t *testing.T) {
 		}
 	}
 	awaits(t, "email accepted refused", state(unknown))
-	awaits(t, true, func() bool { return strings.Contains(r.sent(grey)[0], "451") && strings.Contains(r.sent(full)[0], "452") })
+	awaits(t, true, func() bool {
+		return strings.Contains(r.sent(grey)[0], "451") && strings.Contains(r.sent(full)[0], "452")
+	})
 	r.clock.skip(2 * time.Minute) // what is not yet tried would be tried again too late
 	awaits(t, "email accepted sent", state(grey))
 	awaits(t, 2, func() int {
