@@ -38,7 +38,7 @@ test: ## Run the tests; those of PostgreSQL, Redis and Kafka are skipped
 .PHONY: race
 race: ## Run all tests with the race detector, on real PostgreSQL, Redis and Kafka
 	scripts/services.sh up
-	eval "$$(scripts/services.sh env)" && go test -race -timeout 25m ./...
+	eval "$$(scripts/services.sh env)" && go test -race -gcflags=modernc.org/...=-race=false -timeout 25m ./...
 
 WALK_SEED ?= 1
 

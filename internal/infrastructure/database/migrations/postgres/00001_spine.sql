@@ -1,6 +1,7 @@
 -- Times are microseconds since 1970 in UTC, as in SQLite.
 
 -- +goose Up
+-- +goose StatementBegin
 CREATE TABLE couriers (
     id            uuid    NOT NULL PRIMARY KEY,
     created_at    bigint  NOT NULL,
@@ -85,8 +86,10 @@ CREATE TABLE courier_positions (
     PRIMARY KEY (courier_id, recorded_at)
 ) PARTITION BY RANGE (recorded_at);
 CREATE INDEX courier_positions_time ON courier_positions USING brin (recorded_at);
+-- +goose StatementEnd
 
 -- +goose Down
+-- +goose StatementBegin
 DROP TABLE courier_positions;
 DROP TABLE inbound;
 DROP TABLE idempotency;
@@ -94,3 +97,4 @@ DROP TABLE outbox;
 DROP TABLE order_events;
 DROP TABLE orders;
 DROP TABLE couriers;
+-- +goose StatementEnd

@@ -1,4 +1,5 @@
 -- +goose Up
+-- +goose StatementBegin
 -- What is to be done about shipments: one row an order, of the shipment booked last.
 CREATE TABLE shipments (
     order_id        uuid    NOT NULL PRIMARY KEY,
@@ -34,8 +35,11 @@ CREATE TABLE carrier_labels (
     pdf        bytea NOT NULL,
     PRIMARY KEY (client_ref, kind)
 );
+-- +goose StatementEnd
 
 -- +goose Down
+-- +goose StatementBegin
 DROP TABLE carrier_labels;
 DROP TABLE carrier_hooks;
 DROP TABLE shipments;
+-- +goose StatementEnd

@@ -1,6 +1,7 @@
 -- Who may do what. Only hashes of secrets are kept: a secret is shown once.
 
 -- +goose Up
+-- +goose StatementBegin
 CREATE TABLE credentials (
     id           text NOT NULL PRIMARY KEY,
     kind         text NOT NULL, -- key, link, session, code
@@ -64,8 +65,10 @@ CREATE TABLE tickets (
     expires_at bigint NOT NULL
 );
 CREATE INDEX tickets_expires ON tickets (expires_at);
+-- +goose StatementEnd
 
 -- +goose Down
+-- +goose StatementBegin
 DROP TABLE tickets;
 CREATE TABLE tickets (
     hash       bytea NOT NULL PRIMARY KEY,
@@ -80,3 +83,4 @@ DROP TABLE secrets;
 DROP TABLE documents;
 DROP TABLE access_state;
 DROP TABLE credentials;
+-- +goose StatementEnd

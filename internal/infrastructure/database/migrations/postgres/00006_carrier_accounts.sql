@@ -1,4 +1,5 @@
 -- +goose Up
+-- +goose StatementBegin
 -- Shipments belong to a contract with a carrier; what came of handing one in is kept by the time of it.
 ALTER TABLE shipments ADD COLUMN account TEXT NOT NULL DEFAULT '';
 ALTER TABLE shipments ADD COLUMN more TEXT; -- JSON: the names of a shipment that few carriers need
@@ -23,8 +24,10 @@ CREATE TABLE carrier_papers (
 INSERT INTO carrier_papers (paper, job, since, pdf)
     SELECT client_ref || '/' || kind, '', 0, pdf FROM carrier_labels WHERE pdf IS NOT NULL;
 DROP TABLE carrier_labels;
+-- +goose StatementEnd
 
 -- +goose Down
+-- +goose StatementBegin
 CREATE TABLE carrier_labels (
     client_ref TEXT NOT NULL,
     kind       TEXT NOT NULL,
@@ -43,3 +46,4 @@ ALTER TABLE shipments DROP COLUMN failing_since;
 ALTER TABLE shipments DROP COLUMN sent_at;
 ALTER TABLE shipments DROP COLUMN more;
 ALTER TABLE shipments DROP COLUMN account;
+-- +goose StatementEnd

@@ -1,4 +1,5 @@
 -- +goose Up
+-- +goose StatementBegin
 -- Where offers are found: how they stand is in their order.
 CREATE TABLE offers (
     id         uuid NOT NULL PRIMARY KEY,
@@ -8,6 +9,9 @@ CREATE TABLE offers (
 );
 CREATE INDEX offers_courier ON offers (courier_id, id);
 CREATE INDEX offers_due ON offers (due_at);
+-- +goose StatementEnd
 
 -- +goose Down
+-- +goose StatementBegin
 DROP TABLE offers;
+-- +goose StatementEnd

@@ -1,4 +1,5 @@
 -- +goose Up
+-- +goose StatementBegin
 -- The search index: segments of consecutive orders and their parts, see searchparts.go.
 -- A segment covers the keys after from up to to.
 CREATE TABLE search_segments (
@@ -33,11 +34,14 @@ ALTER TABLE orders ADD COLUMN watch_at bigint;
 UPDATE orders SET watch_at = (extract(epoch FROM (data::jsonb ->> 'promised_at')::timestamptz) * 1000000)::bigint
     WHERE NOT finished AND data::jsonb ? 'promised_at' AND NOT coalesce(ledger::jsonb -> 'told', '{}') ? 'order.late';
 CREATE INDEX orders_watch ON orders (watch_at) WHERE watch_at IS NOT NULL;
+-- +goose StatementEnd
 
 -- +goose Down
+-- +goose StatementBegin
 DROP INDEX orders_watch;
 ALTER TABLE orders DROP COLUMN watch_at;
 DROP TABLE search_queue;
 DROP TABLE search_state;
 DROP TABLE search_parts;
 DROP TABLE search_segments;
+-- +goose StatementEnd

@@ -1,4 +1,5 @@
 -- +goose Up
+-- +goose StatementBegin
 -- What orders teach the estimates, and how far off those were. A row is made in the
 -- transaction that books a parcel (kind 0) or ends an order (kind 1), once; a learner works
 -- it out later and gives it the next position, which says when every replica learns it.
@@ -28,29 +29,27 @@ CREATE TABLE estimates (
 );
 INSERT INTO estimates (name, place) VALUES ('last', 0), ('book', 0);
 
--- +goose StatementBegin
 CREATE FUNCTION lesson_ends() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO lessons (order_id, kind) VALUES (NEW.id, 1) ON CONFLICT DO NOTHING;
     RETURN NULL;
 END $$;
--- +goose StatementEnd
 
--- +goose StatementBegin
 CREATE FUNCTION lesson_begins() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO lessons (order_id, kind) VALUES (NEW.order_id, 0) ON CONFLICT DO NOTHING;
     RETURN NULL;
 END $$;
--- +goose StatementEnd
 
 CREATE TRIGGER lessons_ended AFTER UPDATE OF status ON orders FOR EACH ROW WHEN (NEW.finished AND NOT OLD.finished) EXECUTE FUNCTION lesson_ends();
 
 CREATE TRIGGER lessons_restored AFTER INSERT ON orders FOR EACH ROW WHEN (NEW.finished) EXECUTE FUNCTION lesson_ends();
 
 CREATE TRIGGER lessons_booked AFTER INSERT ON shipments FOR EACH ROW EXECUTE FUNCTION lesson_begins();
+-- +goose StatementEnd
 
 -- +goose Down
+-- +goose StatementBegin
 DROP TRIGGER lessons_booked ON shipments;
 DROP TRIGGER lessons_restored ON orders;
 DROP TRIGGER lessons_ended ON orders;
@@ -58,3 +57,4 @@ DROP FUNCTION lesson_begins();
 DROP FUNCTION lesson_ends();
 DROP TABLE estimates;
 DROP TABLE lessons;
+-- +goose StatementEnd

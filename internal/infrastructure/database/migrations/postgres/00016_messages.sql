@@ -1,4 +1,5 @@
 -- +goose Up
+-- +goose StatementBegin
 -- Messages that cost money, counted by day.
 CREATE TABLE message_counts (
     merchant_id text    NOT NULL,
@@ -13,7 +14,10 @@ CREATE TABLE opt_outs (
     mark text    NOT NULL PRIMARY KEY,
     at   bigint NOT NULL
 );
+-- +goose StatementEnd
 
 -- +goose Down
+-- +goose StatementBegin
 DROP TABLE opt_outs;
 DROP TABLE message_counts;
+-- +goose StatementEnd

@@ -1,4 +1,5 @@
 -- +goose Up
+-- +goose StatementBegin
 -- Pictures of proofs and incidents, which are in their order.
 CREATE TABLE order_images (
     order_id   uuid NOT NULL,
@@ -19,9 +20,12 @@ CREATE TABLE order_pins (
 -- Whether an incident is open.
 ALTER TABLE orders ADD COLUMN incident boolean NOT NULL DEFAULT false;
 CREATE INDEX orders_incident ON orders (created_at, id) WHERE incident;
+-- +goose StatementEnd
 
 -- +goose Down
+-- +goose StatementBegin
 DROP INDEX orders_incident;
 ALTER TABLE orders DROP COLUMN incident;
 DROP TABLE order_pins;
 DROP TABLE order_images;
+-- +goose StatementEnd

@@ -1,4 +1,5 @@
 -- +goose Up
+-- +goose StatementBegin
 -- How many orders of a segment had not ended when it was built, and when that was; NULL until it
 -- is built again, since its parts do not say how orders ended.
 ALTER TABLE search_segments ADD COLUMN open bigint;
@@ -63,8 +64,10 @@ INSERT INTO lesson_days SELECT '', dimension || '/8', day / 8 * 8, name, sum(ord
     FROM lesson_days WHERE scope = '' AND dimension IN ('merchant', 'zone') GROUP BY dimension, day / 8, name;
 INSERT INTO lesson_days SELECT '', dimension || '/64', day / 64 * 64, name, sum(orders), sum(off), sum(bias), sum(missed), sum(late)
     FROM lesson_days WHERE scope = '' AND dimension IN ('merchant', 'zone') GROUP BY dimension, day / 64, name;
+-- +goose StatementEnd
 
 -- +goose Down
+-- +goose StatementBegin
 DROP TABLE lesson_days;
 DELETE FROM report_days WHERE dimension LIKE '%/%';
 DROP INDEX orders_exception;
@@ -72,3 +75,4 @@ CREATE INDEX orders_exception ON orders (exception, created_at, id, status, merc
 DROP INDEX orders_overdue;
 ALTER TABLE search_segments DROP COLUMN built_at;
 ALTER TABLE search_segments DROP COLUMN open;
+-- +goose StatementEnd

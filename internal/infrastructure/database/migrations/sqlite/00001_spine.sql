@@ -2,6 +2,7 @@
 -- narrow ones are read without following a row's overflow pages.
 
 -- +goose Up
+-- +goose StatementBegin
 CREATE TABLE couriers (
     id            TEXT    NOT NULL PRIMARY KEY,
     created_at    INTEGER NOT NULL,
@@ -77,8 +78,10 @@ CREATE TABLE courier_positions (
     battery     REAL,
     PRIMARY KEY (courier_id, recorded_at)
 ) WITHOUT ROWID;
+-- +goose StatementEnd
 
 -- +goose Down
+-- +goose StatementBegin
 DROP TABLE courier_positions;
 DROP TABLE inbound;
 DROP TABLE idempotency;
@@ -86,3 +89,4 @@ DROP TABLE outbox;
 DROP TABLE order_events;
 DROP TABLE orders;
 DROP TABLE couriers;
+-- +goose StatementEnd

@@ -1,4 +1,5 @@
 -- +goose Up
+-- +goose StatementBegin
 -- The search index: segments of consecutive orders and their parts, see searchparts.go.
 -- A segment covers the keys after from up to to.
 CREATE TABLE search_segments (
@@ -32,11 +33,14 @@ ALTER TABLE orders ADD COLUMN watch_at INTEGER;
 UPDATE orders SET watch_at = CAST(unixepoch(json_extract(data, '$.promised_at'), 'subsec') * 1000000 AS INTEGER)
     WHERE NOT finished AND json_extract(data, '$.promised_at') IS NOT NULL AND json_extract(ledger, '$.told."order.late"') IS NULL;
 CREATE INDEX orders_watch ON orders (watch_at) WHERE watch_at IS NOT NULL;
+-- +goose StatementEnd
 
 -- +goose Down
+-- +goose StatementBegin
 DROP INDEX orders_watch;
 ALTER TABLE orders DROP COLUMN watch_at;
 DROP TABLE search_queue;
 DROP TABLE search_state;
 DROP TABLE search_parts;
 DROP TABLE search_segments;
+-- +goose StatementEnd

@@ -1,4 +1,5 @@
 -- +goose Up
+-- +goose StatementBegin
 -- What the geocoder answered, by address; quality is empty when it found nothing.
 CREATE TABLE places (
     address  TEXT NOT NULL PRIMARY KEY,
@@ -13,7 +14,10 @@ CREATE TABLE leases (
     holder TEXT NOT NULL,
     until  INTEGER NOT NULL
 );
+-- +goose StatementEnd
 
 -- +goose Down
+-- +goose StatementBegin
 DROP TABLE leases;
 DROP TABLE places;
+-- +goose StatementEnd

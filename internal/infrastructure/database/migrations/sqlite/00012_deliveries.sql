@@ -1,4 +1,5 @@
 -- +goose Up
+-- +goose StatementBegin
 -- Messages to webhooks and customers, each about an event, which holds what they tell.
 CREATE TABLE deliveries (
     receiver TEXT    NOT NULL,
@@ -26,7 +27,10 @@ CREATE TABLE delivery_receivers (
     leased_until  INTEGER NOT NULL,
     failing_since INTEGER
 );
+-- +goose StatementEnd
 
 -- +goose Down
+-- +goose StatementBegin
 DROP TABLE delivery_receivers;
 DROP TABLE deliveries;
+-- +goose StatementEnd

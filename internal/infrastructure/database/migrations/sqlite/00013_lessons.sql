@@ -1,4 +1,5 @@
 -- +goose Up
+-- +goose StatementBegin
 -- What orders teach the estimates, and how far off those were. A row is made in the
 -- transaction that books a parcel (kind 0) or ends an order (kind 1), once; a learner works
 -- it out later and gives it the next position, which says when every replica learns it.
@@ -28,27 +29,24 @@ CREATE TABLE estimates (
 );
 INSERT INTO estimates (name, place) VALUES ('last', 0), ('book', 0);
 
--- +goose StatementBegin
 CREATE TRIGGER lessons_ended AFTER UPDATE OF status ON orders WHEN (NEW.finished AND NOT OLD.finished) BEGIN
     INSERT OR IGNORE INTO lessons (order_id, kind) VALUES (NEW.id, 1);
 END;
--- +goose StatementEnd
 
--- +goose StatementBegin
 CREATE TRIGGER lessons_restored AFTER INSERT ON orders WHEN (NEW.finished) BEGIN
     INSERT OR IGNORE INTO lessons (order_id, kind) VALUES (NEW.id, 1);
 END;
--- +goose StatementEnd
 
--- +goose StatementBegin
 CREATE TRIGGER lessons_booked AFTER INSERT ON shipments BEGIN
     INSERT OR IGNORE INTO lessons (order_id, kind) VALUES (NEW.order_id, 0);
 END;
 -- +goose StatementEnd
 
 -- +goose Down
+-- +goose StatementBegin
 DROP TRIGGER lessons_booked;
 DROP TRIGGER lessons_restored;
 DROP TRIGGER lessons_ended;
 DROP TABLE estimates;
 DROP TABLE lessons;
+-- +goose StatementEnd

@@ -1,4 +1,5 @@
 -- +goose Up
+-- +goose StatementBegin
 -- What lists are filtered by beside the status: the exception's code, the promise, and from
 -- when on an unfinished order is late or may well become so; 0 for already.
 ALTER TABLE orders ADD COLUMN exception TEXT;
@@ -66,8 +67,10 @@ INSERT INTO courier_duty (courier_id, began_at) SELECT id, CAST(unixepoch('subse
 -- GET /reports/eta reads no table row.
 DROP INDEX lessons_at;
 CREATE INDEX lessons_at ON lessons (at, merchant_id, carrier, zone, error_s, early, late) WHERE error_s IS NOT NULL;
+-- +goose StatementEnd
 
 -- +goose Down
+-- +goose StatementBegin
 DROP INDEX lessons_at;
 CREATE INDEX lessons_at ON lessons (at) WHERE error_s IS NOT NULL;
 DROP TABLE courier_duty;
@@ -82,3 +85,4 @@ DROP INDEX orders_exception;
 ALTER TABLE orders DROP COLUMN late_at;
 ALTER TABLE orders DROP COLUMN promised_at;
 ALTER TABLE orders DROP COLUMN exception;
+-- +goose StatementEnd
