@@ -88,10 +88,6 @@ func courierNotFound(id string) error {
 	return domain.Errorf(domain.CodeCourierNotFound, "no courier has the id %s", id)
 }
 
-func duplicateExternalID(o *domain.Order) error {
-	return domain.Errorf(domain.CodeDuplicateExternalID, "an order with the external_id %q exists", o.ExternalID)
-}
-
 // lostRace reports whether a transaction that failed before its commit is worth retrying:
 // it lost a deadlock or its connection. SQLite transactions wait for each other instead.
 func lostRace(err error) bool {

@@ -233,7 +233,7 @@ func (c claim) lockKey() [4]string { return [4]string{c.external.a, c.external.b
 // conflictError is the error of a call that loses the row.
 func (c claim) conflictError() error {
 	if c.table == ordersTable {
-		return duplicateExternalID(c.call.create.Order)
+		return domain.Errorf(domain.CodeDuplicateExternalID, "an order with the external_id %q exists", c.call.create.Order.ExternalID)
 	}
 	return domain.ErrRecorded
 }

@@ -55,6 +55,7 @@ type searching struct {
 	page         domain.Page
 	alternatives []searchTerms
 	tx           *sql.Tx
+	beside       *sql.Tx    // nil, or one that sees the same segments
 	plans        []gramPlan // one an alternative, once a segment was looked at
 
 	seen map[string]bool
@@ -139,9 +140,13 @@ func (q *searching) snapshot(ctx context.Context) (err error) {
 	return q.segments(ctx)
 }
 
-// rows runs a query of the snapshot.
+// readAt runs a query of the snapshot.
 func readAt[T any](ctx context.Context, q *searching, scan func(*sql.Rows) (T, error), text string, args ...any) ([]T, error) {
-	rows, err := q.tx.QueryContext(ctx, text, slices.Concat(q.s.d.listMode, args)...)
+	return readIn(ctx, q, q.tx, scan, text, args...)
+}
+
+func readIn[T any](ctx context.Context, q *searching, tx *sql.Tx, scan func(*sql.Rows) (T, error), text string, args ...any) ([]T, error) {
+	rows, err := tx.QueryContext(ctx, text, slices.Concat(q.s.d.listMode, args)...)
 	return collect(rows, err, scan)
 }
 

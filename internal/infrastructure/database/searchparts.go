@@ -192,7 +192,8 @@ func (b *segmentBuilder) parts(packed bool, emit func(part int64, data []byte) e
 		l := &b.lists[i]
 		data := append([]byte{postingsList}, l.data...)
 		if size := (len(b.docs) + 7) / 8; size < len(l.data) {
-			data = append([]byte{postingsBitmap}, postings(data, len(b.docs)).bytes()[:size]...)
+			data, _ = binary.Append([]byte{postingsBitmap}, binary.LittleEndian, []uint64(postings(data, len(b.docs))))
+			data = data[:1+size]
 		}
 		if packed {
 			part := packedPart(l.gram)
@@ -233,82 +234,68 @@ const (
 // bitmap is a set of ordinals.
 type bitmap []uint64
 
-func newBitmap(docs int) bitmap { return make(bitmap, (docs+63)/64) }
-
-// postings decodes a part; ordinals beyond the number of orders are ignored.
-func postings(data []byte, docs int) bitmap {
-	b := newBitmap(docs)
-	if len(data) == 0 {
-		return b
-	}
-	kind, data := data[0], data[1:]
-	if kind == postingsBitmap {
-		for i, v := range data {
-			if i/8 < len(b) {
-				b[i/8] |= uint64(v) << (i % 8 * 8)
-			}
-		}
-		return b
-	}
-	for next := uint64(0); len(data) > 0; {
-		step, n := binary.Uvarint(data)
-		if n <= 0 {
-			return b
-		}
-		data = data[n:]
-		next += step // ordinal plus one
-		if i := (next - 1) / 64; i < uint64(len(b)) {
-			b[i] |= 1 << ((next - 1) % 64)
-		}
-	}
+// allOf is the set of all ordinals.
+func allOf(docs int) bitmap {
+	b := bitmap(slices.Repeat([]uint64{math.MaxUint64}, (docs+63)/64))
+	b.cut(docs)
 	return b
 }
 
-func (b bitmap) bytes() []byte {
-	out := make([]byte, 0, 8*len(b))
-	for _, v := range b {
-		out = binary.LittleEndian.AppendUint64(out, v)
-	}
-	return out
+// postings decodes a part; ordinals beyond the number of orders are ignored.
+func postings(data []byte, docs int) bitmap {
+	b := allOf(docs)
+	b.only(data)
+	return b
 }
 
-// fill adds all ordinals.
-func (b bitmap) fill(docs int) {
-	for i := range b {
-		b[i] = math.MaxUint64
+// only removes the ordinals that the postings don't have. It allocates nothing, as a search reads hundreds of parts.
+func (b bitmap) only(data []byte) {
+	if len(data) > 0 && data[0] == postingsBitmap {
+		for i := range b {
+			var word [8]byte
+			copy(word[:], data[min(1+8*i, len(data)):])
+			b[i] &= binary.LittleEndian.Uint64(word[:])
+		}
+		return
 	}
-	if rest := docs % 64; rest > 0 {
-		b[len(b)-1] = 1<<rest - 1
+	at, kept := 0, uint64(0)
+	until := func(word uint64) {
+		for ; at < len(b) && uint64(at) < word; kept = 0 { //nolint:gosec // not negative
+			b[at] &= kept
+			at++
+		}
 	}
+	list := data[min(1, len(data)):]
+	for next, n := uint64(0), 1; len(list) > 0 && n > 0; {
+		var step uint64
+		step, n = binary.Uvarint(list)
+		list = list[max(n, 0):]
+		next += step // ordinal plus one
+		until((next - 1) / 64)
+		kept |= 1 << ((next - 1) % 64)
+	}
+	until(math.MaxUint64)
 }
 
 // cut removes ordinals from n on.
 func (b bitmap) cut(n int) {
 	for i := range b {
-		if rest := n - 64*i; rest <= 0 {
-			b[i] = 0
-		} else if rest < 64 {
-			b[i] &= 1<<rest - 1
-		}
+		b[i] &= 1<<max(0, min(64, n-64*i)) - 1
 	}
 }
 
-// more reports whether the set has more than n ordinals.
-func (b bitmap) more(n int) bool {
+func (b bitmap) count() (n int) {
 	for _, v := range b {
-		if n -= bits.OnesCount64(v); n < 0 {
-			return true
-		}
+		n += bits.OnesCount64(v)
 	}
-	return false
+	return n
 }
 
 // both is how many ordinals are also in the postings.
-func (b bitmap) both(data []byte, docs int) (n int) {
-	for i, v := range postings(data, docs) {
-		n += bits.OnesCount64(v & b[i])
-	}
-	return n
+func (b bitmap) both(data []byte) int {
+	c := slices.Clone(b)
+	c.only(data)
+	return c.count()
 }
 
 func (b bitmap) and(other bitmap) {

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"sort"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
@@ -33,6 +35,11 @@ func (q *searching) span(ctx context.Context) (from, to int64, err error) {
 // segments searches segment by segment.
 func (q *searching) segments(ctx context.Context) error {
 	live, err := readAt(ctx, q, scanSegment, liveSegments)
+	if err != nil {
+		return err
+	}
+	done, err := q.second(ctx, live)
+	defer done()
 	if err != nil {
 		return err
 	}
@@ -77,7 +84,11 @@ func (q *searching) searchSegments(ctx context.Context, batch []segment) error {
 			return err
 		}
 	}
-	found, err := q.first(ctx, batch)
+	grams := slices.Concat(q.ends()...)
+	for _, p := range q.plans {
+		grams = append(grams, p.first...)
+	}
+	found, err := q.grams(ctx, batch, grams)
 	if err != nil {
 		return err
 	}
@@ -93,7 +104,7 @@ func (q *searching) searchSegments(ctx context.Context, batch []segment) error {
 	}
 	for _, g := range batch {
 		set, err := q.candidates(ctx, g, found)
-		if err == nil && g.to.at > q.until && set.more(0) {
+		if err == nil && g.to.at > q.until && set.count() > 0 {
 			err = q.cut(ctx, g, set)
 		}
 		if err != nil {
@@ -117,15 +128,16 @@ func (q *searching) searchSegments(ctx context.Context, batch []segment) error {
 
 // gramPlan is what to look up for an alternative.
 type gramPlan struct {
-	all []int64
-	// first are those that leave few candidates: they are read of many segments at once.
-	first, rest []int64
+	// first leave few candidates, and are read of many segments at once; rest are read where those are many, common, which
+	// most orders have, where they are very many.
+	first, rest, common []int64
 }
 
 const (
-	minGrams, maxFirst = 4, 6
+	minGrams, maxFirst = 5, 7
 	// manyCandidates is from how many candidates of a segment the rest is read too: reading an order costs more than that.
-	manyCandidates = 16
+	manyCandidates, veryManyCandidates = 16, 256
+	manySegments                       = 16 // from so many on, they are read with two connections
 )
 
 // plan chooses the grams that are looked up first, by how they would do in a segment.
@@ -139,19 +151,27 @@ func (q *searching) plan(ctx context.Context, g segment) error {
 		if err != nil {
 			return err
 		}
-		p := gramPlan{all: all, rest: slices.Clone(all)}
-		set := newBitmap(g.docs)
-		set.fill(g.docs)
+		set, p := allOf(g.docs), gramPlan{}
+		for _, part := range all {
+			if set.both(found[[2]int64{g.id, part}]) > g.docs/4*3 {
+				p.common = append(p.common, part)
+			} else {
+				p.rest = append(p.rest, part)
+			}
+		}
+		if len(p.rest) == 0 {
+			p.rest, p.common = p.common, nil
+		}
 		for left := g.docs; len(p.rest) > 0 && len(p.first) < maxFirst && (left > 0 || len(p.first) < minGrams); {
 			best, fewest, size := 0, left+1, 0
 			for i, part := range p.rest {
-				n, data := set.both(found[[2]int64{g.id, part}], g.docs), len(found[[2]int64{g.id, part}])
+				n, data := set.both(found[[2]int64{g.id, part}]), len(found[[2]int64{g.id, part}])
 				if n < fewest || n == fewest && data < size {
 					best, fewest, size = i, n, data
 				}
 			}
 			part := p.rest[best]
-			set.and(postings(found[[2]int64{g.id, part}], g.docs))
+			set.only(found[[2]int64{g.id, part}])
 			p.first, p.rest, left = append(p.first, part), slices.Delete(p.rest, best, best+1), fewest
 		}
 		q.plans = append(q.plans, p)
@@ -174,58 +194,50 @@ func (q *searching) ends() (all [][]int64) {
 	return all
 }
 
-// first reads the grams that are looked up first.
-func (q *searching) first(ctx context.Context, batch []segment) (map[[2]int64][]byte, error) {
-	grams := slices.Concat(q.ends()...)
-	for _, p := range q.plans {
-		grams = append(grams, p.first...)
-	}
-	return q.grams(ctx, batch, grams)
-}
-
 // candidates returns which orders of a segment may have all grams of an alternative.
 func (q *searching) candidates(ctx context.Context, g segment, found map[[2]int64][]byte) (bitmap, error) {
-	asked := newBitmap(g.docs)
-	asked.fill(g.docs)
+	asked := allOf(g.docs)
 	for _, either := range q.ends() {
 		if g.open == nil {
 			break // nobody noted how its orders ended
 		}
-		some := newBitmap(g.docs)
+		some := make(bitmap, len(asked))
 		for _, part := range either {
 			some.or(postings(found[[2]int64{g.id, part}], g.docs))
 		}
 		asked.and(some)
 	}
-	out := newBitmap(g.docs)
+	out := make(bitmap, len(asked))
 	for _, p := range q.plans {
-		set := intersection(g, p.first, found)
-		set.and(asked)
-		if len(p.rest) > 0 && set.more(manyCandidates) {
-			more, err := q.grams(ctx, []segment{g}, p.rest)
+		set := slices.Clone(asked)
+		set.narrow(g, p.first, found)
+		for _, more := range []struct {
+			grams []int64
+			from  int
+		}{{p.rest, manyCandidates}, {p.common, veryManyCandidates}} {
+			if len(more.grams) == 0 || set.count() <= more.from {
+				continue
+			}
+			parts, err := q.grams(ctx, []segment{g}, more.grams)
 			if err != nil {
 				return nil, err
 			}
-			set.and(intersection(g, p.rest, more))
+			set.narrow(g, more.grams, parts)
 		}
 		out.or(set)
 	}
 	return out, nil
 }
 
-// intersection is which orders of a segment have all of the grams.
-func intersection(g segment, all []int64, parts map[[2]int64][]byte) bitmap {
-	for _, part := range all { // mostly a rare one is missing
-		if len(parts[[2]int64{g.id, part}]) == 0 {
-			return newBitmap(g.docs)
-		}
+// narrow keeps the orders of a segment that have all of the grams.
+func (b bitmap) narrow(g segment, all []int64, parts map[[2]int64][]byte) {
+	if slices.ContainsFunc(all, func(part int64) bool { return len(parts[[2]int64{g.id, part}]) == 0 }) { // mostly a rare one is missing
+		clear(b)
+		return
 	}
-	set := newBitmap(g.docs)
-	set.fill(g.docs)
 	for _, part := range all {
-		set.and(postings(parts[[2]int64{g.id, part}], g.docs))
+		b.only(parts[[2]int64{g.id, part}])
 	}
-	return set
 }
 
 // grams reads postings by segment and gram.
@@ -239,22 +251,55 @@ func (q *searching) grams(ctx context.Context, segments []segment, grams []int64
 		parts = slices.Compact(parts)
 	}
 	ids := domain.Each(segments, func(g segment) int64 { return g.id })
-	found, err := q.parts(ctx, q.s.d.searchGrams, q.s.d.list(ids), q.s.d.list(parts))
-	out := make(map[[2]int64][]byte, len(found))
-	for key, data := range found {
-		if key[1]>>(2*runeBits) == gramsPacked {
-			unpack(key[0], data, out)
-		} else {
+	txs, size := []*sql.Tx{q.tx}, len(ids)
+	if q.beside != nil && len(ids) >= manySegments/2 {
+		txs, size = append(txs, q.beside), (len(ids)+1)/2
+	}
+	found := make([]map[[2]int64][]byte, len(txs))
+	var all errgroup.Group
+	for i, tx := range txs {
+		all.Go(func() (err error) {
+			found[i], err = q.parts(ctx, tx, q.s.d.searchGrams, q.s.d.list(ids[i*size:min(len(ids), (i+1)*size)]), q.s.d.list(parts))
+			return err
+		})
+	}
+	if err := all.Wait(); err != nil {
+		return nil, err
+	}
+	out := found[0]
+	for _, some := range found {
+		for key, data := range some {
 			out[key] = data
+			if key[1]>>(2*runeBits) == gramsPacked {
+				unpack(key[0], data, out)
+			}
 		}
 	}
-	return out, err
+	return out, nil
+}
+
+// second opens a snapshot to read segments with beside the first, if nobody else has one, connections are free and the
+// segments are the same there: their parts never change.
+func (q *searching) second(ctx context.Context, live []segment) (done func(), err error) {
+	use := q.s.read.Stats()
+	if len(live) < manySegments || use.MaxOpenConnections > 0 && 2*use.InUse > use.MaxOpenConnections || !q.s.besides.TryLock() {
+		return func() {}, nil
+	}
+	tx, err := q.s.read.BeginTx(ctx, q.s.d.snapshot)
+	if err != nil {
+		return q.s.besides.Unlock, err
+	}
+	now, err := readIn(ctx, q, tx, scanSegment, liveSegments)
+	if slices.EqualFunc(live, now, func(a, b segment) bool { return a.id == b.id }) {
+		q.beside = tx
+	}
+	return func() { _ = tx.Rollback(); q.s.besides.Unlock() }, err
 }
 
 // parts reads parts by segment and number.
-func (q *searching) parts(ctx context.Context, text string, args ...any) (map[[2]int64][]byte, error) {
+func (q *searching) parts(ctx context.Context, tx *sql.Tx, text string, args ...any) (map[[2]int64][]byte, error) {
 	out := map[[2]int64][]byte{}
-	_, err := readAt(ctx, q, func(r *sql.Rows) (key [2]int64, err error) {
+	_, err := readIn(ctx, q, tx, func(r *sql.Rows) (key [2]int64, err error) {
 		var data []byte
 		err = r.Scan(&key[0], &key[1], &data)
 		out[key] = data
@@ -271,7 +316,7 @@ func (q *searching) cut(ctx context.Context, g segment, set bitmap) (err error) 
 		}
 		page := [2]int64{g.id, docPage(ordinal)}
 		if q.pages[page] == nil {
-			q.pages, err = q.parts(ctx, q.s.d.searchPages, q.s.d.pairs([][2]int64{page})...)
+			q.pages, err = q.parts(ctx, q.tx, q.s.d.searchPages, q.s.d.pairs([][2]int64{page})...)
 		}
 		d, _ := docAt(q.pages[page], ordinal)
 		return d.at > q.until
@@ -291,7 +336,7 @@ func (q *searching) resolve(ctx context.Context, chunk []candidate) ([]string, e
 			pages = append(pages, page)
 		}
 	}
-	parts, err := q.parts(ctx, q.s.d.searchPages, q.s.d.pairs(pages)...)
+	parts, err := q.parts(ctx, q.tx, q.s.d.searchPages, q.s.d.pairs(pages)...)
 	if err != nil {
 		return nil, err
 	}

@@ -52,6 +52,7 @@ type Store struct {
 	observe  func(group int, took time.Duration)
 	segment  int
 	patience time.Duration
+	besides  sync.Mutex // held by the search that reads with two connections
 
 	stmts     sync.Map      // constant SQL text to *sql.Stmt
 	waiting   chan *call    // callers, until a committer takes them
