@@ -31,6 +31,7 @@ const (
 	packedBits  = 10
 
 	docsPerPage = 32
+	pagesMost   = 1 << 20 // more than a segment has
 	docBytes    = 8 + 16
 )
 

@@ -18,9 +18,6 @@ import (
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
 
-// pagesMost is more than a segment's pages, which are numbered from -1 down.
-const pagesMost = 1 << 20
-
 // sqlite is the SQLite engine: one write connection, used by the committer only.
 type sqlite struct {
 	store *Store
