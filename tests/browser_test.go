@@ -181,15 +181,18 @@ func (w *wire) forget() {
 	}
 }
 
+// blocked is what proxies answer: nothing that the server says.
+const blocked = "<h1>Blocked by the proxy</h1>"
+
 // refuse has a proxy answer everything in the server's place until the function is called.
-func (w *wire) refuse(t *testing.T, status int) (end func()) {
+func (w *wire) refuse(t *testing.T, status int, page string) (end func()) {
 	w.shut()
 	l, err := net.Listen("tcp", w.listener.Addr().String())
 	require.NoError(t, err)
 	proxy := &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(out http.ResponseWriter, _ *http.Request) {
 		out.Header().Set("Content-Type", "text/html")
 		out.WriteHeader(status)
-		_, _ = io.WriteString(out, "<h1>Blocked by the proxy</h1>")
+		_, _ = io.WriteString(out, page)
 	})}
 	w.ends.Go(func() { _ = proxy.Serve(l) })
 	t.Cleanup(func() { _ = proxy.Close() })

@@ -287,6 +287,21 @@ func TestCourierIsToldWhatWasRefused(t *testing.T) {
 	require.Equal(t, 1, moved, "two tabs are one sender")
 }
 
+// The first attempt of a step, whose answer was lost, may still be at work: the repeat is told so, and is no refusal.
+func TestCourierRepeatsAStepThatIsStillAtWork(t *testing.T) {
+	s := newShop(t)
+	ph := newHandset(t, s.http)
+	_, id := s.given(ph)
+	end := ph.net.refuse(t, http.StatusConflict, `{"status":409,"code":"idempotency_in_progress"}`)
+	ph.step()
+	ph.until(`performance.getEntriesByType("resource").some(e => e.name.endsWith("/status"))`) // it was sent, and answered
+	ph.until(`document.querySelector(".app-chip")?.innerText.includes("1 wait")`)
+	end()
+	ph.until(`!document.querySelector(".app-chip")`)
+	require.Empty(t, run[string](ph.tab, `document.querySelector(".notice.bad")?.innerText ?? ""`))
+	require.Equal(t, "at_pickup", s.rest("GET", "/order/"+id, nil)["status"])
+}
+
 // An offer rings with the time that is left; one is accepted and one declined with a reason.
 func TestCourierAnswersOffers(t *testing.T) {
 	s := newShop(t)

@@ -246,9 +246,9 @@ func TestCustomersPageOutlivesAMinuteWithoutANetwork(t *testing.T) {
 			w.shut()
 			return func() { w.reopen(t) }
 		}},
-		{"a proxy without its server", "out_for_delivery", "Ivan is on the way", "Courier set off to you", func() func() { return w.refuse(t, http.StatusBadGateway) }},
-		{"a proxy that forbids", "delivery_failed", "We couldn’t hand over your order", "Couldn’t be handed over", func() func() { return w.refuse(t, http.StatusForbidden) }},
-		{"a proxy that knows nothing", "at_dropoff", "Ivan is at your door", "Courier at your door", func() func() { return w.refuse(t, http.StatusNotFound) }},
+		{"a proxy without its server", "out_for_delivery", "Ivan is on the way", "Courier set off to you", func() func() { return w.refuse(t, http.StatusBadGateway, blocked) }},
+		{"a proxy that forbids", "delivery_failed", "We couldn’t hand over your order", "Couldn’t be handed over", func() func() { return w.refuse(t, http.StatusForbidden, blocked) }},
+		{"a proxy that knows nothing", "at_dropoff", "Ivan is at your door", "Courier at your door", func() func() { return w.refuse(t, http.StatusNotFound, blocked) }},
 	} {
 		was := run[string](p, `document.querySelector("h1").textContent`)
 		end := outage.begin()

@@ -266,7 +266,7 @@ func (q *searching) grams(ctx context.Context, segments []segment, grams []int64
 	if err := all.Wait(); err != nil {
 		return nil, err
 	}
-	out := found[0]
+	out := map[[2]int64][]byte{}
 	for _, some := range found {
 		for key, data := range some {
 			out[key] = data
