@@ -95,7 +95,20 @@ func (ph *handset) visit(fragment string) {
 	ph.t.Helper()
 	ph.open("http://" + ph.net.listener.Addr().String() + "/courier-app?lang=en" + fragment)
 	ph.until(`document.querySelector(".app-main")`)
+	ph.do(watchButton)
 }
+
+// watchButton notes in window.back when the button offers a step of an order that was made already.
+const watchButton = `{
+	const steps = ["I’m at the pick-up", "I have the order", "On my way", "I’m at the door", "Handed over"], reached = new Map();
+	window.back = [];
+	new MutationObserver(() => {
+		const number = document.querySelector(".app-card-head .num")?.innerText, text = document.querySelector(".app-go .main")?.innerText;
+		const step = steps.indexOf(text);
+		if (step >= 0 && step < reached.get(number)) window.back.push(number + ": " + text);
+		reached.set(number, Math.max(step, reached.get(number) ?? 0));
+	}).observe(document.body, { subtree: true, childList: true, characterData: true });
+}`
 
 // offline cuts the network.
 func (ph *handset) offline() { ph.net.shut() }
@@ -184,6 +197,7 @@ func TestCourierWorksAShift(t *testing.T) {
 		for range n {
 			from := time.Now()
 			number, text := ph.step()
+			require.Empty(t, run[[]string](ph.tab, `window.back`), "a step that was made is offered again")
 			did[number] = append(did[number], mark{courierSteps[text], from, time.Now()})
 			steps++
 			ph.at(60.16+float64(steps)/10000, 24.93)

@@ -17,6 +17,9 @@ export class Refusal extends Error {
 }
 
 const PATIENCE = 15_000; // milliseconds
+// How long an answer may take to begin. Networks forget connections without a word, and a browser has six, of which our pages use
+// two at a time: what only reads is asked again over the next ones.
+const READING = [3_000, 3_000, 3_000, PATIENCE];
 
 /**
  * @param {string} method @param {string} path
@@ -31,17 +34,28 @@ export async function call(method, path, { token, body, key, version } = {}) {
   if (body !== undefined) headers["Content-Type"] = "application/json";
   if (key) headers["Idempotency-Key"] = key;
   if (version !== undefined) headers["If-Match"] = `"v${version}"`;
-  let reply;
-  try {
-    reply = await fetch(path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body), signal: AbortSignal.timeout(PATIENCE) });
-  } catch {
-    throw new Refusal(0);
-  }
-  const text = await reply.text().catch(() => "");
+  const init = { method, headers, body: body === undefined ? undefined : JSON.stringify(body) };
+  const { reply, text } = await reach(path, init, method === "GET" ? READING : [PATIENCE]);
   const answer = parse(text);
   if (!reply.ok) throw new Refusal(reply.status, answer);
   if (text && answer === undefined) throw new Refusal(0); // a network's login page in place of the server's answer
   return answer;
+}
+
+/** @param {string} path @param {RequestInit} init @param {number[]} patience of each attempt */
+async function reach(path, init, [patience, ...more]) {
+  const stop = new AbortController();
+  let begun = false;
+  AbortSignal.timeout(patience).onabort = () => begun || stop.abort();
+  AbortSignal.timeout(PATIENCE).onabort = () => stop.abort();
+  try {
+    const reply = await fetch(path, { ...init, signal: stop.signal });
+    begun = true;
+    return { reply, text: await reply.text() };
+  } catch {
+    if (!stop.signal.aborted || begun || !more.length) throw new Refusal(0);
+    return reach(path, init, more);
+  }
 }
 
 const PAGE = 500;

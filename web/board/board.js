@@ -1,7 +1,7 @@
 import { all, call, Refusal } from "../api.js";
 import { ended } from "../parts/status.js";
 import { batch, computed, effect, signal } from "../vendor/preact.js";
-import { ASK, mayAsk } from "./contact.js";
+import { ASK, mayAsk, newest } from "./contact.js";
 import { counted } from "./counts.js";
 import { follow } from "./follow.js";
 import { listed, searched } from "./groups.js";
@@ -28,6 +28,7 @@ export class Board {
     this.state = signal(/** @type {"loading"|"ready"|"trouble"} */ ("loading"));
     this.live = signal(/** @type {"connecting"|"open"|"waiting"|"closed"} */ ("connecting"));
     this.orders = /** @type {Map<string, Order>} */ (new Map());
+    this.told = /** @type {Map<string, {version: number, status: string}>} */ (new Map()); // by the stream, of versions that are yet to be read
     this.couriers = /** @type {Map<string, Courier>} */ (new Map());
     this.changed = signal(0); // grows with every change of orders or couriers
     this.troubles = signal(/** @type {import("./troubles.js").Trouble[]} */ ([]));
@@ -93,7 +94,7 @@ export class Board {
   /** Who asks while they are being loaded waits with the others. */
   async loadCouriers() {
     if (!this.session.can("listCouriers")) return;
-    this.asked ??= all("/couriers?", "couriers", c => this.couriers.set(c.id, { ...this.couriers.get(c.id), ...c }));
+    this.asked ??= all("/couriers?", "couriers", c => this.meet(c));
     await this.asked.finally(() => (this.asked = undefined));
   }
 
@@ -115,11 +116,17 @@ export class Board {
     this.redraw();
   }
 
-  /** Keeps an order unless a newer one is known. @param {Order} order @param {boolean} [quiet] */
+  /** Keeps a courier. @param {Courier} courier */
+  meet(courier) {
+    this.couriers.set(courier.id, newest(this.couriers.get(courier.id), courier));
+  }
+
+  /** Keeps an order unless a newer one is known; it does not go back behind what the stream told. @param {Order} order @param {boolean} [quiet] */
   put(order, quiet) {
-    const known = this.orders.get(order.id);
-    if (known && known.version > order.version) return;
-    this.orders.set(order.id, order);
+    const { version = 0, status = "" } = this.told.get(order.id) ?? {};
+    if ((this.orders.get(order.id)?.version ?? 0) > order.version) return;
+    this.orders.set(order.id, version > order.version ? { ...order, status: /** @type {Order["status"]} */ (status) } : order);
+    if (version <= order.version) this.told.delete(order.id);
     if (!quiet) this.redraw();
   }
 
@@ -127,7 +134,8 @@ export class Board {
   heard(event) {
     const known = this.orders.get(event.order_id);
     if (known && known.version >= event.version) return;
-    if (known) this.orders.set(known.id, { ...known, status: /** @type {Order["status"]} */ (event.status) });
+    this.told.set(event.order_id, event);
+    if (known) this.put(known, true);
     this.rereading.touch(event.order_id, event.version);
     this.redraw();
   }

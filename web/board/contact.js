@@ -34,3 +34,16 @@ export function battery(c) {
 
 /** @param {Courier} c @param {number} now */
 export const heard = (c, now) => (Number.isNaN(heardAt(c)) ? t("courier.never") : ago(Math.min(heardAt(c), now), now, { lang }));
+
+/**
+ * A courier of whom an answer came, which is older than the stream's last position or a later answer when it was slow.
+ * @param {Courier | undefined} known @param {Courier} courier @returns {Courier}
+ */
+export function newest(known, courier) {
+  if (!known) return courier;
+  const position = !(seenAt(known) > seenAt(courier)) && courier.position ? courier.position : known.position;
+  return (known.version ?? 0) > (courier.version ?? 0) ? known : { ...known, ...courier, position };
+}
+
+/** @param {Courier} courier */
+const seenAt = ({ position }) => Date.parse(position?.recorded_at ?? "");

@@ -29,7 +29,7 @@ export function CourierDrawer({ id, show, ...props }) {
     loadAcceptance(session);
     call("GET", `/courier/${id}`).then(
       found => {
-        board.couriers.set(id, found);
+        board.meet(found);
         board.redraw();
       },
       reason => say(whyNot(reason, board), { kind: "bad" }),
@@ -40,7 +40,7 @@ export function CourierDrawer({ id, show, ...props }) {
   const duty = async () => {
     try {
       const changed = await call("PATCH", `/courier/${id}`, { body: { on_duty: !c.on_duty } });
-      board.couriers.set(id, changed);
+      board.meet(changed);
       board.redraw();
     } catch (reason) {
       say(whyNot(reason, board), { kind: "bad" });

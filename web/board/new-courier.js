@@ -19,7 +19,7 @@ export function NewCourier({ open, close, board }) {
   const save = async () => {
     try {
       const made = await call("POST", "/couriers", { body: { name, vehicle, ...(phone && { phone }) }, key: crypto.randomUUID() });
-      board.couriers.set(made.id, made);
+      board.meet(made);
       board.redraw();
       setName("");
       setPhone("");

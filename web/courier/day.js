@@ -2,11 +2,10 @@
 // it is there without a network, and refreshed by the live stream.
 import { call, Refusal } from "../api.js";
 import { computed, signal } from "../vendor/preact.js";
-import { keep } from "./db.js";
 import { exchange, watch } from "./link.js";
-import { newer, recall, startAnew, store } from "./memory.js";
+import { listed, newer, recall, remember, startAnew, store, updated } from "./memory.js";
 import { Outbox } from "./outbox.js";
-import { dayOf, statusOf, stopsOf } from "./steps.js";
+import { dayOf, stopsOf } from "./steps.js";
 
 /** @typedef {import("./steps.js").Order} Order */
 /** @typedef {import("#api").components["schemas"]["Offer"]} Offer */
@@ -42,6 +41,8 @@ export class Day {
     this.next = computed(() => this.stops.value.find(s => !s.done));
     this.done = computed(() => dayOf(this.orders.value.values(), this.outbox.entries.value, new Date(this.now.value).setHours(0, 0, 0, 0)));
     this.id = "";
+    this.turn = 0; // of reading everything
+    this.shown = 0; // the turn that is
     /** @type {import("../client.js").Live | undefined} */
     this.live = undefined;
     /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -53,6 +54,7 @@ export class Day {
       this.state.value = "insecure";
       return;
     }
+    this.outbox.known = orders => this.learn(orders);
     this.outbox.told = (entry, answer) => this.settled(entry, answer);
     this.outbox.signedOut = () => this.leave();
     setInterval(() => {
@@ -110,7 +112,7 @@ export class Day {
       if (this.state.value === "out") this.state.value = "loading";
       if (id !== this.id) {
         this.orders.value = new Map();
-        this.courier.value = undefined;
+        this.courier.value = this.route.value = undefined;
         await startAnew(id);
       }
       this.id = id;
@@ -140,15 +142,16 @@ export class Day {
     return this.offline.value && !this.photoForPIN && Boolean(order.proof_required?.includes("pin"));
   }
 
-  later() {
+  later(pause = SOON) {
     clearTimeout(this.soon);
-    this.soon = setTimeout(() => this.load(), SOON);
+    this.soon = setTimeout(() => this.load(), pause);
   }
 
   /** Reads everything again. */
   async load() {
     if (!this.id || this.state.value === "out") return;
     const at = `/courier/${this.id}`;
+    const turn = ++this.turn;
     try {
       const [courier, route, list, offers, shifts] = await Promise.all([
         call("GET", at),
@@ -157,6 +160,8 @@ export class Day {
         call("GET", `${at}/offers`),
         call("GET", `${at}/shifts`),
       ]);
+      if (turn < this.shown) return; // a later one was faster
+      this.shown = turn;
       const told = this.outbox.entries.value.some(e => e.kind === "duty" && e.who === this.id && !e.refused); // the server doesn't know yet
       if (!told) this.courier.value = newer(courier, this.courier.value);
       this.route.value = route;
@@ -164,34 +169,32 @@ export class Day {
       this.shifts.value = shifts.shifts ?? [];
       this.asOf.value = Date.now();
       this.offline.value = false;
-      this.orders.value = await store(this.orders.value, list.orders);
+      const was = this.orders.value;
+      this.orders.value = listed(was, list.orders);
       this.state.value = "ready";
+      await store(was.keys(), list.orders);
       await this.save();
     } catch (reason) {
       if (reason instanceof Refusal && reason.status === 401) return this.leave();
-      this.lost();
-      clearTimeout(this.soon);
-      this.soon = setTimeout(() => this.load(), AGAIN);
+      if (turn > this.shown) this.lost();
+      this.later(AGAIN);
     }
   }
 
   save() {
-    const { route, courier, shifts, asOf, may, own, photoForPIN } = this;
-    const day = { route: route.value, courier: courier.value, shifts: shifts.value, asOf: asOf.value, may: [...may], own, photoForPIN };
-    return keep("day", day).catch(() => {}); // a full disk: it is told when something is added
+    return remember(this);
   }
 
   /** The server answered to an entry of the queue. @param {import("./send.js").Entry} entry @param {import("./send.js").Answer} answer */
   settled(entry, { kind, body }) {
     this.offline.value = false;
     if (entry.kind === "duty" && kind === "done") this.courier.value = body;
-    const was = this.orders.value.get(entry.order ?? "");
-    if (entry.kind === "step" && kind === "done" && was) this.orders.value = new Map(this.orders.value).set(was.id, newer(body, was));
+    if (entry.kind === "step" && kind === "done") this.learn([body]);
     this.later();
   }
 
-  /** @param {Order} order */
-  statusOf(order) {
-    return statusOf(order, this.outbox.entries.value);
+  /** @param {Order[]} orders of which newer versions are taken */
+  learn(orders) {
+    this.orders.value = updated(this.orders.value, orders);
   }
 }

@@ -56,6 +56,20 @@ export async function within(stores, mode, work) {
 /** All records of a store, oldest first. @param {Store} store @param {number} [limit] @returns {Promise<any[]>} */
 export const all = (store, limit) => within([store], "readonly", at => at(store).getAll(undefined, limit));
 
+/**
+ * All records of some stores at one moment.
+ * @param {Store[]} stores @returns {Promise<any[][]>}
+ */
+export async function together(...stores) {
+  /** @type {IDBRequest<any[]>[]} */
+  let found = [];
+  await within(stores, "readonly", at => {
+    found = stores.map(store => at(store).getAll());
+    return undefined;
+  });
+  return found.map(request => request.result);
+}
+
 /** A kept value. @param {string} name @returns {Promise<any>} */
 export const kept = name => within(["kept"], "readonly", at => at("kept").get(name));
 

@@ -1,6 +1,6 @@
 // The page's side of the queue: what the courier does is first written to the phone, then sent.
-import { signal } from "../vendor/preact.js";
-import { all, within } from "./db.js";
+import { batch, signal } from "../vendor/preact.js";
+import { all, together, within } from "./db.js";
 import { LOCK, send } from "./send.js";
 
 /** @typedef {import("./send.js").Entry} Entry */
@@ -15,6 +15,8 @@ export class Outbox {
     this.full = signal(false); // the disk
     /** @type {(entry: Entry, answer: import("./send.js").Answer) => void} */
     this.told = () => {};
+    /** @type {(orders: import("./steps.js").Order[]) => void} */
+    this.known = () => {};
     this.signedOut = () => {};
     this.waiting = false; // for the lock
     this.tries = 0;
@@ -31,8 +33,13 @@ export class Outbox {
     this.now();
   }
 
+  /** A step leaves the queue together with what it made of its order: seen without that it would be offered again. */
   async read() {
-    this.entries.value = (await all("queue")).sort((a, b) => a.seq - b.seq);
+    const [queue, orders] = await together("queue", "orders");
+    batch(() => {
+      this.known(orders);
+      this.entries.value = queue.sort((a, b) => a.seq - b.seq);
+    });
   }
 
   /** @param {any} message */

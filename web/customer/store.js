@@ -40,6 +40,7 @@ export class Store {
     this.soon = undefined;
     this.loading = false;
     this.loadedAt = 0;
+    this.heard = 0; // the newest version that the stream told of
     this.last = { said: "", key: "" };
     if (boot.order && boot.track) this.whole(boot.order, boot.track);
   }
@@ -107,6 +108,7 @@ export class Store {
     this.offset = Math.abs(sample - this.offset) > SKEW ? sample : Math.max(sample, this.offset);
     const known = this.order.value;
     const { courier, position, ...order } = { pin: known?.pin, ...frame.data }; // streams have no PIN
+    this.heard = order.version;
     this.take(order, courier, position);
     if (known?.version !== order.version) this.later(); // the timeline has news
   }
@@ -124,6 +126,7 @@ export class Store {
   /** @param {Event} event */
   happened(event) {
     if (!this.timeline.value.some(e => e.id === event.id)) this.timeline.value = [...this.timeline.value, event];
+    this.heard = Math.max(this.heard, event.version);
     if (event.status && this.order.value && event.type !== "order.report_late") this.order.value = { ...this.order.value, status: event.status };
     this.tick();
     this.later();
@@ -136,9 +139,9 @@ export class Store {
   }
 
   /** Schedules a reload of the whole order; concurrent changes share one. */
-  later() {
+  later(pause = SOON) {
     clearTimeout(this.soon);
-    this.soon = setTimeout(() => this.load(), SOON);
+    this.soon = setTimeout(() => this.load(), pause);
   }
 
   async load() {
@@ -154,10 +157,12 @@ export class Store {
     }
   }
 
-  /** @param {any} order @param {any} track */
+  /** Takes all of it, unless the stream has told of more since it was asked for. @param {any} order @param {any} track */
   whole(order, track) {
+    if (order.version < Math.max(this.heard, this.order.value?.version ?? 0)) return this.later();
     this.loadedAt = performance.now();
-    if ((this.order.value?.version ?? 0) <= order.version) this.take(order, track.courier, track.position);
+    const [seen, known] = [track.position, this.position.value].map(p => Date.parse(p?.recorded_at ?? ""));
+    this.take(order, track.courier, track.position && known > seen ? this.position.value : track.position);
     this.eta.value = track.eta ?? order.eta;
     this.timeline.value = track.timeline;
     this.trail.value = track.polyline ? decode(track.polyline) : [];
@@ -167,8 +172,7 @@ export class Store {
   failed(error) {
     if (error instanceof Refusal && error.final) return this.leave();
     if (!this.order.value) this.state.value = "trouble";
-    clearTimeout(this.soon);
-    this.soon = setTimeout(() => this.load(), TICK);
+    this.later(TICK);
   }
 
   /** The link is no longer valid: all order data is removed from the page. */

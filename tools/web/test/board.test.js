@@ -6,6 +6,8 @@ globalThis.location = /** @type {any} */ ({ search: "", pathname: "/" });
 globalThis.addEventListener = () => {};
 globalThis.document = /** @type {any} */ ({});
 globalThis.matchMedia = () => ({ matches: false });
+const { Board } = await import("../../../web/board/board.js");
+const { newest } = await import("../../../web/board/contact.js");
 const { kindOf } = await import("../../../web/board/alerts.js");
 const { readLines } = await import("../../../web/board/import.js");
 const { offersIn } = await import("../../../web/board/offers.js");
@@ -83,4 +85,38 @@ test("edits are put at their pointers, and differences are named by theirs", () 
   });
   const was = { brand: { name: "a", accent: "" }, rules: [1], version: 1 };
   assert.deepEqual(differences(was, { brand: { name: "b", accent: "" }, rules: [2], version: 2, locale: "ru" }), ["/brand/name", "/rules", "/locale"]);
+});
+
+test("an answer that is older than what the stream told takes nothing back", () => {
+  const board = new Board({ now: new Date().toISOString() }, { state: { value: "out" } });
+  const status = () => board.orders.get("a").status;
+  board.redraw = () => {};
+  board.rereading.touch = () => {};
+  board.put({ id: "a", version: 3, status: "confirmed" });
+  board.heard({ order_id: "a", version: 5, status: "at_pickup" });
+  assert.equal(status(), "at_pickup");
+  board.put({ id: "a", version: 4, status: "assigned" }); // a list that was on its way
+  assert.deepEqual([status(), board.orders.get("a").version], ["at_pickup", 4]);
+  board.heard({ order_id: "a", version: 6, status: "picked_up" });
+  board.put({ id: "a", version: 6, status: "picked_up" });
+  board.put({ id: "a", version: 7, status: "in_transit" });
+  assert.equal(status(), "in_transit");
+  board.heard({ order_id: "b", version: 2, status: "confirmed" });
+  board.put({ id: "b", version: 1, status: "created" });
+  assert.equal(board.orders.get("b").status, "confirmed");
+});
+
+test("a late answer moves no courier back", () => {
+  const at = (lat, second) => ({ lat, lon: 25, recorded_at: new Date(1000 * second).toISOString() });
+  const live = { id: "c", version: 2, on_duty: true, position: at(60.2, 20) };
+  assert.deepEqual(newest(undefined, live), live);
+  assert.deepEqual(newest(live, { id: "c", version: 2, active_orders: 3, position: at(60.1, 10) }), { ...live, active_orders: 3 });
+  assert.deepEqual(newest(live, { id: "c", version: 3, on_duty: false, position: at(60.3, 30) }), {
+    id: "c",
+    version: 3,
+    on_duty: false,
+    position: at(60.3, 30),
+  });
+  assert.deepEqual(newest(live, { id: "c", version: 3, on_duty: false }).position, live.position);
+  assert.equal(newest(live, { id: "c", version: 1, on_duty: false }), live);
 });
