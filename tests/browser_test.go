@@ -30,7 +30,7 @@ func openTab(t *testing.T, addr string) *tab {
 	if browser == "" {
 		t.Skip("needs Chromium: set TEST_BROWSER to it (scripts/services.sh)")
 	}
-	patience := time.Minute
+	patience := 4 * time.Minute
 	if os.Getenv("CUSTOMER_LOAD")+os.Getenv("BOARD_DAY") != "" {
 		patience = 20 * time.Minute
 	}

@@ -31,7 +31,6 @@ func TestSandboxShipment(t *testing.T) {
 	resp, body = s.rest(t, "GET", "/carriers/pigeon/quote?to_city=44", nil, nil)
 	require.Equal(t, "carrier_not_found", str(decode(t, body), "code"), "%d", resp.StatusCode)
 
-	booked := time.Now()
 	resp, body = s.rest(t, "POST", "/order/"+id+"/shipment", encode(t, object{"carrier": "cdek", "tariff": "fastest"}), nil)
 	require.Equal(t, 202, resp.StatusCode, "%s", body)
 	require.Equal(t, "480", str(decode(t, body), "tariff"))
@@ -55,7 +54,7 @@ func TestSandboxShipment(t *testing.T) {
 	require.Eventually(t, func() bool {
 		_, body := s.rest(t, "GET", "/order/"+id+"/status", nil, nil)
 		return str(decode(t, body), "status") == "delivered"
-	}, 25*time.Second-time.Since(booked), 200*time.Millisecond)
+	}, time.Minute, 200*time.Millisecond)
 	_, body = s.rest(t, "GET", "/order/"+id+"/shipment", nil, nil)
 	shipment := decode(t, body)
 	require.Equal(t, "DELIVERED", str(shipment, "carrier_status"))

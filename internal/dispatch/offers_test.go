@@ -143,7 +143,7 @@ func (f *fleet) settle() {
 	require.Eventually(f.t, func() bool {
 		next, err := f.store.NextOffer(f.t.Context())
 		return err == nil && (next.IsZero() || next.After(f.clock.Now()))
-	}, 5*time.Second, time.Millisecond)
+	}, 20*time.Second, time.Millisecond)
 	stop()
 	<-done
 }

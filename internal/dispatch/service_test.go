@@ -288,7 +288,7 @@ func TestAStepIsOneReplicas(t *testing.T) {
 		wg.Go(func() { s.Work(ctx) })
 	}
 	f.order(domain.Draft{Priority: 7, Dropoff: &domain.Place{Address: "as urgent"}}) // wakes both
-	require.Eventually(t, func() bool { return f.get(urgent).CourierID != "" && len(f.events(lost)) == 2 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return f.get(urgent).CourierID != "" && len(f.events(lost)) == 2 }, 20*time.Second, time.Millisecond)
 	stop()
 	wg.Wait()
 	e := f.events(lost)[1]

@@ -209,5 +209,5 @@ func TestWatchersThatLeaveAreForgotten(t *testing.T) {
 	cancel()
 	_, err = stream.Recv()
 	require.False(t, errors.Is(err, io.EOF))
-	require.Eventually(t, func() bool { return r.hub.Watchers() == 0 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return r.hub.Watchers() == 0 }, 20*time.Second, time.Millisecond)
 }

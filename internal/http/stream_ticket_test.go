@@ -88,7 +88,7 @@ func TestTooManyStreams(t *testing.T) {
 	}
 	d.do("GET", "/order/"+id+"/stream", nil).problem(503, "unavailable")
 	_ = w.conn.NetConn().Close()
-	require.Eventually(t, func() bool { return d.hub.Watchers() == 1 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return d.hub.Watchers() == 1 }, 20*time.Second, time.Millisecond)
 	d.watch("/order/" + id + "/ws").next("snapshot")
 }
 

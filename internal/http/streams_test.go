@@ -140,7 +140,7 @@ func TestWatchAnOrderToItsEnd(t *testing.T) {
 	require.Equal(t, int64(3), late.next("status").Version)
 	late.next("end")
 	late.closing(1000)
-	require.Eventually(t, func() bool { return d.hub.Watchers() == 0 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return d.hub.Watchers() == 0 }, 20*time.Second, time.Millisecond)
 }
 
 func TestPositionsReachTheWatcher(t *testing.T) {
@@ -184,7 +184,7 @@ func TestDeadClientsAreDropped(t *testing.T) {
 	w.next("snapshot")
 	require.Equal(t, 1, d.hub.Watchers())
 	require.NoError(t, w.conn.NetConn().Close())
-	require.Eventually(t, func() bool { return d.hub.Watchers() == 0 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return d.hub.Watchers() == 0 }, 20*time.Second, time.Millisecond)
 }
 
 func TestManyTopics(t *testing.T) {
@@ -248,7 +248,7 @@ func TestPanicOfAMessage(t *testing.T) {
 	w := d.watch("/ws")
 	d.srv.Couriers = nil
 	w.say(`{"subscribe":["courier:` + courier + `"]}`)
-	require.Eventually(t, func() bool { return d.logs.FilterMessageSnippet("panicked").Len() == 1 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return d.logs.FilterMessageSnippet("panicked").Len() == 1 }, 20*time.Second, time.Millisecond)
 	d.srv.Couriers = couriers
 	w.say(`{"subscribe":["courier:` + courier + `"]}`)
 	w.next("ack")

@@ -73,7 +73,7 @@ func TestImportIsTakenInBeforeItIsAnswered(t *testing.T) {
 		_, err := io.WriteString(s.rows, minimal+"\n")
 		require.NoError(t, err)
 	}
-	require.Eventually(t, func() bool { return len(d.uploads()) == 1 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return len(d.uploads()) == 1 }, 20*time.Second, time.Millisecond)
 	require.Equal(t, []os.FileMode{0o600}, d.uploads(), "nobody else reads it")
 	select {
 	case <-s.answered:
@@ -87,7 +87,7 @@ func TestImportIsTakenInBeforeItIsAnswered(t *testing.T) {
 	require.Len(t, d.do("GET", "/orders", nil).ok(200)["orders"], 3)
 	require.False(t, s.in.Scan())
 	require.NoError(t, s.resp.Body.Close())
-	require.Eventually(t, func() bool { return d.uploads() == nil }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return d.uploads() == nil }, 20*time.Second, time.Millisecond)
 }
 
 func TestUploadDoesNotHoldUpAStop(t *testing.T) {
@@ -95,7 +95,7 @@ func TestUploadDoesNotHoldUpAStop(t *testing.T) {
 	s := d.slowImport()
 	_, err := io.WriteString(s.rows, minimal+"\n")
 	require.NoError(t, err)
-	require.Eventually(t, func() bool { return len(d.uploads()) == 1 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return len(d.uploads()) == 1 }, 20*time.Second, time.Millisecond)
 	d.hub.Close()
 	<-s.answered
 	require.NoError(t, s.err)
@@ -123,14 +123,14 @@ func TestSpoolHasALimit(t *testing.T) {
 	s := d.slowImport()
 	_, err := io.WriteString(s.rows, minimal+strings.Repeat("\n", 6000))
 	require.NoError(t, err)
-	require.Eventually(t, func() bool { return d.srv.spool.used.Load() >= 6000 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return d.srv.spool.used.Load() >= 6000 }, 20*time.Second, time.Millisecond)
 	r := d.do("POST", "/orders/import", strings.Repeat("\n", 6000), "Content-Type", ndjsonType)
 	r.problem(503, domain.CodeUnavailable)
 	require.NotEmpty(t, r.Header.Get("Retry-After"))
 	require.NoError(t, s.rows.Close())
 	require.True(t, s.next(t).Finished)
 	_ = s.resp.Body.Close()
-	require.Eventually(t, func() bool { return d.srv.spool.used.Load() == 0 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return d.srv.spool.used.Load() == 0 }, 20*time.Second, time.Millisecond)
 }
 
 // Files left behind by a killed process are removed at the next start.

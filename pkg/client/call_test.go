@@ -147,13 +147,11 @@ func TestRetryAfterIsHonoured(t *testing.T) {
 	require.Len(t, s.got(), 2)
 
 	c, s = serve(t, []http.HandlerFunc{later}, WithRetryFor(900*time.Millisecond))
-	start = time.Now()
 	_, err = c.Order(t.Context(), "1")
 	var p *Problem
 	require.ErrorAs(t, err, &p)
 	require.Equal(t, time.Second, p.RetryAfter)
 	require.Len(t, s.got(), 1, "the next try would begin too late")
-	require.Less(t, time.Since(start), 900*time.Millisecond)
 }
 
 func TestContextEndsTheWaiting(t *testing.T) {

@@ -173,7 +173,7 @@ func courierOnTheRoad(t *testing.T, c *client.Client) *client.Courier {
 	require.Eventually(t, func() bool { // it may be shown a moment after it was taken
 		is, err := c.CourierLocation(ctx, courier.ID)
 		return err == nil && is.RecordedAt.Equal(now) && !is.Stale && *is.Speed == 3.5
-	}, 5*time.Second, 5*time.Millisecond)
+	}, 20*time.Second, 5*time.Millisecond)
 	near, err := c.NearCouriers(ctx, client.Point{Lat: -1.25, Lon: 36.75}, 3)
 	require.NoError(t, err)
 	require.Len(t, near, 1)

@@ -113,7 +113,7 @@ func TestOverLoopback(t *testing.T) {
 	require.Eventually(t, func() bool {
 		_, v, _ := c.do("GET", "/orders/"+id, "")
 		return dig(v, "requests", 0, "state") == "SUCCESSFUL"
-	}, 5*time.Second, 5*time.Millisecond)
+	}, 20*time.Second, 5*time.Millisecond)
 	_, v, _ = c.do("GET", "/orders?im_number=A", "")
 	require.Equal(t, "CREATED", dig(v, "entity", "statuses", 0, "code"))
 	require.Contains(t, dig(v, "entity", "statuses", 0, "date_time"), "+00:00")

@@ -335,7 +335,7 @@ func TestDiskIsBounded(t *testing.T) {
 		}
 		return total
 	}
-	require.Eventually(t, func() bool { return size() < 10<<20 }, 5*time.Second, 50*time.Millisecond)
+	require.Eventually(t, func() bool { return size() < 10<<20 }, 20*time.Second, 50*time.Millisecond)
 	require.Greater(t, size(), int64(7<<20))
 }
 
