@@ -3,10 +3,12 @@ package database
 import (
 	"fmt"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
 
 	"github.com/order-tracking/order-tracking/internal/domain"
 )
@@ -273,4 +275,29 @@ func TestSegmentsLearnHowOrdersEnded(t *testing.T) {
 		g := segment{docs: 32, open: &c.open, to: doc{at: ago(c.to)}, built: ago(c.built)}
 		require.Equal(t, c.want, g.outlived(), "%+v", c)
 	}
+}
+
+// The whole query as one word is tried only where its words don't find what that finds.
+func TestSearchAsOneWord(t *testing.T) {
+	for q, want := range map[string][]searchTerms{
+		"Иванов Пётр Липовая": {{"иванов", "петр", "липовая"}},
+		"V9C-78D-QC5":         {{"v9c78dqc5"}},
+		"V9C 78D QC5":         {{"v9c", "78d", "qc5"}},
+		"V9C-78D-Q":           {{"v9c78dq"}},
+		"V9C 78D Q":           {{"v9c", "78d", "q"}, {"v9c78dq"}},
+		"8 (916) 123-45-67":   {{"8", "916", "1234567"}, {"9161234567"}},
+		"8916 123 4567":       {{"8916", "123", "4567"}, {"9161234567"}},
+		"ул":                  {{"ул"}},
+		"-":                   nil,
+	} {
+		require.Equal(t, want, parseSearch(q), q)
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		parts := rapid.SliceOfN(rapid.StringMatching(`[а-яa-z0-9]{1,4}`), 1, 4).Draw(t, "words")
+		begin := rapid.StringMatching(`[а-я0-9]{0,2}`).Draw(t, "begin")
+		o := &domain.Order{Customer: domain.Customer{Name: "x " + begin + strings.Join(parts, "") + " y"}}
+		if !matches(orderSearch(o), parseSearch(strings.Join(parts, " "))) && long(strings.Join(parts, "")) {
+			t.Fatalf("%q does not find %q", parts, o.Customer.Name)
+		}
+	})
 }

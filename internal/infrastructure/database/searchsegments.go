@@ -136,14 +136,14 @@ type gramPlan struct {
 const (
 	minGrams, maxFirst = 5, 7
 	// manyCandidates is from how many candidates of a segment the rest is read too: reading an order costs more than that.
-	manyCandidates, veryManyCandidates = 16, 256
+	manyCandidates, veryManyCandidates = 8, 256
 	manySegments                       = 16 // from so many on, they are read with two connections
 )
 
 // plan chooses the grams that are looked up first, by how they would do in a segment.
 func (q *searching) plan(ctx context.Context, g segment) error {
-	for _, terms := range q.alternatives {
-		all := gramsOf(terms)
+	for i, terms := range q.alternatives {
+		all, enough := gramsOf(terms), minGrams-2*i // the whole query as one word is rare
 		if q.f.MerchantID != "" {
 			all = append(all, namedGram(gramMerchant, q.f.MerchantID))
 		}
@@ -162,7 +162,7 @@ func (q *searching) plan(ctx context.Context, g segment) error {
 		if len(p.rest) == 0 {
 			p.rest, p.common = p.common, nil
 		}
-		for left := g.docs; len(p.rest) > 0 && len(p.first) < maxFirst && (left > 0 || len(p.first) < minGrams); {
+		for left := g.docs; len(p.rest) > 0 && len(p.first) < maxFirst && (left > 0 || len(p.first) < enough); {
 			best, fewest, size := 0, left+1, 0
 			for i, part := range p.rest {
 				n, data := set.both(found[[2]int64{g.id, part}]), len(found[[2]int64{g.id, part}])

@@ -1,8 +1,10 @@
 package database
 
 import (
+	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
 
@@ -141,20 +143,16 @@ func parseSearch(q string) (alternatives []searchTerms) {
 		whole = whole[1:] // a Russian phone number as dialled inside the country
 	}
 	alternatives = append(alternatives, all)
-	if (len(all) > 1 || all[0] != whole) && long(whole) {
+	// What has the whole has its long words too, but a brief one has to begin a word.
+	brief := func(word string) bool { return !long(word) }
+	if long(whole) && (whole != strings.Join(all, "") || slices.ContainsFunc(all, brief)) {
 		alternatives = append(alternatives, searchTerms{whole})
 	}
 	return alternatives
 }
 
 // long reports whether a term is looked for inside words too.
-func long(term string) bool {
-	n := 0
-	for range term {
-		n++
-	}
-	return n > 2
-}
+func long(term string) bool { return utf8.RuneCountInString(term) > 2 }
 
 // needle is what folded text contains if the term matches.
 func needle(term string) string {
