@@ -35,8 +35,8 @@ export function updated(known, orders) {
 /** Keeps the server's list in place of what was known. @param {Iterable<string>} known @param {Order[]} orders */
 export const store = (known, orders) =>
   within(["orders"], "readwrite", at => {
-    const listed = new Set(orders.map(o => o.id));
-    for (const id of known) if (!listed.has(id)) at("orders").delete(id);
+    const ids = new Set(orders.map(o => o.id));
+    for (const id of known) if (!ids.has(id)) at("orders").delete(id);
     putNewer(at("orders"), orders);
     return undefined;
   }).catch(() => {}); // a full disk: it is told when something is added
